@@ -1,0 +1,102 @@
+package charter
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/google/uuid"
+)
+
+// Encode is [Event.AppendJSON] into a buffer of its own.
+func Encode(e *Event) ([]byte, error) {
+	return e.AppendJSON(make([]byte, 0, e.sizeHint()))
+}
+
+// AppendJSON appends the envelope as one JSON object: the seven fields in their
+// order, then the extra ones sorted by name. An event that [Event.Validate]
+// refuses, or that comes to more than [MaxSize] bytes ([ErrTooLarge]), leaves dst
+// as it was. Texts that are not UTF-8 are mended with U+FFFD.
+func (e *Event) AppendJSON(dst []byte) ([]byte, error) {
+	if err := e.Validate(); err != nil {
+		return dst, err
+	}
+	b := append(dst, `{"id":"`...)
+	b = appendUUID(b, e.ID)
+	b = append(b, `","type":"`...)
+	b = append(b, e.Type...) // valid, so nothing in it needs escaping
+	b = append(b, `","source":`...)
+	b = appendText(b, e.Source)
+	b = append(b, `,"target":`...)
+	b = appendTextOrNull(b, e.Target)
+	b = append(b, `,"timestamp":`...)
+	b = appendUnix(b, e.Timestamp)
+	b = append(b, `,"payload":`...)
+	b = append(b, e.Payload...)
+	b = append(b, `,"meta":`...)
+	b = e.Meta.appendJSON(b)
+	b = appendExtra(b, e.Extra)
+	b = append(b, '}')
+	if size := len(b) - len(dst); size > MaxSize {
+		return dst, tooLarge(size)
+	}
+	return b, nil
+}
+
+func (m *Meta) appendJSON(dst []byte) []byte {
+	b := open(dst)
+	if m.SchemaVersion != 0 {
+		b = strconv.AppendInt(b.name("schema_version"), int64(m.SchemaVersion), 10)
+	}
+	b = b.textIfAny("producer", m.Producer)
+	b = b.textIfAny("source_module", m.SourceModule)
+	b = b.textIfAny("correlation_id", m.CorrelationID)
+	b = b.textIfAny("traceparent", m.Traceparent)
+	b = appendExtra(b, m.Extra)
+	return b.close()
+}
+
+func (b builder) textIfAny(name, s string) builder {
+	if s == "" {
+		return b
+	}
+	return b.text(name, s)
+}
+
+// appendExtra appends fields to an object that is still open.
+func appendExtra(dst []byte, extra map[string]json.RawMessage) []byte {
+	if len(extra) == 0 {
+		return dst
+	}
+	for _, name := range slices.Sorted(maps.Keys(extra)) {
+		if dst[len(dst)-1] != '{' {
+			dst = append(dst, ',')
+		}
+		dst = append(appendText(dst, name), ':')
+		dst = append(dst, extra[name]...)
+	}
+	return dst
+}
+
+func appendUUID(dst []byte, id uuid.UUID) []byte {
+	dst = append(hex.AppendEncode(dst, id[0:4]), '-')
+	dst = append(hex.AppendEncode(dst, id[4:6]), '-')
+	dst = append(hex.AppendEncode(dst, id[6:8]), '-')
+	dst = append(hex.AppendEncode(dst, id[8:10]), '-')
+	return hex.AppendEncode(dst, id[10:16])
+}
+
+// sizeHint is enough for one allocation unless much text needs escaping.
+func (e *Event) sizeHint() int {
+	m := &e.Meta
+	size := 256 + len(e.Type) + len(e.Source) + len(e.Target) + len(e.Payload) +
+		len(m.Producer) + len(m.SourceModule) + len(m.CorrelationID) + len(m.Traceparent)
+	for _, extra := range []map[string]json.RawMessage{m.Extra, e.Extra} {
+		for name, raw := range extra {
+			size += len(name) + len(raw) + len(`"":,`)
+		}
+	}
+	return size
+}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+
+	"missioncontrol/charter"
+)
+
+const (
+	dialect     = "https://json-schema.org/draft/2020-12/schema"
+	uuidPattern = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+	typePattern = `^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$`
+	isoPattern  = `^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}`
+	timeLimit   = 253402300800 // the beginning of the year 10000
+)
+
+// envelopeSchema is what every reader accepts.
+func envelopeSchema() object {
+	return object{
+		{"$schema", dialect},
+		{"$id", "urn:charter:1.0:envelope"},
+		{"title", "Charter v1.0 envelope"},
+		{"description", "Any event, known to the catalogue or not."},
+		{"type", "object"},
+		{"required", required},
+		{"properties", object{
+			{"id", idSchema()},
+			{"type", object{
+				{"description", "What happened: lower-case dotted names, at least two."},
+				{"type", "string"}, {"pattern", typePattern}, {"maxLength", 255},
+			}},
+			{"source", object{
+				{"description", "Who says so."},
+				{"type", "string"}, {"minLength", 1},
+			}},
+			{"target", object{
+				{"description", "Whom it concerns, or null for a broadcast."},
+				{"type", []string{"string", "null"}}, {"minLength", 1},
+			}},
+			{"timestamp", object{
+				{"description", "When the event was made. Writers give Unix seconds; readers also accept ISO-8601."},
+				{"anyOf", []object{
+					timeSchema("Unix seconds, UTC, to the microsecond."),
+					{{"description", "ISO-8601; without a zone it is UTC."}, {"type", "string"}, {"pattern", isoPattern}},
+				}},
+			}},
+			{"payload", object{
+				{"description", "What the event tells; the schema of its type says more."},
+				{"type", "object"},
+			}},
+			{"meta", metaSchema()},
+		}},
+		{"additionalProperties", true},
+	}
+}
+
+// eventSchema is what events of one type look like, complete in itself, so that
+// a reader needs no other file.
+func eventSchema(entry charter.Entry) (object, error) {
+	sample, err := example(entry)
+	if err != nil {
+		return nil, err
+	}
+	target := object{{"description", "A broadcast."}, {"type", "null"}}
+	if entry.Targeted {
+		target = object{
+			{"description", "mission_ and the payload's mission_id."},
+			{"type", "string"}, {"pattern", "^mission_"},
+		}
+	}
+	return object{
+		{"$schema", dialect},
+		{"$id", "urn:charter:1.0:" + entry.Type},
+		{"title", entry.Type},
+		{"description", entry.Description + " " + entry.When + " Kind: " + entry.Kind.String() + "."},
+		{"type", "object"},
+		{"required", required},
+		{"properties", object{
+			{"id", idSchema()},
+			{"type", object{{"description", "What happened."}, {"const", entry.Type}}},
+			{"source", object{{"description", "Who says so."}, {"const", entry.Source}}},
+			{"target", target},
+			{"timestamp", timeSchema("When the event was made, in Unix seconds, UTC, to the microsecond.")},
+			{"payload", payloadSchema(entry)},
+			{"meta", metaSchema()},
+		}},
+		{"additionalProperties", true},
+		{"examples", []json.RawMessage{sample}},
+	}, nil
+}
+
+func payloadSchema(entry charter.Entry) object {
+	names := make([]string, len(entry.Fields))
+	properties := make(object, len(entry.Fields))
+	for i, field := range entry.Fields {
+		names[i] = field.Name
+		properties[i] = member{field.Name, fieldSchema(field)}
+	}
+	return object{
+		{"description", "Fields may be added later; ignore the unknown ones."},
+		{"type", "object"},
+		{"required", names},
+		{"properties", properties},
+		{"additionalProperties", true},
+	}
+}
+
+func fieldSchema(field charter.Field) object {
+	schema := object{{"description", describe(field)}}
+	form := map[charter.Form]string{
+		charter.FormText:   "string",
+		charter.FormTexts:  "array",
+		charter.FormCount:  "integer",
+		charter.FormNumber: "number",
+		charter.FormTime:   "number",
+	}[field.Form]
+	if field.Nullable {
+		schema = append(schema, member{"type", []string{form, "null"}})
+	} else {
+		schema = append(schema, member{"type", form})
+	}
+	switch {
+	case field.Form == charter.FormTexts:
+		schema = append(schema, member{"items", object{{"type", "string"}}})
+	case field.Form == charter.FormCount:
+		schema = append(schema, member{"minimum", 0})
+	case field.Form == charter.FormTime:
+		schema = append(schema, member{"minimum", 0}, member{"exclusiveMaximum", timeLimit})
+	case field.Max != 0:
+		schema = append(schema, member{"minimum", 0}, member{"maximum", field.Max})
+	}
+	if len(field.Values) > 0 {
+		schema = append(schema, member{"examples", field.Values})
+	}
+	return schema
+}
+
+// describe is the field's sentence, with its unit and known values.
+func describe(field charter.Field) string {
+	text := field.Description
+	if field.Unit != "" {
+		text += " Unit: " + field.Unit + "."
+	}
+	if len(field.Values) > 0 {
+		text += " Known values, which may grow: " + strings.Join(field.Values, ", ") + "."
+	}
+	return text
+}
+
+var required = []string{"id", "type", "source", "target", "timestamp", "payload", "meta"}
+
+func idSchema() object {
+	return object{
+		{"description", "The event's identity: one that was sent twice bears the same id."},
+		{"type", "string"}, {"format", "uuid"}, {"pattern", uuidPattern},
+		{"not", object{{"const", "00000000-0000-0000-0000-000000000000"}}},
+	}
+}
+
+func timeSchema(description string) object {
+	return object{
+		{"description", description},
+		{"type", "number"}, {"minimum", 0}, {"exclusiveMaximum", timeLimit},
+	}
+}
+
+func metaSchema() object {
+	text := func(description string) object {
+		return object{{"description", description}, {"type", "string"}, {"minLength", 1}}
+	}
+	return object{
+		{"description", "How the event came about; may be empty, and may hold more."},
+		{"type", "object"},
+		{"properties", object{
+			{"schema_version", object{
+				{"description", "The version of the payload's schema, 1 in this one."},
+				{"type", "integer"}, {"minimum", 1}, {"maximum", 1<<31 - 1},
+			}},
+			{"producer", text("The program that made the event.")},
+			{"source_module", text("The part of that program.")},
+			{"correlation_id", text("Joins the events of one cause.")},
+			{"traceparent", text("W3C trace context.")},
+		}},
+		{"additionalProperties", true},
+	}
+}

@@ -1,0 +1,192 @@
+package charter
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+var errSurrogate = errors.New("holds half of a surrogate pair, which no UTF-8 text can")
+
+const hexDigits = "0123456789abcdef"
+
+// appendText writes s as a JSON string. Bytes that are not UTF-8 become U+FFFD.
+// Control characters are escaped, and so are U+2028 and U+2029, which end a line
+// in JavaScript and for some readers of lines.
+func appendText(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	for {
+		n := plainPrefix(s)
+		dst = append(dst, s[:n]...)
+		if s = s[n:]; s == "" {
+			return append(dst, '"')
+		}
+		if s[0] < utf8.RuneSelf {
+			dst = appendEscape(dst, s[0])
+			s = s[1:]
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s)
+		if r == '\u2028' || r == '\u2029' {
+			dst = append(dst, '\\', 'u', '2', '0', '2', hexDigits[r&0xf])
+		} else {
+			dst = utf8.AppendRune(dst, r) // U+FFFD when it is not UTF-8
+		}
+		s = s[size:]
+	}
+}
+
+// plain tells which bytes stand for themselves in a JSON string.
+var plain = func() (table [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		table[c] = c != '"' && c != '\\'
+	}
+	return table
+}()
+
+// plainPrefix is how many bytes at the beginning of s are plain.
+func plainPrefix[T string | []byte](s T) int {
+	for i := range len(s) {
+		if !plain[s[i]] {
+			return i
+		}
+	}
+	return len(s)
+}
+
+func appendEscape(dst []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(dst, '\\', c)
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\r':
+		return append(dst, '\\', 'r')
+	case '\t':
+		return append(dst, '\\', 't')
+	}
+	return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&0xf])
+}
+
+// appendTextOrNull writes "" as null.
+func appendTextOrNull(dst []byte, s string) []byte {
+	if s == "" {
+		return append(dst, "null"...)
+	}
+	return appendText(dst, s)
+}
+
+func appendTexts(dst []byte, texts []string) []byte {
+	dst = append(dst, '[')
+	for i, s := range texts {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendText(dst, s)
+	}
+	return append(dst, ']')
+}
+
+// appendNumber writes the shortest decimal that reads back as f, without an
+// exponent unless f is astronomically large or small; what JSON has no number
+// for is written as null.
+func appendNumber(dst []byte, f float64) []byte {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return append(dst, "null"...)
+	}
+	format := byte('f')
+	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
+		format = 'e'
+	}
+	return strconv.AppendFloat(dst, f, format, -1, 64)
+}
+
+// unquote reads a JSON string that the scanner has found valid. It is not ok if
+// half a surrogate pair stands in it.
+func unquote(quoted []byte) (text string, ok bool) {
+	s := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(s, '\\') < 0 {
+		return string(s), true
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); {
+		switch {
+		case s[i] != '\\':
+			b = append(b, s[i])
+			i++
+		case s[i+1] != 'u':
+			b = append(b, unescape(s[i+1]))
+			i += 2
+		default:
+			r, size := unescapeRune(s[i:])
+			if size == 0 {
+				return "", false
+			}
+			b = utf8.AppendRune(b, r)
+			i += size
+		}
+	}
+	return string(b), true
+}
+
+// unquoteName is unquote without a copy, unless there is something to unescape.
+func unquoteName(quoted []byte) (name []byte, ok bool) {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1], true
+	}
+	text, ok := unquote(quoted)
+	return []byte(text), ok
+}
+
+// unescapeRune reads \uXXXX, or two of them that make a pair. The size is 0 for
+// half a pair.
+func unescapeRune(s []byte) (r rune, size int) {
+	const one = len(`\u0000`)
+	r = hex4(s[2:])
+	if !utf16.IsSurrogate(r) {
+		return r, one
+	}
+	if len(s) < 2*one || s[one] != '\\' || s[one+1] != 'u' {
+		return 0, 0
+	}
+	r = utf16.DecodeRune(r, hex4(s[one+2:]))
+	if r == utf8.RuneError {
+		return 0, 0
+	}
+	return r, 2 * one
+}
+
+func unescape(c byte) byte {
+	switch c {
+	case 'b':
+		return '\b'
+	case 'f':
+		return '\f'
+	case 'n':
+		return '\n'
+	case 'r':
+		return '\r'
+	case 't':
+		return '\t'
+	}
+	return c // a quote, a backslash or a slash stands for itself
+}
+
+func hex4(s []byte) rune {
+	var r rune
+	for _, c := range s[:4] {
+		switch {
+		case isDigit(c):
+			c -= '0'
+		case c >= 'a':
+			c -= 'a' - 10
+		default:
+			c -= 'A' - 10
+		}
+		r = r<<4 | rune(c)
+	}
+	return r
+}
