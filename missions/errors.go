@@ -1,0 +1,92 @@
+package missions
+
+import "fmt"
+
+// Code says what kind of failure an [Error] is. Its values are also the codes of
+// error replies on the wire, and are never renamed.
+type Code string
+
+// The codes that the domain and its stores use.
+const (
+	CodeInvalid     Code = "invalid_request" // the input breaks a rule; Field names where
+	CodeNotFound    Code = "not_found"       // no such mission or agent
+	CodeConflict    Code = "conflict"        // the mission's or agent's present state does not allow it
+	CodeLeaseLost   Code = "lease_lost"      // the caller no longer holds the mission's newest lease
+	CodeTooLarge    Code = "too_large"       // a size limit is exceeded
+	CodeOverloaded  Code = "overloaded"      // a bound is reached; the same request may succeed later
+	CodeUnavailable Code = "unavailable"     // the store cannot be reached or cannot write
+)
+
+// Error is what the domain and every [Store] return for a failure that the
+// caller may act on. Match it by code with errors.Is and the sentinels below.
+type Error struct {
+	Code    Code
+	Field   string // the wire name of the offending field, "" when there is none
+	Message string // one sentence for the caller; never holds internal detail
+	Err     error  // the cause, for logs only
+}
+
+// Sentinels for errors.Is, one for each code.
+var (
+	ErrInvalid     = &Error{Code: CodeInvalid}
+	ErrNotFound    = &Error{Code: CodeNotFound}
+	ErrConflict    = &Error{Code: CodeConflict}
+	ErrLeaseLost   = &Error{Code: CodeLeaseLost}
+	ErrTooLarge    = &Error{Code: CodeTooLarge}
+	ErrOverloaded  = &Error{Code: CodeOverloaded}
+	ErrUnavailable = &Error{Code: CodeUnavailable}
+)
+
+func (e *Error) Error() string {
+	text := e.Message
+	if text == "" {
+		text = string(e.Code)
+	}
+	if e.Field != "" {
+		text = e.Field + ": " + text
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Is reports whether target is an *Error of the same code, so that
+// errors.Is(err, ErrNotFound) holds for every not_found.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*Error)
+	return ok && t.Code == e.Code
+}
+
+// Invalid returns an [ErrInvalid] for one field.
+func Invalid(field, format string, args ...any) *Error {
+	return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
+// TooLarge returns an [ErrTooLarge] for one field.
+func TooLarge(field, format string, args ...any) *Error {
+	return &Error{Code: CodeTooLarge, Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
+// NotFound returns an [ErrNotFound] for a thing ("mission", "agent") and its id.
+func NotFound(thing, id string) *Error {
+	return &Error{Code: CodeNotFound, Message: fmt.Sprintf("there is no %s %q", thing, id)}
+}
+
+// Conflict returns an [ErrConflict].
+func Conflict(format string, args ...any) *Error {
+	return &Error{Code: CodeConflict, Message: fmt.Sprintf(format, args...)}
+}
+
+// LeaseLost returns an [ErrLeaseLost] that says what has become of the mission.
+func LeaseLost(format string, args ...any) *Error {
+	return &Error{Code: CodeLeaseLost, Message: fmt.Sprintf(format, args...)}
+}
+
+// Unavailable returns an [ErrUnavailable] that hides its cause from the wire.
+func Unavailable(message string, cause error) *Error {
+	return &Error{Code: CodeUnavailable, Message: message, Err: cause}
+}

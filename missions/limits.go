@@ -1,0 +1,173 @@
+package missions
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"unicode/utf8"
+)
+
+// Limits of what a mission may carry. Sizes are in bytes unless they say
+// characters; what exceeds one is refused with [ErrTooLarge].
+const (
+	MaxDataBytes        = 512 << 10 // data and result, each, as JSON
+	MaxNameChars        = 200
+	MaxDescriptionBytes = 16 << 10
+	MaxErrorBytes       = 16 << 10
+	MaxReasonBytes      = 1 << 10
+	MaxLogMessageBytes  = 8 << 10
+	MaxLogDataBytes     = 64 << 10
+	MaxLogEntries       = 100_000 // written by agents, per mission; changes of status are always logged
+	MaxTags             = 32
+	MaxTypes            = 64 // that one agent serves
+	MaxLabels           = 32
+	MaxTokenChars       = 64 // ids, types, tags
+	MaxBatch            = 1000
+	MaxAttemptsLimit    = 1000
+	MaxCapacity         = 10_000
+)
+
+// DefaultType is the type of a mission that names none.
+const DefaultType = "default"
+
+// DefaultMaxAttempts is how often a mission is tried unless it says otherwise.
+const DefaultMaxAttempts = 3
+
+// CheckToken returns an [ErrInvalid] unless s is 1 to 64 of A-Z a-z 0-9 _ -.
+// Ids, types and tags keep to it, so that none of them can ever mean something
+// to a subject, a key or a shell.
+func CheckToken(field, s string) error {
+	if s == "" {
+		return Invalid(field, "is required")
+	}
+	if len(s) > MaxTokenChars {
+		return Invalid(field, "is longer than %d characters", MaxTokenChars)
+	}
+	for i := range len(s) {
+		if c := s[i]; !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-') {
+			return Invalid(field, "may hold only letters, digits, _ and -")
+		}
+	}
+	return nil
+}
+
+// CheckTokens applies [CheckToken] to each element and bounds their number.
+func CheckTokens(field string, tokens []string, most int) error {
+	if len(tokens) > most {
+		return TooLarge(field, "has more than %d entries", most)
+	}
+	for i, token := range tokens {
+		if err := CheckToken(fmt.Sprintf("%s[%d]", field, i), token); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CheckText returns an error unless s is UTF-8 without NUL and at most most bytes.
+func CheckText(field, s string, most int) error {
+	if len(s) > most {
+		return TooLarge(field, "is longer than %d bytes", most)
+	}
+	for _, r := range s {
+		if r == 0 {
+			return Invalid(field, "holds a NUL character")
+		}
+	}
+	if !utf8.ValidString(s) {
+		return Invalid(field, "is not valid UTF-8")
+	}
+	return nil
+}
+
+// CheckLine is [CheckText] for what is shown on one line: no control characters.
+func CheckLine(field, s string, mostChars int) error {
+	if err := CheckText(field, s, mostChars*utf8.UTFMax); err != nil {
+		return err
+	}
+	if utf8.RuneCountInString(s) > mostChars {
+		return TooLarge(field, "is longer than %d characters", mostChars)
+	}
+	for _, r := range s {
+		if r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return Invalid(field, "holds a control character")
+		}
+	}
+	return nil
+}
+
+// Normalize fills in the defaults of a mission that is about to be created.
+// It leaves the id alone: who mints ids decides how.
+func (m *Mission) Normalize() {
+	if m.Type == "" {
+		m.Type = DefaultType
+	}
+	if m.Priority == "" {
+		m.Priority = Normal
+	}
+	if m.MaxAttempts == 0 {
+		m.MaxAttempts = DefaultMaxAttempts
+	}
+	if len(m.Data) == 0 || string(m.Data) == "null" {
+		m.Data = json.RawMessage("{}")
+	}
+	if m.Tags == nil {
+		m.Tags = []string{}
+	}
+	m.Status = Pending
+}
+
+// Validate checks what the creator of a normalized mission gave, and returns the
+// first rule that is broken as an [ErrInvalid] or [ErrTooLarge] naming the field.
+func (m *Mission) Validate() error {
+	if m.Name == "" {
+		return Invalid("name", "is required")
+	}
+	checks := []error{
+		CheckToken("id", m.ID),
+		CheckLine("name", m.Name, MaxNameChars),
+		CheckText("description", m.Description, MaxDescriptionBytes),
+		CheckToken("type", m.Type),
+		m.checkData(),
+		CheckTokens("tags", m.Tags, MaxTags),
+		m.checkNumbers(),
+	}
+	if m.CorrelationID != "" {
+		checks = append(checks, CheckLine("correlation_id", m.CorrelationID, MaxNameChars))
+	}
+	for _, err := range checks {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Mission) checkData() error {
+	if len(m.Data) > MaxDataBytes {
+		return TooLarge("data", "is larger than %d KiB", MaxDataBytes>>10)
+	}
+	if len(m.Data) == 0 || m.Data[0] != '{' {
+		return Invalid("data", "must be a JSON object")
+	}
+	return nil
+}
+
+// maxTimeout keeps timeout_seconds far from overflowing a time.
+const maxTimeoutSeconds = 366 * 24 * 3600
+
+func (m *Mission) checkNumbers() error {
+	switch {
+	case m.Priority.Rank() < 0:
+		return Invalid("priority", "must be one of LOW, NORMAL, HIGH, CRITICAL")
+	case m.MaxAttempts < 1 || m.MaxAttempts > MaxAttemptsLimit:
+		return Invalid("max_attempts", "must be between 1 and %d", MaxAttemptsLimit)
+	case math.IsNaN(m.TimeoutSeconds) || m.TimeoutSeconds < 0 || m.TimeoutSeconds > maxTimeoutSeconds:
+		return Invalid("timeout_seconds", "must be between 0 and %d", maxTimeoutSeconds)
+	case m.NotBefore < 0 || m.NotBefore > maxTime:
+		return Invalid("not_before", "is not a time in Unix seconds")
+	case m.Deadline < 0 || m.Deadline > maxTime:
+		return Invalid("deadline", "is not a time in Unix seconds")
+	}
+	return nil
+}

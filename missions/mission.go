@@ -1,0 +1,91 @@
+package missions
+
+import "encoding/json"
+
+// Mission is a piece of work. The upper fields are as its creator gave them and
+// never change; the lower ones go with its life. The JSON is the wire's.
+//
+// A Mission returned by a store is the caller's own copy.
+type Mission struct {
+	ID             string          `json:"id"`
+	Name           string          `json:"name"`
+	Description    string          `json:"description"`
+	Type           string          `json:"type"`
+	Data           json.RawMessage `json:"data"` // a JSON object
+	Priority       Priority        `json:"priority"`
+	Status         Status          `json:"status"`
+	Tags           []string        `json:"tags"`
+	MaxAttempts    int             `json:"max_attempts"`
+	TimeoutSeconds float64         `json:"timeout_seconds,omitzero"` // longest run of one attempt; 0: no limit
+	NotBefore      Time            `json:"not_before,omitzero"`      // not claimable before
+	Deadline       Time            `json:"deadline,omitzero"`        // a mission PENDING at this time fails
+	CorrelationID  string          `json:"correlation_id,omitzero"`
+
+	Attempt        int             `json:"attempt"`  // how many attempts have begun, a running one included
+	AgentID        Text            `json:"agent_id"` // who holds it, or who held it last when it ended; null while PENDING
+	LeaseExpiresAt Time            `json:"lease_expires_at"`
+	Progress       *Progress       `json:"progress"`
+	Result         json.RawMessage `json:"result"`
+	Error          Text            `json:"error"` // why it failed, or why its latest attempt did
+	CreatedAt      Time            `json:"created_at"`
+	UpdatedAt      Time            `json:"updated_at"`
+	StartedAt      Time            `json:"started_at"`  // of the latest attempt; null while PENDING
+	FinishedAt     Time            `json:"finished_at"` // null until terminal
+
+	NextAttemptAt Time  `json:"next_attempt_at,omitzero"` // while PENDING and waiting out a back-off: its end
+	Lease         int64 `json:"lease,omitzero"`           // the fencing token; only in the reply to the claim that got it
+}
+
+// Progress is how far the holder says it has come.
+type Progress struct {
+	Percent float64 `json:"percent"` // 0 to 100
+	Message string  `json:"message"`
+}
+
+// LogEntry is one line of a mission's log.
+type LogEntry struct {
+	Timestamp Time            `json:"timestamp"`
+	Level     string          `json:"level"`
+	Message   string          `json:"message"`
+	Data      json.RawMessage `json:"data"` // any JSON, or null
+}
+
+// Text is a string whose absence, "", stands as null on the wire.
+type Text string
+
+// MarshalJSON writes a JSON string, or null for "".
+func (t Text) MarshalJSON() ([]byte, error) {
+	if t == "" {
+		return []byte("null"), nil
+	}
+	return json.Marshal(string(t))
+}
+
+// Priority orders claims: higher first, then older first.
+type Priority string
+
+// The priorities, lowest first.
+const (
+	Low      Priority = "LOW"
+	Normal   Priority = "NORMAL"
+	High     Priority = "HIGH"
+	Critical Priority = "CRITICAL"
+)
+
+// Priorities lists every priority, lowest first.
+func Priorities() []Priority { return []Priority{Low, Normal, High, Critical} }
+
+// Rank returns p's place in [Priorities], and -1 for anything else.
+func (p Priority) Rank() int {
+	switch p {
+	case Low:
+		return 0
+	case Normal:
+		return 1
+	case High:
+		return 2
+	case Critical:
+		return 3
+	}
+	return -1
+}

@@ -1,0 +1,130 @@
+package sqlitestore
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"slices"
+
+	"missioncontrol/missions"
+)
+
+// Create implements [missions.Missions].
+func (s *Store) Create(ctx context.Context, batch []missions.Mission) ([]missions.CreateResult, error) {
+	return eachItem(ctx, s, batch, func(t *tx, m *missions.Mission) (missions.CreateResult, error) {
+		stored, created, err := t.create(m)
+		return missions.CreateResult{Mission: stored, Created: created, Err: err}, err
+	})
+}
+
+func (t *tx) create(m *missions.Mission) (missions.Mission, bool, error) {
+	seq, err := t.number("SELECT seq FROM missions WHERE id = ?", m.ID)
+	if err != nil {
+		return missions.Mission{}, false, err
+	}
+	if seq != 0 {
+		old, err := t.loadSeq(seq)
+		if err == nil && !sameContent(&old.Mission, m) {
+			err = missions.Conflict("mission %q exists with other content", m.ID)
+		}
+		return old.Mission, false, err
+	}
+	if t.outboxFull() {
+		return missions.Mission{}, false, &missions.Error{Code: missions.CodeOverloaded,
+			Message: "too many events wait for the event stream; try again when it has caught up"}
+	}
+	r := t.newRow(m)
+	if err := t.insert(&r); err != nil {
+		return missions.Mission{}, false, err
+	}
+	t.status(r.Type, missions.Pending, +1)
+	t.happened(r.Type, missions.HappenedCreated, t.now)
+	err = t.emit(missions.Event{
+		Kind: missions.EventCreated, At: r.CreatedAt, MissionID: r.ID, CorrelationID: r.CorrelationID,
+		Name: r.Name, Description: r.Description, Type: r.Type, Priority: r.Priority,
+	})
+	return r.Mission, true, err
+}
+
+// newRow takes what the creator gave, and nothing else of m.
+func (t *tx) newRow(m *missions.Mission) row {
+	r := row{seq: t.nextSeq(), Mission: missions.Mission{
+		ID: m.ID, Name: m.Name, Description: m.Description, Type: m.Type, Data: m.Data, Priority: m.Priority,
+		Status: missions.Pending, Tags: m.Tags, MaxAttempts: m.MaxAttempts,
+		TimeoutSeconds: timeout(m.TimeoutSeconds).Seconds(),
+		NotBefore:      m.NotBefore, Deadline: m.Deadline, CorrelationID: m.CorrelationID,
+	}}
+	r.CreatedAt, r.UpdatedAt = missions.Time(r.seq), missions.Time(r.seq)
+	r.queue(t.now, max(t.now, r.NotBefore))
+	return r
+}
+
+// queue makes a PENDING mission claimable from a time on.
+func (r *row) queue(now, from missions.Time) {
+	r.readyAt, r.ready = from, from <= now
+	r.dueAt = r.Deadline
+	if !r.ready && (r.dueAt == 0 || from < r.dueAt) {
+		r.dueAt = from
+	}
+}
+
+func (t *tx) insert(r *row) error {
+	var tags []byte
+	if len(r.Tags) > 0 {
+		tags, _ = json.Marshal(r.Tags) // strings always marshal
+	}
+	err := t.exec(`INSERT INTO missions (seq, id, name, type, priority, status, tags, max_attempts, timeout_us,
+		not_before, deadline, correlation_id, attempt, lease, updated_at, ready_at, ready, due_at)
+		VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?)`,
+		r.seq, r.ID, r.Name, r.Type, r.Priority.Rank(), optional(tags), r.MaxAttempts, timeout(r.TimeoutSeconds).Microseconds(),
+		r.NotBefore, r.Deadline, optional(r.CorrelationID), int64(r.UpdatedAt), int64(r.readyAt), r.ready, r.dueAt)
+	if err != nil {
+		return err
+	}
+	if r.Description != "" || string(r.Data) != "{}" {
+		var data []byte
+		if string(r.Data) != "{}" {
+			data = r.Data
+		}
+		if err := t.exec("INSERT INTO payloads (seq, description, data) VALUES (?, ?, ?)",
+			r.seq, optional(r.Description), data); err != nil {
+			return err
+		}
+	}
+	for _, tag := range r.Tags {
+		if err := t.exec("INSERT OR IGNORE INTO tags (tag, seq) VALUES (?, ?)", tag, r.seq); err != nil {
+			return err
+		}
+	}
+	return t.exec("INSERT INTO log (seq, n, at, level, message) VALUES (?, 1, ?, 'info', 'created, PENDING')",
+		r.seq, int64(r.CreatedAt))
+}
+
+// sameContent reports whether two missions were given with the same content. The
+// order of keys within data does not matter.
+func sameContent(a, b *missions.Mission) bool {
+	return a.Name == b.Name && a.Description == b.Description && a.Type == b.Type &&
+		a.Priority == b.Priority && slices.Equal(a.Tags, b.Tags) && a.MaxAttempts == b.MaxAttempts &&
+		timeout(a.TimeoutSeconds) == timeout(b.TimeoutSeconds) && a.NotBefore == b.NotBefore &&
+		a.Deadline == b.Deadline && a.CorrelationID == b.CorrelationID && sameJSON(a.Data, b.Data)
+}
+
+func sameJSON(a, b json.RawMessage) bool {
+	return bytes.Equal(a, b) || bytes.Equal(canonical(a), canonical(b))
+}
+
+// canonical writes JSON with sorted keys and without white space, numbers as
+// they were written.
+func canonical(raw json.RawMessage) []byte {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	var value any
+	if decoder.Decode(&value) != nil {
+		return raw
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return raw
+	}
+	return text
+}

@@ -1,0 +1,66 @@
+package sqlitestore
+
+import (
+	"context"
+
+	"missioncontrol/missions"
+)
+
+// holder returns a mission if agent holds its newest lease, and an ErrNotFound or
+// ErrLeaseLost otherwise.
+func (t *tx) holder(agent string, ref missions.LeaseRef) (row, error) {
+	r, err := t.load(ref.MissionID)
+	if err != nil {
+		return r, err
+	}
+	if r.Status != missions.Running {
+		return r, missions.LeaseLost("mission %q is %s; the lease has ended", ref.MissionID, r.Status)
+	}
+	if string(r.AgentID) != agent || r.lease != ref.Lease {
+		return r, missions.LeaseLost("mission %q has been given out again; this lease is no longer the newest", ref.MissionID)
+	}
+	return r, nil
+}
+
+// eachHolder runs a change for each item of a batch whose sender holds the lease.
+func eachHolder[T any](ctx context.Context, s *Store, batch []T, lease func(*T) (string, missions.LeaseRef),
+	change func(*tx, *row, *T) error) ([]error, error) {
+	return eachItem(ctx, s, batch, func(t *tx, item *T) (error, error) {
+		agent, ref := lease(item)
+		r, err := t.holder(agent, ref)
+		if err == nil {
+			err = change(t, &r, item)
+		}
+		return err, err
+	})
+}
+
+// Progress implements [missions.Leases].
+func (s *Store) Progress(ctx context.Context, batch []missions.ProgressUpdate) ([]error, error) {
+	return eachHolder(ctx, s, batch,
+		func(p *missions.ProgressUpdate) (string, missions.LeaseRef) { return p.AgentID, p.LeaseRef },
+		func(t *tx, r *row, p *missions.ProgressUpdate) error {
+			return t.exec("UPDATE missions SET progress_percent = ?, progress_message = ?, updated_at = ? WHERE seq = ?",
+				p.Percent, p.Message, int64(t.now), r.seq)
+		})
+}
+
+// AppendLog implements [missions.Leases].
+func (s *Store) AppendLog(ctx context.Context, batch []missions.LogAppend) ([]error, error) {
+	return eachHolder(ctx, s, batch,
+		func(l *missions.LogAppend) (string, missions.LeaseRef) { return l.AgentID, l.LeaseRef },
+		func(t *tx, r *row, l *missions.LogAppend) error {
+			last, err := t.number("SELECT max(n) FROM log WHERE seq = ?", r.seq)
+			if err != nil {
+				return err
+			}
+			if last >= missions.MaxLogEntries {
+				return missions.TooLarge("message", "cannot be added: the mission's log holds %d entries", last)
+			}
+			if err := t.record(r.seq, l.Level, l.Message, l.Data); err != nil {
+				return err
+			}
+			return t.emit(missions.Event{Kind: missions.EventLogAppended, MissionID: r.ID,
+				CorrelationID: r.CorrelationID, Level: l.Level, Message: l.Message})
+		})
+}

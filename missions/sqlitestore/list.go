@@ -1,0 +1,149 @@
+package sqlitestore
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"missioncontrol/missions"
+)
+
+// Get implements [missions.Missions].
+func (s *Store) Get(ctx context.Context, id string) (m missions.Mission, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		r, err := c.load(id)
+		m = r.Mission
+		return err
+	})
+	return m, err
+}
+
+// Log implements [missions.Missions].
+func (s *Store) Log(ctx context.Context, id string, after int64, limit int) (page missions.LogPage, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		seq, err := c.number("SELECT seq FROM missions WHERE id = ?", id)
+		if err != nil {
+			return err
+		}
+		if seq == 0 {
+			return missions.NotFound("mission", id)
+		}
+		page.Entries = []missions.LogEntry{}
+		var last int64
+		return c.query(`SELECT n, at, level, message, data FROM log WHERE seq = ? AND n > ? ORDER BY n LIMIT ?`,
+			func(row *sqlite3.Stmt) (bool, error) {
+				if len(page.Entries) == limit {
+					page.Next = last
+					return false, nil
+				}
+				last = row.ColumnInt64(0)
+				page.Entries = append(page.Entries, missions.LogEntry{
+					Timestamp: scanTime(row, 1), Level: row.ColumnText(2), Message: row.ColumnText(3), Data: scanJSON(row, 4),
+				})
+				return true, nil
+			}, seq, after, limit+1)
+	})
+	return page, err
+}
+
+// List implements [missions.Missions].
+func (s *Store) List(ctx context.Context, f missions.Filter) (page missions.Page, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		page = missions.Page{Missions: []missions.Mission{}}
+		sql, args := listQuery(f)
+		var last int64
+		examined, size := 0, 0
+		return c.query(sql, func(candidate *sqlite3.Stmt) (bool, error) {
+			if examined == missions.MaxExamined || f.Limit > 0 && len(page.Missions) == f.Limit {
+				page.Next = last
+				return false, nil
+			}
+			seq := candidate.ColumnInt64(0)
+			if matches(candidate, &f) {
+				r, err := c.loadSeq(seq)
+				if err != nil {
+					return false, err
+				}
+				size += jsonSize(&r.Mission)
+				if f.MaxBytes > 0 && size > f.MaxBytes && len(page.Missions) > 0 {
+					page.Next = last
+					return false, nil
+				}
+				page.Missions = append(page.Missions, r.Mission)
+			}
+			examined++
+			last = seq
+			return true, nil
+		}, args...)
+	})
+	return page, err
+}
+
+// listQuery picks the index that narrows most and walks it from new to old. What
+// the index does not decide, matches does. Each query names its index: SQLite,
+// which does not know how many missions a type or a status has, may pick worse.
+func listQuery(f missions.Filter) (sql string, args []any) {
+	below, above := int64(math.MaxInt64), int64(0)
+	if f.CreatedBefore > 0 {
+		below = int64(f.CreatedBefore)
+	}
+	if f.Cursor > 0 {
+		below = min(below, f.Cursor)
+	}
+	if f.CreatedAfter > 0 {
+		above = int64(f.CreatedAfter)
+	}
+	const columns = "SELECT m.seq, m.status, m.type, m.agent_id, m.tags, m.name FROM "
+	const window = " AND m.seq < ? AND m.seq > ?"
+	const newest = " ORDER BY m.seq DESC"
+	switch {
+	case f.AgentID != "":
+		return columns + "missions m INDEXED BY missions_agent WHERE m.agent_id = ?" + window + newest, []any{f.AgentID, below, above}
+	case f.Tag != "":
+		return columns + "tags t CROSS JOIN missions m ON m.seq = t.seq WHERE t.tag = ? AND t.seq < ? AND t.seq > ? ORDER BY t.seq DESC",
+			[]any{f.Tag, below, above}
+	case f.Type != "" && f.Status != "":
+		return columns + "missions m INDEXED BY missions_type WHERE m.type = ? AND m.status = ?" + window + newest,
+			[]any{f.Type, f.Status.Index(), below, above}
+	case f.Type != "":
+		// The index has the statuses apart; a compound select merges them in order.
+		parts := make([]string, 0, 5)
+		for range statuses {
+			parts = append(parts, columns+"missions m INDEXED BY missions_type WHERE m.type = ? AND m.status = ?"+window)
+			args = append(args, f.Type, len(parts)-1, below, above)
+		}
+		return strings.Join(parts, " UNION ALL ") + " ORDER BY 1 DESC", args
+	case f.Status != "":
+		return columns + "missions m INDEXED BY missions_status WHERE m.status = ?" + window + newest, []any{f.Status.Index(), below, above}
+	}
+	return columns + "missions m WHERE m.seq < ? AND m.seq > ?" + newest, []any{below, above}
+}
+
+func matches(candidate *sqlite3.Stmt, f *missions.Filter) bool {
+	if f.Status != "" && candidate.ColumnInt(1) != f.Status.Index() ||
+		f.Type != "" && candidate.ColumnText(2) != f.Type ||
+		f.AgentID != "" && candidate.ColumnText(3) != f.AgentID {
+		return false
+	}
+	if f.Tag != "" {
+		var tags []string
+		if json.Unmarshal(candidate.ColumnRawText(4), &tags) != nil || !slices.Contains(tags, f.Tag) {
+			return false
+		}
+	}
+	return f.Text == "" || sameText(candidate.ColumnText(5), f.Text)
+}
+
+// jsonSize estimates a mission's size on the wire, never too low for what may be
+// large: text is counted as if every byte needed escaping to two.
+func jsonSize(m *missions.Mission) int {
+	text := len(m.Name) + len(m.Description) + len(m.Error)
+	if m.Progress != nil {
+		text += len(m.Progress.Message)
+	}
+	return 1024 + len(m.Data) + len(m.Result) + 2*text + 70*len(m.Tags)
+}

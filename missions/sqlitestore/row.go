@@ -1,0 +1,162 @@
+package sqlitestore
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"missioncontrol/missions"
+)
+
+// row is a mission as it stands in the tables.
+type row struct {
+	missions.Mission
+	seq     int64
+	lease   int64
+	readyAt missions.Time
+	ready   bool
+	dueAt   missions.Time
+}
+
+// What the small integers in the tables stand for.
+var (
+	statuses    = missions.Statuses()
+	priorities  = missions.Priorities()
+	agentStates = missions.AgentStates()
+	happenings  = missions.Happenings()
+)
+
+// missionQuery selects a whole mission in the order that scanMission reads.
+const missionQuery = `SELECT m.seq, m.id, m.name, m.type, m.priority, m.status, m.tags, m.max_attempts,
+	m.timeout_us, m.not_before, m.deadline, m.correlation_id, m.attempt, m.agent_id, m.lease,
+	m.updated_at, m.started_at, m.finished_at, m.ready_at, m.ready, m.due_at,
+	m.progress_percent, m.progress_message, p.description, p.data, o.result, o.error, l.expires_at
+	FROM missions m LEFT JOIN payloads p ON p.seq = m.seq
+	LEFT JOIN outcomes o ON o.seq = m.seq LEFT JOIN leases l ON l.seq = m.seq `
+
+func scanMission(s *sqlite3.Stmt) (r row, err error) {
+	r.seq = s.ColumnInt64(0)
+	r.ID, r.Name, r.Type = s.ColumnText(1), s.ColumnText(2), s.ColumnText(3)
+	r.Priority, r.Status = priorities[s.ColumnInt(4)], statuses[s.ColumnInt(5)]
+	if r.Tags, err = scanTags(s.ColumnRawText(6)); err != nil {
+		return r, err
+	}
+	r.MaxAttempts = s.ColumnInt(7)
+	r.TimeoutSeconds = float64(s.ColumnInt64(8)) / 1e6
+	r.NotBefore, r.Deadline = scanTime(s, 9), scanTime(s, 10)
+	r.CorrelationID = s.ColumnText(11)
+	r.Attempt = s.ColumnInt(12)
+	r.AgentID = missions.Text(s.ColumnText(13))
+	r.lease = s.ColumnInt64(14)
+	r.CreatedAt = missions.Time(r.seq)
+	r.UpdatedAt, r.StartedAt, r.FinishedAt = scanTime(s, 15), scanTime(s, 16), scanTime(s, 17)
+	r.readyAt, r.ready, r.dueAt = scanTime(s, 18), s.ColumnBool(19), scanTime(s, 20)
+	if s.ColumnType(21) != sqlite3.NULL {
+		r.Progress = &missions.Progress{Percent: s.ColumnFloat(21), Message: s.ColumnText(22)}
+	}
+	r.Description = s.ColumnText(23)
+	if r.Data = scanJSON(s, 24); r.Data == nil {
+		r.Data = json.RawMessage("{}")
+	}
+	r.Result, r.Error = scanJSON(s, 25), missions.Text(s.ColumnText(26))
+	r.LeaseExpiresAt = scanTime(s, 27)
+	if r.Status == missions.Pending && !r.ready && r.Attempt > 0 {
+		r.NextAttemptAt = r.readyAt
+	}
+	return r, nil
+}
+
+func scanTime(s *sqlite3.Stmt, column int) missions.Time { return missions.Time(s.ColumnInt64(column)) }
+
+func scanJSON(s *sqlite3.Stmt, column int) json.RawMessage {
+	if s.ColumnType(column) == sqlite3.NULL {
+		return nil
+	}
+	return json.RawMessage(s.ColumnBlob(column, nil))
+}
+
+func scanTags(text []byte) ([]string, error) {
+	tags := []string{}
+	if len(text) == 0 {
+		return tags, nil
+	}
+	err := json.Unmarshal(text, &tags)
+	return tags, err
+}
+
+// load returns the mission with this id, or an ErrNotFound.
+func (c *conn) load(id string) (row, error) {
+	r, found, err := c.find(missionQuery+"WHERE m.id = ?", id)
+	if err == nil && !found {
+		err = missions.NotFound("mission", id)
+	}
+	return r, err
+}
+
+// loadSeq returns the mission that a table or an index speaks of.
+func (c *conn) loadSeq(seq int64) (row, error) {
+	r, found, err := c.find(missionQuery+"WHERE m.seq = ?", seq)
+	if err == nil && !found {
+		err = fmt.Errorf("there is no mission with seq %d, and yet it is spoken of", seq)
+	}
+	return r, err
+}
+
+func (c *conn) find(sql string, key any) (r row, found bool, err error) {
+	err = c.query(sql, func(s *sqlite3.Stmt) (bool, error) {
+		found = true
+		var err error
+		r, err = scanMission(s)
+		return false, err
+	}, key)
+	return r, found, err
+}
+
+// save writes what may change of a mission, but for its outcome and its lease.
+func (t *tx) save(r *row) error {
+	return t.exec(`UPDATE missions SET status = ?, attempt = ?, agent_id = ?, lease = ?, updated_at = ?,
+		started_at = ?, finished_at = ?, ready_at = ?, ready = ?, due_at = ?,
+		progress_percent = ?, progress_message = ? WHERE seq = ?`,
+		r.Status.Index(), r.Attempt, optional(r.AgentID), r.lease, int64(r.UpdatedAt),
+		r.StartedAt, r.FinishedAt, int64(r.readyAt), r.ready, r.dueAt,
+		percentOf(r.Progress), messageOf(r.Progress), r.seq)
+}
+
+func percentOf(p *missions.Progress) any {
+	if p == nil {
+		return nil
+	}
+	return p.Percent
+}
+
+func messageOf(p *missions.Progress) any {
+	if p == nil {
+		return nil
+	}
+	return p.Message
+}
+
+// saveOutcome keeps what an attempt came to, and which agent it was accepted
+// from; "" where the store itself ended the attempt.
+func (t *tx) saveOutcome(r *row, from string) error {
+	return t.exec("INSERT OR REPLACE INTO outcomes (seq, result, error, lease, agent_id) VALUES (?, ?, ?, ?, ?)",
+		r.seq, []byte(r.Result), optional(r.Error), r.lease, optional(from))
+}
+
+// timeout returns the longest run of one attempt to the microsecond, 0 for no
+// limit. However short a limit is, it stays one.
+func timeout(seconds float64) time.Duration {
+	if seconds == 0 {
+		return 0
+	}
+	return time.Duration(max(1, math.Round(seconds*1e6))) * time.Microsecond
+}
+
+// sameText reports whether part stands in name, whatever the case of either.
+func sameText(name, part string) bool {
+	return part == "" || strings.Contains(strings.ToLower(name), strings.ToLower(part))
+}

@@ -1,0 +1,225 @@
+package sqlitestore
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"missioncontrol/missions"
+)
+
+// groupTime bounds how long a group of steps is filled before it is committed,
+// and with it how long a step may wait for its neighbours.
+const groupTime = 10 * time.Millisecond
+
+// step is one atomic step on its way through the writer.
+//
+// A step writes nothing before it has decided to succeed: one that returns an
+// *missions.Error has left the transaction as it found it. Any other error is
+// internal and undoes the whole transaction. A step may run more than once, and
+// must set, not append to, what it hands to its caller.
+type step struct {
+	run   func(*tx) error
+	done  chan error
+	state atomic.Int32 // waiting, taken or abandoned
+}
+
+const (
+	waiting int32 = iota
+	taken
+	abandoned
+)
+
+// eachItem runs a change for each item of a batch, all in one step. The items are
+// independent of each other: the error of one stands in its own result, and only
+// an internal one undoes them all.
+func eachItem[Item, Result any](ctx context.Context, s *Store, batch []Item,
+	change func(*tx, *Item) (Result, error)) ([]Result, error) {
+	results := make([]Result, len(batch))
+	err := s.write(ctx, func(t *tx) error {
+		for i := range batch {
+			result, err := change(t, &batch[i])
+			if internal(err) {
+				return err
+			}
+			results[i] = result
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+// write runs a step in the writer and waits until it is on disk. When ctx ends
+// before the writer has taken the step, nothing is done and ctx's error returned;
+// afterwards write waits for the outcome, so that it is never unknown.
+func (s *Store) write(ctx context.Context, run func(*tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	st := &step{run: run, done: make(chan error, 1)}
+	select {
+	case s.steps <- st:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.closing:
+		return errClosed
+	}
+	select {
+	case err := <-st.done:
+		return err
+	case <-ctx.Done():
+		if st.state.CompareAndSwap(waiting, abandoned) {
+			return ctx.Err()
+		}
+		return <-st.done
+	case <-s.closed:
+		// The writer has stopped: either it has answered, or it never took the step.
+		select {
+		case err := <-st.done:
+			return err
+		default:
+			return errClosed
+		}
+	}
+}
+
+var errClosed = missions.Unavailable("the store is closed", nil)
+
+// runWriter is the only goroutine that writes. Steps that arrive while a commit
+// is under way share the next one, and so its flush to disk.
+func (s *Store) runWriter() {
+	defer close(s.closed)
+	for {
+		select {
+		case st := <-s.steps:
+			s.commitFrom(st)
+		case <-s.closing:
+			s.drain()
+			return
+		}
+	}
+}
+
+// drain commits what was handed over before the store began to close.
+func (s *Store) drain() {
+	for {
+		select {
+		case st := <-s.steps:
+			s.commitFrom(st)
+		default:
+			return
+		}
+	}
+}
+
+// commitFrom commits first together with the steps that wait behind it.
+func (s *Store) commitFrom(first *step) {
+	if !first.take() {
+		return
+	}
+	started := time.Now()
+	steps := []*step{first}
+	var results []error
+	err := s.transact(func(t *tx) error {
+		for i := 0; i < len(steps); i++ {
+			result := steps[i].run(t)
+			if internal(result) {
+				return result
+			}
+			results = append(results, result)
+			if st := s.neighbour(started); st != nil {
+				steps = append(steps, st)
+			}
+		}
+		return nil
+	})
+	switch {
+	case err == nil:
+		for i, st := range steps {
+			st.done <- results[i]
+		}
+	case len(steps) == 1:
+		first.done <- s.unavailable(err)
+	default:
+		// One step's trouble is not its neighbours': each by itself.
+		for _, st := range steps {
+			st.done <- s.commitAlone(st)
+		}
+	}
+}
+
+// neighbour returns another step for the group that started at a time, or nil
+// when none waits or the group is full.
+func (s *Store) neighbour(started time.Time) *step {
+	for time.Since(started) < groupTime {
+		select {
+		case st := <-s.steps:
+			if st.take() {
+				return st
+			}
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// commitAlone commits one step and returns what its caller is told.
+func (s *Store) commitAlone(st *step) (result error) {
+	err := s.transact(func(t *tx) error {
+		if result = st.run(t); internal(result) {
+			return result
+		}
+		return nil
+	})
+	if err != nil {
+		return s.unavailable(err)
+	}
+	return result
+}
+
+// transact runs body in a transaction and commits it with the tallies it made.
+func (s *Store) transact(body func(*tx) error) error {
+	if err := s.writer.begin("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	t := s.newTx()
+	err := guarded(func() error {
+		if err := body(t); err != nil {
+			return err
+		}
+		if err := t.flush(); err != nil {
+			return err
+		}
+		return t.exec("COMMIT")
+	})
+	if err != nil {
+		return errors.Join(err, s.writer.rollback())
+	}
+	s.marks = t.marks
+	return nil
+}
+
+// take claims a step for the writer; false when its caller has gone.
+func (st *step) take() bool { return st.state.CompareAndSwap(waiting, taken) }
+
+// internal reports whether err is not for the caller but a fault of the store.
+func internal(err error) bool {
+	var domain *missions.Error
+	return err != nil && !errors.As(err, &domain)
+}
+
+// unavailable logs a fault and returns what the caller may know of it.
+func (s *Store) unavailable(err error) error {
+	s.log.Error("the store failed", "error", err)
+	if errors.Is(err, sqlite3.FULL) {
+		return missions.Unavailable("the store's disk is full", err)
+	}
+	return missions.Unavailable("the store cannot be used", err)
+}

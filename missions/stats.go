@@ -1,0 +1,159 @@
+package missions
+
+import "math"
+
+// Counts is how many missions and agents there are, as of one moment.
+type Counts struct {
+	ByStatus map[Status]int64 // every status is present
+	Agents   int64            // online or draining
+	Slots    int64            // the sum of those agents' capacities
+
+	// Run times of the missions that completed since the store was created.
+	CompletedRuns    int64
+	CompletedSeconds float64
+}
+
+// Total is the number of missions stored.
+func (c Counts) Total() int64 {
+	var total int64
+	for _, n := range c.ByStatus {
+		total += n
+	}
+	return total
+}
+
+// SuccessRate is completed / (completed + failed), of the missions stored; nil
+// when there are none of either.
+func (c Counts) SuccessRate() *float64 {
+	ended := c.ByStatus[Completed] + c.ByStatus[Failed]
+	if ended == 0 {
+		return nil
+	}
+	rate := float64(c.ByStatus[Completed]) / float64(ended)
+	return &rate
+}
+
+// AverageDurationSeconds is the mean run time of completed missions; nil when
+// none has completed.
+func (c Counts) AverageDurationSeconds() *float64 {
+	if c.CompletedRuns == 0 {
+		return nil
+	}
+	mean := c.CompletedSeconds / float64(c.CompletedRuns)
+	return &mean
+}
+
+// Utilization is busy slots / all slots, 0 to 1; nil when no agent is there.
+func (c Counts) Utilization() *float64 {
+	if c.Slots == 0 {
+		return nil
+	}
+	busy := min(1, float64(c.ByStatus[Running])/float64(c.Slots))
+	return &busy
+}
+
+// Stats is what [Store.Stats] knows of all missions, or of one type's.
+type Stats struct {
+	Total                int64               `json:"total"`
+	ByStatus             map[Status]int64    `json:"by_status"`
+	ByType               map[string]int64    `json:"by_type"`
+	SuccessRate          *float64            `json:"success_rate"`
+	Duration             Distribution        `json:"duration_seconds"` // run times of completed missions
+	Queue                Distribution        `json:"queue_seconds"`    // from claimable to claimed
+	OldestPendingSeconds *float64            `json:"oldest_pending_seconds"`
+	PerMinute            map[Happening]int64 `json:"per_minute"`
+	LastUpdated          Time                `json:"last_updated"`
+}
+
+// Happening is what the per-minute figures count.
+type Happening string
+
+// The happenings.
+const (
+	HappenedCreated   Happening = "created"
+	HappenedStarted   Happening = "started"
+	HappenedCompleted Happening = "completed"
+	HappenedFailed    Happening = "failed"
+	HappenedCancelled Happening = "cancelled"
+)
+
+// Happenings lists every happening.
+func Happenings() []Happening {
+	return []Happening{HappenedCreated, HappenedStarted, HappenedCompleted, HappenedFailed, HappenedCancelled}
+}
+
+// Happened returns the happening that a change to status s is, "" for none.
+func (s Status) Happened() Happening {
+	switch s {
+	case Running:
+		return HappenedStarted
+	case Completed:
+		return HappenedCompleted
+	case Failed:
+		return HappenedFailed
+	case Cancelled:
+		return HappenedCancelled
+	}
+	return ""
+}
+
+// Distribution sums up durations in seconds; its figures are null without any.
+// The percentiles come from a [Histogram] and are within 5 % of the true ones.
+type Distribution struct {
+	Average *float64 `json:"average"`
+	P50     *float64 `json:"p50"`
+	P95     *float64 `json:"p95"`
+	P99     *float64 `json:"p99"`
+}
+
+// Histogram counts durations in buckets that grow by a constant factor, so that
+// a percentile costs the same however many durations it has seen.
+type Histogram struct {
+	Count   int64
+	Seconds float64       // the sum of all durations
+	Buckets map[int]int64 // by Bucket
+}
+
+// bucketsPerDoubling makes neighbouring bounds differ by 9 %.
+const bucketsPerDoubling = 8
+
+// Bucket returns the bucket of a duration in seconds. Everything up to a
+// microsecond falls into bucket 0.
+func Bucket(seconds float64) int {
+	micros := seconds * 1e6
+	if !(micros > 1) {
+		return 0
+	}
+	return int(math.Ceil(math.Log2(micros) * bucketsPerDoubling))
+}
+
+// bucketSeconds returns the middle of a bucket, by ratio.
+func bucketSeconds(bucket int) float64 {
+	return math.Exp2((float64(bucket)-0.5)/bucketsPerDoubling) / 1e6
+}
+
+// Distribution returns the average and the percentiles of h.
+func (h Histogram) Distribution() Distribution {
+	if h.Count == 0 {
+		return Distribution{}
+	}
+	average := h.Seconds / float64(h.Count)
+	return Distribution{Average: &average, P50: h.percentile(0.50), P95: h.percentile(0.95), P99: h.percentile(0.99)}
+}
+
+func (h Histogram) percentile(p float64) *float64 {
+	rank := int64(math.Ceil(p * float64(h.Count)))
+	highest := 0
+	for bucket := range h.Buckets {
+		highest = max(highest, bucket)
+	}
+	var seen int64
+	for bucket := 0; bucket <= highest; bucket++ {
+		if seen += h.Buckets[bucket]; seen >= rank {
+			seconds := bucketSeconds(bucket)
+			return &seconds
+		}
+	}
+	seconds := bucketSeconds(highest)
+	return &seconds
+}

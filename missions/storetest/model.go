@@ -1,0 +1,195 @@
+package storetest
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"missioncontrol/missions"
+)
+
+// SeedVariable names the environment variable that repeats a run of the model
+// test, and StepsVariable the one that makes it longer.
+const (
+	SeedVariable  = "STORETEST_SEED"
+	StepsVariable = "STORETEST_STEPS"
+)
+
+// The model's time goes in ticks. Waits end between ticks, never at one, so that
+// a store's clock that goes on by itself changes nothing.
+const (
+	tick       = 10 * time.Minute
+	modelLease = 15 * time.Minute // renewed at one tick, ended at the second
+	modelWait  = 5 * time.Minute  // back-off: over at the next tick
+)
+
+// modelMission is all that the model knows of a mission.
+type modelMission struct {
+	id       string
+	kind     string
+	priority missions.Priority
+	most     int
+
+	status  missions.Status
+	attempt int
+	holder  string // also of a mission that has ended
+	lease   int64
+	waiting bool // out a back-off, until the next tick
+	renewed int  // the tick of the last renewal
+	missed  int  // heartbeats in a row that did not list it
+}
+
+// model is a store in its simplest form: a list of missions by age.
+type model struct {
+	*fixture
+	random   *rand.Rand
+	missions []*modelMission
+	held     []missions.LeaseRef // every lease ever given, newest last
+	holders  []string            // to whom
+	created  int
+	ticks    int
+}
+
+var (
+	modelAgents = map[string][]string{"a": {"x"}, "b": {"x", "y"}, "c": {"y"}}
+	modelNames  = []string{"a", "b", "c"}
+)
+
+// testModel runs random operations on the store and on the model side by side.
+func testModel(s *suite) {
+	options := defaults()
+	options.Retry = missions.RetryPolicy{Base: modelWait, Max: modelWait}
+	for run := range uint64(3) {
+		s.runWith(options, fmt.Sprintf("random operations %d", run), func(f *fixture) {
+			seed, steps := setting(f, SeedVariable, uint64(time.Now().UnixNano())), setting(f, StepsVariable, 800)
+			f.Logf("repeat this with %s=%d", SeedVariable, seed)
+			m := &model{fixture: f, random: rand.New(rand.NewPCG(seed, run))}
+			for _, id := range modelNames {
+				m.registerAgent(id)
+			}
+			for i := range steps {
+				name := m.step()
+				if m.compare(); f.Failed() {
+					f.Fatalf("the store and the model parted at step %d: %s", i, name)
+				}
+			}
+			f.wantRecount()
+		})
+	}
+}
+
+func setting(f *fixture, variable string, otherwise uint64) uint64 {
+	text := os.Getenv(variable)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	f.must(err)
+	return n
+}
+
+// step does one random operation and returns its name.
+func (m *model) step() string {
+	operations := []struct {
+		name   string
+		weight int
+		do     func()
+	}{
+		{"create", 18, m.create}, {"claim", 22, m.claim}, {"complete", 10, m.complete}, {"fail", 10, m.fail},
+		{"give up", 4, m.giveUp}, {"release", 5, m.release}, {"heartbeat", 14, m.heartbeat}, {"cancel", 5, m.cancel},
+		{"retry", 6, m.retry}, {"delete", 8, m.delete}, {"leave", 1, m.leave}, {"tick", 5, m.tick}, {"reopen", 0, m.reopen},
+	}
+	operations[12].weight = m.random.IntN(2) * m.random.IntN(2)
+	total := 0
+	for _, o := range operations {
+		total += o.weight
+	}
+	n := m.random.IntN(total)
+	for _, o := range operations {
+		if n -= o.weight; n < 0 {
+			o.do()
+			return o.name
+		}
+	}
+	return ""
+}
+
+// compare checks every mission of the store against the model.
+func (m *model) compare() {
+	m.Helper()
+	var got, want []string
+	for _, stored := range m.list(missions.Filter{}) {
+		got = append(got, fmt.Sprintf("%s %s attempt %d agent %s", stored.ID, stored.Status, stored.Attempt, stored.AgentID))
+	}
+	counts := map[missions.Status]int64{}
+	running := map[string]int{}
+	for _, x := range slices.Backward(m.missions) {
+		want = append(want, fmt.Sprintf("%s %s attempt %d agent %s", x.id, x.status, x.attempt, x.holder))
+		counts[x.status]++
+		if x.status == missions.Running {
+			running[x.holder]++
+		}
+	}
+	wantEqual(m.fixture, "missions", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	stored, err := m.Store.Counts(m.ctx)
+	m.must(err)
+	for _, status := range missions.Statuses() {
+		wantEqual(m.fixture, string(status), stored.ByStatus[status], counts[status])
+	}
+	for _, a := range m.agents(missions.AgentFilter{}).Agents {
+		wantEqual(m.fixture, "running on "+a.ID, a.MissionsRunning, running[a.ID])
+	}
+}
+
+// any returns a random mission, and a made-up one now and then.
+func (m *model) any() *modelMission {
+	if len(m.missions) == 0 || m.random.IntN(20) == 0 {
+		return &modelMission{id: "never-was"}
+	}
+	return m.missions[m.random.IntN(len(m.missions))]
+}
+
+// find returns the mission with an id, nil when there is none.
+func (m *model) find(id string) *modelMission {
+	for _, x := range m.missions {
+		if x.id == id {
+			return x
+		}
+	}
+	return nil
+}
+
+func (m *model) registerAgent(id string) {
+	m.Helper()
+	_, err := m.Store.Register(m.ctx, missions.Agent{ID: id, Types: modelAgents[id], Capacity: 3}, 1000*time.Hour)
+	m.must(err)
+}
+
+// back puts a mission back into the queue.
+func (x *modelMission) back() { x.status, x.holder = missions.Pending, "" }
+
+// lost ends an attempt that came to nothing.
+func (x *modelMission) lost() {
+	if x.attempt >= x.most {
+		x.status = missions.Failed
+		return
+	}
+	x.back()
+}
+
+// claimable returns what an agent would get, best first.
+func (m *model) claimable(agent string) []*modelMission {
+	var list []*modelMission
+	for _, x := range m.missions {
+		if x.status == missions.Pending && !x.waiting && slices.Contains(modelAgents[agent], x.kind) {
+			list = append(list, x)
+		}
+	}
+	slices.SortStableFunc(list, func(x, y *modelMission) int { return cmp.Compare(y.priority.Rank(), x.priority.Rank()) })
+	return list
+}

@@ -1,0 +1,225 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+
+	"missioncontrol/missions"
+)
+
+// The operations of the model test: each does one thing to the store and says
+// what must come of it.
+
+func (m *model) create() {
+	if len(m.missions) >= 16 {
+		m.delete()
+		return
+	}
+	x := &modelMission{
+		id: fmt.Sprintf("m%d", m.created), kind: []string{"x", "y"}[m.random.IntN(2)],
+		priority: missions.Priorities()[m.random.IntN(4)], most: 1 + m.random.IntN(3), status: missions.Pending,
+	}
+	m.created++
+	if old := m.any(); m.random.IntN(5) == 0 && m.find(old.id) != nil {
+		x.id = old.id // with other content, nearly always
+	}
+	given := named(x.id, x.kind)
+	given.Priority, given.MaxAttempts = x.priority, x.most
+	result := m.createOne(given)
+	if old := m.find(x.id); old != nil {
+		var want *missions.Error
+		if old.kind != x.kind || old.priority != x.priority || old.most != x.most {
+			want = missions.ErrConflict
+		}
+		m.wantErr("create again", result.Err, want)
+		wantEqual(m.fixture, "created", result.Created, false)
+		return
+	}
+	m.wantErr("create", result.Err, nil)
+	m.missions = append(m.missions, x)
+}
+
+func (m *model) claim() {
+	agent, most := modelNames[m.random.IntN(3)], 1+m.random.IntN(3)
+	want := m.claimable(agent)
+	want = want[:min(len(want), most)]
+	result := m.tryClaim(missions.ClaimRequest{AgentID: agent, Max: most, Lease: modelLease})
+	m.must(result.Err)
+	wantEqual(m.fixture, "claimed", len(result.Missions), len(want))
+	for i := range min(len(want), len(result.Missions)) {
+		got, x := result.Missions[i], want[i]
+		wantEqual(m.fixture, "claimed", got.ID, x.id)
+		x.status, x.holder, x.lease, x.renewed, x.missed = missions.Running, agent, got.Lease, m.ticks, 0
+		x.attempt++
+		m.held, m.holders = append(m.held, refOf(got)), append(m.holders, agent)
+	}
+}
+
+// lease returns one of the latest leases, and the mission if it still holds.
+func (m *model) lease() (agent string, ref missions.LeaseRef, x *modelMission) {
+	if len(m.held) == 0 {
+		return "a", missions.LeaseRef{MissionID: "never-was", Lease: 1}, nil
+	}
+	i := len(m.held) - 1 - m.random.IntN(min(len(m.held), 12))
+	agent, ref = m.holders[i], m.held[i]
+	if m.random.IntN(25) == 0 {
+		agent = modelNames[m.random.IntN(3)]
+	}
+	x = m.find(ref.MissionID)
+	if x != nil && (x.status != missions.Running || x.lease != ref.Lease || x.holder != agent) {
+		x = nil
+	}
+	return agent, ref, x
+}
+
+// finish ends an attempt under some lease; say tells the model what that means.
+// Each text is new, so that no finish is the repetition of another.
+func (m *model) finish(end missions.Finish, say func(*modelMission)) {
+	agent, ref, x := m.lease()
+	m.created++
+	end.AgentID, end.LeaseRef = agent, ref
+	end.Error = fmt.Sprintf("error %d", m.created)
+	end.Result = fmt.Appendf(nil, `"result %d"`, m.created)
+	result := m.tryFinish(end)
+	switch {
+	case m.find(ref.MissionID) == nil:
+		m.wantErr(string(end.Outcome), result.Err, missions.ErrNotFound)
+	case x == nil:
+		m.wantErr(string(end.Outcome), result.Err, missions.ErrLeaseLost)
+	default:
+		m.wantErr(string(end.Outcome), result.Err, nil)
+		say(x)
+		if m.random.IntN(4) == 0 && end.Outcome != missions.OutcomeRelease {
+			again := m.tryFinish(end)
+			m.wantErr("the same again", again.Err, nil)
+			wantEqual(m.fixture, "changed", again.Changed, false)
+		}
+	}
+}
+
+func (m *model) complete() {
+	m.finish(missions.Finish{Outcome: missions.OutcomeComplete}, func(x *modelMission) { x.status = missions.Completed })
+}
+
+func (m *model) fail() {
+	m.finish(missions.Finish{Outcome: missions.OutcomeFail, Retryable: true}, func(x *modelMission) {
+		x.lost()
+		x.waiting = x.status == missions.Pending
+	})
+}
+
+func (m *model) giveUp() {
+	m.finish(missions.Finish{Outcome: missions.OutcomeFail}, func(x *modelMission) { x.status = missions.Failed })
+}
+
+func (m *model) release() {
+	m.finish(missions.Finish{Outcome: missions.OutcomeRelease}, func(x *modelMission) {
+		x.attempt--
+		x.back()
+	})
+}
+
+// heartbeat lists some of what the agent holds, and something old.
+func (m *model) heartbeat() {
+	agent := modelNames[m.random.IntN(3)]
+	var listed []missions.LeaseRef
+	givenUp, cancelled, lost := 0, 0, 0
+	if old := m.any(); old.status != missions.Running {
+		listed = append(listed, missions.LeaseRef{MissionID: old.id, Lease: max(old.lease, 1)})
+		if old.status == missions.Cancelled && old.holder == agent && old.lease > 0 {
+			cancelled++
+		} else {
+			lost++
+		}
+	}
+	for _, x := range m.missions {
+		if x.status != missions.Running || x.holder != agent {
+			continue
+		}
+		if m.random.IntN(4) > 0 {
+			listed = append(listed, missions.LeaseRef{MissionID: x.id, Lease: x.lease})
+			x.renewed, x.missed = m.ticks, 0
+			continue
+		}
+		if x.missed++; x.missed == 2 {
+			if x.lost(); x.status == missions.Pending {
+				givenUp++
+			}
+		}
+	}
+	results, err := m.Store.Heartbeat(m.ctx, []missions.Heartbeat{{AgentID: agent, Running: listed, Lease: modelLease}})
+	m.must(err)
+	m.must(results[0].Err)
+	wantEqual(m.fixture, "given up", len(results[0].GivenUp), givenUp)
+	wantEqual(m.fixture, "cancel", len(results[0].Cancel), cancelled)
+	wantEqual(m.fixture, "lost", len(results[0].Lost), lost)
+	m.registerAgent(agent) // for a long silence again
+}
+
+// change checks what an operator's operation did to a mission.
+func (m *model) change(what string, x *modelMission, err error, allowed bool) bool {
+	want := missions.ErrConflict
+	if m.find(x.id) == nil {
+		want = missions.ErrNotFound
+	} else if allowed {
+		want = nil
+	}
+	m.wantErr(what+" "+x.id, err, want)
+	return want == nil
+}
+
+func (m *model) cancel() {
+	x := m.any()
+	if m.change("cancel", x, m.fixture.cancel(x.id).Err, !x.status.Terminal()) {
+		x.status, x.waiting = missions.Cancelled, false
+	}
+}
+
+func (m *model) retry() {
+	x := m.any()
+	if m.change("retry", x, m.fixture.retry(x.id).Err, x.status == missions.Failed || x.status == missions.Cancelled) {
+		x.attempt = 0
+		x.back()
+	}
+}
+
+func (m *model) delete() {
+	x := m.any()
+	if m.change("delete", x, m.remove(x.id).Err, x.status != missions.Running) {
+		m.missions = slices.DeleteFunc(m.missions, func(y *modelMission) bool { return y == x })
+	}
+}
+
+func (m *model) leave() {
+	agent := modelNames[m.random.IntN(3)]
+	result, err := m.Store.Leave(m.ctx, agent, "")
+	m.must(err)
+	back := 0
+	for _, x := range m.missions {
+		if x.status == missions.Running && x.holder == agent {
+			x.attempt--
+			x.back()
+			back++
+		}
+	}
+	wantEqual(m.fixture, "given back", len(result.GivenBack), back)
+	m.registerAgent(agent)
+}
+
+// tick moves the clock on: back-offs end, and leases that were not renewed for
+// two ticks.
+func (m *model) tick() {
+	m.ticks++
+	due := m.advance(tick)
+	stopped := 0
+	for _, x := range m.missions {
+		x.waiting = false
+		if x.status == missions.Running && m.ticks-x.renewed >= 2 {
+			x.lost()
+			stopped++
+		}
+	}
+	wantEqual(m.fixture, "stopped", len(due.Stop), stopped)
+}
+
+func (m *model) reopen() { m.Store = m.Reopen(m.T) }

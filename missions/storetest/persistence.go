@@ -1,0 +1,216 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"missioncontrol/missions"
+)
+
+func testPersistence(s *suite) {
+	s.run("everything is equal after reopening", func(f *fixture) {
+		f.variety()
+		full := everything("full", f.now())
+		f.create(full)
+		m := f.started(named("late", "z"), "c")
+		f.must(f.progress(progressOf(m, 12.5, "on the way")))
+		f.must(f.append(lineOf(m, "debug", "line", `{"a":[1]}`)))
+		f.must(f.tryHeartbeat(missions.Heartbeat{AgentID: "b", Draining: true, Lease: lasts}).Err)
+		before := f.dump()
+		f.Store = f.Reopen(f.T)
+		after := f.dump()
+		for part := range before {
+			wantEqual(f, part, after[part], before[part])
+		}
+		f.wantRecount()
+		f.must(f.tryFinish(completion(m, `"the lease has survived too"`)).Err)
+	})
+	s.run("what is due stays due", func(f *fixture) {
+		later := named("later", "t")
+		later.NotBefore = f.now().Add(30 * time.Minute)
+		f.create(later)
+		f.started(named("held", "x"), "a")
+		before := f.due().NextDue
+		f.Store = f.Reopen(f.T)
+		wantEqual(f, "next_due", f.due().NextDue, before)
+		f.wantSame("ready", f.advance(31*time.Minute).Ready, []string{"t"})
+		wantEqual(f, "stop", len(f.advance(30*time.Minute).Stop), 1)
+	})
+}
+
+// dump returns all that can be read from the store, but for what changes with
+// time alone.
+func (f *fixture) dump() map[string]string {
+	f.Helper()
+	dump := map[string]string{}
+	list := f.list(missions.Filter{})
+	dump["missions"] = f.json(list)
+	for _, m := range list {
+		dump["log of "+m.ID] = f.json(f.log(m.ID))
+	}
+	counts, err := f.Store.Counts(f.ctx)
+	f.must(err)
+	dump["counts"] = f.json(counts)
+	for _, kind := range []string{"", "x", "y", "z"} {
+		stats := f.stats(kind)
+		stats.LastUpdated, stats.OldestPendingSeconds, stats.PerMinute = 0, nil, nil
+		dump["statistics of "+kind] = f.json(stats)
+	}
+	dump["agents"] = f.json(f.agents(missions.AgentFilter{}))
+	for i, e := range f.events(0) {
+		dump[fmt.Sprintf("event %d", i)] = fmt.Sprint(e.Seq, f.json(e))
+	}
+	dump["identity"] = f.Store.Identity()
+	return dump
+}
+
+// call is one call of a method that takes a context.
+type call struct {
+	name string
+	do   func(context.Context, missions.Store) error
+}
+
+// calls has a call for every such method. Each would do something, also after
+// those before it.
+func calls(m missions.Mission) []call {
+	just := func(_ any, err error) error { return err }
+	return []call{
+		{"Create", func(ctx context.Context, s missions.Store) error {
+			return just(s.Create(ctx, []missions.Mission{named("new", "t")}))
+		}},
+		{"Get", func(ctx context.Context, s missions.Store) error { return just(s.Get(ctx, m.ID)) }},
+		{"List", func(ctx context.Context, s missions.Store) error {
+			return just(s.List(ctx, missions.Filter{Limit: 10}))
+		}},
+		{"Log", func(ctx context.Context, s missions.Store) error { return just(s.Log(ctx, m.ID, 0, 10)) }},
+		{"Cancel", func(ctx context.Context, s missions.Store) error {
+			return just(s.Cancel(ctx, []missions.CancelRequest{{ID: m.ID}}))
+		}},
+		{"Retry", func(ctx context.Context, s missions.Store) error { return just(s.Retry(ctx, []string{"cancelled"})) }},
+		{"Delete", func(ctx context.Context, s missions.Store) error { return just(s.Delete(ctx, []string{"cancelled"})) }},
+		{"Counts", func(ctx context.Context, s missions.Store) error { return just(s.Counts(ctx)) }},
+		{"Stats", func(ctx context.Context, s missions.Store) error { return just(s.Stats(ctx, "")) }},
+		{"Claim", func(ctx context.Context, s missions.Store) error {
+			return just(s.Claim(ctx, []missions.ClaimRequest{{AgentID: "a", Max: 1, Lease: lasts}}))
+		}},
+		{"Heartbeat", func(ctx context.Context, s missions.Store) error {
+			return just(s.Heartbeat(ctx, []missions.Heartbeat{{AgentID: "a", Draining: true, Lease: lasts}}))
+		}},
+		{"Progress", func(ctx context.Context, s missions.Store) error {
+			return just(s.Progress(ctx, []missions.ProgressUpdate{progressOf(m, 50, "half")}))
+		}},
+		{"AppendLog", func(ctx context.Context, s missions.Store) error {
+			return just(s.AppendLog(ctx, []missions.LogAppend{lineOf(m, "info", "line", "")}))
+		}},
+		{"Finish", func(ctx context.Context, s missions.Store) error {
+			return just(s.Finish(ctx, []missions.Finish{completion(m, `1`)}))
+		}},
+		{"Register", func(ctx context.Context, s missions.Store) error {
+			return just(s.Register(ctx, missions.Agent{ID: "new"}, lasts))
+		}},
+		{"Leave", func(ctx context.Context, s missions.Store) error { return just(s.Leave(ctx, "a", "")) }},
+		{"ListAgents", func(ctx context.Context, s missions.Store) error {
+			return just(s.ListAgents(ctx, missions.AgentFilter{Limit: 10}))
+		}},
+		{"Pending", func(ctx context.Context, s missions.Store) error { return just(s.Pending(ctx, 0, 10)) }},
+		{"Forget", func(ctx context.Context, s missions.Store) error { return s.Forget(ctx, 1) }},
+		{"Waiting", func(ctx context.Context, s missions.Store) error { return just(s.Waiting(ctx)) }},
+		{"Due", func(ctx context.Context, s missions.Store) error { return just(s.Due(ctx, 10)) }},
+		{"Retain", func(ctx context.Context, s missions.Store) error { return just(s.Retain(ctx, 0, 10)) }},
+		{"Ping", func(ctx context.Context, s missions.Store) error { return s.Ping(ctx) }},
+	}
+}
+
+// furnished returns a running mission in a store where every call has something
+// to do.
+func (f *fixture) furnished() missions.Mission {
+	f.Helper()
+	f.create(named("cancelled", "other"))
+	f.must(f.cancel("cancelled").Err)
+	m := f.started(named("m", "t"), "a")
+	f.create(named("waiting", "t"))
+	return m
+}
+
+func testContexts(s *suite) {
+	s.run("a call whose context has ended does nothing and says so", func(f *fixture) {
+		m := f.furnished()
+		before := f.dump()
+		ctx, cancel := context.WithCancel(f.ctx)
+		cancel()
+		for _, call := range calls(m) {
+			if err := call.do(ctx, f.Store); !errors.Is(err, context.Canceled) {
+				f.Errorf("%s: error is %v, want context.Canceled", call.name, err)
+			}
+		}
+		f.wantSame("the store", f.dump(), before)
+	})
+	s.run("the same calls with a live context all go through", func(f *fixture) {
+		m := f.furnished()
+		for _, call := range calls(m) {
+			if err := call.do(f.ctx, f.Store); err != nil {
+				f.Errorf("%s: %v", call.name, err)
+			}
+		}
+	})
+}
+
+func testClose(s *suite) {
+	s.run("later calls are unavailable, and closing twice is fine", func(f *fixture) {
+		m := f.furnished()
+		before := f.dump()
+		f.must(f.Store.Close())
+		f.must(f.Store.Close())
+		for _, call := range calls(m) {
+			f.wantErr(call.name, call.do(f.ctx, f.Store), missions.ErrUnavailable)
+		}
+		f.Store = f.Reopen(f.T)
+		f.wantSame("the store", f.dump(), before)
+	})
+	s.run("calls under way are answered, and what was confirmed is stored", func(f *fixture) {
+		const callers = 12
+		confirmed := make([][]string, callers)
+		halfway := make(chan struct{}, callers)
+		var wait sync.WaitGroup
+		for c := range callers {
+			wait.Go(func() {
+				for i := 0; ; i++ {
+					id := fmt.Sprintf("c%d-%d", c, i)
+					results, err := f.Store.Create(f.ctx, []missions.Mission{named(id, "t")})
+					if err != nil {
+						f.wantErr("create", err, missions.ErrUnavailable)
+						return
+					}
+					f.wantErr(id, results[0].Err, nil)
+					confirmed[c] = append(confirmed[c], id)
+					if _, err := f.Store.Get(f.ctx, id); err != nil {
+						f.wantErr("get", err, missions.ErrUnavailable)
+					}
+					if i == 3 {
+						halfway <- struct{}{}
+					}
+				}
+			})
+		}
+		for range callers {
+			<-halfway
+		}
+		closed := make(chan error, 2)
+		for range 2 {
+			go func() { closed <- f.Store.Close() }()
+		}
+		f.must(<-closed)
+		f.must(<-closed)
+		wait.Wait()
+		f.Store = f.Reopen(f.T)
+		for c := range callers {
+			for _, id := range confirmed[c] {
+				f.get(id)
+			}
+		}
+		f.wantRecount()
+	})
+}

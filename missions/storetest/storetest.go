@@ -1,0 +1,101 @@
+// Package storetest is the conformance suite of [missions.Store]: the one place
+// where a store's behaviour is specified in code. Every store passes it unchanged.
+//
+// It knows a store only through the contract and a small [Harness], and expects
+// nothing that the contract does not promise: tokens and positions grow, but may
+// leave gaps, and times are right to within [Slack], since a store's clock may go
+// on while a test runs.
+package storetest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"missioncontrol/missions"
+)
+
+// Slack is how far the store's clock may go on by itself within one scenario.
+const Slack = 20 * time.Second
+
+// Options is what a scenario needs of its store.
+type Options struct {
+	OutboxLimit int64                // events that the outbox holds before new missions are refused
+	Retry       missions.RetryPolicy // without jitter, so that waits are known
+}
+
+// Harness is one empty store and the two things that a test does to it from
+// outside.
+type Harness struct {
+	Store   missions.Store
+	Advance func(time.Duration)             // moves the store's clock on
+	Reopen  func(*testing.T) missions.Store // closes the store and opens the same data again
+}
+
+// Opener opens an empty store, and closes it, in whatever state it is by then,
+// when the test ends. Scenarios run in parallel, each with a store of its own.
+type Opener func(*testing.T, Options) Harness
+
+// Run runs the whole suite.
+func Run(t *testing.T, open Opener) {
+	for _, subject := range []struct {
+		name string
+		run  func(*suite)
+	}{
+		{"create", testCreate},
+		{"claim", testClaim},
+		{"claim order", testClaimOrder},
+		{"fencing", testFencing},
+		{"heartbeat", testHeartbeat},
+		{"finish", testFinish},
+		{"repeated finish", testRepeatedFinish},
+		{"progress and log", testProgressAndLog},
+		{"operations by status", testOperationsByStatus},
+		{"cancel, retry, delete", testChange},
+		{"due", testDue},
+		{"due limit", testDueLimit},
+		{"agents", testAgents},
+		{"agent listing", testAgentListing},
+		{"list", testList},
+		{"list bounds", testListBounds},
+		{"counts", testCounts},
+		{"stats", testStats},
+		{"retention", testRetention},
+		{"outbox", testOutbox},
+		{"full outbox", testFullOutbox},
+		{"persistence", testPersistence},
+		{"contexts", testContexts},
+		{"close", testClose},
+		{"model", testModel},
+	} {
+		t.Run(subject.name, func(t *testing.T) {
+			t.Parallel()
+			subject.run(&suite{t: t, open: open})
+		})
+	}
+}
+
+// suite runs the scenarios of one subject.
+type suite struct {
+	t    *testing.T
+	open Opener
+}
+
+// defaults suit nearly every scenario. Failed missions wait 1, 2, 4, 8, 8 …
+// minutes.
+func defaults() Options {
+	return Options{
+		OutboxLimit: 1_000_000,
+		Retry:       missions.RetryPolicy{Base: time.Minute, Max: 8 * time.Minute},
+	}
+}
+
+// run runs one scenario on a store of its own.
+func (s *suite) run(name string, scenario func(*fixture)) { s.runWith(defaults(), name, scenario) }
+
+func (s *suite) runWith(options Options, name string, scenario func(*fixture)) {
+	s.t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		scenario(&fixture{T: t, Harness: s.open(t, options), ctx: context.WithoutCancel(t.Context())})
+	})
+}

@@ -1,0 +1,94 @@
+package missions
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+)
+
+// Time is a moment in microseconds since the Unix epoch, UTC. The zero value
+// stands for "no time". On the wire it is a JSON number of Unix seconds with at
+// most six decimals, or null. Microseconds as an integer keep what a float64 of
+// seconds would round away.
+type Time int64
+
+// maxTime is the last moment that a float64 of seconds still tells apart to the
+// microsecond (2^53 µs, in the year 2255).
+const maxTime = Time(1<<53 - 1)
+
+// At returns t to the microsecond.
+func At(t time.Time) Time {
+	if t.IsZero() {
+		return 0
+	}
+	return Time(t.UnixMicro())
+}
+
+// Time returns t as a time.Time in UTC; the zero Time gives the zero time.Time.
+func (t Time) Time() time.Time {
+	if t == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(t)).UTC()
+}
+
+// IsZero reports whether t stands for "no time".
+func (t Time) IsZero() bool { return t == 0 }
+
+// Add returns t+d, to the microsecond.
+func (t Time) Add(d time.Duration) Time { return t + Time(d/time.Microsecond) }
+
+// Sub returns t-u.
+func (t Time) Sub(u Time) time.Duration { return time.Duration(t-u) * time.Microsecond }
+
+// Seconds returns t as Unix seconds.
+func (t Time) Seconds() float64 { return float64(t) / 1e6 }
+
+// AppendJSON appends t as it stands on the wire.
+func (t Time) AppendJSON(dst []byte) []byte {
+	if t == 0 {
+		return append(dst, "null"...)
+	}
+	if t < 0 {
+		dst, t = append(dst, '-'), -t
+	}
+	dst = strconv.AppendInt(dst, int64(t)/1e6, 10)
+	micros := int64(t) % 1e6
+	if micros == 0 {
+		return dst
+	}
+	var digits [7]byte
+	digits[0] = '.'
+	for i := 6; i >= 1; i-- {
+		digits[i] = byte('0' + micros%10)
+		micros /= 10
+	}
+	end := 7
+	for digits[end-1] == '0' {
+		end--
+	}
+	return append(dst, digits[:end]...)
+}
+
+// MarshalJSON writes Unix seconds, or null for the zero Time.
+func (t Time) MarshalJSON() ([]byte, error) { return t.AppendJSON(nil), nil }
+
+// UnmarshalJSON reads Unix seconds (a number, 0 up to the year 2255) or null.
+func (t *Time) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*t = 0
+		return nil
+	}
+	var seconds float64
+	if err := json.Unmarshal(b, &seconds); err != nil {
+		return fmt.Errorf("a time is a number of Unix seconds: %w", err)
+	}
+	micros := math.Round(seconds * 1e6)
+	if !(micros >= 0 && micros <= float64(maxTime)) {
+		return fmt.Errorf("a time is a number of Unix seconds between 0 and %d", int64(maxTime)/1e6)
+	}
+	*t = Time(micros)
+	return nil
+}
