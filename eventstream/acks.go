@@ -1,0 +1,244 @@
+package eventstream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// outcome is what became of one sent message: stored as seq, or err.
+type outcome struct {
+	seq       uint64
+	duplicate bool
+	err       error
+}
+
+// settler is told the outcome of each message that it sent, exactly once. It is
+// called on the connection's delivery goroutine, so it must not block.
+type settler interface {
+	settle(index int, o outcome)
+}
+
+// window sends messages on one connection and matches the acknowledgements. At
+// most cap(tokens) messages are unacknowledged at any time.
+//
+// It is used instead of jetstream.PublishMsgAsync for two reasons. That function
+// sends a message again when nothing answered the first time, after later
+// messages may already have been stored, which breaks the order. And its cost
+// per message (a timer, a future, two channels, a header map) is several times
+// that of the publish itself, which telemetry would add to every request.
+type window struct {
+	nc      *nats.Conn
+	timeout time.Duration
+	doubt   func(error) // told of outcomes that speak against the stream's health
+	prefix  string      // reply subjects are prefix + number
+	tokens  chan struct{}
+
+	mu      sync.Mutex
+	next    uint64
+	pending map[uint64]inFlight
+	ended   error // set once no more messages can be sent
+}
+
+// inFlight is a message that was sent and not yet settled.
+type inFlight struct {
+	to    settler
+	index int
+	since time.Time
+}
+
+// newWindow subscribes for the acknowledgements of a new window of n messages.
+func newWindow(nc *nats.Conn, n int, timeout time.Duration, doubt func(error)) (*window, error) {
+	w := &window{
+		nc:      nc,
+		timeout: timeout,
+		doubt:   doubt,
+		prefix:  nc.NewInbox() + ".",
+		tokens:  make(chan struct{}, n),
+		pending: make(map[uint64]inFlight, n),
+	}
+	_, err := nc.Subscribe(w.prefix+"*", w.acked)
+	return w, err
+}
+
+// acquire waits for room in the window. Every successful acquire is followed by
+// one send.
+func (w *window) acquire(ctx context.Context) error {
+	select {
+	case w.tokens <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// send publishes msg and tells to of the outcome. On an error nothing was sent
+// and to is not told.
+func (w *window) send(msg *nats.Msg, to settler, index int) error {
+	n, err := w.register(inFlight{to: to, index: index, since: time.Now()})
+	if err != nil {
+		<-w.tokens
+		return err
+	}
+	msg.Reply = w.prefix + strconv.FormatUint(n, 36)
+	if err := w.nc.PublishMsg(msg); err != nil {
+		if _, mine := w.take(n); !mine {
+			return nil // settled meanwhile, because the window ended
+		}
+		<-w.tokens
+		return publishError(err)
+	}
+	return nil
+}
+
+func (w *window) register(m inFlight) (uint64, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ended != nil {
+		return 0, w.ended
+	}
+	w.next++
+	w.pending[w.next] = m
+	return w.next, nil
+}
+
+// take removes message n, whose token is then the caller's to release; false
+// when it was settled before.
+func (w *window) take(n uint64) (inFlight, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	m, ok := w.pending[n]
+	delete(w.pending, n)
+	return m, ok
+}
+
+// acked handles one acknowledgement.
+func (w *window) acked(msg *nats.Msg) {
+	n, err := strconv.ParseUint(strings.TrimPrefix(msg.Subject, w.prefix), 36, 64)
+	if err != nil {
+		return
+	}
+	if m, ok := w.take(n); ok {
+		w.settle(m, parseAck(msg))
+	}
+}
+
+// settle tells the outcome of a message that was taken. Its token comes last, so
+// that whoever gets it knows of every failure before.
+func (w *window) settle(m inFlight, o outcome) {
+	if o.err != nil && !errors.Is(o.err, ErrUnpublishable) && !errors.Is(o.err, ErrDisconnected) {
+		w.doubt(o.err)
+	}
+	m.to.settle(m.index, o)
+	<-w.tokens
+}
+
+// expire settles the messages whose acknowledgement is overdue.
+func (w *window) expire(now time.Time) {
+	w.sweep(func(m inFlight) bool { return now.Sub(m.since) >= w.timeout }, ErrAckTimeout)
+}
+
+// end settles everything with err and refuses further messages.
+func (w *window) end(err error) {
+	w.mu.Lock()
+	if w.ended == nil {
+		w.ended = err
+	}
+	w.mu.Unlock()
+	w.sweep(func(inFlight) bool { return true }, err)
+}
+
+func (w *window) sweep(overdue func(inFlight) bool, err error) {
+	var out []inFlight
+	w.mu.Lock()
+	for n, m := range w.pending {
+		if overdue(m) {
+			delete(w.pending, n)
+			out = append(out, m)
+		}
+	}
+	w.mu.Unlock()
+	for _, m := range out {
+		w.settle(m, outcome{err: err})
+	}
+}
+
+// drain waits until nothing is in flight. The caller sees to it that nobody
+// sends meanwhile.
+func (w *window) drain(ctx context.Context) error {
+	for n := range cap(w.tokens) {
+		if err := w.acquire(ctx); err != nil {
+			for range n {
+				<-w.tokens
+			}
+			return err
+		}
+	}
+	for range cap(w.tokens) {
+		<-w.tokens
+	}
+	return nil
+}
+
+// pubAck is JetStream's answer to a publish.
+type pubAck struct {
+	Stream    string              `json:"stream"`
+	Seq       uint64              `json:"seq"`
+	Duplicate bool                `json:"duplicate"`
+	Error     *jetstream.APIError `json:"error"`
+}
+
+// Error codes of JetStream that say something about the message itself. The
+// client library has no names for them; the numbers are part of the protocol
+// (errors.json of the server).
+const (
+	codeMessageTooLarge jetstream.ErrorCode = 10054
+	codeStreamMismatch  jetstream.ErrorCode = 10060
+	codeHeaderTooLarge  jetstream.ErrorCode = 10097
+)
+
+func parseAck(msg *nats.Msg) outcome {
+	if noResponders(msg) {
+		return outcome{err: ErrNoStream}
+	}
+	var ack pubAck
+	if err := json.Unmarshal(msg.Data, &ack); err != nil {
+		return outcome{err: fmt.Errorf("%w: its answer is not an acknowledgement", ErrRefused)}
+	}
+	switch {
+	case ack.Error == nil && ack.Seq > 0:
+		return outcome{seq: ack.Seq, duplicate: ack.Duplicate}
+	case ack.Error == nil:
+		return outcome{err: fmt.Errorf("%w: its acknowledgement has no sequence", ErrRefused)}
+	case ack.Error.ErrorCode == codeMessageTooLarge, ack.Error.ErrorCode == codeHeaderTooLarge:
+		return outcome{err: fmt.Errorf("%w: %w", ErrUnpublishable, ack.Error)}
+	default:
+		return outcome{err: fmt.Errorf("%w: %w", ErrRefused, ack.Error)}
+	}
+}
+
+// noResponders reports the broker's own answer that nobody listens.
+func noResponders(msg *nats.Msg) bool {
+	return len(msg.Data) == 0 && msg.Header.Get("Status") == "503"
+}
+
+// publishError classifies an error of the client library's publish, after which
+// nothing was sent.
+func publishError(err error) error {
+	switch {
+	case errors.Is(err, nats.ErrMaxPayload):
+		return fmt.Errorf("%w: %w", ErrUnpublishable, err)
+	case errors.Is(err, nats.ErrBadSubject):
+		return fmt.Errorf("%w: %w", ErrUnpublishable, err)
+	default:
+		return fmt.Errorf("%w: %w", ErrDisconnected, err)
+	}
+}

@@ -1,0 +1,99 @@
+package eventstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// deadLetterMaxAge is how long a dead letter is kept.
+const deadLetterMaxAge = 30 * 24 * time.Hour
+
+// deadLetterWindow is how long the stream recognises a dead letter that is
+// stored again because its consumer died in between: longer than any sensible
+// AckWait.
+const deadLetterWindow = time.Hour
+
+// maxErrorText bounds the error text in a header, in bytes.
+const maxErrorText = 4 << 10
+
+// keepDeadLetter stores a message with the reason for giving it up. Storing it
+// again within deadLetterWindow changes nothing.
+func (c *consumer) keepDeadLetter(ctx context.Context, d Delivery, reason error) error {
+	letter := c.deadLetter(d, reason)
+	_, err := c.sess.js.PublishMsg(ctx, letter)
+	if errors.Is(err, nats.ErrMaxPayload) {
+		// The headers make it larger than the original. Better a letter without
+		// its body than one that is delivered for ever.
+		letter.Data = nil
+		letter.Header.Set(HeaderDeadTruncated, "true")
+		_, err = c.sess.js.PublishMsg(ctx, letter)
+	}
+	if errors.Is(err, jetstream.ErrNoStreamResponse) {
+		if err = c.createDeadLetters(ctx); err == nil {
+			_, err = c.sess.js.PublishMsg(ctx, letter)
+		}
+	}
+	return err
+}
+
+func (c *consumer) deadLetter(d Delivery, reason error) *nats.Msg {
+	letter := nats.NewMsg(DeadLetterSubject(c.cfg.Durable))
+	letter.Data = d.Raw.Data()
+	for name, values := range d.Raw.Headers() {
+		if len(name) >= len(natsHeaderPrefix) && strings.EqualFold(name[:len(natsHeaderPrefix)], natsHeaderPrefix) {
+			name = HeaderDeadOriginal + name
+		}
+		letter.Header[name] = values
+	}
+	seq := strconv.FormatUint(d.Seq, 10)
+	letter.Header.Set(HeaderMsgID, c.cfg.Durable+"/"+seq)
+	letter.Header.Set(HeaderDeadStream, c.stream.cfg.StreamName)
+	letter.Header.Set(HeaderDeadSequence, seq)
+	letter.Header.Set(HeaderDeadSubject, d.Raw.Subject())
+	letter.Header.Set(HeaderDeadDurable, c.cfg.Durable)
+	letter.Header.Set(HeaderDeadAttempts, strconv.Itoa(d.Attempt))
+	letter.Header.Set(HeaderDeadError, headerText(reason.Error(), maxErrorText))
+	return letter
+}
+
+// createDeadLetters creates the stream of dead letters; one that exists is left
+// as it is.
+func (c *consumer) createDeadLetters(ctx context.Context) error {
+	_, err := c.sess.js.CreateStream(ctx, jetstream.StreamConfig{
+		Name:        DeadLetterStreamName,
+		Description: "Mission Control events that a consumer has given up",
+		Subjects:    []string{DeadLetterAll},
+		Storage:     jetstream.FileStorage,
+		Retention:   jetstream.LimitsPolicy,
+		Discard:     jetstream.DiscardOld,
+		MaxAge:      deadLetterMaxAge,
+		Duplicates:  deadLetterWindow,
+		Compression: jetstream.S2Compression,
+		Replicas:    c.stream.cfg.Replicas,
+		AllowDirect: true,
+	})
+	if err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+		return fmt.Errorf("creating the stream %s: %w", DeadLetterStreamName, err)
+	}
+	return nil
+}
+
+// headerText makes text fit for one header line of at most limit bytes.
+func headerText(text string, limit int) string {
+	if len(text) > limit {
+		text = strings.ToValidUTF8(text[:limit], "")
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, text)
+}

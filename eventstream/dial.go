@@ -1,0 +1,193 @@
+package eventstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// dialer opens the connection under a session. It exists so that ctx can end an
+// attempt in every phase, and to hand out connections that are fit for an
+// ordered stream; see failStop.
+type dialer struct {
+	ctx       context.Context
+	timeout   time.Duration
+	inner     nats.CustomDialer          // the caller's own, may be nil
+	inProcess nats.InProcessConnProvider // likewise
+
+	mu   sync.Mutex
+	conn failStop
+	err  error // the last failure, which the client library does not pass on
+}
+
+// Dial implements [nats.CustomDialer].
+func (d *dialer) Dial(network, address string) (net.Conn, error) {
+	return d.keep(func() (net.Conn, error) {
+		if d.inner != nil {
+			return d.inner.Dial(network, address)
+		}
+		return (&net.Dialer{Timeout: d.timeout}).DialContext(d.ctx, network, address)
+	})
+}
+
+// InProcessConn implements [nats.InProcessConnProvider].
+func (d *dialer) InProcessConn() (net.Conn, error) { return d.keep(d.inProcess.InProcessConn) }
+
+func (d *dialer) keep(open func() (net.Conn, error)) (net.Conn, error) {
+	conn, err := open()
+	if err == nil && d.ctx.Err() != nil {
+		_ = conn.Close() // nobody wants it any more
+		err = d.ctx.Err()
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.err = err; err != nil {
+		return nil, err
+	}
+	d.conn = failStop{conn}
+	return d.conn, nil
+}
+
+// abort resets the connection; see failStop.
+func (d *dialer) abort() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.conn.Conn != nil {
+		d.conn.abort()
+	}
+}
+
+// failStop is a connection that ends with its first failed write. The client
+// library goes on after a write that timed out without writing anything, and
+// forgets the bytes: what is written later would then overtake events that the
+// broker never sees.
+type failStop struct{ net.Conn }
+
+// Write implements [net.Conn].
+func (c failStop) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if err != nil {
+		c.abort()
+	}
+	return n, err
+}
+
+// abort resets the connection. The kernel then discards what it has not yet
+// delivered, so that events of a connection that was given up do not arrive
+// minutes later, when the broker no longer recognises their ids.
+func (c failStop) abort() {
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // fails only on a connection that is already gone
+	}
+	_ = c.Close() // likewise
+}
+
+// lastErr is why the last attempt failed, nil if it did not.
+func (d *dialer) lastErr() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.err
+}
+
+// checkOptions applies the caller's connection options once, without
+// connecting, so that an unreadable credentials file is found by Open.
+func checkOptions(opts []nats.Option) (*nats.Options, error) {
+	o := nats.GetDefaultOptions()
+	for _, opt := range opts {
+		if opt == nil {
+			continue
+		}
+		if err := opt(&o); err != nil {
+			return nil, badConfig("Options: %v", err)
+		}
+	}
+	var errs []error
+	if o.UserJWT != nil {
+		_, err := o.UserJWT()
+		errs = append(errs, err)
+	}
+	if o.SignatureCB != nil {
+		_, err := o.SignatureCB([]byte("nonce"))
+		errs = append(errs, err)
+	}
+	if o.RootCAsCB != nil {
+		_, err := o.RootCAsCB()
+		errs = append(errs, err)
+	}
+	if o.TLSCertCB != nil {
+		_, err := o.TLSCertCB()
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, badConfig("Options: %v", err)
+	}
+	return &o, nil
+}
+
+// connect makes one attempt to open a session.
+func (s *Stream) connect(ctx context.Context) (*session, error) {
+	sess := newSession(s.cfg)
+	d := &dialer{ctx: ctx, timeout: s.cfg.DialTimeout, inner: s.options.CustomDialer, inProcess: s.options.InProcessServer}
+	sess.dialer = d
+
+	// During the handshake the client library listens to nothing but its own
+	// timeout.
+	stop := context.AfterFunc(ctx, d.abort)
+	defer stop()
+
+	opts := append(append([]nats.Option{}, s.cfg.Options...),
+		nats.Name(ConnectionName),
+		// A session is one connection: see the ordering argument in the package
+		// documentation. Reconnecting is a new session.
+		nats.NoReconnect(),
+		nats.RetryOnFailedConnect(false),
+		nats.Timeout(s.cfg.DialTimeout),
+		// A write blocks the connection's lock, so it must not wait long for a
+		// broker that has stopped reading.
+		nats.FlusherTimeout(s.cfg.DialTimeout),
+		nats.PingInterval(s.cfg.PingInterval),
+		nats.MaxPingsOutstanding(2),
+		nats.SetCustomDialer(d),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { sess.asyncError(err) }),
+		nats.DisconnectErrHandler(func(*nats.Conn, error) {}),
+		nats.ClosedHandler(func(nc *nats.Conn) { sess.closed(nc.LastError()) }),
+	)
+	if d.inProcess != nil {
+		opts = append(opts, nats.InProcessServer(d))
+	}
+	nc, err := nats.Connect(s.cfg.URL, opts...)
+	if err != nil {
+		d.abort()
+		if dialErr := d.lastErr(); errors.Is(err, nats.ErrNoServers) && dialErr != nil {
+			err = dialErr
+		}
+		return nil, &unreachableError{err: err}
+	}
+	if err := sess.open(nc); err != nil {
+		sess.close()
+		return nil, &unreachableError{err: err}
+	}
+	return sess, nil
+}
+
+// unreachableError says that there is no connection.
+type unreachableError struct{ err error }
+
+func (e *unreachableError) Error() string {
+	return fmt.Sprintf("cannot be reached: %v", rootCause(e.err))
+}
+func (e *unreachableError) Unwrap() error { return e.err }
+
+// rootCause strips what net errors repeat: operation, network and address.
+func rootCause(err error) error {
+	var opErr *net.OpError
+	if errors.As(err, &opErr) {
+		return opErr.Err
+	}
+	return err
+}

@@ -1,0 +1,33 @@
+package eventstream
+
+import (
+	"net"
+	"testing"
+	"time"
+)
+
+// A write that times out without writing anything must be the last one.
+func TestFailStop(t *testing.T) {
+	t.Parallel()
+	near, far := net.Pipe() // unbuffered: without a reader nothing is written
+	defer func() { _ = far.Close() }()
+	conn := failStop{near}
+	if err := conn.SetWriteDeadline(time.Now().Add(-time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := conn.Write([]byte("lost")); n != 0 || err == nil {
+		t.Fatalf("wrote %d, %v, want a timeout", n, err)
+	}
+	read := make(chan int)
+	go func() {
+		n, _ := far.Read(make([]byte, 100))
+		read <- n
+	}()
+	_ = conn.SetWriteDeadline(time.Time{})
+	if n, err := conn.Write([]byte("overtakes")); n != 0 || err == nil {
+		t.Errorf("wrote %d, %v after a failed write, want an error", n, err)
+	}
+	if n := <-read; n != 0 {
+		t.Errorf("the other end read %d bytes", n)
+	}
+}

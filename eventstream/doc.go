@@ -1,0 +1,120 @@
+// Package eventstream publishes and consumes charter events through NATS
+// JetStream, and is a harmless no-op while that is not possible.
+//
+// # States
+//
+// A [Stream] is in one of two states. It begins degraded, and nothing but the
+// supervising goroutine moves it.
+//
+//	       Open
+//	        │
+//	        ▼
+//	┌──────────────┐  connection up, stream exists, publishes are answered  ┌───────────┐
+//	│   degraded   │ ─────────────────────────────────────────────────────▶ │ connected │
+//	│ (Reason says │                                                        │           │
+//	│  why)        │ ◀───────────────────────────────────────────────────── │           │
+//	└──────────────┘  connection lost, acknowledgement overdue or refused,  └───────────┘
+//	   │      ▲       nobody answers (stream deleted), regular check failed
+//	   └──────┘
+//	 redial, 100 ms to 2 s; probe, at once on a new connection, else 250 ms to 5 s
+//
+// Degraded covers: no broker, a broker that hangs without closing, no JetStream,
+// a stream without quorum, a stream that cannot be created because another one
+// has its subjects, and missing permissions. The log has one line when a
+// degraded period starts and one when it ends.
+//
+// The probe creates the stream when it is missing and never changes one that
+// exists. Whether publishes are answered is rehearsed with a message that
+// demands to be stored in a stream of another name: the stream's leader refuses
+// it, so that nothing is stored and yet the whole path has been walked.
+//
+// # What to expect during an outage
+//
+//	Emit           drops the event and counts it. Under a microsecond, always.
+//	Publish        ErrDegraded at once; an event already sent fails with
+//	PublishBatch   ErrDisconnected or ErrAckTimeout, within Config.AckTimeout.
+//	               The caller keeps the event and tries again when connected.
+//	Last           ErrDegraded at once.
+//	ForeignStreams ErrDegraded at once.
+//	Consume        waits, and goes on by itself.
+//	Status         answers from memory, and says why.
+//	Changed        is closed when the state, or the reason, changes.
+//	Close          returns when its context ends, or earlier.
+//
+// All methods may be called concurrently, and none holds a lock over I/O that
+// another one needs. The one exception is in the client library: a write to a
+// connection whose peer no longer reads may block the writer, a Publish for
+// example, beyond its context until Config.DialTimeout; Emit and Status are
+// never concerned.
+//
+// # Sessions
+//
+// A connection is a session. When it ends it is thrown away with everything
+// that was on it, and the next attempt makes a new one; the client library's own
+// reconnection is off. So no message waits in a buffer for better times, no
+// subscription is silently half alive, and every message that was sent is
+// settled: acknowledged, overdue, or lost with its session. A session that is
+// given up is reset rather than closed, so that the kernel does not deliver its
+// remains minutes later. Config.URL should therefore name every server of a
+// cluster; servers that are only learned of later are not redialled.
+//
+// Telemetry and durable events share the connection and have separate windows
+// of unacknowledged messages. Telemetry can fill its own window only, and never
+// makes a durable event wait for an acknowledgement; nothing orders the one
+// kind against the other. Telemetry goes out in bursts, a few milliseconds
+// apart, each acknowledged as a whole, because it should cost the requests that
+// it tells of as little as possible.
+//
+// # Order and exactly once
+//
+// PublishBatch promises: the events of a batch are stored in their order, and
+// after a failure a caller who goes on with the unstored rest, and repeats it
+// until it is stored, gets every event into the stream exactly once and in
+// order. On a single broker the argument is this.
+//
+//  1. A batch lives on one session, so on one TCP connection: what arrives at
+//     the broker is a prefix of what was sent. With a client that reconnects by
+//     itself, the messages of one loop can straddle two connections, the first
+//     half lost and the second half stored.
+//  2. The broker reads one connection in order and stores in order. Nothing is
+//     sent again behind the caller's back, as the client library would do when
+//     nobody answers.
+//  3. A repetition starts at the first event that is not known to be stored, and
+//     every event carries its id. What was stored the first time is recognised.
+//     If remains of an old session still trickle in while a new one repeats
+//     them, each of the two is in order, so whichever copy comes first, no event
+//     overtakes its predecessor.
+//  4. Ids are recognised for the duplicate window, 2 minutes. A caller who may
+//     have been away longer asks [Stream.Last] where the stream ends.
+//
+// What can still store a later event without an earlier one is a broker that
+// refuses a single message of several in flight: its ingest queue is full
+// (100,000 messages, which takes foreign publishers, as we never have more than
+// a few thousand under way), the disk is full for the larger one, or an
+// operator deletes the stream and somebody creates it anew in the same
+// milliseconds. Then the rest is still stored exactly once, but the refused
+// event comes after some of its successors. With Config.MaxInFlight 1 even that
+// cannot happen, at the price of a round trip per event.
+//
+// On a cluster a change of the stream's leader adds such a case: messages in
+// flight to the old leader can be lost one by one. MaxInFlight 1 covers it too.
+// To keep many in flight there, the batch has to be atomic on the broker's side
+// (Nats-Batch-Id, server 2.12): created streams allow that already. It is not
+// used, because a repetition after an unknown outcome is then refused as a whole
+// for its duplicates and needs the present way as a fallback, and because a
+// single broker pays for it with a directory, a file and a sync per batch.
+//
+// # Consuming
+//
+// A durable consumer hands over one event after the other. nil acknowledges;
+// [Permanent] errors and messages that are no charter events are kept on
+// deadletter.<durable> before they are taken off the stream's hands; every other
+// error has the event delivered again after a backoff, behind which later events
+// pass by. Delivery is at least once. A handler whose effect must not be
+// repeated calls [Delivery.Remember] after it: then a redelivery is acknowledged
+// unseen, however the process ended in between.
+//
+// The broker shows signs of life while it has nothing to deliver. When they stay
+// out, or the connection is a new one, the consumer is looked up anew, and
+// created again if somebody deleted it, behind the last event that was settled.
+package eventstream

@@ -1,0 +1,88 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// The defaults of [Config].
+const (
+	DefaultHost         = "127.0.0.1"
+	DefaultPort         = 4222
+	DefaultMaxPayload   = 8 << 20
+	DefaultServerName   = "missioncontrol"
+	DefaultSyncInterval = 10 * time.Second
+)
+
+// AnyPort asks the operating system for a free port.
+const AnyPort = 0
+
+// Config says how the embedded broker runs. StoreDir is required; the other
+// fields have defaults, which [Config.WithDefaults] fills in. Port is the
+// exception: 0 ([AnyPort]) is a choice of its own, so a caller who wants the
+// standard port writes [DefaultPort].
+//
+// Accounts, users and a system-account connection are deliberately absent: the
+// server keeps its default system account ($SYS), and fields for them can be
+// added here without touching a caller.
+type Config struct {
+	// Host is the address to listen on. Default 127.0.0.1.
+	Host string
+	// Port is the TCP port to listen on, 1 to 65535, or 0 for any free one.
+	Port int
+	// StoreDir holds the streams and the lock file. It is created when missing.
+	StoreDir string
+	// MaxPayload bounds one message with its headers, in bytes, 1 KiB to 64 MiB.
+	// Default 8 MiB.
+	MaxPayload int32
+	// ServerName is the broker's name in INFO, logs and advisories. Default
+	// "missioncontrol".
+	ServerName string
+	// SyncInterval is how often stored messages are forced to disk. An
+	// acknowledged message has reached the operating system and survives any
+	// death of the process; what a power failure can take is at most this much
+	// time. Default 10 s, at least 100 ms.
+	SyncInterval time.Duration
+	// SyncAlways forces every message to disk before it is acknowledged. Safe
+	// against power loss, and an order of magnitude slower.
+	SyncAlways bool
+	// Logger takes the broker's log lines. Default: discard.
+	Logger *slog.Logger
+}
+
+// WithDefaults returns a copy of c in which unset fields have their defaults.
+func (c Config) WithDefaults() Config {
+	if c.Host == "" {
+		c.Host = DefaultHost
+	}
+	if c.MaxPayload == 0 {
+		c.MaxPayload = DefaultMaxPayload
+	}
+	if c.ServerName == "" {
+		c.ServerName = DefaultServerName
+	}
+	if c.SyncInterval == 0 {
+		c.SyncInterval = DefaultSyncInterval
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// Validate reports the first field that is out of range, by name.
+func (c Config) Validate() error {
+	switch {
+	case c.StoreDir == "":
+		return errors.New("embedded broker: StoreDir is empty; name a directory to keep the streams in")
+	case c.Port < 0 || c.Port > 65535:
+		return fmt.Errorf("embedded broker: Port %d is not between 0 and 65535", c.Port)
+	case c.MaxPayload < 1<<10 || c.MaxPayload > 64<<20:
+		return fmt.Errorf("embedded broker: MaxPayload %d is not between 1 KiB and 64 MiB", c.MaxPayload)
+	case c.SyncInterval < 100*time.Millisecond:
+		return fmt.Errorf("embedded broker: SyncInterval %v is less than 100ms", c.SyncInterval)
+	}
+	return nil
+}

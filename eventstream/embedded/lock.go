@@ -1,0 +1,95 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// lockName is the lock file's name inside the store directory. The file stays
+// behind on purpose: the lock is the kernel's, not the file's existence, and
+// removing it would let two processes lock two different files of one name.
+const lockName = "supervisor.lock"
+
+// errLockHeld is what tryLock returns when somebody else has the lock.
+var errLockHeld = errors.New("lock is held")
+
+// dirLock is this process's hold on a store directory.
+type dirLock struct{ file *os.File }
+
+// lockDir creates dir when it is missing, proves that it can be written, and
+// takes its lock.
+func lockDir(dir string) (*dirLock, error) {
+	if err := probeDir(dir); err != nil {
+		return nil, &StartError{
+			Kind:    ErrDirNotWritable,
+			Message: fmt.Sprintf("the broker cannot write to its store directory %s: %v; make it writable, or choose another with --data-dir", dir, plainCause(err)),
+			Cause:   err,
+		}
+	}
+	path := filepath.Join(dir, lockName)
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, &StartError{
+			Kind:    ErrDirNotWritable,
+			Message: fmt.Sprintf("the broker cannot open its lock file %s: %v; make it writable, or choose another directory with --data-dir", path, plainCause(err)),
+			Cause:   err,
+		}
+	}
+	if err := tryLock(file); err != nil {
+		holder := readHolder(file)
+		_ = file.Close() // never written
+		return nil, &StartError{
+			Kind:    ErrDirLocked,
+			Message: fmt.Sprintf("another supervisor%s holds %s; stop it, or choose another directory with --data-dir", holder, dir),
+			Cause:   err,
+		}
+	}
+	// The pid is a courtesy for the error message above; a start does not fail
+	// for it.
+	if err := file.Truncate(0); err == nil {
+		_, _ = file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	}
+	return &dirLock{file: file}, nil
+}
+
+// release gives the directory back. Closing the descriptor releases the lock.
+func (l *dirLock) release() error { return l.file.Close() }
+
+// probeDir creates dir and a file in it, which it removes again.
+func probeDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return err
+	}
+	probe, err := os.CreateTemp(dir, ".probe-*")
+	if err != nil {
+		return err
+	}
+	if err := probe.Close(); err != nil {
+		return err
+	}
+	return os.Remove(probe.Name())
+}
+
+// readHolder returns " (pid N)" when the lock file names its holder, else "".
+func readHolder(file *os.File) string {
+	var buf [32]byte
+	n, _ := file.ReadAt(buf[:], 0)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(buf[:n])))
+	if err != nil || pid <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (pid %d)", pid)
+}
+
+// plainCause strips the operation and path that os errors repeat.
+func plainCause(err error) error {
+	var pathErr *os.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err
+	}
+	return err
+}

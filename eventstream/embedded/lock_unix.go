@@ -1,0 +1,28 @@
+//go:build unix
+
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// tryLock takes an exclusive advisory lock without waiting. The kernel ties it
+// to the open file: it ends with the descriptor, and so with the process.
+func tryLock(file *os.File) error {
+	for {
+		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case errors.Is(err, syscall.EWOULDBLOCK):
+			return errLockHeld
+		default:
+			return fmt.Errorf("flock: %w", err)
+		}
+	}
+}

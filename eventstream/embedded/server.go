@@ -1,0 +1,234 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// readyPoll is how often readiness is looked at while the broker starts. The
+// server library has no notification for it.
+const readyPoll = 5 * time.Millisecond
+
+// Server is a running broker. Make one with [Start].
+type Server struct {
+	broker *server.Server
+	lock   *dirLock
+	log    *slogLogger
+
+	stopOnce sync.Once
+	stopped  chan struct{} // closed once the broker is down and the lock is free
+	stopErr  error         // valid after stopped is closed
+}
+
+// Start brings a broker up on cfg.StoreDir and returns when JetStream answers,
+// or when ctx ends. On an error nothing is left running and the lock is free;
+// it is a [*StartError], or says which field of cfg is wrong.
+//
+// Recovering a large store takes time, which counts against ctx.
+func Start(ctx context.Context, cfg Config) (*Server, error) {
+	cfg = cfg.WithDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	// The directory first: two supervisors with the same settings share both
+	// directory and port, and the lock knows who the other one is.
+	lock, err := lockDir(cfg.StoreDir)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPort(ctx, cfg.Host, cfg.Port); err != nil {
+		return nil, errors.Join(err, lock.release())
+	}
+	broker, err := server.NewServer(options(cfg))
+	if err != nil {
+		return nil, errors.Join(notReady(err), lock.release())
+	}
+	s := &Server{broker: broker, lock: lock, log: newLogger(cfg.Logger), stopped: make(chan struct{})}
+	broker.SetLoggerV2(s.log, s.log.debug(), false, false)
+
+	if err := s.bringUp(ctx, cfg); err != nil {
+		// The caller's ctx may be what ended the start; stopping must not be cut
+		// short by it, or the directory would stay locked.
+		_ = s.Shutdown(context.WithoutCancel(ctx))
+		return nil, err
+	}
+	return s, nil
+}
+
+// options translates cfg for nats-server. Everything left out is the server's
+// default, in particular the system account ($SYS), which JetStream needs.
+func options(cfg Config) *server.Options {
+	port := cfg.Port
+	if port == AnyPort {
+		port = server.RANDOM_PORT
+	}
+	return &server.Options{
+		ServerName:             cfg.ServerName,
+		Host:                   cfg.Host,
+		Port:                   port,
+		MaxPayload:             cfg.MaxPayload,
+		MaxPending:             max(server.MAX_PENDING_SIZE, 8*int64(cfg.MaxPayload)),
+		JetStream:              true,
+		StoreDir:               cfg.StoreDir,
+		SyncInterval:           cfg.SyncInterval,
+		SyncAlways:             cfg.SyncAlways,
+		DisableJetStreamBanner: true,
+		NoSigs:                 true,
+	}
+}
+
+// bringUp starts the broker and waits until it serves JetStream, fails, or ctx
+// ends.
+func (s *Server) bringUp(ctx context.Context, cfg Config) error {
+	started := make(chan struct{})
+	go func() {
+		defer close(started)
+		s.broker.Start()
+	}()
+	select {
+	case <-started:
+	case <-ctx.Done():
+		// Start cannot be interrupted, and a Shutdown in the middle of it would
+		// race with what it starts next.
+		<-started
+		return notReady(ctx.Err())
+	}
+	tick := time.NewTicker(readyPoll)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-s.log.fatal:
+			return fatalError(cfg, err)
+		default:
+		}
+		if s.broker.JetStreamEnabled() && s.broker.ReadyForConnections(readyPoll) {
+			if err := s.roundTrip(ctx); err == nil {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return notReady(ctx.Err())
+		case err := <-s.log.fatal:
+			return fatalError(cfg, err)
+		case <-tick.C:
+		}
+	}
+}
+
+// roundTrip proves that JetStream answers requests; being enabled is not yet
+// the same as being reachable.
+func (s *Server) roundTrip(ctx context.Context) error {
+	nc, err := nats.Connect("", nats.InProcessServer(s.broker), nats.Name("embedded:ready"), nats.NoReconnect())
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	_, err = js.AccountInfo(ctx)
+	return err
+}
+
+// ClientURL is the URL by which clients on this machine reach the broker, for
+// example "nats://127.0.0.1:4222".
+func (s *Server) ClientURL() string {
+	host, port, err := net.SplitHostPort(s.Addr())
+	if err != nil {
+		return "nats://" + s.Addr()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = DefaultHost // listening everywhere includes loopback
+	}
+	return "nats://" + net.JoinHostPort(host, port)
+}
+
+// Addr is the address that the broker listens on, as host:port.
+func (s *Server) Addr() string { return s.broker.Addr().String() }
+
+// Shutdown stops the broker, waits until it is down, and frees the store
+// directory. It is idempotent, and every call waits. When ctx ends first it
+// returns the context's error while the stop goes on; call it again to go on
+// waiting.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.stopOnce.Do(func() {
+		go func() {
+			defer close(s.stopped)
+			s.broker.Shutdown()
+			s.broker.WaitForShutdown()
+			s.stopErr = s.lock.release()
+		}()
+	})
+	select {
+	case <-s.stopped:
+		return s.stopErr
+	case <-ctx.Done():
+		return fmt.Errorf("embedded broker: still stopping: %w", ctx.Err())
+	}
+}
+
+// checkPort proves that the address is free before the broker is started on it.
+func checkPort(ctx context.Context, host string, port int) error {
+	if port == AnyPort {
+		return nil
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	if err == nil {
+		return l.Close()
+	}
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return portTaken(host, port, err)
+	}
+	return &StartError{
+		Kind:    ErrNotReady,
+		Message: fmt.Sprintf("the broker cannot listen on %s port %d: %v; choose another address with --listen", host, port, listenCause(err)),
+		Cause:   err,
+	}
+}
+
+func portTaken(host string, port int, cause error) error {
+	return &StartError{
+		Kind: ErrPortTaken,
+		Message: fmt.Sprintf("port %d on %s is taken by another process; stop it, or choose another with --listen, or use that broker with --server nats://%s",
+			port, host, net.JoinHostPort(host, strconv.Itoa(port))),
+		Cause: cause,
+	}
+}
+
+// fatalError turns what the server library called fatal into a start error.
+// The port can be taken between our check and the server's own listen.
+func fatalError(cfg Config, err error) error {
+	if strings.Contains(err.Error(), syscall.EADDRINUSE.Error()) {
+		return portTaken(cfg.Host, cfg.Port, err)
+	}
+	return notReady(err)
+}
+
+func notReady(err error) error {
+	return &StartError{Kind: ErrNotReady, Message: fmt.Sprintf("the embedded broker did not start: %v", err), Cause: err}
+}
+
+// listenCause strips the operation and address that net errors repeat.
+func listenCause(err error) error {
+	var opErr *net.OpError
+	if errors.As(err, &opErr) {
+		return opErr.Err
+	}
+	return err
+}

@@ -1,0 +1,72 @@
+package eventstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// ledger remembers which deliveries have been handled, in a key-value bucket
+// that all consumers share. An entry lives as long as its event can.
+type ledger struct {
+	kv      jetstream.KeyValue
+	durable string
+}
+
+// openLedger finds or creates the bucket.
+func openLedger(ctx context.Context, js jetstream.JetStream, cfg Config) (*ledger, error) {
+	kv, err := js.KeyValue(ctx, LedgerBucket)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		kv, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
+			Bucket:      LedgerBucket,
+			Description: "Deliveries that Mission Control's consumers have handled",
+			TTL:         cfg.MaxAge,
+			Storage:     jetstream.FileStorage,
+			Replicas:    cfg.Replicas,
+		})
+		if errors.Is(err, jetstream.ErrBucketExists) {
+			kv, err = js.KeyValue(ctx, LedgerBucket) // somebody else was faster
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the bucket %s: %w", LedgerBucket, err)
+	}
+	return &ledger{kv: kv}, nil
+}
+
+// of is the ledger of one durable; nil stays nil.
+func (l *ledger) of(durable string) *ledger {
+	if l == nil {
+		return nil
+	}
+	return &ledger{kv: l.kv, durable: durable}
+}
+
+func (l *ledger) key(d Delivery) string {
+	return l.durable + "." + strconv.FormatUint(d.Seq, 10)
+}
+
+// stamp tells an event from one of the same sequence in a stream that was
+// deleted and created again.
+func stamp(d Delivery) string { return strconv.FormatInt(d.Stored.UnixNano(), 10) }
+
+func (l *ledger) remember(ctx context.Context, d Delivery) error {
+	if _, err := l.kv.PutString(ctx, l.key(d), stamp(d)); err != nil {
+		return fmt.Errorf("remembering event %d for %s: %w", d.Seq, l.durable, err)
+	}
+	return nil
+}
+
+func (l *ledger) remembers(ctx context.Context, d Delivery) (bool, error) {
+	entry, err := l.kv.Get(ctx, l.key(d))
+	switch {
+	case errors.Is(err, jetstream.ErrKeyNotFound):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	return string(entry.Value()) == stamp(d), nil
+}

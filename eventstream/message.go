@@ -1,0 +1,117 @@
+package eventstream
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+
+	"missioncontrol/charter"
+)
+
+// timeLayout is RFC 3339 in UTC, always with the fraction that Charter keeps.
+const timeLayout = "2006-01-02T15:04:05.000000Z"
+
+// encoder turns events into messages. It reuses one header map and one body
+// buffer: the client library copies both while publishing, and these are the
+// largest part of what a message costs. An encoder belongs to one goroutine,
+// and a message is valid until the next call of encode.
+type encoder struct {
+	msg  nats.Msg
+	body []byte
+
+	// The header map points into this array, one element per header.
+	values [numHeaders]string
+}
+
+// Positions in encoder.values.
+const (
+	hMsgID = iota
+	hSpecVersion
+	hID
+	hType
+	hSource
+	hTime
+	hSubject
+	hContentType
+	hTraceparent
+	numHeaders
+)
+
+func newEncoder() *encoder {
+	e := &encoder{}
+	e.values[hSpecVersion] = SpecVersion
+	e.values[hContentType] = ContentType
+	e.msg.Header = nats.Header{
+		HeaderMsgID:       e.slot(hMsgID),
+		HeaderSpecVersion: e.slot(hSpecVersion),
+		HeaderID:          e.slot(hID),
+		HeaderType:        e.slot(hType),
+		HeaderSource:      e.slot(hSource),
+		HeaderTime:        e.slot(hTime),
+		HeaderContentType: e.slot(hContentType),
+	}
+	return e
+}
+
+// slot is the header value at a position, as the header map wants it.
+func (e *encoder) slot(at int) []string { return e.values[at : at+1 : at+1] }
+
+// encode makes the message of an event; the error is an [ErrUnpublishable].
+func (e *encoder) encode(ev *charter.Event) (*nats.Msg, error) {
+	body, err := ev.AppendJSON(e.body[:0])
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnpublishable, err)
+	}
+	e.body = body
+
+	id := ev.ID.String()
+	e.values[hMsgID] = id
+	e.values[hID] = id
+	e.values[hType] = ev.Type
+	e.values[hSource] = headerValue(ev.Source)
+	e.values[hTime] = ev.Timestamp.UTC().Format(timeLayout)
+	e.optional(hSubject, HeaderSubject, headerValue(ev.Target))
+	e.optional(hTraceparent, HeaderTraceparent, headerValue(ev.Meta.Traceparent))
+
+	e.msg.Subject = SubjectPrefix + ev.Type
+	e.msg.Reply = ""
+	e.msg.Data = body
+	return &e.msg, nil
+}
+
+// optional sets a header that is absent when it is empty.
+func (e *encoder) optional(at int, name, value string) {
+	if value == "" {
+		delete(e.msg.Header, name)
+		return
+	}
+	e.values[at] = value
+	e.msg.Header[name] = e.slot(at)
+}
+
+// headerValue percent-encodes what the CloudEvents NATS binding does not allow
+// in a header as it is: everything but printable ASCII, and space, double quote
+// and percent.
+func headerValue(s string) string {
+	plain := func(c byte) bool { return c > ' ' && c < 0x7f && c != '"' && c != '%' }
+	clean := true
+	for i := range len(s) {
+		clean = clean && plain(s[i])
+	}
+	if clean {
+		return s
+	}
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; plain(c) {
+			b.WriteByte(c)
+		} else {
+			b.WriteByte('%')
+			b.WriteByte(hex[c>>4])
+			b.WriteByte(hex[c&0xf])
+		}
+	}
+	return b.String()
+}

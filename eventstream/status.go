@@ -1,0 +1,144 @@
+package eventstream
+
+import (
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// State is one of the two states of a stream.
+type State string
+
+// The states of a stream.
+const (
+	// Connected: the stream exists, and publishes are acknowledged.
+	Connected State = "connected"
+	// Degraded: telemetry is dropped and durable publishes are refused, until
+	// the stream is found working again.
+	Degraded State = "degraded"
+)
+
+// Status is a snapshot of a stream's health and counters.
+type Status struct {
+	State State
+	// Reason is one plain sentence saying why the state is degraded; empty when
+	// connected.
+	Reason string
+	// Since is when the state began.
+	Since time.Time
+	// Published counts acknowledged events, telemetry and durable, duplicates
+	// among them.
+	Published uint64
+	// Dropped counts telemetry events that were not, or not surely, stored.
+	Dropped uint64
+	// Duplicates counts acknowledgements saying that the event was stored before.
+	Duplicates uint64
+	// LastError is the text of the most recent failure of any kind, empty when
+	// there was none, and LastErrorAt is its time.
+	LastError   string
+	LastErrorAt time.Time
+	// BrokerURL is the configured broker, without passwords.
+	BrokerURL string
+}
+
+// health holds a stream's state. The zero value is not usable; see newHealth.
+type health struct {
+	log    *slog.Logger
+	broker string
+
+	published, dropped, duplicates atomic.Uint64
+
+	mu        sync.Mutex
+	state     State
+	reason    string
+	since     time.Time
+	announced bool // whether the present state is in the log
+	lastErr   string
+	lastErrAt time.Time
+	changed   chan struct{}
+}
+
+func newHealth(log *slog.Logger, broker string) *health {
+	return &health{
+		log: log, broker: broker,
+		state: Degraded, reason: "no connection has been made yet", since: time.Now(),
+		changed: make(chan struct{}),
+	}
+}
+
+// snapshot does no I/O and waits for nobody who does.
+func (h *health) snapshot() Status {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return Status{
+		State: h.state, Reason: h.reason, Since: h.since,
+		Published: h.published.Load(), Dropped: h.dropped.Load(), Duplicates: h.duplicates.Load(),
+		LastError: h.lastErr, LastErrorAt: h.lastErrAt,
+		BrokerURL: h.broker,
+	}
+}
+
+func (h *health) wait() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.changed
+}
+
+// connected enters the state connected.
+func (h *health) connected() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.state == Connected {
+		return
+	}
+	h.log.Info("event stream connected", "broker", h.broker, "degraded_for", time.Since(h.since).Round(time.Millisecond))
+	h.enter(Connected, "")
+	h.announced = true
+}
+
+// degraded enters the state degraded, or changes the reason for being in it.
+// The log has one line per period, with the reason it began with.
+func (h *health) degraded(reason string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.record(reason)
+	if h.state == Degraded && h.announced && h.reason == reason {
+		return
+	}
+	if h.state != Degraded || !h.announced {
+		h.log.Warn("event stream degraded: telemetry is dropped, durable events wait", "broker", h.broker, "reason", reason)
+	}
+	h.enter(Degraded, reason)
+	h.announced = true
+}
+
+// enter is called with the lock held.
+func (h *health) enter(state State, reason string) {
+	if h.state != state {
+		h.since = time.Now()
+	}
+	h.state, h.reason = state, reason
+	close(h.changed)
+	h.changed = make(chan struct{})
+}
+
+// failed records an error that does not change the state.
+func (h *health) failed(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.record(err.Error())
+}
+
+// record is called with the lock held.
+func (h *health) record(text string) {
+	h.lastErr, h.lastErrAt = text, time.Now()
+}
+
+// count books the outcome of one acknowledged event.
+func (h *health) count(o outcome) {
+	h.published.Add(1)
+	if o.duplicate {
+		h.duplicates.Add(1)
+	}
+}

@@ -1,0 +1,250 @@
+package streamtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"missioncontrol/charter"
+	"missioncontrol/eventstream"
+)
+
+// Patience bounds every single wait of the suite.
+const Patience = 40 * time.Second
+
+// bench is what every test of the suite works with.
+type bench struct {
+	*testing.T
+	Harness
+	log *logBuffer
+}
+
+func newBench(t *testing.T, h Harness) *bench {
+	return &bench{T: t, Harness: h, log: &logBuffer{}}
+}
+
+// ctx is a context with a generous deadline.
+func (b *bench) ctx() context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	b.Cleanup(cancel)
+	return ctx
+}
+
+// must fails the test unless err is nil.
+func (b *bench) must(err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// config is the harness's, with short waits and a logger that the test reads.
+func (b *bench) config() eventstream.Config {
+	cfg := b.Harness.Config()
+	cfg.Logger = slog.New(slog.NewTextHandler(b.log, nil))
+	cfg.AckTimeout = 2 * time.Second
+	cfg.DialTimeout = time.Second
+	cfg.ProbeInterval = 500 * time.Millisecond
+	cfg.ProbeWait = 20 * time.Millisecond
+	cfg.ProbeMaxWait = 200 * time.Millisecond
+	cfg.ReconnectWait = 10 * time.Millisecond
+	cfg.ReconnectMax = 100 * time.Millisecond
+	cfg.PingInterval = 500 * time.Millisecond
+	return cfg
+}
+
+// open opens a stream that is closed with the test.
+func (b *bench) open(cfg eventstream.Config) *eventstream.Stream {
+	b.Helper()
+	s, err := eventstream.Open(cfg)
+	b.must(err)
+	b.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), Patience)
+		defer cancel()
+		_ = s.Close(ctx) // tests of Close look at its error
+	})
+	return s
+}
+
+// connected opens a stream and waits until it is connected.
+func (b *bench) connected() *eventstream.Stream {
+	b.Helper()
+	s := b.open(b.config())
+	b.awaitState(s, eventstream.Connected)
+	return s
+}
+
+func (b *bench) awaitState(s *eventstream.Stream, want eventstream.State) eventstream.Status {
+	b.Helper()
+	return b.await(s, string(want), func(st eventstream.Status) bool { return st.State == want })
+}
+
+// awaitReason waits until the stream is degraded for a reason with that text.
+func (b *bench) awaitReason(s *eventstream.Stream, text string) eventstream.Status {
+	b.Helper()
+	return b.await(s, text, func(st eventstream.Status) bool {
+		return st.State == eventstream.Degraded && strings.Contains(st.Reason, text)
+	})
+}
+
+func (b *bench) await(s *eventstream.Stream, what string, ok func(eventstream.Status) bool) eventstream.Status {
+	b.Helper()
+	deadline := time.After(Patience)
+	for {
+		changed := s.Changed()
+		status := s.Status()
+		if ok(status) {
+			return status
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			b.Fatalf("waiting for %q, the status is still %+v\nlog:\n%s", what, status, b.log)
+		}
+	}
+}
+
+// awaitChange waits for a channel of Changed.
+func (b *bench) awaitChange(s *eventstream.Stream, changed <-chan struct{}) {
+	b.Helper()
+	select {
+	case <-changed:
+	case <-time.After(Patience):
+		b.Fatalf("no change of the status %+v\nlog:\n%s", s.Status(), b.log)
+	}
+}
+
+// admin is a connection of the test's own.
+func (b *bench) admin() jetstream.JetStream {
+	b.Helper()
+	nc, err := nats.Connect(b.AdminURL(), nats.Name("streamtest:admin"), nats.NoReconnect(), nats.Timeout(Patience),
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	b.must(err)
+	b.Cleanup(nc.Close)
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(Patience))
+	b.must(err)
+	return js
+}
+
+// stored reads everything that a stream holds.
+func (b *bench) stored(js jetstream.JetStream, stream string) []*jetstream.RawStreamMsg {
+	b.Helper()
+	ctx := b.ctx()
+	st, err := js.Stream(ctx, stream)
+	b.must(err)
+	state := st.CachedInfo().State
+	var out []*jetstream.RawStreamMsg
+	for seq := state.FirstSeq; state.Msgs > 0 && seq <= state.LastSeq; seq++ {
+		msg, err := st.GetMsg(ctx, seq)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue
+		}
+		b.must(err)
+		for _, added := range []string{"Nats-Stream", "Nats-Sequence", "Nats-Subject", "Nats-Time-Stamp"} {
+			delete(msg.Header, added) // by the direct API
+		}
+		out = append(out, msg)
+	}
+	return out
+}
+
+// storedNumbers are the numbers of the stored mission events, in stream order.
+func (b *bench) storedNumbers(js jetstream.JetStream) []int {
+	b.Helper()
+	var out []int
+	for _, msg := range b.stored(js, eventstream.DefaultStreamName) {
+		ev, err := charter.Decode(msg.Data)
+		b.must(err)
+		out = append(out, number(b, ev))
+	}
+	return out
+}
+
+// at is a moment with a fraction, so that a lost fraction is seen.
+var at = time.Date(2026, 3, 1, 12, 30, 15, 250_001_000, time.UTC)
+
+// created is the mission.created event number n.
+func created(n int) charter.Event {
+	return charter.New(charter.MissionCreated{
+		MissionID: fmt.Sprintf("m-%d", n), Name: fmt.Sprintf("mission %d", n), Type: "default",
+		Priority: "NORMAL", Status: "PENDING", CreatedAt: at,
+	}, at)
+}
+
+// progressed is a telemetry event with a target.
+func progressed(n int) charter.Event {
+	return charter.New(charter.MissionProgressed{MissionID: fmt.Sprintf("m-%d", n), Percent: 50, Message: "half", ProgressedAt: at}, at)
+}
+
+// invalid is an event that Charter does not let pass.
+func invalid() charter.Event {
+	e := created(0)
+	e.Type = "Not A Type"
+	return e
+}
+
+func batchOf(from, to int) []charter.Event {
+	var out []charter.Event
+	for n := from; n < to; n++ {
+		out = append(out, created(n))
+	}
+	return out
+}
+
+// number is the inverse of created.
+func number(b *bench, ev charter.Event) int {
+	b.Helper()
+	p, err := charter.DecodePayload(&ev)
+	b.must(err)
+	c, ok := p.(*charter.MissionCreated)
+	if !ok {
+		v, isValue := p.(charter.MissionCreated)
+		if !isValue {
+			b.Fatalf("%s is not a mission.created", ev.Type)
+		}
+		c = &v
+	}
+	var n int
+	_, err = fmt.Sscanf(c.MissionID, "m-%d", &n)
+	b.must(err)
+	return n
+}
+
+// upTo is 0, 1, ... n-1.
+func upTo(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}
+
+// logBuffer is a log that a test reads.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// count is the number of lines that contain text.
+func (l *logBuffer) count(text string) int { return strings.Count(l.String(), text) }

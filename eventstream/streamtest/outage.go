@@ -1,0 +1,120 @@
+package streamtest
+
+import (
+	"context"
+	"slices"
+
+	"missioncontrol/charter"
+	"missioncontrol/eventstream"
+)
+
+var outageTests = []test{
+	{"DegradedAtFirstThenConnected", testStartsLater},
+	{"RestartsUnderPublishing", testRestartsUnderPublishing},
+	{"HungBrokerUnderPublishing", testHungUnderPublishing},
+}
+
+func testStartsLater(b *bench) {
+	b.Stop(b.T)
+	s := b.open(b.config())
+	st := b.awaitReason(s, "cannot be reached")
+	if st.LastError == "" || st.LastErrorAt.IsZero() {
+		b.Errorf("status says too little: %+v", st)
+	}
+	b.Start(b.T)
+	st = b.awaitState(s, eventstream.Connected)
+	if st.Reason != "" {
+		b.Errorf("connected with the reason %q", st.Reason)
+	}
+	_, err := s.Publish(b.ctx(), created(1))
+	b.must(err)
+	for _, line := range []string{"event stream degraded", "event stream connected"} {
+		if got := b.log.count(line); got != 1 {
+			b.Errorf("%d lines %q, want 1:\n%s", got, line, b.log)
+		}
+	}
+}
+
+// relayed is how many events the tests below relay, in batches of relayBatch.
+const relayed, relayBatch = 6000, 250
+
+// relay publishes events as an outbox relay does: in order, in batches, going
+// on behind what is known to be stored, until all of it is. It tells of three
+// milestones and goes on, while somebody takes notice of them.
+func relay(ctx context.Context, s *eventstream.Stream, events []charter.Event, milestone chan<- int) error {
+	told := 0
+	for at := 0; at < len(events); {
+		if told < 3 && at >= (told+1)*len(events)/5 {
+			milestone <- told
+			told++
+		}
+		changed := s.Changed()
+		if s.Status().State != eventstream.Connected {
+			select {
+			case <-changed:
+				continue
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		n, _ := s.PublishBatch(ctx, events[at:min(at+relayBatch, len(events))])
+		at += n
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// disturb relays events and disturbs the relay at three milestones, while it is
+// sending.
+func disturb(b *bench, s *eventstream.Stream, disturbance func(round int)) {
+	milestone := make(chan int)
+	result := make(chan error, 1)
+	ctx := b.ctx()
+	go func() {
+		defer close(milestone)
+		result <- relay(ctx, s, batchOf(0, relayed), milestone)
+	}()
+	for round := range milestone {
+		disturbance(round)
+	}
+	b.must(<-result)
+	if got := b.storedNumbers(b.admin()); !slices.Equal(got, upTo(relayed)) {
+		b.Errorf("%d events stored, not the %d exactly once and in order: %v", len(got), relayed, firstMisfit(got))
+	}
+}
+
+// firstMisfit names the first stored event that is not where it belongs.
+func firstMisfit(got []int) []int {
+	for i, n := range got {
+		if n != i {
+			return got[max(0, i-2):min(len(got), i+3)]
+		}
+	}
+	return nil
+}
+
+func testRestartsUnderPublishing(b *bench) {
+	s := b.connected()
+	disturb(b, s, func(int) {
+		b.Stop(b.T)
+		b.Start(b.T)
+	})
+	if degraded, connected := b.log.count("event stream degraded"), b.log.count("event stream connected"); degraded == 0 || connected != degraded+1 {
+		b.Errorf("%d lines of degradation and %d of connection, want some, and one more of the latter:\n%s", degraded, connected, b.log)
+	}
+}
+
+func testHungUnderPublishing(b *bench) {
+	s := b.connected()
+	disturb(b, s, func(round int) {
+		if round > 0 {
+			return // once is enough: it costs a timeout
+		}
+		b.Hang(b.T)
+		b.awaitState(s, eventstream.Degraded)
+		b.Resume(b.T)
+		b.awaitState(s, eventstream.Connected)
+	})
+}

@@ -1,0 +1,184 @@
+package streamtest
+
+import (
+	"net"
+	"sync"
+	"testing"
+)
+
+// Proxy is a TCP proxy in front of a broker that can hang: it then goes on
+// accepting connections and holding them open, and forwards nothing. Bytes that
+// were under way are delivered after Resume, as they would be by a network that
+// comes back.
+type Proxy struct {
+	listener net.Listener
+	wg       sync.WaitGroup
+
+	mu      sync.Mutex
+	target  string
+	conns   map[net.Conn]struct{}
+	flowing chan struct{} // closed while bytes flow
+	closed  bool
+}
+
+// StartProxy starts a proxy to target on a free port of the loopback address.
+func StartProxy(target string) (*Proxy, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	p := &Proxy{listener: l, target: target, conns: make(map[net.Conn]struct{}), flowing: make(chan struct{})}
+	close(p.flowing)
+	p.wg.Go(p.accept)
+	return p, nil
+}
+
+// NewProxy is StartProxy for a test: it ends with it.
+func NewProxy(t *testing.T, target string) *Proxy {
+	t.Helper()
+	p, err := StartProxy(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+// URL is the address of the proxy for a NATS client.
+func (p *Proxy) URL() string { return "nats://" + p.listener.Addr().String() }
+
+// SetTarget changes where new connections go.
+func (p *Proxy) SetTarget(target string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = target
+}
+
+// Hang stops forwarding in both directions.
+func (p *Proxy) Hang() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.flowing:
+		p.flowing = make(chan struct{})
+	default: // hangs already
+	}
+}
+
+// Resume forwards again, beginning with what was held back.
+func (p *Proxy) Resume() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.flowing:
+	default:
+		close(p.flowing)
+	}
+}
+
+// Cut closes every connection.
+func (p *Proxy) Cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.conns {
+		_ = c.Close() // closing twice is harmless
+	}
+}
+
+func (p *Proxy) accept() {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		p.wg.Go(func() { p.serve(client) })
+	}
+}
+
+func (p *Proxy) serve(client net.Conn) {
+	if !p.track(client) {
+		return
+	}
+	defer p.untrack(client)
+	if !p.pass() {
+		return
+	}
+	p.mu.Lock()
+	target := p.target
+	p.mu.Unlock()
+	server, err := net.Dial("tcp", target)
+	if err != nil || !p.track(server) {
+		return
+	}
+	defer p.untrack(server)
+	var both sync.WaitGroup
+	both.Go(func() { p.copy(server, client) })
+	both.Go(func() { p.copy(client, server) })
+	both.Wait()
+}
+
+// copy forwards from src until one side ends, and then ends the other.
+func (p *Proxy) copy(dst, src net.Conn) {
+	defer func() { _ = dst.Close() }()
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := src.Read(buf)
+		if n > 0 && p.pass() {
+			if _, werr := dst.Write(buf[:n]); werr != nil {
+				_ = src.Close()
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// pass waits while the proxy hangs; false when it is closed.
+func (p *Proxy) pass() bool {
+	for {
+		p.mu.Lock()
+		flowing, closed := p.flowing, p.closed
+		p.mu.Unlock()
+		if closed {
+			return false
+		}
+		select {
+		case <-flowing:
+			return true
+		default:
+			<-flowing
+		}
+	}
+}
+
+func (p *Proxy) track(c net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		_ = c.Close()
+		return false
+	}
+	p.conns[c] = struct{}{}
+	return true
+}
+
+func (p *Proxy) untrack(c net.Conn) {
+	_ = c.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, c)
+}
+
+// Close ends the proxy and its connections, and waits for its goroutines. It is
+// idempotent.
+func (p *Proxy) Close() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	_ = p.listener.Close() // fails only when it is closed already
+	p.Cut()
+	p.Resume()
+	p.wg.Wait()
+}

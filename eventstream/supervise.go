@@ -1,0 +1,164 @@
+package eventstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// supervise keeps a session open and the state true until ctx ends. It is the
+// only writer of Stream.live.
+func (s *Stream) supervise(ctx context.Context) {
+	redial := backoff{first: s.cfg.ReconnectWait, most: s.cfg.ReconnectMax}
+	for ctx.Err() == nil {
+		sess, err := s.connect(ctx)
+		switch {
+		case err == nil:
+			if s.attend(ctx, sess) {
+				redial.reset()
+			}
+			sess.close()
+		case ctx.Err() == nil:
+			s.health.degraded(s.explain(err))
+		}
+		redial.sleep(ctx, nil)
+	}
+}
+
+// attend probes a session, makes it live while it works, and returns when it
+// has ended or is to be given up; worked tells whether it was ever live.
+func (s *Stream) attend(ctx context.Context, sess *session) (worked bool) {
+	probe := backoff{first: s.cfg.ProbeWait, most: s.cfg.ProbeMaxWait}
+	for {
+		sess.clearDoubts()
+		err := s.probe(ctx, sess)
+		if err == nil {
+			worked = true
+			s.live.Store(sess)
+			s.health.connected()
+			since := time.Now()
+			err = s.watch(ctx, sess)
+			s.live.Store(nil)
+			// A stream that keeps failing right after its probe is not probed
+			// ever faster.
+			if time.Since(since) > s.cfg.ProbeMaxWait {
+				probe.reset()
+			}
+		}
+		if ctx.Err() != nil {
+			return worked
+		}
+		if sess.ended() {
+			err = sess.endedBy() // whatever failed, failed because of this
+		}
+		s.health.degraded(s.explain(err))
+		if sess.ended() || s.hung(ctx, sess, err) {
+			return worked
+		}
+		probe.sleep(ctx, sess.done)
+	}
+}
+
+// watch returns why a live session should no longer be: it ended, something was
+// not acknowledged as it should, or the regular check failed.
+func (s *Stream) watch(ctx context.Context, sess *session) error {
+	tick := time.NewTicker(s.cfg.ProbeInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-sess.done:
+			return sess.endedBy()
+		case err := <-sess.doubts:
+			return sess.explainSilence(err)
+		case <-tick.C:
+			if err := s.rehearse(ctx, sess); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// hung tells a broker that does not answer at all, whose connection is worth
+// nothing, from one whose JetStream does not answer.
+func (s *Stream) hung(ctx context.Context, sess *session, err error) bool {
+	if !isTimeout(err) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.DialTimeout)
+	defer cancel()
+	return sess.nc.FlushWithContext(ctx) != nil
+}
+
+// isTimeout reports whether err is an answer that did not come in time.
+func isTimeout(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, ErrAckTimeout)
+}
+
+// explain says in one plain sentence why the stream is degraded.
+func (s *Stream) explain(err error) string {
+	broker := "the broker at " + s.health.broker
+	var unreachable *unreachableError
+	var conflict *conflictError
+	switch {
+	case errors.As(err, &unreachable):
+		if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) || errors.Is(err, nats.ErrAuthRevoked) {
+			return fmt.Sprintf("%s does not accept the credentials: %v", broker, unreachable.err)
+		}
+		return fmt.Sprintf("%s %v", broker, unreachable)
+	case errors.As(err, &conflict):
+		return conflict.Error()
+	case errors.Is(err, nats.ErrPermissionViolation):
+		return fmt.Sprintf("%s does not permit what the event stream needs: %v", broker, err)
+	case errors.Is(err, ErrDisconnected):
+		return fmt.Sprintf("%s cannot be reached: %v", broker, err)
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled):
+		return broker + " has no JetStream"
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
+		return broker + " has no JetStream for this account"
+	case errors.Is(err, ErrNoStream):
+		return fmt.Sprintf("%s has no stream %s that answers for %s", broker, s.cfg.StreamName, SubjectAll)
+	case errors.Is(err, errNoQuorum):
+		return fmt.Sprintf("the stream %s at %s has no quorum: %v", s.cfg.StreamName, s.health.broker, err)
+	case isTimeout(err):
+		return fmt.Sprintf("%s does not answer in time: it hangs, or JetStream has no leader", broker)
+	default:
+		return fmt.Sprintf("%s does not take events: %v", broker, err)
+	}
+}
+
+// backoff is a growing, jittered wait.
+type backoff struct {
+	first, most time.Duration
+	next        time.Duration
+}
+
+// delay is the next wait: between half and all of a time that doubles from
+// first to most.
+func (b *backoff) delay() time.Duration {
+	if b.next == 0 {
+		b.next = b.first
+	}
+	d := b.next
+	b.next = min(2*b.next, b.most)
+	return d/2 + rand.N(d/2+1)
+}
+
+func (b *backoff) reset() { b.next = 0 }
+
+// sleep waits for the next delay, or less if ctx or early ends.
+func (b *backoff) sleep(ctx context.Context, early <-chan struct{}) {
+	t := time.NewTimer(b.delay())
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	case <-early:
+	}
+}

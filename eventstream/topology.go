@@ -1,0 +1,233 @@
+package eventstream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// apiLevelAtomic is the JetStream API level (server 2.12) that knows atomic
+// batches; an older server refuses a configuration that asks for them.
+const apiLevelAtomic = 2
+
+// errNoQuorum says that a replicated stream cannot accept writes.
+var errNoQuorum = errors.New("no leader")
+
+// conflictError is a stream that stands in the way of ours; its text is a whole
+// sentence.
+type conflictError struct{ text string }
+
+func (e *conflictError) Error() string { return e.text }
+
+// eventsConfig is the stream as it is created.
+func (c Config) eventsConfig(apiLevel int) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:               c.StreamName,
+		Description:        "Mission Control charter events",
+		Subjects:           []string{SubjectAll},
+		Storage:            jetstream.FileStorage,
+		Retention:          jetstream.LimitsPolicy,
+		Discard:            jetstream.DiscardOld,
+		MaxAge:             c.MaxAge,
+		Duplicates:         c.DuplicateWindow,
+		Compression:        jetstream.S2Compression,
+		Replicas:           c.Replicas,
+		AllowDirect:        true,
+		AllowAtomicPublish: apiLevel >= apiLevelAtomic,
+	}
+}
+
+// probe finds out whether the stream exists, creating it when it does not, and
+// whether it acknowledges.
+func (s *Stream) probe(ctx context.Context, sess *session) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*s.cfg.DialTimeout)
+	defer cancel()
+	if err := s.ensureStream(ctx, sess); err != nil {
+		return sess.explainSilence(err)
+	}
+	return s.rehearse(ctx, sess)
+}
+
+// ensureStream creates the stream when it is missing. One that exists is never
+// changed; where it differs from what we would create, the log says so once.
+func (s *Stream) ensureStream(ctx context.Context, sess *session) error {
+	stream, err := sess.js.Stream(ctx, s.cfg.StreamName)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return s.createStream(ctx, sess)
+	}
+	if err != nil {
+		return noJetStream(err)
+	}
+	info := stream.CachedInfo()
+	s.warnDifferences(info.Config)
+	if !covers(info.Config.Subjects, SubjectAll) {
+		return &conflictError{fmt.Sprintf("the stream %s exists and takes %s instead of %s; add the subject to it, or remove the stream",
+			s.cfg.StreamName, strings.Join(info.Config.Subjects, ", "), SubjectAll)}
+	}
+	return quorum(info)
+}
+
+func (s *Stream) createStream(ctx context.Context, sess *session) error {
+	account, err := sess.js.AccountInfo(ctx)
+	if err != nil {
+		return noJetStream(err)
+	}
+	_, err = sess.js.CreateStream(ctx, s.cfg.eventsConfig(account.API.Level))
+	var apiErr *jetstream.APIError
+	switch {
+	case err == nil:
+		s.log.Info("event stream created", "stream", s.cfg.StreamName, "subjects", SubjectAll, "replicas", s.cfg.Replicas)
+		return nil
+	case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse):
+		return err // somebody else was faster; the next probe finds it
+	case errors.As(err, &apiErr) && apiErr.ErrorCode == codeSubjectOverlap:
+		return s.overlap(ctx, sess)
+	default:
+		return noJetStream(err)
+	}
+}
+
+// codeSubjectOverlap is JetStream's answer to a stream whose subjects another
+// one has (errors.json of the server).
+const codeSubjectOverlap jetstream.ErrorCode = 10065
+
+// overlap names the stream whose subjects keep ours from being created.
+func (s *Stream) overlap(ctx context.Context, sess *session) error {
+	names, err := streamsCovering(ctx, sess.js, SubjectAll)
+	if err != nil {
+		return err
+	}
+	return &conflictError{fmt.Sprintf("the stream %s cannot be created, because %s already takes subjects of %s; take them out of it, or remove it",
+		s.cfg.StreamName, strings.Join(names, ", "), SubjectAll)}
+}
+
+// rehearse proves that a publish is answered by the stream's leader, without
+// storing anything: the message demands to be stored in a stream of another
+// name, which JetStream refuses.
+func (s *Stream) rehearse(ctx context.Context, sess *session) error {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.DialTimeout)
+	defer cancel()
+	msg := nats.NewMsg(Subject("supervisor.rehearsal"))
+	msg.Header.Set(jetstream.ExpectedStreamHeader, s.cfg.StreamName+"-rehearsal")
+	reply, err := sess.nc.RequestMsgWithContext(ctx, msg)
+	switch {
+	case errors.Is(err, nats.ErrNoResponders):
+		return ErrNoStream
+	case err != nil:
+		return sess.explainSilence(err)
+	}
+	var ack pubAck
+	if err := json.Unmarshal(reply.Data, &ack); err != nil {
+		return fmt.Errorf("%w: its answer is not an acknowledgement", ErrRefused)
+	}
+	switch {
+	case ack.Stream != s.cfg.StreamName:
+		return &conflictError{fmt.Sprintf("events are answered by %q instead of the stream %s", ack.Stream, s.cfg.StreamName)}
+	case ack.Error != nil && ack.Error.ErrorCode != codeStreamMismatch:
+		return fmt.Errorf("%w: %w", ErrRefused, ack.Error)
+	}
+	return nil
+}
+
+// noJetStream recognises the broker's ways of saying that it has no JetStream.
+func noJetStream(err error) error {
+	if errors.Is(err, nats.ErrNoResponders) {
+		return jetstream.ErrJetStreamNotEnabled
+	}
+	return err
+}
+
+// quorum reports a replicated stream that has no leader or too few replicas.
+func quorum(info *jetstream.StreamInfo) error {
+	if info.Cluster == nil || info.Config.Replicas <= 1 {
+		return nil
+	}
+	if info.Cluster.Leader == "" {
+		return errNoQuorum
+	}
+	alive := 1 // the leader itself
+	for _, peer := range info.Cluster.Replicas {
+		if !peer.Offline {
+			alive++
+		}
+	}
+	if 2*alive <= info.Config.Replicas {
+		return fmt.Errorf("%w with a majority: %d of %d replicas are up", errNoQuorum, alive, info.Config.Replicas)
+	}
+	return nil
+}
+
+// covers reports whether one of the subjects takes everything that want does.
+func covers(subjects []string, want string) bool {
+	return slices.ContainsFunc(subjects, func(have string) bool {
+		return have == want || have == ">" || have == "*.>" // the only supersets of a.>
+	})
+}
+
+// warnDifferences logs once how an existing stream differs from what would be
+// created.
+func (s *Stream) warnDifferences(have jetstream.StreamConfig) {
+	diff := differences(s.cfg.eventsConfig(0), have)
+	text := strings.Join(diff, "; ")
+	if text == s.toldDiff {
+		return
+	}
+	s.toldDiff = text
+	if text != "" {
+		s.log.Warn("the event stream exists with other settings; they are left as they are", "stream", have.Name, "differences", text)
+	}
+}
+
+// differences lists the settings that are part of the contract and not as wanted.
+func differences(want, have jetstream.StreamConfig) []string {
+	var out []string
+	differ := func(name string, want, have any) {
+		w, h := fmt.Sprint(want), fmt.Sprint(have)
+		if w != h {
+			out = append(out, fmt.Sprintf("%s is %s, expected %s", name, h, w))
+		}
+	}
+	differ("subjects", want.Subjects, have.Subjects)
+	differ("storage", want.Storage, have.Storage)
+	differ("retention", want.Retention, have.Retention)
+	differ("discard", want.Discard, have.Discard)
+	differ("max_age", want.MaxAge, have.MaxAge)
+	differ("duplicate_window", want.Duplicates, have.Duplicates)
+	differ("compression", want.Compression, have.Compression)
+	differ("num_replicas", want.Replicas, have.Replicas)
+	if have.NoAck {
+		out = append(out, "no_ack is true, expected false")
+	}
+	return out
+}
+
+// ForeignStreams returns the names of the streams, of whatever origin, that
+// take messages on some subject matching the filter, for example
+// "supervisor.>". A stream that covers request subjects would answer the
+// requests with its own acknowledgements.
+func (s *Stream) ForeignStreams(ctx context.Context, subjectFilter string) ([]string, error) {
+	sess, err := s.session()
+	if err != nil {
+		return nil, err
+	}
+	return streamsCovering(ctx, sess.js, subjectFilter)
+}
+
+func streamsCovering(ctx context.Context, js jetstream.JetStream, subjectFilter string) ([]string, error) {
+	lister := js.StreamNames(ctx, jetstream.WithStreamListSubject(subjectFilter))
+	var names []string
+	for name := range lister.Name() {
+		names = append(names, name)
+	}
+	if err := lister.Err(); err != nil {
+		return nil, fmt.Errorf("listing the streams that take %s: %w", subjectFilter, err)
+	}
+	slices.Sort(names)
+	return names, nil
+}
