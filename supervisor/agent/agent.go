@@ -1,0 +1,256 @@
+// Package agent is a kit for writing an agent in Go: give it a handler, and it
+// registers, beats, claims, runs the handler for as many missions at once as it
+// may, reports what came of them, and drains when it is stopped.
+//
+//	err := agent.Run(ctx, nc, agent.Config{
+//		ID:      "resizer-1",
+//		Types:   []string{"resize"},
+//		Handler: func(ctx context.Context, t *agent.Task) (any, error) { … },
+//	})
+//
+// # What it takes care of
+//
+// Heartbeats go out on their own, however busy the handlers are, and renew every
+// lease. A handler's context ends, with a cause, when its mission is cancelled,
+// when its lease is lost, also for want of contact with the supervisor, or when
+// the agent stops for good. The results of a handler whose lease was lost are not
+// sent. A result is sent until the supervisor has answered or the lease has ended.
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/client"
+)
+
+// Handler works on one mission. Its result is encoded as JSON, a json.RawMessage
+// as it is. An error is a failed attempt, which is tried again while the mission
+// has attempts left, unless it is [Permanent]; [ErrStopping] hands the mission back
+// at no cost of an attempt. A handler should return soon after
+// its context has ended; context.Cause tells why that was. Handlers run
+// concurrently, up to Config.Concurrency.
+type Handler func(ctx context.Context, t *Task) (result any, err error)
+
+// Causes of the end of a handler's context.
+var (
+	ErrCancelled = errors.New("the mission was cancelled")
+	ErrLeaseLost = errors.New("the lease was lost")
+	ErrStopping  = errors.New("the agent is stopping")
+)
+
+// Config says what an agent is.
+type Config struct {
+	ID          string            // 1 to 64 of A-Z a-z 0-9 _ -; default: a fresh one
+	Name        string            // for people; default: ID
+	Role        string            // for people
+	Types       []string          // the missions it works on; required
+	Concurrency int               // how many at once, 1 to 1000; default 1
+	Version     string            // the agent's own
+	Host        string            // default: the machine's name
+	Labels      map[string]string // for people
+	Handler     Handler           // required
+
+	// DrainTimeout is how long handlers may go on after Run's context has ended,
+	// before their own contexts end and their missions are handed back; default 30 s.
+	DrainTimeout time.Duration
+
+	Logger *slog.Logger // default slog.Default
+}
+
+// WithDefaults returns cfg with its zero fields filled in.
+func (cfg Config) WithDefaults() Config {
+	if cfg.ID == "" {
+		cfg.ID = "agent-" + uuid.NewString()[:8]
+	}
+	if cfg.Name == "" {
+		cfg.Name = cfg.ID
+	}
+	if cfg.Concurrency == 0 {
+		cfg.Concurrency = 1
+	}
+	if cfg.Host == "" {
+		cfg.Host, _ = os.Hostname() // a machine without a name has none to show
+	}
+	if cfg.DrainTimeout == 0 {
+		cfg.DrainTimeout = 30 * time.Second
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	return cfg
+}
+
+// Validate returns the first rule that cfg, with defaults, breaks.
+func (cfg Config) Validate() error {
+	if err := missions.CheckToken("agent id", cfg.ID); err != nil {
+		return err
+	}
+	if cfg.Handler == nil {
+		return errors.New("an agent needs a handler")
+	}
+	if cfg.Concurrency < 1 || cfg.Concurrency > missions.MaxBatch {
+		return fmt.Errorf("concurrency must be between 1 and %d", missions.MaxBatch)
+	}
+	_, err := cfg.registration().Agent(cfg.ID)
+	return err
+}
+
+func (cfg *Config) registration() *api.RegisterRequest {
+	return &api.RegisterRequest{Name: cfg.Name, Role: cfg.Role, Types: cfg.Types, Capacity: cfg.Concurrency,
+		Version: cfg.Version, Host: cfg.Host, Labels: cfg.Labels}
+}
+
+// Run runs an agent until ctx ends, drains it and takes leave. The connection
+// stays the caller's; name it api.ConnectionName(ID), so that the supervisor can
+// tell at once when it ends, and let it reconnect for ever. A supervisor that is
+// away is waited for. Run returns an error only for a bad Config, or when the
+// supervisor refuses the agent itself.
+func Run(ctx context.Context, nc *nats.Conn, cfg Config) error {
+	cfg = cfg.WithDefaults()
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	r := &runner{
+		cfg: cfg, log: cfg.Logger.With("agent", cfg.ID), requests: client.New(nc).Agent(cfg.ID),
+		running: map[string]*Task{}, slots: make(chan struct{}, cfg.Concurrency), beatNow: make(chan struct{}, 1),
+	}
+	commands, err := nc.Subscribe(api.CommandsSubject(cfg.ID), r.command)
+	if err != nil {
+		return fmt.Errorf("listen for commands: %w", err)
+	}
+	defer func() { _ = commands.Unsubscribe() }() // fails only on a closed connection
+	if err := r.register(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	return r.run(ctx)
+}
+
+// runner is an agent at work.
+type runner struct {
+	cfg      Config
+	log      *slog.Logger
+	requests *client.Agent
+
+	handlers sync.WaitGroup
+	slots    chan struct{} // one entry for each busy slot
+	beatNow  chan struct{}
+
+	mu       sync.Mutex
+	pace     pace
+	running  map[string]*Task
+	draining bool
+}
+
+// pace is how often to beat and how long a lease lasts, as the supervisor wants it.
+type pace struct{ heartbeat, lease time.Duration }
+
+func (r *runner) currentPace() pace {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.pace
+}
+
+// pause is how long the agent waits before it tries again what failed.
+const pause = 500 * time.Millisecond
+
+// register makes the agent known, however long that takes.
+func (r *runner) register(ctx context.Context) error {
+	for {
+		reply, err := r.requests.Register(ctx, *r.cfg.registration())
+		switch {
+		case err == nil:
+			return r.setPace(pace{seconds(reply.HeartbeatSeconds), seconds(reply.LeaseSeconds)})
+		case errors.Is(err, api.ErrInvalid), errors.Is(err, api.ErrTooLarge):
+			return fmt.Errorf("the supervisor refused the agent: %w", err)
+		}
+		r.log.Warn("could not register; trying again", "error", err)
+		if !sleep(ctx, pause) {
+			return ctx.Err()
+		}
+	}
+}
+
+func (r *runner) setPace(p pace) error {
+	if p.heartbeat <= 0 || p.lease <= 0 {
+		return fmt.Errorf("the supervisor gave a heartbeat of %s and a lease of %s", p.heartbeat, p.lease)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pace = p
+	return nil
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// sleep returns false when ctx ends first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// run claims and beats until ctx ends, and then drains.
+func (r *runner) run(ctx context.Context) error {
+	life, die := context.WithCancel(context.WithoutCancel(ctx))
+	defer die()
+	var loops sync.WaitGroup
+	loops.Go(func() { r.beat(life) })
+	loops.Go(func() { r.watchLeases(life) })
+	r.claim(ctx, life)
+
+	r.mu.Lock()
+	r.draining = true
+	r.mu.Unlock()
+	r.beatSoon()
+	r.drain()
+	die()
+	loops.Wait()
+
+	goodbye, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := r.requests.Leave(goodbye); err != nil {
+		r.log.Warn("could not say goodbye; the supervisor will notice by itself", "error", err)
+	}
+	return nil
+}
+
+// drain waits for the handlers, and ends them when they take too long.
+func (r *runner) drain() {
+	done := make(chan struct{})
+	go func() {
+		r.handlers.Wait()
+		close(done)
+	}()
+	timer := time.NewTimer(r.cfg.DrainTimeout)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return
+	case <-timer.C:
+	}
+	r.mu.Lock()
+	for _, t := range r.running {
+		t.end(ErrStopping)
+	}
+	r.mu.Unlock()
+	<-done
+}

@@ -1,0 +1,308 @@
+package agent_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"go.uber.org/goleak"
+
+	"missioncontrol/eventstream"
+	"missioncontrol/eventstream/embedded"
+	"missioncontrol/missions"
+	"missioncontrol/missions/sqlitestore"
+	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/agent"
+	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/client"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+// bench is a supervisor with short leases, and a client of it.
+type bench struct {
+	url    string
+	client *client.Client
+}
+
+func newBench(t *testing.T) bench {
+	t.Helper()
+	broker, err := embedded.Start(t.Context(), embedded.Config{StoreDir: filepath.Join(t.TempDir(), "js"), Logger: quiet})
+	must(t, err)
+	t.Cleanup(func() { must(t, broker.Shutdown(context.Background())) })
+	store, err := sqlitestore.Open(sqlitestore.Config{
+		Path: filepath.Join(t.TempDir(), "m.db"), Logger: quiet,
+		Retry: missions.RetryPolicy{Base: time.Millisecond, Max: time.Millisecond},
+	})
+	must(t, err)
+	t.Cleanup(func() { must(t, store.Close()) })
+	stream, err := eventstream.Open(eventstream.Config{URL: broker.ClientURL(), Logger: quiet})
+	must(t, err)
+	t.Cleanup(func() { must(t, stream.Close(context.Background())) })
+	nc := connect(t, broker.ClientURL())
+	service, err := supervisor.New(supervisor.Config{
+		Store: store, Stream: stream, Logger: quiet, Push: supervisor.Pusher(nc, quiet),
+		Heartbeat: 500 * time.Millisecond, Lease: 5 * time.Second,
+	})
+	must(t, err)
+	run, stop := context.WithCancel(context.Background())
+	var loops sync.WaitGroup
+	loops.Go(func() { service.Run(run) })
+	endpoints, err := supervisor.Listen(nc, service)
+	must(t, err)
+	t.Cleanup(func() { stop(); must(t, endpoints.Stop(context.Background())); loops.Wait() })
+	must(t, nc.Flush())
+	return bench{broker.ClientURL(), client.New(connect(t, broker.ClientURL()))}
+}
+
+func connect(t *testing.T, url string) *nats.Conn {
+	t.Helper()
+	nc, err := nats.Connect(url, nats.MaxReconnects(-1))
+	must(t, err)
+	t.Cleanup(nc.Close)
+	return nc
+}
+
+// start runs an agent until the returned function is called.
+func (b bench) start(t *testing.T, cfg agent.Config) (stop func()) {
+	t.Helper()
+	if cfg.Types == nil {
+		cfg.Types = []string{"default"}
+	}
+	cfg.Logger = quiet
+	if cfg.DrainTimeout == 0 {
+		cfg.DrainTimeout = 5 * time.Second
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	nc := connect(t, b.url)
+	go func() { ended <- agent.Run(ctx, nc, cfg) }()
+	stop = sync.OnceFunc(func() { cancel(); must(t, <-ended) })
+	t.Cleanup(stop)
+	return stop
+}
+
+func (b bench) create(t *testing.T, spec api.MissionSpec) missions.Mission {
+	t.Helper()
+	m, _, err := b.client.Create(t.Context(), spec)
+	must(t, err)
+	return m
+}
+
+func (b bench) wait(t *testing.T, id string) missions.Mission {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	m, err := b.client.Wait(ctx, id)
+	must(t, err)
+	return m
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestHandlersRunConcurrentlyAndReportResults(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	both := make(chan struct{}, 2)
+	release := make(chan struct{})
+	b.start(t, agent.Config{Concurrency: 2, Handler: func(ctx context.Context, task *agent.Task) (any, error) {
+		both <- struct{}{}
+		select {
+		case <-release:
+		case <-ctx.Done():
+		}
+		return map[string]string{"hello": task.Mission.Name}, nil
+	}})
+	one, two := b.create(t, api.MissionSpec{Name: "one"}), b.create(t, api.MissionSpec{Name: "two"})
+	<-both
+	<-both // both run at the same time
+	close(release)
+	if m := b.wait(t, one.ID); m.Status != missions.Completed || string(m.Result) != `{"hello":"one"}` {
+		t.Fatalf("%+v", m)
+	}
+	if m := b.wait(t, two.ID); m.Status != missions.Completed || string(m.Result) != `{"hello":"two"}` {
+		t.Fatalf("%+v", m)
+	}
+}
+
+func TestHeartbeatsOutliveTheLease(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	renewed := make(chan struct{})
+	b.start(t, agent.Config{Handler: func(ctx context.Context, task *agent.Task) (any, error) {
+		for {
+			m, err := b.client.Get(ctx, task.Mission.ID)
+			if err != nil {
+				return nil, err
+			}
+			if m.LeaseExpiresAt > task.Mission.LeaseExpiresAt {
+				close(renewed)
+				return nil, nil
+			}
+		}
+	}})
+	m := b.create(t, api.MissionSpec{Name: "long"})
+	<-renewed
+	if m := b.wait(t, m.ID); m.Status != missions.Completed || m.Attempt != 1 {
+		t.Fatalf("%+v", m)
+	}
+}
+
+func TestFailuresPanicsAndPermanentErrors(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.start(t, agent.Config{Handler: func(_ context.Context, task *agent.Task) (any, error) {
+		switch task.Mission.Name {
+		case "panics":
+			panic("ouch")
+		case "hopeless":
+			return nil, agent.Permanent(errors.New("never"))
+		case "unencodable":
+			return func() {}, nil
+		}
+		if task.Mission.Attempt < 3 {
+			return nil, errors.New("not yet")
+		}
+		return json.RawMessage(`"done"`), nil
+	}})
+	for _, c := range []struct {
+		name    string
+		status  missions.Status
+		attempt int
+		err     string
+	}{
+		{"third time lucky", missions.Completed, 3, ""},
+		{"panics", missions.Failed, 3, "the handler panicked: ouch"},
+		{"hopeless", missions.Failed, 1, "never"},
+		{"unencodable", missions.Failed, 1, "the result was refused: json: unsupported type: func()"},
+	} {
+		m := b.wait(t, b.create(t, api.MissionSpec{Name: c.name}).ID)
+		if m.Status != c.status || m.Attempt != c.attempt || string(m.Error) != c.err {
+			t.Errorf("%s: %s after %d attempts, error %q", c.name, m.Status, m.Attempt, m.Error)
+		}
+	}
+}
+
+func TestCancelEndsTheHandlersContext(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	started, cause := make(chan string, 1), make(chan error, 1)
+	b.start(t, agent.Config{Handler: func(ctx context.Context, task *agent.Task) (any, error) {
+		started <- task.Mission.ID
+		<-ctx.Done()
+		cause <- context.Cause(ctx)
+		return nil, ctx.Err()
+	}})
+	b.create(t, api.MissionSpec{Name: "endless"})
+	id := <-started
+	_, err := b.client.Cancel(t.Context(), id, "enough")
+	must(t, err)
+	if err := <-cause; !errors.Is(err, agent.ErrCancelled) {
+		t.Fatalf("cause: %v", err)
+	}
+	if m := b.wait(t, id); m.Status != missions.Cancelled {
+		t.Fatalf("%+v", m)
+	}
+}
+
+func TestStopDrains(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	started, finish := make(chan string, 1), make(chan struct{})
+	stop := b.start(t, agent.Config{ID: "drainer", Handler: func(ctx context.Context, task *agent.Task) (any, error) {
+		started <- task.Mission.ID
+		select {
+		case <-finish:
+		case <-ctx.Done():
+		}
+		return "finished", ctx.Err()
+	}})
+	m := b.create(t, api.MissionSpec{Name: "the last"})
+	<-started
+	stopped := make(chan struct{})
+	go func() { stop(); close(stopped) }()
+	b.awaitAgent(t, "drainer", missions.Draining)
+	close(finish)
+	<-stopped
+	if m := b.wait(t, m.ID); m.Status != missions.Completed || m.Attempt != 1 {
+		t.Fatalf("%+v", m)
+	}
+	b.awaitAgent(t, "drainer", missions.Offline)
+}
+
+func TestAStubbornHandlersMissionIsHandedBack(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	started := make(chan string, 1)
+	stop := b.start(t, agent.Config{DrainTimeout: time.Millisecond, Handler: func(ctx context.Context, task *agent.Task) (any, error) {
+		started <- task.Mission.ID
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}})
+	b.create(t, api.MissionSpec{Name: "interrupted"})
+	id := <-started
+	stop()
+	m, err := b.client.Get(t.Context(), id)
+	must(t, err)
+	if m.Status != missions.Pending || m.Attempt != 0 {
+		t.Fatalf("a released mission costs no attempt: %+v", m)
+	}
+}
+
+func TestAnAgentThatWasForgottenRegistersAgain(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.start(t, agent.Config{ID: "lazarus", Handler: func(context.Context, *agent.Task) (any, error) { return nil, nil }})
+	b.awaitAgent(t, "lazarus", missions.Online)
+	must(t, b.client.Agent("lazarus").Leave(t.Context())) // behind its back
+	b.awaitAgent(t, "lazarus", missions.Online)
+	if m := b.wait(t, b.create(t, api.MissionSpec{Name: "after"}).ID); m.Status != missions.Completed {
+		t.Fatalf("%+v", m)
+	}
+}
+
+// awaitAgent asks until the registry shows the agent in a state.
+func (b bench) awaitAgent(t *testing.T, id string, state missions.AgentState) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for {
+		reply, err := b.client.Agents(ctx, api.AgentsRequest{})
+		must(t, err)
+		for _, a := range reply.Agents {
+			if a.ID == id && a.State == state {
+				return
+			}
+		}
+	}
+}
+
+func TestBadConfigIsRefused(t *testing.T) {
+	t.Parallel()
+	nop := func(context.Context, *agent.Task) (any, error) { return nil, nil }
+	for name, cfg := range map[string]agent.Config{
+		"no handler":       {Types: []string{"a"}},
+		"no types":         {Handler: nop},
+		"a bad id":         {ID: "a.b", Types: []string{"a"}, Handler: nop},
+		"a bad type":       {Types: []string{"a>"}, Handler: nop},
+		"too many at once": {Types: []string{"a"}, Handler: nop, Concurrency: 100_000},
+	} {
+		if err := agent.Run(t.Context(), nil, cfg); err == nil {
+			t.Errorf("%s was accepted", name)
+		}
+	}
+}

@@ -1,0 +1,127 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"missioncontrol/supervisor/api"
+)
+
+// beat sends heartbeats until ctx ends.
+func (r *runner) beat(ctx context.Context) {
+	ticker := time.NewTicker(r.currentPace().heartbeat)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-r.beatNow:
+		case <-ctx.Done():
+			return
+		}
+		r.beatOnce(ctx)
+	}
+}
+
+func (r *runner) beatSoon() {
+	select {
+	case r.beatNow <- struct{}{}:
+	default:
+	}
+}
+
+// beatOnce sends one heartbeat and does what the supervisor answers.
+func (r *runner) beatOnce(ctx context.Context) {
+	request, listed := r.listRunning()
+	sent, pace := time.Now(), r.currentPace()
+	timeout, cancel := context.WithTimeout(ctx, pace.heartbeat)
+	reply, err := r.requests.Heartbeat(timeout, request)
+	cancel()
+	switch {
+	case errors.Is(err, api.ErrNotFound):
+		r.log.Info("the supervisor does not know this agent any more; registering again")
+		if err := r.register(ctx); err == nil {
+			r.beatSoon()
+		}
+		return
+	case err != nil:
+		if ctx.Err() == nil {
+			r.log.Warn("a heartbeat was not answered", "error", err)
+		}
+		return
+	}
+	for _, t := range listed {
+		t.renewed(sent.Add(pace.lease))
+	}
+	for _, id := range reply.Cancel {
+		r.endTask(id, ErrCancelled)
+	}
+	for _, id := range reply.Lost {
+		r.endTask(id, ErrLeaseLost)
+	}
+}
+
+func (r *runner) listRunning() (api.HeartbeatRequest, []*Task) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	leases := make([]api.LeaseRef, 0, len(r.running))
+	listed := make([]*Task, 0, len(r.running))
+	for _, t := range r.running {
+		leases, listed = append(leases, t.lease()), append(listed, t)
+	}
+	cpu, memory := usage()
+	return api.HeartbeatRequest{Running: &leases, CPU: cpu, MemoryBytes: memory, Draining: r.draining}, listed
+}
+
+// watchLeases ends handlers whose lease has run out until ctx ends: beside the
+// heartbeats, since one that is not answered takes its time.
+func (r *runner) watchLeases(ctx context.Context) {
+	ticker := time.NewTicker(r.currentPace().heartbeat / 4)
+	defer ticker.Stop()
+	for {
+		select {
+		case now := <-ticker.C:
+			r.endOverdue(now)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// endOverdue ends handlers whose lease has run out for want of a heartbeat that
+// was answered: by now somebody else may be at the same mission.
+func (r *runner) endOverdue(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range r.running {
+		if now.After(t.leaseEnd()) {
+			t.end(ErrLeaseLost)
+		}
+	}
+}
+
+func (r *runner) endTask(missionID string, cause error) {
+	r.mu.Lock()
+	t := r.running[missionID]
+	r.mu.Unlock()
+	if t != nil {
+		t.end(cause)
+	}
+}
+
+// command does what the supervisor pushes.
+func (r *runner) command(msg *nats.Msg) {
+	var command api.Command
+	if err := api.DecodeReply(msg.Data, &command); err != nil {
+		r.log.Warn("a command could not be read", "error", err)
+		return
+	}
+	if command.Command != api.CommandCancel {
+		r.log.Warn("an unknown command", "command", command.Command)
+		return
+	}
+	// The push does not say which lease it is for. The heartbeat's reply does.
+	r.beatSoon()
+}

@@ -1,0 +1,79 @@
+package agent
+
+import (
+	"context"
+	"errors"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+)
+
+// claimWait is how long one claim is parked, in seconds.
+const claimWait = 30
+
+// claim fills free slots with missions until ctx ends. Handlers live on in life.
+func (r *runner) claim(ctx, life context.Context) {
+	for ctx.Err() == nil {
+		free, ok := r.takeSlots(ctx)
+		if !ok {
+			return
+		}
+		reply, err := r.requests.Claim(ctx, api.ClaimRequest{Max: free, WaitSeconds: claimWait})
+		for range free - len(reply.Missions) {
+			<-r.slots
+		}
+		for i := range reply.Missions {
+			r.start(life, &reply.Missions[i])
+		}
+		if err != nil && !r.claimFailed(ctx, err) {
+			return
+		}
+	}
+}
+
+// takeSlots waits for a free slot and takes all that are free.
+func (r *runner) takeSlots(ctx context.Context) (int, bool) {
+	select {
+	case r.slots <- struct{}{}:
+	case <-ctx.Done():
+		return 0, false
+	}
+	for n := 1; ; n++ {
+		select {
+		case r.slots <- struct{}{}:
+		default:
+			return n, true
+		}
+	}
+}
+
+// claimFailed waits before the next claim and returns false when there will be none.
+func (r *runner) claimFailed(ctx context.Context, err error) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	if errors.Is(err, api.ErrNotFound) || errors.Is(err, api.ErrConflict) {
+		r.log.Info("the supervisor does not know this agent any more; registering again")
+		return r.register(ctx) == nil
+	}
+	r.log.Warn("could not claim; trying again", "error", err)
+	return sleep(ctx, pause)
+}
+
+// start runs the handler for a mission that was claimed, in the slot taken for it.
+func (r *runner) start(life context.Context, m *missions.Mission) {
+	t := newTask(life, r, m)
+	r.mu.Lock()
+	r.running[m.ID] = t
+	r.mu.Unlock()
+	r.handlers.Go(func() {
+		defer func() { <-r.slots }()
+		defer t.cancel(nil)
+		t.work()
+		r.mu.Lock()
+		if r.running[m.ID] == t {
+			delete(r.running, m.ID)
+		}
+		r.mu.Unlock()
+	})
+}

@@ -1,0 +1,188 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+)
+
+// Task is one mission in a handler's hands. Its methods may be called concurrently.
+type Task struct {
+	Mission missions.Mission
+
+	runner *runner
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	mu   sync.Mutex
+	ends time.Time // of the lease, by this machine's clock
+}
+
+func newTask(life context.Context, r *runner, m *missions.Mission) *Task {
+	ctx, cancel := context.WithCancelCause(life)
+	return &Task{Mission: *m, runner: r, ctx: ctx, cancel: cancel, ends: time.Now().Add(r.currentPace().lease)}
+}
+
+func (t *Task) lease() api.LeaseRef {
+	return api.LeaseRef{MissionID: t.Mission.ID, Lease: t.Mission.Lease}
+}
+
+func (t *Task) leaseEnd() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ends
+}
+
+func (t *Task) renewed(until time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ends = until
+}
+
+// end ends the handler's context. The first cause stands.
+func (t *Task) end(cause error) { t.cancel(cause) }
+
+// Progress tells how far the mission has come, 0 to 100 percent, and what is being
+// done. An error, [ErrLeaseLost] or one of the request's, may be ignored.
+func (t *Task) Progress(percent float64, message string) error {
+	return t.check(t.runner.requests.Progress(t.ctx, api.ProgressRequest{
+		LeaseRef: t.lease(), Percent: &percent, Message: message,
+	}))
+}
+
+// Log adds a line of at most 8 KiB to the mission's log; level is a word such as
+// "info", data anything that JSON can hold, or nil. Errors are those of Progress.
+func (t *Task) Log(level, message string, data any) error {
+	var raw json.RawMessage
+	if data != nil {
+		var err error
+		if raw, err = json.Marshal(data); err != nil {
+			return fmt.Errorf("encode the data of a log line: %w", err)
+		}
+	}
+	return t.check(t.runner.requests.Log(t.ctx, api.LogAppendRequest{
+		LeaseRef: t.lease(), Level: level, Message: message, Data: raw,
+	}))
+}
+
+// check ends the handler when a reply shows that its lease is lost.
+func (t *Task) check(err error) error {
+	if errors.Is(err, api.ErrLeaseLost) {
+		t.runner.beatSoon() // its answer tells whether the mission was cancelled
+		return fmt.Errorf("%w: %w", ErrLeaseLost, err)
+	}
+	return err
+}
+
+type permanentError struct{ error }
+
+func (e permanentError) Unwrap() error { return e.error }
+
+// Permanent marks a handler's error as one that another attempt would meet again:
+// the mission fails at once. Permanent(nil) is nil.
+func Permanent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return permanentError{err}
+}
+
+// work runs the handler and reports what came of it.
+func (t *Task) work() {
+	log := t.runner.log.With("mission", t.Mission.ID)
+	result, err := t.handle()
+	switch cause := context.Cause(t.ctx); {
+	case errors.Is(cause, ErrCancelled), errors.Is(cause, ErrLeaseLost):
+		log.Info("stopped working on a mission", "reason", cause)
+		return
+	case errors.Is(cause, ErrStopping), errors.Is(err, ErrStopping):
+		_ = t.report(func(ctx context.Context) error { // report has logged it
+			return t.runner.requests.Release(ctx, t.lease())
+		})
+		return
+	case err == nil:
+		var raw json.RawMessage
+		if raw, err = encode(result); err == nil {
+			err = t.report(func(ctx context.Context) error {
+				return t.runner.requests.Complete(ctx, api.Completion{LeaseRef: t.lease(), Result: raw})
+			})
+			if !refused(err) {
+				return
+			}
+		}
+		err = Permanent(fmt.Errorf("the result was refused: %w", err))
+	}
+	var permanent permanentError
+	retryable := !errors.As(err, &permanent)
+	_ = t.report(func(ctx context.Context) error { // report has logged it
+		return t.runner.requests.Fail(ctx, api.Failure{LeaseRef: t.lease(), Error: text(err), Retryable: &retryable})
+	})
+}
+
+// handle calls the handler; a panic is a failure like any other.
+func (t *Task) handle() (result any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			t.runner.log.Error("a handler panicked", "mission", t.Mission.ID, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("the handler panicked: %v", p)
+		}
+	}()
+	return t.runner.cfg.Handler(t.ctx, t)
+}
+
+func encode(result any) (json.RawMessage, error) {
+	if raw, ok := result.(json.RawMessage); ok {
+		return raw, nil
+	}
+	if result == nil {
+		return nil, nil
+	}
+	return json.Marshal(result)
+}
+
+// text makes an error's text fit into a failure.
+func text(err error) string {
+	s := strings.ToValidUTF8(strings.ReplaceAll(err.Error(), "\x00", "�"), "�")
+	if s == "" {
+		return "failed without saying why"
+	}
+	if len(s) > missions.MaxErrorBytes {
+		s = strings.ToValidUTF8(s[:missions.MaxErrorBytes-3], "") + "…"
+	}
+	return s
+}
+
+// refused reports whether the supervisor understood a report and did not take it
+// for what it holds.
+func refused(err error) bool {
+	return errors.Is(err, api.ErrInvalid) || errors.Is(err, api.ErrTooLarge)
+}
+
+// report sends how a mission ended until the supervisor has answered, or the lease
+// has ended: the same report may be sent twice, so that a lost reply costs nothing.
+func (t *Task) report(send func(context.Context) error) error {
+	for {
+		ctx, cancel := context.WithDeadline(context.WithoutCancel(t.ctx), t.leaseEnd())
+		err := send(ctx)
+		cancel()
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, api.ErrLeaseLost), errors.Is(err, api.ErrNotFound), refused(err):
+			t.runner.log.Warn("the report on a mission was refused", "mission", t.Mission.ID, "error", err)
+			return err
+		case time.Now().After(t.leaseEnd()):
+			t.runner.log.Warn("the report on a mission could not be sent before its lease ended", "mission", t.Mission.ID, "error", err)
+			return err
+		}
+		sleep(context.Background(), pause/5)
+	}
+}

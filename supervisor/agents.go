@@ -1,0 +1,219 @@
+package supervisor
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"missioncontrol/charter"
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+)
+
+// Register makes an agent known, and says how often it has to beat.
+func (s *Service) Register(ctx context.Context, agentID string, request api.RegisterRequest) (api.Registered, error) {
+	agent, err := request.Agent(agentID)
+	if err != nil {
+		return api.Registered{}, err
+	}
+	if _, err := s.cfg.Store.Register(ctx, agent, s.cfg.Lease); err != nil {
+		return api.Registered{}, err
+	}
+	s.relay.poke()
+	return api.Registered{HeartbeatSeconds: s.cfg.Heartbeat.Seconds(), LeaseSeconds: s.cfg.Lease.Seconds()}, nil
+}
+
+// Heartbeat renews the leases an agent lists, and tells it which of its missions
+// to stop working on.
+func (s *Service) Heartbeat(ctx context.Context, agentID string, request api.HeartbeatRequest) (api.HeartbeatReply, error) {
+	beat, err := request.Heartbeat(agentID)
+	if err != nil {
+		return api.HeartbeatReply{}, err
+	}
+	beat.Lease = s.cfg.Lease
+	results, err := s.cfg.Store.Heartbeat(ctx, []missions.Heartbeat{beat})
+	if err != nil {
+		return api.HeartbeatReply{}, err
+	}
+	result := results[0]
+	if result.Err != nil {
+		return api.HeartbeatReply{}, result.Err
+	}
+	if beat.Draining {
+		s.dispatch.dismiss(agentID)
+	}
+	s.dispatch.readyAll(result.GivenUp)
+	s.relay.poke()
+	return api.HeartbeatReply{Cancel: result.Cancel, Lost: result.Lost}, nil
+}
+
+// Claim gives an agent missions, and waits for some if there are none.
+func (s *Service) Claim(ctx context.Context, agentID string, request api.ClaimRequest) (api.Claimed, error) {
+	claim, wait, err := request.Claim(agentID)
+	if err != nil {
+		return api.Claimed{}, err
+	}
+	claim.MaxBytes, claim.Lease, claim.Alive = s.room(), s.cfg.Lease, true
+	result, err := s.dispatch.wait(ctx, claim, wait)
+	if err != nil {
+		return api.Claimed{}, err
+	}
+	for i := range result.Missions {
+		if m := &result.Missions[i]; m.TimeoutSeconds > 0 {
+			s.reaper.by(time.Now().Add(time.Duration(m.TimeoutSeconds * float64(time.Second))))
+		}
+	}
+	s.relay.poke()
+	return api.Claimed{Missions: result.Missions}, nil
+}
+
+// Progress stores how far a mission has come, and emits mission.progressed.
+func (s *Service) Progress(ctx context.Context, agentID string, request api.ProgressRequest) (api.Empty, error) {
+	update, err := request.Update(agentID)
+	if err != nil {
+		return api.Empty{}, err
+	}
+	errs, err := s.cfg.Store.Progress(ctx, []missions.ProgressUpdate{update})
+	if err = firstError(errs, err); err != nil {
+		return api.Empty{}, err
+	}
+	now := time.Now()
+	s.cfg.Stream.Emit(charter.New(charter.MissionProgressed{
+		MissionID: update.MissionID, Percent: update.Percent, Message: update.Message, ProgressedAt: now,
+	}, now))
+	return api.Empty{}, nil
+}
+
+// AppendLog adds to a mission's log.
+func (s *Service) AppendLog(ctx context.Context, agentID string, request api.LogAppendRequest) (api.Empty, error) {
+	entry, err := request.Append(agentID)
+	if err != nil {
+		return api.Empty{}, err
+	}
+	errs, err := s.cfg.Store.AppendLog(ctx, []missions.LogAppend{entry})
+	if err = firstError(errs, err); err != nil {
+		return api.Empty{}, err
+	}
+	s.relay.poke()
+	return api.Empty{}, nil
+}
+
+func firstError(errs []error, err error) error {
+	if err == nil && len(errs) > 0 {
+		err = errs[0]
+	}
+	return err
+}
+
+// Complete reports missions done.
+func (s *Service) Complete(ctx context.Context, agentID string, request api.CompleteRequest) (api.FinishReply, error) {
+	return finishEach(ctx, s, request.Completion, request.MissionID, request.Results, func(c *api.Completion) (missions.Finish, error) {
+		result, err := c.Compact()
+		return finish(agentID, missions.OutcomeComplete, c.LeaseRef, result), err
+	})
+}
+
+// Fail reports attempts failed.
+func (s *Service) Fail(ctx context.Context, agentID string, request api.FailRequest) (api.FinishReply, error) {
+	return finishEach(ctx, s, request.Failure, request.MissionID, request.Results, func(f *api.Failure) (missions.Finish, error) {
+		end := finish(agentID, missions.OutcomeFail, f.LeaseRef, nil)
+		end.Error, end.Retryable = f.Error, f.Retryable == nil || *f.Retryable
+		return end, f.Validate()
+	})
+}
+
+// Release hands missions back, at no cost of an attempt.
+func (s *Service) Release(ctx context.Context, agentID string, request api.ReleaseRequest) (api.FinishReply, error) {
+	return finishEach(ctx, s, request.LeaseRef, request.MissionID, request.Results, func(l *api.LeaseRef) (missions.Finish, error) {
+		_, err := l.Ref()
+		return finish(agentID, missions.OutcomeRelease, *l, nil), err
+	})
+}
+
+func finish(agentID string, outcome missions.Outcome, lease api.LeaseRef, result json.RawMessage) missions.Finish {
+	return missions.Finish{AgentID: agentID, Outcome: outcome, Result: result,
+		LeaseRef: missions.LeaseRef{MissionID: lease.MissionID, Lease: lease.Lease}}
+}
+
+// finishEach ends one attempt, or those of a batch, each with its own outcome.
+func finishEach[T any](ctx context.Context, s *Service, single T, singleID string, batch []T,
+	parse func(*T) (missions.Finish, error)) (api.FinishReply, error) {
+	if batch == nil {
+		results, err := finishBatch(ctx, s, []T{single}, parse)
+		if err != nil {
+			return api.FinishReply{}, err
+		}
+		if results[0].Error != nil {
+			return api.FinishReply{}, results[0].Error
+		}
+		return api.FinishReply{Finished: &results[0]}, nil
+	}
+	switch {
+	case len(batch) == 0:
+		return api.FinishReply{}, missions.Invalid("results", "is empty")
+	case len(batch) > missions.MaxBatch:
+		return api.FinishReply{}, missions.TooLarge("results", "has more than %d entries", missions.MaxBatch)
+	case singleID != "":
+		return api.FinishReply{}, missions.Invalid("results", "cannot stand beside a mission_id")
+	}
+	results, err := finishBatch(ctx, s, batch, parse)
+	return api.FinishReply{Results: results}, err
+}
+
+func finishBatch[T any](ctx context.Context, s *Service, items []T, parse func(*T) (missions.Finish, error)) ([]api.Finished, error) {
+	results := make([]api.Finished, len(items))
+	batch := make([]missions.Finish, 0, len(items))
+	places := make([]int, 0, len(items))
+	for i := range items {
+		end, err := parse(&items[i])
+		if err != nil {
+			results[i].Error = s.wire(err)
+			continue
+		}
+		batch, places = append(batch, end), append(places, i)
+	}
+	if len(batch) == 0 {
+		return results, nil
+	}
+	stored, err := s.cfg.Store.Finish(ctx, batch)
+	if err != nil {
+		return nil, err
+	}
+	for i := range stored {
+		if stored[i].Err != nil {
+			results[places[i]].Error = s.wire(stored[i].Err)
+			continue
+		}
+		results[places[i]].Mission = &stored[i].Mission
+		s.finished(&stored[i].Mission)
+	}
+	s.relay.poke()
+	return results, nil
+}
+
+// finished tells those concerned that a mission has ended or is to be had again.
+func (s *Service) finished(m *missions.Mission) {
+	switch {
+	case m.Status.Terminal():
+		s.waits.notify(m.ID)
+	case m.NextAttemptAt != 0:
+		s.reaper.by(m.NextAttemptAt.Time())
+	default:
+		s.dispatch.ready(m.Type, 1)
+		if m.Deadline != 0 {
+			s.reaper.by(m.Deadline.Time())
+		}
+	}
+}
+
+// Leave takes an agent offline; its running missions go back at once.
+func (s *Service) Leave(ctx context.Context, agentID string, _ api.Empty) (api.Empty, error) {
+	s.dispatch.dismiss(agentID)
+	result, err := s.cfg.Store.Leave(ctx, agentID, "left")
+	if err != nil {
+		return api.Empty{}, err
+	}
+	s.dispatch.readyAll(result.GivenBack)
+	s.relay.poke()
+	return api.Empty{}, nil
+}

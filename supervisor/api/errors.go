@@ -1,0 +1,105 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"missioncontrol/missions"
+)
+
+// Error is a failure as it goes over the wire. Match it by code with errors.Is
+// and the sentinels below.
+type Error struct {
+	Code    missions.Code `json:"code"`
+	Message string        `json:"message"`
+	Field   string        `json:"field,omitzero"` // the offending field of the request, when there is one
+}
+
+// Codes that only the service itself uses; the others are the domain's.
+const (
+	CodeTimeout  missions.Code = "timeout"
+	CodeInternal missions.Code = "internal"
+)
+
+// Sentinels for errors.Is.
+var (
+	ErrInvalid     = &Error{Code: missions.CodeInvalid}
+	ErrNotFound    = &Error{Code: missions.CodeNotFound}
+	ErrTimeout     = &Error{Code: CodeTimeout}
+	ErrConflict    = &Error{Code: missions.CodeConflict}
+	ErrLeaseLost   = &Error{Code: missions.CodeLeaseLost}
+	ErrTooLarge    = &Error{Code: missions.CodeTooLarge}
+	ErrOverloaded  = &Error{Code: missions.CodeOverloaded}
+	ErrInternal    = &Error{Code: CodeInternal}
+	ErrUnavailable = &Error{Code: missions.CodeUnavailable}
+)
+
+func (e *Error) Error() string { return string(e.Code) + ": " + e.Message }
+
+// Is reports whether target is an *Error of the same code.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*Error)
+	return ok && t.Code == e.Code
+}
+
+// statuses is the one table from codes to numbers. They stand in the NATS header
+// and are the HTTP status.
+var statuses = map[missions.Code]int{
+	missions.CodeInvalid:     400,
+	missions.CodeNotFound:    404,
+	CodeTimeout:              408,
+	missions.CodeConflict:    409,
+	missions.CodeLeaseLost:   409,
+	missions.CodeTooLarge:    413,
+	missions.CodeOverloaded:  429,
+	CodeInternal:             500,
+	missions.CodeUnavailable: 503,
+}
+
+// Status returns the error's number: the NATS header's and the HTTP status.
+func (e *Error) Status() int {
+	if status, ok := statuses[e.Code]; ok {
+		return status
+	}
+	return 500
+}
+
+// StatusText is Status as it stands in the NATS header.
+func (e *Error) StatusText() string { return strconv.Itoa(e.Status()) }
+
+// ErrorReply is the body of a reply that is an error.
+type ErrorReply struct {
+	Error *Error `json:"error"`
+}
+
+// FromError turns any error into what may be sent. Of an error that is neither
+// the domain's nor a context's only its being internal is told; the caller logs
+// the rest. FromError(nil) is nil.
+func FromError(err error) *Error {
+	var wire *Error
+	var domain *missions.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &wire):
+		return wire
+	case errors.As(err, &domain):
+		message := domain.Message
+		if domain.Field != "" {
+			message = domain.Field + " " + message
+		}
+		return &Error{Code: domain.Code, Message: message, Field: domain.Field}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &Error{Code: CodeTimeout, Message: "the request took too long; what it asked for was not done"}
+	case errors.Is(err, context.Canceled):
+		return &Error{Code: missions.CodeUnavailable, Message: "the supervisor is stopping; what was asked for was not done"}
+	}
+	return &Error{Code: CodeInternal, Message: "something went wrong inside the supervisor; its log says what"}
+}
+
+// Timeout returns an [ErrTimeout].
+func Timeout(format string, args ...any) *Error {
+	return &Error{Code: CodeTimeout, Message: fmt.Sprintf(format, args...)}
+}

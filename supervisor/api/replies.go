@@ -1,0 +1,129 @@
+package api
+
+import "missioncontrol/missions"
+
+// Health says how the supervisor is.
+type Health struct {
+	Status        string        `json:"status"` // HealthOK, HealthDegraded or HealthError
+	Timestamp     missions.Time `json:"timestamp"`
+	Version       string        `json:"version"`
+	UptimeSeconds float64       `json:"uptime_seconds"`
+	Checks        Checks        `json:"checks"`
+}
+
+// The values of a health status. Degraded means that everything answers but the
+// event stream is away; error, that the store is.
+const (
+	HealthOK       = "ok"
+	HealthDegraded = "degraded"
+	HealthError    = "error"
+)
+
+// Checks are what a health status is made of.
+type Checks struct {
+	Store       Check       `json:"store"`
+	EventStream StreamCheck `json:"event_stream"`
+}
+
+// Check is the state of one part.
+type Check struct {
+	Status  string `json:"status"`
+	Message string `json:"message"` // why, in a sentence; "" while all is well
+}
+
+// StreamCheck is the state of the event stream.
+type StreamCheck struct {
+	Check
+	Published  uint64 `json:"published"`
+	Dropped    uint64 `json:"dropped"`
+	Duplicates uint64 `json:"duplicates"`
+	Waiting    int64  `json:"waiting"` // durable events that the stream has not acknowledged yet
+}
+
+// Status is how things stand.
+type Status struct {
+	Status                 string        `json:"status"`
+	Timestamp              missions.Time `json:"timestamp"`
+	TotalMissions          int64         `json:"total_missions"`
+	RunningMissions        int64         `json:"running_missions"`
+	PendingMissions        int64         `json:"pending_missions"`
+	CompletedMissions      int64         `json:"completed_missions"`
+	FailedMissions         int64         `json:"failed_missions"`
+	CancelledMissions      int64         `json:"cancelled_missions"`
+	AgentCount             int64         `json:"agent_count"` // online or draining
+	SuccessRate            *float64      `json:"success_rate"`
+	AverageDurationSeconds *float64      `json:"average_duration_seconds"`
+	Utilization            *float64      `json:"utilization"`
+}
+
+// Agents is one page of the registry.
+type Agents struct {
+	Agents     []missions.Agent `json:"agents"`
+	AgentCount int64            `json:"agent_count"` // how many match, on all pages together
+	NextCursor string           `json:"next_cursor,omitzero"`
+}
+
+// Mission carries one mission.
+type Mission struct {
+	Mission missions.Mission `json:"mission"`
+}
+
+// CreateReply answers one creation, or, in Results, those of a batch.
+type CreateReply struct {
+	*Created
+	Results []Created `json:"results,omitzero"`
+}
+
+// Created is the outcome of one creation: a mission, or an error.
+type Created struct {
+	Mission *missions.Mission `json:"mission,omitzero"`
+	Created *bool             `json:"created,omitzero"` // false: it existed with the same content
+	Error   *Error            `json:"error,omitzero"`
+}
+
+// FinishReply answers one finished attempt, or, in Results, those of a batch.
+type FinishReply struct {
+	*Finished
+	Results []Finished `json:"results,omitzero"`
+}
+
+// Finished is the outcome of one item: a mission, or an error.
+type Finished struct {
+	Mission *missions.Mission `json:"mission,omitzero"`
+	Error   *Error            `json:"error,omitzero"`
+}
+
+// MissionList is one page of missions.
+type MissionList struct {
+	Missions   []missions.Mission `json:"missions"`
+	NextCursor Cursor             `json:"next_cursor,omitzero"`
+}
+
+// MissionLog is one page of a mission's log.
+type MissionLog struct {
+	MissionID  string              `json:"mission_id"`
+	Log        []missions.LogEntry `json:"log"`
+	NextCursor Cursor              `json:"next_cursor,omitzero"`
+}
+
+// StatsReply carries the statistics.
+type StatsReply struct {
+	Stats missions.Stats `json:"stats"`
+}
+
+// Registered tells an agent how often to beat and how long a lease lasts.
+type Registered struct {
+	HeartbeatSeconds float64 `json:"heartbeat_seconds"`
+	LeaseSeconds     float64 `json:"lease_seconds"`
+}
+
+// HeartbeatReply tells an agent what to stop working on.
+type HeartbeatReply struct {
+	Cancel []string `json:"cancel"` // missions that were cancelled
+	Lost   []string `json:"lost"`   // missions that are no longer its own
+}
+
+// Claimed is what a claim got; possibly nothing.
+type Claimed struct {
+	Missions []missions.Mission `json:"missions"`
+}

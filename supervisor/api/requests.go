@@ -1,0 +1,172 @@
+package api
+
+import (
+	"encoding/json"
+
+	"missioncontrol/missions"
+)
+
+// Empty is the request of those that take no fields, and the reply of those that
+// have nothing to say.
+type Empty struct{}
+
+// AgentsRequest asks for agents, ordered by id. Zero fields do not filter.
+type AgentsRequest struct {
+	State  missions.AgentState `json:"state,omitzero"`
+	Type   string              `json:"type,omitzero"`
+	Limit  int                 `json:"limit,omitzero"` // 1 to 1000, default 100
+	Cursor string              `json:"cursor,omitzero"`
+}
+
+// MissionSpec is what the creator of a mission may give. Only the name is
+// required.
+type MissionSpec struct {
+	ID             string            `json:"id,omitzero"` // default: a fresh UUIDv7
+	Name           string            `json:"name"`
+	Description    string            `json:"description,omitzero"`
+	Type           string            `json:"type,omitzero"`            // default: "default"
+	Data           json.RawMessage   `json:"data,omitzero"`            // a JSON object, default {}
+	Priority       missions.Priority `json:"priority,omitzero"`        // default: NORMAL
+	Tags           []string          `json:"tags,omitzero"`            // at most 32
+	MaxAttempts    *int              `json:"max_attempts,omitzero"`    // 1 to 1000, default 3
+	TimeoutSeconds *float64          `json:"timeout_seconds,omitzero"` // longest run of one attempt; default: no limit
+	NotBefore      missions.Time     `json:"not_before,omitzero"`
+	Deadline       missions.Time     `json:"deadline,omitzero"`
+	CorrelationID  string            `json:"correlation_id,omitzero"`
+}
+
+// CreateRequest creates one mission, or those in Missions.
+type CreateRequest struct {
+	MissionSpec
+	Missions []MissionSpec `json:"missions,omitzero"` // up to 1000
+}
+
+// IDRequest names a mission.
+type IDRequest struct {
+	ID string `json:"id"`
+}
+
+// CancelRequest cancels a mission.
+type CancelRequest struct {
+	ID     string `json:"id"`
+	Reason string `json:"reason,omitzero"`
+}
+
+// WaitRequest waits until a mission is terminal.
+type WaitRequest struct {
+	ID             string   `json:"id"`
+	TimeoutSeconds *float64 `json:"timeout_seconds,omitzero"` // above 0, at most 60, default 30
+}
+
+// ListRequest asks for missions, newest first. Zero fields do not filter.
+type ListRequest struct {
+	Status        missions.Status `json:"status,omitzero"`
+	Type          string          `json:"type,omitzero"`
+	AgentID       string          `json:"agent_id,omitzero"`
+	Tag           string          `json:"tag,omitzero"`
+	Text          string          `json:"text,omitzero"` // a part of the name, whatever its case
+	CreatedAfter  missions.Time   `json:"created_after,omitzero"`
+	CreatedBefore missions.Time   `json:"created_before,omitzero"`
+	Limit         int             `json:"limit,omitzero"` // 1 to 1000, default 100
+	Cursor        Cursor          `json:"cursor,omitzero"`
+}
+
+// LogRequest asks for a mission's log, oldest first.
+type LogRequest struct {
+	ID    string `json:"id"`
+	After Cursor `json:"after,omitzero"` // next_cursor of the page before
+	Limit int    `json:"limit,omitzero"` // 1 to 1000, default 100
+}
+
+// StatsRequest asks for statistics, of one type or of all.
+type StatsRequest struct {
+	Type string `json:"type,omitzero"`
+}
+
+// RegisterRequest makes an agent known, or known anew.
+type RegisterRequest struct {
+	Name     string            `json:"name"`
+	Role     string            `json:"role,omitzero"`
+	Types    []string          `json:"types"`    // at least one
+	Capacity int               `json:"capacity"` // slots, 1 to 10000
+	Version  string            `json:"version,omitzero"`
+	Host     string            `json:"host,omitzero"`
+	Labels   map[string]string `json:"labels,omitzero"`
+}
+
+// LeaseRef names a lease: the mission and its fencing token.
+type LeaseRef struct {
+	MissionID string `json:"mission_id"`
+	Lease     int64  `json:"lease"`
+}
+
+// HeartbeatRequest says that an agent lives, and what it is working on. Running
+// is required, if only as []: a lease that it leaves out twice is given up.
+type HeartbeatRequest struct {
+	Running     *[]LeaseRef `json:"running"`
+	CPU         *float64    `json:"cpu,omitzero"`
+	MemoryBytes *int64      `json:"memory_bytes,omitzero"`
+	Draining    bool        `json:"draining,omitzero"`
+}
+
+// ClaimRequest asks for missions, and waits for them if need be.
+type ClaimRequest struct {
+	Types       []string `json:"types,omitzero"`        // default: those registered with
+	Max         int      `json:"max"`                   // 1 to 1000
+	WaitSeconds float64  `json:"wait_seconds,omitzero"` // 0 to 60
+}
+
+// ProgressRequest says how far a mission has come.
+type ProgressRequest struct {
+	LeaseRef
+	Percent *float64 `json:"percent"` // 0 to 100
+	Message string   `json:"message,omitzero"`
+}
+
+// LogAppendRequest adds to a mission's log.
+type LogAppendRequest struct {
+	LeaseRef
+	Level   string          `json:"level,omitzero"` // a word, default "info"
+	Message string          `json:"message"`
+	Data    json.RawMessage `json:"data,omitzero"`
+}
+
+// Completion is a mission done.
+type Completion struct {
+	LeaseRef
+	Result json.RawMessage `json:"result,omitzero"` // any JSON
+}
+
+// CompleteRequest reports one mission done, or those in Results.
+type CompleteRequest struct {
+	Completion
+	Results []Completion `json:"results,omitzero"` // up to 1000
+}
+
+// Failure is a mission's attempt that failed.
+type Failure struct {
+	LeaseRef
+	Error     string `json:"error"`
+	Retryable *bool  `json:"retryable,omitzero"` // default true
+}
+
+// FailRequest reports one attempt failed, or those in Results.
+type FailRequest struct {
+	Failure
+	Results []Failure `json:"results,omitzero"` // up to 1000
+}
+
+// ReleaseRequest hands one mission back, or those in Results.
+type ReleaseRequest struct {
+	LeaseRef
+	Results []LeaseRef `json:"results,omitzero"` // up to 1000
+}
+
+// Command is what the supervisor pushes to an agent.
+type Command struct {
+	Command   string `json:"command"`
+	MissionID string `json:"mission_id"`
+}
+
+// CommandCancel tells an agent to stop working on a mission.
+const CommandCancel = "cancel"

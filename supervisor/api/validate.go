@@ -1,0 +1,318 @@
+package api
+
+import (
+	"encoding/json"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"missioncontrol/missions"
+)
+
+// Bounds of requests.
+const (
+	DefaultPage     = 100
+	MaxPage         = 1000
+	MaxWait         = 60 * time.Second
+	DefaultWait     = 30 * time.Second
+	maxListTextSize = missions.MaxNameChars
+)
+
+// Mission returns the mission that a spec with an id describes, normalized and
+// valid. The error names the field.
+func (s *MissionSpec) Mission() (missions.Mission, error) {
+	m := missions.Mission{
+		ID: s.ID, Name: s.Name, Description: s.Description, Type: s.Type,
+		Priority: s.Priority, Tags: slices.Clone(s.Tags), NotBefore: s.NotBefore,
+		Deadline: s.Deadline, CorrelationID: s.CorrelationID,
+	}
+	if s.MaxAttempts != nil {
+		if m.MaxAttempts = *s.MaxAttempts; m.MaxAttempts == 0 {
+			return m, missions.Invalid("max_attempts", "must be between 1 and %d", missions.MaxAttemptsLimit)
+		}
+	}
+	if s.TimeoutSeconds != nil {
+		if m.TimeoutSeconds = *s.TimeoutSeconds; m.TimeoutSeconds < 1e-6 {
+			return m, missions.Invalid("timeout_seconds", "must be above 0")
+		}
+	}
+	var err error
+	if m.Data, err = compact("data", s.Data); err != nil {
+		return m, err
+	}
+	m.Normalize()
+	return m, m.Validate()
+}
+
+// compact returns JSON without white space, nil for none and for null.
+func compact(field string, raw json.RawMessage) (json.RawMessage, error) {
+	value := jsontext.Value(raw).Clone() // Compact works in place
+	if len(value) == 0 || value.Kind() == 'n' {
+		return nil, nil
+	}
+	if err := value.Compact(); err != nil {
+		return nil, missions.Invalid(field, "is not valid JSON")
+	}
+	return json.RawMessage(value), nil
+}
+
+// Compact checks a completion and returns its result without white space, nil for none.
+func (c *Completion) Compact() (json.RawMessage, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	result, err := compact("result", c.Result)
+	if err == nil && len(result) > missions.MaxDataBytes {
+		err = missions.TooLarge("result", "is larger than %d KiB", missions.MaxDataBytes>>10)
+	}
+	return result, err
+}
+
+func (l *LeaseRef) check() error {
+	if err := missions.CheckToken("mission_id", l.MissionID); err != nil {
+		return err
+	}
+	if l.Lease <= 0 {
+		return missions.Invalid("lease", "is required: the number that came with the claim")
+	}
+	return nil
+}
+
+// Ref checks the lease named and returns it.
+func (l *LeaseRef) Ref() (missions.LeaseRef, error) {
+	return missions.LeaseRef{MissionID: l.MissionID, Lease: l.Lease}, l.check()
+}
+
+// Validate checks a failure's report.
+func (f *Failure) Validate() error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	if f.Error == "" {
+		return missions.Invalid("error", "is required")
+	}
+	return missions.CheckText("error", f.Error, missions.MaxErrorBytes)
+}
+
+// Validate checks that a mission is named.
+func (r *IDRequest) Validate() error { return missions.CheckToken("id", r.ID) }
+
+// Validate checks a cancellation.
+func (r *CancelRequest) Validate() error {
+	if err := missions.CheckToken("id", r.ID); err != nil {
+		return err
+	}
+	return missions.CheckText("reason", r.Reason, missions.MaxReasonBytes)
+}
+
+// Timeout checks the request and returns how long to wait.
+func (r *WaitRequest) Timeout() (time.Duration, error) {
+	if err := missions.CheckToken("id", r.ID); err != nil {
+		return 0, err
+	}
+	if r.TimeoutSeconds == nil {
+		return DefaultWait, nil
+	}
+	if !(*r.TimeoutSeconds > 0 && *r.TimeoutSeconds <= MaxWait.Seconds()) {
+		return 0, missions.Invalid("timeout_seconds", "must be above 0 and at most %d", int(MaxWait.Seconds()))
+	}
+	return seconds(*r.TimeoutSeconds), nil
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+func page(limit int) (int, error) {
+	if limit == 0 {
+		return DefaultPage, nil
+	}
+	if limit < 1 || limit > MaxPage {
+		return 0, missions.Invalid("limit", "must be between 1 and %d", MaxPage)
+	}
+	return limit, nil
+}
+
+// Filter checks the request and returns what to ask the store.
+func (r *ListRequest) Filter() (missions.Filter, error) {
+	limit, err := page(r.Limit)
+	if err != nil {
+		return missions.Filter{}, err
+	}
+	if r.Status != "" && r.Status.Index() < 0 {
+		return missions.Filter{}, missions.Invalid("status", "must be one of PENDING, RUNNING, COMPLETED, FAILED, CANCELLED")
+	}
+	for _, token := range []struct{ field, value string }{{"type", r.Type}, {"agent_id", r.AgentID}, {"tag", r.Tag}} {
+		if token.value == "" {
+			continue
+		}
+		if err := missions.CheckToken(token.field, token.value); err != nil {
+			return missions.Filter{}, err
+		}
+	}
+	if err := missions.CheckLine("text", r.Text, maxListTextSize); err != nil {
+		return missions.Filter{}, err
+	}
+	return missions.Filter{
+		Status: r.Status, Type: r.Type, AgentID: r.AgentID, Tag: r.Tag, Text: r.Text,
+		CreatedAfter: r.CreatedAfter, CreatedBefore: r.CreatedBefore, Limit: limit, Cursor: int64(r.Cursor),
+	}, nil
+}
+
+// Page checks the request and returns how many entries to read.
+func (r *LogRequest) Page() (int, error) {
+	if err := missions.CheckToken("id", r.ID); err != nil {
+		return 0, err
+	}
+	return page(r.Limit)
+}
+
+// Validate checks that a type, if given, is one.
+func (r *StatsRequest) Validate() error {
+	if r.Type == "" {
+		return nil
+	}
+	return missions.CheckToken("type", r.Type)
+}
+
+// Filter checks the request and returns what to ask the store.
+func (r *AgentsRequest) Filter() (missions.AgentFilter, error) {
+	limit, err := page(r.Limit)
+	if err != nil {
+		return missions.AgentFilter{}, err
+	}
+	if r.State != "" && !slices.Contains(missions.AgentStates(), r.State) {
+		return missions.AgentFilter{}, missions.Invalid("state", "must be one of online, draining, offline")
+	}
+	if r.Type != "" {
+		if err := missions.CheckToken("type", r.Type); err != nil {
+			return missions.AgentFilter{}, err
+		}
+	}
+	if r.Cursor != "" {
+		if err := missions.CheckToken("cursor", r.Cursor); err != nil {
+			return missions.AgentFilter{}, err
+		}
+	}
+	return missions.AgentFilter{State: r.State, Type: r.Type, Limit: limit, Cursor: r.Cursor}, nil
+}
+
+// Agent checks a registration and returns the agent.
+func (r *RegisterRequest) Agent(id string) (missions.Agent, error) {
+	a := missions.Agent{ID: id, Name: r.Name, Role: r.Role, Capacity: r.Capacity, Types: r.Types,
+		Version: r.Version, Host: r.Host, Labels: r.Labels}
+	if r.Name == "" {
+		return a, missions.Invalid("name", "is required")
+	}
+	if len(r.Types) == 0 {
+		return a, missions.Invalid("types", "is required: at least one type of mission")
+	}
+	if r.Capacity < 1 || r.Capacity > missions.MaxCapacity {
+		return a, missions.Invalid("capacity", "is required: between 1 and %d", missions.MaxCapacity)
+	}
+	if err := missions.CheckTokens("types", r.Types, missions.MaxTypes); err != nil {
+		return a, err
+	}
+	for _, line := range []struct{ field, value string }{
+		{"name", r.Name}, {"role", r.Role}, {"version", r.Version}, {"host", r.Host},
+	} {
+		if err := missions.CheckLine(line.field, line.value, missions.MaxNameChars); err != nil {
+			return a, err
+		}
+	}
+	return a, checkLabels(r.Labels)
+}
+
+func checkLabels(labels map[string]string) error {
+	if len(labels) > missions.MaxLabels {
+		return missions.TooLarge("labels", "has more than %d entries", missions.MaxLabels)
+	}
+	for key, value := range labels {
+		if err := missions.CheckLine("labels", key, missions.MaxTokenChars); err != nil {
+			return err
+		}
+		if err := missions.CheckLine("labels", value, missions.MaxNameChars); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Heartbeat checks the request and returns the sign of life.
+func (r *HeartbeatRequest) Heartbeat(agentID string) (missions.Heartbeat, error) {
+	h := missions.Heartbeat{AgentID: agentID, CPU: r.CPU, MemoryBytes: r.MemoryBytes, Draining: r.Draining}
+	if r.Running == nil {
+		return h, missions.Invalid("running", "is required: the missions at work, [] for none")
+	}
+	if len(*r.Running) > missions.MaxCapacity {
+		return h, missions.TooLarge("running", "has more than %d entries", missions.MaxCapacity)
+	}
+	for _, lease := range *r.Running {
+		ref, err := lease.Ref()
+		if err != nil {
+			return h, err
+		}
+		h.Running = append(h.Running, ref)
+	}
+	if r.CPU != nil && !(*r.CPU >= 0 && *r.CPU < 1e6) {
+		return h, missions.Invalid("cpu", "must not be negative")
+	}
+	if r.MemoryBytes != nil && *r.MemoryBytes < 0 {
+		return h, missions.Invalid("memory_bytes", "must not be negative")
+	}
+	return h, nil
+}
+
+// Claim checks the request and returns the claim and how long it may wait.
+func (r *ClaimRequest) Claim(agentID string) (missions.ClaimRequest, time.Duration, error) {
+	claim := missions.ClaimRequest{AgentID: agentID, Types: r.Types, Max: r.Max}
+	if r.Max < 1 || r.Max > missions.MaxBatch {
+		return claim, 0, missions.Invalid("max", "is required: between 1 and %d", missions.MaxBatch)
+	}
+	if !(r.WaitSeconds >= 0 && r.WaitSeconds <= MaxWait.Seconds()) {
+		return claim, 0, missions.Invalid("wait_seconds", "must be between 0 and %d", int(MaxWait.Seconds()))
+	}
+	return claim, seconds(r.WaitSeconds), missions.CheckTokens("types", r.Types, missions.MaxTypes)
+}
+
+// Update checks the request and returns the progress.
+func (r *ProgressRequest) Update(agentID string) (missions.ProgressUpdate, error) {
+	u := missions.ProgressUpdate{AgentID: agentID}
+	var err error
+	if u.LeaseRef, err = r.Ref(); err != nil {
+		return u, err
+	}
+	if r.Percent == nil || math.IsNaN(*r.Percent) || *r.Percent < 0 || *r.Percent > 100 {
+		return u, missions.Invalid("percent", "is required: between 0 and 100")
+	}
+	u.Progress = missions.Progress{Percent: *r.Percent, Message: r.Message}
+	return u, missions.CheckText("message", r.Message, missions.MaxReasonBytes)
+}
+
+// Append checks the request and returns the log entry.
+func (r *LogAppendRequest) Append(agentID string) (missions.LogAppend, error) {
+	entry := missions.LogAppend{AgentID: agentID, Level: r.Level, Message: r.Message}
+	var err error
+	if entry.LeaseRef, err = r.Ref(); err != nil {
+		return entry, err
+	}
+	if entry.Level == "" {
+		entry.Level = "info"
+	}
+	if err := missions.CheckToken("level", entry.Level); err != nil {
+		return entry, err
+	}
+	if r.Message == "" {
+		return entry, missions.Invalid("message", "is required")
+	}
+	if err := missions.CheckText("message", r.Message, missions.MaxLogMessageBytes); err != nil {
+		return entry, err
+	}
+	if entry.Data, err = compact("data", r.Data); err != nil {
+		return entry, err
+	}
+	if len(entry.Data) > missions.MaxLogDataBytes {
+		return entry, missions.TooLarge("data", "is larger than %d KiB", missions.MaxLogDataBytes>>10)
+	}
+	return entry, nil
+}

@@ -1,0 +1,188 @@
+// Package client asks a supervisor, over NATS, everything that the protocol
+// offers: one method for each request.
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+)
+
+// Client sends requests over a NATS connection, which stays the caller's. Its
+// methods may be called concurrently.
+//
+// Every method returns an *api.Error when the supervisor refused, to be matched
+// with errors.Is and the sentinels of package api, or an [ErrNoSupervisor], or an
+// error of the connection or the context. When a method that changes something
+// returns a timeout or a connection's error, it is unknown whether the change was
+// made; the same create, completion or failure may be sent again safely.
+type Client struct {
+	nc      *nats.Conn
+	timeout time.Duration
+}
+
+// ErrNoSupervisor means that a broker was reached but no supervisor listens there.
+var ErrNoSupervisor = errors.New("no supervisor answers on this broker")
+
+// ErrForeignStream means that a JetStream stream covers the supervisor's subjects
+// and acknowledged the request in the supervisor's place.
+var ErrForeignStream = errors.New("a stream that covers " + api.SubjectAll +
+	" answered in the supervisor's place; take that subject out of the stream")
+
+// DefaultTimeout bounds requests whose context has no deadline.
+const DefaultTimeout = 10 * time.Second
+
+// New returns a client that uses nc.
+func New(nc *nats.Conn) *Client { return &Client{nc: nc, timeout: DefaultTimeout} }
+
+// Do sends any request and reads its reply into reply, which may be nil.
+func (c *Client) Do(ctx context.Context, subject string, request, reply any) error {
+	return c.do(ctx, c.timeout, subject, request, reply)
+}
+
+func (c *Client) do(ctx context.Context, timeout time.Duration, subject string, request, reply any) error {
+	body, err := api.Encode(request)
+	if err != nil {
+		return fmt.Errorf("encode the request to %s: %w", subject, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	msg, err := c.nc.RequestWithContext(ctx, subject, body)
+	if errors.Is(err, nats.ErrNoResponders) {
+		return fmt.Errorf("%w (%s)", ErrNoSupervisor, c.nc.ConnectedUrlRedacted())
+	}
+	if err != nil {
+		return fmt.Errorf("request to %s: %w", subject, err)
+	}
+	if msg.Header.Get(api.HeaderErrorCode) != "" {
+		return readError(msg)
+	}
+	if strings.HasPrefix(string(msg.Data), `{"stream":`) {
+		return ErrForeignStream
+	}
+	if reply == nil {
+		return nil
+	}
+	if err := api.DecodeReply(msg.Data, reply); err != nil {
+		return fmt.Errorf("decode the reply of %s: %w", subject, err)
+	}
+	return nil
+}
+
+func readError(msg *nats.Msg) error {
+	var reply api.ErrorReply
+	if err := api.DecodeReply(msg.Data, &reply); err != nil || reply.Error == nil {
+		return &api.Error{Code: api.CodeInternal, Message: msg.Header.Get(api.HeaderError)}
+	}
+	return reply.Error
+}
+
+// Health asks how the supervisor is.
+func (c *Client) Health(ctx context.Context) (reply api.Health, err error) {
+	return reply, c.Do(ctx, api.SubjectHealth, api.Empty{}, &reply)
+}
+
+// Status asks how things stand.
+func (c *Client) Status(ctx context.Context) (reply api.Status, err error) {
+	return reply, c.Do(ctx, api.SubjectStatus, api.Empty{}, &reply)
+}
+
+// Agents lists agents.
+func (c *Client) Agents(ctx context.Context, request api.AgentsRequest) (reply api.Agents, err error) {
+	return reply, c.Do(ctx, api.SubjectAgents, request, &reply)
+}
+
+// Create creates one mission. created is false when it existed with the same
+// content.
+func (c *Client) Create(ctx context.Context, spec api.MissionSpec) (m missions.Mission, created bool, err error) {
+	var reply api.CreateReply
+	if err := c.Do(ctx, api.SubjectMissionsCreate, spec, &reply); err != nil {
+		return m, false, err
+	}
+	if reply.Created == nil || reply.Created.Mission == nil {
+		return m, false, fmt.Errorf("the reply of %s holds no mission", api.SubjectMissionsCreate)
+	}
+	return *reply.Created.Mission, reply.Created.Created != nil && *reply.Created.Created, nil
+}
+
+// CreateBatch creates up to a thousand missions, each with an outcome of its own.
+func (c *Client) CreateBatch(ctx context.Context, specs []api.MissionSpec) ([]api.Created, error) {
+	var reply api.CreateReply
+	request := struct {
+		Missions []api.MissionSpec `json:"missions"`
+	}{specs}
+	err := c.Do(ctx, api.SubjectMissionsCreate, request, &reply)
+	return reply.Results, err
+}
+
+func (c *Client) mission(ctx context.Context, subject string, request any) (missions.Mission, error) {
+	var reply api.Mission
+	err := c.Do(ctx, subject, request, &reply)
+	return reply.Mission, err
+}
+
+// Get returns a mission.
+func (c *Client) Get(ctx context.Context, id string) (missions.Mission, error) {
+	return c.mission(ctx, api.SubjectMissionsGet, api.IDRequest{ID: id})
+}
+
+// Cancel cancels a mission; reason may be empty.
+func (c *Client) Cancel(ctx context.Context, id, reason string) (missions.Mission, error) {
+	return c.mission(ctx, api.SubjectMissionsCancel, api.CancelRequest{ID: id, Reason: reason})
+}
+
+// Retry puts a mission that failed or was cancelled back to PENDING.
+func (c *Client) Retry(ctx context.Context, id string) (missions.Mission, error) {
+	return c.mission(ctx, api.SubjectMissionsRetry, api.IDRequest{ID: id})
+}
+
+// Delete removes a mission that nobody is working on.
+func (c *Client) Delete(ctx context.Context, id string) (missions.Mission, error) {
+	return c.mission(ctx, api.SubjectMissionsDelete, api.IDRequest{ID: id})
+}
+
+// Wait returns a mission once it is terminal. It asks again for as long as ctx
+// allows.
+func (c *Client) Wait(ctx context.Context, id string) (missions.Mission, error) {
+	for {
+		patience := api.MaxWait.Seconds()
+		if deadline, ok := ctx.Deadline(); ok {
+			patience = min(patience, time.Until(deadline).Seconds())
+		}
+		if patience <= 0 {
+			return missions.Mission{}, ctx.Err()
+		}
+		var reply api.Mission
+		err := c.do(ctx, api.MaxWait+c.timeout, api.SubjectMissionsWait, api.WaitRequest{ID: id, TimeoutSeconds: &patience}, &reply)
+		if !errors.Is(err, api.ErrTimeout) {
+			return reply.Mission, err
+		}
+		if ctx.Err() != nil {
+			return missions.Mission{}, err
+		}
+	}
+}
+
+// List returns one page of missions, newest first.
+func (c *Client) List(ctx context.Context, request api.ListRequest) (reply api.MissionList, err error) {
+	return reply, c.Do(ctx, api.SubjectMissionsList, request, &reply)
+}
+
+// Log returns one page of a mission's log, oldest first.
+func (c *Client) Log(ctx context.Context, request api.LogRequest) (reply api.MissionLog, err error) {
+	return reply, c.Do(ctx, api.SubjectMissionsLog, request, &reply)
+}
+
+// Stats returns the statistics of all missions, or of one type's ("" for all).
+func (c *Client) Stats(ctx context.Context, missionType string) (missions.Stats, error) {
+	var reply api.StatsReply
+	err := c.Do(ctx, api.SubjectMissionsStats, api.StatsRequest{Type: missionType}, &reply)
+	return reply.Stats, err
+}

@@ -1,0 +1,257 @@
+package supervisor
+
+import (
+	"context"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"missioncontrol/missions"
+)
+
+// maxParked is how many claims may wait at once.
+const maxParked = 16 << 10
+
+// dispatcher answers claims. Those that find nothing are parked, in the order of
+// their arrival, and tried again as soon as a mission of one of their types can be
+// claimed. One goroutine does it all, a batch at a time: claims that arrive while
+// the store is busy share the next call to it, and a new mission wakes one parked
+// claim, not all of them.
+type dispatcher struct {
+	claim claimFunc
+
+	arrivals chan *parkedClaim
+	expired  chan *parkedClaim
+	wake     chan struct{}
+	stopped  chan struct{}
+
+	mu        sync.Mutex
+	fresh     map[string]int      // missions that have become claimable, by type
+	dismissed map[string]struct{} // agents whose parked claims are to end
+
+	parked []*parkedClaim // owned by run
+}
+
+type parkedClaim struct {
+	request missions.ClaimRequest
+	waits   bool
+	types   []string // what it waits for, once parked
+	reply   chan missions.ClaimResult
+}
+
+type claimFunc func(context.Context, []missions.ClaimRequest) ([]missions.ClaimResult, error)
+
+func newDispatcher(claim claimFunc) *dispatcher {
+	return &dispatcher{
+		claim:    claim,
+		arrivals: make(chan *parkedClaim, 64), expired: make(chan *parkedClaim, 64),
+		wake: make(chan struct{}, 1), stopped: make(chan struct{}),
+		fresh: map[string]int{}, dismissed: map[string]struct{}{},
+	}
+}
+
+var errStopping = missions.Unavailable("the supervisor is stopping; ask again", nil)
+
+// wait returns what a claim gets, nothing if there is nothing for as long as it
+// is prepared to wait.
+func (d *dispatcher) wait(ctx context.Context, request missions.ClaimRequest, patience time.Duration) (missions.ClaimResult, error) {
+	c := &parkedClaim{request: request, waits: patience > 0, reply: make(chan missions.ClaimResult, 1)}
+	select {
+	case d.arrivals <- c:
+	case <-d.stopped:
+		return missions.ClaimResult{}, errStopping
+	case <-ctx.Done():
+		return missions.ClaimResult{}, ctx.Err()
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	timeout := timer.C
+	if !c.waits {
+		timeout = nil // the first answer is the only one
+	}
+	done := ctx.Done()
+	for {
+		select {
+		case result := <-c.reply:
+			return result, result.Err
+		case <-timeout:
+			timeout = nil
+			d.expire(c)
+		case <-done:
+			done = nil
+			d.expire(c)
+		case <-d.stopped:
+			select {
+			case result := <-c.reply:
+				return result, result.Err
+			default:
+				return missions.ClaimResult{}, errStopping
+			}
+		}
+	}
+}
+
+// expire asks the dispatcher to answer a claim with what it has: by then it may
+// have been given missions, which must not be lost.
+func (d *dispatcher) expire(c *parkedClaim) {
+	select {
+	case d.expired <- c:
+	case <-d.stopped:
+	}
+}
+
+// ready tells that n missions of a type have become claimable.
+func (d *dispatcher) ready(kind string, n int) {
+	d.mu.Lock()
+	d.fresh[kind] = min(d.fresh[kind]+n, maxParked)
+	d.mu.Unlock()
+	d.poke()
+}
+
+// readyAll tells that missions of these types, one for each entry, have become
+// claimable.
+func (d *dispatcher) readyAll(kinds []string) {
+	for _, kind := range kinds {
+		d.ready(kind, 1)
+	}
+}
+
+// dismiss ends an agent's parked claims with nothing.
+func (d *dispatcher) dismiss(agentID string) {
+	d.mu.Lock()
+	d.dismissed[agentID] = struct{}{}
+	d.mu.Unlock()
+	d.poke()
+}
+
+func (d *dispatcher) poke() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run answers claims until ctx ends, and then ends those that are parked.
+func (d *dispatcher) run(ctx context.Context) {
+	defer close(d.stopped)
+	for {
+		var batch []*parkedClaim
+		select {
+		case c := <-d.arrivals:
+			batch = d.gather(c)
+		case c := <-d.expired:
+			d.end(func(p *parkedClaim) bool { return p == c })
+		case <-d.wake:
+			batch = d.woken()
+		case <-ctx.Done():
+			d.end(func(*parkedClaim) bool { return true })
+			return
+		}
+		d.serve(ctx, batch)
+	}
+}
+
+// gather adds to an arrival whatever has arrived behind it.
+func (d *dispatcher) gather(first *parkedClaim) []*parkedClaim {
+	batch := []*parkedClaim{first}
+	for len(batch) < missions.MaxBatch {
+		select {
+		case c := <-d.arrivals:
+			batch = append(batch, c)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// woken takes out the parked claims that the fresh missions are for: of each type
+// as many as there are missions, the longest parked first.
+func (d *dispatcher) woken() []*parkedClaim {
+	d.mu.Lock()
+	fresh, dismissed := d.fresh, d.dismissed
+	d.fresh, d.dismissed = map[string]int{}, map[string]struct{}{}
+	d.mu.Unlock()
+	if len(dismissed) > 0 {
+		d.end(func(p *parkedClaim) bool { _, ok := dismissed[p.request.AgentID]; return ok })
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	var batch []*parkedClaim
+	d.parked = slices.DeleteFunc(d.parked, func(p *parkedClaim) bool {
+		for _, kind := range p.types {
+			if fresh[kind] > 0 && len(batch) < missions.MaxBatch {
+				fresh[kind] -= min(fresh[kind], p.request.Max)
+				batch = append(batch, p)
+				return true
+			}
+		}
+		return false
+	})
+	if len(batch) == missions.MaxBatch {
+		for kind, n := range fresh {
+			d.ready(kind, n)
+		}
+	}
+	return batch
+}
+
+// serve asks the store for missions and answers or parks each claim.
+func (d *dispatcher) serve(ctx context.Context, batch []*parkedClaim) {
+	if len(batch) == 0 {
+		return
+	}
+	requests := make([]missions.ClaimRequest, len(batch))
+	for i, c := range batch {
+		requests[i] = c.request
+	}
+	results, err := d.claim(context.WithoutCancel(ctx), requests)
+	for i, c := range batch {
+		result := missions.ClaimResult{Err: err}
+		if err == nil {
+			result = results[i]
+		}
+		switch {
+		case result.Err != nil || len(result.Missions) > 0 || !c.waits:
+			d.passOn(c, result)
+			c.reply <- result
+		case len(d.parked) >= maxParked:
+			c.reply <- missions.ClaimResult{Err: &missions.Error{Code: missions.CodeOverloaded,
+				Message: "too many claims are waiting; try again later"}}
+		default:
+			c.types, c.request.Alive = result.Types, false
+			d.parked = append(d.parked, c)
+		}
+	}
+}
+
+// passOn wakes the next parked claim when this one has left missions behind: for
+// want of room in the reply, or because it could not take those that it was woken
+// for.
+func (d *dispatcher) passOn(c *parkedClaim, result missions.ClaimResult) {
+	kinds := result.Types
+	if result.Err != nil {
+		kinds = c.types
+	} else if !result.More {
+		return
+	}
+	for _, kind := range kinds {
+		d.ready(kind, 1)
+	}
+}
+
+// end answers parked claims with nothing.
+func (d *dispatcher) end(which func(*parkedClaim) bool) {
+	d.parked = slices.DeleteFunc(d.parked, func(p *parkedClaim) bool {
+		if !which(p) {
+			return false
+		}
+		p.reply <- missions.ClaimResult{Missions: []missions.Mission{}}
+		return true
+	})
+}
+
+// anyNumber of missions may have become claimable.
+const anyNumber = math.MaxInt32

@@ -1,0 +1,207 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"missioncontrol/missions"
+)
+
+// queue is a store's claim in ten lines: missions by type, handed out in order.
+type queue struct {
+	mu      sync.Mutex
+	waiting []missions.Mission
+	refuse  map[string]error // by agent
+	atMost  int              // missions for one claim, as a small reply would allow; 0: no bound
+	calls   int
+}
+
+func (q *queue) claim(_ context.Context, batch []missions.ClaimRequest) ([]missions.ClaimResult, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.calls++
+	results := make([]missions.ClaimResult, len(batch))
+	for i, request := range batch {
+		if err := q.refuse[request.AgentID]; err != nil {
+			results[i].Err = err
+			continue
+		}
+		results[i].Types = request.Types
+		q.waiting = slices.DeleteFunc(q.waiting, func(m missions.Mission) bool {
+			if !slices.Contains(request.Types, m.Type) || len(results[i].Missions) == request.Max {
+				return false
+			}
+			if q.atMost > 0 && len(results[i].Missions) == q.atMost {
+				results[i].More = true
+				return false
+			}
+			results[i].Missions = append(results[i].Missions, m)
+			return true
+		})
+	}
+	return results, nil
+}
+
+func (q *queue) add(d *dispatcher, kinds ...string) {
+	q.mu.Lock()
+	for _, kind := range kinds {
+		q.waiting = append(q.waiting, missions.Mission{Type: kind})
+	}
+	q.mu.Unlock()
+	for _, kind := range kinds {
+		d.ready(kind, 1)
+	}
+}
+
+// dispatching runs a dispatcher on a queue in a bubble of fake time.
+func dispatching(t *testing.T, q *queue, test func(t *testing.T, d *dispatcher)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDispatcher(q.claim)
+		ctx, cancel := context.WithCancel(t.Context())
+		var loop sync.WaitGroup
+		loop.Go(func() { d.run(ctx) })
+		test(t, d)
+		cancel()
+		loop.Wait()
+	})
+}
+
+// park starts a claim that waits and returns where its outcome will be.
+func park(d *dispatcher, agent string, most int, kinds ...string) <-chan missions.ClaimResult {
+	out := make(chan missions.ClaimResult, 1)
+	go func() {
+		result, err := d.wait(context.Background(), missions.ClaimRequest{AgentID: agent, Types: kinds, Max: most}, time.Minute)
+		result.Err = err
+		out <- result
+	}()
+	synctest.Wait()
+	return out
+}
+
+func TestTheLongestParkedClaimIsWokenFirstAndAlone(t *testing.T) {
+	t.Parallel()
+	q := &queue{}
+	dispatching(t, q, func(t *testing.T, d *dispatcher) {
+		first, other, second := park(d, "a", 1, "x"), park(d, "b", 1, "y"), park(d, "c", 1, "x")
+		q.add(d, "x")
+		synctest.Wait()
+		if r := <-first; len(r.Missions) != 1 {
+			t.Fatalf("%+v", r)
+		}
+		if len(other)+len(second) != 0 {
+			t.Fatal("a claim was woken for nothing")
+		}
+		q.add(d, "x", "y")
+		if r := <-second; len(r.Missions) != 1 {
+			t.Fatalf("%+v", r)
+		}
+		if r := <-other; len(r.Missions) != 1 {
+			t.Fatalf("%+v", r)
+		}
+	})
+}
+
+func TestAClaimThatExpiresGetsNothing(t *testing.T) {
+	t.Parallel()
+	dispatching(t, &queue{}, func(t *testing.T, d *dispatcher) {
+		began := time.Now()
+		r := <-park(d, "a", 1, "x")
+		if r.Err != nil || len(r.Missions) != 0 || time.Since(began) != time.Minute {
+			t.Fatalf("%+v after %s", r, time.Since(began))
+		}
+	})
+}
+
+func TestWhatAWokenClaimCannotTakeIsPassedOn(t *testing.T) {
+	t.Parallel()
+	q := &queue{refuse: map[string]error{}}
+	dispatching(t, q, func(t *testing.T, d *dispatcher) {
+		drained, next := park(d, "drained", 1, "x"), park(d, "next", 1, "x")
+		q.mu.Lock()
+		q.refuse["drained"] = errors.New("draining")
+		q.mu.Unlock()
+		q.add(d, "x")
+		if r := <-drained; r.Err == nil {
+			t.Fatalf("%+v", r)
+		}
+		if r := <-next; len(r.Missions) != 1 {
+			t.Fatalf("%+v", r)
+		}
+	})
+}
+
+func TestWhatDoesNotFitIntoOneReplyIsPassedOn(t *testing.T) {
+	t.Parallel()
+	q := &queue{atMost: 1}
+	dispatching(t, q, func(t *testing.T, d *dispatcher) {
+		one, two := park(d, "a", 10, "x"), park(d, "b", 10, "x")
+		q.add(d, "x", "x")
+		if r := <-one; len(r.Missions) != 1 {
+			t.Fatalf("%+v", r)
+		}
+		if r := <-two; len(r.Missions) != 1 {
+			t.Fatalf("%+v", r)
+		}
+	})
+}
+
+func TestDismissalAndStopEndParkedClaims(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDispatcher((&queue{}).claim)
+		ctx, cancel := context.WithCancel(t.Context())
+		var loop sync.WaitGroup
+		loop.Go(func() { d.run(ctx) })
+		gone, stays := park(d, "gone", 1, "x"), park(d, "stays", 1, "x")
+		d.dismiss("gone")
+		if r := <-gone; r.Err != nil || len(r.Missions) != 0 {
+			t.Fatalf("%+v", r)
+		}
+		cancel()
+		loop.Wait()
+		if r := <-stays; len(r.Missions) != 0 {
+			t.Fatalf("%+v", r)
+		}
+		if _, err := d.wait(t.Context(), missions.ClaimRequest{}, time.Minute); !errors.Is(err, missions.ErrUnavailable) {
+			t.Fatalf("a stopped dispatcher answered %v", err)
+		}
+	})
+}
+
+// Requests that arrive during a read share the next one, and none is answered
+// with a value from before its arrival.
+func TestSharedReadsAreNeverOlderThanTheirRequest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		reads := 0
+		s := shared[int]{read: func(context.Context) (int, error) {
+			reads++
+			n := reads
+			<-time.After(time.Second) // of fake time: the read takes a while
+			return n, nil
+		}}
+		var all sync.WaitGroup
+		ask := func(want int) {
+			all.Go(func() {
+				if got, err := s.get(t.Context()); err != nil || got != want {
+					t.Errorf("got read %d, %v, want %d", got, err, want)
+				}
+			})
+		}
+		ask(1)
+		synctest.Wait() // the first read is under way
+		for range 10 {
+			ask(2)
+		}
+		all.Wait()
+		if reads != 2 {
+			t.Errorf("%d reads", reads)
+		}
+	})
+}

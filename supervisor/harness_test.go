@@ -1,0 +1,143 @@
+package supervisor_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"missioncontrol/eventstream"
+	"missioncontrol/eventstream/embedded"
+	"missioncontrol/missions/sqlitestore"
+	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/client"
+)
+
+// rig is a whole supervisor in the test's process: embedded broker, SQLite store,
+// event stream, service and endpoints.
+type rig struct {
+	t       *testing.T
+	broker  *embedded.Server
+	store   *sqlitestore.Store
+	stream  *eventstream.Stream
+	service *supervisor.Service
+	nc      *nats.Conn // a user's connection
+	client  *client.Client
+}
+
+type rigOptions struct {
+	lease, heartbeat time.Duration
+	outboxLimit      int64
+}
+
+// patience bounds every wait of these tests; it is only ever used up by a failure.
+const patience = 20 * time.Second
+
+func newRig(t *testing.T, o rigOptions) *rig {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	broker, err := embedded.Start(ctx, embedded.Config{StoreDir: filepath.Join(t.TempDir(), "js"), Logger: log})
+	must(t, err)
+	t.Cleanup(func() { must(t, broker.Shutdown(context.Background())) })
+	store, err := sqlitestore.Open(sqlitestore.Config{
+		Path: filepath.Join(t.TempDir(), "missions.db"), OutboxLimit: o.outboxLimit, Logger: log,
+	})
+	must(t, err)
+	t.Cleanup(func() { must(t, store.Close()) })
+	stream, err := eventstream.Open(eventstream.Config{URL: broker.ClientURL(), Logger: log})
+	must(t, err)
+	t.Cleanup(func() { must(t, stream.Close(context.Background())) })
+	r := &rig{t: t, broker: broker, store: store, stream: stream}
+	r.awaitStream(eventstream.Connected)
+
+	serverConn := r.connect()
+	r.service, err = supervisor.New(supervisor.Config{
+		Store: store, Stream: stream, Version: "1.2.3", Logger: log, Lease: o.lease, Heartbeat: o.heartbeat,
+		Push: supervisor.Pusher(serverConn, log), ReplyLimit: func() int { return int(serverConn.MaxPayload()) },
+	})
+	must(t, err)
+	run, stop := context.WithCancel(context.Background())
+	var loops sync.WaitGroup
+	loops.Go(func() { r.service.Run(run) })
+	t.Cleanup(func() { stop(); loops.Wait() })
+	endpoints, err := supervisor.Listen(serverConn, r.service)
+	must(t, err)
+	t.Cleanup(func() { stop(); must(t, endpoints.Stop(context.Background())) })
+	must(t, serverConn.Flush())
+
+	r.nc = r.connect()
+	r.client = client.New(r.nc)
+	return r
+}
+
+func (r *rig) connect() *nats.Conn {
+	r.t.Helper()
+	nc, err := nats.Connect(r.broker.ClientURL(), nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond))
+	must(r.t, err)
+	r.t.Cleanup(nc.Close)
+	return nc
+}
+
+func (r *rig) awaitStream(state eventstream.State) {
+	r.t.Helper()
+	deadline := time.After(patience)
+	for {
+		changed := r.stream.Changed()
+		if r.stream.Status().State == state {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			r.t.Fatalf("the stream is not %s: %+v", state, r.stream.Status())
+		}
+	}
+}
+
+// request sends raw bytes and returns the reply.
+func (r *rig) request(subject string, body []byte) *nats.Msg {
+	r.t.Helper()
+	msg, err := r.nc.Request(subject, body, patience)
+	must(r.t, err)
+	return msg
+}
+
+// events follows the events of a type as they arrive in the stream.
+func (r *rig) events(eventType string) func() map[string]any {
+	r.t.Helper()
+	sub, err := r.nc.SubscribeSync("events." + eventType)
+	must(r.t, err)
+	must(r.t, r.nc.Flush())
+	return func() map[string]any {
+		r.t.Helper()
+		msg, err := sub.NextMsg(patience)
+		must(r.t, err)
+		var envelope map[string]any
+		must(r.t, json.Unmarshal(msg.Data, &envelope))
+		return envelope
+	}
+}
+
+func (r *rig) register(id string, types ...string) *client.Agent {
+	r.t.Helper()
+	agent := r.client.Agent(id)
+	_, err := agent.Register(r.t.Context(), api.RegisterRequest{Name: id, Types: types, Capacity: 4})
+	must(r.t, err)
+	return agent
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

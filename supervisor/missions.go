@@ -1,0 +1,210 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+)
+
+// Create stores one mission or a batch. Once it returns without error, what it
+// confirms is stored.
+func (s *Service) Create(ctx context.Context, request api.CreateRequest) (api.CreateReply, error) {
+	if request.Missions == nil {
+		results, err := s.create(ctx, []api.MissionSpec{request.MissionSpec})
+		if err != nil {
+			return api.CreateReply{}, err
+		}
+		if results[0].Error != nil {
+			return api.CreateReply{}, results[0].Error
+		}
+		return api.CreateReply{Created: &results[0]}, nil
+	}
+	if err := batchOnly(request.MissionSpec, len(request.Missions)); err != nil {
+		return api.CreateReply{}, err
+	}
+	results, err := s.create(ctx, request.Missions)
+	return api.CreateReply{Results: results}, err
+}
+
+// batchOnly refuses a batch that is empty, too large, or stands beside the fields
+// of a single mission.
+func batchOnly(single api.MissionSpec, n int) error {
+	switch {
+	case n == 0:
+		return missions.Invalid("missions", "is empty")
+	case n > missions.MaxBatch:
+		return missions.TooLarge("missions", "has more than %d entries", missions.MaxBatch)
+	case single.Name != "" || single.ID != "":
+		return missions.Invalid("missions", "cannot stand beside the fields of a single mission")
+	}
+	return nil
+}
+
+func (s *Service) create(ctx context.Context, specs []api.MissionSpec) ([]api.Created, error) {
+	results := make([]api.Created, len(specs))
+	batch := make([]missions.Mission, 0, len(specs))
+	places := make([]int, 0, len(specs))
+	for i := range specs {
+		m, err := newMission(specs[i])
+		if err != nil {
+			results[i].Error = s.wire(err)
+			continue
+		}
+		batch, places = append(batch, m), append(places, i)
+	}
+	if len(batch) == 0 {
+		return results, nil
+	}
+	stored, err := s.cfg.Store.Create(ctx, batch)
+	if err != nil {
+		return nil, err
+	}
+	for i, result := range stored {
+		if result.Err != nil {
+			results[places[i]].Error = s.wire(result.Err)
+			continue
+		}
+		results[places[i]].Mission, results[places[i]].Created = &stored[i].Mission, &stored[i].Created
+	}
+	s.arrived(stored)
+	return results, nil
+}
+
+// arrived wakes whoever waits for new missions.
+func (s *Service) arrived(created []missions.CreateResult) {
+	for i := range created {
+		if !created[i].Created || created[i].Err != nil {
+			continue
+		}
+		m := &created[i].Mission
+		s.dispatch.ready(m.Type, 1)
+		if m.NotBefore != 0 || m.Deadline != 0 {
+			s.reaper.by(earliest(m.NotBefore, m.Deadline))
+		}
+	}
+	s.relay.poke()
+}
+
+func earliest(a, b missions.Time) time.Time {
+	if a == 0 || b != 0 && b < a {
+		a = b
+	}
+	return a.Time()
+}
+
+// newMission returns the mission that a spec describes, with an id minted if it
+// has none.
+func newMission(spec api.MissionSpec) (missions.Mission, error) {
+	if spec.ID == "" {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return missions.Mission{}, fmt.Errorf("mint a mission id: %w", err)
+		}
+		spec.ID = id.String()
+	}
+	return spec.Mission()
+}
+
+// wire turns an item's error into its wire form and logs what that leaves out.
+func (s *Service) wire(err error) *api.Error {
+	wire := api.FromError(err)
+	if wire != nil && wire.Status() >= 500 {
+		s.log.Error("an item of a batch failed", "error", err)
+	}
+	return wire
+}
+
+// Get returns a mission.
+func (s *Service) Get(ctx context.Context, request api.IDRequest) (api.Mission, error) {
+	if err := request.Validate(); err != nil {
+		return api.Mission{}, err
+	}
+	m, err := s.cfg.Store.Get(ctx, request.ID)
+	return api.Mission{Mission: m}, err
+}
+
+// List returns missions that match, newest first.
+func (s *Service) List(ctx context.Context, request api.ListRequest) (api.MissionList, error) {
+	filter, err := request.Filter()
+	if err != nil {
+		return api.MissionList{}, err
+	}
+	filter.MaxBytes = s.room()
+	page, err := s.cfg.Store.List(ctx, filter)
+	return api.MissionList{Missions: page.Missions, NextCursor: api.Cursor(page.Next)}, err
+}
+
+// room is how many bytes of missions fit into a reply.
+func (s *Service) room() int { return s.cfg.ReplyLimit() - 16<<10 }
+
+// Log returns a page of a mission's log.
+func (s *Service) Log(ctx context.Context, request api.LogRequest) (api.MissionLog, error) {
+	limit, err := request.Page()
+	if err != nil {
+		return api.MissionLog{}, err
+	}
+	page, err := s.cfg.Store.Log(ctx, request.ID, int64(request.After), limit)
+	return api.MissionLog{MissionID: request.ID, Log: page.Entries, NextCursor: api.Cursor(page.Next)}, err
+}
+
+// Cancel cancels a mission and tells its agent, if it has one.
+func (s *Service) Cancel(ctx context.Context, request api.CancelRequest) (api.Mission, error) {
+	if err := request.Validate(); err != nil {
+		return api.Mission{}, err
+	}
+	results, err := s.cfg.Store.Cancel(ctx, []missions.CancelRequest{{ID: request.ID, Reason: request.Reason}})
+	reply, err := s.changed(results, err)
+	if err == nil && reply.Mission.AgentID != "" {
+		s.stop(string(reply.Mission.AgentID), reply.Mission.ID)
+	}
+	return reply, err
+}
+
+// stop tells an agent to stop working on a mission.
+func (s *Service) stop(agentID, missionID string) {
+	s.cfg.Push(agentID, api.Command{Command: api.CommandCancel, MissionID: missionID})
+}
+
+// Retry puts a mission that failed or was cancelled back to PENDING.
+func (s *Service) Retry(ctx context.Context, request api.IDRequest) (api.Mission, error) {
+	if err := request.Validate(); err != nil {
+		return api.Mission{}, err
+	}
+	results, err := s.cfg.Store.Retry(ctx, []string{request.ID})
+	reply, err := s.changed(results, err)
+	if err == nil {
+		s.dispatch.ready(reply.Mission.Type, 1)
+		if reply.Mission.Deadline != 0 {
+			s.reaper.by(reply.Mission.Deadline.Time())
+		}
+	}
+	return reply, err
+}
+
+// Delete removes a mission that nobody is working on, and its log.
+func (s *Service) Delete(ctx context.Context, request api.IDRequest) (api.Mission, error) {
+	if err := request.Validate(); err != nil {
+		return api.Mission{}, err
+	}
+	results, err := s.cfg.Store.Delete(ctx, []string{request.ID})
+	return s.changed(results, err)
+}
+
+// changed unwraps the result of a change of one mission and tells those who wait
+// for it.
+func (s *Service) changed(results []missions.Result, err error) (api.Mission, error) {
+	if err == nil {
+		err = results[0].Err
+	}
+	if err != nil {
+		return api.Mission{}, err
+	}
+	s.relay.poke()
+	s.waits.notify(results[0].Mission.ID)
+	return api.Mission{Mission: results[0].Mission}, nil
+}

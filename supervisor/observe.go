@@ -1,0 +1,127 @@
+package supervisor
+
+import (
+	"context"
+	"time"
+
+	"missioncontrol/charter"
+	"missioncontrol/eventstream"
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+)
+
+// healthPatience is how long a health request waits for the store to answer.
+const healthPatience = time.Second
+
+// Health says how the supervisor is. It always answers, the store's being down
+// included, and emits supervisor.health_checked.
+func (s *Service) Health(ctx context.Context, _ api.Empty) (api.Health, error) {
+	ctx, cancel := context.WithTimeout(ctx, healthPatience)
+	defer cancel()
+	now := time.Now()
+	health := api.Health{
+		Status: api.HealthOK, Timestamp: missions.At(now), Version: s.cfg.Version,
+		UptimeSeconds: now.Sub(s.started).Seconds(),
+		Checks:        api.Checks{Store: api.Check{Status: api.HealthOK}, EventStream: s.checkStream()},
+	}
+	if health.Checks.EventStream.Status != api.HealthOK {
+		health.Status = api.HealthDegraded
+	}
+	if _, err := s.ping.get(ctx); err != nil {
+		s.log.Warn("the store did not answer a health check", "error", err)
+		health.Status = api.HealthError
+		health.Checks.Store = api.Check{Status: api.HealthError, Message: api.FromError(err).Message}
+		if ctx.Err() != nil {
+			health.Checks.Store.Message = "the store does not answer"
+		}
+	} else if health.Checks.EventStream.Waiting, err = s.waiting.get(ctx); err != nil {
+		s.log.Warn("the outbox could not be counted", "error", err)
+	}
+	s.cfg.Stream.Emit(charter.New(charter.HealthChecked{Status: health.Status, CheckedAt: now}, now))
+	return health, nil
+}
+
+func (s *Service) checkStream() api.StreamCheck {
+	status := s.cfg.Stream.Status()
+	check := api.StreamCheck{
+		Check:     api.Check{Status: api.HealthOK},
+		Published: status.Published, Dropped: status.Dropped, Duplicates: status.Duplicates,
+	}
+	if status.State != eventstream.Connected {
+		check.Check = api.Check{Status: api.HealthDegraded, Message: status.Reason}
+	}
+	return check
+}
+
+// Status returns the mission statistics as they stood at or after the request's
+// arrival, and emits supervisor.status_queried.
+func (s *Service) Status(ctx context.Context, _ api.Empty) (api.Status, error) {
+	counts, err := s.counts.get(ctx)
+	if err != nil {
+		return api.Status{}, err
+	}
+	now := time.Now()
+	status := api.Status{
+		Status:                 s.checkStream().Status,
+		Timestamp:              missions.At(now),
+		TotalMissions:          counts.Total(),
+		RunningMissions:        counts.ByStatus[missions.Running],
+		PendingMissions:        counts.ByStatus[missions.Pending],
+		CompletedMissions:      counts.ByStatus[missions.Completed],
+		FailedMissions:         counts.ByStatus[missions.Failed],
+		CancelledMissions:      counts.ByStatus[missions.Cancelled],
+		AgentCount:             counts.Agents,
+		SuccessRate:            counts.SuccessRate(),
+		AverageDurationSeconds: counts.AverageDurationSeconds(),
+		Utilization:            counts.Utilization(),
+	}
+	s.cfg.Stream.Emit(charter.New(charter.StatusQueried{
+		TotalMissions: status.TotalMissions, RunningMissions: status.RunningMissions,
+		PendingMissions: status.PendingMissions, CompletedMissions: status.CompletedMissions,
+		FailedMissions: status.FailedMissions, CancelledMissions: status.CancelledMissions,
+		AgentCount: status.AgentCount, QueriedAt: now,
+	}, now))
+	return status, nil
+}
+
+// Agents lists the registry and emits supervisor.agents_listed.
+func (s *Service) Agents(ctx context.Context, request api.AgentsRequest) (api.Agents, error) {
+	filter, err := request.Filter()
+	if err != nil {
+		return api.Agents{}, err
+	}
+	page, err := s.cfg.Store.ListAgents(ctx, filter)
+	if err != nil {
+		return api.Agents{}, err
+	}
+	now := time.Now()
+	s.cfg.Stream.Emit(charter.New(charter.AgentsListed{AgentCount: page.Count, QueriedAt: now}, now))
+	return api.Agents{Agents: page.Agents, AgentCount: page.Count, NextCursor: page.Next}, nil
+}
+
+// Stats returns the statistics of all missions or of one type's.
+func (s *Service) Stats(ctx context.Context, request api.StatsRequest) (api.StatsReply, error) {
+	if err := request.Validate(); err != nil {
+		return api.StatsReply{}, err
+	}
+	stats, err := s.cfg.Store.Stats(ctx, request.Type)
+	return api.StatsReply{Stats: stats}, err
+}
+
+// Ready returns nil while requests can be served, and an error that says why not.
+func (s *Service) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, healthPatience)
+	defer cancel()
+	_, err := s.ping.get(ctx)
+	return err
+}
+
+// Counts returns the counters, as of the call or later. Unlike Status it emits
+// nothing: it is for metrics.
+func (s *Service) Counts(ctx context.Context) (missions.Counts, error) { return s.counts.get(ctx) }
+
+// Waiting returns how many durable events the event stream has yet to acknowledge.
+func (s *Service) Waiting(ctx context.Context) (int64, error) { return s.waiting.get(ctx) }
+
+// StreamStatus returns the state of the event stream. It does no I/O.
+func (s *Service) StreamStatus() eventstream.Status { return s.cfg.Stream.Status() }

@@ -1,0 +1,136 @@
+package supervisor
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// dueBatch is how much one step of the reaper does at most.
+const dueBatch = 500
+
+// runReaper does what has become due, when it has. It sleeps until the earliest
+// thing that is planned, or until it is told of an earlier one.
+func (s *Service) runReaper(ctx context.Context) {
+	for {
+		next := s.reap(ctx)
+		if !s.reaper.sleep(ctx, next) {
+			return
+		}
+	}
+}
+
+// reapAtLeast is the longest sleep: what another supervisor planned is seen then.
+const reapAtLeast = time.Second
+
+// reap does what is due and returns when to look again.
+func (s *Service) reap(ctx context.Context) time.Time {
+	for {
+		result, err := s.cfg.Store.Due(ctx, dueBatch)
+		if err != nil {
+			if ctx.Err() == nil {
+				s.log.Error("what was due could not be done; trying again", "error", err)
+			}
+			return time.Now().Add(reapAtLeast)
+		}
+		for _, stopped := range result.Stop {
+			s.stop(stopped.AgentID, stopped.MissionID)
+		}
+		for _, agentID := range result.Offline {
+			s.log.Warn("an agent is gone", "agent", agentID)
+			s.dispatch.dismiss(agentID)
+		}
+		for _, kind := range result.Ready {
+			s.dispatch.ready(kind, anyNumber)
+		}
+		if len(result.Stop)+len(result.Offline)+len(result.Ready) > 0 || result.More {
+			s.relay.poke()
+		}
+		if result.More {
+			continue
+		}
+		wait := reapAtLeast
+		if result.NextDue != 0 {
+			wait = min(wait, max(result.NextDue.Sub(result.StoreNow), time.Millisecond))
+		}
+		return time.Now().Add(wait)
+	}
+}
+
+// runRetention deletes terminal missions that have been kept long enough.
+func (s *Service) runRetention(ctx context.Context) {
+	const batch = 200
+	every := max(min(s.cfg.Retention/10, time.Minute), time.Second)
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		deleted, err := s.cfg.Store.Retain(ctx, s.cfg.Retention, batch)
+		if err != nil && ctx.Err() == nil {
+			s.log.Error("old missions could not be deleted; trying again", "error", err)
+		}
+		if err == nil && deleted == batch {
+			continue
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// alarm is a clock that can be set to ring earlier, never later, while somebody
+// sleeps by it.
+type alarm struct {
+	earlier chan struct{}
+
+	mu sync.Mutex
+	at time.Time // zero: not set
+}
+
+func newAlarm() *alarm { return &alarm{earlier: make(chan struct{}, 1)} }
+
+// by makes the alarm ring at t at the latest.
+func (a *alarm) by(t time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.at.IsZero() && !t.Before(a.at) {
+		return
+	}
+	a.at = t
+	select {
+	case a.earlier <- struct{}{}:
+	default:
+	}
+}
+
+// sleep returns true at t, or at an earlier time that by has set, and false once
+// ctx has ended.
+func (a *alarm) sleep(ctx context.Context, t time.Time) bool {
+	a.by(t)
+	for {
+		timer := time.NewTimer(time.Until(a.set()))
+		select {
+		case <-timer.C:
+			a.reset()
+			return true
+		case <-a.earlier:
+			timer.Stop()
+		case <-ctx.Done():
+			timer.Stop()
+			return false
+		}
+	}
+}
+
+func (a *alarm) set() time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.at
+}
+
+func (a *alarm) reset() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.at = time.Time{}
+}

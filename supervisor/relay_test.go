@@ -1,0 +1,223 @@
+package supervisor_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"missioncontrol/charter"
+	"missioncontrol/eventstream"
+	"missioncontrol/eventstream/embedded"
+	"missioncontrol/missions"
+	"missioncontrol/missions/sqlitestore"
+	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/api"
+)
+
+// forgetful is a store that, while told so, cannot forget what the stream has
+// acknowledged: what a supervisor killed in between leaves behind.
+type forgetful struct {
+	missions.Store
+	broken atomic.Bool
+	tried  chan struct{}
+}
+
+func (f *forgetful) Forget(ctx context.Context, upTo int64) error {
+	if f.broken.Load() {
+		select {
+		case f.tried <- struct{}{}:
+		default:
+		}
+		return errors.New("killed before forgetting")
+	}
+	return f.Store.Forget(ctx, upTo)
+}
+
+// relayRig is a store whose relay can be started and stopped at will, and a
+// broker that can be taken away.
+type relayRig struct {
+	t     *testing.T
+	dir   string
+	port  int
+	store *forgetful
+}
+
+func newRelayRig(t *testing.T) *relayRig {
+	t.Helper()
+	store, err := sqlitestore.Open(sqlitestore.Config{Path: filepath.Join(t.TempDir(), "m.db")})
+	must(t, err)
+	t.Cleanup(func() { must(t, store.Close()) })
+	return &relayRig{t: t, dir: t.TempDir(), store: &forgetful{Store: store, tried: make(chan struct{}, 1)}}
+}
+
+// startBroker starts a broker on the same directory and port as before.
+func (r *relayRig) startBroker() *embedded.Server {
+	r.t.Helper()
+	broker, err := embedded.Start(r.t.Context(), embedded.Config{StoreDir: r.dir, Port: r.port})
+	must(r.t, err)
+	_, port, err := net.SplitHostPort(broker.Addr())
+	must(r.t, err)
+	r.port, err = strconv.Atoi(port)
+	must(r.t, err)
+	r.t.Cleanup(func() { must(r.t, broker.Shutdown(context.Background())) })
+	return broker
+}
+
+// startRelay runs a service on the store until the returned function is called.
+func (r *relayRig) startRelay(url string) (service *supervisor.Service, stop func()) {
+	r.t.Helper()
+	stream, err := eventstream.Open(eventstream.Config{URL: url, AckTimeout: time.Second})
+	must(r.t, err)
+	service, err = supervisor.New(supervisor.Config{Store: r.store, Stream: stream})
+	must(r.t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	var loops sync.WaitGroup
+	loops.Go(func() { service.Run(ctx) })
+	stop = sync.OnceFunc(func() {
+		cancel()
+		loops.Wait()
+		must(r.t, stream.Close(context.Background()))
+	})
+	r.t.Cleanup(stop)
+	return service, stop
+}
+
+// create stores missions named first, first+1, … and returns their ids.
+func (r *relayRig) create(service *supervisor.Service, first, n int) (ids []string) {
+	r.t.Helper()
+	for i := first; i < first+n; i++ {
+		id := fmt.Sprintf("m-%04d", i)
+		_, err := service.Create(r.t.Context(), api.CreateRequest{MissionSpec: api.MissionSpec{ID: id, Name: id}})
+		must(r.t, err)
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// created reads n mission.created events from the stream, in order, and fails if
+// the stream holds more than that.
+func (r *relayRig) created(url string, n int) (ids []string) {
+	r.t.Helper()
+	nc, err := nats.Connect(url)
+	must(r.t, err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	must(r.t, err)
+	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
+	defer cancel()
+	consumer, err := js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{FilterSubjects: []string{"events.mission.created"}})
+	must(r.t, err)
+	messages, err := consumer.Messages()
+	must(r.t, err)
+	defer messages.Stop()
+	for len(ids) < n {
+		msg, err := messages.Next(jetstream.NextContext(ctx))
+		must(r.t, err)
+		e, err := charter.Decode(msg.Data())
+		must(r.t, err)
+		payload, err := charter.DecodePayload(&e)
+		must(r.t, err)
+		ids = append(ids, payload.(charter.MissionCreated).MissionID)
+	}
+	stream, err := js.Stream(ctx, "EVENTS")
+	must(r.t, err)
+	info, err := stream.Info(ctx, jetstream.WithSubjectFilter("events.mission.created"))
+	must(r.t, err)
+	if stored := info.State.Subjects["events.mission.created"]; stored != uint64(n) {
+		r.t.Fatalf("the stream holds %d mission.created events, not %d", stored, n)
+	}
+	return ids
+}
+
+func (r *relayRig) awaitEmptyOutbox() {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
+	defer cancel()
+	for {
+		waiting, err := r.store.Waiting(ctx)
+		must(r.t, err)
+		if waiting == 0 {
+			return
+		}
+	}
+}
+
+// A broker that is away costs no request anything, and what happened meanwhile
+// is in the stream once, in order, when it is back.
+func TestDurableEventsOutliveAnOutage(t *testing.T) {
+	t.Parallel()
+	r := newRelayRig(t)
+	broker := r.startBroker()
+	url := broker.ClientURL()
+	service, stop := r.startRelay(url)
+	defer stop()
+	want := r.create(service, 0, 20)
+	r.awaitEmptyOutbox()
+	must(t, broker.Shutdown(context.Background()))
+	want = append(want, r.create(service, 20, 50)...)
+	health, err := service.Health(t.Context(), api.Empty{})
+	must(t, err)
+	if health.Status == api.HealthOK && health.Checks.EventStream.Waiting == 0 {
+		t.Fatalf("health: %+v", health)
+	}
+	r.startBroker()
+	r.awaitEmptyOutbox()
+	if got := r.created(url, len(want)); !slices.Equal(got, want) {
+		t.Fatalf("got %v\nwant %v", got, want)
+	}
+}
+
+// A supervisor killed between the stream's acknowledgement and its own forgetting
+// sends nothing twice, even when the stream no longer recognises the ids.
+func TestNothingIsPublishedTwiceBeyondTheDuplicateWindow(t *testing.T) {
+	t.Parallel()
+	r := newRelayRig(t)
+	url := r.startBroker().ClientURL()
+	nc, err := nats.Connect(url)
+	must(t, err)
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	must(t, err)
+	stream, err := js.CreateStream(t.Context(), jetstream.StreamConfig{
+		Name: "EVENTS", Subjects: []string{"events.>"}, Duplicates: 100 * time.Millisecond, AllowDirect: true,
+	})
+	must(t, err)
+
+	r.store.broken.Store(true)
+	service, stop := r.startRelay(url)
+	want := r.create(service, 0, 30)
+	<-r.store.tried // the stream has taken a batch that the relay could not forget
+	stop()
+
+	// The window is over once the stream takes the same id again.
+	for probe := 0; ; probe++ {
+		msg := nats.NewMsg("events.test.window")
+		msg.Header.Set("Nats-Msg-Id", "probe")
+		ack, err := js.PublishMsg(t.Context(), msg)
+		must(t, err)
+		if probe > 0 && !ack.Duplicate {
+			break
+		}
+	}
+	must(t, stream.Purge(t.Context(), jetstream.WithPurgeSubject("events.test.window")))
+
+	r.store.broken.Store(false)
+	service, stop = r.startRelay(url)
+	defer stop()
+	want = append(want, r.create(service, 30, 5)...)
+	r.awaitEmptyOutbox()
+	if got := r.created(url, len(want)); !slices.Equal(got, want) {
+		t.Fatalf("got %v\nwant %v", got, want)
+	}
+}

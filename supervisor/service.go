@@ -1,0 +1,150 @@
+// Package supervisor is the service: what Mission Control can do, as Go methods,
+// and its NATS endpoints. The methods take and return the types of package api
+// and know nothing of the door a request came through; the HTTP gateway in web/
+// is a second door to the same methods.
+//
+// # What runs
+//
+// [Service.Run] owns four loops: the dispatcher, which parks claims and wakes
+// them when missions arrive; the reaper, which does what has become due; the
+// retention; and the relay, which carries the outbox to the event stream. When
+// its context ends, parked requests are answered, the loops end, and Run returns.
+//
+// # What waits for what
+//
+// Requests wait for the store. Nothing but the relay waits for the event stream:
+// telemetry is dropped while it is away, and durable events are in the outbox
+// before a request that caused them is answered.
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"missioncontrol/charter"
+	"missioncontrol/eventstream"
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+)
+
+// Stream is what the service needs of the event stream. *eventstream.Stream is
+// the implementation.
+type Stream interface {
+	Emit(e charter.Event)
+	PublishBatch(ctx context.Context, events []charter.Event) (stored int, err error)
+	Last(ctx context.Context, eventType string) (charter.Event, uint64, error)
+	Status() eventstream.Status
+	Changed() <-chan struct{}
+}
+
+// Config says what a service is made of and how it behaves.
+type Config struct {
+	Store   missions.Store // required
+	Stream  Stream         // required
+	Version string         // SemVer; default 0.0.0
+
+	Lease     time.Duration // how long a lease lasts unless renewed; default 10 s
+	Heartbeat time.Duration // how often agents are told to beat; default 3 s
+	Retention time.Duration // how long terminal missions are kept; default 7 days
+
+	// Push sends a command to an agent, best effort: the same stands in the
+	// agent's next heartbeat. Default: nothing is pushed.
+	Push func(agentID string, command api.Command)
+
+	// ReplyLimit returns how many bytes a reply may have, at present; default 8 MiB.
+	ReplyLimit func() int
+
+	Logger *slog.Logger // default slog.Default
+}
+
+// WithDefaults returns cfg with its zero fields filled in.
+func (cfg Config) WithDefaults() Config {
+	setDefault(&cfg.Version, "0.0.0")
+	setDefault(&cfg.Lease, 10*time.Second)
+	setDefault(&cfg.Heartbeat, 3*time.Second)
+	setDefault(&cfg.Retention, 7*24*time.Hour)
+	if cfg.Push == nil {
+		cfg.Push = func(string, api.Command) {}
+	}
+	if cfg.ReplyLimit == nil {
+		cfg.ReplyLimit = func() int { return api.MaxBody }
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	return cfg
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Validate returns the first rule that cfg, with defaults, breaks.
+func (cfg Config) Validate() error {
+	switch {
+	case cfg.Store == nil || cfg.Stream == nil:
+		return errors.New("a service needs a store and an event stream")
+	case cfg.Heartbeat < 10*time.Millisecond:
+		return fmt.Errorf("a heartbeat every %s is too often", cfg.Heartbeat)
+	case cfg.Lease < 2*cfg.Heartbeat:
+		return fmt.Errorf("a lease of %s does not outlast two heartbeats of %s", cfg.Lease, cfg.Heartbeat)
+	case cfg.Retention < time.Second:
+		return fmt.Errorf("a retention of %s is too short", cfg.Retention)
+	}
+	return nil
+}
+
+// Service answers every request of the protocol. Its methods may be called
+// concurrently, from New on; claims wait, and events go out, only while Run runs.
+// The errors of its methods go through [api.FromError] before anybody sees them.
+type Service struct {
+	cfg     Config
+	log     *slog.Logger
+	started time.Time
+
+	counts  shared[missions.Counts]
+	waiting shared[int64]
+	ping    shared[struct{}]
+
+	dispatch *dispatcher
+	waits    *waiters
+	reaper   *alarm
+	relay    *relay
+}
+
+// New returns a service that has not begun to run. The error is a Config's.
+func New(cfg Config) (*Service, error) {
+	cfg = cfg.WithDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Service{cfg: cfg, log: cfg.Logger, started: time.Now()}
+	s.counts.read = cfg.Store.Counts
+	s.waiting.read = cfg.Store.Waiting
+	s.ping.read = func(ctx context.Context) (struct{}, error) { return struct{}{}, cfg.Store.Ping(ctx) }
+	s.dispatch = newDispatcher(cfg.Store.Claim)
+	s.waits = newWaiters()
+	s.reaper = newAlarm()
+	s.relay = newRelay(cfg.Store, cfg.Stream, cfg.Logger)
+	return s, nil
+}
+
+// Run runs the service's loops until ctx ends, and waits for them. Parked
+// requests are answered before it returns. It must be called once.
+func (s *Service) Run(ctx context.Context) {
+	var loops sync.WaitGroup
+	loops.Go(func() { s.dispatch.run(ctx) })
+	loops.Go(func() { s.runReaper(ctx) })
+	loops.Go(func() { s.runRetention(ctx) })
+	loops.Go(func() { s.relay.run(ctx) })
+	<-ctx.Done()
+	close(s.waits.ended)
+	loops.Wait()
+}

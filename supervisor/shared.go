@@ -1,0 +1,68 @@
+package supervisor
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// shared lets many requests share one read. A request that arrives while a read
+// is under way shares the next one, so that no answer is older than the request
+// that it is given to. The zero value with read set is ready for use.
+type shared[T any] struct {
+	read func(context.Context) (T, error)
+
+	mu   sync.Mutex
+	busy bool
+	next *reading[T]
+}
+
+type reading[T any] struct {
+	done  chan struct{}
+	value T
+	err   error
+}
+
+// readTimeout bounds a shared read, which belongs to no single request.
+const readTimeout = 5 * time.Second
+
+// get returns a value that was read after the call began.
+func (s *shared[T]) get(ctx context.Context) (T, error) {
+	s.mu.Lock()
+	r := s.next
+	if r == nil {
+		r = &reading[T]{done: make(chan struct{})}
+		s.next = r
+		if !s.busy {
+			s.busy = true
+			go s.run()
+		}
+	}
+	s.mu.Unlock()
+	select {
+	case <-r.done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var zero T
+		return zero, ctx.Err()
+	}
+}
+
+// run reads for as long as somebody asks, and ends by itself.
+func (s *shared[T]) run() {
+	for {
+		s.mu.Lock()
+		r := s.next
+		s.next = nil
+		if r == nil {
+			s.busy = false
+			s.mu.Unlock()
+			return
+		}
+		s.mu.Unlock()
+		ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
+		r.value, r.err = s.read(ctx)
+		cancel()
+		close(r.done)
+	}
+}

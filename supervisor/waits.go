@@ -1,0 +1,86 @@
+package supervisor
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"missioncontrol/supervisor/api"
+)
+
+// lookAgain is how often a waiting request reads its mission without being told
+// to: what another supervisor or the reaper did is seen at the latest then.
+const lookAgain = time.Second
+
+// Wait returns a mission once it is terminal, or an [api.ErrTimeout].
+func (s *Service) Wait(ctx context.Context, request api.WaitRequest) (api.Mission, error) {
+	timeout, err := request.Timeout()
+	if err != nil {
+		return api.Mission{}, err
+	}
+	told, done := s.waits.watch(request.ID)
+	defer done()
+	patience := time.NewTimer(timeout)
+	defer patience.Stop()
+	look := time.NewTicker(lookAgain)
+	defer look.Stop()
+	for {
+		m, err := s.cfg.Store.Get(ctx, request.ID)
+		if err != nil || m.Status.Terminal() {
+			return api.Mission{Mission: m}, err
+		}
+		select {
+		case <-told:
+		case <-look.C:
+		case <-patience.C:
+			return api.Mission{}, api.Timeout("mission %q is still %s", m.ID, m.Status)
+		case <-s.waits.ended:
+			return api.Mission{}, errStopping
+		case <-ctx.Done():
+			return api.Mission{}, ctx.Err()
+		}
+	}
+}
+
+// waiters are the requests that wait for missions to change. All methods may be
+// called concurrently.
+type waiters struct {
+	ended chan struct{} // closed once the service stops
+
+	mu   sync.Mutex
+	byID map[string]map[chan struct{}]struct{}
+}
+
+func newWaiters() *waiters {
+	return &waiters{ended: make(chan struct{}), byID: map[string]map[chan struct{}]struct{}{}}
+}
+
+// watch returns a channel that gets a value after a mission has changed.
+func (w *waiters) watch(id string) (told <-chan struct{}, done func()) {
+	ch := make(chan struct{}, 1)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.byID[id] == nil {
+		w.byID[id] = map[chan struct{}]struct{}{}
+	}
+	w.byID[id][ch] = struct{}{}
+	return ch, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.byID[id], ch)
+		if len(w.byID[id]) == 0 {
+			delete(w.byID, id)
+		}
+	}
+}
+
+func (w *waiters) notify(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for ch := range w.byID[id] {
+		select {
+		case ch <- struct{}{}:
+		default:
+		}
+	}
+}

@@ -1,0 +1,211 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/api"
+)
+
+// Handler returns everything that is served over HTTP.
+func Handler(service *supervisor.Service, log *slog.Logger) http.Handler {
+	d := door{log: log}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/supervisor/health", get(d, service.Health))
+	mux.HandleFunc("GET /api/supervisor/status", get(d, service.Status))
+	mux.HandleFunc("GET /api/supervisor/agents", get(d, service.Agents))
+	mux.HandleFunc("POST /api/missions", post(d, service.Create))
+	mux.HandleFunc("GET /api/missions", get(d, service.List))
+	mux.HandleFunc("GET /api/missions/stats", get(d, service.Stats))
+	mux.HandleFunc("GET /api/missions/{id}", get(d, service.Get))
+	mux.HandleFunc("DELETE /api/missions/{id}", post(d, service.Delete))
+	mux.HandleFunc("POST /api/missions/{id}/cancel", post(d, service.Cancel))
+	mux.HandleFunc("POST /api/missions/{id}/retry", post(d, service.Retry))
+	mux.HandleFunc("GET /api/missions/{id}/wait", get(d, service.Wait))
+	mux.HandleFunc("GET /api/missions/{id}/log", get(d, service.Log))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", ready(service))
+	mux.Handle("GET /metrics", metrics(service, log))
+	mux.HandleFunc("GET /{$}", index)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		d.refuse(w, r, &api.Error{Code: missions.CodeNotFound, Message: "there is nothing at " + strings.ToValidUTF8(r.URL.Path, "�")})
+	})
+	// A page of another site must not be able to change anything here.
+	return safeHeaders(http.NewCrossOriginProtection().Handler(mux))
+}
+
+func safeHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Content-Security-Policy", "default-src 'none'")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// door turns requests and replies of the protocol into HTTP.
+type door struct{ log *slog.Logger }
+
+// get serves a method whose request stands in the path and the query.
+func get[Q, R any](d door, method func(context.Context, Q) (R, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		fields, err := queryFields(r.URL.RawQuery)
+		if err != nil {
+			d.refuse(w, r, err)
+			return
+		}
+		serve(d, w, r, method, fields, nil)
+	}
+}
+
+// post serves a method whose request stands in the path and the body.
+func post[Q, R any](d door, method func(context.Context, Q) (R, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, api.MaxBody))
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			d.refuse(w, r, missions.TooLarge("body", "is larger than %d MiB", api.MaxBody>>20))
+			return
+		}
+		if err != nil {
+			d.refuse(w, r, missions.Invalid("body", "could not be read to its end"))
+			return
+		}
+		serve(d, w, r, method, map[string]jsontext.Value{}, body)
+	}
+}
+
+func serve[Q, R any](d door, w http.ResponseWriter, r *http.Request, method func(context.Context, Q) (R, error),
+	fields map[string]jsontext.Value, body []byte) {
+	body, err := withPath(r, fields, body)
+	if err != nil {
+		d.refuse(w, r, err)
+		return
+	}
+	request, err := api.Decode[Q](body)
+	if err != nil {
+		d.refuse(w, r, err)
+		return
+	}
+	reply, err := method(r.Context(), request)
+	if err != nil {
+		d.refuse(w, r, err)
+		return
+	}
+	d.reply(w, r, http.StatusOK, reply)
+}
+
+// withPath adds the id in the path to the request's fields. One request means the
+// same through both doors: it is decoded from the same JSON, by the same rules.
+func withPath(r *http.Request, fields map[string]jsontext.Value, body []byte) ([]byte, error) {
+	id := r.PathValue("id")
+	if id == "" && len(fields) == 0 {
+		return body, nil
+	}
+	if len(body) > 0 {
+		if err := json.Unmarshal(body, &fields); err != nil {
+			return nil, missions.Invalid("body", "is not a JSON object")
+		}
+	}
+	if id != "" {
+		if _, twice := fields["id"]; twice {
+			return nil, missions.Invalid("id", "stands in the path already")
+		}
+		quoted, err := jsontext.AppendQuote(nil, id)
+		if err != nil {
+			return nil, missions.Invalid("id", "is not valid UTF-8")
+		}
+		fields["id"] = quoted
+	}
+	return json.Marshal(fields, json.Deterministic(true))
+}
+
+// numeric are the query parameters that are numbers in the protocol.
+var numeric = map[string]bool{"limit": true, "created_after": true, "created_before": true, "timeout_seconds": true}
+
+func queryFields(raw string) (map[string]jsontext.Value, error) {
+	fields := map[string]jsontext.Value{}
+	query, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, missions.Invalid("query", "is not well-formed")
+	}
+	for name, values := range query {
+		if len(values) > 1 {
+			return nil, missions.Invalid(name, "is given twice")
+		}
+		value := jsontext.Value(values[0])
+		if !numeric[name] || value.Kind() != '0' || !value.IsValid() {
+			quoted, err := jsontext.AppendQuote(nil, values[0])
+			if err != nil {
+				return nil, missions.Invalid(name, "is not valid UTF-8")
+			}
+			value = quoted
+		}
+		fields[name] = value
+	}
+	return fields, nil
+}
+
+func (d door) reply(w http.ResponseWriter, r *http.Request, status int, reply any) {
+	body, err := api.Encode(reply)
+	if err != nil {
+		d.refuse(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	if _, err := w.Write(append(body, '\n')); err != nil {
+		d.log.Debug("a reply could not be sent", "path", r.URL.Path, "error", err)
+	}
+}
+
+func (d door) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	wire := api.FromError(err)
+	if wire.Status() >= http.StatusInternalServerError {
+		d.log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+	}
+	d.reply(w, r, wire.Status(), api.ErrorReply{Error: wire})
+}
+
+func plain(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text+"\n") // nobody is left to tell
+}
+
+// ready answers 200 while requests can be served: while the store answers. A
+// broker that is away makes the supervisor degraded, not unready.
+func ready(service *supervisor.Service) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := service.Ready(r.Context()); err != nil {
+			plain(w, http.StatusServiceUnavailable, api.FromError(err).Message)
+			return
+		}
+		plain(w, http.StatusOK, "ready")
+	}
+}
+
+func index(w http.ResponseWriter, _ *http.Request) {
+	plain(w, http.StatusOK, `Mission Control
+
+GET  /api/supervisor/health    how the supervisor is
+GET  /api/supervisor/status    how the missions stand
+GET  /api/supervisor/agents    who works on them
+GET  /api/missions             list missions; POST to create one
+GET  /api/missions/stats       statistics
+GET  /api/missions/ID          one mission; also ID/log, ID/wait
+POST /api/missions/ID/cancel   also ID/retry; DELETE /api/missions/ID
+GET  /healthz /readyz          probes
+GET  /metrics                  for Prometheus`)
+}

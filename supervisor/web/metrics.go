@@ -1,0 +1,95 @@
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"missioncontrol/eventstream"
+	"missioncontrol/missions"
+	"missioncontrol/supervisor"
+)
+
+// scrapeTimeout bounds how long a scrape waits for the store.
+const scrapeTimeout = 5 * time.Second
+
+// metrics serves the figures in Prometheus' format. Its labels are few and fixed:
+// no mission, agent or type ever becomes one.
+func metrics(service *supervisor.Service, log *slog.Logger) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		&collector{service: service, log: log},
+	)
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)})
+}
+
+// collector reads the figures when it is scraped; between scrapes it costs nothing.
+type collector struct {
+	service *supervisor.Service
+	log     *slog.Logger
+}
+
+var (
+	missionsDesc   = prometheus.NewDesc("missioncontrol_missions", "Missions stored, by status.", []string{"status"}, nil)
+	agentsDesc     = prometheus.NewDesc("missioncontrol_agents", "Agents that are online or draining.", nil, nil)
+	slotsDesc      = prometheus.NewDesc("missioncontrol_agent_slots", "Missions that those agents can run at once.", nil, nil)
+	waitingDesc    = prometheus.NewDesc("missioncontrol_outbox_events", "Durable events that the event stream has not acknowledged yet.", nil, nil)
+	connectedDesc  = prometheus.NewDesc("missioncontrol_event_stream_connected", "1 while the event stream takes events, 0 while it is degraded.", nil, nil)
+	publishedDesc  = prometheus.NewDesc("missioncontrol_events_published_total", "Events that the event stream has acknowledged.", nil, nil)
+	droppedDesc    = prometheus.NewDesc("missioncontrol_events_dropped_total", "Telemetry events that were dropped.", nil, nil)
+	duplicatesDesc = prometheus.NewDesc("missioncontrol_events_duplicate_total", "Acknowledgements of events that had been stored before.", nil, nil)
+	storeUpDesc    = prometheus.NewDesc("missioncontrol_store_up", "1 while the store answers.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(descs chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{missionsDesc, agentsDesc, slotsDesc, waitingDesc, connectedDesc,
+		publishedDesc, droppedDesc, duplicatesDesc, storeUpDesc} {
+		descs <- desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(out chan<- prometheus.Metric) {
+	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	counter := func(desc *prometheus.Desc, value uint64) {
+		out <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(value))
+	}
+	stream := c.service.StreamStatus()
+	connected := 0.0
+	if stream.State == eventstream.Connected {
+		connected = 1
+	}
+	gauge(connectedDesc, connected)
+	counter(publishedDesc, stream.Published)
+	counter(droppedDesc, stream.Dropped)
+	counter(duplicatesDesc, stream.Duplicates)
+
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+	defer cancel()
+	counts, err := c.service.Counts(ctx)
+	if err != nil {
+		c.log.Warn("the store could not be read for metrics", "error", err)
+		gauge(storeUpDesc, 0)
+		return
+	}
+	gauge(storeUpDesc, 1)
+	for _, status := range missions.Statuses() {
+		gauge(missionsDesc, float64(counts.ByStatus[status]), strings.ToLower(string(status)))
+	}
+	gauge(agentsDesc, float64(counts.Agents))
+	gauge(slotsDesc, float64(counts.Slots))
+	if waiting, err := c.service.Waiting(ctx); err == nil {
+		gauge(waitingDesc, float64(waiting))
+	}
+}

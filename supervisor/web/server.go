@@ -1,0 +1,77 @@
+// Package web is the supervisor's HTTP door: the JSON of the protocol under /api,
+// probes, and metrics. It calls the same methods as the NATS endpoints and goes on
+// answering while the broker is away.
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"missioncontrol/supervisor"
+)
+
+// Server is a running HTTP server.
+type Server struct {
+	http   *http.Server
+	addr   string
+	failed chan error
+	done   chan struct{}
+}
+
+// Start listens on an address like 127.0.0.1:8080 and serves until Stop. An error
+// is one sentence that says what to do.
+func Start(addr string, service *supervisor.Service, log *slog.Logger) (*Server, error) {
+	listener, err := net.Listen("tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("the HTTP address %s is taken by another process; choose another with --http, or go without with --http off", addr)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the HTTP address %s cannot be used (%w); choose another with --http", addr, err)
+	}
+	s := &Server{
+		addr:   listener.Addr().String(),
+		failed: make(chan error, 1),
+		done:   make(chan struct{}),
+		http: &http.Server{
+			Handler:           Handler(service, log),
+			ReadHeaderTimeout: 10 * time.Second,
+			ReadTimeout:       time.Minute,
+			WriteTimeout:      2 * time.Minute,
+			IdleTimeout:       2 * time.Minute,
+			MaxHeaderBytes:    64 << 10,
+			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		},
+	}
+	go func() {
+		defer close(s.done)
+		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- fmt.Errorf("the HTTP server failed: %w", err)
+		}
+	}()
+	return s, nil
+}
+
+// Off returns a server that is none.
+func Off() *Server { return &Server{} }
+
+// Addr returns the address that is listened on, "" for [Off].
+func (s *Server) Addr() string { return s.addr }
+
+// Failed returns a channel that gets an error if serving fails.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+// Stop takes no more requests and waits for those under way, until ctx ends.
+func (s *Server) Stop(ctx context.Context) error {
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, s.http.Close())
+	}
+	<-s.done
+	return err
+}
