@@ -1,0 +1,86 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// escapeSequence is what a terminal takes for a command: CSI, OSC and other
+// sequences of ECMA-48, in their seven-bit and their eight-bit forms.
+var escapeSequence = regexp.MustCompile("(?:\x1b\\[|\u009b)[0-?]*[ -/]*[@-~]" +
+	"|(?:\x1b[\\]PX^_]|[\u009d\u0090\u0098\u009e\u009f])[^\x07\x1b\u009c]*(?:\x07|\x1b\\\\|\u009c)" +
+	"|\x1b[ -/]*[0-~]")
+
+// clean makes a line of text that came from outside safe for a terminal. Escape
+// sequences and control characters go, and so do the marks that reverse the
+// direction of text; line breaks and tabs become spaces.
+func clean(s string) string {
+	if plain(s) {
+		return s
+	}
+	return strings.NewReplacer("\n", " ", "\t", " ").Replace(cleanBlock(s))
+}
+
+// cleanBlock is clean for text of several lines, which stay lines.
+func cleanBlock(s string) string {
+	if plain(s) {
+		return s
+	}
+	s = escapeSequence.ReplaceAllString(strings.ToValidUTF8(s, "�"), "")
+	s = strings.ReplaceAll(s, "\r\n", "\n")
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n', r == '\t':
+			return r
+		case r == '\r', r == '\u2028', r == '\u2029':
+			return '\n'
+		case harmful(r):
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// plain reports whether s is printable ASCII, as most text is.
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// harmful reports whether a terminal would do something else with r than show it.
+func harmful(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
+}
+
+// escapeForTerminal makes JSON safe for a terminal without changing what it says.
+// JSON itself escapes only the control characters below U+0020.
+func escapeForTerminal(document string) string {
+	if !strings.ContainsFunc(document, func(r rune) bool { return r != '\n' && harmful(r) || r == utf8.RuneError }) {
+		return document
+	}
+	var b strings.Builder
+	for _, r := range document {
+		switch {
+		case r != '\n' && harmful(r):
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// shorten cuts text to at most most characters.
+func shorten(s string, most int) string {
+	if utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	return string([]rune(s)[:most-1]) + "…"
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2 // what was typed cannot be meant
+)
+
+// cli is one run of the program: what it was given by whoever started it, and
+// where its output goes.
+type cli struct {
+	stdin  io.Reader
+	out    *screen // results
+	err    *screen // errors, questions and what goes on
+	lookup func(string) (string, bool)
+
+	// tick is how often --watch redraws and --follow asks.
+	tick time.Duration
+
+	// grace is how long a program has between SIGTERM and SIGKILL.
+	grace time.Duration
+
+	// secondInterrupt listens for the second Ctrl-C.
+	secondInterrupt func() (<-chan struct{}, func())
+
+	// running is whether a command has begun: what fails before is a mistake in
+	// what was typed.
+	running bool
+}
+
+// run runs one command line and returns its exit code. It prints errors itself.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return newCLI(stdin, stdout, stderr).run(ctx, args)
+}
+
+func newCLI(stdin io.Reader, stdout, stderr io.Writer) *cli {
+	return &cli{
+		stdin: stdin, out: newScreen(stdout, os.LookupEnv), err: newScreen(stderr, os.LookupEnv), lookup: os.LookupEnv,
+		tick: time.Second, grace: terminationGrace, secondInterrupt: secondInterrupt,
+	}
+}
+
+func (c *cli) run(ctx context.Context, args []string) int {
+	root := c.root()
+	root.SetArgs(args)
+	root.SetIn(c.stdin)
+	root.SetOut(c.out)
+	root.SetErr(c.err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = c.out.failure()
+	}
+	if err == nil {
+		return exitOK
+	}
+	if text := errorText(err); text != "" {
+		c.err.printf("supervisor: %s\n", clean(text))
+	}
+	var usage *usageError
+	if !c.running || errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitFailure
+}
+
+// usageError is a mistake in what was typed.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error {
+	return &usageError{fmt.Sprintf(format, args...)}
+}
+
+// errSilent ends a command with a failure that its output has told already.
+var errSilent = errors.New("")
+
+// shortPath is a command as errors name it, which begin with the program's name.
+func shortPath(cmd *cobra.Command) string {
+	return strings.TrimPrefix(cmd.CommandPath(), "supervisor ")
+}
+
+// noArguments refuses arguments.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usagef("%s takes no arguments, but was given %q; see %s --help", shortPath(cmd), args[0], cmd.CommandPath())
+}
+
+// arguments wants at least least arguments, and at most most (-1: any number),
+// which what describes.
+func arguments(least, most int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < least:
+			return usagef("%s needs %s; see %s --help", shortPath(cmd), what, cmd.CommandPath())
+		case most >= 0 && len(args) > most:
+			return usagef("%s takes %s, and not %q besides; see %s --help", shortPath(cmd), what, args[most], cmd.CommandPath())
+		}
+		return nil
+	}
+}
+
+// subcommandOnly makes cmd say which commands it has when it is given none, or
+// one that it does not know.
+func subcommandOnly(cmd *cobra.Command) {
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return unknownCommand(cmd, args[0])
+		}
+		var names []string
+		for _, sub := range cmd.Commands() {
+			if sub.IsAvailableCommand() {
+				names = append(names, sub.Name())
+			}
+		}
+		return usagef("%s needs a command: %s", shortPath(cmd), strings.Join(names, ", "))
+	}
+	cmd.RunE = func(*cobra.Command, []string) error { return nil } // never reached: Args refuses
+}
+
+func unknownCommand(cmd *cobra.Command, name string) error {
+	if near := cmd.SuggestionsFor(name); len(near) > 0 {
+		return usagef("there is no command %q; did you mean %s?", name, strings.Join(near, " or "))
+	}
+	return usagef("there is no command %q; see %s --help", name, cmd.CommandPath())
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+func TestMistakesInWhatIsTypedAreOneLineAndExitCode2(t *testing.T) {
+	t.Parallel()
+	for want, args := range map[string][]string{
+		`there is no command "frobnicate"; see supervisor --help`:                              {"frobnicate"},
+		`there is no command "statu"; did you mean status?`:                                    {"statu"},
+		`there is no command "delet"; did you mean delete?`:                                    {"missions", "delet"},
+		`missions needs a command: cancel, create, delete, get, list, log, retry, stats, wait`: {"missions"},
+		`unknown flag: --bogus`:             {"status", "--bogus"},
+		`unknown shorthand flag: 'q' in -q`: {"events", "-q"},
+		`flag needs an argument: --server`:  {"status", "--server"},
+		`status takes no arguments, but was given "x"; see supervisor status --help`:                         {"status", "x"},
+		`missions get needs the ID of a mission; see supervisor missions get --help`:                         {"missions", "get"},
+		`missions get takes the ID of a mission, and not "b" besides; see supervisor missions get --help`:    {"missions", "get", "a", "b"},
+		`"a.b" is not a mission's id: it may hold only letters, digits, _ and -`:                             {"missions", "get", "a.b", "-s", "nats://127.0.0.1:1"},
+		`missions create needs the NAME of a mission, or --file FILE; see supervisor missions create --help`: {"missions", "create"},
+		`--priority must be one of LOW, NORMAL, HIGH, CRITICAL`:                                              {"missions", "create", "n", "--priority", "urgent"},
+		`--data must be a JSON object`:                                                               {"missions", "create", "n", "--data", "[1]"},
+		`--data is not valid JSON`:                                                                   {"missions", "create", "n", "--data", "{"},
+		`--data: /does/not/exist cannot be read: no such file or directory`:                          {"missions", "create", "n", "--data", "@/does/not/exist"},
+		`--data: the standard input is empty`:                                                        {"missions", "create", "n", "--data", "-"},
+		`--max-attempts must be between 1 and 1000`:                                                  {"missions", "create", "n", "--max-attempts", "0"},
+		`--timeout: "30" is not a duration like 30s, 10m or 7d`:                                      {"missions", "create", "n", "--timeout", "30"},
+		`--timeout must be between 0 and 31622400`:                                                   {"missions", "create", "n", "--timeout", "1000d"},
+		`--deadline: "soon" is neither a duration like 10m nor a time like 2026-01-31T15:04:05Z`:     {"missions", "create", "n", "--deadline", "soon"},
+		`--tag may hold only letters, digits, _ and -`:                                               {"missions", "create", "n", "--tag", "a b"},
+		`the name is required`:                                                                       {"missions", "create", ""},
+		`--file has missions with names of their own; it cannot stand beside the name "n"`:           {"missions", "create", "n", "--file", "f"},
+		`--wait cannot stand beside --file, whose lines say it for each mission`:                     {"missions", "create", "--file", "f", "--wait"},
+		`agent run needs a COMMAND to run, after --; see supervisor agent run --help`:                {"agent", "run", "--type", "t"},
+		`--type is required: the missions to work on; missions that name none have the type default`: {"agent", "run", "--", "cat"},
+		`the command no-such-command cannot be run: executable file not found in $PATH`:              {"agent", "run", "--type", "t", "--", "no-such-command"},
+		`--id may hold only letters, digits, _ and -`:                                                {"agent", "run", "--type", "t", "--id", "a.b", "--", "cat"},
+		`--type may hold only letters, digits, _ and -`:                                              {"agent", "run", "--type", "a.b", "--", "cat"},
+		`--concurrency must be between 1 and 1000`:                                                   {"agent", "run", "--type", "t", "--concurrency", "0", "--", "cat"},
+		`--drain: "x" is not a duration like 30s, 10m or 7d`:                                         {"agent", "run", "--type", "t", "--drain", "x", "--", "cat"},
+		`--listen: "4222" is not an address like 127.0.0.1:4222`:                                     {"--listen", "4222"},
+		`--store: "file" is not a store; write sqlite:PATH`:                                          {"serve", "--store", "file"},
+		`--creds is for an external broker, and none is named; add --server URL or --context NAME`:   {"--creds", "cli_test.go"},
+		`serve takes no arguments, but was given "now"; see supervisor serve --help`:                 {"serve", "now"},
+	} {
+		code, stdout, stderr := runIn(t, nil, args...)
+		if code != 2 || stderr != "supervisor: "+want+"\n" || stdout != "" {
+			t.Errorf("%q: exit code %d\n got %q\nwant %q", args, code, stderr, want)
+		}
+	}
+}
+
+func TestMistakesFoundOnceConnected(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.awaitEvents(t)
+	b.refused(t, 2, `--type: "a b": "a b" is neither a name nor a wildcard`, "events", "--type", "a b")
+	b.refused(t, 2, `--durable "a b" is not 1 to 64 of A-Z a-z 0-9 _ -`, "events", "--durable", "a b")
+	b.refused(t, 2, `--since: "x" is neither a duration like 10m nor a time like 2026-01-31T15:04:05Z`, "events", "--since", "x")
+	b.refused(t, 2, "--status must be one of PENDING, RUNNING, COMPLETED, FAILED, CANCELLED", "missions", "list", "--status", "DONE")
+	b.refused(t, 2, "--agent may hold only letters, digits, _ and -", "missions", "list", "--agent", "a.b")
+	b.refused(t, 2, "--limit must be at least 1; for every mission there is --all", "missions", "list", "--limit", "0")
+	b.refused(t, 2, "--state must be one of online, draining, offline", "agents", "--state", "asleep")
+	b.refused(t, 2, "deleting cannot be undone, and there is no terminal to ask on; add --yes to do it", "missions", "delete", "m1")
+	b.refused(t, 1, `there is no mission "m1"`, "missions", "get", "m1")
+	b.refused(t, 1, `there is no mission "m1"`, "missions", "log", "m1", "--follow")
+	b.refused(t, 1, `there is no mission "m1"`, "missions", "wait", "m1", "--timeout", "1h")
+}
+
+// TestEveryCommandHasExamples holds help to its promise.
+func TestEveryCommandHasExamples(t *testing.T) {
+	t.Parallel()
+	var visit func(cmd *cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		if cmd.Example == "" || cmd.Short == "" {
+			t.Errorf("%s has no example or no description", cmd.CommandPath())
+		}
+		for _, sub := range cmd.Commands() {
+			visit(sub)
+		}
+	}
+	root := newCall(nil).cli.root()
+	visit(root)
+
+	code, stdout, stderr := runIn(t, nil, "help", "missions", "create")
+	equal(t, "exit code", code, 0)
+	equal(t, "stderr", stderr, "")
+	contains(t, stdout, "Examples:", "--max-attempts N", "$NATS_URL")
+	code, stdout, _ = runIn(t, nil, "--help")
+	equal(t, "exit code", code, 0)
+	contains(t, stdout, "$SUPERVISOR_DATA_DIR", "Examples:", "missions    Create, find")
+	code, _, stderr = runIn(t, nil, "help", "nonsense")
+	equal(t, "exit code", code, 2)
+	equal(t, "stderr", stderr, "supervisor: there is no command \"nonsense\"; see supervisor --help\n")
+}
+
+func TestShellCompletion(t *testing.T) {
+	t.Parallel()
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		code, stdout, stderr := runIn(t, nil, "completion", shell)
+		if code != 0 || stderr != "" || !strings.Contains(stdout, "supervisor") {
+			t.Errorf("%s: exit code %d, %s", shell, code, stderr)
+		}
+	}
+	b := newBench(t)
+	b.ok(t, "missions", "create", "first", "--id", "build-1", "--type", "build")
+	b.ok(t, "missions", "create", "second", "--id", "build-2", "--type", "build")
+	b.ok(t, "missions", "cancel", "build-2")
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"build-2\tCANCELLED second\nbuild-1\tPENDING first\n:36\n", []string{"missions", "get", "bu"}},
+		{"build-1\tPENDING first\n:36\n", []string{"missions", "cancel", ""}},
+		{"build-2\tCANCELLED second\n:36\n", []string{"missions", "retry", ""}},
+		{":4\n", []string{"missions", "get", "build-1", ""}},
+		{"RUNNING\n:36\n", []string{"missions", "list", "--status", "r"}},
+		{"CRITICAL\nHIGH\nNORMAL\nLOW\n:36\n", []string{"missions", "create", "--priority", ""}},
+		{"build\n:36\n", []string{"missions", "stats", "--type", ""}},
+		{":36\n", []string{"missions", "list", "--agent", ""}},
+		{"json\n:36\n", []string{"serve", "--log-format", "j"}},
+	} {
+		_, stdout, _ := b.run(t, append([]string{"__complete"}, c.args...)...)
+		equal(t, strings.Join(c.args, " "), stdout, c.want)
+	}
+	_, stdout, _ := runIn(t, nil, "__complete", "missions", "get", "-s", "nats://127.0.0.1:1", "")
+	equal(t, "without a broker", stdout, ":4\n")
+	_, stdout, _ = runIn(t, nil, "__complete", "events", "--type", "mission.c")
+	contains(t, stdout, "mission.created\t")
+}
+
+// brokenPipe fails every write.
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+func TestOutputThatCannotBeWrittenIsAnError(t *testing.T) {
+	t.Parallel()
+	var stderr bytes.Buffer
+	code := run(context.Background(), []string{"version"}, strings.NewReader(""), brokenPipe{}, &stderr)
+	equal(t, "exit code", code, 1)
+	equal(t, "stderr", stderr.String(), "supervisor: the output could not be written: no space left on device\n")
+}
+
+func TestServeRunsFromTheCommandLine(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	args := []string{"--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data-dir", dir, "--log-level", "warn"}
+	c := newCall(nil).start(t, args...)
+	c.out.await(t, "Ctrl-C", 1)
+	banner := c.out.String()
+	contains(t, banner, "Mission Control "+version(), "Broker: nats://127.0.0.1:", "Store: SQLite, "+filepath.Join(dir, "missions.db"),
+		"Events: JetStream stream EVENTS, ", "HTTP: http://127.0.0.1:")
+	_, rest, _ := strings.Cut(banner, "Broker: ")
+	url, _, _ := strings.Cut(rest, " ")
+	contains(t, banner, "nats -s "+url+" req supervisor.status ''\n", "supervisor missions create -s "+url+" \"hello\"\n")
+	code, stdout, stderr := runIn(t, nil, "missions", "create", "-s", url, "hello")
+	equal(t, "exit code", code, 0)
+	contains(t, stdout+stderr, "Created mission ")
+
+	// A second one has to leave the first one's data alone.
+	code, _, stderr = runIn(t, nil, append([]string{"serve"}, args...)...)
+	equal(t, "exit code", code, 1)
+	contains(t, stderr, dir)
+	if strings.Count(stderr, "\n") != 1 {
+		t.Errorf("more than a line: %q", stderr)
+	}
+	// Nor can it have the port.
+	code, _, stderr = runIn(t, nil, "serve", "--listen", strings.TrimPrefix(url, "nats://"), "--http", "off", "--data-dir", t.TempDir())
+	equal(t, "exit code", code, 1)
+	contains(t, stderr, strings.TrimPrefix(url, "nats://"))
+
+	c.interrupt()
+	equal(t, "exit code", c.wait(t), 0)
+}
+
+func TestServeLogsJSONInPlaceOfABanner(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "mc.yaml")
+	must(t, os.WriteFile(file, []byte("log_format: json\nhttp: off\nlisten: 127.0.0.1:0\ndata_dir: "+dir+"\n"), 0o600))
+	c := newCall(map[string]string{"SUPERVISOR_CONFIG": file}).start(t, "serve")
+	c.err.await(t, `"msg":"ready"`, 1)
+	contains(t, c.err.String(), `"broker":"nats://127.0.0.1:`, `"http":"off"`, `"version":"`+version()+`"`)
+	c.interrupt()
+	equal(t, "exit code", c.wait(t), 0)
+	equal(t, "stdout", c.out.String(), "")
+}
+
+func TestServeWithAnExternalBroker(t *testing.T) {
+	t.Parallel()
+	url := newBench(t).url
+	dir := t.TempDir()
+	c := newCall(nil).start(t, "serve", "-s", url, "--http", "off", "--data-dir", dir)
+	c.out.await(t, "Ctrl-C", 1)
+	contains(t, c.out.String(), "Broker: "+url+"\n")
+	if _, err := os.Stat(filepath.Join(dir, "jetstream")); !os.IsNotExist(err) {
+		t.Errorf("a broker of its own left something in %s: %v", dir, err)
+	}
+	c.interrupt()
+	equal(t, "exit code", c.wait(t), 0)
+}

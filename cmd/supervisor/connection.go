@@ -1,0 +1,225 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"github.com/spf13/cobra"
+)
+
+// defaultServer is where a broker is looked for when nobody says where.
+const defaultServer = "nats://127.0.0.1:4222"
+
+// connection says which broker to use and as whom.
+type connection struct {
+	server, context          given
+	creds, nkey, user, token given // ways to sign in, of which one is used
+	password                 given // of user
+	tlsCert, tlsKey, tlsCA   given
+}
+
+// connectionSettings is the table of the connection's settings, with the names
+// that the nats CLI gives them.
+func connectionSettings(serverHelp, contextHelp, serverFallback string) []setting {
+	keep := func(field func(*connection) *given) func(*settings, given) error {
+		return func(s *settings, g given) error { *field(&s.connection) = g; return nil }
+	}
+	return []setting{
+		{key: "server", short: "s", holder: "URL", natsEnv: "NATS_URL", help: serverHelp, fallback: serverFallback,
+			apply: func(s *settings, g given) error { s.connection.server = g; return checkServer(g.text) }},
+		{key: "context", holder: "NAME", natsEnv: "NATS_CONTEXT", help: contextHelp,
+			apply: keep(func(c *connection) *given { return &c.context })},
+		{key: "creds", holder: "FILE", natsEnv: "NATS_CREDS", help: "FILE with a user's credentials",
+			apply: keep(func(c *connection) *given { return &c.creds })},
+		{key: "nkey", holder: "FILE", natsEnv: "NATS_NKEY", help: "FILE with a user's nkey seed",
+			apply: keep(func(c *connection) *given { return &c.nkey })},
+		{key: "user", holder: "NAME", natsEnv: "NATS_USER", help: "NAME of the user, or a token when there is no password",
+			apply: keep(func(c *connection) *given { return &c.user })},
+		{key: "password", holder: "PASSWORD", natsEnv: "NATS_PASSWORD", help: "PASSWORD of the user", secret: true,
+			apply: keep(func(c *connection) *given { return &c.password })},
+		{key: "token", holder: "TOKEN", natsEnv: "NATS_TOKEN", help: "TOKEN to sign in with", secret: true,
+			apply: keep(func(c *connection) *given { return &c.token })},
+		{key: "tlscert", holder: "FILE", natsEnv: "NATS_CERT", help: "FILE with the client's TLS certificate",
+			apply: keep(func(c *connection) *given { return &c.tlsCert })},
+		{key: "tlskey", holder: "FILE", natsEnv: "NATS_KEY", help: "FILE with the certificate's private key",
+			apply: keep(func(c *connection) *given { return &c.tlsKey })},
+		{key: "tlsca", holder: "FILE", natsEnv: "NATS_CA", help: "FILE with the authorities that the broker's certificate is checked against",
+			apply: keep(func(c *connection) *given { return &c.tlsCA })},
+	}
+}
+
+// clientSettings is the table for commands that talk to a supervisor.
+func clientSettings() []setting {
+	return connectionSettings("URL of the NATS broker, or several with commas",
+		"NAME of the nats CLI's context to use; without a --server, the selected one", "")
+}
+
+func natsEnv(s *setting) string { return s.natsEnv }
+
+// addConnectionFlags gives a command, and those below it, the connection's flags.
+func addConnectionFlags(cmd *cobra.Command) {
+	flags := cmd.PersistentFlags()
+	addFlags(flags, clientSettings(), natsEnv)
+	completeFlag(cmd, "context", contextNames)
+}
+
+// loadConnection reads the connection's flags and the nats CLI's environment.
+func (c *cli) loadConnection(cmd *cobra.Command) (connection, error) {
+	var s settings
+	d := doors{flags: cmd.Flags(), lookup: c.lookup, env: natsEnv}
+	if err := d.load(clientSettings(), &s); err != nil {
+		return connection{}, err
+	}
+	return s.connection, s.connection.check()
+}
+
+// check finds what cannot be together, and files that cannot be read.
+func (c *connection) check() error {
+	if c.password.text != "" && c.user.text == "" {
+		return usagef("%s: a password needs a user; add --user NAME", c.password.where)
+	}
+	if (c.tlsCert.text == "") != (c.tlsKey.text == "") {
+		return usagef("--tlscert and --tlskey are needed together")
+	}
+	if first, second := c.ways(); second.text != "" && first.door == second.door {
+		return usagef("%s and %s are two ways to sign in; give one", first.where, second.where)
+	}
+	for _, file := range []given{c.creds, c.nkey, c.tlsCert, c.tlsKey, c.tlsCA} {
+		if file.text == "" {
+			continue
+		}
+		f, err := os.Open(file.text)
+		if err != nil {
+			return usagef("%s: %s cannot be read: %v", file.where, file.text, rootCause(err))
+		}
+		_ = f.Close() // nothing was written
+	}
+	return nil
+}
+
+// ways returns the way to sign in that is used, the one from the nearest door,
+// and the next one.
+func (c *connection) ways() (first, second given) {
+	for _, way := range []given{c.user, c.creds, c.nkey, c.token} {
+		switch {
+		case way.text == "":
+		case first.text == "" || way.door < first.door:
+			first, second = way, first
+		case second.text == "" || way.door < second.door:
+			second = way
+		}
+	}
+	return first, second
+}
+
+// credential returns something that only a connection to a broker has use for.
+func (c *connection) credential() (given, bool) {
+	for _, g := range []given{c.user, c.creds, c.nkey, c.token, c.tlsCert, c.tlsCA} {
+		if g.text != "" {
+			return g, true
+		}
+	}
+	return given{}, false
+}
+
+// broker is what is needed to connect.
+type broker struct {
+	urls    string
+	options []nats.Option
+}
+
+// broker returns how to connect. The nats CLI's selected context counts when
+// that is wished for, and neither a server nor a context is named.
+func (c *connection) broker(selected bool) (broker, error) {
+	b := broker{urls: c.server.text}
+	if c.context.text != "" || selected && c.server.text == "" {
+		base, err := contextOptions(c.context)
+		if err != nil {
+			return b, err
+		}
+		b.options = append(b.options, base.apply)
+		if b.urls == "" {
+			b.urls = base.urls()
+		}
+	}
+	if b.urls == "" {
+		b.urls = defaultServer
+	}
+	way, err := c.signIn()
+	if err != nil {
+		return b, err
+	}
+	b.options = append(b.options, way...)
+	if c.tlsCert.text != "" {
+		b.options = append(b.options, nats.ClientCert(c.tlsCert.text, c.tlsKey.text))
+	}
+	if c.tlsCA.text != "" {
+		b.options = append(b.options, nats.RootCAs(c.tlsCA.text))
+	}
+	return b, nil
+}
+
+// signIn returns the options that sign in, in place of a context's.
+func (c *connection) signIn() ([]nats.Option, error) {
+	way, _ := c.ways()
+	switch {
+	case way.text == "":
+		return nil, nil
+	case way == c.user && c.password.text == "":
+		return []nats.Option{withoutCredentials, nats.Token(c.user.text)}, nil // as in the nats CLI
+	case way == c.user:
+		return []nats.Option{withoutCredentials, nats.UserInfo(c.user.text, c.password.text)}, nil
+	case way == c.creds:
+		return []nats.Option{withoutCredentials, nats.UserCredentials(c.creds.text)}, nil
+	case way == c.token:
+		return []nats.Option{withoutCredentials, nats.Token(c.token.text)}, nil
+	}
+	nkey, err := nats.NkeyOptionFromSeed(c.nkey.text)
+	if err != nil {
+		return nil, usagef("%s: %s does not hold an nkey seed", c.nkey.where, c.nkey.text)
+	}
+	return []nats.Option{withoutCredentials, nkey}, nil
+}
+
+// withoutCredentials takes a context's credentials away.
+func withoutCredentials(o *nats.Options) error {
+	o.User, o.Password, o.Token, o.Nkey = "", "", "", ""
+	o.UserJWT, o.SignatureCB, o.TokenHandler, o.UserInfo = nil, nil, nil, nil
+	return nil
+}
+
+// rootCause strips what errors of files repeat: operation and path.
+func rootCause(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+// redactURLs is a list of brokers as it may be shown.
+func redactURLs(list string) string {
+	urls := strings.Split(list, ",")
+	for i := range urls {
+		urls[i] = redactURL(strings.TrimSpace(urls[i]))
+	}
+	return strings.Join(urls, ",")
+}
+
+// notConnected says why there is no connection, and what to try.
+func notConnected(urls string, err error) error {
+	shown := redactURLs(urls)
+	switch {
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked):
+		return fmt.Errorf("the broker at %s does not let us in (%w); check --creds, --user or --context", shown, err)
+	case errors.Is(err, nats.ErrNoServers), errors.Is(err, nats.ErrTimeout):
+		return fmt.Errorf("no broker can be reached at %s; start one with: supervisor, or name another with --server or --context", shown)
+	case strings.Contains(err.Error(), "x509") || strings.Contains(err.Error(), "tls:"), errors.Is(err, nats.ErrSecureConnRequired):
+		return fmt.Errorf("no secure connection to the broker at %s: %w; check --tlsca, --tlscert and --tlskey", shown, err)
+	}
+	return fmt.Errorf("no connection to the broker at %s: %w", shown, err)
+}

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
+
+	"missioncontrol/charter"
+	"missioncontrol/eventstream"
+)
+
+// eventFlags say which events to show, and how.
+type eventFlags struct {
+	types   []string
+	since   string
+	durable string
+	follow  bool
+	json    bool
+
+	begin time.Time // zero: with the first event to come
+}
+
+// defaultSince is how far back events are shown when nothing else is said.
+const defaultSince = time.Hour
+
+func (c *cli) eventsCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "events",
+		GroupID: groupLook,
+		Short:   "Show what has happened, and follow what happens",
+		Long: `Show the events of the stream EVENTS, in their order: those of the last hour, those
+since a time, or those to come.
+
+With --durable the broker remembers under a name how far one has come: each event is
+acknowledged once it is printed, and the next run goes on behind it. The first run
+begins with the oldest event, or at --since.
+
+Only the broker has to be there, not the supervisor.`,
+		Example: `  supervisor events
+  supervisor events --follow --type 'mission.>'
+  supervisor events --since 24h --json | jq -r .type | sort | uniq -c
+  supervisor events --durable billing --type mission.status_changed --json`,
+		Args: noArguments,
+	}
+	addConnectionFlags(cmd)
+	var f eventFlags
+	flags := cmd.Flags()
+	flags.StringSliceVar(&f.types, "type", nil, "only events of this `TYPE`, with the wildcards * and >; may be given several times")
+	flags.StringVar(&f.since, "since", "", "begin at this `TIME`: 2h ago, or 2026-01-31T15:04:05Z (default 1h, or now with --follow)")
+	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with what happens, until Ctrl-C")
+	flags.StringVar(&f.durable, "durable", "", "go on where the last run with this `NAME` stopped")
+	flags.BoolVar(&f.json, "json", false, "print the envelopes as JSON, one on each line")
+	completeFlag(cmd, "type", eventTypes)
+	cmd.PreRunE = func(*cobra.Command, []string) error { return f.check(c) }
+	cmd.RunE = c.withSession(func(ctx context.Context, s *session, _ []string) error {
+		stream, err := openEvents(ctx, s)
+		if err != nil {
+			return endOfWatch(ctx, err)
+		}
+		p := &eventPrinter{out: c.out, err: c.err, json: f.json}
+		if f.durable != "" {
+			return endOfWatch(ctx, c.durableEvents(ctx, s, stream, &f, p))
+		}
+		return endOfWatch(ctx, readEvents(ctx, stream, &f, p))
+	})
+	return cmd
+}
+
+// check finds mistakes in what was typed, and when to begin.
+func (f *eventFlags) check(c *cli) error {
+	name := f.durable
+	if name == "" {
+		name = "unused"
+	}
+	if err := (eventstream.ConsumerConfig{Durable: name, Filter: f.types}).WithDefaults().Validate(); err != nil {
+		text := strings.TrimPrefix(err.Error(), eventstream.ErrConfig.Error()+": ")
+		return usagef("%s", strings.Replace(strings.Replace(text, "Durable", "--durable", 1), "event type", "--type:", 1))
+	}
+	switch {
+	case f.since != "":
+		begin, err := c.parseTime(f.since, -1)
+		if err != nil {
+			return usagef("--since: %v", err)
+		}
+		f.begin = begin
+	case !f.follow && f.durable == "":
+		f.begin = time.Now().Add(-defaultSince)
+	}
+	return nil
+}
+
+// openEvents finds the stream of events.
+func openEvents(ctx context.Context, s *session) (jetstream.Stream, error) {
+	js, err := jetstream.New(s.nc)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectPatience)
+	defer cancel()
+	stream, err := js.Stream(ctx, eventstream.DefaultStreamName)
+	shown := s.nc.ConnectedUrlRedacted()
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		return nil, fmt.Errorf("there is no stream %s at %s yet; a supervisor makes it when it starts", eventstream.DefaultStreamName, shown)
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount),
+		errors.Is(err, nats.ErrNoResponders):
+		return nil, fmt.Errorf("the broker at %s has no JetStream for us, and events are kept there; enable it, or use another broker or user", shown)
+	case err != nil:
+		return nil, fmt.Errorf("the stream %s at %s cannot be read: %w", eventstream.DefaultStreamName, shown, err)
+	}
+	return stream, nil
+}
+
+// stallCheck is how long events that are known of may stay away before it is
+// asked whether they still exist.
+const stallCheck = 2 * time.Second
+
+// readEvents prints events with an ordered consumer, which leaves no trace at the
+// broker: up to those that are stored by now, or on and on.
+func readEvents(ctx context.Context, stream jetstream.Stream, f *eventFlags, p *eventPrinter) error {
+	config := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverNewPolicy}
+	for _, t := range f.types {
+		config.FilterSubjects = append(config.FilterSubjects, eventstream.Subject(t))
+	}
+	if !f.begin.IsZero() {
+		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &f.begin
+	}
+	last := stream.CachedInfo().State.LastSeq
+	consumer, err := stream.OrderedConsumer(ctx, config)
+	if err != nil {
+		return fmt.Errorf("the events cannot be read: %w", err)
+	}
+	defer forget(ctx, stream, consumer)
+	if !f.follow && consumer.CachedInfo().NumPending == 0 {
+		p.none()
+		return nil
+	}
+	messages, err := consumer.Messages()
+	if err != nil {
+		return fmt.Errorf("the events cannot be read: %w", err)
+	}
+	defer messages.Stop()
+	defer context.AfterFunc(ctx, messages.Stop)()
+	return printAll(ctx, consumer, messages, f, p, last)
+}
+
+// printAll prints what comes; unless it is to follow, up to the event with the
+// sequence last, or until nothing is left.
+func printAll(ctx context.Context, consumer jetstream.Consumer, messages jetstream.MessagesContext, f *eventFlags, p *eventPrinter, last uint64) error {
+	for {
+		msg, err := messages.Next(jetstream.NextMaxWait(stallCheck))
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, nats.ErrTimeout):
+			if !f.follow && nothingPending(ctx, consumer) {
+				return nil
+			}
+			continue
+		case err != nil:
+			return fmt.Errorf("the events cannot be read on: %w", err)
+		}
+		p.print(msg.Data())
+		meta, err := msg.Metadata()
+		if err != nil {
+			return err
+		}
+		done := !f.follow && (meta.NumPending == 0 || meta.Sequence.Stream >= last)
+		if err := p.out.failure(); err != nil || done {
+			return err
+		}
+	}
+}
+
+// forget takes an ordered consumer away. The broker would do so itself after some
+// minutes, so that a failure does not matter.
+func forget(ctx context.Context, stream jetstream.Stream, consumer jetstream.Consumer) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = stream.DeleteConsumer(ctx, consumer.CachedInfo().Name)
+}
+
+// nothingPending reports whether a consumer has seen everything that there is.
+func nothingPending(ctx context.Context, consumer jetstream.Consumer) bool {
+	info, err := consumer.Info(ctx)
+	return err == nil && info.NumPending == 0
+}
+
+// eventTypes suggests the types of the catalogue.
+func eventTypes(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	var found []string
+	for _, entry := range charter.Catalogue() {
+		if strings.HasPrefix(entry.Type, begun) {
+			found = append(found, cobra.CompletionWithDesc(entry.Type, entry.Description))
+		}
+	}
+	for _, all := range []string{"mission.>", "agent.>", "supervisor.>"} {
+		if strings.HasPrefix(all, begun) {
+			found = append(found, all)
+		}
+	}
+	return found, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"missioncontrol/charter"
+	"missioncontrol/eventstream"
+)
+
+// publish stores events in the stream and waits for that.
+func (h *bench) publish(t *testing.T, events ...charter.Event) {
+	t.Helper()
+	stream, err := eventstream.Open(eventstream.Config{URL: h.url})
+	must(t, err)
+	defer func() { must(t, stream.Close(t.Context())) }()
+	deadline := time.After(patience)
+	for {
+		changed := stream.Changed()
+		if stream.Status().State == eventstream.Connected {
+			break
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			t.Fatalf("the event stream is not there: %s", stream.Status().Reason)
+		}
+	}
+	_, err = stream.PublishBatch(t.Context(), events)
+	must(t, err)
+}
+
+var noon = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+
+// created is the event of a mission's creation.
+func created(id string) charter.Event {
+	return charter.New(charter.MissionCreated{
+		MissionID: id, Name: "job " + id, Type: "build", Priority: "HIGH", Status: "PENDING", CreatedAt: noon,
+	}, noon)
+}
+
+func TestEventsAreALineEach(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.publish(t,
+		created("m1"),
+		charter.New(charter.MissionStatusChanged{MissionID: "m1", OldStatus: "PENDING", NewStatus: "RUNNING", Attempt: 1, AgentID: "a1", ChangedAt: noon}, noon),
+		charter.New(charter.MissionLogAppended{MissionID: "m1", LogLevel: "warn", Message: "two\nlines \x1b[31mred", AppendedAt: noon}, noon),
+		charter.New(charter.MissionProgressed{MissionID: "m1", Percent: 40, Message: "halfway", ProgressedAt: noon}, noon),
+		charter.New(charter.MissionStatusChanged{MissionID: "m1", OldStatus: "RUNNING", NewStatus: "FAILED", Attempt: 1, AgentID: "a1", Reason: "broken", ChangedAt: noon}, noon),
+		charter.New(charter.AgentOnline{AgentID: "a1", Name: "Anna", Role: "builder", Types: []string{"build", "test"}, Reason: "registered", ChangedAt: noon}, noon),
+		charter.New(charter.AlertRaised{Rule: "slow", Metric: "queue", Value: 3, Threshold: 2, Since: noon, RaisedAt: noon}, noon),
+		charter.Event{ID: uuid.New(), Type: "other.thing", Source: "elsewhere", Target: "x", Timestamp: noon, Payload: json.RawMessage(`{"k":1}`)},
+	)
+	at := "2026-01-31 12:00:00  "
+	equal(t, "events", b.ok(t, "events"), at+`mission.created             m1  "job m1" build HIGH
+`+at+`mission.status_changed      m1  PENDING → RUNNING, attempt 1, agent a1
+`+at+`mission.log_appended        m1  warn: two lines red
+`+at+`mission.progressed          m1  40 % halfway
+`+at+`mission.status_changed      m1  RUNNING → FAILED, attempt 1, agent a1: broken
+`+at+`agent.online                a1  "Anna" builder [build, test]: registered
+`+at+`supervisor.alert_raised     slow: queue is 3, beyond 2 since 12:00:00
+`+at+`other.thing                 x {"k":1}
+`)
+	equal(t, "agents'", strings.Count(b.ok(t, "events", "--type", "agent.*", "--type", "other.>"), "\n"), 2)
+	equal(t, "none", b.ok(t, "events", "--type", "mission.deleted"), "")
+	equal(t, "later ones", b.ok(t, "events", "--since", "2096-01-01"), "")
+
+	js, err := jetstream.New(b.nc)
+	must(t, err)
+	stream, err := js.Stream(t.Context(), eventstream.DefaultStreamName)
+	must(t, err)
+	equal(t, "consumers left behind", stream.CachedInfo().State.Consumers, 0)
+
+	lines := strings.Split(strings.TrimSpace(b.ok(t, "events", "--json", "--since", "1h")), "\n")
+	equal(t, "envelopes", len(lines), 8)
+	for _, line := range lines {
+		if _, err := charter.Decode([]byte(line)); err != nil {
+			t.Errorf("not an envelope: %v in %s", err, line)
+		}
+	}
+}
+
+func TestEventsAreFollowed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.publish(t, created("old"))
+	c := b.start(t, "events", "--follow", "--since", "1h", "--type", "mission.created")
+	c.out.await(t, "job old", 1)
+	b.publish(t, created("new"))
+	c.out.await(t, "job new", 1)
+	c.interrupt()
+	equal(t, "exit code", c.wait(t), 0)
+	equal(t, "lines", strings.Count(c.out.String(), "\n"), 2)
+	equal(t, "stderr", c.err.String(), "")
+}
+
+func TestADurableGoesOnWhereItStopped(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.publish(t, created("m1"), created("m2"), charter.New(charter.HealthChecked{Status: "ok", CheckedAt: noon}, noon))
+	run := func(extra ...string) string {
+		t.Helper()
+		return b.ok(t, append([]string{"events", "--durable", "billing", "--type", "mission.>"}, extra...)...)
+	}
+	first := run()
+	contains(t, first, "job m1", "job m2")
+	equal(t, "lines of the first run", strings.Count(first, "\n"), 2)
+	equal(t, "nothing new", run(), "")
+	b.publish(t, created("m3"))
+	third := run("--json")
+	contains(t, third, `"name":"job m3"`)
+	equal(t, "lines of the third run", strings.Count(third, "\n"), 1)
+
+	c := b.start(t, "events", "--durable", "billing", "--type", "mission.>", "--follow")
+	b.publish(t, created("m4"))
+	c.out.await(t, "job m4", 1)
+	c.interrupt()
+	equal(t, "exit code", c.wait(t), 0)
+	equal(t, "nothing new", run(), "")
+	contains(t, b.ok(t, "events", "--durable", "another"), "job m1", "job m2", "ok\n", "job m3", "job m4")
+}
+
+// TestADurableWhoseOutputFailsLosesNothing breaks the pipe after the first event.
+func TestADurableWhoseOutputFailsLosesNothing(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.publish(t, created("m1"), created("m2"))
+	c := newCall(map[string]string{"NATS_URL": b.url})
+	c.cli.out = newScreen(brokenPipe{}, c.cli.lookup)
+	equal(t, "exit code", c.start(t, "events", "--durable", "d").wait(t), 1)
+	contains(t, c.err.String(), "the output could not be written: no space left on device")
+	out := b.ok(t, "events", "--durable", "d")
+	contains(t, out, "job m1", "job m2")
+}
+
+func TestManyEventsAreReadToTheEnd(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var events []charter.Event
+	for i := range 1500 {
+		events = append(events, created(fmt.Sprintf("m%d", i)))
+	}
+	b.publish(t, events...)
+	for _, args := range [][]string{{"events"}, {"events", "--durable", "all"}} {
+		out := b.ok(t, args...)
+		equal(t, "lines", strings.Count(out, "\n"), 1500)
+		if !strings.Contains(strings.Split(out, "\n")[1499], "job m1499") {
+			t.Error("the last line is not the last event's")
+		}
+	}
+}
+
+func TestEventsWithoutAStreamOrJetStream(t *testing.T) {
+	t.Parallel()
+	none := newFake(t)
+	none.refused(t, 1, "the broker at "+none.url+" has no JetStream for us, and events are kept there; enable it, or use another broker or user", "events")
+	options := emptyBroker()
+	options.JetStream, options.StoreDir = true, t.TempDir()
+	empty := &bench{url: guardedBroker(t, options)}
+	empty.refused(t, 1, "there is no stream EVENTS at "+empty.url+" yet; a supervisor makes it when it starts", "events", "--follow")
+}
+
+func TestAnEnvelopeThatIsNoneIsLeftOut(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.publish(t, created("m1"))
+	must(t, b.nc.Publish("events.mission.broken", []byte("\x1b[31mnot an envelope")))
+	must(t, b.nc.Publish("events.mission.lines", []byte("{\n \"a\": 1\n}")))
+	must(t, b.nc.Flush())
+	b.publish(t, created("m2"))
+	_, stdout, stderr := b.run(t, "events", "--json")
+	equal(t, "envelopes", strings.Count(stdout, "\n"), 3)
+	contains(t, stdout, "{\"a\":1}\n")
+	equal(t, "stderr", stderr, "supervisor: an event was left out: its envelope is not valid JSON\n")
+	_, stdout, stderr = b.run(t, "events")
+	equal(t, "lines", strings.Count(stdout, "\n"), 2)
+	equal(t, "complaints", strings.Count(stderr, "supervisor: an event was left out: "), 2)
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"missioncontrol/eventstream"
+)
+
+// ackWait is how soon an event comes again that a run printed and died before it
+// could acknowledge it.
+const ackWait = 5 * time.Second
+
+// errCaughtUp ends a run that was not to follow.
+var errCaughtUp = errors.New("everything stored has been printed")
+
+// durableEvents prints events with a durable consumer and acknowledges each once
+// it is printed.
+func (c *cli) durableEvents(ctx context.Context, s *session, stored jetstream.Stream, f *eventFlags, p *eventPrinter) (err error) {
+	events, err := eventstream.Open(eventstream.Config{
+		URL: s.broker.urls, Options: s.broker.options,
+		Logger: slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectPatience)
+		defer cancel()
+		if closeErr := events.Close(closing); err == nil {
+			err = closeErr
+		}
+	}()
+	run, finish := context.WithCancelCause(ctx)
+	defer finish(nil)
+	w := &catchUp{stream: stored, durable: f.durable, last: stored.CachedInfo().State.LastSeq, changed: make(chan struct{}, 1)}
+	var watching sync.WaitGroup
+	if !f.follow {
+		watching.Go(func() { w.watch(run, c.tick, finish) })
+	}
+	err = events.Consume(run, f.consumer(w.status), func(_ context.Context, d eventstream.Delivery) error {
+		p.print(d.Raw.Data())
+		if failure := p.out.failure(); failure != nil {
+			finish(failure)
+			return failure // not acknowledged: it was not seen
+		}
+		return nil
+	})
+	finish(nil)
+	watching.Wait()
+	if errors.Is(err, errCaughtUp) {
+		p.none()
+		return nil
+	}
+	return err
+}
+
+// consumer describes the durable consumer.
+func (f *eventFlags) consumer(status func(eventstream.ConsumerStatus)) eventstream.ConsumerConfig {
+	config := eventstream.ConsumerConfig{Durable: f.durable, Filter: f.types, AckWait: ackWait, OnStatus: status}
+	if !f.begin.IsZero() {
+		config.Start, config.Since = eventstream.StartSince, f.begin
+	}
+	return config
+}
+
+// catchUp finds out when a durable consumer has come to the end of what was
+// stored when it began.
+type catchUp struct {
+	stream   jetstream.Stream
+	durable  string
+	last     uint64 // sequence in the stream
+	attached atomic.Bool
+	changed  chan struct{}
+}
+
+// status takes note of what the consumer has done.
+func (w *catchUp) status(s eventstream.ConsumerStatus) {
+	w.attached.Store(s.Attached)
+	select {
+	case w.changed <- struct{}{}:
+	default:
+	}
+}
+
+// watch ends the run when nothing is left. The broker has no notice of that, so
+// it is asked: after each step, and every now and then.
+func (w *catchUp) watch(ctx context.Context, every time.Duration, finish context.CancelCauseFunc) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		if w.attached.Load() && w.done(ctx) {
+			finish(errCaughtUp)
+			return
+		}
+		select {
+		case <-w.changed:
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (w *catchUp) done(ctx context.Context) bool {
+	consumer, err := w.stream.Consumer(ctx, w.durable)
+	if err != nil {
+		return false // asked again soon
+	}
+	info := consumer.CachedInfo()
+	return info.NumPending == 0 && info.NumAckPending == 0 || info.AckFloor.Stream >= w.last && w.last > 0
+}

@@ -1,0 +1,265 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"go.uber.org/goleak"
+
+	"missioncontrol/eventstream"
+	"missioncontrol/supervisor/client"
+)
+
+// childEnv makes the test binary the program itself, with arguments that stand one
+// on each line, for tests that kill it.
+const childEnv = "MISSIONCONTROL_TEST_ARGS"
+
+func TestMain(m *testing.M) {
+	if args := os.Getenv(childEnv); args != "" {
+		os.Exit(runProcess(strings.Split(args, "\n")))
+	}
+	// Whoever runs the tests may have a broker of their own in their environment.
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		if strings.HasPrefix(name, "NATS_") || strings.HasPrefix(name, "SUPERVISOR_") {
+			if err := os.Unsetenv(name); err != nil {
+				panic(err)
+			}
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// patience bounds every wait in these tests. It is never what a test is about.
+const patience = 30 * time.Second
+
+var quiet = slog.New(slog.DiscardHandler)
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tape keeps what is written to it, and lets a test wait for something.
+type tape struct {
+	mu      sync.Mutex
+	text    bytes.Buffer
+	changed chan struct{}
+}
+
+func newTape() *tape { return &tape{changed: make(chan struct{})} }
+
+func (p *tape) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.changed)
+	p.changed = make(chan struct{})
+	return p.text.Write(b)
+}
+
+func (p *tape) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.String()
+}
+
+// await returns once the tape holds some text for the nth time.
+func (p *tape) await(t *testing.T, text string, n int) {
+	t.Helper()
+	deadline := time.After(patience)
+	for {
+		p.mu.Lock()
+		changed, found := p.changed, strings.Count(p.text.String(), text) >= n
+		p.mu.Unlock()
+		if found {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			t.Fatalf("%q did not appear %d times in:\n%s", text, n, p)
+		}
+	}
+}
+
+// bench is a running supervisor with a broker of its own.
+type bench struct {
+	url    string
+	nc     *nats.Conn
+	client *client.Client
+}
+
+// newBench starts a supervisor the way the program does.
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	return startBench(t, serveConfig{
+		Listen: "127.0.0.1:0", HTTP: "off", DataDir: t.TempDir(),
+		Lease: 5 * time.Second, Heartbeat: 500 * time.Millisecond, Retention: time.Hour, OutboxLimit: 100_000, Replicas: 1,
+	})
+}
+
+func startBench(t *testing.T, cfg serveConfig) *bench {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	ready, ended := make(chan serveInfo, 1), make(chan error, 1)
+	go func() { ended <- serve(ctx, cfg, quiet, func(info serveInfo) { ready <- info }) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("the supervisor stopped with: %v", err)
+		}
+	})
+	var info serveInfo
+	select {
+	case info = <-ready:
+	case err := <-ended:
+		ended <- nil
+		t.Fatalf("the supervisor did not start: %v", err)
+	}
+	url, _, _ := strings.Cut(info.Broker, " ")
+	nc, err := nats.Connect(url)
+	must(t, err)
+	t.Cleanup(nc.Close)
+	return &bench{url: url, nc: nc, client: client.New(nc)}
+}
+
+// awaitEvents returns once the stream of events exists.
+func (h *bench) awaitEvents(t *testing.T) {
+	t.Helper()
+	stream, err := eventstream.Open(eventstream.Config{URL: h.url})
+	must(t, err)
+	defer func() { must(t, stream.Close(context.Background())) }()
+	deadline := time.After(patience)
+	for {
+		changed := stream.Changed()
+		if stream.Status().State == eventstream.Connected {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			t.Fatalf("the event stream is not there: %s", stream.Status().Reason)
+		}
+	}
+}
+
+// call is one run of the program in a test.
+type call struct {
+	cli      *cli
+	out, err *tape
+	done     chan struct{}
+	code     int // valid once done is closed
+	cancel   context.CancelFunc
+	second   chan struct{} // closed for the second Ctrl-C
+}
+
+// newCall prepares a run whose environment holds env, and which believes itself
+// in UTC and not on a terminal.
+func newCall(env map[string]string) *call {
+	c := &call{out: newTape(), err: newTape(), done: make(chan struct{}), second: make(chan struct{})}
+	c.cli = newCLI(strings.NewReader(""), c.out, c.err)
+	c.cli.lookup = func(name string) (string, bool) { value, ok := env[name]; return value, ok }
+	c.cli.tick, c.cli.grace = 10*time.Millisecond, 50*time.Millisecond
+	c.cli.out.zone, c.cli.err.zone = time.UTC, time.UTC
+	c.cli.secondInterrupt = func() (<-chan struct{}, func()) { return c.second, func() {} }
+	return c
+}
+
+// start begins the run, and ends it with the test.
+func (c *call) start(t *testing.T, args ...string) *call {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	c.cancel = cancel
+	go func() {
+		defer close(c.done)
+		c.code = c.cli.run(ctx, args)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-c.done
+	})
+	return c
+}
+
+// wait returns the exit code.
+func (c *call) wait(t *testing.T) int {
+	t.Helper()
+	select {
+	case <-c.done:
+		return c.code
+	case <-time.After(patience):
+		t.Fatalf("the command did not end; it wrote:\n%s\n%s", c.out, c.err)
+		return 0
+	}
+}
+
+// interrupt is Ctrl-C.
+func (c *call) interrupt() { c.cancel() }
+
+// start begins a client command at the bench's broker.
+func (h *bench) start(t *testing.T, args ...string) *call {
+	t.Helper()
+	return newCall(map[string]string{"NATS_URL": h.url}).start(t, args...)
+}
+
+// run runs a client command to its end.
+func (h *bench) run(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	return h.runWith(t, nil, args...)
+}
+
+// runWith does so with a standard input.
+func (h *bench) runWith(t *testing.T, stdin io.Reader, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	c := newCall(map[string]string{"NATS_URL": h.url})
+	if stdin != nil {
+		c.cli.stdin = stdin
+	}
+	code = c.start(t, args...).wait(t)
+	return code, c.out.String(), c.err.String()
+}
+
+// ok runs a client command that has to succeed and to be silent about it.
+func (h *bench) ok(t *testing.T, args ...string) string {
+	t.Helper()
+	code, stdout, stderr := h.run(t, args...)
+	if code != 0 || stderr != "" {
+		t.Fatalf("supervisor %s: exit code %d\n%s\n%s", strings.Join(args, " "), code, stdout, stderr)
+	}
+	return stdout
+}
+
+// refused runs a client command that has to fail with one line.
+func (h *bench) refused(t *testing.T, code int, line string, args ...string) {
+	t.Helper()
+	got, _, stderr := h.run(t, args...)
+	if got != code || stderr != "supervisor: "+line+"\n" {
+		t.Errorf("supervisor %s: exit code %d and %q, want %d and %q", strings.Join(args, " "), got, stderr, code, "supervisor: "+line+"\n")
+	}
+}
+
+func equal[T comparable](t *testing.T, what string, got, want T) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s:\n got %v\nwant %v", what, got, want)
+	}
+}
+
+func contains(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("%q is missing in:\n%s", part, text)
+		}
+	}
+}

@@ -1,0 +1,263 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+)
+
+// answering has a subject answered with fixed bytes, whatever is asked.
+func answering(t *testing.T, nc *nats.Conn, subject, reply string) {
+	t.Helper()
+	sub, err := nc.Subscribe(subject, func(m *nats.Msg) { _ = m.Respond([]byte(reply)) })
+	must(t, err)
+	must(t, nc.Flush())
+	t.Cleanup(func() { must(t, sub.Unsubscribe()) })
+}
+
+// newFake is a broker on which a test answers in the supervisor's place.
+func newFake(t *testing.T) *bench {
+	t.Helper()
+	url := guardedBroker(t, emptyBroker())
+	nc, err := nats.Connect(url)
+	must(t, err)
+	t.Cleanup(nc.Close)
+	return &bench{url: url, nc: nc}
+}
+
+const statusReply = `{"status":"degraded","timestamp":1769871845.25,"total_missions":1234567,"running_missions":3,` +
+	`"pending_missions":1234000,"completed_missions":500,"failed_missions":60,"cancelled_missions":4,"agent_count":2,` +
+	`"success_rate":0.8929,"average_duration_seconds":83.2,"utilization":null}`
+
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	b := newFake(t)
+	answering(t, b.nc, api.SubjectStatus, statusReply)
+	equal(t, "status", b.ok(t, "status"), `Mission Control at 2026-01-31 15:04:05
+
+            Status: degraded
+          Missions: 1,234,567
+           Pending: 1,234,000
+           Running: 3
+         Completed: 500
+            Failed: 60
+         Cancelled: 4
+            Agents: 2
+      Success rate: 89.3 %
+  Average duration: 1m23s
+       Utilization: -
+`)
+	equal(t, "JSON", b.ok(t, "status", "--json"), statusReply+"\n")
+}
+
+func TestJSONIsIndentedOnATerminal(t *testing.T) {
+	t.Parallel()
+	b := newFake(t)
+	answering(t, b.nc, api.SubjectStatus, "{\"status\":\"ok\u009b\",\"more\":[1]}")
+	c := newCall(map[string]string{"NATS_URL": b.url})
+	c.cli.out.terminal = true
+	equal(t, "exit code", c.start(t, "status", "--json").wait(t), 0)
+	equal(t, "JSON", c.out.String(), "{\n  \"status\": \"ok\\u009b\",\n  \"more\": [\n    1\n  ]\n}\n")
+}
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	b := newFake(t)
+	reply := func(status, store string) string {
+		return fmt.Sprintf(`{"status":%q,"timestamp":1769871845,"version":"1.2.3","uptime_seconds":90061,"checks":{"store":{"status":"ok","message":%q},`+
+			`"event_stream":{"status":"degraded","message":"no broker","published":12345,"dropped":2,"duplicates":1,"waiting":7}}}`, status, store)
+	}
+	answering(t, b.nc, api.SubjectHealth, reply("degraded", ""))
+	equal(t, "health", b.ok(t, "health"), `Supervisor health at 2026-01-31 15:04:05
+
+        Status: degraded
+       Version: 1.2.3
+        Uptime: 1d1h
+         Store: ok
+  Event stream: degraded: no broker
+     Published: 12,345
+    Duplicates: 1
+       Dropped: 2
+       Waiting: 7
+`)
+	sick := newFake(t)
+	answering(t, sick.nc, api.SubjectHealth, reply("error", "disk full"))
+	code, stdout, stderr := sick.run(t, "health")
+	equal(t, "exit code", code, 1)
+	equal(t, "stderr", stderr, "")
+	contains(t, stdout, "Status: error", "Store: ok: disk full")
+}
+
+func TestAgentsTable(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	cpu, bytes := 0.256, int64(64<<20)
+	now := time.Unix(1769871845, 0)
+	reply := api.Agents{AgentCount: 3, NextCursor: "b-2", Agents: []missions.Agent{
+		{ID: "a-1", Name: "Resizer", Role: "worker", State: missions.Online, LastHeartbeat: missions.At(now.Add(-1500 * time.Millisecond)),
+			MissionsRunning: 3, Capacity: 4, Types: []string{"resize", "crop"}, Version: "1.0", Host: "h1", CPU: &cpu, MemoryBytes: &bytes},
+		{ID: "b-2", Name: "b-2", State: missions.Offline, LastHeartbeat: missions.At(now.Add(-3 * time.Hour)), Capacity: 1, Types: []string{"default"}},
+	}}
+	agentsTable(newScreen(&out, func(string) (string, bool) { return "", false }), &reply, now)
+	equal(t, "agents", out.String(), `╭───────────────────────────────────────────────────────────────────────────────────────────────────────────╮
+│                                                   Agents                                                  │
+├─────┬─────────┬────────┬─────────┬──────┬──────────────┬──────┬──────────┬─────────┬──────┬───────────────┤
+│ ID  │ Name    │ Role   │ State   │ Busy │ Types        │  CPU │   Memory │ Version │ Host │ Last heard of │
+├─────┼─────────┼────────┼─────────┼──────┼──────────────┼──────┼──────────┼─────────┼──────┼───────────────┤
+│ a-1 │ Resizer │ worker │ online  │  3/4 │ resize, crop │ 26 % │ 64.0 MiB │ 1.0     │ h1   │         1.50s │
+│ b-2 │         │        │ offline │  0/1 │ default      │    - │        - │         │      │         3h00m │
+╰─────┴─────────┴────────┴─────────┴──────┴──────────────┴──────┴──────────┴─────────┴──────┴───────────────╯
+2 of 3 shown; go on with --after b-2
+`)
+}
+
+func TestNoAgents(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	equal(t, "agents", b.ok(t, "agents"), "No agents. Start one with: supervisor agent run --type TYPE -- COMMAND\n")
+	equal(t, "JSON", b.ok(t, "agents", "--json"), `{"agents":[],"agent_count":0}`+"\n")
+}
+
+func TestWatchRedrawsInPlaceUntilCtrlC(t *testing.T) {
+	t.Parallel()
+	b := newFake(t)
+	answering(t, b.nc, api.SubjectStatus, statusReply)
+	c := newCall(map[string]string{"NATS_URL": b.url})
+	c.cli.out.terminal = true
+	c.start(t, "status", "--watch")
+	c.out.await(t, "Utilization", 3)
+	c.interrupt()
+	equal(t, "exit code", c.wait(t), 0)
+	text := c.out.String()
+	if !strings.HasPrefix(text, "\x1b[2J\x1b[HMission Control at 2026-01-31 15:04:05\x1b[K\n\x1b[K\n") {
+		t.Errorf("the first page begins with %q", text[:60])
+	}
+	equal(t, "clearings", strings.Count(text, "\x1b[2J"), 1)
+	equal(t, "pages that begin at the top", strings.Count(text, "\x1b[HMission"), strings.Count(text, "Utilization"))
+	equal(t, "stderr", c.err.String(), "")
+}
+
+func TestWatchAppendsWhereThereIsNoTerminalAndOutlivesTheSupervisor(t *testing.T) {
+	t.Parallel()
+	b := newFake(t)
+	sub, err := b.nc.Subscribe(api.SubjectStatus, func(m *nats.Msg) { _ = m.Respond([]byte(statusReply)) })
+	must(t, err)
+	must(t, b.nc.Flush())
+	c := b.start(t, "status", "--watch", "--json")
+	c.out.await(t, statusReply+"\n", 2)
+	must(t, sub.Unsubscribe())
+	c.out.await(t, "no supervisor answers", 1)
+	answering(t, b.nc, api.SubjectStatus, `{"status":"back"}`)
+	c.out.await(t, `{"status":"back"}`, 1)
+	c.interrupt()
+	equal(t, "exit code", c.wait(t), 0)
+	if strings.Contains(c.out.String(), "\x1b") {
+		t.Errorf("escapes in %q", c.out)
+	}
+}
+
+// TestAHostileReplyCannotReachTheTerminal has everything that may be text in a
+// reply try to be a command of the terminal's.
+func TestAHostileReplyCannotReachTheTerminal(t *testing.T) {
+	t.Parallel()
+	evil := "\x1b[2J\x1b]0;owned\a\u009b31m\u202e\r\x7fEVIL"
+	quoted, err := json.Marshal(evil)
+	must(t, err)
+	q := string(quoted)
+	mission := fmt.Sprintf(`{"id":%[1]s,"name":%[1]s,"description":%[1]s,"type":%[1]s,"data":{"k":%[1]s},"priority":%[1]s,"status":%[1]s,`+
+		`"tags":[%[1]s],"max_attempts":3,"correlation_id":%[1]s,"attempt":1,"agent_id":%[1]s,"progress":{"percent":1,"message":%[1]s},`+
+		`"result":%[1]s,"error":%[1]s,"created_at":1}`, q)
+	b := newFake(t)
+	answering(t, b.nc, "supervisor.missions.get", `{"mission":`+mission+`}`)
+	answering(t, b.nc, "supervisor.missions.cancel", `{"mission":`+mission+`}`)
+	answering(t, b.nc, "supervisor.missions.create", `{"mission":`+mission+`,"created":true}`)
+	answering(t, b.nc, "supervisor.missions.list", `{"missions":[`+mission+`]}`)
+	answering(t, b.nc, "supervisor.missions.log", `{"log":[{"timestamp":1,"level":`+q+`,"message":`+q+`,"data":`+q+`}]}`)
+	answering(t, b.nc, "supervisor.missions.stats", `{"stats":{"by_type":{`+q+`:1}}}`)
+	answering(t, b.nc, "supervisor.health", `{"status":`+q+`,"version":`+q+`,"checks":{"store":{"status":"ok","message":`+q+`},"event_stream":{"status":`+q+`}}}`)
+	answering(t, b.nc, "supervisor.status", `{"status":`+q+`}`)
+	answering(t, b.nc, "supervisor.agents", `{"next_cursor":`+q+`,"agents":[{"id":`+q+`,"name":`+q+`,"role":`+q+`,"state":`+q+`,"types":[`+q+`],"version":`+q+`,"host":`+q+`}]}`)
+	refuse := func(m *nats.Msg) {
+		reply := nats.NewMsg(m.Reply)
+		reply.Header.Set(api.HeaderErrorCode, "409")
+		reply.Data = []byte(`{"error":{"code":"conflict","message":` + q + `}}`)
+		_ = b.nc.PublishMsg(reply)
+	}
+	_, err = b.nc.Subscribe("supervisor.missions.retry", refuse)
+	must(t, err)
+	must(t, b.nc.Flush())
+
+	for _, args := range [][]string{
+		{"health"}, {"status"}, {"agents"}, {"missions", "get", "m"}, {"missions", "list"}, {"missions", "log", "m"}, {"missions", "stats"},
+		{"missions", "cancel", "m"}, {"missions", "create", "n"}, {"missions", "retry", "m"},
+		{"missions", "get", "m", "--json"}, {"missions", "list", "--json"}, {"missions", "log", "m", "--json"}, {"agents", "--json"},
+	} {
+		c := newCall(map[string]string{"NATS_URL": b.url})
+		c.cli.out.terminal, c.cli.err.terminal = true, true
+		c.start(t, args...).wait(t)
+		if text := c.out.String() + c.err.String(); !strings.Contains(text, "EVIL") || strings.ContainsAny(text, "\x1b\a\r\x7f\u009b\u202e") {
+			t.Errorf("%v: %q", args, text)
+		}
+	}
+}
+
+func TestAStreamThatAnswersInTheSupervisorsPlaceIsNoticed(t *testing.T) {
+	t.Parallel()
+	b := newFake(t)
+	answering(t, b.nc, api.SubjectHealth, `{"stream":"ALL", "seq":1}`)
+	b.refused(t, 1, "a stream that covers supervisor.> answered in the supervisor's place; take that subject out of the stream", "health")
+}
+
+func TestStats(t *testing.T) {
+	t.Parallel()
+	b := newFake(t)
+	answering(t, b.nc, api.SubjectMissionsStats, `{"stats":{"total":3,"by_status":{"PENDING":1,"RUNNING":0,"COMPLETED":2,"FAILED":0,"CANCELLED":0},`+
+		`"by_type":{"resize":2,"build":1},"success_rate":1,"duration_seconds":{"average":1.5,"p50":1,"p95":2,"p99":2.5},`+
+		`"queue_seconds":{"average":null,"p50":null,"p95":null,"p99":null},"oldest_pending_seconds":61,"per_minute":{"created":3},"last_updated":1769871845}}`)
+	equal(t, "stats", b.ok(t, "missions", "stats"), `Missions at 2026-01-31 15:04:05
+
+           Total: 3
+         Pending: 1
+         Running: 0
+       Completed: 2
+          Failed: 0
+       Cancelled: 0
+    Success rate: 100.0 %
+  Oldest pending: 1m01s
+
+╭────────────────────────────────────────────╮
+│                    Times                   │
+├──────────┬─────────┬───────┬───────┬───────┤
+│          │ Average │   p50 │   p95 │   p99 │
+├──────────┼─────────┼───────┼───────┼───────┤
+│ Duration │   1.50s │ 1.00s │ 2.00s │ 2.50s │
+│ Queue    │       - │     - │     - │     - │
+╰──────────┴─────────┴───────┴───────┴───────╯
+╭──────────────────────╮
+│      Per minute      │
+├───────────┬──────────┤
+│ Happening │ Missions │
+├───────────┼──────────┤
+│ created   │        3 │
+│ started   │        0 │
+│ completed │        0 │
+│ failed    │        0 │
+│ cancelled │        0 │
+╰───────────┴──────────╯
+╭───────────────────╮
+│       Types       │
+├────────┬──────────┤
+│ Type   │ Missions │
+├────────┼──────────┤
+│ build  │        1 │
+│ resize │        2 │
+╰────────┴──────────╯
+`)
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"missioncontrol/missions"
+)
+
+func (c *cli) missionsCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "missions",
+		Aliases: []string{"mission", "m"},
+		GroupID: groupAction,
+		Short:   "Create, find, follow and change missions",
+		Example: `  supervisor missions create "resize" --type resize --data '{"width": 640}' --wait
+  supervisor missions list --status FAILED
+  supervisor missions retry 0198c5b0-6f3c-7c55-9d3a-2b8c1de0a001`,
+	}
+	addConnectionFlags(cmd)
+	cmd.AddCommand(
+		c.missionsCreateCommand(), c.missionsGetCommand(), c.missionsListCommand(), c.missionsLogCommand(),
+		c.missionsWaitCommand(), c.missionsCancelCommand(), c.missionsRetryCommand(), c.missionsDeleteCommand(),
+		c.missionsStatsCommand(),
+	)
+	subcommandOnly(cmd)
+	return cmd
+}
+
+// flagNames are the wire's fields by which flags do not go.
+var flagNames = map[string]string{
+	"name":            "the name",
+	"id":              "--id",
+	"tags":            "--tag",
+	"types":           "--type",
+	"timeout_seconds": "--timeout",
+	"created_after":   "--after",
+	"created_before":  "--before",
+	"agent_id":        "--agent",
+}
+
+// badFlag makes what the domain says of a field a mistake in the flag that fills
+// it; nil stays nil.
+func badFlag(err error) error {
+	var invalid *missions.Error
+	if !errors.As(err, &invalid) || invalid.Field == "" {
+		return err
+	}
+	field, _, _ := strings.Cut(invalid.Field, "[")
+	flag, ok := flagNames[field]
+	if !ok {
+		flag = "--" + strings.ReplaceAll(field, "_", "-")
+	}
+	return usagef("%s %s", flag, invalid.Message)
+}
+
+// oneMission wants the id of a mission.
+func oneMission(cmd *cobra.Command, args []string) error {
+	if err := arguments(1, 1, "the ID of a mission")(cmd, args); err != nil {
+		return err
+	}
+	return checkIDs(args)
+}
+
+// someMissions wants the ids of missions.
+func someMissions(cmd *cobra.Command, args []string) error {
+	if err := arguments(1, -1, "the ID of at least one mission")(cmd, args); err != nil {
+		return err
+	}
+	return checkIDs(args)
+}
+
+// checkIDs checks ids before anything is asked.
+func checkIDs(ids []string) error {
+	for _, id := range ids {
+		var invalid *missions.Error
+		if err := missions.CheckToken("id", id); errors.As(err, &invalid) {
+			return usagef("%q is not a mission's id: it %s", shorten(id, 80), invalid.Message)
+		}
+	}
+	return nil
+}
+
+// eachID runs do for each id and goes on when one fails. Errors are printed, but
+// for one of the last id, which is returned.
+func (c *cli) eachID(ctx context.Context, ids []string, do func(id string) error) error {
+	var result error
+	for i, id := range ids {
+		err := do(id)
+		if err == nil {
+			continue
+		}
+		if i == len(ids)-1 || ctx.Err() != nil {
+			return err
+		}
+		c.err.printf("supervisor: %s\n", clean(errorText(err)))
+		result = errSilent
+	}
+	return result
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+)
+
+// maxWaits is how many missions are waited for at once.
+const maxWaits = 100
+
+func (c *cli) missionsWaitCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "wait ID...",
+		Short: "Wait until missions have ended",
+		Long: `Wait until missions have ended, and show each as it does.
+
+The exit code is 0 when all of them completed, and 1 when one failed, was cancelled,
+or did not end in time.`,
+		Example: `  supervisor missions wait 0198c5b0-6f3c-7c55-9d3a-2b8c1de0a001
+  supervisor missions wait build-41 build-42 --timeout 10m && echo built`,
+		Args:              someMissions,
+		ValidArgsFunction: c.missionIDs(-1, missions.Pending, missions.Running),
+	}
+	timeout := cmd.Flags().String("timeout", "", "give up after this `DURATION`; without, never")
+	asJSON := cmd.Flags().Bool("json", false, "print the missions as JSON, one on each line")
+	cmd.RunE = c.withSession(func(ctx context.Context, s *session, ids []string) error {
+		if *timeout != "" {
+			patience, err := durationWithin(*timeout, time.Millisecond, 365*day)
+			if err != nil {
+				return usagef("--timeout: %v", err)
+			}
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeoutCause(ctx, patience, errPatience)
+			defer cancel()
+		}
+		return c.waitAll(ctx, s, ids, *asJSON)
+	})
+	return cmd
+}
+
+// errPatience says that the caller's --timeout is over.
+var errPatience = errors.New("not every mission has ended within --timeout")
+
+// waitAll waits for missions at once and prints each when it has ended.
+func (c *cli) waitAll(ctx context.Context, s *session, ids []string, asJSON bool) error {
+	var (
+		waits  sync.WaitGroup
+		mu     sync.Mutex // guards output and result
+		result error
+		slots  = make(chan struct{}, maxWaits)
+	)
+	for _, id := range ids {
+		slots <- struct{}{}
+		waits.Go(func() {
+			defer func() { <-slots }()
+			m, raw, err := wait(ctx, s, id)
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				err = c.printEnded(&m, raw, asJSON, len(ids) == 1)
+			}
+			switch {
+			case err == nil:
+			case result == nil || errors.Is(result, errSilent):
+				result = err
+			case !errors.Is(err, errSilent) && !errors.Is(err, errPatience):
+				c.err.printf("supervisor: %s\n", clean(errorText(err)))
+			}
+		})
+	}
+	waits.Wait()
+	return badRequest(result)
+}
+
+// printEnded prints a mission that has ended; the error is errSilent unless it
+// completed.
+func (c *cli) printEnded(m *missions.Mission, raw jsontext.Value, asJSON, alone bool) error {
+	switch {
+	case asJSON && alone:
+		c.out.json(raw)
+	case asJSON:
+		c.out.jsonLine(raw)
+	case alone:
+		missionCard(c.out, m)
+	default:
+		c.out.printf("%s\n", missionLine(c.out, m))
+	}
+	if m.Status != missions.Completed {
+		return errSilent
+	}
+	return nil
+}
+
+// wait returns a mission once it has ended. A supervisor that was there and is
+// away for a while is waited for, too.
+func wait(ctx context.Context, s *session, id string) (missions.Mission, jsontext.Value, error) {
+	if _, err := s.client.Get(ctx, id); err != nil {
+		return missions.Mission{}, nil, waitError(ctx, err)
+	}
+	for {
+		patience := api.DefaultWait.Seconds() / 4 // below a request's own timeout
+		reply, raw, err := ask[api.Mission](ctx, s, api.SubjectMissionsWait, api.WaitRequest{ID: id, TimeoutSeconds: &patience})
+		switch {
+		case err == nil:
+			return reply.Mission, raw, nil
+		case ctx.Err() != nil:
+			return reply.Mission, nil, waitError(ctx, err)
+		case errors.Is(err, api.ErrTimeout):
+			continue
+		case !unsure(err):
+			return reply.Mission, nil, err
+		}
+		pause(ctx, 500*time.Millisecond)
+	}
+}
+
+// waitError says that the caller's patience is over, when that is why a request
+// was given up.
+func waitError(ctx context.Context, err error) error {
+	if errors.Is(context.Cause(ctx), errPatience) {
+		return errPatience
+	}
+	return err
+}
+
+// pause waits for a while, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

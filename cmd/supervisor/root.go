@@ -1,0 +1,75 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+// The groups that commands stand in, in help.
+const (
+	groupRun    = "run"
+	groupLook   = "look"
+	groupAction = "action"
+)
+
+// root builds the tree of commands.
+func (c *cli) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "supervisor",
+		Short: "Mission Control: a supervisor for fleets of agents, on NATS",
+		Long: `Mission Control hands out missions to agents, watches over both, and tells what
+happens as a durable stream of events on NATS JetStream.
+
+Without arguments it is a complete supervisor, with a broker and a database of its
+own. The other commands talk to a supervisor, here or anywhere, through NATS; they
+find their broker the way the nats CLI does.`,
+		Example: `  supervisor                                    run everything on this machine
+  supervisor missions create "hello"            create a mission
+  supervisor agent run --type default -- cat    work on missions with any program
+  supervisor events --follow                    see what happens`,
+		Version:       version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return nil
+		},
+		RunE:             c.serve,
+		PersistentPreRun: func(*cobra.Command, []string) { c.running = true },
+	}
+	root.SuggestionsMinimumDistance = 2
+	root.SetVersionTemplate("supervisor {{.Version}}\n")
+	root.AddGroup(
+		&cobra.Group{ID: groupRun, Title: "Run:"},
+		&cobra.Group{ID: groupLook, Title: "Look:"},
+		&cobra.Group{ID: groupAction, Title: "Act:"},
+	)
+	addServeFlags(root)
+	root.AddCommand(
+		c.serveCommand(), c.agentCommand(),
+		c.healthCommand(), c.statusCommand(), c.agentsCommand(), c.eventsCommand(),
+		c.missionsCommand(),
+		c.versionCommand(),
+	)
+	root.SetHelpCommand(helpCommand())
+	return root
+}
+
+// helpCommand is cobra's, but for unknown topics being errors.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Help about any command",
+		Example: `  supervisor help missions create
+  supervisor missions create --help`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return unknownCommand(cmd.Root(), args[0])
+			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
+		},
+	}
+}

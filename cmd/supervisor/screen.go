@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// screen is where output goes: a terminal or not, with colours or without. Each
+// call writes at once and whole, so that several goroutines may share it.
+type screen struct {
+	mu  sync.Mutex
+	w   io.Writer
+	bad error // the first failure to write
+
+	terminal bool
+	colours  bool
+	width    int // of a terminal, in characters
+	zone     *time.Location
+}
+
+// newScreen returns a screen that writes to w. Colours need a terminal that has
+// them, and a user who has not set NO_COLOR (https://no-color.org).
+func newScreen(w io.Writer, lookup func(string) (string, bool)) *screen {
+	s := &screen{w: w, zone: time.Local}
+	file, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return s
+	}
+	s.terminal = true
+	if width, _, err := term.GetSize(int(file.Fd())); err == nil {
+		s.width = width
+	}
+	noColour, _ := lookup("NO_COLOR")
+	kind, _ := lookup("TERM")
+	s.colours = noColour == "" && kind != "dumb"
+	return s
+}
+
+// Write implements [io.Writer].
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, err := s.w.Write(p)
+	if err != nil && s.bad == nil {
+		s.bad = fmt.Errorf("the output could not be written: %w", err)
+	}
+	return n, err
+}
+
+// failure returns the first error of writing.
+func (s *screen) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bad
+}
+
+// printf writes text that is safe for a terminal: what came from outside has to
+// go through clean before. A failure is kept for the end of the run.
+func (s *screen) printf(format string, args ...any) { _, _ = fmt.Fprintf(s, format, args...) }
+
+// json writes one document: to a program byte for byte, to a person indented.
+func (s *screen) json(raw []byte) {
+	if !s.terminal {
+		s.printf("%s\n", raw)
+		return
+	}
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, raw, "", "  "); err != nil {
+		s.printf("%s\n", clean(string(raw)))
+		return
+	}
+	s.printf("%s\n", escapeForTerminal(indented.String()))
+}
+
+// jsonText returns a part of a document as it can be written.
+func (s *screen) jsonText(raw []byte) string {
+	if s.terminal {
+		return escapeForTerminal(string(raw))
+	}
+	return string(raw)
+}
+
+// jsonLine writes one document on a line of its own, to whomever it may be.
+func (s *screen) jsonLine(raw []byte) {
+	if bytes.IndexByte(raw, '\n') >= 0 {
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, raw); err == nil {
+			raw = compact.Bytes()
+		}
+	}
+	s.printf("%s\n", s.jsonText(raw))
+}
+
+// painted is text that is safe for a terminal and may hold colours of ours.
+type painted string
+
+// The colours in use, as ANSI codes.
+const (
+	bold   = "1"
+	faint  = "2"
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	blue   = "34"
+	cyan   = "36"
+)
+
+// paint colours text, where there are colours. The text is cleaned.
+func (s *screen) paint(colour, text string) painted {
+	text = clean(text)
+	if !s.colours || colour == "" || text == "" {
+		return painted(text)
+	}
+	return painted("\x1b[" + colour + "m" + text + "\x1b[0m")
+}
+
+// moment is a time as people here read it.
+func (s *screen) moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.In(s.zone).Format(time.DateTime)
+}
+
+// clock is the time of day, for lines that are read as they appear.
+func (s *screen) clock(t time.Time) string { return t.In(s.zone).Format(time.TimeOnly) }
+
+// Sequences of a terminal, as far as watching needs them.
+const (
+	cursorHome     = "\x1b[H"
+	clearLineEnd   = "\x1b[K"
+	clearScreenEnd = "\x1b[J"
+	clearScreen    = "\x1b[2J"
+)
+
+// redraw shows a page in the place of the one before. Lines are overwritten
+// rather than the screen cleared, which would flicker.
+func (s *screen) redraw(page string, first bool) {
+	start := cursorHome
+	if first {
+		start = clearScreen + cursorHome
+	}
+	s.printf("%s%s%s", start, strings.ReplaceAll(page, "\n", clearLineEnd+"\n"), clearScreenEnd)
+}
+
+// over returns a screen that behaves like s and writes to w.
+func (s *screen) over(w io.Writer) *screen {
+	return &screen{w: w, terminal: s.terminal, colours: s.colours, width: s.width, zone: s.zone}
+}

@@ -1,0 +1,340 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"missioncontrol/eventstream"
+	"missioncontrol/eventstream/embedded"
+	"missioncontrol/missions"
+	"missioncontrol/missions/sqlitestore"
+	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/web"
+)
+
+// serveConfig is what serve is told by flags, environment and config file.
+type serveConfig struct {
+	Server    string        // URLs of an external broker; "" for the embedded one
+	NATS      []nats.Option // credentials, TLS … for the external broker
+	Listen    string        // the embedded broker's address
+	Store     string        // sqlite:PATH; "" for a file in DataDir
+	DataDir   string
+	HTTP      string // an address, or "off"
+	Lease     time.Duration
+	Heartbeat time.Duration
+	Retention time.Duration
+
+	OutboxLimit int64
+	Replicas    int
+}
+
+// serveInfo says where everything is, one line each.
+type serveInfo struct{ Broker, Store, Events, HTTP, Version string }
+
+// stopPatience is how long requests under way may take when the supervisor stops.
+const stopPatience = 10 * time.Second
+
+// house is a running supervisor: its parts, in the order in which they start.
+// They stop in the opposite order, so that each still has what it stands on.
+type house struct {
+	cfg serveConfig
+	log *slog.Logger
+
+	broker    *embedded.Server
+	store     missions.Store
+	stream    *eventstream.Stream
+	nc        *nats.Conn
+	service   *supervisor.Service
+	endpoints *supervisor.Endpoints
+	web       *web.Server
+	stops     []func(context.Context) error
+}
+
+// serve runs the supervisor until ctx ends and then stops it cleanly. An error at
+// the start is one sentence for whoever started it.
+func serve(ctx context.Context, cfg serveConfig, log *slog.Logger, ready func(serveInfo)) error {
+	h := &house{cfg: cfg, log: log}
+	err := h.start(ctx)
+	if err == nil {
+		ready(h.info())
+		select {
+		case <-ctx.Done():
+			log.Info("stopping: finishing what is under way")
+		case err = <-h.web.Failed():
+		}
+	}
+	return errors.Join(err, h.stop())
+}
+
+func (h *house) start(ctx context.Context) error {
+	for _, part := range []func(context.Context) error{
+		h.startBroker, h.startStore, h.startStream, h.connect, h.startService, h.startWeb,
+	} {
+		if err := part(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// onStop notes what undoes a part that has started.
+func (h *house) onStop(stop func(context.Context) error) { h.stops = append(h.stops, stop) }
+
+func (h *house) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
+	defer cancel()
+	var errs []error
+	for i := len(h.stops) - 1; i >= 0; i-- {
+		errs = append(errs, h.stops[i](ctx))
+	}
+	return errors.Join(errs...)
+}
+
+func (h *house) startBroker(ctx context.Context) error {
+	if h.cfg.Server != "" {
+		return nil
+	}
+	host, portText, err := net.SplitHostPort(h.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen %s is not an address like 127.0.0.1:4222", h.cfg.Listen)
+	}
+	port, err := strconv.Atoi(portText)
+	if err != nil {
+		return fmt.Errorf("--listen %s is not an address like 127.0.0.1:4222", h.cfg.Listen)
+	}
+	h.broker, err = embedded.Start(ctx, embedded.Config{
+		Host: host, Port: port, StoreDir: filepath.Join(h.cfg.DataDir, "jetstream"), Logger: h.log.With("part", "broker"),
+	})
+	if err != nil {
+		return err
+	}
+	h.cfg.Server = h.broker.ClientURL()
+	h.onStop(h.broker.Shutdown)
+	return nil
+}
+
+func (h *house) startStore(context.Context) error {
+	path, err := h.storePath()
+	if err != nil {
+		return err
+	}
+	store, err := sqlitestore.Open(sqlitestore.Config{
+		Path: path, OutboxLimit: h.cfg.OutboxLimit, Logger: h.log.With("part", "store"),
+	})
+	if err != nil {
+		return err
+	}
+	h.store = store
+	h.onStop(func(context.Context) error { return store.Close() })
+	return nil
+}
+
+func (h *house) storePath() (string, error) {
+	if h.cfg.Store == "" {
+		return filepath.Join(h.cfg.DataDir, "missions.db"), nil
+	}
+	path, ok := strings.CutPrefix(h.cfg.Store, "sqlite:")
+	if !ok || path == "" {
+		return "", fmt.Errorf("--store %s is not supported; use sqlite:PATH", redactURL(h.cfg.Store))
+	}
+	return path, nil
+}
+
+// redactURL keeps a password in a URL out of messages.
+func redactURL(raw string) string {
+	scheme, rest, ok := strings.Cut(raw, "://")
+	if !ok {
+		return raw
+	}
+	if at := strings.LastIndex(rest, "@"); at >= 0 {
+		rest = "***" + rest[at:]
+	}
+	return scheme + "://" + rest
+}
+
+func (h *house) startStream(ctx context.Context) error {
+	stream, err := eventstream.Open(eventstream.Config{
+		URL: h.cfg.Server, Options: h.cfg.NATS, Replicas: h.cfg.Replicas, Logger: h.log.With("part", "events"),
+	})
+	if err != nil {
+		return err
+	}
+	h.stream = stream
+	h.onStop(func(ctx context.Context) error {
+		if err := stream.Close(ctx); err != nil {
+			h.log.Warn("telemetry that was not sent yet is lost", "error", err)
+		}
+		return nil
+	})
+	h.awaitStream(ctx)
+	return nil
+}
+
+// streamPatience is how long the start waits for the event stream, so that the
+// banner tells how it will be, not how it was in its first millisecond.
+const streamPatience = 2 * time.Second
+
+func (h *house) awaitStream(ctx context.Context) {
+	timer := time.NewTimer(streamPatience)
+	defer timer.Stop()
+	for {
+		changed := h.stream.Changed()
+		if h.stream.Status().State == eventstream.Connected {
+			return
+		}
+		select {
+		case <-changed:
+		case <-timer.C: // degraded is a state to run in
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// connect opens the connection that requests come in on. It is not the event
+// stream's, so that neither can be slowed down or cut off by the other.
+func (h *house) connect(context.Context) error {
+	var away atomic.Bool
+	joined := func(nc *nats.Conn) {
+		if away.Swap(false) {
+			h.log.Info("the broker is back", "url", nc.ConnectedUrlRedacted())
+			h.warnOfForeignStreams()
+		}
+	}
+	options := append([]nats.Option{}, h.cfg.NATS...)
+	options = append(options,
+		nats.Name("supervisor"), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
+		nats.ReconnectWait(100*time.Millisecond), nats.ReconnectJitter(50*time.Millisecond, 200*time.Millisecond),
+		nats.IgnoreAuthErrorAbort(), nats.PingInterval(5*time.Second),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				away.Store(true)
+				h.log.Warn("the broker is away: requests over NATS cannot reach us until it is back", "error", err)
+			}
+		}),
+		nats.ConnectHandler(joined), nats.ReconnectHandler(joined),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			h.log.Warn("trouble on the broker connection", "error", err)
+		}),
+	)
+	nc, err := nats.Connect(h.cfg.Server, options...)
+	if err != nil {
+		return fmt.Errorf("--server %s cannot be used: %w", redactURL(h.cfg.Server), err)
+	}
+	if !nc.IsConnected() {
+		away.Store(true)
+		h.log.Warn("no broker can be reached yet; joining when one can", "server", redactURL(h.cfg.Server))
+	}
+	h.nc = nc
+	h.onStop(func(context.Context) error { nc.Close(); return nil })
+	return nil
+}
+
+func (h *house) startService(ctx context.Context) error {
+	service, err := supervisor.New(supervisor.Config{
+		Store: h.store, Stream: h.stream, Version: version(),
+		Lease: h.cfg.Lease, Heartbeat: h.cfg.Heartbeat, Retention: h.cfg.Retention,
+		Push:       supervisor.Pusher(h.nc, h.log),
+		ReplyLimit: func() int { return int(h.nc.MaxPayload()) },
+		Logger:     h.log,
+	})
+	if err != nil {
+		return err
+	}
+	h.service = service
+	run, stopRun := context.WithCancel(context.WithoutCancel(ctx))
+	var loops sync.WaitGroup
+	loops.Go(func() { service.Run(run) })
+	h.onStop(func(context.Context) error {
+		stopRun()
+		loops.Wait()
+		return nil
+	})
+	if h.endpoints, err = supervisor.Listen(h.nc, service); err != nil {
+		return err
+	}
+	h.onStop(func(ctx context.Context) error {
+		stopRun() // answers parked requests while those under way finish
+		return h.endpoints.Stop(ctx)
+	})
+	h.warnOfForeignStreams()
+	return nil
+}
+
+// warnOfForeignStreams looks for streams that cover our request subjects. Such a
+// stream answers requests with its own acknowledgements.
+func (h *house) warnOfForeignStreams() {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	names, err := h.stream.ForeignStreams(ctx, api.SubjectAll)
+	if err != nil {
+		h.log.Debug("streams could not be checked", "error", err)
+		return
+	}
+	if len(names) > 0 {
+		h.log.Error("a stream covers supervisor.> and will answer requests with its own acknowledgements; remove that subject from it",
+			"streams", names)
+	}
+}
+
+func (h *house) startWeb(context.Context) error {
+	if h.cfg.HTTP == "off" {
+		h.web = web.Off()
+		return nil
+	}
+	server, err := web.Start(h.cfg.HTTP, h.service, h.log.With("part", "http"))
+	if err != nil {
+		return err
+	}
+	h.web = server
+	h.onStop(server.Stop)
+	return nil
+}
+
+func (h *house) info() serveInfo {
+	info := serveInfo{Version: version(), Store: h.cfg.Store, HTTP: "off", Broker: redactURL(h.cfg.Server)}
+	if h.broker != nil {
+		info.Broker += " (embedded, JetStream in " + filepath.Join(h.cfg.DataDir, "jetstream") + ")"
+	}
+	if path, err := h.storePath(); err == nil {
+		if absolute, err := filepath.Abs(path); err == nil {
+			path = absolute
+		}
+		info.Store = "SQLite, " + path
+	}
+	if h.web.Addr() != "" {
+		info.HTTP = "http://" + h.web.Addr()
+	}
+	status := h.stream.Status()
+	info.Events = "JetStream stream EVENTS, " + string(status.State)
+	if status.Reason != "" {
+		info.Events += ": " + status.Reason
+	}
+	return info
+}
+
+// defaultDataDir is where data goes when nobody says: where the desktop's
+// conventions put it, or beside the program's working directory.
+func defaultDataDir() string {
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "missioncontrol")
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		return filepath.Join(home, ".local", "share", "missioncontrol")
+	}
+	return "missioncontrol-data"
+}

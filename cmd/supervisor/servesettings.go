@@ -1,0 +1,207 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"missioncontrol/eventstream"
+)
+
+// settings is everything that can be configured, checked. Client commands use
+// the connection alone.
+type settings struct {
+	serve      serveConfig
+	connection connection
+	config     string // the file
+	logFormat  string
+	logLevel   slog.Level
+
+	lease, heartbeat given // where they came from, since they depend on each other
+}
+
+// serveSettings is the one table of what serve can be told. The settings of the
+// connection to an external broker follow it.
+func serveSettings() []setting {
+	own := []setting{
+		{key: "store", holder: "STORE", help: "where missions are kept: STORE is sqlite:PATH; without, a file in --data-dir",
+			apply: func(s *settings, g given) error { s.serve.Store = g.text; return checkStore(g.text) }},
+		{key: "data_dir", holder: "DIR", fallback: defaultDataDir(), help: "DIR for everything that is kept on this machine",
+			apply: func(s *settings, g given) error { s.serve.DataDir = g.text; return notEmpty(g.text) }},
+		{key: "listen", holder: "ADDRESS", fallback: "127.0.0.1:4222", help: "ADDRESS of the embedded broker, used when no --server is given",
+			apply: func(s *settings, g given) error { s.serve.Listen = g.text; return checkAddress(g.text) }},
+		{key: "http", holder: "ADDRESS", fallback: "127.0.0.1:8080", help: "ADDRESS of the HTTP API and metrics, or off",
+			apply: func(s *settings, g given) error { s.serve.HTTP = g.text; return checkHTTP(g.text) }},
+		{key: "log_format", holder: "FORMAT", fallback: "text", help: "FORMAT of the log: text or json",
+			apply: func(s *settings, g given) error { s.logFormat = g.text; return oneOf(g.text, "text", "json") }},
+		{key: "log_level", holder: "LEVEL", fallback: "info", help: "LEVEL from which on things are logged: debug, info, warn or error",
+			apply: applyLogLevel},
+		{key: "lease", holder: "DURATION", fallback: "10s", help: "DURATION of an agent's right to a mission, unless renewed",
+			apply: func(s *settings, g given) (err error) {
+				s.lease = g
+				s.serve.Lease, err = durationWithin(g.text, 20*time.Millisecond, day)
+				return err
+			}},
+		{key: "heartbeat", holder: "DURATION", fallback: "3s", help: "DURATION between an agent's signs of life",
+			apply: func(s *settings, g given) (err error) {
+				s.heartbeat = g
+				s.serve.Heartbeat, err = durationWithin(g.text, 10*time.Millisecond, day)
+				return err
+			}},
+		{key: "retention", holder: "DURATION", fallback: "7d", help: "DURATION for which missions that have ended are kept",
+			apply: func(s *settings, g given) (err error) {
+				s.serve.Retention, err = durationWithin(g.text, time.Second, 36500*day)
+				return err
+			}},
+		{key: "outbox_limit", holder: "N", fallback: "1000000", help: "durable events that may wait for the stream; with N waiting, new missions are refused",
+			apply: func(s *settings, g given) (err error) {
+				s.serve.OutboxLimit, err = wholeWithin(g.text, 1, 1_000_000_000)
+				return err
+			}},
+		{key: "replicas", holder: "N", fallback: "1", help: "N copies of streams that are created, 1 to 5; more than 1 needs a cluster",
+			apply: func(s *settings, g given) error {
+				n, err := wholeWithin(g.text, 1, 5)
+				s.serve.Replicas = int(n)
+				return err
+			}},
+	}
+	return slices.Concat(own, connectionSettings(
+		"URL of a NATS broker, or several with commas; without, the embedded broker",
+		"NAME of the nats CLI's context that has the broker and its credentials", ""))
+}
+
+// configSetting names the file, which therefore cannot itself stand in it.
+var configSetting = setting{key: "config", holder: "FILE", help: "FILE with settings, YAML: keys as the flags, with _ for -",
+	apply: func(s *settings, g given) error { s.config = g.text; return nil }}
+
+func serveEnv(s *setting) string { return s.env() }
+
+func addServeFlags(cmd *cobra.Command) {
+	cmd.Flags().SortFlags = false
+	addFlags(cmd.Flags(), append(serveSettings(), configSetting), serveEnv)
+	completeFlag(cmd, "log-format", words("text", "json"))
+	completeFlag(cmd, "log-level", words("debug", "info", "warn", "error"))
+	completeFlag(cmd, "context", contextNames)
+}
+
+// loadServeSettings reads flags, environment and file.
+func (c *cli) loadServeSettings(flags *pflag.FlagSet) (settings, error) {
+	var s settings
+	d := doors{flags: flags, lookup: c.lookup, env: serveEnv}
+	if err := d.load([]setting{configSetting}, &s); err != nil {
+		return s, err
+	}
+	table := serveSettings()
+	if s.config != "" {
+		var err error
+		if d.file, err = readConfigFile(s.config, table); err != nil {
+			return s, err
+		}
+	}
+	if err := d.load(table, &s); err != nil {
+		return s, err
+	}
+	if s.serve.Lease < 2*s.serve.Heartbeat {
+		return s, usagef("%s: a lease of %s does not outlast two heartbeats of %s (%s)",
+			s.lease.where, humane(s.serve.Lease), humane(s.serve.Heartbeat), s.heartbeat.where)
+	}
+	if err := s.connection.check(); err != nil {
+		return s, err
+	}
+	return s, s.external()
+}
+
+// external fills in how to reach the external broker, if there is to be one.
+func (s *settings) external() error {
+	if s.connection.server.text == "" && s.connection.context.text == "" {
+		if g, ok := s.connection.credential(); ok {
+			return usagef("%s is for an external broker, and none is named; add --server URL or --context NAME", g.where)
+		}
+		return nil
+	}
+	b, err := s.connection.broker(false)
+	if err != nil {
+		return err
+	}
+	s.serve.Server, s.serve.NATS = b.urls, b.options
+	return nil
+}
+
+func notEmpty(text string) error {
+	if text == "" {
+		return errors.New("it is empty")
+	}
+	return nil
+}
+
+func checkStore(text string) error {
+	if text == "" {
+		return nil
+	}
+	if path, ok := strings.CutPrefix(text, "sqlite:"); ok && path != "" {
+		return nil
+	}
+	if strings.HasPrefix(text, "redis://") || strings.HasPrefix(text, "rediss://") {
+		return nil
+	}
+	return fmt.Errorf("%q is not a store; write sqlite:PATH", redactURL(text))
+}
+
+func checkAddress(text string) error {
+	host, port, err := net.SplitHostPort(text)
+	if err == nil && host != "" {
+		if n, err := strconv.Atoi(port); err == nil && n >= 0 && n <= 65535 {
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is not an address like 127.0.0.1:4222", text)
+}
+
+func checkHTTP(text string) error {
+	if text == "off" {
+		return nil
+	}
+	if checkAddress(text) != nil {
+		return fmt.Errorf("%q is neither off nor an address like 127.0.0.1:8080", text)
+	}
+	return nil
+}
+
+func checkServer(text string) error {
+	err := eventstream.Config{URL: text}.WithDefaults().Validate()
+	if err == nil {
+		return nil
+	}
+	return errors.New(strings.TrimPrefix(err.Error(), eventstream.ErrConfig.Error()+": "))
+}
+
+func applyLogLevel(s *settings, g given) error {
+	if err := oneOf(g.text, "debug", "info", "warn", "error"); err != nil {
+		return err
+	}
+	return s.logLevel.UnmarshalText([]byte(g.text))
+}
+
+func durationWithin(text string, least, most time.Duration) (time.Duration, error) {
+	d, err := parseDuration(text)
+	if err == nil && (d < least || d > most) {
+		err = fmt.Errorf("%s is not between %s and %s", text, humane(least), humane(most))
+	}
+	return d, err
+}
+
+func wholeWithin(text string, least, most int64) (int64, error) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < least || n > most {
+		return 0, fmt.Errorf("%q is not a whole number between %s and %s", text, count(least), count(most))
+	}
+	return n, nil
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/nats-io/nats.go"
+	"github.com/spf13/cobra"
+
+	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/client"
+)
+
+// session is a connection to a broker, and the requests that a supervisor answers
+// there.
+type session struct {
+	nc     *nats.Conn
+	client *client.Client
+	broker broker
+}
+
+// connectPatience is how long one broker may take to let a command in.
+const connectPatience = 5 * time.Second
+
+// withSession makes a command's run of a function that needs a connection.
+func (c *cli) withSession(use func(ctx context.Context, s *session, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		return c.connect(cmd, connectPatience, func(ctx context.Context, s *session) error { return use(ctx, s, args) })
+	}
+}
+
+// connect opens a connection for as long as use runs.
+func (c *cli) connect(cmd *cobra.Command, patience time.Duration, use func(context.Context, *session) error) error {
+	settings, err := c.loadConnection(cmd)
+	if err != nil {
+		return err
+	}
+	b, err := settings.broker(true)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(cmd.Context())
+	defer cancel(nil)
+	options := append(b.options,
+		nats.Name("supervisor-cli"), nats.Timeout(patience), nats.MaxReconnects(-1),
+		nats.ReconnectWait(200*time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 200*time.Millisecond),
+		// A request that the broker does not allow is never answered.
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if errors.Is(err, nats.ErrPermissionViolation) {
+				cancel(&deniedError{err})
+			}
+		}),
+	)
+	nc, err := nats.Connect(b.urls, options...)
+	if err != nil {
+		return notConnected(b.urls, err)
+	}
+	defer nc.Close()
+	err = use(ctx, &session{nc: nc, client: client.New(nc), broker: b})
+	var denied *deniedError
+	if cause := context.Cause(ctx); err != nil && errors.As(cause, &denied) {
+		return denied
+	}
+	return err
+}
+
+// deniedError is what the broker's permissions do not allow.
+type deniedError struct{ err error }
+
+func (e *deniedError) Error() string {
+	return fmt.Sprintf("the broker does not allow this user to do that (%v)", e.err)
+}
+
+func (e *deniedError) Unwrap() error { return e.err }
+
+// ask sends a request and returns the reply, decoded and as it came.
+func ask[R any](ctx context.Context, s *session, subject string, request any) (reply R, raw jsontext.Value, err error) {
+	if err := s.client.Do(ctx, subject, request, &raw); err != nil {
+		return reply, nil, err
+	}
+	if err := api.DecodeReply(raw, &reply); err != nil {
+		return reply, nil, fmt.Errorf("the reply of %s cannot be understood: %w", subject, err)
+	}
+	return reply, raw, nil
+}
+
+// unsure reports whether err leaves open if the request was carried out, so that
+// one which may be repeated should be.
+func unsure(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, api.ErrTimeout) ||
+		errors.Is(err, nats.ErrDisconnected) || errors.Is(err, nats.ErrConnectionReconnecting) || away(err)
+}
+
+// away reports whether err says that there is no supervisor at the moment.
+func away(err error) bool {
+	return errors.Is(err, client.ErrNoSupervisor) || errors.Is(err, api.ErrUnavailable)
+}
+
+// errorText is what a person is told of an error: one line, what is wrong and
+// what to do.
+func errorText(err error) string {
+	var refusal *api.Error
+	switch {
+	case errors.As(err, &refusal):
+		return refusal.Message
+	case errors.Is(err, client.ErrNoSupervisor):
+		return err.Error() + "; start one with: supervisor serve, or name another broker with --server or --context"
+	case errors.Is(err, context.Canceled):
+		return "interrupted"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
+		return err.Error() + "; the supervisor did not answer in time: see supervisor health, and try again"
+	}
+	return strings.ReplaceAll(err.Error(), "\n", "; ")
+}
+
+// badRequest makes a refusal of what was typed a usage error.
+func badRequest(err error) error {
+	if errors.Is(err, api.ErrInvalid) || errors.Is(err, api.ErrTooLarge) {
+		return &usageError{errorText(err)}
+	}
+	return err
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// A setting is one thing that can be configured. Its name is a flag
+// (--data-dir), a variable in the environment (SUPERVISOR_DATA_DIR) and a key in
+// the configuration file (data_dir).
+type setting struct {
+	key      string
+	short    string // the flag's short form, one letter
+	holder   string // what stands for the value in help
+	fallback string // the default
+	help     string
+	secret   bool // never shown, not even in errors
+
+	// natsEnv is the variable by which the nats CLI knows the same thing. It is
+	// what client commands read.
+	natsEnv string
+
+	// apply checks the text that was given and keeps it. Its error says what is
+	// wrong with "it"; where it was given is added by the caller.
+	apply func(into *settings, g given) error
+}
+
+func (s *setting) flag() string { return strings.ReplaceAll(s.key, "_", "-") }
+
+// env is the variable that serve reads.
+func (s *setting) env() string { return "SUPERVISOR_" + strings.ToUpper(s.key) }
+
+// A door is a way by which settings come in. The lower one wins.
+type door int
+
+const (
+	doorFlag door = iota
+	doorEnv
+	doorFile
+	doorNone // the default
+)
+
+// given is what was given for a setting, and where.
+type given struct {
+	text  string
+	door  door
+	where string // as in errors: "--lease", "SUPERVISOR_LEASE", "lease in /etc/mc.yaml, line 3"
+}
+
+// addFlags makes flags of settings.
+func addFlags(flags *pflag.FlagSet, table []setting, env func(*setting) string) {
+	for i := range table {
+		s := &table[i]
+		help := s.help
+		if s.holder != "" {
+			help = strings.Replace(help, s.holder, "`"+s.holder+"`", 1)
+		}
+		if name := env(s); name != "" {
+			help += " ($" + name + ")"
+		}
+		flags.StringP(s.flag(), s.short, s.fallback, help)
+	}
+}
+
+// doors are the ways in: flags, environment, file.
+type doors struct {
+	flags  *pflag.FlagSet
+	lookup func(string) (string, bool)
+	env    func(*setting) string
+	file   map[string]given // by key
+}
+
+// find returns what was given for a setting. An empty variable counts as none, so
+// that a compose file may pass variables on that are not set.
+func (d *doors) find(s *setting) given {
+	if d.flags.Changed(s.flag()) {
+		text, err := d.flags.GetString(s.flag())
+		if err == nil { // a flag of another type would be a mistake in the table
+			return given{text, doorFlag, "--" + s.flag()}
+		}
+	}
+	if name := d.env(s); name != "" {
+		if text, _ := d.lookup(name); text != "" {
+			return given{text, doorEnv, name}
+		}
+	}
+	if g, ok := d.file[s.key]; ok {
+		return g
+	}
+	return given{s.fallback, doorNone, "--" + s.flag()}
+}
+
+// load finds and applies every setting of a table. The error names where the bad
+// value came from.
+func (d *doors) load(table []setting, into *settings) error {
+	for i := range table {
+		s := &table[i]
+		g := d.find(s)
+		if g.text == "" && g.door == doorNone {
+			continue
+		}
+		if err := s.apply(into, g); err != nil {
+			if s.secret {
+				return usagef("%s: it cannot be used", g.where)
+			}
+			return usagef("%s: %v", g.where, err)
+		}
+	}
+	return nil
+}
+
+// oneOf checks that text is one of the words.
+func oneOf(text string, words ...string) error {
+	if slices.Contains(words, text) {
+		return nil
+	}
+	return fmt.Errorf("%q is not one of %s", text, strings.Join(words, ", "))
+}

@@ -1,0 +1,251 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// settingCase is a setting with three values that can be told apart, and how it
+// is read once it is applied.
+type settingCase struct {
+	flag, file, env string // values, as given
+	read            func(*settings) string
+	want            [3]string // as read: flag, environment, file; default: as given
+	fallback        string
+	besides         []string // arguments that the setting needs beside it
+}
+
+func field(read func(*settings) any) func(*settings) string {
+	return func(s *settings) string { return fmt.Sprint(read(s)) }
+}
+
+// settingCases has every setting of serve.
+func settingCases(t *testing.T) map[string]settingCase {
+	t.Helper()
+	dir := t.TempDir()
+	file := func(name string) string {
+		path := filepath.Join(dir, name)
+		must(t, os.WriteFile(path, []byte(name), 0o600))
+		return path
+	}
+	external := []string{"--server", "nats://broker:4222"}
+	path := func(key string, read func(*settings) any, besides ...string) settingCase {
+		return settingCase{flag: file(key + "-flag"), env: file(key + "-env"), file: file(key + "-file"),
+			read: field(read), besides: append(besides, external...)}
+	}
+	t.Setenv("XDG_DATA_HOME", "/var/lib/of-tests")
+	return map[string]settingCase{
+		"store": {flag: "sqlite:/f.db", env: "sqlite:/e.db", file: "sqlite:/c.db",
+			read: field(func(s *settings) any { return s.serve.Store })},
+		"data_dir": {flag: "/f", env: "/e", file: "/c", fallback: "/var/lib/of-tests/missioncontrol",
+			read: field(func(s *settings) any { return s.serve.DataDir })},
+		"listen": {flag: "127.0.0.1:1", env: "127.0.0.1:2", file: "127.0.0.1:3", fallback: "127.0.0.1:4222",
+			read: field(func(s *settings) any { return s.serve.Listen })},
+		"http": {flag: "off", env: "127.0.0.1:2", file: "off", fallback: "127.0.0.1:8080",
+			read: field(func(s *settings) any { return s.serve.HTTP })},
+		"log_format": {flag: "json", env: "text", file: "json", fallback: "text",
+			read: field(func(s *settings) any { return s.logFormat })},
+		"log_level": {flag: "error", env: "warn", file: "debug", want: [3]string{"ERROR", "WARN", "DEBUG"}, fallback: "INFO",
+			read: field(func(s *settings) any { return s.logLevel })},
+		"lease": {flag: "20s", env: "30s", file: "40s", fallback: "10s",
+			read: field(func(s *settings) any { return s.serve.Lease })},
+		"heartbeat": {flag: "1s", env: "2s", file: "4s", fallback: "3s",
+			read: field(func(s *settings) any { return s.serve.Heartbeat })},
+		"retention": {flag: "1d", env: "2d", file: "36h", want: [3]string{"24h0m0s", "48h0m0s", "36h0m0s"}, fallback: "168h0m0s",
+			read: field(func(s *settings) any { return s.serve.Retention })},
+		"outbox_limit": {flag: "1", env: "2", file: "3", fallback: "1000000",
+			read: field(func(s *settings) any { return s.serve.OutboxLimit })},
+		"replicas": {flag: "3", env: "2", file: "5", fallback: "1",
+			read: field(func(s *settings) any { return s.serve.Replicas })},
+		"server": {flag: "nats://f:1", env: "nats://e:2", file: "nats://c:3",
+			read: field(func(s *settings) any { return s.serve.Server })},
+		"context": {flag: "f", env: "e", file: "c",
+			read: field(func(s *settings) any { return s.connection.context.text })},
+		"creds": path("creds", func(s *settings) any { return s.connection.creds.text }),
+		"nkey":  path("nkey", func(s *settings) any { return s.connection.nkey.text }),
+		"user": {flag: "f", env: "e", file: "c", besides: external,
+			read: field(func(s *settings) any { return s.connection.user.text })},
+		"password": {flag: "pf", env: "pe", file: "pc", besides: append([]string{"--user", "u"}, external...),
+			read: field(func(s *settings) any { return s.connection.password.text })},
+		"token": {flag: "tf", env: "te", file: "tc", besides: external,
+			read: field(func(s *settings) any { return s.connection.token.text })},
+		"tlscert": path("tlscert", func(s *settings) any { return s.connection.tlsCert.text }, "--tlskey", file("key")),
+		"tlskey":  path("tlskey", func(s *settings) any { return s.connection.tlsKey.text }, "--tlscert", file("cert")),
+		"tlsca":   path("tlsca", func(s *settings) any { return s.connection.tlsCA.text }),
+	}
+}
+
+// load reads settings from arguments, an environment and a file's text.
+func load(t *testing.T, args []string, env map[string]string, file string) (settings, error) {
+	t.Helper()
+	cmd := &cobra.Command{}
+	addServeFlags(cmd)
+	if file != "" {
+		path := filepath.Join(t.TempDir(), "mc.yaml")
+		must(t, os.WriteFile(path, []byte(file), 0o600))
+		args = append(args, "--config", path)
+	}
+	must(t, cmd.ParseFlags(args))
+	return newCall(env).cli.loadServeSettings(cmd.Flags())
+}
+
+// loaded is load up to what only a connection can show: a context that does not
+// exist, or a file that holds no seed, is not what these tests are about.
+func loaded(t *testing.T, args []string, env map[string]string, file string) settings {
+	t.Helper()
+	s, err := load(t, args, env, file)
+	if err != nil && !strings.Contains(err.Error(), "context") && !strings.Contains(err.Error(), "nkey seed") {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestEverySettingComesThroughEveryDoor(t *testing.T) {
+	cases := settingCases(t)
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	for _, s := range serveSettings() {
+		c, ok := cases[s.key]
+		if !ok {
+			t.Errorf("no case for the setting %s", s.key)
+			continue
+		}
+		if c.want == [3]string{} {
+			c.want = [3]string{c.flag, c.env, c.file}
+		}
+		t.Run(s.key, func(t *testing.T) {
+			flag := append([]string{"--" + strings.ReplaceAll(s.key, "_", "-"), c.flag}, c.besides...)
+			env := map[string]string{"SUPERVISOR_" + strings.ToUpper(s.key): c.env}
+			file := fmt.Sprintf("# settings\n%s: %s\n", s.key, c.file)
+			for _, step := range []struct {
+				name string
+				got  settings
+				want string
+			}{
+				{"flag", loaded(t, flag, nil, ""), c.want[0]},
+				{"environment", loaded(t, c.besides, env, ""), c.want[1]},
+				{"file", loaded(t, c.besides, nil, file), c.want[2]},
+				{"flag over environment and file", loaded(t, flag, env, file), c.want[0]},
+				{"environment over file", loaded(t, c.besides, env, file), c.want[1]},
+				{"nothing", withoutDefaults(t, s.key, c), c.fallback},
+			} {
+				if got := c.read(&step.got); got != step.want {
+					t.Errorf("%s: got %q, want %q", step.name, got, step.want)
+				}
+			}
+		})
+	}
+	if len(cases) != len(serveSettings()) {
+		t.Errorf("%d cases for %d settings", len(cases), len(serveSettings()))
+	}
+}
+
+// withoutDefaults loads nothing but what a setting's neighbours need.
+func withoutDefaults(t *testing.T, key string, c settingCase) settings {
+	t.Helper()
+	if strings.HasPrefix(key, "tls") && key != "tlsca" {
+		return settings{} // certificate and key are only good together
+	}
+	return loaded(t, c.besides, nil, "")
+}
+
+func TestBadValuesAreCalledByWhereTheyCameFrom(t *testing.T) {
+	t.Parallel()
+	bad := map[string]string{
+		"store": "mysql://root:geheim@db/x", "listen": "4222", "http": "yes", "log_format": "xml", "log_level": "loud",
+		"lease": "10", "heartbeat": "0s", "retention": "-1d", "outbox_limit": "0", "replicas": "6",
+		"server": "http://user:geheim@broker", "creds": "/does/not/exist", "tlsca": "/does/not/exist",
+	}
+	for key, value := range bad {
+		flag, variable := "--"+strings.ReplaceAll(key, "_", "-"), "SUPERVISOR_"+strings.ToUpper(key)
+		besides, firstLine := []string{"--server", "nats://broker:4222"}, "http: off\n"
+		switch key {
+		case "server":
+			besides = nil
+		case "http":
+			firstLine = "replicas: 1\n"
+		}
+		for where, text := range map[string]error{
+			flag + ": ":     errorOf(load(t, append(besides, flag, value), nil, "")),
+			variable + ": ": errorOf(load(t, besides, map[string]string{variable: value}, "")),
+			"line 2: ":      errorOf(load(t, besides, nil, firstLine+key+": \""+value+"\"\n")),
+		} {
+			var usage *usageError
+			if !errors.As(text, &usage) {
+				t.Errorf("%s %s: got %v, want a usage error", key, value, text)
+				continue
+			}
+			if !strings.Contains(usage.text, where) || strings.Contains(usage.text, "geheim") || strings.Contains(usage.text, "\n") {
+				t.Errorf("%s: %q does not name %q in one line, or shows a secret", key, usage.text, where)
+			}
+		}
+	}
+}
+
+func errorOf(_ settings, err error) error { return err }
+
+func TestConfigurationFiles(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ text, want string }{
+		"unknown key":   {"stroe: x\n", "stroe in FILE, line 1: there is no such setting; settings are store, data_dir"},
+		"flag's name":   {"data-dir: x\n", "data-dir in FILE, line 1: there is no such setting; did you mean data_dir?"},
+		"itself":        {"config: x\n", "config in FILE, line 1: there is no such setting"},
+		"nested":        {"log_format: text\nlease:\n  seconds: 10\n", "lease in FILE, line 2: it has to be a single value"},
+		"list":          {"server: [a, b]\n", "server in FILE, line 1: it has to be a single value"},
+		"no mapping":    {"- lease\n", "FILE has to hold lines like"},
+		"not YAML":      {"lease: [\n", "FILE"},
+		"lease too low": {"lease: 4s\n", "lease in FILE, line 1: a lease of 4.00s does not outlast two heartbeats of 3.00s (--heartbeat)"},
+		"lonely user":   {"user: mary\n", "user in FILE, line 1 is for an external broker, and none is named; add --server URL or --context NAME"},
+		"two ways":      {"server: nats://b:1\nuser: mary\ntoken: t\n", "user in FILE, line 2 and token in FILE, line 3 are two ways to sign in; give one"},
+	} {
+		_, err := load(t, nil, nil, c.text)
+		var usage *usageError
+		if !errors.As(err, &usage) {
+			t.Errorf("%s: got %v, want a usage error", name, err)
+			continue
+		}
+		_, after, _ := strings.Cut(c.want, "FILE")
+		if !strings.Contains(strings.ReplaceAll(usage.text, "\n", "⏎"), strings.Split(after, "FILE")[0]) {
+			t.Errorf("%s: got %q, want %q", name, usage.text, c.want)
+		}
+		if strings.Contains(usage.text, "\n") {
+			t.Errorf("%s: more than a line: %q", name, usage.text)
+		}
+	}
+	if _, err := load(t, []string{"--config", "/does/not/exist.yaml"}, nil, ""); err == nil || err.Error() != "the configuration file /does/not/exist.yaml does not exist" {
+		t.Errorf("a file that is not there: %v", err)
+	}
+	for _, text := range []string{"", "# nothing\n", "---\n", "server:\n", "lease: ~\n", "http: off\nreplicas: 1 # one\n"} {
+		if _, err := load(t, nil, nil, text+" "); err != nil {
+			t.Errorf("%q was refused: %v", text, err)
+		}
+	}
+}
+
+func TestANearerCredentialDisplacesAFartherOne(t *testing.T) {
+	t.Parallel()
+	s, err := load(t, []string{"--server", "nats://b:1", "--token", "flag"}, map[string]string{"SUPERVISOR_USER": "env"}, "")
+	must(t, err)
+	way, _ := s.connection.ways()
+	equal(t, "way to sign in", way.text, "flag")
+	for _, args := range [][]string{
+		{"--server", "nats://b:1", "--password", "p"},
+		{"--server", "nats://b:1", "--tlskey", "settings_test.go"},
+	} {
+		if _, err := load(t, args, nil, ""); err == nil {
+			t.Errorf("%v was accepted", args)
+		}
+	}
+}
+
+func TestServeIgnoresTheEnvironmentOfTheClients(t *testing.T) {
+	t.Parallel()
+	s, err := load(t, nil, map[string]string{"NATS_URL": "nats://elsewhere:4222", "NATS_CREDS": "/none", "NATS_CONTEXT": "none"}, "")
+	must(t, err)
+	equal(t, "server", s.serve.Server, "")
+}

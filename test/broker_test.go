@@ -1,0 +1,129 @@
+package test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"missioncontrol/charter"
+	"missioncontrol/supervisor/api"
+)
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer func() { must(t, l.Close()) }()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	reply, err := http.Get(url)
+	must(t, err)
+	defer func() { must(t, reply.Body.Close()) }()
+	body, err := io.ReadAll(reply.Body)
+	must(t, err)
+	return string(body)
+}
+
+// awaitEvent waits until an event about a mission is in the stream.
+func awaitEvent(t *testing.T, url, subject, missionID string) {
+	t.Helper()
+	nc, err := nats.Connect(url, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1))
+	must(t, err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	must(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for {
+		// The stream may still be on its way.
+		consumer, err := js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}})
+		if ctx.Err() != nil {
+			t.Fatalf("the stream does not appear: %v", err)
+		}
+		if err != nil {
+			continue
+		}
+		messages, err := consumer.Messages()
+		must(t, err)
+		defer messages.Stop()
+		for {
+			msg, err := messages.Next(jetstream.NextContext(ctx))
+			must(t, err)
+			e, err := charter.Decode(msg.Data())
+			must(t, err)
+			if strings.Contains(string(e.Payload), `"`+missionID+`"`) {
+				return
+			}
+		}
+	}
+}
+
+// startBroker runs a broker of somebody else's, with or without JetStream.
+func startBroker(t *testing.T, port int, dir string) *server.Server {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: port, NoSigs: true, NoLog: true, JetStream: dir != "", StoreDir: dir,
+	})
+	must(t, err)
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(patience) {
+		t.Fatal("the broker does not start")
+	}
+	return s
+}
+
+// Without JetStream everything answers, health says why it is degraded, telemetry
+// is dropped and counted, and durable events arrive once JetStream is there.
+func TestABrokerWithoutJetStream(t *testing.T) {
+	t.Parallel()
+	port := freePort(t)
+	broker := startBroker(t, port, "")
+	url := broker.ClientURL()
+	p := start(t, t.TempDir(), "--server", url)
+	c := p.client()
+	created, _, err := c.Create(t.Context(), api.MissionSpec{Name: "patient"})
+	must(t, err)
+	_, err = c.Status(t.Context())
+	must(t, err)
+	health, err := c.Health(t.Context())
+	must(t, err)
+	stream := health.Checks.EventStream
+	if health.Status != api.HealthDegraded || !strings.Contains(stream.Message, "JetStream") || stream.Dropped == 0 || stream.Waiting == 0 {
+		t.Fatalf("health: %+v", health)
+	}
+	broker.Shutdown()
+	broker.WaitForShutdown()
+	startBroker(t, port, filepath.Join(t.TempDir(), "js"))
+	awaitEvent(t, url, "events.mission.created", created.ID)
+	p.stop()
+}
+
+// A stream that covers supervisor.> would answer requests with acknowledgements:
+// the supervisor says so, and our client tells what it got.
+func TestAForeignStreamIsNamed(t *testing.T) {
+	t.Parallel()
+	broker := startBroker(t, freePort(t), t.TempDir())
+	nc, err := nats.Connect(broker.ClientURL())
+	must(t, err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	must(t, err)
+	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "GREEDY", Subjects: []string{"supervisor.>"}})
+	must(t, err)
+	p := start(t, t.TempDir(), "--server", broker.ClientURL())
+	if !p.logs.await(func(logs string) bool { return strings.Contains(logs, "GREEDY") }, p.exited, patience) {
+		t.Fatalf("the log does not name the stream:\n%s", p.logs)
+	}
+}

@@ -1,0 +1,169 @@
+package test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"missioncontrol/charter"
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/client"
+)
+
+// A supervisor that is killed again and again under load, and its broker with it,
+// loses no event of a confirmed mission, doubles none, and keeps each mission's in
+// order.
+func TestEventsOfMissionsThatOutlivedKills(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	confirmed := map[string]bool{}
+	for round := range 4 {
+		p := start(t, dir, "--lease", "2s", "--heartbeat", "500ms")
+		for _, id := range load(t, p.client(), round) {
+			confirmed[id] = true
+		}
+		p.kill()
+	}
+	p := start(t, dir, "--lease", "2s", "--heartbeat", "500ms")
+	finishAll(t, p.client())
+	seen := readHistories(t, p.broker)
+	for id := range confirmed {
+		if seen[id] != missions.Completed {
+			t.Errorf("mission %s was confirmed; its events end with %q", id, seen[id])
+		}
+	}
+	p.stop()
+}
+
+// load creates, claims and completes missions until a few hundred have been
+// confirmed, and returns the ids of those.
+func load(t *testing.T, c *client.Client, round int) (confirmed []string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	agent := c.Agent("worker")
+	_, err := agent.Register(ctx, api.RegisterRequest{Name: "worker", Types: []string{"default"}, Capacity: 100})
+	must(t, err)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var done atomic.Int64
+	for worker := range 4 {
+		wg.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				id := fmt.Sprintf("r%d-w%d-%d", round, worker, i)
+				if _, _, err := c.Create(ctx, api.MissionSpec{ID: id, Name: id, MaxAttempts: ptr(1000)}); err == nil {
+					mu.Lock()
+					confirmed = append(confirmed, id)
+					mu.Unlock()
+				}
+			}
+		})
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				if work(ctx, agent) && done.Add(1) == 150 {
+					cancel() // the others are cut off in the middle of whatever they do
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return confirmed
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// work claims one mission and completes it.
+func work(ctx context.Context, agent *client.Agent) bool {
+	claimed, err := agent.Claim(ctx, api.ClaimRequest{Max: 1, WaitSeconds: 1})
+	if err != nil || len(claimed.Missions) == 0 {
+		return false
+	}
+	m := claimed.Missions[0]
+	return agent.Complete(ctx, api.Completion{LeaseRef: api.LeaseRef{MissionID: m.ID, Lease: m.Lease}}) == nil
+}
+
+// finishAll works until nothing is pending or running.
+func finishAll(t *testing.T, c *client.Client) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	agent := c.Agent("finisher")
+	_, err := agent.Register(ctx, api.RegisterRequest{Name: "finisher", Types: []string{"default"}, Capacity: 100})
+	must(t, err)
+	for {
+		work(ctx, agent)
+		status, err := c.Status(ctx)
+		must(t, err)
+		if status.PendingMissions+status.RunningMissions == 0 {
+			return
+		}
+	}
+}
+
+// readHistories reads every durable mission event and checks that each mission's
+// are an unbroken chain of changes. It returns where each chain ends.
+func readHistories(t *testing.T, url string) map[string]missions.Status {
+	t.Helper()
+	nc, err := nats.Connect(url)
+	must(t, err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	must(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	awaitEmptyOutbox(t, client.New(nc))
+	filter := []string{"events.mission.created", "events.mission.status_changed"}
+	consumer, err := js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{FilterSubjects: filter})
+	must(t, err)
+	info, err := consumer.Info(ctx)
+	must(t, err)
+	messages, err := consumer.Messages()
+	must(t, err)
+	defer messages.Stop()
+	last := map[string]missions.Status{}
+	ids := map[string]bool{}
+	for range info.NumPending {
+		msg, err := messages.Next(jetstream.NextContext(ctx))
+		must(t, err)
+		e, err := charter.Decode(msg.Data())
+		must(t, err)
+		if ids[e.ID.String()] {
+			t.Errorf("event %s is in the stream twice", e.ID)
+		}
+		ids[e.ID.String()] = true
+		payload, err := charter.DecodePayload(&e)
+		must(t, err)
+		switch change := payload.(type) {
+		case charter.MissionCreated:
+			if was, there := last[change.MissionID]; there {
+				t.Errorf("mission %s was created again when it was %s", change.MissionID, was)
+			}
+			last[change.MissionID] = missions.Status(change.Status)
+		case charter.MissionStatusChanged:
+			if was := last[change.MissionID]; string(was) != change.OldStatus {
+				t.Errorf("mission %s was %q, and then changed from %s to %s", change.MissionID, was, change.OldStatus, change.NewStatus)
+			}
+			last[change.MissionID] = missions.Status(change.NewStatus)
+		}
+	}
+	return last
+}
+
+func awaitEmptyOutbox(t *testing.T, c *client.Client) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for {
+		health, err := c.Health(ctx)
+		must(t, err)
+		if health.Checks.EventStream.Waiting == 0 {
+			return
+		}
+	}
+}

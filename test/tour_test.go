@@ -1,0 +1,296 @@
+package test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// block is one console block of the README's tour: a command and what it prints.
+type block struct {
+	command    string
+	want       []string // lines; an empty list means that nobody looks
+	background bool     // it goes on while the next ones run
+	until      string   // a background command is ready once its output has this
+	line       int      // where its output begins in the README, from 0
+}
+
+// TestTour runs every command of the README's tour, in order, with the real nats
+// CLI and our own, and compares what they print with what the README shows. With
+// TOUR_UPDATE=1 it writes what they print into the README instead.
+func TestTour(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../README.md")
+	must(t, err)
+	lines := strings.Split(string(readme), "\n")
+	blocks := tour(t, lines)
+	if len(blocks) < 8 {
+		t.Fatalf("only %d blocks in the tour", len(blocks))
+	}
+	s := newStage(t)
+	got := make([][]string, len(blocks))
+	waits := make([]func(), len(blocks))
+	for i, b := range blocks {
+		if b.background {
+			waits[i] = s.startBackground(b, func(printed []string) { got[i] = printed })
+			continue
+		}
+		s.settle()
+		got[i] = s.foreground(b)
+	}
+	for i := range slices.Backward(blocks) {
+		if waits[i] != nil {
+			waits[i]()
+		}
+	}
+	if os.Getenv("TOUR_UPDATE") != "" {
+		rewrite(t, lines, blocks, got, s)
+		return
+	}
+	for i, b := range blocks {
+		want, printed := s.normalize(b.want), s.normalize(got[i])
+		if b.background {
+			printed = printed[:min(len(printed), len(want))]
+		}
+		if !slices.Equal(want, printed) {
+			t.Errorf("$ %s\n--- README\n%s\n--- printed\n%s", b.command, strings.Join(want, "\n"), strings.Join(printed, "\n"))
+		}
+	}
+}
+
+var directive = regexp.MustCompile(`^<!-- tour: background(?: until "(.*)")? -->$`)
+
+// tour reads the console blocks between "## The tour" and the next heading of its
+// rank.
+func tour(t *testing.T, lines []string) (blocks []block) {
+	t.Helper()
+	inTour, inBlock := false, false
+	var next block
+	for i, line := range lines {
+		switch m := directive.FindStringSubmatch(line); {
+		case strings.HasPrefix(line, "## "):
+			inTour = strings.HasPrefix(line, "## The tour")
+		case !inTour:
+		case m != nil:
+			next.background, next.until = true, m[1]
+		case line == "```console":
+			inBlock = true
+		case line == "```":
+			inBlock = false
+			if next.command != "" {
+				blocks = append(blocks, next)
+			}
+			next = block{}
+		case inBlock && strings.HasPrefix(line, "$ "):
+			if next.command != "" {
+				blocks = append(blocks, next)
+				next = block{}
+			}
+			next.command, next.line = strings.TrimPrefix(line, "$ "), i+1
+		case inBlock && strings.HasSuffix(next.command, `\`) && len(next.want) == 0:
+			next.command = strings.TrimSuffix(next.command, `\`) + strings.TrimSpace(line)
+			next.line = i + 1
+		case inBlock:
+			next.want = append(next.want, line)
+		}
+	}
+	return blocks
+}
+
+// stage is the machine of the tour's reader: a directory of data, two free ports,
+// and the binary on the path.
+type stage struct {
+	t   *testing.T
+	dir string
+	env []string
+}
+
+func newStage(t *testing.T) *stage {
+	dir := t.TempDir()
+	broker := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	root, err := filepath.Abs("..")
+	must(t, err)
+	path := strings.Join([]string{filepath.Dir(binary), filepath.Join(root, ".cache", "bin"), os.Getenv("PATH")}, ":")
+	return &stage{t: t, dir: dir, env: append(os.Environ(),
+		"PATH="+path, "SUPERVISOR_LISTEN="+broker, "NATS_URL=nats://"+broker,
+		"SUPERVISOR_HTTP=127.0.0.1:"+fmt.Sprint(freePort(t)), "SUPERVISOR_DATA_DIR="+filepath.Join(dir, "data"),
+		"XDG_CONFIG_HOME="+dir, "NO_COLOR=1", "COLUMNS=120", "LC_ALL=C.UTF-8", "TZ=UTC")}
+}
+
+func (s *stage) command(ctx context.Context, b block, output *lockedBuffer) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "bash", "-c", b.command)
+	cmd.Dir, cmd.Env = "..", s.env
+	cmd.Stdout, cmd.Stderr = output, output
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	return cmd
+}
+
+// settle waits until every event so far is in the stream: a person is slower than
+// the relay, and a test need not be.
+func (s *stage) settle() {
+	s.t.Helper()
+	deadline := time.Now().Add(patience)
+	for !strings.Contains(get(s.t, "http://"+value(s.env, "SUPERVISOR_HTTP")+"/api/supervisor/health"), `"waiting":0`) {
+		if time.Now().After(deadline) {
+			s.t.Fatal("the outbox does not empty")
+		}
+	}
+}
+
+func (s *stage) foreground(b block) []string {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	output := &lockedBuffer{}
+	cmd := s.command(ctx, b, output)
+	if err := cmd.Run(); err != nil {
+		s.t.Fatalf("$ %s\n%v\n%s", b.command, err, output)
+	}
+	return printed(output.String())
+}
+
+// startBackground runs a command beside the others. The function it returns waits
+// until the command has printed what the README shows, ends it, and hands over
+// what it printed.
+func (s *stage) startBackground(b block, take func([]string)) (wait func()) {
+	s.t.Helper()
+	output := &lockedBuffer{}
+	cmd := s.command(s.t.Context(), b, output)
+	must(s.t, cmd.Start())
+	exited := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(exited) }()
+	s.t.Cleanup(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		<-exited
+	})
+	if b.until != "" {
+		s.await(b, output, exited, func(text string) bool { return strings.Contains(text, b.until) })
+	}
+	return func() {
+		s.await(b, output, exited, func(text string) bool { return len(printed(text)) >= len(b.want) })
+		take(printed(output.String()))
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT)
+		<-exited
+	}
+}
+
+// await waits until a command's output is as wanted.
+func (s *stage) await(b block, output *lockedBuffer, exited <-chan struct{}, wanted func(string) bool) {
+	s.t.Helper()
+	if !output.await(wanted, exited, 4*patience) { // the first build may be among it
+		s.t.Fatalf("$ %s\ndid not print what the README shows:\n%s", b.command, output)
+	}
+}
+
+func printed(text string) []string {
+	text = strings.TrimRight(text, "\n ")
+	if text == "" {
+		return nil
+	}
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " \r\t")
+	}
+	return lines
+}
+
+// changing is what differs from run to run, and what it is compared as.
+var changing = []struct {
+	pattern *regexp.Regexp
+	as      string
+}{
+	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "UUID"},
+	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( UTC|Z)?`), "TIME"},
+	{regexp.MustCompile(`\b\d\d:\d\d:\d\d(\.\d+)?\b`), "TIME"},
+	{regexp.MustCompile(`\b1\d{9}(\.\d+)?\b`), "TIME"},
+	{regexp.MustCompile(`(_seconds"?: ?)\d+(\.\d+)?`), "${1}SECONDS"},
+	{regexp.MustCompile(`\b(\d+(\.\d+)?(µs|ms|ns|s|m|h))+\b`), "DURATION"},
+	{regexp.MustCompile(`\b[0-9A-Za-z]{20,22}\b`), "NUID"},
+	{regexp.MustCompile(`"?(outbox_position|published|waiting|lease|capacity_seconds|total_bytes)"?: ?\d+`), "$1 N"},
+	{regexp.MustCompile(`\b\d+(\.\d+)? (B|KiB|MiB|bytes)\b`), "SIZE"},
+	{regexp.MustCompile(`v?\d+\.\d+\.\d+(-[0-9a-z.+-]+)?`), "VERSION"},
+	{regexp.MustCompile(`[─-╿]+`), "─"},
+	{regexp.MustCompile(` +`), " "},
+}
+
+func (s *stage) normalize(lines []string) []string {
+	out := make([]string, len(lines))
+	for i, line := range lines {
+		line = strings.ReplaceAll(line, filepath.Join(s.dir, "data"), shownDataDir)
+		line = otherBroker.ReplaceAllString(line, "")
+		for _, c := range changing {
+			line = c.pattern.ReplaceAllString(line, c.as)
+		}
+		out[i] = strings.TrimSpace(line)
+	}
+	sortHeaders(out)
+	return out
+}
+
+var header = regexp.MustCompile(`^[A-Za-z-]+: `)
+
+// sortHeaders puts the headers of a message, which the nats CLI prints in any
+// order, into one order.
+func sortHeaders(lines []string) {
+	for i := 0; i < len(lines); i++ {
+		end := i
+		for end < len(lines) && header.MatchString(lines[end]) && strings.HasPrefix(lines[max(i-1, 0)], "[#") {
+			end++
+		}
+		slices.Sort(lines[i:max(end, i)])
+	}
+}
+
+// otherBroker is what the banner adds to its commands when the broker is not the
+// usual one.
+var otherBroker = regexp.MustCompile(` -s nats://127\.0\.0\.1:\d+`)
+
+// shownDataDir stands in the README for the default data directory.
+const shownDataDir = "/home/you/.local/share/missioncontrol"
+
+// rewrite puts what the commands printed into the README.
+func rewrite(t *testing.T, lines []string, blocks []block, got [][]string, s *stage) {
+	t.Helper()
+	broker := regexp.MustCompile(`127\.0\.0\.1:\d+`)
+	http := value(s.env, "SUPERVISOR_HTTP")
+	for i := len(blocks) - 1; i >= 0; i-- {
+		b := blocks[i]
+		var shown []string
+		for _, line := range got[i] {
+			line = strings.ReplaceAll(line, filepath.Join(s.dir, "data"), shownDataDir)
+			line = otherBroker.ReplaceAllString(line, "")
+			line = strings.ReplaceAll(line, http, "127.0.0.1:8080")
+			line = broker.ReplaceAllStringFunc(line, func(address string) string {
+				if address == "127.0.0.1:8080" {
+					return address
+				}
+				return "127.0.0.1:4222"
+			})
+			shown = append(shown, line)
+		}
+		lines = slices.Replace(lines, b.line, b.line+len(b.want), shown...)
+	}
+	var out bytes.Buffer
+	out.WriteString(strings.Join(lines, "\n"))
+	must(t, os.WriteFile("../README.md", out.Bytes(), 0o644))
+}
+
+func value(env []string, name string) (v string) {
+	for _, entry := range env {
+		if rest, ok := strings.CutPrefix(entry, name+"="); ok {
+			v = rest
+		}
+	}
+	return v
+}
