@@ -1,0 +1,68 @@
+# Mission Control. `make help` lists what can be made.
+
+SHELL      := /bin/bash
+TOOLS      := $(CURDIR)/.cache/bin
+export PATH := $(TOOLS):$(PATH)
+
+VERSION    ?= 0.1.0-dev
+GOTEST     ?= go test -race -timeout 8m
+GOTESTARGS ?=
+# A number of inputs, not a time: with a time, `go test -fuzz` now and then reports its own
+# deadline as a failure (go.dev/issue/75804).
+FUZZRUNS   ?= 50000
+
+NATS_CLI      := github.com/nats-io/natscli/nats@v0.5.1
+GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/supervisor, static
+	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.buildVersion=$(VERSION)" -o bin/supervisor ./cmd/supervisor
+
+.PHONY: run
+run: ## run the supervisor on its embedded defaults
+	go run ./cmd/supervisor
+
+.PHONY: test
+test: tools ## run every test with the race detector; installs what they need
+	$(GOTEST) $(GOTESTARGS) ./...
+
+.PHONY: tools
+tools: ## install what the tests need: a C compiler for -race, jq, the nats CLI
+	@./test/prepare $(TOOLS) $(NATS_CLI)
+
+.PHONY: fuzz
+fuzz: ## fuzz every decoder with FUZZRUNS inputs each
+	@set -e; for package in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+		for target in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$package/*_test.go | cut -c6-); do \
+			echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZRUNS)x $$package; \
+		done; done
+
+.PHONY: bench
+bench: ## run the benchmarks of the envelope, the event stream and the store
+	go test -run '^$$' -bench . -benchmem ./charter ./eventstream/... ./missions/sqlitestore
+
+.PHONY: generate
+generate: ## write the generated files anew: schemas, EVENTS.md
+	go generate ./...
+
+.PHONY: lint
+lint: ## gofmt, go vet and golangci-lint
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+		if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
+	go vet ./...
+	@test -x $(TOOLS)/golangci-lint || GOBIN=$(TOOLS) go install $(GOLANGCI_LINT)
+	golangci-lint run ./...
+
+.PHONY: vuln
+vuln: ## look for known vulnerabilities in what we depend on (needs the vulnerability database)
+	@test -x $(TOOLS)/govulncheck || GOBIN=$(TOOLS) go install $(GOVULNCHECK)
+	govulncheck ./...
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin .cache
