@@ -56,8 +56,10 @@ func lockDir(dir string) (*dirLock, error) {
 	return &dirLock{file: file}, nil
 }
 
-// release gives the directory back. Closing the descriptor releases the lock.
-func (l *dirLock) release() error { return l.file.Close() }
+// release gives the directory back. Closing alone would not do: a child process
+// that is being started at this moment has a copy of every descriptor until it
+// runs its program, and the lock would last as long.
+func (l *dirLock) release() error { return errors.Join(unlock(l.file), l.file.Close()) }
 
 // probeDir creates dir and a file in it, which it removes again.
 func probeDir(dir string) error {

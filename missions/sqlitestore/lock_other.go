@@ -13,3 +13,6 @@ func lockFile(path string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// unlock closes the file.
+func unlock(f *os.File) error { return f.Close() }

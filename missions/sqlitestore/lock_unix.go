@@ -10,6 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// unlock ends the lock and closes its file. Closing alone would not do: a child
+// process that is being started at this moment has a copy of every descriptor
+// until it runs its program, and the lock would last as long.
+func unlock(f *os.File) error {
+	return errors.Join(unix.Flock(int(f.Fd()), unix.LOCK_UN), f.Close())
+}
+
 // lockFile takes an exclusive lock that the system frees when the process ends,
 // however it ends. The file itself stays and means nothing.
 func lockFile(path string) (*os.File, error) {
