@@ -25,7 +25,18 @@ type Store interface {
 	Missions
 	Leases
 	Agents
-	Outbox
+	Leaders
+
+	// Identity names this data set. It is minted when the data set is created.
+	Identity() string
+
+	// Outboxes returns the outboxes of this data set, always the same and in the
+	// same order: one, or one for each partition. All events of one mission are in
+	// one of them, and so are all of one agent.
+	Outboxes() []Outbox
+
+	// Waiting returns how many events all outboxes hold, at most.
+	Waiting(ctx context.Context) (int64, error)
 
 	// Due does what has become due by the store's clock, at most limit items at a
 	// time: takes back missions whose lease or timeout has ended, lets missions
@@ -131,10 +142,11 @@ type Agents interface {
 	ListAgents(ctx context.Context, filter AgentFilter) (AgentPage, error)
 }
 
-// Outbox is the part of a [Store] that the relay to the event stream uses.
+// Outbox holds the events of changes until the event stream has them. The relay
+// uses it.
 type Outbox interface {
-	// Identity names this data set. It is minted when the data set is created and
-	// tells one store's outbox positions from another's.
+	// Identity tells this outbox's positions from every other's. It is minted when
+	// the data set is created.
 	Identity() string
 
 	// Pending returns the oldest events after a position, in order.
@@ -143,9 +155,24 @@ type Outbox interface {
 	// Forget deletes the events up to and including a position, once the stream
 	// has acknowledged them.
 	Forget(ctx context.Context, upTo int64) error
+}
 
-	// Waiting returns how many events the outbox holds, at most.
-	Waiting(ctx context.Context) (int64, error)
+// Leaders is the part of a [Store] by which the supervisors that share it agree
+// on one of them: the one that relays, reaps and retains.
+type Leaders interface {
+	// Lead makes a candidate the leader for so long, from now on by the store's
+	// clock, unless another one leads, and says who leads. The leader calls it
+	// again to stay.
+	Lead(ctx context.Context, candidate string, lasts time.Duration) (Leadership, error)
+
+	// Resign ends a candidate's leadership at once, if it leads.
+	Resign(ctx context.Context, candidate string) error
+}
+
+// Leadership says which candidate leads.
+type Leadership struct {
+	Holder string
+	Left   time.Duration // until it ends unless renewed
 }
 
 // CreateResult is one item of [Missions.Create].

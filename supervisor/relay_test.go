@@ -33,15 +33,24 @@ type forgetful struct {
 	tried  chan struct{}
 }
 
-func (f *forgetful) Forget(ctx context.Context, upTo int64) error {
-	if f.broken.Load() {
+func (f *forgetful) Outboxes() []missions.Outbox {
+	return []missions.Outbox{forgetfulOutbox{f.Store.Outboxes()[0], f}}
+}
+
+type forgetfulOutbox struct {
+	missions.Outbox
+	store *forgetful
+}
+
+func (o forgetfulOutbox) Forget(ctx context.Context, upTo int64) error {
+	if o.store.broken.Load() {
 		select {
-		case f.tried <- struct{}{}:
+		case o.store.tried <- struct{}{}:
 		default:
 		}
 		return errors.New("killed before forgetting")
 	}
-	return f.Store.Forget(ctx, upTo)
+	return o.Outbox.Forget(ctx, upTo)
 }
 
 // relayRig is a store whose relay can be started and stopped at will, and a

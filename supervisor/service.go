@@ -132,7 +132,7 @@ func New(cfg Config) (*Service, error) {
 	s.dispatch = newDispatcher(cfg.Store.Claim)
 	s.waits = newWaiters()
 	s.reaper = newAlarm()
-	s.relay = newRelay(cfg.Store, cfg.Stream, cfg.Logger)
+	s.relay = newRelay(cfg.Store.Outboxes()[0], cfg.Stream, cfg.Logger)
 	return s, nil
 }
 

@@ -40,7 +40,7 @@ func (s *Store) Forget(ctx context.Context, upTo int64) error {
 	})
 }
 
-// Waiting implements [missions.Outbox].
+// Waiting implements [missions.Store].
 func (s *Store) Waiting(ctx context.Context) (n int64, err error) {
 	err = s.read(ctx, func(c *conn) error {
 		first, err := c.number("SELECT min(seq) FROM outbox")

@@ -57,6 +57,8 @@ type Store struct {
 	identity string
 	lock     *os.File
 
+	leadership leadership
+
 	writer  *conn
 	marks   marks // owned by the writer goroutine
 	steps   chan *step
@@ -184,8 +186,11 @@ func notWritable(path string, cause error) error {
 		ErrNotWritable, path, cause)
 }
 
-// Identity implements [missions.Outbox].
+// Identity implements [missions.Store] and [missions.Outbox].
 func (s *Store) Identity() string { return s.identity }
+
+// Outboxes implements [missions.Store].
+func (s *Store) Outboxes() []missions.Outbox { return []missions.Outbox{s} }
 
 // Ping implements [missions.Store].
 func (s *Store) Ping(ctx context.Context) error {
@@ -213,17 +218,22 @@ func (s *Store) free() error {
 		}
 		errs = append(errs, s.writer.close())
 	}
-	return errors.Join(append(errs, s.lock.Close())...)
+	return errors.Join(append(errs, unlock(s.lock))...)
 }
 
-// read runs body with a reading connection, in one snapshot.
-func (s *Store) read(ctx context.Context, body func(*conn) error) error {
+// usable returns an error once the store is being closed or ctx has ended.
+func (s *Store) usable(ctx context.Context) error {
 	select {
 	case <-s.closing:
 		return errClosed
 	default:
+		return ctx.Err()
 	}
-	if err := ctx.Err(); err != nil {
+}
+
+// read runs body with a reading connection, in one snapshot.
+func (s *Store) read(ctx context.Context, body func(*conn) error) error {
+	if err := s.usable(ctx); err != nil {
 		return err
 	}
 	var c *conn

@@ -296,12 +296,15 @@ func (f *fixture) log(id string) []missions.LogEntry {
 	return page.Entries
 }
 
+// outbox returns the outbox of a store that is not partitioned.
+func (f *fixture) outbox() missions.Outbox { return f.Store.Outboxes()[0] }
+
 // events returns what stands in the outbox, from a position on.
 func (f *fixture) events(after int64) []missions.Event {
 	f.Helper()
 	var all []missions.Event
 	for {
-		page, err := f.Store.Pending(f.ctx, after, 500)
+		page, err := f.outbox().Pending(f.ctx, after, 500)
 		f.must(err)
 		if len(page) == 0 {
 			return all

@@ -124,7 +124,7 @@ func testOutboxPositions(s *suite) {
 			ids[e.ID] = true
 		}
 		wantEqual(f, "ids", len(ids), 30)
-		page, err := f.Store.Pending(f.ctx, all[9].Seq, 5)
+		page, err := f.outbox().Pending(f.ctx, all[9].Seq, 5)
 		f.must(err)
 		f.wantSame("a page", page, all[10:15])
 		waiting := func() int64 {
@@ -136,22 +136,22 @@ func testOutboxPositions(s *suite) {
 		if n := waiting(); n < 30 {
 			f.Errorf("waiting is %d, want at least 30", n)
 		}
-		f.must(f.Store.Forget(f.ctx, all[19].Seq))
-		f.must(f.Store.Forget(f.ctx, all[4].Seq)) // forgotten already
+		f.must(f.outbox().Forget(f.ctx, all[19].Seq))
+		f.must(f.outbox().Forget(f.ctx, all[4].Seq)) // forgotten already
 		f.wantSame("left", f.events(0), all[20:])
-		f.must(f.Store.Forget(f.ctx, all[29].Seq))
+		f.must(f.outbox().Forget(f.ctx, all[29].Seq))
 		wantEqual(f, "waiting", waiting(), 0)
 	})
 	s.run("ids and positions are the same after reopening, and none is given twice", func(f *fixture) {
-		identity := f.Store.Identity()
+		identity := f.outbox().Identity()
 		wantEqual(f, "has an identity", identity != "", true)
 		f.create(numbered("m", "t", 3)...)
 		before := f.events(0)
 		f.Store = f.Reopen(f.T)
 		f.wantSame("events", f.events(0), before)
-		wantEqual(f, "identity", f.Store.Identity(), identity)
+		wantEqual(f, "identity", f.outbox().Identity(), identity)
 		last := before[2].Seq
-		f.must(f.Store.Forget(f.ctx, last))
+		f.must(f.outbox().Forget(f.ctx, last))
 		f.Store = f.Reopen(f.T)
 		wantEqual(f, "events", len(f.events(0)), 0)
 		f.create(named("next", "t"))
@@ -226,8 +226,8 @@ func testFullOutbox(s *suite) {
 		f.wantErr("a new mission", f.createOne(named("late", "t")).Err, missions.ErrOverloaded)
 
 		first := f.events(0)[0].Seq
-		f.must(f.Store.Forget(f.ctx, f.lastEvent()))
-		f.must(f.Store.Forget(f.ctx, first)) // late news: it is forgotten already
+		f.must(f.outbox().Forget(f.ctx, f.lastEvent()))
+		f.must(f.outbox().Forget(f.ctx, first)) // late news: it is forgotten already
 		f.wantErr("after the stream has caught up", f.createOne(named("late", "t")).Err, nil)
 	})
 	s.runWith(options, "is still full after reopening", func(f *fixture) {

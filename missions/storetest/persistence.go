@@ -115,8 +115,10 @@ func calls(m missions.Mission) []call {
 		{"ListAgents", func(ctx context.Context, s missions.Store) error {
 			return just(s.ListAgents(ctx, missions.AgentFilter{Limit: 10}))
 		}},
-		{"Pending", func(ctx context.Context, s missions.Store) error { return just(s.Pending(ctx, 0, 10)) }},
-		{"Forget", func(ctx context.Context, s missions.Store) error { return s.Forget(ctx, 1) }},
+		{"Pending", func(ctx context.Context, s missions.Store) error { return just(s.Outboxes()[0].Pending(ctx, 0, 10)) }},
+		{"Forget", func(ctx context.Context, s missions.Store) error { return s.Outboxes()[0].Forget(ctx, 1) }},
+		{"Lead", func(ctx context.Context, s missions.Store) error { return just(s.Lead(ctx, "me", lasts)) }},
+		{"Resign", func(ctx context.Context, s missions.Store) error { return s.Resign(ctx, "me") }},
 		{"Waiting", func(ctx context.Context, s missions.Store) error { return just(s.Waiting(ctx)) }},
 		{"Due", func(ctx context.Context, s missions.Store) error { return just(s.Due(ctx, 10)) }},
 		{"Retain", func(ctx context.Context, s missions.Store) error { return just(s.Retain(ctx, 0, 10)) }},

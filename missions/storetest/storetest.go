@@ -63,6 +63,7 @@ func Run(t *testing.T, open Opener) {
 		{"retention", testRetention},
 		{"outbox", testOutbox},
 		{"full outbox", testFullOutbox},
+		{"leadership", testLeadership},
 		{"persistence", testPersistence},
 		{"contexts", testContexts},
 		{"close", testClose},
