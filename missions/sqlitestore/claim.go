@@ -58,7 +58,7 @@ func (t *tx) take(q *missions.ClaimRequest, candidates []candidate) ([]missions.
 		if err != nil {
 			return nil, err
 		}
-		if size += jsonSize(&r.Mission); q.MaxBytes > 0 && size > q.MaxBytes && len(claimed) > 0 {
+		if size += r.SizeEstimate(); q.MaxBytes > 0 && size > q.MaxBytes && len(claimed) > 0 {
 			break
 		}
 		if err := t.giveTo(&r, q.AgentID, q.Lease); err != nil {
@@ -116,7 +116,7 @@ func (t *tx) giveTo(r *row, agent string, lasts time.Duration) error {
 	var endsAt missions.Time
 	dueAt := r.LeaseExpiresAt
 	if r.TimeoutSeconds > 0 {
-		endsAt = t.now.Add(timeout(r.TimeoutSeconds))
+		endsAt = t.now.Add(r.Timeout())
 		dueAt = min(dueAt, endsAt)
 	}
 	return t.exec("INSERT INTO leases (seq, agent_id, lease, expires_at, ends_at, due_at, missed) VALUES (?, ?, ?, ?, ?, ?, 0)",

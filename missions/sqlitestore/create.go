@@ -1,10 +1,8 @@
 package sqlitestore
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"slices"
 
 	"missioncontrol/missions"
 )
@@ -24,7 +22,7 @@ func (t *tx) create(m *missions.Mission) (missions.Mission, bool, error) {
 	}
 	if seq != 0 {
 		old, err := t.loadSeq(seq)
-		if err == nil && !sameContent(&old.Mission, m) {
+		if err == nil && !old.SameContent(m) {
 			err = missions.Conflict("mission %q exists with other content", m.ID)
 		}
 		return old.Mission, false, err
@@ -51,7 +49,7 @@ func (t *tx) newRow(m *missions.Mission) row {
 	r := row{seq: t.nextSeq(), Mission: missions.Mission{
 		ID: m.ID, Name: m.Name, Description: m.Description, Type: m.Type, Data: m.Data, Priority: m.Priority,
 		Status: missions.Pending, Tags: m.Tags, MaxAttempts: m.MaxAttempts,
-		TimeoutSeconds: timeout(m.TimeoutSeconds).Seconds(),
+		TimeoutSeconds: m.Timeout().Seconds(),
 		NotBefore:      m.NotBefore, Deadline: m.Deadline, CorrelationID: m.CorrelationID,
 	}}
 	r.CreatedAt, r.UpdatedAt = missions.Time(r.seq), missions.Time(r.seq)
@@ -76,7 +74,7 @@ func (t *tx) insert(r *row) error {
 	err := t.exec(`INSERT INTO missions (seq, id, name, type, priority, status, tags, max_attempts, timeout_us,
 		not_before, deadline, correlation_id, attempt, lease, updated_at, ready_at, ready, due_at)
 		VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?)`,
-		r.seq, r.ID, r.Name, r.Type, r.Priority.Rank(), optional(tags), r.MaxAttempts, timeout(r.TimeoutSeconds).Microseconds(),
+		r.seq, r.ID, r.Name, r.Type, r.Priority.Rank(), optional(tags), r.MaxAttempts, r.Timeout().Microseconds(),
 		r.NotBefore, r.Deadline, optional(r.CorrelationID), int64(r.UpdatedAt), int64(r.readyAt), r.ready, r.dueAt)
 	if err != nil {
 		return err
@@ -98,33 +96,4 @@ func (t *tx) insert(r *row) error {
 	}
 	return t.exec("INSERT INTO log (seq, n, at, level, message) VALUES (?, 1, ?, 'info', 'created, PENDING')",
 		r.seq, int64(r.CreatedAt))
-}
-
-// sameContent reports whether two missions were given with the same content. The
-// order of keys within data does not matter.
-func sameContent(a, b *missions.Mission) bool {
-	return a.Name == b.Name && a.Description == b.Description && a.Type == b.Type &&
-		a.Priority == b.Priority && slices.Equal(a.Tags, b.Tags) && a.MaxAttempts == b.MaxAttempts &&
-		timeout(a.TimeoutSeconds) == timeout(b.TimeoutSeconds) && a.NotBefore == b.NotBefore &&
-		a.Deadline == b.Deadline && a.CorrelationID == b.CorrelationID && sameJSON(a.Data, b.Data)
-}
-
-func sameJSON(a, b json.RawMessage) bool {
-	return bytes.Equal(a, b) || bytes.Equal(canonical(a), canonical(b))
-}
-
-// canonical writes JSON with sorted keys and without white space, numbers as
-// they were written.
-func canonical(raw json.RawMessage) []byte {
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
-	var value any
-	if decoder.Decode(&value) != nil {
-		return raw
-	}
-	text, err := json.Marshal(value)
-	if err != nil {
-		return raw
-	}
-	return text
 }

@@ -49,7 +49,7 @@ func (d *due) leases() error {
 	}
 	for _, seq := range ended {
 		err := d.takeBack(seq, func(r *row) error {
-			limit := timeout(r.TimeoutSeconds)
+			limit := r.Timeout()
 			if limit > 0 && r.StartedAt.Add(limit) <= d.now {
 				return d.attemptTimedOut(r, fmt.Sprintf("timed out on agent %s after %s", r.AgentID, limit))
 			}

@@ -56,7 +56,7 @@ func (t *tx) repeated(r *row, f *missions.Finish) (same bool, err error) {
 			case missions.OutcomeComplete:
 				same = r.Status == missions.Completed && bytes.Equal(s.ColumnRawBlob(0), f.Result)
 			case missions.OutcomeFail:
-				same = r.Status != missions.Completed && s.ColumnText(1) == why(f)
+				same = r.Status != missions.Completed && s.ColumnText(1) == f.Why()
 			}
 			return false, nil
 		}, r.seq, f.Lease, f.AgentID)
@@ -75,19 +75,16 @@ func (t *tx) complete(r *row, f *missions.Finish) error {
 }
 
 func (t *tx) fail(r *row, f *missions.Finish) error {
-	r.Error = missions.Text(why(f))
+	r.Error = missions.Text(f.Why())
 	if err := t.saveOutcome(r, f.AgentID); err != nil {
 		return err
 	}
-	reason := fmt.Sprintf("failed on agent %s: %s", f.AgentID, firstLine(why(f)))
+	reason := fmt.Sprintf("failed on agent %s: %s", f.AgentID, missions.FirstLine(f.Why()))
 	if !f.Retryable {
 		return t.end(r, missions.GiveUp, reason+" (not retryable)")
 	}
 	return t.attemptFailed(r, reason, t.backOff(r))
 }
-
-// why returns the error of a failure, which is never empty.
-func why(f *missions.Finish) string { return cmp.Or(f.Error, "the agent gave no reason") }
 
 // attemptLost takes a RUNNING mission back from an agent that is gone, silent or
 // no longer knows of it. The attempt counts: nobody knows how far it came.
@@ -134,14 +131,4 @@ func (t *tx) giveBack(r *row, reason string, from missions.Time) error {
 		r.NextAttemptAt = r.readyAt
 	}
 	return t.save(r)
-}
-
-// firstLine keeps a reason on one line of at most 200 characters.
-func firstLine(text string) string {
-	for i, r := range text {
-		if r == '\n' || r == '\r' || i >= 200 {
-			return text[:i] + " …"
-		}
-	}
-	return text
 }

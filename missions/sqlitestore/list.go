@@ -68,7 +68,7 @@ func (s *Store) List(ctx context.Context, f missions.Filter) (page missions.Page
 				if err != nil {
 					return false, err
 				}
-				size += jsonSize(&r.Mission)
+				size += r.SizeEstimate()
 				if f.MaxBytes > 0 && size > f.MaxBytes && len(page.Missions) > 0 {
 					page.Next = last
 					return false, nil
@@ -135,15 +135,5 @@ func matches(candidate *sqlite3.Stmt, f *missions.Filter) bool {
 			return false
 		}
 	}
-	return f.Text == "" || sameText(candidate.ColumnText(5), f.Text)
-}
-
-// jsonSize estimates a mission's size on the wire, never too low for what may be
-// large: text is counted as if every byte needed escaping to two.
-func jsonSize(m *missions.Mission) int {
-	text := len(m.Name) + len(m.Description) + len(m.Error)
-	if m.Progress != nil {
-		text += len(m.Progress.Message)
-	}
-	return 1024 + len(m.Data) + len(m.Result) + 2*text + 70*len(m.Tags)
+	return f.MatchesText(candidate.ColumnText(5))
 }

@@ -3,9 +3,6 @@ package sqlitestore
 import (
 	"encoding/json"
 	"fmt"
-	"math"
-	"strings"
-	"time"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -145,18 +142,4 @@ func messageOf(p *missions.Progress) any {
 func (t *tx) saveOutcome(r *row, from string) error {
 	return t.exec("INSERT OR REPLACE INTO outcomes (seq, result, error, lease, agent_id) VALUES (?, ?, ?, ?, ?)",
 		r.seq, []byte(r.Result), optional(r.Error), r.lease, optional(from))
-}
-
-// timeout returns the longest run of one attempt to the microsecond, 0 for no
-// limit. However short a limit is, it stays one.
-func timeout(seconds float64) time.Duration {
-	if seconds == 0 {
-		return 0
-	}
-	return time.Duration(max(1, math.Round(seconds*1e6))) * time.Microsecond
-}
-
-// sameText reports whether part stands in name, whatever the case of either.
-func sameText(name, part string) bool {
-	return part == "" || strings.Contains(strings.ToLower(name), strings.ToLower(part))
 }

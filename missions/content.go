@@ -1,0 +1,80 @@
+package missions
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Timeout returns the longest run of one attempt to the microsecond, 0 for no
+// limit. However short a limit is, it stays one.
+func (m *Mission) Timeout() time.Duration {
+	if m.TimeoutSeconds == 0 {
+		return 0
+	}
+	return time.Duration(max(1, math.Round(m.TimeoutSeconds*1e6))) * time.Microsecond
+}
+
+// SameContent reports whether two missions were given with the same content,
+// their ids apart. The order of keys within data does not matter.
+func (m *Mission) SameContent(o *Mission) bool {
+	return m.Name == o.Name && m.Description == o.Description && m.Type == o.Type &&
+		m.Priority == o.Priority && slices.Equal(m.Tags, o.Tags) && m.MaxAttempts == o.MaxAttempts &&
+		m.Timeout() == o.Timeout() && m.NotBefore == o.NotBefore &&
+		m.Deadline == o.Deadline && m.CorrelationID == o.CorrelationID && sameJSON(m.Data, o.Data)
+}
+
+func sameJSON(a, b json.RawMessage) bool {
+	return bytes.Equal(a, b) || bytes.Equal(canonical(a), canonical(b))
+}
+
+// canonical writes JSON with sorted keys and without white space, numbers as
+// they were written.
+func canonical(raw json.RawMessage) []byte {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	var value any
+	if decoder.Decode(&value) != nil {
+		return raw
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return raw
+	}
+	return text
+}
+
+// SizeEstimate returns about how many bytes the mission has on the wire, never
+// too low for what may be large: text is counted as if every byte needed
+// escaping to two.
+func (m *Mission) SizeEstimate() int {
+	text := len(m.Name) + len(m.Description) + len(m.Error)
+	if m.Progress != nil {
+		text += len(m.Progress.Message)
+	}
+	return 1024 + len(m.Data) + len(m.Result) + 2*text + 70*len(m.Tags)
+}
+
+// MatchesText reports whether name holds the filter's text, whatever the case of
+// either.
+func (f *Filter) MatchesText(name string) bool {
+	return f.Text == "" || strings.Contains(strings.ToLower(name), strings.ToLower(f.Text))
+}
+
+// Why returns the error of a failure, which is never empty.
+func (f *Finish) Why() string { return cmp.Or(f.Error, "the agent gave no reason") }
+
+// FirstLine keeps a text that becomes part of a reason on one line of at most
+// 200 bytes.
+func FirstLine(text string) string {
+	for i, r := range text {
+		if r == '\n' || r == '\r' || i >= 200 {
+			return text[:i] + " …"
+		}
+	}
+	return text
+}
