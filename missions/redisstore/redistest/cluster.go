@@ -16,14 +16,16 @@ const slots = 16384
 // Cluster is a Redis Cluster of masters.
 type Cluster struct{ Nodes []*Server }
 
-// StartCluster starts a cluster of n masters, and waits until it serves.
-func StartCluster(t testing.TB, n int) *Cluster {
+// StartCluster starts a cluster of n masters with further settings, and waits until
+// it serves.
+func StartCluster(t testing.TB, n int, args ...string) *Cluster {
 	t.Helper()
 	dir := t.TempDir()
 	c := &Cluster{}
 	for i := range n {
-		c.Nodes = append(c.Nodes, start(t, subdirectory(t, dir, fmt.Sprint("node-", i)),
-			"--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", fmt.Sprint(freePort(t))))
+		settings := append([]string{"--cluster-enabled", "yes", "--cluster-node-timeout", "2000"}, args...)
+		settings = append(settings, "--cluster-port", fmt.Sprint(freePort(t)))
+		c.Nodes = append(c.Nodes, start(t, subdirectory(t, dir, fmt.Sprint("node-", i)), settings...))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

@@ -27,9 +27,10 @@ const patience = 30 * time.Second
 type Server struct {
 	Addr string
 
-	t    testing.TB
-	dir  string
-	args []string
+	t       testing.TB
+	dir     string
+	args    []string
+	command []string // in place of all that is usual
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd
@@ -81,8 +82,12 @@ func (s *Server) port() string {
 func (s *Server) run() error {
 	args := []string{"--port", s.port(), "--bind", "127.0.0.1", "--dir", s.dir, "--save", "",
 		"--appendonly", "yes", "--appendfsync", "always", "--loglevel", "notice"}
+	args = append(args, s.args...)
+	if s.command != nil {
+		args = s.command
+	}
 	s.mu.Lock()
-	s.cmd = exec.Command("redis-server", append(args, s.args...)...)
+	s.cmd = exec.Command("redis-server", args...) //nolint:gosec // a test's own arguments
 	s.cmd.Stdout, s.cmd.Stderr = &s.logs, &s.logs
 	exited := make(chan struct{})
 	s.exited = exited
