@@ -19,7 +19,6 @@ import (
 	"missioncontrol/eventstream"
 	"missioncontrol/eventstream/embedded"
 	"missioncontrol/missions"
-	"missioncontrol/missions/sqlitestore"
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/web"
@@ -30,7 +29,7 @@ type serveConfig struct {
 	Server    string        // URLs of an external broker; "" for the embedded one
 	NATS      []nats.Option // credentials, TLS … for the external broker
 	Listen    string        // the embedded broker's address
-	Store     string        // sqlite:PATH; "" for a file in DataDir
+	Store     string        // see storeIn
 	DataDir   string
 	HTTP      string // an address, or "off"
 	Lease     time.Duration
@@ -126,14 +125,8 @@ func (h *house) startBroker(ctx context.Context) error {
 	return nil
 }
 
-func (h *house) startStore(context.Context) error {
-	path, err := h.storePath()
-	if err != nil {
-		return err
-	}
-	store, err := sqlitestore.Open(sqlitestore.Config{
-		Path: path, OutboxLimit: h.cfg.OutboxLimit, Logger: h.log.With("part", "store"),
-	})
+func (h *house) startStore(ctx context.Context) error {
+	store, err := h.storeIn().open(ctx, h.cfg.OutboxLimit, h.log.With("part", "store"))
 	if err != nil {
 		return err
 	}
@@ -142,16 +135,7 @@ func (h *house) startStore(context.Context) error {
 	return nil
 }
 
-func (h *house) storePath() (string, error) {
-	if h.cfg.Store == "" {
-		return filepath.Join(h.cfg.DataDir, "missions.db"), nil
-	}
-	path, ok := strings.CutPrefix(h.cfg.Store, "sqlite:")
-	if !ok || path == "" {
-		return "", fmt.Errorf("--store %s is not supported; use sqlite:PATH", redactURL(h.cfg.Store))
-	}
-	return path, nil
-}
+func (h *house) storeIn() storeIn { return storeIn{text: h.cfg.Store, dataDir: h.cfg.DataDir} }
 
 // redactURL keeps a password in a URL out of messages.
 func redactURL(raw string) string {
@@ -306,15 +290,9 @@ func (h *house) startWeb(context.Context) error {
 }
 
 func (h *house) info() serveInfo {
-	info := serveInfo{Version: version(), Store: h.cfg.Store, HTTP: "off", Broker: redactURL(h.cfg.Server)}
+	info := serveInfo{Version: version(), Store: h.storeIn().String(), HTTP: "off", Broker: redactURL(h.cfg.Server)}
 	if h.broker != nil {
 		info.Broker += " (embedded, JetStream in " + filepath.Join(h.cfg.DataDir, "jetstream") + ")"
-	}
-	if path, err := h.storePath(); err == nil {
-		if absolute, err := filepath.Abs(path); err == nil {
-			path = absolute
-		}
-		info.Store = "SQLite, " + path
 	}
 	if h.web.Addr() != "" {
 		info.HTTP = "http://" + h.web.Addr()

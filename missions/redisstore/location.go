@@ -5,11 +5,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/url"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -210,22 +212,23 @@ func (l *Location) secure(ca, cert, key string) error {
 // connect returns a client. It may find a cluster behind a single node's URL.
 func (l Location) connect(ctx context.Context, timeout time.Duration) (redis.UniversalClient, error) {
 	const never = -1
+	quiet.Do(func() { redis.SetLogger(toDebug{}) })
 	switch l.kind {
 	case sentinel:
 		return redis.NewFailoverClient(&redis.FailoverOptions{
 			MasterName: l.master, SentinelAddrs: l.addrs, SentinelUsername: l.sentinelUser, SentinelPassword: l.sentinelPassword,
 			Username: l.user, Password: l.password, DB: l.db, TLSConfig: l.tls, MaxRetries: never,
-			DialTimeout: timeout, ReadTimeout: timeout, WriteTimeout: timeout, PoolSize: poolSize,
+			DialTimeout: timeout, ReadTimeout: timeout, WriteTimeout: timeout, PoolSize: poolSize, DialerRetries: 1,
 		}), nil
 	case cluster:
 		return redis.NewClusterClient(&redis.ClusterOptions{
 			Addrs: l.addrs, Username: l.user, Password: l.password, TLSConfig: l.tls,
-			DialTimeout: timeout, ReadTimeout: timeout, WriteTimeout: timeout, PoolSize: poolSize,
+			DialTimeout: timeout, ReadTimeout: timeout, WriteTimeout: timeout, PoolSize: poolSize, DialerRetries: 1,
 		}), nil
 	}
 	client := redis.NewClient(&redis.Options{
 		Addr: l.addrs[0], Username: l.user, Password: l.password, DB: l.db, TLSConfig: l.tls, MaxRetries: never,
-		DialTimeout: timeout, ReadTimeout: timeout, WriteTimeout: timeout, PoolSize: poolSize,
+		DialTimeout: timeout, ReadTimeout: timeout, WriteTimeout: timeout, PoolSize: poolSize, DialerRetries: 1,
 	})
 	info, err := client.Info(ctx, "cluster").Result()
 	if err != nil || !strings.Contains(info, "cluster_enabled:1") {
@@ -242,3 +245,14 @@ func (l Location) connect(ctx context.Context, timeout time.Duration) (redis.Uni
 // poolSize is how many connections to one Redis there may be. Few are needed:
 // callers share scripts.
 const poolSize = 32
+
+// quiet turns the client library's own log, which is the whole process', to where
+// it disturbs nobody: what matters of it comes back to us as an error.
+var quiet sync.Once
+
+type toDebug struct{}
+
+// Printf implements the library's logger.
+func (toDebug) Printf(ctx context.Context, format string, v ...any) {
+	slog.Default().DebugContext(ctx, "redis client", "says", fmt.Sprintf(format, v...)) //nolint:sloglint // the library's words
+}
