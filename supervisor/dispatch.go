@@ -28,6 +28,7 @@ type dispatcher struct {
 	arrivals chan *parkedClaim
 	expired  chan *parkedClaim
 	wake     chan struct{}
+	look     chan struct{}
 	stopped  chan struct{}
 
 	mu        sync.Mutex
@@ -51,7 +52,7 @@ func newDispatcher(claim claimFunc) *dispatcher {
 	return &dispatcher{
 		claim:    claim,
 		arrivals: make(chan *parkedClaim, 64), expired: make(chan *parkedClaim, 64),
-		wake: make(chan struct{}, 1), stopped: make(chan struct{}),
+		wake: make(chan struct{}, 1), look: make(chan struct{}, 1), stopped: make(chan struct{}),
 		fresh: map[string]int{}, dismissed: map[string]struct{}{}, probed: map[string]struct{}{},
 	}
 }
@@ -148,6 +149,8 @@ func (d *dispatcher) run(ctx context.Context) {
 		case <-d.wake:
 			batch = d.woken()
 		case <-probe:
+			d.probe(ctx)
+		case <-d.look:
 			d.probe(ctx)
 		case <-ctx.Done():
 			d.end(func(*parkedClaim) bool { return true })

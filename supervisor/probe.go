@@ -7,6 +7,14 @@ import (
 	"missioncontrol/missions"
 )
 
+// lookAround has the dispatcher probe now.
+func (d *dispatcher) lookAround() {
+	select {
+	case d.look <- struct{}{}:
+	default:
+	}
+}
+
 // probe looks for missions that nobody has told of, with one call to the store: of
 // each type that claims are parked for, one claim is tried. If it gets a mission
 // there may be more, and all that wait for its types are woken. A claim that gets

@@ -30,11 +30,15 @@ import (
 type forgetful struct {
 	missions.Store
 	broken atomic.Bool
+	still  atomic.Int64 // how many times it can, although it is broken
 	tried  chan struct{}
 }
 
-func (f *forgetful) Outboxes() []missions.Outbox {
-	return []missions.Outbox{forgetfulOutbox{f.Store.Outboxes()[0], f}}
+func (f *forgetful) Outboxes() (all []missions.Outbox) {
+	for _, outbox := range f.Store.Outboxes() {
+		all = append(all, forgetfulOutbox{outbox, f})
+	}
+	return all
 }
 
 type forgetfulOutbox struct {
@@ -43,7 +47,7 @@ type forgetfulOutbox struct {
 }
 
 func (o forgetfulOutbox) Forget(ctx context.Context, upTo int64) error {
-	if o.store.broken.Load() {
+	if o.store.broken.Load() && o.store.still.Add(-1) < 0 {
 		select {
 		case o.store.tried <- struct{}{}:
 		default:

@@ -202,6 +202,7 @@ func (s *Service) Run(ctx context.Context) {
 
 // lead does what only the leader does, until its term ends.
 func (s *Service) lead(t *term) {
+	s.dispatch.lookAround() // what the term before made claimable it may not have lived to tell
 	var loops sync.WaitGroup
 	loops.Go(func() { s.runReaper(t.ctx) })
 	loops.Go(func() { s.runRetention(t.ctx) })
