@@ -25,6 +25,7 @@ type leader struct {
 	id    string
 	lasts time.Duration
 	log   *slog.Logger
+	level slog.Level    // of what is only worth saying where another one could lead
 	again chan struct{} // the leadership may have become free
 
 	mu      sync.Mutex
@@ -39,7 +40,7 @@ const (
 )
 
 func newLeader(store missions.Leaders, id string, lasts time.Duration, log *slog.Logger) *leader {
-	return &leader{store: store, id: id, lasts: lasts, log: log, again: make(chan struct{}, 1)}
+	return &leader{store: store, id: id, lasts: lasts, log: log, level: slog.LevelDebug, again: make(chan struct{}, 1)}
 }
 
 // leads reports whether this supervisor leads.
@@ -118,7 +119,7 @@ func (l *leader) begin(ctx context.Context, until time.Time, duties func(*term))
 	l.mu.Lock()
 	l.current = t
 	l.mu.Unlock()
-	l.log.Info("this supervisor leads: it relays events and does what is due", "id", l.id)
+	l.log.Log(ctx, l.level, "this supervisor leads: it relays events and does what is due", "id", l.id)
 	go func() {
 		defer close(t.done)
 		duties(t)
@@ -135,7 +136,7 @@ func (l *leader) endTerm(end func(*term)) {
 	l.mu.Lock()
 	l.current = nil
 	l.mu.Unlock()
-	l.log.Info("this supervisor leads no longer", "id", l.id)
+	l.log.Log(context.Background(), l.level, "this supervisor leads no longer", "id", l.id)
 }
 
 // resign makes way for another one. It is told to the store even by one that does

@@ -179,7 +179,7 @@ func New(cfg Config) (*Service, error) {
 	s.relay = newRelay(cfg.Store.Outboxes(), cfg.Stream, cfg.Logger)
 	s.peers = alone{}
 	if cfg.Peers != nil {
-		s.peers, s.dispatch.probes = cfg.Peers, s.lookAgain
+		s.peers, s.dispatch.probes, s.leader.level = cfg.Peers, s.lookAgain, slog.LevelInfo
 	}
 	return s, nil
 }
