@@ -36,6 +36,12 @@ func (q *queue) put(kinds ...string) {
 	}
 }
 
+func (q *queue) asked() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.calls
+}
+
 func TestWhatNobodyToldOfIsFoundWithinASecond(t *testing.T) {
 	t.Parallel()
 	q := &queue{}
@@ -67,10 +73,10 @@ func TestAProbeIsCheapAndFair(t *testing.T) {
 	q := &queue{}
 	probing(t, q, func(t *testing.T, d *dispatcher) {
 		first, second := park(d, "first", 1, "x"), park(d, "second", 1, "x")
-		before := q.calls
+		before := q.asked()
 		time.Sleep(10*time.Second + time.Millisecond)
 		synctest.Wait()
-		if calls := q.calls - before; calls != 10 {
+		if calls := q.asked() - before; calls != 10 {
 			t.Errorf("%d calls in ten seconds", calls)
 		}
 		q.add(d, "x")

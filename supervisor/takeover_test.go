@@ -237,37 +237,34 @@ func TestSupervisorsShareRequests(t *testing.T) {
 		t.Cleanup(func() { m.stop(); must(t, endpoints.Stop(context.Background())) })
 	}
 	nc := f.connect()
-	instances := map[string]int{}
-	inbox := nc.NewInbox()
-	replies, err := nc.SubscribeSync(inbox)
-	must(t, err)
-	must(t, nc.PublishRequest("$SRV.STATS.supervisor", inbox, nil))
-	const requests = 200
-	for range requests {
+	for range 200 {
 		_, err := nc.Request(api.SubjectStatus, nil, patience)
 		must(t, err)
 	}
-	must(t, nc.PublishRequest("$SRV.STATS.supervisor", inbox, nil))
-	answered := 0
-	for range 4 {
-		msg, err := replies.NextMsg(patience)
+	replies := nc.NewInbox()
+	stats, err := nc.SubscribeSync(replies)
+	must(t, err)
+	must(t, nc.PublishRequest("$SRV.STATS.supervisor", replies, nil))
+	answered := map[string]int{}
+	for range 2 {
+		msg, err := stats.NextMsg(patience)
 		must(t, err)
-		var stats struct {
+		var instance struct {
 			ID        string
 			Endpoints []struct {
 				Subject  string
 				Requests int `json:"num_requests"`
 			}
 		}
-		must(t, json.Unmarshal(msg.Data, &stats))
-		for _, e := range stats.Endpoints {
+		must(t, json.Unmarshal(msg.Data, &instance))
+		for _, e := range instance.Endpoints {
 			if e.Subject == api.SubjectStatus && e.Requests > 0 {
-				instances[stats.ID], answered = e.Requests, answered+e.Requests
+				answered[instance.ID] = e.Requests
 			}
 		}
 	}
-	if len(instances) != 2 || answered != requests {
-		t.Fatalf("%d requests were answered by %v", requests, instances)
+	if len(answered) != 2 {
+		t.Fatalf("the requests were answered by %v", answered)
 	}
 }
 
