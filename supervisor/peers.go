@@ -64,7 +64,7 @@ func (alone) Watch(string) func()                   { return func() {} }
 func (s *Service) hear(h Hint) {
 	switch h.Kind {
 	case HintReady:
-		s.dispatch.ready(h.Of, h.Count)
+		s.dispatch.ready(h.Of, max(h.Count, 1))
 	case HintEnded:
 		s.waits.notify(h.Of)
 	case HintDue:

@@ -409,3 +409,25 @@ func TestWithoutHintsEverythingIsFound(t *testing.T) {
 		t.Fatalf("%+v", m.Mission)
 	}
 }
+
+// Whatever comes in on the subjects of hints harms nobody.
+func TestJunkInsteadOfHints(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	leader, other, looked := f.pair(false)
+	leader.register(t, "worker", "x")
+	got := begin(t, looked, func(ctx context.Context) (api.Claimed, error) {
+		return leader.Claim(ctx, "worker", api.ClaimRequest{Max: 1, WaitSeconds: 15})
+	})
+	nc := f.connect()
+	for _, subject := range []string{"ready.x", "ready.%", "due", "dismissed.nobody", "grown", "resigned"} {
+		for _, body := range []string{"", "junk", "[]", `{"count":-5}`, `{"count":1e99}`, `{"at":-1}`, `{"from":7}`, `{"at":9999999999,"new":{}}`} {
+			must(t, nc.Publish(api.PeersSubject(f.store.Identity())+"."+subject, []byte(body)))
+		}
+	}
+	must(t, nc.Flush())
+	other.create(t, api.MissionSpec{Type: "x"})
+	if claimed := <-got; len(claimed.Missions) != 1 {
+		t.Fatalf("claimed: %+v", claimed)
+	}
+}

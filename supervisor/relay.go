@@ -56,7 +56,8 @@ import (
 //
 // A leader that does not die but freezes has no right to act when it wakes up, and
 // looks at that before each batch. What it had handed to the connection before is a
-// late arrival like any other.
+// late arrival like any other, and recognised as long as the freeze was shorter than
+// the duplicate window or longer than the broker's patience with a silent client.
 type relay struct {
 	outboxes []missions.Outbox
 	stream   Stream

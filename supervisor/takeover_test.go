@@ -79,7 +79,11 @@ func (m *mortal) Retain(ctx context.Context, retention time.Duration, limit int)
 }
 
 func (m *mortal) Outboxes() []missions.Outbox {
-	return []missions.Outbox{mortalOutbox{m.Store.Outboxes()[0], m}}
+	var all []missions.Outbox
+	for _, outbox := range m.Store.Outboxes() {
+		all = append(all, mortalOutbox{outbox, m})
+	}
+	return all
 }
 
 type mortalOutbox struct {
@@ -106,23 +110,35 @@ func (o mortalOutbox) Forget(ctx context.Context, upTo int64) error {
 	return o.Outbox.Forget(ctx, upTo)
 }
 
-// traffic creates missions, works on them and ends them, through a supervisor that
-// never runs, until the returned function is called. That returns how many.
-func traffic(t *testing.T, f *fleet) (stop func() int) {
+// traffic creates missions in each partition, works on them and ends them, through
+// supervisors that never run: as many as asked for with the first function. The
+// second one ends it all, and returns how many.
+func traffic(t *testing.T, partitions []missions.Store) (more func(), stop func() int) {
 	t.Helper()
-	clerk, err := supervisor.New(supervisor.Config{Store: f.store, Stream: silent{}, Logger: quiet})
-	must(t, err)
+	asked := make(chan struct{}, 10_000)
+	more = func() {
+		for range 150 {
+			asked <- struct{}{}
+		}
+	}
 	var done sync.WaitGroup
 	var ended atomic.Int64
 	ctx, cancel := context.WithCancel(context.Background())
-	for worker := range 2 {
+	for worker := range 3 {
+		store := partitions[worker%len(partitions)]
+		clerk, err := supervisor.New(supervisor.Config{Store: store, Stream: silent{}, Logger: quiet})
+		must(t, err)
 		agent := fmt.Sprint("worker-", worker)
-		_, err := clerk.Register(ctx, agent, api.RegisterRequest{Name: agent, Types: []string{agent}, Capacity: 10})
+		_, err = clerk.Register(ctx, agent, api.RegisterRequest{Name: agent, Types: []string{agent}, Capacity: 10})
 		must(t, err)
 		done.Go(func() {
-			for i := 0; ctx.Err() == nil; i++ {
-				err := life(clerk, f.store, agent, fmt.Sprintf("%s-%d", agent, i))
-				if err != nil {
+			for i := 0; ; i++ {
+				select {
+				case <-asked:
+				case <-ctx.Done():
+					return
+				}
+				if err := life(clerk, store, agent, fmt.Sprintf("%s-%d", agent, i)); err != nil {
 					t.Errorf("a mission's life was disturbed: %v", err)
 					return
 				}
@@ -132,7 +148,7 @@ func traffic(t *testing.T, f *fleet) (stop func() int) {
 	}
 	stop = func() int { cancel(); done.Wait(); return int(ended.Load()) }
 	t.Cleanup(func() { stop() })
-	return stop
+	return more, stop
 }
 
 // life is that of one mission.
@@ -186,7 +202,18 @@ func TestOnlyOneActs(t *testing.T) {
 // one of them acts; each mission's events are in the stream once and in order.
 func TestEventsOutliveTakeovers(t *testing.T) {
 	t.Parallel()
+	for _, outboxes := range []int{1, 3} {
+		t.Run(fmt.Sprint("outboxes ", outboxes), func(t *testing.T) {
+			t.Parallel()
+			testTakeovers(t, outboxes)
+		})
+	}
+}
+
+func testTakeovers(t *testing.T, outboxes int) {
 	f := newFleet(t)
+	store := newPartitioned(t, outboxes)
+	f.store = store
 	born := 0
 	join := func() (*member, *mortal) {
 		born++
@@ -194,10 +221,11 @@ func TestEventsOutliveTakeovers(t *testing.T) {
 		return f.join(memberOptions{store: m, id: fmt.Sprint("supervisor-", born), leadership: 300 * time.Millisecond, nets: true}), m
 	}
 	leader, itsStore := join()
-	stopTraffic := traffic(t, f)
+	more, stopTraffic := traffic(t, store.parts)
 	for round := range 10 {
 		next, nextStore := join()
 		drain(itsStore.relayed)
+		more()
 		<-itsStore.relayed // in the middle of its work
 		switch round % 5 {
 		case 0: // SIGTERM
@@ -212,6 +240,8 @@ func TestEventsOutliveTakeovers(t *testing.T) {
 			itsStore.cut.Store(ptr("lead"))
 		}
 		<-nextStore.reaped
+		drain(nextStore.relayed)
+		more()
 		<-nextStore.relayed
 		if leader.Leads() {
 			t.Error("the old leader does not know that it is one no longer")
@@ -294,11 +324,16 @@ func checkLives(t *testing.T, url string, lives int) {
 	t.Helper()
 	byMission := map[string][]string{}
 	ids := map[string]bool{}
+	reached := map[string]int64{}
 	for _, e := range history(t, url) {
 		if ids[e.ID.String()] {
 			t.Errorf("event %s stands twice in the stream", e.ID)
 		}
 		ids[e.ID.String()] = true
+		m := metaOf(t, &e)
+		if reached[m.Outbox]++; m.Position != reached[m.Outbox] {
+			t.Errorf("event %d of outbox %s is the one at position %d", reached[m.Outbox], m.Outbox, m.Position)
+		}
 		payload, err := charter.DecodePayload(&e)
 		must(t, err)
 		switch p := payload.(type) {
