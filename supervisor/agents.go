@@ -19,7 +19,7 @@ func (s *Service) Register(ctx context.Context, agentID string, request api.Regi
 	if _, err := s.cfg.Store.Register(ctx, agent, s.cfg.Lease); err != nil {
 		return api.Registered{}, err
 	}
-	s.relay.poke()
+	s.grown()
 	return api.Registered{HeartbeatSeconds: s.cfg.Heartbeat.Seconds(), LeaseSeconds: s.cfg.Lease.Seconds()}, nil
 }
 
@@ -40,10 +40,10 @@ func (s *Service) Heartbeat(ctx context.Context, agentID string, request api.Hea
 		return api.HeartbeatReply{}, result.Err
 	}
 	if beat.Draining {
-		s.dispatch.dismiss(agentID)
+		s.dismiss(agentID)
 	}
-	s.dispatch.readyAll(result.GivenUp)
-	s.relay.poke()
+	s.readyAll(result.GivenUp)
+	s.grown()
 	return api.HeartbeatReply{Cancel: result.Cancel, Lost: result.Lost}, nil
 }
 
@@ -60,10 +60,10 @@ func (s *Service) Claim(ctx context.Context, agentID string, request api.ClaimRe
 	}
 	for i := range result.Missions {
 		if m := &result.Missions[i]; m.TimeoutSeconds > 0 {
-			s.reaper.by(time.Now().Add(time.Duration(m.TimeoutSeconds * float64(time.Second))))
+			s.dueBy(time.Now().Add(time.Duration(m.TimeoutSeconds * float64(time.Second))))
 		}
 	}
-	s.relay.poke()
+	s.grown()
 	return api.Claimed{Missions: result.Missions}, nil
 }
 
@@ -94,7 +94,7 @@ func (s *Service) AppendLog(ctx context.Context, agentID string, request api.Log
 	if err = firstError(errs, err); err != nil {
 		return api.Empty{}, err
 	}
-	s.relay.poke()
+	s.grown()
 	return api.Empty{}, nil
 }
 
@@ -187,7 +187,7 @@ func finishBatch[T any](ctx context.Context, s *Service, items []T, parse func(*
 		results[places[i]].Mission = &stored[i].Mission
 		s.finished(&stored[i].Mission)
 	}
-	s.relay.poke()
+	s.grown()
 	return results, nil
 }
 
@@ -195,25 +195,25 @@ func finishBatch[T any](ctx context.Context, s *Service, items []T, parse func(*
 func (s *Service) finished(m *missions.Mission) {
 	switch {
 	case m.Status.Terminal():
-		s.waits.notify(m.ID)
+		s.ended(m.ID)
 	case m.NextAttemptAt != 0:
-		s.reaper.by(m.NextAttemptAt.Time())
+		s.dueBy(m.NextAttemptAt.Time())
 	default:
-		s.dispatch.ready(m.Type, 1)
+		s.ready(m.Type, 1)
 		if m.Deadline != 0 {
-			s.reaper.by(m.Deadline.Time())
+			s.dueBy(m.Deadline.Time())
 		}
 	}
 }
 
 // Leave takes an agent offline; its running missions go back at once.
 func (s *Service) Leave(ctx context.Context, agentID string, _ api.Empty) (api.Empty, error) {
-	s.dispatch.dismiss(agentID)
+	s.dismiss(agentID)
 	result, err := s.cfg.Store.Leave(ctx, agentID, "left")
 	if err != nil {
 		return api.Empty{}, err
 	}
-	s.dispatch.readyAll(result.GivenBack)
-	s.relay.poke()
+	s.readyAll(result.GivenBack)
+	s.grown()
 	return api.Empty{}, nil
 }

@@ -54,6 +54,7 @@ type house struct {
 
 	broker    *embedded.Server
 	store     missions.Store
+	shared    bool // whether other supervisors may be on the same store
 	stream    *eventstream.Stream
 	nc        *nats.Conn
 	service   *supervisor.Service
@@ -229,8 +230,12 @@ func (h *house) connect(context.Context) error {
 }
 
 func (h *house) startService(ctx context.Context) error {
+	peers, err := h.peers()
+	if err != nil {
+		return err
+	}
 	service, err := supervisor.New(supervisor.Config{
-		Store: h.store, Stream: h.stream, Version: version(),
+		Store: h.store, Stream: h.stream, Version: version(), Peers: peers,
 		Lease: h.cfg.Lease, Heartbeat: h.cfg.Heartbeat, Retention: h.cfg.Retention,
 		Push:       supervisor.Pusher(h.nc, h.log),
 		ReplyLimit: func() int { return int(h.nc.MaxPayload()) },
@@ -257,6 +262,14 @@ func (h *house) startService(ctx context.Context) error {
 	})
 	h.warnOfForeignStreams()
 	return nil
+}
+
+// peers are the other supervisors on the store; nil where there can be none.
+func (h *house) peers() (supervisor.Peers, error) {
+	if !h.shared {
+		return nil, nil
+	}
+	return supervisor.NewNATSPeers(h.nc, h.store.Identity(), h.log.With("part", "peers"))
 }
 
 // warnOfForeignStreams looks for streams that cover our request subjects. Such a
