@@ -43,7 +43,7 @@ func charterEvents(outbox string, entries []missions.Event) ([]charter.Event, er
 			return nil, err
 		}
 		events[i] = charter.NewWithID(entry.ID, payload, entry.At.Time())
-		events[i].Meta.CorrelationID = entry.CorrelationID
+		events[i].Meta.CorrelationID, events[i].Meta.Traceparent = entry.CorrelationID, entry.Traceparent
 		events[i].Meta.Extra = map[string]json.RawMessage{
 			metaOutbox:   name,
 			metaPosition: strconv.AppendInt(nil, entry.Seq, 10),

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,7 +40,7 @@ func batchOnly(single api.MissionSpec, n int) error {
 		return missions.Invalid("missions", "is empty")
 	case n > missions.MaxBatch:
 		return missions.TooLarge("missions", "has more than %d entries", missions.MaxBatch)
-	case single.Name != "" || single.ID != "":
+	case !reflect.ValueOf(single).IsZero():
 		return missions.Invalid("missions", "cannot stand beside the fields of a single mission")
 	}
 	return nil
@@ -51,6 +52,7 @@ func (s *Service) create(ctx context.Context, specs []api.MissionSpec) ([]api.Cr
 	places := make([]int, 0, len(specs))
 	for i := range specs {
 		m, err := newMission(specs[i])
+		m.Traceparent = api.TraceOf(ctx)
 		if err != nil {
 			results[i].Error = s.wire(err)
 			continue

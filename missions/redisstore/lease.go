@@ -10,28 +10,33 @@ import (
 )
 
 // Progress implements [missions.Leases].
-func (s *Store) Progress(ctx context.Context, batch []missions.ProgressUpdate) ([]error, error) {
+func (s *Store) Progress(ctx context.Context, batch []missions.ProgressUpdate) ([]missions.ProgressResult, error) {
 	return s.progress.do(ctx, s, batch)
 }
 
-func (s *Store) progressBatch(ctx context.Context, batch []missions.ProgressUpdate) ([]error, error) {
-	return scatter(ctx, s, batch, func(u *missions.ProgressUpdate) string { return u.MissionID },
-		func(ctx context.Context, p *partition, part []missions.ProgressUpdate) ([]error, error) {
-			args := make([]any, 0, 5*len(part))
-			for i := range part {
-				u := &part[i]
-				args = append(args, u.AgentID, u.MissionID, u.Lease, strconv.FormatFloat(u.Percent, 'g', -1, 64), u.Message)
-			}
-			answer, err := p.call(ctx, scripts.progress, args...)
-			if err != nil {
-				return nil, err
-			}
-			errs := make([]error, len(part))
-			for i, item := range items(answer) {
-				errs[i] = refusal(items(item), part[i].MissionID)
-			}
-			return errs, nil
-		}, itself)
+func (s *Store) progressBatch(ctx context.Context, batch []missions.ProgressUpdate) ([]missions.ProgressResult, error) {
+	return scatter(ctx, s, batch, func(u *missions.ProgressUpdate) string { return u.MissionID }, progressIn,
+		func(err error) missions.ProgressResult { return missions.ProgressResult{Err: err} })
+}
+
+func progressIn(ctx context.Context, p *partition, part []missions.ProgressUpdate) ([]missions.ProgressResult, error) {
+	args := make([]any, 0, 5*len(part))
+	for i := range part {
+		u := &part[i]
+		args = append(args, u.AgentID, u.MissionID, u.Lease, strconv.FormatFloat(u.Percent, 'g', -1, 64), u.Message)
+	}
+	answer, err := p.call(ctx, scripts.progress, args...)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]missions.ProgressResult, len(part))
+	for i, item := range items(answer) {
+		said := items(item)
+		if results[i].Err = refusal(said, part[i].MissionID); results[i].Err == nil {
+			results[i].CorrelationID, results[i].Traceparent = text(said[1]), text(said[2])
+		}
+	}
+	return results, nil
 }
 
 // AppendLog implements [missions.Leases].

@@ -76,7 +76,7 @@ func (f fields) mission(id string) (missions.Mission, error) {
 		ID: f.or("id", id), Name: f["n"], Description: f["d"], Type: f.or("t", missions.DefaultType),
 		Data: json.RawMessage(f.or("D", "{}")), Priority: priorities[priority], Status: statuses[status],
 		Tags: list(f["g"]), MaxAttempts: int(number(f.or("x", defaultAttempts))),
-		TimeoutSeconds: float64(number(f["o"])) / 1e6, NotBefore: moment(f["b"]), Deadline: moment(f["l"]), CorrelationID: f["c"],
+		TimeoutSeconds: float64(number(f["o"])) / 1e6, NotBefore: moment(f["b"]), Deadline: moment(f["l"]), CorrelationID: f["c"], Traceparent: f["v"],
 		Attempt: int(number(f["a"])), AgentID: missions.Text(f["A"]), LeaseExpiresAt: moment(f["e"]),
 		Error: missions.Text(f["E"]), CreatedAt: moment(f["s"]), UpdatedAt: moment(f.or("u", f["s"])),
 		StartedAt: moment(f["B"]), FinishedAt: moment(f["F"]),

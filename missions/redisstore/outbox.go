@@ -49,21 +49,15 @@ func eventID(outbox uuid.UUID, position int64) uuid.UUID {
 // event reads an entry of the outbox as lua/lib wrote it.
 func event(entry string) (missions.Event, error) {
 	parts := strings.Split(entry, "\x00")
-	lengths := map[string]int{"c": 8, "s": 8, "l": 6, "+": 7, "-": 7}
+	lengths := map[string]int{"c": 9, "s": 9, "l": 7, "+": 7, "-": 7}
 	if len(parts) != lengths[parts[0]] {
 		return missions.Event{}, fmt.Errorf("an outbox entry of kind %q has %d parts", parts[0], len(parts))
 	}
 	e := missions.Event{At: moment(parts[1])}
 	switch parts[0] {
-	case "c":
-		e.Kind, e.MissionID, e.CorrelationID, e.Name, e.Description, e.Type = missions.EventCreated, parts[2], parts[3], parts[4], parts[5], parts[6]
-		e.Priority = priorities[parts[7][0]-'0']
-	case "s":
-		e.Kind, e.MissionID, e.CorrelationID = missions.EventStatusChanged, parts[2], parts[3]
-		e.OldStatus, e.NewStatus = statuses[parts[4][0]-'0'], statuses[parts[4][1]-'0']
-		e.Reason, e.Attempt, e.AgentID = parts[5], int(number(parts[6])), parts[7]
-	case "l":
-		e.Kind, e.MissionID, e.CorrelationID, e.Level, e.Message = missions.EventLogAppended, parts[2], parts[3], parts[4], parts[5]
+	case "c", "s", "l":
+		e.MissionID, e.CorrelationID, e.Traceparent = parts[2], parts[3], parts[4]
+		ofMission(&e, parts[0], parts[5:])
 	default:
 		e.Kind = missions.EventAgentOnline
 		if parts[0] == "-" {
@@ -72,6 +66,20 @@ func event(entry string) (missions.Event, error) {
 		e.AgentID, e.Name, e.Role, e.Reason, e.Types = parts[2], parts[3], parts[4], parts[5], list(parts[6])
 	}
 	return e, nil
+}
+
+// ofMission reads what is left of an event that tells of a mission.
+func ofMission(e *missions.Event, kind string, parts []string) {
+	switch kind {
+	case "c":
+		e.Kind, e.Name, e.Description, e.Type = missions.EventCreated, parts[0], parts[1], parts[2]
+		e.Priority = priorities[parts[3][0]-'0']
+	case "s":
+		e.Kind, e.OldStatus, e.NewStatus = missions.EventStatusChanged, statuses[parts[0][0]-'0'], statuses[parts[0][1]-'0']
+		e.Reason, e.Attempt, e.AgentID = parts[1], int(number(parts[2])), parts[3]
+	case "l":
+		e.Kind, e.Level, e.Message = missions.EventLogAppended, parts[0], parts[1]
+	}
 }
 
 // Forget implements [missions.Outbox].

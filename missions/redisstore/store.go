@@ -96,7 +96,7 @@ type Store struct {
 	create   group[missions.Mission, missions.CreateResult]
 	finish   group[missions.Finish, missions.Result]
 	beat     group[missions.Heartbeat, missions.HeartbeatResult]
-	progress group[missions.ProgressUpdate, error]
+	progress group[missions.ProgressUpdate, missions.ProgressResult]
 	append   group[missions.LogAppend, error]
 
 	mu     sync.Mutex // guards closed against calls.Add

@@ -317,15 +317,25 @@ func (f *fixture) mark() mark {
 // order, and those of several by time.
 func (f *fixture) events(after mark) []missions.Event {
 	f.Helper()
-	var all []missions.Event
+	var queues [][]missions.Event
 	for i, outbox := range f.Store.Outboxes() {
 		position := int64(0)
 		if after != nil {
 			position = after[i]
 		}
-		all = append(all, f.eventsOf(outbox, position)...)
+		if events := f.eventsOf(outbox, position); len(events) > 0 {
+			queues = append(queues, events)
+		}
 	}
-	slices.SortStableFunc(all, func(a, b missions.Event) int { return cmp.Compare(a.At, b.At) })
+	var all []missions.Event
+	for len(queues) > 0 {
+		first := slices.MinFunc(queues, func(a, b []missions.Event) int { return cmp.Compare(a[0].At, b[0].At) })
+		i := slices.IndexFunc(queues, func(q []missions.Event) bool { return &q[0] == &first[0] })
+		all = append(all, first[0])
+		if queues[i] = first[1:]; len(queues[i]) == 0 {
+			queues = slices.Delete(queues, i, i+1)
+		}
+	}
 	return all
 }
 

@@ -85,6 +85,7 @@ func testOutbox(s *suite) {
 		wantEqual(f, "events", len(events), 2)
 		created, cancelled := events[0], events[1]
 		wantEqual(f, "at", created.At, stored.CreatedAt)
+		wantEqual(f, "traces", created.Traceparent+", "+cancelled.Traceparent, trace+", "+trace)
 		wantEqual(f, "correlation", created.CorrelationID+", "+cancelled.CorrelationID, "order 17, order 17")
 		wantEqual(f, "created", fmt.Sprint(created.MissionID, " ", created.Name, " ", created.Type, " ", created.Priority),
 			"m Ünïcode — name render HIGH")

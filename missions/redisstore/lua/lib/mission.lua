@@ -3,6 +3,7 @@
 --   as given:  s created_at, unique, the mission's age   n name   d description
 --              t type ('default')   D data ('{}')   p priority 0-3 ('1')   g tags, with commas
 --              x max_attempts ('3')   o timeout (µs)   b not_before   l deadline   c correlation_id
+--              v traceparent
 --   its life:  S status, its place in missions.Statuses() ('0')   a attempt   A agent
 --              L the newest fencing token   u updated_at (s)   B started_at   F finished_at
 --              w '1' while PENDING and not yet claimable   r claimable from (s)
@@ -85,7 +86,7 @@ local function move(m, trigger, reason)
 	count(new, m.t, 1)
 	if HAPPENED[new] then happen(HAPPENED[new], m.t) end
 	call('RPUSH', P .. 'g:' .. m.id, concat({'s', int(now), old .. new, reason}, '\0'))
-	emit('s', now, m.id, m.c or '', old .. new, reason, m.a or '0', m.A or '')
+	emit('s', now, m.id, m.c or '', m.v or '', old .. new, reason, m.a or '0', m.A or '')
 	set(m, 'S', new)
 	set(m, 'u', int(now))
 end
