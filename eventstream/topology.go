@@ -25,7 +25,8 @@ type conflictError struct{ text string }
 
 func (e *conflictError) Error() string { return e.text }
 
-// eventsConfig is the stream as it is created.
+// eventsConfig is the stream as it is created; its Replicas may be 0 for as many
+// as the broker allows.
 func (c Config) eventsConfig(apiLevel int) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:               c.StreamName,
@@ -65,6 +66,7 @@ func (s *Stream) ensureStream(ctx context.Context, sess *session) error {
 		return noJetStream(err)
 	}
 	info := stream.CachedInfo()
+	sess.settle(info)
 	s.warnDifferences(info.Config)
 	if !covers(info.Config.Subjects, SubjectAll) {
 		return &conflictError{fmt.Sprintf("the stream %s exists and takes %s instead of %s; add the subject to it, or remove the stream",
@@ -78,16 +80,19 @@ func (s *Stream) createStream(ctx context.Context, sess *session) error {
 	if err != nil {
 		return noJetStream(err)
 	}
-	_, err = sess.js.CreateStream(ctx, s.cfg.eventsConfig(account.API.Level))
+	stream, err := s.createReplicated(ctx, sess, s.cfg.eventsConfig(account.API.Level))
 	var apiErr *jetstream.APIError
 	switch {
 	case err == nil:
-		s.log.Info("event stream created", "stream", s.cfg.StreamName, "subjects", SubjectAll, "replicas", s.cfg.Replicas)
+		sess.settle(stream.CachedInfo())
+		s.log.Info("event stream created", "stream", s.cfg.StreamName, "subjects", SubjectAll, "replicas", stream.CachedInfo().Config.Replicas)
 		return nil
 	case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse):
 		return err // somebody else was faster; the next probe finds it
 	case errors.As(err, &apiErr) && apiErr.ErrorCode == codeSubjectOverlap:
 		return s.overlap(ctx, sess)
+	case lacksNodes(err):
+		return s.placementConflict(apiErr)
 	default:
 		return noJetStream(err)
 	}
@@ -200,7 +205,9 @@ func differences(want, have jetstream.StreamConfig) []string {
 	differ("max_age", want.MaxAge, have.MaxAge)
 	differ("duplicate_window", want.Duplicates, have.Duplicates)
 	differ("compression", want.Compression, have.Compression)
-	differ("num_replicas", want.Replicas, have.Replicas)
+	if want.Replicas != 0 {
+		differ("num_replicas", want.Replicas, have.Replicas)
+	}
 	if have.NoAck {
 		out = append(out, "no_ack is true, expected false")
 	}
