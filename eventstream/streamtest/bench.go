@@ -3,7 +3,6 @@ package streamtest
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -135,24 +134,31 @@ func (b *bench) admin() jetstream.JetStream {
 	return js
 }
 
-// stored reads everything that a stream holds.
+// stored reads everything that a stream holds, according to its leader.
 func (b *bench) stored(js jetstream.JetStream, stream string) []*jetstream.RawStreamMsg {
 	b.Helper()
 	ctx := b.ctx()
 	st, err := js.Stream(ctx, stream)
 	b.must(err)
-	state := st.CachedInfo().State
+	count := st.CachedInfo().State.Msgs
+	if count == 0 {
+		return nil
+	}
+	// The consumer may live on a replica that lags behind, and then waits.
+	consumer, err := st.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{})
+	b.must(err)
+	msgs, err := consumer.Messages()
+	b.must(err)
+	defer msgs.Stop()
 	var out []*jetstream.RawStreamMsg
-	for seq := state.FirstSeq; state.Msgs > 0 && seq <= state.LastSeq; seq++ {
-		msg, err := st.GetMsg(ctx, seq)
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			continue
-		}
+	for uint64(len(out)) < count {
+		msg, err := msgs.Next(jetstream.NextContext(ctx))
 		b.must(err)
-		for _, added := range []string{"Nats-Stream", "Nats-Sequence", "Nats-Subject", "Nats-Time-Stamp"} {
-			delete(msg.Header, added) // by the direct API
-		}
-		out = append(out, msg)
+		meta, err := msg.Metadata()
+		b.must(err)
+		out = append(out, &jetstream.RawStreamMsg{
+			Subject: msg.Subject(), Sequence: meta.Sequence.Stream, Header: msg.Headers(), Data: msg.Data(), Time: meta.Timestamp,
+		})
 	}
 	return out
 }
