@@ -92,3 +92,8 @@ func TestThreeNodeCluster(t *testing.T) {
 	t.Parallel()
 	streamtest.Run(t, openCluster(t), streamtest.Features{JetStream: true})
 }
+
+func TestClusterNodes(t *testing.T) {
+	t.Parallel()
+	streamtest.RunCluster(t)
+}

@@ -58,7 +58,7 @@ func (s *Stream) probe(ctx context.Context, sess *session) error {
 // ensureStream creates the stream when it is missing. One that exists is never
 // changed; where it differs from what we would create, the log says so once.
 func (s *Stream) ensureStream(ctx context.Context, sess *session) error {
-	stream, err := sess.js.Stream(ctx, s.cfg.StreamName)
+	stream, err := s.lookUp(ctx, sess)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return s.createStream(ctx, sess)
 	}
@@ -73,6 +73,14 @@ func (s *Stream) ensureStream(ctx context.Context, sess *session) error {
 			s.cfg.StreamName, strings.Join(info.Config.Subjects, ", "), SubjectAll)}
 	}
 	return quorum(info)
+}
+
+// lookUp asks for the stream. On a cluster nobody answers while it has no leader,
+// so the answer is not awaited for long.
+func (s *Stream) lookUp(ctx context.Context, sess *session) (jetstream.Stream, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.DialTimeout)
+	defer cancel()
+	return sess.js.Stream(ctx, s.cfg.StreamName)
 }
 
 func (s *Stream) createStream(ctx context.Context, sess *session) error {

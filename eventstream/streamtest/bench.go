@@ -134,19 +134,46 @@ func (b *bench) admin() jetstream.JetStream {
 	return js
 }
 
+// retry asks until the answer is yes. On a cluster a request may stay without an
+// answer, because a leader is just being elected.
+func (b *bench) retry(what string, ask func(ctx context.Context) (bool, error)) {
+	b.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for ctx := b.ctx(); ; {
+		once, cancel := context.WithTimeout(ctx, time.Second)
+		yes, err := ask(once)
+		cancel()
+		if yes {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			b.Fatalf("%s: %v", what, err)
+		}
+	}
+}
+
 // stored reads everything that a stream holds, according to its leader.
 func (b *bench) stored(js jetstream.JetStream, stream string) []*jetstream.RawStreamMsg {
 	b.Helper()
-	ctx := b.ctx()
-	st, err := js.Stream(ctx, stream)
-	b.must(err)
-	count := st.CachedInfo().State.Msgs
+	var count uint64
+	// The consumer may live on a replica that lags behind, and then waits.
+	var consumer jetstream.Consumer
+	b.retry("reading "+stream, func(ctx context.Context) (bool, error) {
+		st, err := js.Stream(ctx, stream)
+		if err != nil {
+			return false, err
+		}
+		count = st.CachedInfo().State.Msgs
+		consumer, err = st.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{})
+		return err == nil, err
+	})
 	if count == 0 {
 		return nil
 	}
-	// The consumer may live on a replica that lags behind, and then waits.
-	consumer, err := st.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{})
-	b.must(err)
+	ctx := b.ctx()
 	msgs, err := consumer.Messages()
 	b.must(err)
 	defer msgs.Stop()
