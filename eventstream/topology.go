@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -75,12 +76,23 @@ func (s *Stream) ensureStream(ctx context.Context, sess *session) error {
 	return quorum(info)
 }
 
-// lookUp asks for the stream. On a cluster nobody answers while it has no leader,
-// so the answer is not awaited for long.
+// lookUpWait is how long lookUp awaits its first answer.
+const lookUpWait = 250 * time.Millisecond
+
+// lookUp asks for the stream, for Config.DialTimeout at most. On a cluster nobody
+// answers while it has no leader, so it asks again and again, more patiently each
+// time.
 func (s *Stream) lookUp(ctx context.Context, sess *session) (jetstream.Stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.DialTimeout)
 	defer cancel()
-	return sess.js.Stream(ctx, s.cfg.StreamName)
+	for wait := lookUpWait; ; wait *= 2 {
+		once, cancel := context.WithTimeout(ctx, wait)
+		stream, err := sess.js.Stream(once, s.cfg.StreamName)
+		cancel()
+		if !isTimeout(err) || ctx.Err() != nil || sess.ended() {
+			return stream, err
+		}
+	}
 }
 
 func (s *Stream) createStream(ctx context.Context, sess *session) error {

@@ -71,7 +71,8 @@ func relay(ctx context.Context, s *eventstream.Stream, events []charter.Event, m
 func disturb(b *bench, s *eventstream.Stream, events int, disturbance func(round int)) {
 	milestone := make(chan int)
 	result := make(chan error, 1)
-	ctx := b.ctx()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*Patience) // many waits
+	defer cancel()
 	go func() {
 		defer close(milestone)
 		result <- relay(ctx, s, batchOf(0, events), milestone)
