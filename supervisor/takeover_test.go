@@ -117,7 +117,7 @@ func traffic(t *testing.T, partitions []missions.Store) (more func(), stop func(
 	t.Helper()
 	asked := make(chan struct{}, 10_000)
 	more = func() {
-		for range 150 {
+		for range 40 {
 			asked <- struct{}{}
 		}
 	}
