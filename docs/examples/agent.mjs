@@ -12,15 +12,16 @@ import { connect } from "@nats-io/transport-node";
 const id = process.argv[2] ?? `js-${process.pid}`;
 const capacity = 2;
 
-// The work. It ends when signal is aborted; say tells of it while it goes on.
+// The work. It ends when signal is aborted; say tells of it while it goes on, and fails
+// nothing when nobody hears it.
 async function count({ to, every_ms = 100 }, signal, say) {
   if (!Number.isSafeInteger(to) || to < 1) throw new Hopeless("data.to is not a whole number above 0");
-  say("log", { message: `counting to ${to}` });
+  await say("log", { message: `counting to ${to}` });
   for (let n = 1; n <= to; n++) {
     // Work that keeps the processor busy belongs into a worker thread: in this one it
     // would hold up the heartbeat until the leases are over.
     await pause(every_ms, undefined, { signal });
-    say("progress", { percent: (100 * n) / to, message: `${n} of ${to}` });
+    await say("progress", { percent: (100 * n) / to, message: `${n} of ${to}` });
   }
   return { counted: to };
 }
