@@ -80,7 +80,7 @@ func TestParkedClaimWakesWhenAMissionArrives(t *testing.T) {
 // mission that was just taken from it.
 func TestWhatIsTakenFromASilentAgentIsNotGivenBackToIt(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigOptions{lease: 400 * time.Millisecond, heartbeat: 100 * time.Millisecond})
+	r := newRig(t, rigOptions{lease: 800 * time.Millisecond, heartbeat: 100 * time.Millisecond})
 	created, _, err := r.client.Create(t.Context(), api.MissionSpec{Name: "x", Type: "a"})
 	must(t, err)
 	agent := r.register("silent", "a")
@@ -88,6 +88,11 @@ func TestWhatIsTakenFromASilentAgentIsNotGivenBackToIt(t *testing.T) {
 	must(t, err)
 	if len(claimed.Missions) != 1 {
 		t.Fatalf("claimed: %+v", claimed)
+	}
+	// The agent is heard of last when half of its lease has passed.
+	for half := claimed.Missions[0].LeaseExpiresAt.Add(-400 * time.Millisecond); missions.At(time.Now()) < half; {
+		_, err := r.client.Get(t.Context(), created.ID)
+		must(t, err)
 	}
 	again, err := agent.Claim(t.Context(), api.ClaimRequest{Max: 1, WaitSeconds: 20})
 	must(t, err)
