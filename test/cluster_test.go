@@ -112,7 +112,16 @@ func again(t *testing.T, ask func(context.Context) error) {
 // the stream's leader is killed, takes it back, and leaves nothing behind.
 func TestClusterOfPlainProcesses(t *testing.T) {
 	t.Parallel()
-	cluster := startCluster(t, "")
+	for name, store := range map[string]string{"one supervisor on SQLite": "", "two supervisors on Redis": "redis"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clusterOfPlainProcesses(t, store)
+		})
+	}
+}
+
+func clusterOfPlainProcesses(t *testing.T, store string) {
+	cluster := startCluster(t, store)
 	nc := cluster.connect(t)
 	c := client.New(nc)
 	shout := func(id string) {
@@ -162,6 +171,13 @@ func TestClusterOfPlainProcesses(t *testing.T) {
 		}
 		return err
 	})
+
+	if store == "redis" {
+		for i, part := range []string{"s1", "redis", "s2"} {
+			cluster.killPart(part)
+			shout(fmt.Sprint("without-", part, "-", i))
+		}
+	}
 
 	if code := cluster.stop(syscall.SIGINT); code != 0 {
 		t.Errorf("exit code %d", code)

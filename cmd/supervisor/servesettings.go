@@ -66,9 +66,9 @@ func serveSettings() []setting {
 				s.serve.OutboxLimit, err = wholeWithin(g.text, 1, 1_000_000_000)
 				return err
 			}},
-		{key: "replicas", holder: "N", fallback: "1", help: "N copies of streams that are created, 1 to 5; more than 1 needs a cluster",
+		{key: "replicas", holder: "N", fallback: "0", help: "N copies of streams that are created, 1 to 5; 0 is 3 on a cluster of three brokers, else 1",
 			apply: func(s *settings, g given) error {
-				n, err := wholeWithin(g.text, 1, 5)
+				n, err := wholeWithin(g.text, 0, 5)
 				s.serve.Replicas = int(n)
 				return err
 			}},
