@@ -61,7 +61,7 @@ func settingCases(t *testing.T) map[string]settingCase {
 			read: field(func(s *settings) any { return s.serve.Retention })},
 		"outbox_limit": {flag: "1", env: "2", file: "3", fallback: "1000000",
 			read: field(func(s *settings) any { return s.serve.OutboxLimit })},
-		"replicas": {flag: "3", env: "2", file: "5", fallback: "1",
+		"replicas": {flag: "3", env: "2", file: "5", fallback: "0",
 			read: field(func(s *settings) any { return s.serve.Replicas })},
 		"server": {flag: "nats://f:1", env: "nats://e:2", file: "nats://c:3",
 			read: field(func(s *settings) any { return s.serve.Server })},
