@@ -69,7 +69,7 @@ func agentsTable(out *screen, reply *api.Agents, now time.Time) {
 		g.row(a.ID, shorten(clean(name), 30), shorten(clean(a.Role), 20), out.paint(agentColour(a.State), string(a.State)),
 			fmt.Sprintf("%d/%d", a.MissionsRunning, a.Capacity), shorten(strings.Join(a.Types, ", "), 40),
 			cores(a.CPU), memoryOrNone(a.MemoryBytes), shorten(clean(a.Version), 20), shorten(clean(a.Host), 30),
-			humane(max(0, now.Sub(a.LastHeartbeat.Time())).Round(time.Millisecond)))
+			ago(now.Sub(a.LastHeartbeat.Time())))
 	}
 	g.print()
 	if reply.NextCursor != "" {

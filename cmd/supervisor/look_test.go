@@ -111,8 +111,8 @@ func TestAgentsTable(t *testing.T) {
 ├─────┬─────────┬────────┬─────────┬──────┬──────────────┬──────┬──────────┬─────────┬──────┬───────────────┤
 │ ID  │ Name    │ Role   │ State   │ Busy │ Types        │  CPU │   Memory │ Version │ Host │ Last heard of │
 ├─────┼─────────┼────────┼─────────┼──────┼──────────────┼──────┼──────────┼─────────┼──────┼───────────────┤
-│ a-1 │ Resizer │ worker │ online  │  3/4 │ resize, crop │ 26 % │ 64.0 MiB │ 1.0     │ h1   │         1.50s │
-│ b-2 │         │        │ offline │  0/1 │ default      │    - │        - │         │      │         3h00m │
+│ a-1 │ Resizer │ worker │ online  │  3/4 │ resize, crop │ 26 % │ 64.0 MiB │ 1.0     │ h1   │        1s ago │
+│ b-2 │         │        │ offline │  0/1 │ default      │    - │        - │         │      │     3h00m ago │
 ╰─────┴─────────┴────────┴─────────┴──────┴──────────────┴──────┴──────────┴─────────┴──────┴───────────────╯
 2 of 3 shown; go on with --after b-2
 `)

@@ -111,7 +111,7 @@ func (c *cli) loadServeSettings(flags *pflag.FlagSet) (settings, error) {
 	}
 	if s.serve.Lease < 2*s.serve.Heartbeat {
 		return s, usagef("%s: a lease of %s does not outlast two heartbeats of %s (%s)",
-			s.lease.where, humane(s.serve.Lease), humane(s.serve.Heartbeat), s.heartbeat.where)
+			s.lease.where, spell(s.serve.Lease), spell(s.serve.Heartbeat), s.heartbeat.where)
 	}
 	if err := s.connection.check(); err != nil {
 		return s, err
@@ -193,7 +193,7 @@ func applyLogLevel(s *settings, g given) error {
 func durationWithin(text string, least, most time.Duration) (time.Duration, error) {
 	d, err := parseDuration(text)
 	if err == nil && (d < least || d > most) {
-		err = fmt.Errorf("%s is not between %s and %s", text, humane(least), humane(most))
+		err = fmt.Errorf("%s is not between %s and %s", text, spell(least), spell(most))
 	}
 	return d, err
 }

@@ -100,11 +100,24 @@ func away(err error) bool {
 	return errors.Is(err, client.ErrNoSupervisor) || errors.Is(err, api.ErrUnavailable)
 }
 
+// aboutError says what an error is about, and then the error itself.
+type aboutError struct {
+	about string
+	err   error
+}
+
+func (e *aboutError) Error() string { return e.about + ": " + e.err.Error() }
+
+func (e *aboutError) Unwrap() error { return e.err }
+
 // errorText is what a person is told of an error: one line, what is wrong and
 // what to do.
 func errorText(err error) string {
 	var refusal *api.Error
+	var about *aboutError
 	switch {
+	case errors.As(err, &about):
+		return about.about + ": " + errorText(about.err)
 	case errors.As(err, &refusal):
 		return refusal.Message
 	case errors.Is(err, client.ErrNoSupervisor):

@@ -199,7 +199,7 @@ func TestConfigurationFiles(t *testing.T) {
 		"list":          {"server: [a, b]\n", "server in FILE, line 1: it has to be a single value"},
 		"no mapping":    {"- lease\n", "FILE has to hold lines like"},
 		"not YAML":      {"lease: [\n", "FILE"},
-		"lease too low": {"lease: 4s\n", "lease in FILE, line 1: a lease of 4.00s does not outlast two heartbeats of 3.00s (--heartbeat)"},
+		"lease too low": {"lease: 4s\n", "lease in FILE, line 1: a lease of 4 seconds does not outlast two heartbeats of 3 seconds (--heartbeat)"},
 		"lonely user":   {"user: mary\n", "user in FILE, line 1 is for an external broker, and none is named; add --server URL or --context NAME"},
 		"two ways":      {"server: nats://b:1\nuser: mary\ntoken: t\n", "user in FILE, line 2 and token in FILE, line 3 are two ways to sign in; give one"},
 	} {
