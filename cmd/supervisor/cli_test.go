@@ -15,29 +15,40 @@ import (
 func TestMistakesInWhatIsTypedAreOneLineAndExitCode2(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
-		`there is no command "frobnicate"; see supervisor --help`:                              {"frobnicate"},
-		`there is no command "statu"; did you mean status?`:                                    {"statu"},
-		`there is no command "delet"; did you mean delete?`:                                    {"missions", "delet"},
-		`missions needs a command: cancel, create, delete, get, list, log, retry, stats, wait`: {"missions"},
-		`unknown flag: --bogus`:             {"status", "--bogus"},
-		`unknown shorthand flag: 'q' in -q`: {"events", "-q"},
-		`flag needs an argument: --server`:  {"status", "--server"},
+		`there is no command "frobnicate"; see supervisor --help`:                                            {"frobnicate"},
+		`there is no command "statu"; did you mean status?`:                                                  {"statu"},
+		`there is no command "delet"; did you mean delete?`:                                                  {"missions", "delet"},
+		`missions needs a command: cancel, create, delete, get, list, log, retry, stats, wait`:               {"missions"},
+		`unknown flag: --bogus; see supervisor status --help`:                                                {"status", "--bogus"},
+		`unknown shorthand flag: 'q' in -q; see supervisor events --help`:                                    {"events", "-q"},
+		`flag needs an argument: --server; see supervisor status --help`:                                     {"status", "--server"},
 		`status takes no arguments, but was given "x"; see supervisor status --help`:                         {"status", "x"},
 		`missions get needs the ID of a mission; see supervisor missions get --help`:                         {"missions", "get"},
 		`missions get takes the ID of a mission, and not "b" besides; see supervisor missions get --help`:    {"missions", "get", "a", "b"},
 		`"a.b" is not a mission's id: it may hold only letters, digits, _ and -`:                             {"missions", "get", "a.b", "-s", "nats://127.0.0.1:1"},
 		`missions create needs the NAME of a mission, or --file FILE; see supervisor missions create --help`: {"missions", "create"},
 		`--priority must be one of LOW, NORMAL, HIGH, CRITICAL`:                                              {"missions", "create", "n", "--priority", "urgent"},
-		`--data must be a JSON object`:                                                               {"missions", "create", "n", "--data", "[1]"},
-		`--data is not valid JSON`:                                                                   {"missions", "create", "n", "--data", "{"},
-		`--data: /does/not/exist cannot be read: no such file or directory`:                          {"missions", "create", "n", "--data", "@/does/not/exist"},
-		`--data: the standard input is empty`:                                                        {"missions", "create", "n", "--data", "-"},
-		`--max-attempts must be between 1 and 1000`:                                                  {"missions", "create", "n", "--max-attempts", "0"},
-		`--timeout: "30" is not a duration like 30s, 10m or 7d`:                                      {"missions", "create", "n", "--timeout", "30"},
-		`--timeout must be between 0 and 31622400`:                                                   {"missions", "create", "n", "--timeout", "1000d"},
-		`--deadline: "soon" is neither a duration like 10m nor a time like 2026-01-31T15:04:05Z`:     {"missions", "create", "n", "--deadline", "soon"},
-		`--tag may hold only letters, digits, _ and -`:                                               {"missions", "create", "n", "--tag", "a b"},
-		`the name is required`:                                                                       {"missions", "create", ""},
+		`--data must be a JSON object`:                                                                       {"missions", "create", "n", "--data", "[1]"},
+		`--limit: "x" is not a whole number`:                                                                 {"agents", "--limit", "x"},
+		`--watch: "perhaps" is not true or false`:                                                            {"status", "--watch=perhaps"},
+		`--data is not valid JSON: it ends too early`:                                                        {"missions", "create", "n", "--data", "{"},
+		`--data is not valid JSON: invalid character 'o' in literal null (expecting 'u') at byte 2`:          {"missions", "create", "n", "--data", "notjson"},
+		`--data is not valid JSON: invalid character '{' after top-level value at byte 4`:                    {"missions", "create", "n", "--data", "{} {}"},
+		`--data is not valid JSON: "b" is given twice`:                                                       {"missions", "create", "n", "--data", `{"x":{"b":1,"b":2}}`},
+		`--data is empty; give it JSON, @FILE, or - for the standard input, or leave it out`:                 {"missions", "create", "n", "--data", ""},
+		`--wait-timeout bounds --wait, which is not given`:                                                   {"missions", "create", "n", "--wait-timeout", "1m"},
+		`--wait-timeout: 0s is not between 1 millisecond and 365 days`:                                       {"missions", "create", "n", "--wait", "--wait-timeout", "0s"},
+		`--timeout: "soon" is not a duration like 30s, 10m or 7d`:                                            {"missions", "wait", "m1", "--timeout", "soon"},
+		`--retention: 1ms is not between 1 second and 36,500 days`:                                           {"serve", "--retention", "1ms"},
+		`the command ./none cannot be run: no such file or directory`:                                        {"agent", "run", "--type", "t", "--", "./none"},
+		`--data: /does/not/exist cannot be read: no such file or directory`:                                  {"missions", "create", "n", "--data", "@/does/not/exist"},
+		`--data: the standard input is empty`:                                                                {"missions", "create", "n", "--data", "-"},
+		`--max-attempts must be between 1 and 1000`:                                                          {"missions", "create", "n", "--max-attempts", "0"},
+		`--timeout: "30" is not a duration like 30s, 10m or 7d`:                                              {"missions", "create", "n", "--timeout", "30"},
+		`--timeout: 1000d is not between 1 microsecond and 366 days`:                                         {"missions", "create", "n", "--timeout", "1000d"},
+		`--deadline: "soon" is neither a duration like 10m nor a time like 2026-01-31T15:04:05Z`:             {"missions", "create", "n", "--deadline", "soon"},
+		`--tag may hold only letters, digits, _ and -`:                                                       {"missions", "create", "n", "--tag", "a b"},
+		`the name is required`: {"missions", "create", ""},
 		`--file has missions with names of their own; it cannot stand beside the name "n"`:           {"missions", "create", "n", "--file", "f"},
 		`--wait cannot stand beside --file, whose lines say it for each mission`:                     {"missions", "create", "--file", "f", "--wait"},
 		`agent run needs a COMMAND to run, after --; see supervisor agent run --help`:                {"agent", "run", "--type", "t"},
@@ -136,6 +147,12 @@ func TestShellCompletion(t *testing.T) {
 	equal(t, "without a broker", stdout, ":4\n")
 	_, stdout, _ = runIn(t, nil, "__complete", "events", "--type", "mission.c")
 	contains(t, stdout, "mission.created\t")
+	for _, command := range [][]string{{"status"}, {"missions", "create"}, {"serve"}} {
+		_, stdout, _ := runIn(t, nil, append(append([]string{"__complete"}, command...), "--")...)
+		if !strings.Contains(stdout, "--") || strings.Contains(stdout, "`") {
+			t.Errorf("flags of %v, which are described as %s", command, stdout)
+		}
+	}
 }
 
 // brokenPipe fails every write.
