@@ -60,6 +60,8 @@ func agentsTable(out *screen, reply *api.Agents, now time.Time) {
 		return
 	}
 	g := out.grid("Agents", "ID", "Name", "Role", "State", "Busy#", "Types", "CPU#", "Memory#", "Version", "Host", "Last heard of#")
+	g.concede(without("Version", "Host", "Role"), shorter("Types", 16), without("Memory", "CPU"), shorter("Name", 12), shorterID("ID", 24),
+		without("Name"), shorter("Types", 8), shorterID("ID", 12), without("Types"), shorterID("ID", 6), without("Busy"))
 	for i := range reply.Agents {
 		a := &reply.Agents[i]
 		name := a.Name
