@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -31,11 +32,17 @@ type cli struct {
 	// tick is how often --watch redraws and --follow asks.
 	tick time.Duration
 
+	// refresh is how long one look of --watch may take.
+	refresh time.Duration
+
 	// grace is how long a program has between SIGTERM and SIGKILL.
 	grace time.Duration
 
 	// secondInterrupt listens for the second Ctrl-C.
 	secondInterrupt func() (<-chan struct{}, func())
+
+	// nc is the connection of a client command, while it has one.
+	nc *nats.Conn
 
 	// running is whether a command has begun: what fails before is a mistake in
 	// what was typed.
@@ -50,7 +57,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func newCLI(stdin io.Reader, stdout, stderr io.Writer) *cli {
 	return &cli{
 		stdin: stdin, out: newScreen(stdout, os.LookupEnv), err: newScreen(stderr, os.LookupEnv), lookup: os.LookupEnv,
-		tick: time.Second, grace: terminationGrace, secondInterrupt: secondInterrupt,
+		tick: time.Second, refresh: 2 * time.Second, grace: terminationGrace, secondInterrupt: secondInterrupt,
 	}
 }
 
