@@ -4,12 +4,19 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
+
+	"missioncontrol/eventstream"
 )
 
 func TestMistakesInWhatIsTypedAreOneLineAndExitCode2(t *testing.T) {
@@ -200,6 +207,46 @@ func TestServeRunsFromTheCommandLine(t *testing.T) {
 	equal(t, "exit code", c.wait(t), 0)
 }
 
+func TestATakenHTTPAddressStopsTheStartBeforeItBegins(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer func() { must(t, taken.Close()) }()
+	dir := filepath.Join(t.TempDir(), "data")
+	code, stdout, stderr := runIn(t, nil, "serve", "--listen", "127.0.0.1:0", "--http", taken.Addr().String(), "--data-dir", dir)
+	equal(t, "exit code", code, 1)
+	equal(t, "stdout", stdout, "")
+	equal(t, "stderr", stderr, "supervisor: the HTTP address "+taken.Addr().String()+
+		" is taken by another process; choose another with --http, or go without with --http off\n")
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("something was left in %s: %v", dir, err)
+	}
+}
+
+func TestTheRetentionOfEventsCountsWhenTheStreamIsCreated(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	maxAge := func(args ...string) (age time.Duration) {
+		c := newCall(nil).start(t, append([]string{"serve", "--listen", "127.0.0.1:0", "--http", "off", "--data-dir", dir}, args...)...)
+		c.out.await(t, "Ctrl-C", 1)
+		nc, err := nats.Connect(brokerURL.FindString(c.out.String()))
+		must(t, err)
+		defer nc.Close()
+		js, err := jetstream.New(nc)
+		must(t, err)
+		stream, err := js.Stream(t.Context(), eventstream.DefaultStreamName)
+		must(t, err)
+		nc.Close()
+		c.interrupt()
+		equal(t, "exit code", c.wait(t), 0)
+		return stream.CachedInfo().Config.MaxAge
+	}
+	equal(t, "as created", maxAge("--event-retention", "36h"), 36*time.Hour)
+	equal(t, "of an existing stream", maxAge("--event-retention", "30d"), 36*time.Hour)
+}
+
+var brokerURL = regexp.MustCompile(`nats://[0-9.:]+`)
+
 func TestServeLogsJSONInPlaceOfABanner(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -211,6 +258,8 @@ func TestServeLogsJSONInPlaceOfABanner(t *testing.T) {
 	c.interrupt()
 	equal(t, "exit code", c.wait(t), 0)
 	equal(t, "stdout", c.out.String(), "")
+	lines := strings.Split(strings.TrimSpace(c.err.String()), "\n")
+	contains(t, lines[len(lines)-1], `"msg":"stopped"`)
 }
 
 func TestServeWithAnExternalBroker(t *testing.T) {

@@ -61,6 +61,11 @@ func serveSettings() []setting {
 				s.serve.Retention, err = durationWithin(g.text, time.Second, 36500*day)
 				return err
 			}},
+		{key: "event_retention", holder: "DURATION", fallback: "7d", help: "DURATION for which the stream keeps events; counts when it is created, an existing one stays as it is",
+			apply: func(s *settings, g given) (err error) {
+				s.serve.EventRetention, err = durationWithin(g.text, eventstream.DefaultDuplicateWindow, 36500*day)
+				return err
+			}},
 		{key: "outbox_limit", holder: "N", fallback: "1000000", help: "durable events that may wait for the stream; with N waiting, new missions are refused",
 			apply: func(s *settings, g given) (err error) {
 				s.serve.OutboxLimit, err = wholeWithin(g.text, 1, 1_000_000_000)

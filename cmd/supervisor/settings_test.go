@@ -59,6 +59,8 @@ func settingCases(t *testing.T) map[string]settingCase {
 			read: field(func(s *settings) any { return s.serve.Heartbeat })},
 		"retention": {flag: "1d", env: "2d", file: "36h", want: [3]string{"24h0m0s", "48h0m0s", "36h0m0s"}, fallback: "168h0m0s",
 			read: field(func(s *settings) any { return s.serve.Retention })},
+		"event_retention": {flag: "1d", env: "2d", file: "36h", want: [3]string{"24h0m0s", "48h0m0s", "36h0m0s"}, fallback: "168h0m0s",
+			read: field(func(s *settings) any { return s.serve.EventRetention })},
 		"outbox_limit": {flag: "1", env: "2", file: "3", fallback: "1000000",
 			read: field(func(s *settings) any { return s.serve.OutboxLimit })},
 		"replicas": {flag: "3", env: "2", file: "5", fallback: "1",
@@ -158,7 +160,7 @@ func TestBadValuesAreCalledByWhereTheyCameFrom(t *testing.T) {
 	t.Parallel()
 	bad := map[string]string{
 		"store": "mysql://root:geheim@db/x", "listen": "4222", "http": "yes", "log_format": "xml", "log_level": "loud",
-		"lease": "10", "heartbeat": "0s", "retention": "-1d", "outbox_limit": "0", "replicas": "6",
+		"lease": "10", "heartbeat": "0s", "retention": "-1d", "event_retention": "1m", "outbox_limit": "0", "replicas": "6",
 		"server": "http://user:geheim@broker", "creds": "/does/not/exist", "tlsca": "/does/not/exist",
 	}
 	for key, value := range bad {
