@@ -101,6 +101,8 @@ func TestSchemasRefuseBadValues(t *testing.T) {
 		{"mission.progressed", `62.5`, `101`},
 		{"mission.status_changed", `"mission_018cbf2e`, `"018cbf2e`},
 		{"agent.online", `"default"`, `7`},
+		{"mission.created", `"meta":{`, `"meta":{"outbox_position":0,`},
+		{"mission.created", `"meta":{`, `"meta":{"outbox":7,`},
 		{"envelope", `credits.charged`, `credits`},
 		{"envelope", `0b5b7f0e-6f0c`, `0b5b7f0e6f0c`},
 		{"envelope", `"target":null`, `"target":""`},
