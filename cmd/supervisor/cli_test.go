@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"missioncontrol/eventstream"
+	"missioncontrol/eventstream/streamtest"
 )
 
 func TestMistakesInWhatIsTypedAreOneLineAndExitCode2(t *testing.T) {
@@ -221,6 +222,25 @@ func TestATakenHTTPAddressStopsTheStartBeforeItBegins(t *testing.T) {
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Errorf("something was left in %s: %v", dir, err)
 	}
+}
+
+func TestABrokerThatComesBackWithoutJetStreamIsToldOf(t *testing.T) {
+	t.Parallel()
+	options := emptyBroker()
+	options.JetStream, options.StoreDir = true, t.TempDir()
+	whole := strings.TrimPrefix(guardedBroker(t, options), "nats://")
+	without := strings.TrimPrefix(guardedBroker(t, emptyBroker()), "nats://")
+	proxy := streamtest.NewProxy(t, whole)
+	c := newCall(nil).start(t, "serve", "-s", proxy.URL(), "--http", "off", "--data-dir", t.TempDir())
+	c.out.await(t, "Events: JetStream stream EVENTS, connected", 1)
+	proxy.SetTarget(without)
+	proxy.Cut()
+	c.err.await(t, `level=WARN msg="the broker is back, but the event stream is still degraded" reason="the broker at `+proxy.URL()+` has no JetStream"`, 1)
+	proxy.SetTarget(whole)
+	proxy.Cut()
+	c.err.await(t, "event stream connected", 2)
+	c.interrupt()
+	equal(t, "exit code", c.wait(t), 0)
 }
 
 func TestTheRetentionOfEventsCountsWhenTheStreamIsCreated(t *testing.T) {

@@ -214,12 +214,13 @@ func (h *house) awaitStream(ctx context.Context) {
 
 // connect opens the connection that requests come in on. It is not the event
 // stream's, so that neither can be slowed down or cut off by the other.
-func (h *house) connect(context.Context) error {
+func (h *house) connect(ctx context.Context) error {
 	var away atomic.Bool
 	joined := func(nc *nats.Conn) {
 		if away.Swap(false) {
 			h.log.Info("the broker is back", "url", nc.ConnectedUrlRedacted())
 			h.warnOfForeignStreams()
+			h.warnOfDegradation(ctx)
 		}
 	}
 	options := append([]nats.Option{}, h.cfg.NATS...)
@@ -295,6 +296,15 @@ func (h *house) warnOfForeignStreams() {
 	if len(names) > 0 {
 		h.log.Error("a stream covers supervisor.> and will answer requests with its own acknowledgements; remove that subject from it",
 			"streams", names)
+	}
+}
+
+// warnOfDegradation says so when a broker that is back takes no events. The event
+// stream told of its beginning, and for another reason.
+func (h *house) warnOfDegradation(ctx context.Context) {
+	h.awaitStream(ctx)
+	if status := h.stream.Status(); status.State != eventstream.Connected && ctx.Err() == nil {
+		h.log.Warn("the broker is back, but the event stream is still degraded", "reason", status.Reason)
 	}
 }
 
