@@ -103,6 +103,7 @@ func TestSchemasRefuseBadValues(t *testing.T) {
 		{"agent.online", `"default"`, `7`},
 		{"mission.created", `"meta":{`, `"meta":{"outbox_position":0,`},
 		{"mission.created", `"meta":{`, `"meta":{"outbox":7,`},
+		{"mission.created", `"meta":{`, `"meta":{"outbox_positions":{"a":"7"},`},
 		{"envelope", `credits.charged`, `credits`},
 		{"envelope", `0b5b7f0e-6f0c`, `0b5b7f0e6f0c`},
 		{"envelope", `"target":null`, `"target":""`},

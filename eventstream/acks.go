@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,10 +15,13 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// outcome is what became of one sent message: stored as seq, or err.
+// outcome is what became of one sent message: stored as seq, or err. With the
+// last message of an atomic batch, batch and count say what was stored with it.
 type outcome struct {
 	seq       uint64
 	duplicate bool
+	batch     string
+	count     int
 	err       error
 }
 
@@ -134,7 +138,7 @@ func (w *window) acked(msg *nats.Msg) {
 // settle tells the outcome of a message that was taken. Its token comes last, so
 // that whoever gets it knows of every failure before.
 func (w *window) settle(m inFlight, o outcome) {
-	if o.err != nil && !errors.Is(o.err, ErrUnpublishable) && !errors.Is(o.err, ErrDisconnected) {
+	if o.err != nil && !harmless(o.err) {
 		w.doubt(o.err)
 	}
 	m.to.settle(m.index, o)
@@ -193,6 +197,8 @@ type pubAck struct {
 	Stream    string              `json:"stream"`
 	Seq       uint64              `json:"seq"`
 	Duplicate bool                `json:"duplicate"`
+	Batch     string              `json:"batch"`
+	Count     int                 `json:"count"`
 	Error     *jetstream.APIError `json:"error"`
 }
 
@@ -203,7 +209,22 @@ const (
 	codeMessageTooLarge jetstream.ErrorCode = 10054
 	codeStreamMismatch  jetstream.ErrorCode = 10060
 	codeHeaderTooLarge  jetstream.ErrorCode = 10097
+	codeIDInProcess     jetstream.ErrorCode = 10158
 )
+
+// batchCodes are JetStream's refusals of an atomic batch as such. They say
+// nothing about its messages, which may well be taken one by one.
+var batchCodes = []jetstream.ErrorCode{
+	10174, // the stream does not allow it
+	10175, // a sequence is missing
+	10176, // incomplete: its beginning reached nobody, or another leader
+	10177, // unsupported header
+	10179, // bad id
+	10199, // too many messages
+	10200, // bad commit
+	10201, // contains a message that is stored already
+	10210, // too many batches at a time
+}
 
 func parseAck(msg *nats.Msg) outcome {
 	if noResponders(msg) {
@@ -215,14 +236,23 @@ func parseAck(msg *nats.Msg) outcome {
 	}
 	switch {
 	case ack.Error == nil && ack.Seq > 0:
-		return outcome{seq: ack.Seq, duplicate: ack.Duplicate}
+		return outcome{seq: ack.Seq, duplicate: ack.Duplicate, batch: ack.Batch, count: ack.Count}
 	case ack.Error == nil:
 		return outcome{err: fmt.Errorf("%w: its acknowledgement has no sequence", ErrRefused)}
 	case ack.Error.ErrorCode == codeMessageTooLarge, ack.Error.ErrorCode == codeHeaderTooLarge:
 		return outcome{err: fmt.Errorf("%w: %w", ErrUnpublishable, ack.Error)}
+	case ack.Error.ErrorCode == codeIDInProcess:
+		return outcome{err: ErrPending}
+	case slices.Contains(batchCodes, ack.Error.ErrorCode):
+		return outcome{err: fmt.Errorf("%w: %w", errBatchRefused, ack.Error)}
 	default:
 		return outcome{err: fmt.Errorf("%w: %w", ErrRefused, ack.Error)}
 	}
+}
+
+// harmless reports whether an outcome says nothing against the stream's health.
+func harmless(err error) bool {
+	return errors.Is(err, ErrUnpublishable) || errors.Is(err, ErrDisconnected) || errors.Is(err, ErrPending) || errors.Is(err, errBatchRefused)
 }
 
 // noResponders reports the broker's own answer that nobody listens.

@@ -25,6 +25,7 @@ const (
 	DefaultReconnectWait   = 100 * time.Millisecond
 	DefaultReconnectMax    = 2 * time.Second
 	DefaultPingInterval    = 2 * time.Second
+	DefaultReplicasWait    = 15 * time.Second
 )
 
 // Config says which broker to use and how. Every field has a default, which
@@ -38,9 +39,13 @@ type Config struct {
 	Options []nats.Option
 	// StreamName is the stream that holds the events. Default EVENTS.
 	StreamName string
-	// Replicas is the number of copies of a stream that is created, 1 to 5.
-	// Default 1. Anything but 1 needs a cluster.
+	// Replicas is the number of copies of a stream that is created, 1 to 5; more
+	// than 1 needs a cluster. Default 0: three on a cluster that can hold three,
+	// else one. See the package documentation.
 	Replicas int
+	// ReplicasWait is how long a cluster must have refused three copies for want
+	// of nodes before a stream is created with one; see Replicas. Default 15 s.
+	ReplicasWait time.Duration
 	// MaxAge is how long a created stream keeps an event. Default 7 days.
 	MaxAge time.Duration
 	// DuplicateWindow is how long a created stream recognises the id of an
@@ -94,7 +99,6 @@ func (c Config) WithDefaults() Config {
 	}
 	orString(&c.URL, DefaultURL)
 	orString(&c.StreamName, DefaultStreamName)
-	orInt(&c.Replicas, 1)
 	orInt(&c.EmitBuffer, DefaultEmitBuffer)
 	orInt(&c.MaxInFlight, DefaultMaxInFlight)
 	orDuration(&c.MaxAge, DefaultMaxAge)
@@ -107,6 +111,7 @@ func (c Config) WithDefaults() Config {
 	orDuration(&c.ReconnectWait, DefaultReconnectWait)
 	orDuration(&c.ReconnectMax, DefaultReconnectMax)
 	orDuration(&c.PingInterval, DefaultPingInterval)
+	orDuration(&c.ReplicasWait, DefaultReplicasWait)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -126,7 +131,7 @@ func (c Config) Validate() error {
 		name        string
 		val, lo, hi int
 	}{
-		{"Replicas", c.Replicas, 1, 5},
+		{"Replicas", c.Replicas, 0, 5},
 		{"EmitBuffer", c.EmitBuffer, 1, 1_000_000},
 		{"MaxInFlight", c.MaxInFlight, 1, 16_384},
 	} {
@@ -148,6 +153,7 @@ func (c Config) Validate() error {
 		{"ReconnectWait", c.ReconnectWait, time.Millisecond, c.ReconnectMax},
 		{"ReconnectMax", c.ReconnectMax, time.Millisecond, time.Hour},
 		{"PingInterval", c.PingInterval, 10 * time.Millisecond, time.Hour},
+		{"ReplicasWait", c.ReplicasWait, time.Millisecond, time.Hour},
 	} {
 		if f.val < f.lo || f.val > f.hi {
 			return badConfig("%s %v is not between %v and %v", f.name, f.val, f.lo, f.hi)

@@ -45,6 +45,7 @@ func (h *oneBroker) start(t *testing.T) *embedded.Server {
 }
 
 func (h *oneBroker) Config() eventstream.Config { return eventstream.Config{URL: h.proxy.URL()} }
+func (h *oneBroker) Replicas() int              { return 1 }
 func (h *oneBroker) AdminURL() string           { return h.broker.ClientURL() }
 func (h *oneBroker) Hang(*testing.T)            { h.proxy.Hang() }
 func (h *oneBroker) Resume(*testing.T)          { h.proxy.Resume() }

@@ -127,7 +127,7 @@ func (c *consumer) attach(ctx context.Context) error {
 		return consumerError(c.cfg.Durable, err)
 	}
 	if c.cfg.Remember {
-		c.ledger, err = openLedger(ctx, c.sess.js, c.stream.cfg)
+		c.ledger, err = openLedger(ctx, c.sess)
 	}
 	return err
 }

@@ -76,7 +76,7 @@ func (c *consumer) createDeadLetters(ctx context.Context) error {
 		MaxAge:      deadLetterMaxAge,
 		Duplicates:  deadLetterWindow,
 		Compression: jetstream.S2Compression,
-		Replicas:    c.stream.cfg.Replicas,
+		Replicas:    c.sess.copies(),
 		AllowDirect: true,
 	})
 	if err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {

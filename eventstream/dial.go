@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -129,8 +132,53 @@ func checkOptions(opts []nats.Option) (*nats.Options, error) {
 	return &o, nil
 }
 
-// connect makes one attempt to open a session.
+// connect makes one attempt to open a session: with the configured servers, and
+// when none of them can be reached, with those that a broker has told of. These
+// come second because a broker may tell of addresses that lead nowhere from
+// here.
 func (s *Stream) connect(ctx context.Context) (*session, error) {
+	sess, err := s.connectTo(ctx, s.cfg.URL)
+	if err == nil || len(s.known) == 0 || ctx.Err() != nil {
+		return sess, err
+	}
+	if sess, errKnown := s.connectTo(ctx, strings.Join(s.known, ",")); errKnown == nil {
+		return sess, nil
+	}
+	return nil, err
+}
+
+// learn remembers the servers that the broker of a session has told of.
+func (s *Stream) learn(sess *session) {
+	found := sess.nc.DiscoveredServers()
+	if len(found) == 0 || s.options.InProcessServer != nil {
+		return
+	}
+	s.known = withUser(s.cfg.URL, found)
+}
+
+// withUser adds the credentials that stand in the configured URL, which a
+// broker does not tell.
+func withUser(configured string, found []string) []string {
+	urls, err := splitURL(configured)
+	if err != nil {
+		return found
+	}
+	at := slices.IndexFunc(urls, func(u *url.URL) bool { return u.User != nil })
+	if at < 0 {
+		return found
+	}
+	out := make([]string, 0, len(found))
+	for _, one := range found {
+		if u, err := url.Parse(one); err == nil {
+			u.User = urls[at].User
+			out = append(out, u.String())
+		}
+	}
+	return out
+}
+
+// connectTo makes one attempt with the servers of a list.
+func (s *Stream) connectTo(ctx context.Context, servers string) (*session, error) {
 	sess := newSession(s.cfg)
 	d := &dialer{ctx: ctx, timeout: s.cfg.DialTimeout, inner: s.options.CustomDialer, inProcess: s.options.InProcessServer}
 	sess.dialer = d
@@ -160,7 +208,7 @@ func (s *Stream) connect(ctx context.Context) (*session, error) {
 	if d.inProcess != nil {
 		opts = append(opts, nats.InProcessServer(d))
 	}
-	nc, err := nats.Connect(s.cfg.URL, opts...)
+	nc, err := nats.Connect(servers, opts...)
 	if err != nil {
 		d.abort()
 		if dialErr := d.lastErr(); errors.Is(err, nats.ErrNoServers) && dialErr != nil {

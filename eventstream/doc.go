@@ -55,8 +55,7 @@
 // subscription is silently half alive, and every message that was sent is
 // settled: acknowledged, overdue, or lost with its session. A session that is
 // given up is reset rather than closed, so that the kernel does not deliver its
-// remains minutes later. Config.URL should therefore name every server of a
-// cluster; servers that are only learned of later are not redialled.
+// remains minutes later.
 //
 // Telemetry and durable events share the connection and have separate windows
 // of unacknowledged messages. Telemetry can fill its own window only, and never
@@ -70,7 +69,7 @@
 // PublishBatch promises: the events of a batch are stored in their order, and
 // after a failure a caller who goes on with the unstored rest, and repeats it
 // until it is stored, gets every event into the stream exactly once and in
-// order. On a single broker the argument is this.
+// order. On a single broker, with many in flight, the argument is this.
 //
 //  1. A batch lives on one session, so on one TCP connection: what arrives at
 //     the broker is a prefix of what was sent. With a client that reconnects by
@@ -96,13 +95,60 @@
 // event comes after some of its successors. With Config.MaxInFlight 1 even that
 // cannot happen, at the price of a round trip per event.
 //
-// On a cluster a change of the stream's leader adds such a case: messages in
-// flight to the old leader can be lost one by one. MaxInFlight 1 covers it too.
-// To keep many in flight there, the batch has to be atomic on the broker's side
-// (Nats-Batch-Id, server 2.12): created streams allow that already. It is not
-// used, because a repetition after an unknown outcome is then refused as a whole
-// for its duplicates and needs the present way as a fallback, and because a
-// single broker pays for it with a directory, a file and a sync per batch.
+// # Clusters
+//
+// On a cluster there is more behind the broker that we are connected to: a route
+// to the stream's leader, and a leader that may change. Both can lose messages in
+// flight one by one, and store a later event without an earlier one. Whoever then
+// looks only at the newest event would take the hole for stored. So many single
+// messages are in flight only where the stream has one copy, on the very broker
+// that reads the connection. Everywhere else PublishBatch commits atomic batches
+// (server 2.12) of up to 500 events, one after the other: the leader proposes a
+// batch as a whole, and it is applied as a whole or not at all. A batch may
+// therefore hold back its events for a round trip, and give them one time of
+// storage. A stream that does not allow atomic batches takes one event at a time,
+// and so does Config.MaxInFlight 1 anywhere. (A single broker would pay for a
+// batch with a directory, a file and a sync, and needs none.)
+//
+//  1. A batch that is refused was not stored. It goes again one event at a time.
+//     That is how a repetition after an unknown outcome ends well: the broker
+//     refuses a batch with an id that it knows, and acknowledges the same
+//     events singly as duplicates. It is also how the one event is found that
+//     the broker does not take, and how more batches are served than the broker
+//     allows at a time.
+//  2. A batch without an answer may be stored now, later or never, but only as a
+//     whole. The events are repeated with their ids, so whichever copy is applied
+//     first, the other is recognised event by event.
+//  3. While an earlier copy is still undecided, an event is answered with
+//     [ErrPending]. The next leader, or the present one with its quorum back,
+//     decides.
+//  4. How a stream is kept is looked at on each probe and each regular check. An
+//     operator who adds copies to a busy stream, or moves it, has this guarantee
+//     from the next check on.
+//
+// A cluster survives the loss of any one node. While the stream elects a leader
+// nobody answers, and the stream is degraded until somebody does: usually for
+// well under a second, for up to ten after a crash. A session ends with the node
+// that it was connected to, and the next one goes to another. Config.URL should
+// name several nodes; those that a broker told of are tried when no configured
+// one can be reached, with the credentials of the URL. A node that goes on
+// answering while its JetStream does not, because it is cut off from the others,
+// is left for another one after three failed probes.
+//
+// # Copies
+//
+// A stream that exists is never altered. One that is created has
+// Config.Replicas copies; with 0, the default, it has three where the broker
+// makes three. One copy is made instead
+//
+//   - at once, where the broker is no cluster, or the account may have no copies;
+//   - on a cluster of fewer than three nodes, when it has refused three for
+//     Config.ReplicasWait, since a node may just not be up yet.
+//
+// A cluster that knows a third node which is down creates three copies, or has
+// the stream wait. So does one that is short of nodes while Config.URL names
+// three servers. The dead letters and the ledger get as many copies as the events
+// have.
 //
 // # Consuming
 //

@@ -23,6 +23,9 @@ var (
 	ErrNoStream = errors.New("no stream takes the event")
 	// ErrRefused: the broker answered with an error; nothing was stored.
 	ErrRefused = errors.New("the broker refused the event")
+	// ErrPending: the broker is still storing an earlier copy of the event, and
+	// does not know yet whether it will succeed. Repeat the call a little later.
+	ErrPending = errors.New("the broker is still storing an earlier copy of the event")
 	// ErrUnpublishable: this event can never be stored as it is, because it is
 	// not a valid envelope or is larger than the broker takes. Nothing was
 	// stored, and repeating the call does not help.

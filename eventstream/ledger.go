@@ -17,15 +17,16 @@ type ledger struct {
 }
 
 // openLedger finds or creates the bucket.
-func openLedger(ctx context.Context, js jetstream.JetStream, cfg Config) (*ledger, error) {
+func openLedger(ctx context.Context, sess *session) (*ledger, error) {
+	js := sess.js
 	kv, err := js.KeyValue(ctx, LedgerBucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		kv, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
 			Bucket:      LedgerBucket,
 			Description: "Deliveries that Mission Control's consumers have handled",
-			TTL:         cfg.MaxAge,
+			TTL:         sess.cfg.MaxAge,
 			Storage:     jetstream.FileStorage,
-			Replicas:    cfg.Replicas,
+			Replicas:    sess.copies(),
 		})
 		if errors.Is(err, jetstream.ErrBucketExists) {
 			kv, err = js.KeyValue(ctx, LedgerBucket) // somebody else was faster

@@ -2,6 +2,7 @@ package eventstream
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -35,6 +36,9 @@ const (
 	hSubject
 	hContentType
 	hTraceparent
+	hBatchID
+	hBatchSequence
+	hBatchCommit
 	numHeaders
 )
 
@@ -78,6 +82,19 @@ func (e *encoder) encode(ev *charter.Event) (*nats.Msg, error) {
 	e.msg.Reply = ""
 	e.msg.Data = body
 	return &e.msg, nil
+}
+
+// inBatch makes the message that was encoded last the one of that sequence, from
+// 1, in an atomic batch; the last one commits it. An encoder that was used for a
+// batch is for batches only.
+func (e *encoder) inBatch(id string, sequence int, last bool) {
+	e.optional(hBatchID, headerBatchID, id)
+	e.optional(hBatchSequence, headerBatchSequence, strconv.Itoa(sequence))
+	commit := ""
+	if last {
+		commit = "1"
+	}
+	e.optional(hBatchCommit, headerBatchCommit, commit)
 }
 
 // optional sets a header that is absent when it is empty.

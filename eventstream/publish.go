@@ -78,9 +78,9 @@ func (s single) settle(_ int, o outcome) {
 	s.out <- o
 }
 
-// PublishBatch stores events in their order, many in flight at a time. stored
-// is the length of the prefix that is known to be stored; err says why it is
-// shorter than events, and belongs to events[stored].
+// PublishBatch stores events in their order, as many at a time as that allows.
+// stored is the length of the prefix that is known to be stored; err says why it
+// is shorter than events, and belongs to events[stored].
 //
 // After the first failure nothing further is sent, and what is in flight is
 // awaited, at most Config.AckTimeout, so that events behind the failed one may
@@ -99,18 +99,33 @@ func (s *Stream) PublishBatch(ctx context.Context, events []charter.Event) (stor
 		return 0, err
 	}
 	defer s.publishers.Done()
-	b := newBatch(s.health, len(events))
-	b.sendAll(ctx, s.closing, sess, events)
-	b.awaitAll(ctx)
-	if stored, err = b.result(); err != nil {
+	switch sess.layout.Load().order {
+	case pipelined:
+		stored, err = s.pipeline(ctx, sess, events, s.cfg.MaxInFlight)
+	case atomically:
+		stored, err = s.commitAll(ctx, sess, events)
+	case oneByOne:
+		stored, err = s.pipeline(ctx, sess, events, 1)
+	}
+	if err != nil {
 		err = publishFailure(&events[stored], err)
 	}
 	return stored, err
 }
 
-// batch is the settler of one PublishBatch.
+// pipeline sends events with at most limit of them in flight, until the end or
+// the first failure. It returns like PublishBatch.
+func (s *Stream) pipeline(ctx context.Context, sess *session, events []charter.Event, limit int) (stored int, err error) {
+	b := newBatch(s.health, len(events), limit)
+	b.sendAll(ctx, s.closing, sess, events)
+	b.awaitAll(ctx)
+	return b.result()
+}
+
+// batch is the settler of a pipeline.
 type batch struct {
 	health *health
+	limit  int           // of messages in flight
 	wake   chan struct{} // buffered, 1: something was settled
 
 	mu       sync.Mutex
@@ -122,8 +137,8 @@ type batch struct {
 	err      error // of failedAt
 }
 
-func newBatch(h *health, n int) *batch {
-	return &batch{health: h, wake: make(chan struct{}, 1), sizes: make([]int, n), stored: make([]bool, n), failedAt: n}
+func newBatch(h *health, n, limit int) *batch {
+	return &batch{health: h, limit: limit, wake: make(chan struct{}, 1), sizes: make([]int, n), stored: make([]bool, n), failedAt: n}
 }
 
 // sendAll sends until the end or the first failure.
@@ -159,9 +174,11 @@ func (b *batch) sendAll(ctx context.Context, closing context.Context, sess *sess
 	}
 }
 
-// room waits until size more bytes may be in flight.
+// room waits until a message of that size may be in flight.
 func (b *batch) room(ctx context.Context, size int) error {
-	return b.await(ctx, func() bool { return b.inFlight == 0 || b.bytes+size <= maxBatchBytes })
+	return b.await(ctx, func() bool {
+		return b.inFlight == 0 || b.inFlight < b.limit && b.bytes+size <= maxBatchBytes
+	})
 }
 
 // awaitAll waits until nothing is in flight or ctx ends.

@@ -23,6 +23,9 @@ type session struct {
 
 	telemetry, durable *window
 
+	// layout is how the broker keeps the stream; set before the session is live.
+	layout atomic.Pointer[layout]
+
 	// doubts receives the first outcome that speaks against the stream's
 	// health; see doubt.
 	doubts chan error

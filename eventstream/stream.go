@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -38,7 +39,10 @@ type Stream struct {
 	finished chan struct{}      // closed when Close has done everything
 	closeErr error              // valid once finished is closed
 
-	toldDiff string // what warnDifferences last said; used by supervise only
+	// Used by supervise only.
+	toldDiff string    // what warnDifferences last said
+	fewSince time.Time // since when the cluster has had too few nodes, see settleForOne
+	known    []string  // servers that the broker told of, see connect
 }
 
 // Open starts a stream. That the broker is away is no error: the stream is then

@@ -22,6 +22,7 @@ func (s *Stream) supervise(ctx context.Context) {
 			if s.attend(ctx, sess) {
 				redial.reset()
 			}
+			s.learn(sess)
 			sess.close()
 		case ctx.Err() == nil:
 			s.health.degraded(s.explain(err))
@@ -34,11 +35,11 @@ func (s *Stream) supervise(ctx context.Context) {
 // has ended or is to be given up; worked tells whether it was ever live.
 func (s *Stream) attend(ctx context.Context, sess *session) (worked bool) {
 	probe := backoff{first: s.cfg.ProbeWait, most: s.cfg.ProbeMaxWait}
-	for {
+	for failed := 1; ; failed++ {
 		sess.clearDoubts()
 		err := s.probe(ctx, sess)
 		if err == nil {
-			worked = true
+			worked, failed = true, 0
 			s.live.Store(sess)
 			s.health.connected()
 			since := time.Now()
@@ -57,7 +58,7 @@ func (s *Stream) attend(ctx context.Context, sess *session) (worked bool) {
 			err = sess.endedBy() // whatever failed, failed because of this
 		}
 		s.health.degraded(s.explain(err))
-		if sess.ended() || s.hung(ctx, sess, err) {
+		if sess.ended() || s.hung(ctx, sess, err) || s.elsewhere(sess, failed, err) {
 			return worked
 		}
 		probe.sleep(ctx, sess.done)
@@ -81,6 +82,7 @@ func (s *Stream) watch(ctx context.Context, sess *session) error {
 			if err := s.rehearse(ctx, sess); err != nil {
 				return err
 			}
+			s.survey(ctx, sess)
 		}
 	}
 }
@@ -94,6 +96,16 @@ func (s *Stream) hung(ctx context.Context, sess *session, err error) bool {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.DialTimeout)
 	defer cancel()
 	return sess.nc.FlushWithContext(ctx) != nil
+}
+
+// elsewhereAfter is after how many failed probes in a row another server is tried.
+const elsewhereAfter = 3
+
+// elsewhere reports whether another server may do better: this one may be cut
+// off from the rest of its cluster.
+func (s *Stream) elsewhere(sess *session, failed int, err error) bool {
+	var conflict *conflictError
+	return failed >= elsewhereAfter && len(sess.nc.Servers()) > 1 && !errors.As(err, &conflict)
 }
 
 // isTimeout reports whether err is an answer that did not come in time.

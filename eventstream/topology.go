@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -25,7 +26,8 @@ type conflictError struct{ text string }
 
 func (e *conflictError) Error() string { return e.text }
 
-// eventsConfig is the stream as it is created.
+// eventsConfig is the stream as it is created; its Replicas may be 0 for as many
+// as the broker allows.
 func (c Config) eventsConfig(apiLevel int) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:               c.StreamName,
@@ -57,7 +59,7 @@ func (s *Stream) probe(ctx context.Context, sess *session) error {
 // ensureStream creates the stream when it is missing. One that exists is never
 // changed; where it differs from what we would create, the log says so once.
 func (s *Stream) ensureStream(ctx context.Context, sess *session) error {
-	stream, err := sess.js.Stream(ctx, s.cfg.StreamName)
+	stream, err := s.lookUp(ctx, sess)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return s.createStream(ctx, sess)
 	}
@@ -65,6 +67,7 @@ func (s *Stream) ensureStream(ctx context.Context, sess *session) error {
 		return noJetStream(err)
 	}
 	info := stream.CachedInfo()
+	sess.settle(info)
 	s.warnDifferences(info.Config)
 	if !covers(info.Config.Subjects, SubjectAll) {
 		return &conflictError{fmt.Sprintf("the stream %s exists and takes %s instead of %s; add the subject to it, or remove the stream",
@@ -73,21 +76,43 @@ func (s *Stream) ensureStream(ctx context.Context, sess *session) error {
 	return quorum(info)
 }
 
+// lookUpWait is how long lookUp awaits its first answer.
+const lookUpWait = 250 * time.Millisecond
+
+// lookUp asks for the stream, for Config.DialTimeout at most. On a cluster nobody
+// answers while it has no leader, so it asks again and again, more patiently each
+// time.
+func (s *Stream) lookUp(ctx context.Context, sess *session) (jetstream.Stream, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.DialTimeout)
+	defer cancel()
+	for wait := lookUpWait; ; wait *= 2 {
+		once, cancel := context.WithTimeout(ctx, wait)
+		stream, err := sess.js.Stream(once, s.cfg.StreamName)
+		cancel()
+		if !isTimeout(err) || ctx.Err() != nil || sess.ended() {
+			return stream, err
+		}
+	}
+}
+
 func (s *Stream) createStream(ctx context.Context, sess *session) error {
 	account, err := sess.js.AccountInfo(ctx)
 	if err != nil {
 		return noJetStream(err)
 	}
-	_, err = sess.js.CreateStream(ctx, s.cfg.eventsConfig(account.API.Level))
+	stream, err := s.createReplicated(ctx, sess, s.cfg.eventsConfig(account.API.Level))
 	var apiErr *jetstream.APIError
 	switch {
 	case err == nil:
-		s.log.Info("event stream created", "stream", s.cfg.StreamName, "subjects", SubjectAll, "replicas", s.cfg.Replicas)
+		sess.settle(stream.CachedInfo())
+		s.log.Info("event stream created", "stream", s.cfg.StreamName, "subjects", SubjectAll, "replicas", stream.CachedInfo().Config.Replicas)
 		return nil
 	case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse):
 		return err // somebody else was faster; the next probe finds it
 	case errors.As(err, &apiErr) && apiErr.ErrorCode == codeSubjectOverlap:
 		return s.overlap(ctx, sess)
+	case lacksNodes(err):
+		return s.placementConflict(apiErr)
 	default:
 		return noJetStream(err)
 	}
@@ -200,7 +225,9 @@ func differences(want, have jetstream.StreamConfig) []string {
 	differ("max_age", want.MaxAge, have.MaxAge)
 	differ("duplicate_window", want.Duplicates, have.Duplicates)
 	differ("compression", want.Compression, have.Compression)
-	differ("num_replicas", want.Replicas, have.Replicas)
+	if want.Replicas != 0 {
+		differ("num_replicas", want.Replicas, have.Replicas)
+	}
 	if have.NoAck {
 		out = append(out, "no_ack is true, expected false")
 	}

@@ -42,6 +42,12 @@ const (
 	HeaderContentType = "content-type"
 	HeaderTraceparent = "traceparent"
 
+	// An event that was stored in an atomic batch keeps JetStream's headers of it;
+	// they mean nothing to a reader.
+	headerBatchID       = "Nats-Batch-Id"
+	headerBatchSequence = "Nats-Batch-Sequence"
+	headerBatchCommit   = "Nats-Batch-Commit"
+
 	// SpecVersion is the CloudEvents version of the headers.
 	SpecVersion = "1.0"
 	// ContentType is the media type of the body, a Charter envelope.

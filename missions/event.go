@@ -26,6 +26,7 @@ type Event struct {
 	Kind          EventKind `json:"k"`
 	At            Time      `json:"at"`
 	CorrelationID string    `json:"c,omitzero"`
+	Traceparent   string    `json:"tp,omitzero"`
 
 	MissionID   string   `json:"m,omitzero"`
 	Name        string   `json:"n,omitzero"` // of the mission or the agent

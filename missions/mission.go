@@ -20,6 +20,7 @@ type Mission struct {
 	NotBefore      Time            `json:"not_before,omitzero"`      // not claimable before
 	Deadline       Time            `json:"deadline,omitzero"`        // a mission PENDING at this time fails
 	CorrelationID  string          `json:"correlation_id,omitzero"`
+	Traceparent    string          `json:"traceparent,omitzero"` // W3C: of the request that created it
 
 	Attempt        int             `json:"attempt"`  // how many attempts have begun, a running one included
 	AgentID        Text            `json:"agent_id"` // who holds it, or who held it last when it ended; null while PENDING
@@ -34,6 +35,10 @@ type Mission struct {
 
 	NextAttemptAt Time  `json:"next_attempt_at,omitzero"` // while PENDING and waiting out a back-off: its end
 	Lease         int64 `json:"lease,omitzero"`           // the fencing token; only in the reply to the claim that got it
+
+	// Trimmed names fields that were left out of a reply that would not have fit
+	// into the broker's max_payload. Stores know nothing of it.
+	Trimmed []string `json:"trimmed,omitzero"`
 }
 
 // Progress is how far the holder says it has come.

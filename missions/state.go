@@ -37,6 +37,9 @@ const (
 	Retry    Trigger = "retry"     // an operator wants it tried anew
 )
 
+// Triggers lists every trigger.
+func Triggers() []Trigger { return []Trigger{Claim, Complete, GiveBack, GiveUp, Cancel, Expire, Retry} }
+
 // transitions is the state machine. What does not stand here does not happen.
 var transitions = map[Status]map[Trigger]Status{
 	Pending:   {Claim: Running, Cancel: Cancelled, Expire: Failed},

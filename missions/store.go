@@ -114,7 +114,7 @@ type Leases interface {
 
 	// Progress stores how far missions have come. Item errors: [ErrNotFound],
 	// [ErrLeaseLost].
-	Progress(ctx context.Context, batch []ProgressUpdate) ([]error, error)
+	Progress(ctx context.Context, batch []ProgressUpdate) ([]ProgressResult, error)
 
 	// AppendLog appends to missions' logs. Item errors: [ErrNotFound],
 	// [ErrLeaseLost], [ErrTooLarge] once a log holds [MaxLogEntries].
@@ -273,6 +273,14 @@ type ProgressUpdate struct {
 	AgentID string
 	LeaseRef
 	Progress
+}
+
+// ProgressResult is one item's result of [Leases.Progress], with what an event that
+// tells of it needs to know of the mission.
+type ProgressResult struct {
+	CorrelationID string
+	Traceparent   string
+	Err           error
 }
 
 // LogAppend is one item of [Leases.AppendLog].

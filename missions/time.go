@@ -2,6 +2,7 @@ package missions
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -82,12 +83,12 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 		return nil
 	}
 	var seconds float64
-	if err := json.Unmarshal(b, &seconds); err != nil {
-		return fmt.Errorf("a time is a number of Unix seconds: %w", err)
+	if json.Unmarshal(b, &seconds) != nil {
+		return errors.New("is not a number of Unix seconds")
 	}
 	micros := math.Round(seconds * 1e6)
 	if !(micros >= 0 && micros <= float64(maxTime)) {
-		return fmt.Errorf("a time is a number of Unix seconds between 0 and %d", int64(maxTime)/1e6)
+		return fmt.Errorf("is not a number of Unix seconds between 0 and %d", int64(maxTime)/1e6)
 	}
 	*t = Time(micros)
 	return nil

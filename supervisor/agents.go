@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"encoding/json"
+	"reflect"
 	"time"
 
 	"missioncontrol/charter"
@@ -19,7 +20,7 @@ func (s *Service) Register(ctx context.Context, agentID string, request api.Regi
 	if _, err := s.cfg.Store.Register(ctx, agent, s.cfg.Lease); err != nil {
 		return api.Registered{}, err
 	}
-	s.relay.poke()
+	s.grown()
 	return api.Registered{HeartbeatSeconds: s.cfg.Heartbeat.Seconds(), LeaseSeconds: s.cfg.Lease.Seconds()}, nil
 }
 
@@ -40,10 +41,10 @@ func (s *Service) Heartbeat(ctx context.Context, agentID string, request api.Hea
 		return api.HeartbeatReply{}, result.Err
 	}
 	if beat.Draining {
-		s.dispatch.dismiss(agentID)
+		s.dismiss(agentID)
 	}
-	s.dispatch.readyAll(result.GivenUp)
-	s.relay.poke()
+	s.readyAll(result.GivenUp)
+	s.grown()
 	return api.HeartbeatReply{Cancel: result.Cancel, Lost: result.Lost}, nil
 }
 
@@ -60,10 +61,10 @@ func (s *Service) Claim(ctx context.Context, agentID string, request api.ClaimRe
 	}
 	for i := range result.Missions {
 		if m := &result.Missions[i]; m.TimeoutSeconds > 0 {
-			s.reaper.by(time.Now().Add(time.Duration(m.TimeoutSeconds * float64(time.Second))))
+			s.dueBy(time.Now().Add(time.Duration(m.TimeoutSeconds * float64(time.Second))))
 		}
 	}
-	s.relay.poke()
+	s.grown()
 	return api.Claimed{Missions: result.Missions}, nil
 }
 
@@ -73,14 +74,19 @@ func (s *Service) Progress(ctx context.Context, agentID string, request api.Prog
 	if err != nil {
 		return api.Empty{}, err
 	}
-	errs, err := s.cfg.Store.Progress(ctx, []missions.ProgressUpdate{update})
-	if err = firstError(errs, err); err != nil {
+	results, err := s.cfg.Store.Progress(ctx, []missions.ProgressUpdate{update})
+	if err == nil {
+		err = results[0].Err
+	}
+	if err != nil {
 		return api.Empty{}, err
 	}
 	now := time.Now()
-	s.cfg.Stream.Emit(charter.New(charter.MissionProgressed{
+	e := charter.New(charter.MissionProgressed{
 		MissionID: update.MissionID, Percent: update.Percent, Message: update.Message, ProgressedAt: now,
-	}, now))
+	}, now)
+	e.Meta.CorrelationID, e.Meta.Traceparent = results[0].CorrelationID, results[0].Traceparent
+	s.cfg.Stream.Emit(e)
 	return api.Empty{}, nil
 }
 
@@ -94,7 +100,7 @@ func (s *Service) AppendLog(ctx context.Context, agentID string, request api.Log
 	if err = firstError(errs, err); err != nil {
 		return api.Empty{}, err
 	}
-	s.relay.poke()
+	s.grown()
 	return api.Empty{}, nil
 }
 
@@ -107,7 +113,7 @@ func firstError(errs []error, err error) error {
 
 // Complete reports missions done.
 func (s *Service) Complete(ctx context.Context, agentID string, request api.CompleteRequest) (api.FinishReply, error) {
-	return finishEach(ctx, s, request.Completion, request.MissionID, request.Results, func(c *api.Completion) (missions.Finish, error) {
+	return finishEach(ctx, s, request.Completion, request.Results, func(c *api.Completion) (missions.Finish, error) {
 		result, err := c.Compact()
 		return finish(agentID, missions.OutcomeComplete, c.LeaseRef, result), err
 	})
@@ -115,7 +121,7 @@ func (s *Service) Complete(ctx context.Context, agentID string, request api.Comp
 
 // Fail reports attempts failed.
 func (s *Service) Fail(ctx context.Context, agentID string, request api.FailRequest) (api.FinishReply, error) {
-	return finishEach(ctx, s, request.Failure, request.MissionID, request.Results, func(f *api.Failure) (missions.Finish, error) {
+	return finishEach(ctx, s, request.Failure, request.Results, func(f *api.Failure) (missions.Finish, error) {
 		end := finish(agentID, missions.OutcomeFail, f.LeaseRef, nil)
 		end.Error, end.Retryable = f.Error, f.Retryable == nil || *f.Retryable
 		return end, f.Validate()
@@ -124,7 +130,7 @@ func (s *Service) Fail(ctx context.Context, agentID string, request api.FailRequ
 
 // Release hands missions back, at no cost of an attempt.
 func (s *Service) Release(ctx context.Context, agentID string, request api.ReleaseRequest) (api.FinishReply, error) {
-	return finishEach(ctx, s, request.LeaseRef, request.MissionID, request.Results, func(l *api.LeaseRef) (missions.Finish, error) {
+	return finishEach(ctx, s, request.LeaseRef, request.Results, func(l *api.LeaseRef) (missions.Finish, error) {
 		_, err := l.Ref()
 		return finish(agentID, missions.OutcomeRelease, *l, nil), err
 	})
@@ -136,7 +142,7 @@ func finish(agentID string, outcome missions.Outcome, lease api.LeaseRef, result
 }
 
 // finishEach ends one attempt, or those of a batch, each with its own outcome.
-func finishEach[T any](ctx context.Context, s *Service, single T, singleID string, batch []T,
+func finishEach[T any](ctx context.Context, s *Service, single T, batch []T,
 	parse func(*T) (missions.Finish, error)) (api.FinishReply, error) {
 	if batch == nil {
 		results, err := finishBatch(ctx, s, []T{single}, parse)
@@ -153,8 +159,8 @@ func finishEach[T any](ctx context.Context, s *Service, single T, singleID strin
 		return api.FinishReply{}, missions.Invalid("results", "is empty")
 	case len(batch) > missions.MaxBatch:
 		return api.FinishReply{}, missions.TooLarge("results", "has more than %d entries", missions.MaxBatch)
-	case singleID != "":
-		return api.FinishReply{}, missions.Invalid("results", "cannot stand beside a mission_id")
+	case !reflect.ValueOf(single).IsZero():
+		return api.FinishReply{}, missions.Invalid("results", "cannot stand beside the fields of a single mission")
 	}
 	results, err := finishBatch(ctx, s, batch, parse)
 	return api.FinishReply{Results: results}, err
@@ -187,7 +193,7 @@ func finishBatch[T any](ctx context.Context, s *Service, items []T, parse func(*
 		results[places[i]].Mission = &stored[i].Mission
 		s.finished(&stored[i].Mission)
 	}
-	s.relay.poke()
+	s.grown()
 	return results, nil
 }
 
@@ -195,25 +201,25 @@ func finishBatch[T any](ctx context.Context, s *Service, items []T, parse func(*
 func (s *Service) finished(m *missions.Mission) {
 	switch {
 	case m.Status.Terminal():
-		s.waits.notify(m.ID)
+		s.ended(m.ID)
 	case m.NextAttemptAt != 0:
-		s.reaper.by(m.NextAttemptAt.Time())
+		s.dueBy(m.NextAttemptAt.Time())
 	default:
-		s.dispatch.ready(m.Type, 1)
+		s.ready(m.Type, 1)
 		if m.Deadline != 0 {
-			s.reaper.by(m.Deadline.Time())
+			s.dueBy(m.Deadline.Time())
 		}
 	}
 }
 
 // Leave takes an agent offline; its running missions go back at once.
 func (s *Service) Leave(ctx context.Context, agentID string, _ api.Empty) (api.Empty, error) {
-	s.dispatch.dismiss(agentID)
+	s.dismiss(agentID)
 	result, err := s.cfg.Store.Leave(ctx, agentID, "left")
 	if err != nil {
 		return api.Empty{}, err
 	}
-	s.dispatch.readyAll(result.GivenBack)
-	s.relay.poke()
+	s.readyAll(result.GivenBack)
+	s.grown()
 	return api.Empty{}, nil
 }

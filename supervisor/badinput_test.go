@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
@@ -41,7 +42,7 @@ var subjects = []struct {
 
 func TestBrokenBodiesAreRefusedAndChangeNothing(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigOptions{})
+	r := newRig(t, rigOptions{lease: time.Hour}) // however long this takes, the agent stays online
 	r.register("a1", "default")
 	before := r.snapshot()
 	bodies := map[string][]byte{

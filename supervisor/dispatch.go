@@ -18,19 +18,25 @@ const maxParked = 16 << 10
 // claimed. One goroutine does it all, a batch at a time: claims that arrive while
 // the store is busy share the next call to it, and a new mission wakes one parked
 // claim, not all of them.
+//
+// Where other supervisors are on the same store, a mission may have come about
+// without anybody's telling. Then the dispatcher also probes, at regular times.
 type dispatcher struct {
-	claim claimFunc
+	claim  claimFunc
+	probes time.Duration // between two probes; 0 for none
 
 	arrivals chan *parkedClaim
 	expired  chan *parkedClaim
 	wake     chan struct{}
+	look     chan struct{}
 	stopped  chan struct{}
 
 	mu        sync.Mutex
 	fresh     map[string]int      // missions that have become claimable, by type
 	dismissed map[string]struct{} // agents whose parked claims are to end
 
-	parked []*parkedClaim // owned by run
+	parked []*parkedClaim      // owned by run
+	probed map[string]struct{} // types; owned by run
 }
 
 type parkedClaim struct {
@@ -46,8 +52,8 @@ func newDispatcher(claim claimFunc) *dispatcher {
 	return &dispatcher{
 		claim:    claim,
 		arrivals: make(chan *parkedClaim, 64), expired: make(chan *parkedClaim, 64),
-		wake: make(chan struct{}, 1), stopped: make(chan struct{}),
-		fresh: map[string]int{}, dismissed: map[string]struct{}{},
+		wake: make(chan struct{}, 1), look: make(chan struct{}, 1), stopped: make(chan struct{}),
+		fresh: map[string]int{}, dismissed: map[string]struct{}{}, probed: map[string]struct{}{},
 	}
 }
 
@@ -109,14 +115,6 @@ func (d *dispatcher) ready(kind string, n int) {
 	d.poke()
 }
 
-// readyAll tells that missions of these types, one for each entry, have become
-// claimable.
-func (d *dispatcher) readyAll(kinds []string) {
-	for _, kind := range kinds {
-		d.ready(kind, 1)
-	}
-}
-
 // dismiss ends an agent's parked claims with nothing.
 func (d *dispatcher) dismiss(agentID string) {
 	d.mu.Lock()
@@ -135,6 +133,12 @@ func (d *dispatcher) poke() {
 // run answers claims until ctx ends, and then ends those that are parked.
 func (d *dispatcher) run(ctx context.Context) {
 	defer close(d.stopped)
+	var probe <-chan time.Time
+	if d.probes > 0 {
+		ticker := time.NewTicker(d.probes)
+		defer ticker.Stop()
+		probe = ticker.C
+	}
 	for {
 		var batch []*parkedClaim
 		select {
@@ -144,6 +148,10 @@ func (d *dispatcher) run(ctx context.Context) {
 			d.end(func(p *parkedClaim) bool { return p == c })
 		case <-d.wake:
 			batch = d.woken()
+		case <-probe:
+			d.probe(ctx)
+		case <-d.look:
+			d.probe(ctx)
 		case <-ctx.Done():
 			d.end(func(*parkedClaim) bool { return true })
 			return
@@ -203,11 +211,7 @@ func (d *dispatcher) serve(ctx context.Context, batch []*parkedClaim) {
 	if len(batch) == 0 {
 		return
 	}
-	requests := make([]missions.ClaimRequest, len(batch))
-	for i, c := range batch {
-		requests[i] = c.request
-	}
-	results, err := d.claim(context.WithoutCancel(ctx), requests)
+	results, err := d.ask(ctx, batch)
 	for i, c := range batch {
 		result := missions.ClaimResult{Err: err}
 		if err == nil {
@@ -225,6 +229,14 @@ func (d *dispatcher) serve(ctx context.Context, batch []*parkedClaim) {
 			d.parked = append(d.parked, c)
 		}
 	}
+}
+
+func (d *dispatcher) ask(ctx context.Context, batch []*parkedClaim) ([]missions.ClaimResult, error) {
+	requests := make([]missions.ClaimRequest, len(batch))
+	for i, c := range batch {
+		requests[i] = c.request
+	}
+	return d.claim(context.WithoutCancel(ctx), requests)
 }
 
 // passOn wakes the next parked claim when this one has left missions behind: for

@@ -173,6 +173,7 @@ func (e *Endpoints) add(ep endpoint, counters *endpointCounters) error {
 		// The framework reads its request object after this returns; what runs on
 		// must not touch it.
 		subject, reply, body := r.Subject(), r.Reply(), r.Data()
+		trace := r.Headers().Get(api.HeaderTraceparent)
 		if counters.inFlight.Add(1) > bound {
 			counters.inFlight.Add(-1)
 			counters.refused.Add(1)
@@ -191,7 +192,7 @@ func (e *Endpoints) add(ep endpoint, counters *endpointCounters) error {
 			begun := time.Now()
 			ctx, cancel := context.WithTimeout(e.ctx, timeout)
 			defer cancel()
-			answer, err := e.answer(ctx, ep, subject, body)
+			answer, err := e.answer(api.WithTrace(ctx, trace), ep, subject, body)
 			counters.busy.Add(int64(time.Since(begun)))
 			if !e.reply(reply, ep.name, answer, err) {
 				counters.failed.Add(1)
@@ -227,7 +228,7 @@ func (e *Endpoints) answer(ctx context.Context, ep endpoint, subject string, bod
 func (e *Endpoints) reply(to, name string, answer any, err error) bool {
 	var body []byte
 	if err == nil {
-		body, err = api.Encode(answer)
+		body, err = api.EncodeWithin(answer, int(e.nc.MaxPayload()))
 	}
 	if limit := e.nc.MaxPayload(); err == nil && limit > 0 && int64(len(body)) > limit {
 		err = missions.TooLarge("reply", "has %d bytes and the broker's max_payload is %d; ask for less, or raise it", len(body), limit)
@@ -290,8 +291,8 @@ func (e *Endpoints) Stop(ctx context.Context) error {
 		<-done
 	}
 	e.cancel()
-	if flush := e.nc.FlushTimeout(time.Second); flush != nil && e.nc.IsConnected() {
-		err = errors.Join(err, flush)
+	if e.nc.IsConnected() {
+		err = errors.Join(err, e.nc.FlushTimeout(time.Second))
 	}
 	return err
 }

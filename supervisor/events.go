@@ -10,10 +10,13 @@ import (
 )
 
 // Keys in the meta of durable events: which outbox an event came from, and its
-// position there. Positions grow by one from event to event of one outbox.
+// position there. Positions grow by one from event to event of one outbox. Where a
+// store has several outboxes, the third one says for each of them up to which
+// position its events have gone before, this event included.
 const (
-	metaOutbox   = "outbox"
-	metaPosition = "outbox_position"
+	metaOutbox    = "outbox"
+	metaPosition  = "outbox_position"
+	metaPositions = "outbox_positions"
 )
 
 // durableTypes are the types of events that come from the outbox.
@@ -40,7 +43,7 @@ func charterEvents(outbox string, entries []missions.Event) ([]charter.Event, er
 			return nil, err
 		}
 		events[i] = charter.NewWithID(entry.ID, payload, entry.At.Time())
-		events[i].Meta.CorrelationID = entry.CorrelationID
+		events[i].Meta.CorrelationID, events[i].Meta.Traceparent = entry.CorrelationID, entry.Traceparent
 		events[i].Meta.Extra = map[string]json.RawMessage{
 			metaOutbox:   name,
 			metaPosition: strconv.AppendInt(nil, entry.Seq, 10),
@@ -72,9 +75,13 @@ func payloadOf(e *missions.Event) (charter.Payload, error) {
 	return nil, fmt.Errorf("outbox entry %d is of unknown kind %q", e.Seq, e.Kind)
 }
 
-// outboxPosition returns an event's position in an outbox, 0 if it came from
-// elsewhere.
+// outboxPosition returns the position up to which an event says that an outbox has
+// been sent, 0 if it says nothing.
 func outboxPosition(e *charter.Event, outbox string) int64 {
+	var positions map[string]int64
+	if raw, there := e.Meta.Extra[metaPositions]; there && json.Unmarshal(raw, &positions) == nil {
+		return positions[outbox]
+	}
 	var name string
 	if json.Unmarshal(e.Meta.Extra[metaOutbox], &name) != nil || name != outbox {
 		return 0

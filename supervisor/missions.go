@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,7 +40,7 @@ func batchOnly(single api.MissionSpec, n int) error {
 		return missions.Invalid("missions", "is empty")
 	case n > missions.MaxBatch:
 		return missions.TooLarge("missions", "has more than %d entries", missions.MaxBatch)
-	case single.Name != "" || single.ID != "":
+	case !reflect.ValueOf(single).IsZero():
 		return missions.Invalid("missions", "cannot stand beside the fields of a single mission")
 	}
 	return nil
@@ -51,6 +52,7 @@ func (s *Service) create(ctx context.Context, specs []api.MissionSpec) ([]api.Cr
 	places := make([]int, 0, len(specs))
 	for i := range specs {
 		m, err := newMission(specs[i])
+		m.Traceparent = api.TraceOf(ctx)
 		if err != nil {
 			results[i].Error = s.wire(err)
 			continue
@@ -77,17 +79,21 @@ func (s *Service) create(ctx context.Context, specs []api.MissionSpec) ([]api.Cr
 
 // arrived wakes whoever waits for new missions.
 func (s *Service) arrived(created []missions.CreateResult) {
+	byType := map[string]int{}
 	for i := range created {
 		if !created[i].Created || created[i].Err != nil {
 			continue
 		}
 		m := &created[i].Mission
-		s.dispatch.ready(m.Type, 1)
+		byType[m.Type]++
 		if m.NotBefore != 0 || m.Deadline != 0 {
-			s.reaper.by(earliest(m.NotBefore, m.Deadline))
+			s.dueBy(earliest(m.NotBefore, m.Deadline))
 		}
 	}
-	s.relay.poke()
+	for kind, n := range byType {
+		s.ready(kind, n)
+	}
+	s.grown()
 }
 
 func earliest(a, b missions.Time) time.Time {
@@ -178,9 +184,9 @@ func (s *Service) Retry(ctx context.Context, request api.IDRequest) (api.Mission
 	results, err := s.cfg.Store.Retry(ctx, []string{request.ID})
 	reply, err := s.changed(results, err)
 	if err == nil {
-		s.dispatch.ready(reply.Mission.Type, 1)
+		s.ready(reply.Mission.Type, 1)
 		if reply.Mission.Deadline != 0 {
-			s.reaper.by(reply.Mission.Deadline.Time())
+			s.dueBy(reply.Mission.Deadline.Time())
 		}
 	}
 	return reply, err
@@ -204,7 +210,7 @@ func (s *Service) changed(results []missions.Result, err error) (api.Mission, er
 	if err != nil {
 		return api.Mission{}, err
 	}
-	s.relay.poke()
-	s.waits.notify(results[0].Mission.ID)
+	s.grown()
+	s.ended(results[0].Mission.ID)
 	return api.Mission{Mission: results[0].Mission}, nil
 }

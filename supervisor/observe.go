@@ -37,8 +37,15 @@ func (s *Service) Health(ctx context.Context, _ api.Empty) (api.Health, error) {
 	} else if health.Checks.EventStream.Waiting, err = s.waiting.get(ctx); err != nil {
 		s.log.Warn("the outbox could not be counted", "error", err)
 	}
-	s.cfg.Stream.Emit(charter.New(charter.HealthChecked{Status: health.Status, CheckedAt: now}, now))
+	s.emit(ctx, charter.HealthChecked{Status: health.Status, CheckedAt: now}, now)
 	return health, nil
+}
+
+// emit sends a telemetry event of a request.
+func (s *Service) emit(ctx context.Context, p charter.Payload, now time.Time) {
+	e := charter.New(p, now)
+	e.Meta.Traceparent = api.TraceOf(ctx)
+	s.cfg.Stream.Emit(e)
 }
 
 func (s *Service) checkStream() api.StreamCheck {
@@ -75,12 +82,12 @@ func (s *Service) Status(ctx context.Context, _ api.Empty) (api.Status, error) {
 		AverageDurationSeconds: counts.AverageDurationSeconds(),
 		Utilization:            counts.Utilization(),
 	}
-	s.cfg.Stream.Emit(charter.New(charter.StatusQueried{
+	s.emit(ctx, charter.StatusQueried{
 		TotalMissions: status.TotalMissions, RunningMissions: status.RunningMissions,
 		PendingMissions: status.PendingMissions, CompletedMissions: status.CompletedMissions,
 		FailedMissions: status.FailedMissions, CancelledMissions: status.CancelledMissions,
 		AgentCount: status.AgentCount, QueriedAt: now,
-	}, now))
+	}, now)
 	return status, nil
 }
 
@@ -95,7 +102,7 @@ func (s *Service) Agents(ctx context.Context, request api.AgentsRequest) (api.Ag
 		return api.Agents{}, err
 	}
 	now := time.Now()
-	s.cfg.Stream.Emit(charter.New(charter.AgentsListed{AgentCount: page.Count, QueriedAt: now}, now))
+	s.emit(ctx, charter.AgentsListed{AgentCount: page.Count, QueriedAt: now}, now)
 	return api.Agents{Agents: page.Agents, AgentCount: page.Count, NextCursor: page.Next}, nil
 }
 

@@ -20,9 +20,6 @@ func (s *Service) runReaper(ctx context.Context) {
 	}
 }
 
-// reapAtLeast is the longest sleep: what another supervisor planned is seen then.
-const reapAtLeast = time.Second
-
 // reap does what is due and returns when to look again.
 func (s *Service) reap(ctx context.Context) time.Time {
 	for {
@@ -31,17 +28,17 @@ func (s *Service) reap(ctx context.Context) time.Time {
 			if ctx.Err() == nil {
 				s.log.Error("what was due could not be done; trying again", "error", err)
 			}
-			return time.Now().Add(reapAtLeast)
+			return time.Now().Add(s.lookAgain)
 		}
 		for _, stopped := range result.Stop {
 			s.stop(stopped.AgentID, stopped.MissionID)
 		}
 		for _, agentID := range result.Offline {
 			s.log.Warn("an agent is gone", "agent", agentID)
-			s.dispatch.dismiss(agentID)
+			s.dismiss(agentID)
 		}
 		for _, kind := range result.Ready {
-			s.dispatch.ready(kind, anyNumber)
+			s.ready(kind, anyNumber)
 		}
 		if len(result.Stop)+len(result.Offline)+len(result.Ready) > 0 || result.More {
 			s.relay.poke()
@@ -49,7 +46,7 @@ func (s *Service) reap(ctx context.Context) time.Time {
 		if result.More {
 			continue
 		}
-		wait := reapAtLeast
+		wait := s.lookAgain // what another supervisor has planned is seen then
 		if result.NextDue != 0 {
 			wait = min(wait, max(result.NextDue.Sub(result.StoreNow), time.Millisecond))
 		}

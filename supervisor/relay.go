@@ -11,37 +11,83 @@ import (
 	"missioncontrol/missions"
 )
 
-// relay carries the outbox to the event stream, in order, and forgets what the
-// stream has acknowledged.
+// relay carries the outboxes to the event stream, and forgets what the stream has
+// acknowledged. It runs in the leader only.
 //
-// Each event goes with its outbox position in its meta. Whenever the relay cannot
-// be sure how far it came, after a start, an outage or a failed publish, it asks
-// the stream for the newest event of each durable type: the highest position found
-// there is stored, and so is everything before it, since positions are published
-// in order. That holds however long the outage was; the stream's duplicate window
-// only covers what is published twice within minutes.
+// # One sequence
+//
+// The events of all outboxes go out as one sequence: each outbox's in its order, a
+// batch after the one before has been acknowledged as a whole, and a batch so that
+// what is stored of it is a prefix, which is what PublishBatch promises. Each event
+// tells in its meta which outbox it is from and its position there, and, if there
+// are several outboxes, how far all of them had come when it was its turn.
+//
+// # Where to go on
+//
+// Whenever the relay cannot be sure how far it came, at the start of a term, after
+// an outage or a failed publish, it asks the stream for the newest event of each
+// durable type and takes, for each outbox, the highest position that any of them
+// names. That is right because of the sequence:
+//
+//   - Not too far. A position that a stored event names is its own or one that went
+//     before it, and what went before it is stored.
+//   - Far enough. The newest durable event is among those that were asked for. What
+//     is stored went before it, so it names a position at least as high.
+//
+// That holds however long the outage was; the stream's duplicate window only covers
+// what is published twice within minutes.
+//
+// # When another one takes over
+//
+// A leader that was killed may have left messages on their way to the broker, which
+// arrive while its successor already reads the stream or publishes. Both send the
+// same events, under the same ids, each outbox's in order and without a gap from
+// where the stream was. Whichever copy comes first is stored, at no time before its
+// predecessor; the other is recognised by its id, as a takeover follows within
+// seconds and the duplicate window is minutes. Not too far holds as before, so
+// nothing is ever lost.
+//
+// Far enough needs a second look, if there are several outboxes: the late copy may
+// be the newest event, and know less of the other outboxes than its successor's
+// events before it. What it hides is in the successor's batch under way, and once
+// that is forgotten, in no outbox any more. So it takes a second death, within
+// that very batch, and then nobody to take over until the duplicate window has
+// passed, for that batch to be sent twice.
+//
+// A leader that does not die but freezes has no right to act when it wakes up, and
+// looks at that before each batch. What it had handed to the connection before is a
+// late arrival like any other, and recognised as long as the freeze was shorter than
+// the duplicate window or longer than the broker's patience with a silent client.
 type relay struct {
-	outbox missions.Outbox
-	stream Stream
-	log    *slog.Logger
-	wake   chan struct{}
+	outboxes []missions.Outbox
+	stream   Stream
+	log      *slog.Logger
+	wake     chan struct{}
+	atLeast  time.Duration // between two looks: another supervisor's events are seen then
 
-	resumed bool // whether the stream's tail is known
-	failing bool // whether the last attempt failed, so that it is logged once
+	resumed   bool    // whether the stream's tail is known
+	failing   bool    // whether the last attempt failed, so that it is logged once
+	sent      []int64 // by outbox: the position up to which the sequence has come
+	first     int     // the outbox whose turn it is to be the first of a batch
+	unsettled *batch  // what a failed publish has left over
 }
 
 const (
 	relayBatch   = 500
 	relayRetry   = 250 * time.Millisecond
-	relayAtLeast = time.Second // another supervisor's events are seen then
 	relayGoodbye = 2 * time.Second
+
+	// relayRepeat is how long a batch that failed is sent again as it was, well
+	// within the duplicate window. That fills the gap which a broker leaves that
+	// refuses one event and takes the next, and that the stream's tail would hide.
+	relayRepeat = time.Minute
 )
 
-func newRelay(outbox missions.Outbox, stream Stream, log *slog.Logger) *relay {
-	return &relay{outbox: outbox, stream: stream, log: log, wake: make(chan struct{}, 1)}
+func newRelay(outboxes []missions.Outbox, stream Stream, log *slog.Logger) *relay {
+	return &relay{outboxes: outboxes, stream: stream, log: log, wake: make(chan struct{}, 1), atLeast: lookAgain}
 }
 
-// poke tells the relay that the outbox may have grown.
+// poke tells the relay that an outbox may have grown.
 func (r *relay) poke() {
 	select {
 	case r.wake <- struct{}{}:
@@ -49,39 +95,40 @@ func (r *relay) poke() {
 	}
 }
 
-// run relays until ctx ends, and then what is left, as far as that is quick.
-func (r *relay) run(ctx context.Context) {
-	for ctx.Err() == nil {
+// run relays until the term ends, and then what is left, as far as that is quick
+// and the right to act lasts.
+func (r *relay) run(t *term) {
+	r.resumed, r.unsettled = false, nil
+	for t.ctx.Err() == nil {
 		changed := r.stream.Changed()
 		if r.stream.Status().State != eventstream.Connected {
 			r.resumed = false
-			waitFor(ctx, changed, relayAtLeast)
+			waitFor(t.ctx, changed, r.atLeast)
 			continue
 		}
-		sent, err := r.step(ctx)
+		sent, err := r.step(t.ctx, t)
 		switch {
-		case err != nil && ctx.Err() == nil:
+		case err != nil && t.ctx.Err() == nil:
 			r.failed(err)
-			waitFor(ctx, changed, relayRetry)
+			waitFor(t.ctx, changed, relayRetry)
 		case err == nil && sent == 0:
-			waitFor(ctx, r.wake, relayAtLeast)
+			waitFor(t.ctx, r.wake, r.atLeast)
 		}
 	}
-	r.goodbye()
+	r.goodbye(t)
 }
 
-func (r *relay) goodbye() {
-	ctx, cancel := context.WithTimeout(context.Background(), relayGoodbye)
+func (r *relay) goodbye(t *term) {
+	ctx, cancel := context.WithTimeout(context.Background(), min(relayGoodbye, time.Until(t.end())))
 	defer cancel()
-	for r.stream.Status().State == eventstream.Connected {
-		if sent, err := r.step(ctx); err != nil || sent == 0 {
+	for t.holds() && r.stream.Status().State == eventstream.Connected {
+		if sent, err := r.step(ctx, t); err != nil || sent == 0 {
 			return
 		}
 	}
 }
 
 func (r *relay) failed(err error) {
-	r.resumed = false
 	if !r.failing {
 		r.log.Warn("durable events wait: the event stream did not take them", "error", err)
 	}
@@ -99,27 +146,26 @@ func waitFor(ctx context.Context, signal <-chan struct{}, d time.Duration) {
 	}
 }
 
-// step relays one batch and returns how many events it sent.
-func (r *relay) step(ctx context.Context) (int, error) {
-	if !r.resumed {
-		if err := r.resume(ctx); err != nil {
-			return 0, err
-		}
-		r.resumed = true
-	}
-	pending, err := r.outbox.Pending(ctx, 0, relayBatch)
-	if err != nil || len(pending) == 0 {
+var errNoRight = errors.New("this supervisor leads no longer")
+
+// step relays one batch and returns how many events it sent. After an error the
+// stream's tail is not known.
+func (r *relay) step(ctx context.Context, t *term) (sent int, err error) {
+	defer func() { r.resumed = r.resumed && err == nil }()
+	b, err := r.next(ctx)
+	if err != nil || len(b.events) == 0 {
 		return 0, err
 	}
-	events, err := charterEvents(r.outbox.Identity(), pending)
-	if err != nil {
-		return 0, err
+	if !t.holds() {
+		return 0, errNoRight
 	}
-	stored, err := r.stream.PublishBatch(ctx, events)
-	if stored > 0 {
-		err = errors.Join(err, r.outbox.Forget(ctx, pending[stored-1].Seq))
+	stored, err := r.stream.PublishBatch(ctx, b.events)
+	if stored < len(b.events) {
+		r.unsettled = b.rest(stored)
+	} else {
+		r.unsettled = nil
 	}
-	if err != nil {
+	if err = errors.Join(err, r.forget(ctx, b.reached(stored))); err != nil {
 		return stored, err
 	}
 	if r.failing {
@@ -129,9 +175,25 @@ func (r *relay) step(ctx context.Context) (int, error) {
 	return stored, nil
 }
 
+// next returns the batch to send: what a failed publish has left over, as long as
+// the stream recognises it, or else what comes next in the outboxes.
+func (r *relay) next(ctx context.Context) (*batch, error) {
+	if b := r.unsettled; b != nil && time.Since(b.since) < relayRepeat {
+		return b, nil
+	}
+	r.unsettled = nil
+	if !r.resumed {
+		if err := r.resume(ctx); err != nil {
+			return nil, err
+		}
+		r.resumed = true
+	}
+	return r.take(ctx)
+}
+
 // resume forgets what the stream turns out to hold already.
 func (r *relay) resume(ctx context.Context) error {
-	highest := int64(0)
+	highest := make([]int64, len(r.outboxes))
 	for _, eventType := range durableTypes {
 		e, _, err := r.stream.Last(ctx, eventType)
 		if errors.Is(err, eventstream.ErrNotFound) {
@@ -140,10 +202,21 @@ func (r *relay) resume(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("look for the newest %s in the stream: %w", eventType, err)
 		}
-		highest = max(highest, outboxPosition(&e, r.outbox.Identity()))
+		for i, outbox := range r.outboxes {
+			highest[i] = max(highest[i], outboxPosition(&e, outbox.Identity()))
+		}
 	}
-	if highest == 0 {
-		return nil
+	r.sent = highest
+	return r.forget(ctx, highest)
+}
+
+// forget has each outbox forget its events up to a position; 0 for none.
+func (r *relay) forget(ctx context.Context, positions []int64) error {
+	var errs []error
+	for i, upTo := range positions {
+		if upTo > 0 {
+			errs = append(errs, r.outboxes[i].Forget(ctx, upTo))
+		}
 	}
-	return r.outbox.Forget(ctx, highest)
+	return errors.Join(errs...)
 }

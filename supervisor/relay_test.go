@@ -30,11 +30,15 @@ import (
 type forgetful struct {
 	missions.Store
 	broken atomic.Bool
+	still  atomic.Int64 // how many times it can, although it is broken
 	tried  chan struct{}
 }
 
-func (f *forgetful) Outboxes() []missions.Outbox {
-	return []missions.Outbox{forgetfulOutbox{f.Store.Outboxes()[0], f}}
+func (f *forgetful) Outboxes() (all []missions.Outbox) {
+	for _, outbox := range f.Store.Outboxes() {
+		all = append(all, forgetfulOutbox{outbox, f})
+	}
+	return all
 }
 
 type forgetfulOutbox struct {
@@ -43,7 +47,7 @@ type forgetfulOutbox struct {
 }
 
 func (o forgetfulOutbox) Forget(ctx context.Context, upTo int64) error {
-	if o.store.broken.Load() {
+	if o.store.broken.Load() && o.store.still.Add(-1) < 0 {
 		select {
 		case o.store.tried <- struct{}{}:
 		default:
@@ -86,9 +90,15 @@ func (r *relayRig) startBroker() *embedded.Server {
 // startRelay runs a service on the store until the returned function is called.
 func (r *relayRig) startRelay(url string) (service *supervisor.Service, stop func()) {
 	r.t.Helper()
+	return r.startRelayOver(url, func(s *eventstream.Stream) supervisor.Stream { return s })
+}
+
+// startRelayOver does the same over a stream that may have faults.
+func (r *relayRig) startRelayOver(url string, faulty func(*eventstream.Stream) supervisor.Stream) (service *supervisor.Service, stop func()) {
+	r.t.Helper()
 	stream, err := eventstream.Open(eventstream.Config{URL: url, AckTimeout: time.Second})
 	must(r.t, err)
-	service, err = supervisor.New(supervisor.Config{Store: r.store, Stream: stream})
+	service, err = supervisor.New(supervisor.Config{Store: r.store, Stream: faulty(stream)})
 	must(r.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	var loops sync.WaitGroup
@@ -227,6 +237,42 @@ func TestNothingIsPublishedTwiceBeyondTheDuplicateWindow(t *testing.T) {
 	want = append(want, r.create(service, 30, 5)...)
 	r.awaitEmptyOutbox()
 	if got := r.created(url, len(want)); !slices.Equal(got, want) {
+		t.Fatalf("got %v\nwant %v", got, want)
+	}
+}
+
+// gappy is a stream whose broker refuses, once, an event in the middle of a batch
+// and takes those behind it.
+type gappy struct {
+	*eventstream.Stream
+	refused *atomic.Bool
+}
+
+func (g gappy) PublishBatch(ctx context.Context, events []charter.Event) (int, error) {
+	const at = 3
+	if len(events) <= at+1 || g.refused.Swap(true) {
+		return g.Stream.PublishBatch(ctx, events)
+	}
+	_, err := g.Stream.PublishBatch(ctx, slices.Concat(events[:at], events[at+1:]))
+	return at, errors.Join(err, eventstream.ErrRefused)
+}
+
+// An event that the broker refuses while it takes later ones is not lost, though
+// the stream's tail looks as if it were there.
+func TestAnEventThatWasPassedOverIsNotLost(t *testing.T) {
+	t.Parallel()
+	r := newRelayRig(t)
+	url := r.startBroker().ClientURL()
+	idle, err := supervisor.New(supervisor.Config{Store: r.store, Stream: silent{}})
+	must(t, err)
+	want := r.create(idle, 0, 20) // before the relay runs, so that they are one batch
+	var refused atomic.Bool
+	_, stop := r.startRelayOver(url, func(s *eventstream.Stream) supervisor.Stream { return gappy{s, &refused} })
+	defer stop()
+	r.awaitEmptyOutbox()
+	got := r.created(url, len(want))
+	slices.Sort(got)
+	if !refused.Load() || !slices.Equal(got, want) {
 		t.Fatalf("got %v\nwant %v", got, want)
 	}
 }

@@ -5,10 +5,21 @@
 //
 // # What runs
 //
-// [Service.Run] owns four loops: the dispatcher, which parks claims and wakes
-// them when missions arrive; the reaper, which does what has become due; the
-// retention; and the relay, which carries the outbox to the event stream. When
-// its context ends, parked requests are answered, the loops end, and Run returns.
+// [Service.Run] owns what runs in every supervisor: the dispatcher, which parks
+// claims and wakes them when missions arrive; the exchange of hints with the other
+// supervisors on the same store, if there can be any ([Peers]); and the candidacy
+// for the leadership of the store. The leader, one at a time, also runs the reaper,
+// which does what has become due; the retention; and the relay, which carries the
+// outboxes to the event stream. When the leader stops it resigns, and another one
+// takes over at once; when it dies or loses the store, another one does when its
+// leadership has run out, and by then it has stopped ([Config] Leadership).
+//
+// When Run's context ends, parked requests are answered, the loops end, the relay
+// sends what is left, and Run returns.
+//
+// Any supervisor answers any request. Nothing is kept in one that another would
+// have to know: they agree through the store, and hints only spare the others a
+// look at it.
 //
 // # What waits for what
 //
@@ -22,8 +33,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 
 	"missioncontrol/charter"
 	"missioncontrol/eventstream"
@@ -47,6 +61,16 @@ type Config struct {
 	Stream  Stream         // required
 	Version string         // SemVer; default 0.0.0
 
+	// ID names this supervisor among those that share the store, at most one at a
+	// time; default: host, process and a random number.
+	ID string
+
+	// Peers are the other supervisors that may share the store; default: there
+	// are none.
+	Peers Peers
+
+	Leadership time.Duration // how long a leadership lasts unless renewed; default 3 s
+
 	Lease     time.Duration // how long a lease lasts unless renewed; default 10 s
 	Heartbeat time.Duration // how often agents are told to beat; default 3 s
 	Retention time.Duration // how long terminal missions are kept; default 7 days
@@ -64,9 +88,13 @@ type Config struct {
 // WithDefaults returns cfg with its zero fields filled in.
 func (cfg Config) WithDefaults() Config {
 	setDefault(&cfg.Version, "0.0.0")
+	setDefault(&cfg.Leadership, 3*time.Second)
 	setDefault(&cfg.Lease, 10*time.Second)
 	setDefault(&cfg.Heartbeat, 3*time.Second)
 	setDefault(&cfg.Retention, 7*24*time.Hour)
+	if cfg.ID == "" {
+		cfg.ID = newID()
+	}
 	if cfg.Push == nil {
 		cfg.Push = func(string, api.Command) {}
 	}
@@ -77,6 +105,15 @@ func (cfg Config) WithDefaults() Config {
 		cfg.Logger = slog.Default()
 	}
 	return cfg
+}
+
+// newID returns an id that no other supervisor has.
+func newID() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), uuid.NewString()[:8])
 }
 
 func setDefault[T comparable](field *T, value T) {
@@ -91,6 +128,8 @@ func (cfg Config) Validate() error {
 	switch {
 	case cfg.Store == nil || cfg.Stream == nil:
 		return errors.New("a service needs a store and an event stream")
+	case cfg.Leadership < 10*time.Millisecond:
+		return fmt.Errorf("a leadership of %s is too short", cfg.Leadership)
 	case cfg.Heartbeat < 10*time.Millisecond:
 		return fmt.Errorf("a heartbeat every %s is too often", cfg.Heartbeat)
 	case cfg.Lease < 2*cfg.Heartbeat:
@@ -115,8 +154,12 @@ type Service struct {
 
 	dispatch *dispatcher
 	waits    *waiters
+	leader   *leader
 	reaper   *alarm
 	relay    *relay
+	peers    Peers
+
+	lookAgain time.Duration // see the constant
 }
 
 // New returns a service that has not begun to run. The error is a Config's.
@@ -125,26 +168,48 @@ func New(cfg Config) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, log: cfg.Logger, started: time.Now()}
+	s := &Service{cfg: cfg, log: cfg.Logger, started: time.Now(), lookAgain: lookAgain}
 	s.counts.read = cfg.Store.Counts
 	s.waiting.read = cfg.Store.Waiting
 	s.ping.read = func(ctx context.Context) (struct{}, error) { return struct{}{}, cfg.Store.Ping(ctx) }
 	s.dispatch = newDispatcher(cfg.Store.Claim)
 	s.waits = newWaiters()
 	s.reaper = newAlarm()
-	s.relay = newRelay(cfg.Store.Outboxes()[0], cfg.Stream, cfg.Logger)
+	s.leader = newLeader(cfg.Store, cfg.ID, cfg.Leadership, cfg.Logger)
+	s.relay = newRelay(cfg.Store.Outboxes(), cfg.Stream, cfg.Logger)
+	s.peers = alone{}
+	if cfg.Peers != nil {
+		s.peers, s.dispatch.probes, s.leader.level = cfg.Peers, s.lookAgain, slog.LevelInfo
+	}
 	return s, nil
 }
 
 // Run runs the service's loops until ctx ends, and waits for them. Parked
 // requests are answered before it returns. It must be called once.
 func (s *Service) Run(ctx context.Context) {
-	var loops sync.WaitGroup
+	talk, stopTalking := context.WithCancel(context.WithoutCancel(ctx))
+	var loops, talks sync.WaitGroup
+	talks.Go(func() { s.peers.Run(talk, s.hear) })
 	loops.Go(func() { s.dispatch.run(ctx) })
-	loops.Go(func() { s.runReaper(ctx) })
-	loops.Go(func() { s.runRetention(ctx) })
-	loops.Go(func() { s.relay.run(ctx) })
+	loops.Go(func() { s.leader.run(ctx, s.lead) })
 	<-ctx.Done()
 	close(s.waits.ended)
 	loops.Wait()
+	s.peers.Tell(Hint{Kind: HintResigned})
+	stopTalking()
+	talks.Wait()
 }
+
+// lead does what only the leader does, until its term ends.
+func (s *Service) lead(t *term) {
+	s.dispatch.lookAround() // what the term before made claimable it may not have lived to tell
+	var loops sync.WaitGroup
+	loops.Go(func() { s.runReaper(t.ctx) })
+	loops.Go(func() { s.runRetention(t.ctx) })
+	loops.Go(func() { s.relay.run(t) })
+	loops.Wait()
+}
+
+// Leads reports whether this supervisor is the one of its store that relays events
+// and does what is due. It does no I/O.
+func (s *Service) Leads() bool { return s.leader.leads() }

@@ -8,10 +8,6 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// lookAgain is how often a waiting request reads its mission without being told
-// to: what another supervisor or the reaper did is seen at the latest then.
-const lookAgain = time.Second
-
 // Wait returns a mission once it is terminal, or an [api.ErrTimeout].
 func (s *Service) Wait(ctx context.Context, request api.WaitRequest) (api.Mission, error) {
 	timeout, err := request.Timeout()
@@ -20,9 +16,10 @@ func (s *Service) Wait(ctx context.Context, request api.WaitRequest) (api.Missio
 	}
 	told, done := s.waits.watch(request.ID)
 	defer done()
+	defer s.peers.Watch(request.ID)()
 	patience := time.NewTimer(timeout)
 	defer patience.Stop()
-	look := time.NewTicker(lookAgain)
+	look := time.NewTicker(s.lookAgain)
 	defer look.Stop()
 	for {
 		m, err := s.cfg.Store.Get(ctx, request.ID)

@@ -173,8 +173,12 @@ func outboxSchema(entry charter.Entry) object {
 	return object{
 		{"outbox", textSchema("The outbox that the event waited in.")},
 		{"outbox_position", object{
-			{"description", "The event's place in that outbox: within one, events happened in the order of their places."},
+			{"description", "The event's position there, which grows by one from event to event."},
 			{"type", "integer"}, {"minimum", 1},
+		}},
+		{"outbox_positions", object{
+			{"description", "Where a store has several outboxes: up to which position the events of each have gone before, this one included."},
+			{"type", "object"}, {"additionalProperties", object{{"type", "integer"}, {"minimum", 0}}},
 		}},
 	}
 }

@@ -67,7 +67,7 @@ func TestMistakesInWhatIsTypedAreOneLineAndExitCode2(t *testing.T) {
 		`--concurrency must be between 1 and 1000`:                                                   {"agent", "run", "--type", "t", "--concurrency", "0", "--", "cat"},
 		`--drain: "x" is not a duration like 30s, 10m or 7d`:                                         {"agent", "run", "--type", "t", "--drain", "x", "--", "cat"},
 		`--listen: "4222" is not an address like 127.0.0.1:4222`:                                     {"--listen", "4222"},
-		`--store: "file" is not a store; write sqlite:PATH`:                                          {"serve", "--store", "file"},
+		`--store: "file" is not a store; write sqlite:PATH, or redis://HOST`:                         {"serve", "--store", "file"},
 		`--creds is for an external broker, and none is named; add --server URL or --context NAME`:   {"--creds", "cli_test.go"},
 		`serve takes no arguments, but was given "now"; see supervisor serve --help`:                 {"serve", "now"},
 	} {

@@ -19,7 +19,6 @@ import (
 	"missioncontrol/eventstream"
 	"missioncontrol/eventstream/embedded"
 	"missioncontrol/missions"
-	"missioncontrol/missions/sqlitestore"
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/web"
@@ -30,7 +29,7 @@ type serveConfig struct {
 	Server    string        // URLs of an external broker; "" for the embedded one
 	NATS      []nats.Option // credentials, TLS … for the external broker
 	Listen    string        // the embedded broker's address
-	Store     string        // sqlite:PATH; "" for a file in DataDir
+	Store     string        // see storeIn
 	DataDir   string
 	HTTP      string // an address, or "off"
 	Lease     time.Duration
@@ -57,6 +56,7 @@ type house struct {
 
 	broker    *embedded.Server
 	store     missions.Store
+	shared    bool          // whether other supervisors may be on the same store
 	http      *web.Listener // taken, until web serves on it; nil for none
 	stream    *eventstream.Stream
 	nc        *nats.Conn
@@ -132,14 +132,8 @@ func (h *house) startBroker(ctx context.Context) error {
 	return nil
 }
 
-func (h *house) startStore(context.Context) error {
-	path, err := h.storePath()
-	if err != nil {
-		return err
-	}
-	store, err := sqlitestore.Open(sqlitestore.Config{
-		Path: path, OutboxLimit: h.cfg.OutboxLimit, Logger: h.log.With("part", "store"),
-	})
+func (h *house) startStore(ctx context.Context) error {
+	store, err := h.storeIn().open(ctx, h.cfg.OutboxLimit, h.log.With("part", "store"))
 	if err != nil {
 		return err
 	}
@@ -148,16 +142,7 @@ func (h *house) startStore(context.Context) error {
 	return nil
 }
 
-func (h *house) storePath() (string, error) {
-	if h.cfg.Store == "" {
-		return filepath.Join(h.cfg.DataDir, "missions.db"), nil
-	}
-	path, ok := strings.CutPrefix(h.cfg.Store, "sqlite:")
-	if !ok || path == "" {
-		return "", fmt.Errorf("--store %s is not supported; use sqlite:PATH", redactURL(h.cfg.Store))
-	}
-	return path, nil
-}
+func (h *house) storeIn() storeIn { return storeIn{text: h.cfg.Store, dataDir: h.cfg.DataDir} }
 
 // redactURL keeps a password in a URL out of messages.
 func redactURL(raw string) string {
@@ -253,8 +238,12 @@ func (h *house) connect(ctx context.Context) error {
 }
 
 func (h *house) startService(ctx context.Context) error {
+	peers, err := h.peers()
+	if err != nil {
+		return err
+	}
 	service, err := supervisor.New(supervisor.Config{
-		Store: h.store, Stream: h.stream, Version: version(),
+		Store: h.store, Stream: h.stream, Version: version(), Peers: peers,
 		Lease: h.cfg.Lease, Heartbeat: h.cfg.Heartbeat, Retention: h.cfg.Retention,
 		Push:       supervisor.Pusher(h.nc, h.log),
 		ReplyLimit: func() int { return int(h.nc.MaxPayload()) },
@@ -281,6 +270,14 @@ func (h *house) startService(ctx context.Context) error {
 	})
 	h.warnOfForeignStreams()
 	return nil
+}
+
+// peers are the other supervisors on the store; nil where there can be none.
+func (h *house) peers() (supervisor.Peers, error) {
+	if !h.shared {
+		return nil, nil
+	}
+	return supervisor.NewNATSPeers(h.nc, h.store.Identity(), h.log.With("part", "peers"))
 }
 
 // warnOfForeignStreams looks for streams that cover our request subjects. Such a
@@ -337,15 +334,9 @@ func (h *house) startWeb(context.Context) error {
 }
 
 func (h *house) info() serveInfo {
-	info := serveInfo{Version: version(), Store: h.cfg.Store, HTTP: "off", Broker: redactURL(h.cfg.Server)}
+	info := serveInfo{Version: version(), Store: h.storeIn().String(), HTTP: "off", Broker: redactURL(h.cfg.Server)}
 	if h.broker != nil {
 		info.Broker += " (embedded, JetStream in " + filepath.Join(h.cfg.DataDir, "jetstream") + ")"
-	}
-	if path, err := h.storePath(); err == nil {
-		if absolute, err := filepath.Abs(path); err == nil {
-			path = absolute
-		}
-		info.Store = "SQLite, " + path
 	}
 	if h.web.Addr() != "" {
 		info.HTTP = "http://" + h.web.Addr()

@@ -32,8 +32,8 @@ type settings struct {
 // connection to an external broker follow it.
 func serveSettings() []setting {
 	own := []setting{
-		{key: "store", holder: "STORE", help: "where missions are kept: STORE is sqlite:PATH; without, a file in --data-dir",
-			apply: func(s *settings, g given) error { s.serve.Store = g.text; return checkStore(g.text) }},
+		{key: "store", holder: "STORE", help: "where missions are kept: STORE is sqlite:PATH or a Redis URL; without, a file in --data-dir",
+			apply: func(s *settings, g given) error { s.serve.Store = g.text; return storeIn{text: g.text}.check() }},
 		{key: "data_dir", holder: "DIR", fallback: defaultDataDir(), help: "DIR for everything that is kept on this machine",
 			apply: func(s *settings, g given) error { s.serve.DataDir = g.text; return notEmpty(g.text) }},
 		{key: "listen", holder: "ADDRESS", fallback: "127.0.0.1:4222", help: "ADDRESS of the embedded broker, used when no --server is given",
@@ -145,19 +145,6 @@ func notEmpty(text string) error {
 		return errors.New("it is empty")
 	}
 	return nil
-}
-
-func checkStore(text string) error {
-	if text == "" {
-		return nil
-	}
-	if path, ok := strings.CutPrefix(text, "sqlite:"); ok && path != "" {
-		return nil
-	}
-	if strings.HasPrefix(text, "redis://") || strings.HasPrefix(text, "rediss://") {
-		return nil
-	}
-	return fmt.Errorf("%q is not a store; write sqlite:PATH", redactURL(text))
 }
 
 func checkAddress(text string) error {

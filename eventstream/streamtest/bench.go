@@ -3,7 +3,6 @@ package streamtest
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -135,24 +134,58 @@ func (b *bench) admin() jetstream.JetStream {
 	return js
 }
 
-// stored reads everything that a stream holds.
+// retry asks until the answer is yes. On a cluster a request may stay without an
+// answer, because a leader is just being elected.
+func (b *bench) retry(what string, ask func(ctx context.Context) (bool, error)) {
+	b.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for ctx := b.ctx(); ; {
+		once, cancel := context.WithTimeout(ctx, time.Second)
+		yes, err := ask(once)
+		cancel()
+		if yes {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			b.Fatalf("%s: %v", what, err)
+		}
+	}
+}
+
+// stored reads everything that a stream holds, according to its leader.
 func (b *bench) stored(js jetstream.JetStream, stream string) []*jetstream.RawStreamMsg {
 	b.Helper()
+	var count uint64
+	// The consumer may live on a replica that lags behind, and then waits.
+	var consumer jetstream.Consumer
+	b.retry("reading "+stream, func(ctx context.Context) (bool, error) {
+		st, err := js.Stream(ctx, stream)
+		if err != nil {
+			return false, err
+		}
+		count = st.CachedInfo().State.Msgs
+		consumer, err = st.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{})
+		return err == nil, err
+	})
+	if count == 0 {
+		return nil
+	}
 	ctx := b.ctx()
-	st, err := js.Stream(ctx, stream)
+	msgs, err := consumer.Messages()
 	b.must(err)
-	state := st.CachedInfo().State
+	defer msgs.Stop()
 	var out []*jetstream.RawStreamMsg
-	for seq := state.FirstSeq; state.Msgs > 0 && seq <= state.LastSeq; seq++ {
-		msg, err := st.GetMsg(ctx, seq)
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			continue
-		}
+	for uint64(len(out)) < count {
+		msg, err := msgs.Next(jetstream.NextContext(ctx))
 		b.must(err)
-		for _, added := range []string{"Nats-Stream", "Nats-Sequence", "Nats-Subject", "Nats-Time-Stamp"} {
-			delete(msg.Header, added) // by the direct API
-		}
-		out = append(out, msg)
+		meta, err := msg.Metadata()
+		b.must(err)
+		out = append(out, &jetstream.RawStreamMsg{
+			Subject: msg.Subject(), Sequence: meta.Sequence.Stream, Header: msg.Headers(), Data: msg.Data(), Time: meta.Timestamp,
+		})
 	}
 	return out
 }

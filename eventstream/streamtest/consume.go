@@ -186,7 +186,9 @@ func testConsumeFilter(b *bench) {
 
 func testConsumeStart(b *bench) {
 	s := b.connected()
-	b.publish(s, batchOf(0, 3)...)
+	for n := range 3 {
+		b.publish(s, created(n)) // singly: a batch may be stored at one moment
+	}
 	stream, err := b.admin().Stream(b.ctx(), "EVENTS")
 	b.must(err)
 	third, err := stream.GetMsg(b.ctx(), 3)

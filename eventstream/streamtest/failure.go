@@ -129,7 +129,7 @@ func testPermanent(b *bench) {
 	stream, err := js.Stream(b.ctx(), "DEADLETTERS")
 	b.must(err)
 	cfg := stream.CachedInfo().Config
-	if cfg.Subjects[0] != "deadletter.>" || cfg.MaxAge != 30*24*time.Hour || cfg.Storage != jetstream.FileStorage || cfg.Retention != jetstream.LimitsPolicy {
+	if cfg.Subjects[0] != "deadletter.>" || cfg.MaxAge != 30*24*time.Hour || cfg.Storage != jetstream.FileStorage || cfg.Retention != jetstream.LimitsPolicy || cfg.Replicas != b.Replicas() {
 		b.Errorf("DEADLETTERS is not as agreed: %+v", cfg)
 	}
 }
@@ -229,8 +229,14 @@ func testRemembered(b *bench) {
 	if st, _ := c.stop(); st.Handled != 1 || st.Retried != 1 || st.Remembered != 1 {
 		b.Errorf("status = %+v, want 1 handled, 1 retried, 1 remembered", st)
 	}
-	kv, err := b.admin().KeyValue(b.ctx(), "consumer_ledger")
+	js := b.admin()
+	kv, err := js.KeyValue(b.ctx(), "consumer_ledger")
 	b.must(err)
+	stream, err := js.Stream(b.ctx(), "KV_consumer_ledger")
+	b.must(err)
+	if got := stream.CachedInfo().Config.Replicas; got != b.Replicas() {
+		b.Errorf("the ledger has %d copies, want %d", got, b.Replicas())
+	}
 	if _, err := kv.Get(b.ctx(), "d.1"); err != nil {
 		b.Errorf("the ledger lacks d.1: %v", err)
 	}

@@ -13,6 +13,8 @@ type Harness interface {
 	// Config is how the stream under test reaches the broker. The suite fills in
 	// the logger and short waits.
 	Config() eventstream.Config
+	// Replicas is how many copies of a stream are made when nobody says.
+	Replicas() int
 	// AdminURL is a way to the broker for the test's own connection. Hang does
 	// not concern it, but Stop ends its connections, and Start may change it.
 	AdminURL() string

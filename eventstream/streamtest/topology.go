@@ -35,7 +35,7 @@ func testStreamIsCreated(b *bench) {
 		"max age":     have.MaxAge == 7*24*time.Hour,
 		"duplicates":  have.Duplicates == 2*time.Minute,
 		"compression": have.Compression == jetstream.S2Compression,
-		"replicas":    have.Replicas == max(1, b.Config().Replicas),
+		"replicas":    have.Replicas == b.Replicas(),
 		"direct":      have.AllowDirect,
 		"atomic":      have.AllowAtomicPublish,
 		"ack":         !have.NoAck,

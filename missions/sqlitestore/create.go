@@ -38,7 +38,7 @@ func (t *tx) create(m *missions.Mission) (missions.Mission, bool, error) {
 	t.status(r.Type, missions.Pending, +1)
 	t.happened(r.Type, missions.HappenedCreated, t.now)
 	err = t.emit(missions.Event{
-		Kind: missions.EventCreated, At: r.CreatedAt, MissionID: r.ID, CorrelationID: r.CorrelationID,
+		Kind: missions.EventCreated, At: r.CreatedAt, MissionID: r.ID, CorrelationID: r.CorrelationID, Traceparent: r.Traceparent,
 		Name: r.Name, Description: r.Description, Type: r.Type, Priority: r.Priority,
 	})
 	return r.Mission, true, err
@@ -50,7 +50,7 @@ func (t *tx) newRow(m *missions.Mission) row {
 		ID: m.ID, Name: m.Name, Description: m.Description, Type: m.Type, Data: m.Data, Priority: m.Priority,
 		Status: missions.Pending, Tags: m.Tags, MaxAttempts: m.MaxAttempts,
 		TimeoutSeconds: m.Timeout().Seconds(),
-		NotBefore:      m.NotBefore, Deadline: m.Deadline, CorrelationID: m.CorrelationID,
+		NotBefore:      m.NotBefore, Deadline: m.Deadline, CorrelationID: m.CorrelationID, Traceparent: m.Traceparent,
 	}}
 	r.CreatedAt, r.UpdatedAt = missions.Time(r.seq), missions.Time(r.seq)
 	r.queue(t.now, max(t.now, r.NotBefore))
@@ -72,10 +72,10 @@ func (t *tx) insert(r *row) error {
 		tags, _ = json.Marshal(r.Tags) // strings always marshal
 	}
 	err := t.exec(`INSERT INTO missions (seq, id, name, type, priority, status, tags, max_attempts, timeout_us,
-		not_before, deadline, correlation_id, attempt, lease, updated_at, ready_at, ready, due_at)
-		VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?)`,
+		not_before, deadline, correlation_id, traceparent, attempt, lease, updated_at, ready_at, ready, due_at)
+		VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?)`,
 		r.seq, r.ID, r.Name, r.Type, r.Priority.Rank(), optional(tags), r.MaxAttempts, r.Timeout().Microseconds(),
-		r.NotBefore, r.Deadline, optional(r.CorrelationID), int64(r.UpdatedAt), int64(r.readyAt), r.ready, r.dueAt)
+		r.NotBefore, r.Deadline, optional(r.CorrelationID), optional(r.Traceparent), int64(r.UpdatedAt), int64(r.readyAt), r.ready, r.dueAt)
 	if err != nil {
 		return err
 	}

@@ -22,45 +22,40 @@ func (t *tx) holder(agent string, ref missions.LeaseRef) (row, error) {
 	return r, nil
 }
 
-// eachHolder runs a change for each item of a batch whose sender holds the lease.
-func eachHolder[T any](ctx context.Context, s *Store, batch []T, lease func(*T) (string, missions.LeaseRef),
-	change func(*tx, *row, *T) error) ([]error, error) {
-	return eachItem(ctx, s, batch, func(t *tx, item *T) (error, error) {
-		agent, ref := lease(item)
-		r, err := t.holder(agent, ref)
+// Progress implements [missions.Leases].
+func (s *Store) Progress(ctx context.Context, batch []missions.ProgressUpdate) ([]missions.ProgressResult, error) {
+	return eachItem(ctx, s, batch, func(t *tx, p *missions.ProgressUpdate) (missions.ProgressResult, error) {
+		r, err := t.holder(p.AgentID, p.LeaseRef)
 		if err == nil {
-			err = change(t, &r, item)
+			err = t.exec("UPDATE missions SET progress_percent = ?, progress_message = ?, updated_at = ? WHERE seq = ?",
+				p.Percent, p.Message, int64(t.now), r.seq)
+		}
+		return missions.ProgressResult{CorrelationID: r.CorrelationID, Traceparent: r.Traceparent, Err: err}, err
+	})
+}
+
+// AppendLog implements [missions.Leases].
+func (s *Store) AppendLog(ctx context.Context, batch []missions.LogAppend) ([]error, error) {
+	return eachItem(ctx, s, batch, func(t *tx, l *missions.LogAppend) (error, error) {
+		r, err := t.holder(l.AgentID, l.LeaseRef)
+		if err == nil {
+			err = t.appendLog(&r, l)
 		}
 		return err, err
 	})
 }
 
-// Progress implements [missions.Leases].
-func (s *Store) Progress(ctx context.Context, batch []missions.ProgressUpdate) ([]error, error) {
-	return eachHolder(ctx, s, batch,
-		func(p *missions.ProgressUpdate) (string, missions.LeaseRef) { return p.AgentID, p.LeaseRef },
-		func(t *tx, r *row, p *missions.ProgressUpdate) error {
-			return t.exec("UPDATE missions SET progress_percent = ?, progress_message = ?, updated_at = ? WHERE seq = ?",
-				p.Percent, p.Message, int64(t.now), r.seq)
-		})
-}
-
-// AppendLog implements [missions.Leases].
-func (s *Store) AppendLog(ctx context.Context, batch []missions.LogAppend) ([]error, error) {
-	return eachHolder(ctx, s, batch,
-		func(l *missions.LogAppend) (string, missions.LeaseRef) { return l.AgentID, l.LeaseRef },
-		func(t *tx, r *row, l *missions.LogAppend) error {
-			last, err := t.number("SELECT max(n) FROM log WHERE seq = ?", r.seq)
-			if err != nil {
-				return err
-			}
-			if last >= missions.MaxLogEntries {
-				return missions.TooLarge("message", "cannot be added: the mission's log holds %d entries", last)
-			}
-			if err := t.record(r.seq, l.Level, l.Message, l.Data); err != nil {
-				return err
-			}
-			return t.emit(missions.Event{Kind: missions.EventLogAppended, MissionID: r.ID,
-				CorrelationID: r.CorrelationID, Level: l.Level, Message: l.Message})
-		})
+func (t *tx) appendLog(r *row, l *missions.LogAppend) error {
+	last, err := t.number("SELECT max(n) FROM log WHERE seq = ?", r.seq)
+	if err != nil {
+		return err
+	}
+	if last >= missions.MaxLogEntries {
+		return missions.TooLarge("message", "cannot be added: the mission's log holds %d entries", last)
+	}
+	if err := t.record(r.seq, l.Level, l.Message, l.Data); err != nil {
+		return err
+	}
+	return t.emit(missions.Event{Kind: missions.EventLogAppended, MissionID: r.ID,
+		CorrelationID: r.CorrelationID, Traceparent: r.Traceparent, Level: l.Level, Message: l.Message})
 }

@@ -31,7 +31,7 @@ var (
 const missionQuery = `SELECT m.seq, m.id, m.name, m.type, m.priority, m.status, m.tags, m.max_attempts,
 	m.timeout_us, m.not_before, m.deadline, m.correlation_id, m.attempt, m.agent_id, m.lease,
 	m.updated_at, m.started_at, m.finished_at, m.ready_at, m.ready, m.due_at,
-	m.progress_percent, m.progress_message, p.description, p.data, o.result, o.error, l.expires_at
+	m.progress_percent, m.progress_message, p.description, p.data, o.result, o.error, l.expires_at, m.traceparent
 	FROM missions m LEFT JOIN payloads p ON p.seq = m.seq
 	LEFT JOIN outcomes o ON o.seq = m.seq LEFT JOIN leases l ON l.seq = m.seq `
 
@@ -61,6 +61,7 @@ func scanMission(s *sqlite3.Stmt) (r row, err error) {
 	}
 	r.Result, r.Error = scanJSON(s, 25), missions.Text(s.ColumnText(26))
 	r.LeaseExpiresAt = scanTime(s, 27)
+	r.Traceparent = s.ColumnText(28)
 	if r.Status == missions.Pending && !r.ready && r.Attempt > 0 {
 		r.NextAttemptAt = r.readyAt
 	}

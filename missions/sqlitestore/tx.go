@@ -109,7 +109,7 @@ func (t *tx) move(r *row, trigger missions.Trigger, reason string) error {
 		return err
 	}
 	return t.emit(missions.Event{
-		Kind: missions.EventStatusChanged, MissionID: r.ID, CorrelationID: r.CorrelationID,
+		Kind: missions.EventStatusChanged, MissionID: r.ID, CorrelationID: r.CorrelationID, Traceparent: r.Traceparent,
 		OldStatus: old, NewStatus: next, Reason: reason, Attempt: r.Attempt, AgentID: string(r.AgentID),
 	})
 }

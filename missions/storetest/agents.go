@@ -31,7 +31,7 @@ func testAgents(s *suite) {
 	s.run("register again renews what is known and keeps what is held", func(f *fixture) {
 		m := f.started(named("m", "x"), "a")
 		first := f.agent("a")
-		position := f.lastEvent()
+		position := f.mark()
 		f.advance(10 * time.Minute)
 		again, err := f.Store.Register(f.ctx, missions.Agent{ID: "a", Name: "new", Types: []string{"y"}, Capacity: 9}, lasts)
 		f.must(err)
@@ -146,7 +146,7 @@ func testLeave(s *suite) {
 		f.must(err)
 		f.register("a", "x", "y")
 		f.advance(lasts + time.Minute)
-		events := f.events(0)
+		events := f.events(nil)
 		wantEqual(f, "events", len(events), 4)
 		for i, want := range []missions.EventKind{missions.EventAgentOnline, missions.EventAgentOffline, missions.EventAgentOnline, missions.EventAgentOffline} {
 			e := events[i]

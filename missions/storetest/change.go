@@ -126,7 +126,7 @@ func testDelete(s *suite) {
 		m := named("m", "t")
 		m.Tags = []string{"red"}
 		f.create(m)
-		position := f.lastEvent()
+		position := f.mark()
 		wantEqual(f, "status", f.remove("m").Mission.Status, missions.Cancelled)
 		events := f.events(position)
 		wantEqual(f, "events", len(events), 1)

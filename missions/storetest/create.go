@@ -9,13 +9,16 @@ import (
 	"missioncontrol/missions"
 )
 
+// trace is a W3C trace context.
+const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
 // everything returns a mission with every field that a creator may give.
 func everything(id string, now missions.Time) missions.Mission {
 	return missions.Mission{
 		ID: id, Name: "Ünïcode — name", Description: "two\nlines", Type: "render",
 		Data: json.RawMessage(`{"b":[1,2.50,{"x":null}],"a":"ü"}`), Priority: missions.High, Status: missions.Pending,
 		Tags: []string{"red", "blue"}, MaxAttempts: 5, TimeoutSeconds: 90.25,
-		NotBefore: now.Add(time.Hour), Deadline: now.Add(48 * time.Hour), CorrelationID: "order 17",
+		NotBefore: now.Add(time.Hour), Deadline: now.Add(48 * time.Hour), CorrelationID: "order 17", Traceparent: trace,
 	}
 }
 
@@ -86,7 +89,7 @@ func testCreateAgain(s *suite) {
 		f.create(m)
 		f.register("a", "render")
 		f.claimOne("a")
-		before := f.lastEvent()
+		before := f.mark()
 		m.Data = json.RawMessage(` {"a":"\u00fc", "b":[1, 2.50, {"x":null}]} `[1:])
 		again := f.createOne(m)
 		f.wantErr("the same content", again.Err, nil)
@@ -118,6 +121,9 @@ func testCreateAgain(s *suite) {
 			change(&m)
 			f.wantErr(field, f.createOne(m).Err, missions.ErrConflict)
 		}
+		again := everything("same", now)
+		again.Traceparent = "" // the same request again, in another trace
+		f.wantErr("traceparent", f.createOne(again).Err, nil)
 		wantEqual(f, "the stored mission", f.json(f.get("same")), before)
 	})
 }
@@ -154,7 +160,7 @@ func testCreateBatch(s *suite) {
 		f.wantErr("second", results[1].Err, nil)
 		f.wantErr("third", results[2].Err, missions.ErrConflict)
 		wantEqual(f, "missions", len(f.list(missions.Filter{})), 1)
-		wantEqual(f, "events", len(f.events(0)), 1)
+		wantEqual(f, "events", len(f.events(nil)), 1)
 	})
 	s.run("an empty batch is no work", func(f *fixture) {
 		results, err := f.Store.Create(f.ctx, nil)
@@ -173,6 +179,6 @@ func testCreateBatch(s *suite) {
 		newest := slices.Clone(batch)
 		slices.Reverse(newest)
 		f.wantSame("list", idsOf(f.list(missions.Filter{})), idsOf(newest))
-		wantEqual(f, "events", len(f.events(0)), 1000)
+		wantEqual(f, "events", len(f.events(nil)), 1000)
 	})
 }

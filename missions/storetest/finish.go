@@ -132,7 +132,7 @@ func testRepeatedFinish(s *suite) {
 	// again sends a finish a second time and wants the mission as it stands.
 	again := func(f *fixture, end missions.Finish) {
 		f.Helper()
-		before, position := f.json(f.get(end.MissionID)), f.lastEvent()
+		before, position := f.json(f.get(end.MissionID)), f.mark()
 		result := f.tryFinish(end)
 		f.wantErr("the same again", result.Err, nil)
 		wantEqual(f, "changed", result.Changed, false)

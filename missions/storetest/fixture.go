@@ -1,10 +1,12 @@
 package storetest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -296,15 +298,53 @@ func (f *fixture) log(id string) []missions.LogEntry {
 	return page.Entries
 }
 
-// outbox returns the outbox of a store that is not partitioned.
-func (f *fixture) outbox() missions.Outbox { return f.Store.Outboxes()[0] }
+// mark is a position in each outbox of a store; nil is where they begin.
+type mark []int64
 
-// events returns what stands in the outbox, from a position on.
-func (f *fixture) events(after int64) []missions.Event {
+// mark returns where the outboxes end.
+func (f *fixture) mark() mark {
+	f.Helper()
+	at := make(mark, len(f.Store.Outboxes()))
+	for i, outbox := range f.Store.Outboxes() {
+		for _, e := range f.eventsOf(outbox, 0) {
+			at[i] = e.Seq
+		}
+	}
+	return at
+}
+
+// events returns what stands in the outboxes, from a mark on: each outbox's in
+// order, and those of several by time.
+func (f *fixture) events(after mark) []missions.Event {
+	f.Helper()
+	var queues [][]missions.Event
+	for i, outbox := range f.Store.Outboxes() {
+		position := int64(0)
+		if after != nil {
+			position = after[i]
+		}
+		if events := f.eventsOf(outbox, position); len(events) > 0 {
+			queues = append(queues, events)
+		}
+	}
+	var all []missions.Event
+	for len(queues) > 0 {
+		first := slices.MinFunc(queues, func(a, b []missions.Event) int { return cmp.Compare(a[0].At, b[0].At) })
+		i := slices.IndexFunc(queues, func(q []missions.Event) bool { return &q[0] == &first[0] })
+		all = append(all, first[0])
+		if queues[i] = first[1:]; len(queues[i]) == 0 {
+			queues = slices.Delete(queues, i, i+1)
+		}
+	}
+	return all
+}
+
+// eventsOf returns what stands in one outbox, from a position on.
+func (f *fixture) eventsOf(outbox missions.Outbox, after int64) []missions.Event {
 	f.Helper()
 	var all []missions.Event
 	for {
-		page, err := f.outbox().Pending(f.ctx, after, 500)
+		page, err := outbox.Pending(f.ctx, after, 500)
 		f.must(err)
 		if len(page) == 0 {
 			return all
@@ -314,14 +354,12 @@ func (f *fixture) events(after int64) []missions.Event {
 	}
 }
 
-// lastEvent returns the position of the newest event, 0 when there is none.
-func (f *fixture) lastEvent() int64 {
+// forgetAll empties the outboxes.
+func (f *fixture) forgetAll() {
 	f.Helper()
-	events := f.events(0)
-	if len(events) == 0 {
-		return 0
+	for i, position := range f.mark() {
+		f.must(f.Store.Outboxes()[i].Forget(f.ctx, position))
 	}
-	return events[len(events)-1].Seq
 }
 
 // list returns every mission that matches, page by page.

@@ -115,7 +115,7 @@ func testHeartbeatAgents(s *suite) {
 	s.run("brings an offline agent back", func(f *fixture) {
 		f.register("a", "t")
 		f.wantSame("offline", f.advance(lasts+time.Minute).Offline, []string{"a"})
-		before := f.lastEvent()
+		before := f.mark()
 		f.heartbeat("a")
 		wantEqual(f, "state", f.agent("a").State, missions.Online)
 		events := f.events(before)

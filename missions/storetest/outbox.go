@@ -22,8 +22,8 @@ func tell(e missions.Event) string {
 	return string(e.Kind)
 }
 
-// wantEvents checks what the outbox tells of a mission, from a position on.
-func (f *fixture) wantEvents(id string, after int64, want ...string) {
+// wantEvents checks what the outbox tells of a mission, from a mark on.
+func (f *fixture) wantEvents(id string, after mark, want ...string) {
 	f.Helper()
 	var got []string
 	for _, e := range f.events(after) {
@@ -50,7 +50,7 @@ func testOutbox(s *suite) {
 		f.must(f.retry("m").Err)
 		f.finish(completion(f.claimOne("a"), `1`))
 		f.must(f.remove("m").Err)
-		f.wantEvents("m", 0,
+		f.wantEvents("m", nil,
 			"created",
 			"PENDING→RUNNING attempt 1 agent a", "warning careful", "RUNNING→PENDING attempt 1 agent a",
 			"PENDING→RUNNING attempt 2 agent a", "RUNNING→FAILED attempt 2 agent a",
@@ -69,9 +69,9 @@ func testOutbox(s *suite) {
 		dead.Deadline = f.now().Add(time.Minute)
 		f.create(dead)
 		f.advance(2 * time.Minute)
-		f.wantEvents("m", 0, "created", "PENDING→RUNNING attempt 1 agent a", "RUNNING→PENDING attempt 1 agent a",
+		f.wantEvents("m", nil, "created", "PENDING→RUNNING attempt 1 agent a", "RUNNING→PENDING attempt 1 agent a",
 			"PENDING→RUNNING attempt 2 agent a", "RUNNING→FAILED attempt 2 agent a")
-		f.wantEvents("dead", 0, "created", "PENDING→FAILED attempt 0 agent ")
+		f.wantEvents("dead", nil, "created", "PENDING→FAILED attempt 0 agent ")
 	})
 	s.run("events carry what they tell of", func(f *fixture) {
 		m := everything("m", f.now())
@@ -81,10 +81,11 @@ func testOutbox(s *suite) {
 		results, err := f.Store.Cancel(f.ctx, []missions.CancelRequest{{ID: "m", Reason: "no longer wanted"}})
 		f.must(err)
 		f.must(results[0].Err)
-		events := f.events(0)
+		events := f.events(nil)
 		wantEqual(f, "events", len(events), 2)
 		created, cancelled := events[0], events[1]
 		wantEqual(f, "at", created.At, stored.CreatedAt)
+		wantEqual(f, "traces", created.Traceparent+", "+cancelled.Traceparent, trace+", "+trace)
 		wantEqual(f, "correlation", created.CorrelationID+", "+cancelled.CorrelationID, "order 17, order 17")
 		wantEqual(f, "created", fmt.Sprint(created.MissionID, " ", created.Name, " ", created.Type, " ", created.Priority),
 			"m Ünïcode — name render HIGH")
@@ -95,7 +96,7 @@ func testOutbox(s *suite) {
 	s.run("what changes nothing is no event", func(f *fixture) {
 		m := f.started(named("m", "t"), "a")
 		f.finish(completion(m, `1`))
-		position := f.lastEvent()
+		position := f.mark()
 		f.createOne(named("m", "t"))
 		f.tryFinish(completion(m, `1`))
 		f.tryFinish(completion(m, `2`))
@@ -113,9 +114,12 @@ func testOutbox(s *suite) {
 
 func testOutboxPositions(s *suite) {
 	s.run("pending pages in order, forget deletes, waiting counts", func(f *fixture) {
-		f.create(numbered("m", "t", 30)...)
-		all := f.events(0)
-		wantEqual(f, "events", len(all), 30)
+		outbox := f.Store.Outboxes()[0]
+		var all []missions.Event
+		for batch := 0; len(all) < 30; batch++ {
+			f.create(numbered(fmt.Sprint("m", batch), "t", 30)...)
+			all = f.eventsOf(outbox, 0)
+		}
 		ids := map[uuid.UUID]bool{}
 		for i, e := range all {
 			if i > 0 && e.Seq <= all[i-1].Seq {
@@ -123,8 +127,8 @@ func testOutboxPositions(s *suite) {
 			}
 			ids[e.ID] = true
 		}
-		wantEqual(f, "ids", len(ids), 30)
-		page, err := f.outbox().Pending(f.ctx, all[9].Seq, 5)
+		wantEqual(f, "ids", len(ids), len(all))
+		page, err := outbox.Pending(f.ctx, all[9].Seq, 5)
 		f.must(err)
 		f.wantSame("a page", page, all[10:15])
 		waiting := func() int64 {
@@ -136,29 +140,43 @@ func testOutboxPositions(s *suite) {
 		if n := waiting(); n < 30 {
 			f.Errorf("waiting is %d, want at least 30", n)
 		}
-		f.must(f.outbox().Forget(f.ctx, all[19].Seq))
-		f.must(f.outbox().Forget(f.ctx, all[4].Seq)) // forgotten already
-		f.wantSame("left", f.events(0), all[20:])
-		f.must(f.outbox().Forget(f.ctx, all[29].Seq))
+		f.must(outbox.Forget(f.ctx, all[19].Seq))
+		f.must(outbox.Forget(f.ctx, all[4].Seq)) // forgotten already
+		f.wantSame("left", f.eventsOf(outbox, 0), all[20:])
+		f.wantErr("a position to come", outbox.Forget(f.ctx, all[len(all)-1].Seq+1000), missions.ErrInvalid)
+		f.forgetAll()
 		wantEqual(f, "waiting", waiting(), 0)
 	})
 	s.run("ids and positions are the same after reopening, and none is given twice", func(f *fixture) {
-		identity := f.outbox().Identity()
-		wantEqual(f, "has an identity", identity != "", true)
+		identities := func() (all []string) {
+			for _, outbox := range f.Store.Outboxes() {
+				all = append(all, outbox.Identity())
+			}
+			return all
+		}
+		names, data := identities(), f.Store.Identity()
+		distinct := map[string]bool{"": true}
+		for _, name := range names {
+			distinct[name] = true
+		}
+		wantEqual(f, "outboxes with names of their own", len(distinct)-1, len(names))
 		f.create(numbered("m", "t", 3)...)
-		before := f.events(0)
+		before, last := f.events(nil), f.mark()
 		f.Store = f.Reopen(f.T)
-		f.wantSame("events", f.events(0), before)
-		wantEqual(f, "identity", f.outbox().Identity(), identity)
-		last := before[2].Seq
-		f.must(f.outbox().Forget(f.ctx, last))
+		f.wantSame("events", f.events(nil), before)
+		f.wantSame("identities", identities(), names)
+		wantEqual(f, "identity", f.Store.Identity(), data)
+		f.forgetAll()
 		f.Store = f.Reopen(f.T)
-		wantEqual(f, "events", len(f.events(0)), 0)
-		f.create(named("next", "t"))
-		after := f.events(0)
-		wantEqual(f, "events", len(after), 1)
-		if after[0].Seq <= last {
-			f.Errorf("position %d was given again: %d", last, after[0].Seq)
+		wantEqual(f, "events", len(f.events(nil)), 0)
+		f.create(numbered("next", "t", 3)...)
+		wantEqual(f, "events", len(f.events(nil)), 3)
+		for i, outbox := range f.Store.Outboxes() {
+			for _, e := range f.eventsOf(outbox, 0) {
+				if e.Seq <= last[i] {
+					f.Errorf("position %d was given again: %d", last[i], e.Seq)
+				}
+			}
 		}
 	})
 	s.run("each mission's events stay in order under concurrency", func(f *fixture) {
@@ -177,7 +195,7 @@ func testOutboxPositions(s *suite) {
 		}
 		wait.Wait()
 		told := map[string]string{}
-		for _, e := range f.events(0) {
+		for _, e := range f.events(nil) {
 			told[e.MissionID] += tell(e) + "; "
 		}
 		for w := range workers {
@@ -212,7 +230,7 @@ func testFullOutbox(s *suite) {
 		wantEqual(f, "missions", len(f.list(missions.Filter{})), len(accepted))
 		f.wantRecount()
 
-		position := f.lastEvent()
+		position := f.mark()
 		held := f.claim("a", 3)
 		f.must(f.append(lineOf(held[0], "info", "still here", "")))
 		f.finish(completion(held[0], `1`))
@@ -225,9 +243,10 @@ func testFullOutbox(s *suite) {
 		wantEqual(f, "events of those changes", len(f.events(position)), 11)
 		f.wantErr("a new mission", f.createOne(named("late", "t")).Err, missions.ErrOverloaded)
 
-		first := f.events(0)[0].Seq
-		f.must(f.outbox().Forget(f.ctx, f.lastEvent()))
-		f.must(f.outbox().Forget(f.ctx, first)) // late news: it is forgotten already
+		outbox := f.Store.Outboxes()[0]
+		first := f.eventsOf(outbox, 0)[0].Seq
+		f.forgetAll()
+		f.must(outbox.Forget(f.ctx, first)) // late news: it is forgotten already
 		f.wantErr("after the stream has caught up", f.createOne(named("late", "t")).Err, nil)
 	})
 	s.runWith(options, "is still full after reopening", func(f *fixture) {

@@ -60,7 +60,7 @@ func (f *fixture) dump() map[string]string {
 		dump["statistics of "+kind] = f.json(stats)
 	}
 	dump["agents"] = f.json(f.agents(missions.AgentFilter{}))
-	for i, e := range f.events(0) {
+	for i, e := range f.events(nil) {
 		dump[fmt.Sprintf("event %d", i)] = fmt.Sprint(e.Seq, f.json(e))
 	}
 	dump["identity"] = f.Store.Identity()

@@ -18,9 +18,9 @@ func lineOf(m missions.Mission, level, message, data string) missions.LogAppend 
 
 func (f *fixture) progress(p missions.ProgressUpdate) error {
 	f.Helper()
-	errs, err := f.Store.Progress(f.ctx, []missions.ProgressUpdate{p})
+	results, err := f.Store.Progress(f.ctx, []missions.ProgressUpdate{p})
 	f.must(err)
-	return errs[0]
+	return results[0].Err
 }
 
 func (f *fixture) append(l missions.LogAppend) error {
@@ -47,6 +47,13 @@ func testProgressAndLog(s *suite) {
 		f.finish(completion(m, `1`))
 		f.wantSame("progress once completed", f.get("m").Progress, missions.Progress{Percent: 99})
 	})
+	s.run("progress tells whose it is", func(f *fixture) {
+		m := named("m", "t")
+		m.CorrelationID, m.Traceparent = "order 17", trace
+		results, err := f.Store.Progress(f.ctx, []missions.ProgressUpdate{progressOf(f.started(m, "a"), 1, "")})
+		f.must(err)
+		wantEqual(f, "result", results[0], missions.ProgressResult{CorrelationID: "order 17", Traceparent: trace})
+	})
 	s.run("only the holder reports, each item by itself", func(f *fixture) {
 		f.create(numbered("m", "t", 2)...)
 		f.register("a", "t")
@@ -68,7 +75,7 @@ func testProgressAndLog(s *suite) {
 		})
 		f.must(err)
 		for i := range want {
-			f.wantErr(fmt.Sprintf("progress %d", i), progress[i], want[i])
+			f.wantErr(fmt.Sprintf("progress %d", i), progress[i].Err, want[i])
 			f.wantErr(fmt.Sprintf("log %d", i), lines[i], want[i])
 		}
 		f.wantSame("progress", f.get(held[0].ID).Progress, missions.Progress{Percent: 2})

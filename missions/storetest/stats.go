@@ -130,7 +130,7 @@ func testRetention(s *suite) {
 		f.advance(24 * time.Hour)
 		f.finish(completion(held[3], `1`))
 		f.advance(24 * time.Hour)
-		position := f.lastEvent()
+		position := f.mark()
 		deleted, err := f.Store.Retain(f.ctx, 36*time.Hour, 1000)
 		f.must(err)
 		wantEqual(f, "deleted", deleted, 3)

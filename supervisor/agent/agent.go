@@ -24,6 +24,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -148,6 +149,7 @@ type runner struct {
 	handlers sync.WaitGroup
 	slots    chan struct{} // one entry for each busy slot
 	beatNow  chan struct{}
+	troubled atomic.Bool // the supervisor did not answer, and the log says so
 
 	mu       sync.Mutex
 	pace     pace
@@ -164,6 +166,22 @@ func (r *runner) currentPace() pace {
 	return r.pace
 }
 
+// trouble logs the first of a row of failures; the others only for who looks closely.
+func (r *runner) trouble(what string, err error) {
+	level := slog.LevelWarn
+	if r.troubled.Swap(true) {
+		level = slog.LevelDebug
+	}
+	r.log.Log(context.Background(), level, what, "error", err) //nolint:sloglint // each caller's is constant
+}
+
+// answered ends a row of failures.
+func (r *runner) answered() {
+	if r.troubled.Swap(false) {
+		r.log.Info("the supervisor answers again")
+	}
+}
+
 // pause is how long the agent waits before it tries again what failed.
 const pause = 500 * time.Millisecond
 
@@ -173,11 +191,12 @@ func (r *runner) register(ctx context.Context) error {
 		reply, err := r.requests.Register(ctx, *r.cfg.registration())
 		switch {
 		case err == nil:
+			r.answered()
 			return r.setPace(pace{seconds(reply.HeartbeatSeconds), seconds(reply.LeaseSeconds)})
 		case errors.Is(err, api.ErrInvalid), errors.Is(err, api.ErrTooLarge):
 			return fmt.Errorf("the supervisor refused the agent: %w", err)
 		}
-		r.log.Warn("could not register; trying again", "error", err)
+		r.trouble("could not register; trying again", err)
 		if !sleep(ctx, pause) {
 			return ctx.Err()
 		}

@@ -48,10 +48,11 @@ func (r *runner) beatOnce(ctx context.Context) {
 		return
 	case err != nil:
 		if ctx.Err() == nil {
-			r.log.Warn("a heartbeat was not answered", "error", err)
+			r.trouble("a heartbeat was not answered", err)
 		}
 		return
 	}
+	r.answered()
 	for _, t := range listed {
 		t.renewed(sent.Add(pace.lease))
 	}

@@ -56,7 +56,7 @@ func (r *runner) claimFailed(ctx context.Context, err error) bool {
 		r.log.Info("the supervisor does not know this agent any more; registering again")
 		return r.register(ctx) == nil
 	}
-	r.log.Warn("could not claim; trying again", "error", err)
+	r.trouble("could not claim; trying again", err)
 	return sleep(ctx, pause)
 }
 

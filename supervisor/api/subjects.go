@@ -29,6 +29,10 @@ const (
 // of it, or JetStream would answer the requests with acknowledgements.
 const SubjectAll = "supervisor.>"
 
+// PeersSubject returns the root of the subjects on which the supervisors that share
+// a store tell each other what they have done. They are no part of the protocol.
+func PeersSubject(store string) string { return "supervisor.peers." + store }
+
 // Verbs of the requests that an agent sends, to [AgentSubject].
 const (
 	AgentRegister  = "register"

@@ -132,7 +132,7 @@ func serve[Q, R any](d door, w http.ResponseWriter, r *http.Request, method func
 		d.refuse(w, r, err)
 		return
 	}
-	reply, err := method(r.Context(), request)
+	reply, err := method(api.WithTrace(r.Context(), r.Header.Get(api.HeaderTraceparent)), request)
 	if err != nil {
 		d.refuse(w, r, err)
 		return

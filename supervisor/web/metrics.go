@@ -46,15 +46,23 @@ var (
 	publishedDesc  = prometheus.NewDesc("missioncontrol_events_published_total", "Events that the event stream has acknowledged.", nil, nil)
 	droppedDesc    = prometheus.NewDesc("missioncontrol_events_dropped_total", "Telemetry events that were dropped.", nil, nil)
 	duplicatesDesc = prometheus.NewDesc("missioncontrol_events_duplicate_total", "Acknowledgements of events that had been stored before.", nil, nil)
+	leaderDesc     = prometheus.NewDesc("missioncontrol_leader", "1 while this supervisor is the one of its store that relays events and does what is due.", nil, nil)
 	storeUpDesc    = prometheus.NewDesc("missioncontrol_store_up", "1 while the store answers.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{missionsDesc, agentsDesc, slotsDesc, waitingDesc, connectedDesc,
-		publishedDesc, droppedDesc, duplicatesDesc, storeUpDesc} {
+		publishedDesc, droppedDesc, duplicatesDesc, leaderDesc, storeUpDesc} {
 		descs <- desc
 	}
+}
+
+func oneIf(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 // Collect implements prometheus.Collector.
@@ -66,11 +74,8 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(value))
 	}
 	stream := c.service.StreamStatus()
-	connected := 0.0
-	if stream.State == eventstream.Connected {
-		connected = 1
-	}
-	gauge(connectedDesc, connected)
+	gauge(connectedDesc, oneIf(stream.State == eventstream.Connected))
+	gauge(leaderDesc, oneIf(c.service.Leads()))
 	counter(publishedDesc, stream.Published)
 	counter(droppedDesc, stream.Dropped)
 	counter(duplicatesDesc, stream.Duplicates)

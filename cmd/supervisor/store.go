@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+
+	"missioncontrol/missions"
+	"missioncontrol/missions/redisstore"
+	"missioncontrol/missions/sqlitestore"
+)
+
+// storeIn says where missions are kept: sqlite:PATH, a Redis URL, or "" for a file
+// in the data directory.
+type storeIn struct {
+	text    string
+	dataDir string
+}
+
+// path returns the file of an embedded store; false for Redis.
+func (in storeIn) path() (string, bool) {
+	if in.text == "" {
+		return filepath.Join(in.dataDir, "missions.db"), true
+	}
+	return strings.CutPrefix(in.text, "sqlite:")
+}
+
+// check refuses what cannot be a store, without touching it.
+func (in storeIn) check() error {
+	if path, ok := in.path(); ok {
+		if path == "" {
+			return fmt.Errorf("sqlite: names no file; write sqlite:PATH")
+		}
+		return nil
+	}
+	if !strings.HasPrefix(in.text, "redis") {
+		return fmt.Errorf("%q is not a store; write sqlite:PATH, or redis://HOST", redactURL(in.text))
+	}
+	_, err := redisstore.ParseURL(in.text)
+	return err
+}
+
+// String tells people where the store is.
+func (in storeIn) String() string {
+	if path, ok := in.path(); ok {
+		if absolute, err := filepath.Abs(path); err == nil {
+			path = absolute
+		}
+		return "SQLite, " + path
+	}
+	where, err := redisstore.ParseURL(in.text)
+	if err != nil {
+		return redactURL(in.text)
+	}
+	return "Redis, " + where.String()
+}
+
+// shared reports whether other supervisors may have the store, too.
+func (in storeIn) shared() bool {
+	_, embedded := in.path()
+	return !embedded
+}
+
+// open opens the store.
+func (in storeIn) open(ctx context.Context, outboxLimit int64, log *slog.Logger) (missions.Store, error) {
+	if path, ok := in.path(); ok {
+		return sqlitestore.Open(sqlitestore.Config{Path: path, OutboxLimit: outboxLimit, Logger: log})
+	}
+	return redisstore.Open(ctx, redisstore.Config{URL: in.text, OutboxLimit: outboxLimit, Logger: log})
+}

@@ -1,0 +1,76 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"missioncontrol/missions"
+)
+
+// Claim implements [missions.Leases].
+func (s *Store) Claim(ctx context.Context, batch []missions.ClaimRequest) ([]missions.ClaimResult, error) {
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer s.calls.Done()
+	if len(batch) == 0 {
+		return []missions.ClaimResult{}, nil
+	}
+	if len(s.partitions) > 1 {
+		return s.claimAcross(ctx, batch)
+	}
+	return claimIn(ctx, s.partitions[0], batch)
+}
+
+func claimIn(ctx context.Context, p *partition, batch []missions.ClaimRequest) ([]missions.ClaimResult, error) {
+	args := make([]any, 0, 6*len(batch))
+	for i := range batch {
+		q := &batch[i]
+		alive := ""
+		if q.Alive {
+			alive = "1"
+		}
+		args = append(args, q.AgentID, strings.Join(q.Types, ","), max(q.Max, 0), q.MaxBytes, q.Lease.Microseconds(), alive)
+	}
+	answer, err := p.call(ctx, scripts.claim, args...)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]missions.ClaimResult, len(batch))
+	for i, item := range items(answer) {
+		if results[i], err = claimed(items(item), batch[i].AgentID); err != nil {
+			return nil, broken(err)
+		}
+	}
+	return results, nil
+}
+
+// claimed reads what claim.lua says of one request.
+func claimed(answer []any, agent string) (r missions.ClaimResult, err error) {
+	switch verdict := text(answer[0]); verdict {
+	case "ok":
+	case "not_found":
+		r.Err = missions.NotFound("registered agent", agent)
+		return r, nil
+	case "left":
+		r.Err = missions.Conflict("agent %q has left; it must register to come back", agent)
+		return r, nil
+	case "draining":
+		r.Err = missions.Conflict("agent %q is draining and takes no more missions", agent)
+		return r, nil
+	default:
+		return r, fmt.Errorf("a script says %q of agent %q", verdict, agent)
+	}
+	r.Types, r.More = list(text(answer[1])), text(answer[2]) == "1"
+	taken := items(answer[3])
+	r.Missions = make([]missions.Mission, len(taken))
+	for i := range taken {
+		f := hash(taken[i])
+		if r.Missions[i], err = f.mission(""); err != nil {
+			return r, err
+		}
+		r.Missions[i].Lease = number(f["L"])
+	}
+	return r, nil
+}

@@ -1,0 +1,68 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"missioncontrol/missions"
+)
+
+// What callers are told of failures. Where the request may have been done all the
+// same, they are told that this is not known.
+const (
+	toldUnknown     = "the store did not answer; whether the request was done is not known. Sending it again with the same id is safe"
+	toldUnreachable = "the store cannot be reached; nothing was done"
+	toldRefused     = "the store cannot write at present; nothing was done"
+	toldFull        = "the store's memory is full; nothing was done"
+	toldBroken      = "the store failed"
+)
+
+// refusals are the beginnings of Redis' errors for a request that it has not done.
+var refusals = map[string]string{
+	"OOM": toldFull, "LOADING": toldRefused, "READONLY": toldRefused, "CLUSTERDOWN": toldRefused, "MASTERDOWN": toldRefused,
+	"TRYAGAIN": toldRefused, "NOREPLICAS": toldRefused, "MISCONF": toldRefused, "BUSY": toldRefused,
+	"NOAUTH": toldRefused, "WRONGPASS": toldRefused, "NOPERM": toldRefused, "MOVED": toldRefused, "ASK": toldRefused,
+	"ERR max number of clients": toldRefused,
+}
+
+// failed logs the first of a row of failures and returns what the caller may know.
+func (s *Store) failed(ctx context.Context, script string, err error) error {
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+		return ctx.Err() // it was waiting for a connection: nothing was sent
+	}
+	if errors.Is(err, redis.ErrClosed) {
+		return errClosed
+	}
+	if !s.failing.Swap(true) {
+		s.log.Error("the store failed", "script", script, "error", err)
+	}
+	return missions.Unavailable(tell(err), err)
+}
+
+// works ends a row of failures.
+func (s *Store) works() {
+	if s.failing.Load() && s.failing.Swap(false) {
+		s.log.Info("the store works again")
+	}
+}
+
+func tell(err error) string {
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" || errors.Is(err, redis.ErrPoolTimeout) {
+		return toldUnreachable
+	}
+	var reply redis.Error
+	if !errors.As(err, &reply) {
+		return toldUnknown
+	}
+	for prefix, told := range refusals {
+		if strings.HasPrefix(reply.Error(), prefix) {
+			return told
+		}
+	}
+	return toldBroken
+}

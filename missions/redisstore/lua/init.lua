@@ -1,0 +1,12 @@
+-- Makes a partition's meta hash where there is none, and answers what it says.
+--
+-- KEYS[1]  the partition's meta hash
+-- ARGV[1]  the schema's version   ARGV[2]  a UUID to name the partition's outbox with
+-- ARGV[3]  this partition's number   ARGV[4]  how many there are
+--
+-- Answers schema, identity, partition, partitions.
+if redis.call('EXISTS', KEYS[1]) == 0 then
+	redis.call('HSET', KEYS[1], 'schema', ARGV[1], 'identity', ARGV[2], 'partition', ARGV[3], 'partitions', ARGV[4],
+		'seq', 0, 'lease', 0, 'pos', 0, 'gone', 0)
+end
+return redis.call('HMGET', KEYS[1], 'schema', 'identity', 'partition', 'partitions')

@@ -1,0 +1,35 @@
+-- Every script begins with this.
+--
+-- KEYS[1]  the partition's meta hash, PREFIX .. 'meta'. Every other key is made
+--          from PREFIX, whose hash tag keeps them all in one slot.
+-- ARGV[1]  microseconds that the store's clock is ahead of Redis' (0 but in tests)
+--
+-- Answers the error NODATASET where the meta hash is missing.
+--
+-- A mission's times are microseconds since the Unix epoch; Lua's numbers hold them
+-- exactly, but write them with an exponent, hence int.
+local call, concat, format = redis.call, table.concat, string.format
+
+local P = string.sub(KEYS[1], 1, -5)
+
+local meta = call('HMGET', KEYS[1], 'schema', 'seq', 'lease', 'pos', 'gone', 'partition', 'partitions')
+if not meta[1] then return redis.error_reply('NODATASET the data set is not in this Redis') end
+
+-- What only ever grows: the newest mission's seq, the fencing token given last, the
+-- outbox position given last, and the position up to which the outbox is empty.
+local seq, lease, pos, gone = meta[2] + 0, meta[3] + 0, meta[4] + 0, meta[5] + 0
+
+-- The registry of agents, their events and their counters are partition 0's.
+local partition, partitions = meta[6] + 0, meta[7] + 0
+local home = partition == 0
+
+local clock = call('TIME')
+local now = clock[1] * 1000000 + clock[2] + ARGV[1]
+
+local function int(x) return format('%.0f', x) end
+
+local function split(list)
+	local items = {}
+	for item in string.gmatch(list, '[^,]+') do items[#items + 1] = item end
+	return items
+end

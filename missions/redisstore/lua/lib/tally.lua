@@ -1,0 +1,68 @@
+-- What a script adds to the counters, the outbox and the marks. Nothing of the
+-- counters and marks is written before commit(), so that each is written once
+-- however many items a batch has.
+
+-- c   totals: a field for each status, 'agents', 'slots', 'runs', 'runtime' (µs)
+-- ct  the same for the statuses, by type: STATUS:TYPE; no field is 0
+-- h:TYPE (h: for all) histograms: r and q with a bucket, and the sums rs and qs, of
+--     run times and queue times
+-- n:MINUTE what happened in a minute: WHAT, and WHAT:TYPE
+local totals, typed, histograms, minutes = {}, {}, {}, {}
+
+local function add(to, field, by) to[field] = (to[field] or 0) + by end
+
+local function count(status, kind, by)
+	add(totals, status, by)
+	add(typed, status .. ':' .. kind, by)
+end
+
+-- what happens when a mission comes into a status: its place in missions.Happenings()
+local HAPPENED = {['1'] = 1, ['2'] = 2, ['3'] = 3, ['4'] = 4}
+
+local function happen(what, kind)
+	add(minutes, what, 1)
+	add(minutes, what .. ':' .. kind, 1)
+end
+
+local function bucket(micros)
+	if micros <= 1 then return 0 end
+	return math.ceil(math.log(micros) / math.log(2) * 8)
+end
+
+local function duration(kind, name, micros)
+	if micros < 0 then micros = 0 end
+	for _, k in ipairs({kind, ''}) do
+		histograms[k] = histograms[k] or {}
+		add(histograms[k], name .. bucket(micros), 1)
+		add(histograms[k], name .. 's', micros)
+	end
+end
+
+-- emit records an event: a stream entry whose id is its position in the outbox,
+-- with one field, the event's parts with NUL between them (no text of ours holds one).
+local function emit(kind, at, ...)
+	pos = pos + 1
+	call('XADD', P .. 'o', int(pos) .. '-0', 'e', concat({kind, int(at), ...}, '\0'))
+end
+
+local function outbox_full(limit) return pos - gone >= limit end
+
+local DAY = 90000 -- seconds: a day, and an hour for those whose clocks differ
+
+local function commit()
+	for field, by in pairs(totals) do
+		if by ~= 0 then call('HINCRBY', P .. 'c', field, int(by)) end
+	end
+	for field, by in pairs(typed) do
+		if by ~= 0 and call('HINCRBY', P .. 'ct', field, int(by)) == 0 then call('HDEL', P .. 'ct', field) end
+	end
+	for kind, fields in pairs(histograms) do
+		for field, by in pairs(fields) do call('HINCRBY', P .. 'h:' .. kind, field, int(by)) end
+	end
+	if next(minutes) then
+		local key = P .. 'n:' .. int(math.floor(now / 60000000))
+		for field, by in pairs(minutes) do call('HINCRBY', key, field, by) end
+		call('EXPIRE', key, DAY)
+	end
+	call('HSET', KEYS[1], 'seq', int(seq), 'lease', int(lease), 'pos', int(pos), 'gone', int(gone))
+end

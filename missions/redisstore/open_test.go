@@ -1,0 +1,208 @@
+package redisstore_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"missioncontrol/missions"
+	"missioncontrol/missions/redisstore"
+	"missioncontrol/missions/redisstore/redistest"
+)
+
+func TestParseURL(t *testing.T) {
+	t.Parallel()
+	for url, shown := range map[string]string{
+		"redis://h":            "redis://h",
+		"redis://u:p@h:6380/2": "redis://h:6380/2",
+		"rediss://:p%40ss@h?prefix=a_b-C&partitions=4": "rediss://h",
+		"redis-sentinel://u:p@a,b:26380,c/main/1":      "redis-sentinel://a,b:26380,c/main/1",
+		"rediss-cluster://a,b,[::1]:7000":              "rediss-cluster://a,b,[::1]:7000",
+	} {
+		where, err := redisstore.ParseURL(url)
+		if err != nil || where.String() != shown {
+			t.Errorf("%s is shown as %q (%v), want %q", url, where, err, shown)
+		}
+	}
+	where, err := redisstore.ParseURL("redis://h?partitions=4")
+	if err != nil || where.Partitions != 4 {
+		t.Errorf("partitions=4 is read as %d (%v)", where.Partitions, err)
+	}
+}
+
+func TestParseURLRefuses(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]string{
+		"":                                     "begins with none of",
+		"http://h":                             "begins with none of",
+		"redis://":                             "names no host",
+		"redis://a,b":                          "several hosts",
+		"redis://h:port":                       "not an address",
+		"redis://h:70000":                      "not an address",
+		"redis://h/x":                          "not the number of a database",
+		"redis://h/-1":                         "not the number of a database",
+		"redis://h?prefx=a":                    `no parameter "prefx"`,
+		"redis://h?prefix=a:b":                 "prefix is not",
+		"redis://h?prefix=":                    "prefix is not",
+		"redis://h?partitions=0":               "partitions is not",
+		"redis://h?partitions=2000":            "partitions is not",
+		"redis://h?ca=/etc/ca.pem":             "begin with rediss",
+		"rediss://h?ca=/nonexistent":           "no such file",
+		"rediss://h?cert=/etc/hostname":        "needed together",
+		"redis-sentinel://h":                   "does not name the master",
+		"redis-cluster://h/1":                  "no numbered databases",
+		"redis://u:sec%zzret@h":                "malformed",
+		"redis://user:secret@h?prefix=a%20b":   "prefix is not",
+		"redis://user:secret@h:70000/0":        "not an address",
+		"redis-sentinel://user:secret@h:1,2:x": "not an address",
+	} {
+		_, err := redisstore.ParseURL(url)
+		if !errors.Is(err, redisstore.ErrURL) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error is %v, want one with %q", url, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: the error tells the password: %v", url, err)
+		}
+	}
+}
+
+// wantOpenError opens a store that is to be refused.
+func wantOpenError(t *testing.T, cfg redisstore.Config, want error, words string) {
+	t.Helper()
+	cfg.Logger = silent()
+	s, err := redisstore.Open(context.Background(), cfg)
+	if err == nil {
+		_ = s.Close()
+	}
+	if !errors.Is(err, want) || !strings.Contains(err.Error(), words) {
+		t.Errorf("error is %v, want %v with %q", err, want, words)
+	}
+	if err != nil && strings.ContainsAny(err.Error(), "\n") {
+		t.Errorf("error has several lines: %q", err)
+	}
+}
+
+func TestOpenRefusesWhatDoesNotSuit(t *testing.T) {
+	t.Parallel()
+	evicting := redistest.Start(t, "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
+	wantOpenError(t, redisstore.Config{URL: evicting.URL()}, redisstore.ErrUnsuitable, "set it to noeviction")
+
+	master := redistest.Start(t, "--requirepass", "secret")
+	_, port, _ := net.SplitHostPort(master.Addr)
+	replica := redistest.Start(t, "--replicaof", "127.0.0.1 "+port)
+	wantOpenError(t, redisstore.Config{URL: replica.URL()}, redisstore.ErrUnsuitable, "replica of 127.0.0.1:"+port)
+	wantOpenError(t, redisstore.Config{URL: master.URL()}, redisstore.ErrUnreachable, "does not let us in")
+	wantOpenError(t, redisstore.Config{URL: "redis://:wrong@" + master.Addr}, redisstore.ErrUnreachable, "does not let us in")
+	mustOpen(t, redisstore.Config{URL: "redis://:secret@" + master.Addr})
+
+	wantOpenError(t, redisstore.Config{URL: "redis://127.0.0.1:1", Timeout: time.Second}, redisstore.ErrUnreachable, "start it, or name another")
+}
+
+func TestOpenRefusesAnOldRedis(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	old := rewriting(t, server.Addr, "redis_version:7.", "redis_version:6.")
+	wantOpenError(t, redisstore.Config{URL: "redis://" + old}, redisstore.ErrUnsuitable, "at least 7.0 is needed")
+}
+
+func TestOpenRefusesAnotherDataSet(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	first := mustOpen(t, redisstore.Config{URL: server.URL(), Partitions: 2})
+	wantOpenError(t, redisstore.Config{URL: server.URL(), Partitions: 3}, redisstore.ErrPartitions, "created with 2, and 3")
+	wantOpenError(t, redisstore.Config{URL: server.URL() + "?partitions=1"}, redisstore.ErrPartitions, "created with 2, and 1")
+	second := mustOpen(t, redisstore.Config{URL: server.URL()})
+	if first.Identity() != second.Identity() || len(second.Outboxes()) != 2 {
+		t.Errorf("the second store has identity %s and %d outboxes, want %s and 2", second.Identity(), len(second.Outboxes()), first.Identity())
+	}
+	if err := server.Client().HSet(context.Background(), "{mc:0}:meta", "schema", 2).Err(); err != nil {
+		t.Fatal(err)
+	}
+	wantOpenError(t, redisstore.Config{URL: server.URL()}, redisstore.ErrNewerSchema, "schema 2, and this one knows 1")
+}
+
+func TestOpenWarnsWhenNothingIsPersisted(t *testing.T) {
+	t.Parallel()
+	for setting, want := range map[string]bool{"yes": false, "no": true} {
+		var log bytes.Buffer
+		server := redistest.Start(t, "--appendonly", setting)
+		mustOpen(t, redisstore.Config{URL: server.URL(), Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		if got := strings.Contains(log.String(), "level=WARN") && strings.Contains(log.String(), "append-only"); got != want {
+			t.Errorf("appendonly %s: the log says %q", setting, log.String())
+		}
+	}
+}
+
+func TestConfigIsValidated(t *testing.T) {
+	t.Parallel()
+	for _, cfg := range []redisstore.Config{
+		{URL: "redis://h", OutboxLimit: -1}, {URL: "redis://h", Partitions: -1}, {URL: "redis://h", Partitions: 1025},
+		{URL: "redis://h", Timeout: 1},
+	} {
+		if _, err := redisstore.Open(context.Background(), cfg); err == nil {
+			t.Errorf("%+v is accepted", cfg)
+		}
+	}
+}
+
+func TestTwoDataSetsOnOneRedis(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	a := mustOpen(t, redisstore.Config{URL: server.URL()})
+	b := mustOpen(t, redisstore.Config{URL: server.URL() + "?prefix=other"})
+	create(t, a, "only-in-a")
+	if _, err := b.Get(t.Context(), "only-in-a"); !errors.Is(err, missions.ErrNotFound) {
+		t.Errorf("the other data set says %v", err)
+	}
+	if a.Identity() == b.Identity() {
+		t.Error("two data sets have one identity")
+	}
+}
+
+// rewriting is a Redis behind a proxy that changes a text in its answers to another
+// of the same length.
+func rewriting(t *testing.T, addr, from, to string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	t.Cleanup(func() { _ = l.Close(); <-done })
+	go func() {
+		defer close(done)
+		var pairs []net.Conn
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				break
+			}
+			out, err := net.Dial("tcp", addr)
+			if err != nil {
+				break
+			}
+			pairs = append(pairs, in, out)
+			go func() { _, _ = io.Copy(out, in); _ = out.Close() }()
+			go func() {
+				defer func() { _ = in.Close() }()
+				buf := make([]byte, 64<<10)
+				for {
+					n, err := out.Read(buf)
+					if _, writing := in.Write(bytes.ReplaceAll(buf[:n], []byte(from), []byte(to))); err != nil || writing != nil {
+						return
+					}
+				}
+			}()
+		}
+		for _, c := range pairs {
+			_ = c.Close()
+		}
+	}()
+	return l.Addr().String()
+}

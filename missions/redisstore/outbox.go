@@ -1,0 +1,107 @@
+package redisstore
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+
+	"missioncontrol/missions"
+)
+
+// Pending implements [missions.Outbox].
+func (p *partition) Pending(ctx context.Context, after int64, limit int) ([]missions.Event, error) {
+	if err := p.store.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer p.store.calls.Done()
+	answer, err := p.call(ctx, scripts.pending, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	said := texts(answer)
+	space, err := uuid.Parse(p.Identity())
+	if err != nil {
+		return nil, broken(fmt.Errorf("the outbox's identity is damaged: %w", err))
+	}
+	events := make([]missions.Event, 0, len(said)/2)
+	for i := 0; i+1 < len(said); i += 2 {
+		e, err := event(said[i+1])
+		if err != nil {
+			return nil, broken(err)
+		}
+		e.Seq = number(said[i])
+		e.ID = eventID(space, e.Seq)
+		events = append(events, e)
+	}
+	return events, nil
+}
+
+// eventID is made from the outbox's identity and the position there: the same
+// whenever the event is read, and no other event's.
+func eventID(outbox uuid.UUID, position int64) uuid.UUID {
+	return uuid.NewSHA1(outbox, binary.BigEndian.AppendUint64(nil, uint64(position)))
+}
+
+// event reads an entry of the outbox as lua/lib wrote it.
+func event(entry string) (missions.Event, error) {
+	parts := strings.Split(entry, "\x00")
+	lengths := map[string]int{"c": 9, "s": 9, "l": 7, "+": 7, "-": 7}
+	if len(parts) != lengths[parts[0]] {
+		return missions.Event{}, fmt.Errorf("an outbox entry of kind %q has %d parts", parts[0], len(parts))
+	}
+	e := missions.Event{At: moment(parts[1])}
+	switch parts[0] {
+	case "c", "s", "l":
+		e.MissionID, e.CorrelationID, e.Traceparent = parts[2], parts[3], parts[4]
+		ofMission(&e, parts[0], parts[5:])
+	default:
+		e.Kind = missions.EventAgentOnline
+		if parts[0] == "-" {
+			e.Kind = missions.EventAgentOffline
+		}
+		e.AgentID, e.Name, e.Role, e.Reason, e.Types = parts[2], parts[3], parts[4], parts[5], list(parts[6])
+	}
+	return e, nil
+}
+
+// ofMission reads what is left of an event that tells of a mission.
+func ofMission(e *missions.Event, kind string, parts []string) {
+	switch kind {
+	case "c":
+		e.Kind, e.Name, e.Description, e.Type = missions.EventCreated, parts[0], parts[1], parts[2]
+		e.Priority = priorities[parts[3][0]-'0']
+	case "s":
+		e.Kind, e.OldStatus, e.NewStatus = missions.EventStatusChanged, statuses[parts[0][0]-'0'], statuses[parts[0][1]-'0']
+		e.Reason, e.Attempt, e.AgentID = parts[1], int(number(parts[2])), parts[3]
+	case "l":
+		e.Kind, e.Level, e.Message = missions.EventLogAppended, parts[0], parts[1]
+	}
+}
+
+// Forget implements [missions.Outbox].
+func (p *partition) Forget(ctx context.Context, upTo int64) error {
+	if err := p.store.begin(ctx); err != nil {
+		return err
+	}
+	defer p.store.calls.Done()
+	answer, err := p.call(ctx, scripts.forget, upTo)
+	if err == nil && text(answer) == "ahead" {
+		err = missions.Invalid("up_to", "position %d has not been given yet", upTo)
+	}
+	return err
+}
+
+// Waiting implements [missions.Store].
+func (s *Store) Waiting(ctx context.Context) (int64, error) {
+	var waiting atomic.Int64
+	err := s.everywhere(ctx, func(ctx context.Context, p *partition) error {
+		answer, err := p.call(ctx, scripts.waiting)
+		waiting.Add(number(text(answer)))
+		return err
+	})
+	return waiting.Load(), err
+}

@@ -1,0 +1,185 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+
+	"missioncontrol/missions"
+)
+
+// schemaVersion is the version of what lua/lib describes.
+const schemaVersion = 1
+
+// partition is a part of the data set whose keys share a hash tag.
+type partition struct {
+	store    *Store
+	number   int
+	meta     string // the key that every script is given
+	identity atomic.Pointer[string]
+}
+
+// openDataSet finds or creates the data set under a prefix.
+func (s *Store) openDataSet(ctx context.Context, prefix string) error {
+	first := s.newPartition(prefix, 0)
+	wanted := max(s.cfg.Partitions, 1)
+	has, err := first.init(ctx, wanted)
+	if err != nil {
+		return s.openError(err)
+	}
+	if s.cfg.Partitions != 0 && has != s.cfg.Partitions {
+		return fmt.Errorf("%w: it was created with %d, and %d are asked for; leave partitions out, or choose another prefix",
+			ErrPartitions, has, s.cfg.Partitions)
+	}
+	s.partitions = []*partition{first}
+	for number := 1; number < has; number++ {
+		p := s.newPartition(prefix, number)
+		if _, err := p.init(ctx, has); err != nil {
+			return s.openError(err)
+		}
+		s.partitions = append(s.partitions, p)
+	}
+	return nil
+}
+
+func (s *Store) openError(err error) error {
+	if errors.Is(err, ErrNewerSchema) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnreachable, err)
+}
+
+func (s *Store) newPartition(prefix string, number int) *partition {
+	return &partition{store: s, number: number, meta: fmt.Sprintf("{%s:%d}:meta", prefix, number)}
+}
+
+// init creates the partition where there is none, learns its identity, and returns
+// how many partitions the data set has.
+func (p *partition) init(ctx context.Context, partitions int) (int, error) {
+	mint, err := uuid.NewV7()
+	if err != nil {
+		return 0, err
+	}
+	answer, err := p.do(ctx, scripts.init, schemaVersion, mint.String(), p.number, partitions)
+	if err != nil {
+		return 0, err
+	}
+	said := texts(answer)
+	if schema, err := strconv.Atoi(said[0]); err != nil || schema > schemaVersion {
+		return 0, fmt.Errorf("%w: schema %s, and this one knows %d; upgrade the supervisor, or choose another prefix",
+			ErrNewerSchema, said[0], schemaVersion)
+	}
+	p.identity.Store(&said[1])
+	return strconv.Atoi(said[3])
+}
+
+// begunAnew makes the data set's partition again after it is gone from Redis. Its
+// positions start again too, which is why it gets another identity.
+func (p *partition) begunAnew(ctx context.Context) error {
+	was := p.Identity()
+	if _, err := p.init(ctx, len(p.store.partitions)); err != nil {
+		return err
+	}
+	if p.Identity() != was {
+		p.store.log.Error("the data set is gone from Redis; beginning an empty one", "partition", p.number)
+	}
+	return nil
+}
+
+// Identity implements [missions.Outbox].
+func (p *partition) Identity() string { return *p.identity.Load() }
+
+// home returns the partition of a mission.
+func (s *Store) home(missionID string) *partition {
+	if len(s.partitions) == 1 {
+		return s.partitions[0]
+	}
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(missionID)) // never fails
+	return s.partitions[hash.Sum32()%uint32(len(s.partitions))]
+}
+
+// everywhere does something in each partition, all at once, and returns the first
+// error.
+func (s *Store) everywhere(ctx context.Context, do func(context.Context, *partition) error) error {
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	if len(s.partitions) == 1 {
+		return do(ctx, s.partitions[0])
+	}
+	errs := make([]error, len(s.partitions))
+	var all sync.WaitGroup
+	for i, p := range s.partitions {
+		all.Go(func() { errs[i] = do(ctx, p) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// scatter does a batch's items in the partitions of their missions. A partition's
+// failure is its items' error while another partition did its part, and the whole
+// batch's otherwise.
+func scatter[Item, Result any](ctx context.Context, s *Store, batch []Item, id func(*Item) string,
+	do func(context.Context, *partition, []Item) ([]Result, error), failed func(error) Result) ([]Result, error) {
+	if len(s.partitions) == 1 {
+		return do(ctx, s.partitions[0], batch)
+	}
+	places := make([][]int, len(s.partitions))
+	for i := range batch {
+		number := s.home(id(&batch[i])).number
+		places[number] = append(places[number], i)
+	}
+	results := make([]Result, len(batch))
+	errs := make([]error, len(s.partitions))
+	var all sync.WaitGroup
+	for number, mine := range places {
+		if len(mine) == 0 {
+			continue
+		}
+		all.Go(func() {
+			part := make([]Item, len(mine))
+			for i, place := range mine {
+				part[i] = batch[place]
+			}
+			some, err := do(ctx, s.partitions[number], part)
+			errs[number] = err
+			for i, place := range mine {
+				if err != nil {
+					results[place] = failed(err)
+				} else {
+					results[place] = some[i]
+				}
+			}
+		})
+	}
+	all.Wait()
+	return results, unlessSome(errs, places)
+}
+
+// unlessSome returns an error when every partition that was asked has failed.
+func unlessSome(errs []error, places [][]int) error {
+	for number := range places {
+		if len(places[number]) > 0 && errs[number] == nil {
+			return nil
+		}
+	}
+	i := slices.IndexFunc(errs, func(err error) bool { return err != nil })
+	if i < 0 {
+		return nil
+	}
+	return errs[i]
+}
+
+// resultOf makes a Result of an error.
+func resultOf(err error) missions.Result { return missions.Result{Err: err} }
+
+func itself[T any](item T) T { return item }

@@ -1,0 +1,129 @@
+package redisstore
+
+import (
+	"context"
+	"math"
+	"strconv"
+	"strings"
+	"sync"
+
+	"missioncontrol/missions"
+)
+
+// Counts implements [missions.Missions].
+func (s *Store) Counts(ctx context.Context) (missions.Counts, error) {
+	counts, runtime := missions.Counts{ByStatus: noneByStatus()}, int64(0)
+	var mu sync.Mutex
+	err := s.everywhere(ctx, func(ctx context.Context, p *partition) error {
+		answer, err := p.call(ctx, scripts.counts)
+		if err != nil {
+			return err
+		}
+		f := hash(answer)
+		mu.Lock()
+		defer mu.Unlock()
+		for i, status := range statuses {
+			counts.ByStatus[status] += number(f[strconv.Itoa(i)])
+		}
+		counts.Agents += number(f["agents"])
+		counts.Slots += number(f["slots"])
+		counts.CompletedRuns += number(f["runs"])
+		runtime += number(f["runtime"])
+		return nil
+	})
+	counts.CompletedSeconds = float64(runtime) / 1e6
+	return counts, err
+}
+
+func noneByStatus() map[missions.Status]int64 {
+	counts := make(map[missions.Status]int64, len(statuses))
+	for _, status := range statuses {
+		counts[status] = 0
+	}
+	return counts
+}
+
+// Stats implements [missions.Missions].
+func (s *Store) Stats(ctx context.Context, kind string) (missions.Stats, error) {
+	sums := statistics{
+		stats:  missions.Stats{ByStatus: noneByStatus(), ByType: map[string]int64{}},
+		run:    missions.Histogram{Buckets: map[int]int64{}},
+		queue:  missions.Histogram{Buckets: map[int]int64{}},
+		minute: map[missions.Happening]float64{},
+	}
+	var mu sync.Mutex
+	err := s.everywhere(ctx, func(ctx context.Context, p *partition) error {
+		answer, err := p.call(ctx, scripts.stats, kind)
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		sums.add(items(answer))
+		return nil
+	})
+	if err != nil {
+		return missions.Stats{}, err
+	}
+	return sums.total(), nil
+}
+
+// statistics sums up what the partitions say.
+type statistics struct {
+	stats      missions.Stats
+	run, queue missions.Histogram
+	oldest     missions.Time
+	minute     map[missions.Happening]float64
+}
+
+func (t *statistics) add(said []any) {
+	now := moment(text(said[0]))
+	t.stats.LastUpdated = max(t.stats.LastUpdated, now)
+	counts := hash(said[1])
+	for field, n := range counts {
+		status, kind, _ := strings.Cut(field, ":")
+		t.stats.ByStatus[statuses[number(status)]] += number(n)
+		t.stats.ByType[kind] += number(n)
+	}
+	for field, n := range hash(said[2]) {
+		h := &t.run
+		if field[0] == 'q' {
+			h = &t.queue
+		}
+		if field[1:] == "s" {
+			h.Seconds += float64(number(n)) // microseconds until total
+			continue
+		}
+		h.Buckets[int(number(field[1:]))] += number(n)
+		h.Count += number(n)
+	}
+	if oldest := moment(text(said[3])); oldest != 0 && (t.oldest == 0 || oldest < t.oldest) {
+		t.oldest = oldest
+	}
+	// Of the minute before this one counts what still lies within sixty seconds.
+	within := 1 - float64(int64(now)%60e6)/60e6
+	for i, n := range texts(said[4]) {
+		weight := 1.0
+		if i%2 == 1 {
+			weight = within
+		}
+		t.minute[missions.Happenings()[i/2]] += weight * float64(number(n))
+	}
+}
+
+func (t *statistics) total() missions.Stats {
+	stats := t.stats
+	counts := missions.Counts{ByStatus: stats.ByStatus}
+	stats.Total, stats.SuccessRate = counts.Total(), counts.SuccessRate()
+	t.run.Seconds, t.queue.Seconds = t.run.Seconds/1e6, t.queue.Seconds/1e6
+	stats.Duration, stats.Queue = t.run.Distribution(), t.queue.Distribution()
+	if t.oldest != 0 {
+		age := max(0, stats.LastUpdated.Sub(t.oldest).Seconds())
+		stats.OldestPendingSeconds = &age
+	}
+	stats.PerMinute = make(map[missions.Happening]int64, len(t.minute))
+	for what, n := range t.minute {
+		stats.PerMinute[what] = int64(math.Round(n))
+	}
+	return stats
+}

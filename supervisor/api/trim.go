@@ -1,0 +1,103 @@
+package api
+
+import (
+	"slices"
+
+	"missioncontrol/missions"
+)
+
+// What is left out of the missions in a reply that would not fit, in this order,
+// until it does.
+var trims = []struct {
+	field string
+	trim  func(*missions.Mission)
+}{
+	{"data", func(m *missions.Mission) { m.Data = nil }},
+	{"result", func(m *missions.Mission) { m.Result = nil }},
+	{"description", func(m *missions.Mission) { m.Description = "" }},
+	{"error", func(m *missions.Mission) { m.Error = "" }},
+}
+
+// EncodeWithin writes a reply in at most limit bytes if that can be done by leaving
+// out what is large of its missions, which their field trimmed then names: what has
+// been done must not be answered with an error for the size of the answer. Where it
+// cannot be done it returns the whole reply. A limit of 0 is none.
+func EncodeWithin(reply any, limit int) ([]byte, error) {
+	whole, err := Encode(reply)
+	if err != nil || limit <= 0 || len(whole) <= limit {
+		return whole, err
+	}
+	holder, ok := reply.(interface {
+		each(func(*missions.Mission)) any
+	})
+	if !ok {
+		return whole, nil
+	}
+	for i := range trims {
+		trimmed := holder.each(func(m *missions.Mission) {
+			for _, t := range trims[:i+1] {
+				t.trim(m)
+				m.Trimmed = append(m.Trimmed, t.field)
+			}
+		})
+		body, err := Encode(trimmed)
+		if err != nil || len(body) <= limit {
+			return body, err
+		}
+	}
+	return whole, nil
+}
+
+// each returns the reply with every mission changed; the reply itself is not.
+func (r Mission) each(change func(*missions.Mission)) any {
+	r.Mission = changed(r.Mission, change)
+	return r
+}
+
+func (r MissionList) each(change func(*missions.Mission)) any {
+	r.Missions = slices.Clone(r.Missions)
+	for i := range r.Missions {
+		r.Missions[i] = changed(r.Missions[i], change)
+	}
+	return r
+}
+
+func (r CreateReply) each(change func(*missions.Mission)) any {
+	if r.Created != nil {
+		one := *r.Created
+		one.Mission = changedAt(one.Mission, change)
+		r.Created = &one
+	}
+	r.Results = slices.Clone(r.Results)
+	for i := range r.Results {
+		r.Results[i].Mission = changedAt(r.Results[i].Mission, change)
+	}
+	return r
+}
+
+func (r FinishReply) each(change func(*missions.Mission)) any {
+	if r.Finished != nil {
+		one := *r.Finished
+		one.Mission = changedAt(one.Mission, change)
+		r.Finished = &one
+	}
+	r.Results = slices.Clone(r.Results)
+	for i := range r.Results {
+		r.Results[i].Mission = changedAt(r.Results[i].Mission, change)
+	}
+	return r
+}
+
+func changed(m missions.Mission, change func(*missions.Mission)) missions.Mission {
+	m.Trimmed = nil
+	change(&m)
+	return m
+}
+
+func changedAt(m *missions.Mission, change func(*missions.Mission)) *missions.Mission {
+	if m == nil {
+		return nil
+	}
+	copied := changed(*m, change)
+	return &copied
+}

@@ -1,0 +1,225 @@
+package supervisor_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"missioncontrol/charter"
+	"missioncontrol/missions"
+	"missioncontrol/missions/sqlitestore"
+)
+
+// partitioned is a store with the outboxes of several real ones, as a store with
+// partitions has them. Missions are created in a partition directly.
+type partitioned struct {
+	missions.Store
+	parts []missions.Store
+}
+
+func newPartitioned(t *testing.T, n int) *partitioned {
+	t.Helper()
+	p := &partitioned{}
+	for range n {
+		store, err := sqlitestore.Open(sqlitestore.Config{Path: filepath.Join(t.TempDir(), "m.db")})
+		must(t, err)
+		t.Cleanup(func() { must(t, store.Close()) })
+		p.parts = append(p.parts, store)
+	}
+	p.Store = p.parts[0]
+	return p
+}
+
+func (p *partitioned) Outboxes() (all []missions.Outbox) {
+	for _, part := range p.parts {
+		all = append(all, part.Outboxes()...)
+	}
+	return all
+}
+
+func (p *partitioned) Waiting(ctx context.Context) (sum int64, err error) {
+	for _, part := range p.parts {
+		n, err := part.Waiting(ctx)
+		if err != nil {
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
+// create stores n missions in a partition, named after it.
+func (p *partitioned) create(t *testing.T, part, n int) {
+	t.Helper()
+	batch := make([]missions.Mission, n)
+	for i := range batch {
+		batch[i] = missions.Mission{ID: uuid.NewString(), Name: fmt.Sprint("of partition ", part)}
+		batch[i].Normalize()
+	}
+	results, err := p.parts[part].Create(t.Context(), batch)
+	must(t, err)
+	for _, r := range results {
+		must(t, r.Err)
+	}
+}
+
+// history reads all durable events of the stream, in order.
+func history(t *testing.T, url string) (events []charter.Event) {
+	t.Helper()
+	nc, err := nats.Connect(url)
+	must(t, err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	must(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	consumer, err := js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{FilterSubjects: []string{"events.mission.>", "events.agent.>"}})
+	must(t, err)
+	info, err := consumer.Info(ctx)
+	must(t, err)
+	messages, err := consumer.Messages()
+	must(t, err)
+	defer messages.Stop()
+	for range info.NumPending {
+		msg, err := messages.Next(jetstream.NextContext(ctx))
+		must(t, err)
+		e, err := charter.Decode(msg.Data())
+		must(t, err)
+		events = append(events, e)
+	}
+	return events
+}
+
+// meta is what a durable event says of outboxes.
+type meta struct {
+	Outbox    string
+	Position  int64
+	Positions map[string]int64
+}
+
+func metaOf(t *testing.T, e *charter.Event) (m meta) {
+	t.Helper()
+	must(t, json.Unmarshal(e.Meta.Extra["outbox"], &m.Outbox))
+	must(t, json.Unmarshal(e.Meta.Extra["outbox_position"], &m.Position))
+	if raw, there := e.Meta.Extra["outbox_positions"]; there {
+		must(t, json.Unmarshal(raw, &m.Positions))
+	}
+	return m
+}
+
+// checkSequence fails unless the stream holds each outbox's events once and in
+// order, and every event names exactly what went before it. It returns how many
+// there are of each outbox.
+func checkSequence(t *testing.T, url string) map[string]int64 {
+	t.Helper()
+	seen := map[string]int64{}
+	events := history(t, url)
+	for i := range events {
+		m := metaOf(t, &events[i])
+		if seen[m.Outbox]++; seen[m.Outbox] != m.Position {
+			t.Fatalf("event %d of outbox %s is the one at position %d", seen[m.Outbox], m.Outbox, m.Position)
+		}
+		if !maps.Equal(m.Positions, seen) {
+			t.Fatalf("event %d says %v, and before it are %v", i, m.Positions, seen)
+		}
+	}
+	return seen
+}
+
+// One sequence carries all outboxes, none is left behind for a busy one, and every
+// event says how far all of them have come.
+func TestOneRelayCarriesAllOutboxes(t *testing.T) {
+	t.Parallel()
+	r := newRelayRig(t)
+	store := newPartitioned(t, 3)
+	r.store = &forgetful{Store: store, tried: make(chan struct{}, 1)}
+	url := r.startBroker().ClientURL()
+	store.create(t, 0, 900)
+	store.create(t, 1, 7)
+	store.create(t, 2, 200)
+	_, stop := r.startRelay(url)
+	defer stop()
+	r.awaitEmptyOutbox()
+	if got := slices.Sorted(maps.Values(checkSequence(t, url))); !slices.Equal(got, []int64{7, 200, 900}) {
+		t.Fatalf("events by outbox: %v", got)
+	}
+	first := map[string]int{}
+	for i, e := range history(t, url) {
+		if m := metaOf(t, &e); m.Position == 1 {
+			first[m.Outbox] = i
+		}
+	}
+	for outbox, i := range first {
+		if i >= 500 { // it is not in the first batch
+			t.Errorf("outbox %s had to wait for %d events of others", outbox, i)
+		}
+	}
+}
+
+// After any death the newest events of the stream tell for all outboxes where to
+// go on, also for those whose own events are long covered by others, and when the
+// stream no longer recognises ids.
+func TestTheStreamAloneTellsWhereEachOutboxGoesOn(t *testing.T) {
+	t.Parallel()
+	r := newRelayRig(t)
+	store := newPartitioned(t, 3)
+	r.store = &forgetful{Store: store, tried: make(chan struct{}, 1)}
+	url := r.startBroker().ClientURL()
+	nc, err := nats.Connect(url)
+	must(t, err)
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	must(t, err)
+	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{
+		Name: "EVENTS", Subjects: []string{"events.>"}, Duplicates: 100 * time.Millisecond, AllowDirect: true,
+	})
+	must(t, err)
+	for round := range 3 {
+		r.store.broken.Store(true)
+		r.store.still.Store(int64(min(round, 1) * 3)) // what the stream already has can be forgotten
+		for part := range 3 {
+			store.create(t, part, 10+100*((part+round)%3))
+		}
+		_, stop := r.startRelay(url)
+		<-r.store.tried // the stream has taken a batch of which nothing could be forgotten
+		stop()
+		select {
+		case <-r.store.tried:
+		default:
+		}
+		awaitWindow(t, js)
+	}
+	r.store.broken.Store(false)
+	_, stop := r.startRelay(url)
+	defer stop()
+	r.awaitEmptyOutbox()
+	for outbox, n := range checkSequence(t, url) {
+		if n != 330 {
+			t.Errorf("outbox %s has %d events in the stream", outbox, n)
+		}
+	}
+}
+
+// awaitWindow returns when ids that the stream has seen before are out of its mind.
+func awaitWindow(t *testing.T, js jetstream.JetStream) {
+	t.Helper()
+	id := uuid.NewString()
+	for probe := 0; ; probe++ {
+		msg := nats.NewMsg("events.test.window")
+		msg.Header.Set("Nats-Msg-Id", id)
+		ack, err := js.PublishMsg(t.Context(), msg)
+		must(t, err)
+		if probe > 0 && !ack.Duplicate {
+			return
+		}
+	}
+}

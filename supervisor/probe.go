@@ -1,0 +1,64 @@
+package supervisor
+
+import (
+	"context"
+	"slices"
+
+	"missioncontrol/missions"
+)
+
+// lookAround has the dispatcher probe now.
+func (d *dispatcher) lookAround() {
+	select {
+	case d.look <- struct{}{}:
+	default:
+	}
+}
+
+// probe looks for missions that nobody has told of, with one call to the store: of
+// each type that claims are parked for, one claim is tried. If it gets a mission
+// there may be more, and all that wait for its types are woken. A claim that gets
+// none stays where it was in the queue, as do all while the store does not answer.
+func (d *dispatcher) probe(ctx context.Context) {
+	batch := d.scouts()
+	if len(batch) == 0 {
+		return
+	}
+	results, err := d.ask(ctx, batch)
+	if err != nil {
+		return
+	}
+	answered := map[*parkedClaim]struct{}{}
+	for i, c := range batch {
+		if results[i].Err == nil && len(results[i].Missions) == 0 {
+			continue
+		}
+		answered[c] = struct{}{}
+		c.reply <- results[i]
+		for _, kind := range c.types {
+			d.ready(kind, anyNumber)
+		}
+	}
+	d.parked = slices.DeleteFunc(d.parked, func(p *parkedClaim) bool { _, ok := answered[p]; return ok })
+}
+
+// scouts returns parked claims that between them wait for every type that any of
+// them waits for. If that is more than one batch, the rest comes next time.
+func (d *dispatcher) scouts() (batch []*parkedClaim) {
+	for _, p := range d.parked {
+		if len(batch) == missions.MaxBatch {
+			return batch
+		}
+		news := false
+		for _, kind := range p.types {
+			if _, known := d.probed[kind]; !known {
+				d.probed[kind], news = struct{}{}, true
+			}
+		}
+		if news {
+			batch = append(batch, p)
+		}
+	}
+	clear(d.probed)
+	return batch
+}

@@ -1,0 +1,354 @@
+package supervisor_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"missioncontrol/charter"
+	"missioncontrol/missions"
+	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/api"
+)
+
+// mortal is a supervisor's way to the store, which can be cut in the middle of what
+// it does, as kill -9 or a network does it.
+type mortal struct {
+	missions.Store
+	cut     atomic.Pointer[string] // the step at which the store is lost; "" for all
+	reaped  chan struct{}          // gets a value whenever the reaper has done its work
+	relayed chan struct{}          // gets a value whenever the relay has found some
+	acts    atomic.Int64           // how often either has got to work, or the retention
+}
+
+func (f *fleet) newMortal() *mortal {
+	return &mortal{Store: f.store, reaped: make(chan struct{}, 1), relayed: make(chan struct{}, 1)}
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// lost returns an error from the step on at which the store is to be lost.
+func (m *mortal) lost(step string) error {
+	at := m.cut.Load()
+	if at == nil || *at != "" && *at != step {
+		return nil
+	}
+	if step != "lead" {
+		m.cut.Store(new(string)) // nothing after it comes through either
+	}
+	return missions.Unavailable("cut off", nil)
+}
+
+func (m *mortal) Lead(ctx context.Context, id string, lasts time.Duration) (missions.Leadership, error) {
+	if m.lost("lead") != nil {
+		<-ctx.Done() // a network that is cut does not say so
+		return missions.Leadership{}, ctx.Err()
+	}
+	return m.Store.Lead(ctx, id, lasts)
+}
+
+func (m *mortal) Resign(ctx context.Context, id string) error {
+	if m.cut.Load() != nil {
+		return missions.Unavailable("cut off", nil)
+	}
+	return m.Store.Resign(ctx, id)
+}
+
+func (m *mortal) Due(ctx context.Context, limit int) (missions.DueResult, error) {
+	if err := m.lost("due"); err != nil {
+		return missions.DueResult{}, err
+	}
+	m.acts.Add(1)
+	defer signal(m.reaped)
+	return m.Store.Due(ctx, limit)
+}
+
+func (m *mortal) Retain(ctx context.Context, retention time.Duration, limit int) (int, error) {
+	m.acts.Add(1)
+	return m.Store.Retain(ctx, retention, limit)
+}
+
+func (m *mortal) Outboxes() []missions.Outbox {
+	var all []missions.Outbox
+	for _, outbox := range m.Store.Outboxes() {
+		all = append(all, mortalOutbox{outbox, m})
+	}
+	return all
+}
+
+type mortalOutbox struct {
+	missions.Outbox
+	m *mortal
+}
+
+func (o mortalOutbox) Pending(ctx context.Context, after int64, limit int) ([]missions.Event, error) {
+	if err := o.m.lost("pending"); err != nil {
+		return nil, err
+	}
+	o.m.acts.Add(1)
+	events, err := o.Outbox.Pending(ctx, after, limit)
+	if len(events) > 0 {
+		signal(o.m.relayed)
+	}
+	return events, err
+}
+
+func (o mortalOutbox) Forget(ctx context.Context, upTo int64) error {
+	if err := o.m.lost("forget"); err != nil {
+		return err
+	}
+	return o.Outbox.Forget(ctx, upTo)
+}
+
+// traffic creates missions in each partition, works on them and ends them, through
+// supervisors that never run: as many as asked for with the first function. The
+// second one ends it all, and returns how many.
+func traffic(t *testing.T, partitions []missions.Store) (more func(), stop func() int) {
+	t.Helper()
+	asked := make(chan struct{}, 10_000)
+	more = func() {
+		for range 40 {
+			asked <- struct{}{}
+		}
+	}
+	var done sync.WaitGroup
+	var ended atomic.Int64
+	ctx, cancel := context.WithCancel(context.Background())
+	for worker := range 3 {
+		store := partitions[worker%len(partitions)]
+		clerk, err := supervisor.New(supervisor.Config{Store: store, Stream: silent{}, Logger: quiet})
+		must(t, err)
+		agent := fmt.Sprint("worker-", worker)
+		_, err = clerk.Register(ctx, agent, api.RegisterRequest{Name: agent, Types: []string{agent}, Capacity: 10})
+		must(t, err)
+		done.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-asked:
+				case <-ctx.Done():
+					return
+				}
+				if err := life(clerk, store, agent, fmt.Sprintf("%s-%d", agent, i)); err != nil {
+					t.Errorf("a mission's life was disturbed: %v", err)
+					return
+				}
+				ended.Add(1)
+			}
+		})
+	}
+	stop = func() int { cancel(); done.Wait(); return int(ended.Load()) }
+	t.Cleanup(func() { stop() })
+	return more, stop
+}
+
+// life is that of one mission.
+func life(clerk *supervisor.Service, store missions.Store, agent, id string) error {
+	ctx := context.Background()
+	_, err := clerk.Create(ctx, api.CreateRequest{MissionSpec: api.MissionSpec{ID: id, Name: id, Type: agent}})
+	if err != nil {
+		return err
+	}
+	claimed, err := store.Claim(ctx, []missions.ClaimRequest{{AgentID: agent, Max: 1, Lease: time.Hour, Alive: true}})
+	if err != nil || claimed[0].Err != nil || len(claimed[0].Missions) != 1 {
+		return fmt.Errorf("claimed %+v, %w", claimed, err)
+	}
+	m := claimed[0].Missions[0]
+	_, err = clerk.Complete(ctx, agent, api.CompleteRequest{
+		Completion: api.Completion{LeaseRef: api.LeaseRef{MissionID: m.ID, Lease: m.Lease}},
+	})
+	return err
+}
+
+// silent is no event stream at all: for a service that does not run.
+type silent struct{ supervisor.Stream }
+
+func (silent) Emit(charter.Event) {}
+
+// Of several supervisors one relays, reaps and retains, and when it stops, another.
+func TestOnlyOneActs(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	const long = time.Hour // so that it only ends by resignation, and nobody asks by himself
+	first, second := f.newMortal(), f.newMortal()
+	leader := f.join(memberOptions{store: first, leadership: long})
+	<-first.reaped
+	other := f.join(memberOptions{store: second, leadership: long})
+	other.create(t, api.MissionSpec{Type: "x", Deadline: missions.At(time.Now().Add(time.Minute))})
+	awaitEmpty(t, f.store)
+	if first.acts.Load() == 0 || second.acts.Load() != 0 || !leader.Leads() || other.Leads() {
+		t.Fatalf("acts: %d and %d", first.acts.Load(), second.acts.Load())
+	}
+	leader.stop()
+	<-second.reaped // at once: neither the leadership has run out, nor has the other asked meanwhile
+	acts := first.acts.Load()
+	other.create(t, api.MissionSpec{Type: "x"})
+	awaitEmpty(t, f.store)
+	if first.acts.Load() != acts || leader.Leads() || !other.Leads() {
+		t.Fatalf("the old leader acts on")
+	}
+}
+
+// Supervisors come and go under load, in every way that a process can. At any time
+// one of them acts; each mission's events are in the stream once and in order.
+func TestEventsOutliveTakeovers(t *testing.T) {
+	t.Parallel()
+	for _, outboxes := range []int{1, 3} {
+		t.Run(fmt.Sprint("outboxes ", outboxes), func(t *testing.T) {
+			t.Parallel()
+			testTakeovers(t, outboxes)
+		})
+	}
+}
+
+func testTakeovers(t *testing.T, outboxes int) {
+	f := newFleet(t)
+	store := newPartitioned(t, outboxes)
+	f.store = store
+	born := 0
+	join := func() (*member, *mortal) {
+		born++
+		m := f.newMortal()
+		return f.join(memberOptions{store: m, id: fmt.Sprint("supervisor-", born), leadership: 300 * time.Millisecond, nets: true}), m
+	}
+	leader, itsStore := join()
+	more, stopTraffic := traffic(t, store.parts)
+	for round := range 10 {
+		next, nextStore := join()
+		drain(itsStore.relayed)
+		more()
+		<-itsStore.relayed // in the middle of its work
+		switch round % 5 {
+		case 0: // SIGTERM
+			leader.stop()
+		case 1: // kill -9, or a store that is gone, wherever it stands
+			itsStore.cut.Store(new(string))
+		case 2: // between the stream's acknowledgement and forgetting
+			itsStore.cut.Store(ptr("forget"))
+		case 3:
+			itsStore.cut.Store(ptr("pending"))
+		case 4: // it can do everything but stay leader
+			itsStore.cut.Store(ptr("lead"))
+		}
+		<-nextStore.reaped
+		drain(nextStore.relayed)
+		more()
+		<-nextStore.relayed
+		if leader.Leads() {
+			t.Error("the old leader does not know that it is one no longer")
+		}
+		leader.stop()
+		leader, itsStore = next, nextStore
+	}
+	lives := stopTraffic()
+	awaitEmpty(t, f.store)
+	leader.stop()
+	checkLives(t, f.url, lives)
+}
+
+// Two supervisors on one broker are two instances of one service, and share the
+// requests.
+func TestSupervisorsShareRequests(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	for range 2 {
+		m := f.join(memberOptions{})
+		endpoints, err := supervisor.Listen(m.nc, m.Service)
+		must(t, err)
+		t.Cleanup(func() { m.stop(); must(t, endpoints.Stop(context.Background())) })
+	}
+	nc := f.connect()
+	for range 200 {
+		_, err := nc.Request(api.SubjectStatus, nil, patience)
+		must(t, err)
+	}
+	replies := nc.NewInbox()
+	stats, err := nc.SubscribeSync(replies)
+	must(t, err)
+	must(t, nc.PublishRequest("$SRV.STATS.supervisor", replies, nil))
+	answered := map[string]int{}
+	for range 2 {
+		msg, err := stats.NextMsg(patience)
+		must(t, err)
+		var instance struct {
+			ID        string
+			Endpoints []struct {
+				Subject  string
+				Requests int `json:"num_requests"`
+			}
+		}
+		must(t, json.Unmarshal(msg.Data, &instance))
+		for _, e := range instance.Endpoints {
+			if e.Subject == api.SubjectStatus && e.Requests > 0 {
+				answered[instance.ID] = e.Requests
+			}
+		}
+	}
+	if len(answered) != 2 {
+		t.Fatalf("the requests were answered by %v", answered)
+	}
+}
+
+func drain(c chan struct{}) {
+	select {
+	case <-c:
+	default:
+	}
+}
+
+func awaitEmpty(t *testing.T, store missions.Store) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for {
+		waiting, err := store.Waiting(ctx)
+		must(t, err)
+		if waiting == 0 {
+			return
+		}
+	}
+}
+
+// checkLives fails unless the stream holds, of so many missions, each one's whole
+// life once and in order.
+func checkLives(t *testing.T, url string, lives int) {
+	t.Helper()
+	byMission := map[string][]string{}
+	ids := map[string]bool{}
+	reached := map[string]int64{}
+	for _, e := range history(t, url) {
+		if ids[e.ID.String()] {
+			t.Errorf("event %s stands twice in the stream", e.ID)
+		}
+		ids[e.ID.String()] = true
+		m := metaOf(t, &e)
+		if reached[m.Outbox]++; m.Position != reached[m.Outbox] {
+			t.Errorf("event %d of outbox %s is the one at position %d", reached[m.Outbox], m.Outbox, m.Position)
+		}
+		payload, err := charter.DecodePayload(&e)
+		must(t, err)
+		switch p := payload.(type) {
+		case charter.MissionCreated:
+			byMission[p.MissionID] = append(byMission[p.MissionID], "created")
+		case charter.MissionStatusChanged:
+			byMission[p.MissionID] = append(byMission[p.MissionID], p.NewStatus)
+		}
+	}
+	if len(byMission) != lives {
+		t.Errorf("the stream tells of %d missions, not of %d", len(byMission), lives)
+	}
+	for id, life := range byMission {
+		if !slices.Equal(life, []string{"created", "RUNNING", "COMPLETED"}) {
+			t.Errorf("mission %s: %v", id, life)
+		}
+	}
+}
