@@ -181,7 +181,7 @@ func TestOnlyOneActs(t *testing.T) {
 	const long = time.Hour // so that it only ends by resignation, and nobody asks by himself
 	first, second := f.newMortal(), f.newMortal()
 	leader := f.join(memberOptions{store: first, leadership: long})
-	<-first.reaped
+	await(t, first.reaped)
 	other := f.join(memberOptions{store: second, leadership: long})
 	other.create(t, api.MissionSpec{Type: "x", Deadline: missions.At(time.Now().Add(time.Minute))})
 	awaitEmpty(t, f.store)
@@ -189,7 +189,7 @@ func TestOnlyOneActs(t *testing.T) {
 		t.Fatalf("acts: %d and %d", first.acts.Load(), second.acts.Load())
 	}
 	leader.stop()
-	<-second.reaped // at once: neither the leadership has run out, nor has the other asked meanwhile
+	await(t, second.reaped) // at once: neither the leadership has run out, nor has the other asked meanwhile
 	acts := first.acts.Load()
 	other.create(t, api.MissionSpec{Type: "x"})
 	awaitEmpty(t, f.store)
@@ -226,7 +226,7 @@ func testTakeovers(t *testing.T, outboxes int) {
 		next, nextStore := join()
 		drain(itsStore.relayed)
 		more()
-		<-itsStore.relayed // in the middle of its work
+		await(t, itsStore.relayed) // in the middle of its work
 		switch round % 5 {
 		case 0: // SIGTERM
 			leader.stop()
@@ -239,10 +239,10 @@ func testTakeovers(t *testing.T, outboxes int) {
 		case 4: // it can do everything but stay leader
 			itsStore.cut.Store(ptr("lead"))
 		}
-		<-nextStore.reaped
+		await(t, nextStore.reaped)
 		drain(nextStore.relayed)
 		more()
-		<-nextStore.relayed
+		await(t, nextStore.relayed)
 		if leader.Leads() {
 			t.Error("the old leader does not know that it is one no longer")
 		}
@@ -295,6 +295,16 @@ func TestSupervisorsShareRequests(t *testing.T) {
 	}
 	if len(answered) != 2 {
 		t.Fatalf("the requests were answered by %v", answered)
+	}
+}
+
+// await fails the test when a signal does not come.
+func await(t *testing.T, c <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(patience):
+		t.Fatal("what was to happen did not happen")
 	}
 }
 

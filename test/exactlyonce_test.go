@@ -19,18 +19,18 @@ import (
 // A supervisor that is killed again and again under load, and its broker with it,
 // loses no event of a confirmed mission, doubles none, and keeps each mission's in
 // order.
-func TestEventsOfMissionsThatOutlivedKills(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
+func TestEventsOfMissionsThatOutlivedKills(t *testing.T) { everywhere(t, eventsOfMissionsThatOutlivedKills) }
+
+func eventsOfMissionsThatOutlivedKills(t *testing.T, at *site) {
 	confirmed := map[string]bool{}
 	for round := range 4 {
-		p := start(t, dir, "--lease", "2s", "--heartbeat", "500ms")
+		p := at.start("--lease", "2s", "--heartbeat", "500ms")
 		for _, id := range load(t, p.client(), round) {
 			confirmed[id] = true
 		}
 		p.kill()
 	}
-	p := start(t, dir, "--lease", "2s", "--heartbeat", "500ms")
+	p := at.start("--lease", "2s", "--heartbeat", "500ms")
 	finishAll(t, p.client())
 	seen := readHistories(t, p.broker)
 	for id := range confirmed {

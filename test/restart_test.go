@@ -16,10 +16,10 @@ import (
 
 // Whatever a reply has confirmed is there after kill -9, and what was held goes
 // back when its lease ends.
-func TestKillAndStartAgain(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	p := start(t, dir, "--lease", "1s", "--heartbeat", "300ms")
+func TestKillAndStartAgain(t *testing.T) { everywhere(t, killAndStartAgain) }
+
+func killAndStartAgain(t *testing.T, at *site) {
+	p := at.start("--lease", "1s", "--heartbeat", "300ms")
 	c := p.client()
 	agent := c.Agent("mayfly")
 	_, err := agent.Register(t.Context(), api.RegisterRequest{Name: "mayfly", Types: []string{"held"}, Capacity: 1})
@@ -54,7 +54,7 @@ func TestKillAndStartAgain(t *testing.T) {
 	p.kill()
 	creators.Wait()
 
-	p = start(t, dir, "--lease", "1s", "--heartbeat", "300ms")
+	p = at.start("--lease", "1s", "--heartbeat", "300ms")
 	c = p.client()
 	for _, id := range confirmed {
 		if _, err := c.Get(t.Context(), id); err != nil {

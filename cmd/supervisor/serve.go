@@ -137,7 +137,7 @@ func (h *house) startStore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	h.store = store
+	h.store, h.shared = store, h.storeIn().shared()
 	h.onStop(func(context.Context) error { return store.Close() })
 	return nil
 }

@@ -1,0 +1,193 @@
+package supervisor_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"missioncontrol/eventstream"
+	"missioncontrol/eventstream/embedded"
+	"missioncontrol/missions"
+	"missioncontrol/missions/sqlitestore"
+	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/api"
+)
+
+// fleet is a broker and a store on which supervisors are started and stopped.
+type fleet struct {
+	t     *testing.T
+	url   string
+	store missions.Store
+}
+
+func newFleet(t *testing.T) *fleet {
+	t.Helper()
+	broker, err := embedded.Start(t.Context(), embedded.Config{StoreDir: filepath.Join(t.TempDir(), "js"), Logger: quiet})
+	must(t, err)
+	t.Cleanup(func() { must(t, broker.Shutdown(context.Background())) })
+	store, err := sqlitestore.Open(sqlitestore.Config{
+		Path: filepath.Join(t.TempDir(), "missions.db"), Logger: quiet,
+		Retry: missions.RetryPolicy{Base: time.Millisecond, Max: time.Millisecond},
+	})
+	must(t, err)
+	t.Cleanup(func() { must(t, store.Close()) })
+	return &fleet{t: t, url: broker.ClientURL(), store: store}
+}
+
+var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+func (f *fleet) connect() *nats.Conn {
+	f.t.Helper()
+	nc, err := nats.Connect(f.url, nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond))
+	must(f.t, err)
+	f.t.Cleanup(nc.Close)
+	return nc
+}
+
+// member is one supervisor of a fleet.
+type member struct {
+	*supervisor.Service
+	nc   *nats.Conn
+	stop func() // as SIGTERM does it
+}
+
+type memberOptions struct {
+	store      missions.Store // default: the fleet's
+	id         string
+	leadership time.Duration
+	nets       bool // look after what one is not told of
+}
+
+// join starts a supervisor and returns when its peers can hear it and be heard.
+func (f *fleet) join(o memberOptions) *member {
+	f.t.Helper()
+	if o.store == nil {
+		o.store = f.store
+	}
+	stream, err := eventstream.Open(eventstream.Config{URL: f.url, Logger: quiet, AckTimeout: time.Second})
+	must(f.t, err)
+	m := &member{nc: f.connect()}
+	peers, err := supervisor.NewNATSPeers(m.nc, f.store.Identity(), quiet)
+	must(f.t, err)
+	m.Service, err = supervisor.New(supervisor.Config{
+		Store: o.store, Stream: stream, Logger: quiet, Peers: peers, ID: o.id, Leadership: o.leadership,
+		Heartbeat: 100 * time.Millisecond, Lease: 5 * time.Second,
+	})
+	must(f.t, err)
+	if !o.nets {
+		m.WithoutNets()
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var loops sync.WaitGroup
+	loops.Go(func() { m.Run(ctx) })
+	m.stop = sync.OnceFunc(func() {
+		cancel()
+		loops.Wait()
+		must(f.t, stream.Close(context.Background()))
+	})
+	f.t.Cleanup(m.stop)
+	f.awaitEars(m)
+	return m
+}
+
+// awaitEars returns once a supervisor's subscriptions stand.
+func (f *fleet) awaitEars(m *member) {
+	f.t.Helper()
+	const ears = 5
+	for m.nc.NumSubscriptions() < ears {
+		must(f.t, f.t.Context().Err())
+	}
+	must(f.t, m.nc.Flush())
+}
+
+// observed tells when a claim or a look at a mission has found nothing.
+type observed struct {
+	missions.Store
+	looked chan struct{}
+}
+
+func (o observed) tell() {
+	select {
+	case o.looked <- struct{}{}:
+	default:
+	}
+}
+
+func (o observed) Claim(ctx context.Context, batch []missions.ClaimRequest) ([]missions.ClaimResult, error) {
+	results, err := o.Store.Claim(ctx, batch)
+	if err == nil && len(results[0].Missions) == 0 {
+		o.tell()
+	}
+	return results, err
+}
+
+func (o observed) Get(ctx context.Context, id string) (missions.Mission, error) {
+	m, err := o.Store.Get(ctx, id)
+	if err == nil && !m.Status.Terminal() {
+		o.tell()
+	}
+	return m, err
+}
+
+// pair returns a leader and another supervisor, and what tells of vain looks at
+// the store through either.
+func (f *fleet) pair(nets bool) (leader, other *member, looked <-chan struct{}) {
+	f.t.Helper()
+	store := observed{f.store, make(chan struct{}, 1)}
+	leader = f.join(memberOptions{id: "leader", store: store, nets: nets})
+	other = f.join(memberOptions{id: "other", store: store, nets: nets})
+	return leader, other, store.looked
+}
+
+// begin starts something that has to wait, and returns where its outcome will be
+// once it has looked at the store in vain.
+func begin[R any](t *testing.T, looked <-chan struct{}, what func(context.Context) (R, error)) <-chan R {
+	t.Helper()
+	select {
+	case <-looked:
+	default:
+	}
+	out := make(chan R, 1)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	var done sync.WaitGroup
+	done.Go(func() {
+		r, err := what(ctx)
+		if err != nil {
+			t.Errorf("what waited ended with %v", err)
+		}
+		out <- r
+	})
+	t.Cleanup(func() { done.Wait(); cancel() })
+	await(t, looked)
+	return out
+}
+
+func (m *member) register(t *testing.T, agent string, kinds ...string) {
+	t.Helper()
+	_, err := m.Register(t.Context(), agent, api.RegisterRequest{Name: agent, Types: kinds, Capacity: 4})
+	must(t, err)
+}
+
+func (m *member) create(t *testing.T, spec api.MissionSpec) missions.Mission {
+	t.Helper()
+	spec.Name = "x"
+	reply, err := m.Create(t.Context(), api.CreateRequest{MissionSpec: spec})
+	must(t, err)
+	return *reply.Created.Mission
+}
+
+// hold creates a mission and has an agent claim it.
+func (m *member) hold(t *testing.T, agent, kind string) api.LeaseRef {
+	t.Helper()
+	m.register(t, agent, kind)
+	m.create(t, api.MissionSpec{Type: kind})
+	claimed, err := m.Claim(t.Context(), agent, api.ClaimRequest{Max: 1})
+	must(t, err)
+	return api.LeaseRef{MissionID: claimed.Missions[0].ID, Lease: claimed.Missions[0].Lease}
+}
