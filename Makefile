@@ -27,13 +27,22 @@ build: ## build bin/supervisor, static
 run: ## run the supervisor on its embedded defaults
 	go run ./cmd/supervisor
 
+.PHONY: cluster
+cluster: build nats-server ## run brokers, Redis, supervisors and an agent: docker-compose.yml without Docker
+	PATH=$(CURDIR)/bin:$$PATH ./test/cluster
+
 .PHONY: test
 test: tools ## run every test with the race detector; installs what they need
 	$(GOTEST) $(GOTESTARGS) ./...
 
 .PHONY: tools
-tools: ## install what the tests need: a C compiler for -race, jq, the nats CLI
+tools: nats-server ## install what the tests need: a C compiler for -race, jq, Node.js, Redis, the nats CLI
 	@./test/prepare $(TOOLS) $(NATS_CLI)
+
+# A broker in a process of its own, of the version that we embed.
+.PHONY: nats-server
+nats-server:
+	@go build -o $(TOOLS)/nats-server github.com/nats-io/nats-server/v2
 
 .PHONY: fuzz
 fuzz: ## fuzz every decoder with FUZZRUNS inputs each

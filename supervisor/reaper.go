@@ -32,6 +32,8 @@ func (s *Service) reap(ctx context.Context) time.Time {
 		}
 		for _, stopped := range result.Stop {
 			s.stop(stopped.AgentID, stopped.MissionID)
+			// A parked claim outlives the death of who sent it. One that lives asks again.
+			s.dismiss(stopped.AgentID)
 		}
 		for _, agentID := range result.Offline {
 			s.log.Warn("an agent is gone", "agent", agentID)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
+	"time"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
@@ -72,6 +73,31 @@ func TestParkedClaimWakesWhenAMissionArrives(t *testing.T) {
 	must(t, err)
 	if claimed := <-got; len(claimed.Missions) != 1 || claimed.Missions[0].ID != created.ID {
 		t.Fatalf("claimed: %+v", claimed)
+	}
+}
+
+// A dead agent's claim is still parked when its lease ends; it must not get the
+// mission that was just taken from it.
+func TestWhatIsTakenFromASilentAgentIsNotGivenBackToIt(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{lease: 400 * time.Millisecond, heartbeat: 100 * time.Millisecond})
+	created, _, err := r.client.Create(t.Context(), api.MissionSpec{Name: "x", Type: "a"})
+	must(t, err)
+	agent := r.register("silent", "a")
+	claimed, err := agent.Claim(t.Context(), api.ClaimRequest{Max: 1})
+	must(t, err)
+	if len(claimed.Missions) != 1 {
+		t.Fatalf("claimed: %+v", claimed)
+	}
+	again, err := agent.Claim(t.Context(), api.ClaimRequest{Max: 1, WaitSeconds: 20})
+	must(t, err)
+	if len(again.Missions) != 0 {
+		t.Errorf("the silent agent is given %+v", again.Missions)
+	}
+	m, err := r.client.Get(t.Context(), created.ID)
+	must(t, err)
+	if m.Status != missions.Pending {
+		t.Errorf("the mission is %s", m.Status)
 	}
 }
 

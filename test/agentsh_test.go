@@ -3,9 +3,7 @@ package test
 import (
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 
 	"missioncontrol/missions"
@@ -16,23 +14,10 @@ import (
 // protocol alone.
 func TestTheAgentInShell(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	p := start(t, dir)
+	p := start(t, t.TempDir())
 	tools, err := filepath.Abs("../.cache/bin")
 	must(t, err)
-	output := &lockedBuffer{}
-	agent := exec.Command("bash", "../docs/agent.sh", "shell-1")
-	agent.Env = append(os.Environ(), "NATS_URL="+p.broker, "PATH="+tools+":"+os.Getenv("PATH"))
-	agent.Stdout, agent.Stderr = output, output
-	agent.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	must(t, agent.Start())
-	t.Cleanup(func() {
-		_ = syscall.Kill(-agent.Process.Pid, syscall.SIGKILL)
-		_ = agent.Wait()
-		if t.Failed() {
-			t.Logf("the agent printed:\n%s", output)
-		}
-	})
+	spawn(t, "", []string{"NATS_URL=" + p.broker, "PATH=" + tools + ":" + os.Getenv("PATH")}, "bash", "../docs/agent.sh", "shell-1")
 	c := p.client()
 	for _, test := range []struct {
 		data   string

@@ -106,7 +106,7 @@ func TestMistakesInTheConnection(t *testing.T) {
 		args []string
 	}{
 		{1, "no broker can be reached at nats://***@127.0.0.1:1; name another with --server or --context, " +
-			"or ask the supervisor over HTTP, which answers without a broker: GET /api/supervisor/health",
+			"or ask the supervisor at its HTTP address, which answers without a broker: supervisor health --http ADDRESS",
 			[]string{"-s", "nats://mary:secret@127.0.0.1:1"}},
 		{2, `--server: URL http://127.0.0.1:1 has scheme "http"; use nats, tls, ws or wss`, []string{"-s", "http://127.0.0.1:1"}},
 		{2, "--creds: /does/not/exist cannot be read: no such file or directory", []string{"--creds", "/does/not/exist"}},

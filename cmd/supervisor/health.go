@@ -2,8 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
 	"missioncontrol/supervisor/api"
@@ -16,35 +22,86 @@ func (c *cli) healthCommand() *cobra.Command {
 		Short:   "Show whether the supervisor is well",
 		Long: `Show whether the supervisor, its store and its event stream are well.
 
+Through NATS, any one of the supervisors that share the requests answers. With --http
+it is the one at that address, which answers while the broker is away, too: this is
+what a container's health check asks.
+
 The exit code is 0 when it is ok or degraded, and 1 when it is in error or does not
 answer.`,
 		Example: `  supervisor health
   supervisor health --watch
-  supervisor health --json --server nats://broker.example.com:4222`,
+  supervisor health --json --server nats://broker.example.com:4222
+  supervisor health --http 127.0.0.1:8080`,
 		Args: noArguments,
 	}
 	addConnectionFlags(cmd)
 	l := addLookFlags(cmd)
-	cmd.RunE = c.withSession(func(ctx context.Context, s *session, _ []string) error {
-		return c.show(ctx, l, func(ctx context.Context, out *screen) error { return showHealth(ctx, s, out, l) })
+	address := cmd.Flags().String("http", "", "ask the supervisor at this HTTP `ADDRESS`, and no broker")
+	overNATS := c.withSession(func(ctx context.Context, s *session, _ []string) error {
+		return c.showHealth(ctx, l, func(ctx context.Context) (api.Health, jsontext.Value, error) {
+			return ask[api.Health](ctx, s, api.SubjectHealth, api.Empty{})
+		})
 	})
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *address == "" {
+			return overNATS(cmd, args)
+		}
+		return c.showHealth(cmd.Context(), l, func(ctx context.Context) (api.Health, jsontext.Value, error) {
+			return healthOverHTTP(ctx, *address)
+		})
+	}
 	return cmd
 }
 
-func showHealth(ctx context.Context, s *session, out *screen, l *look) error {
-	health, raw, err := ask[api.Health](ctx, s, api.SubjectHealth, api.Empty{})
+func (c *cli) showHealth(ctx context.Context, l *look, fetch func(context.Context) (api.Health, jsontext.Value, error)) error {
+	return c.show(ctx, l, func(ctx context.Context, out *screen) error {
+		health, raw, err := fetch(ctx)
+		if err != nil {
+			return err
+		}
+		if l.json {
+			out.json(raw)
+		} else {
+			healthCard(out, &health)
+		}
+		if health.Status == api.HealthError && !l.watch {
+			return errSilent
+		}
+		return nil
+	})
+}
+
+// healthOverHTTP asks the one supervisor that listens at an address as --http of
+// serve has it.
+func healthOverHTTP(ctx context.Context, address string) (health api.Health, raw jsontext.Value, err error) {
+	ctx, cancel := context.WithTimeout(ctx, connectPatience)
+	defer cancel()
+	target := url.URL{Scheme: "http", Host: address, Path: "/api/supervisor/health"}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), http.NoBody)
 	if err != nil {
-		return err
+		return health, nil, usagef("--http %s is not an address like 127.0.0.1:8080", address)
 	}
-	if l.json {
-		out.json(raw)
-	} else {
-		healthCard(out, &health)
+	transport := &http.Transport{} // of our own: no proxy knows a supervisor better than its address does
+	defer transport.CloseIdleConnections()
+	reply, err := transport.RoundTrip(request)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = errors.New("it takes too long")
 	}
-	if health.Status == api.HealthError && !l.watch {
-		return errSilent
+	if err != nil {
+		return health, nil, fmt.Errorf("no supervisor answers over HTTP at %s: %w", address, err)
 	}
-	return nil
+	defer func() { _ = reply.Body.Close() }() // it was read, or is of no use
+	raw, err = io.ReadAll(io.LimitReader(reply.Body, api.MaxBody))
+	if err == nil && reply.StatusCode != http.StatusOK {
+		err = errors.New(reply.Status)
+	}
+	if err == nil {
+		err = api.DecodeReply(raw, &health)
+	}
+	if err != nil {
+		return health, nil, fmt.Errorf("what answers over HTTP at %s is no supervisor: %w", address, err)
+	}
+	return health, raw, nil
 }
 
 func healthCard(out *screen, h *api.Health) {

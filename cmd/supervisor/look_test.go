@@ -3,6 +3,9 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -67,14 +70,15 @@ func TestJSONIsIndentedOnATerminal(t *testing.T) {
 	equal(t, "JSON", c.out.String(), "{\n  \"status\": \"ok\\u009b\",\n  \"more\": [\n    1\n  ]\n}\n")
 }
 
+func healthReply(status, store string) string {
+	return fmt.Sprintf(`{"status":%q,"timestamp":1769871845,"version":"1.2.3","uptime_seconds":90061,"checks":{"store":{"status":"ok","message":%q},`+
+		`"event_stream":{"status":"degraded","message":"no broker","published":12345,"dropped":2,"duplicates":1,"waiting":7}}}`, status, store)
+}
+
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	b := newFake(t)
-	reply := func(status, store string) string {
-		return fmt.Sprintf(`{"status":%q,"timestamp":1769871845,"version":"1.2.3","uptime_seconds":90061,"checks":{"store":{"status":"ok","message":%q},`+
-			`"event_stream":{"status":"degraded","message":"no broker","published":12345,"dropped":2,"duplicates":1,"waiting":7}}}`, status, store)
-	}
-	answering(t, b.nc, api.SubjectHealth, reply("degraded", ""))
+	answering(t, b.nc, api.SubjectHealth, healthReply("degraded", ""))
 	equal(t, "health", b.ok(t, "health"), `Supervisor health at 2026-01-31 15:04:05
 
         Status: degraded
@@ -88,11 +92,43 @@ func TestHealth(t *testing.T) {
        Waiting: 7
 `)
 	sick := newFake(t)
-	answering(t, sick.nc, api.SubjectHealth, reply("error", "disk full"))
+	answering(t, sick.nc, api.SubjectHealth, healthReply("error", "disk full"))
 	code, stdout, stderr := sick.run(t, "health")
 	equal(t, "exit code", code, 1)
 	equal(t, "stderr", stderr, "")
 	contains(t, stdout, "Status: error", "Store: ok: disk full")
+}
+
+// Over HTTP the one supervisor at the address is asked, and no broker is needed.
+func TestHealthOverHTTP(t *testing.T) {
+	t.Parallel()
+	for reply, want := range map[string]struct {
+		code           int
+		stdout, stderr string
+	}{
+		healthReply("degraded", ""):       {0, "Status: degraded", ""},
+		healthReply("error", "disk full"): {1, "Status: error", ""},
+		"<html>":                          {1, "", "is no supervisor"},
+		"":                                {1, "", "is no supervisor: 404 Not Found"},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if reply == "" || r.URL.Path != "/api/supervisor/health" {
+				http.NotFound(w, r)
+				return
+			}
+			_, _ = io.WriteString(w, reply)
+		}))
+		code, stdout, stderr := runIn(t, nil, "health", "--http", server.Listener.Addr().String())
+		server.Close()
+		equal(t, "exit code", code, want.code)
+		contains(t, stdout, want.stdout)
+		contains(t, stderr, want.stderr)
+		code, _, stderr = runIn(t, nil, "health", "--http", server.Listener.Addr().String())
+		equal(t, "exit code when nobody listens", code, 1)
+		contains(t, stderr, "no supervisor answers over HTTP")
+	}
+	code, _, _ := runIn(t, nil, "health", "--http", "http://127.0.0.1:8080")
+	equal(t, "exit code for what is no address", code, 2)
 }
 
 func TestAgentsTable(t *testing.T) {

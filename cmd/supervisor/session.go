@@ -127,7 +127,7 @@ func errorText(err error) string {
 		return "interrupted"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
 		text := strings.NewReplacer(context.DeadlineExceeded.Error(), "no answer in time", nats.ErrTimeout.Error(), "no answer in time").Replace(err.Error())
-		return text + "; try again, or ask the supervisor over HTTP: GET /api/supervisor/health"
+		return text + "; try again, or ask the supervisor at its HTTP address: supervisor health --http ADDRESS"
 	}
 	return strings.ReplaceAll(err.Error(), "\n", "; ")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -133,4 +134,15 @@ func TestTheTopOfAPage(t *testing.T) {
 	equal(t, "one too many", s.top("1\n2\n3\n4\n"), "1\n2\n… 2 more lines\n")
 	equal(t, "a line that takes two", s.top("1\n"+strings.Repeat("x", 11)+"\n3\n"), "1\n… 2 more lines\n")
 	equal(t, "no limit", (&screen{}).top("1\n2\n3\n4\n"), "1\n2\n3\n4\n")
+}
+
+func TestAnHTTPAddressThatDoesNotAnswerIsNotAdvised(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer func() { must(t, silent.Close()) }()
+	c := newCall(nil)
+	c.cli.refresh = 50 * time.Millisecond
+	equal(t, "exit code", c.start(t, "health", "--watch", "--http", silent.Addr().String()).wait(t), 1)
+	equal(t, "stderr", c.err.String(), "supervisor: no supervisor answers over HTTP at "+silent.Addr().String()+": it takes too long\n")
 }

@@ -187,6 +187,7 @@ func TestADataSetThatIsGoneIsBegunAnew(t *testing.T) {
 	server := redistest.Start(t)
 	s := mustOpen(t, redisstore.Config{URL: server.URL(), Partitions: 2})
 	create(t, s, "lost", "also")
+	other := mustOpen(t, redisstore.Config{URL: server.URL()})
 	before := s.Outboxes()[0].Identity()
 	if err := server.Client().FlushAll(t.Context()).Err(); err != nil {
 		t.Fatal(err)
@@ -199,6 +200,12 @@ func TestADataSetThatIsGoneIsBegunAnew(t *testing.T) {
 	// Positions begin again; an old one must not be taken for a new one.
 	if after := s.Outboxes()[0].Identity(); after == before {
 		t.Error("the new outbox has the old one's identity")
+	}
+	if _, err := other.Outboxes()[0].Pending(t.Context(), 0, 1); err != nil {
+		t.Error(err)
+	}
+	if a, b := other.Outboxes()[0].Identity(), s.Outboxes()[0].Identity(); a != b {
+		t.Errorf("another supervisor knows the outbox as %s, not %s", a, b)
 	}
 }
 

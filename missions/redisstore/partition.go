@@ -80,8 +80,9 @@ func (p *partition) init(ctx context.Context, partitions int) (int, error) {
 	return strconv.Atoi(said[3])
 }
 
-// begunAnew makes the data set's partition again after it is gone from Redis. Its
-// positions start again too, which is why it gets another identity.
+// begunAnew makes the data set's partition again after it is gone from Redis, or
+// finds what another supervisor has made. Its positions start again too, which is
+// why it has another identity.
 func (p *partition) begunAnew(ctx context.Context) error {
 	was := p.Identity()
 	if _, err := p.init(ctx, len(p.store.partitions)); err != nil {

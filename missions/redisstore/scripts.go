@@ -6,6 +6,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -115,15 +116,21 @@ func (p *partition) do(ctx context.Context, s script, args ...any) (any, error) 
 	return answer, err
 }
 
+// first is the argument that lua/lib/begin.lua reads.
+func (p *partition) first() string {
+	return strconv.FormatInt(p.store.cfg.Ahead().Microseconds(), 10) + " " + p.Identity()
+}
+
 // call runs a script of the data set and returns what a caller may know of an error.
 func (p *partition) call(ctx context.Context, s script, args ...any) (any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	words := append([]any{p.store.cfg.Ahead().Microseconds()}, args...)
+	words := append([]any{p.first()}, args...)
 	answer, err := p.do(ctx, s, words...)
 	if redis.HasErrorPrefix(err, "NODATASET") {
 		if err = p.begunAnew(ctx); err == nil {
+			words[0] = p.first()
 			answer, err = p.do(ctx, s, words...)
 		}
 	}

@@ -2,9 +2,11 @@
 --
 -- KEYS[1]  the partition's meta hash, PREFIX .. 'meta'. Every other key is made
 --          from PREFIX, whose hash tag keeps them all in one slot.
--- ARGV[1]  microseconds that the store's clock is ahead of Redis' (0 but in tests)
+-- ARGV[1]  microseconds that the store's clock is ahead of Redis' (0 but in tests), a
+--          space, and the identity that the caller knows the partition by
 --
--- Answers the error NODATASET where the meta hash is missing.
+-- Answers the error NODATASET where the meta hash is missing, or is another data
+-- set's: it may have been begun anew behind the caller's back.
 --
 -- A mission's times are microseconds since the Unix epoch; Lua's numbers hold them
 -- exactly, but write them with an exponent, hence int.
@@ -12,8 +14,9 @@ local call, concat, format = redis.call, table.concat, string.format
 
 local P = string.sub(KEYS[1], 1, -5)
 
-local meta = call('HMGET', KEYS[1], 'schema', 'seq', 'lease', 'pos', 'gone', 'partition', 'partitions')
-if not meta[1] then return redis.error_reply('NODATASET the data set is not in this Redis') end
+local ahead, known = string.match(ARGV[1], '^(%S+) (.*)$')
+local meta = call('HMGET', KEYS[1], 'identity', 'seq', 'lease', 'pos', 'gone', 'partition', 'partitions')
+if meta[1] ~= known then return redis.error_reply('NODATASET the data set is not in this Redis') end
 
 -- What only ever grows: the newest mission's seq, the fencing token given last, the
 -- outbox position given last, and the position up to which the outbox is empty.
@@ -24,7 +27,7 @@ local partition, partitions = meta[6] + 0, meta[7] + 0
 local home = partition == 0
 
 local clock = call('TIME')
-local now = clock[1] * 1000000 + clock[2] + ARGV[1]
+local now = clock[1] * 1000000 + clock[2] + ahead
 
 local function int(x) return format('%.0f', x) end
 

@@ -1,0 +1,70 @@
+package test
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// child is a program that a test runs beside the supervisor, in a process group of
+// its own, so that nothing it has started outlives it.
+type child struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	output *lockedBuffer // what it prints, errors included
+	exited chan struct{}
+}
+
+// spawn starts a program. At the test's end it is killed, and when the test has
+// failed, what it printed is shown.
+func spawn(t *testing.T, dir string, env []string, name string, args ...string) *child {
+	t.Helper()
+	c := &child{t: t, cmd: exec.Command(name, args...), output: &lockedBuffer{}, exited: make(chan struct{})}
+	c.cmd.Dir, c.cmd.Env = dir, append(os.Environ(), env...)
+	c.cmd.Stdout, c.cmd.Stderr = c.output, c.output
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	must(t, c.cmd.Start())
+	go func() { _ = c.cmd.Wait(); close(c.exited) }()
+	t.Cleanup(func() {
+		c.kill()
+		if t.Failed() {
+			t.Logf("%s printed:\n%s", c.cmd, c.output)
+		}
+	})
+	return c
+}
+
+// kill is kill -9, for the program and all that it has started.
+func (c *child) kill() {
+	_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL)
+	<-c.exited
+}
+
+// stop sends a signal to the program and waits for its exit code.
+func (c *child) stop(signal syscall.Signal) int {
+	c.t.Helper()
+	must(c.t, c.cmd.Process.Signal(signal))
+	select {
+	case <-c.exited:
+	case <-time.After(patience):
+		c.t.Fatalf("%s does not stop", c.cmd)
+	}
+	return c.cmd.ProcessState.ExitCode()
+}
+
+// awaitPrinted waits until the program has printed something.
+func (c *child) awaitPrinted(text string) {
+	c.t.Helper()
+	c.awaitOutput(func(printed string) bool { return strings.Contains(printed, text) }, text)
+}
+
+// awaitOutput waits until what the program printed is as wanted, which what names.
+func (c *child) awaitOutput(wanted func(printed string) bool, what string) {
+	c.t.Helper()
+	if !c.output.await(wanted, c.exited, 2*patience) {
+		c.t.Fatalf("%s did not print %s", c.cmd, what)
+	}
+}

@@ -1,0 +1,177 @@
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// compose is what these tests look at in docker-compose.yml. Where there is no
+// Docker engine, what it would start cannot be run; what it says can be held
+// against the binary and the broker that it says it of.
+type compose struct {
+	Services map[string]struct {
+		Image   string
+		Build   struct{ Target string }
+		Command []string
+		Volumes []string
+	}
+	Configs map[string]struct{ Content string }
+	Volumes map[string]struct{}
+}
+
+func readCompose(t *testing.T) (c compose) {
+	t.Helper()
+	text, err := os.ReadFile("../docker-compose.yml")
+	must(t, err)
+	must(t, yaml.Unmarshal(text, &c))
+	return c
+}
+
+// Each command is understood by the binary, and names brokers and a store that are
+// among the services.
+func TestComposeCommandsAreOurs(t *testing.T) {
+	t.Parallel()
+	entrypoints := map[string][]string{"supervisor": {}, "agent": {"agent", "run"}}
+	var ours []string
+	c := readCompose(t)
+	for name, service := range c.Services {
+		entrypoint, ok := entrypoints[service.Build.Target]
+		if !ok {
+			continue
+		}
+		ours = append(ours, name)
+		args := slices.Concat(entrypoint, service.Command)
+		program := slices.Index(append(args, "--"), "--")
+		// With --help at the end of our arguments all of them are read, and nothing is run.
+		if _, stderr, code := run(t, nil, binary, append(slices.Clone(args[:program]), "--help")...); code != 0 {
+			t.Errorf("%s: supervisor %s: %s", name, strings.Join(args, " "), stderr)
+		}
+		for _, arg := range args {
+			_, list, _ := strings.Cut(arg, "=")
+			for address := range strings.SplitSeq(list, ",") {
+				u, err := url.Parse(address)
+				if err != nil || u.Host == "" {
+					continue
+				}
+				if _, there := c.Services[u.Hostname()]; !there {
+					t.Errorf("%s: %s: there is no service %q", name, arg, u.Hostname())
+				}
+			}
+		}
+	}
+	slices.Sort(ours)
+	if want := []string{"agent", "s1", "s2"}; !slices.Equal(ours, want) {
+		t.Errorf("services of ours: %v, should be %v", ours, want)
+	}
+}
+
+// The brokers are of the version that we test with, understand their configuration,
+// and are routed to each other.
+func TestComposeBrokers(t *testing.T) {
+	t.Parallel()
+	c := readCompose(t)
+	file := filepath.Join(t.TempDir(), "nats.conf")
+	must(t, os.WriteFile(file, []byte(c.Configs["nats.conf"].Content), 0o600))
+	options, err := server.ProcessConfigFile(file)
+	must(t, err)
+	if !options.JetStream || options.StoreDir != "/data" || options.MaxPayload != 8<<20 {
+		t.Errorf("the brokers' configuration: %+v", options)
+	}
+	var routes []string
+	for _, route := range options.Routes {
+		routes = append(routes, route.Hostname())
+	}
+	if want := []string{"n1", "n2", "n3"}; !slices.Equal(routes, want) {
+		t.Errorf("routes: %v, should be %v", routes, want)
+	}
+	for _, name := range routes {
+		broker := c.Services[name]
+		if want := "nats:" + server.VERSION + "-alpine"; broker.Image != want {
+			t.Errorf("%s: image %s, should be %s, the version in go.mod", name, broker.Image, want)
+		}
+		if !slices.Contains(broker.Command, "--name="+name) || !slices.Contains(broker.Volumes, name+":/data") {
+			t.Errorf("%s shares its name or its data: %+v", name, broker)
+		}
+		if _, there := c.Volumes[name]; !there {
+			t.Errorf("there is no volume %s", name)
+		}
+	}
+}
+
+// What Redis has accepted is on its disk, and it never throws a mission away.
+func TestComposeRedisKeepsWhatItAccepts(t *testing.T) {
+	t.Parallel()
+	redis := readCompose(t).Services["redis"]
+	command := strings.Join(redis.Command, " ")
+	for _, want := range []string{"--appendonly yes", "--appendfsync always", "--maxmemory-policy noeviction"} {
+		if !strings.Contains(command, want) {
+			t.Errorf("%q is missing in %q", want, command)
+		}
+	}
+	if !slices.Contains(redis.Volumes, "redis:/data") {
+		t.Errorf("volumes: %v", redis.Volumes)
+	}
+}
+
+func readDockerfile(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../Dockerfile")
+	must(t, err)
+	return string(text)
+}
+
+// The image's health check, run as it stands there against a supervisor whose broker
+// is away: it is degraded and well. Once it is gone, the check fails.
+func TestComposeHealthCheck(t *testing.T) {
+	t.Parallel()
+	match := regexp.MustCompile(`(?m)^HEALTHCHECK .*CMD (\[.*\])$`).FindStringSubmatch(readDockerfile(t))
+	if match == nil {
+		t.Fatal("the Dockerfile has no health check in exec form, which an image without a shell needs")
+	}
+	var check []string
+	must(t, json.Unmarshal([]byte(match[1]), &check))
+	p := start(t, t.TempDir(), "--server", fmt.Sprintf("nats://127.0.0.1:%d", freePort(t)))
+	for i := range check {
+		check[i] = strings.Replace(check[i], "127.0.0.1:8080", strings.TrimPrefix(p.http, "http://"), 1)
+	}
+	stdout, stderr, code := run(t, nil, binary, check[1:]...)
+	if code != 0 || !strings.Contains(stdout, "Status: degraded") {
+		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
+	}
+	p.stop()
+	if _, _, code := run(t, nil, binary, check[1:]...); code != 1 {
+		t.Errorf("exit code %d when nobody is there", code)
+	}
+}
+
+// The image is built with the Go of go.mod, and its settings are settings of serve.
+func TestComposeImage(t *testing.T) {
+	t.Parallel()
+	dockerfile := readDockerfile(t)
+	module, err := os.ReadFile("../go.mod")
+	must(t, err)
+	version := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(string(module))[1]
+	if !strings.Contains(dockerfile, "FROM golang:"+version+" AS build") {
+		t.Errorf("go.mod wants Go %s", version)
+	}
+	help, _, _ := run(t, nil, binary, "serve", "--help")
+	variables := regexp.MustCompile(`SUPERVISOR_[A-Z_]+`).FindAllString(dockerfile, -1)
+	if len(variables) == 0 {
+		t.Error("no settings were found in the Dockerfile")
+	}
+	for _, variable := range variables {
+		if !strings.Contains(help, "$"+variable+")") {
+			t.Errorf("serve has no setting %s", variable)
+		}
+	}
+}

@@ -1,0 +1,302 @@
+package test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/client"
+)
+
+// The examples in JavaScript know nothing of us but docs/PROTOCOL.md. They are
+// installed once, from npm, for all that is asked of them here.
+func TestInteropJavaScript(t *testing.T) {
+	t.Parallel()
+	js := installExamples(t)
+	t.Run("the agent does missions", js.doesMissions)
+	t.Run("a cancelled mission stops", js.stopsWhatIsCancelled)
+	t.Run("the mission of a killed agent is done by another", js.isReplaced)
+	t.Run("SIGTERM hands back what does not finish", js.handsBack)
+	t.Run("the agent outlives the broker", js.outlivesTheBroker)
+	t.Run("the killed consumer misses nothing", js.missesNothing)
+}
+
+// examples is the directory in which docs/examples are installed.
+type examples struct{ dir string }
+
+func installExamples(t *testing.T) examples {
+	t.Helper()
+	e := examples{t.TempDir()}
+	must(t, os.CopyFS(e.dir, os.DirFS("../docs/examples")))
+	ctx, cancel := context.WithTimeout(t.Context(), 4*patience)
+	defer cancel()
+	npm := exec.CommandContext(ctx, "npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts")
+	npm.Dir = e.dir
+	if output, err := npm.CombinedOutput(); err != nil {
+		t.Fatalf("npm install (make tools installs npm): %v\n%s", err, output)
+	}
+	return e
+}
+
+// agent starts the example agent and waits until it is ready for missions.
+func (e examples) agent(t *testing.T, p *process, id string, env ...string) *child {
+	t.Helper()
+	agent := spawn(t, e.dir, append(env, "NATS_URL="+p.broker), "node", "agent.mjs", id)
+	agent.awaitPrinted("waiting for missions")
+	return agent
+}
+
+// counting is a mission for the example agent: endless when it counts to forever.
+func counting(id string, to int) api.MissionSpec {
+	return api.MissionSpec{ID: id, Name: id, Type: "count", Data: json.RawMessage(fmt.Sprintf(`{"to":%d,"every_ms":50}`, to))}
+}
+
+const forever = 1_000_000_000
+
+func create(t *testing.T, c *client.Client, spec api.MissionSpec) {
+	t.Helper()
+	_, _, err := c.Create(t.Context(), spec)
+	must(t, err)
+}
+
+// awaitEnd waits until a mission has ended, and checks how, and who did it.
+func awaitEnd(t *testing.T, c *client.Client, id string, status missions.Status, agent string) missions.Mission {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	m, err := c.Wait(ctx, id)
+	must(t, err)
+	if m.Status != status || string(m.AgentID) != agent {
+		t.Fatalf("mission %s should be %s by %s: %+v", id, status, agent, m)
+	}
+	return m
+}
+
+func (e examples) doesMissions(t *testing.T) {
+	t.Parallel()
+	p := start(t, t.TempDir())
+	c := p.client()
+	e.agent(t, p, "js-1")
+	_, stderr, code := run(t, []string{"NATS_URL=" + p.broker}, binary, "missions", "create", "typed",
+		"--id", "typed", "--type", "count", "--data", `{"to":3,"every_ms":1}`)
+	if code != 0 {
+		t.Fatalf("missions create: %s", stderr)
+	}
+	if m := awaitEnd(t, c, "typed", missions.Completed, "js-1"); string(m.Result) != `{"counted":3}` || m.Progress == nil {
+		t.Fatalf("%+v", m)
+	}
+	log, err := c.Log(t.Context(), api.LogRequest{ID: "typed"})
+	must(t, err)
+	if !slices.ContainsFunc(log.Log, func(entry missions.LogEntry) bool { return entry.Message == "counting to 3" }) {
+		t.Fatalf("the agent's word is not in the log: %+v", log)
+	}
+	// What cannot succeed fails at once; it keeps nothing else from being done.
+	create(t, c, counting("hopeless", 0))
+	for i := range 10 {
+		create(t, c, counting(fmt.Sprint("n", i), 1))
+	}
+	if m := awaitEnd(t, c, "hopeless", missions.Failed, "js-1"); m.Attempt != 1 {
+		t.Fatalf("%+v", m)
+	}
+	for i := range 10 {
+		awaitEnd(t, c, fmt.Sprint("n", i), missions.Completed, "js-1")
+	}
+}
+
+func (e examples) stopsWhatIsCancelled(t *testing.T) {
+	t.Parallel()
+	p := start(t, t.TempDir())
+	c := p.client()
+	agent := e.agent(t, p, "js-1")
+	// Both slots are taken, so that what comes next needs one that was freed.
+	for _, id := range []string{"endless-1", "endless-2"} {
+		spec := counting(id, forever)
+		// An hour for each number: it says nothing to which it could be told that its
+		// lease has ended, and must listen for the cancellation.
+		spec.Data = json.RawMessage(`{"to":2,"every_ms":3600000}`)
+		create(t, c, spec)
+		agent.awaitPrinted("began " + id)
+	}
+	_, err := c.Cancel(t.Context(), "endless-1", "")
+	must(t, err)
+	agent.awaitPrinted("stopped endless-1: it was cancelled")
+	create(t, c, counting("next", 1))
+	awaitEnd(t, c, "next", missions.Completed, "js-1")
+	if m, err := c.Get(t.Context(), "endless-2"); err != nil || m.Status != missions.Running {
+		t.Fatalf("the other mission was not cancelled: %+v, %v", m, err)
+	}
+}
+
+func (e examples) isReplaced(t *testing.T) {
+	t.Parallel()
+	p := start(t, t.TempDir(), "--lease", "2s", "--heartbeat", "500ms")
+	c := p.client()
+	mayfly := e.agent(t, p, "mayfly")
+	spec := counting("heirloom", 100) // five seconds of work
+	spec.MaxAttempts = ptr(10)        // a claim that the dead had parked may get it once more
+	create(t, c, spec)
+	mayfly.awaitPrinted("began heirloom")
+	mayfly.kill()
+	e.agent(t, p, "heir")
+	if m := awaitEnd(t, c, "heirloom", missions.Completed, "heir"); m.Attempt < 2 {
+		t.Fatalf("%+v", m)
+	}
+}
+
+func (e examples) handsBack(t *testing.T) {
+	t.Parallel()
+	p := start(t, t.TempDir())
+	c := p.client()
+	agent := e.agent(t, p, "js-1", "DRAIN_SECONDS=0")
+	create(t, c, counting("endless", forever))
+	agent.awaitPrinted("began endless")
+	if code := agent.stop(syscall.SIGTERM); code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	if m, err := c.Get(t.Context(), "endless"); err != nil || m.Status != missions.Pending || m.Attempt != 0 {
+		t.Fatalf("what is released is pending and has cost no attempt: %+v, %v", m, err)
+	}
+	agents, err := c.Agents(t.Context(), api.AgentsRequest{})
+	must(t, err)
+	if len(agents.Agents) != 1 || agents.Agents[0].State != missions.Offline {
+		t.Fatalf("it has left: %+v", agents)
+	}
+	// With time to drain, what is under way is finished first.
+	create(t, c, counting("short", 20))
+	_, err = c.Cancel(t.Context(), "endless", "")
+	must(t, err)
+	agent = e.agent(t, p, "js-2")
+	agent.awaitPrinted("began short")
+	if code := agent.stop(syscall.SIGTERM); code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	awaitEnd(t, c, "short", missions.Completed, "js-2")
+}
+
+func (e examples) outlivesTheBroker(t *testing.T) {
+	t.Parallel()
+	dir, listen := t.TempDir(), fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	p := start(t, dir, "--listen", listen)
+	agent := e.agent(t, p, "js-1")
+	create(t, p.client(), counting("across", 60)) // three seconds of work
+	agent.awaitPrinted("began across")
+	p.kill()
+	agent.awaitPrinted("broker: disconnect")
+	p = start(t, dir, "--listen", listen)
+	c := p.client()
+	awaitEnd(t, c, "across", missions.Completed, "js-1")
+	create(t, c, counting("after", 1))
+	awaitEnd(t, c, "after", missions.Completed, "js-1")
+}
+
+// missesNothing kills the consumer in the middle of its work, twice, while changes
+// go on. All its lives together have seen every change, and each in its order; one
+// that was being handled when it died may stand there twice.
+func (e examples) missesNothing(t *testing.T) {
+	t.Parallel()
+	p := start(t, t.TempDir())
+	c := p.client()
+	worker := c.Agent("worker")
+	_, err := worker.Register(t.Context(), api.RegisterRequest{Name: "worker", Types: []string{"default"}, Capacity: 1})
+	must(t, err)
+	enough := make(chan struct{})
+	var changes sync.WaitGroup
+	changes.Go(func() {
+		for {
+			select {
+			case <-enough:
+				return
+			default:
+			}
+			// No request is cut off: what it changes would come after we have counted.
+			if _, _, err := c.Create(t.Context(), api.MissionSpec{Name: "change"}); err != nil {
+				t.Errorf("create: %v", err)
+				return
+			}
+			work(t.Context(), worker)
+		}
+	})
+	rest := sync.OnceFunc(func() {
+		close(enough)
+		changes.Wait()
+	})
+	defer rest()
+	var seen []int
+	for range 2 {
+		consumer := e.consumer(t, p)
+		consumer.awaitOutput(func(printed string) bool { return len(sequences(printed)) >= 25 }, "25 changes")
+		consumer.kill()
+		seen = append(seen, sequences(consumer.output.String())...)
+	}
+	rest()
+	awaitEmptyOutbox(t, c)
+	want := statusChanges(t, p.broker)
+	consumer := e.consumer(t, p)
+	consumer.awaitOutput(func(printed string) bool { return slices.Contains(sequences(printed), want[len(want)-1]) }, "the last change")
+	if code := consumer.stop(syscall.SIGTERM); code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	seen = append(seen, sequences(consumer.output.String())...)
+	if once := slices.Compact(slices.Clone(seen)); !slices.Equal(once, want) {
+		t.Fatalf("changes in the stream: %v\nseen by the consumer: %v", want, seen)
+	}
+}
+
+func (e examples) consumer(t *testing.T, p *process) *child {
+	t.Helper()
+	return spawn(t, e.dir, []string{"NATS_URL=" + p.broker}, "node", "consumer.mjs")
+}
+
+// sequences reads the sequences that the consumer printed, one at the start of each
+// line.
+func sequences(printed string) (all []int) {
+	for line := range strings.Lines(printed) {
+		number, _, _ := strings.Cut(line, " ")
+		if sequence, err := strconv.Atoi(number); err == nil {
+			all = append(all, sequence)
+		}
+	}
+	return all
+}
+
+// statusChanges reads from the stream what the consumer should see.
+func statusChanges(t *testing.T, url string) (all []int) {
+	t.Helper()
+	nc, err := nats.Connect(url)
+	must(t, err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	must(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	consumer, err := js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{"events.mission.status_changed"}, HeadersOnly: true,
+	})
+	must(t, err)
+	info, err := consumer.Info(ctx)
+	must(t, err)
+	messages, err := consumer.Messages()
+	must(t, err)
+	defer messages.Stop()
+	for range info.NumPending {
+		message, err := messages.Next(jetstream.NextContext(ctx))
+		must(t, err)
+		about, err := message.Metadata()
+		must(t, err)
+		all = append(all, int(about.Sequence.Stream))
+	}
+	return all
+}
