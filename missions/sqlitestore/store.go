@@ -93,7 +93,7 @@ func Open(cfg Config) (*Store, error) {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(cfg.Path), 0o750); err != nil {
-		return nil, notWritable(cfg.Path, err)
+		return nil, notWritable(cfg.Path, fmt.Errorf("its directory cannot be made: %w", bare(err)))
 	}
 	lock, err := lockFile(cfg.Path + ".lock")
 	if err != nil {
@@ -113,6 +113,9 @@ func Open(cfg Config) (*Store, error) {
 }
 
 func (s *Store) open() (err error) {
+	if err := createPrivate(s.cfg.Path); err != nil {
+		return notWritable(s.cfg.Path, bare(err))
+	}
 	if s.writer, err = openConn(s.cfg.Path, pragmas); err != nil {
 		return unusable(s.cfg.Path, err)
 	}
@@ -132,6 +135,9 @@ func (s *Store) open() (err error) {
 		}
 		s.readers <- reader
 		s.opened++
+	}
+	if err := hideJournal(s.cfg.Path); err != nil {
+		return notWritable(s.cfg.Path, err)
 	}
 	return nil
 }
