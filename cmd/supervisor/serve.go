@@ -93,6 +93,7 @@ func (h *house) start(ctx context.Context) error {
 			return err
 		}
 	}
+	h.awaitStream(ctx)
 	return nil
 }
 
@@ -171,7 +172,6 @@ func (h *house) startStream(ctx context.Context) error {
 		}
 		return nil
 	})
-	h.awaitStream(ctx)
 	return nil
 }
 
@@ -238,6 +238,11 @@ func (h *house) connect(ctx context.Context) error {
 }
 
 func (h *house) startService(ctx context.Context) error {
+	leave, err := supervisor.Announce(ctx, h.nc, h.store.Identity, h.log)
+	if err != nil {
+		return err
+	}
+	h.onStop(func(context.Context) error { leave(); return nil })
 	peers, err := h.peers()
 	if err != nil {
 		return err
