@@ -71,7 +71,7 @@ func lookForOthers(ctx context.Context, nc *nats.Conn, store string) error {
 	for {
 		msg, err := answers.NextMsgWithContext(ctx)
 		if err != nil {
-			return nil //nolint:nilerr // no more answers: that is the end of looking
+			return nil // no more answers
 		}
 		var other presence
 		if json.Unmarshal(msg.Data, &other) == nil && other.Store != "" && other.Store != store {
