@@ -170,6 +170,10 @@ func (e *Endpoints) add(ep endpoint, counters *endpointCounters) error {
 		timeout, bound = parkTimeout, maxWaiting
 	}
 	handler := func(r micro.Request) {
+		if messenger(r) {
+			counters.refused.Add(1)
+			return
+		}
 		// The framework reads its request object after this returns; what runs on
 		// must not touch it.
 		subject, reply, body := r.Subject(), r.Reply(), r.Data()
