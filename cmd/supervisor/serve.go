@@ -333,7 +333,7 @@ func (h *house) startWeb(context.Context) error {
 		h.web = web.Off()
 		return nil
 	}
-	h.web = web.Serve(h.http, h.service, h.log.With("part", "http"))
+	h.web = web.Serve(h.http, h.service, web.Guard{}, h.log.With("part", "http"))
 	h.onStop(h.web.Stop)
 	return nil
 }

@@ -22,6 +22,12 @@ import (
 // matter to anything but its health.
 func newServer(t *testing.T) (url string, closeStore func()) {
 	t.Helper()
+	return newGuarded(t, web.Guard{})
+}
+
+// newGuarded does not let everybody in.
+func newGuarded(t *testing.T, guard web.Guard) (url string, closeStore func()) {
+	t.Helper()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	store, err := sqlitestore.Open(sqlitestore.Config{Path: filepath.Join(t.TempDir(), "m.db"), Logger: log})
 	must(t, err)
@@ -37,7 +43,7 @@ func newServer(t *testing.T) (url string, closeStore func()) {
 	t.Cleanup(func() { stop(); loops.Wait() })
 	listener, err := web.Listen("127.0.0.1:0")
 	must(t, err)
-	server := web.Serve(listener, service, log)
+	server := web.Serve(listener, service, guard, log)
 	t.Cleanup(func() { must(t, server.Stop(context.Background())) })
 	return "http://" + server.Addr(), func() { must(t, store.Close()) }
 }
