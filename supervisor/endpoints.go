@@ -24,33 +24,36 @@ type endpoint struct {
 	subject string
 	parks   bool // it may wait for as long as its request says
 	answer  func(ctx context.Context, subject string, body []byte) (any, error)
+
+	// gathers is set where a request has no fields and every one the same answer.
+	gathers func(ctx context.Context, traces []string) (any, error)
 }
 
 // endpoints is the table of all requests.
 func endpoints(s *Service) []endpoint {
 	agent := func(verb string) string { return api.AgentSubject("*", verb) }
 	return []endpoint{
-		{"health", api.SubjectHealth, false, request(s.Health)},
-		{"status", api.SubjectStatus, false, request(s.Status)},
-		{"agents", api.SubjectAgents, false, request(s.Agents)},
-		{"missions-create", api.SubjectMissionsCreate, false, request(s.Create)},
-		{"missions-get", api.SubjectMissionsGet, false, request(s.Get)},
-		{"missions-cancel", api.SubjectMissionsCancel, false, request(s.Cancel)},
-		{"missions-retry", api.SubjectMissionsRetry, false, request(s.Retry)},
-		{"missions-delete", api.SubjectMissionsDelete, false, request(s.Delete)},
-		{"missions-wait", api.SubjectMissionsWait, true, request(s.Wait)},
-		{"missions-list", api.SubjectMissionsList, false, request(s.List)},
-		{"missions-log", api.SubjectMissionsLog, false, request(s.Log)},
-		{"missions-stats", api.SubjectMissionsStats, false, request(s.Stats)},
-		{"agent-register", agent(api.AgentRegister), false, agentRequest(s.Register)},
-		{"agent-heartbeat", agent(api.AgentHeartbeat), false, agentRequest(s.Heartbeat)},
-		{"agent-claim", agent(api.AgentClaim), true, agentRequest(s.Claim)},
-		{"agent-progress", agent(api.AgentProgress), false, agentRequest(s.Progress)},
-		{"agent-log", agent(api.AgentLog), false, agentRequest(s.AppendLog)},
-		{"agent-complete", agent(api.AgentComplete), false, agentRequest(s.Complete)},
-		{"agent-fail", agent(api.AgentFail), false, agentRequest(s.Fail)},
-		{"agent-release", agent(api.AgentRelease), false, agentRequest(s.Release)},
-		{"agent-leave", agent(api.AgentLeave), false, agentRequest(s.Leave)},
+		{name: "health", subject: api.SubjectHealth, answer: request(s.Health)},
+		{name: "status", subject: api.SubjectStatus, answer: request(s.Status), gathers: s.statuses},
+		{name: "agents", subject: api.SubjectAgents, answer: request(s.Agents)},
+		{name: "missions-create", subject: api.SubjectMissionsCreate, answer: request(s.Create)},
+		{name: "missions-get", subject: api.SubjectMissionsGet, answer: request(s.Get)},
+		{name: "missions-cancel", subject: api.SubjectMissionsCancel, answer: request(s.Cancel)},
+		{name: "missions-retry", subject: api.SubjectMissionsRetry, answer: request(s.Retry)},
+		{name: "missions-delete", subject: api.SubjectMissionsDelete, answer: request(s.Delete)},
+		{name: "missions-wait", subject: api.SubjectMissionsWait, parks: true, answer: request(s.Wait)},
+		{name: "missions-list", subject: api.SubjectMissionsList, answer: request(s.List)},
+		{name: "missions-log", subject: api.SubjectMissionsLog, answer: request(s.Log)},
+		{name: "missions-stats", subject: api.SubjectMissionsStats, answer: request(s.Stats)},
+		{name: "agent-register", subject: agent(api.AgentRegister), answer: agentRequest(s.Register)},
+		{name: "agent-heartbeat", subject: agent(api.AgentHeartbeat), answer: agentRequest(s.Heartbeat)},
+		{name: "agent-claim", subject: agent(api.AgentClaim), parks: true, answer: agentRequest(s.Claim)},
+		{name: "agent-progress", subject: agent(api.AgentProgress), answer: agentRequest(s.Progress)},
+		{name: "agent-log", subject: agent(api.AgentLog), answer: agentRequest(s.AppendLog)},
+		{name: "agent-complete", subject: agent(api.AgentComplete), answer: agentRequest(s.Complete)},
+		{name: "agent-fail", subject: agent(api.AgentFail), answer: agentRequest(s.Fail)},
+		{name: "agent-release", subject: agent(api.AgentRelease), answer: agentRequest(s.Release)},
+		{name: "agent-leave", subject: agent(api.AgentLeave), answer: agentRequest(s.Leave)},
 	}
 }
 
@@ -165,11 +168,37 @@ func (c *endpointCounters) MarshalJSON() ([]byte, error) {
 }
 
 func (e *Endpoints) add(ep endpoint, counters *endpointCounters) error {
+	handler := e.handOff(ep, counters)
+	if ep.gathers != nil {
+		handler = e.gather(ep, counters)
+	}
+	return e.micro.AddEndpoint(ep.name, handler,
+		micro.WithEndpointSubject(ep.subject), micro.WithEndpointPendingLimits(pendingMsgs, pendingBytes))
+}
+
+// gather returns a handler that collects requests for one answer.
+func (e *Endpoints) gather(ep endpoint, counters *endpointCounters) micro.HandlerFunc {
+	g := &gatherer{endpoints: e, name: ep.name, counters: counters, answer: ep.gathers}
+	return func(r micro.Request) {
+		if err := empty(r.Data()); err != nil {
+			counters.failed.Add(1)
+			e.refuse(r.Reply(), e.wire(ep.name, err))
+			return
+		}
+		if !g.add(r.Reply(), r.Headers().Get(api.HeaderTraceparent)) {
+			counters.refused.Add(1)
+			e.refuse(r.Reply(), errTooMany)
+		}
+	}
+}
+
+// handOff returns a handler that gives each request a goroutine.
+func (e *Endpoints) handOff(ep endpoint, counters *endpointCounters) micro.HandlerFunc {
 	timeout, bound := requestTimeout, int64(maxInFlight)
 	if ep.parks {
 		timeout, bound = parkTimeout, maxWaiting
 	}
-	handler := func(r micro.Request) {
+	return func(r micro.Request) {
 		// The framework reads its request object after this returns; what runs on
 		// must not touch it.
 		subject, reply, body := r.Subject(), r.Reply(), r.Data()
@@ -177,8 +206,7 @@ func (e *Endpoints) add(ep endpoint, counters *endpointCounters) error {
 		if counters.inFlight.Add(1) > bound {
 			counters.inFlight.Add(-1)
 			counters.refused.Add(1)
-			e.refuse(reply, &api.Error{Code: missions.CodeOverloaded,
-				Message: "too many requests of this kind are under way; try again later"})
+			e.refuse(reply, errTooMany)
 			return
 		}
 		if !e.begin() {
@@ -199,8 +227,6 @@ func (e *Endpoints) add(ep endpoint, counters *endpointCounters) error {
 			}
 		}()
 	}
-	return e.micro.AddEndpoint(ep.name, micro.HandlerFunc(handler),
-		micro.WithEndpointSubject(ep.subject), micro.WithEndpointPendingLimits(pendingMsgs, pendingBytes))
 }
 
 // begin notes that a request is under way, unless no more are taken.
@@ -214,14 +240,19 @@ func (e *Endpoints) begin() bool {
 	return true
 }
 
-// answer calls the service; a panic costs one request, not the process.
-func (e *Endpoints) answer(ctx context.Context, ep endpoint, subject string, body []byte) (answer any, err error) {
+// answer calls the service.
+func (e *Endpoints) answer(ctx context.Context, ep endpoint, subject string, body []byte) (any, error) {
+	return e.guard(func() (any, error) { return ep.answer(ctx, subject, body) })
+}
+
+// guard turns a panic into an error: it costs one request, not the process.
+func (e *Endpoints) guard(do func() (any, error)) (answer any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
 		}
 	}()
-	return ep.answer(ctx, subject, body)
+	return do()
 }
 
 // reply sends an answer or an error and reports whether it was an answer.
@@ -234,20 +265,30 @@ func (e *Endpoints) reply(to, name string, answer any, err error) bool {
 		err = missions.TooLarge("reply", "has %d bytes and the broker's max_payload is %d; ask for less, or raise it", len(body), limit)
 	}
 	if err != nil {
-		wire := api.FromError(err)
-		if wire.Status() >= 500 {
-			e.log.Error("a request failed", "endpoint", name, "error", err)
-		}
-		e.refuse(to, wire)
+		e.refuse(to, e.wire(name, err))
 		return false
 	}
+	e.send(to, name, body)
+	return true
+}
+
+// send sends a reply, to whoever wants one.
+func (e *Endpoints) send(to, name string, body []byte) {
 	if to == "" {
-		return true
+		return
 	}
 	if err := e.nc.Publish(to, body); err != nil {
 		e.log.Warn("a reply could not be sent", "endpoint", name, "error", err)
 	}
-	return true
+}
+
+// wire turns an error into its wire form and logs what that leaves out.
+func (e *Endpoints) wire(name string, err error) *api.Error {
+	wire := api.FromError(err)
+	if wire.Status() >= 500 {
+		e.log.Error("a request failed", "endpoint", name, "error", err)
+	}
+	return wire
 }
 
 func (e *Endpoints) refuse(to string, wire *api.Error) {

@@ -23,6 +23,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -60,7 +61,8 @@ type Store struct {
 	leadership leadership
 
 	writer  *conn
-	marks   marks // owned by the writer goroutine
+	marks   marks                           // owned by the writer goroutine
+	counts  atomic.Pointer[missions.Counts] // as of the last commit
 	steps   chan *step
 	readers chan *conn
 	opened  int // how many readers there are
@@ -128,6 +130,11 @@ func (s *Store) open() (err error) {
 	if s.marks, err = readMarks(s.writer); err != nil {
 		return unusable(s.cfg.Path, err)
 	}
+	counts, err := readCounts(s.writer)
+	if err != nil {
+		return unusable(s.cfg.Path, err)
+	}
+	s.counts.Store(&counts)
 	for range s.cfg.Readers {
 		reader, err := openConn(s.cfg.Path, pragmas+"PRAGMA query_only = ON;")
 		if err != nil {
