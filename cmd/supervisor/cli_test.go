@@ -34,6 +34,8 @@ func TestMistakesInWhatIsTypedAreOneLineAndExitCode2(t *testing.T) {
 		`--data: the standard input is empty`:                                                        {"missions", "create", "n", "--data", "-"},
 		`--max-attempts must be between 1 and 1000`:                                                  {"missions", "create", "n", "--max-attempts", "0"},
 		`--timeout: "30" is not a duration like 30s, 10m or 7d`:                                      {"missions", "create", "n", "--timeout", "30"},
+		`--stall: "soon" is not a duration like 30s, 10m or 7d`:                                      {"missions", "create", "n", "--stall", "soon"},
+		`--stall must be between 0 and 31622400`:                                                     {"missions", "create", "n", "--stall", "1000d"},
 		`--timeout must be between 0 and 31622400`:                                                   {"missions", "create", "n", "--timeout", "1000d"},
 		`--deadline: "soon" is neither a duration like 10m nor a time like 2026-01-31T15:04:05Z`:     {"missions", "create", "n", "--deadline", "soon"},
 		`--tag may hold only letters, digits, _ and -`:                                               {"missions", "create", "n", "--tag", "a b"},

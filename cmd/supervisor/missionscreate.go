@@ -18,12 +18,13 @@ import (
 
 // createFlags are a mission as it is typed.
 type createFlags struct {
-	spec                         api.MissionSpec
-	data, priority               string
-	maxAttempts                  int
-	timeout, notBefore, deadline string
-	file                         string
-	wait, json                   bool
+	spec                api.MissionSpec
+	data, priority      string
+	maxAttempts         int
+	timeout, stall      string
+	notBefore, deadline string
+	file                string
+	wait, json          bool
 }
 
 func (c *cli) missionsCreateCommand() *cobra.Command {
@@ -76,6 +77,7 @@ func (f *createFlags) add(c *cli, cmd *cobra.Command) {
 	flags.StringVar(&f.spec.CorrelationID, "correlation-id", "", "an `ID` that joins what belongs together")
 	flags.IntVar(&f.maxAttempts, "max-attempts", missions.DefaultMaxAttempts, "try at most `N` times")
 	flags.StringVar(&f.timeout, "timeout", "", "longest `DURATION` of one attempt")
+	flags.StringVar(&f.stall, "stall", "", "longest `DURATION` without a sign of progress, while the agent lives")
 	flags.StringVar(&f.notBefore, "not-before", "", "not before this `TIME`: 10m from now, or 2026-01-31T15:04:05Z")
 	flags.StringVar(&f.deadline, "deadline", "", "fail when not begun by this `TIME`")
 	flags.StringVar(&f.file, "file", "", "create the missions of this `FILE`, one JSON object on each line; - for the standard input")
@@ -91,7 +93,7 @@ func (f *createFlags) fileAlone(cmd *cobra.Command, args []string) error {
 		return usagef("--file has missions with names of their own; it cannot stand beside the name %q", args[0])
 	}
 	for _, name := range []string{"type", "data", "priority", "tag", "id", "description", "correlation-id",
-		"max-attempts", "timeout", "not-before", "deadline", "wait"} {
+		"max-attempts", "timeout", "stall", "not-before", "deadline", "wait"} {
 		if cmd.Flags().Changed(name) {
 			return usagef("--%s cannot stand beside --file, whose lines say it for each mission", name)
 		}
@@ -109,13 +111,8 @@ func (f *createFlags) complete(c *cli, cmd *cobra.Command) error {
 	if f.spec.Data, err = c.readData(f.data); err != nil {
 		return err
 	}
-	if f.timeout != "" {
-		d, err := parseDuration(f.timeout)
-		if err != nil {
-			return usagef("--timeout: %v", err)
-		}
-		timeout := d.Seconds()
-		f.spec.TimeoutSeconds = &timeout
+	if err := f.limits(); err != nil {
+		return err
 	}
 	for _, moment := range []struct {
 		flag, text string
@@ -132,6 +129,26 @@ func (f *createFlags) complete(c *cli, cmd *cobra.Command) error {
 		return err
 	}
 	return badFlag(checkSpec(&f.spec))
+}
+
+// limits reads how long an attempt may take, and may stand still.
+func (f *createFlags) limits() error {
+	if f.timeout != "" {
+		d, err := parseDuration(f.timeout)
+		if err != nil {
+			return usagef("--timeout: %v", err)
+		}
+		timeout := d.Seconds()
+		f.spec.TimeoutSeconds = &timeout
+	}
+	if f.stall != "" {
+		d, err := parseDuration(f.stall)
+		if err != nil {
+			return usagef("--stall: %v", err)
+		}
+		f.spec.StallSeconds = d.Seconds()
+	}
+	return nil
 }
 
 // readData returns JSON as it stands in text, in the file @FILE, or in the
