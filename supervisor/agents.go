@@ -221,6 +221,7 @@ func (s *Service) Leave(ctx context.Context, agentID string, _ api.Empty) (api.E
 	if err != nil {
 		return api.Empty{}, err
 	}
+	s.dismiss(agentID) // a claim that has come between the two
 	s.readyAll(result.GivenBack)
 	s.grown()
 	return api.Empty{}, nil

@@ -23,7 +23,7 @@ import (
 // rig is a whole supervisor in the test's process: embedded broker, SQLite store,
 // event stream, service and endpoints.
 type rig struct {
-	t       *testing.T
+	t       testing.TB
 	broker  *embedded.Server
 	store   *sqlitestore.Store
 	stream  *eventstream.Stream
@@ -40,7 +40,7 @@ type rigOptions struct {
 // patience bounds every wait of these tests; it is only ever used up by a failure.
 const patience = 20 * time.Second
 
-func newRig(t *testing.T, o rigOptions) *rig {
+func newRig(t testing.TB, o rigOptions) *rig {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
