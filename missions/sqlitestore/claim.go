@@ -14,7 +14,7 @@ import (
 
 // Claim implements [missions.Leases].
 func (s *Store) Claim(ctx context.Context, batch []missions.ClaimRequest) ([]missions.ClaimResult, error) {
-	return eachItem(ctx, s, batch, func(t *tx, q *missions.ClaimRequest) (missions.ClaimResult, error) {
+	return eachItem(ctx, s, laneClaim, batch, func(t *tx, q *missions.ClaimRequest) (missions.ClaimResult, error) {
 		result, err := t.claim(q)
 		result.Err = err
 		return result, err

@@ -9,7 +9,7 @@ import (
 
 // Create implements [missions.Missions].
 func (s *Store) Create(ctx context.Context, batch []missions.Mission) ([]missions.CreateResult, error) {
-	return eachItem(ctx, s, batch, func(t *tx, m *missions.Mission) (missions.CreateResult, error) {
+	return eachItem(ctx, s, laneCreate, batch, func(t *tx, m *missions.Mission) (missions.CreateResult, error) {
 		stored, created, err := t.create(m)
 		return missions.CreateResult{Mission: stored, Created: created, Err: err}, err
 	})

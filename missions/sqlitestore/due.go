@@ -13,7 +13,7 @@ import (
 
 // Due implements [missions.Store].
 func (s *Store) Due(ctx context.Context, limit int) (result missions.DueResult, err error) {
-	err = s.write(ctx, func(t *tx) error {
+	err = s.write(ctx, laneHouse, func(t *tx) error {
 		d := due{tx: t, left: limit}
 		for _, part := range []func() error{d.leases, d.agents, d.pending} {
 			if err := part(); err != nil {
@@ -184,7 +184,7 @@ func (c *conn) nextDue() (next missions.Time, err error) {
 
 // Retain implements [missions.Store].
 func (s *Store) Retain(ctx context.Context, retention time.Duration, limit int) (deleted int, err error) {
-	err = s.write(ctx, func(t *tx) error {
+	err = s.write(ctx, laneHouse, func(t *tx) error {
 		cutoff := int64(t.now.Add(-retention))
 		old, err := t.numbers("SELECT seq FROM missions WHERE finished_at <= ? ORDER BY finished_at LIMIT ?", cutoff, limit)
 		if err != nil {

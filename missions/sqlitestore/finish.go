@@ -15,7 +15,7 @@ import (
 
 // Finish implements [missions.Leases].
 func (s *Store) Finish(ctx context.Context, batch []missions.Finish) ([]missions.Result, error) {
-	return eachItem(ctx, s, batch, func(t *tx, f *missions.Finish) (missions.Result, error) {
+	return eachItem(ctx, s, laneFinish, batch, func(t *tx, f *missions.Finish) (missions.Result, error) {
 		r, changed, err := t.finish(f)
 		return missions.Result{Mission: r.Mission, Err: err, Changed: changed}, err
 	})

@@ -11,7 +11,7 @@ import (
 
 // Heartbeat implements [missions.Leases].
 func (s *Store) Heartbeat(ctx context.Context, batch []missions.Heartbeat) ([]missions.HeartbeatResult, error) {
-	return eachItem(ctx, s, batch, func(t *tx, h *missions.Heartbeat) (missions.HeartbeatResult, error) {
+	return eachItem(ctx, s, laneBeat, batch, func(t *tx, h *missions.Heartbeat) (missions.HeartbeatResult, error) {
 		result, err := t.heartbeat(h)
 		result.Err = err
 		return result, err

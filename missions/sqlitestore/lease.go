@@ -24,7 +24,7 @@ func (t *tx) holder(agent string, ref missions.LeaseRef) (row, error) {
 
 // Progress implements [missions.Leases].
 func (s *Store) Progress(ctx context.Context, batch []missions.ProgressUpdate) ([]missions.ProgressResult, error) {
-	return eachItem(ctx, s, batch, func(t *tx, p *missions.ProgressUpdate) (missions.ProgressResult, error) {
+	return eachItem(ctx, s, laneReport, batch, func(t *tx, p *missions.ProgressUpdate) (missions.ProgressResult, error) {
 		r, err := t.holder(p.AgentID, p.LeaseRef)
 		if err == nil {
 			err = t.exec("UPDATE missions SET progress_percent = ?, progress_message = ?, updated_at = ? WHERE seq = ?",
@@ -48,7 +48,7 @@ func (t *tx) moves(r *row) error {
 
 // AppendLog implements [missions.Leases].
 func (s *Store) AppendLog(ctx context.Context, batch []missions.LogAppend) ([]error, error) {
-	return eachItem(ctx, s, batch, func(t *tx, l *missions.LogAppend) (error, error) {
+	return eachItem(ctx, s, laneReport, batch, func(t *tx, l *missions.LogAppend) (error, error) {
 		r, err := t.holder(l.AgentID, l.LeaseRef)
 		if err == nil {
 			err = t.appendLog(&r, l)
