@@ -22,6 +22,7 @@ import (
 type endpoint struct {
 	name    string
 	subject string
+	bound   *Bound
 	parks   bool // it may wait for as long as its request says
 	answer  func(ctx context.Context, subject string, body []byte) (any, error)
 }
@@ -29,28 +30,29 @@ type endpoint struct {
 // endpoints is the table of all requests.
 func endpoints(s *Service) []endpoint {
 	agent := func(verb string) string { return api.AgentSubject("*", verb) }
+	brief, single, page, parking := BoundBrief, BoundSingle, BoundPage, BoundParking
 	return []endpoint{
-		{"health", api.SubjectHealth, false, request(s.Health)},
-		{"status", api.SubjectStatus, false, request(s.Status)},
-		{"agents", api.SubjectAgents, false, request(s.Agents)},
-		{"missions-create", api.SubjectMissionsCreate, false, request(s.Create)},
-		{"missions-get", api.SubjectMissionsGet, false, request(s.Get)},
-		{"missions-cancel", api.SubjectMissionsCancel, false, request(s.Cancel)},
-		{"missions-retry", api.SubjectMissionsRetry, false, request(s.Retry)},
-		{"missions-delete", api.SubjectMissionsDelete, false, request(s.Delete)},
-		{"missions-wait", api.SubjectMissionsWait, true, request(s.Wait)},
-		{"missions-list", api.SubjectMissionsList, false, request(s.List)},
-		{"missions-log", api.SubjectMissionsLog, false, request(s.Log)},
-		{"missions-stats", api.SubjectMissionsStats, false, request(s.Stats)},
-		{"agent-register", agent(api.AgentRegister), false, agentRequest(s.Register)},
-		{"agent-heartbeat", agent(api.AgentHeartbeat), false, agentRequest(s.Heartbeat)},
-		{"agent-claim", agent(api.AgentClaim), true, agentRequest(s.Claim)},
-		{"agent-progress", agent(api.AgentProgress), false, agentRequest(s.Progress)},
-		{"agent-log", agent(api.AgentLog), false, agentRequest(s.AppendLog)},
-		{"agent-complete", agent(api.AgentComplete), false, agentRequest(s.Complete)},
-		{"agent-fail", agent(api.AgentFail), false, agentRequest(s.Fail)},
-		{"agent-release", agent(api.AgentRelease), false, agentRequest(s.Release)},
-		{"agent-leave", agent(api.AgentLeave), false, agentRequest(s.Leave)},
+		{"health", api.SubjectHealth, brief(), false, request(s.Health)},
+		{"status", api.SubjectStatus, brief(), false, request(s.Status)},
+		{"agents", api.SubjectAgents, page(), false, request(s.Agents)},
+		{"missions-create", api.SubjectMissionsCreate, brief(), false, request(s.Create)},
+		{"missions-get", api.SubjectMissionsGet, single(), false, request(s.Get)},
+		{"missions-cancel", api.SubjectMissionsCancel, brief(), false, request(s.Cancel)},
+		{"missions-retry", api.SubjectMissionsRetry, brief(), false, request(s.Retry)},
+		{"missions-delete", api.SubjectMissionsDelete, brief(), false, request(s.Delete)},
+		{"missions-wait", api.SubjectMissionsWait, parking(), true, request(s.Wait)},
+		{"missions-list", api.SubjectMissionsList, page(), false, request(s.List)},
+		{"missions-log", api.SubjectMissionsLog, page(), false, request(s.Log)},
+		{"missions-stats", api.SubjectMissionsStats, brief(), false, request(s.Stats)},
+		{"agent-register", agent(api.AgentRegister), brief(), false, agentRequest(s.Register)},
+		{"agent-heartbeat", agent(api.AgentHeartbeat), brief(), false, agentRequest(s.Heartbeat)},
+		{"agent-claim", agent(api.AgentClaim), parking(), true, agentRequest(s.Claim)},
+		{"agent-progress", agent(api.AgentProgress), brief(), false, agentRequest(s.Progress)},
+		{"agent-log", agent(api.AgentLog), brief(), false, agentRequest(s.AppendLog)},
+		{"agent-complete", agent(api.AgentComplete), brief(), false, agentRequest(s.Complete)},
+		{"agent-fail", agent(api.AgentFail), brief(), false, agentRequest(s.Fail)},
+		{"agent-release", agent(api.AgentRelease), brief(), false, agentRequest(s.Release)},
+		{"agent-leave", agent(api.AgentLeave), brief(), false, agentRequest(s.Leave)},
 	}
 }
 
@@ -83,11 +85,9 @@ func agentRequest[Q, R any](method func(context.Context, string, Q) (R, error)) 
 const (
 	requestTimeout = 10 * time.Second
 	parkTimeout    = api.MaxWait + requestTimeout
-	maxInFlight    = 1024    // per endpoint; beyond, requests are refused at once
-	maxWaiting     = 2 << 14 // the same for endpoints that park
 	flushPatience  = 2 * time.Second
 	pendingMsgs    = 1 << 16 // what the client library may hold per endpoint
-	pendingBytes   = 256 << 20
+	pendingBytes   = 64 << 20
 )
 
 // Endpoints answers the protocol's requests on a NATS connection.
@@ -116,7 +116,7 @@ func Listen(nc *nats.Conn, s *Service) (*Endpoints, error) {
 	table := endpoints(s)
 	counters := make(map[string]*endpointCounters, len(table))
 	for _, ep := range table {
-		counters[ep.name] = &endpointCounters{}
+		counters[ep.name] = &endpointCounters{bound: ep.bound}
 	}
 	var err error
 	e.micro, err = micro.AddService(nc, micro.Config{
@@ -153,46 +153,50 @@ func Listen(nc *nats.Conn, s *Service) (*Endpoints, error) {
 type endpointCounters struct {
 	failed, refused atomic.Int64
 	busy            atomic.Int64 // nanoseconds
-	inFlight        atomic.Int64
+	bound           *Bound
 }
 
 // MarshalJSON writes the counters as they stand.
 func (c *endpointCounters) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[string]any{
-		"errors": c.failed.Load(), "refused": c.refused.Load(), "in_flight": c.inFlight.Load(),
+		"errors": c.failed.Load(), "refused": c.refused.Load(), "in_flight": c.bound.UnderWay(),
 		"busy_seconds": time.Duration(c.busy.Load()).Seconds(),
 	})
 }
 
 func (e *Endpoints) add(ep endpoint, counters *endpointCounters) error {
-	timeout, bound := requestTimeout, int64(maxInFlight)
+	timeout := requestTimeout
 	if ep.parks {
-		timeout, bound = parkTimeout, maxWaiting
+		timeout = parkTimeout
 	}
 	handler := func(r micro.Request) {
 		// The framework reads its request object after this returns; what runs on
 		// must not touch it.
 		subject, reply, body := r.Subject(), r.Reply(), r.Data()
 		trace := r.Headers().Get(api.HeaderTraceparent)
-		if counters.inFlight.Add(1) > bound {
-			counters.inFlight.Add(-1)
+		leave, err := ep.bound.Enter(int64(len(body)))
+		if err != nil {
 			counters.refused.Add(1)
-			e.refuse(reply, &api.Error{Code: missions.CodeOverloaded,
-				Message: "too many requests of this kind are under way; try again later"})
+			e.refuse(reply, api.FromError(err))
 			return
 		}
 		if !e.begin() {
-			counters.inFlight.Add(-1)
+			leave()
 			e.refuse(reply, api.FromError(errStopping))
 			return
 		}
 		go func() {
 			defer e.wg.Done()
-			defer counters.inFlight.Add(-1)
+			defer leave()
 			begun := time.Now()
 			ctx, cancel := context.WithTimeout(e.ctx, timeout)
 			defer cancel()
-			answer, err := e.answer(api.WithTrace(ctx, trace), ep, subject, body)
+			done, err := ep.bound.Turn(ctx)
+			var answer any
+			if err == nil {
+				defer done()
+				answer, err = e.answer(api.WithTrace(ctx, trace), ep, subject, body)
+			}
 			counters.busy.Add(int64(time.Since(begun)))
 			if !e.reply(reply, ep.name, answer, err) {
 				counters.failed.Add(1)

@@ -14,6 +14,7 @@ import (
 
 	"missioncontrol/eventstream"
 	"missioncontrol/eventstream/embedded"
+	"missioncontrol/missions"
 	"missioncontrol/missions/sqlitestore"
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/api"
@@ -35,6 +36,7 @@ type rig struct {
 type rigOptions struct {
 	lease, heartbeat time.Duration
 	outboxLimit      int64
+	wrap             func(missions.Store) missions.Store // what the service is given in the store's place
 }
 
 // patience bounds every wait of these tests; it is only ever used up by a failure.
@@ -42,6 +44,9 @@ const patience = 20 * time.Second
 
 func newRig(t testing.TB, o rigOptions) *rig {
 	t.Helper()
+	if o.wrap == nil {
+		o.wrap = func(s missions.Store) missions.Store { return s }
+	}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -61,7 +66,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 
 	serverConn := r.connect()
 	r.service, err = supervisor.New(supervisor.Config{
-		Store: store, Stream: stream, Version: "1.2.3", Logger: log, Lease: o.lease, Heartbeat: o.heartbeat,
+		Store: o.wrap(store), Stream: stream, Version: "1.2.3", Logger: log, Lease: o.lease, Heartbeat: o.heartbeat,
 		Push: supervisor.Pusher(serverConn, log), ReplyLimit: func() int { return int(serverConn.MaxPayload()) },
 	})
 	must(t, err)
