@@ -22,6 +22,7 @@ import (
 type endpoint struct {
 	name    string
 	subject string
+	bound   *Bound
 	parks   bool // it may wait for as long as its request says
 	answer  func(ctx context.Context, subject string, body []byte) (any, error)
 
@@ -32,28 +33,29 @@ type endpoint struct {
 // endpoints is the table of all requests.
 func endpoints(s *Service) []endpoint {
 	agent := func(verb string) string { return api.AgentSubject("*", verb) }
+	brief, single, page, parking := BoundBrief, BoundSingle, BoundPage, BoundParking
 	return []endpoint{
-		{name: "health", subject: api.SubjectHealth, answer: request(s.Health)},
-		{name: "status", subject: api.SubjectStatus, answer: request(s.Status), gathers: s.statuses},
-		{name: "agents", subject: api.SubjectAgents, answer: request(s.Agents)},
-		{name: "missions-create", subject: api.SubjectMissionsCreate, answer: request(s.Create)},
-		{name: "missions-get", subject: api.SubjectMissionsGet, answer: request(s.Get)},
-		{name: "missions-cancel", subject: api.SubjectMissionsCancel, answer: request(s.Cancel)},
-		{name: "missions-retry", subject: api.SubjectMissionsRetry, answer: request(s.Retry)},
-		{name: "missions-delete", subject: api.SubjectMissionsDelete, answer: request(s.Delete)},
-		{name: "missions-wait", subject: api.SubjectMissionsWait, parks: true, answer: request(s.Wait)},
-		{name: "missions-list", subject: api.SubjectMissionsList, answer: request(s.List)},
-		{name: "missions-log", subject: api.SubjectMissionsLog, answer: request(s.Log)},
-		{name: "missions-stats", subject: api.SubjectMissionsStats, answer: request(s.Stats)},
-		{name: "agent-register", subject: agent(api.AgentRegister), answer: agentRequest(s.Register)},
-		{name: "agent-heartbeat", subject: agent(api.AgentHeartbeat), answer: agentRequest(s.Heartbeat)},
-		{name: "agent-claim", subject: agent(api.AgentClaim), parks: true, answer: agentRequest(s.Claim)},
-		{name: "agent-progress", subject: agent(api.AgentProgress), answer: agentRequest(s.Progress)},
-		{name: "agent-log", subject: agent(api.AgentLog), answer: agentRequest(s.AppendLog)},
-		{name: "agent-complete", subject: agent(api.AgentComplete), answer: agentRequest(s.Complete)},
-		{name: "agent-fail", subject: agent(api.AgentFail), answer: agentRequest(s.Fail)},
-		{name: "agent-release", subject: agent(api.AgentRelease), answer: agentRequest(s.Release)},
-		{name: "agent-leave", subject: agent(api.AgentLeave), answer: agentRequest(s.Leave)},
+		{name: "health", subject: api.SubjectHealth, bound: brief(), answer: request(s.Health)},
+		{name: "status", subject: api.SubjectStatus, bound: brief(), answer: request(s.Status), gathers: s.statuses},
+		{name: "agents", subject: api.SubjectAgents, bound: page(), answer: request(s.Agents)},
+		{name: "missions-create", subject: api.SubjectMissionsCreate, bound: brief(), answer: request(s.Create)},
+		{name: "missions-get", subject: api.SubjectMissionsGet, bound: single(), answer: request(s.Get)},
+		{name: "missions-cancel", subject: api.SubjectMissionsCancel, bound: brief(), answer: request(s.Cancel)},
+		{name: "missions-retry", subject: api.SubjectMissionsRetry, bound: brief(), answer: request(s.Retry)},
+		{name: "missions-delete", subject: api.SubjectMissionsDelete, bound: brief(), answer: request(s.Delete)},
+		{name: "missions-wait", subject: api.SubjectMissionsWait, bound: parking(), parks: true, answer: request(s.Wait)},
+		{name: "missions-list", subject: api.SubjectMissionsList, bound: page(), answer: request(s.List)},
+		{name: "missions-log", subject: api.SubjectMissionsLog, bound: page(), answer: request(s.Log)},
+		{name: "missions-stats", subject: api.SubjectMissionsStats, bound: brief(), answer: request(s.Stats)},
+		{name: "agent-register", subject: agent(api.AgentRegister), bound: brief(), answer: agentRequest(s.Register)},
+		{name: "agent-heartbeat", subject: agent(api.AgentHeartbeat), bound: brief(), answer: agentRequest(s.Heartbeat)},
+		{name: "agent-claim", subject: agent(api.AgentClaim), bound: parking(), parks: true, answer: agentRequest(s.Claim)},
+		{name: "agent-progress", subject: agent(api.AgentProgress), bound: brief(), answer: agentRequest(s.Progress)},
+		{name: "agent-log", subject: agent(api.AgentLog), bound: brief(), answer: agentRequest(s.AppendLog)},
+		{name: "agent-complete", subject: agent(api.AgentComplete), bound: brief(), answer: agentRequest(s.Complete)},
+		{name: "agent-fail", subject: agent(api.AgentFail), bound: brief(), answer: agentRequest(s.Fail)},
+		{name: "agent-release", subject: agent(api.AgentRelease), bound: brief(), answer: agentRequest(s.Release)},
+		{name: "agent-leave", subject: agent(api.AgentLeave), bound: brief(), answer: agentRequest(s.Leave)},
 	}
 }
 
@@ -86,11 +88,9 @@ func agentRequest[Q, R any](method func(context.Context, string, Q) (R, error)) 
 const (
 	requestTimeout = 10 * time.Second
 	parkTimeout    = api.MaxWait + requestTimeout
-	maxInFlight    = 1024    // per endpoint; beyond, requests are refused at once
-	maxWaiting     = 2 << 14 // the same for endpoints that park
 	flushPatience  = 2 * time.Second
 	pendingMsgs    = 1 << 16 // what the client library may hold per endpoint
-	pendingBytes   = 256 << 20
+	pendingBytes   = 64 << 20
 )
 
 // Endpoints answers the protocol's requests on a NATS connection.
@@ -119,7 +119,7 @@ func Listen(nc *nats.Conn, s *Service) (*Endpoints, error) {
 	table := endpoints(s)
 	counters := make(map[string]*endpointCounters, len(table))
 	for _, ep := range table {
-		counters[ep.name] = &endpointCounters{}
+		counters[ep.name] = &endpointCounters{bound: ep.bound}
 	}
 	var err error
 	e.micro, err = micro.AddService(nc, micro.Config{
@@ -156,13 +156,13 @@ func Listen(nc *nats.Conn, s *Service) (*Endpoints, error) {
 type endpointCounters struct {
 	failed, refused atomic.Int64
 	busy            atomic.Int64 // nanoseconds
-	inFlight        atomic.Int64
+	bound           *Bound
 }
 
 // MarshalJSON writes the counters as they stand.
 func (c *endpointCounters) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[string]any{
-		"errors": c.failed.Load(), "refused": c.refused.Load(), "in_flight": c.inFlight.Load(),
+		"errors": c.failed.Load(), "refused": c.refused.Load(), "in_flight": c.bound.UnderWay(),
 		"busy_seconds": time.Duration(c.busy.Load()).Seconds(),
 	})
 }
@@ -194,33 +194,38 @@ func (e *Endpoints) gather(ep endpoint, counters *endpointCounters) micro.Handle
 
 // handOff returns a handler that gives each request a goroutine.
 func (e *Endpoints) handOff(ep endpoint, counters *endpointCounters) micro.HandlerFunc {
-	timeout, bound := requestTimeout, int64(maxInFlight)
+	timeout := requestTimeout
 	if ep.parks {
-		timeout, bound = parkTimeout, maxWaiting
+		timeout = parkTimeout
 	}
 	return func(r micro.Request) {
 		// The framework reads its request object after this returns; what runs on
 		// must not touch it.
 		subject, reply, body := r.Subject(), r.Reply(), r.Data()
 		trace := r.Headers().Get(api.HeaderTraceparent)
-		if counters.inFlight.Add(1) > bound {
-			counters.inFlight.Add(-1)
+		leave, err := ep.bound.Enter(int64(len(body)))
+		if err != nil {
 			counters.refused.Add(1)
-			e.refuse(reply, errTooMany)
+			e.refuse(reply, api.FromError(err))
 			return
 		}
 		if !e.begin() {
-			counters.inFlight.Add(-1)
+			leave()
 			e.refuse(reply, api.FromError(errStopping))
 			return
 		}
 		go func() {
 			defer e.wg.Done()
-			defer counters.inFlight.Add(-1)
+			defer leave()
 			begun := time.Now()
 			ctx, cancel := context.WithTimeout(e.ctx, timeout)
 			defer cancel()
-			answer, err := e.answer(api.WithTrace(ctx, trace), ep, subject, body)
+			done, err := ep.bound.Turn(ctx)
+			var answer any
+			if err == nil {
+				defer done()
+				answer, err = e.answer(api.WithTrace(ctx, trace), ep, subject, body)
+			}
 			counters.busy.Add(int64(time.Since(begun)))
 			if !e.reply(reply, ep.name, answer, err) {
 				counters.failed.Add(1)

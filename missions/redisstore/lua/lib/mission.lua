@@ -3,13 +3,13 @@
 --   as given:  s created_at, unique, the mission's age   n name   d description
 --              t type ('default')   D data ('{}')   p priority 0-3 ('1')   g tags, with commas
 --              x max_attempts ('3')   o timeout (µs)   b not_before   l deadline   c correlation_id
---              v traceparent
+--              v traceparent   y stall (µs)
 --   its life:  S status, its place in missions.Statuses() ('0')   a attempt   A agent
 --              L the newest fencing token   u updated_at (s)   B started_at   F finished_at
 --              w '1' while PENDING and not yet claimable   r claimable from (s)
 --              P, M percent and message of its progress
---   its lease, while RUNNING: e expires_at   f when its timeout ends the attempt
---              k heartbeats in a row that did not list it
+--   its lease, while RUNNING: e expires_at   f when its timeout ends the attempt   z when
+--              it will count as stalled   k heartbeats in a row that did not list it
 --   its last outcome: R result   E error   H under which token   G whose report, none
 --              where the store itself ended the attempt
 --
@@ -20,7 +20,7 @@
 --
 -- and by the time at which somebody has to look at it:
 --
---   l  RUNNING: the end of the lease or of the attempt   w  PENDING: claimable, or its deadline
+--   l  RUNNING: the first of e, f and z   w  PENDING: claimable, or its deadline
 --   f  ended: finished_at
 --
 -- ah:AGENT is the set of missions that an agent holds. g:ID is the mission's log.
@@ -100,7 +100,23 @@ local function enqueue(m, from)
 	place(m)
 end
 
--- drop_lease leaves e, f and k where they are: they mean something while RUNNING.
+-- plan has somebody look at a RUNNING mission at the first of its ends, each nil for none.
+local function plan(id, expires, ends, stalls)
+	local due = expires + 0
+	if ends then due = math.min(due, ends) end
+	if stalls then due = math.min(due, stalls) end
+	call('ZADD', P .. 'l', int(due), id)
+end
+
+-- moves notes that a mission's holder has shown progress.
+local function moves(m)
+	if not m.y then return end
+	m.z = int(now + m.y)
+	call('HSET', P .. 'm:' .. m.id, 'z', m.z)
+	plan(m.id, m.e, m.f, m.z)
+end
+
+-- drop_lease leaves e, f, z and k where they are: they mean something while RUNNING.
 local function drop_lease(m)
 	call('ZREM', P .. 'l', m.id)
 	call('SREM', P .. 'ah:' .. m.A, m.id)
