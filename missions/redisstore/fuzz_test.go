@@ -69,3 +69,19 @@ func FuzzOutboxEntry(f *testing.F) {
 		}
 	})
 }
+
+// FuzzLogEntry reads an entry of a mission's log.
+func FuzzLogEntry(f *testing.F) {
+	for _, parts := range [][]string{
+		{"s", "1703001234567000", "01", "claimed by agent a"}, {"l", "1703001234567000", "info", "line", `{"a":1}`},
+		{"l", "1", "info", "line", ""}, {"s", "1", "0", "r"}, {"s", "1", "09", "r"}, {"l", "1", "info"}, {"x"}, {},
+	} {
+		f.Add(strings.Join(parts, "\x00"))
+	}
+	f.Fuzz(func(t *testing.T, entry string) {
+		e, err := logEntry(entry)
+		if err == nil && strings.HasPrefix(entry, "s") && !strings.Contains(e.Message, " → ") {
+			t.Fatalf("%q is read as %+v", entry, e)
+		}
+	})
+}

@@ -81,13 +81,7 @@ func ofMission(e *missions.Event, kind string, parts []string) (known bool) {
 		e.Priority, known = pick(priorities, parts[3])
 	case "s":
 		e.Kind, e.Reason, e.Attempt, e.AgentID = missions.EventStatusChanged, parts[1], int(number(parts[2])), parts[3]
-		if len(parts[0]) != 2 {
-			return false
-		}
-		var before bool
-		e.OldStatus, before = pick(statuses, parts[0][:1])
-		e.NewStatus, known = pick(statuses, parts[0][1:])
-		return before && known
+		e.OldStatus, e.NewStatus, known = move(parts[0])
 	case "l":
 		e.Kind, e.Level, e.Message, known = missions.EventLogAppended, parts[0], parts[1], true
 	}
