@@ -138,6 +138,13 @@ type Agents interface {
 	// no cost of an attempt. The error is [ErrNotFound] for an unknown agent.
 	Leave(ctx context.Context, id, reason string) (LeaveResult, error)
 
+	// Lost takes an agent offline that has ended without a word, and takes its running
+	// missions back as [Store.Due] does those of a silent one: the attempts count. It
+	// changes nothing if the agent has given a sign of life within that silence before,
+	// by the store's clock: Register, Heartbeat, or a Claim that is Alive. The error is
+	// [ErrNotFound] for an unknown agent.
+	Lost(ctx context.Context, id, reason string, silence time.Duration) (LostResult, error)
+
 	// ListAgents returns agents ordered by id.
 	ListAgents(ctx context.Context, filter AgentFilter) (AgentPage, error)
 }
@@ -315,6 +322,13 @@ type Finish struct {
 // LeaveResult tells what an agent's leaving gave back.
 type LeaveResult struct {
 	GivenBack []string // types of the missions that went back to the queue
+}
+
+// LostResult tells what came of an agent's end.
+type LostResult struct {
+	Gone  bool      // the agent was not offline before, and is now
+	Ready []string  // types of which missions have become claimable
+	Stop  []Stopped // the missions that were taken back
 }
 
 // AgentFilter narrows a list of agents. Zero fields do not filter.

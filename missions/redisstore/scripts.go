@@ -26,7 +26,7 @@ var scripts = struct {
 	create, nextSeq, get, list, log          script
 	cancel, retry, delete                    script
 	claim, peek, progress, appendLog, finish script
-	register, heartbeat, leave               script
+	register, heartbeat, leave, lost         script
 	listAgents, running                      script
 	counts, stats, due, ended, retain        script
 	pending, forget, waiting                 script
@@ -35,7 +35,7 @@ var scripts = struct {
 	create: load("create"), nextSeq: load("next_seq"), get: load("get"), list: load("list"), log: load("log"),
 	cancel: load("cancel"), retry: load("retry"), delete: load("delete"),
 	claim: load("claim"), peek: load("peek"), progress: load("progress"), appendLog: load("append_log"), finish: load("finish"),
-	register: load("register"), heartbeat: load("heartbeat"), leave: load("leave"),
+	register: load("register"), heartbeat: load("heartbeat"), leave: load("leave"), lost: load("lost"),
 	listAgents: load("list_agents"), running: load("running"),
 	counts: load("counts"), stats: load("stats"), due: load("due"), ended: load("ended"), retain: load("retain"),
 	pending: load("pending"), forget: load("forget"), waiting: load("waiting"),

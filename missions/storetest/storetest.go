@@ -55,6 +55,7 @@ func Run(t *testing.T, open Opener) {
 		{"due", testDue},
 		{"due limit", testDueLimit},
 		{"agents", testAgents},
+		{"lost agents", testLost},
 		{"agent listing", testAgentListing},
 		{"list", testList},
 		{"list bounds", testListBounds},
