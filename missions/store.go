@@ -50,6 +50,9 @@ type Store interface {
 	// limit missions at a time. It returns how many missions it deleted.
 	Retain(ctx context.Context, retention time.Duration, limit int) (int, error)
 
+	// Now reads the store's clock.
+	Now(ctx context.Context) (Time, error)
+
 	// Ping proves that the store can be read, and returns [ErrUnavailable] otherwise.
 	Ping(ctx context.Context) error
 
@@ -140,10 +143,10 @@ type Agents interface {
 
 	// Lost takes an agent offline that has ended without a word, and takes its running
 	// missions back as [Store.Due] does those of a silent one: the attempts count. It
-	// changes nothing if the agent has given a sign of life within that silence before,
-	// by the store's clock: Register, Heartbeat, or a Claim that is Alive. The error is
-	// [ErrNotFound] for an unknown agent.
-	Lost(ctx context.Context, id, reason string, silence time.Duration) (LostResult, error)
+	// changes nothing if the agent has given a sign of life after since, by the store's
+	// clock: Register, Heartbeat, or a Claim that is Alive. The error is [ErrNotFound]
+	// for an unknown agent.
+	Lost(ctx context.Context, id, reason string, since Time) (LostResult, error)
 
 	// ListAgents returns agents ordered by id.
 	ListAgents(ctx context.Context, filter AgentFilter) (AgentPage, error)

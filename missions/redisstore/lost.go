@@ -3,17 +3,30 @@ package redisstore
 import (
 	"context"
 	"slices"
-	"time"
 
 	"missioncontrol/missions"
 )
 
+// Now implements [missions.Store]: the clock is that of partition 0, where agents are
+// at home.
+func (s *Store) Now(ctx context.Context) (missions.Time, error) {
+	if err := s.begin(ctx); err != nil {
+		return 0, err
+	}
+	defer s.calls.Done()
+	answer, err := s.partitions[0].call(ctx, scripts.now)
+	if err != nil {
+		return 0, err
+	}
+	return moment(text(answer)), nil
+}
+
 // Lost implements [missions.Agents]. Each partition looks for itself whether it has
-// heard of the agent.
-func (s *Store) Lost(ctx context.Context, id, reason string, silence time.Duration) (missions.LostResult, error) {
+// heard of the agent, by its own clock: the nodes' differ by what NTP leaves.
+func (s *Store) Lost(ctx context.Context, id, reason string, since missions.Time) (missions.LostResult, error) {
 	answers := make([][]any, len(s.partitions))
 	err := s.everywhere(ctx, func(ctx context.Context, p *partition) error {
-		answer, err := p.call(ctx, scripts.lost, id, reason, silence.Microseconds())
+		answer, err := p.call(ctx, scripts.lost, id, reason, int64(since))
 		answers[p.number] = items(answer)
 		return err
 	})

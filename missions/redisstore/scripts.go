@@ -22,7 +22,7 @@ type script struct{ name, source, sha string }
 
 // scripts are the methods, each in the file of its name.
 var scripts = struct {
-	init, ping, lead, resign                 script
+	init, ping, now, lead, resign            script
 	create, nextSeq, get, list, log          script
 	cancel, retry, delete                    script
 	claim, peek, progress, appendLog, finish script
@@ -31,7 +31,7 @@ var scripts = struct {
 	counts, stats, due, ended, retain        script
 	pending, forget, waiting                 script
 }{
-	init: bare("init"), ping: load("ping"), lead: load("lead"), resign: load("resign"),
+	init: bare("init"), ping: load("ping"), now: load("now"), lead: load("lead"), resign: load("resign"),
 	create: load("create"), nextSeq: load("next_seq"), get: load("get"), list: load("list"), log: load("log"),
 	cancel: load("cancel"), retry: load("retry"), delete: load("delete"),
 	claim: load("claim"), peek: load("peek"), progress: load("progress"), appendLog: load("append_log"), finish: load("finish"),

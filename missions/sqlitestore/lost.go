@@ -3,20 +3,28 @@ package sqlitestore
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"missioncontrol/missions"
 )
 
+// Now implements [missions.Store].
+func (s *Store) Now(ctx context.Context) (now missions.Time, err error) {
+	err = s.read(ctx, func(*conn) error {
+		now = missions.At(s.cfg.Now())
+		return nil
+	})
+	return now, err
+}
+
 // Lost implements [missions.Agents].
-func (s *Store) Lost(ctx context.Context, id, reason string, silence time.Duration) (result missions.LostResult, err error) {
+func (s *Store) Lost(ctx context.Context, id, reason string, since missions.Time) (result missions.LostResult, err error) {
 	err = s.write(ctx, func(t *tx) error {
 		result = missions.LostResult{}
 		a, err := t.loadAgent(id)
 		if err != nil {
 			return err
 		}
-		if a.LastHeartbeat > t.now.Add(-silence) {
+		if a.LastHeartbeat > since {
 			return nil
 		}
 		held, err := t.leasesOf(id)

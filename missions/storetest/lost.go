@@ -8,10 +8,12 @@ import (
 	"missioncontrol/missions"
 )
 
-// lost says that an agent has ended, and has been silent for a time.
-func (f *fixture) lost(id string, silence time.Duration) missions.LostResult {
+// lost says that an agent ended so long ago.
+func (f *fixture) lost(id string, ago time.Duration) missions.LostResult {
 	f.Helper()
-	result, err := f.Store.Lost(f.ctx, id, "its connection ended", silence)
+	now, err := f.Store.Now(f.ctx)
+	f.must(err)
+	result, err := f.Store.Lost(f.ctx, id, "its connection ended", now.Add(-ago))
 	f.must(err)
 	return result
 }
@@ -79,6 +81,15 @@ func testLost(s *suite) {
 		wantEqual(f, "gone", f.lost("a", time.Minute).Gone, true)
 		f.wantStatus("m", missions.Pending)
 	})
+	s.run("the store's clock is the one that leases end by", func(f *fixture) {
+		now, err := f.Store.Now(f.ctx)
+		f.must(err)
+		f.wantNear("now", now, f.now())
+		f.Advance(time.Hour)
+		later, err := f.Store.Now(f.ctx)
+		f.must(err)
+		f.wantNear("now", later, now.Add(time.Hour))
+	})
 	testLostAgain(s)
 }
 
@@ -92,7 +103,7 @@ func testLostAgain(s *suite) {
 		wantEqual(f, "gone again", again.Gone, false)
 		wantEqual(f, "stop again", len(again.Stop), 0)
 		wantEqual(f, "events", len(f.events(position)), 0)
-		_, err := f.Store.Lost(f.ctx, "stranger", "", time.Minute)
+		_, err := f.Store.Lost(f.ctx, "stranger", "", f.now())
 		f.wantErr("lost", err, missions.ErrNotFound)
 		f.wantRecount()
 	})

@@ -1,15 +1,15 @@
 -- uses: tally mission agent
 -- Takes an agent offline that ended without a word, and its running missions back,
--- unless it has been heard of lately.
+-- unless it has been heard of since.
 --
 -- KEYS[1]  the partition's meta hash
--- ARGV[2]  agent   ARGV[3]  the reason   ARGV[4]  how long it must have been silent (µs)
+-- ARGV[2]  agent   ARGV[3]  the reason   ARGV[4]  since when it must have been silent
 --
 -- Answers {'ok', '1' if it was not offline before, {type ready, …}, {mission to stop, …}},
 -- {'heard'} or {'not_found'}.
 local a = fetch_agent(ARGV[2])
 if not a then return {'not_found'} end
-if a.b + 0 > now - ARGV[4] then return {'heard'} end
+if a.b + 0 > ARGV[4] + 0 then return {'heard'} end
 local kinds, ready, stop = {}, {}, {}
 for _, id in ipairs(call('SMEMBERS', P .. 'ah:' .. a.id)) do
 	local m = fetch(id)
