@@ -189,3 +189,27 @@ func clusterOfPlainProcesses(t *testing.T, store string) {
 		}
 	}
 }
+
+// Every part of the topology is killed in turn, under load; what that costs is
+// printed, and the verdict is that of the store and the stream.
+func TestClusterUnderFire(t *testing.T) {
+	t.Parallel()
+	cluster := startCluster(t, "redis")
+	brokers := strings.Join(cluster.brokers, ",")
+	w := begin(t, brokers, 3)
+	const each = 150
+	rate := func(phase string) {
+		t.Helper()
+		began := time.Now()
+		w.await(each)
+		t.Logf("%-12s %5.0f missions/s", phase, each/time.Since(began).Seconds())
+	}
+	w.await(each) // warm
+	rate("at the start")
+	for _, part := range []string{"s1", "s2", "n1", "n2", "n3", "redis", "agent"} {
+		cluster.killPart(part)
+		rate(part + " killed")
+	}
+	rate("at the end")
+	w.check(brokers)
+}

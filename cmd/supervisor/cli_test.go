@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"missioncontrol/eventstream"
+	"missioncontrol/eventstream/embedded"
 	"missioncontrol/eventstream/streamtest"
 )
 
@@ -282,9 +283,19 @@ func TestServeLogsJSONInPlaceOfABanner(t *testing.T) {
 	contains(t, lines[len(lines)-1], `"msg":"stopped"`)
 }
 
+func TestServeRefusesABrokerOfASupervisorWithAnotherStore(t *testing.T) {
+	t.Parallel()
+	c := newCall(nil).start(t, "serve", "-s", newBench(t).url, "--http", "off", "--data-dir", t.TempDir())
+	equal(t, "exit code", c.wait(t), 1)
+	contains(t, c.err.String(), "another supervisor on this broker has another store", "give both the same --store")
+}
+
 func TestServeWithAnExternalBroker(t *testing.T) {
 	t.Parallel()
-	url := newBench(t).url
+	broker, err := embedded.Start(t.Context(), embedded.Config{StoreDir: t.TempDir()})
+	must(t, err)
+	t.Cleanup(func() { must(t, broker.Shutdown(context.Background())) })
+	url := broker.ClientURL()
 	dir := t.TempDir()
 	c := newCall(nil).start(t, "serve", "-s", url, "--http", "off", "--data-dir", dir)
 	c.out.await(t, "Ctrl-C", 1)

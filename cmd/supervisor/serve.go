@@ -98,6 +98,7 @@ func (h *house) start(ctx context.Context) error {
 			return err
 		}
 	}
+	h.awaitStream(ctx)
 	return nil
 }
 
@@ -176,7 +177,6 @@ func (h *house) startStream(ctx context.Context) error {
 		}
 		return nil
 	})
-	h.awaitStream(ctx)
 	return nil
 }
 
@@ -243,6 +243,11 @@ func (h *house) connect(ctx context.Context) error {
 }
 
 func (h *house) startService(ctx context.Context) error {
+	leave, err := supervisor.Announce(ctx, h.nc, h.store.Identity, h.log)
+	if err != nil {
+		return err
+	}
+	h.onStop(func(context.Context) error { leave(); return nil })
 	peers, err := h.peers()
 	if err != nil {
 		return err
