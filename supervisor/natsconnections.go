@@ -32,7 +32,7 @@ type NATSConnections struct {
 }
 
 const (
-	answerPatience  = 400 * time.Millisecond // for the answers of all servers
+	serversPatience = 400 * time.Millisecond // for the answers of all servers
 	watchRetry      = time.Second
 	advisoriesAhead = 1 << 14 // that have come in and were not read yet
 	allConnections  = 1 << 20 // more than a server has
@@ -185,7 +185,7 @@ func (c *NATSConnections) ask(ctx context.Context, subject string, question, ans
 // Connected implements [Connections]: it asks all servers. As many have to answer as
 // the one that we are connected to knows of.
 func (c *NATSConnections) Connected(ctx context.Context, agents []string) (map[string]bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerPatience)
+	ctx, cancel := context.WithTimeout(ctx, serversPatience)
 	defer cancel()
 	c.mu.Lock()
 	account := c.account
