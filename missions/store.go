@@ -35,7 +35,7 @@ type Store interface {
 	// one of them, and so are all of one agent.
 	Outboxes() []Outbox
 
-	// Waiting returns how many events all outboxes hold, at most.
+	// Waiting returns how many events of all outboxes are not acknowledged, at most.
 	Waiting(ctx context.Context) (int64, error)
 
 	// Due does what has become due by the store's clock, at most limit items at a
@@ -66,7 +66,7 @@ type Missions interface {
 	// Create stores new missions, which must be normalized and valid. A mission
 	// whose id exists with the same content is returned as it stands, Created
 	// false; with other content the item's error is an [ErrConflict]. While the
-	// outbox is full every item's error is an [ErrOverloaded].
+	// outbox is full, which is to say that too many events wait, every item's error is an [ErrOverloaded].
 	Create(ctx context.Context, batch []Mission) ([]CreateResult, error)
 
 	// Get returns a mission, or [ErrNotFound].
@@ -162,8 +162,14 @@ type Outbox interface {
 	// Pending returns the oldest events after a position, in order.
 	Pending(ctx context.Context, after int64, limit int) ([]Event, error)
 
-	// Forget deletes the events up to and including a position, once the stream
-	// has acknowledged them.
+	// Acknowledge notes up to and including which position the stream has acknowledged
+	// the events: they no longer count as waiting, nor against the outbox' limit. The
+	// position may go back, when the stream turns out to have lost what it had
+	// acknowledged, but not behind what was forgotten.
+	Acknowledge(ctx context.Context, upTo int64) error
+
+	// Forget deletes the events up to and including a position, once the stream will
+	// not lose them any more. That acknowledges them, too.
 	Forget(ctx context.Context, upTo int64) error
 }
 

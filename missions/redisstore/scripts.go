@@ -29,7 +29,7 @@ var scripts = struct {
 	register, heartbeat, leave, lost         script
 	listAgents, running                      script
 	counts, stats, due, ended, retain        script
-	pending, forget, waiting                 script
+	pending, acknowledge, forget, waiting    script
 }{
 	init: bare("init"), ping: load("ping"), now: load("now"), lead: load("lead"), resign: load("resign"),
 	create: load("create"), nextSeq: load("next_seq"), get: load("get"), list: load("list"), log: load("log"),
@@ -38,7 +38,7 @@ var scripts = struct {
 	register: load("register"), heartbeat: load("heartbeat"), leave: load("leave"), lost: load("lost"),
 	listAgents: load("list_agents"), running: load("running"),
 	counts: load("counts"), stats: load("stats"), due: load("due"), ended: load("ended"), retain: load("retain"),
-	pending: load("pending"), forget: load("forget"), waiting: load("waiting"),
+	pending: load("pending"), acknowledge: load("acknowledge"), forget: load("forget"), waiting: load("waiting"),
 }
 
 // load reads a script. Its first line may say "-- uses: tally mission": the parts

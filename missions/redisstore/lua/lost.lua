@@ -18,7 +18,7 @@ for _, id in ipairs(call('SMEMBERS', P .. 'ah:' .. a.id)) do
 	if m.S == '0' then kinds[m.t] = true end
 end
 for kind in pairs(kinds) do ready[#ready + 1] = kind end
-local gone = a.S ~= OFFLINE
-if gone then departed(a, false, ARGV[3]) end
+local was_there = a.S ~= OFFLINE
+if was_there then departed(a, false, ARGV[3]) end
 commit()
-return {'ok', gone and '1' or '0', ready, stop}
+return {'ok', was_there and '1' or '0', ready, stop}

@@ -45,7 +45,7 @@ local function emit(kind, at, ...)
 	call('XADD', P .. 'o', int(pos) .. '-0', 'e', concat({kind, int(at), ...}, '\0'))
 end
 
-local function outbox_full(limit) return pos - gone >= limit end
+local function outbox_full(limit) return pos - acked >= limit end
 
 local DAY = 90000 -- seconds: a day, and an hour for those whose clocks differ
 
