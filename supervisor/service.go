@@ -50,7 +50,7 @@ import (
 // the implementation.
 type Stream interface {
 	Emit(e charter.Event)
-	PublishBatch(ctx context.Context, events []charter.Event) (stored int, err error)
+	PublishBatchWhile(ctx context.Context, changed <-chan struct{}, events []charter.Event) (stored int, err error)
 	Last(ctx context.Context, eventType string) (charter.Event, uint64, error)
 	Status() eventstream.Status
 	Changed() <-chan struct{}
@@ -77,6 +77,11 @@ type Config struct {
 
 	Leadership time.Duration // how long a leadership lasts unless renewed; default 3 s
 
+	// SyncInterval is how often the broker writes what it has acknowledged to its disk,
+	// so that a crash of its machine takes no more than that; default 2 min, as is
+	// nats-server's. The outbox keeps events for a little longer than that.
+	SyncInterval time.Duration
+
 	Lease     time.Duration // how long a lease lasts unless renewed; default 10 s
 	Heartbeat time.Duration // how often agents are told to beat; default 3 s
 	Retention time.Duration // how long terminal missions are kept; default 7 days
@@ -95,6 +100,7 @@ type Config struct {
 func (cfg Config) WithDefaults() Config {
 	setDefault(&cfg.Version, "0.0.0")
 	setDefault(&cfg.Leadership, 3*time.Second)
+	setDefault(&cfg.SyncInterval, 2*time.Minute)
 	setDefault(&cfg.Grace, 500*time.Millisecond)
 	setDefault(&cfg.Lease, 10*time.Second)
 	setDefault(&cfg.Heartbeat, 3*time.Second)
@@ -137,6 +143,8 @@ func (cfg Config) Validate() error {
 		return errors.New("a service needs a store and an event stream")
 	case cfg.Leadership < 10*time.Millisecond:
 		return fmt.Errorf("a leadership of %s is too short", cfg.Leadership)
+	case cfg.SyncInterval < 0:
+		return fmt.Errorf("a sync interval of %s is none", cfg.SyncInterval)
 	case cfg.Grace < time.Millisecond:
 		return fmt.Errorf("a grace time of %s is too short", cfg.Grace)
 	case cfg.Heartbeat < 10*time.Millisecond:
@@ -186,7 +194,7 @@ func New(cfg Config) (*Service, error) {
 	s.waits = newWaiters()
 	s.reaper = newAlarm()
 	s.leader = newLeader(cfg.Store, cfg.ID, cfg.Leadership, cfg.Logger)
-	s.relay = newRelay(cfg.Store.Outboxes(), cfg.Stream, cfg.Logger)
+	s.relay = newRelay(cfg.Store.Outboxes(), cfg.Stream, cfg.SyncInterval, cfg.Logger)
 	if cfg.Connections != nil {
 		s.deaths = newDeaths(&cfg, s.bury)
 	}
