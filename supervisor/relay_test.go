@@ -114,6 +114,12 @@ func (r *relayRig) startRelayOver(url string, faulty func(*eventstream.Stream) s
 	must(r.t, err)
 	service, err = supervisor.New(supervisor.Config{Store: r.store, Stream: faulty(stream)})
 	must(r.t, err)
+	return service, r.run(service, stream)
+}
+
+// run runs a service until the returned function is called, which closes the stream.
+func (r *relayRig) run(service *supervisor.Service, stream *eventstream.Stream) (stop func()) {
+	r.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var loops sync.WaitGroup
 	loops.Go(func() { service.Run(ctx) })
@@ -123,7 +129,7 @@ func (r *relayRig) startRelayOver(url string, faulty func(*eventstream.Stream) s
 		must(r.t, stream.Close(context.Background()))
 	})
 	r.t.Cleanup(stop)
-	return service, stop
+	return stop
 }
 
 // create stores missions named first, first+1, … and returns their ids.
