@@ -22,7 +22,7 @@ func (s *Service) Health(ctx context.Context, _ api.Empty) (api.Health, error) {
 	health := api.Health{
 		Status: api.HealthOK, Timestamp: missions.At(now), Version: s.cfg.Version,
 		UptimeSeconds: now.Sub(s.started).Seconds(),
-		Checks:        api.Checks{Store: api.Check{Status: api.HealthOK}, EventStream: s.checkStream()},
+		Checks:        api.Checks{Store: api.Check{Status: api.HealthOK}, EventStream: s.checkStream(), AgentDeaths: s.checkDeaths()},
 	}
 	if health.Checks.EventStream.Status != api.HealthOK {
 		health.Status = api.HealthDegraded
@@ -58,6 +58,19 @@ func (s *Service) checkStream() api.StreamCheck {
 		check.Check = api.Check{Status: api.HealthDegraded, Message: status.Reason}
 	}
 	return check
+}
+
+// checkDeaths says whether an agent's death is noticed at once. It is noticed in any
+// case, so that the supervisor is no less healthy without.
+func (s *Service) checkDeaths() api.Check {
+	const late = "deaths of agents are noticed when their leases end: "
+	if s.cfg.Connections == nil {
+		return api.Check{Status: api.HealthOK, Message: late + "no system account of the broker was given"}
+	}
+	if err := s.cfg.Connections.Watching(); err != nil {
+		return api.Check{Status: api.HealthDegraded, Message: late + err.Error()}
+	}
+	return api.Check{Status: api.HealthOK}
 }
 
 // Status returns the mission statistics as they stood at or after the request's

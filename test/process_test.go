@@ -29,6 +29,10 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
+	if id := os.Getenv(puppetEnv); id != "" {
+		runPuppet(id)
+		return
+	}
 	dir, err := os.MkdirTemp("", "missioncontrol")
 	if err != nil {
 		panic(err)
@@ -51,7 +55,7 @@ const patience = 30 * time.Second
 
 // process is a running supervisor.
 type process struct {
-	t      *testing.T
+	t      testing.TB
 	cmd    *exec.Cmd
 	broker string // URL
 	http   string // URL
@@ -113,7 +117,7 @@ var (
 )
 
 // start runs a supervisor on free ports and waits until its banner stands.
-func start(t *testing.T, dataDir string, args ...string) *process {
+func start(t testing.TB, dataDir string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, logs: &lockedBuffer{}, exited: make(chan struct{})}
 	p.cmd = exec.Command(binary, append([]string{"serve", "--data-dir", dataDir}, args...)...)

@@ -24,9 +24,8 @@ const AnyPort = 0
 // exception: 0 ([AnyPort]) is a choice of its own, so a caller who wants the
 // standard port writes [DefaultPort].
 //
-// Accounts, users and a system-account connection are deliberately absent: the
-// server keeps its default system account ($SYS), and fields for them can be
-// added here without touching a caller.
+// Accounts and users are deliberately absent: whoever shows no credentials is let
+// in, and the system account is the process' own ([Server.SystemConn]).
 type Config struct {
 	// Host is the address to listen on. Default 127.0.0.1.
 	Host string

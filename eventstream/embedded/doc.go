@@ -12,6 +12,8 @@
 //     releases when the process dies, however it dies: kill -9 and start again
 //     on the same directory just works;
 //   - ready means ready: [Start] returns after JetStream has answered a request;
+//   - a way into the system account that only this process has
+//     ([Server.SystemConn]);
 //   - no signal handlers. Signals belong to the program;
 //   - the server's log lines go to slog.
 //

@@ -23,6 +23,7 @@ const readyPoll = 5 * time.Millisecond
 // Server is a running broker. Make one with [Start].
 type Server struct {
 	broker *server.Server
+	system *systemUser
 	lock   *dirLock
 	log    *slogLogger
 
@@ -50,11 +51,15 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err := checkPort(ctx, cfg.Host, cfg.Port); err != nil {
 		return nil, errors.Join(err, lock.release())
 	}
-	broker, err := server.NewServer(options(cfg))
+	system, err := newSystemUser()
 	if err != nil {
 		return nil, errors.Join(notReady(err), lock.release())
 	}
-	s := &Server{broker: broker, lock: lock, log: newLogger(cfg.Logger), stopped: make(chan struct{})}
+	broker, err := server.NewServer(options(cfg, system))
+	if err != nil {
+		return nil, errors.Join(notReady(err), lock.release())
+	}
+	s := &Server{broker: broker, system: system, lock: lock, log: newLogger(cfg.Logger), stopped: make(chan struct{})}
 	broker.SetLoggerV2(s.log, s.log.debug(), false, false)
 
 	if err := s.bringUp(ctx, cfg); err != nil {
@@ -67,13 +72,13 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 }
 
 // options translates cfg for nats-server. Everything left out is the server's
-// default, in particular the system account ($SYS), which JetStream needs.
-func options(cfg Config) *server.Options {
+// default.
+func options(cfg Config, system *systemUser) *server.Options {
 	port := cfg.Port
 	if port == AnyPort {
 		port = server.RANDOM_PORT
 	}
-	return &server.Options{
+	opts := &server.Options{
 		ServerName:             cfg.ServerName,
 		Host:                   cfg.Host,
 		Port:                   port,
@@ -86,6 +91,8 @@ func options(cfg Config) *server.Options {
 		DisableJetStreamBanner: true,
 		NoSigs:                 true,
 	}
+	system.addTo(opts)
+	return opts
 }
 
 // bringUp starts the broker and waits until it serves JetStream, fails, or ctx

@@ -88,13 +88,22 @@ func ofMission(e *missions.Event, kind string, parts []string) (known bool) {
 	return known
 }
 
+// Acknowledge implements [missions.Outbox].
+func (p *partition) Acknowledge(ctx context.Context, upTo int64) error {
+	return p.upTo(ctx, scripts.acknowledge, upTo)
+}
+
 // Forget implements [missions.Outbox].
 func (p *partition) Forget(ctx context.Context, upTo int64) error {
+	return p.upTo(ctx, scripts.forget, upTo)
+}
+
+func (p *partition) upTo(ctx context.Context, s script, upTo int64) error {
 	if err := p.store.begin(ctx); err != nil {
 		return err
 	}
 	defer p.store.calls.Done()
-	answer, err := p.call(ctx, scripts.forget, upTo)
+	answer, err := p.call(ctx, s, upTo)
 	if err == nil && text(answer) == "ahead" {
 		err = missions.Invalid("up_to", "position %d has not been given yet", upTo)
 	}

@@ -56,6 +56,7 @@ func Run(t *testing.T, open Opener) {
 		{"due limit", testDueLimit},
 		{"stall", testStall},
 		{"agents", testAgents},
+		{"lost agents", testLost},
 		{"agent listing", testAgentListing},
 		{"list", testList},
 		{"list bounds", testListBounds},

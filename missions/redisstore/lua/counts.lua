@@ -6,6 +6,6 @@
 local answer = {}
 for i, field in ipairs(TOTALS) do
 	answer[#answer + 1] = field
-	answer[#answer + 1] = meta[7 + i] or '0'
+	answer[#answer + 1] = meta[8 + i] or '0'
 end
 return answer

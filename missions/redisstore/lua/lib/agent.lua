@@ -45,10 +45,7 @@ local function departed(a, left, reason)
 	agent_event('-', a, reason)
 end
 
--- sign_of_life notes that an agent has just been heard of. Of one that claims again
--- and again it is noted as often as matters.
-local OFTEN = 250000 -- µs
-
+-- sign_of_life notes that an agent has just been heard of.
 local function sign_of_life(a, draining, reason)
 	local was = a.S
 	a.S = draining and DRAINING or ONLINE

@@ -46,7 +46,7 @@ local function emit(kind, at, ...)
 	call('XADD', P .. 'o', int(pos) .. '-0', 'e', concat({kind, int(at), ...}, '\0'))
 end
 
-local function outbox_full(limit) return pos - gone >= limit end
+local function outbox_full(limit) return pos - acked >= limit end
 
 local DAY = 90000 -- seconds: a day, and an hour for those whose clocks differ
 
@@ -55,7 +55,7 @@ local function commit()
 	for i, field in ipairs(TOTALS) do
 		if totals[field] then
 			changed[#changed + 1] = field
-			changed[#changed + 1] = int((meta[7 + i] or 0) + totals[field])
+			changed[#changed + 1] = int((meta[8 + i] or 0) + totals[field])
 		end
 	end
 	call('HSET', KEYS[1], unpack(changed))
