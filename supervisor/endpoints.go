@@ -25,6 +25,9 @@ type endpoint struct {
 	bound   *Bound
 	parks   bool // it may wait for as long as its request says
 	answer  func(ctx context.Context, subject string, body []byte) (any, error)
+
+	// gathers is set where a request has no fields and every one the same answer.
+	gathers func(ctx context.Context, traces []string) (any, error)
 }
 
 // endpoints is the table of all requests.
@@ -32,27 +35,27 @@ func endpoints(s *Service) []endpoint {
 	agent := func(verb string) string { return api.AgentSubject("*", verb) }
 	brief, single, page, parking := BoundBrief, BoundSingle, BoundPage, BoundParking
 	return []endpoint{
-		{"health", api.SubjectHealth, brief(), false, request(s.Health)},
-		{"status", api.SubjectStatus, brief(), false, request(s.Status)},
-		{"agents", api.SubjectAgents, page(), false, request(s.Agents)},
-		{"missions-create", api.SubjectMissionsCreate, brief(), false, request(s.Create)},
-		{"missions-get", api.SubjectMissionsGet, single(), false, request(s.Get)},
-		{"missions-cancel", api.SubjectMissionsCancel, brief(), false, request(s.Cancel)},
-		{"missions-retry", api.SubjectMissionsRetry, brief(), false, request(s.Retry)},
-		{"missions-delete", api.SubjectMissionsDelete, brief(), false, request(s.Delete)},
-		{"missions-wait", api.SubjectMissionsWait, parking(), true, request(s.Wait)},
-		{"missions-list", api.SubjectMissionsList, page(), false, request(s.List)},
-		{"missions-log", api.SubjectMissionsLog, page(), false, request(s.Log)},
-		{"missions-stats", api.SubjectMissionsStats, brief(), false, request(s.Stats)},
-		{"agent-register", agent(api.AgentRegister), brief(), false, agentRequest(s.Register)},
-		{"agent-heartbeat", agent(api.AgentHeartbeat), brief(), false, agentRequest(s.Heartbeat)},
-		{"agent-claim", agent(api.AgentClaim), parking(), true, agentRequest(s.Claim)},
-		{"agent-progress", agent(api.AgentProgress), brief(), false, agentRequest(s.Progress)},
-		{"agent-log", agent(api.AgentLog), brief(), false, agentRequest(s.AppendLog)},
-		{"agent-complete", agent(api.AgentComplete), brief(), false, agentRequest(s.Complete)},
-		{"agent-fail", agent(api.AgentFail), brief(), false, agentRequest(s.Fail)},
-		{"agent-release", agent(api.AgentRelease), brief(), false, agentRequest(s.Release)},
-		{"agent-leave", agent(api.AgentLeave), brief(), false, agentRequest(s.Leave)},
+		{name: "health", subject: api.SubjectHealth, bound: brief(), answer: request(s.Health)},
+		{name: "status", subject: api.SubjectStatus, bound: brief(), answer: request(s.Status), gathers: s.statuses},
+		{name: "agents", subject: api.SubjectAgents, bound: page(), answer: request(s.Agents)},
+		{name: "missions-create", subject: api.SubjectMissionsCreate, bound: brief(), answer: request(s.Create)},
+		{name: "missions-get", subject: api.SubjectMissionsGet, bound: single(), answer: request(s.Get)},
+		{name: "missions-cancel", subject: api.SubjectMissionsCancel, bound: brief(), answer: request(s.Cancel)},
+		{name: "missions-retry", subject: api.SubjectMissionsRetry, bound: brief(), answer: request(s.Retry)},
+		{name: "missions-delete", subject: api.SubjectMissionsDelete, bound: brief(), answer: request(s.Delete)},
+		{name: "missions-wait", subject: api.SubjectMissionsWait, bound: parking(), parks: true, answer: request(s.Wait)},
+		{name: "missions-list", subject: api.SubjectMissionsList, bound: page(), answer: request(s.List)},
+		{name: "missions-log", subject: api.SubjectMissionsLog, bound: page(), answer: request(s.Log)},
+		{name: "missions-stats", subject: api.SubjectMissionsStats, bound: brief(), answer: request(s.Stats)},
+		{name: "agent-register", subject: agent(api.AgentRegister), bound: brief(), answer: agentRequest(s.Register)},
+		{name: "agent-heartbeat", subject: agent(api.AgentHeartbeat), bound: brief(), answer: agentRequest(s.Heartbeat)},
+		{name: "agent-claim", subject: agent(api.AgentClaim), bound: parking(), parks: true, answer: agentRequest(s.Claim)},
+		{name: "agent-progress", subject: agent(api.AgentProgress), bound: brief(), answer: agentRequest(s.Progress)},
+		{name: "agent-log", subject: agent(api.AgentLog), bound: brief(), answer: agentRequest(s.AppendLog)},
+		{name: "agent-complete", subject: agent(api.AgentComplete), bound: brief(), answer: agentRequest(s.Complete)},
+		{name: "agent-fail", subject: agent(api.AgentFail), bound: brief(), answer: agentRequest(s.Fail)},
+		{name: "agent-release", subject: agent(api.AgentRelease), bound: brief(), answer: agentRequest(s.Release)},
+		{name: "agent-leave", subject: agent(api.AgentLeave), bound: brief(), answer: agentRequest(s.Leave)},
 	}
 }
 
@@ -165,11 +168,37 @@ func (c *endpointCounters) MarshalJSON() ([]byte, error) {
 }
 
 func (e *Endpoints) add(ep endpoint, counters *endpointCounters) error {
+	handler := e.handOff(ep, counters)
+	if ep.gathers != nil {
+		handler = e.gather(ep, counters)
+	}
+	return e.micro.AddEndpoint(ep.name, handler,
+		micro.WithEndpointSubject(ep.subject), micro.WithEndpointPendingLimits(pendingMsgs, pendingBytes))
+}
+
+// gather returns a handler that collects requests for one answer.
+func (e *Endpoints) gather(ep endpoint, counters *endpointCounters) micro.HandlerFunc {
+	g := &gatherer{endpoints: e, name: ep.name, counters: counters, answer: ep.gathers}
+	return func(r micro.Request) {
+		if err := empty(r.Data()); err != nil {
+			counters.failed.Add(1)
+			e.refuse(r.Reply(), e.wire(ep.name, err))
+			return
+		}
+		if !g.add(r.Reply(), r.Headers().Get(api.HeaderTraceparent)) {
+			counters.refused.Add(1)
+			e.refuse(r.Reply(), errTooMany)
+		}
+	}
+}
+
+// handOff returns a handler that gives each request a goroutine.
+func (e *Endpoints) handOff(ep endpoint, counters *endpointCounters) micro.HandlerFunc {
 	timeout := requestTimeout
 	if ep.parks {
 		timeout = parkTimeout
 	}
-	handler := func(r micro.Request) {
+	return func(r micro.Request) {
 		// The framework reads its request object after this returns; what runs on
 		// must not touch it.
 		subject, reply, body := r.Subject(), r.Reply(), r.Data()
@@ -203,8 +232,6 @@ func (e *Endpoints) add(ep endpoint, counters *endpointCounters) error {
 			}
 		}()
 	}
-	return e.micro.AddEndpoint(ep.name, micro.HandlerFunc(handler),
-		micro.WithEndpointSubject(ep.subject), micro.WithEndpointPendingLimits(pendingMsgs, pendingBytes))
 }
 
 // begin notes that a request is under way, unless no more are taken.
@@ -218,14 +245,19 @@ func (e *Endpoints) begin() bool {
 	return true
 }
 
-// answer calls the service; a panic costs one request, not the process.
-func (e *Endpoints) answer(ctx context.Context, ep endpoint, subject string, body []byte) (answer any, err error) {
+// answer calls the service.
+func (e *Endpoints) answer(ctx context.Context, ep endpoint, subject string, body []byte) (any, error) {
+	return e.guard(func() (any, error) { return ep.answer(ctx, subject, body) })
+}
+
+// guard turns a panic into an error: it costs one request, not the process.
+func (e *Endpoints) guard(do func() (any, error)) (answer any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
 		}
 	}()
-	return ep.answer(ctx, subject, body)
+	return do()
 }
 
 // reply sends an answer or an error and reports whether it was an answer.
@@ -238,20 +270,30 @@ func (e *Endpoints) reply(to, name string, answer any, err error) bool {
 		err = missions.TooLarge("reply", "has %d bytes and the broker's max_payload is %d; ask for less, or raise it", len(body), limit)
 	}
 	if err != nil {
-		wire := api.FromError(err)
-		if wire.Status() >= 500 {
-			e.log.Error("a request failed", "endpoint", name, "error", err)
-		}
-		e.refuse(to, wire)
+		e.refuse(to, e.wire(name, err))
 		return false
 	}
+	e.send(to, name, body)
+	return true
+}
+
+// send sends a reply, to whoever wants one.
+func (e *Endpoints) send(to, name string, body []byte) {
 	if to == "" {
-		return true
+		return
 	}
 	if err := e.nc.Publish(to, body); err != nil {
 		e.log.Warn("a reply could not be sent", "endpoint", name, "error", err)
 	}
-	return true
+}
+
+// wire turns an error into its wire form and logs what that leaves out.
+func (e *Endpoints) wire(name string, err error) *api.Error {
+	wire := api.FromError(err)
+	if wire.Status() >= 500 {
+		e.log.Error("a request failed", "endpoint", name, "error", err)
+	}
+	return wire
 }
 
 func (e *Endpoints) refuse(to string, wire *api.Error) {

@@ -112,7 +112,16 @@ func again(t *testing.T, ask func(context.Context) error) {
 // the stream's leader is killed, takes it back, and leaves nothing behind.
 func TestClusterOfPlainProcesses(t *testing.T) {
 	t.Parallel()
-	cluster := startCluster(t, "")
+	for name, store := range map[string]string{"one supervisor on SQLite": "", "two supervisors on Redis": "redis"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clusterOfPlainProcesses(t, store)
+		})
+	}
+}
+
+func clusterOfPlainProcesses(t *testing.T, store string) {
+	cluster := startCluster(t, store)
 	nc := cluster.connect(t)
 	c := client.New(nc)
 	shout := func(id string) {
@@ -163,6 +172,13 @@ func TestClusterOfPlainProcesses(t *testing.T) {
 		return err
 	})
 
+	if store == "redis" {
+		for i, part := range []string{"s1", "redis", "s2"} {
+			cluster.killPart(part)
+			shout(fmt.Sprint("without-", part, "-", i))
+		}
+	}
+
 	if code := cluster.stop(syscall.SIGINT); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
@@ -172,4 +188,28 @@ func TestClusterOfPlainProcesses(t *testing.T) {
 			t.Errorf("somebody still listens on port %s", port)
 		}
 	}
+}
+
+// Every part of the topology is killed in turn, under load; what that costs is
+// printed, and the verdict is that of the store and the stream.
+func TestClusterUnderFire(t *testing.T) {
+	t.Parallel()
+	cluster := startCluster(t, "redis")
+	brokers := strings.Join(cluster.brokers, ",")
+	w := begin(t, brokers, 3)
+	const each = 150
+	rate := func(phase string) {
+		t.Helper()
+		began := time.Now()
+		w.await(each)
+		t.Logf("%-12s %5.0f missions/s", phase, each/time.Since(began).Seconds())
+	}
+	w.await(each) // warm
+	rate("at the start")
+	for _, part := range []string{"s1", "s2", "n1", "n2", "n3", "redis", "agent"} {
+		cluster.killPart(part)
+		rate(part + " killed")
+	}
+	rate("at the end")
+	w.check(brokers)
 }

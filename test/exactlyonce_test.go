@@ -19,7 +19,9 @@ import (
 // A supervisor that is killed again and again under load, and its broker with it,
 // loses no event of a confirmed mission, doubles none, and keeps each mission's in
 // order.
-func TestEventsOfMissionsThatOutlivedKills(t *testing.T) { everywhere(t, eventsOfMissionsThatOutlivedKills) }
+func TestEventsOfMissionsThatOutlivedKills(t *testing.T) {
+	everywhere(t, eventsOfMissionsThatOutlivedKills)
+}
 
 func eventsOfMissionsThatOutlivedKills(t *testing.T, at *site) {
 	confirmed := map[string]bool{}

@@ -19,9 +19,11 @@ type site struct {
 // flags.
 var (
 	stores = map[string]func(*testing.T) []string{
-		"sqlite":        func(*testing.T) []string { return nil },
-		"redis":         func(t *testing.T) []string { return []string{"--store", redistest.Start(t).URL()} },
-		"redis-cluster": func(t *testing.T) []string { return []string{"--store", redistest.StartCluster(t, 3).URL() + "?partitions=4"} },
+		"sqlite": func(*testing.T) []string { return nil },
+		"redis":  func(t *testing.T) []string { return []string{"--store", redistest.Start(t).URL()} },
+		"redis-cluster": func(t *testing.T) []string {
+			return []string{"--store", redistest.StartCluster(t, 3).URL() + "?partitions=4"}
+		},
 	}
 	brokers = map[string]func(*testing.T) string{
 		"embedded": func(*testing.T) string { return "" },

@@ -32,7 +32,7 @@ func eventsPage(entries []charter.Entry) ([]byte, error) {
 }
 
 func section(b *bytes.Buffer, entry charter.Entry) error {
-	fmt.Fprintf(b, "\n## %s\n\n%s %s\n\n", entry.Type, entry.Description, entry.When)
+	fmt.Fprintf(b, "\n## %s\n\n%s\n\n", entry.Type, what(entry))
 	fmt.Fprintf(b, "Kind: %s. Source: `%s`. Target: %s. Module: `%s`. Schema: [`schema/%s.json`](schema/%[5]s.json).\n\n",
 		entry.Kind, entry.Source, target(entry), entry.SourceModule, entry.Type)
 	b.WriteString("| field | type | unit | what it says |\n|---|---|---|---|\n")
@@ -49,6 +49,23 @@ func section(b *bytes.Buffer, entry charter.Entry) error {
 	}
 	fmt.Fprintf(b, "\n```json\n%s```\n", text)
 	return nil
+}
+
+// notes are what there is to say of a type besides what the catalogue does.
+var notes = map[string]string{
+	charter.TypeAlertRaised:   noAlerts,
+	charter.TypeAlertResolved: noAlerts,
+}
+
+const noAlerts = "Such events are sent once there are alert rules, which this version does not have yet."
+
+// what says what an event tells, and when it is sent.
+func what(entry charter.Entry) string {
+	text := entry.Description + " " + entry.When
+	if note := notes[entry.Type]; note != "" {
+		text += " " + note
+	}
+	return text
 }
 
 func target(entry charter.Entry) string {

@@ -49,7 +49,7 @@ func envelopeSchema() object {
 				{"description", "What the event tells; the schema of its type says more."},
 				{"type", "object"},
 			}},
-			{"meta", metaSchema()},
+			{"meta", metaSchema(nil)},
 		}},
 		{"additionalProperties", true},
 	}
@@ -73,7 +73,7 @@ func eventSchema(entry charter.Entry) (object, error) {
 		{"$schema", dialect},
 		{"$id", "urn:charter:1.0:" + entry.Type},
 		{"title", entry.Type},
-		{"description", entry.Description + " " + entry.When + " Kind: " + entry.Kind.String() + "."},
+		{"description", what(entry) + " Kind: " + entry.Kind.String() + "."},
 		{"type", "object"},
 		{"required", required},
 		{"properties", object{
@@ -83,7 +83,7 @@ func eventSchema(entry charter.Entry) (object, error) {
 			{"target", target},
 			{"timestamp", timeSchema("When the event was made, in Unix seconds, UTC, to the microsecond.")},
 			{"payload", payloadSchema(entry)},
-			{"meta", metaSchema()},
+			{"meta", metaSchema(outboxSchema(entry))},
 		}},
 		{"additionalProperties", true},
 		{"examples", []json.RawMessage{sample}},
@@ -165,23 +165,42 @@ func timeSchema(description string) object {
 	}
 }
 
-func metaSchema() object {
-	text := func(description string) object {
-		return object{{"description", description}, {"type", "string"}, {"minLength", 1}}
+// outboxSchema is what the meta of durable events holds besides.
+func outboxSchema(entry charter.Entry) object {
+	if entry.Kind != charter.Durable {
+		return nil
 	}
+	return object{
+		{"outbox", textSchema("The outbox that the event waited in.")},
+		{"outbox_position", object{
+			{"description", "The event's position there, which grows by one from event to event."},
+			{"type", "integer"}, {"minimum", 1},
+		}},
+		{"outbox_positions", object{
+			{"description", "Where a store has several outboxes: up to which position the events of each have gone before, this one included."},
+			{"type", "object"}, {"additionalProperties", object{{"type", "integer"}, {"minimum", 0}}},
+		}},
+	}
+}
+
+func textSchema(description string) object {
+	return object{{"description", description}, {"type", "string"}, {"minLength", 1}}
+}
+
+func metaSchema(more object) object {
 	return object{
 		{"description", "How the event came about; may be empty, and may hold more."},
 		{"type", "object"},
-		{"properties", object{
+		{"properties", append(object{
 			{"schema_version", object{
 				{"description", "The version of the payload's schema, 1 in this one."},
 				{"type", "integer"}, {"minimum", 1}, {"maximum", 1<<31 - 1},
 			}},
-			{"producer", text("The program that made the event.")},
-			{"source_module", text("The part of that program.")},
-			{"correlation_id", text("Joins the events of one cause.")},
-			{"traceparent", text("W3C trace context.")},
-		}},
+			{"producer", textSchema("The program that made the event.")},
+			{"source_module", textSchema("The part of that program.")},
+			{"correlation_id", textSchema("Joins the events of one cause.")},
+			{"traceparent", textSchema("W3C trace context.")},
+		}, more...)},
 		{"additionalProperties", true},
 	}
 }

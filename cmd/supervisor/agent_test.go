@@ -107,6 +107,7 @@ func TestAgentFailures(t *testing.T) {
 	b := newBench(t)
 	c := b.agentOf(t, `case $MISSION_ID in
 lines) for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo "line $i" >&2; done; exit 3;;
+one) echo "only line" >&2; exit 4;;
 quiet) exit 75;;
 signal) kill -9 $$;;
 flood) while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done;;
@@ -114,7 +115,8 @@ inflated) head -c 400000 /dev/zero | tr '\0' '"';;
 esac`)
 	three := 3
 	for _, want := range []struct{ id, text string }{
-		{"lines", "exit status 3: line 3\nline 4\nline 5\nline 6\nline 7\nline 8\nline 9\nline 10\nline 11\nline 12"},
+		{"lines", "exit status 3: line 12\nafter these lines:\nline 3\nline 4\nline 5\nline 6\nline 7\nline 8\nline 9\nline 10\nline 11"},
+		{"one", "exit status 4: only line"},
 		{"quiet", "exit status 75"},
 		{"signal", "signal: killed"},
 		{"flood", "the command wrote more than 512 KiB to its standard output, which is the most that a result may have"},
@@ -133,7 +135,10 @@ esac`)
 	equal(t, "log entries", len(b.logOf(t, "lines")), 12)
 	c.interrupt()
 	equal(t, "exit code", c.wait(t), 0)
-	contains(t, c.err.String(), " ✘ quiet job quiet: failed after ", ": exit status 75\n")
+	contains(t, c.err.String(), " ✘ quiet job quiet: failed after ", ": exit status 75\n", ": exit status 3: line 12\n")
+	log, err := b.client.Log(t.Context(), api.LogRequest{ID: "lines", Limit: 1000})
+	must(t, err)
+	contains(t, log.Log[len(log.Log)-1].Message, ": exit status 3: line 12")
 }
 
 func TestAgentFailureIsTriedAgain(t *testing.T) {
@@ -256,7 +261,7 @@ func TestAgentDrainsOnCtrlC(t *testing.T) {
 	gate, err := os.OpenFile(path, os.O_WRONLY, 0) // waits for the script
 	must(t, err)
 	c.interrupt()
-	c.err.await(t, "Stopping: programs that run may finish within 30.0s; Ctrl-C again stops them at once.\n", 1)
+	c.err.await(t, "Stopping: programs that run may finish within 30 seconds; Ctrl-C again stops them at once.\n", 1)
 	_, err = gate.WriteString("go\n")
 	must(t, err)
 	must(t, gate.Close())

@@ -104,7 +104,7 @@ func (f *agentFlags) check(command []string) error {
 		return usagef("--concurrency must be between 1 and %d", missions.MaxBatch)
 	}
 	if _, err := exec.LookPath(command[0]); err != nil {
-		return usagef("the command %s cannot be run: %v", command[0], errors.Unwrap(err))
+		return usagef("the command %s cannot be run: %v", command[0], rootCause(errors.Unwrap(err)))
 	}
 	if f.id == "" {
 		f.id = agentID(command[0])
@@ -156,7 +156,7 @@ func (c *cli) runAgent(cmd *cobra.Command, f *agentFlags, command []string) erro
 		f.id, strings.Join(f.types, ", "), count(f.concurrency), redactURLs(b.urls))
 	ctx := cmd.Context()
 	defer context.AfterFunc(ctx, func() {
-		c.err.printf("Stopping: programs that run may finish within %s; Ctrl-C again stops them at once.\n", humane(f.drainTimeout))
+		c.err.printf("Stopping: programs that run may finish within %s; Ctrl-C again stops them at once.\n", spell(f.drainTimeout))
 	})()
 	return agent.Run(ctx, nc, agent.Config{
 		ID: f.id, Name: f.name, Role: f.role, Types: f.types, Concurrency: f.concurrency, Version: version(),
@@ -229,7 +229,7 @@ func (w *worker) handle(ctx context.Context, t *agent.Task) (any, error) {
 		w.say(yellow, "■", m, "stopped after "+took+" and handed back")
 		w.handBack(ctx, t)
 	case err != nil:
-		w.say(red, "✘", m, "failed after "+took+": "+shorten(clean(err.Error()), 300))
+		w.say(red, "✘", m, "failed after "+took+": "+shorten(clean(firstLine(err.Error())), 300))
 	default:
 		w.say(green, "✔", m, "completed in "+took)
 	}

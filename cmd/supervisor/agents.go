@@ -60,6 +60,8 @@ func agentsTable(out *screen, reply *api.Agents, now time.Time) {
 		return
 	}
 	g := out.grid("Agents", "ID", "Name", "Role", "State", "Busy#", "Types", "CPU#", "Memory#", "Version", "Host", "Last heard of#")
+	g.concede(without("Version", "Host", "Role"), shorter("Types", 16), without("Memory", "CPU"), shorter("Name", 12), shorterID("ID", 24),
+		without("Name"), shorter("Types", 8), shorterID("ID", 12), without("Types"), shorterID("ID", 6), without("Busy"))
 	for i := range reply.Agents {
 		a := &reply.Agents[i]
 		name := a.Name
@@ -69,7 +71,7 @@ func agentsTable(out *screen, reply *api.Agents, now time.Time) {
 		g.row(a.ID, shorten(clean(name), 30), shorten(clean(a.Role), 20), out.paint(agentColour(a.State), string(a.State)),
 			fmt.Sprintf("%d/%d", a.MissionsRunning, a.Capacity), shorten(strings.Join(a.Types, ", "), 40),
 			cores(a.CPU), memoryOrNone(a.MemoryBytes), shorten(clean(a.Version), 20), shorten(clean(a.Host), 30),
-			humane(max(0, now.Sub(a.LastHeartbeat.Time())).Round(time.Millisecond)))
+			ago(now.Sub(a.LastHeartbeat.Time())))
 	}
 	g.print()
 	if reply.NextCursor != "" {

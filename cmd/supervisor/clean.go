@@ -77,6 +77,12 @@ func escapeForTerminal(document string) string {
 	return b.String()
 }
 
+// firstLine is the first line of a text.
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
+
 // shorten cuts text to at most most characters.
 func shorten(s string, most int) string {
 	if utf8.RuneCountInString(s) <= most {

@@ -9,7 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // The exit codes.
@@ -30,11 +32,17 @@ type cli struct {
 	// tick is how often --watch redraws and --follow asks.
 	tick time.Duration
 
+	// refresh is how long one look of --watch may take.
+	refresh time.Duration
+
 	// grace is how long a program has between SIGTERM and SIGKILL.
 	grace time.Duration
 
 	// secondInterrupt listens for the second Ctrl-C.
 	secondInterrupt func() (<-chan struct{}, func())
+
+	// nc is the connection of a client command, while it has one.
+	nc *nats.Conn
 
 	// running is whether a command has begun: what fails before is a mistake in
 	// what was typed.
@@ -49,12 +57,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func newCLI(stdin io.Reader, stdout, stderr io.Writer) *cli {
 	return &cli{
 		stdin: stdin, out: newScreen(stdout, os.LookupEnv), err: newScreen(stderr, os.LookupEnv), lookup: os.LookupEnv,
-		tick: time.Second, grace: terminationGrace, secondInterrupt: secondInterrupt,
+		tick: time.Second, refresh: 2 * time.Second, grace: terminationGrace, secondInterrupt: secondInterrupt,
 	}
 }
 
 func (c *cli) run(ctx context.Context, args []string) int {
 	root := c.root()
+	if len(args) > 0 && args[0] == cobra.ShellCompRequestCmd {
+		plainHelp(root)
+	}
 	root.SetArgs(args)
 	root.SetIn(c.stdin)
 	root.SetOut(c.out)
@@ -91,6 +102,37 @@ var errSilent = errors.New("")
 // shortPath is a command as errors name it, which begin with the program's name.
 func shortPath(cmd *cobra.Command) string {
 	return strings.TrimPrefix(cmd.CommandPath(), "supervisor ")
+}
+
+// flagError says in a person's words what is wrong with a flag.
+func flagError(cmd *cobra.Command, err error) error {
+	var bad *pflag.InvalidValueError
+	if errors.As(err, &bad) && bad.GetFlag() != nil {
+		return usagef("--%s: %q is not %s", bad.GetFlag().Name, bad.GetValue(), wantedOf(bad.GetFlag()))
+	}
+	return usagef("%v; see %s --help", err, cmd.CommandPath())
+}
+
+// wantedOf says what a flag takes that does not take everything.
+func wantedOf(flag *pflag.Flag) string {
+	switch flag.Value.Type() {
+	case "bool":
+		return "true or false"
+	case "int":
+		return "a whole number"
+	}
+	return "a list of words" // a quote that is not closed
+}
+
+// plainHelp takes the marks out of what flags say of themselves. They name the
+// value for help, and would be seen as they are in a shell's completions.
+func plainHelp(cmd *cobra.Command) {
+	for _, flags := range []*pflag.FlagSet{cmd.Flags(), cmd.PersistentFlags()} {
+		flags.VisitAll(func(flag *pflag.Flag) { flag.Usage = strings.ReplaceAll(flag.Usage, "`", "") })
+	}
+	for _, sub := range cmd.Commands() {
+		plainHelp(sub)
+	}
 }
 
 // noArguments refuses arguments.

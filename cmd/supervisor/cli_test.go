@@ -4,42 +4,62 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
+
+	"missioncontrol/eventstream"
+	"missioncontrol/eventstream/embedded"
+	"missioncontrol/eventstream/streamtest"
 )
 
 func TestMistakesInWhatIsTypedAreOneLineAndExitCode2(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
-		`there is no command "frobnicate"; see supervisor --help`:                              {"frobnicate"},
-		`there is no command "statu"; did you mean status?`:                                    {"statu"},
-		`there is no command "delet"; did you mean delete?`:                                    {"missions", "delet"},
-		`missions needs a command: cancel, create, delete, get, list, log, retry, stats, wait`: {"missions"},
-		`unknown flag: --bogus`:             {"status", "--bogus"},
-		`unknown shorthand flag: 'q' in -q`: {"events", "-q"},
-		`flag needs an argument: --server`:  {"status", "--server"},
+		`there is no command "frobnicate"; see supervisor --help`:                                            {"frobnicate"},
+		`there is no command "statu"; did you mean status?`:                                                  {"statu"},
+		`there is no command "delet"; did you mean delete?`:                                                  {"missions", "delet"},
+		`missions needs a command: cancel, create, delete, get, list, log, retry, stats, wait`:               {"missions"},
+		`unknown flag: --bogus; see supervisor status --help`:                                                {"status", "--bogus"},
+		`unknown shorthand flag: 'q' in -q; see supervisor events --help`:                                    {"events", "-q"},
+		`flag needs an argument: --server; see supervisor status --help`:                                     {"status", "--server"},
 		`status takes no arguments, but was given "x"; see supervisor status --help`:                         {"status", "x"},
 		`missions get needs the ID of a mission; see supervisor missions get --help`:                         {"missions", "get"},
 		`missions get takes the ID of a mission, and not "b" besides; see supervisor missions get --help`:    {"missions", "get", "a", "b"},
 		`"a.b" is not a mission's id: it may hold only letters, digits, _ and -`:                             {"missions", "get", "a.b", "-s", "nats://127.0.0.1:1"},
 		`missions create needs the NAME of a mission, or --file FILE; see supervisor missions create --help`: {"missions", "create"},
 		`--priority must be one of LOW, NORMAL, HIGH, CRITICAL`:                                              {"missions", "create", "n", "--priority", "urgent"},
-		`--data must be a JSON object`:                                                               {"missions", "create", "n", "--data", "[1]"},
-		`--data is not valid JSON`:                                                                   {"missions", "create", "n", "--data", "{"},
-		`--data: /does/not/exist cannot be read: no such file or directory`:                          {"missions", "create", "n", "--data", "@/does/not/exist"},
-		`--data: the standard input is empty`:                                                        {"missions", "create", "n", "--data", "-"},
-		`--max-attempts must be between 1 and 1000`:                                                  {"missions", "create", "n", "--max-attempts", "0"},
-		`--timeout: "30" is not a duration like 30s, 10m or 7d`:                                      {"missions", "create", "n", "--timeout", "30"},
-		`--stall: "soon" is not a duration like 30s, 10m or 7d`:                                      {"missions", "create", "n", "--stall", "soon"},
-		`--stall must be between 0 and 31622400`:                                                     {"missions", "create", "n", "--stall", "1000d"},
-		`--timeout must be between 0 and 31622400`:                                                   {"missions", "create", "n", "--timeout", "1000d"},
-		`--deadline: "soon" is neither a duration like 10m nor a time like 2026-01-31T15:04:05Z`:     {"missions", "create", "n", "--deadline", "soon"},
-		`--tag may hold only letters, digits, _ and -`:                                               {"missions", "create", "n", "--tag", "a b"},
-		`the name is required`:                                                                       {"missions", "create", ""},
+		`--data must be a JSON object`:                                                                       {"missions", "create", "n", "--data", "[1]"},
+		`--limit: "x" is not a whole number`:                                                                 {"agents", "--limit", "x"},
+		`--watch: "perhaps" is not true or false`:                                                            {"status", "--watch=perhaps"},
+		`--data is not valid JSON: it ends too early`:                                                        {"missions", "create", "n", "--data", "{"},
+		`--data is not valid JSON: invalid character 'o' in literal null (expecting 'u') at byte 2`:          {"missions", "create", "n", "--data", "notjson"},
+		`--data is not valid JSON: invalid character '{' after top-level value at byte 4`:                    {"missions", "create", "n", "--data", "{} {}"},
+		`--data is not valid JSON: "b" is given twice`:                                                       {"missions", "create", "n", "--data", `{"x":{"b":1,"b":2}}`},
+		`--data is empty; give it JSON, @FILE, or - for the standard input, or leave it out`:                 {"missions", "create", "n", "--data", ""},
+		`--wait-timeout bounds --wait, which is not given`:                                                   {"missions", "create", "n", "--wait-timeout", "1m"},
+		`--wait-timeout: 0s is not between 1 millisecond and 365 days`:                                       {"missions", "create", "n", "--wait", "--wait-timeout", "0s"},
+		`--timeout: "soon" is not a duration like 30s, 10m or 7d`:                                            {"missions", "wait", "m1", "--timeout", "soon"},
+		`--retention: 1ms is not between 1 second and 36,500 days`:                                           {"serve", "--retention", "1ms"},
+		`the command ./none cannot be run: no such file or directory`:                                        {"agent", "run", "--type", "t", "--", "./none"},
+		`--data: /does/not/exist cannot be read: no such file or directory`:                                  {"missions", "create", "n", "--data", "@/does/not/exist"},
+		`--data: the standard input is empty`:                                                                {"missions", "create", "n", "--data", "-"},
+		`--max-attempts must be between 1 and 1000`:                                                          {"missions", "create", "n", "--max-attempts", "0"},
+		`--timeout: "30" is not a duration like 30s, 10m or 7d`:                                              {"missions", "create", "n", "--timeout", "30"},
+		`--timeout: 1000d is not between 1 microsecond and 366 days`:                                         {"missions", "create", "n", "--timeout", "1000d"},
+		`--stall: "soon" is not a duration like 30s, 10m or 7d`:                                              {"missions", "create", "n", "--stall", "soon"},
+		`--stall: 1000d is not between 1 microsecond and 366 days`:                                           {"missions", "create", "n", "--stall", "1000d"},
+		`--deadline: "soon" is neither a duration like 10m nor a time like 2026-01-31T15:04:05Z`:             {"missions", "create", "n", "--deadline", "soon"},
+		`--tag may hold only letters, digits, _ and -`:                                                       {"missions", "create", "n", "--tag", "a b"},
+		`the name is required`: {"missions", "create", ""},
 		`--file has missions with names of their own; it cannot stand beside the name "n"`:           {"missions", "create", "n", "--file", "f"},
 		`--wait cannot stand beside --file, whose lines say it for each mission`:                     {"missions", "create", "--file", "f", "--wait"},
 		`agent run needs a COMMAND to run, after --; see supervisor agent run --help`:                {"agent", "run", "--type", "t"},
@@ -50,7 +70,7 @@ func TestMistakesInWhatIsTypedAreOneLineAndExitCode2(t *testing.T) {
 		`--concurrency must be between 1 and 1000`:                                                   {"agent", "run", "--type", "t", "--concurrency", "0", "--", "cat"},
 		`--drain: "x" is not a duration like 30s, 10m or 7d`:                                         {"agent", "run", "--type", "t", "--drain", "x", "--", "cat"},
 		`--listen: "4222" is not an address like 127.0.0.1:4222`:                                     {"--listen", "4222"},
-		`--store: "file" is not a store; write sqlite:PATH`:                                          {"serve", "--store", "file"},
+		`--store: "file" is not a store; write sqlite:PATH, or redis://HOST`:                         {"serve", "--store", "file"},
 		`--creds is for an external broker, and none is named; add --server URL or --context NAME`:   {"--creds", "cli_test.go"},
 		`serve takes no arguments, but was given "now"; see supervisor serve --help`:                 {"serve", "now"},
 	} {
@@ -138,6 +158,12 @@ func TestShellCompletion(t *testing.T) {
 	equal(t, "without a broker", stdout, ":4\n")
 	_, stdout, _ = runIn(t, nil, "__complete", "events", "--type", "mission.c")
 	contains(t, stdout, "mission.created\t")
+	for _, command := range [][]string{{"status"}, {"missions", "create"}, {"serve"}} {
+		_, stdout, _ := runIn(t, nil, append(append([]string{"__complete"}, command...), "--")...)
+		if !strings.Contains(stdout, "--") || strings.Contains(stdout, "`") {
+			t.Errorf("flags of %v, which are described as %s", command, stdout)
+		}
+	}
 }
 
 // brokenPipe fails every write.
@@ -185,6 +211,65 @@ func TestServeRunsFromTheCommandLine(t *testing.T) {
 	equal(t, "exit code", c.wait(t), 0)
 }
 
+func TestATakenHTTPAddressStopsTheStartBeforeItBegins(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer func() { must(t, taken.Close()) }()
+	dir := filepath.Join(t.TempDir(), "data")
+	code, stdout, stderr := runIn(t, nil, "serve", "--listen", "127.0.0.1:0", "--http", taken.Addr().String(), "--data-dir", dir)
+	equal(t, "exit code", code, 1)
+	equal(t, "stdout", stdout, "")
+	equal(t, "stderr", stderr, "supervisor: the HTTP address "+taken.Addr().String()+
+		" is taken by another process; choose another with --http, or go without with --http off\n")
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("something was left in %s: %v", dir, err)
+	}
+}
+
+func TestABrokerThatComesBackWithoutJetStreamIsToldOf(t *testing.T) {
+	t.Parallel()
+	options := emptyBroker()
+	options.JetStream, options.StoreDir = true, t.TempDir()
+	whole := strings.TrimPrefix(guardedBroker(t, options), "nats://")
+	without := strings.TrimPrefix(guardedBroker(t, emptyBroker()), "nats://")
+	proxy := streamtest.NewProxy(t, whole)
+	c := newCall(nil).start(t, "serve", "-s", proxy.URL(), "--http", "off", "--data-dir", t.TempDir())
+	c.out.await(t, "Events: JetStream stream EVENTS, connected", 1)
+	proxy.SetTarget(without)
+	proxy.Cut()
+	c.err.await(t, `level=WARN msg="the broker is back, but the event stream is still degraded" reason="the broker at `+proxy.URL()+` has no JetStream"`, 1)
+	proxy.SetTarget(whole)
+	proxy.Cut()
+	c.err.await(t, "event stream connected", 2)
+	c.interrupt()
+	equal(t, "exit code", c.wait(t), 0)
+}
+
+func TestTheRetentionOfEventsCountsWhenTheStreamIsCreated(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	maxAge := func(args ...string) (age time.Duration) {
+		c := newCall(nil).start(t, append([]string{"serve", "--listen", "127.0.0.1:0", "--http", "off", "--data-dir", dir}, args...)...)
+		c.out.await(t, "Ctrl-C", 1)
+		nc, err := nats.Connect(brokerURL.FindString(c.out.String()))
+		must(t, err)
+		defer nc.Close()
+		js, err := jetstream.New(nc)
+		must(t, err)
+		stream, err := js.Stream(t.Context(), eventstream.DefaultStreamName)
+		must(t, err)
+		nc.Close()
+		c.interrupt()
+		equal(t, "exit code", c.wait(t), 0)
+		return stream.CachedInfo().Config.MaxAge
+	}
+	equal(t, "as created", maxAge("--event-retention", "36h"), 36*time.Hour)
+	equal(t, "of an existing stream", maxAge("--event-retention", "30d"), 36*time.Hour)
+}
+
+var brokerURL = regexp.MustCompile(`nats://[0-9.:]+`)
+
 func TestServeLogsJSONInPlaceOfABanner(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -196,11 +281,23 @@ func TestServeLogsJSONInPlaceOfABanner(t *testing.T) {
 	c.interrupt()
 	equal(t, "exit code", c.wait(t), 0)
 	equal(t, "stdout", c.out.String(), "")
+	lines := strings.Split(strings.TrimSpace(c.err.String()), "\n")
+	contains(t, lines[len(lines)-1], `"msg":"stopped"`)
+}
+
+func TestServeRefusesABrokerOfASupervisorWithAnotherStore(t *testing.T) {
+	t.Parallel()
+	c := newCall(nil).start(t, "serve", "-s", newBench(t).url, "--http", "off", "--data-dir", t.TempDir())
+	equal(t, "exit code", c.wait(t), 1)
+	contains(t, c.err.String(), "another supervisor on this broker has another store", "give both the same --store")
 }
 
 func TestServeWithAnExternalBroker(t *testing.T) {
 	t.Parallel()
-	url := newBench(t).url
+	broker, err := embedded.Start(t.Context(), embedded.Config{StoreDir: t.TempDir()})
+	must(t, err)
+	t.Cleanup(func() { must(t, broker.Shutdown(context.Background())) })
+	url := broker.ClientURL()
 	dir := t.TempDir()
 	c := newCall(nil).start(t, "serve", "-s", url, "--http", "off", "--data-dir", dir)
 	c.out.await(t, "Ctrl-C", 1)

@@ -96,7 +96,11 @@ func (c *connection) check() error {
 		if err != nil {
 			return usagef("%s: %s cannot be read: %v", file.where, file.text, rootCause(err))
 		}
+		info, err := f.Stat()
 		_ = f.Close() // nothing was written
+		if err == nil && info.IsDir() {
+			return usagef("%s: %s is a directory", file.where, file.text)
+		}
 	}
 	return nil
 }
@@ -216,8 +220,11 @@ func notConnected(urls string, err error) error {
 	switch {
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked):
 		return fmt.Errorf("the broker at %s does not let us in (%w); check --creds, --user or --context", shown, err)
-	case errors.Is(err, nats.ErrNoServers), errors.Is(err, nats.ErrTimeout):
+	case urls == defaultServer && (errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout)):
 		return fmt.Errorf("no broker can be reached at %s; start one with: supervisor, or name another with --server or --context", shown)
+	case errors.Is(err, nats.ErrNoServers), errors.Is(err, nats.ErrTimeout):
+		return fmt.Errorf("no broker can be reached at %s; name another with --server or --context, "+
+			"or ask the supervisor at its HTTP address, which answers without a broker: supervisor health --http ADDRESS", shown)
 	case strings.Contains(err.Error(), "x509") || strings.Contains(err.Error(), "tls:"), errors.Is(err, nats.ErrSecureConnRequired):
 		return fmt.Errorf("no secure connection to the broker at %s: %w; check --tlsca, --tlscert and --tlskey", shown, err)
 	}

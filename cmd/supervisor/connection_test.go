@@ -105,10 +105,12 @@ func TestMistakesInTheConnection(t *testing.T) {
 		want string
 		args []string
 	}{
-		{1, "no broker can be reached at nats://***@127.0.0.1:1; start one with: supervisor, or name another with --server or --context",
+		{1, "no broker can be reached at nats://***@127.0.0.1:1; name another with --server or --context, " +
+			"or ask the supervisor at its HTTP address, which answers without a broker: supervisor health --http ADDRESS",
 			[]string{"-s", "nats://mary:secret@127.0.0.1:1"}},
 		{2, `--server: URL http://127.0.0.1:1 has scheme "http"; use nats, tls, ws or wss`, []string{"-s", "http://127.0.0.1:1"}},
 		{2, "--creds: /does/not/exist cannot be read: no such file or directory", []string{"--creds", "/does/not/exist"}},
+		{2, "--tlsca: / is a directory", []string{"--tlsca", "/"}},
 		{2, "--nkey: connection_test.go does not hold an nkey seed", []string{"-s", "nats://127.0.0.1:1", "--nkey", "connection_test.go"}},
 		{2, "--password: a password needs a user; add --user NAME", []string{"--password", "secret"}},
 		{2, "--tlscert and --tlskey are needed together", []string{"--tlscert", "connection_test.go"}},
@@ -119,6 +121,12 @@ func TestMistakesInTheConnection(t *testing.T) {
 			t.Errorf("%v: exit code %d, %q", c.args, code, stderr)
 		}
 	}
+}
+
+func TestTheUsualBrokerCanBeStarted(t *testing.T) {
+	t.Parallel()
+	text := notConnected(defaultServer, nats.ErrNoServers).Error()
+	equal(t, "advice", text, "no broker can be reached at nats://127.0.0.1:4222; start one with: supervisor, or name another with --server or --context")
 }
 
 // writeContext writes a context of the nats CLI.

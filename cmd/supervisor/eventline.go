@@ -36,10 +36,10 @@ func (p *eventPrinter) print(raw []byte) {
 		p.out.paint(typeColour(event.Type), padRight(clean(event.Type), 26)), gist(p.out, &event))
 }
 
-// none tells a person that there was nothing to print.
-func (p *eventPrinter) none() {
-	if !p.printed && !p.json && p.out.terminal {
-		p.err.printf("No events. Look further back with --since 7d, or wait for some with --follow.\n")
+// none tells a person that there was nothing to print, and what to try.
+func (p *eventPrinter) none(advice string) {
+	if !p.printed && !p.json {
+		p.err.printf("No events. %s\n", advice)
 	}
 }
 

@@ -39,7 +39,8 @@ since a time, or those to come.
 
 With --durable the broker remembers under a name how far one has come: each event is
 acknowledged once it is printed, and the next run goes on behind it. The first run
-begins with the oldest event, or at --since.
+begins with the oldest event, or at --since; it also settles the --type filters, which
+every later run has to repeat.
 
 Only the broker has to be there, not the supervisor.`,
 		Example: `  supervisor events
@@ -138,7 +139,7 @@ func readEvents(ctx context.Context, stream jetstream.Stream, f *eventFlags, p *
 	}
 	defer forget(ctx, stream, consumer)
 	if !f.follow && consumer.CachedInfo().NumPending == 0 {
-		p.none()
+		p.none("Look further back with --since 7d, or wait for some with --follow.")
 		return nil
 	}
 	messages, err := consumer.Messages()

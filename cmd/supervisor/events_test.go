@@ -69,8 +69,13 @@ func TestEventsAreALineEach(t *testing.T) {
 `+at+`other.thing                 x {"k":1}
 `)
 	equal(t, "agents'", strings.Count(b.ok(t, "events", "--type", "agent.*", "--type", "other.>"), "\n"), 2)
-	equal(t, "none", b.ok(t, "events", "--type", "mission.deleted"), "")
-	equal(t, "later ones", b.ok(t, "events", "--since", "2096-01-01"), "")
+	for _, args := range [][]string{{"events", "--type", "mission.deleted"}, {"events", "--since", "2096-01-01"}} {
+		code, stdout, stderr := b.run(t, args...)
+		equal(t, "exit code", code, 0)
+		equal(t, "none", stdout, "")
+		equal(t, "stderr", stderr, "No events. Look further back with --since 7d, or wait for some with --follow.\n")
+		equal(t, "none for a program", b.ok(t, append(args, "--json")...), "")
+	}
 
 	js, err := jetstream.New(b.nc)
 	must(t, err)
@@ -112,7 +117,14 @@ func TestADurableGoesOnWhereItStopped(t *testing.T) {
 	first := run()
 	contains(t, first, "job m1", "job m2")
 	equal(t, "lines of the first run", strings.Count(first, "\n"), 2)
-	equal(t, "nothing new", run(), "")
+	nothing := func() {
+		t.Helper()
+		code, stdout, stderr := b.run(t, "events", "--durable", "billing", "--type", "mission.>")
+		equal(t, "exit code", code, 0)
+		equal(t, "nothing new", stdout, "")
+		equal(t, "stderr", stderr, "No events. Everything there is has been shown; wait for more with --follow.\n")
+	}
+	nothing()
 	b.publish(t, created("m3"))
 	third := run("--json")
 	contains(t, third, `"name":"job m3"`)
@@ -123,8 +135,38 @@ func TestADurableGoesOnWhereItStopped(t *testing.T) {
 	c.out.await(t, "job m4", 1)
 	c.interrupt()
 	equal(t, "exit code", c.wait(t), 0)
-	equal(t, "nothing new", run(), "")
+	nothing()
+	equal(t, "nothing new for a program", run("--json"), "")
 	contains(t, b.ok(t, "events", "--durable", "another"), "job m1", "job m2", "ok\n", "job m3", "job m4")
+}
+
+// TestADurableIsNotBentToOtherWishes asks for what would make a durable consumer
+// skip or repeat events.
+func TestADurableIsNotBentToOtherWishes(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.publish(t, created("m1"))
+	b.ok(t, "events", "--durable", "two", "--type", "mission.>", "--type", "agent.>")
+	b.ok(t, "events", "--durable", "every")
+	js, err := jetstream.New(b.nc)
+	must(t, err)
+	before, err := js.Consumer(t.Context(), eventstream.DefaultStreamName, "two")
+	must(t, err)
+
+	other := ", choose another --durable, or remove this one with: nats consumer rm EVENTS "
+	has := "the durable consumer two exists, for --type 'mission.>' --type 'agent.>'; say that"
+	b.refused(t, 2, has+other+"two", "events", "--durable", "two", "--type", "mission.>")
+	b.refused(t, 2, has+other+"two", "events", "--durable", "two", "--follow")
+	b.refused(t, 2, "the durable consumer every exists, for events of every type, without --type; say that"+other+"every",
+		"events", "--durable", "every", "--type", "mission.>")
+	b.refused(t, 2, "--since cannot move the durable consumer two, which exists and goes on where it stopped; leave --since out"+other+"two",
+		"events", "--durable", "two", "--type", "mission.>", "--type", "agent.>", "--since", "1h")
+	equal(t, "in another order", b.ok(t, "events", "--durable", "two", "--type", "agent.>", "--type", "mission.>", "--json"), "")
+
+	after, err := js.Consumer(t.Context(), eventstream.DefaultStreamName, "two")
+	must(t, err)
+	equal(t, "the consumer", fmt.Sprint(after.CachedInfo().Config), fmt.Sprint(before.CachedInfo().Config))
+	equal(t, "how far it came", after.CachedInfo().AckFloor.Stream, before.CachedInfo().AckFloor.Stream)
 }
 
 // TestADurableWhoseOutputFailsLosesNothing breaks the pipe after the first event.

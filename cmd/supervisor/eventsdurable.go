@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +26,9 @@ var errCaughtUp = errors.New("everything stored has been printed")
 // durableEvents prints events with a durable consumer and acknowledges each once
 // it is printed.
 func (c *cli) durableEvents(ctx context.Context, s *session, stored jetstream.Stream, f *eventFlags, p *eventPrinter) (err error) {
+	if err := f.suit(ctx, stored); err != nil {
+		return err
+	}
 	events, err := eventstream.Open(eventstream.Config{
 		URL: s.broker.urls, Options: s.broker.options,
 		Logger: slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
@@ -55,10 +61,61 @@ func (c *cli) durableEvents(ctx context.Context, s *session, stored jetstream.St
 	finish(nil)
 	watching.Wait()
 	if errors.Is(err, errCaughtUp) {
-		p.none()
+		p.none("Everything there is has been shown; wait for more with --follow.")
 		return nil
 	}
 	return err
+}
+
+// suit refuses to go on with a durable consumer in another way than it began:
+// other filters, or another beginning, would make it skip or repeat events without
+// a word.
+func (f *eventFlags) suit(ctx context.Context, stored jetstream.Stream) error {
+	ctx, cancel := context.WithTimeout(ctx, connectPatience)
+	defer cancel()
+	consumer, err := stored.Consumer(ctx, f.durable)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("the durable consumer %s cannot be looked up: %w", f.durable, err)
+	}
+	other := fmt.Sprintf("choose another --durable, or remove this one with: nats consumer rm %s %s", eventstream.DefaultStreamName, f.durable)
+	if f.since != "" {
+		return usagef("--since cannot move the durable consumer %s, which exists and goes on where it stopped; leave --since out, %s", f.durable, other)
+	}
+	has := typesOf(consumer.CachedInfo().Config)
+	if !slices.Equal(slices.Sorted(slices.Values(has)), slices.Sorted(slices.Values(f.types))) {
+		return usagef("the durable consumer %s exists, for %s; say that, %s", f.durable, filterFlags(has), other)
+	}
+	f.types = has // in its order
+	return nil
+}
+
+// typesOf are the event types that a consumer takes; none for all.
+func typesOf(config jetstream.ConsumerConfig) []string {
+	subjects := config.FilterSubjects
+	if config.FilterSubject != "" {
+		subjects = []string{config.FilterSubject}
+	}
+	var types []string
+	for _, subject := range subjects {
+		t, _ := eventstream.EventType(subject)
+		types = append(types, t)
+	}
+	return types
+}
+
+// filterFlags writes event types as one would type them.
+func filterFlags(types []string) string {
+	if len(types) == 0 {
+		return "events of every type, without --type"
+	}
+	var flags []string
+	for _, t := range types {
+		flags = append(flags, "--type '"+clean(t)+"'")
+	}
+	return strings.Join(flags, " ")
 }
 
 // consumer describes the durable consumer.

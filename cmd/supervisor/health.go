@@ -84,6 +84,9 @@ func healthOverHTTP(ctx context.Context, address string) (health api.Health, raw
 	transport := &http.Transport{} // of our own: no proxy knows a supervisor better than its address does
 	defer transport.CloseIdleConnections()
 	reply, err := transport.RoundTrip(request)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = errors.New("it takes too long")
+	}
 	if err != nil {
 		return health, nil, fmt.Errorf("no supervisor answers over HTTP at %s: %w", address, err)
 	}

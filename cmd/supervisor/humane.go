@@ -34,6 +34,34 @@ func humane(d time.Duration) string {
 	return fmt.Sprintf("%dd%dh", d/day, d%day/time.Hour)
 }
 
+// ago writes how long something is past, in whole seconds.
+func ago(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return "now"
+	case d < time.Minute:
+		return fmt.Sprintf("%ds ago", d/time.Second)
+	}
+	return humane(d) + " ago"
+}
+
+// spell writes a duration that somebody chose, in words: 2 minutes, 365 days.
+func spell(d time.Duration) string {
+	for _, unit := range []struct {
+		length    time.Duration
+		one, many string
+	}{
+		{day, "day", "days"}, {time.Hour, "hour", "hours"}, {time.Minute, "minute", "minutes"},
+		{time.Second, "second", "seconds"}, {time.Millisecond, "millisecond", "milliseconds"},
+		{time.Microsecond, "microsecond", "microseconds"},
+	} {
+		if d >= unit.length && d%unit.length == 0 {
+			return plural(int64(d/unit.length), unit.one, unit.many)
+		}
+	}
+	return humane(d)
+}
+
 // seconds writes a duration that the wire gives in seconds; "-" for none.
 func seconds(s *float64) string {
 	if s == nil {

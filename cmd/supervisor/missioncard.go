@@ -79,7 +79,7 @@ func missionLine(out *screen, m *missions.Mission) painted {
 		line += painted(" in " + humane(m.FinishedAt.Sub(m.StartedAt)))
 	}
 	if m.Error != "" && m.Status != missions.Completed {
-		line += painted(": " + shorten(clean(string(m.Error)), 200))
+		line += painted(": " + shorten(clean(firstLine(string(m.Error))), 200))
 	}
 	return line
 }

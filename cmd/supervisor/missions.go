@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -85,6 +86,14 @@ func checkIDs(ids []string) error {
 	return nil
 }
 
+// ofMission says of which mission an error is, unless it does so itself.
+func ofMission(id string, err error) error {
+	if strings.Contains(errorText(err), strconv.Quote(id)) {
+		return err
+	}
+	return &aboutError{"mission " + id, err}
+}
+
 // eachID runs do for each id and goes on when one fails. Errors are printed, but
 // for one of the last id, which is returned.
 func (c *cli) eachID(ctx context.Context, ids []string, do func(id string) error) error {
@@ -93,6 +102,9 @@ func (c *cli) eachID(ctx context.Context, ids []string, do func(id string) error
 		err := do(id)
 		if err == nil {
 			continue
+		}
+		if len(ids) > 1 {
+			err = ofMission(id, err)
 		}
 		if i == len(ids)-1 || ctx.Err() != nil {
 			return err

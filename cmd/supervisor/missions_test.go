@@ -117,6 +117,43 @@ func TestACreationIsSentAgainWhenItsFateIsUnknown(t *testing.T) {
 	}
 }
 
+// TestAMissionThatIsWaitedForIsKnownAtOnce creates missions that nobody works on.
+func TestAMissionThatIsWaitedForIsKnownAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	c := b.start(t, "missions", "create", "n", "--id", "m1", "--type", "t", "--wait")
+	c.err.await(t, "Created mission m1; waiting for its end\n", 1)
+	c.interrupt()
+	equal(t, "exit code", c.wait(t), 1)
+	equal(t, "stdout", c.out.String(), "")
+	contains(t, c.err.String(), "supervisor: interrupted\n")
+
+	code, stdout, stderr := b.run(t, "missions", "create", "n", "--id", "m1", "--type", "t", "--wait", "--json", "--wait-timeout", "50ms")
+	equal(t, "exit code", code, 1)
+	equal(t, "stdout", stdout, "")
+	equal(t, "stderr", stderr, "Mission m1 is there already (PENDING); waiting for its end\n"+
+		"supervisor: mission m1 has not ended within the --wait-timeout of 50 milliseconds\n")
+
+	c = b.start(t, "missions", "create", "n", "--id", "m1", "--type", "t", "--wait", "--json", "--wait-timeout", "1h")
+	b.finish(t, "m1", true)
+	equal(t, "exit code", c.wait(t), 0)
+	contains(t, c.out.String(), `{"mission":{"id":"m1"`)
+}
+
+func TestACreationWhoseFateIsUnknownNamesTheMission(t *testing.T) {
+	t.Parallel()
+	b := newFake(t)
+	asked := make(chan struct{}, 1)
+	_, err := b.nc.Subscribe(api.SubjectMissionsCreate, func(*nats.Msg) { asked <- struct{}{} })
+	must(t, err)
+	must(t, b.nc.Flush())
+	c := b.start(t, "missions", "create", "n", "--id", "m1")
+	<-asked
+	c.interrupt()
+	equal(t, "exit code", c.wait(t), 1)
+	equal(t, "stderr", c.err.String(), "supervisor: it is not known whether mission m1 was created: interrupted\n")
+}
+
 func TestDeletingAsks(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -147,6 +184,9 @@ func TestOneBadIDDoesNotStopTheOthers(t *testing.T) {
 	equal(t, "exit code", code, 1)
 	equal(t, "stdout", stdout, "Cancelled mission m1 (x)\nCancelled mission m2 (x)\n")
 	equal(t, "stderr", stderr, "supervisor: there is no mission \"none\"\nsupervisor: there is no mission \"nil\"\n")
+	code, _, stderr = b.run(t, "missions", "cancel", "m1", "m2")
+	equal(t, "exit code", code, 1)
+	equal(t, "stderr", stderr, "supervisor: mission m1: cannot cancel a mission that is CANCELLED\nsupervisor: mission m2: cannot cancel a mission that is CANCELLED\n")
 	code, stdout, _ = b.run(t, "missions", "retry", "m1", "m2", "--json")
 	equal(t, "exit code", code, 0)
 	equal(t, "lines", strings.Count(stdout, "\n"), 2)
@@ -289,7 +329,8 @@ func TestWait(t *testing.T) {
 	for _, id := range []string{"m1", "m2", "m3"} {
 		b.ok(t, "missions", "create", "job "+id, "--id", id, "--type", "t")
 	}
-	b.refused(t, 1, "not every mission has ended within --timeout", "missions", "wait", "m1", "--timeout", "50ms")
+	b.refused(t, 1, "mission m1 has not ended within the --timeout of 50 milliseconds", "missions", "wait", "m1", "--timeout", "50ms")
+	b.refused(t, 1, "not every mission has ended within the --timeout of 50 milliseconds", "missions", "wait", "m1", "m2", "--timeout", "50ms")
 	c := b.start(t, "missions", "wait", "m1", "m2")
 	b.finish(t, "m1", true)
 	c.out.await(t, "m1  COMPLETED  job m1 in ", 1)

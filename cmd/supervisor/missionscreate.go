@@ -9,11 +9,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/client"
 )
 
 // createFlags are a mission as it is typed.
@@ -25,6 +28,8 @@ type createFlags struct {
 	notBefore, deadline string
 	file                string
 	wait, json          bool
+	waitTimeout         string
+	patience            time.Duration // how long to wait; 0: for ever
 }
 
 func (c *cli) missionsCreateCommand() *cobra.Command {
@@ -36,9 +41,13 @@ func (c *cli) missionsCreateCommand() *cobra.Command {
 A file holds one mission on each line, as a JSON object with the fields of the
 protocol: {"name": "resize", "type": "resize", "data": {"width": 640}}. Give the
 missions in it ids of your own when the file may have to be sent again: a mission
-that is there already is not created twice.`,
+that is there already is not created twice.
+
+With --wait the mission's id is told at once, on the standard error, and the outcome
+once it is known. A mission that is no longer waited for goes on.`,
 		Example: `  supervisor missions create "hello"
   supervisor missions create "resize" --type resize --data '{"width": 640}' --priority HIGH --wait
+  supervisor missions create "build" --type build --wait --wait-timeout 10m && echo built
   supervisor missions create "report" --data @report.json --not-before 10m --timeout 5m --tag nightly
   supervisor missions create --file missions.jsonl
   generate | supervisor missions create --file -`,
@@ -82,6 +91,7 @@ func (f *createFlags) add(c *cli, cmd *cobra.Command) {
 	flags.StringVar(&f.deadline, "deadline", "", "fail when not begun by this `TIME`")
 	flags.StringVar(&f.file, "file", "", "create the missions of this `FILE`, one JSON object on each line; - for the standard input")
 	flags.BoolVar(&f.wait, "wait", false, "wait until the mission has ended, and show how")
+	flags.StringVar(&f.waitTimeout, "wait-timeout", "", "with --wait: give up after this `DURATION`; without, never")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	completeFlag(cmd, "type", c.missionTypes)
 	completeFlag(cmd, "priority", words(priorityNames()...))
@@ -93,7 +103,7 @@ func (f *createFlags) fileAlone(cmd *cobra.Command, args []string) error {
 		return usagef("--file has missions with names of their own; it cannot stand beside the name %q", args[0])
 	}
 	for _, name := range []string{"type", "data", "priority", "tag", "id", "description", "correlation-id",
-		"max-attempts", "timeout", "stall", "not-before", "deadline", "wait"} {
+		"max-attempts", "timeout", "stall", "not-before", "deadline", "wait", "wait-timeout"} {
 		if cmd.Flags().Changed(name) {
 			return usagef("--%s cannot stand beside --file, whose lines say it for each mission", name)
 		}
@@ -108,10 +118,12 @@ func (f *createFlags) complete(c *cli, cmd *cobra.Command) error {
 	if cmd.Flags().Changed("max-attempts") {
 		f.spec.MaxAttempts = &f.maxAttempts
 	}
-	if f.spec.Data, err = c.readData(f.data); err != nil {
-		return err
+	if cmd.Flags().Changed("data") {
+		if f.spec.Data, err = c.readData(f.data); err != nil {
+			return err
+		}
 	}
-	if err := f.limits(); err != nil {
+	if err := f.durations(); err != nil {
 		return err
 	}
 	for _, moment := range []struct {
@@ -131,10 +143,10 @@ func (f *createFlags) complete(c *cli, cmd *cobra.Command) error {
 	return badFlag(checkSpec(&f.spec))
 }
 
-// limits reads how long an attempt may take, and may stand still.
-func (f *createFlags) limits() error {
+// durations reads how long an attempt may take, and stand still, and the waiting.
+func (f *createFlags) durations() error {
 	if f.timeout != "" {
-		d, err := parseDuration(f.timeout)
+		d, err := durationWithin(f.timeout, time.Microsecond, maxTimeout)
 		if err != nil {
 			return usagef("--timeout: %v", err)
 		}
@@ -142,21 +154,59 @@ func (f *createFlags) limits() error {
 		f.spec.TimeoutSeconds = &timeout
 	}
 	if f.stall != "" {
-		d, err := parseDuration(f.stall)
+		d, err := durationWithin(f.stall, time.Microsecond, maxTimeout)
 		if err != nil {
 			return usagef("--stall: %v", err)
 		}
 		f.spec.StallSeconds = d.Seconds()
 	}
+	if f.waitTimeout == "" {
+		return nil
+	}
+	if !f.wait {
+		return usagef("--wait-timeout bounds --wait, which is not given")
+	}
+	var err error
+	if f.patience, err = durationWithin(f.waitTimeout, time.Millisecond, 365*day); err != nil {
+		return usagef("--wait-timeout: %v", err)
+	}
 	return nil
 }
 
-// readData returns JSON as it stands in text, in the file @FILE, or in the
+// maxTimeout is the longest timeout of an attempt that the supervisor takes.
+const maxTimeout = 366 * day
+
+// readData returns the JSON that stands in text, in the file @FILE, or in the
 // standard input (-).
 func (c *cli) readData(text string) ([]byte, error) {
+	data, err := c.rawData(text)
+	if err != nil {
+		return nil, err
+	}
+	return data, checkJSON("--data", data)
+}
+
+// checkJSON says what is wrong with JSON that was given in a flag, and where.
+func checkJSON(flag string, text []byte) error {
+	err := json.Unmarshal(text, new(jsontext.Value))
+	var syntax *jsontext.SyntacticError
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &syntax):
+		return usagef("%s is not valid JSON", flag)
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return usagef("%s is not valid JSON: %q is given twice", flag, syntax.JSONPointer.LastToken())
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return usagef("%s is not valid JSON: it ends too early", flag)
+	}
+	return usagef("%s is not valid JSON: %v at byte %d", flag, syntax.Err, syntax.ByteOffset+1)
+}
+
+func (c *cli) rawData(text string) ([]byte, error) {
 	switch {
 	case text == "":
-		return nil, nil
+		return nil, usagef("--data is empty; give it JSON, @FILE, or - for the standard input, or leave it out")
 	case text == "-":
 		return limitedData("the standard input", c.stdin)
 	case text[0] != '@':
@@ -221,21 +271,32 @@ func create(ctx context.Context, s *session, request any) (reply api.CreateReply
 
 func (c *cli) createOne(ctx context.Context, s *session, f *createFlags) error {
 	reply, raw, err := create(ctx, s, f.spec)
+	if err != nil && (unsure(err) || ctx.Err() != nil) && !errors.Is(err, client.ErrNoSupervisor) {
+		err = &aboutError{"it is not known whether mission " + f.spec.ID + " was created", err}
+	}
 	if err != nil {
 		return err
 	}
 	if reply.Created == nil || reply.Mission == nil {
 		return errors.New("the supervisor's reply holds no mission")
 	}
-	switch m := reply.Mission; {
+	switch {
 	case f.wait:
-		return c.waitAll(ctx, s, []string{m.ID}, f.json)
+		c.err.printf("%s; waiting for its end\n", createdLine(&reply))
+		return c.waitAll(ctx, s, waiting{ids: []string{reply.Mission.ID}, json: f.json, patience: f.patience, flag: "--wait-timeout"})
 	case f.json:
 		c.out.json(raw)
-	case reply.Created.Created != nil && !*reply.Created.Created:
-		c.out.printf("Mission %s is there already (%s)\n", clean(m.ID), clean(string(m.Status)))
 	default:
-		c.out.printf("Created mission %s\n", clean(m.ID))
+		c.out.printf("%s\n", createdLine(&reply))
 	}
 	return nil
+}
+
+// createdLine says which mission was created, or had been before.
+func createdLine(reply *api.CreateReply) string {
+	m := reply.Mission
+	if created := reply.Created.Created; created != nil && !*created {
+		return fmt.Sprintf("Mission %s is there already (%s)", clean(m.ID), clean(string(m.Status)))
+	}
+	return "Created mission " + clean(m.ID)
 }

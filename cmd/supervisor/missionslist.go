@@ -140,7 +140,7 @@ func listJSON(ctx context.Context, s *session, out *screen, f *listFlags) error 
 }
 
 func listTable(ctx context.Context, s *session, out *screen, f *listFlags) error {
-	g := out.grid("Missions", "ID", "Name", "Type", "Status", "Priority", "Attempt#", "Agent", "Progress#", "Created")
+	g := listGrid(out)
 	shown := 0
 	more, err := f.eachPage(ctx, s, func(page *missionPage, _ jsontext.Value, _ bool) error {
 		for _, raw := range page.Missions {
@@ -165,6 +165,14 @@ func listTable(ctx context.Context, s *session, out *screen, f *listFlags) error
 		out.printf("The newest %s are shown; there may be more: --limit N or --all shows them.\n", count(shown))
 	}
 	return nil
+}
+
+// listGrid is an empty list. On a narrow terminal it keeps status, attempt and agent.
+func listGrid(out *screen) *grid {
+	g := out.grid("Missions", "ID", "Name", "Type", "Status", "Priority", "Attempt#", "Agent", "Progress#", "Created")
+	g.concede(shorter("Name", 24), without("Created", "Progress", "Priority"), shorterID("Agent", 16), shorter("Name", 16),
+		without("Type"), shorterID("ID", 12), shorterID("Agent", 8), shorter("Name", 6), without("Name", "Agent", "Attempt"))
+	return g
 }
 
 func listRow(g *grid, out *screen, m *missions.Mission) {

@@ -71,6 +71,7 @@ func statsCard(out *screen, s *missions.Stats, missionType string) {
 	rates.print()
 	if len(s.ByType) > 0 && missionType == "" {
 		types := out.grid("Types", "Type", "Missions#")
+		types.concede(shorterID("Type", 12))
 		for _, name := range slices.Sorted(maps.Keys(s.ByType)) {
 			types.row(name, count(s.ByType[name]))
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -30,27 +31,59 @@ or did not end in time.`,
 		ValidArgsFunction: c.missionIDs(-1, missions.Pending, missions.Running),
 	}
 	timeout := cmd.Flags().String("timeout", "", "give up after this `DURATION`; without, never")
-	asJSON := cmd.Flags().Bool("json", false, "print the missions as JSON, one on each line")
-	cmd.RunE = c.withSession(func(ctx context.Context, s *session, ids []string) error {
-		if *timeout != "" {
-			patience, err := durationWithin(*timeout, time.Millisecond, 365*day)
-			if err != nil {
-				return usagef("--timeout: %v", err)
-			}
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeoutCause(ctx, patience, errPatience)
-			defer cancel()
+	w := waiting{flag: "--timeout"}
+	cmd.Flags().BoolVar(&w.json, "json", false, "print the missions as JSON, one on each line")
+	cmd.PreRunE = func(*cobra.Command, []string) (err error) {
+		if *timeout == "" {
+			return nil
 		}
-		return c.waitAll(ctx, s, ids, *asJSON)
+		if w.patience, err = durationWithin(*timeout, time.Millisecond, 365*day); err != nil {
+			return usagef("--timeout: %v", err)
+		}
+		return nil
+	}
+	cmd.RunE = c.withSession(func(ctx context.Context, s *session, ids []string) error {
+		w.ids = ids
+		return c.waitAll(ctx, s, w)
 	})
 	return cmd
 }
 
-// errPatience says that the caller's --timeout is over.
-var errPatience = errors.New("not every mission has ended within --timeout")
+// waiting says which missions to wait for, and how.
+type waiting struct {
+	ids      []string
+	json     bool
+	patience time.Duration // 0: for ever
+	flag     string        // that the patience comes from
+}
+
+// errPatience says that the caller's patience is over.
+var errPatience = errors.New("the waiting has taken too long")
+
+// gaveUp is what is said when the patience is over.
+func (w *waiting) gaveUp() error {
+	what := "not every mission has ended"
+	if len(w.ids) == 1 {
+		what = "mission " + w.ids[0] + " has not ended"
+	}
+	return fmt.Errorf("%s within the %s of %s", what, w.flag, spell(w.patience))
+}
 
 // waitAll waits for missions at once and prints each when it has ended.
-func (c *cli) waitAll(ctx context.Context, s *session, ids []string, asJSON bool) error {
+func (c *cli) waitAll(ctx context.Context, s *session, w waiting) error {
+	if w.patience > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, w.patience, errPatience)
+		defer cancel()
+	}
+	result := c.waitEach(ctx, s, w.ids, w.json)
+	if errors.Is(result, errPatience) {
+		return w.gaveUp()
+	}
+	return badRequest(result)
+}
+
+func (c *cli) waitEach(ctx context.Context, s *session, ids []string, asJSON bool) error {
 	var (
 		waits  sync.WaitGroup
 		mu     sync.Mutex // guards output and result
@@ -66,18 +99,20 @@ func (c *cli) waitAll(ctx context.Context, s *session, ids []string, asJSON bool
 			defer mu.Unlock()
 			if err == nil {
 				err = c.printEnded(&m, raw, asJSON, len(ids) == 1)
+			} else if len(ids) > 1 {
+				err = ofMission(id, err)
 			}
 			switch {
 			case err == nil:
 			case result == nil || errors.Is(result, errSilent):
 				result = err
-			case !errors.Is(err, errSilent) && !errors.Is(err, errPatience):
+			case !errors.Is(err, errSilent) && ctx.Err() == nil:
 				c.err.printf("supervisor: %s\n", clean(errorText(err)))
 			}
 		})
 	}
 	waits.Wait()
-	return badRequest(result)
+	return result
 }
 
 // printEnded prints a mission that has ended; the error is errSilent unless it

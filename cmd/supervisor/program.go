@@ -117,12 +117,17 @@ func (p *program) wait(ctx context.Context, cmd *exec.Cmd, tooMuch <-chan struct
 	return reason
 }
 
-// withReason adds what a program said last to how it ended.
+// withReason adds what a program said last to how it ended. Its last line, which
+// most often says why, comes first: where there is room for one line, it is that.
 func withReason(err error, last []string) error {
-	if len(last) == 0 {
+	switch n := len(last); n {
+	case 0:
 		return err
+	case 1:
+		return fmt.Errorf("%w: %s", err, last[0])
+	default:
+		return fmt.Errorf("%w: %s\nafter these lines:\n%s", err, last[n-1], strings.Join(last[:n-1], "\n"))
 	}
-	return fmt.Errorf("%w: %s", err, strings.Join(last, "\n"))
 }
 
 // result makes a mission's result of what a program wrote: JSON as it is, other

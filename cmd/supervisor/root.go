@@ -39,6 +39,7 @@ find their broker the way the nats CLI does.`,
 		PersistentPreRun: func(*cobra.Command, []string) { c.running = true },
 	}
 	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(flagError)
 	root.SetVersionTemplate("supervisor {{.Version}}\n")
 	root.AddGroup(
 		&cobra.Group{ID: groupRun, Title: "Run:"},

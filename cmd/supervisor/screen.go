@@ -22,8 +22,10 @@ type screen struct {
 
 	terminal bool
 	colours  bool
-	width    int // of a terminal, in characters
 	zone     *time.Location
+
+	size          func() (width, height int) // asks a terminal
+	width, height int                        // in characters; 0: no limit
 }
 
 // newScreen returns a screen that writes to w. Colours need a terminal that has
@@ -35,13 +37,25 @@ func newScreen(w io.Writer, lookup func(string) (string, bool)) *screen {
 		return s
 	}
 	s.terminal = true
-	if width, _, err := term.GetSize(int(file.Fd())); err == nil {
-		s.width = width
+	s.size = func() (width, height int) {
+		width, height, err := term.GetSize(int(file.Fd()))
+		if err != nil {
+			return 0, 0
+		}
+		return width, height
 	}
+	s.measure()
 	noColour, _ := lookup("NO_COLOR")
 	kind, _ := lookup("TERM")
 	s.colours = noColour == "" && kind != "dumb"
 	return s
+}
+
+// measure takes note of a terminal's size, which its user may have changed.
+func (s *screen) measure() {
+	if s.size != nil {
+		s.width, s.height = s.size()
+	}
 }
 
 // Write implements [io.Writer].
@@ -141,17 +155,43 @@ const (
 	clearScreen    = "\x1b[2J"
 )
 
-// redraw shows a page in the place of the one before. Lines are overwritten
-// rather than the screen cleared, which would flicker.
+// redraw shows a page in the place of the one before, as much as fits of its top.
+// Lines are overwritten rather than the screen cleared, which would flicker.
 func (s *screen) redraw(page string, first bool) {
 	start := cursorHome
 	if first {
 		start = clearScreen + cursorHome
 	}
-	s.printf("%s%s%s", start, strings.ReplaceAll(page, "\n", clearLineEnd+"\n"), clearScreenEnd)
+	s.printf("%s%s%s", start, strings.ReplaceAll(s.top(page), "\n", clearLineEnd+"\n"), clearScreenEnd)
+}
+
+// top returns what fits onto the screen of a page, and says what does not. The last
+// line of the screen stays free for the cursor.
+func (s *screen) top(page string) string {
+	lines := strings.SplitAfter(strings.TrimSuffix(page, "\n"), "\n")
+	room, fit := s.height-1, 0
+	for s.height > 0 && fit < len(lines) {
+		if room -= s.rows(lines[fit]); room < 0 {
+			break
+		}
+		fit++
+	}
+	if s.height <= 0 || fit == len(lines) {
+		return page
+	}
+	fit = max(fit-1, 0) // for the line that says so
+	return strings.Join(lines[:fit], "") + string(s.paint(faint, "… "+plural(len(lines)-fit, "more line", "more lines"))) + "\n"
+}
+
+// rows is how many lines of a terminal a line takes.
+func (s *screen) rows(line string) int {
+	if s.width <= 0 {
+		return 1
+	}
+	return max(1, (shownWidth(strings.TrimSuffix(line, "\n"))+s.width-1)/s.width)
 }
 
 // over returns a screen that behaves like s and writes to w.
 func (s *screen) over(w io.Writer) *screen {
-	return &screen{w: w, terminal: s.terminal, colours: s.colours, width: s.width, zone: s.zone}
+	return &screen{w: w, terminal: s.terminal, colours: s.colours, width: s.width, height: s.height, zone: s.zone}
 }

@@ -36,6 +36,8 @@ type serveConfig struct {
 	Heartbeat time.Duration
 	Retention time.Duration
 
+	EventRetention time.Duration // of a stream that is created
+
 	OutboxLimit int64
 	Replicas    int
 }
@@ -54,7 +56,8 @@ type house struct {
 
 	broker    *embedded.Server
 	store     missions.Store
-	shared    bool // whether other supervisors may be on the same store
+	shared    bool          // whether other supervisors may be on the same store
+	http      *web.Listener // taken, until web serves on it; nil for none
 	stream    *eventstream.Stream
 	nc        *nats.Conn
 	service   *supervisor.Service
@@ -76,17 +79,21 @@ func serve(ctx context.Context, cfg serveConfig, log *slog.Logger, ready func(se
 		case err = <-h.web.Failed():
 		}
 	}
-	return errors.Join(err, h.stop())
+	if err = errors.Join(err, h.stop()); err == nil {
+		log.Info("stopped")
+	}
+	return err
 }
 
 func (h *house) start(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
-		h.startBroker, h.startStore, h.startStream, h.connect, h.startService, h.startWeb,
+		h.takeHTTP, h.startBroker, h.startStore, h.startStream, h.connect, h.startService, h.startWeb,
 	} {
 		if err := part(ctx); err != nil {
 			return err
 		}
 	}
+	h.awaitStream(ctx)
 	return nil
 }
 
@@ -152,7 +159,8 @@ func redactURL(raw string) string {
 
 func (h *house) startStream(ctx context.Context) error {
 	stream, err := eventstream.Open(eventstream.Config{
-		URL: h.cfg.Server, Options: h.cfg.NATS, Replicas: h.cfg.Replicas, Logger: h.log.With("part", "events"),
+		URL: h.cfg.Server, Options: h.cfg.NATS, Replicas: h.cfg.Replicas,
+		MaxAge: h.cfg.EventRetention, Logger: h.log.With("part", "events"),
 	})
 	if err != nil {
 		return err
@@ -164,7 +172,6 @@ func (h *house) startStream(ctx context.Context) error {
 		}
 		return nil
 	})
-	h.awaitStream(ctx)
 	return nil
 }
 
@@ -192,12 +199,13 @@ func (h *house) awaitStream(ctx context.Context) {
 
 // connect opens the connection that requests come in on. It is not the event
 // stream's, so that neither can be slowed down or cut off by the other.
-func (h *house) connect(context.Context) error {
+func (h *house) connect(ctx context.Context) error {
 	var away atomic.Bool
 	joined := func(nc *nats.Conn) {
 		if away.Swap(false) {
 			h.log.Info("the broker is back", "url", nc.ConnectedUrlRedacted())
 			h.warnOfForeignStreams()
+			h.warnOfDegradation(ctx)
 		}
 	}
 	options := append([]nats.Option{}, h.cfg.NATS...)
@@ -230,6 +238,11 @@ func (h *house) connect(context.Context) error {
 }
 
 func (h *house) startService(ctx context.Context) error {
+	leave, err := supervisor.Announce(ctx, h.nc, h.store.Identity, h.log)
+	if err != nil {
+		return err
+	}
+	h.onStop(func(context.Context) error { leave(); return nil })
 	peers, err := h.peers()
 	if err != nil {
 		return err
@@ -288,17 +301,40 @@ func (h *house) warnOfForeignStreams() {
 	}
 }
 
-func (h *house) startWeb(context.Context) error {
+// warnOfDegradation says so when a broker that is back takes no events. The event
+// stream told of its beginning, and for another reason.
+func (h *house) warnOfDegradation(ctx context.Context) {
+	h.awaitStream(ctx)
+	if status := h.stream.Status(); status.State != eventstream.Connected && ctx.Err() == nil {
+		h.log.Warn("the broker is back, but the event stream is still degraded", "reason", status.Reason)
+	}
+}
+
+// takeHTTP takes the HTTP address before anything else is done, so that one that is
+// taken already leaves nothing behind.
+func (h *house) takeHTTP(context.Context) error {
 	if h.cfg.HTTP == "off" {
-		h.web = web.Off()
 		return nil
 	}
-	server, err := web.Start(h.cfg.HTTP, h.service, h.log.With("part", "http"))
+	listener, err := web.Listen(h.cfg.HTTP)
 	if err != nil {
 		return err
 	}
-	h.web = server
-	h.onStop(server.Stop)
+	h.http = listener
+	h.onStop(func(context.Context) error {
+		_ = listener.Close() // closed already by the server that served on it
+		return nil
+	})
+	return nil
+}
+
+func (h *house) startWeb(context.Context) error {
+	if h.http == nil {
+		h.web = web.Off()
+		return nil
+	}
+	h.web = web.Serve(h.http, h.service, h.log.With("part", "http"))
+	h.onStop(h.web.Stop)
 	return nil
 }
 

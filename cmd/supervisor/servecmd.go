@@ -17,7 +17,10 @@ func (c *cli) serveCommand() *cobra.Command {
 Without --server it brings its own broker, and without --store its own database,
 both in --data-dir. Every flag is also a variable in the environment and, in lower
 case and with _ for -, a key in the configuration file. A flag counts before the
-environment, the environment before the file.`,
+environment, the environment before the file.
+
+--event-retention and --replicas count when the stream of events is created. To change
+one that exists: nats stream edit EVENTS --max-age 30d, or --replicas 3.`,
 		Example: `  supervisor serve
   supervisor serve --data-dir /var/lib/missioncontrol --http off
   supervisor serve --server nats://broker.example.com:4222 --creds supervisor.creds

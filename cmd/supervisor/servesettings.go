@@ -61,14 +61,19 @@ func serveSettings() []setting {
 				s.serve.Retention, err = durationWithin(g.text, time.Second, 36500*day)
 				return err
 			}},
+		{key: "event_retention", holder: "DURATION", fallback: "7d", help: "DURATION for which the stream keeps events; counts when it is created, an existing one stays as it is",
+			apply: func(s *settings, g given) (err error) {
+				s.serve.EventRetention, err = durationWithin(g.text, eventstream.DefaultDuplicateWindow, 36500*day)
+				return err
+			}},
 		{key: "outbox_limit", holder: "N", fallback: "1000000", help: "durable events that may wait for the stream; with N waiting, new missions are refused",
 			apply: func(s *settings, g given) (err error) {
 				s.serve.OutboxLimit, err = wholeWithin(g.text, 1, 1_000_000_000)
 				return err
 			}},
-		{key: "replicas", holder: "N", fallback: "1", help: "N copies of streams that are created, 1 to 5; more than 1 needs a cluster",
+		{key: "replicas", holder: "N", fallback: "0", help: "N copies of streams that are created, 1 to 5; 0 is 3 on a cluster of three brokers, else 1",
 			apply: func(s *settings, g given) error {
-				n, err := wholeWithin(g.text, 1, 5)
+				n, err := wholeWithin(g.text, 0, 5)
 				s.serve.Replicas = int(n)
 				return err
 			}},
@@ -111,7 +116,7 @@ func (c *cli) loadServeSettings(flags *pflag.FlagSet) (settings, error) {
 	}
 	if s.serve.Lease < 2*s.serve.Heartbeat {
 		return s, usagef("%s: a lease of %s does not outlast two heartbeats of %s (%s)",
-			s.lease.where, humane(s.serve.Lease), humane(s.serve.Heartbeat), s.heartbeat.where)
+			s.lease.where, spell(s.serve.Lease), spell(s.serve.Heartbeat), s.heartbeat.where)
 	}
 	if err := s.connection.check(); err != nil {
 		return s, err
@@ -180,7 +185,7 @@ func applyLogLevel(s *settings, g given) error {
 func durationWithin(text string, least, most time.Duration) (time.Duration, error) {
 	d, err := parseDuration(text)
 	if err == nil && (d < least || d > most) {
-		err = fmt.Errorf("%s is not between %s and %s", text, humane(least), humane(most))
+		err = fmt.Errorf("%s is not between %s and %s", text, spell(least), spell(most))
 	}
 	return d, err
 }

@@ -46,7 +46,7 @@ func (c *cli) connect(cmd *cobra.Command, patience time.Duration, use func(conte
 	ctx, cancel := context.WithCancelCause(cmd.Context())
 	defer cancel(nil)
 	options := append(b.options,
-		nats.Name("supervisor-cli"), nats.Timeout(patience), nats.MaxReconnects(-1),
+		nats.Name("supervisor-cli"), nats.Timeout(patience), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),
 		nats.ReconnectWait(200*time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 200*time.Millisecond),
 		// A request that the broker does not allow is never answered.
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
@@ -59,6 +59,7 @@ func (c *cli) connect(cmd *cobra.Command, patience time.Duration, use func(conte
 	if err != nil {
 		return notConnected(b.urls, err)
 	}
+	c.nc = nc
 	defer nc.Close()
 	err = use(ctx, &session{nc: nc, client: client.New(nc), broker: b})
 	var denied *deniedError
@@ -100,19 +101,33 @@ func away(err error) bool {
 	return errors.Is(err, client.ErrNoSupervisor) || errors.Is(err, api.ErrUnavailable)
 }
 
+// aboutError says what an error is about, and then the error itself.
+type aboutError struct {
+	about string
+	err   error
+}
+
+func (e *aboutError) Error() string { return e.about + ": " + e.err.Error() }
+
+func (e *aboutError) Unwrap() error { return e.err }
+
 // errorText is what a person is told of an error: one line, what is wrong and
 // what to do.
 func errorText(err error) string {
 	var refusal *api.Error
+	var about *aboutError
 	switch {
+	case errors.As(err, &about):
+		return about.about + ": " + errorText(about.err)
 	case errors.As(err, &refusal):
 		return refusal.Message
 	case errors.Is(err, client.ErrNoSupervisor):
-		return err.Error() + "; start one with: supervisor serve, or name another broker with --server or --context"
+		return err.Error() + "; start one there with: supervisor serve --server URL, or name another broker with --server or --context"
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
-		return err.Error() + "; the supervisor did not answer in time: see supervisor health, and try again"
+		text := strings.NewReplacer(context.DeadlineExceeded.Error(), "no answer in time", nats.ErrTimeout.Error(), "no answer in time").Replace(err.Error())
+		return text + "; try again, or ask the supervisor at its HTTP address: supervisor health --http ADDRESS"
 	}
 	return strings.ReplaceAll(err.Error(), "\n", "; ")
 }

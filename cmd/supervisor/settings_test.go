@@ -59,9 +59,11 @@ func settingCases(t *testing.T) map[string]settingCase {
 			read: field(func(s *settings) any { return s.serve.Heartbeat })},
 		"retention": {flag: "1d", env: "2d", file: "36h", want: [3]string{"24h0m0s", "48h0m0s", "36h0m0s"}, fallback: "168h0m0s",
 			read: field(func(s *settings) any { return s.serve.Retention })},
+		"event_retention": {flag: "1d", env: "2d", file: "36h", want: [3]string{"24h0m0s", "48h0m0s", "36h0m0s"}, fallback: "168h0m0s",
+			read: field(func(s *settings) any { return s.serve.EventRetention })},
 		"outbox_limit": {flag: "1", env: "2", file: "3", fallback: "1000000",
 			read: field(func(s *settings) any { return s.serve.OutboxLimit })},
-		"replicas": {flag: "3", env: "2", file: "5", fallback: "1",
+		"replicas": {flag: "3", env: "2", file: "5", fallback: "0",
 			read: field(func(s *settings) any { return s.serve.Replicas })},
 		"server": {flag: "nats://f:1", env: "nats://e:2", file: "nats://c:3",
 			read: field(func(s *settings) any { return s.serve.Server })},
@@ -158,7 +160,7 @@ func TestBadValuesAreCalledByWhereTheyCameFrom(t *testing.T) {
 	t.Parallel()
 	bad := map[string]string{
 		"store": "mysql://root:geheim@db/x", "listen": "4222", "http": "yes", "log_format": "xml", "log_level": "loud",
-		"lease": "10", "heartbeat": "0s", "retention": "-1d", "outbox_limit": "0", "replicas": "6",
+		"lease": "10", "heartbeat": "0s", "retention": "-1d", "event_retention": "1m", "outbox_limit": "0", "replicas": "6",
 		"server": "http://user:geheim@broker", "creds": "/does/not/exist", "tlsca": "/does/not/exist",
 	}
 	for key, value := range bad {
@@ -199,7 +201,7 @@ func TestConfigurationFiles(t *testing.T) {
 		"list":          {"server: [a, b]\n", "server in FILE, line 1: it has to be a single value"},
 		"no mapping":    {"- lease\n", "FILE has to hold lines like"},
 		"not YAML":      {"lease: [\n", "FILE"},
-		"lease too low": {"lease: 4s\n", "lease in FILE, line 1: a lease of 4.00s does not outlast two heartbeats of 3.00s (--heartbeat)"},
+		"lease too low": {"lease: 4s\n", "lease in FILE, line 1: a lease of 4 seconds does not outlast two heartbeats of 3 seconds (--heartbeat)"},
 		"lonely user":   {"user: mary\n", "user in FILE, line 1 is for an external broker, and none is named; add --server URL or --context NAME"},
 		"two ways":      {"server: nats://b:1\nuser: mary\ntoken: t\n", "user in FILE, line 2 and token in FILE, line 3 are two ways to sign in; give one"},
 	} {

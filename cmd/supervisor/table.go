@@ -10,44 +10,69 @@ import (
 
 // A grid is a table for people. Cells are cleaned unless they are painted.
 type grid struct {
-	screen *screen
-	writer table.Writer
+	screen      *screen
+	title       string
+	header      []string
+	numbers     []bool
+	rows        [][]string
+	concessions []concession
+	limits      map[string]concession // by column, once it had to be shortened
 }
 
 // grid begins a table. A column whose name ends in "#" holds numbers.
 func (s *screen) grid(title string, columns ...string) *grid {
-	g := &grid{screen: s, writer: table.NewWriter()}
-	style := table.StyleRounded
-	style.Format.Header = text.FormatDefault
-	style.Title.Align = text.AlignCenter
-	g.writer.SetStyle(style)
-	g.writer.Style().Size.WidthMax = s.width
-	if title != "" {
-		g.writer.SetTitle("%s", clean(title))
-	}
-	header := make(table.Row, len(columns))
-	configs := make([]table.ColumnConfig, 0, len(columns))
+	g := &grid{screen: s, title: clean(title), header: make([]string, len(columns)), numbers: make([]bool, len(columns))}
 	for i, column := range columns {
-		name, numbers := strings.CutSuffix(column, "#")
-		header[i] = name
-		if numbers {
-			configs = append(configs, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
-		}
+		g.header[i], g.numbers[i] = strings.CutSuffix(column, "#")
 	}
-	g.writer.AppendHeader(header)
-	g.writer.SetColumnConfigs(configs)
 	return g
 }
 
 func (g *grid) row(cells ...any) {
-	row := make(table.Row, len(cells))
+	row := make([]string, len(cells))
 	for i, cell := range cells {
 		row[i] = safe(cell)
 	}
-	g.writer.AppendRow(row)
+	g.rows = append(g.rows, row)
 }
 
-func (g *grid) print() { g.screen.printf("%s\n", g.writer.Render()) }
+func (g *grid) print() {
+	g.fit(g.screen.width)
+	w := table.NewWriter()
+	style := table.StyleRounded
+	style.Format.Header = text.FormatDefault
+	style.Title.Align = text.AlignCenter
+	w.SetStyle(style)
+	if g.title != "" {
+		w.SetTitle("%s", g.title)
+	}
+	var configs []table.ColumnConfig
+	for i, numbers := range g.numbers {
+		if numbers {
+			configs = append(configs, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
+		}
+	}
+	w.SetColumnConfigs(configs)
+	w.AppendHeader(tableRow(g.header))
+	for _, row := range g.rows {
+		w.AppendRow(tableRow(row))
+	}
+	g.screen.printf("%s\n", w.Render())
+	if _, shortened := g.limits[columnID]; shortened {
+		g.screen.printf("%s\n", g.screen.paint(faint, "Ids are cut; --json has them whole."))
+	}
+}
+
+// columnID is the column by which rows are asked for elsewhere.
+const columnID = "ID"
+
+func tableRow(cells []string) table.Row {
+	row := make(table.Row, len(cells))
+	for i, cell := range cells {
+		row[i] = cell
+	}
+	return row
+}
 
 func safe(cell any) string {
 	if p, ok := cell.(painted); ok {

@@ -74,6 +74,17 @@ func TestHumane(t *testing.T) {
 	} {
 		equal(t, d.String(), humane(d), want)
 	}
+	for d, want := range map[time.Duration]string{
+		0: "now", 999 * time.Millisecond: "now", 2900 * time.Millisecond: "2s ago", 3 * time.Hour: "3h00m ago", -time.Second: "now",
+	} {
+		equal(t, d.String(), ago(d), want)
+	}
+	for d, want := range map[time.Duration]string{
+		time.Second: "1 second", 90 * time.Second: "90 seconds", 36500 * day: "36,500 days", 36 * time.Hour: "36 hours",
+		1500 * time.Millisecond: "1,500 milliseconds", 50 * time.Microsecond: "50 microseconds", 0: "0µs",
+	} {
+		equal(t, d.String(), spell(d), want)
+	}
 	equal(t, "count", count(int64(1234567)), "1,234,567")
 	equal(t, "count", count(999), "999")
 	equal(t, "count", count(-1000), "-1,000")

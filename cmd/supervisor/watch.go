@@ -6,7 +6,10 @@ import (
 	"errors"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
+
+	"missioncontrol/supervisor/api"
 )
 
 // look is how a command shows what it asks for.
@@ -28,31 +31,105 @@ func (c *cli) show(ctx context.Context, l *look, once func(ctx context.Context, 
 	if !l.watch {
 		return once(ctx, c.out)
 	}
-	ticker := time.NewTicker(c.tick)
+	w := &watch{cli: c, once: once}
+	return endOfWatch(ctx, w.run(ctx))
+}
+
+// errBrokerAway says that the connection is lost, and being made again.
+var errBrokerAway = errors.New("the broker is away")
+
+// watch is one look after another.
+type watch struct {
+	cli  *cli
+	once func(ctx context.Context, out *screen) error
+
+	page string    // the last look that was answered
+	at   time.Time // and when
+	told string    // the trouble that was told last, where there is no terminal
+}
+
+// run looks each second, and at once when the connection is lost or made again.
+func (w *watch) run(ctx context.Context) error {
+	ticker := time.NewTicker(w.cli.tick)
 	defer ticker.Stop()
+	turned, forget := w.cli.connectionTurns()
+	defer forget()
 	for first := true; ; first = false {
-		var page bytes.Buffer
-		out := c.out.over(&page)
-		if err := once(ctx, out); err != nil {
-			if first || ctx.Err() != nil {
-				return endOfWatch(ctx, err)
-			}
-			out.printf("%s\n", out.paint(red, errorText(err)))
+		w.cli.out.measure()
+		err := w.look(ctx)
+		if err != nil && (first || ctx.Err() != nil) {
+			return err
 		}
-		if c.out.terminal {
-			c.out.redraw(page.String(), first)
-		} else {
-			c.out.printf("%s", page.String())
-		}
-		if c.out.failure() != nil {
+		w.draw(err, first)
+		if w.cli.out.failure() != nil {
 			return nil // reported at the end of the run
 		}
 		select {
 		case <-ticker.C:
+		case _, open := <-turned:
+			if !open {
+				turned = nil // the connection was given up
+			}
 		case <-ctx.Done():
-			return endOfWatch(ctx, nil)
+			return nil
 		}
 	}
+}
+
+func (w *watch) look(ctx context.Context) error {
+	if nc := w.cli.nc; nc != nil && !nc.IsConnected() {
+		return errBrokerAway
+	}
+	ctx, cancel := context.WithTimeout(ctx, w.cli.refresh)
+	defer cancel()
+	var page bytes.Buffer
+	if err := w.once(ctx, w.cli.out.over(&page)); err != nil {
+		return err
+	}
+	w.page, w.at = page.String(), time.Now()
+	return nil
+}
+
+// draw shows what is known. Figures that are stale stand below what is wrong.
+func (w *watch) draw(err error, first bool) {
+	out := w.cli.out
+	switch {
+	case err == nil && out.terminal:
+		out.redraw(w.page, first)
+	case err == nil:
+		out.printf("%s", w.page)
+		w.told = ""
+	case out.terminal:
+		out.redraw(string(out.paint(red, w.trouble(err)))+"\n"+w.page, first)
+	default:
+		if text := w.trouble(err); text != w.told {
+			w.cli.err.printf("supervisor: %s\n", clean(text))
+			w.told = text
+		}
+	}
+}
+
+// trouble says why there are no new figures, and how old the last ones are.
+func (w *watch) trouble(err error) string {
+	var refusal *api.Error
+	if errors.As(err, &refusal) {
+		return refusal.Message
+	}
+	reason := err.Error()
+	if errors.Is(err, context.DeadlineExceeded) {
+		reason = "the supervisor takes longer than " + spell(w.cli.refresh)
+	}
+	return "no answer since " + w.cli.out.clock(w.at) + ": " + reason
+}
+
+// connectionTurns returns a channel that gets something whenever the connection is
+// lost or made again, and what ends that.
+func (c *cli) connectionTurns() (<-chan nats.Status, func()) {
+	if c.nc == nil {
+		return nil, func() {}
+	}
+	turned := c.nc.StatusChanged(nats.CONNECTED, nats.RECONNECTING)
+	return turned, func() { c.nc.RemoveStatusListener(turned) }
 }
 
 // endOfWatch makes Ctrl-C the ordinary end of what has no other.

@@ -138,7 +138,7 @@ async function claim() {
 
 async function claimOnce() {
   try {
-    const { missions } = await askAsKnown("claim", { max: capacity - held.size, wait_seconds: 20 }, 25);
+    const { missions } = await askAsKnown("claim", { max: capacity - held.size, wait_seconds: 10 }, 13);
     for (const mission of missions) {
       const task = new Task(mission);
       held.add(task);

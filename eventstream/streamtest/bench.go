@@ -50,14 +50,14 @@ func (b *bench) must(err error) {
 func (b *bench) config() eventstream.Config {
 	cfg := b.Harness.Config()
 	cfg.Logger = slog.New(slog.NewTextHandler(b.log, nil))
-	cfg.AckTimeout = 2 * time.Second
-	cfg.DialTimeout = time.Second
+	cfg.AckTimeout = 4 * time.Second
+	cfg.DialTimeout = 2 * time.Second
 	cfg.ProbeInterval = 500 * time.Millisecond
 	cfg.ProbeWait = 20 * time.Millisecond
 	cfg.ProbeMaxWait = 200 * time.Millisecond
 	cfg.ReconnectWait = 10 * time.Millisecond
 	cfg.ReconnectMax = 100 * time.Millisecond
-	cfg.PingInterval = 500 * time.Millisecond
+	cfg.PingInterval = time.Second
 	return cfg
 }
 

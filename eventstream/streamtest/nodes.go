@@ -3,6 +3,7 @@ package streamtest
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -196,11 +197,23 @@ func testRefusedInBatch(b *bench, _ *Cluster) {
 	}
 }
 
-// A node that is down for a moment is no reason for fewer copies.
+// A node that is down for a moment is no reason for fewer copies: this cluster is
+// not named by three servers, and only knows that it had a third.
 func testNodeDownAtFirst(b *bench, c *Cluster) {
-	c.Kill(0)
+	// The leader of the cluster must have heard of the node before.
+	js := b.admin()
+	probe := jetstream.StreamConfig{Name: "PROBE", Replicas: 3}
+	b.retry("creating a stream", func(ctx context.Context) (bool, error) {
+		_, err := js.CreateStream(ctx, probe)
+		return err == nil, err
+	})
+	down := 0
+	if c.Broker(down).JetStreamIsLeader() {
+		down = 1
+	}
+	c.Kill(down)
 	cfg := b.config()
-	cfg.URL = strings.Join(c.URLs()[1:], ",")
+	cfg.URL = strings.Join(slices.Delete(c.URLs(), down, down+1), ",")
 	cfg.ReplicasWait = time.Millisecond
 	s := b.open(cfg)
 	b.awaitState(s, eventstream.Connected)

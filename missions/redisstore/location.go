@@ -254,5 +254,5 @@ type toDebug struct{}
 
 // Printf implements the library's logger.
 func (toDebug) Printf(ctx context.Context, format string, v ...any) {
-	slog.Default().DebugContext(ctx, "redis client", "says", fmt.Sprintf(format, v...)) //nolint:sloglint // the library's words
+	slog.Default().DebugContext(ctx, "redis client", "says", fmt.Sprintf(format, v...))
 }

@@ -53,7 +53,12 @@ func hash(answer any) fields {
 	list := items(answer)
 	f := make(fields, len(list)/2)
 	for i := 0; i+1 < len(list); i += 2 {
-		f[text(list[i])] = text(list[i+1])
+		name, value := text(list[i]), text(list[i+1])
+		if i > 0 && value == "" {
+			delete(f, name) // cleared since it was read: lua/lib/mission.lua
+			continue
+		}
+		f[name] = value
 	}
 	return f
 }
@@ -93,6 +98,9 @@ func (f fields) mission(id string) (missions.Mission, error) {
 			return m, fmt.Errorf("the progress of mission %q is damaged: %q", id, percent)
 		}
 		m.Progress = &missions.Progress{Percent: value, Message: f["M"]}
+	}
+	if m.Status != missions.Running {
+		m.LeaseExpiresAt = 0
 	}
 	if m.Status == missions.Pending && f["w"] == "1" && m.Attempt > 0 {
 		m.NextAttemptAt = moment(f["r"])

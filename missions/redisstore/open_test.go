@@ -3,10 +3,18 @@ package redisstore_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"io"
 	"log/slog"
+	"math/big"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -205,4 +213,54 @@ func rewriting(t *testing.T, addr, from, to string) string {
 		}
 	}()
 	return l.Addr().String()
+}
+
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ca, cert, key := certificate(t, dir)
+	port := redistest.FreePort(t)
+	server := redistest.Start(t, "--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key,
+		"--tls-ca-cert-file", ca, "--tls-auth-clients", "yes")
+	addr := "127.0.0.1:" + port
+	s := mustOpen(t, redisstore.Config{URL: "rediss://" + addr + "?ca=" + ca + "&cert=" + cert + "&key=" + key})
+	create(t, s, "m")
+	plain := mustOpen(t, redisstore.Config{URL: server.URL()})
+	if _, err := plain.Get(t.Context(), "m"); err != nil {
+		t.Error(err)
+	}
+	wantOpenError(t, redisstore.Config{URL: "rediss://" + addr}, redisstore.ErrUnreachable, "certificate")
+	wantOpenError(t, redisstore.Config{URL: "rediss://" + addr + "?ca=" + ca}, redisstore.ErrUnreachable, "certificate required")
+}
+
+// certificate makes a certificate for 127.0.0.1 that is its own authority.
+func certificate(t *testing.T, dir string) (ca, cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(name, kind string, bytes []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: bytes}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	cert = write("cert.pem", "CERTIFICATE", der)
+	return cert, cert, write("key.pem", "PRIVATE KEY", secret)
 }

@@ -77,7 +77,7 @@ type Config struct {
 // Errors of Open, to be matched with errors.Is. Their texts say what to do.
 var (
 	ErrURL         = errors.New("the Redis URL cannot be used")
-	ErrUnreachable = errors.New("Redis cannot be reached")
+	ErrUnreachable = errors.New("the Redis cannot be reached")
 	ErrUnsuitable  = errors.New("this Redis does not suit")
 	ErrNewerSchema = errors.New("the data set was written by a newer version")
 	ErrPartitions  = errors.New("the data set has another number of partitions")
@@ -174,7 +174,7 @@ func (cfg Config) Validate() error {
 	case cfg.Partitions < 0 || cfg.Partitions > MaxPartitions:
 		return fmt.Errorf("a data set has 1 to %d partitions, not %d", MaxPartitions, cfg.Partitions)
 	case cfg.Timeout < time.Millisecond:
-		return fmt.Errorf("Redis cannot answer within %s", cfg.Timeout)
+		return fmt.Errorf("a Redis cannot answer within %s", cfg.Timeout)
 	}
 	return nil
 }

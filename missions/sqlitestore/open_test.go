@@ -223,3 +223,18 @@ func TestMigrations(t *testing.T) {
 		t.Errorf("the identity is %q and then %q (%v)", first, again, err)
 	}
 }
+
+func TestNobodyElseCanReadTheFiles(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "store.db")
+	mustOpen(t, Config{Path: path})
+	for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
+		info, err := os.Stat(path + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mode := info.Mode().Perm(); mode&0o007 != 0 {
+			t.Errorf("%s has the mode %o", filepath.Base(path+suffix), mode)
+		}
+	}
+}

@@ -23,6 +23,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -60,7 +61,8 @@ type Store struct {
 	leadership leadership
 
 	writer  *conn
-	marks   marks // owned by the writer goroutine
+	marks   marks                           // owned by the writer goroutine
+	counts  atomic.Pointer[missions.Counts] // as of the last commit
 	queue   *queue
 	readers chan *conn
 	opened  int           // how many readers there are
@@ -94,7 +96,7 @@ func Open(cfg Config) (*Store, error) {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(cfg.Path), 0o750); err != nil {
-		return nil, notWritable(cfg.Path, err)
+		return nil, notWritable(cfg.Path, fmt.Errorf("its directory cannot be made: %w", bare(err)))
 	}
 	lock, err := lockFile(cfg.Path + ".lock")
 	if err != nil {
@@ -114,6 +116,9 @@ func Open(cfg Config) (*Store, error) {
 }
 
 func (s *Store) open() (err error) {
+	if err := createPrivate(s.cfg.Path); err != nil {
+		return notWritable(s.cfg.Path, bare(err))
+	}
 	if s.writer, err = openConn(s.cfg.Path, pragmas); err != nil {
 		return unusable(s.cfg.Path, err)
 	}
@@ -126,6 +131,11 @@ func (s *Store) open() (err error) {
 	if s.marks, err = readMarks(s.writer); err != nil {
 		return unusable(s.cfg.Path, err)
 	}
+	counts, err := readCounts(s.writer)
+	if err != nil {
+		return unusable(s.cfg.Path, err)
+	}
+	s.counts.Store(&counts)
 	for range s.cfg.Readers {
 		reader, err := openConn(s.cfg.Path, pragmas+"PRAGMA query_only = ON;")
 		if err != nil {
@@ -133,6 +143,9 @@ func (s *Store) open() (err error) {
 		}
 		s.readers <- reader
 		s.opened++
+	}
+	if err := hideJournal(s.cfg.Path); err != nil {
+		return notWritable(s.cfg.Path, err)
 	}
 	return nil
 }

@@ -179,6 +179,7 @@ func (s *Store) transact(body func(*tx) error) error {
 		return errors.Join(err, s.writer.rollback())
 	}
 	s.marks = t.marks
+	s.counts.Store(t.with(*s.counts.Load()))
 	return nil
 }
 

@@ -3,13 +3,19 @@ package agent
 import (
 	"context"
 	"errors"
+	"time"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 )
 
-// claimWait is how long one claim is parked, in seconds.
-const claimWait = 30
+// claimWait is how long one claim is parked, in seconds. A supervisor that is killed
+// takes the claims parked with it: an agent is idle until it asks another one, so it
+// asks often. claimPatience is how much longer it waits for the answer.
+const (
+	claimWait     = 5
+	claimPatience = 3 * time.Second
+)
 
 // claim fills free slots with missions until ctx ends. Handlers live on in life.
 func (r *runner) claim(ctx, life context.Context) {
@@ -18,7 +24,9 @@ func (r *runner) claim(ctx, life context.Context) {
 		if !ok {
 			return
 		}
-		reply, err := r.requests.Claim(ctx, api.ClaimRequest{Max: free, WaitSeconds: claimWait})
+		asked, cancel := context.WithTimeout(ctx, claimWait*time.Second+claimPatience)
+		reply, err := r.requests.Claim(asked, api.ClaimRequest{Max: free, WaitSeconds: claimWait})
+		cancel()
 		for range free - len(reply.Missions) {
 			<-r.slots
 		}

@@ -23,6 +23,12 @@ const (
 	CodeInternal missions.Code = "internal"
 )
 
+// Codes that only requests over HTTP can meet.
+const (
+	CodeForbidden        missions.Code = "forbidden"
+	CodeMethodNotAllowed missions.Code = "method_not_allowed"
+)
+
 // Sentinels for errors.Is.
 var (
 	ErrInvalid     = &Error{Code: missions.CodeInvalid}
@@ -48,7 +54,9 @@ func (e *Error) Is(target error) bool {
 // and are the HTTP status.
 var statuses = map[missions.Code]int{
 	missions.CodeInvalid:     400,
+	CodeForbidden:            403,
 	missions.CodeNotFound:    404,
+	CodeMethodNotAllowed:     405,
 	CodeTimeout:              408,
 	missions.CodeConflict:    409,
 	missions.CodeLeaseLost:   409,

@@ -33,6 +33,9 @@ const SubjectAll = "supervisor.>"
 // a store tell each other what they have done. They are no part of the protocol.
 func PeersSubject(store string) string { return "supervisor.peers." + store }
 
+// SubjectPresence is where supervisors tell each other which store they have.
+const SubjectPresence = "supervisor.peers.presence"
+
 // Verbs of the requests that an agent sends, to [AgentSubject].
 const (
 	AgentRegister  = "register"

@@ -148,11 +148,19 @@ func (c *Client) Delete(ctx context.Context, id string) (missions.Mission, error
 	return c.mission(ctx, api.SubjectMissionsDelete, api.IDRequest{ID: id})
 }
 
+// waitAtOnce is how long one request of Wait is parked, and waitReply how much longer
+// its answer is waited for: a supervisor that is killed takes parked requests with
+// it, and another one has to be asked.
+const (
+	waitAtOnce = 10 * time.Second
+	waitReply  = 3 * time.Second
+)
+
 // Wait returns a mission once it is terminal. It asks again for as long as ctx
 // allows.
 func (c *Client) Wait(ctx context.Context, id string) (missions.Mission, error) {
 	for {
-		patience := api.MaxWait.Seconds()
+		patience := waitAtOnce.Seconds()
 		if deadline, ok := ctx.Deadline(); ok {
 			patience = min(patience, time.Until(deadline).Seconds())
 		}
@@ -160,8 +168,9 @@ func (c *Client) Wait(ctx context.Context, id string) (missions.Mission, error) 
 			return missions.Mission{}, ctx.Err()
 		}
 		var reply api.Mission
-		err := c.do(ctx, api.MaxWait+c.timeout, api.SubjectMissionsWait, api.WaitRequest{ID: id, TimeoutSeconds: &patience}, &reply)
-		if !errors.Is(err, api.ErrTimeout) {
+		err := c.do(ctx, waitAtOnce+waitReply, api.SubjectMissionsWait, api.WaitRequest{ID: id, TimeoutSeconds: &patience}, &reply)
+		unanswered := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout)
+		if !errors.Is(err, api.ErrTimeout) && !unanswered {
 			return reply.Mission, err
 		}
 		if ctx.Err() != nil {

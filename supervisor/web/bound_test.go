@@ -25,7 +25,7 @@ func TestBodiesOnTheirWayAreBounded(t *testing.T) {
 	for range 8 {
 		go func() {
 			defer func() { ended <- struct{}{} }()
-			request, err := http.NewRequestWithContext(ctx, "POST", server.URL+"/api/missions", &slowBody{ctx: ctx, begun: begun})
+			request, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+"/api/missions", &slowBody{ctx: ctx, begun: begun})
 			if err != nil {
 				t.Error(err)
 				return

@@ -17,8 +17,8 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// Handler returns everything that is served over HTTP.
-func Handler(service *supervisor.Service, log *slog.Logger) http.Handler {
+// routes returns everything that is served over HTTP.
+func routes(service *supervisor.Service, log *slog.Logger) http.Handler {
 	d := door{log: log}
 	brief, single, page, parking := supervisor.BoundBrief, supervisor.BoundSingle, supervisor.BoundPage, supervisor.BoundParking
 	mux := http.NewServeMux()
@@ -38,12 +38,46 @@ func Handler(service *supervisor.Service, log *slog.Logger) http.Handler {
 	mux.HandleFunc("GET /readyz", ready(service))
 	mux.Handle("GET /metrics", metrics(service, log))
 	mux.HandleFunc("GET /{$}", index)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		d.refuse(w, r, &api.Error{Code: missions.CodeNotFound, Message: "there is nothing at " + strings.ToValidUTF8(r.URL.Path, "�")})
-	})
 	// A page of another site must not be able to change anything here.
-	return safeHeaders(http.NewCrossOriginProtection().Handler(mux))
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d.refuse(w, r, forbidden("pages of other sites may not change anything here"))
+	}))
+	return protection.Handler(d.elseRefuse(mux))
 }
+
+// elseRefuse serves what mux has, and refuses the rest as everything here is refused.
+func (d door) elseRefuse(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handler, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		path := strings.ToValidUTF8(r.URL.Path, "�")
+		v := verdict{header: http.Header{}}
+		handler.ServeHTTP(&v, r)
+		if v.status != http.StatusMethodNotAllowed {
+			d.refuse(w, r, &api.Error{Code: missions.CodeNotFound, Message: "there is nothing at " + path})
+			return
+		}
+		allowed := v.header.Get("Allow")
+		w.Header().Set("Allow", allowed)
+		d.refuse(w, r, &api.Error{Code: api.CodeMethodNotAllowed, Message: path + " takes " + allowed})
+	})
+}
+
+// verdict is what the mux answers to a request that it has nothing for.
+type verdict struct {
+	header http.Header
+	status int
+}
+
+func (v *verdict) Header() http.Header         { return v.header }
+func (v *verdict) WriteHeader(status int)      { v.status = status }
+func (v *verdict) Write(p []byte) (int, error) { return len(p), nil }
+
+func forbidden(message string) error { return &api.Error{Code: api.CodeForbidden, Message: message} }
 
 func safeHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

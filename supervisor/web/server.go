@@ -24,9 +24,15 @@ type Server struct {
 	done   chan struct{}
 }
 
-// Start listens on an address like 127.0.0.1:8080 and serves until Stop. An error
-// is one sentence that says what to do.
-func Start(addr string, service *supervisor.Service, log *slog.Logger) (*Server, error) {
+// A Listener has taken an address, as whoever runs the supervisor wrote it.
+type Listener struct {
+	net.Listener
+	host string
+}
+
+// Listen takes an address like 127.0.0.1:8080, for [Serve]. Who comes before that
+// waits. An error is one sentence that says what to do.
+func Listen(addr string) (*Listener, error) {
 	listener, err := net.Listen("tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("the HTTP address %s is taken by another process; choose another with --http, or go without with --http off", addr)
@@ -34,12 +40,17 @@ func Start(addr string, service *supervisor.Service, log *slog.Logger) (*Server,
 	if err != nil {
 		return nil, fmt.Errorf("the HTTP address %s cannot be used (%w); choose another with --http", addr, err)
 	}
+	return &Listener{listener, hostOnly(addr)}, nil
+}
+
+// Serve serves on a listener, which becomes the server's, until Stop.
+func Serve(listener *Listener, service *supervisor.Service, log *slog.Logger) *Server {
 	s := &Server{
 		addr:   listener.Addr().String(),
 		failed: make(chan error, 1),
 		done:   make(chan struct{}),
 		http: &http.Server{
-			Handler:           Handler(service, log),
+			Handler:           safeHeaders(onlyHosts(listener, routes(service, log), log)),
 			ReadHeaderTimeout: 10 * time.Second,
 			ReadTimeout:       time.Minute,
 			WriteTimeout:      2 * time.Minute,
@@ -54,7 +65,7 @@ func Start(addr string, service *supervisor.Service, log *slog.Logger) (*Server,
 			s.failed <- fmt.Errorf("the HTTP server failed: %w", err)
 		}
 	}()
-	return s, nil
+	return s
 }
 
 // Off returns a server that is none.

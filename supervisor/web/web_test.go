@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -43,8 +44,9 @@ func newService(t testing.TB) (*supervisor.Service, *sqlitestore.Store) {
 func newServer(t *testing.T) (url string, closeStore func()) {
 	t.Helper()
 	service, store := newService(t)
-	server, err := web.Start("127.0.0.1:0", service, quiet)
+	listener, err := web.Listen("127.0.0.1:0")
 	must(t, err)
+	server := web.Serve(listener, service, quiet)
 	t.Cleanup(func() { must(t, server.Stop(context.Background())) })
 	return "http://" + server.Addr(), func() { must(t, store.Close()) }
 }
@@ -63,6 +65,7 @@ func call(t *testing.T, method, url, body string, headers ...string) (int, strin
 	for i := 0; i < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])
 	}
+	request.Host = request.Header.Get("Host") // "" for the address
 	reply, err := http.DefaultClient.Do(request)
 	must(t, err)
 	defer func() { must(t, reply.Body.Close()) }()
@@ -122,7 +125,74 @@ func TestAnotherSitesPageCannotChangeAnything(t *testing.T) {
 	t.Parallel()
 	url, _ := newServer(t)
 	status, body, _ := call(t, "POST", url+"/api/missions", `{"name":"forged"}`, "Sec-Fetch-Site", "cross-site", "Origin", "http://evil.example")
-	if status != http.StatusForbidden {
+	if status != http.StatusForbidden || !strings.HasPrefix(body, `{"error":{"code":"forbidden","message":`) {
+		t.Errorf("%d %s", status, body)
+	}
+}
+
+// A name of another site that points at our loopback address must not get in.
+func TestOnlyThisMachinesNamesAreAnswered(t *testing.T) {
+	t.Parallel()
+	url, _ := newServer(t)
+	for host, want := range map[string]int{
+		"":               200,
+		"localhost":      200,
+		"LOCALHOST.:80":  200,
+		"mc.localhost":   200,
+		"127.0.0.1":      200,
+		"127.1.2.3:8080": 200,
+		"[::1]:8080":     200,
+		"[::1]":          200,
+
+		"evil.example":           403,
+		"evil.example:8080":      403,
+		"localhost.evil.example": 403,
+		"notlocalhost":           403,
+		"192.0.2.7":              403,
+		"127.0.0.1.evil.example": 403,
+	} {
+		for _, path := range []string{"/api/supervisor/status", "/metrics", "/"} {
+			status, body, _ := call(t, "GET", url+path, "", "Host", host)
+			if status != want || want == 403 && !strings.HasPrefix(body, `{"error":{"code":"forbidden","message":`) {
+				t.Errorf("%s of %q: %d %s", path, host, status, body)
+			}
+		}
+	}
+}
+
+// Only a browser could be led here, and browsers name the host.
+func TestARequestWithoutAHostIsAnswered(t *testing.T) {
+	t.Parallel()
+	url, _ := newServer(t)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	must(t, err)
+	defer func() { must(t, conn.Close()) }()
+	_, err = io.WriteString(conn, "GET /healthz HTTP/1.0\r\n\r\n")
+	must(t, err)
+	reply, err := io.ReadAll(conn)
+	must(t, err)
+	if !strings.HasPrefix(string(reply), "HTTP/1.0 200 OK\r\n") {
+		t.Errorf("%s", reply)
+	}
+}
+
+func TestAWrongMethodIsToldTheRightOnes(t *testing.T) {
+	t.Parallel()
+	url, _ := newServer(t)
+	for _, c := range []struct{ method, path, allow string }{
+		{"PUT", "/api/missions", "GET, HEAD, POST"},
+		{"POST", "/api/supervisor/status", "GET, HEAD"},
+		{"PATCH", "/api/missions/m-1", "DELETE, GET, HEAD"},
+		{"GET", "/api/missions/m-1/cancel", "POST"},
+		{"DELETE", "/healthz", "GET, HEAD"},
+	} {
+		status, body, header := call(t, c.method, url+c.path, "")
+		if status != http.StatusMethodNotAllowed || header.Get("Allow") != c.allow || !strings.HasPrefix(body, `{"error":{"code":"method_not_allowed"`) {
+			t.Errorf("%s %s: %d %s, Allow %q", c.method, c.path, status, body, header.Get("Allow"))
+		}
+	}
+	status, body, header := call(t, "PUT", url+"/nowhere", "")
+	if status != http.StatusNotFound || header.Get("Allow") != "" || !strings.Contains(body, `"code":"not_found"`) {
 		t.Errorf("%d %s", status, body)
 	}
 }
@@ -159,7 +229,7 @@ func TestAStoreThatIsDownIsSaid(t *testing.T) {
 func TestATakenAddressIsSaid(t *testing.T) {
 	t.Parallel()
 	url, _ := newServer(t)
-	_, err := web.Start(strings.TrimPrefix(url, "http://"), nil, nil)
+	_, err := web.Listen(strings.TrimPrefix(url, "http://"))
 	if err == nil || !strings.Contains(err.Error(), "is taken") || !strings.Contains(err.Error(), "--http") {
 		t.Fatalf("%v", err)
 	}

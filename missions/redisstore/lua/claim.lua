@@ -44,6 +44,7 @@ local function give(m, agent, lasts)
 	set(m, 'w', nil)
 	set(m, 'r', nil)
 	move(m, 'claim', format('claimed by agent %s, attempt %s of %s', agent, m.a, m.x))
+	set(m, 'k', nil)
 	if m.o then set(m, 'f', int(now + m.o)) end
 	if m.y then set(m, 'z', int(now + m.y)) end
 	plan(m.id, m.e, m.f, m.z)
@@ -70,7 +71,9 @@ local function claim(at)
 	if not a then return {'not_found'} end
 	if a.x == '1' then return {'left'} end
 	if a.S == DRAINING then return {'draining'} end
-	if ARGV[at + 5] == '1' then sign_of_life(a, false, 'claimed again') end
+	if ARGV[at + 5] == '1' and (a.S ~= ONLINE or now - a.b > math.min(OFTEN, a.q / 4)) then
+		sign_of_life(a, false, 'claimed again')
+	end
 	local types = ARGV[at + 1] ~= '' and ARGV[at + 1] or a.t
 	local ids, taken, bytes = candidates(distinct(split(types)), most), {}, 0
 	for _, id in ipairs(ids) do

@@ -54,8 +54,12 @@ end
 
 local answers = {}
 for at = 3, #ARGV, 15 do
-	local answer = call('HGETALL', P .. 'm:' .. ARGV[at])
-	if #answer == 0 then answer = outbox_full(limit) and 'full' or create(at) end
+	local answer
+	if call('EXISTS', P .. 'm:' .. ARGV[at]) == 1 then
+		answer = call('HGETALL', P .. 'm:' .. ARGV[at])
+	else
+		answer = outbox_full(limit) and 'full' or create(at)
+	end
 	answers[#answers + 1] = answer
 end
 commit()

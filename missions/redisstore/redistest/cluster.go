@@ -24,7 +24,7 @@ func StartCluster(t testing.TB, n int, args ...string) *Cluster {
 	c := &Cluster{}
 	for i := range n {
 		settings := append([]string{"--cluster-enabled", "yes", "--cluster-node-timeout", "2000"}, args...)
-		settings = append(settings, "--cluster-port", fmt.Sprint(freePort(t)))
+		settings = append(settings, "--cluster-port", FreePort(t))
 		c.Nodes = append(c.Nodes, start(t, subdirectory(t, dir, fmt.Sprint("node-", i)), settings...))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

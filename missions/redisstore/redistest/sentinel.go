@@ -51,7 +51,7 @@ func startWatcher(t testing.TB, dir string, master *Server) *Server {
 	config := fmt.Sprintf("sentinel monitor %[1]s 127.0.0.1 %[2]s 2\nsentinel down-after-milliseconds %[1]s 500\n"+
 		"sentinel failover-timeout %[1]s 4000\nsentinel resolve-hostnames no\n", MasterName, master.port())
 	must(t, os.WriteFile(file, []byte(config), 0o600))
-	s := &Server{t: t, Addr: fmt.Sprintf("127.0.0.1:%d", freePort(t)), dir: dir}
+	s := &Server{t: t, Addr: "127.0.0.1:" + FreePort(t), dir: dir}
 	s.command = []string{file, "--sentinel", "--port", s.port(), "--bind", "127.0.0.1", "--dir", dir}
 	must(t, s.run())
 	t.Cleanup(s.end)

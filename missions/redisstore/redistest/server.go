@@ -51,7 +51,7 @@ func start(t testing.TB, dir string, args ...string) *Server {
 	t.Helper()
 	var s *Server
 	for range 5 {
-		s = &Server{t: t, Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(t))), dir: dir, args: args}
+		s = &Server{t: t, Addr: net.JoinHostPort("127.0.0.1", FreePort(t)), dir: dir, args: args}
 		if err := s.run(); err == nil {
 			t.Cleanup(s.end)
 			return s
@@ -62,15 +62,15 @@ func start(t testing.TB, dir string, args ...string) *Server {
 	return nil
 }
 
-// freePort returns a port that nobody listens on now.
-func freePort(t testing.TB) int {
+// FreePort returns a port that nobody listens on now.
+func FreePort(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = l.Close() }() // nothing was sent
-	return l.Addr().(*net.TCPAddr).Port
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
 func (s *Server) port() string {

@@ -45,7 +45,10 @@ local function departed(a, left, reason)
 	agent_event('-', a, reason)
 end
 
--- sign_of_life notes that an agent has just been heard of.
+-- sign_of_life notes that an agent has just been heard of. Of one that claims again
+-- and again it is noted as often as matters.
+local OFTEN = 250000 -- µs
+
 local function sign_of_life(a, draining, reason)
 	local was = a.S
 	a.S = draining and DRAINING or ONLINE

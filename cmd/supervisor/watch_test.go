@@ -1,0 +1,148 @@
+package main
+
+import (
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"missioncontrol/eventstream/streamtest"
+	"missioncontrol/supervisor/api"
+)
+
+func TestWatchRedrawsInPlaceUntilCtrlC(t *testing.T) {
+	t.Parallel()
+	b := newFake(t)
+	answering(t, b.nc, api.SubjectStatus, statusReply)
+	c := newCall(map[string]string{"NATS_URL": b.url})
+	c.cli.out.terminal = true
+	c.start(t, "status", "--watch")
+	c.out.await(t, "Utilization", 3)
+	c.interrupt()
+	equal(t, "exit code", c.wait(t), 0)
+	text := c.out.String()
+	if !strings.HasPrefix(text, "\x1b[2J\x1b[HMission Control at 2026-01-31 15:04:05\x1b[K\n\x1b[K\n") {
+		t.Errorf("the first page begins with %q", text[:60])
+	}
+	equal(t, "clearings", strings.Count(text, "\x1b[2J"), 1)
+	equal(t, "pages that begin at the top", strings.Count(text, "\x1b[HMission"), strings.Count(text, "Utilization"))
+	equal(t, "stderr", c.err.String(), "")
+}
+
+func TestWatchAppendsWhereThereIsNoTerminalAndOutlivesTheSupervisor(t *testing.T) {
+	t.Parallel()
+	b := newFake(t)
+	sub, err := b.nc.Subscribe(api.SubjectStatus, func(m *nats.Msg) { _ = m.Respond([]byte(statusReply)) })
+	must(t, err)
+	must(t, b.nc.Flush())
+	c := b.start(t, "status", "--watch", "--json")
+	c.out.await(t, statusReply+"\n", 2)
+	must(t, sub.Unsubscribe())
+	c.err.await(t, "supervisor: no answer since ", 1)
+	c.err.await(t, ": no supervisor answers on this broker", 1)
+	answering(t, b.nc, api.SubjectStatus, `{"status":"back"}`)
+	c.out.await(t, `{"status":"back"}`, 1)
+	c.interrupt()
+	equal(t, "exit code", c.wait(t), 0)
+	if strings.Contains(c.out.String(), "\x1b") {
+		t.Errorf("escapes in %q", c.out)
+	}
+}
+
+// lastPage is what a terminal shows in the end.
+func lastPage(c *call) string {
+	text := c.out.String()
+	page, _, _ := strings.Cut(text[strings.LastIndex(text, cursorHome)+len(cursorHome):], clearScreenEnd)
+	return strings.ReplaceAll(page, clearLineEnd, "")
+}
+
+// watchThroughProxy watches the status on a terminal, through a network that a test
+// can take away.
+func watchThroughProxy(t *testing.T, prepare func(*cli)) (*call, *streamtest.Proxy, string) {
+	t.Helper()
+	b := newFake(t)
+	answering(t, b.nc, api.SubjectStatus, statusReply)
+	address := strings.TrimPrefix(b.url, "nats://")
+	proxy := streamtest.NewProxy(t, address)
+	c := newCall(map[string]string{"NATS_URL": proxy.URL()})
+	c.cli.out.terminal = true
+	prepare(c.cli)
+	c.start(t, "status", "--watch")
+	c.out.await(t, "Utilization", 1)
+	return c, proxy, address
+}
+
+// TestWatchSaysAtOnceThatTheBrokerIsAway does not look again in its time: only the
+// lost connection can be what it tells of.
+func TestWatchSaysAtOnceThatTheBrokerIsAway(t *testing.T) {
+	t.Parallel()
+	c, proxy, address := watchThroughProxy(t, func(c *cli) { c.tick = time.Hour })
+	proxy.SetTarget("127.0.0.1:1")
+	proxy.Cut()
+	c.out.await(t, ": the broker is away", 1)
+	page := lastPage(c)
+	if !strings.HasPrefix(page, "no answer since ") || !strings.Contains(page, ": the broker is away\nMission Control at 2026-01-31 15:04:05\n") {
+		t.Errorf("the page is\n%s", page)
+	}
+	pages := strings.Count(c.out.String(), "Utilization")
+	proxy.SetTarget(address)
+	c.out.await(t, "Utilization", pages+1)
+	c.out.await(t, cursorHome+"Mission Control", 1)
+	c.interrupt()
+	equal(t, "exit code", c.wait(t), 0)
+	equal(t, "stderr", c.err.String(), "")
+}
+
+func TestWatchDoesNotWaitLongForAnAnswer(t *testing.T) {
+	t.Parallel()
+	c, proxy, _ := watchThroughProxy(t, func(c *cli) { c.refresh = 50 * time.Millisecond })
+	proxy.Hang()
+	c.out.await(t, ": the supervisor takes longer than 50 milliseconds", 2)
+	contains(t, lastPage(c), "no answer since ", "Missions: 1,234,567", "Utilization")
+	seen := strings.Count(c.out.String(), cursorHome+"Mission Control")
+	proxy.Resume()
+	c.out.await(t, cursorHome+"Mission Control", seen+1)
+	c.interrupt()
+	equal(t, "exit code", c.wait(t), 0)
+}
+
+func TestWatchShowsTheTopOfWhatDoesNotFit(t *testing.T) {
+	t.Parallel()
+	b := newFake(t)
+	answering(t, b.nc, api.SubjectStatus, statusReply)
+	c := newCall(map[string]string{"NATS_URL": b.url})
+	c.cli.out.terminal = true
+	c.cli.out.size = func() (int, int) { return 80, 6 }
+	c.start(t, "status", "--watch")
+	c.out.await(t, clearScreenEnd, 2)
+	c.interrupt()
+	equal(t, "exit code", c.wait(t), 0)
+	equal(t, "page", lastPage(c), `Mission Control at 2026-01-31 15:04:05
+
+            Status: degraded
+          Missions: 1,234,567
+… 9 more lines
+`)
+}
+
+func TestTheTopOfAPage(t *testing.T) {
+	t.Parallel()
+	s := &screen{width: 10, height: 4}
+	equal(t, "fits", s.top("1\n2\n3\n"), "1\n2\n3\n")
+	equal(t, "one too many", s.top("1\n2\n3\n4\n"), "1\n2\n… 2 more lines\n")
+	equal(t, "a line that takes two", s.top("1\n"+strings.Repeat("x", 11)+"\n3\n"), "1\n… 2 more lines\n")
+	equal(t, "no limit", (&screen{}).top("1\n2\n3\n4\n"), "1\n2\n3\n4\n")
+}
+
+func TestAnHTTPAddressThatDoesNotAnswerIsNotAdvised(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer func() { must(t, silent.Close()) }()
+	c := newCall(nil)
+	c.cli.refresh = 50 * time.Millisecond
+	equal(t, "exit code", c.start(t, "health", "--watch", "--http", silent.Addr().String()).wait(t), 1)
+	equal(t, "stderr", c.err.String(), "supervisor: no supervisor answers over HTTP at "+silent.Addr().String()+": it takes too long\n")
+}
