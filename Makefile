@@ -10,6 +10,7 @@ GOTESTARGS ?=
 # A number of inputs, not a time: with a time, `go test -fuzz` now and then reports its own
 # deadline as a failure (go.dev/issue/75804).
 FUZZRUNS   ?= 50000
+# How long `make soak` overloads a supervisor.
 SOAKMINUTES ?= 10
 
 NATS_CLI      := github.com/nats-io/natscli/nats@v0.5.1
