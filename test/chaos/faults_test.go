@@ -103,11 +103,11 @@ var whole = []string{""}
 func (s *site) brokerFaults() []fault {
 	all := []fault{
 		s.killing("kill a broker", 5, s.brokers), s.freezing("freeze a broker", 4, s.brokers),
-		{kind: check.KindBrokersGone, targets: whole, weight: 2, lasts: brief, alone: true,
+		{kind: check.KindBrokersGone, targets: whole, weight: 1, lasts: brief, alone: true,
 			begin: func(string) { s.killBrokers() }, heal: func(string) { s.startBrokers() }},
-		{kind: check.KindBrokersHung, targets: whole, weight: 2, lasts: brief, alone: true,
+		{kind: check.KindBrokersHung, targets: whole, weight: 1, lasts: brief, alone: true,
 			begin: func(string) { s.eachBroker((*process).freeze) }, heal: func(string) { s.eachBroker((*process).thaw) }},
-		{kind: check.KindNoJetStream, targets: whole, weight: 3, lasts: brief, alone: true,
+		{kind: check.KindNoJetStream, targets: whole, weight: 2, lasts: brief, alone: true,
 			begin: func(string) { s.restartBrokers(false) }, heal: func(string) { s.restartBrokers(true) }},
 	}
 	if canLimitFiles {
