@@ -24,6 +24,7 @@ type run struct {
 	say      func(format string, args ...any)
 	observer *caller
 	observed int
+	patience time.Duration // how long a supervisor may take to find out that the stream is away
 
 	mu      sync.Mutex
 	busy    map[string]bool // programs and links that something is wrong with
@@ -37,7 +38,7 @@ func newRun(s *site, say func(string, ...any)) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &run{site: s, say: say, busy: map[string]bool{}, observer: &caller{who: check.Observer, rec: rec}}, nil
+	return &run{site: s, say: say, patience: recovery / 2, busy: map[string]bool{}, observer: &caller{who: check.Observer, rec: rec}}, nil
 }
 
 // mistreat lets faults happen for so long, and heals them all.
@@ -160,7 +161,7 @@ func (r *run) health(url string) string {
 
 // observe waits until a supervisor knows that the stream is away, and asks it things.
 func (r *run) observe(url string) {
-	until(recovery/2, func() bool { return r.health(url) == "degraded" })
+	until(r.patience, func() bool { return r.health(url) == "degraded" })
 	r.observed++
 	id := fmt.Sprintf("%s-%d", check.Observer, r.observed)
 	r.observer.ask("status", struct{}{})

@@ -212,6 +212,9 @@ func (s *site) addAgents(l layout) error {
 
 // addClients: the last one comes over HTTP.
 func (s *site) addClients(l layout) error {
+	if l.clients == 0 {
+		return nil
+	}
 	for i := range l.clients - 1 {
 		id := fmt.Sprint("c", i)
 		urls, err := s.natsURLs(id)
