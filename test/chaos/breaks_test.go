@@ -147,7 +147,7 @@ func found(t *testing.T, guarantee int, says string, e *check.Evidence) {
 	violations := check.Check(e)
 	for _, v := range violations {
 		if v.Guarantee == guarantee && strings.Contains(v.What, says) {
-			t.Logf("%s\n%s", v, e.Story(v.Mission))
+			t.Logf("%s\n%s", v, e.Story(v.Mission)) // as a failing run would
 			return
 		}
 	}
@@ -273,7 +273,7 @@ func (s *site) judge(t *testing.T, faults ...check.Fault) *check.Evidence {
 	must(t, err)
 	e.Calls, err = check.ReadHistories(s.histories)
 	must(t, err)
-	e.Faults = faults
+	e.Faults, e.Wall = faults, wall()
 	return e
 }
 
@@ -303,7 +303,7 @@ func TestADeathThatNobodyNoticesIsFound(t *testing.T) {
 // A supervisor that does not answer while JetStream is away is found.
 func TestSilenceWithoutJetStreamIsFound(t *testing.T) {
 	t.Parallel()
-	s, err := newSite(t.TempDir(), 1, layout{supervisors: 1, brokers: 3})
+	s, err := newSite(t.TempDir(), 1, layout{supervisors: 1, brokers: 3, agents: 1})
 	must(t, err)
 	defer s.close()
 	r, err := newRun(s, t.Logf)
@@ -313,7 +313,7 @@ func TestSilenceWithoutJetStreamIsFound(t *testing.T) {
 		t.Fatal(r.trouble)
 	}
 	silent := fault{kind: check.KindNoJetStream,
-		begin: func(string) { s.restartBrokers(false); s.supervisors[0].freeze() },
+		begin: func(string) { s.supervisors[0].freeze(); s.restartBrokers(false) },
 		heal:  func(string) { s.supervisors[0].thaw(); s.restartBrokers(true) }}
 	r.patience = time.Second
 	r.alone(misfortune{fault: &silent})

@@ -128,11 +128,7 @@ func report(t *testing.T, name string, seed uint64, e *check.Evidence, violation
 			t.Errorf("and %d violations more", len(violations)-most)
 			break
 		}
-		story := ""
-		if v.Mission != "" {
-			story = "\n" + e.Story(v.Mission)
-		}
-		t.Errorf("%s, seed %d: %s%s", name, seed, v, story)
+		t.Errorf("%s, seed %d: %s\n%s", name, seed, v, e.Story(v.Mission))
 	}
 }
 

@@ -210,6 +210,9 @@ func (r *run) finish(patience time.Duration) (*check.Evidence, error) {
 	return e, r.complete(e)
 }
 
+// wall is Unix seconds minus the monotonic clock's.
+func wall() float64 { return float64(time.Now().UnixNano()-monotonic()) / 1e9 }
+
 // complete adds to the evidence what is known here.
 func (r *run) complete(e *check.Evidence) (err error) {
 	if err := r.observer.rec.Close(); err != nil {
@@ -222,7 +225,7 @@ func (r *run) complete(e *check.Evidence) (err error) {
 	for _, p := range r.processes() {
 		e.Troubles = append(e.Troubles, p.troubles()...)
 	}
-	e.Wall = float64(time.Now().UnixNano()-monotonic()) / 1e9
+	e.Wall = wall()
 	text, err := json.MarshalIndent(e.Faults, "", " ")
 	if err != nil {
 		return err

@@ -7,8 +7,11 @@ import (
 )
 
 // Story tells all that was said of one mission, in order: what was asked, what was
-// answered, and what the stream has.
+// answered, and what the stream has. Of no mission there is nothing to tell.
 func (e *Evidence) Story(mission string) string {
+	if mission == "" {
+		return ""
+	}
 	x := newIndex(e)
 	type moment struct {
 		at   float64 // monotonic seconds
