@@ -51,6 +51,16 @@ fuzz: ## fuzz every decoder with FUZZRUNS inputs each
 			echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZRUNS)x $$package; \
 		done; done
 
+MINUTES    ?= 0.5
+SEED       ?= 0
+SITE       ?=
+KEEP       ?=
+
+.PHONY: chaos
+chaos: tools ## mistreat everything for MINUTES, by SEED, on one SITE or on both stores; see test/chaos
+	go test -race -count 1 -timeout 0 -v ./test/chaos -run '^TestChaos$$' \
+		-minutes $(MINUTES) -seed $(SEED) -site '$(SITE)' -keep '$(if $(KEEP),$(abspath $(KEEP)))'
+
 .PHONY: bench
 bench: ## run the benchmarks of the envelope, the event stream and the store
 	go test -run '^$$' -bench . -benchmem ./charter ./eventstream/... ./missions/sqlitestore

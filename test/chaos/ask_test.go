@@ -141,10 +141,10 @@ func (d overHTTP) sendTo(ctx context.Context, url, op string, body []byte) (answ
 		ID string `json:"id"`
 	}
 	_ = json.Unmarshal(body, &request) // not every request has one
-	method, path := http.MethodGet, ""
+	method, path := http.MethodGet, "/api/supervisor/"+op
 	switch op {
 	case "health", "status", "agents":
-		path = "/api/supervisor/" + op
+		// as it is
 	case "missions.create":
 		method, path = http.MethodPost, "/api/missions"
 	case "missions.get":

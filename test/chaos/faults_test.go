@@ -29,9 +29,10 @@ var brief = [2]time.Duration{200 * time.Millisecond, 5 * time.Second}
 // faults are those that a site can have.
 func (s *site) faults() []fault {
 	all := []fault{
-		s.killing("kill a supervisor", 6, s.supervisors), s.freezing("freeze a supervisor", 3, s.supervisors),
-		s.killing(check.KindKillAgent, 6, s.agents), s.freezing("freeze an agent", 6, s.agents),
-		s.killing("kill a client", 2, s.clients), s.freezing("freeze a client", 1, s.clients),
+		killing("kill a supervisor", 6, s.supervisors), freezing("freeze a supervisor", 3, s.supervisors),
+		stopping("stop a supervisor", 3, s.supervisors), stopping("stop an agent", 2, s.agents),
+		killing(check.KindKillAgent, 6, s.agents), freezing("freeze an agent", 6, s.agents),
+		killing("kill a client", 2, s.clients), freezing("freeze a client", 1, s.clients),
 	}
 	all = append(all, linkFaults("brokers", s.brokerLinks)...)
 	all = append(all, linkFaults("Redis", s.redisLinks)...)
@@ -56,14 +57,22 @@ func named(processes []*process) (names []string, byName map[string]*process) {
 }
 
 // killing is kill -9, and a start some time later.
-func (s *site) killing(kind string, weight int, processes []*process) fault {
+func killing(kind string, weight int, processes []*process) fault {
 	names, byName := named(processes)
 	return fault{kind: kind, targets: names, weight: weight, lasts: brief,
 		begin: func(target string) { byName[target].kill() },
 		heal:  func(target string) { _ = byName[target].start() }} // noted as trouble when everything should run
 }
 
-func (s *site) freezing(kind string, weight int, processes []*process) fault {
+// stopping is a stop as a service manager asks for it, and a start some time later.
+func stopping(kind string, weight int, processes []*process) fault {
+	names, byName := named(processes)
+	return fault{kind: kind, targets: names, weight: weight, lasts: brief,
+		begin: func(target string) { byName[target].stop(stopPatience) },
+		heal:  func(target string) { _ = byName[target].start() }} // see killing
+}
+
+func freezing(kind string, weight int, processes []*process) fault {
 	names, byName := named(processes)
 	return fault{kind: kind, targets: names, weight: weight, lasts: brief,
 		begin: func(target string) { byName[target].freeze() },
@@ -102,7 +111,7 @@ var whole = []string{""}
 
 func (s *site) brokerFaults() []fault {
 	all := []fault{
-		s.killing("kill a broker", 5, s.brokers), s.freezing("freeze a broker", 4, s.brokers),
+		killing("kill a broker", 5, s.brokers), freezing("freeze a broker", 4, s.brokers),
 		{kind: check.KindBrokersGone, targets: whole, weight: 1, lasts: brief, alone: true,
 			begin: func(string) { s.killBrokers() }, heal: func(string) { s.startBrokers() }},
 		{kind: check.KindBrokersHung, targets: whole, weight: 1, lasts: brief, alone: true,
@@ -134,7 +143,7 @@ func (s *site) restartBrokers(jetStream bool) {
 func (s *site) redisFaults() []fault {
 	redis := []*process{s.redis}
 	return []fault{
-		s.killing("kill Redis", 3, redis), s.freezing("freeze Redis", 3, redis),
+		killing("kill Redis", 3, redis), freezing("freeze Redis", 3, redis),
 		{kind: "Redis is full", targets: []string{"redis"}, weight: 3, lasts: brief,
 			begin: func(string) { s.tellRedis("CONFIG SET maxmemory 1") }, heal: func(string) { s.tellRedis("CONFIG SET maxmemory 0") }},
 		{kind: "Redis forgets its scripts", targets: []string{"redis"}, weight: 4,

@@ -141,6 +141,11 @@ func (p *process) stop(patience time.Duration) (clean bool) {
 	defer timer.Stop()
 	select {
 	case <-ended:
+		if p.ready != "" && cmd.ProcessState.ExitCode() > 1 { // it may miss a store or a broker, but not panic
+			p.mu.Lock()
+			p.trouble = append(p.trouble, fmt.Sprintf("%s did not end well (%s):\n%s", p.name, cmd.ProcessState, tail(p.printed())))
+			p.mu.Unlock()
+		}
 		return cmd.ProcessState.ExitCode() == 0
 	case <-timer.C:
 		p.kill()

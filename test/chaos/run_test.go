@@ -21,10 +21,10 @@ func sorted(names []string) []string {
 // run is one run at a site.
 type run struct {
 	*site
-	say      func(format string, args ...any)
-	observer *caller
-	observed int
-	patience time.Duration // how long a supervisor may take to find out that the stream is away
+	say       func(format string, args ...any)
+	observers map[string]*caller // by URL, of HTTP and of NATS
+	observed  int
+	patience  time.Duration // how long a supervisor may take to find out that the stream is away
 
 	mu      sync.Mutex
 	busy    map[string]bool // programs and links that something is wrong with
@@ -34,11 +34,20 @@ type run struct {
 }
 
 func newRun(s *site, say func(string, ...any)) (*run, error) {
-	rec, err := check.Record(s.histories, check.Observer, monotonic)
+	web, err := check.Record(s.histories, check.Observer, monotonic)
 	if err != nil {
 		return nil, err
 	}
-	return &run{site: s, say: say, patience: recovery / 2, busy: map[string]bool{}, observer: &caller{who: check.Observer, rec: rec}}, nil
+	direct, err := check.Record(s.histories, check.NATSObserver, monotonic)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{site: s, say: say, patience: recovery / 2, busy: map[string]bool{}, observers: map[string]*caller{}}
+	for _, url := range s.webs {
+		r.observers[url] = &caller{who: check.Observer, rec: web, door: overHTTP{[]string{url}}}
+	}
+	r.observers[s.natsDirect()] = &caller{who: check.NATSObserver, rec: direct, door: overNATS{nc: dial(s.natsDirect(), check.NATSObserver)}}
+	return r, nil
 }
 
 // mistreat lets faults happen for so long, and heals them all.
@@ -114,9 +123,33 @@ func (r *run) alone(m misfortune) {
 		for _, url := range r.webs {
 			r.observe(url)
 		}
+		if m.kind == check.KindNoJetStream {
+			r.observe(r.natsDirect())
+		}
 		time.Sleep(m.lasts) // the schedule is what is tested
 	})
 	r.awaitHealth("after " + m.kind)
+}
+
+// window is longer than the stream remembers the ids of events.
+const window = 125 * time.Second
+
+// outlast keeps every broker away for longer than the window, and kills the
+// supervisors meanwhile.
+func (r *run) outlast() {
+	gone := fault{kind: check.KindBrokersGone, lasts: [2]time.Duration{window, window},
+		begin: func(string) { r.killBrokers() }, heal: func(string) { r.startBrokers() }}
+	r.happen(misfortune{fault: &gone}, func() {
+		for _, url := range r.webs {
+			r.observe(url)
+		}
+		kills := killing("kill a supervisor", 1, r.supervisors)
+		for _, name := range kills.targets {
+			r.happen(misfortune{fault: &kills, target: name}, func() { time.Sleep(time.Second) }) // the schedule is what is tested
+		}
+		time.Sleep(window) // likewise
+	})
+	r.awaitHealth("after an outage that outlasted the window")
 }
 
 // recovery is how long a site may take to be well when nothing is wrong any more.
@@ -151,11 +184,10 @@ func (r *run) awaitHealth(when string) bool {
 }
 
 func (r *run) health(url string) string {
-	r.observer.door = overHTTP{[]string{url}}
 	var said struct {
 		Status string `json:"status"`
 	}
-	r.observer.ask("health", struct{}{}).read(&said)
+	r.observers[url].ask("health", struct{}{}).read(&said)
 	return said.Status
 }
 
@@ -164,9 +196,10 @@ func (r *run) observe(url string) {
 	until(r.patience, func() bool { return r.health(url) == "degraded" })
 	r.observed++
 	id := fmt.Sprintf("%s-%d", check.Observer, r.observed)
-	r.observer.ask("status", struct{}{})
-	r.observer.ask("missions.create", spec{ID: id, Name: id, Type: kinds[0], MaxAttempts: 4, Priority: "NORMAL"})
-	r.observer.ask("missions.get", byID{id})
+	observer := r.observers[url]
+	observer.ask("status", struct{}{})
+	observer.ask("missions.create", spec{ID: id, Name: id, Type: kinds[0], MaxAttempts: 4, Priority: "NORMAL"})
+	observer.ask("missions.get", byID{id})
 }
 
 // finish ends clients, lets agents do what is left, ends them, and collects all that
@@ -215,9 +248,7 @@ func wall() float64 { return float64(time.Now().UnixNano()-monotonic()) / 1e9 }
 
 // complete adds to the evidence what is known here.
 func (r *run) complete(e *check.Evidence) (err error) {
-	if err := r.observer.rec.Close(); err != nil {
-		return err
-	}
+	r.observers[r.natsDirect()].door.(overNATS).nc.Close()
 	if e.Calls, err = check.ReadHistories(r.histories); err != nil {
 		return err
 	}

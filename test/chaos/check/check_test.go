@@ -111,10 +111,13 @@ func good() *world {
 	delete(w.Logs, "deleted")
 
 	from := w.at
-	for _, op := range []string{"status", "missions.create", "missions.get"} {
-		w.call(Observer, op, `{"id":"failed","name":"n","data":{"n":1},"max_attempts":2}`, `{"mission":{"id":"failed","name":"n","data":{"n":1},"max_attempts":2,"status":"FAILED"}}`)
+	for _, who := range []string{Observer, NATSObserver} {
+		for _, op := range []string{"status", "missions.create", "missions.get"} {
+			w.call(who, op, `{"id":"failed","name":"n","data":{"n":1},"max_attempts":2}`,
+				`{"mission":{"id":"failed","name":"n","data":{"n":1},"max_attempts":2,"status":"FAILED"}}`)
+		}
+		w.call(who, "health", `{}`, `{"status":"degraded"}`)
 	}
-	w.call(Observer, "health", `{}`, `{"status":"degraded"}`)
 	w.Faults = append(w.Faults, Fault{Kind: KindNoJetStream, From: from, To: w.at + 1})
 	w.Counts = &Counts{Total: 2, Completed: 1, Failed: 1}
 	w.Table = map[string]Row{"outlived": {completed, 3, json.RawMessage(`{"lease":3}`)}, "failed": {failed, 4, nil}}
@@ -271,6 +274,10 @@ func TestWhatIsBrokenIsFound(t *testing.T) {
 		}},
 		"nothing is created without JetStream": {5, func(w *world) {
 			w.find(Observer, "missions.create", "").Outcome = Refused
+		}},
+		"nothing is answered over NATS without JetStream": {5, func(w *world) {
+			c := w.find(NATSObserver, "missions.get", "")
+			c.Told, c.Outcome = 0, Unknown
 		}},
 		"health says ok without JetStream": {5, func(w *world) {
 			w.find(Observer, "health", "").Reply = json.RawMessage(`{"status":"ok"}`)

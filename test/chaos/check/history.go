@@ -1,7 +1,6 @@
 package check
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -146,33 +145,33 @@ func ReadHistories(dir string) ([]Call, error) {
 
 // readHistory reads one history. The last line of a life may be torn.
 func readHistory(from io.Reader) ([]Call, error) {
+	all, err := io.ReadAll(from)
+	if err != nil {
+		return nil, err
+	}
 	var calls []Call
 	places := map[[2]int]int{}
-	reader := bufio.NewReader(from)
 	var torn error
-	for number := 1; ; number++ {
-		text, end := reader.ReadBytes('\n')
-		if len(bytes.TrimSpace(text)) > 0 {
-			var l line
-			err := json.Unmarshal(text, &l)
-			switch {
-			case err == nil && torn != nil && l.N != 0:
-				return nil, torn
-			case err != nil && torn != nil:
-				return nil, torn
-			case err != nil:
-				torn = fmt.Errorf("line %d: %w", number, err)
-			default:
-				torn = nil
-				if calls, err = take(calls, places, &l); err != nil {
-					return nil, fmt.Errorf("line %d: %w", number, err)
-				}
-			}
+	number := 0
+	for text := range bytes.Lines(all) {
+		number++
+		if len(bytes.TrimSpace(text)) == 0 {
+			continue
 		}
-		if end != nil {
-			return calls, nil
+		var l line
+		err := json.Unmarshal(text, &l)
+		if torn != nil && (err != nil || l.N != 0) { // another life begins behind a torn line
+			return nil, torn
+		}
+		if torn = nil; err != nil {
+			torn = fmt.Errorf("line %d: %w", number, err)
+			continue
+		}
+		if calls, err = take(calls, places, &l); err != nil {
+			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
 	}
+	return calls, nil
 }
 
 func take(calls []Call, places map[[2]int]int, l *line) ([]Call, error) {
