@@ -19,7 +19,8 @@ type fault struct {
 	alone   bool // nothing else is wrong meanwhile, and the observer asks
 
 	begin func(target string)
-	heal  func(target string) // nil: there is nothing to be healed
+	heal  func(target string)        // nil: there is nothing to be healed
+	name  func(target string) string // what the target is called when it begins; nil: as it is
 }
 
 // brief is how long most things stay broken: shorter and longer than a lease and the
@@ -31,7 +32,7 @@ func (s *site) faults() []fault {
 	all := []fault{
 		killing("kill a supervisor", 6, s.supervisors), freezing("freeze a supervisor", 3, s.supervisors),
 		stopping("stop a supervisor", 3, s.supervisors), stopping("stop an agent", 2, s.agents),
-		killing(check.KindKillAgent, 6, s.agents), freezing("freeze an agent", 6, s.agents),
+		s.killingAgents(), outlasting(freezing("freeze an agent", 6, s.agents)),
 		killing("kill a client", 2, s.clients), freezing("freeze a client", 1, s.clients),
 	}
 	all = append(all, linkFaults("brokers", s.brokerLinks)...)
@@ -62,6 +63,25 @@ func killing(kind string, weight int, processes []*process) fault {
 	return fault{kind: kind, targets: names, weight: weight, lasts: brief,
 		begin: func(target string) { byName[target].kill() },
 		heal:  func(target string) { _ = byName[target].start() }} // noted as trouble when everything should run
+}
+
+// killingAgents is kill -9 of agents, of which every other one never comes back:
+// another agent takes its place.
+func (s *site) killingAgents() fault {
+	f := outlasting(killing(check.KindKillAgent, 6, s.agents))
+	revive := f.heal
+	f.name = func(target string) string { return s.agentIDs[target].get() }
+	f.heal = func(target string) {
+		s.agentIDs[target].killed()
+		revive(target)
+	}
+	return f
+}
+
+// outlasting makes a fault last longer than a lease more often than not.
+func outlasting(f fault) fault {
+	f.lasts = [2]time.Duration{200 * time.Millisecond, 12 * time.Second}
+	return f
 }
 
 // stopping is a stop as a service manager asks for it, and a start some time later.

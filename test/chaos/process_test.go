@@ -2,7 +2,9 @@ package chaos
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,20 +51,21 @@ func (p *process) run() error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = output.Close() }() // the program has its own
 	info, err := output.Stat()
 	if err != nil {
-		return err
+		return errors.Join(err, output.Close())
 	}
 	cmd := p.command()
-	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = output, output, alone()
+	pipe := struct{ io.Writer }{output} // a program whose disk is full can still say so
+	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = pipe, pipe, alone()
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("%s: %w", p.name, err)
+		return errors.Join(fmt.Errorf("%s: %w", p.name, err), output.Close())
 	}
 	ended := make(chan struct{})
 	p.cmd, p.ended, p.from = cmd, ended, info.Size()
 	p.again.Go(func() {
-		_ = cmd.Wait() // killed more often than not
+		_ = cmd.Wait()     // killed more often than not
+		_ = output.Close() // a log that is short proves nothing
 		p.mu.Lock()
 		byItself := p.wanted && p.cmd == cmd
 		if byItself {

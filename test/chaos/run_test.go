@@ -99,8 +99,12 @@ func (r *run) suffer(m misfortune) {
 
 // happen begins a fault, waits, and heals it.
 func (r *run) happen(m misfortune, wait func()) {
+	f := check.Fault{Kind: m.kind, Target: m.target}
+	if m.name != nil {
+		f.Target = m.name(m.target)
+	}
 	m.begin(m.target)
-	f := check.Fault{Kind: m.kind, Target: m.target, From: monotonic()} // from here on it is so
+	f.From = monotonic() // from here on it is so
 	wait()
 	f.To = monotonic()
 	if m.heal != nil {

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -27,6 +28,7 @@ type site struct {
 	supervisors []*process
 	webs        []string // URLs of the supervisors' HTTP
 	agents      []*process
+	agentIDs    map[string]*agentID // by process
 	clients     []*process
 
 	brokerLinks map[string]*link // by program: the way to the brokers
@@ -50,7 +52,7 @@ var layouts = map[string]layout{
 
 // newSite prepares a site in a directory; nothing runs yet.
 func newSite(dir string, seed uint64, l layout) (*site, error) {
-	s := &site{dir: dir, histories: filepath.Join(dir, "histories"), seed: seed, lease: "3s", heartbeat: "1s", jetStream: true,
+	s := &site{dir: dir, histories: filepath.Join(dir, "histories"), seed: seed, lease: "3s", heartbeat: "1s", jetStream: true, agentIDs: map[string]*agentID{},
 		brokerLinks: map[string]*link{}, redisLinks: map[string]*link{}}
 	if err := os.MkdirAll(s.histories, 0o700); err != nil {
 		return nil, err
@@ -185,10 +187,36 @@ func (s *site) addSupervisors(l layout) error {
 	return nil
 }
 
-// addPart adds an agent or a client.
-func (s *site) addPart(role, id string, urls string) *process {
-	p := part{role: role, id: id, urls: urls, dir: s.histories, seed: s.seed ^ hash(id)}
-	return newProcess(s.dir, id, "", func() *exec.Cmd { return exec.Command(os.Args[0], p.arguments()...) })
+// addPart adds an agent or a client, which is called id when it is started.
+func (s *site) addPart(role, name string, id func() string, urls string) *process {
+	return newProcess(s.dir, name, "", func() *exec.Cmd {
+		p := part{role: role, id: id(), urls: urls, dir: s.histories, seed: s.seed ^ hash(id())}
+		return exec.Command(os.Args[0], p.arguments()...)
+	})
+}
+
+// agentID is what the agent of a process is called.
+type agentID struct {
+	mu    sync.Mutex
+	name  string
+	kills int
+}
+
+func (a *agentID) get() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.kills < 2 {
+		return a.name
+	}
+	return fmt.Sprintf("%s-%d", a.name, a.kills/2)
+}
+
+// killed notes that the agent was killed. At every other time another one takes its
+// place.
+func (a *agentID) killed() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.kills++
 }
 
 func hash(text string) (h uint64) {
@@ -205,7 +233,8 @@ func (s *site) addAgents(l layout) error {
 		if err != nil {
 			return err
 		}
-		s.agents = append(s.agents, s.addPart("agent", id, urls))
+		s.agentIDs[id] = &agentID{name: id, kills: i}
+		s.agents = append(s.agents, s.addPart("agent", id, s.agentIDs[id].get, urls))
 	}
 	return nil
 }
@@ -221,9 +250,9 @@ func (s *site) addClients(l layout) error {
 		if err != nil {
 			return err
 		}
-		s.clients = append(s.clients, s.addPart("client", id, urls))
+		s.clients = append(s.clients, s.addPart("client", id, func() string { return id }, urls))
 	}
-	s.clients = append(s.clients, s.addPart("web", "w0", strings.Join(s.webs, ",")))
+	s.clients = append(s.clients, s.addPart("web", "w0", func() string { return "w0" }, strings.Join(s.webs, ",")))
 	return nil
 }
 
