@@ -63,6 +63,16 @@ fuzz-keep: ## keep the inputs that fuzzing has found to be interesting, in testd
 soak: build ## overload a supervisor for SOAKMINUTES and print what becomes of its memory
 	go run ./test/soak -minutes $(SOAKMINUTES)
 
+MINUTES    ?= 0.5
+SEED       ?= 0
+SITE       ?=
+KEEP       ?=
+
+.PHONY: chaos
+chaos: tools ## mistreat everything for MINUTES, by SEED, on one SITE or on both stores; see test/chaos
+	go test -race -count 1 -timeout 0 -v ./test/chaos -run '^TestChaos$$' \
+		-minutes $(MINUTES) -seed $(SEED) -site '$(SITE)' -keep '$(if $(KEEP),$(abspath $(KEEP)))'
+
 .PHONY: bench
 bench: ## run the benchmarks of the envelope, the event stream and the store
 	go test -run '^$$' -bench . -benchmem ./charter ./eventstream/... ./missions/sqlitestore
