@@ -34,6 +34,10 @@ type line struct {
 	log *slog.Logger
 }
 
+// soonBack is how long the connections beside the main one wait between two attempts to
+// reach a broker that is away.
+const soonBack = 25 * time.Millisecond
+
 // openLines opens the connections beside the main one, to the same broker, in the same
 // way and under the same name.
 func openLines(main *nats.Conn, log *slog.Logger) (lines [lineKinds]*line, err error) {
@@ -41,6 +45,8 @@ func openLines(main *nats.Conn, log *slog.Logger) (lines [lineKinds]*line, err e
 	for kind := lineMain + 1; kind < lineKinds; kind++ {
 		options := main.Opts                                                                                         // a copy
 		options.ConnectedCB, options.DisconnectedErrCB, options.ReconnectedCB, options.ClosedCB = nil, nil, nil, nil // tell of the main one
+		// When the main one is back, and health with it, so are the others, nearly always.
+		options.ReconnectWait, options.ReconnectJitter, options.ReconnectJitterTLS = soonBack, 0, 0
 		nc, err := options.Connect()
 		if err != nil {
 			closeLines(lines)
