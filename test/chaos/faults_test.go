@@ -35,6 +35,11 @@ func (s *site) faults() []fault {
 		s.killingAgents(), outlasting(freezing("freeze an agent", 6, s.agents)),
 		killing("kill a client", 2, s.clients), freezing("freeze a client", 1, s.clients),
 	}
+	for _, links := range []map[string]*link{s.brokerLinks, s.redisLinks} {
+		if f, there := slowDeath(s.supervisors, links); there {
+			all = append(all, f)
+		}
+	}
 	all = append(all, linkFaults("brokers", s.brokerLinks)...)
 	all = append(all, linkFaults("Redis", s.redisLinks)...)
 	if len(s.brokers) > 0 {
@@ -63,6 +68,27 @@ func killing(kind string, weight int, processes []*process) fault {
 	return fault{kind: kind, targets: names, weight: weight, lasts: brief,
 		begin: func(target string) { byName[target].kill() },
 		heal:  func(target string) { _ = byName[target].start() }} // noted as trouble when everything should run
+}
+
+// slowDeath kills supervisors while everything they do takes long, so that most die
+// in the middle of something: between the stream's taking an event and their forgetting
+// it, say.
+func slowDeath(processes []*process, links map[string]*link) (fault, bool) {
+	if links[processes[0].name] == nil {
+		return fault{}, false
+	}
+	f := killing("kill a supervisor amid what it does", 5, processes)
+	kill, revive := f.begin, f.heal
+	f.begin = func(target string) {
+		links[target].slow(80 * time.Millisecond)
+		time.Sleep(time.Second) // the schedule is what is tested
+		kill(target)
+	}
+	f.heal = func(target string) {
+		links[target].heal()
+		revive(target)
+	}
+	return f, true
 }
 
 // killingAgents is kill -9 of agents, of which every other one never comes back:
