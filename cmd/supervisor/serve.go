@@ -37,6 +37,9 @@ type serveConfig struct {
 	Retention time.Duration
 	Grace     time.Duration
 
+	// BrokerSync is how often the external broker writes to its disk.
+	BrokerSync time.Duration
+
 	// SystemSignIn signs in to the external broker's system account; nil without.
 	SystemSignIn []nats.Option
 
@@ -255,7 +258,7 @@ func (h *house) startService(ctx context.Context) error {
 	service, err := supervisor.New(supervisor.Config{
 		Store: h.store, Stream: h.stream, Version: version(), Peers: peers,
 		Lease: h.cfg.Lease, Heartbeat: h.cfg.Heartbeat, Retention: h.cfg.Retention,
-		Connections: h.connections(), Grace: h.cfg.Grace,
+		Connections: h.connections(), Grace: h.cfg.Grace, SyncInterval: h.syncInterval(),
 		Push:       supervisor.Pusher(h.nc, h.log),
 		ReplyLimit: func() int { return int(h.nc.MaxPayload()) },
 		Logger:     h.log,

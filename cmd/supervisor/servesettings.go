@@ -77,6 +77,11 @@ func serveSettings() []setting {
 				s.serve.OutboxLimit, err = wholeWithin(g.text, 1, 1_000_000_000)
 				return err
 			}},
+		{key: "broker_sync", holder: "DURATION", fallback: "2m", help: "DURATION of the external broker's sync_interval: for so long, and a little longer, events are kept that it could still lose",
+			apply: func(s *settings, g given) (err error) {
+				s.serve.BrokerSync, err = durationWithin(g.text, time.Millisecond, day)
+				return err
+			}},
 		{key: "replicas", holder: "N", fallback: "0", help: "N copies of streams that are created, 1 to 5; 0 is 3 on a cluster of three brokers, else 1",
 			apply: func(s *settings, g given) error {
 				n, err := wholeWithin(g.text, 0, 5)

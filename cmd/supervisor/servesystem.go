@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"missioncontrol/eventstream/embedded"
 	"missioncontrol/supervisor"
 )
 
@@ -61,6 +62,14 @@ func (h *house) connections() supervisor.Connections {
 		return nil
 	}
 	return supervisor.NewNATSConnections(h.system, h.nc, h.log.With("part", "deaths"))
+}
+
+// syncInterval is how often the broker writes to its disk what it has acknowledged.
+func (h *house) syncInterval() time.Duration {
+	if h.broker != nil {
+		return embedded.DefaultSyncInterval
+	}
+	return h.cfg.BrokerSync
 }
 
 // system says how to sign in to the external broker's system account.

@@ -71,6 +71,8 @@ func settingCases(t *testing.T) map[string]settingCase {
 			read: field(func(s *settings) any { return s.serve.EventRetention })},
 		"outbox_limit": {flag: "1", env: "2", file: "3", fallback: "1000000",
 			read: field(func(s *settings) any { return s.serve.OutboxLimit })},
+		"broker_sync": {flag: "1s", env: "2s", file: "1ms", fallback: "2m0s",
+			read: field(func(s *settings) any { return s.serve.BrokerSync })},
 		"replicas": {flag: "3", env: "2", file: "5", fallback: "0",
 			read: field(func(s *settings) any { return s.serve.Replicas })},
 		"server": {flag: "nats://f:1", env: "nats://e:2", file: "nats://c:3",
@@ -169,7 +171,7 @@ func TestBadValuesAreCalledByWhereTheyCameFrom(t *testing.T) {
 	t.Parallel()
 	bad := map[string]string{
 		"store": "mysql://root:geheim@db/x", "listen": "4222", "http": "yes", "log_format": "xml", "log_level": "loud",
-		"lease": "10", "heartbeat": "0s", "grace": "0s", "retention": "-1d", "event_retention": "1m", "outbox_limit": "0", "replicas": "6",
+		"lease": "10", "heartbeat": "0s", "grace": "0s", "retention": "-1d", "event_retention": "1m", "outbox_limit": "0", "broker_sync": "0s", "replicas": "6",
 		"server": "http://user:geheim@broker", "creds": "/does/not/exist", "tlsca": "/does/not/exist",
 		"system_creds": "/does/not/exist", "system_user": "mary", "system_password": "geheim",
 	}
