@@ -39,10 +39,11 @@ type Store interface {
 	Waiting(ctx context.Context) (int64, error)
 
 	// Due does what has become due by the store's clock, at most limit items at a
-	// time: takes back missions whose lease or timeout has ended, lets missions
-	// whose back-off or not_before has passed be claimed, fails PENDING missions
-	// whose deadline has passed, and declares agents offline that have been silent
-	// for longer than their lease.
+	// time: takes back missions whose lease or timeout has ended or whose holder has
+	// shown no progress for stall_seconds, lets missions whose back-off or not_before
+	// has passed be claimed, fails PENDING missions whose deadline has passed, and
+	// declares agents offline that have been silent for longer than their lease. An
+	// attempt that timed out or stalled backs off like one that failed.
 	Due(ctx context.Context, limit int) (DueResult, error)
 
 	// Retain deletes terminal missions that ended more than retention ago, agents
@@ -115,12 +116,13 @@ type Leases interface {
 	// agent that is not registered or has left.
 	Heartbeat(ctx context.Context, batch []Heartbeat) ([]HeartbeatResult, error)
 
-	// Progress stores how far missions have come. Item errors: [ErrNotFound],
-	// [ErrLeaseLost].
+	// Progress stores how far missions have come, and puts off the time at which they
+	// count as stalled. Item errors: [ErrNotFound], [ErrLeaseLost].
 	Progress(ctx context.Context, batch []ProgressUpdate) ([]ProgressResult, error)
 
-	// AppendLog appends to missions' logs. Item errors: [ErrNotFound],
-	// [ErrLeaseLost], [ErrTooLarge] once a log holds [MaxLogEntries].
+	// AppendLog appends to missions' logs, which is a sign of progress as well. Item
+	// errors: [ErrNotFound], [ErrLeaseLost], [ErrTooLarge] once a log holds
+	// [MaxLogEntries].
 	AppendLog(ctx context.Context, batch []LogAppend) ([]error, error)
 
 	// Finish ends attempts: completes, fails or releases missions. Item errors:

@@ -22,35 +22,40 @@ import (
 type endpoint struct {
 	name    string
 	subject string
+	bound   *Bound
 	parks   bool // it may wait for as long as its request says
 	answer  func(ctx context.Context, subject string, body []byte) (any, error)
+
+	// gathers is set where a request has no fields and every one the same answer.
+	gathers func(ctx context.Context, traces []string) (any, error)
 }
 
 // endpoints is the table of all requests.
 func endpoints(s *Service) []endpoint {
 	agent := func(verb string) string { return api.AgentSubject("*", verb) }
+	brief, single, page, parking := BoundBrief, BoundSingle, BoundPage, BoundParking
 	return []endpoint{
-		{"health", api.SubjectHealth, false, request(s.Health)},
-		{"status", api.SubjectStatus, false, request(s.Status)},
-		{"agents", api.SubjectAgents, false, request(s.Agents)},
-		{"missions-create", api.SubjectMissionsCreate, false, request(s.Create)},
-		{"missions-get", api.SubjectMissionsGet, false, request(s.Get)},
-		{"missions-cancel", api.SubjectMissionsCancel, false, request(s.Cancel)},
-		{"missions-retry", api.SubjectMissionsRetry, false, request(s.Retry)},
-		{"missions-delete", api.SubjectMissionsDelete, false, request(s.Delete)},
-		{"missions-wait", api.SubjectMissionsWait, true, request(s.Wait)},
-		{"missions-list", api.SubjectMissionsList, false, request(s.List)},
-		{"missions-log", api.SubjectMissionsLog, false, request(s.Log)},
-		{"missions-stats", api.SubjectMissionsStats, false, request(s.Stats)},
-		{"agent-register", agent(api.AgentRegister), false, agentRequest(s.Register)},
-		{"agent-heartbeat", agent(api.AgentHeartbeat), false, agentRequest(s.Heartbeat)},
-		{"agent-claim", agent(api.AgentClaim), true, agentRequest(s.Claim)},
-		{"agent-progress", agent(api.AgentProgress), false, agentRequest(s.Progress)},
-		{"agent-log", agent(api.AgentLog), false, agentRequest(s.AppendLog)},
-		{"agent-complete", agent(api.AgentComplete), false, agentRequest(s.Complete)},
-		{"agent-fail", agent(api.AgentFail), false, agentRequest(s.Fail)},
-		{"agent-release", agent(api.AgentRelease), false, agentRequest(s.Release)},
-		{"agent-leave", agent(api.AgentLeave), false, agentRequest(s.Leave)},
+		{name: "health", subject: api.SubjectHealth, bound: brief(), answer: request(s.Health)},
+		{name: "status", subject: api.SubjectStatus, bound: brief(), answer: request(s.Status), gathers: s.statuses},
+		{name: "agents", subject: api.SubjectAgents, bound: page(), answer: request(s.Agents)},
+		{name: "missions-create", subject: api.SubjectMissionsCreate, bound: brief(), answer: request(s.Create)},
+		{name: "missions-get", subject: api.SubjectMissionsGet, bound: single(), answer: request(s.Get)},
+		{name: "missions-cancel", subject: api.SubjectMissionsCancel, bound: brief(), answer: request(s.Cancel)},
+		{name: "missions-retry", subject: api.SubjectMissionsRetry, bound: brief(), answer: request(s.Retry)},
+		{name: "missions-delete", subject: api.SubjectMissionsDelete, bound: brief(), answer: request(s.Delete)},
+		{name: "missions-wait", subject: api.SubjectMissionsWait, bound: parking(), parks: true, answer: request(s.Wait)},
+		{name: "missions-list", subject: api.SubjectMissionsList, bound: page(), answer: request(s.List)},
+		{name: "missions-log", subject: api.SubjectMissionsLog, bound: page(), answer: request(s.Log)},
+		{name: "missions-stats", subject: api.SubjectMissionsStats, bound: brief(), answer: request(s.Stats)},
+		{name: "agent-register", subject: agent(api.AgentRegister), bound: brief(), answer: agentRequest(s.Register)},
+		{name: "agent-heartbeat", subject: agent(api.AgentHeartbeat), bound: brief(), answer: agentRequest(s.Heartbeat)},
+		{name: "agent-claim", subject: agent(api.AgentClaim), bound: parking(), parks: true, answer: agentRequest(s.Claim)},
+		{name: "agent-progress", subject: agent(api.AgentProgress), bound: brief(), answer: agentRequest(s.Progress)},
+		{name: "agent-log", subject: agent(api.AgentLog), bound: brief(), answer: agentRequest(s.AppendLog)},
+		{name: "agent-complete", subject: agent(api.AgentComplete), bound: brief(), answer: agentRequest(s.Complete)},
+		{name: "agent-fail", subject: agent(api.AgentFail), bound: brief(), answer: agentRequest(s.Fail)},
+		{name: "agent-release", subject: agent(api.AgentRelease), bound: brief(), answer: agentRequest(s.Release)},
+		{name: "agent-leave", subject: agent(api.AgentLeave), bound: brief(), answer: agentRequest(s.Leave)},
 	}
 }
 
@@ -83,11 +88,9 @@ func agentRequest[Q, R any](method func(context.Context, string, Q) (R, error)) 
 const (
 	requestTimeout = 10 * time.Second
 	parkTimeout    = api.MaxWait + requestTimeout
-	maxInFlight    = 1024    // per endpoint; beyond, requests are refused at once
-	maxWaiting     = 2 << 14 // the same for endpoints that park
 	flushPatience  = 2 * time.Second
 	pendingMsgs    = 1 << 16 // what the client library may hold per endpoint
-	pendingBytes   = 256 << 20
+	pendingBytes   = 64 << 20
 )
 
 // Endpoints answers the protocol's requests on a NATS connection.
@@ -116,7 +119,7 @@ func Listen(nc *nats.Conn, s *Service) (*Endpoints, error) {
 	table := endpoints(s)
 	counters := make(map[string]*endpointCounters, len(table))
 	for _, ep := range table {
-		counters[ep.name] = &endpointCounters{}
+		counters[ep.name] = &endpointCounters{bound: ep.bound}
 	}
 	var err error
 	e.micro, err = micro.AddService(nc, micro.Config{
@@ -153,54 +156,82 @@ func Listen(nc *nats.Conn, s *Service) (*Endpoints, error) {
 type endpointCounters struct {
 	failed, refused atomic.Int64
 	busy            atomic.Int64 // nanoseconds
-	inFlight        atomic.Int64
+	bound           *Bound
 }
 
 // MarshalJSON writes the counters as they stand.
 func (c *endpointCounters) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[string]any{
-		"errors": c.failed.Load(), "refused": c.refused.Load(), "in_flight": c.inFlight.Load(),
+		"errors": c.failed.Load(), "refused": c.refused.Load(), "in_flight": c.bound.UnderWay(),
 		"busy_seconds": time.Duration(c.busy.Load()).Seconds(),
 	})
 }
 
 func (e *Endpoints) add(ep endpoint, counters *endpointCounters) error {
-	timeout, bound := requestTimeout, int64(maxInFlight)
-	if ep.parks {
-		timeout, bound = parkTimeout, maxWaiting
+	handler := e.handOff(ep, counters)
+	if ep.gathers != nil {
+		handler = e.gather(ep, counters)
 	}
-	handler := func(r micro.Request) {
+	return e.micro.AddEndpoint(ep.name, handler,
+		micro.WithEndpointSubject(ep.subject), micro.WithEndpointPendingLimits(pendingMsgs, pendingBytes))
+}
+
+// gather returns a handler that collects requests for one answer.
+func (e *Endpoints) gather(ep endpoint, counters *endpointCounters) micro.HandlerFunc {
+	g := &gatherer{endpoints: e, name: ep.name, counters: counters, answer: ep.gathers}
+	return func(r micro.Request) {
+		if err := empty(r.Data()); err != nil {
+			counters.failed.Add(1)
+			e.refuse(r.Reply(), e.wire(ep.name, err))
+			return
+		}
+		if !g.add(r.Reply(), r.Headers().Get(api.HeaderTraceparent)) {
+			counters.refused.Add(1)
+			e.refuse(r.Reply(), errTooMany)
+		}
+	}
+}
+
+// handOff returns a handler that gives each request a goroutine.
+func (e *Endpoints) handOff(ep endpoint, counters *endpointCounters) micro.HandlerFunc {
+	timeout := requestTimeout
+	if ep.parks {
+		timeout = parkTimeout
+	}
+	return func(r micro.Request) {
 		// The framework reads its request object after this returns; what runs on
 		// must not touch it.
 		subject, reply, body := r.Subject(), r.Reply(), r.Data()
 		trace := r.Headers().Get(api.HeaderTraceparent)
-		if counters.inFlight.Add(1) > bound {
-			counters.inFlight.Add(-1)
+		leave, err := ep.bound.Enter(int64(len(body)))
+		if err != nil {
 			counters.refused.Add(1)
-			e.refuse(reply, &api.Error{Code: missions.CodeOverloaded,
-				Message: "too many requests of this kind are under way; try again later"})
+			e.refuse(reply, api.FromError(err))
 			return
 		}
 		if !e.begin() {
-			counters.inFlight.Add(-1)
+			leave()
 			e.refuse(reply, api.FromError(errStopping))
 			return
 		}
 		go func() {
 			defer e.wg.Done()
-			defer counters.inFlight.Add(-1)
+			defer leave()
 			begun := time.Now()
 			ctx, cancel := context.WithTimeout(e.ctx, timeout)
 			defer cancel()
-			answer, err := e.answer(api.WithTrace(ctx, trace), ep, subject, body)
+			done, err := ep.bound.Turn(ctx)
+			var answer any
+			if err == nil {
+				defer done()
+				answer, err = e.answer(api.WithTrace(ctx, trace), ep, subject, body)
+			}
 			counters.busy.Add(int64(time.Since(begun)))
 			if !e.reply(reply, ep.name, answer, err) {
 				counters.failed.Add(1)
 			}
 		}()
 	}
-	return e.micro.AddEndpoint(ep.name, micro.HandlerFunc(handler),
-		micro.WithEndpointSubject(ep.subject), micro.WithEndpointPendingLimits(pendingMsgs, pendingBytes))
 }
 
 // begin notes that a request is under way, unless no more are taken.
@@ -214,14 +245,19 @@ func (e *Endpoints) begin() bool {
 	return true
 }
 
-// answer calls the service; a panic costs one request, not the process.
-func (e *Endpoints) answer(ctx context.Context, ep endpoint, subject string, body []byte) (answer any, err error) {
+// answer calls the service.
+func (e *Endpoints) answer(ctx context.Context, ep endpoint, subject string, body []byte) (any, error) {
+	return e.guard(func() (any, error) { return ep.answer(ctx, subject, body) })
+}
+
+// guard turns a panic into an error: it costs one request, not the process.
+func (e *Endpoints) guard(do func() (any, error)) (answer any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
 		}
 	}()
-	return ep.answer(ctx, subject, body)
+	return do()
 }
 
 // reply sends an answer or an error and reports whether it was an answer.
@@ -234,20 +270,30 @@ func (e *Endpoints) reply(to, name string, answer any, err error) bool {
 		err = missions.TooLarge("reply", "has %d bytes and the broker's max_payload is %d; ask for less, or raise it", len(body), limit)
 	}
 	if err != nil {
-		wire := api.FromError(err)
-		if wire.Status() >= 500 {
-			e.log.Error("a request failed", "endpoint", name, "error", err)
-		}
-		e.refuse(to, wire)
+		e.refuse(to, e.wire(name, err))
 		return false
 	}
+	e.send(to, name, body)
+	return true
+}
+
+// send sends a reply, to whoever wants one.
+func (e *Endpoints) send(to, name string, body []byte) {
 	if to == "" {
-		return true
+		return
 	}
 	if err := e.nc.Publish(to, body); err != nil {
 		e.log.Warn("a reply could not be sent", "endpoint", name, "error", err)
 	}
-	return true
+}
+
+// wire turns an error into its wire form and logs what that leaves out.
+func (e *Endpoints) wire(name string, err error) *api.Error {
+	wire := api.FromError(err)
+	if wire.Status() >= 500 {
+		e.log.Error("a request failed", "endpoint", name, "error", err)
+	}
+	return wire
 }
 
 func (e *Endpoints) refuse(to string, wire *api.Error) {

@@ -92,7 +92,9 @@ func (c *NATSConnections) watch(ctx context.Context, advisories chan *nats.Msg) 
 		c.trouble = err
 		c.mu.Unlock()
 		if err == nil {
-			c.log.Info("deaths of agents are noticed at once")
+			if said != "" {
+				c.log.Info("deaths of agents are noticed at once again")
+			}
 			return sub
 		}
 		if ctx.Err() == nil && said != err.Error() {

@@ -80,6 +80,16 @@ func (s *Service) Status(ctx context.Context, _ api.Empty) (api.Status, error) {
 	if err != nil {
 		return api.Status{}, err
 	}
+	status, event := s.status(counts)
+	e := event()
+	e.Meta.Traceparent = api.TraceOf(ctx)
+	s.cfg.Stream.Emit(e)
+	return status, nil
+}
+
+// status returns the statistics, and what makes events that tell of a request for
+// them.
+func (s *Service) status(counts missions.Counts) (api.Status, func() charter.Event) {
 	now := time.Now()
 	status := api.Status{
 		Status:                 s.checkStream().Status,
@@ -95,13 +105,14 @@ func (s *Service) Status(ctx context.Context, _ api.Empty) (api.Status, error) {
 		AverageDurationSeconds: counts.AverageDurationSeconds(),
 		Utilization:            counts.Utilization(),
 	}
-	s.emit(ctx, charter.StatusQueried{
+	queried := charter.StatusQueried{
 		TotalMissions: status.TotalMissions, RunningMissions: status.RunningMissions,
 		PendingMissions: status.PendingMissions, CompletedMissions: status.CompletedMissions,
 		FailedMissions: status.FailedMissions, CancelledMissions: status.CancelledMissions,
 		AgentCount: status.AgentCount, QueriedAt: now,
-	}, now)
-	return status, nil
+	}
+	first := charter.New(queried, now)
+	return status, first.Again
 }
 
 // Agents lists the registry and emits supervisor.agents_listed.

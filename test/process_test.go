@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"go.uber.org/goleak"
 
 	"missioncontrol/supervisor/client"
 )
@@ -39,12 +40,14 @@ func TestMain(m *testing.M) {
 	binary = filepath.Join(dir, "supervisor")
 	build := exec.Command("go", "build", "-o", binary, "../cmd/supervisor")
 	build.Stderr = os.Stderr
-	code := 1
-	if err := build.Run(); err == nil {
-		code = m.Run()
+	if err := build.Run(); err != nil {
+		_ = os.RemoveAll(dir)
+		os.Exit(1)
 	}
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(dir)
+		os.Exit(code)
+	}), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"))
 }
 
 // patience bounds every wait; it is only ever used up by a failure.

@@ -18,7 +18,7 @@ func (s *Store) Now(ctx context.Context) (now missions.Time, err error) {
 
 // Lost implements [missions.Agents].
 func (s *Store) Lost(ctx context.Context, id, reason string, since missions.Time) (result missions.LostResult, err error) {
-	err = s.write(ctx, func(t *tx) error {
+	err = s.write(ctx, laneHouse, func(t *tx) error {
 		result = missions.LostResult{}
 		a, err := t.loadAgent(id)
 		if err != nil {

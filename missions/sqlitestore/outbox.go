@@ -28,7 +28,7 @@ func (s *Store) Pending(ctx context.Context, after int64, limit int) (events []m
 
 // Acknowledge implements [missions.Outbox].
 func (s *Store) Acknowledge(ctx context.Context, upTo int64) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.write(ctx, laneHouse, func(t *tx) error {
 		if upTo > t.marks.outbox {
 			return missions.Invalid("up_to", "position %d has not been given yet", upTo)
 		}
@@ -39,7 +39,7 @@ func (s *Store) Acknowledge(ctx context.Context, upTo int64) error {
 
 // Forget implements [missions.Outbox].
 func (s *Store) Forget(ctx context.Context, upTo int64) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.write(ctx, laneHouse, func(t *tx) error {
 		if upTo > t.marks.outbox {
 			return missions.Invalid("up_to", "position %d has not been given yet", upTo)
 		}

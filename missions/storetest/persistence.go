@@ -33,11 +33,15 @@ func testPersistence(s *suite) {
 		later.NotBefore = f.now().Add(30 * time.Minute)
 		f.create(later)
 		f.started(named("held", "x"), "a")
+		stalls := named("stalls", "y")
+		stalls.StallSeconds = 45 * 60
+		f.started(stalls, "b")
 		before := f.due().NextDue
 		f.Store = f.Reopen(f.T)
 		wantEqual(f, "next_due", f.due().NextDue, before)
 		f.wantSame("ready", f.advance(31*time.Minute).Ready, []string{"t"})
-		wantEqual(f, "stop", len(f.advance(30*time.Minute).Stop), 1)
+		wantEqual(f, "stalled", len(f.advance(15*time.Minute).Stop), 1)
+		wantEqual(f, "stop", len(f.advance(15*time.Minute).Stop), 1)
 	})
 }
 

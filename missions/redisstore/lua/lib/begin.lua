@@ -15,7 +15,9 @@ local call, concat, format = redis.call, table.concat, string.format
 local P = string.sub(KEYS[1], 1, -5)
 
 local ahead, known = string.match(ARGV[1], '^(%S+) (.*)$')
-local meta = call('HMGET', KEYS[1], 'identity', 'seq', 'lease', 'pos', 'gone', 'partition', 'partitions', 'acked')
+local TOTALS = {'0', '1', '2', '3', '4', 'agents', 'slots', 'runs', 'runtime'}
+local meta = call('HMGET', KEYS[1], 'identity', 'seq', 'lease', 'pos', 'gone', 'partition', 'partitions', 'acked',
+	unpack(TOTALS))
 if meta[1] ~= known then return redis.error_reply('NODATASET the data set is not in this Redis') end
 
 -- What only ever grows: the newest mission's seq, the fencing token given last, the
