@@ -55,6 +55,13 @@ fuzz: ## fuzz every decoder with FUZZRUNS inputs each
 bench: ## run the benchmarks of the envelope, the event stream and the store
 	go test -run '^$$' -bench . -benchmem ./charter ./eventstream/... ./missions/sqlitestore
 
+# How many agents `make recovery` kills with each kind of broker.
+KILLS ?= 100
+
+.PHONY: recovery
+recovery: ## kill KILLS agents and measure how long their missions are away
+	go test -run '^$$' -bench Recovery -benchtime $(KILLS)x -timeout 60m ./test
+
 .PHONY: generate
 generate: ## write the generated files anew: schemas, EVENTS.md
 	go generate ./...
