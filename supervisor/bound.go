@@ -15,6 +15,7 @@ type Bound struct {
 	mostRequests, mostBytes int64
 	requests, bytes         atomic.Int64
 	turns                   chan struct{} // nil: all may be at work at once
+	large                   chan struct{} // those with a large body have turns in any case
 }
 
 const (
@@ -23,13 +24,15 @@ const (
 	maxBodyBytes  = 64 << 20 // of the bodies of one kind
 	pagesAtOnce   = 8        // of those whose replies may be as large as the broker carries
 	singlesAtOnce = 64       // of those whose replies have one mission
+	largeAtOnce   = 2        // of those with a large body
+	largeBody     = 256 << 10
 )
 
 // BoundBrief is for requests whose replies are small.
-func BoundBrief() *Bound { return &Bound{mostRequests: maxInFlight, mostBytes: maxBodyBytes} }
+func BoundBrief() *Bound { return newBound(maxInFlight) }
 
 // BoundParking is for requests that may wait for as long as they say.
-func BoundParking() *Bound { return &Bound{mostRequests: maxWaiting, mostBytes: maxBodyBytes} }
+func BoundParking() *Bound { return newBound(maxWaiting) }
 
 // BoundSingle is for requests for one mission.
 func BoundSingle() *Bound { return BoundBrief().atOnce(singlesAtOnce) }
@@ -37,6 +40,10 @@ func BoundSingle() *Bound { return BoundBrief().atOnce(singlesAtOnce) }
 // BoundPage is for requests for pages. Only a few are at work at once, since their
 // replies are in memory until they are on their way; the others have their turn later.
 func BoundPage() *Bound { return BoundBrief().atOnce(pagesAtOnce) }
+
+func newBound(requests int64) *Bound {
+	return &Bound{mostRequests: requests, mostBytes: maxBodyBytes, large: make(chan struct{}, largeAtOnce)}
+}
 
 func (b *Bound) atOnce(n int) *Bound {
 	b.turns = make(chan struct{}, n)
@@ -56,14 +63,20 @@ func (b *Bound) Enter(bytes int64) (leave func(), err error) {
 	return leave, nil
 }
 
-// Turn waits until an admitted request may work, which it does until done is called.
-func (b *Bound) Turn(ctx context.Context) (done func(), err error) {
-	if b.turns == nil {
+// Turn waits until an admitted request with a body of so many bytes may work, which it
+// does until done is called. Few large bodies are read at once: what reads the broker's
+// connection has to find a processor soon, or the broker cuts it off.
+func (b *Bound) Turn(ctx context.Context, bytes int64) (done func(), err error) {
+	turns := b.turns
+	if bytes > largeBody {
+		turns = b.large
+	}
+	if turns == nil {
 		return func() {}, nil
 	}
 	select {
-	case b.turns <- struct{}{}:
-		return func() { <-b.turns }, nil
+	case turns <- struct{}{}:
+		return func() { <-turns }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

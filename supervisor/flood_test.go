@@ -162,21 +162,40 @@ func TestPagesHaveTheirTurn(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var first func()
 	for i := range 8 {
-		done, err := b.Turn(ctx)
+		done, err := b.Turn(ctx, 0)
 		must(t, err)
 		if i == 0 {
 			first = done
 		}
 	}
 	cancel()
-	if _, err := b.Turn(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := b.Turn(ctx, 0); !errors.Is(err, context.Canceled) {
 		t.Errorf("the ninth: %v", err)
 	}
 	first()
-	if done, err := b.Turn(t.Context()); err != nil {
+	if done, err := b.Turn(t.Context(), 0); err != nil {
 		t.Error(err)
 	} else {
 		done()
+	}
+}
+
+// Large bodies are read a few at a time, and hold up no small one.
+func TestLargeBodiesHaveTheirTurn(t *testing.T) {
+	t.Parallel()
+	b := supervisor.BoundBrief()
+	ctx, cancel := context.WithCancel(t.Context())
+	for range 2 {
+		_, err := b.Turn(ctx, 1<<20)
+		must(t, err)
+	}
+	for range 100 {
+		_, err := b.Turn(ctx, 1<<10)
+		must(t, err)
+	}
+	cancel()
+	if _, err := b.Turn(ctx, 1<<20); !errors.Is(err, context.Canceled) {
+		t.Errorf("a third large body: %v", err)
 	}
 }
 

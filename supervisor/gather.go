@@ -14,6 +14,7 @@ import (
 // or an encoding of its own.
 type gatherer struct {
 	endpoints *Endpoints
+	line      *line
 	name      string
 	counters  *endpointCounters
 	answer    func(ctx context.Context, traces []string) (any, error)
@@ -78,9 +79,9 @@ func (g *gatherer) answerAll(batch gathered) {
 	answer, err := g.endpoints.guard(func() (any, error) { return g.answer(ctx, batch.traces) })
 	if err != nil {
 		g.counters.failed.Add(int64(len(batch.replies)))
-		wire := g.endpoints.wire(g.name, err)
+		wire := g.line.wire(g.name, err)
 		for _, reply := range batch.replies {
-			g.endpoints.refuse(reply, wire)
+			g.line.refuse(reply, wire)
 		}
 		return
 	}
@@ -90,7 +91,7 @@ func (g *gatherer) answerAll(batch gathered) {
 		return
 	}
 	for _, reply := range batch.replies {
-		g.endpoints.send(reply, g.name, body)
+		g.line.send(reply, g.name, body)
 	}
 }
 

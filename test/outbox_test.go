@@ -35,9 +35,7 @@ func TestAFullOutboxRefusesAndEmpties(t *testing.T) {
 			startBroker(t, port, filepath.Join(t.TempDir(), "js"))
 			o.awaitEmpty()
 			for _, id := range o.refused {
-				if _, created, err := o.c.Create(t.Context(), api.MissionSpec{ID: id, Name: id}); err != nil || !created {
-					t.Fatalf("%s is refused while there is room: %v", id, err)
-				}
+				o.create(id)
 				o.accepted[id] = true
 				o.awaitEmpty()
 			}
@@ -98,6 +96,24 @@ func (o *outboxTest) goOn() {
 	must(o.t, err)
 	if waiting := health.Checks.EventStream.Waiting; health.Status != api.HealthDegraded || waiting < int64(len(o.accepted)) || waiting > 45 {
 		o.t.Errorf("health: %+v", health)
+	}
+}
+
+// create creates a mission for which there is room. The supervisor may still be on its
+// way back to the broker.
+func (o *outboxTest) create(id string) {
+	o.t.Helper()
+	ctx, cancel := context.WithTimeout(o.t.Context(), patience)
+	defer cancel()
+	for {
+		_, created, err := o.c.Create(ctx, api.MissionSpec{ID: id, Name: id})
+		switch {
+		case errors.Is(err, client.ErrNoSupervisor) && ctx.Err() == nil:
+		case err != nil || !created:
+			o.t.Fatalf("%s is refused while there is room: %v", id, err)
+		default:
+			return
+		}
 	}
 }
 

@@ -135,7 +135,7 @@ func (d door) within(bound *supervisor.Bound, most int64, next http.HandlerFunc)
 			return
 		}
 		defer leave()
-		done, err := bound.Turn(r.Context())
+		done, err := bound.Turn(r.Context(), bytes)
 		if err != nil {
 			d.refuse(w, r, err)
 			return
