@@ -77,6 +77,13 @@ chaos: tools ## mistreat everything for MINUTES, by SEED, on one SITE or on both
 bench: ## run the benchmarks of the envelope, the event stream and the store
 	go test -run '^$$' -bench . -benchmem ./charter ./eventstream/... ./missions/sqlitestore
 
+# How many agents `make recovery` kills with each kind of broker.
+KILLS ?= 100
+
+.PHONY: recovery
+recovery: ## kill KILLS agents and measure how long their missions are away
+	go test -run '^$$' -bench Recovery -benchtime $(KILLS)x -timeout 60m ./test
+
 .PHONY: generate
 generate: ## write the generated files anew: schemas, EVENTS.md
 	go generate ./...
