@@ -70,7 +70,7 @@ KEEP       ?=
 
 .PHONY: chaos
 chaos: tools ## mistreat everything for MINUTES, by SEED, on one SITE or on both stores; see test/chaos
-	go test -race -count 1 -timeout 0 -v ./test/chaos -run '^TestChaos$$' \
+	go test -race -count 1 -timeout 0 -v -tags chaos ./test/chaos -run '^TestChaos$$' \
 		-minutes $(MINUTES) -seed $(SEED) -site '$(SITE)' -keep '$(if $(KEEP),$(abspath $(KEEP)))'
 
 .PHONY: bench
