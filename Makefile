@@ -10,6 +10,8 @@ GOTESTARGS ?=
 # A number of inputs, not a time: with a time, `go test -fuzz` now and then reports its own
 # deadline as a failure (go.dev/issue/75804).
 FUZZRUNS   ?= 50000
+# How long `make soak` overloads a supervisor.
+SOAKMINUTES ?= 10
 
 NATS_CLI      := github.com/nats-io/natscli/nats@v0.5.1
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
@@ -51,9 +53,36 @@ fuzz: ## fuzz every decoder with FUZZRUNS inputs each
 			echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZRUNS)x $$package; \
 		done; done
 
+.PHONY: fuzz-keep
+fuzz-keep: ## keep the inputs that fuzzing has found to be interesting, in testdata/fuzz
+	@cd "$$(go env GOCACHE)/fuzz/missioncontrol" && find . -type f -size -16k | while read -r input; do \
+		target=$$(dirname "$$input"); kept="$(CURDIR)/$$(dirname "$$target")/testdata/fuzz/$$(basename "$$target")"; \
+		mkdir -p "$$kept"; cp -n "$$input" "$$kept/"; done
+
+.PHONY: soak
+soak: build ## overload a supervisor for SOAKMINUTES and print what becomes of its memory
+	go run ./test/soak -minutes $(SOAKMINUTES)
+
+MINUTES    ?= 0.5
+SEED       ?= 0
+SITE       ?=
+KEEP       ?=
+
+.PHONY: chaos
+chaos: tools ## mistreat everything for MINUTES, by SEED, on one SITE or on both stores; see test/chaos
+	go test -race -count 1 -timeout 0 -v -tags chaos ./test/chaos -run '^TestChaos$$' \
+		-minutes $(MINUTES) -seed $(SEED) -site '$(SITE)' -keep '$(if $(KEEP),$(abspath $(KEEP)))'
+
 .PHONY: bench
 bench: ## run the benchmarks of the envelope, the event stream and the store
 	go test -run '^$$' -bench . -benchmem ./charter ./eventstream/... ./missions/sqlitestore
+
+# How many agents `make recovery` kills with each kind of broker.
+KILLS ?= 100
+
+.PHONY: recovery
+recovery: ## kill KILLS agents and measure how long their missions are away
+	go test -run '^$$' -bench Recovery -benchtime $(KILLS)x -timeout 60m ./test
 
 .PHONY: generate
 generate: ## write the generated files anew: schemas, EVENTS.md

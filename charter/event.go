@@ -1,8 +1,9 @@
 package charter
 
 import (
-	"crypto/rand"
+	"encoding/binary"
 	"encoding/json"
+	"math/rand/v2"
 	"time"
 	"unsafe"
 
@@ -61,6 +62,14 @@ func NewWithID(id uuid.UUID, p Payload, at time.Time) Event {
 	return e
 }
 
+// Again returns an event that tells the same under another id: for something that
+// happened several times at once. Both share their payload, which nobody changes.
+func (e *Event) Again() Event {
+	again := *e
+	again.ID = newID()
+	return again
+}
+
 // render gives the payload's JSON and its target. The two share one allocation:
 // the target's bytes stand behind the payload's, beyond the capacity of the
 // slice that callers get, so that nobody can reach them to change them. That is
@@ -82,7 +91,10 @@ func render(p Payload) (payload json.RawMessage, target string) {
 // newID is uuid.New without its allocation.
 func newID() uuid.UUID {
 	var id uuid.UUID
-	rand.Read(id[:])          // never fails
+	// Not from crypto/rand, which asks the kernel each time: ids have to be distinct,
+	// not secret, and the runtime's generator is seeded by the kernel.
+	binary.LittleEndian.PutUint64(id[:8], rand.Uint64())
+	binary.LittleEndian.PutUint64(id[8:], rand.Uint64())
 	id[6] = id[6]&0x0f | 0x40 // version 4
 	id[8] = id[8]&0x3f | 0x80 // variant of RFC 9562
 	return id

@@ -14,6 +14,8 @@ var (
 	// ErrDegraded: the stream is not connected; its Status says why. Nothing
 	// was sent.
 	ErrDegraded = errors.New("event stream is degraded")
+	// ErrChanged: the state has changed since the caller looked. Nothing was sent.
+	ErrChanged = errors.New("the event stream's state has changed")
 	// ErrDisconnected: the connection ended while the acknowledgement was awaited.
 	ErrDisconnected = errors.New("connection to the broker was lost")
 	// ErrAckTimeout: no acknowledgement came within Config.AckTimeout.

@@ -91,6 +91,15 @@ func (s single) settle(_ int, o outcome) {
 // A batch never spans two connections. What that guarantees about the order is
 // in the package documentation.
 func (s *Stream) PublishBatch(ctx context.Context, events []charter.Event) (stored int, err error) {
+	return s.PublishBatchWhile(ctx, nil, events)
+}
+
+// PublishBatchWhile is PublishBatch, but sends nothing, with an [ErrChanged], if the
+// state has changed since a channel was got from Changed. Who has asked the stream
+// where it ends, after getting the channel, knows that the batch goes to the broker
+// that answered, or nowhere: not to one that has restarted in between, and has lost
+// what it had not written to its disk.
+func (s *Stream) PublishBatchWhile(ctx context.Context, changed <-chan struct{}, events []charter.Event) (stored int, err error) {
 	if len(events) == 0 {
 		return 0, nil
 	}
@@ -99,6 +108,10 @@ func (s *Stream) PublishBatch(ctx context.Context, events []charter.Event) (stor
 		return 0, err
 	}
 	defer s.publishers.Done()
+	// A session that has followed another one went live after a change.
+	if changed != nil && changed != s.Changed() {
+		return 0, ErrChanged
+	}
 	switch sess.layout.Load().order {
 	case pipelined:
 		stored, err = s.pipeline(ctx, sess, events, s.cfg.MaxInFlight)

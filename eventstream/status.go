@@ -38,6 +38,8 @@ type Status struct {
 	// there was none, and LastErrorAt is its time.
 	LastError   string
 	LastErrorAt time.Time
+	// Copies is how many copies the stream has; 0 while that is not known.
+	Copies int
 	// BrokerURL is the configured broker, without passwords.
 	BrokerURL string
 }

@@ -85,7 +85,13 @@ func Open(cfg Config) (*Stream, error) {
 func (s *Stream) Emit(e charter.Event) { s.emitter.emit(e) }
 
 // Status is a snapshot of the stream's state and counters. It does no I/O.
-func (s *Stream) Status() Status { return s.health.snapshot() }
+func (s *Stream) Status() Status {
+	status := s.health.snapshot()
+	if sess := s.live.Load(); sess != nil {
+		status.Copies = sess.layout.Load().replicas
+	}
+	return status
+}
 
 // Changed returns a channel that is closed at the next change of the state or
 // its reason. To wait for a state without missing it, take the channel before

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -12,11 +13,23 @@ import (
 
 // Timeout returns the longest run of one attempt to the microsecond, 0 for no
 // limit. However short a limit is, it stays one.
-func (m *Mission) Timeout() time.Duration {
-	if m.TimeoutSeconds == 0 {
+func (m *Mission) Timeout() time.Duration { return limit(m.TimeoutSeconds) }
+
+// Stall returns how long a holder may go without reporting progress or appending to
+// the log before the mission is taken back, as Timeout does.
+func (m *Mission) Stall() time.Duration { return limit(m.StallSeconds) }
+
+func limit(seconds float64) time.Duration {
+	if seconds == 0 {
 		return 0
 	}
-	return time.Duration(max(1, math.Round(m.TimeoutSeconds*1e6))) * time.Microsecond
+	return time.Duration(max(1, math.Round(seconds*1e6))) * time.Microsecond
+}
+
+// StalledReason says why a mission was taken back from an agent that was silent
+// about it for as long as Stall.
+func (m *Mission) StalledReason() string {
+	return fmt.Sprintf("stalled on agent %s: no progress for %.6gs", m.AgentID, m.Stall().Seconds())
 }
 
 // SameContent reports whether two missions were given with the same content,
@@ -24,7 +37,7 @@ func (m *Mission) Timeout() time.Duration {
 func (m *Mission) SameContent(o *Mission) bool {
 	return m.Name == o.Name && m.Description == o.Description && m.Type == o.Type &&
 		m.Priority == o.Priority && slices.Equal(m.Tags, o.Tags) && m.MaxAttempts == o.MaxAttempts &&
-		m.Timeout() == o.Timeout() && m.NotBefore == o.NotBefore &&
+		m.Timeout() == o.Timeout() && m.Stall() == o.Stall() && m.NotBefore == o.NotBefore &&
 		m.Deadline == o.Deadline && m.CorrelationID == o.CorrelationID && sameJSON(m.Data, o.Data)
 }
 

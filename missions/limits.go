@@ -153,7 +153,7 @@ func (m *Mission) checkData() error {
 	return nil
 }
 
-// maxTimeout keeps timeout_seconds far from overflowing a time.
+// maxTimeoutSeconds keeps timeout_seconds and stall_seconds far from overflowing a time.
 const maxTimeoutSeconds = 366 * 24 * 3600
 
 func (m *Mission) checkNumbers() error {
@@ -164,6 +164,8 @@ func (m *Mission) checkNumbers() error {
 		return Invalid("max_attempts", "must be between 1 and %d", MaxAttemptsLimit)
 	case math.IsNaN(m.TimeoutSeconds) || m.TimeoutSeconds < 0 || m.TimeoutSeconds > maxTimeoutSeconds:
 		return Invalid("timeout_seconds", "must be between 0 and %d", maxTimeoutSeconds)
+	case math.IsNaN(m.StallSeconds) || m.StallSeconds < 0 || m.StallSeconds > maxTimeoutSeconds:
+		return Invalid("stall_seconds", "must be between 0 and %d", maxTimeoutSeconds)
 	case m.NotBefore < 0 || m.NotBefore > maxTime:
 		return Invalid("not_before", "is not a time in Unix seconds")
 	case m.Deadline < 0 || m.Deadline > maxTime:

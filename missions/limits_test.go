@@ -12,7 +12,7 @@ import (
 func valid() Mission {
 	m := Mission{
 		ID: "m-1_A", Name: "Ünïcode", Description: "two\nlines", Data: json.RawMessage(`{"a":1}`), Tags: []string{"red"},
-		TimeoutSeconds: 1.5, NotBefore: 1, Deadline: 2, CorrelationID: "any line",
+		TimeoutSeconds: 1.5, StallSeconds: 0.5, NotBefore: 1, Deadline: 2, CorrelationID: "any line",
 	}
 	m.Normalize()
 	return m
@@ -30,6 +30,8 @@ func TestValidateAllows(t *testing.T) {
 		"the most attempts":         func(m *Mission) { m.MaxAttempts = 1000 },
 		"one attempt":               func(m *Mission) { m.MaxAttempts = 1 },
 		"the longest timeout":       func(m *Mission) { m.TimeoutSeconds = 366 * 24 * 3600 },
+		"the longest stall":         func(m *Mission) { m.StallSeconds = 366 * 24 * 3600 },
+		"no stall":                  func(m *Mission) { m.StallSeconds = 0 },
 		"the latest deadline":       func(m *Mission) { m.Deadline = 9_007_199_254_740_991 },
 		"no correlation id":         func(m *Mission) { m.CorrelationID = "" },
 		"quotes, and what HTML has": func(m *Mission) { m.Name = `"<&>' OR 1=1 --` },
@@ -83,6 +85,9 @@ func TestValidateNamesTheField(t *testing.T) {
 		"a long timeout":          {func(m *Mission) { m.TimeoutSeconds = 366*24*3600 + 1 }, ErrInvalid, "timeout_seconds"},
 		"a timeout of NaN":        {func(m *Mission) { m.TimeoutSeconds = math.NaN() }, ErrInvalid, "timeout_seconds"},
 		"an endless timeout":      {func(m *Mission) { m.TimeoutSeconds = math.Inf(1) }, ErrInvalid, "timeout_seconds"},
+		"a negative stall":        {func(m *Mission) { m.StallSeconds = -1 }, ErrInvalid, "stall_seconds"},
+		"a long stall":            {func(m *Mission) { m.StallSeconds = 366*24*3600 + 1 }, ErrInvalid, "stall_seconds"},
+		"a stall of NaN":          {func(m *Mission) { m.StallSeconds = math.NaN() }, ErrInvalid, "stall_seconds"},
 		"not_before the epoch":    {func(m *Mission) { m.NotBefore = -1 }, ErrInvalid, "not_before"},
 		"not_before far off":      {func(m *Mission) { m.NotBefore = 1 << 53 }, ErrInvalid, "not_before"},
 		"a deadline far off":      {func(m *Mission) { m.Deadline = math.MaxInt64 }, ErrInvalid, "deadline"},

@@ -17,6 +17,7 @@ type Mission struct {
 	Tags           []string        `json:"tags"`
 	MaxAttempts    int             `json:"max_attempts"`
 	TimeoutSeconds float64         `json:"timeout_seconds,omitzero"` // longest run of one attempt; 0: no limit
+	StallSeconds   float64         `json:"stall_seconds,omitzero"`   // longest an attempt may go without a sign of progress; 0: no limit
 	NotBefore      Time            `json:"not_before,omitzero"`      // not claimable before
 	Deadline       Time            `json:"deadline,omitzero"`        // a mission PENDING at this time fails
 	CorrelationID  string          `json:"correlation_id,omitzero"`

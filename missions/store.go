@@ -35,20 +35,24 @@ type Store interface {
 	// one of them, and so are all of one agent.
 	Outboxes() []Outbox
 
-	// Waiting returns how many events all outboxes hold, at most.
+	// Waiting returns how many events of all outboxes are not acknowledged, at most.
 	Waiting(ctx context.Context) (int64, error)
 
 	// Due does what has become due by the store's clock, at most limit items at a
-	// time: takes back missions whose lease or timeout has ended, lets missions
-	// whose back-off or not_before has passed be claimed, fails PENDING missions
-	// whose deadline has passed, and declares agents offline that have been silent
-	// for longer than their lease.
+	// time: takes back missions whose lease or timeout has ended or whose holder has
+	// shown no progress for stall_seconds, lets missions whose back-off or not_before
+	// has passed be claimed, fails PENDING missions whose deadline has passed, and
+	// declares agents offline that have been silent for longer than their lease. An
+	// attempt that timed out or stalled backs off like one that failed.
 	Due(ctx context.Context, limit int) (DueResult, error)
 
 	// Retain deletes terminal missions that ended more than retention ago, agents
 	// that have been offline for as long, and statistics older than a day; at most
 	// limit missions at a time. It returns how many missions it deleted.
 	Retain(ctx context.Context, retention time.Duration, limit int) (int, error)
+
+	// Now reads the store's clock.
+	Now(ctx context.Context) (Time, error)
 
 	// Ping proves that the store can be read, and returns [ErrUnavailable] otherwise.
 	Ping(ctx context.Context) error
@@ -63,7 +67,7 @@ type Missions interface {
 	// Create stores new missions, which must be normalized and valid. A mission
 	// whose id exists with the same content is returned as it stands, Created
 	// false; with other content the item's error is an [ErrConflict]. While the
-	// outbox is full every item's error is an [ErrOverloaded].
+	// outbox is full, which is to say that too many events wait, every item's error is an [ErrOverloaded].
 	Create(ctx context.Context, batch []Mission) ([]CreateResult, error)
 
 	// Get returns a mission, or [ErrNotFound].
@@ -112,12 +116,13 @@ type Leases interface {
 	// agent that is not registered or has left.
 	Heartbeat(ctx context.Context, batch []Heartbeat) ([]HeartbeatResult, error)
 
-	// Progress stores how far missions have come. Item errors: [ErrNotFound],
-	// [ErrLeaseLost].
+	// Progress stores how far missions have come, and puts off the time at which they
+	// count as stalled. Item errors: [ErrNotFound], [ErrLeaseLost].
 	Progress(ctx context.Context, batch []ProgressUpdate) ([]ProgressResult, error)
 
-	// AppendLog appends to missions' logs. Item errors: [ErrNotFound],
-	// [ErrLeaseLost], [ErrTooLarge] once a log holds [MaxLogEntries].
+	// AppendLog appends to missions' logs, which is a sign of progress as well. Item
+	// errors: [ErrNotFound], [ErrLeaseLost], [ErrTooLarge] once a log holds
+	// [MaxLogEntries].
 	AppendLog(ctx context.Context, batch []LogAppend) ([]error, error)
 
 	// Finish ends attempts: completes, fails or releases missions. Item errors:
@@ -138,6 +143,13 @@ type Agents interface {
 	// no cost of an attempt. The error is [ErrNotFound] for an unknown agent.
 	Leave(ctx context.Context, id, reason string) (LeaveResult, error)
 
+	// Lost takes an agent offline that has ended without a word, and takes its running
+	// missions back as [Store.Due] does those of a silent one: the attempts count. It
+	// changes nothing if the agent has given a sign of life after since, by the store's
+	// clock: Register, Heartbeat, or a Claim that is Alive. The error is [ErrNotFound]
+	// for an unknown agent.
+	Lost(ctx context.Context, id, reason string, since Time) (LostResult, error)
+
 	// ListAgents returns agents ordered by id.
 	ListAgents(ctx context.Context, filter AgentFilter) (AgentPage, error)
 }
@@ -152,8 +164,14 @@ type Outbox interface {
 	// Pending returns the oldest events after a position, in order.
 	Pending(ctx context.Context, after int64, limit int) ([]Event, error)
 
-	// Forget deletes the events up to and including a position, once the stream
-	// has acknowledged them.
+	// Acknowledge notes up to and including which position the stream has acknowledged
+	// the events: they no longer count as waiting, nor against the outbox' limit. The
+	// position may go back, when the stream turns out to have lost what it had
+	// acknowledged, but not behind what was forgotten.
+	Acknowledge(ctx context.Context, upTo int64) error
+
+	// Forget deletes the events up to and including a position, once the stream will
+	// not lose them any more. That acknowledges them, too.
 	Forget(ctx context.Context, upTo int64) error
 }
 
@@ -315,6 +333,13 @@ type Finish struct {
 // LeaveResult tells what an agent's leaving gave back.
 type LeaveResult struct {
 	GivenBack []string // types of the missions that went back to the queue
+}
+
+// LostResult tells what came of an agent's end.
+type LostResult struct {
+	Gone  bool      // the agent was not offline before, and is now
+	Ready []string  // types of which missions have become claimable
+	Stop  []Stopped // the missions that were taken back
 }
 
 // AgentFilter narrows a list of agents. Zero fields do not filter.

@@ -60,8 +60,10 @@ func (s *Service) Claim(ctx context.Context, agentID string, request api.ClaimRe
 		return api.Claimed{}, err
 	}
 	for i := range result.Missions {
-		if m := &result.Missions[i]; m.TimeoutSeconds > 0 {
-			s.dueBy(time.Now().Add(time.Duration(m.TimeoutSeconds * float64(time.Second))))
+		for _, limit := range []time.Duration{result.Missions[i].Timeout(), result.Missions[i].Stall()} {
+			if limit > 0 {
+				s.dueBy(time.Now().Add(limit))
+			}
 		}
 	}
 	s.grown()
@@ -219,6 +221,7 @@ func (s *Service) Leave(ctx context.Context, agentID string, _ api.Empty) (api.E
 	if err != nil {
 		return api.Empty{}, err
 	}
+	s.dismiss(agentID) // a claim that has come between the two
 	s.readyAll(result.GivenBack)
 	s.grown()
 	return api.Empty{}, nil

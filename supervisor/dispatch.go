@@ -10,8 +10,10 @@ import (
 	"missioncontrol/missions"
 )
 
-// maxParked is how many claims may wait at once.
-const maxParked = 16 << 10
+const (
+	maxParked      = 16 << 10 // claims that may wait at once
+	maxParkedAlike = 64       // of one agent
+)
 
 // dispatcher answers claims. Those that find nothing are parked, in the order of
 // their arrival, and tried again as soon as a mission of one of their types can be
@@ -36,6 +38,7 @@ type dispatcher struct {
 	dismissed map[string]struct{} // agents whose parked claims are to end
 
 	parked []*parkedClaim      // owned by run
+	alike  map[string]int      // how many of them each agent has; owned by run
 	probed map[string]struct{} // types; owned by run
 }
 
@@ -53,7 +56,7 @@ func newDispatcher(claim claimFunc) *dispatcher {
 		claim:    claim,
 		arrivals: make(chan *parkedClaim, 64), expired: make(chan *parkedClaim, 64),
 		wake: make(chan struct{}, 1), look: make(chan struct{}, 1), stopped: make(chan struct{}),
-		fresh: map[string]int{}, dismissed: map[string]struct{}{}, probed: map[string]struct{}{},
+		fresh: map[string]int{}, dismissed: map[string]struct{}{}, alike: map[string]int{}, probed: map[string]struct{}{},
 	}
 }
 
@@ -188,7 +191,7 @@ func (d *dispatcher) woken() []*parkedClaim {
 		return nil
 	}
 	var batch []*parkedClaim
-	d.parked = slices.DeleteFunc(d.parked, func(p *parkedClaim) bool {
+	d.unpark(func(p *parkedClaim) bool {
 		for _, kind := range p.types {
 			if fresh[kind] > 0 && len(batch) < missions.MaxBatch {
 				fresh[kind] -= min(fresh[kind], p.request.Max)
@@ -221,14 +224,44 @@ func (d *dispatcher) serve(ctx context.Context, batch []*parkedClaim) {
 		case result.Err != nil || len(result.Missions) > 0 || !c.waits:
 			d.passOn(c, result)
 			c.reply <- result
-		case len(d.parked) >= maxParked:
-			c.reply <- missions.ClaimResult{Err: &missions.Error{Code: missions.CodeOverloaded,
-				Message: "too many claims are waiting; try again later"}}
 		default:
-			c.types, c.request.Alive = result.Types, false
-			d.parked = append(d.parked, c)
+			d.park(c, result.Types)
 		}
 	}
+}
+
+// park has a claim wait for missions of some types, unless too many wait already. A
+// claim that was woken for nothing has been among them.
+func (d *dispatcher) park(c *parkedClaim, kinds []string) {
+	agentID, why := c.request.AgentID, ""
+	switch {
+	case d.alike[agentID] >= maxParkedAlike:
+		why = "too many claims of this agent are waiting; it needs no more than one"
+	case len(d.parked) >= maxParked:
+		why = "too many claims are waiting; try again later"
+	}
+	if why != "" {
+		c.reply <- missions.ClaimResult{Err: &missions.Error{Code: missions.CodeOverloaded, Message: why}}
+		return
+	}
+	c.types, c.request.Alive = kinds, false
+	d.parked = append(d.parked, c)
+	d.alike[agentID]++
+}
+
+// unpark takes out the parked claims that which picks.
+func (d *dispatcher) unpark(which func(*parkedClaim) bool) {
+	d.parked = slices.DeleteFunc(d.parked, func(p *parkedClaim) bool {
+		if !which(p) {
+			return false
+		}
+		if agentID := p.request.AgentID; d.alike[agentID] > 1 {
+			d.alike[agentID]--
+		} else {
+			delete(d.alike, agentID)
+		}
+		return true
+	})
 }
 
 func (d *dispatcher) ask(ctx context.Context, batch []*parkedClaim) ([]missions.ClaimResult, error) {
@@ -256,7 +289,7 @@ func (d *dispatcher) passOn(c *parkedClaim, result missions.ClaimResult) {
 
 // end answers parked claims with nothing.
 func (d *dispatcher) end(which func(*parkedClaim) bool) {
-	d.parked = slices.DeleteFunc(d.parked, func(p *parkedClaim) bool {
+	d.unpark(func(p *parkedClaim) bool {
 		if !which(p) {
 			return false
 		}

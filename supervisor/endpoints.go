@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/micro"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
@@ -22,35 +20,43 @@ import (
 type endpoint struct {
 	name    string
 	subject string
+	bound   *Bound
 	parks   bool // it may wait for as long as its request says
 	answer  func(ctx context.Context, subject string, body []byte) (any, error)
+
+	// gathers is set where a request has no fields and every one the same answer.
+	gathers func(ctx context.Context, traces []string) (any, error)
+
+	line     lineKind
+	counters *endpointCounters
 }
 
 // endpoints is the table of all requests.
 func endpoints(s *Service) []endpoint {
 	agent := func(verb string) string { return api.AgentSubject("*", verb) }
+	brief, single, page, parking := BoundBrief, BoundSingle, BoundPage, BoundParking
 	return []endpoint{
-		{"health", api.SubjectHealth, false, request(s.Health)},
-		{"status", api.SubjectStatus, false, request(s.Status)},
-		{"agents", api.SubjectAgents, false, request(s.Agents)},
-		{"missions-create", api.SubjectMissionsCreate, false, request(s.Create)},
-		{"missions-get", api.SubjectMissionsGet, false, request(s.Get)},
-		{"missions-cancel", api.SubjectMissionsCancel, false, request(s.Cancel)},
-		{"missions-retry", api.SubjectMissionsRetry, false, request(s.Retry)},
-		{"missions-delete", api.SubjectMissionsDelete, false, request(s.Delete)},
-		{"missions-wait", api.SubjectMissionsWait, true, request(s.Wait)},
-		{"missions-list", api.SubjectMissionsList, false, request(s.List)},
-		{"missions-log", api.SubjectMissionsLog, false, request(s.Log)},
-		{"missions-stats", api.SubjectMissionsStats, false, request(s.Stats)},
-		{"agent-register", agent(api.AgentRegister), false, agentRequest(s.Register)},
-		{"agent-heartbeat", agent(api.AgentHeartbeat), false, agentRequest(s.Heartbeat)},
-		{"agent-claim", agent(api.AgentClaim), true, agentRequest(s.Claim)},
-		{"agent-progress", agent(api.AgentProgress), false, agentRequest(s.Progress)},
-		{"agent-log", agent(api.AgentLog), false, agentRequest(s.AppendLog)},
-		{"agent-complete", agent(api.AgentComplete), false, agentRequest(s.Complete)},
-		{"agent-fail", agent(api.AgentFail), false, agentRequest(s.Fail)},
-		{"agent-release", agent(api.AgentRelease), false, agentRequest(s.Release)},
-		{"agent-leave", agent(api.AgentLeave), false, agentRequest(s.Leave)},
+		{name: "health", line: lineMain, subject: api.SubjectHealth, bound: brief(), answer: request(s.Health)},
+		{name: "status", line: lineMain, subject: api.SubjectStatus, bound: brief(), answer: request(s.Status), gathers: s.statuses},
+		{name: "agents", line: lineBulk, subject: api.SubjectAgents, bound: page(), answer: request(s.Agents)},
+		{name: "missions-create", line: lineBulk, subject: api.SubjectMissionsCreate, bound: brief(), answer: request(s.Create)},
+		{name: "missions-get", line: lineBulk, subject: api.SubjectMissionsGet, bound: single(), answer: request(s.Get)},
+		{name: "missions-cancel", line: lineBulk, subject: api.SubjectMissionsCancel, bound: brief(), answer: request(s.Cancel)},
+		{name: "missions-retry", line: lineBulk, subject: api.SubjectMissionsRetry, bound: brief(), answer: request(s.Retry)},
+		{name: "missions-delete", line: lineBulk, subject: api.SubjectMissionsDelete, bound: brief(), answer: request(s.Delete)},
+		{name: "missions-wait", line: lineBulk, subject: api.SubjectMissionsWait, bound: parking(), parks: true, answer: request(s.Wait)},
+		{name: "missions-list", line: lineBulk, subject: api.SubjectMissionsList, bound: page(), answer: request(s.List)},
+		{name: "missions-log", line: lineBulk, subject: api.SubjectMissionsLog, bound: page(), answer: request(s.Log)},
+		{name: "missions-stats", line: lineMain, subject: api.SubjectMissionsStats, bound: brief(), answer: request(s.Stats)},
+		{name: "agent-register", line: lineBeats, subject: agent(api.AgentRegister), bound: brief(), answer: agentRequest(s.Register)},
+		{name: "agent-heartbeat", line: lineBeats, subject: agent(api.AgentHeartbeat), bound: brief(), answer: agentRequest(s.Heartbeat)},
+		{name: "agent-claim", line: lineBulk, subject: agent(api.AgentClaim), bound: parking(), parks: true, answer: agentRequest(s.Claim)},
+		{name: "agent-progress", line: lineBulk, subject: agent(api.AgentProgress), bound: brief(), answer: agentRequest(s.Progress)},
+		{name: "agent-log", line: lineBulk, subject: agent(api.AgentLog), bound: brief(), answer: agentRequest(s.AppendLog)},
+		{name: "agent-complete", line: lineBulk, subject: agent(api.AgentComplete), bound: brief(), answer: agentRequest(s.Complete)},
+		{name: "agent-fail", line: lineBulk, subject: agent(api.AgentFail), bound: brief(), answer: agentRequest(s.Fail)},
+		{name: "agent-release", line: lineBulk, subject: agent(api.AgentRelease), bound: brief(), answer: agentRequest(s.Release)},
+		{name: "agent-leave", line: lineBeats, subject: agent(api.AgentLeave), bound: brief(), answer: agentRequest(s.Leave)},
 	}
 }
 
@@ -83,128 +89,155 @@ func agentRequest[Q, R any](method func(context.Context, string, Q) (R, error)) 
 const (
 	requestTimeout = 10 * time.Second
 	parkTimeout    = api.MaxWait + requestTimeout
-	maxInFlight    = 1024    // per endpoint; beyond, requests are refused at once
-	maxWaiting     = 2 << 14 // the same for endpoints that park
 	flushPatience  = 2 * time.Second
 	pendingMsgs    = 1 << 16 // what the client library may hold per endpoint
-	pendingBytes   = 256 << 20
+	pendingBytes   = 64 << 20
 )
 
-// Endpoints answers the protocol's requests on a NATS connection.
+// Endpoints answers the protocol's requests on NATS connections.
 type Endpoints struct {
-	nc     *nats.Conn
+	lines  [lineKinds]*line
+	subs   map[*nats.Subscription]*line
 	log    *slog.Logger
-	micro  micro.Service
 	ctx    context.Context // ends when requests under way have to
 	cancel context.CancelFunc
 
-	mu       sync.Mutex // guards wg.Add against Drain's wg.Wait
+	mu       sync.Mutex // guards wg.Add against Stop's wg.Wait
 	draining bool
 	wg       sync.WaitGroup
 }
 
-// Listen adds the service to a connection of its own as the NATS micro service
-// "supervisor". A connection that is not established yet will do: requests are
-// answered from when it is.
+// Listen adds the service to a broker as the NATS micro service "supervisor", on a
+// connection of its own and on others that it opens beside it. A connection that is not
+// established yet will do: requests are answered from when it is.
 //
-// The micro framework calls an endpoint's handler for one request after another.
+// The client's library calls an endpoint's handler for one request after another.
 // Each request is therefore handed to a goroutine at once, up to a bound per
 // endpoint, beyond which it is refused as overloaded.
 func Listen(nc *nats.Conn, s *Service) (*Endpoints, error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	e := &Endpoints{nc: nc, log: s.log, ctx: ctx, cancel: cancel}
-	table := endpoints(s)
-	counters := make(map[string]*endpointCounters, len(table))
-	for _, ep := range table {
-		counters[ep.name] = &endpointCounters{}
-	}
-	var err error
-	e.micro, err = micro.AddService(nc, micro.Config{
-		Name: api.Service, QueueGroup: api.Service, Version: s.cfg.Version,
-		Description: "Mission Control: hands out missions, watches over agents, publishes events",
-		StatsHandler: func(ep *micro.Endpoint) any {
-			return counters[ep.Name]
-		},
-		ErrorHandler: func(_ micro.Service, err *micro.NATSError) {
-			e.log.Warn("a subscription had trouble", "subject", err.Subject, "error", err.Description)
-		},
-	})
+	lines, err := openLines(nc, s.log)
 	if err != nil {
-		cancel()
-		return nil, fmt.Errorf("add the NATS service: %w", err)
+		return nil, err
 	}
-	for _, ep := range table {
-		if err := e.add(ep, counters[ep.name]); err != nil {
-			cancel()
-			return nil, errors.Join(fmt.Errorf("add the endpoint %s: %w", ep.subject, err), e.micro.Stop())
-		}
-	}
-	// The broker knows of the endpoints before anybody is told that they are there.
-	if nc.IsConnected() {
-		if err := nc.FlushTimeout(flushPatience); err != nil {
-			e.log.Warn("the broker does not answer yet", "error", err)
-		}
+	ctx, cancel := context.WithCancel(context.Background())
+	e := &Endpoints{lines: lines, subs: map[*nats.Subscription]*line{}, log: s.log, ctx: ctx, cancel: cancel}
+	if err := e.listen(s); err != nil {
+		return nil, errors.Join(fmt.Errorf("add the NATS service: %w", err), e.Stop(ctx))
 	}
 	return e, nil
 }
 
-// endpointCounters are shown in `nats micro stats`, which by itself would only
-// see how long handing off took.
-type endpointCounters struct {
-	failed, refused atomic.Int64
-	busy            atomic.Int64 // nanoseconds
-	inFlight        atomic.Int64
-}
-
-// MarshalJSON writes the counters as they stand.
-func (c *endpointCounters) MarshalJSON() ([]byte, error) {
-	return json.Marshal(map[string]any{
-		"errors": c.failed.Load(), "refused": c.refused.Load(), "in_flight": c.inFlight.Load(),
-		"busy_seconds": time.Duration(c.busy.Load()).Seconds(),
-	})
-}
-
-func (e *Endpoints) add(ep endpoint, counters *endpointCounters) error {
-	timeout, bound := requestTimeout, int64(maxInFlight)
-	if ep.parks {
-		timeout, bound = parkTimeout, maxWaiting
+func (e *Endpoints) listen(s *Service) error {
+	table := endpoints(s)
+	for i := range table {
+		table[i].counters = &endpointCounters{}
+		if err := e.add(&table[i]); err != nil {
+			return err
+		}
 	}
-	handler := func(r micro.Request) {
-		if messenger(r) {
-			counters.refused.Add(1)
+	main := e.lines[lineMain]
+	subs, err := newDiscovery(s.cfg.Version, table).listen(main)
+	for _, sub := range subs {
+		e.subs[sub] = main
+	}
+	if err != nil {
+		return err
+	}
+	// The broker knows of the endpoints before anybody is told that they are there.
+	for _, l := range e.lines {
+		if err := l.flush(flushPatience); err != nil {
+			e.log.Warn("the broker does not answer yet", "error", err)
+		}
+	}
+	return nil
+}
+
+// endpointCounters are shown in `nats micro stats`.
+type endpointCounters struct {
+	requests, failed, refused atomic.Int64
+	busy                      atomic.Int64 // nanoseconds
+}
+
+func (e *Endpoints) add(ep *endpoint) error {
+	handler := e.handOff(ep)
+	if ep.gathers != nil {
+		handler = e.gather(ep)
+	}
+	sub, err := e.lines[ep.line].nc.QueueSubscribe(ep.subject, api.Service, func(msg *nats.Msg) {
+		ep.counters.requests.Add(1)
+		if messenger(msg) {
+			ep.counters.refused.Add(1)
 			return
 		}
-		// The framework reads its request object after this returns; what runs on
-		// must not touch it.
-		subject, reply, body := r.Subject(), r.Reply(), r.Data()
-		trace := r.Headers().Get(api.HeaderTraceparent)
-		if counters.inFlight.Add(1) > bound {
-			counters.inFlight.Add(-1)
-			counters.refused.Add(1)
-			e.refuse(reply, &api.Error{Code: missions.CodeOverloaded,
-				Message: "too many requests of this kind are under way; try again later"})
+		handler(msg)
+	})
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", ep.subject, err)
+	}
+	e.subs[sub] = e.lines[ep.line]
+	return sub.SetPendingLimits(pendingMsgs, pendingBytes)
+}
+
+// gather returns a handler that collects requests for one answer.
+func (e *Endpoints) gather(ep *endpoint) nats.MsgHandler {
+	l := e.lines[ep.line]
+	g := &gatherer{endpoints: e, line: l, name: ep.name, counters: ep.counters, answer: ep.gathers}
+	return func(msg *nats.Msg) {
+		if err := empty(msg.Data); err != nil {
+			ep.counters.failed.Add(1)
+			l.refuse(msg.Reply, l.wire(ep.name, err))
+			return
+		}
+		if !g.add(msg.Reply, msg.Header.Get(api.HeaderTraceparent)) {
+			ep.counters.refused.Add(1)
+			l.refuse(msg.Reply, errTooMany)
+		}
+	}
+}
+
+// handOff returns a handler that gives each request a goroutine.
+func (e *Endpoints) handOff(ep *endpoint) nats.MsgHandler {
+	l := e.lines[ep.line]
+	return func(msg *nats.Msg) {
+		leave, err := ep.bound.Enter(int64(len(msg.Data)))
+		if err != nil {
+			ep.counters.refused.Add(1)
+			l.refuse(msg.Reply, api.FromError(err))
 			return
 		}
 		if !e.begin() {
-			counters.inFlight.Add(-1)
-			e.refuse(reply, api.FromError(errStopping))
+			leave()
+			l.refuse(msg.Reply, api.FromError(errStopping))
 			return
 		}
 		go func() {
 			defer e.wg.Done()
-			defer counters.inFlight.Add(-1)
-			begun := time.Now()
-			ctx, cancel := context.WithTimeout(e.ctx, timeout)
-			defer cancel()
-			answer, err := e.answer(api.WithTrace(ctx, trace), ep, subject, body)
-			counters.busy.Add(int64(time.Since(begun)))
-			if !e.reply(reply, ep.name, answer, err) {
-				counters.failed.Add(1)
-			}
+			defer leave()
+			e.serve(ep, msg)
 		}()
 	}
-	return e.micro.AddEndpoint(ep.name, micro.HandlerFunc(handler),
-		micro.WithEndpointSubject(ep.subject), micro.WithEndpointPendingLimits(pendingMsgs, pendingBytes))
+}
+
+// serve answers one request that was admitted.
+func (e *Endpoints) serve(ep *endpoint, msg *nats.Msg) {
+	timeout := requestTimeout
+	if ep.parks {
+		timeout = parkTimeout
+	}
+	ctx, cancel := context.WithTimeout(e.ctx, timeout)
+	defer cancel()
+	done, err := ep.bound.Turn(ctx, int64(len(msg.Data)))
+	begun := time.Now()
+	var answer any
+	if err == nil {
+		defer done()
+		ctx = api.WithTrace(ctx, msg.Header.Get(api.HeaderTraceparent))
+		answer, err = e.guard(func() (any, error) { return ep.answer(ctx, msg.Subject, msg.Data) })
+	}
+	ep.counters.busy.Add(int64(time.Since(begun)))
+	if !e.lines[ep.line].reply(msg.Reply, ep.name, answer, err) {
+		ep.counters.failed.Add(1)
+	}
 }
 
 // begin notes that a request is under way, unless no more are taken.
@@ -218,71 +251,24 @@ func (e *Endpoints) begin() bool {
 	return true
 }
 
-// answer calls the service; a panic costs one request, not the process.
-func (e *Endpoints) answer(ctx context.Context, ep endpoint, subject string, body []byte) (answer any, err error) {
+// guard turns a panic into an error: it costs one request, not the process.
+func (e *Endpoints) guard(do func() (any, error)) (answer any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
 		}
 	}()
-	return ep.answer(ctx, subject, body)
-}
-
-// reply sends an answer or an error and reports whether it was an answer.
-func (e *Endpoints) reply(to, name string, answer any, err error) bool {
-	var body []byte
-	if err == nil {
-		body, err = api.EncodeWithin(answer, int(e.nc.MaxPayload()))
-	}
-	if limit := e.nc.MaxPayload(); err == nil && limit > 0 && int64(len(body)) > limit {
-		err = missions.TooLarge("reply", "has %d bytes and the broker's max_payload is %d; ask for less, or raise it", len(body), limit)
-	}
-	if err != nil {
-		wire := api.FromError(err)
-		if wire.Status() >= 500 {
-			e.log.Error("a request failed", "endpoint", name, "error", err)
-		}
-		e.refuse(to, wire)
-		return false
-	}
-	if to == "" {
-		return true
-	}
-	if err := e.nc.Publish(to, body); err != nil {
-		e.log.Warn("a reply could not be sent", "endpoint", name, "error", err)
-	}
-	return true
-}
-
-func (e *Endpoints) refuse(to string, wire *api.Error) {
-	if to == "" {
-		return
-	}
-	body, err := api.Encode(api.ErrorReply{Error: wire})
-	if err != nil {
-		e.log.Error("an error reply could not be written", "error", err)
-		return
-	}
-	msg := nats.NewMsg(to)
-	msg.Header[api.HeaderErrorCode] = []string{wire.StatusText()}
-	msg.Header[api.HeaderError] = []string{wire.Message}
-	msg.Data = body
-	if err := e.nc.PublishMsg(msg); err != nil {
-		e.log.Warn("an error reply could not be sent", "error", err)
-	}
+	return do()
 }
 
 // Stop takes no more requests and waits for those under way, until ctx ends;
 // then it ends them. Parked requests are the service's to answer: end its Run
 // before, or beside.
 func (e *Endpoints) Stop(ctx context.Context) error {
-	err := e.micro.Stop()
-	if errors.Is(err, nats.ErrConnectionClosed) {
-		err = nil
-	}
 	e.mu.Lock()
-	e.draining = true
+	e.draining = true // what arrives from here on is refused
 	e.mu.Unlock()
+	err := e.drain(ctx)
 	done := make(chan struct{})
 	go func() {
 		e.wg.Wait()
@@ -295,10 +281,26 @@ func (e *Endpoints) Stop(ctx context.Context) error {
 		<-done
 	}
 	e.cancel()
-	if e.nc.IsConnected() {
-		err = errors.Join(err, e.nc.FlushTimeout(time.Second))
+	for _, l := range e.lines {
+		err = errors.Join(err, l.flush(time.Second))
 	}
+	closeLines(e.lines)
 	return err
+}
+
+// drain ends all subscriptions, and has what they had got refused.
+func (e *Endpoints) drain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, flushPatience)
+	defer cancel()
+	errs := make(chan error, len(e.subs))
+	for sub, l := range e.subs {
+		go func() { errs <- l.drain(ctx, sub) }()
+	}
+	var all error
+	for range e.subs {
+		all = errors.Join(all, <-errs)
+	}
+	return all
 }
 
 // Pusher returns a [Config] Push that sends commands over a connection.

@@ -14,6 +14,7 @@ import (
 
 	"missioncontrol/eventstream"
 	"missioncontrol/eventstream/embedded"
+	"missioncontrol/missions"
 	"missioncontrol/missions/sqlitestore"
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/api"
@@ -23,7 +24,7 @@ import (
 // rig is a whole supervisor in the test's process: embedded broker, SQLite store,
 // event stream, service and endpoints.
 type rig struct {
-	t       *testing.T
+	t       testing.TB
 	broker  *embedded.Server
 	store   *sqlitestore.Store
 	stream  *eventstream.Stream
@@ -35,13 +36,17 @@ type rig struct {
 type rigOptions struct {
 	lease, heartbeat time.Duration
 	outboxLimit      int64
+	wrap             func(missions.Store) missions.Store // what the service is given in the store's place
 }
 
 // patience bounds every wait of these tests; it is only ever used up by a failure.
 const patience = 20 * time.Second
 
-func newRig(t *testing.T, o rigOptions) *rig {
+func newRig(t testing.TB, o rigOptions) *rig {
 	t.Helper()
+	if o.wrap == nil {
+		o.wrap = func(s missions.Store) missions.Store { return s }
+	}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -61,7 +66,7 @@ func newRig(t *testing.T, o rigOptions) *rig {
 
 	serverConn := r.connect()
 	r.service, err = supervisor.New(supervisor.Config{
-		Store: store, Stream: stream, Version: "1.2.3", Logger: log, Lease: o.lease, Heartbeat: o.heartbeat,
+		Store: o.wrap(store), Stream: stream, Version: "1.2.3", Logger: log, Lease: o.lease, Heartbeat: o.heartbeat,
 		Push: supervisor.Pusher(serverConn, log), ReplyLimit: func() int { return int(serverConn.MaxPayload()) },
 	})
 	must(t, err)

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nats-io/nats.go/micro"
+	"github.com/nats-io/nats.go"
 
 	"missioncontrol/eventstream"
 	"missioncontrol/supervisor/api"
@@ -27,8 +27,7 @@ const headerStatus = "Status"
 // messenger reports whether a request would make somebody say what another one wants
 // said: us, by its reply, or JetStream, which sent it. JetStream's own messages are
 // among them, since their reply is their acknowledgement's subject.
-func messenger(r micro.Request) bool {
-	reply := r.Reply()
-	return r.Headers().Get(headerStatus) != "" ||
-		slices.ContainsFunc(notInboxes, func(prefix string) bool { return strings.HasPrefix(reply, prefix) })
+func messenger(msg *nats.Msg) bool {
+	return len(msg.Header) > 0 && msg.Header.Get(headerStatus) != "" ||
+		slices.ContainsFunc(notInboxes, func(prefix string) bool { return strings.HasPrefix(msg.Reply, prefix) })
 }

@@ -22,7 +22,7 @@ func (s *Service) Health(ctx context.Context, _ api.Empty) (api.Health, error) {
 	health := api.Health{
 		Status: api.HealthOK, Timestamp: missions.At(now), Version: s.cfg.Version,
 		UptimeSeconds: now.Sub(s.started).Seconds(),
-		Checks:        api.Checks{Store: api.Check{Status: api.HealthOK}, EventStream: s.checkStream()},
+		Checks:        api.Checks{Store: api.Check{Status: api.HealthOK}, EventStream: s.checkStream(), AgentDeaths: s.checkDeaths()},
 	}
 	if health.Checks.EventStream.Status != api.HealthOK {
 		health.Status = api.HealthDegraded
@@ -60,6 +60,19 @@ func (s *Service) checkStream() api.StreamCheck {
 	return check
 }
 
+// checkDeaths says whether an agent's death is noticed at once. It is noticed in any
+// case, so that the supervisor is no less healthy without.
+func (s *Service) checkDeaths() api.Check {
+	const late = "deaths of agents are noticed when their leases end: "
+	if s.cfg.Connections == nil {
+		return api.Check{Status: api.HealthOK, Message: late + "no system account of the broker was given"}
+	}
+	if err := s.cfg.Connections.Watching(); err != nil {
+		return api.Check{Status: api.HealthDegraded, Message: late + err.Error()}
+	}
+	return api.Check{Status: api.HealthOK}
+}
+
 // Status returns the mission statistics as they stood at or after the request's
 // arrival, and emits supervisor.status_queried.
 func (s *Service) Status(ctx context.Context, _ api.Empty) (api.Status, error) {
@@ -67,6 +80,16 @@ func (s *Service) Status(ctx context.Context, _ api.Empty) (api.Status, error) {
 	if err != nil {
 		return api.Status{}, err
 	}
+	status, event := s.status(counts)
+	e := event()
+	e.Meta.Traceparent = api.TraceOf(ctx)
+	s.cfg.Stream.Emit(e)
+	return status, nil
+}
+
+// status returns the statistics, and what makes events that tell of a request for
+// them.
+func (s *Service) status(counts missions.Counts) (api.Status, func() charter.Event) {
 	now := time.Now()
 	status := api.Status{
 		Status:                 s.checkStream().Status,
@@ -82,13 +105,14 @@ func (s *Service) Status(ctx context.Context, _ api.Empty) (api.Status, error) {
 		AverageDurationSeconds: counts.AverageDurationSeconds(),
 		Utilization:            counts.Utilization(),
 	}
-	s.emit(ctx, charter.StatusQueried{
+	queried := charter.StatusQueried{
 		TotalMissions: status.TotalMissions, RunningMissions: status.RunningMissions,
 		PendingMissions: status.PendingMissions, CompletedMissions: status.CompletedMissions,
 		FailedMissions: status.FailedMissions, CancelledMissions: status.CancelledMissions,
 		AgentCount: status.AgentCount, QueriedAt: now,
-	}, now)
-	return status, nil
+	}
+	first := charter.New(queried, now)
+	return status, first.Again
 }
 
 // Agents lists the registry and emits supervisor.agents_listed.

@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"context"
-	"slices"
 
 	"missioncontrol/missions"
 )
@@ -39,7 +38,7 @@ func (d *dispatcher) probe(ctx context.Context) {
 			d.ready(kind, anyNumber)
 		}
 	}
-	d.parked = slices.DeleteFunc(d.parked, func(p *parkedClaim) bool { _, ok := answered[p]; return ok })
+	d.unpark(func(p *parkedClaim) bool { _, ok := answered[p]; return ok })
 }
 
 // scouts returns parked claims that between them wait for every type that any of

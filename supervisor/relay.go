@@ -11,8 +11,8 @@ import (
 	"missioncontrol/missions"
 )
 
-// relay carries the outboxes to the event stream, and forgets what the stream has
-// acknowledged. It runs in the leader only.
+// relay carries the outboxes to the event stream, and forgets what the stream cannot
+// lose any more. It runs in the leader only.
 //
 // # One sequence
 //
@@ -36,6 +36,17 @@ import (
 //
 // That holds however long the outage was; the stream's duplicate window only covers
 // what is published twice within minutes.
+//
+// # What the broker may lose
+//
+// What a broker has acknowledged survives its own death, and may not survive that of
+// its machine: it is on the disk only when the broker has synced, which it does at
+// intervals. So the outbox keeps what was acknowledged, for longer than that interval,
+// and the relay goes on behind it. It is forgotten when it has been acknowledged for
+// long enough and the stream, asked again, still has it. When the stream ends before
+// that, at the start of a term, after an outage or when asked, the relay goes on from
+// where it ends: what was lost is sent again, in order, and is not recognised by its
+// id, because a broker knows ids from what it has stored.
 //
 // # When another one takes over
 //
@@ -65,11 +76,16 @@ type relay struct {
 	wake     chan struct{}
 	atLeast  time.Duration // between two looks: another supervisor's events are seen then
 
-	resumed   bool    // whether the stream's tail is known
-	failing   bool    // whether the last attempt failed, so that it is logged once
-	sent      []int64 // by outbox: the position up to which the sequence has come
-	first     int     // the outbox whose turn it is to be the first of a batch
-	unsettled *batch  // what a failed publish has left over
+	lag       time.Duration   // how long what was acknowledged may still be lost; with several copies, copiesLag
+	changed   <-chan struct{} // closed once the stream may have another tail than was seen
+	marks     []mark          // acknowledged and not found safe yet, oldest first
+	safe      []mark          // to be forgotten
+	asked     time.Time       // when the stream was last asked whether marks are safe
+	resumed   bool            // whether the stream's tail is known
+	failing   bool            // whether the last attempt failed, so that it is logged once
+	sent      []int64         // by outbox: the position up to which the sequence has come
+	first     int             // the outbox whose turn it is to be the first of a batch
+	unsettled *batch          // what a failed publish has left over
 }
 
 const (
@@ -83,8 +99,12 @@ const (
 	relayRepeat = time.Minute
 )
 
-func newRelay(outboxes []missions.Outbox, stream Stream, log *slog.Logger) *relay {
-	return &relay{outboxes: outboxes, stream: stream, log: log, wake: make(chan struct{}, 1), atLeast: lookAgain}
+// newRelay returns the relay to a broker that syncs at such intervals.
+func newRelay(outboxes []missions.Outbox, stream Stream, interval time.Duration, log *slog.Logger) *relay {
+	return &relay{
+		outboxes: outboxes, stream: stream, log: log, wake: make(chan struct{}, 1), atLeast: lookAgain,
+		lag: interval + interval/4,
+	}
 }
 
 // poke tells the relay that an outbox may have grown.
@@ -98,21 +118,23 @@ func (r *relay) poke() {
 // run relays until the term ends, and then what is left, as far as that is quick
 // and the right to act lasts.
 func (r *relay) run(t *term) {
-	r.resumed, r.unsettled = false, nil
+	r.resumed, r.unsettled, r.marks, r.safe = false, nil, nil, nil
 	for t.ctx.Err() == nil {
 		changed := r.stream.Changed()
+		if changed != r.changed {
+			r.resumed, r.changed = false, changed
+		}
 		if r.stream.Status().State != eventstream.Connected {
-			r.resumed = false
-			waitFor(t.ctx, changed, r.atLeast)
+			waitFor(t.ctx, changed, nil, r.atLeast)
 			continue
 		}
 		sent, err := r.step(t.ctx, t)
 		switch {
 		case err != nil && t.ctx.Err() == nil:
 			r.failed(err)
-			waitFor(t.ctx, changed, relayRetry)
+			waitFor(t.ctx, changed, nil, relayRetry)
 		case err == nil && sent == 0:
-			waitFor(t.ctx, r.wake, r.atLeast)
+			waitFor(t.ctx, changed, r.wake, r.untilNext())
 		}
 	}
 	r.goodbye(t)
@@ -129,18 +151,22 @@ func (r *relay) goodbye(t *term) {
 }
 
 func (r *relay) failed(err error) {
+	if errors.Is(err, eventstream.ErrChanged) {
+		return // the tail is looked at again, and that is all
+	}
 	if !r.failing {
 		r.log.Warn("durable events wait: the event stream did not take them", "error", err)
 	}
 	r.failing = true
 }
 
-// waitFor returns when signal comes or is closed, after at most d, or when ctx ends.
-func waitFor(ctx context.Context, signal <-chan struct{}, d time.Duration) {
+// waitFor returns when a signal comes or is closed, after at most d, or when ctx ends.
+func waitFor(ctx context.Context, signal, other <-chan struct{}, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-signal:
+	case <-other:
 	case <-timer.C:
 	case <-ctx.Done():
 	}
@@ -153,19 +179,23 @@ var errNoRight = errors.New("this supervisor leads no longer")
 func (r *relay) step(ctx context.Context, t *term) (sent int, err error) {
 	defer func() { r.resumed = r.resumed && err == nil }()
 	b, err := r.next(ctx)
-	if err != nil || len(b.events) == 0 {
+	if err != nil {
 		return 0, err
 	}
 	if !t.holds() {
 		return 0, errNoRight
 	}
-	stored, err := r.stream.PublishBatch(ctx, b.events)
+	if len(b.events) == 0 {
+		return 0, r.settle(ctx)
+	}
+	stored, err := r.stream.PublishBatchWhile(ctx, r.changed, b.events)
 	if stored < len(b.events) {
 		r.unsettled = b.rest(stored)
 	} else {
 		r.unsettled = nil
 	}
-	if err = errors.Join(err, r.forget(ctx, b.reached(stored))); err != nil {
+	r.note(b.reached(stored), stored)
+	if err = errors.Join(err, r.acknowledge(ctx, b.reached(stored)), r.settle(ctx)); err != nil {
 		return stored, err
 	}
 	if r.failing {
@@ -176,10 +206,17 @@ func (r *relay) step(ctx context.Context, t *term) (sent int, err error) {
 }
 
 // next returns the batch to send: what a failed publish has left over, as long as
-// the stream recognises it, or else what comes next in the outboxes.
+// the stream recognises it and has kept what went before it, or else what comes next
+// in the outboxes.
 func (r *relay) next(ctx context.Context) (*batch, error) {
 	if b := r.unsettled; b != nil && time.Since(b.since) < relayRepeat {
-		return b, nil
+		tail, err := r.tail(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if !r.reachBeyond(tail) {
+			return b, nil
+		}
 	}
 	r.unsettled = nil
 	if !r.resumed {
@@ -191,8 +228,25 @@ func (r *relay) next(ctx context.Context) (*batch, error) {
 	return r.take(ctx)
 }
 
-// resume forgets what the stream turns out to hold already.
+// resume goes on behind what the stream turns out to hold.
 func (r *relay) resume(ctx context.Context) error {
+	tail, err := r.tail(ctx)
+	if err != nil {
+		return err
+	}
+	r.sent = tail
+	r.cut(tail)
+	r.note(tail, 0)
+	for i, outbox := range r.outboxes { // also where that is less than it was
+		if err := outbox.Acknowledge(ctx, tail[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tail returns for each outbox how far its events are in the stream; 0 for none.
+func (r *relay) tail(ctx context.Context) ([]int64, error) {
 	highest := make([]int64, len(r.outboxes))
 	for _, eventType := range durableTypes {
 		e, _, err := r.stream.Last(ctx, eventType)
@@ -200,23 +254,11 @@ func (r *relay) resume(ctx context.Context) error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("look for the newest %s in the stream: %w", eventType, err)
+			return nil, fmt.Errorf("look for the newest %s in the stream: %w", eventType, err)
 		}
 		for i, outbox := range r.outboxes {
 			highest[i] = max(highest[i], outboxPosition(&e, outbox.Identity()))
 		}
 	}
-	r.sent = highest
-	return r.forget(ctx, highest)
-}
-
-// forget has each outbox forget its events up to a position; 0 for none.
-func (r *relay) forget(ctx context.Context, positions []int64) error {
-	var errs []error
-	for i, upTo := range positions {
-		if upTo > 0 {
-			errs = append(errs, r.outboxes[i].Forget(ctx, upTo))
-		}
-	}
-	return errors.Join(errs...)
+	return highest, nil
 }

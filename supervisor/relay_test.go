@@ -25,7 +25,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// forgetful is a store that, while told so, cannot forget what the stream has
+// forgetful is a store that, while told so, cannot note or forget what the stream has
 // acknowledged: what a supervisor killed in between leaves behind.
 type forgetful struct {
 	missions.Store
@@ -47,6 +47,20 @@ type forgetfulOutbox struct {
 }
 
 func (o forgetfulOutbox) Forget(ctx context.Context, upTo int64) error {
+	if err := o.killed(); err != nil {
+		return err
+	}
+	return o.Outbox.Forget(ctx, upTo)
+}
+
+func (o forgetfulOutbox) Acknowledge(ctx context.Context, upTo int64) error {
+	if err := o.killed(); err != nil {
+		return err
+	}
+	return o.Outbox.Acknowledge(ctx, upTo)
+}
+
+func (o forgetfulOutbox) killed() error {
 	if o.store.broken.Load() && o.store.still.Add(-1) < 0 {
 		select {
 		case o.store.tried <- struct{}{}:
@@ -54,7 +68,7 @@ func (o forgetfulOutbox) Forget(ctx context.Context, upTo int64) error {
 		}
 		return errors.New("killed before forgetting")
 	}
-	return o.Outbox.Forget(ctx, upTo)
+	return nil
 }
 
 // relayRig is a store whose relay can be started and stopped at will, and a
@@ -100,6 +114,12 @@ func (r *relayRig) startRelayOver(url string, faulty func(*eventstream.Stream) s
 	must(r.t, err)
 	service, err = supervisor.New(supervisor.Config{Store: r.store, Stream: faulty(stream)})
 	must(r.t, err)
+	return service, r.run(service, stream)
+}
+
+// run runs a service until the returned function is called, which closes the stream.
+func (r *relayRig) run(service *supervisor.Service, stream *eventstream.Stream) (stop func()) {
+	r.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var loops sync.WaitGroup
 	loops.Go(func() { service.Run(ctx) })
@@ -109,7 +129,7 @@ func (r *relayRig) startRelayOver(url string, faulty func(*eventstream.Stream) s
 		must(r.t, stream.Close(context.Background()))
 	})
 	r.t.Cleanup(stop)
-	return service, stop
+	return stop
 }
 
 // create stores missions named first, first+1, … and returns their ids.
@@ -214,6 +234,7 @@ func TestNothingIsPublishedTwiceBeyondTheDuplicateWindow(t *testing.T) {
 	must(t, err)
 
 	r.store.broken.Store(true)
+	r.store.still.Store(1) // the start's own note
 	service, stop := r.startRelay(url)
 	want := r.create(service, 0, 30)
 	<-r.store.tried // the stream has taken a batch that the relay could not forget
@@ -248,12 +269,12 @@ type gappy struct {
 	refused *atomic.Bool
 }
 
-func (g gappy) PublishBatch(ctx context.Context, events []charter.Event) (int, error) {
+func (g gappy) PublishBatchWhile(ctx context.Context, changed <-chan struct{}, events []charter.Event) (int, error) {
 	const at = 3
 	if len(events) <= at+1 || g.refused.Swap(true) {
-		return g.Stream.PublishBatch(ctx, events)
+		return g.Stream.PublishBatchWhile(ctx, changed, events)
 	}
-	_, err := g.Stream.PublishBatch(ctx, slices.Concat(events[:at], events[at+1:]))
+	_, err := g.Stream.PublishBatchWhile(ctx, changed, slices.Concat(events[:at], events[at+1:]))
 	return at, errors.Join(err, eventstream.ErrRefused)
 }
 

@@ -32,7 +32,7 @@ func (r *relay) take(ctx context.Context) (*batch, error) {
 	for k := range n {
 		i := (r.first + k) % n
 		share := (relayBatch - len(b.events)) / (n - k)
-		pending, err := r.outboxes[i].Pending(ctx, 0, max(share, 1))
+		pending, err := r.outboxes[i].Pending(ctx, sent[i], max(share, 1))
 		if err != nil {
 			return nil, err
 		}

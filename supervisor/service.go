@@ -7,8 +7,9 @@
 //
 // [Service.Run] owns what runs in every supervisor: the dispatcher, which parks
 // claims and wakes them when missions arrive; the exchange of hints with the other
-// supervisors on the same store, if there can be any ([Peers]); and the candidacy
-// for the leadership of the store. The leader, one at a time, also runs the reaper,
+// supervisors on the same store, if there can be any ([Peers]); the watch over agents'
+// connections, where the broker tells of them ([Connections]); and the candidacy for
+// the leadership of the store. The leader, one at a time, also runs the reaper,
 // which does what has become due; the retention; and the relay, which carries the
 // outboxes to the event stream. When the leader stops it resigns, and another one
 // takes over at once; when it dies or loses the store, another one does when its
@@ -49,7 +50,7 @@ import (
 // the implementation.
 type Stream interface {
 	Emit(e charter.Event)
-	PublishBatch(ctx context.Context, events []charter.Event) (stored int, err error)
+	PublishBatchWhile(ctx context.Context, changed <-chan struct{}, events []charter.Event) (stored int, err error)
 	Last(ctx context.Context, eventType string) (charter.Event, uint64, error)
 	Status() eventstream.Status
 	Changed() <-chan struct{}
@@ -69,7 +70,17 @@ type Config struct {
 	// are none.
 	Peers Peers
 
+	// Connections tell whose connection to the broker has ended, so that an agent's
+	// death is noticed after Grace; default: it is noticed when its lease ends.
+	Connections Connections
+	Grace       time.Duration // how long an agent may be without a connection; default 500 ms
+
 	Leadership time.Duration // how long a leadership lasts unless renewed; default 3 s
+
+	// SyncInterval is how often the broker writes what it has acknowledged to its disk,
+	// so that a crash of its machine takes no more than that; default 2 min, as is
+	// nats-server's. The outbox keeps events for a little longer than that.
+	SyncInterval time.Duration
 
 	Lease     time.Duration // how long a lease lasts unless renewed; default 10 s
 	Heartbeat time.Duration // how often agents are told to beat; default 3 s
@@ -89,6 +100,8 @@ type Config struct {
 func (cfg Config) WithDefaults() Config {
 	setDefault(&cfg.Version, "0.0.0")
 	setDefault(&cfg.Leadership, 3*time.Second)
+	setDefault(&cfg.SyncInterval, 2*time.Minute)
+	setDefault(&cfg.Grace, 500*time.Millisecond)
 	setDefault(&cfg.Lease, 10*time.Second)
 	setDefault(&cfg.Heartbeat, 3*time.Second)
 	setDefault(&cfg.Retention, 7*24*time.Hour)
@@ -130,6 +143,10 @@ func (cfg Config) Validate() error {
 		return errors.New("a service needs a store and an event stream")
 	case cfg.Leadership < 10*time.Millisecond:
 		return fmt.Errorf("a leadership of %s is too short", cfg.Leadership)
+	case cfg.SyncInterval < 0:
+		return fmt.Errorf("a sync interval of %s is none", cfg.SyncInterval)
+	case cfg.Grace < time.Millisecond:
+		return fmt.Errorf("a grace time of %s is too short", cfg.Grace)
 	case cfg.Heartbeat < 10*time.Millisecond:
 		return fmt.Errorf("a heartbeat every %s is too often", cfg.Heartbeat)
 	case cfg.Lease < 2*cfg.Heartbeat:
@@ -157,6 +174,7 @@ type Service struct {
 	leader   *leader
 	reaper   *alarm
 	relay    *relay
+	deaths   *deaths // nil without Connections
 	peers    Peers
 
 	lookAgain time.Duration // see the constant
@@ -176,7 +194,10 @@ func New(cfg Config) (*Service, error) {
 	s.waits = newWaiters()
 	s.reaper = newAlarm()
 	s.leader = newLeader(cfg.Store, cfg.ID, cfg.Leadership, cfg.Logger)
-	s.relay = newRelay(cfg.Store.Outboxes(), cfg.Stream, cfg.Logger)
+	s.relay = newRelay(cfg.Store.Outboxes(), cfg.Stream, cfg.SyncInterval, cfg.Logger)
+	if cfg.Connections != nil {
+		s.deaths = newDeaths(&cfg, s.bury)
+	}
 	s.peers = alone{}
 	if cfg.Peers != nil {
 		s.peers, s.dispatch.probes, s.leader.level = cfg.Peers, s.lookAgain, slog.LevelInfo
@@ -192,6 +213,10 @@ func (s *Service) Run(ctx context.Context) {
 	talks.Go(func() { s.peers.Run(talk, s.hear) })
 	loops.Go(func() { s.dispatch.run(ctx) })
 	loops.Go(func() { s.leader.run(ctx, s.lead) })
+	if s.deaths != nil {
+		loops.Go(func() { s.deaths.run(ctx) })
+		loops.Go(func() { s.cfg.Connections.Run(ctx, s.deaths.ended) })
+	}
 	<-ctx.Done()
 	close(s.waits.ended)
 	loops.Wait()

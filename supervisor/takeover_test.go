@@ -103,6 +103,13 @@ func (o mortalOutbox) Pending(ctx context.Context, after int64, limit int) ([]mi
 	return events, err
 }
 
+func (o mortalOutbox) Acknowledge(ctx context.Context, upTo int64) error {
+	if err := o.m.lost("forget"); err != nil {
+		return err
+	}
+	return o.Outbox.Acknowledge(ctx, upTo)
+}
+
 func (o mortalOutbox) Forget(ctx context.Context, upTo int64) error {
 	if err := o.m.lost("forget"); err != nil {
 		return err

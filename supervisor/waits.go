@@ -19,8 +19,6 @@ func (s *Service) Wait(ctx context.Context, request api.WaitRequest) (api.Missio
 	defer s.peers.Watch(request.ID)()
 	patience := time.NewTimer(timeout)
 	defer patience.Stop()
-	look := time.NewTicker(s.lookAgain)
-	defer look.Stop()
 	for {
 		m, err := s.cfg.Store.Get(ctx, request.ID)
 		if err != nil || m.Status.Terminal() {
@@ -28,7 +26,7 @@ func (s *Service) Wait(ctx context.Context, request api.WaitRequest) (api.Missio
 		}
 		select {
 		case <-told:
-		case <-look.C:
+		case <-time.After(max(s.lookAgain, s.waits.apart())):
 		case <-patience.C:
 			return api.Mission{}, api.Timeout("mission %q is still %s", m.ID, m.Status)
 		case <-s.waits.ended:
@@ -46,6 +44,7 @@ type waiters struct {
 
 	mu   sync.Mutex
 	byID map[string]map[chan struct{}]struct{}
+	n    int
 }
 
 func newWaiters() *waiters {
@@ -61,14 +60,24 @@ func (w *waiters) watch(id string) (told <-chan struct{}, done func()) {
 		w.byID[id] = map[chan struct{}]struct{}{}
 	}
 	w.byID[id][ch] = struct{}{}
+	w.n++
 	return ch, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
+		w.n--
 		delete(w.byID[id], ch)
 		if len(w.byID[id]) == 0 {
 			delete(w.byID, id)
 		}
 	}
+}
+
+// apart is how far apart two looks of one waiter have to be, so that all of them
+// together look a thousand times a second at most.
+func (w *waiters) apart() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return time.Duration(w.n) * time.Millisecond
 }
 
 func (w *waiters) notify(id string) {

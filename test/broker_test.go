@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,6 +39,12 @@ func get(t *testing.T, url string) string {
 // awaitEvent waits until an event about a mission is in the stream.
 func awaitEvent(t *testing.T, url, subject, missionID string) {
 	t.Helper()
+	awaitPayload(t, url, subject, `"`+missionID+`"`)
+}
+
+// awaitPayload waits until an event that says all of this is in the stream.
+func awaitPayload(t testing.TB, url, subject string, says ...string) {
+	t.Helper()
 	nc, err := nats.Connect(url, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1))
 	must(t, err)
 	defer nc.Close()
@@ -62,7 +69,8 @@ func awaitEvent(t *testing.T, url, subject, missionID string) {
 			must(t, err)
 			e, err := charter.Decode(msg.Data())
 			must(t, err)
-			if strings.Contains(string(e.Payload), `"`+missionID+`"`) {
+			missing := func(text string) bool { return !strings.Contains(string(e.Payload), text) }
+			if !slices.ContainsFunc(says, missing) {
 				return
 			}
 		}

@@ -12,7 +12,7 @@ import (
 // child is a program that a test runs beside the supervisor, in a process group of
 // its own, so that nothing it has started outlives it.
 type child struct {
-	t      *testing.T
+	t      testing.TB
 	cmd    *exec.Cmd
 	output *lockedBuffer // what it prints, errors included
 	exited chan struct{}
@@ -20,7 +20,7 @@ type child struct {
 
 // spawn starts a program. At the test's end it is killed, and when the test has
 // failed, what it printed is shown.
-func spawn(t *testing.T, dir string, env []string, name string, args ...string) *child {
+func spawn(t testing.TB, dir string, env []string, name string, args ...string) *child {
 	t.Helper()
 	c := &child{t: t, cmd: exec.Command(name, args...), output: &lockedBuffer{}, exited: make(chan struct{})}
 	c.cmd.Dir, c.cmd.Env = dir, append(os.Environ(), env...)

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"go.uber.org/goleak"
 
 	"missioncontrol/supervisor/client"
 )
@@ -28,6 +29,10 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
+	if id := os.Getenv(puppetEnv); id != "" {
+		runPuppet(id)
+		return
+	}
 	dir, err := os.MkdirTemp("", "missioncontrol")
 	if err != nil {
 		panic(err)
@@ -35,12 +40,14 @@ func TestMain(m *testing.M) {
 	binary = filepath.Join(dir, "supervisor")
 	build := exec.Command("go", "build", "-o", binary, "../cmd/supervisor")
 	build.Stderr = os.Stderr
-	code := 1
-	if err := build.Run(); err == nil {
-		code = m.Run()
+	if err := build.Run(); err != nil {
+		_ = os.RemoveAll(dir)
+		os.Exit(1)
 	}
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(dir)
+		os.Exit(code)
+	}), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"))
 }
 
 // patience bounds every wait; it is only ever used up by a failure.
@@ -48,7 +55,7 @@ const patience = 30 * time.Second
 
 // process is a running supervisor.
 type process struct {
-	t      *testing.T
+	t      testing.TB
 	cmd    *exec.Cmd
 	broker string // URL
 	http   string // URL
@@ -110,7 +117,7 @@ var (
 )
 
 // start runs a supervisor on free ports and waits until its banner stands.
-func start(t *testing.T, dataDir string, args ...string) *process {
+func start(t testing.TB, dataDir string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, logs: &lockedBuffer{}, exited: make(chan struct{})}
 	p.cmd = exec.Command(binary, append([]string{"serve", "--data-dir", dataDir}, args...)...)

@@ -55,6 +55,8 @@ func TestMistakesInWhatIsTypedAreOneLineAndExitCode2(t *testing.T) {
 		`--max-attempts must be between 1 and 1000`:                                                          {"missions", "create", "n", "--max-attempts", "0"},
 		`--timeout: "30" is not a duration like 30s, 10m or 7d`:                                              {"missions", "create", "n", "--timeout", "30"},
 		`--timeout: 1000d is not between 1 microsecond and 366 days`:                                         {"missions", "create", "n", "--timeout", "1000d"},
+		`--stall: "soon" is not a duration like 30s, 10m or 7d`:                                              {"missions", "create", "n", "--stall", "soon"},
+		`--stall: 1000d is not between 1 microsecond and 366 days`:                                           {"missions", "create", "n", "--stall", "1000d"},
 		`--deadline: "soon" is neither a duration like 10m nor a time like 2026-01-31T15:04:05Z`:             {"missions", "create", "n", "--deadline", "soon"},
 		`--tag may hold only letters, digits, _ and -`:                                                       {"missions", "create", "n", "--tag", "a b"},
 		`the name is required`: {"missions", "create", ""},

@@ -43,6 +43,9 @@ func missionTimes(out *screen, b *card, m *missions.Mission) {
 	if m.TimeoutSeconds > 0 {
 		b.line("Timeout", humane(time.Duration(m.TimeoutSeconds*float64(time.Second))))
 	}
+	if m.StallSeconds > 0 {
+		b.line("Stall", humane(m.Stall()))
+	}
 	b.line("Next attempt", out.moment(m.NextAttemptAt.Time()))
 	b.line("Started", out.moment(m.StartedAt.Time()))
 	b.line("Lease until", out.moment(m.LeaseExpiresAt.Time()))

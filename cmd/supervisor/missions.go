@@ -38,6 +38,7 @@ var flagNames = map[string]string{
 	"tags":            "--tag",
 	"types":           "--type",
 	"timeout_seconds": "--timeout",
+	"stall_seconds":   "--stall",
 	"created_after":   "--after",
 	"created_before":  "--before",
 	"agent_id":        "--agent",

@@ -22,7 +22,7 @@ func TestTheLifeOfAMission(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	equal(t, "create", b.ok(t, "missions", "create", "build it", "--id", "build-1", "--type", "build", "--priority", "high", "--tag", "ci,night",
-		"--tag", "x", "--data", `{"target": "all"}`, "--max-attempts", "5", "--timeout", "90s", "--description", "two\nlines",
+		"--tag", "x", "--data", `{"target": "all"}`, "--max-attempts", "5", "--timeout", "90s", "--stall", "1m", "--description", "two\nlines",
 		"--correlation-id", "c-1", "--not-before", "2026-01-31T10:00:00Z", "--deadline", "2096-01-31T10:00:00Z"), "Created mission build-1\n")
 
 	m, err := b.client.Get(t.Context(), "build-1")
@@ -31,6 +31,7 @@ func TestTheLifeOfAMission(t *testing.T) {
 	equal(t, "tags", strings.Join(m.Tags, " "), "ci night x")
 	equal(t, "data", string(m.Data), `{"target":"all"}`)
 	equal(t, "timeout", m.TimeoutSeconds, 90)
+	equal(t, "stall", m.StallSeconds, 60)
 	equal(t, "attempts", m.MaxAttempts, 5)
 	equal(t, "not before", m.NotBefore.Time().Format(time.RFC3339), "2026-01-31T10:00:00Z")
 
@@ -54,6 +55,7 @@ func TestTheLifeOfAMission(t *testing.T) {
    Not before: 2026-01-31 10:00:00
      Deadline: 2096-01-31 10:00:00
       Timeout: 1m30s
+        Stall: 1m00s
 `, "CREATED", created))
 
 	b.refused(t, 1, `mission "build-1" exists with other content`, "missions", "create", "other", "--id", "build-1")

@@ -21,14 +21,15 @@ import (
 
 // createFlags are a mission as it is typed.
 type createFlags struct {
-	spec                         api.MissionSpec
-	data, priority               string
-	maxAttempts                  int
-	timeout, notBefore, deadline string
-	file                         string
-	wait, json                   bool
-	waitTimeout                  string
-	patience                     time.Duration // how long to wait; 0: for ever
+	spec                api.MissionSpec
+	data, priority      string
+	maxAttempts         int
+	timeout, stall      string
+	notBefore, deadline string
+	file                string
+	wait, json          bool
+	waitTimeout         string
+	patience            time.Duration // how long to wait; 0: for ever
 }
 
 func (c *cli) missionsCreateCommand() *cobra.Command {
@@ -85,6 +86,7 @@ func (f *createFlags) add(c *cli, cmd *cobra.Command) {
 	flags.StringVar(&f.spec.CorrelationID, "correlation-id", "", "an `ID` that joins what belongs together")
 	flags.IntVar(&f.maxAttempts, "max-attempts", missions.DefaultMaxAttempts, "try at most `N` times")
 	flags.StringVar(&f.timeout, "timeout", "", "longest `DURATION` of one attempt")
+	flags.StringVar(&f.stall, "stall", "", "longest `DURATION` without a sign of progress, while the agent lives")
 	flags.StringVar(&f.notBefore, "not-before", "", "not before this `TIME`: 10m from now, or 2026-01-31T15:04:05Z")
 	flags.StringVar(&f.deadline, "deadline", "", "fail when not begun by this `TIME`")
 	flags.StringVar(&f.file, "file", "", "create the missions of this `FILE`, one JSON object on each line; - for the standard input")
@@ -101,7 +103,7 @@ func (f *createFlags) fileAlone(cmd *cobra.Command, args []string) error {
 		return usagef("--file has missions with names of their own; it cannot stand beside the name %q", args[0])
 	}
 	for _, name := range []string{"type", "data", "priority", "tag", "id", "description", "correlation-id",
-		"max-attempts", "timeout", "not-before", "deadline", "wait", "wait-timeout"} {
+		"max-attempts", "timeout", "stall", "not-before", "deadline", "wait", "wait-timeout"} {
 		if cmd.Flags().Changed(name) {
 			return usagef("--%s cannot stand beside --file, whose lines say it for each mission", name)
 		}
@@ -141,7 +143,7 @@ func (f *createFlags) complete(c *cli, cmd *cobra.Command) error {
 	return badFlag(checkSpec(&f.spec))
 }
 
-// durations reads how long an attempt, and the waiting, may take.
+// durations reads how long an attempt may take, and stand still, and the waiting.
 func (f *createFlags) durations() error {
 	if f.timeout != "" {
 		d, err := durationWithin(f.timeout, time.Microsecond, maxTimeout)
@@ -150,6 +152,13 @@ func (f *createFlags) durations() error {
 		}
 		timeout := d.Seconds()
 		f.spec.TimeoutSeconds = &timeout
+	}
+	if f.stall != "" {
+		d, err := durationWithin(f.stall, time.Microsecond, maxTimeout)
+		if err != nil {
+			return usagef("--stall: %v", err)
+		}
+		f.spec.StallSeconds = d.Seconds()
 	}
 	if f.waitTimeout == "" {
 		return nil

@@ -35,6 +35,13 @@ type serveConfig struct {
 	Lease     time.Duration
 	Heartbeat time.Duration
 	Retention time.Duration
+	Grace     time.Duration
+
+	// BrokerSync is how often the external broker writes to its disk.
+	BrokerSync time.Duration
+
+	// SystemSignIn signs in to the external broker's system account; nil without.
+	SystemSignIn []nats.Option
 
 	EventRetention time.Duration // of a stream that is created
 
@@ -60,6 +67,7 @@ type house struct {
 	http      *web.Listener // taken, until web serves on it; nil for none
 	stream    *eventstream.Stream
 	nc        *nats.Conn
+	system    *nats.Conn // in the broker's system account; nil when there is no way in
 	service   *supervisor.Service
 	endpoints *supervisor.Endpoints
 	web       *web.Server
@@ -87,7 +95,7 @@ func serve(ctx context.Context, cfg serveConfig, log *slog.Logger, ready func(se
 
 func (h *house) start(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
-		h.takeHTTP, h.startBroker, h.startStore, h.startStream, h.connect, h.startService, h.startWeb,
+		h.takeHTTP, h.startBroker, h.startStore, h.startStream, h.connect, h.connectSystem, h.startService, h.startWeb,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -250,6 +258,7 @@ func (h *house) startService(ctx context.Context) error {
 	service, err := supervisor.New(supervisor.Config{
 		Store: h.store, Stream: h.stream, Version: version(), Peers: peers,
 		Lease: h.cfg.Lease, Heartbeat: h.cfg.Heartbeat, Retention: h.cfg.Retention,
+		Connections: h.connections(), Grace: h.cfg.Grace, SyncInterval: h.syncInterval(),
 		Push:       supervisor.Pusher(h.nc, h.log),
 		ReplyLimit: func() int { return int(h.nc.MaxPayload()) },
 		Logger:     h.log,

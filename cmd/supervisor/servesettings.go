@@ -21,6 +21,7 @@ import (
 type settings struct {
 	serve      serveConfig
 	connection connection
+	system     system
 	config     string // the file
 	logFormat  string
 	logLevel   slog.Level
@@ -56,6 +57,11 @@ func serveSettings() []setting {
 				s.serve.Heartbeat, err = durationWithin(g.text, 10*time.Millisecond, day)
 				return err
 			}},
+		{key: "grace", holder: "DURATION", fallback: "500ms", help: "DURATION for which an agent may be without a connection before its missions go to others",
+			apply: func(s *settings, g given) (err error) {
+				s.serve.Grace, err = durationWithin(g.text, 10*time.Millisecond, day)
+				return err
+			}},
 		{key: "retention", holder: "DURATION", fallback: "7d", help: "DURATION for which missions that have ended are kept",
 			apply: func(s *settings, g given) (err error) {
 				s.serve.Retention, err = durationWithin(g.text, time.Second, 36500*day)
@@ -71,6 +77,11 @@ func serveSettings() []setting {
 				s.serve.OutboxLimit, err = wholeWithin(g.text, 1, 1_000_000_000)
 				return err
 			}},
+		{key: "broker_sync", holder: "DURATION", fallback: "2m", help: "DURATION of the external broker's sync_interval: for so long, and a little longer, events are kept that it could still lose",
+			apply: func(s *settings, g given) (err error) {
+				s.serve.BrokerSync, err = durationWithin(g.text, time.Millisecond, day)
+				return err
+			}},
 		{key: "replicas", holder: "N", fallback: "0", help: "N copies of streams that are created, 1 to 5; 0 is 3 on a cluster of three brokers, else 1",
 			apply: func(s *settings, g given) error {
 				n, err := wholeWithin(g.text, 0, 5)
@@ -80,7 +91,7 @@ func serveSettings() []setting {
 	}
 	return slices.Concat(own, connectionSettings(
 		"URL of a NATS broker, or several with commas; without, the embedded broker",
-		"NAME of the nats CLI's context that has the broker and its credentials", ""))
+		"NAME of the nats CLI's context that has the broker and its credentials", ""), systemSettings())
 }
 
 // configSetting names the file, which therefore cannot itself stand in it.
@@ -125,8 +136,12 @@ func (c *cli) loadServeSettings(flags *pflag.FlagSet) (settings, error) {
 }
 
 // external fills in how to reach the external broker, if there is to be one.
-func (s *settings) external() error {
-	if s.connection.server.text == "" && s.connection.context.text == "" {
+func (s *settings) external() (err error) {
+	external := s.connection.server.text != "" || s.connection.context.text != ""
+	if s.serve.SystemSignIn, err = s.system.signIn(external); err != nil {
+		return err
+	}
+	if !external {
 		if g, ok := s.connection.credential(); ok {
 			return usagef("%s is for an external broker, and none is named; add --server URL or --context NAME", g.where)
 		}

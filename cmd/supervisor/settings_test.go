@@ -57,12 +57,22 @@ func settingCases(t *testing.T) map[string]settingCase {
 			read: field(func(s *settings) any { return s.serve.Lease })},
 		"heartbeat": {flag: "1s", env: "2s", file: "4s", fallback: "3s",
 			read: field(func(s *settings) any { return s.serve.Heartbeat })},
+		"grace": {flag: "1s", env: "2s", file: "4s", fallback: "500ms",
+			read: field(func(s *settings) any { return s.serve.Grace })},
+		"system_creds": path("system_creds", func(s *settings) any { return s.system.creds.text }),
+		"system_nkey":  path("system_nkey", func(s *settings) any { return s.system.nkey.text }),
+		"system_user": {flag: "f", env: "e", file: "c", besides: append([]string{"--system-password", "p"}, external...),
+			read: field(func(s *settings) any { return s.system.user.text })},
+		"system_password": {flag: "pf", env: "pe", file: "pc", besides: append([]string{"--system-user", "u"}, external...),
+			read: field(func(s *settings) any { return s.system.password.text })},
 		"retention": {flag: "1d", env: "2d", file: "36h", want: [3]string{"24h0m0s", "48h0m0s", "36h0m0s"}, fallback: "168h0m0s",
 			read: field(func(s *settings) any { return s.serve.Retention })},
 		"event_retention": {flag: "1d", env: "2d", file: "36h", want: [3]string{"24h0m0s", "48h0m0s", "36h0m0s"}, fallback: "168h0m0s",
 			read: field(func(s *settings) any { return s.serve.EventRetention })},
 		"outbox_limit": {flag: "1", env: "2", file: "3", fallback: "1000000",
 			read: field(func(s *settings) any { return s.serve.OutboxLimit })},
+		"broker_sync": {flag: "1s", env: "2s", file: "1ms", fallback: "2m0s",
+			read: field(func(s *settings) any { return s.serve.BrokerSync })},
 		"replicas": {flag: "3", env: "2", file: "5", fallback: "0",
 			read: field(func(s *settings) any { return s.serve.Replicas })},
 		"server": {flag: "nats://f:1", env: "nats://e:2", file: "nats://c:3",
@@ -150,8 +160,9 @@ func TestEverySettingComesThroughEveryDoor(t *testing.T) {
 // withoutDefaults loads nothing but what a setting's neighbours need.
 func withoutDefaults(t *testing.T, key string, c settingCase) settings {
 	t.Helper()
-	if strings.HasPrefix(key, "tls") && key != "tlsca" {
-		return settings{} // certificate and key are only good together
+	switch key {
+	case "tlscert", "tlskey", "system_user", "system_password":
+		return settings{} // these are only good in pairs
 	}
 	return loaded(t, c.besides, nil, "")
 }
@@ -160,8 +171,9 @@ func TestBadValuesAreCalledByWhereTheyCameFrom(t *testing.T) {
 	t.Parallel()
 	bad := map[string]string{
 		"store": "mysql://root:geheim@db/x", "listen": "4222", "http": "yes", "log_format": "xml", "log_level": "loud",
-		"lease": "10", "heartbeat": "0s", "retention": "-1d", "event_retention": "1m", "outbox_limit": "0", "replicas": "6",
+		"lease": "10", "heartbeat": "0s", "grace": "0s", "retention": "-1d", "event_retention": "1m", "outbox_limit": "0", "broker_sync": "0s", "replicas": "6",
 		"server": "http://user:geheim@broker", "creds": "/does/not/exist", "tlsca": "/does/not/exist",
+		"system_creds": "/does/not/exist", "system_user": "mary", "system_password": "geheim",
 	}
 	for key, value := range bad {
 		flag, variable := "--"+strings.ReplaceAll(key, "_", "-"), "SUPERVISOR_"+strings.ToUpper(key)
@@ -203,6 +215,7 @@ func TestConfigurationFiles(t *testing.T) {
 		"not YAML":      {"lease: [\n", "FILE"},
 		"lease too low": {"lease: 4s\n", "lease in FILE, line 1: a lease of 4 seconds does not outlast two heartbeats of 3 seconds (--heartbeat)"},
 		"lonely user":   {"user: mary\n", "user in FILE, line 1 is for an external broker, and none is named; add --server URL or --context NAME"},
+		"lonely system": {"system_user: mary\nsystem_password: p\n", "system_user in FILE, line 1 is for an external broker, and none is named; the embedded one needs no credentials"},
 		"two ways":      {"server: nats://b:1\nuser: mary\ntoken: t\n", "user in FILE, line 2 and token in FILE, line 3 are two ways to sign in; give one"},
 	} {
 		_, err := load(t, nil, nil, c.text)

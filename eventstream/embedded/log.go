@@ -16,10 +16,12 @@ type slogLogger struct {
 	log   *slog.Logger
 	once  sync.Once
 	fatal chan error // receives the first fatal error; never blocks
+
+	broken chan struct{} // receives when a stream could not be written; never blocks
 }
 
 func newLogger(log *slog.Logger) *slogLogger {
-	return &slogLogger{log: log, fatal: make(chan error, 1)}
+	return &slogLogger{log: log, fatal: make(chan error, 1), broken: make(chan struct{}, 1)}
 }
 
 // debug reports whether anybody would see debug lines.
@@ -42,7 +44,15 @@ func (l *slogLogger) Noticef(format string, v ...any) { l.write(slog.LevelDebug,
 func (l *slogLogger) Warnf(format string, v ...any) { l.write(slog.LevelWarn, format, v) }
 
 // Errorf implements the server's logger at level error.
-func (l *slogLogger) Errorf(format string, v ...any) { l.write(slog.LevelError, format, v) }
+func (l *slogLogger) Errorf(format string, v ...any) {
+	l.write(slog.LevelError, format, v)
+	if isWriteFailure(format) {
+		select {
+		case l.broken <- struct{}{}:
+		default:
+		}
+	}
+}
 
 // Debugf implements the server's logger at level debug.
 func (l *slogLogger) Debugf(format string, v ...any) { l.write(slog.LevelDebug, format, v) }

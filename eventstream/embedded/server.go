@@ -30,7 +30,11 @@ type Server struct {
 	lock   *dirLock
 	log    *slogLogger
 
+	storeDir string
+	mended   chan struct{} // closed once nothing is mended any more
+
 	stopOnce sync.Once
+	stop     chan struct{} // closed when the stop begins
 	stopped  chan struct{} // closed once the broker is down and the lock is free
 	stopErr  error         // valid after stopped is closed
 }
@@ -54,17 +58,20 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err := checkPort(ctx, cfg.Host, cfg.Port); err != nil {
 		return nil, errors.Join(err, lock.release())
 	}
-	s := &Server{tls: cfg.TLS != nil, lock: lock, log: newLogger(cfg.Logger), stopped: make(chan struct{})}
+	s := &Server{tls: cfg.TLS != nil, lock: lock, log: newLogger(cfg.Logger), storeDir: cfg.StoreDir,
+		mended: make(chan struct{}), stop: make(chan struct{}), stopped: make(chan struct{})}
 	if err := s.build(cfg); err != nil {
 		return nil, errors.Join(notReady(err), lock.release())
 	}
 
 	if err := s.bringUp(ctx, cfg); err != nil {
+		close(s.mended)
 		// The caller's ctx may be what ended the start; stopping must not be cut
 		// short by it, or the directory would stay locked.
 		_ = s.Shutdown(context.WithoutCancel(ctx))
 		return nil, err
 	}
+	go s.mend(s.stop)
 	return s, nil
 }
 
@@ -213,6 +220,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.stopOnce.Do(func() {
 		go func() {
 			defer close(s.stopped)
+			close(s.stop)
+			<-s.mended
 			s.broker.Shutdown()
 			s.broker.WaitForShutdown()
 			s.stopErr = s.lock.release()

@@ -57,7 +57,7 @@ func (s *Store) firstAge(ctx context.Context, n int) (int64, error) {
 
 func createIn(ctx context.Context, p *partition, batch []aged) ([]missions.CreateResult, error) {
 	limit := max(1, p.store.cfg.OutboxLimit/int64(len(p.store.partitions)))
-	args := make([]any, 1, 1+14*len(batch))
+	args := make([]any, 1, 1+15*len(batch))
 	args[0] = limit
 	for i := range batch {
 		args = append(appendMission(args, batch[i].Mission), batch[i].least)
@@ -82,7 +82,7 @@ func appendMission(args []any, m *missions.Mission) []any {
 		strings.Join(m.Tags, ","),
 		unless(strconv.Itoa(m.MaxAttempts), defaultAttempts),
 		micros(m.Timeout().Microseconds()), micros(int64(m.NotBefore)), micros(int64(m.Deadline)),
-		m.CorrelationID, m.Traceparent)
+		m.CorrelationID, m.Traceparent, micros(m.Stall().Microseconds()))
 }
 
 // unless leaves out what is understood.
@@ -120,7 +120,8 @@ func created(given *missions.Mission, answer any) missions.CreateResult {
 	m := missions.Mission{
 		ID: given.ID, Name: given.Name, Description: given.Description, Type: given.Type, Data: given.Data,
 		Priority: given.Priority, Status: missions.Pending, Tags: given.Tags, MaxAttempts: given.MaxAttempts,
-		TimeoutSeconds: given.Timeout().Seconds(), NotBefore: given.NotBefore, Deadline: given.Deadline,
+		TimeoutSeconds: given.Timeout().Seconds(), StallSeconds: given.Stall().Seconds(),
+		NotBefore: given.NotBefore, Deadline: given.Deadline,
 		CorrelationID: given.CorrelationID, Traceparent: given.Traceparent, CreatedAt: moment(text(answer)),
 	}
 	m.UpdatedAt = m.CreatedAt

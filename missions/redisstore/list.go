@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -51,8 +52,12 @@ func (s *Store) Log(ctx context.Context, id string, after int64, limit int) (pag
 	if after < 1 {
 		page.Entries = append(page.Entries, missions.LogEntry{Timestamp: moment(text(said[0])), Level: "info", Message: "created, PENDING"})
 	}
-	for _, entry := range texts(said[1]) {
-		page.Entries = append(page.Entries, logEntry(entry))
+	for _, text := range texts(said[1]) {
+		entry, err := logEntry(text)
+		if err != nil {
+			return page, broken(fmt.Errorf("the log of mission %q: %w", id, err))
+		}
+		page.Entries = append(page.Entries, entry)
 	}
 	if len(page.Entries) > limit {
 		page.Entries = page.Entries[:limit]
@@ -62,22 +67,38 @@ func (s *Store) Log(ctx context.Context, id string, after int64, limit int) (pag
 }
 
 // logEntry reads an entry of a mission's log: a change of status or an agent's line.
-func logEntry(entry string) missions.LogEntry {
+func logEntry(entry string) (e missions.LogEntry, err error) {
 	parts := strings.Split(entry, "\x00")
-	e := missions.LogEntry{Timestamp: moment(parts[1])}
-	if parts[0] == "s" {
-		from, to := statuses[parts[2][0]-'0'], statuses[parts[2][1]-'0']
+	switch {
+	case len(parts) == 4 && parts[0] == "s":
+		from, to, known := move(parts[2])
+		if !known {
+			return e, fmt.Errorf("a change of status from and to %q", parts[2])
+		}
 		e.Level, e.Message = "info", string(from)+" → "+string(to)+": "+parts[3]
 		if to == missions.Failed {
 			e.Level = "error"
 		}
-		return e
+	case len(parts) == 5 && parts[0] == "l":
+		e.Level, e.Message = parts[2], parts[3]
+		if parts[4] != "" {
+			e.Data = json.RawMessage(parts[4])
+		}
+	default:
+		return e, fmt.Errorf("an entry of kind %q has %d parts", parts[0], len(parts))
 	}
-	e.Level, e.Message = parts[2], parts[3]
-	if parts[4] != "" {
-		e.Data = json.RawMessage(parts[4])
+	e.Timestamp = moment(parts[1])
+	return e, nil
+}
+
+// move reads two statuses by their digits: what a mission was, and what it became.
+func move(digits string) (from, to missions.Status, known bool) {
+	if len(digits) != 2 {
+		return "", "", false
 	}
-	return e
+	from, before := pick(statuses, digits[:1])
+	to, after := pick(statuses, digits[1:])
+	return from, to, before && after
 }
 
 // examineAtOnce is how many missions one script looks at: Redis does nothing else

@@ -53,7 +53,12 @@ func hash(answer any) fields {
 	list := items(answer)
 	f := make(fields, len(list)/2)
 	for i := 0; i+1 < len(list); i += 2 {
-		f[text(list[i])] = text(list[i+1])
+		name, value := text(list[i]), text(list[i+1])
+		if i > 0 && value == "" {
+			delete(f, name) // cleared since it was read: lua/lib/mission.lua
+			continue
+		}
+		f[name] = value
 	}
 	return f
 }
@@ -68,15 +73,18 @@ func (f fields) or(name, otherwise string) string {
 
 // mission reads a mission's hash; id is for hashes that do not hold it.
 func (f fields) mission(id string) (missions.Mission, error) {
-	status, priority := number(f["S"]), number(f.or("p", "1"))
-	if f["s"] == "" || status < 0 || status >= int64(len(statuses)) || priority < 0 || priority >= int64(len(priorities)) {
+	id = f.or("id", id)
+	status, hasStatus := pick(statuses, f.or("S", "0"))
+	priority, hasPriority := pick(priorities, f.or("p", "1"))
+	if id == "" || moment(f["s"]) <= 0 || !hasStatus || !hasPriority {
 		return missions.Mission{}, fmt.Errorf("the hash of mission %q is damaged", id)
 	}
 	m := missions.Mission{
-		ID: f.or("id", id), Name: f["n"], Description: f["d"], Type: f.or("t", missions.DefaultType),
-		Data: json.RawMessage(f.or("D", "{}")), Priority: priorities[priority], Status: statuses[status],
+		ID: id, Name: f["n"], Description: f["d"], Type: f.or("t", missions.DefaultType),
+		Data: json.RawMessage(f.or("D", "{}")), Priority: priority, Status: status,
 		Tags: list(f["g"]), MaxAttempts: int(number(f.or("x", defaultAttempts))),
-		TimeoutSeconds: float64(number(f["o"])) / 1e6, NotBefore: moment(f["b"]), Deadline: moment(f["l"]), CorrelationID: f["c"], Traceparent: f["v"],
+		TimeoutSeconds: float64(number(f["o"])) / 1e6, StallSeconds: float64(number(f["y"])) / 1e6,
+		NotBefore: moment(f["b"]), Deadline: moment(f["l"]), CorrelationID: f["c"], Traceparent: f["v"],
 		Attempt: int(number(f["a"])), AgentID: missions.Text(f["A"]), LeaseExpiresAt: moment(f["e"]),
 		Error: missions.Text(f["E"]), CreatedAt: moment(f["s"]), UpdatedAt: moment(f.or("u", f["s"])),
 		StartedAt: moment(f["B"]), FinishedAt: moment(f["F"]),
@@ -86,15 +94,27 @@ func (f fields) mission(id string) (missions.Mission, error) {
 	}
 	if percent, ok := f["P"]; ok {
 		value, err := strconv.ParseFloat(percent, 64)
-		if err != nil {
-			return m, fmt.Errorf("the progress of mission %q is damaged: %w", id, err)
+		if err != nil || !(value >= 0 && value <= 100) {
+			return m, fmt.Errorf("the progress of mission %q is damaged: %q", id, percent)
 		}
 		m.Progress = &missions.Progress{Percent: value, Message: f["M"]}
+	}
+	if m.Status != missions.Running {
+		m.LeaseExpiresAt = 0
 	}
 	if m.Status == missions.Pending && f["w"] == "1" && m.Attempt > 0 {
 		m.NextAttemptAt = moment(f["r"])
 	}
 	return m, nil
+}
+
+// pick returns what a digit that a script wrote stands for; false for any other text.
+func pick[T any](from []T, digit string) (value T, known bool) {
+	i, err := strconv.Atoi(digit)
+	if err != nil || i < 0 || i >= len(from) {
+		return value, false
+	}
+	return from[i], true
 }
 
 const defaultAttempts = "3" // missions.DefaultMaxAttempts
@@ -110,10 +130,8 @@ func list(joined string) []string {
 // refusal turns a script's answer about one mission into an error, nil for "ok".
 func refusal(answer []any, id string) error {
 	status := func() missions.Status {
-		if i := number(text(answer[1])); i >= 0 && i < int64(len(statuses)) {
-			return statuses[i]
-		}
-		return ""
+		s, _ := pick(statuses, text(answer[1]))
+		return s
 	}
 	switch verdict := text(answer[0]); verdict {
 	case "ok":

@@ -54,10 +54,11 @@ func event(entry string) (missions.Event, error) {
 		return missions.Event{}, fmt.Errorf("an outbox entry of kind %q has %d parts", parts[0], len(parts))
 	}
 	e := missions.Event{At: moment(parts[1])}
+	known := e.At >= 0
 	switch parts[0] {
 	case "c", "s", "l":
 		e.MissionID, e.CorrelationID, e.Traceparent = parts[2], parts[3], parts[4]
-		ofMission(&e, parts[0], parts[5:])
+		known = ofMission(&e, parts[0], parts[5:]) && known
 	default:
 		e.Kind = missions.EventAgentOnline
 		if parts[0] == "-" {
@@ -65,30 +66,44 @@ func event(entry string) (missions.Event, error) {
 		}
 		e.AgentID, e.Name, e.Role, e.Reason, e.Types = parts[2], parts[3], parts[4], parts[5], list(parts[6])
 	}
+	if !known {
+		return e, fmt.Errorf("an outbox entry of kind %q is damaged", parts[0])
+	}
 	return e, nil
 }
 
-// ofMission reads what is left of an event that tells of a mission.
-func ofMission(e *missions.Event, kind string, parts []string) {
+// ofMission reads what is left of an event that tells of a mission; false when it
+// cannot.
+func ofMission(e *missions.Event, kind string, parts []string) (known bool) {
 	switch kind {
 	case "c":
 		e.Kind, e.Name, e.Description, e.Type = missions.EventCreated, parts[0], parts[1], parts[2]
-		e.Priority = priorities[parts[3][0]-'0']
+		e.Priority, known = pick(priorities, parts[3])
 	case "s":
-		e.Kind, e.OldStatus, e.NewStatus = missions.EventStatusChanged, statuses[parts[0][0]-'0'], statuses[parts[0][1]-'0']
-		e.Reason, e.Attempt, e.AgentID = parts[1], int(number(parts[2])), parts[3]
+		e.Kind, e.Reason, e.Attempt, e.AgentID = missions.EventStatusChanged, parts[1], int(number(parts[2])), parts[3]
+		e.OldStatus, e.NewStatus, known = move(parts[0])
 	case "l":
-		e.Kind, e.Level, e.Message = missions.EventLogAppended, parts[0], parts[1]
+		e.Kind, e.Level, e.Message, known = missions.EventLogAppended, parts[0], parts[1], true
 	}
+	return known
+}
+
+// Acknowledge implements [missions.Outbox].
+func (p *partition) Acknowledge(ctx context.Context, upTo int64) error {
+	return p.upTo(ctx, scripts.acknowledge, upTo)
 }
 
 // Forget implements [missions.Outbox].
 func (p *partition) Forget(ctx context.Context, upTo int64) error {
+	return p.upTo(ctx, scripts.forget, upTo)
+}
+
+func (p *partition) upTo(ctx context.Context, s script, upTo int64) error {
 	if err := p.store.begin(ctx); err != nil {
 		return err
 	}
 	defer p.store.calls.Done()
-	answer, err := p.call(ctx, scripts.forget, upTo)
+	answer, err := p.call(ctx, s, upTo)
 	if err == nil && text(answer) == "ahead" {
 		err = missions.Invalid("up_to", "position %d has not been given yet", upTo)
 	}

@@ -22,23 +22,23 @@ type script struct{ name, source, sha string }
 
 // scripts are the methods, each in the file of its name.
 var scripts = struct {
-	init, ping, lead, resign                 script
+	init, ping, now, lead, resign            script
 	create, nextSeq, get, list, log          script
 	cancel, retry, delete                    script
 	claim, peek, progress, appendLog, finish script
-	register, heartbeat, leave               script
+	register, heartbeat, leave, lost         script
 	listAgents, running                      script
 	counts, stats, due, ended, retain        script
-	pending, forget, waiting                 script
+	pending, acknowledge, forget, waiting    script
 }{
-	init: bare("init"), ping: load("ping"), lead: load("lead"), resign: load("resign"),
+	init: bare("init"), ping: load("ping"), now: load("now"), lead: load("lead"), resign: load("resign"),
 	create: load("create"), nextSeq: load("next_seq"), get: load("get"), list: load("list"), log: load("log"),
 	cancel: load("cancel"), retry: load("retry"), delete: load("delete"),
 	claim: load("claim"), peek: load("peek"), progress: load("progress"), appendLog: load("append_log"), finish: load("finish"),
-	register: load("register"), heartbeat: load("heartbeat"), leave: load("leave"),
+	register: load("register"), heartbeat: load("heartbeat"), leave: load("leave"), lost: load("lost"),
 	listAgents: load("list_agents"), running: load("running"),
 	counts: load("counts"), stats: load("stats"), due: load("due"), ended: load("ended"), retain: load("retain"),
-	pending: load("pending"), forget: load("forget"), waiting: load("waiting"),
+	pending: load("pending"), acknowledge: load("acknowledge"), forget: load("forget"), waiting: load("waiting"),
 }
 
 // load reads a script. Its first line may say "-- uses: tally mission": the parts

@@ -67,7 +67,7 @@ func (c *conn) loadAgent(id string) (a agentRow, err error) {
 
 // Register implements [missions.Agents].
 func (s *Store) Register(ctx context.Context, agent missions.Agent, silence time.Duration) (registered missions.Agent, err error) {
-	err = s.write(ctx, func(t *tx) error {
+	err = s.write(ctx, laneBeat, func(t *tx) error {
 		old, err := t.loadAgent(agent.ID)
 		if internal(err) {
 			return err
@@ -171,7 +171,7 @@ func (t *tx) departed(a *agentRow, left bool, reason string) error {
 
 // Leave implements [missions.Agents].
 func (s *Store) Leave(ctx context.Context, id, reason string) (result missions.LeaveResult, err error) {
-	err = s.write(ctx, func(t *tx) error {
+	err = s.write(ctx, laneBeat, func(t *tx) error {
 		result = missions.LeaveResult{}
 		a, err := t.loadAgent(id)
 		if err != nil {
@@ -202,7 +202,7 @@ func (s *Store) Leave(ctx context.Context, id, reason string) (result missions.L
 
 // ListAgents implements [missions.Agents].
 func (s *Store) ListAgents(ctx context.Context, f missions.AgentFilter) (page missions.AgentPage, err error) {
-	err = s.read(ctx, func(c *conn) error {
+	err = s.readPage(ctx, func(c *conn) error {
 		page = missions.AgentPage{Agents: []missions.Agent{}}
 		sql, args := agentsQuery(f)
 		err := c.query(sql, func(s *sqlite3.Stmt) (bool, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -165,6 +166,32 @@ func BenchmarkClaimComplete(b *testing.B) {
 			}
 		})
 	})
+}
+
+// BenchmarkHeartbeatAmongCreates has an agent beat while 256 callers create 1000
+// missions at a time.
+func BenchmarkHeartbeatAmongCreates(b *testing.B) {
+	s := mustOpen(b, Config{OutboxLimit: 1 << 40})
+	if _, err := s.Register(b.Context(), missions.Agent{ID: "a", Types: []string{"t"}, Capacity: 1}, leaseTime); err != nil {
+		b.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(b.Context())
+	var flood sync.WaitGroup
+	var next atomic.Int64
+	for range 256 {
+		flood.Go(func() {
+			for ctx.Err() == nil {
+				_, _ = s.Create(ctx, batchOf(int(next.Add(1)), 1000)) // until the context ends
+			}
+		})
+	}
+	for b.Loop() {
+		if _, err := s.Heartbeat(b.Context(), []missions.Heartbeat{{AgentID: "a", Lease: leaseTime}}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	stop()
+	flood.Wait()
 }
 
 func BenchmarkGet(b *testing.B) {

@@ -58,7 +58,7 @@ func (s *Store) Delete(ctx context.Context, ids []string) ([]missions.Result, er
 // changeEach runs a change for the mission of each item of a batch, in one step.
 func changeEach[T any](ctx context.Context, s *Store, batch []T, id func(*T) string,
 	change func(*tx, *row, *T) error) ([]missions.Result, error) {
-	return eachItem(ctx, s, batch, func(t *tx, item *T) (missions.Result, error) {
+	return eachItem(ctx, s, laneChange, batch, func(t *tx, item *T) (missions.Result, error) {
 		r, err := t.load(id(item))
 		if err == nil {
 			err = change(t, &r, item)

@@ -14,7 +14,7 @@ import (
 
 // Claim implements [missions.Leases].
 func (s *Store) Claim(ctx context.Context, batch []missions.ClaimRequest) ([]missions.ClaimResult, error) {
-	return eachItem(ctx, s, batch, func(t *tx, q *missions.ClaimRequest) (missions.ClaimResult, error) {
+	return eachItem(ctx, s, laneClaim, batch, func(t *tx, q *missions.ClaimRequest) (missions.ClaimResult, error) {
 		result, err := t.claim(q)
 		result.Err = err
 		return result, err
@@ -113,12 +113,26 @@ func (t *tx) giveTo(r *row, agent string, lasts time.Duration) error {
 	if err := t.save(r); err != nil {
 		return err
 	}
-	var endsAt missions.Time
-	dueAt := r.LeaseExpiresAt
-	if r.TimeoutSeconds > 0 {
-		endsAt = t.now.Add(r.Timeout())
-		dueAt = min(dueAt, endsAt)
+	endsAt, stallsAt := after(t.now, r.Timeout()), after(t.now, r.Stall())
+	return t.exec(`INSERT INTO leases (seq, agent_id, lease, expires_at, ends_at, stalls_at, due_at, missed)
+		VALUES (?, ?, ?, ?, ?, ?, ?, 0)`,
+		r.seq, agent, r.lease, int64(r.LeaseExpiresAt), endsAt, stallsAt, int64(earliest(r.LeaseExpiresAt, endsAt, stallsAt)))
+}
+
+// after returns when a limit will have been reached, the zero time for no limit.
+func after(now missions.Time, limit time.Duration) missions.Time {
+	if limit == 0 {
+		return 0
 	}
-	return t.exec("INSERT INTO leases (seq, agent_id, lease, expires_at, ends_at, due_at, missed) VALUES (?, ?, ?, ?, ?, ?, 0)",
-		r.seq, agent, r.lease, int64(r.LeaseExpiresAt), endsAt, int64(dueAt))
+	return now.Add(limit)
+}
+
+// earliest returns when Due has to look at a lease: at the first of its ends.
+func earliest(expires missions.Time, others ...missions.Time) missions.Time {
+	for _, end := range others {
+		if end != 0 {
+			expires = min(expires, end)
+		}
+	}
+	return expires
 }

@@ -9,7 +9,7 @@ import (
 
 // Create implements [missions.Missions].
 func (s *Store) Create(ctx context.Context, batch []missions.Mission) ([]missions.CreateResult, error) {
-	return eachItem(ctx, s, batch, func(t *tx, m *missions.Mission) (missions.CreateResult, error) {
+	return eachItem(ctx, s, laneCreate, batch, func(t *tx, m *missions.Mission) (missions.CreateResult, error) {
 		stored, created, err := t.create(m)
 		return missions.CreateResult{Mission: stored, Created: created, Err: err}, err
 	})
@@ -49,8 +49,8 @@ func (t *tx) newRow(m *missions.Mission) row {
 	r := row{seq: t.nextSeq(), Mission: missions.Mission{
 		ID: m.ID, Name: m.Name, Description: m.Description, Type: m.Type, Data: m.Data, Priority: m.Priority,
 		Status: missions.Pending, Tags: m.Tags, MaxAttempts: m.MaxAttempts,
-		TimeoutSeconds: m.Timeout().Seconds(),
-		NotBefore:      m.NotBefore, Deadline: m.Deadline, CorrelationID: m.CorrelationID, Traceparent: m.Traceparent,
+		TimeoutSeconds: m.Timeout().Seconds(), StallSeconds: m.Stall().Seconds(),
+		NotBefore: m.NotBefore, Deadline: m.Deadline, CorrelationID: m.CorrelationID, Traceparent: m.Traceparent,
 	}}
 	r.CreatedAt, r.UpdatedAt = missions.Time(r.seq), missions.Time(r.seq)
 	r.queue(t.now, max(t.now, r.NotBefore))
@@ -71,10 +71,10 @@ func (t *tx) insert(r *row) error {
 	if len(r.Tags) > 0 {
 		tags, _ = json.Marshal(r.Tags) // strings always marshal
 	}
-	err := t.exec(`INSERT INTO missions (seq, id, name, type, priority, status, tags, max_attempts, timeout_us,
+	err := t.exec(`INSERT INTO missions (seq, id, name, type, priority, status, tags, max_attempts, timeout_us, stall_us,
 		not_before, deadline, correlation_id, traceparent, attempt, lease, updated_at, ready_at, ready, due_at)
-		VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?)`,
-		r.seq, r.ID, r.Name, r.Type, r.Priority.Rank(), optional(tags), r.MaxAttempts, r.Timeout().Microseconds(),
+		VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?)`,
+		r.seq, r.ID, r.Name, r.Type, r.Priority.Rank(), optional(tags), r.MaxAttempts, r.Timeout().Microseconds(), r.Stall().Microseconds(),
 		r.NotBefore, r.Deadline, optional(r.CorrelationID), optional(r.Traceparent), int64(r.UpdatedAt), int64(r.readyAt), r.ready, r.dueAt)
 	if err != nil {
 		return err

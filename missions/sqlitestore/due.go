@@ -13,7 +13,7 @@ import (
 
 // Due implements [missions.Store].
 func (s *Store) Due(ctx context.Context, limit int) (result missions.DueResult, err error) {
-	err = s.write(ctx, func(t *tx) error {
+	err = s.write(ctx, laneHouse, func(t *tx) error {
 		d := due{tx: t, left: limit}
 		for _, part := range []func() error{d.leases, d.agents, d.pending} {
 			if err := part(); err != nil {
@@ -41,7 +41,7 @@ func (d *due) ready(kind string) {
 	}
 }
 
-// leases takes back missions whose lease or timeout has ended.
+// leases takes back missions whose lease or timeout has ended, or that have stalled.
 func (d *due) leases() error {
 	ended, err := d.numbers("SELECT seq FROM leases WHERE due_at <= ? ORDER BY due_at LIMIT ?", int64(d.now), d.left)
 	if err != nil {
@@ -49,9 +49,11 @@ func (d *due) leases() error {
 	}
 	for _, seq := range ended {
 		err := d.takeBack(seq, func(r *row) error {
-			limit := r.Timeout()
-			if limit > 0 && r.StartedAt.Add(limit) <= d.now {
+			if limit := r.Timeout(); limit > 0 && r.StartedAt.Add(limit) <= d.now {
 				return d.attemptTimedOut(r, fmt.Sprintf("timed out on agent %s after %s", r.AgentID, limit))
+			}
+			if r.stallsAt != 0 && r.stallsAt <= d.now {
+				return d.attemptTimedOut(r, r.StalledReason())
 			}
 			return d.attemptLost(r, fmt.Sprintf("the lease of agent %s ended without a heartbeat", r.AgentID))
 		})
@@ -182,7 +184,7 @@ func (c *conn) nextDue() (next missions.Time, err error) {
 
 // Retain implements [missions.Store].
 func (s *Store) Retain(ctx context.Context, retention time.Duration, limit int) (deleted int, err error) {
-	err = s.write(ctx, func(t *tx) error {
+	err = s.write(ctx, laneHouse, func(t *tx) error {
 		cutoff := int64(t.now.Add(-retention))
 		old, err := t.numbers("SELECT seq FROM missions WHERE finished_at <= ? ORDER BY finished_at LIMIT ?", cutoff, limit)
 		if err != nil {

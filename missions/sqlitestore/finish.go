@@ -15,7 +15,7 @@ import (
 
 // Finish implements [missions.Leases].
 func (s *Store) Finish(ctx context.Context, batch []missions.Finish) ([]missions.Result, error) {
-	return eachItem(ctx, s, batch, func(t *tx, f *missions.Finish) (missions.Result, error) {
+	return eachItem(ctx, s, laneFinish, batch, func(t *tx, f *missions.Finish) (missions.Result, error) {
 		r, changed, err := t.finish(f)
 		return missions.Result{Mission: r.Mission, Err: err, Changed: changed}, err
 	})
@@ -96,8 +96,8 @@ func (t *tx) attemptLost(r *row, reason string) error {
 	return t.attemptFailed(r, reason, 0)
 }
 
-// attemptTimedOut ends an attempt that ran for too long. Like a failure it backs
-// off.
+// attemptTimedOut ends an attempt that ran, or stood still, for too long. Like a
+// failure it backs off.
 func (t *tx) attemptTimedOut(r *row, reason string) error {
 	r.Error = missions.Text(reason)
 	if err := t.saveOutcome(r, ""); err != nil {

@@ -11,7 +11,7 @@ import (
 
 // Heartbeat implements [missions.Leases].
 func (s *Store) Heartbeat(ctx context.Context, batch []missions.Heartbeat) ([]missions.HeartbeatResult, error) {
-	return eachItem(ctx, s, batch, func(t *tx, h *missions.Heartbeat) (missions.HeartbeatResult, error) {
+	return eachItem(ctx, s, laneBeat, batch, func(t *tx, h *missions.Heartbeat) (missions.HeartbeatResult, error) {
 		result, err := t.heartbeat(h)
 		result.Err = err
 		return result, err
@@ -72,14 +72,16 @@ type heldLease struct {
 	seq, lease int64
 	mission    string
 	endsAt     missions.Time
+	stallsAt   missions.Time
 	missed     int
 }
 
 func (t *tx) leasesOf(agent string) (held []heldLease, err error) {
-	err = t.query(`SELECT l.seq, l.lease, l.ends_at, l.missed, m.id FROM leases l
+	err = t.query(`SELECT l.seq, l.lease, l.ends_at, l.missed, m.id, l.stalls_at FROM leases l
 		CROSS JOIN missions m ON m.seq = l.seq WHERE l.agent_id = ?`,
 		func(s *sqlite3.Stmt) (bool, error) {
-			held = append(held, heldLease{s.ColumnInt64(0), s.ColumnInt64(1), s.ColumnText(4), scanTime(s, 2), s.ColumnInt(3)})
+			held = append(held, heldLease{seq: s.ColumnInt64(0), lease: s.ColumnInt64(1), mission: s.ColumnText(4),
+				endsAt: scanTime(s, 2), stallsAt: scanTime(s, 5), missed: s.ColumnInt(3)})
 			return true, nil
 		}, agent)
 	return held, err
@@ -87,11 +89,8 @@ func (t *tx) leasesOf(agent string) (held []heldLease, err error) {
 
 func (t *tx) renew(l heldLease, h *missions.Heartbeat) error {
 	expires := t.now.Add(h.Lease)
-	due := expires
-	if l.endsAt != 0 {
-		due = min(due, l.endsAt)
-	}
-	return t.exec("UPDATE leases SET expires_at = ?, due_at = ?, missed = 0 WHERE seq = ?", int64(expires), int64(due), l.seq)
+	return t.exec("UPDATE leases SET expires_at = ?, due_at = ?, missed = 0 WHERE seq = ?",
+		int64(expires), int64(earliest(expires, l.endsAt, l.stallsAt)), l.seq)
 }
 
 // miss notes that a heartbeat did not list a lease, and gives the lease up when

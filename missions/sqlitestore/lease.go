@@ -24,19 +24,31 @@ func (t *tx) holder(agent string, ref missions.LeaseRef) (row, error) {
 
 // Progress implements [missions.Leases].
 func (s *Store) Progress(ctx context.Context, batch []missions.ProgressUpdate) ([]missions.ProgressResult, error) {
-	return eachItem(ctx, s, batch, func(t *tx, p *missions.ProgressUpdate) (missions.ProgressResult, error) {
+	return eachItem(ctx, s, laneReport, batch, func(t *tx, p *missions.ProgressUpdate) (missions.ProgressResult, error) {
 		r, err := t.holder(p.AgentID, p.LeaseRef)
 		if err == nil {
 			err = t.exec("UPDATE missions SET progress_percent = ?, progress_message = ?, updated_at = ? WHERE seq = ?",
 				p.Percent, p.Message, int64(t.now), r.seq)
 		}
+		if err == nil {
+			err = t.moves(&r)
+		}
 		return missions.ProgressResult{CorrelationID: r.CorrelationID, Traceparent: r.Traceparent, Err: err}, err
 	})
 }
 
+// moves notes that a mission's holder has shown progress.
+func (t *tx) moves(r *row) error {
+	if r.Stall() == 0 {
+		return nil
+	}
+	return t.exec(`UPDATE leases SET stalls_at = ?1, due_at = min(expires_at, coalesce(ends_at, expires_at), ?1)
+		WHERE seq = ?2`, int64(t.now.Add(r.Stall())), r.seq)
+}
+
 // AppendLog implements [missions.Leases].
 func (s *Store) AppendLog(ctx context.Context, batch []missions.LogAppend) ([]error, error) {
-	return eachItem(ctx, s, batch, func(t *tx, l *missions.LogAppend) (error, error) {
+	return eachItem(ctx, s, laneReport, batch, func(t *tx, l *missions.LogAppend) (error, error) {
 		r, err := t.holder(l.AgentID, l.LeaseRef)
 		if err == nil {
 			err = t.appendLog(&r, l)
@@ -54,6 +66,9 @@ func (t *tx) appendLog(r *row, l *missions.LogAppend) error {
 		return missions.TooLarge("message", "cannot be added: the mission's log holds %d entries", last)
 	}
 	if err := t.record(r.seq, l.Level, l.Message, l.Data); err != nil {
+		return err
+	}
+	if err := t.moves(r); err != nil {
 		return err
 	}
 	return t.emit(missions.Event{Kind: missions.EventLogAppended, MissionID: r.ID,

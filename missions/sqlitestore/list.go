@@ -24,7 +24,7 @@ func (s *Store) Get(ctx context.Context, id string) (m missions.Mission, err err
 
 // Log implements [missions.Missions].
 func (s *Store) Log(ctx context.Context, id string, after int64, limit int) (page missions.LogPage, err error) {
-	err = s.read(ctx, func(c *conn) error {
+	err = s.readPage(ctx, func(c *conn) error {
 		seq, err := c.number("SELECT seq FROM missions WHERE id = ?", id)
 		if err != nil {
 			return err
@@ -52,7 +52,7 @@ func (s *Store) Log(ctx context.Context, id string, after int64, limit int) (pag
 
 // List implements [missions.Missions].
 func (s *Store) List(ctx context.Context, f missions.Filter) (page missions.Page, err error) {
-	err = s.read(ctx, func(c *conn) error {
+	err = s.readPage(ctx, func(c *conn) error {
 		page = missions.Page{Missions: []missions.Mission{}}
 		sql, args := listQuery(f)
 		var last int64

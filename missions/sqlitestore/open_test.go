@@ -208,8 +208,8 @@ func TestMigrations(t *testing.T) {
 		if err := migrate(c, path); err != nil {
 			t.Fatal(err)
 		}
-		if version, _ := c.number("PRAGMA user_version"); version != 2 {
-			t.Errorf("the schema's version is %d, want 2", version)
+		if version, _ := c.number("PRAGMA user_version"); version != 3 {
+			t.Errorf("the schema's version is %d, want 3", version)
 		}
 		if n := tables(); n != 13 {
 			t.Errorf("there are %d tables, want 13", n)

@@ -26,9 +26,20 @@ func (s *Store) Pending(ctx context.Context, after int64, limit int) (events []m
 	return events, err
 }
 
+// Acknowledge implements [missions.Outbox].
+func (s *Store) Acknowledge(ctx context.Context, upTo int64) error {
+	return s.write(ctx, laneHouse, func(t *tx) error {
+		if upTo > t.marks.outbox {
+			return missions.Invalid("up_to", "position %d has not been given yet", upTo)
+		}
+		t.marks.acked = max(t.marks.forgotten, upTo)
+		return nil
+	})
+}
+
 // Forget implements [missions.Outbox].
 func (s *Store) Forget(ctx context.Context, upTo int64) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.write(ctx, laneHouse, func(t *tx) error {
 		if upTo > t.marks.outbox {
 			return missions.Invalid("up_to", "position %d has not been given yet", upTo)
 		}
@@ -36,6 +47,7 @@ func (s *Store) Forget(ctx context.Context, upTo int64) error {
 			return err
 		}
 		t.marks.forgotten = max(t.marks.forgotten, upTo)
+		t.marks.acked = max(t.marks.acked, t.marks.forgotten)
 		return nil
 	})
 }
@@ -43,12 +55,8 @@ func (s *Store) Forget(ctx context.Context, upTo int64) error {
 // Waiting implements [missions.Store].
 func (s *Store) Waiting(ctx context.Context) (n int64, err error) {
 	err = s.read(ctx, func(c *conn) error {
-		first, err := c.number("SELECT min(seq) FROM outbox")
-		if err != nil || first == 0 {
-			return err
-		}
-		last, err := c.number("SELECT max(seq) FROM outbox")
-		n = last - first + 1
+		m, err := readMarks(c)
+		n = m.outbox - m.acked
 		return err
 	})
 	return n, err

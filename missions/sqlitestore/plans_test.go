@@ -18,7 +18,7 @@ import (
 // eachConn calls do with every connection of a store, while nobody else uses it.
 func eachConn(t testing.TB, s *Store, do func(*conn)) {
 	t.Helper()
-	err := s.write(context.Background(), func(x *tx) error {
+	err := s.write(context.Background(), laneHouse, func(x *tx) error {
 		do(x.conn)
 		return nil
 	})

@@ -12,11 +12,12 @@ import (
 // row is a mission as it stands in the tables.
 type row struct {
 	missions.Mission
-	seq     int64
-	lease   int64
-	readyAt missions.Time
-	ready   bool
-	dueAt   missions.Time
+	seq      int64
+	lease    int64
+	readyAt  missions.Time
+	ready    bool
+	dueAt    missions.Time
+	stallsAt missions.Time // while RUNNING: when it will count as stalled
 }
 
 // What the small integers in the tables stand for.
@@ -31,7 +32,8 @@ var (
 const missionQuery = `SELECT m.seq, m.id, m.name, m.type, m.priority, m.status, m.tags, m.max_attempts,
 	m.timeout_us, m.not_before, m.deadline, m.correlation_id, m.attempt, m.agent_id, m.lease,
 	m.updated_at, m.started_at, m.finished_at, m.ready_at, m.ready, m.due_at,
-	m.progress_percent, m.progress_message, p.description, p.data, o.result, o.error, l.expires_at, m.traceparent
+	m.progress_percent, m.progress_message, p.description, p.data, o.result, o.error, l.expires_at, m.traceparent,
+	m.stall_us, l.stalls_at
 	FROM missions m LEFT JOIN payloads p ON p.seq = m.seq
 	LEFT JOIN outcomes o ON o.seq = m.seq LEFT JOIN leases l ON l.seq = m.seq `
 
@@ -62,6 +64,7 @@ func scanMission(s *sqlite3.Stmt) (r row, err error) {
 	r.Result, r.Error = scanJSON(s, 25), missions.Text(s.ColumnText(26))
 	r.LeaseExpiresAt = scanTime(s, 27)
 	r.Traceparent = s.ColumnText(28)
+	r.StallSeconds, r.stallsAt = float64(s.ColumnInt64(29))/1e6, scanTime(s, 30)
 	if r.Status == missions.Pending && !r.ready && r.Attempt > 0 {
 		r.NextAttemptAt = r.readyAt
 	}

@@ -2,6 +2,7 @@ package sqlitestore
 
 import (
 	"context"
+	"maps"
 	"math"
 
 	"github.com/ncruces/go-sqlite3"
@@ -9,29 +10,55 @@ import (
 	"missioncontrol/missions"
 )
 
-// Counts implements [missions.Missions].
-func (s *Store) Counts(ctx context.Context) (counts missions.Counts, err error) {
-	err = s.read(ctx, func(c *conn) error {
-		counts.ByStatus, err = c.byStatus(allTypes)
-		if err != nil {
-			return err
+// Counts implements [missions.Missions]. The counters are kept in memory beside the
+// tables: one process has the store, and its writer knows of every change.
+func (s *Store) Counts(ctx context.Context) (missions.Counts, error) {
+	if err := s.usable(ctx); err != nil {
+		return missions.Counts{}, err
+	}
+	counts := *s.counts.Load()
+	counts.ByStatus = maps.Clone(counts.ByStatus)
+	return counts, nil
+}
+
+// readCounts reads the counters from the tables.
+func readCounts(c *conn) (counts missions.Counts, err error) {
+	if counts.ByStatus, err = c.byStatus(allTypes); err != nil {
+		return counts, err
+	}
+	err = c.query("SELECT name, n FROM counters WHERE type = '' AND name IN (10, 11)", func(row *sqlite3.Stmt) (bool, error) {
+		if row.ColumnInt64(0) == countAgents {
+			counts.Agents = row.ColumnInt64(1)
+		} else {
+			counts.Slots = row.ColumnInt64(1)
 		}
-		err = c.query("SELECT name, n FROM counters WHERE type = '' AND name IN (10, 11)", func(row *sqlite3.Stmt) (bool, error) {
-			if row.ColumnInt64(0) == countAgents {
-				counts.Agents = row.ColumnInt64(1)
-			} else {
-				counts.Slots = row.ColumnInt64(1)
-			}
-			return true, nil
-		})
-		if err != nil {
-			return err
-		}
-		run, err := c.histogram(allTypes, histogramRun)
-		counts.CompletedRuns, counts.CompletedSeconds = run.Count, run.Seconds
-		return err
+		return true, nil
 	})
+	if err != nil {
+		return counts, err
+	}
+	run, err := c.histogram(allTypes, histogramRun)
+	counts.CompletedRuns, counts.CompletedSeconds = run.Count, run.Seconds
 	return counts, err
+}
+
+// with returns the counters with what a group of steps has added to them.
+func (t *tally) with(counts missions.Counts) *missions.Counts {
+	counts.ByStatus = maps.Clone(counts.ByStatus)
+	for i, status := range statuses {
+		counts.ByStatus[status] += t.counters[counterKey{allTypes, int64(i)}]
+	}
+	counts.Agents += t.counters[counterKey{allTypes, countAgents}]
+	counts.Slots += t.counters[counterKey{allTypes, countSlots}]
+	micros := int64(math.Round(counts.CompletedSeconds * 1e6))
+	for key, sum := range t.buckets {
+		if key.kind == allTypes && key.name == histogramRun {
+			counts.CompletedRuns += sum.n
+			micros += sum.micros
+		}
+	}
+	counts.CompletedSeconds = float64(micros) / 1e6
+	return &counts
 }
 
 func (c *conn) byStatus(kind string) (map[missions.Status]int64, error) {

@@ -5,7 +5,7 @@
 //
 // One goroutine writes. Callers hand it steps; those that arrive while a commit
 // is under way share the next commit, so that one flush to disk serves many
-// callers. The journal is SQLite's write-ahead log with synchronous=FULL: a step
+// callers. Kinds of steps share the writer's time fairly: see queue.go. The journal is SQLite's write-ahead log with synchronous=FULL: a step
 // is answered after its commit was flushed. Readers use connections of their
 // own and see the last commit; they never wait for the writer.
 //
@@ -23,6 +23,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -60,10 +61,12 @@ type Store struct {
 	leadership leadership
 
 	writer  *conn
-	marks   marks // owned by the writer goroutine
-	steps   chan *step
+	marks   marks                           // owned by the writer goroutine
+	counts  atomic.Pointer[missions.Counts] // as of the last commit
+	queue   *queue
 	readers chan *conn
-	opened  int // how many readers there are
+	opened  int           // how many readers there are
+	bulk    chan struct{} // a place for each of them that may be busy with a page at once
 
 	closeOnce sync.Once
 	closeErr  error
@@ -101,8 +104,8 @@ func Open(cfg Config) (*Store, error) {
 	}
 	s := &Store{
 		cfg: cfg, log: cfg.Logger, lock: lock,
-		steps:   make(chan *step, 1024),
-		readers: make(chan *conn, cfg.Readers),
+		queue:   newQueue(),
+		readers: make(chan *conn, cfg.Readers), bulk: make(chan struct{}, max(1, cfg.Readers-1)),
 		closing: make(chan struct{}), closed: make(chan struct{}),
 	}
 	if err := s.open(); err != nil {
@@ -128,6 +131,11 @@ func (s *Store) open() (err error) {
 	if s.marks, err = readMarks(s.writer); err != nil {
 		return unusable(s.cfg.Path, err)
 	}
+	counts, err := readCounts(s.writer)
+	if err != nil {
+		return unusable(s.cfg.Path, err)
+	}
+	s.counts.Store(&counts)
 	for range s.cfg.Readers {
 		reader, err := openConn(s.cfg.Path, pragmas+"PRAGMA query_only = ON;")
 		if err != nil {
@@ -208,6 +216,7 @@ func (s *Store) Ping(ctx context.Context) error {
 // Close implements [missions.Store]: steps already handed over are committed.
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
+		s.queue.close()
 		close(s.closing)
 		<-s.closed
 		s.closeErr = s.free()
@@ -235,6 +244,20 @@ func (s *Store) usable(ctx context.Context) error {
 	default:
 		return ctx.Err()
 	}
+}
+
+// readPage is read for what may take long. Such readings leave a connection free for
+// the others.
+func (s *Store) readPage(ctx context.Context, body func(*conn) error) error {
+	select {
+	case s.bulk <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.closing:
+		return errClosed
+	}
+	defer func() { <-s.bulk }()
+	return s.read(ctx, body)
 }
 
 // read runs body with a reading connection, in one snapshot.

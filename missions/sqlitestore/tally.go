@@ -17,6 +17,7 @@ const (
 	markOutbox  int64 = 20 // the outbox position given last; type ''
 	markLease   int64 = 21 // the fencing token given last; type ''
 	markClock   int64 = 22 // the newest seq given to a mission; type ''
+	markAcked   int64 = 23 // the outbox position that the stream has acknowledged; type ''
 )
 
 // Names in the histograms table.
@@ -28,11 +29,12 @@ const (
 // allTypes is the counters' row that counts every type.
 const allTypes = ""
 
-// marks are the numbers that only ever grow. The writer keeps them in memory and
+// marks are the numbers that only ever grow, but for acked. The writer keeps them in memory and
 // stores them with each commit.
 type marks struct {
 	outbox    int64 // position given last
 	forgotten int64 // everything up to here has left the outbox
+	acked     int64 // everything up to here is in the stream; not less than forgotten
 	lease     int64 // fencing token given last
 	clock     int64 // newest seq given to a mission, in microseconds
 }
@@ -46,6 +48,8 @@ func readMarks(c *conn) (m marks, err error) {
 			m.lease = row.ColumnInt64(1)
 		case markClock:
 			m.clock = row.ColumnInt64(1)
+		case markAcked:
+			m.acked = row.ColumnInt64(1)
 		}
 		return true, nil
 	})
@@ -56,6 +60,7 @@ func readMarks(c *conn) (m marks, err error) {
 	if m.forgotten = m.outbox; first > 0 {
 		m.forgotten = first - 1
 	}
+	m.acked = max(m.acked, m.forgotten)
 	return m, err
 }
 

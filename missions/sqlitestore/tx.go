@@ -38,6 +38,7 @@ func (t *tx) flush() error {
 		{markOutbox, t.was.outbox, t.marks.outbox},
 		{markLease, t.was.lease, t.marks.lease},
 		{markClock, t.was.clock, t.marks.clock},
+		{markAcked, t.was.acked, t.marks.acked},
 	} {
 		if mark.was == mark.is {
 			continue
@@ -64,7 +65,7 @@ func (t *tx) nextLease() int64 {
 
 // outboxFull reports whether new missions must be refused. Changes of missions
 // that were accepted are recorded even then: nothing is dropped.
-func (t *tx) outboxFull() bool { return t.marks.outbox-t.marks.forgotten >= t.cfg.OutboxLimit }
+func (t *tx) outboxFull() bool { return t.marks.outbox-t.marks.acked >= t.cfg.OutboxLimit }
 
 // emit records an event in the outbox, as of now unless it says otherwise.
 func (t *tx) emit(e missions.Event) error {

@@ -22,9 +22,11 @@ const groupTime = 10 * time.Millisecond
 // internal and undoes the whole transaction. A step may run more than once, and
 // must set, not append to, what it hands to its caller.
 type step struct {
-	run   func(*tx) error
-	done  chan error
-	state atomic.Int32 // waiting, taken or abandoned
+	lane    lane
+	arrival int64 // its number, once in the queue
+	run     func(*tx) error
+	done    chan error
+	state   atomic.Int32 // waiting, taken or abandoned
 }
 
 const (
@@ -36,10 +38,10 @@ const (
 // eachItem runs a change for each item of a batch, all in one step. The items are
 // independent of each other: the error of one stands in its own result, and only
 // an internal one undoes them all.
-func eachItem[Item, Result any](ctx context.Context, s *Store, batch []Item,
+func eachItem[Item, Result any](ctx context.Context, s *Store, l lane, batch []Item,
 	change func(*tx, *Item) (Result, error)) ([]Result, error) {
 	results := make([]Result, len(batch))
-	err := s.write(ctx, func(t *tx) error {
+	err := s.write(ctx, l, func(t *tx) error {
 		for i := range batch {
 			result, err := change(t, &batch[i])
 			if internal(err) {
@@ -58,16 +60,12 @@ func eachItem[Item, Result any](ctx context.Context, s *Store, batch []Item,
 // write runs a step in the writer and waits until it is on disk. When ctx ends
 // before the writer has taken the step, nothing is done and ctx's error returned;
 // afterwards write waits for the outcome, so that it is never unknown.
-func (s *Store) write(ctx context.Context, run func(*tx) error) error {
+func (s *Store) write(ctx context.Context, l lane, run func(*tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	st := &step{run: run, done: make(chan error, 1)}
-	select {
-	case s.steps <- st:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-s.closing:
+	st := &step{lane: l, run: run, done: make(chan error, 1)}
+	if !s.queue.push(st) {
 		return errClosed
 	}
 	select {
@@ -78,14 +76,6 @@ func (s *Store) write(ctx context.Context, run func(*tx) error) error {
 			return ctx.Err()
 		}
 		return <-st.done
-	case <-s.closed:
-		// The writer has stopped: either it has answered, or it never took the step.
-		select {
-		case err := <-st.done:
-			return err
-		default:
-			return errClosed
-		}
 	}
 }
 
@@ -96,39 +86,32 @@ var errClosed = missions.Unavailable("the store is closed", nil)
 func (s *Store) runWriter() {
 	defer close(s.closed)
 	for {
-		select {
-		case st := <-s.steps:
+		if st := s.queue.pop(); st != nil {
 			s.commitFrom(st)
+			continue
+		}
+		select {
+		case <-s.queue.wake:
 		case <-s.closing:
-			s.drain()
+			// What was handed over before the queue closed is still committed.
+			for st := s.queue.pop(); st != nil; st = s.queue.pop() {
+				s.commitFrom(st)
+			}
 			return
 		}
 	}
 }
 
-// drain commits what was handed over before the store began to close.
-func (s *Store) drain() {
-	for {
-		select {
-		case st := <-s.steps:
-			s.commitFrom(st)
-		default:
-			return
-		}
-	}
-}
-
-// commitFrom commits first together with the steps that wait behind it.
+// commitFrom commits first together with the steps that are next.
 func (s *Store) commitFrom(first *step) {
-	if !first.take() {
-		return
-	}
 	started := time.Now()
 	steps := []*step{first}
 	var results []error
 	err := s.transact(func(t *tx) error {
 		for i := 0; i < len(steps); i++ {
+			begun := time.Now()
 			result := steps[i].run(t)
+			s.queue.charge(steps[i], time.Since(begun))
 			if internal(result) {
 				return result
 			}
@@ -157,17 +140,10 @@ func (s *Store) commitFrom(first *step) {
 // neighbour returns another step for the group that started at a time, or nil
 // when none waits or the group is full.
 func (s *Store) neighbour(started time.Time) *step {
-	for time.Since(started) < groupTime {
-		select {
-		case st := <-s.steps:
-			if st.take() {
-				return st
-			}
-		default:
-			return nil
-		}
+	if time.Since(started) >= groupTime {
+		return nil
 	}
-	return nil
+	return s.queue.pop()
 }
 
 // commitAlone commits one step and returns what its caller is told.
@@ -203,6 +179,7 @@ func (s *Store) transact(body func(*tx) error) error {
 		return errors.Join(err, s.writer.rollback())
 	}
 	s.marks = t.marks
+	s.counts.Store(t.with(*s.counts.Load()))
 	return nil
 }
 

@@ -35,7 +35,7 @@ func held(t *testing.T, s *Store) (release func()) {
 	t.Helper()
 	gate, done := make(chan struct{}), make(chan error, 1)
 	go func() {
-		done <- s.write(context.Background(), func(*tx) error {
+		done <- s.write(context.Background(), laneHouse, func(*tx) error {
 			<-gate
 			return nil
 		})
@@ -52,7 +52,7 @@ func held(t *testing.T, s *Store) (release func()) {
 // commits counts the writer's commits from here on.
 func commits(s *Store) *int {
 	n := new(int)
-	_ = s.write(context.Background(), func(t *tx) error {
+	_ = s.write(context.Background(), laneHouse, func(t *tx) error {
 		t.db.CommitHook(func() bool {
 			*n++
 			return true
@@ -95,7 +95,7 @@ func TestABadStepDoesNotFailItsNeighbours(t *testing.T) {
 		var wait sync.WaitGroup
 		run := func(want *missions.Error, body func(*tx) error) {
 			wait.Go(func() {
-				err := s.write(context.Background(), body)
+				err := s.write(context.Background(), laneHouse, body)
 				if want == nil && err != nil || want != nil && !errors.Is(err, want) {
 					t.Errorf("a step returned %v, want %v", err, want)
 				}
@@ -161,7 +161,7 @@ func TestACommitThatFailsIsToldToEachCaller(t *testing.T) {
 			x.db.CommitHook(func() bool { return !broken })
 			return nil
 		}
-		if err := s.write(t.Context(), alterHook); !errors.Is(err, missions.ErrUnavailable) {
+		if err := s.write(t.Context(), laneHouse, alterHook); !errors.Is(err, missions.ErrUnavailable) {
 			t.Errorf("the step that broke commits: %v, want ErrUnavailable", err)
 		}
 		var wait sync.WaitGroup
@@ -190,7 +190,7 @@ func TestAFullDiskIsSaidAndRecoveredFrom(t *testing.T) {
 	s := mustOpen(t, Config{Logger: silent()})
 	limit := func(pages int) {
 		t.Helper()
-		err := s.write(t.Context(), func(x *tx) error { return x.exec(fmt.Sprintf("PRAGMA max_page_count = %d", pages)) })
+		err := s.write(t.Context(), laneHouse, func(x *tx) error { return x.exec(fmt.Sprintf("PRAGMA max_page_count = %d", pages)) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -261,7 +261,7 @@ func TestALogIsBounded(t *testing.T) {
 // alterIn changes the store's tables from within.
 func alterIn(t *testing.T, s *Store, sql string) {
 	t.Helper()
-	if err := s.write(t.Context(), func(x *tx) error { return x.exec(sql) }); err != nil {
+	if err := s.write(t.Context(), laneHouse, func(x *tx) error { return x.exec(sql) }); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -17,7 +17,7 @@ func everything(id string, now missions.Time) missions.Mission {
 	return missions.Mission{
 		ID: id, Name: "Ünïcode — name", Description: "two\nlines", Type: "render",
 		Data: json.RawMessage(`{"b":[1,2.50,{"x":null}],"a":"ü"}`), Priority: missions.High, Status: missions.Pending,
-		Tags: []string{"red", "blue"}, MaxAttempts: 5, TimeoutSeconds: 90.25,
+		Tags: []string{"red", "blue"}, MaxAttempts: 5, TimeoutSeconds: 90.25, StallSeconds: 30.5,
 		NotBefore: now.Add(time.Hour), Deadline: now.Add(48 * time.Hour), CorrelationID: "order 17", Traceparent: trace,
 	}
 }
@@ -113,6 +113,7 @@ func testCreateAgain(s *suite) {
 			"tags":            func(m *missions.Mission) { m.Tags = []string{"red"} },
 			"max_attempts":    func(m *missions.Mission) { m.MaxAttempts = 4 },
 			"timeout_seconds": func(m *missions.Mission) { m.TimeoutSeconds = 90 },
+			"stall_seconds":   func(m *missions.Mission) { m.StallSeconds = 0 },
 			"not_before":      func(m *missions.Mission) { m.NotBefore = 0 },
 			"deadline":        func(m *missions.Mission) { m.Deadline++ },
 			"correlation_id":  func(m *missions.Mission) { m.CorrelationID = "order 18" },

@@ -26,6 +26,7 @@ const (
 	tick       = 10 * time.Minute
 	modelLease = 15 * time.Minute // renewed at one tick, ended at the second
 	modelWait  = 5 * time.Minute  // back-off: over at the next tick
+	modelStall = 25 * time.Minute // without progress for two ticks, ended at the third
 )
 
 // modelMission is all that the model knows of a mission.
@@ -34,6 +35,7 @@ type modelMission struct {
 	kind     string
 	priority missions.Priority
 	most     int
+	stalls   bool
 
 	status  missions.Status
 	attempt int
@@ -42,6 +44,7 @@ type modelMission struct {
 	waiting bool // out a back-off, until the next tick
 	renewed int  // the tick of the last renewal
 	missed  int  // heartbeats in a row that did not list it
+	moved   int  // the tick of the last sign of progress
 }
 
 // model is a store in its simplest form: a list of missions by age.
@@ -101,10 +104,10 @@ func (m *model) step() string {
 		do     func()
 	}{
 		{"create", 18, m.create}, {"claim", 22, m.claim}, {"complete", 10, m.complete}, {"fail", 10, m.fail},
-		{"give up", 4, m.giveUp}, {"release", 5, m.release}, {"heartbeat", 14, m.heartbeat}, {"cancel", 5, m.cancel},
-		{"retry", 6, m.retry}, {"delete", 8, m.delete}, {"leave", 1, m.leave}, {"tick", 5, m.tick}, {"reopen", 0, m.reopen},
+		{"give up", 4, m.giveUp}, {"release", 5, m.release}, {"progress", 8, m.progress}, {"heartbeat", 14, m.heartbeat}, {"cancel", 5, m.cancel},
+		{"retry", 6, m.retry}, {"delete", 8, m.delete}, {"leave", 1, m.leave}, {"tick", 5, m.tick}, {"lose", 1, m.lose}, {"reopen", 0, m.reopen},
 	}
-	operations[12].weight = m.random.IntN(2) * m.random.IntN(2)
+	operations[len(operations)-1].weight = m.random.IntN(2) * m.random.IntN(2)
 	total := 0
 	for _, o := range operations {
 		total += o.weight

@@ -18,6 +18,7 @@ func (m *model) create() {
 	x := &modelMission{
 		id: fmt.Sprintf("m%d", m.created), kind: []string{"x", "y"}[m.random.IntN(2)],
 		priority: missions.Priorities()[m.random.IntN(4)], most: 1 + m.random.IntN(3), status: missions.Pending,
+		stalls: m.random.IntN(2) == 0,
 	}
 	m.created++
 	if old := m.any(); m.random.IntN(5) == 0 && m.find(old.id) != nil {
@@ -25,10 +26,13 @@ func (m *model) create() {
 	}
 	given := named(x.id, x.kind)
 	given.Priority, given.MaxAttempts = x.priority, x.most
+	if x.stalls {
+		given.StallSeconds = modelStall.Seconds()
+	}
 	result := m.createOne(given)
 	if old := m.find(x.id); old != nil {
 		var want *missions.Error
-		if old.kind != x.kind || old.priority != x.priority || old.most != x.most {
+		if old.kind != x.kind || old.priority != x.priority || old.most != x.most || old.stalls != x.stalls {
 			want = missions.ErrConflict
 		}
 		m.wantErr("create again", result.Err, want)
@@ -50,6 +54,7 @@ func (m *model) claim() {
 		got, x := result.Missions[i], want[i]
 		wantEqual(m.fixture, "claimed", got.ID, x.id)
 		x.status, x.holder, x.lease, x.renewed, x.missed = missions.Running, agent, got.Lease, m.ticks, 0
+		x.moved = m.ticks
 		x.attempt++
 		m.held, m.holders = append(m.held, refOf(got)), append(m.holders, agent)
 	}
@@ -117,6 +122,27 @@ func (m *model) release() {
 		x.attempt--
 		x.back()
 	})
+}
+
+// progress shows some under some lease, in either way.
+func (m *model) progress() {
+	agent, ref, x := m.lease()
+	held := missions.Mission{ID: ref.MissionID, Lease: ref.Lease, AgentID: missions.Text(agent)}
+	var err error
+	if m.random.IntN(2) == 0 {
+		err = m.fixture.progress(progressOf(held, 50, ""))
+	} else {
+		err = m.append(lineOf(held, "info", "line", ""))
+	}
+	switch {
+	case m.find(ref.MissionID) == nil:
+		m.wantErr("progress", err, missions.ErrNotFound)
+	case x == nil:
+		m.wantErr("progress", err, missions.ErrLeaseLost)
+	default:
+		m.wantErr("progress", err, nil)
+		x.moved = m.ticks
+	}
 }
 
 // heartbeat lists some of what the agent holds, and something old.
@@ -206,16 +232,21 @@ func (m *model) leave() {
 	m.registerAgent(agent)
 }
 
-// tick moves the clock on: back-offs end, and leases that were not renewed for
-// two ticks.
+// tick moves the clock on: back-offs end, and so do leases that were not renewed for
+// two ticks, and attempts that show no progress for three.
 func (m *model) tick() {
 	m.ticks++
 	due := m.advance(tick)
 	stopped := 0
 	for _, x := range m.missions {
 		x.waiting = false
-		if x.status == missions.Running && m.ticks-x.renewed >= 2 {
+		if x.status != missions.Running {
+			continue
+		}
+		stalled := x.stalls && m.ticks-x.moved >= 3
+		if stalled || m.ticks-x.renewed >= 2 {
 			x.lost()
+			x.waiting = stalled && x.status == missions.Pending
 			stopped++
 		}
 	}

@@ -140,7 +140,25 @@ func testOutboxPositions(s *suite) {
 		if n := waiting(); n < 30 {
 			f.Errorf("waiting is %d, want at least 30", n)
 		}
+		before := waiting()
+		f.must(outbox.Acknowledge(f.ctx, all[24].Seq))
+		if n := waiting(); n > before-25 {
+			f.Errorf("waiting is %d, want at most %d", n, before-25)
+		}
+		f.wantSame("what is acknowledged stays", f.eventsOf(outbox, 0), all)
+		f.must(outbox.Acknowledge(f.ctx, all[4].Seq)) // the stream has lost some
+		if n := waiting(); n < 25 {
+			f.Errorf("waiting is %d, want at least 25", n)
+		}
+		f.wantErr("a position to come", outbox.Acknowledge(f.ctx, all[len(all)-1].Seq+1000), missions.ErrInvalid)
 		f.must(outbox.Forget(f.ctx, all[19].Seq))
+		if n := waiting(); n > before-20 {
+			f.Errorf("waiting is %d, want at most %d", n, before-20)
+		}
+		f.must(outbox.Acknowledge(f.ctx, all[4].Seq)) // never behind what is forgotten
+		if n := waiting(); n > before-20 {
+			f.Errorf("waiting is %d, want at most %d", n, before-20)
+		}
 		f.must(outbox.Forget(f.ctx, all[4].Seq)) // forgotten already
 		f.wantSame("left", f.eventsOf(outbox, 0), all[20:])
 		f.wantErr("a position to come", outbox.Forget(f.ctx, all[len(all)-1].Seq+1000), missions.ErrInvalid)
@@ -248,6 +266,21 @@ func testFullOutbox(s *suite) {
 		f.forgetAll()
 		f.must(outbox.Forget(f.ctx, first)) // late news: it is forgotten already
 		f.wantErr("after the stream has caught up", f.createOne(named("late", "t")).Err, nil)
+	})
+	s.runWith(options, "what is acknowledged makes room, also after reopening", func(f *fixture) {
+		results, err := f.Store.Create(f.ctx, numbered("m", "t", 40))
+		f.must(err)
+		f.wantErr("the last of the batch", results[39].Err, missions.ErrOverloaded)
+		position := f.mark()
+		for i, outbox := range f.Store.Outboxes() {
+			f.must(outbox.Acknowledge(f.ctx, position[i]))
+		}
+		f.Store = f.Reopen(f.T)
+		n, err := f.Store.Waiting(f.ctx)
+		f.must(err)
+		wantEqual(f, "waiting", n, 0)
+		f.wantErr("once more", f.createOne(named("late", "t")).Err, nil)
+		wantEqual(f, "the acknowledged are still there", len(f.events(nil)) > len(f.events(position)), true)
 	})
 	s.runWith(options, "is still full after reopening", func(f *fixture) {
 		results, err := f.Store.Create(f.ctx, numbered("m", "t", 40))

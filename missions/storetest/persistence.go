@@ -33,11 +33,15 @@ func testPersistence(s *suite) {
 		later.NotBefore = f.now().Add(30 * time.Minute)
 		f.create(later)
 		f.started(named("held", "x"), "a")
+		stalls := named("stalls", "y")
+		stalls.StallSeconds = 45 * 60
+		f.started(stalls, "b")
 		before := f.due().NextDue
 		f.Store = f.Reopen(f.T)
 		wantEqual(f, "next_due", f.due().NextDue, before)
 		f.wantSame("ready", f.advance(31*time.Minute).Ready, []string{"t"})
-		wantEqual(f, "stop", len(f.advance(30*time.Minute).Stop), 1)
+		wantEqual(f, "stalled", len(f.advance(15*time.Minute).Stop), 1)
+		wantEqual(f, "stop", len(f.advance(15*time.Minute).Stop), 1)
 	})
 }
 
@@ -112,16 +116,19 @@ func calls(m missions.Mission) []call {
 			return just(s.Register(ctx, missions.Agent{ID: "new"}, lasts))
 		}},
 		{"Leave", func(ctx context.Context, s missions.Store) error { return just(s.Leave(ctx, "a", "")) }},
+		{"Lost", func(ctx context.Context, s missions.Store) error { return just(s.Lost(ctx, "a", "", m.StartedAt)) }},
 		{"ListAgents", func(ctx context.Context, s missions.Store) error {
 			return just(s.ListAgents(ctx, missions.AgentFilter{Limit: 10}))
 		}},
 		{"Pending", func(ctx context.Context, s missions.Store) error { return just(s.Outboxes()[0].Pending(ctx, 0, 10)) }},
+		{"Acknowledge", func(ctx context.Context, s missions.Store) error { return s.Outboxes()[0].Acknowledge(ctx, 1) }},
 		{"Forget", func(ctx context.Context, s missions.Store) error { return s.Outboxes()[0].Forget(ctx, 1) }},
 		{"Lead", func(ctx context.Context, s missions.Store) error { return just(s.Lead(ctx, "me", lasts)) }},
 		{"Resign", func(ctx context.Context, s missions.Store) error { return s.Resign(ctx, "me") }},
 		{"Waiting", func(ctx context.Context, s missions.Store) error { return just(s.Waiting(ctx)) }},
 		{"Due", func(ctx context.Context, s missions.Store) error { return just(s.Due(ctx, 10)) }},
 		{"Retain", func(ctx context.Context, s missions.Store) error { return just(s.Retain(ctx, 0, 10)) }},
+		{"Now", func(ctx context.Context, s missions.Store) error { return just(s.Now(ctx)) }},
 		{"Ping", func(ctx context.Context, s missions.Store) error { return s.Ping(ctx) }},
 	}
 }

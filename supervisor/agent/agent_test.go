@@ -219,6 +219,29 @@ func TestCancelEndsTheHandlersContext(t *testing.T) {
 	}
 }
 
+// A handler that hangs while its agent beats is stopped, and the mission tried again,
+// also where the agent has a slot free to get it back before the old handler is gone.
+func TestAHandlerThatStallsIsStopped(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	cause := make(chan error, 1)
+	b.start(t, agent.Config{Concurrency: 2, Handler: func(ctx context.Context, task *agent.Task) (any, error) {
+		if task.Mission.Attempt == 1 {
+			<-ctx.Done()
+			cause <- context.Cause(ctx)
+			return nil, ctx.Err()
+		}
+		return "the second time", nil
+	}})
+	m := b.create(t, api.MissionSpec{Name: "hangs", StallSeconds: 0.05})
+	if m := b.wait(t, m.ID); m.Status != missions.Completed || m.Attempt != 2 {
+		t.Fatalf("%+v", m)
+	}
+	if err := <-cause; !errors.Is(err, agent.ErrLeaseLost) {
+		t.Fatalf("cause: %v", err)
+	}
+}
+
 func TestStopDrains(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

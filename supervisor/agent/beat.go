@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -53,14 +54,17 @@ func (r *runner) beatOnce(ctx context.Context) {
 		return
 	}
 	r.answered()
+	// The reply is about the leases that were listed. By now the agent may hold a newer
+	// one of the same mission.
 	for _, t := range listed {
-		t.renewed(sent.Add(pace.lease))
-	}
-	for _, id := range reply.Cancel {
-		r.endTask(id, ErrCancelled)
-	}
-	for _, id := range reply.Lost {
-		r.endTask(id, ErrLeaseLost)
+		switch {
+		case slices.Contains(reply.Cancel, t.Mission.ID):
+			t.end(ErrCancelled)
+		case slices.Contains(reply.Lost, t.Mission.ID):
+			t.end(ErrLeaseLost)
+		default:
+			t.renewed(sent.Add(pace.lease))
+		}
 	}
 }
 
@@ -100,15 +104,6 @@ func (r *runner) endOverdue(now time.Time) {
 		if now.After(t.leaseEnd()) {
 			t.end(ErrLeaseLost)
 		}
-	}
-}
-
-func (r *runner) endTask(missionID string, cause error) {
-	r.mu.Lock()
-	t := r.running[missionID]
-	r.mu.Unlock()
-	if t != nil {
-		t.end(cause)
 	}
 }
 

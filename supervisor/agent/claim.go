@@ -68,10 +68,14 @@ func (r *runner) claimFailed(ctx context.Context, err error) bool {
 	return sleep(ctx, pause)
 }
 
-// start runs the handler for a mission that was claimed, in the slot taken for it.
+// start runs the handler for a mission that was claimed, in the slot taken for it. A
+// handler that is still at the same mission has lost its lease: the new one is newer.
 func (r *runner) start(life context.Context, m *missions.Mission) {
 	t := newTask(life, r, m)
 	r.mu.Lock()
+	if old := r.running[m.ID]; old != nil {
+		old.end(ErrLeaseLost)
+	}
 	r.running[m.ID] = t
 	r.mu.Unlock()
 	r.handlers.Go(func() {

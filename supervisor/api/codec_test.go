@@ -27,7 +27,8 @@ func TestRepliesHaveTheirGoldenForm(t *testing.T) {
 	for name, reply := range map[string]any{
 		"health": api.Health{Status: api.HealthDegraded, Timestamp: 1703001234_567000, Version: "1.2.3", UptimeSeconds: 1.5,
 			Checks: api.Checks{Store: api.Check{Status: api.HealthOK},
-				EventStream: api.StreamCheck{Check: api.Check{Status: api.HealthDegraded, Message: "no broker"}, Dropped: 3, Waiting: 4}}},
+				EventStream: api.StreamCheck{Check: api.Check{Status: api.HealthDegraded, Message: "no broker"}, Dropped: 3, Waiting: 4},
+				AgentDeaths: api.Check{Status: api.HealthOK, Message: "when leases end"}}},
 		"status": api.Status{Status: api.HealthOK, Timestamp: 1703001234_000000, TotalMissions: 150, RunningMissions: 5,
 			PendingMissions: 3, CompletedMissions: 130, FailedMissions: 10, CancelledMissions: 2, AgentCount: 4, SuccessRate: &half},
 		"agents": api.Agents{Agents: []missions.Agent{{ID: "w-1", Name: "one", Role: "r", State: missions.Online,

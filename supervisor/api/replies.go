@@ -23,6 +23,7 @@ const (
 type Checks struct {
 	Store       Check       `json:"store"`
 	EventStream StreamCheck `json:"event_stream"`
+	AgentDeaths Check       `json:"agent_deaths"` // its message says if they are noticed only when leases end
 }
 
 // Check is the state of one part.

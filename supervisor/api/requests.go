@@ -30,6 +30,7 @@ type MissionSpec struct {
 	Tags           []string          `json:"tags,omitzero"`            // at most 32
 	MaxAttempts    *int              `json:"max_attempts,omitzero"`    // 1 to 1000, default 3
 	TimeoutSeconds *float64          `json:"timeout_seconds,omitzero"` // longest run of one attempt; default: no limit
+	StallSeconds   float64           `json:"stall_seconds,omitzero"`   // longest an attempt may go without progress; default: no limit
 	NotBefore      missions.Time     `json:"not_before,omitzero"`
 	Deadline       missions.Time     `json:"deadline,omitzero"`
 	CorrelationID  string            `json:"correlation_id,omitzero"`

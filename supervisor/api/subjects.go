@@ -70,7 +70,15 @@ func AgentOf(subject string) string {
 
 // ConnectionName returns the name that an agent gives its broker connection, by
 // which the supervisor knows whose connection has ended.
-func ConnectionName(agentID string) string { return "agent:" + agentID }
+func ConnectionName(agentID string) string { return connectionPrefix + agentID }
+
+const connectionPrefix = "agent:"
+
+// AgentOfConnection returns the agent's id that stands in a name built by
+// [ConnectionName], and whether it is one.
+func AgentOfConnection(name string) (agentID string, ok bool) {
+	return strings.CutPrefix(name, connectionPrefix)
+}
 
 // InboxPrefix returns where an agent's connection receives replies, if the broker
 // lets agents listen to their own only: _INBOX.ID. It is an option of every NATS

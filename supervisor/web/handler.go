@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -20,19 +21,20 @@ import (
 // routes returns everything that is served over HTTP.
 func routes(service *supervisor.Service, log *slog.Logger) http.Handler {
 	d := door{log: log}
+	brief, single, page, parking := supervisor.BoundBrief, supervisor.BoundSingle, supervisor.BoundPage, supervisor.BoundParking
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /api/supervisor/health", get(d, service.Health))
-	mux.HandleFunc("GET /api/supervisor/status", get(d, service.Status))
-	mux.HandleFunc("GET /api/supervisor/agents", get(d, service.Agents))
-	mux.HandleFunc("POST /api/missions", post(d, service.Create))
-	mux.HandleFunc("GET /api/missions", get(d, service.List))
-	mux.HandleFunc("GET /api/missions/stats", get(d, service.Stats))
-	mux.HandleFunc("GET /api/missions/{id}", get(d, service.Get))
-	mux.HandleFunc("DELETE /api/missions/{id}", post(d, service.Delete))
-	mux.HandleFunc("POST /api/missions/{id}/cancel", post(d, service.Cancel))
-	mux.HandleFunc("POST /api/missions/{id}/retry", post(d, service.Retry))
-	mux.HandleFunc("GET /api/missions/{id}/wait", get(d, service.Wait))
-	mux.HandleFunc("GET /api/missions/{id}/log", get(d, service.Log))
+	mux.HandleFunc("GET /api/supervisor/health", get(d, brief(), service.Health))
+	mux.HandleFunc("GET /api/supervisor/status", get(d, brief(), service.Status))
+	mux.HandleFunc("GET /api/supervisor/agents", get(d, page(), service.Agents))
+	mux.HandleFunc("POST /api/missions", post(d, brief(), service.Create))
+	mux.HandleFunc("GET /api/missions", get(d, page(), service.List))
+	mux.HandleFunc("GET /api/missions/stats", get(d, brief(), service.Stats))
+	mux.HandleFunc("GET /api/missions/{id}", get(d, single(), service.Get))
+	mux.HandleFunc("DELETE /api/missions/{id}", post(d, brief(), service.Delete))
+	mux.HandleFunc("POST /api/missions/{id}/cancel", post(d, brief(), service.Cancel))
+	mux.HandleFunc("POST /api/missions/{id}/retry", post(d, brief(), service.Retry))
+	mux.HandleFunc("GET /api/missions/{id}/wait", get(d, parking(), service.Wait))
+	mux.HandleFunc("GET /api/missions/{id}/log", get(d, page(), service.Log))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", ready(service))
 	mux.Handle("GET /metrics", metrics(service, log))
@@ -92,20 +94,20 @@ func safeHeaders(next http.Handler) http.Handler {
 type door struct{ log *slog.Logger }
 
 // get serves a method whose request stands in the path and the query.
-func get[Q, R any](d door, method func(context.Context, Q) (R, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
+func get[Q, R any](d door, bound *supervisor.Bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
+	return d.within(bound, 0, func(w http.ResponseWriter, r *http.Request) {
 		fields, err := queryFields(r.URL.RawQuery)
 		if err != nil {
 			d.refuse(w, r, err)
 			return
 		}
 		serve(d, w, r, method, fields, nil)
-	}
+	})
 }
 
 // post serves a method whose request stands in the path and the body.
-func post[Q, R any](d door, method func(context.Context, Q) (R, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
+func post[Q, R any](d door, bound *supervisor.Bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
+	return d.within(bound, api.MaxBody, func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, api.MaxBody))
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {
@@ -117,6 +119,30 @@ func post[Q, R any](d door, method func(context.Context, Q) (R, error)) http.Han
 			return
 		}
 		serve(d, w, r, method, map[string]jsontext.Value{}, body)
+	})
+}
+
+// within serves what a bound admits. A body counts with the length that it declares,
+// or with the most that it may have.
+func (d door) within(bound *supervisor.Bound, most int64, next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		bytes := min(r.ContentLength, most)
+		if bytes < 0 {
+			bytes = most
+		}
+		leave, err := bound.Enter(bytes)
+		if err != nil {
+			d.refuse(w, r, err)
+			return
+		}
+		defer leave()
+		done, err := bound.Turn(r.Context(), bytes)
+		if err != nil {
+			d.refuse(w, r, err)
+			return
+		}
+		defer done()
+		next(w, r)
 	}
 }
 
@@ -175,6 +201,9 @@ func queryFields(raw string) (map[string]jsontext.Value, error) {
 		return nil, missions.Invalid("query", "is not well-formed")
 	}
 	for name, values := range query {
+		if !utf8.ValidString(name) {
+			return nil, missions.Invalid("query", "is not valid UTF-8")
+		}
 		if len(values) > 1 {
 			return nil, missions.Invalid(name, "is given twice")
 		}

@@ -18,17 +18,13 @@ import (
 	"missioncontrol/supervisor/web"
 )
 
-// newServer serves a supervisor over HTTP whose broker is away, which must not
-// matter to anything but its health.
-func newServer(t *testing.T) (url string, closeStore func()) {
-	t.Helper()
-	return newGuarded(t, web.Guard{})
-}
+var quiet = slog.New(slog.DiscardHandler)
 
-// newGuarded does not let everybody in.
-func newGuarded(t *testing.T, guard web.Guard) (url string, closeStore func()) {
+// newService runs a supervisor whose broker is away, which must not matter to
+// anything but its health.
+func newService(t testing.TB) (*supervisor.Service, *sqlitestore.Store) {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := quiet
 	store, err := sqlitestore.Open(sqlitestore.Config{Path: filepath.Join(t.TempDir(), "m.db"), Logger: log})
 	must(t, err)
 	t.Cleanup(func() { must(t, store.Close()) })
@@ -41,9 +37,22 @@ func newGuarded(t *testing.T, guard web.Guard) (url string, closeStore func()) {
 	var loops sync.WaitGroup
 	loops.Go(func() { service.Run(ctx) })
 	t.Cleanup(func() { stop(); loops.Wait() })
+	return service, store
+}
+
+// newServer serves it over HTTP, to everybody.
+func newServer(t *testing.T) (url string, closeStore func()) {
+	t.Helper()
+	return newGuarded(t, web.Guard{})
+}
+
+// newGuarded does not let everybody in.
+func newGuarded(t *testing.T, guard web.Guard) (url string, closeStore func()) {
+	t.Helper()
+	service, store := newService(t)
 	listener, err := web.Listen("127.0.0.1:0")
 	must(t, err)
-	server := web.Serve(listener, service, guard, log)
+	server := web.Serve(listener, service, guard, quiet)
 	t.Cleanup(func() { must(t, server.Stop(context.Background())) })
 	return "http://" + server.Addr(), func() { must(t, store.Close()) }
 }

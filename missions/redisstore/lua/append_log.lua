@@ -12,6 +12,7 @@ local function append(m, level, message, data)
 	-- The first entry of a log is not stored: it tells of the creation.
 	if call('LLEN', P .. 'g:' .. m.id) + 1 >= limit then return {'full'} end
 	call('RPUSH', P .. 'g:' .. m.id, concat({'l', int(now), level, message, data}, '\0'))
+	moves(m)
 	emit('l', now, m.id, m.c or '', m.v or '', level, message)
 	return {'ok'}
 end

@@ -44,12 +44,10 @@ local function give(m, agent, lasts)
 	set(m, 'w', nil)
 	set(m, 'r', nil)
 	move(m, 'claim', format('claimed by agent %s, attempt %s of %s', agent, m.a, m.x))
-	local due = now + lasts
-	if m.o then
-		set(m, 'f', int(now + m.o))
-		due = math.min(due, now + m.o)
-	end
-	call('ZADD', P .. 'l', int(due), m.id)
+	set(m, 'k', nil)
+	if m.o then set(m, 'f', int(now + m.o)) end
+	if m.y then set(m, 'z', int(now + m.y)) end
+	plan(m.id, m.e, m.f, m.z)
 	call('SADD', P .. 'ah:' .. agent, m.id)
 	call('ZADD', P .. 'ia:' .. agent, m.s, m.id)
 	place(m)

@@ -4,12 +4,12 @@
 -- KEYS[1]  the partition's meta hash
 -- ARGV[2]  how many events the outbox may hold
 -- ARGV[3…] for each mission: id, name, description, type, data, priority, tags,
---          max_attempts, timeout, not_before, deadline, correlation_id, traceparent; '' for defaults;
---          and a seq that its own is to be, or to follow; 0 for the present
+--          max_attempts, timeout, not_before, deadline, correlation_id, traceparent, stall;
+--          '' for defaults; and a seq that its own is to be, or to follow; 0 for the present
 --
 -- Answers for each mission its seq, or 'full' when the outbox is, or the hash of the
 -- mission that has the id already.
-local FIELDS = {'n', 'd', 't', 'D', 'p', 'g', 'x', 'o', 'b', 'l', 'c', 'v'}
+local FIELDS = {'n', 'd', 't', 'D', 'p', 'g', 'x', 'o', 'b', 'l', 'c', 'v', 'y'}
 local limit = ARGV[2] + 0
 
 -- next_seq is the creation time, made unique among all partitions, never going back.
@@ -21,7 +21,7 @@ local function next_seq(least)
 end
 
 local function create(at)
-	local id, s = ARGV[at], next_seq(ARGV[at + 13] + 0)
+	local id, s = ARGV[at], next_seq(ARGV[at + 14] + 0)
 	local fields = {'s', s}
 	for i, field in ipairs(FIELDS) do
 		if ARGV[at + i] ~= '' then
@@ -53,9 +53,13 @@ local function create(at)
 end
 
 local answers = {}
-for at = 3, #ARGV, 14 do
-	local answer = call('HGETALL', P .. 'm:' .. ARGV[at])
-	if #answer == 0 then answer = outbox_full(limit) and 'full' or create(at) end
+for at = 3, #ARGV, 15 do
+	local answer
+	if call('EXISTS', P .. 'm:' .. ARGV[at]) == 1 then
+		answer = call('HGETALL', P .. 'm:' .. ARGV[at])
+	else
+		answer = outbox_full(limit) and 'full' or create(at)
+	end
 	answers[#answers + 1] = answer
 end
 commit()

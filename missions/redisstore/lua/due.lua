@@ -28,6 +28,10 @@ for _, id in ipairs(overdue('l')) do
 			local reason = format('timed out on agent %s after %s', m.A, seconds(m.o))
 			outcome(m, nil, reason, nil)
 			attempt_failed(m, reason, back_off(m))
+		elseif m.z and m.z + 0 <= now then
+			local reason = format('stalled on agent %s: no progress for %s', m.A, seconds(m.y)) -- missions.StalledReason
+			outcome(m, nil, reason, nil)
+			attempt_failed(m, reason, back_off(m))
 		else
 			attempt_lost(m, format('the lease of agent %s ended without a heartbeat', m.A))
 		end

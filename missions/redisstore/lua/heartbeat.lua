@@ -12,11 +12,9 @@
 -- A lease that one heartbeat left out may have been on its way when it was sent.
 local MISSED = 1
 
-local function renew(id, ends, lasts)
-	local due = now + lasts
-	call('HSET', P .. 'm:' .. id, 'e', int(due), 'k', '0')
-	if ends then due = math.min(due, ends) end
-	call('ZADD', P .. 'l', int(due), id)
+local function renew(id, lasts, ends, stalls)
+	call('HSET', P .. 'm:' .. id, 'e', int(now + lasts), 'k', '0')
+	plan(id, now + lasts, ends, stalls)
 end
 
 local function miss(id, missed, agent, given_up)
@@ -50,12 +48,12 @@ local function beat(at)
 	local cancelled, lost, given_up = {}, {}, {}
 	for i = at + 6, at + 5 + 2 * n, 2 do listed[ARGV[i] .. ' ' .. ARGV[i + 1]] = true end
 	for _, id in ipairs(call('SMEMBERS', P .. 'ah:' .. agent)) do
-		local m = call('HMGET', P .. 'm:' .. id, 'L', 'f', 'k')
+		local m = call('HMGET', P .. 'm:' .. id, 'L', 'f', 'z', 'k')
 		if listed[id .. ' ' .. m[1]] then
 			told[id] = true
-			renew(id, m[2] and m[2] + 0, lasts)
+			renew(id, lasts, m[2], m[3])
 		else
-			miss(id, m[3], agent, given_up)
+			miss(id, m[4], agent, given_up)
 		end
 	end
 	for i = at + 6, at + 5 + 2 * n, 2 do

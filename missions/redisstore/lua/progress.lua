@@ -10,6 +10,7 @@ for at = 2, #ARGV, 5 do
 	local m, refusal = holder(ARGV[at], ARGV[at + 1], ARGV[at + 2])
 	if m then
 		call('HSET', P .. 'm:' .. m.id, 'P', ARGV[at + 3], 'M', ARGV[at + 4], 'u', int(now))
+		moves(m)
 	end
 	answers[#answers + 1] = refusal or {'ok', m.c or '', m.v or ''}
 end

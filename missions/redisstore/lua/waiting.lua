@@ -1,6 +1,6 @@
--- Counts the events in the outbox.
+-- Counts the events that the stream has not acknowledged.
 --
 -- KEYS[1]  the partition's meta hash
 --
 -- Answers how many.
-return int(pos - gone)
+return int(pos - acked)

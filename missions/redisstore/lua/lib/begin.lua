@@ -15,12 +15,16 @@ local call, concat, format = redis.call, table.concat, string.format
 local P = string.sub(KEYS[1], 1, -5)
 
 local ahead, known = string.match(ARGV[1], '^(%S+) (.*)$')
-local meta = call('HMGET', KEYS[1], 'identity', 'seq', 'lease', 'pos', 'gone', 'partition', 'partitions')
+local TOTALS = {'0', '1', '2', '3', '4', 'agents', 'slots', 'runs', 'runtime'}
+local meta = call('HMGET', KEYS[1], 'identity', 'seq', 'lease', 'pos', 'gone', 'partition', 'partitions', 'acked',
+	unpack(TOTALS))
 if meta[1] ~= known then return redis.error_reply('NODATASET the data set is not in this Redis') end
 
 -- What only ever grows: the newest mission's seq, the fencing token given last, the
 -- outbox position given last, and the position up to which the outbox is empty.
+-- acked, up to which the stream has the events, may go back.
 local seq, lease, pos, gone = meta[2] + 0, meta[3] + 0, meta[4] + 0, meta[5] + 0
+local acked = math.max(gone, (meta[8] or 0) + 0)
 
 -- The registry of agents, their events and their counters are partition 0's.
 local partition, partitions = meta[6] + 0, meta[7] + 0

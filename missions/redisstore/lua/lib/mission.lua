@@ -3,13 +3,13 @@
 --   as given:  s created_at, unique, the mission's age   n name   d description
 --              t type ('default')   D data ('{}')   p priority 0-3 ('1')   g tags, with commas
 --              x max_attempts ('3')   o timeout (µs)   b not_before   l deadline   c correlation_id
---              v traceparent
+--              v traceparent   y stall (µs)
 --   its life:  S status, its place in missions.Statuses() ('0')   a attempt   A agent
 --              L the newest fencing token   u updated_at (s)   B started_at   F finished_at
 --              w '1' while PENDING and not yet claimable   r claimable from (s)
 --              P, M percent and message of its progress
---   its lease: e expires_at   f when its timeout ends the attempt   k heartbeats in a
---              row that did not list it
+--   its lease, while RUNNING: e expires_at   f when its timeout ends the attempt   z when
+--              it will count as stalled   k heartbeats in a row that did not list it
 --   its last outcome: R result   E error   H under which token   G whose report, none
 --              where the store itself ended the attempt
 --
@@ -20,7 +20,7 @@
 --
 -- and by the time at which somebody has to look at it:
 --
---   l  RUNNING: the end of the lease or of the attempt   w  PENDING: claimable, or its deadline
+--   l  RUNNING: the first of e, f and z   w  PENDING: claimable, or its deadline
 --   f  ended: finished_at
 --
 -- ah:AGENT is the set of missions that an agent holds. g:ID is the mission's log.
@@ -30,39 +30,38 @@ local function fetch(id)
 	if #flat == 0 then return nil end
 	local m = {S = '0', p = '1', t = 'default', x = '3'}
 	for i = 1, #flat, 2 do m[flat[i]] = flat[i + 1] end
-	m.id, m.dirty = id, {}
+	m.id, m.dirty, m.flat = id, {}, flat
 	return m
 end
 
--- flat is a mission as it is answered: names and values in turn.
+-- flat is a mission as it is answered: the hash as it was read, and behind it what
+-- has changed since, which counts; '' for what was cleared.
 local function flat(m)
-	local out = {}
-	for field, value in pairs(m) do
-		if field ~= 'dirty' then
-			out[#out + 1] = field
-			out[#out + 1] = value
-		end
-	end
+	local out = m.flat
+	out[#out + 1], out[#out + 2] = 'id', m.id
 	return out
 end
 
 -- set changes a field, nil clears it; save writes what was set.
 local function set(m, field, value)
+	if value == nil and m[field] == nil then return end
 	m[field], m.dirty[field] = value, true
 end
 
 local function save(m)
-	local changed, cleared = {}, {}
+	local changed, cleared, out = {}, nil, m.flat
 	for field in pairs(m.dirty) do
-		if m[field] then
-			changed[#changed + 1] = field
-			changed[#changed + 1] = m[field]
+		local value = m[field]
+		if value then
+			changed[#changed + 1], changed[#changed + 2] = field, value
 		else
+			cleared = cleared or {}
 			cleared[#cleared + 1] = field
 		end
+		out[#out + 1], out[#out + 2] = field, value or ''
 	end
 	if changed[1] then call('HSET', P .. 'm:' .. m.id, unpack(changed)) end
-	if cleared[1] then call('HDEL', P .. 'm:' .. m.id, unpack(cleared)) end
+	if cleared then call('HDEL', P .. 'm:' .. m.id, unpack(cleared)) end
 	m.dirty = {}
 end
 
@@ -101,10 +100,26 @@ local function enqueue(m, from)
 	place(m)
 end
 
+-- plan has somebody look at a RUNNING mission at the first of its ends, each nil for none.
+local function plan(id, expires, ends, stalls)
+	local due = expires + 0
+	if ends then due = math.min(due, ends) end
+	if stalls then due = math.min(due, stalls) end
+	call('ZADD', P .. 'l', int(due), id)
+end
+
+-- moves notes that a mission's holder has shown progress.
+local function moves(m)
+	if not m.y then return end
+	m.z = int(now + m.y)
+	call('HSET', P .. 'm:' .. m.id, 'z', m.z)
+	plan(m.id, m.e, m.f, m.z)
+end
+
+-- drop_lease leaves e, f, z and k where they are: they mean something while RUNNING.
 local function drop_lease(m)
 	call('ZREM', P .. 'l', m.id)
 	call('SREM', P .. 'ah:' .. m.A, m.id)
-	for _, field in ipairs({'e', 'f', 'k'}) do set(m, field, nil) end
 end
 
 -- finish brings a mission to a terminal status, whoever holds it.

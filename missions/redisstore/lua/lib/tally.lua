@@ -2,8 +2,9 @@
 -- counters and marks is written before commit(), so that each is written once
 -- however many items a batch has.
 
--- c   totals: a field for each status, 'agents', 'slots', 'runs', 'runtime' (µs)
--- ct  the same for the statuses, by type: STATUS:TYPE; no field is 0
+-- In the meta hash, totals: a field for each status, 'agents', 'slots', 'runs',
+-- 'runtime' (µs).
+-- ct  the statuses' by type: STATUS:TYPE; no field is 0
 -- h:TYPE (h: for all) histograms: r and q with a bucket, and the sums rs and qs, of
 --     run times and queue times
 -- n:MINUTE what happened in a minute: WHAT, and WHAT:TYPE
@@ -45,14 +46,19 @@ local function emit(kind, at, ...)
 	call('XADD', P .. 'o', int(pos) .. '-0', 'e', concat({kind, int(at), ...}, '\0'))
 end
 
-local function outbox_full(limit) return pos - gone >= limit end
+local function outbox_full(limit) return pos - acked >= limit end
 
 local DAY = 90000 -- seconds: a day, and an hour for those whose clocks differ
 
 local function commit()
-	for field, by in pairs(totals) do
-		if by ~= 0 then call('HINCRBY', P .. 'c', field, int(by)) end
+	local changed = {'seq', int(seq), 'lease', int(lease), 'pos', int(pos), 'gone', int(gone)}
+	for i, field in ipairs(TOTALS) do
+		if totals[field] then
+			changed[#changed + 1] = field
+			changed[#changed + 1] = int((meta[8 + i] or 0) + totals[field])
+		end
 	end
+	call('HSET', KEYS[1], unpack(changed))
 	for field, by in pairs(typed) do
 		if by ~= 0 and call('HINCRBY', P .. 'ct', field, int(by)) == 0 then call('HDEL', P .. 'ct', field) end
 	end
@@ -64,5 +70,4 @@ local function commit()
 		for field, by in pairs(minutes) do call('HINCRBY', key, field, by) end
 		call('EXPIRE', key, DAY)
 	end
-	call('HSET', KEYS[1], 'seq', int(seq), 'lease', int(lease), 'pos', int(pos), 'gone', int(gone))
 end

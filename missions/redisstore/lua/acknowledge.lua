@@ -1,0 +1,9 @@
+-- Notes up to where the stream has the events.
+--
+-- KEYS[1]  the partition's meta hash
+-- ARGV[2]  up to and including this position
+--
+-- Answers 'ok', or 'ahead' for a position that has not been given yet.
+if ARGV[2] + 0 > pos then return 'ahead' end
+call('HSET', KEYS[1], 'acked', ARGV[2])
+return 'ok'

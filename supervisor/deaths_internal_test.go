@@ -1,0 +1,204 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"missioncontrol/missions"
+)
+
+// switchboard is the broker's side and the store's of a test: who is connected, and
+// who was taken offline, not having been heard of since when.
+type switchboard struct {
+	mu        sync.Mutex
+	connected map[string]bool
+	broken    error
+	slow      time.Duration // that the store takes to tell the time
+	ahead     time.Duration // that the store's clock is ahead of ours
+	taken     map[string]time.Duration
+	refuses   error // the store's, to take one offline
+}
+
+func (b *switchboard) Run(ctx context.Context, _ func(string)) { <-ctx.Done() }
+func (b *switchboard) Watching() error                         { return nil }
+
+func (b *switchboard) Connected(context.Context, []string) (map[string]bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.connected, b.broken
+}
+
+func (b *switchboard) now(context.Context) (missions.Time, error) {
+	now := missions.At(time.Now().Add(b.ahead))
+	time.Sleep(b.slow)
+	return now, nil
+}
+
+// take is the store's step. It notes the moment, relative to the beginning.
+func (b *switchboard) take(begun time.Time) func(context.Context, string, missions.Time) error {
+	return func(_ context.Context, agentID string, since missions.Time) error {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if b.refuses != nil {
+			return b.refuses
+		}
+		b.taken[agentID] = since.Sub(missions.At(begun.Add(b.ahead)))
+		return nil
+	}
+}
+
+// set changes the switchboard while it is in use.
+func (b *switchboard) set(change func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	change()
+}
+
+// since returns whether an agent was taken, and from when on it was to be silent.
+func (b *switchboard) since(agentID string) (since time.Duration, taken bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	since, taken = b.taken[agentID]
+	return since, taken
+}
+
+// suspected returns how many agents are.
+func (d *deaths) suspected() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.suspects)
+}
+
+const (
+	testGrace = time.Second
+	testLease = 10 * time.Second
+)
+
+// watching runs a test with deaths that are watched.
+func watching(t *testing.T, test func(d *deaths, b *switchboard)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		b := &switchboard{connected: map[string]bool{}, taken: map[string]time.Duration{}, ahead: time.Hour}
+		d := &deaths{
+			connections: b, grace: testGrace, giveUp: testLease, take: b.take(time.Now()), now: b.now,
+			log: slog.New(slog.NewTextHandler(io.Discard, nil)), wake: make(chan struct{}, 1), suspects: map[string]suspect{},
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var loop sync.WaitGroup
+		loop.Go(func() { d.run(ctx) })
+		test(d, b)
+		cancel()
+		loop.Wait()
+	})
+}
+
+// after waits until a time has passed and everything has happened that does by then.
+func after(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func TestAnAgentThatDoesNotComeBackIsTaken(t *testing.T) {
+	t.Parallel()
+	watching(t, func(d *deaths, b *switchboard) {
+		d.ended("a")
+		after(testGrace - 1)
+		if _, taken := b.since("a"); taken {
+			t.Fatal("taken before the grace time was over")
+		}
+		after(1)
+		since, taken := b.since("a")
+		if !taken || since != testGrace/onItsWay {
+			t.Fatalf("taken: %v, if silent since %s", taken, since)
+		}
+		b.set(func() { delete(b.taken, "a") })
+		after(time.Minute)
+		if _, again := b.since("a"); again || d.suspected() != 0 {
+			t.Fatalf("taken again: %v; suspected: %d", again, d.suspected())
+		}
+	})
+}
+
+func TestAnAgentThatHasAConnectionIsNotTaken(t *testing.T) {
+	t.Parallel()
+	watching(t, func(d *deaths, b *switchboard) {
+		b.connected["a"] = true
+		d.ended("a")
+		d.ended("b")
+		after(time.Minute)
+		_, a := b.since("a")
+		if _, other := b.since("b"); a || !other || d.suspected() != 0 {
+			t.Fatalf("taken: a %v, b %v; suspected: %d", a, other, d.suspected())
+		}
+	})
+}
+
+// A connection that ends again begins the grace time anew.
+func TestTheLastEndCounts(t *testing.T) {
+	t.Parallel()
+	watching(t, func(d *deaths, b *switchboard) {
+		d.ended("a")
+		after(testGrace / 2)
+		d.ended("a")
+		after(testGrace - 1)
+		if _, taken := b.since("a"); taken {
+			t.Fatal("taken before the grace time was over")
+		}
+		after(1)
+		if since, _ := b.since("a"); since != testGrace/2+testGrace/onItsWay {
+			t.Fatalf("taken if silent since %s", since)
+		}
+	})
+}
+
+// While the brokers do not answer nothing is done; the moment from which on a sign of
+// life counts stays what it was, and a slow store moves it back only.
+func TestWithoutAnAnswerNobodyIsTaken(t *testing.T) {
+	t.Parallel()
+	watching(t, func(d *deaths, b *switchboard) {
+		b.broken = errors.New("one of three servers does not answer")
+		d.ended("a")
+		after(testGrace + testGrace/2)
+		if _, taken := b.since("a"); taken || d.suspected() != 1 {
+			t.Fatalf("taken: %v; suspected: %d", taken, d.suspected())
+		}
+		b.set(func() { b.broken, b.slow = nil, 50*time.Millisecond })
+		after(testGrace)
+		if since, taken := b.since("a"); !taken || since != testGrace/onItsWay-50*time.Millisecond {
+			t.Fatalf("taken: %v, if silent since %s", taken, since)
+		}
+	})
+}
+
+// A store that is away is asked again, until the lease has ended anyway.
+func TestAStoreThatIsAwayIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	watching(t, func(d *deaths, b *switchboard) {
+		b.refuses = missions.ErrUnavailable
+		d.ended("a")
+		after(testLease / 2)
+		b.set(func() { b.refuses = nil })
+		after(testGrace)
+		if since, taken := b.since("a"); !taken || since != testGrace/onItsWay {
+			t.Fatalf("taken: %v, if silent since %s", taken, since)
+		}
+		b.set(func() { b.refuses = missions.ErrUnavailable })
+		d.ended("b")
+		after(testLease + 2*testGrace)
+		if d.suspected() != 0 {
+			t.Fatal("still suspected after the lease")
+		}
+		b.set(func() { b.refuses = missions.ErrNotFound })
+		d.ended("stranger")
+		after(testGrace)
+		if d.suspected() != 0 {
+			t.Fatal("a stranger is still suspected")
+		}
+	})
+}

@@ -1,0 +1,244 @@
+package supervisor_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/api"
+)
+
+// stuck is a store some of whose methods do not come back until they are let go.
+type stuck struct {
+	missions.Store
+	method string
+	gate   chan struct{}
+}
+
+func (s *stuck) pass(method string) {
+	if s.method == method {
+		<-s.gate
+	}
+}
+
+func (s *stuck) Create(ctx context.Context, batch []missions.Mission) ([]missions.CreateResult, error) {
+	s.pass("create")
+	return s.Store.Create(ctx, batch)
+}
+
+func (s *stuck) Get(ctx context.Context, id string) (missions.Mission, error) {
+	s.pass("get")
+	return s.Store.Get(ctx, id)
+}
+
+func (s *stuck) List(ctx context.Context, f missions.Filter) (missions.Page, error) {
+	s.pass("list")
+	return s.Store.List(ctx, f)
+}
+
+func (s *stuck) Heartbeat(ctx context.Context, batch []missions.Heartbeat) ([]missions.HeartbeatResult, error) {
+	s.pass("heartbeat")
+	return s.Store.Heartbeat(ctx, batch)
+}
+
+// While one endpoint is saturated, whatever else is asked is answered, and what that
+// endpoint has no room for is refused at once. What it had admitted is answered in the
+// end.
+func TestASaturatedEndpointHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	floods := map[string]struct{ subject, body string }{
+		"create":    {api.SubjectMissionsCreate, `{"name":"flood","type":"flood"}`},
+		"get":       {api.SubjectMissionsGet, `{"id":"m"}`},
+		"list":      {api.SubjectMissionsList, `{}`},
+		"heartbeat": {api.AgentSubject("a", api.AgentHeartbeat), `{"running":[]}`},
+	}
+	for method, flood := range floods {
+		t.Run(method, func(t *testing.T) {
+			t.Parallel()
+			store := &stuck{method: method, gate: make(chan struct{})}
+			r := newRig(t, rigOptions{lease: time.Hour, wrap: func(s missions.Store) missions.Store { store.Store = s; return store }})
+			r.register("a", "t")
+			_, err := r.store.Create(t.Context(), []missions.Mission{normalized("m")})
+			must(t, err)
+			const sent, room = 1100, 1024
+			answers := make(chan *nats.Msg, sent)
+			flooder := r.connect()
+			inbox, err := flooder.ChanSubscribe(flooder.NewInbox(), answers)
+			must(t, err)
+			for range sent {
+				must(t, flooder.PublishRequest(flood.subject, inbox.Subject, []byte(flood.body)))
+			}
+			for range sent - room {
+				if msg := receive(t, answers); msg.Header.Get(api.HeaderErrorCode) != "429" {
+					t.Fatalf("what there is no room for is answered %v %s", msg.Header, msg.Data)
+				}
+			}
+			for other, ask := range floods {
+				if msg := r.request(ask.subject, []byte(ask.body)); (msg.Header.Get(api.HeaderErrorCode) == "429") != (other == method) {
+					t.Errorf("%s is answered %v %.200s", other, msg.Header, msg.Data)
+				}
+			}
+			health, err := r.client.Health(t.Context())
+			if err != nil || health.Status != api.HealthOK {
+				t.Errorf("health: %+v, %v", health, err)
+			}
+			for _, subject := range []string{api.SubjectStatus, api.SubjectAgents, api.SubjectMissionsStats} {
+				if msg := r.request(subject, nil); msg.Header.Get(api.HeaderErrorCode) != "" {
+					t.Errorf("%s is answered %v", subject, msg.Header)
+				}
+			}
+			claimed, err := r.client.Agent("a").Claim(t.Context(), api.ClaimRequest{Types: []string{"default"}, Max: 1})
+			if err != nil || len(claimed.Missions) != 1 {
+				t.Errorf("claim: %+v, %v", claimed, err)
+			}
+			close(store.gate)
+			for range room {
+				// Where this takes long, it is said that it took too long.
+				if code := receive(t, answers).Header.Get(api.HeaderErrorCode); code != "" && code != "408" {
+					t.Fatalf("what was admitted is answered %s", code)
+				}
+			}
+		})
+	}
+}
+
+func normalized(id string) missions.Mission {
+	m := missions.Mission{ID: id, Name: id}
+	m.Normalize()
+	return m
+}
+
+func receive(t *testing.T, answers <-chan *nats.Msg) *nats.Msg {
+	t.Helper()
+	select {
+	case msg := <-answers:
+		return msg
+	case <-time.After(patience):
+		t.Fatal("there is no answer")
+		return nil
+	}
+}
+
+func TestABoundCountsRequestsAndTheirBytes(t *testing.T) {
+	t.Parallel()
+	b := supervisor.BoundBrief()
+	var leaves []func()
+	for i := range 8 {
+		leave, err := b.Enter(api.MaxBody)
+		if err != nil {
+			t.Fatalf("body %d of 8 MiB: %v", i, err)
+		}
+		leaves = append(leaves, leave)
+	}
+	if _, err := b.Enter(1); !errors.Is(err, missions.ErrOverloaded) {
+		t.Errorf("a body beyond 64 MiB: %v", err)
+	}
+	if leave, err := b.Enter(0); err != nil {
+		t.Errorf("a request without a body: %v", err)
+	} else {
+		leave()
+	}
+	leaves[0]()
+	if leave, err := b.Enter(api.MaxBody); err != nil {
+		t.Errorf("once there is room again: %v", err)
+	} else {
+		leave()
+	}
+	if n := b.UnderWay(); n != 7 {
+		t.Errorf("%d are under way, want 7", n)
+	}
+}
+
+// However many pages are asked for, only a few are in memory.
+func TestPagesHaveTheirTurn(t *testing.T) {
+	t.Parallel()
+	b := supervisor.BoundPage()
+	ctx, cancel := context.WithCancel(t.Context())
+	var first func()
+	for i := range 8 {
+		done, err := b.Turn(ctx, 0)
+		must(t, err)
+		if i == 0 {
+			first = done
+		}
+	}
+	cancel()
+	if _, err := b.Turn(ctx, 0); !errors.Is(err, context.Canceled) {
+		t.Errorf("the ninth: %v", err)
+	}
+	first()
+	if done, err := b.Turn(t.Context(), 0); err != nil {
+		t.Error(err)
+	} else {
+		done()
+	}
+}
+
+// Large bodies are read a few at a time, and hold up no small one.
+func TestLargeBodiesHaveTheirTurn(t *testing.T) {
+	t.Parallel()
+	b := supervisor.BoundBrief()
+	ctx, cancel := context.WithCancel(t.Context())
+	for range 2 {
+		_, err := b.Turn(ctx, 1<<20)
+		must(t, err)
+	}
+	for range 100 {
+		_, err := b.Turn(ctx, 1<<10)
+		must(t, err)
+	}
+	cancel()
+	if _, err := b.Turn(ctx, 1<<20); !errors.Is(err, context.Canceled) {
+		t.Errorf("a third large body: %v", err)
+	}
+}
+
+// An agent that parks claim after claim is refused the 65th, and takes nothing from
+// the others.
+func TestClaimsParkedPerAgentAreBounded(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{lease: time.Hour})
+	r.register("greedy", "t")
+	modest := r.register("modest", "t")
+	answers := make(chan *nats.Msg, 100)
+	inbox, err := r.nc.ChanSubscribe(r.nc.NewInbox(), answers)
+	must(t, err)
+	for range 65 {
+		must(t, r.nc.PublishRequest(api.AgentSubject("greedy", api.AgentClaim), inbox.Subject, []byte(`{"max":1,"wait_seconds":60}`)))
+	}
+	if msg := receive(t, answers); msg.Header.Get(api.HeaderErrorCode) != "429" {
+		t.Fatalf("the claim that is too many is answered %v %s", msg.Header, msg.Data)
+	}
+	got := make(chan error, 1)
+	go func() {
+		claimed, err := modest.Claim(t.Context(), api.ClaimRequest{Types: []string{"mine"}, Max: 1, WaitSeconds: 60})
+		if err == nil && len(claimed.Missions) != 1 {
+			err = fmt.Errorf("it got %d missions", len(claimed.Missions))
+		}
+		got <- err
+	}()
+	_, _, err = r.client.Create(t.Context(), api.MissionSpec{Name: "n", Type: "mine"})
+	must(t, err)
+	if err := <-got; err != nil {
+		t.Errorf("another agent's claim: %v", err)
+	}
+	// Of those that are parked each gets a mission, and its place is free again.
+	for range 64 {
+		_, _, err = r.client.Create(t.Context(), api.MissionSpec{Name: "n", Type: "t"})
+		must(t, err)
+		if msg := receive(t, answers); msg.Header.Get(api.HeaderErrorCode) != "" {
+			t.Fatalf("a parked claim is answered %v %s", msg.Header, msg.Data)
+		}
+	}
+	must(t, r.nc.PublishRequest(api.AgentSubject("greedy", api.AgentClaim), inbox.Subject, []byte(`{"max":1,"wait_seconds":60}`)))
+	must(t, r.client.Agent("greedy").Leave(t.Context()))
+	if msg := receive(t, answers); msg.Header.Get(api.HeaderErrorCode) == "429" {
+		t.Error("the places of claims that were answered are not free again")
+	}
+}

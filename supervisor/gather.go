@@ -1,0 +1,124 @@
+package supervisor
+
+import (
+	"context"
+	"sync"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+)
+
+// gatherer answers requests that all have the same answer: those that arrive while
+// one answer is being made share the next, which is therefore never older than the
+// arrival of a request that it is given to. No request costs a goroutine, a timer
+// or an encoding of its own.
+type gatherer struct {
+	endpoints *Endpoints
+	line      *line
+	name      string
+	counters  *endpointCounters
+	answer    func(ctx context.Context, traces []string) (any, error)
+
+	mu      sync.Mutex
+	waiting gathered
+	spare   gathered // what was answered last, whose memory is used again
+	busy    bool
+}
+
+// gathered are requests that wait for an answer.
+type gathered struct{ replies, traces []string }
+
+func (g *gathered) clear() {
+	clear(g.replies)
+	clear(g.traces)
+	g.replies, g.traces = g.replies[:0], g.traces[:0]
+}
+
+// add takes a request, unless too many wait.
+func (g *gatherer) add(reply, trace string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.waiting.replies) >= maxGathered || !g.busy && !g.endpoints.begin() {
+		return false
+	}
+	g.waiting.replies, g.waiting.traces = append(g.waiting.replies, reply), append(g.waiting.traces, trace)
+	if !g.busy {
+		g.busy = true
+		go g.run()
+	}
+	return true
+}
+
+// maxGathered bounds the requests that wait for one answer.
+const maxGathered = 64 << 10
+
+// run answers for as long as anybody waits, and ends by itself.
+func (g *gatherer) run() {
+	defer g.endpoints.wg.Done()
+	for {
+		g.mu.Lock()
+		batch := g.waiting
+		if len(batch.replies) == 0 {
+			g.busy = false
+			g.mu.Unlock()
+			return
+		}
+		g.waiting, g.spare = g.spare, gathered{}
+		g.mu.Unlock()
+		g.answerAll(batch)
+		batch.clear()
+		g.mu.Lock()
+		g.spare = batch
+		g.mu.Unlock()
+	}
+}
+
+func (g *gatherer) answerAll(batch gathered) {
+	ctx, cancel := context.WithTimeout(g.endpoints.ctx, requestTimeout)
+	defer cancel()
+	answer, err := g.endpoints.guard(func() (any, error) { return g.answer(ctx, batch.traces) })
+	if err != nil {
+		g.counters.failed.Add(int64(len(batch.replies)))
+		wire := g.line.wire(g.name, err)
+		for _, reply := range batch.replies {
+			g.line.refuse(reply, wire)
+		}
+		return
+	}
+	body, err := api.Encode(answer)
+	if err != nil {
+		g.endpoints.log.Error("a reply could not be written", "endpoint", g.name, "error", err)
+		return
+	}
+	for _, reply := range batch.replies {
+		g.line.send(reply, g.name, body)
+	}
+}
+
+// statuses is [Service.Status] for many requests at once: one answer, and an event
+// for each.
+func (s *Service) statuses(ctx context.Context, traces []string) (any, error) {
+	counts, err := s.cfg.Store.Counts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	status, event := s.status(counts)
+	for _, trace := range traces {
+		e := event()
+		e.Meta.Traceparent = api.TraceOf(api.WithTrace(context.Background(), trace))
+		s.cfg.Stream.Emit(e)
+	}
+	return status, nil
+}
+
+// empty reports whether a body is that of a request without fields.
+func empty(body []byte) error {
+	if len(body) == 0 {
+		return nil
+	}
+	_, err := api.Decode[api.Empty](body)
+	return err
+}
+
+var errTooMany = &api.Error{Code: missions.CodeOverloaded,
+	Message: "too many requests of this kind are under way; try again later"}

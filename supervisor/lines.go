@@ -1,0 +1,152 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+)
+
+// A broker hands a connection one message after the other, and cuts off a connection
+// that it has to keep too much for. However fast requests are refused, those behind a
+// flood of large ones wait for them to be read, or are lost with the connection.
+// Therefore what has to get through does not share a connection with what can be large.
+
+// lineKind says which connection requests come in on.
+type lineKind int
+
+const (
+	lineMain  lineKind = iota // how things stand; small, and answered from memory or by a glance
+	lineBeats                 // signs of life
+	lineBulk                  // everything that carries missions
+	lineKinds
+)
+
+// line is a connection that requests come in on, and their replies go out.
+type line struct {
+	nc  *nats.Conn
+	log *slog.Logger
+}
+
+// soonBack is how long the connections beside the main one wait between two attempts to
+// reach a broker that is away.
+const soonBack = 25 * time.Millisecond
+
+// openLines opens the connections beside the main one, to the same broker, in the same
+// way and under the same name.
+func openLines(main *nats.Conn, log *slog.Logger) (lines [lineKinds]*line, err error) {
+	lines[lineMain] = &line{nc: main, log: log}
+	for kind := lineMain + 1; kind < lineKinds; kind++ {
+		options := main.Opts                                                                                         // a copy
+		options.ConnectedCB, options.DisconnectedErrCB, options.ReconnectedCB, options.ClosedCB = nil, nil, nil, nil // tell of the main one
+		// When the main one is back, and health with it, so are the others, nearly always.
+		options.ReconnectWait, options.ReconnectJitter, options.ReconnectJitterTLS = soonBack, 0, 0
+		nc, err := options.Connect()
+		if err != nil {
+			closeLines(lines)
+			return lines, fmt.Errorf("open a connection to the broker beside the first: %w", err)
+		}
+		lines[kind] = &line{nc: nc, log: log}
+	}
+	return lines, nil
+}
+
+// closeLines closes all but the main one, which is its owner's.
+func closeLines(lines [lineKinds]*line) {
+	for _, l := range lines[lineMain+1:] {
+		if l != nil {
+			l.nc.Close()
+		}
+	}
+}
+
+// flush waits until the broker has got what was sent, where there is one.
+func (l *line) flush(patience time.Duration) error {
+	if !l.nc.IsConnected() {
+		return nil
+	}
+	return l.nc.FlushTimeout(patience)
+}
+
+// reply sends an answer or an error and reports whether it was an answer.
+func (l *line) reply(to, name string, answer any, err error) bool {
+	var body []byte
+	limit := l.nc.MaxPayload()
+	if err == nil {
+		body, err = api.EncodeWithin(answer, int(limit))
+	}
+	if err == nil && limit > 0 && int64(len(body)) > limit {
+		err = missions.TooLarge("reply", "has %d bytes and the broker's max_payload is %d; ask for less, or raise it", len(body), limit)
+	}
+	if err != nil {
+		l.refuse(to, l.wire(name, err))
+		return false
+	}
+	l.send(to, name, body)
+	return true
+}
+
+// send sends a reply, to whoever wants one.
+func (l *line) send(to, name string, body []byte) {
+	if to == "" {
+		return
+	}
+	if err := l.nc.Publish(to, body); err != nil {
+		l.log.Warn("a reply could not be sent", "endpoint", name, "error", err)
+	}
+}
+
+// wire turns an error into its wire form and logs what that leaves out.
+func (l *line) wire(name string, err error) *api.Error {
+	wire := api.FromError(err)
+	if wire.Status() >= 500 {
+		l.log.Error("a request failed", "endpoint", name, "error", err)
+	}
+	return wire
+}
+
+func (l *line) refuse(to string, wire *api.Error) {
+	if to == "" {
+		return
+	}
+	body, err := api.Encode(api.ErrorReply{Error: wire})
+	if err != nil {
+		l.log.Error("an error reply could not be written", "error", err)
+		return
+	}
+	msg := nats.NewMsg(to)
+	msg.Header[api.HeaderErrorCode] = []string{wire.StatusText()}
+	msg.Header[api.HeaderError] = []string{wire.Message}
+	msg.Data = body
+	if err := l.nc.PublishMsg(msg); err != nil {
+		l.log.Warn("an error reply could not be sent", "error", err)
+	}
+}
+
+// drain ends a subscription of ours, and waits until what it had got has been handled.
+// While the broker is away there is nothing to wait for.
+func (l *line) drain(ctx context.Context, sub *nats.Subscription) error {
+	if !l.nc.IsConnected() {
+		_ = sub.Unsubscribe() // fails only on a closed connection
+		return nil
+	}
+	closed := sub.StatusChanged(nats.SubscriptionClosed)
+	err := sub.Drain()
+	if errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrBadSubscription) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	select {
+	case <-closed:
+	case <-ctx.Done():
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"missioncontrol/missions"
+)
+
+// mark is how far the outboxes had been acknowledged at a time.
+type mark struct {
+	begun, at time.Time // of the first acknowledgement in it, and of the last
+	events    int
+	positions []int64 // 0 for an outbox of which there is none
+}
+
+const (
+	// A mark takes in acknowledgements for this part of the lag, up to so many events:
+	// as many as an outbox forgets in one step.
+	markPart   = 64
+	markEvents = 2 * relayBatch
+
+	// askPart is how often in the lag the stream is asked what it still has.
+	askPart = 8
+
+	// copiesLag is how long what was acknowledged may be lost from a stream with
+	// several copies, if longer than that of one: most of their machines have to lose
+	// power at once, before any of those has synced.
+	copiesLag = 15 * time.Second
+)
+
+// note keeps in mind what has been acknowledged just now.
+func (r *relay) note(positions []int64, events int) {
+	if !slices.ContainsFunc(positions, func(p int64) bool { return p > 0 }) {
+		return
+	}
+	now := time.Now()
+	if n := len(r.marks); n > 0 {
+		last := &r.marks[n-1]
+		if now.Sub(last.begun) < r.lag/markPart && last.events+events <= markEvents {
+			for i, p := range positions {
+				last.positions[i] = max(last.positions[i], p)
+			}
+			last.at, last.events = now, last.events+events
+			return
+		}
+	}
+	r.marks = append(r.marks, mark{begun: now, at: now, events: events, positions: slices.Clone(positions)})
+}
+
+// beyond reports whether a mark names a position that the stream does not reach.
+func (m *mark) beyond(tail []int64) bool {
+	for i, p := range m.positions {
+		if p > tail[i] {
+			return true
+		}
+	}
+	return false
+}
+
+// reachBeyond reports whether the stream has lost what it had acknowledged.
+func (r *relay) reachBeyond(tail []int64) bool {
+	return slices.ContainsFunc(r.marks, func(m mark) bool { return m.beyond(tail) })
+}
+
+// cut drops the marks of what the stream does not have, or has no more.
+func (r *relay) cut(tail []int64) {
+	gone := func(m mark) bool { return m.beyond(tail) }
+	r.marks, r.safe = slices.DeleteFunc(r.marks, gone), slices.DeleteFunc(r.safe, gone)
+}
+
+// wait is how long what was acknowledged has to be kept.
+func (r *relay) wait() time.Duration {
+	if r.stream.Status().Copies > 1 {
+		return min(r.lag, copiesLag)
+	}
+	return r.lag
+}
+
+// untilNext returns how long there is nothing to do, unless an outbox grows.
+func (r *relay) untilNext() time.Duration {
+	if len(r.marks) == 0 {
+		return r.atLeast
+	}
+	next := max(time.Until(r.marks[0].at.Add(r.wait())), time.Until(r.asked.Add(r.wait()/askPart)), time.Millisecond)
+	return min(next, r.atLeast)
+}
+
+var errLost = errors.New("the stream has lost what it had acknowledged; it is sent again")
+
+// settle forgets what has been acknowledged for long enough, if the stream still has
+// it: so much in one call as was acknowledged in one or two.
+func (r *relay) settle(ctx context.Context) error {
+	if len(r.safe) == 0 {
+		if err := r.confirm(ctx); err != nil {
+			return err
+		}
+	}
+	if len(r.safe) == 0 {
+		return nil
+	}
+	err := r.forget(ctx, r.safe[0].positions)
+	if err == nil {
+		r.safe = r.safe[1:]
+	}
+	return err
+}
+
+// confirm asks the stream for its tail, if any mark is old enough, and moves the old
+// ones to those that are safe.
+func (r *relay) confirm(ctx context.Context) error {
+	now, wait := time.Now(), r.wait()
+	old := 0
+	for old < len(r.marks) && now.Sub(r.marks[old].at) >= wait {
+		old++
+	}
+	if old == 0 || now.Sub(r.asked) < wait/askPart {
+		return nil
+	}
+	tail, err := r.tail(ctx)
+	if err != nil {
+		return err
+	}
+	r.asked = now
+	if r.reachBeyond(tail) {
+		return errLost // the next step cuts the marks off
+	}
+	r.safe = append(r.safe, r.marks[:old]...)
+	r.marks = slices.Clone(r.marks[old:])
+	return nil
+}
+
+// acknowledge has each outbox note how far the stream has come; 0 for no news.
+func (r *relay) acknowledge(ctx context.Context, positions []int64) error {
+	return r.each(positions, func(o missions.Outbox, upTo int64) error { return o.Acknowledge(ctx, upTo) })
+}
+
+// forget has each outbox forget its events up to a position; 0 for none.
+func (r *relay) forget(ctx context.Context, positions []int64) error {
+	return r.each(positions, func(o missions.Outbox, upTo int64) error { return o.Forget(ctx, upTo) })
+}
+
+func (r *relay) each(positions []int64, do func(missions.Outbox, int64) error) error {
+	var errs []error
+	for i, upTo := range positions {
+		if upTo > 0 {
+			errs = append(errs, do(r.outboxes[i], upTo))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,4 @@
+package web
+
+// Handler is everything that is served, whatever host it was asked of.
+var Handler = routes

@@ -1,0 +1,96 @@
+package check
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+)
+
+// Check decides the guarantees and returns what was violated, by guarantee.
+func Check(e *Evidence) []Violation {
+	x := newIndex(e)
+	for _, trouble := range e.Troubles {
+		x.violated(0, "", trouble)
+	}
+	x.accepted()
+	x.finished()
+	x.held()
+	x.streamed()
+	x.answered()
+	x.returned()
+	slices.SortStableFunc(x.problems, func(a, b Violation) int { return a.Guarantee - b.Guarantee })
+	return x.problems
+}
+
+// Figures is how much a run has shown.
+type Figures struct {
+	Calls, Answered, Unknown, Faults, Missions, Completed, Failed, Cancelled, Deleted, Events, Durable int
+}
+
+// Count counts what there is to check.
+func Count(e *Evidence) Figures {
+	x := newIndex(e)
+	f := Figures{Calls: len(e.Calls), Faults: len(e.Faults), Missions: len(x.everMissions()), Events: len(e.Events)}
+	for _, c := range e.Calls {
+		if c.Told != 0 && c.Outcome != Unknown {
+			f.Answered++
+		} else {
+			f.Unknown++
+		}
+	}
+	for _, m := range e.Missions {
+		switch m.Status {
+		case completed:
+			f.Completed++
+		case failed:
+			f.Failed++
+		case cancelled:
+			f.Cancelled++
+		}
+	}
+	f.Deleted = f.Missions - len(e.Missions)
+	for i := range e.Events {
+		if durable(e.Events[i].Type) {
+			f.Durable++
+		}
+	}
+	return f
+}
+
+// everMissions are the missions that exist or existed, as anybody was told.
+func (x *index) everMissions() []string {
+	all := map[string]bool{}
+	for id := range x.Missions {
+		all[id] = true
+	}
+	for id := range x.events {
+		all[id] = true
+	}
+	for id := range x.steps {
+		if len(x.confirmed(id, "missions.create")) > 0 {
+			all[id] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
+}
+
+// same reports whether two pieces of JSON say the same. Absent, null and, for an
+// object that has a default, {} are the same.
+func same(a, b json.RawMessage) bool {
+	return bytes.Equal(a, b) || reflect.DeepEqual(value(a), value(b))
+}
+
+func value(text json.RawMessage) any {
+	var v any
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if len(text) == 0 || decoder.Decode(&v) != nil {
+		return nil
+	}
+	if object, ok := v.(map[string]any); ok && len(object) == 0 {
+		return nil
+	}
+	return v
+}

@@ -1,0 +1,98 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Story tells all that was said of one mission, in order: what was asked, what was
+// answered, and what the stream has. Of no mission there is nothing to tell.
+func (e *Evidence) Story(mission string) string {
+	if mission == "" {
+		return ""
+	}
+	x := newIndex(e)
+	type moment struct {
+		at   float64 // monotonic seconds
+		text string
+	}
+	var story []moment
+	tell := func(at float64, format string, args ...any) {
+		story = append(story, moment{at, fmt.Sprintf("%10.3fs  ", at) + fmt.Sprintf(format, args...)})
+	}
+	for _, s := range x.steps[mission] {
+		who := fmt.Sprintf("%s/%d #%d", s.Who, s.Life, s.N)
+		tell(float64(s.Asked)/1e9, "%s asks %s %s", who, s.Op, short(s.Request))
+		if s.Told == 0 {
+			continue
+		}
+		switch s.outcome {
+		case OK:
+			tell(float64(s.Told)/1e9, "%s is told %s", who, what(s))
+		default:
+			tell(float64(s.Told)/1e9, "%s is told %s: %s", who, s.outcome, s.code)
+		}
+	}
+	for _, ev := range x.events[mission] {
+		p := &ev.Payload
+		text := p.Message
+		if ev.Type == statusChanged {
+			text = fmt.Sprintf("%s%s%s, attempt %d, agent %q: %s", p.OldStatus, arrow, p.NewStatus, p.Attempt, p.AgentID, p.Reason)
+		}
+		tell(ev.Timestamp-e.Wall, "message %d, %d of its outbox: %s %s", ev.Seq, ev.Position, ev.Type, text)
+	}
+	for _, f := range e.Faults {
+		tell(float64(f.From)/1e9, "--- %s %s", f.Kind, f.Target)
+		tell(float64(f.To)/1e9, "--- over: %s %s", f.Kind, f.Target)
+	}
+	slices.SortStableFunc(story, func(a, b moment) int {
+		switch {
+		case a.at < b.at:
+			return -1
+		case a.at > b.at:
+			return 1
+		}
+		return 0
+	})
+	var out strings.Builder
+	for _, m := range trimFaults(story, func(m moment) bool { return strings.Contains(m.text, "--- ") }) {
+		fmt.Fprintln(&out, m.text)
+	}
+	if m, there := e.Missions[mission]; there {
+		fmt.Fprintf(&out, "            in the end: %s, attempt %d of %d, agent %q, result %s, error %q\n", m.Status, m.Attempt, m.MaxAttempts, m.AgentID, short(m.Result), m.Error)
+	} else {
+		fmt.Fprintln(&out, "            in the end: not there")
+	}
+	return out.String()
+}
+
+// trimFaults leaves out the faults before the first and after the last thing that
+// was said.
+func trimFaults[T any](story []T, isFault func(T) bool) []T {
+	for len(story) > 0 && isFault(story[0]) {
+		story = story[1:]
+	}
+	for len(story) > 0 && isFault(story[len(story)-1]) {
+		story = story[:len(story)-1]
+	}
+	return story
+}
+
+func what(s *step) string {
+	switch {
+	case s.Op == "agent.claim":
+		return fmt.Sprintf("that it holds lease %d, attempt %d", s.lease, s.told.Attempt)
+	case s.told.ID != "":
+		return fmt.Sprintf("ok: %s, attempt %d, created %v", s.told.Status, s.told.Attempt, s.created)
+	}
+	return "ok: " + short(s.Reply)
+}
+
+func short(text []byte) string {
+	const most = 200
+	if len(text) > most {
+		return string(text[:most]) + "…"
+	}
+	return string(text)
+}

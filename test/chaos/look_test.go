@@ -1,0 +1,229 @@
+//go:build chaos
+
+package chaos
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/ncruces/go-sqlite3"
+
+	"missioncontrol/test/chaos/check"
+)
+
+// look is how the store and the stream are looked at in the end, over plain NATS.
+type look struct{ nc *nats.Conn }
+
+func newLook(urls string) (*look, error) {
+	nc, err := nats.Connect(urls, nats.Name("look"), nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true), nats.ReconnectWait(100*time.Millisecond))
+	return &look{nc}, err
+}
+
+func (l *look) close() { l.nc.Close() }
+
+// ask asks until it is answered, which nothing should keep from happening now.
+func (l *look) ask(op string, request, reply any) error {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	until(recovery, func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), usual)
+		defer cancel()
+		var a answer
+		if a, err = (overNATS{nc: l.nc}).send(ctx, op, body); err == nil && !a.ok() {
+			err = fmt.Errorf("%s is answered with %s: %s", op, a.code, a.body)
+		}
+		if err == nil {
+			err = json.Unmarshal(a.body, reply)
+		}
+		return err == nil
+	})
+	return err
+}
+
+// awaitEnds waits until no mission is pending or running.
+func (l *look) awaitEnds(patience time.Duration) error {
+	var counts check.Counts
+	var err error
+	if until(patience, func() bool {
+		err = l.ask("status", struct{}{}, &counts)
+		return err == nil && counts.Pending+counts.Running == 0
+	}) {
+		return nil
+	}
+	return errors.Join(err, fmt.Errorf("after %s, %d missions are PENDING and %d are RUNNING", patience, counts.Pending, counts.Running))
+}
+
+func (l *look) waiting() (int64, error) {
+	var health struct {
+		Checks struct {
+			Stream struct {
+				Waiting int64 `json:"waiting"`
+			} `json:"event_stream"`
+		} `json:"checks"`
+	}
+	err := l.ask("health", struct{}{}, &health)
+	return health.Checks.Stream.Waiting, err
+}
+
+func (l *look) awaitEmptyOutbox(patience time.Duration) error {
+	var n int64
+	var err error
+	if until(patience, func() bool { n, err = l.waiting(); return err == nil && n == 0 }) {
+		return nil
+	}
+	return errors.Join(err, fmt.Errorf("after %s, %d events wait for the stream", patience, n))
+}
+
+// collect reads the store and the stream.
+func (l *look) collect() (*check.Evidence, error) {
+	e := &check.Evidence{Missions: map[string]check.Mission{}, Logs: map[string][]check.LogEntry{}, Agents: map[string]bool{}, Counts: &check.Counts{}}
+	for _, step := range []func(*check.Evidence) error{l.missions, l.logs, l.agents, l.events} {
+		if err := step(e); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if e.Waiting, err = l.waiting(); err != nil {
+		return nil, err
+	}
+	return e, l.ask("status", struct{}{}, e.Counts)
+}
+
+// missions reads the list, and each mission again by its id.
+func (l *look) missions(e *check.Evidence) error {
+	for cursor := json.RawMessage(nil); ; {
+		var page struct {
+			Missions []check.Mission `json:"missions"`
+			Next     json.RawMessage `json:"next_cursor"`
+		}
+		request := map[string]any{"limit": 500}
+		if cursor != nil {
+			request["cursor"] = cursor
+		}
+		if err := l.ask("missions.list", request, &page); err != nil {
+			return err
+		}
+		for _, m := range page.Missions {
+			if _, twice := e.Missions[m.ID]; twice {
+				e.Troubles = append(e.Troubles, fmt.Sprintf("mission %s is listed twice", m.ID))
+			}
+			var got struct {
+				Mission check.Mission `json:"mission"`
+			}
+			if err := l.ask("missions.get", byID{m.ID}, &got); err != nil {
+				return err
+			}
+			if fmt.Sprint(got.Mission) != fmt.Sprint(m) {
+				e.Troubles = append(e.Troubles, fmt.Sprintf("mission %s is listed as %v, and got as %v", m.ID, m, got.Mission))
+			}
+			e.Missions[m.ID] = got.Mission
+		}
+		if cursor = page.Next; len(cursor) == 0 || string(cursor) == "null" {
+			return nil
+		}
+	}
+}
+
+func (l *look) logs(e *check.Evidence) error {
+	for id := range e.Missions {
+		for cursor := json.RawMessage(nil); ; {
+			var page struct {
+				Log  []check.LogEntry `json:"log"`
+				Next json.RawMessage  `json:"next_cursor"`
+			}
+			request := map[string]any{"id": id, "limit": 1000}
+			if cursor != nil {
+				request["after"] = cursor
+			}
+			if err := l.ask("missions.log", request, &page); err != nil {
+				return err
+			}
+			e.Logs[id] = append(e.Logs[id], page.Log...)
+			if cursor = page.Next; len(cursor) == 0 || string(cursor) == "null" {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+func (l *look) agents(e *check.Evidence) error {
+	var page struct {
+		Agents []struct {
+			ID string `json:"id"`
+		} `json:"agents"`
+	}
+	if err := l.ask("agents", map[string]any{"limit": 1000}, &page); err != nil {
+		return err
+	}
+	for _, a := range page.Agents {
+		e.Agents[a.ID] = true
+	}
+	return nil
+}
+
+// events reads the whole stream.
+func (l *look) events(e *check.Evidence) error {
+	js, err := jetstream.New(l.nc)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*recovery)
+	defer cancel()
+	consumer, err := js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		return err
+	}
+	left := consumer.CachedInfo().NumPending
+	messages, err := consumer.Messages()
+	if err != nil {
+		return err
+	}
+	defer messages.Stop()
+	for ; left > 0; left-- {
+		msg, err := messages.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return fmt.Errorf("read the stream, with %d messages left: %w", left, err)
+		}
+		meta, err := msg.Metadata()
+		if err != nil {
+			return err
+		}
+		event, err := check.ParseEvent(meta.Sequence.Stream, msg.Subject(), msg.Headers().Get("Nats-Msg-Id"), msg.Data())
+		if err != nil {
+			return err
+		}
+		e.Events = append(e.Events, event)
+	}
+	return nil
+}
+
+// tableStatuses are the statuses as the database numbers them.
+var tableStatuses = []string{"PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"}
+
+// readTable reads the missions of a database that nobody uses now.
+func readTable(path string) (rows map[string]check.Row, err error) {
+	db, err := sqlite3.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	query, _, err := db.Prepare("SELECT m.id, m.status, m.lease, o.result FROM missions m LEFT JOIN outcomes o ON o.seq = m.seq")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, query.Close()) }()
+	rows = map[string]check.Row{}
+	for query.Step() {
+		rows[query.ColumnText(0)] = check.Row{Status: tableStatuses[query.ColumnInt(1)], Lease: query.ColumnInt64(2),
+			Result: query.ColumnBlob(3, nil)}
+	}
+	return rows, query.Err()
+}

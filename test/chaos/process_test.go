@@ -1,0 +1,187 @@
+//go:build chaos
+
+package chaos
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// process is a program that is kept running: when it ends by itself it is started
+// again, as a service manager would. Its methods may be called concurrently, but
+// for those that start and stop it.
+type process struct {
+	name    string
+	command func() *exec.Cmd
+	log     string // the file of what it prints
+	ready   string // what it prints when it is up; "" for a program that tells nothing
+
+	mu      sync.Mutex
+	cmd     *exec.Cmd
+	ended   chan struct{} // closed when cmd has ended
+	wanted  bool          // that it runs
+	from    int64         // where the output of this start begins
+	again   sync.WaitGroup
+	trouble []string // ends that nobody asked for, after it was up
+}
+
+// restart is how long a program that has ended by itself stays away.
+const restart = 300 * time.Millisecond
+
+func newProcess(dir, name, ready string, command func() *exec.Cmd) *process {
+	return &process{name: name, ready: ready, command: command, log: filepath.Join(dir, name+".log")}
+}
+
+// start runs the program, and keeps it running.
+func (p *process) start() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wanted = true
+	return p.run()
+}
+
+func (p *process) run() error {
+	output, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	info, err := output.Stat()
+	if err != nil {
+		return errors.Join(err, output.Close())
+	}
+	cmd := p.command()
+	pipe := struct{ io.Writer }{output} // a program whose disk is full can still say so
+	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = pipe, pipe, alone()
+	if err := cmd.Start(); err != nil {
+		return errors.Join(fmt.Errorf("%s: %w", p.name, err), output.Close())
+	}
+	ended := make(chan struct{})
+	p.cmd, p.ended, p.from = cmd, ended, info.Size()
+	p.again.Go(func() {
+		_ = cmd.Wait()     // killed more often than not
+		_ = output.Close() // a log that is short proves nothing
+		p.mu.Lock()
+		byItself := p.wanted && p.cmd == cmd
+		if byItself {
+			p.judge(cmd.ProcessState)
+		}
+		p.mu.Unlock()
+		close(ended)
+		if byItself {
+			p.revive(cmd)
+		}
+	})
+	return nil
+}
+
+// judge notes an end that nobody asked for. What cannot start, for want of a store,
+// say, may end; what was up may not.
+func (p *process) judge(state *os.ProcessState) {
+	printed := p.printed()
+	if p.ready == "" || !bytes.Contains(printed, []byte(p.ready)) && state.ExitCode() == 1 {
+		return
+	}
+	p.trouble = append(p.trouble, fmt.Sprintf("%s ended by itself (%s):\n%s", p.name, state, tail(printed)))
+}
+
+// printed is what the program has printed since it was started last.
+func (p *process) printed() []byte {
+	text, err := os.ReadFile(p.log)
+	if err != nil || int64(len(text)) < p.from {
+		return nil
+	}
+	return text[p.from:]
+}
+
+func tail(text []byte) []byte {
+	const most = 4000
+	return text[max(0, len(text)-most):]
+}
+
+func (p *process) revive(was *exec.Cmd) {
+	timer := time.NewTimer(restart)
+	defer timer.Stop()
+	<-timer.C
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.wanted && p.cmd == was {
+		if err := p.run(); err != nil {
+			p.trouble = append(p.trouble, err.Error())
+		}
+	}
+}
+
+// kill is kill -9; the program stays away until it is started.
+func (p *process) kill() {
+	p.mu.Lock()
+	p.wanted = false
+	cmd, ended := p.cmd, p.ended
+	p.mu.Unlock()
+	if cmd == nil {
+		return
+	}
+	_ = cmd.Process.Kill() // it may have ended
+	<-ended
+}
+
+// stop asks the program to end, and kills it if it does not in time.
+func (p *process) stop(patience time.Duration) (clean bool) {
+	p.mu.Lock()
+	p.wanted = false
+	cmd, ended := p.cmd, p.ended
+	p.mu.Unlock()
+	if cmd == nil {
+		return true
+	}
+	_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-ended:
+		if p.ready != "" && cmd.ProcessState.ExitCode() > 1 { // it may miss a store or a broker, but not panic
+			p.mu.Lock()
+			p.trouble = append(p.trouble, fmt.Sprintf("%s did not end well (%s):\n%s", p.name, cmd.ProcessState, tail(p.printed())))
+			p.mu.Unlock()
+		}
+		return cmd.ProcessState.ExitCode() == 0
+	case <-timer.C:
+		p.kill()
+		return false
+	}
+}
+
+// signal sends a signal to the program, if it runs.
+func (p *process) signal(s syscall.Signal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cmd != nil {
+		_ = p.cmd.Process.Signal(s) // it may have ended
+	}
+}
+
+func (p *process) freeze() { p.signal(syscall.SIGSTOP) }
+func (p *process) thaw()   { p.signal(syscall.SIGCONT) }
+
+// limitFiles keeps the program from writing beyond so many bytes of any file.
+func (p *process) limitFiles(bytes int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cmd != nil {
+		_ = limitFiles(p.cmd.Process.Pid, bytes) // it may have ended
+	}
+}
+
+// troubles are the ends that nobody asked for.
+func (p *process) troubles() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.trouble
+}

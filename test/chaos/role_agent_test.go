@@ -1,0 +1,315 @@
+//go:build chaos
+
+package chaos
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"missioncontrol/test/chaos/check"
+)
+
+// slots is how many missions an agent works on at once.
+const slots = 4
+
+// lease is a right to a mission, as an agent says it.
+type lease struct {
+	Mission string `json:"mission_id"`
+	Lease   int64  `json:"lease"`
+}
+
+// hold is a mission that an agent works on.
+type hold struct {
+	lease
+	attempt int
+	stop    context.CancelFunc
+}
+
+// agent works on missions, mostly as it should. At times it fails, forgets what it
+// holds, goes on although it was told to stop, or says what it has no right to.
+type agent struct {
+	*caller
+	beat  time.Duration
+	known chan struct{} // a value: it has to register
+	freed chan struct{} // a value: a slot is free
+
+	mu    sync.Mutex
+	dice  *rand.Rand
+	held  map[string]*hold
+	old   []lease // that it held once
+	words int
+}
+
+func newAgent(c *caller, dice *rand.Rand) *agent {
+	return &agent{caller: c, dice: dice, beat: time.Second, known: make(chan struct{}, 1), freed: make(chan struct{}, 1), held: map[string]*hold{}}
+}
+
+// chance is true in so many of a hundred cases.
+func (a *agent) chance(percent int) bool { return a.roll(100) < percent }
+
+func (a *agent) roll(n int) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.dice.IntN(n)
+}
+
+func signal1(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// run works until ctx ends, and then finishes what it holds and leaves.
+func (a *agent) run(ctx context.Context) {
+	a.register(ctx)
+	alive, die := context.WithCancel(context.WithoutCancel(ctx)) // it beats while it finishes
+	var beats, work sync.WaitGroup
+	beats.Go(func() { a.beats(alive, ctx) })
+	a.claims(ctx, alive, &work)
+	work.Wait()
+	die()
+	beats.Wait()
+	for range 3 {
+		if a.ask("agent.leave", struct{}{}).outcome != check.Unknown {
+			return
+		}
+	}
+}
+
+func (a *agent) register(ctx context.Context) {
+	for ctx.Err() == nil {
+		reply := a.ask("agent.register", map[string]any{"name": a.who, "types": kinds, "capacity": slots})
+		var said struct {
+			Heartbeat float64 `json:"heartbeat_seconds"`
+		}
+		if reply.ok() {
+			reply.read(&said)
+			a.mu.Lock()
+			a.beat = time.Duration(said.Heartbeat * float64(time.Second))
+			a.mu.Unlock()
+			return
+		}
+		a.rest(ctx)
+	}
+}
+
+// rest keeps an agent from asking in a frenzy.
+func (a *agent) rest(ctx context.Context) {
+	timer := time.NewTimer(100 * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// beats says that it lives, and what it holds; once it is asked to end, that it takes
+// no more.
+func (a *agent) beats(alive, stopping context.Context) {
+	ticker := time.NewTicker(a.beat)
+	defer ticker.Stop()
+	for {
+		a.mu.Lock()
+		running := []lease{}
+		for _, h := range a.held {
+			running = append(running, h.lease)
+		}
+		a.mu.Unlock()
+		var said struct {
+			Cancel []string `json:"cancel"`
+			Lost   []string `json:"lost"`
+		}
+		reply := a.ask("agent.heartbeat", map[string]any{"running": running, "draining": stopping.Err() != nil})
+		if reply.code == "not_found" {
+			signal1(a.known)
+		}
+		reply.read(&said)
+		for _, id := range append(said.Cancel, said.Lost...) {
+			if !a.chance(20) { // at times it does not listen
+				a.drop(id)
+			}
+		}
+		select {
+		case <-ticker.C:
+		case <-stopping.Done():
+			a.rest(alive)
+		case <-alive.Done():
+			return
+		}
+	}
+}
+
+// drop ends the work on a mission.
+func (a *agent) drop(id string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if h := a.held[id]; h != nil {
+		h.stop()
+	}
+}
+
+// claims takes missions until ctx ends.
+func (a *agent) claims(ctx, alive context.Context, work *sync.WaitGroup) {
+	for ctx.Err() == nil {
+		select {
+		case <-a.known:
+			a.register(ctx)
+		default:
+		}
+		a.mu.Lock()
+		free := slots - len(a.held)
+		a.mu.Unlock()
+		if free == 0 {
+			select {
+			case <-a.freed:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		reply := a.askWithin(usual+2*time.Second, "agent.claim", map[string]any{"max": 1 + a.roll(free), "wait_seconds": 2})
+		var said struct {
+			Missions []struct {
+				ID      string `json:"id"`
+				Lease   int64  `json:"lease"`
+				Attempt int    `json:"attempt"`
+			} `json:"missions"`
+		}
+		reply.read(&said)
+		switch {
+		case reply.code == "not_found" || reply.code == "conflict":
+			a.register(ctx)
+		case !reply.ok():
+			a.rest(ctx)
+		}
+		for _, m := range said.Missions {
+			a.begin(alive, work, lease{m.ID, m.Lease}, m.Attempt)
+		}
+	}
+}
+
+func (a *agent) begin(alive context.Context, work *sync.WaitGroup, l lease, attempt int) {
+	ctx, stop := context.WithCancel(alive)
+	h := &hold{lease: l, attempt: attempt, stop: stop}
+	a.mu.Lock()
+	before := a.held[l.Mission]
+	a.held[l.Mission] = h
+	a.mu.Unlock()
+	if before != nil {
+		before.stop() // it got lost, and came back to us
+	}
+	work.Go(func() {
+		defer stop()
+		a.work(ctx, h)
+		a.mu.Lock()
+		if a.held[l.Mission] == h {
+			delete(a.held, l.Mission)
+		}
+		a.old = append(a.old, l)
+		a.mu.Unlock()
+		signal1(a.freed)
+	})
+}
+
+// work is what happens to one mission.
+func (a *agent) work(ctx context.Context, h *hold) {
+	a.talk(h)
+	length := time.Duration(a.roll(250)) * time.Millisecond
+	if a.chance(8) {
+		length = time.Duration(500+a.roll(2000)) * time.Millisecond
+	}
+	timer := time.NewTimer(length)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done(): // it was told to stop
+		if !a.chance(10) {
+			return
+		}
+	}
+	a.talk(h)
+	switch n := a.roll(100); {
+	case n < 78:
+		a.complete(h)
+	case n < 86:
+		a.end("agent.fail", map[string]any{"mission_id": h.Mission, "lease": h.Lease, "error": fmt.Sprintf("lease %d: it did not work", h.Lease)})
+	case n < 88:
+		a.end("agent.fail", map[string]any{"mission_id": h.Mission, "lease": h.Lease, "error": "hopeless", "retryable": false})
+	case n < 95:
+		a.end("agent.release", h.lease)
+	default: // forgets it
+	}
+	if a.chance(20) {
+		a.meddle()
+	}
+}
+
+// talk tells of progress, at times.
+func (a *agent) talk(h *hold) {
+	if a.chance(15) {
+		a.ask("agent.progress", map[string]any{"mission_id": h.Mission, "lease": h.Lease, "percent": a.roll(101)})
+	}
+	if a.chance(15) {
+		a.mu.Lock()
+		a.words++
+		word := fmt.Sprintf("%s/%d says %d", a.who, a.rec.Life(), a.words)
+		a.mu.Unlock()
+		a.ask("agent.log", map[string]any{"mission_id": h.Mission, "lease": h.Lease, "message": word})
+	}
+}
+
+func (a *agent) complete(h *hold) {
+	completion := map[string]any{"mission_id": h.Mission, "lease": h.Lease, "result": a.result(h.Lease)}
+	if a.chance(15) { // as a batch
+		a.end("agent.complete", map[string]any{"results": []any{completion}})
+		return
+	}
+	a.end("agent.complete", completion)
+	if a.chance(5) { // the same again, which is to be confirmed again, and another, which is not
+		a.ask("agent.complete", completion)
+		completion["result"] = a.result(h.Lease)
+		a.ask("agent.complete", completion)
+	}
+}
+
+// result is one that no other completion has.
+func (a *agent) result(lease int64) json.RawMessage {
+	return json.RawMessage(fmt.Sprintf(`{"agent":%q,"life":%d,"lease":%d,"nonce":%d}`, a.who, a.rec.Life(), lease, a.roll(1<<30)))
+}
+
+// end says how an attempt ended, again and again until it is answered.
+func (a *agent) end(op string, request any) {
+	for range 5 {
+		reply := a.ask(op, request)
+		if reply.outcome != check.Unknown {
+			return
+		}
+		a.rest(context.Background())
+	}
+}
+
+// meddle says something with a lease that it held once, which nobody should believe.
+func (a *agent) meddle() {
+	a.mu.Lock()
+	var l lease
+	if n := len(a.old); n > 0 {
+		l = a.old[a.dice.IntN(n)]
+	}
+	_, holding := a.held[l.Mission]
+	a.mu.Unlock()
+	if l.Lease == 0 || holding {
+		return
+	}
+	switch a.roll(3) {
+	case 0:
+		a.ask("agent.complete", map[string]any{"mission_id": l.Mission, "lease": l.Lease, "result": a.result(l.Lease)})
+	case 1:
+		a.ask("agent.release", l)
+	case 2:
+		a.ask("agent.log", map[string]any{"mission_id": l.Mission, "lease": l.Lease, "message": fmt.Sprintf("%s meddles %d", a.who, a.roll(1<<30))})
+	}
+}

@@ -1,0 +1,83 @@
+//go:build chaos
+
+package chaos
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"missioncontrol/test/chaos/check"
+)
+
+// part is what an agent or client is started with.
+type part struct {
+	role string
+	id   string
+	urls string // of brokers, or of supervisors for HTTP
+	dir  string // for its history
+	seed uint64
+}
+
+// arguments are what play understands.
+func (p part) arguments() []string {
+	return []string{"role", "-role", p.role, "-id", p.id, "-urls", p.urls, "-dir", p.dir, "-seed", fmt.Sprint(p.seed)}
+}
+
+// play is the program of an agent or a client, which ends at SIGTERM.
+func play(args []string) {
+	var p part
+	flags := flag.NewFlagSet("role", flag.ExitOnError)
+	flags.StringVar(&p.role, "role", "", "agent, client or web")
+	flags.StringVar(&p.id, "id", "", "its name")
+	flags.StringVar(&p.urls, "urls", "", "where to connect")
+	flags.StringVar(&p.dir, "dir", "", "where its history goes")
+	flags.Uint64Var(&p.seed, "seed", 1, "what it does at random")
+	_ = flags.Parse(args) // exits by itself
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	rec, err := check.Record(p.dir, p.id, monotonic)
+	if err != nil {
+		log.Fatal(err)
+	}
+	c := &caller{who: p.id, rec: rec}
+	dice := rand.New(rand.NewPCG(p.seed, uint64(rec.Life())))
+	switch p.role {
+	case "agent":
+		nc := dial(p.urls, "agent:"+p.id)
+		defer nc.Close()
+		c.door = overNATS{nc, p.id}
+		newAgent(c, dice).run(ctx)
+	case "client":
+		nc := dial(p.urls, p.id)
+		defer nc.Close()
+		c.door = overNATS{nc: nc}
+		newClient(c, dice).run(ctx, everything)
+	case "web":
+		c.door = overHTTP{strings.Split(p.urls, ",")}
+		newClient(c, dice).run(ctx, simple)
+	default:
+		log.Fatalf("no such role: %q", p.role)
+	}
+	if err := rec.Close(); err != nil {
+		log.Fatal(err)
+	}
+	os.Exit(0)
+}
+
+// pause waits for about so long, or until ctx ends.
+func pause(ctx context.Context, dice *rand.Rand, about time.Duration) {
+	timer := time.NewTimer(time.Duration(float64(about) * (0.5 + dice.Float64())))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

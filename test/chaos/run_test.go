@@ -1,0 +1,271 @@
+//go:build chaos
+
+package chaos
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"missioncontrol/test/chaos/check"
+)
+
+func sorted(names []string) []string {
+	slices.Sort(names)
+	return names
+}
+
+// run is one run at a site.
+type run struct {
+	*site
+	say       func(format string, args ...any)
+	observers map[string]*caller // by URL, of HTTP and of NATS
+	observed  int
+	patience  time.Duration // how long a supervisor may take to find out that the stream is away
+
+	mu      sync.Mutex
+	busy    map[string]bool // programs and links that something is wrong with
+	done    []check.Fault
+	trouble []string
+	healing sync.WaitGroup
+}
+
+func newRun(s *site, say func(string, ...any)) (*run, error) {
+	web, err := check.Record(s.histories, check.Observer, monotonic)
+	if err != nil {
+		return nil, err
+	}
+	direct, err := check.Record(s.histories, check.NATSObserver, monotonic)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{site: s, say: say, patience: recovery / 2, busy: map[string]bool{}, observers: map[string]*caller{}}
+	for _, url := range s.webs {
+		r.observers[url] = &caller{who: check.Observer, rec: web, door: overHTTP{[]string{url}}}
+	}
+	r.observers[s.natsDirect()] = &caller{who: check.NATSObserver, rec: direct, door: overNATS{nc: dial(s.natsDirect(), check.NATSObserver)}}
+	return r, nil
+}
+
+// mistreat lets faults happen for so long, and heals them all.
+func (r *run) mistreat(next func() misfortune, lasts time.Duration) {
+	end := time.Now().Add(lasts)
+	for time.Now().Before(end) {
+		m := next()
+		if m.alone {
+			r.alone(m)
+			continue
+		}
+		time.Sleep(m.gap) // the schedule is what is tested
+		r.suffer(m)
+	}
+	r.healing.Wait()
+	r.heal()
+}
+
+// most is how many things may be wrong at once.
+const most = 3
+
+// key is what a fault occupies, so that a program is not killed while it is frozen.
+func (m misfortune) key() string {
+	if m.fault.lasts == [2]time.Duration{} {
+		return ""
+	}
+	return m.target
+}
+
+// suffer begins a fault that heals in the background.
+func (r *run) suffer(m misfortune) {
+	key := m.key()
+	r.mu.Lock()
+	if r.busy[key] || len(r.busy) >= most {
+		r.mu.Unlock()
+		return
+	}
+	if key != "" {
+		r.busy[key] = true
+	}
+	r.mu.Unlock()
+	r.healing.Go(func() {
+		r.happen(m, func() { time.Sleep(m.lasts) }) // the schedule is what is tested
+		r.mu.Lock()
+		delete(r.busy, key)
+		r.mu.Unlock()
+	})
+}
+
+// happen begins a fault, waits, and heals it.
+func (r *run) happen(m misfortune, wait func()) {
+	f := check.Fault{Kind: m.kind, Target: m.target}
+	if m.name != nil {
+		f.Target = m.name(m.target)
+	}
+	m.begin(m.target)
+	f.From = monotonic() // from here on it is so
+	wait()
+	f.To = monotonic()
+	if m.heal != nil {
+		m.heal(m.target)
+	}
+	r.say("%8.3fs %s %s, for %dms", float64(f.From)/1e9, f.Kind, f.Target, (f.To-f.From)/1e6)
+	r.mu.Lock()
+	r.done = append(r.done, f)
+	r.mu.Unlock()
+}
+
+// alone lets a fault happen while nothing else is wrong, and asks meanwhile.
+func (r *run) alone(m misfortune) {
+	r.healing.Wait()
+	r.heal()
+	if !r.awaitHealth("before " + m.kind) {
+		return
+	}
+	r.happen(m, func() {
+		for _, url := range r.webs {
+			r.observe(url)
+		}
+		if m.kind == check.KindNoJetStream {
+			r.observe(r.natsDirect())
+		}
+		time.Sleep(m.lasts) // the schedule is what is tested
+	})
+	r.awaitHealth("after " + m.kind)
+}
+
+// window is longer than the stream remembers the ids of events.
+const window = 125 * time.Second
+
+// outlast keeps every broker away for longer than the window, and kills the
+// supervisors meanwhile.
+func (r *run) outlast() {
+	gone := fault{kind: check.KindBrokersGone, lasts: [2]time.Duration{window, window},
+		begin: func(string) { r.killBrokers() }, heal: func(string) { r.startBrokers() }}
+	r.happen(misfortune{fault: &gone}, func() {
+		for _, url := range r.webs {
+			r.observe(url)
+		}
+		kills := killing("kill a supervisor", 1, r.supervisors)
+		for _, name := range kills.targets {
+			r.happen(misfortune{fault: &kills, target: name}, func() { time.Sleep(time.Second) }) // the schedule is what is tested
+		}
+		time.Sleep(window) // likewise
+	})
+	r.awaitHealth("after an outage that outlasted the window")
+}
+
+// recovery is how long a site may take to be well when nothing is wrong any more.
+const recovery = 60 * time.Second
+
+// until asks again until an answer is as wanted, or it takes too long.
+func until(patience time.Duration, wanted func() bool) bool {
+	deadline := time.Now().Add(patience)
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for !wanted() {
+		if time.Now().After(deadline) {
+			return false
+		}
+		<-again.C
+	}
+	return true
+}
+
+// awaitHealth waits until each supervisor says that it is well.
+func (r *run) awaitHealth(when string) bool {
+	for _, url := range r.webs {
+		said := ""
+		if !until(recovery, func() bool { said = r.health(url); return said == "ok" }) {
+			r.mu.Lock()
+			r.trouble = append(r.trouble, fmt.Sprintf("%s: nothing is wrong, and after %s %s says %q", when, recovery, url, said))
+			r.mu.Unlock()
+			return false
+		}
+	}
+	return true
+}
+
+func (r *run) health(url string) string {
+	var said struct {
+		Status string `json:"status"`
+	}
+	r.observers[url].ask("health", struct{}{}).read(&said)
+	return said.Status
+}
+
+// observe waits until a supervisor knows that the stream is away, and asks it things.
+func (r *run) observe(url string) {
+	until(r.patience, func() bool { return r.health(url) == "degraded" })
+	r.observed++
+	id := fmt.Sprintf("%s-%d", check.Observer, r.observed)
+	observer := r.observers[url]
+	observer.ask("status", struct{}{})
+	observer.ask("missions.create", spec{ID: id, Name: id, Type: kinds[0], MaxAttempts: 4, Priority: "NORMAL"})
+	observer.ask("missions.get", byID{id})
+}
+
+// finish ends clients, lets agents do what is left, ends them, and collects all that
+// is to be known.
+func (r *run) finish(patience time.Duration) (*check.Evidence, error) {
+	r.awaitHealth("at the end")
+	for _, p := range r.clients {
+		if !p.stop(stopPatience) {
+			r.trouble = append(r.trouble, p.name+" did not end when it was asked to")
+		}
+	}
+	look, err := newLook(r.natsDirect())
+	if err != nil {
+		return nil, err
+	}
+	defer look.close()
+	settled := look.awaitEnds(patience)
+	for _, p := range r.agents {
+		if !p.stop(stopPatience) {
+			r.trouble = append(r.trouble, p.name+" did not end when it was asked to")
+		}
+	}
+	if err := look.awaitEmptyOutbox(patience); err != nil {
+		settled = errors.Join(settled, err)
+	}
+	e, err := look.collect()
+	if err != nil {
+		return nil, err
+	}
+	e.Settled = settled
+	for _, p := range r.supervisors {
+		if !p.stop(stopPatience) {
+			r.trouble = append(r.trouble, fmt.Sprintf("%s did not end cleanly:\n%s", p.name, tail(p.printed())))
+		}
+	}
+	if r.redis == nil {
+		if e.Table, err = readTable(filepath.Join(r.dir, r.supervisors[0].name, "missions.db")); err != nil {
+			return nil, err
+		}
+	}
+	return e, r.complete(e)
+}
+
+// wall is Unix seconds minus the monotonic clock's.
+func wall() float64 { return float64(time.Now().UnixNano()-monotonic()) / 1e9 }
+
+// complete adds to the evidence what is known here.
+func (r *run) complete(e *check.Evidence) (err error) {
+	r.observers[r.natsDirect()].door.(overNATS).nc.Close()
+	if e.Calls, err = check.ReadHistories(r.histories); err != nil {
+		return err
+	}
+	e.Faults, e.Troubles = r.done, r.trouble
+	for _, p := range r.processes() {
+		e.Troubles = append(e.Troubles, p.troubles()...)
+	}
+	e.Wall = wall()
+	text, err := json.MarshalIndent(e.Faults, "", " ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(r.dir, "faults.json"), text, 0o600)
+}

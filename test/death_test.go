@@ -1,0 +1,209 @@
+package test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/client"
+)
+
+// long is a lease that outlasts every test: what comes back earlier came back because
+// the death was noticed.
+var long = []string{"--lease", "1h", "--heartbeat", "10m"}
+
+const itsConnection = "its connection ended"
+
+// everyWard runs a scenario wherever the broker tells of deaths.
+func everyWard(t *testing.T, scenario func(*ward), args ...string) {
+	for name, admit := range wards {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := admit(t, append(slices.Clone(long), args...)...)
+			w.awaitWatch()
+			scenario(w)
+		})
+	}
+}
+
+// runAgent starts the binary as an agent that gets the mission of its name, and never
+// ends it.
+func (w *ward) runAgent(id string) *child {
+	w.t.Helper()
+	w.hold(id)
+	c := spawn(w.t, "", []string{"NATS_URL=" + w.urls[len(w.urls)-1], "NATS_CONTEXT="}, binary,
+		"agent", "run", "--id", id, "--type", "held-by-"+id, "--", "sleep", "100000")
+	c.awaitPrinted("began")
+	return c
+}
+
+// kill -9 of an agent gives its mission to another one long before its lease ends;
+// mission and agent say why.
+func TestAKilledAgentIsNoticedAtOnce(t *testing.T) {
+	everyWard(t, func(w *ward) {
+		w.runAgent("mayfly").kill()
+		m, reason := w.inherit("mayfly")
+		if reason != "agent mayfly is gone: "+itsConnection || m.Attempt != 2 {
+			w.t.Fatalf("attempt %d, because %q", m.Attempt, reason)
+		}
+		agents, err := w.c.Agents(w.t.Context(), api.AgentsRequest{State: "offline"})
+		must(w.t, err)
+		if len(agents.Agents) != 1 || agents.Agents[0].ID != "mayfly" {
+			w.t.Fatalf("offline: %+v", agents)
+		}
+		if len(w.urls) == 1 {
+			awaitPayload(w.t, w.urls[0], "events.agent.offline", `"mayfly"`, `"reason":"`+itsConnection+`"`)
+			awaitPayload(w.t, w.urls[0], "events.mission.status_changed", `"mayfly"`, `"reason":"`+reason+`"`)
+		}
+	})
+}
+
+// Without the system account's credentials the end of the lease tells, and health
+// says that it does.
+func TestAKilledAgentIsNoticedByItsLease(t *testing.T) {
+	t.Parallel()
+	for name, credentials := range map[string][]string{
+		"without credentials":           nil,
+		"with those of another account": {"--system-user", "stranger", "--system-password", "secret"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := externalWard(t, 1, append([]string{"--lease", "1s", "--heartbeat", "300ms"}, credentials...)...)
+			w.awaitHealth("leases", func(check api.Check) bool { return strings.Contains(check.Message, "when their leases end") })
+			w.runAgent("mayfly").kill()
+			if m, reason := w.inherit("mayfly"); !byItsLease(reason) || m.Attempt != 2 {
+				t.Fatalf("attempt %d, because %q", m.Attempt, reason)
+			}
+		})
+	}
+}
+
+func byItsLease(reason string) bool {
+	return strings.Contains(reason, "ended without a heartbeat") || strings.Contains(reason, "no heartbeat for")
+}
+
+// A connection that ends is no death, if the agent has another one, comes back by a
+// new one, or is heard of in whatever way. That of a stranger in another account who
+// has taken an agent's name is nobody's.
+func TestWhoLivesKeepsItsMissions(t *testing.T) {
+	everyWard(t, func(w *ward) {
+		several, returns, beats := w.holder("several"), w.holder("returns"), w.holder("beats")
+		w.connect(2, api.ConnectionName("several"))
+		elsewhere := client.New(w.connect(0, "")).Agent("beats")
+		dead := w.holder("dead")
+
+		several.nc.Close()
+		returns.nc.Close()
+		w.connect(2, api.ConnectionName("returns"))
+		beats.nc.Close()
+		strangersEnd(w, "heir")
+		dead.nc.Close()
+
+		// What became of the others has been decided when the last one's end has been.
+		inherited := make(chan string)
+		go func() {
+			defer close(inherited)
+			_, reason := w.inherit("dead")
+			inherited <- reason
+		}()
+		for {
+			select {
+			case reason := <-inherited:
+				if reason != "agent dead is gone: "+itsConnection {
+					w.t.Errorf("dead lost its mission, because %q", reason)
+				}
+				for _, a := range []*agent{several, returns, beats} {
+					a.keeps()
+				}
+				return
+			default:
+				lease := beats.lease()
+				_, err := elsewhere.Heartbeat(w.t.Context(), api.HeartbeatRequest{Running: &[]api.LeaseRef{lease}})
+				must(w.t, err)
+			}
+		}
+	}, "--grace", "3s")
+}
+
+// strangersEnd has a connection of an agent's name come and go in another account.
+func strangersEnd(w *ward, id string) {
+	w.t.Helper()
+	if w.urls[0] == w.p.broker && !strings.Contains(w.urls[0], "fleet") {
+		return // the embedded broker has one account
+	}
+	nc, err := nats.Connect(strings.Replace(w.urls[0], "fleet", "stranger", 1), nats.Name(api.ConnectionName(id)))
+	must(w.t, err)
+	nc.Close()
+}
+
+// An agent that hangs keeps its connection. Its lease tells; and when it wakes, what
+// it sends is refused and changes nothing.
+func TestAnAgentThatHangs(t *testing.T) {
+	t.Parallel()
+	p := start(t, t.TempDir(), "--lease", "2s", "--heartbeat", "500ms")
+	w := newWard(t, p, p.broker)
+	w.awaitWatch()
+	w.hold("sleeper")
+	sleeper := startPuppet(t, w.urls[0], "sleeper")
+	sleeper.awaitPrinted("holds sleeper")
+	sleeper.signal(syscall.SIGSTOP)
+	m, reason := w.inherit("sleeper")
+	if !byItsLease(reason) || m.Attempt != 2 {
+		t.Fatalf("attempt %d, because %q", m.Attempt, reason)
+	}
+	must(t, w.heir.Complete(t.Context(), api.Completion{LeaseRef: api.LeaseRef{MissionID: m.ID, Lease: m.Lease}, Result: []byte(`"the heir's"`)}))
+	before, err := w.c.Get(t.Context(), "sleeper")
+	must(t, err)
+
+	sleeper.tell("report")
+	sleeper.signal(syscall.SIGCONT)
+	sleeper.awaitPrinted("reported")
+	for _, verb := range []string{"progress", "log", "complete", "fail", "release"} {
+		if want := verb + ": lease_lost"; !strings.Contains(sleeper.output.String(), want) {
+			t.Errorf("the sleeper was not told %q", want)
+		}
+	}
+	after, err := w.c.Get(t.Context(), "sleeper")
+	must(t, err)
+	if fmt.Sprintf("%+v", after) != fmt.Sprintf("%+v", before) || after.Status != missions.Completed {
+		t.Fatalf("the sleeper changed the mission\nfrom %+v\nto   %+v", before, after)
+	}
+}
+
+// A claim whose reply is lost comes back with the second heartbeat that does not list
+// it.
+func TestAClaimWhoseReplyIsLost(t *testing.T) {
+	everyWard(t, func(w *ward) {
+		w.hold("lost")
+		nc := w.connect(1, "")
+		agent := client.New(nc).Agent("deaf")
+		_, err := agent.Register(w.t.Context(), api.RegisterRequest{Name: "deaf", Types: []string{"held-by-lost"}, Capacity: 1})
+		must(w.t, err)
+		must(w.t, nc.PublishRequest(api.AgentSubject("deaf", api.AgentClaim), "nobody.listens.here", []byte(`{"max":1}`)))
+		for {
+			m, err := w.c.Get(w.t.Context(), "lost")
+			must(w.t, err)
+			if m.Status == missions.Running {
+				break
+			}
+		}
+		for _, want := range []missions.Status{missions.Running, missions.Pending} {
+			_, err := agent.Heartbeat(w.t.Context(), api.HeartbeatRequest{Running: &[]api.LeaseRef{}})
+			must(w.t, err)
+			m, err := w.c.Get(w.t.Context(), "lost")
+			must(w.t, err)
+			if m.Status != want {
+				w.t.Fatalf("the mission is %s, want %s", m.Status, want)
+			}
+		}
+		if _, reason := w.inherit("lost"); !strings.Contains(reason, "the reply to the claim was lost") {
+			w.t.Fatalf("given back because %q", reason)
+		}
+	})
+}

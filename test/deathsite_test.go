@@ -1,0 +1,210 @@
+package test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/client"
+)
+
+// A ward is where agents die: a supervisor, and where agents find the broker.
+type ward struct {
+	t    testing.TB
+	p    *process
+	urls []string // of the broker's nodes
+	c    *client.Client
+	heir *client.Agent // works on what the dead leave behind
+}
+
+// wards are the brokers that tell of deaths, and how the supervisor gets to know.
+var wards = map[string]func(t testing.TB, args ...string) *ward{
+	"embedded":         embeddedWard,
+	"external":         func(t testing.TB, args ...string) *ward { return externalWard(t, 1, append(args, systemUser...)...) },
+	"external cluster": func(t testing.TB, args ...string) *ward { return externalWard(t, 3, append(args, systemUser...)...) },
+}
+
+var systemUser = []string{"--system-user", "sys", "--system-password", "secret"}
+
+func embeddedWard(t testing.TB, args ...string) *ward {
+	t.Helper()
+	p := start(t, t.TempDir(), args...)
+	return newWard(t, p, p.broker)
+}
+
+// externalWard has a broker of somebody else's with accounts of its own. A cluster
+// has no JetStream: deaths do not need it.
+func externalWard(t testing.TB, nodes int, args ...string) *ward {
+	t.Helper()
+	urls := startAccounts(t, nodes)
+	p := start(t, t.TempDir(), append([]string{"--server", urls[0]}, args...)...)
+	p.broker = urls[0]
+	return newWard(t, p, urls...)
+}
+
+func newWard(t testing.TB, p *process, urls ...string) *ward {
+	t.Helper()
+	w := &ward{t: t, p: p, urls: urls, c: p.client()}
+	w.heir = w.c.Agent("heir")
+	_, err := w.heir.Register(t.Context(), api.RegisterRequest{Name: "heir", Types: []string{"held"}, Capacity: 100})
+	must(t, err)
+	return w
+}
+
+// startAccounts runs brokers with an account for agents and a system account.
+func startAccounts(t testing.TB, nodes int) (urls []string) {
+	t.Helper()
+	routes := ""
+	for n := range nodes {
+		dir := t.TempDir()
+		jetstream := fmt.Sprintf("jetstream { store_dir: %q }", dir)
+		if nodes > 1 {
+			jetstream = fmt.Sprintf("cluster { name: wards, listen: \"127.0.0.1:-1\", routes: [%s] }", routes)
+		}
+		enabled := map[bool]string{true: "jetstream: enabled,", false: ""}[nodes == 1]
+		config := fmt.Sprintf(`
+			listen: "127.0.0.1:-1", server_name: node-%d, %s
+			accounts {
+				FLEET { %s users: [{user: fleet, password: secret}] }
+				SYSTEM { users: [{user: sys, password: secret}] }
+				OTHERS { users: [{user: stranger, password: secret}] }
+			}
+			system_account: SYSTEM`, n, jetstream, enabled)
+		file := filepath.Join(dir, "broker.conf")
+		must(t, os.WriteFile(file, []byte(config), 0o600))
+		options, err := server.ProcessConfigFile(file)
+		must(t, err)
+		options.NoSigs, options.NoLog = true, true
+		s, err := server.NewServer(options)
+		must(t, err)
+		s.Start()
+		t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+		if !s.ReadyForConnections(patience) {
+			t.Fatal("the broker does not start")
+		}
+		if nodes > 1 {
+			routes = fmt.Sprintf("%q", "nats://"+s.ClusterAddr().String())
+			for s.NumRoutes() == 0 && n > 0 { // it is on its way
+			}
+		}
+		urls = append(urls, strings.Replace(s.ClientURL(), "nats://", "nats://fleet:secret@", 1))
+	}
+	return urls
+}
+
+// awaitWatch waits until the supervisor hears of connections that end.
+func (w *ward) awaitWatch() {
+	w.t.Helper()
+	w.awaitHealth("", func(check api.Check) bool { return check.Message == "" })
+}
+
+func (w *ward) awaitHealth(what string, wanted func(api.Check) bool) {
+	w.t.Helper()
+	noticed := w.p.logs.await(func(string) bool {
+		health, err := w.c.Health(w.t.Context())
+		return err == nil && wanted(health.Checks.AgentDeaths)
+	}, w.p.exited, patience)
+	if !noticed {
+		w.t.Fatalf("health does not say %q of deaths:\n%s", what, w.p.logs)
+	}
+}
+
+// hold creates a mission.
+func (w *ward) hold(id string) {
+	w.t.Helper()
+	_, _, err := w.c.Create(w.t.Context(), api.MissionSpec{ID: id, Name: id, Type: "held-by-" + id})
+	must(w.t, err)
+	_, err = w.heir.Register(w.t.Context(), api.RegisterRequest{Name: "heir", Types: []string{"held-by-" + id}, Capacity: 100})
+	must(w.t, err)
+}
+
+// inherit waits until the heir has got a mission of a dead agent's, and returns it
+// with the reason why it was to be had.
+func (w *ward) inherit(id string) (m missions.Mission, reason string) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	for m.ID == "" {
+		// Each claim is a sign of life, so that the heir outlives short leases.
+		claimed, err := w.heir.Claim(ctx, api.ClaimRequest{Max: 1, WaitSeconds: 0.2, Types: []string{"held-by-" + id}})
+		must(w.t, err)
+		if len(claimed.Missions) == 1 {
+			m = claimed.Missions[0]
+		}
+	}
+	if m.ID != id {
+		w.t.Fatalf("mission %s is not given back", id)
+	}
+	return m, w.givenBack(id)
+}
+
+// givenBack returns why a mission went back to the queue last.
+func (w *ward) givenBack(id string) (reason string) {
+	w.t.Helper()
+	log, err := w.c.Log(w.t.Context(), api.LogRequest{ID: id})
+	must(w.t, err)
+	for _, entry := range log.Log {
+		if _, why, ok := strings.Cut(entry.Message, "RUNNING → PENDING: "); ok {
+			reason = why
+		}
+	}
+	return reason
+}
+
+// agent is an agent of the test's own, by connections of the test's own.
+type agent struct {
+	*client.Agent
+	w    *ward
+	id   string
+	nc   *nats.Conn
+	held missions.Mission
+}
+
+// connect opens a connection to one of the nodes, by a name or without.
+func (w *ward) connect(node int, name string) *nats.Conn {
+	w.t.Helper()
+	nc, err := nats.Connect(w.urls[node%len(w.urls)], nats.Name(name))
+	must(w.t, err)
+	w.t.Cleanup(nc.Close)
+	return nc
+}
+
+// holder registers an agent that holds the mission of its name.
+func (w *ward) holder(id string) *agent {
+	w.t.Helper()
+	w.hold(id)
+	a := &agent{w: w, id: id, nc: w.connect(1, api.ConnectionName(id))}
+	a.Agent = client.New(a.nc).Agent(id)
+	kind := "held-by-" + id
+	_, err := a.Register(w.t.Context(), api.RegisterRequest{Name: id, Types: []string{kind}, Capacity: 1})
+	must(w.t, err)
+	claimed, err := a.Claim(w.t.Context(), api.ClaimRequest{Max: 1, Types: []string{kind}})
+	must(w.t, err)
+	if len(claimed.Missions) != 1 {
+		w.t.Fatalf("agent %s got %+v", id, claimed)
+	}
+	a.held = claimed.Missions[0]
+	return a
+}
+
+func (a *agent) lease() api.LeaseRef {
+	return api.LeaseRef{MissionID: a.held.ID, Lease: a.held.Lease}
+}
+
+// keeps fails unless the agent still has its mission, under the same lease.
+func (a *agent) keeps() {
+	a.w.t.Helper()
+	m, err := a.w.c.Get(a.w.t.Context(), a.id)
+	must(a.w.t, err)
+	if m.Status != missions.Running || string(m.AgentID) != a.id || m.Attempt != 1 {
+		a.w.t.Errorf("agent %s lost its mission, %s: %+v", a.id, a.w.givenBack(a.id), m)
+	}
+}
