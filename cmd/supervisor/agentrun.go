@@ -169,7 +169,7 @@ func (c *cli) runAgent(cmd *cobra.Command, f *agentFlags, command []string) erro
 // one that does not let us in is an error.
 func (c *cli) connectAgent(b broker, id string) (*nats.Conn, error) {
 	options := append(b.options,
-		nats.Name(api.ConnectionName(id)), nats.MaxReconnects(-1),
+		ownInbox(id), nats.Name(api.ConnectionName(id)), nats.MaxReconnects(-1),
 		nats.ReconnectWait(200*time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 200*time.Millisecond), // within the grace time
 		nats.PingInterval(5*time.Second),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
@@ -195,6 +195,17 @@ func (c *cli) connectAgent(b broker, id string) (*nats.Conn, error) {
 		return nil, notConnected(b.urls, err)
 	}
 	return nc, nil
+}
+
+// ownInbox has replies come where only the agent may listen, if the broker knows
+// roles, unless another place was named.
+func ownInbox(id string) nats.Option {
+	return func(o *nats.Options) error {
+		if o.InboxPrefix == "" {
+			o.InboxPrefix = api.InboxPrefix(id)
+		}
+		return nil
+	}
 }
 
 // worker runs the command for one mission after another, and for several at once.

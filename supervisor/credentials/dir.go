@@ -68,15 +68,14 @@ func (d Dir) has(name string) bool {
 	return err == nil
 }
 
-// Init fills a directory, which is empty or missing. The error is an [ErrExists] if it
-// holds anything.
+// Init fills a directory, which is empty or missing.
 func (d Dir) Init(kind Kind) error {
 	entries, err := os.ReadDir(string(d))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s cannot be used: %w", d, cause(err))
 	}
 	if len(entries) > 0 {
-		return fmt.Errorf("%s is not empty: %w; name another directory", d, ErrExists)
+		return fmt.Errorf("%s is not empty, and nothing is overwritten; name another directory with --dir", d)
 	}
 	if err := os.MkdirAll(d.Secrets(), 0o700); err != nil {
 		return fmt.Errorf("%s cannot be made: %w", d.Secrets(), cause(err))
@@ -98,7 +97,7 @@ func (d Dir) Init(kind Kind) error {
 		if err != nil {
 			return err
 		}
-		_, err = d.Add(role, string(role), kind == NKeys)
+		_, _, err = d.Add(role, string(role), kind == NKeys)
 	}
 	return err
 }
@@ -143,43 +142,32 @@ func (d Dir) initOperator() error {
 
 func (d Dir) key(name string) string { return filepath.Join(d.file(keysDir), name+".nk") }
 
-// Add adds a user and returns the file with its secret. The error is an [ErrExists] if
-// there is one of that name. With JWTs nkey means nothing.
-func (d Dir) Add(role roles.Role, name string, nkey bool) (string, error) {
-	switch {
-	case d.has(operatorConf):
+// Add adds a user and returns the secret and the file that it is in. The error is an
+// [ErrExists] if there is one of that name. With JWTs nkey means nothing.
+func (d Dir) Add(role roles.Role, name string, nkey bool) (Secret, string, error) {
+	if d.has(operatorConf) {
 		secret, err := d.sign(role, name)
 		if err != nil {
-			return "", err
+			return secret, "", err
 		}
-		return secret.Write(d.Secrets(), name)
-	case !d.has(usersFile):
-		return "", fmt.Errorf("%s has no %s; begin with: supervisor auth init --dir %s", d, usersFile, d)
+		path, err := secret.Keep(d.Secrets(), name, func() error { return nil })
+		return secret, path, err
+	}
+	if !d.has(usersFile) {
+		return Secret{}, "", fmt.Errorf("%s has no %s; begin with: supervisor auth init --dir %s", d, usersFile, d)
 	}
 	if err := d.unchanged(); err != nil {
-		return "", err
+		return Secret{}, "", err
 	}
 	user, secret, err := NewUser(role, name, nkey)
 	if err != nil {
-		return "", err
+		return secret, "", err
 	}
-	users, err := ReadUsers(d.file(usersFile))
+	path, err := secret.Keep(d.Secrets(), name, func() error { return AddUser(d.file(usersFile), user) })
 	if err != nil {
-		return "", err
+		return secret, "", err
 	}
-	if err := checkUsers(append(users, user)); err != nil {
-		return "", fmt.Errorf("%s: %w", d.file(usersFile), ErrExists)
-	}
-	// The secret first: a user whose secret nobody has is worse than a secret that
-	// opens nothing.
-	path, err := secret.Write(d.Secrets(), name)
-	if err != nil {
-		return "", err
-	}
-	if err := AddUser(d.file(usersFile), user); err != nil {
-		return "", errors.Join(err, os.Remove(path))
-	}
-	return path, d.Render()
+	return secret, path, d.Render()
 }
 
 // sign makes credentials with the key of a role.

@@ -113,7 +113,7 @@ func (l list[T]) add(path string, entry T) error {
 			return fmt.Errorf("%s: %s: %w", path, l.name(&entry), ErrExists)
 		}
 	}
-	more, err := yaml.MarshalWithOptions([]T{entry}, yaml.IndentSequence(true))
+	more, err := yaml.Marshal([]T{entry})
 	if err != nil {
 		return err
 	}

@@ -60,18 +60,26 @@ func random(n int) string {
 	return base64.RawURLEncoding.EncodeToString(bytes)
 }
 
-// Write writes a secret to a file of its own in a directory and returns its path. The
-// file is not there yet, or the error is an [ErrExists].
-func (s Secret) Write(dir, name string) (string, error) {
+// Keep writes a secret to a file of its own in a directory, then does what makes it
+// good for something, and returns the file's path. A user whose secret nobody has is
+// worse than a secret that opens nothing, which is taken away again. A file that is
+// there already is an [ErrExists].
+func (s Secret) Keep(dir, name string, enlist func() error) (string, error) {
 	path := filepath.Join(dir, name+"."+s.Kind)
-	return path, writeNew(path, []byte(s.Text))
+	if err := writeNew(path, []byte(s.Text)); err != nil {
+		return "", err
+	}
+	if err := enlist(); err != nil {
+		return "", errors.Join(err, os.Remove(path))
+	}
+	return path, nil
 }
 
 // writeNew writes a file that only its owner can read, and that is not there yet.
 func writeNew(path string, text []byte) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s: %w; nothing is overwritten", path, ErrExists)
+		return fmt.Errorf("%s: %w, and nothing is overwritten", path, ErrExists)
 	}
 	if err != nil {
 		return fmt.Errorf("%s cannot be written: %w", path, cause(err))

@@ -15,7 +15,9 @@ import (
 )
 
 func tokens() web.Tokens {
-	token := func(role roles.Role) web.Token { return web.Token{Role: role, Hash: sha256.Sum256([]byte("token-of-" + role))} }
+	token := func(role roles.Role) web.Token {
+		return web.Token{Role: role, Hash: sha256.Sum256([]byte("token-of-" + role))}
+	}
 	return web.Tokens{token(roles.Viewer), token(roles.Operator), token(roles.Admin)}
 }
 
