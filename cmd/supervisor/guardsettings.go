@@ -152,7 +152,7 @@ func (g *guard) applyTokens(cfg *serveConfig) error {
 		return usagef("%s holds no tokens; add one with: supervisor auth token ROLE NAME --tokens FILE", g.tokensFile.where)
 	}
 	for i := range tokens {
-		cfg.Guard.Tokens = append(cfg.Guard.Tokens, web.Token{Role: tokens[i].Role, Hash: tokens[i].Hash()})
+		cfg.Guard.Tokens = append(cfg.Guard.Tokens, web.Token{Name: tokens[i].Name, Role: tokens[i].Role, Hash: tokens[i].Hash()})
 	}
 	return nil
 }

@@ -2,9 +2,7 @@ package embedded_test
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 
@@ -146,14 +144,10 @@ func TestClientsHaveToSpeakTLS(t *testing.T) {
 	pair, client := authority.Server(), authority.Client()
 	cert, err := tls.LoadX509KeyPair(pair.Cert, pair.Key)
 	must(t, err)
-	pem, err := os.ReadFile(authority.File)
-	must(t, err)
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(pem)
 
 	one := start(t, embedded.Config{StoreDir: t.TempDir(), TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})
 	mutual := start(t, embedded.Config{StoreDir: t.TempDir(), Access: guestsReadS(t),
-		TLS: &tls.Config{Certificates: []tls.Certificate{cert}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert}})
+		TLS: &tls.Config{Certificates: []tls.Certificate{cert}, ClientCAs: authority.Pool(), ClientAuth: tls.RequireAndVerifyClientCert}})
 	ca, shown, mary := nats.RootCAs(authority.File), nats.ClientCert(client.Cert, client.Key), nats.UserInfo("mary", "m")
 	for name, c := range map[string]struct {
 		url     string

@@ -3,9 +3,7 @@ package web_test
 import (
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 
@@ -16,7 +14,7 @@ import (
 
 func tokens() web.Tokens {
 	token := func(role roles.Role) web.Token {
-		return web.Token{Role: role, Hash: sha256.Sum256([]byte("token-of-" + role))}
+		return web.Token{Name: "the-" + string(role), Role: role, Hash: sha256.Sum256([]byte("token-of-" + role))}
 	}
 	return web.Tokens{token(roles.Viewer), token(roles.Operator), token(roles.Admin)}
 }
@@ -32,8 +30,10 @@ func TestTokensOpenWhatTheirRoleMayDo(t *testing.T) {
 	}{
 		{"GET", "/healthz", ""},
 		{"GET", "/readyz", ""},
+		{"GET", "/api/session", ""},
+		{"DELETE", "/api/session", ""},
 		{"GET", "/metrics", roles.Viewer},
-		{"GET", "/", roles.Viewer},
+		{"GET", "/", ""},
 		{"GET", "/nowhere", roles.Viewer},
 		{"GET", "/api/supervisor/health", roles.Viewer},
 		{"HEAD", "/api/supervisor/status", roles.Viewer},
@@ -79,10 +79,7 @@ func TestHTTPOverTLS(t *testing.T) {
 	must(t, err)
 	shown, err := tls.LoadX509KeyPair(client.Cert, client.Key)
 	must(t, err)
-	pem, err := os.ReadFile(authority.File)
-	must(t, err)
-	trusted := x509.NewCertPool()
-	trusted.AppendCertsFromPEM(pem)
+	trusted := authority.Pool()
 	for name, c := range map[string]struct {
 		server, client *tls.Config
 		in             bool

@@ -58,7 +58,7 @@ func Serve(listener *Listener, service *supervisor.Service, guard Guard, log *sl
 		failed: make(chan error, 1),
 		done:   make(chan struct{}),
 		http: &http.Server{
-			Handler:           safeHeaders(onlyHosts(listener, d.authorize(guard.Tokens, routes(service, log)), log)),
+			Handler:           safeHeaders(onlyHosts(listener, d.authorize(guard.Tokens, routes(service, guard.Tokens, log)), log)),
 			TLSConfig:         guard.TLS.Clone(),
 			ReadHeaderTimeout: 10 * time.Second,
 			ReadTimeout:       time.Minute,

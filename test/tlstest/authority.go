@@ -44,6 +44,13 @@ func New(t testing.TB) *Authority {
 	return a
 }
 
+// Pool trusts nobody else.
+func (a *Authority) Pool() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(a.cert)
+	return pool
+}
+
 // Server signs for a server that is reached as localhost or 127.0.0.1.
 func (a *Authority) Server() Pair {
 	template := a.template("server")
