@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -176,7 +177,11 @@ func (g *guarded) connect(name string) *nats.Conn {
 // command runs a client command of ours as a user.
 func (g *guarded) command(name string, args ...string) (stdout, stderr string, code int) {
 	g.t.Helper()
-	return run(g.t, nil, binary, append(args, append(g.signIn(name), "--server", g.broker)...)...)
+	end := slices.Index(args, "--")
+	if end < 0 {
+		end = len(args)
+	}
+	return run(g.t, nil, binary, slices.Insert(slices.Clone(args), end, append(g.signIn(name), "--server", g.broker)...)...)
 }
 
 // ok runs one that has to succeed.

@@ -30,7 +30,7 @@ const (
 // sayings is docs/OPERATIONS.md, "Who may do what", subject for subject.
 func sayings() (table []said) {
 	looks, steers, reads := []string{"viewer", "operator"}, []string{"operator"}, []string{"viewer", "operator", "supervisor"}
-	consumes, serves := []string{"operator", "supervisor"}, []string{"supervisor"}
+	handles, serves := []string{"operator", "supervisor"}, []string{"supervisor"}
 	add := func(may []string, body string, subjects ...string) {
 		for _, subject := range subjects {
 			table = append(table, said{subject: subject, body: body, may: may})
@@ -46,18 +46,18 @@ func sayings() (table []said) {
 	}
 	add(looks, "", "$SRV.PING", "$SRV.INFO", "$SRV.STATS", "$SRV.PING.supervisor", "$SRV.INFO.supervisor")
 	add(reads, "", "$JS.API.INFO", "$JS.API.STREAM.INFO.EVENTS", "$JS.API.CONSUMER.INFO.EVENTS.nobodys", "$JS.API.CONSUMER.NAMES.EVENTS")
-	add(reads, notJSON, "$JS.API.STREAM.NAMES", "$JS.API.STREAM.MSG.GET.EVENTS", "$JS.API.CONSUMER.CREATE.EVENTS.nobodys",
+	add(reads, notJSON, "$JS.API.STREAM.NAMES", "$JS.API.STREAM.MSG.GET.EVENTS", "$JS.API.STREAM.LIST", "$JS.API.CONSUMER.CREATE.EVENTS.nobodys",
+		"$JS.API.CONSUMER.DURABLE.CREATE.EVENTS.nobodys",
 		"$JS.API.DIRECT.GET.EVENTS", "$JS.API.CONSUMER.LIST.EVENTS")
-	add(consumes, notJSON, "$JS.API.CONSUMER.DURABLE.CREATE.EVENTS.nobodys")
-	add(consumes, "", "$JS.API.CONSUMER.DELETE.EVENTS.nobodys")
+	add(handles, "", "$JS.API.CONSUMER.DELETE.EVENTS.nobodys")
 	add(serves, notJSON, "$JS.API.STREAM.CREATE.EVENTS")
 	add(nil, notJSON, "$JS.API.STREAM.DELETE.EVENTS", "$JS.API.STREAM.PURGE.EVENTS", "$JS.API.STREAM.UPDATE.EVENTS",
 		"$JS.API.STREAM.MSG.DELETE.EVENTS", "$JS.API.STREAM.RESTORE.EVENTS", "$JS.API.STREAM.SNAPSHOT.EVENTS",
-		"$JS.API.CONSUMER.PAUSE.EVENTS.nobodys", "$JS.API.STREAM.CREATE.OTHER", "$JS.API.CONSUMER.CREATE.OTHER.nobodys", "$JS.API.STREAM.LIST")
+		"$JS.API.CONSUMER.PAUSE.EVENTS.nobodys", "$JS.API.STREAM.CREATE.OTHER", "$JS.API.CONSUMER.CREATE.OTHER.nobodys")
 	return append(table,
 		said{subject: "events.mission.created", header: elsewhere, may: serves},
-		said{subject: "deadletter.nobodys", silent: true, header: elsewhere, may: consumes},
-		said{subject: "$JS.ACK.EVENTS.nobodys.1.1.1.1.1", silent: true, may: consumes},
+		said{subject: "deadletter.nobodys", silent: true, header: elsewhere, may: handles},
+		said{subject: "$JS.ACK.EVENTS.nobodys.1.1.1.1.1", silent: true, may: reads},
 		said{subject: "supervisor.agent.w1.commands", silent: true, may: []string{"w1", "supervisor"}},
 		said{subject: "supervisor.agent.w2.commands", silent: true, may: []string{"w2", "supervisor"}},
 		said{subject: "supervisor.peers.presence", silent: true, may: serves},

@@ -65,10 +65,11 @@ none of them.`,
 	dir := dirFlag(cmd)
 	nkey := cmd.Flags().Bool("nkey", false, "users have nkeys in place of passwords")
 	asJWT := cmd.Flags().Bool("jwt", false, "users have credentials files with JWTs")
-	cmd.MarkFlagsMutuallyExclusive("nkey", "jwt")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		kind := credentials.Passwords
 		switch {
+		case *nkey && *asJWT:
+			return usagef("--nkey and --jwt are two ways to sign in; give one")
 		case *nkey:
 			kind = credentials.NKeys
 		case *asJWT:
@@ -116,11 +117,13 @@ and in a directory made with --jwt, NAME.creds credentials.`,
 	users := cmd.Flags().String("users", "", "add to this `FILE`, for --users-file of serve")
 	nkey := cmd.Flags().Bool("nkey", false, "sign in with an nkey in place of a password")
 	show := showFlag(cmd)
-	cmd.MarkFlagsMutuallyExclusive("dir", "users")
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		role, err := roleAndName(args, roles.All())
 		if err != nil {
 			return err
+		}
+		if *users != "" && cmd.Flags().Changed("dir") {
+			return usagef("--dir and --users are two places for a user; give one")
 		}
 		var secret credentials.Secret
 		var path, reread string
@@ -137,7 +140,7 @@ and in a directory made with --jwt, NAME.creds credentials.`,
 		if err != nil {
 			return authError(err)
 		}
-		c.added(string(role)+" "+args[1], path, reread, secret, *show)
+		c.added("the "+string(role)+" "+args[1], path, reread, secret, *show)
 		return nil
 	}
 	return cmd
@@ -186,7 +189,7 @@ NAME.token; in the file stands its hash.`,
 		if err != nil {
 			return authError(err)
 		}
-		c.added("token "+args[1]+" of a "+string(role), path, "a supervisor that runs with it has to be started again", secret, *show)
+		c.added("the token "+args[1]+" with the role "+string(role), path, "a supervisor that runs with it has to be started again", secret, *show)
 		return nil
 	}
 	return cmd

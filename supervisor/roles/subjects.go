@@ -34,20 +34,21 @@ var steering = []string{
 // discovery is what nats micro asks.
 var discovery = []string{"$SRV.PING", "$SRV.PING.>", "$SRV.INFO", "$SRV.INFO.>", "$SRV.STATS", "$SRV.STATS.>"}
 
-// readingEvents is what it takes to read the stream, as it is or through a consumer
-// that is not acknowledged.
+// readingEvents is what it takes to read the stream, as it is or through a consumer,
+// durable ones included.
 var readingEvents = []string{
-	jsAPI + "INFO", jsAPI + "STREAM.NAMES", jsAPI + "STREAM.INFO." + events, jsAPI + "STREAM.MSG.GET." + events,
+	jsAPI + "INFO", jsAPI + "STREAM.NAMES", jsAPI + "STREAM.LIST", jsAPI + "STREAM.INFO." + events, jsAPI + "STREAM.MSG.GET." + events,
 	jsAPI + "DIRECT.GET." + events, jsAPI + "DIRECT.GET." + events + ".>",
 	jsAPI + "CONSUMER.CREATE." + events, jsAPI + "CONSUMER.CREATE." + events + ".>",
 	jsAPI + "CONSUMER.NAMES." + events, jsAPI + "CONSUMER.LIST." + events,
-	jsAPI + "CONSUMER.INFO." + events + ".*", jsAPI + "CONSUMER.MSG.NEXT." + events + ".*",
+	jsAPI + "CONSUMER.DURABLE.CREATE." + events + ".*",
+	jsAPI + "CONSUMER.INFO." + events + ".*", jsAPI + "CONSUMER.MSG.NEXT." + events + ".*", "$JS.ACK." + events + ".>",
 }
 
-// consuming is what durable consumers take besides: to acknowledge, to keep dead
-// letters, and to remember what has been handled.
-var consuming = []string{
-	jsAPI + "CONSUMER.DURABLE.CREATE." + events + ".*", jsAPI + "CONSUMER.DELETE." + events + ".*", "$JS.ACK." + events + ".>",
+// handling is what those take besides who act on events: to take consumers away, to
+// keep dead letters, and to remember what has been handled.
+var handling = []string{
+	jsAPI + "CONSUMER.DELETE." + events + ".*",
 	jsAPI + "STREAM.INFO." + letters, jsAPI + "DIRECT.GET." + letters, jsAPI + "DIRECT.GET." + letters + ".>",
 	eventstream.DeadLetterPrefix + "*",
 	jsAPI + "STREAM.INFO." + ledger, jsAPI + "DIRECT.GET." + ledger + ".>", "$KV." + eventstream.LedgerBucket + ".>",
@@ -55,7 +56,7 @@ var consuming = []string{
 
 func viewerPublishes() []string { return slices.Concat(reading, discovery, readingEvents) }
 
-func operatorPublishes() []string { return slices.Concat(viewerPublishes(), steering, consuming) }
+func operatorPublishes() []string { return slices.Concat(viewerPublishes(), steering, handling) }
 
 // supervisorPublishes does not hold what agents and people send, nor what would
 // delete a stream: nobody can make the supervisor say it by naming it as the subject
@@ -67,7 +68,7 @@ func supervisorPublishes() []string {
 			api.CommandsSubject("*"), "supervisor.peers.>", eventstream.SubjectAll,
 			jsAPI + "STREAM.CREATE." + events, jsAPI + "STREAM.CREATE." + letters, jsAPI + "STREAM.CREATE." + ledger,
 		},
-		readingEvents, consuming,
+		readingEvents, handling,
 	)
 }
 
