@@ -31,10 +31,9 @@ type settings struct {
 	lease, heartbeat given // where they came from, since they depend on each other
 }
 
-// serveSettings is the one table of what serve can be told. The settings of the
-// connection to an external broker follow it.
-func serveSettings() []setting {
-	own := []setting{
+// storeSettings is the part of the table that says where missions are kept.
+func storeSettings() []setting {
+	return []setting{
 		{key: "store", holder: "STORE", help: "where missions are kept: STORE is sqlite:PATH or a Redis URL; without, a file in --data-dir",
 			apply: func(s *settings, g given) error { s.store = g; return storeIn{text: g.text}.check() }},
 		{key: "store_file", holder: "FILE", help: "FILE that holds nothing but STORE, for a URL with a password",
@@ -44,6 +43,13 @@ func serveSettings() []setting {
 				}
 				return storeIn{text: s.store.text}.check()
 			}},
+	}
+}
+
+// serveSettings is the one table of what serve can be told. The settings of the
+// connection to an external broker follow it.
+func serveSettings() []setting {
+	own := []setting{
 		{key: "data_dir", holder: "DIR", fallback: defaultDataDir(), help: "DIR for everything that is kept on this machine",
 			apply: func(s *settings, g given) error { s.serve.DataDir = g.text; return notEmpty(g.text) }},
 		{key: "listen", holder: "ADDRESS", fallback: "127.0.0.1:4222", help: "ADDRESS of the embedded broker, used when no --server is given",
@@ -98,7 +104,7 @@ func serveSettings() []setting {
 				return err
 			}},
 	}
-	return slices.Concat(own, guardSettings(), connectionSettings(
+	return slices.Concat(storeSettings(), own, guardSettings(), connectionSettings(
 		"URL of a NATS broker, or several with commas; without, the embedded broker",
 		"NAME of the nats CLI's context that has the broker and its credentials", ""), systemSettings())
 }
