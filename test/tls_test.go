@@ -57,3 +57,17 @@ func TestTLSAtBothDoors(t *testing.T) {
 	}
 	p.stop()
 }
+
+// Where everybody can come, that has to be said, and is said again in the log.
+func TestInsecureIsSaidAloud(t *testing.T) {
+	t.Parallel()
+	_, stderr, code := run(t, nil, binary, "serve", "--data-dir", t.TempDir(), "--listen", "127.0.0.1:0", "--http", "0.0.0.0:0")
+	if code != 2 || !strings.Contains(stderr, "--http 0.0.0.0:0 can be reached from other machines") {
+		t.Errorf("exit code %d, %s", code, stderr)
+	}
+	p := start(t, t.TempDir(), "--http", "0.0.0.0:0", "--insecure")
+	p.stop()
+	if logs := p.logs.String(); strings.Count(logs, "INSECURE") != 1 || !strings.Contains(logs, "address=0.0.0.0:0") {
+		t.Errorf("the log does not say once what is open:\n%s", logs)
+	}
+}

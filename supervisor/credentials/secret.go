@@ -27,8 +27,10 @@ func (Secret) String() string { return "(secret)" }
 // GoString does, too.
 func (s Secret) GoString() string { return s.String() }
 
-// bcryptCost is nats-server's own. A broker hashes whenever somebody signs in.
-const bcryptCost = 11
+// bcryptCost is the least. Slow hashes are for passwords that can be guessed, and these
+// are 192 random bits; but a broker hashes whenever somebody signs in, and a fleet that
+// comes back does so all at once.
+const bcryptCost = bcrypt.MinCost
 
 // NewUser makes a user with a password, or an nkey, and what to sign in with.
 func NewUser(role roles.Role, name string, nkey bool) (User, Secret, error) {
