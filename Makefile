@@ -109,13 +109,15 @@ RELEASEBUILD  = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w
 RELEASE       = supervisor-$(VERSION)
 
 .PHONY: release
-release: ## build static binaries for RELEASES into dist, with checksums and an SBOM
+release: ## build static binaries for RELEASES into dist, with checksums and an SBOM for each
 	@test -x $(TOOLS)/cyclonedx-gomod || GOBIN=$(TOOLS) go install $(CYCLONEDX)
 	rm -rf dist && mkdir dist
 	@set -e; for target in $(RELEASES); do \
 		echo "dist/$(RELEASE)-$$target"; \
-		GOOS=$${target%-*} GOARCH=$${target#*-} $(RELEASEBUILD) -o dist/$(RELEASE)-$$target ./cmd/supervisor; done
-	@cyclonedx-gomod app -json -licenses -noserial -main cmd/supervisor -output dist/$(RELEASE).cdx.json .
+		GOOS=$${target%-*} GOARCH=$${target#*-} $(RELEASEBUILD) -o dist/$(RELEASE)-$$target ./cmd/supervisor; \
+		cyclonedx-gomod bin -json -licenses -std -noserial -notimestamp -version v$(VERSION) \
+			-output dist/$(RELEASE)-$$target.cdx.json dist/$(RELEASE)-$$target 2>dist/sbom.log || { cat dist/sbom.log; exit 1; }; \
+		rm dist/sbom.log; done
 	@cd dist && sha256sum $(RELEASE)* >SHA256SUMS && cat SHA256SUMS
 
 .PHONY: reproducible
