@@ -70,12 +70,19 @@ KEEP       ?=
 
 .PHONY: chaos
 chaos: tools ## mistreat everything for MINUTES, by SEED, on one SITE or on both stores; see test/chaos
-	go test -race -count 1 -timeout 0 -v ./test/chaos -run '^TestChaos$$' \
+	go test -race -count 1 -timeout 0 -v -tags chaos ./test/chaos -run '^TestChaos$$' \
 		-minutes $(MINUTES) -seed $(SEED) -site '$(SITE)' -keep '$(if $(KEEP),$(abspath $(KEEP)))'
 
 .PHONY: bench
 bench: ## run the benchmarks of the envelope, the event stream and the store
 	go test -run '^$$' -bench . -benchmem ./charter ./eventstream/... ./missions/sqlitestore
+
+# How many agents `make recovery` kills with each kind of broker.
+KILLS ?= 100
+
+.PHONY: recovery
+recovery: ## kill KILLS agents and measure how long their missions are away
+	go test -run '^$$' -bench Recovery -benchtime $(KILLS)x -timeout 60m ./test
 
 .PHONY: generate
 generate: ## write the generated files anew: schemas, EVENTS.md

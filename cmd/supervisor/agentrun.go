@@ -170,7 +170,7 @@ func (c *cli) runAgent(cmd *cobra.Command, f *agentFlags, command []string) erro
 func (c *cli) connectAgent(b broker, id string) (*nats.Conn, error) {
 	options := append(b.options,
 		nats.Name(api.ConnectionName(id)), nats.MaxReconnects(-1),
-		nats.ReconnectWait(200*time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 500*time.Millisecond),
+		nats.ReconnectWait(200*time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 200*time.Millisecond), // within the grace time
 		nats.PingInterval(5*time.Second),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -200,6 +201,9 @@ func queryFields(raw string) (map[string]jsontext.Value, error) {
 		return nil, missions.Invalid("query", "is not well-formed")
 	}
 	for name, values := range query {
+		if !utf8.ValidString(name) {
+			return nil, missions.Invalid("query", "is not valid UTF-8")
+		}
 		if len(values) > 1 {
 			return nil, missions.Invalid(name, "is given twice")
 		}
