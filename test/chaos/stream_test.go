@@ -4,7 +4,6 @@ package chaos
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"testing"
 
@@ -90,7 +89,7 @@ func follower(t *testing.T, stream jetstream.Stream) (name string) {
 		}
 		return name != ""
 	}) {
-		t.Fatal(errors.New("the stream does not have three copies"))
+		t.Fatal("the stream does not have three copies")
 	}
 	return name
 }
