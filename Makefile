@@ -20,7 +20,7 @@ GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build bin/supervisor, static
@@ -68,10 +68,13 @@ MINUTES    ?= 0.5
 SEED       ?= 0
 SITE       ?=
 KEEP       ?=
+# What of test/chaos `make chaos` runs, and how long it may take; 0: as long as it takes.
+CHAOSTESTS   ?= ^TestChaos$$
+CHAOSTIMEOUT ?= 0
 
 .PHONY: chaos
 chaos: tools ## mistreat everything for MINUTES, by SEED, on one SITE or on both stores; see test/chaos
-	go test -race -count 1 -timeout 0 -v -tags chaos ./test/chaos -run '^TestChaos$$' \
+	go test -race -count 1 -timeout $(CHAOSTIMEOUT) -v -tags chaos ./test/chaos -run '$(CHAOSTESTS)' \
 		-minutes $(MINUTES) -seed $(SEED) -site '$(SITE)' -keep '$(if $(KEEP),$(abspath $(KEEP)))'
 
 .PHONY: bench
@@ -85,6 +88,13 @@ KILLS ?= 100
 recovery: ## kill KILLS agents and measure how long their missions are away
 	go test -run '^$$' -bench Recovery -benchtime $(KILLS)x -timeout 60m ./test
 
+# How many asynq workers `make recovery-asynq` kills, all within a minute.
+ASYNQKILLS ?= 20
+
+.PHONY: recovery-asynq
+recovery-asynq: ## kill ASYNQKILLS asynq workers and measure how long their tasks are away
+	cd test/bench && go run . recovery -kills $(ASYNQKILLS)
+
 .PHONY: generate
 generate: ## write the generated files anew: schemas, EVENTS.md
 	go generate ./...
@@ -93,7 +103,7 @@ generate: ## write the generated files anew: schemas, EVENTS.md
 lint: ## gofmt, go vet and golangci-lint
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
 		if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
-	go vet ./...
+	go vet -tags chaos ./...
 	@test -x $(TOOLS)/golangci-lint || GOBIN=$(TOOLS) go install $(GOLANGCI_LINT)
 	golangci-lint run ./...
 

@@ -3,7 +3,6 @@ package test
 import (
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -15,15 +14,13 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"missioncontrol/charter"
+	"missioncontrol/eventstream/streamtest"
 	"missioncontrol/supervisor/api"
 )
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer func() { must(t, l.Close()) }()
-	return l.Addr().(*net.TCPAddr).Port
+	return streamtest.FreePorts(t, 1)[0]
 }
 
 func get(t *testing.T, url string) string {

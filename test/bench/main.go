@@ -78,8 +78,9 @@ func run(ctx context.Context, s settings, only *regexp.Regexp) error {
 	return os.WriteFile(s.out, []byte(report(s, done)), 0o644) //nolint:gosec // a document
 }
 
-// roles are the processes that this program also is.
-var roles = map[string]func() error{"echo": serveEcho}
+// roles are what this program also is: processes that rows need, and a measurement
+// apart from the table.
+var roles = map[string]func() error{"echo": serveEcho, "recovery": recovery, "asynq-worker": workAsynq}
 
 // lines joins lines.
 func lines(all ...string) string { return strings.Join(all, "\n") + "\n" }
