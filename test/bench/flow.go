@@ -26,19 +26,19 @@ const callers = 32
 
 // run returns missions per second, from the first create until the last event is in
 // the stream.
-func (f flow) run(context.Context) (float64, error) {
+func (f flow) run(context.Context) (figure, error) {
 	creators, err := nats.Connect(f.url)
 	if err != nil {
-		return 0, err
+		return figure{}, err
 	}
 	defer creators.Close()
 	workers, err := nats.Connect(f.url, nats.Name("agent:bench"))
 	if err != nil {
-		return 0, err
+		return figure{}, err
 	}
 	defer workers.Close()
 	if _, err := ask(workers, "supervisor.agent.bench.register", []byte(`{"name":"bench","types":["bench"],"capacity":10000}`)); err != nil {
-		return 0, err
+		return figure{}, err
 	}
 	var left, finished atomic.Int64
 	left.Store(int64(f.missions))
@@ -57,9 +57,9 @@ func (f flow) run(context.Context) (float64, error) {
 		failures = append(failures, err)
 	}
 	if err := errors.Join(append(failures, drained(creators))...); err != nil {
-		return 0, err
+		return figure{}, err
 	}
-	return float64(f.missions) / time.Since(began).Seconds(), nil
+	return perSecond(f.missions, time.Since(began)), nil
 }
 
 // callers are as many as there is work for at once.

@@ -29,13 +29,13 @@ func ask(nc *nats.Conn, subject string, body []byte) ([]byte, error) {
 
 // inFlight keeps so many callers at one thing, over a few connections, for a time,
 // and returns how many things were done per second.
-func (w *workplace) inFlight(ctx context.Context, url string, callers int, do func(nc *nats.Conn, caller, i int) error) (float64, error) {
+func (w *workplace) inFlight(ctx context.Context, url string, callers int, do func(nc *nats.Conn, caller, i int) error) (figure, error) {
 	const connections = 4
 	var ncs []*nats.Conn
 	for range min(connections, callers) {
 		nc, err := nats.Connect(url)
 		if err != nil {
-			return 0, err
+			return figure{}, err
 		}
 		defer nc.Close()
 		ncs = append(ncs, nc)
@@ -60,9 +60,9 @@ func (w *workplace) inFlight(ctx context.Context, url string, callers int, do fu
 	}
 	all.Wait()
 	if err := failure.Load(); err != nil {
-		return 0, *err
+		return figure{}, *err
 	}
-	return float64(done.Load()) / time.Since(began).Seconds(), nil
+	return perSecond(int(done.Load()), time.Since(began)), nil
 }
 
 // fill creates missions until a store has so many.

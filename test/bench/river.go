@@ -82,7 +82,7 @@ func riverFlow(ctx context.Context, url string, tasks, batch int) (side, error) 
 	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context) (float64, error) {
+	return func(ctx context.Context) (figure, error) {
 		worker := &riverWorker{finished: &atomic.Int64{}, tasks: int64(tasks), all: make(chan struct{})}
 		workers := river.NewWorkers()
 		river.AddWorker(workers, worker)
@@ -91,10 +91,10 @@ func riverFlow(ctx context.Context, url string, tasks, batch int) (side, error) 
 			Workers: workers, Logger: slog.New(slog.DiscardHandler), FetchCooldown: time.Millisecond, FetchPollInterval: 20 * time.Millisecond,
 		})
 		if err != nil {
-			return 0, err
+			return figure{}, err
 		}
 		if err := client.Start(ctx); err != nil {
-			return 0, err
+			return figure{}, err
 		}
 		began := time.Now()
 		errs := make(chan error, 4)
@@ -117,11 +117,11 @@ func riverFlow(ctx context.Context, url string, tasks, batch int) (side, error) 
 		}
 		for range 4 {
 			if err := <-errs; err != nil {
-				return 0, err
+				return figure{}, err
 			}
 		}
 		<-worker.all
-		rate := float64(tasks) / time.Since(began).Seconds()
+		rate := perSecond(tasks, time.Since(began))
 		return rate, client.Stop(ctx)
 	}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 )
 
 // row is one comparison.
@@ -20,13 +21,26 @@ type row struct {
 	prepare func(ctx context.Context, w *workplace) (ours, theirs side, err error)
 }
 
-// side measures one side once and returns its figure.
-type side func(ctx context.Context) (float64, error)
+// side measures one side once.
+type side func(ctx context.Context) (figure, error)
+
+// figure is one measurement: what the row's unit says, and how many things were done
+// to find that out, 0 where that has no meaning.
+type figure struct {
+	value float64
+	done  int
+}
+
+// perSecond is the figure of so many things in a time.
+func perSecond(done int, took time.Duration) figure {
+	return figure{value: float64(done) / took.Seconds(), done: done}
+}
 
 // result is what a row came to.
 type result struct {
 	row
 	ours, theirs, ratios []float64
+	cpu                  []float64 // processor time of one of theirs, in those of ours
 }
 
 func measure(ctx context.Context, s settings, r row) (result, error) {
@@ -41,20 +55,30 @@ func measure(ctx context.Context, s settings, r row) (result, error) {
 		return out, err
 	}
 	for round := range s.rounds + 1 {
-		a, err := ours(ctx)
+		a, costA, err := timed(ctx, ours)
 		if err != nil {
 			return out, fmt.Errorf("ours: %w", err)
 		}
-		b, err := theirs(ctx)
+		b, costB, err := timed(ctx, theirs)
 		if err != nil {
 			return out, fmt.Errorf("theirs: %w", err)
 		}
-		fmt.Fprintf(os.Stderr, "  round %d: %.4g beside %.4g %s, ratio %.2f\n", round, a, b, r.unit, a/b)
+		fmt.Fprintf(os.Stderr, "  round %d: %.4g beside %.4g %s, ratio %.2f; processor %.4g beside %.4g µs each\n",
+			round, a.value, b.value, r.unit, a.value/b.value, costA, costB)
 		if round > 0 { // the first is for warming up
-			out.ours, out.theirs, out.ratios = append(out.ours, a), append(out.theirs, b), append(out.ratios, a/b)
+			out.ours, out.theirs, out.ratios = append(out.ours, a.value), append(out.theirs, b.value), append(out.ratios, a.value/b.value)
+			out.cpu = append(out.cpu, costB/costA)
 		}
 	}
 	return out, nil
+}
+
+// timed measures a side, and the microseconds of processor time that each thing took,
+// of everything that the row has started: brokers, stores, clients.
+func timed(ctx context.Context, s side) (figure, float64, error) {
+	before := cpuTime()
+	f, err := s(ctx)
+	return f, float64((cpuTime() - before).Microseconds()) / float64(max(f.done, 1)), err
 }
 
 func median(all []float64) float64 {

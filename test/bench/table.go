@@ -101,7 +101,7 @@ func statusBesideEcho(kind string) func(context.Context, *workplace) (side, side
 
 // requests is a side: empty requests, 64 in flight.
 func (w *workplace) requests(url, subject string) side {
-	return func(ctx context.Context) (float64, error) {
+	return func(ctx context.Context) (figure, error) {
 		return w.inFlight(ctx, url, 64, func(nc *nats.Conn, _, _ int) error {
 			_, err := ask(nc, subject, nil)
 			return err

@@ -89,9 +89,10 @@ func (w *workplace) start(ready *regexp.Regexp, name string, args ...string) (st
 	}
 }
 
-// end stops a process, politely at first.
+// end stops a process, politely at first. PostgreSQL waits for its clients to leave
+// when it is asked with SIGTERM, and does not with SIGINT, which the others take too.
 func end(cmd *exec.Cmd) {
-	_ = cmd.Process.Signal(syscall.SIGTERM)
+	_ = cmd.Process.Signal(syscall.SIGINT)
 	timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
 	defer timer.Stop()
 	_ = cmd.Wait()
