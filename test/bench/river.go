@@ -70,11 +70,12 @@ func (w *riverWorker) Work(context.Context, *river.Job[riverArgs]) error {
 }
 
 // riverFlow is the same on River: InsertManyFast in batches, worked by one client.
-func riverFlow(ctx context.Context, url string, tasks, batch int) (side, error) {
+func (w *workplace) riverFlow(ctx context.Context, url string, tasks, batch int) (side, error) {
 	pool, err := pgxpool.New(ctx, url)
 	if err != nil {
 		return nil, err
 	}
+	w.onClose(pool.Close)
 	migrator, err := rivermigrate.New(riverpgxv5.New(pool), nil)
 	if err != nil {
 		return nil, err
