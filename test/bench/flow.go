@@ -118,7 +118,7 @@ func (f inBatches) run(context.Context) (figure, error) {
 		return figure{}, err
 	}
 	defer workers.Close()
-	if _, err := ask(workers, "supervisor.agent.bench.register", []byte(`{"types":["bench"],"capacity":10000}`)); err != nil {
+	if _, err := ask(workers, "supervisor.agent.bench.register", []byte(`{"name":"bench","types":["bench"],"capacity":10000}`)); err != nil {
 		return figure{}, err
 	}
 	var left, finished atomic.Int64

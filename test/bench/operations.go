@@ -65,7 +65,7 @@ func livesOf(w *workplace, p place) side {
 		var failure error
 		f, err := w.inFlight(ctx, p.url, callers, func(nc *nats.Conn, _, _ int) error {
 			register.Do(func() {
-				_, failure = ask(nc, "supervisor.agent.lives.register", []byte(`{"types":["stored"],"capacity":10000}`))
+				_, failure = ask(nc, "supervisor.agent.lives.register", []byte(`{"name":"lives","types":["stored"],"capacity":10000}`))
 			})
 			if failure != nil {
 				return failure

@@ -44,7 +44,7 @@ func dispatchBesideRequest(store string) func(context.Context, *workplace) (side
 		if err != nil {
 			return nil, nil, err
 		}
-		if _, err := ask(worker, "supervisor.agent.idle.register", []byte(`{"types":["bench"],"capacity":10}`)); err != nil {
+		if _, err := ask(worker, "supervisor.agent.idle.register", []byte(`{"name":"idle","types":["bench"],"capacity":10}`)); err != nil {
 			return nil, nil, err
 		}
 		bare, err := w.connect(echo)
