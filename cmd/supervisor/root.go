@@ -51,7 +51,7 @@ find their broker the way the nats CLI does.`,
 		c.serveCommand(), c.agentCommand(), c.benchCommand(), c.authCommand(),
 		c.healthCommand(), c.statusCommand(), c.agentsCommand(), c.eventsCommand(),
 		c.missionsCommand(),
-		c.versionCommand(),
+		c.completionCommand(), c.manCommand(), c.versionCommand(),
 	)
 	root.SetHelpCommand(helpCommand())
 	return root
