@@ -165,6 +165,10 @@ func (e *Endpoints) add(ep *endpoint) error {
 	}
 	sub, err := e.lines[ep.line].nc.QueueSubscribe(ep.subject, api.Service, func(msg *nats.Msg) {
 		ep.counters.requests.Add(1)
+		if messenger(msg) {
+			ep.counters.refused.Add(1)
+			return
+		}
 		handler(msg)
 	})
 	if err != nil {

@@ -25,7 +25,16 @@ func freePort(t *testing.T) int {
 
 func get(t *testing.T, url string) string {
 	t.Helper()
-	reply, err := http.Get(url)
+	return getWith(t, url, "")
+}
+
+// getWith shows an Authorization header.
+func getWith(t *testing.T, url, authorization string) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	must(t, err)
+	request.Header.Set("Authorization", authorization)
+	reply, err := http.DefaultClient.Do(request)
 	must(t, err)
 	defer func() { must(t, reply.Body.Close()) }()
 	body, err := io.ReadAll(reply.Body)

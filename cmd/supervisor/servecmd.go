@@ -58,14 +58,18 @@ func (c *cli) banner(s *settings, info serveInfo) {
 	case url != defaultServer:
 		where = " -s " + url
 	}
+	forNATS, forOurs := where, where
+	if s.serve.Access != nil {
+		forNATS, forOurs = where+" --user NAME --password PASSWORD", where+" --user NAME --password-file FILE"
+	}
 	b := c.out.card("Mission Control " + info.Version)
 	b.line("Broker", info.Broker)
 	b.line("Store", info.Store)
 	b.line("Events", info.Events)
 	b.line("HTTP", info.HTTP)
 	b.gap()
-	b.line("Try", c.out.paint(cyan, "nats"+where+" req supervisor.status ''"))
-	b.line("and", c.out.paint(cyan, `supervisor missions create`+where+` "hello"`))
+	b.line("Try", c.out.paint(cyan, "nats"+forNATS+" req supervisor.status ''"))
+	b.line("and", c.out.paint(cyan, `supervisor missions create`+forOurs+` "hello"`))
 	b.gap()
 	b.line("Stop", "Ctrl-C")
 	b.print()

@@ -196,7 +196,9 @@ func (r *runner) register(ctx context.Context) error {
 		case errors.Is(err, api.ErrInvalid), errors.Is(err, api.ErrTooLarge):
 			return fmt.Errorf("the supervisor refused the agent: %w", err)
 		}
-		r.trouble("could not register; trying again", err)
+		if ctx.Err() == nil {
+			r.trouble("could not register; trying again", err)
+		}
 		if !sleep(ctx, pause) {
 			return ctx.Err()
 		}
