@@ -77,9 +77,20 @@ chaos: tools ## mistreat everything for MINUTES, by SEED, on one SITE or on both
 	go test -race -count 1 -timeout $(CHAOSTIMEOUT) -v -tags chaos ./test/chaos -run '$(CHAOSTESTS)' \
 		-minutes $(MINUTES) -seed $(SEED) -site '$(SITE)' -keep '$(if $(KEEP),$(abspath $(KEEP)))'
 
+ROUNDS     ?= 5
+ROWS       ?= .
+# The report is of all rows; a part of them is only printed.
+BENCHOUT   ?= $(if $(filter .,$(ROWS)),$(CURDIR)/docs/BENCHMARKS.md)
+
 .PHONY: bench
-bench: ## run the benchmarks of the envelope, the event stream and the store
-	go test -run '^$$' -bench . -benchmem ./charter ./eventstream/... ./missions/sqlitestore
+bench: build ## measure Mission Control beside its peers, on a quiet machine; writes docs/BENCHMARKS.md
+	@command -v redis-server >/dev/null || { echo "redis-server is needed: apt-get install redis-server"; exit 1; }
+	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || { echo "PostgreSQL is needed: apt-get install postgresql"; exit 1; }
+	cd test/bench && go run . -binary $(CURDIR)/bin/supervisor -rounds $(ROUNDS) -rows '$(ROWS)' -out '$(BENCHOUT)'
+
+.PHONY: bench-parts
+bench-parts: ## run the benchmarks of the envelope, the event stream and the stores
+	go test -run '^$$' -bench . -benchmem ./charter ./eventstream/... ./missions/sqlitestore ./missions/redisstore
 
 # How many agents `make recovery` kills with each kind of broker.
 KILLS ?= 100

@@ -2,6 +2,8 @@ package main
 
 import (
 	"log/slog"
+	"os"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -32,10 +34,18 @@ one that exists: nats stream edit EVENTS --max-age 30d, or --replicas 3.`,
 	return cmd
 }
 
+// garbagePercent lets garbage grow to so many percent of what is in use before it is
+// collected, where GOGC does not say otherwise. A supervisor keeps little and makes much:
+// with Go's own 100, an eighth of its processor time went into collecting.
+const garbagePercent = 400
+
 func (c *cli) serve(cmd *cobra.Command, _ []string) error {
 	s, err := c.loadServeSettings(cmd.Flags())
 	if err != nil {
 		return err
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbagePercent)
 	}
 	log := slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: s.logLevel}))
 	ready := func(info serveInfo) { c.banner(&s, info) }
