@@ -16,6 +16,8 @@ const (
 // on where one stopped.
 type Alert struct {
 	Rule      string     // its name
+	Metric    string     // what the rule watches; no white space
+	Threshold float64    // what it compares that with
 	State     AlertState // AlertOK is never stored
 	Since     Time       // from when on the condition has held
 	RaisedAt  Time       // zero unless firing
@@ -29,11 +31,9 @@ type AlertChange struct {
 	Alert Alert // what is to be stored; AlertOK deletes it. Revision is the one that was read, 0 for none
 
 	// Tell makes the change known: it is raised (AlertFiring) or resolved (AlertOK).
-	Tell      bool
-	Notify    bool // and a notice is kept of it, too
-	Metric    string
-	Value     *float64 // nil: the metric has none
-	Threshold float64
+	Tell   bool
+	Notify bool     // and a notice is kept of it, too
+	Value  *float64 // what the metric was; nil: it had no value
 }
 
 // MaxNotices is how many notices are kept; beyond, the oldest are dropped.
@@ -45,7 +45,7 @@ func (c *AlertChange) Event() Event {
 	if c.Alert.State == AlertOK {
 		kind = EventAlertResolved
 	}
-	return Event{Kind: kind, Rule: c.Alert.Rule, Metric: c.Metric, Value: c.Value, Threshold: c.Threshold, Since: c.Alert.Since}
+	return Event{Kind: kind, Rule: c.Alert.Rule, Metric: c.Alert.Metric, Value: c.Value, Threshold: c.Alert.Threshold, Since: c.Alert.Since}
 }
 
 // alertGap is how long nobody may have looked at a rule for its condition to count as
@@ -80,7 +80,7 @@ func (a Alert) Look(holds bool, at Time, lasts time.Duration) (next Alert, told,
 			return next, true, true
 		}
 	case !holds:
-		return Alert{Rule: a.Rule, State: AlertOK, Revision: a.Revision}, false, a.State == AlertPending
+		return Alert{Rule: a.Rule, Metric: a.Metric, Threshold: a.Threshold, State: AlertOK, Revision: a.Revision}, false, a.State == AlertPending
 	default:
 		if a.State != AlertPending || unwatched {
 			next.State, next.Since = AlertPending, at

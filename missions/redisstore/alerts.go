@@ -21,12 +21,17 @@ func (s *Store) Alerts(ctx context.Context) ([]missions.Alert, error) {
 	alerts := []missions.Alert{}
 	for rule, stands := range hash(answer) {
 		words := strings.Fields(stands)
-		if len(words) != 6 {
+		if len(words) != 8 {
 			return nil, broken(fmt.Errorf("alert %q is damaged", rule))
 		}
+		threshold, err := strconv.ParseFloat(words[2], 64)
+		if err != nil {
+			return nil, broken(fmt.Errorf("alert %q is damaged: %w", rule, err))
+		}
 		alerts = append(alerts, missions.Alert{
-			Rule: rule, State: missions.AlertState(words[0]), Since: moment(words[1]), RaisedAt: moment(words[2]),
-			ClearedAt: moment(words[3]), CheckedAt: moment(words[4]), Revision: number(words[5]),
+			Rule: rule, State: missions.AlertState(words[0]), Metric: words[1], Threshold: threshold,
+			Since: moment(words[3]), RaisedAt: moment(words[4]), ClearedAt: moment(words[5]), CheckedAt: moment(words[6]),
+			Revision: number(words[7]),
 		})
 	}
 	slices.SortFunc(alerts, func(a, b missions.Alert) int { return strings.Compare(a.Rule, b.Rule) })
@@ -78,8 +83,8 @@ func appendAlert(args []any, change *missions.AlertChange) []any {
 	if event.Value != nil {
 		value = strconv.FormatFloat(*event.Value, 'g', -1, 64)
 	}
-	return append(args, a.Rule, a.Revision, state, int64(a.Since), int64(a.RaisedAt), int64(a.ClearedAt), int64(a.CheckedAt),
-		kind, notify, event.Metric, value, strconv.FormatFloat(event.Threshold, 'g', -1, 64))
+	return append(args, a.Rule, a.Revision, state, a.Metric, strconv.FormatFloat(a.Threshold, 'g', -1, 64),
+		int64(a.Since), int64(a.RaisedAt), int64(a.ClearedAt), int64(a.CheckedAt), kind, notify, value)
 }
 
 // Notices implements [missions.Alerts].

@@ -13,14 +13,15 @@ import (
 // markRevision is the counter of the revisions given to alerts; type ”.
 const markRevision int64 = 25
 
-const alertQuery = "SELECT rule, firing, since, raised_at, cleared_at, checked_at, revision FROM alerts "
+const alertQuery = "SELECT rule, metric, threshold, firing, since, raised_at, cleared_at, checked_at, revision FROM alerts "
 
 func scanAlert(s *sqlite3.Stmt) missions.Alert {
 	a := missions.Alert{
-		Rule: s.ColumnText(0), State: missions.AlertPending, Since: scanTime(s, 2), RaisedAt: scanTime(s, 3),
-		ClearedAt: scanTime(s, 4), CheckedAt: scanTime(s, 5), Revision: s.ColumnInt64(6),
+		Rule: s.ColumnText(0), Metric: s.ColumnText(1), Threshold: s.ColumnFloat(2), State: missions.AlertPending,
+		Since: scanTime(s, 4), RaisedAt: scanTime(s, 5), ClearedAt: scanTime(s, 6), CheckedAt: scanTime(s, 7),
+		Revision: s.ColumnInt64(8),
 	}
-	if s.ColumnBool(1) {
+	if s.ColumnBool(3) {
 		a.State = missions.AlertFiring
 	}
 	return a
@@ -63,8 +64,8 @@ func (t *tx) changeAlert(change *missions.AlertChange) error {
 		if revision, err = t.nextRevision(); err != nil {
 			return err
 		}
-		err = t.exec(`INSERT OR REPLACE INTO alerts (rule, firing, since, raised_at, cleared_at, checked_at, revision)
-			VALUES (?, ?, ?, ?, ?, ?, ?)`, a.Rule, a.State == missions.AlertFiring, int64(a.Since), a.RaisedAt, a.ClearedAt,
+		err = t.exec(`INSERT OR REPLACE INTO alerts (rule, metric, threshold, firing, since, raised_at,
+			cleared_at, checked_at, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, a.Rule, a.Metric, a.Threshold, a.State == missions.AlertFiring, int64(a.Since), a.RaisedAt, a.ClearedAt,
 			int64(a.CheckedAt), revision)
 	}
 	if err != nil || !change.Tell {

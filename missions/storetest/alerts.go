@@ -11,7 +11,7 @@ import (
 
 // alertOf returns an alert as it may be stored.
 func alertOf(rule string, state missions.AlertState, since missions.Time) missions.Alert {
-	a := missions.Alert{Rule: rule, State: state, Since: since, CheckedAt: since.Add(90 * time.Second)}
+	a := missions.Alert{Rule: rule, Metric: "missions.pending", Threshold: 1e-7, State: state, Since: since, CheckedAt: since.Add(90 * time.Second)}
 	if state == missions.AlertFiring {
 		a.RaisedAt, a.ClearedAt = since.Add(time.Minute), since.Add(80*time.Second)
 	}
@@ -73,8 +73,7 @@ func testAlerts(s *suite) {
 	})
 	s.run("a change that is told is an event, and a notice where one is wanted", func(f *fixture) {
 		since, value := f.now(), 0.1+0.2
-		change := missions.AlertChange{Alert: alertOf("slow", missions.AlertFiring, since), Tell: true, Notify: true,
-			Metric: "missions.pending", Value: &value, Threshold: 1e-7}
+		change := missions.AlertChange{Alert: alertOf("slow", missions.AlertFiring, since), Tell: true, Notify: true, Value: &value}
 		f.must(f.tryChangeAlert(change))
 		change.Alert = f.wantAlert(change.Alert)
 		change.Alert.State, change.Notify, change.Value = missions.AlertOK, false, nil

@@ -4,14 +4,14 @@
 -- KEYS[1]  the meta hash of partition 0
 -- ARGV[2]  how many notices to keep
 -- ARGV[3…] for each alert: rule, the revision that was read (0 for none), '' to delete
---          it or else its state, since, raised_at, cleared_at, checked_at; the kind of
---          the event that tells of the change ('' for none), '1' for a notice of that,
---          metric, value ('' for none), threshold
+--          it or else its state, metric, threshold, since, raised_at, cleared_at,
+--          checked_at; the kind of the event that tells of the change ('' for none), '1'
+--          for a notice of that, the metric's value ('' for none)
 --
 -- Answers for each 'ok' or 'conflict'.
 --
---   alerts   by rule: state, since, raised_at, cleared_at, checked_at, revision, with
---            spaces; 0 for no time
+--   alerts   by rule, with spaces: state, metric, threshold, since, raised_at,
+--            cleared_at, checked_at, revision; 0 for no time
 --   notices  a stream, as the outbox is one: lib/tally.lua
 local function change(at)
 	local rule = ARGV[at]
@@ -21,13 +21,14 @@ local function change(at)
 	if ARGV[at + 2] == '' then
 		call('HDEL', P .. 'alerts', rule)
 	else
-		call('HSET', P .. 'alerts', rule, concat({ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5], ARGV[at + 6],
-			int(call('HINCRBY', KEYS[1], 'revision', 1))}, ' '))
+		local stands = {unpack(ARGV, at + 2, at + 8)}
+		stands[#stands + 1] = int(call('HINCRBY', KEYS[1], 'revision', 1))
+		call('HSET', P .. 'alerts', rule, concat(stands, ' '))
 	end
-	local kind = ARGV[at + 7]
+	local kind = ARGV[at + 9]
 	if kind == '' then return 'ok' end
-	emit(kind, ARGV[at + 6], rule, ARGV[at + 9], ARGV[at + 10], ARGV[at + 11], ARGV[at + 3])
-	if ARGV[at + 8] == '1' then
+	emit(kind, ARGV[at + 8], rule, ARGV[at + 3], ARGV[at + 11], ARGV[at + 4], ARGV[at + 5])
+	if ARGV[at + 10] == '1' then
 		local id = int(pos) .. '-0'
 		local entry = call('XRANGE', P .. 'o', id, id)[1][2]
 		call('XADD', P .. 'notices', 'MAXLEN', ARGV[2], id, 'e', entry[2])

@@ -41,6 +41,8 @@ CREATE TABLE gauges (
 -- Alerts that are pending or firing.
 CREATE TABLE alerts (
     rule       TEXT    PRIMARY KEY,
+    metric     TEXT    NOT NULL,
+    threshold  REAL    NOT NULL,
     firing     INTEGER NOT NULL,
     since      INTEGER NOT NULL,
     raised_at  INTEGER,
