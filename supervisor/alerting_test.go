@@ -3,14 +3,17 @@ package supervisor_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"missioncontrol/charter"
 	"missioncontrol/missions"
@@ -25,27 +28,32 @@ func noAgent() alerts.Rule {
 	return alerts.Rule{Name: "no-agent", Metric: "missions.pending_without_agent", Comparison: ">", For: 60 * time.Millisecond}
 }
 
-// alertEvents returns the alert events in the stream as they come, in short.
+// alertEvents returns the alert events in the stream, one after the other.
 func (f *fleet) alertEvents() func() map[string]any {
 	f.t.Helper()
-	nc := f.connect()
-	events := make(chan *nats.Msg, 100)
-	for _, kind := range []string{charter.TypeAlertRaised, charter.TypeAlertResolved} {
-		_, err := nc.ChanSubscribe("events."+kind, events)
-		must(f.t, err)
+	js, err := jetstream.New(f.connect())
+	must(f.t, err)
+	events := func() jetstream.Consumer {
+		f.t.Helper()
+		for deadline := time.Now().Add(patience); ; {
+			consumer, err := js.OrderedConsumer(f.t.Context(), "EVENTS", jetstream.OrderedConsumerConfig{
+				FilterSubjects: []string{"events." + charter.TypeAlertRaised, "events." + charter.TypeAlertResolved}})
+			if err == nil {
+				return consumer
+			}
+			if !errors.Is(err, jetstream.ErrStreamNotFound) || time.Now().After(deadline) {
+				f.t.Fatal(err)
+			}
+		}
 	}
-	must(f.t, nc.Flush())
+	events = sync.OnceValue(events)
 	return func() map[string]any {
 		f.t.Helper()
-		select {
-		case msg := <-events:
-			var envelope map[string]any
-			must(f.t, json.Unmarshal(msg.Data, &envelope))
-			return envelope
-		case <-time.After(patience):
-			f.t.Fatal("no alert event comes")
-			return nil
-		}
+		msg, err := events().Next(jetstream.FetchMaxWait(patience))
+		must(f.t, err)
+		var envelope map[string]any
+		must(f.t, json.Unmarshal(msg.Data(), &envelope))
+		return envelope
 	}
 }
 

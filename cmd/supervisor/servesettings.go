@@ -22,6 +22,7 @@ type settings struct {
 	serve      serveConfig
 	connection connection
 	system     system
+	alerting   alerting
 	config     string // the file
 	logFormat  string
 	logLevel   slog.Level
@@ -89,7 +90,7 @@ func serveSettings() []setting {
 				return err
 			}},
 	}
-	return slices.Concat(own, connectionSettings(
+	return slices.Concat(own, alertSettings(), connectionSettings(
 		"URL of a NATS broker, or several with commas; without, the embedded broker",
 		"NAME of the nats CLI's context that has the broker and its credentials", ""), systemSettings())
 }
@@ -115,7 +116,7 @@ func (c *cli) loadServeSettings(flags *pflag.FlagSet) (settings, error) {
 	if err := d.load([]setting{configSetting}, &s); err != nil {
 		return s, err
 	}
-	table := serveSettings()
+	table := append(serveSettings(), alertsSetting)
 	if s.config != "" {
 		var err error
 		if d.file, err = readConfigFile(s.config, table); err != nil {
@@ -132,7 +133,10 @@ func (c *cli) loadServeSettings(flags *pflag.FlagSet) (settings, error) {
 	if err := s.connection.check(); err != nil {
 		return s, err
 	}
-	return s, s.external()
+	if err := s.external(); err != nil {
+		return s, err
+	}
+	return s, s.alerting.apply(&s.serve)
 }
 
 // external fills in how to reach the external broker, if there is to be one.
