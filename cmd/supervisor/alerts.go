@@ -51,8 +51,7 @@ func alertsTable(out *screen, reply *api.Alerts, now time.Time) {
 		return
 	}
 	g := out.grid("Alerts", "Rule", "State", "Since#", "Metric", "Type", "Value#", "Condition")
-	g.concede(shorter("Metric", 24), without("Since"), shorter("Metric", 12), without("Metric"), shorter("Condition", 8),
-		shorter("Rule", 12), without("Type", "Condition"))
+	g.concede(shorter("Metric", 12), without("Metric", "Type", "Since"), shorter("Condition", 8), shorter("Rule", 12), without("Condition"))
 	for i := range reply.Alerts {
 		a := &reply.Alerts[i]
 		since := a.Since
