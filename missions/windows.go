@@ -1,6 +1,9 @@
 package missions
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 // Windows are the statistics of the latest minutes, hour and day.
 type Windows struct {
@@ -84,26 +87,73 @@ func (s *Sample) window() Window {
 	}
 }
 
-// WindowsOf puts windows together as of now: from what has been gained since the
-// latest sample was taken, and from the samples before it, in any order. A sample
-// belongs to a window if it begins within it, give or take half a sample's length, so
-// that the moment at which a sample is taken does not decide.
-func WindowsOf(now Time, latest Sample, short, long []Sample) Windows {
-	within := func(length, sample time.Duration, samples []Sample) Window {
-		begin := now.Add(-length - sample/2)
-		sum := NewSample(latest.Since)
-		sum.Add(&latest)
+// WindowSums is what the samples within each window have gained together.
+type WindowSums struct{ FiveMinutes, Hour, Day Sample }
+
+// SumWindows adds up the samples within each window as of the latest sample, which was
+// taken at a time. A sample belongs to a window if it begins within it, give or take half
+// a sample's length, so that the moment at which a sample is taken does not decide.
+func SumWindows(sampled Time, short, long []Sample) WindowSums {
+	within := func(length, sample time.Duration, samples []Sample) Sample {
+		begin, sum := sampled.Add(-length-sample/2), NewSample(sampled)
 		for i := range samples {
 			if samples[i].Since >= begin {
 				sum.Add(&samples[i])
 			}
 		}
-		return sum.window()
+		return sum
 	}
-	return Windows{
+	return WindowSums{
 		FiveMinutes: within(FiveMinutes, ShortSample, short),
 		Hour:        within(Hour, ShortSample, short),
 		Day:         within(Day, LongSample, long),
+	}
+}
+
+// Add adds what another part of a store has gained.
+func (s *WindowSums) Add(other *WindowSums) {
+	s.FiveMinutes.Add(&other.FiveMinutes)
+	s.Hour.Add(&other.Hour)
+	s.Day.Add(&other.Day)
+}
+
+// WindowsOf puts windows together from their samples and from what has been gained since
+// the latest of these.
+func WindowsOf(sums *WindowSums, latest *Sample) Windows {
+	window := func(sum *Sample) Window {
+		all := NewSample(latest.Since)
+		all.Add(latest)
+		all.Add(sum)
+		return all.window()
+	}
+	return Windows{FiveMinutes: window(&sums.FiveMinutes), Hour: window(&sums.Hour), Day: window(&sums.Day)}
+}
+
+// WindowCache keeps the sums of windows until the next sample is taken. The zero value is
+// ready for use, and may be used concurrently.
+type WindowCache struct {
+	mu      sync.Mutex
+	sampled Time
+	byType  map[string]*WindowSums
+}
+
+// Get returns a type's sums as of the latest sample, and when that was taken; nil when
+// they are not known. They must not be changed.
+func (c *WindowCache) Get(missionType string) (sums *WindowSums, sampled Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.byType[missionType], c.sampled
+}
+
+// Put keeps a type's sums as of a sample.
+func (c *WindowCache) Put(missionType string, sums *WindowSums, sampled Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if sampled != c.sampled || c.byType == nil {
+		c.sampled, c.byType = sampled, map[string]*WindowSums{}
+	}
+	if len(c.byType) <= MaxSampledTypes {
+		c.byType[missionType] = sums
 	}
 }
 

@@ -20,7 +20,8 @@ func TestASampleBelongsToAWindowIfItBeginsWithinIt(t *testing.T) {
 		sampleOf(now, time.Hour+30*time.Second, 1000), sampleOf(now, time.Hour+31*time.Second, 1_000_000),
 	}
 	long := []Sample{sampleOf(now, 24*time.Hour+5*time.Minute, 7000), sampleOf(now, 24*time.Hour+6*time.Minute, 1_000_000)}
-	w := WindowsOf(now, sampleOf(now, time.Minute, 1), short, long)
+	sums, latest := SumWindows(now, short, long), sampleOf(now, 0, 1)
+	w := WindowsOf(&sums, &latest)
 	for name, c := range map[string]struct {
 		got     Window
 		created int64
@@ -33,5 +34,25 @@ func TestASampleBelongsToAWindowIfItBeginsWithinIt(t *testing.T) {
 		if c.got.Created != c.created || c.got.Since != now.Add(-c.since) {
 			t.Errorf("%s: %d created since %v, want %d since %v", name, c.got.Created, c.got.Since.Time(), c.created, now.Add(-c.since).Time())
 		}
+	}
+}
+
+func TestWindowsAreKnownUntilTheNextSample(t *testing.T) {
+	t.Parallel()
+	var c WindowCache
+	if sums, _ := c.Get("t"); sums != nil {
+		t.Error("an empty cache knows of a type")
+	}
+	first, second := &WindowSums{}, &WindowSums{}
+	c.Put("t", first, 60)
+	if sums, sampled := c.Get("t"); sums != first || sampled != 60 {
+		t.Errorf("got %p as of %d", sums, sampled)
+	}
+	c.Put("u", second, 120)
+	if sums, sampled := c.Get("t"); sums != nil || sampled != 120 {
+		t.Errorf("after the next sample: %p as of %d", sums, sampled)
+	}
+	if sums, _ := c.Get("u"); sums != second {
+		t.Error("the new one is not known")
 	}
 }

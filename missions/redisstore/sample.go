@@ -25,23 +25,33 @@ func (s *Store) Sample(ctx context.Context) (missions.Time, error) {
 	return at, err
 }
 
-// addSamples adds what stats.lua says of a partition's samples.
-func (t *statistics) addSamples(said []any) {
+// addSamples adds what stats.lua says of a partition's samples, had being what they have
+// summed up to as of the sample that it was told of.
+func (t *statistics) addSamples(p *partition, kind string, had *missions.WindowSums, said []any) {
 	if len(said) == 0 {
 		return
 	}
 	latest := sample(text(said[0]), text(said[1]))
+	if len(said) > 2 {
+		sums := missions.SumWindows(latest.Since, samples(said[2]), samples(said[3]))
+		had = &sums
+		p.sums.Put(kind, had, latest.Since)
+	}
 	if t.latest == nil {
-		t.latest = &latest
+		t.latest, t.windows = &latest, missions.SumWindows(latest.Since, nil, nil)
 	} else {
 		t.latest.Add(&latest)
 	}
-	for i, list := range []*[]missions.Sample{&t.short, &t.long} {
-		slots := texts(said[2+i])
-		for j := 0; j+1 < len(slots); j += 2 {
-			*list = append(*list, sample(slots[j], slots[j+1]))
-		}
+	t.windows.Add(had)
+}
+
+func samples(said any) []missions.Sample {
+	var list []missions.Sample
+	slots := texts(said)
+	for i := 0; i+1 < len(slots); i += 2 {
+		list = append(list, sample(slots[i], slots[i+1]))
 	}
+	return list
 }
 
 // sample reads a gain as lua/lib/sample.lua writes it.

@@ -53,13 +53,18 @@ func (s *Store) Stats(ctx context.Context, kind string) (missions.Stats, error) 
 	}
 	var mu sync.Mutex
 	err := s.everywhere(ctx, func(ctx context.Context, p *partition) error {
-		answer, err := p.call(ctx, scripts.stats, kind)
+		had, sampled := p.sums.Get(kind)
+		if had == nil {
+			sampled = 0
+		}
+		answer, err := p.call(ctx, scripts.stats, kind, int64(sampled))
 		if err != nil {
 			return err
 		}
 		mu.Lock()
 		defer mu.Unlock()
 		sums.add(items(answer))
+		sums.addSamples(p, kind, had, items(items(answer)[6]))
 		return nil
 	})
 	if err != nil {
@@ -76,8 +81,8 @@ type statistics struct {
 	ready      missions.Time
 	minute     map[missions.Happening]float64
 
-	latest      *missions.Sample // nil before the first sample
-	short, long []missions.Sample
+	latest  *missions.Sample // what was gained since the latest sample; nil before the first
+	windows missions.WindowSums
 }
 
 func (t *statistics) add(said []any) {
@@ -107,7 +112,6 @@ func (t *statistics) add(said []any) {
 	if ready := moment(text(said[5])); ready != 0 && (t.ready == 0 || ready < t.ready) {
 		t.ready = ready
 	}
-	t.addSamples(items(said[6]))
 }
 
 // addField adds a field of a histograms' hash, as lua/lib/tally.lua names it. Seconds are
@@ -140,7 +144,7 @@ func (t *statistics) total() missions.Stats {
 		stats.OldestClaimableSeconds = &age
 	}
 	if t.latest != nil {
-		stats.Windows = missions.WindowsOf(stats.LastUpdated, *t.latest, t.short, t.long)
+		stats.Windows = missions.WindowsOf(&t.windows, t.latest)
 	}
 	stats.PerMinute = make(map[missions.Happening]int64, len(t.minute))
 	for what, n := range t.minute {

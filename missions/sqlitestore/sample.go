@@ -194,7 +194,7 @@ func (t *tx) forgetSamples() error {
 }
 
 // windows reads the windows of a type.
-func (c *conn) windows(kind string, now missions.Time) (missions.Windows, error) {
+func (s *Store) windows(c *conn, kind string, now missions.Time) (missions.Windows, error) {
 	last, err := c.sampledAt()
 	if err != nil || last == 0 {
 		return missions.Windows{}, err
@@ -203,13 +203,26 @@ func (c *conn) windows(kind string, now missions.Time) (missions.Windows, error)
 	if err != nil {
 		return missions.Windows{}, err
 	}
-	var samples [2][]missions.Sample
-	for i, span := range spans {
-		if samples[i], err = c.samples(span.minutes, kind); err != nil {
+	sums, sampled := s.sums.Get(kind)
+	if sums == nil || sampled != last {
+		if sums, err = c.sumWindows(kind, last); err != nil {
 			return missions.Windows{}, err
 		}
+		s.sums.Put(kind, sums, last)
 	}
-	return missions.WindowsOf(now, latest, samples[0], samples[1]), nil
+	return missions.WindowsOf(sums, &latest), nil
+}
+
+func (c *conn) sumWindows(kind string, last missions.Time) (*missions.WindowSums, error) {
+	var samples [2][]missions.Sample
+	for i, span := range spans {
+		var err error
+		if samples[i], err = c.samples(span.minutes, kind); err != nil {
+			return nil, err
+		}
+	}
+	sums := missions.SumWindows(last, samples[0], samples[1])
+	return &sums, nil
 }
 
 // unsampled returns what a type has gained since the latest sample.

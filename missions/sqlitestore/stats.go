@@ -117,7 +117,7 @@ func (s *Store) Stats(ctx context.Context, kind string) (stats missions.Stats, e
 		if stats.PerMinute, err = c.perMinute(kind, now); err != nil {
 			return err
 		}
-		stats.Windows, err = c.windows(kind, now)
+		stats.Windows, err = s.windows(c, kind, now)
 		return err
 	})
 	return stats, err

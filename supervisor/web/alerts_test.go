@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -23,7 +24,7 @@ func TestAnAlertWhileTheBrokerIsAway(t *testing.T) {
 	handler := web.Handler(service, quiet)
 	read := func(path string) string {
 		recorder := httptest.NewRecorder()
-		handler.ServeHTTP(recorder, httptest.NewRequest("GET", path, nil))
+		handler.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, path, nil))
 		return recorder.Body.String()
 	}
 	const firing = `"rule":"degraded","metric":"events.degraded","comparison":">=","threshold":1,"for_seconds":0,"value":1,"state":"firing"`

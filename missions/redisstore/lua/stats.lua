@@ -2,13 +2,13 @@
 -- Reads the statistics of all missions, or of one type's.
 --
 -- KEYS[1]  the partition's meta hash
--- ARGV[2]  a type, '' for all
+-- ARGV[2]  a type, '' for all   ARGV[3]  as of which sample the caller has the gains
 --
 -- Answers {now, {STATUS:TYPE, n, …}, the histograms' hash, seq of the oldest PENDING
 -- mission or '', {n in this minute, in the one before, …} in the order of
 -- missions.Happenings(), how long the first in line have been claimable (µs) or '',
 -- {when the latest sample was taken, the gain since, {since when, gain, …} for each
--- span}, which is empty before the first sample}.
+-- span unless the caller has them}, which is empty before the first sample}.
 local kind = ARGV[2]
 
 local counts, kinds = {}, {}
@@ -58,6 +58,7 @@ local function samples(last)
 	local gain = gained(kind, happened)
 	for what, n in pairs(happened) do gain[what] = n end
 	local answer = {last, write_gain(gain)}
+	if last == ARGV[3] then return answer end
 	for _, span in ipairs(SPANS) do
 		local newest, slots = math.floor(minute / span[1]), {}
 		for slot = newest - math.floor(span[2] / span[1]), newest do
