@@ -1,4 +1,13 @@
 package web
 
-// Handler is everything that is served, whatever host it was asked of.
-var Handler = routes
+import (
+	"log/slog"
+	"net/http"
+
+	"missioncontrol/supervisor"
+)
+
+// Handler is everything that is served, whatever host it was asked of, to whomever.
+func Handler(service *supervisor.Service, log *slog.Logger) http.Handler {
+	return routes(service, nil, log)
+}

@@ -19,7 +19,7 @@ import (
 )
 
 // routes returns everything that is served over HTTP.
-func routes(service *supervisor.Service, log *slog.Logger) http.Handler {
+func routes(service *supervisor.Service, tokens Tokens, log *slog.Logger) http.Handler {
 	d := door{log: log}
 	brief, single, page, parking := supervisor.BoundBrief, supervisor.BoundSingle, supervisor.BoundPage, supervisor.BoundParking
 	mux := http.NewServeMux()
@@ -37,6 +37,9 @@ func routes(service *supervisor.Service, log *slog.Logger) http.Handler {
 	mux.HandleFunc("POST /api/missions/{id}/retry", post(d, brief(), service.Retry))
 	mux.HandleFunc("GET /api/missions/{id}/wait", get(d, parking(), service.Wait))
 	mux.HandleFunc("GET /api/missions/{id}/log", get(d, page(), service.Log))
+	mux.HandleFunc("GET "+sessionPath, d.whoAmI(tokens))
+	mux.HandleFunc("POST "+sessionPath, d.signIn(tokens))
+	mux.HandleFunc("DELETE "+sessionPath, d.signOut(tokens))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", ready(service))
 	mux.Handle("GET /metrics", metrics(service, log))
@@ -273,6 +276,7 @@ GET  /api/missions/history     minute by minute
 GET  /api/alerts               how the alert rules stand
 GET  /api/missions/ID          one mission; also ID/log, ID/wait
 POST /api/missions/ID/cancel   also ID/retry; DELETE /api/missions/ID
+GET  /api/session              who you are; POST and DELETE to sign a browser in and out
 GET  /healthz /readyz          probes
 GET  /metrics                  for Prometheus`)
 }
