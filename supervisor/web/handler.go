@@ -29,6 +29,8 @@ func routes(service *supervisor.Service, tokens Tokens, log *slog.Logger) http.H
 	mux.HandleFunc("POST /api/missions", post(d, brief(), service.Create))
 	mux.HandleFunc("GET /api/missions", get(d, page(), service.List))
 	mux.HandleFunc("GET /api/missions/stats", get(d, brief(), service.Stats))
+	mux.HandleFunc("GET /api/missions/history", get(d, page(), service.History))
+	mux.HandleFunc("GET /api/alerts", get(d, brief(), service.Alerts))
 	mux.HandleFunc("GET /api/missions/{id}", get(d, single(), service.Get))
 	mux.HandleFunc("DELETE /api/missions/{id}", post(d, brief(), service.Delete))
 	mux.HandleFunc("POST /api/missions/{id}/cancel", post(d, brief(), service.Cancel))
@@ -195,7 +197,7 @@ func withPath(r *http.Request, fields map[string]jsontext.Value, body []byte) ([
 }
 
 // numeric are the query parameters that are numbers in the protocol.
-var numeric = map[string]bool{"limit": true, "created_after": true, "created_before": true, "timeout_seconds": true}
+var numeric = map[string]bool{"limit": true, "minutes": true, "created_after": true, "created_before": true, "timeout_seconds": true}
 
 func queryFields(raw string) (map[string]jsontext.Value, error) {
 	fields := map[string]jsontext.Value{}
@@ -270,6 +272,8 @@ GET  /api/supervisor/status    how the missions stand
 GET  /api/supervisor/agents    who works on them
 GET  /api/missions             list missions; POST to create one
 GET  /api/missions/stats       statistics
+GET  /api/missions/history     minute by minute
+GET  /api/alerts               how the alert rules stand
 GET  /api/missions/ID          one mission; also ID/log, ID/wait
 POST /api/missions/ID/cancel   also ID/retry; DELETE /api/missions/ID
 GET  /api/session              who you are; POST and DELETE to sign a browser in and out
