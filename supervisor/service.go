@@ -54,6 +54,8 @@ type Stream interface {
 	Last(ctx context.Context, eventType string) (charter.Event, uint64, error)
 	Status() eventstream.Status
 	Changed() <-chan struct{}
+	Follow(ctx context.Context, f eventstream.Follower) error
+	Read(ctx context.Context, filter []string, after, until uint64, handle func(eventstream.Stored) error) error
 }
 
 // Config says what a service is made of and how it behaves.
@@ -177,6 +179,8 @@ type Service struct {
 	deaths   *deaths // nil without Connections
 	peers    Peers
 
+	changes, everything *feed // see feedFor
+
 	lookAgain time.Duration // see the constant
 }
 
@@ -198,6 +202,7 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Connections != nil {
 		s.deaths = newDeaths(&cfg, s.bury)
 	}
+	s.changes, s.everything = newFeed(cfg.Stream, changeTypes), newFeed(cfg.Stream, nil)
 	s.peers = alone{}
 	if cfg.Peers != nil {
 		s.peers, s.dispatch.probes, s.leader.level = cfg.Peers, s.lookAgain, slog.LevelInfo
@@ -212,6 +217,8 @@ func (s *Service) Run(ctx context.Context) {
 	var loops, talks sync.WaitGroup
 	talks.Go(func() { s.peers.Run(talk, s.hear) })
 	loops.Go(func() { s.dispatch.run(ctx) })
+	loops.Go(func() { s.changes.run(ctx) })
+	loops.Go(func() { s.everything.run(ctx) })
 	loops.Go(func() { s.leader.run(ctx, s.lead) })
 	if s.deaths != nil {
 		loops.Go(func() { s.deaths.run(ctx) })

@@ -45,6 +45,7 @@ func Listen(addr string) (*Listener, error) {
 
 // Serve serves on a listener, which becomes the server's, until Stop.
 func Serve(listener *Listener, service *supervisor.Service, log *slog.Logger) *Server {
+	stopping, stop := context.WithCancel(context.Background())
 	s := &Server{
 		addr:   listener.Addr().String(),
 		failed: make(chan error, 1),
@@ -57,8 +58,10 @@ func Serve(listener *Listener, service *supervisor.Service, log *slog.Logger) *S
 			IdleTimeout:       2 * time.Minute,
 			MaxHeaderBytes:    64 << 10,
 			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+			BaseContext:       func(net.Listener) context.Context { return withLeaving(context.Background(), stopping) },
 		},
 	}
+	s.http.RegisterOnShutdown(stop)
 	go func() {
 		defer close(s.done)
 		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
