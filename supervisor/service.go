@@ -55,6 +55,8 @@ type Stream interface {
 	Status() eventstream.Status
 	Changed() <-chan struct{}
 	Follow(ctx context.Context, f eventstream.Follower) error
+	End(ctx context.Context) (uint64, error)
+	Consume(ctx context.Context, cfg eventstream.ConsumerConfig, handler eventstream.Handler) error
 	Read(ctx context.Context, filter []string, after, until uint64, handle func(eventstream.Stored) error) error
 }
 
@@ -180,6 +182,7 @@ type Service struct {
 	peers    Peers
 
 	changes, everything *feed // see feedFor
+	queries             *queries
 
 	lookAgain time.Duration // see the constant
 }
@@ -203,6 +206,7 @@ func New(cfg Config) (*Service, error) {
 		s.deaths = newDeaths(&cfg, s.bury)
 	}
 	s.changes, s.everything = newFeed(cfg.Stream, changeTypes), newFeed(cfg.Stream, nil)
+	s.queries = newQueries(cfg.Stream, cfg.ID, cfg.Logger)
 	s.peers = alone{}
 	if cfg.Peers != nil {
 		s.peers, s.dispatch.probes, s.leader.level = cfg.Peers, s.lookAgain, slog.LevelInfo
@@ -219,6 +223,7 @@ func (s *Service) Run(ctx context.Context) {
 	loops.Go(func() { s.dispatch.run(ctx) })
 	loops.Go(func() { s.changes.run(ctx) })
 	loops.Go(func() { s.everything.run(ctx) })
+	loops.Go(func() { s.queries.run(ctx) })
 	loops.Go(func() { s.leader.run(ctx, s.lead) })
 	if s.deaths != nil {
 		loops.Go(func() { s.deaths.run(ctx) })

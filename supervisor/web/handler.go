@@ -36,6 +36,7 @@ func routes(service *supervisor.Service, log *slog.Logger) http.Handler {
 	mux.HandleFunc("POST /api/missions/{id}/retry", post(d, brief(), service.Retry))
 	mux.HandleFunc("GET /api/missions/{id}/wait", get(d, parking(), service.Wait))
 	mux.HandleFunc("GET /api/missions/{id}/log", get(d, pages(), service.Log))
+	mux.HandleFunc("GET /api/queries", get(d, brief(), service.Queries))
 	mux.HandleFunc("GET /api/events", d.events(service))
 	mux.HandleFunc("GET /api/supervisor/live", d.live(service))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
@@ -43,7 +44,9 @@ func routes(service *supervisor.Service, log *slog.Logger) http.Handler {
 	mux.Handle("GET /metrics", metrics(service, log))
 	page := dashboard.Handler()
 	mux.Handle("GET /{$}", page)
-	mux.Handle("GET "+dashboard.Prefix+"{file}", page)
+	for _, path := range dashboard.Paths() {
+		mux.Handle("GET "+path, page)
+	}
 	// A page of another site must not be able to change anything here.
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -8,8 +8,6 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"io/fs"
-	"mime"
 	"net/http"
 	"path"
 	"strings"
@@ -27,6 +25,18 @@ const Prefix = "/ui/"
 // style stands in a page, so that text that gets into one can never become either.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+
+// Paths are those of everything but the page itself.
+func Paths() (paths []string) {
+	entries, err := files.ReadDir("ui")
+	if err != nil {
+		panic(err) // what is embedded can be read
+	}
+	for _, entry := range entries {
+		paths = append(paths, Prefix+entry.Name())
+	}
+	return paths
+}
 
 // Handler serves the page at / and its parts below [Prefix].
 func Handler() http.Handler {
@@ -52,27 +62,26 @@ type asset struct {
 	packed                 func() []byte // plain in gzip, made when it is first asked for
 }
 
+// contentTypes does not depend on what the machine thinks of endings.
+var contentTypes = map[string]string{
+	".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8",
+	".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
+}
+
 func load() map[string]*asset {
 	assets := map[string]*asset{}
-	err := fs.WalkDir(files, "ui", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		plain, err := files.ReadFile(name)
+	for _, full := range Paths() {
+		name := strings.TrimPrefix(full, Prefix)
+		plain, err := files.ReadFile("ui/" + name)
 		if err != nil {
-			return err
+			panic(err) // what is embedded can be read
 		}
 		hash := sha256.Sum256(plain)
-		short := strings.TrimPrefix(name, "ui/")
-		assets[short] = &asset{
-			name: short, contentType: mime.TypeByExtension(path.Ext(name)), plain: plain,
+		assets[name] = &asset{
+			name: name, contentType: contentTypes[path.Ext(name)], plain: plain,
 			tag:    `"` + hex.EncodeToString(hash[:8]) + `"`,
 			packed: sync.OnceValue(func() []byte { return pack(plain) }),
 		}
-		return nil
-	})
-	if err != nil {
-		panic(err) // what is embedded can be read
 	}
 	return assets
 }
