@@ -16,14 +16,26 @@ import (
 	"missioncontrol/missions"
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/api/spec"
 	"missioncontrol/supervisor/web/dashboard"
 )
 
 // routes returns everything that is served over HTTP.
 func routes(service *supervisor.Service, log *slog.Logger) http.Handler {
 	d := door{log: log}
+	mux := table(d, service)
+	// A page of another site must not be able to change anything here.
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d.refuse(w, r, forbidden("pages of other sites may not change anything here"))
+	}))
+	return protection.Handler(d.elseRefuse(mux.ServeMux))
+}
+
+// table is what is served where.
+func table(d door, service *supervisor.Service) *routeTable {
 	brief, single, pages, parking := supervisor.BoundBrief, supervisor.BoundSingle, supervisor.BoundPage, supervisor.BoundParking
-	mux := http.NewServeMux()
+	mux := &routeTable{ServeMux: http.NewServeMux()}
 	mux.HandleFunc("GET /api/supervisor/health", get(d, brief(), service.Health))
 	mux.HandleFunc("GET /api/supervisor/status", get(d, brief(), service.Status))
 	mux.HandleFunc("GET /api/supervisor/agents", get(d, pages(), service.Agents))
@@ -39,20 +51,17 @@ func routes(service *supervisor.Service, log *slog.Logger) http.Handler {
 	mux.HandleFunc("GET /api/queries", get(d, brief(), service.Queries))
 	mux.HandleFunc("GET /api/events", d.events(service))
 	mux.HandleFunc("GET /api/supervisor/live", d.live(service))
+	mux.HandleFunc("GET "+spec.PathOpenAPI, document(spec.OpenAPI))
+	mux.HandleFunc("GET "+spec.PathAsyncAPI, document(spec.AsyncAPI))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", ready(service))
-	mux.Handle("GET /metrics", metrics(service, log))
+	mux.Handle("GET /metrics", metrics(service, d.log))
 	page := dashboard.Handler()
 	mux.Handle("GET /{$}", page)
 	for _, path := range dashboard.Paths() {
 		mux.Handle("GET "+path, page)
 	}
-	// A page of another site must not be able to change anything here.
-	protection := http.NewCrossOriginProtection()
-	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d.refuse(w, r, forbidden("pages of other sites may not change anything here"))
-	}))
-	return protection.Handler(d.elseRefuse(mux))
+	return mux
 }
 
 // elseRefuse serves what mux has, and refuses the rest as everything here is refused.

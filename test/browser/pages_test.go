@@ -1,71 +1,87 @@
 package browser
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"strings"
+	"os"
+	"path/filepath"
 	"testing"
-	"time"
-
-	"missioncontrol/supervisor/agent"
 )
 
-// fleet fills a supervisor with what a day of work leaves.
-func fleet(t *testing.T) *supervisor {
-	t.Helper()
-	s := start(t)
-	hold := make(chan struct{})
-	t.Cleanup(func() { close(hold) })
-	for i, id := range []string{"render-1", "render-2", "mail-1"} {
-		kinds := []string{"render", "thumbnail"}
-		if i == 2 {
-			kinds = []string{"mail"}
-		}
-		s.works(agent.Config{ID: id, Name: id, Types: kinds, Concurrency: 3, Version: "2.4.1", Host: "worker-" + fmt.Sprint(i+1), Role: "worker",
-			Handler: func(ctx context.Context, task *agent.Task) (any, error) {
-				task.Log("info", "fetching the source", nil)
-				switch {
-				case strings.HasPrefix(task.Mission.Name, "Slow"):
-					task.Progress(42, "frame 504 of 1200")
-					task.Log("warn", "the cache is cold: reading from the origin", map[string]any{"region": "eu-central"})
-					select {
-					case <-hold:
-					case <-ctx.Done():
-					}
-					return nil, ctx.Err()
-				case strings.HasPrefix(task.Mission.Name, "Bad"):
-					task.Log("error", "the archive ends early", nil)
-					return nil, agent.Permanent(errors.New("unexpected end of archive at byte 10,485,760"))
-				}
-				return map[string]any{"bytes": 48213, "seconds": 1.25, "path": "/out/" + task.Mission.ID + ".webp", "cached": false}, nil
-			}})
+// axe is the accessibility checker; test/prepare fetches it.
+const axe = "../../.cache/npm/node_modules/axe-core/axe.min.js"
+
+// audit fails the test for whatever the accessibility checker calls serious on the page
+// as it stands.
+func (b *tab) audit(what string) {
+	b.t.Helper()
+	source, err := os.ReadFile(filepath.FromSlash(axe))
+	if err != nil {
+		b.t.Fatalf("%v: run make tools", err)
 	}
-	batch := func(kind, name string, n int, more string) {
-		var items []string
-		for i := range n {
-			items = append(items, fmt.Sprintf(`{"name":%q,"type":%q,"data":{"source":"s3://assets/%d.png","width":%d}%s}`, fmt.Sprintf(name, i+1), kind, i+1, 320*(i+1), more))
-		}
-		s.post(`{"missions":[` + strings.Join(items, ",") + `]}`)
+	// The checker comes in through the debugger, past the page's own policy.
+	b.call("Runtime.evaluate", map[string]any{"expression": string(source) + ";0"}, nil)
+	type violation struct {
+		ID, Impact, Help string
+		Nodes            []struct{ HTML, FailureSummary string }
 	}
-	batch("thumbnail", "Thumbnail of asset %d", 40, "")
-	batch("render", "Render scene %d", 24, `,"priority":"HIGH","tags":["film","draft"]`)
-	batch("mail", "Newsletter, part %d", 18, `,"tags":["newsletter"]`)
-	batch("mail", "Bad archive %d", 3, "")
-	batch("render", "Slow trailer, cut %d", 4, `,"priority":"CRITICAL","tags":["film"],"description":"The trailer in four cuts, for review."`)
-	batch("translate", "Translate chapter %d", 9, `,"priority":"LOW"`)
-	return s
+	found := eval[[]violation](b, `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], resultTypes: ["violations"]}).then((r) =>
+		r.violations.map((v) => ({id: v.id, impact: v.impact, help: v.help, nodes: v.nodes.slice(0, 3).map((n) => ({html: n.html, failureSummary: n.failureSummary}))})))`)
+	for _, v := range found {
+		if v.Impact == "serious" || v.Impact == "critical" {
+			b.t.Errorf("%s: %s (%s): %s\n%v", what, v.ID, v.Impact, v.Help, v.Nodes)
+		}
+	}
 }
 
-func TestShots(t *testing.T) {
+// Each page shows what there is, in the light, in the dark, and on a narrow screen;
+// nothing runs out of it, and the accessibility checker finds nothing serious.
+func TestPages(t *testing.T) {
+	t.Parallel()
 	s := fleet(t)
+	slow := s.find("Slow trailer, cut 3")
+	bad := s.find("Bad archive 2")
+	pages := []struct{ name, where, heading, text string }{
+		{"overview", "overview", "Overview", "96.5 %"},
+		{"missions", "missions", "Missions", "Translate chapter 9"},
+		{"mission", "mission/" + slow, "Slow trailer", "the cache is cold"},
+		{"failed", "mission/" + bad, "Bad archive", "unexpected end of archive"},
+		{"agents", "agents", "Agents", "Slow trailer, cut 1"},
+		{"events", "events", "Events", "agent.online"},
+		{"alerts", "alerts", "Alerts", "Raised and resolved"},
+		{"queries", "queries", "Queries", "nightly-report"},
+	}
+	b := openTab(t, s.http, wide)
+	for _, p := range pages {
+		b.as(wide)
+		b.open(p.where, p.heading)
+		b.awaitText(p.text)
+		if p.name == "events" {
+			eval[bool](b, `document.querySelectorAll(".feed-row")[2].click()`)
+		}
+		for suffix, l := range map[string]look{"": wide, "-dark": night, "-narrow": narrow} {
+			b.as(l)
+			b.await("the theme", fmt.Sprintf("document.documentElement.dataset.theme === %q", map[bool]string{true: "dark", false: "light"}[l.dark]))
+			b.settle()
+			if over := eval[int](b, "document.documentElement.scrollWidth - innerWidth"); over > 0 {
+				t.Errorf("%s%s is %d px too wide", p.name, suffix, over)
+			}
+			b.audit(p.name + suffix)
+			b.shoot(p.name + suffix)
+		}
+	}
+}
+
+// The whole page is small, and only what a page needs comes with it.
+func TestSize(t *testing.T) {
+	t.Parallel()
+	s := start(t)
 	b := openTab(t, s.http, wide)
 	b.open("overview", "Overview")
-	time.Sleep(4 * time.Second)
-	b.shoot("overview")
-	for _, p := range [][2]string{{"missions", "Missions"}, {"agents", "Agents"}, {"events", "Events"}, {"alerts", "Alerts"}, {"queries", "Queries"}} {
-		b.open(p[0], p[1])
-		time.Sleep(1500 * time.Millisecond)
-		b.shoot(p[0])
+	b.awaitText("No missions yet")
+	paint := eval[float64](b, `performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? -1`)
+	plain := eval[int](b, `performance.getEntriesByType("resource").filter((e) => e.name.includes("/ui/")).reduce((sum, e) => sum + e.decodedBodySize, 0)`)
+	t.Logf("first paint after %.0f ms; %d bytes over the network, %d bytes of files", paint, b.received(), plain)
+	if plain == 0 || plain > 300_000 {
+		t.Errorf("%d bytes", plain)
 	}
 }

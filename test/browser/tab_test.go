@@ -255,3 +255,9 @@ func (b *tab) address() string {
 	must(b.t, err)
 	return u.Fragment
 }
+
+// settle waits until what was drawn is on the screen.
+func (b *tab) settle() {
+	b.t.Helper()
+	eval[bool](b, `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`)
+}

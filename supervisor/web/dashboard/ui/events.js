@@ -67,16 +67,21 @@ export function page(root, { params, signal }) {
 
   function row(event, seq) {
     const element = h("button", { type: "button", class: "feed-row", "data-row": true, "data-tone": tone(event), "aria-pressed": "false" },
-      h("time", null, clock(event.timestamp, true)), h("span", { class: "type" }, event.type), h("span", { class: "gist" }, gist(event)));
+      h("time", null, clock(event.timestamp, true)), h("span", { class: "type" }, event.type), h("span", { class: "gist" }, gist(event), about(event) && h("span", { class: "about" }, about(event))));
     element.addEventListener("click", () => {
       for (const each of list.querySelectorAll('[aria-pressed="true"]')) each.setAttribute("aria-pressed", "false");
       element.setAttribute("aria-pressed", "true");
-      open_(event, seq);
+      detailOf(event, seq);
     });
     return element;
   }
 
-  function open_(event, seq) {
+  // about is the mission or agent that an event tells of, unless only that one is shown.
+  function about({ payload }) {
+    return mission.value ? "" : payload.mission_id ?? payload.agent_id ?? "";
+  }
+
+  function detailOf(event, seq) {
     const { mission_id: missionID, agent_id: agentID } = event.payload;
     put(detail, h("div", { class: "panel-head" }, h("h2", { class: "mono" }, event.type)),
       h("div", { class: "panel-body" },

@@ -29,7 +29,9 @@ export function ago(at) {
   if (!at) return none;
   const seconds = now() - at;
   if (seconds < 2 && seconds > -2) return "just now";
-  return seconds < 0 ? "in " + duration(-seconds) : duration(Math.floor(seconds)) + " ago";
+  const size = Math.floor(Math.abs(seconds));
+  const text = size < 60 ? size + " s" : duration(size);
+  return seconds < 0 ? "in " + text : text + " ago";
 }
 
 const pad = (n, width = 2) => String(n).padStart(width, "0");

@@ -103,7 +103,10 @@ export function page(root, { signal, onChange }) {
   }
 
   async function readHistory() {
-    const history = await api.ifThere("/api/missions/history", { minutes: 60 }, { signal });
+    const history = await api.ifThere("/api/missions/history", { minutes: 60 }, { signal }).catch((error) => {
+      if (error.status === 400) return null; // to an older supervisor it is a mission's id
+      throw error;
+    });
     noHistory.hidden = !!history;
     chart.hidden = load.hidden = !history;
     if (!history) return;
