@@ -38,7 +38,9 @@ func fleet(t *testing.T) *supervisor {
 	s.batch("translate", "Translate chapter %d", 9, `,"priority":"LOW"`)
 	s.asks("nightly-report", 12)
 	s.asks("status-board", 31)
-	s.awaitCounts(func(c *api.Status) bool { return c.CompletedMissions == 82 && c.FailedMissions == 3 && c.RunningMissions == 4 })
+	s.awaitCounts(func(c *api.Status) bool {
+		return c.CompletedMissions == 82 && c.FailedMissions == 3 && c.RunningMissions == 4
+	})
 	return s
 }
 

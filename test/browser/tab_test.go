@@ -170,7 +170,7 @@ func (b *tab) await(what, expression string) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			b.t.Fatalf("%s does not come; the page says:\n%s", what, eval[string](b, "document.body.innerText"))
+			b.t.Fatalf("%s does not come; the page says:\n%.1500s", what, eval[string](b, "document.body.innerText"))
 		}
 	}
 }

@@ -20,12 +20,13 @@ export function page(root, { id, signal, onChange }) {
   const error = h("div");
   const data = h("div");
   const result = h("div");
-  const lines = h("ol", { class: "log", tabindex: "0", "aria-label": "Log", role: "log" });
+  const lines = h("ol");
+  const log = h("div", { class: "log", tabindex: "0", "aria-label": "Log", role: "log" }, lines);
   const logNote = h("span", { class: "muted number" });
   const body = h("div", null,
     progress, error,
     h("div", { class: "grid" },
-      panel("Log", lines, { span: 8, flush: true, aside: logNote }),
+      panel("Log", log, { span: 8, flush: true, aside: logNote }),
       panel("Timeline", timeline, { span: 4 }),
       panel("Data", data, { span: 4 }),
       panel("Result", result, { span: 4 }),
@@ -99,7 +100,7 @@ export function page(root, { id, signal, onChange }) {
   const read = { after: undefined, known: 0 };
 
   async function readLog() {
-    const atEnd = lines.scrollTop + lines.clientHeight >= lines.scrollHeight - 24;
+    const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 24;
     let more = false;
     for (;;) {
       const reply = await api.get(api.missionPath(id) + "/log", { after: read.after, limit: logPage }, { signal });
@@ -118,7 +119,7 @@ export function page(root, { id, signal, onChange }) {
     if (!more) return;
     put(logNote, count(entries.length) + (entries.length === 1 ? " line" : " lines"));
     showTimeline();
-    if (atEnd) lines.scrollTop = lines.scrollHeight;
+    if (atEnd) log.scrollTop = log.scrollHeight;
   }
 
   const line = (entry) => h("li", { "data-level": entry.level },

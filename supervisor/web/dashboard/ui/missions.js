@@ -91,7 +91,7 @@ export function page(root, { params, signal, onChange }) {
     const missions = [...chosen.values()];
     const act = (verb, label, kind) => {
       const fit = missions.filter(allowed[verb]);
-      return button(label + " " + count(fit.length), () => change(verb, fit, () => { chosen.clear(); soon(); }), kind, { disabled: fit.length === 0 });
+      return button(label + " " + count(fit.length), () => change(verb, fit, () => { chosen.clear(); show(); soon(); }), kind, { disabled: fit.length === 0 });
     };
     put(bulk, h("b", null, count(chosen.size) + " selected"), act("cancel", "Cancel", "danger"), act("retry", "Retry"), act("delete", "Delete", "danger"),
       button("Clear", () => { chosen.clear(); show(); }, "quiet"));
@@ -140,9 +140,11 @@ export function page(root, { params, signal, onChange }) {
     let status = params.get("status") ?? "";
     const choice = segments("Status", [["", "All"], ...statuses.map((s) => [s, statusName(s)])], status, (value) => { status = value; apply(); });
     const values = () => Object.fromEntries([["status", status], ...inputs.map(([, element]) => [element.name, element.type === "datetime-local" ? seconds(element.value) : element.value.trim()])]);
+    const bar = h("div", { class: "toolbar folds" }, inputs.map(([label, element]) => field(label, element)));
+    const more = button("More filters", () => more.setAttribute("aria-expanded", String(bar.classList.toggle("unfolded"))), "quiet only-narrow", { "aria-expanded": "false" });
     return [
-      h("div", { class: "toolbar" }, inputs.map(([label, element]) => field(label, element))),
-      h("div", { class: "toolbar-status" }, choice,
+      bar,
+      h("div", { class: "toolbar-status" }, choice, more,
         button("Clear filters", () => go(to("missions")), "quiet")),
     ];
   }
