@@ -15,11 +15,12 @@ SOAKMINUTES ?= 10
 
 NATS_CLI      := github.com/nats-io/natscli/nats@v0.5.1
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+CYCLONEDX     := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build bin/supervisor, static
@@ -67,15 +68,29 @@ MINUTES    ?= 0.5
 SEED       ?= 0
 SITE       ?=
 KEEP       ?=
+# What of test/chaos `make chaos` runs, and how long it may take; 0: as long as it takes.
+CHAOSTESTS   ?= ^TestChaos$$
+CHAOSTIMEOUT ?= 0
 
 .PHONY: chaos
 chaos: tools ## mistreat everything for MINUTES, by SEED, on one SITE or on both stores; see test/chaos
-	go test -race -count 1 -timeout 0 -v -tags chaos ./test/chaos -run '^TestChaos$$' \
+	go test -race -count 1 -timeout $(CHAOSTIMEOUT) -v -tags chaos ./test/chaos -run '$(CHAOSTESTS)' \
 		-minutes $(MINUTES) -seed $(SEED) -site '$(SITE)' -keep '$(if $(KEEP),$(abspath $(KEEP)))'
 
+ROUNDS     ?= 5
+ROWS       ?= .
+# The report is of all rows; a part of them is only printed.
+BENCHOUT   ?= $(if $(filter .,$(ROWS)),$(CURDIR)/docs/BENCHMARKS.md)
+
 .PHONY: bench
-bench: ## run the benchmarks of the envelope, the event stream and the store
-	go test -run '^$$' -bench . -benchmem ./charter ./eventstream/... ./missions/sqlitestore
+bench: build ## measure Mission Control beside its peers, on a quiet machine; writes docs/BENCHMARKS.md
+	@command -v redis-server >/dev/null || { echo "redis-server is needed: apt-get install redis-server"; exit 1; }
+	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || { echo "PostgreSQL is needed: apt-get install postgresql"; exit 1; }
+	cd test/bench && go run . -binary $(CURDIR)/bin/supervisor -rounds $(ROUNDS) -rows '$(ROWS)' -out '$(BENCHOUT)'
+
+.PHONY: bench-parts
+bench-parts: ## run the benchmarks of the envelope, the event stream and the stores
+	go test -run '^$$' -bench . -benchmem ./charter ./eventstream/... ./missions/sqlitestore ./missions/redisstore
 
 # How many agents `make recovery` kills with each kind of broker.
 KILLS ?= 100
@@ -88,6 +103,13 @@ recovery: ## kill KILLS agents and measure how long their missions are away
 screenshots: tools ## take the pictures of the dashboard in docs/screenshots anew
 	SCREENSHOTS=$(CURDIR)/docs/screenshots go test -count 1 ./test/browser -run 'TestPages|TestTheBroker'
 
+# How many asynq workers `make recovery-asynq` kills, all within a minute.
+ASYNQKILLS ?= 20
+
+.PHONY: recovery-asynq
+recovery-asynq: ## kill ASYNQKILLS asynq workers and measure how long their tasks are away
+	cd test/bench && go run . recovery -kills $(ASYNQKILLS)
+
 .PHONY: generate
 generate: ## write the generated files anew: schemas, EVENTS.md, OpenAPI, AsyncAPI
 	go generate ./...
@@ -96,7 +118,7 @@ generate: ## write the generated files anew: schemas, EVENTS.md, OpenAPI, AsyncA
 lint: ## gofmt, go vet and golangci-lint
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
 		if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
-	go vet ./...
+	go vet -tags chaos ./...
 	@test -x $(TOOLS)/golangci-lint || GOBIN=$(TOOLS) go install $(GOLANGCI_LINT)
 	golangci-lint run ./...
 
@@ -105,6 +127,28 @@ vuln: ## look for known vulnerabilities in what we depend on (needs the vulnerab
 	@test -x $(TOOLS)/govulncheck || GOBIN=$(TOOLS) go install $(GOVULNCHECK)
 	govulncheck ./...
 
+# Nothing but the source, the version and the Go release goes into a binary: no paths, no
+# state of a work tree, no C compiler.
+RELEASES     := linux-amd64 linux-arm64 darwin-amd64 darwin-arm64
+RELEASEBUILD  = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.buildVersion=$(VERSION)"
+RELEASE       = supervisor-$(VERSION)
+
+.PHONY: release
+release: ## build static binaries for RELEASES into dist, with checksums and an SBOM for each
+	@test -x $(TOOLS)/cyclonedx-gomod || GOBIN=$(TOOLS) go install $(CYCLONEDX)
+	rm -rf dist && mkdir dist
+	@set -e; for target in $(RELEASES); do \
+		echo "dist/$(RELEASE)-$$target"; \
+		GOOS=$${target%-*} GOARCH=$${target#*-} $(RELEASEBUILD) -o dist/$(RELEASE)-$$target ./cmd/supervisor; \
+		cyclonedx-gomod bin -json -licenses -std -noserial -notimestamp -version v$(VERSION) \
+			-output dist/$(RELEASE)-$$target.cdx.json dist/$(RELEASE)-$$target 2>dist/sbom.log || { cat dist/sbom.log; exit 1; }; \
+		rm dist/sbom.log; done
+	@cd dist && sha256sum $(RELEASE)* >SHA256SUMS && cat SHA256SUMS
+
+.PHONY: reproducible
+reproducible: ## build the release anew from the last commit, elsewhere and without a cache, and compare
+	@test/reproducible $(RELEASE)-linux-amd64 '$(RELEASEBUILD)'
+
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin .cache
+	rm -rf bin dist .cache

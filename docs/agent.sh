@@ -6,7 +6,7 @@ id=${1:-shell-$$}
 dir=$(mktemp -d)
 
 # ask VERB sends its input. It ends the shell it runs in: call it with ( ), $( ) or &.
-ask() { exec nats req --raw --timeout 65s "supervisor.agent.$id.$1" 2>/dev/null; }
+ask() { exec nats req --raw --timeout 65s --inbox-prefix "_INBOX.$id" "supervisor.agent.$id.$1" 2>/dev/null; }
 
 register() { ask register <<<'{"name":"upper-case in shell","types":["upper"],"capacity":1}'; }
 

@@ -2,6 +2,7 @@ package eventstream_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
+	"missioncontrol/charter"
 	"missioncontrol/eventstream"
 	"missioncontrol/eventstream/streamtest"
 )
@@ -22,7 +24,7 @@ func guardedBroker(t *testing.T) string {
 		Users: []*server.User{
 			{Username: "relay", Password: "right"},
 			{Username: "reader", Password: "right", Permissions: &server.Permissions{
-				Publish: &server.SubjectPermission{Allow: []string{"$JS.API.>"}},
+				Publish: &server.SubjectPermission{Allow: []string{"$JS.API.>", "$JS.ACK.>"}},
 			}},
 		},
 	})
@@ -81,4 +83,56 @@ func TestCredentials(t *testing.T) {
 	awaitConnected(ctx, t, open("relay", "right"))
 	awaitReason(ctx, t, open("relay", "wrong"), "does not accept the credentials")
 	awaitReason(ctx, t, open("reader", "right"), `does not permit what the event stream needs`)
+}
+
+// Whoever may not write events can read them, and neither waits for a permission to
+// publish nor makes a stream.
+func TestConsumeOnly(t *testing.T) {
+	t.Parallel()
+	url := guardedBroker(t)
+	ctx, cancel := context.WithTimeout(context.Background(), streamtest.Patience)
+	defer cancel()
+	open := func(user string, consumeOnly bool) *eventstream.Stream {
+		s, err := eventstream.Open(eventstream.Config{
+			URL: url, Options: []nats.Option{nats.UserInfo(user, "right")}, ConsumeOnly: consumeOnly, ProbeMaxWait: 300 * time.Millisecond,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := s.Close(context.WithoutCancel(ctx)); err != nil {
+				t.Error(err)
+			}
+		})
+		return s
+	}
+	reader := open("reader", true)
+	awaitReason(ctx, t, reader, "has no stream EVENTS")
+	relay := open("relay", false)
+	awaitConnected(ctx, t, relay)
+	now := time.Now()
+	event := charter.New(charter.HealthChecked{Status: "ok", CheckedAt: now}, now)
+	if _, err := relay.Publish(ctx, event); err != nil {
+		t.Fatal(err)
+	}
+	awaitConnected(ctx, t, reader)
+	consuming, got := context.WithCancel(ctx)
+	err := reader.Consume(consuming, eventstream.ConsumerConfig{Durable: "reader"}, func(_ context.Context, d eventstream.Delivery) error {
+		if d.Event.ID != event.ID {
+			t.Errorf("read %s, want %s", d.Event.ID, event.ID)
+		}
+		got()
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) || consuming.Err() == nil || ctx.Err() != nil {
+		t.Fatalf("nothing was read: %v", err)
+	}
+	if _, err := reader.Publish(ctx, event); !errors.Is(err, eventstream.ErrConfig) {
+		t.Errorf("Publish: %v", err)
+	}
+	before := reader.Status().Dropped
+	reader.Emit(event)
+	if dropped := reader.Status().Dropped - before; dropped != 1 {
+		t.Errorf("%d telemetry events were dropped, want 1", dropped)
+	}
 }

@@ -75,6 +75,11 @@ type Config struct {
 	// PingInterval is how often a silent broker is pinged; it is given up when
 	// two pings stay unanswered. Default 2 s.
 	PingInterval time.Duration
+	// ConsumeOnly is for those who may read events and not write them: the stream
+	// is not created when it is missing, and nothing can be published. Telemetry is
+	// dropped, and durable events are refused with an [ErrConfig]. It is
+	// connected while the stream can be looked up.
+	ConsumeOnly bool
 	// Logger takes one line when the stream becomes degraded, one when that
 	// ends, and what an operator should know. Default: discard.
 	Logger *slog.Logger

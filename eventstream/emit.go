@@ -66,7 +66,7 @@ func newEmitter(s *Stream, buffer int) *emitter {
 func (e *emitter) emit(ev charter.Event) {
 	e.inside.Add(1)
 	defer e.inside.Add(-1)
-	if e.stream.live.Load() == nil || e.closed.Load() {
+	if e.stream.live.Load() == nil || e.closed.Load() || e.stream.cfg.ConsumeOnly {
 		e.stream.health.dropped.Add(1)
 		return
 	}

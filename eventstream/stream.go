@@ -135,6 +135,9 @@ func (s *Stream) begin() (*session, error) {
 	if s.closed {
 		return nil, ErrClosed
 	}
+	if s.cfg.ConsumeOnly {
+		return nil, badConfig("ConsumeOnly is set, and nothing can be published")
+	}
 	sess, err := s.session()
 	if err != nil {
 		return nil, err

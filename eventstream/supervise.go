@@ -79,10 +79,12 @@ func (s *Stream) watch(ctx context.Context, sess *session) error {
 		case err := <-sess.doubts:
 			return sess.explainSilence(err)
 		case <-tick.C:
-			if err := s.rehearse(ctx, sess); err != nil {
+			if err := s.check(ctx, sess); err != nil {
 				return err
 			}
-			s.survey(ctx, sess)
+			if !s.cfg.ConsumeOnly {
+				s.survey(ctx, sess)
+			}
 		}
 	}
 }

@@ -50,10 +50,29 @@ func (c Config) eventsConfig(apiLevel int) jetstream.StreamConfig {
 func (s *Stream) probe(ctx context.Context, sess *session) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*s.cfg.DialTimeout)
 	defer cancel()
+	if s.cfg.ConsumeOnly {
+		return s.check(ctx, sess)
+	}
 	if err := s.ensureStream(ctx, sess); err != nil {
 		return sess.explainSilence(err)
 	}
-	return s.rehearse(ctx, sess)
+	return s.check(ctx, sess)
+}
+
+// check finds out whether a stream that was found still does what it is for.
+func (s *Stream) check(ctx context.Context, sess *session) error {
+	if !s.cfg.ConsumeOnly {
+		return s.rehearse(ctx, sess)
+	}
+	stream, err := s.lookUp(ctx, sess)
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		return ErrNoStream
+	case err != nil:
+		return sess.explainSilence(noJetStream(err))
+	}
+	sess.settle(stream.CachedInfo())
+	return nil
 }
 
 // ensureStream creates the stream when it is missing. One that exists is never

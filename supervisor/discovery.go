@@ -40,7 +40,11 @@ func (d *discovery) listen(l *line) (subs []*nats.Subscription, err error) {
 			if err != nil {
 				return subs, err
 			}
-			sub, err := l.nc.Subscribe(subject, func(msg *nats.Msg) { l.tell(msg.Reply, answer()) })
+			sub, err := l.nc.Subscribe(subject, func(msg *nats.Msg) {
+				if !messenger(msg) {
+					l.tell(msg.Reply, answer())
+				}
+			})
 			if err != nil {
 				return subs, fmt.Errorf("listen on %s: %w", subject, err)
 			}

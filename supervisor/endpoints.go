@@ -101,6 +101,7 @@ type Endpoints struct {
 	log    *slog.Logger
 	ctx    context.Context // ends when requests under way have to
 	cancel context.CancelFunc
+	crew   crew
 
 	mu       sync.Mutex // guards wg.Add against Stop's wg.Wait
 	draining bool
@@ -120,7 +121,7 @@ func Listen(nc *nats.Conn, s *Service) (*Endpoints, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	e := &Endpoints{lines: lines, subs: map[*nats.Subscription]*line{}, log: s.log, ctx: ctx, cancel: cancel}
+	e := &Endpoints{lines: lines, subs: map[*nats.Subscription]*line{}, log: s.log, ctx: ctx, cancel: cancel, crew: newCrew()}
 	if err := e.listen(s); err != nil {
 		return nil, errors.Join(fmt.Errorf("add the NATS service: %w", err), e.Stop(ctx))
 	}
@@ -165,6 +166,10 @@ func (e *Endpoints) add(ep *endpoint) error {
 	}
 	sub, err := e.lines[ep.line].nc.QueueSubscribe(ep.subject, api.Service, func(msg *nats.Msg) {
 		ep.counters.requests.Add(1)
+		if messenger(msg) {
+			ep.counters.refused.Add(1)
+			return
+		}
 		handler(msg)
 	})
 	if err != nil {
@@ -191,7 +196,7 @@ func (e *Endpoints) gather(ep *endpoint) nats.MsgHandler {
 	}
 }
 
-// handOff returns a handler that gives each request a goroutine.
+// handOff returns a handler that gives each request a goroutine of its own.
 func (e *Endpoints) handOff(ep *endpoint) nats.MsgHandler {
 	l := e.lines[ep.line]
 	return func(msg *nats.Msg) {
@@ -206,11 +211,11 @@ func (e *Endpoints) handOff(ep *endpoint) nats.MsgHandler {
 			l.refuse(msg.Reply, api.FromError(errStopping))
 			return
 		}
-		go func() {
+		e.crew.do(func() {
 			defer e.wg.Done()
 			defer leave()
 			e.serve(ep, msg)
-		}()
+		})
 	}
 }
 
@@ -277,6 +282,7 @@ func (e *Endpoints) Stop(ctx context.Context) error {
 		<-done
 	}
 	e.cancel()
+	e.crew.dismiss()
 	for _, l := range e.lines {
 		err = errors.Join(err, l.flush(time.Second))
 	}

@@ -86,6 +86,7 @@ type relay struct {
 	sent      []int64         // by outbox: the position up to which the sequence has come
 	first     int             // the outbox whose turn it is to be the first of a batch
 	unsettled *batch          // what a failed publish has left over
+	acks      acknowledger
 }
 
 const (
@@ -103,7 +104,7 @@ const (
 func newRelay(outboxes []missions.Outbox, stream Stream, interval time.Duration, log *slog.Logger) *relay {
 	return &relay{
 		outboxes: outboxes, stream: stream, log: log, wake: make(chan struct{}, 1), atLeast: lookAgain,
-		lag: interval + interval/4,
+		lag: interval + interval/4, acks: acknowledger{outboxes: outboxes},
 	}
 }
 
@@ -138,6 +139,7 @@ func (r *relay) run(t *term) {
 		}
 	}
 	r.goodbye(t)
+	_ = r.acks.wait() // the next term, or leader, finds out by itself
 }
 
 func (r *relay) goodbye(t *term) {
@@ -186,7 +188,7 @@ func (r *relay) step(ctx context.Context, t *term) (sent int, err error) {
 		return 0, errNoRight
 	}
 	if len(b.events) == 0 {
-		return 0, r.settle(ctx)
+		return 0, errors.Join(r.acks.wait(), r.settle(ctx))
 	}
 	stored, err := r.stream.PublishBatchWhile(ctx, r.changed, b.events)
 	if stored < len(b.events) {
@@ -195,7 +197,7 @@ func (r *relay) step(ctx context.Context, t *term) (sent int, err error) {
 		r.unsettled = nil
 	}
 	r.note(b.reached(stored), stored)
-	if err = errors.Join(err, r.acknowledge(ctx, b.reached(stored)), r.settle(ctx)); err != nil {
+	if err = errors.Join(err, r.acks.note(ctx, b.reached(stored)), r.settle(ctx)); err != nil {
 		return stored, err
 	}
 	if r.failing {
@@ -234,6 +236,7 @@ func (r *relay) resume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	_ = r.acks.wait() // it is done anew, and may go back
 	r.sent = tail
 	r.cut(tail)
 	r.note(tail, 0)

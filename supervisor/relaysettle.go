@@ -132,21 +132,17 @@ func (r *relay) confirm(ctx context.Context) error {
 	return nil
 }
 
-// acknowledge has each outbox note how far the stream has come; 0 for no news.
-func (r *relay) acknowledge(ctx context.Context, positions []int64) error {
-	return r.each(positions, func(o missions.Outbox, upTo int64) error { return o.Acknowledge(ctx, upTo) })
-}
-
 // forget has each outbox forget its events up to a position; 0 for none.
 func (r *relay) forget(ctx context.Context, positions []int64) error {
-	return r.each(positions, func(o missions.Outbox, upTo int64) error { return o.Forget(ctx, upTo) })
+	return each(r.outboxes, positions, func(o missions.Outbox, upTo int64) error { return o.Forget(ctx, upTo) })
 }
 
-func (r *relay) each(positions []int64, do func(missions.Outbox, int64) error) error {
+// each does something to the outboxes that have a position.
+func each(outboxes []missions.Outbox, positions []int64, do func(missions.Outbox, int64) error) error {
 	var errs []error
 	for i, upTo := range positions {
 		if upTo > 0 {
-			errs = append(errs, do(r.outboxes[i], upTo))
+			errs = append(errs, do(outboxes[i], upTo))
 		}
 	}
 	return errors.Join(errs...)

@@ -246,6 +246,7 @@ func testTakeovers(t *testing.T, outboxes int) {
 		case 4: // it can do everything but stay leader
 			itsStore.cut.Store(ptr("lead"))
 		}
+		more() // however far it has come meanwhile, it meets the cut
 		await(t, nextStore.reaped)
 		drain(nextStore.relayed)
 		more()

@@ -3,7 +3,6 @@ package test
 import (
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -15,20 +14,27 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"missioncontrol/charter"
+	"missioncontrol/eventstream/streamtest"
 	"missioncontrol/supervisor/api"
 )
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer func() { must(t, l.Close()) }()
-	return l.Addr().(*net.TCPAddr).Port
+	return streamtest.FreePorts(t, 1)[0]
 }
 
 func get(t *testing.T, url string) string {
 	t.Helper()
-	reply, err := http.Get(url)
+	return getWith(t, url, "")
+}
+
+// getWith shows an Authorization header.
+func getWith(t *testing.T, url, authorization string) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	must(t, err)
+	request.Header.Set("Authorization", authorization)
+	reply, err := http.DefaultClient.Do(request)
 	must(t, err)
 	defer func() { must(t, reply.Body.Close()) }()
 	body, err := io.ReadAll(reply.Body)

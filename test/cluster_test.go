@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"missioncontrol/eventstream/streamtest"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
@@ -34,7 +35,10 @@ type cluster struct {
 // store is SQLite with one supervisor; "redis" is its Redis, with two.
 func startCluster(t *testing.T, store string) *cluster {
 	t.Helper()
-	c := &cluster{dir: t.TempDir(), ports: freePorts(t, 9)}
+	c := &cluster{dir: t.TempDir()}
+	for _, port := range streamtest.FreePorts(t, 9) {
+		c.ports = append(c.ports, strconv.Itoa(port))
+	}
 	c.redis = c.ports[8]
 	for _, port := range c.ports[:3] {
 		c.brokers = append(c.brokers, "nats://127.0.0.1:"+port)
@@ -61,17 +65,6 @@ func startCluster(t *testing.T, store string) *cluster {
 	})
 	c.awaitPrinted("Ctrl-C")
 	return c
-}
-
-func freePorts(t *testing.T, n int) (ports []string) {
-	t.Helper()
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		must(t, err)
-		defer func() { must(t, l.Close()) }() // only at the end, so that all are different
-		ports = append(ports, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
-	}
-	return ports
 }
 
 func (c *cluster) connect(t *testing.T) *nats.Conn {
@@ -139,8 +132,8 @@ func clusterOfPlainProcesses(t *testing.T, store string) {
 	shout("before")
 	js, err := jetstream.New(nc)
 	must(t, err)
-	stream, err := js.Stream(t.Context(), "EVENTS")
-	must(t, err)
+	var stream jetstream.Stream
+	again(t, func(ctx context.Context) (err error) { stream, err = js.Stream(ctx, "EVENTS"); return err })
 	info := stream.CachedInfo()
 	if info.Config.Replicas != 3 || info.Cluster == nil || len(info.Cluster.Replicas) != 2 {
 		t.Fatalf("the stream: %+v", info)

@@ -2,7 +2,6 @@ package test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -12,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"missioncontrol/charter"
+	"missioncontrol/eventstream/streamtest"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
@@ -91,23 +91,27 @@ func work(ctx context.Context, agent *client.Agent) bool {
 	return agent.Complete(ctx, api.Completion{LeaseRef: api.LeaseRef{MissionID: m.ID, Lease: m.Lease}}) == nil
 }
 
-// finishAll works until nothing is pending or running.
+// finishAll works until nothing is pending or running. A supervisor may still be on its
+// way back to the broker.
 func finishAll(t *testing.T, c *client.Client) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
 	agent := c.Agent("finisher")
-	_, err := agent.Register(ctx, api.RegisterRequest{Name: "finisher", Types: []string{"default"}, Capacity: 100})
-	must(t, err)
+	again(t, func(ctx context.Context) error {
+		_, err := agent.Register(ctx, api.RegisterRequest{Name: "finisher", Types: []string{"default"}, Capacity: 100})
+		return err
+	})
 	for {
 		work(ctx, agent)
-		status, err := c.Status(ctx)
-		if errors.Is(err, client.ErrNoSupervisor) && ctx.Err() == nil {
-			continue // on its way back to the broker
-		}
-		must(t, err)
-		if status.PendingMissions+status.RunningMissions == 0 {
+		var status api.Status
+		again(t, func(ctx context.Context) (err error) { status, err = c.Status(ctx); return err })
+		left := status.PendingMissions + status.RunningMissions
+		if left == 0 {
 			return
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("%d missions do not end", left)
 		}
 	}
 }
@@ -124,20 +128,15 @@ func readHistories(t *testing.T, url string) map[string]missions.Status {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	awaitEmptyOutbox(t, client.New(nc))
-	filter := []string{"events.mission.created", "events.mission.status_changed"}
-	consumer, err := js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{FilterSubjects: filter})
+	messages, err := streamtest.Stored(ctx, js, "EVENTS")
 	must(t, err)
-	info, err := consumer.Info(ctx)
-	must(t, err)
-	messages, err := consumer.Messages()
-	must(t, err)
-	defer messages.Stop()
 	last := map[string]missions.Status{}
 	ids := map[string]bool{}
-	for range info.NumPending {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
-		must(t, err)
-		e, err := charter.Decode(msg.Data())
+	for _, msg := range messages {
+		if msg.Subject != "events.mission.created" && msg.Subject != "events.mission.status_changed" {
+			continue
+		}
+		e, err := charter.Decode(msg.Data)
 		must(t, err)
 		if ids[e.ID.String()] {
 			t.Errorf("event %s is in the stream twice", e.ID)
@@ -166,10 +165,14 @@ func awaitEmptyOutbox(t *testing.T, c *client.Client) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for {
-		health, err := c.Health(ctx)
-		must(t, err)
-		if health.Checks.EventStream.Waiting == 0 {
+		var health api.Health
+		again(t, func(ctx context.Context) (err error) { health, err = c.Health(ctx); return err })
+		waiting := health.Checks.EventStream.Waiting
+		if waiting == 0 {
 			return
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("%d events still wait for the stream", waiting)
 		}
 	}
 }

@@ -112,8 +112,8 @@ func (b *lockedBuffer) String() string {
 }
 
 var (
-	natsURL = regexp.MustCompile(`nats://[0-9.:]+`)
-	httpURL = regexp.MustCompile(`http://[0-9.:]+`)
+	natsURL = regexp.MustCompile(`(nats|tls)://[0-9.:]+`)
+	httpURL = regexp.MustCompile(`https?://[0-9.:]+`)
 )
 
 // start runs a supervisor on free ports and waits until its banner stands.

@@ -2,11 +2,13 @@ package test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"missioncontrol/eventstream/embedded"
@@ -128,5 +130,57 @@ func TestStartWithoutABroker(t *testing.T) {
 	if m.Status != missions.Pending {
 		t.Fatalf("%+v", m)
 	}
+	p.stop()
+}
+
+// SIGTERM in the middle of work: what was confirmed is there afterwards, a claim that is
+// parked is answered, and the events follow.
+func TestAStopUnderLoadLosesNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := start(t, dir)
+	c := p.client()
+	agent := c.Agent("idle")
+	_, err := agent.Register(t.Context(), api.RegisterRequest{Name: "idle", Types: []string{"none"}, Capacity: 1})
+	must(t, err)
+	var work sync.WaitGroup
+	work.Go(func() {
+		claimed, err := agent.Claim(t.Context(), api.ClaimRequest{Max: 1, WaitSeconds: 60})
+		if len(claimed.Missions) != 0 || errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the parked claim was answered with %+v, %v", claimed, err)
+		}
+	})
+	confirmed := make(chan string, 1<<16)
+	enough := make(chan struct{})
+	var count atomic.Int64
+	for worker := range 4 {
+		work.Go(func() {
+			for i := 0; ; i++ {
+				id := fmt.Sprintf("w%d-%d", worker, i)
+				if _, _, err := c.Create(t.Context(), api.MissionSpec{ID: id, Name: id}); err != nil {
+					return // it is stopping
+				}
+				confirmed <- id
+				if count.Add(1) == 200 {
+					close(enough)
+				}
+			}
+		})
+	}
+	<-enough
+	p.stop()
+	work.Wait()
+	close(confirmed)
+
+	p = start(t, dir)
+	c = p.client()
+	last := ""
+	for id := range confirmed {
+		if _, err := c.Get(t.Context(), id); err != nil {
+			t.Fatalf("%s was confirmed: %v", id, err)
+		}
+		last = id
+	}
+	awaitEvent(t, p.broker, "events.mission.created", last)
 	p.stop()
 }

@@ -138,7 +138,9 @@ func (c *cli) runAgent(cmd *cobra.Command, f *agentFlags, command []string) erro
 	if err != nil {
 		return err
 	}
-	nc, err := c.connectAgent(b, f.id)
+	ctx, cancel := context.WithCancelCause(cmd.Context())
+	defer cancel(nil)
+	nc, err := c.connectAgent(b, f.id, cancel)
 	if err != nil {
 		return err
 	}
@@ -154,22 +156,39 @@ func (c *cli) runAgent(cmd *cobra.Command, f *agentFlags, command []string) erro
 	}
 	c.err.printf("Agent %s works on missions of type %s, %s at once, at %s. Ctrl-C drains and stops.\n",
 		f.id, strings.Join(f.types, ", "), count(f.concurrency), redactURLs(b.urls))
-	ctx := cmd.Context()
-	defer context.AfterFunc(ctx, func() {
+	defer context.AfterFunc(cmd.Context(), func() {
 		c.err.printf("Stopping: programs that run may finish within %s; Ctrl-C again stops them at once.\n", spell(f.drainTimeout))
 	})()
-	return agent.Run(ctx, nc, agent.Config{
+	err = agent.Run(ctx, nc, agent.Config{
 		ID: f.id, Name: f.name, Role: f.role, Types: f.types, Concurrency: f.concurrency, Version: version(),
 		DrainTimeout: f.drainTimeout, Handler: w.handle,
 		Logger: slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: level})),
 	})
+	var denied *notThisAgentError
+	if errors.As(context.Cause(ctx), &denied) {
+		return denied
+	}
+	return err
 }
 
+// notThisAgentError says that the broker does not take the user for this agent.
+type notThisAgentError struct {
+	id  string
+	err error
+}
+
+func (e *notThisAgentError) Error() string {
+	return fmt.Sprintf("the broker does not let this user be the agent %s (%v); an agent's --id is the name of its user, which has the role agent", e.id, e.err)
+}
+
+func (e *notThisAgentError) Unwrap() error { return e.err }
+
 // connectAgent opens the agent's connection. A broker that is away is waited for;
-// one that does not let us in is an error.
-func (c *cli) connectAgent(b broker, id string) (*nats.Conn, error) {
+// one that does not let us in is an error, and end gets one when it does not let us be
+// this agent.
+func (c *cli) connectAgent(b broker, id string, end context.CancelCauseFunc) (*nats.Conn, error) {
 	options := append(b.options,
-		nats.Name(api.ConnectionName(id)), nats.MaxReconnects(-1),
+		ownInbox(id), nats.Name(api.ConnectionName(id)), nats.MaxReconnects(-1),
 		nats.ReconnectWait(200*time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 200*time.Millisecond), // within the grace time
 		nats.PingInterval(5*time.Second),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
@@ -179,6 +198,10 @@ func (c *cli) connectAgent(b broker, id string) (*nats.Conn, error) {
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) { c.err.printf("Connected to %s.\n", nc.ConnectedUrlRedacted()) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if errors.Is(err, nats.ErrPermissionViolation) {
+				end(&notThisAgentError{id, err})
+				return
+			}
 			c.err.printf("Trouble on the connection: %s\n", clean(err.Error()))
 		}),
 	)
@@ -195,6 +218,17 @@ func (c *cli) connectAgent(b broker, id string) (*nats.Conn, error) {
 		return nil, notConnected(b.urls, err)
 	}
 	return nc, nil
+}
+
+// ownInbox has replies come where only the agent may listen, if the broker knows
+// roles, unless another place was named.
+func ownInbox(id string) nats.Option {
+	return func(o *nats.Options) error {
+		if o.InboxPrefix == "" {
+			o.InboxPrefix = api.InboxPrefix(id)
+		}
+		return nil
+	}
 }
 
 // worker runs the command for one mission after another, and for several at once.

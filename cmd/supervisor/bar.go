@@ -16,9 +16,9 @@ type bar struct {
 	done    sync.WaitGroup
 }
 
-// newBar starts a bar for a number of bytes, 0 when that is not known. Its owner
+// newBar starts a bar for a number of things, 0 when that is not known. Its owner
 // stops it.
-func (c *cli) newBar(what string, total int64) *bar {
+func (c *cli) newBar(what string, total int64, units progress.Units) *bar {
 	b := &bar{screen: c.err}
 	if !c.err.terminal {
 		return b
@@ -33,16 +33,16 @@ func (c *cli) newBar(what string, total int64) *bar {
 	if !c.err.colours {
 		b.writer.Style().Colors = progress.StyleColors{}
 	}
-	b.tracker = &progress.Tracker{Message: what, Total: total, Units: progress.UnitsBytes}
+	b.tracker = &progress.Tracker{Message: what, Total: total, Units: units}
 	b.writer.AppendTracker(b.tracker)
 	b.done.Go(b.writer.Render)
 	return b
 }
 
 // advance moves the bar on.
-func (b *bar) advance(bytes int) {
+func (b *bar) advance(things int) {
 	if b.tracker != nil {
-		b.tracker.Increment(int64(bytes))
+		b.tracker.Increment(int64(things))
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 const maxConfigFile = 1 << 20
 
 // readConfigFile reads a file of settings: a YAML mapping from keys to single
-// values. Keys that the table does not have are refused by name.
+// values, and to lists for settings that are some. Keys that the table does not have are refused by name.
 func readConfigFile(path string, table []setting) (map[string]given, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -81,6 +81,9 @@ func addEntry(out map[string]given, entry *ast.MappingValueNode, path string, ta
 		return usagef("%s: it is given twice", where)
 	}
 	text, ok := scalar(entry.Value)
+	if isList(table, key) {
+		text, ok = entry.Value.String(), true
+	}
 	if !ok {
 		return usagef("%s: it has to be a single value", where)
 	}
@@ -110,6 +113,16 @@ func hasKey(table []setting, key string) bool {
 	for i := range table {
 		if table[i].key == key {
 			return true
+		}
+	}
+	return false
+}
+
+// isList reports whether a key's value is more than a word.
+func isList(table []setting, key string) bool {
+	for i := range table {
+		if table[i].key == key {
+			return table[i].list
 		}
 	}
 	return false

@@ -20,6 +20,7 @@ type connection struct {
 	creds, nkey, user, token given // ways to sign in, of which one is used
 	password                 given // of user
 	tlsCert, tlsKey, tlsCA   given
+	inbox                    given // its prefix
 }
 
 // connectionSettings is the table of the connection's settings, with the names
@@ -41,8 +42,14 @@ func connectionSettings(serverHelp, contextHelp, serverFallback string) []settin
 			apply: keep(func(c *connection) *given { return &c.user })},
 		{key: "password", holder: "PASSWORD", natsEnv: "NATS_PASSWORD", help: "PASSWORD of the user", secret: true,
 			apply: keep(func(c *connection) *given { return &c.password })},
+		{key: "password_file", holder: "FILE", natsEnv: "NATS_PASSWORD_FILE", help: "FILE that holds nothing but the password",
+			apply: fromFile(func(s *settings) *given { return &s.connection.password })},
 		{key: "token", holder: "TOKEN", natsEnv: "NATS_TOKEN", help: "TOKEN to sign in with", secret: true,
 			apply: keep(func(c *connection) *given { return &c.token })},
+		{key: "token_file", holder: "FILE", natsEnv: "NATS_TOKEN_FILE", help: "FILE that holds nothing but the token",
+			apply: fromFile(func(s *settings) *given { return &s.connection.token })},
+		{key: "inbox_prefix", holder: "PREFIX", natsEnv: "NATS_INBOX_PREFIX", help: "PREFIX of the subjects on which replies are received",
+			apply: func(s *settings, g given) error { s.connection.inbox = g; return checkInbox(g.text) }},
 		{key: "tlscert", holder: "FILE", natsEnv: "NATS_CERT", help: "FILE with the client's TLS certificate",
 			apply: keep(func(c *connection) *given { return &c.tlsCert })},
 		{key: "tlskey", holder: "FILE", natsEnv: "NATS_KEY", help: "FILE with the certificate's private key",
@@ -105,6 +112,14 @@ func (c *connection) check() error {
 	return nil
 }
 
+// checkInbox refuses what cannot begin the subject of a reply.
+func checkInbox(prefix string) error {
+	if nats.CustomInboxPrefix(prefix)(&nats.Options{}) != nil || strings.ContainsAny(prefix, " \t\r\n") {
+		return fmt.Errorf("%q cannot begin a subject; write it like _INBOX.me", prefix)
+	}
+	return nil
+}
+
 // ways returns the way to sign in that is used, the one from the nearest door,
 // and the next one.
 func (c *connection) ways() (first, second given) {
@@ -163,6 +178,9 @@ func (c *connection) broker(selected bool) (broker, error) {
 	}
 	if c.tlsCA.text != "" {
 		b.options = append(b.options, nats.RootCAs(c.tlsCA.text))
+	}
+	if c.inbox.text != "" {
+		b.options = append(b.options, nats.CustomInboxPrefix(c.inbox.text))
 	}
 	return b, nil
 }

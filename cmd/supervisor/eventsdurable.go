@@ -30,7 +30,7 @@ func (c *cli) durableEvents(ctx context.Context, s *session, stored jetstream.St
 		return err
 	}
 	events, err := eventstream.Open(eventstream.Config{
-		URL: s.broker.urls, Options: s.broker.options,
+		URL: s.broker.urls, Options: s.broker.options, ConsumeOnly: true,
 		Logger: slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {

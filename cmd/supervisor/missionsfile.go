@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/jedib0t/go-pretty/v6/progress"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
@@ -60,7 +61,7 @@ func (c *cli) createFile(ctx context.Context, s *session, f *createFlags) error 
 	}
 	begun := time.Now()
 	im := &importer{cli: c, session: s, name: name, json: f.json, room: int(s.nc.MaxPayload()) - 16<<10}
-	im.bar = c.newBar("Creating missions", size)
+	im.bar = c.newBar("Creating missions", size, progress.UnitsBytes)
 	err := im.run(ctx, input)
 	im.bar.stop()
 	if im.failed > maxErrorsShown {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -42,6 +43,10 @@ type serveConfig struct {
 
 	// SystemSignIn signs in to the external broker's system account; nil without.
 	SystemSignIn []nats.Option
+
+	Access    *embedded.Access // who may use the embedded broker; nil for everybody
+	ListenTLS *tls.Config      // of the embedded broker; nil without
+	Guard     web.Guard        // who may use HTTP
 
 	EventRetention time.Duration // of a stream that is created
 
@@ -102,6 +107,7 @@ func (h *house) start(ctx context.Context) error {
 		}
 	}
 	h.awaitStream(ctx)
+	h.warnOfStrangers()
 	return nil
 }
 
@@ -132,6 +138,7 @@ func (h *house) startBroker(ctx context.Context) error {
 	}
 	h.broker, err = embedded.Start(ctx, embedded.Config{
 		Host: host, Port: port, StoreDir: filepath.Join(h.cfg.DataDir, "jetstream"), Logger: h.log.With("part", "broker"),
+		Access: h.cfg.Access, TLS: h.cfg.ListenTLS,
 	})
 	if err != nil {
 		return err
@@ -167,7 +174,7 @@ func redactURL(raw string) string {
 
 func (h *house) startStream(ctx context.Context) error {
 	stream, err := eventstream.Open(eventstream.Config{
-		URL: h.cfg.Server, Options: h.cfg.NATS, Replicas: h.cfg.Replicas,
+		URL: h.cfg.Server, Options: h.signIn(), Replicas: h.cfg.Replicas,
 		MaxAge: h.cfg.EventRetention, Logger: h.log.With("part", "events"),
 	})
 	if err != nil {
@@ -216,7 +223,7 @@ func (h *house) connect(ctx context.Context) error {
 			h.warnOfDegradation(ctx)
 		}
 	}
-	options := append([]nats.Option{}, h.cfg.NATS...)
+	options := append([]nats.Option{}, h.signIn()...)
 	options = append(options,
 		nats.Name("supervisor"), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
 		nats.ReconnectWait(100*time.Millisecond), nats.ReconnectJitter(50*time.Millisecond, 200*time.Millisecond),
@@ -342,7 +349,7 @@ func (h *house) startWeb(context.Context) error {
 		h.web = web.Off()
 		return nil
 	}
-	h.web = web.Serve(h.http, h.service, h.log.With("part", "http"))
+	h.web = web.Serve(h.http, h.service, h.cfg.Guard, h.log.With("part", "http"))
 	h.onStop(h.web.Stop)
 	return nil
 }
@@ -354,6 +361,9 @@ func (h *house) info() serveInfo {
 	}
 	if h.web.Addr() != "" {
 		info.HTTP = "http://" + h.web.Addr()
+		if h.cfg.Guard.TLS != nil {
+			info.HTTP = "https://" + h.web.Addr()
+		}
 	}
 	status := h.stream.Status()
 	info.Events = "JetStream stream EVENTS, " + string(status.State)

@@ -22,6 +22,8 @@ type settings struct {
 	serve      serveConfig
 	connection connection
 	system     system
+	guard      guard
+	store      given
 	config     string // the file
 	logFormat  string
 	logLevel   slog.Level
@@ -29,12 +31,25 @@ type settings struct {
 	lease, heartbeat given // where they came from, since they depend on each other
 }
 
+// storeSettings is the part of the table that says where missions are kept.
+func storeSettings() []setting {
+	return []setting{
+		{key: "store", holder: "STORE", help: "where missions are kept: STORE is sqlite:PATH or a Redis URL; without, a file in --data-dir",
+			apply: func(s *settings, g given) error { s.store = g; return storeIn{text: g.text}.check() }},
+		{key: "store_file", holder: "FILE", help: "FILE that holds nothing but STORE, for a URL with a password",
+			apply: func(s *settings, g given) error {
+				if err := fromFile(func(s *settings) *given { return &s.store })(s, g); err != nil {
+					return err
+				}
+				return storeIn{text: s.store.text}.check()
+			}},
+	}
+}
+
 // serveSettings is the one table of what serve can be told. The settings of the
 // connection to an external broker follow it.
 func serveSettings() []setting {
 	own := []setting{
-		{key: "store", holder: "STORE", help: "where missions are kept: STORE is sqlite:PATH or a Redis URL; without, a file in --data-dir",
-			apply: func(s *settings, g given) error { s.serve.Store = g.text; return storeIn{text: g.text}.check() }},
 		{key: "data_dir", holder: "DIR", fallback: defaultDataDir(), help: "DIR for everything that is kept on this machine",
 			apply: func(s *settings, g given) error { s.serve.DataDir = g.text; return notEmpty(g.text) }},
 		{key: "listen", holder: "ADDRESS", fallback: "127.0.0.1:4222", help: "ADDRESS of the embedded broker, used when no --server is given",
@@ -89,7 +104,7 @@ func serveSettings() []setting {
 				return err
 			}},
 	}
-	return slices.Concat(own, connectionSettings(
+	return slices.Concat(storeSettings(), own, guardSettings(), connectionSettings(
 		"URL of a NATS broker, or several with commas; without, the embedded broker",
 		"NAME of the nats CLI's context that has the broker and its credentials", ""), systemSettings())
 }
@@ -115,7 +130,7 @@ func (c *cli) loadServeSettings(flags *pflag.FlagSet) (settings, error) {
 	if err := d.load([]setting{configSetting}, &s); err != nil {
 		return s, err
 	}
-	table := serveSettings()
+	table := append(serveSettings(), usersSetting)
 	if s.config != "" {
 		var err error
 		if d.file, err = readConfigFile(s.config, table); err != nil {
@@ -132,7 +147,11 @@ func (c *cli) loadServeSettings(flags *pflag.FlagSet) (settings, error) {
 	if err := s.connection.check(); err != nil {
 		return s, err
 	}
-	return s, s.external()
+	if err := s.external(); err != nil {
+		return s, err
+	}
+	s.serve.Store = s.store.text
+	return s, s.guard.apply(&s.serve, s.serve.Server != "")
 }
 
 // external fills in how to reach the external broker, if there is to be one.

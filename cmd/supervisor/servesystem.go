@@ -89,6 +89,8 @@ func systemSettings() []setting {
 			apply: keep(func(y *system) *given { return &y.user })},
 		{key: "system_password", holder: "PASSWORD", help: "PASSWORD of the system account's user", secret: true,
 			apply: keep(func(y *system) *given { return &y.password })},
+		{key: "system_password_file", holder: "FILE", help: "FILE that holds nothing but that password",
+			apply: fromFile(func(s *settings) *given { return &s.system.password })},
 	}
 }
 

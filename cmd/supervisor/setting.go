@@ -18,6 +18,8 @@ type setting struct {
 	fallback string // the default
 	help     string
 	secret   bool // never shown, not even in errors
+	yes      bool // the flag alone means true
+	list     bool // it stands in the file only, as YAML
 
 	// natsEnv is the variable by which the nats CLI knows the same thing. It is
 	// what client commands read.
@@ -61,6 +63,10 @@ func addFlags(flags *pflag.FlagSet, table []setting, env func(*setting) string) 
 		if name := env(s); name != "" {
 			help += " ($" + name + ")"
 		}
+		if s.yes {
+			flags.BoolP(s.flag(), s.short, false, help)
+			continue
+		}
 		flags.StringP(s.flag(), s.short, s.fallback, help)
 	}
 }
@@ -76,11 +82,11 @@ type doors struct {
 // find returns what was given for a setting. An empty variable counts as none, so
 // that a compose file may pass variables on that are not set.
 func (d *doors) find(s *setting) given {
-	if d.flags.Changed(s.flag()) {
-		text, err := d.flags.GetString(s.flag())
-		if err == nil { // a flag of another type would be a mistake in the table
-			return given{text, doorFlag, "--" + s.flag()}
-		}
+	if s.list {
+		return d.file[s.key]
+	}
+	if flag := d.flags.Lookup(s.flag()); flag != nil && flag.Changed {
+		return given{flag.Value.String(), doorFlag, "--" + s.flag()}
 	}
 	if name := d.env(s); name != "" {
 		if text, _ := d.lookup(name); text != "" {
@@ -99,7 +105,7 @@ func (d *doors) load(table []setting, into *settings) error {
 	for i := range table {
 		s := &table[i]
 		g := d.find(s)
-		if g.text == "" && g.door == doorNone {
+		if g.text == "" && (g.door == doorNone || s.list) {
 			continue
 		}
 		if err := s.apply(into, g); err != nil {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"missioncontrol/test/tlstest"
 )
 
 // settingCase is a setting with three values that can be told apart, and how it
@@ -38,6 +40,28 @@ func settingCases(t *testing.T) map[string]settingCase {
 	path := func(key string, read func(*settings) any, besides ...string) settingCase {
 		return settingCase{flag: file(key + "-flag"), env: file(key + "-env"), file: file(key + "-file"),
 			read: field(read), besides: append(besides, external...)}
+	}
+	holds := func(text string) string {
+		path := filepath.Join(t.TempDir(), "holds")
+		must(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	secretFile := func(read func(*settings) any, besides []string) settingCase {
+		return settingCase{flag: holds("geheim-f\n"), env: holds("geheim-e"), file: holds("geheim-c\r\n"),
+			want: [3]string{"geheim-f", "geheim-e", "geheim-c"}, read: field(read), besides: besides}
+	}
+	authority := tlstest.New(t)
+	pair, users, tokens := authority.Server(), filepath.Join(t.TempDir(), "users.yaml"), filepath.Join(t.TempDir(), "tokens.yaml")
+	for _, args := range [][]string{{"auth", "add", "viewer", "v", "--users", users, "--nkey"}, {"auth", "token", "viewer", "v", "--tokens", tokens}} {
+		equal(t, "exit code", newCall(nil).start(t, args...).wait(t), 0)
+	}
+	// Three copies of a file that has to be good, so that they can be told apart.
+	guarded := func(source string, read func(*guard) given, besides ...string) settingCase {
+		text, err := os.ReadFile(source)
+		must(t, err)
+		c := settingCase{flag: holds(string(text)), env: holds(string(text)), file: holds(string(text)), besides: besides}
+		c.read = func(s *settings) string { return read(&s.guard).text }
+		return c
 	}
 	t.Setenv("XDG_DATA_HOME", "/var/lib/of-tests")
 	return map[string]settingCase{
@@ -87,6 +111,24 @@ func settingCases(t *testing.T) map[string]settingCase {
 			read: field(func(s *settings) any { return s.connection.password.text })},
 		"token": {flag: "tf", env: "te", file: "tc", besides: external,
 			read: field(func(s *settings) any { return s.connection.token.text })},
+		"store_file": {flag: holds("sqlite:/f.db"), env: holds("sqlite:/e.db\n"), file: holds("sqlite:/c.db\r\n"), want: [3]string{"sqlite:/f.db", "sqlite:/e.db", "sqlite:/c.db"},
+			read: field(func(s *settings) any { return s.serve.Store })},
+		"password_file": secretFile(func(s *settings) any { return s.connection.password.text }, append([]string{"--user", "u"}, external...)),
+		"token_file":    secretFile(func(s *settings) any { return s.connection.token.text }, external),
+		"system_password_file": secretFile(func(s *settings) any { return s.system.password.text },
+			append([]string{"--system-user", "u"}, external...)),
+		"inbox_prefix": {flag: "_INBOX.f", env: "_INBOX.e", file: "mine", besides: external,
+			read: field(func(s *settings) any { return s.connection.inbox.text })},
+		"users_file":           guarded(users, func(g *guard) given { return g.usersFile }),
+		"tokens_file":          guarded(tokens, func(g *guard) given { return g.tokensFile }),
+		"listen_tls_cert":      guarded(pair.Cert, func(g *guard) given { return g.listen.cert }, "--listen-tls-key", pair.Key),
+		"listen_tls_key":       guarded(pair.Key, func(g *guard) given { return g.listen.key }, "--listen-tls-cert", pair.Cert),
+		"listen_tls_client_ca": guarded(authority.File, func(g *guard) given { return g.listen.clientCA }, "--listen-tls-cert", pair.Cert, "--listen-tls-key", pair.Key),
+		"http_tls_cert":        guarded(pair.Cert, func(g *guard) given { return g.http.cert }, "--http-tls-key", pair.Key),
+		"http_tls_key":         guarded(pair.Key, func(g *guard) given { return g.http.key }, "--http-tls-cert", pair.Cert),
+		"http_tls_client_ca":   guarded(authority.File, func(g *guard) given { return g.http.clientCA }, "--http-tls-cert", pair.Cert, "--http-tls-key", pair.Key),
+		"insecure": {flag: "true", env: "true", file: "true", fallback: "false",
+			read: field(func(s *settings) any { return s.guard.insecure })},
 		"tlscert": path("tlscert", func(s *settings) any { return s.connection.tlsCert.text }, "--tlskey", file("key")),
 		"tlskey":  path("tlskey", func(s *settings) any { return s.connection.tlsKey.text }, "--tlscert", file("cert")),
 		"tlsca":   path("tlsca", func(s *settings) any { return s.connection.tlsCA.text }),
@@ -131,7 +173,7 @@ func TestEverySettingComesThroughEveryDoor(t *testing.T) {
 			c.want = [3]string{c.flag, c.env, c.file}
 		}
 		t.Run(s.key, func(t *testing.T) {
-			flag := append([]string{"--" + strings.ReplaceAll(s.key, "_", "-"), c.flag}, c.besides...)
+			flag := append([]string{"--" + strings.ReplaceAll(s.key, "_", "-") + "=" + c.flag}, c.besides...)
 			env := map[string]string{"SUPERVISOR_" + strings.ToUpper(s.key): c.env}
 			file := fmt.Sprintf("# settings\n%s: %s\n", s.key, c.file)
 			for _, step := range []struct {
@@ -161,7 +203,8 @@ func TestEverySettingComesThroughEveryDoor(t *testing.T) {
 func withoutDefaults(t *testing.T, key string, c settingCase) settings {
 	t.Helper()
 	switch key {
-	case "tlscert", "tlskey", "system_user", "system_password":
+	case "tlscert", "tlskey", "system_user", "system_password", "system_password_file",
+		"listen_tls_cert", "listen_tls_key", "http_tls_cert", "http_tls_key":
 		return settings{} // these are only good in pairs
 	}
 	return loaded(t, c.besides, nil, "")
@@ -174,6 +217,8 @@ func TestBadValuesAreCalledByWhereTheyCameFrom(t *testing.T) {
 		"lease": "10", "heartbeat": "0s", "grace": "0s", "retention": "-1d", "event_retention": "1m", "outbox_limit": "0", "broker_sync": "0s", "replicas": "6",
 		"server": "http://user:geheim@broker", "creds": "/does/not/exist", "tlsca": "/does/not/exist",
 		"system_creds": "/does/not/exist", "system_user": "mary", "system_password": "geheim",
+		"store_file": "/does/not/exist", "password_file": "/does/not/exist", "token_file": "/does/not/exist", "system_password_file": "/does/not/exist",
+		"inbox_prefix": "_INBOX.>", "tokens_file": "/does/not/exist",
 	}
 	for key, value := range bad {
 		flag, variable := "--"+strings.ReplaceAll(key, "_", "-"), "SUPERVISOR_"+strings.ToUpper(key)
@@ -206,7 +251,7 @@ func errorOf(_ settings, err error) error { return err }
 func TestConfigurationFiles(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
-		"unknown key":   {"stroe: x\n", "stroe in FILE, line 1: there is no such setting; settings are store, data_dir"},
+		"unknown key":   {"stroe: x\n", "stroe in FILE, line 1: there is no such setting; settings are store, store_file, data_dir"},
 		"flag's name":   {"data-dir: x\n", "data-dir in FILE, line 1: there is no such setting; did you mean data_dir?"},
 		"itself":        {"config: x\n", "config in FILE, line 1: there is no such setting"},
 		"nested":        {"log_format: text\nlease:\n  seconds: 10\n", "lease in FILE, line 2: it has to be a single value"},

@@ -40,6 +40,7 @@ class Refused extends Error {
 const nc = await connect({
   servers: (process.env.NATS_URL || "127.0.0.1:4222").split(","),
   name: `agent:${id}`, // by this name a broken connection is known to be ours
+  inboxPrefix: `_INBOX.${id}`, // where a broker that knows roles lets this agent listen
   waitOnFirstConnect: true,
   maxReconnectAttempts: -1,
   reconnectTimeWait: 250,

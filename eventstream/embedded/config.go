@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,9 +24,6 @@ const AnyPort = 0
 // fields have defaults, which [Config.WithDefaults] fills in. Port is the
 // exception: 0 ([AnyPort]) is a choice of its own, so a caller who wants the
 // standard port writes [DefaultPort].
-//
-// Accounts and users are deliberately absent: whoever shows no credentials is let
-// in, and the system account is the process' own ([Server.SystemConn]).
 type Config struct {
 	// Host is the address to listen on. Default 127.0.0.1.
 	Host string
@@ -47,6 +45,13 @@ type Config struct {
 	// SyncAlways forces every message to disk before it is acknowledged. Safe
 	// against power loss, and an order of magnitude slower.
 	SyncAlways bool
+	// Access says who may sign in. Default: everybody, into the one account that
+	// there is, to do everything. The system account is the process' own either
+	// way; see [Server.SystemConn].
+	Access *Access
+	// TLS makes clients speak TLS. When it asks for their certificates, nobody is
+	// let in without a good one. Default: none.
+	TLS *tls.Config
 	// Logger takes the broker's log lines. Default: discard.
 	Logger *slog.Logger
 }

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -24,6 +25,8 @@ const readyPoll = 5 * time.Millisecond
 type Server struct {
 	broker *server.Server
 	system *systemUser
+	own    *ownUser // nil where everybody is let in
+	tls    bool
 	lock   *dirLock
 	log    *slogLogger
 
@@ -55,17 +58,11 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err := checkPort(ctx, cfg.Host, cfg.Port); err != nil {
 		return nil, errors.Join(err, lock.release())
 	}
-	system, err := newSystemUser()
-	if err != nil {
-		return nil, errors.Join(notReady(err), lock.release())
-	}
-	broker, err := server.NewServer(options(cfg, system))
-	if err != nil {
-		return nil, errors.Join(notReady(err), lock.release())
-	}
-	s := &Server{broker: broker, system: system, lock: lock, log: newLogger(cfg.Logger), storeDir: cfg.StoreDir,
+	s := &Server{tls: cfg.TLS != nil, lock: lock, log: newLogger(cfg.Logger), storeDir: cfg.StoreDir,
 		mended: make(chan struct{}), stop: make(chan struct{}), stopped: make(chan struct{})}
-	broker.SetLoggerV2(s.log, s.log.debug(), false, false)
+	if err := s.build(cfg); err != nil {
+		return nil, errors.Join(notReady(err), lock.release())
+	}
 
 	if err := s.bringUp(ctx, cfg); err != nil {
 		close(s.mended)
@@ -78,9 +75,33 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// options translates cfg for nats-server. Everything left out is the server's
-// default.
-func options(cfg Config, system *systemUser) *server.Options {
+// build makes the broker and its users; nothing runs yet.
+func (s *Server) build(cfg Config) (err error) {
+	if s.system, err = newSystemUser(); err != nil {
+		return err
+	}
+	opts := options(cfg)
+	if cfg.Access != nil {
+		if s.own, err = newOwnUser(); err != nil {
+			return err
+		}
+		s.own.addTo(opts)
+		cfg.Access.addTo(opts)
+	}
+	s.system.addTo(opts)
+	if s.broker, err = server.NewServer(opts); err != nil {
+		return err
+	}
+	s.broker.SetLoggerV2(s.log, s.log.debug(), false, false)
+	if cfg.Access != nil {
+		return cfg.Access.share(s.broker)
+	}
+	return nil
+}
+
+// options translates cfg for nats-server, but for the users. Everything left out is
+// the server's default.
+func options(cfg Config) *server.Options {
 	port := cfg.Port
 	if port == AnyPort {
 		port = server.RANDOM_PORT
@@ -98,7 +119,10 @@ func options(cfg Config, system *systemUser) *server.Options {
 		DisableJetStreamBanner: true,
 		NoSigs:                 true,
 	}
-	system.addTo(opts)
+	if cfg.TLS != nil {
+		opts.TLS, opts.TLSConfig = true, cfg.TLS.Clone()
+		opts.TLSVerify = cfg.TLS.ClientAuth == tls.RequireAndVerifyClientCert
+	}
 	return opts
 }
 
@@ -117,6 +141,9 @@ func (s *Server) bringUp(ctx context.Context, cfg Config) error {
 		// race with what it starts next.
 		<-started
 		return notReady(ctx.Err())
+	}
+	if err := s.enableStreams(); err != nil {
+		return fatalError(cfg, err)
 	}
 	tick := time.NewTicker(readyPoll)
 	defer tick.Stop()
@@ -141,10 +168,20 @@ func (s *Server) bringUp(ctx context.Context, cfg Config) error {
 	}
 }
 
+// enableStreams gives the global account its JetStream where there are other accounts
+// beside it. Where it is alone, nats-server has done so.
+func (s *Server) enableStreams() error {
+	if s.own == nil || !s.broker.JetStreamEnabled() {
+		return nil // disabled: what is wrong has been logged as fatal
+	}
+	return s.broker.GlobalAccount().EnableJetStream(nil, nil)
+}
+
 // roundTrip proves that JetStream answers requests; being enabled is not yet
 // the same as being reachable.
 func (s *Server) roundTrip(ctx context.Context) error {
-	nc, err := nats.Connect("", nats.InProcessServer(s.broker), nats.Name("embedded:ready"), nats.NoReconnect())
+	options := append(s.SignIn(), nats.InProcessServer(s.broker), nats.Name("embedded:ready"), nats.NoReconnect())
+	nc, err := nats.Connect("", options...)
 	if err != nil {
 		return err
 	}

@@ -155,38 +155,11 @@ func (b *bench) retry(what string, ask func(ctx context.Context) (bool, error)) 
 	}
 }
 
-// stored reads everything that a stream holds, according to its leader.
+// stored reads everything that a stream holds.
 func (b *bench) stored(js jetstream.JetStream, stream string) []*jetstream.RawStreamMsg {
 	b.Helper()
-	var count uint64
-	// The consumer may live on a replica that lags behind, and then waits.
-	var consumer jetstream.Consumer
-	b.retry("reading "+stream, func(ctx context.Context) (bool, error) {
-		st, err := js.Stream(ctx, stream)
-		if err != nil {
-			return false, err
-		}
-		count = st.CachedInfo().State.Msgs
-		consumer, err = st.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{})
-		return err == nil, err
-	})
-	if count == 0 {
-		return nil
-	}
-	ctx := b.ctx()
-	msgs, err := consumer.Messages()
+	out, err := Stored(b.ctx(), js, stream)
 	b.must(err)
-	defer msgs.Stop()
-	var out []*jetstream.RawStreamMsg
-	for uint64(len(out)) < count {
-		msg, err := msgs.Next(jetstream.NextContext(ctx))
-		b.must(err)
-		meta, err := msg.Metadata()
-		b.must(err)
-		out = append(out, &jetstream.RawStreamMsg{
-			Subject: msg.Subject(), Sequence: meta.Sequence.Stream, Header: msg.Headers(), Data: msg.Data(), Time: meta.Timestamp,
-		})
-	}
 	return out
 }
 

@@ -57,7 +57,7 @@ func StartClusterWith(tb testing.TB, cfg ClusterConfig) *Cluster {
 	}
 	c := &Cluster{tb: tb}
 	tb.Cleanup(c.stop)
-	clients, routes := freePorts(tb, cfg.Nodes), freePorts(tb, cfg.Nodes)
+	clients, routes := FreePorts(tb, cfg.Nodes), FreePorts(tb, cfg.Nodes)
 	for i := range cfg.Nodes {
 		c.nodes = append(c.nodes, &node{
 			options: cfg.write(tb, i, clients[i], routes),
@@ -205,10 +205,10 @@ func (c *Cluster) stop() {
 	all.Wait()
 }
 
-// freePorts are ports that were free a moment ago. They are below those that the
-// system gives to outgoing connections, so that a broker that is down finds its
-// own free when it comes back.
-func freePorts(tb testing.TB, n int) []int {
+// FreePorts are ports of the loopback address that were free a moment ago. They are
+// below those that the system gives to outgoing connections, so that a program that
+// is yet to start, or is down, finds its own free.
+func FreePorts(tb testing.TB, n int) []int {
 	tb.Helper()
 	var out []int
 	for tries := 0; len(out) < n; tries++ {

@@ -340,6 +340,11 @@ func testGivesBack(b *bench) {
 		return ctx.Err()
 	})
 	<-started
+	js := b.admin()
+	b.retry("letting one worker have all", func(ctx context.Context) (bool, error) {
+		consumer, err := js.Consumer(ctx, "EVENTS", "d")
+		return err == nil && consumer.CachedInfo().NumAckPending == 10, err
+	})
 	st, _ := one.stop()
 	if st.Handled != 0 || st.Retried != 1 {
 		b.Errorf("status = %+v, want one event given back by its handler", st)

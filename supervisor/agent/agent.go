@@ -125,6 +125,7 @@ func Run(ctx context.Context, nc *nats.Conn, cfg Config) error {
 	r := &runner{
 		cfg: cfg, log: cfg.Logger.With("agent", cfg.ID), requests: client.New(nc).Agent(cfg.ID),
 		running: map[string]*Task{}, slots: make(chan struct{}, cfg.Concurrency), beatNow: make(chan struct{}, 1),
+		completions: make(chan *completion, cfg.Concurrency),
 	}
 	commands, err := nc.Subscribe(api.CommandsSubject(cfg.ID), r.command)
 	if err != nil {
@@ -149,7 +150,9 @@ type runner struct {
 	handlers sync.WaitGroup
 	slots    chan struct{} // one entry for each busy slot
 	beatNow  chan struct{}
-	troubled atomic.Bool // the supervisor did not answer, and the log says so
+
+	completions chan *completion
+	troubled    atomic.Bool // the supervisor did not answer, and the log says so
 
 	mu       sync.Mutex
 	pace     pace
@@ -196,7 +199,9 @@ func (r *runner) register(ctx context.Context) error {
 		case errors.Is(err, api.ErrInvalid), errors.Is(err, api.ErrTooLarge):
 			return fmt.Errorf("the supervisor refused the agent: %w", err)
 		}
-		r.trouble("could not register; trying again", err)
+		if ctx.Err() == nil {
+			r.trouble("could not register; trying again", err)
+		}
 		if !sleep(ctx, pause) {
 			return ctx.Err()
 		}
@@ -234,6 +239,7 @@ func (r *runner) run(ctx context.Context) error {
 	var loops sync.WaitGroup
 	loops.Go(func() { r.beat(life) })
 	loops.Go(func() { r.watchLeases(life) })
+	loops.Go(func() { r.reportCompletions(life) })
 	r.claim(ctx, life)
 
 	r.mu.Lock()

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -326,6 +328,47 @@ func TestBadConfigIsRefused(t *testing.T) {
 	} {
 		if err := agent.Run(t.Context(), nil, cfg); err == nil {
 			t.Errorf("%s was accepted", name)
+		}
+	}
+}
+
+// Handlers that are done at the same time share a report; one whose result is refused,
+// or is no JSON, does not spoil it for the others.
+func TestResultsOfManyHandlersAreReported(t *testing.T) {
+	t.Parallel()
+	const many = 40
+	b := newBench(t)
+	var begun sync.WaitGroup
+	begun.Add(many)
+	b.start(t, agent.Config{Concurrency: many, Handler: func(_ context.Context, task *agent.Task) (any, error) {
+		begun.Done()
+		begun.Wait() // all end together
+		switch task.Mission.Name {
+		case "large":
+			return strings.Repeat("x", missions.MaxDataBytes), nil
+		case "no JSON":
+			return json.RawMessage(`{"a":`), nil
+		}
+		return task.Mission.Name, nil
+	}})
+	ids := map[string]string{}
+	for i := range many {
+		name := fmt.Sprint("mission ", i)
+		switch i {
+		case 7:
+			name = "large"
+		case 8:
+			name = "no JSON"
+		}
+		ids[name] = b.create(t, api.MissionSpec{Name: name}).ID
+	}
+	for name, id := range ids {
+		want, result := missions.Completed, fmt.Sprintf("%q", name)
+		if name == "large" || name == "no JSON" {
+			want, result = missions.Failed, "null"
+		}
+		if m := b.wait(t, id); m.Status != want || string(m.Result) != result || m.Attempt != 1 {
+			t.Errorf("%s: %s after %d attempts, %s %s", name, m.Status, m.Attempt, m.Result, m.Error)
 		}
 	}
 }

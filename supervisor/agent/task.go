@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 )
@@ -112,7 +114,7 @@ func (t *Task) work() {
 		var raw json.RawMessage
 		if raw, err = encode(result); err == nil {
 			err = t.report(func(ctx context.Context) error {
-				return t.runner.requests.Complete(ctx, api.Completion{LeaseRef: t.lease(), Result: raw})
+				return t.runner.complete(ctx, api.Completion{LeaseRef: t.lease(), Result: raw})
 			})
 			if !refused(err) {
 				return
@@ -138,8 +140,13 @@ func (t *Task) handle() (result any, err error) {
 	return t.runner.cfg.Handler(t.ctx, t)
 }
 
+// encode makes JSON of a handler's result. What is none would spoil the report that it
+// shares with others.
 func encode(result any) (json.RawMessage, error) {
 	if raw, ok := result.(json.RawMessage); ok {
+		if raw != nil && !jsontext.Value(raw).IsValid() {
+			return nil, errNoJSON
+		}
 		return raw, nil
 	}
 	if result == nil {
@@ -147,6 +154,8 @@ func encode(result any) (json.RawMessage, error) {
 	}
 	return json.Marshal(result)
 }
+
+var errNoJSON = errors.New("the raw message is not valid JSON")
 
 // text makes an error's text fit into a failure.
 func text(err error) string {

@@ -25,6 +25,7 @@ const (
 
 // Codes that only requests over HTTP can meet.
 const (
+	CodeUnauthorized     missions.Code = "unauthorized"
 	CodeForbidden        missions.Code = "forbidden"
 	CodeMethodNotAllowed missions.Code = "method_not_allowed"
 )
@@ -54,6 +55,7 @@ func (e *Error) Is(target error) bool {
 // and are the HTTP status.
 var statuses = map[missions.Code]int{
 	missions.CodeInvalid:     400,
+	CodeUnauthorized:         401,
 	CodeForbidden:            403,
 	missions.CodeNotFound:    404,
 	CodeMethodNotAllowed:     405,

@@ -80,6 +80,11 @@ func AgentOfConnection(name string) (agentID string, ok bool) {
 	return strings.CutPrefix(name, connectionPrefix)
 }
 
+// InboxPrefix returns where an agent's connection receives replies, if the broker
+// lets agents listen to their own only: _INBOX.ID. It is an option of every NATS
+// client, which otherwise listens somewhere below _INBOX.
+func InboxPrefix(agentID string) string { return "_INBOX." + agentID }
+
 // Headers of replies that are errors, as the NATS micro framework defines them.
 const (
 	HeaderErrorCode = "Nats-Service-Error-Code"

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"missioncontrol/supervisor/api"
@@ -50,6 +51,25 @@ func (a *Agent) Log(ctx context.Context, request api.LogAppendRequest) error {
 // Complete reports one mission done.
 func (a *Agent) Complete(ctx context.Context, done api.Completion) error {
 	return a.do(ctx, api.AgentComplete, done, nil)
+}
+
+// CompleteAll reports up to 1000 missions done, in one request. It returns an error for
+// each, nil where the report was taken, or an error of the whole.
+func (a *Agent) CompleteAll(ctx context.Context, done []api.Completion) ([]error, error) {
+	var reply api.FinishReply
+	if err := a.do(ctx, api.AgentComplete, api.CompleteRequest{Results: done}, &reply); err != nil {
+		return nil, err
+	}
+	if len(reply.Results) != len(done) {
+		return nil, fmt.Errorf("%d results were reported and %d answered", len(done), len(reply.Results))
+	}
+	errs := make([]error, len(done))
+	for i := range reply.Results {
+		if refusal := reply.Results[i].Error; refusal != nil {
+			errs[i] = refusal
+		}
+	}
+	return errs, nil
 }
 
 // Fail reports one attempt failed.

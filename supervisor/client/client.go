@@ -165,7 +165,7 @@ func (c *Client) Wait(ctx context.Context, id string) (missions.Mission, error) 
 			patience = min(patience, time.Until(deadline).Seconds())
 		}
 		if patience <= 0 {
-			return missions.Mission{}, ctx.Err()
+			return missions.Mission{}, context.DeadlineExceeded // which ctx may not have noticed yet
 		}
 		var reply api.Mission
 		err := c.do(ctx, waitAtOnce+waitReply, api.SubjectMissionsWait, api.WaitRequest{ID: id, TimeoutSeconds: &patience}, &reply)

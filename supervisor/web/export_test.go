@@ -1,7 +1,16 @@
 package web
 
-// Handler is everything that is served, whatever host it was asked of.
-var Handler = routes
+import (
+	"log/slog"
+	"net/http"
+
+	"missioncontrol/supervisor"
+)
+
+// Handler is everything that is served, whatever host it was asked of, to whomever.
+func Handler(service *supervisor.Service, log *slog.Logger) http.Handler {
+	return routes(service, nil, log)
+}
 
 // Patterns are those of everything that is served.
-func Patterns() []string { return table(door{}, nil).patterns }
+func Patterns() []string { return table(door{}, nil, nil).patterns }

@@ -21,9 +21,9 @@ import (
 )
 
 // routes returns everything that is served over HTTP.
-func routes(service *supervisor.Service, log *slog.Logger) http.Handler {
+func routes(service *supervisor.Service, tokens Tokens, log *slog.Logger) http.Handler {
 	d := door{log: log}
-	mux := table(d, service)
+	mux := table(d, service, tokens)
 	// A page of another site must not be able to change anything here.
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -33,7 +33,7 @@ func routes(service *supervisor.Service, log *slog.Logger) http.Handler {
 }
 
 // table is what is served where.
-func table(d door, service *supervisor.Service) *routeTable {
+func table(d door, service *supervisor.Service, tokens Tokens) *routeTable {
 	brief, single, pages, parking := supervisor.BoundBrief, supervisor.BoundSingle, supervisor.BoundPage, supervisor.BoundParking
 	mux := &routeTable{ServeMux: http.NewServeMux()}
 	mux.HandleFunc("GET /api/supervisor/health", get(d, brief(), service.Health))
@@ -53,6 +53,9 @@ func table(d door, service *supervisor.Service) *routeTable {
 	mux.HandleFunc("GET /api/supervisor/live", d.live(service))
 	mux.HandleFunc("GET "+spec.PathOpenAPI, document(spec.OpenAPI))
 	mux.HandleFunc("GET "+spec.PathAsyncAPI, document(spec.AsyncAPI))
+	mux.HandleFunc("GET "+sessionPath, d.whoAmI(tokens))
+	mux.HandleFunc("POST "+sessionPath, d.signIn(tokens))
+	mux.HandleFunc("DELETE "+sessionPath, d.signOut(tokens))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", ready(service))
 	mux.Handle("GET /metrics", metrics(service, d.log))

@@ -5,6 +5,7 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -43,15 +44,23 @@ func Listen(addr string) (*Listener, error) {
 	return &Listener{listener, hostOnly(addr)}, nil
 }
 
+// Guard says who is let in. The zero value lets everybody do everything.
+type Guard struct {
+	Tokens Tokens
+	TLS    *tls.Config // nil for plain HTTP; it may ask for certificates of clients
+}
+
 // Serve serves on a listener, which becomes the server's, until Stop.
-func Serve(listener *Listener, service *supervisor.Service, log *slog.Logger) *Server {
+func Serve(listener *Listener, service *supervisor.Service, guard Guard, log *slog.Logger) *Server {
+	d := door{log: log}
 	stopping, stop := context.WithCancel(context.Background())
 	s := &Server{
 		addr:   listener.Addr().String(),
 		failed: make(chan error, 1),
 		done:   make(chan struct{}),
 		http: &http.Server{
-			Handler:           safeHeaders(onlyHosts(listener, routes(service, log), log)),
+			Handler:           safeHeaders(onlyHosts(listener, d.authorize(guard.Tokens, routes(service, guard.Tokens, log)), log)),
+			TLSConfig:         guard.TLS.Clone(),
 			ReadHeaderTimeout: 10 * time.Second,
 			ReadTimeout:       time.Minute,
 			WriteTimeout:      2 * time.Minute,
@@ -64,7 +73,11 @@ func Serve(listener *Listener, service *supervisor.Service, log *slog.Logger) *S
 	s.http.RegisterOnShutdown(stop)
 	go func() {
 		defer close(s.done)
-		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		serve := s.http.Serve
+		if guard.TLS != nil {
+			serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
+		}
+		if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			s.failed <- fmt.Errorf("the HTTP server failed: %w", err)
 		}
 	}()

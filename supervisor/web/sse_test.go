@@ -54,7 +54,7 @@ func newLiveServer(t *testing.T) *liveServer {
 	t.Cleanup(func() { stop(); loops.Wait() })
 	listener, err := web.Listen("127.0.0.1:0")
 	must(t, err)
-	server := web.Serve(listener, s.service, quiet)
+	server := web.Serve(listener, s.service, web.Guard{}, quiet)
 	t.Cleanup(func() { must(t, server.Stop(context.Background())) })
 	s.url = "http://" + server.Addr()
 	openSource(t, s.url+"/api/events").next("connected")

@@ -40,13 +40,19 @@ func newService(t testing.TB) (*supervisor.Service, *sqlitestore.Store) {
 	return service, store
 }
 
-// newServer serves it over HTTP.
+// newServer serves it over HTTP, to everybody.
 func newServer(t *testing.T) (url string, closeStore func()) {
+	t.Helper()
+	return newGuarded(t, web.Guard{})
+}
+
+// newGuarded does not let everybody in.
+func newGuarded(t *testing.T, guard web.Guard) (url string, closeStore func()) {
 	t.Helper()
 	service, store := newService(t)
 	listener, err := web.Listen("127.0.0.1:0")
 	must(t, err)
-	server := web.Serve(listener, service, quiet)
+	server := web.Serve(listener, service, guard, quiet)
 	t.Cleanup(func() { must(t, server.Stop(context.Background())) })
 	return "http://" + server.Addr(), func() { must(t, store.Close()) }
 }

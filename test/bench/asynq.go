@@ -14,7 +14,7 @@ import (
 // asynqFlow is the same on asynq: enqueued one by one by 32 callers, handled by a
 // server with 32 workers.
 func asynqFlow(addr string, tasks int) side {
-	return func(context.Context) (float64, error) {
+	return func(context.Context) (figure, error) {
 		opt := asynq.RedisClientOpt{Addr: addr}
 		client := asynq.NewClient(opt)
 		defer func() { _ = client.Close() }() // nothing is under way
@@ -28,7 +28,7 @@ func asynqFlow(addr string, tasks int) side {
 			return nil
 		}))
 		if err != nil {
-			return 0, err
+			return figure{}, err
 		}
 		defer server.Shutdown()
 		began := time.Now()
@@ -49,10 +49,10 @@ func asynqFlow(addr string, tasks int) side {
 		creators.Wait()
 		select {
 		case err := <-errs:
-			return 0, err
+			return figure{}, err
 		case <-all:
 		}
-		return float64(tasks) / time.Since(began).Seconds(), nil
+		return perSecond(tasks, time.Since(began)), nil
 	}
 }
 

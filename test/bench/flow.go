@@ -5,48 +5,128 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"missioncontrol/supervisor/agent"
 	"missioncontrol/supervisor/api"
 )
 
-// flow is missions on their whole way: created by 32 callers, claimed, completed,
-// with three durable events each in JetStream, all of them acknowledged at the end.
-type flow struct {
+// callers create one by one; as many handlers work.
+const callers = 32
+
+// inAFlow is how many missions one measurement of a flow takes.
+const inAFlow = 20_000
+
+// oneByOne is missions on their whole way: created one by one by 32 callers, done by an
+// agent with 32 handlers that is written with the kit, three durable events each, and
+// all of those acknowledged by JetStream at the end.
+type oneByOne struct {
 	url      string
 	missions int
-	batch    int // missions in one create and one complete
 }
-
-const callers = 32
 
 // run returns missions per second, from the first create until the last event is in
 // the stream.
-func (f flow) run(context.Context) (float64, error) {
+func (f oneByOne) run(ctx context.Context) (figure, error) {
 	creators, err := nats.Connect(f.url)
 	if err != nil {
-		return 0, err
+		return figure{}, err
 	}
 	defer creators.Close()
-	workers, err := nats.Connect(f.url, nats.Name("agent:bench"))
+	workers, err := nats.Connect(f.url, nats.Name(api.ConnectionName("bench")))
 	if err != nil {
-		return 0, err
+		return figure{}, err
+	}
+	defer workers.Close()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var finished atomic.Int64
+	all := make(chan struct{})
+	ended := make(chan error, 1)
+	go func() {
+		ended <- agent.Run(ctx, workers, agent.Config{
+			ID: "bench", Types: []string{"bench"}, Concurrency: callers, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Handler: func(context.Context, *agent.Task) (any, error) {
+				if finished.Add(1) == int64(f.missions) {
+					close(all)
+				}
+				return json.RawMessage(`{"ok":true}`), nil
+			},
+		})
+	}()
+	began := time.Now()
+	if err := f.create(creators); err != nil {
+		return figure{}, err
+	}
+	select {
+	case <-all:
+	case err := <-ended:
+		return figure{}, errors.Join(errors.New("the agent ended"), err)
+	}
+	stop()
+	if err := errors.Join(<-ended, drained(creators)); err != nil {
+		return figure{}, err
+	}
+	return perSecond(f.missions, time.Since(began)), nil
+}
+
+func (f oneByOne) create(nc *nats.Conn) error {
+	var left atomic.Int64
+	left.Store(int64(f.missions))
+	errs := make(chan error, callers)
+	for range callers {
+		go func() {
+			for left.Add(-1) >= 0 {
+				if _, err := ask(nc, "supervisor.missions.create", []byte(`{"name":"bench","type":"bench","data":{"n":1}}`)); err != nil {
+					errs <- err
+					return
+				}
+			}
+			errs <- nil
+		}()
+	}
+	var all []error
+	for range callers {
+		all = append(all, <-errs)
+	}
+	return errors.Join(all...)
+}
+
+// inBatches is the same in batches: 4 callers create, 4 claim and complete.
+type inBatches struct {
+	url      string
+	missions int
+	batch    int
+}
+
+const batchCallers = 4
+
+func (f inBatches) run(context.Context) (figure, error) {
+	creators, err := nats.Connect(f.url)
+	if err != nil {
+		return figure{}, err
+	}
+	defer creators.Close()
+	workers, err := nats.Connect(f.url, nats.Name(api.ConnectionName("bench")))
+	if err != nil {
+		return figure{}, err
 	}
 	defer workers.Close()
 	if _, err := ask(workers, "supervisor.agent.bench.register", []byte(`{"name":"bench","types":["bench"],"capacity":10000}`)); err != nil {
-		return 0, err
+		return figure{}, err
 	}
 	var left, finished atomic.Int64
 	left.Store(int64(f.missions))
 	began := time.Now()
-	errs := make(chan error, 2*callers)
+	errs := make(chan error, 2*batchCallers)
 	var all sync.WaitGroup
-	at := f.callers()
-	for range at {
+	for range batchCallers {
 		all.Go(func() { errs <- f.create(creators, &left) })
 		all.Go(func() { errs <- f.work(workers, &finished) })
 	}
@@ -57,26 +137,14 @@ func (f flow) run(context.Context) (float64, error) {
 		failures = append(failures, err)
 	}
 	if err := errors.Join(append(failures, drained(creators))...); err != nil {
-		return 0, err
+		return figure{}, err
 	}
-	return float64(f.missions) / time.Since(began).Seconds(), nil
+	return perSecond(f.missions, time.Since(began)), nil
 }
 
-// callers are as many as there is work for at once.
-func (f flow) callers() int {
-	if f.batch > 1 {
-		return 4
-	}
-	return callers
-}
-
-func (f flow) create(nc *nats.Conn, left *atomic.Int64) error {
+func (f inBatches) create(nc *nats.Conn, left *atomic.Int64) error {
 	one := map[string]any{"name": "bench", "type": "bench", "data": map[string]int{"n": 1}}
-	var request any = one
-	if f.batch > 1 {
-		request = map[string]any{"missions": repeat(one, f.batch)}
-	}
-	body, err := json.Marshal(request)
+	body, err := json.Marshal(map[string]any{"missions": repeat(one, f.batch)})
 	if err != nil {
 		return err
 	}
@@ -89,35 +157,26 @@ func (f flow) create(nc *nats.Conn, left *atomic.Int64) error {
 }
 
 // work claims and completes until every mission is done.
-func (f flow) work(nc *nats.Conn, finished *atomic.Int64) error {
+func (f inBatches) work(nc *nats.Conn, finished *atomic.Int64) error {
 	claim := fmt.Appendf(nil, `{"max":%d,"wait_seconds":0.2}`, f.batch)
 	for finished.Load() < int64(f.missions) {
 		body, err := ask(nc, "supervisor.agent.bench.claim", claim)
 		if err != nil {
 			return err
 		}
-		var claimed struct {
-			Missions []struct {
-				ID    string
-				Lease int64
-			}
-		}
-		if err := json.Unmarshal(body, &claimed); err != nil {
+		claimed, err := claimedOf(body)
+		if err != nil {
 			return err
 		}
-		if len(claimed.Missions) == 0 {
+		if len(claimed) == 0 {
 			continue
 		}
-		results := make([]api.Completion, len(claimed.Missions))
-		for i, m := range claimed.Missions {
+		results := make([]api.Completion, len(claimed))
+		for i, m := range claimed {
 			results[i].LeaseRef = api.LeaseRef{MissionID: m.ID, Lease: m.Lease}
 			results[i].Result = json.RawMessage(`{"ok":true}`)
 		}
-		var done any = results[0]
-		if len(results) > 1 {
-			done = map[string]any{"results": results}
-		}
-		if body, err = json.Marshal(done); err != nil {
+		if body, err = json.Marshal(map[string]any{"results": results}); err != nil {
 			return err
 		}
 		if _, err := ask(nc, "supervisor.agent.bench.complete", body); err != nil {

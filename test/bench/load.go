@@ -29,13 +29,13 @@ func ask(nc *nats.Conn, subject string, body []byte) ([]byte, error) {
 
 // inFlight keeps so many callers at one thing, over a few connections, for a time,
 // and returns how many things were done per second.
-func (w *workplace) inFlight(ctx context.Context, url string, callers int, do func(nc *nats.Conn, caller, i int) error) (float64, error) {
+func (w *workplace) inFlight(ctx context.Context, url string, callers int, do func(nc *nats.Conn, caller, i int) error) (figure, error) {
 	const connections = 4
 	var ncs []*nats.Conn
 	for range min(connections, callers) {
 		nc, err := nats.Connect(url)
 		if err != nil {
-			return 0, err
+			return figure{}, err
 		}
 		defer nc.Close()
 		ncs = append(ncs, nc)
@@ -60,25 +60,38 @@ func (w *workplace) inFlight(ctx context.Context, url string, callers int, do fu
 	}
 	all.Wait()
 	if err := failure.Load(); err != nil {
-		return 0, *err
+		return figure{}, *err
 	}
-	return float64(done.Load()) / time.Since(began).Seconds(), nil
+	return perSecond(int(done.Load()), time.Since(began)), nil
 }
+
+// storedID is the id of one of the missions that fill creates.
+func storedID(i int) string { return fmt.Sprintf("stored-%07d", i) }
 
 // fill creates missions until a store has so many.
 func fill(nc *nats.Conn, n int) error {
 	type mission struct {
+		ID   string `json:"id"`
 		Name string `json:"name"`
 		Type string `json:"type"`
 	}
-	const batch, atOnce = 1000, 4
-	var left atomic.Int64
-	left.Store(int64(n))
+	const atOnce = 4
+	batch := min(n, 1000)
+	var next atomic.Int64
 	errs := make(chan error, atOnce)
 	for range atOnce {
 		go func() {
-			for left.Add(-batch) > -batch {
-				body, err := json.Marshal(map[string]any{"missions": repeat(mission{Name: "stored", Type: "stored"}, batch)})
+			for {
+				end := int(next.Add(int64(batch)))
+				if end > n {
+					errs <- nil
+					return
+				}
+				some := make([]mission, batch)
+				for i := range some {
+					some[i] = mission{ID: storedID(end - batch + i), Name: "stored", Type: "stored"}
+				}
+				body, err := json.Marshal(map[string]any{"missions": some})
 				if err == nil {
 					_, err = ask(nc, "supervisor.missions.create", body)
 				}
@@ -87,7 +100,6 @@ func fill(nc *nats.Conn, n int) error {
 					return
 				}
 			}
-			errs <- nil
 		}()
 	}
 	var all []error

@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
-	"strings"
 	"time"
 )
 
@@ -59,13 +58,18 @@ func exit(err error) {
 
 // run measures the rows and prints the table.
 func run(ctx context.Context, s settings, only *regexp.Regexp) error {
+	w, err := newWorkplace(s)
+	if err != nil {
+		return err
+	}
+	defer w.close()
 	var done []result
 	for _, r := range table() {
 		if !only.MatchString(r.name) {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%s\n", r.name)
-		result, err := measure(ctx, s, r)
+		result, err := measure(ctx, w, r)
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)
 		}
@@ -75,11 +79,13 @@ func run(ctx context.Context, s settings, only *regexp.Regexp) error {
 	if s.out == "" {
 		return nil
 	}
-	return os.WriteFile(s.out, []byte(report(s, done)), 0o644) //nolint:gosec // a document
+	text, err := report(ctx, s, done)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(s.out, text, 0o644) //nolint:gosec // a document
 }
 
-// roles are the processes that this program also is.
-var roles = map[string]func() error{"echo": serveEcho}
-
-// lines joins lines.
-func lines(all ...string) string { return strings.Join(all, "\n") + "\n" }
+// roles are what this program also is: processes that rows need, and a measurement
+// apart from the table.
+var roles = map[string]func() error{"echo": serveEcho, "recovery": recovery, "asynq-worker": workAsynq}

@@ -70,11 +70,12 @@ func (w *riverWorker) Work(context.Context, *river.Job[riverArgs]) error {
 }
 
 // riverFlow is the same on River: InsertManyFast in batches, worked by one client.
-func riverFlow(ctx context.Context, url string, tasks, batch int) (side, error) {
+func (w *workplace) riverFlow(ctx context.Context, url string, tasks, batch int) (side, error) {
 	pool, err := pgxpool.New(ctx, url)
 	if err != nil {
 		return nil, err
 	}
+	w.onClose(pool.Close)
 	migrator, err := rivermigrate.New(riverpgxv5.New(pool), nil)
 	if err != nil {
 		return nil, err
@@ -82,7 +83,7 @@ func riverFlow(ctx context.Context, url string, tasks, batch int) (side, error) 
 	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context) (float64, error) {
+	return func(ctx context.Context) (figure, error) {
 		worker := &riverWorker{finished: &atomic.Int64{}, tasks: int64(tasks), all: make(chan struct{})}
 		workers := river.NewWorkers()
 		river.AddWorker(workers, worker)
@@ -91,10 +92,10 @@ func riverFlow(ctx context.Context, url string, tasks, batch int) (side, error) 
 			Workers: workers, Logger: slog.New(slog.DiscardHandler), FetchCooldown: time.Millisecond, FetchPollInterval: 20 * time.Millisecond,
 		})
 		if err != nil {
-			return 0, err
+			return figure{}, err
 		}
 		if err := client.Start(ctx); err != nil {
-			return 0, err
+			return figure{}, err
 		}
 		began := time.Now()
 		errs := make(chan error, 4)
@@ -117,11 +118,11 @@ func riverFlow(ctx context.Context, url string, tasks, batch int) (side, error) 
 		}
 		for range 4 {
 			if err := <-errs; err != nil {
-				return 0, err
+				return figure{}, err
 			}
 		}
 		<-worker.all
-		rate := float64(tasks) / time.Since(began).Seconds()
+		rate := perSecond(tasks, time.Since(began))
 		return rate, client.Stop(ctx)
 	}, nil
 }

@@ -1,54 +1,124 @@
 package main
 
-import (
-	"context"
+import "context"
 
-	"github.com/nats-io/nats.go"
+// flushed and everySecond are what the two sides of a row promise of what they accept.
+const (
+	flushed     = "each commit is flushed to the disk, on both sides"
+	everySecond = "flushed once a second, on both sides"
+	readOnly    = "nothing is stored but telemetry"
 )
 
 // table is section 7 of the design, row by row.
 func table() []row {
-	return []row{
-		{name: "status, 64 in flight, many missions, SQLite", goal: 0.8, unit: "requests/s",
-			yardside: "a bare micro endpoint that answers the same bytes", prepare: statusBesideEcho("sqlite")},
-		{name: "status, 64 in flight, many missions, Redis", goal: 0.8, unit: "requests/s",
-			yardside: "a bare micro endpoint that answers the same bytes", prepare: statusBesideEcho("redis")},
-		{name: "one by one, 32 callers, Redis", goal: 2, unit: "missions/s", yardside: "asynq on the same Redis, without events",
-			durable: "appendfsync everysec on both sides", prepare: flowBesideAsynq("redis", "everysec")},
-		{name: "one by one, 32 callers, SQLite", goal: 2, unit: "missions/s", yardside: "asynq on Redis",
-			durable: "every commit flushed to disk; asynq: appendfsync always", prepare: flowBesideAsynq("sqlite", "always")},
-		{name: "in batches of 1000, Redis", goal: 1.5, unit: "missions/s", yardside: "River, InsertManyFast and work, on PostgreSQL",
-			durable: "flushed once a second; PostgreSQL: fsync off", prepare: batchesBesideRiver("redis", "off")},
-		{name: "in batches of 1000, SQLite", goal: 1.5, unit: "missions/s", yardside: "River, InsertManyFast and work, on PostgreSQL",
-			durable: "every commit flushed to disk on both sides", prepare: batchesBesideRiver("sqlite", "on")},
+	rows := []row{}
+	for _, store := range []string{"SQLite", "Redis"} {
+		rows = append(rows,
+			row{name: "status, 64 in flight, 1,000,000 missions, " + store, goal: 0.8, unit: "requests/s", durable: readOnly,
+				yardside: "a bare micro endpoint that answers the same bytes", prepare: statusBesideEcho(store, 0)},
+			row{name: "status, as above, " + store, unit: "requests/s", durable: readOnly,
+				yardside: "the same bare endpoint, publishing as many bytes to JetStream with each answer", prepare: statusBesideEcho(store, 500)})
+		for _, op := range operations {
+			rows = append(rows, row{name: op.name + ", 1,000,000 missions stored, " + store, goal: 1 / 1.2, unit: "operations/s",
+				yardside: "the same with 1,000 missions stored", durable: everySecondOrFlushed(store), prepare: largeBesideSmall(store, op.of)})
+		}
 	}
+	return append(rows,
+		row{name: "one by one, 32 callers, Redis", goal: 2, unit: "missions/s", durable: everySecond,
+			yardside: "asynq on the same Redis, which has no events", prepare: flowBesideAsynq("Redis", "everysec")},
+		row{name: "one by one, 32 callers, SQLite", goal: 2, unit: "missions/s", durable: flushed,
+			yardside: "asynq on Redis, which has no events", prepare: flowBesideAsynq("SQLite", "always")},
+		row{name: "in batches of 1000, Redis", goal: 1.5, unit: "missions/s", durable: "flushed once a second; PostgreSQL: not at all",
+			yardside: "River on PostgreSQL, InsertManyFast and work", prepare: batchesBesideRiver("Redis", "off")},
+		row{name: "in batches of 1000, SQLite", goal: 1.5, unit: "missions/s", durable: flushed,
+			yardside: "River on PostgreSQL, InsertManyFast and work", prepare: batchesBesideRiver("SQLite", "on")},
+		row{name: "a mission to a parked agent, median, SQLite", goal: 3, less: true, unit: "µs", durable: flushed,
+			yardside: "one bare request-reply", prepare: dispatchBesideRequest("SQLite")},
+		row{name: "a mission to a parked agent, median, Redis", goal: 3, less: true, unit: "µs", durable: everySecond,
+			yardside: "one bare request-reply", prepare: dispatchBesideRequest("Redis")},
+		row{name: "Emit while the broker hangs", goal: 1, less: true, unit: "µs", yardside: "one microsecond", prepare: emitHung},
+		row{name: "bytes per pending mission in Redis", goal: 1, less: true, unit: "bytes", yardside: "a pending task of asynq's",
+			prepare: memoryBesideAsynq},
+		row{name: "start to ready, 1,000,000 missions, SQLite", goal: 1, less: true, unit: "s", yardside: "one second",
+			prepare: startBesideSecond("SQLite")},
+		row{name: "start to ready, 1,000,000 missions, Redis", goal: 1, less: true, unit: "s", yardside: "one second",
+			prepare: startBesideSecond("Redis")},
+	)
 }
 
-// inAFlow is how many missions one measurement of a flow takes.
-const inAFlow = 20_000
+func everySecondOrFlushed(store string) string {
+	if store == "Redis" {
+		return everySecond
+	}
+	return flushed
+}
 
-func flowBesideAsynq(kind, fsync string) func(context.Context, *workplace) (side, side, error) {
+// small is how many missions a small store has.
+const small = 1000
+
+// stocked starts a supervisor, once for all rows, whose store has n missions.
+func (w *workplace) stocked(store string, n int) (place, error) {
+	return once(w, "stocked "+store+" "+plural(n), func() (place, error) {
+		p, err := w.supervised(store, "everysec")
+		if err != nil {
+			return p, err
+		}
+		nc, err := w.connect(p.url)
+		if err != nil {
+			return p, err
+		}
+		return p, fill(nc, n)
+	})
+}
+
+func largeBesideSmall(store string, of func(*workplace, place) side) func(context.Context, *workplace) (side, side, error) {
 	return func(_ context.Context, w *workplace) (side, side, error) {
-		addr, err := w.redis(fsync)
+		large, err := w.stocked(store, w.stored)
 		if err != nil {
 			return nil, nil, err
 		}
-		var args []string
-		if kind == "redis" {
-			args = []string{"--store", "redis://" + addr}
-		}
-		url, _, err := w.supervisor(w.path("data"), args...)
-		return flow{url: url, missions: inAFlow, batch: 1}.run, asynqFlow(addr, inAFlow), err
+		little, err := w.stocked(store, small)
+		return of(w, large), of(w, little), err
 	}
 }
 
-func batchesBesideRiver(kind, fsync string) func(context.Context, *workplace) (side, side, error) {
-	return func(ctx context.Context, w *workplace) (side, side, error) {
-		args, err := w.store(kind)
+func statusBesideEcho(store string, emit int) func(context.Context, *workplace) (side, side, error) {
+	return func(_ context.Context, w *workplace) (side, side, error) {
+		p, err := w.stocked(store, w.stored)
 		if err != nil {
 			return nil, nil, err
 		}
-		url, _, err := w.supervisor(w.path("data"), args...)
+		nc, err := w.connect(p.url)
+		if err != nil {
+			return nil, nil, err
+		}
+		body, err := ask(nc, "supervisor.status", nil)
+		if err != nil {
+			return nil, nil, err
+		}
+		echo, err := once(w, "echo "+plural(emit), func() (string, error) { return w.echo(string(body), emit) })
+		return statusOf(w, p), w.requests(echo, echoSubject, ""), err
+	}
+}
+
+func flowBesideAsynq(store, fsync string) func(context.Context, *workplace) (side, side, error) {
+	return func(_ context.Context, w *workplace) (side, side, error) {
+		p, err := w.supervised(store, fsync)
+		if err != nil {
+			return nil, nil, err
+		}
+		if p.redis == "" {
+			if p.redis, err = w.redis(fsync); err != nil {
+				return nil, nil, err
+			}
+		}
+		return oneByOne{p.url, inAFlow}.run, asynqFlow(p.redis, inAFlow), nil
+	}
+}
+
+func batchesBesideRiver(store, fsync string) func(context.Context, *workplace) (side, side, error) {
+	return func(ctx context.Context, w *workplace) (side, side, error) {
+		p, err := w.supervised(store, "everysec")
 		if err != nil {
 			return nil, nil, err
 		}
@@ -56,55 +126,7 @@ func batchesBesideRiver(kind, fsync string) func(context.Context, *workplace) (s
 		if err != nil {
 			return nil, nil, err
 		}
-		theirs, err := riverFlow(ctx, postgres, 2*inAFlow, 1000)
-		return flow{url: url, missions: 2 * inAFlow, batch: 1000}.run, theirs, err
-	}
-}
-
-// store starts what a kind of store needs and returns serve's flags for it.
-func (w *workplace) store(kind string) ([]string, error) {
-	if kind == "sqlite" {
-		return nil, nil
-	}
-	addr, err := w.redis("everysec")
-	return []string{"--store", "redis://" + addr}, err
-}
-
-func statusBesideEcho(kind string) func(context.Context, *workplace) (side, side, error) {
-	return func(_ context.Context, w *workplace) (side, side, error) {
-		args, err := w.store(kind)
-		if err != nil {
-			return nil, nil, err
-		}
-		url, _, err := w.supervisor(w.path("data"), args...)
-		if err != nil {
-			return nil, nil, err
-		}
-		nc, err := w.connect(url)
-		if err != nil {
-			return nil, nil, err
-		}
-		if err := fill(nc, w.stored); err != nil {
-			return nil, nil, err
-		}
-		body, err := ask(nc, "supervisor.status", nil)
-		if err != nil {
-			return nil, nil, err
-		}
-		echo, err := w.echo(string(body))
-		if err != nil {
-			return nil, nil, err
-		}
-		return w.requests(url, "supervisor.status"), w.requests(echo, echoSubject), nil
-	}
-}
-
-// requests is a side: empty requests, 64 in flight.
-func (w *workplace) requests(url, subject string) side {
-	return func(ctx context.Context) (float64, error) {
-		return w.inFlight(ctx, url, 64, func(nc *nats.Conn, _, _ int) error {
-			_, err := ask(nc, subject, nil)
-			return err
-		})
+		theirs, err := w.riverFlow(ctx, postgres, 2*inAFlow, 1000)
+		return inBatches{p.url, 2 * inAFlow, 1000}.run, theirs, err
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -17,11 +18,26 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// workplace is what a row's processes and files stand in; close ends them all.
+// workplace is what the rows' processes and files stand in; close ends them all.
 type workplace struct {
 	settings
 	dir    string
 	closes []func()
+	shared map[string]any
+
+	supervisors int // that were started on empty stores
+}
+
+// once makes something that several rows use when the first of them does.
+func once[T any](w *workplace, name string, make func() (T, error)) (T, error) {
+	if made, ok := w.shared[name]; ok {
+		return made.(T), nil
+	}
+	made, err := make()
+	if err == nil {
+		w.shared[name] = made
+	}
+	return made, err
 }
 
 func newWorkplace(s settings) (*workplace, error) {
@@ -29,7 +45,7 @@ func newWorkplace(s settings) (*workplace, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &workplace{settings: s, dir: dir}
+	w := &workplace{settings: s, dir: dir, shared: map[string]any{}}
 	w.onClose(func() { _ = os.RemoveAll(dir) })
 	return w, nil
 }
@@ -89,9 +105,10 @@ func (w *workplace) start(ready *regexp.Regexp, name string, args ...string) (st
 	}
 }
 
-// end stops a process, politely at first.
+// end stops a process, politely at first. PostgreSQL waits for its clients to leave
+// when it is asked with SIGTERM, and does not with SIGINT, which the others take too.
 func end(cmd *exec.Cmd) {
-	_ = cmd.Process.Signal(syscall.SIGTERM)
+	_ = cmd.Process.Signal(syscall.SIGINT)
 	timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
 	defer timer.Stop()
 	_ = cmd.Wait()
@@ -99,10 +116,30 @@ func end(cmd *exec.Cmd) {
 
 var brokerLine = regexp.MustCompile(`Broker: (nats://[0-9.:]+)`)
 
-// supervisor starts a supervisor with its embedded broker and returns its URL.
-func (w *workplace) supervisor(dir string, args ...string) (string, *exec.Cmd, error) {
-	args = append([]string{"serve", "--data-dir", dir, "--listen", "127.0.0.1:0", "--http", "off"}, args...)
-	return w.start(brokerLine, w.binary, args...)
+// place is a supervisor with its embedded broker, and its store.
+type place struct {
+	url, redis string // redis is an address, "" on SQLite
+	args       []string
+	cmd        *exec.Cmd
+}
+
+// supervised starts a supervisor on an empty store; fsync is that of its Redis.
+func (w *workplace) supervised(store, fsync string) (p place, err error) {
+	w.supervisors++
+	p.args = []string{"serve", "--data-dir", w.path("data-" + strconv.Itoa(w.supervisors)), "--listen", "127.0.0.1:0", "--http", "off"}
+	if store == "Redis" {
+		if p.redis, err = w.redis(fsync); err != nil {
+			return p, err
+		}
+		p.args = append(p.args, "--store", "redis://"+p.redis)
+	}
+	return w.again(p)
+}
+
+// again starts a supervisor on what it left behind.
+func (w *workplace) again(p place) (_ place, err error) {
+	p.url, p.cmd, err = w.start(brokerLine, w.binary, p.args...)
+	return p, err
 }
 
 func (w *workplace) connect(url string) (*nats.Conn, error) {

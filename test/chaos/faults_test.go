@@ -168,9 +168,21 @@ func (s *site) brokerFaults() []fault {
 			begin: func(string) { s.restartBrokers(false) }, heal: func(string) { s.restartBrokers(true) }},
 	}
 	if canLimitFiles {
-		all = append(all, filling("the disk of a broker is full", 2, s.brokers))
+		all = append(all, s.fillingBrokers())
 	}
 	return all
+}
+
+// fillingBrokers: a broker that could not write has given its copy of the stream up.
+// Its operator makes room and starts it anew.
+func (s *site) fillingBrokers() fault {
+	f := filling("the disk of a broker is full", 2, s.brokers)
+	_, byName := named(s.brokers)
+	f.heal = func(target string) {
+		byName[target].kill()
+		_ = byName[target].start() // see killing; it starts without the limit
+	}
+	return f
 }
 
 func (s *site) eachBroker(do func(*process)) {

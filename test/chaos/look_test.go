@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/ncruces/go-sqlite3"
 
 	"missioncontrol/test/chaos/check"
@@ -169,40 +168,74 @@ func (l *look) agents(e *check.Evidence) error {
 	return nil
 }
 
-// events reads the whole stream.
+// events reads the whole stream as its leader has it. A consumer may live on a copy
+// that lags behind, which tells of less than there is, or of nothing.
 func (l *look) events(e *check.Evidence) error {
-	js, err := jetstream.New(l.nc)
-	if err != nil {
+	var info struct {
+		State struct {
+			Last uint64 `json:"last_seq"`
+		} `json:"state"`
+	}
+	if err := l.jetStream("STREAM.INFO.EVENTS", struct{}{}, &info); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*recovery)
-	defer cancel()
-	consumer, err := js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{})
-	if err != nil {
-		return err
-	}
-	left := consumer.CachedInfo().NumPending
-	messages, err := consumer.Messages()
-	if err != nil {
-		return err
-	}
-	defer messages.Stop()
-	for ; left > 0; left-- {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return fmt.Errorf("read the stream, with %d messages left: %w", left, err)
+	for seq := uint64(1); seq <= info.State.Last; seq++ {
+		var got struct {
+			Message struct {
+				Subject string `json:"subject"`
+				Seq     uint64 `json:"seq"`
+				Header  []byte `json:"hdrs"`
+				Data    []byte `json:"data"`
+			} `json:"message"`
 		}
-		meta, err := msg.Metadata()
-		if err != nil {
+		request := map[string]any{"seq": seq, "next_by_subj": "events.>"} // the next one, if this was deleted
+		if err := l.jetStream("STREAM.MSG.GET.EVENTS", request, &got); err != nil {
 			return err
 		}
-		event, err := check.ParseEvent(meta.Sequence.Stream, msg.Subject(), msg.Headers().Get("Nats-Msg-Id"), msg.Data())
+		seq = got.Message.Seq
+		header := nats.Header{}
+		if len(got.Message.Header) > 0 {
+			var err error
+			if header, err = nats.DecodeHeadersMsg(got.Message.Header); err != nil {
+				return fmt.Errorf("message %d of the stream: %w", seq, err)
+			}
+		}
+		event, err := check.ParseEvent(seq, got.Message.Subject, header.Get("Nats-Msg-Id"), got.Message.Data)
 		if err != nil {
 			return err
 		}
 		e.Events = append(e.Events, event)
 	}
 	return nil
+}
+
+// jetStream asks the stream's leader until it answers.
+func (l *look) jetStream(op string, request, reply any) error {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	until(recovery, func() bool { err = l.jetStreamOnce(op, body, reply); return err == nil })
+	return err
+}
+
+func (l *look) jetStreamOnce(op string, body []byte, reply any) error {
+	msg, err := l.nc.Request("$JS.API."+op, body, usual)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", op, body, err)
+	}
+	var failed struct {
+		Error *struct {
+			Description string `json:"description"`
+		} `json:"error"`
+	}
+	if err := json.Unmarshal(msg.Data, &failed); err != nil {
+		return fmt.Errorf("%s %s: %w", op, body, err)
+	}
+	if failed.Error != nil {
+		return fmt.Errorf("%s %s: %s", op, body, failed.Error.Description)
+	}
+	return json.Unmarshal(msg.Data, reply)
 }
 
 // tableStatuses are the statuses as the database numbers them.

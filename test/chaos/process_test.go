@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"testing"
 	"time"
 )
 
@@ -132,7 +133,8 @@ func (p *process) kill() {
 	<-ended
 }
 
-// stop asks the program to end, and kills it if it does not in time.
+// stop asks the program to end, and kills it if it does not in time. A program that
+// tells nothing may be so new that it does not listen yet, and just dies of it.
 func (p *process) stop(patience time.Duration) (clean bool) {
 	p.mu.Lock()
 	p.wanted = false
@@ -151,10 +153,29 @@ func (p *process) stop(patience time.Duration) (clean bool) {
 			p.trouble = append(p.trouble, fmt.Sprintf("%s did not end well (%s):\n%s", p.name, cmd.ProcessState, tail(p.printed())))
 			p.mu.Unlock()
 		}
-		return cmd.ProcessState.ExitCode() == 0
+		return cmd.ProcessState.ExitCode() == 0 || p.ready == "" && endedBy(cmd.ProcessState, syscall.SIGTERM)
 	case <-timer.C:
 		p.kill()
 		return false
+	}
+}
+
+// endedBy reports whether a program was ended by a signal.
+func endedBy(state *os.ProcessState, s syscall.Signal) bool {
+	status, known := state.Sys().(syscall.WaitStatus)
+	return known && status.Signaled() && status.Signal() == s
+}
+
+// A program that dies of its stop has ended, if nobody could know whether it was up.
+func TestAStopMayComeBeforeAProgramListens(t *testing.T) {
+	t.Parallel()
+	for ready, clean := range map[string]bool{"": true, "up": false} {
+		p := newProcess(t.TempDir(), "deaf", ready, func() *exec.Cmd { return exec.Command("sleep", "600") })
+		must(t, p.start())
+		if got := p.stop(stopPatience); got != clean {
+			t.Errorf("ready %q: a stop that the program dies of is clean: %v, want %v", ready, got, clean)
+		}
+		p.again.Wait()
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -62,15 +63,21 @@ func start(t testing.TB, dir string, args ...string) *Server {
 	return nil
 }
 
-// FreePort returns a port that nobody listens on now.
+// FreePort returns a port that nobody listens on now. It is below those that the
+// system gives to outgoing connections, so that a server that was killed finds its own
+// free when it comes back.
 func FreePort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		port := strconv.Itoa(10_000 + rand.IntN(22_000))
+		l, err := net.Listen("tcp", "127.0.0.1:"+port)
+		if err == nil {
+			_ = l.Close() // nothing was sent
+			return port
+		}
 	}
-	defer func() { _ = l.Close() }() // nothing was sent
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	t.Fatal("no free port")
+	return ""
 }
 
 func (s *Server) port() string {

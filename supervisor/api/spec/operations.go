@@ -53,6 +53,11 @@ func agentOp[Q, R any](does, verb, summary string) Operation {
 	return op[Q, R](does, api.AgentSubject("*", verb), "", summary)
 }
 
+// sessionOp is an operation of the HTTP door alone.
+func sessionOp(method, summary string) Operation {
+	return Operation{HTTP: method + " /api/session", Summary: summary, Reply: reflect.TypeFor[api.Session]()}
+}
+
 // Operations lists every request of the protocol.
 func Operations() []Operation {
 	return []Operation{
@@ -85,6 +90,9 @@ func Operations() []Operation {
 			Summary: "Events as the stream stores them, as server-sent events; Last-Event-ID goes on behind an event"},
 		{Does: "Pulse", HTTP: "GET /api/supervisor/live", Media: "text/event-stream",
 			Summary: "The status whenever it has changed, as server-sent events"},
+		sessionOp("GET", "Who is asking, and what they may do"),
+		sessionOp("POST", "Have a browser keep the token in the Authorization header"),
+		sessionOp("DELETE", "Have a browser forget its token"),
 		{HTTP: "GET " + PathOpenAPI, Summary: "This document", Media: "application/json"},
 		{HTTP: "GET " + PathAsyncAPI, Summary: "The AsyncAPI document of the requests over NATS and of the events", Media: "application/json"},
 		{HTTP: "GET /healthz", Summary: "Whether the process lives", Media: "text/plain"},

@@ -51,7 +51,7 @@ func (s *schemas) httpOperation(op *spec.Operation, method, path string) object 
 	if parameters := s.parameters(op, method, path); len(parameters) > 0 {
 		out["parameters"] = parameters
 	}
-	if method == "POST" {
+	if method == "POST" && op.Request != nil {
 		out["requestBody"] = object{"required": false, "content": jsonContent(s.body(op.Request, path))}
 		if strings.Count(path, "{") == 0 {
 			out["requestBody"].(object)["required"] = true

@@ -36,6 +36,15 @@ export function put(element, ...children) {
   return element;
 }
 
+// putNew is put for what depends on a value alone: it is made anew only when that has
+// changed, so that nothing goes away under a finger.
+export function putNew(element, value, make) {
+  const print = JSON.stringify(value);
+  if (element.print === print) return;
+  element.print = print;
+  put(element, make());
+}
+
 // keyed makes a parent hold one child for each item, and leaves those alone whose item has
 // not changed, so that focus and selection stay where they are.
 export function keyed(parent, items, keyOf, make) {

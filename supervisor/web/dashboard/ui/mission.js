@@ -36,7 +36,7 @@ export function page(root, { id, signal, onChange }) {
 
   let mission;
   let entries = [];
-  let prints = {};
+  const prints = {};
 
   // once makes a part anew only when what it shows has changed.
   const once = (name, value, make) => {

@@ -1,6 +1,6 @@
 // The table of missions. Filters and the page stand in the address.
 
-import { h, icon, keyed, put } from "./dom.js";
+import { h, icon, keyed, put, putNew } from "./dom.js";
 import * as api from "./api.js";
 import { repeat } from "./live.js";
 import { amend, go, place, to } from "./router.js";
@@ -77,11 +77,11 @@ export function page(root, { params, signal, onChange }) {
       put(list, empty("No missions yet", "Hand in the first one, here or from a terminal:", "supervisor missions create \"hello\""));
     }
     const { params } = place();
-    put(pager,
+    putNew(pager, [shown.length, next, [...params]], () => [
       h("span", { class: "number" }, count(shown.length) + (shown.length === 1 ? " mission" : " missions") + (params.get("cursor") ? ", older" : "")),
       h("div", { class: "actions" },
         params.get("cursor") && h("a", { class: "button", href: to("missions", "", { ...Object.fromEntries(params), cursor: "" }) }, "Newest"),
-        next !== null && h("a", { class: "button", href: to("missions", "", { ...Object.fromEntries(params), cursor: next }) }, "Older")));
+        next !== null && h("a", { class: "button", href: to("missions", "", { ...Object.fromEntries(params), cursor: next }) }, "Older"))]);
     showBulk();
   }
 
@@ -93,8 +93,8 @@ export function page(root, { params, signal, onChange }) {
       const fit = missions.filter(allowed[verb]);
       return button(label + " " + count(fit.length), () => change(verb, fit, () => { chosen.clear(); show(); soon(); }), kind, { disabled: fit.length === 0 });
     };
-    put(bulk, h("b", null, count(chosen.size) + " selected"), act("cancel", "Cancel", "danger"), act("retry", "Retry"), act("delete", "Delete", "danger"),
-      button("Clear", () => { chosen.clear(); show(); }, "quiet"));
+    putNew(bulk, missions.map((m) => [m.id, m.status]), () => [h("b", null, count(chosen.size) + " selected"), act("cancel", "Cancel", "danger"), act("retry", "Retry"), act("delete", "Delete", "danger"),
+      button("Clear", () => { chosen.clear(); show(); }, "quiet")]);
   }
 
   async function read() {

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/spf13/cobra"
+
+	"missioncontrol/missions"
+)
+
+// benchFlags are the load that is asked for.
+type benchFlags struct {
+	missions, agents, concurrency int
+	callers, batch, payload       int
+	kind                          string
+	keep, json                    bool
+}
+
+func (c *cli) benchCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "bench",
+		GroupID: groupRun,
+		Short:   "Put a load on a supervisor and measure it",
+		Long: `Create missions at a running supervisor, work on them with agents that do nothing, and
+tell how fast that went.
+
+The missions are real: their events are in the stream, they count in the statistics, and
+with other agents of their type these take some, too. In the end they are deleted, unless
+--keep is given. Ctrl-C ends it early, and reports what was measured until then.`,
+		Example: `  supervisor bench
+  supervisor bench --missions 100000 --batch 1000 --callers 4
+  supervisor bench --agents 1 --concurrency 1 --callers 1     one after another: latency
+  supervisor bench --json | jq .missions_per_second`,
+		Args: noArguments, ValidArgsFunction: nothing,
+	}
+	var f benchFlags
+	flags := cmd.Flags()
+	flags.IntVar(&f.missions, "missions", 10_000, "create `N` missions")
+	flags.IntVar(&f.agents, "agents", 4, "work on them with `N` agents, each with a connection of its own")
+	flags.IntVar(&f.concurrency, "concurrency", 32, "each agent works on `N` missions at once")
+	flags.IntVar(&f.callers, "callers", 32, "`N` callers create at once")
+	flags.IntVar(&f.batch, "batch", 1, "create `N` missions with each request")
+	flags.IntVar(&f.payload, "payload", 64, "each mission has `BYTES` of data")
+	flags.StringVar(&f.kind, "type", "bench", "`TYPE` of the missions")
+	flags.BoolVar(&f.keep, "keep", false, "leave the missions in the store")
+	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
+	completeFlag(cmd, "type", c.missionTypes)
+	addConnectionFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := f.check(); err != nil {
+			return err
+		}
+		return c.connect(cmd, connectPatience, func(ctx context.Context, s *session) error { return c.bench(ctx, s, &f) })
+	}
+	return cmd
+}
+
+// check refuses loads that cannot be.
+func (f *benchFlags) check() error {
+	for _, flag := range []struct {
+		name        string
+		value, most int
+	}{
+		{"missions", f.missions, 10_000_000},
+		{"agents", f.agents, 1000},
+		{"concurrency", f.concurrency, missions.MaxBatch},
+		{"callers", f.callers, 10_000},
+		{"batch", f.batch, missions.MaxBatch},
+	} {
+		if flag.value < 1 || flag.value > flag.most {
+			return usagef("--%s has to be between 1 and %d, not %d", flag.name, flag.most, flag.value)
+		}
+	}
+	if most := missions.MaxDataBytes - len(benchData(0)); f.payload < 0 || f.payload > most {
+		return usagef("--payload has to be between 0 and %d bytes, not %d", most, f.payload)
+	}
+	if err := missions.CheckToken("type", f.kind); err != nil {
+		return usagef("--type: %v", errorText(err))
+	}
+	return nil
+}
+
+// benchReport is what a run came to. Times are in seconds.
+type benchReport struct {
+	Missions          int       `json:"missions"` // done
+	Failed            int       `json:"failed"`   // requests that create, of which the first error is told
+	Agents            int       `json:"agents"`
+	Concurrency       int       `json:"concurrency"`
+	Callers           int       `json:"callers"`
+	Batch             int       `json:"batch"`
+	PayloadBytes      int       `json:"payload_bytes"`
+	Seconds           float64   `json:"seconds"` // from the first request until the last mission was done
+	MissionsPerSecond float64   `json:"missions_per_second"`
+	CreatesPerSecond  float64   `json:"creates_per_second"` // missions
+	Create            latencies `json:"create_seconds"`     // of one request
+	ToAgent           latencies `json:"to_agent_seconds"`   // from the request until a handler has the mission
+}
+
+// bench runs a load, tells what came of it, and takes its missions away again.
+func (c *cli) bench(ctx context.Context, s *session, f *benchFlags) error {
+	run := newBenchRun(c, s, f)
+	err := run.run(ctx)
+	report := run.report()
+	if report.Missions > 0 {
+		c.showBench(s, &report, f.json)
+	}
+	if f.keep {
+		return err
+	}
+	// What was interrupted is cleaned up as well.
+	cleaning, cancel := context.WithTimeout(context.WithoutCancel(ctx), benchCleaning)
+	defer cancel()
+	if left := run.clean(cleaning); left > 0 && err == nil {
+		return fmt.Errorf("%s could not be deleted; they go by themselves when the supervisor's retention time is over",
+			plural(left, "mission", "missions"))
+	}
+	return err
+}
+
+// benchCleaning bounds the deletion.
+const benchCleaning = 5 * time.Minute
+
+func (c *cli) showBench(s *session, r *benchReport, asJSON bool) {
+	if asJSON {
+		if raw, err := json.Marshal(r); err == nil { // numbers always marshal
+			c.out.json(raw)
+		}
+		return
+	}
+	b := c.out.card("Benchmark of " + s.nc.ConnectedUrlRedacted())
+	b.line("Missions", fmt.Sprintf("%s of %s each, created by %s in batches of %s",
+		count(r.Missions), memory(int64(r.PayloadBytes)), plural(r.Callers, "caller", "callers"), count(r.Batch)))
+	b.line("Agents", fmt.Sprintf("%s with %s at once", count(r.Agents), count(r.Concurrency)))
+	b.gap()
+	b.line("Done", c.out.paint(bold, count(int64(r.MissionsPerSecond))+" missions/s"))
+	b.line("Created", count(int64(r.CreatesPerSecond))+" missions/s")
+	b.gap()
+	b.line("Create", r.Create.String())
+	b.line("To an agent", r.ToAgent.String())
+	b.print()
+}

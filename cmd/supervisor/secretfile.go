@@ -1,0 +1,57 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// maxSecret is far more than any password, token or URL.
+const maxSecret = 64 << 10
+
+// readSecret reads a file that holds a secret and nothing else. What ends its last
+// line is not part of it. The error does not quote it.
+func readSecret(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("%s cannot be read: %w", path, rootCause(err))
+	}
+	defer func() { _ = file.Close() }() // nothing was written
+	text, err := io.ReadAll(io.LimitReader(file, maxSecret+1))
+	if err != nil {
+		return "", fmt.Errorf("%s cannot be read: %w", path, rootCause(err))
+	}
+	secret := strings.TrimRight(string(text), "\r\n")
+	switch {
+	case len(text) > maxSecret:
+		return "", fmt.Errorf("%s is too large to hold a secret", path)
+	case secret == "":
+		return "", fmt.Errorf("%s is empty", path)
+	case strings.ContainsAny(secret, "\r\n\x00"):
+		return "", fmt.Errorf("%s holds more than one line", path)
+	}
+	return secret, nil
+}
+
+var errTwice = errors.New("the same is given in two ways")
+
+// fromFile returns an apply that reads a secret from a file into the place where it
+// stands when it is given itself. Of both the nearer door wins.
+func fromFile(place func(*settings) *given) func(*settings, given) error {
+	return func(s *settings, g given) error {
+		secret, err := readSecret(g.text)
+		if err != nil {
+			return err
+		}
+		it := place(s)
+		switch {
+		case it.text == "" || g.door < it.door:
+			*it = given{secret, g.door, g.where}
+		case g.door == it.door:
+			return fmt.Errorf("%w: here and by %s", errTwice, it.where)
+		}
+		return nil
+	}
+}

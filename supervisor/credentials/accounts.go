@@ -1,0 +1,93 @@
+package credentials
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"text/template"
+
+	"missioncontrol/supervisor/roles"
+)
+
+// The names of accounts in files for a broker of one's own.
+const (
+	missionsAccount = "MISSIONS"
+	clientsAccount  = "CLIENTS"
+	systemAccount   = "SYS"
+)
+
+func accountName(a roles.Account) string {
+	return map[roles.Account]string{roles.Missions: missionsAccount, roles.Clients: clientsAccount, roles.SystemAccount: systemAccount}[a]
+}
+
+// accountsTemplate is a part of nats-server's configuration.
+var accountsTemplate = template.Must(template.New("accounts").Funcs(template.FuncMap{"quote": strconv.Quote}).Parse(
+	`# Who may do what on this broker. Made from users.yaml: change that, then run
+# ` + "`supervisor auth render`" + ` and let the broker read it: nats-server --signal reload
+#
+# The supervisor, agents and admins are in MISSIONS, where the streams are. Viewers and
+# operators are in CLIENTS and reach of MISSIONS what is imported here, as far as their
+# own permissions go. See docs/OPERATIONS.md, "Who may do what".
+system_account: SYS
+accounts {
+  SYS {
+    users [{{template "users" .System}}
+    ]
+  }
+  MISSIONS {
+    jetstream: enabled
+    exports [{{range .Shares}}
+      { {{if .Events}}stream{{else}}service{{end}}: {{quote .Subject}}, accounts: [CLIENTS]{{if .Many}}, response_type: stream{{end}} }{{end}}
+    ]
+    users [{{template "users" .Missions}}
+    ]
+  }
+  CLIENTS {
+    imports [{{range .Shares}}
+      { {{if .Events}}stream{{else}}service{{end}}: { account: MISSIONS, subject: {{quote .Subject}} } }{{end}}
+    ]
+    users [{{template "users" .Clients}}
+    ]
+  }
+}
+{{define "users"}}{{range .}}
+      # {{.Name}}: {{.Role}}
+      { {{if .NKey}}nkey: {{quote .NKey}}{{else}}user: {{quote .Name}}, password: {{quote .PasswordHash}}{{end}}{{with .Permissions}}
+        permissions {
+          publish: { allow: [{{range $i, $s := .Publish}}{{if $i}}, {{end}}{{quote $s}}{{end}}] }
+          subscribe: { allow: [{{range $i, $s := .Subscribe}}{{if $i}}, {{end}}{{quote $s}}{{end}}] }
+        }{{end}} }{{end}}{{end}}`))
+
+// permitted is a user with what its role may do.
+type permitted struct{ User }
+
+// Permissions are the user's.
+func (p permitted) Permissions() roles.Permissions { return p.Role.Permissions(p.Name) }
+
+// Accounts returns the part of nats-server's configuration that says who these users
+// are and what they may do.
+func Accounts(users []User) ([]byte, error) {
+	if err := checkUsers(users); err != nil {
+		return nil, err
+	}
+	var view struct {
+		Shares                    []roles.Share
+		System, Missions, Clients []permitted
+	}
+	view.Shares = roles.Shares()
+	for _, u := range users {
+		switch u.Role.Account() {
+		case roles.SystemAccount:
+			view.System = append(view.System, permitted{u})
+		case roles.Clients:
+			view.Clients = append(view.Clients, permitted{u})
+		case roles.Missions:
+			view.Missions = append(view.Missions, permitted{u})
+		}
+	}
+	var out bytes.Buffer
+	if err := accountsTemplate.Execute(&out, view); err != nil {
+		return nil, fmt.Errorf("the accounts cannot be written: %w", err)
+	}
+	return out.Bytes(), nil
+}

@@ -1,0 +1,227 @@
+package credentials
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/goccy/go-yaml"
+	"github.com/nats-io/nkeys"
+
+	"missioncontrol/supervisor/roles"
+)
+
+// Kind is how the users of a directory sign in.
+type Kind int
+
+// The kinds of directories. The first two are of the same make; they differ in what
+// the users have that it begins with.
+const (
+	Passwords Kind = iota
+	NKeys
+	JWTs
+)
+
+// Dir is a directory with the files for a broker of one's own:
+//
+//	nats.conf       a configuration to begin with, which includes the next
+//	accounts.conf   made from users.yaml             operator.conf   with JWTs
+//	users.yaml      who may sign in                  accounts.yaml   public keys, with JWTs
+//	secrets/        what they sign in with           keys/           signing keys, with JWTs
+type Dir string
+
+const (
+	usersFile      = "users.yaml"
+	accountsConf   = "accounts.conf"
+	operatorConf   = "operator.conf"
+	publicKeysFile = "accounts.yaml"
+	natsConf       = "nats.conf"
+	secretsDir     = "secrets"
+	keysDir        = "keys"
+)
+
+// natsConfText is all that a broker needs besides the accounts.
+const natsConfText = `# A broker for Mission Control: nats-server --config nats.conf
+# For more than this machine, listen elsewhere and add tls {}; see docs/OPERATIONS.md.
+listen: 127.0.0.1:4222
+max_payload: 8MB # the largest request of the protocol; the default is 1MB
+jetstream { store_dir: jetstream }
+include %s
+`
+
+// Founders are the users that a directory begins with, each with the name of its role.
+func Founders() []roles.Role {
+	return []roles.Role{roles.Supervisor, roles.System, roles.Admin, roles.Operator, roles.Viewer}
+}
+
+func (d Dir) file(name string) string { return filepath.Join(string(d), name) }
+
+// Secrets is where secrets are.
+func (d Dir) Secrets() string { return d.file(secretsDir) }
+
+// has reports whether there is a file.
+func (d Dir) has(name string) bool {
+	_, err := os.Stat(d.file(name))
+	return err == nil
+}
+
+// Init fills a directory, which is empty or missing.
+func (d Dir) Init(kind Kind) error {
+	entries, err := os.ReadDir(string(d))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s cannot be used: %w", d, cause(err))
+	}
+	if len(entries) > 0 {
+		return fmt.Errorf("%s is not empty, and nothing is overwritten; name another directory with --dir", d)
+	}
+	if err := os.MkdirAll(d.Secrets(), 0o700); err != nil {
+		return fmt.Errorf("%s cannot be made: %w", d.Secrets(), cause(err))
+	}
+	included := accountsConf
+	if kind == JWTs {
+		included = operatorConf
+		err = d.initOperator()
+	} else {
+		err = writeNew(d.file(usersFile), []byte(userList.head+userList.key+":\n"))
+		if err == nil {
+			err = d.Render()
+		}
+	}
+	if err == nil {
+		err = writeNew(d.file(natsConf), fmt.Appendf(nil, natsConfText, included))
+	}
+	for _, role := range Founders() {
+		if err != nil {
+			return err
+		}
+		_, _, err = d.Add(role, string(role), kind == NKeys)
+	}
+	return err
+}
+
+// initOperator makes an operator, and keeps its keys.
+func (d Dir) initOperator() error {
+	operator, err := NewOperator()
+	if err != nil {
+		return err
+	}
+	config, err := operator.Config()
+	if err != nil {
+		return err
+	}
+	if err := os.Mkdir(d.file(keysDir), 0o700); err != nil {
+		return fmt.Errorf("%s cannot be made: %w", d.file(keysDir), cause(err))
+	}
+	for name, key := range operator.keys() {
+		seed, err := key.Seed()
+		if err == nil {
+			err = writeNew(d.key(name), append(seed, '\n'))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	public := map[string]string{}
+	for _, a := range []roles.Account{roles.Missions, roles.Clients, roles.SystemAccount} {
+		if public[accountName(a)], err = operator.account(a).PublicKey(); err != nil {
+			return err
+		}
+	}
+	text, err := yaml.Marshal(public)
+	if err == nil {
+		err = writeNew(d.file(publicKeysFile), text)
+	}
+	if err == nil {
+		err = writeNew(d.file(operatorConf), config)
+	}
+	return err
+}
+
+func (d Dir) key(name string) string { return filepath.Join(d.file(keysDir), name+".nk") }
+
+// Add adds a user and returns the secret and the file that it is in. The error is an
+// [ErrExists] if there is one of that name. With JWTs nkey means nothing.
+func (d Dir) Add(role roles.Role, name string, nkey bool) (Secret, string, error) {
+	if d.has(operatorConf) {
+		secret, err := d.sign(role, name)
+		if err != nil {
+			return secret, "", err
+		}
+		path, err := secret.Keep(d.Secrets(), name, func() error { return nil })
+		return secret, path, err
+	}
+	if !d.has(usersFile) {
+		return Secret{}, "", fmt.Errorf("%s has no %s; begin with: supervisor auth init --dir %s", d, usersFile, d)
+	}
+	if err := d.unchanged(); err != nil {
+		return Secret{}, "", err
+	}
+	user, secret, err := NewUser(role, name, nkey)
+	if err != nil {
+		return secret, "", err
+	}
+	path, err := secret.Keep(d.Secrets(), name, func() error { return AddUser(d.file(usersFile), user) })
+	if err != nil {
+		return secret, "", err
+	}
+	return secret, path, d.Render()
+}
+
+// sign makes credentials with the key of a role.
+func (d Dir) sign(role roles.Role, name string) (Secret, error) {
+	seed, err := readSmall(d.key("role-" + string(role)))
+	if err != nil {
+		return Secret{}, err
+	}
+	signer, err := nkeys.FromSeed(bytes.TrimSpace(seed))
+	if err != nil {
+		return Secret{}, fmt.Errorf("%s does not hold a key", d.key("role-"+string(role)))
+	}
+	text, err := readSmall(d.file(publicKeysFile))
+	if err != nil {
+		return Secret{}, err
+	}
+	var public map[string]string
+	if err := strict(text, &public); err != nil {
+		return Secret{}, fmt.Errorf("%s: %w", d.file(publicKeysFile), err)
+	}
+	account := public[accountName(role.Account())]
+	if !nkeys.IsValidPublicAccountKey(account) {
+		return Secret{}, fmt.Errorf("%s does not name the account %s", d.file(publicKeysFile), accountName(role.Account()))
+	}
+	return NewCreds(role, name, account, signer)
+}
+
+// Render writes accounts.conf as users.yaml has it, over the one that is there.
+func (d Dir) Render() error {
+	users, err := ReadUsers(d.file(usersFile))
+	if err != nil {
+		return err
+	}
+	text, err := Accounts(users)
+	if err != nil {
+		return err
+	}
+	return replace(d.file(accountsConf), text)
+}
+
+// unchanged refuses to go on when accounts.conf is not what users.yaml makes of it.
+func (d Dir) unchanged() error {
+	users, err := ReadUsers(d.file(usersFile))
+	if err != nil {
+		return err
+	}
+	want, err := Accounts(users)
+	if err != nil {
+		return err
+	}
+	have, err := readSmall(d.file(accountsConf))
+	if err == nil && !bytes.Equal(have, want) {
+		err = fmt.Errorf("%s is not what %s says; nothing was changed. To write it anew: supervisor auth render --dir %s",
+			d.file(accountsConf), usersFile, d)
+	}
+	return err
+}

@@ -1,0 +1,74 @@
+package credentials
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"missioncontrol/supervisor/roles"
+)
+
+// Token is a bearer token for HTTP. What stands in its list is the token's hash: a
+// token is random and long, which makes a slow hash unnecessary.
+type Token struct {
+	Name   string     `yaml:"name"`
+	Role   roles.Role `yaml:"role"`
+	SHA256 string     `yaml:"sha256"` // of the token, in hexadecimal
+}
+
+// tokenMark begins every token, so that one that was published by mistake is found.
+const tokenMark = "mctoken_"
+
+// NewToken makes a token.
+func NewToken(role roles.Role, name string) (Token, Secret, error) {
+	text := tokenMark + random(32)
+	hash := sha256.Sum256([]byte(text))
+	t := Token{Name: name, Role: role, SHA256: hex.EncodeToString(hash[:])}
+	return t, Secret{text + "\n", "token"}, t.check()
+}
+
+// Hash returns the token's hash; check has seen that it is one.
+func (t *Token) Hash() (hash [sha256.Size]byte) {
+	_, _ = hex.Decode(hash[:], []byte(t.SHA256)) // likewise
+	return hash
+}
+
+func (t *Token) check() error {
+	if err := roles.CheckName(t.Name); err != nil {
+		return err
+	}
+	if !t.Role.Covers(roles.Viewer) {
+		return fmt.Errorf("the role of %s is %q; over HTTP there are viewer, operator and admin", t.Name, string(t.Role))
+	}
+	if hash, err := hex.DecodeString(t.SHA256); err != nil || len(hash) != sha256.Size {
+		return fmt.Errorf("the sha256 of %s is not 64 hexadecimal digits", t.Name)
+	}
+	return nil
+}
+
+func checkTokens(tokens []Token) error {
+	seen := map[string]bool{}
+	for i := range tokens {
+		if err := tokens[i].check(); err != nil {
+			return err
+		}
+		if seen[tokens[i].Name] {
+			return fmt.Errorf("%s stands there twice", tokens[i].Name)
+		}
+		seen[tokens[i].Name] = true
+	}
+	return nil
+}
+
+var tokenList = list[Token]{
+	key: "tokens", name: func(t *Token) string { return t.Name }, check: checkTokens,
+	head: "# Who may do what over HTTP. `supervisor auth token` adds to it; to take a token\n" +
+		"# back, take its entry out. Tokens stand here as SHA-256 hashes.\n",
+}
+
+// ReadTokens reads a file of tokens.
+func ReadTokens(path string) ([]Token, error) { return tokenList.read(path) }
+
+// AddToken adds a token to a file, which is made when it is missing. The error is an
+// [ErrExists] if the name is taken.
+func AddToken(path string, t Token) error { return tokenList.add(path, t) }

@@ -1,0 +1,90 @@
+// Package credentials makes what people, agents and supervisors sign in with, and
+// reads and writes the files that stand for it: users of a broker, tokens for HTTP,
+// and the configuration of a broker of one's own.
+//
+// Lists hold what proves a secret (a bcrypt hash, a public key, a SHA-256) and never
+// the secret. Secrets stand in files of their own that only their owner can read.
+// Nothing is ever overwritten but what was made from a list, and that only if nobody
+// has changed it. No error quotes a file.
+package credentials
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nats-io/nkeys"
+	"golang.org/x/crypto/bcrypt"
+
+	"missioncontrol/supervisor/roles"
+)
+
+// User is somebody who may sign in to a broker.
+type User struct {
+	Name         string     `yaml:"name"`
+	Role         roles.Role `yaml:"role"`
+	PasswordHash string     `yaml:"password_hash,omitempty"` // bcrypt, as $2a$…
+	NKey         string     `yaml:"nkey,omitempty"`          // the public key, in place of a password
+}
+
+// bcryptMark begins the hashes that a broker knows as such. It would take another one
+// for the password itself.
+const bcryptMark = "$2a$"
+
+// check says what is wrong with a user, without quoting what proves a secret.
+func (u *User) check() error {
+	if err := roles.CheckName(u.Name); err != nil {
+		return err
+	}
+	if _, err := roles.Parse(string(u.Role)); err != nil {
+		return fmt.Errorf("the role of %s: %w", u.Name, err)
+	}
+	switch {
+	case (u.PasswordHash == "") == (u.NKey == ""):
+		return fmt.Errorf("%s has to have either a password_hash or an nkey", u.Name)
+	case u.NKey != "" && !nkeys.IsValidPublicUserKey(u.NKey):
+		return fmt.Errorf("the nkey of %s is not the public key of a user, which begins with U", u.Name)
+	case u.NKey != "":
+		return nil
+	}
+	if _, err := bcrypt.Cost([]byte(u.PasswordHash)); err != nil || !strings.HasPrefix(u.PasswordHash, bcryptMark) {
+		return fmt.Errorf("the password_hash of %s is not a bcrypt hash that begins with %s; make one with supervisor auth add", u.Name, bcryptMark)
+	}
+	return nil
+}
+
+// checkUsers refuses users who could not be told apart.
+func checkUsers(users []User) error {
+	seen := map[string]bool{}
+	for i := range users {
+		u := &users[i]
+		if err := u.check(); err != nil {
+			return err
+		}
+		if seen[u.Name] || u.NKey != "" && seen[u.NKey] {
+			return fmt.Errorf("%s stands there twice", u.Name)
+		}
+		seen[u.Name], seen[u.NKey] = true, true
+	}
+	return nil
+}
+
+// ErrExists says that there is somebody of that name already.
+var ErrExists = errors.New("there is one already")
+
+// userList is a file of users.
+var userList = list[User]{
+	key: "users", name: func(u *User) string { return u.Name }, check: checkUsers,
+	head: "# Who may sign in to the broker. `supervisor auth add` adds to it; to let somebody in\n" +
+		"# no more, take the entry out. Passwords stand here as bcrypt hashes.\n",
+}
+
+// ParseUsers reads users as they stand below `users:`.
+func ParseUsers(text []byte) ([]User, error) { return userList.parseEntries(text) }
+
+// ReadUsers reads a file of users.
+func ReadUsers(path string) ([]User, error) { return userList.read(path) }
+
+// AddUser adds a user to a file, which is made when it is missing. The error is an
+// [ErrExists] if the name is taken.
+func AddUser(path string, u User) error { return userList.add(path, u) }

@@ -1,0 +1,71 @@
+package supervisor_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"missioncontrol/supervisor/api"
+)
+
+// An empty message to an agent's leave dismisses it. Nobody gets one there by having
+// somebody else send it, who may do what he himself may not: the supervisor, whose
+// replies to log and progress are empty, or JetStream.
+func TestNobodyIsMadeAMessenger(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{})
+	victim, attacker := r.register("victim", "x"), r.register("attacker", "x")
+	const leave = "supervisor.agent.victim.leave"
+	js, err := jetstream.New(r.nc)
+	must(t, err)
+	consumer, err := js.CreateConsumer(t.Context(), "EVENTS", jetstream.ConsumerConfig{Durable: "c"})
+	must(t, err)
+	// Pushed to the supervisor's own queue group, so that it has somebody to go to.
+	pushed, err := r.nc.Request("$JS.API.CONSUMER.CREATE.EVENTS.pushed",
+		[]byte(`{"stream_name":"EVENTS","config":{"name":"pushed","deliver_subject":"`+leave+`","deliver_group":"supervisor",`+
+			`"headers_only":true,"ack_policy":"none","deliver_policy":"all","replay_policy":"instant","max_deliver":-1}}`), patience)
+	must(t, err)
+	if strings.Contains(string(pushed.Data), `"error"`) {
+		t.Fatalf("the consumer that pushes was refused: %s", pushed.Data)
+	}
+	for _, request := range []struct{ subject, body string }{
+		{"supervisor.agent.attacker.leave", ""},
+		{"$JS.API.DIRECT.GET.EVENTS", `{"seq":999999}`},
+		{"$JS.API.CONSUMER.MSG.NEXT.EVENTS." + consumer.CachedInfo().Name, `{"batch":1000,"no_wait":true}`},
+	} {
+		must(t, r.nc.PublishRequest(request.subject, leave, []byte(request.body)))
+	}
+	for _, reply := range []string{"events.mission.created", "deadletter.c", "$JS.API.STREAM.DELETE.EVENTS", "supervisor.missions.create"} {
+		must(t, r.nc.PublishRequest("supervisor.agent.attacker.leave", reply, nil))
+	}
+	must(t, r.nc.Flush())
+	// One connection's messages arrive in order, but JetStream's come over another.
+	for range 20 {
+		_, err = js.Stream(t.Context(), "EVENTS")
+		must(t, err)
+		if _, err := victim.Heartbeat(t.Context(), api.HeartbeatRequest{Running: &[]api.LeaseRef{}}); err != nil {
+			t.Fatalf("the victim was dismissed: %v", err)
+		}
+	}
+	if _, err := attacker.Heartbeat(t.Context(), api.HeartbeatRequest{Running: &[]api.LeaseRef{}}); err != nil {
+		t.Errorf("a request whose reply leads to a request was carried out: %v", err)
+	}
+}
+
+// Whoever waits for a reply in an ordinary way gets one.
+func TestOrdinaryInboxesGetReplies(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{})
+	for _, inbox := range []string{nats.NewInbox(), api.InboxPrefix("w1") + ".x.y", "my.own.answers"} {
+		sub, err := r.nc.SubscribeSync(inbox)
+		must(t, err)
+		must(t, r.nc.PublishRequest(api.SubjectStatus, inbox, nil))
+		if _, err := sub.NextMsg(patience); err != nil {
+			t.Errorf("%s: %v", inbox, err)
+		}
+	}
+	must(t, r.nc.Publish("supervisor.agent.w1.leave", nil)) // and whoever wants none
+	must(t, r.nc.Flush())
+}

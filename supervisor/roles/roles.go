@@ -1,0 +1,116 @@
+// Package roles says who may do what: for each role the NATS subjects on which it
+// may publish and listen. Everything that makes users is made from it: the embedded
+// broker's permissions, the files for a broker of one's own, the template for JWTs,
+// and what a bearer token opens over HTTP.
+//
+// Two accounts keep people apart from the machinery. The supervisor, agents and
+// admins are in the account that has JetStream. Viewers and operators are in one of
+// their own, into which only [Shares] reach. That border is needed, since subjects
+// alone cannot make a reader of JetStream harmless: it sends its status messages to
+// whatever reply subject a request names, without looking at permissions, and an
+// empty message to $JS.API.STREAM.DELETE.EVENTS deletes the stream. Agents need no
+// JetStream, and may not ask it anything.
+package roles
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+)
+
+// Role is what somebody is.
+type Role string
+
+// The roles. Each of the first four is also a command's argument and a word in files.
+const (
+	Viewer     Role = "viewer"     // sees everything, changes nothing
+	Operator   Role = "operator"   // a viewer who also hands in missions and steers them
+	Agent      Role = "agent"      // works on missions, as one agent
+	Admin      Role = "admin"      // everything in the account, JetStream included
+	Supervisor Role = "supervisor" // the service itself
+	System     Role = "system"     // the broker's system account, where deaths are told of
+)
+
+// All returns every role.
+func All() []Role { return []Role{Viewer, Operator, Agent, Admin, Supervisor, System} }
+
+// Parse reads a role; the error lists those that there are.
+func Parse(text string) (Role, error) {
+	if r := Role(text); slices.Contains(All(), r) {
+		return r, nil
+	}
+	names := make([]string, len(All()))
+	for i, r := range All() {
+		names[i] = string(r)
+	}
+	return "", fmt.Errorf("%q is not a role; roles are %s", text, strings.Join(names, ", "))
+}
+
+var errName = errors.New("has to be 1 to 64 of A-Z a-z 0-9 _ -")
+
+// CheckName refuses names that cannot be a user's. An agent's name is its id.
+func CheckName(name string) error {
+	if missions.CheckToken("name", name) != nil {
+		return fmt.Errorf("the name %q %w", name, errName)
+	}
+	return nil
+}
+
+// Account is where the users of a role are.
+type Account int
+
+// The accounts; see the package's documentation.
+const (
+	Missions Account = iota // has JetStream, and the supervisor
+	Clients                 // what is shared with people
+	SystemAccount
+)
+
+// Account returns where the users of a role are.
+func (r Role) Account() Account {
+	switch r {
+	case Viewer, Operator:
+		return Clients
+	case System:
+		return SystemAccount
+	}
+	return Missions
+}
+
+// Permissions are the subjects on which a user may publish and listen.
+type Permissions struct{ Publish, Subscribe []string }
+
+// everything is no restriction.
+var everything = []string{">"}
+
+// Permissions returns what the user with this name may do in a role. For an agent
+// the name is its id.
+func (r Role) Permissions(name string) Permissions {
+	switch r {
+	case Viewer:
+		return Permissions{viewerPublishes(), peopleHear}
+	case Operator:
+		return Permissions{operatorPublishes(), peopleHear}
+	case Agent:
+		return Permissions{
+			Publish:   []string{api.AgentSubject(name, ">")},
+			Subscribe: []string{api.CommandsSubject(name), api.InboxPrefix(name) + ".>"},
+		}
+	case Supervisor:
+		return Permissions{supervisorPublishes(), supervisorHears}
+	case Admin, System:
+		return Permissions{everything, everything}
+	}
+	return Permissions{}
+}
+
+// Covers reports whether this role may do what the other one may, over HTTP, where
+// agents and machinery have no business.
+func (r Role) Covers(other Role) bool {
+	rank := map[Role]int{Viewer: 1, Operator: 2, Admin: 3}
+	return rank[r] > 0 && rank[other] > 0 && rank[r] >= rank[other]
+}

@@ -1,0 +1,111 @@
+package web_test
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"net/http"
+	"strings"
+	"testing"
+
+	"missioncontrol/supervisor/roles"
+	"missioncontrol/supervisor/web"
+	"missioncontrol/test/tlstest"
+)
+
+func tokens() web.Tokens {
+	token := func(role roles.Role) web.Token {
+		return web.Token{Name: "the-" + string(role), Role: role, Hash: sha256.Sum256([]byte("token-of-" + role))}
+	}
+	return web.Tokens{token(roles.Viewer), token(roles.Operator), token(roles.Admin)}
+}
+
+// Every path, for everybody: let in, not known, or not allowed.
+func TestTokensOpenWhatTheirRoleMayDo(t *testing.T) {
+	t.Parallel()
+	url, _ := newGuarded(t, web.Guard{Tokens: tokens()})
+	nobody := []string{"", "Bearer", "Bearer ", "Bearer wrong", "Basic token-of-admin", "token-of-admin", "Bearer token-of-admin-", "Bearer token-of-admi"}
+	for _, c := range []struct {
+		method, path string
+		role         roles.Role // the least that may
+	}{
+		{"GET", "/healthz", ""},
+		{"GET", "/readyz", ""},
+		{"GET", "/api/session", ""},
+		{"DELETE", "/api/session", ""},
+		{"GET", "/metrics", roles.Viewer},
+		{"GET", "/", ""},
+		{"GET", "/nowhere", roles.Viewer},
+		{"GET", "/api/supervisor/health", roles.Viewer},
+		{"HEAD", "/api/supervisor/status", roles.Viewer},
+		{"GET", "/api/supervisor/agents", roles.Viewer},
+		{"GET", "/api/missions", roles.Viewer},
+		{"GET", "/api/missions/stats", roles.Viewer},
+		{"GET", "/api/missions/m", roles.Viewer},
+		{"GET", "/api/missions/m/log", roles.Viewer},
+		{"GET", "/api/missions/m/wait", roles.Viewer},
+		{"POST", "/api/missions", roles.Operator},
+		{"POST", "/api/missions/m/cancel", roles.Operator},
+		{"POST", "/api/missions/m/retry", roles.Operator},
+		{"DELETE", "/api/missions/m", roles.Operator},
+		{"PUT", "/nowhere", roles.Operator},
+	} {
+		for _, authorization := range nobody {
+			status, body, header := call(t, c.method, url+c.path, "", "Authorization", authorization)
+			if unknown := status == http.StatusUnauthorized; unknown == (c.role == "") {
+				t.Errorf("%s %s by %q: %d %s", c.method, c.path, authorization, status, body)
+			}
+			if c.role != "" && (header.Get("WWW-Authenticate") == "" || c.method != "HEAD" && !strings.HasPrefix(body, `{"error":{"code":"unauthorized",`)) {
+				t.Errorf("%s %s by %q: %s %v", c.method, c.path, authorization, body, header)
+			}
+		}
+		for _, role := range []roles.Role{roles.Viewer, roles.Operator, roles.Admin} {
+			status, body, _ := call(t, c.method, url+c.path, "", "Authorization", "bearer token-of-"+string(role))
+			in := c.role != roles.Operator || role != roles.Viewer
+			if in != (status != http.StatusForbidden) || status == http.StatusUnauthorized {
+				t.Errorf("%s %s by %s: %d %s", c.method, c.path, role, status, body)
+			}
+			if !in && !strings.HasPrefix(body, `{"error":{"code":"forbidden",`) {
+				t.Errorf("%s %s by %s: %s", c.method, c.path, role, body)
+			}
+		}
+	}
+}
+
+func TestHTTPOverTLS(t *testing.T) {
+	t.Parallel()
+	authority := tlstest.New(t)
+	server, client := authority.Server(), authority.Client()
+	cert, err := tls.LoadX509KeyPair(server.Cert, server.Key)
+	must(t, err)
+	shown, err := tls.LoadX509KeyPair(client.Cert, client.Key)
+	must(t, err)
+	trusted := authority.Pool()
+	for name, c := range map[string]struct {
+		server, client *tls.Config
+		in             bool
+	}{
+		"trusting":     {&tls.Config{}, &tls.Config{RootCAs: trusted}, true},
+		"not trusting": {&tls.Config{}, &tls.Config{}, false},
+		"mutual": {&tls.Config{ClientCAs: trusted, ClientAuth: tls.RequireAndVerifyClientCert},
+			&tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{shown}}, true},
+		"mutual, nothing shown": {&tls.Config{ClientCAs: trusted, ClientAuth: tls.RequireAndVerifyClientCert},
+			&tls.Config{RootCAs: trusted}, false},
+	} {
+		c.server.Certificates = []tls.Certificate{cert}
+		url, _ := newGuarded(t, web.Guard{TLS: c.server})
+		transport := &http.Transport{TLSClientConfig: c.client}
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, strings.Replace(url, "http:", "https:", 1)+"/healthz", http.NoBody)
+		must(t, err)
+		reply, err := transport.RoundTrip(request)
+		if err == nil {
+			must(t, reply.Body.Close())
+		}
+		if (err == nil) != c.in {
+			t.Errorf("%s: %v", name, err)
+		}
+		transport.CloseIdleConnections()
+		if status, _, _ := call(t, "GET", url+"/healthz", ""); status != http.StatusBadRequest {
+			t.Errorf("%s: plain HTTP was answered with %d", name, status)
+		}
+	}
+}

@@ -1,0 +1,140 @@
+package web_test
+
+import (
+	"crypto/tls"
+	"net/http"
+	"net/http/cookiejar"
+	"strings"
+	"testing"
+
+	"missioncontrol/supervisor/roles"
+	"missioncontrol/supervisor/web"
+	"missioncontrol/test/tlstest"
+)
+
+// A browser that has shown a token once may do what its bearer may, until it signs out.
+func TestABrowserSignsInAndOut(t *testing.T) {
+	t.Parallel()
+	url, _ := newGuarded(t, web.Guard{Tokens: tokens()})
+	var cookie string
+	send := func(method, path string, headers ...string) (int, string, http.Header) {
+		t.Helper()
+		if cookie != "" {
+			headers = append(headers, "Cookie", cookie)
+		}
+		status, body, header := call(t, method, url+path, "", headers...)
+		return status, strings.TrimSpace(body), header
+	}
+	expect := func(what string, status int, body string, wantStatus int, wantBody string) {
+		t.Helper()
+		if status != wantStatus || !strings.HasPrefix(body, wantBody) {
+			t.Errorf("%s: %d %s, want %d %s", what, status, body, wantStatus, wantBody)
+		}
+	}
+	status, body, _ := send("GET", "/api/session")
+	expect("before", status, body, 200, `{"authentication":true}`)
+	for _, header := range []string{"", "Bearer wrong", "Basic token-of-viewer"} {
+		status, body, h := send("POST", "/api/session", "Authorization", header)
+		expect("signing in with "+header, status, body, 401, `{"error":{"code":"unauthorized"`)
+		if h.Get("Set-Cookie") != "" {
+			t.Errorf("%q was given a cookie", header)
+		}
+	}
+	status, body, h := send("POST", "/api/session", "Authorization", "Bearer token-of-viewer")
+	expect("signing in", status, body, 200, `{"authentication":true,"role":"viewer","name":"the-viewer"}`)
+	if got, want := h.Get("Set-Cookie"), "missioncontrol=token-of-viewer; Path=/; HttpOnly; SameSite=Strict"; got != want {
+		t.Fatalf("the cookie is %q, want %q", got, want)
+	}
+	cookie, _, _ = strings.Cut(h.Get("Set-Cookie"), ";")
+	status, body, _ = send("GET", "/api/session")
+	expect("signed in", status, body, 200, `{"authentication":true,"role":"viewer","name":"the-viewer"}`)
+	status, body, _ = send("GET", "/api/supervisor/status")
+	expect("looking", status, body, 200, `{"status":`)
+	status, body, _ = send("POST", "/api/missions")
+	expect("changing", status, body, 403, `{"error":{"code":"forbidden"`)
+	status, body, _ = send("GET", "/api/supervisor/status", "Authorization", "Bearer wrong")
+	expect("a wrong header beside the cookie", status, body, 401, `{"error":{"code":"unauthorized"`)
+	cookie += "x"
+	status, body, _ = send("GET", "/api/supervisor/status")
+	expect("another cookie", status, body, 401, `{"error":{"code":"unauthorized"`)
+	status, body, h = send("DELETE", "/api/session")
+	expect("signing out", status, body, 200, `{"authentication":true}`)
+	if got, want := h.Get("Set-Cookie"), "missioncontrol=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict"; got != want {
+		t.Errorf("the cookie is %q, want %q", got, want)
+	}
+}
+
+// The cookie is a browser's to send, so that a page of another site could have it sent.
+func TestACookieDoesNotHelpPagesOfOtherSites(t *testing.T) {
+	t.Parallel()
+	url, _ := newGuarded(t, web.Guard{Tokens: tokens()})
+	const cookie = "missioncontrol=token-of-operator"
+	for _, c := range []struct {
+		headers []string
+		status  int
+	}{
+		{[]string{"Sec-Fetch-Site", "cross-site"}, 403},
+		{[]string{"Sec-Fetch-Site", "same-site"}, 403},
+		{[]string{"Origin", "https://evil.example"}, 403},
+		{[]string{"Sec-Fetch-Site", "same-origin"}, 200},
+		{[]string{"Origin", url}, 200},
+	} {
+		status, body, _ := call(t, "POST", url+"/api/missions", `{"name":"x"}`, append(c.headers, "Cookie", cookie)...)
+		if status != c.status {
+			t.Errorf("%v: %d %s", c.headers, status, body)
+		}
+		if status, _, _ := call(t, "DELETE", url+"/api/session", "", append(c.headers, "Cookie", cookie)...); status != c.status {
+			t.Errorf("%v: signing out was answered with %d", c.headers, status)
+		}
+	}
+}
+
+// Where nobody has to sign in, everybody may do everything, and is told so.
+func TestASessionWithoutTokens(t *testing.T) {
+	t.Parallel()
+	url, _ := newServer(t)
+	for _, method := range []string{"GET", "POST"} {
+		status, body, header := call(t, method, url+"/api/session", "")
+		if status != 200 || body != `{"authentication":false,"role":"admin"}`+"\n" || header.Get("Set-Cookie") != "" {
+			t.Errorf("%s: %d %s %v", method, status, body, header)
+		}
+	}
+}
+
+// Over TLS the cookie never leaves it.
+func TestACookieOverTLS(t *testing.T) {
+	t.Parallel()
+	authority := tlstest.New(t)
+	pair := authority.Server()
+	cert, err := tls.LoadX509KeyPair(pair.Cert, pair.Key)
+	must(t, err)
+	url, _ := newGuarded(t, web.Guard{Tokens: tokens(), TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})
+	url = strings.Replace(url, "http:", "https:", 1)
+	jar, err := cookiejar.New(nil)
+	must(t, err)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: authority.Pool()}}
+	defer transport.CloseIdleConnections()
+	browser := &http.Client{Transport: transport, Jar: jar}
+	send := func(method, path, token string) (status int, cookie string) {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), method, url+path, http.NoBody)
+		must(t, err)
+		if token != "" {
+			request.Header.Set("Authorization", "Bearer "+token)
+		}
+		reply, err := browser.Do(request)
+		must(t, err)
+		must(t, reply.Body.Close())
+		return reply.StatusCode, reply.Header.Get("Set-Cookie")
+	}
+	if _, got := send("POST", "/api/session", "token-of-"+string(roles.Viewer)); !strings.HasPrefix(got, "__Host-missioncontrol=") || !strings.Contains(got, "; Secure") {
+		t.Errorf("the cookie is %q", got)
+	}
+	if status, _ := send("GET", "/api/missions", ""); status != http.StatusOK {
+		t.Errorf("with the cookie: %d", status)
+	}
+	send("DELETE", "/api/session", "")
+	if status, _ := send("GET", "/api/missions", ""); status != http.StatusUnauthorized {
+		t.Errorf("after signing out: %d", status)
+	}
+}

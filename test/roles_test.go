@@ -1,0 +1,216 @@
+package test
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+)
+
+func pid(c *child) string { return strconv.Itoa(c.cmd.Process.Pid) }
+
+// said is a subject on which somebody may say something.
+type said struct {
+	subject string
+	body    string
+	header  string   // NAME: VALUE
+	silent  bool     // nobody answers
+	may     []string // who; admins may everything
+}
+
+const (
+	nonsense  = `{"nonsense":1}` // is refused by name, by those whom it reaches, and changes nothing
+	notJSON   = "{"              // the same to JetStream
+	elsewhere = "Nats-Expected-Stream: ELSEWHERE"
+)
+
+// sayings is docs/OPERATIONS.md, "Who may do what", subject for subject.
+func sayings() (table []said) {
+	looks, steers, reads := []string{"viewer", "operator"}, []string{"operator"}, []string{"viewer", "operator", "supervisor"}
+	handles, serves := []string{"operator", "supervisor"}, []string{"supervisor"}
+	add := func(may []string, body string, subjects ...string) {
+		for _, subject := range subjects {
+			table = append(table, said{subject: subject, body: body, may: may})
+		}
+	}
+	add(looks, nonsense, "supervisor.health", "supervisor.status", "supervisor.agents", "supervisor.missions.get",
+		"supervisor.missions.wait", "supervisor.missions.list", "supervisor.missions.log", "supervisor.missions.stats")
+	add(steers, nonsense, "supervisor.missions.create", "supervisor.missions.cancel", "supervisor.missions.retry", "supervisor.missions.delete")
+	for _, agent := range []string{"w1", "w2"} {
+		for _, verb := range []string{"register", "heartbeat", "claim", "progress", "log", "complete", "fail", "release", "leave"} {
+			add([]string{agent}, nonsense, "supervisor.agent."+agent+"."+verb)
+		}
+	}
+	add(looks, "", "$SRV.PING", "$SRV.INFO", "$SRV.STATS", "$SRV.PING.supervisor", "$SRV.INFO.supervisor")
+	add(reads, "", "$JS.API.INFO", "$JS.API.STREAM.INFO.EVENTS", "$JS.API.CONSUMER.INFO.EVENTS.nobodys", "$JS.API.CONSUMER.NAMES.EVENTS")
+	add(reads, notJSON, "$JS.API.STREAM.NAMES", "$JS.API.STREAM.MSG.GET.EVENTS", "$JS.API.STREAM.LIST", "$JS.API.CONSUMER.CREATE.EVENTS.nobodys",
+		"$JS.API.CONSUMER.DURABLE.CREATE.EVENTS.nobodys",
+		"$JS.API.DIRECT.GET.EVENTS", "$JS.API.CONSUMER.LIST.EVENTS")
+	add(handles, "", "$JS.API.CONSUMER.DELETE.EVENTS.nobodys")
+	add(serves, notJSON, "$JS.API.STREAM.CREATE.EVENTS")
+	add(nil, notJSON, "$JS.API.STREAM.DELETE.EVENTS", "$JS.API.STREAM.PURGE.EVENTS", "$JS.API.STREAM.UPDATE.EVENTS",
+		"$JS.API.STREAM.MSG.DELETE.EVENTS", "$JS.API.STREAM.RESTORE.EVENTS", "$JS.API.STREAM.SNAPSHOT.EVENTS",
+		"$JS.API.CONSUMER.PAUSE.EVENTS.nobodys", "$JS.API.STREAM.CREATE.OTHER", "$JS.API.CONSUMER.CREATE.OTHER.nobodys")
+	return append(table,
+		said{subject: "events.mission.created", header: elsewhere, may: serves},
+		said{subject: "deadletter.nobodys", silent: true, header: elsewhere, may: handles},
+		said{subject: "$JS.ACK.EVENTS.nobodys.1.1.1.1.1", silent: true, may: reads},
+		said{subject: "supervisor.agent.w1.commands", silent: true, may: []string{"w1", "supervisor"}},
+		said{subject: "supervisor.agent.w2.commands", silent: true, may: []string{"w2", "supervisor"}},
+		said{subject: "supervisor.peers.presence", silent: true, may: serves},
+		said{subject: "_INBOX.w1.forged", silent: true, may: serves},
+		said{subject: "_INBOX.somebody.forged", silent: true, may: serves},
+		said{subject: "supervisor.not.thought.of.yet", silent: true},
+		said{subject: "somewhere.else", silent: true},
+	)
+}
+
+// heard are subjects on which somebody may listen.
+var heard = []struct {
+	subject, queue string
+	may            []string
+}{
+	{"events.>", "", []string{"viewer", "operator", "supervisor"}},
+	{"_INBOX.>", "", []string{"viewer", "operator", "supervisor"}}, // in an account where no agent gets replies
+	{"_INBOX.w1.>", "", []string{"viewer", "operator", "supervisor", "w1"}},
+	{"_INBOX.w2.>", "", []string{"viewer", "operator", "supervisor", "w2"}},
+	{"supervisor.agent.w1.commands", "", []string{"supervisor", "w1"}},
+	{"supervisor.agent.w2.commands", "", []string{"supervisor", "w2"}},
+	{"supervisor.agent.w1.>", "", []string{"supervisor"}},
+	{"supervisor.agent.*.commands", "", []string{"supervisor"}},
+	{"supervisor.missions.create", "supervisor", []string{"supervisor"}}, // in place of the supervisor
+	{"supervisor.status", "", []string{"supervisor"}},
+	{"supervisor.>", "", []string{"supervisor"}},
+	{"$SRV.PING", "", []string{"supervisor"}},
+	{"deadletter.>", "", nil},
+	{"$JS.API.>", "", nil},
+	{">", "", nil},
+}
+
+// Every role on every subject: what it may do reaches the one that it is for, and what
+// it may not do is refused by the broker.
+func TestRolesHold(t *testing.T) {
+	for name, site := range guardedSites {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := site(t)
+			g.start()
+			awaitStream(t, g)
+			for _, who := range g.users {
+				nc := g.connect(who)
+				for _, s := range sayings() {
+					s.try(t, nc, who, who == "admin" || slices.Contains(s.may, who))
+				}
+				for _, h := range heard {
+					sub, err := nc.QueueSubscribeSync(h.subject, h.queue)
+					must(t, err)
+					must(t, nc.Flush())
+					must(t, sub.Unsubscribe())
+					if got, want := !refused(nc, h.subject), who == "admin" || slices.Contains(h.may, who); got != want {
+						t.Errorf("%s listens to %s: %t, want %t", who, h.subject, got, want)
+					}
+				}
+				nc.Close()
+			}
+			g.process.stop()
+		})
+	}
+}
+
+// awaitStream waits until there is a stream to ask about.
+func awaitStream(t *testing.T, g *guarded) {
+	t.Helper()
+	nc := g.connect("admin")
+	defer nc.Close()
+	for {
+		reply, err := nc.RequestWithContext(t.Context(), "$JS.API.STREAM.INFO.EVENTS", nil)
+		if err == nil && !strings.Contains(string(reply.Data), `"error"`) {
+			return
+		}
+		if t.Context().Err() != nil {
+			t.Fatalf("the stream does not appear: %v", err)
+		}
+	}
+}
+
+// refused reports whether the broker has just refused something about a subject. What
+// was sent before is known to have been looked at: the connection was flushed.
+func refused(nc *nats.Conn, subject string) bool {
+	err := nc.LastError()
+	return errors.Is(err, nats.ErrPermissionViolation) && strings.Contains(err.Error(), `"`+subject+`"`)
+}
+
+// try says it, and looks whether the one that it is for has heard it.
+func (s *said) try(t *testing.T, nc *nats.Conn, who string, may bool) {
+	t.Helper()
+	inbox := nc.NewInbox()
+	sub, err := nc.SubscribeSync(inbox)
+	must(t, err)
+	defer func() { _ = sub.Unsubscribe() }() // the connection may be gone
+	msg := &nats.Msg{Subject: s.subject, Reply: inbox, Data: []byte(s.body), Header: nats.Header{}}
+	if name, value, ok := strings.Cut(s.header, ": "); ok {
+		msg.Header.Set(name, value)
+	}
+	must(t, nc.PublishMsg(msg))
+	must(t, nc.Flush())
+	if got := !refused(nc, s.subject); got != may {
+		t.Errorf("%s says something on %s: %t, want %t", who, s.subject, got, may)
+		return
+	}
+	if !may || s.silent {
+		return
+	}
+	reply, err := sub.NextMsg(patience)
+	if err != nil {
+		t.Errorf("%s gets no answer on %s: %v", who, s.subject, err)
+		return
+	}
+	if s.body == nonsense && !strings.Contains(string(reply.Data), "nonsense") {
+		t.Errorf("%s asked %s, and was answered by somebody else: %s", who, s.subject, reply.Data)
+	}
+}
+
+// A broker's system user is in an account of its own, where no supervisor is.
+func TestTheSystemUserReachesNoMissions(t *testing.T) {
+	t.Parallel()
+	g := guardExternal(t)
+	g.start()
+	nc := g.connect("system")
+	if _, err := nc.Request("supervisor.status", nil, patience); !errors.Is(err, nats.ErrNoResponders) {
+		t.Errorf("a system user was answered with %v", err)
+	}
+	if _, err := nc.Request("$SYS.REQ.SERVER.PING", nil, patience); err != nil {
+		t.Errorf("a system user cannot do what it is for: %v", err)
+	}
+}
+
+// Agents' replies carry leases. Whoever may listen to _INBOX.> is in another account.
+func TestNobodyHearsAnAgentsReplies(t *testing.T) {
+	t.Parallel()
+	for name, site := range guardedSites {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := site(t)
+			g.start()
+			viewer, operator, w1 := g.connect("viewer"), g.connect("operator"), g.connect("w1")
+			overheard, err := viewer.SubscribeSync("_INBOX.>")
+			must(t, err)
+			must(t, viewer.Flush())
+			reply, err := w1.Request("supervisor.agent.w1.register", []byte(`{"name":"w1","types":["x"],"capacity":1}`), patience)
+			if err != nil || !strings.Contains(string(reply.Data), "lease_seconds") {
+				t.Fatalf("w1 was not registered: %v %s", err, reply.Data)
+			}
+			_, err = operator.Request("supervisor.missions.list", nil, patience)
+			must(t, err)
+			// The operator's reply, which came after the agent's, is heard.
+			msg, err := overheard.NextMsg(patience)
+			must(t, err)
+			if !strings.Contains(string(msg.Data), `"missions"`) {
+				t.Errorf("a viewer heard %s", msg.Data)
+			}
+		})
+	}
+}
