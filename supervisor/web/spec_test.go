@@ -52,7 +52,7 @@ func TestRequestsAndRepliesAreAsDocumented(t *testing.T) {
 		method, path, body string
 		status             int
 	}{
-		{"POST", "/api/missions", `{"id":"m-1","name":"one","data":{"a":[1]},"tags":["a"],"deadline":32503680000}`, 200},
+		{"POST", "/api/missions", `{"id":"m-1","name":"one","data":{"a":[1]},"tags":["a"],"deadline":9000000000}`, 200},
 		{"POST", "/api/missions", `{"missions":[{"name":"x"},{"name":""}]}`, 200},
 		{"POST", "/api/missions", `{"id":"m-1","name":"two"}`, 409},
 		{"GET", "/api/missions?status=PENDING&limit=1", "", 200},

@@ -178,12 +178,12 @@ func (b *tab) await(what, expression string) {
 // awaitText waits until the page shows a text.
 func (b *tab) awaitText(text string) {
 	b.t.Helper()
-	b.await(fmt.Sprintf("%q", text), "document.body.innerText.includes("+quote(text)+")")
+	b.await(fmt.Sprintf("%q", text), "document.body?.innerText.includes("+quote(text)+")")
 }
 
 func (b *tab) awaitNoText(text string) {
 	b.t.Helper()
-	b.await(fmt.Sprintf("the end of %q", text), "!document.body.innerText.includes("+quote(text)+")")
+	b.await(fmt.Sprintf("the end of %q", text), "document.body && !document.body.innerText.includes("+quote(text)+")")
 }
 
 // control is an expression for the shown button, link or field of that name.

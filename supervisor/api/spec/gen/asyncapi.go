@@ -52,7 +52,7 @@ func (a *async) message(name string, payload object, title string) object {
 
 // payload is a type's message.
 func (a *async) payload(t reflect.Type) object {
-	return a.message(t.Name(), a.component(t), t.Name())
+	return a.message(componentName(t), a.component(t), componentName(t))
 }
 
 // channel adds a channel, in whose subject * stands for an agent's id.

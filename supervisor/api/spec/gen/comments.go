@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// comments are what the sources say of types, by name, and of fields, by type and name.
+// comments are what the sources say of types, by package and name, and of fields.
 type comments map[string]string
 
-// readComments reads the sources of packages, whose types must have different names.
+// readComments reads the sources of packages.
 func readComments(dirs ...string) (comments, error) {
 	said := comments{}
 	noTests := func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }
@@ -22,14 +22,14 @@ func readComments(dirs ...string) (comments, error) {
 		}
 		for _, p := range packages {
 			for _, file := range p.Files {
-				said.read(file)
+				said.read(p.Name, file)
 			}
 		}
 	}
 	return said, nil
 }
 
-func (c comments) read(file *ast.File) {
+func (c comments) read(pkg string, file *ast.File) {
 	for _, declaration := range file.Decls {
 		general, ok := declaration.(*ast.GenDecl)
 		if !ok {
@@ -40,14 +40,15 @@ func (c comments) read(file *ast.File) {
 			if !ok {
 				continue
 			}
-			c[named.Name.Name] = sentence(general.Doc.Text())
+			whole := pkg + "." + named.Name.Name
+			c[whole] = sentence(general.Doc.Text())
 			structure, ok := named.Type.(*ast.StructType)
 			if !ok {
 				continue
 			}
 			for _, field := range structure.Fields.List {
 				for _, name := range field.Names {
-					c[named.Name.Name+"."+name.Name] = sentence(field.Comment.Text())
+					c[whole+"."+name.Name] = sentence(field.Comment.Text())
 				}
 			}
 		}

@@ -97,7 +97,7 @@ func (s *schemas) parameters(op *spec.Operation, method, path string) (out []obj
 		name, _ := jsonName(field)
 		schema := s.of(field.Type, false)
 		parameter := object{"name": name, "schema": schema}
-		if doc := s.said[op.Request.Name()+"."+field.Name]; doc != "" {
+		if doc := s.said[op.Request.String()+"."+field.Name]; doc != "" {
 			parameter["description"] = doc
 		}
 		switch {

@@ -22,12 +22,21 @@ type schemas struct {
 
 // component returns a reference to the schema of a struct.
 func (s *schemas) component(t reflect.Type) object {
-	name := t.Name()
+	name := componentName(t)
 	if _, made := s.components[name]; !made {
 		s.components[name] = nil // it may refer to itself
 		s.components[name] = s.structure(t)
 	}
 	return object{"$ref": "#/components/schemas/" + name}
+}
+
+// componentName is the name of a struct among the components. What carries a mission is
+// called like one.
+func componentName(t reflect.Type) string {
+	if t == reflect.TypeFor[api.Mission]() {
+		return "MissionReply"
+	}
+	return t.Name()
 }
 
 // of returns the schema of a type, null included where it is nullable.
@@ -94,9 +103,9 @@ func (s *schemas) structure(t reflect.Type) object {
 	if single != nil {
 		batch := slices.Collect(maps.Keys(properties))
 		whole["required"] = batch
-		whole = object{"oneOf": []object{s.component(single), whole}}
+		whole = object{"anyOf": []object{s.component(single), whole}}
 	}
-	if doc := s.said[t.Name()]; doc != "" {
+	if doc := s.said[t.String()]; doc != "" {
 		whole["description"] = doc
 	}
 	return whole
@@ -123,7 +132,7 @@ func (s *schemas) fields(t reflect.Type, properties object, required *[]string, 
 			continue
 		}
 		schema := s.of(field.Type, !optional && isNullable(t, field))
-		if doc := s.said[t.Name()+"."+field.Name]; doc != "" {
+		if doc := s.said[t.String()+"."+field.Name]; doc != "" {
 			schema = maps.Clone(schema)
 			schema["description"] = doc
 		}

@@ -7,10 +7,16 @@ import { connect, repeat } from "./live.js";
 import * as theme from "./theme.js";
 import { help } from "./keys.js";
 import { short } from "./format.js";
+import { button } from "./parts.js";
 
 const pages = [["overview", "Overview"], ["missions", "Missions"], ["agents", "Agents"], ["events", "Events"], ["alerts", "Alerts"], ["queries", "Queries"]];
 const themeNames = { auto: "as the system", light: "light", dark: "dark" };
 const themeIcons = { auto: "auto", light: "sun", dark: "moon" };
+
+async function signOut() {
+  await api.signOut();
+  location.reload();
+}
 
 export function shell() {
   const links = Object.fromEntries(pages.map(([name, label]) => {
@@ -68,6 +74,7 @@ export function shell() {
       const health = await api.get("/api/supervisor/health");
       known.stream = health.checks.event_stream.message;
       put(version, "Version " + health.version, api.me().name ? " · " + api.me().name : "", api.me().role === "viewer" ? " · view only" : "");
+      if (api.me().authentication) version.append(" ", button("Sign out", signOut, "quiet"));
     } catch {
       known.stream = "";
     }
