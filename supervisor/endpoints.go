@@ -48,6 +48,8 @@ func endpoints(s *Service) []endpoint {
 		{name: "missions-list", line: lineBulk, subject: api.SubjectMissionsList, bound: page(), answer: request(s.List)},
 		{name: "missions-log", line: lineBulk, subject: api.SubjectMissionsLog, bound: page(), answer: request(s.Log)},
 		{name: "missions-stats", line: lineMain, subject: api.SubjectMissionsStats, bound: brief(), answer: request(s.Stats)},
+		{name: "missions-history", line: lineBulk, subject: api.SubjectMissionsHistory, bound: page(), answer: request(s.History)},
+		{name: "alerts", line: lineMain, subject: api.SubjectAlerts, bound: brief(), answer: request(s.Alerts)},
 		{name: "agent-register", line: lineBeats, subject: agent(api.AgentRegister), bound: brief(), answer: agentRequest(s.Register)},
 		{name: "agent-heartbeat", line: lineBeats, subject: agent(api.AgentHeartbeat), bound: brief(), answer: agentRequest(s.Heartbeat)},
 		{name: "agent-claim", line: lineBulk, subject: agent(api.AgentClaim), bound: parking(), parks: true, answer: agentRequest(s.Claim)},

@@ -155,6 +155,16 @@ func (s *Service) Stats(ctx context.Context, request api.StatsRequest) (api.Stat
 	return api.StatsReply{Stats: stats}, err
 }
 
+// History returns what happened in the latest minutes, of all missions or of one type.
+func (s *Service) History(ctx context.Context, request api.HistoryRequest) (api.History, error) {
+	minutes, err := request.Span()
+	if err != nil {
+		return api.History{}, err
+	}
+	history, err := s.cfg.Store.History(ctx, request.Type, minutes)
+	return api.History{Minutes: history}, err
+}
+
 // Ready returns nil while requests can be served, and an error that says why not.
 func (s *Service) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, healthPatience)

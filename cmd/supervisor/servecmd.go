@@ -21,6 +21,9 @@ both in --data-dir. Every flag is also a variable in the environment and, in low
 case and with _ for -, a key in the configuration file. A flag counts before the
 environment, the environment before the file.
 
+Alert rules stand in the configuration file, as a list under alerts; some are there by
+default. docs/OPERATIONS.md has examples.
+
 --event-retention and --replicas count when the stream of events is created. To change
 one that exists: nats stream edit EVENTS --max-age 30d, or --replicas 3.`,
 		Example: `  supervisor serve

@@ -42,6 +42,8 @@ func table(d door, service *supervisor.Service, tokens Tokens) *routeTable {
 	mux.HandleFunc("POST /api/missions", post(d, brief(), service.Create))
 	mux.HandleFunc("GET /api/missions", get(d, pages(), service.List))
 	mux.HandleFunc("GET /api/missions/stats", get(d, brief(), service.Stats))
+	mux.HandleFunc("GET /api/missions/history", get(d, pages(), service.History))
+	mux.HandleFunc("GET /api/alerts", get(d, brief(), service.Alerts))
 	mux.HandleFunc("GET /api/missions/{id}", get(d, single(), service.Get))
 	mux.HandleFunc("DELETE /api/missions/{id}", post(d, brief(), service.Delete))
 	mux.HandleFunc("POST /api/missions/{id}/cancel", post(d, brief(), service.Cancel))

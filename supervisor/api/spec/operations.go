@@ -68,6 +68,8 @@ func Operations() []Operation {
 		op[api.CreateRequest, api.CreateReply]("Create", api.SubjectMissionsCreate, "POST /api/missions", "Create a mission, or up to 1000"),
 		op[api.ListRequest, api.MissionList]("List", api.SubjectMissionsList, "GET /api/missions", "List missions, newest first"),
 		op[api.StatsRequest, api.StatsReply]("Stats", api.SubjectMissionsStats, "GET /api/missions/stats", "Statistics of all missions or of one type's"),
+		op[api.HistoryRequest, api.History]("History", api.SubjectMissionsHistory, "GET /api/missions/history", "The statistics minute by minute"),
+		op[api.Empty, api.Alerts]("Alerts", api.SubjectAlerts, "GET /api/alerts", "How the alert rules stand"),
 		op[api.IDRequest, api.Mission]("Get", api.SubjectMissionsGet, "GET /api/missions/{id}", "One mission"),
 		op[api.IDRequest, api.Mission]("Delete", api.SubjectMissionsDelete, "DELETE /api/missions/{id}", "Delete a mission that nobody is working on"),
 		op[api.CancelRequest, api.Mission]("Cancel", api.SubjectMissionsCancel, "POST /api/missions/{id}/cancel", "Cancel a mission"),
