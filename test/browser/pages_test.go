@@ -1,7 +1,6 @@
 package browser
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -50,24 +49,28 @@ func TestPages(t *testing.T) {
 		{"alerts", "alerts", "Alerts", "Raised and resolved"},
 		{"queries", "queries", "Queries", "nightly-report"},
 	}
-	b := openTab(t, s.http, wide)
-	for _, p := range pages {
-		b.as(wide)
-		b.open(p.where, p.heading)
-		b.awaitText(p.text)
-		if p.name == "events" {
-			eval[bool](b, `document.querySelectorAll(".feed-row")[2].click()`)
-		}
-		for suffix, l := range map[string]look{"": wide, "-dark": night, "-narrow": narrow} {
-			b.as(l)
-			b.await("the theme", fmt.Sprintf("document.documentElement.dataset.theme === %q", map[bool]string{true: "dark", false: "light"}[l.dark]))
-			b.settle()
-			if over := eval[int](b, "document.documentElement.scrollWidth - innerWidth"); over > 0 {
-				t.Errorf("%s%s is %d px too wide", p.name, suffix, over)
+	for suffix, l := range map[string]look{"": wide, "-dark": night, "-narrow": narrow} {
+		t.Run("look"+suffix, func(t *testing.T) {
+			t.Parallel()
+			b := openTab(t, s.http, l)
+			for _, p := range pages {
+				b.open(p.where, p.heading)
+				b.awaitText(p.text)
+				if p.name == "events" {
+					eval[bool](b, `(document.querySelectorAll(".feed-row")[2].click(), true)`)
+				}
+				if dark := eval[bool](b, `document.documentElement.dataset.theme === "dark"`); dark != l.dark {
+					t.Errorf("%s%s: dark is %t", p.name, suffix, dark)
+				}
+				b.settle()
+				if over := eval[int](b, "document.documentElement.scrollWidth - innerWidth"); over > 0 {
+					t.Errorf("%s%s is %d px too wide", p.name, suffix, over)
+				}
+				b.audit(p.name + suffix)
+				eval[bool](b, "(scrollTo(0, 0), true)")
+				b.shoot(p.name + suffix)
 			}
-			b.audit(p.name + suffix)
-			b.shoot(p.name + suffix)
-		}
+		})
 	}
 }
 

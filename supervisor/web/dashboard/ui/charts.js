@@ -18,7 +18,7 @@ function runs(points) {
 function shape(points, base, filled) {
   return runs(points).flatMap((run) => [
     filled && run.length > 1 && s("path", { class: "area", d: path(run) + `L${run.at(-1)[0].toFixed(1)} ${base}L${run[0][0].toFixed(1)} ${base}Z` }),
-    s("path", { class: "line", d: run.length > 1 ? path(run) : path([run[0], [run[0][0] + 0.1, run[0][1]]]) }),
+    run.length > 1 ? s("path", { class: "line", d: path(run) }) : s("circle", { class: "point", cx: run[0][0], cy: run[0][1], r: 3 }),
   ]);
 }
 
@@ -81,7 +81,7 @@ export function lines(label, times, series, height = 190) {
     }
     for (const line of data.series) {
       const points = line.values.map((v, i) => (v === null || v === undefined ? null : [x(i), y(v)]));
-      svg.append(s("g", { "data-tone": line.tone }, shape(points, y(0), line.filled)));
+      svg.append(s("g", { "data-tone": line.tone }, shape(points, y(0), line.filled).filter(Boolean)));
     }
     if (at >= 0) svg.append(s("line", { class: "cursor", x1: x(at), x2: x(at), y1: topEdge, y2: height - bottom }));
     put(holder, svg);

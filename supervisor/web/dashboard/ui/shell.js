@@ -9,6 +9,9 @@ import { help } from "./keys.js";
 import { short } from "./format.js";
 import { button } from "./parts.js";
 
+// sentence begins with a capital, as what the supervisor says of a part does not.
+const sentence = (text) => text && text[0].toUpperCase() + text.slice(1) + ".";
+
 const pages = [["overview", "Overview"], ["missions", "Missions"], ["agents", "Agents"], ["events", "Events"], ["alerts", "Alerts"], ["queries", "Queries"]];
 const themeNames = { auto: "as the system", light: "light", dark: "dark" };
 const themeIcons = { auto: "auto", light: "sun", dark: "moon" };
@@ -64,8 +67,8 @@ export function shell() {
   };
   const sum = () => {
     if (!known.reachable) say("error", "Unreachable", "The supervisor does not answer", "What is shown is from before. This page connects again by itself.");
-    else if (known.store) say("error", "Store away", "The store is away", "Missions can be neither read nor changed until it is back. " + known.store);
-    else if (known.status?.status !== "ok") say("degraded", "Degraded", "The broker is away", "Missions can be read and changed here; agents may not reach the supervisor, and events wait until the stream is back. " + known.stream);
+    else if (known.store) say("error", "Store away", "The store is away", "Missions can be neither read nor changed until it is back. " + sentence(known.store));
+    else if (known.status?.status !== "ok") say("degraded", "Degraded", "The broker is away", "Missions can be read and changed here; agents may not reach the supervisor, and events wait until the stream is back. " + sentence(known.stream));
     else say("ok", "Connected");
   };
 
