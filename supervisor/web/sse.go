@@ -134,8 +134,11 @@ type watcher struct{ *sender }
 // breaks, and anything else could not be told from an event of its own.
 func (w watcher) Event(e eventstream.Stored) error {
 	data := jsontext.Value(e.Data).Clone()
-	if data.Compact() != nil {
+	if !data.IsValid() {
 		return nil // somebody else's message, which is no event
+	}
+	if err := data.Compact(); err != nil {
+		return err
 	}
 	return w.send(fmt.Sprint(e.Seq), "", data)
 }

@@ -105,7 +105,7 @@ func openSource(t *testing.T, url string, headers ...string) *eventSource {
 	for i := 0; i < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])
 	}
-	reply, err := http.DefaultClient.Do(request)
+	reply, err := http.DefaultClient.Do(request) //nolint:bodyclose // closed by the goroutine that reads it
 	must(t, err)
 	if reply.StatusCode != http.StatusOK {
 		t.Fatalf("%s: %s", url, reply.Status)

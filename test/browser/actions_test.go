@@ -45,8 +45,8 @@ func TestTheLifeOfAMission(t *testing.T) {
 			case <-ctx.Done():
 				return nil, ctx.Err()
 			}
-			task.Progress(percent, fmt.Sprintf("%v of the surface", percent))
-			task.Log("info", fmt.Sprintf("grit for %v", percent), nil)
+			_ = task.Progress(percent, fmt.Sprintf("%v of the surface", percent))
+			_ = task.Log("info", fmt.Sprintf("grit for %v", percent), nil)
 		}
 		select {
 		case <-step:
@@ -152,8 +152,8 @@ func TestHostileText(t *testing.T) {
 	const evil = `<img src=x onerror=alert(1)><script>document.title='gone'</script>"'&{{7*7}}`
 	s := start(t)
 	s.works(agent.Config{ID: "evil", Name: evil, Types: []string{"evil"}, Role: evil, Host: evil, Version: evil, Handler: func(_ context.Context, task *agent.Task) (any, error) {
-		task.Log("info", evil, map[string]any{evil: evil})
-		task.Progress(1, evil)
+		_ = task.Log("info", evil, map[string]any{evil: evil})
+		_ = task.Progress(1, evil)
 		if strings.HasSuffix(task.Mission.Name, "2") {
 			return nil, agent.Permanent(fmt.Errorf("%s", evil))
 		}

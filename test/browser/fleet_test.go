@@ -21,7 +21,6 @@ func fleet(t *testing.T) *supervisor {
 	t.Helper()
 	s := start(t)
 	hold := make(chan struct{})
-	t.Cleanup(func() { close(hold) })
 	for i, id := range []string{"render-1", "render-2", "mail-1"} {
 		types := []string{"render", "thumbnail"}
 		if i == 2 {
@@ -30,6 +29,7 @@ func fleet(t *testing.T) *supervisor {
 		s.works(agent.Config{ID: id, Name: id, Types: types, Concurrency: 3, Version: "2.4.1", Host: fmt.Sprint("worker-", i+1), Role: "worker",
 			Handler: func(ctx context.Context, task *agent.Task) (any, error) { return work(ctx, task, hold) }})
 	}
+	t.Cleanup(func() { close(hold) }) // before the agents are waited for
 	s.batch("thumbnail", "Thumbnail of asset %d", 40, "")
 	s.batch("render", "Render scene %d", 24, `,"priority":"HIGH","tags":["film","draft"]`)
 	s.batch("mail", "Newsletter, part %d", 18, `,"tags":["newsletter"]`)
@@ -46,18 +46,18 @@ func fleet(t *testing.T) *supervisor {
 
 // work is what the agents of a fleet do.
 func work(ctx context.Context, task *agent.Task, hold <-chan struct{}) (any, error) {
-	task.Log("info", "fetching the source", nil)
+	_ = task.Log("info", "fetching the source", nil)
 	switch {
 	case strings.HasPrefix(task.Mission.Name, "Slow"):
-		task.Progress(42, "frame 504 of 1200")
-		task.Log("warn", "the cache is cold: reading from the origin", map[string]any{"region": "eu-central"})
+		_ = task.Progress(42, "frame 504 of 1200")
+		_ = task.Log("warn", "the cache is cold: reading from the origin", map[string]any{"region": "eu-central"})
 		select {
 		case <-hold:
 		case <-ctx.Done():
 		}
 		return nil, ctx.Err()
 	case strings.HasPrefix(task.Mission.Name, "Bad"):
-		task.Log("error", "the archive ends early", nil)
+		_ = task.Log("error", "the archive ends early", nil)
 		return nil, agent.Permanent(errors.New("unexpected end of archive at byte 10,485,760"))
 	}
 	return map[string]any{"bytes": 48213, "seconds": 1.25, "path": "/out/" + task.Mission.ID + ".webp", "cached": false}, nil

@@ -39,15 +39,18 @@ func TestPages(t *testing.T) {
 	s := fleet(t)
 	slow := s.find("Slow trailer, cut 3")
 	bad := s.find("Bad archive 2")
-	pages := []struct{ name, where, heading, text string }{
-		{"overview", "overview", "Overview", "96.5 %"},
-		{"missions", "missions", "Missions", "Translate chapter 9"},
-		{"mission", "mission/" + slow, "Slow trailer", "the cache is cold"},
-		{"failed", "mission/" + bad, "Bad archive", "unexpected end of archive"},
-		{"agents", "agents", "Agents", "Slow trailer, cut 1"},
-		{"events", "events", "Events", "agent.online"},
-		{"alerts", "alerts", "Alerts", "Raised and resolved"},
-		{"queries", "queries", "Queries", "nightly-report"},
+	pages := []struct {
+		name, where, heading, text string
+		picture                    bool
+	}{
+		{"overview", "overview", "Overview", "96.5 %", true},
+		{"missions", "missions", "Missions", "Translate chapter 9", true},
+		{"mission", "mission/" + slow, "Slow trailer", "the cache is cold", true},
+		{"failed", "mission/" + bad, "Bad archive", "unexpected end of archive", false},
+		{"agents", "agents", "Agents", "Slow trailer, cut 1", true},
+		{"events", "events", "Events", "agent.online", true},
+		{"alerts", "alerts", "Alerts", "Raised and resolved", true},
+		{"queries", "queries", "Queries", "nightly-report", true},
 	}
 	for suffix, l := range map[string]look{"": wide, "-dark": night, "-narrow": narrow} {
 		t.Run("look"+suffix, func(t *testing.T) {
@@ -68,7 +71,9 @@ func TestPages(t *testing.T) {
 				}
 				b.audit(p.name + suffix)
 				eval[bool](b, "(scrollTo(0, 0), true)")
-				b.shoot(p.name + suffix)
+				if p.picture {
+					b.shoot(p.name + suffix)
+				}
 			}
 		})
 	}
