@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -35,13 +36,11 @@ one that exists: nats stream edit EVENTS --max-age 30d, or --replicas 3.`,
 	return cmd
 }
 
-// ballast makes the heap look larger than it is to the garbage collector, which would
+// ballastBytes make the heap look larger than it is to the garbage collector, which would
 // otherwise be at work an eighth of the time: a supervisor keeps little and makes much.
 // So garbage may grow to some 100 MiB before it is collected, however little is in use,
 // and under a load that needs much memory it is as before. Nothing ever touches it, so
 // that it takes address space and no memory.
-var ballast []byte
-
 const ballastBytes = 64 << 20
 
 func (c *cli) serve(cmd *cobra.Command, _ []string) error {
@@ -49,7 +48,7 @@ func (c *cli) serve(cmd *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	ballast = make([]byte, ballastBytes)
+	defer runtime.KeepAlive(make([]byte, ballastBytes))
 	log := slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: s.logLevel}))
 	ready := func(info serveInfo) { c.banner(&s, info) }
 	if s.logFormat == "json" {
