@@ -50,6 +50,7 @@ find their broker the way the nats CLI does.`,
 	root.AddCommand(
 		c.serveCommand(), c.agentCommand(), c.benchCommand(), c.authCommand(),
 		c.healthCommand(), c.statusCommand(), c.agentsCommand(), c.topCommand(), c.alertsCommand(), c.eventsCommand(),
+		c.doctorCommand(),
 		c.missionsCommand(),
 		c.completionCommand(), c.manCommand(), c.versionCommand(),
 	)

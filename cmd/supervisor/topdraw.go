@@ -66,10 +66,11 @@ func (s *topState) drawHeader(c *topCanvas, width int) {
 	for _, happening := range missions.Happenings() {
 		parts = append(parts, topCell{string(happening) + " " + count(stats.PerMinute[happening]), ""})
 	}
-	c.line(2, width, append(parts, topCell{"success " + share(stats.SuccessRate), ""}))
-	c.line(3, width, []topCell{{"Times    ", ""},
-		{"run p50 " + seconds(stats.Duration.P50) + " p95 " + seconds(stats.Duration.P95), ""},
-		{"queue p50 " + seconds(stats.Queue.P50) + " p95 " + seconds(stats.Queue.P95), ""},
+	c.line(2, width, parts)
+	lately := &stats.Windows.FiveMinutes
+	c.line(3, width, []topCell{{"5 minutes", ""}, {"success " + share(lately.SuccessRate), ""},
+		{"run p50 " + seconds(lately.Duration.P50) + " p95 " + seconds(lately.Duration.P95), ""},
+		{"queue p50 " + seconds(lately.Queue.P50) + " p95 " + seconds(lately.Queue.P95), ""},
 		{"oldest pending " + seconds(stats.OldestPendingSeconds), ""}})
 }
 
