@@ -245,3 +245,27 @@ func TestWhatTheBrokerForbidsIsSaidAtOnce(t *testing.T) {
 
 // emptyBroker lets everybody in.
 func emptyBroker() *server.Options { return &server.Options{} }
+
+// NATS takes URLs without a scheme, too.
+func TestPasswordsInURLsAreNotShown(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]string{
+		"nats://127.0.0.1:4222":              "nats://127.0.0.1:4222",
+		"127.0.0.1:4222":                     "127.0.0.1:4222",
+		"nats://u:geheim@h:1":                "nats://***@h:1",
+		"u:geheim@h:1":                       "***@h:1",
+		"geheim@h":                           "***@h",
+		"nats:/u:geheim@h:1":                 "***@h:1",
+		"nats://u:ge@heim@h:1":               "nats://***@h:1",
+		"u:geheim://geheim@h:1":              "***@h:1",
+		"nats://a:1,u:geheim@b:1":            "nats://a:1,***@b:1",
+		"nats://u:geheim@a:1, v:geheim@b:1":  "nats://***@a:1,***@b:1",
+		"nats://u:geheim@a:1,nats://b:1/@x":  "nats://***@a:1,nats://***@x",
+		"nats://geheim@a:1,tls://geheim@b:1": "nats://***@a:1,tls://***@b:1",
+	} {
+		equal(t, url, redactURLs(url), want)
+		if one := redactURL(url); strings.Contains(one, "geheim") {
+			t.Errorf("%s is shown as %s", url, one)
+		}
+	}
+}
