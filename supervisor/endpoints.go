@@ -25,7 +25,7 @@ type endpoint struct {
 	answer  func(ctx context.Context, subject string, body []byte) (any, error)
 
 	// gathers is set where a request has no fields and every one the same answer.
-	gathers func(ctx context.Context, traces []string) (any, error)
+	gathers func(ctx context.Context, causes []requestCause) (any, error)
 
 	line     lineKind
 	counters *endpointCounters
@@ -191,7 +191,7 @@ func (e *Endpoints) gather(ep *endpoint) nats.MsgHandler {
 			l.refuse(msg.Reply, l.wire(ep.name, err))
 			return
 		}
-		if !g.add(msg.Reply, msg.Header.Get(api.HeaderTraceparent)) {
+		if !g.add(msg.Reply, requestCause{msg.Header.Get(api.HeaderTraceparent), msg.Header.Get(api.HeaderClient)}) {
 			ep.counters.refused.Add(1)
 			l.refuse(msg.Reply, errTooMany)
 		}
@@ -234,7 +234,7 @@ func (e *Endpoints) serve(ep *endpoint, msg *nats.Msg) {
 	var answer any
 	if err == nil {
 		defer done()
-		ctx = api.WithTrace(ctx, msg.Header.Get(api.HeaderTraceparent))
+		ctx = api.WithCaller(api.WithTrace(ctx, msg.Header.Get(api.HeaderTraceparent)), msg.Header.Get(api.HeaderClient))
 		answer, err = e.guard(func() (any, error) { return ep.answer(ctx, msg.Subject, msg.Data) })
 	}
 	ep.counters.busy.Add(int64(time.Since(begun)))

@@ -17,7 +17,7 @@ type gatherer struct {
 	line      *line
 	name      string
 	counters  *endpointCounters
-	answer    func(ctx context.Context, traces []string) (any, error)
+	answer    func(ctx context.Context, causes []requestCause) (any, error)
 
 	mu      sync.Mutex
 	waiting gathered
@@ -26,22 +26,28 @@ type gatherer struct {
 }
 
 // gathered are requests that wait for an answer.
-type gathered struct{ replies, traces []string }
+type gathered struct {
+	replies []string
+	causes  []requestCause
+}
+
+// requestCause is where a request came from, as far as its headers tell.
+type requestCause struct{ trace, caller string }
 
 func (g *gathered) clear() {
 	clear(g.replies)
-	clear(g.traces)
-	g.replies, g.traces = g.replies[:0], g.traces[:0]
+	clear(g.causes)
+	g.replies, g.causes = g.replies[:0], g.causes[:0]
 }
 
 // add takes a request, unless too many wait.
-func (g *gatherer) add(reply, trace string) bool {
+func (g *gatherer) add(reply string, cause requestCause) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.waiting.replies) >= maxGathered || !g.busy && !g.endpoints.begin() {
 		return false
 	}
-	g.waiting.replies, g.waiting.traces = append(g.waiting.replies, reply), append(g.waiting.traces, trace)
+	g.waiting.replies, g.waiting.causes = append(g.waiting.replies, reply), append(g.waiting.causes, cause)
 	if !g.busy {
 		g.busy = true
 		go g.run()
@@ -76,7 +82,7 @@ func (g *gatherer) run() {
 func (g *gatherer) answerAll(batch gathered) {
 	ctx, cancel := context.WithTimeout(g.endpoints.ctx, requestTimeout)
 	defer cancel()
-	answer, err := g.endpoints.guard(func() (any, error) { return g.answer(ctx, batch.traces) })
+	answer, err := g.endpoints.guard(func() (any, error) { return g.answer(ctx, batch.causes) })
 	if err != nil {
 		g.counters.failed.Add(int64(len(batch.replies)))
 		wire := g.line.wire(g.name, err)
@@ -97,15 +103,15 @@ func (g *gatherer) answerAll(batch gathered) {
 
 // statuses is [Service.Status] for many requests at once: one answer, and an event
 // for each.
-func (s *Service) statuses(ctx context.Context, traces []string) (any, error) {
+func (s *Service) statuses(ctx context.Context, causes []requestCause) (any, error) {
 	counts, err := s.cfg.Store.Counts(ctx)
 	if err != nil {
 		return nil, err
 	}
 	status, event := s.status(counts)
-	for _, trace := range traces {
+	for _, c := range causes {
 		e := event()
-		e.Meta.Traceparent = api.TraceOf(api.WithTrace(context.Background(), trace))
+		cause(&e, api.TraceOf(api.WithTrace(context.Background(), c.trace)), api.CallerName(c.caller))
 		s.cfg.Stream.Emit(e)
 	}
 	return status, nil

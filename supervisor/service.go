@@ -56,6 +56,10 @@ type Stream interface {
 	Last(ctx context.Context, eventType string) (charter.Event, uint64, error)
 	Status() eventstream.Status
 	Changed() <-chan struct{}
+	Follow(ctx context.Context, f eventstream.Follower) error
+	End(ctx context.Context) (uint64, error)
+	Consume(ctx context.Context, cfg eventstream.ConsumerConfig, handler eventstream.Handler) error
+	Read(ctx context.Context, filter []string, after, until uint64, handle func(eventstream.Stored) error) error
 }
 
 // Config says what a service is made of and how it behaves.
@@ -186,6 +190,9 @@ type Service struct {
 	deaths   *deaths // nil without Connections
 	peers    Peers
 
+	changes, everything *feed // see feedFor
+	queries             *queries
+
 	lookAgain time.Duration // see the constant
 }
 
@@ -209,6 +216,8 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Connections != nil {
 		s.deaths = newDeaths(&cfg, s.bury)
 	}
+	s.changes, s.everything = newFeed(cfg.Stream, changeTypes), newFeed(cfg.Stream, nil)
+	s.queries = newQueries(cfg.Stream, cfg.ID, cfg.Logger)
 	s.peers = alone{}
 	if cfg.Peers != nil {
 		s.peers, s.dispatch.probes, s.leader.level = cfg.Peers, s.lookAgain, slog.LevelInfo
@@ -223,6 +232,9 @@ func (s *Service) Run(ctx context.Context) {
 	var loops, talks sync.WaitGroup
 	talks.Go(func() { s.peers.Run(talk, s.hear) })
 	loops.Go(func() { s.dispatch.run(ctx) })
+	loops.Go(func() { s.changes.run(ctx) })
+	loops.Go(func() { s.everything.run(ctx) })
+	loops.Go(func() { s.queries.run(ctx) })
 	loops.Go(func() { s.leader.run(ctx, s.lead) })
 	if s.deaths != nil {
 		loops.Go(func() { s.deaths.run(ctx) })

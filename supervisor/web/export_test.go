@@ -11,3 +11,6 @@ import (
 func Handler(service *supervisor.Service, log *slog.Logger) http.Handler {
 	return routes(service, nil, log)
 }
+
+// Patterns are those of everything that is served.
+func Patterns() []string { return table(door{log: slog.New(slog.DiscardHandler)}, nil, nil).patterns }

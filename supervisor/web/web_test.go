@@ -129,7 +129,10 @@ func TestEverythingAnswersWhileTheBrokerIsAway(t *testing.T) {
 		{"GET", "/healthz", "", 200, "ok"},
 		{"GET", "/readyz", "", 200, "ready"},
 		{"GET", "/metrics", "", 200, `missioncontrol_missions{status="pending"} 1`},
-		{"GET", "/", "", 200, "/api/supervisor/health"},
+		{"GET", "/", "", 200, "<title>Mission Control</title>"},
+		{"GET", "/ui/main.js", "", 200, "import "},
+		{"GET", "/ui/nothing.js", "", 404, `"code":"not_found"`},
+		{"GET", "/api/queries", "", 200, `"state":"degraded"`},
 	} {
 		status, body, header := call(t, c.method, url+c.path, c.body)
 		if status != c.status || !strings.Contains(body, c.has) {
