@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -127,6 +128,19 @@ func TestTheUsualBrokerCanBeStarted(t *testing.T) {
 	t.Parallel()
 	text := notConnected(defaultServer, nats.ErrNoServers).Error()
 	equal(t, "advice", text, "no broker can be reached at nats://127.0.0.1:4222; start one with: supervisor, or name another with --server or --context")
+}
+
+// Over TLS 1.3 a broker that misses the client's certificate says so after the handshake,
+// or closes before that can be read.
+func TestARefusedHandshakeNamesTheFlags(t *testing.T) {
+	t.Parallel()
+	for _, cause := range []string{
+		"remote error: tls: certificate required",
+		"nats: tls error: connection closed by remote after TLS handshake: write tcp 127.0.0.1:1->127.0.0.1:2: write: broken pipe",
+		"x509: certificate signed by unknown authority",
+	} {
+		contains(t, notConnected("nats://h:1", errors.New(cause)).Error(), cause, "check --tlsca, --tlscert and --tlskey")
+	}
 }
 
 // writeContext writes a context of the nats CLI.
