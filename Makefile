@@ -114,6 +114,10 @@ recovery-asynq: ## kill ASYNQKILLS asynq workers and measure how long their task
 generate: ## write the generated files anew: schemas, EVENTS.md, OpenAPI, AsyncAPI
 	go generate ./...
 
+.PHONY: docs
+docs: build ## write the manual pages of all commands to dist/man
+	bin/supervisor man dist/man
+
 .PHONY: lint
 lint: ## gofmt, go vet and golangci-lint
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \

@@ -33,6 +33,7 @@ func (c *cli) agentsCommand() *cobra.Command {
 	flags.StringVar(&request.Cursor, "after", "", "only agents whose id comes after this `ID`")
 	completeFlag(cmd, "state", words("online", "draining", "offline"))
 	completeFlag(cmd, "type", c.missionTypes)
+	completeFlag(cmd, "after", c.agentIDs)
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		_, err := request.Filter()
 		return badFlag(err)

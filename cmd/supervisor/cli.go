@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gdamore/tcell/v2"
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -41,6 +42,9 @@ type cli struct {
 	// secondInterrupt listens for the second Ctrl-C.
 	secondInterrupt func() (<-chan struct{}, func())
 
+	// takeTerminal takes the whole terminal over.
+	takeTerminal func() (tcell.Screen, error)
+
 	// nc is the connection of a client command, while it has one.
 	nc *nats.Conn
 
@@ -58,6 +62,7 @@ func newCLI(stdin io.Reader, stdout, stderr io.Writer) *cli {
 	return &cli{
 		stdin: stdin, out: newScreen(stdout, os.LookupEnv), err: newScreen(stderr, os.LookupEnv), lookup: os.LookupEnv,
 		tick: time.Second, refresh: 2 * time.Second, grace: terminationGrace, secondInterrupt: secondInterrupt,
+		takeTerminal: takeTerminal,
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"missioncontrol/eventstream"
 	"missioncontrol/eventstream/embedded"
 	"missioncontrol/eventstream/streamtest"
+	"missioncontrol/supervisor/api"
 )
 
 func TestMistakesInWhatIsTypedAreOneLineAndExitCode2(t *testing.T) {
@@ -72,6 +73,9 @@ func TestMistakesInWhatIsTypedAreOneLineAndExitCode2(t *testing.T) {
 		`--listen: "4222" is not an address like 127.0.0.1:4222`:                                     {"--listen", "4222"},
 		`--store: "file" is not a store; write sqlite:PATH, or redis://HOST`:                         {"serve", "--store", "file"},
 		`--creds is for an external broker, and none is named; add --server URL or --context NAME`:   {"--creds", "cli_test.go"},
+		`there is no command "nosuch"; see supervisor completion --help`:                             {"completion", "nosuch"},
+		`completion needs a command: bash, fish, powershell, zsh`:                                    {"completion"},
+		`man needs the DIR to write to; see supervisor man --help`:                                   {"man"},
 		`serve takes no arguments, but was given "now"; see supervisor serve --help`:                 {"serve", "now"},
 	} {
 		code, stdout, stderr := runIn(t, nil, args...)
@@ -137,6 +141,8 @@ func TestShellCompletion(t *testing.T) {
 	b.ok(t, "missions", "create", "first", "--id", "build-1", "--type", "build")
 	b.ok(t, "missions", "create", "second", "--id", "build-2", "--type", "build")
 	b.ok(t, "missions", "cancel", "build-2")
+	_, err := b.client.Agent("worker-1").Register(t.Context(), api.RegisterRequest{Name: "Worker", Types: []string{"sweep"}, Capacity: 1})
+	must(t, err)
 	for _, c := range []struct {
 		want string
 		args []string
@@ -148,7 +154,9 @@ func TestShellCompletion(t *testing.T) {
 		{"RUNNING\n:36\n", []string{"missions", "list", "--status", "r"}},
 		{"CRITICAL\nHIGH\nNORMAL\nLOW\n:36\n", []string{"missions", "create", "--priority", ""}},
 		{"build\n:36\n", []string{"missions", "stats", "--type", ""}},
-		{":36\n", []string{"missions", "list", "--agent", ""}},
+		{"worker-1\tonline Worker\n:36\n", []string{"missions", "list", "--agent", ""}},
+		{"worker-1\tonline Worker\n:36\n", []string{"agents", "--after", "w"}},
+		{":36\n", []string{"agents", "--after", "x"}},
 		{"json\n:36\n", []string{"serve", "--log-format", "j"}},
 	} {
 		_, stdout, _ := b.run(t, append([]string{"__complete"}, c.args...)...)

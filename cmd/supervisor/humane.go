@@ -17,7 +17,7 @@ const day = 24 * time.Hour
 func humane(d time.Duration) string {
 	switch {
 	case d < 0:
-		return "-" + humane(-d)
+		return "-" + humane(-max(d, -math.MaxInt64)) // the lowest number has no opposite
 	case d < time.Millisecond:
 		return fmt.Sprintf("%dµs", d.Microseconds())
 	case d < time.Second:

@@ -194,7 +194,7 @@ func TestAHostileReplyCannotReachTheTerminal(t *testing.T) {
 
 	for _, args := range [][]string{
 		{"health"}, {"status"}, {"agents"}, {"missions", "get", "m"}, {"missions", "list"}, {"missions", "log", "m"}, {"missions", "stats"},
-		{"missions", "cancel", "m"}, {"missions", "create", "n"}, {"missions", "retry", "m"},
+		{"missions", "cancel", "m"}, {"missions", "create", "n"}, {"missions", "retry", "m"}, {"doctor"}, {"doctor", "--json"},
 		{"missions", "get", "m", "--json"}, {"missions", "list", "--json"}, {"missions", "log", "m", "--json"}, {"agents", "--json"},
 	} {
 		c := newCall(map[string]string{"NATS_URL": b.url})

@@ -43,8 +43,9 @@ protocol: {"name": "resize", "type": "resize", "data": {"width": 640}}. Give the
 missions in it ids of your own when the file may have to be sent again: a mission
 that is there already is not created twice.
 
-With --wait the mission's id is told at once, on the standard error, and the outcome
-once it is known. A mission that is no longer waited for goes on.`,
+With --wait the mission's id is told at once, on the standard error, then its log and
+its progress as they come, and the outcome on the standard output once it is known.
+A mission that is no longer waited for goes on.`,
 		Example: `  supervisor missions create "hello"
   supervisor missions create "resize" --type resize --data '{"width": 640}' --priority HIGH --wait
   supervisor missions create "build" --type build --wait --wait-timeout 10m && echo built
@@ -90,7 +91,7 @@ func (f *createFlags) add(c *cli, cmd *cobra.Command) {
 	flags.StringVar(&f.notBefore, "not-before", "", "not before this `TIME`: 10m from now, or 2026-01-31T15:04:05Z")
 	flags.StringVar(&f.deadline, "deadline", "", "fail when not begun by this `TIME`")
 	flags.StringVar(&f.file, "file", "", "create the missions of this `FILE`, one JSON object on each line; - for the standard input")
-	flags.BoolVar(&f.wait, "wait", false, "wait until the mission has ended, and show how")
+	flags.BoolVar(&f.wait, "wait", false, "show how the mission goes until it has ended")
 	flags.StringVar(&f.waitTimeout, "wait-timeout", "", "with --wait: give up after this `DURATION`; without, never")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	completeFlag(cmd, "type", c.missionTypes)
@@ -283,7 +284,7 @@ func (c *cli) createOne(ctx context.Context, s *session, f *createFlags) error {
 	switch {
 	case f.wait:
 		c.err.printf("%s; waiting for its end\n", createdLine(&reply))
-		return c.waitAll(ctx, s, waiting{ids: []string{reply.Mission.ID}, json: f.json, patience: f.patience, flag: "--wait-timeout"})
+		return c.waitAll(ctx, s, waiting{ids: []string{reply.Mission.ID}, json: f.json, patience: f.patience, flag: "--wait-timeout", live: true})
 	case f.json:
 		c.out.json(raw)
 	default:

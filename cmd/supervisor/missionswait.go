@@ -55,6 +55,7 @@ type waiting struct {
 	json     bool
 	patience time.Duration // 0: for ever
 	flag     string        // that the patience comes from
+	live     bool          // show how the mission goes; there is only one
 }
 
 // errPatience says that the caller's patience is over.
@@ -76,14 +77,24 @@ func (c *cli) waitAll(ctx context.Context, s *session, w waiting) error {
 		ctx, cancel = context.WithTimeoutCause(ctx, w.patience, errPatience)
 		defer cancel()
 	}
-	result := c.waitEach(ctx, s, w.ids, w.json)
+	ended := func() {}
+	if w.live {
+		live := c.watchMission(ctx, s, w.ids[0])
+		defer live.close()
+		ended = func() { live.end(ctx) }
+	}
+	result := c.waitEach(ctx, s, w.ids, func(m *missions.Mission, raw jsontext.Value) error {
+		ended()
+		return c.printEnded(m, raw, w.json, len(w.ids) == 1)
+	})
 	if errors.Is(result, errPatience) {
 		return w.gaveUp()
 	}
 	return badRequest(result)
 }
 
-func (c *cli) waitEach(ctx context.Context, s *session, ids []string, asJSON bool) error {
+// waitEach has each mission told once it has ended, one after the other.
+func (c *cli) waitEach(ctx context.Context, s *session, ids []string, ended func(*missions.Mission, jsontext.Value) error) error {
 	var (
 		waits  sync.WaitGroup
 		mu     sync.Mutex // guards output and result
@@ -98,7 +109,7 @@ func (c *cli) waitEach(ctx context.Context, s *session, ids []string, asJSON boo
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
-				err = c.printEnded(&m, raw, asJSON, len(ids) == 1)
+				err = ended(&m, raw)
 			} else if len(ids) > 1 {
 				err = ofMission(id, err)
 			}

@@ -49,9 +49,10 @@ find their broker the way the nats CLI does.`,
 	addServeFlags(root)
 	root.AddCommand(
 		c.serveCommand(), c.agentCommand(), c.benchCommand(), c.authCommand(),
-		c.healthCommand(), c.statusCommand(), c.agentsCommand(), c.alertsCommand(), c.eventsCommand(),
+		c.healthCommand(), c.statusCommand(), c.agentsCommand(), c.topCommand(), c.alertsCommand(), c.eventsCommand(),
+		c.doctorCommand(),
 		c.missionsCommand(),
-		c.versionCommand(),
+		c.completionCommand(), c.manCommand(), c.versionCommand(),
 	)
 	root.SetHelpCommand(helpCommand())
 	return root

@@ -33,40 +33,50 @@ func (c *cli) withSession(use func(ctx context.Context, s *session, args []strin
 	}
 }
 
-// connect opens a connection for as long as use runs.
+// connect opens a connection for as long as use runs, and ends it when the broker
+// denies something: a request that it does not allow is never answered.
 func (c *cli) connect(cmd *cobra.Command, patience time.Duration, use func(context.Context, *session) error) error {
-	settings, err := c.loadConnection(cmd)
-	if err != nil {
-		return err
-	}
-	b, err := settings.broker(true)
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithCancelCause(cmd.Context())
 	defer cancel(nil)
-	options := append(b.options,
-		nats.Name("supervisor-cli"), nats.Timeout(patience), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),
-		nats.ReconnectWait(200*time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 200*time.Millisecond),
-		// A request that the broker does not allow is never answered.
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			if errors.Is(err, nats.ErrPermissionViolation) {
-				cancel(&deniedError{err})
-			}
-		}),
-	)
-	nc, err := nats.Connect(b.urls, options...)
+	s, err := c.dial(cmd, patience, func(err error) { cancel(&deniedError{err}) })
 	if err != nil {
-		return notConnected(b.urls, err)
+		return err
 	}
-	c.nc = nc
-	defer nc.Close()
-	err = use(ctx, &session{nc: nc, client: client.New(nc), broker: b})
+	defer s.nc.Close()
+	err = use(ctx, s)
 	var denied *deniedError
 	if cause := context.Cause(ctx); err != nil && errors.As(cause, &denied) {
 		return denied
 	}
 	return err
+}
+
+// dial opens a connection, which the caller closes. Whatever the broker denies goes
+// to denied.
+func (c *cli) dial(cmd *cobra.Command, patience time.Duration, denied func(error)) (*session, error) {
+	settings, err := c.loadConnection(cmd)
+	if err != nil {
+		return nil, err
+	}
+	b, err := settings.broker(true)
+	if err != nil {
+		return nil, err
+	}
+	options := append(b.options,
+		nats.Name("supervisor-cli"), nats.Timeout(patience), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),
+		nats.ReconnectWait(200*time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 200*time.Millisecond),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if errors.Is(err, nats.ErrPermissionViolation) {
+				denied(err)
+			}
+		}),
+	)
+	nc, err := nats.Connect(b.urls, options...)
+	if err != nil {
+		return nil, notConnected(b.urls, err)
+	}
+	c.nc = nc
+	return &session{nc: nc, client: client.New(nc), broker: b}, nil
 }
 
 // deniedError is what the broker's permissions do not allow.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"runtime/debug"
 	"strings"
 	"testing"
@@ -69,7 +70,7 @@ func TestHumane(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
 		0: "0µs", 900 * time.Microsecond: "900µs", 45 * time.Millisecond: "45ms", 1234 * time.Millisecond: "1.23s",
-		42500 * time.Millisecond: "42.5s", 125 * time.Second: "2m05s", 3*time.Hour + 12*time.Minute: "3h12m",
+		42500 * time.Millisecond: "42.5s", 125 * time.Second: "2m05s", math.MinInt64: "-106751d23h", 3*time.Hour + 12*time.Minute: "3h12m",
 		100*time.Hour + time.Minute: "4d4h", -3 * time.Second: "-3.00s",
 	} {
 		equal(t, d.String(), humane(d), want)

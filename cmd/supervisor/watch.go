@@ -100,26 +100,30 @@ func (w *watch) draw(err error, first bool) {
 		out.printf("%s", w.page)
 		w.told = ""
 	case out.terminal:
-		out.redraw(string(out.paint(red, w.trouble(err)))+"\n"+w.page, first)
+		out.redraw(string(out.paint(red, w.cli.trouble(err, w.at)))+"\n"+w.page, first)
 	default:
-		if text := w.trouble(err); text != w.told {
+		if text := w.cli.trouble(err, w.at); text != w.told {
 			w.cli.err.printf("supervisor: %s\n", clean(text))
 			w.told = text
 		}
 	}
 }
 
-// trouble says why there are no new figures, and how old the last ones are.
-func (w *watch) trouble(err error) string {
+// trouble says why there are no new figures, and how old the last ones are, if
+// there are any.
+func (c *cli) trouble(err error, since time.Time) string {
 	var refusal *api.Error
 	if errors.As(err, &refusal) {
 		return refusal.Message
 	}
 	reason := err.Error()
 	if errors.Is(err, context.DeadlineExceeded) {
-		reason = "the supervisor takes longer than " + spell(w.cli.refresh)
+		reason = "the supervisor takes longer than " + spell(c.refresh)
 	}
-	return "no answer since " + w.cli.out.clock(w.at) + ": " + reason
+	if since.IsZero() {
+		return "no answer yet: " + reason
+	}
+	return "no answer since " + c.out.clock(since) + ": " + reason
 }
 
 // connectionTurns returns a channel that gets something whenever the connection is

@@ -31,6 +31,24 @@ func TestWatchRedrawsInPlaceUntilCtrlC(t *testing.T) {
 	equal(t, "stderr", c.err.String(), "")
 }
 
+func TestListsAreWatchedInPlaceToo(t *testing.T) {
+	t.Parallel()
+	b := newFake(t)
+	answering(t, b.nc, api.SubjectMissionsList, `{"missions":[{"id":"build-1","name":"build","status":"RUNNING","progress":{"percent":45}}]}`)
+	answering(t, b.nc, api.SubjectAgents, `{"agents":[{"id":"worker-1","name":"w","state":"online","capacity":2,"missions_running":1}],"agent_count":1}`)
+	for row, args := range map[string][]string{"build-1": {"missions", "list", "--watch"}, "worker-1": {"agents", "-w"}} {
+		c := newCall(map[string]string{"NATS_URL": b.url})
+		c.cli.out.terminal = true
+		c.start(t, args...)
+		c.out.await(t, row, 3)
+		c.interrupt()
+		equal(t, "exit code", c.wait(t), 0)
+		text := c.out.String()
+		equal(t, "clearings", strings.Count(text, clearScreen), 1)
+		equal(t, "pages that begin at the top", strings.Count(text, cursorHome+"╭"), strings.Count(text, row))
+	}
+}
+
 func TestWatchAppendsWhereThereIsNoTerminalAndOutlivesTheSupervisor(t *testing.T) {
 	t.Parallel()
 	b := newFake(t)

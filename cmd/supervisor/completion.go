@@ -1,0 +1,55 @@
+package main
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+// shell is one for which there is a script that completes our command lines.
+type shell struct {
+	name, example string
+	script        func(root *cobra.Command, out io.Writer) error
+}
+
+// shells are those that cobra knows.
+var shells = []shell{
+	{"bash", `  source <(supervisor completion bash)                                        in this shell
+  supervisor completion bash > /etc/bash_completion.d/supervisor              in every new one`,
+		func(root *cobra.Command, out io.Writer) error { return root.GenBashCompletionV2(out, true) }},
+	{"zsh", `  source <(supervisor completion zsh)                                         in this shell
+  supervisor completion zsh > "${fpath[1]}/_supervisor"                       in every new one`,
+		(*cobra.Command).GenZshCompletion},
+	{"fish", `  supervisor completion fish | source                                         in this shell
+  supervisor completion fish > ~/.config/fish/completions/supervisor.fish     in every new one`,
+		func(root *cobra.Command, out io.Writer) error { return root.GenFishCompletion(out, true) }},
+	{"powershell", `  supervisor completion powershell | Out-String | Invoke-Expression           in this shell
+  supervisor completion powershell >> $PROFILE                                in every new one`,
+		(*cobra.Command).GenPowerShellCompletionWithDesc},
+}
+
+// completionCommand stands in the place of cobra's own, which takes any word for a
+// shell and calls it a success.
+func (c *cli) completionCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "completion",
+		Short: "Print a script that completes command lines in a shell",
+		Long: `Print a script that completes command lines in a shell: commands and flags, and the
+ids of missions and agents and the types of missions, for which the supervisor is
+asked. Bash needs its package bash-completion.`,
+		Example: `  source <(supervisor completion bash)
+  supervisor completion zsh > "${fpath[1]}/_supervisor"
+  supervisor completion fish | source`,
+	}
+	for _, s := range shells {
+		cmd.AddCommand(&cobra.Command{
+			Use:     s.name,
+			Short:   "Print the script for " + s.name,
+			Example: s.example,
+			Args:    noArguments,
+			RunE:    func(cmd *cobra.Command, _ []string) error { return s.script(cmd.Root(), c.out) },
+		})
+	}
+	subcommandOnly(cmd)
+	return cmd
+}

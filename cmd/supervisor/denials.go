@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+)
+
+// errDenied is what the broker does not allow a user to do.
+var errDenied = errors.New("this user may not")
+
+// denials is what a broker has denied a connection so far. It says so out of turn,
+// and never answers what it denies.
+type denials struct {
+	mu       sync.Mutex
+	subjects map[string]bool // by "Publish" or "Subscription", a space, and the subject
+	changed  chan struct{}   // closed with the next one
+}
+
+func newDenials() *denials {
+	return &denials{subjects: map[string]bool{}, changed: make(chan struct{})}
+}
+
+// violation is how brokers say that something is denied.
+var violation = regexp.MustCompile(`(?i)permissions violation for (publish|subscription) to "([^"]+)"`)
+
+// note takes note of a permissions violation.
+func (d *denials) note(err error) {
+	parts := violation.FindStringSubmatch(err.Error())
+	if parts == nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.subjects[parts[1]+" "+parts[2]] = true
+	close(d.changed)
+	d.changed = make(chan struct{})
+}
+
+// publish reports whether publishing to a subject was denied, and what is closed
+// when something else is.
+func (d *denials) publish(subject string) (bool, <-chan struct{}) {
+	return d.is("Publish " + subject)
+}
+
+func (d *denials) is(what string) (bool, <-chan struct{}) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.subjects[what], d.changed
+}
+
+// try runs a request to a subject until it ends or is denied. Whatever the broker
+// answers, if only that nobody listens there, the request was allowed.
+func (d *denials) try(ctx context.Context, nc *nats.Conn, subject string, body []byte) (*nats.Msg, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type answer struct {
+		msg *nats.Msg
+		err error
+	}
+	answers := make(chan answer, 1)
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	defer cancel() // before the wait, which it ends
+	asking.Go(func() {
+		msg, err := nc.RequestWithContext(ctx, subject, body)
+		answers <- answer{msg, err}
+	})
+	for {
+		denied, changed := d.publish(subject)
+		if denied {
+			return nil, fmt.Errorf("%w publish to %s", errDenied, subject)
+		}
+		select {
+		case a := <-answers:
+			return a.msg, a.err
+		case <-changed:
+		}
+	}
+}
+
+// hears reports whether listening to a subject is allowed.
+func (d *denials) hears(ctx context.Context, nc *nats.Conn, subject string) (bool, error) {
+	sub, err := nc.Subscribe(subject, func(*nats.Msg) {})
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = sub.Unsubscribe() }() // the connection ends soon, too
+	if err := nc.FlushWithContext(ctx); err != nil {
+		return false, err
+	}
+	// The denial came before the flush's answer; it is told in the order of all that
+	// the connection tells.
+	told := make(chan struct{})
+	nc.Barrier(func() { close(told) })
+	<-told
+	denied, _ := d.is("Subscription " + subject)
+	return !denied, nil
+}

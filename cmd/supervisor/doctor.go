@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/spf13/cobra"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/roles"
+)
+
+// doctorPatience bounds one question of the doctor's.
+const doctorPatience = 3 * time.Second
+
+func (c *cli) doctorCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "doctor",
+		GroupID: groupLook,
+		Short:   "Check everything, and say what to do about what is wrong",
+		Long: `Check the broker, JetStream and the settings of the stream EVENTS, streams that stand in
+the way, the supervisor with its store and its event stream, the clocks, what this user
+may do, and whether somebody works on what is pending. What is not as it should be
+comes with what to do about it. Nothing is changed: whether a request is allowed is
+found out by sending one that has to be refused. What the broker denies it also
+writes to its log.
+
+The exit code is 0 when nothing is wrong, warnings or not, and 1 otherwise.`,
+		Example: `  supervisor doctor
+  supervisor doctor --context production --role operator
+  supervisor doctor --agent resizer-1 --creds resizer-1.creds --inbox-prefix _INBOX.resizer-1
+  supervisor doctor --json | jq '.findings[] | select(.status == "error")'`,
+		Args: noArguments,
+	}
+	addConnectionFlags(cmd)
+	d := &doctor{cli: c, denied: newDenials()}
+	flags := cmd.Flags()
+	flags.StringVar((*string)(&d.role), "role", "", "`ROLE` that this user should have: viewer or operator; without, what he may do is told")
+	flags.StringVar(&d.agent, "agent", "", "check that this user may work as the agent with this `ID`")
+	asJSON := flags.Bool("json", false, "print the findings as JSON")
+	completeFlag(cmd, "role", words(string(roles.Viewer), string(roles.Operator)))
+	completeFlag(cmd, "agent", c.agentIDs)
+	cmd.PreRunE = func(*cobra.Command, []string) error { return d.check() }
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := d.examine(cmd); err != nil {
+			return err
+		}
+		return d.report(*asJSON)
+	}
+	return cmd
+}
+
+// verdict is what the doctor thinks of something.
+type verdict string
+
+// The verdicts. Something is unknown when this user may not ask, or nobody answers.
+const (
+	fine    verdict = "ok"
+	unknown verdict = "unknown"
+	doubt   verdict = "warning"
+	wrong   verdict = "error"
+)
+
+// finding is one thing that was looked at.
+type finding struct {
+	Check   string  `json:"check"`
+	Status  verdict `json:"status"`
+	Message string  `json:"message"`
+	Advice  string  `json:"advice,omitzero"` // what to do about it
+}
+
+// doctor is one examination.
+type doctor struct {
+	cli     *cli
+	role    roles.Role // that the user should have; "" for any
+	agent   string     // that the user should be able to be; "" for none
+	session *session
+	denied  *denials
+
+	findings []finding
+}
+
+// check finds mistakes in what was typed.
+func (d *doctor) check() error {
+	if d.role != "" && d.role != roles.Viewer && d.role != roles.Operator {
+		return usagef("--role must be viewer or operator; for an agent there is --agent ID")
+	}
+	if d.agent == "" {
+		return nil
+	}
+	var invalid *missions.Error
+	if err := missions.CheckToken("agent", d.agent); errors.As(err, &invalid) {
+		return usagef("--agent %s", invalid.Message)
+	}
+	return nil
+}
+
+func (d *doctor) add(check string, status verdict, message, advice string) {
+	d.findings = append(d.findings, finding{Check: check, Status: status, Message: message, Advice: advice})
+}
+
+func (d *doctor) well(check, format string, args ...any) {
+	d.add(check, fine, fmt.Sprintf(format, args...), "")
+}
+
+// failed notes a question that was not answered as it should be.
+func (d *doctor) failed(check string, err error) {
+	status := wrong
+	if errors.Is(err, errDenied) {
+		status = unknown
+	}
+	d.add(check, status, errorText(err), "")
+}
+
+// ask runs one question with its own patience.
+func (d *doctor) ask(ctx context.Context, question func(context.Context)) {
+	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
+	defer cancel()
+	question(ctx)
+}
+
+// examine looks at everything, from the bottom up. An error is a mistake in what was
+// typed, or that the examination was broken off.
+func (d *doctor) examine(cmd *cobra.Command) error {
+	s, err := d.cli.dial(cmd, connectPatience, d.denied.note)
+	var usage *usageError
+	switch {
+	case errors.As(err, &usage):
+		return err
+	case err != nil:
+		d.add("broker", wrong, errorText(err), "")
+		return nil
+	}
+	defer s.nc.Close()
+	d.session = s
+	ctx := cmd.Context()
+	d.ask(ctx, d.askBroker)
+	d.ask(ctx, d.askPermissions)
+	if d.agent != "" || d.deaf() {
+		return ctx.Err() // then there is nothing more to ask
+	}
+	for _, question := range []func(context.Context){
+		d.askJetStream, d.askForeignStreams, d.askEventStream, d.askSupervisor, d.askClocks, d.askAlerts,
+	} {
+		d.ask(ctx, question)
+	}
+	d.askAgents(ctx)
+	return ctx.Err()
+}
+
+// doctorReport is the examination as JSON.
+type doctorReport struct {
+	Status    verdict       `json:"status"`
+	Timestamp missions.Time `json:"timestamp"`
+	Findings  []finding     `json:"findings"`
+}
+
+// worst is the verdict over everything.
+func (d *doctor) worst() verdict {
+	order := []verdict{fine, unknown, doubt, wrong}
+	worst := fine
+	for _, f := range d.findings {
+		if slices.Index(order, f.Status) > slices.Index(order, worst) {
+			worst = f.Status
+		}
+	}
+	return worst
+}
+
+// report prints the findings; the error is errSilent when something is wrong.
+func (d *doctor) report(asJSON bool) error {
+	if asJSON {
+		raw, err := json.Marshal(doctorReport{d.worst(), missions.At(time.Now()), d.findings})
+		if err != nil {
+			return err
+		}
+		d.cli.out.json(raw)
+	} else {
+		d.print(d.cli.out)
+	}
+	if d.worst() == wrong {
+		return errSilent
+	}
+	return nil
+}
+
+// marks are how verdicts are shown to people.
+var marks = map[verdict]struct{ sign, colour string }{fine: {"✔", green}, unknown: {"?", faint}, doubt: {"!", yellow}, wrong: {"✘", red}}
+
+func (d *doctor) print(out *screen) {
+	tally, width := map[verdict]int{}, 0
+	for _, f := range d.findings {
+		tally[f.Status]++
+		width = max(width, len(f.Check))
+	}
+	for _, f := range d.findings {
+		mark := marks[f.Status]
+		out.printf("%s %s  %s\n", out.paint(mark.colour, mark.sign), padRight(f.Check, width), clean(f.Message))
+		if f.Advice != "" {
+			out.printf("  %s  → %s\n", padRight("", width), clean(f.Advice))
+		}
+	}
+	out.printf("\n%s, %s, %d unknown, %d fine.\n", plural(tally[wrong], "error", "errors"), plural(tally[doubt], "warning", "warnings"), tally[unknown], tally[fine])
+}

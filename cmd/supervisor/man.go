@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
+	"github.com/spf13/pflag"
+)
+
+func (c *cli) manCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "man DIR",
+		Short: "Write a manual page for each command",
+		Long: `Write a manual page for each command, section 1, into a directory, which is made when
+it is missing. The pages' date is that of $SOURCE_DATE_EPOCH (Unix seconds) or today.`,
+		Example: `  supervisor man ~/.local/share/man/man1 && man supervisor-missions-create
+  supervisor man /usr/local/share/man/man1`,
+		Args: arguments(1, 1, "the DIR to write to"),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return writeManual(cmd.Root(), args[0]) },
+	}
+}
+
+// writeManual writes the pages of a command and of all below it.
+func writeManual(root *cobra.Command, dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("the directory %s cannot be made: %w", dir, rootCause(err))
+	}
+	root.DisableAutoGenTag = true
+	root.InitDefaultVersionFlag()
+	anyHome(root)
+	tree := doc.GenManTreeOptions{
+		Path:             dir,
+		CommandSeparator: "-", // man finds "supervisor missions" as supervisor-missions
+		Header:           &doc.GenManHeader{Section: "1", Source: "Mission Control " + version(), Manual: "Mission Control"},
+	}
+	if err := doc.GenManTreeFromOpts(root, tree); err != nil {
+		return fmt.Errorf("the manual cannot be written to %s: %w", dir, rootCause(err))
+	}
+	return nil
+}
+
+// anyHome writes defaults below the home directory of whoever runs this as they are
+// for everybody.
+func anyHome(cmd *cobra.Command) {
+	home, err := os.UserHomeDir()
+	if err != nil || home == "/" {
+		return // then no default stands below it
+	}
+	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+		if below, found := strings.CutPrefix(flag.DefValue, home+"/"); found {
+			flag.DefValue = "~/" + below
+		}
+	})
+	for _, sub := range cmd.Commands() {
+		anyHome(sub)
+	}
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/gdamore/tcell/v2"
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) topCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "top",
+		GroupID: groupLook,
+		Short:   "Show everything that goes on, on the whole terminal",
+		Long: `Show everything that goes on, on the whole terminal: missions by status and how many
+there are per minute, agents and what each is doing, running missions, and the latest
+events. It goes on while the broker or the supervisor is away, and says so.
+
+Keys: q ends it, Tab goes to the next list and the arrows or j and k move in it, c
+cancels the selected mission after asking, / shows only what holds a text, ? lists
+the keys.`,
+		Example: `  supervisor top
+  supervisor top --context production`,
+		Args: noArguments,
+	}
+	addConnectionFlags(cmd)
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		if !c.out.terminal {
+			return usagef("top needs a terminal; programs are served by: supervisor status --watch --json")
+		}
+		return nil
+	}
+	cmd.RunE = c.withSession(func(ctx context.Context, s *session, _ []string) error { return c.top(ctx, s) })
+	return cmd
+}
+
+// top is the whole terminal, and what is asked to fill it.
+type top struct {
+	cli      *cli
+	session  *session
+	terminal tcell.Screen
+	state    topState
+
+	looks  chan topLook
+	orders chan string // what became of an order to the supervisor
+	work   sync.WaitGroup
+}
+
+// top shows everything until it is told to end. The terminal is as it was before
+// however that comes about.
+func (c *cli) top(ctx context.Context, s *session) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP, syscall.SIGQUIT)
+	defer stop()
+	terminal, err := c.takeTerminal()
+	if err != nil {
+		return fmt.Errorf("the terminal cannot be used: %w", err)
+	}
+	if err := terminal.Init(); err != nil {
+		return fmt.Errorf("the terminal cannot be used: %w", err)
+	}
+	t := &top{cli: c, session: s, terminal: terminal, state: newTopState(s.nc.ConnectedUrlRedacted()),
+		looks: make(chan topLook), orders: make(chan string)}
+	defer t.work.Wait()
+	defer terminal.Fini()
+	defer stop() // before the wait: the workers end by it
+	return endOfWatch(ctx, t.run(ctx))
+}
+
+// goes runs a part of top beside it. A panic there must not leave the terminal as
+// it is.
+func (t *top) goes(part func()) {
+	t.work.Go(func() {
+		defer func() {
+			if reason := recover(); reason != nil {
+				t.terminal.Fini()
+				panic(reason)
+			}
+		}()
+		part()
+	})
+}
+
+func (t *top) run(ctx context.Context) error {
+	events := make(chan tcell.Event)
+	t.goes(func() { t.terminal.ChannelEvents(events, ctx.Done()) })
+	t.goes(func() { t.lookOn(ctx) })
+	canvas := &topCanvas{terminal: t.terminal, zone: t.cli.out.zone, colours: t.cli.out.colours}
+	for {
+		t.state.draw(canvas, time.Now())
+		select {
+		case look := <-t.looks:
+			t.state.take(&look, func(err error) string { return t.cli.trouble(err, t.state.at) })
+		case notice := <-t.orders:
+			t.state.notice = notice
+		case event, open := <-events:
+			if !open {
+				return nil
+			}
+			if t.handle(ctx, event) {
+				return nil
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// handle does what the terminal's user wants, and reports whether that is to end.
+func (t *top) handle(ctx context.Context, event tcell.Event) (end bool) {
+	switch event := event.(type) {
+	case *tcell.EventResize:
+		t.terminal.Sync()
+	case *tcell.EventKey:
+		order := t.state.key(event)
+		if order.cancel != "" {
+			t.goes(func() { t.cancel(ctx, order.cancel) })
+		}
+		return order.end
+	}
+	return false
+}
+
+// cancel cancels a mission and tells what came of it.
+func (t *top) cancel(ctx context.Context, id string) {
+	notice := "Cancelled mission " + id
+	asking, done := context.WithTimeout(ctx, connectPatience)
+	defer done()
+	if _, err := t.session.client.Cancel(asking, id, "cancelled in supervisor top"); err != nil {
+		notice = "Mission " + id + " was not cancelled: " + errorText(err)
+	}
+	select {
+	case t.orders <- notice:
+	case <-ctx.Done():
+	}
+}
+
+// errNoTerminal is why a terminal cannot be taken over.
+var errNoTerminal = errors.New("its kind is not known; set TERM, for example to xterm-256color")
+
+// takeTerminal returns the terminal that the process runs on.
+func takeTerminal() (tcell.Screen, error) {
+	terminal, err := tcell.NewScreen()
+	if errors.Is(err, tcell.ErrTermNotFound) {
+		return nil, errNoTerminal
+	}
+	return terminal, err
+}
