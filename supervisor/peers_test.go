@@ -252,7 +252,8 @@ func TestJunkInsteadOfHints(t *testing.T) {
 }
 
 // What a consumer pushes to the subject of a hint is none: whoever may follow events
-// may make such a consumer.
+// may make such a consumer. Such a message has a reply that is no inbox; nobody but the
+// broker may send one with a JetStream acknowledgement's, which this one stands for.
 func TestWhatJetStreamPushesIsNoHint(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -266,7 +267,7 @@ func TestWhatJetStreamPushesIsNoHint(t *testing.T) {
 	t.Cleanup(func() { stop(); loop.Wait() })
 	f.awaitEars(&member{nc: nc})
 	root := api.PeersSubject(f.store.Identity())
-	must(t, nc.PublishRequest(root+".due", "$JS.ACK.EVENTS.c.1.1.1.1.0", []byte(`{"id":"of-an-event"}`)))
+	must(t, nc.PublishRequest(root+".due", "events.of.mine", []byte(`{"from":"an event"}`)))
 	must(t, nc.Publish(root+".resigned", []byte(`{"from":"another"}`)))
 	select {
 	case h := <-heard:
