@@ -35,7 +35,8 @@ type ConsumerConfig struct {
 	// one name, in whatever process, share the events among them.
 	Durable string
 	// Filter are the event types wanted, with the wildcards of NATS, such as
-	// "mission.>". Empty: all. Filters must not overlap.
+	// "mission.>". Empty: all. Filters must not overlap. Changing them changes the
+	// consumer; events that it has passed over with the old ones stay passed over.
 	Filter []string
 	// Start, Since and After say where a new consumer begins.
 	Start StartPolicy

@@ -162,6 +162,9 @@ func (p *NATSPeers) Run(ctx context.Context, hear func(Hint)) {
 // heard passes on a hint of somebody else's. One's own comes back only to say
 // that a watch stands.
 func (p *NATSPeers) heard(msg *nats.Msg, hear func(Hint)) {
+	if messenger(msg) {
+		return
+	}
 	var wire hintWire
 	if err := json.Unmarshal(msg.Data, &wire); err != nil {
 		p.log.Debug("not a hint", "subject", msg.Subject, "error", err)

@@ -3,10 +3,12 @@ package supervisor_test
 import (
 	"context"
 	"encoding/json"
+	"sync"
 	"testing"
 	"time"
 
 	"missioncontrol/missions"
+	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/api"
 )
 
@@ -246,5 +248,33 @@ func TestJunkInsteadOfHints(t *testing.T) {
 	other.create(t, api.MissionSpec{Type: "x"})
 	if claimed := <-got; len(claimed.Missions) != 1 {
 		t.Fatalf("claimed: %+v", claimed)
+	}
+}
+
+// What a consumer pushes to the subject of a hint is none: whoever may follow events
+// may make such a consumer. Such a message has a reply that is no inbox; nobody but the
+// broker may send one with a JetStream acknowledgement's, which this one stands for.
+func TestWhatJetStreamPushesIsNoHint(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	nc := f.connect()
+	peers, err := supervisor.NewNATSPeers(nc, f.store.Identity(), quiet)
+	must(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	heard := make(chan supervisor.Hint, 10)
+	var loop sync.WaitGroup
+	loop.Go(func() { peers.Run(ctx, func(h supervisor.Hint) { heard <- h }) })
+	t.Cleanup(func() { stop(); loop.Wait() })
+	f.awaitEars(&member{nc: nc})
+	root := api.PeersSubject(f.store.Identity())
+	must(t, nc.PublishRequest(root+".due", "events.of.mine", []byte(`{"from":"an event"}`)))
+	must(t, nc.Publish(root+".resigned", []byte(`{"from":"another"}`)))
+	select {
+	case h := <-heard:
+		if h.Kind != supervisor.HintResigned {
+			t.Errorf("heard %+v", h)
+		}
+	case <-time.After(patience):
+		t.Fatal("no hint is heard")
 	}
 }

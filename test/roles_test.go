@@ -215,3 +215,30 @@ func TestNobodyHearsAnAgentsReplies(t *testing.T) {
 		})
 	}
 }
+
+// Whoever asks the supervisor chooses where its reply goes, and part of what stands in
+// it. It says nothing where it does not have to, to a stream of somebody's own, say.
+func TestRepliesGoNowhereButToInboxes(t *testing.T) {
+	t.Parallel()
+	for name, site := range guardedSites {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := site(t)
+			g.start()
+			admin, w1 := g.connect("admin"), g.connect("w1")
+			orders, err := admin.SubscribeSync("orders.>")
+			must(t, err)
+			must(t, admin.Flush())
+			for range 20 {
+				must(t, w1.PublishRequest("supervisor.agent.w1.heartbeat", "orders.new", []byte(`{"a hundred shares":1}`)))
+				_, err := w1.Request("supervisor.agent.w1.heartbeat", []byte(nonsense), patience)
+				must(t, err)
+			}
+			must(t, admin.Flush())
+			if n, _, err := orders.Pending(); err != nil || n > 0 {
+				msg, _ := orders.NextMsg(patience)
+				t.Errorf("an agent has had the supervisor say %d times (%v): %s", n, err, msg.Data)
+			}
+		})
+	}
+}

@@ -5,7 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/crypto/bcrypt"
@@ -69,6 +71,38 @@ func TestAuthAddToAFile(t *testing.T) {
 			t.Errorf("%s can be read by others: %v", name, info.Mode())
 		}
 	}
+}
+
+// A fleet's users are added by a loop in a shell, perhaps by several at once.
+func TestAuthAddsThatMeetLoseNobody(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "auth")
+	authOK(t, "init", "--dir", dir)
+	lists := t.TempDir()
+	users, tokens := filepath.Join(lists, "users.yaml"), filepath.Join(lists, "tokens.yaml")
+	const each = 8
+	var all sync.WaitGroup
+	for i := range each {
+		name := "w" + strconv.Itoa(i)
+		all.Go(func() { authRun(t, "add", "agent", name, "--users", users) })
+		all.Go(func() { authRun(t, "token", "viewer", name, "--tokens", tokens) })
+		all.Go(func() { authRun(t, "add", "agent", name, "--dir", dir) })
+	}
+	all.Wait()
+	for file, more := range map[string]int{users: 0, tokens: 0, filepath.Join(dir, "users.yaml"): len(credentials.Founders())} {
+		equal(t, "entries in "+filepath.Base(file), strings.Count(read(t, file), "name: "), each+more)
+	}
+	authOK(t, "add", "agent", "last", "--dir", dir) // accounts.conf is what the list makes of it
+}
+
+// A list may be a link to where it really is.
+func TestAuthAddFollowsALink(t *testing.T) {
+	t.Parallel()
+	there, link := filepath.Join(t.TempDir(), "real.yaml"), filepath.Join(t.TempDir(), "users.yaml")
+	authOK(t, "add", "agent", "w1", "--users", there)
+	must(t, os.Symlink(there, link))
+	authOK(t, "add", "agent", "w2", "--users", link)
+	contains(t, read(t, there), "name: w1", "name: w2")
 }
 
 func TestAuthToken(t *testing.T) {

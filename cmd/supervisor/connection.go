@@ -243,7 +243,7 @@ func notConnected(urls string, err error) error {
 	case errors.Is(err, nats.ErrNoServers), errors.Is(err, nats.ErrTimeout):
 		return fmt.Errorf("no broker can be reached at %s; name another with --server or --context, "+
 			"or ask the supervisor at its HTTP address, which answers without a broker: supervisor health --http ADDRESS", shown)
-	case strings.Contains(err.Error(), "x509") || strings.Contains(err.Error(), "tls:"), errors.Is(err, nats.ErrSecureConnRequired):
+	case strings.Contains(err.Error(), "x509") || strings.Contains(err.Error(), "tls:") || strings.Contains(err.Error(), "tls error"), errors.Is(err, nats.ErrSecureConnRequired):
 		return fmt.Errorf("no secure connection to the broker at %s: %w; check --tlsca, --tlscert and --tlskey", shown, err)
 	}
 	return fmt.Errorf("no connection to the broker at %s: %w", shown, err)

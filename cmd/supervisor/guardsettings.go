@@ -115,16 +115,15 @@ func (g *guard) applyUsers(cfg *serveConfig) error {
 
 // accessOf is what users may do at the embedded broker.
 func accessOf(users []credentials.User) (*embedded.Access, error) {
-	access := &embedded.Access{}
+	access := &embedded.Access{Own: permissionsOf(roles.Supervisor, "")}
 	seen := map[string]bool{}
 	for _, u := range users {
 		if seen[u.Name] {
 			return nil, usagef("the user %s stands both in the configuration file and in --users-file", u.Name)
 		}
 		seen[u.Name] = true
-		permissions := u.Role.Permissions(u.Name)
 		user := embedded.User{Name: u.Name, PasswordHash: u.PasswordHash, NKey: u.NKey,
-			Publish: permissions.Publish, Subscribe: permissions.Subscribe}
+			Permissions: *permissionsOf(u.Role, u.Name)}
 		switch u.Role.Account() {
 		case roles.Missions:
 			access.Users = append(access.Users, user)
@@ -138,6 +137,11 @@ func accessOf(users []credentials.User) (*embedded.Access, error) {
 		access.Shares = append(access.Shares, embedded.Share(share))
 	}
 	return access, nil
+}
+
+func permissionsOf(role roles.Role, name string) *embedded.Permissions {
+	permissions := embedded.Permissions(role.Permissions(name))
+	return &permissions
 }
 
 func (g *guard) applyTokens(cfg *serveConfig) error {

@@ -165,16 +165,18 @@ func (h *house) startStore(ctx context.Context) error {
 
 func (h *house) storeIn() storeIn { return storeIn{text: h.cfg.Store, dataDir: h.cfg.DataDir} }
 
-// redactURL keeps a password in a URL out of messages.
+// redactURL keeps a password in a URL, or a list of them, out of messages. A scheme may
+// be missing or broken: whatever is before an @ could be a password.
 func redactURL(raw string) string {
-	scheme, rest, ok := strings.Cut(raw, "://")
-	if !ok {
+	at := strings.LastIndex(raw, "@")
+	if at < 0 {
 		return raw
 	}
-	if at := strings.LastIndex(rest, "@"); at >= 0 {
-		rest = "***" + rest[at:]
+	scheme, _, ok := strings.Cut(raw[:at], "://")
+	if !ok || strings.ContainsAny(scheme, ":@") {
+		return "***" + raw[at:]
 	}
-	return scheme + "://" + rest
+	return scheme + "://***" + raw[at:]
 }
 
 func (h *house) startStream(ctx context.Context) error {

@@ -25,7 +25,16 @@ type Access struct {
 	Users  []User
 	Guests []User
 	Shares []Share
+
+	// Own is what this process itself may do, over connections with the options of
+	// [Server.SignIn]; nil for everything. Somebody who asks the process for something
+	// chooses where its reply goes, and it should not have to go everywhere.
+	Own *Permissions
 }
+
+// Permissions are the subjects, wildcards included, on which somebody may publish and
+// listen; none means nothing.
+type Permissions struct{ Publish, Subscribe []string }
 
 // User is somebody who may sign in: by name and password, or with an nkey.
 type User struct {
@@ -33,8 +42,7 @@ type User struct {
 	PasswordHash string // bcrypt
 	NKey         string // the public key, in place of a name and a password
 
-	// Publish and Subscribe are subjects, wildcards included; none means nothing.
-	Publish, Subscribe []string
+	Permissions
 }
 
 // Share is what guests reach of the other account, if their permissions let them.
@@ -60,13 +68,18 @@ func (a *Access) addTo(opts *server.Options) {
 }
 
 func (u *User) addTo(opts *server.Options, account *server.Account) {
-	permissions := &server.Permissions{Publish: allow(u.Publish), Subscribe: allow(u.Subscribe)}
+	permissions := u.broker()
 	if u.NKey != "" {
 		opts.Nkeys = append(opts.Nkeys, &server.NkeyUser{Nkey: u.NKey, Account: account, Permissions: permissions})
 		return
 	}
 	opts.Users = append(opts.Users, &server.User{
 		Username: u.Name, Password: u.PasswordHash, Account: account, Permissions: permissions})
+}
+
+// broker are the permissions as nats-server takes them.
+func (p *Permissions) broker() *server.Permissions {
+	return &server.Permissions{Publish: allow(p.Publish), Subscribe: allow(p.Subscribe)}
 }
 
 // allow allows subjects. To nats-server an empty list means everything.
@@ -128,13 +141,17 @@ func newOwnUser() (*ownUser, error) {
 	return &ownUser{key: key, public: public}, err
 }
 
-func (u *ownUser) addTo(opts *server.Options) {
-	opts.Nkeys = append(opts.Nkeys, &server.NkeyUser{Nkey: u.public})
+func (u *ownUser) addTo(opts *server.Options, own *Permissions) {
+	user := &server.NkeyUser{Nkey: u.public}
+	if own != nil {
+		user.Permissions = own.broker()
+	}
+	opts.Nkeys = append(opts.Nkeys, user)
 }
 
 // SignIn returns the options by which this process connects to [Server.ClientURL]:
-// a key of its own, which may do everything, where not everybody is let in, and
-// neither the network nor TLS where clients need TLS.
+// a key of its own, which may do what [Access].Own says, where not everybody is let in,
+// and neither the network nor TLS where clients need TLS.
 func (s *Server) SignIn() (options []nats.Option) {
 	if s.own != nil {
 		options = append(options, nats.Nkey(s.own.public, s.own.key.Sign))

@@ -28,14 +28,16 @@ func hash(t *testing.T, password string) string {
 	return string(text)
 }
 
+var everything = embedded.Permissions{Publish: []string{">"}, Subscribe: []string{">"}}
+
 // guestsReadS is a broker where guests may read the stream S and nothing else, and
 // where mary may do everything.
 func guestsReadS(t *testing.T) *embedded.Access {
 	t.Helper()
 	reading := []string{"$JS.API.STREAM.INFO.S", "$JS.API.DIRECT.GET.S", "$JS.API.CONSUMER.CREATE.S.>", "$JS.API.CONSUMER.MSG.NEXT.S.*"}
 	access := &embedded.Access{
-		Users:  []embedded.User{{Name: "mary", PasswordHash: hash(t, "m"), Publish: []string{">"}, Subscribe: []string{">"}}},
-		Guests: []embedded.User{{Name: "guest", PasswordHash: hash(t, "g"), Publish: reading, Subscribe: []string{"_INBOX.>", "s.>"}}},
+		Users:  []embedded.User{{Name: "mary", PasswordHash: hash(t, "m"), Permissions: everything}},
+		Guests: []embedded.User{{Name: "guest", PasswordHash: hash(t, "g"), Permissions: embedded.Permissions{Publish: reading, Subscribe: []string{"_INBOX.>", "s.>"}}}},
 		Shares: []embedded.Share{{Subject: "s.>", Events: true}},
 	}
 	for _, subject := range reading {

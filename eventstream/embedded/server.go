@@ -85,7 +85,7 @@ func (s *Server) build(cfg Config) (err error) {
 		if s.own, err = newOwnUser(); err != nil {
 			return err
 		}
-		s.own.addTo(opts)
+		s.own.addTo(opts, cfg.Access.Own)
 		cfg.Access.addTo(opts)
 	}
 	s.system.addTo(opts)

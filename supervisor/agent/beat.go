@@ -109,6 +109,10 @@ func (r *runner) endOverdue(now time.Time) {
 
 // command does what the supervisor pushes.
 func (r *runner) command(msg *nats.Msg) {
+	// Whoever may make a consumer of the stream of events may have it push them here.
+	if msg.Reply != "" {
+		return
+	}
 	var command api.Command
 	if err := api.DecodeReply(msg.Data, &command); err != nil {
 		r.log.Warn("a command could not be read", "error", err)

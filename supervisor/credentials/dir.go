@@ -156,18 +156,22 @@ func (d Dir) Add(role roles.Role, name string, nkey bool) (Secret, string, error
 	if !d.has(usersFile) {
 		return Secret{}, "", fmt.Errorf("%s has no %s; begin with: supervisor auth init --dir %s", d, usersFile, d)
 	}
-	if err := d.unchanged(); err != nil {
-		return Secret{}, "", err
-	}
 	user, secret, err := NewUser(role, name, nkey)
 	if err != nil {
 		return secret, "", err
 	}
-	path, err := secret.Keep(d.Secrets(), name, func() error { return AddUser(d.file(usersFile), user) })
-	if err != nil {
-		return secret, "", err
-	}
-	return secret, path, d.Render()
+	var path string
+	err = exclusively(string(d), func() (err error) {
+		if err = d.unchanged(); err != nil {
+			return err
+		}
+		path, err = secret.Keep(d.Secrets(), name, func() error { return userList.add(d.file(usersFile), user) })
+		if err != nil {
+			return err
+		}
+		return d.render()
+	})
+	return secret, path, err
 }
 
 // sign makes credentials with the key of a role.
@@ -196,7 +200,9 @@ func (d Dir) sign(role roles.Role, name string) (Secret, error) {
 }
 
 // Render writes accounts.conf as users.yaml has it, over the one that is there.
-func (d Dir) Render() error {
+func (d Dir) Render() error { return exclusively(string(d), d.render) }
+
+func (d Dir) render() error {
 	users, err := ReadUsers(d.file(usersFile))
 	if err != nil {
 		return err

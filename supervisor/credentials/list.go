@@ -95,6 +95,20 @@ func strict(text []byte, into any) error {
 	return errors.New("it is not the YAML that was expected")
 }
 
+// addAlone adds an entry while nobody else does: of two who read the same list and
+// write it with one entry more, the first one's would be gone.
+func (l list[T]) addAlone(path string, entry T) error {
+	return exclusively(filepath.Dir(target(path)), func() error { return l.add(path, entry) })
+}
+
+// target is the file that a name leads to in the end.
+func target(path string) string {
+	if followed, err := filepath.EvalSymlinks(path); err == nil {
+		return followed
+	}
+	return path // which is not there yet
+}
+
 // add appends an entry, and leaves the rest of the file, comments included, as it is.
 func (l list[T]) add(path string, entry T) error {
 	text, err := readSmall(path)
@@ -138,8 +152,10 @@ func indent(text []byte) []byte {
 	return out.Bytes()
 }
 
-// replace writes a file that only its owner can read, whole or not at all.
+// replace writes a file that only its owner can read, whole or not at all. A link goes
+// on leading to it.
 func replace(path string, text []byte) error {
+	path = target(path)
 	file, err := os.CreateTemp(filepath.Dir(path), ".new-*") // 0600
 	if err != nil {
 		return fmt.Errorf("%s cannot be written: %w", path, cause(err))

@@ -71,4 +71,4 @@ func ReadTokens(path string) ([]Token, error) { return tokenList.read(path) }
 
 // AddToken adds a token to a file, which is made when it is missing. The error is an
 // [ErrExists] if the name is taken.
-func AddToken(path string, t Token) error { return tokenList.add(path, t) }
+func AddToken(path string, t Token) error { return tokenList.addAlone(path, t) }

@@ -87,4 +87,4 @@ func ReadUsers(path string) ([]User, error) { return userList.read(path) }
 
 // AddUser adds a user to a file, which is made when it is missing. The error is an
 // [ErrExists] if the name is taken.
-func AddUser(path string, u User) error { return userList.add(path, u) }
+func AddUser(path string, u User) error { return userList.addAlone(path, u) }

@@ -257,3 +257,15 @@ func TestATakenAddressIsSaid(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 }
+
+// No page may show what is served here inside itself.
+func TestAnswersCannotBeFramed(t *testing.T) {
+	t.Parallel()
+	url, _ := newGuarded(t, web.Guard{})
+	for _, path := range []string{"/", "/healthz", "/api/missions", "/nothing"} {
+		_, _, header := call(t, "GET", url+path, "")
+		if policy := header.Get("Content-Security-Policy"); !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "frame-ancestors 'none'") {
+			t.Errorf("%s: the policy is %q", path, policy)
+		}
+	}
+}

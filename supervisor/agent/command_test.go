@@ -1,0 +1,94 @@
+package agent_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"missioncontrol/supervisor/agent"
+	"missioncontrol/supervisor/api"
+)
+
+// heard keeps log lines.
+type heard struct {
+	mu    sync.Mutex
+	lines []string
+	more  chan struct{}
+}
+
+func (h *heard) Write(line []byte) (int, error) {
+	h.mu.Lock()
+	h.lines = append(h.lines, string(line))
+	h.mu.Unlock()
+	select {
+	case h.more <- struct{}{}:
+	default:
+	}
+	return len(line), nil
+}
+
+// Whoever may follow events may have JetStream push them to where an agent hears its
+// commands. It takes no notice.
+func TestEventsAreNoCommands(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	log := &heard{more: make(chan struct{}, 1)}
+	nc := connect(t, b.url)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- agent.Run(ctx, nc, agent.Config{ID: "w1", Types: []string{"x"}, Logger: slog.New(slog.NewTextHandler(log, nil)),
+			Handler: func(context.Context, *agent.Task) (any, error) { return nil, nil }})
+	}()
+	t.Cleanup(func() { cancel(); must(t, <-ended) })
+	for range 3 {
+		b.create(t, api.MissionSpec{Name: "m", Type: "x"})
+	}
+	m := b.create(t, api.MissionSpec{Name: "last", Type: "x"})
+	b.wait(t, m.ID) // the agent listens
+
+	attacker := connect(t, b.url)
+	const config = `{"stream_name":"EVENTS","config":{"name":"p","deliver_subject":"supervisor.agent.w1.commands",` +
+		`"ack_policy":"none","deliver_policy":"all","replay_policy":"instant","max_deliver":-1}}`
+	reply, err := attacker.Request("$JS.API.CONSUMER.CREATE.EVENTS.p", []byte(config), 10*time.Second)
+	must(t, err)
+	if strings.Contains(string(reply.Data), `"error"`) {
+		t.Fatalf("the consumer was refused: %s", reply.Data)
+	}
+	for { // until all has been pushed
+		reply, err := attacker.Request("$JS.API.CONSUMER.INFO.EVENTS.p", nil, 10*time.Second)
+		must(t, err)
+		var info struct {
+			NumPending int `json:"num_pending"`
+			Delivered  struct {
+				StreamSeq int `json:"stream_seq"`
+			} `json:"delivered"`
+		}
+		must(t, json.Unmarshal(reply.Data, &info))
+		if info.NumPending == 0 && info.Delivered.StreamSeq >= 4 {
+			break
+		}
+	}
+	must(t, attacker.Publish("supervisor.agent.w1.commands", []byte(`{"command":"the end"}`)))
+	must(t, attacker.Flush())
+	for {
+		select {
+		case <-log.more:
+		case <-time.After(20 * time.Second):
+			t.Fatal("the agent hears no commands")
+		}
+		log.mu.Lock()
+		said := strings.Join(log.lines, "")
+		log.mu.Unlock()
+		if strings.Contains(said, "the end") {
+			if strings.Count(said, "an unknown command") != 1 || strings.Contains(said, "could not be read") {
+				t.Errorf("the agent took events for commands:\n%s", said)
+			}
+			return
+		}
+	}
+}
