@@ -67,7 +67,7 @@ func (d *doctor) askForeignStreams(ctx context.Context) {
 	if !may {
 		return
 	}
-	if _, err := d.denied.try(ctx, d.session.nc, "$JS.API.STREAM.NAMES", nil); errors.Is(err, errDenied) {
+	if err := d.denied.try(ctx, d.session.nc, "$JS.API.STREAM.NAMES", nil); errors.Is(err, errDenied) {
 		d.failed("foreign_streams", err)
 		return
 	} else if errors.Is(err, nats.ErrNoResponders) {

@@ -47,7 +47,7 @@ func (d *doctor) tryAll(ctx context.Context, subjects []string) (found permissio
 	var tries sync.WaitGroup
 	for _, subject := range subjects {
 		tries.Go(func() {
-			_, err := d.denied.try(ctx, d.session.nc, subject, []byte(refusable))
+			err := d.denied.try(ctx, d.session.nc, subject, []byte(refusable))
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -66,7 +66,7 @@ func (d *doctor) tryAll(ctx context.Context, subjects []string) (found permissio
 
 // listen adds a subject that one has to hear.
 func (d *doctor) listen(ctx context.Context, found *permissions, subject string) {
-	switch allowed, err := d.denied.hears(ctx, d.session.nc, subject); {
+	switch allowed, err := hears(ctx, d.session.nc, subject); {
 	case err != nil:
 		found.unclear = append(found.unclear, subject)
 	case !allowed:

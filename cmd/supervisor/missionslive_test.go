@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nats-io/nats.go"
+
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
 )
@@ -92,6 +94,9 @@ func TestAWaitSaysThatTheSupervisorIsAway(t *testing.T) {
 	b := newFake(t)
 	answering(t, b.nc, api.SubjectMissionsCreate, `{"mission":{"id":"m1","name":"n","status":"PENDING"},"created":true}`)
 	answering(t, b.nc, api.SubjectMissionsGet, `{"mission":{"id":"m1","name":"n","status":"PENDING"}}`)
+	_, err := b.nc.Subscribe(api.SubjectMissionsWait, func(*nats.Msg) {}) // parked
+	must(t, err)
+	must(t, b.nc.Flush())
 	c := newCall(map[string]string{"NATS_URL": b.url})
 	c.cli.err.terminal = true
 	c.start(t, "missions", "create", "n", "--id", "m1", "--wait") // whose log nobody tells

@@ -63,7 +63,7 @@ func (c *cli) dial(cmd *cobra.Command, patience time.Duration, denied func(error
 		return nil, err
 	}
 	options := append(b.options,
-		nats.Name("supervisor-cli"), nats.Timeout(patience), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),
+		nats.Name("supervisor-cli"), nats.Timeout(patience), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), nats.PermissionErrOnSubscribe(true),
 		nats.ReconnectWait(200*time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 200*time.Millisecond),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if errors.Is(err, nats.ErrPermissionViolation) {
