@@ -100,7 +100,7 @@ func serve(ctx context.Context, cfg serveConfig, log *slog.Logger, ready func(se
 
 func (h *house) start(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
-		h.takeHTTP, h.startBroker, h.startStore, h.startStream, h.connect, h.connectSystem, h.startService, h.startWeb,
+		h.checkDataDir, h.takeHTTP, h.startBroker, h.startStore, h.startStream, h.connect, h.connectSystem, h.startService, h.startWeb,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -124,6 +124,11 @@ func (h *house) stop() error {
 	return errors.Join(errs...)
 }
 
+func (h *house) checkDataDir(context.Context) error { return refuseHalfRestored(h.cfg.DataDir) }
+
+// jetStreamName is where in the data directory the embedded broker keeps its streams.
+const jetStreamName = "jetstream"
+
 func (h *house) startBroker(ctx context.Context) error {
 	if h.cfg.Server != "" {
 		return nil
@@ -137,7 +142,7 @@ func (h *house) startBroker(ctx context.Context) error {
 		return fmt.Errorf("--listen %s is not an address like 127.0.0.1:4222", h.cfg.Listen)
 	}
 	h.broker, err = embedded.Start(ctx, embedded.Config{
-		Host: host, Port: port, StoreDir: filepath.Join(h.cfg.DataDir, "jetstream"), Logger: h.log.With("part", "broker"),
+		Host: host, Port: port, StoreDir: filepath.Join(h.cfg.DataDir, jetStreamName), Logger: h.log.With("part", "broker"),
 		Access: h.cfg.Access, TLS: h.cfg.ListenTLS,
 	})
 	if err != nil {
@@ -357,7 +362,7 @@ func (h *house) startWeb(context.Context) error {
 func (h *house) info() serveInfo {
 	info := serveInfo{Version: version(), Store: h.storeIn().String(), HTTP: "off", Broker: redactURL(h.cfg.Server)}
 	if h.broker != nil {
-		info.Broker += " (embedded, JetStream in " + filepath.Join(h.cfg.DataDir, "jetstream") + ")"
+		info.Broker += " (embedded, JetStream in " + filepath.Join(h.cfg.DataDir, jetStreamName) + ")"
 	}
 	if h.web.Addr() != "" {
 		info.HTTP = "http://" + h.web.Addr()
