@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"runtime/debug"
@@ -55,7 +56,11 @@ func (c *cli) serve(cmd *cobra.Command, _ []string) error {
 			log.Info("ready", "version", info.Version, "broker", info.Broker, "store", info.Store, "events", info.Events, "http", info.HTTP)
 		}
 	}
-	return serve(cmd.Context(), s.serve, log, ready)
+	return serve(cmd.Context(), s.serve, log, func(info serveInfo) {
+		ready(info)
+		c.tellSystemd(sdReady, log)
+		context.AfterFunc(cmd.Context(), func() { c.tellSystemd(sdStopping, log) })
+	})
 }
 
 // banner says that all is up, where it is, and what to try.
