@@ -61,7 +61,7 @@ fuzz-keep: ## keep the inputs that fuzzing has found to be interesting, in testd
 		mkdir -p "$$kept"; cp -n "$$input" "$$kept/"; done
 
 .PHONY: manifests
-manifests: ## hold deploy/kubernetes against the types of Kubernetes' own API
+manifests: ## hold deploy/kubernetes and the dashboard against Kubernetes' and Prometheus' own readers
 	cd test/manifests && go vet ./... && go test ./...
 
 .PHONY: soak

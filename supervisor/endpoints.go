@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
@@ -129,9 +130,8 @@ func Listen(nc *nats.Conn, s *Service) (*Endpoints, error) {
 }
 
 func (e *Endpoints) listen(s *Service) error {
-	table := endpoints(s)
+	table := s.metrics.endpoints
 	for i := range table {
-		table[i].counters = &endpointCounters{}
 		if err := e.add(&table[i]); err != nil {
 			return err
 		}
@@ -153,10 +153,19 @@ func (e *Endpoints) listen(s *Service) error {
 	return nil
 }
 
-// endpointCounters are shown in `nats micro stats`.
+// endpointCounters are shown in `nats micro stats` and among the metrics.
 type endpointCounters struct {
-	requests, failed, refused atomic.Int64
-	busy                      atomic.Int64 // nanoseconds
+	requests, answered, failed, refused atomic.Int64
+	busy                                atomic.Int64 // nanoseconds
+	seconds                             prometheus.Observer
+}
+
+// took notes how long something has kept an endpoint busy.
+func (c *endpointCounters) took(d time.Duration) {
+	c.busy.Add(int64(d))
+	if c.seconds != nil {
+		c.seconds.Observe(d.Seconds())
+	}
 }
 
 func (e *Endpoints) add(ep *endpoint) error {
@@ -208,6 +217,7 @@ func (e *Endpoints) handOff(ep *endpoint) nats.MsgHandler {
 		}
 		if !e.begin() {
 			leave()
+			ep.counters.refused.Add(1)
 			l.refuse(msg.Reply, api.FromError(errStopping))
 			return
 		}
@@ -235,10 +245,12 @@ func (e *Endpoints) serve(ep *endpoint, msg *nats.Msg) {
 		ctx = api.WithTrace(ctx, msg.Header.Get(api.HeaderTraceparent))
 		answer, err = e.guard(func() (any, error) { return ep.answer(ctx, msg.Subject, msg.Data) })
 	}
-	ep.counters.busy.Add(int64(time.Since(begun)))
+	ep.counters.took(time.Since(begun))
 	if !e.lines[ep.line].reply(msg.Reply, ep.name, answer, err) {
 		ep.counters.failed.Add(1)
+		return
 	}
+	ep.counters.answered.Add(1)
 }
 
 // begin notes that a request is under way, unless no more are taken.

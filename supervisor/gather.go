@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"sync"
+	"time"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
@@ -76,7 +77,9 @@ func (g *gatherer) run() {
 func (g *gatherer) answerAll(batch gathered) {
 	ctx, cancel := context.WithTimeout(g.endpoints.ctx, requestTimeout)
 	defer cancel()
+	begun := time.Now()
 	answer, err := g.endpoints.guard(func() (any, error) { return g.answer(ctx, batch.traces) })
+	g.counters.took(time.Since(begun))
 	if err != nil {
 		g.counters.failed.Add(int64(len(batch.replies)))
 		wire := g.line.wire(g.name, err)
@@ -87,9 +90,11 @@ func (g *gatherer) answerAll(batch gathered) {
 	}
 	body, err := api.Encode(answer)
 	if err != nil {
+		g.counters.failed.Add(int64(len(batch.replies)))
 		g.endpoints.log.Error("a reply could not be written", "endpoint", g.name, "error", err)
 		return
 	}
+	g.counters.answered.Add(int64(len(batch.replies)))
 	for _, reply := range batch.replies {
 		g.line.send(reply, g.name, body)
 	}

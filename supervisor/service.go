@@ -164,6 +164,7 @@ type Service struct {
 	cfg     Config
 	log     *slog.Logger
 	started time.Time
+	metrics *Metrics
 
 	counts  shared[missions.Counts]
 	waiting shared[int64]
@@ -186,7 +187,9 @@ func New(cfg Config) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, log: cfg.Logger, started: time.Now(), lookAgain: lookAgain}
+	metrics := newMetrics(cfg.Version)
+	cfg.Store = measuredStore{cfg.Store, metrics}
+	s := &Service{cfg: cfg, log: cfg.Logger, started: time.Now(), metrics: metrics, lookAgain: lookAgain}
 	s.counts.read = cfg.Store.Counts
 	s.waiting.read = cfg.Store.Waiting
 	s.ping.read = func(ctx context.Context) (struct{}, error) { return struct{}{}, cfg.Store.Ping(ctx) }
@@ -195,6 +198,8 @@ func New(cfg Config) (*Service, error) {
 	s.reaper = newAlarm()
 	s.leader = newLeader(cfg.Store, cfg.ID, cfg.Leadership, cfg.Logger)
 	s.relay = newRelay(cfg.Store.Outboxes(), cfg.Stream, cfg.SyncInterval, cfg.Logger)
+	s.relay.stored = metrics.relayed
+	metrics.measure(endpoints(s))
 	if cfg.Connections != nil {
 		s.deaths = newDeaths(&cfg, s.bury)
 	}
@@ -234,6 +239,9 @@ func (s *Service) lead(t *term) {
 	loops.Go(func() { s.relay.run(t) })
 	loops.Wait()
 }
+
+// Metrics returns what the service counts and measures.
+func (s *Service) Metrics() *Metrics { return s.metrics }
 
 // Leads reports whether this supervisor is the one of its store that relays events
 // and does what is due. It does no I/O.

@@ -22,6 +22,7 @@ import (
 func routes(service *supervisor.Service, tokens Tokens, log *slog.Logger) http.Handler {
 	d := door{log: log}
 	brief, single, page, parking := supervisor.BoundBrief, supervisor.BoundSingle, supervisor.BoundPage, supervisor.BoundParking
+	registry := newRegistry(service, log)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/supervisor/health", get(d, brief(), service.Health))
 	mux.HandleFunc("GET /api/supervisor/status", get(d, brief(), service.Status))
@@ -40,14 +41,14 @@ func routes(service *supervisor.Service, tokens Tokens, log *slog.Logger) http.H
 	mux.HandleFunc("DELETE "+sessionPath, d.signOut(tokens))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", ready(service))
-	mux.Handle("GET /metrics", metrics(service, log))
+	mux.Handle("GET /metrics", metrics(registry, log))
 	mux.HandleFunc("GET /{$}", index)
 	// A page of another site must not be able to change anything here.
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, forbidden("pages of other sites may not change anything here"))
 	}))
-	return protection.Handler(d.elseRefuse(mux))
+	return measured(registry, protection.Handler(d.elseRefuse(mux)))
 }
 
 // elseRefuse serves what mux has, and refuses the rest as everything here is refused.

@@ -1,5 +1,6 @@
-// Package manifests holds deploy/kubernetes against the types of Kubernetes' own API. It
-// is a module of its own, so that those stay out of go.mod.
+// Package manifests holds what others read against their own readers: deploy/kubernetes
+// against the types of Kubernetes' API, the dashboard's queries against Prometheus'
+// parser. It is a module of its own, so that those stay out of go.mod.
 package manifests
 
 import (
