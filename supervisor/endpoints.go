@@ -15,6 +15,7 @@ import (
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/tracing"
 )
 
 // endpoint is one request of the protocol as NATS sees it.
@@ -100,6 +101,7 @@ type Endpoints struct {
 	lines  [lineKinds]*line
 	subs   map[*nats.Subscription]*line
 	log    *slog.Logger
+	tracer *tracing.Tracer
 	ctx    context.Context // ends when requests under way have to
 	cancel context.CancelFunc
 	crew   crew
@@ -122,7 +124,7 @@ func Listen(nc *nats.Conn, s *Service) (*Endpoints, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	e := &Endpoints{lines: lines, subs: map[*nats.Subscription]*line{}, log: s.log, ctx: ctx, cancel: cancel, crew: newCrew()}
+	e := &Endpoints{lines: lines, subs: map[*nats.Subscription]*line{}, log: s.log, tracer: s.cfg.Tracer, ctx: ctx, cancel: cancel, crew: newCrew()}
 	if err := e.listen(s); err != nil {
 		return nil, errors.Join(fmt.Errorf("add the NATS service: %w", err), e.Stop(ctx))
 	}
@@ -243,7 +245,12 @@ func (e *Endpoints) serve(ep *endpoint, msg *nats.Msg) {
 	if err == nil {
 		defer done()
 		ctx = api.WithTrace(ctx, msg.Header.Get(api.HeaderTraceparent))
+		var span tracing.Span
+		if e.tracer != nil && ep.traced(ctx) {
+			ctx, span = e.tracer.Start(ctx, ep.name, tracing.Server)
+		}
 		answer, err = e.guard(func() (any, error) { return ep.answer(ctx, msg.Subject, msg.Data) })
+		span.End(err)
 	}
 	ep.counters.took(time.Since(begun))
 	if !e.lines[ep.line].reply(msg.Reply, ep.name, answer, err) {
@@ -251,6 +258,12 @@ func (e *Endpoints) serve(ep *endpoint, msg *nats.Msg) {
 		return
 	}
 	ep.counters.answered.Add(1)
+}
+
+// traced reports whether a request is worth a span: signs of life and claims, which go on
+// all the time, only within a trace of somebody's.
+func (ep *endpoint) traced(ctx context.Context) bool {
+	return api.TraceOf(ctx) != "" || ep.line != lineBeats && !ep.parks
 }
 
 // begin notes that a request is under way, unless no more are taken.

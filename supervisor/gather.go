@@ -7,6 +7,7 @@ import (
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/tracing"
 )
 
 // gatherer answers requests that all have the same answer: those that arrive while
@@ -78,8 +79,10 @@ func (g *gatherer) answerAll(batch gathered) {
 	ctx, cancel := context.WithTimeout(g.endpoints.ctx, requestTimeout)
 	defer cancel()
 	begun := time.Now()
+	end := g.trace(batch.traces)
 	answer, err := g.endpoints.guard(func() (any, error) { return g.answer(ctx, batch.traces) })
 	g.counters.took(time.Since(begun))
+	end(err)
 	if err != nil {
 		g.counters.failed.Add(int64(len(batch.replies)))
 		wire := g.line.wire(g.name, err)
@@ -97,6 +100,24 @@ func (g *gatherer) answerAll(batch gathered) {
 	g.counters.answered.Add(int64(len(batch.replies)))
 	for _, reply := range batch.replies {
 		g.line.send(reply, g.name, body)
+	}
+}
+
+// trace begins a span for each request, in whose place it puts it.
+func (g *gatherer) trace(traces []string) (end func(error)) {
+	if g.endpoints.tracer == nil {
+		return func(error) {}
+	}
+	spans := make([]tracing.Span, len(traces))
+	for i := range traces {
+		var ctx context.Context
+		ctx, spans[i] = g.endpoints.tracer.Start(api.WithTrace(context.Background(), traces[i]), g.name, tracing.Server)
+		traces[i] = api.TraceOf(ctx)
+	}
+	return func(err error) {
+		for _, span := range spans {
+			span.End(err)
+		}
 	}
 }
 

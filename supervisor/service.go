@@ -44,6 +44,7 @@ import (
 	"missioncontrol/eventstream"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/tracing"
 )
 
 // Stream is what the service needs of the event stream. *eventstream.Stream is
@@ -93,7 +94,8 @@ type Config struct {
 	// ReplyLimit returns how many bytes a reply may have, at present; default 8 MiB.
 	ReplyLimit func() int
 
-	Logger *slog.Logger // default slog.Default
+	Tracer *tracing.Tracer // default: nothing is traced
+	Logger *slog.Logger    // default slog.Default
 }
 
 // WithDefaults returns cfg with its zero fields filled in.
@@ -188,7 +190,7 @@ func New(cfg Config) (*Service, error) {
 		return nil, err
 	}
 	metrics := newMetrics(cfg.Version)
-	cfg.Store = measuredStore{cfg.Store, metrics}
+	cfg.Store = measuredStore{cfg.Store, metrics, cfg.Tracer}
 	s := &Service{cfg: cfg, log: cfg.Logger, started: time.Now(), metrics: metrics, lookAgain: lookAgain}
 	s.counts.read = cfg.Store.Counts
 	s.waiting.read = cfg.Store.Waiting
@@ -198,7 +200,10 @@ func New(cfg Config) (*Service, error) {
 	s.reaper = newAlarm()
 	s.leader = newLeader(cfg.Store, cfg.ID, cfg.Leadership, cfg.Logger)
 	s.relay = newRelay(cfg.Store.Outboxes(), cfg.Stream, cfg.SyncInterval, cfg.Logger)
-	s.relay.stored = metrics.relayed
+	s.relay.stored = func(origins []origin, since time.Time) {
+		metrics.relayed(origins)
+		traceRelay(cfg.Tracer, origins, since)
+	}
 	metrics.measure(endpoints(s))
 	if cfg.Connections != nil {
 		s.deaths = newDeaths(&cfg, s.bury)
@@ -242,6 +247,9 @@ func (s *Service) lead(t *term) {
 
 // Metrics returns what the service counts and measures.
 func (s *Service) Metrics() *Metrics { return s.metrics }
+
+// Tracer returns what traces requests; nil for nothing.
+func (s *Service) Tracer() *tracing.Tracer { return s.cfg.Tracer }
 
 // Leads reports whether this supervisor is the one of its store that relays events
 // and does what is due. It does no I/O.

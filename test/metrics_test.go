@@ -3,6 +3,7 @@ package test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -35,7 +36,7 @@ func families(t *testing.T, url string) map[string]*dto.MetricFamily {
 	for {
 		var family dto.MetricFamily
 		err := decoder.Decode(&family)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return all
 		}
 		must(t, err)

@@ -22,6 +22,7 @@ import (
 	"missioncontrol/missions"
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/tracing"
 	"missioncontrol/supervisor/web"
 )
 
@@ -49,6 +50,8 @@ type serveConfig struct {
 	Guard     web.Guard        // who may use HTTP
 
 	EventRetention time.Duration // of a stream that is created
+
+	Tracer *tracing.Tracer // nil unless the environment asks for traces
 
 	OutboxLimit int64
 	Replicas    int
@@ -100,7 +103,7 @@ func serve(ctx context.Context, cfg serveConfig, log *slog.Logger, ready func(se
 
 func (h *house) start(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
-		h.checkDataDir, h.takeHTTP, h.startBroker, h.startStore, h.startStream, h.connect, h.connectSystem, h.startService, h.startWeb,
+		h.checkDataDir, h.stopTracing, h.takeHTTP, h.startBroker, h.startStore, h.startStream, h.connect, h.connectSystem, h.startService, h.startWeb,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -122,6 +125,17 @@ func (h *house) stop() error {
 		errs = append(errs, h.stops[i](ctx))
 	}
 	return errors.Join(errs...)
+}
+
+// stopTracing has the last spans sent when all else has stopped.
+func (h *house) stopTracing(context.Context) error {
+	h.onStop(func(ctx context.Context) error {
+		if err := h.cfg.Tracer.Stop(ctx); err != nil {
+			h.log.Warn("traces that were not sent yet are lost", "error", err)
+		}
+		return nil
+	})
+	return nil
 }
 
 func (h *house) checkDataDir(context.Context) error { return refuseHalfRestored(h.cfg.DataDir) }
@@ -272,6 +286,7 @@ func (h *house) startService(ctx context.Context) error {
 		Lease: h.cfg.Lease, Heartbeat: h.cfg.Heartbeat, Retention: h.cfg.Retention,
 		Connections: h.connections(), Grace: h.cfg.Grace, SyncInterval: h.syncInterval(),
 		Push:       supervisor.Pusher(h.nc, h.log),
+		Tracer:     h.cfg.Tracer,
 		ReplyLimit: func() int { return int(h.nc.MaxPayload()) },
 		Logger:     h.log,
 	})

@@ -49,6 +49,9 @@ func (c *cli) serve(cmd *cobra.Command, _ []string) error {
 		debug.SetGCPercent(garbagePercent)
 	}
 	log := slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: s.logLevel}))
+	if s.serve.Tracer, err = c.tracer(cmd.Context(), "supervisor"); err != nil {
+		return err
+	}
 	ready := func(info serveInfo) { c.banner(&s, info) }
 	if s.logFormat == "json" {
 		log = slog.New(slog.NewJSONHandler(c.err, &slog.HandlerOptions{Level: s.logLevel}))

@@ -48,7 +48,7 @@ func routes(service *supervisor.Service, tokens Tokens, log *slog.Logger) http.H
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, forbidden("pages of other sites may not change anything here"))
 	}))
-	return measured(registry, protection.Handler(d.elseRefuse(mux)))
+	return measured(registry, service.Tracer(), protection.Handler(d.elseRefuse(mux)))
 }
 
 // elseRefuse serves what mux has, and refuses the rest as everything here is refused.
