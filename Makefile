@@ -39,7 +39,7 @@ test: tools ## run every test with the race detector; installs what they need
 	$(GOTEST) $(GOTESTARGS) ./...
 
 .PHONY: tools
-tools: nats-server ## install what the tests need: a C compiler for -race, jq, Node.js, Redis, the nats CLI
+tools: nats-server ## install what the tests need: a C compiler for -race, jq, Node.js, Redis, Chromium, the nats CLI
 	@./test/prepare $(TOOLS) $(NATS_CLI)
 
 # A broker in a process of its own, of the version that we embed.
@@ -103,6 +103,10 @@ KILLS ?= 100
 recovery: ## kill KILLS agents and measure how long their missions are away
 	go test -run '^$$' -bench Recovery -benchtime $(KILLS)x -timeout 60m ./test
 
+.PHONY: screenshots
+screenshots: tools ## take the pictures of the dashboard in docs/screenshots anew
+	SCREENSHOTS=$(CURDIR)/docs/screenshots go test -count 1 ./test/browser -run 'TestPages|TestTheBroker'
+
 # How many asynq workers `make recovery-asynq` kills, all within a minute.
 ASYNQKILLS ?= 20
 
@@ -111,7 +115,7 @@ recovery-asynq: ## kill ASYNQKILLS asynq workers and measure how long their task
 	cd test/bench && go run . recovery -kills $(ASYNQKILLS)
 
 .PHONY: generate
-generate: ## write the generated files anew: schemas, EVENTS.md
+generate: ## write the generated files anew: schemas, EVENTS.md, OpenAPI, AsyncAPI
 	go generate ./...
 
 .PHONY: lint

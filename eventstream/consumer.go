@@ -129,6 +129,9 @@ func (c *consumer) attach(ctx context.Context) error {
 	if c.cfg.Remember {
 		c.ledger, err = openLedger(ctx, c.sess)
 	}
+	if info := c.pulls.CachedInfo(); info != nil {
+		c.status.Pending = info.NumPending
+	}
 	return err
 }
 
@@ -140,6 +143,8 @@ func (c *consumer) brokerConfig() jetstream.ConsumerConfig {
 		AckWait:       c.cfg.AckWait,
 		MaxAckPending: c.cfg.MaxAckPending,
 		MaxDeliver:    -1, // see ConsumerConfig.MaxDeliver
+
+		InactiveThreshold: c.cfg.Inactive,
 	}
 	for _, f := range c.cfg.Filter {
 		out.FilterSubjects = append(out.FilterSubjects, Subject(f))
@@ -164,6 +169,8 @@ func (c *consumer) startFrom(want *jetstream.ConsumerConfig) {
 		// Deleted before it delivered anything: new means since then.
 		begun := c.begun
 		want.DeliverPolicy, want.OptStartTime = jetstream.DeliverByStartTimePolicy, &begun
+	case c.cfg.Start == StartAfter:
+		want.DeliverPolicy, want.OptStartSeq = jetstream.DeliverByStartSequencePolicy, c.cfg.After+1
 	default:
 		want.DeliverPolicy = jetstream.DeliverNewPolicy
 		c.begun = time.Now()
@@ -178,7 +185,7 @@ func matches(want, have jetstream.ConsumerConfig) bool {
 		filters = []string{have.FilterSubject}
 	}
 	return slices.Equal(want.FilterSubjects, filters) && want.AckPolicy == have.AckPolicy &&
-		want.AckWait == have.AckWait && want.MaxAckPending == have.MaxAckPending && want.MaxDeliver == have.MaxDeliver
+		want.AckWait == have.AckWait && want.InactiveThreshold == have.InactiveThreshold && want.MaxAckPending == have.MaxAckPending && want.MaxDeliver == have.MaxDeliver
 }
 
 // codeTooManyConsumers is a limit of the stream, not a mistake of ours, though

@@ -15,6 +15,7 @@ const (
 	StartAll   StartPolicy = "all"   // with the oldest stored event; the default
 	StartNew   StartPolicy = "new"   // with the first event stored after its creation
 	StartSince StartPolicy = "since" // with the first event stored at or after Since
+	StartAfter StartPolicy = "after" // with the first event behind the sequence After
 )
 
 // The defaults of [ConsumerConfig].
@@ -36,9 +37,10 @@ type ConsumerConfig struct {
 	// Filter are the event types wanted, with the wildcards of NATS, such as
 	// "mission.>". Empty: all. Filters must not overlap.
 	Filter []string
-	// Start and Since say where a new consumer begins.
+	// Start, Since and After say where a new consumer begins.
 	Start StartPolicy
 	Since time.Time
+	After uint64
 	// AckWait is how long the broker waits for a worker that has fallen silent
 	// before it delivers the event to another. It does not limit handlers: while
 	// one runs, the broker is told so. Default 30 s, at least 100 ms.
@@ -58,6 +60,9 @@ type ConsumerConfig struct {
 	// Remember makes [Delivery.Remember] available and acknowledgements
 	// confirmed.
 	Remember bool
+	// Inactive is how long nobody may pull before the broker drops the consumer, and
+	// with it the place where it was. Default 0: never.
+	Inactive time.Duration
 	// OnStatus, when set, is called after every change of the counters, by one
 	// goroutine at a time. It must not block.
 	OnStatus func(ConsumerStatus)
@@ -68,6 +73,8 @@ type ConsumerStatus struct {
 	Durable string
 	// Attached says that the consumer exists and is being pulled from.
 	Attached bool
+	// Pending is how many events waited at the broker when it last said so.
+	Pending uint64
 	// Handled counts events whose handler succeeded.
 	Handled uint64
 	// Retried counts failures after which the event was given back.
@@ -105,10 +112,14 @@ func (c ConsumerConfig) Validate() error {
 	switch {
 	case !validName(c.Durable):
 		return badConfig("Durable %q is not 1 to %d of A-Z a-z 0-9 _ -", c.Durable, maxNameLen)
-	case !slices.Contains([]StartPolicy{StartAll, StartNew, StartSince}, c.Start):
-		return badConfig("Start %q is not all, new or since", c.Start)
+	case !slices.Contains([]StartPolicy{StartAll, StartNew, StartSince, StartAfter}, c.Start):
+		return badConfig("Start %q is not all, new, since or after", c.Start)
 	case (c.Start == StartSince) == c.Since.IsZero():
 		return badConfig("Since is set exactly when Start is since")
+	case c.After != 0 && c.Start != StartAfter:
+		return badConfig("After is set without Start being after")
+	case c.Inactive < 0:
+		return badConfig("Inactive %v is negative", c.Inactive)
 	case c.AckWait < 100*time.Millisecond || c.AckWait > 24*time.Hour:
 		return badConfig("AckWait %v is not between 100ms and 24h", c.AckWait)
 	case c.MaxAckPending < 1 || c.MaxAckPending > 10_000:

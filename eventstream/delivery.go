@@ -79,6 +79,7 @@ func (c *consumer) handle(ctx context.Context, msg jetstream.Msg, done chan<- st
 	}
 	d := Delivery{Seq: meta.Sequence.Stream, Attempt: int(meta.NumDelivered), Stored: meta.Timestamp, Raw: msg, ledger: c.ledger.of(c.cfg.Durable)}
 	c.progress.delivered(d.Seq)
+	c.status.Pending = meta.NumPending
 
 	if d.Attempt > 1 && d.ledger != nil {
 		known, err := d.ledger.remembers(ctx, d)

@@ -12,6 +12,8 @@ const (
 	EventLogAppended   EventKind = "log_appended"
 	EventAgentOnline   EventKind = "agent_online"
 	EventAgentOffline  EventKind = "agent_offline"
+	EventAlertRaised   EventKind = "alert_raised"
+	EventAlertResolved EventKind = "alert_resolved"
 )
 
 // Event is one entry of the outbox: a change that was stored, waiting to be told
@@ -45,4 +47,10 @@ type Event struct {
 
 	Role  string   `json:"ro,omitzero"`
 	Types []string `json:"ts,omitzero"`
+
+	Rule      string   `json:"ru,omitzero"`
+	Metric    string   `json:"me,omitzero"`
+	Value     *float64 `json:"v,omitzero"` // nil: the metric has none
+	Threshold float64  `json:"th,omitzero"`
+	Since     Time     `json:"si,omitzero"`
 }

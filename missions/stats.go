@@ -54,15 +54,21 @@ func (c Counts) Utilization() *float64 {
 
 // Stats is what [Store.Stats] knows of all missions, or of one type's.
 type Stats struct {
-	Total                int64               `json:"total"`
-	ByStatus             map[Status]int64    `json:"by_status"`
-	ByType               map[string]int64    `json:"by_type"`
-	SuccessRate          *float64            `json:"success_rate"`
-	Duration             Distribution        `json:"duration_seconds"` // run times of completed missions
-	Queue                Distribution        `json:"queue_seconds"`    // from claimable to claimed
-	OldestPendingSeconds *float64            `json:"oldest_pending_seconds"`
-	PerMinute            map[Happening]int64 `json:"per_minute"`
-	LastUpdated          Time                `json:"last_updated"`
+	Total                int64            `json:"total"`
+	ByStatus             map[Status]int64 `json:"by_status"`
+	ByType               map[string]int64 `json:"by_type"`
+	SuccessRate          *float64         `json:"success_rate"`
+	Duration             Distribution     `json:"duration_seconds"` // run times of completed missions
+	Queue                Distribution     `json:"queue_seconds"`    // from claimable to claimed
+	OldestPendingSeconds *float64         `json:"oldest_pending_seconds"`
+
+	// OldestClaimableSeconds is how long the missions that are first in line have been
+	// claimable, the longest of them; nil when none is claimable.
+	OldestClaimableSeconds *float64 `json:"oldest_claimable_seconds"`
+
+	Windows     Windows             `json:"windows"`
+	PerMinute   map[Happening]int64 `json:"per_minute"`
+	LastUpdated Time                `json:"last_updated"`
 }
 
 // Happening is what the per-minute figures count.

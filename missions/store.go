@@ -26,6 +26,7 @@ type Store interface {
 	Leases
 	Agents
 	Leaders
+	Alerts
 
 	// Identity names this data set. It is minted when the data set is created.
 	Identity() string
@@ -100,6 +101,21 @@ type Missions interface {
 
 	// Stats returns the statistics of all missions, or of one type ("" for all).
 	Stats(ctx context.Context, missionType string) (Stats, error)
+
+	// Sample takes a sample of the statistics, which the windows of Stats and the
+	// history are made of, and drops those that are too old to matter. The leader calls
+	// it at the beginning of each minute of the store's clock, which it returns. Its
+	// cost does not depend on the number of missions, and on that of types only up to
+	// [MaxSampledTypes].
+	Sample(ctx context.Context) (Time, error)
+
+	// History returns so many minutes, 1 to [MaxHistory], of all missions or of one
+	// type ("" for all), oldest first; the last one is under way.
+	History(ctx context.Context, missionType string, minutes int) ([]Minute, error)
+
+	// Unserved returns how many missions are PENDING of each type of which some are
+	// claimable, and that no online agent serves. At most [MaxSampledTypes] types.
+	Unserved(ctx context.Context) (map[string]int64, error)
 }
 
 // Leases is the part of a [Store] that agents use, through the supervisor.
@@ -185,6 +201,24 @@ type Leaders interface {
 
 	// Resign ends a candidate's leadership at once, if it leads.
 	Resign(ctx context.Context, candidate string) error
+}
+
+// Alerts is the part of a [Store] that remembers how alerts stand.
+type Alerts interface {
+	// Alerts returns what is stored of alerts, ordered by rule.
+	Alerts(ctx context.Context) ([]Alert, error)
+
+	// ChangeAlerts stores how alerts stand, as of the time that their CheckedAt says.
+	// A change that is to be told is an event in the outbox, and with Notify a notice,
+	// in the same step. An item's error is an [ErrConflict] when the alert has been
+	// changed since it was read.
+	ChangeAlerts(ctx context.Context, batch []AlertChange) ([]error, error)
+
+	// Notices returns the oldest notices, in order, as the events that they tell of.
+	Notices(ctx context.Context, limit int) ([]Event, error)
+
+	// Noticed deletes a notice, by its event's position. One that is gone is no error.
+	Noticed(ctx context.Context, position int64) error
 }
 
 // Leadership says which candidate leads.

@@ -21,6 +21,7 @@ type Bound struct {
 const (
 	maxInFlight   = 1024     // requests of one kind under way
 	maxWaiting    = 2 << 14  // the same for those that may park
+	maxWatching   = 128      // the same for those that last until somebody ends them
 	maxBodyBytes  = 64 << 20 // of the bodies of one kind
 	pagesAtOnce   = 8        // of those whose replies may be as large as the broker carries
 	singlesAtOnce = 64       // of those whose replies have one mission
@@ -33,6 +34,9 @@ func BoundBrief() *Bound { return newBound(maxInFlight) }
 
 // BoundParking is for requests that may wait for as long as they say.
 func BoundParking() *Bound { return newBound(maxWaiting) }
+
+// BoundWatching is for requests that last for as long as the one who asks stays.
+func BoundWatching() *Bound { return newBound(maxWatching) }
 
 // BoundSingle is for requests for one mission.
 func BoundSingle() *Bound { return BoundBrief().atOnce(singlesAtOnce) }

@@ -27,7 +27,7 @@ type endpoint struct {
 	answer  func(ctx context.Context, subject string, body []byte) (any, error)
 
 	// gathers is set where a request has no fields and every one the same answer.
-	gathers func(ctx context.Context, traces []string) (any, error)
+	gathers func(ctx context.Context, causes []requestCause) (any, error)
 
 	line     lineKind
 	counters *endpointCounters
@@ -50,6 +50,8 @@ func endpoints(s *Service) []endpoint {
 		{name: "missions-list", line: lineBulk, subject: api.SubjectMissionsList, bound: page(), answer: request(s.List)},
 		{name: "missions-log", line: lineBulk, subject: api.SubjectMissionsLog, bound: page(), answer: request(s.Log)},
 		{name: "missions-stats", line: lineMain, subject: api.SubjectMissionsStats, bound: brief(), answer: request(s.Stats)},
+		{name: "missions-history", line: lineBulk, subject: api.SubjectMissionsHistory, bound: page(), answer: request(s.History)},
+		{name: "alerts", line: lineMain, subject: api.SubjectAlerts, bound: brief(), answer: request(s.Alerts)},
 		{name: "agent-register", line: lineBeats, subject: agent(api.AgentRegister), bound: brief(), answer: agentRequest(s.Register)},
 		{name: "agent-heartbeat", line: lineBeats, subject: agent(api.AgentHeartbeat), bound: brief(), answer: agentRequest(s.Heartbeat)},
 		{name: "agent-claim", line: lineBulk, subject: agent(api.AgentClaim), bound: parking(), parks: true, answer: agentRequest(s.Claim)},
@@ -200,7 +202,7 @@ func (e *Endpoints) gather(ep *endpoint) nats.MsgHandler {
 			l.refuse(msg.Reply, l.wire(ep.name, err))
 			return
 		}
-		if !g.add(msg.Reply, msg.Header.Get(api.HeaderTraceparent)) {
+		if !g.add(msg.Reply, requestCause{msg.Header.Get(api.HeaderTraceparent), msg.Header.Get(api.HeaderClient)}) {
 			ep.counters.refused.Add(1)
 			l.refuse(msg.Reply, errTooMany)
 		}
@@ -244,7 +246,7 @@ func (e *Endpoints) serve(ep *endpoint, msg *nats.Msg) {
 	var answer any
 	if err == nil {
 		defer done()
-		ctx = api.WithTrace(ctx, msg.Header.Get(api.HeaderTraceparent))
+		ctx = api.WithCaller(api.WithTrace(ctx, msg.Header.Get(api.HeaderTraceparent)), msg.Header.Get(api.HeaderClient))
 		var span tracing.Span
 		if e.tracer != nil && ep.traced(ctx) {
 			ctx, span = e.tracer.Start(ctx, ep.name, tracing.Server)

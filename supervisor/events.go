@@ -3,6 +3,7 @@ package supervisor
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 
 	"missioncontrol/charter"
@@ -72,7 +73,21 @@ func payloadOf(e *missions.Event) (charter.Payload, error) {
 	case missions.EventAgentOffline:
 		return charter.AgentOffline{AgentID: e.AgentID, Name: e.Name, Role: e.Role, Types: e.Types, Reason: e.Reason, ChangedAt: at}, nil
 	}
+	switch value := valueOrNaN(e.Value); e.Kind {
+	case missions.EventAlertRaised:
+		return charter.AlertRaised{Rule: e.Rule, Metric: e.Metric, Value: value, Threshold: e.Threshold, Since: e.Since.Time(), RaisedAt: at}, nil
+	case missions.EventAlertResolved:
+		return charter.AlertResolved{Rule: e.Rule, Metric: e.Metric, Value: value, Threshold: e.Threshold, Since: e.Since.Time(), ResolvedAt: at}, nil
+	}
 	return nil, fmt.Errorf("outbox entry %d is of unknown kind %q", e.Seq, e.Kind)
+}
+
+// valueOrNaN returns a metric's value as charter writes it.
+func valueOrNaN(value *float64) float64 {
+	if value == nil {
+		return math.NaN()
+	}
+	return *value
 }
 
 // outboxPosition returns the position up to which an event says that an outbox has

@@ -1,6 +1,10 @@
 package supervisor
 
-import "time"
+import (
+	"time"
+
+	"missioncontrol/missions"
+)
 
 // WithoutNets has a service that does not run yet rely on being told: it never
 // looks by itself for what other supervisors have done.
@@ -10,4 +14,10 @@ func (s *Service) WithoutNets() {
 	if s.dispatch.probes != 0 {
 		s.dispatch.probes = never
 	}
+}
+
+// WithQuickNotices has a service that does not run yet try again soon where nobody was
+// to be told of alerts.
+func (s *Service) WithQuickNotices() {
+	s.notify.backoff = missions.RetryPolicy{Base: 5 * time.Millisecond, Max: 20 * time.Millisecond}
 }

@@ -16,6 +16,7 @@ import (
 	"missioncontrol/missions"
 	"missioncontrol/missions/sqlitestore"
 	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/alerts"
 	"missioncontrol/supervisor/api"
 )
 
@@ -62,6 +63,8 @@ type memberOptions struct {
 	id         string
 	leadership time.Duration
 	nets       bool // look after what one is not told of
+	alerts     []alerts.Rule
+	webhook    *alerts.Webhook
 }
 
 // join starts a supervisor and returns when its peers can hear it and be heard.
@@ -78,8 +81,10 @@ func (f *fleet) join(o memberOptions) *member {
 	m.Service, err = supervisor.New(supervisor.Config{
 		Store: o.store, Stream: stream, Logger: quiet, Peers: peers, ID: o.id, Leadership: o.leadership,
 		Heartbeat: 100 * time.Millisecond, Lease: 5 * time.Second,
+		Alerts: o.alerts, AlertInterval: 20 * time.Millisecond, Webhook: o.webhook,
 	})
 	must(f.t, err)
+	m.WithQuickNotices()
 	if !o.nets {
 		m.WithoutNets()
 	}

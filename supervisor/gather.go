@@ -19,7 +19,7 @@ type gatherer struct {
 	line      *line
 	name      string
 	counters  *endpointCounters
-	answer    func(ctx context.Context, traces []string) (any, error)
+	answer    func(ctx context.Context, causes []requestCause) (any, error)
 
 	mu      sync.Mutex
 	waiting gathered
@@ -28,22 +28,28 @@ type gatherer struct {
 }
 
 // gathered are requests that wait for an answer.
-type gathered struct{ replies, traces []string }
+type gathered struct {
+	replies []string
+	causes  []requestCause
+}
+
+// requestCause is where a request came from, as far as its headers tell.
+type requestCause struct{ trace, caller string }
 
 func (g *gathered) clear() {
 	clear(g.replies)
-	clear(g.traces)
-	g.replies, g.traces = g.replies[:0], g.traces[:0]
+	clear(g.causes)
+	g.replies, g.causes = g.replies[:0], g.causes[:0]
 }
 
 // add takes a request, unless too many wait.
-func (g *gatherer) add(reply, trace string) bool {
+func (g *gatherer) add(reply string, cause requestCause) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.waiting.replies) >= maxGathered || !g.busy && !g.endpoints.begin() {
 		return false
 	}
-	g.waiting.replies, g.waiting.traces = append(g.waiting.replies, reply), append(g.waiting.traces, trace)
+	g.waiting.replies, g.waiting.causes = append(g.waiting.replies, reply), append(g.waiting.causes, cause)
 	if !g.busy {
 		g.busy = true
 		go g.run()
@@ -79,8 +85,8 @@ func (g *gatherer) answerAll(batch gathered) {
 	ctx, cancel := context.WithTimeout(g.endpoints.ctx, requestTimeout)
 	defer cancel()
 	begun := time.Now()
-	end := g.trace(batch.traces)
-	answer, err := g.endpoints.guard(func() (any, error) { return g.answer(ctx, batch.traces) })
+	end := g.trace(batch.causes)
+	answer, err := g.endpoints.guard(func() (any, error) { return g.answer(ctx, batch.causes) })
 	g.counters.took(time.Since(begun))
 	end(err)
 	if err != nil {
@@ -104,15 +110,15 @@ func (g *gatherer) answerAll(batch gathered) {
 }
 
 // trace begins a span for each request, in whose place it puts it.
-func (g *gatherer) trace(traces []string) (end func(error)) {
+func (g *gatherer) trace(causes []requestCause) (end func(error)) {
 	if g.endpoints.tracer == nil {
 		return func(error) {}
 	}
-	spans := make([]tracing.Span, len(traces))
-	for i := range traces {
+	spans := make([]tracing.Span, len(causes))
+	for i := range causes {
 		var ctx context.Context
-		ctx, spans[i] = g.endpoints.tracer.Start(api.WithTrace(context.Background(), traces[i]), g.name, tracing.Server)
-		traces[i] = api.TraceOf(ctx)
+		ctx, spans[i] = g.endpoints.tracer.Start(api.WithTrace(context.Background(), causes[i].trace), g.name, tracing.Server)
+		causes[i].trace = api.TraceOf(ctx)
 	}
 	return func(err error) {
 		for _, span := range spans {
@@ -123,15 +129,15 @@ func (g *gatherer) trace(traces []string) (end func(error)) {
 
 // statuses is [Service.Status] for many requests at once: one answer, and an event
 // for each.
-func (s *Service) statuses(ctx context.Context, traces []string) (any, error) {
+func (s *Service) statuses(ctx context.Context, causes []requestCause) (any, error) {
 	counts, err := s.cfg.Store.Counts(ctx)
 	if err != nil {
 		return nil, err
 	}
 	status, event := s.status(counts)
-	for _, trace := range traces {
+	for _, c := range causes {
 		e := event()
-		e.Meta.Traceparent = api.TraceOf(api.WithTrace(context.Background(), trace))
+		cause(&e, api.TraceOf(api.WithTrace(context.Background(), c.trace)), api.CallerName(c.caller))
 		s.cfg.Stream.Emit(e)
 	}
 	return status, nil

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"missioncontrol/charter"
@@ -44,8 +45,23 @@ func (s *Service) Health(ctx context.Context, _ api.Empty) (api.Health, error) {
 // emit sends a telemetry event of a request.
 func (s *Service) emit(ctx context.Context, p charter.Payload, now time.Time) {
 	e := charter.New(p, now)
-	e.Meta.Traceparent = api.TraceOf(ctx)
+	cause(&e, api.TraceOf(ctx), api.CallerOf(ctx))
 	s.cfg.Stream.Emit(e)
+}
+
+// metaAskedBy is the key in the meta of telemetry that names the program whose request
+// it tells of, where that program has said its name.
+const metaAskedBy = "asked_by"
+
+// cause notes what request a telemetry event tells of.
+func cause(e *charter.Event, trace, caller string) {
+	e.Meta.Traceparent = trace
+	if caller == "" {
+		return
+	}
+	if quoted, err := json.Marshal(caller); err == nil { // a string always can be written
+		e.Meta.Extra = map[string]json.RawMessage{metaAskedBy: quoted}
+	}
 }
 
 func (s *Service) checkStream() api.StreamCheck {
@@ -82,7 +98,7 @@ func (s *Service) Status(ctx context.Context, _ api.Empty) (api.Status, error) {
 	}
 	status, event := s.status(counts)
 	e := event()
-	e.Meta.Traceparent = api.TraceOf(ctx)
+	cause(&e, api.TraceOf(ctx), api.CallerOf(ctx))
 	s.cfg.Stream.Emit(e)
 	return status, nil
 }
@@ -137,6 +153,16 @@ func (s *Service) Stats(ctx context.Context, request api.StatsRequest) (api.Stat
 	}
 	stats, err := s.cfg.Store.Stats(ctx, request.Type)
 	return api.StatsReply{Stats: stats}, err
+}
+
+// History returns what happened in the latest minutes, of all missions or of one type.
+func (s *Service) History(ctx context.Context, request api.HistoryRequest) (api.History, error) {
+	minutes, err := request.Span()
+	if err != nil {
+		return api.History{}, err
+	}
+	history, err := s.cfg.Store.History(ctx, request.Type, minutes)
+	return api.History{Minutes: history}, err
 }
 
 // Ready returns nil while requests can be served, and an error that says why not.

@@ -10,8 +10,9 @@
 // supervisors on the same store, if there can be any ([Peers]); the watch over agents'
 // connections, where the broker tells of them ([Connections]); and the candidacy for
 // the leadership of the store. The leader, one at a time, also runs the reaper,
-// which does what has become due; the retention; and the relay, which carries the
-// outboxes to the event stream. When the leader stops it resigns, and another one
+// which does what has become due; the retention; the samples of the statistics; the looks
+// at the alert rules, and who is told of alerts; and the relay, which carries the outboxes
+// to the event stream. When the leader stops it resigns, and another one
 // takes over at once; when it dies or loses the store, another one does when its
 // leadership has run out, and by then it has stopped ([Config] Leadership).
 //
@@ -43,6 +44,7 @@ import (
 	"missioncontrol/charter"
 	"missioncontrol/eventstream"
 	"missioncontrol/missions"
+	"missioncontrol/supervisor/alerts"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/tracing"
 )
@@ -55,6 +57,10 @@ type Stream interface {
 	Last(ctx context.Context, eventType string) (charter.Event, uint64, error)
 	Status() eventstream.Status
 	Changed() <-chan struct{}
+	Follow(ctx context.Context, f eventstream.Follower) error
+	End(ctx context.Context) (uint64, error)
+	Consume(ctx context.Context, cfg eventstream.ConsumerConfig, handler eventstream.Handler) error
+	Read(ctx context.Context, filter []string, after, until uint64, handle func(eventstream.Stored) error) error
 }
 
 // Config says what a service is made of and how it behaves.
@@ -87,6 +93,10 @@ type Config struct {
 	Heartbeat time.Duration // how often agents are told to beat; default 3 s
 	Retention time.Duration // how long terminal missions are kept; default 7 days
 
+	Alerts        []alerts.Rule   // what to raise alerts for; default: nothing
+	AlertInterval time.Duration   // between two looks at the rules, 10 ms to 20 s; default 5 s
+	Webhook       *alerts.Webhook // is told of alerts; default: nobody is
+
 	// Push sends a command to an agent, best effort: the same stands in the
 	// agent's next heartbeat. Default: nothing is pushed.
 	Push func(agentID string, command api.Command)
@@ -107,6 +117,7 @@ func (cfg Config) WithDefaults() Config {
 	setDefault(&cfg.Lease, 10*time.Second)
 	setDefault(&cfg.Heartbeat, 3*time.Second)
 	setDefault(&cfg.Retention, 7*24*time.Hour)
+	setDefault(&cfg.AlertInterval, 5*time.Second)
 	if cfg.ID == "" {
 		cfg.ID = newID()
 	}
@@ -156,7 +167,7 @@ func (cfg Config) Validate() error {
 	case cfg.Retention < time.Second:
 		return fmt.Errorf("a retention of %s is too short", cfg.Retention)
 	}
-	return nil
+	return cfg.checkAlerts()
 }
 
 // Service answers every request of the protocol. Its methods may be called
@@ -171,14 +182,19 @@ type Service struct {
 	counts  shared[missions.Counts]
 	waiting shared[int64]
 	ping    shared[struct{}]
+	alerts  shared[api.Alerts]
 
 	dispatch *dispatcher
 	waits    *waiters
 	leader   *leader
 	reaper   *alarm
 	relay    *relay
+	notify   *notifier
 	deaths   *deaths // nil without Connections
 	peers    Peers
+
+	changes, everything *feed // see feedFor
+	queries             *queries
 
 	lookAgain time.Duration // see the constant
 }
@@ -195,6 +211,7 @@ func New(cfg Config) (*Service, error) {
 	s.counts.read = cfg.Store.Counts
 	s.waiting.read = cfg.Store.Waiting
 	s.ping.read = func(ctx context.Context) (struct{}, error) { return struct{}{}, cfg.Store.Ping(ctx) }
+	s.alerts.read = s.readAlerts
 	s.dispatch = newDispatcher(cfg.Store.Claim)
 	s.waits = newWaiters()
 	s.reaper = newAlarm()
@@ -205,9 +222,12 @@ func New(cfg Config) (*Service, error) {
 		traceRelay(cfg.Tracer, origins, since)
 	}
 	metrics.measure(endpoints(s))
+	s.notify = newNotifier(cfg.Store, cfg.Webhook, cfg.Logger)
 	if cfg.Connections != nil {
 		s.deaths = newDeaths(&cfg, s.bury)
 	}
+	s.changes, s.everything = newFeed(cfg.Stream, changeTypes), newFeed(cfg.Stream, nil)
+	s.queries = newQueries(cfg.Stream, cfg.ID, cfg.Logger)
 	s.peers = alone{}
 	if cfg.Peers != nil {
 		s.peers, s.dispatch.probes, s.leader.level = cfg.Peers, s.lookAgain, slog.LevelInfo
@@ -222,6 +242,9 @@ func (s *Service) Run(ctx context.Context) {
 	var loops, talks sync.WaitGroup
 	talks.Go(func() { s.peers.Run(talk, s.hear) })
 	loops.Go(func() { s.dispatch.run(ctx) })
+	loops.Go(func() { s.changes.run(ctx) })
+	loops.Go(func() { s.everything.run(ctx) })
+	loops.Go(func() { s.queries.run(ctx) })
 	loops.Go(func() { s.leader.run(ctx, s.lead) })
 	if s.deaths != nil {
 		loops.Go(func() { s.deaths.run(ctx) })
@@ -241,6 +264,9 @@ func (s *Service) lead(t *term) {
 	var loops sync.WaitGroup
 	loops.Go(func() { s.runReaper(t.ctx) })
 	loops.Go(func() { s.runRetention(t.ctx) })
+	loops.Go(func() { s.runSampler(t.ctx) })
+	loops.Go(func() { s.runAlerts(t.ctx) })
+	loops.Go(func() { s.notify.run(t.ctx) })
 	loops.Go(func() { s.relay.run(t) })
 	loops.Wait()
 }

@@ -163,7 +163,13 @@ func (o *outboxTest) wantStream(url string) {
 }
 
 // durableEvents reads the events of missions that the stream holds.
-func durableEvents(t *testing.T, url string) (events []charter.Event) {
+func durableEvents(t *testing.T, url string) []charter.Event {
+	t.Helper()
+	return eventsOf(t, url, "events.mission.>")
+}
+
+// eventsOf reads the events that the stream holds on some subjects.
+func eventsOf(t *testing.T, url, subjects string) (events []charter.Event) {
 	t.Helper()
 	nc, err := nats.Connect(url)
 	must(t, err)
@@ -172,7 +178,7 @@ func durableEvents(t *testing.T, url string) (events []charter.Event) {
 	must(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	consumer, err := js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{FilterSubjects: []string{"events.mission.>"}})
+	consumer, err := js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{FilterSubjects: []string{subjects}})
 	must(t, err)
 	info, err := consumer.Info(ctx)
 	must(t, err)

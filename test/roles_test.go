@@ -37,7 +37,8 @@ func sayings() (table []said) {
 		}
 	}
 	add(looks, nonsense, "supervisor.health", "supervisor.status", "supervisor.agents", "supervisor.missions.get",
-		"supervisor.missions.wait", "supervisor.missions.list", "supervisor.missions.log", "supervisor.missions.stats")
+		"supervisor.missions.wait", "supervisor.missions.list", "supervisor.missions.log", "supervisor.missions.stats",
+		"supervisor.missions.history", "supervisor.alerts")
 	add(steers, nonsense, "supervisor.missions.create", "supervisor.missions.cancel", "supervisor.missions.retry", "supervisor.missions.delete")
 	for _, agent := range []string{"w1", "w2"} {
 		for _, verb := range []string{"register", "heartbeat", "claim", "progress", "log", "complete", "fail", "release", "leave"} {

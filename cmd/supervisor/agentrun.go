@@ -54,10 +54,10 @@ func (c *cli) agentRunCommand() *cobra.Command {
 
 The mission's data stands on its standard input as JSON, and MISSION_ID, MISSION_NAME,
 MISSION_TYPE, MISSION_ATTEMPT and AGENT_ID in its environment, with TRACEPARENT for a
-mission that belongs to a trace. What it writes to its standard output is the result, at most 512 KiB: JSON as it is, anything else as a
-string, nothing as null. Each line on its standard error becomes a log entry. An exit
-code other than 0 is a failure, which is tried again while attempts are left; the last
-lines of its standard error say why.
+mission that belongs to a trace. What it writes to its standard output is the result, at
+most 512 KiB: JSON as it is, anything else as a string, nothing as null. Each line on its
+standard error becomes a log entry. An exit code other than 0 is a failure, which is tried
+again while attempts are left; the last lines of its standard error say why.
 
 When the mission is cancelled, its lease is lost or its time is over, the program and
 all that it has started get SIGTERM, and after 5 seconds SIGKILL. They are one process

@@ -100,10 +100,9 @@ func (r *benchRun) startAgents(ctx context.Context, end context.CancelCauseFunc)
 
 // handle does nothing but note when the mission has come.
 func (r *benchRun) handle(_ context.Context, t *agent.Task) (any, error) {
-	number, ours := strings.CutPrefix(t.Mission.ID, r.prefix)
-	i, err := strconv.Atoi(number)
-	if !ours || err != nil || i < 0 || i >= len(r.took) {
-		return nil, nil // another one's of the same type
+	i, ours := r.number(t.Mission.ID)
+	if !ours {
+		return nil, nil
 	}
 	if !r.took[i].CompareAndSwap(0, max(1, int64(time.Since(r.begun))-r.asked[i].Load())) {
 		return nil, nil // a second attempt
@@ -196,6 +195,13 @@ func (r *benchRun) createBatch(ctx context.Context, specs []api.MissionSpec) err
 		return refused[0]
 	}
 	return err
+}
+
+// number is the place of a mission; false for another one's of the same type.
+func (r *benchRun) number(id string) (int, bool) {
+	digits, ours := strings.CutPrefix(id, r.prefix)
+	i, err := strconv.Atoi(digits)
+	return i, ours && err == nil && i >= 0 && i < len(r.took)
 }
 
 func (r *benchRun) id(i int) string { return fmt.Sprintf("%s%07d", r.prefix, i) }

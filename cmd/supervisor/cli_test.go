@@ -27,7 +27,7 @@ func TestMistakesInWhatIsTypedAreOneLineAndExitCode2(t *testing.T) {
 		`there is no command "frobnicate"; see supervisor --help`:                                            {"frobnicate"},
 		`there is no command "statu"; did you mean status?`:                                                  {"statu"},
 		`there is no command "delet"; did you mean delete?`:                                                  {"missions", "delet"},
-		`missions needs a command: cancel, create, delete, get, list, log, retry, stats, wait`:               {"missions"},
+		`missions needs a command: cancel, create, delete, get, history, list, log, retry, stats, wait`:      {"missions"},
 		`unknown flag: --bogus; see supervisor status --help`:                                                {"status", "--bogus"},
 		`unknown shorthand flag: 'q' in -q; see supervisor events --help`:                                    {"events", "-q"},
 		`flag needs an argument: --server; see supervisor status --help`:                                     {"status", "--server"},

@@ -218,37 +218,47 @@ func TestStats(t *testing.T) {
 	b := newFake(t)
 	answering(t, b.nc, api.SubjectMissionsStats, `{"stats":{"total":3,"by_status":{"PENDING":1,"RUNNING":0,"COMPLETED":2,"FAILED":0,"CANCELLED":0},`+
 		`"by_type":{"resize":2,"build":1},"success_rate":1,"duration_seconds":{"average":1.5,"p50":1,"p95":2,"p99":2.5},`+
-		`"queue_seconds":{"average":null,"p50":null,"p95":null,"p99":null},"oldest_pending_seconds":61,"per_minute":{"created":3},"last_updated":1769871845}}`)
+		`"queue_seconds":{"average":null,"p50":null,"p95":null,"p99":null},"oldest_pending_seconds":61,"oldest_claimable_seconds":2,"per_minute":{"created":3},"last_updated":1769871845,`+
+		`"windows":{"5m":{"since":1769871600,"created":12345,"started":11,"completed":9,"failed":1,"cancelled":0,"success_rate":0.9,`+
+		`"duration_seconds":{"average":1.5,"p50":1,"p95":2,"p99":2.5},"queue_seconds":{"average":0.01,"p50":0.02,"p95":0.03,"p99":0.04}},`+
+		`"1h":{"since":1769868245,"created":20000,"success_rate":null},"24h":{"since":1769868245,"created":20000}}}}`)
 	equal(t, "stats", b.ok(t, "missions", "stats"), `Missions at 2026-01-31 15:04:05
 
-           Total: 3
-         Pending: 1
-         Running: 0
-       Completed: 2
-          Failed: 0
-       Cancelled: 0
-    Success rate: 100.0 %
-  Oldest pending: 1m01s
+              Total: 3
+            Pending: 1
+            Running: 0
+          Completed: 2
+             Failed: 0
+          Cancelled: 0
+       Success rate: 100.0 %
+     Oldest pending: 1m01s
+  Longest claimable: 2.00s
 
-╭────────────────────────────────────────────╮
-│                    Times                   │
-├──────────┬─────────┬───────┬───────┬───────┤
-│          │ Average │   p50 │   p95 │   p99 │
-├──────────┼─────────┼───────┼───────┼───────┤
-│ Duration │   1.50s │ 1.00s │ 2.00s │ 2.50s │
-│ Queue    │       - │     - │     - │     - │
-╰──────────┴─────────┴───────┴───────┴───────╯
-╭──────────────────────╮
-│      Per minute      │
-├───────────┬──────────┤
-│ Happening │ Missions │
-├───────────┼──────────┤
-│ created   │        3 │
-│ started   │        0 │
-│ completed │        0 │
-│ failed    │        0 │
-│ cancelled │        0 │
-╰───────────┴──────────╯
+╭──────────────────────────────────────────────────────────────────────╮
+│                             What happened                            │
+├───────┬─────────┬─────────┬───────────┬────────┬───────────┬─────────┤
+│ Last  │ Created │ Started │ Completed │ Failed │ Cancelled │ Success │
+├───────┼─────────┼─────────┼───────────┼────────┼───────────┼─────────┤
+│ 1 min │       3 │       0 │         0 │      0 │         0 │         │
+│ 5 min │  12,345 │      11 │         9 │      1 │         0 │  90.0 % │
+│ 1 h   │  20,000 │       0 │         0 │      0 │         0 │       - │
+│ 24 h  │  20,000 │       0 │         0 │      0 │         0 │       - │
+╰───────┴─────────┴─────────┴───────────┴────────┴───────────┴─────────╯
+Watched since 2026-01-31 14:04:05.
+╭────────────────────────────────────────────────────╮
+│                        Times                       │
+├──────────┬───────┬─────────┬───────┬───────┬───────┤
+│          │ Last  │ Average │   p50 │   p95 │   p99 │
+├──────────┼───────┼─────────┼───────┼───────┼───────┤
+│ Duration │ 5 min │   1.50s │ 1.00s │ 2.00s │ 2.50s │
+│          │ 1 h   │       - │     - │     - │     - │
+│          │ 24 h  │       - │     - │     - │     - │
+│          │ ever  │   1.50s │ 1.00s │ 2.00s │ 2.50s │
+│ Queue    │ 5 min │    10ms │  20ms │  30ms │  40ms │
+│          │ 1 h   │       - │     - │     - │     - │
+│          │ 24 h  │       - │     - │     - │     - │
+│          │ ever  │       - │     - │     - │     - │
+╰──────────┴───────┴─────────┴───────┴───────┴───────╯
 ╭───────────────────╮
 │       Types       │
 ├────────┬──────────┤
@@ -258,4 +268,49 @@ func TestStats(t *testing.T) {
 │ resize │        2 │
 ╰────────┴──────────╯
 `)
+}
+
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	b := newFake(t)
+	answering(t, b.nc, api.SubjectMissionsHistory, `{"minutes":[`+
+		`{"at":1769871780,"created":1,"started":2,"completed":3,"failed":4,"cancelled":5,"pending":null,"running":null},`+
+		`{"at":1769871840,"created":10000,"started":0,"completed":0,"failed":0,"cancelled":0,"pending":1234567,"running":8}]}`)
+	equal(t, "history", b.ok(t, "missions", "history", "--type", "resize"), `╭───────────────────────────────────────────────────────────────────────────────────╮
+│                          Missions by minute, type resize                          │
+├────────┬─────────┬─────────┬───────────┬────────┬───────────┬───────────┬─────────┤
+│ Minute │ Created │ Started │ Completed │ Failed │ Cancelled │   Pending │ Running │
+├────────┼─────────┼─────────┼───────────┼────────┼───────────┼───────────┼─────────┤
+│ 15:03  │       1 │       2 │         3 │      4 │         5 │         - │       - │
+│ 15:04  │  10,000 │       0 │         0 │      0 │         0 │ 1,234,567 │       8 │
+╰────────┴─────────┴─────────┴───────────┴────────┴───────────┴───────────┴─────────╯
+`)
+	for _, minutes := range []string{"0", "1441", "-1"} {
+		b.refused(t, 2, "--minutes must be between 1 and 1440", "missions", "history", "--minutes", minutes)
+	}
+}
+
+func TestAlerts(t *testing.T) {
+	t.Parallel()
+	b := newFake(t)
+	now := time.Now().Unix()
+	answering(t, b.nc, api.SubjectAlerts, fmt.Sprintf(`{"alerts":[`+
+		`{"rule":"missions-failing","metric":"missions.windows.1h.success_rate","comparison":"<","threshold":0.8,"for_seconds":60,"min_samples":20,`+
+		`"value":0.625,"state":"firing","since":%d,"raised_at":%d},`+
+		`{"rule":"outbox-growing","metric":"events.waiting","comparison":">","threshold":10000,"for_seconds":120,"value":0,"state":"ok","since":null,"raised_at":null},`+
+		`{"rule":"slow","metric":"missions.windows.5m.duration_seconds.p95","comparison":">=","threshold":90,"for_seconds":0,"type":"resize",`+
+		`"value":null,"state":"pending","since":%d,"raised_at":null}]}`, now-7300, now-7205, now-3600))
+	equal(t, "alerts", b.ok(t, "alerts"), `╭──────────────────────────────────────────────────────────────────────────────────────────────────────────────╮
+│                                                    Alerts                                                    │
+├──────────────────┬─────────┬───────────┬─────────────────────────────────┬────────┬────────┬─────────────────┤
+│ Rule             │ State   │     Since │ Metric                          │ Type   │  Value │ Condition       │
+├──────────────────┼─────────┼───────────┼─────────────────────────────────┼────────┼────────┼─────────────────┤
+│ missions-failing │ firing  │ 2h00m ago │ windows.1h.success_rate         │        │ 62.5 % │ < 80.0 % for 1m │
+│ outbox-growing   │ ok      │           │ events.waiting                  │        │      0 │ > 10,000 for 2m │
+│ slow             │ pending │ 1h00m ago │ windows.5m.duration_seconds.p95 │ resize │      - │ >= 1m30s        │
+╰──────────────────┴─────────┴───────────┴─────────────────────────────────┴────────┴────────┴─────────────────╯
+`)
+	empty := newFake(t)
+	answering(t, empty.nc, api.SubjectAlerts, `{"alerts":[]}`)
+	equal(t, "no alerts", empty.ok(t, "alerts"), "No alert rules.\n")
 }

@@ -25,7 +25,7 @@ func (c *cli) missionsCommand() *cobra.Command {
 	cmd.AddCommand(
 		c.missionsCreateCommand(), c.missionsGetCommand(), c.missionsListCommand(), c.missionsLogCommand(),
 		c.missionsWaitCommand(), c.missionsCancelCommand(), c.missionsRetryCommand(), c.missionsDeleteCommand(),
-		c.missionsStatsCommand(),
+		c.missionsStatsCommand(), c.missionsHistoryCommand(),
 	)
 	subcommandOnly(cmd)
 	return cmd

@@ -54,21 +54,11 @@ func statsCard(out *screen, s *missions.Stats, missionType string) {
 	}
 	b.line("Success rate", share(s.SuccessRate))
 	b.line("Oldest pending", seconds(s.OldestPendingSeconds))
+	b.line("Longest claimable", seconds(s.OldestClaimableSeconds))
 	b.gap()
 	b.print()
-	times := out.grid("Times", "", "Average#", "p50#", "p95#", "p99#")
-	for _, row := range []struct {
-		name string
-		d    missions.Distribution
-	}{{"Duration", s.Duration}, {"Queue", s.Queue}} {
-		times.row(row.name, seconds(row.d.Average), seconds(row.d.P50), seconds(row.d.P95), seconds(row.d.P99))
-	}
-	times.print()
-	rates := out.grid("Per minute", "Happening", "Missions#")
-	for _, happening := range missions.Happenings() {
-		rates.row(happening, count(s.PerMinute[happening]))
-	}
-	rates.print()
+	windowsTable(out, s)
+	timesTable(out, s)
 	if len(s.ByType) > 0 && missionType == "" {
 		types := out.grid("Types", "Type", "Missions#")
 		types.concede(shorterID("Type", 12))
@@ -77,4 +67,58 @@ func statsCard(out *screen, s *missions.Stats, missionType string) {
 		}
 		types.print()
 	}
+}
+
+// window is a window with the name that people know it by.
+type window struct {
+	name string
+	*missions.Window
+}
+
+func windows(s *missions.Stats) []window {
+	return []window{{"5 min", &s.Windows.FiveMinutes}, {"1 h", &s.Windows.Hour}, {"24 h", &s.Windows.Day}}
+}
+
+// windowsTable shows what happened in the last minute and in each window, and since when
+// a window counts that has not been watched for its whole length.
+func windowsTable(out *screen, s *missions.Stats) {
+	g := out.grid("What happened", "Last", "Created#", "Started#", "Completed#", "Failed#", "Cancelled#", "Success#")
+	g.concede(without("Cancelled", "Started"))
+	row := func(name string, created, started, completed, failed, cancelled int64, success string) {
+		g.row(name, count(created), count(started), count(completed), count(failed), count(cancelled), success)
+	}
+	minute := s.PerMinute
+	row("1 min", minute[missions.HappenedCreated], minute[missions.HappenedStarted], minute[missions.HappenedCompleted],
+		minute[missions.HappenedFailed], minute[missions.HappenedCancelled], "")
+	for _, w := range windows(s) {
+		row(w.name, w.Created, w.Started, w.Completed, w.Failed, w.Cancelled, share(w.SuccessRate))
+	}
+	g.print()
+	if since := s.Windows.Day.Since.Time(); !since.IsZero() && s.LastUpdated.Time().Sub(since) < missions.Day-missions.LongSample {
+		out.printf("%s\n", out.paint(faint, "Watched since "+out.moment(since)+"."))
+	}
+}
+
+// timesTable shows run times and queue times, in each window and in all.
+func timesTable(out *screen, s *missions.Stats) {
+	g := out.grid("Times", "", "Last", "Average#", "p50#", "p95#", "p99#")
+	for _, times := range []struct {
+		what string
+		of   func(*missions.Window) *missions.Distribution
+		ever *missions.Distribution
+	}{
+		{"Duration", func(w *missions.Window) *missions.Distribution { return &w.Duration }, &s.Duration},
+		{"Queue", func(w *missions.Window) *missions.Distribution { return &w.Queue }, &s.Queue},
+	} {
+		what := times.what
+		row := func(last string, d *missions.Distribution) {
+			g.row(what, last, seconds(d.Average), seconds(d.P50), seconds(d.P95), seconds(d.P99))
+			what = "" // once is enough
+		}
+		for _, w := range windows(s) {
+			row(w.name, times.of(w.Window))
+		}
+		row("ever", times.ever)
+	}
+	g.print()
 }

@@ -50,7 +50,7 @@ find their broker the way the nats CLI does.`,
 	root.AddCommand(
 		c.serveCommand(), c.agentCommand(), c.benchCommand(), c.authCommand(),
 		c.backupCommand(), c.restoreCommand(),
-		c.healthCommand(), c.statusCommand(), c.agentsCommand(), c.eventsCommand(),
+		c.healthCommand(), c.statusCommand(), c.agentsCommand(), c.alertsCommand(), c.eventsCommand(),
 		c.missionsCommand(),
 		c.versionCommand(),
 	)

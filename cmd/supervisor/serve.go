@@ -21,6 +21,7 @@ import (
 	"missioncontrol/eventstream/embedded"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/alerts"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/tracing"
 	"missioncontrol/supervisor/web"
@@ -55,6 +56,10 @@ type serveConfig struct {
 
 	OutboxLimit int64
 	Replicas    int
+
+	Alerts        []alerts.Rule
+	AlertInterval time.Duration
+	Webhook       *alerts.Webhook // nil: nobody is told of alerts
 }
 
 // serveInfo says where everything is, one line each.
@@ -285,6 +290,7 @@ func (h *house) startService(ctx context.Context) error {
 		Store: h.store, Stream: h.stream, Version: version(), Peers: peers,
 		Lease: h.cfg.Lease, Heartbeat: h.cfg.Heartbeat, Retention: h.cfg.Retention,
 		Connections: h.connections(), Grace: h.cfg.Grace, SyncInterval: h.syncInterval(),
+		Alerts: h.cfg.Alerts, AlertInterval: h.cfg.AlertInterval, Webhook: h.cfg.Webhook,
 		Push:       supervisor.Pusher(h.nc, h.log),
 		Tracer:     h.cfg.Tracer,
 		ReplyLimit: func() int { return int(h.nc.MaxPayload()) },

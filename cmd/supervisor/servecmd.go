@@ -3,8 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
-	"os"
-	"runtime/debug"
+	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,6 +21,9 @@ both in --data-dir. Every flag is also a variable in the environment and, in low
 case and with _ for -, a key in the configuration file. A flag counts before the
 environment, the environment before the file.
 
+Alert rules stand in the configuration file, as a list under alerts; some are there by
+default. docs/OPERATIONS.md has examples.
+
 --event-retention and --replicas count when the stream of events is created. To change
 one that exists: nats stream edit EVENTS --max-age 30d, or --replicas 3.`,
 		Example: `  supervisor serve
@@ -35,19 +37,19 @@ one that exists: nats stream edit EVENTS --max-age 30d, or --replicas 3.`,
 	return cmd
 }
 
-// garbagePercent lets garbage grow to so many percent of what is in use before it is
-// collected, where GOGC does not say otherwise. A supervisor keeps little and makes much:
-// with Go's own 100, an eighth of its processor time went into collecting.
-const garbagePercent = 400
+// ballastBytes make the heap look larger than it is to the garbage collector, which would
+// otherwise be at work an eighth of the time: a supervisor keeps little and makes much.
+// So garbage may grow to some 100 MiB before it is collected, however little is in use,
+// and under a load that needs much memory it is as before. Nothing ever touches it, so
+// that it takes address space and no memory.
+const ballastBytes = 64 << 20
 
 func (c *cli) serve(cmd *cobra.Command, _ []string) error {
 	s, err := c.loadServeSettings(cmd.Flags())
 	if err != nil {
 		return err
 	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbagePercent)
-	}
+	defer runtime.KeepAlive(make([]byte, ballastBytes))
 	log := slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: s.logLevel}))
 	if s.serve.Tracer, err = c.tracer(cmd.Context(), "supervisor"); err != nil {
 		return err

@@ -22,6 +22,7 @@ type settings struct {
 	serve      serveConfig
 	connection connection
 	system     system
+	alerting   alerting
 	guard      guard
 	store      given
 	config     string // the file
@@ -104,7 +105,7 @@ func serveSettings() []setting {
 				return err
 			}},
 	}
-	return slices.Concat(storeSettings(), own, guardSettings(), connectionSettings(
+	return slices.Concat(storeSettings(), own, alertSettings(), guardSettings(), connectionSettings(
 		"URL of a NATS broker, or several with commas; without, the embedded broker",
 		"NAME of the nats CLI's context that has the broker and its credentials", ""), systemSettings())
 }
@@ -130,7 +131,7 @@ func (c *cli) loadServeSettings(flags *pflag.FlagSet) (settings, error) {
 	if err := d.load([]setting{configSetting}, &s); err != nil {
 		return s, err
 	}
-	table := append(serveSettings(), usersSetting)
+	table := append(serveSettings(), usersSetting, alertsSetting)
 	if s.config != "" {
 		var err error
 		if d.file, err = readConfigFile(s.config, table); err != nil {
@@ -151,6 +152,9 @@ func (c *cli) loadServeSettings(flags *pflag.FlagSet) (settings, error) {
 		return s, err
 	}
 	s.serve.Store = s.store.text
+	if err := s.alerting.apply(&s.serve); err != nil {
+		return s, err
+	}
 	return s, s.guard.apply(&s.serve, s.serve.Server != "")
 }
 

@@ -41,6 +41,7 @@ func settingCases(t *testing.T) map[string]settingCase {
 		return settingCase{flag: file(key + "-flag"), env: file(key + "-env"), file: file(key + "-file"),
 			read: field(read), besides: append(besides, external...)}
 	}
+	webhook := []string{"--alert-webhook", "http://alerts.example.com"}
 	holds := func(text string) string {
 		path := filepath.Join(t.TempDir(), "holds")
 		must(t, os.WriteFile(path, []byte(text), 0o600))
@@ -99,6 +100,16 @@ func settingCases(t *testing.T) map[string]settingCase {
 			read: field(func(s *settings) any { return s.serve.BrokerSync })},
 		"replicas": {flag: "3", env: "2", file: "5", fallback: "0",
 			read: field(func(s *settings) any { return s.serve.Replicas })},
+		"alert_defaults": {flag: "off", env: "on", file: "off", want: [3]string{"false", "true", "false"}, fallback: "true",
+			read: field(func(s *settings) any { return s.alerting.withDefaults })},
+		"alert_interval": {flag: "1s", env: "2s", file: "20s", fallback: "5s",
+			read: field(func(s *settings) any { return s.serve.AlertInterval })},
+		"alert_webhook": {flag: "http://f", env: "https://e/x?y", file: "http://c:1",
+			read: field(func(s *settings) any { return s.alerting.webhook.text })},
+		"alert_webhook_secret": {flag: "f", env: "e", file: "whsec_YWJj", besides: webhook,
+			read: field(func(s *settings) any { return s.alerting.secret.text })},
+		"alert_webhook_secret_file": {flag: file("f"), env: file("e"), file: file("c"), want: [3]string{"f", "e", "c"}, besides: webhook,
+			read: field(func(s *settings) any { return s.alerting.secret.text })},
 		"server": {flag: "nats://f:1", env: "nats://e:2", file: "nats://c:3",
 			read: field(func(s *settings) any { return s.serve.Server })},
 		"context": {flag: "f", env: "e", file: "c",
@@ -216,6 +227,7 @@ func TestBadValuesAreCalledByWhereTheyCameFrom(t *testing.T) {
 		"store": "mysql://root:geheim@db/x", "listen": "4222", "http": "yes", "log_format": "xml", "log_level": "loud",
 		"lease": "10", "heartbeat": "0s", "grace": "0s", "retention": "-1d", "event_retention": "1m", "outbox_limit": "0", "broker_sync": "0s", "replicas": "6",
 		"server": "http://user:geheim@broker", "creds": "/does/not/exist", "tlsca": "/does/not/exist",
+		"alert_defaults": "yes", "alert_interval": "1m", "alert_webhook": "ftp://user:geheim@x", "alert_webhook_secret_file": "/does/not/exist",
 		"system_creds": "/does/not/exist", "system_user": "mary", "system_password": "geheim",
 		"store_file": "/does/not/exist", "password_file": "/does/not/exist", "token_file": "/does/not/exist", "system_password_file": "/does/not/exist",
 		"inbox_prefix": "_INBOX.>", "tokens_file": "/does/not/exist",

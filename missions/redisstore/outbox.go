@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -22,7 +23,11 @@ func (p *partition) Pending(ctx context.Context, after int64, limit int) ([]miss
 	if err != nil {
 		return nil, err
 	}
-	said := texts(answer)
+	return p.events(texts(answer))
+}
+
+// events reads what pending.lua says: positions and entries.
+func (p *partition) events(said []string) ([]missions.Event, error) {
 	space, err := uuid.Parse(p.Identity())
 	if err != nil {
 		return nil, broken(fmt.Errorf("the outbox's identity is damaged: %w", err))
@@ -49,7 +54,7 @@ func eventID(outbox uuid.UUID, position int64) uuid.UUID {
 // event reads an entry of the outbox as lua/lib wrote it.
 func event(entry string) (missions.Event, error) {
 	parts := strings.Split(entry, "\x00")
-	lengths := map[string]int{"c": 9, "s": 9, "l": 7, "+": 7, "-": 7}
+	lengths := map[string]int{"c": 9, "s": 9, "l": 7, "+": 7, "-": 7, "!": 7, ".": 7}
 	if len(parts) != lengths[parts[0]] {
 		return missions.Event{}, fmt.Errorf("an outbox entry of kind %q has %d parts", parts[0], len(parts))
 	}
@@ -59,6 +64,8 @@ func event(entry string) (missions.Event, error) {
 	case "c", "s", "l":
 		e.MissionID, e.CorrelationID, e.Traceparent = parts[2], parts[3], parts[4]
 		known = ofMission(&e, parts[0], parts[5:]) && known
+	case "!", ".":
+		known = ofAlert(&e, parts[0], parts[2:]) && known
 	default:
 		e.Kind = missions.EventAgentOnline
 		if parts[0] == "-" {
@@ -86,6 +93,25 @@ func ofMission(e *missions.Event, kind string, parts []string) (known bool) {
 		e.Kind, e.Level, e.Message, known = missions.EventLogAppended, parts[0], parts[1], true
 	}
 	return known
+}
+
+// ofAlert reads what is left of an event that tells of an alert; false when it cannot.
+func ofAlert(e *missions.Event, kind string, parts []string) (known bool) {
+	e.Kind = missions.EventAlertRaised
+	if kind == "." {
+		e.Kind = missions.EventAlertResolved
+	}
+	e.Rule, e.Metric, e.Since = parts[0], parts[1], moment(parts[4])
+	if parts[2] != "" {
+		value, err := strconv.ParseFloat(parts[2], 64)
+		if err != nil {
+			return false
+		}
+		e.Value = &value
+	}
+	threshold, err := strconv.ParseFloat(parts[3], 64)
+	e.Threshold = threshold
+	return err == nil
 }
 
 // Acknowledge implements [missions.Outbox].

@@ -24,6 +24,7 @@ type partition struct {
 	number   int
 	meta     string // the key that every script is given
 	identity atomic.Pointer[string]
+	sums     missions.WindowCache // of its samples
 }
 
 // openDataSet finds or creates the data set under a prefix.

@@ -29,6 +29,8 @@ var scripts = struct {
 	register, heartbeat, leave, lost         script
 	listAgents, running                      script
 	counts, stats, due, ended, retain        script
+	sample, history, unserved                script
+	alerts, changeAlerts, notices, noticed   script
 	pending, acknowledge, forget, waiting    script
 }{
 	init: bare("init"), ping: load("ping"), now: load("now"), lead: load("lead"), resign: load("resign"),
@@ -38,6 +40,8 @@ var scripts = struct {
 	register: load("register"), heartbeat: load("heartbeat"), leave: load("leave"), lost: load("lost"),
 	listAgents: load("list_agents"), running: load("running"),
 	counts: load("counts"), stats: load("stats"), due: load("due"), ended: load("ended"), retain: load("retain"),
+	sample: load("sample"), history: load("history"), unserved: load("unserved"),
+	alerts: load("alerts"), changeAlerts: load("change_alerts"), notices: load("notices"), noticed: load("noticed"),
 	pending: load("pending"), acknowledge: load("acknowledge"), forget: load("forget"), waiting: load("waiting"),
 }
 

@@ -53,13 +53,18 @@ func (s *Store) Stats(ctx context.Context, kind string) (missions.Stats, error) 
 	}
 	var mu sync.Mutex
 	err := s.everywhere(ctx, func(ctx context.Context, p *partition) error {
-		answer, err := p.call(ctx, scripts.stats, kind)
+		had, sampled := p.sums.Get(kind)
+		if had == nil {
+			sampled = 0
+		}
+		answer, err := p.call(ctx, scripts.stats, kind, int64(sampled))
 		if err != nil {
 			return err
 		}
 		mu.Lock()
 		defer mu.Unlock()
 		sums.add(items(answer))
+		sums.addSamples(p, kind, had, items(items(answer)[6]))
 		return nil
 	})
 	if err != nil {
@@ -73,7 +78,11 @@ type statistics struct {
 	stats      missions.Stats
 	run, queue missions.Histogram
 	oldest     missions.Time
+	ready      missions.Time
 	minute     map[missions.Happening]float64
+
+	latest  *missions.Sample // what was gained since the latest sample; nil before the first
+	windows missions.WindowSums
 }
 
 func (t *statistics) add(said []any) {
@@ -86,16 +95,7 @@ func (t *statistics) add(said []any) {
 		t.stats.ByType[kind] += number(n)
 	}
 	for field, n := range hash(said[2]) {
-		h := &t.run
-		if field[0] == 'q' {
-			h = &t.queue
-		}
-		if field[1:] == "s" {
-			h.Seconds += float64(number(n)) // microseconds until total
-			continue
-		}
-		h.Buckets[int(number(field[1:]))] += number(n)
-		h.Count += number(n)
+		addField(&t.run, &t.queue, field, number(n))
 	}
 	if oldest := moment(text(said[3])); oldest != 0 && (t.oldest == 0 || oldest < t.oldest) {
 		t.oldest = oldest
@@ -109,6 +109,24 @@ func (t *statistics) add(said []any) {
 		}
 		t.minute[missions.Happenings()[i/2]] += weight * float64(number(n))
 	}
+	if ready := moment(text(said[5])); ready != 0 && (t.ready == 0 || ready < t.ready) {
+		t.ready = ready
+	}
+}
+
+// addField adds a field of a histograms' hash, as lua/lib/tally.lua names it. Seconds are
+// microseconds until all is added, so that their sum is exact.
+func addField(run, queue *missions.Histogram, field string, n int64) {
+	h := run
+	if field[0] == 'q' {
+		h = queue
+	}
+	if field[1:] == "s" {
+		h.Seconds += float64(n)
+		return
+	}
+	h.Buckets[int(number(field[1:]))] += n
+	h.Count += n
 }
 
 func (t *statistics) total() missions.Stats {
@@ -120,6 +138,13 @@ func (t *statistics) total() missions.Stats {
 	if t.oldest != 0 {
 		age := max(0, stats.LastUpdated.Sub(t.oldest).Seconds())
 		stats.OldestPendingSeconds = &age
+	}
+	if t.ready != 0 {
+		age := max(0, stats.LastUpdated.Sub(t.ready).Seconds())
+		stats.OldestClaimableSeconds = &age
+	}
+	if t.latest != nil {
+		stats.Windows = missions.WindowsOf(&t.windows, t.latest)
 	}
 	stats.PerMinute = make(map[missions.Happening]int64, len(t.minute))
 	for what, n := range t.minute {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -38,7 +39,7 @@ func eachConn(t testing.TB, s *Store, do func(*conn)) {
 var (
 	// smallTables have as many rows as there are agents, mission types or
 	// minutes in a day, however many missions there are.
-	smallTables = regexp.MustCompile(`^SCAN (a|agents|agent_types|counters|histograms|minutes|identity|CONSTANT ROW|sqlite_master)\b`)
+	smallTables = regexp.MustCompile(`^SCAN (a|agents|agent_types|counters|histograms|minutes|alerts|notices|identity|CONSTANT ROW|sqlite_master)\b`)
 
 	seenPlans sync.Map // SQL that has been checked
 )
@@ -175,6 +176,17 @@ func workIn(t *testing.T, n int) map[string]int {
 	work("stats", func() error { return just(s.Stats(ctx, "")) })
 	work("stats of a type", func() error { return just(s.Stats(ctx, "t")) })
 	work("stats of a rare type", func() error { return just(s.Stats(ctx, "rare")) })
+	work("sample", func() error { return just(s.Sample(ctx)) })
+	clock.Advance(time.Minute)
+	work("another sample", func() error { return just(s.Sample(ctx)) })
+	work("stats after samples", func() error { return just(s.Stats(ctx, "t")) })
+	work("history", func() error { return just(s.History(ctx, "t", 10)) })
+	work("unserved", func() error { return just(s.Unserved(ctx)) })
+	raise := missions.AlertChange{Alert: missions.Alert{Rule: "r", State: missions.AlertFiring}, Tell: true, Notify: true}
+	work("change of an alert", func() error { return just(s.ChangeAlerts(ctx, []missions.AlertChange{raise})) })
+	work("alerts", func() error { return just(s.Alerts(ctx)) })
+	work("notices", func() error { return just(s.Notices(ctx, 10)) })
+	work("a notice less", func() error { return s.Noticed(ctx, 1) })
 	work("due", func() error { return just(s.Due(ctx, 10)) })
 	work("retain", func() error { return just(s.Retain(ctx, day, 10)) })
 	work("waiting", func() error { return just(s.Waiting(ctx)) })

@@ -111,7 +111,13 @@ func (s *Store) Stats(ctx context.Context, kind string) (stats missions.Stats, e
 		if stats.OldestPendingSeconds, err = c.oldestPending(kind, now); err != nil {
 			return err
 		}
-		stats.PerMinute, err = c.perMinute(kind, now)
+		if stats.OldestClaimableSeconds, err = c.oldestClaimable(kind, now); err != nil {
+			return err
+		}
+		if stats.PerMinute, err = c.perMinute(kind, now); err != nil {
+			return err
+		}
+		stats.Windows, err = s.windows(c, kind, now)
 		return err
 	})
 	return stats, err

@@ -63,6 +63,7 @@ type Store struct {
 	writer  *conn
 	marks   marks                           // owned by the writer goroutine
 	counts  atomic.Pointer[missions.Counts] // as of the last commit
+	sums    missions.WindowCache            // of samples
 	queue   *queue
 	readers chan *conn
 	opened  int           // how many readers there are

@@ -85,9 +85,12 @@ func testDue(s *suite) {
 }
 
 // registerSilent adds an agent that may stay silent for a time.
-func (f *fixture) registerSilent(id string, silence time.Duration) error {
+func (f *fixture) registerSilent(id string, silence time.Duration, types ...string) error {
 	f.Helper()
-	_, err := f.Store.Register(f.ctx, missions.Agent{ID: id, Types: []string{"t"}, Capacity: 1}, silence)
+	if types == nil {
+		types = []string{"t"}
+	}
+	_, err := f.Store.Register(f.ctx, missions.Agent{ID: id, Types: types, Capacity: 1}, silence)
 	return err
 }
 

@@ -60,7 +60,7 @@ func (f *fixture) dump() map[string]string {
 	dump["counts"] = f.json(counts)
 	for _, kind := range []string{"", "x", "y", "z"} {
 		stats := f.stats(kind)
-		stats.LastUpdated, stats.OldestPendingSeconds, stats.PerMinute = 0, nil, nil
+		stats.LastUpdated, stats.OldestPendingSeconds, stats.OldestClaimableSeconds, stats.PerMinute = 0, nil, nil, nil
 		dump["statistics of "+kind] = f.json(stats)
 	}
 	dump["agents"] = f.json(f.agents(missions.AgentFilter{}))
@@ -120,6 +120,15 @@ func calls(m missions.Mission) []call {
 		{"ListAgents", func(ctx context.Context, s missions.Store) error {
 			return just(s.ListAgents(ctx, missions.AgentFilter{Limit: 10}))
 		}},
+		{"Sample", func(ctx context.Context, s missions.Store) error { return just(s.Sample(ctx)) }},
+		{"History", func(ctx context.Context, s missions.Store) error { return just(s.History(ctx, "", 10)) }},
+		{"Unserved", func(ctx context.Context, s missions.Store) error { return just(s.Unserved(ctx)) }},
+		{"Alerts", func(ctx context.Context, s missions.Store) error { return just(s.Alerts(ctx)) }},
+		{"ChangeAlerts", func(ctx context.Context, s missions.Store) error {
+			return just(s.ChangeAlerts(ctx, []missions.AlertChange{{Alert: alertOf("new", missions.AlertFiring, m.StartedAt), Tell: true}}))
+		}},
+		{"Notices", func(ctx context.Context, s missions.Store) error { return just(s.Notices(ctx, 10)) }},
+		{"Noticed", func(ctx context.Context, s missions.Store) error { return s.Noticed(ctx, 1) }},
 		{"Pending", func(ctx context.Context, s missions.Store) error { return just(s.Outboxes()[0].Pending(ctx, 0, 10)) }},
 		{"Acknowledge", func(ctx context.Context, s missions.Store) error { return s.Outboxes()[0].Acknowledge(ctx, 1) }},
 		{"Forget", func(ctx context.Context, s missions.Store) error { return s.Outboxes()[0].Forget(ctx, 1) }},

@@ -44,7 +44,15 @@ func TestRepliesHaveTheirGoldenForm(t *testing.T) {
 		"error":     api.ErrorReply{Error: &api.Error{Code: missions.CodeLeaseLost, Message: "it has been given out again"}},
 		"stats": api.StatsReply{Stats: missions.Stats{Total: 1, ByStatus: map[missions.Status]int64{missions.Pending: 1},
 			ByType: map[string]int64{"default": 1}, Duration: missions.Distribution{Average: &half, P50: &half, P95: &half, P99: &half},
-			PerMinute: map[missions.Happening]int64{missions.HappenedCreated: 1}, LastUpdated: 1703001234_567000}},
+			PerMinute: map[missions.Happening]int64{missions.HappenedCreated: 1}, LastUpdated: 1703001234_567000,
+			Windows: missions.Windows{FiveMinutes: missions.Window{Since: 1703000934_500000, Created: 5, Started: 4, Completed: 3, Failed: 3,
+				Cancelled: 1, SuccessRate: &half, Queue: missions.Distribution{Average: &half, P50: &half, P95: &half, P99: &half}}}}},
+		"history": api.History{Minutes: []missions.Minute{
+			{At: 1703001180_000000, Created: 5, Started: 4, Completed: 3, Failed: 2, Cancelled: 1}, {At: 1703001240_000000, Pending: &memory, Running: &memory}}},
+		"alerts": api.Alerts{Alerts: []api.Alert{
+			{Rule: "slow", Metric: "missions.windows.5m.success_rate", Comparison: "<", Threshold: 0.8, ForSeconds: 90, MinSamples: 20, Type: "t",
+				Value: &half, State: missions.AlertFiring, Since: 1703001100_000000, RaisedAt: 1703001190_000001},
+			{Rule: "waiting", Metric: "events.waiting", Comparison: ">", Threshold: 1e4, State: missions.AlertOK}}},
 		"registered": api.Registered{HeartbeatSeconds: 3, LeaseSeconds: 10},
 		"empty":      api.Empty{},
 		"command":    api.Command{Command: api.CommandCancel, MissionID: "m-1"},

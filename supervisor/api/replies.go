@@ -112,6 +112,31 @@ type StatsReply struct {
 	Stats missions.Stats `json:"stats"`
 }
 
+// History is what happened in the latest minutes, oldest first; the last one is under way.
+type History struct {
+	Minutes []missions.Minute `json:"minutes"`
+}
+
+// Alerts are how the alert rules stand, ordered by name.
+type Alerts struct {
+	Alerts []Alert `json:"alerts"`
+}
+
+// Alert is how one rule stands.
+type Alert struct {
+	Rule       string              `json:"rule"`
+	Metric     string              `json:"metric"`
+	Comparison string              `json:"comparison"` // ">", ">=", "<" or "<="
+	Threshold  float64             `json:"threshold"`
+	ForSeconds float64             `json:"for_seconds"`          // how long the condition has to hold, and not to hold
+	MinSamples int64               `json:"min_samples,omitzero"` // how many missions a window has to count
+	Type       string              `json:"type,omitzero"`        // of the missions, or of what agents serve; "" for all
+	Value      *float64            `json:"value"`                // the metric's, at present; nil when it has none
+	State      missions.AlertState `json:"state"`
+	Since      missions.Time       `json:"since"` // from when on the condition has held
+	RaisedAt   missions.Time       `json:"raised_at"`
+}
+
 // Registered tells an agent how often to beat and how long a lease lasts.
 type Registered struct {
 	HeartbeatSeconds float64 `json:"heartbeat_seconds"`

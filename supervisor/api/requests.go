@@ -84,6 +84,12 @@ type StatsRequest struct {
 	Type string `json:"type,omitzero"`
 }
 
+// HistoryRequest asks for what happened minute by minute, of one type or of all.
+type HistoryRequest struct {
+	Type    string `json:"type,omitzero"`
+	Minutes int    `json:"minutes,omitzero"` // 1 to 1440, default 60
+}
+
 // RegisterRequest makes an agent known, or known anew.
 type RegisterRequest struct {
 	Name     string            `json:"name"`

@@ -11,18 +11,20 @@ const Service = "supervisor"
 
 // Subjects of the requests that anybody may send.
 const (
-	SubjectHealth         = "supervisor.health"
-	SubjectStatus         = "supervisor.status"
-	SubjectAgents         = "supervisor.agents"
-	SubjectMissionsCreate = "supervisor.missions.create"
-	SubjectMissionsGet    = "supervisor.missions.get"
-	SubjectMissionsCancel = "supervisor.missions.cancel"
-	SubjectMissionsRetry  = "supervisor.missions.retry"
-	SubjectMissionsDelete = "supervisor.missions.delete"
-	SubjectMissionsWait   = "supervisor.missions.wait"
-	SubjectMissionsList   = "supervisor.missions.list"
-	SubjectMissionsLog    = "supervisor.missions.log"
-	SubjectMissionsStats  = "supervisor.missions.stats"
+	SubjectHealth          = "supervisor.health"
+	SubjectStatus          = "supervisor.status"
+	SubjectAgents          = "supervisor.agents"
+	SubjectMissionsCreate  = "supervisor.missions.create"
+	SubjectMissionsGet     = "supervisor.missions.get"
+	SubjectMissionsCancel  = "supervisor.missions.cancel"
+	SubjectMissionsRetry   = "supervisor.missions.retry"
+	SubjectMissionsDelete  = "supervisor.missions.delete"
+	SubjectMissionsWait    = "supervisor.missions.wait"
+	SubjectMissionsList    = "supervisor.missions.list"
+	SubjectMissionsLog     = "supervisor.missions.log"
+	SubjectMissionsStats   = "supervisor.missions.stats"
+	SubjectMissionsHistory = "supervisor.missions.history"
+	SubjectAlerts          = "supervisor.alerts"
 )
 
 // SubjectAll covers every subject of the service. No stream may cover any part

@@ -175,6 +175,25 @@ func (r *StatsRequest) Validate() error {
 	return missions.CheckToken("type", r.Type)
 }
 
+// DefaultHistory is how many minutes of history are answered to who does not say.
+const DefaultHistory = 60
+
+// Span checks the request and returns how many minutes it asks for.
+func (r *HistoryRequest) Span() (minutes int, err error) {
+	if r.Type != "" {
+		if err := missions.CheckToken("type", r.Type); err != nil {
+			return 0, err
+		}
+	}
+	if r.Minutes == 0 {
+		return DefaultHistory, nil
+	}
+	if r.Minutes < 1 || r.Minutes > missions.MaxHistory {
+		return 0, missions.Invalid("minutes", "must be between 1 and %d", missions.MaxHistory)
+	}
+	return r.Minutes, nil
+}
+
 // Filter checks the request and returns what to ask the store.
 func (r *AgentsRequest) Filter() (missions.AgentFilter, error) {
 	limit, err := page(r.Limit)

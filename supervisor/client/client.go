@@ -200,3 +200,18 @@ func (c *Client) Stats(ctx context.Context, missionType string) (missions.Stats,
 	err := c.Do(ctx, api.SubjectMissionsStats, api.StatsRequest{Type: missionType}, &reply)
 	return reply.Stats, err
 }
+
+// History returns what happened in so many minutes, 0 for the latest 60, of all missions
+// or of one type ("" for all), oldest first.
+func (c *Client) History(ctx context.Context, missionType string, minutes int) ([]missions.Minute, error) {
+	var reply api.History
+	err := c.Do(ctx, api.SubjectMissionsHistory, api.HistoryRequest{Type: missionType, Minutes: minutes}, &reply)
+	return reply.Minutes, err
+}
+
+// Alerts returns how the alert rules stand.
+func (c *Client) Alerts(ctx context.Context) ([]api.Alert, error) {
+	var reply api.Alerts
+	err := c.Do(ctx, api.SubjectAlerts, api.Empty{}, &reply)
+	return reply.Alerts, err
+}

@@ -23,7 +23,7 @@ var peopleHear = []string{eventstream.SubjectAll, inboxes}
 // reading are the requests that change nothing.
 var reading = []string{
 	api.SubjectHealth, api.SubjectStatus, api.SubjectAgents, api.SubjectMissionsGet, api.SubjectMissionsList,
-	api.SubjectMissionsLog, api.SubjectMissionsWait, api.SubjectMissionsStats,
+	api.SubjectMissionsLog, api.SubjectMissionsWait, api.SubjectMissionsStats, api.SubjectMissionsHistory, api.SubjectAlerts,
 }
 
 // steering are the requests of those who hand in missions.

@@ -11,3 +11,8 @@ import (
 func Handler(service *supervisor.Service, log *slog.Logger) http.Handler {
 	return routes(service, nil, log)
 }
+
+// Patterns are those of everything that is served.
+func Patterns() []string {
+	return table(door{log: slog.New(slog.DiscardHandler)}, nil, nil, nil).patterns
+}

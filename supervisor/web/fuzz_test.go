@@ -26,8 +26,9 @@ import (
 // that nobody can name.
 func FuzzHTTP(f *testing.F) {
 	for _, target := range []string{"/", "/healthz", "/readyz", "/metrics", "/api/supervisor/health", "/api/supervisor/status",
-		"/api/supervisor/agents?state=online&limit=2", "/api/missions?status=PENDING&tag=a&limit=1&created_after=1&text=x", "/api/missions/stats?type=t",
-		"/api/missions/m1", "/api/missions/m1/log?limit=1&after=1", "/api/missions/m1/wait?timeout_seconds=1", "/api/missions/../x", "//", "*"} {
+		"/api/supervisor/agents?state=online&limit=2", "/api/missions?status=PENDING&tag=a&limit=1&created_after=1&text=x", "/api/missions/stats?type=t", "/api/missions/history?minutes=5&type=t", "/api/alerts",
+		"/api/missions/m1", "/api/missions/m1/log?limit=1&after=1", "/api/missions/m1/wait?timeout_seconds=1",
+		"/api/events?type=mission.>&mission_id=m1&since=1", "/api/supervisor/live", "/api/queries", "/ui/main.js", "/api/missions/../x", "//", "*"} {
 		f.Add("GET", target, "", "")
 	}
 	f.Add("POST", "/api/missions", "Content-Type: application/json\r\n", `{"id":"m2","name":"n","data":{"a":1},"stall_seconds":1}`)
@@ -49,7 +50,7 @@ func FuzzHTTP(f *testing.F) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		if strings.HasSuffix(request.URL.Path, "/wait") {
+		if strings.HasSuffix(request.URL.Path, "/wait") || request.URL.Path == "/api/events" || request.URL.Path == "/api/supervisor/live" {
 			ctx, cancel = context.WithTimeout(ctx, time.Millisecond) // of what it may wait for
 			defer cancel()
 		}
@@ -81,7 +82,7 @@ func judge(t *testing.T, request *http.Request, reply *http.Response) {
 	body, err := io.ReadAll(reply.Body)
 	must(t, err)
 	if reply.Header.Get("Content-Type") != "application/json" {
-		if reply.StatusCode == http.StatusOK && strings.HasPrefix(request.URL.Path, "/api/") {
+		if reply.StatusCode == http.StatusOK && strings.HasPrefix(request.URL.Path, "/api/") && reply.Header.Get("Content-Type") != "text/event-stream" {
 			t.Fatalf("it is not answered in JSON: %v", reply.Header)
 		}
 		return

@@ -40,6 +40,8 @@ func TestTokensOpenWhatTheirRoleMayDo(t *testing.T) {
 		{"GET", "/api/supervisor/agents", roles.Viewer},
 		{"GET", "/api/missions", roles.Viewer},
 		{"GET", "/api/missions/stats", roles.Viewer},
+		{"GET", "/api/missions/history", roles.Viewer},
+		{"GET", "/api/alerts", roles.Viewer},
 		{"GET", "/api/missions/m", roles.Viewer},
 		{"GET", "/api/missions/m/log", roles.Viewer},
 		{"GET", "/api/missions/m/wait", roles.Viewer},

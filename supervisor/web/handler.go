@@ -12,43 +12,63 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/api/spec"
+	"missioncontrol/supervisor/web/dashboard"
 )
 
 // routes returns everything that is served over HTTP.
 func routes(service *supervisor.Service, tokens Tokens, log *slog.Logger) http.Handler {
 	d := door{log: log}
-	brief, single, page, parking := supervisor.BoundBrief, supervisor.BoundSingle, supervisor.BoundPage, supervisor.BoundParking
 	registry := newRegistry(service, log)
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /api/supervisor/health", get(d, brief(), service.Health))
-	mux.HandleFunc("GET /api/supervisor/status", get(d, brief(), service.Status))
-	mux.HandleFunc("GET /api/supervisor/agents", get(d, page(), service.Agents))
-	mux.HandleFunc("POST /api/missions", post(d, brief(), service.Create))
-	mux.HandleFunc("GET /api/missions", get(d, page(), service.List))
-	mux.HandleFunc("GET /api/missions/stats", get(d, brief(), service.Stats))
-	mux.HandleFunc("GET /api/missions/{id}", get(d, single(), service.Get))
-	mux.HandleFunc("DELETE /api/missions/{id}", post(d, brief(), service.Delete))
-	mux.HandleFunc("POST /api/missions/{id}/cancel", post(d, brief(), service.Cancel))
-	mux.HandleFunc("POST /api/missions/{id}/retry", post(d, brief(), service.Retry))
-	mux.HandleFunc("GET /api/missions/{id}/wait", get(d, parking(), service.Wait))
-	mux.HandleFunc("GET /api/missions/{id}/log", get(d, page(), service.Log))
-	mux.HandleFunc("GET "+sessionPath, d.whoAmI(tokens))
-	mux.HandleFunc("POST "+sessionPath, d.signIn(tokens))
-	mux.HandleFunc("DELETE "+sessionPath, d.signOut(tokens))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
-	mux.HandleFunc("GET /readyz", ready(service))
-	mux.Handle("GET /metrics", metrics(registry, log))
-	mux.HandleFunc("GET /{$}", index)
+	mux := table(d, service, tokens, registry)
 	// A page of another site must not be able to change anything here.
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, forbidden("pages of other sites may not change anything here"))
 	}))
-	return measured(registry, service.Tracer(), protection.Handler(d.elseRefuse(mux)))
+	return measured(registry, service.Tracer(), protection.Handler(d.elseRefuse(mux.ServeMux)))
+}
+
+// table is what is served where.
+func table(d door, service *supervisor.Service, tokens Tokens, registry *prometheus.Registry) *routeTable {
+	brief, single, pages, parking := supervisor.BoundBrief, supervisor.BoundSingle, supervisor.BoundPage, supervisor.BoundParking
+	mux := &routeTable{ServeMux: http.NewServeMux()}
+	mux.HandleFunc("GET /api/supervisor/health", get(d, brief(), service.Health))
+	mux.HandleFunc("GET /api/supervisor/status", get(d, brief(), service.Status))
+	mux.HandleFunc("GET /api/supervisor/agents", get(d, pages(), service.Agents))
+	mux.HandleFunc("POST /api/missions", post(d, brief(), service.Create))
+	mux.HandleFunc("GET /api/missions", get(d, pages(), service.List))
+	mux.HandleFunc("GET /api/missions/stats", get(d, brief(), service.Stats))
+	mux.HandleFunc("GET /api/missions/history", get(d, pages(), service.History))
+	mux.HandleFunc("GET /api/alerts", get(d, brief(), service.Alerts))
+	mux.HandleFunc("GET /api/missions/{id}", get(d, single(), service.Get))
+	mux.HandleFunc("DELETE /api/missions/{id}", post(d, brief(), service.Delete))
+	mux.HandleFunc("POST /api/missions/{id}/cancel", post(d, brief(), service.Cancel))
+	mux.HandleFunc("POST /api/missions/{id}/retry", post(d, brief(), service.Retry))
+	mux.HandleFunc("GET /api/missions/{id}/wait", get(d, parking(), service.Wait))
+	mux.HandleFunc("GET /api/missions/{id}/log", get(d, pages(), service.Log))
+	mux.HandleFunc("GET /api/queries", get(d, brief(), service.Queries))
+	mux.HandleFunc("GET /api/events", d.events(service))
+	mux.HandleFunc("GET /api/supervisor/live", d.live(service))
+	mux.HandleFunc("GET "+spec.PathOpenAPI, document(spec.OpenAPI))
+	mux.HandleFunc("GET "+spec.PathAsyncAPI, document(spec.AsyncAPI))
+	mux.HandleFunc("GET "+sessionPath, d.whoAmI(tokens))
+	mux.HandleFunc("POST "+sessionPath, d.signIn(tokens))
+	mux.HandleFunc("DELETE "+sessionPath, d.signOut(tokens))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", ready(service))
+	mux.Handle("GET /metrics", metrics(registry, d.log))
+	page := dashboard.Handler()
+	mux.Handle("GET /{$}", page)
+	for _, path := range dashboard.Paths() {
+		mux.Handle("GET "+path, page)
+	}
+	return mux
 }
 
 // elseRefuse serves what mux has, and refuses the rest as everything here is refused.
@@ -162,12 +182,20 @@ func serve[Q, R any](d door, w http.ResponseWriter, r *http.Request, method func
 		d.refuse(w, r, err)
 		return
 	}
-	reply, err := method(api.WithTrace(r.Context(), r.Header.Get(api.HeaderTraceparent)), request)
+	reply, err := method(api.WithCaller(api.WithTrace(r.Context(), r.Header.Get(api.HeaderTraceparent)), caller(r)), request)
 	if err != nil {
 		d.refuse(w, r, err)
 		return
 	}
 	d.reply(w, r, http.StatusOK, reply)
+}
+
+// caller is what a program that asks calls itself.
+func caller(r *http.Request) string {
+	if name := r.Header.Get(api.HeaderClient); name != "" {
+		return name
+	}
+	return r.UserAgent()
 }
 
 // withPath adds the id in the path to the request's fields. One request means the
@@ -196,7 +224,8 @@ func withPath(r *http.Request, fields map[string]jsontext.Value, body []byte) ([
 }
 
 // numeric are the query parameters that are numbers in the protocol.
-var numeric = map[string]bool{"limit": true, "created_after": true, "created_before": true, "timeout_seconds": true}
+var numeric = map[string]bool{"limit": true, "created_after": true, "created_before": true, "timeout_seconds": true,
+	"since": true, "minutes": true}
 
 func queryFields(raw string) (map[string]jsontext.Value, error) {
 	fields := map[string]jsontext.Value{}
@@ -261,19 +290,4 @@ func ready(service *supervisor.Service) http.HandlerFunc {
 		}
 		plain(w, http.StatusOK, "ready")
 	}
-}
-
-func index(w http.ResponseWriter, _ *http.Request) {
-	plain(w, http.StatusOK, `Mission Control
-
-GET  /api/supervisor/health    how the supervisor is
-GET  /api/supervisor/status    how the missions stand
-GET  /api/supervisor/agents    who works on them
-GET  /api/missions             list missions; POST to create one
-GET  /api/missions/stats       statistics
-GET  /api/missions/ID          one mission; also ID/log, ID/wait
-POST /api/missions/ID/cancel   also ID/retry; DELETE /api/missions/ID
-GET  /api/session              who you are; POST and DELETE to sign a browser in and out
-GET  /healthz /readyz          probes
-GET  /metrics                  for Prometheus`)
 }

@@ -19,8 +19,9 @@ import (
 // scrapeTimeout bounds how long a scrape waits for the store.
 const scrapeTimeout = 5 * time.Second
 
-// metrics serves the figures in Prometheus' format. Its labels are few and fixed:
-// no mission, agent or type ever becomes one. docs/METRICS.md lists them.
+// metrics serves the figures in Prometheus' format. Its labels are few and bounded: no
+// mission, agent or type ever becomes one, and alert rules are the operator's.
+// docs/METRICS.md lists them.
 func metrics(registry *prometheus.Registry, log *slog.Logger) http.Handler {
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)})
 }
@@ -53,13 +54,14 @@ var (
 	droppedDesc    = prometheus.NewDesc("missioncontrol_events_dropped_total", "Telemetry events that were dropped.", nil, nil)
 	duplicatesDesc = prometheus.NewDesc("missioncontrol_events_duplicate_total", "Acknowledgements of events that had been stored before.", nil, nil)
 	leaderDesc     = prometheus.NewDesc("missioncontrol_leader", "1 while this supervisor is the one of its store that relays events and does what is due.", nil, nil)
+	alertDesc      = prometheus.NewDesc("missioncontrol_alert", "1 for the state that an alert rule is in, 0 for the others.", []string{"rule", "state"}, nil)
 	storeUpDesc    = prometheus.NewDesc("missioncontrol_store_up", "1 while the store answers.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{missionsDesc, agentsDesc, slotsDesc, waitingDesc, connectedDesc,
-		publishedDesc, droppedDesc, duplicatesDesc, leaderDesc, storeUpDesc} {
+		publishedDesc, droppedDesc, duplicatesDesc, leaderDesc, alertDesc, storeUpDesc} {
 		descs <- desc
 	}
 }
@@ -102,5 +104,12 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	gauge(slotsDesc, float64(counts.Slots))
 	if waiting, err := c.service.Waiting(ctx); err == nil {
 		gauge(waitingDesc, float64(waiting))
+	}
+	if states, err := c.service.AlertStates(ctx); err == nil {
+		for rule, is := range states {
+			for _, state := range []missions.AlertState{missions.AlertOK, missions.AlertPending, missions.AlertFiring} {
+				gauge(alertDesc, oneIf(state == is), rule, string(state))
+			}
+		}
 	}
 }

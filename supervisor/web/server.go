@@ -53,6 +53,7 @@ type Guard struct {
 // Serve serves on a listener, which becomes the server's, until Stop.
 func Serve(listener *Listener, service *supervisor.Service, guard Guard, log *slog.Logger) *Server {
 	d := door{log: log}
+	stopping, stop := context.WithCancel(context.Background())
 	s := &Server{
 		addr:   listener.Addr().String(),
 		failed: make(chan error, 1),
@@ -66,8 +67,10 @@ func Serve(listener *Listener, service *supervisor.Service, guard Guard, log *sl
 			IdleTimeout:       2 * time.Minute,
 			MaxHeaderBytes:    64 << 10,
 			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+			BaseContext:       func(net.Listener) context.Context { return withLeaving(context.Background(), stopping) },
 		},
 	}
+	s.http.RegisterOnShutdown(stop)
 	go func() {
 		defer close(s.done)
 		serve := s.http.Serve

@@ -3,29 +3,22 @@ package web
 import (
 	"net/http"
 
+	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/roles"
 )
 
 const sessionPath = "/api/session"
 
-// session is who is asking, as the one who asks sees it.
-type session struct {
-	// Authentication says that a token is needed here.
-	Authentication bool       `json:"authentication"`
-	Role           roles.Role `json:"role,omitempty"` // what the one who asks may do; none without a token
-	Name           string     `json:"name,omitempty"` // whom the token was made for
-}
-
 // session of a request.
-func (t Tokens) session(r *http.Request) session {
+func (t Tokens) session(r *http.Request) api.Session {
 	if t == nil {
-		return session{Role: roles.Admin}
+		return api.Session{Role: string(roles.Admin)}
 	}
 	token := t.shown(r)
 	if token == nil {
-		return session{Authentication: true}
+		return api.Session{Authentication: true}
 	}
-	return session{Authentication: true, Role: token.Role, Name: token.Name}
+	return api.Session{Authentication: true, Role: string(token.Role), Name: token.Name}
 }
 
 // cookieName is the name of the cookie that holds a browser's token. Over TLS it is one
@@ -69,7 +62,7 @@ func (d door) signIn(tokens Tokens) http.HandlerFunc {
 func (d door) signOut(tokens Tokens) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		setCookie(w, r, "")
-		d.reply(w, r, http.StatusOK, session{Authentication: tokens != nil})
+		d.reply(w, r, http.StatusOK, api.Session{Authentication: tokens != nil})
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/roles"
+	"missioncontrol/supervisor/web/dashboard"
 )
 
 // Token is a bearer token that somebody may show. The token itself is not kept.
@@ -58,6 +59,10 @@ func bearer(header string) string {
 // Whatever else is served needs one, also what will be added.
 var open = map[string]bool{"/": true, "/healthz": true, "/readyz": true, sessionPath: true}
 
+// isOpen reports whether a path needs no token. The page for people can be had without
+// one: it asks for it.
+func isOpen(path string) bool { return open[path] || strings.HasPrefix(path, dashboard.Prefix) }
+
 // needs returns the role that a request takes: what only looks is a viewer's.
 func needs(r *http.Request) roles.Role {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
@@ -72,7 +77,7 @@ func (d door) authorize(tokens Tokens, next http.Handler) http.Handler {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if open[r.URL.Path] {
+		if isOpen(r.URL.Path) {
 			next.ServeHTTP(w, r)
 			return
 		}

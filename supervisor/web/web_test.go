@@ -24,6 +24,12 @@ var quiet = slog.New(slog.DiscardHandler)
 // anything but its health.
 func newService(t testing.TB) (*supervisor.Service, *sqlitestore.Store) {
 	t.Helper()
+	return newServiceWith(t, func(*supervisor.Config) {})
+}
+
+// newServiceWith is newService with a configuration that was worked on.
+func newServiceWith(t testing.TB, configure func(*supervisor.Config)) (*supervisor.Service, *sqlitestore.Store) {
+	t.Helper()
 	log := quiet
 	store, err := sqlitestore.Open(sqlitestore.Config{Path: filepath.Join(t.TempDir(), "m.db"), Logger: log})
 	must(t, err)
@@ -31,7 +37,9 @@ func newService(t testing.TB) (*supervisor.Service, *sqlitestore.Store) {
 	stream, err := eventstream.Open(eventstream.Config{URL: "nats://127.0.0.1:1", Logger: log})
 	must(t, err)
 	t.Cleanup(func() { _ = stream.Close(context.Background()) }) // there is nothing to drain to
-	service, err := supervisor.New(supervisor.Config{Store: store, Stream: stream, Logger: log, Version: "1.2.3"})
+	cfg := supervisor.Config{Store: store, Stream: stream, Logger: log, Version: "1.2.3"}
+	configure(&cfg)
+	service, err := supervisor.New(cfg)
 	must(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	var loops sync.WaitGroup
@@ -98,6 +106,12 @@ func TestEverythingAnswersWhileTheBrokerIsAway(t *testing.T) {
 		{"GET", "/api/missions?stats=PENDING", "", 400, `"field":"stats"`},
 		{"GET", "/api/missions?limit=1&limit=2", "", 400, `"field":"limit"`},
 		{"GET", "/api/missions/stats", "", 200, `"by_status":{`},
+		{"GET", "/api/missions/stats", "", 200, `"windows":{"5m":{"since":`},
+		{"GET", "/api/missions/history?minutes=1", "", 200, `"created":2,"started":0,"completed":0,"failed":0,"cancelled":0,"pending":2,"running":0}]}`},
+		{"GET", "/api/missions/history?minutes=1441", "", 400, `"field":"minutes"`},
+		{"GET", "/api/missions/history?type=a%20b", "", 400, `"field":"type"`},
+		{"GET", "/api/missions/history?hours=1", "", 400, `"field":"hours"`},
+		{"GET", "/api/alerts", "", 200, `{"alerts":[]}`},
 		{"GET", "/api/missions/m-1/log", "", 200, `"message":"created, PENDING"`},
 		{"GET", "/api/missions/m-1/wait?timeout_seconds=0.01", "", 408, `"code":"timeout"`},
 		{"POST", "/api/missions/m-1/cancel", `{"reason":"enough"}`, 200, `"status":"CANCELLED"`},
@@ -115,7 +129,10 @@ func TestEverythingAnswersWhileTheBrokerIsAway(t *testing.T) {
 		{"GET", "/healthz", "", 200, "ok"},
 		{"GET", "/readyz", "", 200, "ready"},
 		{"GET", "/metrics", "", 200, `missioncontrol_missions{status="pending"} 1`},
-		{"GET", "/", "", 200, "/api/supervisor/health"},
+		{"GET", "/", "", 200, "<title>Mission Control</title>"},
+		{"GET", "/ui/main.js", "", 200, "import "},
+		{"GET", "/ui/nothing.js", "", 404, `"code":"not_found"`},
+		{"GET", "/api/queries", "", 200, `"state":"degraded"`},
 	} {
 		status, body, header := call(t, c.method, url+c.path, c.body)
 		if status != c.status || !strings.Contains(body, c.has) {

@@ -127,10 +127,10 @@ func (r *run) alone(m misfortune) {
 	}
 	r.happen(m, func() {
 		for _, url := range r.webs {
-			r.observe(url)
+			r.observe(url, 0)
 		}
 		if m.kind == check.KindNoJetStream {
-			r.observe(r.natsDirect())
+			r.observe(r.natsDirect(), r.patience) // after the brokers' restart, connections come back one by one
 		}
 		time.Sleep(m.lasts) // the schedule is what is tested
 	})
@@ -147,7 +147,7 @@ func (r *run) outlast() {
 		begin: func(string) { r.killBrokers() }, heal: func(string) { r.startBrokers() }}
 	r.happen(misfortune{fault: &gone}, func() {
 		for _, url := range r.webs {
-			r.observe(url)
+			r.observe(url, 0)
 		}
 		kills := killing("kill a supervisor", 1, r.supervisors)
 		for _, name := range kills.targets {
@@ -197,15 +197,19 @@ func (r *run) health(url string) string {
 	return said.Status
 }
 
-// observe waits until a supervisor knows that the stream is away, and asks it things.
-func (r *run) observe(url string) {
+// observe waits until a supervisor knows that the stream is away, and asks it things,
+// each of them again while patience lasts.
+func (r *run) observe(url string, patience time.Duration) {
 	until(r.patience, func() bool { return r.health(url) == "degraded" })
 	r.observed++
 	id := fmt.Sprintf("%s-%d", check.Observer, r.observed)
 	observer := r.observers[url]
-	observer.ask("status", struct{}{})
-	observer.ask("missions.create", spec{ID: id, Name: id, Type: kinds[0], MaxAttempts: 4, Priority: "NORMAL"})
-	observer.ask("missions.get", byID{id})
+	ask := func(op string, request any) {
+		until(patience, func() bool { return observer.ask(op, request).ok() })
+	}
+	ask("status", struct{}{})
+	ask("missions.create", spec{ID: id, Name: id, Type: kinds[0], MaxAttempts: 4, Priority: "NORMAL"})
+	ask("missions.get", byID{id})
 }
 
 // finish ends clients, lets agents do what is left, ends them, and collects all that

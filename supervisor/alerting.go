@@ -1,0 +1,199 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"missioncontrol/eventstream"
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/alerts"
+	"missioncontrol/supervisor/api"
+)
+
+// runAlerts looks at the alert rules at intervals. How they stand is in the store, so
+// that the next leader goes on from there.
+func (s *Service) runAlerts(ctx context.Context) {
+	ticker := time.NewTicker(s.cfg.AlertInterval)
+	defer ticker.Stop()
+	failing := false
+	for {
+		err := s.lookAtAlerts(ctx)
+		if err != nil && ctx.Err() == nil && !failing {
+			s.log.Error("the alert rules could not be looked at; trying again", "error", err)
+		}
+		failing = err != nil
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// lookAtAlerts looks at each rule once and stores what has changed.
+func (s *Service) lookAtAlerts(ctx context.Context) error {
+	stored, err := s.storedAlerts(ctx)
+	if err != nil {
+		return err
+	}
+	now, err := s.cfg.Store.Now(ctx)
+	if err != nil {
+		return err
+	}
+	var changes []missions.AlertChange
+	figures := alerts.NewFigures(figureSource{s})
+	for i := range s.cfg.Alerts {
+		rule := &s.cfg.Alerts[i]
+		value, holds, err := rule.Look(ctx, figures)
+		if err != nil {
+			return err
+		}
+		was := stored[rule.Name]
+		delete(stored, rule.Name)
+		was.Rule, was.Metric, was.Threshold = rule.Name, rule.Metric, rule.Threshold
+		if next, told, changed := was.Look(holds, now, rule.For); changed {
+			changes = append(changes, s.alertChange(next, told, value))
+		}
+	}
+	for _, alert := range stored { // whose rules are gone
+		told := alert.State == missions.AlertFiring
+		alert.State, alert.CheckedAt = missions.AlertOK, now
+		changes = append(changes, s.alertChange(alert, told, nil))
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	errs, err := s.cfg.Store.ChangeAlerts(ctx, changes)
+	if err != nil {
+		return err
+	}
+	s.alertsChanged(changes, errs)
+	return nil
+}
+
+// storedAlerts returns what the store remembers, by rule.
+func (s *Service) storedAlerts(ctx context.Context) (map[string]missions.Alert, error) {
+	list, err := s.cfg.Store.Alerts(ctx)
+	stored := make(map[string]missions.Alert, len(list))
+	for _, alert := range list {
+		stored[alert.Rule] = alert
+	}
+	return stored, err
+}
+
+func (s *Service) alertChange(alert missions.Alert, told bool, value *float64) missions.AlertChange {
+	return missions.AlertChange{Alert: alert, Tell: told, Notify: told && s.cfg.Webhook != nil, Value: value}
+}
+
+// alertsChanged tells of alerts that were raised and resolved.
+func (s *Service) alertsChanged(changes []missions.AlertChange, errs []error) {
+	told := false
+	for i := range changes {
+		alert := &changes[i].Alert
+		switch {
+		case errs[i] != nil:
+			// Another leader has looked before; it goes on from what it has stored.
+			s.log.Debug("an alert was not changed", "rule", alert.Rule, "error", errs[i])
+		case !changes[i].Tell:
+		case alert.State == missions.AlertFiring:
+			told = true
+			s.log.Warn("an alert is raised", "rule", alert.Rule, "metric", alert.Metric, "value", valueOrNaN(changes[i].Value), "threshold", alert.Threshold)
+		default:
+			told = true
+			s.log.Info("an alert is resolved", "rule", alert.Rule, "metric", alert.Metric)
+		}
+	}
+	if told {
+		s.relay.poke()
+		s.notify.poke()
+	}
+}
+
+// figureSource is what alert rules look at.
+type figureSource struct{ service *Service }
+
+func (f figureSource) Stats(ctx context.Context, missionType string) (missions.Stats, error) {
+	return f.service.cfg.Store.Stats(ctx, missionType)
+}
+
+func (f figureSource) Counts(ctx context.Context) (missions.Counts, error) {
+	return f.service.counts.get(ctx)
+}
+
+func (f figureSource) Unserved(ctx context.Context) (map[string]int64, error) {
+	return f.service.cfg.Store.Unserved(ctx)
+}
+
+func (f figureSource) AgentCount(ctx context.Context, state missions.AgentState, missionType string) (int64, error) {
+	page, err := f.service.cfg.Store.ListAgents(ctx, missions.AgentFilter{State: state, Type: missionType, Limit: 1})
+	return page.Count, err
+}
+
+func (f figureSource) Waiting(ctx context.Context) (int64, error) { return f.service.waiting.get(ctx) }
+
+func (f figureSource) Stream() alerts.StreamFigures {
+	status := f.service.cfg.Stream.Status()
+	return alerts.StreamFigures{
+		Degraded:  status.State != eventstream.Connected,
+		Published: status.Published, Dropped: status.Dropped, Duplicates: status.Duplicates,
+	}
+}
+
+// Alerts returns how the alert rules stand, with the metrics' present values.
+func (s *Service) Alerts(ctx context.Context, _ api.Empty) (api.Alerts, error) {
+	return s.alerts.get(ctx)
+}
+
+// readAlerts is Alerts, for all who ask at a time.
+func (s *Service) readAlerts(ctx context.Context) (api.Alerts, error) {
+	stored, err := s.storedAlerts(ctx)
+	if err != nil {
+		return api.Alerts{}, err
+	}
+	reply := api.Alerts{Alerts: make([]api.Alert, 0, len(s.cfg.Alerts))}
+	figures := alerts.NewFigures(figureSource{s})
+	for i := range s.cfg.Alerts {
+		rule := &s.cfg.Alerts[i]
+		value, _, err := rule.Look(ctx, figures)
+		if err != nil {
+			return api.Alerts{}, err
+		}
+		reply.Alerts = append(reply.Alerts, api.Alert{
+			Rule: rule.Name, Metric: rule.Metric, Comparison: string(rule.Comparison), Threshold: rule.Threshold,
+			ForSeconds: rule.For.Seconds(), MinSamples: rule.MinSamples, Type: rule.Type,
+			Value: value, State: missions.AlertOK,
+		})
+		if alert, there := stored[rule.Name]; there {
+			last := &reply.Alerts[i]
+			last.State, last.Since, last.RaisedAt = alert.State, alert.Since, alert.RaisedAt
+		}
+	}
+	slices.SortFunc(reply.Alerts, func(a, b api.Alert) int { return strings.Compare(a.Rule, b.Rule) })
+	return reply, nil
+}
+
+// AlertStates returns the state of each alert rule. Unlike Alerts it reads no figures: it
+// is for metrics.
+func (s *Service) AlertStates(ctx context.Context) (map[string]missions.AlertState, error) {
+	stored, err := s.storedAlerts(ctx)
+	states := make(map[string]missions.AlertState, len(s.cfg.Alerts))
+	for i := range s.cfg.Alerts {
+		name := s.cfg.Alerts[i].Name
+		states[name] = missions.AlertOK
+		if alert, there := stored[name]; there {
+			states[name] = alert.State
+		}
+	}
+	return states, err
+}
+
+// checkAlerts returns what is wrong with what a configuration says of alerts.
+func (cfg Config) checkAlerts() error {
+	if cfg.AlertInterval < 10*time.Millisecond || cfg.AlertInterval > missions.AlertCheckEvery {
+		return errors.New("alert rules are looked at every 10 ms to 20 s")
+	}
+	return alerts.ValidateAll(cfg.Alerts)
+}

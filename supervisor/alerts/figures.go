@@ -1,0 +1,65 @@
+package alerts
+
+import (
+	"context"
+
+	"missioncontrol/missions"
+)
+
+// Source is where figures come from.
+type Source interface {
+	Stats(ctx context.Context, missionType string) (missions.Stats, error)
+	Counts(ctx context.Context) (missions.Counts, error)
+	Unserved(ctx context.Context) (map[string]int64, error)
+	AgentCount(ctx context.Context, state missions.AgentState, missionType string) (int64, error)
+	Waiting(ctx context.Context) (int64, error)
+	Stream() StreamFigures // does no I/O
+}
+
+// StreamFigures is what the event stream says of itself.
+type StreamFigures struct {
+	Degraded                       bool
+	Published, Dropped, Duplicates uint64
+}
+
+// Figures reads figures for one look at the rules, each at most once. It is not for
+// concurrent use.
+type Figures struct {
+	source Source
+	memory map[string]any
+}
+
+// NewFigures returns figures that have not been read yet.
+func NewFigures(source Source) *Figures { return &Figures{source, map[string]any{}} }
+
+// once reads what has not been read before.
+func once[T any](f *Figures, what string, read func() (T, error)) (T, error) {
+	if value, ok := f.memory[what].(T); ok {
+		return value, nil
+	}
+	value, err := read()
+	if err == nil {
+		f.memory[what] = value
+	}
+	return value, err
+}
+
+func (f *Figures) stats(ctx context.Context, kind string) (missions.Stats, error) {
+	return once(f, "stats "+kind, func() (missions.Stats, error) { return f.source.Stats(ctx, kind) })
+}
+
+func (f *Figures) counts(ctx context.Context) (missions.Counts, error) {
+	return once(f, "counts", func() (missions.Counts, error) { return f.source.Counts(ctx) })
+}
+
+func (f *Figures) unserved(ctx context.Context) (map[string]int64, error) {
+	return once(f, "unserved", func() (map[string]int64, error) { return f.source.Unserved(ctx) })
+}
+
+func (f *Figures) agents(ctx context.Context, state missions.AgentState, kind string) (int64, error) {
+	return once(f, "agents "+string(state)+" "+kind, func() (int64, error) { return f.source.AgentCount(ctx, state, kind) })
+}
+
+func (f *Figures) waiting(ctx context.Context) (int64, error) {
+	return once(f, "waiting", func() (int64, error) { return f.source.Waiting(ctx) })
+}

@@ -1,0 +1,164 @@
+// Package alerts knows what an alert rule is, which figures rules may watch, and how to
+// tell somebody over HTTP. When an alert is raised and resolved is decided in package
+// missions; the supervisor's leader looks at the rules and stores what comes of it.
+package alerts
+
+import (
+	"context"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"missioncontrol/missions"
+)
+
+// Rule is a condition that somebody wants to hear of.
+type Rule struct {
+	Name       string        // 1 to 64 of A-Z a-z 0-9 _ -, unique among the rules
+	Metric     string        // one of [Metrics]
+	Comparison Comparison    // of the metric with the threshold
+	Threshold  float64       // in the metric's unit; finite
+	For        time.Duration // how long the condition has to hold, and not to hold, to count; 0 to 24 h
+	Type       string        // narrows the metric to one type of missions; "": all
+
+	// MinSamples is how many missions a window has to count for its figure to mean
+	// anything: below, the metric has no value. Only for metrics of windows.
+	MinSamples int64
+}
+
+// Comparison is how a metric is compared with a threshold.
+type Comparison string
+
+// The comparisons.
+const (
+	Above   Comparison = ">"
+	AtLeast Comparison = ">="
+	Below   Comparison = "<"
+	AtMost  Comparison = "<="
+)
+
+// Comparisons lists every comparison.
+func Comparisons() []Comparison { return []Comparison{Above, AtLeast, Below, AtMost} }
+
+func (c Comparison) holds(value, threshold float64) bool {
+	switch c {
+	case Above:
+		return value > threshold
+	case AtLeast:
+		return value >= threshold
+	case Below:
+		return value < threshold
+	case AtMost:
+		return value <= threshold
+	}
+	return false
+}
+
+// Bounds of rules.
+const (
+	MaxRules   = 100
+	MaxFor     = 24 * time.Hour
+	DefaultFor = time.Minute
+)
+
+// Defaults returns the rules that are there unless somebody wants others.
+func Defaults() []Rule {
+	return []Rule{
+		{Name: "event-stream-degraded", Metric: "events.degraded", Comparison: AtLeast, Threshold: 1, For: time.Minute},
+		{Name: "missions-failing", Metric: "missions.windows.1h.success_rate", Comparison: Below, Threshold: 0.8,
+			For: time.Minute, MinSamples: 20},
+		{Name: "missions-waiting", Metric: "missions.oldest_claimable_seconds", Comparison: Above, Threshold: 900, For: time.Minute},
+		{Name: "no-agent", Metric: "missions.pending_without_agent", Comparison: Above, Threshold: 0, For: 2 * time.Minute},
+		{Name: "outbox-growing", Metric: "events.waiting", Comparison: Above, Threshold: 10_000, For: 2 * time.Minute},
+	}
+}
+
+// Validate returns the first thing that is wrong with a rule, as a missions.ErrInvalid
+// that names the field as the config file does.
+func (r *Rule) Validate() error {
+	if err := missions.CheckToken("name", r.Name); err != nil {
+		return err
+	}
+	if r.Metric == "" {
+		return missions.Invalid("metric", "is required")
+	}
+	m, known := catalogue[r.Metric]
+	switch {
+	case !known:
+		return missions.Invalid("metric", "%q is no figure to watch%s", r.Metric, nearest(r.Metric))
+	case r.Comparison == "":
+		return missions.Invalid("comparison", "is required: one of >, >=, <, <=")
+	case !slices.Contains(Comparisons(), r.Comparison):
+		return missions.Invalid("comparison", "%q is not one of >, >=, <, <=", string(r.Comparison))
+	case math.IsNaN(r.Threshold) || math.IsInf(r.Threshold, 0):
+		return missions.Invalid("threshold", "is not a number")
+	case r.For < 0 || r.For > MaxFor:
+		return missions.Invalid("for", "is not between 0 and 24 hours")
+	case r.MinSamples < 0 || r.MinSamples > 1e9:
+		return missions.Invalid("min_samples", "is not between 0 and 1,000,000,000")
+	case r.MinSamples > 0 && m.samples == nil:
+		return missions.Invalid("min_samples", "is for a metric of a window, as missions.windows.1h.success_rate; %s is none", r.Metric)
+	case r.Type != "" && !m.typed:
+		return missions.Invalid("type", "cannot narrow %s, which is not counted by type", r.Metric)
+	case r.Type != "":
+		return missions.CheckToken("type", r.Type)
+	}
+	return nil
+}
+
+// ValidateAll checks rules that stand together.
+func ValidateAll(rules []Rule) error {
+	if len(rules) > MaxRules {
+		return missions.TooLarge("alerts", "has more than %d rules", MaxRules)
+	}
+	seen := map[string]bool{}
+	for i := range rules {
+		if err := rules[i].Validate(); err != nil {
+			return err
+		}
+		if seen[rules[i].Name] {
+			return missions.Invalid("name", "%q is given to two rules", rules[i].Name)
+		}
+		seen[rules[i].Name] = true
+	}
+	return nil
+}
+
+// nearest suggests metrics that may have been meant: those that share the last part of
+// the name, or else the first.
+func nearest(name string) string {
+	last := name[strings.LastIndex(name, ".")+1:]
+	first, _, _ := strings.Cut(name, ".")
+	for _, alike := range []func(string) bool{
+		func(metric string) bool { return strings.HasSuffix(metric, "."+last) },
+		func(metric string) bool { return strings.HasPrefix(metric, first+".") },
+	} {
+		var found []string
+		for _, metric := range Metrics() {
+			if alike(metric) && len(found) < 4 {
+				found = append(found, metric)
+			}
+		}
+		if len(found) > 0 {
+			return "; did you mean " + strings.Join(found, ", ") + "?"
+		}
+	}
+	return "; they begin with missions., agents. or events."
+}
+
+// Look returns the metric's present value, nil when it has none, and whether the rule's
+// condition holds. The error is the source's.
+func (r *Rule) Look(ctx context.Context, f *Figures) (value *float64, holds bool, err error) {
+	m := catalogue[r.Metric]
+	if r.MinSamples > 0 {
+		n, err := m.samples(ctx, f, r.Type)
+		if err != nil || n < r.MinSamples {
+			return nil, false, err
+		}
+	}
+	if value, err = m.read(ctx, f, r.Type); err != nil || value == nil {
+		return nil, false, err
+	}
+	return value, r.Comparison.holds(*value, r.Threshold), nil
+}

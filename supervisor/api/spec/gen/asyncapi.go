@@ -1,0 +1,121 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"missioncontrol/charter"
+	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/api/spec"
+)
+
+// asyncAPIDocument is the AsyncAPI 3.0 document: requests, commands and events.
+func asyncAPIDocument(said comments) (object, error) {
+	a := &async{schemas: &schemas{said: said, components: object{}}, channels: object{}, operations: object{}, messages: object{}}
+	for _, op := range spec.Operations() {
+		if op.Subject != "" {
+			a.request(&op)
+		}
+	}
+	a.command()
+	for _, entry := range charter.Catalogue() {
+		if err := a.event(&entry); err != nil {
+			return nil, err
+		}
+	}
+	return object{
+		"asyncapi": "3.0.0",
+		"info": object{
+			"title": "Mission Control", "version": "1.0.0", "license": object{"name": "Apache-2.0"},
+			"description": "Requests are NATS request-reply; an error reply carries the headers Nats-Service-Error-Code and Nats-Service-Error. Events are in the JetStream stream EVENTS. See docs/PROTOCOL.md.",
+		},
+		"defaultContentType": "application/json",
+		"servers":            object{"nats": object{"host": "127.0.0.1:4222", "protocol": "nats", "description": "The embedded broker, or one of your own"}},
+		"channels":           a.channels,
+		"operations":         a.operations,
+		"components":         object{"messages": a.messages, "schemas": a.components},
+	}, nil
+}
+
+type async struct {
+	*schemas
+	channels, operations, messages object
+}
+
+// message adds a message and returns a reference to it.
+func (a *async) message(name string, payload object, title string) object {
+	a.messages[name] = object{"name": name, "title": title, "payload": payload}
+	return object{"$ref": "#/components/messages/" + name}
+}
+
+// payload is a type's message.
+func (a *async) payload(t reflect.Type) object {
+	return a.message(componentName(t), a.component(t), componentName(t))
+}
+
+// channel adds a channel, in whose subject * stands for an agent's id.
+func (a *async) channel(name, subject, description string, messages ...object) object {
+	channel := object{"address": strings.Replace(subject, "*", "{agent}", 1), "description": description}
+	if strings.Contains(subject, "*") {
+		channel["parameters"] = object{"agent": object{"description": "The agent's id, 1 to 64 of A-Z a-z 0-9 _ -"}}
+	}
+	listed := object{}
+	for _, message := range messages {
+		listed[strings.TrimPrefix(message["$ref"].(string), "#/components/messages/")] = message
+	}
+	channel["messages"] = listed
+	a.channels[name] = channel
+	return object{"$ref": "#/channels/" + name}
+}
+
+// in refers to a message as one of a channel's.
+func in(channel, message object) object {
+	return object{"$ref": channel["$ref"].(string) + "/messages/" + strings.TrimPrefix(message["$ref"].(string), "#/components/messages/")}
+}
+
+// request adds an endpoint and the inbox that its reply goes to.
+func (a *async) request(op *spec.Operation) {
+	name := strings.NewReplacer("supervisor.", "", ".*", "", ".", "-").Replace(op.Subject)
+	request, reply, refusal := a.payload(op.Request), a.payload(op.Reply), a.payload(spec.ErrorReply())
+	channel := a.channel(name, op.Subject, op.Summary, request)
+	inbox := a.channel(name+"-reply", "", "The requester's inbox", reply, refusal)
+	a.channels[name+"-reply"].(object)["address"] = nil
+	a.operations[name] = object{
+		"action": "receive", "summary": op.Summary, "channel": channel, "messages": []object{in(channel, request)},
+		"reply": object{
+			"address": object{"location": "$message.header#/reply", "description": "NATS' own reply subject"},
+			"channel": inbox, "messages": []object{in(inbox, reply), in(inbox, refusal)},
+		},
+		"bindings": object{"nats": object{"queue": api.Service, "bindingVersion": "0.1.0"}},
+	}
+}
+
+// command adds what is pushed to agents.
+func (a *async) command() {
+	subject, t := spec.Command()
+	message := a.payload(t)
+	channel := a.channel("agent-commands", subject, "Commands to an agent; the same stands in the next heartbeat's reply", message)
+	a.operations["agent-commands"] = object{"action": "send", "summary": "Tell an agent to stop working on a mission", "channel": channel, "messages": []object{in(channel, message)}}
+}
+
+// event adds an event type and its schema.
+func (a *async) event(entry *charter.Entry) error {
+	text, ok := charter.Schema(entry.Type)
+	if !ok {
+		return fmt.Errorf("there is no schema of %s", entry.Type)
+	}
+	var schema object
+	if err := json.Unmarshal(text, &schema); err != nil {
+		return fmt.Errorf("the schema of %s: %w", entry.Type, err)
+	}
+	delete(schema, "$schema")
+	delete(schema, "$id")
+	a.components["event."+entry.Type] = schema
+	message := a.message("event."+entry.Type, object{"$ref": "#/components/schemas/event." + entry.Type}, entry.Type)
+	a.messages["event."+entry.Type].(object)["summary"] = entry.Description
+	channel := a.channel("events."+entry.Type, "events."+entry.Type, entry.Description, message)
+	a.operations["events."+entry.Type] = object{"action": "send", "summary": entry.Description, "channel": channel, "messages": []object{in(channel, message)}}
+	return nil
+}

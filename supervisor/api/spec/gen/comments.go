@@ -1,0 +1,62 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"strings"
+)
+
+// comments are what the sources say of types, by package and name, and of fields.
+type comments map[string]string
+
+// readComments reads the sources of packages.
+func readComments(dirs ...string) (comments, error) {
+	said := comments{}
+	noTests := func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }
+	for _, dir := range dirs {
+		packages, err := parser.ParseDir(token.NewFileSet(), dir, noTests, parser.ParseComments) //nolint:staticcheck // build tags do not matter to comments
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range packages {
+			for _, file := range p.Files {
+				said.read(p.Name, file)
+			}
+		}
+	}
+	return said, nil
+}
+
+func (c comments) read(pkg string, file *ast.File) {
+	for _, declaration := range file.Decls {
+		general, ok := declaration.(*ast.GenDecl)
+		if !ok {
+			continue
+		}
+		for _, s := range general.Specs {
+			named, ok := s.(*ast.TypeSpec)
+			if !ok {
+				continue
+			}
+			whole := pkg + "." + named.Name.Name
+			c[whole] = sentence(general.Doc.Text())
+			structure, ok := named.Type.(*ast.StructType)
+			if !ok {
+				continue
+			}
+			for _, field := range structure.Fields.List {
+				for _, name := range field.Names {
+					c[whole+"."+name.Name] = sentence(field.Comment.Text())
+				}
+			}
+		}
+	}
+}
+
+// sentence is a comment on one line, without marks that only Go documentation knows.
+func sentence(text string) string {
+	text, _, _ = strings.Cut(text, "\n\n")
+	return strings.NewReplacer("[", "", "]", "").Replace(strings.Join(strings.Fields(text), " "))
+}

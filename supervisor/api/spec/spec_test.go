@@ -1,0 +1,57 @@
+package spec_test
+
+import (
+	"bytes"
+	"os"
+	"testing"
+
+	"github.com/pb33f/libopenapi"
+	validator "github.com/pb33f/libopenapi-validator"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"missioncontrol/supervisor/api/spec"
+)
+
+func TestTheOpenAPIDocumentIsOne(t *testing.T) {
+	t.Parallel()
+	document, err := libopenapi.NewDocument(spec.OpenAPI)
+	must(t, err)
+	v, errs := validator.NewValidator(document)
+	for _, err := range errs {
+		t.Fatal(err)
+	}
+	if valid, errs := v.ValidateDocument(); !valid {
+		for _, err := range errs {
+			t.Error(err.Error())
+		}
+	}
+}
+
+// asyncAPISchema is the JSON Schema by AsyncAPI's own authors; test/prepare fetches it.
+const asyncAPISchema = "../../../.cache/npm/node_modules/@asyncapi/specs/schemas/3.0.0.json"
+
+func TestTheAsyncAPIDocumentIsOne(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(asyncAPISchema)
+	if err != nil {
+		t.Fatalf("%v: run make tools", err)
+	}
+	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	must(t, err)
+	compiler := jsonschema.NewCompiler()
+	must(t, compiler.AddResource("asyncapi.json", schema))
+	compiled, err := compiler.Compile("asyncapi.json")
+	must(t, err)
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(spec.AsyncAPI))
+	must(t, err)
+	if err := compiled.Validate(document); err != nil {
+		t.Error(err)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,88 @@
+package api
+
+import (
+	"strings"
+
+	"missioncontrol/missions"
+)
+
+// EventsRequest asks to be told of events as the stream stores them. Zero fields do
+// not filter.
+type EventsRequest struct {
+	Type      string        `json:"type,omitzero"`       // event types separated by commas; wildcards as in NATS: mission.>
+	MissionID string        `json:"mission_id,omitzero"` // events that tell of this mission
+	AgentID   string        `json:"agent_id,omitzero"`   // events that tell of this agent
+	Since     missions.Time `json:"since,omitzero"`      // begin with what was stored at that time; default: now
+	After     Cursor        `json:"after,omitzero"`      // begin behind this sequence of the stream; instead of since
+}
+
+// maxEventTypes is how many types a request may name.
+const maxEventTypes = 16
+
+// Types checks the request and returns the event types that it names.
+func (r *EventsRequest) Types() ([]string, error) {
+	for _, token := range []struct{ field, value string }{{"mission_id", r.MissionID}, {"agent_id", r.AgentID}} {
+		if token.value == "" {
+			continue
+		}
+		if err := missions.CheckToken(token.field, token.value); err != nil {
+			return nil, err
+		}
+	}
+	if r.Since != 0 && r.After != 0 {
+		return nil, missions.Invalid("since", "cannot stand beside after")
+	}
+	if r.Type == "" {
+		return nil, nil
+	}
+	types := strings.Split(r.Type, ",")
+	if len(types) > maxEventTypes {
+		return nil, missions.TooLarge("type", "names more than %d types", maxEventTypes)
+	}
+	for i, t := range types {
+		types[i] = strings.TrimSpace(t)
+		if !isTypeFilter(types[i]) {
+			return nil, missions.Invalid("type", "must be event types separated by commas, such as mission.>")
+		}
+	}
+	return types, nil
+}
+
+// isTypeFilter reports whether s is an event type in which tokens may be wildcards.
+func isTypeFilter(s string) bool {
+	tokens := strings.Split(s, ".")
+	for i, token := range tokens {
+		last := i == len(tokens)-1
+		switch {
+		case token == "*" || token == ">" && last:
+		case token == "" || strings.Trim(token, "abcdefghijklmnopqrstuvwxyz0123456789_") != "":
+			return false
+		}
+	}
+	return len(s) <= missions.MaxNameChars
+}
+
+// MatchesType reports whether an event type is one that a filter names.
+func MatchesType(filter, eventType string) bool {
+	want, have := strings.Split(filter, "."), strings.Split(eventType, ".")
+	for i, token := range want {
+		switch {
+		case token == ">":
+			return len(have) > i
+		case i >= len(have) || token != "*" && token != have[i]:
+			return false
+		}
+	}
+	return len(want) == len(have)
+}
+
+// StreamState says whether events can be told of at present.
+type StreamState struct {
+	State  string `json:"state"`  // "connected" or "degraded"
+	Reason string `json:"reason"` // why it is degraded, in a sentence; "" while connected
+}
+
+// Gap says that events were left out: more were stored than are told of belatedly.
+type Gap struct {
+	Missed uint64 `json:"missed"`
+}

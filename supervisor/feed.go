@@ -1,0 +1,187 @@
+package supervisor
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"missioncontrol/eventstream"
+	"missioncontrol/supervisor/api"
+)
+
+// feed reads the event stream for all who watch it, and only while somebody does.
+type feed struct {
+	stream Stream
+	filter []string // event types, nil for all
+
+	mu       sync.Mutex
+	taps     map[*tap]struct{}
+	position uint64 // of the last event read
+	known    bool   // whether the position is known
+	moved    chan struct{}
+	wanted   chan struct{} // has something while the feed has to begin
+	ended    chan struct{} // closed when nobody watches any more; nil while the feed rests
+}
+
+// tap is where a feed's events come out for one watcher. It holds a bounded number of
+// them: whoever does not take them in time is cut off, and nobody waits for it.
+type tap struct {
+	wants   func(*eventstream.Stored) bool
+	queue   chan eventstream.Stored
+	live    atomic.Bool   // set under the feed's mutex
+	overrun chan struct{} // closed when the queue was full
+}
+
+func newTap(wants func(*eventstream.Stored) bool) *tap {
+	return &tap{wants: wants, queue: make(chan eventstream.Stored, watchQueue), overrun: make(chan struct{})}
+}
+
+func newFeed(stream Stream, filter []string) *feed {
+	return &feed{stream: stream, filter: filter, taps: map[*tap]struct{}{}, moved: make(chan struct{}), wanted: make(chan struct{}, 1)}
+}
+
+// changeTypes are the types of events that tell of changes. There is a feed of their
+// own, as telemetry tells of every request: whoever watches missions should not have the
+// supervisor read about each question how they are.
+var changeTypes = []string{"mission.>", "agent.>", "supervisor.alert_raised", "supervisor.alert_resolved"}
+
+// feedFor returns the feed that has the events of these types.
+func (s *Service) feedFor(types []string) *feed {
+	isChange := func(t string) bool {
+		return slices.ContainsFunc(changeTypes, func(change string) bool { return api.MatchesType(change, t) })
+	}
+	if len(types) > 0 && !slices.ContainsFunc(types, func(t string) bool { return !isChange(t) }) {
+		return s.changes
+	}
+	return s.everything
+}
+
+// join adds a tap, which stays closed until open.
+func (f *feed) join(t *tap) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.taps[t] = struct{}{}
+	if len(f.taps) == 1 {
+		select {
+		case f.wanted <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (f *feed) leave(t *tap) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.taps, t)
+	if len(f.taps) == 0 && f.ended != nil {
+		close(f.ended)
+		f.ended = nil
+	}
+}
+
+// open has a tap get every event behind the position that it returns.
+func (f *feed) open(t *tap) uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	t.live.Store(true)
+	return f.position
+}
+
+// shut undoes open, for one who has not taken anything since.
+func (f *feed) shut(t *tap) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	t.live.Store(false)
+	for len(t.queue) > 0 {
+		<-t.queue
+	}
+}
+
+// at returns the position of the feed, and whether it is known yet.
+func (f *feed) at() (uint64, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.position, f.known
+}
+
+// whenMoved returns a channel that is closed when the feed begins to read.
+func (f *feed) whenMoved() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.moved
+}
+
+// run reads while there are taps, until ctx ends.
+func (f *feed) run(ctx context.Context) {
+	for {
+		select {
+		case <-f.wanted:
+		case <-ctx.Done():
+			return
+		}
+		if ended := f.wake(); ended != nil {
+			f.follow(ctx, ended)
+		}
+	}
+}
+
+// wake notes that the feed reads, and returns what is closed when it need not any
+// more; nil if it need not already.
+func (f *feed) wake() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.taps) == 0 {
+		return nil
+	}
+	f.ended = make(chan struct{})
+	return f.ended
+}
+
+func (f *feed) follow(ctx context.Context, ended <-chan struct{}) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan struct{})
+	defer func() { cancel(); <-done }()
+	go func() {
+		defer close(done)
+		select {
+		case <-ended:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	// It ends with ctx, or with the stream, after which nothing comes.
+	_ = f.stream.Follow(ctx, eventstream.Follower{Filter: f.filter, Begin: f.begin, Event: f.tell})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.known = false
+	for t := range f.taps { // of those who came while it ended
+		t.live.Store(false)
+	}
+}
+
+func (f *feed) begin(after uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.position, f.known = after, true
+	close(f.moved)
+	f.moved = make(chan struct{})
+}
+
+func (f *feed) tell(e eventstream.Stored) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.position = e.Seq
+	for t := range f.taps {
+		if !t.live.Load() || !t.wants(&e) {
+			continue
+		}
+		select {
+		case t.queue <- e:
+		default:
+			close(t.overrun)
+			delete(f.taps, t)
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package supervisor
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"missioncontrol/charter"
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/alerts"
+)
+
+// notifier sends the notices of alerts to a webhook, in order, each at least once: it is
+// deleted from the store when the receiver has accepted it. It runs in the leader, beside
+// the looks at the rules, which never wait for it.
+type notifier struct {
+	store   missions.Store
+	webhook *alerts.Webhook
+	log     *slog.Logger
+	wake    chan struct{}
+	backoff missions.RetryPolicy
+}
+
+const (
+	noticesAtOnce = 20
+	noticeAge     = 24 * time.Hour // after which nobody is told any more
+)
+
+func newNotifier(store missions.Store, webhook *alerts.Webhook, log *slog.Logger) *notifier {
+	return &notifier{
+		store: store, webhook: webhook, log: log, wake: make(chan struct{}, 1),
+		backoff: missions.DefaultRetryPolicy(),
+	}
+}
+
+// poke tells that there may be new notices.
+func (n *notifier) poke() {
+	select {
+	case n.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run sends until ctx ends. A receiver that does not accept is asked again later, and
+// the notices behind wait for it.
+func (n *notifier) run(ctx context.Context) {
+	if n.webhook == nil {
+		return
+	}
+	defer n.webhook.Close()
+	for attempt := 1; ctx.Err() == nil; {
+		sent, err := n.send(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			if attempt == 1 {
+				n.log.Warn("the alert webhook cannot be told; trying again", "error", err)
+			}
+			waitFor(ctx, nil, nil, n.backoff.Delay(attempt, rand.Float64()))
+			attempt++
+			continue
+		case sent == 0:
+			waitFor(ctx, nil, n.wake, forever)
+		}
+		attempt = 1
+	}
+}
+
+// forever is longer than anything waits.
+const forever = 1000 * time.Hour
+
+// send sends the notices that wait, and returns how many are done with.
+func (n *notifier) send(ctx context.Context) (done int, err error) {
+	notices, err := n.store.Notices(ctx, noticesAtOnce)
+	if err != nil {
+		return 0, err
+	}
+	events, err := charterEvents(n.store.Outboxes()[0].Identity(), notices)
+	if err != nil {
+		return 0, err
+	}
+	for i := range events {
+		if err := n.tell(ctx, &events[i]); err != nil {
+			return done, err
+		}
+		if err := n.store.Noticed(ctx, notices[i].Seq); err != nil {
+			return done, err
+		}
+		done++
+	}
+	return done, nil
+}
+
+// tell sends one event, unless it is too old to matter to anybody.
+func (n *notifier) tell(ctx context.Context, event *charter.Event) error {
+	now := time.Now()
+	body, err := charter.Encode(event)
+	if err != nil {
+		return err
+	}
+	err = n.webhook.Send(ctx, event.ID.String(), now, body)
+	if err != nil && ctx.Err() == nil && now.Sub(event.Timestamp) > noticeAge {
+		n.log.Error("the alert webhook could not be told for a day; given up", "event", event.ID, "error", err)
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,233 @@
+package supervisor
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"missioncontrol/charter"
+	"missioncontrol/eventstream"
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+)
+
+const (
+	queryMinutes   = 60               // how far back queries are counted
+	queryBacklog   = 100_000          // events of the past that are read at most
+	queryCallers   = 50               // programs that are told apart; further ones count as one
+	queryIdle      = 5 * time.Minute  // how long the stream is read after somebody has looked
+	queryForgotten = 15 * time.Minute // after how long of not being read the broker drops the consumer
+	queryPatience  = 2 * time.Second  // how long who looks first waits for the past
+	otherCallers   = "(others)"
+)
+
+// queries counts who asks for the status, from a durable consumer of the events that tell
+// of it. There may be as many of these as of requests: they are read only while somebody
+// looks at the counts, and the past that is read is bounded.
+type queries struct {
+	stream  Stream
+	durable string
+	log     *slog.Logger
+	now     func() time.Time
+	wanted  chan struct{} // has something while reading has to begin
+
+	mu      sync.Mutex
+	last    uint64 // sequence of the last event counted
+	minutes map[int64]map[string]int64
+	lastAt  map[string]time.Time
+	idle    *time.Timer   // ends reading; nil while it rests
+	caught  chan struct{} // closed when the past has been read
+}
+
+func newQueries(stream Stream, supervisorID string, log *slog.Logger) *queries {
+	token := strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' {
+			return r
+		}
+		return '_'
+	}, supervisorID)
+	return &queries{
+		stream: stream, durable: "status_queries_" + token[max(0, len(token)-40):], log: log, now: time.Now, wanted: make(chan struct{}, 1),
+		minutes: map[int64]map[string]int64{}, lastAt: map[string]time.Time{}, caught: make(chan struct{}),
+	}
+}
+
+// Queries returns who asked for the status in the last hour, as far as the event stream
+// tells. While it is degraded the counts are those from before.
+func (s *Service) Queries(ctx context.Context, _ api.Empty) (api.Queries, error) {
+	caught := s.queries.look()
+	state := s.cfg.Stream.Status().State
+	if state == eventstream.Connected {
+		select {
+		case <-caught:
+		case <-time.After(queryPatience):
+		case <-ctx.Done():
+			return api.Queries{}, ctx.Err()
+		}
+	}
+	reply := s.queries.count()
+	reply.State = string(state)
+	return reply, nil
+}
+
+// look has the stream read for a while, and returns what is closed when the past has
+// been.
+func (q *queries) look() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.idle != nil {
+		q.idle.Reset(queryIdle)
+		return q.caught
+	}
+	select {
+	case q.wanted <- struct{}{}:
+	default:
+	}
+	return q.caught
+}
+
+// run reads whenever somebody looks, until ctx ends.
+func (q *queries) run(ctx context.Context) {
+	for {
+		select {
+		case <-q.wanted:
+			q.read(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// read counts events until nobody has looked for a while.
+func (q *queries) read(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	q.mu.Lock()
+	q.idle = time.AfterFunc(queryIdle, cancel)
+	q.mu.Unlock()
+	defer func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.idle.Stop()
+		q.idle = nil
+		q.caught = make(chan struct{})
+	}()
+	end, err := q.stream.End(ctx)
+	if err != nil {
+		q.log.Debug("who asks for the status cannot be read", "error", err)
+		return
+	}
+	err = q.stream.Consume(ctx, eventstream.ConsumerConfig{
+		Durable: q.durable, Filter: []string{charter.StatusQueried{}.EventType()},
+		Start: eventstream.StartAfter, After: q.begin(end), Inactive: queryForgotten,
+		OnStatus: func(status eventstream.ConsumerStatus) {
+			if status.Attached && status.Pending == 0 {
+				q.catch()
+			}
+		},
+	}, func(_ context.Context, d eventstream.Delivery) error { q.add(&d); return nil })
+	if ctx.Err() == nil && !errors.Is(err, eventstream.ErrClosed) {
+		q.log.Warn("who asks for the status cannot be read", "error", err)
+	}
+}
+
+// begin returns behind which event to begin when the last one of the stream is end.
+func (q *queries) begin(end uint64) uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if end < q.last { // of a stream that is no more
+		q.last = 0
+	}
+	return max(q.last, end-min(end, queryBacklog))
+}
+
+// catch notes that the past has been read.
+func (q *queries) catch() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	select {
+	case <-q.caught:
+	default:
+		close(q.caught)
+	}
+}
+
+// add counts an event, once.
+func (q *queries) add(d *eventstream.Delivery) {
+	var caller string
+	if raw, named := d.Event.Meta.Extra[metaAskedBy]; named {
+		_ = json.Unmarshal(raw, &caller) // what is no name is none
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if d.Seq <= q.last {
+		return
+	}
+	q.last = d.Seq
+	if _, known := q.lastAt[caller]; !known && len(q.lastAt) >= queryCallers {
+		caller = otherCallers
+	}
+	at := d.Event.Timestamp
+	minute := at.Unix() / 60
+	if q.minutes[minute] == nil {
+		q.prune()
+		q.minutes[minute] = map[string]int64{}
+	}
+	q.minutes[minute][caller]++
+	if at.After(q.lastAt[caller]) {
+		q.lastAt[caller] = at
+	}
+}
+
+// prune forgets what is older than is told.
+func (q *queries) prune() {
+	oldest := q.now().Unix()/60 - queryMinutes
+	for minute := range q.minutes {
+		if minute <= oldest {
+			delete(q.minutes, minute)
+		}
+	}
+	for caller, at := range q.lastAt {
+		if at.Unix()/60 <= oldest {
+			delete(q.lastAt, caller)
+		}
+	}
+}
+
+// count returns the counts.
+func (q *queries) count() api.Queries {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.prune()
+	first := q.now().Unix()/60 - queryMinutes + 1
+	reply := api.Queries{Minutes: make([]api.QueryMinute, queryMinutes), Callers: []api.QueryCaller{}}
+	callers := map[string]*api.QueryCaller{}
+	for i := range reply.Minutes {
+		minute := first + int64(i)
+		reply.Minutes[i].At = missions.At(time.Unix(minute*60, 0))
+		for name, n := range q.minutes[minute] {
+			caller := callers[name]
+			if caller == nil {
+				caller = &api.QueryCaller{Name: name, PerMinute: make([]int64, queryMinutes), LastAt: missions.At(q.lastAt[name])}
+				callers[name] = caller
+			}
+			caller.PerMinute[i] = n
+			caller.Queries += n
+			reply.Minutes[i].Queries += n
+			reply.Total += n
+		}
+	}
+	for _, caller := range callers {
+		reply.Callers = append(reply.Callers, *caller)
+	}
+	slices.SortFunc(reply.Callers, func(a, b api.QueryCaller) int {
+		return cmp.Or(cmp.Compare(b.Queries, a.Queries), strings.Compare(a.Name, b.Name))
+	})
+	return reply
+}

@@ -1,0 +1,212 @@
+package supervisor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"missioncontrol/eventstream"
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+)
+
+// Watcher is told of events by [Service.Watch], by one goroutine. An error of a method
+// ends the watch.
+type Watcher interface {
+	// Event is called for each event that matches, in the order of the stream.
+	Event(eventstream.Stored) error
+	// Gap is called before the first event if some were left out.
+	Gap(api.Gap) error
+	// State is called at the beginning and whenever it changes. While the stream is
+	// degraded no events come; those that it has stored come after it.
+	State(api.StreamState) error
+	// Idle is called when nothing has been told for a while.
+	Idle() error
+}
+
+const (
+	watchQueue   = 256              // events that may wait for a watcher before it is given up
+	watchIdle    = 15 * time.Second // see Watcher.Idle
+	watchBacklog = 10_000           // events told belatedly
+	watchNear    = watchQueue / 4   // how far behind a watcher may be to be told live
+)
+
+// errSlow ends the watch of one who does not keep up. It may go on behind the last
+// event that it got.
+var errSlow = &api.Error{Code: missions.CodeOverloaded, Message: "the events came faster than they were taken"}
+
+// Watch tells a watcher of events until ctx ends, the watcher returns an error, or it
+// does not keep up, which is an [api.ErrOverloaded]. It needs no broker: while there is
+// none, it says so and waits. All watchers share one reader of the stream.
+func (s *Service) Watch(ctx context.Context, request api.EventsRequest, to Watcher) error {
+	types, err := request.Types()
+	if err != nil {
+		return err
+	}
+	w := &watch{service: s, to: to, request: request, feed: s.feedFor(types), tap: newTap(func(e *eventstream.Stored) bool {
+		return matches(e, types, &request)
+	})}
+	w.types, w.cursor, w.placed = types, uint64(request.After), request.After != 0
+	w.feed.join(w.tap)
+	defer w.feed.leave(w.tap)
+	return w.run(ctx)
+}
+
+// matches reports whether a request wants an event.
+func matches(e *eventstream.Stored, types []string, request *api.EventsRequest) bool {
+	wanted := len(types) == 0
+	for _, t := range types {
+		wanted = wanted || api.MatchesType(t, e.Type)
+	}
+	if !wanted || request.MissionID == "" && request.AgentID == "" {
+		return wanted
+	}
+	var about struct {
+		Payload struct {
+			MissionID string `json:"mission_id"`
+			AgentID   string `json:"agent_id"`
+		} `json:"payload"`
+	}
+	if json.Unmarshal(e.Data, &about) != nil {
+		return false
+	}
+	return (request.MissionID == "" || request.MissionID == about.Payload.MissionID) &&
+		(request.AgentID == "" || request.AgentID == about.Payload.AgentID)
+}
+
+// watch is one call of [Service.Watch].
+type watch struct {
+	service *Service
+	to      Watcher
+	request api.EventsRequest
+	types   []string
+	feed    *feed
+	tap     *tap
+
+	cursor uint64 // behind which the next event is told
+	placed bool   // whether the cursor is anywhere yet
+	said   api.StreamState
+}
+
+func (w *watch) run(ctx context.Context) error {
+	idle := time.NewTicker(watchIdle)
+	defer idle.Stop()
+	for {
+		changed, moved := w.service.cfg.Stream.Changed(), w.feed.whenMoved()
+		if err := w.sayState(); err != nil {
+			return err
+		}
+		if !w.tap.live.Load() && w.said.State == string(eventstream.Connected) {
+			if err := w.catchUp(ctx); err != nil {
+				return err
+			}
+		}
+		select {
+		case e := <-w.tap.queue:
+			if err := w.tell(e); err != nil {
+				return err
+			}
+		case <-w.tap.overrun:
+			return errSlow
+		case <-changed:
+		case <-moved:
+		case <-idle.C:
+			if err := w.to.Idle(); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (w *watch) tell(e eventstream.Stored) error {
+	w.cursor = e.Seq
+	return w.to.Event(e)
+}
+
+func (w *watch) sayState() error {
+	status := w.service.cfg.Stream.Status()
+	now := api.StreamState{State: string(status.State), Reason: status.Reason}
+	if now == w.said {
+		return nil
+	}
+	w.said = now
+	return w.to.State(now)
+}
+
+// catchUp tells of what was stored before now, and then has the watcher told live. That
+// the broker went away meanwhile is no error: it goes on when the broker is back.
+func (w *watch) catchUp(ctx context.Context) error {
+	for len(w.tap.queue) > 0 { // of before the feed's last end
+		if err := w.tell(<-w.tap.queue); err != nil {
+			return err
+		}
+	}
+	for {
+		position, known := w.feed.at()
+		if !known {
+			return nil
+		}
+		if err := w.place(position); err != nil {
+			return err
+		}
+		near := position-w.cursor <= watchNear
+		if near {
+			position = w.feed.open(w.tap)
+		}
+		if err := w.read(ctx, position); err != nil {
+			var theirs watchersError
+			if errors.As(err, &theirs) {
+				return theirs.error
+			}
+			w.feed.shut(w.tap)
+			w.service.log.Debug("a watcher could not be told of the past yet", "error", err)
+			return nil
+		}
+		if near {
+			return nil
+		}
+	}
+}
+
+// place puts the cursor where the request asks for, at the first time, and not too far
+// back.
+func (w *watch) place(position uint64) error {
+	first := !w.placed
+	w.placed = true
+	switch {
+	case first && w.request.Since == 0:
+		w.cursor = position
+	case first || w.cursor > position: // or of a stream that is no more
+		w.cursor = position - min(position, watchBacklog)
+	case position-w.cursor > watchBacklog:
+		missed := position - w.cursor - watchBacklog
+		w.cursor = position - watchBacklog
+		return w.to.Gap(api.Gap{Missed: missed})
+	}
+	return nil
+}
+
+// read tells of the events behind the cursor, up to a position.
+func (w *watch) read(ctx context.Context, position uint64) error {
+	since := w.request.Since.Time()
+	err := w.service.cfg.Stream.Read(ctx, w.types, w.cursor, position, func(e eventstream.Stored) error {
+		w.cursor = e.Seq
+		if e.At.Before(since) || !w.tap.wants(&e) {
+			return nil
+		}
+		if err := w.to.Event(e); err != nil {
+			return watchersError{err}
+		}
+		return nil
+	})
+	if err == nil {
+		w.cursor = max(w.cursor, position)
+	}
+	return err
+}
+
+// watchersError is an error of a watcher, not of the stream.
+type watchersError struct{ error }

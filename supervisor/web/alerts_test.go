@@ -1,0 +1,45 @@
+package web_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/alerts"
+	"missioncontrol/supervisor/web"
+)
+
+// The degraded event stream is an alert that HTTP and the metrics tell of while the
+// broker, which could tell of it by an event, is away.
+func TestAnAlertWhileTheBrokerIsAway(t *testing.T) {
+	t.Parallel()
+	degraded := alerts.Rule{Name: "degraded", Metric: "events.degraded", Comparison: alerts.AtLeast, Threshold: 1}
+	quietRule := alerts.Rule{Name: "quiet", Metric: "missions.total", Comparison: alerts.Above, Threshold: 5}
+	service, _ := newServiceWith(t, func(cfg *supervisor.Config) {
+		cfg.Alerts, cfg.AlertInterval = []alerts.Rule{degraded, quietRule}, 10*time.Millisecond
+	})
+	handler := web.Handler(service, quiet)
+	read := func(path string) string {
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, path, nil))
+		return recorder.Body.String()
+	}
+	const firing = `"rule":"degraded","metric":"events.degraded","comparison":">=","threshold":1,"for_seconds":0,"value":1,"state":"firing"`
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(read("/api/alerts"), firing); {
+		if time.Now().After(deadline) {
+			t.Fatalf("no alert fires: %s", read("/api/alerts"))
+		}
+	}
+	text := read("/metrics")
+	for _, line := range []string{
+		`missioncontrol_alert{rule="degraded",state="firing"} 1`, `missioncontrol_alert{rule="degraded",state="ok"} 0`,
+		`missioncontrol_alert{rule="quiet",state="firing"} 0`, `missioncontrol_alert{rule="quiet",state="ok"} 1`,
+	} {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("the metrics lack %s", line)
+		}
+	}
+}

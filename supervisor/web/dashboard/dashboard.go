@@ -1,0 +1,116 @@
+// Package dashboard is the page for people: hand-written modules and style sheets,
+// embedded as they are.
+package dashboard
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"net/http"
+	"path"
+	"strings"
+	"sync"
+	"time"
+)
+
+//go:embed ui
+var files embed.FS
+
+// Prefix is where everything but the page itself is served.
+const Prefix = "/ui/"
+
+// policy lets the page load what comes from here and nothing else. No script and no
+// style stands in a page, so that text that gets into one can never become either.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+	"manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+
+// Paths are those of everything but the page itself.
+func Paths() (paths []string) {
+	entries, err := files.ReadDir("ui")
+	if err != nil {
+		panic(err) // what is embedded can be read
+	}
+	for _, entry := range entries {
+		paths = append(paths, Prefix+entry.Name())
+	}
+	return paths
+}
+
+// Handler serves the page at / and its parts below [Prefix].
+func Handler() http.Handler {
+	assets := load()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := strings.TrimPrefix(r.URL.Path, Prefix)
+		if r.URL.Path == "/" {
+			name = "index.html"
+		}
+		a, found := assets[name]
+		if !found {
+			http.NotFound(w, r)
+			return
+		}
+		a.serve(w, r)
+	})
+}
+
+// asset is a file as it is sent.
+type asset struct {
+	name, contentType, tag string
+	plain                  []byte
+	packed                 func() []byte // plain in gzip, made when it is first asked for
+}
+
+// contentTypes does not depend on what the machine thinks of endings.
+var contentTypes = map[string]string{
+	".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8",
+	".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
+}
+
+func load() map[string]*asset {
+	assets := map[string]*asset{}
+	for _, full := range Paths() {
+		name := strings.TrimPrefix(full, Prefix)
+		plain, err := files.ReadFile("ui/" + name)
+		if err != nil {
+			panic(err) // what is embedded can be read
+		}
+		hash := sha256.Sum256(plain)
+		assets[name] = &asset{
+			name: name, contentType: contentTypes[path.Ext(name)], plain: plain,
+			tag:    `"` + hex.EncodeToString(hash[:8]) + `"`,
+			packed: sync.OnceValue(func() []byte { return pack(plain) }),
+		}
+	}
+	return assets
+}
+
+func pack(plain []byte) []byte {
+	var out bytes.Buffer
+	z, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	if err != nil {
+		panic(err) // the level is one
+	}
+	_, _ = z.Write(plain) // a buffer takes everything
+	_ = z.Close()
+	return out.Bytes()
+}
+
+func (a *asset) serve(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Type", a.contentType)
+	h.Set("Content-Security-Policy", policy)
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cache-Control", "no-cache") // kept, and asked about each time
+	h.Set("Vary", "Accept-Encoding")
+	body := a.plain
+	h.Set("ETag", a.tag)
+	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		h.Set("Content-Encoding", "gzip")
+		body = a.packed()
+		h.Set("ETag", strings.TrimSuffix(a.tag, `"`)+`-gzip"`)
+	}
+	http.ServeContent(w, r, a.name, time.Time{}, bytes.NewReader(body))
+}

@@ -1,0 +1,61 @@
+// Rules, which of them hold, and what was raised and resolved.
+
+import { h, put } from "./dom.js";
+import * as api from "./api.js";
+import { connect, repeat } from "./live.js";
+import { duration, moment, now, when } from "./format.js";
+import { badge, empty, head, panel, table } from "./parts.js";
+
+const stateNames = { firing: "Firing", pending: "Pending", ok: "Ok" };
+const order = ["firing", "pending", "ok"];
+const figure = (n) => (n === null || n === undefined ? "–" : String(Math.round(n * 1000) / 1000));
+
+export function page(root, { signal }) {
+  const list = h("div");
+  const past = h("div");
+  put(root, head("Alerts", "Rules over the figures, and which of them hold."),
+    h("div", { class: "grid" }, panel("Rules", list, { span: 12, flush: true }), panel("Raised and resolved", past, { span: 12, flush: true, aside: h("span", { class: "muted" }, "In the last day") })));
+  put(past, empty("Nothing was raised", "That is how it should be."));
+
+  const rules = table("Alert rules", [{ label: "State", class: "narrow-col" }, { label: "Rule", class: "wide" }, { label: "Holds when" }, { label: "Now", class: "right narrow-col" }, { label: "For", class: "right narrow-col" }, { label: "Since", class: "right narrow-col" }]);
+
+  async function read() {
+    const reply = await api.ifThere("/api/alerts", {}, { signal });
+    if (!reply) {
+      put(list, empty("This supervisor has no alerts", "A newer one does."));
+      return;
+    }
+    const alerts = [...reply.alerts].sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state) || a.rule.localeCompare(b.rule));
+    if (!alerts.length) {
+      put(list, empty("There are no rules", "They stand in the supervisor's config file."));
+      return;
+    }
+    put(rules.body, alerts.map((a) => rules.row({}, [
+      badge(a.state, stateNames[a.state]),
+      [h("span", { class: "cell-main", tabindex: "0", "data-row": true }, a.rule), a.type && [" ", h("span", { class: "tag" }, a.type)]],
+      h("span", { class: "mono" }, a.metric + " " + a.comparison + " " + figure(a.threshold)),
+      figure(a.value), duration(a.for_seconds), a.since ? h("span", { title: moment(a.since) }, duration(now() - a.since)) : "–"])));
+    if (list.firstChild !== rules.element) put(list, rules.element);
+  }
+
+  const events = [];
+  const soon = repeat(10000, read, signal);
+  connect("/api/events?type=supervisor.alert_raised,supervisor.alert_resolved&since=" + Math.floor(now() - 86400), { events: {
+    message: (event) => {
+      events.unshift(event);
+      events.length = Math.min(events.length, 100);
+      showPast();
+      soon();
+    },
+  } }, signal);
+
+  function showPast() {
+    const t = table("Raised and resolved", [{ label: "What", class: "narrow-col" }, { label: "Rule", class: "wide" }, { label: "Value", class: "right narrow-col" }, { label: "Threshold", class: "right narrow-col" }, { label: "When", class: "right narrow-col" }]);
+    for (const { type, payload, timestamp } of events) {
+      const raised = type === "supervisor.alert_raised";
+      t.body.append(t.row({}, [badge(raised ? "firing" : "ok", raised ? "Raised" : "Resolved"), [h("span", { class: "cell-main" }, payload.rule), h("div", { class: "cell-sub mono" }, payload.metric)],
+        figure(payload.value), figure(payload.threshold), h("span", { title: moment(timestamp) }, when(timestamp))]));
+    }
+    put(past, t.element);
+  }
+}

@@ -1,0 +1,120 @@
+// Events as the stream stores them, and each one in full.
+
+import { h, put } from "./dom.js";
+import { connect } from "./live.js";
+import { query } from "./api.js";
+import { amend, to } from "./router.js";
+import { clock, count, moment, now } from "./format.js";
+import { button, code, empty, facts, field, head, segments } from "./parts.js";
+import { gist, tone } from "./gist.js";
+import { pageKeys } from "./keys.js";
+
+const kinds = [["mission.>,agent.>,supervisor.alert_raised,supervisor.alert_resolved", "Changes"], ["mission.>", "Missions"], ["agent.>", "Agents"],
+  ["supervisor.alert_raised,supervisor.alert_resolved", "Alerts"], [">", "Everything"]];
+const backs = [["", "From now on"], ["900", "The last 15 min"], ["3600", "The last hour"], ["86400", "The last day"]];
+const most = 500; // rows that are kept
+const everyFrame = 50; // rows that are added at once; of a flood the newest are shown
+
+export function page(root, { params, signal }) {
+  let type = params.get("type") ?? kinds[0][0];
+  let paused = false;
+  let held = [];
+  let seen = 0;
+  let connection;
+  let timer;
+
+  const list = h("div", { class: "feed", "aria-label": "Events" });
+  const detail = h("div", { class: "panel sticky" });
+  const note = h("span", { class: "muted number", "aria-live": "off" });
+  const pause = button("Pause", () => { paused = !paused; put(pause, paused ? "Go on" : "Pause"); pause.setAttribute("aria-pressed", String(paused)); flush(); }, "", { "aria-pressed": "false" });
+  const input = (name, placeholder) => h("input", { type: "text", name, placeholder, value: params.get(name) ?? "", autocomplete: "off", spellcheck: "false",
+    oninput: () => { clearTimeout(timer); timer = setTimeout(open, 300); } });
+  const mission = input("mission_id", "any");
+  const agent = input("agent_id", "any");
+  const types = h("input", { type: "text", name: "type", value: type, autocomplete: "off", spellcheck: "false", oninput: () => { clearTimeout(timer); timer = setTimeout(() => { type = types.value.trim(); choice.choose(type); open(); }, 300); } });
+  const back = h("select", { name: "back", onchange: () => open() }, backs.map(([value, label]) => h("option", { value, selected: value === (params.get("back") ?? "3600") }, label)));
+  const choice = segments("Kind", kinds, type, (value) => { type = value; types.value = value; open(); });
+
+  put(root,
+    head("Events", "What the stream stores, as it is stored.", pause),
+    h("div", { class: "split" },
+      h("div", { class: "panel" },
+        h("div", { class: "toolbar" }, field("Types", types), field("Mission", mission), field("Agent", agent), field("Begin with", back)),
+        h("div", { class: "toolbar-status" }, choice, note),
+        list),
+      detail));
+  put(detail, empty("No event is chosen", "Choose one to see its envelope."));
+  pageKeys({ p: ["Pause, or go on", () => pause.click()] });
+
+  const waiting = () => { if (!list.querySelector(".feed-row")) put(list, empty("Nothing yet", "Events appear here as they happen.")); };
+
+  function add(event, seq) {
+    seen++;
+    held.push(row(event, seq));
+    if (held.length > most) held.shift();
+    if (held.length === 1) requestAnimationFrame(flush);
+  }
+
+  function flush() {
+    const hidden = paused && held.length ? ", " + count(held.length) + " held back" : "";
+    put(note, count(seen) + (seen === 1 ? " event" : " events") + hidden);
+    if (paused || held.length === 0) return;
+    if (!list.querySelector(".feed-row")) put(list);
+    for (const each of held.splice(0, everyFrame)) list.prepend(each);
+    while (list.children.length > most) list.lastChild.remove();
+    if (held.length) requestAnimationFrame(flush);
+  }
+
+  function row(event, seq) {
+    const element = h("button", { type: "button", class: "feed-row", "data-row": true, "data-tone": tone(event), "aria-pressed": "false" },
+      h("time", null, clock(event.timestamp, true)), h("span", { class: "type" }, event.type), h("span", { class: "gist" }, gist(event), about(event) && h("span", { class: "about" }, about(event))));
+    element.addEventListener("click", () => {
+      for (const each of list.querySelectorAll('[aria-pressed="true"]')) each.setAttribute("aria-pressed", "false");
+      element.setAttribute("aria-pressed", "true");
+      detailOf(event, seq);
+    });
+    return element;
+  }
+
+  // about is the mission or agent that an event tells of, unless only that one is shown.
+  function about({ payload }) {
+    return mission.value ? "" : payload.mission_id ?? payload.agent_id ?? "";
+  }
+
+  function detailOf(event, seq) {
+    const { mission_id: missionID, agent_id: agentID } = event.payload;
+    put(detail, h("div", { class: "panel-head" }, h("h2", { class: "mono" }, event.type)),
+      h("div", { class: "panel-body" },
+        facts([["Stored as", "number " + seq], ["When", moment(event.timestamp)], ["Source", event.source],
+          ["Mission", missionID && h("a", { href: to("mission", missionID) }, missionID)], ["Agent", agentID && h("a", { href: to("missions", "", { agent_id: agentID }) }, agentID)]]),
+        h("div", { class: "envelope" }, code(event))));
+    if (matchMedia("(max-width: 860px)").matches) detail.scrollIntoView({ block: "start" });
+  }
+
+  function mark(text) {
+    held = [];
+    list.prepend(h("div", { class: "feed-gap" }, text));
+  }
+
+  function open() {
+    connection?.close();
+    held = [];
+    seen = 0;
+    put(list);
+    waiting();
+    put(note, "");
+    amend({ type: type === kinds[0][0] ? "" : type, mission_id: mission.value.trim(), agent_id: agent.value.trim(), back: back.value === "3600" ? "" : back.value });
+    const since = back.value ? Math.floor(now() - Number(back.value)) : "";
+    connection = connect("/api/events" + query({ type, mission_id: mission.value.trim(), agent_id: agent.value.trim(), since }), {
+      lost: () => put(note, "connecting"),
+      open: () => put(note, count(seen) + " events"),
+      events: {
+        message: add,
+        degraded: ({ reason }) => put(note, "The stream is away: " + reason),
+        connected: () => put(note, count(seen) + (seen === 1 ? " event" : " events")),
+        gap: ({ missed }) => mark(count(missed) + " events were left out here"),
+      },
+    }, signal);
+  }
+  open();
+}

@@ -1,0 +1,156 @@
+// One mission: what it is, how it went, and its log as it is written.
+
+import { h, put } from "./dom.js";
+import * as api from "./api.js";
+import { connect, repeat } from "./live.js";
+import { go, to } from "./router.js";
+import { ago, clock, count, duration, moment, now } from "./format.js";
+import { badge, button, code, empty, facts, head, meter, panel, tones } from "./parts.js";
+import { allowed, change, create } from "./changes.js";
+import { pageKeys } from "./keys.js";
+
+const logPage = 1000;
+const logShown = 5000;
+
+export function page(root, { id, signal, onChange }) {
+  const top = h("div");
+  const progress = h("div");
+  const about = h("div");
+  const timeline = h("div");
+  const error = h("div");
+  const data = h("div");
+  const result = h("div");
+  const lines = h("ol");
+  const log = h("div", { class: "log", tabindex: "0", "aria-label": "Log", role: "log" }, lines);
+  const logNote = h("span", { class: "muted number" });
+  const body = h("div", null,
+    progress, error,
+    h("div", { class: "grid" },
+      panel("Log", log, { span: 8, flush: true, aside: logNote }),
+      panel("Timeline", timeline, { span: 4 }),
+      panel("Data", data, { span: 4 }),
+      panel("Result", result, { span: 4 }),
+      panel("About", about, { span: 4 })));
+  put(root, top, body);
+  put(top, head("Mission", id));
+
+  let mission;
+  let entries = [];
+  const prints = {};
+
+  // once makes a part anew only when what it shows has changed.
+  const once = (name, value, make) => {
+    const print = JSON.stringify(value);
+    if (prints[name] === print) return;
+    prints[name] = print;
+    make();
+  };
+
+  function show() {
+    const m = mission;
+    once("top", [m.name, m.status, m.description], () => {
+      const act = (verb, label, kind) => allowed[verb](m) && button(label, () => change(verb, [m], () => (verb === "delete" ? go(to("missions")) : soon())), kind);
+      put(top, head([m.name, " ", badge(m.status)], m.description || null,
+        ...(api.mayChange() ? [act("cancel", "Cancel", "danger"), act("retry", "Retry"), act("delete", "Delete", "danger"), button("Copy as new", () => create(m))] : [])));
+      document.title = m.name + " · Mission Control";
+    });
+    once("progress", [m.progress, m.status], () => put(progress, m.progress && m.status === "RUNNING" && h("div", { class: "panel progress-line" },
+      meter(m.progress.percent / 100, Math.round(m.progress.percent) + " %", "running"), h("span", { class: "muted" }, m.progress.message))));
+    once("error", [m.error], () => put(error, m.error && h("section", { class: "panel error-panel", "aria-label": "Error" },
+      h("div", { class: "panel-head" }, h("h2", null, m.status === "FAILED" ? "Why it failed" : "Why its latest attempt failed")), h("div", { class: "panel-body" }, h("p", { class: "error-text" }, m.error)))));
+    once("data", [m.data, m.trimmed], () => put(data, Object.keys(m.data ?? {}).length ? code(m.data) : h("p", { class: "muted" }, "It was given none.")));
+    once("result", [m.result, m.status], () => put(result, m.result !== null ? code(m.result) : h("p", { class: "muted" }, m.finished_at ? "It has none." : "It has none yet.")));
+    const took = m.started_at ? (m.finished_at ?? now()) - m.started_at : null;
+    put(about, facts([
+      ["Id", h("span", { class: "mono" }, m.id)],
+      ["Type", h("a", { href: to("missions", "", { type: m.type }) }, m.type)],
+      ["Priority", m.priority],
+      ["Attempt", m.attempt + " of " + m.max_attempts],
+      ["Agent", m.agent_id && h("a", { href: to("missions", "", { agent_id: m.agent_id }) }, m.agent_id)],
+      ["Created", m.created_at && moment(m.created_at)],
+      ["Started", m.started_at && moment(m.started_at)],
+      ["Finished", m.finished_at && moment(m.finished_at)],
+      ["Took", took === null ? null : duration(took)],
+      ["In the queue", m.started_at && m.attempt === 1 ? duration(m.started_at - m.created_at) : null],
+      ["Lease ends", m.lease_expires_at && ago(m.lease_expires_at)],
+      ["Next attempt", m.next_attempt_at && ago(m.next_attempt_at)],
+      ["Not before", m.not_before && moment(m.not_before)],
+      ["Deadline", m.deadline && moment(m.deadline)],
+      ["Timeout", m.timeout_seconds && duration(m.timeout_seconds)],
+      ["Stalls after", m.stall_seconds && duration(m.stall_seconds)],
+      ["Tags", m.tags.length > 0 && m.tags.map((tag) => [h("a", { class: "tag", href: to("missions", "", { tag }) }, tag), " "])],
+      ["Correlation", m.correlation_id && h("span", { class: "mono" }, m.correlation_id)],
+      ["Trace", m.traceparent && h("span", { class: "mono" }, m.traceparent.split("-")[1])],
+    ].map(([name, value]) => [name, value || null])));
+  }
+
+  // A change of status stands in the log as “OLD → NEW: why”.
+  const changed = /^(?:created, )?(?:([A-Z]+) → )?([A-Z]+)(?:: (.*))?$/s;
+
+  function showTimeline() {
+    const steps = entries.map((entry) => ({ entry, found: changed.exec(entry.message) })).filter(({ found }) => found && tones[found[2]]);
+    put(timeline, h("ol", { class: "timeline" }, steps.map(({ entry, found: [, old, status, why] }, i) => h("li", { "data-tone": tones[status] },
+      h("div", null, h("strong", null, old ? status[0] + status.slice(1).toLowerCase() : "Created"), " ", h("span", { class: "when" }, clock(entry.timestamp, true))),
+      why && h("div", { class: "why" }, why),
+      i > 0 && h("div", { class: "when" }, "after " + duration(entry.timestamp - steps[i - 1].entry.timestamp))))));
+  }
+
+  // The last page of a log has no cursor: it is read again, and what is known is passed
+  // over.
+  const read = { after: undefined, known: 0 };
+
+  async function readLog() {
+    const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 24;
+    let more = false;
+    for (;;) {
+      const reply = await api.get(api.missionPath(id) + "/log", { after: read.after, limit: logPage }, { signal });
+      const fresh = reply.log.slice(read.known);
+      for (const entry of fresh) {
+        entries.push(entry);
+        lines.append(line(entry));
+      }
+      more ||= fresh.length > 0;
+      while (lines.children.length > logShown) lines.firstChild.remove();
+      read.known = reply.log.length;
+      if (!reply.next_cursor) break;
+      read.after = reply.next_cursor;
+      read.known = 0;
+    }
+    if (!more) return;
+    put(logNote, count(entries.length) + (entries.length === 1 ? " line" : " lines"));
+    showTimeline();
+    if (atEnd) log.scrollTop = log.scrollHeight;
+  }
+
+  const line = (entry) => h("li", { "data-level": entry.level },
+    h("time", { title: moment(entry.timestamp) }, clock(entry.timestamp, true)), h("span", { class: "level" }, entry.level),
+    h("span", { class: "text" }, entry.message, entry.data !== null && entry.data !== undefined && h("span", { class: "muted" }, " " + JSON.stringify(entry.data))));
+
+  async function refresh() {
+    try {
+      mission = (await api.get(api.missionPath(id), {}, { signal })).mission;
+      show();
+      await readLog();
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      if (error.status === 404 || error.status === 400) {
+        put(root, head("Mission"), h("div", { class: "panel" }, empty("There is no such mission", "It was deleted, or its retention time is over.")));
+        pageKeys({});
+        stop();
+      } else if (!mission) {
+        put(top, head("Mission", error.message));
+      }
+    }
+  }
+
+  const controller = new AbortController();
+  const stop = () => controller.abort();
+  signal.addEventListener("abort", stop);
+  const soon = repeat(8000, refresh, controller.signal, 250);
+  connect("/api/events?type=mission.%3E&mission_id=" + encodeURIComponent(id), { events: { message: soon, connected: soon, gap: soon } }, controller.signal);
+  onChange((what) => { if (what === "status" && !controller.signal.aborted && mission && !mission.finished_at) soon(); });
+  if (api.mayChange()) {
+    const key = (verb) => () => mission && allowed[verb](mission) && change(verb, [mission], () => (verb === "delete" ? go(to("missions")) : soon()));
+    pageKeys({ c: ["Cancel", key("cancel")], r: ["Retry", key("retry")], d: ["Delete", key("delete")] });
+  }
+}

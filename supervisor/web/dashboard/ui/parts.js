@@ -1,0 +1,129 @@
+// What pages are put together from.
+
+import { h, put } from "./dom.js";
+
+export const tones = { PENDING: "pending", RUNNING: "running", COMPLETED: "completed", FAILED: "failed", CANCELLED: "cancelled",
+  online: "completed", draining: "cancelled", offline: "pending", ok: "completed", firing: "failed", pending: "cancelled" };
+
+const names = { PENDING: "Pending", RUNNING: "Running", COMPLETED: "Completed", FAILED: "Failed", CANCELLED: "Cancelled" };
+
+export const statuses = Object.keys(names);
+export const statusName = (status) => names[status] ?? status;
+
+export const badge = (state, label) => h("span", { class: "badge", "data-tone": tones[state] ?? "pending" }, label ?? statusName(state));
+
+export function panel(title, body, { span, aside, flush, level = "h2" } = {}) {
+  return h("section", { class: "panel" + (span ? " span-" + span : "") },
+    h("div", { class: "panel-head" }, h(level, null, title), aside),
+    h("div", { class: "panel-body" + (flush ? " flush" : "") }, body));
+}
+
+export const head = (title, text, ...actions) =>
+  h("div", { class: "page-head" },
+    h("div", { class: "titles" }, h("h1", null, title), text && h("p", null, text)),
+    actions.length > 0 && h("div", { class: "actions" }, actions));
+
+export const empty = (title, text, command) =>
+  h("div", { class: "empty" }, h("strong", null, title), text && h("span", null, text), command && h("code", null, command));
+
+export const button = (label, onclick, kind = "", props = {}) => h("button", { type: "button", class: "button " + kind, onclick, ...props }, label);
+
+export const facts = (pairs) =>
+  h("dl", { class: "facts" }, pairs.filter(([, value]) => value !== undefined && value !== null && value !== "")
+    .map(([name, value]) => [h("dt", null, name), h("dd", null, value)]));
+
+export const stat = (label, value, note) =>
+  h("div", { class: "stat" }, h("span", { class: "label" }, label), h("span", { class: "value" }, value), note && h("span", { class: "note" }, note));
+
+// meter shows a share, 0 to 1, with what it means beside it.
+export function meter(share, text, tone) {
+  const width = Math.max(0, Math.min(1, share ?? 0)) * 100 + "%";
+  return h("div", { class: "meter", "data-tone": tone }, h("div", { class: "bar", "aria-hidden": "true" }, h("i", { style: { width } })), h("span", null, text));
+}
+
+// segments is a choice of a few; it calls back with what was chosen.
+export function segments(label, options, chosen, onchoose) {
+  const group = h("div", { class: "segments", role: "group", "aria-label": label });
+  const show = (value) => {
+    for (const each of group.children) each.setAttribute("aria-pressed", String(each.dataset.value === value));
+  };
+  for (const [value, name] of options) {
+    group.append(h("button", { type: "button", "data-value": value, onclick: () => { show(value); onchoose(value); } }, name));
+  }
+  show(chosen);
+  group.choose = show;
+  return group;
+}
+
+let fields = 0;
+
+// field is an input with its label.
+export function field(label, input, extra = "") {
+  input.id ||= "field-" + ++fields;
+  return h("div", { class: "field " + extra }, h("label", { for: input.id }, label), input);
+}
+
+const toasts = h("div", { class: "toasts", role: "status", "aria-live": "polite" });
+document.body.append(toasts);
+
+export function toast(text, kind = "good") {
+  const note = h("div", { class: "toast", "data-kind": kind }, text);
+  toasts.append(note);
+  setTimeout(() => note.remove(), kind === "bad" ? 9000 : 4500);
+}
+
+// dialog shows a modal form; submit may throw, which is shown, and closes it otherwise.
+export function dialog({ title, text, body, action, danger, submit }) {
+  const failure = h("p", { class: "form-error", role: "alert", hidden: true });
+  const go = h("button", { type: "submit", class: "button " + (danger ? "danger" : "primary") }, action);
+  const form = h("form", { novalidate: true },
+    h("div", { class: "dialog-head" }, h("h2", null, title), text && h("p", null, text)),
+    h("div", { class: "dialog-body" }, body, failure),
+    h("div", { class: "dialog-foot" }, button("Close", () => box.close(), "quiet"), go));
+  const box = h("dialog", { "aria-label": title, onclose: () => box.remove() }, form);
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    go.disabled = true;
+    failure.hidden = true;
+    try {
+      await submit(form);
+      box.close();
+    } catch (error) {
+      put(failure, error.message).hidden = false;
+      if (error.field) form.elements[error.field]?.setAttribute("aria-invalid", "true");
+    }
+    go.disabled = false;
+  });
+  document.body.append(box);
+  box.showModal();
+  return box;
+}
+
+const codeLimit = 200000;
+
+// code shows JSON, with its parts told apart.
+export function code(value) {
+  const pre = h("pre", { class: "code", tabindex: "0", role: "region", "aria-label": "JSON" });
+  const text = JSON.stringify(value, null, 2) ?? "null";
+  if (text.length > codeLimit) return put(pre, text.slice(0, codeLimit), "\n… " + (text.length - codeLimit) + " more characters");
+  const token = /("(?:\\.|[^"\\])*")(\s*:)?|\b(true|false|null)\b|(-?\d[\d.eE+-]*)/g;
+  let at = 0;
+  for (const match of text.matchAll(token)) {
+    pre.append(text.slice(at, match.index));
+    const [whole, string, colon, word] = match;
+    const kind = string ? (colon ? "k" : "s") : word ? "z" : "n";
+    pre.append(h("span", { class: kind }, string ?? whole), colon ?? "");
+    at = match.index + whole.length;
+  }
+  pre.append(text.slice(at));
+  return pre;
+}
+
+// table makes a table whose rows become cards where it is narrow. Columns are {label, class}.
+export function table(label, columns) {
+  const body = h("tbody");
+  const element = h("table", { class: "cards", "aria-label": label },
+    h("thead", null, h("tr", null, columns.map((c) => h("th", { scope: "col", class: c.class }, c.head ?? c.label)))), body);
+  const row = (props, cells) => h("tr", props, cells.map((cell, i) => h("td", { class: columns[i].class, "data-label": columns[i].label }, cell)));
+  return { element: h("div", { class: "table-wrap" }, element), body, row };
+}

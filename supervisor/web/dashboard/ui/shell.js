@@ -1,0 +1,131 @@
+// The frame: navigation, what is away, who we are. It listens to the supervisor and tells
+// the page when something has changed.
+
+import { h, icon, put } from "./dom.js";
+import * as api from "./api.js";
+import { connect, repeat } from "./live.js";
+import * as theme from "./theme.js";
+import { help } from "./keys.js";
+import { short } from "./format.js";
+import { button } from "./parts.js";
+
+// sentence begins with a capital, as what the supervisor says of a part does not.
+const sentence = (text) => text && text[0].toUpperCase() + text.slice(1) + ".";
+
+const pages = [["overview", "Overview"], ["missions", "Missions"], ["agents", "Agents"], ["events", "Events"], ["alerts", "Alerts"], ["queries", "Queries"]];
+const themeNames = { auto: "as the system", light: "light", dark: "dark" };
+const themeIcons = { auto: "auto", light: "sun", dark: "moon" };
+
+async function signOut() {
+  await api.signOut();
+  location.reload();
+}
+
+export function shell() {
+  const links = Object.fromEntries(pages.map(([name, label]) => {
+    const count = h("span", { class: "count" });
+    const link = h("a", { href: "#/" + name }, icon(name), label, count);
+    return [name, { link, count }];
+  }));
+  const state = h("span", null, "Connecting");
+  const pulse = h("div", { class: "pulse", role: "status" }, h("span", { class: "dot" }), state);
+  const banner = h("div", { class: "banner", role: "alert", hidden: true });
+  const version = h("div", { class: "version" });
+  const themeButton = h("button", { type: "button", class: "button quiet", onclick: () => nextTheme() });
+  const main = h("main", { id: "content", tabindex: "-1" });
+
+  const nextTheme = () => showTheme(theme.next());
+  const showTheme = (choice) => {
+    put(themeButton, icon(themeIcons[choice]));
+    themeButton.setAttribute("aria-label", "Theme: " + themeNames[choice]);
+    themeButton.title = "Theme: " + themeNames[choice];
+  };
+  showTheme(theme.theme());
+
+  const element = h("div", { class: "shell" },
+    h("a", { class: "skip", href: "#content", onclick: (e) => { e.preventDefault(); main.focus(); } }, "Skip to the page"),
+    h("header", { class: "side" },
+      h("a", { class: "brand", href: "#/overview" }, h("img", { src: "/ui/mark.svg", alt: "" }), "Mission Control"),
+      h("nav", { class: "nav", "aria-label": "Pages" }, pages.map(([name]) => links[name].link)),
+      h("div", { class: "side-foot" },
+        h("div", { class: "row" }, pulse,
+          h("div", { class: "row" }, themeButton, h("button", { type: "button", class: "button quiet", "aria-label": "Keyboard shortcuts", title: "Keyboard shortcuts", onclick: help }, "?"))),
+        version)),
+    h("div", { class: "content" }, banner, main));
+
+  // What is known of how things stand, and who wants to know.
+  const known = { status: null, reachable: false, store: "", stream: "" };
+  const listeners = new Set();
+  const tell = (what) => listeners.forEach((call) => call(what, known));
+
+  const say = (kind, short, title, text) => {
+    pulse.dataset.state = kind;
+    put(state, short);
+    banner.hidden = kind === "ok";
+    banner.dataset.state = kind;
+    if (kind !== "ok") put(banner, h("strong", null, title), h("span", null, text));
+  };
+  const sum = () => {
+    if (!known.reachable) say("error", "Unreachable", "The supervisor does not answer", "What is shown is from before. This page connects again by itself.");
+    else if (known.store) say("error", "Store away", "The store is away", "Missions can be neither read nor changed until it is back. " + sentence(known.store));
+    else if (known.status?.status !== "ok") say("degraded", "Degraded", "The broker is away", "Missions can be read and changed here; agents may not reach the supervisor, and events wait until the stream is back. " + sentence(known.stream));
+    else say("ok", "Connected");
+  };
+
+  const reason = async () => {
+    try {
+      const health = await api.get("/api/supervisor/health");
+      known.stream = health.checks.event_stream.message;
+      put(version, "Version " + health.version, api.me().name ? " · " + api.me().name : "", api.me().role === "viewer" ? " · view only" : "");
+      if (api.me().authentication) version.append(" ", button("Sign out", signOut, "quiet"));
+    } catch {
+      known.stream = "";
+    }
+    sum();
+  };
+  const alerts = async () => {
+    const list = await api.ifThere("/api/alerts");
+    const firing = (list?.alerts ?? []).filter((a) => a.state === "firing").length;
+    links.alerts.count.className = "count" + (firing ? " alarm" : "");
+    put(links.alerts.count, firing ? firing : "", firing ? h("span", { class: "visually-hidden" }, " firing") : "");
+  };
+  repeat(20000, alerts, new AbortController().signal);
+
+  let before = "";
+  connect("/api/supervisor/live", {
+    open: () => { known.reachable = true; sum(); },
+    lost: () => { known.reachable = false; sum(); tell("lost"); },
+    events: {
+      status: (status) => {
+        known.reachable = true;
+        known.store = "";
+        known.status = status;
+        if (status.status !== before) {
+          before = status.status;
+          reason();
+        }
+        put(links.missions.count, short(status.total_missions));
+        put(links.agents.count, short(status.agent_count));
+        sum();
+        tell("status");
+      },
+      unavailable: ({ error }) => { known.store = error.message; sum(); tell("unavailable"); },
+    },
+  });
+
+  return {
+    element, main, nextTheme,
+    current: (name) => {
+      for (const [each, { link }] of Object.entries(links)) {
+        if (each === name || (name === "mission" && each === "missions")) link.setAttribute("aria-current", "page");
+        else link.removeAttribute("aria-current");
+      }
+    },
+    // onChange calls a page when how things stand has changed, and now if that is known.
+    onChange: (call, signal) => {
+      listeners.add(call);
+      signal.addEventListener("abort", () => listeners.delete(call));
+      if (known.status) call("status", known);
+    },
+  };
+}

@@ -1,0 +1,97 @@
+package web_test
+
+import (
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pb33f/libopenapi"
+	validator "github.com/pb33f/libopenapi-validator"
+
+	"missioncontrol/supervisor/api/spec"
+	"missioncontrol/supervisor/web"
+	"missioncontrol/supervisor/web/dashboard"
+)
+
+// Every route but those of the page for people is in the OpenAPI document, and nothing
+// else.
+func TestTheDocumentTellsOfEveryRoute(t *testing.T) {
+	t.Parallel()
+	var served, described []string
+	for _, pattern := range web.Patterns() {
+		if _, path, _ := strings.Cut(pattern, " "); path != "/{$}" && !strings.HasPrefix(path, dashboard.Prefix) {
+			served = append(served, pattern)
+		}
+	}
+	for _, op := range spec.Operations() {
+		if op.HTTP != "" {
+			described = append(described, op.HTTP)
+		}
+	}
+	slices.Sort(served)
+	slices.Sort(described)
+	if !slices.Equal(served, described) {
+		t.Errorf("served:    %v\ndescribed: %v", served, described)
+	}
+}
+
+// What is asked and answered is as the document says.
+func TestRequestsAndRepliesAreAsDocumented(t *testing.T) {
+	t.Parallel()
+	url, _ := newServer(t)
+	_, text, _ := call(t, "GET", url+spec.PathOpenAPI, "")
+	document, err := libopenapi.NewDocument([]byte(text))
+	must(t, err)
+	v, errs := validator.NewValidator(document)
+	for _, err := range errs {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{"POST", "/api/missions", `{"id":"m-1","name":"one","data":{"a":[1]},"tags":["a"],"deadline":9000000000}`, 200},
+		{"POST", "/api/missions", `{"missions":[{"name":"x"},{"name":""}]}`, 200},
+		{"POST", "/api/missions", `{"id":"m-1","name":"two"}`, 409},
+		{"GET", "/api/missions?status=PENDING&limit=1", "", 200},
+		{"GET", "/api/missions/m-1", "", 200},
+		{"GET", "/api/missions/m-2", "", 404},
+		{"GET", "/api/missions/m-1/log?limit=1", "", 200},
+		{"GET", "/api/missions/m-1/wait?timeout_seconds=0.01", "", 408},
+		{"GET", "/api/missions/stats", "", 200},
+		{"POST", "/api/missions/m-1/cancel", `{"reason":"enough"}`, 200},
+		{"POST", "/api/missions/m-1/retry", `{}`, 200},
+		{"DELETE", "/api/missions/m-1", "", 200},
+		{"GET", "/api/supervisor/health", "", 200},
+		{"GET", "/api/supervisor/status", "", 200},
+		{"GET", "/api/supervisor/agents", "", 200},
+		{"GET", "/api/queries", "", 200},
+		{"GET", spec.PathAsyncAPI, "", 200},
+	} {
+		request := func() *http.Request {
+			r, err := http.NewRequestWithContext(t.Context(), c.method, url+c.path, strings.NewReader(c.body))
+			must(t, err)
+			if c.body != "" {
+				r.Header.Set("Content-Type", "application/json")
+			}
+			return r
+		}
+		reply, err := http.DefaultClient.Do(request())
+		must(t, err)
+		if reply.StatusCode != c.status {
+			body, _ := io.ReadAll(reply.Body)
+			t.Errorf("%s %s: %d %s", c.method, c.path, reply.StatusCode, body)
+		}
+		if valid, errs := v.ValidateHttpRequestResponse(request(), reply); !valid {
+			for _, err := range errs {
+				t.Errorf("%s %s: %s", c.method, c.path, err.Error())
+				for _, because := range err.SchemaValidationErrors {
+					t.Errorf("  %s at %s", because.Reason, because.FieldPath)
+				}
+			}
+		}
+		must(t, reply.Body.Close())
+	}
+}

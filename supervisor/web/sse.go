@@ -1,0 +1,173 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"missioncontrol/eventstream"
+	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/api"
+)
+
+// sendPatience is how long a browser may take to accept what it is sent before it is cut
+// off.
+const sendPatience = 10 * time.Second
+
+// events serves GET /api/events: events as server-sent events, whose ids are sequences
+// of the stream, so that a browser that lost its connection goes on where it was.
+func (d door) events(service *supervisor.Service) http.HandlerFunc {
+	return d.within(supervisor.BoundWatching(), 0, func(w http.ResponseWriter, r *http.Request) {
+		request, err := eventsRequest(r)
+		if err == nil {
+			_, err = request.Types()
+		}
+		if err != nil {
+			d.refuse(w, r, err)
+			return
+		}
+		d.push(w, r, func(ctx context.Context, s *sender) error { return service.Watch(ctx, request, watcher{s}) })
+	})
+}
+
+// eventsRequest reads the query and Last-Event-ID, which counts more than the query.
+func eventsRequest(r *http.Request) (api.EventsRequest, error) {
+	fields, err := queryFields(r.URL.RawQuery)
+	if err != nil {
+		return api.EventsRequest{}, err
+	}
+	if last := r.Header.Get("Last-Event-ID"); last != "" {
+		delete(fields, "since")
+		if fields["after"], err = jsontext.AppendQuote(nil, last); err != nil {
+			return api.EventsRequest{}, err
+		}
+	}
+	body, err := withPath(r, fields, nil)
+	if err != nil {
+		return api.EventsRequest{}, err
+	}
+	return api.Decode[api.EventsRequest](body)
+}
+
+// live serves GET /api/supervisor/live: the status whenever it has changed.
+func (d door) live(service *supervisor.Service) http.HandlerFunc {
+	return d.within(supervisor.BoundWatching(), 0, func(w http.ResponseWriter, r *http.Request) {
+		d.push(w, r, func(ctx context.Context, s *sender) error { return service.Pulse(ctx, listener{s}) })
+	})
+}
+
+// push sends server-sent events until the browser goes, or the server stops, or the
+// browser is too slow.
+func (d door) push(w http.ResponseWriter, r *http.Request, run func(context.Context, *sender) error) {
+	if r.Method == http.MethodHead {
+		return
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(leaving(r), cancel)()
+	s := &sender{w: w, out: http.NewResponseController(w)}
+	// The server's bound on the time of a reply is none of this one's.
+	if err := errors.Join(s.out.SetReadDeadline(time.Time{}), s.out.SetWriteDeadline(time.Now().Add(sendPatience))); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		d.refuse(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // proxies pass it on at once
+	w.WriteHeader(http.StatusOK)
+	err := run(ctx, s)
+	if err != nil && ctx.Err() == nil {
+		d.log.Debug("a stream of events was cut off", "path", r.URL.Path, "error", err)
+	}
+}
+
+// sender writes server-sent events.
+type sender struct {
+	w   http.ResponseWriter
+	out *http.ResponseController
+}
+
+// send writes an event; id and name may be "".
+func (s *sender) send(id, name string, data []byte) error {
+	if err := s.out.SetWriteDeadline(time.Now().Add(sendPatience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	if id != "" {
+		id = "id: " + id + "\n"
+	}
+	if name != "" {
+		name = "event: " + name + "\n"
+	}
+	if _, err := fmt.Fprintf(s.w, "%s%sdata: %s\n\n", id, name, data); err != nil {
+		return err
+	}
+	return s.out.Flush()
+}
+
+func (s *sender) sendJSON(name string, value any) error {
+	data, err := api.Encode(value)
+	if err != nil {
+		return err
+	}
+	return s.send("", name, data)
+}
+
+// idle writes what is no event, so that the one at the other end, and all between, know
+// that the connection lives.
+func (s *sender) idle() error {
+	if err := s.out.SetWriteDeadline(time.Now().Add(sendPatience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	if _, err := fmt.Fprint(s.w, ": still here\n\n"); err != nil {
+		return err
+	}
+	return s.out.Flush()
+}
+
+// watcher sends what is in the event stream.
+type watcher struct{ *sender }
+
+// Event sends an envelope. JSON without white space between its tokens has no line
+// breaks, and anything else could not be told from an event of its own.
+func (w watcher) Event(e eventstream.Stored) error {
+	data := jsontext.Value(e.Data).Clone()
+	if !data.IsValid() {
+		return nil // somebody else's message, which is no event
+	}
+	if err := data.Compact(); err != nil {
+		return err
+	}
+	return w.send(fmt.Sprint(e.Seq), "", data)
+}
+
+func (w watcher) Gap(g api.Gap) error           { return w.sendJSON("gap", g) }
+func (w watcher) State(s api.StreamState) error { return w.sendJSON(s.State, s) }
+func (w watcher) Idle() error                   { return w.idle() }
+
+// listener sends how things stand.
+type listener struct{ *sender }
+
+func (l listener) Status(s api.Status) error { return l.sendJSON("status", s) }
+func (l listener) Unavailable(e *api.Error) error {
+	return l.sendJSON("unavailable", api.ErrorReply{Error: e})
+}
+func (l listener) Idle() error { return l.idle() }
+
+type leavingKey struct{}
+
+// withLeaving returns a context for all requests of a server that carries another one,
+// which ends when the server is to stop. Requests that end by themselves are waited for.
+func withLeaving(base, stop context.Context) context.Context {
+	return context.WithValue(base, leavingKey{}, stop)
+}
+
+// leaving returns a context that ends when the server is to stop.
+func leaving(r *http.Request) context.Context {
+	if stop, ok := r.Context().Value(leavingKey{}).(context.Context); ok {
+		return stop
+	}
+	return context.Background()
+}

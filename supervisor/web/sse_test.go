@@ -1,0 +1,314 @@
+package web_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"missioncontrol/eventstream"
+	"missioncontrol/eventstream/embedded"
+	"missioncontrol/missions/sqlitestore"
+	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/web"
+)
+
+// patience bounds every wait; it is only ever used up by a failure.
+const patience = 20 * time.Second
+
+// liveServer is a supervisor with a broker, over HTTP.
+type liveServer struct {
+	t       *testing.T
+	service *supervisor.Service
+	stream  *eventstream.Stream
+	url     string
+	dir     string
+	broker  *embedded.Server
+	port    int
+}
+
+func newLiveServer(t *testing.T) *liveServer {
+	t.Helper()
+	s := &liveServer{t: t, dir: t.TempDir()}
+	s.startBroker()
+	t.Cleanup(func() { s.stopBroker() })
+	store, err := sqlitestore.Open(sqlitestore.Config{Path: filepath.Join(t.TempDir(), "m.db"), Logger: quiet})
+	must(t, err)
+	t.Cleanup(func() { must(t, store.Close()) })
+	s.stream, err = eventstream.Open(eventstream.Config{URL: s.broker.ClientURL(), Logger: quiet,
+		ReconnectWait: 10 * time.Millisecond, ReconnectMax: 50 * time.Millisecond, ProbeWait: 10 * time.Millisecond, ProbeMaxWait: 50 * time.Millisecond})
+	must(t, err)
+	t.Cleanup(func() { _ = s.stream.Close(context.Background()) }) // its broker may be away
+	s.service, err = supervisor.New(supervisor.Config{Store: store, Stream: s.stream, Logger: quiet})
+	must(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	var loops sync.WaitGroup
+	loops.Go(func() { s.service.Run(ctx) })
+	t.Cleanup(func() { stop(); loops.Wait() })
+	listener, err := web.Listen("127.0.0.1:0")
+	must(t, err)
+	server := web.Serve(listener, s.service, web.Guard{}, quiet)
+	t.Cleanup(func() { must(t, server.Stop(context.Background())) })
+	s.url = "http://" + server.Addr()
+	openSource(t, s.url+"/api/events").next("connected")
+	return s
+}
+
+func (s *liveServer) startBroker() {
+	s.t.Helper()
+	broker, err := embedded.Start(s.t.Context(), embedded.Config{StoreDir: s.dir, Port: s.port})
+	must(s.t, err)
+	s.broker = broker
+	if _, err := fmt.Sscanf(broker.Addr(), "127.0.0.1:%d", &s.port); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *liveServer) stopBroker() {
+	if s.broker != nil {
+		must(s.t, s.broker.Shutdown(context.Background()))
+		s.broker = nil
+	}
+}
+
+func (s *liveServer) create(names ...string) {
+	s.t.Helper()
+	for _, name := range names {
+		_, err := s.service.Create(s.t.Context(), api.CreateRequest{MissionSpec: api.MissionSpec{ID: name, Name: name}})
+		must(s.t, err)
+	}
+}
+
+// pushed is a server-sent event.
+type pushed struct{ id, name, data string }
+
+// eventSource reads server-sent events as a browser does.
+type eventSource struct {
+	t      *testing.T
+	events chan pushed // closed at the end of the connection
+	close  func()
+	header http.Header
+}
+
+func openSource(t *testing.T, url string, headers ...string) *eventSource {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	must(t, err)
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	reply, err := http.DefaultClient.Do(request) //nolint:bodyclose // closed by the goroutine that reads it
+	must(t, err)
+	if reply.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s", url, reply.Status)
+	}
+	s := &eventSource{t: t, events: make(chan pushed, 1000), header: reply.Header}
+	done := make(chan struct{})
+	s.close = func() { cancel(); <-done }
+	t.Cleanup(s.close)
+	go func() {
+		defer close(done)
+		defer close(s.events)
+		defer func() { _ = reply.Body.Close() }()
+		var e pushed
+		for lines := bufio.NewScanner(reply.Body); lines.Scan(); {
+			key, value, _ := strings.Cut(lines.Text(), ": ")
+			switch key {
+			case "id":
+				e.id = value
+			case "event":
+				e.name = value
+			case "data":
+				e.data = value
+			case "":
+				if e != (pushed{}) {
+					s.events <- e
+				}
+				e = pushed{}
+			}
+		}
+	}()
+	return s
+}
+
+// next returns the next event of a name, "" for envelopes, and passes over others.
+func (s *eventSource) next(name string) pushed {
+	s.t.Helper()
+	deadline := time.After(patience)
+	for {
+		select {
+		case e, open := <-s.events:
+			if !open {
+				s.t.Fatalf("the connection ended before an event %q", name)
+			}
+			if e.name == name {
+				return e
+			}
+		case <-deadline:
+			s.t.Fatalf("no event %q", name)
+		}
+	}
+}
+
+// created are the missions of the next mission.created events.
+func (s *eventSource) created(n int) (ids []string, last string) {
+	s.t.Helper()
+	for range n {
+		e := s.next("")
+		var envelope struct {
+			Type    string
+			Payload struct {
+				MissionID string `json:"mission_id"`
+			}
+		}
+		must(s.t, json.Unmarshal([]byte(e.data), &envelope))
+		if envelope.Type != "mission.created" {
+			s.t.Fatalf("it tells of a %s", envelope.Type)
+		}
+		ids, last = append(ids, envelope.Payload.MissionID), e.id
+	}
+	return ids, last
+}
+
+// A browser that lost its connection goes on behind the last event that it had, and one
+// that says since when it wants to know is told from then on.
+func TestEventsGoOnWhereTheyWere(t *testing.T) {
+	t.Parallel()
+	s := newLiveServer(t)
+	first := openSource(t, s.url+"/api/events?type=mission.created")
+	first.next("connected")
+	s.create("a", "b")
+	ids, last := first.created(2)
+	if fmt.Sprint(ids) != "[a b]" || first.header.Get("Content-Type") != "text/event-stream" {
+		t.Fatal(ids, first.header)
+	}
+	first.close()
+	s.create("c", "d")
+	second := openSource(t, s.url+"/api/events?type=mission.created", "Last-Event-ID", last)
+	if ids, _ = second.created(2); fmt.Sprint(ids) != "[c d]" {
+		t.Error(ids)
+	}
+	s.create("e")
+	if ids, _ = second.created(1); fmt.Sprint(ids) != "[e]" {
+		t.Error(ids)
+	}
+	third := openSource(t, s.url+"/api/events?type=mission.created&since=1")
+	if ids, _ = third.created(5); fmt.Sprint(ids) != "[a b c d e]" {
+		t.Error(ids)
+	}
+}
+
+func TestEventsAreFiltered(t *testing.T) {
+	t.Parallel()
+	s := newLiveServer(t)
+	s.create("a", "b")
+	_, err := s.service.Cancel(t.Context(), api.CancelRequest{ID: "b", Reason: "why not"})
+	must(t, err)
+	source := openSource(t, s.url+"/api/events?mission_id=b&since=1")
+	for _, want := range []string{"mission.created", "mission.status_changed"} {
+		e := source.next("")
+		if !strings.Contains(e.data, `"type":"`+want+`"`) || !strings.Contains(e.data, `"mission_id":"b"`) {
+			t.Errorf("%s, want a %s of b", e.data, want)
+		}
+	}
+	for query, field := range map[string]string{"type=Bad": "type", "mission_id=a%20b": "mission_id", "since=1&after=2": "since", "after=x": "after", "limit=1": "limit"} {
+		status, body, _ := call(t, "GET", s.url+"/api/events?"+query, "")
+		if status != http.StatusBadRequest || !strings.Contains(body, `"field":"`+field+`"`) {
+			t.Errorf("%s: %d %s", query, status, body)
+		}
+	}
+}
+
+// While the broker is away it is said, and what happened meanwhile is told after it.
+func TestEventsOutliveTheBroker(t *testing.T) {
+	t.Parallel()
+	s := newLiveServer(t)
+	source := openSource(t, s.url+"/api/events?type=mission.created")
+	pulse := openSource(t, s.url+"/api/supervisor/live")
+	source.next("connected")
+	pulse.next("status")
+	s.create("a")
+	source.created(1)
+	s.stopBroker()
+	if e := source.next("degraded"); !strings.Contains(e.data, `"reason":"`) {
+		t.Error(e.data)
+	}
+	late := openSource(t, s.url+"/api/events?type=mission.created&since=1")
+	late.next("degraded")
+	for status := ""; !strings.Contains(status, `"status":"degraded"`); {
+		status = pulse.next("status").data
+	}
+	s.create("b")
+	s.startBroker()
+	source.next("connected")
+	if ids, _ := source.created(1); fmt.Sprint(ids) != "[b]" {
+		t.Error(ids)
+	}
+	if ids, _ := late.created(2); fmt.Sprint(ids) != "[a b]" {
+		t.Error(ids)
+	}
+}
+
+func TestThePulseTellsOfChanges(t *testing.T) {
+	t.Parallel()
+	s := newLiveServer(t)
+	pulse := openSource(t, s.url+"/api/supervisor/live")
+	if e := pulse.next("status"); !strings.Contains(e.data, `"total_missions":0`) {
+		t.Error(e.data)
+	}
+	s.create("a")
+	if e := pulse.next("status"); !strings.Contains(e.data, `"pending_missions":1`) {
+		t.Error(e.data)
+	}
+}
+
+// Connections that stay are bounded, and nobody else has to wait for them.
+func TestBrowsersAreBounded(t *testing.T) {
+	t.Parallel()
+	s := newLiveServer(t)
+	for range 128 {
+		openSource(t, s.url+"/api/supervisor/live")
+	}
+	status, body, _ := call(t, "GET", s.url+"/api/supervisor/live", "")
+	if status != http.StatusTooManyRequests || !strings.Contains(body, `"code":"overloaded"`) {
+		t.Errorf("%d %s", status, body)
+	}
+	if status, body, _ := call(t, "GET", s.url+"/api/supervisor/status", ""); status != http.StatusOK {
+		t.Errorf("%d %s", status, body)
+	}
+}
+
+// Who asks for the status is counted, by the name that it gives itself.
+func TestQueriesAreCounted(t *testing.T) {
+	t.Parallel()
+	s := newLiveServer(t)
+	for _, name := range []string{"probe", "probe", "curl"} {
+		call(t, "GET", s.url+"/api/supervisor/status", "", "Mission-Control-Client", name)
+	}
+	call(t, "GET", s.url+"/api/supervisor/status", "", "User-Agent", "Wget/1.2")
+	counted := func() (reply api.Queries) {
+		_, body, _ := call(t, "GET", s.url+"/api/queries", "")
+		must(t, json.Unmarshal([]byte(body), &reply))
+		return reply
+	}
+	deadline := time.Now().Add(patience)
+	reply := counted()
+	for reply.Total < 4 && time.Now().Before(deadline) {
+		reply = counted() // telemetry takes its time
+	}
+	var callers []string
+	for _, c := range reply.Callers {
+		callers = append(callers, fmt.Sprint(c.Name, " ", c.Queries))
+	}
+	if fmt.Sprint(callers) != "[probe 2 Wget 1 curl 1]" || reply.Total != 4 || len(reply.Minutes) != 60 || reply.State != "connected" {
+		t.Errorf("%v, %+v", callers, reply)
+	}
+}

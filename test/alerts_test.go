@@ -1,0 +1,113 @@
+package test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"missioncontrol/charter"
+	"missioncontrol/supervisor/api"
+)
+
+// An alert that was raised is in the stream once, and its webhook is told although the
+// supervisor was killed before it could be.
+func TestAnAlertOutlivesAKill(t *testing.T) {
+	for _, store := range []string{"sqlite", "redis"} {
+		t.Run(store, func(t *testing.T) {
+			t.Parallel()
+			alertOutlivesAKill(t, newSite(t, stores[store](t), ""))
+		})
+	}
+}
+
+func alertOutlivesAKill(t *testing.T, at *site) {
+	var accepts atomic.Bool
+	refused, told := make(chan struct{}, 1000), make(chan charter.Event, 1000)
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !accepts.Load() {
+			w.WriteHeader(http.StatusBadGateway)
+			refused <- struct{}{}
+			return
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		if e, err := charter.Decode(body); err == nil && strings.HasPrefix(r.Header.Get("webhook-signature"), "v1,") {
+			told <- e
+		}
+	}))
+	t.Cleanup(receiver.Close)
+	config, secret := filepath.Join(at.dir, "mc.yaml"), filepath.Join(at.dir, "secret")
+	must(t, os.WriteFile(config, []byte("alerts:\n- name: no-agent\n  for: 200ms\nalert_interval: 50ms\nalert_webhook: "+receiver.URL+"\n"), 0o600))
+	must(t, os.WriteFile(secret, []byte("secret\n"), 0o600))
+	args := []string{"--config", config, "--alert-webhook-secret-file", secret}
+
+	p := at.start(args...)
+	_, _, err := p.client().Create(t.Context(), api.MissionSpec{Name: "x", Type: "t"})
+	must(t, err)
+	wait(t, refused)
+	p.kill()
+	accepts.Store(true)
+
+	p = at.start(args...)
+	raised := wait(t, told)
+	payload, err := charter.DecodePayload(&raised)
+	must(t, err)
+	if alert, ok := payload.(charter.AlertRaised); !ok || alert.Rule != "no-agent" || alert.Value != 1 {
+		t.Fatalf("the webhook was told %+v", payload)
+	}
+	_, err = p.client().Agent("a").Register(t.Context(), api.RegisterRequest{Name: "a", Types: []string{"t"}, Capacity: 1})
+	must(t, err)
+	resolved := wait(t, told)
+	payload, err = charter.DecodePayload(&resolved)
+	must(t, err)
+	if alert, ok := payload.(charter.AlertResolved); !ok || alert.Rule != "no-agent" {
+		t.Fatalf("the webhook was told %+v", payload)
+	}
+	out, _, code := run(t, nil, binary, "alerts", "--json", "-s", p.broker)
+	var reply api.Alerts
+	if err := json.Unmarshal([]byte(out), &reply); err != nil || code != 0 || len(reply.Alerts) != 5 {
+		t.Fatalf("exit code %d, %v: %s", code, err, out)
+	}
+	awaitStreamed(t, p.broker, raised.ID.String(), resolved.ID.String())
+	p.stop()
+}
+
+func wait[T any](t *testing.T, from <-chan T) T {
+	t.Helper()
+	select {
+	case got := <-from:
+		return got
+	case <-time.After(patience):
+		t.Fatal("what was to happen did not happen")
+		panic("unreachable")
+	}
+}
+
+// awaitStreamed waits until the stream's alert events are those of these ids, in order.
+func awaitStreamed(t *testing.T, url string, ids ...string) {
+	t.Helper()
+	want := strings.Join(ids, " ")
+	for deadline := time.Now().Add(patience); ; {
+		var got []string
+		for _, e := range eventsOf(t, url, "events.supervisor.>") {
+			if e.Type == charter.TypeAlertRaised || e.Type == charter.TypeAlertResolved {
+				got = append(got, e.ID.String())
+			}
+		}
+		if strings.Join(got, " ") == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the stream's alert events are %v, want %v", got, ids)
+		}
+	}
+}

@@ -1,0 +1,214 @@
+package browser
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/agent"
+	"missioncontrol/supervisor/api"
+)
+
+// A mission is created, found, worked on while somebody looks, cancelled, retried and
+// deleted, with the mouse and with the keyboard.
+func TestTheLifeOfAMission(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	b := openTab(t, s.http, wide)
+	b.open("missions", "Missions")
+	b.awaitText("No missions yet")
+
+	b.press("New mission")
+	b.press("Create mission")
+	b.awaitText("name is required")
+	b.write("Name", "polish the mirror")
+	b.write("Type", "polish")
+	b.write("Tags, separated by commas", "optics, urgent")
+	b.write("Data, a JSON object", `{"diameter":`)
+	b.press("Create mission")
+	b.awaitText("The data is not JSON")
+	b.write("Data, a JSON object", `{"diameter":8.2}`)
+	b.press("Create mission")
+	b.await("its page", `document.querySelector("main h1")?.textContent.includes("polish the mirror")`)
+	id := strings.TrimPrefix(b.address(), "/mission/")
+	if m := s.mission(id); m.Type != "polish" || string(m.Data) != `{"diameter":8.2}` || fmt.Sprint(m.Tags) != "[optics urgent]" {
+		t.Fatalf("%+v", m)
+	}
+
+	step := make(chan struct{})
+	s.works(agent.Config{ID: "polisher", Name: "polisher", Types: []string{"polish"}, Handler: func(ctx context.Context, task *agent.Task) (any, error) {
+		for _, percent := range []float64{25, 75} {
+			select {
+			case <-step:
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+			_ = task.Progress(percent, fmt.Sprintf("%v of the surface", percent))
+			_ = task.Log("info", fmt.Sprintf("grit for %v", percent), nil)
+		}
+		select {
+		case <-step:
+		case <-ctx.Done():
+		}
+		return map[string]any{"smooth": true}, ctx.Err()
+	}})
+	b.awaitText("claimed by agent polisher")
+	step <- struct{}{}
+	b.awaitText("25 %")
+	b.awaitText("grit for 25")
+	step <- struct{}{}
+	b.awaitText("75 of the surface")
+	b.key("c") // cancel, by the keyboard
+	b.write("Reason, for the log", "scratched")
+	b.key("Enter")
+	b.awaitText("Cancelled")
+	b.awaitText("scratched")
+	if m := s.mission(id); m.Status != missions.Cancelled {
+		t.Errorf("it is %s", m.Status)
+	}
+	b.press("Retry")
+	b.press("Retry mission")
+	step <- struct{}{}
+	step <- struct{}{}
+	step <- struct{}{}
+	b.awaitText(`"smooth": true`)
+	b.press("Delete")
+	b.press("Delete mission")
+	b.await("the list", `location.hash === "#/missions"`)
+	b.awaitText("No missions yet")
+	if _, err := s.client().Get(t.Context(), id); err == nil {
+		t.Error("it is still there")
+	}
+}
+
+// Many are cancelled, retried and deleted at once, and what is refused is said.
+func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.batch("t", "number %d", 60, "")
+	b := openTab(t, s.http, wide)
+	b.open("missions", "Missions")
+	b.awaitText("number 60")
+	b.press("Select all on this page")
+	b.awaitText("50 selected")
+	b.press("Cancel 50")
+	b.press("Cancel 50 missions")
+	b.awaitText("50 missions cancelled.")
+	s.awaitCounts(func(c *api.Status) bool { return c.CancelledMissions == 50 && c.PendingMissions == 10 })
+	b.awaitNoText("50 selected")
+	b.awaitNoText("Pending\tnumber")
+	b.press("Select all on this page")
+	b.press("Retry 50")
+	b.press("Retry 50 missions")
+	s.awaitCounts(func(c *api.Status) bool { return c.PendingMissions == 60 })
+	b.awaitNoText("50 selected")
+	b.press("Older")
+	b.awaitText("number 10")
+	b.awaitNoText("number 60")
+	b.press("Select number 3")
+	b.press("Delete 1")
+	b.press("Delete mission")
+	s.awaitCounts(func(c *api.Status) bool { return c.TotalMissions == 59 })
+	b.awaitNoText("number 3\n")
+}
+
+// Filters stand in the address, and work from there.
+func TestFilters(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.batch("bake", "cake %d", 3, `,"tags":["sweet"]`)
+	s.batch("cook", "soup %d", 3, "")
+	b := openTab(t, s.http, wide)
+	b.open("missions", "Missions")
+	b.awaitText("soup 3")
+	b.key("/")
+	b.call("Input.insertText", map[string]any{"text": "CAKE"}, nil)
+	b.awaitNoText("soup 3")
+	b.awaitText("cake 3")
+	if got := b.address(); got != "/missions?text=CAKE" {
+		t.Errorf("the address is %s", got)
+	}
+	b.press("Completed")
+	b.awaitText("Nothing matches")
+	b.press("Clear filters")
+	b.awaitText("soup 3")
+	b.press("sweet")
+	b.awaitNoText("soup 3")
+	if got := b.address(); got != "/missions?tag=sweet" {
+		t.Errorf("the address is %s", got)
+	}
+	b.open("missions?type=cook&status=PENDING", "Missions")
+	b.awaitText("soup 1")
+	b.awaitNoText("cake")
+	b.open("missions?type=not%20a%20type", "Missions")
+	b.awaitText("This cannot be shown")
+}
+
+// Names, logs, errors and results come from anybody. They are text and nothing else.
+func TestHostileText(t *testing.T) {
+	t.Parallel()
+	const evil = `<img src=x onerror=alert(1)><script>document.title='gone'</script>"'&{{7*7}}`
+	s := start(t)
+	s.works(agent.Config{ID: "evil", Name: evil, Types: []string{"evil"}, Role: evil, Host: evil, Version: evil, Handler: func(_ context.Context, task *agent.Task) (any, error) {
+		_ = task.Log("info", evil, map[string]any{evil: evil})
+		_ = task.Progress(1, evil)
+		if strings.HasSuffix(task.Mission.Name, "2") {
+			return nil, agent.Permanent(fmt.Errorf("%s", evil))
+		}
+		return map[string]any{evil: evil}, nil
+	}})
+	s.batch("evil", strings.ReplaceAll(evil, "%", "%%")+" %d", 2, `,"description":"<b>bold</b>"`)
+	s.awaitCounts(func(c *api.Status) bool { return c.CompletedMissions == 1 && c.FailedMissions == 1 })
+	list, err := s.client().List(t.Context(), api.ListRequest{})
+	must(t, err)
+	b := openTab(t, s.http, wide)
+	for _, p := range []struct{ where, heading string }{
+		{"missions", "Missions"}, {"agents", "Agents"}, {"events", "Events"},
+		{"mission/" + list.Missions[0].ID, "<script>"}, {"mission/" + list.Missions[1].ID, "<script>"},
+		{"missions?text=%3Cscript%3E", "Missions"}, {"mission/%3Cscript%3E", "Mission"},
+	} {
+		b.open(p.where, p.heading)
+		if !strings.HasPrefix(p.where, "mission/%") {
+			b.awaitText("<script>")
+		}
+		b.settle()
+		if n := eval[int](b, `document.querySelectorAll("main img, main script, main b").length`); n > 0 && !strings.Contains(p.where, "x") {
+			t.Errorf("%s: %d elements that nobody made", p.where, n)
+		}
+	}
+}
+
+// All can be reached without a mouse.
+func TestKeyboard(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.batch("t", "number %d", 3, "")
+	b := openTab(t, s.http, wide)
+	b.open("overview", "Overview")
+	for _, p := range [][2]string{{"m", "Missions"}, {"a", "Agents"}, {"e", "Events"}, {"l", "Alerts"}, {"q", "Queries"}, {"o", "Overview"}, {"m", "Missions"}} {
+		b.key("g")
+		b.key(p[0])
+		b.await(p[1], "document.querySelector('main h1')?.textContent === "+quote(p[1]))
+	}
+	b.awaitText("number 3")
+	b.key("j")
+	b.key("j")
+	b.await("the focus", `document.activeElement.textContent === "number 2"`)
+	if style := eval[string](b, `getComputedStyle(document.activeElement).outlineStyle`); style != "solid" {
+		t.Errorf("the focus is not seen: %s", style)
+	}
+	b.key("x")
+	b.awaitText("1 selected")
+	b.key("?")
+	b.awaitText("Go to Overview")
+	b.key("Escape")
+	b.awaitNoText("Go to Overview")
+	b.key("t")
+	b.await("the light theme", `document.querySelector("[aria-label='Theme: light']")`)
+	b.key("t")
+	b.await("the dark theme", `document.documentElement.dataset.theme === "dark"`)
+	b.key("n")
+	b.awaitText("New mission")
+}

@@ -1,0 +1,48 @@
+// Package browser drives the dashboard of the built binary in a real Chromium.
+package browser
+
+import (
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+var (
+	binary   string    // the supervisor, built once for all tests
+	chrome   *chromium // one browser for all tests, a profile of its own for each tab
+	pictures = os.Getenv("SCREENSHOTS")
+)
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "missioncontrol")
+	if err != nil {
+		log.Fatal(err)
+	}
+	end := func(code int) {
+		_ = os.RemoveAll(dir)
+		os.Exit(code)
+	}
+	binary = filepath.Join(dir, "supervisor")
+	build := exec.Command("go", "build", "-o", binary, "../../cmd/supervisor")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		end(1)
+	}
+	if chrome, err = startChromium(filepath.Join(dir, "profile")); err != nil {
+		log.Println(err)
+		end(1)
+	}
+	code := m.Run()
+	chrome.stop()
+	if code == 0 {
+		if err := goleak.Find(goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop")); err != nil {
+			log.Println(err)
+			code = 1
+		}
+	}
+	end(code)
+}

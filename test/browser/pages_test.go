@@ -1,0 +1,95 @@
+package browser
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// axe is the accessibility checker; test/prepare fetches it.
+const axe = "../../.cache/npm/node_modules/axe-core/axe.min.js"
+
+// audit fails the test for whatever the accessibility checker calls serious on the page
+// as it stands.
+func (b *tab) audit(what string) {
+	b.t.Helper()
+	source, err := os.ReadFile(filepath.FromSlash(axe))
+	if err != nil {
+		b.t.Fatalf("%v: run make tools", err)
+	}
+	// The checker comes in through the debugger, past the page's own policy.
+	b.call("Runtime.evaluate", map[string]any{"expression": string(source) + ";0"}, nil)
+	type violation struct {
+		ID, Impact, Help string
+		Nodes            []struct{ HTML, FailureSummary string }
+	}
+	found := eval[[]violation](b, `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], resultTypes: ["violations"]}).then((r) =>
+		r.violations.map((v) => ({id: v.id, impact: v.impact, help: v.help, nodes: v.nodes.slice(0, 3).map((n) => ({html: n.html, failureSummary: n.failureSummary}))})))`)
+	for _, v := range found {
+		if v.Impact == "serious" || v.Impact == "critical" {
+			b.t.Errorf("%s: %s (%s): %s\n%v", what, v.ID, v.Impact, v.Help, v.Nodes)
+		}
+	}
+}
+
+// Each page shows what there is, in the light, in the dark, and on a narrow screen;
+// nothing runs out of it, and the accessibility checker finds nothing serious.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	s := fleet(t)
+	slow := s.find("Slow trailer, cut 3")
+	bad := s.find("Bad archive 2")
+	pages := []struct {
+		name, where, heading, text string
+		picture                    bool
+	}{
+		{"overview", "overview", "Overview", "96.5 %", true},
+		{"missions", "missions", "Missions", "Translate chapter 9", true},
+		{"mission", "mission/" + slow, "Slow trailer", "the cache is cold", true},
+		{"failed", "mission/" + bad, "Bad archive", "unexpected end of archive", false},
+		{"agents", "agents", "Agents", "Slow trailer, cut 1", true},
+		{"events", "events", "Events", "agent.online", true},
+		{"alerts", "alerts", "Alerts", "Raised and resolved", true},
+		{"queries", "queries", "Queries", "nightly-report", true},
+	}
+	for suffix, l := range map[string]look{"": wide, "-dark": night, "-narrow": narrow} {
+		t.Run("look"+suffix, func(t *testing.T) {
+			t.Parallel()
+			b := openTab(t, s.http, l)
+			for _, p := range pages {
+				b.open(p.where, p.heading)
+				b.awaitText(p.text)
+				if p.name == "events" {
+					eval[bool](b, `(document.querySelectorAll(".feed-row")[2].click(), true)`)
+				}
+				if dark := eval[bool](b, `document.documentElement.dataset.theme === "dark"`); dark != l.dark {
+					t.Errorf("%s%s: dark is %t", p.name, suffix, dark)
+				}
+				b.settle()
+				if over := eval[int](b, "document.documentElement.scrollWidth - innerWidth"); over > 0 {
+					t.Errorf("%s%s is %d px too wide", p.name, suffix, over)
+				}
+				b.audit(p.name + suffix)
+				eval[bool](b, "(scrollTo(0, 0), true)")
+				if p.picture {
+					b.shoot(p.name + suffix)
+				}
+			}
+		})
+	}
+}
+
+// The whole page is small, and only what a page needs comes with it.
+func TestSize(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	b := openTab(t, s.http, wide)
+	b.open("overview", "Overview")
+	b.awaitText("No missions yet")
+	paint := eval[float64](b, `performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? -1`)
+	plain := eval[int](b, `performance.getEntriesByType("resource").filter((e) => e.name.includes("/ui/")).reduce((sum, e) => sum + e.decodedBodySize, 0)`)
+	t.Logf("first paint after %.0f ms; %d bytes over the network, %d bytes of files", paint, b.received(), plain)
+	if plain == 0 || plain > 300_000 {
+		t.Errorf("%d bytes", plain)
+	}
+}

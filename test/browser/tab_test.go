@@ -1,0 +1,263 @@
+package browser
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// patience bounds every wait; it is only ever used up by a failure.
+const patience = 20 * time.Second
+
+// tab is a page in a browser profile of its own. Whatever the page complains of fails
+// the test: exceptions, violations of its policy, requests to other hosts.
+type tab struct {
+	t       *testing.T
+	base    string
+	session string
+
+	mu         sync.Mutex
+	complaints []string
+	bytes      map[string]int // received, by the request's id
+}
+
+// look is how a page is looked at.
+type look struct {
+	width, height int
+	dark          bool
+}
+
+var (
+	wide   = look{width: 1360, height: 860}
+	night  = look{width: 1360, height: 860, dark: true}
+	narrow = look{width: 360, height: 760}
+)
+
+func openTab(t *testing.T, base string, l look) *tab {
+	t.Helper()
+	b := &tab{t: t, base: base, bytes: map[string]int{}}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	session, profile, err := chrome.attach(ctx, b.hear)
+	must(t, err)
+	b.session = session
+	t.Cleanup(func() {
+		_ = chrome.call(context.Background(), "", "Target.disposeBrowserContext", map[string]any{"browserContextId": profile}, nil)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for _, complaint := range b.complaints {
+			t.Errorf("the browser complains: %s", complaint)
+		}
+	})
+	for _, domain := range []string{"Page", "Runtime", "Log", "Network"} {
+		b.call(domain+".enable", nil, nil)
+	}
+	b.as(l)
+	return b
+}
+
+func (b *tab) call(method string, params, result any) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	must(b.t, chrome.call(ctx, b.session, method, params, result))
+}
+
+// as has the page looked at in another way.
+func (b *tab) as(l look) {
+	b.t.Helper()
+	scheme := "light"
+	if l.dark {
+		scheme = "dark"
+	}
+	b.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": l.width, "height": l.height, "deviceScaleFactor": 1, "mobile": l.width < 500}, nil)
+	b.call("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}}}, nil)
+}
+
+func (b *tab) hear(method string, params json.RawMessage) {
+	var e struct {
+		ExceptionDetails struct {
+			Text      string
+			Exception struct{ Description string }
+		}
+		Entry   struct{ Source, Level, Text string }
+		Request struct{ URL string }
+
+		RequestID         string
+		EncodedDataLength int
+	}
+	if json.Unmarshal(params, &e) != nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch method {
+	case "Runtime.exceptionThrown":
+		b.complaints = append(b.complaints, e.ExceptionDetails.Text+" "+e.ExceptionDetails.Exception.Description)
+	case "Log.entryAdded":
+		// That a request was refused or a connection lost is what some tests are about.
+		if e.Entry.Source != "network" && (e.Entry.Level == "error" || e.Entry.Level == "warning") {
+			b.complaints = append(b.complaints, e.Entry.Text)
+		}
+	case "Network.requestWillBeSent":
+		if !strings.HasPrefix(e.Request.URL, b.base) && !strings.HasPrefix(e.Request.URL, "data:") {
+			b.complaints = append(b.complaints, "it asks another host: "+e.Request.URL)
+		}
+	case "Network.loadingFinished":
+		b.bytes[e.RequestID] = e.EncodedDataLength
+	}
+}
+
+// received is how many bytes have come over the network.
+func (b *tab) received() (total int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, n := range b.bytes {
+		total += n
+	}
+	return total
+}
+
+// open goes to a page, such as "missions?status=FAILED", and waits for its heading.
+func (b *tab) open(where, heading string) {
+	b.t.Helper()
+	b.call("Page.navigate", map[string]any{"url": b.base + "/#/" + where}, nil)
+	b.await("the page "+where, "document.querySelector('main h1')?.textContent.includes("+quote(heading)+")")
+}
+
+func quote(s string) string {
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // a string always can be written
+	}
+	return string(text)
+}
+
+// eval returns the value of an expression, awaited if it is a promise.
+func eval[T any](b *tab, expression string) (value T) {
+	b.t.Helper()
+	var reply struct {
+		Result           struct{ Value json.RawMessage }
+		ExceptionDetails *struct{ Exception struct{ Description string } }
+	}
+	b.call("Runtime.evaluate", map[string]any{"expression": expression, "returnByValue": true, "awaitPromise": true}, &reply)
+	if reply.ExceptionDetails != nil {
+		b.t.Fatalf("%s: %s", expression, reply.ExceptionDetails.Exception.Description)
+	}
+	if len(reply.Result.Value) > 0 {
+		must(b.t, json.Unmarshal(reply.Result.Value, &value))
+	}
+	return value
+}
+
+// await waits until an expression is true.
+func (b *tab) await(what, expression string) {
+	b.t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.After(patience); ; {
+		if eval[bool](b, "!!("+expression+")") {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			b.t.Fatalf("%s does not come; the page says:\n%.1500s", what, eval[string](b, "document.body.innerText"))
+		}
+	}
+}
+
+// awaitText waits until the page shows a text.
+func (b *tab) awaitText(text string) {
+	b.t.Helper()
+	b.await(fmt.Sprintf("%q", text), "document.body?.innerText.includes("+quote(text)+")")
+}
+
+func (b *tab) awaitNoText(text string) {
+	b.t.Helper()
+	b.await(fmt.Sprintf("the end of %q", text), "document.body && !document.body.innerText.includes("+quote(text)+")")
+}
+
+// control is an expression for the shown button, link or field of that name.
+func control(name string) string {
+	return fmt.Sprintf(`[...document.querySelectorAll("button,a,input,select,textarea")].find((e) => {
+		const label = e.getAttribute("aria-label") ?? (e.labels?.length ? e.labels[0].textContent : e.textContent);
+		return label.trim() === %s && e.checkVisibility() && !e.disabled && (!document.querySelector("dialog[open]") || e.closest("dialog"));
+	})`, quote(name))
+}
+
+// offers reports whether there is a control of that name.
+func (b *tab) offers(name string) bool {
+	b.t.Helper()
+	return eval[bool](b, "!!"+control(name))
+}
+
+// press clicks a control with the mouse.
+func (b *tab) press(name string) {
+	b.t.Helper()
+	b.await("the control "+name, control(name))
+	at := eval[struct{ X, Y float64 }](b, `(() => { const e = `+control(name)+`; e.scrollIntoView({block: "center"});
+		const r = e.getBoundingClientRect(); return {X: r.x + r.width / 2, Y: r.y + r.height / 2}; })()`)
+	for _, kind := range []string{"mousePressed", "mouseReleased"} {
+		b.call("Input.dispatchMouseEvent", map[string]any{"type": kind, "x": at.X, "y": at.Y, "button": "left", "clickCount": 1}, nil)
+	}
+}
+
+// write types into a field, in place of what it holds.
+func (b *tab) write(name, text string) {
+	b.t.Helper()
+	b.await("the field "+name, control(name))
+	eval[bool](b, `(() => { const e = `+control(name)+`; e.focus(); e.select?.(); return true; })()`)
+	b.call("Input.insertText", map[string]any{"text": text}, nil)
+}
+
+// key presses a key, wherever the focus is.
+func (b *tab) key(name string) {
+	b.t.Helper()
+	codes := map[string]int{"Enter": 13, "Escape": 27, "Tab": 9, "ArrowLeft": 37, "ArrowRight": 39}
+	event := map[string]any{"type": "keyDown", "key": name, "windowsVirtualKeyCode": codes[name]}
+	switch {
+	case name == "Enter":
+		event["text"] = "\r"
+	case codes[name] == 0:
+		event["text"] = name
+	}
+	b.call("Input.dispatchKeyEvent", event, nil)
+	b.call("Input.dispatchKeyEvent", map[string]any{"type": "keyUp", "key": name, "windowsVirtualKeyCode": codes[name]}, nil)
+}
+
+// shoot keeps a picture of the page, if somebody wants pictures.
+func (b *tab) shoot(name string) {
+	b.t.Helper()
+	if pictures == "" {
+		return
+	}
+	var picture struct{ Data string }
+	b.call("Page.captureScreenshot", map[string]any{"format": "png"}, &picture)
+	data, err := base64.StdEncoding.DecodeString(picture.Data)
+	must(b.t, err)
+	must(b.t, os.MkdirAll(pictures, 0o755))
+	must(b.t, os.WriteFile(filepath.Join(pictures, name+".png"), data, 0o644))
+}
+
+// address is what stands behind the # of the page's address.
+func (b *tab) address() string {
+	b.t.Helper()
+	u, err := url.Parse(eval[string](b, "location.href"))
+	must(b.t, err)
+	return u.Fragment
+}
+
+// settle waits until what was drawn is on the screen.
+func (b *tab) settle() {
+	b.t.Helper()
+	eval[bool](b, `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`)
+}
