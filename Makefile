@@ -60,6 +60,10 @@ fuzz-keep: ## keep the inputs that fuzzing has found to be interesting, in testd
 		target=$$(dirname "$$input"); kept="$(CURDIR)/$$(dirname "$$target")/testdata/fuzz/$$(basename "$$target")"; \
 		mkdir -p "$$kept"; cp -n "$$input" "$$kept/"; done
 
+.PHONY: manifests
+manifests: ## hold deploy/kubernetes and the dashboard against Kubernetes' and Prometheus' own readers
+	cd test/manifests && go vet ./... && go test ./...
+
 .PHONY: soak
 soak: build ## overload a supervisor for SOAKMINUTES and print what becomes of its memory
 	go run ./test/soak -minutes $(SOAKMINUTES)

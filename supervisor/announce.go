@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -60,26 +61,51 @@ func Announce(ctx context.Context, nc *nats.Conn, store func() string, log *slog
 const answerPatience = 300 * time.Millisecond
 
 func lookForOthers(ctx context.Context, nc *nats.Conn, store string) error {
+	all, err := present(ctx, nc)
+	for _, other := range all {
+		if other.Store != store {
+			return fmt.Errorf("%w: the one on %s with pid %d; give both the same --store, or each a broker of its own",
+				ErrOtherStore, other.Host, other.PID)
+		}
+	}
+	return err
+}
+
+// Stores returns the identities of the stores that the supervisors on a broker have,
+// which is one unless none is there.
+func Stores(ctx context.Context, nc *nats.Conn) ([]string, error) {
+	all, err := present(ctx, nc)
+	var stores []string
+	for _, p := range all {
+		if !slices.Contains(stores, p.Store) {
+			stores = append(stores, p.Store)
+		}
+	}
+	return stores, err
+}
+
+// present asks the supervisors on the broker who they are, and returns those that have
+// answered in time.
+func present(ctx context.Context, nc *nats.Conn) (all []presence, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerPatience)
 	defer cancel()
 	inbox := nc.NewInbox()
 	answers, err := nc.SubscribeSync(inbox)
 	if err != nil {
-		return fmt.Errorf("look for other supervisors: %w", err)
+		return nil, fmt.Errorf("look for other supervisors: %w", err)
 	}
 	defer func() { _ = answers.Unsubscribe() }() // fails only on a closed connection
 	if err := nc.PublishRequest(api.SubjectPresence, inbox, nil); err != nil {
-		return fmt.Errorf("look for other supervisors: %w", err)
+		return nil, fmt.Errorf("look for other supervisors: %w", err)
 	}
 	for {
 		msg, err := answers.NextMsgWithContext(ctx)
 		if err != nil {
-			return nil // no more answers
+			return all, nil // no more answers
 		}
-		var other presence
-		if json.Unmarshal(msg.Data, &other) == nil && other.Store != "" && other.Store != store {
-			return fmt.Errorf("%w: the one on %s with pid %d; give both the same --store, or each a broker of its own",
-				ErrOtherStore, other.Host, other.PID)
+		var p presence
+		if json.Unmarshal(msg.Data, &p) == nil && p.Store != "" {
+			all = append(all, p)
 		}
 	}
 }

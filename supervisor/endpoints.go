@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/tracing"
 )
 
 // endpoint is one request of the protocol as NATS sees it.
@@ -101,6 +103,7 @@ type Endpoints struct {
 	lines  [lineKinds]*line
 	subs   map[*nats.Subscription]*line
 	log    *slog.Logger
+	tracer *tracing.Tracer
 	ctx    context.Context // ends when requests under way have to
 	cancel context.CancelFunc
 	crew   crew
@@ -123,7 +126,7 @@ func Listen(nc *nats.Conn, s *Service) (*Endpoints, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	e := &Endpoints{lines: lines, subs: map[*nats.Subscription]*line{}, log: s.log, ctx: ctx, cancel: cancel, crew: newCrew()}
+	e := &Endpoints{lines: lines, subs: map[*nats.Subscription]*line{}, log: s.log, tracer: s.cfg.Tracer, ctx: ctx, cancel: cancel, crew: newCrew()}
 	if err := e.listen(s); err != nil {
 		return nil, errors.Join(fmt.Errorf("add the NATS service: %w", err), e.Stop(ctx))
 	}
@@ -131,9 +134,8 @@ func Listen(nc *nats.Conn, s *Service) (*Endpoints, error) {
 }
 
 func (e *Endpoints) listen(s *Service) error {
-	table := endpoints(s)
+	table := s.metrics.endpoints
 	for i := range table {
-		table[i].counters = &endpointCounters{}
 		if err := e.add(&table[i]); err != nil {
 			return err
 		}
@@ -155,10 +157,19 @@ func (e *Endpoints) listen(s *Service) error {
 	return nil
 }
 
-// endpointCounters are shown in `nats micro stats`.
+// endpointCounters are shown in `nats micro stats` and among the metrics.
 type endpointCounters struct {
-	requests, failed, refused atomic.Int64
-	busy                      atomic.Int64 // nanoseconds
+	requests, answered, failed, refused atomic.Int64
+	busy                                atomic.Int64 // nanoseconds
+	seconds                             prometheus.Observer
+}
+
+// took notes how long something has kept an endpoint busy.
+func (c *endpointCounters) took(d time.Duration) {
+	c.busy.Add(int64(d))
+	if c.seconds != nil {
+		c.seconds.Observe(d.Seconds())
+	}
 }
 
 func (e *Endpoints) add(ep *endpoint) error {
@@ -210,6 +221,7 @@ func (e *Endpoints) handOff(ep *endpoint) nats.MsgHandler {
 		}
 		if !e.begin() {
 			leave()
+			ep.counters.refused.Add(1)
 			l.refuse(msg.Reply, api.FromError(errStopping))
 			return
 		}
@@ -235,12 +247,25 @@ func (e *Endpoints) serve(ep *endpoint, msg *nats.Msg) {
 	if err == nil {
 		defer done()
 		ctx = api.WithCaller(api.WithTrace(ctx, msg.Header.Get(api.HeaderTraceparent)), msg.Header.Get(api.HeaderClient))
+		var span tracing.Span
+		if e.tracer != nil && ep.traced(ctx) {
+			ctx, span = e.tracer.Start(ctx, ep.name, tracing.Server)
+		}
 		answer, err = e.guard(func() (any, error) { return ep.answer(ctx, msg.Subject, msg.Data) })
+		span.End(err)
 	}
-	ep.counters.busy.Add(int64(time.Since(begun)))
+	ep.counters.took(time.Since(begun))
 	if !e.lines[ep.line].reply(msg.Reply, ep.name, answer, err) {
 		ep.counters.failed.Add(1)
+		return
 	}
+	ep.counters.answered.Add(1)
+}
+
+// traced reports whether a request is worth a span: signs of life and claims, which go on
+// all the time, only within a trace of somebody's.
+func (ep *endpoint) traced(ctx context.Context) bool {
+	return api.TraceOf(ctx) != "" || ep.line != lineBeats && !ep.parks
 }
 
 // begin notes that a request is under way, unless no more are taken.

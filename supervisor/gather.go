@@ -3,9 +3,11 @@ package supervisor
 import (
 	"context"
 	"sync"
+	"time"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/tracing"
 )
 
 // gatherer answers requests that all have the same answer: those that arrive while
@@ -82,7 +84,11 @@ func (g *gatherer) run() {
 func (g *gatherer) answerAll(batch gathered) {
 	ctx, cancel := context.WithTimeout(g.endpoints.ctx, requestTimeout)
 	defer cancel()
+	begun := time.Now()
+	end := g.trace(batch.causes)
 	answer, err := g.endpoints.guard(func() (any, error) { return g.answer(ctx, batch.causes) })
+	g.counters.took(time.Since(begun))
+	end(err)
 	if err != nil {
 		g.counters.failed.Add(int64(len(batch.replies)))
 		wire := g.line.wire(g.name, err)
@@ -93,11 +99,31 @@ func (g *gatherer) answerAll(batch gathered) {
 	}
 	body, err := api.Encode(answer)
 	if err != nil {
+		g.counters.failed.Add(int64(len(batch.replies)))
 		g.endpoints.log.Error("a reply could not be written", "endpoint", g.name, "error", err)
 		return
 	}
+	g.counters.answered.Add(int64(len(batch.replies)))
 	for _, reply := range batch.replies {
 		g.line.send(reply, g.name, body)
+	}
+}
+
+// trace begins a span for each request, in whose place it puts it.
+func (g *gatherer) trace(causes []requestCause) (end func(error)) {
+	if g.endpoints.tracer == nil {
+		return func(error) {}
+	}
+	spans := make([]tracing.Span, len(causes))
+	for i := range causes {
+		var ctx context.Context
+		ctx, spans[i] = g.endpoints.tracer.Start(api.WithTrace(context.Background(), causes[i].trace), g.name, tracing.Server)
+		causes[i].trace = api.TraceOf(ctx)
+	}
+	return func(err error) {
+		for _, span := range spans {
+			span.End(err)
+		}
 	}
 }
 

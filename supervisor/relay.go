@@ -87,6 +87,7 @@ type relay struct {
 	first     int             // the outbox whose turn it is to be the first of a batch
 	unsettled *batch          // what a failed publish has left over
 	acks      acknowledger
+	stored    func(origins []origin, since time.Time) // told what is in the stream now, and when it was sent
 }
 
 const (
@@ -104,7 +105,7 @@ const (
 func newRelay(outboxes []missions.Outbox, stream Stream, interval time.Duration, log *slog.Logger) *relay {
 	return &relay{
 		outboxes: outboxes, stream: stream, log: log, wake: make(chan struct{}, 1), atLeast: lookAgain,
-		lag: interval + interval/4, acks: acknowledger{outboxes: outboxes},
+		lag: interval + interval/4, acks: acknowledger{outboxes: outboxes}, stored: func([]origin, time.Time) {},
 	}
 }
 
@@ -190,6 +191,7 @@ func (r *relay) step(ctx context.Context, t *term) (sent int, err error) {
 	if len(b.events) == 0 {
 		return 0, errors.Join(r.acks.wait(), r.settle(ctx))
 	}
+	begun := time.Now()
 	stored, err := r.stream.PublishBatchWhile(ctx, r.changed, b.events)
 	if stored < len(b.events) {
 		r.unsettled = b.rest(stored)
@@ -197,6 +199,7 @@ func (r *relay) step(ctx context.Context, t *term) (sent int, err error) {
 		r.unsettled = nil
 	}
 	r.note(b.reached(stored), stored)
+	r.stored(b.origins[:stored], begun)
 	if err = errors.Join(err, r.acks.note(ctx, b.reached(stored)), r.settle(ctx)); err != nil {
 		return stored, err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"missioncontrol/charter"
+	"missioncontrol/missions"
 )
 
 // batch is a piece of the relay's sequence.
@@ -20,6 +21,7 @@ type batch struct {
 type origin struct {
 	outbox   int
 	position int64
+	entry    *missions.Event
 }
 
 // take makes a batch of what comes next in the outboxes. Each gets an equal share
@@ -45,7 +47,7 @@ func (r *relay) take(ctx context.Context) (*batch, error) {
 			if n > 1 {
 				events[j].Meta.Extra[metaPositions] = r.positions(sent)
 			}
-			b.origins = append(b.origins, origin{i, pending[j].Seq})
+			b.origins = append(b.origins, origin{i, pending[j].Seq, &pending[j]})
 		}
 		b.events = append(b.events, events...)
 	}

@@ -46,6 +46,7 @@ import (
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/alerts"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/tracing"
 )
 
 // Stream is what the service needs of the event stream. *eventstream.Stream is
@@ -103,7 +104,8 @@ type Config struct {
 	// ReplyLimit returns how many bytes a reply may have, at present; default 8 MiB.
 	ReplyLimit func() int
 
-	Logger *slog.Logger // default slog.Default
+	Tracer *tracing.Tracer // default: nothing is traced
+	Logger *slog.Logger    // default slog.Default
 }
 
 // WithDefaults returns cfg with its zero fields filled in.
@@ -175,6 +177,7 @@ type Service struct {
 	cfg     Config
 	log     *slog.Logger
 	started time.Time
+	metrics *Metrics
 
 	counts  shared[missions.Counts]
 	waiting shared[int64]
@@ -202,7 +205,9 @@ func New(cfg Config) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, log: cfg.Logger, started: time.Now(), lookAgain: lookAgain}
+	metrics := newMetrics(cfg.Version)
+	cfg.Store = measuredStore{cfg.Store, metrics, cfg.Tracer}
+	s := &Service{cfg: cfg, log: cfg.Logger, started: time.Now(), metrics: metrics, lookAgain: lookAgain}
 	s.counts.read = cfg.Store.Counts
 	s.waiting.read = cfg.Store.Waiting
 	s.ping.read = func(ctx context.Context) (struct{}, error) { return struct{}{}, cfg.Store.Ping(ctx) }
@@ -212,6 +217,11 @@ func New(cfg Config) (*Service, error) {
 	s.reaper = newAlarm()
 	s.leader = newLeader(cfg.Store, cfg.ID, cfg.Leadership, cfg.Logger)
 	s.relay = newRelay(cfg.Store.Outboxes(), cfg.Stream, cfg.SyncInterval, cfg.Logger)
+	s.relay.stored = func(origins []origin, since time.Time) {
+		metrics.relayed(origins)
+		traceRelay(cfg.Tracer, origins, since)
+	}
+	metrics.measure(endpoints(s))
 	s.notify = newNotifier(cfg.Store, cfg.Webhook, cfg.Logger)
 	if cfg.Connections != nil {
 		s.deaths = newDeaths(&cfg, s.bury)
@@ -260,6 +270,12 @@ func (s *Service) lead(t *term) {
 	loops.Go(func() { s.relay.run(t) })
 	loops.Wait()
 }
+
+// Metrics returns what the service counts and measures.
+func (s *Service) Metrics() *Metrics { return s.metrics }
+
+// Tracer returns what traces requests; nil for nothing.
+func (s *Service) Tracer() *tracing.Tracer { return s.cfg.Tracer }
 
 // Leads reports whether this supervisor is the one of its store that relays events
 // and does what is due. It does no I/O.

@@ -53,11 +53,11 @@ func (c *cli) agentRunCommand() *cobra.Command {
 		Long: `Make an agent of any program: it is started once for each mission.
 
 The mission's data stands on its standard input as JSON, and MISSION_ID, MISSION_NAME,
-MISSION_TYPE, MISSION_ATTEMPT and AGENT_ID in its environment. What it writes to its
-standard output is the result, at most 512 KiB: JSON as it is, anything else as a
-string, nothing as null. Each line on its standard error becomes a log entry. An exit
-code other than 0 is a failure, which is tried again while attempts are left; the last
-lines of its standard error say why.
+MISSION_TYPE, MISSION_ATTEMPT and AGENT_ID in its environment, with TRACEPARENT for a
+mission that belongs to a trace. What it writes to its standard output is the result, at
+most 512 KiB: JSON as it is, anything else as a string, nothing as null. Each line on its
+standard error becomes a log entry. An exit code other than 0 is a failure, which is tried
+again while attempts are left; the last lines of its standard error say why.
 
 When the mission is cancelled, its lease is lost or its time is over, the program and
 all that it has started get SIGTERM, and after 5 seconds SIGKILL. They are one process
@@ -148,6 +148,17 @@ func (c *cli) runAgent(cmd *cobra.Command, f *agentFlags, command []string) erro
 	stopNow, endListening := c.secondInterrupt()
 	defer endListening()
 
+	tracer, err := c.tracer(cmd.Context(), "agent")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		sending, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), traceGoodbye)
+		defer cancel()
+		if err := tracer.Stop(sending); err != nil {
+			c.err.printf("Traces that were not sent yet are lost: %v\n", err)
+		}
+	}()
 	level := &slog.LevelVar{}
 	level.Set(slog.LevelWarn)
 	w := &worker{
@@ -161,7 +172,7 @@ func (c *cli) runAgent(cmd *cobra.Command, f *agentFlags, command []string) erro
 	})()
 	err = agent.Run(ctx, nc, agent.Config{
 		ID: f.id, Name: f.name, Role: f.role, Types: f.types, Concurrency: f.concurrency, Version: version(),
-		DrainTimeout: f.drainTimeout, Handler: w.handle,
+		DrainTimeout: f.drainTimeout, Handler: w.handle, Tracer: tracer,
 		Logger: slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: level})),
 	})
 	var denied *notThisAgentError
@@ -170,6 +181,9 @@ func (c *cli) runAgent(cmd *cobra.Command, f *agentFlags, command []string) erro
 	}
 	return err
 }
+
+// traceGoodbye bounds how long an agent that ends sends its last traces.
+const traceGoodbye = 5 * time.Second
 
 // notThisAgentError says that the broker does not take the user for this agent.
 type notThisAgentError struct {
@@ -253,6 +267,9 @@ func (w *worker) handle(ctx context.Context, t *agent.Task) (any, error) {
 			fmt.Sprintf("MISSION_ATTEMPT=%d", m.Attempt), "AGENT_ID=" + w.flags.id,
 		},
 		log: func(line string) { w.log(t, line) },
+	}
+	if trace := api.TraceOf(ctx); trace != "" {
+		p.env = append(p.env, "TRACEPARENT="+trace)
 	}
 	result, err := p.run(ctx)
 	took := humane(time.Since(begun))

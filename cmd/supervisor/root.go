@@ -49,6 +49,7 @@ find their broker the way the nats CLI does.`,
 	addServeFlags(root)
 	root.AddCommand(
 		c.serveCommand(), c.agentCommand(), c.benchCommand(), c.authCommand(),
+		c.backupCommand(), c.restoreCommand(),
 		c.healthCommand(), c.statusCommand(), c.agentsCommand(), c.topCommand(), c.alertsCommand(), c.eventsCommand(),
 		c.doctorCommand(),
 		c.missionsCommand(),

@@ -23,6 +23,7 @@ import (
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/alerts"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/tracing"
 	"missioncontrol/supervisor/web"
 )
 
@@ -50,6 +51,8 @@ type serveConfig struct {
 	Guard     web.Guard        // who may use HTTP
 
 	EventRetention time.Duration // of a stream that is created
+
+	Tracer *tracing.Tracer // nil unless the environment asks for traces
 
 	OutboxLimit int64
 	Replicas    int
@@ -105,7 +108,7 @@ func serve(ctx context.Context, cfg serveConfig, log *slog.Logger, ready func(se
 
 func (h *house) start(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
-		h.takeHTTP, h.startBroker, h.startStore, h.startStream, h.connect, h.connectSystem, h.startService, h.startWeb,
+		h.checkDataDir, h.stopTracing, h.takeHTTP, h.startBroker, h.startStore, h.startStream, h.connect, h.connectSystem, h.startService, h.startWeb,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -129,6 +132,22 @@ func (h *house) stop() error {
 	return errors.Join(errs...)
 }
 
+// stopTracing has the last spans sent when all else has stopped.
+func (h *house) stopTracing(context.Context) error {
+	h.onStop(func(ctx context.Context) error {
+		if err := h.cfg.Tracer.Stop(ctx); err != nil {
+			h.log.Warn("traces that were not sent yet are lost", "error", err)
+		}
+		return nil
+	})
+	return nil
+}
+
+func (h *house) checkDataDir(context.Context) error { return refuseHalfRestored(h.cfg.DataDir) }
+
+// jetStreamName is where in the data directory the embedded broker keeps its streams.
+const jetStreamName = "jetstream"
+
 func (h *house) startBroker(ctx context.Context) error {
 	if h.cfg.Server != "" {
 		return nil
@@ -142,7 +161,7 @@ func (h *house) startBroker(ctx context.Context) error {
 		return fmt.Errorf("--listen %s is not an address like 127.0.0.1:4222", h.cfg.Listen)
 	}
 	h.broker, err = embedded.Start(ctx, embedded.Config{
-		Host: host, Port: port, StoreDir: filepath.Join(h.cfg.DataDir, "jetstream"), Logger: h.log.With("part", "broker"),
+		Host: host, Port: port, StoreDir: filepath.Join(h.cfg.DataDir, jetStreamName), Logger: h.log.With("part", "broker"),
 		Access: h.cfg.Access, TLS: h.cfg.ListenTLS,
 	})
 	if err != nil {
@@ -275,6 +294,7 @@ func (h *house) startService(ctx context.Context) error {
 		Connections: h.connections(), Grace: h.cfg.Grace, SyncInterval: h.syncInterval(),
 		Alerts: h.cfg.Alerts, AlertInterval: h.cfg.AlertInterval, Webhook: h.cfg.Webhook,
 		Push:       supervisor.Pusher(h.nc, h.log),
+		Tracer:     h.cfg.Tracer,
 		ReplyLimit: func() int { return int(h.nc.MaxPayload()) },
 		Logger:     h.log,
 	})
@@ -365,7 +385,7 @@ func (h *house) startWeb(context.Context) error {
 func (h *house) info() serveInfo {
 	info := serveInfo{Version: version(), Store: h.storeIn().String(), HTTP: "off", Broker: redactURL(h.cfg.Server)}
 	if h.broker != nil {
-		info.Broker += " (embedded, JetStream in " + filepath.Join(h.cfg.DataDir, "jetstream") + ")"
+		info.Broker += " (embedded, JetStream in " + filepath.Join(h.cfg.DataDir, jetStreamName) + ")"
 	}
 	if h.web.Addr() != "" {
 		info.HTTP = "http://" + h.web.Addr()

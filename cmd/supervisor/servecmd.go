@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"runtime"
 	"strings"
@@ -50,6 +51,9 @@ func (c *cli) serve(cmd *cobra.Command, _ []string) error {
 	}
 	defer runtime.KeepAlive(make([]byte, ballastBytes))
 	log := slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: s.logLevel}))
+	if s.serve.Tracer, err = c.tracer(cmd.Context(), "supervisor"); err != nil {
+		return err
+	}
 	ready := func(info serveInfo) { c.banner(&s, info) }
 	if s.logFormat == "json" {
 		log = slog.New(slog.NewJSONHandler(c.err, &slog.HandlerOptions{Level: s.logLevel}))
@@ -57,7 +61,11 @@ func (c *cli) serve(cmd *cobra.Command, _ []string) error {
 			log.Info("ready", "version", info.Version, "broker", info.Broker, "store", info.Store, "events", info.Events, "http", info.HTTP)
 		}
 	}
-	return serve(cmd.Context(), s.serve, log, ready)
+	return serve(cmd.Context(), s.serve, log, func(info serveInfo) {
+		ready(info)
+		c.tellSystemd(sdReady, log)
+		context.AfterFunc(cmd.Context(), func() { c.tellSystemd(sdStopping, log) })
+	})
 }
 
 // banner says that all is up, where it is, and what to try.

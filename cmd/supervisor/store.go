@@ -22,7 +22,7 @@ type storeIn struct {
 // path returns the file of an embedded store; false for Redis.
 func (in storeIn) path() (string, bool) {
 	if in.text == "" {
-		return filepath.Join(in.dataDir, "missions.db"), true
+		return filepath.Join(in.dataDir, storeFileName), true
 	}
 	return strings.CutPrefix(in.text, "sqlite:")
 }

@@ -78,6 +78,12 @@ func TestWhatIsConfirmedSurvivesKill9(t *testing.T) {
 // missions, and returns all that it has confirmed.
 func killed(t *testing.T, path string, after int) (confirmed []string) {
 	t.Helper()
+	return killedAfter(t, path, after, func() {})
+}
+
+// killedAfter is killed, but for something that is done first, beside the child.
+func killedAfter(t *testing.T, path string, after int, first func()) (confirmed []string) {
+	t.Helper()
 	cmd := child(t, path)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -94,6 +100,7 @@ func killed(t *testing.T, path string, after int) (confirmed []string) {
 		}
 		confirmed = append(confirmed, strings.TrimSuffix(line, "\n"))
 		if len(confirmed) == after {
+			first()
 			if err := cmd.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}

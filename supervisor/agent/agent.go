@@ -33,6 +33,7 @@ import (
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
+	"missioncontrol/supervisor/tracing"
 )
 
 // Handler works on one mission. Its result is encoded as JSON, a json.RawMessage
@@ -66,7 +67,8 @@ type Config struct {
 	// before their own contexts end and their missions are handed back; default 30 s.
 	DrainTimeout time.Duration
 
-	Logger *slog.Logger // default slog.Default
+	Tracer *tracing.Tracer // default: nothing is traced
+	Logger *slog.Logger    // default slog.Default
 }
 
 // WithDefaults returns cfg with its zero fields filled in.

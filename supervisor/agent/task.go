@@ -14,6 +14,7 @@ import (
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/tracing"
 )
 
 // Task is one mission in a handler's hands. Its methods may be called concurrently.
@@ -29,7 +30,7 @@ type Task struct {
 }
 
 func newTask(life context.Context, r *runner, m *missions.Mission) *Task {
-	ctx, cancel := context.WithCancelCause(life)
+	ctx, cancel := context.WithCancelCause(api.WithTrace(life, m.Traceparent))
 	return &Task{Mission: *m, runner: r, ctx: ctx, cancel: cancel, ends: time.Now().Add(r.currentPace().lease)}
 }
 
@@ -100,7 +101,12 @@ func Permanent(err error) error {
 // work runs the handler and reports what came of it.
 func (t *Task) work() {
 	log := t.runner.log.With("mission", t.Mission.ID)
+	ctx, span := t.runner.cfg.Tracer.Start(t.ctx, "work on "+t.Mission.Type, tracing.Consumer)
+	span.About("missioncontrol.mission.id", t.Mission.ID)
+	span.About("missioncontrol.agent.id", t.runner.cfg.ID)
+	t.ctx = ctx // nobody else has it yet
 	result, err := t.handle()
+	span.End(err)
 	switch cause := context.Cause(t.ctx); {
 	case errors.Is(cause, ErrCancelled), errors.Is(cause, ErrLeaseLost):
 		log.Info("stopped working on a mission", "reason", cause)

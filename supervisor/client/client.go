@@ -42,7 +42,8 @@ const DefaultTimeout = 10 * time.Second
 // New returns a client that uses nc.
 func New(nc *nats.Conn) *Client { return &Client{nc: nc, timeout: DefaultTimeout} }
 
-// Do sends any request and reads its reply into reply, which may be nil.
+// Do sends any request and reads its reply into reply, which may be nil. A trace context
+// that ctx has by [api.WithTrace] goes with it, here and in every other method.
 func (c *Client) Do(ctx context.Context, subject string, request, reply any) error {
 	return c.do(ctx, c.timeout, subject, request, reply)
 }
@@ -54,7 +55,11 @@ func (c *Client) do(ctx context.Context, timeout time.Duration, subject string, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	msg, err := c.nc.RequestWithContext(ctx, subject, body)
+	out := &nats.Msg{Subject: subject, Data: body}
+	if trace := api.TraceOf(ctx); trace != "" {
+		out.Header = nats.Header{api.HeaderTraceparent: {trace}}
+	}
+	msg, err := c.nc.RequestMsgWithContext(ctx, out)
 	if errors.Is(err, nats.ErrNoResponders) {
 		return fmt.Errorf("%w (%s)", ErrNoSupervisor, c.nc.ConnectedUrlRedacted())
 	}

@@ -13,4 +13,6 @@ func Handler(service *supervisor.Service, log *slog.Logger) http.Handler {
 }
 
 // Patterns are those of everything that is served.
-func Patterns() []string { return table(door{log: slog.New(slog.DiscardHandler)}, nil, nil).patterns }
+func Patterns() []string {
+	return table(door{log: slog.New(slog.DiscardHandler)}, nil, nil, nil).patterns
+}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor"
@@ -23,17 +24,18 @@ import (
 // routes returns everything that is served over HTTP.
 func routes(service *supervisor.Service, tokens Tokens, log *slog.Logger) http.Handler {
 	d := door{log: log}
-	mux := table(d, service, tokens)
+	registry := newRegistry(service, log)
+	mux := table(d, service, tokens, registry)
 	// A page of another site must not be able to change anything here.
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, forbidden("pages of other sites may not change anything here"))
 	}))
-	return protection.Handler(d.elseRefuse(mux.ServeMux))
+	return measured(registry, service.Tracer(), protection.Handler(d.elseRefuse(mux.ServeMux)))
 }
 
 // table is what is served where.
-func table(d door, service *supervisor.Service, tokens Tokens) *routeTable {
+func table(d door, service *supervisor.Service, tokens Tokens, registry *prometheus.Registry) *routeTable {
 	brief, single, pages, parking := supervisor.BoundBrief, supervisor.BoundSingle, supervisor.BoundPage, supervisor.BoundParking
 	mux := &routeTable{ServeMux: http.NewServeMux()}
 	mux.HandleFunc("GET /api/supervisor/health", get(d, brief(), service.Health))
@@ -60,7 +62,7 @@ func table(d door, service *supervisor.Service, tokens Tokens) *routeTable {
 	mux.HandleFunc("DELETE "+sessionPath, d.signOut(tokens))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", ready(service))
-	mux.Handle("GET /metrics", metrics(service, d.log))
+	mux.Handle("GET /metrics", metrics(registry, d.log))
 	page := dashboard.Handler()
 	mux.Handle("GET /{$}", page)
 	for _, path := range dashboard.Paths() {

@@ -21,14 +21,21 @@ const scrapeTimeout = 5 * time.Second
 
 // metrics serves the figures in Prometheus' format. Its labels are few and bounded: no
 // mission, agent or type ever becomes one, and alert rules are the operator's.
-func metrics(service *supervisor.Service, log *slog.Logger) http.Handler {
+// docs/METRICS.md lists them.
+func metrics(registry *prometheus.Registry, log *slog.Logger) http.Handler {
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)})
+}
+
+// newRegistry returns the service's figures and the process's.
+func newRegistry(service *supervisor.Service, log *slog.Logger) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		service.Metrics(),
 		&collector{service: service, log: log},
 	)
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)})
+	return registry
 }
 
 // collector reads the figures when it is scraped; between scrapes it costs nothing.

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"github.com/spf13/cobra"
+
+	"missioncontrol/missions/sqlitestore"
+	"missioncontrol/supervisor"
+)
+
+func (c *cli) backupCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "backup DIR",
+		GroupID: groupRun,
+		Short:   "Copy the missions and events of a supervisor that runs on this machine",
+		Long: `Copy the embedded data into a new directory while the supervisor runs: the missions of
+its SQLite store, and the streams of its broker with their consumers. Nothing waits for it.
+
+It runs where the data is, as the user whom the supervisor runs as, and finds the broker
+as every command does. Where users have to sign in, it takes an admin. Missions in Redis
+are backed up by Redis' own means.
+
+restore makes a data directory of it.`,
+		Example: `  supervisor backup /var/backups/missions-$(date +%F)
+  supervisor backup copy --data-dir /var/lib/missioncontrol --user root --password-file root.password
+  supervisor backup copy --config /etc/missioncontrol.yaml`,
+		Args: arguments(1, 1, "the directory to be made"),
+	}
+	addFlags(cmd.Flags(), placeSettings(), serveEnv)
+	addConnectionFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		store, err := c.storeToCopy(cmd)
+		if err != nil {
+			return err
+		}
+		return c.connect(cmd, connectPatience, func(ctx context.Context, s *session) error {
+			return c.backup(ctx, s, store, args[0])
+		})
+	}
+	return cmd
+}
+
+// placeSettings is the part of serve's settings that says where the data is.
+func placeSettings() []setting {
+	place := slices.DeleteFunc(serveSettings(), func(s setting) bool {
+		return !slices.Contains([]string{"data_dir", "store", "store_file"}, s.key)
+	})
+	return append(place, configSetting)
+}
+
+// storeToCopy returns the file of the embedded store.
+func (c *cli) storeToCopy(cmd *cobra.Command) (string, error) {
+	var s settings
+	d := doors{flags: cmd.Flags(), lookup: c.lookup, env: serveEnv}
+	if err := d.load([]setting{configSetting}, &s); err != nil {
+		return "", err
+	}
+	if s.config != "" {
+		var err error
+		if d.file, err = readConfigFile(s.config, append(serveSettings(), usersSetting)); err != nil {
+			return "", err
+		}
+	}
+	if err := d.load(placeSettings(), &s); err != nil {
+		return "", err
+	}
+	path, embedded := storeIn{text: s.store.text, dataDir: s.serve.DataDir}.path()
+	if !embedded {
+		return "", usagef("%s: missions in Redis are backed up by Redis' own means, and events by nats stream backup; see docs/OPERATIONS.md", s.store.where)
+	}
+	if _, err := os.Stat(path); err != nil {
+		return "", usagef("there is no store at %s; name the place of the data with --data-dir or --store", path)
+	}
+	return path, nil
+}
+
+// backup makes a backup beside its final place, so that half of one is never taken for
+// a whole.
+func (c *cli) backup(ctx context.Context, s *session, store, dir string) (err error) {
+	if err := wantVacant(dir); err != nil {
+		return err
+	}
+	partial := filepath.Clean(dir) + ".partial"
+	if err := os.Mkdir(partial, 0o700); err != nil {
+		return fmt.Errorf("%s cannot be made: %w; a backup that was cut off leaves it, delete it then", partial, rootCause(err))
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(partial))
+		}
+	}()
+	m, err := makeBackup(ctx, s.nc, store, partial, func(made sqlitestore.Copy) error { return belongsTo(ctx, s.nc, made) })
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Rename(partial, dir); err != nil {
+		return err
+	}
+	c.showBackup("Backup", dir, m)
+	return nil
+}
+
+// belongsTo checks that the store and the broker are one supervisor's.
+func belongsTo(ctx context.Context, nc *nats.Conn, made sqlitestore.Copy) error {
+	stores, err := supervisor.Stores(ctx, nc)
+	switch {
+	case err != nil:
+		return err
+	case len(stores) == 0:
+		return errors.New("no supervisor answers on this broker; start it, or, while it is stopped, copy its data directory as it is")
+	case !slices.Contains(stores, made.Identity):
+		return errors.New("the supervisor on this broker has another store; name its broker with --server, or its place with --data-dir or --store")
+	}
+	return nil
+}
+
+// wantVacant refuses a directory that has something in it.
+func wantVacant(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s is not a directory that can be used: %w", dir, rootCause(err))
+	}
+	for _, entry := range entries {
+		if entry.Name() != "lost+found" { // of a volume of its own
+			return fmt.Errorf("%s is not empty; name another directory", dir)
+		}
+	}
+	return nil
+}
+
+func (c *cli) showBackup(title, dir string, m *manifest) {
+	b := c.out.card(title + " of " + m.MadeAt.Local().Format("2006-01-02 15:04:05"))
+	b.line("Place", dir)
+	b.line("Store", fmt.Sprintf("SQLite, %s events so far", count(m.Store.Position)))
+	b.line("Streams", strings.Join(slices.Sorted(maps.Keys(m.Streams)), ", "))
+	b.print()
+}

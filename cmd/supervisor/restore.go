@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
+
+	"missioncontrol/eventstream"
+	"missioncontrol/eventstream/embedded"
+	"missioncontrol/missions/sqlitestore"
+	"missioncontrol/supervisor"
+)
+
+// restoringName is where in a data directory a restore works, until it is done.
+const restoringName = "restoring"
+
+func (c *cli) restoreCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "restore DIR",
+		GroupID: groupRun,
+		Short:   "Make a data directory of a backup",
+		Long: `Make a data directory of a backup, for a supervisor that is then started on it. What is
+there already is never overwritten: the data directory must be empty, or not be.
+
+Missions and events are as they were when the backup was made. Whatever happened later
+has not happened: missions that were claimed since are pending, and their agents are told
+that their leases are lost. Events of later are in no stream; a consumer elsewhere that
+has handled some knows more than the supervisor.`,
+		Example: `  supervisor restore /var/backups/missions-2026-05-01 --data-dir /var/lib/missioncontrol
+  supervisor restore copy && supervisor`,
+		Args: arguments(1, 1, "the directory of the backup"),
+	}
+	var dataDir string
+	cmd.Flags().StringVar(&dataDir, "data-dir", "", "`DIR` that is made ($SUPERVISOR_DATA_DIR); "+defaultDataDir()+" without")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if dataDir == "" {
+			dataDir, _ = c.lookup("SUPERVISOR_DATA_DIR")
+		}
+		if dataDir == "" {
+			dataDir = defaultDataDir()
+		}
+		return c.restore(cmd.Context(), args[0], dataDir)
+	}
+	return cmd
+}
+
+// restore works in a directory within the data directory, which may be a volume of its
+// own. As long as that is there, no supervisor starts on it.
+func (c *cli) restore(ctx context.Context, dir, dataDir string) (err error) {
+	m, err := readManifest(dir)
+	if err != nil {
+		return err
+	}
+	if err := wantVacant(dataDir); err != nil {
+		return err
+	}
+	work := filepath.Join(dataDir, restoringName)
+	if err := os.MkdirAll(work, 0o750); err != nil {
+		return fmt.Errorf("%s cannot be made: %w", work, rootCause(err))
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(work))
+		}
+	}()
+	restored, err := sqlitestore.Restore(ctx, filepath.Join(dir, storeFileName), filepath.Join(work, storeFileName))
+	if err != nil {
+		return err
+	}
+	if restored != m.Store {
+		return fmt.Errorf("the backup %s is not whole: its %s is not the one that %s tells of", dir, storeFileName, manifestName)
+	}
+	if err := restoreStreams(ctx, dir, m, filepath.Join(work, jetStreamName)); err != nil {
+		return err
+	}
+	for _, part := range []string{jetStreamName, storeFileName} {
+		if err := os.Rename(filepath.Join(work, part), filepath.Join(dataDir, part)); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(work); err != nil {
+		return err
+	}
+	c.showBackup("Restored: the backup", dataDir, m)
+	return nil
+}
+
+// restoreStreams has a broker on which nobody else is let in take the streams.
+func restoreStreams(ctx context.Context, dir string, m *manifest, to string) (err error) {
+	broker, err := embedded.Start(ctx, embedded.Config{
+		Port: embedded.AnyPort, StoreDir: to, Access: &embedded.Access{}, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, broker.Shutdown(context.WithoutCancel(ctx))) }()
+	nc, err := nats.Connect(broker.ClientURL(), broker.SignIn()...)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	for name, stream := range m.Streams {
+		if err := restoreStream(ctx, nc, name, streamFile(dir, name), stream); err != nil {
+			return err
+		}
+	}
+	return cutBack(ctx, nc, m)
+}
+
+func restoreStream(ctx context.Context, nc *nats.Conn, name, file string, stream streamCopy) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return fmt.Errorf("the backup is not whole: %w", err)
+	}
+	defer func() { _ = f.Close() }() // nothing was written
+	return eventstream.RestoreSnapshot(ctx, nc, name, stream.Snapshot, f)
+}
+
+// cutBack takes the events that the store does not know out of the stream.
+func cutBack(ctx context.Context, nc *nats.Conn, m *manifest) error {
+	events, there := m.Streams[eventstream.DefaultStreamName]
+	if !there {
+		return nil
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	stream, err := js.Stream(ctx, eventstream.DefaultStreamName)
+	if err != nil {
+		return err
+	}
+	_, err = supervisor.CutBack(ctx, stream, m.Store.Identity, m.Store.Position, events.Before)
+	return err
+}
+
+// refuseHalfRestored refuses a data directory in which a restore was cut off.
+func refuseHalfRestored(dataDir string) error {
+	if _, err := os.Stat(filepath.Join(dataDir, restoringName)); err == nil {
+		return fmt.Errorf("a restore into %s was cut off; empty it, and restore again", dataDir)
+	}
+	return nil
+}

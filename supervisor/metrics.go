@@ -1,0 +1,181 @@
+package supervisor
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"missioncontrol/missions"
+)
+
+// Metrics are what a service counts and measures, for Prometheus; docs/METRICS.md lists
+// them. Labels are few and fixed: no mission, agent or type ever becomes one.
+// It is a [prometheus.Collector].
+type Metrics struct {
+	endpoints []endpoint // the table, with its counters
+
+	requestSeconds *prometheus.HistogramVec
+	stepSeconds    *prometheus.HistogramVec
+	stepErrors     *prometheus.CounterVec
+	queueSeconds   prometheus.Histogram
+	runSeconds     *prometheus.HistogramVec
+	created        prometheus.Counter
+	finished       *prometheus.CounterVec
+	requeued       prometheus.Counter
+	relaySeconds   prometheus.Histogram
+	build          prometheus.Gauge
+}
+
+var (
+	requestsDesc = prometheus.NewDesc("missioncontrol_requests_total",
+		"Requests over NATS, by endpoint and by what came of them: ok, failed, or refused for want of room.", []string{"endpoint", "outcome"}, nil)
+	underWayDesc = prometheus.NewDesc("missioncontrol_requests_in_flight",
+		"Requests over NATS that are being answered or parked; those that share an answer are not among them.", []string{"endpoint"}, nil)
+)
+
+// Durations that are worth telling apart, for those who do not read native histograms.
+var (
+	shortTimes = []float64{.0001, .0005, .001, .005, .01, .05, .1, .5, 1, 5, 10}
+	longTimes  = []float64{.01, .1, .5, 1, 5, 10, 60, 300, 1800, 3600, 6 * 3600, 24 * 3600}
+)
+
+// nativeFactor is by how much neighbouring buckets of a native histogram differ.
+const nativeFactor = 1.1
+
+// histogram returns the options of a histogram: native, and with buckets for those who
+// cannot read that.
+func histogram(name, help string, buckets []float64) prometheus.HistogramOpts {
+	return prometheus.HistogramOpts{
+		Name: name, Help: help, Buckets: buckets,
+		NativeHistogramBucketFactor: nativeFactor, NativeHistogramMaxBucketNumber: 160, NativeHistogramMinResetDuration: time.Hour,
+	}
+}
+
+// RequestHistogram returns the options of a histogram of how long requests take.
+func RequestHistogram(name, help string) prometheus.HistogramOpts {
+	return histogram(name, help, shortTimes)
+}
+
+func newMetrics(version string) *Metrics {
+	counter := func(name, help string) prometheus.CounterOpts { return prometheus.CounterOpts{Name: name, Help: help} }
+	m := &Metrics{
+		requestSeconds: prometheus.NewHistogramVec(RequestHistogram("missioncontrol_request_duration_seconds",
+			"How long requests over NATS took to answer, but for those that may wait; requests that share an answer count once."), []string{"endpoint"}),
+		stepSeconds: prometheus.NewHistogramVec(histogram("missioncontrol_store_step_duration_seconds",
+			"How long steps of the store took, the wait for their turn included.", shortTimes), []string{"step"}),
+		stepErrors: prometheus.NewCounterVec(counter("missioncontrol_store_step_errors_total",
+			"Steps of the store that failed as a whole."), []string{"step"}),
+		queueSeconds: prometheus.NewHistogram(histogram("missioncontrol_mission_queue_duration_seconds",
+			"From a mission's creation, or its not_before, to its first claim at this supervisor.", longTimes)),
+		runSeconds: prometheus.NewHistogramVec(histogram("missioncontrol_mission_run_duration_seconds",
+			"Run times of attempts that ended a mission, told to this supervisor.", longTimes), []string{"outcome"}),
+		created: prometheus.NewCounter(counter("missioncontrol_missions_created_total",
+			"Missions created, as relayed to the event stream by this supervisor.")),
+		finished: prometheus.NewCounterVec(counter("missioncontrol_missions_finished_total",
+			"Missions that ended, by outcome, as relayed to the event stream by this supervisor."), []string{"outcome"}),
+		requeued: prometheus.NewCounter(counter("missioncontrol_missions_requeued_total",
+			"Missions that went back to the queue: after a failure, a release, or the loss of their agent.")),
+		relaySeconds: prometheus.NewHistogram(histogram("missioncontrol_relay_delay_seconds",
+			"From a change to the acknowledgement of its event, of the oldest event of each batch.", shortTimes)),
+		build: prometheus.NewGauge(prometheus.GaugeOpts{Name: "missioncontrol_build_info",
+			Help: "1, with the version of the supervisor and of Go.", ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()}}),
+	}
+	m.build.Set(1)
+	for _, outcome := range []missions.Status{missions.Completed, missions.Failed, missions.Cancelled} {
+		m.finished.WithLabelValues(outcomeLabel(outcome)) // from the start, so that a first one is an increase
+	}
+	return m
+}
+
+// measure gives endpoints their counters.
+func (m *Metrics) measure(table []endpoint) {
+	for i := range table {
+		table[i].counters = &endpointCounters{}
+		if !table[i].parks {
+			table[i].counters.seconds = m.requestSeconds.WithLabelValues(table[i].name)
+		}
+	}
+	m.endpoints = table
+}
+
+func (m *Metrics) parts() []prometheus.Collector {
+	return []prometheus.Collector{m.requestSeconds, m.stepSeconds, m.stepErrors, m.queueSeconds, m.runSeconds,
+		m.created, m.finished, m.requeued, m.relaySeconds, m.build}
+}
+
+// Describe implements [prometheus.Collector].
+func (m *Metrics) Describe(descs chan<- *prometheus.Desc) {
+	descs <- requestsDesc
+	descs <- underWayDesc
+	for _, part := range m.parts() {
+		part.Describe(descs)
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (m *Metrics) Collect(out chan<- prometheus.Metric) {
+	for i := range m.endpoints {
+		ep := &m.endpoints[i]
+		c := ep.counters
+		for outcome, n := range map[string]int64{"ok": c.answered.Load(), "failed": c.failed.Load(), "refused": c.refused.Load()} {
+			out <- prometheus.MustNewConstMetric(requestsDesc, prometheus.CounterValue, float64(n), ep.name, outcome)
+		}
+		out <- prometheus.MustNewConstMetric(underWayDesc, prometheus.GaugeValue, float64(ep.bound.UnderWay()), ep.name)
+	}
+	for _, part := range m.parts() {
+		part.Collect(out)
+	}
+}
+
+// relayed counts what events that are in the stream now tell of.
+func (m *Metrics) relayed(origins []origin) {
+	if len(origins) == 0 {
+		return
+	}
+	oldest := origins[0].entry.At
+	for _, from := range origins {
+		e := from.entry
+		oldest = min(oldest, e.At)
+		switch {
+		case e.Kind == missions.EventCreated:
+			m.created.Inc()
+		case e.Kind != missions.EventStatusChanged:
+		case e.NewStatus.Terminal():
+			m.finished.WithLabelValues(outcomeLabel(e.NewStatus)).Inc()
+		case e.OldStatus == missions.Running && e.NewStatus == missions.Pending:
+			m.requeued.Inc()
+		}
+	}
+	m.relaySeconds.Observe(max(0, time.Since(oldest.Time()).Seconds()))
+}
+
+func outcomeLabel(s missions.Status) string {
+	switch s {
+	case missions.Completed:
+		return "completed"
+	case missions.Failed:
+		return "failed"
+	}
+	return "cancelled"
+}
+
+// claimed notes how long missions have waited for their first claim.
+func (m *Metrics) claimed(results []missions.ClaimResult) {
+	for _, result := range results {
+		for i := range result.Missions {
+			if c := &result.Missions[i]; c.Attempt == 1 {
+				m.queueSeconds.Observe(max(0, c.StartedAt.Sub(max(c.CreatedAt, c.NotBefore)).Seconds()))
+			}
+		}
+	}
+}
+
+// ended notes how long attempts took that ended their missions.
+func (m *Metrics) ended(results []missions.Result) {
+	for i := range results {
+		if e := &results[i].Mission; results[i].Changed && e.Status.Terminal() {
+			m.runSeconds.WithLabelValues(outcomeLabel(e.Status)).Observe(max(0, e.FinishedAt.Sub(e.StartedAt).Seconds()))
+		}
+	}
+}

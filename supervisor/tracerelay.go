@@ -1,0 +1,19 @@
+package supervisor
+
+import (
+	"time"
+
+	"missioncontrol/supervisor/tracing"
+)
+
+// traceRelay notes that events are in the stream, below what has caused them.
+func traceRelay(tracer *tracing.Tracer, origins []origin, since time.Time) {
+	if tracer == nil {
+		return
+	}
+	for _, from := range origins {
+		e := from.entry
+		tracer.Record(e.Traceparent, "relay "+string(e.Kind), tracing.Producer, since, nil,
+			"missioncontrol.event.id", e.ID.String(), "missioncontrol.mission.id", e.MissionID)
+	}
+}

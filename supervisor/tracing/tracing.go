@@ -1,0 +1,172 @@
+// Package tracing sends OpenTelemetry spans of what a supervisor or an agent does. It is
+// switched on by the standard OTEL_ variables, and costs a comparison with nil otherwise.
+//
+// Where one span ends and another begins is told by the W3C traceparent that requests,
+// missions and events carry anyway; see [api.WithTrace].
+package tracing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"missioncontrol/supervisor/api"
+)
+
+// Tracer makes spans. A nil one makes none. Its methods may be called concurrently.
+type Tracer struct {
+	tracer   trace.Tracer
+	provider *sdk.TracerProvider
+}
+
+// FromEnvironment returns a tracer that sends spans by OTLP over HTTP, or nil if the
+// environment does not ask for it: by OTEL_EXPORTER_OTLP_ENDPOINT,
+// OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, or OTEL_TRACES_EXPORTER=otlp. The other variables of
+// OpenTelemetry's SDK count as they always do. An error is one of what they say.
+func FromEnvironment(ctx context.Context, service, version string, lookup func(string) (string, bool)) (*Tracer, error) {
+	on, err := wanted(lookup)
+	if !on || err != nil {
+		return nil, err
+	}
+	exporter, err := otlptracehttp.New(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_…: %w", err)
+	}
+	about, err := resource.New(ctx,
+		resource.WithAttributes(attribute.String("service.name", service), attribute.String("service.version", version)),
+		resource.WithTelemetrySDK(), resource.WithFromEnv(), // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES count before ours
+	)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err), exporter.Shutdown(ctx))
+	}
+	return New(sdk.NewTracerProvider(sdk.WithBatcher(exporter), sdk.WithResource(about))), nil
+}
+
+// wanted reports whether the environment asks for traces.
+func wanted(lookup func(string) (string, bool)) (bool, error) {
+	get := func(name string) string { text, _ := lookup(name); return text }
+	if get("OTEL_SDK_DISABLED") == "true" {
+		return false, nil
+	}
+	switch exporter := get("OTEL_TRACES_EXPORTER"); exporter {
+	case "none":
+		return false, nil
+	case "":
+		if get("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
+			return false, nil
+		}
+	case "otlp":
+	default:
+		return false, fmt.Errorf("OTEL_TRACES_EXPORTER: %q is neither otlp nor none", exporter)
+	}
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"} {
+		if protocol := get(name); protocol != "" {
+			if protocol != "http/protobuf" {
+				return false, fmt.Errorf("%s: %q is not spoken here; use http/protobuf, to the collector's port 4318", name, protocol)
+			}
+			break
+		}
+	}
+	return true, nil
+}
+
+// New returns a tracer that hands its spans to a provider, which Stop shuts down.
+func New(provider *sdk.TracerProvider) *Tracer {
+	return &Tracer{provider: provider, tracer: provider.Tracer("missioncontrol")}
+}
+
+// Stop sends what has not been sent, until ctx ends.
+func (t *Tracer) Stop(ctx context.Context) error {
+	if t == nil {
+		return nil
+	}
+	return t.provider.Shutdown(ctx)
+}
+
+// Kind says which side of a request or an event a span is of.
+type Kind = trace.SpanKind
+
+// The kinds.
+const (
+	Server   = trace.SpanKindServer
+	Consumer = trace.SpanKindConsumer
+	Producer = trace.SpanKindProducer
+	Client   = trace.SpanKindClient
+)
+
+// Span is something that is under way. The zero one is of no trace.
+type Span struct{ span trace.Span }
+
+// Start begins a span below the trace context of ctx, or a trace. What is done with the
+// context that it returns is below the span.
+func (t *Tracer) Start(ctx context.Context, name string, kind Kind) (context.Context, Span) {
+	if t == nil {
+		return ctx, Span{}
+	}
+	_, span := t.tracer.Start(parent(api.TraceOf(ctx)), name, trace.WithSpanKind(kind))
+	return api.WithTrace(ctx, traceparent(span)), Span{span}
+}
+
+// Record notes what has been done since a time, below a trace context. It notes nothing
+// where there is none: it is for parts of something, which mean little alone.
+func (t *Tracer) Record(under, name string, kind Kind, since time.Time, err error, about ...string) {
+	if t == nil || under == "" {
+		return
+	}
+	_, span := t.tracer.Start(parent(under), name, trace.WithSpanKind(kind), trace.WithTimestamp(since))
+	s := Span{span}
+	for i := 0; i+1 < len(about); i += 2 {
+		s.About(about[i], about[i+1])
+	}
+	s.End(err)
+}
+
+// Name gives the span a name that was not known before.
+func (s Span) Name(name string) {
+	if s.span != nil {
+		s.span.SetName(name)
+	}
+}
+
+// About says something of the span.
+func (s Span) About(key, value string) {
+	if s.span != nil {
+		s.span.SetAttributes(attribute.String(key, value))
+	}
+}
+
+// End ends the span; err is what has come of it. Of an error only its code is told, as
+// its caller is told no more.
+func (s Span) End(err error) {
+	if s.span == nil {
+		return
+	}
+	if err != nil {
+		s.span.SetStatus(codes.Error, string(api.FromError(err).Code))
+	}
+	s.span.End()
+}
+
+// parent is a context below which the SDK makes spans.
+func parent(traceparent string) context.Context {
+	if traceparent == "" {
+		return context.Background()
+	}
+	return propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{api.HeaderTraceparent: traceparent})
+}
+
+// traceparent is a span as others are told of it.
+func traceparent(span trace.Span) string {
+	carrier := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(trace.ContextWithSpan(context.Background(), span), carrier)
+	return carrier[api.HeaderTraceparent]
+}

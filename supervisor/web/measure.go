@@ -1,0 +1,72 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/tracing"
+)
+
+// elsewhere is the route of requests for what is not there.
+const elsewhere = "other"
+
+// measured counts, times and traces what next answers, by the pattern that it was found by.
+// What may wait, or goes on as long as somebody listens, is not timed.
+func measured(registry *prometheus.Registry, tracer *tracing.Tracer, next http.Handler) http.Handler {
+	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "missioncontrol_http_requests_total", Help: "Requests over HTTP, by route and status.",
+	}, []string{"route", "code"})
+	seconds := prometheus.NewHistogramVec(supervisor.RequestHistogram("missioncontrol_http_request_duration_seconds",
+		"How long requests over HTTP took to answer, but for those that may wait."), []string{"route"})
+	registry.MustRegister(requests, seconds)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begun := time.Now()
+		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		span := traced(tracer, r)
+		next.ServeHTTP(seen, r)
+		route := r.Pattern // as the mux has noted it
+		if route == "" {
+			route = elsewhere
+		}
+		span.Name(route)
+		span.About("http.response.status_code", strconv.Itoa(seen.status))
+		span.End(nil)
+		requests.WithLabelValues(route, strconv.Itoa(seen.status)).Inc()
+		if !strings.HasSuffix(route, "/wait") && !strings.HasPrefix(w.Header().Get("Content-Type"), "text/event-stream") {
+			seconds.WithLabelValues(route).Observe(time.Since(begun).Seconds())
+		}
+	})
+}
+
+// traced begins a span of a request, which is then below it.
+func traced(tracer *tracing.Tracer, r *http.Request) tracing.Span {
+	if tracer == nil || !strings.HasPrefix(r.URL.Path, "/api/") {
+		return tracing.Span{} // probes and scrapes would be most of all spans
+	}
+	ctx, span := tracer.Start(api.WithTrace(r.Context(), r.Header.Get(api.HeaderTraceparent)), r.Method, tracing.Server)
+	r.Header.Set(api.HeaderTraceparent, api.TraceOf(ctx))
+	return span
+}
+
+// statusWriter notes the status of a reply.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Flush sends what has been written, for those who write piece by piece.
+func (w *statusWriter) Flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() } // some cannot, as before
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
