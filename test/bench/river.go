@@ -24,7 +24,8 @@ func (w *workplace) postgres(ctx context.Context, fsync string) (string, error) 
 	if err != nil || len(found) == 0 {
 		return "", exec.ErrNotFound
 	}
-	bin, dir, port := found[len(found)-1], w.path("postgres"), freePort()
+	bin, port := found[len(found)-1], freePort()
+	dir := w.path("postgres-" + port)
 	if err := os.Chmod(w.dir, 0o755); err != nil { //nolint:gosec // another user has to get in
 		return "", err
 	}
