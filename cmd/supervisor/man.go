@@ -56,6 +56,7 @@ func anyHome(cmd *cobra.Command) {
 		if below, found := strings.CutPrefix(flag.DefValue, home+"/"); found {
 			flag.DefValue = "~/" + below
 		}
+		flag.Usage = strings.ReplaceAll(flag.Usage, home+"/", "~/")
 	})
 	for _, sub := range cmd.Commands() {
 		anyHome(sub)
