@@ -12,6 +12,9 @@ const (
 	AlertFiring  AlertState = "firing"  // it was raised, and not resolved yet
 )
 
+// AlertStates lists every state.
+func AlertStates() []AlertState { return []AlertState{AlertOK, AlertPending, AlertFiring} }
+
 // Alert is what a store remembers of an alert rule, so that another supervisor can go
 // on where one stopped.
 type Alert struct {

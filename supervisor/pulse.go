@@ -12,7 +12,8 @@ import (
 // Listener is told how things stand by [Service.Pulse], by one goroutine. An error of a
 // method ends the pulse.
 type Listener interface {
-	// Status is called at the beginning and after changes, at most once a second.
+	// Status is called at the beginning and after changes: of missions and agents at most
+	// once a second, of the event stream at once.
 	Status(api.Status) error
 	// Unavailable is called when the store cannot be asked any more.
 	Unavailable(*api.Error) error

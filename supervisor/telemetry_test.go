@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/client"
 )
 
 // Each of the three requests leaves exactly one event in the stream, with exactly
@@ -68,6 +69,34 @@ func TestRequestsLeaveTheirEvents(t *testing.T) {
 	for subject, n := range info.State.Subjects {
 		if n != 1 {
 			t.Errorf("%d events on %s", n, subject)
+		}
+	}
+}
+
+// A client that has a name gives it with its requests, beside their trace; one that has
+// none sends no header.
+func TestANamedClientIsKnown(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{})
+	events, err := r.nc.SubscribeSync("events.supervisor.>")
+	must(t, err)
+	for _, c := range []struct {
+		client  *client.Client
+		askedBy string
+	}{{client.New(r.nc, client.Name("nightly-report/2.1")), "nightly-report"}, {client.New(r.nc), ""}} {
+		_, err := c.client.Status(api.WithTrace(t.Context(), trace))
+		must(t, err)
+		msg, err := events.NextMsg(patience)
+		must(t, err)
+		var e struct {
+			Meta struct {
+				AskedBy     string `json:"asked_by"`
+				Traceparent string
+			}
+		}
+		must(t, json.Unmarshal(msg.Data, &e))
+		if e.Meta.AskedBy != c.askedBy || e.Meta.Traceparent != trace {
+			t.Errorf("want it asked by %q within %s: %s", c.askedBy, trace, msg.Data)
 		}
 	}
 }

@@ -60,6 +60,20 @@ func TestStatus(t *testing.T) {
 	equal(t, "JSON", b.ok(t, "status", "--json"), statusReply+"\n")
 }
 
+// The supervisor can tell who asks.
+func TestCommandsSayWhoAsks(t *testing.T) {
+	t.Parallel()
+	b := newFake(t)
+	answering(t, b.nc, api.SubjectStatus, statusReply)
+	asked, err := b.nc.SubscribeSync(api.SubjectStatus)
+	must(t, err)
+	must(t, b.nc.Flush())
+	b.ok(t, "status")
+	request, err := asked.NextMsg(patience)
+	must(t, err)
+	equal(t, "who asks", request.Header.Get(api.HeaderClient), "supervisor-cli")
+}
+
 func TestJSONIsIndentedOnATerminal(t *testing.T) {
 	t.Parallel()
 	b := newFake(t)

@@ -23,6 +23,9 @@ type session struct {
 	broker broker
 }
 
+// programName is what the commands call themselves at the broker and at the supervisor.
+const programName = "supervisor-cli"
+
 // connectPatience is how long one broker may take to let a command in.
 const connectPatience = 5 * time.Second
 
@@ -63,7 +66,7 @@ func (c *cli) dial(cmd *cobra.Command, patience time.Duration, denied func(error
 		return nil, err
 	}
 	options := append(b.options,
-		nats.Name("supervisor-cli"), nats.Timeout(patience), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), nats.PermissionErrOnSubscribe(true),
+		nats.Name(programName), nats.Timeout(patience), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), nats.PermissionErrOnSubscribe(true),
 		nats.ReconnectWait(200*time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 200*time.Millisecond),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if errors.Is(err, nats.ErrPermissionViolation) {
@@ -76,7 +79,7 @@ func (c *cli) dial(cmd *cobra.Command, patience time.Duration, denied func(error
 		return nil, notConnected(b.urls, err)
 	}
 	c.nc = nc
-	return &session{nc: nc, client: client.New(nc), broker: b}, nil
+	return &session{nc: nc, client: client.New(nc, client.Name(programName)), broker: b}, nil
 }
 
 // deniedError is what the broker's permissions do not allow.

@@ -26,6 +26,7 @@ import (
 type Client struct {
 	nc      *nats.Conn
 	timeout time.Duration
+	name    string
 }
 
 // ErrNoSupervisor means that a broker was reached but no supervisor listens there.
@@ -39,8 +40,21 @@ var ErrForeignStream = errors.New("a stream that covers " + api.SubjectAll +
 // DefaultTimeout bounds requests whose context has no deadline.
 const DefaultTimeout = 10 * time.Second
 
+// Option sets something of a client.
+type Option func(*Client)
+
+// Name has every request say what the program that asks calls itself, for people who look
+// at who asks what. It should be one word; see [api.CallerName].
+func Name(name string) Option { return func(c *Client) { c.name = name } }
+
 // New returns a client that uses nc.
-func New(nc *nats.Conn) *Client { return &Client{nc: nc, timeout: DefaultTimeout} }
+func New(nc *nats.Conn, options ...Option) *Client {
+	c := &Client{nc: nc, timeout: DefaultTimeout}
+	for _, option := range options {
+		option(c)
+	}
+	return c
+}
 
 // Do sends any request and reads its reply into reply, which may be nil. A trace context
 // that ctx has by [api.WithTrace] goes with it, here and in every other method.
@@ -55,10 +69,7 @@ func (c *Client) do(ctx context.Context, timeout time.Duration, subject string, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	out := &nats.Msg{Subject: subject, Data: body}
-	if trace := api.TraceOf(ctx); trace != "" {
-		out.Header = nats.Header{api.HeaderTraceparent: {trace}}
-	}
+	out := &nats.Msg{Subject: subject, Data: body, Header: c.header(ctx)}
 	msg, err := c.nc.RequestMsgWithContext(ctx, out)
 	if errors.Is(err, nats.ErrNoResponders) {
 		return fmt.Errorf("%w (%s)", ErrNoSupervisor, c.nc.ConnectedUrlRedacted())
@@ -79,6 +90,22 @@ func (c *Client) do(ctx context.Context, timeout time.Duration, subject string, 
 		return fmt.Errorf("decode the reply of %s: %w", subject, err)
 	}
 	return nil
+}
+
+// header says why a request is sent and who sends it; nil when there is nothing to say.
+func (c *Client) header(ctx context.Context) nats.Header {
+	trace := api.TraceOf(ctx)
+	if trace == "" && c.name == "" {
+		return nil
+	}
+	header := nats.Header{}
+	if trace != "" {
+		header.Set(api.HeaderTraceparent, trace)
+	}
+	if c.name != "" {
+		header.Set(api.HeaderClient, c.name)
+	}
+	return header
 }
 
 func readError(msg *nats.Msg) error {

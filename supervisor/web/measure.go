@@ -65,8 +65,5 @@ func (w *statusWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Flush sends what has been written, for those who write piece by piece.
-func (w *statusWriter) Flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() } // some cannot, as before
-
-// Unwrap lets http.ResponseController reach the connection.
+// Unwrap lets http.ResponseController reach the connection, and its errors.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -107,7 +107,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	}
 	if states, err := c.service.AlertStates(ctx); err == nil {
 		for rule, is := range states {
-			for _, state := range []missions.AlertState{missions.AlertOK, missions.AlertPending, missions.AlertFiring} {
+			for _, state := range missions.AlertStates() {
 				gauge(alertDesc, oneIf(state == is), rule, string(state))
 			}
 		}

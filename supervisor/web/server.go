@@ -1,5 +1,5 @@
 // Package web is the supervisor's HTTP door: the JSON of the protocol under /api,
-// probes, and metrics. It calls the same methods as the NATS endpoints and goes on
+// probes, metrics, and the dashboard. It calls the same methods as the NATS endpoints and goes on
 // answering while the broker is away.
 package web
 

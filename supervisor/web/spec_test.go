@@ -3,6 +3,7 @@ package web_test
 import (
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,8 @@ import (
 	"github.com/pb33f/libopenapi"
 	validator "github.com/pb33f/libopenapi-validator"
 
+	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/alerts"
 	"missioncontrol/supervisor/api/spec"
 	"missioncontrol/supervisor/web"
 	"missioncontrol/supervisor/web/dashboard"
@@ -40,7 +43,11 @@ func TestTheDocumentTellsOfEveryRoute(t *testing.T) {
 // What is asked and answered is as the document says.
 func TestRequestsAndRepliesAreAsDocumented(t *testing.T) {
 	t.Parallel()
-	url, _ := newServer(t)
+	rule := alerts.Rule{Name: "failing", Metric: "missions.windows.1h.success_rate", Comparison: alerts.Below, Threshold: 0.5}
+	service, _ := newServiceWith(t, func(cfg *supervisor.Config) { cfg.Alerts = []alerts.Rule{rule} })
+	server := httptest.NewServer(web.Handler(service, quiet))
+	t.Cleanup(server.Close)
+	url := server.URL
 	_, text, _ := call(t, "GET", url+spec.PathOpenAPI, "")
 	document, err := libopenapi.NewDocument([]byte(text))
 	must(t, err)
@@ -61,6 +68,9 @@ func TestRequestsAndRepliesAreAsDocumented(t *testing.T) {
 		{"GET", "/api/missions/m-1/log?limit=1", "", 200},
 		{"GET", "/api/missions/m-1/wait?timeout_seconds=0.01", "", 408},
 		{"GET", "/api/missions/stats", "", 200},
+		{"GET", "/api/missions/history?minutes=2", "", 200},
+		{"GET", "/api/alerts", "", 200},
+		{"GET", "/api/session", "", 200},
 		{"POST", "/api/missions/m-1/cancel", `{"reason":"enough"}`, 200},
 		{"POST", "/api/missions/m-1/retry", `{}`, 200},
 		{"DELETE", "/api/missions/m-1", "", 200},

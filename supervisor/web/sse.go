@@ -90,18 +90,23 @@ type sender struct {
 	out *http.ResponseController
 }
 
-// send writes an event; id and name may be "".
+// send sends an event; id and name may be "".
 func (s *sender) send(id, name string, data []byte) error {
-	if err := s.out.SetWriteDeadline(time.Now().Add(sendPatience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return err
-	}
 	if id != "" {
 		id = "id: " + id + "\n"
 	}
 	if name != "" {
 		name = "event: " + name + "\n"
 	}
-	if _, err := fmt.Fprintf(s.w, "%s%sdata: %s\n\n", id, name, data); err != nil {
+	return s.printf("%s%sdata: %s\n\n", id, name, data)
+}
+
+// printf writes and sends, within sendPatience.
+func (s *sender) printf(format string, args ...any) error {
+	if err := s.out.SetWriteDeadline(time.Now().Add(sendPatience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	if _, err := fmt.Fprintf(s.w, format, args...); err != nil {
 		return err
 	}
 	return s.out.Flush()
@@ -115,17 +120,9 @@ func (s *sender) sendJSON(name string, value any) error {
 	return s.send("", name, data)
 }
 
-// idle writes what is no event, so that the one at the other end, and all between, know
+// idle sends what is no event, so that the one at the other end, and all between, know
 // that the connection lives.
-func (s *sender) idle() error {
-	if err := s.out.SetWriteDeadline(time.Now().Add(sendPatience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return err
-	}
-	if _, err := fmt.Fprint(s.w, ": still here\n\n"); err != nil {
-		return err
-	}
-	return s.out.Flush()
-}
+func (s *sender) idle() error { return s.printf(": still here\n\n") }
 
 // watcher sends what is in the event stream.
 type watcher struct{ *sender }

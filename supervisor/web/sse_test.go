@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -267,6 +269,26 @@ func TestThePulseTellsOfChanges(t *testing.T) {
 	s.create("a")
 	if e := pulse.next("status"); !strings.Contains(e.data, `"pending_missions":1`) {
 		t.Error(e.data)
+	}
+}
+
+// brokenConn is the connection to a browser that has gone without a word: what is written
+// to it is buffered, and cannot be sent.
+type brokenConn struct{ *httptest.ResponseRecorder }
+
+func (brokenConn) FlushError() error { return io.ErrClosedPipe }
+
+// Who cannot be told is let go at once, and not when there is more to tell.
+func TestABrowserThatHasGoneIsLetGo(t *testing.T) {
+	t.Parallel()
+	service, _ := newService(t)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for _, path := range []string{"/api/events", "/api/supervisor/live"} {
+		web.Handler(service, quiet).ServeHTTP(brokenConn{httptest.NewRecorder()}, httptest.NewRequest(http.MethodGet, path, nil).WithContext(ctx))
+		if ctx.Err() != nil {
+			t.Errorf("%s goes on", path)
+		}
 	}
 }
 

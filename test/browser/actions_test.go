@@ -29,6 +29,9 @@ func TestTheLifeOfAMission(t *testing.T) {
 	b.write("Data, a JSON object", `{"diameter":`)
 	b.press("Create mission")
 	b.awaitText("The data is not JSON")
+	if wrong := eval[string](b, `[...document.querySelectorAll("[aria-invalid]")].map((e) => e.name).join()`); wrong != "data" {
+		t.Errorf("the fields %s are marked as wrong", wrong)
+	}
 	b.write("Data, a JSON object", `{"diameter":8.2}`)
 	b.press("Create mission")
 	b.await("its page", `document.querySelector("main h1")?.textContent.includes("polish the mirror")`)

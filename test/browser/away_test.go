@@ -74,6 +74,8 @@ func TestTheSupervisorGoesAndComesBack(t *testing.T) {
 	b.awaitText("Connected")
 	first.kill()
 	b.awaitText("The supervisor does not answer")
+	b.open("alerts", "Alerts") // all pages are there
+	b.open("overview", "Overview")
 	second := start(t, "--http", address[len("http://"):])
 	b.awaitNoText("The supervisor does not answer")
 	second.post(`{"name":"anew"}`)

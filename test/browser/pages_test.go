@@ -79,7 +79,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// The whole page is small, and only what a page needs comes with it.
+// The dashboard is small, all its pages together.
 func TestSize(t *testing.T) {
 	t.Parallel()
 	s := start(t)

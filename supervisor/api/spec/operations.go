@@ -120,6 +120,8 @@ func Values(t reflect.Type) (values []string) {
 		return texts(missions.Priorities())
 	case reflect.TypeFor[missions.AgentState]():
 		return texts(missions.AgentStates())
+	case reflect.TypeFor[missions.AlertState]():
+		return texts(missions.AlertStates())
 	}
 	return nil
 }

@@ -23,8 +23,8 @@ const Prefix = "/ui/"
 
 // policy lets the page load what comes from here and nothing else. No script and no
 // style stands in a page, so that text that gets into one can never become either.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
-	"manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
 // Paths are those of everything but the page itself.
 func Paths() (paths []string) {

@@ -34,10 +34,12 @@ export function page(root, { params, signal, onChange }) {
   ]);
 
   async function read() {
+    const wanted = state;
     const [reply, running] = await Promise.all([
       api.get("/api/supervisor/agents", { state, limit: most }, { signal }),
       api.get("/api/missions", { status: "RUNNING", limit: 500 }, { signal }),
     ]);
+    if (wanted !== state) return; // another one was chosen meanwhile, and is read next
     const work = Map.groupBy(running.missions, (m) => m.agent_id);
     const agents = reply.agents.map((a) => ({ ...a, last_heartbeat: Math.floor(a.last_heartbeat), heard: ago(a.last_heartbeat),
       work: (work.get(a.id) ?? []).map(({ id, name, progress }) => ({ id, name, progress })) }));

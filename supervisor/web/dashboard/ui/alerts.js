@@ -1,6 +1,6 @@
 // Rules, which of them hold, and what was raised and resolved.
 
-import { h, put } from "./dom.js";
+import { h, keyed, put } from "./dom.js";
 import * as api from "./api.js";
 import { connect, repeat } from "./live.js";
 import { duration, moment, now, when } from "./format.js";
@@ -19,22 +19,20 @@ export function page(root, { signal }) {
 
   const rules = table("Alert rules", [{ label: "State", class: "narrow-col" }, { label: "Rule", class: "wide" }, { label: "Holds when" }, { label: "Now", class: "right narrow-col" }, { label: "For", class: "right narrow-col" }, { label: "Since", class: "right narrow-col" }]);
 
+  const row = (a) => rules.row({}, [
+    badge(a.state, stateNames[a.state]),
+    [h("span", { class: "cell-main", tabindex: "0", "data-row": true }, a.rule), a.type && [" ", h("span", { class: "tag" }, a.type)]],
+    h("span", { class: "mono" }, a.metric + " " + a.comparison + " " + figure(a.threshold)),
+    figure(a.value), duration(a.for_seconds), a.since ? h("span", { title: moment(a.since) }, a.held) : "–"]);
+
   async function read() {
-    const reply = await api.ifThere("/api/alerts", {}, { signal });
-    if (!reply) {
-      put(list, empty("This supervisor has no alerts", "A newer one does."));
-      return;
-    }
-    const alerts = [...reply.alerts].sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state) || a.rule.localeCompare(b.rule));
+    const reply = await api.get("/api/alerts", {}, { signal });
+    const alerts = reply.alerts.sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state) || a.rule.localeCompare(b.rule));
     if (!alerts.length) {
       put(list, empty("There are no rules", "They stand in the supervisor's config file."));
       return;
     }
-    put(rules.body, alerts.map((a) => rules.row({}, [
-      badge(a.state, stateNames[a.state]),
-      [h("span", { class: "cell-main", tabindex: "0", "data-row": true }, a.rule), a.type && [" ", h("span", { class: "tag" }, a.type)]],
-      h("span", { class: "mono" }, a.metric + " " + a.comparison + " " + figure(a.threshold)),
-      figure(a.value), duration(a.for_seconds), a.since ? h("span", { title: moment(a.since) }, duration(now() - a.since)) : "–"])));
+    keyed(rules.body, alerts.map((a) => ({ ...a, held: a.since && duration(now() - a.since) })), (a) => a.rule, row);
     if (list.firstChild !== rules.element) put(list, rules.element);
   }
 

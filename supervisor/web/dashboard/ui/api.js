@@ -1,6 +1,6 @@
 // Requests to the supervisor, and who is asking.
 
-export class Refusal extends Error {
+class Refusal extends Error {
   constructor(status, error) {
     super(error?.message ?? "the supervisor answered " + status);
     this.status = status;
@@ -10,7 +10,7 @@ export class Refusal extends Error {
 }
 
 // Away is the error of a request that nobody answered.
-export class Away extends Error {
+class Away extends Error {
   constructor() {
     super("The supervisor does not answer.");
   }
@@ -54,16 +54,6 @@ export const get = (path, fields, options) => ask("GET", path + query(fields), u
 export const post = (path, body, options) => ask("POST", path, body ?? {}, options);
 export const remove = (path, options) => ask("DELETE", path, undefined, options);
 
-// ifThere is get for what an older supervisor may not have: null when it does not.
-export async function ifThere(path, fields, options) {
-  try {
-    return await get(path, fields, options);
-  } catch (error) {
-    if (error.status === 404) return null;
-    throw error;
-  }
-}
-
 let session = { role: "admin", authentication: false };
 let unknown = () => {};
 
@@ -73,11 +63,10 @@ export const me = () => session;
 // page does not offer it.
 export const mayChange = () => session.role === "operator" || session.role === "admin";
 
-// whoAmI asks who we are; a supervisor that does not know sessions lets everybody do
-// everything. onUnknown is called when we turn out to be nobody any more.
+// whoAmI asks who we are. onUnknown is called when we turn out to be nobody any more.
 export async function whoAmI(onUnknown) {
   unknown = onUnknown;
-  session = (await ifThere("/api/session")) ?? { role: "admin", authentication: false };
+  session = await get("/api/session");
   return session;
 }
 

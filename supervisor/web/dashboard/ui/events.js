@@ -22,6 +22,7 @@ export function page(root, { params, signal }) {
   let seen = 0;
   let connection;
   let timer;
+  signal.addEventListener("abort", () => clearTimeout(timer));
 
   const list = h("div", { class: "feed", "aria-label": "Events" });
   const detail = h("div", { class: "panel sticky" });
@@ -46,20 +47,18 @@ export function page(root, { params, signal }) {
   put(detail, empty("No event is chosen", "Choose one to see its envelope."));
   pageKeys({ p: ["Pause, or go on", () => pause.click()] });
 
-  const waiting = () => { if (!list.querySelector(".feed-row")) put(list, empty("Nothing yet", "Events appear here as they happen.")); };
+  const tally = () => put(note, count(seen) + (seen === 1 ? " event" : " events") + (paused && held.length ? ", " + count(held.length) + " held back" : ""));
 
-  function add(event, seq) {
-    seen++;
-    held.push(row(event, seq));
+  function hold(element) {
+    held.push(element);
     if (held.length > most) held.shift();
     if (held.length === 1) requestAnimationFrame(flush);
   }
 
   function flush() {
-    const hidden = paused && held.length ? ", " + count(held.length) + " held back" : "";
-    put(note, count(seen) + (seen === 1 ? " event" : " events") + hidden);
+    tally();
     if (paused || held.length === 0) return;
-    if (!list.querySelector(".feed-row")) put(list);
+    list.querySelector(".empty")?.remove();
     for (const each of held.splice(0, everyFrame)) list.prepend(each);
     while (list.children.length > most) list.lastChild.remove();
     if (held.length) requestAnimationFrame(flush);
@@ -91,28 +90,22 @@ export function page(root, { params, signal }) {
     if (matchMedia("(max-width: 860px)").matches) detail.scrollIntoView({ block: "start" });
   }
 
-  function mark(text) {
-    held = [];
-    list.prepend(h("div", { class: "feed-gap" }, text));
-  }
-
   function open() {
     connection?.close();
     held = [];
     seen = 0;
-    put(list);
-    waiting();
+    put(list, empty("Nothing yet", "Events appear here as they happen."));
     put(note, "");
     amend({ type: type === kinds[0][0] ? "" : type, mission_id: mission.value.trim(), agent_id: agent.value.trim(), back: back.value === "3600" ? "" : back.value });
     const since = back.value ? Math.floor(now() - Number(back.value)) : "";
     connection = connect("/api/events" + query({ type, mission_id: mission.value.trim(), agent_id: agent.value.trim(), since }), {
       lost: () => put(note, "connecting"),
-      open: () => put(note, count(seen) + " events"),
+      open: tally,
       events: {
-        message: add,
+        message: (event, seq) => { seen++; hold(row(event, seq)); },
         degraded: ({ reason }) => put(note, "The stream is away: " + reason),
-        connected: () => put(note, count(seen) + (seen === 1 ? " event" : " events")),
-        gap: ({ missed }) => mark(count(missed) + " events were left out here"),
+        connected: tally,
+        gap: ({ missed }) => hold(h("div", { class: "feed-gap" }, count(missed) + " events were left out here")),
       },
     }, signal);
   }

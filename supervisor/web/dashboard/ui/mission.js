@@ -1,6 +1,6 @@
 // One mission: what it is, how it went, and its log as it is written.
 
-import { h, put } from "./dom.js";
+import { h, put, putNew } from "./dom.js";
 import * as api from "./api.js";
 import { connect, repeat } from "./live.js";
 import { go, to } from "./router.js";
@@ -35,31 +35,23 @@ export function page(root, { id, signal, onChange }) {
   put(top, head("Mission", id));
 
   let mission;
-  let entries = [];
-  const prints = {};
-
-  // once makes a part anew only when what it shows has changed.
-  const once = (name, value, make) => {
-    const print = JSON.stringify(value);
-    if (prints[name] === print) return;
-    prints[name] = print;
-    make();
-  };
+  let logged = 0; // entries of the log so far
+  const steps = []; // those of them that tell of a change of status
 
   function show() {
     const m = mission;
-    once("top", [m.name, m.status, m.description], () => {
+    document.title = m.name + " · Mission Control";
+    putNew(top, [m.name, m.status, m.description], () => {
       const act = (verb, label, kind) => allowed[verb](m) && button(label, () => change(verb, [m], () => (verb === "delete" ? go(to("missions")) : soon())), kind);
-      put(top, head([m.name, " ", badge(m.status)], m.description || null,
-        ...(api.mayChange() ? [act("cancel", "Cancel", "danger"), act("retry", "Retry"), act("delete", "Delete", "danger"), button("Copy as new", () => create(m))] : [])));
-      document.title = m.name + " · Mission Control";
+      return head([m.name, " ", badge(m.status)], m.description || null,
+        ...(api.mayChange() ? [act("cancel", "Cancel", "danger"), act("retry", "Retry"), act("delete", "Delete", "danger"), button("Copy as new", () => create(m))] : []));
     });
-    once("progress", [m.progress, m.status], () => put(progress, m.progress && m.status === "RUNNING" && h("div", { class: "panel progress-line" },
-      meter(m.progress.percent / 100, Math.round(m.progress.percent) + " %", "running"), h("span", { class: "muted" }, m.progress.message))));
-    once("error", [m.error], () => put(error, m.error && h("section", { class: "panel error-panel", "aria-label": "Error" },
-      h("div", { class: "panel-head" }, h("h2", null, m.status === "FAILED" ? "Why it failed" : "Why its latest attempt failed")), h("div", { class: "panel-body" }, h("p", { class: "error-text" }, m.error)))));
-    once("data", [m.data, m.trimmed], () => put(data, Object.keys(m.data ?? {}).length ? code(m.data) : h("p", { class: "muted" }, "It was given none.")));
-    once("result", [m.result, m.status], () => put(result, m.result !== null ? code(m.result) : h("p", { class: "muted" }, m.finished_at ? "It has none." : "It has none yet.")));
+    putNew(progress, [m.progress, m.status], () => [m.progress && m.status === "RUNNING" && h("div", { class: "panel progress-line" },
+      meter(m.progress.percent / 100, Math.round(m.progress.percent) + " %", "running"), h("span", { class: "muted" }, m.progress.message))]);
+    putNew(error, [m.error, m.status], () => [m.error && h("section", { class: "panel error-panel", "aria-label": "Error" },
+      h("div", { class: "panel-head" }, h("h2", null, m.status === "FAILED" ? "Why it failed" : "Why its latest attempt failed")), h("div", { class: "panel-body" }, h("p", { class: "error-text" }, m.error)))]);
+    putNew(data, [m.data], () => (Object.keys(m.data ?? {}).length ? code(m.data) : h("p", { class: "muted" }, "It was given none.")));
+    putNew(result, [m.result, m.status], () => (m.result !== null ? code(m.result) : h("p", { class: "muted" }, m.finished_at ? "It has none." : "It has none yet.")));
     const took = m.started_at ? (m.finished_at ?? now()) - m.started_at : null;
     put(about, facts([
       ["Id", h("span", { class: "mono" }, m.id)],
@@ -88,7 +80,6 @@ export function page(root, { id, signal, onChange }) {
   const changed = /^(?:created, )?(?:([A-Z]+) → )?([A-Z]+)(?:: (.*))?$/s;
 
   function showTimeline() {
-    const steps = entries.map((entry) => ({ entry, found: changed.exec(entry.message) })).filter(({ found }) => found && tones[found[2]]);
     put(timeline, h("ol", { class: "timeline" }, steps.map(({ entry, found: [, old, status, why] }, i) => h("li", { "data-tone": tones[status] },
       h("div", null, h("strong", null, old ? status[0] + status.slice(1).toLowerCase() : "Created"), " ", h("span", { class: "when" }, clock(entry.timestamp, true))),
       why && h("div", { class: "why" }, why),
@@ -106,9 +97,11 @@ export function page(root, { id, signal, onChange }) {
       const reply = await api.get(api.missionPath(id) + "/log", { after: read.after, limit: logPage }, { signal });
       const fresh = reply.log.slice(read.known);
       for (const entry of fresh) {
-        entries.push(entry);
+        const found = changed.exec(entry.message);
+        if (found && tones[found[2]]) steps.push({ entry, found });
         lines.append(line(entry));
       }
+      logged += fresh.length;
       more ||= fresh.length > 0;
       while (lines.children.length > logShown) lines.firstChild.remove();
       read.known = reply.log.length;
@@ -117,7 +110,7 @@ export function page(root, { id, signal, onChange }) {
       read.known = 0;
     }
     if (!more) return;
-    put(logNote, count(entries.length) + (entries.length === 1 ? " line" : " lines"));
+    put(logNote, count(logged) + (logged === 1 ? " line" : " lines"));
     showTimeline();
     if (atEnd) log.scrollTop = log.scrollHeight;
   }

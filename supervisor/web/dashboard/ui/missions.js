@@ -104,19 +104,24 @@ export function page(root, { params, signal, onChange }) {
     for (let look = 0; look < looks; look++) {
       const reply = await api.get("/api/missions", { ...fields, cursor, limit: pageSize - found.length }, { signal });
       found.push(...reply.missions);
-      cursor = next = reply.next_cursor ?? null;
+      cursor = reply.next_cursor ?? null;
       if (found.length >= pageSize || cursor === null) break;
     }
-    shown = found;
-    for (const m of shown) if (chosen.has(m.id)) chosen.set(m.id, m);
-    show();
+    return { found, cursor };
   }
 
+  let asked = 0; // how often; only the newest question's answer is shown
   const guarded = async () => {
+    const mine = ++asked;
     try {
-      await read();
+      const { found, cursor } = await read();
+      if (mine !== asked) return;
+      shown = found;
+      next = cursor;
+      for (const m of shown) if (chosen.has(m.id)) chosen.set(m.id, m);
+      show();
     } catch (error) {
-      if (error.name === "AbortError") return;
+      if (error.name === "AbortError" || mine !== asked) return;
       if (error.field || !shown.length) put(list, empty("This cannot be shown", error.message));
     }
   };
@@ -125,8 +130,10 @@ export function page(root, { params, signal, onChange }) {
 
   function toolbar(params) {
     let timer;
+    signal.addEventListener("abort", () => clearTimeout(timer));
     const apply = () => {
       clearTimeout(timer);
+      if (signal.aborted) return; // of a field that lost the focus as the page was left
       amend({ ...values(), cursor: "" });
       chosen.clear();
       guarded();

@@ -1,21 +1,18 @@
 // How everything stands, and how it went in the last hour.
 
-import { h, put } from "./dom.js";
+import { h, keyed, put } from "./dom.js";
 import * as api from "./api.js";
 import { repeat } from "./live.js";
 import { to } from "./router.js";
 import { count, duration, percent, short } from "./format.js";
-import { empty, head, meter, panel, segments, stat, statusName, table, tones } from "./parts.js";
+import { empty, head, meter, panel, segments, stat, statuses, statusName, table, tones } from "./parts.js";
 import { lines, sparkline } from "./charts.js";
 
-const order = ["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"];
-const totals = { PENDING: "pending_missions", RUNNING: "running_missions", COMPLETED: "completed_missions", FAILED: "failed_missions", CANCELLED: "cancelled_missions" };
-const happenings = { PENDING: "pending", RUNNING: "running", COMPLETED: "completed", FAILED: "failed", CANCELLED: "cancelled" };
 const spans = [["5m", "5 min"], ["1h", "1 h"], ["24h", "24 h"], ["all", "All"]];
 let span = "1h";
 
 export function page(root, { signal, onChange }) {
-  const tiles = Object.fromEntries(order.map((status) => {
+  const tiles = Object.fromEntries(statuses.map((status) => {
     const figure = h("div", { class: "figure" }, "–");
     const spark = h("div", { class: "spark" });
     const element = h("a", { class: "tile", "data-tone": tones[status], href: to("missions", "", { status }) },
@@ -24,19 +21,19 @@ export function page(root, { signal, onChange }) {
   }));
   const chart = lines("Missions a minute in the last hour", [], []);
   const load = lines("Missions pending and running in the last hour", [], []);
-  const noHistory = h("div", { hidden: true }, empty("No history", "This supervisor keeps no figures a minute."));
   const figures = h("div", { class: "stats" });
   const times = h("div");
   const types = h("div");
+  const typeTable = table("Missions by type", [{ label: "Type" }, { label: "Missions", class: "right narrow-col" }, { label: "Share", class: "meter-cell" }]);
   const slots = h("div");
   const stream = h("div", { class: "stats" });
   const choose = segments("Window", spans, span, (value) => { span = value; show(); });
 
   put(root,
     head("Overview", "How missions and agents stand, as it happens."),
-    h("div", { class: "panel tiles" }, order.map((status) => tiles[status].element)),
+    h("div", { class: "panel tiles" }, statuses.map((status) => tiles[status].element)),
     h("div", { class: "grid" },
-      panel("Throughput, a minute", [chart, noHistory], { span: 8, aside: h("span", { class: "muted" }, "Last hour") }),
+      panel("Throughput, a minute", chart, { span: 8, aside: h("span", { class: "muted" }, "Last hour") }),
       panel("Right now", figures, { span: 4 }),
       panel("Queue and running", load, { span: 8, aside: h("span", { class: "muted" }, "Last hour") }),
       panel("Utilisation", slots, { span: 4 }),
@@ -48,21 +45,19 @@ export function page(root, { signal, onChange }) {
 
   function show() {
     if (status) {
-      for (const each of order) put(tiles[each].figure, short(status[totals[each]]));
+      for (const each of statuses) put(tiles[each].figure, short(status[each.toLowerCase() + "_missions"]));
       put(slots, status.utilization === null
         ? empty("No agents", "Nobody offers slots at the moment.")
         : h("div", { class: "stats" }, stat("Slots in use", percent(status.utilization, 0)), stat("Running", count(status.running_missions)), stat("Agents", count(status.agent_count))),
       status.utilization === null ? "" : h("p", { class: "bar-line" }, meter(status.utilization, "", status.utilization > 0.9 ? "cancelled" : "running")));
     }
     if (!stats) return;
-    const window = stats.windows?.[span];
-    const of = window ?? stats;
-    choose.hidden = !stats.windows;
+    const of = stats.windows[span] ?? stats;
     put(figures,
       stat("Created a minute", count(stats.per_minute.created)),
       stat("Completed a minute", count(stats.per_minute.completed)),
       stat("Failed a minute", count(stats.per_minute.failed)),
-      stat("Success rate", percent((stats.windows?.["1h"] ?? stats).success_rate), stats.windows ? "in the last hour" : "of all that ended"),
+      stat("Success rate", percent(stats.windows["1h"].success_rate), "in the last hour"),
       stat("Oldest pending", duration(stats.oldest_pending_seconds)),
       stat("Average run", duration(stats.duration_seconds.average)));
     showTimes(of);
@@ -84,12 +79,12 @@ export function page(root, { signal, onChange }) {
       put(types, empty("No missions yet", "Hand in the first one, here or from a terminal:", "supervisor missions create \"hello\""));
       return;
     }
-    const t = table("Missions by type", [{ label: "Type" }, { label: "Missions", class: "right narrow-col" }, { label: "Share", class: "meter-cell" }]);
-    for (const [type, n] of all.slice(0, 6)) {
-      t.body.append(t.row({}, [h("a", { href: to("missions", "", { type }) }, type), count(n), meter(n / total, percent(n / total, 0))]));
-    }
-    if (all.length > 6) t.body.append(t.row({}, [h("span", { class: "muted" }, count(all.length - 6) + " more types"), "", ""]));
-    put(types, t.element);
+    const rows = all.slice(0, 6).map(([type, n]) => ({ type, n, share: n / total }));
+    if (all.length > 6) rows.push({ more: all.length - 6 });
+    keyed(typeTable.body, rows, (row) => row.type ?? "", ({ type, n, share, more }) => typeTable.row({}, more
+      ? [h("span", { class: "muted" }, count(more) + " more types"), "", ""]
+      : [h("a", { href: to("missions", "", { type }) }, type), count(n), meter(share, percent(share, 0))]));
+    if (types.firstChild !== typeTable.element) put(types, typeTable.element);
   }
 
   function showStream() {
@@ -103,14 +98,7 @@ export function page(root, { signal, onChange }) {
   }
 
   async function readHistory() {
-    const history = await api.ifThere("/api/missions/history", { minutes: 60 }, { signal }).catch((error) => {
-      if (error.status === 400) return null; // to an older supervisor it is a mission's id
-      throw error;
-    });
-    noHistory.hidden = !!history;
-    chart.hidden = load.hidden = !history;
-    if (!history) return;
-    const rows = history.minutes;
+    const rows = (await api.get("/api/missions/history", { minutes: 60 }, { signal })).minutes;
     const at = rows.map((row) => row.at);
     const of = (key) => rows.map((row) => row[key]);
     chart.update(at, [
@@ -122,7 +110,7 @@ export function page(root, { signal, onChange }) {
       { name: "Pending", tone: "pending", values: of("pending"), filled: true },
       { name: "Running", tone: "running", values: of("running") },
     ]);
-    for (const each of order) put(tiles[each].spark, sparkline(of(happenings[each]), tones[each]));
+    for (const each of statuses) put(tiles[each].spark, sparkline(of(each.toLowerCase()), tones[each]));
   }
 
   const soon = repeat(15000, async () => {

@@ -12,9 +12,9 @@ export const statusName = (status) => names[status] ?? status;
 
 export const badge = (state, label) => h("span", { class: "badge", "data-tone": tones[state] ?? "pending" }, label ?? statusName(state));
 
-export function panel(title, body, { span, aside, flush, level = "h2" } = {}) {
+export function panel(title, body, { span, aside, flush } = {}) {
   return h("section", { class: "panel" + (span ? " span-" + span : "") },
-    h("div", { class: "panel-head" }, h(level, null, title), aside),
+    h("div", { class: "panel-head" }, h("h2", null, title), aside),
     h("div", { class: "panel-body" + (flush ? " flush" : "") }, body));
 }
 
@@ -85,6 +85,7 @@ export function dialog({ title, text, body, action, danger, submit }) {
     event.preventDefault();
     go.disabled = true;
     failure.hidden = true;
+    form.querySelectorAll("[aria-invalid]").forEach((element) => element.removeAttribute("aria-invalid"));
     try {
       await submit(form);
       box.close();

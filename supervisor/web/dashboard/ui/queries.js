@@ -1,6 +1,6 @@
 // Who asks for the status, and how often.
 
-import { h, put } from "./dom.js";
+import { h, keyed, put } from "./dom.js";
 import * as api from "./api.js";
 import { repeat } from "./live.js";
 import { ago, count, moment } from "./format.js";
@@ -10,18 +10,20 @@ import { lines, sparkline } from "./charts.js";
 export function page(root, { signal }) {
   const chart = lines("Requests for the status, a minute", [], []);
   const list = h("div");
+  const t = table("Who asks", [{ label: "Program", class: "wide" }, { label: "Requests", class: "right narrow-col" }, { label: "Share", class: "meter-cell" }, { label: "Last hour" }, { label: "Last asked", class: "right narrow-col" }]);
   const note = h("span", { class: "muted number" });
   put(root, head("Queries", "Who asks for the status, and how often. Read from the events supervisor.status_queried."),
     h("div", { class: "grid" },
       panel("Requests a minute", chart, { span: 12, aside: note }),
       panel("Who asks", list, { span: 12, flush: true })));
 
+  const row = (c) => t.row({}, [
+    c.name ? h("span", { class: "cell-main", tabindex: "0", "data-row": true }, c.name) : h("span", { class: "cell-main", tabindex: "0", "data-row": true }, "Not named", h("div", { class: "cell-sub" }, "programs that do not say who they are")),
+    count(c.queries), meter(c.queries / c.total, Math.round((100 * c.queries) / c.total) + " %"),
+    h("div", { class: "spark-cell" }, sparkline(c.per_minute, "running")), h("span", { title: moment(c.last_at) }, c.asked)]);
+
   async function read() {
-    const reply = await api.ifThere("/api/queries", {}, { signal });
-    if (!reply) {
-      put(list, empty("This supervisor does not tell", "A newer one does."));
-      return;
-    }
+    const reply = await api.get("/api/queries", {}, { signal });
     const { minutes, callers, total } = reply;
     chart.update(minutes.map((m) => m.at), [{ name: "Requests", tone: "running", values: minutes.map((m) => m.queries), filled: true }]);
     put(note, reply.state === "connected" ? count(total) + " in the last hour" : "The event stream is away: what is shown is from before");
@@ -29,14 +31,8 @@ export function page(root, { signal }) {
       put(list, empty("Nobody has asked in the last hour", "Ask once, from a terminal:", "supervisor status"));
       return;
     }
-    const t = table("Who asks", [{ label: "Program", class: "wide" }, { label: "Requests", class: "right narrow-col" }, { label: "Share", class: "meter-cell" }, { label: "Last hour" }, { label: "Last asked", class: "right narrow-col" }]);
-    for (const c of callers) {
-      t.body.append(t.row({}, [
-        c.name ? h("span", { class: "cell-main", tabindex: "0", "data-row": true }, c.name) : h("span", { class: "cell-main", tabindex: "0", "data-row": true }, "Not named", h("div", { class: "cell-sub" }, "programs that do not say who they are")),
-        count(c.queries), meter(c.queries / total, Math.round((100 * c.queries) / total) + " %"),
-        h("div", { class: "spark-cell" }, sparkline(c.per_minute, "running")), h("span", { title: moment(c.last_at) }, ago(c.last_at))]));
-    }
-    put(list, t.element);
+    keyed(t.body, callers.map((c) => ({ ...c, total, asked: ago(c.last_at) })), (c) => c.name, row);
+    if (list.firstChild !== t.element) put(list, t.element);
   }
 
   repeat(5000, async () => {

@@ -1,6 +1,8 @@
 // Which page is shown stands behind the # of the address, filters included, so that it can
 // be kept, sent to somebody, and gone back to.
 
+import { query } from "./api.js";
+
 export function place() {
   const [path, search] = (location.hash.slice(1) || "/").split("?");
   const parts = path.split("/").filter(Boolean).map(decode);
@@ -17,9 +19,7 @@ function decode(part) {
 
 // to is the address of a page.
 export function to(name, id, params) {
-  const given = Object.entries(params ?? {}).filter(([, value]) => value !== "" && value !== undefined && value !== null);
-  const search = new URLSearchParams(given).toString();
-  return "#/" + name + (id ? "/" + encodeURIComponent(id) : "") + (search ? "?" + search : "");
+  return "#/" + name + (id ? "/" + encodeURIComponent(id) : "") + query(params);
 }
 
 export const go = (address) => { location.hash = address; };
@@ -28,9 +28,5 @@ export const go = (address) => { location.hash = address; };
 // the page being made anew.
 export function amend(changes) {
   const { name, id, params } = place();
-  for (const [key, value] of Object.entries(changes)) {
-    if (value === "" || value === undefined || value === null) params.delete(key);
-    else params.set(key, value);
-  }
-  history.replaceState(null, "", to(name, id, Object.fromEntries(params)));
+  history.replaceState(null, "", to(name, id, { ...Object.fromEntries(params), ...changes }));
 }

@@ -68,7 +68,8 @@ export function shell() {
   const sum = () => {
     if (!known.reachable) say("error", "Unreachable", "The supervisor does not answer", "What is shown is from before. This page connects again by itself.");
     else if (known.store) say("error", "Store away", "The store is away", "Missions can be neither read nor changed until it is back. " + sentence(known.store));
-    else if (known.status?.status !== "ok") say("degraded", "Degraded", "The broker is away", "Missions can be read and changed here; agents may not reach the supervisor, and events wait until the stream is back. " + sentence(known.stream));
+    else if (!known.status) return; // it is on its way
+    else if (known.status.status !== "ok") say("degraded", "Degraded", "The broker is away", "Missions can be read and changed here; agents may not reach the supervisor, and events wait until the stream is back. " + sentence(known.stream));
     else say("ok", "Connected");
   };
 
@@ -84,26 +85,21 @@ export function shell() {
     sum();
   };
   const alerts = async () => {
-    const list = await api.ifThere("/api/alerts");
-    const firing = (list?.alerts ?? []).filter((a) => a.state === "firing").length;
+    const firing = (await api.get("/api/alerts")).alerts.filter((a) => a.state === "firing").length;
     links.alerts.count.className = "count" + (firing ? " alarm" : "");
     put(links.alerts.count, firing ? firing : "", firing ? h("span", { class: "visually-hidden" }, " firing") : "");
   };
   repeat(20000, alerts, new AbortController().signal);
 
-  let before = "";
   connect("/api/supervisor/live", {
-    open: () => { known.reachable = true; sum(); },
+    open: () => { known.reachable = true; reason(); }, // it may be another supervisor
     lost: () => { known.reachable = false; sum(); tell("lost"); },
     events: {
       status: (status) => {
-        known.reachable = true;
+        const changed = known.status && status.status !== known.status.status;
         known.store = "";
         known.status = status;
-        if (status.status !== before) {
-          before = status.status;
-          reason();
-        }
+        if (changed) reason();
         put(links.missions.count, short(status.total_missions));
         put(links.agents.count, short(status.agent_count));
         sum();

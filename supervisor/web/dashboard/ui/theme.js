@@ -11,25 +11,27 @@ function stored() {
   }
 }
 
-// theme is "light", "dark" or "auto".
-export const theme = () => stored();
+let choice = stored();
 
-export function apply(choice = stored()) {
+// theme is "light", "dark" or "auto".
+export const theme = () => choice;
+
+function apply() {
   const dark = choice === "dark" || (choice === "auto" && system.matches);
   document.documentElement.dataset.theme = dark ? "dark" : "light";
 }
 
 export function next() {
   const order = ["auto", "light", "dark"];
-  const choice = order[(order.indexOf(stored()) + 1) % order.length];
+  choice = order[(order.indexOf(choice) + 1) % order.length];
   try {
     localStorage.setItem(key, choice);
   } catch {
     // then it lasts as long as the page
   }
-  apply(choice);
+  apply();
   return choice;
 }
 
-system.addEventListener("change", () => apply());
+system.addEventListener("change", apply);
 apply();
