@@ -14,6 +14,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"missioncontrol/charter"
 	"missioncontrol/missions"
@@ -289,6 +290,26 @@ func TestStatisticsAreSampled(t *testing.T) {
 	if len(hour) != 60 {
 		t.Errorf("%d minutes for who does not say how many, want 60", len(hour))
 	}
+	if n := steps(t, m.Metrics(), "history"); n != 2 {
+		t.Errorf("%d steps of the store for two histories", n)
+	}
+}
+
+// steps returns how many steps of one kind have been measured.
+func steps(t *testing.T, metrics prometheus.Collector, step string) uint64 {
+	t.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	must(t, registry.Register(metrics))
+	families, err := registry.Gather()
+	must(t, err)
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			if family.GetName() == "missioncontrol_store_step_duration_seconds" && metric.GetLabel()[0].GetValue() == step {
+				return metric.GetHistogram().GetSampleCount()
+			}
+		}
+	}
+	return 0
 }
 
 // listen serves a member's requests over NATS and returns a user's connection.

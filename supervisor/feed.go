@@ -20,8 +20,8 @@ type feed struct {
 	position uint64 // of the last event read
 	known    bool   // whether the position is known
 	moved    chan struct{}
-	wanted   chan struct{} // has something while the feed has to begin
-	ended    chan struct{} // closed when nobody watches any more; nil while the feed rests
+	wanted   chan struct{}      // has something while the feed has to begin
+	rest     context.CancelFunc // called when nobody watches any more; nil while the feed rests
 }
 
 // tap is where a feed's events come out for one watcher. It holds a bounded number of
@@ -74,9 +74,9 @@ func (f *feed) leave(t *tap) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.taps, t)
-	if len(f.taps) == 0 && f.ended != nil {
-		close(f.ended)
-		f.ended = nil
+	if len(f.taps) == 0 && f.rest != nil {
+		f.rest()
+		f.rest = nil
 	}
 }
 
@@ -120,37 +120,27 @@ func (f *feed) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if ended := f.wake(); ended != nil {
-			f.follow(ctx, ended)
-		}
+		f.follow(ctx)
 	}
 }
 
-// wake notes that the feed reads, and returns what is closed when it need not any
-// more; nil if it need not already.
-func (f *feed) wake() <-chan struct{} {
+// wake notes how to have the feed rest again, unless it need not wake up any more.
+func (f *feed) wake(rest context.CancelFunc) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.taps) == 0 {
-		return nil
+		return false
 	}
-	f.ended = make(chan struct{})
-	return f.ended
+	f.rest = rest
+	return true
 }
 
-func (f *feed) follow(ctx context.Context, ended <-chan struct{}) {
+func (f *feed) follow(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	done := make(chan struct{})
-	defer func() { cancel(); <-done }()
-	go func() {
-		defer close(done)
-		select {
-		case <-ended:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
+	if !f.wake(cancel) {
+		return
+	}
 	// It ends with ctx, or with the stream, after which nothing comes.
 	_ = f.stream.Follow(ctx, eventstream.Follower{Filter: f.filter, Begin: f.begin, Event: f.tell})
 	f.mu.Lock()

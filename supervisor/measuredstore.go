@@ -11,8 +11,9 @@ import (
 	"missioncontrol/supervisor/tracing"
 )
 
-// measuredStore measures a store's steps, and traces those of traced requests. What is answered from memory, or asked for
-// by the supervisor itself all the time, is not among them.
+// measuredStore measures a store's steps, and traces those of traced requests. What is
+// answered from memory, or asked for by the supervisor itself all the time, is not among
+// them.
 type measuredStore struct {
 	missions.Store
 	metrics *Metrics
@@ -83,6 +84,13 @@ func (s measuredStore) Stats(ctx context.Context, missionType string) (missions.
 	begun := time.Now()
 	result, err := s.Store.Stats(ctx, missionType)
 	s.step(ctx, "stats", begun, err)
+	return result, err
+}
+
+func (s measuredStore) History(ctx context.Context, missionType string, minutes int) ([]missions.Minute, error) {
+	begun := time.Now()
+	result, err := s.Store.History(ctx, missionType, minutes)
+	s.step(ctx, "history", begun, err)
 	return result, err
 }
 

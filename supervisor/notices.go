@@ -62,14 +62,11 @@ func (n *notifier) run(ctx context.Context) {
 			attempt++
 			continue
 		case sent == 0:
-			waitFor(ctx, nil, n.wake, forever)
+			waitFor(ctx, nil, n.wake, lookAgain) // a change may be stored, and whoever made it not know
 		}
 		attempt = 1
 	}
 }
-
-// forever is longer than anything waits.
-const forever = 1000 * time.Hour
 
 // send sends the notices that wait, and returns how many are done with.
 func (n *notifier) send(ctx context.Context) (done int, err error) {

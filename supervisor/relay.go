@@ -144,6 +144,7 @@ func (r *relay) run(t *term) {
 }
 
 func (r *relay) goodbye(t *term) {
+	_ = r.acks.wait() // the term's end may have cut it off, which is no reason to send nothing
 	ctx, cancel := context.WithTimeout(context.Background(), min(relayGoodbye, time.Until(t.end())))
 	defer cancel()
 	for t.holds() && r.stream.Status().State == eventstream.Connected {

@@ -25,6 +25,7 @@ type ledge struct {
 	forgottenAtMost   int64 // in one step
 	given             int64
 	acknowledgedAgain bool // the position went back
+	hangs             bool // Acknowledge, once, until soon after its context has ended
 }
 
 func (l *ledge) Identity() string { return "ledge" }
@@ -52,9 +53,17 @@ func (l *ledge) Pending(_ context.Context, after int64, limit int) (events []mis
 	return events, nil
 }
 
-func (l *ledge) Acknowledge(_ context.Context, upTo int64) error {
+func (l *ledge) Acknowledge(ctx context.Context, upTo int64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.hangs {
+		l.hangs = false
+		l.mu.Unlock()
+		<-ctx.Done()
+		time.Sleep(time.Millisecond)
+		l.mu.Lock()
+		return ctx.Err()
+	}
 	l.acknowledgedAgain = l.acknowledgedAgain || upTo < l.acked
 	l.acked = upTo
 	return nil
@@ -301,5 +310,23 @@ func TestTheRestOfABatchDoesNotHideALoss(t *testing.T) {
 		b.lose(10, true)
 		after(time.Second)
 		b.wantOnce(t, 26)
+	})
+}
+
+// That the store was cut off by the term's end, as it noted how far the stream had come,
+// does not keep the relay from sending what is left.
+func TestWhatIsLeftIsSentAtTheEndOfATerm(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const batches = 5
+		l, b := &ledge{}, newBrook()
+		l.add(batches * relayBatch)
+		r := newRelay([]missions.Outbox{l}, b, testInterval, slog.New(slog.DiscardHandler))
+		term := newTerm(t.Context(), time.Now().Add(time.Hour))
+		third := func() { time.Sleep(2 * time.Millisecond) }
+		second := func() { term.stop(); b.before = third } // while the first is noted
+		b.before = func() { l.hangs = true; b.before = second }
+		r.run(term)
+		b.wantOnce(t, batches*relayBatch)
 	})
 }

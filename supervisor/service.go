@@ -8,8 +8,9 @@
 // [Service.Run] owns what runs in every supervisor: the dispatcher, which parks
 // claims and wakes them when missions arrive; the exchange of hints with the other
 // supervisors on the same store, if there can be any ([Peers]); the watch over agents'
-// connections, where the broker tells of them ([Connections]); and the candidacy for
-// the leadership of the store. The leader, one at a time, also runs the reaper,
+// connections, where the broker tells of them ([Connections]); the readers of the event
+// stream, which rest while nobody watches; and the candidacy for the leadership of the
+// store. The leader, one at a time, also runs the reaper,
 // which does what has become due; the retention; the samples of the statistics; the looks
 // at the alert rules, and who is told of alerts; and the relay, which carries the outboxes
 // to the event stream. When the leader stops it resigns, and another one
@@ -25,8 +26,8 @@
 //
 // # What waits for what
 //
-// Requests wait for the store. Nothing but the relay waits for the event stream:
-// telemetry is dropped while it is away, and durable events are in the outbox
+// Requests wait for the store. Nothing but the relay, and who watches events, waits for
+// the event stream: telemetry is dropped while it is away, and durable events are in the outbox
 // before a request that caused them is answered.
 package supervisor
 

@@ -14,7 +14,7 @@ import (
 func TestTheDocumentsTellOfEveryEndpoint(t *testing.T) {
 	t.Parallel()
 	var served, described []string
-	for _, e := range endpoints(&Service{queries: &queries{}}) {
+	for _, e := range endpoints(&Service{}) {
 		served = append(served, e.subject)
 	}
 	service := reflect.TypeFor[*Service]()

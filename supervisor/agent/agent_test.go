@@ -333,38 +333,39 @@ func TestBadConfigIsRefused(t *testing.T) {
 }
 
 // Handlers that are done at the same time share a report; one whose result is refused,
-// or is no JSON, does not spoil it for the others.
+// by itself or with the whole report, or is no JSON, does not spoil it for the others.
 func TestResultsOfManyHandlersAreReported(t *testing.T) {
 	t.Parallel()
 	const many = 40
+	const broker = 8 << 20 // what a message may have
+	bad := map[string]any{
+		"large":              strings.Repeat("x", missions.MaxDataBytes),
+		"more than a broker": strings.Repeat("x", broker),
+		"deep":               json.RawMessage(strings.Repeat("[", 200) + strings.Repeat("]", 200)),
+		"no JSON":            json.RawMessage(`{"a":`),
+	}
 	b := newBench(t)
 	var begun sync.WaitGroup
 	begun.Add(many)
 	b.start(t, agent.Config{Concurrency: many, Handler: func(_ context.Context, task *agent.Task) (any, error) {
 		begun.Done()
 		begun.Wait() // all end together
-		switch task.Mission.Name {
-		case "large":
-			return strings.Repeat("x", missions.MaxDataBytes), nil
-		case "no JSON":
-			return json.RawMessage(`{"a":`), nil
+		if result, is := bad[task.Mission.Name]; is {
+			return result, nil
 		}
 		return task.Mission.Name, nil
 	}})
 	ids := map[string]string{}
-	for i := range many {
+	for name := range bad {
+		ids[name] = b.create(t, api.MissionSpec{Name: name}).ID
+	}
+	for i := range many - len(bad) {
 		name := fmt.Sprint("mission ", i)
-		switch i {
-		case 7:
-			name = "large"
-		case 8:
-			name = "no JSON"
-		}
 		ids[name] = b.create(t, api.MissionSpec{Name: name}).ID
 	}
 	for name, id := range ids {
 		want, result := missions.Completed, fmt.Sprintf("%q", name)
-		if name == "large" || name == "no JSON" {
+		if _, is := bad[name]; is {
 			want, result = missions.Failed, "null"
 		}
 		if m := b.wait(t, id); m.Status != want || string(m.Result) != result || m.Attempt != 1 {

@@ -74,9 +74,12 @@ func (r *runner) reportTogether(ctx context.Context, all []*completion) {
 	}
 	errs, err := r.requests.CompleteAll(ctx, done)
 	for i, c := range all {
-		if err == nil {
+		switch {
+		case err == nil:
 			c.answer <- errs[i]
-		} else {
+		case refused(err): // for what one of them holds, or for their size together
+			c.answer <- r.requests.Complete(ctx, c.Completion)
+		default:
 			c.answer <- err
 		}
 	}

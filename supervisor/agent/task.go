@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/nats-io/nats.go"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
@@ -175,10 +176,10 @@ func text(err error) string {
 	return s
 }
 
-// refused reports whether the supervisor understood a report and did not take it
-// for what it holds.
+// refused reports whether the supervisor did not take a report for what it holds, or the
+// broker would not carry it.
 func refused(err error) bool {
-	return errors.Is(err, api.ErrInvalid) || errors.Is(err, api.ErrTooLarge)
+	return errors.Is(err, api.ErrInvalid) || errors.Is(err, api.ErrTooLarge) || errors.Is(err, nats.ErrMaxPayload)
 }
 
 // report sends how a mission ended until the supervisor has answered, or the lease

@@ -20,9 +20,10 @@ import (
 // (https://www.standardwebhooks.com): a POST with the headers webhook-id,
 // webhook-timestamp and, with a secret, webhook-signature. It may be used concurrently.
 type Webhook struct {
-	url    string
-	key    []byte
-	client *http.Client
+	url       string
+	key       []byte
+	userAgent string
+	client    *http.Client
 }
 
 // webhookPatience bounds one attempt.
@@ -38,7 +39,7 @@ func NewWebhook(target, secret, userAgent string) (*Webhook, error) {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, errors.New("it is not a URL like https://alerts.example.com/hook")
 	}
-	w := &Webhook{url: target, key: []byte(secret)}
+	w := &Webhook{url: target, key: []byte(secret), userAgent: userAgent}
 	if encoded, ok := strings.CutPrefix(secret, secretPrefix); ok {
 		if w.key, err = base64.StdEncoding.DecodeString(encoded); err != nil || len(w.key) == 0 {
 			return nil, errors.New("what follows whsec_ in the secret is not base64")
@@ -50,23 +51,11 @@ func NewWebhook(target, secret, userAgent string) (*Webhook, error) {
 	}
 	w.client = &http.Client{
 		Timeout:   webhookPatience,
-		Transport: &agentTransport{transport.Clone(), userAgent},
+		Transport: transport.Clone(),
 		// Who moved has to be told of by the setting: a redirect could lead anywhere.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return w, nil
-}
-
-// agentTransport names who sends.
-type agentTransport struct {
-	*http.Transport
-	userAgent string
-}
-
-// RoundTrip implements [http.RoundTripper].
-func (t *agentTransport) RoundTrip(request *http.Request) (*http.Response, error) {
-	request.Header.Set("User-Agent", t.userAgent)
-	return t.Transport.RoundTrip(request)
 }
 
 // Close frees the connections that are kept open.
@@ -81,6 +70,7 @@ func (w *Webhook) Send(ctx context.Context, id string, at time.Time, body []byte
 	}
 	timestamp := strconv.FormatInt(at.Unix(), 10)
 	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("User-Agent", w.userAgent)
 	request.Header.Set("Webhook-Id", id)
 	request.Header.Set("Webhook-Timestamp", timestamp)
 	if len(w.key) > 0 {
