@@ -95,6 +95,11 @@ const (
 	relayRetry   = 250 * time.Millisecond
 	relayGoodbye = 2 * time.Second
 
+	// relayPause is how long the relay waits for more events when it has been woken, or
+	// has just sent all there were: whoever waits for an answer goes first, and a batch
+	// costs more than an event in it.
+	relayPause = 5 * time.Millisecond
+
 	// relayRepeat is how long a batch that failed is sent again as it was, well
 	// within the duplicate window. That fills the gap which a broker leaves that
 	// refuses one event and takes the next, and that the stream's tail would hide.
@@ -137,6 +142,9 @@ func (r *relay) run(t *term) {
 			waitFor(t.ctx, changed, nil, relayRetry)
 		case err == nil && sent == 0:
 			waitFor(t.ctx, changed, r.wake, r.untilNext())
+			pause(t.ctx, relayPause)
+		case err == nil && sent < relayBatch:
+			pause(t.ctx, relayPause)
 		}
 	}
 	r.goodbye(t)
@@ -175,6 +183,9 @@ func waitFor(ctx context.Context, signal, other <-chan struct{}, d time.Duration
 	case <-ctx.Done():
 	}
 }
+
+// pause returns after d, or when ctx ends.
+func pause(ctx context.Context, d time.Duration) { waitFor(ctx, nil, nil, d) }
 
 var errNoRight = errors.New("this supervisor leads no longer")
 
