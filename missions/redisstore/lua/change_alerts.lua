@@ -12,7 +12,7 @@
 --
 --   alerts   by rule, with spaces: state, metric, threshold, since, raised_at,
 --            cleared_at, checked_at, revision; 0 for no time
---   notices  a stream, as the outbox is one: lib/tally.lua
+--   notices  a stream, each entry an event, with its position in the outbox as its id
 local function change(at)
 	local rule = ARGV[at]
 	local was = call('HGET', P .. 'alerts', rule)
@@ -27,11 +27,9 @@ local function change(at)
 	end
 	local kind = ARGV[at + 9]
 	if kind == '' then return 'ok' end
-	emit(kind, ARGV[at + 8], rule, ARGV[at + 3], ARGV[at + 11], ARGV[at + 4], ARGV[at + 5])
+	local event = emit(kind, ARGV[at + 8], rule, ARGV[at + 3], ARGV[at + 11], ARGV[at + 4], ARGV[at + 5])
 	if ARGV[at + 10] == '1' then
-		local id = int(pos) .. '-0'
-		local entry = call('XRANGE', P .. 'o', id, id)[1][2]
-		call('XADD', P .. 'notices', 'MAXLEN', ARGV[2], id, 'e', entry[2])
+		call('XADD', P .. 'notices', 'MAXLEN', ARGV[2], int(pos) .. '-0', 'e', event)
 	end
 	return 'ok'
 end

@@ -16,7 +16,9 @@ local function candidates(kinds, most)
 		if left <= 0 then break end
 		local heads = {}
 		for _, kind in ipairs(kinds) do
-			local head = call('ZRANGE', P .. 'q:' .. priority .. ':' .. kind, 0, left - 1, 'WITHSCORES')
+			local queue = P .. 'q:' .. priority .. ':' .. kind
+			settle(queue)
+			local head = call('ZRANGE', queue, 0, left - 1, 'WITHSCORES')
 			for i = 1, #head, 2 do heads[#heads + 1] = {id = head[i], s = head[i + 1] + 0} end
 		end
 		if #kinds > 1 then table.sort(heads, function(a, b) return a.s < b.s end) end
@@ -48,8 +50,8 @@ local function give(m, agent, lasts)
 	if m.o then set(m, 'f', int(now + m.o)) end
 	if m.y then set(m, 'z', int(now + m.y)) end
 	plan(m.id, m.e, m.f, m.z)
-	call('SADD', P .. 'ah:' .. agent, m.id)
-	call('ZADD', P .. 'ia:' .. agent, m.s, m.id)
+	pend(sets, P .. 'ah:' .. agent, m.id, true)
+	pend(sorted, P .. 'ia:' .. agent, m.id, m.s)
 	place(m)
 	save(m)
 end

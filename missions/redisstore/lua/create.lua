@@ -41,10 +41,10 @@ local function create(at)
 		if not due or not_before < due then due = not_before end
 	end
 	call('HSET', P .. 'm:' .. id, unpack(fields))
-	call('ZADD', P .. (waits and 'i:0:' or 'q:' .. priority .. ':') .. kind, s, id)
-	if due then call('ZADD', P .. 'w', int(due), id) end
+	pend(sorted, P .. (waits and 'i:0:' or 'q:' .. priority .. ':') .. kind, id, s)
+	if due then pend(sorted, P .. 'w', id, int(due)) end
 	if ARGV[at + 6] ~= '' then
-		for _, tag in ipairs(split(ARGV[at + 6])) do call('ZADD', P .. 'ig:' .. tag, s, id) end
+		for _, tag in ipairs(split(ARGV[at + 6])) do pend(sorted, P .. 'ig:' .. tag, id, s) end
 	end
 	count('0', kind, 1)
 	happen(0, kind)

@@ -10,7 +10,10 @@
 local left = ARGV[6] + 0
 local ready, stop, offline = {}, {}, {}
 
-local function overdue(key) return call('ZRANGE', P .. key, '-inf', int(now), 'BYSCORE', 'LIMIT', 0, left) end
+local function overdue(key)
+	settle(P .. key)
+	return call('ZRANGE', P .. key, '-inf', int(now), 'BYSCORE', 'LIMIT', 0, left)
+end
 
 -- take_back ends the attempt at a mission, as one of the things to do.
 local function take_back(m, fail)
@@ -41,7 +44,7 @@ end
 -- What the limit leaves no room for keeps the agent due.
 local function silent(a)
 	local reason = 'no heartbeat for ' .. seconds(a.q)
-	for _, id in ipairs(call('SMEMBERS', P .. 'ah:' .. a.id)) do
+	for _, id in ipairs(held_by(a.id)) do
 		if left <= 0 then return end
 		take_back(fetch(id), function(m) attempt_lost(m, format('agent %s is gone: %s', a.id, reason)) end)
 	end
@@ -76,6 +79,7 @@ if left > 0 then
 	end
 end
 
+commit()
 local coming
 for _, key in ipairs({'l', 'ad', 'w'}) do
 	local first = call('ZRANGE', P .. key, 0, 0, 'WITHSCORES')[2]
@@ -83,5 +87,4 @@ for _, key in ipairs({'l', 'ad', 'w'}) do
 end
 local kinds = {}
 for kind in pairs(ready) do kinds[#kinds + 1] = kind end
-commit()
 return {int(ARGV[6] - left), int(now), coming and int(coming) or '', kinds, stop, offline}

@@ -47,7 +47,7 @@ local function beat(at)
 	local listed, told = {}, {}
 	local cancelled, lost, given_up = {}, {}, {}
 	for i = at + 6, at + 5 + 2 * n, 2 do listed[ARGV[i] .. ' ' .. ARGV[i + 1]] = true end
-	for _, id in ipairs(call('SMEMBERS', P .. 'ah:' .. agent)) do
+	for _, id in ipairs(held_by(agent)) do
 		local m = call('HMGET', P .. 'm:' .. id, 'L', 'f', 'z', 'k')
 		if listed[id .. ' ' .. m[1]] then
 			told[id] = true

@@ -8,7 +8,7 @@
 local a = fetch_agent(ARGV[2])
 if not a then return {'not_found'} end
 local kinds = {}
-for _, id in ipairs(call('SMEMBERS', P .. 'ah:' .. a.id)) do
+for _, id in ipairs(held_by(a.id)) do
 	local m = fetch(id)
 	set(m, 'a', int(m.a - 1))
 	give_back(m, format('agent %s left', a.id), now)

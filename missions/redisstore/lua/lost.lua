@@ -11,7 +11,7 @@ local a = fetch_agent(ARGV[2])
 if not a then return {'not_found'} end
 if a.b + 0 > ARGV[4] + 0 then return {'heard'} end
 local kinds, ready, stop = {}, {}, {}
-for _, id in ipairs(call('SMEMBERS', P .. 'ah:' .. a.id)) do
+for _, id in ipairs(held_by(a.id)) do
 	local m = fetch(id)
 	attempt_lost(m, format('agent %s is gone: %s', a.id, ARGV[3]))
 	stop[#stop + 1] = id

@@ -14,4 +14,5 @@ for at = 2, #ARGV, 5 do
 	end
 	answers[#answers + 1] = refusal or {'ok', m.c or '', m.v or ''}
 end
+settle(P .. 'l')
 return answers

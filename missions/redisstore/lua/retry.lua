@@ -8,7 +8,7 @@
 -- {'deadline', hash} where it has passed.
 local function retry(m)
 	displace(m)
-	call('ZREM', P .. 'f', m.id)
+	pend(sorted, P .. 'f', m.id, false)
 	forget_agent(m)
 	for _, field in ipairs({'a', 'F', 'R', 'E', 'H', 'G'}) do set(m, field, nil) end
 	move(m, 'retry', 'retried by an operator')

@@ -9,7 +9,8 @@
 -- set's: it may have been begun anew behind the caller's back.
 --
 -- A mission's times are microseconds since the Unix epoch; Lua's numbers hold them
--- exactly, but write them with an exponent, hence int.
+-- exactly, but write them with an exponent, hence int. What goes to Redis is a text, as
+-- Redis is slow to write numbers that Lua hands it.
 local call, concat, format = redis.call, table.concat, string.format
 
 local P = string.sub(KEYS[1], 1, -5)
@@ -33,7 +34,7 @@ local home = partition == 0
 local clock = call('TIME')
 local now = clock[1] * 1000000 + clock[2] + ahead
 
-local function int(x) return format('%.0f', x) end
+local function int(x) return format('%d', x) end
 
 local function split(list)
 	local items = {}

@@ -70,11 +70,11 @@ local function index(m)
 	return P .. 'i:' .. m.S .. ':' .. m.t
 end
 
-local function place(m) call('ZADD', index(m), m.s, m.id) end
+local function place(m) pend(sorted, index(m), m.id, m.s) end
 
 local function displace(m)
-	call('ZREM', index(m), m.id)
-	if m.S == '0' and (m.w or m.l) then call('ZREM', P .. 'w', m.id) end
+	pend(sorted, index(m), m.id, false)
+	if m.S == '0' and (m.w or m.l) then pend(sorted, P .. 'w', m.id, false) end
 end
 
 -- move takes a mission through the state machine, keeps the counters, and tells
@@ -96,7 +96,7 @@ local function enqueue(m, from)
 	set(m, 'w', from > now and '1' or nil)
 	local due = m.l and m.l + 0
 	if m.w and (not due or from < due) then due = from end
-	if due then call('ZADD', P .. 'w', int(due), m.id) end
+	if due then pend(sorted, P .. 'w', m.id, int(due)) end
 	place(m)
 end
 
@@ -105,7 +105,7 @@ local function plan(id, expires, ends, stalls)
 	local due = expires + 0
 	if ends then due = math.min(due, ends) end
 	if stalls then due = math.min(due, stalls) end
-	call('ZADD', P .. 'l', int(due), id)
+	pend(sorted, P .. 'l', id, int(due))
 end
 
 -- moves notes that a mission's holder has shown progress.
@@ -116,10 +116,16 @@ local function moves(m)
 	plan(m.id, m.e, m.f, m.z)
 end
 
+-- held_by returns the missions that an agent holds.
+local function held_by(agent)
+	settle(P .. 'ah:' .. agent)
+	return call('SMEMBERS', P .. 'ah:' .. agent)
+end
+
 -- drop_lease leaves e, f, z and k where they are: they mean something while RUNNING.
 local function drop_lease(m)
-	call('ZREM', P .. 'l', m.id)
-	call('SREM', P .. 'ah:' .. m.A, m.id)
+	pend(sorted, P .. 'l', m.id, false)
+	pend(sets, P .. 'ah:' .. m.A, m.id, false)
 end
 
 -- finish brings a mission to a terminal status, whoever holds it.
@@ -131,14 +137,14 @@ local function finish(m, trigger, reason)
 	set(m, 'F', int(now))
 	set(m, 'w', nil)
 	set(m, 'r', nil)
-	call('ZADD', P .. 'f', int(now), m.id)
+	pend(sorted, P .. 'f', m.id, int(now))
 	place(m)
 	save(m)
 end
 
 -- forget_agent is for a mission that nobody holds any more.
 local function forget_agent(m)
-	if m.A then call('ZREM', P .. 'ia:' .. m.A, m.id) end
+	if m.A then pend(sorted, P .. 'ia:' .. m.A, m.id, false) end
 	set(m, 'A', nil)
 	set(m, 'B', nil)
 	set(m, 'P', nil)
@@ -184,9 +190,9 @@ end
 local function remove(m)
 	displace(m)
 	count(m.S, m.t, -1)
-	if m.F then call('ZREM', P .. 'f', m.id) end
-	if m.A then call('ZREM', P .. 'ia:' .. m.A, m.id) end
-	for _, tag in ipairs(split(m.g or '')) do call('ZREM', P .. 'ig:' .. tag, m.id) end
+	if m.F then pend(sorted, P .. 'f', m.id, false) end
+	if m.A then pend(sorted, P .. 'ia:' .. m.A, m.id, false) end
+	for _, tag in ipairs(split(m.g or '')) do pend(sorted, P .. 'ig:' .. tag, m.id, false) end
 	call('DEL', P .. 'm:' .. m.id, P .. 'g:' .. m.id)
 end
 

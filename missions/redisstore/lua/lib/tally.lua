@@ -1,6 +1,6 @@
--- What a script adds to the counters, the outbox and the marks. Nothing of the
--- counters and marks is written before commit(), so that each is written once
--- however many items a batch has.
+-- What a script adds to the counters, the outbox and the indexes. Nothing of it is
+-- written before commit(), so that each key is written once however many items a batch
+-- has.
 
 -- In the meta hash, totals: a field for each status, 'agents', 'slots', 'runs',
 -- 'runtime' (µs).
@@ -39,11 +39,59 @@ local function duration(kind, name, micros)
 	end
 end
 
--- emit records an event: a stream entry whose id is its position in the outbox,
--- with one field, the event's parts with NUL between them (no text of ours holds one).
+-- The outbox is a stream. An entry holds some events, each a field 'e', and has the
+-- position of the last of them as its id.
+local OUTBOX, EVENTS_AN_ENTRY = P .. 'o', 16
+local events = {}
+
+local function write_events()
+	if not events[1] then return end
+	call('XADD', OUTBOX, int(pos) .. '-0', unpack(events))
+	events = {}
+end
+
+-- emit records an event, and returns it: its parts with NUL between them (no text of
+-- ours holds one).
 local function emit(kind, at, ...)
+	local event = concat({kind, int(at), ...}, '\0')
 	pos = pos + 1
-	call('XADD', P .. 'o', int(pos) .. '-0', 'e', concat({kind, int(at), ...}, '\0'))
+	events[#events + 1], events[#events + 2] = 'e', event
+	if #events == 2 * EVENTS_AN_ENTRY then write_events() end
+	return event
+end
+
+-- What is to change in sorted sets: key → member → its score, false to take it out.
+-- What is to change in sets: key → member → true, false to take it out.
+local sorted, sets = {}, {}
+
+local function pend(to, key, member, score)
+	if not to[key] then to[key] = {} end
+	to[key][member] = score
+end
+
+local MOST_ARGUMENTS = 4000 -- Lua's stack holds some 8,000
+
+local function run(command, key, arguments)
+	for from = 1, #arguments, MOST_ARGUMENTS do
+		call(command, key, unpack(arguments, from, math.min(#arguments, from + MOST_ARGUMENTS - 1)))
+	end
+end
+
+-- settle writes what is to change in a key, for whoever is about to read it.
+local function settle(key)
+	local into, out = {}, {}
+	for member, score in pairs(sorted[key] or sets[key] or {}) do
+		if not score then
+			out[#out + 1] = member
+		elseif score == true then
+			into[#into + 1] = member
+		else
+			into[#into + 1], into[#into + 2] = score, member
+		end
+	end
+	run(sorted[key] and 'ZREM' or 'SREM', key, out)
+	run(sorted[key] and 'ZADD' or 'SADD', key, into)
+	sorted[key], sets[key] = nil, nil
 end
 
 local function outbox_full(limit) return pos - acked >= limit end
@@ -51,6 +99,9 @@ local function outbox_full(limit) return pos - acked >= limit end
 local DAY = 90000 -- seconds: a day, and an hour for those whose clocks differ
 
 local function commit()
+	for key in pairs(sorted) do settle(key) end
+	for key in pairs(sets) do settle(key) end
+	write_events()
 	local changed = {'seq', int(seq), 'lease', int(lease), 'pos', int(pos), 'gone', int(gone)}
 	for i, field in ipairs(TOTALS) do
 		if totals[field] then
@@ -67,7 +118,7 @@ local function commit()
 	end
 	if next(minutes) then
 		local key = P .. 'n:' .. int(math.floor(now / 60000000))
-		for field, by in pairs(minutes) do call('HINCRBY', key, field, by) end
+		for field, by in pairs(minutes) do call('HINCRBY', key, field, int(by)) end
 		call('EXPIRE', key, DAY)
 	end
 end
