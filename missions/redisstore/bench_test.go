@@ -93,10 +93,3 @@ func processor(b *testing.B, client *redis.Client) time.Duration {
 	}
 	return time.Duration(sum * float64(time.Second))
 }
-
-func must(b *testing.B, err error) {
-	b.Helper()
-	if err != nil {
-		b.Fatal(err)
-	}
-}

@@ -57,7 +57,7 @@ func change[Item any](ctx context.Context, s *Store, batch []Item, id func(*Item
 	}, resultOf)
 }
 
-// changed reads a script's verdict on one mission, whose hash comes last.
+// changed reads a script's verdict on one mission, which comes last itself.
 func changed(answer []any, id string, trigger missions.Trigger) (r missions.Result) {
 	if text(answer[0]) == "status" {
 		_, r.Err = statuses[number(text(answer[1]))].Next(trigger)
@@ -66,7 +66,7 @@ func changed(answer []any, id string, trigger missions.Trigger) (r missions.Resu
 	}
 	r.Changed = r.Err == nil
 	if last := answer[len(answer)-1]; len(answer) > 1 && len(items(last)) > 0 {
-		m, err := hash(last).mission(id)
+		m, err := told(last)
 		if err != nil {
 			return resultOf(broken(err))
 		}

@@ -66,11 +66,9 @@ func claimed(answer []any, agent string) (r missions.ClaimResult, err error) {
 	taken := items(answer[3])
 	r.Missions = make([]missions.Mission, len(taken))
 	for i := range taken {
-		f := hash(taken[i])
-		if r.Missions[i], err = f.mission(""); err != nil {
+		if r.Missions[i], err = given(taken[i]); err != nil {
 			return r, err
 		}
-		r.Missions[i].Lease = number(f["L"])
 	}
 	return r, nil
 }

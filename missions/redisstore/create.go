@@ -3,8 +3,6 @@ package redisstore
 import (
 	"context"
 	"slices"
-	"strconv"
-	"strings"
 
 	"missioncontrol/missions"
 )
@@ -57,7 +55,7 @@ func (s *Store) firstAge(ctx context.Context, n int) (int64, error) {
 
 func createIn(ctx context.Context, p *partition, batch []aged) ([]missions.CreateResult, error) {
 	limit := max(1, p.store.cfg.OutboxLimit/int64(len(p.store.partitions)))
-	args := make([]any, 1, 1+15*len(batch))
+	args := make([]any, 1, 1+10*len(batch))
 	args[0] = limit
 	for i := range batch {
 		args = append(appendMission(args, batch[i].Mission), batch[i].least)
@@ -73,38 +71,10 @@ func createIn(ctx context.Context, p *partition, batch []aged) ([]missions.Creat
 	return results, nil
 }
 
-// appendMission appends what create.lua is given of a mission.
-func appendMission(args []any, m *missions.Mission) []any {
-	return append(args, m.ID, m.Name, m.Description,
-		unless(m.Type, missions.DefaultType),
-		unless(string(m.Data), "{}"),
-		unless(strconv.Itoa(m.Priority.Rank()), "1"),
-		strings.Join(m.Tags, ","),
-		unless(strconv.Itoa(m.MaxAttempts), defaultAttempts),
-		micros(m.Timeout().Microseconds()), micros(int64(m.NotBefore)), micros(int64(m.Deadline)),
-		m.CorrelationID, m.Traceparent, micros(m.Stall().Microseconds()))
-}
-
-// unless leaves out what is understood.
-func unless(value, understood string) string {
-	if value == understood {
-		return ""
-	}
-	return value
-}
-
-// micros writes a time or a duration, "" for none.
-func micros(n int64) string {
-	if n == 0 {
-		return ""
-	}
-	return strconv.FormatInt(n, 10)
-}
-
 // created reads what create.lua says of one mission.
 func created(given *missions.Mission, answer any) missions.CreateResult {
 	if _, exists := answer.([]any); exists {
-		m, err := hash(answer).mission(given.ID)
+		m, err := told(answer)
 		switch {
 		case err != nil:
 			err = broken(err)

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -12,30 +13,32 @@ import (
 // What stands in Redis may have been damaged: whatever it is, reading it is an error or
 // something that can be told, never a panic.
 
-// FuzzMissionHash reads a mission's hash: names and values in turn, with NUL between.
-func FuzzMissionHash(f *testing.F) {
-	f.Add("s\x001703001234567000\x00n\x00name")
-	f.Add("s\x001\x00n\x00n\x00d\x00d\x00t\x00x\x00D\x00{\"a\":1}\x00p\x003\x00g\x00red,blue\x00x\x005\x00o\x001000\x00y\x002000\x00" +
-		"b\x001\x00l\x002\x00c\x00c\x00v\x00v\x00S\x001\x00a\x001\x00A\x00a1\x00L\x0017\x00u\x003\x00B\x004\x00P\x0012.5\x00M\x00half\x00e\x005")
-	f.Add("s\x001\x00S\x000\x00w\x001\x00r\x009\x00a\x001\x00E\x00no luck")
-	f.Add("s\x001\x00S\x009")
-	f.Add("s\x001\x00p\x00-1")
-	f.Add("s\x001\x00P\x00half")
-	f.Fuzz(func(t *testing.T, text string) {
-		var answer []any
-		for _, part := range strings.Split(text, "\x00") {
-			answer = append(answer, part)
-		}
-		m, err := hash(answer).mission("m")
+// FuzzRecord reads a mission's record, with data and a result that are elsewhere.
+func FuzzRecord(f *testing.F) {
+	number := func(n int64) string { return string(binary.LittleEndian.AppendUint64(nil, uint64(n))) }
+	fresh := "\x01" + number(1703001234567000) + "\x02" + "type\x00corr\x00trace\x00red,blue\x00" + "name\x00text\x00{}\x00"
+	full := "\x02\x01" + number(5) + "\x01\x03\x00\x01\x00" + "\x01\x00\x00\x00" + "\x05\x00\x00\x00"
+	for n := range int64(13) {
+		full += number(n + 1)
+	}
+	full += "type\x00\x00\x00\x00agent\x00\x00no luck\x0012.5\x00half\x00" + "\x09\x00\x00\x00name\x00\x00@\x00" + "@\x00" + "1703001234567000\x0001\x00claimed\x00"
+	f.Add(fresh, "", "")
+	f.Add(full, `{"a":1}`, `"done"`)
+	f.Add(full[:len(full)-60], "", "")
+	f.Add(full[:80], "", "")
+	f.Add(fresh[:12], "", "")
+	f.Add("", "", "")
+	f.Fuzz(func(t *testing.T, record, data, result string) {
+		m, err := readRecord(record, data, result)
 		if err != nil {
 			return
 		}
-		if m.ID == "" || m.CreatedAt < 0 || m.Status.Index() < 0 || m.Priority.Rank() < 0 || m.Tags == nil {
-			t.Fatalf("%q is read as %+v", text, m)
+		if m.CreatedAt <= 0 || m.Status.Index() < 0 || m.Priority.Rank() < 0 || m.Tags == nil {
+			t.Fatalf("%q is read as %+v", record, m)
 		}
 		m.Data, m.Result = nil, nil // are what an agent or a creator said, and not looked into
 		if _, err := json.Marshal(m); err != nil {
-			t.Fatalf("%q is read as what cannot be told: %v", text, err)
+			t.Fatalf("%q is read as what cannot be told: %v", record, err)
 		}
 	})
 }

@@ -23,11 +23,11 @@ func (s *Store) Get(ctx context.Context, id string) (missions.Mission, error) {
 	if err != nil {
 		return missions.Mission{}, err
 	}
-	f := hash(items(answer)[0])
-	if len(f) == 0 {
+	found := items(answer)[0]
+	if len(items(found)) == 0 {
 		return missions.Mission{}, missions.NotFound("mission", id)
 	}
-	m, err := f.mission(id)
+	m, err := told(found)
 	if err != nil {
 		return m, broken(err)
 	}
@@ -229,9 +229,9 @@ func (s *Store) fetchRows(ctx context.Context, l *listing, rows []row) ([]row, e
 		if err != nil {
 			return nil, err
 		}
-		for i, item := range items(answer) {
-			if f := hash(item); len(f) > 0 {
-				m, err := f.mission(some[i].(string))
+		for _, item := range items(answer) {
+			if len(items(item)) > 0 {
+				m, err := told(item)
 				if err != nil {
 					return nil, broken(err)
 				}
@@ -294,7 +294,7 @@ func rowOf(item any, f *missions.Filter) (r row, matches bool, err error) {
 		said := texts(item)
 		return row{seq: number(said[0]), id: said[1]}, f.MatchesText(said[2]), nil
 	}
-	r.mission, err = hash(item).mission("")
+	r.mission, err = told(item)
 	r.seq, r.id = int64(r.mission.CreatedAt), r.mission.ID
 	return r, true, err
 }

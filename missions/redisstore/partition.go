@@ -16,7 +16,7 @@ import (
 )
 
 // schemaVersion is the version of what lua/lib describes.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // partition is a part of the data set whose keys share a hash tag.
 type partition struct {
@@ -51,7 +51,7 @@ func (s *Store) openDataSet(ctx context.Context, prefix string) error {
 }
 
 func (s *Store) openError(err error) error {
-	if errors.Is(err, ErrNewerSchema) {
+	if errors.Is(err, ErrNewerSchema) || errors.Is(err, ErrOlderSchema) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrUnreachable, err)
@@ -73,9 +73,13 @@ func (p *partition) init(ctx context.Context, partitions int) (int, error) {
 		return 0, err
 	}
 	said := texts(answer)
-	if schema, err := strconv.Atoi(said[0]); err != nil || schema > schemaVersion {
+	switch schema, err := strconv.Atoi(said[0]); {
+	case err != nil || schema > schemaVersion:
 		return 0, fmt.Errorf("%w: schema %s, and this one knows %d; upgrade the supervisor, or choose another prefix",
 			ErrNewerSchema, said[0], schemaVersion)
+	case schema < schemaVersion:
+		return 0, fmt.Errorf("%w: schema %d, and this one knows %d only; choose another prefix, and let the earlier version finish what is here",
+			ErrOlderSchema, schema, schemaVersion)
 	}
 	p.identity.Store(&said[1])
 	return strconv.Atoi(said[3])

@@ -78,17 +78,19 @@ func read(name string) string {
 	return string(text)
 }
 
-// stateMachine writes missions' state machine as the Lua table NEXT: from a status,
-// by its place in missions.Statuses(), and a trigger to a status.
+// stateMachine writes missions' state machine as the Lua table NEXT: from a status, by its
+// place in missions.Statuses(), and a trigger to a status.
 func stateMachine() string {
 	var table strings.Builder
 	table.WriteString("local NEXT = {")
 	for from, status := range missions.Statuses() {
+		fmt.Fprintf(&table, "[%d] = {", from)
 		for _, trigger := range missions.Triggers() {
 			if next, err := status.Next(trigger); err == nil {
-				fmt.Fprintf(&table, "['%d%s'] = '%d', ", from, trigger, next.Index())
+				fmt.Fprintf(&table, "['%s'] = %d, ", trigger, next.Index())
 			}
 		}
+		table.WriteString("}, ")
 	}
 	table.WriteString("}")
 	return table.String()

@@ -80,6 +80,7 @@ var (
 	ErrUnreachable = errors.New("the Redis cannot be reached")
 	ErrUnsuitable  = errors.New("this Redis does not suit")
 	ErrNewerSchema = errors.New("the data set was written by a newer version")
+	ErrOlderSchema = errors.New("the data set was written by a version before the first release")
 	ErrPartitions  = errors.New("the data set has another number of partitions")
 )
 
@@ -108,7 +109,7 @@ var _ missions.Store = (*Store)(nil)
 
 // Open connects to Redis, checks that it suits, and creates the data set when there
 // is none. Errors: [ErrURL], [ErrUnreachable], [ErrUnsuitable], [ErrNewerSchema],
-// [ErrPartitions].
+// [ErrOlderSchema], [ErrPartitions].
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg = cfg.WithDefaults()
 	if err := cfg.Validate(); err != nil {

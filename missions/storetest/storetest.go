@@ -50,6 +50,7 @@ func Run(t *testing.T, open Opener) {
 		{"finish", testFinish},
 		{"repeated finish", testRepeatedFinish},
 		{"progress and log", testProgressAndLog},
+		{"large", testLarge},
 		{"operations by status", testOperationsByStatus},
 		{"cancel, retry, delete", testChange},
 		{"due", testDue},

@@ -1,4 +1,4 @@
--- uses: tally mission
+-- uses: tally record mission
 -- Appends to missions' logs.
 --
 -- KEYS[1]  the partition's meta hash
@@ -10,10 +10,14 @@ local limit = ARGV[2] + 0
 
 local function append(m, level, message, data)
 	-- The first entry of a log is not stored: it tells of the creation.
-	if call('LLEN', P .. 'g:' .. m.id) + 1 >= limit then return {'full'} end
+	local _, texts = string.gsub(m.log, '%z', '')
+	local stored = m.j == 1 and call('LLEN', P .. 'g:' .. m.id) or 0
+	if 1 + texts / 3 + stored >= limit then return {'full'} end
 	call('RPUSH', P .. 'g:' .. m.id, concat({'l', int(now), level, message, data}, '\0'))
+	m.j = 1
 	moves(m)
-	emit('l', now, m.id, m.c or '', m.v or '', level, message)
+	save(m)
+	emit('l', now, m.id, m.c, m.v, level, message)
 	return {'ok'}
 end
 

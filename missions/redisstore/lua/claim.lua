@@ -1,4 +1,4 @@
--- uses: tally mission agent
+-- uses: tally record mission agent
 -- Gives agents claimable missions under leases: by priority, then age.
 --
 -- KEYS[1]  the partition's meta hash
@@ -7,7 +7,7 @@
 --          '1' if the agent itself has just asked
 --
 -- Answers for each request {'ok', types, '1' if the bytes left missions behind,
--- {hash, …}}, {'not_found'}, {'left'} or {'draining'}.
+-- {mission, …}}, {'not_found'}, {'left'} or {'draining'}.
 
 -- candidates are the heads of the queues of several types, merged.
 local function candidates(kinds, most)
@@ -28,30 +28,19 @@ local function candidates(kinds, most)
 	return best
 end
 
--- size estimates a mission's bytes on the wire: missions.SizeEstimate, which see.
-local function size(m)
-	local function len(field) return m[field] and #m[field] or 0 end
-	return 1024 + len('D') + len('R') + 2 * (len('n') + len('d') + len('E') + len('M') + len('g')) + 70
-end
-
 local function give(m, agent, lasts)
 	displace(m)
-	duration(m.t, 'q', now - (m.r or m.s))
+	duration(m.t, 'q', now - (m.r > 0 and m.r or m.s))
 	lease = lease + 1
-	set(m, 'a', int((m.a or 0) + 1))
-	set(m, 'A', agent)
-	set(m, 'L', int(lease * partitions + partition)) -- no other partition's token
-	set(m, 'B', int(now))
-	set(m, 'e', int(now + lasts))
-	set(m, 'w', nil)
-	set(m, 'r', nil)
-	move(m, 'claim', format('claimed by agent %s, attempt %s of %s', agent, m.a, m.x))
-	set(m, 'k', nil)
-	if m.o then set(m, 'f', int(now + m.o)) end
-	if m.y then set(m, 'z', int(now + m.y)) end
+	m.a, m.A, m.B, m.k, m.w, m.r = m.a + 1, agent, now, 0, 0, 0
+	m.L = lease * partitions + partition -- no other partition's token
+	m.e = now + lasts
+	move(m, 'claim', format('claimed by agent %s, attempt %d of %d', agent, m.a, m.x))
+	m.f = m.o > 0 and now + m.o or 0
+	m.z = m.y > 0 and now + m.y or 0
 	plan(m.id, m.e, m.f, m.z)
 	pend(sets, P .. 'ah:' .. agent, m.id, true)
-	pend(sorted, P .. 'ia:' .. agent, m.id, m.s)
+	pend(sorted, P .. 'ia:' .. agent, m.id, m.score)
 	place(m)
 	save(m)
 end
@@ -81,7 +70,7 @@ local function claim(at)
 		bytes = bytes + size(m)
 		if budget > 0 and bytes > budget and taken[1] then break end
 		give(m, ARGV[at], ARGV[at + 4])
-		taken[#taken + 1] = flat(m)
+		taken[#taken + 1] = told(m)
 	end
 	return {'ok', types, #taken < #ids and '1' or '0', taken}
 end

@@ -1,4 +1,4 @@
--- uses: tally mission agent retry
+-- uses: tally record mission agent retry
 -- Does what has become due.
 --
 -- KEYS[1]  the partition's meta hash
@@ -20,20 +20,20 @@ local function take_back(m, fail)
 	left = left - 1
 	stop[#stop + 1], stop[#stop + 2] = m.A, m.id
 	fail(m)
-	if m.S == '0' and not m.w then ready[m.t] = true end
+	if m.S == PENDING and m.w == 0 then ready[m.t] = true end
 end
 
 local function seconds(micros) return format('%gs', micros / 1000000) end
 
 for _, id in ipairs(overdue('l')) do
 	take_back(fetch(id), function(m)
-		if m.f and m.f + 0 <= now then
+		if m.f > 0 and m.f <= now then
 			local reason = format('timed out on agent %s after %s', m.A, seconds(m.o))
-			outcome(m, nil, reason, nil)
+			outcome(m, '', reason, '')
 			attempt_failed(m, reason, back_off(m))
-		elseif m.z and m.z + 0 <= now then
+		elseif m.z > 0 and m.z <= now then
 			local reason = format('stalled on agent %s: no progress for %s', m.A, seconds(m.y)) -- missions.StalledReason
-			outcome(m, nil, reason, nil)
+			outcome(m, '', reason, '')
 			attempt_failed(m, reason, back_off(m))
 		else
 			attempt_lost(m, format('the lease of agent %s ended without a heartbeat', m.A))
@@ -60,7 +60,7 @@ end
 
 local function expire(m)
 	local reason = 'its deadline passed before it was done'
-	outcome(m, nil, reason, nil)
+	outcome(m, '', reason, '')
 	finish(m, 'expire', reason)
 end
 
@@ -68,11 +68,11 @@ if left > 0 then
 	for _, id in ipairs(overdue('w')) do
 		local m = fetch(id)
 		left = left - 1
-		if m.l and m.l + 0 <= now then
+		if m.l > 0 and m.l <= now then
 			expire(m)
 		else
 			displace(m)
-			enqueue(m, m.r + 0)
+			enqueue(m, m.r)
 			save(m)
 			ready[m.t] = true
 		end

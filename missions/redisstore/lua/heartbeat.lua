@@ -1,4 +1,4 @@
--- uses: tally mission agent
+-- uses: tally record mission agent
 -- Notes that agents live, renews the leases they list, and gives up those of which
 -- two heartbeats in a row know nothing.
 --
@@ -12,22 +12,31 @@
 -- A lease that one heartbeat left out may have been on its way when it was sent.
 local MISSED = 1
 
+local CANCELLED = 4
+
+-- lease_of reads of a record that is FULL, as that of every mission that is held.
+local function lease_of(id)
+	local _, k, e, _, _, _, _, _, _, _, _, L, _, _, _, _, f, z =
+		unpack_record(FULL_HEAD, call('GETRANGE', P .. 'm:' .. id, 0, HEAD_BYTES - 1))
+	return L, e, f, z, k
+end
+
 local function renew(id, lasts, ends, stalls)
-	call('HSET', P .. 'm:' .. id, 'e', int(now + lasts), 'k', '0')
+	renewed(id, now + lasts, 0)
 	plan(id, now + lasts, ends, stalls)
 end
 
-local function miss(id, missed, agent, given_up)
-	if (missed or 0) + 0 < MISSED then
-		call('HINCRBY', P .. 'm:' .. id, 'k', 1)
+local function miss(id, expires, missed, agent, given_up)
+	if missed < MISSED then
+		renewed(id, expires, missed + 1)
 		return
 	end
 	local m = fetch(id)
 	attempt_lost(m, format('agent %s does not know of its lease: the reply to the claim was lost, or the agent started anew', agent))
-	if m.S == '0' then given_up[#given_up + 1] = m.t end
+	if m.S == PENDING then given_up[#given_up + 1] = m.t end
 end
 
-local function known(a, at)
+local function heard_of(a, at)
 	for field, value in pairs({u = ARGV[at + 1], m = ARGV[at + 2]}) do
 		if value ~= '' then
 			call('HSET', P .. 'a:' .. a.id, field, value)
@@ -43,25 +52,25 @@ local function beat(at)
 	local agent, lasts, n = ARGV[at], ARGV[at + 4], ARGV[at + 5] + 0
 	local a = fetch_agent(agent)
 	if not a or a.x == '1' then return {'not_found'} end
-	known(a, at)
-	local listed, told = {}, {}
+	heard_of(a, at)
+	local listed, known = {}, {}
 	local cancelled, lost, given_up = {}, {}, {}
 	for i = at + 6, at + 5 + 2 * n, 2 do listed[ARGV[i] .. ' ' .. ARGV[i + 1]] = true end
 	for _, id in ipairs(held_by(agent)) do
-		local m = call('HMGET', P .. 'm:' .. id, 'L', 'f', 'z', 'k')
-		if listed[id .. ' ' .. m[1]] then
-			told[id] = true
-			renew(id, lasts, m[2], m[3])
+		local token, expires, ends, stalls, missed = lease_of(id)
+		if listed[id .. ' ' .. int(token)] then
+			known[id] = true
+			renew(id, lasts, ends, stalls)
 		else
-			miss(id, m[4], agent, given_up)
+			miss(id, expires, missed, agent, given_up)
 		end
 	end
 	for i = at + 6, at + 5 + 2 * n, 2 do
 		local id = ARGV[i]
-		if not told[id] then
-			told[id] = true
-			local m = call('HMGET', P .. 'm:' .. id, 'S', 'A', 'L')
-			local to = m[1] == '4' and m[2] == agent and m[3] == ARGV[i + 1] and cancelled or lost
+		if not known[id] then
+			known[id] = true
+			local m = fetch(id)
+			local to = m and m.S == CANCELLED and m.A == agent and m.L == ARGV[i + 1] + 0 and cancelled or lost
 			to[#to + 1] = id
 		end
 	end

@@ -1,4 +1,4 @@
--- uses: tally mission agent
+-- uses: tally record mission agent
 -- Takes an agent offline and puts its running missions back, at no cost of an attempt.
 --
 -- KEYS[1]  the partition's meta hash
@@ -10,7 +10,7 @@ if not a then return {'not_found'} end
 local kinds = {}
 for _, id in ipairs(held_by(a.id)) do
 	local m = fetch(id)
-	set(m, 'a', int(m.a - 1))
+	m.a = m.a - 1
 	give_back(m, format('agent %s left', a.id), now)
 	kinds[#kinds + 1] = m.t
 end

@@ -1,4 +1,4 @@
--- uses: tally mission
+-- uses: tally record mission
 -- Lists missions that match, newest first.
 --
 -- KEYS[1]  the partition's meta hash
@@ -9,7 +9,7 @@
 -- ARGV[8…11] status, its place in missions.Statuses(); type; agent; tag; '' for any
 --
 -- Answers {seq to go on below, '' when there are no more; how many it looked at,
--- {hash, …} or {{seq, id, name}, …}}.
+-- {mission, …} or {{seq, id, name}, …}}.
 local most, examine, budget, names = ARGV[4] + 0, ARGV[5] + 0, ARGV[6] + 0, ARGV[7] == '1'
 local status, kind, agent, tag = ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 
@@ -62,17 +62,12 @@ end
 local checks = (agent ~= '' or tag ~= '') and (status ~= '' or kind ~= '' or tag ~= '')
 
 local function matches(m)
-	if status ~= '' and m.S ~= status or kind ~= '' and m.t ~= kind then return false end
+	if status ~= '' and DIGIT[m.S] ~= status or kind ~= '' and m.t ~= kind then return false end
 	if tag == '' then return true end
-	for _, t in ipairs(split(m.g or '')) do
+	for _, t in ipairs(split(m.g)) do
 		if t == tag then return true end
 	end
 	return false
-end
-
-local function size(m)
-	local function len(field) return m[field] and #m[field] or 0 end
-	return 1024 + len('D') + len('R') + 2 * (len('n') + len('d') + len('E') + len('M') + len('g')) + 70
 end
 
 local page, looked, bytes, last, following = {}, 0, 0, '', ''
@@ -84,18 +79,14 @@ while true do
 		break
 	end
 	local id = src.rows[src.at]
-	if names and not checks then
-		page[#page + 1] = {int(s), id, call('HGET', P .. 'm:' .. id, 'n')}
-	else
-		local m = fetch(id)
-		if not checks or matches(m) then
-			bytes = bytes + size(m)
-			if budget > 0 and bytes > budget and page[1] then
-				following = last
-				break
-			end
-			page[#page + 1] = names and {int(s), id, m.n} or flat(m)
+	local m = fetch(id)
+	if not checks or matches(m) then
+		bytes = bytes + size(m)
+		if budget > 0 and bytes > budget and page[1] then
+			following = last
+			break
 		end
+		page[#page + 1] = names and {int(s), id, (parts(m))} or told(m)
 	end
 	src.at = src.at + 2
 	looked, last = looked + 1, int(s)

@@ -1,4 +1,4 @@
--- uses: tally mission agent
+-- uses: tally record mission agent
 -- Takes an agent offline that ended without a word, and its running missions back,
 -- unless it has been heard of since.
 --
@@ -15,7 +15,7 @@ for _, id in ipairs(held_by(a.id)) do
 	local m = fetch(id)
 	attempt_lost(m, format('agent %s is gone: %s', a.id, ARGV[3]))
 	stop[#stop + 1] = id
-	if m.S == '0' then kinds[m.t] = true end
+	if m.S == PENDING then kinds[m.t] = true end
 end
 for kind in pairs(kinds) do ready[#ready + 1] = kind end
 local was_there = a.S ~= OFFLINE

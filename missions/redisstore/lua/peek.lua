@@ -5,7 +5,7 @@
 -- ARGV[3…] for each request: agent, types with commas ('' for its own)
 --
 -- Answers {{types of each request, '' for an agent that may not claim, …},
--- {type, {priority, seq, bytes of data, …}, …}}.
+-- {type, {priority, seq, bytes of its record and its data, …}, …}}.
 local DRAINING = '1' -- lib/agent.lua
 
 local wanted, kinds, heads = {}, {}, {}
@@ -23,7 +23,7 @@ for kind in pairs(kinds) do
 		for i = 1, #head, 2 do
 			rows[#rows + 1] = tostring(priority)
 			rows[#rows + 1] = head[i + 1]
-			rows[#rows + 1] = tostring(call('HSTRLEN', P .. 'm:' .. head[i], 'D'))
+			rows[#rows + 1] = tostring(call('STRLEN', P .. 'm:' .. head[i]) + call('STRLEN', P .. 'd:' .. head[i]))
 		end
 	end
 	heads[#heads + 1] = kind

@@ -1,4 +1,4 @@
--- uses: tally mission
+-- uses: tally record mission
 -- Stores how far missions have come.
 --
 -- KEYS[1]  the partition's meta hash
@@ -9,10 +9,11 @@ local answers = {}
 for at = 2, #ARGV, 5 do
 	local m, refusal = holder(ARGV[at], ARGV[at + 1], ARGV[at + 2])
 	if m then
-		call('HSET', P .. 'm:' .. m.id, 'P', ARGV[at + 3], 'M', ARGV[at + 4], 'u', int(now))
+		m.P, m.M, m.u = ARGV[at + 3], ARGV[at + 4], now
 		moves(m)
+		save(m)
 	end
-	answers[#answers + 1] = refusal or {'ok', m.c or '', m.v or ''}
+	answers[#answers + 1] = refusal or {'ok', m.c, m.v}
 end
 settle(P .. 'l')
 return answers

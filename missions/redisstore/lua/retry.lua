@@ -1,18 +1,19 @@
--- uses: tally mission
+-- uses: tally record mission
 -- Puts FAILED and CANCELLED missions back to PENDING, their attempts counted anew.
 --
 -- KEYS[1]  the partition's meta hash
 -- ARGV[2…] ids
 --
--- Answers for each mission {'ok', hash}, {'not_found'}, {'status', status, hash} or
--- {'deadline', hash} where it has passed.
+-- Answers for each mission {'ok', mission}, {'not_found'}, {'status', status, mission} or
+-- {'deadline', mission} where it has passed.
 local function retry(m)
 	displace(m)
 	pend(sorted, P .. 'f', m.id, false)
 	forget_agent(m)
-	for _, field in ipairs({'a', 'F', 'R', 'E', 'H', 'G'}) do set(m, field, nil) end
+	set_result(m, '')
+	m.a, m.F, m.E, m.H, m.G = 0, 0, '', 0, ''
 	move(m, 'retry', 'retried by an operator')
-	enqueue(m, math.max(now, (m.b or 0) + 0))
+	enqueue(m, math.max(now, m.b))
 	save(m)
 end
 
@@ -21,13 +22,13 @@ for i = 2, #ARGV do
 	local m, answer = fetch(ARGV[i]), nil
 	if not m then
 		answer = {'not_found'}
-	elseif not NEXT[m.S .. 'retry'] then
-		answer = {'status', m.S, flat(m)}
-	elseif m.l and m.l + 0 <= now then
-		answer = {'deadline', flat(m)}
+	elseif not NEXT[m.S].retry then
+		answer = {'status', DIGIT[m.S], told(m)}
+	elseif m.l > 0 and m.l <= now then
+		answer = {'deadline', told(m)}
 	else
 		retry(m)
-		answer = {'ok', flat(m)}
+		answer = {'ok', told(m)}
 	end
 	answers[#answers + 1] = answer
 end

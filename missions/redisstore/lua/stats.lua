@@ -1,4 +1,4 @@
--- uses: sample
+-- uses: record sample
 -- Reads the statistics of all missions, or of one type's.
 --
 -- KEYS[1]  the partition's meta hash
@@ -33,7 +33,8 @@ for _, k in ipairs(kinds) do
 		local s = tonumber(first[2])
 		if s and (not oldest or s < oldest) then oldest = s end
 		if s and queue ~= 'i:0:' then
-			local from = (call('HGET', P .. 'm:' .. first[1], 'r') or s) + 0
+			local m = fetch(first[1])
+			local from = m.r > 0 and m.r or s
 			if not ready or from < ready then ready = from end
 		end
 	end

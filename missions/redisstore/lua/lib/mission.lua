@@ -1,19 +1,5 @@
--- A mission is a hash, m:ID. Fields that have their default are left out.
---
---   as given:  s created_at, unique, the mission's age   n name   d description
---              t type ('default')   D data ('{}')   p priority 0-3 ('1')   g tags, with commas
---              x max_attempts ('3')   o timeout (µs)   b not_before   l deadline   c correlation_id
---              v traceparent   y stall (µs)
---   its life:  S status, its place in missions.Statuses() ('0')   a attempt   A agent
---              L the newest fencing token   u updated_at (s)   B started_at   F finished_at
---              w '1' while PENDING and not yet claimable   r claimable from (s)
---              P, M percent and message of its progress
---   its lease, while RUNNING: e expires_at   f when its timeout ends the attempt   z when
---              it will count as stalled   k heartbeats in a row that did not list it
---   its last outcome: R result   E error   H under which token   G whose report, none
---              where the store itself ended the attempt
---
--- Where it stands decides which one index holds it, each a sorted set of ids by s:
+-- What happens to missions. Where one stands decides which one index holds it, each a
+-- sorted set of ids by age:
 --
 --   q:PRIORITY:TYPE  claimable         i:STATUS:TYPE  every other mission
 --   ia:AGENT  held by the agent, or ended by it       ig:TAG
@@ -23,96 +9,68 @@
 --   l  RUNNING: the first of e, f and z   w  PENDING: claimable, or its deadline
 --   f  ended: finished_at
 --
--- ah:AGENT is the set of missions that an agent holds. g:ID is the mission's log.
-
-local function fetch(id)
-	local flat = call('HGETALL', P .. 'm:' .. id)
-	if #flat == 0 then return nil end
-	local m = {S = '0', p = '1', t = 'default', x = '3'}
-	for i = 1, #flat, 2 do m[flat[i]] = flat[i + 1] end
-	m.id, m.dirty, m.flat = id, {}, flat
-	return m
-end
-
--- flat is a mission as it is answered: the hash as it was read, and behind it what
--- has changed since, which counts; '' for what was cleared.
-local function flat(m)
-	local out = m.flat
-	out[#out + 1], out[#out + 2] = 'id', m.id
-	return out
-end
-
--- set changes a field, nil clears it; save writes what was set.
-local function set(m, field, value)
-	if value == nil and m[field] == nil then return end
-	m[field], m.dirty[field] = value, true
-end
-
-local function save(m)
-	local changed, cleared, out = {}, nil, m.flat
-	for field in pairs(m.dirty) do
-		local value = m[field]
-		if value then
-			changed[#changed + 1], changed[#changed + 2] = field, value
-		else
-			cleared = cleared or {}
-			cleared[#cleared + 1] = field
-		end
-		out[#out + 1], out[#out + 2] = field, value or ''
-	end
-	if changed[1] then call('HSET', P .. 'm:' .. m.id, unpack(changed)) end
-	if cleared then call('HDEL', P .. 'm:' .. m.id, unpack(cleared)) end
-	m.dirty = {}
-end
+-- ah:AGENT is the set of missions that an agent holds. g:ID is what a mission's log has
+-- from its first line by an agent on, or when its record has no more room for it.
+local PENDING, RUNNING, COMPLETED = 0, 1, 2
 
 local function index(m)
-	if m.S == '0' and not m.w then return P .. 'q:' .. m.p .. ':' .. m.t end
-	return P .. 'i:' .. m.S .. ':' .. m.t
+	if m.S == PENDING and m.w == 0 then return P .. 'q:' .. DIGIT[m.p] .. ':' .. m.t end
+	return P .. 'i:' .. DIGIT[m.S] .. ':' .. m.t
 end
 
-local function place(m) pend(sorted, index(m), m.id, m.s) end
+local function place(m) pend(sorted, index(m), m.id, m.score) end
 
 local function displace(m)
 	pend(sorted, index(m), m.id, false)
-	if m.S == '0' and (m.w or m.l) then pend(sorted, P .. 'w', m.id, false) end
+	if m.S == PENDING and (m.w == 1 or m.l > 0) then pend(sorted, P .. 'w', m.id, false) end
+end
+
+local LOG_BYTES = 1024 -- of a record
+
+local function log_change(m, digits, reason)
+	local at = int(now)
+	if m.j == 0 and #m.log + #reason < LOG_BYTES then
+		m.log = concat({m.log .. at, digits, reason, ''}, '\0')
+	else
+		m.j = 1
+		call('RPUSH', P .. 'g:' .. m.id, concat({'s', at, digits, reason}, '\0'))
+	end
 end
 
 -- move takes a mission through the state machine, keeps the counters, and tells
 -- the log and the outbox. NEXT is missions.transitions.
 local function move(m, trigger, reason)
-	local old, new = m.S, NEXT[m.S .. trigger]
-	count(old, m.t, -1)
-	count(new, m.t, 1)
+	local old, new = m.S, NEXT[m.S][trigger]
+	local digits = DIGIT[old] .. DIGIT[new]
+	count(DIGIT[old], m.t, -1)
+	count(DIGIT[new], m.t, 1)
 	if HAPPENED[new] then happen(HAPPENED[new], m.t) end
-	call('RPUSH', P .. 'g:' .. m.id, concat({'s', int(now), old .. new, reason}, '\0'))
-	emit('s', now, m.id, m.c or '', m.v or '', old .. new, reason, m.a or '0', m.A or '')
-	set(m, 'S', new)
-	set(m, 'u', int(now))
+	log_change(m, digits, reason)
+	emit('s', now, m.id, m.c, m.v, digits, reason, int(m.a), m.A)
+	m.S, m.u = new, now
 end
 
 -- enqueue makes a PENDING mission, which no index holds, claimable from a time on.
 local function enqueue(m, from)
-	set(m, 'r', int(from))
-	set(m, 'w', from > now and '1' or nil)
-	local due = m.l and m.l + 0
-	if m.w and (not due or from < due) then due = from end
-	if due then pend(sorted, P .. 'w', m.id, int(due)) end
+	m.r, m.w = from, from > now and 1 or 0
+	local due = m.l
+	if m.w == 1 and (due == 0 or from < due) then due = from end
+	if due > 0 then pend(sorted, P .. 'w', m.id, int(due)) end
 	place(m)
 end
 
--- plan has somebody look at a RUNNING mission at the first of its ends, each nil for none.
+-- plan has somebody look at a RUNNING mission at the first of its ends, 0 for none.
 local function plan(id, expires, ends, stalls)
-	local due = expires + 0
-	if ends then due = math.min(due, ends) end
-	if stalls then due = math.min(due, stalls) end
+	local due = expires
+	if ends > 0 then due = math.min(due, ends) end
+	if stalls > 0 then due = math.min(due, stalls) end
 	pend(sorted, P .. 'l', id, int(due))
 end
 
--- moves notes that a mission's holder has shown progress.
+-- moves notes that a mission's holder has shown progress; the caller saves it.
 local function moves(m)
-	if not m.y then return end
-	m.z = int(now + m.y)
-	call('HSET', P .. 'm:' .. m.id, 'z', m.z)
+	if m.y == 0 then return end
+	m.z = now + m.y
 	plan(m.id, m.e, m.f, m.z)
 end
 
@@ -131,12 +89,10 @@ end
 -- finish brings a mission to a terminal status, whoever holds it.
 local function finish(m, trigger, reason)
 	displace(m)
-	local held = m.S == '1'
+	local held = m.S == RUNNING
 	move(m, trigger, reason)
 	if held then drop_lease(m) end
-	set(m, 'F', int(now))
-	set(m, 'w', nil)
-	set(m, 'r', nil)
+	m.F, m.w, m.r = now, 0, 0
 	pend(sorted, P .. 'f', m.id, int(now))
 	place(m)
 	save(m)
@@ -144,11 +100,8 @@ end
 
 -- forget_agent is for a mission that nobody holds any more.
 local function forget_agent(m)
-	if m.A then pend(sorted, P .. 'ia:' .. m.A, m.id, false) end
-	set(m, 'A', nil)
-	set(m, 'B', nil)
-	set(m, 'P', nil)
-	set(m, 'M', nil)
+	if m.A ~= '' then pend(sorted, P .. 'ia:' .. m.A, m.id, false) end
+	m.A, m.B, m.P, m.M = '', 0, '', ''
 end
 
 -- give_back puts a RUNNING mission into the queue, claimable from a time on.
@@ -161,19 +114,17 @@ local function give_back(m, reason, from)
 	save(m)
 end
 
--- outcome keeps what an attempt came to, and whose report that is.
+-- outcome keeps what an attempt came to, '' for none, and whose report that is.
 local function outcome(m, result, error, from)
-	set(m, 'R', result)
-	set(m, 'E', error)
-	set(m, 'H', m.L)
-	set(m, 'G', from)
+	set_result(m, result)
+	m.E, m.H, m.G = error, m.L, from
 end
 
 -- attempt_failed puts a RUNNING mission back after a wait, or fails it when the
 -- attempt was its last.
 local function attempt_failed(m, reason, wait)
-	if m.a + 0 >= m.x + 0 then
-		finish(m, 'give up', format('%s; attempt %s of %s was the last', reason, m.a, m.x))
+	if m.a >= m.x then
+		finish(m, 'give up', format('%s; attempt %d of %d was the last', reason, m.a, m.x))
 	else
 		give_back(m, reason, now + wait)
 	end
@@ -182,18 +133,18 @@ end
 -- attempt_lost takes a mission from an agent that is gone, silent or no longer
 -- knows of it. The attempt counts: nobody knows how far it came.
 local function attempt_lost(m, reason)
-	outcome(m, nil, reason, nil)
+	outcome(m, '', reason, '')
 	attempt_failed(m, reason, 0)
 end
 
 -- remove deletes a mission that nobody holds, and all that belongs to it.
 local function remove(m)
 	displace(m)
-	count(m.S, m.t, -1)
-	if m.F then pend(sorted, P .. 'f', m.id, false) end
-	if m.A then pend(sorted, P .. 'ia:' .. m.A, m.id, false) end
-	for _, tag in ipairs(split(m.g or '')) do pend(sorted, P .. 'ig:' .. tag, m.id, false) end
-	call('DEL', P .. 'm:' .. m.id, P .. 'g:' .. m.id)
+	count(DIGIT[m.S], m.t, -1)
+	if m.F > 0 then pend(sorted, P .. 'f', m.id, false) end
+	if m.A ~= '' then pend(sorted, P .. 'ia:' .. m.A, m.id, false) end
+	for _, tag in ipairs(split(m.g)) do pend(sorted, P .. 'ig:' .. tag, m.id, false) end
+	call('DEL', P .. 'm:' .. m.id, P .. 'g:' .. m.id, P .. 'd:' .. m.id, P .. 'r:' .. m.id)
 end
 
 -- holder returns a mission if the agent holds its newest lease; else an answer that
@@ -201,7 +152,7 @@ end
 local function holder(agent, id, token)
 	local m = fetch(id)
 	if not m then return nil, {'not_found'} end
-	if m.S ~= '1' then return nil, {'ended', m.S}, m end
-	if m.A ~= agent or m.L ~= token then return nil, {'superseded'}, m end
+	if m.S ~= RUNNING then return nil, {'ended', DIGIT[m.S]}, m end
+	if m.A ~= agent or m.L ~= token + 0 then return nil, {'superseded'}, m end
 	return m
 end

@@ -18,7 +18,7 @@ local function count(status, kind, by)
 end
 
 -- what happens when a mission comes into a status: its place in missions.Happenings()
-local HAPPENED = {['1'] = 1, ['2'] = 2, ['3'] = 3, ['4'] = 4}
+local HAPPENED = {1, 2, 3, 4}
 
 local function happen(what, kind)
 	add(minutes, what, 1)

@@ -1,7 +1,6 @@
 package redisstore
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -46,66 +45,16 @@ func number(s string) int64 {
 
 func moment(s string) missions.Time { return missions.Time(number(s)) }
 
-// fields is a hash by the names of lua/lib/mission.lua or lua/lib/agent.lua.
+// fields is a hash, by names: lua/lib/agent.lua, say.
 type fields map[string]string
 
 func hash(answer any) fields {
 	list := items(answer)
 	f := make(fields, len(list)/2)
 	for i := 0; i+1 < len(list); i += 2 {
-		name, value := text(list[i]), text(list[i+1])
-		if i > 0 && value == "" {
-			delete(f, name) // cleared since it was read: lua/lib/mission.lua
-			continue
-		}
-		f[name] = value
+		f[text(list[i])] = text(list[i+1])
 	}
 	return f
-}
-
-// or returns a field, and what stands for one that was left out.
-func (f fields) or(name, otherwise string) string {
-	if value, ok := f[name]; ok {
-		return value
-	}
-	return otherwise
-}
-
-// mission reads a mission's hash; id is for hashes that do not hold it.
-func (f fields) mission(id string) (missions.Mission, error) {
-	id = f.or("id", id)
-	status, hasStatus := pick(statuses, f.or("S", "0"))
-	priority, hasPriority := pick(priorities, f.or("p", "1"))
-	if id == "" || moment(f["s"]) <= 0 || !hasStatus || !hasPriority {
-		return missions.Mission{}, fmt.Errorf("the hash of mission %q is damaged", id)
-	}
-	m := missions.Mission{
-		ID: id, Name: f["n"], Description: f["d"], Type: f.or("t", missions.DefaultType),
-		Data: json.RawMessage(f.or("D", "{}")), Priority: priority, Status: status,
-		Tags: list(f["g"]), MaxAttempts: int(number(f.or("x", defaultAttempts))),
-		TimeoutSeconds: float64(number(f["o"])) / 1e6, StallSeconds: float64(number(f["y"])) / 1e6,
-		NotBefore: moment(f["b"]), Deadline: moment(f["l"]), CorrelationID: f["c"], Traceparent: f["v"],
-		Attempt: int(number(f["a"])), AgentID: missions.Text(f["A"]), LeaseExpiresAt: moment(f["e"]),
-		Error: missions.Text(f["E"]), CreatedAt: moment(f["s"]), UpdatedAt: moment(f.or("u", f["s"])),
-		StartedAt: moment(f["B"]), FinishedAt: moment(f["F"]),
-	}
-	if result, ok := f["R"]; ok {
-		m.Result = json.RawMessage(result)
-	}
-	if percent, ok := f["P"]; ok {
-		value, err := strconv.ParseFloat(percent, 64)
-		if err != nil || !(value >= 0 && value <= 100) {
-			return m, fmt.Errorf("the progress of mission %q is damaged: %q", id, percent)
-		}
-		m.Progress = &missions.Progress{Percent: value, Message: f["M"]}
-	}
-	if m.Status != missions.Running {
-		m.LeaseExpiresAt = 0
-	}
-	if m.Status == missions.Pending && f["w"] == "1" && m.Attempt > 0 {
-		m.NextAttemptAt = moment(f["r"])
-	}
-	return m, nil
 }
 
 // pick returns what a digit that a script wrote stands for; false for any other text.
@@ -116,8 +65,6 @@ func pick[T any](from []T, digit string) (value T, known bool) {
 	}
 	return from[i], true
 }
-
-const defaultAttempts = "3" // missions.DefaultMaxAttempts
 
 // list reads what is kept with commas between; no token holds one.
 func list(joined string) []string {

@@ -1,0 +1,102 @@
+package storetest
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"missioncontrol/missions"
+)
+
+// sizes of data and results, from what fits in beside everything else to what a store may
+// well keep elsewhere.
+var sizes = []int{10, 500, 600, 5000, 100 << 10}
+
+// filled returns a JSON text of so many bytes.
+func filled(with string, size int) string { return `"` + strings.Repeat(with, size-2) + `"` }
+
+func testLarge(s *suite) {
+	s.run("data and results of any size are what they were, all life long", func(f *fixture) {
+		f.register("a", "t")
+		for i, size := range sizes {
+			id, data := fmt.Sprint("m", i), filled("d", size)
+			m := named(id, "t")
+			m.Data = json.RawMessage(data)
+			wantEqual(f, "data as created", string(f.create(m)[0].Data), data)
+			again := f.createOne(m)
+			wantEqual(f, "created again", again.Created, false)
+			wantEqual(f, "data of what is there", string(again.Mission.Data), data)
+			other := m
+			other.Data = json.RawMessage(filled("e", size))
+			f.wantErr("other data", f.createOne(other).Err, missions.ErrConflict)
+
+			claimed := f.claimOne("a")
+			wantEqual(f, "data as claimed", string(claimed.Data), data)
+			f.finish(release(claimed))
+			f.endsOf(f.claimOne("a"), data, sizes[len(sizes)-1-i])
+		}
+	})
+	s.run("a log of any length is read in order, from any position", func(f *fixture) {
+		f.create(named("m", "t"))
+		f.register("a", "t")
+		want := []string{"created, PENDING"}
+		for round := range 12 {
+			m := f.claimOne("a")
+			want = append(want, fmt.Sprintf("PENDING → RUNNING: claimed by agent a, attempt %d of 3", 1))
+			if round == 9 {
+				f.must(f.append(lineOf(m, "info", "a line", "")))
+				want = append(want, "a line")
+			}
+			f.finish(release(m))
+			want = append(want, "RUNNING → PENDING: released by agent a")
+		}
+		for _, step := range []int{1, 3, 7, 100} {
+			var got []string
+			for after := int64(0); ; {
+				page, err := f.Store.Log(f.ctx, "m", after, step)
+				f.must(err)
+				for _, entry := range page.Entries {
+					got = append(got, entry.Message)
+				}
+				if after = page.Next; after == 0 {
+					break
+				}
+			}
+			f.wantSame(fmt.Sprintf("the log, %d at a time", step), got, want)
+		}
+	})
+}
+
+// endsOf completes a mission with a result of a size, has it retried, and deletes it.
+func (f *fixture) endsOf(m missions.Mission, data string, size int) {
+	f.Helper()
+	result := filled("r", size)
+	done := f.finish(completion(m, result))
+	wantEqual(f, "result as completed", string(done.Result), result)
+	twice, err := f.Store.Finish(f.ctx, []missions.Finish{completion(m, result)})
+	f.must(err)
+	f.must(twice[0].Err)
+	wantEqual(f, "said twice, it changed something", twice[0].Changed, false)
+	wantEqual(f, "result as said twice", string(twice[0].Mission.Result), result)
+	f.wantSame("the mission read back", f.get(m.ID), done)
+	page, err := f.Store.List(f.ctx, missions.Filter{Status: missions.Completed, Limit: 10})
+	f.must(err)
+	f.wantSame("the mission listed", page.Missions, []missions.Mission{done})
+
+	// A result that is replaced leaves nothing behind.
+	f.create(named("again", "t"))
+	next := f.claimOne("a")
+	f.finish(failure(next, "no luck", false))
+	retried, err := f.Store.Retry(f.ctx, []string{"again"})
+	f.must(err)
+	f.must(retried[0].Err)
+	next = f.claimOne("a")
+	wantEqual(f, "result of the short life", string(f.finish(completion(next, "1")).Result), "1")
+	deleted, err := f.Store.Delete(f.ctx, []string{m.ID, "again"})
+	f.must(err)
+	f.must(deleted[0].Err)
+	wantEqual(f, "data as deleted", string(deleted[0].Mission.Data), data)
+	wantEqual(f, "result as deleted", string(deleted[0].Mission.Result), result)
+	_, err = f.Store.Get(f.ctx, m.ID)
+	f.wantErr("what was deleted", err, missions.ErrNotFound)
+}
