@@ -71,6 +71,12 @@ type Missions interface {
 	// outbox is full, which is to say that too many events wait, every item's error is an [ErrOverloaded].
 	Create(ctx context.Context, batch []Mission) ([]CreateResult, error)
 
+	// CreateAndClaim does what Create does and then, in the same step, what
+	// [Leases.Claim] does: so that a new mission goes to an agent that waits for one
+	// without being stored twice. A store of several parts may take a step for each
+	// half; an error then stands for the first, and nothing was given.
+	CreateAndClaim(ctx context.Context, batch []Mission, claims []ClaimRequest) ([]CreateResult, []ClaimResult, error)
+
 	// Get returns a mission, or [ErrNotFound].
 	Get(ctx context.Context, id string) (Mission, error)
 
@@ -229,9 +235,24 @@ type Leadership struct {
 
 // CreateResult is one item of [Missions.Create].
 type CreateResult struct {
-	Mission Mission
+	Mission Mission // as it was created
 	Created bool
+	Given   bool // to a claim of the same step
 	Err     error
+}
+
+// MarkGiven sets Given in the results of a step that created missions and gave some of
+// them out. It is for stores.
+func MarkGiven(created []CreateResult, claimed []ClaimResult) {
+	given := map[string]struct{}{}
+	for i := range claimed {
+		for j := range claimed[i].Missions {
+			given[claimed[i].Missions[j].ID] = struct{}{}
+		}
+	}
+	for i := range created {
+		_, created[i].Given = given[created[i].Mission.ID]
+	}
 }
 
 // Result is one item of a batch that returns missions.

@@ -21,6 +21,9 @@ const (
 // the store is busy share the next call to it, and a new mission wakes one parked
 // claim, not all of them.
 //
+// What creates missions borrows the claims that are parked for them, and has the store
+// hand the missions over in the step that creates them: see handover.go.
+//
 // Where other supervisors are on the same store, a mission may have come about
 // without anybody's telling. Then the dispatcher also probes, at regular times.
 type dispatcher struct {
@@ -37,8 +40,12 @@ type dispatcher struct {
 	fresh     map[string]int      // missions that have become claimable, by type
 	dismissed map[string]struct{} // agents whose parked claims are to end
 
-	parked []*parkedClaim      // owned by run
-	alike  map[string]int      // how many of them each agent has; owned by run
+	places   sync.Mutex // guards what follows; never held while mu is taken
+	parked   []*parkedClaim
+	alike    map[string]int // how many claims of each agent are parked
+	borrowed map[*parkedClaim]struct{}
+	returned sync.WaitGroup // of those that are borrowed
+
 	probed map[string]struct{} // types; owned by run
 }
 
@@ -47,6 +54,11 @@ type parkedClaim struct {
 	waits   bool
 	types   []string // what it waits for, once parked
 	reply   chan missions.ClaimResult
+
+	// Guarded by the dispatcher's places:
+	probing bool   // the store is being asked for it, where it is
+	ended   bool   // it is to be answered with nothing, once it is back
+	missed  string // a type of which missions have become claimable while it was borrowed
 }
 
 type claimFunc func(context.Context, []missions.ClaimRequest) ([]missions.ClaimResult, error)
@@ -56,7 +68,7 @@ func newDispatcher(claim claimFunc) *dispatcher {
 		claim:    claim,
 		arrivals: make(chan *parkedClaim, 64), expired: make(chan *parkedClaim, 64),
 		wake: make(chan struct{}, 1), look: make(chan struct{}, 1), stopped: make(chan struct{}),
-		fresh: map[string]int{}, dismissed: map[string]struct{}{}, alike: map[string]int{}, probed: map[string]struct{}{},
+		fresh: map[string]int{}, dismissed: map[string]struct{}{}, alike: map[string]int{}, borrowed: map[*parkedClaim]struct{}{}, probed: map[string]struct{}{},
 	}
 }
 
@@ -157,6 +169,7 @@ func (d *dispatcher) run(ctx context.Context) {
 			d.probe(ctx)
 		case <-ctx.Done():
 			d.end(func(*parkedClaim) bool { return true })
+			d.returned.Wait()
 			return
 		}
 		d.serve(ctx, batch)
@@ -190,22 +203,31 @@ func (d *dispatcher) woken() []*parkedClaim {
 	if len(fresh) == 0 {
 		return nil
 	}
-	var batch []*parkedClaim
+	d.places.Lock()
+	d.missed(fresh)
+	batch := d.suited(fresh)
+	d.places.Unlock()
+	if len(batch) == missions.MaxBatch {
+		for kind, n := range fresh {
+			d.ready(kind, n)
+		}
+	}
+	return batch
+}
+
+// suited takes out the parked claims that missions are for, of which there are so many of
+// each type, and counts down what the claims have room for. The caller holds places.
+func (d *dispatcher) suited(byType map[string]int) (batch []*parkedClaim) {
 	d.unpark(func(p *parkedClaim) bool {
 		for _, kind := range p.types {
-			if fresh[kind] > 0 && len(batch) < missions.MaxBatch {
-				fresh[kind] -= min(fresh[kind], p.request.Max)
+			if byType[kind] > 0 && len(batch) < missions.MaxBatch && !p.probing {
+				byType[kind] -= min(byType[kind], p.request.Max)
 				batch = append(batch, p)
 				return true
 			}
 		}
 		return false
 	})
-	if len(batch) == missions.MaxBatch {
-		for kind, n := range fresh {
-			d.ready(kind, n)
-		}
-	}
 	return batch
 }
 
@@ -233,6 +255,8 @@ func (d *dispatcher) serve(ctx context.Context, batch []*parkedClaim) {
 // park has a claim wait for missions of some types, unless too many wait already. A
 // claim that was woken for nothing has been among them.
 func (d *dispatcher) park(c *parkedClaim, kinds []string) {
+	d.places.Lock()
+	defer d.places.Unlock()
 	agentID, why := c.request.AgentID, ""
 	switch {
 	case d.alike[agentID] >= maxParkedAlike:
@@ -249,7 +273,7 @@ func (d *dispatcher) park(c *parkedClaim, kinds []string) {
 	d.alike[agentID]++
 }
 
-// unpark takes out the parked claims that which picks.
+// unpark takes out the parked claims that which picks. The caller holds places.
 func (d *dispatcher) unpark(which func(*parkedClaim) bool) {
 	d.parked = slices.DeleteFunc(d.parked, func(p *parkedClaim) bool {
 		if !which(p) {
@@ -265,11 +289,7 @@ func (d *dispatcher) unpark(which func(*parkedClaim) bool) {
 }
 
 func (d *dispatcher) ask(ctx context.Context, batch []*parkedClaim) ([]missions.ClaimResult, error) {
-	requests := make([]missions.ClaimRequest, len(batch))
-	for i, c := range batch {
-		requests[i] = c.request
-	}
-	return d.claim(context.WithoutCancel(ctx), requests)
+	return d.claim(context.WithoutCancel(ctx), requestsOf(batch))
 }
 
 // passOn wakes the next parked claim when this one has left missions behind: for
@@ -287,8 +307,13 @@ func (d *dispatcher) passOn(c *parkedClaim, result missions.ClaimResult) {
 	}
 }
 
-// end answers parked claims with nothing.
+// end answers parked claims with nothing, those that are borrowed once they are back.
 func (d *dispatcher) end(which func(*parkedClaim) bool) {
+	d.places.Lock()
+	defer d.places.Unlock()
+	for p := range d.borrowed {
+		p.ended = p.ended || which(p)
+	}
 	d.unpark(func(p *parkedClaim) bool {
 		if !which(p) {
 			return false

@@ -38,6 +38,14 @@ func (s measuredStore) Create(ctx context.Context, batch []missions.Mission) ([]
 	return result, err
 }
 
+func (s measuredStore) CreateAndClaim(ctx context.Context, batch []missions.Mission, claims []missions.ClaimRequest) (
+	[]missions.CreateResult, []missions.ClaimResult, error) {
+	begun := time.Now()
+	created, claimed, err := s.Store.CreateAndClaim(ctx, batch, claims)
+	s.step(ctx, "create_and_claim", begun, err)
+	return created, claimed, err
+}
+
 func (s measuredStore) Get(ctx context.Context, id string) (missions.Mission, error) {
 	begun := time.Now()
 	result, err := s.Store.Get(ctx, id)

@@ -62,7 +62,7 @@ func (s *Service) create(ctx context.Context, specs []api.MissionSpec) ([]api.Cr
 	if len(batch) == 0 {
 		return results, nil
 	}
-	stored, err := s.cfg.Store.Create(ctx, batch)
+	stored, err := s.store(ctx, batch)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,23 @@ func (s *Service) create(ctx context.Context, specs []api.MissionSpec) ([]api.Cr
 	return results, nil
 }
 
-// arrived wakes whoever waits for new missions.
+// store stores new missions, and hands them to the claims that wait for them, if any, in
+// the same step.
+func (s *Service) store(ctx context.Context, batch []missions.Mission) ([]missions.CreateResult, error) {
+	byType := map[string]int{}
+	for i := range batch {
+		byType[batch[i].Type]++
+	}
+	claims := s.dispatch.borrow(byType)
+	if len(claims) == 0 {
+		return s.cfg.Store.Create(ctx, batch)
+	}
+	created, claimed, err := s.cfg.Store.CreateAndClaim(ctx, batch, requestsOf(claims))
+	s.dispatch.giveBack(claims, claimed, err)
+	return created, err
+}
+
+// arrived wakes whoever waits for the new missions that have not been handed over.
 func (s *Service) arrived(created []missions.CreateResult) {
 	byType := map[string]int{}
 	for i := range created {
@@ -85,7 +101,9 @@ func (s *Service) arrived(created []missions.CreateResult) {
 			continue
 		}
 		m := &created[i].Mission
-		byType[m.Type]++
+		if !created[i].Given {
+			byType[m.Type]++
+		}
 		if m.NotBefore != 0 || m.Deadline != 0 {
 			s.dueBy(earliest(m.NotBefore, m.Deadline))
 		}

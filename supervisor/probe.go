@@ -24,26 +24,31 @@ func (d *dispatcher) probe(ctx context.Context) {
 		return
 	}
 	results, err := d.ask(ctx, batch)
-	if err != nil {
-		return
-	}
-	answered := map[*parkedClaim]struct{}{}
+	answered := map[*parkedClaim]missions.ClaimResult{}
 	for i, c := range batch {
-		if results[i].Err == nil && len(results[i].Missions) == 0 {
-			continue
+		if err == nil && (results[i].Err != nil || len(results[i].Missions) > 0) {
+			answered[c] = results[i]
 		}
-		answered[c] = struct{}{}
-		c.reply <- results[i]
+	}
+	d.places.Lock()
+	for _, c := range batch {
+		c.probing = false
+	}
+	d.unpark(func(p *parkedClaim) bool { _, ok := answered[p]; return ok })
+	d.places.Unlock()
+	for c, result := range answered {
+		c.reply <- result
 		for _, kind := range c.types {
 			d.ready(kind, anyNumber)
 		}
 	}
-	d.unpark(func(p *parkedClaim) bool { _, ok := answered[p]; return ok })
 }
 
 // scouts returns parked claims that between them wait for every type that any of
 // them waits for. If that is more than one batch, the rest comes next time.
 func (d *dispatcher) scouts() (batch []*parkedClaim) {
+	d.places.Lock()
+	defer d.places.Unlock()
 	for _, p := range d.parked {
 		if len(batch) == missions.MaxBatch {
 			return batch
@@ -55,6 +60,7 @@ func (d *dispatcher) scouts() (batch []*parkedClaim) {
 			}
 		}
 		if news {
+			p.probing = true
 			batch = append(batch, p)
 		}
 	}

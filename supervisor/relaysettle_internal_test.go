@@ -306,7 +306,7 @@ func TestTheRestOfABatchDoesNotHideALoss(t *testing.T) {
 		b.mu.Unlock()
 		l.add(6)
 		r.poke()
-		synctest.Wait() // 21, 22, 23 and, with a gap, 25 and 26
+		after(2 * relayPause) // 21, 22, 23 and, with a gap, 25 and 26
 		b.lose(10, true)
 		after(time.Second)
 		b.wantOnce(t, 26)

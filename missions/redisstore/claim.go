@@ -24,7 +24,15 @@ func (s *Store) Claim(ctx context.Context, batch []missions.ClaimRequest) ([]mis
 }
 
 func claimIn(ctx context.Context, p *partition, batch []missions.ClaimRequest) ([]missions.ClaimResult, error) {
-	args := make([]any, 0, 6*len(batch))
+	answer, err := p.call(ctx, scripts.claim, appendClaims(nil, batch)...)
+	if err != nil {
+		return nil, err
+	}
+	return allClaimed(batch, answer)
+}
+
+// appendClaims appends what claim.lua is given.
+func appendClaims(args []any, batch []missions.ClaimRequest) []any {
 	for i := range batch {
 		q := &batch[i]
 		alive := ""
@@ -33,11 +41,12 @@ func claimIn(ctx context.Context, p *partition, batch []missions.ClaimRequest) (
 		}
 		args = append(args, q.AgentID, strings.Join(q.Types, ","), max(q.Max, 0), q.MaxBytes, q.Lease.Microseconds(), alive)
 	}
-	answer, err := p.call(ctx, scripts.claim, args...)
-	if err != nil {
-		return nil, err
-	}
-	results := make([]missions.ClaimResult, len(batch))
+	return args
+}
+
+// allClaimed reads what claim.lua answers.
+func allClaimed(batch []missions.ClaimRequest, answer any) (results []missions.ClaimResult, err error) {
+	results = make([]missions.ClaimResult, len(batch))
 	for i, item := range items(answer) {
 		if results[i], err = claimed(items(item), batch[i].AgentID); err != nil {
 			return nil, broken(err)

@@ -23,7 +23,8 @@ type script struct{ name, source, sha string }
 // scripts are the methods, each in the file of its name.
 var scripts = struct {
 	init, ping, now, lead, resign            script
-	create, nextSeq, get, list, log          script
+	create, createAndClaim, nextSeq          script
+	get, list, log                           script
 	cancel, retry, delete                    script
 	claim, peek, progress, appendLog, finish script
 	register, heartbeat, leave, lost         script
@@ -34,7 +35,7 @@ var scripts = struct {
 	pending, acknowledge, forget, waiting    script
 }{
 	init: bare("init"), ping: load("ping"), now: load("now"), lead: load("lead"), resign: load("resign"),
-	create: load("create"), nextSeq: load("next_seq"), get: load("get"), list: load("list"), log: load("log"),
+	create: load("create"), createAndClaim: load("create_and_claim"), nextSeq: load("next_seq"), get: load("get"), list: load("list"), log: load("log"),
 	cancel: load("cancel"), retry: load("retry"), delete: load("delete"),
 	claim: load("claim"), peek: load("peek"), progress: load("progress"), appendLog: load("append_log"), finish: load("finish"),
 	register: load("register"), heartbeat: load("heartbeat"), leave: load("leave"), lost: load("lost"),

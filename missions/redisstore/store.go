@@ -94,7 +94,7 @@ type Store struct {
 	partitions []*partition
 	failing    atomic.Bool // Redis does not do what it should, and the log says so
 
-	create   group[missions.Mission, missions.CreateResult]
+	create   group[creation, creationResult]
 	finish   group[missions.Finish, missions.Result]
 	beat     group[missions.Heartbeat, missions.HeartbeatResult]
 	progress group[missions.ProgressUpdate, missions.ProgressResult]
@@ -139,7 +139,7 @@ func (s *Store) open(ctx context.Context, where Location) error {
 	if err := s.openDataSet(ctx, where.prefix); err != nil {
 		return err
 	}
-	s.create.run, s.finish.run, s.beat.run = s.createBatch, s.finishBatch, s.beatBatch
+	s.create.run, s.finish.run, s.beat.run = s.creationBatch, s.finishBatch, s.beatBatch
 	s.progress.run, s.append.run = s.progressBatch, s.appendBatch
 	return nil
 }

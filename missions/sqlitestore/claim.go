@@ -14,11 +14,13 @@ import (
 
 // Claim implements [missions.Leases].
 func (s *Store) Claim(ctx context.Context, batch []missions.ClaimRequest) ([]missions.ClaimResult, error) {
-	return eachItem(ctx, s, laneClaim, batch, func(t *tx, q *missions.ClaimRequest) (missions.ClaimResult, error) {
-		result, err := t.claim(q)
-		result.Err = err
-		return result, err
-	})
+	return eachItem(ctx, s, laneClaim, batch, (*tx).claimItem)
+}
+
+func (t *tx) claimItem(q *missions.ClaimRequest) (missions.ClaimResult, error) {
+	result, err := t.claim(q)
+	result.Err = err
+	return result, err
 }
 
 func (t *tx) claim(q *missions.ClaimRequest) (result missions.ClaimResult, err error) {

@@ -9,10 +9,28 @@ import (
 
 // Create implements [missions.Missions].
 func (s *Store) Create(ctx context.Context, batch []missions.Mission) ([]missions.CreateResult, error) {
-	return eachItem(ctx, s, laneCreate, batch, func(t *tx, m *missions.Mission) (missions.CreateResult, error) {
-		stored, created, err := t.create(m)
-		return missions.CreateResult{Mission: stored, Created: created, Err: err}, err
+	return eachItem(ctx, s, laneCreate, batch, (*tx).createItem)
+}
+
+// CreateAndClaim implements [missions.Missions].
+func (s *Store) CreateAndClaim(ctx context.Context, batch []missions.Mission, claims []missions.ClaimRequest) (
+	created []missions.CreateResult, claimed []missions.ClaimResult, err error) {
+	err = s.write(ctx, laneCreate, func(t *tx) (err error) {
+		if created, err = each(t, batch, (*tx).createItem); err == nil {
+			claimed, err = each(t, claims, (*tx).claimItem)
+		}
+		return err
 	})
+	if err != nil {
+		return nil, nil, err
+	}
+	missions.MarkGiven(created, claimed)
+	return created, claimed, nil
+}
+
+func (t *tx) createItem(m *missions.Mission) (missions.CreateResult, error) {
+	stored, created, err := t.create(m)
+	return missions.CreateResult{Mission: stored, Created: created, Err: err}, err
 }
 
 func (t *tx) create(m *missions.Mission) (missions.Mission, bool, error) {

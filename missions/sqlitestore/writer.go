@@ -39,20 +39,26 @@ const (
 // independent of each other: the error of one stands in its own result, and only
 // an internal one undoes them all.
 func eachItem[Item, Result any](ctx context.Context, s *Store, l lane, batch []Item,
-	change func(*tx, *Item) (Result, error)) ([]Result, error) {
-	results := make([]Result, len(batch))
-	err := s.write(ctx, l, func(t *tx) error {
-		for i := range batch {
-			result, err := change(t, &batch[i])
-			if internal(err) {
-				return err
-			}
-			results[i] = result
-		}
-		return nil
+	change func(*tx, *Item) (Result, error)) (results []Result, err error) {
+	err = s.write(ctx, l, func(t *tx) (err error) {
+		results, err = each(t, batch, change)
+		return err
 	})
 	if err != nil {
 		return nil, err
+	}
+	return results, nil
+}
+
+// each runs a change for each item of a batch within a step. The error is internal.
+func each[Item, Result any](t *tx, batch []Item, change func(*tx, *Item) (Result, error)) ([]Result, error) {
+	results := make([]Result, len(batch))
+	for i := range batch {
+		result, err := change(t, &batch[i])
+		if internal(err) {
+			return nil, err
+		}
+		results[i] = result
 	}
 	return results, nil
 }

@@ -45,6 +45,7 @@ func Run(t *testing.T, open Opener) {
 		{"create", testCreate},
 		{"claim", testClaim},
 		{"claim order", testClaimOrder},
+		{"create and claim", testCreateAndClaim},
 		{"fencing", testFencing},
 		{"heartbeat", testHeartbeat},
 		{"finish", testFinish},

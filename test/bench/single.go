@@ -24,6 +24,10 @@ import (
 // samples is how many times one is measured in a round.
 const samples = 500
 
+// idle is how long everything has rested before a sample is taken: an agent that waits is
+// idle, and whatever is woken from idleness is slower than what is busy.
+const idle = 2 * time.Millisecond
+
 // dispatchBesideRequest measures from the create request until the agent, whose claim was
 // parked, has the mission.
 func dispatchBesideRequest(store string) func(context.Context, *workplace) (side, side, error) {
@@ -50,6 +54,7 @@ func dispatchBesideRequest(store string) func(context.Context, *workplace) (side
 		bare, err := w.connect(echo)
 		return median500(func() (time.Duration, error) { return dispatch(client, worker) }),
 			median500(func() (time.Duration, error) {
+				time.Sleep(idle)
 				began := time.Now()
 				_, err := ask(bare, echoSubject, nil)
 				return time.Since(began), err
@@ -72,11 +77,11 @@ func dispatch(client, worker *nats.Conn) (time.Duration, error) {
 	if err := worker.PublishRequest("supervisor.agent.idle.claim", inbox.Subject, []byte(`{"max":1,"wait_seconds":30}`)); err != nil {
 		return 0, err
 	}
-	// Its claim is parked before the mission comes.
+	// Its claim is parked before the mission comes, and everybody rests.
 	if err := worker.Flush(); err != nil {
 		return 0, err
 	}
-	time.Sleep(2 * time.Millisecond)
+	time.Sleep(idle)
 	go func() {
 		msg, err := inbox.NextMsg(answered)
 		arrived <- arrival{time.Now(), err, msg}

@@ -1,0 +1,68 @@
+-- How missions are given to agents: by priority, then age. What a claim is given and
+-- answers is in lua/claim.lua.
+
+-- candidates are the heads of the queues of several types, merged.
+local function candidates(kinds, most)
+	local best, left = {}, most
+	for priority = 3, 0, -1 do
+		if left <= 0 then break end
+		local heads = {}
+		for _, kind in ipairs(kinds) do
+			local queue = P .. 'q:' .. priority .. ':' .. kind
+			settle(queue)
+			local head = call('ZRANGE', queue, 0, left - 1, 'WITHSCORES')
+			for i = 1, #head, 2 do heads[#heads + 1] = {id = head[i], s = head[i + 1] + 0} end
+		end
+		if #kinds > 1 then table.sort(heads, function(a, b) return a.s < b.s end) end
+		for i = 1, math.min(left, #heads) do best[#best + 1] = heads[i].id end
+		left = most - #best
+	end
+	return best
+end
+
+local function give(m, agent, lasts)
+	displace(m)
+	duration(m.t, 'q', now - (m.r > 0 and m.r or m.s))
+	lease = lease + 1
+	m.a, m.A, m.B, m.k, m.w, m.r = m.a + 1, agent, now, 0, 0, 0
+	m.L = lease * partitions + partition -- no other partition's token
+	m.e = now + lasts
+	move(m, 'claim', format('claimed by agent %s, attempt %d of %d', agent, m.a, m.x))
+	m.f = m.o > 0 and now + m.o or 0
+	m.z = m.y > 0 and now + m.y or 0
+	plan(m.id, m.e, m.f, m.z)
+	pend(sets, P .. 'ah:' .. agent, m.id, true)
+	pend(sorted, P .. 'ia:' .. agent, m.id, m.score)
+	place(m)
+	save(m)
+end
+
+-- distinct drops a type that was named twice.
+local function distinct(kinds)
+	local seen, out = {}, {}
+	for _, kind in ipairs(kinds) do
+		if not seen[kind] then
+			seen[kind] = true
+			out[#out + 1] = kind
+		end
+	end
+	return out
+end
+
+local function claim(at)
+	local a, most, budget = fetch_agent(ARGV[at]), ARGV[at + 2] + 0, ARGV[at + 3] + 0
+	if not a then return {'not_found'} end
+	if a.x == '1' then return {'left'} end
+	if a.S == DRAINING then return {'draining'} end
+	if ARGV[at + 5] == '1' then sign_of_life(a, false, 'claimed again') end
+	local types = ARGV[at + 1] ~= '' and ARGV[at + 1] or a.t
+	local ids, taken, bytes = candidates(distinct(split(types)), most), {}, 0
+	for _, id in ipairs(ids) do
+		local m = fetch(id)
+		bytes = bytes + size(m)
+		if budget > 0 and bytes > budget and taken[1] then break end
+		give(m, ARGV[at], ARGV[at + 4])
+		taken[#taken + 1] = told(m)
+	end
+	return {'ok', types, #taken < #ids and '1' or '0', taken}
+end

@@ -1,0 +1,142 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"missioncontrol/missions"
+)
+
+// given is what a claim gets that is handed one mission of a type.
+func given(kind string) missions.ClaimResult {
+	return missions.ClaimResult{Types: []string{kind}, Missions: []missions.Mission{{Type: kind}}}
+}
+
+// nothing is what a claim gets that comes too late.
+var nothing = missions.ClaimResult{Missions: []missions.Mission{}}
+
+func wantAgents(t *testing.T, claims []*parkedClaim, agents ...string) {
+	t.Helper()
+	var got []string
+	for _, c := range claims {
+		got = append(got, c.request.AgentID)
+	}
+	if len(got) != len(agents) {
+		t.Fatalf("borrowed the claims of %v, want %v", got, agents)
+	}
+	for i := range agents {
+		if got[i] != agents[i] {
+			t.Fatalf("borrowed the claims of %v, want %v", got, agents)
+		}
+	}
+}
+
+func TestMissionsBorrowAsManyClaimsAsTheyNeed(t *testing.T) {
+	t.Parallel()
+	dispatching(t, &queue{}, func(t *testing.T, d *dispatcher) {
+		first, second := park(d, "first", 2, "x"), park(d, "second", 1, "y", "x")
+		park(d, "third", 1, "x")
+		wantAgents(t, d.borrow(map[string]int{"z": 1}))
+		claims := d.borrow(map[string]int{"x": 3})
+		wantAgents(t, claims, "first", "second")
+		d.giveBack(claims, []missions.ClaimResult{given("x"), given("x")}, nil)
+		for _, claim := range []<-chan missions.ClaimResult{first, second} {
+			if r := <-claim; len(r.Missions) != 1 {
+				t.Errorf("a borrowed claim got %+v", r)
+			}
+		}
+		claims = d.borrow(map[string]int{"x": 3})
+		wantAgents(t, claims, "third")
+		d.giveBack(claims, []missions.ClaimResult{nothing}, nil)
+	})
+}
+
+// A claim that gets nothing, because the store failed or another one was faster, waits on
+// where it was.
+func TestABorrowedClaimThatGetsNothingKeepsItsPlace(t *testing.T) {
+	t.Parallel()
+	q := &queue{}
+	dispatching(t, q, func(t *testing.T, d *dispatcher) {
+		first := park(d, "first", 1, "x")
+		park(d, "second", 1, "x")
+		for _, err := range []error{nil, errors.New("the store is away")} {
+			claims := d.borrow(map[string]int{"x": 1})
+			wantAgents(t, claims, "first")
+			d.giveBack(claims, []missions.ClaimResult{nothing}, err)
+		}
+		q.add(d, "x")
+		if r := <-first; len(r.Missions) != 1 {
+			t.Errorf("the first claim got %+v", r)
+		}
+	})
+}
+
+// What becomes claimable while nobody is parked, because the claims are borrowed, is
+// looked for when they are back.
+func TestNothingIsMissedByABorrowedClaim(t *testing.T) {
+	t.Parallel()
+	q := &queue{}
+	dispatching(t, q, func(t *testing.T, d *dispatcher) {
+		claim := park(d, "a", 1, "x")
+		claims := d.borrow(map[string]int{"x": 1})
+		q.add(d, "x")
+		synctest.Wait()
+		d.giveBack(claims, []missions.ClaimResult{nothing}, nil)
+		if r := <-claim; len(r.Missions) != 1 {
+			t.Errorf("the claim got %+v", r)
+		}
+	})
+}
+
+// A claim that ends while it is borrowed is answered when it is back, with what it got.
+func TestABorrowedClaimThatEndsIsAnswered(t *testing.T) {
+	t.Parallel()
+	for name, result := range map[string]missions.ClaimResult{"a mission": given("x"), "nothing": nothing} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dispatching(t, &queue{}, func(t *testing.T, d *dispatcher) {
+				expired, dismissed := park(d, "expired", 1, "x"), park(d, "dismissed", 1, "x")
+				claims := d.borrow(map[string]int{"x": 2})
+				wantAgents(t, claims, "expired", "dismissed")
+				d.dismiss("dismissed")
+				time.Sleep(2 * time.Minute)
+				synctest.Wait()
+				d.giveBack(claims, []missions.ClaimResult{result, result}, nil)
+				for _, claim := range []<-chan missions.ClaimResult{expired, dismissed} {
+					if r := <-claim; len(r.Missions) != len(result.Missions) || r.Err != nil {
+						t.Errorf("a claim got %+v", r)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A dispatcher that is stopped waits for what is borrowed, so that no mission is handed to
+// a claim that has been told to ask again.
+func TestAStopWaitsForBorrowedClaims(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDispatcher((&queue{}).claim)
+		ctx, cancel := context.WithCancel(t.Context())
+		var loop sync.WaitGroup
+		loop.Go(func() { d.run(ctx) })
+		claim := park(d, "a", 1, "x")
+		claims := d.borrow(map[string]int{"x": 1})
+		cancel()
+		synctest.Wait()
+		if len(claim) != 0 {
+			t.Fatalf("the claim got %+v before it was back", <-claim)
+		}
+		d.giveBack(claims, []missions.ClaimResult{given("x")}, nil)
+		loop.Wait()
+		if r := <-claim; len(r.Missions) != 1 || r.Err != nil {
+			t.Errorf("the claim got %+v", r)
+		}
+		wantAgents(t, d.borrow(map[string]int{"x": 1}))
+	})
+}
