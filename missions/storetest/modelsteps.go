@@ -29,7 +29,21 @@ func (m *model) create() {
 	if x.stalls {
 		given.StallSeconds = modelStall.Seconds()
 	}
-	result := m.createOne(given)
+	if m.random.IntN(3) > 0 {
+		m.wasCreated(x, m.createOne(given))
+		return
+	}
+	q := m.claimRequest()
+	created, claimed, err := m.Store.CreateAndClaim(m.ctx, []missions.Mission{given}, []missions.ClaimRequest{q})
+	m.must(err)
+	m.wasCreated(x, created[0])
+	m.wasClaimed(q, claimed[0])
+	is := m.find(x.id)
+	wantEqual(m.fixture, "given", created[0].Given, slices.ContainsFunc(claimed[0].Missions, func(c missions.Mission) bool { return c.ID == is.id }))
+}
+
+// wasCreated says what must have come of creating a mission.
+func (m *model) wasCreated(x *modelMission, result missions.CreateResult) {
 	if old := m.find(x.id); old != nil {
 		var want *missions.Error
 		if old.kind != x.kind || old.priority != x.priority || old.most != x.most || old.stalls != x.stalls {
@@ -44,10 +58,19 @@ func (m *model) create() {
 }
 
 func (m *model) claim() {
-	agent, most := modelNames[m.random.IntN(3)], 1+m.random.IntN(3)
+	q := m.claimRequest()
+	m.wasClaimed(q, m.tryClaim(q))
+}
+
+func (m *model) claimRequest() missions.ClaimRequest {
+	return missions.ClaimRequest{AgentID: modelNames[m.random.IntN(3)], Max: 1 + m.random.IntN(3), Lease: modelLease}
+}
+
+// wasClaimed says what must have come of a claim.
+func (m *model) wasClaimed(q missions.ClaimRequest, result missions.ClaimResult) {
+	agent := q.AgentID
 	want := m.claimable(agent)
-	want = want[:min(len(want), most)]
-	result := m.tryClaim(missions.ClaimRequest{AgentID: agent, Max: most, Lease: modelLease})
+	want = want[:min(len(want), q.Max)]
 	m.must(result.Err)
 	wantEqual(m.fixture, "claimed", len(result.Missions), len(want))
 	for i := range min(len(want), len(result.Missions)) {

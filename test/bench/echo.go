@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nats.go/micro"
 	"github.com/nats-io/nuid"
+	"github.com/redis/go-redis/v9"
 
 	"missioncontrol/eventstream/embedded"
 )
@@ -23,9 +25,11 @@ import (
 // whose one endpoint answers every request with the same bytes.
 
 const (
-	echoSubject = "bare.echo"
-	echoBodyEnv = "BENCH_ECHO_BODY"
-	echoEmitEnv = "BENCH_ECHO_EMIT" // publish so many bytes to JetStream with each answer
+	echoSubject  = "bare.echo"
+	echoBodyEnv  = "BENCH_ECHO_BODY"
+	echoEmitEnv  = "BENCH_ECHO_EMIT"  // publish so many bytes to JetStream with each answer
+	echoFlushEnv = "BENCH_ECHO_FLUSH" // before each answer, append a page to this file and flush it
+	echoRedisEnv = "BENCH_ECHO_REDIS" // before each answer, set a key in this Redis
 )
 
 func serveEcho() error {
@@ -55,7 +59,15 @@ func serveEcho() error {
 	if err != nil {
 		return err
 	}
+	keep, err := keeper(ctx)
+	if err != nil {
+		return err
+	}
 	err = service.AddEndpoint("echo", micro.HandlerFunc(func(r micro.Request) {
+		if err := keep(); err != nil {
+			_ = r.Error("500", err.Error(), nil)
+			return
+		}
 		_ = r.Respond(body)
 		emit()
 	}), micro.WithEndpointSubject(echoSubject))
@@ -91,6 +103,23 @@ func emitter(ctx context.Context, url string) (func(), error) {
 	}, err
 }
 
+// keeper returns what keeps something before each answer, as safely as a store does.
+func keeper(ctx context.Context) (func() error, error) {
+	page := bytes.Repeat([]byte("x"), 4096)
+	switch path, addr := os.Getenv(echoFlushEnv), os.Getenv(echoRedisEnv); {
+	case path != "":
+		file, err := os.Create(path) //nolint:gosec // our own
+		return func() error {
+			_, err := file.Write(page)
+			return errors.Join(err, file.Sync())
+		}, err
+	case addr != "":
+		client := redis.NewClient(&redis.Options{Addr: addr})
+		return func() error { return client.Set(ctx, "kept", "x", 0).Err() }, nil
+	}
+	return func() error { return nil }, nil
+}
+
 // echo starts one that answers with a body, and returns its URL. With emit it also
 // publishes so many bytes to JetStream with each answer.
 func (w *workplace) echo(body string, emit int) (string, error) {
@@ -99,10 +128,15 @@ func (w *workplace) echo(body string, emit int) (string, error) {
 }
 
 func (w *workplace) echoProcess(body string, emit int) (string, *exec.Cmd, error) {
+	return w.self("echo", echoBodyEnv+"="+body, echoEmitEnv+"="+strconv.Itoa(emit))
+}
+
+// self starts this program in another role, in an environment, and returns the URL of its
+// broker.
+func (w *workplace) self(role string, env ...string) (string, *exec.Cmd, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", nil, err
 	}
-	return w.start(regexp.MustCompile(`Broker: (nats://\S+)`), "env",
-		echoBodyEnv+"="+body, echoEmitEnv+"="+strconv.Itoa(emit), self, "echo")
+	return w.start(regexp.MustCompile(`Broker: (nats://\S+)`), "env", append(env, self, role)...)
 }

@@ -88,4 +88,4 @@ func run(ctx context.Context, s settings, only *regexp.Regexp) error {
 
 // roles are what this program also is: processes that rows need, and a measurement
 // apart from the table.
-var roles = map[string]func() error{"echo": serveEcho, "recovery": recovery, "asynq-worker": workAsynq}
+var roles = map[string]func() error{"echo": serveEcho, "limit": serveLimit, "recovery": recovery, "asynq-worker": workAsynq}

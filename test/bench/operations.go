@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"strconv"
 	"sync"
 
 	"github.com/nats-io/nats.go"
@@ -21,8 +20,6 @@ var operations = []struct {
 	{"create", createsOf},
 	{"create, claim and complete", livesOf},
 }
-
-func plural(n int) string { return strconv.Itoa(n) }
 
 // requests is a side: the same request, 64 in flight.
 func (w *workplace) requests(url, subject, body string) side {

@@ -53,12 +53,7 @@ func dispatchBesideRequest(store string) func(context.Context, *workplace) (side
 		}
 		bare, err := w.connect(echo)
 		return median500(func() (time.Duration, error) { return dispatch(client, worker) }),
-			median500(func() (time.Duration, error) {
-				time.Sleep(idle)
-				began := time.Now()
-				_, err := ask(bare, echoSubject, nil)
-				return time.Since(began), err
-			}), err
+			median500(rested(bare)), err
 	}
 }
 

@@ -1,6 +1,9 @@
 package main
 
-import "context"
+import (
+	"context"
+	"strconv"
+)
 
 // flushed and everySecond are what the two sides of a row promise of what they accept.
 const (
@@ -20,7 +23,7 @@ func table() []row {
 				yardside: "the same bare endpoint, publishing as many bytes to JetStream with each answer", prepare: statusBesideEcho(store, 500)})
 		for _, op := range operations {
 			rows = append(rows, row{name: op.name + ", 1,000,000 missions stored, " + store, goal: 1 / 1.2, unit: "operations/s",
-				yardside: "the same with 1,000 missions stored", durable: everySecondOrFlushed(store), prepare: largeBesideSmall(store, op.of)})
+				yardside: "the same with 1,000 missions stored", durable: durability(op.name, store), prepare: largeBesideSmall(store, op.of)})
 		}
 	}
 	return append(rows,
@@ -28,14 +31,22 @@ func table() []row {
 			yardside: "asynq on the same Redis, which has no events", prepare: flowBesideAsynq("Redis", "everysec")},
 		row{name: "one by one, 32 callers, SQLite", goal: 2, unit: "missions/s", durable: flushed,
 			yardside: "asynq on Redis, which has no events", prepare: flowBesideAsynq("SQLite", "always")},
+		row{name: "a request and three events a mission, and no store, 32 callers", unit: "missions/s", durable: everySecond,
+			yardside: "asynq on Redis", prepare: limitBesideAsynq("everysec")},
 		row{name: "in batches of 1000, Redis", goal: 1.5, unit: "missions/s", durable: "flushed once a second; PostgreSQL: not at all",
 			yardside: "River on PostgreSQL, InsertManyFast and work", prepare: batchesBesideRiver("Redis", "off")},
 		row{name: "in batches of 1000, SQLite", goal: 1.5, unit: "missions/s", durable: flushed,
 			yardside: "River on PostgreSQL, InsertManyFast and work", prepare: batchesBesideRiver("SQLite", "on")},
+		row{name: "three events a mission in batches of 1000, and no store", unit: "missions/s", durable: "PostgreSQL: not at all",
+			yardside: "River on PostgreSQL, InsertManyFast and work", prepare: limitBesideRiver("off")},
 		row{name: "a mission to a parked agent, median, SQLite", goal: 3, less: true, unit: "µs", durable: flushed,
 			yardside: "one bare request-reply, after the same rest", prepare: dispatchBesideRequest("SQLite")},
 		row{name: "a mission to a parked agent, median, Redis", goal: 3, less: true, unit: "µs", durable: everySecond,
 			yardside: "one bare request-reply, after the same rest", prepare: dispatchBesideRequest("Redis")},
+		row{name: "a request that flushes one page, and nothing else", less: true, unit: "µs", durable: "flushed to the disk",
+			yardside: "one bare request-reply, after the same rest", prepare: keptBesideRequest("SQLite")},
+		row{name: "a request that sets one key in Redis, and nothing else", less: true, unit: "µs", durable: "flushed once a second",
+			yardside: "one bare request-reply, after the same rest", prepare: keptBesideRequest("Redis")},
 		row{name: "Emit while the broker hangs", goal: 1, less: true, unit: "µs", yardside: "one microsecond", prepare: emitHung},
 		row{name: "bytes per pending mission in Redis", goal: 1, less: true, unit: "bytes", yardside: "a pending task of asynq's",
 			prepare: memoryBesideAsynq},
@@ -46,8 +57,12 @@ func table() []row {
 	)
 }
 
-func everySecondOrFlushed(store string) string {
-	if store == "Redis" {
+// durability is what a store promises of what an operation changes.
+func durability(operation, store string) string {
+	switch {
+	case operation == "status" || operation == "get":
+		return readOnly
+	case store == "Redis":
 		return everySecond
 	}
 	return flushed
@@ -58,7 +73,7 @@ const small = 1000
 
 // stocked starts a supervisor, once for all rows, whose store has n missions.
 func (w *workplace) stocked(store string, n int) (place, error) {
-	return once(w, "stocked "+store+" "+plural(n), func() (place, error) {
+	return once(w, "stocked "+store+" "+strconv.Itoa(n), func() (place, error) {
 		p, err := w.supervised(store, "everysec")
 		if err != nil {
 			return p, err
@@ -96,7 +111,7 @@ func statusBesideEcho(store string, emit int) func(context.Context, *workplace) 
 		if err != nil {
 			return nil, nil, err
 		}
-		echo, err := once(w, "echo "+plural(emit), func() (string, error) { return w.echo(string(body), emit) })
+		echo, err := once(w, "echo "+strconv.Itoa(emit), func() (string, error) { return w.echo(string(body), emit) })
 		return statusOf(w, p), w.requests(echo, echoSubject, ""), err
 	}
 }

@@ -1,0 +1,261 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+
+	"missioncontrol/charter"
+	"missioncontrol/eventstream"
+	"missioncontrol/eventstream/embedded"
+)
+
+// The physical limits of a flow: requests that come in and are answered, three events for
+// each mission in JetStream, and nothing else. There is no store, no lease, no agent and
+// no mission.
+
+const (
+	limitSubject     = "bare.create"
+	limitLeftSubject = "bare.left"
+	limitMissionsEnv = "BENCH_LIMIT_MISSIONS" // in each request
+	limitBatch       = 500                    // events that are published together
+)
+
+// limitReply is about what a reply says of a mission.
+const limitReply = 430
+
+func serveLimit() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	missions, err := strconv.Atoi(os.Getenv(limitMissionsEnv))
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "bench-limit")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	broker, err := embedded.Start(ctx, embedded.Config{StoreDir: dir})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = broker.Shutdown(context.Background()) }()
+	stream, err := eventstream.Open(eventstream.Config{URL: broker.ClientURL(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = stream.Close(context.Background()) }()
+	publisher := newEventPublisher(stream)
+	go publisher.run(ctx)
+	nc, err := nats.Connect(broker.ClientURL())
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	service, err := micro.AddService(nc, micro.Config{Name: "limit", Version: "1.0.0"})
+	if err != nil {
+		return err
+	}
+	reply := make([]byte, limitReply*missions)
+	err = errors.Join(
+		service.AddEndpoint("create", micro.HandlerFunc(func(r micro.Request) {
+			publisher.add(missions)
+			_ = r.Respond(reply)
+		}), micro.WithEndpointSubject(limitSubject)),
+		service.AddEndpoint("left", micro.HandlerFunc(func(r micro.Request) {
+			_ = r.Respond(strconv.AppendInt(nil, publisher.left.Load(), 10))
+		}), micro.WithEndpointSubject(limitLeftSubject)),
+		nc.Flush())
+	if err != nil {
+		return err
+	}
+	fmt.Println("Broker:", broker.ClientURL())
+	<-ctx.Done()
+	return nil
+}
+
+// eventPublisher publishes what a mission's life is told in.
+type eventPublisher struct {
+	stream *eventstream.Stream
+	life   []charter.Event
+	todo   chan int
+	left   atomic.Int64 // missions whose events are not in the stream yet
+}
+
+func newEventPublisher(stream *eventstream.Stream) *eventPublisher {
+	const id = "0192b0a0-0000-7000-8000-000000000001"
+	now := time.Now()
+	change := charter.MissionStatusChanged{MissionID: id, OldStatus: "PENDING", NewStatus: "RUNNING", ChangedAt: now,
+		Reason: "claimed by agent bench, attempt 1 of 3", Attempt: 1, AgentID: "bench"}
+	return &eventPublisher{stream: stream, todo: make(chan int, 1<<20), life: []charter.Event{
+		charter.New(charter.MissionCreated{MissionID: id, Name: "bench", Type: "bench", Priority: "NORMAL", Status: "PENDING", CreatedAt: now}, now),
+		charter.New(change, now), charter.New(change, now),
+	}}
+}
+
+func (p *eventPublisher) add(missions int) {
+	p.left.Add(int64(missions))
+	p.todo <- missions
+}
+
+func (p *eventPublisher) run(ctx context.Context) {
+	for {
+		select {
+		case missions := <-p.todo:
+			for len(p.todo) > 0 && missions < limitBatch/len(p.life) {
+				missions += <-p.todo
+			}
+			for missions > 0 {
+				some := min(missions, limitBatch/len(p.life))
+				p.publish(ctx, some)
+				missions -= some
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// publish goes on until the events of so many missions are stored.
+func (p *eventPublisher) publish(ctx context.Context, missions int) {
+	events := make([]charter.Event, 0, limitBatch)
+	for range missions {
+		for i := range p.life {
+			events = append(events, p.life[i].Again())
+		}
+	}
+	for len(events) > 0 && ctx.Err() == nil {
+		stored, _ := p.stream.PublishBatch(ctx, events) // goes on where it ended
+		events = events[stored:]
+	}
+	p.left.Add(int64(-missions))
+}
+
+// limitOf is a side: so many missions by so many callers, each request with some of them.
+func limitOf(url string, missions, batch, callers int) side {
+	return func(context.Context) (figure, error) {
+		nc, err := nats.Connect(url)
+		if err != nil {
+			return figure{}, err
+		}
+		defer nc.Close()
+		body := make([]byte, 60*batch)
+		var left atomic.Int64
+		left.Store(int64(missions))
+		errs := make(chan error, callers)
+		var all sync.WaitGroup
+		began := time.Now()
+		for range callers {
+			all.Go(func() {
+				for left.Add(int64(-batch)) >= 0 {
+					if _, err := ask(nc, limitSubject, body); err != nil {
+						errs <- err
+						return
+					}
+				}
+				errs <- nil
+			})
+		}
+		all.Wait()
+		close(errs)
+		for err := range errs {
+			if err != nil {
+				return figure{}, err
+			}
+		}
+		for {
+			reply, err := ask(nc, limitLeftSubject, nil)
+			if err != nil {
+				return figure{}, err
+			}
+			if string(reply) == "0" {
+				return perSecond(missions, time.Since(began)), nil
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+}
+
+// limit starts the process.
+func (w *workplace) limit(batch int) (string, error) {
+	url, _, err := w.self("limit", limitMissionsEnv+"="+strconv.Itoa(batch))
+	return url, err
+}
+
+func limitBesideAsynq(fsync string) func(context.Context, *workplace) (side, side, error) {
+	return func(_ context.Context, w *workplace) (side, side, error) {
+		url, err := w.limit(1)
+		if err != nil {
+			return nil, nil, err
+		}
+		addr, err := w.redis(fsync)
+		return limitOf(url, inAFlow, 1, callers), asynqFlow(addr, inAFlow), err
+	}
+}
+
+func limitBesideRiver(fsync string) func(context.Context, *workplace) (side, side, error) {
+	return func(ctx context.Context, w *workplace) (side, side, error) {
+		url, err := w.limit(1000)
+		if err != nil {
+			return nil, nil, err
+		}
+		postgres, err := w.postgres(ctx, fsync)
+		if err != nil {
+			return nil, nil, err
+		}
+		theirs, err := w.riverFlow(ctx, postgres, 2*inAFlow, 1000)
+		return limitOf(url, 2*inAFlow, 1000, batchCallers), theirs, err
+	}
+}
+
+// keptBesideRequest measures a bare request whose handler keeps one thing, as the store
+// does, and nothing else.
+func keptBesideRequest(store string) func(context.Context, *workplace) (side, side, error) {
+	return func(_ context.Context, w *workplace) (side, side, error) {
+		env := echoFlushEnv + "=" + w.path("flushed")
+		if store == "Redis" {
+			addr, err := w.redis("everysec")
+			if err != nil {
+				return nil, nil, err
+			}
+			env = echoRedisEnv + "=" + addr
+		}
+		kept, _, err := w.self("echo", echoBodyEnv+"={}", env)
+		if err != nil {
+			return nil, nil, err
+		}
+		bare, err := w.echo("{}", 0)
+		if err != nil {
+			return nil, nil, err
+		}
+		first, err := w.connect(kept)
+		if err != nil {
+			return nil, nil, err
+		}
+		second, err := w.connect(bare)
+		return median500(rested(first)), median500(rested(second)), err
+	}
+}
+
+// rested asks once, after a rest.
+func rested(nc *nats.Conn) func() (time.Duration, error) {
+	return func() (time.Duration, error) {
+		time.Sleep(idle)
+		began := time.Now()
+		_, err := ask(nc, echoSubject, nil)
+		return time.Since(began), err
+	}
+}
