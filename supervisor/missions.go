@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"runtime"
 	"time"
 
 	"github.com/google/uuid"
@@ -90,6 +91,7 @@ func (s *Service) store(ctx context.Context, batch []missions.Mission) ([]missio
 	}
 	created, claimed, err := s.cfg.Store.CreateAndClaim(ctx, batch, requestsOf(claims))
 	s.dispatch.giveBack(claims, claimed, err)
+	runtime.Gosched() // agents first: who created a mission only waits to hear that it is stored
 	return created, err
 }
 

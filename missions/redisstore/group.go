@@ -41,21 +41,16 @@ func (g *group[Item, Result]) do(ctx context.Context, s *Store, items []Item) ([
 	if len(items) == 0 {
 		return []Result{}, nil
 	}
-	mine := &share[Item, Result]{items: items, done: make(chan struct{})}
 	g.mu.Lock()
-	g.waiting = append(g.waiting, mine)
-	work := g.busy < batchesAtOnce
-	if work {
+	if g.busy < batchesAtOnce {
 		g.busy++
+		g.mu.Unlock()
+		defer g.handOver(context.WithoutCancel(ctx), s)
+		return g.run(context.WithoutCancel(ctx), items)
 	}
+	mine := &share[Item, Result]{items: items, done: make(chan struct{})}
+	g.waiting = append(g.waiting, mine)
 	g.mu.Unlock()
-	if work {
-		s.calls.Add(1) // beside this call's own, so that it cannot be the first after Wait
-		go func() {
-			defer s.calls.Done()
-			g.work(context.WithoutCancel(ctx))
-		}()
-	}
 	select {
 	case <-mine.done:
 		return mine.results, mine.err
@@ -79,6 +74,21 @@ func (g *group[Item, Result]) withdraw(mine *share[Item, Result]) bool {
 		}
 	}
 	return false
+}
+
+// handOver has those served who have come while a caller ran a batch of its own.
+func (g *group[Item, Result]) handOver(ctx context.Context, s *Store) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.waiting) == 0 {
+		g.busy--
+		return
+	}
+	s.calls.Add(1) // beside the caller's own, so that it cannot be the first after Wait
+	go func() {
+		defer s.calls.Done()
+		g.work(ctx)
+	}()
 }
 
 // work runs batches for as long as anybody waits.

@@ -1,4 +1,4 @@
--- uses: tally record mission
+-- uses: tally record mission attempt
 -- Appends to missions' logs.
 --
 -- KEYS[1]  the partition's meta hash

@@ -1,4 +1,4 @@
--- uses: tally record mission
+-- uses: tally record mission attempt
 -- Cancels PENDING and RUNNING missions.
 --
 -- KEYS[1]  the partition's meta hash

@@ -1,4 +1,4 @@
--- uses: tally record mission
+-- uses: tally record mission attempt
 -- Deletes missions that nobody is working on. A PENDING one is cancelled first, so
 -- that the events of its life are whole.
 --

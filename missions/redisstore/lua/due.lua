@@ -1,4 +1,4 @@
--- uses: tally record mission agent retry
+-- uses: tally record mission attempt agent retry
 -- Does what has become due.
 --
 -- KEYS[1]  the partition's meta hash

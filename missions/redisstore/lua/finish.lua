@@ -1,4 +1,4 @@
--- uses: tally record mission retry
+-- uses: tally record mission attempt retry
 -- Ends attempts: completes, fails or releases missions.
 --
 -- KEYS[1]  the partition's meta hash

@@ -1,4 +1,4 @@
--- uses: tally record mission agent
+-- uses: tally record mission attempt agent
 -- Notes that agents live, renews the leases they list, and gives up those of which
 -- two heartbeats in a row know nothing.
 --

@@ -1,4 +1,4 @@
--- uses: tally record mission agent
+-- uses: tally record mission attempt agent
 -- Takes an agent offline and puts its running missions back, at no cost of an attempt.
 --
 -- KEYS[1]  the partition's meta hash

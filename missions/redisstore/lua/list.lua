@@ -1,4 +1,4 @@
--- uses: tally record mission
+-- uses: record
 -- Lists missions that match, newest first.
 --
 -- KEYS[1]  the partition's meta hash

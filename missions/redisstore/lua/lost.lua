@@ -1,4 +1,4 @@
--- uses: tally record mission agent
+-- uses: tally record mission attempt agent
 -- Takes an agent offline that ended without a word, and its running missions back,
 -- unless it has been heard of since.
 --

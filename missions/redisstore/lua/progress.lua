@@ -1,4 +1,4 @@
--- uses: tally record mission
+-- uses: tally record mission attempt
 -- Stores how far missions have come.
 --
 -- KEYS[1]  the partition's meta hash

@@ -1,4 +1,4 @@
--- uses: tally record mission
+-- uses: tally record mission attempt
 -- Deletes missions that ended, and agents that went offline, long enough ago.
 --
 -- KEYS[1]  the partition's meta hash

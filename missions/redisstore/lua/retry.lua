@@ -1,4 +1,4 @@
--- uses: tally record mission
+-- uses: tally record mission attempt
 -- Puts FAILED and CANCELLED missions back to PENDING, their attempts counted anew.
 --
 -- KEYS[1]  the partition's meta hash

@@ -36,6 +36,9 @@ local now = clock[1] * 1000000 + clock[2] + ahead
 
 local function int(x) return format('%d', x) end
 
+-- DIGIT writes a small number.
+local DIGIT = {[0] = '0', '1', '2', '3', '4'}
+
 local function split(list)
 	local items = {}
 	for item in string.gmatch(list, '[^,]+') do items[#items + 1] = item end

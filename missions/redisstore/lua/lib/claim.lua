@@ -49,12 +49,21 @@ local function distinct(kinds)
 	return out
 end
 
+-- claimant returns an agent, and of one that has not just asked only what tells whether it
+-- may claim, and what.
+local function claimant(id, asks)
+	if asks then return fetch_agent(id) end
+	local a = call('HMGET', P .. 'a:' .. id, 't', 'x', 'S')
+	return a[1] and {id = id, t = a[1], x = a[2], S = a[3]}
+end
+
 local function claim(at)
-	local a, most, budget = fetch_agent(ARGV[at]), ARGV[at + 2] + 0, ARGV[at + 3] + 0
+	local asks = ARGV[at + 5] == '1'
+	local a, most, budget = claimant(ARGV[at], asks), ARGV[at + 2] + 0, ARGV[at + 3] + 0
 	if not a then return {'not_found'} end
 	if a.x == '1' then return {'left'} end
 	if a.S == DRAINING then return {'draining'} end
-	if ARGV[at + 5] == '1' then sign_of_life(a, false, 'claimed again') end
+	if asks then sign_of_life(a, false, 'claimed again') end
 	local types = ARGV[at + 1] ~= '' and ARGV[at + 1] or a.t
 	local ids, taken, bytes = candidates(distinct(split(types)), most), {}, 0
 	for _, id in ipairs(ids) do

@@ -35,9 +35,6 @@ local LARGE, ELSEWHERE = 512, '@'
 
 local pack, unpack_record, sub = struct.pack, struct.unpack, string.sub
 
--- DIGIT writes a small number as Redis and the keys' names have it.
-local DIGIT = {[0] = '0', '1', '2', '3', '4'}
-
 local function read_new(id, value)
 	local _, s, p, t, c, v, g, at = unpack_record(NEW_NUMBERS .. NEW_TEXTS, value)
 	return {id = id, value = value, score = int(s), k = 0, e = 0, S = 0, p = p, w = 0, j = 0, big = 0, a = 0, x = 3,

@@ -21,8 +21,8 @@ end
 local HAPPENED = {1, 2, 3, 4}
 
 local function happen(what, kind)
-	add(minutes, what, 1)
-	add(minutes, what .. ':' .. kind, 1)
+	add(minutes, DIGIT[what], 1)
+	add(minutes, DIGIT[what] .. ':' .. kind, 1)
 end
 
 local function bucket(micros)
@@ -98,6 +98,17 @@ local function outbox_full(limit) return pos - acked >= limit end
 
 local DAY = 90000 -- seconds: a day, and an hour for those whose clocks differ
 
+-- raise adds to several fields of a minute's hash at once.
+local function raise(key, by)
+	local fields, changed = {}, {}
+	for field in pairs(by) do fields[#fields + 1] = field end
+	for i, had in ipairs(call('HMGET', key, unpack(fields))) do
+		changed[#changed + 1], changed[#changed + 2] = fields[i], int((had or 0) + by[fields[i]])
+	end
+	local new = call('HSET', key, unpack(changed))
+	if new > 0 then call('EXPIRE', key, DAY) end
+end
+
 local function commit()
 	for key in pairs(sorted) do settle(key) end
 	for key in pairs(sets) do settle(key) end
@@ -116,9 +127,5 @@ local function commit()
 	for kind, fields in pairs(histograms) do
 		for field, by in pairs(fields) do call('HINCRBY', P .. 'h:' .. kind, field, int(by)) end
 	end
-	if next(minutes) then
-		local key = P .. 'n:' .. int(math.floor(now / 60000000))
-		for field, by in pairs(minutes) do call('HINCRBY', key, field, int(by)) end
-		call('EXPIRE', key, DAY)
-	end
+	if next(minutes) then raise(P .. 'n:' .. int(math.floor(now / 60000000)), minutes) end
 end
