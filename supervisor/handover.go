@@ -22,6 +22,7 @@ func (d *dispatcher) borrow(byType map[string]int) []*parkedClaim {
 // known of what it did, and the claims go on waiting.
 func (d *dispatcher) giveBack(batch []*parkedClaim, results []missions.ClaimResult, err error) {
 	defer d.returned.Add(-len(batch))
+	var again []*parkedClaim
 	var wake []string
 	d.places.Lock()
 	for i, c := range batch {
@@ -32,7 +33,7 @@ func (d *dispatcher) giveBack(batch []*parkedClaim, results []missions.ClaimResu
 		case c.ended:
 			c.reply <- missions.ClaimResult{Missions: []missions.Mission{}}
 		default:
-			d.parked = append([]*parkedClaim{c}, d.parked...)
+			again = append(again, c)
 			d.alike[c.request.AgentID]++
 			if c.missed != "" {
 				wake = append(wake, c.missed)
@@ -40,6 +41,7 @@ func (d *dispatcher) giveBack(batch []*parkedClaim, results []missions.ClaimResu
 		}
 		c.missed = ""
 	}
+	d.parked = append(again, d.parked...)
 	d.places.Unlock()
 	for _, kind := range wake {
 		d.ready(kind, 1)

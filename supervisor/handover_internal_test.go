@@ -63,10 +63,11 @@ func TestABorrowedClaimThatGetsNothingKeepsItsPlace(t *testing.T) {
 	dispatching(t, q, func(t *testing.T, d *dispatcher) {
 		first := park(d, "first", 1, "x")
 		park(d, "second", 1, "x")
+		park(d, "third", 1, "x")
 		for _, err := range []error{nil, errors.New("the store is away")} {
-			claims := d.borrow(map[string]int{"x": 1})
-			wantAgents(t, claims, "first")
-			d.giveBack(claims, []missions.ClaimResult{nothing}, err)
+			claims := d.borrow(map[string]int{"x": 2})
+			wantAgents(t, claims, "first", "second")
+			d.giveBack(claims, []missions.ClaimResult{nothing, nothing}, err)
 		}
 		q.add(d, "x")
 		if r := <-first; len(r.Missions) != 1 {
