@@ -67,7 +67,7 @@ func (c *cli) storeToCopy(cmd *cobra.Command) (string, error) {
 	}
 	if s.config != "" {
 		var err error
-		if d.file, err = readConfigFile(s.config, append(serveSettings(), usersSetting)); err != nil {
+		if d.file, err = readConfigFile(s.config, fileSettings()); err != nil {
 			return "", err
 		}
 	}

@@ -39,6 +39,7 @@ func TestMistakesInWhatIsTypedAreOneLineAndExitCode2(t *testing.T) {
 		`missions create needs the NAME of a mission, or --file FILE; see supervisor missions create --help`: {"missions", "create"},
 		`--priority must be one of LOW, NORMAL, HIGH, CRITICAL`:                                              {"missions", "create", "n", "--priority", "urgent"},
 		`--data must be a JSON object`:                                                                       {"missions", "create", "n", "--data", "[1]"},
+		`--role and --agent exclude each other: an agent's role is agent`:                                    {"doctor", "--role", "viewer", "--agent", "a"},
 		`--limit: "x" is not a whole number`:                                                                 {"agents", "--limit", "x"},
 		`--watch: "perhaps" is not true or false`:                                                            {"status", "--watch=perhaps"},
 		`--data is not valid JSON: it ends too early`:                                                        {"missions", "create", "n", "--data", "{"},

@@ -82,7 +82,9 @@ func addEntry(out map[string]given, entry *ast.MappingValueNode, path string, ta
 	}
 	text, ok := scalar(entry.Value)
 	if isList(table, key) {
-		text, ok = entry.Value.String(), true
+		if text, ok = entry.Value.String(), true; text == "" || text == "null" {
+			text = "[]" // who names a list and leaves it empty means an empty one
+		}
 	}
 	if !ok {
 		return usagef("%s: it has to be a single value", where)

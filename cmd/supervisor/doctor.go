@@ -92,6 +92,9 @@ func (d *doctor) check() error {
 	if d.agent == "" {
 		return nil
 	}
+	if d.role != "" {
+		return usagef("--role and --agent exclude each other: an agent's role is agent")
+	}
 	var invalid *missions.Error
 	if err := missions.CheckToken("agent", d.agent); errors.As(err, &invalid) {
 		return usagef("--agent %s", invalid.Message)

@@ -106,7 +106,11 @@ func (g *guard) applyUsers(cfg *serveConfig) error {
 		return nil
 	}
 	if len(users) == 0 {
-		return usagef("%s names nobody who may sign in; add somebody with: supervisor auth add ROLE NAME --users FILE", g.usersFile.where)
+		where := g.usersFile.where
+		if where == "" {
+			where = g.usersGiven.where
+		}
+		return usagef("%s names nobody who may sign in; add somebody with: supervisor auth add ROLE NAME --users FILE", where)
 	}
 	access, err := accessOf(users)
 	cfg.Access = access

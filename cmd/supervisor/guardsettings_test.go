@@ -131,6 +131,13 @@ func TestUsersInTheConfigurationFile(t *testing.T) {
 		t.Fatalf("access is %+v", access)
 	}
 	equal(t, "how many subjects mary may publish on", len(access.Guests[0].Publish), len(roles.Operator.Permissions("mary").Publish))
+	for _, nobody := range []string{"users: []\n", "users:\n"} {
+		_, err := load(t, nil, nil, nobody)
+		var usage *usageError
+		if !errors.As(err, &usage) || !strings.Contains(usage.text, "mc.yaml, line 1 names nobody who may sign in") {
+			t.Errorf("%q: got %v", nobody, err)
+		}
+	}
 	for text, want := range map[string]string{
 		"users: mary\n": "line 1",
 		"users:\n  - {name: mary, role: boss, nkey: x}\n":                               `"boss" is not a role`,

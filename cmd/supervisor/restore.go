@@ -65,8 +65,9 @@ func (c *cli) restore(ctx context.Context, dir, dataDir string) (err error) {
 	if err := os.MkdirAll(work, 0o750); err != nil {
 		return fmt.Errorf("%s cannot be made: %w", work, rootCause(err))
 	}
+	complete := false
 	defer func() {
-		if err != nil {
+		if !complete {
 			err = errors.Join(err, os.RemoveAll(work))
 		}
 	}()
@@ -80,16 +81,23 @@ func (c *cli) restore(ctx context.Context, dir, dataDir string) (err error) {
 	if err := restoreStreams(ctx, dir, m, filepath.Join(work, jetStreamName)); err != nil {
 		return err
 	}
+	complete = true
+	if err := moveIn(work, dataDir); err != nil {
+		return fmt.Errorf("the restore into %s was cut off; empty it, and restore again: %w", dataDir, rootCause(err))
+	}
+	c.showBackup("Restored: the backup", dataDir, m)
+	return nil
+}
+
+// moveIn moves what was restored to its place. The directory that it was restored in goes
+// last: as long as it is there, however the move ended, no supervisor starts on a half.
+func moveIn(work, dataDir string) error {
 	for _, part := range []string{jetStreamName, storeFileName} {
 		if err := os.Rename(filepath.Join(work, part), filepath.Join(dataDir, part)); err != nil {
 			return err
 		}
 	}
-	if err := os.Remove(work); err != nil {
-		return err
-	}
-	c.showBackup("Restored: the backup", dataDir, m)
-	return nil
+	return os.Remove(work)
 }
 
 // restoreStreams has a broker on which nobody else is let in take the streams.

@@ -124,6 +124,9 @@ func addServeFlags(cmd *cobra.Command) {
 	completeFlag(cmd, "context", contextNames)
 }
 
+// fileSettings are all that may stand in a configuration file.
+func fileSettings() []setting { return append(serveSettings(), usersSetting, alertsSetting) }
+
 // loadServeSettings reads flags, environment and file.
 func (c *cli) loadServeSettings(flags *pflag.FlagSet) (settings, error) {
 	var s settings
@@ -131,7 +134,7 @@ func (c *cli) loadServeSettings(flags *pflag.FlagSet) (settings, error) {
 	if err := d.load([]setting{configSetting}, &s); err != nil {
 		return s, err
 	}
-	table := append(serveSettings(), usersSetting, alertsSetting)
+	table := fileSettings()
 	if s.config != "" {
 		var err error
 		if d.file, err = readConfigFile(s.config, table); err != nil {

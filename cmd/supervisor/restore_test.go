@@ -1,0 +1,46 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// However a restore ends when it moves what it has made to its place, no supervisor
+// starts on a half of it.
+func TestAHalfRestoredDirectoryKeepsItsMark(t *testing.T) {
+	t.Parallel()
+	dataDir := t.TempDir()
+	work := filepath.Join(dataDir, restoringName)
+	must(t, os.MkdirAll(filepath.Join(work, jetStreamName), 0o700))
+	must(t, os.WriteFile(filepath.Join(work, storeFileName), []byte("x"), 0o600))
+	inTheWay := filepath.Join(dataDir, storeFileName)
+	must(t, os.MkdirAll(filepath.Join(inTheWay, "full"), 0o700))
+	if err := moveIn(work, dataDir); err == nil {
+		t.Fatal("a file was moved onto a directory")
+	}
+	if err := refuseHalfRestored(dataDir); err == nil {
+		t.Error("the streams are there without the store, and nothing tells of it")
+	}
+	must(t, os.RemoveAll(inTheWay))
+	must(t, os.RemoveAll(filepath.Join(dataDir, jetStreamName)))
+	must(t, os.MkdirAll(filepath.Join(work, jetStreamName), 0o700))
+	must(t, moveIn(work, dataDir))
+	must(t, refuseHalfRestored(dataDir))
+}
+
+// What may stand in the configuration file of serve may stand in that of backup.
+func TestABackupTakesTheConfigurationFileOfServe(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, storeFileName), nil, 0o600))
+	config := filepath.Join(dir, "mc.yaml")
+	must(t, os.WriteFile(config, []byte("data_dir: "+dir+"\nlease: 20s\nalerts:\n  - {name: big, metric: missions.total, comparison: '>=', threshold: 1_000_000}\n"+
+		"users:\n  - {name: mary, role: viewer, password_hash: "+bcryptOfNothing+"}\n"), 0o600))
+	c := newCall(nil).cli
+	cmd := c.backupCommand()
+	must(t, cmd.ParseFlags([]string{"--config", config}))
+	store, err := c.storeToCopy(cmd)
+	must(t, err)
+	equal(t, "the store to copy", store, filepath.Join(dir, storeFileName))
+}
