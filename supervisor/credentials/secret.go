@@ -2,7 +2,7 @@ package credentials
 
 import (
 	"crypto/rand"
-	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -55,11 +55,12 @@ func NewUser(role roles.Role, name string, nkey bool) (User, Secret, error) {
 	return u, Secret{password + "\n", "password"}, u.check()
 }
 
-// random is n random bytes as text.
+// random is n random bytes as text, of letters and digits alone: what begins with a dash
+// is taken for a flag where it is given to a command, as in nats --password SECRET.
 func random(n int) string {
 	bytes := make([]byte, n)
 	_, _ = rand.Read(bytes) // never fails
-	return base64.RawURLEncoding.EncodeToString(bytes)
+	return hex.EncodeToString(bytes)
 }
 
 // Keep writes a secret to a file of its own in a directory, then does what makes it
