@@ -209,24 +209,6 @@ type Leaders interface {
 	Resign(ctx context.Context, candidate string) error
 }
 
-// Alerts is the part of a [Store] that remembers how alerts stand.
-type Alerts interface {
-	// Alerts returns what is stored of alerts, ordered by rule.
-	Alerts(ctx context.Context) ([]Alert, error)
-
-	// ChangeAlerts stores how alerts stand, as of the time that their CheckedAt says.
-	// A change that is to be told is an event in the outbox, and with Notify a notice,
-	// in the same step. An item's error is an [ErrConflict] when the alert has been
-	// changed since it was read.
-	ChangeAlerts(ctx context.Context, batch []AlertChange) ([]error, error)
-
-	// Notices returns the oldest notices, in order, as the events that they tell of.
-	Notices(ctx context.Context, limit int) ([]Event, error)
-
-	// Noticed deletes a notice, by its event's position. One that is gone is no error.
-	Noticed(ctx context.Context, position int64) error
-}
-
 // Leadership says which candidate leads.
 type Leadership struct {
 	Holder string

@@ -1,6 +1,10 @@
 package supervisor
 
-import "missioncontrol/missions"
+import (
+	"slices"
+
+	"missioncontrol/missions"
+)
 
 // borrow takes out the parked claims that missions about to be created are for, of which
 // there are so many of each type. Whoever borrows claims has them answered by the store in
@@ -18,9 +22,9 @@ func (d *dispatcher) borrow(byType map[string]int) []*parkedClaim {
 }
 
 // giveBack answers borrowed claims with what they got, and parks those again, at the head
-// of the queue where they were, that got nothing. The error is the step's: then nothing is
-// known of what it did, and the claims go on waiting.
-func (d *dispatcher) giveBack(batch []*parkedClaim, results []missions.ClaimResult, err error) {
+// of the queue where they were, that got nothing. There are no results of a step that
+// failed: nothing is known of what it did, and the claims go on waiting.
+func (d *dispatcher) giveBack(batch []*parkedClaim, results []missions.ClaimResult) {
 	defer d.returned.Add(-len(batch))
 	var again []*parkedClaim
 	var wake []string
@@ -28,7 +32,7 @@ func (d *dispatcher) giveBack(batch []*parkedClaim, results []missions.ClaimResu
 	for i, c := range batch {
 		delete(d.borrowed, c)
 		switch {
-		case err == nil && (results[i].Err != nil || len(results[i].Missions) > 0):
+		case results != nil && (results[i].Err != nil || len(results[i].Missions) > 0):
 			c.reply <- results[i]
 		case c.ended:
 			c.reply <- missions.ClaimResult{Missions: []missions.Mission{}}
@@ -41,15 +45,13 @@ func (d *dispatcher) giveBack(batch []*parkedClaim, results []missions.ClaimResu
 		}
 		c.missed = ""
 	}
-	d.parked = append(again, d.parked...)
+	d.parked = slices.Insert(d.parked, 0, again...)
 	d.places.Unlock()
 	for _, kind := range wake {
 		d.ready(kind, 1)
 	}
-	if err == nil {
-		for i, c := range batch {
-			d.passOn(c, results[i])
-		}
+	for i := range results {
+		d.passOn(batch[i], results[i])
 	}
 }
 

@@ -80,7 +80,7 @@ func (s *Service) create(ctx context.Context, specs []api.MissionSpec) ([]api.Cr
 
 // store stores new missions, and hands them to the claims that wait for them, if any, in
 // the same step.
-func (s *Service) store(ctx context.Context, batch []missions.Mission) ([]missions.CreateResult, error) {
+func (s *Service) store(ctx context.Context, batch []missions.Mission) (created []missions.CreateResult, err error) {
 	byType := map[string]int{}
 	for i := range batch {
 		byType[batch[i].Type]++
@@ -89,9 +89,12 @@ func (s *Service) store(ctx context.Context, batch []missions.Mission) ([]missio
 	if len(claims) == 0 {
 		return s.cfg.Store.Create(ctx, batch)
 	}
-	created, claimed, err := s.cfg.Store.CreateAndClaim(ctx, batch, requestsOf(claims))
-	s.dispatch.giveBack(claims, claimed, err)
-	runtime.Gosched() // agents first: who created a mission only waits to hear that it is stored
+	var claimed []missions.ClaimResult
+	defer func() { // also when the store panics
+		s.dispatch.giveBack(claims, claimed)
+		runtime.Gosched() // agents first: who created a mission only waits to hear that it is stored
+	}()
+	created, claimed, err = s.cfg.Store.CreateAndClaim(ctx, batch, requestsOf(claims))
 	return created, err
 }
 

@@ -140,11 +140,11 @@ func (r *relay) run(t *term) {
 		case err != nil && t.ctx.Err() == nil:
 			r.failed(err)
 			waitFor(t.ctx, changed, nil, relayRetry)
-		case err == nil && sent == 0:
-			waitFor(t.ctx, changed, r.wake, r.untilNext())
-			pause(t.ctx, relayPause)
 		case err == nil && sent < relayBatch:
-			pause(t.ctx, relayPause)
+			if sent == 0 {
+				waitFor(t.ctx, changed, r.wake, r.untilNext())
+			}
+			waitFor(t.ctx, nil, nil, relayPause)
 		}
 	}
 	r.goodbye(t)
@@ -183,9 +183,6 @@ func waitFor(ctx context.Context, signal, other <-chan struct{}, d time.Duration
 	case <-ctx.Done():
 	}
 }
-
-// pause returns after d, or when ctx ends.
-func pause(ctx context.Context, d time.Duration) { waitFor(ctx, nil, nil, d) }
 
 var errNoRight = errors.New("this supervisor leads no longer")
 

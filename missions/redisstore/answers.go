@@ -60,10 +60,10 @@ func hash(answer any) fields {
 // pick returns what a digit that a script wrote stands for; false for any other text.
 func pick[T any](from []T, digit string) (value T, known bool) {
 	i, err := strconv.Atoi(digit)
-	if err != nil || i < 0 || i >= len(from) {
+	if err != nil {
 		return value, false
 	}
-	return from[i], true
+	return at(from, i)
 }
 
 // list reads what is kept with commas between; no token holds one.

@@ -22,7 +22,7 @@ func (s *Store) CreateAndClaim(ctx context.Context, batch []missions.Mission, cl
 		if err != nil {
 			return nil, nil, err
 		}
-		claimed, err := s.Claim(ctx, claims)
+		claimed, err := s.Claim(context.WithoutCancel(ctx), claims) // the missions are stored
 		if err != nil {
 			claimed = unanswered(len(claims), err)
 		}

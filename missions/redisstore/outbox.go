@@ -51,7 +51,7 @@ func eventID(outbox uuid.UUID, position int64) uuid.UUID {
 	return uuid.NewSHA1(outbox, binary.BigEndian.AppendUint64(nil, uint64(position)))
 }
 
-// event reads an entry of the outbox as lua/lib wrote it.
+// event reads an event of the outbox as lua/lib wrote it.
 func event(entry string) (missions.Event, error) {
 	parts := strings.Split(entry, "\x00")
 	lengths := map[string]int{"c": 9, "s": 9, "l": 7, "+": 7, "-": 7, "!": 7, ".": 7}

@@ -69,8 +69,8 @@ func readRecord(record, data, result string) (m missions.Mission, err error) {
 	if err != nil {
 		return m, err
 	}
-	status, hasStatus := at(statuses, head.status)
-	priority, hasPriority := at(priorities, head.priority)
+	status, hasStatus := at(statuses, int(head.status))
+	priority, hasPriority := at(priorities, int(head.priority))
 	if head.created <= 0 || !hasStatus || !hasPriority {
 		return m, errDamaged
 	}
@@ -163,8 +163,8 @@ func readTexts(m *missions.Mission, rest string, full bool, data, result string)
 }
 
 // at returns what a number that a script wrote stands for.
-func at[T any](from []T, place uint8) (value T, known bool) {
-	if int(place) >= len(from) {
+func at[T any](from []T, place int) (value T, known bool) {
+	if place < 0 || place >= len(from) {
 		return value, false
 	}
 	return from[place], true

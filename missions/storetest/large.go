@@ -67,7 +67,7 @@ func testLarge(s *suite) {
 	})
 }
 
-// endsOf completes a mission with a result of a size, has it retried, and deletes it.
+// endsOf completes a mission with a result of a size, and deletes it.
 func (f *fixture) endsOf(m missions.Mission, data string, size int) {
 	f.Helper()
 	result := filled("r", size)
@@ -83,16 +83,7 @@ func (f *fixture) endsOf(m missions.Mission, data string, size int) {
 	f.must(err)
 	f.wantSame("the mission listed", page.Missions, []missions.Mission{done})
 
-	// A result that is replaced leaves nothing behind.
-	f.create(named("again", "t"))
-	next := f.claimOne("a")
-	f.finish(failure(next, "no luck", false))
-	retried, err := f.Store.Retry(f.ctx, []string{"again"})
-	f.must(err)
-	f.must(retried[0].Err)
-	next = f.claimOne("a")
-	wantEqual(f, "result of the short life", string(f.finish(completion(next, "1")).Result), "1")
-	deleted, err := f.Store.Delete(f.ctx, []string{m.ID, "again"})
+	deleted, err := f.Store.Delete(f.ctx, []string{m.ID})
 	f.must(err)
 	f.must(deleted[0].Err)
 	wantEqual(f, "data as deleted", string(deleted[0].Mission.Data), data)

@@ -35,16 +35,11 @@ const (
 func serveEcho() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	dir, err := os.MkdirTemp("", "bench-echo")
+	broker, end, err := startBroker(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	broker, err := embedded.Start(ctx, embedded.Config{StoreDir: dir})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = broker.Shutdown(context.Background()) }()
+	defer end()
 	nc, err := nats.Connect(broker.ClientURL())
 	if err != nil {
 		return err
@@ -80,6 +75,21 @@ func serveEcho() error {
 	fmt.Println("Broker:", broker.ClientURL())
 	<-ctx.Done()
 	return nil
+}
+
+// startBroker starts an embedded broker on an empty directory; end ends both.
+func startBroker(ctx context.Context) (broker *embedded.Server, end func(), err error) {
+	dir, err := os.MkdirTemp("", "bench-broker")
+	if err != nil {
+		return nil, nil, err
+	}
+	if broker, err = embedded.Start(ctx, embedded.Config{StoreDir: dir}); err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return broker, func() {
+		_ = broker.Shutdown(context.Background())
+		_ = os.RemoveAll(dir)
+	}, nil
 }
 
 // emitter returns what publishes one message to JetStream, and does not wait.

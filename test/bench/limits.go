@@ -19,7 +19,6 @@ import (
 
 	"missioncontrol/charter"
 	"missioncontrol/eventstream"
-	"missioncontrol/eventstream/embedded"
 )
 
 // The physical limits of a flow: requests that come in and are answered, three events for
@@ -43,23 +42,20 @@ func serveLimit() error {
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "bench-limit")
+	broker, end, err := startBroker(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	broker, err := embedded.Start(ctx, embedded.Config{StoreDir: dir})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = broker.Shutdown(context.Background()) }()
+	defer end()
 	stream, err := eventstream.Open(eventstream.Config{URL: broker.ClientURL(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = stream.Close(context.Background()) }()
 	publisher := newEventPublisher(stream)
-	go publisher.run(ctx)
+	var publishing sync.WaitGroup
+	publishing.Go(func() { publisher.run(ctx) })
+	defer publishing.Wait()
 	nc, err := nats.Connect(broker.ClientURL())
 	if err != nil {
 		return err

@@ -29,11 +29,11 @@ for _, id in ipairs(overdue('l')) do
 	take_back(fetch(id), function(m)
 		if m.f > 0 and m.f <= now then
 			local reason = format('timed out on agent %s after %s', m.A, seconds(m.o))
-			outcome(m, '', reason, '')
+			outcome(m, reason, '')
 			attempt_failed(m, reason, back_off(m))
 		elseif m.z > 0 and m.z <= now then
 			local reason = format('stalled on agent %s: no progress for %s', m.A, seconds(m.y)) -- missions.StalledReason
-			outcome(m, '', reason, '')
+			outcome(m, reason, '')
 			attempt_failed(m, reason, back_off(m))
 		else
 			attempt_lost(m, format('the lease of agent %s ended without a heartbeat', m.A))
@@ -60,7 +60,7 @@ end
 
 local function expire(m)
 	local reason = 'its deadline passed before it was done'
-	outcome(m, '', reason, '')
+	outcome(m, reason, '')
 	finish(m, 'expire', reason)
 end
 

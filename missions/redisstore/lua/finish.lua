@@ -23,12 +23,13 @@ function ends.complete(m, at)
 	duration(m.t, 'r', now - m.B)
 	add(totals, 'runs', 1)
 	add(totals, 'runtime', math.max(0, now - m.B))
-	outcome(m, ARGV[at + 4], '', m.A)
+	set_result(m, ARGV[at + 4])
+	outcome(m, '', m.A)
 	finish(m, 'complete', 'completed by agent ' .. m.A)
 end
 
 function ends.fail(m, at)
-	outcome(m, '', ARGV[at + 5], m.A)
+	outcome(m, ARGV[at + 5], m.A)
 	local reason = format('failed on agent %s: %s', m.A, ARGV[at + 6])
 	if ARGV[at + 7] == '1' then
 		attempt_failed(m, reason, back_off(m))

@@ -10,7 +10,6 @@ local function retry(m)
 	displace(m)
 	pend(sorted, P .. 'f', m.id, false)
 	forget_agent(m)
-	set_result(m, '')
 	m.a, m.F, m.E, m.H, m.G = 0, 0, '', 0, ''
 	move(m, 'retry', 'retried by an operator')
 	enqueue(m, math.max(now, m.b))

@@ -57,9 +57,8 @@ local function give_back(m, reason, from)
 	save(m)
 end
 
--- outcome keeps what an attempt came to, '' for none, and whose report that is.
-local function outcome(m, result, error, from)
-	set_result(m, result)
+-- outcome keeps why an attempt failed, '' if it did not, and whose report that is.
+local function outcome(m, error, from)
 	m.E, m.H, m.G = error, m.L, from
 end
 
@@ -76,7 +75,7 @@ end
 -- attempt_lost takes a mission from an agent that is gone, silent or no longer
 -- knows of it. The attempt counts: nobody knows how far it came.
 local function attempt_lost(m, reason)
-	outcome(m, '', reason, '')
+	outcome(m, reason, '')
 	attempt_failed(m, reason, 0)
 end
 

@@ -8,7 +8,7 @@ local function candidates(kinds, most)
 		if left <= 0 then break end
 		local heads = {}
 		for _, kind in ipairs(kinds) do
-			local queue = P .. 'q:' .. priority .. ':' .. kind
+			local queue = P .. 'q:' .. DIGIT[priority] .. ':' .. kind
 			settle(queue)
 			local head = call('ZRANGE', queue, 0, left - 1, 'WITHSCORES')
 			for i = 1, #head, 2 do heads[#heads + 1] = {id = head[i], s = head[i + 1] + 0} end

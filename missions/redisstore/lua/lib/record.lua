@@ -86,8 +86,8 @@ local function size(m)
 	return 1024 + data + result + 2 * (name + description + #m.E + #m.M + #m.g) + 70
 end
 
+-- set_result keeps the result of a mission, which has none yet.
 local function set_result(m, result)
-	if m.R == ELSEWHERE then call('DEL', P .. 'r:' .. m.id) end
 	m.R = result
 	if #result > LARGE then
 		call('SET', P .. 'r:' .. m.id, result)
