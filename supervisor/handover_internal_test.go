@@ -136,3 +136,33 @@ func TestAStopWaitsForBorrowedClaims(t *testing.T) {
 		wantAgents(t, d.borrow(map[string]int{"x": 1}))
 	})
 }
+
+// panicking is a store with a fault.
+type panicking struct{ missions.Store }
+
+func (panicking) CreateAndClaim(context.Context, []missions.Mission, []missions.ClaimRequest) ([]missions.CreateResult, []missions.ClaimResult, error) {
+	panic("a fault")
+}
+
+// A panic costs one request, and not the claims that it had borrowed.
+func TestClaimsBorrowedForAPanicAreGivenBack(t *testing.T) {
+	t.Parallel()
+	dispatching(t, &queue{}, func(t *testing.T, d *dispatcher) {
+		claim := park(d, "a", 1, "x")
+		s := &Service{dispatch: d, cfg: Config{Store: panicking{}}}
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the store did not panic")
+				}
+			}()
+			_, _ = s.store(t.Context(), []missions.Mission{{Type: "x"}})
+		}()
+		claims := d.borrow(map[string]int{"x": 1})
+		wantAgents(t, claims, "a")
+		d.giveBack(claims, []missions.ClaimResult{given("x")})
+		if r := <-claim; len(r.Missions) != 1 {
+			t.Errorf("the claim got %+v", r)
+		}
+	})
+}
