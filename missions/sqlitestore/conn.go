@@ -20,7 +20,11 @@ type conn struct {
 // openConn opens the file at path, whatever characters the path has: it is not a
 // URI.
 func openConn(path string, pragmas string) (*conn, error) {
-	db, err := sqlite3.OpenFlags(path, sqlite3.OPEN_READWRITE|sqlite3.OPEN_CREATE)
+	name, err := uri(path)
+	if err != nil {
+		return nil, err
+	}
+	db, err := sqlite3.OpenFlags(name, sqlite3.OPEN_READWRITE|sqlite3.OPEN_CREATE|sqlite3.OPEN_URI)
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ const (
 // that came before it. A lane that was empty begins with as much time behind it as the
 // one that is served, so that nothing is saved up.
 type queue struct {
-	wake chan struct{} // has a value after a push
+	wake chan struct{} // has a value when steps wait that nobody serves
 
 	mu       sync.Mutex
 	waiting  [lanes][]*step
@@ -53,11 +53,20 @@ func (q *queue) push(st *step) bool {
 	q.arrivals++
 	st.arrival = q.arrivals
 	q.waiting[st.lane] = append(q.waiting[st.lane], st)
+	return true
+}
+
+// wakeIfAny tells the writer that steps wait, if any do.
+func (q *queue) wakeIfAny() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.next() == lanes {
+		return
+	}
 	select {
 	case q.wake <- struct{}{}:
 	default:
 	}
-	return true
 }
 
 // pop takes the next step, and passes over those whose callers have gone; nil when

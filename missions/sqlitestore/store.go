@@ -3,11 +3,13 @@
 //
 // # How it writes
 //
-// One goroutine writes. Callers hand it steps; those that arrive while a commit
-// is under way share the next commit, so that one flush to disk serves many
-// callers. Kinds of steps share the writer's time fairly: see queue.go. The journal is SQLite's write-ahead log with synchronous=FULL: a step
-// is answered after its commit was flushed. Readers use connections of their
-// own and see the last commit; they never wait for the writer.
+// One at a time writes: a caller that finds nobody writing, or else a goroutine that
+// serves all who wait. Callers queue steps; those that arrive while a commit is under
+// way share the next commit, so that one flush to disk serves many callers. Kinds of
+// steps share the writer's time fairly: see queue.go. The journal is SQLite's
+// write-ahead log with synchronous=FULL: a step is answered after its commit was
+// flushed. Readers use connections of their own and see the last commit; they never
+// wait for the writer.
 //
 // # How it stays flat
 //
@@ -60,8 +62,9 @@ type Store struct {
 
 	leadership leadership
 
-	writer  *conn
-	marks   marks                           // owned by the writer goroutine
+	turn    chan struct{} // holds a value while somebody writes
+	writer  *conn         // theirs who have the turn, like what follows
+	marks   marks
 	counts  atomic.Pointer[missions.Counts] // as of the last commit
 	sums    missions.WindowCache            // of samples
 	queue   *queue
@@ -105,7 +108,7 @@ func Open(cfg Config) (*Store, error) {
 	}
 	s := &Store{
 		cfg: cfg, log: cfg.Logger, lock: lock,
-		queue:   newQueue(),
+		turn: make(chan struct{}, 1), queue: newQueue(),
 		readers: make(chan *conn, cfg.Readers), bulk: make(chan struct{}, max(1, cfg.Readers-1)),
 		closing: make(chan struct{}), closed: make(chan struct{}),
 	}

@@ -74,6 +74,7 @@ func (s *Store) write(ctx context.Context, l lane, run func(*tx) error) error {
 	if !s.queue.push(st) {
 		return errClosed
 	}
+	s.serveIfIdle()
 	select {
 	case err := <-st.done:
 		return err
@@ -87,24 +88,47 @@ func (s *Store) write(ctx context.Context, l lane, run func(*tx) error) error {
 
 var errClosed = missions.Unavailable("the store is closed", nil)
 
-// runWriter is the only goroutine that writes. Steps that arrive while a commit
-// is under way share the next one, and so its flush to disk.
+// serveIfIdle commits the next group here and now, unless somebody is writing. Whoever
+// has the store to himself then waits for no other goroutine.
+func (s *Store) serveIfIdle() {
+	select {
+	case s.turn <- struct{}{}:
+		if st := s.queue.pop(); st != nil {
+			s.commitFrom(st)
+		}
+		s.endTurn()
+	default: // who has the turn sees to it that everything is served
+	}
+}
+
+// endTurn lets others write, and the writer if steps wait: those behind them found the
+// turn taken.
+func (s *Store) endTurn() {
+	<-s.turn
+	s.queue.wakeIfAny()
+}
+
+// runWriter writes for as long as steps wait that no caller has served. Those that arrive
+// while a commit is under way share the next one, and so its flush to disk.
 func (s *Store) runWriter() {
 	defer close(s.closed)
 	for {
-		if st := s.queue.pop(); st != nil {
-			s.commitFrom(st)
-			continue
-		}
 		select {
 		case <-s.queue.wake:
+			s.turn <- struct{}{}
+			s.serveAll()
+			s.endTurn()
 		case <-s.closing:
-			// What was handed over before the queue closed is still committed.
-			for st := s.queue.pop(); st != nil; st = s.queue.pop() {
-				s.commitFrom(st)
-			}
+			s.turn <- struct{}{} // for good
+			s.serveAll()         // what was handed over before the queue closed
 			return
 		}
+	}
+}
+
+func (s *Store) serveAll() {
+	for st := s.queue.pop(); st != nil; st = s.queue.pop() {
+		s.commitFrom(st)
 	}
 }
 
