@@ -5,5 +5,6 @@
 --
 -- Answers 'ok', or 'ahead' for a position that has not been given yet.
 if ARGV[2] + 0 > pos then return 'ahead' end
-call('HSET', KEYS[1], 'acked', ARGV[2])
+acked = ARGV[2] + 0
+write_state()
 return 'ok'

@@ -2,10 +2,7 @@
 --
 -- KEYS[1]  the partition's meta hash
 --
--- Answers {total, value, …}: lib/tally.lua.
+-- Answers {total, value, …}: lib/begin.lua.
 local answer = {}
-for i, field in ipairs(TOTALS) do
-	answer[#answer + 1] = field
-	answer[#answer + 1] = meta[8 + i] or '0'
-end
+for field, value in pairs(totals) do answer[#answer + 1], answer[#answer + 2] = field, int(value) end
 return answer

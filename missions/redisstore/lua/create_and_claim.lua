@@ -7,7 +7,8 @@
 --
 -- Answers {what create.lua answers, what claim.lua answers}.
 local requests = 4 + 10 * ARGV[3]
-local created, claimed = create_all(4, requests - 1), {}
+local created, claimed = create_all(4, requests - 1, true), {}
 for at = requests, #ARGV, 6 do claimed[#claimed + 1] = claim(at) end
+store_coming()
 commit()
 return {created, claimed}

@@ -18,5 +18,5 @@ for m = from, from + ARGV[4] - 1 do
 	local values = call('HMGET', P .. 'n:' .. int(m), unpack(fields))
 	for i = 1, 7 do answer[#answer + 1] = values[i] or (i > 5 and not values[8] and '') or '0' end
 end
-if kind == '' then return {meta[9] or '0', meta[10] or '0', answer} end
+if kind == '' then return {int(totals['0']), int(totals['1']), answer} end
 return {call('HGET', P .. 'ct', '0:' .. kind) or '0', call('HGET', P .. 'ct', '1:' .. kind) or '0', answer}

@@ -7,6 +7,6 @@
 -- Answers schema, identity, partition, partitions.
 if redis.call('EXISTS', KEYS[1]) == 0 then
 	redis.call('HSET', KEYS[1], 'schema', ARGV[1], 'identity', ARGV[2], 'partition', ARGV[3], 'partitions', ARGV[4],
-		'seq', 0, 'lease', 0, 'pos', 0, 'gone', 0)
+		'state', string.rep('\0', 14 * 8)) -- of zeros: lib/begin.lua
 end
 return redis.call('HMGET', KEYS[1], 'schema', 'identity', 'partition', 'partitions')

@@ -69,7 +69,7 @@ call('HSET', KEYS[1], 'sampled', int(now))
 -- of those types that had any.
 if now - minute * 60000000 < 30000000 then
 	local key = P .. 'n:' .. int(minute - 1)
-	call('HSET', key, 'P', meta[9] or '0', 'R', meta[10] or '0')
+	call('HSET', key, 'P', int(totals['0']), 'R', int(totals['1']))
 	local written = 0
 	for i = 1, #statuses, 2 do
 		local status, kind = string.match(statuses[i], '^([01]):(.*)$')

@@ -16,20 +16,29 @@ local call, concat, format = redis.call, table.concat, string.format
 local P = string.sub(KEYS[1], 1, -5)
 
 local ahead, known = string.match(ARGV[1], '^(%S+) (.*)$')
-local TOTALS = {'0', '1', '2', '3', '4', 'agents', 'slots', 'runs', 'runtime'}
-local meta = call('HMGET', KEYS[1], 'identity', 'seq', 'lease', 'pos', 'gone', 'partition', 'partitions', 'acked',
-	unpack(TOTALS))
+local meta = call('HMGET', KEYS[1], 'identity', 'partition', 'partitions', 'state')
 if meta[1] ~= known then return redis.error_reply('NODATASET the data set is not in this Redis') end
 
--- What only ever grows: the newest mission's seq, the fencing token given last, the
--- outbox position given last, and the position up to which the outbox is empty.
--- acked, up to which the stream has the events, may go back.
-local seq, lease, pos, gone = meta[2] + 0, meta[3] + 0, meta[4] + 0, meta[5] + 0
-local acked = math.max(gone, (meta[8] or 0) + 0)
-
 -- The registry of agents, their events and their counters are partition 0's.
-local partition, partitions = meta[6] + 0, meta[7] + 0
+local partition, partitions = meta[2] + 0, meta[3] + 0
 local home = partition == 0
+
+-- state is what nearly every script changes, in one field: what only ever grows, which
+-- is the newest mission's seq, the fencing token given last, the outbox position given
+-- last and the position up to which the outbox is empty; then acked, up to which the
+-- stream has the events, which may go back; and totals, of missions by status, agents
+-- and their slots, runs that were completed and their time (µs).
+local STATE = '<i8i8i8i8i8i8i8i8i8i8i8i8i8i8'
+local totals = {}
+local seq, lease, pos, gone, acked
+seq, lease, pos, gone, acked, totals['0'], totals['1'], totals['2'], totals['3'], totals['4'],
+	totals.agents, totals.slots, totals.runs, totals.runtime = struct.unpack(STATE, meta[4])
+acked = math.max(gone, acked)
+
+local function write_state()
+	call('HSET', KEYS[1], 'state', struct.pack(STATE, seq, lease, pos, gone, acked, totals['0'], totals['1'], totals['2'],
+		totals['3'], totals['4'], totals.agents, totals.slots, totals.runs, totals.runtime))
+end
 
 local clock = call('TIME')
 local now = clock[1] * 1000000 + clock[2] + ahead

@@ -1,17 +1,46 @@
 -- How missions are given to agents: by priority, then age. What a claim is given and
 -- answers is in lua/claim.lua.
 
+local function queue_of(kind, priority) return P .. 'q:' .. DIGIT[priority] .. ':' .. kind end
+
+-- head returns the first missions of a queue, each with its age behind it. Where vacant,
+-- Redis has nothing of it.
+local function head(queue, most, vacant)
+	if not vacant then
+		settle(queue)
+		return call('ZRANGE', queue, 0, most - 1, 'WITHSCORES')
+	end
+	local first, new, scores = {}, entering[queue] or {next = 1}, sorted[queue]
+	while new[new.next] and not scores[new[new.next]] do new.next = new.next + 1 end
+	for at = new.next, #new do
+		local id = new[at]
+		if #first == 2 * most then break end
+		if scores[id] then first[#first + 1], first[#first + 2] = id, scores[id] end
+	end
+	return first
+end
+
+-- vacant reports whether all missions that wait in the queues of a type are new ones, which
+-- then need not be put there to be found.
+local function vacant(kind)
+	local queues, any = {}, false
+	for priority = 0, 3 do
+		local queue = queue_of(kind, priority)
+		queues[#queues + 1], any = queue, any or entering[queue]
+	end
+	return any and call('EXISTS', unpack(queues)) == 0
+end
+
 -- candidates are the heads of the queues of several types, merged.
 local function candidates(kinds, most)
-	local best, left = {}, most
+	local new, best, left = {}, {}, most
+	for _, kind in ipairs(kinds) do new[kind] = vacant(kind) end
 	for priority = 3, 0, -1 do
 		if left <= 0 then break end
 		local heads = {}
 		for _, kind in ipairs(kinds) do
-			local queue = P .. 'q:' .. DIGIT[priority] .. ':' .. kind
-			settle(queue)
-			local head = call('ZRANGE', queue, 0, left - 1, 'WITHSCORES')
-			for i = 1, #head, 2 do heads[#heads + 1] = {id = head[i], s = head[i + 1] + 0} end
+			local first = head(queue_of(kind, priority), left, new[kind])
+			for i = 1, #first, 2 do heads[#heads + 1] = {id = first[i], s = first[i + 1] + 0} end
 		end
 		if #kinds > 1 then table.sort(heads, function(a, b) return a.s < b.s end) end
 		for i = 1, math.min(left, #heads) do best[#best + 1] = heads[i].id end

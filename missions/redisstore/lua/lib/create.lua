@@ -21,14 +21,14 @@ local function special(m, numbers)
 	return due
 end
 
-local function create(at)
+-- create makes a mission of what stands from an argument on. With wanted, somebody claims
+-- missions in the same script.
+local function create(at, wanted)
 	local id, kind, priority = ARGV[at], ARGV[at + 1], ARGV[at + 2]
 	local s = next_seq(ARGV[at + 9] + 0)
-	local score, queue, large = int(s), 'q:' .. priority .. ':', ARGV[at + 7]
+	local score, large, claimable = int(s), ARGV[at + 7], true
 	local record = pack(NEW_NUMBERS, NEW, s, priority) .. ARGV[at + 4] .. ARGV[at + 5]
-	if ARGV[at + 6] == '' and large == '' then
-		call('SET', P .. 'm:' .. id, record)
-	else
+	if ARGV[at + 6] ~= '' or large ~= '' then
 		local m = read_new(id, record)
 		if large ~= '' then
 			m.big = 1
@@ -36,10 +36,16 @@ local function create(at)
 		end
 		local due = ARGV[at + 6] ~= '' and special(m, ARGV[at + 6])
 		if due then pend(sorted, P .. 'w', id, int(due)) end
-		if m.w == 1 then queue = 'i:0:' end
+		claimable = m.w == 0
 		save(m)
+	elseif wanted then
+		coming[id] = read_new(id, record)
+	else
+		call('SET', P .. 'm:' .. id, record)
 	end
-	pend(sorted, P .. queue .. kind, id, score)
+	local index = P .. (claimable and 'q:' .. priority or 'i:0') .. ':' .. kind
+	pend(sorted, index, id, score)
+	if wanted and claimable then enters(index, id) end
 	if ARGV[at + 3] ~= '' then
 		for _, tag in ipairs(split(ARGV[at + 3])) do pend(sorted, P .. 'ig:' .. tag, id, score) end
 	end
@@ -52,14 +58,14 @@ end
 local limit = ARGV[2] + 0
 
 -- create_all answers for each mission that stands from one argument to another.
-local function create_all(from, to)
+local function create_all(from, to, wanted)
 	local answers = {}
 	for at = from, to, 10 do
-		local answer
-		if call('EXISTS', P .. 'm:' .. ARGV[at]) == 1 then
-			answer = told(fetch(ARGV[at]))
+		local id, answer = ARGV[at], nil
+		if coming[id] or call('EXISTS', P .. 'm:' .. id) == 1 then
+			answer = told(fetch(id))
 		else
-			answer = outbox_full(limit) and 'full' or create(at)
+			answer = outbox_full(limit) and 'full' or create(at, wanted)
 		end
 		answers[#answers + 1] = answer
 	end

@@ -50,7 +50,16 @@ local function read_full(id, value)
 		t = t, c = c, v = v, g = g, A = A, G = G, E = E, P = percent, M = M, body = body, R = R, log = sub(value, at)}
 end
 
+-- coming are new missions that are not written yet, by id: nothing has happened to them,
+-- and perhaps something does before the script ends.
+local coming = {}
+
+local function store_coming()
+	for id, m in pairs(coming) do call('SET', P .. 'm:' .. id, m.value) end
+end
+
 local function fetch(id)
+	if coming[id] then return coming[id] end
 	local value = call('GET', P .. 'm:' .. id)
 	if not value then return nil end
 	return (string.byte(value) == NEW and read_new or read_full)(id, value)
@@ -61,6 +70,7 @@ local function save(m)
 		m.s, m.L, m.u, m.B, m.F, m.r, m.f, m.z, m.H, m.o, m.b, m.l, m.y,
 		m.t, m.c, m.v, m.g, m.A, m.G, m.E, m.P, m.M, #m.body, m.body, m.R) .. m.log
 	call('SET', P .. 'm:' .. m.id, m.value)
+	coming[m.id] = nil
 end
 
 -- told is a mission as it is answered: its id, its record, and behind that what is

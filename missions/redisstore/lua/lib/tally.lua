@@ -2,13 +2,11 @@
 -- written before commit(), so that each key is written once however many items a batch
 -- has.
 
--- In the meta hash, totals: a field for each status, 'agents', 'slots', 'runs',
--- 'runtime' (µs).
--- ct  the statuses' by type: STATUS:TYPE; no field is 0
+-- ct  the totals of the statuses (lib/begin.lua), by type: STATUS:TYPE; no field is 0
 -- h:TYPE (h: for all) histograms: r and q with a bucket, and the sums rs and qs, of
 --     run times and queue times
 -- n:MINUTE what happened in a minute: WHAT, and WHAT:TYPE
-local totals, typed, histograms, minutes = {}, {}, {}, {}
+local typed, histograms, minutes = {}, {}, {}
 
 local function add(to, field, by) to[field] = (to[field] or 0) + by end
 
@@ -64,9 +62,26 @@ end
 -- What is to change in sets: key → member → true, false to take it out.
 local sorted, sets = {}, {}
 
+-- entering: key → members that are to come into it and have never been there, in the order
+-- of their scores, from the place next on. Those that have no score in sorted left again.
+local entering = {}
+
 local function pend(to, key, member, score)
-	if not to[key] then to[key] = {} end
-	to[key][member] = score
+	local changes = to[key]
+	if not changes then
+		changes = {}
+		to[key] = changes
+	end
+	if not score and changes[member] and entering[key] then
+		changes[member] = nil -- what has not come in need not be taken out
+	else
+		changes[member] = score
+	end
+end
+
+local function enters(key, member)
+	local members = entering[key] or {next = 1}
+	members[#members + 1], entering[key] = member, members
 end
 
 local MOST_ARGUMENTS = 4000 -- Lua's stack holds some 8,000
@@ -91,41 +106,34 @@ local function settle(key)
 	end
 	run(sorted[key] and 'ZREM' or 'SREM', key, out)
 	run(sorted[key] and 'ZADD' or 'SADD', key, into)
-	sorted[key], sets[key] = nil, nil
+	sorted[key], sets[key], entering[key] = nil, nil, nil
 end
 
 local function outbox_full(limit) return pos - acked >= limit end
 
 local DAY = 90000 -- seconds: a day, and an hour for those whose clocks differ
 
--- raise adds to several fields of a minute's hash at once.
+-- raise adds to several fields of a hash at once, and returns how many are new.
 local function raise(key, by)
 	local fields, changed = {}, {}
 	for field in pairs(by) do fields[#fields + 1] = field end
 	for i, had in ipairs(call('HMGET', key, unpack(fields))) do
 		changed[#changed + 1], changed[#changed + 2] = fields[i], int((had or 0) + by[fields[i]])
 	end
-	local new = call('HSET', key, unpack(changed))
-	if new > 0 then call('EXPIRE', key, DAY) end
+	return call('HSET', key, unpack(changed))
 end
 
 local function commit()
 	for key in pairs(sorted) do settle(key) end
 	for key in pairs(sets) do settle(key) end
 	write_events()
-	local changed = {'seq', int(seq), 'lease', int(lease), 'pos', int(pos), 'gone', int(gone)}
-	for i, field in ipairs(TOTALS) do
-		if totals[field] then
-			changed[#changed + 1] = field
-			changed[#changed + 1] = int((meta[8 + i] or 0) + totals[field])
-		end
-	end
-	call('HSET', KEYS[1], unpack(changed))
+	write_state()
 	for field, by in pairs(typed) do
 		if by ~= 0 and call('HINCRBY', P .. 'ct', field, int(by)) == 0 then call('HDEL', P .. 'ct', field) end
 	end
-	for kind, fields in pairs(histograms) do
-		for field, by in pairs(fields) do call('HINCRBY', P .. 'h:' .. kind, field, int(by)) end
+	for kind, fields in pairs(histograms) do raise(P .. 'h:' .. kind, fields) end
+	if next(minutes) then
+		local key = P .. 'n:' .. int(math.floor(now / 60000000))
+		if raise(key, minutes) > 0 then call('EXPIRE', key, DAY) end
 	end
-	if next(minutes) then raise(P .. 'n:' .. int(math.floor(now / 60000000)), minutes) end
 end
