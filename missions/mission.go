@@ -56,6 +56,20 @@ type LogEntry struct {
 	Data      json.RawMessage `json:"data"` // any JSON, or null
 }
 
+// CreatedEntry is the first entry of every mission's log.
+func CreatedEntry(at Time) LogEntry {
+	return LogEntry{Timestamp: at, Level: "info", Message: "created, " + string(Pending)}
+}
+
+// ChangeEntry is what the log says of a change of status.
+func ChangeEntry(at Time, from, to Status, reason string) LogEntry {
+	e := LogEntry{Timestamp: at, Level: "info", Message: string(from) + " → " + string(to) + ": " + reason}
+	if to == Failed {
+		e.Level = "error"
+	}
+	return e
+}
+
 // Text is a string whose absence, "", stands as null on the wire.
 type Text string
 

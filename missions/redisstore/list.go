@@ -50,7 +50,7 @@ func (s *Store) Log(ctx context.Context, id string, after int64, limit int) (pag
 	}
 	page.Entries = []missions.LogEntry{}
 	if after < 1 {
-		page.Entries = append(page.Entries, missions.LogEntry{Timestamp: moment(text(said[0])), Level: "info", Message: "created, PENDING"})
+		page.Entries = append(page.Entries, missions.CreatedEntry(moment(text(said[0]))))
 	}
 	for _, text := range texts(said[1]) {
 		entry, err := logEntry(text)
@@ -75,10 +75,7 @@ func logEntry(entry string) (e missions.LogEntry, err error) {
 		if !known {
 			return e, fmt.Errorf("a change of status from and to %q", parts[2])
 		}
-		e.Level, e.Message = "info", string(from)+" → "+string(to)+": "+parts[3]
-		if to == missions.Failed {
-			e.Level = "error"
-		}
+		return missions.ChangeEntry(moment(parts[1]), from, to, parts[3]), nil
 	case len(parts) == 5 && parts[0] == "l":
 		e.Level, e.Message = parts[2], parts[3]
 		if parts[4] != "" {

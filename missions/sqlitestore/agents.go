@@ -89,6 +89,7 @@ func (s *Store) Register(ctx context.Context, agent missions.Agent, silence time
 			return err
 		}
 		registered = a.Agent
+		registered.MissionsRunning += int(t.running[agent.ID])
 		if known && old.State != missions.Offline {
 			t.counters[counterKey{allTypes, countSlots}] += int64(a.Capacity - old.Capacity)
 			return nil

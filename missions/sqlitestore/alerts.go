@@ -76,7 +76,12 @@ func (t *tx) changeAlert(change *missions.AlertChange) error {
 	if err := t.emit(event); err != nil || !change.Notify {
 		return err
 	}
-	if err := t.exec("INSERT INTO notices (seq, body) SELECT seq, body FROM outbox WHERE seq = ?", t.marks.outbox); err != nil {
+	told := t.events[len(t.events)-1]
+	body, err := json.Marshal(told)
+	if err != nil {
+		return err
+	}
+	if err := t.exec("INSERT INTO notices (seq, body) VALUES (?, ?)", told.Seq, body); err != nil {
 		return err
 	}
 	return t.exec("DELETE FROM notices WHERE seq <= (SELECT seq FROM notices ORDER BY seq DESC LIMIT 1 OFFSET ?)", missions.MaxNotices)

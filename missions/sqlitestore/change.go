@@ -90,7 +90,8 @@ func (t *tx) dropLease(r *row) error {
 	if err := t.exec("DELETE FROM leases WHERE seq = ?", r.seq); err != nil {
 		return err
 	}
-	return t.exec("UPDATE agents SET running = running - 1 WHERE id = ?", string(r.AgentID))
+	t.running[string(r.AgentID)]--
+	return nil
 }
 
 // remove deletes a mission that nobody holds, and all that belongs to it.

@@ -68,10 +68,8 @@ func (t *tx) take(q *missions.ClaimRequest, candidates []candidate) ([]missions.
 		}
 		claimed = append(claimed, r.Mission)
 	}
-	if len(claimed) == 0 {
-		return claimed, nil
-	}
-	return claimed, t.exec("UPDATE agents SET running = running + ? WHERE id = ?", len(claimed), q.AgentID)
+	t.running[q.AgentID] += int64(len(claimed))
+	return claimed, nil
 }
 
 type candidate struct{ rank, seq int64 }

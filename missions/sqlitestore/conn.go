@@ -13,8 +13,9 @@ import (
 // conn is one connection with its prepared statements. It is not safe for
 // concurrent use; the writer owns one, and readers borrow theirs from a pool.
 type conn struct {
-	db    *sqlite3.Conn
-	stmts map[string]*sqlite3.Stmt
+	db      *sqlite3.Conn
+	stmts   map[string]*sqlite3.Stmt
+	updates map[int]string // the statements that update makes
 }
 
 // openConn opens the file at path, whatever characters the path has: it is not a
@@ -32,7 +33,7 @@ func openConn(path string, pragmas string) (*conn, error) {
 		_ = db.Close()
 		return nil, err
 	}
-	return &conn{db: db, stmts: map[string]*sqlite3.Stmt{}}, nil
+	return &conn{db: db, stmts: map[string]*sqlite3.Stmt{}, updates: map[int]string{}}, nil
 }
 
 func (c *conn) close() error {
@@ -126,6 +127,8 @@ func bind(stmt *sqlite3.Stmt, i int, arg any) error {
 			return stmt.BindNull(i)
 		}
 		return stmt.BindInt64(i, int64(v))
+	case blob:
+		return stmt.BindBlob(i, []byte(v))
 	case optional:
 		if v == "" {
 			return stmt.BindNull(i)
@@ -135,8 +138,11 @@ func bind(stmt *sqlite3.Stmt, i int, arg any) error {
 	return fmt.Errorf("a %T cannot be bound", arg)
 }
 
-// optional is a string kept as NULL when it is empty.
-type optional string
+// optional is a string kept as NULL when it is empty, blob one kept as the bytes it has.
+type (
+	optional string
+	blob     string
+)
 
 // exec runs a statement that returns no rows.
 func (c *conn) exec(sql string, args ...any) error {

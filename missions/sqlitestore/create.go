@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"missioncontrol/missions"
 )
@@ -34,24 +35,22 @@ func (t *tx) createItem(m *missions.Mission) (missions.CreateResult, error) {
 }
 
 func (t *tx) create(m *missions.Mission) (missions.Mission, bool, error) {
-	seq, err := t.number("SELECT seq FROM missions WHERE id = ?", m.ID)
+	if t.outboxFull() {
+		old, found, err := t.existing(m)
+		if err == nil && !found {
+			err = &missions.Error{Code: missions.CodeOverloaded,
+				Message: "too many events wait for the event stream; try again when it has caught up"}
+		}
+		return old, false, err
+	}
+	r := t.newRow(m)
+	inserted, err := t.insert(&r)
 	if err != nil {
 		return missions.Mission{}, false, err
 	}
-	if seq != 0 {
-		old, err := t.loadSeq(seq)
-		if err == nil && !old.SameContent(m) {
-			err = missions.Conflict("mission %q exists with other content", m.ID)
-		}
-		return old.Mission, false, err
-	}
-	if t.outboxFull() {
-		return missions.Mission{}, false, &missions.Error{Code: missions.CodeOverloaded,
-			Message: "too many events wait for the event stream; try again when it has caught up"}
-	}
-	r := t.newRow(m)
-	if err := t.insert(&r); err != nil {
-		return missions.Mission{}, false, err
+	if !inserted {
+		old, _, err := t.existing(m)
+		return old, false, err
 	}
 	t.status(r.Type, missions.Pending, +1)
 	t.happened(r.Type, missions.HappenedCreated, t.now)
@@ -60,6 +59,18 @@ func (t *tx) create(m *missions.Mission) (missions.Mission, bool, error) {
 		Name: r.Name, Description: r.Description, Type: r.Type, Priority: r.Priority,
 	})
 	return r.Mission, true, err
+}
+
+// existing returns the mission that has the id already, or an ErrConflict where it is another.
+func (t *tx) existing(m *missions.Mission) (missions.Mission, bool, error) {
+	old, err := t.load(m.ID)
+	if errors.Is(err, missions.ErrNotFound) {
+		return missions.Mission{}, false, nil
+	}
+	if err == nil && !old.SameContent(m) {
+		err = missions.Conflict("mission %q exists with other content", m.ID)
+	}
+	return old.Mission, true, err
 }
 
 // newRow takes what the creator gave, and nothing else of m.
@@ -84,18 +95,19 @@ func (r *row) queue(now, from missions.Time) {
 	}
 }
 
-func (t *tx) insert(r *row) error {
+// insert adds a mission, unless its id is taken.
+func (t *tx) insert(r *row) (inserted bool, err error) {
 	var tags []byte
 	if len(r.Tags) > 0 {
 		tags, _ = json.Marshal(r.Tags) // strings always marshal
 	}
-	err := t.exec(`INSERT INTO missions (seq, id, name, type, priority, status, tags, max_attempts, timeout_us, stall_us,
-		not_before, deadline, correlation_id, traceparent, attempt, lease, updated_at, ready_at, ready, due_at)
-		VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?)`,
+	err = t.exec(`INSERT INTO missions (seq, id, name, type, priority, status, tags, max_attempts, timeout_us, stall_us,
+		not_before, deadline, correlation_id, traceparent, attempt, lease, updated_at, ready_at, ready, due_at, changes, logged)
+		VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, x'', 0) ON CONFLICT (id) DO NOTHING`,
 		r.seq, r.ID, r.Name, r.Type, r.Priority.Rank(), optional(tags), r.MaxAttempts, r.Timeout().Microseconds(), r.Stall().Microseconds(),
 		r.NotBefore, r.Deadline, optional(r.CorrelationID), optional(r.Traceparent), int64(r.UpdatedAt), int64(r.readyAt), r.ready, r.dueAt)
-	if err != nil {
-		return err
+	if err != nil || t.db.Changes() == 0 {
+		return false, err
 	}
 	if r.Description != "" || string(r.Data) != "{}" {
 		var data []byte
@@ -104,14 +116,13 @@ func (t *tx) insert(r *row) error {
 		}
 		if err := t.exec("INSERT INTO payloads (seq, description, data) VALUES (?, ?, ?)",
 			r.seq, optional(r.Description), data); err != nil {
-			return err
+			return false, err
 		}
 	}
 	for _, tag := range r.Tags {
 		if err := t.exec("INSERT OR IGNORE INTO tags (tag, seq) VALUES (?, ?)", tag, r.seq); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return t.exec("INSERT INTO log (seq, n, at, level, message) VALUES (?, 1, ?, 'info', 'created, PENDING')",
-		r.seq, int64(r.CreatedAt))
+	return true, nil
 }

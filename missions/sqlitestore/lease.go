@@ -45,32 +45,3 @@ func (t *tx) moves(r *row) error {
 	return t.exec(`UPDATE leases SET stalls_at = ?1, due_at = min(expires_at, coalesce(ends_at, expires_at), ?1)
 		WHERE seq = ?2`, int64(t.now.Add(r.Stall())), r.seq)
 }
-
-// AppendLog implements [missions.Leases].
-func (s *Store) AppendLog(ctx context.Context, batch []missions.LogAppend) ([]error, error) {
-	return eachItem(ctx, s, laneReport, batch, func(t *tx, l *missions.LogAppend) (error, error) {
-		r, err := t.holder(l.AgentID, l.LeaseRef)
-		if err == nil {
-			err = t.appendLog(&r, l)
-		}
-		return err, err
-	})
-}
-
-func (t *tx) appendLog(r *row, l *missions.LogAppend) error {
-	last, err := t.number("SELECT max(n) FROM log WHERE seq = ?", r.seq)
-	if err != nil {
-		return err
-	}
-	if last >= missions.MaxLogEntries {
-		return missions.TooLarge("message", "cannot be added: the mission's log holds %d entries", last)
-	}
-	if err := t.record(r.seq, l.Level, l.Message, l.Data); err != nil {
-		return err
-	}
-	if err := t.moves(r); err != nil {
-		return err
-	}
-	return t.emit(missions.Event{Kind: missions.EventLogAppended, MissionID: r.ID,
-		CorrelationID: r.CorrelationID, Traceparent: r.Traceparent, Level: l.Level, Message: l.Message})
-}

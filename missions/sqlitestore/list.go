@@ -22,34 +22,6 @@ func (s *Store) Get(ctx context.Context, id string) (m missions.Mission, err err
 	return m, err
 }
 
-// Log implements [missions.Missions].
-func (s *Store) Log(ctx context.Context, id string, after int64, limit int) (page missions.LogPage, err error) {
-	err = s.readPage(ctx, func(c *conn) error {
-		seq, err := c.number("SELECT seq FROM missions WHERE id = ?", id)
-		if err != nil {
-			return err
-		}
-		if seq == 0 {
-			return missions.NotFound("mission", id)
-		}
-		page.Entries = []missions.LogEntry{}
-		var last int64
-		return c.query(`SELECT n, at, level, message, data FROM log WHERE seq = ? AND n > ? ORDER BY n LIMIT ?`,
-			func(row *sqlite3.Stmt) (bool, error) {
-				if len(page.Entries) == limit {
-					page.Next = last
-					return false, nil
-				}
-				last = row.ColumnInt64(0)
-				page.Entries = append(page.Entries, missions.LogEntry{
-					Timestamp: scanTime(row, 1), Level: row.ColumnText(2), Message: row.ColumnText(3), Data: scanJSON(row, 4),
-				})
-				return true, nil
-			}, seq, after, limit+1)
-	})
-	return page, err
-}
-
 // List implements [missions.Missions].
 func (s *Store) List(ctx context.Context, f missions.Filter) (page missions.Page, err error) {
 	err = s.readPage(ctx, func(c *conn) error {

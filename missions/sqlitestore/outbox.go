@@ -4,26 +4,64 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/ncruces/go-sqlite3"
 
 	"missioncontrol/missions"
 )
 
+// eventsAnEntry is how many events an entry of the outbox holds at most.
+const eventsAnEntry = 32
+
+// writeEvents adds the group's events to the outbox.
+func (t *tx) writeEvents() error {
+	for events := range slices.Chunk(t.events, eventsAnEntry) {
+		if err := t.writeEntry(events); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) writeEntry(events []missions.Event) error {
+	body, err := json.Marshal(events)
+	if err != nil {
+		return err
+	}
+	return t.exec("INSERT OR REPLACE INTO outbox (seq, body) VALUES (?, ?)", events[len(events)-1].Seq, body)
+}
+
+// readEntry returns the events of an outbox' entry, whose position is that of the last.
+func readEntry(row *sqlite3.Stmt) (events []missions.Event, err error) {
+	last := row.ColumnInt64(0)
+	if err := json.Unmarshal(row.ColumnRawBlob(1), &events); err != nil {
+		return nil, fmt.Errorf("outbox entry %d: %w", last, err)
+	}
+	for i := range events {
+		events[i].Seq = last - int64(len(events)-1-i)
+	}
+	return events, nil
+}
+
 // Pending implements [missions.Outbox].
-func (s *Store) Pending(ctx context.Context, after int64, limit int) (events []missions.Event, err error) {
+func (s *Store) Pending(ctx context.Context, after int64, limit int) (pending []missions.Event, err error) {
 	err = s.read(ctx, func(c *conn) error {
+		pending = nil
 		return c.query("SELECT seq, body FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?", func(row *sqlite3.Stmt) (bool, error) {
-			e := missions.Event{}
-			if err := json.Unmarshal(row.ColumnRawBlob(1), &e); err != nil {
-				return false, fmt.Errorf("outbox entry %d: %w", row.ColumnInt64(0), err)
+			events, err := readEntry(row)
+			if err != nil {
+				return false, err
 			}
-			e.Seq = row.ColumnInt64(0)
-			events = append(events, e)
-			return true, nil
+			for _, e := range events {
+				if e.Seq > after && len(pending) < limit {
+					pending = append(pending, e)
+				}
+			}
+			return len(pending) < limit, nil
 		}, after, limit)
 	})
-	return events, err
+	return pending, err
 }
 
 // Acknowledge implements [missions.Outbox].
@@ -46,10 +84,26 @@ func (s *Store) Forget(ctx context.Context, upTo int64) error {
 		if err := t.exec("DELETE FROM outbox WHERE seq <= ?", upTo); err != nil {
 			return err
 		}
+		if err := t.forgetWithin(upTo); err != nil {
+			return err
+		}
 		t.marks.forgotten = max(t.marks.forgotten, upTo)
 		t.marks.acked = max(t.marks.acked, t.marks.forgotten)
 		return nil
 	})
+}
+
+// forgetWithin takes the events up to a position out of the entry that it lies within.
+func (t *tx) forgetWithin(upTo int64) error {
+	var events []missions.Event
+	err := t.query("SELECT seq, body FROM outbox WHERE seq > ? ORDER BY seq LIMIT 1", func(row *sqlite3.Stmt) (_ bool, err error) {
+		events, err = readEntry(row)
+		return false, err
+	}, upTo)
+	if err != nil || len(events) == 0 || events[0].Seq > upTo {
+		return err
+	}
+	return t.writeEntry(events[upTo-events[0].Seq+1:])
 }
 
 // Waiting implements [missions.Store].

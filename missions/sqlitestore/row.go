@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -18,6 +19,8 @@ type row struct {
 	ready    bool
 	dueAt    missions.Time
 	stallsAt missions.Time // while RUNNING: when it will count as stalled
+	log      logHead
+	stored   values // as they stand in the table
 }
 
 // What the small integers in the tables stand for.
@@ -33,7 +36,7 @@ const missionQuery = `SELECT m.seq, m.id, m.name, m.type, m.priority, m.status, 
 	m.timeout_us, m.not_before, m.deadline, m.correlation_id, m.attempt, m.agent_id, m.lease,
 	m.updated_at, m.started_at, m.finished_at, m.ready_at, m.ready, m.due_at,
 	m.progress_percent, m.progress_message, p.description, p.data, o.result, o.error, l.expires_at, m.traceparent,
-	m.stall_us, l.stalls_at
+	m.stall_us, l.stalls_at, m.changes, m.logged
 	FROM missions m LEFT JOIN payloads p ON p.seq = m.seq
 	LEFT JOIN outcomes o ON o.seq = m.seq LEFT JOIN leases l ON l.seq = m.seq `
 
@@ -68,6 +71,8 @@ func scanMission(s *sqlite3.Stmt) (r row, err error) {
 	if r.Status == missions.Pending && !r.ready && r.Attempt > 0 {
 		r.NextAttemptAt = r.readyAt
 	}
+	r.log = logHead{holds: s.ColumnType(31) != sqlite3.NULL, changes: string(s.ColumnRawBlob(31)), logged: s.ColumnBool(32)}
+	r.stored = r.values()
 	return r, nil
 }
 
@@ -117,14 +122,52 @@ func (c *conn) find(sql string, key any) (r row, found bool, err error) {
 	return r, found, err
 }
 
-// save writes what may change of a mission, but for its outcome and its lease.
+// columns are those of a mission that may change once it is stored, but for its outcome
+// and its lease.
+var columns = [...]string{"status", "attempt", "agent_id", "lease", "updated_at", "started_at", "finished_at",
+	"ready_at", "ready", "due_at", "progress_percent", "progress_message", "changes", "logged"}
+
+// values are what stands in the columns.
+type values [len(columns)]any
+
+func (r *row) values() values {
+	return values{r.Status.Index(), r.Attempt, optional(r.AgentID), r.lease, int64(r.UpdatedAt), r.StartedAt, r.FinishedAt,
+		int64(r.readyAt), r.ready, r.dueAt, percentOf(r.Progress), messageOf(r.Progress),
+		r.log.bytes(), r.log.logged}
+}
+
+// save writes what has changed of a mission since it was read. A column that is written as
+// it was would have SQLite take it out of its indexes and put it back.
 func (t *tx) save(r *row) error {
-	return t.exec(`UPDATE missions SET status = ?, attempt = ?, agent_id = ?, lease = ?, updated_at = ?,
-		started_at = ?, finished_at = ?, ready_at = ?, ready = ?, due_at = ?,
-		progress_percent = ?, progress_message = ? WHERE seq = ?`,
-		r.Status.Index(), r.Attempt, optional(r.AgentID), r.lease, int64(r.UpdatedAt),
-		r.StartedAt, r.FinishedAt, int64(r.readyAt), r.ready, r.dueAt,
-		percentOf(r.Progress), messageOf(r.Progress), r.seq)
+	args, changed := make([]any, 0, len(columns)+1), 0
+	now := r.values()
+	for i := range columns {
+		if now[i] != r.stored[i] {
+			changed |= 1 << i
+			args = append(args, now[i])
+		}
+	}
+	if changed == 0 {
+		return nil
+	}
+	r.stored = now
+	return t.exec(t.update(changed), append(args, r.seq)...)
+}
+
+// update returns the statement that writes a set of columns.
+func (c *conn) update(set int) string {
+	sql, ok := c.updates[set]
+	if !ok {
+		var names []string
+		for i, name := range columns {
+			if set&(1<<i) != 0 {
+				names = append(names, name+" = ?")
+			}
+		}
+		sql = "UPDATE missions SET " + strings.Join(names, ", ") + " WHERE seq = ?"
+		c.updates[set] = sql
+	}
+	return sql
 }
 
 func percentOf(p *missions.Progress) any {

@@ -56,10 +56,11 @@ func readMarks(c *conn) (m marks, err error) {
 	if err != nil {
 		return m, err
 	}
-	first, err := c.number("SELECT min(seq) FROM outbox")
-	if m.forgotten = m.outbox; first > 0 {
-		m.forgotten = first - 1
-	}
+	m.forgotten = m.outbox
+	err = c.query("SELECT seq, json_array_length(CAST(body AS TEXT)) FROM outbox WHERE seq > 0 ORDER BY seq LIMIT 1", func(row *sqlite3.Stmt) (bool, error) {
+		m.forgotten = row.ColumnInt64(0) - row.ColumnInt64(1)
+		return false, nil
+	})
 	m.acked = max(m.acked, m.forgotten)
 	return m, err
 }
@@ -89,6 +90,7 @@ type tally struct {
 	counters map[counterKey]int64
 	buckets  map[bucketKey]bucketSum
 	minutes  map[minuteKey]int64
+	running  map[string]int64 // by agent
 }
 
 func newTally() tally {
@@ -96,6 +98,7 @@ func newTally() tally {
 		counters: map[counterKey]int64{},
 		buckets:  map[bucketKey]bucketSum{},
 		minutes:  map[minuteKey]int64{},
+		running:  map[string]int64{},
 	}
 }
 
@@ -147,6 +150,14 @@ func (t *tally) flush(c *conn) error {
 		err := c.exec(`INSERT INTO minutes (minute, type, name, n) VALUES (?, ?, ?, ?)
 			ON CONFLICT DO UPDATE SET n = n + excluded.n`, key.minute, key.kind, key.name, n)
 		if err != nil {
+			return err
+		}
+	}
+	for agent, by := range t.running {
+		if by == 0 {
+			continue
+		}
+		if err := c.exec("UPDATE agents SET running = running + ? WHERE id = ?", by, agent); err != nil {
 			return err
 		}
 	}

@@ -1,8 +1,6 @@
 package sqlitestore
 
 import (
-	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 
 	"github.com/google/uuid"
@@ -16,10 +14,11 @@ func defaultChance() float64 { return rand.Float64() }
 type tx struct {
 	*conn
 	tally
-	cfg   *Config
-	now   missions.Time
-	marks marks
-	was   marks // the marks as the group found them
+	cfg    *Config
+	now    missions.Time
+	marks  marks
+	was    marks            // the marks as the group found them
+	events []missions.Event // that the outbox is to have
 }
 
 func (s *Store) newTx() *tx {
@@ -32,6 +31,9 @@ func (s *Store) newTx() *tx {
 // flush writes what the group's steps have collected in memory.
 func (t *tx) flush() error {
 	if err := t.tally.flush(t.conn); err != nil {
+		return err
+	}
+	if err := t.writeEvents(); err != nil {
 		return err
 	}
 	for _, mark := range []struct{ name, was, is int64 }{
@@ -67,7 +69,7 @@ func (t *tx) nextLease() int64 {
 // that were accepted are recorded even then: nothing is dropped.
 func (t *tx) outboxFull() bool { return t.marks.outbox-t.marks.acked >= t.cfg.OutboxLimit }
 
-// emit records an event in the outbox, as of now unless it says otherwise.
+// emit records an event for the outbox, as of now unless it says otherwise.
 func (t *tx) emit(e missions.Event) error {
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -76,19 +78,10 @@ func (t *tx) emit(e missions.Event) error {
 	if e.ID = id; e.At == 0 {
 		e.At = t.now
 	}
-	body, err := json.Marshal(e)
-	if err != nil {
-		return err
-	}
 	t.marks.outbox++
-	return t.exec("INSERT INTO outbox (seq, body) VALUES (?, ?)", t.marks.outbox, body)
-}
-
-// record appends to a mission's log.
-func (t *tx) record(seq int64, level, message string, data []byte) error {
-	return t.exec(`INSERT INTO log (seq, n, at, level, message, data)
-		VALUES (?1, (SELECT coalesce(max(n), 0) + 1 FROM log WHERE seq = ?1), ?2, ?3, ?4, ?5)`,
-		seq, int64(t.now), level, message, data)
+	e.Seq = t.marks.outbox
+	t.events = append(t.events, e)
+	return nil
 }
 
 // move takes a mission through the state machine: it sets the status, keeps the
@@ -106,18 +99,11 @@ func (t *tx) move(r *row, trigger missions.Trigger, reason string) error {
 	if what := next.Happened(); what != "" {
 		t.happened(r.Type, what, t.now)
 	}
-	if err := t.record(r.seq, statusLevel(next), fmt.Sprintf("%s → %s: %s", old, next, reason), nil); err != nil {
+	if err := t.recordChange(r, old, next, reason); err != nil {
 		return err
 	}
 	return t.emit(missions.Event{
 		Kind: missions.EventStatusChanged, MissionID: r.ID, CorrelationID: r.CorrelationID, Traceparent: r.Traceparent,
 		OldStatus: old, NewStatus: next, Reason: reason, Attempt: r.Attempt, AgentID: string(r.AgentID),
 	})
-}
-
-func statusLevel(s missions.Status) string {
-	if s == missions.Failed {
-		return "error"
-	}
-	return "info"
 }

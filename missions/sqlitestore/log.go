@@ -1,0 +1,162 @@
+package sqlitestore
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"missioncontrol/missions"
+)
+
+// logHead is the beginning of a mission's log, which stands in its row.
+type logHead struct {
+	holds   bool   // false for a mission from before there was one
+	changes string // of its status, as migrations/0005_narrow_steps.sql says
+	logged  bool   // the log goes on in the table
+}
+
+// headBytes is how long changes may become. A row is written as a whole.
+const headBytes = 1024
+
+// add appends a change of status, unless there is no room for it or the log goes on
+// elsewhere.
+func (h *logHead) add(at missions.Time, from, to missions.Status, reason string) bool {
+	if h.logged || len(h.changes)+len(reason) > headBytes {
+		return false
+	}
+	h.changes += fmt.Sprintf("%d\x00%d%d\x00%s\x00", at, from.Index(), to.Index(), reason)
+	return true
+}
+
+// bytes is what the row is to hold, nil for NULL.
+func (h *logHead) bytes() any {
+	if !h.holds {
+		return nil
+	}
+	return blob(h.changes)
+}
+
+// entries counts what stands in the row, with the creation.
+func (h *logHead) entries() int64 {
+	if !h.holds {
+		return 0
+	}
+	return 1 + int64(strings.Count(h.changes, "\x00")/3)
+}
+
+// read returns those entries.
+func (h *logHead) read(created missions.Time) ([]missions.LogEntry, error) {
+	if !h.holds {
+		return nil, nil
+	}
+	list := []missions.LogEntry{missions.CreatedEntry(created)}
+	parts := strings.Split(h.changes, "\x00")
+	for ; len(parts) > 3; parts = parts[3:] {
+		at, err := strconv.ParseInt(parts[0], 10, 64)
+		statusAt := func(i int) int { return int(parts[1][i] - '0') }
+		if err != nil || len(parts[1]) != 2 || statusAt(0) >= len(statuses) || statusAt(1) >= len(statuses) {
+			return nil, fmt.Errorf("a log's entry of %q about %q", parts[0], parts[1])
+		}
+		list = append(list, missions.ChangeEntry(missions.Time(at), statuses[statusAt(0)], statuses[statusAt(1)], parts[2]))
+	}
+	return list, nil
+}
+
+// Log implements [missions.Missions].
+func (s *Store) Log(ctx context.Context, id string, after int64, limit int) (page missions.LogPage, err error) {
+	err = s.readPage(ctx, func(c *conn) error {
+		page = missions.LogPage{Entries: []missions.LogEntry{}}
+		r, err := c.load(id)
+		if err != nil {
+			return err
+		}
+		head, err := r.log.read(r.CreatedAt)
+		if err != nil {
+			return fmt.Errorf("mission %q: %w", id, err)
+		}
+		last := max(after, 0)
+		add := func(n int64, entry missions.LogEntry) (more bool) {
+			if len(page.Entries) == limit {
+				page.Next = last
+				return false
+			}
+			page.Entries, last = append(page.Entries, entry), n
+			return true
+		}
+		for i := last; i < int64(len(head)); i++ {
+			if !add(i+1, head[i]) {
+				return nil
+			}
+		}
+		return c.query(`SELECT n, at, level, message, data FROM log WHERE seq = ? AND n > ? ORDER BY n LIMIT ?`,
+			func(row *sqlite3.Stmt) (bool, error) {
+				return add(row.ColumnInt64(0), missions.LogEntry{
+					Timestamp: scanTime(row, 1), Level: row.ColumnText(2), Message: row.ColumnText(3), Data: scanJSON(row, 4),
+				}), nil
+			}, r.seq, last, limit+1)
+	})
+	return page, err
+}
+
+// AppendLog implements [missions.Leases].
+func (s *Store) AppendLog(ctx context.Context, batch []missions.LogAppend) ([]error, error) {
+	return eachItem(ctx, s, laneReport, batch, func(t *tx, l *missions.LogAppend) (error, error) {
+		r, err := t.holder(l.AgentID, l.LeaseRef)
+		if err == nil {
+			err = t.appendLog(&r, l)
+		}
+		return err, err
+	})
+}
+
+func (t *tx) appendLog(r *row, l *missions.LogAppend) error {
+	last, err := t.lastEntry(r)
+	if err != nil {
+		return err
+	}
+	if last >= missions.MaxLogEntries {
+		return missions.TooLarge("message", "cannot be added: the mission's log holds %d entries", last)
+	}
+	entry := missions.LogEntry{Timestamp: t.now, Level: l.Level, Message: l.Message, Data: l.Data}
+	if err := t.record(r, last+1, entry); err != nil {
+		return err
+	}
+	if err := t.save(r); err != nil {
+		return err
+	}
+	if err := t.moves(r); err != nil {
+		return err
+	}
+	return t.emit(missions.Event{Kind: missions.EventLogAppended, MissionID: r.ID,
+		CorrelationID: r.CorrelationID, Traceparent: r.Traceparent, Level: l.Level, Message: l.Message})
+}
+
+// lastEntry returns the number of the log's last entry.
+func (t *tx) lastEntry(r *row) (int64, error) {
+	if !r.log.logged {
+		return r.log.entries(), nil
+	}
+	return t.number("SELECT max(n) FROM log WHERE seq = ?", r.seq)
+}
+
+// recordChange tells a mission's log of a change of status. The caller saves the row.
+func (t *tx) recordChange(r *row, from, to missions.Status, reason string) error {
+	if r.log.add(t.now, from, to, reason) {
+		return nil
+	}
+	last, err := t.lastEntry(r)
+	if err != nil {
+		return err
+	}
+	return t.record(r, last+1, missions.ChangeEntry(t.now, from, to, reason))
+}
+
+// record adds an entry to the log's table. The caller saves the row.
+func (t *tx) record(r *row, n int64, e missions.LogEntry) error {
+	r.log.logged = true
+	return t.exec("INSERT INTO log (seq, n, at, level, message, data) VALUES (?, ?, ?, ?, ?, ?)",
+		r.seq, n, int64(e.Timestamp), e.Level, e.Message, []byte(e.Data))
+}
