@@ -46,6 +46,12 @@ func readEntry(row *sqlite3.Stmt) (events []missions.Event, err error) {
 
 // Pending implements [missions.Outbox].
 func (s *Store) Pending(ctx context.Context, after int64, limit int) (pending []missions.Event, err error) {
+	if err := s.usable(ctx); err != nil {
+		return nil, err
+	}
+	if events, known := s.recent.after(after, limit); known {
+		return events, nil
+	}
 	err = s.read(ctx, func(c *conn) error {
 		pending = nil
 		return c.query("SELECT seq, body FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?", func(row *sqlite3.Stmt) (bool, error) {
@@ -77,7 +83,7 @@ func (s *Store) Acknowledge(ctx context.Context, upTo int64) error {
 
 // Forget implements [missions.Outbox].
 func (s *Store) Forget(ctx context.Context, upTo int64) error {
-	return s.write(ctx, laneHouse, func(t *tx) error {
+	err := s.write(ctx, laneHouse, func(t *tx) error {
 		if upTo > t.marks.outbox {
 			return missions.Invalid("up_to", "position %d has not been given yet", upTo)
 		}
@@ -91,6 +97,10 @@ func (s *Store) Forget(ctx context.Context, upTo int64) error {
 		t.marks.acked = max(t.marks.acked, t.marks.forgotten)
 		return nil
 	})
+	if err == nil {
+		s.recent.forget(upTo)
+	}
+	return err
 }
 
 // forgetWithin takes the events up to a position out of the entry that it lies within.

@@ -66,7 +66,8 @@ type Store struct {
 	writer  *conn         // theirs who have the turn, like what follows
 	marks   marks
 	counts  atomic.Pointer[missions.Counts] // as of the last commit
-	sums    missions.WindowCache            // of samples
+	recent  recent
+	sums    missions.WindowCache // of samples
 	queue   *queue
 	readers chan *conn
 	opened  int           // how many readers there are

@@ -210,6 +210,7 @@ func (s *Store) transact(body func(*tx) error) error {
 	}
 	s.marks = t.marks
 	s.counts.Store(t.with(*s.counts.Load()))
+	s.recent.add(t.events)
 	return nil
 }
 
