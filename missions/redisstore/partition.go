@@ -16,7 +16,7 @@ import (
 )
 
 // schemaVersion is the version of what lua/lib describes.
-const schemaVersion = 2
+const schemaVersion = 3
 
 // partition is a part of the data set whose keys share a hash tag.
 type partition struct {

@@ -154,7 +154,7 @@ func (t *tx) arrived(a *agentRow, reason string) error {
 }
 
 func agentEvent(kind missions.EventKind, a *agentRow, reason string) missions.Event {
-	return missions.Event{Kind: kind, AgentID: a.ID, Name: a.Name, Role: a.Role, Types: a.Types, Reason: reason}
+	return missions.Event{Kind: kind, AgentID: a.ID, Name: a.Name, Role: a.Role, Types: slices.Clone(a.Types), Reason: reason}
 }
 
 // departed takes an agent that is not offline yet offline.

@@ -43,11 +43,11 @@ func filled(b *testing.B, n int) string {
 		if err := s.Close(); err != nil {
 			b.Fatal(err)
 		}
-		c, err := openConn(original, "PRAGMA journal_mode = WAL; PRAGMA cache_size = -100000; PRAGMA synchronous = OFF;")
+		c, err := openConn(original, "PRAGMA journal_mode = WAL; PRAGMA cache_size = -100000")
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := c.db.Exec("BEGIN;" + fmt.Sprintf(fill, n) + "COMMIT; PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+		if err := c.db.Exec("PRAGMA synchronous = OFF; BEGIN;" + fmt.Sprintf(fill, n) + "COMMIT; PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
 			b.Fatal(err)
 		}
 		if err := c.close(); err != nil {

@@ -29,7 +29,7 @@ func openConn(path string, pragmas string) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := db.Exec(pragmas); err != nil {
+	if err := db.Exec(pragmas + "; PRAGMA synchronous = FULL"); err != nil { // as a journal needs it
 		_ = db.Close()
 		return nil, err
 	}

@@ -43,12 +43,14 @@ func (t *tx) create(m *missions.Mission) (missions.Mission, bool, error) {
 		}
 		return old, false, err
 	}
+	clock := t.marks.clock
 	r := t.newRow(m)
 	inserted, err := t.insert(&r)
 	if err != nil {
 		return missions.Mission{}, false, err
 	}
 	if !inserted {
+		t.marks.clock = clock // the step leaves no trace
 		old, _, err := t.existing(m)
 		return old, false, err
 	}

@@ -34,8 +34,8 @@ func (j journals) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File
 // call.
 //
 // Held back is only what nobody else can know of: SQLite shows a commit to its readers, and
-// reports it done, after it has synced the log, as synchronous=FULL has it do. Whatever
-// else the file is asked for comes after what is held.
+// reports it done, after it has synced the log. That holds with synchronous=FULL only,
+// which openConn sees to. Whatever else the file is asked for comes after what is held.
 type journal struct {
 	vfs.File
 	held []byte
@@ -67,10 +67,10 @@ func (j *journal) write() error {
 	}
 	_, err := j.File.WriteAt(j.held, j.at)
 	j.held = j.held[:0]
-	if errors.Is(err, syscall.ENOSPC) {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return vfs.SystemError(err, sqlite3.FULL)
 	}
-	return vfs.SystemError(err, sqlite3.IOERR_WRITE)
+	return err
 }
 
 // ReadAt implements [vfs.File].

@@ -18,7 +18,7 @@ type logHead struct {
 	logged  bool   // the log goes on in the table
 }
 
-// headBytes is how long changes may become. A row is written as a whole.
+// headBytes is about how long changes may become. A row is written as a whole.
 const headBytes = 1024
 
 // add appends a change of status, unless there is no room for it or the log goes on
@@ -69,11 +69,11 @@ func (h *logHead) read(created missions.Time) ([]missions.LogEntry, error) {
 func (s *Store) Log(ctx context.Context, id string, after int64, limit int) (page missions.LogPage, err error) {
 	err = s.readPage(ctx, func(c *conn) error {
 		page = missions.LogPage{Entries: []missions.LogEntry{}}
-		r, err := c.load(id)
+		seq, log, err := c.logHead(id)
 		if err != nil {
 			return err
 		}
-		head, err := r.log.read(r.CreatedAt)
+		head, err := log.read(missions.Time(seq))
 		if err != nil {
 			return fmt.Errorf("mission %q: %w", id, err)
 		}
@@ -96,9 +96,28 @@ func (s *Store) Log(ctx context.Context, id string, after int64, limit int) (pag
 				return add(row.ColumnInt64(0), missions.LogEntry{
 					Timestamp: scanTime(row, 1), Level: row.ColumnText(2), Message: row.ColumnText(3), Data: scanJSON(row, 4),
 				}), nil
-			}, r.seq, last, limit+1)
+			}, seq, last, limit+1)
 	})
 	return page, err
+}
+
+// logHead reads the beginning of a mission's log, and nothing else of it.
+func (c *conn) logHead(id string) (seq int64, head logHead, err error) {
+	err = c.query("SELECT seq, changes, logged FROM missions WHERE id = ?", func(row *sqlite3.Stmt) (bool, error) {
+		seq, head = row.ColumnInt64(0), scanLogHead(row, 1)
+		return false, nil
+	}, id)
+	if err == nil && seq == 0 {
+		err = missions.NotFound("mission", id)
+	}
+	return seq, head, err
+}
+
+// scanLogHead reads the columns changes and logged.
+func scanLogHead(s *sqlite3.Stmt, column int) logHead {
+	return logHead{
+		holds: s.ColumnType(column) != sqlite3.NULL, changes: string(s.ColumnRawBlob(column)), logged: s.ColumnBool(column + 1),
+	}
 }
 
 // AppendLog implements [missions.Leases].

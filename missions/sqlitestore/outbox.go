@@ -84,7 +84,7 @@ func (s *Store) Acknowledge(ctx context.Context, upTo int64) error {
 // Forget implements [missions.Outbox].
 func (s *Store) Forget(ctx context.Context, upTo int64) error {
 	err := s.write(ctx, laneHouse, func(t *tx) error {
-		if upTo > t.marks.outbox {
+		if upTo > t.was.outbox { // what this group adds, nobody has read
 			return missions.Invalid("up_to", "position %d has not been given yet", upTo)
 		}
 		if err := t.exec("DELETE FROM outbox WHERE seq <= ?", upTo); err != nil {

@@ -71,7 +71,7 @@ func scanMission(s *sqlite3.Stmt) (r row, err error) {
 	if r.Status == missions.Pending && !r.ready && r.Attempt > 0 {
 		r.NextAttemptAt = r.readyAt
 	}
-	r.log = logHead{holds: s.ColumnType(31) != sqlite3.NULL, changes: string(s.ColumnRawBlob(31)), logged: s.ColumnBool(32)}
+	r.log = scanLogHead(s, 31)
 	r.stored = r.values()
 	return r, nil
 }

@@ -81,10 +81,10 @@ type Store struct {
 
 var _ missions.Store = (*Store)(nil)
 
-// Durable against power loss: a commit is flushed to disk before it is answered.
+// Durable against power loss: a commit is flushed to disk before it is answered, as
+// openConn has it.
 const pragmas = `
 	PRAGMA journal_mode = WAL;
-	PRAGMA synchronous = FULL;
 	PRAGMA foreign_keys = OFF;
 	PRAGMA temp_store = MEMORY;
 	PRAGMA busy_timeout = 5000;

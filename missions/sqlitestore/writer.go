@@ -15,7 +15,7 @@ import (
 // and with it how long a step may wait for its neighbours.
 const groupTime = 10 * time.Millisecond
 
-// step is one atomic step on its way through the writer.
+// step is one atomic step on its way to the disk.
 //
 // A step writes nothing before it has decided to succeed: one that returns an
 // *missions.Error has left the transaction as it found it. Any other error is
@@ -63,9 +63,10 @@ func each[Item, Result any](t *tx, batch []Item, change func(*tx, *Item) (Result
 	return results, nil
 }
 
-// write runs a step in the writer and waits until it is on disk. When ctx ends
-// before the writer has taken the step, nothing is done and ctx's error returned;
-// afterwards write waits for the outcome, so that it is never unknown.
+// write runs a step and waits until it is on disk. When ctx ends before somebody has
+// taken the step, nothing is done and ctx's error returned; afterwards write waits for
+// the outcome, so that it is never unknown. A caller that finds nobody writing commits a
+// group himself, in which others' steps may be.
 func (s *Store) write(ctx context.Context, l lane, run func(*tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -86,17 +87,20 @@ func (s *Store) write(ctx context.Context, l lane, run func(*tx) error) error {
 	}
 }
 
-var errClosed = missions.Unavailable("the store is closed", nil)
+var (
+	errClosed     = missions.Unavailable("the store is closed", nil)
+	errUnanswered = missions.Unavailable("the store cannot be used", nil)
+)
 
 // serveIfIdle commits the next group here and now, unless somebody is writing. Whoever
 // has the store to himself then waits for no other goroutine.
 func (s *Store) serveIfIdle() {
 	select {
 	case s.turn <- struct{}{}:
+		defer s.endTurn()
 		if st := s.queue.pop(); st != nil {
 			s.commitFrom(st)
 		}
-		s.endTurn()
 	default: // who has the turn sees to it that everything is served
 	}
 }
@@ -136,6 +140,14 @@ func (s *Store) serveAll() {
 func (s *Store) commitFrom(first *step) {
 	started := time.Now()
 	steps := []*step{first}
+	defer func() { // nobody waits for ever, not even when the log handler panics
+		for _, st := range steps {
+			select {
+			case st.done <- errUnanswered:
+			default: // it has its answer
+			}
+		}
+	}()
 	var results []error
 	err := s.transact(func(t *tx) error {
 		for i := 0; i < len(steps); i++ {
@@ -192,29 +204,32 @@ func (s *Store) commitAlone(st *step) (result error) {
 
 // transact runs body in a transaction and commits it with the tallies it made.
 func (s *Store) transact(body func(*tx) error) error {
-	if err := s.writer.begin("BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
-	t := s.newTx()
 	err := guarded(func() error {
+		if err := s.writer.begin("BEGIN IMMEDIATE"); err != nil {
+			return err
+		}
+		t := s.newTx()
 		if err := body(t); err != nil {
 			return err
 		}
 		if err := t.flush(); err != nil {
 			return err
 		}
-		return t.exec("COMMIT")
+		if err := t.exec("COMMIT"); err != nil {
+			return err
+		}
+		s.marks = t.marks
+		s.counts.Store(t.with(*s.counts.Load()))
+		s.recent.add(t.events)
+		return nil
 	})
 	if err != nil {
-		return errors.Join(err, s.writer.rollback())
+		return errors.Join(err, guarded(s.writer.rollback))
 	}
-	s.marks = t.marks
-	s.counts.Store(t.with(*s.counts.Load()))
-	s.recent.add(t.events)
 	return nil
 }
 
-// take claims a step for the writer; false when its caller has gone.
+// take claims a step for whoever writes; false when its caller has gone.
 func (st *step) take() bool { return st.state.CompareAndSwap(waiting, taken) }
 
 // internal reports whether err is not for the caller but a fault of the store.

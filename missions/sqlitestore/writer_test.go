@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -217,8 +218,11 @@ func TestATransactionThatCannotBeginIsToldToItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // whose clock lets the busy timeout pass at once
 		path := filepath.Join(t.TempDir(), "store.db")
 		s := mustOpen(t, Config{Path: path, Logger: silent()})
-		other, err := openConn(path, "BEGIN IMMEDIATE")
+		other, err := openConn(path, "")
 		if err != nil {
+			t.Fatal(err)
+		}
+		if err := other.begin("BEGIN IMMEDIATE"); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.Create(t.Context(), batchOf(0, 1)); !errors.Is(err, missions.ErrUnavailable) {
@@ -257,6 +261,27 @@ func TestALogIsBounded(t *testing.T) {
 	page, err := s.Log(t.Context(), "m", 99_999, 10)
 	if err != nil || len(page.Entries) != 2 {
 		t.Errorf("the log goes on with %d entries (%v), want the last line and the change of status", len(page.Entries), err)
+	}
+}
+
+// panics is a log handler that does.
+type panics struct{ slog.Handler }
+
+func (panics) Handle(context.Context, slog.Record) error { panic("no log today") }
+
+func TestAPanicCostsOneCallAndNotTheStore(t *testing.T) {
+	t.Parallel()
+	s := mustOpen(t, Config{Logger: slog.New(panics{slog.Default().Handler()})})
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the log handler's panic is gone")
+			}
+		}()
+		_ = s.write(t.Context(), laneHouse, func(*tx) error { return errors.New("a fault") })
+	}()
+	if _, err := s.Create(t.Context(), batchOf(0, 1)); err != nil {
+		t.Errorf("create behind a panic: %v", err)
 	}
 }
 

@@ -80,11 +80,11 @@ if left > 0 then
 end
 
 commit()
-local coming
+local soonest
 for _, key in ipairs({'l', 'ad', 'w'}) do
 	local first = call('ZRANGE', P .. key, 0, 0, 'WITHSCORES')[2]
-	if first and (not coming or first + 0 < coming) then coming = first + 0 end
+	if first and (not soonest or first + 0 < soonest) then soonest = first + 0 end
 end
 local kinds = {}
 for kind in pairs(ready) do kinds[#kinds + 1] = kind end
-return {int(ARGV[6] - left), int(now), coming and int(coming) or '', kinds, stop, offline}
+return {int(ARGV[6] - left), int(now), soonest and int(soonest) or '', kinds, stop, offline}

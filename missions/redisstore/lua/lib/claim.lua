@@ -10,18 +10,19 @@ local function head(queue, most, vacant)
 		settle(queue)
 		return call('ZRANGE', queue, 0, most - 1, 'WITHSCORES')
 	end
-	local first, new, scores = {}, entering[queue] or {next = 1}, sorted[queue]
-	while new[new.next] and not scores[new[new.next]] do new.next = new.next + 1 end
-	for at = new.next, #new do
-		local id = new[at]
+	local first, into = {}, entering[queue]
+	if not into then return first end
+	while into.ids[into.next] and not into.new[into.ids[into.next]] do into.next = into.next + 1 end
+	for at = into.next, #into.ids do
+		local id = into.ids[at]
 		if #first == 2 * most then break end
-		if scores[id] then first[#first + 1], first[#first + 2] = id, scores[id] end
+		if into.new[id] then first[#first + 1], first[#first + 2] = id, sorted[queue][id] end
 	end
 	return first
 end
 
 -- vacant reports whether all missions that wait in the queues of a type are new ones, which
--- then need not be put there to be found.
+-- then need not be put there to be found. No script that claims puts others into a queue.
 local function vacant(kind)
 	local queues, any = {}, false
 	for priority = 0, 3 do

@@ -1,6 +1,6 @@
--- What a script adds to the counters, the outbox and the indexes. Nothing of it is
--- written before commit(), so that each key is written once however many items a batch
--- has.
+-- What a script adds to the counters, the outbox and the indexes. It is written by
+-- commit(), or before somebody reads it, so that each key is written once however many
+-- items a batch has.
 
 -- ct  the totals of the statuses (lib/begin.lua), by type: STATUS:TYPE; no field is 0
 -- h:TYPE (h: for all) histograms: r and q with a bucket, and the sums rs and qs, of
@@ -62,8 +62,9 @@ end
 -- What is to change in sets: key → member → true, false to take it out.
 local sorted, sets = {}, {}
 
--- entering: key → members that are to come into it and have never been there, in the order
--- of their scores, from the place next on. Those that have no score in sorted left again.
+-- entering: key → {ids = members that are to come into it and have never been there, in
+-- the order of their scores, from the place next on; new = which of them have not left
+-- again}.
 local entering = {}
 
 local function pend(to, key, member, score)
@@ -72,16 +73,17 @@ local function pend(to, key, member, score)
 		changes = {}
 		to[key] = changes
 	end
-	if not score and changes[member] and entering[key] then
-		changes[member] = nil -- what has not come in need not be taken out
+	local into = entering[key]
+	if not score and into and into.new[member] then
+		changes[member], into.new[member] = nil, nil -- what has not come in need not be taken out
 	else
 		changes[member] = score
 	end
 end
 
 local function enters(key, member)
-	local members = entering[key] or {next = 1}
-	members[#members + 1], entering[key] = member, members
+	local into = entering[key] or {next = 1, ids = {}, new = {}}
+	into.ids[#into.ids + 1], into.new[member], entering[key] = member, true, into
 end
 
 local MOST_ARGUMENTS = 4000 -- Lua's stack holds some 8,000
