@@ -60,8 +60,11 @@ func TestTopLeavesTheTerminalAsItWas(t *testing.T) {
 			}
 		}()
 		screen.await(t, "pending", 1)
+		// A terminal tells its size when the program has begun, and all is drawn anew. The time
+		// stands in the line with the broker's address.
+		screen.await(t, "nats://", strings.Count(screen.String(), "nats://")+2)
 		titles := strings.Count(screen.String(), "Doing")
-		screen.await(t, "nats://", strings.Count(screen.String(), "nats://")+2) // the time, which stands in this line
+		screen.await(t, "nats://", strings.Count(screen.String(), "nats://")+2)
 		equal(t, "unchanged lines that were sent again", strings.Count(screen.String(), "Doing"), titles)
 		during, err := unix.IoctlGetTermios(int(inner.Fd()), unix.TCGETS)
 		must(t, err)

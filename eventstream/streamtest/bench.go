@@ -155,6 +155,15 @@ func (b *bench) retry(what string, ask func(ctx context.Context) (bool, error)) 
 	}
 }
 
+// createStream creates a stream as an operator would.
+func (b *bench) createStream(js jetstream.JetStream, cfg jetstream.StreamConfig) {
+	b.Helper()
+	b.retry("creating the stream "+cfg.Name, func(ctx context.Context) (bool, error) {
+		_, err := js.CreateStream(ctx, cfg)
+		return err == nil, err
+	})
+}
+
 // stored reads everything that a stream holds.
 func (b *bench) stored(js jetstream.JetStream, stream string) []*jetstream.RawStreamMsg {
 	b.Helper()

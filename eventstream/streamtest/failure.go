@@ -184,15 +184,14 @@ func testLetterFirst(b *bench) {
 	s := b.connected()
 	js := b.admin()
 	full := jetstream.StreamConfig{Name: "DEADLETTERS", Subjects: []string{"deadletter.>"}, MaxMsgSize: 10}
-	_, err := js.CreateStream(b.ctx(), full)
-	b.must(err)
+	b.createStream(js, full)
 	b.publish(s, created(0))
 	c := b.consume(s, eventstream.ConsumerConfig{Durable: "d", Backoff: soon}, func(context.Context, eventstream.Delivery) error {
 		return eventstream.Permanent(errors.New("never"))
 	})
 	c.await("two failures", func(st eventstream.ConsumerStatus) bool { return st.Retried >= 2 })
 	full.MaxMsgSize = -1
-	_, err = js.UpdateStream(b.ctx(), full)
+	_, err := js.UpdateStream(b.ctx(), full)
 	b.must(err)
 	b.checkLetter(c.letter(js), string(b.stored(js, "EVENTS")[0].Data), map[string]string{"Deadletter-Error": "never"})
 }

@@ -83,8 +83,7 @@ func (b *bench) operatorsStream(cfg jetstream.StreamConfig) jetstream.JetStream 
 	b.Helper()
 	cfg.Name, cfg.Subjects = "EVENTS", []string{"events.>"}
 	js := b.admin()
-	_, err := js.CreateStream(b.ctx(), cfg)
-	b.must(err)
+	b.createStream(js, cfg)
 	return js
 }
 

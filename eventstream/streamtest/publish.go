@@ -145,8 +145,7 @@ func testBatchStops(b *bench) {
 
 // The broker refuses one event. With one in flight, none behind it is sent.
 func testBatchRefused(b *bench) {
-	_, err := b.admin().CreateStream(b.ctx(), jetstream.StreamConfig{Name: "EVENTS", Subjects: []string{"events.>"}, MaxMsgSize: 4096})
-	b.must(err)
+	b.createStream(b.admin(), jetstream.StreamConfig{Name: "EVENTS", Subjects: []string{"events.>"}, MaxMsgSize: 4096})
 	cfg := b.config()
 	cfg.MaxInFlight = 1
 	s := b.open(cfg)

@@ -53,12 +53,11 @@ func testStreamIsCreated(b *bench) {
 }
 
 func testStreamIsNotAltered(b *bench) {
-	_, err := b.admin().CreateStream(b.ctx(), jetstream.StreamConfig{
+	b.createStream(b.admin(), jetstream.StreamConfig{
 		Name: "EVENTS", Subjects: []string{"events.>"}, MaxAge: time.Hour, MaxMsgs: 77,
 	})
-	b.must(err)
 	s := b.connected()
-	_, err = s.Publish(b.ctx(), created(1))
+	_, err := s.Publish(b.ctx(), created(1))
 	b.must(err)
 
 	stream, err := b.admin().Stream(b.ctx(), "EVENTS")
@@ -78,8 +77,7 @@ func testStreamIsNotAltered(b *bench) {
 
 func testOverlap(b *bench) {
 	js := b.admin()
-	_, err := js.CreateStream(b.ctx(), jetstream.StreamConfig{Name: "OTHER", Subjects: []string{"events.mission.>"}})
-	b.must(err)
+	b.createStream(js, jetstream.StreamConfig{Name: "OTHER", Subjects: []string{"events.mission.>"}})
 	s := b.open(b.config())
 	b.awaitReason(s, "the stream EVENTS cannot be created, because OTHER already takes subjects of events.>")
 	if _, err := s.Publish(b.ctx(), created(1)); !errors.Is(err, eventstream.ErrDegraded) {
@@ -91,11 +89,10 @@ func testOverlap(b *bench) {
 
 func testNarrowed(b *bench) {
 	js := b.admin()
-	_, err := js.CreateStream(b.ctx(), jetstream.StreamConfig{Name: "EVENTS", Subjects: []string{"events.mission.>"}})
-	b.must(err)
+	b.createStream(js, jetstream.StreamConfig{Name: "EVENTS", Subjects: []string{"events.mission.>"}})
 	s := b.open(b.config())
 	b.awaitReason(s, "the stream EVENTS exists and takes events.mission.> instead of events.>")
-	_, err = js.UpdateStream(b.ctx(), jetstream.StreamConfig{Name: "EVENTS", Subjects: []string{"events.>"}})
+	_, err := js.UpdateStream(b.ctx(), jetstream.StreamConfig{Name: "EVENTS", Subjects: []string{"events.>"}})
 	b.must(err)
 	b.awaitState(s, eventstream.Connected)
 }
@@ -104,15 +101,14 @@ func testNarrowed(b *bench) {
 func testNoAck(b *bench) {
 	js := b.admin()
 	mute := jetstream.StreamConfig{Name: "EVENTS", Subjects: []string{"events.>"}, NoAck: true}
-	_, err := js.CreateStream(b.ctx(), mute)
-	b.must(err)
+	b.createStream(js, mute)
 	s := b.open(b.config())
 	b.awaitReason(s, "does not answer in time")
 	if !strings.Contains(b.log.String(), "no_ack is true, expected false") {
 		b.Errorf("the log lacks the cause:\n%s", b.log)
 	}
 	mute.NoAck = false
-	_, err = js.UpdateStream(b.ctx(), mute)
+	_, err := js.UpdateStream(b.ctx(), mute)
 	b.must(err)
 	b.awaitState(s, eventstream.Connected)
 }
@@ -166,16 +162,14 @@ func testForeignStreams(b *bench) {
 	}
 	js := b.admin()
 	for name, subject := range map[string]string{"WIDE": "supervisor.>", "APART": "other.>"} {
-		_, err := js.CreateStream(b.ctx(), jetstream.StreamConfig{Name: name, Subjects: []string{subject}})
-		b.must(err)
+		b.createStream(js, jetstream.StreamConfig{Name: name, Subjects: []string{subject}})
 	}
 	if names, err = s.ForeignStreams(b.ctx(), "supervisor.>"); err != nil || !slices.Equal(names, []string{"WIDE"}) {
 		b.Errorf("foreign streams = %v, %v, want [WIDE]", names, err)
 	}
 	b.must(js.DeleteStream(b.ctx(), "WIDE"))
 	for _, name := range []string{"B", "A"} {
-		_, err := js.CreateStream(b.ctx(), jetstream.StreamConfig{Name: name, Subjects: []string{"supervisor." + strings.ToLower(name)}})
-		b.must(err)
+		b.createStream(js, jetstream.StreamConfig{Name: name, Subjects: []string{"supervisor." + strings.ToLower(name)}})
 	}
 	if names, err = s.ForeignStreams(b.ctx(), "supervisor.>"); err != nil || !slices.Equal(names, []string{"A", "B"}) {
 		b.Errorf("foreign streams = %v, %v, want [A B]", names, err)
