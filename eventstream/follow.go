@@ -168,33 +168,85 @@ func (s *Stream) readOrdered(ctx context.Context, sess *session, filter []string
 	if err != nil {
 		return fmt.Errorf("reading the event stream: %w", err)
 	}
-	if info := consumer.CachedInfo(); until > 0 && info != nil && info.NumPending == 0 {
-		return errReadToEnd
-	}
 	messages, err := consumer.Messages(jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(pullHeartbeat))
 	if err != nil {
 		return fmt.Errorf("reading the event stream: %w", err)
 	}
 	defer messages.Stop()
+	r := reading{stream: s, sess: sess, filter: filter, seen: after, until: until, pending: 1}
+	if info := consumer.CachedInfo(); info != nil {
+		r.pending = info.NumPending
+	}
 	for {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
+		if err := r.ended(ctx); err != nil {
+			return err
+		}
+		msg, err := r.next(ctx, messages)
 		if err != nil {
 			return fmt.Errorf("reading the event stream: %w", err)
+		}
+		if msg == nil {
+			continue
 		}
 		meta, err := msg.Metadata()
 		if err != nil {
 			return fmt.Errorf("reading the event stream: %w", err)
 		}
-		seq := meta.Sequence.Stream
-		if until > 0 && seq > until {
+		r.seen, r.pending = meta.Sequence.Stream, meta.NumPending
+		if until > 0 && r.seen > until {
 			return errReadToEnd
 		}
 		eventType, _ := EventType(msg.Subject())
-		if err := handle(Stored{Seq: seq, Type: eventType, At: meta.Timestamp, Data: msg.Data()}); err != nil {
+		if err := handle(Stored{Seq: r.seen, Type: eventType, At: meta.Timestamp, Data: msg.Data()}); err != nil {
 			return err
 		}
-		if until > 0 && (seq == until || meta.NumPending == 0) {
-			return errReadToEnd
-		}
 	}
+}
+
+// reading is how far a read has come. A consumer may be on a replica that lags behind the
+// stream's leader, and then have nothing pending although there is more to read.
+type reading struct {
+	stream  *Stream
+	sess    *session
+	filter  []string
+	seen    uint64 // everything up to here
+	until   uint64 // 0 for no end
+	pending uint64 // as the consumer said last
+}
+
+// ended returns errReadToEnd when there is nothing more to read: where the consumer has
+// nothing pending, the leader has the say.
+func (r *reading) ended(ctx context.Context) error {
+	switch {
+	case r.until == 0:
+		return nil
+	case r.seen >= r.until:
+		return errReadToEnd
+	case r.pending > 0:
+		return nil
+	}
+	more, err := r.stream.has(ctx, r.sess, r.filter, r.seen, r.until)
+	if err != nil {
+		return fmt.Errorf("looking for the end of what there is to read: %w", err)
+	}
+	if !more {
+		return errReadToEnd
+	}
+	return nil
+}
+
+// next waits for a message. Where the read has an end, it returns none after a while, as
+// what was pending may have been deleted.
+func (r *reading) next(ctx context.Context, messages jetstream.MessagesContext) (jetstream.Msg, error) {
+	if r.until == 0 {
+		return messages.Next(jetstream.NextContext(ctx))
+	}
+	once, cancel := context.WithTimeout(ctx, r.stream.cfg.DialTimeout)
+	defer cancel()
+	msg, err := messages.Next(jetstream.NextContext(once))
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		r.pending = 0
+		return nil, nil
+	}
+	return msg, err
 }

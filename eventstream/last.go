@@ -37,11 +37,47 @@ func (s *Stream) Last(ctx context.Context, eventType string) (charter.Event, uin
 }
 
 func (s *Stream) last(ctx context.Context, sess *session, eventType string) (charter.Event, uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.AckTimeout)
-	defer cancel()
-	request, err := json.Marshal(map[string]string{"last_by_subj": Subject(eventType)})
+	seq, data, err := s.stored(ctx, sess, messageRequest{LastFor: Subject(eventType)})
 	if err != nil {
 		return charter.Event{}, 0, err
+	}
+	event, err := charter.Decode(data)
+	return event, seq, err
+}
+
+// has reports whether the stream has an event that a filter is for behind a sequence, up to
+// and with another one.
+func (s *Stream) has(ctx context.Context, sess *session, filter []string, after, until uint64) (bool, error) {
+	if len(filter) == 0 {
+		filter = []string{">"}
+	}
+	for _, f := range filter {
+		seq, _, err := s.stored(ctx, sess, messageRequest{From: after + 1, NextFor: Subject(f)})
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return false, err
+		}
+		if err == nil && seq <= until {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// messageRequest asks for the last message of a subject, or for the first one from a
+// sequence on.
+type messageRequest struct {
+	LastFor string `json:"last_by_subj,omitzero"`
+	From    uint64 `json:"seq,omitzero"`
+	NextFor string `json:"next_by_subj,omitzero"`
+}
+
+// stored asks the stream's leader for a message.
+func (s *Stream) stored(ctx context.Context, sess *session, which messageRequest) (seq uint64, data []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.AckTimeout)
+	defer cancel()
+	request, err := json.Marshal(which)
+	if err != nil {
+		return 0, nil, err
 	}
 	reply, err := sess.nc.RequestWithContext(ctx, apiMessageGet+s.cfg.StreamName, request)
 	if errors.Is(err, nats.ErrNoResponders) {
@@ -49,7 +85,7 @@ func (s *Stream) last(ctx context.Context, sess *session, eventType string) (cha
 	}
 	if err != nil {
 		sess.doubt(err)
-		return charter.Event{}, 0, err
+		return 0, nil, err
 	}
 	var answer struct {
 		Error   *jetstream.APIError `json:"error"`
@@ -59,14 +95,13 @@ func (s *Stream) last(ctx context.Context, sess *session, eventType string) (cha
 		} `json:"message"`
 	}
 	if err := json.Unmarshal(reply.Data, &answer); err != nil {
-		return charter.Event{}, 0, err
+		return 0, nil, err
 	}
 	if answer.Error != nil {
 		if answer.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound {
-			return charter.Event{}, 0, ErrNotFound
+			return 0, nil, ErrNotFound
 		}
-		return charter.Event{}, 0, answer.Error
+		return 0, nil, answer.Error
 	}
-	event, err := charter.Decode(answer.Message.Data)
-	return event, answer.Message.Seq, err
+	return answer.Message.Seq, answer.Message.Data, nil
 }
