@@ -118,9 +118,17 @@ func openEvents(ctx context.Context, s *session) (jetstream.Stream, error) {
 	return stream, nil
 }
 
-// stallCheck is how long events that are known of may stay away before it is
-// asked whether they still exist.
-const stallCheck = 2 * time.Second
+const (
+	// eventHeartbeat is how often the broker says that a consumer is there while nothing
+	// comes. After two that are missing the client library makes another consumer: the
+	// broker's node that had it may be gone, or our request may have got lost.
+	eventHeartbeat = time.Second
+
+	// stallCheck is how long events that are known of may stay away before it is asked
+	// whether they still exist. It is longer than the library needs to miss heartbeats,
+	// since it looks for them within one call only.
+	stallCheck = 3 * eventHeartbeat
+)
 
 // readEvents prints events with an ordered consumer, which leaves no trace at the
 // broker: up to those that are stored by now, or on and on.
@@ -142,7 +150,7 @@ func readEvents(ctx context.Context, stream jetstream.Stream, f *eventFlags, p *
 		p.none("Look further back with --since 7d, or wait for some with --follow.")
 		return nil
 	}
-	messages, err := consumer.Messages()
+	messages, err := consumer.Messages(jetstream.PullHeartbeat(eventHeartbeat))
 	if err != nil {
 		return fmt.Errorf("the events cannot be read: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"missioncontrol/charter"
 	"missioncontrol/eventstream"
+	"missioncontrol/eventstream/streamtest"
 )
 
 // publish stores events in the stream and waits for that.
@@ -195,6 +196,27 @@ func TestManyEventsAreReadToTheEnd(t *testing.T) {
 		equal(t, "lines", strings.Count(out, "\n"), 1500)
 		if !strings.Contains(strings.Split(out, "\n")[1499], "job m1499") {
 			t.Error("the last line is not the last event's")
+		}
+	}
+}
+
+// While a cluster elects, the first request for events may come to nobody.
+func TestEventsAreReadAlthoughARequestGetsLost(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.publish(t, created("m1"))
+	taken, err := b.nc.SubscribeSync("$JS.API.CONSUMER.MSG.LOST.>")
+	must(t, err)
+	must(t, b.nc.Flush())
+	for _, args := range [][]string{{"events"}, {"events", "--follow", "--since", "1h"}} {
+		proxy := streamtest.NewProxy(t, strings.TrimPrefix(b.url, "nats://"))
+		proxy.Replace("$JS.API.CONSUMER.MSG.NEXT.", "$JS.API.CONSUMER.MSG.LOST.", 1)
+		c := newCall(map[string]string{"NATS_URL": proxy.URL()}).start(t, args...)
+		c.out.await(t, "job m1", 1)
+		c.interrupt()
+		c.wait(t)
+		if _, err := taken.NextMsg(patience); err != nil {
+			t.Errorf("%v lost no request: %v", args, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package streamtest
 
 import (
+	"bytes"
 	"net"
 	"sync"
 	"testing"
@@ -9,7 +10,7 @@ import (
 // Proxy is a TCP proxy in front of a broker that can hang: it then goes on
 // accepting connections and holding them open, and forwards nothing. Bytes that
 // were under way are delivered after Resume, as they would be by a network that
-// comes back.
+// comes back. It can also tamper with what passes.
 type Proxy struct {
 	listener net.Listener
 	wg       sync.WaitGroup
@@ -19,6 +20,10 @@ type Proxy struct {
 	conns   map[net.Conn]struct{}
 	flowing chan struct{} // closed while bytes flow
 	closed  bool
+
+	old, new []byte
+	times    int // that old may still be replaced
+	replaced int
 }
 
 // StartProxy starts a proxy to target on a free port of the loopback address.
@@ -76,6 +81,36 @@ func (p *Proxy) Resume() {
 	}
 }
 
+// Replace has a text replaced by another one of the same length from now on, in both
+// directions, so many times at most.
+func (p *Proxy) Replace(old, new string, times int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.old, p.new, p.times, p.replaced = []byte(old), []byte(new), times, 0
+}
+
+// Replaced is how often that has been done.
+func (p *Proxy) Replaced() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.replaced
+}
+
+// tamper replaces what is to be replaced.
+func (p *Proxy) tamper(b []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.times > 0 {
+		at := bytes.Index(b, p.old)
+		if at < 0 {
+			return
+		}
+		copy(b[at:], p.new)
+		p.times--
+		p.replaced++
+	}
+}
+
 // Cut closes every connection.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
@@ -123,6 +158,7 @@ func (p *Proxy) copy(dst, src net.Conn) {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := src.Read(buf)
+		p.tamper(buf[:n])
 		if n > 0 && p.pass() {
 			if _, werr := dst.Write(buf[:n]); werr != nil {
 				_ = src.Close()
