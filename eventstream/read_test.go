@@ -14,7 +14,7 @@ import (
 )
 
 // readAll reads five events while a text is replaced on the way, so many times at most.
-func readAll(t *testing.T, old, new string, times int) {
+func readAll(t *testing.T, text, by string, times int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), streamtest.Patience)
 	defer cancel()
@@ -50,7 +50,7 @@ func readAll(t *testing.T, old, new string, times int) {
 			t.Fatal(err)
 		}
 	}
-	broker.proxy.Replace(old, new, times)
+	broker.proxy.Replace(text, by, times)
 	var got []uint64
 	if err := s.Read(ctx, nil, 0, 9, func(e eventstream.Stored) error {
 		got = append(got, e.Seq)

@@ -21,8 +21,8 @@ type Proxy struct {
 	flowing chan struct{} // closed while bytes flow
 	closed  bool
 
-	old, new []byte
-	times    int // that old may still be replaced
+	text, by []byte
+	times    int // that text may still be replaced
 	replaced int
 }
 
@@ -83,10 +83,10 @@ func (p *Proxy) Resume() {
 
 // Replace has a text replaced by another one of the same length from now on, in both
 // directions, so many times at most.
-func (p *Proxy) Replace(old, new string, times int) {
+func (p *Proxy) Replace(text, by string, times int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.old, p.new, p.times, p.replaced = []byte(old), []byte(new), times, 0
+	p.text, p.by, p.times, p.replaced = []byte(text), []byte(by), times, 0
 }
 
 // Replaced is how often that has been done.
@@ -101,11 +101,11 @@ func (p *Proxy) tamper(b []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for p.times > 0 {
-		at := bytes.Index(b, p.old)
+		at := bytes.Index(b, p.text)
 		if at < 0 {
 			return
 		}
-		copy(b[at:], p.new)
+		copy(b[at:], p.by)
 		p.times--
 		p.replaced++
 	}
