@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -37,12 +38,12 @@ func (s *Stream) Last(ctx context.Context, eventType string) (charter.Event, uin
 }
 
 func (s *Stream) last(ctx context.Context, sess *session, eventType string) (charter.Event, uint64, error) {
-	seq, data, err := s.stored(ctx, sess, messageRequest{LastFor: Subject(eventType)})
+	found, err := s.stored(ctx, sess, messageRequest{LastFor: Subject(eventType)})
 	if err != nil {
 		return charter.Event{}, 0, err
 	}
-	event, err := charter.Decode(data)
-	return event, seq, err
+	event, err := charter.Decode(found.Data)
+	return event, found.Seq, err
 }
 
 // has reports whether the stream has an event that a filter is for behind a sequence, up to
@@ -52,15 +53,26 @@ func (s *Stream) has(ctx context.Context, sess *session, filter []string, after,
 		filter = []string{">"}
 	}
 	for _, f := range filter {
-		seq, _, err := s.stored(ctx, sess, messageRequest{From: after + 1, NextFor: Subject(f)})
+		found, err := s.stored(ctx, sess, messageRequest{From: after + 1, NextFor: Subject(f)})
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return false, err
 		}
-		if err == nil && seq <= until {
+		if err == nil && found.Seq <= until {
 			return true, nil
 		}
 	}
 	return false, nil
+}
+
+// Newest returns the newest event of a type that a stream has, by what its leader says, for
+// whoever reads it with a connection of his own: a consumer beside a copy that lags behind
+// the leader knows of less. The type may be a filter such as "mission.>". [ErrNotFound] if
+// there is none.
+func Newest(ctx context.Context, nc *nats.Conn, stream, eventType string) (Stored, error) {
+	if err := validateFilter(eventType); err != nil {
+		return Stored{}, err
+	}
+	return storedMessage(ctx, nc, stream, messageRequest{LastFor: Subject(eventType)})
 }
 
 // messageRequest asks for the last message of a subject, or for the first one from a
@@ -71,37 +83,49 @@ type messageRequest struct {
 	NextFor string `json:"next_by_subj,omitzero"`
 }
 
-// stored asks the stream's leader for a message.
-func (s *Stream) stored(ctx context.Context, sess *session, which messageRequest) (seq uint64, data []byte, err error) {
+// stored asks for a message on a session.
+func (s *Stream) stored(ctx context.Context, sess *session, which messageRequest) (Stored, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.AckTimeout)
 	defer cancel()
+	found, err := storedMessage(ctx, sess.nc, s.cfg.StreamName, which)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		sess.doubt(err)
+	}
+	return found, err
+}
+
+// storedMessage asks the stream's leader for a message.
+func storedMessage(ctx context.Context, nc *nats.Conn, stream string, which messageRequest) (Stored, error) {
 	request, err := json.Marshal(which)
 	if err != nil {
-		return 0, nil, err
+		return Stored{}, err
 	}
-	reply, err := sess.nc.RequestWithContext(ctx, apiMessageGet+s.cfg.StreamName, request)
+	reply, err := nc.RequestWithContext(ctx, apiMessageGet+stream, request)
 	if errors.Is(err, nats.ErrNoResponders) {
 		err = ErrNoStream
 	}
 	if err != nil {
-		sess.doubt(err)
-		return 0, nil, err
+		return Stored{}, err
 	}
 	var answer struct {
 		Error   *jetstream.APIError `json:"error"`
 		Message struct {
-			Seq  uint64 `json:"seq"`
-			Data []byte `json:"data"`
+			Subject string    `json:"subject"`
+			Seq     uint64    `json:"seq"`
+			Data    []byte    `json:"data"`
+			Time    time.Time `json:"time"`
 		} `json:"message"`
 	}
 	if err := json.Unmarshal(reply.Data, &answer); err != nil {
-		return 0, nil, err
+		return Stored{}, err
 	}
 	if answer.Error != nil {
 		if answer.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound {
-			return 0, nil, ErrNotFound
+			return Stored{}, ErrNotFound
 		}
-		return 0, nil, answer.Error
+		return Stored{}, answer.Error
 	}
-	return answer.Message.Seq, answer.Message.Data, nil
+	m := answer.Message
+	eventType, _ := EventType(m.Subject)
+	return Stored{Seq: m.Seq, Type: eventType, At: m.Time, Data: m.Data}, nil
 }

@@ -68,7 +68,7 @@ Only the broker has to be there, not the supervisor.`,
 		if f.durable != "" {
 			return endOfWatch(ctx, c.durableEvents(ctx, s, stream, &f, p))
 		}
-		return endOfWatch(ctx, readEvents(ctx, stream, &f, p))
+		return endOfWatch(ctx, readEvents(ctx, s.nc, stream, &f, p))
 	})
 	return cmd
 }
@@ -130,9 +130,18 @@ const (
 	stallCheck = 3 * eventHeartbeat
 )
 
+// eventReader prints events as they are stored.
+type eventReader struct {
+	nc   *nats.Conn
+	f    *eventFlags
+	p    *eventPrinter
+	seen uint64 // the sequence of the event that was printed last
+	last uint64 // up to which to print, unless it is to follow
+}
+
 // readEvents prints events with an ordered consumer, which leaves no trace at the
 // broker: up to those that are stored by now, or on and on.
-func readEvents(ctx context.Context, stream jetstream.Stream, f *eventFlags, p *eventPrinter) error {
+func readEvents(ctx context.Context, nc *nats.Conn, stream jetstream.Stream, f *eventFlags, p *eventPrinter) error {
 	config := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverNewPolicy}
 	for _, t := range f.types {
 		config.FilterSubjects = append(config.FilterSubjects, eventstream.Subject(t))
@@ -140,15 +149,17 @@ func readEvents(ctx context.Context, stream jetstream.Stream, f *eventFlags, p *
 	if !f.begin.IsZero() {
 		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &f.begin
 	}
-	last := stream.CachedInfo().State.LastSeq
+	r := &eventReader{nc: nc, f: f, p: p, last: stream.CachedInfo().State.LastSeq}
 	consumer, err := stream.OrderedConsumer(ctx, config)
 	if err != nil {
 		return fmt.Errorf("the events cannot be read: %w", err)
 	}
 	defer forget(ctx, stream, consumer)
-	if !f.follow && consumer.CachedInfo().NumPending == 0 {
-		p.none("Look further back with --since 7d, or wait for some with --follow.")
-		return nil
+	if done, err := r.done(ctx, consumer.CachedInfo().NumPending); done || err != nil {
+		if err == nil {
+			p.none("Look further back with --since 7d, or wait for some with --follow.")
+		}
+		return err
 	}
 	messages, err := consumer.Messages(jetstream.PullHeartbeat(eventHeartbeat))
 	if err != nil {
@@ -156,35 +167,65 @@ func readEvents(ctx context.Context, stream jetstream.Stream, f *eventFlags, p *
 	}
 	defer messages.Stop()
 	defer context.AfterFunc(ctx, messages.Stop)()
-	return printAll(ctx, consumer, messages, f, p, last)
+	return r.print(ctx, messages)
 }
 
-// printAll prints what comes; unless it is to follow, up to the event with the
-// sequence last, or until nothing is left.
-func printAll(ctx context.Context, consumer jetstream.Consumer, messages jetstream.MessagesContext, f *eventFlags, p *eventPrinter, last uint64) error {
+// print prints what comes; unless it is to follow, until nothing is left.
+func (r *eventReader) print(ctx context.Context, messages jetstream.MessagesContext) error {
 	for {
+		pending := uint64(0)
 		msg, err := messages.Next(jetstream.NextMaxWait(stallCheck))
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.Is(err, nats.ErrTimeout):
-			if !f.follow && nothingPending(ctx, consumer) {
-				return nil
-			}
-			continue
+		case errors.Is(err, nats.ErrTimeout): // what was pending may have been deleted
 		case err != nil:
 			return fmt.Errorf("the events cannot be read on: %w", err)
+		default:
+			r.p.print(msg.Data())
+			if err := r.p.out.failure(); err != nil {
+				return err
+			}
+			meta, err := msg.Metadata()
+			if err != nil {
+				return err
+			}
+			r.seen, pending = meta.Sequence.Stream, meta.NumPending
 		}
-		p.print(msg.Data())
-		meta, err := msg.Metadata()
-		if err != nil {
-			return err
-		}
-		done := !f.follow && (meta.NumPending == 0 || meta.Sequence.Stream >= last)
-		if err := p.out.failure(); err != nil || done {
+		if done, err := r.done(ctx, pending); done || err != nil {
 			return err
 		}
 	}
+}
+
+// done reports whether everything has been printed that was to be. A consumer that has
+// nothing pending may be beside a copy that lags behind: then the stream's leader is asked.
+func (r *eventReader) done(ctx context.Context, pending uint64) (bool, error) {
+	switch {
+	case r.f.follow:
+		return false, nil
+	case r.seen >= r.last:
+		return true, nil
+	case pending > 0:
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectPatience)
+	defer cancel()
+	types := r.f.types
+	if len(types) == 0 {
+		types = []string{">"}
+	}
+	for _, t := range types {
+		newest, err := eventstream.Newest(ctx, r.nc, eventstream.DefaultStreamName, t)
+		switch {
+		case errors.Is(err, eventstream.ErrNotFound):
+		case err != nil:
+			return false, fmt.Errorf("the newest event cannot be looked up: %w", err)
+		case newest.Seq > r.seen && !newest.At.Before(r.f.begin):
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // forget takes an ordered consumer away. The broker would do so itself after some
@@ -193,12 +234,6 @@ func forget(ctx context.Context, stream jetstream.Stream, consumer jetstream.Con
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	_ = stream.DeleteConsumer(ctx, consumer.CachedInfo().Name)
-}
-
-// nothingPending reports whether a consumer has seen everything that there is.
-func nothingPending(ctx context.Context, consumer jetstream.Consumer) bool {
-	info, err := consumer.Info(ctx)
-	return err == nil && info.NumPending == 0
 }
 
 // eventTypes suggests the types of the catalogue.

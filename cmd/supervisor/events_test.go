@@ -221,6 +221,24 @@ func TestEventsAreReadAlthoughARequestGetsLost(t *testing.T) {
 	}
 }
 
+// A consumer beside a copy that lags behind knows of less than there is.
+func TestEventsAreReadAlthoughACopyLags(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.publish(t, created("m1"))
+	proxy := streamtest.NewProxy(t, strings.TrimPrefix(b.url, "nats://"))
+	proxy.Replace(`"num_pending":1`, `"num_pending":0`, 9)
+	c := newCall(map[string]string{"NATS_URL": proxy.URL()}).start(t, "events", "--type", "mission.created")
+	equal(t, "exit code", c.wait(t), 0)
+	contains(t, c.out.String(), "job m1")
+	if proxy.Replaced() == 0 {
+		t.Error("nothing was replaced")
+	}
+	none := b.start(t, "events", "--type", "mission.created", "--since", time.Now().Add(time.Minute).UTC().Format(time.RFC3339))
+	equal(t, "exit code", none.wait(t), 0)
+	equal(t, "nothing is that new", none.out.String(), "")
+}
+
 func TestEventsWithoutAStreamOrJetStream(t *testing.T) {
 	t.Parallel()
 	none := newFake(t)
