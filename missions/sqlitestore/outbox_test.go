@@ -42,8 +42,8 @@ func TestRecentEventsAreBounded(t *testing.T) {
 		want int
 	}{{10, recentEvents}, {1 << 20, 7}} {
 		var r recent
+		text := strings.Repeat("x", c.size)
 		for position := int64(1); position <= recentEvents+100; position += 2 {
-			text := strings.Repeat("x", c.size)
 			r.add([]missions.Event{{Seq: position, Description: text}, {Seq: position + 1, Message: text}})
 		}
 		newest := int64(recentEvents + 100)
