@@ -56,7 +56,7 @@ func (t *tx) take(q *missions.ClaimRequest, candidates []candidate) ([]missions.
 	claimed := make([]missions.Mission, 0, len(candidates))
 	size := 0
 	for _, c := range candidates {
-		r, err := t.loadSeq(c.seq)
+		r, err := t.claimable(c.seq)
 		if err != nil {
 			return nil, err
 		}
@@ -70,6 +70,15 @@ func (t *tx) take(q *missions.ClaimRequest, candidates []candidate) ([]missions.
 	}
 	t.running[q.AgentID] += int64(len(claimed))
 	return claimed, nil
+}
+
+// claimable returns a mission that is in a queue.
+func (t *tx) claimable(seq int64) (row, error) {
+	if r, ok := t.fresh[seq]; ok {
+		r.stored = r.values()
+		return r, nil
+	}
+	return t.loadSeq(seq)
 }
 
 type candidate struct{ rank, seq int64 }

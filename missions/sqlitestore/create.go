@@ -17,6 +17,8 @@ func (s *Store) Create(ctx context.Context, batch []missions.Mission) ([]mission
 func (s *Store) CreateAndClaim(ctx context.Context, batch []missions.Mission, claims []missions.ClaimRequest) (
 	created []missions.CreateResult, claimed []missions.ClaimResult, err error) {
 	err = s.write(ctx, laneCreate, func(t *tx) (err error) {
+		t.fresh = make(map[int64]row, len(batch))
+		defer func() { t.fresh = nil }()
 		if created, err = each(t, batch, (*tx).createItem); err == nil {
 			claimed, err = each(t, claims, (*tx).claimItem)
 		}
@@ -54,6 +56,9 @@ func (t *tx) create(m *missions.Mission) (missions.Mission, bool, error) {
 		old, _, err := t.existing(m)
 		return old, false, err
 	}
+	if t.fresh != nil {
+		t.fresh[r.seq] = r
+	}
 	t.status(r.Type, missions.Pending, +1)
 	t.happened(r.Type, missions.HappenedCreated, t.now)
 	err = t.emit(missions.Event{
@@ -85,6 +90,7 @@ func (t *tx) newRow(m *missions.Mission) row {
 	}}
 	r.CreatedAt, r.UpdatedAt = missions.Time(r.seq), missions.Time(r.seq)
 	r.queue(t.now, max(t.now, r.NotBefore))
+	r.log.holds = true
 	return r
 }
 

@@ -19,6 +19,7 @@ type tx struct {
 	marks  marks
 	was    marks            // the marks as the group found them
 	events []missions.Event // that the outbox is to have
+	fresh  map[int64]row    // by seq: missions that are claimed in the step that creates them need not be read
 }
 
 func (s *Store) newTx() *tx {

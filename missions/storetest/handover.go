@@ -32,6 +32,25 @@ func testCreateAndClaim(s *suite) {
 		wantEqual(f, "entries in the log", len(f.log(m.ID)), 3)
 		wantEqual(f, "running", f.agent("a").MissionsRunning, 0)
 	})
+	s.run("what is given is what is kept", func(f *fixture) {
+		f.register("a", "render", "default")
+		full := everything("full", f.now())
+		full.NotBefore = 0
+		batch := []missions.Mission{full, named("plain", "")}
+		batch[1].TimeoutSeconds = 1.000000001 // kept as whole microseconds
+		_, claimed, err := f.Store.CreateAndClaim(f.ctx, batch, []missions.ClaimRequest{claim("a", 2)})
+		f.must(err)
+		f.wantSame("missions given", idsOf(claimed[0].Missions), []string{"full", "plain"})
+		for _, m := range claimed[0].Missions {
+			m.Lease = 0 // stands in the reply to the claim alone
+			f.wantSame("the mission read back", f.get(m.ID), m)
+			wantEqual(f, "entries in the log", len(f.log(m.ID)), 2)
+		}
+		f.finish(release(claimed[0].Missions[1]))
+		again := f.claimOne("a")
+		wantEqual(f, "given again", again.ID, "plain")
+		wantEqual(f, "entries in the log of the one given again", len(f.log("plain")), 4)
+	})
 	s.run("the best goes first, whether it is new or not", func(f *fixture) {
 		old := named("old", "t")
 		old.Priority = missions.High
