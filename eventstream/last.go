@@ -49,10 +49,7 @@ func (s *Stream) last(ctx context.Context, sess *session, eventType string) (cha
 // has reports whether the stream has an event that a filter is for behind a sequence, up to
 // and with another one.
 func (s *Stream) has(ctx context.Context, sess *session, filter []string, after, until uint64) (bool, error) {
-	if len(filter) == 0 {
-		filter = []string{">"}
-	}
-	for _, f := range filter {
+	for _, f := range orAll(filter) {
 		found, err := s.stored(ctx, sess, messageRequest{From: after + 1, NextFor: Subject(f)})
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return false, err
@@ -64,15 +61,34 @@ func (s *Stream) has(ctx context.Context, sess *session, filter []string, after,
 	return false, nil
 }
 
-// Newest returns the newest event of a type that a stream has, by what its leader says, for
-// whoever reads it with a connection of his own: a consumer beside a copy that lags behind
-// the leader knows of less. The type may be a filter such as "mission.>". [ErrNotFound] if
-// there is none.
-func Newest(ctx context.Context, nc *nats.Conn, stream, eventType string) (Stored, error) {
-	if err := validateFilter(eventType); err != nil {
+// Newest returns the newest event of a stream that a filter is for, by what the stream's
+// leader says: a consumer beside a copy that lags behind the leader knows of less. It is for
+// whoever has a connection of his own. [ErrNotFound] if there is none.
+func Newest(ctx context.Context, nc *nats.Conn, stream string, filter []string) (newest Stored, err error) {
+	if err := validateFilters(filter); err != nil {
 		return Stored{}, err
 	}
-	return storedMessage(ctx, nc, stream, messageRequest{LastFor: Subject(eventType)})
+	for _, f := range orAll(filter) {
+		found, err := storedMessage(ctx, nc, stream, messageRequest{LastFor: Subject(f)})
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return Stored{}, err
+		}
+		if found.Seq > newest.Seq {
+			newest = found
+		}
+	}
+	if newest.Seq == 0 {
+		return Stored{}, ErrNotFound
+	}
+	return newest, nil
+}
+
+// orAll is a filter for every type where nothing is said.
+func orAll(filter []string) []string {
+	if len(filter) == 0 {
+		return []string{">"}
+	}
+	return filter
 }
 
 // messageRequest asks for the last message of a subject, or for the first one from a

@@ -38,13 +38,7 @@ func readAll(t *testing.T, text, by string, times int) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close(context.Background()) })
-	for changed := s.Changed(); s.Status().State != eventstream.Connected; changed = s.Changed() {
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			t.Fatalf("not connected: %+v", s.Status())
-		}
-	}
+	awaitConnected(ctx, t, s)
 	for range 5 {
 		if _, err := s.Publish(ctx, charter.New(charter.MissionCreated{}, time.Now())); err != nil {
 			t.Fatal(err)

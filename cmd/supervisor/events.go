@@ -128,6 +128,9 @@ const (
 	// whether they still exist. It is longer than the library needs to miss heartbeats,
 	// since it looks for them within one call only.
 	stallCheck = 3 * eventHeartbeat
+
+	// interruptPatience is how long the library may take to notice Ctrl-C.
+	interruptPatience = time.Second
 )
 
 // eventReader prints events as they are stored.
@@ -166,8 +169,15 @@ func readEvents(ctx context.Context, nc *nats.Conn, stream jetstream.Stream, f *
 		return fmt.Errorf("the events cannot be read: %w", err)
 	}
 	defer messages.Stop()
-	defer context.AfterFunc(ctx, messages.Stop)()
+	defer context.AfterFunc(ctx, func() { r.stop(messages) })()
 	return r.print(ctx, messages)
+}
+
+// stop ends a wait for messages. While the library makes another consumer, for ten seconds
+// where the broker hangs, it listens to nothing but the end of the connection.
+func (r *eventReader) stop(messages jetstream.MessagesContext) {
+	defer time.AfterFunc(interruptPatience, r.nc.Close).Stop()
+	messages.Stop()
 }
 
 // print prints what comes; unless it is to follow, until nothing is left.
@@ -211,21 +221,14 @@ func (r *eventReader) done(ctx context.Context, pending uint64) (bool, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectPatience)
 	defer cancel()
-	types := r.f.types
-	if len(types) == 0 {
-		types = []string{">"}
+	newest, err := eventstream.Newest(ctx, r.nc, eventstream.DefaultStreamName, r.f.types)
+	switch {
+	case errors.Is(err, eventstream.ErrNotFound):
+		return true, nil
+	case err != nil:
+		return false, fmt.Errorf("the newest event cannot be looked up: %w", err)
 	}
-	for _, t := range types {
-		newest, err := eventstream.Newest(ctx, r.nc, eventstream.DefaultStreamName, t)
-		switch {
-		case errors.Is(err, eventstream.ErrNotFound):
-		case err != nil:
-			return false, fmt.Errorf("the newest event cannot be looked up: %w", err)
-		case newest.Seq > r.seen && !newest.At.Before(r.f.begin):
-			return false, nil
-		}
-	}
-	return true, nil
+	return newest.Seq <= r.seen || newest.At.Before(r.f.begin), nil
 }
 
 // forget takes an ordered consumer away. The broker would do so itself after some

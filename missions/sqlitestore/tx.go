@@ -19,7 +19,7 @@ type tx struct {
 	marks  marks
 	was    marks            // the marks as the group found them
 	events []missions.Event // that the outbox is to have
-	fresh  map[int64]row    // by seq: missions that are claimed in the step that creates them need not be read
+	fresh  map[int64]row    // by seq: what a step has created that goes on to claim; nil in other steps
 }
 
 func (s *Store) newTx() *tx {
