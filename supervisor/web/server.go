@@ -20,6 +20,7 @@ import (
 // Server is a running HTTP server.
 type Server struct {
 	http   *http.Server
+	errors *errorLog
 	addr   string
 	failed chan error
 	done   chan struct{}
@@ -54,8 +55,10 @@ type Guard struct {
 func Serve(listener *Listener, service *supervisor.Service, guard Guard, log *slog.Logger) *Server {
 	d := door{log: log}
 	stopping, stop := context.WithCancel(context.Background())
+	errorLog := newErrorLog(log, time.Now)
 	s := &Server{
 		addr:   listener.Addr().String(),
+		errors: errorLog,
 		failed: make(chan error, 1),
 		done:   make(chan struct{}),
 		http: &http.Server{
@@ -66,7 +69,7 @@ func Serve(listener *Listener, service *supervisor.Service, guard Guard, log *sl
 			WriteTimeout:      2 * time.Minute,
 			IdleTimeout:       2 * time.Minute,
 			MaxHeaderBytes:    64 << 10,
-			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+			ErrorLog:          errorLog.logger(),
 			BaseContext:       func(net.Listener) context.Context { return withLeaving(context.Background(), stopping) },
 		},
 	}
@@ -100,5 +103,6 @@ func (s *Server) Stop(ctx context.Context) error {
 		err = errors.Join(err, s.http.Close())
 	}
 	<-s.done
+	s.errors.flush()
 	return err
 }
