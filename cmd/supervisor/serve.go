@@ -138,8 +138,6 @@ func (h *house) stopTracing(context.Context) error {
 	return nil
 }
 
-func (h *house) checkDataDir(context.Context) error { return refuseHalfRestored(h.cfg.DataDir) }
-
 func (h *house) startStore(ctx context.Context) error {
 	store, err := h.storeIn().open(ctx, h.cfg.OutboxLimit, h.log.With("part", "store"))
 	if err != nil {
