@@ -138,6 +138,7 @@ func (c *cli) runAgent(cmd *cobra.Command, f *agentFlags, command []string) erro
 	if err != nil {
 		return err
 	}
+	c.warnOfExposed(settings.exposed)
 	ctx, cancel := context.WithCancelCause(cmd.Context())
 	defer cancel(nil)
 	nc, err := c.connectAgent(b, f.id, cancel)

@@ -47,11 +47,11 @@ func alertSettings() []setting {
 			}},
 		{key: "alert_webhook", holder: "URL", help: "URL that is told of alerts by POST; see docs/OPERATIONS.md",
 			apply: func(s *settings, g given) error { s.alerting.webhook = g; return nil }},
-		{key: "alert_webhook_file", holder: "FILE", help: "FILE that holds nothing but URL, for one that only its owner may know",
+		{key: "alert_webhook_file", holder: "FILE", private: true, help: "FILE that holds nothing but URL, for one that only its owner may know",
 			apply: fromFile(func(s *settings) *given { return &s.alerting.webhook })},
 		{key: "alert_webhook_secret", holder: "SECRET", help: "SECRET to sign with what the webhook is told: any text, or whsec_ and base64", secret: true,
 			apply: func(s *settings, g given) error { s.alerting.secret = g; return nil }},
-		{key: "alert_webhook_secret_file", holder: "FILE", help: "FILE that holds nothing but SECRET",
+		{key: "alert_webhook_secret_file", holder: "FILE", private: true, help: "FILE that holds nothing but SECRET",
 			apply: fromFile(func(s *settings) *given { return &s.alerting.secret })},
 	}
 }

@@ -74,6 +74,7 @@ func (c *cli) storeToCopy(cmd *cobra.Command) (string, error) {
 	if err := d.load(placeSettings(), &s); err != nil {
 		return "", err
 	}
+	c.warnOfExposed(s.exposed)
 	path, embedded := storeIn{text: s.store.text, dataDir: s.serve.DataDir}.path()
 	if !embedded {
 		return "", usagef("%s: missions in Redis are backed up by Redis' own means, and events by nats stream backup; see docs/OPERATIONS.md", s.store.where)

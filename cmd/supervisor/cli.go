@@ -48,6 +48,9 @@ type cli struct {
 	// nc is the connection of a client command, while it has one.
 	nc *nats.Conn
 
+	// completing is whether a shell asks for completions, and reads what is printed.
+	completing bool
+
 	// running is whether a command has begun: what fails before is a mistake in
 	// what was typed.
 	running bool
@@ -69,6 +72,7 @@ func newCLI(stdin io.Reader, stdout, stderr io.Writer) *cli {
 func (c *cli) run(ctx context.Context, args []string) int {
 	root := c.root()
 	if len(args) > 0 && args[0] == cobra.ShellCompRequestCmd {
+		c.completing = true
 		plainHelp(root)
 	}
 	root.SetArgs(args)

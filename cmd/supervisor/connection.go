@@ -21,6 +21,8 @@ type connection struct {
 	password                 given // of user
 	tlsCert, tlsKey, tlsCA   given
 	inbox                    given // its prefix
+
+	exposed []exposure
 }
 
 // connectionSettings is the table of the connection's settings, with the names
@@ -34,25 +36,25 @@ func connectionSettings(serverHelp, contextHelp, serverFallback string) []settin
 			apply: func(s *settings, g given) error { s.connection.server = g; return checkServer(g.text) }},
 		{key: "context", holder: "NAME", natsEnv: "NATS_CONTEXT", help: contextHelp,
 			apply: keep(func(c *connection) *given { return &c.context })},
-		{key: "creds", holder: "FILE", natsEnv: "NATS_CREDS", help: "FILE with a user's credentials",
+		{key: "creds", holder: "FILE", private: true, natsEnv: "NATS_CREDS", help: "FILE with a user's credentials",
 			apply: keep(func(c *connection) *given { return &c.creds })},
-		{key: "nkey", holder: "FILE", natsEnv: "NATS_NKEY", help: "FILE with a user's nkey seed",
+		{key: "nkey", holder: "FILE", private: true, natsEnv: "NATS_NKEY", help: "FILE with a user's nkey seed",
 			apply: keep(func(c *connection) *given { return &c.nkey })},
 		{key: "user", holder: "NAME", natsEnv: "NATS_USER", help: "NAME of the user, or a token when there is no password",
 			apply: keep(func(c *connection) *given { return &c.user })},
 		{key: "password", holder: "PASSWORD", natsEnv: "NATS_PASSWORD", help: "PASSWORD of the user", secret: true,
 			apply: keep(func(c *connection) *given { return &c.password })},
-		{key: "password_file", holder: "FILE", natsEnv: "NATS_PASSWORD_FILE", help: "FILE that holds nothing but the password",
+		{key: "password_file", holder: "FILE", private: true, natsEnv: "NATS_PASSWORD_FILE", help: "FILE that holds nothing but the password",
 			apply: fromFile(func(s *settings) *given { return &s.connection.password })},
 		{key: "token", holder: "TOKEN", natsEnv: "NATS_TOKEN", help: "TOKEN to sign in with", secret: true,
 			apply: keep(func(c *connection) *given { return &c.token })},
-		{key: "token_file", holder: "FILE", natsEnv: "NATS_TOKEN_FILE", help: "FILE that holds nothing but the token",
+		{key: "token_file", holder: "FILE", private: true, natsEnv: "NATS_TOKEN_FILE", help: "FILE that holds nothing but the token",
 			apply: fromFile(func(s *settings) *given { return &s.connection.token })},
 		{key: "inbox_prefix", holder: "PREFIX", natsEnv: "NATS_INBOX_PREFIX", help: "PREFIX of the subjects on which replies are received",
 			apply: func(s *settings, g given) error { s.connection.inbox = g; return checkInbox(g.text) }},
 		{key: "tlscert", holder: "FILE", natsEnv: "NATS_CERT", help: "FILE with the client's TLS certificate",
 			apply: keep(func(c *connection) *given { return &c.tlsCert })},
-		{key: "tlskey", holder: "FILE", natsEnv: "NATS_KEY", help: "FILE with the certificate's private key",
+		{key: "tlskey", holder: "FILE", private: true, natsEnv: "NATS_KEY", help: "FILE with the certificate's private key",
 			apply: keep(func(c *connection) *given { return &c.tlsKey })},
 		{key: "tlsca", holder: "FILE", natsEnv: "NATS_CA", help: "FILE with the authorities that the broker's certificate is checked against",
 			apply: keep(func(c *connection) *given { return &c.tlsCA })},
@@ -81,6 +83,7 @@ func (c *cli) loadConnection(cmd *cobra.Command) (connection, error) {
 	if err := d.load(clientSettings(), &s); err != nil {
 		return connection{}, err
 	}
+	s.connection.exposed = s.exposed
 	return s.connection, s.connection.check()
 }
 

@@ -39,7 +39,7 @@ func guardSettings() []setting {
 			apply: keep(func(g *guard) *given { return &g.usersFile })},
 		{key: "listen_tls_cert", holder: "FILE", help: "FILE with the embedded broker's TLS certificate",
 			apply: keep(func(g *guard) *given { return &g.listen.cert })},
-		{key: "listen_tls_key", holder: "FILE", help: "FILE with its private key",
+		{key: "listen_tls_key", holder: "FILE", private: true, help: "FILE with its private key",
 			apply: keep(func(g *guard) *given { return &g.listen.key })},
 		{key: "listen_tls_client_ca", holder: "FILE", help: "FILE with the authorities one of which has to have signed each client's certificate",
 			apply: keep(func(g *guard) *given { return &g.listen.clientCA })},
@@ -47,7 +47,7 @@ func guardSettings() []setting {
 			apply: keep(func(g *guard) *given { return &g.tokensFile })},
 		{key: "http_tls_cert", holder: "FILE", help: "FILE with the certificate for HTTPS",
 			apply: keep(func(g *guard) *given { return &g.http.cert })},
-		{key: "http_tls_key", holder: "FILE", help: "FILE with its private key",
+		{key: "http_tls_key", holder: "FILE", private: true, help: "FILE with its private key",
 			apply: keep(func(g *guard) *given { return &g.http.key })},
 		{key: "http_tls_client_ca", holder: "FILE", help: "FILE with the authorities one of which has to have signed each HTTPS client's certificate",
 			apply: keep(func(g *guard) *given { return &g.http.clientCA })},
@@ -96,6 +96,9 @@ func (g *guard) apply(cfg *serveConfig, external bool) error {
 func (g *guard) applyUsers(cfg *serveConfig) error {
 	users := g.users
 	if g.usersFile.text != "" {
+		if err := trusted(g.usersFile, g.usersFile.text); err != nil {
+			return err
+		}
 		more, err := credentials.ReadUsers(g.usersFile.text)
 		if err != nil {
 			return usagef("%s: %v", g.usersFile.where, err)
@@ -151,6 +154,9 @@ func permissionsOf(role roles.Role, name string) *embedded.Permissions {
 func (g *guard) applyTokens(cfg *serveConfig) error {
 	if g.tokensFile.text == "" {
 		return nil
+	}
+	if err := trusted(g.tokensFile, g.tokensFile.text); err != nil {
+		return err
 	}
 	tokens, err := credentials.ReadTokens(g.tokensFile.text)
 	if err != nil {

@@ -61,6 +61,7 @@ func (c *cli) serve(cmd *cobra.Command, _ []string) error {
 			log.Info("ready", "version", info.Version, "broker", info.Broker, "store", info.Store, "events", info.Events, "http", info.HTTP)
 		}
 	}
+	warnOfExposed(s.exposed, log)
 	return serve(cmd.Context(), s.serve, log, func(info serveInfo) {
 		ready(info)
 		c.tellSystemd(sdReady, log)

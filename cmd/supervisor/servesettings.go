@@ -26,6 +26,7 @@ type settings struct {
 	guard      guard
 	store      given
 	config     string // the file
+	exposed    []exposure
 	logFormat  string
 	logLevel   slog.Level
 
@@ -37,7 +38,7 @@ func storeSettings() []setting {
 	return []setting{
 		{key: "store", holder: "STORE", help: "where missions are kept: STORE is sqlite:PATH or a Redis URL; without, a file in --data-dir",
 			apply: func(s *settings, g given) error { s.store = g; return storeIn{text: g.text}.check() }},
-		{key: "store_file", holder: "FILE", help: "FILE that holds nothing but STORE, for a URL with a password",
+		{key: "store_file", holder: "FILE", private: true, help: "FILE that holds nothing but STORE, for a URL with a password",
 			apply: func(s *settings, g given) error {
 				if err := fromFile(func(s *settings) *given { return &s.store })(s, g); err != nil {
 					return err
@@ -142,6 +143,10 @@ func (c *cli) loadServeSettings(flags *pflag.FlagSet) (settings, error) {
 		}
 	}
 	if err := d.load(table, &s); err != nil {
+		return s, err
+	}
+	s.lookAtConfig(d.file, table)
+	if err := s.trustConfig(); err != nil {
 		return s, err
 	}
 	if s.serve.Lease < 2*s.serve.Heartbeat {

@@ -81,15 +81,15 @@ func systemSettings() []setting {
 		return func(s *settings, g given) error { *field(&s.system) = g; return nil }
 	}
 	return []setting{
-		{key: "system_creds", holder: "FILE", help: "FILE with credentials for the external broker's system account, so that an agent's death is noticed at once",
+		{key: "system_creds", holder: "FILE", private: true, help: "FILE with credentials for the external broker's system account, so that an agent's death is noticed at once",
 			apply: keep(func(y *system) *given { return &y.creds })},
-		{key: "system_nkey", holder: "FILE", help: "FILE with the nkey seed of a user of the system account",
+		{key: "system_nkey", holder: "FILE", private: true, help: "FILE with the nkey seed of a user of the system account",
 			apply: keep(func(y *system) *given { return &y.nkey })},
 		{key: "system_user", holder: "NAME", help: "NAME of a user of the system account",
 			apply: keep(func(y *system) *given { return &y.user })},
 		{key: "system_password", holder: "PASSWORD", help: "PASSWORD of the system account's user", secret: true,
 			apply: keep(func(y *system) *given { return &y.password })},
-		{key: "system_password_file", holder: "FILE", help: "FILE that holds nothing but that password",
+		{key: "system_password_file", holder: "FILE", private: true, help: "FILE that holds nothing but that password",
 			apply: fromFile(func(s *settings) *given { return &s.system.password })},
 	}
 }

@@ -65,6 +65,7 @@ func (c *cli) dial(cmd *cobra.Command, patience time.Duration, denied func(error
 	if err != nil {
 		return nil, err
 	}
+	c.warnOfExposed(settings.exposed)
 	options := append(b.options,
 		nats.Name(programName), nats.Timeout(patience), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), nats.PermissionErrOnSubscribe(true),
 		nats.ReconnectWait(200*time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 200*time.Millisecond),

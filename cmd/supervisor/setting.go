@@ -20,6 +20,7 @@ type setting struct {
 	secret   bool // never shown, not even in errors
 	yes      bool // the flag alone means true
 	list     bool // it stands in the file only, as YAML
+	private  bool // it names a file that only its owner should be able to read
 
 	// natsEnv is the variable by which the nats CLI knows the same thing. It is
 	// what client commands read.
@@ -114,6 +115,7 @@ func (d *doors) load(table []setting, into *settings) error {
 			}
 			return usagef("%s: %v", g.where, err)
 		}
+		into.lookAt(s, g)
 	}
 	return nil
 }

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+
+	"missioncontrol/private"
+)
+
+// exposure is a file with a secret that others can read.
+type exposure struct {
+	file  string
+	where string // what named it
+}
+
+// lookAt notes the file that a setting names, if others can read it and should not.
+func (s *settings) lookAt(of *setting, g given) {
+	if of.private && g.text != "" && private.Exposed(g.text) {
+		s.exposed = append(s.exposed, exposure{g.text, g.where})
+	}
+}
+
+// lookAtConfig notes the configuration file, if there are secrets in it and others can
+// read it.
+func (s *settings) lookAtConfig(file map[string]given, table []setting) {
+	for i := range table {
+		g, there := file[table[i].key]
+		urls := table[i].key == "store" || table[i].key == "server"
+		if there && (table[i].secret || urls && strings.Contains(g.text, "@")) && private.Exposed(s.config) {
+			s.exposed = append(s.exposed, exposure{s.config, g.where})
+			return
+		}
+	}
+}
+
+// warnOfExposed logs that others can read secrets.
+func warnOfExposed(exposed []exposure, log *slog.Logger) {
+	for _, e := range exposed {
+		log.Warn("others can read a file with a secret", "file", e.file, "setting", e.where, "do", "chmod 600 "+e.file)
+	}
+}
+
+// warnOfExposed tells people that others can read secrets.
+func (c *cli) warnOfExposed(exposed []exposure) {
+	for _, e := range exposed {
+		if !c.completing {
+			c.err.printf("supervisor: warning: others can read %s (%s); chmod 600 %s\n", clean(e.file), clean(e.where), clean(e.file))
+		}
+	}
+}
+
+// trusted refuses a file that says who may do what if others can change it.
+func trusted(g given, file string) error {
+	err := private.CheckTrusted(file)
+	if errors.Is(err, private.ErrUntrusted) {
+		return usagef("%s: %s says who may do what, and %v", g.where, file, err)
+	}
+	return nil // what cannot be looked at cannot be read, either, which says why
+}
+
+// trustConfig refuses a configuration file that others can change and that says who may do
+// what, or where that stands.
+func (s *settings) trustConfig() error {
+	for _, g := range []given{s.guard.usersGiven, s.guard.usersFile, s.guard.tokensFile} {
+		if g.text != "" && g.door == doorFile {
+			return trusted(g, s.config)
+		}
+	}
+	return nil
+}
