@@ -78,8 +78,8 @@ type Left struct {
 }
 
 // TakeLeft returns the kinds of which events were left out in an interval that is over,
-// and counts them as logged. With all, intervals need not be over. It is for whoever
-// logs what a flood that has ended has left behind.
+// and counts them as logged. With all, intervals need not be over. It is how what
+// a flood has left behind is logged after its end.
 func (l *Limiter) TakeLeft(all bool) (left []Left) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -59,7 +59,11 @@ func (e *errorLog) Write(p []byte) (int, error) {
 			continue
 		}
 		if left, ok := e.limits.Count(k.kind); ok {
-			e.log.Log(context.Background(), k.level, k.text, "reason", reason, "more", left) //nolint:sloglint // one of a few texts
+			attributes := []any{"reason", reason}
+			if left > 0 {
+				attributes = append(attributes, "more", left)
+			}
+			e.log.Log(context.Background(), k.level, k.text, attributes...) //nolint:sloglint // one of a few texts
 		}
 		break
 	}
