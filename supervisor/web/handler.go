@@ -22,20 +22,14 @@ import (
 )
 
 // routes returns everything that is served over HTTP.
-func routes(service *supervisor.Service, tokens Tokens, log *slog.Logger) http.Handler {
-	d := door{log: log}
-	registry := newRegistry(service, log)
-	mux := table(d, service, tokens, registry)
-	// A page of another site must not be able to change anything here.
-	protection := http.NewCrossOriginProtection()
-	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d.refuse(w, r, forbidden("pages of other sites may not change anything here"))
-	}))
-	return measured(registry, service.Tracer(), protection.Handler(d.elseRefuse(mux.ServeMux)))
+func routes(d door, service *supervisor.Service) http.Handler {
+	registry := newRegistry(service, d.log)
+	mux := table(d, service, registry)
+	return measured(registry, service.Tracer(), d.hosts.sameOrigin(d, d.elseRefuse(mux.ServeMux)))
 }
 
 // table is what is served where.
-func table(d door, service *supervisor.Service, tokens Tokens, registry *prometheus.Registry) *routeTable {
+func table(d door, service *supervisor.Service, registry *prometheus.Registry) *routeTable {
 	brief, single, pages, parking := supervisor.BoundBrief, supervisor.BoundSingle, supervisor.BoundPage, supervisor.BoundParking
 	mux := &routeTable{ServeMux: http.NewServeMux()}
 	mux.HandleFunc("GET /api/supervisor/health", get(d, brief(), service.Health))
@@ -57,9 +51,9 @@ func table(d door, service *supervisor.Service, tokens Tokens, registry *prometh
 	mux.HandleFunc("GET /api/supervisor/live", d.live(service))
 	mux.HandleFunc("GET "+spec.PathOpenAPI, document(spec.OpenAPI))
 	mux.HandleFunc("GET "+spec.PathAsyncAPI, document(spec.AsyncAPI))
-	mux.HandleFunc("GET "+sessionPath, d.whoAmI(tokens))
-	mux.HandleFunc("POST "+sessionPath, d.signIn(tokens))
-	mux.HandleFunc("DELETE "+sessionPath, d.signOut(tokens))
+	mux.HandleFunc("GET "+sessionPath, d.whoAmI)
+	mux.HandleFunc("POST "+sessionPath, d.signIn)
+	mux.HandleFunc("DELETE "+sessionPath, d.signOut)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", ready(service))
 	mux.Handle("GET /metrics", metrics(registry, d.log))
@@ -115,7 +109,11 @@ func safeHeaders(next http.Handler) http.Handler {
 }
 
 // door turns requests and replies of the protocol into HTTP.
-type door struct{ log *slog.Logger }
+type door struct {
+	log    *slog.Logger
+	tokens Tokens
+	hosts  hosts
+}
 
 // get serves a method whose request stands in the path and the query.
 func get[Q, R any](d door, bound *supervisor.Bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
@@ -281,11 +279,12 @@ func plain(w http.ResponseWriter, status int, text string) {
 }
 
 // ready answers 200 while requests can be served: while the store answers. A
-// broker that is away makes the supervisor degraded, not unready.
+// broker that is away makes the supervisor degraded, not unready. Who has no token may
+// ask, and learns nothing else.
 func ready(service *supervisor.Service) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := service.Ready(r.Context()); err != nil {
-			plain(w, http.StatusServiceUnavailable, api.FromError(err).Message)
+			plain(w, http.StatusServiceUnavailable, "the store does not answer") // why is in health, which takes a token
 			return
 		}
 		plain(w, http.StatusOK, "ready")

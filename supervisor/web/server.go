@@ -48,18 +48,22 @@ func Listen(addr string) (*Listener, error) {
 type Guard struct {
 	Tokens Tokens
 	TLS    *tls.Config // nil for plain HTTP; it may ask for certificates of clients
+
+	// Hosts, as [ParseHost] returns them, may stand in Host and in Origin, with any port,
+	// beside localhost and IP addresses.
+	Hosts []string
 }
 
 // Serve serves on a listener, which becomes the server's, until Stop.
 func Serve(listener *Listener, service *supervisor.Service, guard Guard, log *slog.Logger) *Server {
-	d := door{log: log}
+	d := door{log: log, tokens: guard.Tokens, hosts: newHosts(listener, guard)}
 	stopping, stop := context.WithCancel(context.Background())
 	s := &Server{
 		addr:   listener.Addr().String(),
 		failed: make(chan error, 1),
 		done:   make(chan struct{}),
 		http: &http.Server{
-			Handler:           safeHeaders(onlyHosts(listener, d.authorize(guard.Tokens, routes(service, guard.Tokens, log)), log)),
+			Handler:           safeHeaders(d.hosts.only(d, d.authorize(routes(d, service)))),
 			TLSConfig:         guard.TLS.Clone(),
 			ReadHeaderTimeout: 10 * time.Second,
 			ReadTimeout:       time.Minute,

@@ -72,8 +72,8 @@ func needs(r *http.Request) roles.Role {
 }
 
 // authorize lets requests through whose bearer may make them.
-func (d door) authorize(tokens Tokens, next http.Handler) http.Handler {
-	if tokens == nil {
+func (d door) authorize(next http.Handler) http.Handler {
+	if d.tokens == nil {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -81,7 +81,7 @@ func (d door) authorize(tokens Tokens, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		token, needed := tokens.shown(r), needs(r)
+		token, needed := d.tokens.shown(r), needs(r)
 		switch {
 		case token == nil:
 			d.unknown(w, r)
