@@ -1,18 +1,49 @@
 package web
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"missioncontrol/supervisor"
 )
 
 // Handler is everything that is served, whatever host it was asked of, to whomever.
 func Handler(service *supervisor.Service, log *slog.Logger) http.Handler {
-	return routes(door{log: log}, service)
+	return routes(door{log: log, limits: defaultLimits}, service)
 }
 
 // Patterns are those of everything that is served.
 func Patterns() []string {
 	return table(door{log: slog.New(slog.DiscardHandler)}, nil, nil).patterns
+}
+
+// ServeSlow serves with another pace of bodies: so many bytes a second once grace is over.
+func ServeSlow(grace time.Duration, rate int64, listener *Listener, service *supervisor.Service, guard Guard, log *slog.Logger) *Server {
+	limits := defaultLimits
+	limits.body = pace{grace: grace, rate: rate, most: time.Minute}
+	return serveWithin(limits, listener, service, guard, log)
+}
+
+// DefaultDeadline is when more than so many bytes of a body have to be there.
+func DefaultDeadline(bytes int64) time.Duration { return defaultPace.until(bytes) }
+
+// PageTurns returns a function that enters the bound of pages with a token, and waits for
+// a turn.
+func PageTurns() func(ctx context.Context, token string) error {
+	b := newBound(supervisor.BoundPage())
+	return func(ctx context.Context, token string) error {
+		a, err := b.enter(credential{token: token})
+		if err != nil {
+			return err
+		}
+		_, err = a.turn(ctx)
+		return err
+	}
+}
+
+// RemoteAddress is the address that bounds see.
+func RemoteAddress(remoteAddr string) string {
+	return remoteAddress(&http.Request{RemoteAddr: remoteAddr}).String()
 }

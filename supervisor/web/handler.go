@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -30,7 +29,10 @@ func routes(d door, service *supervisor.Service) http.Handler {
 
 // table is what is served where.
 func table(d door, service *supervisor.Service, registry *prometheus.Registry) *routeTable {
-	brief, single, pages, parking := supervisor.BoundBrief, supervisor.BoundSingle, supervisor.BoundPage, supervisor.BoundParking
+	kind := func(total func() *supervisor.Bound) func() *bound {
+		return func() *bound { return newBound(total()) }
+	}
+	brief, single, pages, parking := kind(supervisor.BoundBrief), kind(supervisor.BoundSingle), kind(supervisor.BoundPage), kind(supervisor.BoundParking)
 	mux := &routeTable{ServeMux: http.NewServeMux()}
 	mux.HandleFunc("GET /api/supervisor/health", get(d, brief(), service.Health))
 	mux.HandleFunc("GET /api/supervisor/status", get(d, brief(), service.Status))
@@ -113,11 +115,19 @@ type door struct {
 	log    *slog.Logger
 	tokens Tokens
 	hosts  hosts
+	limits limits
 }
 
+// limits are those of one who asks, beside the bounds of each kind of request.
+type limits struct {
+	body pace
+}
+
+var defaultLimits = limits{body: defaultPace}
+
 // get serves a method whose request stands in the path and the query.
-func get[Q, R any](d door, bound *supervisor.Bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
-	return d.within(bound, 0, func(w http.ResponseWriter, r *http.Request) {
+func get[Q, R any](d door, bound *bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
+	return d.within(bound, func(w http.ResponseWriter, r *http.Request) {
 		fields, err := queryFields(r.URL.RawQuery)
 		if err != nil {
 			d.refuse(w, r, err)
@@ -127,45 +137,23 @@ func get[Q, R any](d door, bound *supervisor.Bound, method func(context.Context,
 	})
 }
 
-// post serves a method whose request stands in the path and the body.
-func post[Q, R any](d door, bound *supervisor.Bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
-	return d.within(bound, api.MaxBody, func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, api.MaxBody))
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			d.refuse(w, r, missions.TooLarge("body", "is larger than %d MiB", api.MaxBody>>20))
-			return
-		}
-		if err != nil {
-			d.refuse(w, r, missions.Invalid("body", "could not be read to its end"))
-			return
-		}
-		serve(d, w, r, method, map[string]jsontext.Value{}, body)
-	})
-}
-
-// within serves what a bound admits. A body counts with the length that it declares,
-// or with the most that it may have.
-func (d door) within(bound *supervisor.Bound, most int64, next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		bytes := min(r.ContentLength, most)
-		if bytes < 0 {
-			bytes = most
-		}
-		leave, err := bound.Enter(bytes)
+// post serves a method whose request stands in the path and the body. It has its turn
+// when the body is there, however long that takes.
+func post[Q, R any](d door, bound *bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
+	return d.admitted(bound, func(w http.ResponseWriter, r *http.Request, a *admission) {
+		body, err := d.body(w, r, a)
 		if err != nil {
 			d.refuse(w, r, err)
 			return
 		}
-		defer leave()
-		done, err := bound.Turn(r.Context(), bytes)
+		done, err := a.turn(r.Context())
 		if err != nil {
 			d.refuse(w, r, err)
 			return
 		}
 		defer done()
-		next(w, r)
-	}
+		serve(d, w, r, method, map[string]jsontext.Value{}, body)
+	})
 }
 
 func serve[Q, R any](d door, w http.ResponseWriter, r *http.Request, method func(context.Context, Q) (R, error),

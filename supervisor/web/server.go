@@ -56,7 +56,11 @@ type Guard struct {
 
 // Serve serves on a listener, which becomes the server's, until Stop.
 func Serve(listener *Listener, service *supervisor.Service, guard Guard, log *slog.Logger) *Server {
-	d := door{log: log, tokens: guard.Tokens, hosts: newHosts(listener, guard)}
+	return serveWithin(defaultLimits, listener, service, guard, log)
+}
+
+func serveWithin(limits limits, listener *Listener, service *supervisor.Service, guard Guard, log *slog.Logger) *Server {
+	d := door{log: log, tokens: guard.Tokens, hosts: newHosts(listener, guard), limits: limits}
 	stopping, stop := context.WithCancel(context.Background())
 	s := &Server{
 		addr:   listener.Addr().String(),

@@ -88,7 +88,7 @@ func (d door) authorize(next http.Handler) http.Handler {
 		case !token.Role.Covers(needed):
 			d.refuse(w, r, forbidden("this takes the token of a role that may do it: "+string(needed)))
 		default:
-			next.ServeHTTP(w, r)
+			next.ServeHTTP(w, withToken(r, token))
 		}
 	})
 }
