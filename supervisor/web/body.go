@@ -35,7 +35,7 @@ func (d door) body(w http.ResponseWriter, r *http.Request, a *admission) ([]byte
 		return nil, nil
 	}
 	in := &bodyReader{body: http.MaxBytesReader(w, r.Body, api.MaxBody), conn: http.NewResponseController(w),
-		admission: a, pace: d.limits.body, begun: time.Now()}
+		admission: a, pace: d.pace, begun: time.Now()}
 	body, err := io.ReadAll(in)
 	if err == nil {
 		// The server notices by reading on that a client has gone, for which there is no deadline.

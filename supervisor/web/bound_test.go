@@ -211,7 +211,7 @@ func TestABodyThatComesTooSlowlyIsCutOff(t *testing.T) {
 	service, _ := newService(t)
 	listener, err := web.Listen("127.0.0.1:0")
 	must(t, err)
-	server := web.ServeSlow(time.Millisecond, 1<<30, listener, service, web.Guard{}, quiet)
+	server := web.ServeSlow(time.Millisecond, 1<<30, listener, service, quiet)
 	t.Cleanup(func() { must(t, server.Stop(context.Background())) })
 	for _, body := range []string{
 		"Content-Length: 1000\r\n\r\n{",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"missioncontrol/supervisor"
@@ -11,7 +12,7 @@ import (
 
 // Handler is everything that is served, whatever host it was asked of, to whomever.
 func Handler(service *supervisor.Service, log *slog.Logger) http.Handler {
-	return routes(door{log: log, limits: defaultLimits}, service)
+	return routes(newDoor(log), service)
 }
 
 // Patterns are those of everything that is served.
@@ -20,10 +21,35 @@ func Patterns() []string {
 }
 
 // ServeSlow serves with another pace of bodies: so many bytes a second once grace is over.
-func ServeSlow(grace time.Duration, rate int64, listener *Listener, service *supervisor.Service, guard Guard, log *slog.Logger) *Server {
-	limits := defaultLimits
-	limits.body = pace{grace: grace, rate: rate, most: time.Minute}
-	return serveWithin(limits, listener, service, guard, log)
+func ServeSlow(grace time.Duration, rate int64, listener *Listener, service *supervisor.Service, log *slog.Logger) *Server {
+	d := newDoor(log)
+	d.hosts = newHosts(listener, Guard{})
+	d.pace = pace{grace: grace, rate: rate, most: time.Minute}
+	return serveThrough(d, listener, service, nil)
+}
+
+// ServeAt serves with another clock for bad tokens.
+func ServeAt(now func() time.Time, listener *Listener, service *supervisor.Service, guard Guard, log *slog.Logger) *Server {
+	d := newDoor(log)
+	d.tokens, d.hosts = guard.Tokens, newHosts(listener, guard)
+	d.attempts = newAttempts(now, log)
+	return serveThrough(d, listener, service, guard.TLS)
+}
+
+// Attempts limits bad tokens by address.
+type Attempts struct{ attempts *attempts }
+
+// NewAttempts returns one with a clock of its own.
+func NewAttempts(now func() time.Time, log *slog.Logger) Attempts {
+	return Attempts{newAttempts(now, log)}
+}
+
+// Fail notes a bad token from an address.
+func (a Attempts) Fail(address netip.Addr) time.Duration { return a.attempts.fail(address) }
+
+// Remembered is how many addresses are remembered.
+func (a Attempts) Remembered() int {
+	return max(len(a.attempts.addresses), a.attempts.order.Len())
 }
 
 // DefaultDeadline is when more than so many bytes of a body have to be there.

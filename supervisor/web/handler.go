@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -23,6 +24,7 @@ import (
 // routes returns everything that is served over HTTP.
 func routes(d door, service *supervisor.Service) http.Handler {
 	registry := newRegistry(service, d.log)
+	registry.MustRegister(d.attempts.failed)
 	mux := table(d, service, registry)
 	return measured(registry, service.Tracer(), d.hosts.sameOrigin(d, d.elseRefuse(mux.ServeMux)))
 }
@@ -112,18 +114,17 @@ func safeHeaders(next http.Handler) http.Handler {
 
 // door turns requests and replies of the protocol into HTTP.
 type door struct {
-	log    *slog.Logger
-	tokens Tokens
-	hosts  hosts
-	limits limits
+	log      *slog.Logger
+	tokens   Tokens
+	hosts    hosts
+	pace     pace
+	attempts *attempts
 }
 
-// limits are those of one who asks, beside the bounds of each kind of request.
-type limits struct {
-	body pace
+// newDoor returns one that is open to everybody.
+func newDoor(log *slog.Logger) door {
+	return door{log: log, pace: defaultPace, attempts: newAttempts(time.Now, log)}
 }
-
-var defaultLimits = limits{body: defaultPace}
 
 // get serves a method whose request stands in the path and the query.
 func get[Q, R any](d door, bound *bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {

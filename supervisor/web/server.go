@@ -56,11 +56,13 @@ type Guard struct {
 
 // Serve serves on a listener, which becomes the server's, until Stop.
 func Serve(listener *Listener, service *supervisor.Service, guard Guard, log *slog.Logger) *Server {
-	return serveWithin(defaultLimits, listener, service, guard, log)
+	d := newDoor(log)
+	d.tokens, d.hosts = guard.Tokens, newHosts(listener, guard)
+	return serveThrough(d, listener, service, guard.TLS)
 }
 
-func serveWithin(limits limits, listener *Listener, service *supervisor.Service, guard Guard, log *slog.Logger) *Server {
-	d := door{log: log, tokens: guard.Tokens, hosts: newHosts(listener, guard), limits: limits}
+// serveThrough is Serve, with a door that is set up.
+func serveThrough(d door, listener *Listener, service *supervisor.Service, secure *tls.Config) *Server {
 	stopping, stop := context.WithCancel(context.Background())
 	s := &Server{
 		addr:   listener.Addr().String(),
@@ -68,13 +70,13 @@ func serveWithin(limits limits, listener *Listener, service *supervisor.Service,
 		done:   make(chan struct{}),
 		http: &http.Server{
 			Handler:           safeHeaders(d.hosts.only(d, d.authorize(routes(d, service)))),
-			TLSConfig:         guard.TLS.Clone(),
+			TLSConfig:         secure.Clone(),
 			ReadHeaderTimeout: 10 * time.Second,
 			ReadTimeout:       time.Minute,
 			WriteTimeout:      2 * time.Minute,
 			IdleTimeout:       2 * time.Minute,
 			MaxHeaderBytes:    64 << 10,
-			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+			ErrorLog:          slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
 			BaseContext:       func(net.Listener) context.Context { return withLeaving(context.Background(), stopping) },
 		},
 	}
@@ -82,7 +84,7 @@ func serveWithin(limits limits, listener *Listener, service *supervisor.Service,
 	go func() {
 		defer close(s.done)
 		serve := s.http.Serve
-		if guard.TLS != nil {
+		if secure != nil {
 			serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
 		}
 		if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {

@@ -64,5 +64,9 @@ func (d door) signOut(w http.ResponseWriter, r *http.Request) {
 
 // whoAmI tells what the one who asks may do, and whether a token is needed for more.
 func (d door) whoAmI(w http.ResponseWriter, r *http.Request) {
-	d.reply(w, r, http.StatusOK, d.tokens.session(r))
+	session := d.tokens.session(r)
+	if session.Role == "" && d.tooMany(w, r) {
+		return
+	}
+	d.reply(w, r, http.StatusOK, session)
 }

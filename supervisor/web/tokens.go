@@ -3,9 +3,13 @@ package web
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"fmt"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 
+	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/roles"
 	"missioncontrol/supervisor/web/dashboard"
@@ -93,9 +97,30 @@ func (d door) authorize(next http.Handler) http.Handler {
 	})
 }
 
-// unknown refuses a request that shows no token that is known.
+// unknown refuses a request that shows no token that is known, with 429 once its address
+// has shown too many.
 func (d door) unknown(w http.ResponseWriter, r *http.Request) {
+	if d.tooMany(w, r) {
+		return
+	}
 	w.Header().Set("WWW-Authenticate", `Bearer realm="missioncontrol"`)
 	d.refuse(w, r, &api.Error{Code: api.CodeUnauthorized,
 		Message: "this takes a token that is known here, in the header Authorization: Bearer TOKEN"})
+}
+
+// tooMany counts a request that shows a token that is not known, and refuses it if its
+// address has shown too many. A cookie does not count: browsers send it by themselves.
+func (d door) tooMany(w http.ResponseWriter, r *http.Request) bool {
+	if r.Header.Get("Authorization") == "" {
+		return false
+	}
+	wait := d.attempts.fail(remoteAddress(r))
+	if wait == 0 {
+		return false
+	}
+	seconds := int64(math.Ceil(wait.Seconds()))
+	w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+	d.refuse(w, r, &api.Error{Code: missions.CodeOverloaded,
+		Message: fmt.Sprintf("too many tokens that are not known here have come from this address; try again in %d s", seconds)})
+	return true
 }
