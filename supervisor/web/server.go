@@ -20,6 +20,7 @@ import (
 // Server is a running HTTP server.
 type Server struct {
 	http   *http.Server
+	errors *errorLog
 	addr   string
 	failed chan error
 	done   chan struct{}
@@ -64,8 +65,10 @@ func Serve(listener *Listener, service *supervisor.Service, guard Guard, log *sl
 // serveThrough is Serve, with a door that is set up.
 func serveThrough(d door, listener *Listener, service *supervisor.Service, secure *tls.Config) *Server {
 	stopping, stop := context.WithCancel(context.Background())
+	errorLog := newErrorLog(d.log, time.Now)
 	s := &Server{
 		addr:   listener.Addr().String(),
+		errors: errorLog,
 		failed: make(chan error, 1),
 		done:   make(chan struct{}),
 		http: &http.Server{
@@ -76,7 +79,7 @@ func serveThrough(d door, listener *Listener, service *supervisor.Service, secur
 			WriteTimeout:      2 * time.Minute,
 			IdleTimeout:       2 * time.Minute,
 			MaxHeaderBytes:    64 << 10,
-			ErrorLog:          slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
+			ErrorLog:          errorLog.logger(),
 			BaseContext:       func(net.Listener) context.Context { return withLeaving(context.Background(), stopping) },
 		},
 	}
@@ -110,5 +113,6 @@ func (s *Server) Stop(ctx context.Context) error {
 		err = errors.Join(err, s.http.Close())
 	}
 	<-s.done
+	s.errors.flush()
 	return err
 }
