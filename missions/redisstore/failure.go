@@ -61,8 +61,10 @@ func tell(err error) string {
 	switch {
 	case errors.As(err, new(halfway)):
 		return toldHalfway
-	case errors.Is(err, ErrForbidden):
+	case errors.Is(err, ErrForbidden), errors.Is(err, ErrUnsuitable):
 		return toldForbidden
+	case errors.Is(err, ErrForeign):
+		return toldForeign
 	}
 	var reply redis.Error
 	if !errors.As(err, &reply) {
