@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"regexp"
@@ -18,7 +17,6 @@ import (
 	"missioncontrol/missions"
 	"missioncontrol/missions/redisstore"
 	"missioncontrol/missions/redisstore/redistest"
-	"missioncontrol/missions/storetest"
 )
 
 // documented returns the rules of the ACL that docs/OPERATIONS.md names for a kind of Redis.
@@ -45,35 +43,13 @@ func user(t *testing.T, server *redistest.Server, name string, rules ...string) 
 	must(t, server.Client().Do(t.Context(), words...).Err())
 }
 
-func as(name string, server *redistest.Server) string { return "redis://" + name + ":PASSWORD@" + server.Addr }
+func as(name string, server *redistest.Server) string {
+	return "redis://" + name + ":PASSWORD@" + server.Addr
+}
 
 // prefixed are the rules for another data set than that with the default prefix.
 func prefixed(rules []string, prefix string) []string {
 	return strings.Fields(strings.ReplaceAll(strings.Join(rules, " "), "~{mc:", "~{"+prefix+":"))
-}
-
-// What docs/OPERATIONS.md says is enough for all that a store does.
-func TestTheDocumentedUserMayDoEverything(t *testing.T) {
-	t.Parallel()
-	server := redistest.Start(t, "--appendfsync", "no")
-	user(t, server, "mc", prefixed(documented(t, "one Redis"), "test-*")...)
-	for _, partitions := range []int{1, 3} {
-		t.Run(fmt.Sprint(partitions, " partitions"), func(t *testing.T) {
-			t.Parallel()
-			storetest.Run(t, opener(as("mc", server), partitions))
-		})
-	}
-}
-
-// The same of a Redis Cluster.
-func TestTheDocumentedUserOfAClusterMayDoEverything(t *testing.T) {
-	t.Parallel()
-	cluster := redistest.StartCluster(t, 3)
-	for _, node := range cluster.Nodes {
-		user(t, node, "mc", prefixed(documented(t, "a Redis Cluster"), "test-*")...)
-	}
-	url := strings.Replace(cluster.URL(), "://", "://mc:PASSWORD@", 1)
-	storetest.Run(t, opener(url, 4))
 }
 
 // Rules that only a Redis Cluster needs are missed there.

@@ -97,7 +97,9 @@ func TestAKeyOfAnotherProgramWhileItRuns(t *testing.T) {
 	wantUnavailable(t, err, "what another program has written")
 }
 
-func refOf(m *missions.Mission) missions.LeaseRef { return missions.LeaseRef{MissionID: m.ID, Lease: m.Lease} }
+func refOf(m *missions.Mission) missions.LeaseRef {
+	return missions.LeaseRef{MissionID: m.ID, Lease: m.Lease}
+}
 
 // fill makes something of every kind that a store keeps.
 func fill(t *testing.T, s *redisstore.Store) {
@@ -179,9 +181,11 @@ func everything(ctx context.Context, s *redisstore.Store, n int) (errs []error) 
 
 // foreign are ways in which another program can write to a key of ours.
 var foreignWrites = map[string]func(context.Context, *redis.Client, string){
-	"a text in its place":  func(ctx context.Context, c *redis.Client, key string) { c.Set(ctx, key, "foreign", 0) },
-	"an empty text":        func(ctx context.Context, c *redis.Client, key string) { c.Set(ctx, key, "", 0) },
-	"a huge text":          func(ctx context.Context, c *redis.Client, key string) { c.Set(ctx, key, strings.Repeat("\x02", 4<<20), 0) },
+	"a text in its place": func(ctx context.Context, c *redis.Client, key string) { c.Set(ctx, key, "foreign", 0) },
+	"an empty text":       func(ctx context.Context, c *redis.Client, key string) { c.Set(ctx, key, "", 0) },
+	"a huge text": func(ctx context.Context, c *redis.Client, key string) {
+		c.Set(ctx, key, strings.Repeat("\x02", 4<<20), 0)
+	},
 	"a list in its place":  func(ctx context.Context, c *redis.Client, key string) { c.Del(ctx, key); c.RPush(ctx, key, "foreign") },
 	"nothing in its place": func(ctx context.Context, c *redis.Client, key string) { c.Del(ctx, key) },
 	"something more in it": func(ctx context.Context, c *redis.Client, key string) {
