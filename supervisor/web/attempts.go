@@ -18,7 +18,7 @@ const (
 )
 
 // attempts limits bad tokens by the address that shows them: each address has a token
-// bucket. Good tokens are not its business, as behind a proxy all have one address.
+// bucket. Good tokens are not limited, as behind a proxy all clients have one address.
 // Methods may be called concurrently.
 type attempts struct {
 	log    *slog.Logger
@@ -73,7 +73,7 @@ func (a *attempts) bucket(address netip.Addr) *bucket {
 	return b
 }
 
-// line returns how many failures a line of the log has to tell of, 0 for no line now. The
+// line returns how many failures are to be logged in one line, 0 for no line now. The
 // caller holds the lock.
 func (a *attempts) line(now time.Time) (failures int) {
 	a.unlogged++

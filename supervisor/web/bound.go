@@ -165,9 +165,7 @@ func (d door) admitted(b *bound, next func(http.ResponseWriter, *http.Request, *
 	return func(w http.ResponseWriter, r *http.Request) {
 		a, err := b.enter(credentialOf(r))
 		if err != nil {
-			if r.ContentLength != 0 {
-				w.Header().Set("Connection", "close") // the server would wait for the body before it answers
-			}
+			ignoreBody(w, r)
 			d.refuse(w, r, err)
 			return
 		}
@@ -176,9 +174,18 @@ func (d door) admitted(b *bound, next func(http.ResponseWriter, *http.Request, *
 	}
 }
 
-// within serves what a bound admits, in its turn.
+// ignoreBody has a request answered without its body, for which the server would otherwise
+// wait before it sends the reply.
+func ignoreBody(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		w.Header().Set("Connection", "close")
+	}
+}
+
+// within serves what a bound admits, in its turn. What it serves has no body.
 func (d door) within(b *bound, next http.HandlerFunc) http.HandlerFunc {
 	return d.admitted(b, func(w http.ResponseWriter, r *http.Request, a *admission) {
+		ignoreBody(w, r)
 		done, err := a.turn(r.Context())
 		if err != nil {
 			d.refuse(w, r, err)

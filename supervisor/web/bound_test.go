@@ -1,9 +1,11 @@
 package web_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -139,7 +141,7 @@ func TestBytesOfOneTokenAreBounded(t *testing.T) {
 	}
 }
 
-// Who has all the connections that one may have leaves others to the others.
+// One token has a quarter of the streams, and the rest is for others.
 func TestStreamsOfOneTokenAreBounded(t *testing.T) {
 	t.Parallel()
 	url, _ := newGuarded(t, web.Guard{Tokens: tokens()})
@@ -168,7 +170,7 @@ func TestStreamsOfOneTokenAreBounded(t *testing.T) {
 	}
 }
 
-// Somebody who does not take what was answered keeps his turn, and not all of them.
+// Replies that are read slowly keep their turns, of which one token has half at most.
 func TestTurnsOfOneTokenAreBounded(t *testing.T) {
 	t.Parallel()
 	turn := web.PageTurns()
@@ -222,6 +224,32 @@ func TestABodyThatComesTooSlowlyIsCutOff(t *testing.T) {
 		if !strings.HasPrefix(reply, "HTTP/1.1 408 ") || !strings.Contains(reply, `"code":"timeout","message":"body came too slowly`) {
 			t.Errorf("%q: %s", body, reply)
 		}
+	}
+}
+
+// Nothing waits for the body of a request that has no use for one.
+func TestABodyThatIsOfNoUseIsNotAwaited(t *testing.T) {
+	t.Parallel()
+	url, _ := newServer(t)
+	long := strings.Repeat("x", 200)
+	for range 20 { // so that the list is longer than what the server buffers
+		if status, body, _ := call(t, "POST", url+"/api/missions", `{"name":"`+long+`"}`); status != http.StatusOK {
+			t.Fatal(body)
+		}
+	}
+	for _, path := range []string{"/api/missions", "/api/supervisor/status", "/api/supervisor/live"} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+		must(t, err)
+		must(t, conn.SetReadDeadline(time.Now().Add(patience)))
+		_, err = io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n")
+		must(t, err)
+		reply, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Errorf("%s is not answered: %v", path, err)
+		} else if reply.StatusCode != http.StatusOK {
+			t.Errorf("%s: %s", path, reply.Status)
+		}
+		must(t, conn.Close())
 	}
 }
 

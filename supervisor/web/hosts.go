@@ -64,10 +64,10 @@ func (h hosts) allows(host string) bool {
 // port and no dot at its end.
 func (h hosts) named(host string) bool { return slices.Contains(h.allowed, host) }
 
-// sameOrigin refuses changes that pages of other origins ask for. Where a browser says by
-// Sec-Fetch-Site how the page stands to the address that it asked, that decides: it knows
-// of a proxy no more than the page does. Else the Origin has to be the Host, or of an
-// allowed name, behind a proxy that sets another Host.
+// sameOrigin refuses changes that pages of other origins ask for. If there is a
+// Sec-Fetch-Site, it decides: the browser has compared the page with the address that it
+// sends to, whatever a proxy makes of the Host. Otherwise the Origin has to be the Host,
+// or of an allowed name, for a proxy that sets another Host.
 func (h hosts) sameOrigin(d door, next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
