@@ -246,8 +246,11 @@ func TestABodyThatIsOfNoUseIsNotAwaited(t *testing.T) {
 		reply, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {
 			t.Errorf("%s is not answered: %v", path, err)
-		} else if reply.StatusCode != http.StatusOK {
-			t.Errorf("%s: %s", path, reply.Status)
+		} else {
+			if reply.StatusCode != http.StatusOK {
+				t.Errorf("%s: %s", path, reply.Status)
+			}
+			_ = reply.Body.Close() // the connection is closed next
 		}
 		must(t, conn.Close())
 	}
