@@ -33,7 +33,7 @@ var ErrOtherStore = errors.New("another supervisor on this broker has another st
 func Announce(ctx context.Context, nc *nats.Conn, store func() string, log *slog.Logger) (stop func(), err error) {
 	host, _ := os.Hostname() // "" will do
 	sub, err := nc.Subscribe(api.SubjectPresence, func(msg *nats.Msg) {
-		if messenger(msg) {
+		if notAClients(msg) != nil {
 			return
 		}
 		body, err := json.Marshal(presence{Store: store(), Host: host, PID: os.Getpid()})

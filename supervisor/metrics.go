@@ -25,6 +25,8 @@ type Metrics struct {
 	requeued       prometheus.Counter
 	relaySeconds   prometheus.Histogram
 	build          prometheus.Gauge
+
+	brokerRefused func() map[string]uint64 // nil where the broker is not this process'
 }
 
 var (
@@ -32,6 +34,8 @@ var (
 		"Requests over NATS, by endpoint and by what came of them: ok, failed, or refused for want of room.", []string{"endpoint", "outcome"}, nil)
 	underWayDesc = prometheus.NewDesc("missioncontrol_requests_in_flight",
 		"Requests over NATS that are being answered or parked; those that share an answer are not among them.", []string{"endpoint"}, nil)
+	brokerRefusedDesc = prometheus.NewDesc("missioncontrol_broker_refused_total",
+		"What the embedded broker has refused its clients, by kind.", []string{"kind"}, nil)
 )
 
 // Durations that are worth telling apart, for those who do not read native histograms.
@@ -108,6 +112,7 @@ func (m *Metrics) parts() []prometheus.Collector {
 func (m *Metrics) Describe(descs chan<- *prometheus.Desc) {
 	descs <- requestsDesc
 	descs <- underWayDesc
+	descs <- brokerRefusedDesc
 	for _, part := range m.parts() {
 		part.Describe(descs)
 	}
@@ -122,6 +127,11 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 			out <- prometheus.MustNewConstMetric(requestsDesc, prometheus.CounterValue, float64(n), ep.name, outcome)
 		}
 		out <- prometheus.MustNewConstMetric(underWayDesc, prometheus.GaugeValue, float64(ep.bound.UnderWay()), ep.name)
+	}
+	if m.brokerRefused != nil {
+		for kind, n := range m.brokerRefused() {
+			out <- prometheus.MustNewConstMetric(brokerRefusedDesc, prometheus.CounterValue, float64(n), kind)
+		}
 	}
 	for _, part := range m.parts() {
 		part.Collect(out)

@@ -162,7 +162,7 @@ func (p *NATSPeers) Run(ctx context.Context, hear func(Hint)) {
 // heard passes on a hint of somebody else's, whose figures may be anything. One's own
 // comes back only to say that a watch stands.
 func (p *NATSPeers) heard(msg *nats.Msg, hear func(Hint)) {
-	if messenger(msg) {
+	if notAClients(msg) != nil {
 		return
 	}
 	var wire hintWire

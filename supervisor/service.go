@@ -105,6 +105,11 @@ type Config struct {
 	// ReplyLimit returns how many bytes a reply may have, at present; default 8 MiB.
 	ReplyLimit func() int
 
+	// BrokerRefused returns how often an embedded broker has refused its clients
+	// something, by kind, for the metrics. The kinds are few and fixed. Default: there is
+	// no such broker.
+	BrokerRefused func() map[string]uint64
+
 	Tracer *tracing.Tracer // default: nothing is traced
 	Logger *slog.Logger    // default slog.Default
 }
@@ -207,6 +212,7 @@ func New(cfg Config) (*Service, error) {
 		return nil, err
 	}
 	metrics := newMetrics(cfg.Version)
+	metrics.brokerRefused = cfg.BrokerRefused
 	cfg.Store = measuredStore{cfg.Store, metrics, cfg.Tracer}
 	s := &Service{cfg: cfg, log: cfg.Logger, started: time.Now(), metrics: metrics, lookAgain: lookAgain}
 	s.counts.read = cfg.Store.Counts

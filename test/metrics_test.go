@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"regexp"
@@ -80,6 +81,7 @@ func TestMetrics(t *testing.T) {
 	p := start(t, t.TempDir())
 	doSomeOfEach(t, p.client())
 	awaitEmptyOutbox(t, p.client())
+	sendNonsense(t, p.broker)
 	if code := statusOf(t, p.http+"/api/missions/nowhere"); code != http.StatusNotFound {
 		t.Fatalf("status %d", code)
 	}
@@ -108,6 +110,8 @@ func TestMetrics(t *testing.T) {
 		{1, "missioncontrol_missions", []string{"status", "pending"}},
 		{1, "missioncontrol_leader", nil},
 		{1, "missioncontrol_build_info", nil},
+		{1, "missioncontrol_broker_refused_total", []string{"kind", "protocol"}},
+		{0, "missioncontrol_broker_refused_total", []string{"kind", "sign_in"}},
 	} {
 		if got := sample(t, all, want.name, want.labels...); got != want.value {
 			t.Errorf("%s%v is %v, should be %v", want.name, want.labels, got, want.value)
@@ -160,6 +164,17 @@ func doSomeOfEach(t *testing.T, c *client.Client) {
 	if _, err := c.Get(ctx, "secret-nowhere"); err == nil {
 		t.Error("a mission that is not there was found")
 	}
+}
+
+// sendNonsense sends the broker what is not its protocol, and waits until it hangs up.
+func sendNonsense(t *testing.T, broker string) {
+	t.Helper()
+	c, err := net.Dial("tcp", strings.TrimPrefix(broker, "nats://"))
+	must(t, err)
+	_, err = io.WriteString(c, "CONNECT nonsense\r\n")
+	must(t, err)
+	_, err = io.Copy(io.Discard, c)
+	must(t, errors.Join(err, c.Close()))
 }
 
 func statusOf(t *testing.T, url string) int {

@@ -59,15 +59,19 @@ func harmful(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 }
 
-// escapeForTerminal makes JSON safe for a terminal without changing what it says.
-// JSON itself escapes only the control characters below U+0020.
-func escapeForTerminal(document string) string {
+// escapeJSON writes control characters and marks of direction as escapes. JSON itself does
+// so only with the control characters below U+0020, and what goes into a pipe or a file
+// may well be shown by a terminal later. The value stays the same. Outside of strings, the
+// only control characters of JSON are white space.
+func escapeJSON(document string) string {
 	if !strings.ContainsFunc(document, func(r rune) bool { return r != '\n' && harmful(r) || r == utf8.RuneError }) {
 		return document
 	}
 	var b strings.Builder
 	for _, r := range document {
 		switch {
+		case r == '\t', r == '\r':
+			b.WriteByte(' ')
 		case r != '\n' && harmful(r):
 			fmt.Fprintf(&b, `\u%04x`, r)
 		default:

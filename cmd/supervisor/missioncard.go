@@ -62,13 +62,13 @@ func document(raw json.RawMessage) string {
 		return ""
 	}
 	if len(raw) <= 80 {
-		return escapeForTerminal(string(raw))
+		return escapeJSON(string(raw))
 	}
 	var indented bytes.Buffer
 	if err := json.Indent(&indented, raw, "", "  "); err != nil {
-		return escapeForTerminal(string(raw))
+		return escapeJSON(string(raw))
 	}
-	return escapeForTerminal(indented.String())
+	return escapeJSON(indented.String())
 }
 
 // missionLine sums a mission that has ended up in a line.

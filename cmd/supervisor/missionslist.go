@@ -129,7 +129,7 @@ func listJSON(ctx context.Context, s *session, out *screen, f *listFlags) error 
 			if printed++; printed > 1 {
 				out.printf(",")
 			}
-			out.printf("\n%s", out.jsonText(m))
+			out.printf("\n%s", escapeJSON(string(m)))
 		}
 		if last {
 			out.printf("\n]}\n")

@@ -80,26 +80,19 @@ func (s *screen) failure() error {
 // go through clean before. A failure is kept for the end of the run.
 func (s *screen) printf(format string, args ...any) { _, _ = fmt.Fprintf(s, format, args...) }
 
-// json writes one document: to a program byte for byte, to a person indented.
+// json writes one document: to a program as it came, to a person indented, and to both
+// without anything that a terminal would obey.
 func (s *screen) json(raw []byte) {
-	if !s.terminal {
-		s.printf("%s\n", raw)
-		return
-	}
-	var indented bytes.Buffer
-	if err := json.Indent(&indented, raw, "", "  "); err != nil {
-		s.printf("%s\n", clean(string(raw)))
-		return
-	}
-	s.printf("%s\n", escapeForTerminal(indented.String()))
-}
-
-// jsonText returns a part of a document as it can be written.
-func (s *screen) jsonText(raw []byte) string {
+	text := string(raw)
 	if s.terminal {
-		return escapeForTerminal(string(raw))
+		var indented bytes.Buffer
+		if err := json.Indent(&indented, raw, "", "  "); err != nil {
+			s.printf("%s\n", clean(text))
+			return
+		}
+		text = indented.String()
 	}
-	return string(raw)
+	s.printf("%s\n", escapeJSON(text))
 }
 
 // jsonLine writes one document on a line of its own, to whomever it may be.
@@ -110,7 +103,7 @@ func (s *screen) jsonLine(raw []byte) {
 			raw = compact.Bytes()
 		}
 	}
-	s.printf("%s\n", s.jsonText(raw))
+	s.printf("%s\n", escapeJSON(string(raw)))
 }
 
 // painted is text that is safe for a terminal and may hold colours of ours.

@@ -181,10 +181,11 @@ func (h *house) startService(ctx context.Context) error {
 		Lease: h.cfg.Lease, Heartbeat: h.cfg.Heartbeat, Retention: h.cfg.Retention,
 		Connections: h.connections(), Grace: h.cfg.Grace, SyncInterval: h.syncInterval(),
 		Alerts: h.cfg.Alerts, AlertInterval: h.cfg.AlertInterval, Webhook: h.cfg.Webhook,
-		Push:       supervisor.Pusher(h.nc, h.log),
-		Tracer:     h.cfg.Tracer,
-		ReplyLimit: func() int { return int(h.nc.MaxPayload()) },
-		Logger:     h.log,
+		Push:          supervisor.Pusher(h.nc, h.log),
+		BrokerRefused: h.brokerRefused(),
+		Tracer:        h.cfg.Tracer,
+		ReplyLimit:    func() int { return int(h.nc.MaxPayload()) },
+		Logger:        h.log,
 	})
 	if err != nil {
 		return err

@@ -43,6 +43,14 @@ func (h *house) startBroker(ctx context.Context) error {
 	return nil
 }
 
+// brokerRefused counts what the embedded broker refuses; nil without one.
+func (h *house) brokerRefused() func() map[string]uint64 {
+	if h.broker == nil {
+		return nil
+	}
+	return h.broker.Refused
+}
+
 func (h *house) startStream(ctx context.Context) error {
 	stream, err := eventstream.Open(eventstream.Config{
 		URL: h.cfg.Server, Options: h.signIn(), Replicas: h.cfg.Replicas,

@@ -53,17 +53,17 @@ func FuzzClean(f *testing.F) {
 				t.Fatalf("cleanBlock(%q) leaves %U", text, r)
 			}
 		}
-		for _, r := range escapeForTerminal(text) {
+		for _, r := range escapeJSON(text) {
 			if r != '\n' && unicode.IsControl(r) {
-				t.Fatalf("escapeForTerminal(%q) leaves %U", text, r)
+				t.Fatalf("escapeJSON(%q) leaves %U", text, r)
 			}
 		}
 	})
 }
 
-func TestJSONForATerminalSaysTheSame(t *testing.T) {
+func TestEscapedJSONSaysTheSame(t *testing.T) {
 	t.Parallel()
-	equal(t, "escaped", escapeForTerminal("{\"a\":\"\u009b2J\u202e \x7fü\"}\n"), "{\"a\":\"\\u009b2J\\u202e \\u007fü\"}\n")
+	equal(t, "escaped", escapeJSON("{\"a\":\"\u009b2J\u202e \x7fü\"}\n"), "{\"a\":\"\\u009b2J\\u202e \\u007fü\"}\n")
 }
 
 func TestHumane(t *testing.T) {

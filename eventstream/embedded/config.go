@@ -54,6 +54,8 @@ type Config struct {
 	TLS *tls.Config
 	// Logger takes the broker's log lines. Default: discard.
 	Logger *slog.Logger
+	// Now is the clock by which the rate of log lines is bounded. Default time.Now.
+	Now func() time.Time
 }
 
 // WithDefaults returns a copy of c in which unset fields have their defaults.
@@ -72,6 +74,9 @@ func (c Config) WithDefaults() Config {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	return c
 }

@@ -15,7 +15,8 @@
 //   - a way into the system account that only this process has
 //     ([Server.SystemConn]);
 //   - no signal handlers. Signals belong to the program;
-//   - the server's log lines go to slog.
+//   - the server's log lines go to slog, those that clients can cause at will at a
+//     bounded rate, and they are counted ([Server.Refused]).
 //
 // All methods of [Server] may be called concurrently.
 package embedded

@@ -7,21 +7,29 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"time"
+
+	"missioncontrol/lograte"
 )
 
-// slogLogger carries nats-server's log lines to slog. It also catches Fatalf,
-// with which the server library reports that it cannot start: the stock logger
-// would exit the process, and without any logger the start would fail silently.
+// slogLogger carries nats-server's log lines to slog. What clients can cause at will is
+// counted and logged at a bounded rate; the level error is for what needs an operator.
+//
+// It also catches Fatalf, with which the server library reports that it cannot start: the
+// stock logger would exit the process, and without any logger the start would fail silently.
 type slogLogger struct {
 	log   *slog.Logger
 	once  sync.Once
 	fatal chan error // receives the first fatal error; never blocks
 
 	broken chan struct{} // receives when a stream could not be written; never blocks
+
+	refusals, others *lograte.Limiter
 }
 
-func newLogger(log *slog.Logger) *slogLogger {
-	return &slogLogger{log: log, fatal: make(chan error, 1), broken: make(chan struct{}, 1)}
+func newLogger(log *slog.Logger, now func() time.Time) *slogLogger {
+	return &slogLogger{log: log, fatal: make(chan error, 1), broken: make(chan struct{}, 1),
+		refusals: newRefusals(now), others: newOthers(now)}
 }
 
 // debug reports whether anybody would see debug lines.
@@ -29,23 +37,106 @@ func (l *slogLogger) debug() bool {
 	return l.log.Enabled(context.Background(), slog.LevelDebug)
 }
 
-func (l *slogLogger) write(level slog.Level, format string, v []any) {
-	if !l.log.Enabled(context.Background(), level) {
-		return
+func (l *slogLogger) write(level slog.Level, what line, more ...any) {
+	if l.log.Enabled(context.Background(), level) {
+		l.log.Log(context.Background(), level, what.text(), more...) //nolint:sloglint // the text is the broker's
 	}
-	l.log.Log(context.Background(), level, strings.TrimSpace(fmt.Sprintf(format, v...))) //nolint:sloglint // the text is the broker's
+}
+
+// bounded writes a line of one of the two levels that are never switched off in practice.
+func (l *slogLogger) bounded(level slog.Level, what line) {
+	kind := otherWarnings
+	if level >= slog.LevelError {
+		kind = otherErrors
+	}
+	if left, ok := l.others.Count(kind); ok {
+		l.write(level, what, leftOut(left)...)
+	}
+}
+
+// refused counts a line that says that something was refused to a client, and writes it
+// when it is due. It reports whether the line was one.
+func (l *slogLogger) refused(level slog.Level, what line) bool {
+	r, ok := refusalOf(level, what)
+	if !ok {
+		return false
+	}
+	if left, ok := l.refusals.Count(r.kind); ok {
+		attributes := append([]any{"kind", r.kind, "reason", r.what.text()}, leftOut(left)...)
+		if r.client != "" {
+			attributes = append(attributes, "client", line{format: r.client}.text())
+		}
+		l.log.Warn(refusalText(r.kind), attributes...) //nolint:sloglint // one of a few texts
+	}
+	return true
+}
+
+// leftOut says how many lines like this one were left out since the last.
+func leftOut(n uint64) []any {
+	if n == 0 {
+		return nil
+	}
+	return []any{"more", n}
+}
+
+func refusalText(kind string) string {
+	for _, r := range refusals {
+		if r.kind == kind {
+			return r.text
+		}
+	}
+	return kind
+}
+
+// flush writes how many lines were left out in the intervals that are over; with all, also
+// in those that are not.
+func (l *slogLogger) flush(all bool) {
+	for _, left := range l.refusals.TakeLeft(all) {
+		l.log.Warn(refusalText(left.Kind), "kind", left.Kind, "more", left.Events) //nolint:sloglint // one of a few texts
+	}
+	for _, left := range l.others.TakeLeft(all) {
+		l.log.Warn("lines of the broker's log were left out", "level", left.Kind, "more", left.Events)
+	}
+}
+
+// flushing calls flush until stop is closed.
+func (s *Server) flushing(stop <-chan struct{}) {
+	defer close(s.flushed)
+	tick := time.NewTicker(lograte.Interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			s.log.flush(false)
+		case <-stop:
+			return
+		}
+	}
 }
 
 // Noticef implements the server's logger at level debug: what a broker of its own
-// would announce, its version or its banner, is detail inside another program.
-func (l *slogLogger) Noticef(format string, v ...any) { l.write(slog.LevelDebug, format, v) }
+// would announce, its version or its banner, is detail inside another program. That it has
+// closed a connection which did not read is none.
+func (l *slogLogger) Noticef(format string, v ...any) {
+	if what := (line{format, v}); !l.refused(slog.LevelInfo, what) {
+		l.write(slog.LevelDebug, what)
+	}
+}
 
 // Warnf implements the server's logger at level warn.
-func (l *slogLogger) Warnf(format string, v ...any) { l.write(slog.LevelWarn, format, v) }
+func (l *slogLogger) Warnf(format string, v ...any) {
+	if what := (line{format, v}); !l.refused(slog.LevelWarn, what) {
+		l.bounded(slog.LevelWarn, what)
+	}
+}
 
-// Errorf implements the server's logger at level error.
+// Errorf implements the server's logger at level error, unless a client is to blame.
 func (l *slogLogger) Errorf(format string, v ...any) {
-	l.write(slog.LevelError, format, v)
+	what := line{format, v}
+	if l.refused(slog.LevelError, what) {
+		return
+	}
+	l.bounded(slog.LevelError, what)
 	if isWriteFailure(format) {
 		select {
 		case l.broken <- struct{}{}:
@@ -55,14 +146,14 @@ func (l *slogLogger) Errorf(format string, v ...any) {
 }
 
 // Debugf implements the server's logger at level debug.
-func (l *slogLogger) Debugf(format string, v ...any) { l.write(slog.LevelDebug, format, v) }
+func (l *slogLogger) Debugf(format string, v ...any) { l.write(slog.LevelDebug, line{format, v}) }
 
 // Tracef implements the server's logger below debug. The server does not call
 // it, because protocol tracing is never switched on.
-func (l *slogLogger) Tracef(format string, v ...any) { l.write(slog.LevelDebug-4, format, v) }
+func (l *slogLogger) Tracef(format string, v ...any) { l.write(slog.LevelDebug-4, line{format, v}) }
 
 // Fatalf records the first fatal error and lets the process live.
 func (l *slogLogger) Fatalf(format string, v ...any) {
-	l.write(slog.LevelError, format, v)
+	l.write(slog.LevelError, line{format, v})
 	l.once.Do(func() { l.fatal <- errors.New(strings.TrimSpace(fmt.Sprintf(format, v...))) })
 }

@@ -16,10 +16,10 @@ import (
 // each time again.
 const mendPause = time.Second
 
-// isWriteFailure reports whether a log line of the server's tells of a stream that is
-// out of use. There is nothing else by which it tells.
+// isWriteFailure reports whether a log line of the server's, which is not about a client,
+// says that a stream is out of use. There is nothing else by which it says so.
 func isWriteFailure(format string) bool {
-	return strings.Contains(strings.ToLower(format), "critical write error")
+	return strings.HasSuffix(strings.ToLower(format), "critical write error: %v")
 }
 
 // mend starts JetStream anew whenever a stream could not be written, until stop is

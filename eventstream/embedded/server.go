@@ -32,6 +32,7 @@ type Server struct {
 
 	storeDir string
 	mended   chan struct{} // closed once nothing is mended any more
+	flushed  chan struct{} // closed once the log is not flushed any more
 
 	stopOnce sync.Once
 	stop     chan struct{} // closed when the stop begins
@@ -58,20 +59,22 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err := checkPort(ctx, cfg.Host, cfg.Port); err != nil {
 		return nil, errors.Join(err, lock.release())
 	}
-	s := &Server{tls: cfg.TLS != nil, lock: lock, log: newLogger(cfg.Logger), storeDir: cfg.StoreDir,
-		mended: make(chan struct{}), stop: make(chan struct{}), stopped: make(chan struct{})}
+	s := &Server{tls: cfg.TLS != nil, lock: lock, log: newLogger(cfg.Logger, cfg.Now), storeDir: cfg.StoreDir,
+		mended: make(chan struct{}), flushed: make(chan struct{}), stop: make(chan struct{}), stopped: make(chan struct{})}
 	if err := s.build(cfg); err != nil {
 		return nil, errors.Join(notReady(err), lock.release())
 	}
 
 	if err := s.bringUp(ctx, cfg); err != nil {
 		close(s.mended)
+		close(s.flushed)
 		// The caller's ctx may be what ended the start; stopping must not be cut
 		// short by it, or the directory would stay locked.
 		_ = s.Shutdown(context.WithoutCancel(ctx))
 		return nil, err
 	}
 	go s.mend(s.stop)
+	go s.flushing(s.stop)
 	return s, nil
 }
 
@@ -222,8 +225,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 			defer close(s.stopped)
 			close(s.stop)
 			<-s.mended
+			<-s.flushed
 			s.broker.Shutdown()
 			s.broker.WaitForShutdown()
+			s.log.flush(true)
 			s.stopErr = s.lock.release()
 		}()
 	})
