@@ -73,7 +73,7 @@ func TestTheFiguresOfAForgedHint(t *testing.T) {
 // counting counts the calls of a store that hints lead to.
 type counting struct {
 	missions.Store
-	claims, dues, pending atomic.Int64
+	claims, dues atomic.Int64
 }
 
 func (c *counting) Claim(ctx context.Context, batch []missions.ClaimRequest) ([]missions.ClaimResult, error) {

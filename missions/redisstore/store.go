@@ -82,7 +82,7 @@ var (
 	ErrNewerSchema = errors.New("the data set was written by a newer version")
 	ErrOlderSchema = errors.New("the data set was written by a version before the first release")
 	ErrPartitions  = errors.New("the data set has another number of partitions")
-	ErrForbidden   = errors.New("Redis does not allow what the store needs")
+	ErrForbidden   = errors.New("the Redis does not allow what the store needs")
 	ErrForeign     = errors.New("a key of the data set is another program's")
 )
 
