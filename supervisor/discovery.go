@@ -15,7 +15,7 @@ import (
 
 // discovery makes the endpoints known as one service of the NATS micro framework, so
 // that `nats micro ls`, info, stats and ping work. The framework itself would have all
-// endpoints of a service on one connection; see lines.go.
+// endpoints of a service on one connection; see conns.go.
 type discovery struct {
 	identity micro.ServiceIdentity
 	started  time.Time
