@@ -41,6 +41,7 @@ type settler interface {
 // that of the publish itself, which telemetry would add to every request.
 type window struct {
 	nc      *nats.Conn
+	stream  string // that acknowledges
 	timeout time.Duration
 	doubt   func(error) // told of outcomes that speak against the stream's health
 	prefix  string      // reply subjects are prefix + number
@@ -59,19 +60,24 @@ type inFlight struct {
 	since time.Time
 }
 
-// newWindow subscribes for the acknowledgements of a new window of n messages.
-func newWindow(nc *nats.Conn, n int, timeout time.Duration, doubt func(error)) (*window, error) {
+// newWindow subscribes for the acknowledgements that a stream gives for a new window of
+// n messages.
+func newWindow(nc *nats.Conn, stream string, n int, timeout time.Duration, doubt func(error)) (*window, error) {
 	w := &window{
 		nc:      nc,
+		stream:  stream,
 		timeout: timeout,
 		doubt:   doubt,
-		prefix:  nc.NewInbox() + ".",
+		prefix:  newAckSubject() + ".",
 		tokens:  make(chan struct{}, n),
 		pending: make(map[uint64]inFlight, n),
 	}
 	_, err := nc.Subscribe(w.prefix+"*", w.acked)
 	return w, err
 }
+
+// newAckSubject returns a subject that nobody has used yet; see [AckPrefix].
+func newAckSubject() string { return AckPrefix + strings.TrimPrefix(nats.NewInbox(), nats.InboxPrefix) }
 
 // acquire waits for room in the window. Every successful acquire is followed by
 // one send.
@@ -124,14 +130,19 @@ func (w *window) take(n uint64) (inFlight, bool) {
 	return m, ok
 }
 
-// acked handles one acknowledgement.
+// acked handles one acknowledgement. What is none is ignored: the message's own may
+// still come.
 func (w *window) acked(msg *nats.Msg) {
 	n, err := strconv.ParseUint(strings.TrimPrefix(msg.Subject, w.prefix), 36, 64)
 	if err != nil {
 		return
 	}
+	o, ok := parseAck(msg, w.stream)
+	if !ok {
+		return
+	}
 	if m, ok := w.take(n); ok {
-		w.settle(m, parseAck(msg))
+		w.settle(m, o)
 	}
 }
 
@@ -226,27 +237,36 @@ var batchCodes = []jetstream.ErrorCode{
 	10210, // too many batches at a time
 }
 
-func parseAck(msg *nats.Msg) outcome {
+// parseAck reads the outcome of a message; ok is false if msg is no acknowledgement by
+// the stream of that name.
+func parseAck(msg *nats.Msg, stream string) (o outcome, ok bool) {
 	if noResponders(msg) {
-		return outcome{err: ErrNoStream}
+		return outcome{err: ErrNoStream}, true
 	}
 	var ack pubAck
-	if err := json.Unmarshal(msg.Data, &ack); err != nil {
-		return outcome{err: fmt.Errorf("%w: its answer is not an acknowledgement", ErrRefused)}
+	if json.Unmarshal(msg.Data, &ack) != nil {
+		return outcome{}, false
 	}
+	if ack.Error != nil {
+		return outcome{err: ackError(ack.Error)}, true
+	}
+	if ack.Stream != stream || ack.Seq == 0 {
+		return outcome{}, false
+	}
+	return outcome{seq: ack.Seq, duplicate: ack.Duplicate, batch: ack.Batch, count: ack.Count}, true
+}
+
+// ackError classifies JetStream's refusal of a message.
+func ackError(refusal *jetstream.APIError) error {
 	switch {
-	case ack.Error == nil && ack.Seq > 0:
-		return outcome{seq: ack.Seq, duplicate: ack.Duplicate, batch: ack.Batch, count: ack.Count}
-	case ack.Error == nil:
-		return outcome{err: fmt.Errorf("%w: its acknowledgement has no sequence", ErrRefused)}
-	case ack.Error.ErrorCode == codeMessageTooLarge, ack.Error.ErrorCode == codeHeaderTooLarge:
-		return outcome{err: fmt.Errorf("%w: %w", ErrUnpublishable, ack.Error)}
-	case ack.Error.ErrorCode == codeIDInProcess:
-		return outcome{err: ErrPending}
-	case slices.Contains(batchCodes, ack.Error.ErrorCode):
-		return outcome{err: fmt.Errorf("%w: %w", errBatchRefused, ack.Error)}
+	case refusal.ErrorCode == codeMessageTooLarge, refusal.ErrorCode == codeHeaderTooLarge:
+		return fmt.Errorf("%w: %w", ErrUnpublishable, refusal)
+	case refusal.ErrorCode == codeIDInProcess:
+		return ErrPending
+	case slices.Contains(batchCodes, refusal.ErrorCode):
+		return fmt.Errorf("%w: %w", errBatchRefused, refusal)
 	default:
-		return outcome{err: fmt.Errorf("%w: %w", ErrRefused, ack.Error)}
+		return fmt.Errorf("%w: %w", ErrRefused, refusal)
 	}
 }
 

@@ -52,7 +52,7 @@ func testWindow(t *testing.T, n int) (*window, chan *nats.Msg, chan error) {
 		t.Fatal(err)
 	}
 	doubts := make(chan error, 100)
-	w, err := newWindow(nc, n, time.Minute, func(err error) { doubts <- err })
+	w, err := newWindow(nc, "EVENTS", n, time.Minute, func(err error) { doubts <- err })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,6 +102,30 @@ func TestWindowExpires(t *testing.T) {
 	}
 	if o := got.next(t); o.seq != 2 || o.err != nil {
 		t.Errorf("outcome = %+v, want sequence 2", o)
+	}
+}
+
+// What arrives in place of an acknowledgement settles nothing: the acknowledgement
+// that follows it does.
+func TestWindowIgnoresWhatIsNoAcknowledgement(t *testing.T) {
+	t.Parallel()
+	w, sent, doubts := testWindow(t, 1)
+	got := make(outcomes, 10)
+	w.mustSend(t, got)
+	msg := <-sent
+	if !strings.HasPrefix(msg.Reply, AckPrefix) {
+		t.Errorf("acknowledgements come to %s", msg.Reply)
+	}
+	for _, body := range []string{``, `{}`, `{"cancel":[],"lost":[]}`, `{"stream":"OTHER","seq":1}`, `{"stream":"EVENTS","seq":2}`} {
+		if err := msg.Respond([]byte(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if o := got.next(t); o.seq != 2 || o.err != nil {
+		t.Errorf("outcome = %+v, want sequence 2", o)
+	}
+	if len(doubts) != 0 {
+		t.Errorf("doubt = %v", <-doubts)
 	}
 }
 

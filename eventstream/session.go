@@ -48,10 +48,10 @@ func (s *session) open(nc *nats.Conn) (err error) {
 	if s.js, err = jetstream.New(nc, jetstream.WithDefaultTimeout(s.cfg.DialTimeout)); err != nil {
 		return err
 	}
-	if s.telemetry, err = newWindow(nc, maxBursts, s.cfg.AckTimeout, s.doubt); err != nil {
+	if s.telemetry, err = newWindow(nc, s.cfg.StreamName, maxBursts, s.cfg.AckTimeout, s.doubt); err != nil {
 		return err
 	}
-	if s.durable, err = newWindow(nc, s.cfg.MaxInFlight, s.cfg.AckTimeout, s.doubt); err != nil {
+	if s.durable, err = newWindow(nc, s.cfg.StreamName, s.cfg.MaxInFlight, s.cfg.AckTimeout, s.doubt); err != nil {
 		return err
 	}
 	s.sweeper.Go(s.sweep)

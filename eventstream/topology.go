@@ -159,12 +159,13 @@ func (s *Stream) rehearse(ctx context.Context, sess *session) error {
 	defer cancel()
 	msg := nats.NewMsg(Subject("supervisor.rehearsal"))
 	msg.Header.Set(jetstream.ExpectedStreamHeader, s.cfg.StreamName+"-rehearsal")
-	reply, err := sess.nc.RequestMsgWithContext(ctx, msg)
+	msg.Reply = newAckSubject()
+	reply, err := request(ctx, sess.nc, msg)
 	switch {
-	case errors.Is(err, nats.ErrNoResponders):
-		return ErrNoStream
 	case err != nil:
 		return sess.explainSilence(err)
+	case noResponders(reply):
+		return ErrNoStream
 	}
 	var ack pubAck
 	if err := json.Unmarshal(reply.Data, &ack); err != nil {
@@ -177,6 +178,20 @@ func (s *Stream) rehearse(ctx context.Context, sess *session) error {
 		return fmt.Errorf("%w: %w", ErrRefused, ack.Error)
 	}
 	return nil
+}
+
+// request sends a message and returns the first one that comes to its reply subject,
+// which the client library would choose itself.
+func request(ctx context.Context, nc *nats.Conn, msg *nats.Msg) (*nats.Msg, error) {
+	replies, err := nc.SubscribeSync(msg.Reply)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = replies.Unsubscribe() }() // fails only on a closed connection
+	if err := nc.PublishMsg(msg); err != nil {
+		return nil, err
+	}
+	return replies.NextMsgWithContext(ctx)
 }
 
 // noJetStream recognises the broker's ways of saying that it has no JetStream.

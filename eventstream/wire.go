@@ -25,6 +25,13 @@ const (
 	// are <durable>.<stream sequence>.
 	LedgerBucket = "consumer_ledger"
 
+	// AckPrefix begins the subjects on which JetStream acknowledges events. They are
+	// apart from inboxes: whoever receives an event sees its reply subject, and who may
+	// have a reply sent to any inbox could acknowledge in JetStream's place. Nobody but
+	// a publisher of events may be allowed to listen here, and nobody to publish;
+	// [missioncontrol/supervisor] sends no reply to a subject that begins like this.
+	AckPrefix = "supervisor.acks."
+
 	// ConnectionName is how the broker sees our connection.
 	ConnectionName = "supervisor:events"
 )

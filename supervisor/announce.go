@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 )
 
@@ -32,7 +33,7 @@ var ErrOtherStore = errors.New("another supervisor on this broker has another st
 func Announce(ctx context.Context, nc *nats.Conn, store func() string, log *slog.Logger) (stop func(), err error) {
 	host, _ := os.Hostname() // "" will do
 	sub, err := nc.Subscribe(api.SubjectPresence, func(msg *nats.Msg) {
-		if messenger(msg) {
+		if notAClients(msg) != nil {
 			return
 		}
 		body, err := json.Marshal(presence{Store: store(), Host: host, PID: os.Getpid()})
@@ -64,7 +65,7 @@ func lookForOthers(ctx context.Context, nc *nats.Conn, store string) error {
 	all, err := present(ctx, nc)
 	for _, other := range all {
 		if other.Store != store {
-			return fmt.Errorf("%w: the one on %s with pid %d; give both the same --store, or each a broker of its own",
+			return fmt.Errorf("%w: the one on %q with pid %d; give both the same --store, or each a broker of its own",
 				ErrOtherStore, other.Host, other.PID)
 		}
 	}
@@ -84,8 +85,13 @@ func Stores(ctx context.Context, nc *nats.Conn) ([]string, error) {
 	return stores, err
 }
 
+const (
+	maxAnswers  = 1000 // of supervisors that are looked at
+	maxHostName = 253  // bytes
+)
+
 // present asks the supervisors on the broker who they are, and returns those that have
-// answered in time.
+// answered in time. Who answers is known to the broker only: an answer may be anything.
 func present(ctx context.Context, nc *nats.Conn) (all []presence, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerPatience)
 	defer cancel()
@@ -104,7 +110,8 @@ func present(ctx context.Context, nc *nats.Conn) (all []presence, err error) {
 			return all, nil // no more answers
 		}
 		var p presence
-		if json.Unmarshal(msg.Data, &p) == nil && p.Store != "" {
+		if len(all) < maxAnswers && json.Unmarshal(msg.Data, &p) == nil && missions.CheckToken("store", p.Store) == nil {
+			p.Host = p.Host[:min(len(p.Host), maxHostName)]
 			all = append(all, p)
 		}
 	}

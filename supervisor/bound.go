@@ -21,12 +21,15 @@ type Bound struct {
 const (
 	maxInFlight   = 1024     // requests of one kind under way
 	maxWaiting    = 2 << 14  // the same for those that may park
-	maxWatching   = 128      // the same for those that last until somebody ends them
+	maxWatching   = 256      // the same for those that last until somebody ends them
 	maxBodyBytes  = 64 << 20 // of the bodies of one kind
 	pagesAtOnce   = 8        // of those whose replies may be as large as the broker carries
 	singlesAtOnce = 64       // of those whose replies have one mission
 	largeAtOnce   = 2        // of those with a large body
 	largeBody     = 256 << 10
+
+	sharesOfRoom  = 4 // a share of a bound is a quarter of its requests and bytes,
+	sharesOfTurns = 2 // and half of its turns
 )
 
 // BoundBrief is for requests whose replies are small.
@@ -54,6 +57,17 @@ func (b *Bound) atOnce(n int) *Bound {
 	return b
 }
 
+// Share returns a bound for one of those who share this one: a quarter of its requests and
+// bytes, and half of its turns. The two count by themselves.
+func (b *Bound) Share() *Bound {
+	share := &Bound{mostRequests: b.mostRequests / sharesOfRoom, mostBytes: b.mostBytes / sharesOfRoom,
+		large: make(chan struct{}, cap(b.large)/sharesOfTurns)}
+	if b.turns != nil {
+		share.turns = make(chan struct{}, cap(b.turns)/sharesOfTurns)
+	}
+	return share
+}
+
 // Enter admits a request with a body of so many bytes, until leave is called, or
 // returns an [api.ErrOverloaded]. It never waits.
 func (b *Bound) Enter(bytes int64) (leave func(), err error) {
@@ -61,10 +75,26 @@ func (b *Bound) Enter(bytes int64) (leave func(), err error) {
 	leave = func() { b.requests.Add(-1); b.bytes.Add(-bytes) }
 	if requests > b.mostRequests || held > b.mostBytes && requests > 1 {
 		leave()
-		return nil, &missions.Error{Code: missions.CodeOverloaded,
-			Message: "too many requests of this kind are under way; try again later"}
+		return nil, overloaded("too many requests of this kind are under way; try again later")
 	}
 	return leave, nil
+}
+
+// Hold counts bytes that have come of the body of an admitted request, until Release, or
+// returns an [api.ErrOverloaded]. It never waits.
+func (b *Bound) Hold(bytes int64) error {
+	if b.bytes.Add(bytes) > b.mostBytes {
+		b.bytes.Add(-bytes)
+		return overloaded("too many bytes of requests of this kind are under way; try again later")
+	}
+	return nil
+}
+
+// Release stops counting bytes.
+func (b *Bound) Release(bytes int64) { b.bytes.Add(-bytes) }
+
+func overloaded(message string) error {
+	return &missions.Error{Code: missions.CodeOverloaded, Message: message}
 }
 
 // Turn waits until an admitted request with a body of so many bytes may work, which it

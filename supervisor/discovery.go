@@ -41,7 +41,7 @@ func (d *discovery) listen(l *line) (subs []*nats.Subscription, err error) {
 				return subs, err
 			}
 			sub, err := l.nc.Subscribe(subject, func(msg *nats.Msg) {
-				if !messenger(msg) {
+				if notAClients(msg) == nil {
 					l.tell(msg.Reply, answer())
 				}
 			})

@@ -24,6 +24,8 @@ type endpoint struct {
 	subject string
 	bound   *Bound
 	parks   bool // it may wait for as long as its request says
+	changes bool // it changes missions for whoever hands them in
+	agents  bool // an agent sends it, whose id stands in the subject
 	answer  func(ctx context.Context, subject string, body []byte) (any, error)
 
 	// gathers is set where a request has no fields and every one the same answer.
@@ -41,26 +43,26 @@ func endpoints(s *Service) []endpoint {
 		{name: "health", line: lineMain, subject: api.SubjectHealth, bound: brief(), answer: request(s.Health)},
 		{name: "status", line: lineMain, subject: api.SubjectStatus, bound: brief(), answer: request(s.Status), gathers: s.statuses},
 		{name: "agents", line: lineBulk, subject: api.SubjectAgents, bound: page(), answer: request(s.Agents)},
-		{name: "missions-create", line: lineBulk, subject: api.SubjectMissionsCreate, bound: brief(), answer: request(s.Create)},
+		{name: "missions-create", changes: true, line: lineBulk, subject: api.SubjectMissionsCreate, bound: brief(), answer: request(s.Create)},
 		{name: "missions-get", line: lineBulk, subject: api.SubjectMissionsGet, bound: single(), answer: request(s.Get)},
-		{name: "missions-cancel", line: lineBulk, subject: api.SubjectMissionsCancel, bound: brief(), answer: request(s.Cancel)},
-		{name: "missions-retry", line: lineBulk, subject: api.SubjectMissionsRetry, bound: brief(), answer: request(s.Retry)},
-		{name: "missions-delete", line: lineBulk, subject: api.SubjectMissionsDelete, bound: brief(), answer: request(s.Delete)},
+		{name: "missions-cancel", changes: true, line: lineBulk, subject: api.SubjectMissionsCancel, bound: brief(), answer: request(s.Cancel)},
+		{name: "missions-retry", changes: true, line: lineBulk, subject: api.SubjectMissionsRetry, bound: brief(), answer: request(s.Retry)},
+		{name: "missions-delete", changes: true, line: lineBulk, subject: api.SubjectMissionsDelete, bound: brief(), answer: request(s.Delete)},
 		{name: "missions-wait", line: lineBulk, subject: api.SubjectMissionsWait, bound: parking(), parks: true, answer: request(s.Wait)},
 		{name: "missions-list", line: lineBulk, subject: api.SubjectMissionsList, bound: page(), answer: request(s.List)},
 		{name: "missions-log", line: lineBulk, subject: api.SubjectMissionsLog, bound: page(), answer: request(s.Log)},
 		{name: "missions-stats", line: lineMain, subject: api.SubjectMissionsStats, bound: brief(), answer: request(s.Stats)},
 		{name: "missions-history", line: lineBulk, subject: api.SubjectMissionsHistory, bound: page(), answer: request(s.History)},
 		{name: "alerts", line: lineMain, subject: api.SubjectAlerts, bound: brief(), answer: request(s.Alerts)},
-		{name: "agent-register", line: lineBeats, subject: agent(api.AgentRegister), bound: brief(), answer: agentRequest(s.Register)},
-		{name: "agent-heartbeat", line: lineBeats, subject: agent(api.AgentHeartbeat), bound: brief(), answer: agentRequest(s.Heartbeat)},
-		{name: "agent-claim", line: lineBulk, subject: agent(api.AgentClaim), bound: parking(), parks: true, answer: agentRequest(s.Claim)},
-		{name: "agent-progress", line: lineBulk, subject: agent(api.AgentProgress), bound: brief(), answer: agentRequest(s.Progress)},
-		{name: "agent-log", line: lineBulk, subject: agent(api.AgentLog), bound: brief(), answer: agentRequest(s.AppendLog)},
-		{name: "agent-complete", line: lineBulk, subject: agent(api.AgentComplete), bound: brief(), answer: agentRequest(s.Complete)},
-		{name: "agent-fail", line: lineBulk, subject: agent(api.AgentFail), bound: brief(), answer: agentRequest(s.Fail)},
-		{name: "agent-release", line: lineBulk, subject: agent(api.AgentRelease), bound: brief(), answer: agentRequest(s.Release)},
-		{name: "agent-leave", line: lineBeats, subject: agent(api.AgentLeave), bound: brief(), answer: agentRequest(s.Leave)},
+		{name: "agent-register", agents: true, line: lineBeats, subject: agent(api.AgentRegister), bound: brief(), answer: agentRequest(s.Register)},
+		{name: "agent-heartbeat", agents: true, line: lineBeats, subject: agent(api.AgentHeartbeat), bound: brief(), answer: agentRequest(s.Heartbeat)},
+		{name: "agent-claim", agents: true, line: lineBulk, subject: agent(api.AgentClaim), bound: parking(), parks: true, answer: agentRequest(s.Claim)},
+		{name: "agent-progress", agents: true, line: lineBulk, subject: agent(api.AgentProgress), bound: brief(), answer: agentRequest(s.Progress)},
+		{name: "agent-log", agents: true, line: lineBulk, subject: agent(api.AgentLog), bound: brief(), answer: agentRequest(s.AppendLog)},
+		{name: "agent-complete", agents: true, line: lineBulk, subject: agent(api.AgentComplete), bound: brief(), answer: agentRequest(s.Complete)},
+		{name: "agent-fail", agents: true, line: lineBulk, subject: agent(api.AgentFail), bound: brief(), answer: agentRequest(s.Fail)},
+		{name: "agent-release", agents: true, line: lineBulk, subject: agent(api.AgentRelease), bound: brief(), answer: agentRequest(s.Release)},
+		{name: "agent-leave", agents: true, line: lineBeats, subject: agent(api.AgentLeave), bound: brief(), answer: agentRequest(s.Leave)},
 	}
 }
 
@@ -107,10 +109,12 @@ type Endpoints struct {
 	ctx    context.Context // ends when requests under way have to
 	cancel context.CancelFunc
 	crew   crew
+	user   ownUser
 
 	mu       sync.Mutex // guards wg.Add against Stop's wg.Wait
 	draining bool
-	wg       sync.WaitGroup
+	wg       sync.WaitGroup // of requests
+	loops    sync.WaitGroup
 }
 
 // Listen adds the service to a broker as the NATS micro service "supervisor", on a
@@ -126,7 +130,11 @@ func Listen(nc *nats.Conn, s *Service) (*Endpoints, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	e := &Endpoints{lines: lines, subs: map[*nats.Subscription]*line{}, log: s.log, tracer: s.cfg.Tracer, ctx: ctx, cancel: cancel, crew: newCrew()}
+	e := &Endpoints{lines: lines, subs: map[*nats.Subscription]*line{}, log: s.log, tracer: s.cfg.Tracer, ctx: ctx, cancel: cancel, crew: newCrew(), user: ownUser{log: s.log}}
+	if nc.IsConnected() {
+		e.user.ask(ctx, nc)
+	}
+	e.loops.Go(func() { e.user.keep(ctx, nc) })
 	if err := e.listen(s); err != nil {
 		return nil, errors.Join(fmt.Errorf("add the NATS service: %w", err), e.Stop(ctx))
 	}
@@ -179,8 +187,9 @@ func (e *Endpoints) add(ep *endpoint) error {
 	}
 	sub, err := e.lines[ep.line].nc.QueueSubscribe(ep.subject, api.Service, func(msg *nats.Msg) {
 		ep.counters.requests.Add(1)
-		if messenger(msg) {
+		if reason := e.user.check(ep, msg); reason != nil {
 			ep.counters.refused.Add(1)
+			e.user.refused(ep, reason)
 			return
 		}
 		handler(msg)
@@ -309,6 +318,7 @@ func (e *Endpoints) Stop(ctx context.Context) error {
 		<-done
 	}
 	e.cancel()
+	e.loops.Wait()
 	e.crew.dismiss()
 	for _, l := range e.lines {
 		err = errors.Join(err, l.flush(time.Second))

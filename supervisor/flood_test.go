@@ -155,6 +155,53 @@ func TestABoundCountsRequestsAndTheirBytes(t *testing.T) {
 	}
 }
 
+// Bytes that come one after another count as those that come at once do.
+func TestABoundHoldsBytes(t *testing.T) {
+	t.Parallel()
+	b := supervisor.BoundBrief()
+	must(t, b.Hold(60<<20))
+	if err := b.Hold(5 << 20); !errors.Is(err, missions.ErrOverloaded) {
+		t.Errorf("65 MiB: %v", err)
+	}
+	must(t, b.Hold(4<<20))
+	b.Release(64 << 20)
+	must(t, b.Hold(64<<20))
+}
+
+// A share is smaller than what it is a share of, so that nobody has all of it.
+func TestAShareOfABound(t *testing.T) {
+	t.Parallel()
+	share, large := supervisor.BoundPage().Share(), supervisor.BoundBrief().Share()
+	requests := 0
+	for ; ; requests++ {
+		if _, err := share.Enter(0); err != nil {
+			break
+		}
+	}
+	if requests != 256 {
+		t.Errorf("%d requests", requests)
+	}
+	if err := share.Hold(17 << 20); !errors.Is(err, missions.ErrOverloaded) {
+		t.Errorf("17 MiB: %v", err)
+	}
+	must(t, share.Hold(16<<20))
+
+	ctx, cancel := context.WithCancel(t.Context())
+	for range 4 {
+		_, err := share.Turn(ctx, 0)
+		must(t, err)
+	}
+	_, err := large.Turn(ctx, 1<<20)
+	must(t, err)
+	cancel()
+	if _, err := share.Turn(ctx, 0); !errors.Is(err, context.Canceled) {
+		t.Errorf("the fifth page: %v", err)
+	}
+	if _, err := large.Turn(ctx, 1<<20); !errors.Is(err, context.Canceled) {
+		t.Errorf("the second large body: %v", err)
+	}
+}
+
 // However many pages are asked for, only a few are in memory.
 func TestPagesHaveTheirTurn(t *testing.T) {
 	t.Parallel()

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +23,10 @@ import (
 //
 // Only the account counts that the supervisor itself is in. Which one that is, the
 // server says that the supervisor is connected to.
+//
+// A connection's name is what its client says, and any client can say agent:w2. A
+// connection counts as an agent's if its name and its user both say so; see
+// [connection.belongsTo].
 type NATSConnections struct {
 	system *nats.Conn
 	own    *nats.Conn // in the account where the agents are
@@ -28,6 +34,7 @@ type NATSConnections struct {
 
 	mu      sync.Mutex
 	account string // "" until it is known
+	user    string // the supervisor's own
 	trouble error
 }
 
@@ -35,6 +42,7 @@ const (
 	serversPatience = 400 * time.Millisecond // for the answers of all servers
 	watchRetry      = time.Second
 	advisoriesAhead = 1 << 14 // that have come in and were not read yet
+	unprovenAhead   = 1 << 10 // ends of connections whose owner is being looked for
 	allConnections  = 1 << 20 // more than a server has
 
 	connzOfServer = "$SYS.REQ.SERVER.%s.CONNZ"
@@ -70,16 +78,93 @@ func (c *NATSConnections) Run(ctx context.Context, ended func(agentID string)) {
 		return
 	}
 	defer func() { _ = sub.Unsubscribe() }() // fails only on a closed connection
+	unproven := make(chan advisory, unprovenAhead)
+	var prover sync.WaitGroup
+	prover.Go(func() { c.prove(ctx, unproven, ended) })
+	defer prover.Wait()
 	for {
 		select {
 		case msg := <-advisories:
-			if agentID := agentOfAdvisory(msg.Data); agentID != "" {
+			c.sort(msg.Data, unproven, ended)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// sort passes on the end of an agent's connection, or has it looked into whose it was.
+func (c *NATSConnections) sort(data []byte, unproven chan<- advisory, ended func(agentID string)) {
+	var a advisory
+	if json.Unmarshal(data, &a) != nil {
+		return
+	}
+	agentID := a.Client.agent()
+	switch {
+	case agentID == "":
+	case a.Client.belongsTo(agentID, c.ownUser()):
+		ended(agentID)
+	default:
+		select {
+		case unproven <- a:
+		default:
+			c.log.Debug("too many connections have ended at once; leases decide", "agent", agentID)
+		}
+	}
+}
+
+// prove looks for connections that have ended in what their servers remember of them:
+// their subscriptions may say whose they were.
+func (c *NATSConnections) prove(ctx context.Context, unproven <-chan advisory, ended func(agentID string)) {
+	for {
+		select {
+		case a := <-unproven:
+			agentID := a.Client.agent()
+			closed, err := c.closed(ctx, a)
+			switch {
+			case err != nil:
+				c.log.Debug("it is not known whose a connection was; leases decide", "agent", agentID, "error", err)
+			case closed.belongsTo(agentID, c.ownUser()):
 				ended(agentID)
+			default:
+				c.log.Warn("a connection that was named after an agent was not the agent's", "agent", agentID, "user", closed.User)
 			}
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// closed returns what a server remembers of a connection that has ended. It tells of the
+// end a moment before it remembers it.
+func (c *NATSConnections) closed(ctx context.Context, a advisory) (connection, error) {
+	const (
+		tries = 5
+		pause = 20 * time.Millisecond
+	)
+	ctx, cancel := context.WithTimeout(ctx, serversPatience)
+	defer cancel()
+	for range tries {
+		var answer connz
+		question := map[string]any{"cid": a.Client.ID, "state": stateClosed, "auth": true, "subscriptions": true}
+		if err := c.ask(ctx, fmt.Sprintf(connzOfServer, a.Server.ID), question, &answer); err != nil {
+			return connection{}, err
+		}
+		if len(answer.Data.Connections) > 0 {
+			return answer.Data.Connections[0], nil
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return connection{}, ctx.Err()
+		}
+	}
+	return connection{}, errors.New("its server does not remember it")
+}
+
+func (c *NATSConnections) ownUser() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.user
 }
 
 // watch subscribes to the advisories, however long that takes; nil when ctx ends
@@ -112,11 +197,11 @@ func (c *NATSConnections) watch(ctx context.Context, advisories chan *nats.Msg) 
 func (c *NATSConnections) subscribe(ctx context.Context, advisories chan *nats.Msg) (*nats.Subscription, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	account, err := c.ownAccount(ctx)
+	self, err := c.self(ctx)
 	if err != nil {
 		return nil, err
 	}
-	sub, err := c.system.ChanSubscribe(fmt.Sprintf(disconnects, account), advisories)
+	sub, err := c.system.ChanSubscribe(fmt.Sprintf(disconnects, self.Account), advisories)
 	if err != nil {
 		return nil, err
 	}
@@ -125,41 +210,62 @@ func (c *NATSConnections) subscribe(ctx context.Context, advisories chan *nats.M
 		return nil, err
 	}
 	c.mu.Lock()
-	c.account = account
+	c.account, c.user = self.Account, self.User
 	c.mu.Unlock()
 	return sub, nil
 }
 
+// stateClosed asks a server for connections that have ended.
+const stateClosed = 1
+
 // connz is what a server says of its connections.
 type connz struct {
 	Data struct {
-		Connections []struct {
-			Name    string `json:"name"`
-			Account string `json:"account"` // left out for the global one
-		} `json:"connections"`
+		Connections []connection `json:"connections"`
 	} `json:"data"`
 }
 
-// ownAccount returns the account that the supervisor's own connection is in.
-func (c *NATSConnections) ownAccount(ctx context.Context) (string, error) {
+// connection is a client's connection, as a server lists it.
+type connection struct {
+	Name          string   `json:"name"`
+	Account       string   `json:"account"`         // left out for the global one
+	User          string   `json:"authorized_user"` // a name, a public key, or nothing
+	UserName      string   `json:"name_tag"`        // the name in the user's JWT
+	Subscriptions []string `json:"subscriptions_list"`
+}
+
+// belongsTo reports whether a connection that bears an agent's name is the agent's. It is
+// if its user is called so, or if it listens where, of all agents, only this one may. Where
+// nobody signs in, or agents sign in as the supervisor does, anybody may be any agent, and
+// the name alone counts.
+func (c *connection) belongsTo(agentID, ownUser string) bool {
+	return c.User == "" || c.User == ownUser || c.User == agentID || c.UserName == agentID ||
+		slices.ContainsFunc(c.Subscriptions, func(subject string) bool {
+			return subject == api.CommandsSubject(agentID) || strings.HasPrefix(subject, api.InboxPrefix(agentID)+".")
+		})
+}
+
+// self returns the supervisor's own connection, with the account that it is in.
+func (c *NATSConnections) self(ctx context.Context) (connection, error) {
 	server, id, err := c.ownConnection()
 	if err != nil {
-		return "", err
+		return connection{}, err
 	}
 	var answer connz
 	err = c.ask(ctx, fmt.Sprintf(connzOfServer, server), map[string]any{"cid": id, "auth": true}, &answer)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
-		return "", errors.New("what should be a system account's credentials are another account's")
+		return connection{}, errors.New("what should be a system account's credentials are another account's")
 	case err != nil:
-		return "", fmt.Errorf("ask for the supervisor's own account: %w", err)
+		return connection{}, fmt.Errorf("ask for the supervisor's own account: %w", err)
 	case len(answer.Data.Connections) == 0:
-		return "", errors.New("the system account does not know of the supervisor's own connection")
+		return connection{}, errors.New("the system account does not know of the supervisor's own connection")
 	}
-	if account := answer.Data.Connections[0].Account; account != "" {
-		return account, nil
+	self := answer.Data.Connections[0]
+	if self.Account == "" {
+		self.Account = globalAccount
 	}
-	return globalAccount, nil
+	return self, nil
 }
 
 func (c *NATSConnections) ownConnection() (server string, id uint64, err error) {
@@ -190,7 +296,7 @@ func (c *NATSConnections) Connected(ctx context.Context, agents []string) (map[s
 	ctx, cancel := context.WithTimeout(ctx, serversPatience)
 	defer cancel()
 	c.mu.Lock()
-	account := c.account
+	account, user := c.account, c.user
 	c.mu.Unlock()
 	var stats struct {
 		Statz struct {
@@ -205,8 +311,8 @@ func (c *NATSConnections) Connected(ctx context.Context, agents []string) (map[s
 		wanted[api.ConnectionName(agentID)] = agentID
 	}
 	connected := map[string]bool{}
-	err := c.askAll(ctx, max(stats.Statz.Servers, 1), account, func(name string) {
-		if agentID, ok := wanted[name]; ok {
+	err := c.askAll(ctx, max(stats.Statz.Servers, 1), account, func(found *connection) {
+		if agentID, ok := wanted[found.Name]; ok && found.belongsTo(agentID, user) {
 			connected[agentID] = true
 		}
 	})
@@ -214,8 +320,8 @@ func (c *NATSConnections) Connected(ctx context.Context, agents []string) (map[s
 }
 
 // askAll has so many servers list their connections in the account.
-func (c *NATSConnections) askAll(ctx context.Context, servers int, account string, found func(name string)) error {
-	question, err := json.Marshal(map[string]any{"acc": account, "limit": allConnections})
+func (c *NATSConnections) askAll(ctx context.Context, servers int, account string, found func(*connection)) error {
+	question, err := json.Marshal(map[string]any{"acc": account, "limit": allConnections, "auth": true, "subscriptions": true})
 	if err != nil {
 		return err
 	}
@@ -238,26 +344,37 @@ func (c *NATSConnections) askAll(ctx context.Context, servers int, account strin
 			return err
 		}
 		for i := range list.Data.Connections {
-			found(list.Data.Connections[i].Name)
+			found(&list.Data.Connections[i])
 		}
 	}
 	return nil
 }
 
-// agentOfAdvisory returns the agent whose connection an advisory is about, "" if it
-// is nobody's.
-func agentOfAdvisory(data []byte) string {
-	var advisory struct {
-		Client struct {
-			Name string `json:"name"`
-		} `json:"client"`
-	}
-	if json.Unmarshal(data, &advisory) != nil {
-		return ""
-	}
-	agentID, ok := api.AgentOfConnection(advisory.Client.Name)
+// advisory is a server's word that a connection has ended.
+type advisory struct {
+	Server struct {
+		ID string `json:"id"`
+	} `json:"server"`
+	Client advised `json:"client"`
+}
+
+// advised is the connection that an advisory is about.
+type advised struct {
+	ID   uint64 `json:"id"`
+	Name string `json:"name"`
+	User string `json:"user"`
+}
+
+// agent returns the agent that the connection is named after, "" if there is none.
+func (a *advised) agent() string {
+	agentID, ok := api.AgentOfConnection(a.Name)
 	if !ok || missions.CheckToken("agent", agentID) != nil {
 		return ""
 	}
 	return agentID
+}
+
+// belongsTo is [connection.belongsTo] for as much as an advisory says.
+func (a *advised) belongsTo(agentID, ownUser string) bool {
+	return (&connection{User: a.User}).belongsTo(agentID, ownUser)
 }

@@ -159,10 +159,10 @@ func (p *NATSPeers) Run(ctx context.Context, hear func(Hint)) {
 	}
 }
 
-// heard passes on a hint of somebody else's. One's own comes back only to say
-// that a watch stands.
+// heard passes on a hint of somebody else's, whose figures may be anything. One's own
+// comes back only to say that a watch stands.
 func (p *NATSPeers) heard(msg *nats.Msg, hear func(Hint)) {
-	if messenger(msg) {
+	if notAClients(msg) != nil {
 		return
 	}
 	var wire hintWire
@@ -174,7 +174,10 @@ func (p *NATSPeers) heard(msg *nats.Msg, hear func(Hint)) {
 	if wire.From == p.from && HintKind(kind) != HintEnded {
 		return
 	}
-	hear(Hint{Kind: HintKind(kind), Of: of, Count: wire.Count, At: wire.At})
+	if HintKind(kind) == HintDue && wire.At.IsZero() {
+		return // no time: an alarm that is set to it is not set
+	}
+	hear(Hint{Kind: HintKind(kind), Of: of, Count: min(max(wire.Count, 0), anyNumber), At: wire.At})
 }
 
 // round does what has been noted since the last one.

@@ -3,6 +3,7 @@ package test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -172,6 +173,39 @@ func TestComposeImage(t *testing.T) {
 	for _, variable := range variables {
 		if !strings.Contains(help, "$"+variable+")") {
 			t.Errorf("serve has no setting %s", variable)
+		}
+	}
+}
+
+// As in the containers, where others can reach the address and nobody needs a token, a
+// supervisor answers to the names of the services, and not to that of some other site.
+func TestComposeHosts(t *testing.T) {
+	t.Parallel()
+	c := readCompose(t)
+	args := []string{"serve", "--data-dir", t.TempDir(), "--listen", "127.0.0.1:0", "--http", "0.0.0.0:0", "--insecure", "--log-format", "json"}
+	for _, arg := range c.Services["s1"].Command {
+		if strings.HasPrefix(arg, "--http-host") {
+			args = append(args, arg)
+		}
+	}
+	p := spawn(t, t.TempDir(), nil, binary, args...)
+	p.awaitPrinted(`"msg":"ready"`)
+	address := httpAddress.FindString(p.output.String())
+	address = "127.0.0.1" + address[strings.LastIndex(address, ":"):]
+	for host, want := range map[string]int{
+		"localhost:8080": http.StatusOK, "127.0.0.1:8080": http.StatusOK, "s1:8080": http.StatusOK, "s2:8080": http.StatusOK,
+		"evil.example:8080": http.StatusForbidden,
+	} {
+		for _, path := range []string{"/metrics", "/api/missions", "/readyz"} {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, nil)
+			must(t, err)
+			request.Host = host
+			reply, err := http.DefaultClient.Do(request)
+			must(t, err)
+			must(t, reply.Body.Close())
+			if reply.StatusCode != want {
+				t.Errorf("%s of %s: %s", path, host, reply.Status)
+			}
 		}
 	}
 }

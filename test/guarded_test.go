@@ -150,7 +150,7 @@ func content(t *testing.T, path string) string {
 }
 
 // connect signs a user in.
-func (g *guarded) connect(name string) *nats.Conn {
+func (g *guarded) connect(name string, more ...nats.Option) *nats.Conn {
 	g.t.Helper()
 	path, kind := g.secret(name)
 	var way nats.Option
@@ -168,7 +168,7 @@ func (g *guarded) connect(name string) *nats.Conn {
 	if people[name] == "agent" {
 		options = append(options, nats.CustomInboxPrefix("_INBOX."+name))
 	}
-	nc, err := nats.Connect(g.broker, options...)
+	nc, err := nats.Connect(g.broker, append(options, more...)...)
 	must(g.t, err)
 	g.t.Cleanup(nc.Close)
 	return nc

@@ -52,6 +52,7 @@ func sayings() (table []said) {
 		"$JS.API.DIRECT.GET.EVENTS", "$JS.API.CONSUMER.LIST.EVENTS")
 	add(handles, "", "$JS.API.CONSUMER.DELETE.EVENTS.nobodys")
 	add(serves, notJSON, "$JS.API.STREAM.CREATE.EVENTS")
+	add(serves, "", "$SYS.REQ.USER.INFO")
 	add(nil, notJSON, "$JS.API.STREAM.DELETE.EVENTS", "$JS.API.STREAM.PURGE.EVENTS", "$JS.API.STREAM.UPDATE.EVENTS",
 		"$JS.API.STREAM.MSG.DELETE.EVENTS", "$JS.API.STREAM.RESTORE.EVENTS", "$JS.API.STREAM.SNAPSHOT.EVENTS",
 		"$JS.API.CONSUMER.PAUSE.EVENTS.nobodys", "$JS.API.STREAM.CREATE.OTHER", "$JS.API.CONSUMER.CREATE.OTHER.nobodys")
@@ -61,6 +62,7 @@ func sayings() (table []said) {
 		said{subject: "$JS.ACK.EVENTS.nobodys.1.1.1.1.1", silent: true, may: reads},
 		said{subject: "supervisor.agent.w1.commands", silent: true, may: []string{"w1", "supervisor"}},
 		said{subject: "supervisor.agent.w2.commands", silent: true, may: []string{"w2", "supervisor"}},
+		said{subject: "supervisor.acks.forged.1", silent: true},
 		said{subject: "supervisor.peers.presence", silent: true, may: serves},
 		said{subject: "_INBOX.w1.forged", silent: true, may: serves},
 		said{subject: "_INBOX.somebody.forged", silent: true, may: serves},
@@ -85,6 +87,7 @@ var heard = []struct {
 	{"supervisor.missions.create", "supervisor", []string{"supervisor"}}, // in place of the supervisor
 	{"supervisor.status", "", []string{"supervisor"}},
 	{"supervisor.>", "", []string{"supervisor"}},
+	{"supervisor.acks.>", "", []string{"supervisor"}},
 	{"$SRV.PING", "", []string{"supervisor"}},
 	{"deadletter.>", "", nil},
 	{"$JS.API.>", "", nil},
@@ -148,6 +151,12 @@ func refused(nc *nats.Conn, subject string) bool {
 func (s *said) try(t *testing.T, nc *nats.Conn, who string, may bool) {
 	t.Helper()
 	inbox := nc.NewInbox()
+	if agent, ok := strings.CutPrefix(s.subject, "supervisor.agent."); ok {
+		agent, _, _ = strings.Cut(agent, ".")
+		if who == agent || who == "admin" { // who else asks is not answered
+			inbox = strings.Replace(nats.NewInbox(), "_INBOX", "_INBOX."+agent, 1)
+		}
+	}
 	sub, err := nc.SubscribeSync(inbox)
 	must(t, err)
 	defer func() { _ = sub.Unsubscribe() }() // the connection may be gone

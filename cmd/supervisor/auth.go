@@ -199,17 +199,19 @@ func (c *cli) authRenderCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "render",
 		Short: "Write a broker's accounts anew, from the list of its users",
-		Long: `Write accounts.conf anew as users.yaml beside it has it: after an entry was taken out,
-say, or with a newer version whose roles may do other things.`,
+		Long: `Write accounts.conf anew as users.yaml beside it has it: after you took an entry out,
+or with a newer version whose roles have other permissions. With JWTs, write operator.conf
+anew with the keys in the directory; users keep their credentials.`,
 		Example: `  supervisor auth render --dir auth && nats-server --signal reload`,
 		Args:    noArguments,
 	}
 	dir := dirFlag(cmd)
 	cmd.RunE = func(*cobra.Command, []string) error {
-		if err := credentials.Dir(*dir).Render(); err != nil {
+		path, err := credentials.Dir(*dir).Render()
+		if err != nil {
 			return err
 		}
-		c.out.printf("Wrote %s; a broker that runs reads it with: nats-server --signal reload\n", filepath.Join(*dir, "accounts.conf"))
+		c.out.printf("Wrote %s; a broker that runs reads it with: nats-server --signal reload\n", path)
 		return nil
 	}
 	return cmd

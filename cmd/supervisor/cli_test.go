@@ -73,6 +73,7 @@ func TestMistakesInWhatIsTypedAreOneLineAndExitCode2(t *testing.T) {
 		`--drain: "x" is not a duration like 30s, 10m or 7d`:                                         {"agent", "run", "--type", "t", "--drain", "x", "--", "cat"},
 		`--listen: "4222" is not an address like 127.0.0.1:4222`:                                     {"--listen", "4222"},
 		`--store: "file" is not a store; write sqlite:PATH, or redis://HOST`:                         {"serve", "--store", "file"},
+		`--store: "Redis://…" is not a store; write sqlite:PATH, or redis://HOST`:                    {"serve", "--store", "Redis://h?sentinel_password=geheim"},
 		`--creds is for an external broker, and none is named; add --server URL or --context NAME`:   {"--creds", "cli_test.go"},
 		`there is no command "nosuch"; see supervisor completion --help`:                             {"completion", "nosuch"},
 		`completion needs a command: bash, fish, powershell, zsh`:                                    {"completion"},

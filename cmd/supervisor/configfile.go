@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -16,7 +17,8 @@ import (
 const maxConfigFile = 1 << 20
 
 // readConfigFile reads a file of settings: a YAML mapping from keys to single
-// values, and to lists for settings that are some. Keys that the table does not have are refused by name.
+// values, and to lists for settings that are some or may have several values. Keys that
+// the table does not have are refused by name.
 func readConfigFile(path string, table []setting) (map[string]given, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -81,6 +83,9 @@ func addEntry(out map[string]given, entry *ast.MappingValueNode, path string, ta
 		return usagef("%s: it is given twice", where)
 	}
 	text, ok := scalar(entry.Value)
+	if values, is := entry.Value.(*ast.SequenceNode); is && takesSeveral(table, key) {
+		text, ok = scalars(values)
+	}
 	if isList(table, key) {
 		if text, ok = entry.Value.String(), true; text == "" || text == "null" {
 			text = "[]" // who names a list and leaves it empty means an empty one
@@ -111,6 +116,18 @@ func scalar(node ast.Node) (string, bool) {
 	return "", false
 }
 
+// scalars returns the values of a list, with commas between them.
+func scalars(list *ast.SequenceNode) (string, bool) {
+	texts := make([]string, len(list.Values))
+	for i, node := range list.Values {
+		var ok bool
+		if texts[i], ok = scalar(node); !ok {
+			return "", false
+		}
+	}
+	return strings.Join(texts, ","), true
+}
+
 func hasKey(table []setting, key string) bool {
 	for i := range table {
 		if table[i].key == key {
@@ -118,6 +135,11 @@ func hasKey(table []setting, key string) bool {
 		}
 	}
 	return false
+}
+
+// takesSeveral reports whether a key may have several values.
+func takesSeveral(table []setting, key string) bool {
+	return slices.ContainsFunc(table, func(s setting) bool { return s.key == key && s.several })
 }
 
 // isList reports whether a key's value is more than a word.

@@ -45,6 +45,8 @@ func guardSettings() []setting {
 			apply: keep(func(g *guard) *given { return &g.listen.clientCA })},
 		{key: "tokens_file", holder: "FILE", help: "FILE with the tokens of those who may use HTTP, made with: supervisor auth token; without, everybody may do everything",
 			apply: keep(func(g *guard) *given { return &g.tokensFile })},
+		{key: "http_host", holder: "NAME", several: true, help: "NAME by which browsers and programs may ask for the HTTP address, beside localhost and IP addresses; may be given several times",
+			apply: applyHosts},
 		{key: "http_tls_cert", holder: "FILE", help: "FILE with the certificate for HTTPS",
 			apply: keep(func(g *guard) *given { return &g.http.cert })},
 		{key: "http_tls_key", holder: "FILE", help: "FILE with its private key",
@@ -59,6 +61,18 @@ func guardSettings() []setting {
 				return err
 			}},
 	}
+}
+
+// applyHosts checks and keeps names of hosts.
+func applyHosts(s *settings, g given) error {
+	for text := range strings.SplitSeq(g.text, ",") {
+		host, err := web.ParseHost(strings.TrimSpace(text))
+		if err != nil {
+			return err
+		}
+		s.serve.Guard.Hosts = append(s.serve.Guard.Hosts, host)
+	}
+	return nil
 }
 
 // usersSetting is a list in the configuration file, and no flag.

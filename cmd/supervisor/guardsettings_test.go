@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,6 +79,44 @@ func TestListeningToEverybodyIsRefused(t *testing.T) {
 	}
 	if _, err := load(t, []string{"--http", "0.0.0.0:8080"}, map[string]string{"SUPERVISOR_INSECURE": "1"}, ""); err != nil {
 		t.Error(err)
+	}
+}
+
+// Each name is checked, however it was given, and the error says what to give instead.
+func TestNamesOfTheHTTPHost(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		args []string
+		env  string
+		file string
+		want string // the hosts, or a part of the error
+	}{
+		"several flags":   {args: []string{"--http-host", "a.example", "--http-host", "B-2.example"}, want: "[a.example b-2.example]"},
+		"a service":       {args: []string{"--http-host", "mission_control"}, want: "[mission_control]"},
+		"IPv6":            {args: []string{"--http-host", "[2001:DB8::1]"}, want: "[2001:db8::1]"},
+		"a list":          {file: "http_host:\n  - a.example\n  - b.example\n", want: "[a.example b.example]"},
+		"one in the file": {file: "http_host: a.example\n", want: "[a.example]"},
+		"empty":           {args: []string{"--http-host="}, want: "--http-host: a host is empty"},
+		"one is empty":    {env: "a.example,,b.example", want: "SUPERVISOR_HTTP_HOST: a host is empty"},
+		"a scheme":        {args: []string{"--http-host", "https://a.example"}, want: `"https://a.example" is a URL; give the host alone`},
+		"a port":          {args: []string{"--http-host", "a.example:8080"}, want: `"a.example:8080" has a port`},
+		"IPv6 and a port": {args: []string{"--http-host", "[::1]:8080"}, want: "has a port"},
+		"a path":          {args: []string{"--http-host", "a.example/x"}, want: `"a.example/x" has a path`},
+		"a wildcard":      {env: "*.example", want: `SUPERVISOR_HTTP_HOST: "*.example" has a wildcard`},
+		"everything":      {file: "http_host: '*'\n", want: "line 1: \"*\" has a wildcard"},
+		"spaces":          {args: []string{"--http-host", "a b"}, want: `"a b" is not the name of a host`},
+		"no label":        {args: []string{"--http-host", "a..example"}, want: "is not the name of a host"},
+		"not ASCII":       {args: []string{"--http-host", "bücher.example"}, want: "is not the name of a host"},
+		"nested":          {file: "http_host: [[a]]\n", want: "it has to be a single value"},
+	} {
+		s, err := load(t, c.args, map[string]string{"SUPERVISOR_HTTP_HOST": c.env}, c.file)
+		if got := fmt.Sprint(s.serve.Guard.Hosts); err == nil && got != c.want {
+			t.Errorf("%s: got %s, want %s", name, got, c.want)
+		}
+		var usage *usageError
+		if err != nil && (!errors.As(err, &usage) || !strings.Contains(usage.text, c.want)) {
+			t.Errorf("%s: got %v, want a usage error with %q", name, err, c.want)
+		}
 	}
 }
 

@@ -20,6 +20,7 @@ type setting struct {
 	secret   bool // never shown, not even in errors
 	yes      bool // the flag alone means true
 	list     bool // it stands in the file only, as YAML
+	several  bool // the flag may be given several times, the file may have a list; the text has commas
 
 	// natsEnv is the variable by which the nats CLI knows the same thing. It is
 	// what client commands read.
@@ -67,6 +68,10 @@ func addFlags(flags *pflag.FlagSet, table []setting, env func(*setting) string) 
 			flags.BoolP(s.flag(), s.short, false, help)
 			continue
 		}
+		if s.several {
+			flags.StringSliceP(s.flag(), s.short, nil, help)
+			continue
+		}
 		flags.StringP(s.flag(), s.short, s.fallback, help)
 	}
 }
@@ -86,7 +91,11 @@ func (d *doors) find(s *setting) given {
 		return d.file[s.key]
 	}
 	if flag := d.flags.Lookup(s.flag()); flag != nil && flag.Changed {
-		return given{flag.Value.String(), doorFlag, "--" + s.flag()}
+		text := flag.Value.String()
+		if values, ok := flag.Value.(pflag.SliceValue); ok {
+			text = strings.Join(values.GetSlice(), ",")
+		}
+		return given{text, doorFlag, "--" + s.flag()}
 	}
 	if name := d.env(s); name != "" {
 		if text, _ := d.lookup(name); text != "" {

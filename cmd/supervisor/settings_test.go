@@ -132,8 +132,11 @@ func settingCases(t *testing.T) map[string]settingCase {
 			append([]string{"--system-user", "u"}, external...)),
 		"inbox_prefix": {flag: "_INBOX.f", env: "_INBOX.e", file: "mine", besides: external,
 			read: field(func(s *settings) any { return s.connection.inbox.text })},
-		"users_file":           guarded(users, func(g *guard) given { return g.usersFile }),
-		"tokens_file":          guarded(tokens, func(g *guard) given { return g.tokensFile }),
+		"users_file":  guarded(users, func(g *guard) given { return g.usersFile }),
+		"tokens_file": guarded(tokens, func(g *guard) given { return g.tokensFile }),
+		"http_host": {flag: "f.example,F2.example.", env: "e.example, 192.0.2.7", file: "[c.example, c2]", fallback: "[]",
+			want: [3]string{"[f.example f2.example]", "[e.example 192.0.2.7]", "[c.example c2]"},
+			read: field(func(s *settings) any { return s.serve.Guard.Hosts })},
 		"listen_tls_cert":      guarded(pair.Cert, func(g *guard) given { return g.listen.cert }, "--listen-tls-key", pair.Key),
 		"listen_tls_key":       guarded(pair.Key, func(g *guard) given { return g.listen.key }, "--listen-tls-cert", pair.Cert),
 		"listen_tls_client_ca": guarded(authority.File, func(g *guard) given { return g.listen.clientCA }, "--listen-tls-cert", pair.Cert, "--listen-tls-key", pair.Key),
@@ -232,7 +235,7 @@ func TestBadValuesAreCalledByWhereTheyCameFrom(t *testing.T) {
 		"alert_defaults": "yes", "alert_interval": "1m", "alert_webhook": "ftp://user:geheim@x", "alert_webhook_file": "/does/not/exist", "alert_webhook_secret_file": "/does/not/exist",
 		"system_creds": "/does/not/exist", "system_user": "mary", "system_password": "geheim",
 		"store_file": "/does/not/exist", "password_file": "/does/not/exist", "token_file": "/does/not/exist", "system_password_file": "/does/not/exist",
-		"inbox_prefix": "_INBOX.>", "tokens_file": "/does/not/exist",
+		"inbox_prefix": "_INBOX.>", "tokens_file": "/does/not/exist", "http_host": "http://mc.example",
 	}
 	for key, value := range bad {
 		flag, variable := "--"+strings.ReplaceAll(key, "_", "-"), "SUPERVISOR_"+strings.ToUpper(key)

@@ -36,7 +36,11 @@ func (in storeIn) check() error {
 		return nil
 	}
 	if !strings.HasPrefix(in.text, "redis") {
-		return fmt.Errorf("%q is not a store; write sqlite:PATH, or redis://HOST", redactURL(in.text))
+		shown := redactURL(in.text)
+		if scheme, _, ok := strings.Cut(shown, "://"); ok {
+			shown = scheme + "://…" // a URL can hold a password anywhere
+		}
+		return fmt.Errorf("%q is not a store; write sqlite:PATH, or redis://HOST", shown)
 	}
 	_, err := redisstore.ParseURL(in.text)
 	return err

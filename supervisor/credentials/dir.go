@@ -87,7 +87,7 @@ func (d Dir) Init(kind Kind) error {
 	} else {
 		err = writeNew(d.file(usersFile), []byte(userList.head+userList.key+":\n"))
 		if err == nil {
-			err = d.Render()
+			_, err = d.Render()
 		}
 	}
 	if err == nil {
@@ -176,13 +176,9 @@ func (d Dir) Add(role roles.Role, name string, nkey bool) (Secret, string, error
 
 // sign makes credentials with the key of a role.
 func (d Dir) sign(role roles.Role, name string) (Secret, error) {
-	seed, err := readSmall(d.key("role-" + string(role)))
+	signer, err := d.readKey(roleKey(role))
 	if err != nil {
 		return Secret{}, err
-	}
-	signer, err := nkeys.FromSeed(bytes.TrimSpace(seed))
-	if err != nil {
-		return Secret{}, fmt.Errorf("%s does not hold a key", d.key("role-"+string(role)))
 	}
 	text, err := readSmall(d.file(publicKeysFile))
 	if err != nil {
@@ -199,10 +195,33 @@ func (d Dir) sign(role roles.Role, name string) (Secret, error) {
 	return NewCreds(role, name, account, signer)
 }
 
-// Render writes accounts.conf as users.yaml has it, over the one that is there.
-func (d Dir) Render() error { return exclusively(string(d), d.render) }
+// readKey reads a key that initOperator has kept.
+func (d Dir) readKey(name string) (nkeys.KeyPair, error) {
+	seed, err := readSmall(d.key(name))
+	if err != nil {
+		return nil, err
+	}
+	key, err := nkeys.FromSeed(bytes.TrimSpace(seed))
+	if err != nil {
+		return nil, fmt.Errorf("%s does not hold a key", d.key(name))
+	}
+	return key, nil
+}
+
+// Render writes accounts.conf as users.yaml has it, over the one that is there. With JWTs
+// it writes operator.conf, for which it needs all keys. It returns the file's path.
+func (d Dir) Render() (path string, err error) {
+	path = d.file(accountsConf)
+	if d.has(operatorConf) {
+		path = d.file(operatorConf)
+	}
+	return path, exclusively(string(d), d.render)
+}
 
 func (d Dir) render() error {
+	if d.has(operatorConf) {
+		return d.renderOperator()
+	}
 	users, err := ReadUsers(d.file(usersFile))
 	if err != nil {
 		return err
@@ -212,6 +231,18 @@ func (d Dir) render() error {
 		return err
 	}
 	return replace(d.file(accountsConf), text)
+}
+
+func (d Dir) renderOperator() error {
+	operator, err := readOperator(d.readKey)
+	if err != nil {
+		return err
+	}
+	config, err := operator.Config()
+	if err != nil {
+		return err
+	}
+	return replace(d.file(operatorConf), config)
 }
 
 // unchanged refuses to go on when accounts.conf is not what users.yaml makes of it.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nats-io/jwt/v2"
@@ -14,6 +15,15 @@ import (
 
 // nameInTemplate is what a broker replaces by the name in a user's JWT.
 const nameInTemplate = "{{name()}}"
+
+// noWildcards is denied to agents. Whoever has their signing key chooses the name, and the
+// broker does not look at it: what an agent called * is allowed would have wildcards in
+// it, as in _INBOX.*.>. For that name these subjects cover all that it is allowed; for a
+// proper name, such as w1, they are w1.w1 and below, which nobody uses.
+var noWildcards = jwt.StringList{nameInTemplate + "." + nameInTemplate, nameInTemplate + "." + nameInTemplate + ".>"}
+
+// inboxName is the one proper name that noWildcards denies its own inbox.
+const inboxName = "_INBOX"
 
 // Operator is a broker's operator in the sense of NATS' JWTs, with the accounts of
 // Mission Control. Each role has a signing key whose template holds its permissions:
@@ -43,15 +53,36 @@ func NewOperator() (*Operator, error) {
 	return o, nil
 }
 
+// readOperator reads an operator's keys; seed returns the one in a file of a name.
+func readOperator(seed func(name string) (nkeys.KeyPair, error)) (*Operator, error) {
+	o := &Operator{roles: map[roles.Role]nkeys.KeyPair{}}
+	var errs []error
+	read := func(name string) nkeys.KeyPair {
+		key, err := seed(name)
+		errs = append(errs, err)
+		return key
+	}
+	o.key, o.system, o.missions, o.clients = read(operatorKey), read(systemAccount), read(missionsAccount), read(clientsAccount)
+	for _, role := range roles.All() {
+		o.roles[role] = read(roleKey(role))
+	}
+	return o, errors.Join(errs...)
+}
+
+// The names of keys' files.
+const operatorKey = "operator"
+
+func roleKey(role roles.Role) string { return "role-" + string(role) }
+
 func (o *Operator) account(a roles.Account) nkeys.KeyPair {
 	return map[roles.Account]nkeys.KeyPair{roles.Missions: o.missions, roles.Clients: o.clients, roles.SystemAccount: o.system}[a]
 }
 
 // keys returns every key with the name of its file.
 func (o *Operator) keys() map[string]nkeys.KeyPair {
-	keys := map[string]nkeys.KeyPair{"operator": o.key, systemAccount: o.system, missionsAccount: o.missions, clientsAccount: o.clients}
+	keys := map[string]nkeys.KeyPair{operatorKey: o.key, systemAccount: o.system, missionsAccount: o.missions, clientsAccount: o.clients}
 	for role, key := range o.roles {
-		keys["role-"+string(role)] = key
+		keys[roleKey(role)] = key
 	}
 	return keys
 }
@@ -77,6 +108,9 @@ func (o *Operator) claims(a roles.Account) (*jwt.AccountClaims, error) {
 		permissions := role.Permissions(nameInTemplate)
 		scope.Template.Pub.Allow = append(jwt.StringList(nil), permissions.Publish...)
 		scope.Template.Sub.Allow = append(jwt.StringList(nil), permissions.Subscribe...)
+		if role == roles.Agent {
+			scope.Template.Pub.Deny, scope.Template.Sub.Deny = slices.Clone(noWildcards), slices.Clone(noWildcards)
+		}
 		c.SigningKeys.AddScopedSigner(scope)
 	}
 	return c, o.cross(a, c)
@@ -153,6 +187,9 @@ func (o *Operator) Config() ([]byte, error) {
 func NewCreds(role roles.Role, name, account string, signer nkeys.KeyPair) (Secret, error) {
 	if err := roles.CheckName(name); err != nil {
 		return Secret{}, err
+	}
+	if role == roles.Agent && name == inboxName {
+		return Secret{}, fmt.Errorf("with JWTs an agent cannot be called %s; choose another name", inboxName)
 	}
 	pair, err := nkeys.CreateUser()
 	if err != nil {

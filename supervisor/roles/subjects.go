@@ -66,6 +66,7 @@ func supervisorPublishes() []string {
 		[]string{
 			inboxes, "_R_.>", // replies, the latter over the border between accounts
 			api.CommandsSubject("*"), "supervisor.peers.>", eventstream.SubjectAll,
+			"$SYS.REQ.USER.INFO", // which user, account and permissions are its own
 			jsAPI + "STREAM.CREATE." + events, jsAPI + "STREAM.CREATE." + letters, jsAPI + "STREAM.CREATE." + ledger,
 		},
 		readingEvents, handling,

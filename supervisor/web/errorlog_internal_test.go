@@ -49,7 +49,9 @@ func TestFailedHandshakesAreALine(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprint(c, "GET / HTTP/1.1\r\n\r\n")
+		if _, err := fmt.Fprint(c, "GET / HTTP/1.1\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
 		<-closed
 		_ = c.Close()
 	}

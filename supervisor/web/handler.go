@@ -2,12 +2,12 @@ package web
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -22,21 +22,19 @@ import (
 )
 
 // routes returns everything that is served over HTTP.
-func routes(service *supervisor.Service, tokens Tokens, log *slog.Logger) http.Handler {
-	d := door{log: log}
-	registry := newRegistry(service, log)
-	mux := table(d, service, tokens, registry)
-	// A page of another site must not be able to change anything here.
-	protection := http.NewCrossOriginProtection()
-	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d.refuse(w, r, forbidden("pages of other sites may not change anything here"))
-	}))
-	return measured(registry, service.Tracer(), protection.Handler(d.elseRefuse(mux.ServeMux)))
+func routes(d door, service *supervisor.Service) http.Handler {
+	registry := newRegistry(service, d.log)
+	registry.MustRegister(d.attempts.failed)
+	mux := table(d, service, registry)
+	return measured(registry, service.Tracer(), d.hosts.sameOrigin(d, d.elseRefuse(mux.ServeMux)))
 }
 
 // table is what is served where.
-func table(d door, service *supervisor.Service, tokens Tokens, registry *prometheus.Registry) *routeTable {
-	brief, single, pages, parking := supervisor.BoundBrief, supervisor.BoundSingle, supervisor.BoundPage, supervisor.BoundParking
+func table(d door, service *supervisor.Service, registry *prometheus.Registry) *routeTable {
+	kind := func(total func() *supervisor.Bound) func() *bound {
+		return func() *bound { return newBound(total()) }
+	}
+	brief, single, pages, parking := kind(supervisor.BoundBrief), kind(supervisor.BoundSingle), kind(supervisor.BoundPage), kind(supervisor.BoundParking)
 	mux := &routeTable{ServeMux: http.NewServeMux()}
 	mux.HandleFunc("GET /api/supervisor/health", get(d, brief(), service.Health))
 	mux.HandleFunc("GET /api/supervisor/status", get(d, brief(), service.Status))
@@ -57,9 +55,9 @@ func table(d door, service *supervisor.Service, tokens Tokens, registry *prometh
 	mux.HandleFunc("GET /api/supervisor/live", d.live(service))
 	mux.HandleFunc("GET "+spec.PathOpenAPI, document(spec.OpenAPI))
 	mux.HandleFunc("GET "+spec.PathAsyncAPI, document(spec.AsyncAPI))
-	mux.HandleFunc("GET "+sessionPath, d.whoAmI(tokens))
-	mux.HandleFunc("POST "+sessionPath, d.signIn(tokens))
-	mux.HandleFunc("DELETE "+sessionPath, d.signOut(tokens))
+	mux.HandleFunc("GET "+sessionPath, d.whoAmI)
+	mux.HandleFunc("POST "+sessionPath, d.signIn)
+	mux.HandleFunc("DELETE "+sessionPath, d.signOut)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", ready(service))
 	mux.Handle("GET /metrics", metrics(registry, d.log))
@@ -115,11 +113,22 @@ func safeHeaders(next http.Handler) http.Handler {
 }
 
 // door turns requests and replies of the protocol into HTTP.
-type door struct{ log *slog.Logger }
+type door struct {
+	log      *slog.Logger
+	tokens   Tokens
+	hosts    hosts
+	pace     pace
+	attempts *attempts
+}
+
+// newDoor returns one that is open to everybody.
+func newDoor(log *slog.Logger) door {
+	return door{log: log, pace: defaultPace, attempts: newAttempts(time.Now, log)}
+}
 
 // get serves a method whose request stands in the path and the query.
-func get[Q, R any](d door, bound *supervisor.Bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
-	return d.within(bound, 0, func(w http.ResponseWriter, r *http.Request) {
+func get[Q, R any](d door, bound *bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
+	return d.within(bound, func(w http.ResponseWriter, r *http.Request) {
 		fields, err := queryFields(r.URL.RawQuery)
 		if err != nil {
 			d.refuse(w, r, err)
@@ -129,45 +138,23 @@ func get[Q, R any](d door, bound *supervisor.Bound, method func(context.Context,
 	})
 }
 
-// post serves a method whose request stands in the path and the body.
-func post[Q, R any](d door, bound *supervisor.Bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
-	return d.within(bound, api.MaxBody, func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, api.MaxBody))
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			d.refuse(w, r, missions.TooLarge("body", "is larger than %d MiB", api.MaxBody>>20))
-			return
-		}
-		if err != nil {
-			d.refuse(w, r, missions.Invalid("body", "could not be read to its end"))
-			return
-		}
-		serve(d, w, r, method, map[string]jsontext.Value{}, body)
-	})
-}
-
-// within serves what a bound admits. A body counts with the length that it declares,
-// or with the most that it may have.
-func (d door) within(bound *supervisor.Bound, most int64, next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		bytes := min(r.ContentLength, most)
-		if bytes < 0 {
-			bytes = most
-		}
-		leave, err := bound.Enter(bytes)
+// post serves a method whose request stands in the path and the body. It has its turn
+// when the body is there, however long that takes.
+func post[Q, R any](d door, bound *bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
+	return d.admitted(bound, func(w http.ResponseWriter, r *http.Request, a *admission) {
+		body, err := d.body(w, r, a)
 		if err != nil {
 			d.refuse(w, r, err)
 			return
 		}
-		defer leave()
-		done, err := bound.Turn(r.Context(), bytes)
+		done, err := a.turn(r.Context())
 		if err != nil {
 			d.refuse(w, r, err)
 			return
 		}
 		defer done()
-		next(w, r)
-	}
+		serve(d, w, r, method, map[string]jsontext.Value{}, body)
+	})
 }
 
 func serve[Q, R any](d door, w http.ResponseWriter, r *http.Request, method func(context.Context, Q) (R, error),
@@ -281,11 +268,12 @@ func plain(w http.ResponseWriter, status int, text string) {
 }
 
 // ready answers 200 while requests can be served: while the store answers. A
-// broker that is away makes the supervisor degraded, not unready.
+// broker that is away makes the supervisor degraded, not unready. Who has no token may
+// ask, and learns nothing else.
 func ready(service *supervisor.Service) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := service.Ready(r.Context()); err != nil {
-			plain(w, http.StatusServiceUnavailable, api.FromError(err).Message)
+			plain(w, http.StatusServiceUnavailable, "the store does not answer") // why is in health, which takes a token
 			return
 		}
 		plain(w, http.StatusOK, "ready")

@@ -49,21 +49,31 @@ func Listen(addr string) (*Listener, error) {
 type Guard struct {
 	Tokens Tokens
 	TLS    *tls.Config // nil for plain HTTP; it may ask for certificates of clients
+
+	// Hosts, as [ParseHost] returns them, may stand in Host and in Origin, with any port,
+	// beside localhost and IP addresses.
+	Hosts []string
 }
 
 // Serve serves on a listener, which becomes the server's, until Stop.
 func Serve(listener *Listener, service *supervisor.Service, guard Guard, log *slog.Logger) *Server {
-	d := door{log: log}
+	d := newDoor(log)
+	d.tokens, d.hosts = guard.Tokens, newHosts(listener, guard)
+	return serveThrough(d, listener, service, guard.TLS)
+}
+
+// serveThrough is Serve, with a door that is set up.
+func serveThrough(d door, listener *Listener, service *supervisor.Service, secure *tls.Config) *Server {
 	stopping, stop := context.WithCancel(context.Background())
-	errorLog := newErrorLog(log, time.Now)
+	errorLog := newErrorLog(d.log, time.Now)
 	s := &Server{
 		addr:   listener.Addr().String(),
 		errors: errorLog,
 		failed: make(chan error, 1),
 		done:   make(chan struct{}),
 		http: &http.Server{
-			Handler:           safeHeaders(onlyHosts(listener, d.authorize(guard.Tokens, routes(service, guard.Tokens, log)), log)),
-			TLSConfig:         guard.TLS.Clone(),
+			Handler:           safeHeaders(d.hosts.only(d, d.authorize(routes(d, service)))),
+			TLSConfig:         secure.Clone(),
 			ReadHeaderTimeout: 10 * time.Second,
 			ReadTimeout:       time.Minute,
 			WriteTimeout:      2 * time.Minute,
@@ -77,7 +87,7 @@ func Serve(listener *Listener, service *supervisor.Service, guard Guard, log *sl
 	go func() {
 		defer close(s.done)
 		serve := s.http.Serve
-		if guard.TLS != nil {
+		if secure != nil {
 			serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
 		}
 		if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {

@@ -44,29 +44,29 @@ func setCookie(w http.ResponseWriter, r *http.Request, token string) {
 
 // signIn has a browser keep the token in the Authorization header. Nothing is kept here,
 // so that every supervisor with the same tokens knows the browser.
-func (d door) signIn(tokens Tokens) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if tokens != nil {
-			token := bearer(r.Header.Get("Authorization"))
-			if tokens.find(token) == nil {
-				d.unknown(w, r)
-				return
-			}
-			setCookie(w, r, token)
+func (d door) signIn(w http.ResponseWriter, r *http.Request) {
+	if d.tokens != nil {
+		token := bearer(r.Header.Get("Authorization"))
+		if d.tokens.find(token) == nil {
+			d.unknown(w, r)
+			return
 		}
-		d.reply(w, r, http.StatusOK, tokens.session(r))
+		setCookie(w, r, token)
 	}
+	d.reply(w, r, http.StatusOK, d.tokens.session(r))
 }
 
 // signOut has a browser forget its token.
-func (d door) signOut(tokens Tokens) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		setCookie(w, r, "")
-		d.reply(w, r, http.StatusOK, api.Session{Authentication: tokens != nil})
-	}
+func (d door) signOut(w http.ResponseWriter, r *http.Request) {
+	setCookie(w, r, "")
+	d.reply(w, r, http.StatusOK, api.Session{Authentication: d.tokens != nil})
 }
 
 // whoAmI tells what the one who asks may do, and whether a token is needed for more.
-func (d door) whoAmI(tokens Tokens) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) { d.reply(w, r, http.StatusOK, tokens.session(r)) }
+func (d door) whoAmI(w http.ResponseWriter, r *http.Request) {
+	session := d.tokens.session(r)
+	if session.Role == "" && d.tooMany(w, r) {
+		return
+	}
+	d.reply(w, r, http.StatusOK, session)
 }

@@ -21,7 +21,7 @@ const sendPatience = 10 * time.Second
 // events serves GET /api/events: events as server-sent events, whose ids are sequences
 // of the stream, so that a browser that lost its connection goes on where it was.
 func (d door) events(service *supervisor.Service) http.HandlerFunc {
-	return d.within(supervisor.BoundWatching(), 0, func(w http.ResponseWriter, r *http.Request) {
+	return d.within(newBound(supervisor.BoundWatching()), func(w http.ResponseWriter, r *http.Request) {
 		request, err := eventsRequest(r)
 		if err == nil {
 			_, err = request.Types()
@@ -55,7 +55,7 @@ func eventsRequest(r *http.Request) (api.EventsRequest, error) {
 
 // live serves GET /api/supervisor/live: the status whenever it has changed.
 func (d door) live(service *supervisor.Service) http.HandlerFunc {
-	return d.within(supervisor.BoundWatching(), 0, func(w http.ResponseWriter, r *http.Request) {
+	return d.within(newBound(supervisor.BoundWatching()), func(w http.ResponseWriter, r *http.Request) {
 		d.push(w, r, func(ctx context.Context, s *sender) error { return service.Pulse(ctx, listener{s}) })
 	})
 }

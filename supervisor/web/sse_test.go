@@ -296,7 +296,7 @@ func TestABrowserThatHasGoneIsLetGo(t *testing.T) {
 func TestBrowsersAreBounded(t *testing.T) {
 	t.Parallel()
 	s := newLiveServer(t)
-	for range 128 {
+	for range 64 {
 		openSource(t, s.url+"/api/supervisor/live")
 	}
 	status, body, _ := call(t, "GET", s.url+"/api/supervisor/live", "")

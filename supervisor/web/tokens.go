@@ -3,9 +3,13 @@ package web
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"fmt"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 
+	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/roles"
 	"missioncontrol/supervisor/web/dashboard"
@@ -72,8 +76,8 @@ func needs(r *http.Request) roles.Role {
 }
 
 // authorize lets requests through whose bearer may make them.
-func (d door) authorize(tokens Tokens, next http.Handler) http.Handler {
-	if tokens == nil {
+func (d door) authorize(next http.Handler) http.Handler {
+	if d.tokens == nil {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -81,21 +85,42 @@ func (d door) authorize(tokens Tokens, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		token, needed := tokens.shown(r), needs(r)
+		token, needed := d.tokens.shown(r), needs(r)
 		switch {
 		case token == nil:
 			d.unknown(w, r)
 		case !token.Role.Covers(needed):
 			d.refuse(w, r, forbidden("this takes the token of a role that may do it: "+string(needed)))
 		default:
-			next.ServeHTTP(w, r)
+			next.ServeHTTP(w, withToken(r, token))
 		}
 	})
 }
 
-// unknown refuses a request that shows no token that is known.
+// unknown refuses a request that shows no token that is known, with 429 once its address
+// has shown too many.
 func (d door) unknown(w http.ResponseWriter, r *http.Request) {
+	if d.tooMany(w, r) {
+		return
+	}
 	w.Header().Set("WWW-Authenticate", `Bearer realm="missioncontrol"`)
 	d.refuse(w, r, &api.Error{Code: api.CodeUnauthorized,
 		Message: "this takes a token that is known here, in the header Authorization: Bearer TOKEN"})
+}
+
+// tooMany counts a request that shows a token that is not known, and refuses it if its
+// address has shown too many. A cookie does not count: browsers send it by themselves.
+func (d door) tooMany(w http.ResponseWriter, r *http.Request) bool {
+	if r.Header.Get("Authorization") == "" {
+		return false
+	}
+	wait := d.attempts.fail(remoteAddress(r))
+	if wait == 0 {
+		return false
+	}
+	seconds := int64(math.Ceil(wait.Seconds()))
+	w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+	d.refuse(w, r, &api.Error{Code: missions.CodeOverloaded,
+		Message: fmt.Sprintf("too many tokens that are not known here have come from this address; try again in %d s", seconds)})
+	return true
 }

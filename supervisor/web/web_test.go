@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -187,14 +186,7 @@ func TestOnlyThisMachinesNamesAreAnswered(t *testing.T) {
 func TestARequestWithoutAHostIsAnswered(t *testing.T) {
 	t.Parallel()
 	url, _ := newServer(t)
-	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
-	must(t, err)
-	defer func() { must(t, conn.Close()) }()
-	_, err = io.WriteString(conn, "GET /healthz HTTP/1.0\r\n\r\n")
-	must(t, err)
-	reply, err := io.ReadAll(conn)
-	must(t, err)
-	if !strings.HasPrefix(string(reply), "HTTP/1.0 200 OK\r\n") {
+	if reply := raw(t, url, "GET /healthz HTTP/1.0\r\n\r\n"); !strings.HasPrefix(reply, "HTTP/1.0 200 OK\r\n") {
 		t.Errorf("%s", reply)
 	}
 }
@@ -239,7 +231,7 @@ func TestAStoreThatIsDownIsSaid(t *testing.T) {
 	}{
 		"/api/supervisor/health": {200, `"status":"error"`},
 		"/api/supervisor/status": {503, `"code":"unavailable"`},
-		"/readyz":                {503, "the store is closed"},
+		"/readyz":                {503, "the store does not answer"},
 		"/healthz":               {200, "ok"},
 		"/metrics":               {200, "missioncontrol_store_up 0"},
 	} {

@@ -1,6 +1,7 @@
 package supervisor_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,4 +69,37 @@ func TestOrdinaryInboxesGetReplies(t *testing.T) {
 	}
 	must(t, r.nc.Publish("supervisor.agent.w1.leave", nil)) // and whoever wants none
 	must(t, r.nc.Flush())
+}
+
+// A request that changes missions needs a reply, and what the broker has sent is none.
+func TestAChangeProvesThatAClientSentIt(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{})
+	create := func(id string, change func(*nats.Msg)) {
+		t.Helper()
+		msg := &nats.Msg{Subject: api.SubjectMissionsCreate, Reply: nats.NewInbox(), Header: nats.Header{},
+			Data: []byte(`{"id":"` + id + `","name":"x"}`)}
+		change(msg)
+		must(t, r.nc.PublishMsg(msg))
+	}
+	create("no-reply", func(m *nats.Msg) { m.Reply = "" })
+	create("stored", func(m *nats.Msg) { m.Header.Set("Nats-Stream", "EVENTS") })
+	create("status", func(m *nats.Msg) { m.Header.Set("Status", "404") })
+	create("headers-only", func(m *nats.Msg) { m.Header.Set("Nats-Msg-Size", "0") })
+	create("own-account", func(m *nats.Msg) { m.Header.Set("Nats-Request-Info", `{"acc":"$G","rtt":1}`) })
+	create("acknowledged", func(m *nats.Msg) { m.Reply = "supervisor.acks.x.1" })
+	_, err := r.nc.RequestMsg(&nats.Msg{Subject: api.SubjectMissionsCreate, Data: []byte(`{"id":"other-account","name":"x"}`),
+		Header: nats.Header{"Nats-Request-Info": {`{"acc":"CLIENTS","rtt":1}`}}}, patience)
+	must(t, err)
+	_, _, err = r.client.Create(t.Context(), api.MissionSpec{ID: "ordinary", Name: "x"}) // comes after those
+	must(t, err)
+	list, err := r.client.List(t.Context(), api.ListRequest{})
+	must(t, err)
+	var ids []string
+	for _, m := range list.Missions {
+		ids = append(ids, m.ID)
+	}
+	if slices.Sort(ids); strings.Join(ids, " ") != "ordinary other-account" {
+		t.Errorf("created: %v", ids)
+	}
 }

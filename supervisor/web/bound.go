@@ -1,0 +1,197 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/netip"
+	"sync"
+
+	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/api"
+)
+
+// credential is who asks, as bounds see it: the token that was shown or, without tokens,
+// the address that the request comes from.
+type credential struct {
+	token   string // its name
+	address netip.Addr
+}
+
+type credentialKey struct{}
+
+// withToken returns a request that is known to show a token.
+func withToken(r *http.Request, token *Token) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), credentialKey{}, credential{token: token.Name}))
+}
+
+func credentialOf(r *http.Request) credential {
+	if c, ok := r.Context().Value(credentialKey{}).(credential); ok {
+		return c
+	}
+	return credential{address: remoteAddress(r)}
+}
+
+// remoteAddress is the address that a request comes from, of IPv6 the network: a machine
+// has all addresses of one. What proxies say in headers, anybody can say.
+func remoteAddress(r *http.Request) netip.Addr {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	address := from.Addr().Unmap().WithZone("")
+	if address.Is4() {
+		return address
+	}
+	const networkBits = 64
+	network, _ := address.Prefix(networkBits) // an IPv6 address has so many
+	return network.Addr()
+}
+
+// bound limits what is under way of one kind of request, in all and of each credential.
+// Methods may be called concurrently.
+type bound struct {
+	total *supervisor.Bound
+
+	mu     sync.Mutex
+	shares map[credential]*share
+}
+
+// share is what one credential may have of a bound.
+type share struct {
+	*supervisor.Bound
+	users int // requests that use it
+}
+
+// keptShares is how many shares are kept for credentials that may ask again.
+const keptShares = 64
+
+func newBound(total *supervisor.Bound) *bound {
+	return &bound{total: total, shares: map[credential]*share{}}
+}
+
+func (b *bound) take(c credential) *share {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s, ok := b.shares[c]
+	if !ok {
+		s = &share{Bound: b.total.Share()}
+		b.shares[c] = s
+	}
+	s.users++
+	return s
+}
+
+func (b *bound) giveBack(c credential, s *share) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s.users--; s.users == 0 && len(b.shares) > keptShares {
+		delete(b.shares, c)
+	}
+}
+
+// admission is a request that a bound has admitted, until leave.
+type admission struct {
+	bound *bound
+	share *share
+	held  int64 // bytes of its body
+	leave func()
+}
+
+// enter admits a request, or returns an [api.ErrOverloaded]. It never waits.
+func (b *bound) enter(c credential) (*admission, error) {
+	own := b.take(c)
+	leaveOwn, err := own.Enter(0)
+	if err != nil {
+		b.giveBack(c, own)
+		return nil, ofOne(err)
+	}
+	leaveTotal, err := b.total.Enter(0)
+	if err != nil {
+		leaveOwn()
+		b.giveBack(c, own)
+		return nil, err
+	}
+	a := &admission{bound: b, share: own}
+	a.leave = func() {
+		b.total.Release(a.held)
+		own.Release(a.held)
+		leaveTotal()
+		leaveOwn()
+		b.giveBack(c, own)
+	}
+	return a, nil
+}
+
+// hold counts bytes that have come, or returns an [api.ErrOverloaded].
+func (a *admission) hold(bytes int64) error {
+	if err := a.share.Hold(bytes); err != nil {
+		return ofOne(err)
+	}
+	if err := a.bound.total.Hold(bytes); err != nil {
+		a.share.Release(bytes)
+		return err
+	}
+	a.held += bytes
+	return nil
+}
+
+// turn waits for the request's turn, first among those of its credential, so that these
+// never have all turns.
+func (a *admission) turn(ctx context.Context) (done func(), err error) {
+	doneOwn, err := a.share.Turn(ctx, a.held)
+	if err != nil {
+		return nil, err
+	}
+	doneTotal, err := a.bound.total.Turn(ctx, a.held)
+	if err != nil {
+		doneOwn()
+		return nil, err
+	}
+	return func() { doneTotal(); doneOwn() }, nil
+}
+
+// ofOne is the error of a share that is used up.
+func ofOne(err error) error {
+	wire := api.FromError(err)
+	if errors.Is(wire, api.ErrOverloaded) {
+		wire.Message += "; this is of one token or, without tokens, of one address"
+	}
+	return wire
+}
+
+// admitted serves what a bound admits.
+func (d door) admitted(b *bound, next func(http.ResponseWriter, *http.Request, *admission)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		a, err := b.enter(credentialOf(r))
+		if err != nil {
+			ignoreBody(w, r)
+			d.refuse(w, r, err)
+			return
+		}
+		defer a.leave()
+		next(w, r, a)
+	}
+}
+
+// ignoreBody has a request answered without its body, for which the server would otherwise
+// wait before it sends the reply.
+func ignoreBody(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		w.Header().Set("Connection", "close")
+	}
+}
+
+// within serves what a bound admits, in its turn. What it serves has no body.
+func (d door) within(b *bound, next http.HandlerFunc) http.HandlerFunc {
+	return d.admitted(b, func(w http.ResponseWriter, r *http.Request, a *admission) {
+		ignoreBody(w, r)
+		done, err := a.turn(r.Context())
+		if err != nil {
+			d.refuse(w, r, err)
+			return
+		}
+		defer done()
+		next(w, r)
+	})
+}
