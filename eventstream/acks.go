@@ -40,12 +40,12 @@ type settler interface {
 // per message (a timer, a future, two channels, a header map) is several times
 // that of the publish itself, which telemetry would add to every request.
 type window struct {
-	nc      *nats.Conn
-	stream  string // that acknowledges
-	timeout time.Duration
-	doubt   func(error) // told of outcomes that speak against the stream's health
-	prefix  string      // reply subjects are prefix + number
-	tokens  chan struct{}
+	nc            *nats.Conn
+	stream        string // that acknowledges
+	timeout       time.Duration
+	reportFailure func(error) // told of outcomes that speak against the stream's health
+	prefix        string      // reply subjects are prefix + number
+	tokens        chan struct{}
 
 	mu      sync.Mutex
 	next    uint64
@@ -62,15 +62,15 @@ type inFlight struct {
 
 // newWindow subscribes for the acknowledgements that a stream gives for a new window of
 // n messages.
-func newWindow(nc *nats.Conn, stream string, n int, timeout time.Duration, doubt func(error)) (*window, error) {
+func newWindow(nc *nats.Conn, stream string, n int, timeout time.Duration, reportFailure func(error)) (*window, error) {
 	w := &window{
-		nc:      nc,
-		stream:  stream,
-		timeout: timeout,
-		doubt:   doubt,
-		prefix:  newAckSubject() + ".",
-		tokens:  make(chan struct{}, n),
-		pending: make(map[uint64]inFlight, n),
+		nc:            nc,
+		stream:        stream,
+		timeout:       timeout,
+		reportFailure: reportFailure,
+		prefix:        newAckSubject() + ".",
+		tokens:        make(chan struct{}, n),
+		pending:       make(map[uint64]inFlight, n),
 	}
 	_, err := nc.Subscribe(w.prefix+"*", w.acked)
 	return w, err
@@ -150,7 +150,7 @@ func (w *window) acked(msg *nats.Msg) {
 // that whoever gets it knows of every failure before.
 func (w *window) settle(m inFlight, o outcome) {
 	if o.err != nil && !harmless(o.err) {
-		w.doubt(o.err)
+		w.reportFailure(o.err)
 	}
 	m.to.settle(m.index, o)
 	<-w.tokens

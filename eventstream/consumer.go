@@ -90,7 +90,7 @@ func (c *consumer) run(ctx context.Context) error {
 // detached notes why pulling ended. A missing stream is the stream's business.
 func (c *consumer) detached(err error) {
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		c.sess.doubt(ErrNoStream)
+		c.sess.reportFailure(ErrNoStream)
 	}
 	c.note(err)
 	if c.status.Attached && !c.sess.ended() {
@@ -257,7 +257,7 @@ func (c *consumer) pull(ctx context.Context) error {
 }
 
 // inflow is a running pull and the goroutine that reads it.
-type inflow struct {
+type pull struct {
 	iter   jetstream.MessagesContext
 	cancel context.CancelFunc
 	msgs   chan jetstream.Msg // closed when reading has ended
@@ -266,14 +266,14 @@ type inflow struct {
 
 // read starts pulling. What comes is taken off the client library's hands at
 // once, because only its owner can keep a message alive.
-func (c *consumer) read() (*inflow, error) {
+func (c *consumer) read() (*pull, error) {
 	iter, err := c.pulls.Messages(jetstream.PullMaxMessages(c.cfg.MaxAckPending),
 		jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(pullHeartbeat))
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	in := &inflow{iter: iter, cancel: cancel, msgs: make(chan jetstream.Msg)}
+	in := &pull{iter: iter, cancel: cancel, msgs: make(chan jetstream.Msg)}
 	go func() {
 		defer close(in.msgs)
 		for {
@@ -295,7 +295,7 @@ func (c *consumer) read() (*inflow, error) {
 
 // drain ends the pull and returns what the broker had sent until it knew,
 // waiting at most for the given time.
-func (in *inflow) drain(limit time.Duration) []jetstream.Msg {
+func (in *pull) drain(limit time.Duration) []jetstream.Msg {
 	in.iter.Drain()
 	defer time.AfterFunc(limit, in.cancel).Stop()
 	var rest []jetstream.Msg
@@ -306,7 +306,7 @@ func (in *inflow) drain(limit time.Duration) []jetstream.Msg {
 }
 
 // stop ends the pull and waits for its goroutine.
-func (in *inflow) stop() {
+func (in *pull) stop() {
 	in.iter.Stop()
 	in.cancel()
 	for range in.msgs { // nobody handles these any more

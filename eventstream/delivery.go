@@ -93,20 +93,20 @@ func (c *consumer) handle(ctx context.Context, msg jetstream.Msg, done chan<- st
 		}
 	}
 	if limit := c.cfg.MaxDeliver; limit > 0 && d.Attempt > limit {
-		c.bury(ctx, d, fmt.Errorf("delivered more than %d times", limit))
+		c.giveUp(ctx, d, fmt.Errorf("delivered more than %d times", limit))
 		return
 	}
 	if d.Event, err = charter.Decode(msg.Data()); err != nil {
-		c.bury(ctx, d, fmt.Errorf("not a charter event: %w", err))
+		c.giveUp(ctx, d, fmt.Errorf("not a charter event: %w", err))
 		return
 	}
 	switch err := c.call(ctx, d); {
 	case err == nil:
 		c.acknowledge(ctx, d, &c.status.Handled)
 	case IsPermanent(err):
-		c.bury(ctx, d, err)
+		c.giveUp(ctx, d, err)
 	case c.cfg.MaxDeliver > 0 && d.Attempt >= c.cfg.MaxDeliver && ctx.Err() == nil:
-		c.bury(ctx, d, fmt.Errorf("failed %d times, the last time with: %w", d.Attempt, err))
+		c.giveUp(ctx, d, fmt.Errorf("failed %d times, the last time with: %w", d.Attempt, err))
 	default:
 		c.retry(ctx, d, err)
 	}
@@ -128,7 +128,7 @@ func (c *consumer) call(ctx context.Context, d Delivery) (err error) {
 func (c *consumer) acknowledge(ctx context.Context, d Delivery, counter *uint64) {
 	var err error
 	if c.cfg.Remember {
-		ctx, cancel := c.lastWord(ctx)
+		ctx, cancel := c.detachedContext(ctx)
 		err = d.Raw.DoubleAck(ctx)
 		cancel()
 	} else {
@@ -153,8 +153,8 @@ func (c *consumer) retry(ctx context.Context, d Delivery, err error) {
 
 // bury makes an event a dead letter. It is taken off the stream's hands only
 // after it has been kept.
-func (c *consumer) bury(ctx context.Context, d Delivery, reason error) {
-	wordCtx, cancel := c.lastWord(ctx)
+func (c *consumer) giveUp(ctx context.Context, d Delivery, reason error) {
+	wordCtx, cancel := c.detachedContext(ctx)
 	defer cancel()
 	if err := c.keepDeadLetter(wordCtx, d, reason); err != nil {
 		c.retry(ctx, d, fmt.Errorf("keeping a dead letter: %w", err))
@@ -169,14 +169,14 @@ func (c *consumer) bury(ctx context.Context, d Delivery, reason error) {
 
 // lastWord is a context for what must be said to the broker even when Consume
 // is stopping.
-func (c *consumer) lastWord(ctx context.Context) (context.Context, context.CancelFunc) {
+func (c *consumer) detachedContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), c.stream.cfg.AckTimeout)
 }
 
 // attached publishes whether the consumer is being pulled from.
-func (c *consumer) attached(yes bool) {
-	if c.status.Attached != yes {
-		c.status.Attached = yes
+func (c *consumer) attached(attached bool) {
+	if c.status.Attached != attached {
+		c.status.Attached = attached
 		c.note(nil)
 	}
 }

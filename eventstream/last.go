@@ -105,7 +105,7 @@ func (s *Stream) stored(ctx context.Context, sess *session, which messageRequest
 	defer cancel()
 	found, err := storedMessage(ctx, sess.nc, s.cfg.StreamName, which)
 	if err != nil && !errors.Is(err, ErrNotFound) {
-		sess.doubt(err)
+		sess.reportFailure(err)
 	}
 	return found, err
 }

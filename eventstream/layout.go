@@ -53,7 +53,7 @@ func orderFor(info *jetstream.StreamInfo, broker string, maxInFlight int) orderi
 
 // survey notes what an operator may have changed about a working stream. It may
 // fail: what counts is that publishes are answered, and that was found out.
-func (s *Stream) survey(ctx context.Context, sess *session) {
+func (s *Stream) refreshPlacement(ctx context.Context, sess *session) {
 	if stream, err := s.lookUp(ctx, sess); err == nil {
 		sess.settle(stream.CachedInfo())
 	}

@@ -59,7 +59,7 @@ func (s *Stream) read(ctx context.Context, sess *session, filter []string, after
 		case <-ctx.Done():
 		}
 	}()
-	r := reading{stream: s, sess: sess, filter: filter, seen: after, until: until, wait: s.cfg.DialTimeout, handle: handle}
+	r := streamRead{stream: s, sess: sess, filter: filter, seen: after, until: until, wait: s.cfg.DialTimeout, handle: handle}
 	err := r.run(ctx)
 	switch {
 	case errors.Is(err, errReadToEnd):
@@ -73,7 +73,7 @@ func (s *Stream) read(ctx context.Context, sess *session, filter []string, after
 // reading is how far a read has come. The consumer of a pass may be on a replica that lags
 // behind the stream's leader, and then have nothing pending although there is more to read;
 // and its first request may get lost, when it comes to be in the middle of an election.
-type reading struct {
+type streamRead struct {
 	stream  *Stream
 	sess    *session
 	filter  []string
@@ -87,7 +87,7 @@ type reading struct {
 }
 
 // run reads with one consumer after another, until one comes to the end.
-func (r *reading) run(ctx context.Context) error {
+func (r *streamRead) run(ctx context.Context) error {
 	for {
 		err := r.pass(ctx)
 		if !errors.Is(err, errStalled) {
@@ -99,7 +99,7 @@ func (r *reading) run(ctx context.Context) error {
 }
 
 // pass reads with one consumer.
-func (r *reading) pass(ctx context.Context) error {
+func (r *streamRead) pass(ctx context.Context) error {
 	messages, err := r.consume(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the event stream: %w", err)
@@ -129,7 +129,7 @@ func (r *reading) pass(ctx context.Context) error {
 }
 
 // consume begins a pass behind what has been seen.
-func (r *reading) consume(ctx context.Context) (jetstream.MessagesContext, error) {
+func (r *streamRead) consume(ctx context.Context) (jetstream.MessagesContext, error) {
 	cfg := jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: r.seen + 1,
 		MaxResetAttempts: 1, InactiveThreshold: pullExpiry,
@@ -152,7 +152,7 @@ func (r *reading) consume(ctx context.Context) (jetstream.MessagesContext, error
 
 // ended returns errReadToEnd when there is nothing more to read: where the consumer has
 // nothing pending, the leader has the say.
-func (r *reading) ended(ctx context.Context) error {
+func (r *streamRead) ended(ctx context.Context) error {
 	switch {
 	case r.until == 0:
 		return nil
@@ -173,7 +173,7 @@ func (r *reading) ended(ctx context.Context) error {
 
 // next waits for a message. Where the read has an end, it does not wait for long: what was
 // pending may have been deleted, or the consumer may not be of use.
-func (r *reading) next(ctx context.Context, messages jetstream.MessagesContext) (jetstream.Msg, error) {
+func (r *streamRead) next(ctx context.Context, messages jetstream.MessagesContext) (jetstream.Msg, error) {
 	if r.until == 0 {
 		return messages.Next(jetstream.NextContext(ctx))
 	}

@@ -30,7 +30,7 @@ func (s *Stream) createReplicated(ctx context.Context, sess *session, cfg jetstr
 	}
 	cfg.Replicas = autoReplicas
 	stream, err := sess.js.CreateStream(ctx, cfg)
-	if err == nil || !s.settleForOne(err, time.Now()) {
+	if err == nil || !s.fallBackToOneReplica(err, time.Now()) {
 		return stream, err
 	}
 	cfg.Replicas = 1
@@ -40,7 +40,7 @@ func (s *Stream) createReplicated(ctx context.Context, sess *session, cfg jetstr
 // settleForOne reports whether err, at now, means that there will not be three
 // copies. Where it may only mean that a node is not up yet, it says so when that
 // has lasted for Config.ReplicasWait.
-func (s *Stream) settleForOne(err error, now time.Time) bool {
+func (s *Stream) fallBackToOneReplica(err error, now time.Time) bool {
 	var apiErr *jetstream.APIError
 	switch {
 	case !errors.As(err, &apiErr):
@@ -50,10 +50,10 @@ func (s *Stream) settleForOne(err error, now time.Time) bool {
 	case !lacksNodes(err), nodeAway(apiErr), s.cfg.servers() >= autoReplicas:
 		return false
 	}
-	if s.fewSince.IsZero() {
-		s.fewSince = now
+	if s.tooFewSince.IsZero() {
+		s.tooFewSince = now
 	}
-	return now.Sub(s.fewSince) >= s.cfg.ReplicasWait
+	return now.Sub(s.tooFewSince) >= s.cfg.ReplicasWait
 }
 
 // servers is how many servers the URL names.

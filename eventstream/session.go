@@ -28,18 +28,18 @@ type session struct {
 
 	// doubts receives the first outcome that speaks against the stream's
 	// health; see doubt.
-	doubts chan error
+	failures chan error
 
-	endOnce sync.Once
-	done    chan struct{}         // closed when the connection has ended
-	cause   atomic.Pointer[error] // why, nil when nobody said
-	async   atomic.Pointer[error] // the last error the broker sent unasked
+	endOnce   sync.Once
+	done      chan struct{}         // closed when the connection has ended
+	endReason atomic.Pointer[error] // why, nil when nobody said
+	async     atomic.Pointer[error] // the last error the broker sent unasked
 
 	sweeper sync.WaitGroup
 }
 
 func newSession(cfg Config) *session {
-	return &session{cfg: cfg, doubts: make(chan error, 1), done: make(chan struct{})}
+	return &session{cfg: cfg, failures: make(chan error, 1), done: make(chan struct{})}
 }
 
 // open takes over a fresh connection.
@@ -48,10 +48,10 @@ func (s *session) open(nc *nats.Conn) (err error) {
 	if s.js, err = jetstream.New(nc, jetstream.WithDefaultTimeout(s.cfg.DialTimeout)); err != nil {
 		return err
 	}
-	if s.telemetry, err = newWindow(nc, s.cfg.StreamName, maxBursts, s.cfg.AckTimeout, s.doubt); err != nil {
+	if s.telemetry, err = newWindow(nc, s.cfg.StreamName, maxBursts, s.cfg.AckTimeout, s.reportFailure); err != nil {
 		return err
 	}
-	if s.durable, err = newWindow(nc, s.cfg.StreamName, s.cfg.MaxInFlight, s.cfg.AckTimeout, s.doubt); err != nil {
+	if s.durable, err = newWindow(nc, s.cfg.StreamName, s.cfg.MaxInFlight, s.cfg.AckTimeout, s.reportFailure); err != nil {
 		return err
 	}
 	s.sweeper.Go(s.sweep)
@@ -79,17 +79,17 @@ func (s *session) sweep() {
 
 // doubt notes an error that should have the stream probed. Only the first one
 // since the last probe counts.
-func (s *session) doubt(err error) {
+func (s *session) reportFailure(err error) {
 	select {
-	case s.doubts <- err:
+	case s.failures <- err:
 	default:
 	}
 }
 
 // clearDoubts forgets what was noted before a probe.
-func (s *session) clearDoubts() {
+func (s *session) clearFailures() {
 	select {
-	case <-s.doubts: //nolint:errcheck // a doubt that is out of date is nobody's error
+	case <-s.failures: //nolint:errcheck // a doubt that is out of date is nobody's error
 	default:
 	}
 	s.async.Store(nil)
@@ -100,15 +100,15 @@ func (s *session) clearDoubts() {
 func (s *session) asyncError(err error) {
 	s.async.Store(&err)
 	if errors.Is(err, nats.ErrPermissionViolation) {
-		s.doubt(err)
+		s.reportFailure(err)
 	}
 }
 
 // explainSilence adds what the broker said to an error that only says that an
 // answer did not come.
-func (s *session) explainSilence(err error) error {
-	if said := s.async.Load(); said != nil {
-		return fmt.Errorf("%w (the broker says: %w)", err, *said)
+func (s *session) withAsyncError(err error) error {
+	if asyncError := s.async.Load(); asyncError != nil {
+		return fmt.Errorf("%w (the broker says: %w)", err, *asyncError)
 	}
 	return err
 }
@@ -117,7 +117,7 @@ func (s *session) explainSilence(err error) error {
 func (s *session) closed(err error) {
 	s.endOnce.Do(func() {
 		if err != nil {
-			s.cause.Store(&err)
+			s.endReason.Store(&err)
 		}
 		close(s.done)
 	})
@@ -135,8 +135,8 @@ func (s *session) ended() bool {
 
 // endedBy is the error of an ended session.
 func (s *session) endedBy() error {
-	if cause := s.cause.Load(); cause != nil {
-		return fmt.Errorf("%w: %w", ErrDisconnected, *cause)
+	if reason := s.endReason.Load(); reason != nil {
+		return fmt.Errorf("%w: %w", ErrDisconnected, *reason)
 	}
 	return ErrDisconnected
 }

@@ -40,9 +40,9 @@ type Stream struct {
 	closeErr error              // valid once finished is closed
 
 	// Used by supervise only.
-	toldDiff string    // what warnDifferences last said
-	fewSince time.Time // since when the cluster has had too few nodes, see settleForOne
-	known    []string  // servers that the broker told of, see connect
+	loggedDiff  string    // what warnDifferences last said
+	tooFewSince time.Time // since when the cluster has had too few nodes, see settleForOne
+	known       []string  // servers that the broker told of, see connect
 }
 
 // Open starts a stream. That the broker is away is no error: the stream is then

@@ -19,7 +19,7 @@ func (s *Stream) supervise(ctx context.Context) {
 		sess, err := s.connect(ctx)
 		switch {
 		case err == nil:
-			if s.attend(ctx, sess) {
+			if s.serve(ctx, sess) {
 				redial.reset()
 			}
 			s.learn(sess)
@@ -33,10 +33,10 @@ func (s *Stream) supervise(ctx context.Context) {
 
 // attend probes a session, makes it live while it works, and returns when it
 // has ended or is to be given up; worked tells whether it was ever live.
-func (s *Stream) attend(ctx context.Context, sess *session) (worked bool) {
+func (s *Stream) serve(ctx context.Context, sess *session) (worked bool) {
 	probe := backoff{first: s.cfg.ProbeWait, most: s.cfg.ProbeMaxWait}
 	for failed := 1; ; failed++ {
-		sess.clearDoubts()
+		sess.clearFailures()
 		err := s.probe(ctx, sess)
 		if err == nil {
 			worked, failed = true, 0
@@ -58,7 +58,7 @@ func (s *Stream) attend(ctx context.Context, sess *session) (worked bool) {
 			err = sess.endedBy() // whatever failed, failed because of this
 		}
 		s.health.degraded(s.explain(err))
-		if sess.ended() || s.hung(ctx, sess, err) || s.elsewhere(sess, failed, err) {
+		if sess.ended() || s.hung(ctx, sess, err) || s.shouldSwitchServer(sess, failed, err) {
 			return worked
 		}
 		probe.sleep(ctx, sess.done)
@@ -76,14 +76,14 @@ func (s *Stream) watch(ctx context.Context, sess *session) error {
 			return ctx.Err()
 		case <-sess.done:
 			return sess.endedBy()
-		case err := <-sess.doubts:
-			return sess.explainSilence(err)
+		case err := <-sess.failures:
+			return sess.withAsyncError(err)
 		case <-tick.C:
 			if err := s.check(ctx, sess); err != nil {
 				return err
 			}
 			if !s.cfg.ConsumeOnly {
-				s.survey(ctx, sess)
+				s.refreshPlacement(ctx, sess)
 			}
 		}
 	}
@@ -105,7 +105,7 @@ const elsewhereAfter = 3
 
 // elsewhere reports whether another server may do better: this one may be cut
 // off from the rest of its cluster.
-func (s *Stream) elsewhere(sess *session, failed int, err error) bool {
+func (s *Stream) shouldSwitchServer(sess *session, failed int, err error) bool {
 	var conflict *conflictError
 	return failed >= elsewhereAfter && len(sess.nc.Servers()) > 1 && !errors.As(err, &conflict)
 }

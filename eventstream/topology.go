@@ -54,7 +54,7 @@ func (s *Stream) probe(ctx context.Context, sess *session) error {
 		return s.check(ctx, sess)
 	}
 	if err := s.ensureStream(ctx, sess); err != nil {
-		return sess.explainSilence(err)
+		return sess.withAsyncError(err)
 	}
 	return s.check(ctx, sess)
 }
@@ -62,14 +62,14 @@ func (s *Stream) probe(ctx context.Context, sess *session) error {
 // check finds out whether a stream that was found still does what it is for.
 func (s *Stream) check(ctx context.Context, sess *session) error {
 	if !s.cfg.ConsumeOnly {
-		return s.rehearse(ctx, sess)
+		return s.probePublish(ctx, sess)
 	}
 	stream, err := s.lookUp(ctx, sess)
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		return ErrNoStream
 	case err != nil:
-		return sess.explainSilence(noJetStream(err))
+		return sess.withAsyncError(noJetStream(err))
 	}
 	sess.settle(stream.CachedInfo())
 	return nil
@@ -154,7 +154,7 @@ func (s *Stream) overlap(ctx context.Context, sess *session) error {
 // rehearse proves that a publish is answered by the stream's leader, without
 // storing anything: the message demands to be stored in a stream of another
 // name, which JetStream refuses.
-func (s *Stream) rehearse(ctx context.Context, sess *session) error {
+func (s *Stream) probePublish(ctx context.Context, sess *session) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.DialTimeout)
 	defer cancel()
 	msg := nats.NewMsg(Subject("supervisor.rehearsal"))
@@ -163,7 +163,7 @@ func (s *Stream) rehearse(ctx context.Context, sess *session) error {
 	reply, err := request(ctx, sess.nc, msg)
 	switch {
 	case err != nil:
-		return sess.explainSilence(err)
+		return sess.withAsyncError(err)
 	case noResponders(reply):
 		return ErrNoStream
 	}
@@ -234,10 +234,10 @@ func covers(subjects []string, want string) bool {
 func (s *Stream) warnDifferences(have jetstream.StreamConfig) {
 	diff := differences(s.cfg.eventsConfig(0), have)
 	text := strings.Join(diff, "; ")
-	if text == s.toldDiff {
+	if text == s.loggedDiff {
 		return
 	}
-	s.toldDiff = text
+	s.loggedDiff = text
 	if text != "" {
 		s.log.Warn("the event stream exists with other settings; they are left as they are", "stream", have.Name, "differences", text)
 	}

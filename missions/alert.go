@@ -87,7 +87,7 @@ const AlertCheckEvery = alertGap / 3
 //
 //	ok ──holds──▶ pending ──for as long──▶ firing ──does not hold for as long──▶ ok
 //	 ▲──does not hold──┘                    ◀──holds again──┘
-func (a Alert) Look(holds bool, at Time, lasts time.Duration) (next Alert, told, changed bool) {
+func (a Alert) Look(holds bool, at Time, ttl time.Duration) (next Alert, notified, changed bool) {
 	next = a
 	unwatched := a.CheckedAt != 0 && at.Sub(a.CheckedAt) > alertGap
 	next.CheckedAt = at
@@ -99,7 +99,7 @@ func (a Alert) Look(holds bool, at Time, lasts time.Duration) (next Alert, told,
 		if a.ClearedAt == 0 || unwatched {
 			next.ClearedAt = at
 		}
-		if at.Sub(next.ClearedAt) >= lasts {
+		if at.Sub(next.ClearedAt) >= ttl {
 			next.State = AlertOK
 			return next, true, true
 		}
@@ -109,7 +109,7 @@ func (a Alert) Look(holds bool, at Time, lasts time.Duration) (next Alert, told,
 		if a.State != AlertPending || unwatched {
 			next.State, next.Since = AlertPending, at
 		}
-		if at.Sub(next.Since) >= lasts {
+		if at.Sub(next.Since) >= ttl {
 			next.State, next.RaisedAt = AlertFiring, at
 			return next, true, true
 		}

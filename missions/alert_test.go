@@ -38,9 +38,9 @@ func TestAlertLooks(t *testing.T) {
 	} {
 		a := Alert{Rule: "r", State: AlertOK}
 		for _, l := range looks {
-			next, told, changed := a.Look(l.holds, Time(l.at)*1e6, time.Minute)
+			next, notified, changed := a.Look(l.holds, Time(l.at)*1e6, time.Minute)
 			got := fmt.Sprintf("%s %d %d %d", next.State, next.Since/1e6, next.RaisedAt/1e6, next.ClearedAt/1e6)
-			if told {
+			if notified {
 				got += " !"
 			}
 			if !changed {
@@ -61,11 +61,11 @@ func TestAlertLooks(t *testing.T) {
 
 func TestAnAlertThatNeedsNoTime(t *testing.T) {
 	t.Parallel()
-	a, told, _ := Alert{Rule: "r", State: AlertOK}.Look(true, 5e6, 0)
-	if a.State != AlertFiring || !told || a.RaisedAt != 5e6 || a.Since != 5e6 {
+	a, notified, _ := Alert{Rule: "r", State: AlertOK}.Look(true, 5e6, 0)
+	if a.State != AlertFiring || !notified || a.RaisedAt != 5e6 || a.Since != 5e6 {
 		t.Errorf("at once: %+v", a)
 	}
-	if a, told, _ = a.Look(false, 6e6, 0); a.State != AlertOK || !told {
+	if a, notified, _ = a.Look(false, 6e6, 0); a.State != AlertOK || !notified {
 		t.Errorf("and over at once: %+v", a)
 	}
 }

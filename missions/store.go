@@ -203,7 +203,7 @@ type Leaders interface {
 	// Lead makes a candidate the leader for so long, from now on by the store's
 	// clock, unless another one leads, and says who leads. The leader calls it
 	// again to stay.
-	Lead(ctx context.Context, candidate string, lasts time.Duration) (Leadership, error)
+	Lead(ctx context.Context, candidate string, ttl time.Duration) (Leadership, error)
 
 	// Resign ends a candidate's leadership at once, if it leads.
 	Resign(ctx context.Context, candidate string) error

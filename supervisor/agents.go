@@ -20,7 +20,7 @@ func (s *Service) Register(ctx context.Context, agentID string, request api.Regi
 	if _, err := s.cfg.Store.Register(ctx, agent, s.cfg.Lease); err != nil {
 		return api.Registered{}, err
 	}
-	s.grown()
+	s.outboxGrew()
 	return api.Registered{HeartbeatSeconds: s.cfg.Heartbeat.Seconds(), LeaseSeconds: s.cfg.Lease.Seconds()}, nil
 }
 
@@ -41,10 +41,10 @@ func (s *Service) Heartbeat(ctx context.Context, agentID string, request api.Hea
 		return api.HeartbeatReply{}, result.Err
 	}
 	if beat.Draining {
-		s.dismiss(agentID)
+		s.endClaims(agentID)
 	}
 	s.readyAll(result.GivenUp)
-	s.grown()
+	s.outboxGrew()
 	return api.HeartbeatReply{Cancel: result.Cancel, Lost: result.Lost}, nil
 }
 
@@ -66,7 +66,7 @@ func (s *Service) Claim(ctx context.Context, agentID string, request api.ClaimRe
 			}
 		}
 	}
-	s.grown()
+	s.outboxGrew()
 	return api.Claimed{Missions: result.Missions}, nil
 }
 
@@ -102,7 +102,7 @@ func (s *Service) AppendLog(ctx context.Context, agentID string, request api.Log
 	if err = firstError(errs, err); err != nil {
 		return api.Empty{}, err
 	}
-	s.grown()
+	s.outboxGrew()
 	return api.Empty{}, nil
 }
 
@@ -171,14 +171,14 @@ func finishEach[T any](ctx context.Context, s *Service, single T, batch []T,
 func finishBatch[T any](ctx context.Context, s *Service, items []T, parse func(*T) (missions.Finish, error)) ([]api.Finished, error) {
 	results := make([]api.Finished, len(items))
 	batch := make([]missions.Finish, 0, len(items))
-	places := make([]int, 0, len(items))
+	positions := make([]int, 0, len(items))
 	for i := range items {
 		end, err := parse(&items[i])
 		if err != nil {
 			results[i].Error = s.wire(err)
 			continue
 		}
-		batch, places = append(batch, end), append(places, i)
+		batch, positions = append(batch, end), append(positions, i)
 	}
 	if len(batch) == 0 {
 		return results, nil
@@ -189,13 +189,13 @@ func finishBatch[T any](ctx context.Context, s *Service, items []T, parse func(*
 	}
 	for i := range stored {
 		if stored[i].Err != nil {
-			results[places[i]].Error = s.wire(stored[i].Err)
+			results[positions[i]].Error = s.wire(stored[i].Err)
 			continue
 		}
-		results[places[i]].Mission = &stored[i].Mission
+		results[positions[i]].Mission = &stored[i].Mission
 		s.finished(&stored[i].Mission)
 	}
-	s.grown()
+	s.outboxGrew()
 	return results, nil
 }
 
@@ -216,13 +216,13 @@ func (s *Service) finished(m *missions.Mission) {
 
 // Leave takes an agent offline; its running missions go back at once.
 func (s *Service) Leave(ctx context.Context, agentID string, _ api.Empty) (api.Empty, error) {
-	s.dismiss(agentID)
+	s.endClaims(agentID)
 	result, err := s.cfg.Store.Leave(ctx, agentID, "left")
 	if err != nil {
 		return api.Empty{}, err
 	}
-	s.dismiss(agentID) // a claim that has come between the two
+	s.endClaims(agentID) // a claim that has come between the two
 	s.readyAll(result.GivenBack)
-	s.grown()
+	s.outboxGrew()
 	return api.Empty{}, nil
 }

@@ -54,14 +54,14 @@ func (s *Service) lookAtAlerts(ctx context.Context) error {
 		was := stored[rule.Name]
 		delete(stored, rule.Name)
 		was.Rule, was.Metric, was.Threshold = rule.Name, rule.Metric, rule.Threshold
-		if next, told, changed := was.Look(holds, now, rule.For); changed {
-			changes = append(changes, s.alertChange(next, told, value))
+		if next, notified, changed := was.Look(holds, now, rule.For); changed {
+			changes = append(changes, s.alertChange(next, notified, value))
 		}
 	}
 	for _, alert := range stored { // whose rules are gone
-		told := alert.State == missions.AlertFiring
+		notified := alert.State == missions.AlertFiring
 		alert.State, alert.CheckedAt = missions.AlertOK, now
-		changes = append(changes, s.alertChange(alert, told, nil))
+		changes = append(changes, s.alertChange(alert, notified, nil))
 	}
 	if len(changes) == 0 {
 		return nil
@@ -84,13 +84,13 @@ func (s *Service) storedAlerts(ctx context.Context) (map[string]missions.Alert, 
 	return stored, err
 }
 
-func (s *Service) alertChange(alert missions.Alert, told bool, value *float64) missions.AlertChange {
-	return missions.AlertChange{Alert: alert, Tell: told, Notify: told && s.cfg.Webhook != nil, Value: value}
+func (s *Service) alertChange(alert missions.Alert, notified bool, value *float64) missions.AlertChange {
+	return missions.AlertChange{Alert: alert, Tell: notified, Notify: notified && s.cfg.Webhook != nil, Value: value}
 }
 
 // alertsChanged tells of alerts that were raised and resolved.
 func (s *Service) alertsChanged(changes []missions.AlertChange, errs []error) {
-	told := false
+	notified := false
 	for i := range changes {
 		alert := &changes[i].Alert
 		switch {
@@ -99,14 +99,14 @@ func (s *Service) alertsChanged(changes []missions.AlertChange, errs []error) {
 			s.log.Debug("an alert was not changed", "rule", alert.Rule, "error", errs[i])
 		case !changes[i].Tell:
 		case alert.State == missions.AlertFiring:
-			told = true
+			notified = true
 			s.log.Warn("an alert is raised", "rule", alert.Rule, "metric", alert.Metric, "value", valueOrNaN(changes[i].Value), "threshold", alert.Threshold)
 		default:
-			told = true
+			notified = true
 			s.log.Info("an alert is resolved", "rule", alert.Rule, "metric", alert.Metric)
 		}
 	}
-	if told {
+	if notified {
 		s.relay.poke()
 		s.notify.poke()
 	}

@@ -59,7 +59,7 @@ func Announce(ctx context.Context, nc *nats.Conn, store func() string, log *slog
 }
 
 // answerPatience is how long other supervisors have to say who they are.
-const answerPatience = 300 * time.Millisecond
+const answerTimeout = 300 * time.Millisecond
 
 func lookForOthers(ctx context.Context, nc *nats.Conn, store string) error {
 	all, err := present(ctx, nc)
@@ -93,7 +93,7 @@ const (
 // present asks the supervisors on the broker who they are, and returns those that have
 // answered in time. Who answers is known to the broker only: an answer may be anything.
 func present(ctx context.Context, nc *nats.Conn) (all []presence, err error) {
-	ctx, cancel := context.WithTimeout(ctx, answerPatience)
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	inbox := nc.NewInbox()
 	answers, err := nc.SubscribeSync(inbox)

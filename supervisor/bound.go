@@ -60,12 +60,12 @@ func (b *Bound) atOnce(n int) *Bound {
 // Share returns a bound for one of those who share this one: a quarter of its requests and
 // bytes, and half of its turns. The two count by themselves.
 func (b *Bound) Share() *Bound {
-	share := &Bound{mostRequests: b.mostRequests / sharesOfRoom, mostBytes: b.mostBytes / sharesOfRoom,
+	part := &Bound{mostRequests: b.mostRequests / sharesOfRoom, mostBytes: b.mostBytes / sharesOfRoom,
 		large: make(chan struct{}, cap(b.large)/sharesOfTurns)}
 	if b.turns != nil {
-		share.turns = make(chan struct{}, cap(b.turns)/sharesOfTurns)
+		part.turns = make(chan struct{}, cap(b.turns)/sharesOfTurns)
 	}
-	return share
+	return part
 }
 
 // Enter admits a request with a body of so many bytes, until leave is called, or

@@ -4,29 +4,29 @@ import "sync"
 
 // crew does jobs, each in a goroutine of its own, and keeps some of the goroutines for the
 // next jobs: a fresh one spends much of a short job on making its stack larger.
-type crew struct {
+type workerPool struct {
 	next    chan func()
 	idle    chan struct{} // one entry for each goroutine that waits
-	members *sync.WaitGroup
+	workers *sync.WaitGroup
 }
 
 const maxIdle = 256
 
-func newCrew() crew {
-	return crew{next: make(chan func()), idle: make(chan struct{}, maxIdle), members: &sync.WaitGroup{}}
+func newWorkerPool() workerPool {
+	return workerPool{next: make(chan func()), idle: make(chan struct{}, maxIdle), workers: &sync.WaitGroup{}}
 }
 
 // do has a job done, at once. It must not be called together with, or after, dismiss.
-func (c *crew) do(job func()) {
+func (c *workerPool) do(job func()) {
 	select {
 	case c.next <- job: // to one that waits
 	default:
-		c.members.Go(func() { c.work(job) })
+		c.workers.Go(func() { c.work(job) })
 	}
 }
 
 // work does jobs until there is none, and enough wait for the next one already.
-func (c *crew) work(job func()) {
+func (c *workerPool) work(job func()) {
 	for ok := true; ok; {
 		job()
 		select {
@@ -40,7 +40,7 @@ func (c *crew) work(job func()) {
 }
 
 // dismiss waits for what is under way and ends the goroutines.
-func (c *crew) dismiss() {
+func (c *workerPool) stop() {
 	close(c.next)
-	c.members.Wait()
+	c.workers.Wait()
 }

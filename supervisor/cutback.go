@@ -18,7 +18,7 @@ import (
 //
 // The deleted events keep their sequences, so that consumers which have seen them miss
 // none of those that follow.
-func CutBack(ctx context.Context, stream jetstream.Stream, outbox string, position int64, after uint64) (cut int, err error) {
+func TruncateAfter(ctx context.Context, stream jetstream.Stream, outbox string, position int64, after uint64) (index int, err error) {
 	info, err := stream.Info(ctx)
 	if err != nil {
 		return 0, err
@@ -29,16 +29,16 @@ func CutBack(ctx context.Context, stream jetstream.Stream, outbox string, positi
 			continue
 		}
 		if err != nil {
-			return cut, fmt.Errorf("read message %d: %w", seq, err)
+			return index, fmt.Errorf("read message %d: %w", seq, err)
 		}
 		e, err := charter.Decode(msg.Data)
 		if err != nil || outboxPosition(&e, outbox) <= position {
 			continue // somebody else's, telemetry, or known to the store
 		}
 		if err := stream.DeleteMsg(ctx, seq); err != nil {
-			return cut, fmt.Errorf("delete message %d: %w", seq, err)
+			return index, fmt.Errorf("delete message %d: %w", seq, err)
 		}
-		cut++
+		index++
 	}
-	return cut, nil
+	return index, nil
 }

@@ -41,7 +41,7 @@ type Connections interface {
 // because nobody was there to hear it, is noticed when the lease ends, as without
 // advisories. Every supervisor does this for itself, since the step does nothing the
 // second time.
-type deaths struct {
+type liveness struct {
 	connections Connections
 	grace       time.Duration
 	giveUp      time.Duration // after so long the lease has ended anyway
@@ -50,13 +50,13 @@ type deaths struct {
 	log         *slog.Logger
 	wake        chan struct{}
 
-	mu       sync.Mutex
-	suspects map[string]suspect
-	failing  bool // whether the last question had no answer; owned by run
+	mu         sync.Mutex
+	candidates map[string]candidate
+	failing    bool // whether the last question had no answer; owned by run
 }
 
 // suspect is an agent whose connection has ended.
-type suspect struct {
+type candidate struct {
 	ended time.Time
 	next  time.Time // when to decide
 }
@@ -66,21 +66,21 @@ const (
 	// sent before its end: a request that its death has overtaken.
 	onItsWay = 5
 
-	deathPatience = 5 * time.Second // for the answers to both questions
+	livenessTimeout = 5 * time.Second // for the answers to both questions
 )
 
-func newDeaths(cfg *Config, take func(context.Context, string, missions.Time) error) *deaths {
-	return &deaths{
+func newLiveness(cfg *Config, take func(context.Context, string, missions.Time) error) *liveness {
+	return &liveness{
 		connections: cfg.Connections, grace: cfg.Grace, giveUp: cfg.Lease, take: take, now: cfg.Store.Now,
-		log: cfg.Logger, wake: make(chan struct{}, 1), suspects: map[string]suspect{},
+		log: cfg.Logger, wake: make(chan struct{}, 1), candidates: map[string]candidate{},
 	}
 }
 
 // ended notes that a connection of an agent has ended.
-func (d *deaths) ended(agentID string) {
+func (d *liveness) ended(agentID string) {
 	now := time.Now()
 	d.mu.Lock()
-	d.suspects[agentID] = suspect{ended: now, next: now.Add(d.grace)}
+	d.candidates[agentID] = candidate{ended: now, next: now.Add(d.grace)}
 	d.mu.Unlock()
 	select {
 	case d.wake <- struct{}{}:
@@ -89,7 +89,7 @@ func (d *deaths) ended(agentID string) {
 }
 
 // run decides about suspects, each at its time, until ctx ends.
-func (d *deaths) run(ctx context.Context) {
+func (d *liveness) run(ctx context.Context) {
 	for {
 		due, wait := d.due(time.Now())
 		if len(due) > 0 {
@@ -110,18 +110,18 @@ func (d *deaths) run(ctx context.Context) {
 
 // due returns the suspects whose time has come, or how long to wait for the next.
 // They stay suspects until they are cleared, to be asked about again.
-func (d *deaths) due(now time.Time) (due map[string]suspect, wait time.Duration) {
+func (d *liveness) due(now time.Time) (due map[string]candidate, wait time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	due, wait = map[string]suspect{}, time.Hour
-	for agentID, s := range d.suspects {
+	due, wait = map[string]candidate{}, time.Hour
+	for agentID, s := range d.candidates {
 		switch {
 		case now.Sub(s.ended) > max(d.giveUp, 2*d.grace):
-			delete(d.suspects, agentID)
+			delete(d.candidates, agentID)
 		case !now.Before(s.next):
 			due[agentID] = s
 			s.next = now.Add(d.grace)
-			d.suspects[agentID] = s
+			d.candidates[agentID] = s
 		default:
 			wait = min(wait, s.next.Sub(now))
 		}
@@ -130,17 +130,17 @@ func (d *deaths) due(now time.Time) (due map[string]suspect, wait time.Duration)
 }
 
 // clear drops a suspicion, unless there is a newer one.
-func (d *deaths) clear(agentID string, s suspect) {
+func (d *liveness) clear(agentID string, s candidate) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.suspects[agentID].ended.Equal(s.ended) {
-		delete(d.suspects, agentID)
+	if d.candidates[agentID].ended.Equal(s.ended) {
+		delete(d.candidates, agentID)
 	}
 }
 
 // decide asks who of the suspects lives, and takes the others offline.
-func (d *deaths) decide(ctx context.Context, due map[string]suspect) {
-	ctx, cancel := context.WithTimeout(ctx, deathPatience)
+func (d *liveness) decide(ctx context.Context, due map[string]candidate) {
+	ctx, cancel := context.WithTimeout(ctx, livenessTimeout)
 	defer cancel()
 	agents := make([]string, 0, len(due))
 	for agentID := range due {
@@ -172,7 +172,7 @@ func (d *deaths) decide(ctx context.Context, due map[string]suspect) {
 	}
 }
 
-func (d *deaths) unanswered(what string, err error) {
+func (d *liveness) unanswered(what string, err error) {
 	if !d.failing && !errors.Is(err, context.Canceled) {
 		d.log.Warn("an agent's connection has ended, and it cannot be decided yet whether it lives", "because", what, "error", err)
 	}
@@ -184,19 +184,19 @@ const connectionEnded = "its connection ended"
 
 // bury takes an agent offline that has not been heard of since a time, and gives its
 // missions to others.
-func (s *Service) bury(ctx context.Context, agentID string, since missions.Time) error {
+func (s *Service) markLost(ctx context.Context, agentID string, since missions.Time) error {
 	result, err := s.cfg.Store.Lost(ctx, agentID, connectionEnded, since)
 	if err != nil || !result.Gone && len(result.Stop) == 0 {
 		return err
 	}
 	s.log.Warn("an agent is gone", "agent", agentID, "reason", connectionEnded, "missions", len(result.Stop))
-	s.dismiss(agentID)
+	s.endClaims(agentID)
 	for _, stopped := range result.Stop {
 		s.stop(stopped.AgentID, stopped.MissionID)
 	}
 	for _, kind := range result.Ready {
 		s.ready(kind, anyNumber)
 	}
-	s.grown()
+	s.outboxGrew()
 	return nil
 }

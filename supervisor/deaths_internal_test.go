@@ -69,10 +69,10 @@ func (b *switchboard) since(agentID string) (since time.Duration, taken bool) {
 }
 
 // suspected returns how many agents are.
-func (d *deaths) suspected() int {
+func (d *liveness) candidatesLeft() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.suspects)
+	return len(d.candidates)
 }
 
 const (
@@ -81,13 +81,13 @@ const (
 )
 
 // watching runs a test with deaths that are watched.
-func watching(t *testing.T, test func(d *deaths, b *switchboard)) {
+func watching(t *testing.T, test func(d *liveness, b *switchboard)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &switchboard{connected: map[string]bool{}, taken: map[string]time.Duration{}, ahead: time.Hour}
-		d := &deaths{
+		d := &liveness{
 			connections: b, grace: testGrace, giveUp: testLease, take: b.take(time.Now()), now: b.now,
-			log: slog.New(slog.NewTextHandler(io.Discard, nil)), wake: make(chan struct{}, 1), suspects: map[string]suspect{},
+			log: slog.New(slog.NewTextHandler(io.Discard, nil)), wake: make(chan struct{}, 1), candidates: map[string]candidate{},
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		var loop sync.WaitGroup
@@ -106,7 +106,7 @@ func after(d time.Duration) {
 
 func TestAnAgentThatDoesNotComeBackIsTaken(t *testing.T) {
 	t.Parallel()
-	watching(t, func(d *deaths, b *switchboard) {
+	watching(t, func(d *liveness, b *switchboard) {
 		d.ended("a")
 		after(testGrace - 1)
 		if _, taken := b.since("a"); taken {
@@ -119,22 +119,22 @@ func TestAnAgentThatDoesNotComeBackIsTaken(t *testing.T) {
 		}
 		b.set(func() { delete(b.taken, "a") })
 		after(time.Minute)
-		if _, again := b.since("a"); again || d.suspected() != 0 {
-			t.Fatalf("taken again: %v; suspected: %d", again, d.suspected())
+		if _, again := b.since("a"); again || d.candidatesLeft() != 0 {
+			t.Fatalf("taken again: %v; suspected: %d", again, d.candidatesLeft())
 		}
 	})
 }
 
 func TestAnAgentThatHasAConnectionIsNotTaken(t *testing.T) {
 	t.Parallel()
-	watching(t, func(d *deaths, b *switchboard) {
+	watching(t, func(d *liveness, b *switchboard) {
 		b.connected["a"] = true
 		d.ended("a")
 		d.ended("b")
 		after(time.Minute)
 		_, a := b.since("a")
-		if _, other := b.since("b"); a || !other || d.suspected() != 0 {
-			t.Fatalf("taken: a %v, b %v; suspected: %d", a, other, d.suspected())
+		if _, other := b.since("b"); a || !other || d.candidatesLeft() != 0 {
+			t.Fatalf("taken: a %v, b %v; suspected: %d", a, other, d.candidatesLeft())
 		}
 	})
 }
@@ -142,7 +142,7 @@ func TestAnAgentThatHasAConnectionIsNotTaken(t *testing.T) {
 // A connection that ends again begins the grace time anew.
 func TestTheLastEndCounts(t *testing.T) {
 	t.Parallel()
-	watching(t, func(d *deaths, b *switchboard) {
+	watching(t, func(d *liveness, b *switchboard) {
 		d.ended("a")
 		after(testGrace / 2)
 		d.ended("a")
@@ -161,12 +161,12 @@ func TestTheLastEndCounts(t *testing.T) {
 // life counts stays what it was, and a slow store moves it back only.
 func TestWithoutAnAnswerNobodyIsTaken(t *testing.T) {
 	t.Parallel()
-	watching(t, func(d *deaths, b *switchboard) {
+	watching(t, func(d *liveness, b *switchboard) {
 		b.broken = errors.New("one of three servers does not answer")
 		d.ended("a")
 		after(testGrace + testGrace/2)
-		if _, taken := b.since("a"); taken || d.suspected() != 1 {
-			t.Fatalf("taken: %v; suspected: %d", taken, d.suspected())
+		if _, taken := b.since("a"); taken || d.candidatesLeft() != 1 {
+			t.Fatalf("taken: %v; suspected: %d", taken, d.candidatesLeft())
 		}
 		b.set(func() { b.broken, b.slow = nil, 50*time.Millisecond })
 		after(testGrace)
@@ -179,7 +179,7 @@ func TestWithoutAnAnswerNobodyIsTaken(t *testing.T) {
 // A store that is away is asked again, until the lease has ended anyway.
 func TestAStoreThatIsAwayIsAskedAgain(t *testing.T) {
 	t.Parallel()
-	watching(t, func(d *deaths, b *switchboard) {
+	watching(t, func(d *liveness, b *switchboard) {
 		b.refuses = missions.ErrUnavailable
 		d.ended("a")
 		after(testLease / 2)
@@ -191,13 +191,13 @@ func TestAStoreThatIsAwayIsAskedAgain(t *testing.T) {
 		b.set(func() { b.refuses = missions.ErrUnavailable })
 		d.ended("b")
 		after(testLease + 2*testGrace)
-		if d.suspected() != 0 {
+		if d.candidatesLeft() != 0 {
 			t.Fatal("still suspected after the lease")
 		}
 		b.set(func() { b.refuses = missions.ErrNotFound })
 		d.ended("stranger")
 		after(testGrace)
-		if d.suspected() != 0 {
+		if d.candidatesLeft() != 0 {
 			t.Fatal("a stranger is still suspected")
 		}
 	})

@@ -31,7 +31,7 @@ func newDiscovery(version string, table []endpoint) *discovery {
 
 // listen answers the framework's questions to all services, to those of our name, and to
 // this one.
-func (d *discovery) listen(l *line) (subs []*nats.Subscription, err error) {
+func (d *discovery) listen(l *conn) (subs []*nats.Subscription, err error) {
 	for verb, answer := range map[micro.Verb]func() any{
 		micro.PingVerb: d.ping, micro.InfoVerb: d.info, micro.StatsVerb: d.stats,
 	} {
@@ -42,7 +42,7 @@ func (d *discovery) listen(l *line) (subs []*nats.Subscription, err error) {
 			}
 			sub, err := l.nc.Subscribe(subject, func(msg *nats.Msg) {
 				if notAClients(msg) == nil {
-					l.tell(msg.Reply, answer())
+					l.respond(msg.Reply, answer())
 				}
 			})
 			if err != nil {
@@ -54,7 +54,7 @@ func (d *discovery) listen(l *line) (subs []*nats.Subscription, err error) {
 	return subs, nil
 }
 
-func (l *line) tell(to string, answer any) {
+func (l *conn) respond(to string, answer any) {
 	body, err := json.Marshal(answer)
 	if err != nil {
 		l.log.Error("a question of the micro framework could not be answered", "error", err)

@@ -36,15 +36,15 @@ type dispatcher struct {
 	look     chan struct{}
 	stopped  chan struct{}
 
-	mu        sync.Mutex
-	fresh     map[string]int      // missions that have become claimable, by type
-	dismissed map[string]struct{} // agents whose parked claims are to end
+	mu         sync.Mutex
+	claimable  map[string]int      // missions that have become claimable, by type
+	agentsGone map[string]struct{} // agents whose parked claims are to end
 
-	places   sync.Mutex // guards what follows; never held while mu is taken
-	parked   []*parkedClaim
-	alike    map[string]int // how many claims of each agent are parked
-	borrowed map[*parkedClaim]struct{}
-	returned sync.WaitGroup // of those that are borrowed
+	parkedMu      sync.Mutex // guards what follows; never held while mu is taken
+	parked        []*parkedClaim
+	parkedByAgent map[string]int // how many claims of each agent are parked
+	reserved      map[*parkedClaim]struct{}
+	returned      sync.WaitGroup // of those that are borrowed
 
 	probed map[string]struct{} // types; owned by run
 }
@@ -68,7 +68,7 @@ func newDispatcher(claim claimFunc) *dispatcher {
 		claim:    claim,
 		arrivals: make(chan *parkedClaim, 64), expired: make(chan *parkedClaim, 64),
 		wake: make(chan struct{}, 1), look: make(chan struct{}, 1), stopped: make(chan struct{}),
-		fresh: map[string]int{}, dismissed: map[string]struct{}{}, alike: map[string]int{}, borrowed: map[*parkedClaim]struct{}{}, probed: map[string]struct{}{},
+		claimable: map[string]int{}, agentsGone: map[string]struct{}{}, parkedByAgent: map[string]int{}, reserved: map[*parkedClaim]struct{}{}, probed: map[string]struct{}{},
 	}
 }
 
@@ -76,8 +76,8 @@ var errStopping = missions.Unavailable("the supervisor is stopping; ask again", 
 
 // wait returns what a claim gets, nothing if there is nothing for as long as it
 // is prepared to wait.
-func (d *dispatcher) wait(ctx context.Context, request missions.ClaimRequest, patience time.Duration) (missions.ClaimResult, error) {
-	c := &parkedClaim{request: request, waits: patience > 0, reply: make(chan missions.ClaimResult, 1)}
+func (d *dispatcher) wait(ctx context.Context, request missions.ClaimRequest, maxWait time.Duration) (missions.ClaimResult, error) {
+	c := &parkedClaim{request: request, waits: maxWait > 0, reply: make(chan missions.ClaimResult, 1)}
 	select {
 	case d.arrivals <- c:
 	case <-d.stopped:
@@ -85,7 +85,7 @@ func (d *dispatcher) wait(ctx context.Context, request missions.ClaimRequest, pa
 	case <-ctx.Done():
 		return missions.ClaimResult{}, ctx.Err()
 	}
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(maxWait)
 	defer timer.Stop()
 	timeout := timer.C
 	if !c.waits {
@@ -125,15 +125,15 @@ func (d *dispatcher) expire(c *parkedClaim) {
 // ready tells that n missions of a type have become claimable.
 func (d *dispatcher) ready(kind string, n int) {
 	d.mu.Lock()
-	d.fresh[kind] = min(d.fresh[kind]+n, maxParked)
+	d.claimable[kind] = min(d.claimable[kind]+n, maxParked)
 	d.mu.Unlock()
 	d.poke()
 }
 
 // dismiss ends an agent's parked claims with nothing.
-func (d *dispatcher) dismiss(agentID string) {
+func (d *dispatcher) endClaims(agentID string) {
 	d.mu.Lock()
-	d.dismissed[agentID] = struct{}{}
+	d.agentsGone[agentID] = struct{}{}
 	d.mu.Unlock()
 	d.poke()
 }
@@ -158,7 +158,7 @@ func (d *dispatcher) run(ctx context.Context) {
 		var batch []*parkedClaim
 		select {
 		case c := <-d.arrivals:
-			batch = d.gather(c)
+			batch = d.collect(c)
 		case c := <-d.expired:
 			d.end(func(p *parkedClaim) bool { return p == c })
 		case <-d.wake:
@@ -177,7 +177,7 @@ func (d *dispatcher) run(ctx context.Context) {
 }
 
 // gather adds to an arrival whatever has arrived behind it.
-func (d *dispatcher) gather(first *parkedClaim) []*parkedClaim {
+func (d *dispatcher) collect(first *parkedClaim) []*parkedClaim {
 	batch := []*parkedClaim{first}
 	for len(batch) < missions.MaxBatch {
 		select {
@@ -194,21 +194,21 @@ func (d *dispatcher) gather(first *parkedClaim) []*parkedClaim {
 // as many as there are missions, the longest parked first.
 func (d *dispatcher) woken() []*parkedClaim {
 	d.mu.Lock()
-	fresh, dismissed := d.fresh, d.dismissed
-	d.fresh, d.dismissed = map[string]int{}, map[string]struct{}{}
+	claimable, agentsGone := d.claimable, d.agentsGone
+	d.claimable, d.agentsGone = map[string]int{}, map[string]struct{}{}
 	d.mu.Unlock()
-	if len(dismissed) > 0 {
-		d.end(func(p *parkedClaim) bool { _, ok := dismissed[p.request.AgentID]; return ok })
+	if len(agentsGone) > 0 {
+		d.end(func(p *parkedClaim) bool { _, ok := agentsGone[p.request.AgentID]; return ok })
 	}
-	if len(fresh) == 0 {
+	if len(claimable) == 0 {
 		return nil
 	}
-	d.places.Lock()
-	d.missed(fresh)
-	batch := d.suited(fresh)
-	d.places.Unlock()
+	d.parkedMu.Lock()
+	d.missed(claimable)
+	batch := d.takeMatching(claimable)
+	d.parkedMu.Unlock()
 	if len(batch) == missions.MaxBatch {
-		for kind, n := range fresh {
+		for kind, n := range claimable {
 			d.ready(kind, n)
 		}
 	}
@@ -217,7 +217,7 @@ func (d *dispatcher) woken() []*parkedClaim {
 
 // suited takes out the parked claims that missions are for, of which there are so many of
 // each type, and counts down what the claims have room for. The caller holds places.
-func (d *dispatcher) suited(byType map[string]int) (batch []*parkedClaim) {
+func (d *dispatcher) takeMatching(byType map[string]int) (batch []*parkedClaim) {
 	d.unpark(func(p *parkedClaim) bool {
 		for _, kind := range p.types {
 			if byType[kind] > 0 && len(batch) < missions.MaxBatch && !p.probing {
@@ -255,11 +255,11 @@ func (d *dispatcher) serve(ctx context.Context, batch []*parkedClaim) {
 // park has a claim wait for missions of some types, unless too many wait already. A
 // claim that was woken for nothing has been among them.
 func (d *dispatcher) park(c *parkedClaim, kinds []string) {
-	d.places.Lock()
-	defer d.places.Unlock()
+	d.parkedMu.Lock()
+	defer d.parkedMu.Unlock()
 	agentID, why := c.request.AgentID, ""
 	switch {
-	case d.alike[agentID] >= maxParkedAlike:
+	case d.parkedByAgent[agentID] >= maxParkedAlike:
 		why = "too many claims of this agent are waiting; it needs no more than one"
 	case len(d.parked) >= maxParked:
 		why = "too many claims are waiting; try again later"
@@ -270,7 +270,7 @@ func (d *dispatcher) park(c *parkedClaim, kinds []string) {
 	}
 	c.types, c.request.Alive = kinds, false
 	d.parked = append(d.parked, c)
-	d.alike[agentID]++
+	d.parkedByAgent[agentID]++
 }
 
 // unpark takes out the parked claims that which picks. The caller holds places.
@@ -279,10 +279,10 @@ func (d *dispatcher) unpark(which func(*parkedClaim) bool) {
 		if !which(p) {
 			return false
 		}
-		if agentID := p.request.AgentID; d.alike[agentID] > 1 {
-			d.alike[agentID]--
+		if agentID := p.request.AgentID; d.parkedByAgent[agentID] > 1 {
+			d.parkedByAgent[agentID]--
 		} else {
-			delete(d.alike, agentID)
+			delete(d.parkedByAgent, agentID)
 		}
 		return true
 	})
@@ -309,9 +309,9 @@ func (d *dispatcher) passOn(c *parkedClaim, result missions.ClaimResult) {
 
 // end answers parked claims with nothing, those that are borrowed once they are back.
 func (d *dispatcher) end(which func(*parkedClaim) bool) {
-	d.places.Lock()
-	defer d.places.Unlock()
-	for p := range d.borrowed {
+	d.parkedMu.Lock()
+	defer d.parkedMu.Unlock()
+	for p := range d.reserved {
 		p.ended = p.ended || which(p)
 	}
 	d.unpark(func(p *parkedClaim) bool {

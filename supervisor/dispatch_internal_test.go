@@ -159,7 +159,7 @@ func TestDismissalAndStopEndParkedClaims(t *testing.T) {
 		var loop sync.WaitGroup
 		loop.Go(func() { d.run(ctx) })
 		gone, stays := park(d, "gone", 1, "x"), park(d, "stays", 1, "x")
-		d.dismiss("gone")
+		d.endClaims("gone")
 		if r := <-gone; r.Err != nil || len(r.Missions) != 0 {
 			t.Fatalf("%+v", r)
 		}
@@ -180,7 +180,7 @@ func TestSharedReadsAreNeverOlderThanTheirRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		reads := 0
-		s := shared[int]{read: func(context.Context) (int, error) {
+		s := sharedRead[int]{read: func(context.Context) (int, error) {
 			reads++
 			n := reads
 			<-time.After(time.Second) // of fake time: the read takes a while

@@ -29,9 +29,9 @@ type endpoint struct {
 	answer  func(ctx context.Context, subject string, body []byte) (any, error)
 
 	// gathers is set where a request has no fields and every one the same answer.
-	gathers func(ctx context.Context, causes []requestCause) (any, error)
+	coalesces func(ctx context.Context, origins []requestOrigin) (any, error)
 
-	line     lineKind
+	conn     connKind
 	counters *endpointCounters
 }
 
@@ -40,29 +40,29 @@ func endpoints(s *Service) []endpoint {
 	agent := func(verb string) string { return api.AgentSubject("*", verb) }
 	brief, single, page, parking := BoundBrief, BoundSingle, BoundPage, BoundParking
 	return []endpoint{
-		{name: "health", line: lineMain, subject: api.SubjectHealth, bound: brief(), answer: request(s.Health)},
-		{name: "status", line: lineMain, subject: api.SubjectStatus, bound: brief(), answer: request(s.Status), gathers: s.statuses},
-		{name: "agents", line: lineBulk, subject: api.SubjectAgents, bound: page(), answer: request(s.Agents)},
-		{name: "missions-create", changes: true, line: lineBulk, subject: api.SubjectMissionsCreate, bound: brief(), answer: request(s.Create)},
-		{name: "missions-get", line: lineBulk, subject: api.SubjectMissionsGet, bound: single(), answer: request(s.Get)},
-		{name: "missions-cancel", changes: true, line: lineBulk, subject: api.SubjectMissionsCancel, bound: brief(), answer: request(s.Cancel)},
-		{name: "missions-retry", changes: true, line: lineBulk, subject: api.SubjectMissionsRetry, bound: brief(), answer: request(s.Retry)},
-		{name: "missions-delete", changes: true, line: lineBulk, subject: api.SubjectMissionsDelete, bound: brief(), answer: request(s.Delete)},
-		{name: "missions-wait", line: lineBulk, subject: api.SubjectMissionsWait, bound: parking(), parks: true, answer: request(s.Wait)},
-		{name: "missions-list", line: lineBulk, subject: api.SubjectMissionsList, bound: page(), answer: request(s.List)},
-		{name: "missions-log", line: lineBulk, subject: api.SubjectMissionsLog, bound: page(), answer: request(s.Log)},
-		{name: "missions-stats", line: lineMain, subject: api.SubjectMissionsStats, bound: brief(), answer: request(s.Stats)},
-		{name: "missions-history", line: lineBulk, subject: api.SubjectMissionsHistory, bound: page(), answer: request(s.History)},
-		{name: "alerts", line: lineMain, subject: api.SubjectAlerts, bound: brief(), answer: request(s.Alerts)},
-		{name: "agent-register", agents: true, line: lineBeats, subject: agent(api.AgentRegister), bound: brief(), answer: agentRequest(s.Register)},
-		{name: "agent-heartbeat", agents: true, line: lineBeats, subject: agent(api.AgentHeartbeat), bound: brief(), answer: agentRequest(s.Heartbeat)},
-		{name: "agent-claim", agents: true, line: lineBulk, subject: agent(api.AgentClaim), bound: parking(), parks: true, answer: agentRequest(s.Claim)},
-		{name: "agent-progress", agents: true, line: lineBulk, subject: agent(api.AgentProgress), bound: brief(), answer: agentRequest(s.Progress)},
-		{name: "agent-log", agents: true, line: lineBulk, subject: agent(api.AgentLog), bound: brief(), answer: agentRequest(s.AppendLog)},
-		{name: "agent-complete", agents: true, line: lineBulk, subject: agent(api.AgentComplete), bound: brief(), answer: agentRequest(s.Complete)},
-		{name: "agent-fail", agents: true, line: lineBulk, subject: agent(api.AgentFail), bound: brief(), answer: agentRequest(s.Fail)},
-		{name: "agent-release", agents: true, line: lineBulk, subject: agent(api.AgentRelease), bound: brief(), answer: agentRequest(s.Release)},
-		{name: "agent-leave", agents: true, line: lineBeats, subject: agent(api.AgentLeave), bound: brief(), answer: agentRequest(s.Leave)},
+		{name: "health", conn: connMain, subject: api.SubjectHealth, bound: brief(), answer: request(s.Health)},
+		{name: "status", conn: connMain, subject: api.SubjectStatus, bound: brief(), answer: request(s.Status), coalesces: s.statuses},
+		{name: "agents", conn: connBulk, subject: api.SubjectAgents, bound: page(), answer: request(s.Agents)},
+		{name: "missions-create", changes: true, conn: connBulk, subject: api.SubjectMissionsCreate, bound: brief(), answer: request(s.Create)},
+		{name: "missions-get", conn: connBulk, subject: api.SubjectMissionsGet, bound: single(), answer: request(s.Get)},
+		{name: "missions-cancel", changes: true, conn: connBulk, subject: api.SubjectMissionsCancel, bound: brief(), answer: request(s.Cancel)},
+		{name: "missions-retry", changes: true, conn: connBulk, subject: api.SubjectMissionsRetry, bound: brief(), answer: request(s.Retry)},
+		{name: "missions-delete", changes: true, conn: connBulk, subject: api.SubjectMissionsDelete, bound: brief(), answer: request(s.Delete)},
+		{name: "missions-wait", conn: connBulk, subject: api.SubjectMissionsWait, bound: parking(), parks: true, answer: request(s.Wait)},
+		{name: "missions-list", conn: connBulk, subject: api.SubjectMissionsList, bound: page(), answer: request(s.List)},
+		{name: "missions-log", conn: connBulk, subject: api.SubjectMissionsLog, bound: page(), answer: request(s.Log)},
+		{name: "missions-stats", conn: connMain, subject: api.SubjectMissionsStats, bound: brief(), answer: request(s.Stats)},
+		{name: "missions-history", conn: connBulk, subject: api.SubjectMissionsHistory, bound: page(), answer: request(s.History)},
+		{name: "alerts", conn: connMain, subject: api.SubjectAlerts, bound: brief(), answer: request(s.Alerts)},
+		{name: "agent-register", agents: true, conn: connHeartbeat, subject: agent(api.AgentRegister), bound: brief(), answer: agentRequest(s.Register)},
+		{name: "agent-heartbeat", agents: true, conn: connHeartbeat, subject: agent(api.AgentHeartbeat), bound: brief(), answer: agentRequest(s.Heartbeat)},
+		{name: "agent-claim", agents: true, conn: connBulk, subject: agent(api.AgentClaim), bound: parking(), parks: true, answer: agentRequest(s.Claim)},
+		{name: "agent-progress", agents: true, conn: connBulk, subject: agent(api.AgentProgress), bound: brief(), answer: agentRequest(s.Progress)},
+		{name: "agent-log", agents: true, conn: connBulk, subject: agent(api.AgentLog), bound: brief(), answer: agentRequest(s.AppendLog)},
+		{name: "agent-complete", agents: true, conn: connBulk, subject: agent(api.AgentComplete), bound: brief(), answer: agentRequest(s.Complete)},
+		{name: "agent-fail", agents: true, conn: connBulk, subject: agent(api.AgentFail), bound: brief(), answer: agentRequest(s.Fail)},
+		{name: "agent-release", agents: true, conn: connBulk, subject: agent(api.AgentRelease), bound: brief(), answer: agentRequest(s.Release)},
+		{name: "agent-leave", agents: true, conn: connHeartbeat, subject: agent(api.AgentLeave), bound: brief(), answer: agentRequest(s.Leave)},
 	}
 }
 
@@ -95,21 +95,21 @@ func agentRequest[Q, R any](method func(context.Context, string, Q) (R, error)) 
 const (
 	requestTimeout = 10 * time.Second
 	parkTimeout    = api.MaxWait + requestTimeout
-	flushPatience  = 2 * time.Second
+	flushTimeout   = 2 * time.Second
 	pendingMsgs    = 1 << 16 // what the client library may hold per endpoint
 	pendingBytes   = 64 << 20
 )
 
 // Endpoints answers the protocol's requests on NATS connections.
 type Endpoints struct {
-	lines  [lineKinds]*line
-	subs   map[*nats.Subscription]*line
-	log    *slog.Logger
-	tracer *tracing.Tracer
-	ctx    context.Context // ends when requests under way have to
-	cancel context.CancelFunc
-	crew   crew
-	user   ownUser
+	conns   [connKinds]*conn
+	subs    map[*nats.Subscription]*conn
+	log     *slog.Logger
+	tracer  *tracing.Tracer
+	ctx     context.Context // ends when requests under way have to
+	cancel  context.CancelFunc
+	workers workerPool
+	user    ownUser
 
 	mu       sync.Mutex // guards wg.Add against Stop's wg.Wait
 	draining bool
@@ -125,12 +125,12 @@ type Endpoints struct {
 // Each request is therefore handed to a goroutine at once, up to a bound per
 // endpoint, beyond which it is refused as overloaded.
 func Listen(nc *nats.Conn, s *Service) (*Endpoints, error) {
-	lines, err := openLines(nc, s.log)
+	conns, err := openConns(nc, s.log)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	e := &Endpoints{lines: lines, subs: map[*nats.Subscription]*line{}, log: s.log, tracer: s.cfg.Tracer, ctx: ctx, cancel: cancel, crew: newCrew(), user: ownUser{log: s.log}}
+	e := &Endpoints{conns: conns, subs: map[*nats.Subscription]*conn{}, log: s.log, tracer: s.cfg.Tracer, ctx: ctx, cancel: cancel, workers: newWorkerPool(), user: ownUser{log: s.log}}
 	if nc.IsConnected() {
 		e.user.ask(ctx, nc)
 	}
@@ -148,7 +148,7 @@ func (e *Endpoints) listen(s *Service) error {
 			return err
 		}
 	}
-	main := e.lines[lineMain]
+	main := e.conns[connMain]
 	subs, err := newDiscovery(s.cfg.Version, table).listen(main)
 	for _, sub := range subs {
 		e.subs[sub] = main
@@ -157,8 +157,8 @@ func (e *Endpoints) listen(s *Service) error {
 		return err
 	}
 	// The broker knows of the endpoints before anybody is told that they are there.
-	for _, l := range e.lines {
-		if err := l.flush(flushPatience); err != nil {
+	for _, l := range e.conns {
+		if err := l.flush(flushTimeout); err != nil {
 			e.log.Warn("the broker does not answer yet", "error", err)
 		}
 	}
@@ -182,10 +182,10 @@ func (c *endpointCounters) took(d time.Duration) {
 
 func (e *Endpoints) add(ep *endpoint) error {
 	handler := e.handOff(ep)
-	if ep.gathers != nil {
-		handler = e.gather(ep)
+	if ep.coalesces != nil {
+		handler = e.coalesce(ep)
 	}
-	sub, err := e.lines[ep.line].nc.QueueSubscribe(ep.subject, api.Service, func(msg *nats.Msg) {
+	sub, err := e.conns[ep.conn].nc.QueueSubscribe(ep.subject, api.Service, func(msg *nats.Msg) {
 		ep.counters.requests.Add(1)
 		if reason := e.user.check(ep, msg); reason != nil {
 			ep.counters.refused.Add(1)
@@ -197,21 +197,21 @@ func (e *Endpoints) add(ep *endpoint) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", ep.subject, err)
 	}
-	e.subs[sub] = e.lines[ep.line]
+	e.subs[sub] = e.conns[ep.conn]
 	return sub.SetPendingLimits(pendingMsgs, pendingBytes)
 }
 
 // gather returns a handler that collects requests for one answer.
-func (e *Endpoints) gather(ep *endpoint) nats.MsgHandler {
-	l := e.lines[ep.line]
-	g := &gatherer{endpoints: e, line: l, name: ep.name, counters: ep.counters, answer: ep.gathers}
+func (e *Endpoints) coalesce(ep *endpoint) nats.MsgHandler {
+	l := e.conns[ep.conn]
+	g := &coalescer{endpoints: e, conn: l, name: ep.name, counters: ep.counters, answer: ep.coalesces}
 	return func(msg *nats.Msg) {
 		if err := empty(msg.Data); err != nil {
 			ep.counters.failed.Add(1)
 			l.refuse(msg.Reply, l.wire(ep.name, err))
 			return
 		}
-		if !g.add(msg.Reply, requestCause{msg.Header.Get(api.HeaderTraceparent), msg.Header.Get(api.HeaderClient)}) {
+		if !g.add(msg.Reply, requestOrigin{msg.Header.Get(api.HeaderTraceparent), msg.Header.Get(api.HeaderClient)}) {
 			ep.counters.refused.Add(1)
 			l.refuse(msg.Reply, errTooMany)
 		}
@@ -220,7 +220,7 @@ func (e *Endpoints) gather(ep *endpoint) nats.MsgHandler {
 
 // handOff returns a handler that gives each request a goroutine of its own.
 func (e *Endpoints) handOff(ep *endpoint) nats.MsgHandler {
-	l := e.lines[ep.line]
+	l := e.conns[ep.conn]
 	return func(msg *nats.Msg) {
 		leave, err := ep.bound.Enter(int64(len(msg.Data)))
 		if err != nil {
@@ -234,7 +234,7 @@ func (e *Endpoints) handOff(ep *endpoint) nats.MsgHandler {
 			l.refuse(msg.Reply, api.FromError(errStopping))
 			return
 		}
-		e.crew.do(func() {
+		e.workers.do(func() {
 			defer e.wg.Done()
 			defer leave()
 			e.serve(ep, msg)
@@ -264,7 +264,7 @@ func (e *Endpoints) serve(ep *endpoint, msg *nats.Msg) {
 		span.End(err)
 	}
 	ep.counters.took(time.Since(begun))
-	if !e.lines[ep.line].reply(msg.Reply, ep.name, answer, err) {
+	if !e.conns[ep.conn].reply(msg.Reply, ep.name, answer, err) {
 		ep.counters.failed.Add(1)
 		return
 	}
@@ -274,7 +274,7 @@ func (e *Endpoints) serve(ep *endpoint, msg *nats.Msg) {
 // traced reports whether a request is worth a span: signs of life and claims, which go on
 // all the time, only within a trace of somebody's.
 func (ep *endpoint) traced(ctx context.Context) bool {
-	return api.TraceOf(ctx) != "" || ep.line != lineBeats && !ep.parks
+	return api.TraceOf(ctx) != "" || ep.conn != connHeartbeat && !ep.parks
 }
 
 // begin notes that a request is under way, unless no more are taken.
@@ -319,17 +319,17 @@ func (e *Endpoints) Stop(ctx context.Context) error {
 	}
 	e.cancel()
 	e.loops.Wait()
-	e.crew.dismiss()
-	for _, l := range e.lines {
+	e.workers.stop()
+	for _, l := range e.conns {
 		err = errors.Join(err, l.flush(time.Second))
 	}
-	closeLines(e.lines)
+	closeConns(e.conns)
 	return err
 }
 
 // drain ends all subscriptions, and has what they had got refused.
 func (e *Endpoints) drain(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, flushPatience)
+	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
 	errs := make(chan error, len(e.subs))
 	for sub, l := range e.subs {

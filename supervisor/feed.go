@@ -11,34 +11,34 @@ import (
 )
 
 // feed reads the event stream for all who watch it, and only while somebody does.
-type feed struct {
+type hub struct {
 	stream Stream
 	filter []string // event types, nil for all
 
-	mu       sync.Mutex
-	taps     map[*tap]struct{}
-	position uint64 // of the last event read
-	known    bool   // whether the position is known
-	moved    chan struct{}
-	wanted   chan struct{}      // has something while the feed has to begin
-	rest     context.CancelFunc // called when nobody watches any more; nil while the feed rests
+	mu          sync.Mutex
+	subscribers map[*subscriber]struct{}
+	position    uint64 // of the last event read
+	known       bool   // whether the position is known
+	moved       chan struct{}
+	wanted      chan struct{}      // has something while the feed has to begin
+	rest        context.CancelFunc // called when nobody watches any more; nil while the feed rests
 }
 
 // tap is where a feed's events come out for one watcher. It holds a bounded number of
 // them: whoever does not take them in time is cut off, and nobody waits for it.
-type tap struct {
+type subscriber struct {
 	wants   func(*eventstream.Stored) bool
 	queue   chan eventstream.Stored
 	live    atomic.Bool   // set under the feed's mutex
 	overrun chan struct{} // closed when the queue was full
 }
 
-func newTap(wants func(*eventstream.Stored) bool) *tap {
-	return &tap{wants: wants, queue: make(chan eventstream.Stored, watchQueue), overrun: make(chan struct{})}
+func newSubscriber(wants func(*eventstream.Stored) bool) *subscriber {
+	return &subscriber{wants: wants, queue: make(chan eventstream.Stored, watchQueue), overrun: make(chan struct{})}
 }
 
-func newFeed(stream Stream, filter []string) *feed {
-	return &feed{stream: stream, filter: filter, taps: map[*tap]struct{}{}, moved: make(chan struct{}), wanted: make(chan struct{}, 1)}
+func newHub(stream Stream, filter []string) *hub {
+	return &hub{stream: stream, filter: filter, subscribers: map[*subscriber]struct{}{}, moved: make(chan struct{}), wanted: make(chan struct{}, 1)}
 }
 
 // changeTypes are the types of events that tell of changes. There is a feed of their
@@ -47,7 +47,7 @@ func newFeed(stream Stream, filter []string) *feed {
 var changeTypes = []string{"mission.>", "agent.>", "supervisor.alert_raised", "supervisor.alert_resolved"}
 
 // feedFor returns the feed that has the events of these types.
-func (s *Service) feedFor(types []string) *feed {
+func (s *Service) hubFor(types []string) *hub {
 	isChange := func(t string) bool {
 		return slices.ContainsFunc(changeTypes, func(change string) bool { return api.MatchesType(change, t) })
 	}
@@ -58,11 +58,11 @@ func (s *Service) feedFor(types []string) *feed {
 }
 
 // join adds a tap, which stays closed until open.
-func (f *feed) join(t *tap) {
+func (f *hub) subscribe(t *subscriber) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.taps[t] = struct{}{}
-	if len(f.taps) == 1 {
+	f.subscribers[t] = struct{}{}
+	if len(f.subscribers) == 1 {
 		select {
 		case f.wanted <- struct{}{}:
 		default:
@@ -70,18 +70,18 @@ func (f *feed) join(t *tap) {
 	}
 }
 
-func (f *feed) leave(t *tap) {
+func (f *hub) unsubscribe(t *subscriber) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.taps, t)
-	if len(f.taps) == 0 && f.rest != nil {
+	delete(f.subscribers, t)
+	if len(f.subscribers) == 0 && f.rest != nil {
 		f.rest()
 		f.rest = nil
 	}
 }
 
 // open has a tap get every event behind the position that it returns.
-func (f *feed) open(t *tap) uint64 {
+func (f *hub) open(t *subscriber) uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	t.live.Store(true)
@@ -89,7 +89,7 @@ func (f *feed) open(t *tap) uint64 {
 }
 
 // shut undoes open, for one who has not taken anything since.
-func (f *feed) shut(t *tap) {
+func (f *hub) pause(t *subscriber) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	t.live.Store(false)
@@ -99,21 +99,21 @@ func (f *feed) shut(t *tap) {
 }
 
 // at returns the position of the feed, and whether it is known yet.
-func (f *feed) at() (uint64, bool) {
+func (f *hub) at() (uint64, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.position, f.known
 }
 
 // whenMoved returns a channel that is closed when the feed begins to read.
-func (f *feed) whenMoved() <-chan struct{} {
+func (f *hub) whenMoved() <-chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.moved
 }
 
 // run reads while there are taps, until ctx ends.
-func (f *feed) run(ctx context.Context) {
+func (f *hub) run(ctx context.Context) {
 	for {
 		select {
 		case <-f.wanted:
@@ -125,33 +125,33 @@ func (f *feed) run(ctx context.Context) {
 }
 
 // wake notes how to have the feed rest again, unless it need not wake up any more.
-func (f *feed) wake(rest context.CancelFunc) bool {
+func (f *hub) wake(rest context.CancelFunc) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.taps) == 0 {
+	if len(f.subscribers) == 0 {
 		return false
 	}
 	f.rest = rest
 	return true
 }
 
-func (f *feed) follow(ctx context.Context) {
+func (f *hub) follow(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if !f.wake(cancel) {
 		return
 	}
 	// It ends with ctx, or with the stream, after which nothing comes.
-	_ = f.stream.Follow(ctx, eventstream.Follower{Filter: f.filter, Begin: f.begin, Event: f.tell})
+	_ = f.stream.Follow(ctx, eventstream.Follower{Filter: f.filter, Begin: f.begin, Event: f.publish})
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.known = false
-	for t := range f.taps { // of those who came while it ended
+	for t := range f.subscribers { // of those who came while it ended
 		t.live.Store(false)
 	}
 }
 
-func (f *feed) begin(after uint64) {
+func (f *hub) begin(after uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.position, f.known = after, true
@@ -159,11 +159,11 @@ func (f *feed) begin(after uint64) {
 	f.moved = make(chan struct{})
 }
 
-func (f *feed) tell(e eventstream.Stored) {
+func (f *hub) publish(e eventstream.Stored) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.position = e.Seq
-	for t := range f.taps {
+	for t := range f.subscribers {
 		if !t.live.Load() || !t.wants(&e) {
 			continue
 		}
@@ -171,7 +171,7 @@ func (f *feed) tell(e eventstream.Stored) {
 		case t.queue <- e:
 		default:
 			close(t.overrun)
-			delete(f.taps, t)
+			delete(f.subscribers, t)
 		}
 	}
 }

@@ -68,7 +68,7 @@ type memberOptions struct {
 }
 
 // join starts a supervisor and returns when its peers can hear it and be heard.
-func (f *fleet) join(o memberOptions) *member {
+func (f *fleet) start(o memberOptions) *member {
 	f.t.Helper()
 	if o.store == nil {
 		o.store = f.store
@@ -117,7 +117,7 @@ type observed struct {
 	looked chan struct{}
 }
 
-func (o observed) tell() {
+func (o observed) publish() {
 	select {
 	case o.looked <- struct{}{}:
 	default:
@@ -127,7 +127,7 @@ func (o observed) tell() {
 func (o observed) Claim(ctx context.Context, batch []missions.ClaimRequest) ([]missions.ClaimResult, error) {
 	results, err := o.Store.Claim(ctx, batch)
 	if err == nil && len(results[0].Missions) == 0 {
-		o.tell()
+		o.publish()
 	}
 	return results, err
 }
@@ -135,7 +135,7 @@ func (o observed) Claim(ctx context.Context, batch []missions.ClaimRequest) ([]m
 func (o observed) Get(ctx context.Context, id string) (missions.Mission, error) {
 	m, err := o.Store.Get(ctx, id)
 	if err == nil && !m.Status.Terminal() {
-		o.tell()
+		o.publish()
 	}
 	return m, err
 }
@@ -145,8 +145,8 @@ func (o observed) Get(ctx context.Context, id string) (missions.Mission, error) 
 func (f *fleet) pair(nets bool) (leader, other *member, looked <-chan struct{}) {
 	f.t.Helper()
 	store := observed{f.store, make(chan struct{}, 1)}
-	leader = f.join(memberOptions{id: "leader", store: store, nets: nets})
-	other = f.join(memberOptions{id: "other", store: store, nets: nets})
+	leader = f.start(memberOptions{id: "leader", store: store, nets: nets})
+	other = f.start(memberOptions{id: "other", store: store, nets: nets})
 	return leader, other, store.looked
 }
 
@@ -159,7 +159,7 @@ func begin[R any](t *testing.T, looked <-chan struct{}, what func(context.Contex
 	default:
 	}
 	out := make(chan R, 1)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	var done sync.WaitGroup
 	done.Go(func() {
 		r, err := what(ctx)

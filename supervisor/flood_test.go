@@ -119,7 +119,7 @@ func receive(t *testing.T, answers <-chan *nats.Msg) *nats.Msg {
 	select {
 	case msg := <-answers:
 		return msg
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("there is no answer")
 		return nil
 	}
@@ -171,30 +171,30 @@ func TestABoundHoldsBytes(t *testing.T) {
 // A share is smaller than what it is a share of, so that nobody has all of it.
 func TestAShareOfABound(t *testing.T) {
 	t.Parallel()
-	share, large := supervisor.BoundPage().Share(), supervisor.BoundBrief().Share()
+	part, large := supervisor.BoundPage().Share(), supervisor.BoundBrief().Share()
 	requests := 0
 	for ; ; requests++ {
-		if _, err := share.Enter(0); err != nil {
+		if _, err := part.Enter(0); err != nil {
 			break
 		}
 	}
 	if requests != 256 {
 		t.Errorf("%d requests", requests)
 	}
-	if err := share.Hold(17 << 20); !errors.Is(err, missions.ErrOverloaded) {
+	if err := part.Hold(17 << 20); !errors.Is(err, missions.ErrOverloaded) {
 		t.Errorf("17 MiB: %v", err)
 	}
-	must(t, share.Hold(16<<20))
+	must(t, part.Hold(16<<20))
 
 	ctx, cancel := context.WithCancel(t.Context())
 	for range 4 {
-		_, err := share.Turn(ctx, 0)
+		_, err := part.Turn(ctx, 0)
 		must(t, err)
 	}
 	_, err := large.Turn(ctx, 1<<20)
 	must(t, err)
 	cancel()
-	if _, err := share.Turn(ctx, 0); !errors.Is(err, context.Canceled) {
+	if _, err := part.Turn(ctx, 0); !errors.Is(err, context.Canceled) {
 		t.Errorf("the fifth page: %v", err)
 	}
 	if _, err := large.Turn(ctx, 1<<20); !errors.Is(err, context.Canceled) {

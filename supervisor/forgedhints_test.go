@@ -64,7 +64,7 @@ func TestTheFiguresOfAForgedHint(t *testing.T) {
 			if h != want {
 				t.Errorf("heard %+v, want %+v", h, want)
 			}
-		case <-time.After(patience):
+		case <-time.After(testTimeout):
 			t.Fatal("no hint is heard")
 		}
 	}
@@ -92,13 +92,13 @@ func TestAFloodOfForgedHintsChangesNothing(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
 	store := &counting{Store: f.store}
-	m := f.join(memberOptions{store: store})
+	m := f.start(memberOptions{store: store})
 	m.register(t, "worker", "x")
 	held := m.hold(t, "holder", "held")
 	nc := f.connect()
 	root := api.PeersSubject(f.store.Identity()) + "."
 	claims, dues := store.claims.Load(), store.dues.Load()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	got := make(chan api.Claimed, 1)
 	var worker sync.WaitGroup
@@ -178,7 +178,7 @@ func TestForgedAnswersToTheQuestionWhoIsThere(t *testing.T) {
 			must(t, forger.Flush())
 			var answers sync.WaitGroup
 			answers.Go(func() {
-				asked, err := sub.NextMsg(patience)
+				asked, err := sub.NextMsg(testTimeout)
 				if err != nil {
 					return
 				}

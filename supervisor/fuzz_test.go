@@ -191,7 +191,7 @@ func (z *fuzzRig) try(subject string, body []byte) {
 	var msg *nats.Msg
 	select {
 	case msg = <-answer:
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		z.t.Fatalf("%s is not answered", subject)
 	}
 	if !known {

@@ -14,42 +14,42 @@ import (
 // one answer is being made share the next, which is therefore never older than the
 // arrival of a request that it is given to. No request costs a goroutine, a timer
 // or an encoding of its own.
-type gatherer struct {
+type coalescer struct {
 	endpoints *Endpoints
-	line      *line
+	conn      *conn
 	name      string
 	counters  *endpointCounters
-	answer    func(ctx context.Context, causes []requestCause) (any, error)
+	answer    func(ctx context.Context, origins []requestOrigin) (any, error)
 
 	mu      sync.Mutex
-	waiting gathered
-	spare   gathered // what was answered last, whose memory is used again
+	waiting pending
+	spare   pending // what was answered last, whose memory is used again
 	busy    bool
 }
 
 // gathered are requests that wait for an answer.
-type gathered struct {
+type pending struct {
 	replies []string
-	causes  []requestCause
+	origins []requestOrigin
 }
 
 // requestCause is where a request came from, as far as its headers tell.
-type requestCause struct{ trace, caller string }
+type requestOrigin struct{ trace, caller string }
 
-func (g *gathered) clear() {
+func (g *pending) clear() {
 	clear(g.replies)
-	clear(g.causes)
-	g.replies, g.causes = g.replies[:0], g.causes[:0]
+	clear(g.origins)
+	g.replies, g.origins = g.replies[:0], g.origins[:0]
 }
 
 // add takes a request, unless too many wait.
-func (g *gatherer) add(reply string, cause requestCause) bool {
+func (g *coalescer) add(reply string, cause requestOrigin) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.waiting.replies) >= maxGathered || !g.busy && !g.endpoints.begin() {
+	if len(g.waiting.replies) >= maxCoalesced || !g.busy && !g.endpoints.begin() {
 		return false
 	}
-	g.waiting.replies, g.waiting.causes = append(g.waiting.replies, reply), append(g.waiting.causes, cause)
+	g.waiting.replies, g.waiting.origins = append(g.waiting.replies, reply), append(g.waiting.origins, cause)
 	if !g.busy {
 		g.busy = true
 		go g.run()
@@ -58,10 +58,10 @@ func (g *gatherer) add(reply string, cause requestCause) bool {
 }
 
 // maxGathered bounds the requests that wait for one answer.
-const maxGathered = 64 << 10
+const maxCoalesced = 64 << 10
 
 // run answers for as long as anybody waits, and ends by itself.
-func (g *gatherer) run() {
+func (g *coalescer) run() {
 	defer g.endpoints.wg.Done()
 	for {
 		g.mu.Lock()
@@ -71,7 +71,7 @@ func (g *gatherer) run() {
 			g.mu.Unlock()
 			return
 		}
-		g.waiting, g.spare = g.spare, gathered{}
+		g.waiting, g.spare = g.spare, pending{}
 		g.mu.Unlock()
 		g.answerAll(batch)
 		batch.clear()
@@ -81,19 +81,19 @@ func (g *gatherer) run() {
 	}
 }
 
-func (g *gatherer) answerAll(batch gathered) {
+func (g *coalescer) answerAll(batch pending) {
 	ctx, cancel := context.WithTimeout(g.endpoints.ctx, requestTimeout)
 	defer cancel()
 	begun := time.Now()
-	end := g.trace(batch.causes)
-	answer, err := g.endpoints.guard(func() (any, error) { return g.answer(ctx, batch.causes) })
+	end := g.trace(batch.origins)
+	answer, err := g.endpoints.guard(func() (any, error) { return g.answer(ctx, batch.origins) })
 	g.counters.took(time.Since(begun))
 	end(err)
 	if err != nil {
 		g.counters.failed.Add(int64(len(batch.replies)))
-		wire := g.line.wire(g.name, err)
+		wire := g.conn.wire(g.name, err)
 		for _, reply := range batch.replies {
-			g.line.refuse(reply, wire)
+			g.conn.refuse(reply, wire)
 		}
 		return
 	}
@@ -105,20 +105,20 @@ func (g *gatherer) answerAll(batch gathered) {
 	}
 	g.counters.answered.Add(int64(len(batch.replies)))
 	for _, reply := range batch.replies {
-		g.line.send(reply, g.name, body)
+		g.conn.send(reply, g.name, body)
 	}
 }
 
 // trace begins a span for each request, in whose place it puts it.
-func (g *gatherer) trace(causes []requestCause) (end func(error)) {
+func (g *coalescer) trace(origins []requestOrigin) (end func(error)) {
 	if g.endpoints.tracer == nil {
 		return func(error) {}
 	}
-	spans := make([]tracing.Span, len(causes))
-	for i := range causes {
+	spans := make([]tracing.Span, len(origins))
+	for i := range origins {
 		var ctx context.Context
-		ctx, spans[i] = g.endpoints.tracer.Start(api.WithTrace(context.Background(), causes[i].trace), g.name, tracing.Server)
-		causes[i].trace = api.TraceOf(ctx)
+		ctx, spans[i] = g.endpoints.tracer.Start(api.WithTrace(context.Background(), origins[i].trace), g.name, tracing.Server)
+		origins[i].trace = api.TraceOf(ctx)
 	}
 	return func(err error) {
 		for _, span := range spans {
@@ -129,15 +129,15 @@ func (g *gatherer) trace(causes []requestCause) (end func(error)) {
 
 // statuses is [Service.Status] for many requests at once: one answer, and an event
 // for each.
-func (s *Service) statuses(ctx context.Context, causes []requestCause) (any, error) {
+func (s *Service) statuses(ctx context.Context, origins []requestOrigin) (any, error) {
 	counts, err := s.cfg.Store.Counts(ctx)
 	if err != nil {
 		return nil, err
 	}
 	status, event := s.status(counts)
-	for _, c := range causes {
+	for _, c := range origins {
 		e := event()
-		cause(&e, api.TraceOf(api.WithTrace(context.Background(), c.trace)), api.CallerName(c.caller))
+		setOrigin(&e, api.TraceOf(api.WithTrace(context.Background(), c.trace)), api.CallerName(c.caller))
 		s.cfg.Stream.Emit(e)
 	}
 	return status, nil

@@ -10,12 +10,12 @@ import (
 // there are so many of each type. Whoever borrows claims has them answered by the store in
 // the step that creates the missions, and calls giveBack. Once the dispatcher has stopped
 // there are none.
-func (d *dispatcher) borrow(byType map[string]int) []*parkedClaim {
-	d.places.Lock()
-	defer d.places.Unlock()
-	batch := d.suited(byType)
+func (d *dispatcher) reserve(byType map[string]int) []*parkedClaim {
+	d.parkedMu.Lock()
+	defer d.parkedMu.Unlock()
+	batch := d.takeMatching(byType)
 	for _, c := range batch {
-		d.borrowed[c] = struct{}{}
+		d.reserved[c] = struct{}{}
 	}
 	d.returned.Add(len(batch))
 	return batch
@@ -24,13 +24,13 @@ func (d *dispatcher) borrow(byType map[string]int) []*parkedClaim {
 // giveBack answers borrowed claims with what they got, and parks those again, at the head
 // of the queue where they were, that got nothing. There are no results of a step that
 // failed: nothing is known of what it did, and the claims go on waiting.
-func (d *dispatcher) giveBack(batch []*parkedClaim, results []missions.ClaimResult) {
+func (d *dispatcher) release(batch []*parkedClaim, results []missions.ClaimResult) {
 	defer d.returned.Add(-len(batch))
 	var again []*parkedClaim
 	var wake []string
-	d.places.Lock()
+	d.parkedMu.Lock()
 	for i, c := range batch {
-		delete(d.borrowed, c)
+		delete(d.reserved, c)
 		switch {
 		case results != nil && (results[i].Err != nil || len(results[i].Missions) > 0):
 			c.reply <- results[i]
@@ -38,7 +38,7 @@ func (d *dispatcher) giveBack(batch []*parkedClaim, results []missions.ClaimResu
 			c.reply <- missions.ClaimResult{Missions: []missions.Mission{}}
 		default:
 			again = append(again, c)
-			d.alike[c.request.AgentID]++
+			d.parkedByAgent[c.request.AgentID]++
 			if c.missed != "" {
 				wake = append(wake, c.missed)
 			}
@@ -46,7 +46,7 @@ func (d *dispatcher) giveBack(batch []*parkedClaim, results []missions.ClaimResu
 		c.missed = ""
 	}
 	d.parked = slices.Insert(d.parked, 0, again...)
-	d.places.Unlock()
+	d.parkedMu.Unlock()
 	for _, kind := range wake {
 		d.ready(kind, 1)
 	}
@@ -58,7 +58,7 @@ func (d *dispatcher) giveBack(batch []*parkedClaim, results []missions.ClaimResu
 // missed notes for borrowed claims that missions have become claimable which nobody may
 // look for: they were told of while the claims were away. The caller holds places.
 func (d *dispatcher) missed(byType map[string]int) {
-	for c := range d.borrowed {
+	for c := range d.reserved {
 		for _, kind := range c.types {
 			if byType[kind] > 0 {
 				c.missed = kind

@@ -23,7 +23,7 @@ import (
 type leader struct {
 	store missions.Leaders
 	id    string
-	lasts time.Duration
+	ttl   time.Duration
 	log   *slog.Logger
 	level slog.Level    // of what is only worth saying where another one could lead
 	again chan struct{} // the leadership may have become free
@@ -34,13 +34,13 @@ type leader struct {
 }
 
 const (
-	renewals       = 3                // how often a leader renews in the time that its leadership lasts
-	resignPatience = time.Second      // how long the store may take to note a resignation
-	shortestWait   = time.Millisecond // between two requests for the leadership
+	renewals      = 3                // how often a leader renews in the time that its leadership lasts
+	resignTimeout = time.Second      // how long the store may take to note a resignation
+	shortestWait  = time.Millisecond // between two requests for the leadership
 )
 
-func newLeader(store missions.Leaders, id string, lasts time.Duration, log *slog.Logger) *leader {
-	return &leader{store: store, id: id, lasts: lasts, log: log, level: slog.LevelDebug, again: make(chan struct{}, 1)}
+func newLeader(store missions.Leaders, id string, ttl time.Duration, log *slog.Logger) *leader {
+	return &leader{store: store, id: id, ttl: ttl, log: log, level: slog.LevelDebug, again: make(chan struct{}, 1)}
 }
 
 // leads reports whether this supervisor leads.
@@ -51,7 +51,7 @@ func (l *leader) leads() bool {
 }
 
 // vacant tells that the leadership may have become free.
-func (l *leader) vacant() {
+func (l *leader) leadershipFree() {
 	select {
 	case l.again <- struct{}{}:
 	default:
@@ -61,9 +61,9 @@ func (l *leader) vacant() {
 // run stands for leadership until ctx ends. duties is called for each term, in a
 // goroutine of its own, and has to return soon after the term's context has
 // ended: no other term begins before. At the end the leadership is resigned.
-func (l *leader) run(ctx context.Context, duties func(*term)) {
+func (l *leader) run(ctx context.Context, onElected func(*term)) {
 	for {
-		wait := l.stand(ctx, duties)
+		wait := l.campaign(ctx, onElected)
 		select {
 		case <-time.After(wait):
 			continue
@@ -79,7 +79,7 @@ func (l *leader) run(ctx context.Context, duties func(*term)) {
 
 // stand asks the store who leads, and begins, extends or ends the term
 // accordingly. It returns how long to wait before asking again.
-func (l *leader) stand(ctx context.Context, duties func(*term)) time.Duration {
+func (l *leader) campaign(ctx context.Context, onElected func(*term)) time.Duration {
 	asked := time.Now()
 	answer, err := l.ask(ctx)
 	switch {
@@ -91,30 +91,30 @@ func (l *leader) stand(ctx context.Context, duties func(*term)) time.Duration {
 			l.log.Error("the store does not say who leads; asking again", "error", err)
 		}
 		l.failing = true
-		return l.lasts / renewals
+		return l.ttl / renewals
 	case answer.Holder != l.id:
 		l.endTerm((*term).revoke)
 		l.failing = false
-		return min(max(answer.Left, shortestWait), l.lasts/renewals)
+		return min(max(answer.Left, shortestWait), l.ttl/renewals)
 	}
 	l.failing = false
-	until := asked.Add(l.lasts - l.lasts/10)
+	until := asked.Add(l.ttl - l.ttl/10)
 	if l.current != nil && !l.current.extend(until) {
 		l.endTerm((*term).revoke)
 	}
 	if l.current == nil && ctx.Err() == nil && time.Now().Before(until) {
-		l.begin(ctx, until, duties)
+		l.begin(ctx, until, onElected)
 	}
-	return l.lasts / renewals
+	return l.ttl / renewals
 }
 
 func (l *leader) ask(ctx context.Context) (missions.Leadership, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.lasts)
+	ctx, cancel := context.WithTimeout(ctx, l.ttl)
 	defer cancel()
-	return l.store.Lead(ctx, l.id, l.lasts)
+	return l.store.Lead(ctx, l.id, l.ttl)
 }
 
-func (l *leader) begin(ctx context.Context, until time.Time, duties func(*term)) {
+func (l *leader) begin(ctx context.Context, until time.Time, onElected func(*term)) {
 	t := newTerm(context.WithoutCancel(ctx), until)
 	l.mu.Lock()
 	l.current = t
@@ -122,7 +122,7 @@ func (l *leader) begin(ctx context.Context, until time.Time, duties func(*term))
 	l.log.Log(ctx, l.level, "this supervisor leads: it relays events and does what is due", "id", l.id)
 	go func() {
 		defer close(t.done)
-		duties(t)
+		onElected(t)
 	}()
 }
 
@@ -142,10 +142,10 @@ func (l *leader) endTerm(end func(*term)) {
 // resign makes way for another one. It is told to the store even by one that does
 // not know to lead: its last request may have been carried out.
 func (l *leader) resign(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resignPatience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resignTimeout)
 	defer cancel()
 	if err := l.store.Resign(ctx, l.id); err != nil {
-		l.log.Warn("the leadership could not be resigned; it ends by itself", "within", l.lasts, "error", err)
+		l.log.Warn("the leadership could not be resigned; it ends by itself", "within", l.ttl, "error", err)
 	}
 }
 

@@ -25,12 +25,12 @@ type throne struct {
 // fault is what goes wrong between a candidate and the store.
 type fault func(ctx context.Context, lead func() missions.Leadership) (missions.Leadership, error)
 
-func (s *throne) Lead(ctx context.Context, candidate string, lasts time.Duration) (missions.Leadership, error) {
+func (s *throne) Lead(ctx context.Context, candidate string, ttl time.Duration) (missions.Leadership, error) {
 	lead := func() missions.Leadership {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if now := time.Now(); s.holder == candidate || !now.Before(s.until) {
-			s.holder, s.until = candidate, now.Add(lasts)
+			s.holder, s.until = candidate, now.Add(ttl)
 		}
 		return missions.Leadership{Holder: s.holder, Left: time.Until(s.until)}
 	}
@@ -124,7 +124,7 @@ func TestALeaderStaysAndMakesWayAtOnceWhenItStops(t *testing.T) {
 		}
 		stopA()
 		began := time.Now()
-		b.vacant()
+		b.leadershipFree()
 		synctest.Wait()
 		if !b.leads() || time.Since(began) != 0 {
 			t.Fatalf("nobody took over by %s", time.Since(began))

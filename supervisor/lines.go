@@ -19,47 +19,47 @@ import (
 // Therefore what has to get through does not share a connection with what can be large.
 
 // lineKind says which connection requests come in on.
-type lineKind int
+type connKind int
 
 const (
-	lineMain  lineKind = iota // how things stand; small, and answered from memory or by a glance
-	lineBeats                 // signs of life
-	lineBulk                  // everything that carries missions
-	lineKinds
+	connMain      connKind = iota // how things stand; small, and answered from memory or by a glance
+	connHeartbeat                 // signs of life
+	connBulk                      // everything that carries missions
+	connKinds
 )
 
 // line is a connection that requests come in on, and their replies go out.
-type line struct {
+type conn struct {
 	nc  *nats.Conn
 	log *slog.Logger
 }
 
 // soonBack is how long the connections beside the main one wait between two attempts to
 // reach a broker that is away.
-const soonBack = 25 * time.Millisecond
+const reconnectWait = 25 * time.Millisecond
 
 // openLines opens the connections beside the main one, to the same broker, in the same
 // way and under the same name.
-func openLines(main *nats.Conn, log *slog.Logger) (lines [lineKinds]*line, err error) {
-	lines[lineMain] = &line{nc: main, log: log}
-	for kind := lineMain + 1; kind < lineKinds; kind++ {
+func openConns(main *nats.Conn, log *slog.Logger) (conns [connKinds]*conn, err error) {
+	conns[connMain] = &conn{nc: main, log: log}
+	for kind := connMain + 1; kind < connKinds; kind++ {
 		options := main.Opts                                                                                         // a copy
 		options.ConnectedCB, options.DisconnectedErrCB, options.ReconnectedCB, options.ClosedCB = nil, nil, nil, nil // tell of the main one
 		// When the main one is back, and health with it, so are the others, nearly always.
-		options.ReconnectWait, options.ReconnectJitter, options.ReconnectJitterTLS = soonBack, 0, 0
+		options.ReconnectWait, options.ReconnectJitter, options.ReconnectJitterTLS = reconnectWait, 0, 0
 		nc, err := options.Connect()
 		if err != nil {
-			closeLines(lines)
-			return lines, fmt.Errorf("open a connection to the broker beside the first: %w", err)
+			closeConns(conns)
+			return conns, fmt.Errorf("open a connection to the broker beside the first: %w", err)
 		}
-		lines[kind] = &line{nc: nc, log: log}
+		conns[kind] = &conn{nc: nc, log: log}
 	}
-	return lines, nil
+	return conns, nil
 }
 
 // closeLines closes all but the main one, which is its owner's.
-func closeLines(lines [lineKinds]*line) {
-	for _, l := range lines[lineMain+1:] {
+func closeConns(conns [connKinds]*conn) {
+	for _, l := range conns[connMain+1:] {
 		if l != nil {
 			l.nc.Close()
 		}
@@ -67,15 +67,15 @@ func closeLines(lines [lineKinds]*line) {
 }
 
 // flush waits until the broker has got what was sent, where there is one.
-func (l *line) flush(patience time.Duration) error {
+func (l *conn) flush(maxWait time.Duration) error {
 	if !l.nc.IsConnected() {
 		return nil
 	}
-	return l.nc.FlushTimeout(patience)
+	return l.nc.FlushTimeout(maxWait)
 }
 
 // reply sends an answer or an error and reports whether it was an answer.
-func (l *line) reply(to, name string, answer any, err error) bool {
+func (l *conn) reply(to, name string, answer any, err error) bool {
 	var body []byte
 	limit := l.nc.MaxPayload()
 	if err == nil {
@@ -93,7 +93,7 @@ func (l *line) reply(to, name string, answer any, err error) bool {
 }
 
 // send sends a reply, to whoever wants one.
-func (l *line) send(to, name string, body []byte) {
+func (l *conn) send(to, name string, body []byte) {
 	if to == "" {
 		return
 	}
@@ -103,7 +103,7 @@ func (l *line) send(to, name string, body []byte) {
 }
 
 // wire turns an error into its wire form and logs what that leaves out.
-func (l *line) wire(name string, err error) *api.Error {
+func (l *conn) wire(name string, err error) *api.Error {
 	wire := api.FromError(err)
 	if wire.Status() >= 500 {
 		l.log.Error("a request failed", "endpoint", name, "error", err)
@@ -111,7 +111,7 @@ func (l *line) wire(name string, err error) *api.Error {
 	return wire
 }
 
-func (l *line) refuse(to string, wire *api.Error) {
+func (l *conn) refuse(to string, wire *api.Error) {
 	if to == "" {
 		return
 	}
@@ -131,7 +131,7 @@ func (l *line) refuse(to string, wire *api.Error) {
 
 // drain ends a subscription of ours, and waits until what it had got has been handled.
 // While the broker is away there is nothing to wait for.
-func (l *line) drain(ctx context.Context, sub *nats.Subscription) error {
+func (l *conn) drain(ctx context.Context, sub *nats.Subscription) error {
 	if !l.nc.IsConnected() {
 		_ = sub.Unsubscribe() // fails only on a closed connection
 		return nil

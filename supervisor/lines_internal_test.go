@@ -6,9 +6,9 @@ import "testing"
 // life, and these two do not share one, either.
 func TestWhatHasToGetThroughHasAConnectionOfItsOwn(t *testing.T) {
 	t.Parallel()
-	on := map[string]lineKind{}
+	on := map[string]connKind{}
 	for _, ep := range endpoints(&Service{}) {
-		on[ep.name] = ep.line
+		on[ep.name] = ep.conn
 	}
 	if on["health"] == on["agent-heartbeat"] {
 		t.Error("health shares a connection with the heartbeats")

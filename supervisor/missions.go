@@ -50,7 +50,7 @@ func batchOnly(single api.MissionSpec, n int) error {
 func (s *Service) create(ctx context.Context, specs []api.MissionSpec) ([]api.Created, error) {
 	results := make([]api.Created, len(specs))
 	batch := make([]missions.Mission, 0, len(specs))
-	places := make([]int, 0, len(specs))
+	positions := make([]int, 0, len(specs))
 	for i := range specs {
 		m, err := newMission(specs[i])
 		m.Traceparent = api.TraceOf(ctx)
@@ -58,7 +58,7 @@ func (s *Service) create(ctx context.Context, specs []api.MissionSpec) ([]api.Cr
 			results[i].Error = s.wire(err)
 			continue
 		}
-		batch, places = append(batch, m), append(places, i)
+		batch, positions = append(batch, m), append(positions, i)
 	}
 	if len(batch) == 0 {
 		return results, nil
@@ -69,10 +69,10 @@ func (s *Service) create(ctx context.Context, specs []api.MissionSpec) ([]api.Cr
 	}
 	for i, result := range stored {
 		if result.Err != nil {
-			results[places[i]].Error = s.wire(result.Err)
+			results[positions[i]].Error = s.wire(result.Err)
 			continue
 		}
-		results[places[i]].Mission, results[places[i]].Created = &stored[i].Mission, &stored[i].Created
+		results[positions[i]].Mission, results[positions[i]].Created = &stored[i].Mission, &stored[i].Created
 	}
 	s.arrived(stored)
 	return results, nil
@@ -85,13 +85,13 @@ func (s *Service) store(ctx context.Context, batch []missions.Mission) (created 
 	for i := range batch {
 		byType[batch[i].Type]++
 	}
-	claims := s.dispatch.borrow(byType)
+	claims := s.dispatch.reserve(byType)
 	if len(claims) == 0 {
 		return s.cfg.Store.Create(ctx, batch)
 	}
 	var claimed []missions.ClaimResult
 	defer func() { // also when the store panics
-		s.dispatch.giveBack(claims, claimed)
+		s.dispatch.release(claims, claimed)
 		runtime.Gosched() // agents first: who created a mission only waits to hear that it is stored
 	}()
 	created, claimed, err = s.cfg.Store.CreateAndClaim(ctx, batch, requestsOf(claims))
@@ -116,7 +116,7 @@ func (s *Service) arrived(created []missions.CreateResult) {
 	for kind, n := range byType {
 		s.ready(kind, n)
 	}
-	s.grown()
+	s.outboxGrew()
 }
 
 func earliest(a, b missions.Time) time.Time {
@@ -233,7 +233,7 @@ func (s *Service) changed(results []missions.Result, err error) (api.Mission, er
 	if err != nil {
 		return api.Mission{}, err
 	}
-	s.grown()
+	s.outboxGrew()
 	s.ended(results[0].Mission.ID)
 	return api.Mission{Mission: results[0].Mission}, nil
 }

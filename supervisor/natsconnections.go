@@ -39,7 +39,7 @@ type NATSConnections struct {
 }
 
 const (
-	serversPatience = 400 * time.Millisecond // for the answers of all servers
+	serversTimeout  = 400 * time.Millisecond // for the answers of all servers
 	watchRetry      = time.Second
 	advisoriesAhead = 1 << 14 // that have come in and were not read yet
 	unprovenAhead   = 1 << 10 // ends of connections whose owner is being looked for
@@ -101,7 +101,7 @@ func (c *NATSConnections) sort(data []byte, unproven chan<- advisory, ended func
 	agentID := a.Client.agent()
 	switch {
 	case agentID == "":
-	case a.Client.belongsTo(agentID, c.ownUser()):
+	case a.Client.ownedBy(agentID, c.ownUser()):
 		ended(agentID)
 	default:
 		select {
@@ -123,7 +123,7 @@ func (c *NATSConnections) prove(ctx context.Context, unproven <-chan advisory, e
 			switch {
 			case err != nil:
 				c.log.Debug("it is not known whose a connection was; leases decide", "agent", agentID, "error", err)
-			case closed.belongsTo(agentID, c.ownUser()):
+			case closed.ownedBy(agentID, c.ownUser()):
 				ended(agentID)
 			default:
 				c.log.Warn("a connection that was named after an agent was not the agent's", "agent", agentID, "user", closed.User)
@@ -141,7 +141,7 @@ func (c *NATSConnections) closed(ctx context.Context, a advisory) (connection, e
 		tries = 5
 		pause = 20 * time.Millisecond
 	)
-	ctx, cancel := context.WithTimeout(ctx, serversPatience)
+	ctx, cancel := context.WithTimeout(ctx, serversTimeout)
 	defer cancel()
 	for range tries {
 		var answer connz
@@ -170,20 +170,20 @@ func (c *NATSConnections) ownUser() string {
 // watch subscribes to the advisories, however long that takes; nil when ctx ends
 // first. From then on the client library keeps the subscription.
 func (c *NATSConnections) watch(ctx context.Context, advisories chan *nats.Msg) *nats.Subscription {
-	said := ""
+	answered := ""
 	for {
 		sub, err := c.subscribe(ctx, advisories)
 		c.mu.Lock()
 		c.trouble = err
 		c.mu.Unlock()
 		if err == nil {
-			if said != "" {
+			if answered != "" {
 				c.log.Info("deaths of agents are noticed at once again")
 			}
 			return sub
 		}
-		if ctx.Err() == nil && said != err.Error() {
-			said = err.Error()
+		if ctx.Err() == nil && answered != err.Error() {
+			answered = err.Error()
 			c.log.Warn("deaths of agents are noticed only when their leases end; trying again", "error", err)
 		}
 		select {
@@ -238,7 +238,7 @@ type connection struct {
 // if its user is called so, or if it listens where, of all agents, only this one may. Where
 // nobody signs in, or agents sign in as the supervisor does, anybody may be any agent, and
 // the name alone counts.
-func (c *connection) belongsTo(agentID, ownUser string) bool {
+func (c *connection) ownedBy(agentID, ownUser string) bool {
 	return c.User == "" || c.User == ownUser || c.User == agentID || c.UserName == agentID ||
 		slices.ContainsFunc(c.Subscriptions, func(subject string) bool {
 			return subject == api.CommandsSubject(agentID) || strings.HasPrefix(subject, api.InboxPrefix(agentID)+".")
@@ -293,7 +293,7 @@ func (c *NATSConnections) ask(ctx context.Context, subject string, question, ans
 // Connected implements [Connections]: it asks all servers. As many have to answer as
 // the one that we are connected to knows of.
 func (c *NATSConnections) Connected(ctx context.Context, agents []string) (map[string]bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, serversPatience)
+	ctx, cancel := context.WithTimeout(ctx, serversTimeout)
 	defer cancel()
 	c.mu.Lock()
 	account, user := c.account, c.user
@@ -312,7 +312,7 @@ func (c *NATSConnections) Connected(ctx context.Context, agents []string) (map[s
 	}
 	connected := map[string]bool{}
 	err := c.askAll(ctx, max(stats.Statz.Servers, 1), account, func(found *connection) {
-		if agentID, ok := wanted[found.Name]; ok && found.belongsTo(agentID, user) {
+		if agentID, ok := wanted[found.Name]; ok && found.ownedBy(agentID, user) {
 			connected[agentID] = true
 		}
 	})
@@ -375,6 +375,6 @@ func (a *advised) agent() string {
 }
 
 // belongsTo is [connection.belongsTo] for as much as an advisory says.
-func (a *advised) belongsTo(agentID, ownUser string) bool {
-	return (&connection{User: a.User}).belongsTo(agentID, ownUser)
+func (a *advised) ownedBy(agentID, ownUser string) bool {
+	return (&connection{User: a.User}).ownedBy(agentID, ownUser)
 }

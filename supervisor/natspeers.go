@@ -77,7 +77,7 @@ func NewNATSPeers(nc *nats.Conn, store string, log *slog.Logger) (*NATSPeers, er
 }
 
 // Tell implements [Peers].
-func (p *NATSPeers) Tell(h Hint) {
+func (p *NATSPeers) Send(h Hint) {
 	subject := p.subject(h.Kind, h.Of)
 	p.mu.Lock()
 	earlier, waits := p.hints[subject]
@@ -126,9 +126,9 @@ func (p *NATSPeers) subject(kind HintKind, of string) string {
 }
 
 // Run implements [Peers].
-func (p *NATSPeers) Run(ctx context.Context, hear func(Hint)) {
+func (p *NATSPeers) Run(ctx context.Context, onHint func(Hint)) {
 	defer p.unsubscribeAll()
-	for _, kind := range []HintKind{HintReady, HintDue, HintDismissed, HintGrown, HintResigned} {
+	for _, kind := range []HintKind{HintReady, HintDue, HintDismissed, HintOutboxGrew, HintResigned} {
 		of := ""
 		if kind == HintReady || kind == HintDismissed {
 			of = "*"
@@ -145,7 +145,7 @@ func (p *NATSPeers) Run(ctx context.Context, hear func(Hint)) {
 		}
 		select {
 		case msg := <-p.in:
-			p.heard(msg, hear)
+			p.heard(msg, onHint)
 		case <-wake:
 			p.round()
 			paused = true
@@ -161,7 +161,7 @@ func (p *NATSPeers) Run(ctx context.Context, hear func(Hint)) {
 
 // heard passes on a hint of somebody else's, whose figures may be anything. One's own
 // comes back only to say that a watch stands.
-func (p *NATSPeers) heard(msg *nats.Msg, hear func(Hint)) {
+func (p *NATSPeers) heard(msg *nats.Msg, onHint func(Hint)) {
 	if notAClients(msg) != nil {
 		return
 	}
@@ -177,7 +177,7 @@ func (p *NATSPeers) heard(msg *nats.Msg, hear func(Hint)) {
 	if HintKind(kind) == HintDue && wire.At.IsZero() {
 		return // no time: an alarm that is set to it is not set
 	}
-	hear(Hint{Kind: HintKind(kind), Of: of, Count: min(max(wire.Count, 0), anyNumber), At: wire.At})
+	onHint(Hint{Kind: HintKind(kind), Of: of, Count: min(max(wire.Count, 0), anyNumber), At: wire.At})
 }
 
 // round does what has been noted since the last one.

@@ -79,7 +79,7 @@ func (n *notifier) send(ctx context.Context) (done int, err error) {
 		return 0, err
 	}
 	for i := range events {
-		if err := n.tell(ctx, &events[i]); err != nil {
+		if err := n.publish(ctx, &events[i]); err != nil {
 			return done, err
 		}
 		if err := n.store.Noticed(ctx, notices[i].Seq); err != nil {
@@ -91,7 +91,7 @@ func (n *notifier) send(ctx context.Context) (done int, err error) {
 }
 
 // tell sends one event, unless it is too old to matter to anybody.
-func (n *notifier) tell(ctx context.Context, event *charter.Event) error {
+func (n *notifier) publish(ctx context.Context, event *charter.Event) error {
 	now := time.Now()
 	body, err := charter.Encode(event)
 	if err != nil {

@@ -12,12 +12,12 @@ import (
 )
 
 // healthPatience is how long a health request waits for the store to answer.
-const healthPatience = time.Second
+const healthTimeout = time.Second
 
 // Health says how the supervisor is. It always answers, the store's being down
 // included, and emits supervisor.health_checked.
 func (s *Service) Health(ctx context.Context, _ api.Empty) (api.Health, error) {
-	ctx, cancel := context.WithTimeout(ctx, healthPatience)
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	now := time.Now()
 	health := api.Health{
@@ -45,7 +45,7 @@ func (s *Service) Health(ctx context.Context, _ api.Empty) (api.Health, error) {
 // emit sends a telemetry event of a request.
 func (s *Service) emit(ctx context.Context, p charter.Payload, now time.Time) {
 	e := charter.New(p, now)
-	cause(&e, api.TraceOf(ctx), api.CallerOf(ctx))
+	setOrigin(&e, api.TraceOf(ctx), api.CallerOf(ctx))
 	s.cfg.Stream.Emit(e)
 }
 
@@ -54,7 +54,7 @@ func (s *Service) emit(ctx context.Context, p charter.Payload, now time.Time) {
 const metaAskedBy = "asked_by"
 
 // cause notes what request a telemetry event tells of.
-func cause(e *charter.Event, trace, caller string) {
+func setOrigin(e *charter.Event, trace, caller string) {
 	e.Meta.Traceparent = trace
 	if caller == "" {
 		return
@@ -98,7 +98,7 @@ func (s *Service) Status(ctx context.Context, _ api.Empty) (api.Status, error) {
 	}
 	status, event := s.status(counts)
 	e := event()
-	cause(&e, api.TraceOf(ctx), api.CallerOf(ctx))
+	setOrigin(&e, api.TraceOf(ctx), api.CallerOf(ctx))
 	s.cfg.Stream.Emit(e)
 	return status, nil
 }
@@ -167,7 +167,7 @@ func (s *Service) History(ctx context.Context, request api.HistoryRequest) (api.
 
 // Ready returns nil while requests can be served, and an error that says why not.
 func (s *Service) Ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, healthPatience)
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	_, err := s.ping.get(ctx)
 	return err

@@ -80,7 +80,7 @@ func history(t *testing.T, url string) (events []charter.Event) {
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	must(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	consumer, err := js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{FilterSubjects: []string{"events.mission.>", "events.agent.>"}})
 	must(t, err)

@@ -16,11 +16,11 @@ import (
 type Peers interface {
 	// Run carries hints until ctx ends, and calls hear with each one of another
 	// supervisor, one after the other. It is called once.
-	Run(ctx context.Context, hear func(Hint))
+	Run(ctx context.Context, onHint func(Hint))
 
 	// Tell tells the other supervisors. Hints of one kind and subject that have
 	// not gone out yet become one.
-	Tell(hint Hint)
+	Send(hint Hint)
 
 	// Watch has the end of a mission told to us, until done is called. A
 	// [HintEnded] also comes, true or not, once the watch stands: what happened
@@ -41,12 +41,12 @@ type HintKind string
 
 // The kinds of hints.
 const (
-	HintReady     HintKind = "ready"     // missions of a type have become claimable
-	HintEnded     HintKind = "ended"     // a mission has ended, or was deleted
-	HintDue       HintKind = "due"       // something is due at a time that the leader may not know of
-	HintDismissed HintKind = "dismissed" // an agent wants no more missions
-	HintGrown     HintKind = "grown"     // an outbox has grown
-	HintResigned  HintKind = "resigned"  // the leadership is free
+	HintReady      HintKind = "ready"     // missions of a type have become claimable
+	HintEnded      HintKind = "ended"     // a mission has ended, or was deleted
+	HintDue        HintKind = "due"       // something is due at a time that the leader may not know of
+	HintDismissed  HintKind = "dismissed" // an agent wants no more missions
+	HintOutboxGrew HintKind = "grown"     // an outbox has grown
+	HintResigned   HintKind = "resigned"  // the leadership is free
 )
 
 // lookAgain is how often what other supervisors may have done is looked for
@@ -54,34 +54,34 @@ const (
 const lookAgain = time.Second
 
 // alone stands for the peers of a supervisor that has its store to itself.
-type alone struct{}
+type noPeers struct{}
 
-func (alone) Run(ctx context.Context, _ func(Hint)) { <-ctx.Done() }
-func (alone) Tell(Hint)                             {}
-func (alone) Watch(string) func()                   { return func() {} }
+func (noPeers) Run(ctx context.Context, _ func(Hint)) { <-ctx.Done() }
+func (noPeers) Send(Hint)                             {}
+func (noPeers) Watch(string) func()                   { return func() {} }
 
 // hear acts on a hint of another supervisor.
-func (s *Service) hear(h Hint) {
+func (s *Service) onHint(h Hint) {
 	switch h.Kind {
 	case HintReady:
 		s.dispatch.ready(h.Of, max(h.Count, 1))
 	case HintEnded:
 		s.waits.notify(h.Of)
 	case HintDue:
-		s.reaper.by(h.At.Time())
+		s.reaper.noLaterThan(h.At.Time())
 	case HintDismissed:
-		s.dispatch.dismiss(h.Of)
-	case HintGrown:
+		s.dispatch.endClaims(h.Of)
+	case HintOutboxGrew:
 		s.relay.poke()
 	case HintResigned:
-		s.leader.vacant()
+		s.leader.leadershipFree()
 	}
 }
 
 // ready wakes claims for n missions of a type that have become claimable.
 func (s *Service) ready(kind string, n int) {
 	s.dispatch.ready(kind, n)
-	s.peers.Tell(Hint{Kind: HintReady, Of: kind, Count: n})
+	s.peers.Send(Hint{Kind: HintReady, Of: kind, Count: n})
 }
 
 // readyAll does so for one mission of each of these types.
@@ -98,27 +98,27 @@ func (s *Service) readyAll(kinds []string) {
 // ended wakes those who wait for a mission.
 func (s *Service) ended(missionID string) {
 	s.waits.notify(missionID)
-	s.peers.Tell(Hint{Kind: HintEnded, Of: missionID})
+	s.peers.Send(Hint{Kind: HintEnded, Of: missionID})
 }
 
 // dueBy has the reaper of whoever leads look at a time, at the latest.
 func (s *Service) dueBy(t time.Time) {
-	s.reaper.by(t)
+	s.reaper.noLaterThan(t)
 	if !s.leader.leads() && time.Until(t) < s.lookAgain {
-		s.peers.Tell(Hint{Kind: HintDue, At: missions.At(t)})
+		s.peers.Send(Hint{Kind: HintDue, At: missions.At(t)})
 	}
 }
 
 // dismiss ends an agent's parked claims, wherever they are parked.
-func (s *Service) dismiss(agentID string) {
-	s.dispatch.dismiss(agentID)
-	s.peers.Tell(Hint{Kind: HintDismissed, Of: agentID})
+func (s *Service) endClaims(agentID string) {
+	s.dispatch.endClaims(agentID)
+	s.peers.Send(Hint{Kind: HintDismissed, Of: agentID})
 }
 
 // grown tells the relay of whoever leads that an outbox may have grown.
-func (s *Service) grown() {
+func (s *Service) outboxGrew() {
 	s.relay.poke()
 	if !s.leader.leads() {
-		s.peers.Tell(Hint{Kind: HintGrown})
+		s.peers.Send(Hint{Kind: HintOutboxGrew})
 	}
 }

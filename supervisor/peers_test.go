@@ -82,7 +82,7 @@ func TestAClaimParkedElsewhereIsWoken(t *testing.T) {
 func TestABatchIsOneHint(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
-	m := f.join(memberOptions{})
+	m := f.start(memberOptions{})
 	nc := f.connect()
 	hints, err := nc.SubscribeSync(api.PeersSubject(f.store.Identity()) + ".ready.*")
 	must(t, err)
@@ -95,7 +95,7 @@ func TestABatchIsOneHint(t *testing.T) {
 	must(t, err)
 	counts := map[string]float64{}
 	for range 2 {
-		msg, err := hints.NextMsg(patience)
+		msg, err := hints.NextMsg(testTimeout)
 		must(t, err)
 		var hint map[string]any
 		must(t, json.Unmarshal(msg.Data, &hint))
@@ -162,7 +162,7 @@ func ptr[T any](v T) *T { return &v }
 func TestADismissalReachesEverySupervisor(t *testing.T) {
 	t.Parallel()
 	leader, other, looked := newFleet(t).pair(false)
-	for agent, dismiss := range map[string]func(agent string) error{
+	for agent, endClaims := range map[string]func(agent string) error{
 		"drains": func(agent string) error {
 			_, err := leader.Heartbeat(t.Context(), agent, api.HeartbeatRequest{Running: &[]api.LeaseRef{}, Draining: true})
 			return err
@@ -176,7 +176,7 @@ func TestADismissalReachesEverySupervisor(t *testing.T) {
 		got := begin(t, looked, func(ctx context.Context) (api.Claimed, error) {
 			return other.Claim(ctx, agent, api.ClaimRequest{Max: 1, WaitSeconds: 60})
 		})
-		must(t, dismiss(agent))
+		must(t, endClaims(agent))
 		if claimed := <-got; len(claimed.Missions) != 0 {
 			t.Errorf("%s: %+v", agent, claimed)
 		}
@@ -198,7 +198,7 @@ func TestTheLeaderIsToldOfEvents(t *testing.T) {
 	}
 	for range 3 {
 		other.create(t, api.MissionSpec{})
-		_, err := events.NextMsg(patience)
+		_, err := events.NextMsg(testTimeout)
 		must(t, err)
 	}
 }
@@ -274,7 +274,7 @@ func TestWhatJetStreamPushesIsNoHint(t *testing.T) {
 		if h.Kind != supervisor.HintResigned {
 			t.Errorf("heard %+v", h)
 		}
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("no hint is heard")
 	}
 }

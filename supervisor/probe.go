@@ -7,7 +7,7 @@ import (
 )
 
 // lookAround has the dispatcher probe now.
-func (d *dispatcher) lookAround() {
+func (d *dispatcher) probeNow() {
 	select {
 	case d.look <- struct{}{}:
 	default:
@@ -19,7 +19,7 @@ func (d *dispatcher) lookAround() {
 // there may be more, and all that wait for its types are woken. A claim that gets
 // none stays where it was in the queue, as do all while the store does not answer.
 func (d *dispatcher) probe(ctx context.Context) {
-	batch := d.scouts()
+	batch := d.onePerType()
 	if len(batch) == 0 {
 		return
 	}
@@ -30,12 +30,12 @@ func (d *dispatcher) probe(ctx context.Context) {
 			answered[c] = results[i]
 		}
 	}
-	d.places.Lock()
+	d.parkedMu.Lock()
 	for _, c := range batch {
 		c.probing = false
 	}
 	d.unpark(func(p *parkedClaim) bool { _, ok := answered[p]; return ok })
-	d.places.Unlock()
+	d.parkedMu.Unlock()
 	for c, result := range answered {
 		c.reply <- result
 		for _, kind := range c.types {
@@ -46,9 +46,9 @@ func (d *dispatcher) probe(ctx context.Context) {
 
 // scouts returns parked claims that between them wait for every type that any of
 // them waits for. If that is more than one batch, the rest comes next time.
-func (d *dispatcher) scouts() (batch []*parkedClaim) {
-	d.places.Lock()
-	defer d.places.Unlock()
+func (d *dispatcher) onePerType() (batch []*parkedClaim) {
+	d.parkedMu.Lock()
+	defer d.parkedMu.Unlock()
 	for _, p := range d.parked {
 		if len(batch) == missions.MaxBatch {
 			return batch

@@ -128,13 +128,13 @@ func TestEveryTypeHasItsTurn(t *testing.T) {
 	for i := range missions.MaxBatch + 5 {
 		d.parked = append(d.parked, &parkedClaim{types: []string{string(rune('一' + i))}})
 	}
-	if n := len(d.scouts()); n != missions.MaxBatch {
+	if n := len(d.onePerType()); n != missions.MaxBatch {
 		t.Errorf("%d in the first batch", n)
 	}
-	if n := len(d.scouts()); n != 5 {
+	if n := len(d.onePerType()); n != 5 {
 		t.Errorf("%d in the second batch", n)
 	}
-	if n := len(d.scouts()); n != missions.MaxBatch {
+	if n := len(d.onePerType()); n != missions.MaxBatch {
 		t.Errorf("%d in the third batch", n)
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 // Listener is told how things stand by [Service.Pulse], by one goroutine. An error of a
 // method ends the pulse.
-type Listener interface {
+type StatusWatcher interface {
 	// Status is called at the beginning and after changes: of missions and agents at most
 	// once a second, of the event stream at once.
 	Status(api.Status) error
@@ -22,14 +22,14 @@ type Listener interface {
 }
 
 // pulseEvery is how often the counters are looked at for somebody who listens.
-const pulseEvery = time.Second
+const statusInterval = time.Second
 
 // Pulse tells a listener how things stand until ctx ends or the listener returns an
 // error. It costs one look at the counters a second, and unlike Status no event.
-func (s *Service) Pulse(ctx context.Context, to Listener) error {
-	beat := time.NewTicker(pulseEvery)
+func (s *Service) WatchStatus(ctx context.Context, to StatusWatcher) error {
+	beat := time.NewTicker(statusInterval)
 	defer beat.Stop()
-	p := pulse{service: s, to: to, quiet: time.Now()}
+	p := statusWatch{service: s, to: to, quiet: time.Now()}
 	for {
 		changed := s.cfg.Stream.Changed()
 		if err := p.look(ctx); err != nil {
@@ -45,17 +45,17 @@ func (s *Service) Pulse(ctx context.Context, to Listener) error {
 }
 
 // pulse is one call of [Service.Pulse].
-type pulse struct {
-	service *Service
-	to      Listener
-	counts  missions.Counts
-	stream  string
-	away    bool // whether the store was
-	told    bool // whether anything was told yet
-	quiet   time.Time
+type statusWatch struct {
+	service  *Service
+	to       StatusWatcher
+	counts   missions.Counts
+	stream   string
+	away     bool // whether the store was
+	notified bool // whether anything was told yet
+	quiet    time.Time
 }
 
-func (p *pulse) look(ctx context.Context) error {
+func (p *statusWatch) look(ctx context.Context) error {
 	counts, err := p.service.counts.get(ctx)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -65,8 +65,8 @@ func (p *pulse) look(ctx context.Context) error {
 	case err != nil && !p.away:
 		p.away, p.quiet = true, time.Now()
 		return p.to.Unavailable(p.service.wire(err))
-	case err == nil && (!p.told || p.away || stream != p.stream || !sameCounts(counts, p.counts)):
-		p.counts, p.stream, p.away, p.told, p.quiet = counts, stream, false, true, time.Now()
+	case err == nil && (!p.notified || p.away || stream != p.stream || !sameCounts(counts, p.counts)):
+		p.counts, p.stream, p.away, p.notified, p.quiet = counts, stream, false, true, time.Now()
 		status, _ := p.service.status(counts)
 		return p.to.Status(status)
 	case time.Since(p.quiet) >= watchIdle:

@@ -33,11 +33,11 @@ func (s *Service) reap(ctx context.Context) time.Time {
 		for _, stopped := range result.Stop {
 			s.stop(stopped.AgentID, stopped.MissionID)
 			// A parked claim outlives the death of who sent it. One that lives asks again.
-			s.dismiss(stopped.AgentID)
+			s.endClaims(stopped.AgentID)
 		}
 		for _, agentID := range result.Offline {
 			s.log.Warn("an agent is gone", "agent", agentID)
-			s.dismiss(agentID)
+			s.endClaims(agentID)
 		}
 		for _, kind := range result.Ready {
 			s.ready(kind, anyNumber)
@@ -80,17 +80,17 @@ func (s *Service) runRetention(ctx context.Context) {
 
 // alarm is a clock that can be set to ring earlier, never later, while somebody
 // sleeps by it.
-type alarm struct {
+type timer struct {
 	earlier chan struct{}
 
 	mu sync.Mutex
 	at time.Time // zero: not set
 }
 
-func newAlarm() *alarm { return &alarm{earlier: make(chan struct{}, 1)} }
+func newAlarm() *timer { return &timer{earlier: make(chan struct{}, 1)} }
 
 // by makes the alarm ring at t at the latest.
-func (a *alarm) by(t time.Time) {
+func (a *timer) noLaterThan(t time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.at.IsZero() && !t.Before(a.at) {
@@ -105,8 +105,8 @@ func (a *alarm) by(t time.Time) {
 
 // sleep returns true at t, or at an earlier time that by has set, and false once
 // ctx has ended.
-func (a *alarm) sleep(ctx context.Context, t time.Time) bool {
-	a.by(t)
+func (a *timer) sleep(ctx context.Context, t time.Time) bool {
+	a.noLaterThan(t)
 	for {
 		timer := time.NewTimer(time.Until(a.set()))
 		select {
@@ -122,13 +122,13 @@ func (a *alarm) sleep(ctx context.Context, t time.Time) bool {
 	}
 }
 
-func (a *alarm) set() time.Time {
+func (a *timer) set() time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.at
 }
 
-func (a *alarm) reset() {
+func (a *timer) reset() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.at = time.Time{}

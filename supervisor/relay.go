@@ -76,24 +76,24 @@ type relay struct {
 	wake     chan struct{}
 	atLeast  time.Duration // between two looks: another supervisor's events are seen then
 
-	lag       time.Duration   // how long what was acknowledged may still be lost; with several copies, copiesLag
-	changed   <-chan struct{} // closed once the stream may have another tail than was seen
-	marks     []mark          // acknowledged and not found safe yet, oldest first
-	safe      []mark          // to be forgotten
-	asked     time.Time       // when the stream was last asked whether marks are safe
-	resumed   bool            // whether the stream's tail is known
-	failing   bool            // whether the last attempt failed, so that it is logged once
-	sent      []int64         // by outbox: the position up to which the sequence has come
-	first     int             // the outbox whose turn it is to be the first of a batch
-	unsettled *batch          // what a failed publish has left over
-	acks      acknowledger
-	stored    func(origins []origin, since time.Time) // told what is in the stream now, and when it was sent
+	lag         time.Duration   // how long what was acknowledged may still be lost; with several copies, copiesLag
+	changed     <-chan struct{} // closed once the stream may have another tail than was seen
+	checkpoints []checkpoint    // acknowledged and not found safe yet, oldest first
+	safe        []checkpoint    // to be forgotten
+	asked       time.Time       // when the stream was last asked whether marks are safe
+	resumed     bool            // whether the stream's tail is known
+	failing     bool            // whether the last attempt failed, so that it is logged once
+	sent        []int64         // by outbox: the position up to which the sequence has come
+	first       int             // the outbox whose turn it is to be the first of a batch
+	unsettled   *batch          // what a failed publish has left over
+	acks        acknowledger
+	stored      func(origins []origin, since time.Time) // told what is in the stream now, and when it was sent
 }
 
 const (
-	relayBatch   = 500
-	relayRetry   = 250 * time.Millisecond
-	relayGoodbye = 2 * time.Second
+	relayBatch        = 500
+	relayRetry        = 250 * time.Millisecond
+	relayFlushTimeout = 2 * time.Second
 
 	// relayPause is how long the relay waits for more events when it has been woken, or
 	// has just sent all there were: whoever waits for an answer goes first, and a batch
@@ -125,7 +125,7 @@ func (r *relay) poke() {
 // run relays until the term ends, and then what is left, as far as that is quick
 // and the right to act lasts.
 func (r *relay) run(t *term) {
-	r.resumed, r.unsettled, r.marks, r.safe = false, nil, nil, nil
+	r.resumed, r.unsettled, r.checkpoints, r.safe = false, nil, nil, nil
 	for t.ctx.Err() == nil {
 		changed := r.stream.Changed()
 		if changed != r.changed {
@@ -147,13 +147,13 @@ func (r *relay) run(t *term) {
 			waitFor(t.ctx, nil, nil, relayPause)
 		}
 	}
-	r.goodbye(t)
+	r.flush(t)
 	_ = r.acks.wait() // the next term, or leader, finds out by itself
 }
 
-func (r *relay) goodbye(t *term) {
+func (r *relay) flush(t *term) {
 	_ = r.acks.wait() // the term's end may have cut it off, which is no reason to send nothing
-	ctx, cancel := context.WithTimeout(context.Background(), min(relayGoodbye, time.Until(t.end())))
+	ctx, cancel := context.WithTimeout(context.Background(), min(relayFlushTimeout, time.Until(t.end())))
 	defer cancel()
 	for t.holds() && r.stream.Status().State == eventstream.Connected {
 		if sent, err := r.step(ctx, t); err != nil || sent == 0 {
@@ -228,7 +228,7 @@ func (r *relay) next(ctx context.Context) (*batch, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !r.reachBeyond(tail) {
+		if !r.streamLost(tail) {
 			return b, nil
 		}
 	}
@@ -250,7 +250,7 @@ func (r *relay) resume(ctx context.Context) error {
 	}
 	_ = r.acks.wait() // it is done anew, and may go back
 	r.sent = tail
-	r.cut(tail)
+	r.truncate(tail)
 	r.note(tail, 0)
 	for i, outbox := range r.outboxes { // also where that is less than it was
 		if err := outbox.Acknowledge(ctx, tail[i]); err != nil {

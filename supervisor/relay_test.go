@@ -153,7 +153,7 @@ func (r *relayRig) created(url string, n int) (ids []string) {
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	must(r.t, err)
-	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(r.t.Context(), testTimeout)
 	defer cancel()
 	consumer, err := js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{FilterSubjects: []string{"events.mission.created"}})
 	must(r.t, err)
@@ -181,7 +181,7 @@ func (r *relayRig) created(url string, n int) (ids []string) {
 
 func (r *relayRig) awaitEmptyOutbox() {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(r.t.Context(), testTimeout)
 	defer cancel()
 	for {
 		waiting, err := r.store.Waiting(ctx)

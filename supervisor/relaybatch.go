@@ -33,8 +33,8 @@ func (r *relay) take(ctx context.Context) (*batch, error) {
 	sent := append([]int64(nil), r.sent...)
 	for k := range n {
 		i := (r.first + k) % n
-		share := (relayBatch - len(b.events)) / (n - k)
-		pending, err := r.outboxes[i].Pending(ctx, sent[i], max(share, 1))
+		part := (relayBatch - len(b.events)) / (n - k)
+		pending, err := r.outboxes[i].Pending(ctx, sent[i], max(part, 1))
 		if err != nil {
 			return nil, err
 		}

@@ -10,7 +10,7 @@ import (
 )
 
 // mark is how far the outboxes had been acknowledged at a time.
-type mark struct {
+type checkpoint struct {
 	begun, at time.Time // of the first acknowledgement in it, and of the last
 	events    int
 	positions []int64 // 0 for an outbox of which there is none
@@ -19,8 +19,8 @@ type mark struct {
 const (
 	// A mark takes in acknowledgements for this part of the lag, up to so many events:
 	// as many as an outbox forgets in one step.
-	markPart   = 64
-	markEvents = 2 * relayBatch
+	checkpointPart   = 64
+	checkpointEvents = 2 * relayBatch
 
 	// askPart is how often in the lag the stream is asked what it still has.
 	askPart = 8
@@ -37,9 +37,9 @@ func (r *relay) note(positions []int64, events int) {
 		return
 	}
 	now := time.Now()
-	if n := len(r.marks); n > 0 {
-		last := &r.marks[n-1]
-		if now.Sub(last.begun) < r.lag/markPart && last.events+events <= markEvents {
+	if n := len(r.checkpoints); n > 0 {
+		last := &r.checkpoints[n-1]
+		if now.Sub(last.begun) < r.lag/checkpointPart && last.events+events <= checkpointEvents {
 			for i, p := range positions {
 				last.positions[i] = max(last.positions[i], p)
 			}
@@ -47,11 +47,11 @@ func (r *relay) note(positions []int64, events int) {
 			return
 		}
 	}
-	r.marks = append(r.marks, mark{begun: now, at: now, events: events, positions: slices.Clone(positions)})
+	r.checkpoints = append(r.checkpoints, checkpoint{begun: now, at: now, events: events, positions: slices.Clone(positions)})
 }
 
 // beyond reports whether a mark names a position that the stream does not reach.
-func (m *mark) beyond(tail []int64) bool {
+func (m *checkpoint) beyond(tail []int64) bool {
 	for i, p := range m.positions {
 		if p > tail[i] {
 			return true
@@ -61,14 +61,14 @@ func (m *mark) beyond(tail []int64) bool {
 }
 
 // reachBeyond reports whether the stream has lost what it had acknowledged.
-func (r *relay) reachBeyond(tail []int64) bool {
-	return slices.ContainsFunc(r.marks, func(m mark) bool { return m.beyond(tail) })
+func (r *relay) streamLost(tail []int64) bool {
+	return slices.ContainsFunc(r.checkpoints, func(m checkpoint) bool { return m.beyond(tail) })
 }
 
 // cut drops the marks of what the stream does not have, or has no more.
-func (r *relay) cut(tail []int64) {
-	gone := func(m mark) bool { return m.beyond(tail) }
-	r.marks, r.safe = slices.DeleteFunc(r.marks, gone), slices.DeleteFunc(r.safe, gone)
+func (r *relay) truncate(tail []int64) {
+	gone := func(m checkpoint) bool { return m.beyond(tail) }
+	r.checkpoints, r.safe = slices.DeleteFunc(r.checkpoints, gone), slices.DeleteFunc(r.safe, gone)
 }
 
 // wait is how long what was acknowledged has to be kept.
@@ -81,10 +81,10 @@ func (r *relay) wait() time.Duration {
 
 // untilNext returns how long there is nothing to do, unless an outbox grows.
 func (r *relay) untilNext() time.Duration {
-	if len(r.marks) == 0 {
+	if len(r.checkpoints) == 0 {
 		return r.atLeast
 	}
-	next := max(time.Until(r.marks[0].at.Add(r.wait())), time.Until(r.asked.Add(r.wait()/askPart)), time.Millisecond)
+	next := max(time.Until(r.checkpoints[0].at.Add(r.wait())), time.Until(r.asked.Add(r.wait()/askPart)), time.Millisecond)
 	return min(next, r.atLeast)
 }
 
@@ -113,7 +113,7 @@ func (r *relay) settle(ctx context.Context) error {
 func (r *relay) confirm(ctx context.Context) error {
 	now, wait := time.Now(), r.wait()
 	old := 0
-	for old < len(r.marks) && now.Sub(r.marks[old].at) >= wait {
+	for old < len(r.checkpoints) && now.Sub(r.checkpoints[old].at) >= wait {
 		old++
 	}
 	if old == 0 || now.Sub(r.asked) < wait/askPart {
@@ -124,11 +124,11 @@ func (r *relay) confirm(ctx context.Context) error {
 		return err
 	}
 	r.asked = now
-	if r.reachBeyond(tail) {
+	if r.streamLost(tail) {
 		return errLost // the next step cuts the marks off
 	}
-	r.safe = append(r.safe, r.marks[:old]...)
-	r.marks = slices.Clone(r.marks[old:])
+	r.safe = append(r.safe, r.checkpoints[:old]...)
+	r.checkpoints = slices.Clone(r.checkpoints[old:])
 	return nil
 }
 

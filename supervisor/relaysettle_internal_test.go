@@ -23,7 +23,7 @@ type ledge struct {
 	events            []missions.Event
 	acked, forgotten  int64
 	forgottenAtMost   int64 // in one step
-	given             int64
+	want              int64
 	acknowledgedAgain bool // the position went back
 	hangs             bool // Acknowledge, once, until soon after its context has ended
 }
@@ -34,10 +34,10 @@ func (l *ledge) add(n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for range n {
-		l.given++
+		l.want++
 		l.events = append(l.events, missions.Event{
-			Seq: l.given, Kind: missions.EventLogAppended, At: missions.At(time.Now()),
-			ID: uuid.New(), MissionID: "m", Level: "info", Message: fmt.Sprint(l.given),
+			Seq: l.want, Kind: missions.EventLogAppended, At: missions.At(time.Now()),
+			ID: uuid.New(), MissionID: "m", Level: "info", Message: fmt.Sprint(l.want),
 		})
 	}
 }
@@ -217,7 +217,7 @@ func TestWhatIsAcknowledgedIsKeptUntilTheBrokerHasSynced(t *testing.T) {
 			t.Fatalf("acknowledged %d, forgotten %d", acked, forgotten)
 		}
 		after(15 * time.Second)
-		if _, forgotten := l.reach(); forgotten != 3000 || l.forgottenAtMost > markEvents {
+		if _, forgotten := l.reach(); forgotten != 3000 || l.forgottenAtMost > checkpointEvents {
 			t.Fatalf("forgotten %d, up to %d in one step", forgotten, l.forgottenAtMost)
 		}
 		b.wantOnce(t, 3000)

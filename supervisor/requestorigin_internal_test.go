@@ -34,7 +34,7 @@ func TestWhoseConnectionItIs(t *testing.T) {
 		"an agent with a longer name": {connection{User: "UABC", Subscriptions: []string{"_INBOX.w11.>", "_INBOX.w1"}}, false},
 		"an admin":                    {connection{User: "admin", Subscriptions: []string{"_INBOX.xyz.*"}}, false},
 	} {
-		if got := c.belongsTo("w1", "shared"); got != c.want {
+		if got := c.ownedBy("w1", "shared"); got != c.want {
 			t.Errorf("%s: %t, want %t", name, got, c.want)
 		}
 	}

@@ -26,7 +26,7 @@ func TestNobodyIsMadeAMessenger(t *testing.T) {
 	// Pushed to the supervisor's own queue group, so that it has somebody to go to.
 	pushed, err := r.nc.Request("$JS.API.CONSUMER.CREATE.EVENTS.pushed",
 		[]byte(`{"stream_name":"EVENTS","config":{"name":"pushed","deliver_subject":"`+leave+`","deliver_group":"supervisor",`+
-			`"headers_only":true,"ack_policy":"none","deliver_policy":"all","replay_policy":"instant","max_deliver":-1}}`), patience)
+			`"headers_only":true,"ack_policy":"none","deliver_policy":"all","replay_policy":"instant","max_deliver":-1}}`), testTimeout)
 	must(t, err)
 	if strings.Contains(string(pushed.Data), `"error"`) {
 		t.Fatalf("the consumer that pushes was refused: %s", pushed.Data)
@@ -63,7 +63,7 @@ func TestOrdinaryInboxesGetReplies(t *testing.T) {
 		sub, err := r.nc.SubscribeSync(inbox)
 		must(t, err)
 		must(t, r.nc.PublishRequest(api.SubjectStatus, inbox, nil))
-		if _, err := sub.NextMsg(patience); err != nil {
+		if _, err := sub.NextMsg(testTimeout); err != nil {
 			t.Errorf("%s: %v", inbox, err)
 		}
 	}
@@ -89,7 +89,7 @@ func TestAChangeProvesThatAClientSentIt(t *testing.T) {
 	create("own-account", func(m *nats.Msg) { m.Header.Set("Nats-Request-Info", `{"acc":"$G","rtt":1}`) })
 	create("acknowledged", func(m *nats.Msg) { m.Reply = "supervisor.acks.x.1" })
 	_, err := r.nc.RequestMsg(&nats.Msg{Subject: api.SubjectMissionsCreate, Data: []byte(`{"id":"other-account","name":"x"}`),
-		Header: nats.Header{"Nats-Request-Info": {`{"acc":"CLIENTS","rtt":1}`}}}, patience)
+		Header: nats.Header{"Nats-Request-Info": {`{"acc":"CLIENTS","rtt":1}`}}}, testTimeout)
 	must(t, err)
 	_, _, err = r.client.Create(t.Context(), api.MissionSpec{ID: "ordinary", Name: "x"}) // comes after those
 	must(t, err)

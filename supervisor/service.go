@@ -185,21 +185,21 @@ type Service struct {
 	started time.Time
 	metrics *Metrics
 
-	counts  shared[missions.Counts]
-	waiting shared[int64]
-	ping    shared[struct{}]
-	alerts  shared[api.Alerts]
+	counts  sharedRead[missions.Counts]
+	waiting sharedRead[int64]
+	ping    sharedRead[struct{}]
+	alerts  sharedRead[api.Alerts]
 
 	dispatch *dispatcher
 	waits    *waiters
 	leader   *leader
-	reaper   *alarm
+	reaper   *timer
 	relay    *relay
 	notify   *notifier
-	deaths   *deaths // nil without Connections
+	liveness *liveness // nil without Connections
 	peers    Peers
 
-	changes, everything *feed // see feedFor
+	changes, everything *hub // see feedFor
 	queries             *queries
 
 	lookAgain time.Duration // see the constant
@@ -231,11 +231,11 @@ func New(cfg Config) (*Service, error) {
 	metrics.measure(endpoints(s))
 	s.notify = newNotifier(cfg.Store, cfg.Webhook, cfg.Logger)
 	if cfg.Connections != nil {
-		s.deaths = newDeaths(&cfg, s.bury)
+		s.liveness = newLiveness(&cfg, s.markLost)
 	}
-	s.changes, s.everything = newFeed(cfg.Stream, changeTypes), newFeed(cfg.Stream, nil)
+	s.changes, s.everything = newHub(cfg.Stream, changeTypes), newHub(cfg.Stream, nil)
 	s.queries = newQueries(cfg.Stream, cfg.ID, cfg.Logger)
-	s.peers = alone{}
+	s.peers = noPeers{}
 	if cfg.Peers != nil {
 		s.peers, s.dispatch.probes, s.leader.level = cfg.Peers, s.lookAgain, slog.LevelInfo
 	}
@@ -247,27 +247,27 @@ func New(cfg Config) (*Service, error) {
 func (s *Service) Run(ctx context.Context) {
 	talk, stopTalking := context.WithCancel(context.WithoutCancel(ctx))
 	var loops, talks sync.WaitGroup
-	talks.Go(func() { s.peers.Run(talk, s.hear) })
+	talks.Go(func() { s.peers.Run(talk, s.onHint) })
 	loops.Go(func() { s.dispatch.run(ctx) })
 	loops.Go(func() { s.changes.run(ctx) })
 	loops.Go(func() { s.everything.run(ctx) })
 	loops.Go(func() { s.queries.run(ctx) })
 	loops.Go(func() { s.leader.run(ctx, s.lead) })
-	if s.deaths != nil {
-		loops.Go(func() { s.deaths.run(ctx) })
-		loops.Go(func() { s.cfg.Connections.Run(ctx, s.deaths.ended) })
+	if s.liveness != nil {
+		loops.Go(func() { s.liveness.run(ctx) })
+		loops.Go(func() { s.cfg.Connections.Run(ctx, s.liveness.ended) })
 	}
 	<-ctx.Done()
 	close(s.waits.ended)
 	loops.Wait()
-	s.peers.Tell(Hint{Kind: HintResigned})
+	s.peers.Send(Hint{Kind: HintResigned})
 	stopTalking()
 	talks.Wait()
 }
 
 // lead does what only the leader does, until its term ends.
 func (s *Service) lead(t *term) {
-	s.dispatch.lookAround() // what the term before made claimable it may not have lived to tell
+	s.dispatch.probeNow() // what the term before made claimable it may not have lived to tell
 	var loops sync.WaitGroup
 	loops.Go(func() { s.runReaper(t.ctx) })
 	loops.Go(func() { s.runRetention(t.ctx) })

@@ -9,15 +9,15 @@ import (
 // shared lets many requests share one read. A request that arrives while a read
 // is under way shares the next one, so that no answer is older than the request
 // that it is given to. The zero value with read set is ready for use.
-type shared[T any] struct {
+type sharedRead[T any] struct {
 	read func(context.Context) (T, error)
 
 	mu   sync.Mutex
 	busy bool
-	next *reading[T]
+	next *call[T]
 }
 
-type reading[T any] struct {
+type call[T any] struct {
 	done  chan struct{}
 	value T
 	err   error
@@ -27,11 +27,11 @@ type reading[T any] struct {
 const readTimeout = 5 * time.Second
 
 // get returns a value that was read after the call began.
-func (s *shared[T]) get(ctx context.Context) (T, error) {
+func (s *sharedRead[T]) get(ctx context.Context) (T, error) {
 	s.mu.Lock()
 	r := s.next
 	if r == nil {
-		r = &reading[T]{done: make(chan struct{})}
+		r = &call[T]{done: make(chan struct{})}
 		s.next = r
 		if !s.busy {
 			s.busy = true
@@ -49,7 +49,7 @@ func (s *shared[T]) get(ctx context.Context) (T, error) {
 }
 
 // run reads for as long as somebody asks, and ends by itself.
-func (s *shared[T]) run() {
+func (s *sharedRead[T]) run() {
 	for {
 		s.mu.Lock()
 		r := s.next

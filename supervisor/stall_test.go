@@ -26,7 +26,7 @@ func TestAStalledMissionIsTakenFromALivingAgent(t *testing.T) {
 	_, err = agent.Heartbeat(t.Context(), api.HeartbeatRequest{Running: &[]api.LeaseRef{lease}})
 	must(t, err)
 
-	push, err := commands.NextMsg(patience)
+	push, err := commands.NextMsg(testTimeout)
 	must(t, err)
 	if want := `{"command":"cancel","mission_id":"` + m.ID + `"}`; string(push.Data) != want {
 		t.Errorf("pushed %s, want %s", push.Data, want)

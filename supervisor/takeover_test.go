@@ -20,7 +20,7 @@ import (
 // it does, as kill -9 or a network does it.
 type mortal struct {
 	missions.Store
-	cut     atomic.Pointer[string] // the step at which the store is lost; "" for all
+	failAt  atomic.Pointer[string] // the step at which the store is lost; "" for all
 	reaped  chan struct{}          // gets a value whenever the reaper has done its work
 	relayed chan struct{}          // gets a value whenever the relay has found some
 	acts    atomic.Int64           // how often either has got to work, or the retention
@@ -39,26 +39,26 @@ func signal(c chan struct{}) {
 
 // lost returns an error from the step on at which the store is to be lost.
 func (m *mortal) lost(step string) error {
-	at := m.cut.Load()
+	at := m.failAt.Load()
 	if at == nil || *at != "" && *at != step {
 		return nil
 	}
 	if step != "lead" {
-		m.cut.Store(new(string)) // nothing after it comes through either
+		m.failAt.Store(new(string)) // nothing after it comes through either
 	}
 	return missions.Unavailable("cut off", nil)
 }
 
-func (m *mortal) Lead(ctx context.Context, id string, lasts time.Duration) (missions.Leadership, error) {
+func (m *mortal) Lead(ctx context.Context, id string, ttl time.Duration) (missions.Leadership, error) {
 	if m.lost("lead") != nil {
 		<-ctx.Done() // a network that is cut does not say so
 		return missions.Leadership{}, ctx.Err()
 	}
-	return m.Store.Lead(ctx, id, lasts)
+	return m.Store.Lead(ctx, id, ttl)
 }
 
 func (m *mortal) Resign(ctx context.Context, id string) error {
-	if m.cut.Load() != nil {
+	if m.failAt.Load() != nil {
 		return missions.Unavailable("cut off", nil)
 	}
 	return m.Store.Resign(ctx, id)
@@ -187,9 +187,9 @@ func TestOnlyOneActs(t *testing.T) {
 	f := newFleet(t)
 	const long = time.Hour // so that it only ends by resignation, and nobody asks by himself
 	first, second := f.newMortal(), f.newMortal()
-	leader := f.join(memberOptions{store: first, leadership: long})
+	leader := f.start(memberOptions{store: first, leadership: long})
 	await(t, first.reaped)
-	other := f.join(memberOptions{store: second, leadership: long})
+	other := f.start(memberOptions{store: second, leadership: long})
 	other.create(t, api.MissionSpec{Type: "x", Deadline: missions.At(time.Now().Add(time.Minute))})
 	awaitEmpty(t, f.store)
 	if first.acts.Load() == 0 || second.acts.Load() != 0 || !leader.Leads() || other.Leads() {
@@ -222,15 +222,15 @@ func testTakeovers(t *testing.T, outboxes int) {
 	store := newPartitioned(t, outboxes)
 	f.store = store
 	born := 0
-	join := func() (*member, *mortal) {
+	joinFleet := func() (*member, *mortal) {
 		born++
 		m := f.newMortal()
-		return f.join(memberOptions{store: m, id: fmt.Sprint("supervisor-", born), leadership: 300 * time.Millisecond, nets: true}), m
+		return f.start(memberOptions{store: m, id: fmt.Sprint("supervisor-", born), leadership: 300 * time.Millisecond, nets: true}), m
 	}
-	leader, itsStore := join()
+	leader, itsStore := joinFleet()
 	more, stopTraffic := traffic(t, store.parts)
 	for round := range 10 {
-		next, nextStore := join()
+		next, nextStore := joinFleet()
 		drain(itsStore.relayed)
 		more()
 		await(t, itsStore.relayed) // in the middle of its work
@@ -238,13 +238,13 @@ func testTakeovers(t *testing.T, outboxes int) {
 		case 0: // SIGTERM
 			leader.stop()
 		case 1: // kill -9, or a store that is gone, wherever it stands
-			itsStore.cut.Store(new(string))
+			itsStore.failAt.Store(new(string))
 		case 2: // between the stream's acknowledgement and forgetting
-			itsStore.cut.Store(ptr("forget"))
+			itsStore.failAt.Store(ptr("forget"))
 		case 3:
-			itsStore.cut.Store(ptr("pending"))
+			itsStore.failAt.Store(ptr("pending"))
 		case 4: // it can do everything but stay leader
-			itsStore.cut.Store(ptr("lead"))
+			itsStore.failAt.Store(ptr("lead"))
 		}
 		more() // however far it has come meanwhile, it meets the cut
 		await(t, nextStore.reaped)
@@ -269,14 +269,14 @@ func TestSupervisorsShareRequests(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
 	for range 2 {
-		m := f.join(memberOptions{})
+		m := f.start(memberOptions{})
 		endpoints, err := supervisor.Listen(m.nc, m.Service)
 		must(t, err)
 		t.Cleanup(func() { m.stop(); must(t, endpoints.Stop(context.Background())) })
 	}
 	nc := f.connect()
 	for range 200 {
-		_, err := nc.Request(api.SubjectStatus, nil, patience)
+		_, err := nc.Request(api.SubjectStatus, nil, testTimeout)
 		must(t, err)
 	}
 	replies := nc.NewInbox()
@@ -285,7 +285,7 @@ func TestSupervisorsShareRequests(t *testing.T) {
 	must(t, nc.PublishRequest("$SRV.STATS.supervisor", replies, nil))
 	answered := map[string]int{}
 	for range 2 {
-		msg, err := stats.NextMsg(patience)
+		msg, err := stats.NextMsg(testTimeout)
 		must(t, err)
 		var instance struct {
 			ID        string
@@ -311,7 +311,7 @@ func await(t *testing.T, c <-chan struct{}) {
 	t.Helper()
 	select {
 	case <-c:
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("what was to happen did not happen")
 	}
 }
@@ -325,7 +325,7 @@ func drain(c chan struct{}) {
 
 func awaitEmpty(t *testing.T, store missions.Store) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	for {
 		waiting, err := store.Waiting(ctx)

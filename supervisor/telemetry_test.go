@@ -46,7 +46,7 @@ func TestRequestsLeaveTheirEvents(t *testing.T) {
 		}, "queried_at"},
 		{"supervisor.agents_listed", map[string]any{"agent_count": 1.0}, "queried_at"},
 	} {
-		msg, err := messages.Next(jetstream.NextMaxWait(patience))
+		msg, err := messages.Next(jetstream.NextMaxWait(testTimeout))
 		must(t, err)
 		var envelope map[string]any
 		must(t, json.Unmarshal(msg.Data(), &envelope))
@@ -86,7 +86,7 @@ func TestANamedClientIsKnown(t *testing.T) {
 	}{{client.New(r.nc, client.Name("nightly-report/2.1")), "nightly-report"}, {client.New(r.nc), ""}} {
 		_, err := c.client.Status(api.WithTrace(t.Context(), trace))
 		must(t, err)
-		msg, err := events.NextMsg(patience)
+		msg, err := events.NextMsg(testTimeout)
 		must(t, err)
 		var e struct {
 			Meta struct {
@@ -183,7 +183,7 @@ func TestCancelIsPushedAndRepeated(t *testing.T) {
 	must(t, err)
 	_, err = r.client.Cancel(t.Context(), m.ID, "")
 	must(t, err)
-	push, err := commands.NextMsg(patience)
+	push, err := commands.NextMsg(testTimeout)
 	must(t, err)
 	if want := `{"command":"cancel","mission_id":"` + m.ID + `"}`; string(push.Data) != want {
 		t.Fatalf("pushed %s", push.Data)

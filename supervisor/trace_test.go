@@ -22,7 +22,7 @@ func TestTracesAreCarriedOn(t *testing.T) {
 	sub, err := r.nc.SubscribeSync("events.>")
 	must(t, err)
 	agent := r.register("a", "t")
-	_, err = sub.NextMsg(patience) // agent.online
+	_, err = sub.NextMsg(testTimeout) // agent.online
 	must(t, err)
 
 	ask := func(subject, body string) {
@@ -30,7 +30,7 @@ func TestTracesAreCarriedOn(t *testing.T) {
 		msg := nats.NewMsg(subject)
 		msg.Data = []byte(body)
 		msg.Header.Set("traceparent", trace)
-		reply, err := r.nc.RequestMsg(msg, patience)
+		reply, err := r.nc.RequestMsg(msg, testTimeout)
 		must(t, err)
 		if reply.Header.Get(api.HeaderErrorCode) != "" {
 			t.Fatalf("%s: %s", subject, reply.Data)
@@ -51,7 +51,7 @@ func TestTracesAreCarriedOn(t *testing.T) {
 	wanted := map[string]bool{"supervisor.status_queried": false, "mission.created": true, "mission.status_changed": true,
 		"mission.progressed": true, "mission.log_appended": true}
 	for range len(wanted) {
-		msg, err := sub.NextMsg(patience)
+		msg, err := sub.NextMsg(testTimeout)
 		must(t, err)
 		var e struct {
 			Type string

@@ -14,20 +14,20 @@ func (s *Service) Wait(ctx context.Context, request api.WaitRequest) (api.Missio
 	if err != nil {
 		return api.Mission{}, err
 	}
-	told, done := s.waits.watch(request.ID)
+	notified, done := s.waits.watch(request.ID)
 	defer done()
 	defer s.peers.Watch(request.ID)()
-	patience := time.NewTimer(timeout)
-	defer patience.Stop()
+	maxWait := time.NewTimer(timeout)
+	defer maxWait.Stop()
 	for {
 		m, err := s.cfg.Store.Get(ctx, request.ID)
 		if err != nil || m.Status.Terminal() {
 			return api.Mission{Mission: m}, err
 		}
 		select {
-		case <-told:
+		case <-notified:
 		case <-time.After(max(s.lookAgain, s.waits.apart())):
-		case <-patience.C:
+		case <-maxWait.C:
 			return api.Mission{}, api.Timeout("mission %q is still %s", m.ID, m.Status)
 		case <-s.waits.ended:
 			return api.Mission{}, errStopping
@@ -52,7 +52,7 @@ func newWaiters() *waiters {
 }
 
 // watch returns a channel that gets a value after a mission has changed.
-func (w *waiters) watch(id string) (told <-chan struct{}, done func()) {
+func (w *waiters) watch(id string) (notified <-chan struct{}, done func()) {
 	ch := make(chan struct{}, 1)
 	w.mu.Lock()
 	defer w.mu.Unlock()

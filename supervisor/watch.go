@@ -44,12 +44,12 @@ func (s *Service) Watch(ctx context.Context, request api.EventsRequest, to Watch
 	if err != nil {
 		return err
 	}
-	w := &watch{service: s, to: to, request: request, feed: s.feedFor(types), tap: newTap(func(e *eventstream.Stored) bool {
+	w := &eventWatch{service: s, to: to, request: request, hub: s.hubFor(types), subscriber: newSubscriber(func(e *eventstream.Stored) bool {
 		return matches(e, types, &request)
 	})}
 	w.types, w.cursor, w.placed = types, uint64(request.After), request.After != 0
-	w.feed.join(w.tap)
-	defer w.feed.leave(w.tap)
+	w.hub.subscribe(w.subscriber)
+	defer w.hub.unsubscribe(w.subscriber)
 	return w.run(ctx)
 }
 
@@ -76,38 +76,38 @@ func matches(e *eventstream.Stored, types []string, request *api.EventsRequest) 
 }
 
 // watch is one call of [Service.Watch].
-type watch struct {
-	service *Service
-	to      Watcher
-	request api.EventsRequest
-	types   []string
-	feed    *feed
-	tap     *tap
+type eventWatch struct {
+	service    *Service
+	to         Watcher
+	request    api.EventsRequest
+	types      []string
+	hub        *hub
+	subscriber *subscriber
 
-	cursor uint64 // behind which the next event is told
-	placed bool   // whether the cursor is anywhere yet
-	said   api.StreamState
+	cursor    uint64 // behind which the next event is told
+	placed    bool   // whether the cursor is anywhere yet
+	sentState api.StreamState
 }
 
-func (w *watch) run(ctx context.Context) error {
+func (w *eventWatch) run(ctx context.Context) error {
 	idle := time.NewTicker(watchIdle)
 	defer idle.Stop()
 	for {
-		changed, moved := w.service.cfg.Stream.Changed(), w.feed.whenMoved()
-		if err := w.sayState(); err != nil {
+		changed, moved := w.service.cfg.Stream.Changed(), w.hub.whenMoved()
+		if err := w.sendState(); err != nil {
 			return err
 		}
-		if !w.tap.live.Load() && w.said.State == string(eventstream.Connected) {
+		if !w.subscriber.live.Load() && w.sentState.State == string(eventstream.Connected) {
 			if err := w.catchUp(ctx); err != nil {
 				return err
 			}
 		}
 		select {
-		case e := <-w.tap.queue:
-			if err := w.tell(e); err != nil {
+		case e := <-w.subscriber.queue:
+			if err := w.send(e); err != nil {
 				return err
 			}
-		case <-w.tap.overrun:
+		case <-w.subscriber.overrun:
 			return errSlow
 		case <-changed:
 		case <-moved:
@@ -121,31 +121,31 @@ func (w *watch) run(ctx context.Context) error {
 	}
 }
 
-func (w *watch) tell(e eventstream.Stored) error {
+func (w *eventWatch) send(e eventstream.Stored) error {
 	w.cursor = e.Seq
 	return w.to.Event(e)
 }
 
-func (w *watch) sayState() error {
+func (w *eventWatch) sendState() error {
 	status := w.service.cfg.Stream.Status()
 	now := api.StreamState{State: string(status.State), Reason: status.Reason}
-	if now == w.said {
+	if now == w.sentState {
 		return nil
 	}
-	w.said = now
+	w.sentState = now
 	return w.to.State(now)
 }
 
 // catchUp tells of what was stored before now, and then has the watcher told live. That
 // the broker went away meanwhile is no error: it goes on when the broker is back.
-func (w *watch) catchUp(ctx context.Context) error {
-	for len(w.tap.queue) > 0 { // of before the feed's last end
-		if err := w.tell(<-w.tap.queue); err != nil {
+func (w *eventWatch) catchUp(ctx context.Context) error {
+	for len(w.subscriber.queue) > 0 { // of before the feed's last end
+		if err := w.send(<-w.subscriber.queue); err != nil {
 			return err
 		}
 	}
 	for {
-		position, known := w.feed.at()
+		position, known := w.hub.at()
 		if !known {
 			return nil
 		}
@@ -154,14 +154,14 @@ func (w *watch) catchUp(ctx context.Context) error {
 		}
 		near := position-w.cursor <= watchNear
 		if near {
-			position = w.feed.open(w.tap)
+			position = w.hub.open(w.subscriber)
 		}
 		if err := w.read(ctx, position); err != nil {
 			var theirs watchersError
 			if errors.As(err, &theirs) {
 				return theirs.error
 			}
-			w.feed.shut(w.tap)
+			w.hub.pause(w.subscriber)
 			w.service.log.Debug("a watcher could not be told of the past yet", "error", err)
 			return nil
 		}
@@ -173,7 +173,7 @@ func (w *watch) catchUp(ctx context.Context) error {
 
 // place puts the cursor where the request asks for, at the first time, and not too far
 // back.
-func (w *watch) place(position uint64) error {
+func (w *eventWatch) place(position uint64) error {
 	first := !w.placed
 	w.placed = true
 	switch {
@@ -190,11 +190,11 @@ func (w *watch) place(position uint64) error {
 }
 
 // read tells of the events behind the cursor, up to a position.
-func (w *watch) read(ctx context.Context, position uint64) error {
+func (w *eventWatch) read(ctx context.Context, position uint64) error {
 	since := w.request.Since.Time()
 	err := w.service.cfg.Stream.Read(ctx, w.types, w.cursor, position, func(e eventstream.Stored) error {
 		w.cursor = e.Seq
-		if e.At.Before(since) || !w.tap.wants(&e) {
+		if e.At.Before(since) || !w.subscriber.wants(&e) {
 			return nil
 		}
 		if err := w.to.Event(e); err != nil {

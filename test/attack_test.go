@@ -42,7 +42,7 @@ func (g *guarded) store(subject, body string) {
 	g.t.Helper()
 	nc := g.connect("admin")
 	defer nc.Close()
-	reply, err := nc.Request(subject, []byte(body), patience)
+	reply, err := nc.Request(subject, []byte(body), testTimeout)
 	must(g.t, err)
 	if !strings.Contains(string(reply.Data), `"seq"`) {
 		g.t.Fatalf("%s was not stored: %s", subject, reply.Data)
@@ -52,7 +52,7 @@ func (g *guarded) store(subject, body string) {
 // arrivals returns how many messages an endpoint has got.
 func (g *guarded) arrivals(viewer *nats.Conn, endpoint string) (requests int) {
 	g.t.Helper()
-	reply, err := viewer.Request("$SRV.STATS.supervisor", nil, patience)
+	reply, err := viewer.Request("$SRV.STATS.supervisor", nil, testTimeout)
 	must(g.t, err)
 	var stats struct {
 		Endpoints []struct {
@@ -92,7 +92,7 @@ func TestAViewerHasJetStreamSendNoRequests(t *testing.T) {
 			arrived := g.arrivals(viewer, endpoint)
 			must(t, viewer.PublishRequest("$JS.API.DIRECT.GET.EVENTS", subject, fmt.Appendf(nil, `{"last_by_subj":%q}`, stored)))
 			made, err := viewer.Request("$JS.API.CONSUMER.CREATE.EVENTS", fmt.Appendf(nil, `{"stream_name":"EVENTS","config":{"filter_subject":%q,
-				"ack_policy":"none","deliver_policy":"all","replay_policy":"instant"}}`, stored), patience)
+				"ack_policy":"none","deliver_policy":"all","replay_policy":"instant"}}`, stored), testTimeout)
 			must(t, err)
 			var consumer struct{ Name string }
 			must(t, json.Unmarshal(made.Data, &consumer))
@@ -118,7 +118,7 @@ func TestNothingSharedTakesAnAnswerForARequest(t *testing.T) {
 		_, _, err := operator.Create(t.Context(), api.MissionSpec{ID: "kept", Name: "kept"})
 		must(t, err)
 		state := func() string {
-			names, err := g.connect("admin").Request("$JS.API.STREAM.LIST", nil, patience)
+			names, err := g.connect("admin").Request("$JS.API.STREAM.LIST", nil, testTimeout)
 			must(t, err)
 			var list struct {
 				Streams []struct{ Config json.RawMessage }
@@ -129,17 +129,17 @@ func TestNothingSharedTakesAnAnswerForARequest(t *testing.T) {
 		g.store("events.forged.mission", `{"id":"kept"}`)
 		g.store("events.forged.empty", `{}`)
 		before := state()
-		for _, share := range roles.Shares() {
-			if share.Events || strings.ContainsAny(share.Subject, "*>") {
+		for _, shared := range roles.Shares() {
+			if shared.Events || strings.ContainsAny(shared.Subject, "*>") {
 				continue
 			}
 			for _, stored := range []string{"events.forged.mission", "events.forged.empty", "events.nothing"} {
-				must(t, viewer.PublishRequest("$JS.API.DIRECT.GET.EVENTS", share.Subject, fmt.Appendf(nil, `{"last_by_subj":%q}`, stored)))
+				must(t, viewer.PublishRequest("$JS.API.DIRECT.GET.EVENTS", shared.Subject, fmt.Appendf(nil, `{"last_by_subj":%q}`, stored)))
 			}
 			for _, asked := range []string{"$JS.API.STREAM.NAMES", "$JS.API.INFO", "$SRV.PING", api.SubjectMissionsList, api.SubjectHealth} {
-				must(t, viewer.PublishRequest(asked, share.Subject, nil))
+				must(t, viewer.PublishRequest(asked, shared.Subject, nil))
 			}
-			_, err := viewer.Request("$JS.API.STREAM.INFO.EVENTS", nil, patience) // after those before it
+			_, err := viewer.Request("$JS.API.STREAM.INFO.EVENTS", nil, testTimeout) // after those before it
 			must(t, err)
 		}
 		arrived := g.arrivals(viewer, "missions-delete")
@@ -167,12 +167,12 @@ func TestAnAgentHasItsRepliesSentNowhereElse(t *testing.T) {
 		must(t, err)
 		var acknowledged string
 		for acknowledged == "" {
-			event, err := events.NextMsg(patience)
+			event, err := events.NextMsg(testTimeout)
 			must(t, err)
 			acknowledged = event.Reply
 		}
-		cut := strings.LastIndex(acknowledged, ".") + 1
-		window, last := acknowledged[:cut], acknowledged[cut:]
+		at := strings.LastIndex(acknowledged, ".") + 1
+		window, last := acknowledged[:at], acknowledged[at:]
 		if !strings.HasPrefix(window, eventstream.AckPrefix) {
 			t.Errorf("acknowledgements come to %s", acknowledged)
 		}
@@ -197,7 +197,7 @@ func TestAnAgentHasItsRepliesSentNowhereElse(t *testing.T) {
 		}
 		// The heartbeats before this one have been handled when it is answered.
 		for range 20 {
-			_, err = w1.Request("supervisor.agent.w1.heartbeat", []byte(nonsense), patience)
+			_, err = w1.Request("supervisor.agent.w1.heartbeat", []byte(nonsense), testTimeout)
 			must(t, err)
 		}
 		must(t, admin.Flush())
@@ -235,9 +235,9 @@ func TestAForeignConnectionIsNoAgents(t *testing.T) {
 			g.ok("operator", "missions", "create", id, "--id", "of-"+id, "--type", id)
 		}
 		claim := func(nc *nats.Conn, id string) {
-			_, err := nc.Request("supervisor.agent."+id+".register", []byte(`{"name":"x","types":["`+id+`"],"capacity":1}`), patience)
+			_, err := nc.Request("supervisor.agent."+id+".register", []byte(`{"name":"x","types":["`+id+`"],"capacity":1}`), testTimeout)
 			must(t, err)
-			reply, err := nc.Request("supervisor.agent."+id+".claim", []byte(`{"max":1,"wait_seconds":20}`), patience)
+			reply, err := nc.Request("supervisor.agent."+id+".claim", []byte(`{"max":1,"wait_seconds":20}`), testTimeout)
 			must(t, err)
 			if !strings.Contains(string(reply.Data), `"of-`+id+`"`) {
 				t.Fatalf("%s did not get its mission: %s", id, reply.Data)
@@ -252,7 +252,7 @@ func TestAForeignConnectionIsNoAgents(t *testing.T) {
 		g.connect("admin", nats.Name("agent:w1"))      // as if the dead one were there
 		named.Close()                                  // the death that is noticed
 		for {
-			event, err := changes.NextMsg(patience)
+			event, err := changes.NextMsg(testTimeout)
 			must(t, err)
 			if text := string(event.Data); strings.Contains(text, "is gone") {
 				if !strings.Contains(text, `"of-w1"`) {
@@ -282,17 +282,17 @@ func TestARepeatedEventCanBeTold(t *testing.T) {
 		_, _, err = client.New(operator).Create(t.Context(), api.MissionSpec{ID: "first", Name: "first"})
 		must(t, err)
 		_, err = admin.Request("$JS.API.STREAM.CREATE.DEADLETTERS",
-			[]byte(`{"name":"DEADLETTERS","subjects":["deadletter.>"],"storage":"file","retention":"limits","allow_direct":true}`), patience)
+			[]byte(`{"name":"DEADLETTERS","subjects":["deadletter.>"],"storage":"file","retention":"limits","allow_direct":true}`), testTimeout)
 		must(t, err)
-		event, err := published.NextMsg(patience)
+		event, err := published.NextMsg(testTimeout)
 		must(t, err)
 		if event.Header.Get("Nats-Stream") != "" {
 			t.Errorf("an event says that it was repeated: %s", event.Header)
 		}
-		_, err = viewer.Request("$JS.API.STREAM.INFO.EVENTS", nil, patience) // it is stored
+		_, err = viewer.Request("$JS.API.STREAM.INFO.EVENTS", nil, testTimeout) // it is stored
 		must(t, err)
 		const forgery = `{"id":"forged"}`
-		_, err = operator.Request("deadletter.forged", []byte(forgery), patience)
+		_, err = operator.Request("deadletter.forged", []byte(forgery), testTimeout)
 		must(t, err)
 		events, err := viewer.SubscribeSync("events.mission.created")
 		must(t, err)
@@ -300,19 +300,19 @@ func TestARepeatedEventCanBeTold(t *testing.T) {
 		must(t, operator.PublishRequest("$JS.API.DIRECT.GET.DEADLETTERS", "events.mission.created", []byte(`{"last_by_subj":"deadletter.forged"}`)))
 		must(t, viewer.PublishRequest("$JS.API.DIRECT.GET.EVENTS", "events.mission.created", []byte(`{"last_by_subj":"events.mission.created"}`)))
 		for range 2 {
-			msg, err := events.NextMsg(patience)
+			msg, err := events.NextMsg(testTimeout)
 			must(t, err)
 			if msg.Header.Get("Nats-Stream") == "" {
 				t.Errorf("a repeated message cannot be told from an event: %s %s", msg.Header, msg.Data)
 			}
 		}
-		stream, err := admin.Request("$JS.API.STREAM.MSG.GET.EVENTS", []byte(`{"last_by_subj":"events.mission.created"}`), patience)
+		stream, err := admin.Request("$JS.API.STREAM.MSG.GET.EVENTS", []byte(`{"last_by_subj":"events.mission.created"}`), testTimeout)
 		must(t, err)
 		if !strings.Contains(string(stream.Data), `"seq"`) {
 			t.Fatalf("the stream has no event: %s", stream.Data)
 		}
-		if told := g.ok("viewer", "events", "--type", "mission.created", "--json"); strings.Count(told, "\n") != 1 || strings.Contains(told, "forged") {
-			t.Errorf("the stream has %s", told)
+		if output := g.ok("viewer", "events", "--type", "mission.created", "--json"); strings.Count(output, "\n") != 1 || strings.Contains(output, "forged") {
+			t.Errorf("the stream has %s", output)
 		}
 	})
 }
@@ -341,7 +341,7 @@ func TestASignedNameIsNoWildcard(t *testing.T) {
 		nc.Close()
 	}
 	w1 := g.connect("w1")
-	if _, err := w1.Request("supervisor.agent.w1.heartbeat", []byte(nonsense), patience); err != nil {
+	if _, err := w1.Request("supervisor.agent.w1.heartbeat", []byte(nonsense), testTimeout); err != nil {
 		t.Errorf("an ordinary agent: %v", err)
 	}
 	// The template of a directory that an earlier version has made is mended by render.

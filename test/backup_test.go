@@ -95,7 +95,7 @@ func awaitCreated(t *testing.T, url, id string) {
 	consumer, hangUp := followerOf(t, url)
 	defer hangUp()
 	for {
-		msg, err := consumer.Next(jetstream.FetchMaxWait(patience))
+		msg, err := consumer.Next(jetstream.FetchMaxWait(testTimeout))
 		if err != nil {
 			t.Fatalf("the consumer does not hear of %s: %v", id, err)
 		}

@@ -56,7 +56,7 @@ func awaitPayload(t testing.TB, url, subject string, says ...string) {
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	must(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	for {
 		// The stream may still be on its way.
@@ -92,7 +92,7 @@ func startBroker(t *testing.T, port int, dir string) *server.Server {
 	must(t, err)
 	s.Start()
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(patience) {
+	if !s.ReadyForConnections(testTimeout) {
 		t.Fatal("the broker does not start")
 	}
 	return s
@@ -137,7 +137,7 @@ func TestAForeignStreamIsNamed(t *testing.T) {
 	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "GREEDY", Subjects: []string{"supervisor.>"}})
 	must(t, err)
 	p := start(t, t.TempDir(), "--server", broker.ClientURL())
-	if !p.logs.await(func(logs string) bool { return strings.Contains(logs, "GREEDY") }, p.exited, patience) {
+	if !p.logs.await(func(logs string) bool { return strings.Contains(logs, "GREEDY") }, p.exited, testTimeout) {
 		t.Fatalf("the log does not name the stream:\n%s", p.logs)
 	}
 }

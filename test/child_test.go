@@ -49,7 +49,7 @@ func (c *child) stop(signal syscall.Signal) int {
 	must(c.t, c.cmd.Process.Signal(signal))
 	select {
 	case <-c.exited:
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		c.t.Fatalf("%s does not stop", c.cmd)
 	}
 	return c.cmd.ProcessState.ExitCode()
@@ -64,7 +64,7 @@ func (c *child) awaitPrinted(text string) {
 // awaitOutput waits until what the program printed is as wanted, which what names.
 func (c *child) awaitOutput(wanted func(printed string) bool, what string) {
 	c.t.Helper()
-	if !c.output.await(wanted, c.exited, 2*patience) {
+	if !c.output.await(wanted, c.exited, 2*testTimeout) {
 		c.t.Fatalf("%s did not print %s", c.cmd, what)
 	}
 }

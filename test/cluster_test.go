@@ -59,7 +59,7 @@ func startCluster(t *testing.T, store string) *cluster {
 		_ = c.cmd.Process.Signal(syscall.SIGTERM)
 		select {
 		case <-c.exited:
-		case <-time.After(patience):
+		case <-time.After(testTimeout):
 			t.Error("the cluster does not stop; parts of it may still run")
 		}
 	})
@@ -88,7 +88,7 @@ func (c *cluster) killPart(name string) {
 // again asks until there is an answer.
 func again(t *testing.T, ask func(context.Context) error) {
 	t.Helper()
-	for deadline := time.Now().Add(2 * patience); ; {
+	for deadline := time.Now().Add(2 * testTimeout); ; {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		err := ask(ctx)
 		cancel()

@@ -93,10 +93,10 @@ func byItsLease(reason string) bool {
 // has taken an agent's name is nobody's.
 func TestWhoLivesKeepsItsMissions(t *testing.T) {
 	everyWard(t, func(w *ward) {
-		several, returns, beats := w.holder("several"), w.holder("returns"), w.holder("beats")
+		several, returns, beats := w.agentWithMission("several"), w.agentWithMission("returns"), w.agentWithMission("beats")
 		w.connect(2, api.ConnectionName("several"))
 		elsewhere := client.New(w.connect(0, "")).Agent("beats")
-		dead := w.holder("dead")
+		dead := w.agentWithMission("dead")
 
 		several.nc.Close()
 		returns.nc.Close()

@@ -87,7 +87,7 @@ func startAccounts(t testing.TB, nodes int) (urls []string) {
 		must(t, err)
 		s.Start()
 		t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-		if !s.ReadyForConnections(patience) {
+		if !s.ReadyForConnections(testTimeout) {
 			t.Fatal("the broker does not start")
 		}
 		if nodes > 1 {
@@ -111,7 +111,7 @@ func (w *ward) awaitHealth(what string, wanted func(api.Check) bool) {
 	noticed := w.p.logs.await(func(string) bool {
 		health, err := w.c.Health(w.t.Context())
 		return err == nil && wanted(health.Checks.AgentDeaths)
-	}, w.p.exited, patience)
+	}, w.p.exited, testTimeout)
 	if !noticed {
 		w.t.Fatalf("health does not say %q of deaths:\n%s", what, w.p.logs)
 	}
@@ -130,7 +130,7 @@ func (w *ward) hold(id string) {
 // with the reason why it was to be had.
 func (w *ward) inherit(id string) (m missions.Mission, reason string) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(w.t.Context(), testTimeout)
 	defer cancel()
 	for m.ID == "" {
 		// Each claim is a sign of life, so that the heir outlives short leases.
@@ -178,7 +178,7 @@ func (w *ward) connect(node int, name string) *nats.Conn {
 }
 
 // holder registers an agent that holds the mission of its name.
-func (w *ward) holder(id string) *agent {
+func (w *ward) agentWithMission(id string) *agent {
 	w.t.Helper()
 	w.hold(id)
 	a := &agent{w: w, id: id, nc: w.connect(1, api.ConnectionName(id))}

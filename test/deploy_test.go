@@ -95,29 +95,29 @@ func TestTheServiceOfSystemd(t *testing.T) {
 				cmd.Env = append(cmd.Env, "SUPERVISOR_LISTEN=0.0.0.0:0", "SUPERVISOR_HTTP=0.0.0.0:0")
 			}
 			p := spawn(t, t.TempDir(), cmd.Env, cmd.Path, cmd.Args[1:]...)
-			told := make(chan string)
+			output := make(chan string)
 			go func() {
-				defer close(told)
+				defer close(output)
 				buf := make([]byte, 100)
 				for {
 					n, err := socket.Read(buf)
 					if err != nil {
 						return
 					}
-					told <- string(buf[:n])
+					output <- string(buf[:n])
 				}
 			}()
-			if got := <-told; got != "READY=1" {
+			if got := <-output; got != "READY=1" {
 				t.Errorf("it said %q, and should be ready", got)
 			}
 			p.awaitPrinted("Ctrl-C")
 			must(t, p.cmd.Process.Signal(os.Interrupt))
-			if got := <-told; got != "STOPPING=1" {
+			if got := <-output; got != "STOPPING=1" {
 				t.Errorf("it said %q, and should be stopping", got)
 			}
 			<-p.exited
 			must(t, socket.Close())
-			for range told { // until it has ended
+			for range output { // until it has ended
 			}
 		})
 	}
@@ -138,8 +138,8 @@ func TestSystemdUnderstandsTheUnits(t *testing.T) {
 	must(t, err)
 	must(t, os.WriteFile(path, []byte(strings.ReplaceAll(string(text), "/usr/local/bin/supervisor", binary)), 0o600))
 	stdout, stderr, code := run(t, nil, analyze, "verify", "--man=no", "--recursive-errors=no", path)
-	if said := strings.TrimSpace(stdout + stderr); code != 0 || strings.Contains(said, dir) {
-		t.Errorf("systemd-analyze verify: exit code %d\n%s", code, said)
+	if output := strings.TrimSpace(stdout + stderr); code != 0 || strings.Contains(output, dir) {
+		t.Errorf("systemd-analyze verify: exit code %d\n%s", code, output)
 	}
 }
 

@@ -95,7 +95,7 @@ func work(ctx context.Context, agent *client.Agent) bool {
 // way back to the broker.
 func finishAll(t *testing.T, c *client.Client) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*testTimeout)
 	defer cancel()
 	agent := c.Agent("finisher")
 	again(t, func(ctx context.Context) error {
@@ -125,7 +125,7 @@ func readHistories(t *testing.T, url string) map[string]missions.Status {
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	must(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	awaitEmptyOutbox(t, client.New(nc))
 	messages, err := streamtest.Stored(ctx, js, "EVENTS")
@@ -162,7 +162,7 @@ func readHistories(t *testing.T, url string) map[string]missions.Status {
 
 func awaitEmptyOutbox(t *testing.T, c *client.Client) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	for {
 		var health api.Health

@@ -64,7 +64,7 @@ func (w *traffic) end() {
 // await waits until so many more missions have been confirmed.
 func (w *traffic) await(n int) {
 	w.t.Helper()
-	timeout := time.After(4 * patience)
+	timeout := time.After(4 * testTimeout)
 	for range n {
 		select {
 		case <-w.created:
@@ -274,7 +274,7 @@ func TestRedisOutages(t *testing.T) {
 // awaitHealth asks until health is as wanted.
 func awaitHealth(t *testing.T, c *client.Client, want string) api.Health {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*testTimeout)
 	defer cancel()
 	for {
 		health, err := c.Health(ctx)

@@ -74,9 +74,9 @@ func guardExternal(t *testing.T, kind ...string) *guarded {
 		if nkey("--nkey") {
 			args = append(args, "--nkey")
 		}
-		said := auth(t, args...)
-		if nkey("--jwt") != strings.Contains(said, "the broker knows of it") {
-			t.Errorf("auth add said %q", said)
+		output := auth(t, args...)
+		if nkey("--jwt") != strings.Contains(output, "the broker knows of it") {
+			t.Errorf("auth add said %q", output)
 		}
 	}
 	if !nkey("--jwt") {

@@ -41,7 +41,7 @@ func installExamples(t *testing.T) examples {
 	t.Helper()
 	e := examples{t.TempDir()}
 	must(t, os.CopyFS(e.dir, os.DirFS("../docs/examples")))
-	ctx, cancel := context.WithTimeout(t.Context(), 4*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*testTimeout)
 	defer cancel()
 	npm := exec.CommandContext(ctx, "npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts")
 	npm.Dir = e.dir
@@ -75,7 +75,7 @@ func create(t *testing.T, c *client.Client, spec api.MissionSpec) {
 // awaitEnd waits until a mission has ended, and checks how, and who did it.
 func awaitEnd(t *testing.T, c *client.Client, id string, status missions.Status, agent string) missions.Mission {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*testTimeout)
 	defer cancel()
 	m, err := c.Wait(ctx, id)
 	must(t, err)
@@ -280,7 +280,7 @@ func statusChanges(t *testing.T, url string) (all []int) {
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	must(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	consumer, err := js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{"events.mission.status_changed"}, HeadersOnly: true,

@@ -192,10 +192,10 @@ func wantDocumented(t *testing.T, all map[string]*dto.MetricFamily) {
 	t.Helper()
 	text, err := os.ReadFile("../docs/METRICS.md")
 	must(t, err)
-	var told []string
+	var output []string
 	for _, row := range metricRow.FindAllStringSubmatch(string(text), -1) {
 		name, kind, labels := row[1], row[2], row[3]
-		told = append(told, name)
+		output = append(output, name)
 		family, there := all[name]
 		if !there {
 			if name != "missioncontrol_store_step_errors_total" { // nothing has failed
@@ -218,7 +218,7 @@ func wantDocumented(t *testing.T, all map[string]*dto.MetricFamily) {
 		}
 	}
 	for name := range all {
-		if strings.HasPrefix(name, "missioncontrol_") && !slices.Contains(told, name) {
+		if strings.HasPrefix(name, "missioncontrol_") && !slices.Contains(output, name) {
 			t.Errorf("METRICS.md does not tell of %s", name)
 		}
 	}

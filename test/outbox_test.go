@@ -103,7 +103,7 @@ func (o *outboxTest) goOn() {
 // way back to the broker.
 func (o *outboxTest) create(id string) {
 	o.t.Helper()
-	ctx, cancel := context.WithTimeout(o.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(o.t.Context(), testTimeout)
 	defer cancel()
 	for {
 		_, created, err := o.c.Create(ctx, api.MissionSpec{ID: id, Name: id})
@@ -119,7 +119,7 @@ func (o *outboxTest) create(id string) {
 
 func (o *outboxTest) awaitEmpty() {
 	o.t.Helper()
-	ctx, cancel := context.WithTimeout(o.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(o.t.Context(), testTimeout)
 	defer cancel()
 	for {
 		health, err := o.c.Health(ctx)
@@ -176,7 +176,7 @@ func eventsOf(t *testing.T, url, subjects string) (events []charter.Event) {
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	must(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	consumer, err := js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{FilterSubjects: []string{subjects}})
 	must(t, err)

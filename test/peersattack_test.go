@@ -59,7 +59,7 @@ func TestNobodyReachesThePeers(t *testing.T) {
 				if n == 0 {
 					break
 				}
-				msg, err := overheard.NextMsg(patience)
+				msg, err := overheard.NextMsg(testTimeout)
 				must(t, err)
 				t.Errorf("on %s there came %q with reply %q", msg.Subject, msg.Data, msg.Reply)
 			}
@@ -74,7 +74,7 @@ func TestNobodyReachesThePeers(t *testing.T) {
 func parkW2(t *testing.T, g *guarded) (expect func(*testing.T)) {
 	t.Helper()
 	nc := g.connect("w2")
-	_, err := nc.Request("supervisor.agent.w2.register", []byte(`{"name":"w2","types":["x"],"capacity":1}`), patience)
+	_, err := nc.Request("supervisor.agent.w2.register", []byte(`{"name":"w2","types":["x"],"capacity":1}`), testTimeout)
 	must(t, err)
 	inbox := nc.NewInbox()
 	claimed, err := nc.SubscribeSync(inbox)
@@ -84,7 +84,7 @@ func parkW2(t *testing.T, g *guarded) (expect func(*testing.T)) {
 	return func(t *testing.T) {
 		t.Helper()
 		g.ok("operator", "missions", "create", "work", "--type", "x")
-		msg, err := claimed.NextMsg(patience)
+		msg, err := claimed.NextMsg(testTimeout)
 		must(t, err)
 		if !strings.Contains(string(msg.Data), `"work"`) {
 			t.Errorf("the claim of w2 was answered with %s", msg.Data)
@@ -95,7 +95,7 @@ func parkW2(t *testing.T, g *guarded) (expect func(*testing.T)) {
 // storeOf asks, as an admin may, for the identity of the store.
 func storeOf(t *testing.T, admin *nats.Conn) string {
 	t.Helper()
-	msg, err := admin.Request(api.SubjectPresence, nil, patience)
+	msg, err := admin.Request(api.SubjectPresence, nil, testTimeout)
 	must(t, err)
 	var present struct{ Store string }
 	must(t, json.Unmarshal(msg.Data, &present))
@@ -151,7 +151,7 @@ func settle(t *testing.T, g *guarded) {
 	operator := g.connect("operator")
 	for range 20 {
 		for _, subject := range []string{"supervisor.status", "$JS.API.STREAM.INFO.EVENTS", "$JS.API.CONSUMER.NAMES.EVENTS"} {
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 			_, err := operator.RequestWithContext(ctx, subject, nil)
 			cancel()
 			must(t, err)
@@ -182,14 +182,14 @@ func TestEventsThatArePushedToThePeersAreNotHeeded(t *testing.T) {
 					name := fmt.Sprint("pushed-", ack, i)
 					config := fmt.Sprintf(`{"stream_name":"EVENTS","config":{"name":%q,"deliver_subject":%q,"ack_policy":%q,`+
 						`"deliver_policy":"all","replay_policy":"instant","idle_heartbeat":100000000,"flow_control":true}}`, name, subject, ack)
-					_, err := viewer.Request("$JS.API.CONSUMER.CREATE.EVENTS."+name, []byte(config), patience)
+					_, err := viewer.Request("$JS.API.CONSUMER.CREATE.EVENTS."+name, []byte(config), testTimeout)
 					must(t, err)
 				}
 			}
 			settle(t, g)
 			must(t, admin.Flush())
 			if n, _, err := answers.Pending(); err != nil || n > 0 {
-				msg, _ := answers.NextMsg(patience)
+				msg, _ := answers.NextMsg(testTimeout)
 				t.Errorf("%d pushed events were answered (%v): %s", n, err, msg.Data)
 			}
 			if n, _, err := pushed.Pending(); err != nil || n == 0 {

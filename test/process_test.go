@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds every wait; it is only ever used up by a failure.
-const patience = 30 * time.Second
+const testTimeout = 30 * time.Second
 
 // process is a running supervisor.
 type process struct {
@@ -133,7 +133,7 @@ func start(t testing.TB, dataDir string, args ...string) *process {
 	case <-ready:
 	case <-p.exited:
 		t.Fatalf("the supervisor ended:\n%s", p.logs)
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatalf("the supervisor does not start:\n%s", p.logs)
 	}
 	return p
@@ -170,7 +170,7 @@ func (p *process) stop() {
 	must(p.t, p.cmd.Process.Signal(syscall.SIGTERM))
 	select {
 	case <-p.exited:
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		p.t.Fatalf("the supervisor does not stop:\n%s", p.logs)
 	}
 	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
@@ -189,7 +189,7 @@ func (p *process) client() *client.Client {
 // run runs a command and returns what it printed.
 func run(t *testing.T, env []string, name string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), env...)

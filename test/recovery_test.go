@@ -53,7 +53,7 @@ func BenchmarkRecovery(b *testing.B) {
 func (w *ward) recovery(id string) time.Duration {
 	w.t.Helper()
 	mayfly := w.runAgent(id)
-	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(w.t.Context(), testTimeout)
 	defer cancel()
 	inherited := make(chan error, 1)
 	go func() {

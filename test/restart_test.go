@@ -122,7 +122,7 @@ func TestStartWithoutABroker(t *testing.T) {
 	t.Cleanup(func() { must(t, broker.Shutdown(context.Background())) })
 	p.broker = url
 	awaitEvent(t, url, "events.mission.created", "early")
-	if !p.logs.await(func(logs string) bool { return strings.Contains(logs, "the broker is back") }, p.exited, patience) {
+	if !p.logs.await(func(logs string) bool { return strings.Contains(logs, "the broker is back") }, p.exited, testTimeout) {
 		t.Fatalf("it did not join:\n%s", p.logs)
 	}
 	m, err := p.client().Get(t.Context(), "early")

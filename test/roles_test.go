@@ -13,7 +13,7 @@ import (
 func pid(c *child) string { return strconv.Itoa(c.cmd.Process.Pid) }
 
 // said is a subject on which somebody may say something.
-type said struct {
+type attempt struct {
 	subject string
 	body    string
 	header  string   // NAME: VALUE
@@ -28,12 +28,12 @@ const (
 )
 
 // sayings is docs/OPERATIONS.md, "Who may do what", subject for subject.
-func sayings() (table []said) {
+func sayings() (table []attempt) {
 	looks, steers, reads := []string{"viewer", "operator"}, []string{"operator"}, []string{"viewer", "operator", "supervisor"}
 	handles, serves := []string{"operator", "supervisor"}, []string{"supervisor"}
 	add := func(may []string, body string, subjects ...string) {
 		for _, subject := range subjects {
-			table = append(table, said{subject: subject, body: body, may: may})
+			table = append(table, attempt{subject: subject, body: body, may: may})
 		}
 	}
 	add(looks, nonsense, "supervisor.health", "supervisor.status", "supervisor.agents", "supervisor.missions.get",
@@ -57,17 +57,17 @@ func sayings() (table []said) {
 		"$JS.API.STREAM.MSG.DELETE.EVENTS", "$JS.API.STREAM.RESTORE.EVENTS", "$JS.API.STREAM.SNAPSHOT.EVENTS",
 		"$JS.API.CONSUMER.PAUSE.EVENTS.nobodys", "$JS.API.STREAM.CREATE.OTHER", "$JS.API.CONSUMER.CREATE.OTHER.nobodys")
 	return append(table,
-		said{subject: "events.mission.created", header: elsewhere, may: serves},
-		said{subject: "deadletter.nobodys", silent: true, header: elsewhere, may: handles},
-		said{subject: "$JS.ACK.EVENTS.nobodys.1.1.1.1.1", silent: true, may: reads},
-		said{subject: "supervisor.agent.w1.commands", silent: true, may: []string{"w1", "supervisor"}},
-		said{subject: "supervisor.agent.w2.commands", silent: true, may: []string{"w2", "supervisor"}},
-		said{subject: "supervisor.acks.forged.1", silent: true},
-		said{subject: "supervisor.peers.presence", silent: true, may: serves},
-		said{subject: "_INBOX.w1.forged", silent: true, may: serves},
-		said{subject: "_INBOX.somebody.forged", silent: true, may: serves},
-		said{subject: "supervisor.not.thought.of.yet", silent: true},
-		said{subject: "somewhere.else", silent: true},
+		attempt{subject: "events.mission.created", header: elsewhere, may: serves},
+		attempt{subject: "deadletter.nobodys", silent: true, header: elsewhere, may: handles},
+		attempt{subject: "$JS.ACK.EVENTS.nobodys.1.1.1.1.1", silent: true, may: reads},
+		attempt{subject: "supervisor.agent.w1.commands", silent: true, may: []string{"w1", "supervisor"}},
+		attempt{subject: "supervisor.agent.w2.commands", silent: true, may: []string{"w2", "supervisor"}},
+		attempt{subject: "supervisor.acks.forged.1", silent: true},
+		attempt{subject: "supervisor.peers.presence", silent: true, may: serves},
+		attempt{subject: "_INBOX.w1.forged", silent: true, may: serves},
+		attempt{subject: "_INBOX.somebody.forged", silent: true, may: serves},
+		attempt{subject: "supervisor.not.thought.of.yet", silent: true},
+		attempt{subject: "somewhere.else", silent: true},
 	)
 }
 
@@ -148,7 +148,7 @@ func refused(nc *nats.Conn, subject string) bool {
 }
 
 // try says it, and looks whether the one that it is for has heard it.
-func (s *said) try(t *testing.T, nc *nats.Conn, who string, may bool) {
+func (s *attempt) try(t *testing.T, nc *nats.Conn, who string, may bool) {
 	t.Helper()
 	inbox := nc.NewInbox()
 	if agent, ok := strings.CutPrefix(s.subject, "supervisor.agent."); ok {
@@ -173,7 +173,7 @@ func (s *said) try(t *testing.T, nc *nats.Conn, who string, may bool) {
 	if !may || s.silent {
 		return
 	}
-	reply, err := sub.NextMsg(patience)
+	reply, err := sub.NextMsg(testTimeout)
 	if err != nil {
 		t.Errorf("%s gets no answer on %s: %v", who, s.subject, err)
 		return
@@ -189,10 +189,10 @@ func TestTheSystemUserReachesNoMissions(t *testing.T) {
 	g := guardExternal(t)
 	g.start()
 	nc := g.connect("system")
-	if _, err := nc.Request("supervisor.status", nil, patience); !errors.Is(err, nats.ErrNoResponders) {
+	if _, err := nc.Request("supervisor.status", nil, testTimeout); !errors.Is(err, nats.ErrNoResponders) {
 		t.Errorf("a system user was answered with %v", err)
 	}
-	if _, err := nc.Request("$SYS.REQ.SERVER.PING", nil, patience); err != nil {
+	if _, err := nc.Request("$SYS.REQ.SERVER.PING", nil, testTimeout); err != nil {
 		t.Errorf("a system user cannot do what it is for: %v", err)
 	}
 }
@@ -209,14 +209,14 @@ func TestNobodyHearsAnAgentsReplies(t *testing.T) {
 			overheard, err := viewer.SubscribeSync("_INBOX.>")
 			must(t, err)
 			must(t, viewer.Flush())
-			reply, err := w1.Request("supervisor.agent.w1.register", []byte(`{"name":"w1","types":["x"],"capacity":1}`), patience)
+			reply, err := w1.Request("supervisor.agent.w1.register", []byte(`{"name":"w1","types":["x"],"capacity":1}`), testTimeout)
 			if err != nil || !strings.Contains(string(reply.Data), "lease_seconds") {
 				t.Fatalf("w1 was not registered: %v %s", err, reply.Data)
 			}
-			_, err = operator.Request("supervisor.missions.list", nil, patience)
+			_, err = operator.Request("supervisor.missions.list", nil, testTimeout)
 			must(t, err)
 			// The operator's reply, which came after the agent's, is heard.
-			msg, err := overheard.NextMsg(patience)
+			msg, err := overheard.NextMsg(testTimeout)
 			must(t, err)
 			if !strings.Contains(string(msg.Data), `"missions"`) {
 				t.Errorf("a viewer heard %s", msg.Data)
@@ -240,12 +240,12 @@ func TestRepliesGoNowhereButToInboxes(t *testing.T) {
 			must(t, admin.Flush())
 			for range 20 {
 				must(t, w1.PublishRequest("supervisor.agent.w1.heartbeat", "orders.new", []byte(`{"a hundred shares":1}`)))
-				_, err := w1.Request("supervisor.agent.w1.heartbeat", []byte(nonsense), patience)
+				_, err := w1.Request("supervisor.agent.w1.heartbeat", []byte(nonsense), testTimeout)
 				must(t, err)
 			}
 			must(t, admin.Flush())
 			if n, _, err := orders.Pending(); err != nil || n > 0 {
-				msg, _ := orders.NextMsg(patience)
+				msg, _ := orders.NextMsg(testTimeout)
 				t.Errorf("an agent has had the supervisor say %d times (%v): %s", n, err, msg.Data)
 			}
 		})

@@ -102,7 +102,7 @@ func awaitOffline(t *testing.T, g *guarded, agent, reason string) {
 	must(t, err)
 	consumer, err := js.OrderedConsumer(t.Context(), "EVENTS", jetstream.OrderedConsumerConfig{FilterSubjects: []string{"events.agent.offline"}})
 	must(t, err)
-	msg, err := consumer.Next(jetstream.FetchMaxWait(patience))
+	msg, err := consumer.Next(jetstream.FetchMaxWait(testTimeout))
 	must(t, err)
 	if text := string(msg.Data()); !strings.Contains(text, `"`+agent+`"`) || !strings.Contains(text, reason) {
 		t.Errorf("the event is %s", text)
@@ -121,43 +121,43 @@ func TestSecretsAreNotTold(t *testing.T) {
 	awaitEnd(t, client.New(g.connect("operator")), "first", missions.Completed, "w1")
 
 	const wrong = "geheimes-Passwort"
-	var said []string
-	tell := func(env []string, args ...string) {
+	var output []string
+	record := func(env []string, args ...string) {
 		t.Helper()
 		stdout, stderr, code := run(t, env, binary, args...)
 		if code == 0 {
 			t.Errorf("supervisor %v succeeded", args)
 		}
-		said = append(said, stdout, stderr)
+		output = append(output, stdout, stderr)
 	}
-	tell([]string{"NATS_USER=operator", "NATS_PASSWORD=" + wrong}, "status", "--server", g.broker)
-	tell([]string{"NATS_TOKEN=" + wrong}, "status", "--server", g.broker)
-	tell(nil, "status", "--server", strings.Replace(g.broker, "nats://", "nats://operator:"+wrong+"@", 1))
-	tell([]string{"SUPERVISOR_STORE=redis://:" + wrong + "@127.0.0.1:1/0"}, "serve", "--data-dir", t.TempDir())
-	tell([]string{"SUPERVISOR_STORE=redis://:" + wrong + "@127.0.0.1:1/x y"}, "serve", "--data-dir", t.TempDir())
-	tell([]string{"SUPERVISOR_SERVER=" + g.broker, "SUPERVISOR_PASSWORD=" + wrong}, "serve", "--data-dir", t.TempDir())
+	record([]string{"NATS_USER=operator", "NATS_PASSWORD=" + wrong}, "status", "--server", g.broker)
+	record([]string{"NATS_TOKEN=" + wrong}, "status", "--server", g.broker)
+	record(nil, "status", "--server", strings.Replace(g.broker, "nats://", "nats://operator:"+wrong+"@", 1))
+	record([]string{"SUPERVISOR_STORE=redis://:" + wrong + "@127.0.0.1:1/0"}, "serve", "--data-dir", t.TempDir())
+	record([]string{"SUPERVISOR_STORE=redis://:" + wrong + "@127.0.0.1:1/x y"}, "serve", "--data-dir", t.TempDir())
+	record([]string{"SUPERVISOR_SERVER=" + g.broker, "SUPERVISOR_PASSWORD=" + wrong}, "serve", "--data-dir", t.TempDir())
 	token := content(t, filepath.Join(g.secrets, "of-http.token"))
 	for _, authorization := range []string{"Bearer " + token, "Bearer " + wrong} {
 		for _, path := range []string{"/api/supervisor/status", "/api/session", "/metrics", "/nothing"} {
-			said = append(said, getWith(t, g.process.http+path, authorization))
+			output = append(output, getWith(t, g.process.http+path, authorization))
 		}
 	}
-	said = append(said, g.ok("viewer", "events", "--json"))
+	output = append(output, g.ok("viewer", "events", "--json"))
 	for _, id := range []int{g.process.cmd.Process.Pid, agent.cmd.Process.Pid} {
 		line, err := os.ReadFile("/proc/" + strconv.Itoa(id) + "/cmdline")
 		must(t, err)
-		said = append(said, string(line))
+		output = append(output, string(line))
 	}
 	agent.stop(syscall.SIGTERM)
 	g.process.stop()
-	said = append(said, g.process.logs.String(), agent.output.String())
+	output = append(output, g.process.logs.String(), agent.output.String())
 
 	secrets := map[string]string{"a wrong one": wrong, "the token": token}
 	for _, name := range append([]string{"system"}, g.users...) {
 		path, _ := g.secret(name)
 		secrets["that of "+name] = content(t, path)
 	}
-	for _, text := range said {
+	for _, text := range output {
 		for whose, secret := range secrets {
 			if strings.Contains(text, secret) {
 				t.Errorf("a secret, %s, can be read in:\n%s", whose, text)

@@ -139,7 +139,7 @@ func (s *stage) command(ctx context.Context, b block, output *lockedBuffer) *exe
 // the relay, and a test need not be.
 func (s *stage) settle() {
 	s.t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(testTimeout)
 	for !strings.Contains(get(s.t, "http://"+value(s.env, "SUPERVISOR_HTTP")+"/api/supervisor/health"), `"waiting":0`) {
 		if time.Now().After(deadline) {
 			s.t.Fatal("the outbox does not empty")
@@ -149,7 +149,7 @@ func (s *stage) settle() {
 
 func (s *stage) foreground(b block) []string {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(s.t.Context(), testTimeout)
 	defer cancel()
 	output := &lockedBuffer{}
 	cmd := s.command(ctx, b, output)
@@ -187,7 +187,7 @@ func (s *stage) startBackground(b block, take func([]string)) (wait func()) {
 // await waits until a command's output is as wanted.
 func (s *stage) await(b block, output *lockedBuffer, exited <-chan struct{}, wanted func(string) bool) {
 	s.t.Helper()
-	if !output.await(wanted, exited, 4*patience) { // the first build may be among it
+	if !output.await(wanted, exited, 4*testTimeout) { // the first build may be among it
 		s.t.Fatalf("$ %s\ndid not print what the README shows:\n%s", b.command, output)
 	}
 }

@@ -96,7 +96,7 @@ func (c *traceCollector) tree(trace, under string) string {
 // await waits until a trace is as wanted.
 func (c *traceCollector) await(t *testing.T, trace, under, want string) {
 	t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	for {
 		c.mu.Lock()
 		more := c.more

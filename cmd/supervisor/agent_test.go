@@ -35,7 +35,7 @@ func (h *bench) create(t *testing.T, spec api.MissionSpec) {
 // ended waits for a mission's end.
 func (h *bench) ended(t *testing.T, id string) missions.Mission {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	m, err := h.client.Wait(ctx, id)
 	must(t, err)
@@ -178,7 +178,7 @@ func holders(t *testing.T, path string) *os.File {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	must(t, err)
 	t.Cleanup(func() { _ = file.Close() })
-	must(t, file.SetReadDeadline(time.Now().Add(patience)))
+	must(t, file.SetReadDeadline(time.Now().Add(testTimeout)))
 	return file
 }
 

@@ -168,7 +168,7 @@ func (c *cli) runAgent(cmd *cobra.Command, f *agentFlags, command []string) erro
 	c.err.printf("Agent %s works on missions of type %s, %s at once, at %s. Ctrl-C drains and stops.\n",
 		f.id, strings.Join(f.types, ", "), count(f.concurrency), redactURLs(b.urls))
 	defer context.AfterFunc(cmd.Context(), func() {
-		c.err.printf("Stopping: programs that run may finish within %s; Ctrl-C again stops them at once.\n", spell(f.drainTimeout))
+		c.err.printf("Stopping: programs that run may finish within %s; Ctrl-C again stops them at once.\n", durationWords(f.drainTimeout))
 	})()
 	err = agent.Run(ctx, nc, agent.Config{
 		ID: f.id, Name: f.name, Role: f.role, Types: f.types, Concurrency: f.concurrency, Version: version(),
@@ -272,7 +272,7 @@ func (w *worker) handle(ctx context.Context, t *agent.Task) (any, error) {
 		p.env = append(p.env, "TRACEPARENT="+trace)
 	}
 	result, err := p.run(ctx)
-	took := humane(time.Since(begun))
+	took := formatDuration(time.Since(begun))
 	switch {
 	case ctx.Err() != nil:
 		w.say(yellow, "■", m, "stopped after "+took+": "+context.Cause(ctx).Error())
@@ -301,7 +301,7 @@ func (w *worker) log(t *agent.Task, line string) {
 // is then refused, since the lease is gone; that is nothing to complain of.
 func (w *worker) handBack(ctx context.Context, t *agent.Task) {
 	w.quiet.Set(slog.LevelError)
-	ctx, cancel := context.WithTimeout(ctx, connectPatience)
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	if err := w.requests.Release(ctx, api.LeaseRef{MissionID: t.Mission.ID, Lease: t.Mission.Lease}); err != nil {
 		w.cli.err.printf("Mission %s could not be handed back: %s\n", clean(t.Mission.ID), clean(errorText(err)))
@@ -309,7 +309,7 @@ func (w *worker) handBack(ctx context.Context, t *agent.Task) {
 }
 
 // say prints a line about a mission.
-func (w *worker) say(colour, mark string, m *missions.Mission, text string) {
+func (w *worker) say(colour, marker string, m *missions.Mission, text string) {
 	out := w.cli.err
-	out.printf("%s %s %s %s: %s\n", out.clock(time.Now()), out.paint(colour, mark), clean(m.ID), shorten(clean(m.Name), 48), clean(text))
+	out.printf("%s %s %s %s: %s\n", out.clock(time.Now()), out.paint(colour, marker), clean(m.ID), shorten(clean(m.Name), 48), clean(text))
 }

@@ -30,7 +30,7 @@ func (h *bench) shellAgent(t *testing.T, old, replacement string) (*exec.Cmd, *t
 	output := newTape()
 	agent := exec.Command("bash", "-c", script, "agent.sh", "shell-1")
 	agent.Env = append(os.Environ(), "NATS_URL="+h.url, "PATH="+tools+":"+os.Getenv("PATH"), "TMPDIR="+t.TempDir())
-	agent.Stdout, agent.Stderr, agent.WaitDelay = output, output, patience
+	agent.Stdout, agent.Stderr, agent.WaitDelay = output, output, testTimeout
 	agent.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	must(t, agent.Start())
 	t.Cleanup(func() {
@@ -77,7 +77,7 @@ func TestTheShellsAgentDropsWhatWasCancelled(t *testing.T) {
 // awaitBegun returns once an agent works on a mission.
 func awaitBegun(t *testing.T, b *bench, id string) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(testTimeout)
 	for m := (missions.Mission{}); m.Status != missions.Running; {
 		var err error
 		if m, err = b.client.Get(t.Context(), id); err != nil || time.Now().After(deadline) {
@@ -97,7 +97,7 @@ func TestTheShellsAgentStopsWhenItIsTold(t *testing.T) {
 	select {
 	case err := <-ended:
 		must(t, err)
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("it does not stop")
 	}
 	agents, err := b.client.Agents(t.Context(), api.AgentsRequest{})

@@ -51,7 +51,7 @@ func alertsTable(out *screen, reply *api.Alerts, now time.Time) {
 		return
 	}
 	g := out.grid("Alerts", "Rule", "State", "Since#", "Metric", "Type", "Value#", "Condition")
-	g.concede(shorter("Metric", 12), without("Metric", "Type", "Since"), shorter("Condition", 8), shorter("Rule", 12), without("Condition"))
+	g.shrink(shorter("Metric", 12), shrinkBy("Metric", "Type", "Since"), shorter("Condition", 8), shorter("Rule", 12), shrinkBy("Condition"))
 	for i := range reply.Alerts {
 		a := &reply.Alerts[i]
 		since := a.Since
@@ -97,7 +97,7 @@ func figure(metric string, value *float64) string {
 	case strings.Contains(metric, "seconds"):
 		return seconds(value)
 	case strings.HasSuffix(metric, "rate"), strings.HasSuffix(metric, "utilization"):
-		return share(value)
+		return percent(value)
 	case *value == float64(int64(*value)):
 		return count(int64(*value))
 	}

@@ -19,10 +19,10 @@ import (
 // alerting is what alerts are raised for, and who is told.
 type alerting struct {
 	rules        []ruleEntry
-	where        given // where these stand
+	where        value // where these stand
 	withDefaults bool
-	webhook      given
-	secret       given
+	webhook      value
+	secret       value
 }
 
 // ruleEntry is a rule as the configuration file writes it: its fields as they stand
@@ -35,29 +35,29 @@ type ruleEntry struct {
 // alertSettings is the table of its settings, but for the rules.
 func alertSettings() []setting {
 	return []setting{
-		{key: "alert_defaults", holder: "on|off", fallback: "on", help: "whether the alert rules that come with the program count: on|off",
-			apply: func(s *settings, g given) error {
+		{key: "alert_defaults", placeholder: "on|off", fallback: "on", help: "whether the alert rules that come with the program count: on|off",
+			apply: func(s *settings, g value) error {
 				s.alerting.withDefaults = g.text == "on"
 				return oneOf(g.text, "on", "off")
 			}},
-		{key: "alert_interval", holder: "DURATION", fallback: "5s", help: "DURATION between two looks at the alert rules, up to 20 seconds",
-			apply: func(s *settings, g given) (err error) {
+		{key: "alert_interval", placeholder: "DURATION", fallback: "5s", help: "DURATION between two looks at the alert rules, up to 20 seconds",
+			apply: func(s *settings, g value) (err error) {
 				s.serve.AlertInterval, err = durationWithin(g.text, 10*time.Millisecond, missions.AlertCheckEvery)
 				return err
 			}},
-		{key: "alert_webhook", holder: "URL", help: "URL that is told of alerts by POST; see docs/OPERATIONS.md",
-			apply: func(s *settings, g given) error { s.alerting.webhook = g; return nil }},
-		{key: "alert_webhook_file", holder: "FILE", help: "FILE that holds nothing but URL, for one that only its owner may know",
-			apply: fromFile(func(s *settings) *given { return &s.alerting.webhook })},
-		{key: "alert_webhook_secret", holder: "SECRET", help: "SECRET to sign with what the webhook is told: any text, or whsec_ and base64", secret: true,
-			apply: func(s *settings, g given) error { s.alerting.secret = g; return nil }},
-		{key: "alert_webhook_secret_file", holder: "FILE", help: "FILE that holds nothing but SECRET",
-			apply: fromFile(func(s *settings) *given { return &s.alerting.secret })},
+		{key: "alert_webhook", placeholder: "URL", help: "URL that is told of alerts by POST; see docs/OPERATIONS.md",
+			apply: func(s *settings, g value) error { s.alerting.webhook = g; return nil }},
+		{key: "alert_webhook_file", placeholder: "FILE", help: "FILE that holds nothing but URL, for one that only its owner may know",
+			apply: fromFile(func(s *settings) *value { return &s.alerting.webhook })},
+		{key: "alert_webhook_secret", placeholder: "SECRET", help: "SECRET to sign with what the webhook is told: any text, or whsec_ and base64", secret: true,
+			apply: func(s *settings, g value) error { s.alerting.secret = g; return nil }},
+		{key: "alert_webhook_secret_file", placeholder: "FILE", help: "FILE that holds nothing but SECRET",
+			apply: fromFile(func(s *settings) *value { return &s.alerting.secret })},
 	}
 }
 
 // alertsSetting is a list in the configuration file, and no flag.
-var alertsSetting = setting{key: "alerts", list: true, apply: func(s *settings, g given) (err error) {
+var alertsSetting = setting{key: "alerts", list: true, apply: func(s *settings, g value) (err error) {
 	s.alerting.where = g
 	s.alerting.rules, err = parseRules(g.text)
 	return err
@@ -160,7 +160,7 @@ func mergeRules(defaults []alerts.Rule, entries []ruleEntry) ([]alerts.Rule, err
 		if err == nil && (enabled || place < 0) {
 			err = inWords(rule.Validate())
 		}
-		if _, given := e.fields["threshold"]; err == nil && place < 0 && !given {
+		if _, setValue := e.fields["threshold"]; err == nil && place < 0 && !setValue {
 			err = errors.New("threshold is required")
 		}
 		switch {

@@ -11,7 +11,7 @@ import (
 )
 
 // told writes rules in short.
-func told(rules []alerts.Rule) (lines string) {
+func alertRequests(rules []alerts.Rule) (lines string) {
 	for _, r := range rules {
 		lines += fmt.Sprintf("%s: %s%s %s %g for %s, %d samples\n", r.Name, r.Metric, r.Type, r.Comparison, r.Threshold, r.For, r.MinSamples)
 	}
@@ -28,7 +28,7 @@ missions-waiting: missions.oldest_claimable_seconds > 900 for 1m0s, 0 samples
 no-agent: missions.pending_without_agent > 0 for 2m0s, 0 samples
 outbox-growing: events.waiting > 10000 for 2m0s, 0 samples
 `
-	equal(t, "rules by default", told(s.serve.Alerts), defaults)
+	equal(t, "rules by default", alertRequests(s.serve.Alerts), defaults)
 
 	s, err = load(t, nil, nil, `
 alerts:
@@ -49,7 +49,7 @@ alerts:
     enabled: false
 `)
 	must(t, err)
-	equal(t, "rules", told(s.serve.Alerts), `event-stream-degraded: events.degraded >= 1 for 1m0s, 0 samples
+	equal(t, "rules", alertRequests(s.serve.Alerts), `event-stream-degraded: events.degraded >= 1 for 1m0s, 0 samples
 idle: agents.utilization < 0.05 for 24h0m0s, 0 samples
 missions-failing: missions.windows.1h.success_rate < 0.5 for 1m0s, 20 samples
 missions-waiting: missions.oldest_claimable_seconds > 900 for 1m0s, 0 samples
@@ -58,7 +58,7 @@ slow: missions.windows.5m.duration_seconds.p95resize > 30 for 5m0s, 0 samples
 `)
 	s, err = load(t, []string{"--alert-defaults", "off"}, nil, "alerts:\n- {name: big, metric: missions.total, comparison: '>=', threshold: 1_000_000}\n")
 	must(t, err)
-	equal(t, "without defaults", told(s.serve.Alerts), "big: missions.total >= 1e+06 for 1m0s, 0 samples\n")
+	equal(t, "without defaults", alertRequests(s.serve.Alerts), "big: missions.total >= 1e+06 for 1m0s, 0 samples\n")
 }
 
 func TestARuleThatIsWrongIsNamed(t *testing.T) {

@@ -80,7 +80,7 @@ none of them.`,
 			return err
 		}
 		c.out.printf("Made %s: start the broker with: nats-server --config %s\n", d, filepath.Join(*dir, "nats.conf"))
-		c.out.printf("Secrets are in %s: %s\n", d.Secrets(), list(credentials.Founders()))
+		c.out.printf("Secrets are in %s: %s\n", d.Secrets(), list(credentials.DefaultUsers()))
 		c.out.printf("Agents are added with: supervisor auth add agent ID --dir %s\n", d)
 		return nil
 	}

@@ -43,7 +43,7 @@ restore makes a data directory of it.`,
 		if err != nil {
 			return err
 		}
-		return c.connect(cmd, connectPatience, func(ctx context.Context, s *session) error {
+		return c.connect(cmd, connectTimeout, func(ctx context.Context, s *session) error {
 			return c.backup(ctx, s, store, args[0])
 		})
 	}
@@ -87,7 +87,7 @@ func (c *cli) storeToCopy(cmd *cobra.Command) (string, error) {
 // backup makes a backup beside its final place, so that half of one is never taken for
 // a whole.
 func (c *cli) backup(ctx context.Context, s *session, store, dir string) (err error) {
-	if err := wantVacant(dir); err != nil {
+	if err := requireEmpty(dir); err != nil {
 		return err
 	}
 	partial := filepath.Clean(dir) + ".partial"
@@ -99,7 +99,7 @@ func (c *cli) backup(ctx context.Context, s *session, store, dir string) (err er
 			err = errors.Join(err, os.RemoveAll(partial))
 		}
 	}()
-	m, err := makeBackup(ctx, s.nc, store, partial, func(made sqlitestore.Copy) error { return belongsTo(ctx, s.nc, made) })
+	m, err := makeBackup(ctx, s.nc, store, partial, func(made sqlitestore.Copy) error { return sameSupervisor(ctx, s.nc, made) })
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (c *cli) backup(ctx context.Context, s *session, store, dir string) (err er
 }
 
 // belongsTo checks that the store and the broker are one supervisor's.
-func belongsTo(ctx context.Context, nc *nats.Conn, made sqlitestore.Copy) error {
+func sameSupervisor(ctx context.Context, nc *nats.Conn, made sqlitestore.Copy) error {
 	stores, err := supervisor.Stores(ctx, nc)
 	switch {
 	case err != nil:
@@ -128,7 +128,7 @@ func belongsTo(ctx context.Context, nc *nats.Conn, made sqlitestore.Copy) error 
 }
 
 // wantVacant refuses a directory that has something in it.
-func wantVacant(dir string) error {
+func requireEmpty(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

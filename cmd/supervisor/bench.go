@@ -53,7 +53,7 @@ with other agents of their type these take some, too. In the end they are delete
 		if err := f.check(); err != nil {
 			return err
 		}
-		return c.connect(cmd, connectPatience, func(ctx context.Context, s *session) error { return c.bench(ctx, s, &f) })
+		return c.connect(cmd, connectTimeout, func(ctx context.Context, s *session) error { return c.bench(ctx, s, &f) })
 	}
 	return cmd
 }
@@ -132,7 +132,7 @@ func (c *cli) showBench(s *session, r *benchReport, asJSON bool) {
 	}
 	b := c.out.card("Benchmark of " + s.nc.ConnectedUrlRedacted())
 	b.line("Missions", fmt.Sprintf("%s of %s each, created by %s in batches of %s",
-		count(r.Missions), memory(int64(r.PayloadBytes)), plural(r.Callers, "caller", "callers"), count(r.Batch)))
+		count(r.Missions), byteSize(int64(r.PayloadBytes)), plural(r.Callers, "caller", "callers"), count(r.Batch)))
 	b.line("Agents", fmt.Sprintf("%s with %s at once", count(r.Agents), count(r.Concurrency)))
 	b.gap()
 	b.line("Done", c.out.paint(bold, count(int64(r.MissionsPerSecond))+" missions/s"))

@@ -13,7 +13,7 @@ import (
 )
 
 // completionPatience is how long a shell waits for the supervisor's suggestions.
-const completionPatience = time.Second
+const completionTimeout = time.Second
 
 // completer suggests what may stand in a place.
 type completer = cobra.CompletionFunc
@@ -51,8 +51,8 @@ func contextNames(*cobra.Command, []string, string) ([]string, cobra.ShellCompDi
 // are none.
 func (c *cli) askFor(cmd *cobra.Command, find func(ctx context.Context, s *session) ([]string, error)) ([]string, cobra.ShellCompDirective) {
 	var found []string
-	err := c.connect(cmd, completionPatience, func(ctx context.Context, s *session) (err error) {
-		ctx, cancel := context.WithTimeout(ctx, completionPatience)
+	err := c.connect(cmd, completionTimeout, func(ctx context.Context, s *session) (err error) {
+		ctx, cancel := context.WithTimeout(ctx, completionTimeout)
 		defer cancel()
 		found, err = find(ctx, s)
 		return err

@@ -19,7 +19,7 @@ const maxConfigFile = 1 << 20
 // readConfigFile reads a file of settings: a YAML mapping from keys to single
 // values, and to lists for settings that are some or may have several values. Keys that
 // the table does not have are refused by name.
-func readConfigFile(path string, table []setting) (map[string]given, error) {
+func readConfigFile(path string, table []setting) (map[string]value, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, usagef("the configuration file %s does not exist", path)
@@ -37,7 +37,7 @@ func readConfigFile(path string, table []setting) (map[string]given, error) {
 	return parseConfig(text, path, table)
 }
 
-func parseConfig(text []byte, path string, table []setting) (map[string]given, error) {
+func parseConfig(text []byte, path string, table []setting) (map[string]value, error) {
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		var syntax yaml.Error
@@ -46,7 +46,7 @@ func parseConfig(text []byte, path string, table []setting) (map[string]given, e
 		}
 		return nil, usagef("%s is not YAML", path) // the library's own text would quote the file, passwords included
 	}
-	out := map[string]given{}
+	out := map[string]value{}
 	for _, document := range file.Docs {
 		entries, err := mappingOf(document.Body, path)
 		if err != nil {
@@ -73,7 +73,7 @@ func mappingOf(body ast.Node, path string) ([]*ast.MappingValueNode, error) {
 	return nil, usagef("%s has to hold lines like data_dir: /var/lib/missioncontrol", path)
 }
 
-func addEntry(out map[string]given, entry *ast.MappingValueNode, path string, table []setting) error {
+func addEntry(out map[string]value, entry *ast.MappingValueNode, path string, table []setting) error {
 	key := entry.Key.GetToken().Value
 	where := fmt.Sprintf("%s in %s, line %d", key, path, entry.Key.GetToken().Position.Line)
 	if !hasKey(table, key) {
@@ -95,7 +95,7 @@ func addEntry(out map[string]given, entry *ast.MappingValueNode, path string, ta
 		return usagef("%s: it has to be a single value", where)
 	}
 	if text != "" {
-		out[key] = given{text, doorFile, where}
+		out[key] = value{text, doorFile, where}
 	}
 	return nil
 }

@@ -16,46 +16,46 @@ const defaultServer = "nats://127.0.0.1:4222"
 
 // connection says which broker to use and as whom.
 type connection struct {
-	server, context          given
-	creds, nkey, user, token given // ways to sign in, of which one is used
-	password                 given // of user
-	tlsCert, tlsKey, tlsCA   given
-	inbox                    given // its prefix
+	server, context          value
+	creds, nkey, user, token value // ways to sign in, of which one is used
+	password                 value // of user
+	tlsCert, tlsKey, tlsCA   value
+	inbox                    value // its prefix
 }
 
 // connectionSettings is the table of the connection's settings, with the names
 // that the nats CLI gives them.
 func connectionSettings(serverHelp, contextHelp, serverFallback string) []setting {
-	keep := func(field func(*connection) *given) func(*settings, given) error {
-		return func(s *settings, g given) error { *field(&s.connection) = g; return nil }
+	keep := func(field func(*connection) *value) func(*settings, value) error {
+		return func(s *settings, g value) error { *field(&s.connection) = g; return nil }
 	}
 	return []setting{
-		{key: "server", short: "s", holder: "URL", natsEnv: "NATS_URL", help: serverHelp, fallback: serverFallback,
-			apply: func(s *settings, g given) error { s.connection.server = g; return checkServer(g.text) }},
-		{key: "context", holder: "NAME", natsEnv: "NATS_CONTEXT", help: contextHelp,
-			apply: keep(func(c *connection) *given { return &c.context })},
-		{key: "creds", holder: "FILE", natsEnv: "NATS_CREDS", help: "FILE with a user's credentials",
-			apply: keep(func(c *connection) *given { return &c.creds })},
-		{key: "nkey", holder: "FILE", natsEnv: "NATS_NKEY", help: "FILE with a user's nkey seed",
-			apply: keep(func(c *connection) *given { return &c.nkey })},
-		{key: "user", holder: "NAME", natsEnv: "NATS_USER", help: "NAME of the user, or a token when there is no password",
-			apply: keep(func(c *connection) *given { return &c.user })},
-		{key: "password", holder: "PASSWORD", natsEnv: "NATS_PASSWORD", help: "PASSWORD of the user", secret: true,
-			apply: keep(func(c *connection) *given { return &c.password })},
-		{key: "password_file", holder: "FILE", natsEnv: "NATS_PASSWORD_FILE", help: "FILE that holds nothing but the password",
-			apply: fromFile(func(s *settings) *given { return &s.connection.password })},
-		{key: "token", holder: "TOKEN", natsEnv: "NATS_TOKEN", help: "TOKEN to sign in with", secret: true,
-			apply: keep(func(c *connection) *given { return &c.token })},
-		{key: "token_file", holder: "FILE", natsEnv: "NATS_TOKEN_FILE", help: "FILE that holds nothing but the token",
-			apply: fromFile(func(s *settings) *given { return &s.connection.token })},
-		{key: "inbox_prefix", holder: "PREFIX", natsEnv: "NATS_INBOX_PREFIX", help: "PREFIX of the subjects on which replies are received",
-			apply: func(s *settings, g given) error { s.connection.inbox = g; return checkInbox(g.text) }},
-		{key: "tlscert", holder: "FILE", natsEnv: "NATS_CERT", help: "FILE with the client's TLS certificate",
-			apply: keep(func(c *connection) *given { return &c.tlsCert })},
-		{key: "tlskey", holder: "FILE", natsEnv: "NATS_KEY", help: "FILE with the certificate's private key",
-			apply: keep(func(c *connection) *given { return &c.tlsKey })},
-		{key: "tlsca", holder: "FILE", natsEnv: "NATS_CA", help: "FILE with the authorities that the broker's certificate is checked against",
-			apply: keep(func(c *connection) *given { return &c.tlsCA })},
+		{key: "server", short: "s", placeholder: "URL", natsEnv: "NATS_URL", help: serverHelp, fallback: serverFallback,
+			apply: func(s *settings, g value) error { s.connection.server = g; return checkServer(g.text) }},
+		{key: "context", placeholder: "NAME", natsEnv: "NATS_CONTEXT", help: contextHelp,
+			apply: keep(func(c *connection) *value { return &c.context })},
+		{key: "creds", placeholder: "FILE", natsEnv: "NATS_CREDS", help: "FILE with a user's credentials",
+			apply: keep(func(c *connection) *value { return &c.creds })},
+		{key: "nkey", placeholder: "FILE", natsEnv: "NATS_NKEY", help: "FILE with a user's nkey seed",
+			apply: keep(func(c *connection) *value { return &c.nkey })},
+		{key: "user", placeholder: "NAME", natsEnv: "NATS_USER", help: "NAME of the user, or a token when there is no password",
+			apply: keep(func(c *connection) *value { return &c.user })},
+		{key: "password", placeholder: "PASSWORD", natsEnv: "NATS_PASSWORD", help: "PASSWORD of the user", secret: true,
+			apply: keep(func(c *connection) *value { return &c.password })},
+		{key: "password_file", placeholder: "FILE", natsEnv: "NATS_PASSWORD_FILE", help: "FILE that holds nothing but the password",
+			apply: fromFile(func(s *settings) *value { return &s.connection.password })},
+		{key: "token", placeholder: "TOKEN", natsEnv: "NATS_TOKEN", help: "TOKEN to sign in with", secret: true,
+			apply: keep(func(c *connection) *value { return &c.token })},
+		{key: "token_file", placeholder: "FILE", natsEnv: "NATS_TOKEN_FILE", help: "FILE that holds nothing but the token",
+			apply: fromFile(func(s *settings) *value { return &s.connection.token })},
+		{key: "inbox_prefix", placeholder: "PREFIX", natsEnv: "NATS_INBOX_PREFIX", help: "PREFIX of the subjects on which replies are received",
+			apply: func(s *settings, g value) error { s.connection.inbox = g; return checkInbox(g.text) }},
+		{key: "tlscert", placeholder: "FILE", natsEnv: "NATS_CERT", help: "FILE with the client's TLS certificate",
+			apply: keep(func(c *connection) *value { return &c.tlsCert })},
+		{key: "tlskey", placeholder: "FILE", natsEnv: "NATS_KEY", help: "FILE with the certificate's private key",
+			apply: keep(func(c *connection) *value { return &c.tlsKey })},
+		{key: "tlsca", placeholder: "FILE", natsEnv: "NATS_CA", help: "FILE with the authorities that the broker's certificate is checked against",
+			apply: keep(func(c *connection) *value { return &c.tlsCA })},
 	}
 }
 
@@ -92,10 +92,10 @@ func (c *connection) check() error {
 	if (c.tlsCert.text == "") != (c.tlsKey.text == "") {
 		return usagef("--tlscert and --tlskey are needed together")
 	}
-	if first, second := c.ways(); second.text != "" && first.door == second.door {
+	if first, second := c.ways(); second.text != "" && first.source == second.source {
 		return usagef("%s and %s are two ways to sign in; give one", first.where, second.where)
 	}
-	for _, file := range []given{c.creds, c.nkey, c.tlsCert, c.tlsKey, c.tlsCA} {
+	for _, file := range []value{c.creds, c.nkey, c.tlsCert, c.tlsKey, c.tlsCA} {
 		if file.text == "" {
 			continue
 		}
@@ -122,13 +122,13 @@ func checkInbox(prefix string) error {
 
 // ways returns the way to sign in that is used, the one from the nearest door,
 // and the next one.
-func (c *connection) ways() (first, second given) {
-	for _, way := range []given{c.user, c.creds, c.nkey, c.token} {
+func (c *connection) ways() (first, second value) {
+	for _, way := range []value{c.user, c.creds, c.nkey, c.token} {
 		switch {
 		case way.text == "":
-		case first.text == "" || way.door < first.door:
+		case first.text == "" || way.source < first.source:
 			first, second = way, first
-		case second.text == "" || way.door < second.door:
+		case second.text == "" || way.source < second.source:
 			second = way
 		}
 	}
@@ -136,13 +136,13 @@ func (c *connection) ways() (first, second given) {
 }
 
 // credential returns something that only a connection to a broker has use for.
-func (c *connection) credential() (given, bool) {
-	for _, g := range []given{c.user, c.creds, c.nkey, c.token, c.tlsCert, c.tlsCA} {
+func (c *connection) credential() (value, bool) {
+	for _, g := range []value{c.user, c.creds, c.nkey, c.token, c.tlsCert, c.tlsCA} {
 		if g.text != "" {
 			return g, true
 		}
 	}
-	return given{}, false
+	return value{}, false
 }
 
 // broker is what is needed to connect.

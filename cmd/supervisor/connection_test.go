@@ -34,7 +34,7 @@ func guardedBroker(t *testing.T, options *server.Options) string {
 		b.Shutdown()
 		b.WaitForShutdown()
 	})
-	if !b.ReadyForConnections(patience) {
+	if !b.ReadyForConnections(testTimeout) {
 		t.Fatal("the broker did not start")
 	}
 	return b.ClientURL()
@@ -134,12 +134,12 @@ func TestTheUsualBrokerCanBeStarted(t *testing.T) {
 // or closes before that can be read.
 func TestARefusedHandshakeNamesTheFlags(t *testing.T) {
 	t.Parallel()
-	for _, cause := range []string{
+	for _, reason := range []string{
 		"remote error: tls: certificate required",
 		"nats: tls error: connection closed by remote after TLS handshake: write tcp 127.0.0.1:1->127.0.0.1:2: write: broken pipe",
 		"x509: certificate signed by unknown authority",
 	} {
-		contains(t, notConnected("nats://h:1", errors.New(cause)).Error(), cause, "check --tlsca, --tlscert and --tlskey")
+		contains(t, notConnected("nats://h:1", errors.New(reason)).Error(), reason, "check --tlsca, --tlscert and --tlskey")
 	}
 }
 

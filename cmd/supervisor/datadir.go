@@ -9,11 +9,11 @@ import (
 )
 
 // checkDataDir looks at the data directory before anything is started on it.
-func (h *house) checkDataDir(context.Context) error {
+func (h *instance) checkDataDir(context.Context) error {
 	if err := refuseHalfRestored(h.cfg.DataDir); err != nil {
 		return err
 	}
-	if h.cfg.Server == "" || !h.storeIn().shared() {
+	if h.cfg.Server == "" || !h.storeIn().mayBeShared() {
 		h.closeDataDir()
 	}
 	return nil
@@ -22,7 +22,7 @@ func (h *house) checkDataDir(context.Context) error {
 // closeDataDir takes the rights of others to the data directory away if it is ours: if it
 // has nothing in it but what we keep there. One that holds something else is somebody's
 // who may want it to be open.
-func (h *house) closeDataDir() {
+func (h *instance) closeDataDir() {
 	dir := h.cfg.DataDir
 	info, err := os.Stat(dir)
 	if err != nil || !private.Open(info) {

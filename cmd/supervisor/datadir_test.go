@@ -38,7 +38,7 @@ func TestTheDataDirectoryIsClosedToOthers(t *testing.T) {
 		}
 		must(t, os.Chmod(dir, c.mode))
 		var out bytes.Buffer
-		h := house{cfg: serveConfig{DataDir: dir, Server: c.server}, log: slog.New(slog.NewTextHandler(&out, nil))}
+		h := instance{cfg: serveConfig{DataDir: dir, Server: c.server}, log: slog.New(slog.NewTextHandler(&out, nil))}
 		if c.server != "" {
 			h.cfg.Store = "redis://elsewhere"
 		}

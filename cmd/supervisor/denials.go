@@ -82,7 +82,7 @@ func (d *denials) try(ctx context.Context, nc *nats.Conn, subject string, body [
 
 // hears reports whether listening to a subject is allowed, on a connection that was
 // opened with nats.PermissionErrOnSubscribe.
-func hears(ctx context.Context, nc *nats.Conn, subject string) (bool, error) {
+func canSubscribe(ctx context.Context, nc *nats.Conn, subject string) (bool, error) {
 	sub, err := nc.SubscribeSync(subject)
 	if err != nil {
 		return false, err

@@ -15,7 +15,7 @@ import (
 )
 
 // doctorPatience bounds one question of the doctor's.
-const doctorPatience = 3 * time.Second
+const doctorTimeout = 3 * time.Second
 
 func (c *cli) doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -121,7 +121,7 @@ func (d *doctor) failed(check string, err error) {
 
 // ask runs one question with its own patience.
 func (d *doctor) ask(ctx context.Context, question func(context.Context)) {
-	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
+	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
 	question(ctx)
 }
@@ -129,7 +129,7 @@ func (d *doctor) ask(ctx context.Context, question func(context.Context)) {
 // examine looks at everything, from the bottom up. An error is a mistake in what was
 // typed, or that the examination was broken off.
 func (d *doctor) examine(cmd *cobra.Command) error {
-	s, err := d.cli.dial(cmd, connectPatience, d.denied.note)
+	s, err := d.cli.dial(cmd, connectTimeout, d.denied.note)
 	var usage *usageError
 	switch {
 	case errors.As(err, &usage):
@@ -143,7 +143,7 @@ func (d *doctor) examine(cmd *cobra.Command) error {
 	ctx := cmd.Context()
 	d.ask(ctx, d.askBroker)
 	d.ask(ctx, d.askPermissions)
-	if d.agent != "" || d.deaf() {
+	if d.agent != "" || d.noReplies() {
 		return ctx.Err() // then there is nothing more to ask
 	}
 	for _, question := range []func(context.Context){
@@ -201,8 +201,8 @@ func (d *doctor) print(out *screen) {
 		width = max(width, len(f.Check))
 	}
 	for _, f := range d.findings {
-		mark := marks[f.Status]
-		out.printf("%s %s  %s\n", out.paint(mark.colour, mark.sign), padRight(f.Check, width), clean(f.Message))
+		marker := marks[f.Status]
+		out.printf("%s %s  %s\n", out.paint(marker.colour, marker.sign), padRight(f.Check, width), clean(f.Message))
 		if f.Advice != "" {
 			out.printf("  %s  → %s\n", padRight("", width), clean(f.Advice))
 		}

@@ -18,12 +18,12 @@ func (d *doctor) askBroker(ctx context.Context) {
 		d.failed("broker", err)
 		return
 	}
-	d.well("broker", "%s, nats-server %s, answers in %s", nc.ConnectedUrlRedacted(), nc.ConnectedServerVersion(), humane(rtt))
+	d.well("broker", "%s, nats-server %s, answers in %s", nc.ConnectedUrlRedacted(), nc.ConnectedServerVersion(), formatDuration(rtt))
 	if most := nc.MaxPayload(); most < api.MaxBody {
-		d.add("max_payload", doubt, "messages may have "+memory(most)+": batches are smaller than they could be, and below 1.1 MiB a mission with data and a result at their limits cannot be told",
+		d.add("max_payload", doubt, "messages may have "+byteSize(most)+": batches are smaller than they could be, and below 1.1 MiB a mission with data and a result at their limits cannot be told",
 			"set max_payload: 8MB in the broker's configuration")
 	} else {
-		d.well("max_payload", "%s", memory(most))
+		d.well("max_payload", "%s", byteSize(most))
 	}
 }
 
@@ -54,10 +54,10 @@ func (d *doctor) askJetStream(ctx context.Context) {
 	case err != nil:
 		d.failed("jetstream", err)
 	case account.Limits.MaxStore > 0 && float64(account.Store) > 0.9*float64(account.Limits.MaxStore):
-		d.add("jetstream", doubt, memory(int64(account.Store))+" of "+memory(account.Limits.MaxStore)+" are in use",
+		d.add("jetstream", doubt, byteSize(int64(account.Store))+" of "+byteSize(account.Limits.MaxStore)+" are in use",
 			"raise the account's limit, or keep events for a shorter time: nats stream edit EVENTS --max-age 3d")
 	default:
-		d.well("jetstream", "%s in %s", memory(int64(account.Store)), plural(account.Streams, "stream", "streams"))
+		d.well("jetstream", "%s in %s", byteSize(int64(account.Store)), plural(account.Streams, "stream", "streams"))
 	}
 }
 

@@ -66,7 +66,7 @@ func (d *doctor) tryAll(ctx context.Context, subjects []string) (found permissio
 
 // listen adds a subject that one has to hear.
 func (d *doctor) listen(ctx context.Context, found *permissions, subject string) {
-	switch allowed, err := hears(ctx, d.session.nc, subject); {
+	switch allowed, err := canSubscribe(ctx, d.session.nc, subject); {
 	case err != nil:
 		found.unclear = append(found.unclear, subject)
 	case !allowed:
@@ -80,12 +80,12 @@ func (d *doctor) askPermissions(ctx context.Context) {
 		d.askAgentPermissions(ctx)
 		return
 	}
-	reading := append(requestsOf(roles.Viewer), readingStream...)
-	steering := slices.DeleteFunc(requestsOf(roles.Operator), func(subject string) bool { return slices.Contains(reading, subject) })
-	look := d.tryAll(ctx, reading)
+	viewing := append(requestsOf(roles.Viewer), readingStream...)
+	steering := slices.DeleteFunc(requestsOf(roles.Operator), func(subject string) bool { return slices.Contains(viewing, subject) })
+	look := d.tryAll(ctx, viewing)
 	d.listen(ctx, &look, eventstream.SubjectAll)
-	if d.deaf() {
-		d.sayDeaf()
+	if d.noReplies() {
+		d.sayNoReplies()
 		return
 	}
 	steer := d.tryAll(ctx, steering)
@@ -98,7 +98,7 @@ func (d *doctor) askPermissions(ctx context.Context) {
 	}
 	switch {
 	case len(lacks) > 0:
-		d.lack(lacks, "supervisor auth add "+string(cmp.Or(d.role, roles.Viewer))+" NAME")
+		d.missing(lacks, "supervisor auth add "+string(cmp.Or(d.role, roles.Viewer))+" NAME")
 	case len(steer.denied) == 0:
 		d.well("permissions", "all that an operator may: look, follow events, create, cancel, retry and delete missions")
 	case len(steer.denied) == len(steering):
@@ -116,10 +116,10 @@ func (d *doctor) askAgentPermissions(ctx context.Context) {
 	found := d.tryAll(ctx, subjects)
 	d.listen(ctx, &found, api.CommandsSubject(d.agent))
 	switch {
-	case d.deaf():
-		d.sayDeaf()
+	case d.noReplies():
+		d.sayNoReplies()
 	case len(found.denied) > 0:
-		d.lack(found.denied, "supervisor auth add agent "+d.agent)
+		d.missing(found.denied, "supervisor auth add agent "+d.agent)
 	case len(found.unclear) > 0:
 		d.add("permissions", doubt, "neither answered nor denied: "+strings.Join(found.unclear, ", "), "try again; the supervisor may be busy")
 	default:
@@ -135,18 +135,18 @@ func (d *doctor) inbox() string {
 
 // deaf reports whether no answer can be heard: then there is no telling what is
 // allowed.
-func (d *doctor) deaf() bool {
+func (d *doctor) noReplies() bool {
 	denied, _ := d.denied.is("Subscription " + d.inbox())
 	return denied
 }
 
-func (d *doctor) sayDeaf() {
+func (d *doctor) sayNoReplies() {
 	d.add("permissions", wrong, "this user may not hear answers on "+d.inbox(),
 		"give --inbox-prefix the subject below which he may; for an agent it is _INBOX.ID")
 }
 
 // lack says what is denied that should not be.
-func (d *doctor) lack(denied []string, command string) {
+func (d *doctor) missing(denied []string, command string) {
 	d.add("permissions", wrong, "this user may not use "+strings.Join(denied, ", "),
 		"allow it (docs/OPERATIONS.md lists the subjects of each role), or make a user that may: "+command)
 }

@@ -42,7 +42,7 @@ func (d *doctor) askSupervisor(ctx context.Context) {
 	if health.Version != version() {
 		d.add("supervisor", doubt, fmt.Sprintf("version %s answers, and this is %s", health.Version, version()), "use the same on both sides")
 	} else {
-		d.well("supervisor", "version %s, up for %s", health.Version, humane(time.Duration(health.UptimeSeconds*float64(time.Second))))
+		d.well("supervisor", "version %s, up for %s", health.Version, formatDuration(time.Duration(health.UptimeSeconds*float64(time.Second))))
 	}
 	d.judge("store", health.Checks.Store, wrong, "the supervisor's log says more; with Redis, see that it runs and takes writes, with a file, that its disk is not full")
 	stream := health.Checks.EventStream
@@ -115,11 +115,11 @@ func (d *doctor) compareClocks(check, one, other string, c clock) {
 	}
 	apart := max(c.ahead, -c.ahead)
 	if apart-c.sure > clockTolerance {
-		d.add(check, wrong, fmt.Sprintf("%s is %s %s %s: times mean other moments there", one, humane(apart), word, other),
+		d.add(check, wrong, fmt.Sprintf("%s is %s %s %s: times mean other moments there", one, formatDuration(apart), word, other),
 			"synchronise the clocks of all machines: timedatectl set-ntp true")
 		return
 	}
-	d.well(check, "%s agrees with %s, to within %s", one, other, humane(max(apart+c.sure, time.Millisecond)))
+	d.well(check, "%s agrees with %s, to within %s", one, other, formatDuration(max(apart+c.sure, time.Millisecond)))
 }
 
 // askAlerts repeats what is alerted of.

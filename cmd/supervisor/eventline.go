@@ -33,7 +33,7 @@ func (p *eventPrinter) print(raw []byte) {
 		return
 	}
 	p.out.printf("%s  %s  %s\n", p.out.paint(faint, p.out.moment(event.Timestamp)),
-		p.out.paint(typeColour(event.Type), padRight(clean(event.Type), 26)), gist(p.out, &event))
+		p.out.paint(typeColour(event.Type), padRight(clean(event.Type), 26)), summary(p.out, &event))
 }
 
 // none tells a person that there was nothing to print, and what to try.
@@ -55,7 +55,7 @@ func typeColour(eventType string) string {
 
 // gist says in a line what an event tells: its target and what matters of its
 // payload.
-func gist(out *screen, e *charter.Event) painted {
+func summary(out *screen, e *charter.Event) painted {
 	payload, err := charter.DecodePayload(e)
 	if err != nil {
 		text := clean(e.Target + " " + shorten(string(e.Payload), 200))
@@ -69,7 +69,7 @@ func gist(out *screen, e *charter.Event) painted {
 	case charter.MissionLogAppended:
 		return about(p.MissionID, p.LogLevel+": "+p.Message)
 	case charter.MissionProgressed:
-		return about(p.MissionID, strings.TrimSpace(percent(p.Percent)+" "+p.Message))
+		return about(p.MissionID, strings.TrimSpace(progressPercent(p.Percent)+" "+p.Message))
 	case charter.AgentOnline:
 		return about(p.AgentID, agentGist(p.Name, p.Role, p.Types, p.Reason))
 	case charter.AgentOffline:

@@ -102,7 +102,7 @@ func openEvents(ctx context.Context, s *session) (jetstream.Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, connectPatience)
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	stream, err := js.Stream(ctx, eventstream.DefaultStreamName)
 	shown := s.nc.ConnectedUrlRedacted()
@@ -130,7 +130,7 @@ const (
 	stallCheck = 3 * eventHeartbeat
 
 	// interruptPatience is how long the library may take to notice Ctrl-C.
-	interruptPatience = time.Second
+	interruptTimeout = time.Second
 )
 
 // eventReader prints events as they are stored.
@@ -176,7 +176,7 @@ func readEvents(ctx context.Context, nc *nats.Conn, stream jetstream.Stream, f *
 // stop ends a wait for messages. While the library makes another consumer, for ten seconds
 // where the broker hangs, it listens to nothing but the end of the connection.
 func (r *eventReader) stop(messages jetstream.MessagesContext) {
-	defer time.AfterFunc(interruptPatience, r.nc.Close).Stop()
+	defer time.AfterFunc(interruptTimeout, r.nc.Close).Stop()
 	messages.Stop()
 }
 
@@ -219,7 +219,7 @@ func (r *eventReader) done(ctx context.Context, pending uint64) (bool, error) {
 	case pending > 0:
 		return false, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, connectPatience)
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	newest, err := eventstream.Newest(ctx, r.nc, eventstream.DefaultStreamName, r.f.types)
 	switch {

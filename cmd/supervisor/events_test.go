@@ -21,7 +21,7 @@ func (h *bench) publish(t *testing.T, events ...charter.Event) {
 	stream, err := eventstream.Open(eventstream.Config{URL: h.url})
 	must(t, err)
 	defer func() { must(t, stream.Close(t.Context())) }()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	for {
 		changed := stream.Changed()
 		if stream.Status().State == eventstream.Connected {
@@ -215,7 +215,7 @@ func TestEventsAreReadAlthoughARequestGetsLost(t *testing.T) {
 		c.out.await(t, "job m1", 1)
 		c.interrupt()
 		c.wait(t)
-		if _, err := taken.NextMsg(patience); err != nil {
+		if _, err := taken.NextMsg(testTimeout); err != nil {
 			t.Errorf("%v lost no request: %v", args, err)
 		}
 	}

@@ -37,7 +37,7 @@ func (c *cli) durableEvents(ctx context.Context, s *session, stored jetstream.St
 		return err
 	}
 	defer func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectPatience)
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTimeout)
 		defer cancel()
 		if closeErr := events.Close(closing); err == nil {
 			err = closeErr
@@ -71,7 +71,7 @@ func (c *cli) durableEvents(ctx context.Context, s *session, stored jetstream.St
 // other filters, or another beginning, would make it skip or repeat events without
 // a word.
 func (f *eventFlags) suit(ctx context.Context, stored jetstream.Stream) error {
-	ctx, cancel := context.WithTimeout(ctx, connectPatience)
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	consumer, err := stored.Consumer(ctx, f.durable)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {

@@ -19,42 +19,42 @@ import (
 
 // guard says who is let in: at the embedded broker and over HTTP.
 type guard struct {
-	usersFile, tokensFile given
+	usersFile, tokensFile value
 	users                 []credentials.User // in the configuration file itself
-	usersGiven            given              // where
+	usersGiven            value              // where
 	listen, http          tlsFiles
 	insecure              bool
 }
 
 // tlsFiles are what a server needs to speak TLS.
-type tlsFiles struct{ cert, key, clientCA given }
+type tlsFiles struct{ cert, key, clientCA value }
 
 // guardSettings is the table of its settings.
 func guardSettings() []setting {
-	keep := func(field func(*guard) *given) func(*settings, given) error {
-		return func(s *settings, g given) error { *field(&s.guard) = g; return nil }
+	keep := func(field func(*guard) *value) func(*settings, value) error {
+		return func(s *settings, g value) error { *field(&s.guard) = g; return nil }
 	}
 	return []setting{
-		{key: "users_file", holder: "FILE", help: "FILE with the users of the embedded broker, made with: supervisor auth add; without, everybody may do everything",
-			apply: keep(func(g *guard) *given { return &g.usersFile })},
-		{key: "listen_tls_cert", holder: "FILE", help: "FILE with the embedded broker's TLS certificate",
-			apply: keep(func(g *guard) *given { return &g.listen.cert })},
-		{key: "listen_tls_key", holder: "FILE", help: "FILE with its private key",
-			apply: keep(func(g *guard) *given { return &g.listen.key })},
-		{key: "listen_tls_client_ca", holder: "FILE", help: "FILE with the authorities one of which has to have signed each client's certificate",
-			apply: keep(func(g *guard) *given { return &g.listen.clientCA })},
-		{key: "tokens_file", holder: "FILE", help: "FILE with the tokens of those who may use HTTP, made with: supervisor auth token; without, everybody may do everything",
-			apply: keep(func(g *guard) *given { return &g.tokensFile })},
-		{key: "http_host", holder: "NAME", several: true, help: "NAME by which browsers and programs may ask for the HTTP address, beside localhost and IP addresses; may be given several times",
+		{key: "users_file", placeholder: "FILE", help: "FILE with the users of the embedded broker, made with: supervisor auth add; without, everybody may do everything",
+			apply: keep(func(g *guard) *value { return &g.usersFile })},
+		{key: "listen_tls_cert", placeholder: "FILE", help: "FILE with the embedded broker's TLS certificate",
+			apply: keep(func(g *guard) *value { return &g.listen.cert })},
+		{key: "listen_tls_key", placeholder: "FILE", help: "FILE with its private key",
+			apply: keep(func(g *guard) *value { return &g.listen.key })},
+		{key: "listen_tls_client_ca", placeholder: "FILE", help: "FILE with the authorities one of which has to have signed each client's certificate",
+			apply: keep(func(g *guard) *value { return &g.listen.clientCA })},
+		{key: "tokens_file", placeholder: "FILE", help: "FILE with the tokens of those who may use HTTP, made with: supervisor auth token; without, everybody may do everything",
+			apply: keep(func(g *guard) *value { return &g.tokensFile })},
+		{key: "http_host", placeholder: "NAME", several: true, help: "NAME by which browsers and programs may ask for the HTTP address, beside localhost and IP addresses; may be given several times",
 			apply: applyHosts},
-		{key: "http_tls_cert", holder: "FILE", help: "FILE with the certificate for HTTPS",
-			apply: keep(func(g *guard) *given { return &g.http.cert })},
-		{key: "http_tls_key", holder: "FILE", help: "FILE with its private key",
-			apply: keep(func(g *guard) *given { return &g.http.key })},
-		{key: "http_tls_client_ca", holder: "FILE", help: "FILE with the authorities one of which has to have signed each HTTPS client's certificate",
-			apply: keep(func(g *guard) *given { return &g.http.clientCA })},
-		{key: "insecure", yes: true, help: "let everybody who can reach an address do everything, where other machines can reach it",
-			apply: func(s *settings, g given) (err error) {
+		{key: "http_tls_cert", placeholder: "FILE", help: "FILE with the certificate for HTTPS",
+			apply: keep(func(g *guard) *value { return &g.http.cert })},
+		{key: "http_tls_key", placeholder: "FILE", help: "FILE with its private key",
+			apply: keep(func(g *guard) *value { return &g.http.key })},
+		{key: "http_tls_client_ca", placeholder: "FILE", help: "FILE with the authorities one of which has to have signed each HTTPS client's certificate",
+			apply: keep(func(g *guard) *value { return &g.http.clientCA })},
+		{key: "insecure", isBool: true, help: "let everybody who can reach an address do everything, where other machines can reach it",
+			apply: func(s *settings, g value) (err error) {
 				if s.guard.insecure, err = strconv.ParseBool(g.text); err != nil {
 					err = fmt.Errorf("%q is not true or false", g.text)
 				}
@@ -64,7 +64,7 @@ func guardSettings() []setting {
 }
 
 // applyHosts checks and keeps names of hosts.
-func applyHosts(s *settings, g given) error {
+func applyHosts(s *settings, g value) error {
 	for text := range strings.SplitSeq(g.text, ",") {
 		host, err := web.ParseHost(strings.TrimSpace(text))
 		if err != nil {
@@ -76,7 +76,7 @@ func applyHosts(s *settings, g given) error {
 }
 
 // usersSetting is a list in the configuration file, and no flag.
-var usersSetting = setting{key: "users", list: true, apply: func(s *settings, g given) (err error) {
+var usersSetting = setting{key: "users", list: true, apply: func(s *settings, g value) (err error) {
 	s.guard.usersGiven = g
 	s.guard.users, err = credentials.ParseUsers([]byte(g.text))
 	return err
@@ -85,9 +85,9 @@ var usersSetting = setting{key: "users", list: true, apply: func(s *settings, g 
 // apply reads the files and fills in what serve needs.
 func (g *guard) apply(cfg *serveConfig, external bool) error {
 	if external {
-		for _, given := range []given{g.usersFile, g.usersGiven, g.listen.cert, g.listen.key, g.listen.clientCA} {
-			if given.text != "" {
-				return usagef("%s is for the embedded broker, and --server or --context names another one, which has users of its own", given.where)
+		for _, setValue := range []value{g.usersFile, g.usersGiven, g.listen.cert, g.listen.key, g.listen.clientCA} {
+			if setValue.text != "" {
+				return usagef("%s is for the embedded broker, and --server or --context names another one, which has users of its own", setValue.where)
 			}
 		}
 	}
@@ -104,7 +104,7 @@ func (g *guard) apply(cfg *serveConfig, external bool) error {
 	if cfg.Guard.TLS, err = g.http.config(); err != nil {
 		return err
 	}
-	return g.refuseStrangers(cfg, external)
+	return g.refuseExposed(cfg, external)
 }
 
 func (g *guard) applyUsers(cfg *serveConfig) error {
@@ -151,8 +151,8 @@ func accessOf(users []credentials.User) (*embedded.Access, error) {
 			return nil, usagef("the user %s has the role system, and the embedded broker's system account is the supervisor's alone", u.Name)
 		}
 	}
-	for _, share := range roles.Shares() {
-		access.Shares = append(access.Shares, embedded.Share(share))
+	for _, fraction := range roles.Shares() {
+		access.Shares = append(access.Shares, embedded.Share(fraction))
 	}
 	return access, nil
 }
@@ -181,7 +181,7 @@ func (g *guard) applyTokens(cfg *serveConfig) error {
 
 // config loads the files; nil when there are none.
 func (f *tlsFiles) config() (*tls.Config, error) {
-	for _, pair := range [][2]given{{f.cert, f.key}, {f.key, f.cert}, {f.clientCA, f.cert}} {
+	for _, pair := range [][2]value{{f.cert, f.key}, {f.key, f.cert}, {f.clientCA, f.cert}} {
 		if pair[0].text != "" && pair[1].text == "" {
 			return nil, usagef("%s needs a certificate and its key, too", pair[0].where)
 		}
@@ -210,7 +210,7 @@ func (f *tlsFiles) config() (*tls.Config, error) {
 
 // refuseStrangers refuses to listen where others can come without having to say who
 // they are, unless that is wished for. A certificate says who one is, too.
-func (g *guard) refuseStrangers(cfg *serveConfig, external bool) error {
+func (g *guard) refuseExposed(cfg *serveConfig, external bool) error {
 	if g.insecure {
 		return nil
 	}

@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds every wait in these tests. It is never what a test is about.
-const patience = 30 * time.Second
+const testTimeout = 30 * time.Second
 
 var quiet = slog.New(slog.DiscardHandler)
 
@@ -76,7 +76,7 @@ func (p *tape) String() string {
 // await returns once the tape holds some text for the nth time.
 func (p *tape) await(t *testing.T, text string, n int) {
 	t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	for {
 		p.mu.Lock()
 		changed, found := p.changed, strings.Count(p.text.String(), text) >= n
@@ -139,7 +139,7 @@ func (h *bench) awaitEvents(t *testing.T) {
 	stream, err := eventstream.Open(eventstream.Config{URL: h.url})
 	must(t, err)
 	defer func() { must(t, stream.Close(context.Background())) }()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	for {
 		changed := stream.Changed()
 		if stream.Status().State == eventstream.Connected {
@@ -197,7 +197,7 @@ func (c *call) wait(t *testing.T) int {
 	select {
 	case <-c.done:
 		return c.code
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatalf("the command did not end; it wrote:\n%s\n%s", c.out, c.err)
 		return 0
 	}

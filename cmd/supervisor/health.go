@@ -74,7 +74,7 @@ func (c *cli) showHealth(ctx context.Context, l *look, fetch func(context.Contex
 // healthOverHTTP asks the one supervisor that listens at an address as --http of
 // serve has it.
 func healthOverHTTP(ctx context.Context, address string) (health api.Health, raw jsontext.Value, err error) {
-	ctx, cancel := context.WithTimeout(ctx, connectPatience)
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	target := url.URL{Scheme: "http", Host: address, Path: "/api/supervisor/health"}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), http.NoBody)
@@ -108,7 +108,7 @@ func healthCard(out *screen, h *api.Health) {
 	b := out.card("Supervisor health at " + out.moment(h.Timestamp.Time()))
 	b.line("Status", out.paint(healthColour(h.Status), h.Status))
 	b.line("Version", h.Version)
-	b.line("Uptime", humane(time.Duration(h.UptimeSeconds*float64(time.Second))))
+	b.line("Uptime", formatDuration(time.Duration(h.UptimeSeconds*float64(time.Second))))
 	b.line("Store", out.paint(healthColour(h.Checks.Store.Status), check(h.Checks.Store)))
 	stream := h.Checks.EventStream
 	b.line("Event stream", out.paint(healthColour(stream.Status), check(stream.Check)))

@@ -14,10 +14,10 @@ import (
 const day = 24 * time.Hour
 
 // humane writes a duration with the precision that people care for.
-func humane(d time.Duration) string {
+func formatDuration(d time.Duration) string {
 	switch {
 	case d < 0:
-		return "-" + humane(-max(d, -math.MaxInt64)) // the lowest number has no opposite
+		return "-" + formatDuration(-max(d, -math.MaxInt64)) // the lowest number has no opposite
 	case d < time.Millisecond:
 		return fmt.Sprintf("%dµs", d.Microseconds())
 	case d < time.Second:
@@ -42,11 +42,11 @@ func ago(d time.Duration) string {
 	case d < time.Minute:
 		return fmt.Sprintf("%ds ago", d/time.Second)
 	}
-	return humane(d) + " ago"
+	return formatDuration(d) + " ago"
 }
 
 // spell writes a duration that somebody chose, in words: 2 minutes, 365 days.
-func spell(d time.Duration) string {
+func durationWords(d time.Duration) string {
 	for _, unit := range []struct {
 		length    time.Duration
 		one, many string
@@ -59,7 +59,7 @@ func spell(d time.Duration) string {
 			return plural(int64(d/unit.length), unit.one, unit.many)
 		}
 	}
-	return humane(d)
+	return formatDuration(d)
 }
 
 // seconds writes a duration that the wire gives in seconds; "-" for none.
@@ -67,11 +67,11 @@ func seconds(s *float64) string {
 	if s == nil {
 		return "-"
 	}
-	return humane(time.Duration(*s * float64(time.Second)))
+	return formatDuration(time.Duration(*s * float64(time.Second)))
 }
 
 // share writes a part of one as per cent; "-" for none.
-func share(part *float64) string {
+func percent(part *float64) string {
 	if part == nil {
 		return "-"
 	}
@@ -100,7 +100,7 @@ func plural[N int | int64 | uint64](n N, one, many string) string {
 }
 
 // memory writes a number of bytes.
-func memory(bytes int64) string {
+func byteSize(bytes int64) string {
 	const units = "KMGTPE"
 	value, unit := float64(bytes), -1
 	for value >= 1024 && unit < len(units)-1 {
@@ -164,7 +164,7 @@ func (c *cli) parseTime(text string, direction int) (time.Time, error) {
 }
 
 // percent writes how far a mission has come.
-func percent(p float64) string { return fmt.Sprintf("%.0f %%", p) }
+func progressPercent(p float64) string { return fmt.Sprintf("%.0f %%", p) }
 
 // attempts writes how often a mission was tried, and how often it may be.
 func attempts(m *missions.Mission) string { return fmt.Sprintf("%d/%d", m.Attempt, m.MaxAttempts) }

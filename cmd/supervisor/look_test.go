@@ -69,7 +69,7 @@ func TestCommandsSayWhoAsks(t *testing.T) {
 	must(t, err)
 	must(t, b.nc.Flush())
 	b.ok(t, "status")
-	request, err := asked.NextMsg(patience)
+	request, err := asked.NextMsg(testTimeout)
 	must(t, err)
 	equal(t, "who asks", request.Header.Get(api.HeaderClient), "supervisor-cli")
 }

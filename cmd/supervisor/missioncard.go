@@ -41,17 +41,17 @@ func missionTimes(out *screen, b *card, m *missions.Mission) {
 	b.line("Not before", out.moment(m.NotBefore.Time()))
 	b.line("Deadline", out.moment(m.Deadline.Time()))
 	if m.TimeoutSeconds > 0 {
-		b.line("Timeout", humane(time.Duration(m.TimeoutSeconds*float64(time.Second))))
+		b.line("Timeout", formatDuration(time.Duration(m.TimeoutSeconds*float64(time.Second))))
 	}
 	if m.StallSeconds > 0 {
-		b.line("Stall", humane(m.Stall()))
+		b.line("Stall", formatDuration(m.Stall()))
 	}
 	b.line("Next attempt", out.moment(m.NextAttemptAt.Time()))
 	b.line("Started", out.moment(m.StartedAt.Time()))
 	b.line("Lease until", out.moment(m.LeaseExpiresAt.Time()))
 	b.line("Finished", out.moment(m.FinishedAt.Time()))
 	if m.FinishedAt != 0 && m.StartedAt != 0 {
-		b.line("Took", humane(m.FinishedAt.Sub(m.StartedAt)))
+		b.line("Took", formatDuration(m.FinishedAt.Sub(m.StartedAt)))
 	}
 }
 
@@ -76,7 +76,7 @@ func missionLine(out *screen, m *missions.Mission) painted {
 	text := out.paint(statusColour(m.Status), string(m.Status))
 	line := painted(clean(m.ID)) + "  " + text + "  " + painted(shorten(clean(m.Name), 48))
 	if m.FinishedAt != 0 && m.StartedAt != 0 {
-		line += painted(" in " + humane(m.FinishedAt.Sub(m.StartedAt)))
+		line += painted(" in " + formatDuration(m.FinishedAt.Sub(m.StartedAt)))
 	}
 	if m.Error != "" && m.Status != missions.Completed {
 		line += painted(": " + shorten(clean(firstLine(string(m.Error))), 200))

@@ -51,11 +51,11 @@ func (c *cli) missionsDeleteCommand() *cobra.Command {
 		Args:              someMissions,
 		ValidArgsFunction: c.missionIDs(-1, missions.Pending, missions.Completed, missions.Failed, missions.Cancelled),
 	}
-	yes := cmd.Flags().BoolP("yes", "y", false, "do not ask")
+	confirmed := cmd.Flags().BoolP("yes", "y", false, "do not ask")
 	asJSON := cmd.Flags().Bool("json", false, "print the replies as JSON, one on each line")
 	change := c.change("Deleted", asJSON, api.SubjectMissionsDelete, func(id string) any { return api.IDRequest{ID: id} })
 	cmd.RunE = func(cmd *cobra.Command, ids []string) error {
-		if !*yes {
+		if !*confirmed {
 			if !c.err.terminal {
 				return usagef("deleting cannot be undone, and there is no terminal to ask on; add --yes to do it")
 			}

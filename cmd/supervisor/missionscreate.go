@@ -29,7 +29,7 @@ type createFlags struct {
 	file                string
 	wait, json          bool
 	waitTimeout         string
-	patience            time.Duration // how long to wait; 0: for ever
+	atMost              time.Duration // how long to wait; 0: for ever
 }
 
 func (c *cli) missionsCreateCommand() *cobra.Command {
@@ -62,7 +62,7 @@ A mission that is no longer waited for goes on.`,
 			if err := f.fileAlone(cmd, args); err != nil {
 				return err
 			}
-			return c.connect(cmd, connectPatience, func(ctx context.Context, s *session) error { return c.createFile(ctx, s, &f) })
+			return c.connect(cmd, connectTimeout, func(ctx context.Context, s *session) error { return c.createFile(ctx, s, &f) })
 		}
 		if len(args) == 0 {
 			return usagef("%s needs the NAME of a mission, or --file FILE; see %s --help", shortPath(cmd), cmd.CommandPath())
@@ -71,7 +71,7 @@ A mission that is no longer waited for goes on.`,
 		if err := f.complete(c, cmd); err != nil {
 			return err
 		}
-		return c.connect(cmd, connectPatience, func(ctx context.Context, s *session) error { return c.createOne(ctx, s, &f) })
+		return c.connect(cmd, connectTimeout, func(ctx context.Context, s *session) error { return c.createOne(ctx, s, &f) })
 	}
 	return cmd
 }
@@ -168,7 +168,7 @@ func (f *createFlags) durations() error {
 		return usagef("--wait-timeout bounds --wait, which is not given")
 	}
 	var err error
-	if f.patience, err = durationWithin(f.waitTimeout, time.Millisecond, 365*day); err != nil {
+	if f.atMost, err = durationWithin(f.waitTimeout, time.Millisecond, 365*day); err != nil {
 		return usagef("--wait-timeout: %v", err)
 	}
 	return nil
@@ -284,7 +284,7 @@ func (c *cli) createOne(ctx context.Context, s *session, f *createFlags) error {
 	switch {
 	case f.wait:
 		c.err.printf("%s; waiting for its end\n", createdLine(&reply))
-		return c.waitAll(ctx, s, waiting{ids: []string{reply.Mission.ID}, json: f.json, patience: f.patience, flag: "--wait-timeout", live: true})
+		return c.waitAll(ctx, s, waiting{ids: []string{reply.Mission.ID}, json: f.json, atMost: f.atMost, flag: "--wait-timeout", live: true})
 	case f.json:
 		c.out.json(raw)
 	default:

@@ -69,7 +69,7 @@ func (c *cli) createFile(ctx context.Context, s *session, f *createFlags) error 
 	}
 	if !f.json || err != nil {
 		c.err.printf("Created %s, %s already, %s failed, in %s\n", plural(im.created, "mission", "missions"),
-			count(im.existed), count(im.failed), humane(time.Since(begun)))
+			count(im.existed), count(im.failed), formatDuration(time.Since(begun)))
 	}
 	if err == nil && im.failed > 0 {
 		err = errSilent

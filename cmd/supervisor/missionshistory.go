@@ -52,7 +52,7 @@ func historyTable(out *screen, reply *api.History, missionType string) {
 		title += ", type " + missionType
 	}
 	g := out.grid(title, "Minute", "Created#", "Started#", "Completed#", "Failed#", "Cancelled#", "Pending#", "Running#")
-	g.concede(without("Cancelled", "Started", "Running"))
+	g.shrink(shrinkBy("Cancelled", "Started", "Running"))
 	gauge := func(n *int64) string {
 		if n == nil {
 			return "-"

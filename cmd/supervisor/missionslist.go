@@ -170,15 +170,15 @@ func listTable(ctx context.Context, s *session, out *screen, f *listFlags) error
 // listGrid is an empty list. On a narrow terminal it keeps status, attempt and agent.
 func listGrid(out *screen) *grid {
 	g := out.grid("Missions", "ID", "Name", "Type", "Status", "Priority", "Attempt#", "Agent", "Progress#", "Created")
-	g.concede(shorter("Name", 24), without("Created", "Progress", "Priority"), shorterID("Agent", 16), shorter("Name", 16),
-		without("Type"), shorterID("ID", 12), shorterID("Agent", 8), shorter("Name", 6), without("Name", "Agent", "Attempt"))
+	g.shrink(shorter("Name", 24), shrinkBy("Created", "Progress", "Priority"), shorterID("Agent", 16), shorter("Name", 16),
+		shrinkBy("Type"), shorterID("ID", 12), shorterID("Agent", 8), shorter("Name", 6), shrinkBy("Name", "Agent", "Attempt"))
 	return g
 }
 
 func listRow(g *grid, out *screen, m *missions.Mission) {
 	progress := ""
 	if m.Progress != nil && m.Status == missions.Running {
-		progress = percent(m.Progress.Percent)
+		progress = progressPercent(m.Progress.Percent)
 	}
 	g.row(m.ID, shorten(clean(m.Name), 48), m.Type, out.paint(statusColour(m.Status), string(m.Status)), m.Priority,
 		attempts(m), string(m.AgentID), progress, out.moment(m.CreatedAt.Time()))

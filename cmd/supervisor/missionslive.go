@@ -13,11 +13,11 @@ import (
 // missionLive shows how a mission goes while it is waited for: its log as it comes,
 // and how far it is, on a terminal in a line that stays in place.
 type missionLive struct {
-	cli  *cli
-	line *liveLine
-	log  *logPrinter
-	told missions.Progress // the progress that was told last, where there is no terminal
-	stop func()            // ends the showing and waits for that
+	cli      *cli
+	line     *liveLine
+	log      *logPrinter
+	notified missions.Progress // the progress that was told last, where there is no terminal
+	stop     func()            // ends the showing and waits for that
 }
 
 // watchMission begins to show how a mission goes, on the standard error. Its owner
@@ -60,7 +60,7 @@ func (l *missionLive) look(ctx context.Context) {
 	switch {
 	case err == nil:
 		l.line.show(l.state(&m))
-		l.tell(&m)
+		l.show(&m)
 	case unsure(err) && !errors.Is(err, context.Canceled):
 		l.line.show(l.cli.err.paint(yellow, "no answer from the supervisor; waiting for it"))
 	}
@@ -73,18 +73,18 @@ func (l *missionLive) state(m *missions.Mission) painted {
 		text += painted(" on " + clean(string(m.AgentID)))
 	}
 	if m.Progress != nil && m.Status == missions.Running {
-		text += painted("  " + percent(m.Progress.Percent) + "  " + gauge(m.Progress.Percent, 20) + "  " + clean(m.Progress.Message))
+		text += painted("  " + progressPercent(m.Progress.Percent) + "  " + gauge(m.Progress.Percent, 20) + "  " + clean(m.Progress.Message))
 	}
 	return text
 }
 
 // tell writes progress on lines of its own where there is no terminal.
-func (l *missionLive) tell(m *missions.Mission) {
-	if l.cli.err.terminal || m.Progress == nil || *m.Progress == l.told {
+func (l *missionLive) show(m *missions.Mission) {
+	if l.cli.err.terminal || m.Progress == nil || *m.Progress == l.notified {
 		return
 	}
-	l.told = *m.Progress
-	l.cli.err.printf("%s  %s\n", l.cli.err.moment(m.UpdatedAt.Time()), strings.TrimSpace(padRight(percent(m.Progress.Percent), 5)+" "+clean(m.Progress.Message)))
+	l.notified = *m.Progress
+	l.cli.err.printf("%s  %s\n", l.cli.err.moment(m.UpdatedAt.Time()), strings.TrimSpace(padRight(progressPercent(m.Progress.Percent), 5)+" "+clean(m.Progress.Message)))
 }
 
 // end shows the rest of an ended mission's log.

@@ -52,7 +52,7 @@ func statsCard(out *screen, s *missions.Stats, missionType string) {
 	for _, status := range missions.Statuses() {
 		b.line(capitalized(string(status)), count(s.ByStatus[status]))
 	}
-	b.line("Success rate", share(s.SuccessRate))
+	b.line("Success rate", percent(s.SuccessRate))
 	b.line("Oldest pending", seconds(s.OldestPendingSeconds))
 	b.line("Longest claimable", seconds(s.OldestClaimableSeconds))
 	b.gap()
@@ -61,7 +61,7 @@ func statsCard(out *screen, s *missions.Stats, missionType string) {
 	timesTable(out, s)
 	if len(s.ByType) > 0 && missionType == "" {
 		types := out.grid("Types", "Type", "Missions#")
-		types.concede(shorterID("Type", 12))
+		types.shrink(shorterID("Type", 12))
 		for _, name := range slices.Sorted(maps.Keys(s.ByType)) {
 			types.row(name, count(s.ByType[name]))
 		}
@@ -83,7 +83,7 @@ func windows(s *missions.Stats) []window {
 // a window counts that has not been watched for its whole length.
 func windowsTable(out *screen, s *missions.Stats) {
 	g := out.grid("What happened", "Last", "Created#", "Started#", "Completed#", "Failed#", "Cancelled#", "Success#")
-	g.concede(without("Cancelled", "Started"))
+	g.shrink(shrinkBy("Cancelled", "Started"))
 	row := func(name string, created, started, completed, failed, cancelled int64, success string) {
 		g.row(name, count(created), count(started), count(completed), count(failed), count(cancelled), success)
 	}
@@ -91,7 +91,7 @@ func windowsTable(out *screen, s *missions.Stats) {
 	row("1 min", minute[missions.HappenedCreated], minute[missions.HappenedStarted], minute[missions.HappenedCompleted],
 		minute[missions.HappenedFailed], minute[missions.HappenedCancelled], "")
 	for _, w := range windows(s) {
-		row(w.name, w.Created, w.Started, w.Completed, w.Failed, w.Cancelled, share(w.SuccessRate))
+		row(w.name, w.Created, w.Started, w.Completed, w.Failed, w.Cancelled, percent(w.SuccessRate))
 	}
 	g.print()
 	if since := s.Windows.Day.Since.Time(); !since.IsZero() && s.LastUpdated.Time().Sub(since) < missions.Day-missions.LongSample {

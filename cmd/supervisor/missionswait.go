@@ -37,7 +37,7 @@ or did not end in time.`,
 		if *timeout == "" {
 			return nil
 		}
-		if w.patience, err = durationWithin(*timeout, time.Millisecond, 365*day); err != nil {
+		if w.atMost, err = durationWithin(*timeout, time.Millisecond, 365*day); err != nil {
 			return usagef("--timeout: %v", err)
 		}
 		return nil
@@ -51,15 +51,15 @@ or did not end in time.`,
 
 // waiting says which missions to wait for, and how.
 type waiting struct {
-	ids      []string
-	json     bool
-	patience time.Duration // 0: for ever
-	flag     string        // that the patience comes from
-	live     bool          // show how the mission goes; there is only one
+	ids    []string
+	json   bool
+	atMost time.Duration // 0: for ever
+	flag   string        // that the patience comes from
+	live   bool          // show how the mission goes; there is only one
 }
 
 // errPatience says that the caller's patience is over.
-var errPatience = errors.New("the waiting has taken too long")
+var errTimeout = errors.New("the waiting has taken too long")
 
 // gaveUp is what is said when the patience is over.
 func (w *waiting) gaveUp() error {
@@ -67,14 +67,14 @@ func (w *waiting) gaveUp() error {
 	if len(w.ids) == 1 {
 		what = "mission " + w.ids[0] + " has not ended"
 	}
-	return fmt.Errorf("%s within the %s of %s", what, w.flag, spell(w.patience))
+	return fmt.Errorf("%s within the %s of %s", what, w.flag, durationWords(w.atMost))
 }
 
 // waitAll waits for missions at once and prints each when it has ended.
 func (c *cli) waitAll(ctx context.Context, s *session, w waiting) error {
-	if w.patience > 0 {
+	if w.atMost > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, w.patience, errPatience)
+		ctx, cancel = context.WithTimeoutCause(ctx, w.atMost, errTimeout)
 		defer cancel()
 	}
 	ended := func() {}
@@ -87,7 +87,7 @@ func (c *cli) waitAll(ctx context.Context, s *session, w waiting) error {
 		ended()
 		return c.printEnded(m, raw, w.json, len(w.ids) == 1)
 	})
-	if errors.Is(result, errPatience) {
+	if errors.Is(result, errTimeout) {
 		return w.gaveUp()
 	}
 	return badRequest(result)
@@ -128,13 +128,13 @@ func (c *cli) waitEach(ctx context.Context, s *session, ids []string, ended func
 
 // printEnded prints a mission that has ended; the error is errSilent unless it
 // completed.
-func (c *cli) printEnded(m *missions.Mission, raw jsontext.Value, asJSON, alone bool) error {
+func (c *cli) printEnded(m *missions.Mission, raw jsontext.Value, asJSON, onlyOne bool) error {
 	switch {
-	case asJSON && alone:
+	case asJSON && onlyOne:
 		c.out.json(raw)
 	case asJSON:
 		c.out.jsonLine(raw)
-	case alone:
+	case onlyOne:
 		missionCard(c.out, m)
 	default:
 		c.out.printf("%s\n", missionLine(c.out, m))
@@ -152,8 +152,8 @@ func wait(ctx context.Context, s *session, id string) (missions.Mission, jsontex
 		return missions.Mission{}, nil, waitError(ctx, err)
 	}
 	for {
-		patience := api.DefaultWait.Seconds() / 4 // below a request's own timeout
-		reply, raw, err := ask[api.Mission](ctx, s, api.SubjectMissionsWait, api.WaitRequest{ID: id, TimeoutSeconds: &patience})
+		timeout := api.DefaultWait.Seconds() / 4 // below a request's own timeout
+		reply, raw, err := ask[api.Mission](ctx, s, api.SubjectMissionsWait, api.WaitRequest{ID: id, TimeoutSeconds: &timeout})
 		switch {
 		case err == nil:
 			return reply.Mission, raw, nil
@@ -171,8 +171,8 @@ func wait(ctx context.Context, s *session, id string) (missions.Mission, jsontex
 // waitError says that the caller's patience is over, when that is why a request
 // was given up.
 func waitError(ctx context.Context, err error) error {
-	if errors.Is(context.Cause(ctx), errPatience) {
-		return errPatience
+	if errors.Is(context.Cause(ctx), errTimeout) {
+		return errTimeout
 	}
 	return err
 }

@@ -19,7 +19,7 @@ var errSeen = errors.New("options seen")
 // contextOptions reads a context; without a name, the selected one, if any. The
 // library offers nothing but to connect, so it is let do so, and stopped by the
 // last option before anything is sent.
-func contextOptions(name given) (contextBase, error) {
+func contextOptions(name value) (contextBase, error) {
 	var base contextBase
 	_, _, err := natscontext.Connect(name.text, func(o *nats.Options) error {
 		base.options = *o

@@ -214,9 +214,9 @@ func (p *pipes) carry(move func()) {
 
 // end waits until all that was written is read. What has left the process group
 // may hold a pipe open for ever; it is waited for no longer than patience.
-func (p *pipes) end(patience time.Duration) {
+func (p *pipes) end(timeout time.Duration) {
 	_ = p.stdin.Close() // ends a write that nobody reads; may be closed already
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	for range 3 {
 		select {

@@ -109,16 +109,16 @@ func (r *stderrReader) keep(line string) {
 }
 
 // logLine makes bytes fit for a log entry; "" for an empty line.
-func logLine(line []byte, cut bool) string {
+func logLine(line []byte, at bool) string {
 	text := strings.TrimRight(string(line), "\r\n")
 	text = strings.ReplaceAll(strings.ToValidUTF8(text, "�"), "\x00", "�")
-	const mark = "…"
-	if cut || len(text) > missions.MaxLogMessageBytes {
-		end := min(len(text), missions.MaxLogMessageBytes-len(mark))
+	const marker = "…"
+	if at || len(text) > missions.MaxLogMessageBytes {
+		end := min(len(text), missions.MaxLogMessageBytes-len(marker))
 		for end > 0 && end < len(text) && !utf8.RuneStart(text[end]) {
 			end--
 		}
-		text = text[:end] + mark
+		text = text[:end] + marker
 	}
 	return text
 }

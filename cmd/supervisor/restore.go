@@ -59,7 +59,7 @@ func (c *cli) restore(ctx context.Context, dir, dataDir string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := wantVacant(dataDir); err != nil {
+	if err := requireEmpty(dataDir); err != nil {
 		return err
 	}
 	work := filepath.Join(dataDir, restoringName)
@@ -156,7 +156,7 @@ func cutBack(ctx context.Context, nc *nats.Conn, m *manifest) error {
 	if err != nil {
 		return err
 	}
-	_, err = supervisor.CutBack(ctx, stream, m.Store.Identity, m.Store.Position, events.Before)
+	_, err = supervisor.TruncateAfter(ctx, stream, m.Store.Identity, m.Store.Position, events.Before)
 	return err
 }
 

@@ -39,17 +39,17 @@ var errTwice = errors.New("the same is given in two ways")
 
 // fromFile returns an apply that reads a secret from a file into the place where it
 // stands when it is given itself. Of both the nearer door wins.
-func fromFile(place func(*settings) *given) func(*settings, given) error {
-	return func(s *settings, g given) error {
+func fromFile(place func(*settings) *value) func(*settings, value) error {
+	return func(s *settings, g value) error {
 		secret, err := readSecret(g.text)
 		if err != nil {
 			return err
 		}
 		it := place(s)
 		switch {
-		case it.text == "" || g.door < it.door:
-			*it = given{secret, g.door, g.where}
-		case g.door == it.door:
+		case it.text == "" || g.source < it.source:
+			*it = value{secret, g.source, g.where}
+		case g.source == it.source:
 			return fmt.Errorf("%w: here and by %s", errTwice, it.where)
 		}
 		return nil

@@ -61,31 +61,31 @@ type serveConfig struct {
 type serveInfo struct{ Broker, Store, Events, HTTP, Version string }
 
 // stopPatience is how long requests under way may take when the supervisor stops.
-const stopPatience = 10 * time.Second
+const stopTimeout = 10 * time.Second
 
 // house is a running supervisor: its parts, in the order in which they start.
 // They stop in the opposite order, so that each still has what it stands on.
-type house struct {
+type instance struct {
 	cfg serveConfig
 	log *slog.Logger
 
-	broker    *embedded.Server
-	store     missions.Store
-	shared    bool          // whether other supervisors may be on the same store
-	http      *web.Listener // taken, until web serves on it; nil for none
-	stream    *eventstream.Stream
-	nc        *nats.Conn
-	system    *nats.Conn // in the broker's system account; nil when there is no way in
-	service   *supervisor.Service
-	endpoints *supervisor.Endpoints
-	web       *web.Server
-	stops     []func(context.Context) error
+	broker      *embedded.Server
+	store       missions.Store
+	sharedStore bool          // whether other supervisors may be on the same store
+	http        *web.Listener // taken, until web serves on it; nil for none
+	stream      *eventstream.Stream
+	nc          *nats.Conn
+	system      *nats.Conn // in the broker's system account; nil when there is no way in
+	service     *supervisor.Service
+	endpoints   *supervisor.Endpoints
+	web         *web.Server
+	stops       []func(context.Context) error
 }
 
 // serve runs the supervisor until ctx ends and then stops it cleanly. An error at
 // the start is one sentence for whoever started it.
 func serve(ctx context.Context, cfg serveConfig, log *slog.Logger, ready func(serveInfo)) error {
-	h := &house{cfg: cfg, log: log}
+	h := &instance{cfg: cfg, log: log}
 	err := h.start(ctx)
 	if err == nil {
 		ready(h.info())
@@ -101,7 +101,7 @@ func serve(ctx context.Context, cfg serveConfig, log *slog.Logger, ready func(se
 	return err
 }
 
-func (h *house) start(ctx context.Context) error {
+func (h *instance) start(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
 		h.checkDataDir, h.stopTracing, h.takeHTTP, h.startBroker, h.startStore, h.startStream, h.connect, h.connectSystem, h.startService, h.startWeb,
 	} {
@@ -115,10 +115,10 @@ func (h *house) start(ctx context.Context) error {
 }
 
 // onStop notes what undoes a part that has started.
-func (h *house) onStop(stop func(context.Context) error) { h.stops = append(h.stops, stop) }
+func (h *instance) onStop(stop func(context.Context) error) { h.stops = append(h.stops, stop) }
 
-func (h *house) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
+func (h *instance) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	var errs []error
 	for i := len(h.stops) - 1; i >= 0; i-- {
@@ -128,7 +128,7 @@ func (h *house) stop() error {
 }
 
 // stopTracing has the last spans sent when all else has stopped.
-func (h *house) stopTracing(context.Context) error {
+func (h *instance) stopTracing(context.Context) error {
 	h.onStop(func(ctx context.Context) error {
 		if err := h.cfg.Tracer.Stop(ctx); err != nil {
 			h.log.Warn("traces that were not sent yet are lost", "error", err)
@@ -138,17 +138,17 @@ func (h *house) stopTracing(context.Context) error {
 	return nil
 }
 
-func (h *house) startStore(ctx context.Context) error {
+func (h *instance) startStore(ctx context.Context) error {
 	store, err := h.storeIn().open(ctx, h.cfg.OutboxLimit, h.log.With("part", "store"))
 	if err != nil {
 		return err
 	}
-	h.store, h.shared = store, h.storeIn().shared()
+	h.store, h.sharedStore = store, h.storeIn().mayBeShared()
 	h.onStop(func(context.Context) error { return store.Close() })
 	return nil
 }
 
-func (h *house) storeIn() storeIn { return storeIn{text: h.cfg.Store, dataDir: h.cfg.DataDir} }
+func (h *instance) storeIn() storeIn { return storeIn{text: h.cfg.Store, dataDir: h.cfg.DataDir} }
 
 // redactURL keeps a password in a URL, or a list of them, out of messages. A scheme may
 // be missing or broken: whatever is before an @ could be a password.
@@ -164,7 +164,7 @@ func redactURL(raw string) string {
 	return scheme + "://***" + raw[at:]
 }
 
-func (h *house) startService(ctx context.Context) error {
+func (h *instance) startService(ctx context.Context) error {
 	leave, err := supervisor.Announce(ctx, h.nc, h.store.Identity, h.log)
 	if err != nil {
 		return err
@@ -209,8 +209,8 @@ func (h *house) startService(ctx context.Context) error {
 }
 
 // peers are the other supervisors on the store; nil where there can be none.
-func (h *house) peers() (supervisor.Peers, error) {
-	if !h.shared {
+func (h *instance) peers() (supervisor.Peers, error) {
+	if !h.sharedStore {
 		return nil, nil
 	}
 	return supervisor.NewNATSPeers(h.nc, h.store.Identity(), h.log.With("part", "peers"))
@@ -218,7 +218,7 @@ func (h *house) peers() (supervisor.Peers, error) {
 
 // takeHTTP takes the HTTP address before anything else is done, so that one that is
 // taken already leaves nothing behind.
-func (h *house) takeHTTP(context.Context) error {
+func (h *instance) takeHTTP(context.Context) error {
 	if h.cfg.HTTP == "off" {
 		return nil
 	}
@@ -234,7 +234,7 @@ func (h *house) takeHTTP(context.Context) error {
 	return nil
 }
 
-func (h *house) startWeb(context.Context) error {
+func (h *instance) startWeb(context.Context) error {
 	if h.http == nil {
 		h.web = web.Off()
 		return nil
@@ -244,7 +244,7 @@ func (h *house) startWeb(context.Context) error {
 	return nil
 }
 
-func (h *house) info() serveInfo {
+func (h *instance) info() serveInfo {
 	info := serveInfo{Version: version(), Store: h.storeIn().String(), HTTP: "off", Broker: redactURL(h.cfg.Server)}
 	if h.broker != nil {
 		info.Broker += " (embedded, JetStream in " + filepath.Join(h.cfg.DataDir, jetStreamName) + ")"

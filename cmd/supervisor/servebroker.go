@@ -19,7 +19,7 @@ import (
 // jetStreamName is where in the data directory the embedded broker keeps its streams.
 const jetStreamName = "jetstream"
 
-func (h *house) startBroker(ctx context.Context) error {
+func (h *instance) startBroker(ctx context.Context) error {
 	if h.cfg.Server != "" {
 		return nil
 	}
@@ -44,14 +44,14 @@ func (h *house) startBroker(ctx context.Context) error {
 }
 
 // brokerRefused counts what the embedded broker refuses; nil without one.
-func (h *house) brokerRefused() func() map[string]uint64 {
+func (h *instance) brokerRefused() func() map[string]uint64 {
 	if h.broker == nil {
 		return nil
 	}
 	return h.broker.Refused
 }
 
-func (h *house) startStream(ctx context.Context) error {
+func (h *instance) startStream(ctx context.Context) error {
 	stream, err := eventstream.Open(eventstream.Config{
 		URL: h.cfg.Server, Options: h.signIn(), Replicas: h.cfg.Replicas,
 		MaxAge: h.cfg.EventRetention, Logger: h.log.With("part", "events"),
@@ -71,10 +71,10 @@ func (h *house) startStream(ctx context.Context) error {
 
 // streamPatience is how long the start waits for the event stream, so that the
 // banner tells how it will be, not how it was in its first millisecond.
-const streamPatience = 2 * time.Second
+const streamTimeout = 2 * time.Second
 
-func (h *house) awaitStream(ctx context.Context) {
-	timer := time.NewTimer(streamPatience)
+func (h *instance) awaitStream(ctx context.Context) {
+	timer := time.NewTimer(streamTimeout)
 	defer timer.Stop()
 	for {
 		changed := h.stream.Changed()
@@ -93,7 +93,7 @@ func (h *house) awaitStream(ctx context.Context) {
 
 // connect opens the connection that requests come in on. It is not the event
 // stream's, so that neither can be slowed down or cut off by the other.
-func (h *house) connect(ctx context.Context) error {
+func (h *instance) connect(ctx context.Context) error {
 	var away atomic.Bool
 	joined := func(nc *nats.Conn) {
 		if away.Swap(false) {
@@ -133,7 +133,7 @@ func (h *house) connect(ctx context.Context) error {
 
 // warnOfForeignStreams looks for streams that cover our request subjects. Such a
 // stream answers requests with its own acknowledgements.
-func (h *house) warnOfForeignStreams() {
+func (h *instance) warnOfForeignStreams() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	names, err := h.stream.ForeignStreams(ctx, api.SubjectAll)
@@ -149,7 +149,7 @@ func (h *house) warnOfForeignStreams() {
 
 // warnOfDegradation says so when a broker that is back takes no events. The event
 // stream told of its beginning, and for another reason.
-func (h *house) warnOfDegradation(ctx context.Context) {
+func (h *instance) warnOfDegradation(ctx context.Context) {
 	h.awaitStream(ctx)
 	if status := h.stream.Status(); status.State != eventstream.Connected && ctx.Err() == nil {
 		h.log.Warn("the broker is back, but the event stream is still degraded", "reason", status.Reason)

@@ -7,9 +7,9 @@ import (
 )
 
 // warnOfStrangers says aloud what an address is open to.
-func (h *house) warnOfStrangers() {
+func (h *instance) warnOfStrangers() {
 	cfg := &h.cfg
-	for _, door := range []struct {
+	for _, listener := range []struct {
 		address            string
 		guarded, encrypted bool
 	}{
@@ -17,11 +17,11 @@ func (h *house) warnOfStrangers() {
 		{cfg.HTTP, cfg.Guard.Tokens != nil || verifies(cfg.Guard.TLS), cfg.Guard.TLS != nil},
 	} {
 		switch {
-		case door.address == "off" || door.address == cfg.Listen && h.broker == nil || !reachable(door.address):
-		case !door.guarded:
-			h.log.Warn("INSECURE: whoever can reach this address may do everything; --insecure was given", "address", door.address)
-		case !door.encrypted:
-			h.log.Warn("what is sent to this address, passwords and tokens included, can be read on its way; add a TLS certificate", "address", door.address)
+		case listener.address == "off" || listener.address == cfg.Listen && h.broker == nil || !reachable(listener.address):
+		case !listener.guarded:
+			h.log.Warn("INSECURE: whoever can reach this address may do everything; --insecure was given", "address", listener.address)
+		case !listener.encrypted:
+			h.log.Warn("what is sent to this address, passwords and tokens included, can be read on its way; add a TLS certificate", "address", listener.address)
 		}
 	}
 }
@@ -32,7 +32,7 @@ func verifies(config *tls.Config) bool {
 }
 
 // signIn returns the options of the supervisor's own connections to the broker.
-func (h *house) signIn() []nats.Option {
+func (h *instance) signIn() []nats.Option {
 	if h.broker != nil {
 		return h.broker.SignIn()
 	}

@@ -24,22 +24,22 @@ type settings struct {
 	system     system
 	alerting   alerting
 	guard      guard
-	store      given
+	store      value
 	config     string // the file
 	logFormat  string
 	logLevel   slog.Level
 
-	lease, heartbeat given // where they came from, since they depend on each other
+	lease, heartbeat value // where they came from, since they depend on each other
 }
 
 // storeSettings is the part of the table that says where missions are kept.
 func storeSettings() []setting {
 	return []setting{
-		{key: "store", holder: "STORE", help: "where missions are kept: STORE is sqlite:PATH or a Redis URL; without, a file in --data-dir",
-			apply: func(s *settings, g given) error { s.store = g; return storeIn{text: g.text}.check() }},
-		{key: "store_file", holder: "FILE", help: "FILE that holds nothing but STORE, for a URL with a password",
-			apply: func(s *settings, g given) error {
-				if err := fromFile(func(s *settings) *given { return &s.store })(s, g); err != nil {
+		{key: "store", placeholder: "STORE", help: "where missions are kept: STORE is sqlite:PATH or a Redis URL; without, a file in --data-dir",
+			apply: func(s *settings, g value) error { s.store = g; return storeIn{text: g.text}.check() }},
+		{key: "store_file", placeholder: "FILE", help: "FILE that holds nothing but STORE, for a URL with a password",
+			apply: func(s *settings, g value) error {
+				if err := fromFile(func(s *settings) *value { return &s.store })(s, g); err != nil {
 					return err
 				}
 				return storeIn{text: s.store.text}.check()
@@ -51,55 +51,55 @@ func storeSettings() []setting {
 // connection to an external broker follow it.
 func serveSettings() []setting {
 	own := []setting{
-		{key: "data_dir", holder: "DIR", fallback: defaultDataDir(), help: "DIR for everything that is kept on this machine",
-			apply: func(s *settings, g given) error { s.serve.DataDir = g.text; return notEmpty(g.text) }},
-		{key: "listen", holder: "ADDRESS", fallback: "127.0.0.1:4222", help: "ADDRESS of the embedded broker, used when no --server is given",
-			apply: func(s *settings, g given) error { s.serve.Listen = g.text; return checkAddress(g.text) }},
-		{key: "http", holder: "ADDRESS", fallback: "127.0.0.1:8080", help: "ADDRESS of the HTTP API and metrics, or off",
-			apply: func(s *settings, g given) error { s.serve.HTTP = g.text; return checkHTTP(g.text) }},
-		{key: "log_format", holder: "FORMAT", fallback: "text", help: "FORMAT of the log: text or json",
-			apply: func(s *settings, g given) error { s.logFormat = g.text; return oneOf(g.text, "text", "json") }},
-		{key: "log_level", holder: "LEVEL", fallback: "info", help: "LEVEL from which on things are logged: debug, info, warn or error",
+		{key: "data_dir", placeholder: "DIR", fallback: defaultDataDir(), help: "DIR for everything that is kept on this machine",
+			apply: func(s *settings, g value) error { s.serve.DataDir = g.text; return notEmpty(g.text) }},
+		{key: "listen", placeholder: "ADDRESS", fallback: "127.0.0.1:4222", help: "ADDRESS of the embedded broker, used when no --server is given",
+			apply: func(s *settings, g value) error { s.serve.Listen = g.text; return checkAddress(g.text) }},
+		{key: "http", placeholder: "ADDRESS", fallback: "127.0.0.1:8080", help: "ADDRESS of the HTTP API and metrics, or off",
+			apply: func(s *settings, g value) error { s.serve.HTTP = g.text; return checkHTTP(g.text) }},
+		{key: "log_format", placeholder: "FORMAT", fallback: "text", help: "FORMAT of the log: text or json",
+			apply: func(s *settings, g value) error { s.logFormat = g.text; return oneOf(g.text, "text", "json") }},
+		{key: "log_level", placeholder: "LEVEL", fallback: "info", help: "LEVEL from which on things are logged: debug, info, warn or error",
 			apply: applyLogLevel},
-		{key: "lease", holder: "DURATION", fallback: "10s", help: "DURATION of an agent's right to a mission, unless renewed",
-			apply: func(s *settings, g given) (err error) {
+		{key: "lease", placeholder: "DURATION", fallback: "10s", help: "DURATION of an agent's right to a mission, unless renewed",
+			apply: func(s *settings, g value) (err error) {
 				s.lease = g
 				s.serve.Lease, err = durationWithin(g.text, 20*time.Millisecond, day)
 				return err
 			}},
-		{key: "heartbeat", holder: "DURATION", fallback: "3s", help: "DURATION between an agent's signs of life",
-			apply: func(s *settings, g given) (err error) {
+		{key: "heartbeat", placeholder: "DURATION", fallback: "3s", help: "DURATION between an agent's signs of life",
+			apply: func(s *settings, g value) (err error) {
 				s.heartbeat = g
 				s.serve.Heartbeat, err = durationWithin(g.text, 10*time.Millisecond, day)
 				return err
 			}},
-		{key: "grace", holder: "DURATION", fallback: "500ms", help: "DURATION for which an agent may be without a connection before its missions go to others",
-			apply: func(s *settings, g given) (err error) {
+		{key: "grace", placeholder: "DURATION", fallback: "500ms", help: "DURATION for which an agent may be without a connection before its missions go to others",
+			apply: func(s *settings, g value) (err error) {
 				s.serve.Grace, err = durationWithin(g.text, 10*time.Millisecond, day)
 				return err
 			}},
-		{key: "retention", holder: "DURATION", fallback: "7d", help: "DURATION for which missions that have ended are kept",
-			apply: func(s *settings, g given) (err error) {
+		{key: "retention", placeholder: "DURATION", fallback: "7d", help: "DURATION for which missions that have ended are kept",
+			apply: func(s *settings, g value) (err error) {
 				s.serve.Retention, err = durationWithin(g.text, time.Second, 36500*day)
 				return err
 			}},
-		{key: "event_retention", holder: "DURATION", fallback: "7d", help: "DURATION for which the stream keeps events; counts when it is created, an existing one stays as it is",
-			apply: func(s *settings, g given) (err error) {
+		{key: "event_retention", placeholder: "DURATION", fallback: "7d", help: "DURATION for which the stream keeps events; counts when it is created, an existing one stays as it is",
+			apply: func(s *settings, g value) (err error) {
 				s.serve.EventRetention, err = durationWithin(g.text, eventstream.DefaultDuplicateWindow, 36500*day)
 				return err
 			}},
-		{key: "outbox_limit", holder: "N", fallback: "1000000", help: "durable events that may wait for the stream; with N waiting, new missions are refused",
-			apply: func(s *settings, g given) (err error) {
+		{key: "outbox_limit", placeholder: "N", fallback: "1000000", help: "durable events that may wait for the stream; with N waiting, new missions are refused",
+			apply: func(s *settings, g value) (err error) {
 				s.serve.OutboxLimit, err = wholeWithin(g.text, 1, 1_000_000_000)
 				return err
 			}},
-		{key: "broker_sync", holder: "DURATION", fallback: "2m", help: "DURATION of the external broker's sync_interval: for so long, and a little longer, events are kept that it could still lose",
-			apply: func(s *settings, g given) (err error) {
+		{key: "broker_sync", placeholder: "DURATION", fallback: "2m", help: "DURATION of the external broker's sync_interval: for so long, and a little longer, events are kept that it could still lose",
+			apply: func(s *settings, g value) (err error) {
 				s.serve.BrokerSync, err = durationWithin(g.text, time.Millisecond, day)
 				return err
 			}},
-		{key: "replicas", holder: "N", fallback: "0", help: "N copies of streams that are created, 1 to 5; 0 is 3 on a cluster of three brokers, else 1",
-			apply: func(s *settings, g given) error {
+		{key: "replicas", placeholder: "N", fallback: "0", help: "N copies of streams that are created, 1 to 5; 0 is 3 on a cluster of three brokers, else 1",
+			apply: func(s *settings, g value) error {
 				n, err := wholeWithin(g.text, 0, 5)
 				s.serve.Replicas = int(n)
 				return err
@@ -111,8 +111,8 @@ func serveSettings() []setting {
 }
 
 // configSetting names the file, which therefore cannot itself stand in it.
-var configSetting = setting{key: "config", holder: "FILE", help: "FILE with settings, YAML: keys as the flags, with _ for -",
-	apply: func(s *settings, g given) error { s.config = g.text; return nil }}
+var configSetting = setting{key: "config", placeholder: "FILE", help: "FILE with settings, YAML: keys as the flags, with _ for -",
+	apply: func(s *settings, g value) error { s.config = g.text; return nil }}
 
 func serveEnv(s *setting) string { return s.env() }
 
@@ -146,7 +146,7 @@ func (c *cli) loadServeSettings(flags *pflag.FlagSet) (settings, error) {
 	}
 	if s.serve.Lease < 2*s.serve.Heartbeat {
 		return s, usagef("%s: a lease of %s does not outlast two heartbeats of %s (%s)",
-			s.lease.where, spell(s.serve.Lease), spell(s.serve.Heartbeat), s.heartbeat.where)
+			s.lease.where, durationWords(s.serve.Lease), durationWords(s.serve.Heartbeat), s.heartbeat.where)
 	}
 	if err := s.connection.check(); err != nil {
 		return s, err
@@ -216,7 +216,7 @@ func checkServer(text string) error {
 	return errors.New(strings.TrimPrefix(err.Error(), eventstream.ErrConfig.Error()+": "))
 }
 
-func applyLogLevel(s *settings, g given) error {
+func applyLogLevel(s *settings, g value) error {
 	if err := oneOf(g.text, "debug", "info", "warn", "error"); err != nil {
 		return err
 	}
@@ -226,7 +226,7 @@ func applyLogLevel(s *settings, g given) error {
 func durationWithin(text string, least, most time.Duration) (time.Duration, error) {
 	d, err := parseDuration(text)
 	if err == nil && (d < least || d > most) {
-		err = fmt.Errorf("%s is not between %s and %s", text, spell(least), spell(most))
+		err = fmt.Errorf("%s is not between %s and %s", text, durationWords(least), durationWords(most))
 	}
 	return d, err
 }

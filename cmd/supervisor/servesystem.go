@@ -17,7 +17,7 @@ import (
 // connectSystem opens a connection to the broker's system account, which tells of
 // agents' connections: to the embedded one always, to an external one with the
 // credentials for it. Nothing but the notice of deaths waits for it.
-func (h *house) connectSystem(context.Context) error {
+func (h *instance) connectSystem(context.Context) error {
 	var err error
 	switch {
 	case h.broker != nil:
@@ -57,7 +57,7 @@ func withoutUsers(list string) string {
 }
 
 // connections tells of agents' connections; nil where nobody does.
-func (h *house) connections() supervisor.Connections {
+func (h *instance) connections() supervisor.Connections {
 	if h.system == nil {
 		return nil
 	}
@@ -65,7 +65,7 @@ func (h *house) connections() supervisor.Connections {
 }
 
 // syncInterval is how often the broker writes to its disk what it has acknowledged.
-func (h *house) syncInterval() time.Duration {
+func (h *instance) syncInterval() time.Duration {
 	if h.broker != nil {
 		return embedded.DefaultSyncInterval
 	}
@@ -73,24 +73,24 @@ func (h *house) syncInterval() time.Duration {
 }
 
 // system says how to sign in to the external broker's system account.
-type system struct{ creds, nkey, user, password given }
+type system struct{ creds, nkey, user, password value }
 
 // systemSettings is the table of its settings.
 func systemSettings() []setting {
-	keep := func(field func(*system) *given) func(*settings, given) error {
-		return func(s *settings, g given) error { *field(&s.system) = g; return nil }
+	keep := func(field func(*system) *value) func(*settings, value) error {
+		return func(s *settings, g value) error { *field(&s.system) = g; return nil }
 	}
 	return []setting{
-		{key: "system_creds", holder: "FILE", help: "FILE with credentials for the external broker's system account, so that an agent's death is noticed at once",
-			apply: keep(func(y *system) *given { return &y.creds })},
-		{key: "system_nkey", holder: "FILE", help: "FILE with the nkey seed of a user of the system account",
-			apply: keep(func(y *system) *given { return &y.nkey })},
-		{key: "system_user", holder: "NAME", help: "NAME of a user of the system account",
-			apply: keep(func(y *system) *given { return &y.user })},
-		{key: "system_password", holder: "PASSWORD", help: "PASSWORD of the system account's user", secret: true,
-			apply: keep(func(y *system) *given { return &y.password })},
-		{key: "system_password_file", holder: "FILE", help: "FILE that holds nothing but that password",
-			apply: fromFile(func(s *settings) *given { return &s.system.password })},
+		{key: "system_creds", placeholder: "FILE", help: "FILE with credentials for the external broker's system account, so that an agent's death is noticed at once",
+			apply: keep(func(y *system) *value { return &y.creds })},
+		{key: "system_nkey", placeholder: "FILE", help: "FILE with the nkey seed of a user of the system account",
+			apply: keep(func(y *system) *value { return &y.nkey })},
+		{key: "system_user", placeholder: "NAME", help: "NAME of a user of the system account",
+			apply: keep(func(y *system) *value { return &y.user })},
+		{key: "system_password", placeholder: "PASSWORD", help: "PASSWORD of the system account's user", secret: true,
+			apply: keep(func(y *system) *value { return &y.password })},
+		{key: "system_password_file", placeholder: "FILE", help: "FILE that holds nothing but that password",
+			apply: fromFile(func(s *settings) *value { return &s.system.password })},
 	}
 }
 

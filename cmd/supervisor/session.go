@@ -27,28 +27,28 @@ type session struct {
 const programName = "supervisor-cli"
 
 // connectPatience is how long one broker may take to let a command in.
-const connectPatience = 5 * time.Second
+const connectTimeout = 5 * time.Second
 
 // withSession makes a command's run of a function that needs a connection.
 func (c *cli) withSession(use func(ctx context.Context, s *session, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		return c.connect(cmd, connectPatience, func(ctx context.Context, s *session) error { return use(ctx, s, args) })
+		return c.connect(cmd, connectTimeout, func(ctx context.Context, s *session) error { return use(ctx, s, args) })
 	}
 }
 
 // connect opens a connection for as long as use runs, and ends it when the broker
 // denies something: a request that it does not allow is never answered.
-func (c *cli) connect(cmd *cobra.Command, patience time.Duration, use func(context.Context, *session) error) error {
+func (c *cli) connect(cmd *cobra.Command, timeout time.Duration, use func(context.Context, *session) error) error {
 	ctx, cancel := context.WithCancelCause(cmd.Context())
 	defer cancel(nil)
-	s, err := c.dial(cmd, patience, func(err error) { cancel(&deniedError{err}) })
+	s, err := c.dial(cmd, timeout, func(err error) { cancel(&deniedError{err}) })
 	if err != nil {
 		return err
 	}
 	defer s.nc.Close()
 	err = use(ctx, s)
 	var denied *deniedError
-	if cause := context.Cause(ctx); err != nil && errors.As(cause, &denied) {
+	if reason := context.Cause(ctx); err != nil && errors.As(reason, &denied) {
 		return denied
 	}
 	return err
@@ -56,7 +56,7 @@ func (c *cli) connect(cmd *cobra.Command, patience time.Duration, use func(conte
 
 // dial opens a connection, which the caller closes. Whatever the broker denies goes
 // to denied.
-func (c *cli) dial(cmd *cobra.Command, patience time.Duration, denied func(error)) (*session, error) {
+func (c *cli) dial(cmd *cobra.Command, timeout time.Duration, denied func(error)) (*session, error) {
 	settings, err := c.loadConnection(cmd)
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func (c *cli) dial(cmd *cobra.Command, patience time.Duration, denied func(error
 		return nil, err
 	}
 	options := append(b.options,
-		nats.Name(programName), nats.Timeout(patience), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), nats.PermissionErrOnSubscribe(true),
+		nats.Name(programName), nats.Timeout(timeout), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), nats.PermissionErrOnSubscribe(true),
 		nats.ReconnectWait(200*time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 200*time.Millisecond),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if errors.Is(err, nats.ErrPermissionViolation) {

@@ -12,15 +12,15 @@ import (
 // (--data-dir), a variable in the environment (SUPERVISOR_DATA_DIR) and a key in
 // the configuration file (data_dir).
 type setting struct {
-	key      string
-	short    string // the flag's short form, one letter
-	holder   string // what stands for the value in help
-	fallback string // the default
-	help     string
-	secret   bool // never shown, not even in errors
-	yes      bool // the flag alone means true
-	list     bool // it stands in the file only, as YAML
-	several  bool // the flag may be given several times, the file may have a list; the text has commas
+	key         string
+	short       string // the flag's short form, one letter
+	placeholder string // what stands for the value in help
+	fallback    string // the default
+	help        string
+	secret      bool // never shown, not even in errors
+	isBool      bool // the flag alone means true
+	list        bool // it stands in the file only, as YAML
+	several     bool // the flag may be given several times, the file may have a list; the text has commas
 
 	// natsEnv is the variable by which the nats CLI knows the same thing. It is
 	// what client commands read.
@@ -28,7 +28,7 @@ type setting struct {
 
 	// apply checks the text that was given and keeps it. Its error says what is
 	// wrong with "it"; where it was given is added by the caller.
-	apply func(into *settings, g given) error
+	apply func(into *settings, g value) error
 }
 
 func (s *setting) flag() string { return strings.ReplaceAll(s.key, "_", "-") }
@@ -37,20 +37,20 @@ func (s *setting) flag() string { return strings.ReplaceAll(s.key, "_", "-") }
 func (s *setting) env() string { return "SUPERVISOR_" + strings.ToUpper(s.key) }
 
 // A door is a way by which settings come in. The lower one wins.
-type door int
+type source int
 
 const (
-	doorFlag door = iota
+	doorFlag source = iota
 	doorEnv
 	doorFile
 	doorNone // the default
 )
 
 // given is what was given for a setting, and where.
-type given struct {
-	text  string
-	door  door
-	where string // as in errors: "--lease", "SUPERVISOR_LEASE", "lease in /etc/mc.yaml, line 3"
+type value struct {
+	text   string
+	source source
+	where  string // as in errors: "--lease", "SUPERVISOR_LEASE", "lease in /etc/mc.yaml, line 3"
 }
 
 // addFlags makes flags of settings.
@@ -58,13 +58,13 @@ func addFlags(flags *pflag.FlagSet, table []setting, env func(*setting) string) 
 	for i := range table {
 		s := &table[i]
 		help := s.help
-		if s.holder != "" {
-			help = strings.Replace(help, s.holder, "`"+s.holder+"`", 1)
+		if s.placeholder != "" {
+			help = strings.Replace(help, s.placeholder, "`"+s.placeholder+"`", 1)
 		}
 		if name := env(s); name != "" {
 			help += " ($" + name + ")"
 		}
-		if s.yes {
+		if s.isBool {
 			flags.BoolP(s.flag(), s.short, false, help)
 			continue
 		}
@@ -81,12 +81,12 @@ type doors struct {
 	flags  *pflag.FlagSet
 	lookup func(string) (string, bool)
 	env    func(*setting) string
-	file   map[string]given // by key
+	file   map[string]value // by key
 }
 
 // find returns what was given for a setting. An empty variable counts as none, so
 // that a compose file may pass variables on that are not set.
-func (d *doors) find(s *setting) given {
+func (d *doors) find(s *setting) value {
 	if s.list {
 		return d.file[s.key]
 	}
@@ -95,17 +95,17 @@ func (d *doors) find(s *setting) given {
 		if values, ok := flag.Value.(pflag.SliceValue); ok {
 			text = strings.Join(values.GetSlice(), ",")
 		}
-		return given{text, doorFlag, "--" + s.flag()}
+		return value{text, doorFlag, "--" + s.flag()}
 	}
 	if name := d.env(s); name != "" {
 		if text, _ := d.lookup(name); text != "" {
-			return given{text, doorEnv, name}
+			return value{text, doorEnv, name}
 		}
 	}
 	if g, ok := d.file[s.key]; ok {
 		return g
 	}
-	return given{s.fallback, doorNone, "--" + s.flag()}
+	return value{s.fallback, doorNone, "--" + s.flag()}
 }
 
 // load finds and applies every setting of a table. The error names where the bad
@@ -114,7 +114,7 @@ func (d *doors) load(table []setting, into *settings) error {
 	for i := range table {
 		s := &table[i]
 		g := d.find(s)
-		if g.text == "" && (g.door == doorNone || s.list) {
+		if g.text == "" && (g.source == doorNone || s.list) {
 			continue
 		}
 		if err := s.apply(into, g); err != nil {

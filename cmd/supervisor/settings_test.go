@@ -57,7 +57,7 @@ func settingCases(t *testing.T) map[string]settingCase {
 		equal(t, "exit code", newCall(nil).start(t, args...).wait(t), 0)
 	}
 	// Three copies of a file that has to be good, so that they can be told apart.
-	guarded := func(source string, read func(*guard) given, besides ...string) settingCase {
+	guarded := func(source string, read func(*guard) value, besides ...string) settingCase {
 		text, err := os.ReadFile(source)
 		must(t, err)
 		c := settingCase{flag: holds(string(text)), env: holds(string(text)), file: holds(string(text)), besides: besides}
@@ -132,17 +132,17 @@ func settingCases(t *testing.T) map[string]settingCase {
 			append([]string{"--system-user", "u"}, external...)),
 		"inbox_prefix": {flag: "_INBOX.f", env: "_INBOX.e", file: "mine", besides: external,
 			read: field(func(s *settings) any { return s.connection.inbox.text })},
-		"users_file":  guarded(users, func(g *guard) given { return g.usersFile }),
-		"tokens_file": guarded(tokens, func(g *guard) given { return g.tokensFile }),
+		"users_file":  guarded(users, func(g *guard) value { return g.usersFile }),
+		"tokens_file": guarded(tokens, func(g *guard) value { return g.tokensFile }),
 		"http_host": {flag: "f.example,F2.example.", env: "e.example, 192.0.2.7", file: "[c.example, c2]", fallback: "[]",
 			want: [3]string{"[f.example f2.example]", "[e.example 192.0.2.7]", "[c.example c2]"},
 			read: field(func(s *settings) any { return s.serve.Guard.Hosts })},
-		"listen_tls_cert":      guarded(pair.Cert, func(g *guard) given { return g.listen.cert }, "--listen-tls-key", pair.Key),
-		"listen_tls_key":       guarded(pair.Key, func(g *guard) given { return g.listen.key }, "--listen-tls-cert", pair.Cert),
-		"listen_tls_client_ca": guarded(authority.File, func(g *guard) given { return g.listen.clientCA }, "--listen-tls-cert", pair.Cert, "--listen-tls-key", pair.Key),
-		"http_tls_cert":        guarded(pair.Cert, func(g *guard) given { return g.http.cert }, "--http-tls-key", pair.Key),
-		"http_tls_key":         guarded(pair.Key, func(g *guard) given { return g.http.key }, "--http-tls-cert", pair.Cert),
-		"http_tls_client_ca":   guarded(authority.File, func(g *guard) given { return g.http.clientCA }, "--http-tls-cert", pair.Cert, "--http-tls-key", pair.Key),
+		"listen_tls_cert":      guarded(pair.Cert, func(g *guard) value { return g.listen.cert }, "--listen-tls-key", pair.Key),
+		"listen_tls_key":       guarded(pair.Key, func(g *guard) value { return g.listen.key }, "--listen-tls-cert", pair.Cert),
+		"listen_tls_client_ca": guarded(authority.File, func(g *guard) value { return g.listen.clientCA }, "--listen-tls-cert", pair.Cert, "--listen-tls-key", pair.Key),
+		"http_tls_cert":        guarded(pair.Cert, func(g *guard) value { return g.http.cert }, "--http-tls-key", pair.Key),
+		"http_tls_key":         guarded(pair.Key, func(g *guard) value { return g.http.key }, "--http-tls-cert", pair.Cert),
+		"http_tls_client_ca":   guarded(authority.File, func(g *guard) value { return g.http.clientCA }, "--http-tls-cert", pair.Cert, "--http-tls-key", pair.Key),
 		"insecure": {flag: "true", env: "true", file: "true", fallback: "false",
 			read: field(func(s *settings) any { return s.guard.insecure })},
 		"tlscert": path("tlscert", func(s *settings) any { return s.connection.tlsCert.text }, "--tlskey", file("key")),

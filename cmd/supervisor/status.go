@@ -48,9 +48,9 @@ func statusCard(out *screen, s *api.Status) {
 	b.line("Failed", count(s.FailedMissions))
 	b.line("Cancelled", count(s.CancelledMissions))
 	b.line("Agents", count(s.AgentCount))
-	b.line("Success rate", share(s.SuccessRate))
+	b.line("Success rate", percent(s.SuccessRate))
 	b.line("Average duration", seconds(s.AverageDurationSeconds))
-	b.line("Utilization", share(s.Utilization))
+	b.line("Utilization", percent(s.Utilization))
 	b.print()
 }
 

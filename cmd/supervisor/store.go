@@ -62,7 +62,7 @@ func (in storeIn) String() string {
 }
 
 // shared reports whether other supervisors may have the store, too.
-func (in storeIn) shared() bool {
+func (in storeIn) mayBeShared() bool {
 	_, embedded := in.path()
 	return !embedded
 }

@@ -15,8 +15,8 @@ type grid struct {
 	header      []string
 	numbers     []bool
 	rows        [][]string
-	concessions []concession
-	limits      map[string]concession // by column, once it had to be shortened
+	concessions []shrinkRule
+	limits      map[string]shrinkRule // by column, once it had to be shortened
 }
 
 // grid begins a table. A column whose name ends in "#" holds numbers.

@@ -8,15 +8,15 @@ import (
 
 // A concession is what a table gives up to fit onto a terminal that is too narrow
 // for it.
-type concession struct {
-	column string
-	least  int // characters that remain; 0: the column goes
-	cut    func(cell string, width int) string
+type shrinkRule struct {
+	column  string
+	least   int // characters that remain; 0: the column goes
+	shorten func(cell string, width int) string
 }
 
 // without gives up columns, one after the other.
-func without(columns ...string) []concession {
-	out := make([]concession, len(columns))
+func shrinkBy(columns ...string) []shrinkRule {
+	out := make([]shrinkRule, len(columns))
 	for i, column := range columns {
 		out[i].column = column
 	}
@@ -24,18 +24,18 @@ func without(columns ...string) []concession {
 }
 
 // shorter cuts the ends of a column's cells.
-func shorter(column string, least int) []concession {
-	return []concession{{column, least, cutEnd}}
+func shorter(column string, least int) []shrinkRule {
+	return []shrinkRule{{column, least, cutEnd}}
 }
 
 // shorterID cuts the middle out of a column's cells: ids often differ only at one
 // of their ends.
-func shorterID(column string, least int) []concession {
-	return []concession{{column, least, cutMiddle}}
+func shorterID(column string, least int) []shrinkRule {
+	return []shrinkRule{{column, least, cutMiddle}}
 }
 
 // concede says what a table gives up, and in which order, no further than it has to.
-func (g *grid) concede(concessions ...[]concession) {
+func (g *grid) shrink(concessions ...[]shrinkRule) {
 	g.concessions = slices.Concat(concessions...)
 }
 
@@ -45,8 +45,8 @@ func (g *grid) fit(width int) {
 	if width <= 0 || g.width() <= width {
 		return
 	}
-	g.limits = map[string]concession{}
-	for _, c := range slices.Concat(without(g.empty()...), g.concessions) {
+	g.limits = map[string]shrinkRule{}
+	for _, c := range slices.Concat(shrinkBy(g.empty()...), g.concessions) {
 		excess := g.width() - width
 		if excess <= 0 {
 			break
@@ -61,20 +61,20 @@ func (g *grid) fit(width int) {
 			g.limits[c.column] = c
 		}
 	}
-	g.giveBack(width - g.width())
+	g.widen(width - g.width())
 	for i, column := range g.header {
 		c, limited := g.limits[column]
 		if limited && g.naturalWidth(i) <= c.least {
 			delete(g.limits, column)
 		} else if limited {
-			g.shorten(i, c.least, c.cut)
+			g.shorten(i, c.least, c.shorten)
 		}
 	}
 }
 
 // giveBack lets columns grow again into what room is left, the last one that was
 // shortened first.
-func (g *grid) giveBack(room int) {
+func (g *grid) widen(room int) {
 	for _, c := range slices.Backward(g.concessions) {
 		i := slices.Index(g.header, c.column)
 		limit, limited := g.limits[c.column]
@@ -133,10 +133,10 @@ func (g *grid) remove(i int) {
 	}
 }
 
-func (g *grid) shorten(i, width int, cut func(string, int) string) {
+func (g *grid) shorten(i, width int, at func(string, int) string) {
 	for _, row := range g.rows {
 		if shownWidth(row[i]) > width {
-			row[i] = cut(row[i], width)
+			row[i] = at(row[i], width)
 		}
 	}
 }

@@ -102,7 +102,7 @@ func TestEmptyColumnsGoFirst(t *testing.T) {
 	t.Parallel()
 	out, text := onTerminal(14)
 	g := out.grid("", "ID", "Agent", "Role")
-	g.concede(without("ID", "Role"))
+	g.shrink(shrinkBy("ID", "Role"))
 	g.row("m1", "a", "")
 	g.print()
 	equal(t, "table", text.String(), "╭────┬───────╮\n│ ID │ Agent │\n├────┼───────┤\n│ m1 │ a     │\n╰────┴───────╯\n")

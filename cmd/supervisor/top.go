@@ -74,7 +74,7 @@ func (c *cli) top(ctx context.Context, s *session) error {
 
 // goes runs a part of top beside it. A panic there must not leave the terminal as
 // it is.
-func (t *top) goes(part func()) {
+func (t *top) goSafely(part func()) {
 	t.work.Go(func() {
 		defer func() {
 			if reason := recover(); reason != nil {
@@ -88,8 +88,8 @@ func (t *top) goes(part func()) {
 
 func (t *top) run(ctx context.Context) error {
 	events := make(chan tcell.Event)
-	t.goes(func() { t.terminal.ChannelEvents(events, ctx.Done()) })
-	t.goes(func() { t.lookOn(ctx) })
+	t.goSafely(func() { t.terminal.ChannelEvents(events, ctx.Done()) })
+	t.goSafely(func() { t.poll(ctx) })
 	canvas := &topCanvas{terminal: t.terminal, zone: t.cli.out.zone, colours: t.cli.out.colours}
 	for {
 		t.state.draw(canvas, time.Now())
@@ -119,7 +119,7 @@ func (t *top) handle(ctx context.Context, event tcell.Event) (end bool) {
 	case *tcell.EventKey:
 		order := t.state.key(event)
 		if order.cancel != "" {
-			t.goes(func() { t.cancel(ctx, order.cancel) })
+			t.goSafely(func() { t.cancel(ctx, order.cancel) })
 		}
 		return order.end
 	}
@@ -129,7 +129,7 @@ func (t *top) handle(ctx context.Context, event tcell.Event) (end bool) {
 // cancel cancels a mission and tells what came of it.
 func (t *top) cancel(ctx context.Context, id string) {
 	notice := "Cancelled mission " + id
-	asking, done := context.WithTimeout(ctx, connectPatience)
+	asking, done := context.WithTimeout(ctx, connectTimeout)
 	defer done()
 	if _, err := t.session.client.Cancel(asking, id, "cancelled in supervisor top"); err != nil {
 		notice = "Mission " + id + " was not cancelled: " + errorText(err)

@@ -76,7 +76,7 @@ func (d *display) await(t *testing.T, texts ...string) string {
 
 func (d *display) until(t *testing.T, what string, fits func(page string) bool) string {
 	t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	for {
 		d.mu.Lock()
 		page, changed := d.page, d.changed

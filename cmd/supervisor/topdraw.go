@@ -68,7 +68,7 @@ func (s *topState) drawHeader(c *topCanvas, width int) {
 	}
 	c.line(2, width, parts)
 	lately := &stats.Windows.FiveMinutes
-	c.line(3, width, []topCell{{"5 minutes", ""}, {"success " + share(lately.SuccessRate), ""},
+	c.line(3, width, []topCell{{"5 minutes", ""}, {"success " + percent(lately.SuccessRate), ""},
 		{"run p50 " + seconds(lately.Duration.P50) + " p95 " + seconds(lately.Duration.P95), ""},
 		{"queue p50 " + seconds(lately.Queue.P50) + " p95 " + seconds(lately.Queue.P95), ""},
 		{"oldest pending " + seconds(stats.OldestPendingSeconds), ""}})

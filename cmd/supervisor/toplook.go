@@ -30,7 +30,7 @@ type topLook struct {
 }
 
 // lookOn looks each second, and at once when the connection is lost or made again.
-func (t *top) lookOn(ctx context.Context) {
+func (t *top) poll(ctx context.Context) {
 	ticker := time.NewTicker(t.cli.tick)
 	defer ticker.Stop()
 	turned, forget := t.cli.connectionTurns()

@@ -70,7 +70,7 @@ func doings(running []*missions.Mission, a *missions.Agent) string {
 	for _, m := range running {
 		part := m.Name
 		if m.Progress != nil {
-			part += " " + percent(m.Progress.Percent)
+			part += " " + progressPercent(m.Progress.Percent)
 		}
 		parts = append(parts, part)
 	}
@@ -83,7 +83,7 @@ func (s *topState) missionRows(now time.Time) []topRow {
 		m := &s.look.running[i]
 		progress, name := "", m.Name
 		if m.Progress != nil {
-			progress = fmt.Sprintf("%5s %s", percent(m.Progress.Percent), gauge(m.Progress.Percent, 10))
+			progress = fmt.Sprintf("%5s %s", progressPercent(m.Progress.Percent), gauge(m.Progress.Percent, 10))
 			name = strings.TrimSuffix(m.Name+": "+m.Progress.Message, ": ")
 		}
 		rows[i] = topRow{m.ID, []topCell{
@@ -103,7 +103,7 @@ func elapsed(m *missions.Mission, now time.Time) string {
 	case d < time.Minute:
 		return fmt.Sprintf("%ds", d/time.Second)
 	}
-	return humane(d)
+	return formatDuration(d)
 }
 
 // eventRows are the latest events, newest first.
@@ -112,7 +112,7 @@ func (s *topState) eventRows(zone *time.Location) []topRow {
 	rows := make([]topRow, 0, len(s.events))
 	for _, e := range slices.Backward(s.events) {
 		rows = append(rows, topRow{e.ID.String(), []topCell{
-			{plain.clock(e.Timestamp), faint}, {e.Type, eventColour(&e)}, {string(gist(plain, &e)), ""},
+			{plain.clock(e.Timestamp), faint}, {e.Type, eventColour(&e)}, {string(summary(plain, &e)), ""},
 		}})
 	}
 	return rows

@@ -43,9 +43,9 @@ type watch struct {
 	cli  *cli
 	once func(ctx context.Context, out *screen) error
 
-	page string    // the last look that was answered
-	at   time.Time // and when
-	told string    // the trouble that was told last, where there is no terminal
+	page     string    // the last look that was answered
+	at       time.Time // and when
+	notified string    // the trouble that was told last, where there is no terminal
 }
 
 // run looks each second, and at once when the connection is lost or made again.
@@ -98,13 +98,13 @@ func (w *watch) draw(err error, first bool) {
 		out.redraw(w.page, first)
 	case err == nil:
 		out.printf("%s", w.page)
-		w.told = ""
+		w.notified = ""
 	case out.terminal:
 		out.redraw(string(out.paint(red, w.cli.trouble(err, w.at)))+"\n"+w.page, first)
 	default:
-		if text := w.cli.trouble(err, w.at); text != w.told {
+		if text := w.cli.trouble(err, w.at); text != w.notified {
 			w.cli.err.printf("supervisor: %s\n", clean(text))
-			w.told = text
+			w.notified = text
 		}
 	}
 }
@@ -118,7 +118,7 @@ func (c *cli) trouble(err error, since time.Time) string {
 	}
 	reason := err.Error()
 	if errors.Is(err, context.DeadlineExceeded) {
-		reason = "the supervisor takes longer than " + spell(c.refresh)
+		reason = "the supervisor takes longer than " + durationWords(c.refresh)
 	}
 	if since.IsZero() {
 		return "no answer yet: " + reason

@@ -91,7 +91,7 @@ func allow(subjects []string) *server.SubjectPermission {
 }
 
 // share opens the border between the accounts, before the broker starts.
-func (a *Access) share(broker *server.Server) error {
+func (a *Access) openShares(broker *server.Server) error {
 	guests, err := broker.LookupAccount(guestAccount)
 	if err != nil {
 		return fmt.Errorf("the guests' account is not there: %w", err)

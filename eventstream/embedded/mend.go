@@ -24,7 +24,7 @@ func isWriteFailure(format string) bool {
 
 // mend starts JetStream anew whenever a stream could not be written, until stop is
 // closed.
-func (s *Server) mend(stop <-chan struct{}) {
+func (s *Server) restartOnWriteError(stop <-chan struct{}) {
 	defer close(s.mended)
 	timer := time.NewTimer(mendPause)
 	defer timer.Stop()

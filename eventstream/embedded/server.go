@@ -74,7 +74,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		_ = s.Shutdown(context.WithoutCancel(ctx))
 		return nil, err
 	}
-	go s.mend(s.stop)
+	go s.restartOnWriteError(s.stop)
 	go s.flushing(s.stop)
 	return s, nil
 }
@@ -98,7 +98,7 @@ func (s *Server) build(cfg Config) (err error) {
 	}
 	s.broker.SetLoggerV2(s.log, s.log.debug(), false, false)
 	if cfg.Access != nil {
-		return cfg.Access.share(s.broker)
+		return cfg.Access.openShares(s.broker)
 	}
 	return nil
 }

@@ -23,11 +23,11 @@ import (
 )
 
 // patience bounds every wait; no test is expected to come near it.
-const patience = 30 * time.Second
+const testTimeout = 30 * time.Second
 
 func testContext(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -44,7 +44,7 @@ func start(t *testing.T, cfg embedded.Config) *embedded.Server {
 
 func stop(t *testing.T, s *embedded.Server) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil {
 		t.Errorf("shutdown: %v", err)

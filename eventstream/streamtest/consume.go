@@ -309,18 +309,18 @@ func testLongHandler(b *bench) {
 		return nil
 	})
 	b.publish(s, created(0), created(1)) // the second waits behind the first
-	said := make(map[string]int)
-	for said["1"] < 6 || said["2"] < 6 { // three times AckWait
+	printed := make(map[string]int)
+	for printed["1"] < 6 || printed["2"] < 6 { // three times AckWait
 		select {
 		case msg := <-working:
 			if string(msg.Data) == "+WPI" {
 				meta, err := (&nats.Msg{Reply: msg.Subject, Sub: sub}).Metadata()
 				b.must(err)
-				said[string(rune('0'+meta.Sequence.Stream))]++
+				printed[string(rune('0'+meta.Sequence.Stream))]++
 			}
 		case <-time.After(Patience):
 			close(release)
-			b.Fatalf("the broker was told %v times that the events are in work", said)
+			b.Fatalf("the broker was told %v times that the events are in work", printed)
 		}
 	}
 	close(release)

@@ -46,11 +46,11 @@ const disturbances = 3
 // for each disturbance and goes on, while somebody takes notice of it, and of one
 // more, so that the last disturbance is over before the last events are sent.
 func relay(ctx context.Context, s *eventstream.Stream, events []charter.Event, milestone chan<- int) error {
-	told := 0
+	logged := 0
 	for at := 0; at < len(events); {
-		if told <= disturbances && at >= (told+1)*len(events)/(disturbances+2) {
-			milestone <- told
-			told++
+		if logged <= disturbances && at >= (logged+1)*len(events)/(disturbances+2) {
+			milestone <- logged
+			logged++
 		}
 		changed := s.Changed()
 		if s.Status().State != eventstream.Connected {

@@ -107,7 +107,7 @@ func testCounts(s *suite) {
 		f.must(f.remove(held[0].ID).Err)
 		f.must(f.remove("y-0003").Err)
 		want(4, 3, 0, 0, 1)
-		f.advance(lasts + time.Minute)
+		f.advance(ttl + time.Minute)
 		want(7, 0, 0, 0, 1)
 		_, err := f.Store.Retain(f.ctx, time.Minute, 100)
 		f.must(err)

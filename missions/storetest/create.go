@@ -89,7 +89,7 @@ func testCreateAgain(s *suite) {
 		f.create(m)
 		f.register("a", "render")
 		f.claimOne("a")
-		before := f.mark()
+		before := f.checkpoint()
 		m.Data = json.RawMessage(` {"a":"\u00fc", "b":[1, 2.50, {"x":null}]} `[1:])
 		again := f.createOne(m)
 		f.wantErr("the same content", again.Err, nil)

@@ -17,7 +17,7 @@ func testDue(s *suite) {
 		f.create(named("m", "t"))
 		f.must(f.registerSilent("a", 24*time.Hour))
 		f.claim("a", 1)
-		wantEqual(f, "stopped early", len(f.advance(lasts-time.Minute).Stop), 0)
+		wantEqual(f, "stopped early", len(f.advance(ttl-time.Minute).Stop), 0)
 		due := f.advance(2 * time.Minute)
 		f.wantSame("stop", due.Stop, []missions.Stopped{{AgentID: "a", MissionID: "m"}})
 		f.wantSame("ready", due.Ready, []string{"t"})
@@ -36,7 +36,7 @@ func testDue(s *suite) {
 		f.finish(failure(f.claimOne("a"), "an older error", true))
 		f.advance(2 * time.Minute)
 		f.claimOne("a")
-		due := f.advance(lasts + time.Minute)
+		due := f.advance(ttl + time.Minute)
 		wantEqual(f, "ready", len(due.Ready), 0)
 		wantEqual(f, "stop", len(due.Stop), 1)
 		failed := f.wantStatus("m", missions.Failed)
@@ -197,7 +197,7 @@ func testDueLimit(s *suite) {
 		f.must(f.registerSilent("b", 50*time.Minute))
 		f.claim("a", 5)
 		f.claim("b", 3)
-		f.Advance(2 * lasts)
+		f.Advance(2 * ttl)
 		total := 0
 		for more := true; more; {
 			before := f.settled()

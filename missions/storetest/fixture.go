@@ -15,7 +15,7 @@ import (
 
 // lasts is how long leases last, and agents may stay silent, unless a scenario
 // says otherwise. It is far longer than any scenario.
-const lasts = time.Hour
+const ttl = time.Hour
 
 // fixture is a test with its store, and short ways to do what scenarios do most.
 // What should succeed and does not ends the test.
@@ -140,7 +140,7 @@ func (f *fixture) get(id string) missions.Mission {
 // register adds an agent with four slots that may stay silent for the default.
 func (f *fixture) register(id string, types ...string) missions.Agent {
 	f.Helper()
-	a, err := f.Store.Register(f.ctx, missions.Agent{ID: id, Name: "agent " + id, Role: "worker", Types: types, Capacity: 4}, lasts)
+	a, err := f.Store.Register(f.ctx, missions.Agent{ID: id, Name: "agent " + id, Role: "worker", Types: types, Capacity: 4}, ttl)
 	f.must(err)
 	return a
 }
@@ -169,7 +169,7 @@ func (f *fixture) tryClaim(q missions.ClaimRequest) missions.ClaimResult {
 // claim takes at most so many missions of the agent's types.
 func (f *fixture) claim(agent string, most int) []missions.Mission {
 	f.Helper()
-	result := f.tryClaim(missions.ClaimRequest{AgentID: agent, Max: most, Lease: lasts, Alive: true})
+	result := f.tryClaim(missions.ClaimRequest{AgentID: agent, Max: most, Lease: ttl, Alive: true})
 	f.must(result.Err)
 	return result.Missions
 }
@@ -226,7 +226,7 @@ func (f *fixture) finish(end missions.Finish) missions.Mission {
 
 func (f *fixture) heartbeat(agent string, running ...missions.LeaseRef) missions.HeartbeatResult {
 	f.Helper()
-	result := f.tryHeartbeat(missions.Heartbeat{AgentID: agent, Running: running, Lease: lasts})
+	result := f.tryHeartbeat(missions.Heartbeat{AgentID: agent, Running: running, Lease: ttl})
 	f.must(result.Err)
 	return result
 }
@@ -299,12 +299,12 @@ func (f *fixture) log(id string) []missions.LogEntry {
 }
 
 // mark is a position in each outbox of a store; nil is where they begin.
-type mark []int64
+type checkpoint []int64
 
 // mark returns where the outboxes end.
-func (f *fixture) mark() mark {
+func (f *fixture) checkpoint() checkpoint {
 	f.Helper()
-	at := make(mark, len(f.Store.Outboxes()))
+	at := make(checkpoint, len(f.Store.Outboxes()))
 	for i, outbox := range f.Store.Outboxes() {
 		for _, e := range f.eventsOf(outbox, 0) {
 			at[i] = e.Seq
@@ -315,7 +315,7 @@ func (f *fixture) mark() mark {
 
 // events returns what stands in the outboxes, from a mark on: each outbox's in
 // order, and those of several by time.
-func (f *fixture) events(after mark) []missions.Event {
+func (f *fixture) events(after checkpoint) []missions.Event {
 	f.Helper()
 	var queues [][]missions.Event
 	for i, outbox := range f.Store.Outboxes() {
@@ -357,7 +357,7 @@ func (f *fixture) eventsOf(outbox missions.Outbox, after int64) []missions.Event
 // forgetAll empties the outboxes.
 func (f *fixture) forgetAll() {
 	f.Helper()
-	for i, position := range f.mark() {
+	for i, position := range f.checkpoint() {
 		f.must(f.Store.Outboxes()[i].Forget(f.ctx, position))
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 func testCreateAndClaim(s *suite) {
 	claim := func(agent string, most int) missions.ClaimRequest {
-		return missions.ClaimRequest{AgentID: agent, Max: most, Lease: lasts}
+		return missions.ClaimRequest{AgentID: agent, Max: most, Lease: ttl}
 	}
 	s.run("a new mission goes to a claim of the same step", func(f *fixture) {
 		f.register("a", "t")
@@ -26,7 +26,7 @@ func testCreateAndClaim(s *suite) {
 		f.wantSame("types looked for", claimed[0].Types, []string{"t"})
 		m := claimed[0].Missions[0]
 		wantEqual(f, "status as given", m.Status, missions.Running)
-		f.wantNear("lease_expires_at", m.LeaseExpiresAt, now.Add(lasts))
+		f.wantNear("lease_expires_at", m.LeaseExpiresAt, now.Add(ttl))
 		f.wantStatus("m-0001", missions.Pending)
 		f.finish(completion(m, "1"))
 		wantEqual(f, "entries in the log", len(f.log(m.ID)), 3)

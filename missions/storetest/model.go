@@ -39,7 +39,7 @@ type modelMission struct {
 
 	status  missions.Status
 	attempt int
-	holder  string // also of a mission that has ended
+	leader  string // also of a mission that has ended
 	lease   int64
 	waiting bool // out a back-off, until the next tick
 	renewed int  // the tick of the last renewal
@@ -132,10 +132,10 @@ func (m *model) compare() {
 	counts := map[missions.Status]int64{}
 	running := map[string]int{}
 	for _, x := range slices.Backward(m.missions) {
-		want = append(want, fmt.Sprintf("%s %s attempt %d agent %s", x.id, x.status, x.attempt, x.holder))
+		want = append(want, fmt.Sprintf("%s %s attempt %d agent %s", x.id, x.status, x.attempt, x.leader))
 		counts[x.status]++
 		if x.status == missions.Running {
-			running[x.holder]++
+			running[x.leader]++
 		}
 	}
 	wantEqual(m.fixture, "missions", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -174,7 +174,7 @@ func (m *model) registerAgent(id string) {
 }
 
 // back puts a mission back into the queue.
-func (x *modelMission) back() { x.status, x.holder = missions.Pending, "" }
+func (x *modelMission) back() { x.status, x.leader = missions.Pending, "" }
 
 // lost ends an attempt that came to nothing.
 func (x *modelMission) lost() {

@@ -76,7 +76,7 @@ func (m *model) wasClaimed(q missions.ClaimRequest, result missions.ClaimResult)
 	for i := range min(len(want), len(result.Missions)) {
 		got, x := result.Missions[i], want[i]
 		wantEqual(m.fixture, "claimed", got.ID, x.id)
-		x.status, x.holder, x.lease, x.renewed, x.missed = missions.Running, agent, got.Lease, m.ticks, 0
+		x.status, x.leader, x.lease, x.renewed, x.missed = missions.Running, agent, got.Lease, m.ticks, 0
 		x.moved = m.ticks
 		x.attempt++
 		m.held, m.holders = append(m.held, refOf(got)), append(m.holders, agent)
@@ -94,7 +94,7 @@ func (m *model) lease() (agent string, ref missions.LeaseRef, x *modelMission) {
 		agent = modelNames[m.random.IntN(3)]
 	}
 	x = m.find(ref.MissionID)
-	if x != nil && (x.status != missions.Running || x.lease != ref.Lease || x.holder != agent) {
+	if x != nil && (x.status != missions.Running || x.lease != ref.Lease || x.leader != agent) {
 		x = nil
 	}
 	return agent, ref, x
@@ -175,14 +175,14 @@ func (m *model) heartbeat() {
 	givenUp, cancelled, lost := 0, 0, 0
 	if old := m.any(); old.status != missions.Running {
 		listed = append(listed, missions.LeaseRef{MissionID: old.id, Lease: max(old.lease, 1)})
-		if old.status == missions.Cancelled && old.holder == agent && old.lease > 0 {
+		if old.status == missions.Cancelled && old.leader == agent && old.lease > 0 {
 			cancelled++
 		} else {
 			lost++
 		}
 	}
 	for _, x := range m.missions {
-		if x.status != missions.Running || x.holder != agent {
+		if x.status != missions.Running || x.leader != agent {
 			continue
 		}
 		if m.random.IntN(4) > 0 {
@@ -245,7 +245,7 @@ func (m *model) leave() {
 	m.must(err)
 	back := 0
 	for _, x := range m.missions {
-		if x.status == missions.Running && x.holder == agent {
+		if x.status == missions.Running && x.leader == agent {
 			x.attempt--
 			x.back()
 			back++

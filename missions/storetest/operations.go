@@ -114,7 +114,7 @@ func testOperationsByStatus(s *suite) {
 		for operation, want := range operations {
 			s.run(operation+" when "+status, func(f *fixture) {
 				m := f.bring(status)
-				before, position := f.whole("m"), f.mark()
+				before, position := f.whole("m"), f.checkpoint()
 				wantEqual(f, "outcome", f.operate(operation, m), want)
 				if missions.Status(want).Index() < 0 && want != "gone" {
 					wantEqual(f, "the mission", f.whole("m"), before)

@@ -252,9 +252,9 @@ func (r *runner) run(ctx context.Context) error {
 	die()
 	loops.Wait()
 
-	goodbye, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	leaveCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	if err := r.requests.Leave(goodbye); err != nil {
+	if err := r.requests.Leave(leaveCtx); err != nil {
 		r.log.Warn("could not say goodbye; the supervisor will notice by itself", "error", err)
 	}
 	return nil

@@ -130,13 +130,13 @@ func ValidateAll(rules []Rule) error {
 func nearest(name string) string {
 	last := name[strings.LastIndex(name, ".")+1:]
 	first, _, _ := strings.Cut(name, ".")
-	for _, alike := range []func(string) bool{
+	for _, sameKind := range []func(string) bool{
 		func(metric string) bool { return strings.HasSuffix(metric, "."+last) },
 		func(metric string) bool { return strings.HasPrefix(metric, first+".") },
 	} {
 		var found []string
 		for _, metric := range Metrics() {
-			if alike(metric) && len(found) < 4 {
+			if sameKind(metric) && len(found) < 4 {
 				found = append(found, metric)
 			}
 		}

@@ -27,7 +27,7 @@ type Webhook struct {
 }
 
 // webhookPatience bounds one attempt.
-const webhookPatience = 10 * time.Second
+const webhookTimeout = 10 * time.Second
 
 // secretPrefix begins a secret that is written in base64.
 const secretPrefix = "whsec_"
@@ -50,7 +50,7 @@ func NewWebhook(target, secret, userAgent string) (*Webhook, error) {
 		return nil, errors.New("this program's HTTP client has been replaced")
 	}
 	w.client = &http.Client{
-		Timeout:   webhookPatience,
+		Timeout:   webhookTimeout,
 		Transport: transport.Clone(),
 		// Who moved has to be told of by the setting: a redirect could lead anywhere.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

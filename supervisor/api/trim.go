@@ -27,14 +27,14 @@ func EncodeWithin(reply any, limit int) ([]byte, error) {
 	if err != nil || limit <= 0 || len(whole) <= limit {
 		return whole, err
 	}
-	holder, ok := reply.(interface {
+	owner, ok := reply.(interface {
 		each(func(*missions.Mission)) any
 	})
 	if !ok {
 		return whole, nil
 	}
 	for i := range trims {
-		trimmed := holder.each(func(m *missions.Mission) {
+		trimmed := owner.each(func(m *missions.Mission) {
 			for _, t := range trims[:i+1] {
 				t.trim(m)
 				m.Trimmed = append(m.Trimmed, t.field)

@@ -192,15 +192,15 @@ const (
 // allows.
 func (c *Client) Wait(ctx context.Context, id string) (missions.Mission, error) {
 	for {
-		patience := waitAtOnce.Seconds()
+		timeout := waitAtOnce.Seconds()
 		if deadline, ok := ctx.Deadline(); ok {
-			patience = min(patience, time.Until(deadline).Seconds())
+			timeout = min(timeout, time.Until(deadline).Seconds())
 		}
-		if patience <= 0 {
+		if timeout <= 0 {
 			return missions.Mission{}, context.DeadlineExceeded // which ctx may not have noticed yet
 		}
 		var reply api.Mission
-		err := c.do(ctx, waitAtOnce+waitReply, api.SubjectMissionsWait, api.WaitRequest{ID: id, TimeoutSeconds: &patience}, &reply)
+		err := c.do(ctx, waitAtOnce+waitReply, api.SubjectMissionsWait, api.WaitRequest{ID: id, TimeoutSeconds: &timeout}, &reply)
 		unanswered := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout)
 		if !errors.Is(err, api.ErrTimeout) && !unanswered {
 			return reply.Mission, err

@@ -53,7 +53,7 @@ include %s
 `
 
 // Founders are the users that a directory begins with, each with the name of its role.
-func Founders() []roles.Role {
+func DefaultUsers() []roles.Role {
 	return []roles.Role{roles.Supervisor, roles.System, roles.Admin, roles.Operator, roles.Viewer}
 }
 
@@ -72,13 +72,13 @@ func (d Dir) has(name string) bool {
 func (d Dir) Init(kind Kind) error {
 	entries, err := os.ReadDir(string(d))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s cannot be used: %w", d, cause(err))
+		return fmt.Errorf("%s cannot be used: %w", d, rootCause(err))
 	}
 	if len(entries) > 0 {
 		return fmt.Errorf("%s is not empty, and nothing is overwritten; name another directory with --dir", d)
 	}
 	if err := os.MkdirAll(d.Secrets(), 0o700); err != nil {
-		return fmt.Errorf("%s cannot be made: %w", d.Secrets(), cause(err))
+		return fmt.Errorf("%s cannot be made: %w", d.Secrets(), rootCause(err))
 	}
 	included := accountsConf
 	if kind == JWTs {
@@ -93,7 +93,7 @@ func (d Dir) Init(kind Kind) error {
 	if err == nil {
 		err = writeNew(d.file(natsConf), fmt.Appendf(nil, natsConfText, included))
 	}
-	for _, role := range Founders() {
+	for _, role := range DefaultUsers() {
 		if err != nil {
 			return err
 		}
@@ -113,7 +113,7 @@ func (d Dir) initOperator() error {
 		return err
 	}
 	if err := os.Mkdir(d.file(keysDir), 0o700); err != nil {
-		return fmt.Errorf("%s cannot be made: %w", d.file(keysDir), cause(err))
+		return fmt.Errorf("%s cannot be made: %w", d.file(keysDir), rootCause(err))
 	}
 	for name, key := range operator.keys() {
 		seed, err := key.Seed()

@@ -113,11 +113,11 @@ func (o *Operator) claims(a roles.Account) (*jwt.AccountClaims, error) {
 		}
 		c.SigningKeys.AddScopedSigner(scope)
 	}
-	return c, o.cross(a, c)
+	return c, o.addExports(a, c)
 }
 
 // cross opens the border between the accounts, on one side of it.
-func (o *Operator) cross(a roles.Account, c *jwt.AccountClaims) error {
+func (o *Operator) addExports(a roles.Account, c *jwt.AccountClaims) error {
 	missions, err := o.missions.PublicKey()
 	if err != nil {
 		return err

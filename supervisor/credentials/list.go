@@ -46,13 +46,13 @@ func readSmall(path string) ([]byte, error) {
 		text, err = os.ReadFile(path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s cannot be read: %w", path, cause(err))
+		return nil, fmt.Errorf("%s cannot be read: %w", path, rootCause(err))
 	}
 	return text, nil
 }
 
 // cause strips what errors of files repeat.
-func cause(err error) error {
+func rootCause(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		return path.Err
@@ -158,7 +158,7 @@ func replace(path string, text []byte) error {
 	path = target(path)
 	file, err := os.CreateTemp(filepath.Dir(path), ".new-*") // 0600
 	if err != nil {
-		return fmt.Errorf("%s cannot be written: %w", path, cause(err))
+		return fmt.Errorf("%s cannot be written: %w", path, rootCause(err))
 	}
 	defer func() { _ = os.Remove(file.Name()) }() // gone already when it took the place
 	_, err = file.Write(text)

@@ -14,7 +14,7 @@ import (
 func exclusively(dir string, change func() error) error {
 	file, err := os.Open(dir)
 	if err != nil {
-		return fmt.Errorf("%s cannot be read: %w", dir, cause(err))
+		return fmt.Errorf("%s cannot be read: %w", dir, rootCause(err))
 	}
 	defer func() { _ = file.Close() }() // which ends the lock
 	for {

@@ -67,12 +67,12 @@ func random(n int) string {
 // good for something, and returns the file's path. A user whose secret nobody has is
 // worse than a secret that opens nothing, which is taken away again. A file that is
 // there already is an [ErrExists].
-func (s Secret) Keep(dir, name string, enlist func() error) (string, error) {
+func (s Secret) Keep(dir, name string, register func() error) (string, error) {
 	path := filepath.Join(dir, name+"."+s.Kind)
 	if err := writeNew(path, []byte(s.Text)); err != nil {
 		return "", err
 	}
-	if err := enlist(); err != nil {
+	if err := register(); err != nil {
 		return "", errors.Join(err, os.Remove(path))
 	}
 	return path, nil
@@ -85,7 +85,7 @@ func writeNew(path string, text []byte) error {
 		return fmt.Errorf("%s: %w, and nothing is overwritten", path, ErrExists)
 	}
 	if err != nil {
-		return fmt.Errorf("%s cannot be written: %w", path, cause(err))
+		return fmt.Errorf("%s cannot be written: %w", path, rootCause(err))
 	}
 	_, err = file.Write(text)
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {

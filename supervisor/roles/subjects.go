@@ -21,13 +21,13 @@ const (
 var peopleHear = []string{eventstream.SubjectAll, inboxes}
 
 // reading are the requests that change nothing.
-var reading = []string{
+var readRequests = []string{
 	api.SubjectHealth, api.SubjectStatus, api.SubjectAgents, api.SubjectMissionsGet, api.SubjectMissionsList,
 	api.SubjectMissionsLog, api.SubjectMissionsWait, api.SubjectMissionsStats, api.SubjectMissionsHistory, api.SubjectAlerts,
 }
 
 // steering are the requests of those who hand in missions.
-var steering = []string{
+var changeRequests = []string{
 	api.SubjectMissionsCreate, api.SubjectMissionsCancel, api.SubjectMissionsRetry, api.SubjectMissionsDelete,
 }
 
@@ -54,9 +54,9 @@ var handling = []string{
 	jsAPI + "STREAM.INFO." + ledger, jsAPI + "DIRECT.GET." + ledger + ".>", "$KV." + eventstream.LedgerBucket + ".>",
 }
 
-func viewerPublishes() []string { return slices.Concat(reading, discovery, readingEvents) }
+func viewerPublishes() []string { return slices.Concat(readRequests, discovery, readingEvents) }
 
-func operatorPublishes() []string { return slices.Concat(viewerPublishes(), steering, handling) }
+func operatorPublishes() []string { return slices.Concat(viewerPublishes(), changeRequests, handling) }
 
 // supervisorPublishes does not hold what agents and people send, nor what would
 // delete a stream: nobody can make the supervisor say it by naming it as the subject

@@ -30,7 +30,7 @@ func (p pace) until(bytes int64) time.Duration {
 // body reads the body of an admitted request, which counts as it comes, or returns what
 // to refuse the request with. The connection is not used again then, as the rest of the body
 // may come at any time.
-func (d door) body(w http.ResponseWriter, r *http.Request, a *admission) ([]byte, error) {
+func (d scope) body(w http.ResponseWriter, r *http.Request, a *admission) ([]byte, error) {
 	if r.ContentLength == 0 {
 		return nil, nil
 	}

@@ -54,11 +54,11 @@ type bound struct {
 	total *supervisor.Bound
 
 	mu     sync.Mutex
-	shares map[credential]*share
+	shares map[credential]*allotment
 }
 
 // share is what one credential may have of a bound.
-type share struct {
+type allotment struct {
 	*supervisor.Bound
 	users int // requests that use it
 }
@@ -67,22 +67,22 @@ type share struct {
 const keptShares = 64
 
 func newBound(total *supervisor.Bound) *bound {
-	return &bound{total: total, shares: map[credential]*share{}}
+	return &bound{total: total, shares: map[credential]*allotment{}}
 }
 
-func (b *bound) take(c credential) *share {
+func (b *bound) take(c credential) *allotment {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s, ok := b.shares[c]
 	if !ok {
-		s = &share{Bound: b.total.Share()}
+		s = &allotment{Bound: b.total.Share()}
 		b.shares[c] = s
 	}
 	s.users++
 	return s
 }
 
-func (b *bound) giveBack(c credential, s *share) {
+func (b *bound) release(c credential, s *allotment) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if s.users--; s.users == 0 && len(b.shares) > keptShares {
@@ -92,10 +92,10 @@ func (b *bound) giveBack(c credential, s *share) {
 
 // admission is a request that a bound has admitted, until leave.
 type admission struct {
-	bound *bound
-	share *share
-	held  int64 // bytes of its body
-	leave func()
+	bound     *bound
+	allotment *allotment
+	held      int64 // bytes of its body
+	leave     func()
 }
 
 // enter admits a request, or returns an [api.ErrOverloaded]. It never waits.
@@ -103,33 +103,33 @@ func (b *bound) enter(c credential) (*admission, error) {
 	own := b.take(c)
 	leaveOwn, err := own.Enter(0)
 	if err != nil {
-		b.giveBack(c, own)
+		b.release(c, own)
 		return nil, ofOne(err)
 	}
 	leaveTotal, err := b.total.Enter(0)
 	if err != nil {
 		leaveOwn()
-		b.giveBack(c, own)
+		b.release(c, own)
 		return nil, err
 	}
-	a := &admission{bound: b, share: own}
+	a := &admission{bound: b, allotment: own}
 	a.leave = func() {
 		b.total.Release(a.held)
 		own.Release(a.held)
 		leaveTotal()
 		leaveOwn()
-		b.giveBack(c, own)
+		b.release(c, own)
 	}
 	return a, nil
 }
 
 // hold counts bytes that have come, or returns an [api.ErrOverloaded].
 func (a *admission) hold(bytes int64) error {
-	if err := a.share.Hold(bytes); err != nil {
+	if err := a.allotment.Hold(bytes); err != nil {
 		return ofOne(err)
 	}
 	if err := a.bound.total.Hold(bytes); err != nil {
-		a.share.Release(bytes)
+		a.allotment.Release(bytes)
 		return err
 	}
 	a.held += bytes
@@ -139,7 +139,7 @@ func (a *admission) hold(bytes int64) error {
 // turn waits for the request's turn, first among those of its credential, so that these
 // never have all turns.
 func (a *admission) turn(ctx context.Context) (done func(), err error) {
-	doneOwn, err := a.share.Turn(ctx, a.held)
+	doneOwn, err := a.allotment.Turn(ctx, a.held)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ func ofOne(err error) error {
 }
 
 // admitted serves what a bound admits.
-func (d door) admitted(b *bound, next func(http.ResponseWriter, *http.Request, *admission)) http.HandlerFunc {
+func (d scope) admitted(b *bound, next func(http.ResponseWriter, *http.Request, *admission)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		a, err := b.enter(credentialOf(r))
 		if err != nil {
@@ -183,7 +183,7 @@ func ignoreBody(w http.ResponseWriter, r *http.Request) {
 }
 
 // within serves what a bound admits, in its turn. What it serves has no body.
-func (d door) within(b *bound, next http.HandlerFunc) http.HandlerFunc {
+func (d scope) within(b *bound, next http.HandlerFunc) http.HandlerFunc {
 	return d.admitted(b, func(w http.ResponseWriter, r *http.Request, a *admission) {
 		ignoreBody(w, r)
 		done, err := a.turn(r.Context())

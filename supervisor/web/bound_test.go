@@ -126,7 +126,7 @@ func TestBytesOfOneTokenAreBounded(t *testing.T) {
 	}
 	select {
 	case refused = <-b.replies:
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 	}
 	if !strings.HasPrefix(refused, "429 ") || !strings.Contains(refused, `"code":"overloaded"`) || !strings.Contains(refused, "one token") {
 		t.Errorf("70 MiB of one token: %q", refused)
@@ -240,7 +240,7 @@ func TestABodyThatIsOfNoUseIsNotAwaited(t *testing.T) {
 	for _, path := range []string{"/api/missions", "/api/supervisor/status", "/api/supervisor/live"} {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 		must(t, err)
-		must(t, conn.SetReadDeadline(time.Now().Add(patience)))
+		must(t, conn.SetReadDeadline(time.Now().Add(testTimeout)))
 		_, err = io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n")
 		must(t, err)
 		reply, err := http.ReadResponse(bufio.NewReader(conn), nil)

@@ -17,7 +17,7 @@ func Handler(service *supervisor.Service, log *slog.Logger) http.Handler {
 
 // Patterns are those of everything that is served.
 func Patterns() []string {
-	return table(door{log: slog.New(slog.DiscardHandler)}, nil, nil).patterns
+	return table(scope{log: slog.New(slog.DiscardHandler)}, nil, nil).patterns
 }
 
 // ServeSlow serves with another pace of bodies: so many bytes a second once grace is over.

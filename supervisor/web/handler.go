@@ -22,7 +22,7 @@ import (
 )
 
 // routes returns everything that is served over HTTP.
-func routes(d door, service *supervisor.Service) http.Handler {
+func routes(d scope, service *supervisor.Service) http.Handler {
 	registry := newRegistry(service, d.log)
 	registry.MustRegister(d.attempts.failed)
 	mux := table(d, service, registry)
@@ -30,7 +30,7 @@ func routes(d door, service *supervisor.Service) http.Handler {
 }
 
 // table is what is served where.
-func table(d door, service *supervisor.Service, registry *prometheus.Registry) *routeTable {
+func table(d scope, service *supervisor.Service, registry *prometheus.Registry) *routeTable {
 	kind := func(total func() *supervisor.Bound) func() *bound {
 		return func() *bound { return newBound(total()) }
 	}
@@ -70,7 +70,7 @@ func table(d door, service *supervisor.Service, registry *prometheus.Registry) *
 }
 
 // elseRefuse serves what mux has, and refuses the rest as everything here is refused.
-func (d door) elseRefuse(mux *http.ServeMux) http.Handler {
+func (d scope) elseRefuse(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler, pattern := mux.Handler(r)
 		if pattern != "" {
@@ -113,7 +113,7 @@ func safeHeaders(next http.Handler) http.Handler {
 }
 
 // door turns requests and replies of the protocol into HTTP.
-type door struct {
+type scope struct {
 	log      *slog.Logger
 	tokens   Tokens
 	hosts    hosts
@@ -122,12 +122,12 @@ type door struct {
 }
 
 // newDoor returns one that is open to everybody.
-func newDoor(log *slog.Logger) door {
-	return door{log: log, pace: defaultPace, attempts: newAttempts(time.Now, log)}
+func newDoor(log *slog.Logger) scope {
+	return scope{log: log, pace: defaultPace, attempts: newAttempts(time.Now, log)}
 }
 
 // get serves a method whose request stands in the path and the query.
-func get[Q, R any](d door, bound *bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
+func get[Q, R any](d scope, bound *bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
 	return d.within(bound, func(w http.ResponseWriter, r *http.Request) {
 		fields, err := queryFields(r.URL.RawQuery)
 		if err != nil {
@@ -140,7 +140,7 @@ func get[Q, R any](d door, bound *bound, method func(context.Context, Q) (R, err
 
 // post serves a method whose request stands in the path and the body. It has its turn
 // when the body is there, however long that takes.
-func post[Q, R any](d door, bound *bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
+func post[Q, R any](d scope, bound *bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
 	return d.admitted(bound, func(w http.ResponseWriter, r *http.Request, a *admission) {
 		body, err := d.body(w, r, a)
 		if err != nil {
@@ -157,7 +157,7 @@ func post[Q, R any](d door, bound *bound, method func(context.Context, Q) (R, er
 	})
 }
 
-func serve[Q, R any](d door, w http.ResponseWriter, r *http.Request, method func(context.Context, Q) (R, error),
+func serve[Q, R any](d scope, w http.ResponseWriter, r *http.Request, method func(context.Context, Q) (R, error),
 	fields map[string]jsontext.Value, body []byte) {
 	body, err := withPath(r, fields, body)
 	if err != nil {
@@ -240,7 +240,7 @@ func queryFields(raw string) (map[string]jsontext.Value, error) {
 	return fields, nil
 }
 
-func (d door) reply(w http.ResponseWriter, r *http.Request, status int, reply any) {
+func (d scope) reply(w http.ResponseWriter, r *http.Request, status int, reply any) {
 	body, err := api.Encode(reply)
 	if err != nil {
 		d.refuse(w, r, err)
@@ -253,7 +253,7 @@ func (d door) reply(w http.ResponseWriter, r *http.Request, status int, reply an
 	}
 }
 
-func (d door) refuse(w http.ResponseWriter, r *http.Request, err error) {
+func (d scope) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	wire := api.FromError(err)
 	if wire.Status() >= http.StatusInternalServerError {
 		d.log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "error", err)

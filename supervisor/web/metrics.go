@@ -66,8 +66,8 @@ func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 	}
 }
 
-func oneIf(yes bool) float64 {
-	if yes {
+func oneIf(active bool) float64 {
+	if active {
 		return 1
 	}
 	return 0

@@ -63,7 +63,7 @@ func Serve(listener *Listener, service *supervisor.Service, guard Guard, log *sl
 }
 
 // serveThrough is Serve, with a door that is set up.
-func serveThrough(d door, listener *Listener, service *supervisor.Service, secure *tls.Config) *Server {
+func serveThrough(d scope, listener *Listener, service *supervisor.Service, secure *tls.Config) *Server {
 	stopping, stop := context.WithCancel(context.Background())
 	errorLog := newErrorLog(d.log, time.Now)
 	s := &Server{

@@ -44,7 +44,7 @@ func setCookie(w http.ResponseWriter, r *http.Request, token string) {
 
 // signIn has a browser keep the token in the Authorization header. Nothing is kept here,
 // so that every supervisor with the same tokens knows the browser.
-func (d door) signIn(w http.ResponseWriter, r *http.Request) {
+func (d scope) signIn(w http.ResponseWriter, r *http.Request) {
 	if d.tokens != nil {
 		token := bearer(r.Header.Get("Authorization"))
 		if d.tokens.find(token) == nil {
@@ -57,13 +57,13 @@ func (d door) signIn(w http.ResponseWriter, r *http.Request) {
 }
 
 // signOut has a browser forget its token.
-func (d door) signOut(w http.ResponseWriter, r *http.Request) {
+func (d scope) signOut(w http.ResponseWriter, r *http.Request) {
 	setCookie(w, r, "")
 	d.reply(w, r, http.StatusOK, api.Session{Authentication: d.tokens != nil})
 }
 
 // whoAmI tells what the one who asks may do, and whether a token is needed for more.
-func (d door) whoAmI(w http.ResponseWriter, r *http.Request) {
+func (d scope) whoAmI(w http.ResponseWriter, r *http.Request) {
 	session := d.tokens.session(r)
 	if session.Role == "" && d.tooMany(w, r) {
 		return

@@ -20,7 +20,7 @@ const sendPatience = 10 * time.Second
 
 // events serves GET /api/events: events as server-sent events, whose ids are sequences
 // of the stream, so that a browser that lost its connection goes on where it was.
-func (d door) events(service *supervisor.Service) http.HandlerFunc {
+func (d scope) events(service *supervisor.Service) http.HandlerFunc {
 	return d.within(newBound(supervisor.BoundWatching()), func(w http.ResponseWriter, r *http.Request) {
 		request, err := eventsRequest(r)
 		if err == nil {
@@ -54,15 +54,15 @@ func eventsRequest(r *http.Request) (api.EventsRequest, error) {
 }
 
 // live serves GET /api/supervisor/live: the status whenever it has changed.
-func (d door) live(service *supervisor.Service) http.HandlerFunc {
+func (d scope) live(service *supervisor.Service) http.HandlerFunc {
 	return d.within(newBound(supervisor.BoundWatching()), func(w http.ResponseWriter, r *http.Request) {
-		d.push(w, r, func(ctx context.Context, s *sender) error { return service.Pulse(ctx, listener{s}) })
+		d.push(w, r, func(ctx context.Context, s *sender) error { return service.WatchStatus(ctx, listener{s}) })
 	})
 }
 
 // push sends server-sent events until the browser goes, or the server stops, or the
 // browser is too slow.
-func (d door) push(w http.ResponseWriter, r *http.Request, run func(context.Context, *sender) error) {
+func (d scope) push(w http.ResponseWriter, r *http.Request, run func(context.Context, *sender) error) {
 	if r.Method == http.MethodHead {
 		return
 	}

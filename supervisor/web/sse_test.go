@@ -23,7 +23,7 @@ import (
 )
 
 // patience bounds every wait; it is only ever used up by a failure.
-const patience = 20 * time.Second
+const testTimeout = 20 * time.Second
 
 // liveServer is a supervisor with a broker, over HTTP.
 type liveServer struct {
@@ -144,7 +144,7 @@ func openSource(t *testing.T, url string, headers ...string) *eventSource {
 // next returns the next event of a name, "" for envelopes, and passes over others.
 func (s *eventSource) next(name string) pushed {
 	s.t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	for {
 		select {
 		case e, open := <-s.events:
@@ -282,7 +282,7 @@ func (brokenConn) FlushError() error { return io.ErrClosedPipe }
 func TestABrowserThatHasGoneIsLetGo(t *testing.T) {
 	t.Parallel()
 	service, _ := newService(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	for _, path := range []string{"/api/events", "/api/supervisor/live"} {
 		web.Handler(service, quiet).ServeHTTP(brokenConn{httptest.NewRecorder()}, httptest.NewRequest(http.MethodGet, path, nil).WithContext(ctx))
@@ -321,7 +321,7 @@ func TestQueriesAreCounted(t *testing.T) {
 		must(t, json.Unmarshal([]byte(body), &reply))
 		return reply
 	}
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(testTimeout)
 	reply := counted()
 	for reply.Total < 4 && time.Now().Before(deadline) {
 		reply = counted() // telemetry takes its time

@@ -76,7 +76,7 @@ func needs(r *http.Request) roles.Role {
 }
 
 // authorize lets requests through whose bearer may make them.
-func (d door) authorize(next http.Handler) http.Handler {
+func (d scope) authorize(next http.Handler) http.Handler {
 	if d.tokens == nil {
 		return next
 	}
@@ -99,7 +99,7 @@ func (d door) authorize(next http.Handler) http.Handler {
 
 // unknown refuses a request that shows no token that is known, with 429 once its address
 // has shown too many.
-func (d door) unknown(w http.ResponseWriter, r *http.Request) {
+func (d scope) unknown(w http.ResponseWriter, r *http.Request) {
 	if d.tooMany(w, r) {
 		return
 	}
@@ -110,7 +110,7 @@ func (d door) unknown(w http.ResponseWriter, r *http.Request) {
 
 // tooMany counts a request that shows a token that is not known, and refuses it if its
 // address has shown too many. A cookie does not count: browsers send it by themselves.
-func (d door) tooMany(w http.ResponseWriter, r *http.Request) bool {
+func (d scope) tooMany(w http.ResponseWriter, r *http.Request) bool {
 	if r.Header.Get("Authorization") == "" {
 		return false
 	}

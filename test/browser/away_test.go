@@ -22,7 +22,7 @@ func startBroker(t *testing.T, port int, dir string) *server.Server {
 	must(t, err)
 	s.Start()
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(patience) {
+	if !s.ReadyForConnections(testTimeout) {
 		t.Fatal("the broker does not start")
 	}
 	return s

@@ -78,14 +78,14 @@ func (c *chromium) read(in io.Reader) {
 			continue
 		}
 		c.mu.Lock()
-		waiting, hear := c.waiting[message.ID], c.sessions[message.SessionID]
+		waiting, onEvent := c.waiting[message.ID], c.sessions[message.SessionID]
 		delete(c.waiting, message.ID)
 		c.mu.Unlock()
 		switch {
 		case waiting != nil:
 			waiting <- message.reply
-		case message.Method != "" && hear != nil:
-			hear(message.Method, message.Params)
+		case message.Method != "" && onEvent != nil:
+			onEvent(message.Method, message.Params)
 		}
 	}
 }
@@ -130,7 +130,7 @@ func (c *chromium) call(ctx context.Context, session, method string, params, res
 }
 
 // attach opens a tab in a profile of its own and returns its session.
-func (c *chromium) attach(ctx context.Context, hear func(method string, params json.RawMessage)) (session, profile string, err error) {
+func (c *chromium) attach(ctx context.Context, onEvent func(method string, params json.RawMessage)) (session, profile string, err error) {
 	var made struct{ BrowserContextID, TargetID, SessionID string }
 	if err = c.call(ctx, "", "Target.createBrowserContext", nil, &made); err != nil {
 		return "", "", err
@@ -144,7 +144,7 @@ func (c *chromium) attach(ctx context.Context, hear func(method string, params j
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.sessions[made.SessionID] = hear
+	c.sessions[made.SessionID] = onEvent
 	return made.SessionID, profile, nil
 }
 

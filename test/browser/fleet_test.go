@@ -79,7 +79,7 @@ func (s *supervisor) asks(name string, n int) {
 	s.t.Helper()
 	nc := s.connect(name)
 	for range n {
-		_, err := nc.RequestMsg(&nats.Msg{Subject: api.SubjectStatus, Header: nats.Header{api.HeaderClient: {name}}}, patience)
+		_, err := nc.RequestMsg(&nats.Msg{Subject: api.SubjectStatus, Header: nats.Header{api.HeaderClient: {name}}}, testTimeout)
 		must(s.t, err)
 	}
 }
@@ -90,7 +90,7 @@ func (s *supervisor) awaitCounts(wanted func(*api.Status) bool) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	c := s.client()
-	for deadline := time.After(patience); ; {
+	for deadline := time.After(testTimeout); ; {
 		status, err := c.Status(s.t.Context())
 		must(s.t, err)
 		if wanted(&status) {

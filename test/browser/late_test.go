@@ -95,7 +95,7 @@ func TestRowsKeepTheFocus(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	ask := func(name string) {
-		_, err := s.connect("test").RequestMsg(&nats.Msg{Subject: api.SubjectStatus, Header: nats.Header{api.HeaderClient: {name}}}, patience)
+		_, err := s.connect("test").RequestMsg(&nats.Msg{Subject: api.SubjectStatus, Header: nats.Header{api.HeaderClient: {name}}}, testTimeout)
 		must(t, err)
 	}
 	ask("first")

@@ -72,7 +72,7 @@ func start(t *testing.T, args ...string) *supervisor {
 	case <-ready:
 	case <-s.exited:
 		t.Fatal("the supervisor ended")
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("the supervisor does not start")
 	}
 	return s

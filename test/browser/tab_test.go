@@ -15,7 +15,7 @@ import (
 )
 
 // patience bounds every wait; it is only ever used up by a failure.
-const patience = 20 * time.Second
+const testTimeout = 20 * time.Second
 
 // tab is a page in a browser profile of its own. Whatever the page complains of fails
 // the test: exceptions, violations of its policy, requests to other hosts.
@@ -44,9 +44,9 @@ var (
 func openTab(t *testing.T, base string, l look) *tab {
 	t.Helper()
 	b := &tab{t: t, base: base, bytes: map[string]int{}}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
-	session, profile, err := chrome.attach(ctx, b.hear)
+	session, profile, err := chrome.attach(ctx, b.onEvent)
 	must(t, err)
 	b.session = session
 	t.Cleanup(func() {
@@ -66,7 +66,7 @@ func openTab(t *testing.T, base string, l look) *tab {
 
 func (b *tab) call(method string, params, result any) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	defer cancel()
 	must(b.t, chrome.call(ctx, b.session, method, params, result))
 }
@@ -82,7 +82,7 @@ func (b *tab) as(l look) {
 	b.call("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}}}, nil)
 }
 
-func (b *tab) hear(method string, params json.RawMessage) {
+func (b *tab) onEvent(method string, params json.RawMessage) {
 	var e struct {
 		ExceptionDetails struct {
 			Text      string
@@ -163,7 +163,7 @@ func (b *tab) await(what, expression string) {
 	b.t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.After(patience); ; {
+	for deadline := time.After(testTimeout); ; {
 		if eval[bool](b, "!!("+expression+")") {
 			return
 		}

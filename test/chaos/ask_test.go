@@ -20,13 +20,13 @@ import (
 
 // caller asks and writes down what it asks and what it is told.
 type caller struct {
-	who  string
-	rec  *check.Recorder
-	door door
+	who   string
+	rec   *check.Recorder
+	entry entry
 }
 
 // door is a way to reach a supervisor. An error means that nobody answered.
-type door interface {
+type entry interface {
 	send(ctx context.Context, op string, body []byte) (answer, error)
 }
 
@@ -47,7 +47,7 @@ const usual = 3 * time.Second
 
 func (c *caller) ask(op string, request any) answer { return c.askWithin(usual, op, request) }
 
-func (c *caller) askWithin(patience time.Duration, op string, request any) answer {
+func (c *caller) askWithin(timeout time.Duration, op string, request any) answer {
 	body, err := json.Marshal(request)
 	if err != nil {
 		log.Fatal(err)
@@ -56,9 +56,9 @@ func (c *caller) askWithin(patience time.Duration, op string, request any) answe
 	if err != nil {
 		log.Fatal(err) // without its history a client proves nothing
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	a, err := c.door.send(ctx, op, body)
+	a, err := c.entry.send(ctx, op, body)
 	if err != nil {
 		a = answer{outcome: check.Unknown, code: err.Error()}
 	}
@@ -79,13 +79,13 @@ func judge(status string, body []byte) answer {
 	if status == "" {
 		return answer{outcome: check.OK, body: body}
 	}
-	var said struct {
+	var output struct {
 		Error struct {
 			Code string `json:"code"`
 		} `json:"error"`
 	}
-	_ = json.Unmarshal(body, &said) // without a code there is the number
-	a := answer{outcome: check.Refused, code: said.Error.Code, body: body}
+	_ = json.Unmarshal(body, &output) // without a code there is the number
+	a := answer{outcome: check.Refused, code: output.Error.Code, body: body}
 	if a.code == "" {
 		a.code = status
 	}

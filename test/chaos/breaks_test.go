@@ -210,7 +210,7 @@ func (s *site) witness(t *testing.T, who string) *caller {
 	must(t, err)
 	nc := dial(s.natsDirect(), who)
 	t.Cleanup(func() { nc.Close(); must(t, rec.Close()) })
-	return &caller{who: who, rec: rec, door: overNATS{nc, who}}
+	return &caller{who: who, rec: rec, entry: overNATS{nc, who}}
 }
 
 // insist asks until it is answered well.
@@ -227,19 +227,19 @@ func (c *caller) insist(t *testing.T, op string, request any) answer {
 func (c *caller) take(t *testing.T) lease {
 	t.Helper()
 	c.insist(t, "agent.register", map[string]any{"name": c.who, "types": kinds, "capacity": 1})
-	var said struct {
+	var output struct {
 		Missions []struct {
 			ID    string `json:"id"`
 			Lease int64  `json:"lease"`
 		} `json:"missions"`
 	}
 	if !until(recovery, func() bool {
-		c.insist(t, "agent.claim", map[string]any{"max": 1, "wait_seconds": 10}).read(&said)
-		return len(said.Missions) == 1
+		c.insist(t, "agent.claim", map[string]any{"max": 1, "wait_seconds": 10}).read(&output)
+		return len(output.Missions) == 1
 	}) {
 		t.Fatalf("agent %s gets nothing", c.who)
 	}
-	return lease{said.Missions[0].ID, said.Missions[0].Lease}
+	return lease{output.Missions[0].ID, output.Missions[0].Lease}
 }
 
 // stage is a site of one supervisor with one mission that an agent holds.
@@ -317,7 +317,7 @@ func TestSilenceWithoutJetStreamIsFound(t *testing.T) {
 	silent := fault{kind: check.KindNoJetStream,
 		begin: func(string) { s.supervisors[0].freeze(); s.restartBrokers(false) },
 		heal:  func(string) { s.supervisors[0].thaw(); s.restartBrokers(true) }}
-	r.patience = time.Second
+	r.timeout = time.Second
 	r.alone(misfortune{fault: &silent})
 	e, err := r.finish(recovery)
 	must(t, err)

@@ -80,7 +80,7 @@ func TestChaos(t *testing.T) {
 const longRun = 5 * time.Minute
 
 // chaos is one run.
-func chaos(t *testing.T, name string, seed uint64, lasts time.Duration) {
+func chaos(t *testing.T, name string, seed uint64, duration time.Duration) {
 	dir := kept(t, fmt.Sprintf("%s-%d", name, seed))
 	t.Logf("seed %d, everything is in %s", seed, dir)
 	l, there := layouts[name]
@@ -97,12 +97,12 @@ func chaos(t *testing.T, name string, seed uint64, lasts time.Duration) {
 		t.Fatalf("the site does not come up: %v", r.trouble)
 	}
 	next := plan(seed, s.faults())
-	if lasts >= longRun && len(s.brokers) > 0 {
-		r.mistreat(next, lasts/2)
+	if duration >= longRun && len(s.brokers) > 0 {
+		r.mistreat(next, duration/2)
 		r.outlast()
-		lasts /= 2
+		duration /= 2
 	}
-	r.mistreat(next, lasts)
+	r.mistreat(next, duration)
 	e, err := r.finish(2 * time.Minute)
 	must(t, err)
 	report(t, name, seed, e, check.Check(e))

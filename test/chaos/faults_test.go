@@ -14,11 +14,11 @@ import (
 
 // fault is something bad that can be done to a site.
 type fault struct {
-	kind    string
-	targets []string
-	weight  int // how often, compared to the others
-	lasts   [2]time.Duration
-	alone   bool // nothing else is wrong meanwhile, and the observer asks
+	kind     string
+	targets  []string
+	weight   int // how often, compared to the others
+	duration [2]time.Duration
+	alone    bool // nothing else is wrong meanwhile, and the observer asks
 
 	begin func(target string)
 	heal  func(target string)        // nil: there is nothing to be healed
@@ -67,7 +67,7 @@ func named(processes []*process) (names []string, byName map[string]*process) {
 // killing is kill -9, and a start some time later.
 func killing(kind string, weight int, processes []*process) fault {
 	names, byName := named(processes)
-	return fault{kind: kind, targets: names, weight: weight, lasts: brief,
+	return fault{kind: kind, targets: names, weight: weight, duration: brief,
 		begin: func(target string) { byName[target].kill() },
 		heal:  func(target string) { _ = byName[target].start() }} // noted as trouble when everything should run
 }
@@ -108,21 +108,21 @@ func (s *site) killingAgents() fault {
 
 // outlasting makes a fault last longer than a lease more often than not.
 func outlasting(f fault) fault {
-	f.lasts = [2]time.Duration{200 * time.Millisecond, 12 * time.Second}
+	f.duration = [2]time.Duration{200 * time.Millisecond, 12 * time.Second}
 	return f
 }
 
 // stopping is a stop as a service manager asks for it, and a start some time later.
 func stopping(kind string, weight int, processes []*process) fault {
 	names, byName := named(processes)
-	return fault{kind: kind, targets: names, weight: weight, lasts: brief,
+	return fault{kind: kind, targets: names, weight: weight, duration: brief,
 		begin: func(target string) { byName[target].stop(stopPatience) },
 		heal:  func(target string) { _ = byName[target].start() }} // see killing
 }
 
 func freezing(kind string, weight int, processes []*process) fault {
 	names, byName := named(processes)
-	return fault{kind: kind, targets: names, weight: weight, lasts: brief,
+	return fault{kind: kind, targets: names, weight: weight, duration: brief,
 		begin: func(target string) { byName[target].freeze() },
 		heal:  func(target string) { byName[target].thaw() }}
 }
@@ -130,7 +130,7 @@ func freezing(kind string, weight int, processes []*process) fault {
 // filling lets a program write nothing more to its files.
 func filling(kind string, weight int, processes []*process) fault {
 	names, byName := named(processes)
-	return fault{kind: kind, targets: names, weight: weight, lasts: [2]time.Duration{time.Second, 4 * time.Second},
+	return fault{kind: kind, targets: names, weight: weight, duration: [2]time.Duration{time.Second, 4 * time.Second},
 		begin: func(target string) { byName[target].limitFiles(4096) },
 		heal:  func(target string) { byName[target].limitFiles(-1) }}
 }
@@ -143,8 +143,8 @@ func linkFaults(to string, links map[string]*link) (all []fault) {
 	for name := range links {
 		names = append(names, name)
 	}
-	add := func(what string, weight int, lasts [2]time.Duration, begin func(*link)) {
-		all = append(all, fault{kind: what + " the way to " + to, targets: sorted(names), weight: weight, lasts: lasts,
+	add := func(what string, weight int, duration [2]time.Duration, begin func(*link)) {
+		all = append(all, fault{kind: what + " the way to " + to, targets: sorted(names), weight: weight, duration: duration,
 			begin: func(target string) { begin(links[target]) }, heal: func(target string) { links[target].heal() }})
 	}
 	add("cut", 5, [2]time.Duration{}, (*link).cut)
@@ -160,11 +160,11 @@ var whole = []string{""}
 func (s *site) brokerFaults() []fault {
 	all := []fault{
 		killing("kill a broker", 5, s.brokers), freezing("freeze a broker", 4, s.brokers),
-		{kind: check.KindBrokersGone, targets: whole, weight: 1, lasts: brief, alone: true,
+		{kind: check.KindBrokersGone, targets: whole, weight: 1, duration: brief, alone: true,
 			begin: func(string) { s.killBrokers() }, heal: func(string) { s.startBrokers() }},
-		{kind: check.KindBrokersHung, targets: whole, weight: 1, lasts: brief, alone: true,
+		{kind: check.KindBrokersHung, targets: whole, weight: 1, duration: brief, alone: true,
 			begin: func(string) { s.eachBroker((*process).freeze) }, heal: func(string) { s.eachBroker((*process).thaw) }},
-		{kind: check.KindNoJetStream, targets: whole, weight: 2, lasts: brief, alone: true,
+		{kind: check.KindNoJetStream, targets: whole, weight: 2, duration: brief, alone: true,
 			begin: func(string) { s.restartBrokers(false) }, heal: func(string) { s.restartBrokers(true) }},
 	}
 	if canLimitFiles {
@@ -204,7 +204,7 @@ func (s *site) redisFaults() []fault {
 	redis := []*process{s.redis}
 	return []fault{
 		killing("kill Redis", 3, redis), freezing("freeze Redis", 3, redis),
-		{kind: "Redis is full", targets: []string{"redis"}, weight: 3, lasts: brief,
+		{kind: "Redis is full", targets: []string{"redis"}, weight: 3, duration: brief,
 			begin: func(string) { s.tellRedis("CONFIG SET maxmemory 1") }, heal: func(string) { s.tellRedis("CONFIG SET maxmemory 0") }},
 		{kind: "Redis forgets its scripts", targets: []string{"redis"}, weight: 4,
 			begin: func(string) { s.tellRedis("SCRIPT FLUSH SYNC") }},
@@ -227,9 +227,9 @@ func (s *site) tellRedis(command string) {
 // misfortune is one fault of a plan.
 type misfortune struct {
 	*fault
-	target string
-	gap    time.Duration // after the one before began
-	lasts  time.Duration
+	target   string
+	gap      time.Duration // after the one before began
+	duration time.Duration
 }
 
 // plan draws what is going to happen; the same seed draws the same.
@@ -249,7 +249,7 @@ func plan(seed uint64, faults []fault) func() misfortune {
 			f := &faults[i]
 			if n -= f.weight; n < 0 {
 				return misfortune{fault: f, target: f.targets[dice.IntN(len(f.targets))],
-					gap: between(200*time.Millisecond, 2*time.Second), lasts: between(f.lasts[0], f.lasts[1])}
+					gap: between(200*time.Millisecond, 2*time.Second), duration: between(f.duration[0], f.duration[1])}
 			}
 		}
 		panic("the weights do not add up")

@@ -47,16 +47,16 @@ func (l *look) ask(op string, request, reply any) error {
 }
 
 // awaitEnds waits until no mission is pending or running.
-func (l *look) awaitEnds(patience time.Duration) error {
+func (l *look) awaitEnds(timeout time.Duration) error {
 	var counts check.Counts
 	var err error
-	if until(patience, func() bool {
+	if until(timeout, func() bool {
 		err = l.ask("status", struct{}{}, &counts)
 		return err == nil && counts.Pending+counts.Running == 0
 	}) {
 		return nil
 	}
-	return errors.Join(err, fmt.Errorf("after %s, %d missions are PENDING and %d are RUNNING", patience, counts.Pending, counts.Running))
+	return errors.Join(err, fmt.Errorf("after %s, %d missions are PENDING and %d are RUNNING", timeout, counts.Pending, counts.Running))
 }
 
 func (l *look) waiting() (int64, error) {
@@ -71,13 +71,13 @@ func (l *look) waiting() (int64, error) {
 	return health.Checks.Stream.Waiting, err
 }
 
-func (l *look) awaitEmptyOutbox(patience time.Duration) error {
+func (l *look) awaitEmptyOutbox(timeout time.Duration) error {
 	var n int64
 	var err error
-	if until(patience, func() bool { n, err = l.waiting(); return err == nil && n == 0 }) {
+	if until(timeout, func() bool { n, err = l.waiting(); return err == nil && n == 0 }) {
 		return nil
 	}
-	return errors.Join(err, fmt.Errorf("after %s, %d events wait for the stream", patience, n))
+	return errors.Join(err, fmt.Errorf("after %s, %d events wait for the stream", timeout, n))
 }
 
 // collect reads the store and the stream.

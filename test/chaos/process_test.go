@@ -135,7 +135,7 @@ func (p *process) kill() {
 
 // stop asks the program to end, and kills it if it does not in time. A program that
 // tells nothing may be so new that it does not listen yet, and just dies of it.
-func (p *process) stop(patience time.Duration) (clean bool) {
+func (p *process) stop(timeout time.Duration) (clean bool) {
 	p.mu.Lock()
 	p.wanted = false
 	cmd, ended := p.cmd, p.ended
@@ -144,7 +144,7 @@ func (p *process) stop(patience time.Duration) (clean bool) {
 		return true
 	}
 	_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	select {
 	case <-ended:

@@ -84,13 +84,13 @@ func (a *agent) run(ctx context.Context) {
 func (a *agent) register(ctx context.Context) {
 	for ctx.Err() == nil {
 		reply := a.ask("agent.register", map[string]any{"name": a.who, "types": kinds, "capacity": slots})
-		var said struct {
+		var output struct {
 			Heartbeat float64 `json:"heartbeat_seconds"`
 		}
 		if reply.ok() {
-			reply.read(&said)
+			reply.read(&output)
 			a.mu.Lock()
-			a.beat = time.Duration(said.Heartbeat * float64(time.Second))
+			a.beat = time.Duration(output.Heartbeat * float64(time.Second))
 			a.mu.Unlock()
 			return
 		}
@@ -120,7 +120,7 @@ func (a *agent) beats(alive, stopping context.Context) {
 			running = append(running, h.lease)
 		}
 		a.mu.Unlock()
-		var said struct {
+		var output struct {
 			Cancel []string `json:"cancel"`
 			Lost   []string `json:"lost"`
 		}
@@ -128,8 +128,8 @@ func (a *agent) beats(alive, stopping context.Context) {
 		if reply.code == "not_found" {
 			signal1(a.known)
 		}
-		reply.read(&said)
-		for _, id := range append(said.Cancel, said.Lost...) {
+		reply.read(&output)
+		for _, id := range append(output.Cancel, output.Lost...) {
 			if !a.chance(20) { // at times it does not listen
 				a.drop(id)
 			}
@@ -172,21 +172,21 @@ func (a *agent) claims(ctx, alive context.Context, work *sync.WaitGroup) {
 			continue
 		}
 		reply := a.askWithin(usual+2*time.Second, "agent.claim", map[string]any{"max": 1 + a.roll(free), "wait_seconds": 2})
-		var said struct {
+		var output struct {
 			Missions []struct {
 				ID      string `json:"id"`
 				Lease   int64  `json:"lease"`
 				Attempt int    `json:"attempt"`
 			} `json:"missions"`
 		}
-		reply.read(&said)
+		reply.read(&output)
 		switch {
 		case reply.code == "not_found" || reply.code == "conflict":
 			a.register(ctx)
 		case !reply.ok():
 			a.rest(ctx)
 		}
-		for _, m := range said.Missions {
+		for _, m := range output.Missions {
 			a.begin(alive, work, lease{m.ID, m.Lease}, m.Attempt)
 		}
 	}

@@ -53,15 +53,15 @@ func play(args []string) {
 	case "agent":
 		nc := dial(p.urls, "agent:"+p.id)
 		defer nc.Close()
-		c.door = overNATS{nc, p.id}
+		c.entry = overNATS{nc, p.id}
 		newAgent(c, dice).run(ctx)
 	case "client":
 		nc := dial(p.urls, p.id)
 		defer nc.Close()
-		c.door = overNATS{nc: nc}
+		c.entry = overNATS{nc: nc}
 		newClient(c, dice).run(ctx, everything)
 	case "web":
-		c.door = overHTTP{strings.Split(p.urls, ",")}
+		c.entry = overHTTP{strings.Split(p.urls, ",")}
 		newClient(c, dice).run(ctx, simple)
 	default:
 		log.Fatalf("no such role: %q", p.role)

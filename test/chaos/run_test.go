@@ -26,7 +26,7 @@ type run struct {
 	say       func(format string, args ...any)
 	observers map[string]*caller // by URL, of HTTP and of NATS
 	observed  int
-	patience  time.Duration // how long a supervisor may take to find out that the stream is away
+	timeout   time.Duration // how long a supervisor may take to find out that the stream is away
 
 	mu      sync.Mutex
 	busy    map[string]bool // programs and links that something is wrong with
@@ -44,17 +44,17 @@ func newRun(s *site, say func(string, ...any)) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{site: s, say: say, patience: recovery / 2, busy: map[string]bool{}, observers: map[string]*caller{}}
+	r := &run{site: s, say: say, timeout: recovery / 2, busy: map[string]bool{}, observers: map[string]*caller{}}
 	for _, url := range s.webs {
-		r.observers[url] = &caller{who: check.Observer, rec: web, door: overHTTP{[]string{url}}}
+		r.observers[url] = &caller{who: check.Observer, rec: web, entry: overHTTP{[]string{url}}}
 	}
-	r.observers[s.natsDirect()] = &caller{who: check.NATSObserver, rec: direct, door: overNATS{nc: dial(s.natsDirect(), check.NATSObserver)}}
+	r.observers[s.natsDirect()] = &caller{who: check.NATSObserver, rec: direct, entry: overNATS{nc: dial(s.natsDirect(), check.NATSObserver)}}
 	return r, nil
 }
 
 // mistreat lets faults happen for so long, and heals them all.
-func (r *run) mistreat(next func() misfortune, lasts time.Duration) {
-	end := time.Now().Add(lasts)
+func (r *run) mistreat(next func() misfortune, duration time.Duration) {
+	end := time.Now().Add(duration)
 	for time.Now().Before(end) {
 		m := next()
 		if m.alone {
@@ -73,7 +73,7 @@ const most = 3
 
 // key is what a fault occupies, so that a program is not killed while it is frozen.
 func (m misfortune) key() string {
-	if m.fault.lasts == [2]time.Duration{} {
+	if m.fault.duration == [2]time.Duration{} {
 		return ""
 	}
 	return m.target
@@ -92,7 +92,7 @@ func (r *run) suffer(m misfortune) {
 	}
 	r.mu.Unlock()
 	r.healing.Go(func() {
-		r.happen(m, func() { time.Sleep(m.lasts) }) // the schedule is what is tested
+		r.happen(m, func() { time.Sleep(m.duration) }) // the schedule is what is tested
 		r.mu.Lock()
 		delete(r.busy, key)
 		r.mu.Unlock()
@@ -130,9 +130,9 @@ func (r *run) alone(m misfortune) {
 			r.observe(url, 0)
 		}
 		if m.kind == check.KindNoJetStream {
-			r.observe(r.natsDirect(), r.patience) // after the brokers' restart, connections come back one by one
+			r.observe(r.natsDirect(), r.timeout) // after the brokers' restart, connections come back one by one
 		}
-		time.Sleep(m.lasts) // the schedule is what is tested
+		time.Sleep(m.duration) // the schedule is what is tested
 	})
 	r.awaitHealth("after " + m.kind)
 }
@@ -143,7 +143,7 @@ const window = 125 * time.Second
 // outlast keeps every broker away for longer than the window, and kills the
 // supervisors meanwhile.
 func (r *run) outlast() {
-	gone := fault{kind: check.KindBrokersGone, lasts: [2]time.Duration{window, window},
+	gone := fault{kind: check.KindBrokersGone, duration: [2]time.Duration{window, window},
 		begin: func(string) { r.killBrokers() }, heal: func(string) { r.startBrokers() }}
 	r.happen(misfortune{fault: &gone}, func() {
 		for _, url := range r.webs {
@@ -162,8 +162,8 @@ func (r *run) outlast() {
 const recovery = 60 * time.Second
 
 // until asks again until an answer is as wanted, or it takes too long.
-func until(patience time.Duration, wanted func() bool) bool {
-	deadline := time.Now().Add(patience)
+func until(timeout time.Duration, wanted func() bool) bool {
+	deadline := time.Now().Add(timeout)
 	again := time.NewTicker(100 * time.Millisecond)
 	defer again.Stop()
 	for !wanted() {
@@ -178,10 +178,10 @@ func until(patience time.Duration, wanted func() bool) bool {
 // awaitHealth waits until each supervisor says that it is well.
 func (r *run) awaitHealth(when string) bool {
 	for _, url := range r.webs {
-		said := ""
-		if !until(recovery, func() bool { said = r.health(url); return said == "ok" }) {
+		output := ""
+		if !until(recovery, func() bool { output = r.health(url); return output == "ok" }) {
 			r.mu.Lock()
-			r.trouble = append(r.trouble, fmt.Sprintf("%s: nothing is wrong, and after %s %s says %q", when, recovery, url, said))
+			r.trouble = append(r.trouble, fmt.Sprintf("%s: nothing is wrong, and after %s %s says %q", when, recovery, url, output))
 			r.mu.Unlock()
 			return false
 		}
@@ -190,22 +190,22 @@ func (r *run) awaitHealth(when string) bool {
 }
 
 func (r *run) health(url string) string {
-	var said struct {
+	var output struct {
 		Status string `json:"status"`
 	}
-	r.observers[url].ask("health", struct{}{}).read(&said)
-	return said.Status
+	r.observers[url].ask("health", struct{}{}).read(&output)
+	return output.Status
 }
 
 // observe waits until a supervisor knows that the stream is away, and asks it things,
 // each of them again while patience lasts.
-func (r *run) observe(url string, patience time.Duration) {
-	until(r.patience, func() bool { return r.health(url) == "degraded" })
+func (r *run) observe(url string, timeout time.Duration) {
+	until(r.timeout, func() bool { return r.health(url) == "degraded" })
 	r.observed++
 	id := fmt.Sprintf("%s-%d", check.Observer, r.observed)
 	observer := r.observers[url]
 	ask := func(op string, request any) {
-		until(patience, func() bool { return observer.ask(op, request).ok() })
+		until(timeout, func() bool { return observer.ask(op, request).ok() })
 	}
 	ask("status", struct{}{})
 	ask("missions.create", spec{ID: id, Name: id, Type: kinds[0], MaxAttempts: 4, Priority: "NORMAL"})
@@ -214,7 +214,7 @@ func (r *run) observe(url string, patience time.Duration) {
 
 // finish ends clients, lets agents do what is left, ends them, and collects all that
 // is to be known.
-func (r *run) finish(patience time.Duration) (*check.Evidence, error) {
+func (r *run) finish(timeout time.Duration) (*check.Evidence, error) {
 	r.awaitHealth("at the end")
 	for _, p := range r.clients {
 		if !p.stop(stopPatience) {
@@ -226,13 +226,13 @@ func (r *run) finish(patience time.Duration) (*check.Evidence, error) {
 		return nil, err
 	}
 	defer look.close()
-	settled := look.awaitEnds(patience)
+	settled := look.awaitEnds(timeout)
 	for _, p := range r.agents {
 		if !p.stop(stopPatience) {
 			r.trouble = append(r.trouble, p.name+" did not end when it was asked to")
 		}
 	}
-	if err := look.awaitEmptyOutbox(patience); err != nil {
+	if err := look.awaitEmptyOutbox(timeout); err != nil {
 		settled = errors.Join(settled, err)
 	}
 	e, err := look.collect()
@@ -258,7 +258,7 @@ func wall() float64 { return float64(time.Now().UnixNano()-monotonic()) / 1e9 }
 
 // complete adds to the evidence what is known here.
 func (r *run) complete(e *check.Evidence) (err error) {
-	r.observers[r.natsDirect()].door.(overNATS).nc.Close()
+	r.observers[r.natsDirect()].entry.(overNATS).nc.Close()
 	if e.Calls, err = check.ReadHistories(r.histories); err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func main() {
 // the first, which has the start in it.
 const mostGrowth = 1.5
 
-func run(ctx context.Context, binary string, lasts time.Duration) error {
+func run(ctx context.Context, binary string, duration time.Duration) error {
 	dir, err := os.MkdirTemp("", "soak")
 	if err != nil {
 		return err
@@ -51,12 +51,12 @@ func run(ctx context.Context, binary string, lasts time.Duration) error {
 	if err != nil {
 		return err
 	}
-	load, calm := context.WithTimeout(ctx, lasts)
+	load, calm := context.WithTimeout(ctx, duration)
 	defer calm()
 	f := newFlood(p.broker)
 	ended := make(chan error, 1)
 	go func() { ended <- f.run(load) }()
-	c, err := watch(load, p, quiet, f, lasts)
+	c, err := watch(load, p, quiet, f, duration)
 	calm()
 	if flooded := <-ended; err == nil {
 		err = flooded
@@ -71,8 +71,8 @@ func run(ctx context.Context, binary string, lasts time.Duration) error {
 type curve struct{ rss []int64 }
 
 // watch prints a line every few seconds until ctx ends.
-func watch(ctx context.Context, p *process, quiet *quietAgent, f *flood, lasts time.Duration) (c curve, err error) {
-	every := min(5*time.Second, lasts/12)
+func watch(ctx context.Context, p *process, quiet *quietAgent, f *flood, duration time.Duration) (c curve, err error) {
+	every := min(5*time.Second, duration/12)
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	begun := time.Now()

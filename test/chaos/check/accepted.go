@@ -44,7 +44,7 @@ func (x *index) createdIsStored(id string) {
 		if what := differs(&s.asked, &stored); what != "" && x.lives(id) < 2 {
 			x.violated(1, id, fmt.Sprintf("mission %s was confirmed with another %s than is stored", id, what))
 		}
-		if what := differs(&s.asked, &s.told); what != "" {
+		if what := differs(&s.asked, &s.published); what != "" {
 			x.violated(1, id, fmt.Sprintf("the creation of mission %s was answered with another %s", id, what))
 		}
 	}
@@ -117,8 +117,8 @@ func (x *index) readsAgree(id string) {
 			if read.outcome == Refused && read.code == "not_found" && before(creates, read) {
 				x.violated(1, id, fmt.Sprintf("mission %s was confirmed, and after that %s said that there is none", id, op))
 			}
-			if read.outcome == OK && op != "missions.log" && before(completions, read) && read.told.Status != completed {
-				x.violated(1, id, fmt.Sprintf("mission %s was completed, and after that %s said that it is %s", id, op, read.told.Status))
+			if read.outcome == OK && op != "missions.log" && before(completions, read) && read.published.Status != completed {
+				x.violated(1, id, fmt.Sprintf("mission %s was completed, and after that %s said that it is %s", id, op, read.published.Status))
 			}
 		}
 	}

@@ -36,18 +36,18 @@ func (x *index) answeredDuring(f *Fault, observer string) {
 			x.violated(5, "", fmt.Sprintf("%s (from %s to %s): %s was asked %d times by the %s and never answered", f.Kind, seconds(f.From), seconds(f.To), op, asked, observer))
 		}
 	}
-	said := map[string]int{}
+	replied := map[string]int{}
 	for _, s := range x.byOp["health"] {
 		if s.Who == observer && s.Asked >= f.From && s.Told <= f.To && s.outcome == OK {
 			var health struct {
 				Status string `json:"status"`
 			}
 			_ = json.Unmarshal(s.Reply, &health) // "" is no state either
-			said[health.Status]++
+			replied[health.Status]++
 		}
 	}
-	if said["degraded"] == 0 {
-		x.violated(5, "", fmt.Sprintf("%s (from %s to %s): health never said degraded to the %s: %v", f.Kind, seconds(f.From), seconds(f.To), observer, said))
+	if replied["degraded"] == 0 {
+		x.violated(5, "", fmt.Sprintf("%s (from %s to %s): health never said degraded to the %s: %v", f.Kind, seconds(f.From), seconds(f.To), observer, replied))
 	}
 }
 

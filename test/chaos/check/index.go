@@ -8,12 +8,12 @@ import (
 // step is one mission's part in a call: batches are taken apart.
 type step struct {
 	*Call
-	mission string
-	outcome Outcome // of this part
-	code    string  // of its refusal
-	asked   Mission // of a create
-	told    Mission // what the answer says of the mission
-	created bool    // what the answer to a create says
+	mission   string
+	outcome   Outcome // of this part
+	code      string  // of its refusal
+	asked     Mission // of a create
+	published Mission // what the answer says of the mission
+	created   bool    // what the answer to a create says
 
 	lease     int64 // of what agents say about missions they hold
 	result    json.RawMessage
@@ -122,29 +122,29 @@ func steps(c *Call) []*step {
 	_ = json.Unmarshal(c.Reply, &reply) // a call without an answer has none
 	all := make([]*step, len(items))
 	for i, it := range items {
-		said := reply.answer
+		replied := reply.answer
 		if batch {
-			said = answer{}
+			replied = answer{}
 			if i < len(reply.Results) {
-				said = reply.Results[i]
+				replied = reply.Results[i]
 			}
 		}
-		all[i] = newStep(c, &it, &said)
+		all[i] = newStep(c, &it, &replied)
 	}
 	return all
 }
 
-func newStep(c *Call, it *item, said *answer) *step {
-	s := &step{Call: c, mission: it.MissionID, outcome: c.Outcome, code: c.Code, asked: it.Mission, created: said.Created,
+func newStep(c *Call, it *item, replied *answer) *step {
+	s := &step{Call: c, mission: it.MissionID, outcome: c.Outcome, code: c.Code, asked: it.Mission, created: replied.Created,
 		lease: it.Lease, result: it.Result, error: it.Error, retryable: it.Retryable == nil || *it.Retryable, message: it.Message}
 	if s.mission == "" {
 		s.mission = it.ID
 	}
-	if said.Mission != nil {
-		s.told = *said.Mission
+	if replied.Mission != nil {
+		s.published = *replied.Mission
 	}
-	if c.Outcome == OK && said.Error != nil {
-		s.outcome, s.code = Refused, said.Error.Code
+	if c.Outcome == OK && replied.Error != nil {
+		s.outcome, s.code = Refused, replied.Error.Code
 		if s.code == "unavailable" || s.code == "internal" {
 			s.outcome = Unknown
 		}
@@ -160,7 +160,7 @@ func claimed(c *Call) []*step {
 	_ = json.Unmarshal(c.Reply, &reply)
 	all := []*step{}
 	for _, m := range reply.Missions {
-		all = append(all, &step{Call: c, mission: m.ID, outcome: c.Outcome, told: m, lease: m.Lease})
+		all = append(all, &step{Call: c, mission: m.ID, outcome: c.Outcome, published: m, lease: m.Lease})
 	}
 	if len(all) == 0 {
 		all = append(all, &step{Call: c, outcome: c.Outcome, code: c.Code})

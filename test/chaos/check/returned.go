@@ -49,10 +49,10 @@ func (x *index) cameBack(id string, c *step) {
 		case e.Type != statusChanged:
 		case p.NewStatus == running:
 			// Released attempts are given again under the same number: the last one counts.
-			began = p.AgentID == c.Who && p.Attempt == c.told.Attempt
+			began = p.AgentID == c.Who && p.Attempt == c.published.Attempt
 		case began && p.OldStatus == running:
 			if p.NewStatus == completed {
-				x.violated(6, id, fmt.Sprintf("agent %s was killed with attempt %d of mission %s, which then was completed", c.Who, c.told.Attempt, id))
+				x.violated(6, id, fmt.Sprintf("agent %s was killed with attempt %d of mission %s, which then was completed", c.Who, c.published.Attempt, id))
 			}
 			if p.Reason == "" {
 				x.violated(6, id, fmt.Sprintf("mission %s came back from agent %s, which was killed, and no reason is given", id, c.Who))
@@ -60,5 +60,5 @@ func (x *index) cameBack(id string, c *step) {
 			return
 		}
 	}
-	x.violated(6, id, fmt.Sprintf("agent %s was killed with attempt %d of mission %s, which never came back", c.Who, c.told.Attempt, id))
+	x.violated(6, id, fmt.Sprintf("agent %s was killed with attempt %d of mission %s, which never came back", c.Who, c.published.Attempt, id))
 }

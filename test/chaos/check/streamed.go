@@ -94,7 +94,7 @@ func (x *index) chain(id string) {
 
 // changesAreTold: each change that was confirmed has its event.
 func (x *index) changesAreTold(id string) {
-	told := func(old, is string) (n int) {
+	published := func(old, is string) (n int) {
 		for _, e := range x.events[id] {
 			if e.Type == statusChanged && e.Payload.OldStatus == old && e.Payload.NewStatus == is {
 				n++
@@ -103,17 +103,17 @@ func (x *index) changesAreTold(id string) {
 		return n
 	}
 	x.claimsAreTold(id)
-	if n := len(leases(x.confirmed(id, "agent.complete"))); told(running, completed) < n {
-		x.violated(4, id, fmt.Sprintf("mission %s was completed under %d leases, and %d events tell so", id, n, told(running, completed)))
+	if n := len(leases(x.confirmed(id, "agent.complete"))); published(running, completed) < n {
+		x.violated(4, id, fmt.Sprintf("mission %s was completed under %d leases, and %d events tell so", id, n, published(running, completed)))
 	}
 	ended := append(x.confirmed(id, "agent.fail"), x.confirmed(id, "agent.release")...)
-	if n, is := len(leases(ended)), told(running, pending)+told(running, failed); is < n {
+	if n, is := len(leases(ended)), published(running, pending)+published(running, failed); is < n {
 		x.violated(4, id, fmt.Sprintf("%d attempts at mission %s failed or were released, and %d events tell so", n, id, is))
 	}
-	if n := len(x.confirmed(id, "missions.cancel")); told(pending, cancelled)+told(running, cancelled) < n {
+	if n := len(x.confirmed(id, "missions.cancel")); published(pending, cancelled)+published(running, cancelled) < n {
 		x.violated(4, id, fmt.Sprintf("mission %s was cancelled %d times, and fewer events tell so", id, n))
 	}
-	if n := len(x.confirmed(id, "missions.retry")); told(failed, pending)+told(cancelled, pending) < n {
+	if n := len(x.confirmed(id, "missions.retry")); published(failed, pending)+published(cancelled, pending) < n {
 		x.violated(4, id, fmt.Sprintf("mission %s was retried %d times, and fewer events tell so", id, n))
 	}
 	if n := len(x.confirmed(id, "missions.create")); n > 0 && x.lives(id) == 0 && len(x.events[id]) > 0 {
@@ -129,7 +129,7 @@ func (x *index) claimsAreTold(id string) {
 	}
 	given, events := map[attempt]int{}, map[attempt]int{}
 	for _, s := range x.claims[id] {
-		given[attempt{s.Who, s.told.Attempt}]++
+		given[attempt{s.Who, s.published.Attempt}]++
 	}
 	for _, e := range x.events[id] {
 		if e.Type == statusChanged && e.Payload.NewStatus == running {

@@ -12,8 +12,8 @@ import (
 )
 
 // asyncAPIDocument is the AsyncAPI 3.0 document: requests, commands and events.
-func asyncAPIDocument(said comments) (object, error) {
-	a := &async{schemas: &schemas{said: said, components: object{}}, channels: object{}, operations: object{}, messages: object{}}
+func asyncAPIDocument(comment comments) (object, error) {
+	a := &async{schemas: &schemas{comment: comment, components: object{}}, channels: object{}, operations: object{}, messages: object{}}
 	for _, op := range spec.Operations() {
 		if op.Subject != "" {
 			a.request(&op)

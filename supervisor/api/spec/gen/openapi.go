@@ -8,8 +8,8 @@ import (
 )
 
 // openAPIDocument is the OpenAPI 3.1 document.
-func openAPIDocument(said comments) object {
-	s := &schemas{said: said, components: object{}}
+func openAPIDocument(comment comments) object {
+	s := &schemas{comment: comment, components: object{}}
 	paths := object{}
 	for _, op := range spec.Operations() {
 		if op.HTTP == "" {
@@ -97,7 +97,7 @@ func (s *schemas) parameters(op *spec.Operation, method, path string) (out []obj
 		name, _ := jsonName(field)
 		schema := s.of(field.Type, false)
 		parameter := object{"name": name, "schema": schema}
-		if doc := s.said[op.Request.String()+"."+field.Name]; doc != "" {
+		if doc := s.comment[op.Request.String()+"."+field.Name]; doc != "" {
 			parameter["description"] = doc
 		}
 		switch {

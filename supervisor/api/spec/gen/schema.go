@@ -16,7 +16,7 @@ import (
 // schemas makes JSON Schemas of Go types, and keeps those of named structs as
 // components, so that each stands once.
 type schemas struct {
-	said       comments
+	comment    comments
 	components object
 }
 
@@ -105,7 +105,7 @@ func (s *schemas) structure(t reflect.Type) object {
 		whole["required"] = batch
 		whole = object{"anyOf": []object{s.component(single), whole}}
 	}
-	if doc := s.said[t.String()]; doc != "" {
+	if doc := s.comment[t.String()]; doc != "" {
 		whole["description"] = doc
 	}
 	return whole
@@ -132,7 +132,7 @@ func (s *schemas) fields(t reflect.Type, properties object, required *[]string, 
 			continue
 		}
 		schema := s.of(field.Type, !optional && isNullable(t, field))
-		if doc := s.said[t.String()+"."+field.Name]; doc != "" {
+		if doc := s.comment[t.String()+"."+field.Name]; doc != "" {
 			schema = maps.Clone(schema)
 			schema["description"] = doc
 		}
