@@ -11,7 +11,7 @@ RUN go mod download
 COPY . .
 ARG VERSION=0.1.0-dev
 RUN CGO_ENABLED=0 go build -trimpath -ldflags "-X main.buildVersion=$VERSION" -o /out/supervisor ./cmd/supervisor
-RUN mkdir /out/data
+RUN mkdir -m 700 /out/data
 
 FROM alpine:3.22 AS agent
 COPY --from=build /out/supervisor /usr/local/bin/supervisor

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -24,19 +23,21 @@ import (
 //	streams/NAME.snap   each stream, as JetStream gives it
 
 const (
-	backupFormat  = 1
+	backupFormat  = 2 // 1 had no sizes
 	manifestName  = "backup.json"
 	storeFileName = "missions.db"
 	streamsName   = "streams"
+	snapSuffix    = ".snap"
 )
 
 // manifest says what a backup holds.
 type manifest struct {
-	Format  int                   `json:"format"`
-	Version string                `json:"version"` // of the supervisor that made it
-	MadeAt  time.Time             `json:"made_at"`
-	Store   sqlitestore.Copy      `json:"store"`
-	Streams map[string]streamCopy `json:"streams"`
+	Format     int                   `json:"format"`
+	Version    string                `json:"version"` // of the supervisor that made it
+	MadeAt     time.Time             `json:"made_at"`
+	Store      sqlitestore.Copy      `json:"store"`
+	StoreBytes int64                 `json:"store_bytes"` // of its file
+	Streams    map[string]streamCopy `json:"streams"`
 }
 
 // streamCopy is a stream in a backup.
@@ -45,10 +46,13 @@ type streamCopy struct {
 
 	// Before is the newest sequence at a time before the store was copied.
 	Before uint64 `json:"before"`
+
+	Bytes   int64 `json:"bytes"`         // of its file
+	Content int64 `json:"content_bytes"` // of what that holds, decompressed
 }
 
 // streamFile is where a stream of the backup is.
-func streamFile(dir, name string) string { return filepath.Join(dir, streamsName, name+".snap") }
+func streamFile(dir, name string) string { return filepath.Join(dir, streamsName, name+snapSuffix) }
 
 // makeBackup fills an empty directory. The store comes first, and then the streams: what
 // they hold beyond the store can be taken away when they are restored, while a store
@@ -73,6 +77,11 @@ func makeBackup(ctx context.Context, nc *nats.Conn, store, dir string, check fun
 	if err := check(m.Store); err != nil {
 		return nil, err
 	}
+	info, err := os.Stat(filepath.Join(dir, storeFileName))
+	if err != nil {
+		return nil, err
+	}
+	m.StoreBytes = info.Size()
 	if err := os.Mkdir(filepath.Join(dir, streamsName), 0o700); err != nil {
 		return nil, err
 	}
@@ -81,6 +90,9 @@ func makeBackup(ctx context.Context, nc *nats.Conn, store, dir string, check fun
 			stream.Snapshot, err = eventstream.TakeSnapshot(ctx, nc, name, f)
 			return err
 		})
+		if err == nil {
+			stream.Bytes, stream.Content, err = measureSnapshot(streamFile(dir, name))
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -105,24 +117,4 @@ func writeFile(path string, write func(*os.File) error) error {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())
-}
-
-// readManifest reads what a backup holds.
-func readManifest(dir string) (*manifest, error) {
-	text, err := os.ReadFile(filepath.Join(dir, manifestName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s is not a backup: it has no %s", dir, manifestName)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("the backup %s cannot be read: %w", dir, rootCause(err))
-	}
-	var m manifest
-	if err := json.Unmarshal(text, &m); err != nil {
-		return nil, fmt.Errorf("%s of the backup %s cannot be understood: %w", manifestName, dir, err)
-	}
-	if m.Format != backupFormat {
-		return nil, fmt.Errorf("the backup %s has the format %d, and this program knows %d; restore it with supervisor %s",
-			dir, m.Format, backupFormat, m.Version)
-	}
-	return &m, nil
 }

@@ -15,6 +15,7 @@ import (
 	"missioncontrol/eventstream"
 	"missioncontrol/eventstream/embedded"
 	"missioncontrol/missions/sqlitestore"
+	"missioncontrol/private"
 	"missioncontrol/supervisor"
 )
 
@@ -62,7 +63,7 @@ func (c *cli) restore(ctx context.Context, dir, dataDir string) (err error) {
 		return err
 	}
 	work := filepath.Join(dataDir, restoringName)
-	if err := os.MkdirAll(work, 0o750); err != nil {
+	if err := os.MkdirAll(work, private.DirMode); err != nil {
 		return fmt.Errorf("%s cannot be made: %w", work, rootCause(err))
 	}
 	complete := false
@@ -71,12 +72,8 @@ func (c *cli) restore(ctx context.Context, dir, dataDir string) (err error) {
 			err = errors.Join(err, os.RemoveAll(work))
 		}
 	}()
-	restored, err := sqlitestore.Restore(ctx, filepath.Join(dir, storeFileName), filepath.Join(work, storeFileName))
-	if err != nil {
+	if err := restoreStore(ctx, dir, m, filepath.Join(work, storeFileName)); err != nil {
 		return err
-	}
-	if restored != m.Store {
-		return fmt.Errorf("the backup %s is not whole: its %s is not the one that %s tells of", dir, storeFileName, manifestName)
 	}
 	if err := restoreStreams(ctx, dir, m, filepath.Join(work, jetStreamName)); err != nil {
 		return err
@@ -87,6 +84,20 @@ func (c *cli) restore(ctx context.Context, dir, dataDir string) (err error) {
 	}
 	c.showBackup("Restored: the backup", dataDir, m)
 	return nil
+}
+
+// restoreStore makes a store of the copy.
+func restoreStore(ctx context.Context, dir string, m *manifest, to string) error {
+	file, err := openPart(dir, storeFileName, m.StoreBytes)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }() // nothing was written
+	restored, err := sqlitestore.Restore(ctx, wholeOf(file, m.StoreBytes), to)
+	if err == nil && restored != m.Store {
+		err = fmt.Errorf("the backup %s is not whole: its %s is not the one that %s tells of", dir, storeFileName, manifestName)
+	}
+	return err
 }
 
 // moveIn moves what was restored to its place. The directory that it was restored in goes
@@ -115,20 +126,20 @@ func restoreStreams(ctx context.Context, dir string, m *manifest, to string) (er
 	}
 	defer nc.Close()
 	for name, stream := range m.Streams {
-		if err := restoreStream(ctx, nc, name, streamFile(dir, name), stream); err != nil {
+		if err := restoreStream(ctx, nc, dir, name, stream); err != nil {
 			return err
 		}
 	}
 	return cutBack(ctx, nc, m)
 }
 
-func restoreStream(ctx context.Context, nc *nats.Conn, name, file string, stream streamCopy) error {
-	f, err := os.Open(file)
+func restoreStream(ctx context.Context, nc *nats.Conn, dir, name string, stream streamCopy) error {
+	file, err := openSnapshot(dir, name, stream)
 	if err != nil {
-		return fmt.Errorf("the backup is not whole: %w", err)
+		return err
 	}
-	defer func() { _ = f.Close() }() // nothing was written
-	return eventstream.RestoreSnapshot(ctx, nc, name, stream.Snapshot, f)
+	defer func() { _ = file.Close() }() // nothing was written
+	return eventstream.RestoreSnapshot(ctx, nc, name, stream.Snapshot, wholeOf(file, stream.Bytes))
 }
 
 // cutBack takes the events that the store does not know out of the stream.

@@ -138,8 +138,6 @@ func (h *instance) stopTracing(context.Context) error {
 	return nil
 }
 
-func (h *instance) checkDataDir(context.Context) error { return refuseHalfRestored(h.cfg.DataDir) }
-
 func (h *instance) startStore(ctx context.Context) error {
 	store, err := h.storeIn().open(ctx, h.cfg.OutboxLimit, h.log.With("part", "store"))
 	if err != nil {

@@ -3,10 +3,13 @@ package embedded
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"missioncontrol/private"
 )
 
 // lockName is the lock file's name inside the store directory. The file stays
@@ -56,6 +59,16 @@ func lockDir(dir string) (*dirLock, error) {
 	return &dirLock{file: file}, nil
 }
 
+// tighten takes the rights of others to the store directory away.
+func tighten(dir string, log *slog.Logger) {
+	switch changed, err := private.Tighten(dir); {
+	case err != nil:
+		log.Warn("others can read the broker's store directory, and that cannot be changed; chmod 700 it", "dir", dir, "error", plainCause(err))
+	case changed:
+		log.Info("others could read the broker's store directory; now its owner alone can", "dir", dir)
+	}
+}
+
 // release gives the directory back. Closing alone would not do: a child process
 // that is being started at this moment has a copy of every descriptor until it
 // runs its program, and the lock would last as long.
@@ -63,7 +76,7 @@ func (l *dirLock) release() error { return errors.Join(unlock(l.file), l.file.Cl
 
 // probeDir creates dir and a file in it, which it removes again.
 func probeDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o750); err != nil {
+	if err := os.MkdirAll(dir, private.DirMode); err != nil {
 		return err
 	}
 	probe, err := os.CreateTemp(dir, ".probe-*")

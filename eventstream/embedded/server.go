@@ -56,6 +56,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	tighten(cfg.StoreDir, cfg.Logger)
 	if err := checkPort(ctx, cfg.Host, cfg.Port); err != nil {
 		return nil, errors.Join(err, lock.release())
 	}

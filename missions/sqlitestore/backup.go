@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"missioncontrol/private"
 )
 
 // Copy is a copy of a store, as of one commit.
@@ -63,10 +65,10 @@ func Backup(ctx context.Context, path, to string) (made Copy, err error) {
 }
 
 // Restore makes a store at the path to, where nothing may be, of a copy that [Backup]
-// has made. The copy stays as it is. Fencing tokens go on far beyond those of the copy,
+// has made. Fencing tokens go on far beyond those of the copy,
 // so that no lease given out after it counts. When anything fails, no file is left.
 // Errors: [ErrNotWritable], [ErrDamaged], [ErrNewerSchema].
-func Restore(ctx context.Context, from, to string) (restored Copy, err error) {
+func Restore(ctx context.Context, from io.Reader, to string) (restored Copy, err error) {
 	if err := createNew(to); err != nil {
 		return Copy{}, notWritable(to, bare(err))
 	}
@@ -138,26 +140,21 @@ func leap(path string) (err error) {
 
 // createNew creates an empty file where nothing is.
 func createNew(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, fileMode)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, private.FileMode)
 	if err != nil {
 		return err
 	}
 	return f.Close()
 }
 
-func copyFile(ctx context.Context, from, to string) (err error) {
-	source, err := os.Open(from)
-	if err != nil {
-		return fmt.Errorf("the copy %s cannot be read: %w", from, bare(err))
-	}
-	defer func() { _ = source.Close() }() // nothing was written
+func copyFile(ctx context.Context, from io.Reader, to string) (err error) {
 	target, err := os.OpenFile(to, os.O_WRONLY, 0)
 	if err != nil {
 		return notWritable(to, bare(err))
 	}
 	defer func() { err = errors.Join(err, target.Close()) }()
-	if _, err := io.Copy(target, reader{ctx, source}); err != nil {
-		return fmt.Errorf("copy %s to %s: %w", from, to, bare(err))
+	if _, err := io.Copy(target, reader{ctx, from}); err != nil {
+		return fmt.Errorf("copy the store to %s: %w", to, bare(err))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -25,7 +26,7 @@ func TestBackupBesideAnotherProcess(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	back, err := Restore(t.Context(), copied, restored)
+	back, err := Restore(t.Context(), opened(t, copied), restored)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +80,7 @@ func TestLeasesAcrossARestore(t *testing.T) {
 	}
 	after := claim(old, "after")
 
-	if _, err := Restore(ctx, filepath.Join(dir, "copy.db"), filepath.Join(dir, "new.db")); err != nil {
+	if _, err := Restore(ctx, opened(t, filepath.Join(dir, "copy.db")), filepath.Join(dir, "new.db")); err != nil {
 		t.Fatal(err)
 	}
 	restored := mustOpen(t, Config{Path: filepath.Join(dir, "new.db")})
@@ -123,10 +124,10 @@ func TestBackupRefuses(t *testing.T) {
 			t.Errorf("backup, %s: %v", name, err)
 		}
 	}
-	if _, err := Restore(t.Context(), text, filepath.Join(dir, "4")); !errors.Is(err, ErrDamaged) {
+	if _, err := Restore(t.Context(), opened(t, text), filepath.Join(dir, "4")); !errors.Is(err, ErrDamaged) {
 		t.Errorf("restore of what is not a store: %v", err)
 	}
-	if _, err := Restore(t.Context(), path, taken); !errors.Is(err, ErrNotWritable) {
+	if _, err := Restore(t.Context(), opened(t, path), taken); !errors.Is(err, ErrNotWritable) {
 		t.Errorf("restore to a file that is there: %v", err)
 	}
 	for n := range 5 {
@@ -139,4 +140,15 @@ func TestBackupRefuses(t *testing.T) {
 func fileExists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
+}
+
+// opened is a file as Restore reads it.
+func opened(t *testing.T, path string) io.Reader {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return f
 }

@@ -2,12 +2,16 @@
 
 package sqlitestore
 
-import "os"
+import (
+	"os"
+
+	"missioncontrol/private"
+)
 
 // lockFile takes no lock where flock does not exist: on these systems keeping
 // two supervisors off one file is left to the port that they share.
 func lockFile(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o640)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, private.FileMode)
 	if err != nil {
 		return nil, notWritable(path, err)
 	}

@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"missioncontrol/private"
 )
 
 // unlock ends the lock and closes its file. Closing alone would not do: a child
@@ -20,7 +22,7 @@ func unlock(f *os.File) error {
 // lockFile takes an exclusive lock that the system frees when the process ends,
 // however it ends. The file itself stays and means nothing.
 func lockFile(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o640)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, private.FileMode)
 	if err != nil {
 		return nil, notWritable(path, err)
 	}

@@ -3,17 +3,16 @@ package sqlitestore
 import (
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
+
+	"missioncontrol/private"
 )
 
-// fileMode is who may open the files of a store: its user, and the group for
-// backups. What missions carry is nobody else's business.
-const fileMode fs.FileMode = 0o640
-
 // createPrivate creates a database file that does not exist, before SQLite would
-// do so with a mode of its own. One that exists stays as it is.
+// do so with a mode of its own.
 func createPrivate(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, fileMode)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, private.FileMode)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
@@ -21,6 +20,20 @@ func createPrivate(path string) error {
 		return err
 	}
 	return f.Close()
+}
+
+// tighten takes the rights of others to the files of a store away, which earlier versions
+// have given to the group. It goes on with files whose owner is somebody else.
+func tighten(path string, log *slog.Logger) {
+	for _, file := range []string{path, path + ".lock"} {
+		changed, err := private.Tighten(file)
+		switch {
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			log.Warn("others can read a file of the store, and that cannot be changed; chmod 600 it", "file", file, "error", bare(err))
+		case changed:
+			log.Info("others could read a file of the store; now its owner alone can", "file", file)
+		}
+	}
 }
 
 // hideJournal gives what SQLite has just made beside the database no more readers

@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -224,17 +225,31 @@ func TestMigrations(t *testing.T) {
 	}
 }
 
+// What an earlier version has made for the group as well becomes the owner's alone.
 func TestNobodyElseCanReadTheFiles(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "store.db")
-	mustOpen(t, Config{Path: path})
-	for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
-		info, err := os.Stat(path + suffix)
-		if err != nil {
-			t.Fatal(err)
+	dir := filepath.Join(t.TempDir(), "made")
+	path := filepath.Join(dir, "store.db")
+	for _, before := range []fs.FileMode{0, 0o640, 0o644} {
+		if before != 0 {
+			for _, suffix := range []string{"", ".lock"} {
+				if err := os.Chmod(path+suffix, before); err != nil {
+					t.Fatal(err)
+				}
+			}
 		}
-		if mode := info.Mode().Perm(); mode&0o007 != 0 {
-			t.Errorf("%s has the mode %o", filepath.Base(path+suffix), mode)
+		s := mustOpen(t, Config{Path: path})
+		for file, want := range map[string]fs.FileMode{dir: 0o700, path: 0o600, path + "-wal": 0o600, path + "-shm": 0o600, path + ".lock": 0o600} {
+			info, err := os.Stat(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if mode := info.Mode().Perm(); mode != want {
+				t.Errorf("%s has the mode %o, after %o", filepath.Base(file), mode, before)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -31,6 +31,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"missioncontrol/missions"
+	"missioncontrol/private"
 )
 
 // Config says where a store lives and how it behaves.
@@ -100,7 +101,7 @@ func Open(cfg Config) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Dir(cfg.Path), 0o750); err != nil {
+	if err := os.MkdirAll(filepath.Dir(cfg.Path), private.DirMode); err != nil {
 		return nil, notWritable(cfg.Path, fmt.Errorf("its directory cannot be made: %w", bare(err)))
 	}
 	lock, err := lockFile(cfg.Path + ".lock")
@@ -124,6 +125,7 @@ func (s *Store) open() (err error) {
 	if err := createPrivate(s.cfg.Path); err != nil {
 		return notWritable(s.cfg.Path, bare(err))
 	}
+	tighten(s.cfg.Path, s.log)
 	if s.writer, err = openConn(s.cfg.Path, pragmas); err != nil {
 		return unusable(s.cfg.Path, err)
 	}

@@ -1,0 +1,115 @@
+//go:build unix
+
+package private_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"missioncontrol/private"
+)
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// place makes a directory of that mode with a file of that mode in it.
+func place(t *testing.T, dirMode, fileMode fs.FileMode) (file string) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "dir")
+	must(t, os.Mkdir(dir, 0o700))
+	file = filepath.Join(dir, "file")
+	must(t, os.WriteFile(file, []byte("text"), 0o600))
+	must(t, os.Chmod(file, fileMode))
+	must(t, os.Chmod(dir, dirMode))
+	return file
+}
+
+// The tests also run as root, who may do everything: they look at what is said, and do not
+// try what is forbidden.
+func TestWhatOthersCanChangeIsNotTrusted(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		dir, file fs.FileMode
+		why       string // "" for trusted
+	}{
+		{0o700, 0o600, ""},
+		{0o755, 0o644, ""},
+		{0o755, 0o440, ""},
+		{0o755, 0o620, "has the mode 0620; chmod go-w"},
+		{0o755, 0o602, "has the mode 0602; chmod go-w"},
+		{0o757, 0o600, "they can put another one into"},
+		{0o777, 0o600, "they can put another one into"},
+		{0o777 | fs.ModeSticky, 0o600, ""},
+	} {
+		file := place(t, c.dir, c.file)
+		err := private.CheckTrusted(file)
+		if c.why == "" && err != nil || c.why != "" && (!errors.Is(err, private.ErrUntrusted) || !strings.Contains(err.Error(), c.why)) {
+			t.Errorf("a file %v in a directory %v: %v", c.file, c.dir, err)
+		}
+		link := filepath.Join(t.TempDir(), "link")
+		must(t, os.Symlink(file, link))
+		if linked := private.CheckTrusted(link); (linked == nil) != (err == nil) {
+			t.Errorf("by a link to a file %v in a directory %v: %v", c.file, c.dir, linked)
+		}
+	}
+	open := place(t, 0o777, 0o600)
+	link := filepath.Join(filepath.Dir(open), "link")
+	must(t, os.Symlink(place(t, 0o700, 0o600), link))
+	if err := private.CheckTrusted(link); !errors.Is(err, private.ErrUntrusted) {
+		t.Errorf("a link that others can replace: %v", err)
+	}
+	if err := private.CheckTrusted(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no file: %v", err)
+	}
+}
+
+func TestWhatOthersCanReadIsExposed(t *testing.T) {
+	t.Parallel()
+	for mode, want := range map[fs.FileMode]bool{0o600: false, 0o400: false, 0o640: true, 0o604: true, 0o644: true} {
+		if got := private.Exposed(place(t, 0o700, mode)); got != want {
+			t.Errorf("a file %v: %v", mode, got)
+		}
+	}
+	if private.Exposed(t.TempDir()) || private.Exposed(filepath.Join(t.TempDir(), "none")) {
+		t.Error("what is no file is exposed")
+	}
+}
+
+func TestTightenLeavesTheOwnersRights(t *testing.T) {
+	t.Parallel()
+	for before, want := range map[fs.FileMode]fs.FileMode{0o644: 0o600, 0o600: 0o600, 0o440: 0o400, 0o777: 0o700} {
+		file := place(t, 0o755, before)
+		changed, err := private.Tighten(file)
+		must(t, err)
+		info, err := os.Stat(file)
+		must(t, err)
+		if info.Mode() != want || changed != (before != want) {
+			t.Errorf("%v became %v, changed: %v", before, info.Mode(), changed)
+		}
+	}
+}
+
+func TestOnlyRegularFilesAreOpened(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	pipe, link, file := filepath.Join(dir, "pipe"), filepath.Join(dir, "link"), place(t, 0o700, 0o600)
+	must(t, syscall.Mkfifo(pipe, 0o600))
+	must(t, os.Symlink(file, link))
+	for _, path := range []string{pipe, link, dir, os.DevNull} {
+		if f, err := private.OpenRegular(path); !errors.Is(err, private.ErrNotRegular) {
+			t.Errorf("%s was opened: %v, %v", path, f, err)
+		}
+	}
+	f, err := private.OpenRegular(file)
+	must(t, err)
+	must(t, f.Close())
+}
