@@ -253,7 +253,7 @@ func (d *dispatcher) serve(ctx context.Context, batch []*parkedClaim) {
 }
 
 // park makes a claim wait for missions of some types, unless too many claims wait
-// already.
+// already. A claim that was woken for nothing was one of them before.
 func (d *dispatcher) park(c *parkedClaim, kinds []string) {
 	d.parkedMu.Lock()
 	defer d.parkedMu.Unlock()
