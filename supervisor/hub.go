@@ -125,7 +125,7 @@ func (f *hub) run(ctx context.Context) {
 }
 
 // wake stores the function that makes the hub rest again. It returns false if the hub
-// no longer needs to wake.
+// need not wake any more.
 func (f *hub) wake(rest context.CancelFunc) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -267,7 +267,7 @@ func (s *Service) Run(ctx context.Context) {
 	talks.Wait()
 }
 
-// lead does what only the leader does, until its term ends.
+// lead runs what only the leader runs, until its term ends.
 func (s *Service) lead(t *term) {
 	s.dispatch.probeNow() // the previous leader may not have reported what it made claimable
 	var loops sync.WaitGroup

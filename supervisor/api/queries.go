@@ -2,8 +2,8 @@ package api
 
 import "missioncontrol/missions"
 
-// Queries reports who requested the status in the last hour, minute by minute,
-// according to the events supervisor.status_queried.
+// Queries reports which programs requested the status in the last hour, minute by
+// minute, according to the events supervisor.status_queried.
 type Queries struct {
 	State   string        `json:"state"` // of the event stream: "connected" or "degraded"
 	Total   int64         `json:"total"`

@@ -24,7 +24,7 @@ type Secret struct {
 // String keeps a secret out of text that is printed by mistake.
 func (Secret) String() string { return "(secret)" }
 
-// GoString does, too.
+// GoString keeps it out, too.
 func (s Secret) GoString() string { return s.String() }
 
 // bcryptCost is the minimum. Slow hashes are for passwords that can be guessed, and

@@ -30,7 +30,7 @@ func NewToken(role roles.Role, name string) (Token, Secret, error) {
 
 // Hash returns the token's hash, which check has validated.
 func (t *Token) Hash() (hash [sha256.Size]byte) {
-	_, _ = hex.Decode(hash[:], []byte(t.SHA256)) // likewise
+	_, _ = hex.Decode(hash[:], []byte(t.SHA256)) // check has validated it
 	return hash
 }
 

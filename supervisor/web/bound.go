@@ -152,7 +152,7 @@ func (a *admission) turn(ctx context.Context) (done func(), err error) {
 	return func() { doneTotal(); doneOwn() }, nil
 }
 
-// ofOne is the error of a share that is used up.
+// ofOne returns the error for a share that is used up.
 func ofOne(err error) error {
 	wire := api.FromError(err)
 	if errors.Is(wire, api.ErrOverloaded) {

@@ -46,7 +46,7 @@ func FuzzHTTP(f *testing.F) {
 		raw := fmt.Sprintf("%s %s HTTP/1.1\r\nHost: x\r\n%sContent-Length: %d\r\n\r\n%s", method, target, headers, len(body), body)
 		request, err := http.ReadRequest(bufio.NewReader(strings.NewReader(raw)))
 		if err != nil {
-			return // so does the server
+			return // the server refuses it, too
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()

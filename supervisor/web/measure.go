@@ -47,7 +47,7 @@ func measured(registry *prometheus.Registry, tracer *tracing.Tracer, next http.H
 // traced begins a span for a request and puts the request below it.
 func traced(tracer *tracing.Tracer, r *http.Request) tracing.Span {
 	if tracer == nil || !strings.HasPrefix(r.URL.Path, "/api/") {
-		return tracing.Span{} // probes and scrapes would be most of all spans
+		return tracing.Span{} // probes and scrapes would make up most spans
 	}
 	ctx, span := tracer.Start(api.WithTrace(r.Context(), r.Header.Get(api.HeaderTraceparent)), r.Method, tracing.Server)
 	r.Header.Set(api.HeaderTraceparent, api.TraceOf(ctx))
