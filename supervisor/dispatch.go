@@ -273,8 +273,7 @@ func (d *dispatcher) park(c *parkedClaim, kinds []string) {
 	d.parkedByAgent[agentID]++
 }
 
-// unpark takes out the parked claims for which which returns true. The caller holds
-// parkedMu.
+// unpark removes the parked claims that which selects. The caller holds parkedMu.
 func (d *dispatcher) unpark(which func(*parkedClaim) bool) {
 	d.parked = slices.DeleteFunc(d.parked, func(p *parkedClaim) bool {
 		if !which(p) {
