@@ -24,7 +24,7 @@ import (
 	"missioncontrol/supervisor/client"
 )
 
-// noAgent raises an alert soon after a mission waits for an agent that is not there.
+// noAgent raises an alert soon after a mission waits for an agent that does not exist.
 func noAgent() alerts.Rule {
 	return alerts.Rule{Name: "no-agent", Metric: "missions.pending_without_agent", Comparison: ">", For: 60 * time.Millisecond}
 }
@@ -68,7 +68,7 @@ func wantAlertEvent(t *testing.T, event map[string]any, kind, rule string) map[s
 	return payload
 }
 
-// awaitAlert returns how a rule stands once that is as wanted.
+// awaitAlert waits until a rule has the wanted state, and returns its alert.
 func awaitAlert(t *testing.T, c *client.Client, rule string, want missions.AlertState) api.Alert {
 	t.Helper()
 	for deadline := time.Now().Add(testTimeout); ; {
@@ -130,8 +130,8 @@ func TestAnAlertIsRaisedAndResolved(t *testing.T) {
 	}
 }
 
-// What one leader has raised, the next one does not raise again, and resolves. A rule
-// that is gone by then is resolved, too.
+// The next leader does not raise an alert again that one leader has raised, and it
+// resolves that alert. An alert whose rule no longer exists is resolved, too.
 func TestAlertsOutliveTheirLeader(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -159,8 +159,8 @@ func TestAlertsOutliveTheirLeader(t *testing.T) {
 	wantAlertEvent(t, next(), "alert_resolved", "no-agent")
 }
 
-// receiver is who is told of alerts: an HTTP server that refuses for as long as it is
-// told to.
+// receiver receives alerts: an HTTP server that refuses them for as long as the test
+// wants.
 type receiver struct {
 	*httptest.Server
 	refuses  atomic.Int64
@@ -233,8 +233,8 @@ func TestAWebhookIsToldUntilItAccepts(t *testing.T) {
 	}
 }
 
-// While a receiver refuses, rules are looked at as ever; what it was not told of by then,
-// the next supervisor tells it.
+// While a receiver refuses alerts, the rules are still checked. The next supervisor
+// sends the alerts that the receiver has not accepted.
 func TestWhatAWebhookWasNotToldOfOutlivesARestart(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -258,7 +258,7 @@ func TestWhatAWebhookWasNotToldOfOutlivesARestart(t *testing.T) {
 	}
 }
 
-// The leader samples the statistics by itself, and what it has sampled is to be had.
+// The leader samples the statistics, and the samples can be queried.
 func TestStatisticsAreSampled(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -295,7 +295,7 @@ func TestStatisticsAreSampled(t *testing.T) {
 	}
 }
 
-// steps returns how many steps of one kind have been measured.
+// steps returns how many store steps of one kind were measured.
 func steps(t *testing.T, metrics prometheus.Collector, step string) uint64 {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()

@@ -16,22 +16,22 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// presence is what a supervisor tells others of itself.
+// presence is what a supervisor announces to other supervisors.
 type presence struct {
 	Store string `json:"store"` // the identity of its store
 	Host  string `json:"host"`
 	PID   int    `json:"pid"`
 }
 
-// ErrOtherStore says that a supervisor on the same broker keeps its missions
-// elsewhere. Requests would reach now the one and now the other.
+// ErrOtherStore means that a supervisor on the same broker uses another store. Requests
+// would reach either of the two.
 var ErrOtherStore = errors.New("another supervisor on this broker has another store")
 
-// Announce lets other supervisors on the broker know which store this one has, until
-// stop is called, and returns an [ErrOtherStore] if one of them has another. While
-// the broker is away nobody can be asked.
+// Announce answers other supervisors on the broker with the identity of this
+// supervisor's store, until stop is called. It returns an [ErrOtherStore] if one of
+// them uses another store. While the broker is away, Announce cannot check that.
 func Announce(ctx context.Context, nc *nats.Conn, store func() string, log *slog.Logger) (stop func(), err error) {
-	host, _ := os.Hostname() // "" will do
+	host, _ := os.Hostname() // "" is fine
 	sub, err := nc.Subscribe(api.SubjectPresence, func(msg *nats.Msg) {
 		if notAClients(msg) != nil {
 			return
@@ -58,7 +58,7 @@ func Announce(ctx context.Context, nc *nats.Conn, store func() string, log *slog
 	return stop, nil
 }
 
-// answerPatience is how long other supervisors have to say who they are.
+// answerTimeout is how long other supervisors have to answer.
 const answerTimeout = 300 * time.Millisecond
 
 func lookForOthers(ctx context.Context, nc *nats.Conn, store string) error {
@@ -72,8 +72,8 @@ func lookForOthers(ctx context.Context, nc *nats.Conn, store string) error {
 	return err
 }
 
-// Stores returns the identities of the stores that the supervisors on a broker have,
-// which is one unless none is there.
+// Stores returns the identities of the stores that the supervisors on a broker use.
+// Normally there is one, or none if no supervisor runs.
 func Stores(ctx context.Context, nc *nats.Conn) ([]string, error) {
 	all, err := present(ctx, nc)
 	var stores []string
@@ -86,12 +86,13 @@ func Stores(ctx context.Context, nc *nats.Conn) ([]string, error) {
 }
 
 const (
-	maxAnswers  = 1000 // of supervisors that are looked at
+	maxAnswers  = 1000 // supervisors that are considered
 	maxHostName = 253  // bytes
 )
 
-// present asks the supervisors on the broker who they are, and returns those that have
-// answered in time. Who answers is known to the broker only: an answer may be anything.
+// present asks the supervisors on the broker to identify themselves, and returns those
+// that answer in time. Only the broker knows who answers, so an answer can contain
+// anything.
 func present(ctx context.Context, nc *nats.Conn) (all []presence, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()

@@ -12,11 +12,11 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// subjects are all requests; the optional ones accept an empty body, and what a
-// body without the required fields lacks is named.
+// subjects are all requests. The optional ones accept an empty body. For the others,
+// the error names the required field that a body lacks.
 var subjects = []struct {
 	subject string
-	lacks   string // the field that {} lacks; "" for requests that need none
+	lacks   string // the required field that {} lacks; "" if none is required
 }{
 	{"supervisor.health", ""},
 	{"supervisor.status", ""},
@@ -188,7 +188,7 @@ func checkErrorBody(t *testing.T, what string, body []byte) api.Error {
 	return *reply.Error
 }
 
-// snapshot tells everything that bad input could change.
+// snapshot returns everything that bad input could change.
 func (r *rig) snapshot() string {
 	r.t.Helper()
 	counts, err := r.store.Counts(r.t.Context())
@@ -198,7 +198,7 @@ func (r *rig) snapshot() string {
 	agents, err := r.store.ListAgents(r.t.Context(), missions.AgentFilter{Limit: 1000})
 	must(r.t, err)
 	for i := range agents.Agents {
-		agents.Agents[i].LastHeartbeat = 0 // any well-formed claim is a sign of life
+		agents.Agents[i].LastHeartbeat = 0 // any well-formed claim counts as a heartbeat
 	}
 	return fmt.Sprintf("%v %v %v", counts, page, agents.Agents)
 }

@@ -10,10 +10,9 @@ import (
 	"missioncontrol/supervisor/tracing"
 )
 
-// gatherer answers requests that all have the same answer: those that arrive while
-// one answer is being made share the next, which is therefore never older than the
-// arrival of a request that it is given to. No request costs a goroutine, a timer
-// or an encoding of its own.
+// coalescer answers requests that all have the same answer. Requests that arrive while
+// one answer is being prepared share the next one. So no answer is older than the
+// requests it goes to. No request costs a goroutine, a timer or an encoding of its own.
 type coalescer struct {
 	endpoints *Endpoints
 	conn      *conn
@@ -23,17 +22,17 @@ type coalescer struct {
 
 	mu      sync.Mutex
 	waiting pending
-	spare   pending // what was answered last, whose memory is used again
+	spare   pending // the last batch answered; its memory is reused
 	busy    bool
 }
 
-// gathered are requests that wait for an answer.
+// pending are requests that wait for an answer.
 type pending struct {
 	replies []string
 	origins []requestOrigin
 }
 
-// requestCause is where a request came from, as far as its headers tell.
+// requestOrigin is where a request came from, as far as its headers say.
 type requestOrigin struct{ trace, caller string }
 
 func (g *pending) clear() {
@@ -42,7 +41,7 @@ func (g *pending) clear() {
 	g.replies, g.origins = g.replies[:0], g.origins[:0]
 }
 
-// add takes a request, unless too many wait.
+// add accepts a request, unless too many wait.
 func (g *coalescer) add(reply string, cause requestOrigin) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -57,10 +56,10 @@ func (g *coalescer) add(reply string, cause requestOrigin) bool {
 	return true
 }
 
-// maxGathered bounds the requests that wait for one answer.
+// maxCoalesced bounds the requests that wait for one answer.
 const maxCoalesced = 64 << 10
 
-// run answers for as long as anybody waits, and ends by itself.
+// run answers as long as requests wait, and then returns.
 func (g *coalescer) run() {
 	defer g.endpoints.wg.Done()
 	for {
@@ -109,7 +108,7 @@ func (g *coalescer) answerAll(batch pending) {
 	}
 }
 
-// trace begins a span for each request, in whose place it puts it.
+// trace begins a span for each request and puts it in the place of the request's trace.
 func (g *coalescer) trace(origins []requestOrigin) (end func(error)) {
 	if g.endpoints.tracer == nil {
 		return func(error) {}
@@ -127,8 +126,8 @@ func (g *coalescer) trace(origins []requestOrigin) (end func(error)) {
 	}
 }
 
-// statuses is [Service.Status] for many requests at once: one answer, and an event
-// for each.
+// statuses is [Service.Status] for many requests at once: one answer, and one event per
+// request.
 func (s *Service) statuses(ctx context.Context, origins []requestOrigin) (any, error) {
 	counts, err := s.cfg.Store.Counts(ctx)
 	if err != nil {
@@ -143,7 +142,7 @@ func (s *Service) statuses(ctx context.Context, origins []requestOrigin) (any, e
 	return status, nil
 }
 
-// empty reports whether a body is that of a request without fields.
+// empty returns an error unless a body is that of a request without fields.
 func empty(body []byte) error {
 	if len(body) == 0 {
 		return nil

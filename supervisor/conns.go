@@ -13,39 +13,41 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// A broker hands a connection one message after the other, and cuts off a connection
-// that it has to keep too much for. However fast requests are refused, those behind a
-// flood of large ones wait for them to be read, or are lost with the connection.
-// Therefore what has to get through does not share a connection with what can be large.
+// A broker sends the messages of a connection one after the other, and disconnects a
+// client for which too much is pending. Even if large requests are refused quickly, the
+// requests behind a flood of them wait until they are read, or are lost with the
+// connection. Requests that must get through therefore do not share a connection with
+// requests that can be large.
 
-// lineKind says which connection requests come in on.
+// connKind says which connection requests come in on.
 type connKind int
 
 const (
-	connMain      connKind = iota // how things stand; small, and answered from memory or by a glance
-	connHeartbeat                 // signs of life
+	connMain      connKind = iota // status; small, and answered from memory or by a brief read
+	connHeartbeat                 // heartbeats
 	connBulk                      // everything that carries missions
 	connKinds
 )
 
-// line is a connection that requests come in on, and their replies go out.
+// conn is a connection for requests and their replies.
 type conn struct {
 	nc  *nats.Conn
 	log *slog.Logger
 }
 
-// soonBack is how long the connections beside the main one wait between two attempts to
+// reconnectWait is how long the additional connections wait between two attempts to
 // reach a broker that is away.
 const reconnectWait = 25 * time.Millisecond
 
-// openLines opens the connections beside the main one, to the same broker, in the same
-// way and under the same name.
+// openConns opens the additional connections to the same broker, with the same options
+// and name as the main one.
 func openConns(main *nats.Conn, log *slog.Logger) (conns [connKinds]*conn, err error) {
 	conns[connMain] = &conn{nc: main, log: log}
 	for kind := connMain + 1; kind < connKinds; kind++ {
 		options := main.Opts                                                                                         // a copy
-		options.ConnectedCB, options.DisconnectedErrCB, options.ReconnectedCB, options.ClosedCB = nil, nil, nil, nil // tell of the main one
-		// When the main one is back, and health with it, so are the others, nearly always.
+		options.ConnectedCB, options.DisconnectedErrCB, options.ReconnectedCB, options.ClosedCB = nil, nil, nil, nil // they are for the main one
+		// When the main connection is back, and health with it, the others nearly
+		// always are too.
 		options.ReconnectWait, options.ReconnectJitter, options.ReconnectJitterTLS = reconnectWait, 0, 0
 		nc, err := options.Connect()
 		if err != nil {
@@ -57,7 +59,7 @@ func openConns(main *nats.Conn, log *slog.Logger) (conns [connKinds]*conn, err e
 	return conns, nil
 }
 
-// closeLines closes all but the main one, which is its owner's.
+// closeConns closes all but the main connection, which belongs to the caller.
 func closeConns(conns [connKinds]*conn) {
 	for _, l := range conns[connMain+1:] {
 		if l != nil {
@@ -66,7 +68,7 @@ func closeConns(conns [connKinds]*conn) {
 	}
 }
 
-// flush waits until the broker has got what was sent, where there is one.
+// flush waits until the broker has received what was sent, if it is connected.
 func (l *conn) flush(maxWait time.Duration) error {
 	if !l.nc.IsConnected() {
 		return nil
@@ -74,7 +76,7 @@ func (l *conn) flush(maxWait time.Duration) error {
 	return l.nc.FlushTimeout(maxWait)
 }
 
-// reply sends an answer or an error and reports whether it was an answer.
+// reply sends an answer or an error, and reports whether it was an answer.
 func (l *conn) reply(to, name string, answer any, err error) bool {
 	var body []byte
 	limit := l.nc.MaxPayload()
@@ -92,7 +94,7 @@ func (l *conn) reply(to, name string, answer any, err error) bool {
 	return true
 }
 
-// send sends a reply, to whoever wants one.
+// send sends a reply if the request has a reply subject.
 func (l *conn) send(to, name string, body []byte) {
 	if to == "" {
 		return
@@ -102,7 +104,7 @@ func (l *conn) send(to, name string, body []byte) {
 	}
 }
 
-// wire turns an error into its wire form and logs what that leaves out.
+// wire converts an error to its wire form and logs what the wire form omits.
 func (l *conn) wire(name string, err error) *api.Error {
 	wire := api.FromError(err)
 	if wire.Status() >= 500 {
@@ -129,7 +131,7 @@ func (l *conn) refuse(to string, wire *api.Error) {
 	}
 }
 
-// drain ends a subscription of ours, and waits until what it had got has been handled.
+// drain ends a subscription and waits until the messages it received have been handled.
 // While the broker is away there is nothing to wait for.
 func (l *conn) drain(ctx context.Context, sub *nats.Subscription) error {
 	if !l.nc.IsConnected() {

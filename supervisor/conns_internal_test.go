@@ -2,8 +2,8 @@ package supervisor
 
 import "testing"
 
-// A flood of what can be large is on another connection than health and the signs of
-// life, and these two do not share one, either.
+// A flood of large requests is on another connection than health and heartbeats, and
+// these two do not share one, either.
 func TestWhatHasToGetThroughHasAConnectionOfItsOwn(t *testing.T) {
 	t.Parallel()
 	on := map[string]connKind{}

@@ -13,8 +13,8 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// discovery makes the endpoints known as one service of the NATS micro framework, so
-// that `nats micro ls`, info, stats and ping work. The framework itself would have all
+// discovery publishes the endpoints as one service of the NATS micro framework, so that
+// `nats micro ls`, info, stats and ping work. The framework itself would put all
 // endpoints of a service on one connection; see conns.go.
 type discovery struct {
 	identity micro.ServiceIdentity
@@ -29,8 +29,8 @@ func newDiscovery(version string, table []endpoint) *discovery {
 	}
 }
 
-// listen answers the framework's questions to all services, to those of our name, and to
-// this one.
+// listen answers the framework's requests to all services, to services of our name, and
+// to this instance.
 func (d *discovery) listen(l *conn) (subs []*nats.Subscription, err error) {
 	for verb, answer := range map[micro.Verb]func() any{
 		micro.PingVerb: d.ping, micro.InfoVerb: d.info, micro.StatsVerb: d.stats,
@@ -87,7 +87,7 @@ func (d *discovery) stats() any {
 	return stats
 }
 
-// stats are the framework's counters, and our own in its data.
+// stats returns the framework's counters, with our own in its data.
 func (c *endpointCounters) stats(ep *endpoint) *micro.EndpointStats {
 	requests, busy := c.requests.Load(), time.Duration(c.busy.Load())
 	s := &micro.EndpointStats{
@@ -101,7 +101,7 @@ func (c *endpointCounters) stats(ep *endpoint) *micro.EndpointStats {
 		"errors": c.failed.Load(), "refused": c.refused.Load(), "in_flight": ep.bound.UnderWay(), "busy_seconds": busy.Seconds(),
 	})
 	if err != nil {
-		slog.Default().Error("the counters of an endpoint could not be written", "error", err) // numbers always can
+		slog.Default().Error("the counters of an endpoint could not be written", "error", err) // numbers can always be written
 	}
 	s.Data = data
 	return s

@@ -18,24 +18,25 @@ import (
 	"missioncontrol/supervisor/tracing"
 )
 
-// endpoint is one request of the protocol as NATS sees it.
+// endpoint is one request of the protocol as a NATS subject.
 type endpoint struct {
 	name    string
 	subject string
 	bound   *Bound
-	parks   bool // it may wait for as long as its request says
-	changes bool // it changes missions for whoever hands them in
-	agents  bool // an agent sends it, whose id stands in the subject
+	parks   bool // it may wait as long as its request specifies
+	changes bool // it changes missions for the client that sends it
+	agents  bool // an agent sends it, and its subject contains the agent's id
 	answer  func(ctx context.Context, subject string, body []byte) (any, error)
 
-	// gathers is set where a request has no fields and every one the same answer.
+	// coalesces is set if a request has no fields and all requests have the same
+	// answer.
 	coalesces func(ctx context.Context, origins []requestOrigin) (any, error)
 
 	conn     connKind
 	counters *endpointCounters
 }
 
-// endpoints is the table of all requests.
+// endpoints returns the table of all requests.
 func endpoints(s *Service) []endpoint {
 	agent := func(verb string) string { return api.AgentSubject("*", verb) }
 	brief, single, page, parking := BoundBrief, BoundSingle, BoundPage, BoundParking
@@ -66,7 +67,7 @@ func endpoints(s *Service) []endpoint {
 	}
 }
 
-// request makes an endpoint's answer of a method of the service.
+// request turns a method of the service into an endpoint's answer function.
 func request[Q, R any](method func(context.Context, Q) (R, error)) func(context.Context, string, []byte) (any, error) {
 	return func(ctx context.Context, _ string, body []byte) (any, error) {
 		q, err := api.Decode[Q](body)
@@ -77,7 +78,7 @@ func request[Q, R any](method func(context.Context, Q) (R, error)) func(context.
 	}
 }
 
-// agentRequest does the same for a method whose caller stands in the subject.
+// agentRequest does the same for a method whose caller is in the subject.
 func agentRequest[Q, R any](method func(context.Context, string, Q) (R, error)) func(context.Context, string, []byte) (any, error) {
 	return func(ctx context.Context, subject string, body []byte) (any, error) {
 		agentID := api.AgentOf(subject)
@@ -96,7 +97,7 @@ const (
 	requestTimeout = 10 * time.Second
 	parkTimeout    = api.MaxWait + requestTimeout
 	flushTimeout   = 2 * time.Second
-	pendingMsgs    = 1 << 16 // what the client library may hold per endpoint
+	pendingMsgs    = 1 << 16 // what the client library may buffer per endpoint
 	pendingBytes   = 64 << 20
 )
 
@@ -106,7 +107,7 @@ type Endpoints struct {
 	subs    map[*nats.Subscription]*conn
 	log     *slog.Logger
 	tracer  *tracing.Tracer
-	ctx     context.Context // ends when requests under way have to
+	ctx     context.Context // ends when requests in progress must end
 	cancel  context.CancelFunc
 	workers workerPool
 	user    ownUser
@@ -117,13 +118,13 @@ type Endpoints struct {
 	loops    sync.WaitGroup
 }
 
-// Listen adds the service to a broker as the NATS micro service "supervisor", on a
-// connection of its own and on others that it opens beside it. A connection that is not
-// established yet will do: requests are answered from when it is.
+// Listen adds the service to a broker as the NATS micro service "supervisor", on the
+// given connection and on additional ones that it opens. The connection need not be
+// established yet: requests are answered as soon as it is.
 //
-// The client's library calls an endpoint's handler for one request after another.
-// Each request is therefore handed to a goroutine at once, up to a bound per
-// endpoint, beyond which it is refused as overloaded.
+// The client library calls an endpoint's handler for one request after another. Each
+// request is therefore passed to a goroutine at once, up to a bound per endpoint.
+// Requests beyond it are refused as overloaded.
 func Listen(nc *nats.Conn, s *Service) (*Endpoints, error) {
 	conns, err := openConns(nc, s.log)
 	if err != nil {
@@ -156,7 +157,7 @@ func (e *Endpoints) listen(s *Service) error {
 	if err != nil {
 		return err
 	}
-	// The broker knows of the endpoints before anybody is told that they are there.
+	// The broker knows the endpoints before anything announces them.
 	for _, l := range e.conns {
 		if err := l.flush(flushTimeout); err != nil {
 			e.log.Warn("the broker does not answer yet", "error", err)
@@ -165,14 +166,14 @@ func (e *Endpoints) listen(s *Service) error {
 	return nil
 }
 
-// endpointCounters are shown in `nats micro stats` and among the metrics.
+// endpointCounters are shown in `nats micro stats` and in the metrics.
 type endpointCounters struct {
 	requests, answered, failed, refused atomic.Int64
 	busy                                atomic.Int64 // nanoseconds
 	seconds                             prometheus.Observer
 }
 
-// took notes how long something has kept an endpoint busy.
+// took adds to the time that the endpoint was busy.
 func (c *endpointCounters) took(d time.Duration) {
 	c.busy.Add(int64(d))
 	if c.seconds != nil {
@@ -201,7 +202,7 @@ func (e *Endpoints) add(ep *endpoint) error {
 	return sub.SetPendingLimits(pendingMsgs, pendingBytes)
 }
 
-// gather returns a handler that collects requests for one answer.
+// coalesce returns a handler that collects requests for one answer.
 func (e *Endpoints) coalesce(ep *endpoint) nats.MsgHandler {
 	l := e.conns[ep.conn]
 	g := &coalescer{endpoints: e, conn: l, name: ep.name, counters: ep.counters, answer: ep.coalesces}
@@ -218,7 +219,7 @@ func (e *Endpoints) coalesce(ep *endpoint) nats.MsgHandler {
 	}
 }
 
-// handOff returns a handler that gives each request a goroutine of its own.
+// handOff returns a handler that runs each request in its own goroutine.
 func (e *Endpoints) handOff(ep *endpoint) nats.MsgHandler {
 	l := e.conns[ep.conn]
 	return func(msg *nats.Msg) {
@@ -242,7 +243,7 @@ func (e *Endpoints) handOff(ep *endpoint) nats.MsgHandler {
 	}
 }
 
-// serve answers one request that was admitted.
+// serve answers one admitted request.
 func (e *Endpoints) serve(ep *endpoint, msg *nats.Msg) {
 	timeout := requestTimeout
 	if ep.parks {
@@ -271,13 +272,13 @@ func (e *Endpoints) serve(ep *endpoint, msg *nats.Msg) {
 	ep.counters.answered.Add(1)
 }
 
-// traced reports whether a request is worth a span: signs of life and claims, which go on
-// all the time, only within a trace of somebody's.
+// traced reports whether a request gets a span. Heartbeats and claims, which arrive all
+// the time, get one only within a client's trace.
 func (ep *endpoint) traced(ctx context.Context) bool {
 	return api.TraceOf(ctx) != "" || ep.conn != connHeartbeat && !ep.parks
 }
 
-// begin notes that a request is under way, unless no more are taken.
+// begin counts a request as in progress, unless no more are accepted.
 func (e *Endpoints) begin() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -288,7 +289,7 @@ func (e *Endpoints) begin() bool {
 	return true
 }
 
-// guard turns a panic into an error: it costs one request, not the process.
+// guard turns a panic into an error, so that it costs one request and not the process.
 func (e *Endpoints) guard(do func() (any, error)) (answer any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -298,12 +299,12 @@ func (e *Endpoints) guard(do func() (any, error)) (answer any, err error) {
 	return do()
 }
 
-// Stop takes no more requests and waits for those under way, until ctx ends;
-// then it ends them. Parked requests are the service's to answer: end its Run
-// before, or beside.
+// Stop accepts no more requests and waits for those in progress until ctx ends; then it
+// ends them. The service answers parked requests: end its Run before Stop, or at the
+// same time.
 func (e *Endpoints) Stop(ctx context.Context) error {
 	e.mu.Lock()
-	e.draining = true // what arrives from here on is refused
+	e.draining = true // from here on, arriving requests are refused
 	e.mu.Unlock()
 	err := e.drain(ctx)
 	done := make(chan struct{})
@@ -327,7 +328,8 @@ func (e *Endpoints) Stop(ctx context.Context) error {
 	return err
 }
 
-// drain ends all subscriptions, and has what they had got refused.
+// drain ends all subscriptions, and refuses the requests that they have already
+// received.
 func (e *Endpoints) drain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()

@@ -55,19 +55,20 @@ func (f *fleet) connect() *nats.Conn {
 type member struct {
 	*supervisor.Service
 	nc   *nats.Conn
-	stop func() // as SIGTERM does it
+	stop func() // like SIGTERM
 }
 
 type memberOptions struct {
 	store      missions.Store // default: the fleet's
 	id         string
 	leadership time.Duration
-	nets       bool // look after what one is not told of
+	nets       bool // also look for changes without a hint
 	alerts     []alerts.Rule
 	webhook    *alerts.Webhook
 }
 
-// join starts a supervisor and returns when its peers can hear it and be heard.
+// start starts a supervisor. It returns when the supervisor and its peers receive each
+// other's hints.
 func (f *fleet) start(o memberOptions) *member {
 	f.t.Helper()
 	if o.store == nil {
@@ -101,7 +102,7 @@ func (f *fleet) start(o memberOptions) *member {
 	return m
 }
 
-// awaitEars returns once a supervisor's subscriptions stand.
+// awaitEars waits until a supervisor's subscriptions are active.
 func (f *fleet) awaitEars(m *member) {
 	f.t.Helper()
 	const ears = 5
@@ -111,7 +112,7 @@ func (f *fleet) awaitEars(m *member) {
 	must(f.t, m.nc.Flush())
 }
 
-// observed tells when a claim or a look at a mission has found nothing.
+// observed reports when a claim or a read of a mission has found nothing.
 type observed struct {
 	missions.Store
 	looked chan struct{}
@@ -140,8 +141,8 @@ func (o observed) Get(ctx context.Context, id string) (missions.Mission, error) 
 	return m, err
 }
 
-// pair returns a leader and another supervisor, and what tells of vain looks at
-// the store through either.
+// pair returns a leader and another supervisor, and a channel that reports reads of the
+// store through either that found nothing.
 func (f *fleet) pair(nets bool) (leader, other *member, looked <-chan struct{}) {
 	f.t.Helper()
 	store := observed{f.store, make(chan struct{}, 1)}
@@ -150,8 +151,8 @@ func (f *fleet) pair(nets bool) (leader, other *member, looked <-chan struct{}) 
 	return leader, other, store.looked
 }
 
-// begin starts something that has to wait, and returns where its outcome will be
-// once it has looked at the store in vain.
+// begin starts a call that must wait. Once the call has read the store and found
+// nothing, begin returns a channel with its outcome.
 func begin[R any](t *testing.T, looked <-chan struct{}, what func(context.Context) (R, error)) <-chan R {
 	t.Helper()
 	select {
@@ -187,7 +188,7 @@ func (m *member) create(t *testing.T, spec api.MissionSpec) missions.Mission {
 	return *reply.Created.Mission
 }
 
-// hold creates a mission and has an agent claim it.
+// hold creates a mission, and an agent claims it.
 func (m *member) hold(t *testing.T, agent, kind string) api.LeaseRef {
 	t.Helper()
 	m.register(t, agent, kind)

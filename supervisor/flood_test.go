@@ -14,7 +14,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// stuck is a store some of whose methods do not come back until they are let go.
+// stuck is a store with some methods that do not return until they are released.
 type stuck struct {
 	missions.Store
 	method string
@@ -47,9 +47,9 @@ func (s *stuck) Heartbeat(ctx context.Context, batch []missions.Heartbeat) ([]mi
 	return s.Store.Heartbeat(ctx, batch)
 }
 
-// While one endpoint is saturated, whatever else is asked is answered, and what that
-// endpoint has no room for is refused at once. What it had admitted is answered in the
-// end.
+// While one endpoint is saturated, all other requests are answered, and requests for
+// which that endpoint has no room are refused at once. The requests it admitted are
+// answered in the end.
 func TestASaturatedEndpointHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	floods := map[string]struct{ subject, body string }{
@@ -99,7 +99,7 @@ func TestASaturatedEndpointHoldsUpNoOther(t *testing.T) {
 			}
 			close(store.gate)
 			for range room {
-				// Where this takes long, it is said that it took too long.
+				// If this takes long, the reply says that it took too long.
 				if code := receive(t, answers).Header.Get(api.HeaderErrorCode); code != "" && code != "408" {
 					t.Fatalf("what was admitted is answered %s", code)
 				}
@@ -155,7 +155,7 @@ func TestABoundCountsRequestsAndTheirBytes(t *testing.T) {
 	}
 }
 
-// Bytes that come one after another count as those that come at once do.
+// Bytes that arrive in parts count like bytes that arrive at once.
 func TestABoundHoldsBytes(t *testing.T) {
 	t.Parallel()
 	b := supervisor.BoundBrief()
@@ -168,7 +168,7 @@ func TestABoundHoldsBytes(t *testing.T) {
 	must(t, b.Hold(64<<20))
 }
 
-// A share is smaller than what it is a share of, so that nobody has all of it.
+// A share is smaller than the whole, so that no client takes all of it.
 func TestAShareOfABound(t *testing.T) {
 	t.Parallel()
 	part, large := supervisor.BoundPage().Share(), supervisor.BoundBrief().Share()
@@ -202,7 +202,7 @@ func TestAShareOfABound(t *testing.T) {
 	}
 }
 
-// However many pages are asked for, only a few are in memory.
+// However many pages are requested, only a few are in memory.
 func TestPagesHaveTheirTurn(t *testing.T) {
 	t.Parallel()
 	b := supervisor.BoundPage()
@@ -227,7 +227,7 @@ func TestPagesHaveTheirTurn(t *testing.T) {
 	}
 }
 
-// Large bodies are read a few at a time, and hold up no small one.
+// Large bodies are read a few at a time, and do not delay small ones.
 func TestLargeBodiesHaveTheirTurn(t *testing.T) {
 	t.Parallel()
 	b := supervisor.BoundBrief()
@@ -247,7 +247,7 @@ func TestLargeBodiesHaveTheirTurn(t *testing.T) {
 }
 
 // An agent that parks claim after claim is refused the 65th, and takes nothing from
-// the others.
+// other agents.
 func TestClaimsParkedPerAgentAreBounded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{lease: time.Hour})
@@ -275,7 +275,7 @@ func TestClaimsParkedPerAgentAreBounded(t *testing.T) {
 	if err := <-got; err != nil {
 		t.Errorf("another agent's claim: %v", err)
 	}
-	// Of those that are parked each gets a mission, and its place is free again.
+	// Each parked claim gets a mission, and its place is free again.
 	for range 64 {
 		_, _, err = r.client.Create(t.Context(), api.MissionSpec{Name: "n", Type: "t"})
 		must(t, err)

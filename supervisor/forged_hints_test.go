@@ -16,9 +16,10 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// On a broker that lets everybody in, anybody may send hints and say to be a supervisor.
+// On a broker without authentication, any client can send hints and claim to be a
+// supervisor.
 
-// The figures of a hint are taken for no more than they can be.
+// The values of a hint never count for more than they can be.
 func TestTheFiguresOfAForgedHint(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -70,7 +71,7 @@ func TestTheFiguresOfAForgedHint(t *testing.T) {
 	}
 }
 
-// counting counts the calls of a store that hints lead to.
+// counting counts the store calls that hints cause.
 type counting struct {
 	missions.Store
 	claims, dues atomic.Int64
@@ -86,8 +87,8 @@ func (c *counting) Due(ctx context.Context, limit int) (missions.DueResult, erro
 	return c.Store.Due(ctx, limit)
 }
 
-// A forged hint costs a look at the store at most, whatever its figures are, and what a
-// flood of them says of missions and agents is not believed.
+// A forged hint costs at most one read of the store, whatever its values are. A flood
+// of forged hints about missions and agents changes nothing.
 func TestAFloodOfForgedHintsChangesNothing(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -104,7 +105,7 @@ func TestAFloodOfForgedHintsChangesNothing(t *testing.T) {
 	var worker sync.WaitGroup
 	asked := int64(0)
 	worker.Go(func() {
-		for { // as an agent does: who gets nothing asks again
+		for { // like an agent: it claims again if it gets nothing
 			asked++
 			claimed, err := m.Claim(ctx, "worker", api.ClaimRequest{Max: 1, WaitSeconds: 60})
 			if err != nil || len(claimed.Missions) > 0 {
@@ -151,8 +152,8 @@ func TestAFloodOfForgedHintsChangesNothing(t *testing.T) {
 	must(t, err)
 }
 
-// Whoever says to be a supervisor may answer anything, in any number: a start is refused in
-// one line, or goes on.
+// A client that claims to be a supervisor may answer anything, any number of times.
+// Start-up is refused with one line, or continues.
 func TestForgedAnswersToTheQuestionWhoIsThere(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -183,7 +184,7 @@ func TestForgedAnswersToTheQuestionWhoIsThere(t *testing.T) {
 					return
 				}
 				for range test.times {
-					_ = forger.Publish(asked.Reply, []byte(test.body)) // the test's own end is the only error
+					_ = forger.Publish(asked.Reply, []byte(test.body)) // fails only when the test ends
 				}
 			})
 			leave, err := supervisor.Announce(t.Context(), f.connect(), func() string { return "mine" }, quiet)

@@ -6,10 +6,10 @@ import (
 	"missioncontrol/missions"
 )
 
-// borrow takes out the parked claims that missions about to be created are for, of which
-// there are so many of each type. Whoever borrows claims has them answered by the store in
-// the step that creates the missions, and calls giveBack. Once the dispatcher has stopped
-// there are none.
+// reserve takes out the parked claims that match missions about to be created, given as
+// counts by type. The caller has the store answer the claims in the step that creates
+// the missions, and then calls release. Once the dispatcher has stopped, there are
+// none.
 func (d *dispatcher) reserve(byType map[string]int) []*parkedClaim {
 	d.parkedMu.Lock()
 	defer d.parkedMu.Unlock()
@@ -21,9 +21,9 @@ func (d *dispatcher) reserve(byType map[string]int) []*parkedClaim {
 	return batch
 }
 
-// giveBack answers borrowed claims with what they got, and parks those again, at the head
-// of the queue where they were, that got nothing. There are no results of a step that
-// failed: nothing is known of what it did, and the claims go on waiting.
+// release answers reserved claims with their results. Claims that got nothing are
+// parked again at the head of the queue, where they were. A failed step has no results:
+// its effect is unknown, and the claims keep waiting.
 func (d *dispatcher) release(batch []*parkedClaim, results []missions.ClaimResult) {
 	defer d.returned.Add(-len(batch))
 	var again []*parkedClaim
@@ -55,8 +55,8 @@ func (d *dispatcher) release(batch []*parkedClaim, results []missions.ClaimResul
 	}
 }
 
-// missed notes for borrowed claims that missions have become claimable which nobody may
-// look for: they were told of while the claims were away. The caller holds places.
+// missed records for reserved claims that missions have become claimable while the
+// claims were away, so that release wakes a claim for them. The caller holds parkedMu.
 func (d *dispatcher) missed(byType map[string]int) {
 	for c := range d.reserved {
 		for _, kind := range c.types {
@@ -67,7 +67,7 @@ func (d *dispatcher) missed(byType map[string]int) {
 	}
 }
 
-// requestsOf returns what claims ask for.
+// requestsOf returns the requests of claims.
 func requestsOf(batch []*parkedClaim) []missions.ClaimRequest {
 	requests := make([]missions.ClaimRequest, len(batch))
 	for i, c := range batch {

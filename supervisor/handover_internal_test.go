@@ -11,12 +11,12 @@ import (
 	"missioncontrol/missions"
 )
 
-// given is what a claim gets that is handed one mission of a type.
+// given is the result of a claim that gets one mission of a type.
 func given(kind string) missions.ClaimResult {
 	return missions.ClaimResult{Types: []string{kind}, Missions: []missions.Mission{{Type: kind}}}
 }
 
-// nothing is what a claim gets that comes too late.
+// nothing is the result of a claim that comes too late.
 var nothing = missions.ClaimResult{Missions: []missions.Mission{}}
 
 func wantAgents(t *testing.T, claims []*parkedClaim, agents ...string) {
@@ -50,8 +50,8 @@ func TestMissionsBorrowAsManyClaimsAsTheyNeed(t *testing.T) {
 	})
 }
 
-// A claim that gets nothing, because the store failed or another one was faster, waits on
-// where it was.
+// A claim that gets nothing, because the store failed or another claim was faster,
+// keeps waiting in its place.
 func TestABorrowedClaimThatGetsNothingKeepsItsPlace(t *testing.T) {
 	t.Parallel()
 	q := &queue{}
@@ -71,8 +71,8 @@ func TestABorrowedClaimThatGetsNothingKeepsItsPlace(t *testing.T) {
 	})
 }
 
-// What becomes claimable while nobody is parked, because the claims are borrowed, is
-// looked for when they are back.
+// A mission that becomes claimable while no claim is parked, because the claims are
+// reserved, is claimed when they are released.
 func TestNothingIsMissedByABorrowedClaim(t *testing.T) {
 	t.Parallel()
 	q := &queue{}
@@ -88,7 +88,7 @@ func TestNothingIsMissedByABorrowedClaim(t *testing.T) {
 	})
 }
 
-// A claim that ends while it is borrowed is answered when it is back, with what it got.
+// A claim that ends while it is reserved is answered on release, with what it got.
 func TestABorrowedClaimThatEndsIsAnswered(t *testing.T) {
 	t.Parallel()
 	for name, result := range map[string]missions.ClaimResult{"a mission": given("x"), "nothing": nothing} {
@@ -112,8 +112,8 @@ func TestABorrowedClaimThatEndsIsAnswered(t *testing.T) {
 	}
 }
 
-// A dispatcher that is stopped waits for what is borrowed, so that no mission is handed to
-// a claim that has been told to ask again.
+// A stopping dispatcher waits for reserved claims, so that no mission is assigned to a
+// claim that was told to ask again.
 func TestAStopWaitsForBorrowedClaims(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -144,7 +144,7 @@ func (panicking) CreateAndClaim(context.Context, []missions.Mission, []missions.
 	panic("a fault")
 }
 
-// A panic costs one request, and not the claims that it had borrowed.
+// A panic costs one request, and not the claims that it had reserved.
 func TestClaimsBorrowedForAPanicAreGivenBack(t *testing.T) {
 	t.Parallel()
 	dispatching(t, &queue{}, func(t *testing.T, d *dispatcher) {

@@ -36,10 +36,10 @@ type rig struct {
 type rigOptions struct {
 	lease, heartbeat time.Duration
 	outboxLimit      int64
-	wrap             func(missions.Store) missions.Store // what the service is given in the store's place
+	wrap             func(missions.Store) missions.Store // replaces the store that the service gets
 }
 
-// patience bounds every wait of these tests; it is only ever used up by a failure.
+// testTimeout bounds every wait of these tests. Only a failure uses it up.
 const testTimeout = 20 * time.Second
 
 func newRig(t testing.TB, o rigOptions) *rig {

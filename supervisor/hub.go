@@ -10,7 +10,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// feed reads the event stream for all who watch it, and only while somebody does.
+// hub reads the event stream for all watchers, and only while there are any.
 type hub struct {
 	stream Stream
 	filter []string // event types, nil for all
@@ -18,18 +18,18 @@ type hub struct {
 	mu          sync.Mutex
 	subscribers map[*subscriber]struct{}
 	position    uint64 // of the last event read
-	known       bool   // whether the position is known
+	known       bool   // whether position is known
 	moved       chan struct{}
-	wanted      chan struct{}      // has something while the feed has to begin
-	rest        context.CancelFunc // called when nobody watches any more; nil while the feed rests
+	wanted      chan struct{}      // has a value while the hub must begin to read
+	rest        context.CancelFunc // called when the last watcher leaves; nil while the hub rests
 }
 
-// tap is where a feed's events come out for one watcher. It holds a bounded number of
-// them: whoever does not take them in time is cut off, and nobody waits for it.
+// subscriber is one watcher's queue of a hub's events. The queue is bounded: a watcher
+// that does not take its events in time is disconnected, and nobody waits for it.
 type subscriber struct {
 	wants   func(*eventstream.Stored) bool
 	queue   chan eventstream.Stored
-	live    atomic.Bool   // set under the feed's mutex
+	live    atomic.Bool   // set under the hub's mutex
 	overrun chan struct{} // closed when the queue was full
 }
 
@@ -41,12 +41,12 @@ func newHub(stream Stream, filter []string) *hub {
 	return &hub{stream: stream, filter: filter, subscribers: map[*subscriber]struct{}{}, moved: make(chan struct{}), wanted: make(chan struct{}, 1)}
 }
 
-// changeTypes are the types of events that tell of changes. There is a feed of their
-// own, as telemetry tells of every request: whoever watches missions should not have the
-// supervisor read about each question how they are.
+// changeTypes are the types of events that report changes. They have a hub of their
+// own, because telemetry reports every request: a client that watches missions should
+// not make the supervisor read an event for each status request.
 var changeTypes = []string{"mission.>", "agent.>", "supervisor.alert_raised", "supervisor.alert_resolved"}
 
-// feedFor returns the feed that has the events of these types.
+// hubFor returns the hub that has the events of these types.
 func (s *Service) hubFor(types []string) *hub {
 	isChange := func(t string) bool {
 		return slices.ContainsFunc(changeTypes, func(change string) bool { return api.MatchesType(change, t) })
@@ -57,7 +57,7 @@ func (s *Service) hubFor(types []string) *hub {
 	return s.everything
 }
 
-// join adds a tap, which stays closed until open.
+// subscribe adds a subscriber, which receives nothing until open.
 func (f *hub) subscribe(t *subscriber) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -80,7 +80,7 @@ func (f *hub) unsubscribe(t *subscriber) {
 	}
 }
 
-// open has a tap get every event behind the position that it returns.
+// open makes a subscriber receive every event behind the position that it returns.
 func (f *hub) open(t *subscriber) uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -88,7 +88,7 @@ func (f *hub) open(t *subscriber) uint64 {
 	return f.position
 }
 
-// shut undoes open, for one who has not taken anything since.
+// pause undoes open, for a subscriber that has taken nothing since.
 func (f *hub) pause(t *subscriber) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -98,21 +98,21 @@ func (f *hub) pause(t *subscriber) {
 	}
 }
 
-// at returns the position of the feed, and whether it is known yet.
+// at returns the position of the hub, and whether it is known yet.
 func (f *hub) at() (uint64, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.position, f.known
 }
 
-// whenMoved returns a channel that is closed when the feed begins to read.
+// whenMoved returns a channel that is closed when the hub begins to read.
 func (f *hub) whenMoved() <-chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.moved
 }
 
-// run reads while there are taps, until ctx ends.
+// run reads while there are subscribers, until ctx ends.
 func (f *hub) run(ctx context.Context) {
 	for {
 		select {
@@ -124,7 +124,8 @@ func (f *hub) run(ctx context.Context) {
 	}
 }
 
-// wake notes how to have the feed rest again, unless it need not wake up any more.
+// wake stores the function that makes the hub rest again. It returns false if the hub
+// need not wake any more.
 func (f *hub) wake(rest context.CancelFunc) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -141,12 +142,12 @@ func (f *hub) follow(ctx context.Context) {
 	if !f.wake(cancel) {
 		return
 	}
-	// It ends with ctx, or with the stream, after which nothing comes.
+	// Follow returns when ctx ends, or with the stream, after which nothing comes.
 	_ = f.stream.Follow(ctx, eventstream.Follower{Filter: f.filter, Begin: f.begin, Event: f.publish})
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.known = false
-	for t := range f.subscribers { // of those who came while it ended
+	for t := range f.subscribers { // those that came while it ended
 		t.live.Store(false)
 	}
 }

@@ -9,33 +9,32 @@ import (
 	"missioncontrol/missions"
 )
 
-// leader makes a supervisor a candidate for the leadership of its store, and runs
-// what only one of the supervisors on a store may do while it leads.
+// leader makes a supervisor a candidate for the leadership of its store. While it
+// leads, it runs what only one supervisor per store may run.
 //
-// The store says who leads, and for how long; the leader asks again three times
-// in that time. Two supervisors never act at once, whatever their clocks say:
-// the store's time begins after the request has been sent, so a leader that
-// counts from before it sent the request, and stops a little before its count is
-// up, has stopped before the store lets anybody else lead. A renewal that fails
-// or hangs therefore ends the term by itself. What is under way at that moment is
-// cut off by the term's context; a step of the store that still comes through is
-// atomic, and as good as the next leader's.
+// The store says who leads, and for how long. The leader renews three times in that
+// time. Two supervisors never act at once, whatever their clocks say: the store's time
+// begins after the request was sent. A leader counts from before it sent the request,
+// and stops a little before its time is up, so it has stopped before the store lets
+// another supervisor lead. A renewal that fails or hangs therefore ends the term by
+// itself. The term's context cancels what is in progress at that moment. A step of the
+// store that still succeeds is atomic, and as valid as a step of the next leader.
 type leader struct {
 	store missions.Leaders
 	id    string
 	ttl   time.Duration
 	log   *slog.Logger
-	level slog.Level    // of what is only worth saying where another one could lead
+	level slog.Level    // of messages that matter only if another supervisor could lead
 	again chan struct{} // the leadership may have become free
 
 	mu      sync.Mutex
 	current *term // nil while another one leads
-	failing bool  // whether the store did not answer last time; owned by run
+	failing bool  // whether the last request to the store failed; owned by run
 }
 
 const (
-	renewals      = 3                // how often a leader renews in the time that its leadership lasts
-	resignTimeout = time.Second      // how long the store may take to note a resignation
+	renewals      = 3                // how often a leader renews within ttl
+	resignTimeout = time.Second      // how long the store may take to store a resignation
 	shortestWait  = time.Millisecond // between two requests for the leadership
 )
 
@@ -50,7 +49,7 @@ func (l *leader) leads() bool {
 	return l.current != nil && l.current.holds()
 }
 
-// vacant tells that the leadership may have become free.
+// leadershipFree signals that the leadership may have become free.
 func (l *leader) leadershipFree() {
 	select {
 	case l.again <- struct{}{}:
@@ -58,9 +57,9 @@ func (l *leader) leadershipFree() {
 	}
 }
 
-// run stands for leadership until ctx ends. duties is called for each term, in a
-// goroutine of its own, and has to return soon after the term's context has
-// ended: no other term begins before. At the end the leadership is resigned.
+// run campaigns for leadership until ctx ends. It calls onElected for each term in a
+// new goroutine. onElected must return soon after the term's context ends, because the
+// next term begins only then. At the end run resigns the leadership.
 func (l *leader) run(ctx context.Context, onElected func(*term)) {
 	for {
 		wait := l.campaign(ctx, onElected)
@@ -77,8 +76,8 @@ func (l *leader) run(ctx context.Context, onElected func(*term)) {
 	l.resign(ctx)
 }
 
-// stand asks the store who leads, and begins, extends or ends the term
-// accordingly. It returns how long to wait before asking again.
+// campaign asks the store who leads, and begins, extends or ends the term accordingly.
+// It returns how long to wait before asking again.
 func (l *leader) campaign(ctx context.Context, onElected func(*term)) time.Duration {
 	asked := time.Now()
 	answer, err := l.ask(ctx)
@@ -126,7 +125,7 @@ func (l *leader) begin(ctx context.Context, until time.Time, onElected func(*ter
 	}()
 }
 
-// endTerm ends the term, if there is one, and waits for its duties.
+// endTerm ends the term, if there is one, and waits for onElected to return.
 func (l *leader) endTerm(end func(*term)) {
 	if l.current == nil {
 		return
@@ -139,8 +138,8 @@ func (l *leader) endTerm(end func(*term)) {
 	l.log.Log(context.Background(), l.level, "this supervisor leads no longer", "id", l.id)
 }
 
-// resign makes way for another one. It is told to the store even by one that does
-// not know to lead: its last request may have been carried out.
+// resign makes way for another supervisor. It tells the store even if this one does not
+// know that it leads: its last request may have been carried out.
 func (l *leader) resign(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resignTimeout)
 	defer cancel()
@@ -149,11 +148,11 @@ func (l *leader) resign(ctx context.Context) {
 	}
 }
 
-// term is a time of leadership. Its methods may be called concurrently.
+// term is a period of leadership. Its methods may be called concurrently.
 type term struct {
 	ctx    context.Context // ends with the term
 	cancel context.CancelFunc
-	done   chan struct{} // closed once the duties have ended
+	done   chan struct{} // closed once onElected has returned
 
 	mu    sync.Mutex
 	until time.Time // zero: revoked
@@ -167,10 +166,9 @@ func newTerm(ctx context.Context, until time.Time) *term {
 	return t
 }
 
-// holds reports whether the term's right to act has not ended. A term that was
-// stopped has it for as long as it would have lasted. Both clocks of the machine
-// are asked: the monotonic one stands still while a machine is suspended, and the
-// other one may be set.
+// holds reports whether the term still has the right to act. A stopped term keeps it
+// for as long as it would have lasted. It checks both clocks of the machine: the
+// monotonic clock stops while a machine is suspended, and the wall clock can be set.
 func (t *term) holds() bool {
 	now, end := time.Now(), t.end()
 	return now.Before(end) && now.Round(0).Before(end.Round(0))
@@ -183,7 +181,7 @@ func (t *term) end() time.Time {
 	return t.until
 }
 
-// extend makes the term last until then, unless it has ended.
+// extend extends the term to until, unless it has ended.
 func (t *term) extend(until time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -195,7 +193,7 @@ func (t *term) extend(until time.Time) bool {
 	return true
 }
 
-// stop ends the term's context; what is quick may still be finished.
+// stop ends the term's context. Quick work may still finish.
 func (t *term) stop() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

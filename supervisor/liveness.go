@@ -10,41 +10,42 @@ import (
 	"missioncontrol/missions"
 )
 
-// Connections tells of the agents' connections to the broker. All methods may be
-// called concurrently.
+// Connections reports the agents' connections to the broker. All methods may be called
+// concurrently.
 type Connections interface {
-	// Run watches connections until ctx ends, and calls ended with the agent each time
-	// that a connection named after one has ended. It is called once.
+	// Run watches connections until ctx ends. It calls ended with the agent each time a
+	// connection named after the agent ends. It is called once.
 	Run(ctx context.Context, ended func(agentID string))
 
-	// Connected returns which of the agents have a connection now. After an error
-	// that is not known.
+	// Connected returns which of the agents have a connection now. After an error, that
+	// is not known.
 	Connected(ctx context.Context, agents []string) (map[string]bool, error)
 
-	// Watching returns nil while no end of a connection is missed, and otherwise why.
+	// Watching returns nil while the ends of all connections are seen, and otherwise
+	// why not.
 	Watching() error
 }
 
-// deaths has agents taken offline whose connection has ended, and who have not come
-// back within the grace time.
+// liveness takes agents offline whose connection has ended and that have not come back
+// within the grace time.
 //
-// An advisory is a hint. It may be lost, come twice, or tell of one of several
-// connections of an agent, or of a stranger's that took an agent's name. What is done
-// about it is therefore decided when the grace time is over, by two questions:
+// An advisory is a hint. It may be lost or arrive twice. It may be about one of several
+// connections of an agent, or about another client that uses an agent's name. So
+// liveness decides when the grace time is over, by two questions:
 //
-//   - Has the agent a connection now? The brokers are asked, all of them; if one of
-//     them does not answer, nothing is done, and asked again later.
-//   - Was anything heard of it since its connection ended? The store knows, in the
-//     very step that would take its missions back.
+//   - Does the agent have a connection now? All brokers are asked. If one of them does not
+//     answer, nothing happens, and liveness asks again later.
+//   - Was anything received from the agent since its connection ended? The store knows, in
+//     the step that would take its missions back.
 //
-// One yes is enough for the agent to live. What is missed, with a lost advisory or
-// because nobody was there to hear it, is noticed when the lease ends, as without
-// advisories. Every supervisor does this for itself, since the step does nothing the
+// One yes is enough: the agent is alive. What liveness misses, because an advisory was
+// lost or no supervisor received it, is noticed when the lease ends, as without
+// advisories. Every supervisor does this independently, since the step does nothing the
 // second time.
 type liveness struct {
 	connections Connections
 	grace       time.Duration
-	giveUp      time.Duration // after so long the lease has ended anyway
+	giveUp      time.Duration // by then the lease has ended anyway
 	take        func(ctx context.Context, agentID string, since missions.Time) error
 	now         func(context.Context) (missions.Time, error) // the store's clock
 	log         *slog.Logger
@@ -52,21 +53,21 @@ type liveness struct {
 
 	mu         sync.Mutex
 	candidates map[string]candidate
-	failing    bool // whether the last question had no answer; owned by run
+	failing    bool // whether the last request failed; owned by run
 }
 
-// suspect is an agent whose connection has ended.
+// candidate is an agent whose connection has ended.
 type candidate struct {
 	ended time.Time
 	next  time.Time // when to decide
 }
 
 const (
-	// onItsWay is the part of the grace time in which what is heard of an agent was
-	// sent before its end: a request that its death has overtaken.
+	// onItsWay is the part of the grace time in which messages that arrive from an
+	// agent count as sent before its connection ended: the end may overtake a request.
 	onItsWay = 5
 
-	livenessTimeout = 5 * time.Second // for the answers to both questions
+	livenessTimeout = 5 * time.Second // for both answers
 )
 
 func newLiveness(cfg *Config, take func(context.Context, string, missions.Time) error) *liveness {
@@ -76,7 +77,7 @@ func newLiveness(cfg *Config, take func(context.Context, string, missions.Time) 
 	}
 }
 
-// ended notes that a connection of an agent has ended.
+// ended records that a connection of an agent has ended.
 func (d *liveness) ended(agentID string) {
 	now := time.Now()
 	d.mu.Lock()
@@ -88,7 +89,7 @@ func (d *liveness) ended(agentID string) {
 	}
 }
 
-// run decides about suspects, each at its time, until ctx ends.
+// run decides about candidates, each at its time, until ctx ends.
 func (d *liveness) run(ctx context.Context) {
 	for {
 		due, wait := d.due(time.Now())
@@ -108,8 +109,8 @@ func (d *liveness) run(ctx context.Context) {
 	}
 }
 
-// due returns the suspects whose time has come, or how long to wait for the next.
-// They stay suspects until they are cleared, to be asked about again.
+// due returns the candidates whose time has come, or how long to wait for the next one.
+// They remain candidates until they are cleared, so that liveness can ask again.
 func (d *liveness) due(now time.Time) (due map[string]candidate, wait time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -129,7 +130,7 @@ func (d *liveness) due(now time.Time) (due map[string]candidate, wait time.Durat
 	return due, wait
 }
 
-// clear drops a suspicion, unless there is a newer one.
+// clear removes a candidate, unless there is a newer one for the agent.
 func (d *liveness) clear(agentID string, s candidate) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -138,7 +139,7 @@ func (d *liveness) clear(agentID string, s candidate) {
 	}
 }
 
-// decide asks who of the suspects lives, and takes the others offline.
+// decide checks which candidates are alive, and takes the others offline.
 func (d *liveness) decide(ctx context.Context, due map[string]candidate) {
 	ctx, cancel := context.WithTimeout(ctx, livenessTimeout)
 	defer cancel()
@@ -151,8 +152,8 @@ func (d *liveness) decide(ctx context.Context, due map[string]candidate) {
 		d.unanswered("the brokers do not say who is connected", err)
 		return
 	}
-	// Read after the time was taken, so that what is reckoned back from it is never
-	// later than the end of the connection.
+	// The clock is read after the store's time, so that the time computed from it is
+	// never later than the end of the connection.
 	clock, err := d.now(ctx)
 	asked := time.Now()
 	if err != nil {
@@ -179,11 +180,12 @@ func (d *liveness) unanswered(what string, err error) {
 	d.failing = true
 }
 
-// connectionEnded is why an agent is offline that did not come back.
+// connectionEnded is the reason given when an agent that did not come back goes
+// offline.
 const connectionEnded = "its connection ended"
 
-// bury takes an agent offline that has not been heard of since a time, and gives its
-// missions to others.
+// markLost takes an agent offline that has sent nothing since the given time, and gives
+// its missions to other agents.
 func (s *Service) markLost(ctx context.Context, agentID string, since missions.Time) error {
 	result, err := s.cfg.Store.Lost(ctx, agentID, connectionEnded, since)
 	if err != nil || !result.Gone && len(result.Stop) == 0 {

@@ -13,16 +13,16 @@ import (
 	"missioncontrol/missions"
 )
 
-// switchboard is the broker's side and the store's of a test: who is connected, and
-// who was taken offline, not having been heard of since when.
+// switchboard plays the broker and the store in a test. It knows which agents are
+// connected, which were taken offline, and since when those must have been silent.
 type switchboard struct {
 	mu        sync.Mutex
 	connected map[string]bool
 	broken    error
-	slow      time.Duration // that the store takes to tell the time
-	ahead     time.Duration // that the store's clock is ahead of ours
+	slow      time.Duration // how long the store takes to return the time
+	ahead     time.Duration // how far the store's clock is ahead of ours
 	taken     map[string]time.Duration
-	refuses   error // the store's, to take one offline
+	refuses   error // the store's error when it takes an agent offline
 }
 
 func (b *switchboard) Run(ctx context.Context, _ func(string)) { <-ctx.Done() }
@@ -40,7 +40,7 @@ func (b *switchboard) now(context.Context) (missions.Time, error) {
 	return now, nil
 }
 
-// take is the store's step. It notes the moment, relative to the beginning.
+// take is the store's step. It records its time, relative to the beginning.
 func (b *switchboard) take(begun time.Time) func(context.Context, string, missions.Time) error {
 	return func(_ context.Context, agentID string, since missions.Time) error {
 		b.mu.Lock()
@@ -60,7 +60,7 @@ func (b *switchboard) set(change func()) {
 	change()
 }
 
-// since returns whether an agent was taken, and from when on it was to be silent.
+// since returns whether an agent was taken offline, and since when it had to be silent.
 func (b *switchboard) since(agentID string) (since time.Duration, taken bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -68,7 +68,7 @@ func (b *switchboard) since(agentID string) (since time.Duration, taken bool) {
 	return since, taken
 }
 
-// suspected returns how many agents are.
+// candidatesLeft returns how many candidates there are.
 func (d *liveness) candidatesLeft() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -80,7 +80,7 @@ const (
 	testLease = 10 * time.Second
 )
 
-// watching runs a test with deaths that are watched.
+// watching runs a test with a running liveness.
 func watching(t *testing.T, test func(d *liveness, b *switchboard)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -98,7 +98,7 @@ func watching(t *testing.T, test func(d *liveness, b *switchboard)) {
 	})
 }
 
-// after waits until a time has passed and everything has happened that does by then.
+// after waits for a duration, and until everything due by then has happened.
 func after(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
@@ -139,7 +139,7 @@ func TestAnAgentThatHasAConnectionIsNotTaken(t *testing.T) {
 	})
 }
 
-// A connection that ends again begins the grace time anew.
+// A connection that ends again restarts the grace time.
 func TestTheLastEndCounts(t *testing.T) {
 	t.Parallel()
 	watching(t, func(d *liveness, b *switchboard) {
@@ -157,8 +157,8 @@ func TestTheLastEndCounts(t *testing.T) {
 	})
 }
 
-// While the brokers do not answer nothing is done; the moment from which on a sign of
-// life counts stays what it was, and a slow store moves it back only.
+// While the brokers do not answer, nothing is done. The time from which a heartbeat
+// counts stays the same, and a slow store only moves it back.
 func TestWithoutAnAnswerNobodyIsTaken(t *testing.T) {
 	t.Parallel()
 	watching(t, func(d *liveness, b *switchboard) {

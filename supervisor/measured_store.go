@@ -11,16 +11,16 @@ import (
 	"missioncontrol/supervisor/tracing"
 )
 
-// measuredStore measures a store's steps, and traces those of traced requests. What is
-// answered from memory, or asked for by the supervisor itself all the time, is not among
-// them.
+// measuredStore measures a store's steps, and traces those of traced requests. It
+// leaves out what is answered from memory and what the supervisor itself requests all
+// the time.
 type measuredStore struct {
 	missions.Store
 	metrics *Metrics
 	tracer  *tracing.Tracer
 }
 
-// step notes a step that began at a time.
+// step records a step that began at a time.
 func (s measuredStore) step(ctx context.Context, name string, begun time.Time, err error) {
 	s.metrics.stepSeconds.WithLabelValues(name).Observe(time.Since(begun).Seconds())
 	if err != nil && !errors.Is(err, context.Canceled) && api.FromError(err).Status() >= http.StatusInternalServerError {

@@ -17,32 +17,32 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// NATSConnections are [Connections] as the broker's system account tells of them:
-// its advisories say whose connection has ended, and its servers list those that
+// NATSConnections implements [Connections] with the broker's system account: its
+// advisories say whose connection has ended, and its servers list the connections that
 // they have.
 //
-// Only the account counts that the supervisor itself is in. Which one that is, the
-// server says that the supervisor is connected to.
+// Only connections in the supervisor's own account count. The server that the
+// supervisor is connected to says which account that is.
 //
-// A connection's name is what its client says, and any client can say agent:w2. A
+// A connection's name is set by its client, and any client can choose agent:w2. A
 // connection counts as an agent's if its name and its user both say so; see
-// [connection.belongsTo].
+// [connection.ownedBy].
 type NATSConnections struct {
 	system *nats.Conn
-	own    *nats.Conn // in the account where the agents are
+	own    *nats.Conn // in the account of the agents
 	log    *slog.Logger
 
 	mu      sync.Mutex
 	account string // "" until it is known
-	user    string // the supervisor's own
+	user    string // the supervisor's own user
 	trouble error
 }
 
 const (
 	serversTimeout  = 400 * time.Millisecond // for the answers of all servers
 	watchRetry      = time.Second
-	advisoriesAhead = 1 << 14 // that have come in and were not read yet
-	unprovenAhead   = 1 << 10 // ends of connections whose owner is being looked for
+	advisoriesAhead = 1 << 14 // advisories received and not read yet
+	unprovenAhead   = 1 << 10 // ended connections whose owner is being looked up
 	allConnections  = 1 << 20 // more than a server has
 
 	connzOfServer = "$SYS.REQ.SERVER.%s.CONNZ"
@@ -55,7 +55,8 @@ const (
 var errNotWatching = errors.New("the system account has not answered yet")
 
 // NewNATSConnections returns the connections that a connection to the system account
-// tells of, in the account of the supervisor's own connection. Both may be away.
+// reports, in the account of the supervisor's own connection. Either may be
+// disconnected.
 func NewNATSConnections(system, own *nats.Conn, log *slog.Logger) *NATSConnections {
 	return &NATSConnections{system: system, own: own, log: log, trouble: errNotWatching}
 }
@@ -92,7 +93,8 @@ func (c *NATSConnections) Run(ctx context.Context, ended func(agentID string)) {
 	}
 }
 
-// sort passes on the end of an agent's connection, or has it looked into whose it was.
+// sort passes on the end of an agent's connection, or queues it if its owner is not
+// clear.
 func (c *NATSConnections) sort(data []byte, unproven chan<- advisory, ended func(agentID string)) {
 	var a advisory
 	if json.Unmarshal(data, &a) != nil {
@@ -112,8 +114,8 @@ func (c *NATSConnections) sort(data []byte, unproven chan<- advisory, ended func
 	}
 }
 
-// prove looks for connections that have ended in what their servers remember of them:
-// their subscriptions may say whose they were.
+// prove looks up connections that have ended in what their servers remember of them.
+// Their subscriptions may show whose they were.
 func (c *NATSConnections) prove(ctx context.Context, unproven <-chan advisory, ended func(agentID string)) {
 	for {
 		select {
@@ -134,8 +136,8 @@ func (c *NATSConnections) prove(ctx context.Context, unproven <-chan advisory, e
 	}
 }
 
-// closed returns what a server remembers of a connection that has ended. It tells of the
-// end a moment before it remembers it.
+// closed returns what a server remembers of a connection that has ended. The server
+// sends the advisory a moment before it remembers the connection.
 func (c *NATSConnections) closed(ctx context.Context, a advisory) (connection, error) {
 	const (
 		tries = 5
@@ -167,8 +169,8 @@ func (c *NATSConnections) ownUser() string {
 	return c.user
 }
 
-// watch subscribes to the advisories, however long that takes; nil when ctx ends
-// first. From then on the client library keeps the subscription.
+// watch subscribes to the advisories, however long that takes. It returns nil if ctx
+// ends first. From then on the client library keeps the subscription.
 func (c *NATSConnections) watch(ctx context.Context, advisories chan *nats.Msg) *nats.Subscription {
 	answered := ""
 	for {
@@ -215,10 +217,10 @@ func (c *NATSConnections) subscribe(ctx context.Context, advisories chan *nats.M
 	return sub, nil
 }
 
-// stateClosed asks a server for connections that have ended.
+// stateClosed asks a server for closed connections.
 const stateClosed = 1
 
-// connz is what a server says of its connections.
+// connz is a server's list of its connections.
 type connz struct {
 	Data struct {
 		Connections []connection `json:"connections"`
@@ -228,16 +230,16 @@ type connz struct {
 // connection is a client's connection, as a server lists it.
 type connection struct {
 	Name          string   `json:"name"`
-	Account       string   `json:"account"`         // left out for the global one
+	Account       string   `json:"account"`         // omitted for the global account
 	User          string   `json:"authorized_user"` // a name, a public key, or nothing
 	UserName      string   `json:"name_tag"`        // the name in the user's JWT
 	Subscriptions []string `json:"subscriptions_list"`
 }
 
-// belongsTo reports whether a connection that bears an agent's name is the agent's. It is
-// if its user is called so, or if it listens where, of all agents, only this one may. Where
-// nobody signs in, or agents sign in as the supervisor does, anybody may be any agent, and
-// the name alone counts.
+// ownedBy reports whether a connection with an agent's name is the agent's. It is if
+// its user has that name, or if it subscribes to a subject that only this agent may
+// use. If no client signs in, or agents sign in as the supervisor does, any client may
+// be any agent, and only the name counts.
 func (c *connection) ownedBy(agentID, ownUser string) bool {
 	return c.User == "" || c.User == ownUser || c.User == agentID || c.UserName == agentID ||
 		slices.ContainsFunc(c.Subscriptions, func(subject string) bool {
@@ -245,7 +247,7 @@ func (c *connection) ownedBy(agentID, ownUser string) bool {
 		})
 }
 
-// self returns the supervisor's own connection, with the account that it is in.
+// self returns the supervisor's own connection, with its account.
 func (c *NATSConnections) self(ctx context.Context) (connection, error) {
 	server, id, err := c.ownConnection()
 	if err != nil {
@@ -290,8 +292,8 @@ func (c *NATSConnections) ask(ctx context.Context, subject string, question, ans
 	return json.Unmarshal(reply.Data, answer)
 }
 
-// Connected implements [Connections]: it asks all servers. As many have to answer as
-// the one that we are connected to knows of.
+// Connected implements [Connections]. It asks all servers, and needs answers from as
+// many as the connected server knows.
 func (c *NATSConnections) Connected(ctx context.Context, agents []string) (map[string]bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, serversTimeout)
 	defer cancel()
@@ -319,7 +321,8 @@ func (c *NATSConnections) Connected(ctx context.Context, agents []string) (map[s
 	return connected, err
 }
 
-// askAll has so many servers list their connections in the account.
+// askAll asks all servers to list their connections in the account, and waits for the
+// given number of answers.
 func (c *NATSConnections) askAll(ctx context.Context, servers int, account string, found func(*connection)) error {
 	question, err := json.Marshal(map[string]any{"acc": account, "limit": allConnections, "auth": true, "subscriptions": true})
 	if err != nil {
@@ -350,7 +353,7 @@ func (c *NATSConnections) askAll(ctx context.Context, servers int, account strin
 	return nil
 }
 
-// advisory is a server's word that a connection has ended.
+// advisory is a server's message that a connection has ended.
 type advisory struct {
 	Server struct {
 		ID string `json:"id"`
@@ -365,7 +368,7 @@ type advised struct {
 	User string `json:"user"`
 }
 
-// agent returns the agent that the connection is named after, "" if there is none.
+// agent returns the agent that the connection is named after, or "" if there is none.
 func (a *advised) agent() string {
 	agentID, ok := api.AgentOfConnection(a.Name)
 	if !ok || missions.CheckToken("agent", agentID) != nil {
@@ -374,7 +377,7 @@ func (a *advised) agent() string {
 	return agentID
 }
 
-// belongsTo is [connection.belongsTo] for as much as an advisory says.
+// ownedBy is [connection.ownedBy] with the fields of an advisory.
 func (a *advised) ownedBy(agentID, ownUser string) bool {
 	return (&connection{User: a.User}).ownedBy(agentID, ownUser)
 }

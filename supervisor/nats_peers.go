@@ -17,32 +17,32 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// NATSPeers are [Peers] who talk over core NATS, on subjects below
-// supervisor.peers.STORE, where STORE is the identity of the store they share:
+// NATSPeers are [Peers] that use core NATS, on subjects below supervisor.peers.STORE,
+// where STORE is the identity of the store they share:
 //
-//	ready.TYPE  due  dismissed.AGENT  grown  resigned     everybody listens
-//	ended.MISSION                                         who waits for it listens
+//	ready.TYPE  due  dismissed.AGENT  grown  resigned     all supervisors subscribe
+//	ended.MISSION                                         supervisors that wait for it
 //
-// One goroutine does all that may wait for the connection, so that nobody else
-// does: Tell and Watch leave a note for it. It sends the first hint at once and
-// those that come soon after it together. While the connection is down, hints are
+// One goroutine does everything that may wait for the connection, so that callers never
+// do: Send and Watch leave a note for it. It sends the first hint at once, and collects
+// hints that follow soon after into one round. While the connection is down, hints are
 // dropped: they would only be late.
 //
-// What arrives is read by the same goroutine from a channel that all
-// subscriptions share. When it is full the client library drops hints, and says so
-// to the connection's error handler. No subject here is covered by an endpoint's,
-// so that this never counts as the trouble of an endpoint.
+// The same goroutine reads incoming hints from a channel that all subscriptions share.
+// When the channel is full, the client library drops hints and notifies the
+// connection's error handler. No endpoint's subject covers these subjects, so this
+// never counts as an error of an endpoint.
 type NATSPeers struct {
 	nc   *nats.Conn
 	root string // of all subjects, with its dot
-	from string // tells our own hints from others'
+	from string // distinguishes our own hints
 	log  *slog.Logger
 	wake chan struct{}
 	in   chan *nats.Msg
 
 	mu      sync.Mutex
-	hints   map[string]Hint // to be told, by subject
-	watched map[string]int  // by how many, by subject
+	hints   map[string]Hint // to send, by subject
+	watched map[string]int  // number of watches, by subject
 	touched map[string]struct{}
 
 	subs map[string]*nats.Subscription // to ended.MISSION; owned by Run
@@ -50,20 +50,20 @@ type NATSPeers struct {
 
 const (
 	hintPause   = 2 * time.Millisecond // between two rounds of hints
-	hintsAtOnce = 1 << 14              // that wait to be told; beyond, they are dropped
-	hintsUnread = 1 << 14              // that have come in
+	hintsAtOnce = 1 << 14              // hints waiting to be sent; more are dropped
+	hintsUnread = 1 << 14              // received hints waiting to be read
 )
 
-// hintWire is the body of a hint. Its subject says the rest.
+// hintWire is the body of a hint. Its subject carries the rest.
 type hintWire struct {
 	From  string        `json:"from"`
 	Count int           `json:"count,omitzero"`
 	At    missions.Time `json:"at,omitzero"`
 }
 
-// NewNATSPeers returns the peers of a supervisor on the store with this identity,
-// over a connection that may be used for other things too. The error says that
-// the identity cannot stand in a subject.
+// NewNATSPeers returns the peers of a supervisor on the store with this identity, over
+// a connection that may also be used for other things. It returns an error if the
+// identity cannot be part of a subject.
 func NewNATSPeers(nc *nats.Conn, store string, log *slog.Logger) (*NATSPeers, error) {
 	if err := missions.CheckToken("store identity", store); err != nil {
 		return nil, fmt.Errorf("peers cannot be told of: %w", err)
@@ -76,7 +76,7 @@ func NewNATSPeers(nc *nats.Conn, store string, log *slog.Logger) (*NATSPeers, er
 	}, nil
 }
 
-// Tell implements [Peers].
+// Send implements [Peers].
 func (p *NATSPeers) Send(h Hint) {
 	subject := p.subject(h.Kind, h.Of)
 	p.mu.Lock()
@@ -159,8 +159,8 @@ func (p *NATSPeers) Run(ctx context.Context, onHint func(Hint)) {
 	}
 }
 
-// heard passes on a hint of somebody else's, whose figures may be anything. One's own
-// comes back only to say that a watch stands.
+// heard passes on a hint of another supervisor, whose values can be anything. Our own
+// hints come back only to confirm that a watch is active.
 func (p *NATSPeers) heard(msg *nats.Msg, onHint func(Hint)) {
 	if notAClients(msg) != nil {
 		return
@@ -175,12 +175,12 @@ func (p *NATSPeers) heard(msg *nats.Msg, onHint func(Hint)) {
 		return
 	}
 	if HintKind(kind) == HintDue && wire.At.IsZero() {
-		return // no time: an alarm that is set to it is not set
+		return // no time: a timer that is set to it is not set
 	}
 	onHint(Hint{Kind: HintKind(kind), Of: of, Count: min(max(wire.Count, 0), anyNumber), At: wire.At})
 }
 
-// round does what has been noted since the last one.
+// round processes the notes left since the last round.
 func (p *NATSPeers) round() {
 	p.mu.Lock()
 	hints, touched := p.hints, p.touched
@@ -194,8 +194,8 @@ func (p *NATSPeers) round() {
 		sub := p.subs[subject]
 		switch {
 		case wanted:
-			// The broker handles what comes over one connection in order: once this
-			// hint is back, the subscription stands.
+			// The broker handles the messages of one connection in order: once this
+			// hint is back, the subscription is active.
 			if sub == nil {
 				p.subscribe(subject)
 			}

@@ -7,31 +7,31 @@ import (
 	"missioncontrol/missions"
 )
 
-// Peers carries hints between the supervisors that share a store, so that what is
-// done through one of them is noticed at once by the others.
+// Peers carries hints between the supervisors that share a store, so that each notices
+// at once what is done through another.
 //
-// Hints are best effort and nothing is right because of them: one that is lost
-// costs up to a second, after which everybody looks for himself. No method waits
-// for a broker. All methods may be called concurrently.
+// Hints are best effort, and correctness never depends on them. A lost hint costs up to
+// a second, after which every supervisor looks for itself. No method waits for a
+// broker. All methods may be called concurrently.
 type Peers interface {
-	// Run carries hints until ctx ends, and calls hear with each one of another
+	// Run carries hints until ctx ends, and calls onHint with each hint of another
 	// supervisor, one after the other. It is called once.
 	Run(ctx context.Context, onHint func(Hint))
 
-	// Tell tells the other supervisors. Hints of one kind and subject that have
-	// not gone out yet become one.
+	// Send sends a hint to the other supervisors. Unsent hints of the same kind and
+	// subject become one.
 	Send(hint Hint)
 
-	// Watch has the end of a mission told to us, until done is called. A
-	// [HintEnded] also comes, true or not, once the watch stands: what happened
-	// before is not told any more, so the mission has to be looked at then.
+	// Watch subscribes to the end of a mission until done is called. A [HintEnded] also
+	// arrives, true or not, once the subscription is active. Ends before that are not
+	// reported, so the caller must then look at the mission.
 	Watch(missionID string) (done func())
 }
 
-// Hint is what one supervisor tells the others.
+// Hint is a message from one supervisor to the others.
 type Hint struct {
 	Kind  HintKind
-	Of    string        // the type, mission or agent that it is about, if any
+	Of    string        // the type, mission or agent it is about, if any
 	Count int           // of HintReady: how many missions
 	At    missions.Time // of HintDue
 }
@@ -43,24 +43,24 @@ type HintKind string
 const (
 	HintReady      HintKind = "ready"     // missions of a type have become claimable
 	HintEnded      HintKind = "ended"     // a mission has ended, or was deleted
-	HintDue        HintKind = "due"       // something is due at a time that the leader may not know of
+	HintDue        HintKind = "due"       // something is due at a time that the leader may not know
 	HintDismissed  HintKind = "dismissed" // an agent wants no more missions
 	HintOutboxGrew HintKind = "grown"     // an outbox has grown
 	HintResigned   HintKind = "resigned"  // the leadership is free
 )
 
-// lookAgain is how often what other supervisors may have done is looked for
-// without being told of it.
+// lookAgain is how often a supervisor looks for changes of other supervisors without a
+// hint.
 const lookAgain = time.Second
 
-// alone stands for the peers of a supervisor that has its store to itself.
+// noPeers are the peers of a supervisor that has its store to itself.
 type noPeers struct{}
 
 func (noPeers) Run(ctx context.Context, _ func(Hint)) { <-ctx.Done() }
 func (noPeers) Send(Hint)                             {}
 func (noPeers) Watch(string) func()                   { return func() {} }
 
-// hear acts on a hint of another supervisor.
+// onHint acts on a hint of another supervisor.
 func (s *Service) onHint(h Hint) {
 	switch h.Kind {
 	case HintReady:
@@ -84,7 +84,7 @@ func (s *Service) ready(kind string, n int) {
 	s.peers.Send(Hint{Kind: HintReady, Of: kind, Count: n})
 }
 
-// readyAll does so for one mission of each of these types.
+// readyAll does so for one mission of each of the given types.
 func (s *Service) readyAll(kinds []string) {
 	byType := map[string]int{}
 	for _, kind := range kinds {
@@ -95,13 +95,13 @@ func (s *Service) readyAll(kinds []string) {
 	}
 }
 
-// ended wakes those who wait for a mission.
+// ended wakes the requests that wait for a mission.
 func (s *Service) ended(missionID string) {
 	s.waits.notify(missionID)
 	s.peers.Send(Hint{Kind: HintEnded, Of: missionID})
 }
 
-// dueBy has the reaper of whoever leads look at a time, at the latest.
+// dueBy makes the leader's reaper run at t at the latest.
 func (s *Service) dueBy(t time.Time) {
 	s.reaper.noLaterThan(t)
 	if !s.leader.leads() && time.Until(t) < s.lookAgain {
@@ -109,13 +109,13 @@ func (s *Service) dueBy(t time.Time) {
 	}
 }
 
-// dismiss ends an agent's parked claims, wherever they are parked.
+// endClaims ends an agent's parked claims in every supervisor.
 func (s *Service) endClaims(agentID string) {
 	s.dispatch.endClaims(agentID)
 	s.peers.Send(Hint{Kind: HintDismissed, Of: agentID})
 }
 
-// grown tells the relay of whoever leads that an outbox may have grown.
+// outboxGrew signals the leader's relay that an outbox may have grown.
 func (s *Service) outboxGrew() {
 	s.relay.poke()
 	if !s.leader.leads() {

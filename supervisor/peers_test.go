@@ -12,8 +12,8 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// What makes a mission claimable through one supervisor wakes a claim that is
-// parked at another, with nobody looking by himself.
+// A mission that becomes claimable through one supervisor wakes a claim that is parked
+// at another, without polling.
 func TestAClaimParkedElsewhereIsWoken(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -104,15 +104,15 @@ func TestABatchIsOneHint(t *testing.T) {
 	if counts["a"] != 500 || counts["b"] != 500 {
 		t.Fatalf("%v", counts)
 	}
-	m.stop() // everything has been told
+	m.stop() // everything has been sent
 	must(t, nc.Flush())
 	if n, _, err := hints.Pending(); n != 0 || err != nil {
 		t.Fatalf("%d more hints, %v", n, err)
 	}
 }
 
-// A request that waits for a mission is answered when the mission ends through
-// another supervisor, with nobody looking by himself.
+// A request that waits for a mission is answered when the mission ends through another
+// supervisor, without polling.
 func TestAWaitElsewhereEnds(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -135,7 +135,7 @@ func TestAWaitElsewhereEnds(t *testing.T) {
 		} {
 			lease := at.acts.hold(t, "holder", "x")
 			var results []<-chan api.Mission
-			for range 3 { // of whom the subscription is shared
+			for range 3 { // they share the subscription
 				results = append(results, begin(t, looked, func(ctx context.Context) (api.Mission, error) {
 					return at.waits.Wait(ctx, api.WaitRequest{ID: lease.MissionID, TimeoutSeconds: ptr(15.0)})
 				}))
@@ -149,7 +149,7 @@ func TestAWaitElsewhereEnds(t *testing.T) {
 		}
 	}
 	for _, m := range []*member{leader, other} {
-		for m.nc.NumSubscriptions() != 5 { // those of the waits end with them
+		for m.nc.NumSubscriptions() != 5 { // the subscriptions of the waits end with them
 			must(t, ctx.Err())
 		}
 	}
@@ -157,8 +157,8 @@ func TestAWaitElsewhereEnds(t *testing.T) {
 
 func ptr[T any](v T) *T { return &v }
 
-// An agent that drains or leaves through one supervisor gets its parked claims back
-// from all of them.
+// When an agent drains or leaves through one supervisor, all supervisors answer its
+// parked claims.
 func TestADismissalReachesEverySupervisor(t *testing.T) {
 	t.Parallel()
 	leader, other, looked := newFleet(t).pair(false)
@@ -183,8 +183,7 @@ func TestADismissalReachesEverySupervisor(t *testing.T) {
 	}
 }
 
-// Events of a change that another supervisor made are relayed without waiting for
-// the leader to look.
+// Events of a change that another supervisor made are relayed before the leader polls.
 func TestTheLeaderIsToldOfEvents(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -203,7 +202,7 @@ func TestTheLeaderIsToldOfEvents(t *testing.T) {
 	}
 }
 
-// While hints do not get through, looking finds the same a little later.
+// While hints are lost, polling finds the same changes a little later.
 func TestWithoutHintsEverythingIsFound(t *testing.T) {
 	t.Parallel()
 	leader, other, looked := newFleet(t).pair(true)
@@ -229,7 +228,7 @@ func TestWithoutHintsEverythingIsFound(t *testing.T) {
 	}
 }
 
-// Whatever comes in on the subjects of hints harms nobody.
+// Invalid messages on the subjects of hints do no harm.
 func TestJunkInsteadOfHints(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -251,9 +250,10 @@ func TestJunkInsteadOfHints(t *testing.T) {
 	}
 }
 
-// What a consumer pushes to the subject of a hint is none: whoever may follow events
-// may make such a consumer. Such a message has a reply that is no inbox; nobody but the
-// broker may send one with a JetStream acknowledgement's, which this one stands for.
+// A message that a consumer pushes to the subject of a hint is not a hint: every client
+// that may follow events may create such a consumer. Such a message has a reply that is
+// not an inbox. Only the broker may send one with the reply of a JetStream
+// acknowledgement, which the reply here represents.
 func TestWhatJetStreamPushesIsNoHint(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)

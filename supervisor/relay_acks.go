@@ -8,21 +8,21 @@ import (
 	"missioncontrol/missions"
 )
 
-// acknowledger has the outboxes note how far the stream has come, while the relay
-// already sends what is next: nothing but the outbox's limit depends on it, and a store
-// that is busy would otherwise set the pace at which events flow. What comes while it is
-// at work is done together.
+// acknowledger records in the outboxes how far the stream has come, while the relay
+// already sends the next events. Only the outbox's limit depends on this record, and a
+// busy store would otherwise limit the rate at which events flow. Positions that arrive
+// while it works are recorded together.
 type acknowledger struct {
 	outboxes []missions.Outbox
 
 	mu   sync.Mutex
-	next []int64       // by outbox: what is to be noted, 0 for no news; nil for nothing
+	next []int64       // by outbox: what to record, 0 for no change; nil for nothing
 	idle chan struct{} // closed when the work is done; nil while there is none
-	err  error         // of what was done since the last call
+	err  error         // of the work since the last call
 }
 
-// note takes positions, 0 for no news of an outbox, and returns the error of what was
-// noted before.
+// note takes positions, 0 for no change to an outbox, and returns the error of the work
+// before.
 func (a *acknowledger) note(ctx context.Context, positions []int64) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -41,7 +41,7 @@ func (a *acknowledger) note(ctx context.Context, positions []int64) error {
 	return err
 }
 
-// work notes for as long as there is anything to note.
+// work records positions as long as there are any.
 func (a *acknowledger) work(ctx context.Context) {
 	for {
 		a.mu.Lock()
@@ -61,7 +61,7 @@ func (a *acknowledger) work(ctx context.Context) {
 	}
 }
 
-// wait returns when everything has been noted, with the error of what was done since the
+// wait returns when everything has been recorded, with the error of the work since the
 // last call.
 func (a *acknowledger) wait() error {
 	a.mu.Lock()

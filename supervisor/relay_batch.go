@@ -9,7 +9,7 @@ import (
 	"missioncontrol/missions"
 )
 
-// batch is a piece of the relay's sequence.
+// batch is a part of the relay's sequence.
 type batch struct {
 	events   []charter.Event
 	origins  []origin // of the events
@@ -24,9 +24,9 @@ type origin struct {
 	entry    *missions.Event
 }
 
-// take makes a batch of what comes next in the outboxes. Each gets an equal share
-// of it, and what an outbox does not need is left to those after it. Another one
-// is the first each time, so that all fare the same.
+// take makes a batch of the next events of the outboxes. Each outbox gets an equal
+// share, and leaves what it does not need to the outboxes after it. Each time another
+// outbox is first, so that all are treated equally.
 func (r *relay) take(ctx context.Context) (*batch, error) {
 	n := len(r.outboxes)
 	b := &batch{outboxes: n, since: time.Now()}
@@ -55,12 +55,12 @@ func (r *relay) take(ctx context.Context) (*batch, error) {
 	return b, nil
 }
 
-// positions writes how far the outboxes have come.
+// positions encodes how far the outboxes have come.
 func (r *relay) positions(sent []int64) []byte {
 	b := []byte{'{'}
 	for i, position := range sent {
 		if position == 0 {
-			continue // nothing of it is known to have been sent
+			continue // none of its events are known to have been sent
 		}
 		if len(b) > 1 {
 			b = append(b, ',')
@@ -72,7 +72,7 @@ func (r *relay) positions(sent []int64) []byte {
 	return append(b, '}')
 }
 
-// reached returns for each outbox the position of its last event among the first n,
+// reached returns for each outbox the position of its last event among the first n, or
 // 0 if it has none there.
 func (b *batch) reached(n int) []int64 {
 	positions := make([]int64, b.outboxes)

@@ -14,8 +14,8 @@ import (
 	"missioncontrol/supervisor"
 )
 
-// setBack takes a broker back to what it had on its disk at an earlier time: what a
-// crash of its machine leaves. While it is away, meanwhile is called.
+// setBack resets a broker to what it had on disk at an earlier time, as a crash of its
+// machine would. It calls meanwhile while the broker is away.
 func (r *relayRig) setBack(broker *embedded.Server, earlier string, meanwhile func()) {
 	r.t.Helper()
 	must(r.t, broker.Shutdown(context.Background()))
@@ -25,7 +25,7 @@ func (r *relayRig) setBack(broker *embedded.Server, earlier string, meanwhile fu
 	r.startBroker()
 }
 
-// snapshot copies what a broker has on its disk, and starts it again.
+// snapshot copies what a broker has on disk, and starts the broker again.
 func (r *relayRig) snapshot(broker *embedded.Server) (*embedded.Server, string) {
 	r.t.Helper()
 	copied := filepath.Join(r.t.TempDir(), "earlier")
@@ -34,9 +34,9 @@ func (r *relayRig) snapshot(broker *embedded.Server) (*embedded.Server, string) 
 	return r.startBroker(), copied
 }
 
-// A broker whose machine has crashed, and that comes back without the last events
-// which it had acknowledged, gets them again, once and in order: whether or not there
-// are new ones, and also when the supervisor was killed in between.
+// A broker that comes back from a machine crash without the last events it had
+// acknowledged gets them again, once and in order: with or without new events, and also
+// if the supervisor was killed in between.
 func TestWhatABrokerHadNotWrittenIsSentAgain(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -73,7 +73,7 @@ func TestWhatABrokerHadNotWrittenIsSentAgain(t *testing.T) {
 	}
 }
 
-// What the broker has had the time to write is forgotten.
+// Events that the broker has had time to sync are deleted from the outbox.
 func TestWhatIsSafeIsForgotten(t *testing.T) {
 	t.Parallel()
 	r := newRelayRig(t)

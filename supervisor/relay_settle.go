@@ -9,29 +9,29 @@ import (
 	"missioncontrol/missions"
 )
 
-// mark is how far the outboxes had been acknowledged at a time.
+// checkpoint is how far the outboxes had been acknowledged at a time.
 type checkpoint struct {
 	begun, at time.Time // of the first acknowledgement in it, and of the last
 	events    int
-	positions []int64 // 0 for an outbox of which there is none
+	positions []int64 // 0 for an outbox without acknowledgements
 }
 
 const (
-	// A mark takes in acknowledgements for this part of the lag, up to so many events:
-	// as many as an outbox forgets in one step.
+	// A checkpoint collects acknowledgements for this part of the lag, and at most this
+	// many events: as many as an outbox deletes in one step.
 	checkpointPart   = 64
 	checkpointEvents = 2 * relayBatch
 
-	// askPart is how often in the lag the stream is asked what it still has.
+	// askPart is how often within the lag the stream is asked what it still has.
 	askPart = 8
 
-	// copiesLag is how long what was acknowledged may be lost from a stream with
-	// several copies, if longer than that of one: most of their machines have to lose
-	// power at once, before any of those has synced.
+	// copiesLag is how long acknowledged events of a stream with several copies may be
+	// lost, unless the lag of one copy is shorter: most of the machines must lose power
+	// at once, before any of them has synced.
 	copiesLag = 15 * time.Second
 )
 
-// note keeps in mind what has been acknowledged just now.
+// note records what has just been acknowledged.
 func (r *relay) note(positions []int64, events int) {
 	if !slices.ContainsFunc(positions, func(p int64) bool { return p > 0 }) {
 		return
@@ -50,7 +50,7 @@ func (r *relay) note(positions []int64, events int) {
 	r.checkpoints = append(r.checkpoints, checkpoint{begun: now, at: now, events: events, positions: slices.Clone(positions)})
 }
 
-// beyond reports whether a mark names a position that the stream does not reach.
+// beyond reports whether a checkpoint has a position that the stream does not reach.
 func (m *checkpoint) beyond(tail []int64) bool {
 	for i, p := range m.positions {
 		if p > tail[i] {
@@ -60,18 +60,19 @@ func (m *checkpoint) beyond(tail []int64) bool {
 	return false
 }
 
-// reachBeyond reports whether the stream has lost what it had acknowledged.
+// streamLost reports whether the stream has lost events that it had acknowledged.
 func (r *relay) streamLost(tail []int64) bool {
 	return slices.ContainsFunc(r.checkpoints, func(m checkpoint) bool { return m.beyond(tail) })
 }
 
-// cut drops the marks of what the stream does not have, or has no more.
+// truncate drops the checkpoints of events that the stream does not have, or no longer
+// has.
 func (r *relay) truncate(tail []int64) {
 	gone := func(m checkpoint) bool { return m.beyond(tail) }
 	r.checkpoints, r.safe = slices.DeleteFunc(r.checkpoints, gone), slices.DeleteFunc(r.safe, gone)
 }
 
-// wait is how long what was acknowledged has to be kept.
+// wait returns how long acknowledged events must be kept.
 func (r *relay) wait() time.Duration {
 	if r.stream.Status().Copies > 1 {
 		return min(r.lag, copiesLag)
@@ -79,7 +80,7 @@ func (r *relay) wait() time.Duration {
 	return r.lag
 }
 
-// untilNext returns how long there is nothing to do, unless an outbox grows.
+// untilNext returns how long there is nothing to do unless an outbox grows.
 func (r *relay) untilNext() time.Duration {
 	if len(r.checkpoints) == 0 {
 		return r.atLeast
@@ -90,8 +91,9 @@ func (r *relay) untilNext() time.Duration {
 
 var errLost = errors.New("the stream has lost what it had acknowledged; it is sent again")
 
-// settle forgets what has been acknowledged for long enough, if the stream still has
-// it: so much in one call as was acknowledged in one or two.
+// settle deletes events from the outboxes whose acknowledgement is old enough, if the
+// stream still has them. One call deletes as much as was acknowledged in one or two
+// calls.
 func (r *relay) settle(ctx context.Context) error {
 	if len(r.safe) == 0 {
 		if err := r.confirm(ctx); err != nil {
@@ -108,8 +110,8 @@ func (r *relay) settle(ctx context.Context) error {
 	return err
 }
 
-// confirm asks the stream for its tail, if any mark is old enough, and moves the old
-// ones to those that are safe.
+// confirm asks the stream for its tail if any checkpoint is old enough, and moves the
+// old checkpoints to the safe ones.
 func (r *relay) confirm(ctx context.Context) error {
 	now, wait := time.Now(), r.wait()
 	old := 0
@@ -125,19 +127,19 @@ func (r *relay) confirm(ctx context.Context) error {
 	}
 	r.asked = now
 	if r.streamLost(tail) {
-		return errLost // the next step cuts the marks off
+		return errLost // the next step truncates the checkpoints
 	}
 	r.safe = append(r.safe, r.checkpoints[:old]...)
 	r.checkpoints = slices.Clone(r.checkpoints[old:])
 	return nil
 }
 
-// forget has each outbox forget its events up to a position; 0 for none.
+// forget deletes the events of each outbox up to a position; 0 for none.
 func (r *relay) forget(ctx context.Context, positions []int64) error {
 	return each(r.outboxes, positions, func(o missions.Outbox, upTo int64) error { return o.Forget(ctx, upTo) })
 }
 
-// each does something to the outboxes that have a position.
+// each calls do for each outbox that has a position.
 func each(outboxes []missions.Outbox, positions []int64, do func(missions.Outbox, int64) error) error {
 	var errs []error
 	for i, upTo := range positions {

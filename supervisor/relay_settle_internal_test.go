@@ -17,7 +17,7 @@ import (
 	"missioncontrol/missions"
 )
 
-// ledge is an outbox whose events are where the test puts them.
+// ledge is an outbox whose events the test sets.
 type ledge struct {
 	mu                sync.Mutex
 	events            []missions.Event
@@ -84,15 +84,15 @@ func (l *ledge) reach() (acked, forgotten int64) {
 	return l.acked, l.forgotten
 }
 
-// brook is an event stream that loses what it is told to lose.
+// brook is an event stream that loses events on demand.
 type brook struct {
 	Stream
 	mu      sync.Mutex
 	stored  []charter.Event
 	copies  int
 	changed chan struct{}
-	before  func() // called once, when a batch comes
-	refuse  int    // the place of an event that is refused once, counted from 1; those behind it are stored
+	before  func() // called once, when a batch arrives
+	refuse  int    // the place, counted from 1, of an event that is refused once; the events behind it are stored
 }
 
 func newBrook() *brook { return &brook{changed: make(chan struct{})} }
@@ -144,7 +144,7 @@ func (b *brook) PublishBatchWhile(_ context.Context, changed <-chan struct{}, ev
 	return len(events), nil
 }
 
-// store knows ids from what is stored, as a broker does that has been restarted.
+// store recognises ids only from stored events, like a restarted broker.
 func (b *brook) store(e charter.Event) {
 	for i := range b.stored {
 		if b.stored[i].ID == e.ID {
@@ -154,7 +154,7 @@ func (b *brook) store(e charter.Event) {
 	b.stored = append(b.stored, e)
 }
 
-// lose takes the newest events away; restarted says whether clients notice.
+// lose removes the newest events; restarted says whether clients notice.
 func (b *brook) lose(n int, restarted bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -165,7 +165,7 @@ func (b *brook) lose(n int, restarted bool) {
 	}
 }
 
-// positions returns those of the stored events, in order.
+// positions returns the positions of the stored events, in order.
 func (b *brook) positions() (all []int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -243,8 +243,8 @@ func TestSeveralCopiesAreSafeSooner(t *testing.T) {
 	})
 }
 
-// A broker that comes back without its last events gets them again, in order, whether
-// or not there are new ones, and also when nobody has noticed that it was away.
+// A broker that comes back without its last events gets them again, in order, with or
+// without new events, and also if nothing has noticed that it was away.
 func TestWhatTheBrokerLostIsSentAgain(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -276,8 +276,8 @@ func TestWhatTheBrokerLostIsSentAgain(t *testing.T) {
 	}
 }
 
-// A broker that is restarted between the look at the stream's end and the publishing
-// gets nothing of the batch, which would hide the hole.
+// If a broker is restarted between the check of the stream's end and the publish, it
+// gets nothing of the batch, which would hide the gap.
 func TestABatchDoesNotHideALoss(t *testing.T) {
 	t.Parallel()
 	relaying(t, func(t *testing.T, r *relay, l *ledge, b *brook) {
@@ -294,7 +294,7 @@ func TestABatchDoesNotHideALoss(t *testing.T) {
 	})
 }
 
-// What a failed publish has left over is not sent on top of a hole.
+// The rest of a failed publish is not sent on top of a gap.
 func TestTheRestOfABatchDoesNotHideALoss(t *testing.T) {
 	t.Parallel()
 	relaying(t, func(t *testing.T, r *relay, l *ledge, b *brook) {
@@ -313,8 +313,8 @@ func TestTheRestOfABatchDoesNotHideALoss(t *testing.T) {
 	})
 }
 
-// That the store was cut off by the term's end, as it noted how far the stream had come,
-// does not keep the relay from sending what is left.
+// The end of the term may interrupt the store while it records how far the stream has
+// come. The relay still sends what is left.
 func TestWhatIsLeftIsSentAtTheEndOfATerm(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -324,7 +324,7 @@ func TestWhatIsLeftIsSentAtTheEndOfATerm(t *testing.T) {
 		r := newRelay([]missions.Outbox{l}, b, testInterval, slog.New(slog.DiscardHandler))
 		term := newTerm(t.Context(), time.Now().Add(time.Hour))
 		third := func() { time.Sleep(2 * time.Millisecond) }
-		second := func() { term.stop(); b.before = third } // while the first is noted
+		second := func() { term.stop(); b.before = third } // while the first is being recorded
 		b.before = func() { l.hangs = true; b.before = second }
 		r.run(term)
 		b.wantOnce(t, batches*relayBatch)

@@ -18,21 +18,21 @@ import (
 )
 
 // A broker checks what a client publishes. It does not check what JetStream and other
-// services publish in answer, and whoever sends them a request chooses the subject of the
-// answer. An answer can therefore arrive where a request is expected, sent by somebody who
-// may not send that request. This file tells such messages from requests.
+// services publish as replies, and the client that sends them a request chooses the
+// reply subject. So a reply can arrive where a request is expected, caused by a client
+// that may not send that request. This file distinguishes such messages from requests.
 
-// reservedReplies begin the subjects to which no reply is sent, because what arrives there
-// is taken for something else: a request, an acknowledgement, an event, a command to
-// JetStream. An agent that asks for {} to be sent to another agent's leave, where {} is a
-// request, would have dismissed it.
+// reservedReplies are the prefixes of subjects to which no reply is sent, because a
+// message there counts as something else: a request, an acknowledgement, an event, or a
+// command to JetStream. Otherwise an agent could have the reply {} sent to another
+// agent's leave subject, where {} is a request, and take that agent offline.
 var reservedReplies = []string{
 	strings.TrimSuffix(api.SubjectAll, ">"), eventstream.SubjectPrefix, eventstream.DeadLetterPrefix, "$",
 }
 
-// Headers of messages that the broker sends, not a client: its status messages, which have
-// no body, and stored messages. On what crosses from one account to another, the broker
-// says in headerRequestInfo where it came from.
+// Headers of messages that the broker sends, not a client: status messages, which have
+// no body, and stored messages. If a message crosses from one account to another, the
+// broker records in headerRequestInfo where it came from.
 const (
 	headerStatus      = "Status"
 	headerStream      = "Nats-Stream"
@@ -40,7 +40,7 @@ const (
 	headerRequestInfo = "Nats-Request-Info"
 )
 
-// Why a message is not carried out as a request.
+// Reasons why a message is not handled as a request.
 var (
 	errReservedReply = errors.New("its reply would be taken for a request, an event or a command")
 	errFromBroker    = errors.New("it was sent by the broker, not by a client")
@@ -64,7 +64,7 @@ func notAClients(msg *nats.Msg) error {
 	return nil
 }
 
-// check returns why a message is not a request that its sender may have carried out.
+// check returns why a message is not a request that its sender may make.
 func (u *ownUser) check(ep *endpoint, msg *nats.Msg) error {
 	if err := notAClients(msg); err != nil {
 		return err
@@ -76,7 +76,7 @@ func (u *ownUser) check(ep *endpoint, msg *nats.Msg) error {
 	if known == nil {
 		return nil
 	}
-	// What a client of ours sends does not cross a border between accounts, and what a
+	// What a client of our account sends does not cross an account border, and what a
 	// client of another account sends does not come from ours.
 	if len(msg.Header) > 0 && strings.Contains(msg.Header.Get(headerRequestInfo), known.origin) {
 		return errFromBroker
@@ -87,13 +87,13 @@ func (u *ownUser) check(ep *endpoint, msg *nats.Msg) error {
 	return nil
 }
 
-// agentsInbox reports whether a reply subject is an agent's own, or one that the broker has
-// made for it at the border of another account, which no client can name.
+// agentsInbox reports whether a reply subject is in the agent's own inbox, or is one
+// that the broker made for it at an account border, which no client can name.
 func agentsInbox(agentID, reply string) bool {
 	return strings.HasPrefix(reply, api.InboxPrefix(agentID)+".") || strings.HasPrefix(reply, "_R_.")
 }
 
-// ownUser is what the broker says of the user that the supervisor signed in as.
+// ownUser is what the broker says about the user that the supervisor signed in as.
 type ownUser struct {
 	log   *slog.Logger
 	known atomic.Pointer[userInfo] // nil until the broker has said it
@@ -102,22 +102,22 @@ type ownUser struct {
 }
 
 type userInfo struct {
-	// origin stands in the request info of what comes from our own account.
+	// origin is in the request info of messages from our own account.
 	origin string
 
-	// agentsApart: we may not publish what agents publish. So agents are other users than
-	// we are, and listen to inboxes of their own.
+	// agentsApart means that we may not publish what agents publish. So agents are
+	// other users, and have their own inboxes.
 	agentsApart bool
 }
 
 const (
 	userInfoSubject  = "$SYS.REQ.USER.INFO"
 	userInfoTimeout  = 500 * time.Millisecond
-	refusalsInterval = 10 * time.Second // between two lines about refused messages
+	refusalsInterval = 10 * time.Second // between two log lines about refused messages
 )
 
-// ask has the broker say who we are. Until it has, and if it does not, requests are
-// checked for what can be seen without knowing that.
+// ask asks the broker who we are. Until the broker answers, requests are only checked
+// for what is visible without knowing that.
 func (u *ownUser) ask(ctx context.Context, nc *nats.Conn) {
 	ctx, cancel := context.WithTimeout(ctx, userInfoTimeout)
 	defer cancel()
@@ -158,8 +158,8 @@ func askUserInfo(ctx context.Context, nc *nats.Conn) (*userInfo, error) {
 	return info, nil
 }
 
-// mayPublish reports whether permissions let somebody publish to a subject. To the broker
-// an empty list of what is allowed means everything.
+// mayPublish reports whether permissions allow publishing to a subject. To the broker
+// an empty allow list means everything.
 func mayPublish(allow, deny []string, subject string) bool {
 	covers := func(pattern string) bool { return subjectMatches(pattern, subject) }
 	return (len(allow) == 0 || slices.ContainsFunc(allow, covers)) && !slices.ContainsFunc(deny, covers)
@@ -197,7 +197,7 @@ func (u *ownUser) keep(ctx context.Context, nc *nats.Conn) {
 	}
 }
 
-// refused logs a refusal, at a bounded rate: whoever sends such messages can send many.
+// refused logs a refusal, at a bounded rate: a client can send many such messages.
 func (u *ownUser) refused(ep *endpoint, reason error) {
 	now, next := time.Now().UnixNano(), u.next.Load()
 	if now < next || !u.next.CompareAndSwap(next, now+int64(refusalsInterval)) {

@@ -11,9 +11,9 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// An empty message to an agent's leave dismisses it. Nobody gets one there by having
-// somebody else send it, who may do what he himself may not: the supervisor, whose
-// replies to log and progress are empty, or JetStream.
+// An empty message to an agent's leave subject takes the agent offline. A client that
+// may not send one cannot cause another service to send it: neither the supervisor,
+// whose replies to log and progress are empty, nor JetStream.
 func TestNobodyIsMadeAMessenger(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{})
@@ -23,7 +23,7 @@ func TestNobodyIsMadeAMessenger(t *testing.T) {
 	must(t, err)
 	consumer, err := js.CreateConsumer(t.Context(), "EVENTS", jetstream.ConsumerConfig{Durable: "c"})
 	must(t, err)
-	// Pushed to the supervisor's own queue group, so that it has somebody to go to.
+	// Pushed to the supervisor's own queue group, so that there is a receiver.
 	pushed, err := r.nc.Request("$JS.API.CONSUMER.CREATE.EVENTS.pushed",
 		[]byte(`{"stream_name":"EVENTS","config":{"name":"pushed","deliver_subject":"`+leave+`","deliver_group":"supervisor",`+
 			`"headers_only":true,"ack_policy":"none","deliver_policy":"all","replay_policy":"instant","max_deliver":-1}}`), testTimeout)
@@ -42,7 +42,7 @@ func TestNobodyIsMadeAMessenger(t *testing.T) {
 		must(t, r.nc.PublishRequest("supervisor.agent.attacker.leave", reply, nil))
 	}
 	must(t, r.nc.Flush())
-	// One connection's messages arrive in order, but JetStream's come over another.
+	// One connection's messages arrive in order, but JetStream's arrive on another.
 	for range 20 {
 		_, err = js.Stream(t.Context(), "EVENTS")
 		must(t, err)
@@ -55,7 +55,7 @@ func TestNobodyIsMadeAMessenger(t *testing.T) {
 	}
 }
 
-// Whoever waits for a reply in an ordinary way gets one.
+// A client that waits for a reply in an ordinary inbox gets one.
 func TestOrdinaryInboxesGetReplies(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{})
@@ -67,11 +67,12 @@ func TestOrdinaryInboxesGetReplies(t *testing.T) {
 			t.Errorf("%s: %v", inbox, err)
 		}
 	}
-	must(t, r.nc.Publish("supervisor.agent.w1.leave", nil)) // and whoever wants none
+	must(t, r.nc.Publish("supervisor.agent.w1.leave", nil)) // and a client that wants no reply
 	must(t, r.nc.Flush())
 }
 
-// A request that changes missions needs a reply, and what the broker has sent is none.
+// A request that changes missions needs a reply subject, and a message that the broker
+// sent is not a request.
 func TestAChangeProvesThatAClientSentIt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{})
@@ -91,7 +92,7 @@ func TestAChangeProvesThatAClientSentIt(t *testing.T) {
 	_, err := r.nc.RequestMsg(&nats.Msg{Subject: api.SubjectMissionsCreate, Data: []byte(`{"id":"other-account","name":"x"}`),
 		Header: nats.Header{"Nats-Request-Info": {`{"acc":"CLIENTS","rtt":1}`}}}, testTimeout)
 	must(t, err)
-	_, _, err = r.client.Create(t.Context(), api.MissionSpec{ID: "ordinary", Name: "x"}) // comes after those
+	_, _, err = r.client.Create(t.Context(), api.MissionSpec{ID: "ordinary", Name: "x"}) // arrives after those
 	must(t, err)
 	list, err := r.client.List(t.Context(), api.ListRequest{})
 	must(t, err)

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// shared lets many requests share one read. A request that arrives while a read
-// is under way shares the next one, so that no answer is older than the request
-// that it is given to. The zero value with read set is ready for use.
+// sharedRead lets many requests share one read. A request that arrives during a read
+// shares the next one, so no answer is older than the request it goes to. The zero
+// value with read set is ready to use.
 type sharedRead[T any] struct {
 	read func(context.Context) (T, error)
 
@@ -48,7 +48,7 @@ func (s *sharedRead[T]) get(ctx context.Context) (T, error) {
 	}
 }
 
-// run reads for as long as somebody asks, and ends by itself.
+// run reads as long as requests wait, and then returns.
 func (s *sharedRead[T]) run() {
 	for {
 		s.mu.Lock()

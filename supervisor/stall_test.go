@@ -9,8 +9,8 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// An agent that beats, but shows no progress of a mission for stall_seconds, loses
-// it. It is told by a push and by its next heartbeat, and the event says why.
+// An agent that sends heartbeats, but shows no progress of a mission for stall_seconds,
+// loses the mission. A push and its next heartbeat notify it, and the event says why.
 func TestAStalledMissionIsTakenFromALivingAgent(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{lease: time.Hour})

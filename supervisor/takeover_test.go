@@ -16,14 +16,14 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// mortal is a supervisor's way to the store, which can be cut in the middle of what
-// it does, as kill -9 or a network does it.
+// mortal is a supervisor's access to the store. It can be cut in the middle of a step,
+// as by kill -9 or a network failure.
 type mortal struct {
 	missions.Store
 	failAt  atomic.Pointer[string] // the step at which the store is lost; "" for all
-	reaped  chan struct{}          // gets a value whenever the reaper has done its work
-	relayed chan struct{}          // gets a value whenever the relay has found some
-	acts    atomic.Int64           // how often either has got to work, or the retention
+	reaped  chan struct{}          // gets a value whenever the reaper has finished
+	relayed chan struct{}          // gets a value whenever the relay has found events
+	acts    atomic.Int64           // how often the reaper, the relay or the retention has run
 }
 
 func (f *fleet) newMortal() *mortal {
@@ -37,21 +37,21 @@ func signal(c chan struct{}) {
 	}
 }
 
-// lost returns an error from the step on at which the store is to be lost.
+// lost returns an error from the step on at which the store is lost.
 func (m *mortal) lost(step string) error {
 	at := m.failAt.Load()
 	if at == nil || *at != "" && *at != step {
 		return nil
 	}
 	if step != "lead" {
-		m.failAt.Store(new(string)) // nothing after it comes through either
+		m.failAt.Store(new(string)) // nothing after it succeeds either
 	}
 	return missions.Unavailable("cut off", nil)
 }
 
 func (m *mortal) Lead(ctx context.Context, id string, ttl time.Duration) (missions.Leadership, error) {
 	if m.lost("lead") != nil {
-		<-ctx.Done() // a network that is cut does not say so
+		<-ctx.Done() // a cut network sends no error
 		return missions.Leadership{}, ctx.Err()
 	}
 	return m.Store.Lead(ctx, id, ttl)
@@ -118,8 +118,8 @@ func (o mortalOutbox) Forget(ctx context.Context, upTo int64) error {
 }
 
 // traffic creates missions in each partition, works on them and ends them, through
-// supervisors that never run: as many as asked for with the first function. The
-// second one ends it all, and returns how many.
+// supervisors that never run. Each call of more asks for another one. stop ends it all,
+// and returns how many there were.
 func traffic(t *testing.T, partitions []missions.Store) (more func(), stop func() int) {
 	t.Helper()
 	asked := make(chan struct{}, 10_000)
@@ -158,7 +158,7 @@ func traffic(t *testing.T, partitions []missions.Store) (more func(), stop func(
 	return more, stop
 }
 
-// life is that of one mission.
+// life runs one mission from creation to end.
 func life(clerk *supervisor.Service, store missions.Store, agent, id string) error {
 	ctx := context.Background()
 	_, err := clerk.Create(ctx, api.CreateRequest{MissionSpec: api.MissionSpec{ID: id, Name: id, Type: agent}})
@@ -176,16 +176,17 @@ func life(clerk *supervisor.Service, store missions.Store, agent, id string) err
 	return err
 }
 
-// silent is no event stream at all: for a service that does not run.
+// silent is an event stream that does nothing, for a service that does not run.
 type silent struct{ supervisor.Stream }
 
 func (silent) Emit(charter.Event) {}
 
-// Of several supervisors one relays, reaps and retains, and when it stops, another.
+// Of several supervisors, one relays, reaps and deletes old missions. When it stops,
+// another does.
 func TestOnlyOneActs(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
-	const long = time.Hour // so that it only ends by resignation, and nobody asks by himself
+	const long = time.Hour // so that it only ends by resignation, and no candidate polls
 	first, second := f.newMortal(), f.newMortal()
 	leader := f.start(memberOptions{store: first, leadership: long})
 	await(t, first.reaped)
@@ -196,7 +197,7 @@ func TestOnlyOneActs(t *testing.T) {
 		t.Fatalf("acts: %d and %d", first.acts.Load(), second.acts.Load())
 	}
 	leader.stop()
-	await(t, second.reaped) // at once: neither the leadership has run out, nor has the other asked meanwhile
+	await(t, second.reaped) // at once: the leadership has not run out, and the other has not asked meanwhile
 	acts := first.acts.Load()
 	other.create(t, api.MissionSpec{Type: "x"})
 	awaitEmpty(t, f.store)
@@ -205,8 +206,8 @@ func TestOnlyOneActs(t *testing.T) {
 	}
 }
 
-// Supervisors come and go under load, in every way that a process can. At any time
-// one of them acts; each mission's events are in the stream once and in order.
+// Supervisors come and go under load, in every way that a process can. At any time one
+// of them acts. Each mission's events are in the stream once and in order.
 func TestEventsOutliveTakeovers(t *testing.T) {
 	t.Parallel()
 	for _, outboxes := range []int{1, 3} {
@@ -237,16 +238,16 @@ func testTakeovers(t *testing.T, outboxes int) {
 		switch round % 5 {
 		case 0: // SIGTERM
 			leader.stop()
-		case 1: // kill -9, or a store that is gone, wherever it stands
+		case 1: // kill -9, or a store that is gone, at any step
 			itsStore.failAt.Store(new(string))
-		case 2: // between the stream's acknowledgement and forgetting
+		case 2: // between the stream's acknowledgement and the deletion from the outbox
 			itsStore.failAt.Store(ptr("forget"))
 		case 3:
 			itsStore.failAt.Store(ptr("pending"))
-		case 4: // it can do everything but stay leader
+		case 4: // it can do everything except stay leader
 			itsStore.failAt.Store(ptr("lead"))
 		}
-		more() // however far it has come meanwhile, it meets the cut
+		more() // however far it has come meanwhile, it reaches the cut
 		await(t, nextStore.reaped)
 		drain(nextStore.relayed)
 		more()
@@ -306,7 +307,7 @@ func TestSupervisorsShareRequests(t *testing.T) {
 	}
 }
 
-// await fails the test when a signal does not come.
+// await fails the test if a signal does not arrive.
 func await(t *testing.T, c <-chan struct{}) {
 	t.Helper()
 	select {
@@ -336,8 +337,8 @@ func awaitEmpty(t *testing.T, store missions.Store) {
 	}
 }
 
-// checkLives fails unless the stream holds, of so many missions, each one's whole
-// life once and in order.
+// checkLives fails unless the stream holds the complete events of the given number of
+// missions, once and in order.
 func checkLives(t *testing.T, url string, lives int) {
 	t.Helper()
 	byMission := map[string][]string{}

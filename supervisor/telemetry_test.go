@@ -15,8 +15,8 @@ import (
 	"missioncontrol/supervisor/client"
 )
 
-// Each of the three requests leaves exactly one event in the stream, with exactly
-// the fields of the report that the project was created from.
+// Each of the three requests leaves exactly one event in the stream, with exactly the
+// fields of the report that the project was created from.
 func TestRequestsLeaveTheirEvents(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{})
@@ -36,7 +36,7 @@ func TestRequestsLeaveTheirEvents(t *testing.T) {
 	defer messages.Stop()
 	for _, want := range []struct {
 		eventType string
-		payload   map[string]any // what is not a number of seconds
+		payload   map[string]any // without values that are numbers of seconds
 		at        string
 	}{
 		{"supervisor.health_checked", map[string]any{"status": "ok"}, "checked_at"},
@@ -73,8 +73,8 @@ func TestRequestsLeaveTheirEvents(t *testing.T) {
 	}
 }
 
-// A client that has a name gives it with its requests, beside their trace; one that has
-// none sends no header.
+// A client that has a name sends it with its requests, beside their trace. A client
+// without one sends no header.
 func TestANamedClientIsKnown(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{})
@@ -151,8 +151,8 @@ func TestMicroKnowsTheService(t *testing.T) {
 	}
 }
 
-// Parked requests hold up nobody: while claims and waits are parked, the same and
-// other endpoints answer.
+// Parked requests block nothing: while claims and waits are parked, the same and other
+// endpoints answer.
 func TestParkedRequestsHoldUpNobody(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{})

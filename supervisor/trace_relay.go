@@ -6,7 +6,8 @@ import (
 	"missioncontrol/supervisor/tracing"
 )
 
-// traceRelay notes that events are in the stream, below what has caused them.
+// traceRelay adds spans for events that are now in the stream, below the spans that
+// caused them.
 func traceRelay(tracer *tracing.Tracer, origins []origin, since time.Time) {
 	if tracer == nil {
 		return

@@ -10,14 +10,14 @@ import (
 	"missioncontrol/charter"
 )
 
-// CutBack deletes from a stream the events of an outbox beyond a position, and returns
+// TruncateAfter deletes an outbox's events beyond a position from a stream, and returns
 // how many there were. It is for a stream that was copied after its store: the store
-// knows nothing of those events, and gives their positions to others. Nothing may
-// publish meanwhile. All of them have to be behind the sequence after; what is before is
-// not looked at.
+// does not know those events, and will assign their positions to others. Nothing may
+// publish meanwhile. All of these events must be behind the stream sequence after;
+// earlier events are not checked.
 //
-// The deleted events keep their sequences, so that consumers which have seen them miss
-// none of those that follow.
+// The deleted events keep their sequences, so consumers that have seen them miss none
+// of the events that follow.
 func TruncateAfter(ctx context.Context, stream jetstream.Stream, outbox string, position int64, after uint64) (index int, err error) {
 	info, err := stream.Info(ctx)
 	if err != nil {
@@ -33,7 +33,7 @@ func TruncateAfter(ctx context.Context, stream jetstream.Stream, outbox string, 
 		}
 		e, err := charter.Decode(msg.Data)
 		if err != nil || outboxPosition(&e, outbox) <= position {
-			continue // somebody else's, telemetry, or known to the store
+			continue // of another outbox, telemetry, or known to the store
 		}
 		if err := stream.DeleteMsg(ctx, seq); err != nil {
 			return index, fmt.Errorf("delete message %d: %w", seq, err)

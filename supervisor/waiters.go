@@ -72,8 +72,8 @@ func (w *waiters) watch(id string) (notified <-chan struct{}, done func()) {
 	}
 }
 
-// apart is how far apart two looks of one waiter have to be, so that all of them
-// together look a thousand times a second at most.
+// apart returns the minimum time between two looks of one waiter, so that all waiters
+// together look at most a thousand times a second.
 func (w *waiters) apart() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()

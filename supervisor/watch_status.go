@@ -9,23 +9,23 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// Listener is told how things stand by [Service.Pulse], by one goroutine. An error of a
-// method ends the pulse.
+// StatusWatcher receives the status from [Service.WatchStatus], on one goroutine. An
+// error of a method ends the watch.
 type StatusWatcher interface {
-	// Status is called at the beginning and after changes: of missions and agents at most
-	// once a second, of the event stream at once.
+	// Status is called at the start and after changes: for missions and agents at most
+	// once a second, for the event stream at once.
 	Status(api.Status) error
-	// Unavailable is called when the store cannot be asked any more.
+	// Unavailable is called when the store stops answering.
 	Unavailable(*api.Error) error
-	// Idle is called when nothing has been told for a while.
+	// Idle is called when nothing has been sent for a while.
 	Idle() error
 }
 
-// pulseEvery is how often the counters are looked at for somebody who listens.
+// statusInterval is how often the counters are read for a watcher.
 const statusInterval = time.Second
 
-// Pulse tells a listener how things stand until ctx ends or the listener returns an
-// error. It costs one look at the counters a second, and unlike Status no event.
+// WatchStatus sends the status to a watcher until ctx ends or the watcher returns an
+// error. It reads the counters once a second and, unlike Status, emits no event.
 func (s *Service) WatchStatus(ctx context.Context, to StatusWatcher) error {
 	beat := time.NewTicker(statusInterval)
 	defer beat.Stop()
@@ -44,14 +44,14 @@ func (s *Service) WatchStatus(ctx context.Context, to StatusWatcher) error {
 	}
 }
 
-// pulse is one call of [Service.Pulse].
+// statusWatch is one call of [Service.WatchStatus].
 type statusWatch struct {
 	service  *Service
 	to       StatusWatcher
 	counts   missions.Counts
 	stream   string
-	away     bool // whether the store was
-	notified bool // whether anything was told yet
+	away     bool // whether the store was unavailable
+	notified bool // whether anything was sent yet
 	quiet    time.Time
 }
 

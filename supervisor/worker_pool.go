@@ -2,8 +2,8 @@ package supervisor
 
 import "sync"
 
-// crew does jobs, each in a goroutine of its own, and keeps some of the goroutines for the
-// next jobs: a fresh one spends much of a short job on making its stack larger.
+// workerPool runs jobs, each in its own goroutine, and keeps some goroutines for the
+// next jobs: a new goroutine spends much of a short job on growing its stack.
 type workerPool struct {
 	next    chan func()
 	idle    chan struct{} // one entry for each goroutine that waits
@@ -16,16 +16,17 @@ func newWorkerPool() workerPool {
 	return workerPool{next: make(chan func()), idle: make(chan struct{}, maxIdle), workers: &sync.WaitGroup{}}
 }
 
-// do has a job done, at once. It must not be called together with, or after, dismiss.
+// do starts a job at once. It must not be called together with, or after, stop.
 func (c *workerPool) do(job func()) {
 	select {
-	case c.next <- job: // to one that waits
+	case c.next <- job: // to a waiting goroutine
 	default:
 		c.workers.Go(func() { c.work(job) })
 	}
 }
 
-// work does jobs until there is none, and enough wait for the next one already.
+// work runs jobs until there are none and enough goroutines wait for the next one
+// already.
 func (c *workerPool) work(job func()) {
 	for ok := true; ok; {
 		job()
@@ -39,7 +40,7 @@ func (c *workerPool) work(job func()) {
 	}
 }
 
-// dismiss waits for what is under way and ends the goroutines.
+// stop waits for the jobs in progress and ends the goroutines.
 func (c *workerPool) stop() {
 	close(c.next)
 	c.workers.Wait()

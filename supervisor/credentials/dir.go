@@ -17,17 +17,17 @@ import (
 // Kind is how the users of a directory sign in.
 type Kind int
 
-// The kinds of directories. The first two are of the same make; they differ in what
-// the users have that it begins with.
+// The kinds of directories. The first two have the same files. They differ in what the
+// initial users sign in with.
 const (
 	Passwords Kind = iota
 	NKeys
 	JWTs
 )
 
-// Dir is a directory with the files for a broker of one's own:
+// Dir is a directory with the files for an external broker:
 //
-//	nats.conf       a configuration to begin with, which includes the next
+//	nats.conf       an initial configuration, which includes the next file
 //	accounts.conf   made from users.yaml             operator.conf   with JWTs
 //	users.yaml      who may sign in                  accounts.yaml   public keys, with JWTs
 //	secrets/        what they sign in with           keys/           signing keys, with JWTs
@@ -52,23 +52,23 @@ jetstream { store_dir: jetstream }
 include %s
 `
 
-// Founders are the users that a directory begins with, each with the name of its role.
+// DefaultUsers are the users of a new directory, each named after its role.
 func DefaultUsers() []roles.Role {
 	return []roles.Role{roles.Supervisor, roles.System, roles.Admin, roles.Operator, roles.Viewer}
 }
 
 func (d Dir) file(name string) string { return filepath.Join(string(d), name) }
 
-// Secrets is where secrets are.
+// Secrets returns the directory of the secrets.
 func (d Dir) Secrets() string { return d.file(secretsDir) }
 
-// has reports whether there is a file.
+// has reports whether a file exists.
 func (d Dir) has(name string) bool {
 	_, err := os.Stat(d.file(name))
 	return err == nil
 }
 
-// Init fills a directory, which is empty or missing.
+// Init creates the files of a directory, which must be empty or missing.
 func (d Dir) Init(kind Kind) error {
 	entries, err := os.ReadDir(string(d))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -102,7 +102,7 @@ func (d Dir) Init(kind Kind) error {
 	return err
 }
 
-// initOperator makes an operator, and keeps its keys.
+// initOperator creates an operator, and stores its keys.
 func (d Dir) initOperator() error {
 	operator, err := NewOperator()
 	if err != nil {
@@ -142,8 +142,8 @@ func (d Dir) initOperator() error {
 
 func (d Dir) key(name string) string { return filepath.Join(d.file(keysDir), name+".nk") }
 
-// Add adds a user and returns the secret and the file that it is in. The error is an
-// [ErrExists] if there is one of that name. With JWTs nkey means nothing.
+// Add adds a user, and returns the secret and the path of its file. The error is an
+// [ErrExists] if the name is taken. With JWTs nkey is ignored.
 func (d Dir) Add(role roles.Role, name string, nkey bool) (Secret, string, error) {
 	if d.has(operatorConf) {
 		secret, err := d.sign(role, name)
@@ -174,7 +174,7 @@ func (d Dir) Add(role roles.Role, name string, nkey bool) (Secret, string, error
 	return secret, path, err
 }
 
-// sign makes credentials with the key of a role.
+// sign creates credentials with the signing key of a role.
 func (d Dir) sign(role roles.Role, name string) (Secret, error) {
 	signer, err := d.readKey(roleKey(role))
 	if err != nil {
@@ -195,7 +195,7 @@ func (d Dir) sign(role roles.Role, name string) (Secret, error) {
 	return NewCreds(role, name, account, signer)
 }
 
-// readKey reads a key that initOperator has kept.
+// readKey reads a key that initOperator has stored.
 func (d Dir) readKey(name string) (nkeys.KeyPair, error) {
 	seed, err := readSmall(d.key(name))
 	if err != nil {
@@ -208,8 +208,8 @@ func (d Dir) readKey(name string) (nkeys.KeyPair, error) {
 	return key, nil
 }
 
-// Render writes accounts.conf as users.yaml has it, over the one that is there. With JWTs
-// it writes operator.conf, for which it needs all keys. It returns the file's path.
+// Render writes accounts.conf from users.yaml, over an existing file. With JWTs it
+// writes operator.conf, and needs all keys. It returns the file's path.
 func (d Dir) Render() (path string, err error) {
 	path = d.file(accountsConf)
 	if d.has(operatorConf) {
@@ -245,7 +245,7 @@ func (d Dir) renderOperator() error {
 	return replace(d.file(operatorConf), config)
 }
 
-// unchanged refuses to go on when accounts.conf is not what users.yaml makes of it.
+// unchanged returns an error if accounts.conf is not what users.yaml generates.
 func (d Dir) unchanged() error {
 	users, err := ReadUsers(d.file(usersFile))
 	if err != nil {

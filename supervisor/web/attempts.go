@@ -11,28 +11,28 @@ import (
 )
 
 const (
-	failuresAtOnce  = 20              // bad tokens that an address may show before it is refused
-	failureRefill   = 3 * time.Second // after which it may show one more
+	failuresAtOnce  = 20              // bad tokens that an address may send before it is refused
+	failureRefill   = 3 * time.Second // after this time it may send one more
 	maxFailing      = 4096            // addresses that are remembered
 	failureLogEvery = 10 * time.Second
 )
 
-// attempts limits bad tokens by the address that shows them: each address has a token
-// bucket. Good tokens are not limited, as behind a proxy all clients have one address.
-// Methods may be called concurrently.
+// attempts limits bad tokens by the address that sends them: each address has a token
+// bucket. Good tokens are not limited, because behind a proxy all clients have one
+// address. Methods may be called concurrently.
 type attempts struct {
 	log    *slog.Logger
 	now    func() time.Time
 	failed prometheus.Counter
 
 	mu        sync.Mutex
-	addresses map[netip.Addr]*list.Element // of order
-	order     list.List                    // of *bucket, the one that was used last in front
+	addresses map[netip.Addr]*list.Element // elements of order
+	order     list.List                    // of *bucket, the most recently used first
 	logAt     time.Time                    // when the next line may be logged
-	unlogged  int                          // failures since the last one
+	unlogged  int                          // failures since the last line
 }
 
-// bucket is a token bucket, by the time at which it is full again.
+// bucket is a token bucket, stored as the time at which it is full again.
 type bucket struct {
 	address netip.Addr
 	full    time.Time
@@ -44,8 +44,8 @@ func newAttempts(now func() time.Time, log *slog.Logger) *attempts {
 			Help: "Requests over HTTP with a token in Authorization that is not known."})}
 }
 
-// fail notes that an address has shown a bad token. It returns after how long it may show
-// another, 0 if it was within its limit.
+// fail records a bad token from an address. It returns how long the address must wait
+// before it may send another, or 0 if it is within its limit.
 func (a *attempts) fail(address netip.Addr) (wait time.Duration) {
 	a.failed.Inc()
 	now := a.now()
@@ -58,8 +58,8 @@ func (a *attempts) fail(address netip.Addr) (wait time.Duration) {
 	return wait
 }
 
-// bucket returns the bucket of an address. When there are too many, the one that was used
-// the longest ago is forgotten. The caller holds the lock.
+// bucket returns the bucket of an address. If there are too many, the least recently
+// used is dropped. The caller holds the lock.
 func (a *attempts) bucket(address netip.Addr) *bucket {
 	if known, ok := a.addresses[address]; ok {
 		a.order.MoveToFront(known)
@@ -73,8 +73,8 @@ func (a *attempts) bucket(address netip.Addr) *bucket {
 	return b
 }
 
-// line returns how many failures are to be logged in one line, 0 for no line now. The
-// caller holds the lock.
+// line returns how many failures to log in one line, or 0 for no line now. The caller
+// holds the lock.
 func (a *attempts) line(now time.Time) (failures int) {
 	a.unlogged++
 	if now.Before(a.logAt) {
@@ -85,7 +85,8 @@ func (a *attempts) line(now time.Time) (failures int) {
 	return failures
 }
 
-// take takes a token out of the bucket, or returns after how long there is one.
+// take takes a token out of the bucket, or returns how long it takes until there is
+// one.
 func (b *bucket) take(now time.Time) (wait time.Duration) {
 	full := b.full
 	if full.Before(now) {

@@ -16,7 +16,7 @@ import (
 	"missioncontrol/supervisor/web"
 )
 
-// clock is one that goes on when it is told to.
+// clock is a clock that the test advances.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -36,7 +36,7 @@ func (c *clock) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// newAt serves a supervisor with a clock for bad tokens.
+// newAt serves a supervisor with its own clock for bad tokens.
 func newAt(t *testing.T, now func() time.Time, guard web.Guard, log *slog.Logger) (url string) {
 	t.Helper()
 	service, _ := newService(t)
@@ -65,8 +65,8 @@ func (l *logged) lines() []string {
 	return strings.FieldsFunc(l.text.String(), func(r rune) bool { return r == '\n' })
 }
 
-// Who shows bad tokens is told to wait, wherever it shows them, and a good token from the
-// same address works all the while.
+// A client that sends bad tokens must wait, on whatever path it sends them. A good
+// token from the same address keeps working.
 func TestBadTokensAreLimited(t *testing.T) {
 	t.Parallel()
 	clk, log := newClock(), &logged{}
@@ -114,8 +114,8 @@ func TestBadTokensAreLimited(t *testing.T) {
 	}
 }
 
-// Each address has a bucket of its own, of which there is a bounded number; the log has a
-// bounded rate, and tells of all failures.
+// Each address has its own bucket, and the number of buckets is bounded. The log has a
+// bounded rate, and reports all failures.
 func TestBadTokensOfManyAddresses(t *testing.T) {
 	t.Parallel()
 	clk, log := newClock(), &logged{}

@@ -12,7 +12,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// pace is how fast a body has to come, on average, once a grace time is over.
+// pace is how fast a body must arrive, on average, after a grace time.
 type pace struct {
 	grace time.Duration
 	rate  int64         // bytes a second
@@ -21,15 +21,15 @@ type pace struct {
 
 var defaultPace = pace{grace: 5 * time.Second, rate: 16 << 10, most: time.Minute}
 
-// until returns how long after its beginning more of a body has to be there than so many
-// bytes.
+// until returns how long after its start more than the given number of bytes of a body
+// must have arrived.
 func (p pace) until(bytes int64) time.Duration {
 	return min(p.grace+time.Duration(bytes)*time.Second/time.Duration(p.rate), p.most)
 }
 
-// body reads the body of an admitted request, which counts as it comes, or returns what
-// to refuse the request with. The connection is not used again then, as the rest of the body
-// may come at any time.
+// body reads the body of an admitted request, and counts it as it arrives. It returns
+// an error to refuse the request with if it cannot. The connection is then not used
+// again, as the rest of the body may arrive at any time.
 func (d scope) body(w http.ResponseWriter, r *http.Request, a *admission) ([]byte, error) {
 	if r.ContentLength == 0 {
 		return nil, nil
@@ -38,7 +38,8 @@ func (d scope) body(w http.ResponseWriter, r *http.Request, a *admission) ([]byt
 		admission: a, pace: d.pace, begun: time.Now()}
 	body, err := io.ReadAll(in)
 	if err == nil {
-		// The server notices by reading on that a client has gone, for which there is no deadline.
+		// The server notices that a client is gone by reading on, for which there is no
+		// deadline.
 		err = in.deadline(time.Time{})
 	}
 	if err == nil {
@@ -63,7 +64,8 @@ func tooSlow(p pace) error {
 	return e
 }
 
-// bodyReader reads a body that counts as it comes, and ends it when it comes too slowly.
+// bodyReader reads a body, counts it as it arrives, and ends it if it arrives too
+// slowly.
 type bodyReader struct {
 	body      io.Reader
 	conn      *http.ResponseController
@@ -86,7 +88,7 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// deadline sets the time by which more has to come; zero for none.
+// deadline sets the time by which more must arrive; zero for none.
 func (b *bodyReader) deadline(at time.Time) error {
 	if err := b.conn.SetReadDeadline(at); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return fmt.Errorf("the connection is gone: %w", err)

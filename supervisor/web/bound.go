@@ -11,7 +11,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// credential is who asks, as bounds see it: the token that was shown or, without tokens,
+// credential identifies a client to bounds: the token that it sent or, without tokens,
 // the address that the request comes from.
 type credential struct {
 	token   string // its name
@@ -20,7 +20,7 @@ type credential struct {
 
 type credentialKey struct{}
 
-// withToken returns a request that is known to show a token.
+// withToken returns a request that records which token it has.
 func withToken(r *http.Request, token *Token) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), credentialKey{}, credential{token: token.Name}))
 }
@@ -32,8 +32,9 @@ func credentialOf(r *http.Request) credential {
 	return credential{address: remoteAddress(r)}
 }
 
-// remoteAddress is the address that a request comes from, of IPv6 the network: a machine
-// has all addresses of one. What proxies say in headers, anybody can say.
+// remoteAddress is the address that a request comes from. For IPv6 it is the network,
+// because a machine has all addresses of one. It ignores proxy headers, which any
+// client can set.
 func remoteAddress(r *http.Request) netip.Addr {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -44,12 +45,12 @@ func remoteAddress(r *http.Request) netip.Addr {
 		return address
 	}
 	const networkBits = 64
-	network, _ := address.Prefix(networkBits) // an IPv6 address has so many
+	network, _ := address.Prefix(networkBits) // an IPv6 address has that many bits
 	return network.Addr()
 }
 
-// bound limits what is under way of one kind of request, in all and of each credential.
-// Methods may be called concurrently.
+// bound limits the requests of one kind that are in progress, in total and for each
+// credential. Methods may be called concurrently.
 type bound struct {
 	total *supervisor.Bound
 
@@ -57,13 +58,13 @@ type bound struct {
 	shares map[credential]*allotment
 }
 
-// share is what one credential may have of a bound.
+// allotment is one credential's share of a bound.
 type allotment struct {
 	*supervisor.Bound
 	users int // requests that use it
 }
 
-// keptShares is how many shares are kept for credentials that may ask again.
+// keptShares is how many shares are kept for credentials that may send more requests.
 const keptShares = 64
 
 func newBound(total *supervisor.Bound) *bound {
@@ -123,7 +124,7 @@ func (b *bound) enter(c credential) (*admission, error) {
 	return a, nil
 }
 
-// hold counts bytes that have come, or returns an [api.ErrOverloaded].
+// hold counts received bytes, or returns an [api.ErrOverloaded].
 func (a *admission) hold(bytes int64) error {
 	if err := a.allotment.Hold(bytes); err != nil {
 		return ofOne(err)
@@ -136,8 +137,8 @@ func (a *admission) hold(bytes int64) error {
 	return nil
 }
 
-// turn waits for the request's turn, first among those of its credential, so that these
-// never have all turns.
+// turn waits for the request's turn, first among the requests of its credential, so
+// that one credential never has all turns.
 func (a *admission) turn(ctx context.Context) (done func(), err error) {
 	doneOwn, err := a.allotment.Turn(ctx, a.held)
 	if err != nil {
@@ -151,7 +152,7 @@ func (a *admission) turn(ctx context.Context) (done func(), err error) {
 	return func() { doneTotal(); doneOwn() }, nil
 }
 
-// ofOne is the error of a share that is used up.
+// ofOne returns the error for a share that is used up.
 func ofOne(err error) error {
 	wire := api.FromError(err)
 	if errors.Is(wire, api.ErrOverloaded) {
@@ -160,7 +161,7 @@ func ofOne(err error) error {
 	return wire
 }
 
-// admitted serves what a bound admits.
+// admitted serves the requests that a bound admits.
 func (d scope) admitted(b *bound, next func(http.ResponseWriter, *http.Request, *admission)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		a, err := b.enter(credentialOf(r))
@@ -174,15 +175,16 @@ func (d scope) admitted(b *bound, next func(http.ResponseWriter, *http.Request, 
 	}
 }
 
-// ignoreBody has a request answered without its body, for which the server would otherwise
-// wait before it sends the reply.
+// ignoreBody makes the server answer a request without its body. Otherwise the server
+// would wait for the body before it sends the reply.
 func ignoreBody(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 {
 		w.Header().Set("Connection", "close")
 	}
 }
 
-// within serves what a bound admits, in its turn. What it serves has no body.
+// within serves the requests that a bound admits, each in its turn. The requests have
+// no body.
 func (d scope) within(b *bound, next http.HandlerFunc) http.HandlerFunc {
 	return d.admitted(b, func(w http.ResponseWriter, r *http.Request, a *admission) {
 		ignoreBody(w, r)

@@ -22,8 +22,8 @@ type bodies struct {
 	t       *testing.T
 	url     string
 	ctx     context.Context
-	begun   chan struct{} // a body has been sent as far as it goes
-	replies chan string   // what was answered all the same
+	begun   chan struct{} // the available part of a body has been sent
+	replies chan string   // replies received nevertheless
 	ended   chan struct{}
 	sent    int
 }
@@ -40,7 +40,7 @@ func newBodies(t *testing.T, url string) *bodies {
 	return b
 }
 
-// send sends a request that declares 8 MiB, and so many bytes of it.
+// send sends a request that declares 8 MiB, and the given number of bytes of it.
 func (b *bodies) send(authorization string, bytes int) {
 	b.t.Helper()
 	request, err := http.NewRequestWithContext(b.ctx, http.MethodPost, b.url+"/api/missions", &slowBody{ctx: b.ctx, begun: b.begun, left: bytes})
@@ -66,7 +66,7 @@ func (b *bodies) send(authorization string, bytes int) {
 	}
 }
 
-// slowBody is a body of which some bytes come, and then nothing until its context ends.
+// slowBody is a body that yields some bytes, and then nothing until its context ends.
 type slowBody struct {
 	ctx   context.Context
 	begun chan<- struct{}
@@ -87,8 +87,8 @@ func (b *slowBody) Read(p []byte) (int, error) {
 	return 0, io.ErrUnexpectedEOF
 }
 
-// What a body says that it is going to be is nothing yet: somebody who begins many large
-// ones keeps nobody from anything.
+// The declared size of a body does not count: a client that begins many large bodies
+// blocks nobody.
 func TestBodiesThatAreOnlyDeclaredDoNotCount(t *testing.T) {
 	t.Parallel()
 	url, _ := newGuarded(t, web.Guard{Tokens: tokens()})
@@ -111,8 +111,8 @@ func TestBodiesThatAreOnlyDeclaredDoNotCount(t *testing.T) {
 	}
 }
 
-// What has come of bodies is bounded for each token: beyond, the token's are refused, and
-// nobody else's.
+// The received body bytes of each token are bounded. Beyond the bound, requests with
+// that token are refused, and no others.
 func TestBytesOfOneTokenAreBounded(t *testing.T) {
 	t.Parallel()
 	url, _ := newGuarded(t, web.Guard{Tokens: tokens()})
@@ -141,7 +141,7 @@ func TestBytesOfOneTokenAreBounded(t *testing.T) {
 	}
 }
 
-// One token has a quarter of the streams, and the rest is for others.
+// One token may use a quarter of the streams. The rest is for others.
 func TestStreamsOfOneTokenAreBounded(t *testing.T) {
 	t.Parallel()
 	url, _ := newGuarded(t, web.Guard{Tokens: tokens()})
@@ -170,7 +170,8 @@ func TestStreamsOfOneTokenAreBounded(t *testing.T) {
 	}
 }
 
-// Replies that are read slowly keep their turns, of which one token has half at most.
+// Replies that are read slowly keep their turns. One token has at most half of the
+// turns.
 func TestTurnsOfOneTokenAreBounded(t *testing.T) {
 	t.Parallel()
 	turn := web.PageTurns()
@@ -179,7 +180,7 @@ func TestTurnsOfOneTokenAreBounded(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	for range 50 { // of a turn that is free and a context that has ended, either may be taken
+	for range 50 { // with a free turn and an ended context, either may be selected
 		if err := turn(ended, "slow"); !errors.Is(err, context.Canceled) {
 			t.Fatalf("a fifth turn: %v", err)
 		}
@@ -189,8 +190,8 @@ func TestTurnsOfOneTokenAreBounded(t *testing.T) {
 	}
 }
 
-// Without tokens it is the address that counts; of IPv6 a network, since a machine has
-// all addresses of one.
+// Without tokens the address counts; for IPv6 the network, since a machine has all
+// addresses of one.
 func TestAddressesOfBounds(t *testing.T) {
 	t.Parallel()
 	for remote, want := range map[string]string{
@@ -207,7 +208,7 @@ func TestAddressesOfBounds(t *testing.T) {
 	}
 }
 
-// A body that stops coming is not waited for, and the answer says why.
+// The server does not wait for a body that stops arriving, and the reply says why.
 func TestABodyThatComesTooSlowlyIsCutOff(t *testing.T) {
 	t.Parallel()
 	service, _ := newService(t)
@@ -227,7 +228,7 @@ func TestABodyThatComesTooSlowlyIsCutOff(t *testing.T) {
 	}
 }
 
-// Nothing waits for the body of a request that has no use for one.
+// The server does not wait for the body of a request that does not use it.
 func TestABodyThatIsOfNoUseIsNotAwaited(t *testing.T) {
 	t.Parallel()
 	url, _ := newServer(t)
@@ -265,7 +266,7 @@ func TestThePaceOfBodies(t *testing.T) {
 	}
 }
 
-// The deadline is the body's alone: what the request does then may take longer.
+// The deadline applies to the body only: the request itself may take longer.
 func TestTheDeadlineOfABodyEndsWithIt(t *testing.T) {
 	t.Parallel()
 	service, _ := newService(t)
@@ -276,7 +277,7 @@ func TestTheDeadlineOfABodyEndsWithIt(t *testing.T) {
 	}
 }
 
-// deadlines notes which were set.
+// deadlines records the deadlines that were set.
 type deadlines struct {
 	*httptest.ResponseRecorder
 	set []time.Time

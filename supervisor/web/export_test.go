@@ -10,17 +10,17 @@ import (
 	"missioncontrol/supervisor"
 )
 
-// Handler is everything that is served, whatever host it was asked of, to whomever.
+// Handler serves everything, for any host, to all clients.
 func Handler(service *supervisor.Service, log *slog.Logger) http.Handler {
 	return routes(newDoor(log), service)
 }
 
-// Patterns are those of everything that is served.
+// Patterns returns the patterns of everything that is served.
 func Patterns() []string {
 	return table(scope{log: slog.New(slog.DiscardHandler)}, nil, nil).patterns
 }
 
-// ServeSlow serves with another pace of bodies: so many bytes a second once grace is over.
+// ServeSlow serves with another pace of bodies: rate bytes a second after grace.
 func ServeSlow(grace time.Duration, rate int64, listener *Listener, service *supervisor.Service, log *slog.Logger) *Server {
 	d := newDoor(log)
 	d.hosts = newHosts(listener, Guard{})
@@ -39,24 +39,25 @@ func ServeAt(now func() time.Time, listener *Listener, service *supervisor.Servi
 // Attempts limits bad tokens by address.
 type Attempts struct{ attempts *attempts }
 
-// NewAttempts returns one with a clock of its own.
+// NewAttempts returns an Attempts with its own clock.
 func NewAttempts(now func() time.Time, log *slog.Logger) Attempts {
 	return Attempts{newAttempts(now, log)}
 }
 
-// Fail notes a bad token from an address.
+// Fail records a bad token from an address.
 func (a Attempts) Fail(address netip.Addr) time.Duration { return a.attempts.fail(address) }
 
-// Remembered is how many addresses are remembered.
+// Remembered returns how many addresses are remembered.
 func (a Attempts) Remembered() int {
 	return max(len(a.attempts.addresses), a.attempts.order.Len())
 }
 
-// DefaultDeadline is when more than so many bytes of a body have to be there.
+// DefaultDeadline returns when more than the given number of bytes of a body must have
+// arrived.
 func DefaultDeadline(bytes int64) time.Duration { return defaultPace.until(bytes) }
 
-// PageTurns returns a function that enters the bound of pages with a token, and waits for
-// a turn.
+// PageTurns returns a function that enters the bound of pages with a token, and waits
+// for a turn.
 func PageTurns() func(ctx context.Context, token string) error {
 	b := newBound(supervisor.BoundPage())
 	return func(ctx context.Context, token string) error {

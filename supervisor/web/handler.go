@@ -29,7 +29,7 @@ func routes(d scope, service *supervisor.Service) http.Handler {
 	return measured(registry, service.Tracer(), d.hosts.sameOrigin(d, d.elseRefuse(mux.ServeMux)))
 }
 
-// table is what is served where.
+// table returns the routes.
 func table(d scope, service *supervisor.Service, registry *prometheus.Registry) *routeTable {
 	kind := func(total func() *supervisor.Bound) func() *bound {
 		return func() *bound { return newBound(total()) }
@@ -69,7 +69,8 @@ func table(d scope, service *supervisor.Service, registry *prometheus.Registry) 
 	return mux
 }
 
-// elseRefuse serves what mux has, and refuses the rest as everything here is refused.
+// elseRefuse serves the routes of mux, and refuses all other requests in the format of
+// this API.
 func (d scope) elseRefuse(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler, pattern := mux.Handler(r)
@@ -90,7 +91,7 @@ func (d scope) elseRefuse(mux *http.ServeMux) http.Handler {
 	})
 }
 
-// verdict is what the mux answers to a request that it has nothing for.
+// verdict is the mux's answer to a request that it has no route for.
 type verdict struct {
 	header http.Header
 	status int
@@ -112,7 +113,7 @@ func safeHeaders(next http.Handler) http.Handler {
 	})
 }
 
-// door turns requests and replies of the protocol into HTTP.
+// scope converts requests and replies of the protocol to and from HTTP.
 type scope struct {
 	log      *slog.Logger
 	tokens   Tokens
@@ -121,12 +122,12 @@ type scope struct {
 	attempts *attempts
 }
 
-// newDoor returns one that is open to everybody.
+// newDoor returns a scope that is open to all clients.
 func newDoor(log *slog.Logger) scope {
 	return scope{log: log, pace: defaultPace, attempts: newAttempts(time.Now, log)}
 }
 
-// get serves a method whose request stands in the path and the query.
+// get serves a method whose request is in the path and the query.
 func get[Q, R any](d scope, bound *bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
 	return d.within(bound, func(w http.ResponseWriter, r *http.Request) {
 		fields, err := queryFields(r.URL.RawQuery)
@@ -138,8 +139,8 @@ func get[Q, R any](d scope, bound *bound, method func(context.Context, Q) (R, er
 	})
 }
 
-// post serves a method whose request stands in the path and the body. It has its turn
-// when the body is there, however long that takes.
+// post serves a method whose request is in the path and the body. Its turn comes once
+// the body has arrived, however long that takes.
 func post[Q, R any](d scope, bound *bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
 	return d.admitted(bound, func(w http.ResponseWriter, r *http.Request, a *admission) {
 		body, err := d.body(w, r, a)
@@ -177,7 +178,7 @@ func serve[Q, R any](d scope, w http.ResponseWriter, r *http.Request, method fun
 	d.reply(w, r, http.StatusOK, reply)
 }
 
-// caller is what a program that asks calls itself.
+// caller returns the name that the requesting program gives itself.
 func caller(r *http.Request) string {
 	if name := r.Header.Get(api.HeaderClient); name != "" {
 		return name
@@ -185,8 +186,8 @@ func caller(r *http.Request) string {
 	return r.UserAgent()
 }
 
-// withPath adds the id in the path to the request's fields. One request means the
-// same through both doors: it is decoded from the same JSON, by the same rules.
+// withPath adds the id in the path to the request's fields. A request means the same
+// over NATS and HTTP: it is decoded from the same JSON, by the same rules.
 func withPath(r *http.Request, fields map[string]jsontext.Value, body []byte) ([]byte, error) {
 	id := r.PathValue("id")
 	if id == "" && len(fields) == 0 {
@@ -264,16 +265,16 @@ func (d scope) refuse(w http.ResponseWriter, r *http.Request, err error) {
 func plain(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, text+"\n") // nobody is left to tell
+	_, _ = io.WriteString(w, text+"\n") // fails only if the client is gone
 }
 
-// ready answers 200 while requests can be served: while the store answers. A
-// broker that is away makes the supervisor degraded, not unready. Who has no token may
-// ask, and learns nothing else.
+// ready answers 200 while requests can be served, which is while the store answers. A
+// broker that is away makes the supervisor degraded, not unready. Clients without a
+// token may ask, and learn nothing else.
 func ready(service *supervisor.Service) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := service.Ready(r.Context()); err != nil {
-			plain(w, http.StatusServiceUnavailable, "the store does not answer") // why is in health, which takes a token
+			plain(w, http.StatusServiceUnavailable, "the store does not answer") // health says why, and needs a token
 			return
 		}
 		plain(w, http.StatusOK, "ready")

@@ -11,14 +11,14 @@ import (
 	"strings"
 )
 
-// hosts are the hosts that requests may name. A name of some other site can be made to
-// point at our address, and its pages would then read and change everything here as if
-// they were our own (DNS rebinding). Tokens keep them out; where there are none, a name
-// has to be one that the operator has given. An IP address cannot be rebound.
+// hosts are the hosts that requests may name. Another site can point its name at our
+// address, and its pages could then read and change everything here as if they were our
+// own (DNS rebinding). Tokens prevent that. Without tokens, the operator must have
+// allowed the name. An IP address cannot be rebound.
 type hosts struct {
 	allowed      []string // from --http-host, and the one in --http
 	loopback     bool     // only this machine can reach it, by a loopback address
-	unrestricted bool     // any host will do
+	unrestricted bool     // any host is allowed
 }
 
 func newHosts(listener *Listener, guard Guard) hosts {
@@ -32,8 +32,8 @@ func newHosts(listener *Listener, guard Guard) hosts {
 	return h
 }
 
-// only refuses requests for hosts that are not allowed. Requests without a host are not
-// a browser's.
+// only refuses requests for hosts that are not allowed. Requests without a host do not
+// come from a browser.
 func (h hosts) only(d scope, next http.Handler) http.Handler {
 	if h.unrestricted {
 		return next
@@ -60,14 +60,14 @@ func (h hosts) allows(host string) bool {
 	return h.loopback && strings.HasSuffix(host, ".localhost") // RFC 6761: never another machine
 }
 
-// named reports whether the operator has given a host, which is lower case and has no
-// port and no dot at its end.
+// named reports whether the operator has allowed a host. The host is in lower case and
+// has no port and no trailing dot.
 func (h hosts) named(host string) bool { return slices.Contains(h.allowed, host) }
 
-// sameOrigin refuses changes that pages of other origins ask for. If there is a
-// Sec-Fetch-Site, it decides: the browser has compared the page with the address that it
-// sends to, whatever a proxy makes of the Host. Otherwise the Origin has to be the Host,
-// or of an allowed name, for a proxy that sets another Host.
+// sameOrigin refuses changes requested by pages of other origins. If there is a
+// Sec-Fetch-Site header, it decides: the browser has compared the page with the address
+// that it sends to, whatever a proxy does with Host. Otherwise the Origin must match
+// the Host, or an allowed name, for a proxy that sets another Host.
 func (h hosts) sameOrigin(d scope, next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -79,7 +79,8 @@ func (h hosts) sameOrigin(d scope, next http.Handler) http.Handler {
 	})
 }
 
-// namedOrigin reports whether an Origin header is of a host that the operator has given.
+// namedOrigin reports whether an Origin header has a host that the operator has
+// allowed.
 func (h hosts) namedOrigin(origin string) bool {
 	u, err := url.Parse(origin)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
@@ -88,7 +89,7 @@ func (h hosts) namedOrigin(origin string) bool {
 	return h.named(strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")))
 }
 
-// hostOnly is a Host header without its port.
+// hostOnly returns a Host header without its port.
 func hostOnly(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		return name
@@ -98,7 +99,8 @@ func hostOnly(host string) string {
 
 const maxHost = 253 // characters of a host name, RFC 1035
 
-// printable is a host as an error may show it: short, and of characters that hosts have.
+// printable returns a host as an error may show it: short, and only with characters
+// that hosts have.
 func printable(host string) string {
 	if len(host) > maxHost {
 		host = host[:maxHost]
@@ -115,8 +117,8 @@ func hostRune(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
 }
 
-// ParseHost reads a host for [Guard.Hosts]: a name, in its ASCII form, or an IP address.
-// Its error says what is wrong with it.
+// ParseHost parses a host for [Guard.Hosts]: a name, in its ASCII form, or an IP
+// address. The error says what is wrong with it.
 func ParseHost(text string) (string, error) {
 	if address, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")); err == nil {
 		return address.String(), nil

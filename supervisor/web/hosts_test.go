@@ -13,7 +13,7 @@ import (
 	"missioncontrol/supervisor/web"
 )
 
-// newListening serves a supervisor on an address, and returns the URL to reach it by.
+// newListening serves a supervisor on an address, and returns the URL to reach it.
 func newListening(t *testing.T, service *supervisor.Service, address string, guard web.Guard) string {
 	t.Helper()
 	listener, err := web.Listen(address)
@@ -24,8 +24,8 @@ func newListening(t *testing.T, service *supervisor.Service, address string, gua
 	return "http://127.0.0.1:" + port
 }
 
-// Where nobody needs a token, a name has to be one that was allowed, also where others
-// can reach the address, as in a container whose port is published on a loopback address.
+// Without tokens a name must be allowed, even if other machines can reach the address,
+// as in a container whose port is published on a loopback address.
 func TestWithoutTokensOnlyAllowedHostsAreAnswered(t *testing.T) {
 	t.Parallel()
 	service, _ := newService(t)
@@ -69,7 +69,8 @@ func TestWithoutTokensOnlyAllowedHostsAreAnswered(t *testing.T) {
 	}
 }
 
-// What a program could put into its host is not passed on as it is.
+// Whatever a program puts into its Host header, the reply contains only safe
+// characters.
 func TestARefusedHostIsNamedHarmlessly(t *testing.T) {
 	t.Parallel()
 	service, _ := newService(t)
@@ -87,7 +88,7 @@ func TestARefusedHostIsNamedHarmlessly(t *testing.T) {
 	}
 }
 
-// raw sends bytes and returns what comes until the connection ends.
+// raw sends bytes and returns what arrives until the connection ends.
 func raw(t *testing.T, url, request string) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
@@ -100,8 +101,8 @@ func raw(t *testing.T, url, request string) string {
 	return string(reply)
 }
 
-// Tokens keep other pages out, whatever name leads here; a loopback address answers to
-// the names of this machine and to those that were allowed, for a proxy in front.
+// Tokens keep other pages out, whatever name leads here. A loopback address answers to
+// the names of this machine and to the allowed names, for a proxy in front.
 func TestHostsBehindTokens(t *testing.T) {
 	t.Parallel()
 	service, _ := newService(t)
@@ -123,8 +124,8 @@ func TestHostsBehindTokens(t *testing.T) {
 	}
 }
 
-// The Origin of a change is the Host or an allowed name; the latter is for browsers
-// behind a proxy that sets another Host.
+// The Origin of a change must be the Host or an allowed name. The latter is for
+// browsers behind a proxy that sets another Host.
 func TestOriginsOfChanges(t *testing.T) {
 	t.Parallel()
 	service, _ := newService(t)
@@ -168,7 +169,8 @@ func TestOriginsOfChanges(t *testing.T) {
 	}
 }
 
-// Who has no token learns from the probes whether requests are served, and nothing else.
+// A client without a token learns from the probes whether requests are served, and
+// nothing else.
 func TestProbesTellNothingElse(t *testing.T) {
 	t.Parallel()
 	service, store := newService(t)

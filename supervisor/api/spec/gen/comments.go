@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// comments are what the sources say of types, by package and name, and of fields.
+// comments are the source comments of types, by package and name, and of fields.
 type comments map[string]string
 
 // readComments reads the sources of packages.
@@ -55,7 +55,8 @@ func (c comments) read(pkg string, file *ast.File) {
 	}
 }
 
-// sentence is a comment on one line, without marks that only Go documentation knows.
+// sentence returns a comment on one line, without marks that only Go documentation
+// uses.
 func sentence(text string) string {
 	text, _, _ = strings.Cut(text, "\n\n")
 	return strings.NewReplacer("[", "", "]", "").Replace(strings.Join(strings.Fields(text), " "))

@@ -26,7 +26,7 @@ func run(dir string) error {
 	return os.WriteFile(dir+"/asyncapi.json", asyncAPI, 0o644)
 }
 
-// documents makes both documents from the sources around the package in dir.
+// documents generates both documents from the sources around the package in dir.
 func documents(dir string) (openAPI, asyncAPI []byte, err error) {
 	comment, err := readComments(dir+"/..", dir+"/../../../missions")
 	if err != nil {
