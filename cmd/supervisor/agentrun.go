@@ -21,7 +21,7 @@ import (
 	"missioncontrol/supervisor/client"
 )
 
-// agentFlags say what kind of agent to be.
+// agentFlags describe the agent to run.
 type agentFlags struct {
 	types       []string
 	id          string
@@ -73,7 +73,7 @@ stops them at once. Missions that were not finished are handed back.`,
 	}
 	var f agentFlags
 	flags := cmd.Flags()
-	flags.SetInterspersed(false) // what follows COMMAND is its own
+	flags.SetInterspersed(false) // flags after COMMAND belong to the command
 	flags.StringSliceVar(&f.types, "type", nil, "work on missions of this `TYPE`; may be given several times")
 	flags.StringVar(&f.id, "id", "", "the agent's `ID`; default: the program's name and something random")
 	flags.StringVar(&f.name, "name", "", "the agent's `NAME`, for people")
@@ -91,7 +91,7 @@ stops them at once. Missions that were not finished are handed back.`,
 	return cmd
 }
 
-// check finds mistakes in what was typed, and gives the agent an id.
+// check validates the flags and gives the agent an id.
 func (f *agentFlags) check(command []string) error {
 	if len(f.types) == 0 {
 		return usagef("--type is required: the missions to work on; missions that name none have the type default")
@@ -122,7 +122,7 @@ func (f *agentFlags) check(command []string) error {
 
 var notInToken = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
 
-// agentID makes an id of a program's name.
+// agentID derives an id from a program's name.
 func agentID(program string) string {
 	base := filepath.Base(program)
 	base = notInToken.ReplaceAllString(strings.TrimSuffix(base, filepath.Ext(base)), "-")
@@ -182,10 +182,10 @@ func (c *cli) runAgent(cmd *cobra.Command, f *agentFlags, command []string) erro
 	return err
 }
 
-// traceGoodbye bounds how long an agent that ends sends its last traces.
+// traceGoodbye bounds the flush of the last traces when an agent ends.
 const traceGoodbye = 5 * time.Second
 
-// notThisAgentError says that the broker does not take the user for this agent.
+// notThisAgentError says that the broker does not accept the user as this agent.
 type notThisAgentError struct {
 	id  string
 	err error
@@ -197,9 +197,9 @@ func (e *notThisAgentError) Error() string {
 
 func (e *notThisAgentError) Unwrap() error { return e.err }
 
-// connectAgent opens the agent's connection. A broker that is away is waited for;
-// one that does not let us in is an error, and end gets one when it does not let us be
-// this agent.
+// connectAgent opens the agent's connection. It waits for a broker that is down. It fails
+// if the broker rejects the credentials. If the broker does not let the user be this
+// agent, connectAgent passes an error to end.
 func (c *cli) connectAgent(b broker, id string, end context.CancelCauseFunc) (*nats.Conn, error) {
 	options := append(b.options,
 		ownInbox(id), nats.Name(api.ConnectionName(id)), nats.MaxReconnects(-1),
@@ -234,8 +234,8 @@ func (c *cli) connectAgent(b broker, id string, end context.CancelCauseFunc) (*n
 	return nc, nil
 }
 
-// ownInbox has replies come where only the agent may listen, if the broker knows
-// roles, unless another place was named.
+// ownInbox sets an inbox that only the agent may subscribe to, if the broker uses roles
+// and no other inbox was set.
 func ownInbox(id string) nats.Option {
 	return func(o *nats.Options) error {
 		if o.InboxPrefix == "" {
@@ -245,7 +245,7 @@ func ownInbox(id string) nats.Option {
 	}
 }
 
-// worker runs the command for one mission after another, and for several at once.
+// worker runs the command for missions, one after the other or several at once.
 type worker struct {
 	cli      *cli
 	flags    *agentFlags
@@ -287,8 +287,8 @@ func (w *worker) handle(ctx context.Context, t *agent.Task) (any, error) {
 	return result, err
 }
 
-// log makes a line a log entry. A log that is full or cannot be reached does not
-// stop the program, and does not hold up the second Ctrl-C.
+// log writes a line to the mission's log. A full or unreachable log does not stop the
+// program and does not delay the second Ctrl-C.
 func (w *worker) log(t *agent.Task, line string) {
 	select {
 	case <-w.stopNow:
@@ -297,8 +297,9 @@ func (w *worker) log(t *agent.Task, line string) {
 	}
 }
 
-// handBack releases a mission before the agent reports its handler's error, which
-// is then refused, since the lease is gone; that is nothing to complain of.
+// handBack releases a mission before the agent reports its handler's error. The
+// supervisor then refuses that report, since the lease is gone; this is expected and not
+// logged.
 func (w *worker) handBack(ctx context.Context, t *agent.Task) {
 	w.quiet.Set(slog.LevelError)
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)

@@ -16,23 +16,22 @@ import (
 	"missioncontrol/supervisor/alerts"
 )
 
-// alerting is what alerts are raised for, and who is told.
+// alerting holds the alert rules and the webhook that is notified.
 type alerting struct {
 	rules        []ruleEntry
-	where        value // where these stand
+	where        value // where the rules were set
 	withDefaults bool
 	webhook      value
 	secret       value
 }
 
-// ruleEntry is a rule as the configuration file writes it: its fields as they stand
-// there.
+// ruleEntry is a rule in the configuration file, with its fields as written.
 type ruleEntry struct {
 	number int // 1 for the first
 	fields map[string]string
 }
 
-// alertSettings is the table of its settings, but for the rules.
+// alertSettings returns the table of the alert settings, without the rules.
 func alertSettings() []setting {
 	return []setting{
 		{key: "alert_defaults", placeholder: "on|off", fallback: "on", help: "whether the alert rules that come with the program count: on|off",
@@ -56,14 +55,14 @@ func alertSettings() []setting {
 	}
 }
 
-// alertsSetting is a list in the configuration file, and no flag.
+// alertsSetting is a list in the configuration file. It has no flag.
 var alertsSetting = setting{key: "alerts", list: true, apply: func(s *settings, g value) (err error) {
 	s.alerting.where = g
 	s.alerting.rules, err = parseRules(g.text)
 	return err
 }}
 
-// apply fills in what serve needs.
+// apply fills in the alert part of cfg.
 func (a *alerting) apply(cfg *serveConfig) error {
 	var defaults []alerts.Rule
 	if a.withDefaults {
@@ -86,7 +85,7 @@ func (a *alerting) apply(cfg *serveConfig) error {
 	return nil
 }
 
-// parseRules reads the list of rules.
+// parseRules parses the list of rules.
 func parseRules(text string) ([]ruleEntry, error) {
 	file, err := parser.ParseBytes([]byte(text), 0)
 	if err != nil || len(file.Docs) != 1 {
@@ -113,7 +112,7 @@ func parseRules(text string) ([]ruleEntry, error) {
 	return entries, nil
 }
 
-// ruleFields are what a rule may say.
+// ruleFields are the fields a rule may have.
 var ruleFields = []string{"name", "enabled", "metric", "comparison", "threshold", "for", "type", "min_samples"}
 
 func (e *ruleEntry) add(pair *ast.MappingValueNode) error {
@@ -131,7 +130,7 @@ func (e *ruleEntry) add(pair *ast.MappingValueNode) error {
 	return nil
 }
 
-// about says which rule an error is about.
+// about adds to an error which rule it is about.
 func (e *ruleEntry) about(err error) error {
 	if name := e.fields["name"]; name != "" {
 		return fmt.Errorf("rule %d (%s): %w", e.number, clean(name), err)
@@ -139,8 +138,8 @@ func (e *ruleEntry) about(err error) error {
 	return fmt.Errorf("rule %d: %w", e.number, err)
 }
 
-// mergeRules returns the rules of the file and the defaults. A rule of a default's name
-// takes its place; what it does not say is as in the default.
+// mergeRules merges the rules of the file with the defaults. A rule with the name of a
+// default replaces it; fields it omits keep the default's value.
 func mergeRules(defaults []alerts.Rule, entries []ruleEntry) ([]alerts.Rule, error) {
 	rules := defaults
 	seen := map[string]bool{}
@@ -178,7 +177,7 @@ func mergeRules(defaults []alerts.Rule, entries []ruleEntry) ([]alerts.Rule, err
 	return rules, inWords(alerts.ValidateAll(rules))
 }
 
-// inWords writes what is wrong with a rule as people say it; nil stays nil.
+// inWords rewrites a rule's error for users; nil stays nil.
 func inWords(err error) error {
 	var invalid *missions.Error
 	if errors.As(err, &invalid) {
@@ -187,10 +186,10 @@ func inWords(err error) error {
 	return err
 }
 
-// comparisonWords are other names of comparisons: > means something to YAML.
+// comparisonWords are alternative names of comparisons, since > has a meaning in YAML.
 var comparisonWords = map[string]alerts.Comparison{"above": alerts.Above, "below": alerts.Below}
 
-// read fills in what the entry says of a rule.
+// read fills in the fields that the entry sets.
 func (e *ruleEntry) read(rule *alerts.Rule) (enabled bool, err error) {
 	enabled = true
 	for key, text := range e.fields {

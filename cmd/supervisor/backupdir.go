@@ -30,7 +30,7 @@ const (
 	streamsName   = "streams"
 )
 
-// manifest says what a backup holds.
+// manifest describes what a backup holds.
 type manifest struct {
 	Format  int                   `json:"format"`
 	Version string                `json:"version"` // of the supervisor that made it
@@ -43,16 +43,18 @@ type manifest struct {
 type streamCopy struct {
 	eventstream.Snapshot
 
-	// Before is the newest sequence at a time before the store was copied.
+	// Before is a sequence of the stream, the newest at a time before the store was
+	// copied.
 	Before uint64 `json:"before"`
 }
 
-// streamFile is where a stream of the backup is.
+// streamFile returns the path of a stream's snapshot in the backup.
 func streamFile(dir, name string) string { return filepath.Join(dir, streamsName, name+".snap") }
 
-// makeBackup fills an empty directory. The store comes first, and then the streams: what
-// they hold beyond the store can be taken away when they are restored, while a store
-// that is newer than its stream may have forgotten what the stream does not have.
+// makeBackup fills an empty directory. It copies the store first and then the streams.
+// Events newer than the store can be removed on restore. The other order would not be
+// safe: a store that is newer than its stream may already have deleted events that the
+// stream does not have.
 func makeBackup(ctx context.Context, nc *nats.Conn, store, dir string, check func(sqlitestore.Copy) error) (*manifest, error) {
 	js, err := jetstream.New(nc)
 	if err != nil {
@@ -93,8 +95,7 @@ func makeBackup(ctx context.Context, nc *nats.Conn, store, dir string, check fun
 	})
 }
 
-// writeFile creates a file that only its owner can read, and has what is written to it
-// reach the disk.
+// writeFile creates a file that only its owner can read, and syncs it to disk.
 func writeFile(path string, write func(*os.File) error) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -107,7 +108,7 @@ func writeFile(path string, write func(*os.File) error) error {
 	return errors.Join(err, f.Close())
 }
 
-// readManifest reads what a backup holds.
+// readManifest reads a backup's manifest.
 func readManifest(dir string) (*manifest, error) {
 	text, err := os.ReadFile(filepath.Join(dir, manifestName))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -8,7 +8,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/progress"
 )
 
-// bar is a progress bar on a terminal, and nothing anywhere else.
+// bar is a progress bar on a terminal. Without a terminal it does nothing.
 type bar struct {
 	screen  *screen
 	writer  progress.Writer // nil without a terminal
@@ -16,8 +16,8 @@ type bar struct {
 	done    sync.WaitGroup
 }
 
-// newBar starts a bar for a number of things, 0 when that is not known. Its owner
-// stops it.
+// newBar starts a bar for total items, or 0 if the total is not known. The caller must
+// stop it.
 func (c *cli) newBar(what string, total int64, units progress.Units) *bar {
 	b := &bar{screen: c.err}
 	if !c.err.terminal {
@@ -25,7 +25,7 @@ func (c *cli) newBar(what string, total int64, units progress.Units) *bar {
 	}
 	b.writer = progress.NewWriter()
 	b.writer.SetOutputWriter(c.err)
-	b.writer.SetAutoStop(true) // once the tracker is done; Stop would be lost if it came before Render
+	b.writer.SetAutoStop(true) // once the tracker is done; a Stop before Render would be lost
 	b.writer.SetUpdateFrequency(100 * time.Millisecond)
 	b.writer.SetTrackerLength(30)
 	b.writer.Style().Visibility.ETA = total > 0
@@ -39,14 +39,14 @@ func (c *cli) newBar(what string, total int64, units progress.Units) *bar {
 	return b
 }
 
-// advance moves the bar on.
+// advance moves the bar by a number of items.
 func (b *bar) advance(things int) {
 	if b.tracker != nil {
 		b.tracker.Increment(int64(things))
 	}
 }
 
-// say prints a line above the bar. Its text has to be clean.
+// say prints a line above the bar. The text must be clean.
 func (b *bar) say(format string, args ...any) {
 	if b.writer == nil {
 		b.screen.printf(format+"\n", args...)

@@ -21,7 +21,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// benchRun is a load under way.
+// benchRun is a load in progress.
 type benchRun struct {
 	cli     *cli
 	session *session
@@ -29,17 +29,17 @@ type benchRun struct {
 	prefix  string // of the missions' ids
 
 	begun   time.Time
-	created atomic.Int64 // missions that were confirmed
+	created atomic.Int64 // confirmed missions
 	done    atomic.Int64
-	all     chan struct{} // closed when every mission is done
+	all     chan struct{} // closed when every mission is completed
 	bar     *bar
 
-	// By mission: when its creation was asked for, and how long it took until an agent
-	// had it; nanoseconds since begun, and 0 for not yet.
+	// By mission: when its creation was requested, and how long it took until an agent
+	// had it. Nanoseconds since begun; 0 means not yet.
 	asked, took []atomic.Int64
 
 	mu        sync.Mutex
-	requests  []float64 // seconds that each request to create took
+	requests  []float64 // seconds that each create request took
 	createdIn time.Duration
 	doneIn    time.Duration
 	failed    int
@@ -53,7 +53,7 @@ func newBenchRun(c *cli, s *session, f *benchFlags) *benchRun {
 	}
 }
 
-// run creates the missions and returns when all are done.
+// run creates the missions and returns when all are completed.
 func (r *benchRun) run(ctx context.Context) error {
 	ctx, end := context.WithCancelCause(ctx)
 	agents, err := r.startAgents(ctx, end)
@@ -77,8 +77,8 @@ func (r *benchRun) run(ctx context.Context) error {
 	}
 }
 
-// startAgents starts the agents, each with a connection of its own; they end with ctx,
-// and end it when the broker does not let them be agents.
+// startAgents starts the agents, each on its own connection. They end with ctx. They call
+// end if the broker does not let them be agents.
 func (r *benchRun) startAgents(ctx context.Context, end context.CancelCauseFunc) (*sync.WaitGroup, error) {
 	var agents sync.WaitGroup
 	for i := range r.flags.agents {
@@ -89,7 +89,7 @@ func (r *benchRun) startAgents(ctx context.Context, end context.CancelCauseFunc)
 		}
 		agents.Go(func() {
 			defer nc.Close()
-			_ = agent.Run(ctx, nc, agent.Config{ // what was typed has been checked
+			_ = agent.Run(ctx, nc, agent.Config{ // the flags have been checked
 				ID: id, Name: "bench", Role: "bench", Types: []string{r.flags.kind}, Concurrency: r.flags.concurrency,
 				Logger: slog.New(slog.DiscardHandler), Handler: r.handle,
 			})
@@ -98,7 +98,7 @@ func (r *benchRun) startAgents(ctx context.Context, end context.CancelCauseFunc)
 	return &agents, nil
 }
 
-// handle does nothing but note when the mission has come.
+// handle only records when the mission arrived.
 func (r *benchRun) handle(_ context.Context, t *agent.Task) (any, error) {
 	i, ours := r.number(t.Mission.ID)
 	if !ours {
@@ -117,7 +117,8 @@ func (r *benchRun) handle(_ context.Context, t *agent.Task) (any, error) {
 	return nil, nil
 }
 
-// createAll has the callers create until all is created, or a request fails.
+// createAll runs the concurrent callers until all missions are created or a request
+// fails.
 func (r *benchRun) createAll(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -153,7 +154,7 @@ func (r *benchRun) fail(err error) {
 	}
 }
 
-// benchData is what a mission carries.
+// benchData returns a mission's data.
 func benchData(payload int) []byte {
 	return slices.Concat([]byte(`{"load":"`), bytes.Repeat([]byte("x"), payload), []byte(`"}`))
 }
@@ -197,7 +198,8 @@ func (r *benchRun) createBatch(ctx context.Context, specs []api.MissionSpec) err
 	return err
 }
 
-// number is the place of a mission; false for another one's of the same type.
+// number returns the index of a mission. It returns false for a mission of the same type
+// that this run did not create.
 func (r *benchRun) number(id string) (int, bool) {
 	digits, ours := strings.CutPrefix(id, r.prefix)
 	i, err := strconv.Atoi(digits)
@@ -206,7 +208,7 @@ func (r *benchRun) number(id string) (int, bool) {
 
 func (r *benchRun) id(i int) string { return fmt.Sprintf("%s%07d", r.prefix, i) }
 
-// clean deletes what was created and returns how many missions are left.
+// clean deletes the run's missions and returns how many are left.
 func (r *benchRun) clean(ctx context.Context) int {
 	var next, left atomic.Int64
 	var callers sync.WaitGroup
@@ -230,7 +232,7 @@ func (r *benchRun) clean(ctx context.Context) int {
 	return int(left.Load())
 }
 
-// report sums up what was measured; call it once run has returned.
+// report summarizes the measurements. Call it after run has returned.
 func (r *benchRun) report() benchReport {
 	var toAgent []float64
 	for i := range r.took {
@@ -240,7 +242,7 @@ func (r *benchRun) report() benchReport {
 	}
 	took := r.doneIn
 	if took == 0 {
-		took = time.Since(r.begun) // it was interrupted
+		took = time.Since(r.begun) // interrupted
 	}
 	f, done := r.flags, int(r.done.Load())
 	return benchReport{
@@ -259,7 +261,8 @@ type latencies struct {
 	Max float64 `json:"max"`
 }
 
-// latenciesOf sorts what was measured. Of nothing all are 0.
+// latenciesOf sorts the measurements and returns their percentiles, all 0 if there are
+// none.
 func latenciesOf(all []float64) latencies {
 	if len(all) == 0 {
 		return latencies{}

@@ -12,20 +12,20 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// completionPatience is how long a shell waits for the supervisor's suggestions.
+// completionTimeout bounds how long a shell waits for the supervisor's suggestions.
 const completionTimeout = time.Second
 
-// completer suggests what may stand in a place.
+// completer suggests completions.
 type completer = cobra.CompletionFunc
 
-// completeFlag gives a flag suggestions.
+// completeFlag adds completions to a flag.
 func completeFlag(cmd *cobra.Command, flag string, suggest completer) {
 	if err := cmd.RegisterFlagCompletionFunc(flag, suggest); err != nil {
-		panic(err) // a flag that does not exist, or twice the same: a mistake in this program
+		panic(err) // the flag does not exist, or was added twice: a bug
 	}
 }
 
-// words suggests fixed words, in whatever case one begins to type them.
+// words completes fixed words, ignoring case.
 func words(all ...string) completer {
 	return func(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
 		var fit []string
@@ -38,7 +38,7 @@ func words(all ...string) completer {
 	}
 }
 
-// nothing suggests nothing, and no files either.
+// nothing suggests nothing, not even files.
 func nothing(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return nil, cobra.ShellCompDirectiveNoFileComp
 }
@@ -47,8 +47,8 @@ func contextNames(*cobra.Command, []string, string) ([]string, cobra.ShellCompDi
 	return knownContexts(), cobra.ShellCompDirectiveNoFileComp
 }
 
-// askFor asks the supervisor for suggestions; when it does not answer soon there
-// are none.
+// askFor asks the supervisor for suggestions. It returns none if the supervisor does not
+// answer in time.
 func (c *cli) askFor(cmd *cobra.Command, find func(ctx context.Context, s *session) ([]string, error)) ([]string, cobra.ShellCompDirective) {
 	var found []string
 	err := c.connect(cmd, completionTimeout, func(ctx context.Context, s *session) (err error) {
@@ -63,8 +63,8 @@ func (c *cli) askFor(cmd *cobra.Command, find func(ctx context.Context, s *sessi
 	return found, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 }
 
-// missionIDs suggests the newest missions that are in one of the statuses, or in
-// any; no more arguments than most (-1: any number).
+// missionIDs suggests the newest missions in one of the statuses, or in any if none are
+// listed. It takes at most most arguments (-1: any number).
 func (c *cli) missionIDs(most int, statuses ...missions.Status) completer {
 	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 		if most >= 0 && len(args) >= most {
@@ -100,7 +100,7 @@ func (c *cli) agentIDs(cmd *cobra.Command, _ []string, begun string) ([]string, 
 	})
 }
 
-// missionTypes suggests the types that there are missions of.
+// missionTypes suggests the types of existing missions.
 func (c *cli) missionTypes(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
 	return c.askFor(cmd, func(ctx context.Context, s *session) ([]string, error) {
 		stats, err := s.client.Stats(ctx, "")

@@ -16,9 +16,9 @@ import (
 // maxConfigFile is far more than all settings need.
 const maxConfigFile = 1 << 20
 
-// readConfigFile reads a file of settings: a YAML mapping from keys to single
-// values, and to lists for settings that are some or may have several values. Keys that
-// the table does not have are refused by name.
+// readConfigFile reads a file of settings: a YAML mapping from keys to single values, or
+// to lists for settings that take several values. It rejects keys that are not in the
+// table, by name.
 func readConfigFile(path string, table []setting) (map[string]value, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -44,7 +44,7 @@ func parseConfig(text []byte, path string, table []setting) (map[string]value, e
 		if errors.As(err, &syntax) && syntax.GetToken() != nil {
 			return nil, usagef("%s, line %d: %s", path, syntax.GetToken().Position.Line, syntax.GetMessage())
 		}
-		return nil, usagef("%s is not YAML", path) // the library's own text would quote the file, passwords included
+		return nil, usagef("%s is not YAML", path) // the library's own text would quote the file, including passwords
 	}
 	out := map[string]value{}
 	for _, document := range file.Docs {
@@ -88,7 +88,7 @@ func addEntry(out map[string]value, entry *ast.MappingValueNode, path string, ta
 	}
 	if isList(table, key) {
 		if text, ok = entry.Value.String(), true; text == "" || text == "null" {
-			text = "[]" // who names a list and leaves it empty means an empty one
+			text = "[]" // a list without a value is an empty list
 		}
 	}
 	if !ok {
@@ -100,8 +100,8 @@ func addEntry(out map[string]value, entry *ast.MappingValueNode, path string, ta
 	return nil
 }
 
-// scalar returns a value as it is written in the file: off stays off, and 10s
-// stays 10s, whatever YAML thinks they are.
+// scalar returns a value as written in the file: off stays off, and 10s stays 10s,
+// whatever YAML makes of them.
 func scalar(node ast.Node) (string, bool) {
 	switch n := node.(type) {
 	case nil, *ast.NullNode:
@@ -116,7 +116,7 @@ func scalar(node ast.Node) (string, bool) {
 	return "", false
 }
 
-// scalars returns the values of a list, with commas between them.
+// scalars returns the values of a list, separated by commas.
 func scalars(list *ast.SequenceNode) (string, bool) {
 	texts := make([]string, len(list.Values))
 	for i, node := range list.Values {
@@ -142,7 +142,7 @@ func takesSeveral(table []setting, key string) bool {
 	return slices.ContainsFunc(table, func(s setting) bool { return s.key == key && s.several })
 }
 
-// isList reports whether a key's value is more than a word.
+// isList reports whether a key's value is a YAML list rather than a word.
 func isList(table []setting, key string) bool {
 	for i := range table {
 		if table[i].key == key {
@@ -152,7 +152,7 @@ func isList(table []setting, key string) bool {
 	return false
 }
 
-// nearest suggests the key that may have been meant.
+// nearest suggests the key that was probably meant.
 func nearest(table []setting, key string) string {
 	simple := func(s string) string { return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(s)) }
 	for i := range table {

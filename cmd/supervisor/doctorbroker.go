@@ -27,7 +27,7 @@ func (d *doctor) askBroker(ctx context.Context) {
 	}
 }
 
-// jetStream is JetStream, unless this user may not ask it.
+// jetStream returns JetStream if this user may ask it.
 func (d *doctor) jetStream(check, subject string) (jetstream.JetStream, bool) {
 	if denied, _ := d.denied.publish(subject); denied {
 		d.add(check, unknown, "this user may not ask", "")
@@ -61,7 +61,7 @@ func (d *doctor) askJetStream(ctx context.Context) {
 	}
 }
 
-// askForeignStreams looks for streams that would answer in the supervisor's place.
+// askForeignStreams looks for streams that would answer in place of the supervisor.
 func (d *doctor) askForeignStreams(ctx context.Context) {
 	js, may := d.jetStream("foreign_streams", "$JS.API.STREAM.NAMES")
 	if !may {

@@ -15,11 +15,11 @@ import (
 	"missioncontrol/supervisor/roles"
 )
 
-// refusable is a request that every endpoint refuses: no request has such a field.
+// refusable is a request that every endpoint rejects: no request has such a field.
 const refusable = `{"is_this_allowed":true}`
 
-// readingStream is some of what it takes to read the stream of events. To these
-// requests, too, refusable is nothing but a mistake.
+// readingStream lists some of the subjects needed to read the event stream. These
+// endpoints reject refusable as a mistake, too.
 var readingStream = []string{
 	"$JS.API.INFO", "$JS.API.STREAM.INFO." + eventstream.DefaultStreamName, "$JS.API.CONSUMER.CREATE." + eventstream.DefaultStreamName,
 }
@@ -30,18 +30,18 @@ var agentVerbs = []string{
 	api.AgentComplete, api.AgentFail, api.AgentRelease, api.AgentLeave,
 }
 
-// requestsOf are the requests to a supervisor that a role may send.
+// requestsOf returns the requests to a supervisor that a role may send.
 func requestsOf(role roles.Role) []string {
 	return slices.DeleteFunc(role.Permissions("").Publish, func(subject string) bool { return !strings.HasPrefix(subject, "supervisor.") })
 }
 
-// permissions is what a user was found to be able to do.
+// permissions is what a user turned out to be allowed to do.
 type permissions struct {
 	denied  []string // subjects
 	unclear []string // neither denied nor answered
 }
 
-// tryAll tries subjects, all at once.
+// tryAll tries all subjects concurrently.
 func (d *doctor) tryAll(ctx context.Context, subjects []string) (found permissions) {
 	var mu sync.Mutex // guards found
 	var tries sync.WaitGroup
@@ -64,7 +64,7 @@ func (d *doctor) tryAll(ctx context.Context, subjects []string) (found permissio
 	return found
 }
 
-// listen adds a subject that one has to hear.
+// listen checks a subject that the user must be able to subscribe to.
 func (d *doctor) listen(ctx context.Context, found *permissions, subject string) {
 	switch allowed, err := canSubscribe(ctx, d.session.nc, subject); {
 	case err != nil:
@@ -127,14 +127,14 @@ func (d *doctor) askAgentPermissions(ctx context.Context) {
 	}
 }
 
-// inbox is where answers are heard.
+// inbox returns the subject on which replies arrive.
 func (d *doctor) inbox() string {
 	one := d.session.nc.NewRespInbox()
 	return one[:strings.LastIndex(one, ".")] + ".*"
 }
 
-// deaf reports whether no answer can be heard: then there is no telling what is
-// allowed.
+// noReplies reports whether the user cannot receive replies. Then there is no way to tell
+// what it may do.
 func (d *doctor) noReplies() bool {
 	denied, _ := d.denied.is("Subscription " + d.inbox())
 	return denied
@@ -145,7 +145,7 @@ func (d *doctor) sayNoReplies() {
 		"give --inbox-prefix the subject below which he may; for an agent it is _INBOX.ID")
 }
 
-// lack says what is denied that should not be.
+// missing reports permissions that the user lacks.
 func (d *doctor) missing(denied []string, command string) {
 	d.add("permissions", wrong, "this user may not use "+strings.Join(denied, ", "),
 		"allow it (docs/OPERATIONS.md lists the subjects of each role), or make a user that may: "+command)

@@ -12,7 +12,7 @@ import (
 	"missioncontrol/eventstream"
 )
 
-// askEventStream looks at the stream of events and its settings.
+// askEventStream checks the event stream and its settings.
 func (d *doctor) askEventStream(ctx context.Context) {
 	if _, may := d.jetStream("stream", "$JS.API.STREAM.INFO."+eventstream.DefaultStreamName); !may {
 		return
@@ -28,7 +28,7 @@ func (d *doctor) askEventStream(ctx context.Context) {
 	d.streamCopies(info)
 }
 
-// streamSettings compares the settings with what events need.
+// streamSettings compares the stream's settings with what events need.
 func (d *doctor) streamSettings(have *jetstream.StreamConfig) {
 	const name = eventstream.DefaultStreamName
 	want := eventstream.Config{}.WithDefaults()
@@ -73,7 +73,7 @@ func (d *doctor) streamSettings(have *jetstream.StreamConfig) {
 	}
 }
 
-// streamCopies looks at the copies that a cluster keeps.
+// streamCopies checks the replicas that a cluster keeps.
 func (d *doctor) streamCopies(info *jetstream.StreamInfo) {
 	const name = eventstream.DefaultStreamName
 	if d.session.nc.ConnectedClusterName() == "" {

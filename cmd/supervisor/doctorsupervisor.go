@@ -15,7 +15,7 @@ import (
 	"missioncontrol/supervisor/client"
 )
 
-// may reports whether a request may be sent, and notes under check when not.
+// may reports whether a request may be sent. If not, it records that under check.
 func (d *doctor) may(check, subject string) bool {
 	denied, _ := d.denied.publish(subject)
 	if denied {
@@ -25,7 +25,7 @@ func (d *doctor) may(check, subject string) bool {
 	return true
 }
 
-// askSupervisor looks at a supervisor's health.
+// askSupervisor checks a supervisor's health.
 func (d *doctor) askSupervisor(ctx context.Context) {
 	if !d.may("supervisor", api.SubjectHealth) {
 		return
@@ -53,8 +53,8 @@ func (d *doctor) askSupervisor(ctx context.Context) {
 	d.judge("agent_deaths", health.Checks.AgentDeaths, doubt, "give the supervisor the broker's system account: --system-user or --system-creds")
 }
 
-// judge notes one of the supervisor's own checks. A message of one that is ok is a
-// doubt only where bad is no more than that.
+// judge records one of the supervisor's own checks. A message on a check that is ok
+// counts as a doubt only if bad is no worse than that.
 func (d *doctor) judge(name string, c api.Check, bad verdict, advice string) {
 	switch {
 	case c.Status != api.HealthOK || c.Message != "" && bad == doubt:
@@ -64,13 +64,13 @@ func (d *doctor) judge(name string, c api.Check, bad verdict, advice string) {
 	}
 }
 
-// clockTolerance is how far apart clocks may be.
+// clockTolerance is the largest acceptable difference between clocks.
 const clockTolerance = 2 * time.Second
 
-// clock is how far another clock is ahead of ours, and how well that is known.
+// clock is how far another clock is ahead of the local one, and the uncertainty.
 type clock struct{ ahead, sure time.Duration }
 
-// readClock asks for another clock's time.
+// readClock reads another clock.
 func readClock(ask func() (time.Time, error)) (clock, error) {
 	asked := time.Now()
 	there, err := ask()
@@ -78,14 +78,14 @@ func readClock(ask func() (time.Time, error)) (clock, error) {
 	return clock{there.Sub(asked.Add(half)), half}, err
 }
 
-// askClocks compares the clocks of the supervisor, of the broker and here.
+// askClocks compares the clocks of the supervisor, the broker and this machine.
 func (d *doctor) askClocks(ctx context.Context) {
 	supervisor, err := readClock(func() (time.Time, error) {
 		health, err := d.session.client.Health(ctx)
 		return health.Timestamp.Time(), err
 	})
 	if err != nil {
-		return // which was said before
+		return // already reported
 	}
 	if supervisor.ahead < -100*365*day {
 		d.add("clock", unknown, "the supervisor does not tell its time", "")
@@ -122,14 +122,14 @@ func (d *doctor) compareClocks(check, one, other string, c clock) {
 	d.well(check, "%s agrees with %s, to within %s", one, other, formatDuration(max(apart+c.sure, time.Millisecond)))
 }
 
-// askAlerts repeats what is alerted of.
+// askAlerts reports the current alerts.
 func (d *doctor) askAlerts(ctx context.Context) {
 	if !d.may("alerts", api.SubjectAlerts) {
 		return
 	}
 	alerts, err := d.session.client.Alerts(ctx)
 	if err != nil {
-		return // an older supervisor, or what was said before
+		return // an older supervisor, or already reported
 	}
 	var firing []string
 	for _, a := range alerts {
@@ -144,11 +144,11 @@ func (d *doctor) askAlerts(ctx context.Context) {
 	d.well("alerts", "none of %s is firing", plural(len(alerts), "rule", "rules"))
 }
 
-// doctorTypes is how many types of missions are looked at, those with the most
+// doctorTypes is the number of mission types that are checked, those with the most
 // missions first.
 const doctorTypes = 100
 
-// askAgents looks for pending missions that nobody works on.
+// askAgents looks for pending missions that no agent works on.
 func (d *doctor) askAgents(ctx context.Context) {
 	if !d.may("agents", api.SubjectMissionsStats) || !d.may("agents", api.SubjectAgents) {
 		return
@@ -157,7 +157,7 @@ func (d *doctor) askAgents(ctx context.Context) {
 	var err error
 	d.ask(ctx, func(ctx context.Context) { all, err = d.session.client.Stats(ctx, "") })
 	if err != nil {
-		return // which was said before
+		return // already reported
 	}
 	types := make([]string, 0, len(all.ByType))
 	for name := range all.ByType {
@@ -177,7 +177,7 @@ func (d *doctor) askAgents(ctx context.Context) {
 	}
 }
 
-// askAgentsOf reports whether missions of a type wait for an agent that is not there.
+// askAgentsOf reports whether missions of a type wait for an agent and none is connected.
 func (d *doctor) askAgentsOf(ctx context.Context, name string) bool {
 	stats, err := d.session.client.Stats(ctx, name)
 	pending := stats.ByStatus[missions.Pending]

@@ -10,7 +10,7 @@ import (
 	"missioncontrol/missions"
 )
 
-// eventPrinter prints events, to people a line each, to programs the envelopes.
+// eventPrinter prints events: one line each for people, envelopes for programs.
 type eventPrinter struct {
 	out, err *screen
 	json     bool
@@ -36,7 +36,7 @@ func (p *eventPrinter) print(raw []byte) {
 		p.out.paint(typeColour(event.Type), padRight(clean(event.Type), 26)), summary(p.out, &event))
 }
 
-// none tells a person that there was nothing to print, and what to try.
+// none tells the user that there was nothing to print, and what to try.
 func (p *eventPrinter) none(advice string) {
 	if !p.printed && !p.json {
 		p.err.printf("No events. %s\n", advice)
@@ -53,7 +53,7 @@ func typeColour(eventType string) string {
 	return ""
 }
 
-// gist says in a line what an event tells: its target and what matters of its
+// summary describes an event in one line: its target and the important part of its
 // payload.
 func summary(out *screen, e *charter.Event) painted {
 	payload, err := charter.DecodePayload(e)
@@ -78,7 +78,7 @@ func summary(out *screen, e *charter.Event) painted {
 	return painted(supervisorGist(out, payload))
 }
 
-// about joins whom an event concerns and what it says.
+// about joins an event's target and its description.
 func about(id, what string) painted { return painted(clean(id) + "  " + shorten(clean(what), 300)) }
 
 func statusGist(out *screen, p *charter.MissionStatusChanged) painted {
@@ -108,7 +108,7 @@ func agentGist(name, role string, types []string, reason string) string {
 	return text
 }
 
-// supervisorGist says what the supervisor's own events tell.
+// supervisorGist summarizes the supervisor's own events.
 func supervisorGist(out *screen, payload charter.Payload) string {
 	switch p := payload.(type) {
 	case charter.HealthChecked:

@@ -16,15 +16,15 @@ import (
 	"missioncontrol/eventstream"
 )
 
-// ackWait is how soon an event comes again that a run printed and died before it
-// could acknowledge it.
+// ackWait is how soon an event is redelivered if a run printed it and died before the
+// acknowledgement.
 const ackWait = 5 * time.Second
 
-// errCaughtUp ends a run that was not to follow.
+// errCaughtUp ends a run that does not follow.
 var errCaughtUp = errors.New("everything stored has been printed")
 
-// durableEvents prints events with a durable consumer and acknowledges each once
-// it is printed.
+// durableEvents prints events with a durable consumer and acknowledges each one after
+// printing it.
 func (c *cli) durableEvents(ctx context.Context, s *session, stored jetstream.Stream, f *eventFlags, p *eventPrinter) (err error) {
 	if err := f.suit(ctx, stored); err != nil {
 		return err
@@ -54,7 +54,7 @@ func (c *cli) durableEvents(ctx context.Context, s *session, stored jetstream.St
 		p.print(d.Raw.Data())
 		if failure := p.out.failure(); failure != nil {
 			finish(failure)
-			return failure // not acknowledged: it was not seen
+			return failure // not acknowledged, since it was not shown
 		}
 		return nil
 	})
@@ -67,9 +67,8 @@ func (c *cli) durableEvents(ctx context.Context, s *session, stored jetstream.St
 	return err
 }
 
-// suit refuses to go on with a durable consumer in another way than it began:
-// other filters, or another beginning, would make it skip or repeat events without
-// a word.
+// suit refuses to reuse a durable consumer with other filters or another start: it would
+// silently skip or repeat events.
 func (f *eventFlags) suit(ctx context.Context, stored jetstream.Stream) error {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
@@ -88,11 +87,11 @@ func (f *eventFlags) suit(ctx context.Context, stored jetstream.Stream) error {
 	if !slices.Equal(slices.Sorted(slices.Values(has)), slices.Sorted(slices.Values(f.types))) {
 		return usagef("the durable consumer %s exists, for %s; say that, %s", f.durable, filterFlags(has), other)
 	}
-	f.types = has // in its order
+	f.types = has // in the consumer's order
 	return nil
 }
 
-// typesOf are the event types that a consumer takes; none for all.
+// typesOf returns the event types that a consumer is limited to; none means all.
 func typesOf(config jetstream.ConsumerConfig) []string {
 	subjects := config.FilterSubjects
 	if config.FilterSubject != "" {
@@ -106,7 +105,7 @@ func typesOf(config jetstream.ConsumerConfig) []string {
 	return types
 }
 
-// filterFlags writes event types as one would type them.
+// filterFlags formats event types as flags.
 func filterFlags(types []string) string {
 	if len(types) == 0 {
 		return "events of every type, without --type"
@@ -127,8 +126,8 @@ func (f *eventFlags) consumer(status func(eventstream.ConsumerStatus)) eventstre
 	return config
 }
 
-// catchUp finds out when a durable consumer has come to the end of what was
-// stored when it began.
+// catchUp detects when a durable consumer has reached the end of what was stored when it
+// began.
 type catchUp struct {
 	stream   jetstream.Stream
 	durable  string
@@ -137,7 +136,7 @@ type catchUp struct {
 	changed  chan struct{}
 }
 
-// status takes note of what the consumer has done.
+// status records what the consumer has done.
 func (w *catchUp) status(s eventstream.ConsumerStatus) {
 	w.attached.Store(s.Attached)
 	select {
@@ -146,8 +145,8 @@ func (w *catchUp) status(s eventstream.ConsumerStatus) {
 	}
 }
 
-// watch ends the run when nothing is left. The broker has no notice of that, so
-// it is asked: after each step, and every now and then.
+// watch ends the run when nothing is left. The broker does not report this, so watch asks
+// it after each step and at intervals.
 func (w *catchUp) watch(ctx context.Context, every time.Duration, finish context.CancelCauseFunc) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()

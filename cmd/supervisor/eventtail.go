@@ -15,29 +15,29 @@ const (
 	// tailReach is how far back in the stream a tail begins.
 	tailReach = 300
 
-	// tailMost is how many events are taken at once. If more are waiting, those in
-	// between are passed over: nobody could read them as they come.
+	// tailMost is how many events are read at once. If more are waiting, the older ones
+	// are skipped: nobody could read them that fast.
 	tailMost = 500
 
-	// tailAbandoned is when the broker takes the tail's consumer away. Viewers may
-	// not do so themselves.
+	// tailAbandoned is when the broker deletes an idle tail consumer. Viewers may not
+	// delete it themselves.
 	tailAbandoned = 30 * time.Second
 )
 
-// tailSubjects is what a tail shows: everything but the traces that looking itself
-// leaves.
+// tailSubjects is what a tail shows: everything except the traces that the tail's own
+// requests leave.
 var tailSubjects = []string{
 	eventstream.Subject("mission.>"), eventstream.Subject("agent.>"),
 	eventstream.Subject("supervisor.alert_raised"), eventstream.Subject("supervisor.alert_resolved"),
 }
 
-// eventTail reads the latest events, a few at a time whenever it is asked.
+// eventTail reads the latest events, a few per call.
 type eventTail struct {
 	nc       *nats.Conn
 	consumer jetstream.Consumer
 }
 
-// next returns the events that came since the last call, oldest first.
+// next returns the events since the last call, oldest first.
 func (t *eventTail) next(ctx context.Context) ([]charter.Event, error) {
 	if t.consumer == nil {
 		if err := t.begin(ctx); err != nil {
@@ -60,7 +60,7 @@ func (t *eventTail) next(ctx context.Context) ([]charter.Event, error) {
 		}
 	}
 	if err := batch.Error(); err != nil || waiting > tailMost {
-		t.consumer = nil // begun anew at the end
+		t.consumer = nil // starts again at the end
 		return events, err
 	}
 	return events, nil

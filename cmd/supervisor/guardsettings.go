@@ -17,19 +17,19 @@ import (
 	"missioncontrol/supervisor/web"
 )
 
-// guard says who is let in: at the embedded broker and over HTTP.
+// guard says who may connect to the embedded broker and use HTTP.
 type guard struct {
 	usersFile, tokensFile value
 	users                 []credentials.User // in the configuration file itself
-	usersGiven            value              // where
+	usersGiven            value              // where they were set
 	listen, http          tlsFiles
 	insecure              bool
 }
 
-// tlsFiles are what a server needs to speak TLS.
+// tlsFiles are the files of a TLS server.
 type tlsFiles struct{ cert, key, clientCA value }
 
-// guardSettings is the table of its settings.
+// guardSettings returns the table of the guard's settings.
 func guardSettings() []setting {
 	keep := func(field func(*guard) *value) func(*settings, value) error {
 		return func(s *settings, g value) error { *field(&s.guard) = g; return nil }
@@ -63,7 +63,7 @@ func guardSettings() []setting {
 	}
 }
 
-// applyHosts checks and keeps names of hosts.
+// applyHosts checks and stores host names.
 func applyHosts(s *settings, g value) error {
 	for text := range strings.SplitSeq(g.text, ",") {
 		host, err := web.ParseHost(strings.TrimSpace(text))
@@ -75,14 +75,14 @@ func applyHosts(s *settings, g value) error {
 	return nil
 }
 
-// usersSetting is a list in the configuration file, and no flag.
+// usersSetting is a list in the configuration file. It has no flag.
 var usersSetting = setting{key: "users", list: true, apply: func(s *settings, g value) (err error) {
 	s.guard.usersGiven = g
 	s.guard.users, err = credentials.ParseUsers([]byte(g.text))
 	return err
 }}
 
-// apply reads the files and fills in what serve needs.
+// apply reads the files and fills in the access part of cfg.
 func (g *guard) apply(cfg *serveConfig, external bool) error {
 	if external {
 		for _, setValue := range []value{g.usersFile, g.usersGiven, g.listen.cert, g.listen.key, g.listen.clientCA} {
@@ -131,7 +131,7 @@ func (g *guard) applyUsers(cfg *serveConfig) error {
 	return err
 }
 
-// accessOf is what users may do at the embedded broker.
+// accessOf returns the users' permissions at the embedded broker.
 func accessOf(users []credentials.User) (*embedded.Access, error) {
 	access := &embedded.Access{Own: permissionsOf(roles.Supervisor, "")}
 	seen := map[string]bool{}
@@ -179,7 +179,7 @@ func (g *guard) applyTokens(cfg *serveConfig) error {
 	return nil
 }
 
-// config loads the files; nil when there are none.
+// config loads the files. It returns nil if there are none.
 func (f *tlsFiles) config() (*tls.Config, error) {
 	for _, pair := range [][2]value{{f.cert, f.key}, {f.key, f.cert}, {f.clientCA, f.cert}} {
 		if pair[0].text != "" && pair[1].text == "" {
@@ -208,8 +208,8 @@ func (f *tlsFiles) config() (*tls.Config, error) {
 	return config, nil
 }
 
-// refuseStrangers refuses to listen where others can come without having to say who
-// they are, unless that is wished for. A certificate says who one is, too.
+// refuseExposed refuses to listen where other machines can connect without signing in,
+// unless that is explicitly allowed. A client certificate counts as signing in.
 func (g *guard) refuseExposed(cfg *serveConfig, external bool) error {
 	if g.insecure {
 		return nil
@@ -225,7 +225,7 @@ func (g *guard) refuseExposed(cfg *serveConfig, external bool) error {
 	return nil
 }
 
-// reachable reports whether others than this machine may reach an address.
+// reachable reports whether other machines can reach an address.
 func reachable(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 const day = 24 * time.Hour
 
-// humane writes a duration with the precision that people care for.
+// formatDuration formats a duration with the precision that people care about.
 func formatDuration(d time.Duration) string {
 	switch {
 	case d < 0:
@@ -34,7 +34,7 @@ func formatDuration(d time.Duration) string {
 	return fmt.Sprintf("%dd%dh", d/day, d%day/time.Hour)
 }
 
-// ago writes how long something is past, in whole seconds.
+// ago formats the time since something happened, in whole seconds.
 func ago(d time.Duration) string {
 	switch {
 	case d < time.Second:
@@ -45,7 +45,7 @@ func ago(d time.Duration) string {
 	return formatDuration(d) + " ago"
 }
 
-// spell writes a duration that somebody chose, in words: 2 minutes, 365 days.
+// durationWords formats a configured duration in words: 2 minutes, 365 days.
 func durationWords(d time.Duration) string {
 	for _, unit := range []struct {
 		length    time.Duration
@@ -62,7 +62,7 @@ func durationWords(d time.Duration) string {
 	return formatDuration(d)
 }
 
-// seconds writes a duration that the wire gives in seconds; "-" for none.
+// seconds formats a duration that the wire has in seconds; "-" if there is none.
 func seconds(s *float64) string {
 	if s == nil {
 		return "-"
@@ -70,7 +70,7 @@ func seconds(s *float64) string {
 	return formatDuration(time.Duration(*s * float64(time.Second)))
 }
 
-// share writes a part of one as per cent; "-" for none.
+// percent formats a fraction of one as a percentage; "-" if there is none.
 func percent(part *float64) string {
 	if part == nil {
 		return "-"
@@ -78,7 +78,7 @@ func percent(part *float64) string {
 	return fmt.Sprintf("%.1f %%", *part*100)
 }
 
-// count writes a number with its thousands apart.
+// count formats a number with thousands separators.
 func count[N int | int64 | uint64](n N) string {
 	digits := strconv.FormatInt(int64(n), 10)
 	var b strings.Builder
@@ -91,7 +91,7 @@ func count[N int | int64 | uint64](n N) string {
 	return b.String()
 }
 
-// plural writes a number of things.
+// plural formats a number of items.
 func plural[N int | int64 | uint64](n N, one, many string) string {
 	if n == 1 {
 		return "1 " + one
@@ -99,7 +99,7 @@ func plural[N int | int64 | uint64](n N, one, many string) string {
 	return count(n) + " " + many
 }
 
-// memory writes a number of bytes.
+// byteSize formats a number of bytes.
 func byteSize(bytes int64) string {
 	const units = "KMGTPE"
 	value, unit := float64(bytes), -1
@@ -112,7 +112,7 @@ func byteSize(bytes int64) string {
 	return fmt.Sprintf("%.1f %ciB", value, units[unit])
 }
 
-// parseDuration reads durations like 90s, 10m, 1h30m, and 7d.
+// parseDuration parses durations like 90s, 10m, 1h30m, and 7d.
 func parseDuration(text string) (time.Duration, error) {
 	rest, days := text, time.Duration(0)
 	if before, after, found := strings.Cut(text, "d"); found {
@@ -132,8 +132,8 @@ func parseDuration(text string) (time.Duration, error) {
 	return days + d, nil
 }
 
-// parseMoment reads a time: a duration from now (direction 1) or ago (-1), or a
-// date with or without a time of day, local unless it names its zone.
+// parseMoment parses a time: a duration from now (direction 1) or ago (-1), or a date
+// with an optional time of day. It is local time unless it names a zone.
 func (c *cli) parseMoment(text string, direction int) (missions.Time, error) {
 	t, err := c.parseTime(text, direction)
 	if err != nil {
@@ -163,13 +163,13 @@ func (c *cli) parseTime(text string, direction int) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is neither a duration like 10m nor a time like 2026-01-31T15:04:05Z", text)
 }
 
-// percent writes how far a mission has come.
+// progressPercent formats a mission's progress.
 func progressPercent(p float64) string { return fmt.Sprintf("%.0f %%", p) }
 
-// attempts writes how often a mission was tried, and how often it may be.
+// attempts formats a mission's attempts and its limit.
 func attempts(m *missions.Mission) string { return fmt.Sprintf("%d/%d", m.Attempt, m.MaxAttempts) }
 
-// capitalized writes a status as an ordinary word.
+// capitalized formats a status as an ordinary word.
 func capitalized(word string) string {
 	if word == "" {
 		return ""
@@ -177,7 +177,7 @@ func capitalized(word string) string {
 	return word[:1] + strings.ToLower(word[1:])
 }
 
-// padRight fills text up with spaces.
+// padRight pads text with spaces.
 func padRight(text string, width int) string {
 	return text + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
 }

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// liveLine is a line at the bottom of a terminal that is drawn anew as it changes,
-// below what is written above it. Where there is no terminal it is never drawn.
+// liveLine is a line at the bottom of a terminal, redrawn as it changes, below other
+// output. Without a terminal it is never drawn.
 type liveLine struct {
 	screen *screen
 
@@ -15,7 +15,7 @@ type liveLine struct {
 	text painted // "" while nothing is drawn
 }
 
-// show draws the line anew, as much of it as fits.
+// show redraws the line, as much of it as fits.
 func (l *liveLine) show(text painted) {
 	if !l.screen.terminal {
 		return
@@ -24,7 +24,7 @@ func (l *liveLine) show(text painted) {
 	defer l.mu.Unlock()
 	l.screen.measure()
 	if l.screen.width > 0 {
-		text = painted(cutEnd(string(text), l.screen.width-1)) // the last column stays free: some terminals go on behind it
+		text = painted(cutEnd(string(text), l.screen.width-1)) // leave the last column free: some terminals wrap there
 	}
 	if text != l.text {
 		l.text = text
@@ -32,7 +32,7 @@ func (l *liveLine) show(text painted) {
 	}
 }
 
-// hide takes the line away.
+// hide removes the line.
 func (l *liveLine) hide() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -56,7 +56,7 @@ func (l *liveLine) Write(lines []byte) (int, error) {
 	return len(lines), nil
 }
 
-// gauge draws how much of a whole is done.
+// gauge draws a percentage as a bar.
 func gauge(percent float64, width int) string {
 	full := int(max(0, min(100, percent)) / 100 * float64(width))
 	return strings.Repeat("█", full) + strings.Repeat("░", width-full)
