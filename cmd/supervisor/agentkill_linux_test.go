@@ -10,7 +10,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// TestAKilledAgentTakesItsCommandAlong kills the program without a word.
+// TestAKilledAgentTakesItsCommandAlong kills the program with SIGKILL.
 func TestAKilledAgentTakesItsCommandAlong(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -16,7 +16,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// shellAgent runs docs/agent.sh, with a part of it replaced.
+// shellAgent runs docs/agent.sh with a part of it replaced.
 func (h *bench) shellAgent(t *testing.T, old, replacement string) (*exec.Cmd, *tape) {
 	t.Helper()
 	text, err := os.ReadFile("../../docs/agent.sh")
@@ -41,7 +41,7 @@ func (h *bench) shellAgent(t *testing.T, old, replacement string) (*exec.Cmd, *t
 	return agent, output
 }
 
-// The shell's agent says what became of a mission, and nothing else.
+// The shell agent reports each mission's outcome and nothing else.
 func TestTheShellsAgentSaysWhatBecameOfAMission(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -58,7 +58,7 @@ func TestTheShellsAgentSaysWhatBecameOfAMission(t *testing.T) {
 	equal(t, "output", len(output.String()), len("agent shell-1 is waiting for missions of type upper\nCOMPLETED job good\nFAILED job number\nFAILED job none\n"))
 }
 
-// Work that takes for ever stands in the place of the example's.
+// Endless work replaces the example's.
 func TestTheShellsAgentDropsWhatWasCancelled(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -74,7 +74,7 @@ func TestTheShellsAgentDropsWhatWasCancelled(t *testing.T) {
 	equal(t, "the next one", string(b.ended(t, "m2").Result), `"done"`)
 }
 
-// awaitBegun returns once an agent works on a mission.
+// awaitBegun returns when an agent works on a mission.
 func awaitBegun(t *testing.T, b *bench, id string) {
 	t.Helper()
 	deadline := time.Now().Add(testTimeout)
@@ -86,7 +86,7 @@ func awaitBegun(t *testing.T, b *bench, id string) {
 	}
 }
 
-// The claim that is under way would wait for longer than this test has patience.
+// The claim in progress would wait longer than this test's timeout.
 func TestTheShellsAgentStopsWhenItIsTold(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -10,7 +10,7 @@ import (
 	"missioncontrol/supervisor/alerts"
 )
 
-// told writes rules in short.
+// alertRequests formats rules in short form.
 func alertRequests(rules []alerts.Rule) (lines string) {
 	for _, r := range rules {
 		lines += fmt.Sprintf("%s: %s%s %s %g for %s, %d samples\n", r.Name, r.Metric, r.Type, r.Comparison, r.Threshold, r.For, r.MinSamples)

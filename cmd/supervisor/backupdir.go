@@ -19,9 +19,9 @@ import (
 
 // A backup is a directory:
 //
-//	backup.json         what it is, written last
+//	backup.json         the manifest, written last
 //	missions.db         the store
-//	streams/NAME.snap   each stream, as JetStream gives it
+//	streams/NAME.snap   each stream, as a JetStream snapshot
 
 const (
 	backupFormat  = 1

@@ -62,7 +62,7 @@ func (d *denials) try(ctx context.Context, nc *nats.Conn, subject string, body [
 	answered := make(chan error, 1)
 	var asking sync.WaitGroup
 	defer asking.Wait()
-	defer cancel() // before the wait, which it ends
+	defer cancel() // runs before the wait, and ends it
 	asking.Go(func() {
 		_, err := nc.RequestWithContext(ctx, subject, body)
 		answered <- err

@@ -191,7 +191,7 @@ func (d *doctor) report(asJSON bool) error {
 	return nil
 }
 
-// marks are the signs and colors of the verdicts.
+// marks are the signs and colours of the verdicts.
 var marks = map[verdict]struct{ sign, colour string }{fine: {"✔", green}, unknown: {"?", faint}, doubt: {"!", yellow}, wrong: {"✘", red}}
 
 func (d *doctor) print(out *screen) {

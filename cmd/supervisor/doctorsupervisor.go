@@ -53,8 +53,8 @@ func (d *doctor) askSupervisor(ctx context.Context) {
 	d.judge("agent_deaths", health.Checks.AgentDeaths, doubt, "give the supervisor the broker's system account: --system-user or --system-creds")
 }
 
-// judge records one of the supervisor's own checks. A message on a check that is ok
-// counts as a doubt only if bad is no worse than that.
+// judge records one of the supervisor's own checks. A check that is ok but has a message
+// counts only if bad is doubt.
 func (d *doctor) judge(name string, c api.Check, bad verdict, advice string) {
 	switch {
 	case c.Status != api.HealthOK || c.Message != "" && bad == doubt:

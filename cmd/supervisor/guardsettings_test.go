@@ -12,7 +12,7 @@ import (
 	"missioncontrol/test/tlstest"
 )
 
-// kept is a file that holds a text.
+// kept writes a text to a file and returns its path.
 func kept(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "kept.yaml")
@@ -20,7 +20,7 @@ func kept(t *testing.T, text string) string {
 	return path
 }
 
-// guards are files that are good.
+// guards are valid files.
 type guards struct{ users, tokens string }
 
 func newGuards(t *testing.T) guards {
@@ -33,8 +33,8 @@ func newGuards(t *testing.T) guards {
 	return g
 }
 
-// Where other machines can reach an address, somebody has to have said who is let in,
-// or that everybody is.
+// An address that other machines can reach needs users or a token, or an explicit
+// permission for everyone.
 func TestListeningToEverybodyIsRefused(t *testing.T) {
 	t.Parallel()
 	g, authority := newGuards(t), tlstest.New(t)
@@ -61,11 +61,11 @@ func TestListeningToEverybodyIsRefused(t *testing.T) {
 		{[]string{"--listen", "0.0.0.0:4222", "--tokens-file", g.tokens}, "--listen"},
 		{[]string{"--http", "0.0.0.0:8080", "--tokens-file", g.tokens}, ""},
 		{[]string{"--http", "0.0.0.0:8080", "--users-file", g.users}, "--http"},
-		{append([]string{"--listen", "0.0.0.0:4222"}, listenTLS...), "--listen"}, // encrypted, for everybody
+		{append([]string{"--listen", "0.0.0.0:4222"}, listenTLS...), "--listen"}, // encrypted, for everyone
 		{append([]string{"--listen", "0.0.0.0:4222", "--listen-tls-client-ca", authority.File}, listenTLS...), ""},
 		{append([]string{"--http", "0.0.0.0:8080"}, httpTLS...), "--http"},
 		{append([]string{"--http", "0.0.0.0:8080", "--http-tls-client-ca", authority.File}, httpTLS...), ""},
-		{[]string{"--server", "nats://broker:4222", "--listen", "0.0.0.0:4222"}, ""}, // nobody listens there
+		{[]string{"--server", "nats://broker:4222", "--listen", "0.0.0.0:4222"}, ""}, // nothing listens there
 		{[]string{"--server", "nats://broker:4222", "--http", "0.0.0.0:8080"}, "--http"},
 	} {
 		_, err := load(t, c.args, nil, "")
@@ -82,7 +82,8 @@ func TestListeningToEverybodyIsRefused(t *testing.T) {
 	}
 }
 
-// Each name is checked, however it was given, and the error says what to give instead.
+// Each name is checked, whichever source it comes from, and the error says what to use
+// instead.
 func TestNamesOfTheHTTPHost(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -122,7 +123,7 @@ func TestNamesOfTheHTTPHost(t *testing.T) {
 
 const bcryptOfNothing = "$2a$11$WEPRQdBERN3XQDmi2cqb8.P3Iv1/RttcWwhfT/9IuOz5ULtIQmNWG"
 
-// What is wrong with a file is said with its line or its entry, and never quoted.
+// An error in a file names its line or its entry, and never quotes it.
 func TestBadFilesOfUsersAndTokens(t *testing.T) {
 	t.Parallel()
 	user := func(fields string) string { return "users:\n  - {name: geheim, " + fields + "}\n" }
@@ -158,7 +159,7 @@ func TestBadFilesOfUsersAndTokens(t *testing.T) {
 	}
 }
 
-// The embedded broker's users may stand in the configuration file itself.
+// The embedded broker's users may be in the configuration file itself.
 func TestUsersInTheConfigurationFile(t *testing.T) {
 	t.Parallel()
 	g := newGuards(t)
@@ -221,8 +222,8 @@ func TestBadCertificates(t *testing.T) {
 	}
 }
 
-// A secret that is given in two ways is one by the nearer door, and an error if both are
-// as near.
+// A secret that is set in two ways comes from the source with the higher precedence. It
+// is an error if both have the same.
 func TestASecretFromTwoDoors(t *testing.T) {
 	t.Parallel()
 	file := kept(t, "of-the-file\n")

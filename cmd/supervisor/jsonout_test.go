@@ -11,15 +11,15 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// hostile has something of every kind that a terminal would obey and JSON lets through.
-// hostileLine is what of it a name may hold.
+// hostile has every kind of character that a terminal interprets and JSON permits.
+// hostileLine is the part of it that a name may have.
 const (
 	hostile     = "a\x1b[2J\x07\x7f\u0085\u009b1m\u061c\u200e\u200f\u202a\u202e\u2066\u2069\u2028\u2029\u00fcz"
 	hostileLine = "a\u202e\u2066\u2028\u00fcz"
 )
 
-// jsonCommands are command lines of every command that has --json, each with what its
-// output has to hold; "" for one that shows nothing from outside here.
+// jsonCommands has a command line for every command with --json, and what its output must
+// contain; "" if the output has no external text here.
 var jsonCommands = []struct{ line, holds string }{
 	{"missions get m --json", hostile},
 	{"missions list --json", hostileLine},
@@ -41,8 +41,8 @@ var jsonCommands = []struct{ line, holds string }{
 	{"version --json", ""},
 }
 
-// What --json writes into a pipe is the same value, without anything that a terminal would
-// obey when it is shown later.
+// What --json writes to a pipe is the same value, without anything that a terminal would
+// interpret when it is shown later.
 func TestJSONIntoAPipeHoldsNothingThatATerminalObeys(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -82,7 +82,7 @@ func TestJSONIntoAPipeHoldsNothingThatATerminalObeys(t *testing.T) {
 	}
 }
 
-// decodeAll decodes one JSON value after the other.
+// decodeAll decodes a sequence of JSON values.
 func decodeAll(t *testing.T, text string) (values []any) {
 	t.Helper()
 	decoder := json.NewDecoder(strings.NewReader(text))
@@ -96,7 +96,7 @@ func decodeAll(t *testing.T, text string) (values []any) {
 	return values
 }
 
-// holds reports whether a text stands anywhere in a value.
+// holds reports whether a text occurs anywhere in a value.
 func holds(value any, text string) bool {
 	switch v := value.(type) {
 	case string:

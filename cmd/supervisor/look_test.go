@@ -16,7 +16,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// answering has a subject answered with fixed bytes, whatever is asked.
+// answering answers every request on a subject with the same reply.
 func answering(t *testing.T, nc *nats.Conn, subject, reply string) {
 	t.Helper()
 	sub, err := nc.Subscribe(subject, func(m *nats.Msg) { _ = m.Respond([]byte(reply)) })
@@ -25,7 +25,7 @@ func answering(t *testing.T, nc *nats.Conn, subject, reply string) {
 	t.Cleanup(func() { must(t, sub.Unsubscribe()) })
 }
 
-// newFake is a broker on which a test answers in the supervisor's place.
+// newFake starts a broker on which a test answers in place of the supervisor.
 func newFake(t *testing.T) *bench {
 	t.Helper()
 	url := guardedBroker(t, emptyBroker())
@@ -60,7 +60,7 @@ func TestStatus(t *testing.T) {
 	equal(t, "JSON", b.ok(t, "status", "--json"), statusReply+"\n")
 }
 
-// The supervisor can tell who asks.
+// The supervisor can tell which client sends a request.
 func TestCommandsSayWhoAsks(t *testing.T) {
 	t.Parallel()
 	b := newFake(t)
@@ -113,7 +113,7 @@ func TestHealth(t *testing.T) {
 	contains(t, stdout, "Status: error", "Store: ok: disk full")
 }
 
-// Over HTTP the one supervisor at the address is asked, and no broker is needed.
+// Over HTTP, the supervisor at the address answers, without a broker.
 func TestHealthOverHTTP(t *testing.T) {
 	t.Parallel()
 	for reply, want := range map[string]struct {
@@ -175,8 +175,8 @@ func TestNoAgents(t *testing.T) {
 	equal(t, "JSON", b.ok(t, "agents", "--json"), `{"agents":[],"agent_count":0}`+"\n")
 }
 
-// TestAHostileReplyCannotReachTheTerminal has everything that may be text in a
-// reply try to be a command of the terminal's.
+// TestAHostileReplyCannotReachTheTerminal sends terminal commands in every text field of
+// a reply.
 func TestAHostileReplyCannotReachTheTerminal(t *testing.T) {
 	t.Parallel()
 	evil := "\x1b[2J\x1b]0;owned\a\u009b31m\u202e\r\x7fEVIL"

@@ -10,7 +10,7 @@ import (
 	"missioncontrol/missions"
 )
 
-// missionCard shows one mission with all that is known of it.
+// missionCard shows everything known about one mission.
 func missionCard(out *screen, m *missions.Mission) {
 	b := out.card("Mission " + m.ID)
 	b.line("Name", clean(m.Name))
@@ -55,8 +55,8 @@ func missionTimes(out *screen, b *card, m *missions.Mission) {
 	}
 }
 
-// document writes JSON for people: indented when it is more than a line, and ""
-// for none.
+// document formats JSON for people: indented if it is too long for one line, and "" if
+// there is none.
 func document(raw json.RawMessage) string {
 	if len(raw) == 0 || string(raw) == "null" {
 		return ""
@@ -71,7 +71,7 @@ func document(raw json.RawMessage) string {
 	return escapeJSON(indented.String())
 }
 
-// missionLine sums a mission that has ended up in a line.
+// missionLine summarizes an ended mission in one line.
 func missionLine(out *screen, m *missions.Mission) painted {
 	text := out.paint(statusColour(m.Status), string(m.Status))
 	line := painted(clean(m.ID)) + "  " + text + "  " + painted(shorten(clean(m.Name), 48))

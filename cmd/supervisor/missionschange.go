@@ -69,7 +69,7 @@ func (c *cli) missionsDeleteCommand() *cobra.Command {
 	return cmd
 }
 
-// confirmed asks a question whose answer is no unless it is yes.
+// confirmed asks a question. Any answer but yes means no.
 func (c *cli) confirmed(question string) bool {
 	c.err.printf("%s [y/N] ", question)
 	answer, err := bufio.NewReader(c.stdin).ReadString('\n')
@@ -80,7 +80,7 @@ func (c *cli) confirmed(question string) bool {
 	return answer == "y" || answer == "yes"
 }
 
-// change makes a command's run that changes missions one after the other.
+// change returns a command's run function that changes missions one after the other.
 func (c *cli) change(done string, asJSON *bool, subject string, request func(id string) any) func(*cobra.Command, []string) error {
 	return c.withSession(func(ctx context.Context, s *session, ids []string) error {
 		return c.eachID(ctx, ids, func(id string) error {

@@ -19,7 +19,7 @@ import (
 	"missioncontrol/supervisor/client"
 )
 
-// createFlags are a mission as it is typed.
+// createFlags are the flags that describe a mission.
 type createFlags struct {
 	spec                api.MissionSpec
 	data, priority      string
@@ -29,7 +29,7 @@ type createFlags struct {
 	file                string
 	wait, json          bool
 	waitTimeout         string
-	atMost              time.Duration // how long to wait; 0: for ever
+	atMost              time.Duration // how long to wait; 0: forever
 }
 
 func (c *cli) missionsCreateCommand() *cobra.Command {
@@ -98,7 +98,7 @@ func (f *createFlags) add(c *cli, cmd *cobra.Command) {
 	completeFlag(cmd, "priority", words(priorityNames()...))
 }
 
-// fileAlone refuses what cannot stand beside --file.
+// fileAlone rejects flags and arguments that exclude --file.
 func (f *createFlags) fileAlone(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return usagef("--file has missions with names of their own; it cannot stand beside the name %q", args[0])
@@ -112,7 +112,7 @@ func (f *createFlags) fileAlone(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// complete turns what was typed into a mission, and gives it an id.
+// complete turns the flags into a mission and gives it an id.
 func (f *createFlags) complete(c *cli, cmd *cobra.Command) error {
 	var err error
 	f.spec.Priority = missions.Priority(strings.ToUpper(f.priority))
@@ -144,7 +144,7 @@ func (f *createFlags) complete(c *cli, cmd *cobra.Command) error {
 	return badFlag(checkSpec(&f.spec))
 }
 
-// durations reads how long an attempt may take, and stand still, and the waiting.
+// durations parses --timeout, --stall and --wait-timeout.
 func (f *createFlags) durations() error {
 	if f.timeout != "" {
 		d, err := durationWithin(f.timeout, time.Microsecond, maxTimeout)
@@ -174,11 +174,10 @@ func (f *createFlags) durations() error {
 	return nil
 }
 
-// maxTimeout is the longest timeout of an attempt that the supervisor takes.
+// maxTimeout is the longest attempt timeout that the supervisor accepts.
 const maxTimeout = 366 * day
 
-// readData returns the JSON that stands in text, in the file @FILE, or in the
-// standard input (-).
+// readData returns the JSON in text, in the file @FILE, or on the standard input (-).
 func (c *cli) readData(text string) ([]byte, error) {
 	data, err := c.rawData(text)
 	if err != nil {
@@ -187,7 +186,7 @@ func (c *cli) readData(text string) ([]byte, error) {
 	return data, checkJSON("--data", data)
 }
 
-// checkJSON says what is wrong with JSON that was given in a flag, and where.
+// checkJSON says what is wrong with a flag's JSON, and where.
 func checkJSON(flag string, text []byte) error {
 	err := json.Unmarshal(text, new(jsontext.Value))
 	var syntax *jsontext.SyntacticError
@@ -221,7 +220,7 @@ func (c *cli) rawData(text string) ([]byte, error) {
 	return limitedData(text[1:], file)
 }
 
-// limitedData reads no more than what cannot possibly fit.
+// limitedData reads up to just over the limit, enough to see that the data is too long.
 func limitedData(name string, r io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, api.MaxBody+1))
 	switch {
@@ -235,8 +234,7 @@ func limitedData(name string, r io.Reader) ([]byte, error) {
 	return data, nil
 }
 
-// mintID gives a mission an id before it is sent, so that sending it once more
-// cannot create it twice.
+// mintID gives a mission an id before it is sent, so that a retry cannot create it twice.
 func mintID(spec *api.MissionSpec) error {
 	if spec.ID != "" {
 		return nil
@@ -249,17 +247,17 @@ func mintID(spec *api.MissionSpec) error {
 	return nil
 }
 
-// checkSpec finds what the supervisor would refuse.
+// checkSpec finds what the supervisor would reject.
 func checkSpec(spec *api.MissionSpec) error {
 	_, err := spec.Mission()
 	return err
 }
 
-// createTries is how often a creation is sent whose outcome is not known.
+// createTries is how often a create request with an unknown outcome is sent.
 const createTries = 4
 
-// create sends a request to create missions, and sends it again when it is not
-// known whether it arrived. What was created by the first one is then found.
+// create sends a create request, and repeats it when its outcome is unknown. The repeated
+// request finds the missions that the first one created.
 func create(ctx context.Context, s *session, request any) (reply api.CreateReply, raw []byte, err error) {
 	for try := 1; ; try++ {
 		reply, raw, err = ask[api.CreateReply](ctx, s, api.SubjectMissionsCreate, request)
@@ -293,7 +291,7 @@ func (c *cli) createOne(ctx context.Context, s *session, f *createFlags) error {
 	return nil
 }
 
-// createdLine says which mission was created, or had been before.
+// createdLine says whether the mission was created or already existed.
 func createdLine(reply *api.CreateReply) string {
 	m := reply.Mission
 	if created := reply.Created.Created; created != nil && !*created {

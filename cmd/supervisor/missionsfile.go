@@ -17,18 +17,18 @@ import (
 )
 
 const (
-	// maxLine is the longest line that a file of missions may have: the largest
-	// data and the longest texts, with room for escapes.
+	// maxLine is the longest line in a file of missions: the largest data and the longest
+	// texts, with room for escapes.
 	maxLine = 2 << 20
 
-	// replyOverhead is what a mission's reply may have beyond its request.
+	// replyOverhead is how much larger a mission's reply may be than its request.
 	replyOverhead = 1 << 10
 
-	// maxErrorsShown is how many lines that failed are told of, one by one.
+	// maxErrorsShown is how many failed lines are reported one by one.
 	maxErrorsShown = 100
 )
 
-// importer sends a file of missions, batch by batch.
+// importer sends a file of missions in batches.
 type importer struct {
 	cli     *cli
 	session *session
@@ -37,8 +37,8 @@ type importer struct {
 	bar     *bar
 
 	specs []api.MissionSpec
-	lines []int // the line of each
-	bytes int   // of the batch, as far as replies go
+	lines []int // the line number of each
+	bytes int   // size of the batch, as it counts for the reply
 	room  int   // for a batch
 
 	line, created, existed, failed int
@@ -77,7 +77,7 @@ func (c *cli) createFile(ctx context.Context, s *session, f *createFlags) error 
 	return err
 }
 
-// run reads lines and sends them. What was sent before an error stays created.
+// run reads lines and sends them. Missions sent before an error stay created.
 func (im *importer) run(ctx context.Context, input io.Reader) error {
 	reader := bufio.NewReaderSize(input, 64<<10)
 	for {
@@ -101,7 +101,7 @@ func (im *importer) run(ctx context.Context, input io.Reader) error {
 	}
 }
 
-// readLine reads a line without its end. Of one that is too long it keeps nothing.
+// readLine reads a line without its line ending. It discards a line that is too long.
 func readLine(reader *bufio.Reader, most int) (line []byte, tooLong bool, err error) {
 	for {
 		part, err := reader.ReadSlice('\n')
@@ -117,7 +117,7 @@ func readLine(reader *bufio.Reader, most int) (line []byte, tooLong bool, err er
 	}
 }
 
-// add puts a line into the batch, which is sent when it is full.
+// add adds a line to the batch and sends the batch when it is full.
 func (im *importer) add(ctx context.Context, line []byte, tooLong bool) error {
 	im.bar.advance(len(line) + 1)
 	if tooLong {
@@ -153,8 +153,8 @@ func parseMission(line []byte) (api.MissionSpec, error) {
 	return spec, err
 }
 
-// send creates the batch. An error is one of the whole file; what is wrong with
-// single missions is counted and told.
+// send creates the batch. It returns errors that concern the whole file; errors of single
+// missions are counted and reported.
 func (im *importer) send(ctx context.Context) error {
 	if len(im.specs) == 0 {
 		return nil
@@ -189,7 +189,7 @@ func (im *importer) count(line int, result *api.Created) {
 	im.print(line, result)
 }
 
-// print writes a result as the wire has it, with its line.
+// print writes a result as received, with its line number.
 func (im *importer) print(line int, result *api.Created) {
 	if !im.json {
 		return
@@ -203,7 +203,7 @@ func (im *importer) print(line int, result *api.Created) {
 	}
 }
 
-// fail counts a line that did not become a mission, and says why.
+// fail counts a line that did not become a mission, and reports why.
 func (im *importer) fail(line int, err error) {
 	im.failed++
 	im.print(line, &api.Created{Error: api.FromError(err)})

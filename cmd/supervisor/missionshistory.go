@@ -24,7 +24,7 @@ func (c *cli) missionsHistoryCommand() *cobra.Command {
 	completeFlag(cmd, "type", c.missionTypes)
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		if request.Minutes == 0 {
-			request.Minutes = -1 // the wire has 0 stand for the default
+			request.Minutes = -1 // on the wire, 0 means the default
 		}
 		_, err := request.Span()
 		return badFlag(err)

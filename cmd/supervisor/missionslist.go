@@ -11,10 +11,10 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// defaultList is how many missions a list shows unless told otherwise.
+// defaultList is how many missions a list shows by default.
 const defaultList = 50
 
-// listFlags are the filters of a list as they are typed.
+// listFlags are the filters of a list.
 type listFlags struct {
 	request       api.ListRequest
 	status        string
@@ -61,7 +61,7 @@ func (c *cli) missionsListCommand() *cobra.Command {
 	return cmd
 }
 
-// check turns what was typed into a request.
+// check turns the flags into a request.
 func (f *listFlags) check(c *cli) error {
 	f.request.Status = missions.Status(strings.ToUpper(f.status))
 	var err error
@@ -82,14 +82,14 @@ func (f *listFlags) check(c *cli) error {
 	return badFlag(err)
 }
 
-// missionPage is a page of a list whose missions are kept as they came.
+// missionPage is a page of a list that keeps each mission's raw JSON.
 type missionPage struct {
 	Missions   []jsontext.Value `json:"missions"`
 	NextCursor api.Cursor       `json:"next_cursor"`
 }
 
-// eachPage asks for page after page until there are enough missions, or no more.
-// more is whether there are some left.
+// eachPage requests pages until there are enough missions, or no more. It reports whether
+// more are left.
 func (f *listFlags) eachPage(ctx context.Context, s *session, use func(page *missionPage, raw jsontext.Value, last bool) error) (more bool, err error) {
 	request, left := f.request, f.limit
 	for {
@@ -111,8 +111,8 @@ func (f *listFlags) eachPage(ctx context.Context, s *session, use func(page *mis
 	}
 }
 
-// listJSON prints one document: the reply as it came when one is enough, else one
-// like it with the missions of all.
+// listJSON prints one document: the reply as received if one page is enough, otherwise a
+// document of the same form with the missions of all pages.
 func listJSON(ctx context.Context, s *session, out *screen, f *listFlags) error {
 	first := true
 	printed := 0
@@ -167,7 +167,8 @@ func listTable(ctx context.Context, s *session, out *screen, f *listFlags) error
 	return nil
 }
 
-// listGrid is an empty list. On a narrow terminal it keeps status, attempt and agent.
+// listGrid returns an empty list. On a narrow terminal it keeps status, attempt and
+// agent.
 func listGrid(out *screen) *grid {
 	g := out.grid("Missions", "ID", "Name", "Type", "Status", "Priority", "Attempt#", "Agent", "Progress#", "Created")
 	g.shrink(shorter("Name", 24), shrinkBy("Created", "Progress", "Priority"), shorterID("Agent", 16), shorter("Name", 16),

@@ -10,18 +10,18 @@ import (
 	"missioncontrol/missions"
 )
 
-// missionLive shows how a mission goes while it is waited for: its log as it comes,
-// and how far it is, on a terminal in a line that stays in place.
+// missionLive shows a mission while a command waits for it: its log as it is written, and
+// on a terminal its progress in a line that stays in place.
 type missionLive struct {
 	cli      *cli
 	line     *liveLine
 	log      *logPrinter
-	notified missions.Progress // the progress that was told last, where there is no terminal
-	stop     func()            // ends the showing and waits for that
+	notified missions.Progress // the progress printed last, without a terminal
+	stop     func()            // stops the display and waits for it to end
 }
 
-// watchMission begins to show how a mission goes, on the standard error. Its owner
-// calls end once the mission has ended, and close in any case.
+// watchMission starts to show a mission on the standard error. The caller must call end
+// after the mission has ended, and close in any case.
 func (c *cli) watchMission(ctx context.Context, s *session, id string) *missionLive {
 	line := &liveLine{screen: c.err}
 	l := &missionLive{cli: c, line: line, log: &logPrinter{session: s, out: c.err.over(line), id: id}}
@@ -48,8 +48,8 @@ func (l *missionLive) run(ctx context.Context) {
 	}
 }
 
-// look shows what is new. What cannot be asked now is asked the next time: whether
-// the waiting has failed is for the waiting to say.
+// look shows what is new. A failed request is repeated the next time: the wait itself
+// reports failures.
 func (l *missionLive) look(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, l.cli.refresh)
 	defer cancel()
@@ -66,7 +66,7 @@ func (l *missionLive) look(ctx context.Context) {
 	}
 }
 
-// state is a mission in a line.
+// state formats a mission in one line.
 func (l *missionLive) state(m *missions.Mission) painted {
 	text := painted(clean(m.ID)) + "  " + l.cli.err.paint(statusColour(m.Status), string(m.Status))
 	if m.AgentID != "" && m.Status == missions.Running {
@@ -78,7 +78,7 @@ func (l *missionLive) state(m *missions.Mission) painted {
 	return text
 }
 
-// tell writes progress on lines of its own where there is no terminal.
+// show prints progress on lines of its own if there is no terminal.
 func (l *missionLive) show(m *missions.Mission) {
 	if l.cli.err.terminal || m.Progress == nil || *m.Progress == l.notified {
 		return
@@ -91,10 +91,10 @@ func (l *missionLive) show(m *missions.Mission) {
 func (l *missionLive) end(ctx context.Context) {
 	l.stop()
 	l.line.hide()
-	_ = l.log.read(ctx) // what matters is the outcome, which is known
+	_ = l.log.read(ctx) // ignore the error: the outcome matters and is known
 }
 
-// close stops the showing.
+// close stops the display.
 func (l *missionLive) close() {
 	l.stop()
 	l.line.hide()

@@ -11,7 +11,7 @@ import (
 	"missioncontrol/supervisor/client"
 )
 
-// taken has the agent w1 claim the only mission, of type t.
+// taken makes the agent w1 claim the only mission, of type t.
 func (h *bench) taken(t *testing.T) (*client.Agent, api.LeaseRef) {
 	t.Helper()
 	by := h.client.Agent("w1")
@@ -25,7 +25,7 @@ func (h *bench) taken(t *testing.T) (*client.Agent, api.LeaseRef) {
 	return by, api.LeaseRef{MissionID: claimed.Missions[0].ID, Lease: claimed.Missions[0].Lease}
 }
 
-// workLive does a mission step by step, each one once the step before is shown.
+// workLive runs a mission step by step, each one after the previous step is shown.
 func workLive(t *testing.T, b *bench, c *call, shown func(percent, message string)) {
 	t.Helper()
 	by, lease := b.taken(t)
@@ -81,7 +81,7 @@ func TestTheLineOfAMissionFits(t *testing.T) {
 	s.terminal, s.size = true, func() (int, int) { return 10, 24 }
 	line := &liveLine{screen: s}
 	line.show("0123456789")
-	line.show("0123456789") // the same again is not drawn
+	line.show("0123456789") // the same text is not redrawn
 	_, err := line.Write([]byte("above\n"))
 	must(t, err)
 	line.hide()
@@ -101,7 +101,7 @@ func TestAWaitSaysThatTheSupervisorIsAway(t *testing.T) {
 	must(t, b.nc.Flush())
 	c := newCall(map[string]string{"NATS_URL": b.url})
 	c.cli.err.terminal = true
-	c.start(t, "missions", "create", "n", "--id", "m1", "--wait") // whose log nobody tells
+	c.start(t, "missions", "create", "n", "--id", "m1", "--wait") // nothing answers requests for its log
 	c.err.await(t, "\rno answer from the supervisor; waiting for it", 1)
 	c.interrupt()
 	equal(t, "exit code", c.wait(t), 1)

@@ -34,7 +34,7 @@ func (c *cli) missionsLogCommand() *cobra.Command {
 	return cmd
 }
 
-// logPrinter prints a mission's log from where it stopped the last time.
+// logPrinter prints a mission's log. Each read continues where the last one stopped.
 type logPrinter struct {
 	session *session
 	out     *screen
@@ -42,17 +42,17 @@ type logPrinter struct {
 	json    bool
 
 	after   api.Cursor
-	printed int // entries after the cursor that were printed already
+	printed int // entries after the cursor that are already printed
 }
 
-// logPage is a page of a log whose entries are kept as they came.
+// logPage is a page of a log that keeps each entry's raw JSON.
 type logPage struct {
 	Log        []jsontext.Value `json:"log"`
 	NextCursor api.Cursor       `json:"next_cursor"`
 }
 
-// read prints everything that is new. A log's last page has no cursor, so it is
-// read again from its beginning, and what was printed is passed over.
+// read prints everything new. The last page of a log has no cursor, so read fetches it
+// again from its beginning and skips the entries already printed.
 func (r *logPrinter) read(ctx context.Context) error {
 	for {
 		page, _, err := ask[logPage](ctx, r.session, api.SubjectMissionsLog,
@@ -104,8 +104,8 @@ func levelColour(level string) string {
 	return ""
 }
 
-// followLog prints what is new until the mission has ended. A supervisor that is
-// away for a while does not end it.
+// followLog prints new entries until the mission has ended. It continues while the
+// supervisor is briefly unavailable.
 func (c *cli) followLog(ctx context.Context, r *logPrinter) error {
 	ticker := time.NewTicker(c.tick)
 	defer ticker.Stop()
@@ -123,12 +123,12 @@ func (c *cli) followLog(ctx context.Context, r *logPrinter) error {
 			return ctx.Err()
 		}
 	}
-	return nil // a failure of the output is reported at the end of the run
+	return nil // an output failure is reported at the end of the run
 }
 
-// follow prints what is new and reports whether that was all. The status is asked
-// for before the log, so that a mission seen to have ended has written everything
-// that is read then.
+// follow prints new entries and reports whether the mission has ended. It requests the
+// status before the log, so that when the status says ended, the log it then reads is
+// complete.
 func (r *logPrinter) follow(ctx context.Context) (ended bool, err error) {
 	m, err := r.session.client.Get(ctx, r.id)
 	if err == nil {

@@ -69,7 +69,7 @@ func statsCard(out *screen, s *missions.Stats, missionType string) {
 	}
 }
 
-// window is a window with the name that people know it by.
+// window is a time window with its display name.
 type window struct {
 	name string
 	*missions.Window
@@ -79,8 +79,8 @@ func windows(s *missions.Stats) []window {
 	return []window{{"5 min", &s.Windows.FiveMinutes}, {"1 h", &s.Windows.Hour}, {"24 h", &s.Windows.Day}}
 }
 
-// windowsTable shows what happened in the last minute and in each window, and since when
-// a window counts that has not been watched for its whole length.
+// windowsTable shows what happened in the last minute and in each window. For a window
+// that is not yet covered in full, it shows since when the window counts.
 func windowsTable(out *screen, s *missions.Stats) {
 	g := out.grid("What happened", "Last", "Created#", "Started#", "Completed#", "Failed#", "Cancelled#", "Success#")
 	g.shrink(shrinkBy("Cancelled", "Started"))
@@ -99,7 +99,7 @@ func windowsTable(out *screen, s *missions.Stats) {
 	}
 }
 
-// timesTable shows run times and queue times, in each window and in all.
+// timesTable shows run times and queue times, per window and in total.
 func timesTable(out *screen, s *missions.Stats) {
 	g := out.grid("Times", "", "Last", "Average#", "p50#", "p95#", "p99#")
 	for _, times := range []struct {
@@ -113,7 +113,7 @@ func timesTable(out *screen, s *missions.Stats) {
 		what := times.what
 		row := func(last string, d *missions.Distribution) {
 			g.row(what, last, seconds(d.Average), seconds(d.P50), seconds(d.P95), seconds(d.P99))
-			what = "" // once is enough
+			what = "" // show it once
 		}
 		for _, w := range windows(s) {
 			row(w.name, times.of(w.Window))

@@ -14,7 +14,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// maxWaits is how many missions are waited for at once.
+// maxWaits is how many missions are waited for concurrently.
 const maxWaits = 100
 
 func (c *cli) missionsWaitCommand() *cobra.Command {
@@ -53,15 +53,15 @@ or did not end in time.`,
 type waiting struct {
 	ids    []string
 	json   bool
-	atMost time.Duration // 0: for ever
-	flag   string        // that the patience comes from
-	live   bool          // show how the mission goes; there is only one
+	atMost time.Duration // 0: forever
+	flag   string        // that set the timeout
+	live   bool          // show the mission's progress; only with one mission
 }
 
-// errPatience says that the caller's patience is over.
+// errTimeout means that the caller's timeout has passed.
 var errTimeout = errors.New("the waiting has taken too long")
 
-// gaveUp is what is said when the patience is over.
+// gaveUp returns the error for a wait that timed out.
 func (w *waiting) gaveUp() error {
 	what := "not every mission has ended"
 	if len(w.ids) == 1 {
@@ -70,7 +70,7 @@ func (w *waiting) gaveUp() error {
 	return fmt.Errorf("%s within the %s of %s", what, w.flag, durationWords(w.atMost))
 }
 
-// waitAll waits for missions at once and prints each when it has ended.
+// waitAll waits for missions concurrently and prints each one when it has ended.
 func (c *cli) waitAll(ctx context.Context, s *session, w waiting) error {
 	if w.atMost > 0 {
 		var cancel context.CancelFunc
@@ -93,7 +93,7 @@ func (c *cli) waitAll(ctx context.Context, s *session, w waiting) error {
 	return badRequest(result)
 }
 
-// waitEach has each mission told once it has ended, one after the other.
+// waitEach calls ended for each mission when it has ended, one call at a time.
 func (c *cli) waitEach(ctx context.Context, s *session, ids []string, ended func(*missions.Mission, jsontext.Value) error) error {
 	var (
 		waits  sync.WaitGroup
@@ -126,8 +126,7 @@ func (c *cli) waitEach(ctx context.Context, s *session, ids []string, ended func
 	return result
 }
 
-// printEnded prints a mission that has ended; the error is errSilent unless it
-// completed.
+// printEnded prints an ended mission. It returns errSilent unless the mission completed.
 func (c *cli) printEnded(m *missions.Mission, raw jsontext.Value, asJSON, onlyOne bool) error {
 	switch {
 	case asJSON && onlyOne:
@@ -145,8 +144,8 @@ func (c *cli) printEnded(m *missions.Mission, raw jsontext.Value, asJSON, onlyOn
 	return nil
 }
 
-// wait returns a mission once it has ended. A supervisor that was there and is
-// away for a while is waited for, too.
+// wait returns a mission after it has ended. It also waits while a supervisor that
+// answered before is briefly unavailable.
 func wait(ctx context.Context, s *session, id string) (missions.Mission, jsontext.Value, error) {
 	if _, err := s.client.Get(ctx, id); err != nil {
 		return missions.Mission{}, nil, waitError(ctx, err)
@@ -168,8 +167,8 @@ func wait(ctx context.Context, s *session, id string) (missions.Mission, jsontex
 	}
 }
 
-// waitError says that the caller's patience is over, when that is why a request
-// was given up.
+// waitError returns the timeout error if the caller's timeout is why a request was given
+// up.
 func waitError(ctx context.Context, err error) error {
 	if errors.Is(context.Cause(ctx), errTimeout) {
 		return errTimeout
@@ -177,7 +176,7 @@ func waitError(ctx context.Context, err error) error {
 	return err
 }
 
-// pause waits for a while, or until ctx ends.
+// pause waits for d, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -10,15 +10,15 @@ import (
 	"github.com/synadia-io/orbit.go/natscontext"
 )
 
-// contextBase is what a context of the nats CLI says about a connection.
+// contextBase holds the connection options of a nats CLI context.
 type contextBase struct{ options nats.Options }
 
-// errSeen ends a connection attempt that was only to show its options.
+// errSeen ends a connection attempt that only reads the options.
 var errSeen = errors.New("options seen")
 
-// contextOptions reads a context; without a name, the selected one, if any. The
-// library offers nothing but to connect, so it is let do so, and stopped by the
-// last option before anything is sent.
+// contextOptions reads a context; without a name, the selected one, if any. The library
+// can only connect, so contextOptions starts a connection and stops it with the last
+// option, before anything is sent.
 func contextOptions(name value) (contextBase, error) {
 	var base contextBase
 	_, _, err := natscontext.Connect(name.text, func(o *nats.Options) error {
@@ -34,7 +34,7 @@ func contextOptions(name value) (contextBase, error) {
 	return base, usagef("%s: the context %s cannot be used: %v; see: nats context ls", name.where, name.text, rootCause(err))
 }
 
-// urls are the context's brokers, "" when it names none.
+// urls returns the context's brokers, "" if it names none.
 func (b *contextBase) urls() string {
 	var urls []string
 	for _, url := range b.options.Servers {
@@ -45,7 +45,7 @@ func (b *contextBase) urls() string {
 	return strings.Join(urls, ",")
 }
 
-// apply is a connection option: everything as in the context, but for the brokers.
+// apply is a connection option: it sets everything from the context except the brokers.
 func (b contextBase) apply(o *nats.Options) error {
 	url, servers := o.Url, o.Servers
 	*o = b.options
@@ -53,7 +53,7 @@ func (b contextBase) apply(o *nats.Options) error {
 	return nil
 }
 
-// knownContexts lists the contexts of the nats CLI, for completion.
+// knownContexts lists the nats CLI's contexts, for completion.
 func knownContexts() []string {
 	dir := os.Getenv("XDG_CONFIG_HOME")
 	if dir == "" {

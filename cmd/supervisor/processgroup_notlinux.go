@@ -4,5 +4,5 @@ package main
 
 import "syscall"
 
-// dieWithParent does nothing where the kernel does not offer it.
+// dieWithParent does nothing: the kernel does not offer it.
 func dieWithParent(*syscall.SysProcAttr) {}

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// ownGroup makes a command the leader of a process group of its own, which
-// signals reach as a whole and the terminal's Ctrl-C does not.
+// ownGroup makes a command the leader of its own process group. Signals reach the whole
+// group; the terminal's Ctrl-C does not.
 func ownGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	dieWithParent(cmd.SysProcAttr)
@@ -17,8 +17,8 @@ func ownGroup(cmd *exec.Cmd) {
 // terminateGroup asks a group to end.
 func terminateGroup(cmd *exec.Cmd) { signalGroup(cmd, syscall.SIGTERM) }
 
-// killGroup ends what there is of a group.
+// killGroup kills what is left of a group.
 func killGroup(cmd *exec.Cmd) { signalGroup(cmd, syscall.SIGKILL) }
 
-// signalGroup fails when nothing is left of the group, which is as well.
+// signalGroup fails if nothing is left of the group, which is fine.
 func signalGroup(cmd *exec.Cmd, signal syscall.Signal) { _ = syscall.Kill(-cmd.Process.Pid, signal) }

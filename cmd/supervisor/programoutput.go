@@ -12,19 +12,19 @@ import (
 	"missioncontrol/missions"
 )
 
-// resultReader keeps what a program writes, up to a limit.
+// resultReader keeps a program's output, up to a limit.
 type resultReader struct {
 	limit   int
 	bytes   []byte
-	tooMuch chan struct{} // closed when the limit is passed
+	tooMuch chan struct{} // closed when the limit is exceeded
 }
 
 func newResultReader(limit int) *resultReader {
 	return &resultReader{limit: limit, tooMuch: make(chan struct{})}
 }
 
-// read reads to the end. Beyond the limit nothing is kept, but read on, so that
-// the program does not hang while it is being stopped.
+// read reads to the end. Beyond the limit it discards the data but keeps reading, so that
+// the program does not block while it is being stopped.
 func (r *resultReader) read(from io.Reader) {
 	var kept bytes.Buffer
 	_, _ = io.CopyN(&kept, from, int64(r.limit)+1) // an error is the end, too
@@ -46,12 +46,12 @@ func (r *resultReader) full() bool {
 }
 
 const (
-	tailLines = 10      // of a program's last words, which explain a failure
+	tailLines = 10      // of the program's last output, which explains a failure
 	tailBytes = 2 << 10 // at most
-	logAhead  = 256     // lines that wait to be logged before the program has to wait
+	logAhead  = 256     // lines that may wait to be logged before the program has to wait
 )
 
-// stderrReader makes log entries of the lines that a program writes.
+// stderrReader turns a program's lines into log entries.
 type stderrReader struct {
 	ctx   context.Context
 	lines chan string
@@ -59,7 +59,7 @@ type stderrReader struct {
 	tail  []string
 }
 
-// newStderrReader begins to log. Its owner calls read, once, and then end.
+// newStderrReader starts to log. The caller must call read once, and then end.
 func newStderrReader(ctx context.Context, log func(line string)) *stderrReader {
 	r := &stderrReader{ctx: ctx, lines: make(chan string, logAhead), done: make(chan struct{})}
 	go func() {
@@ -71,14 +71,14 @@ func newStderrReader(ctx context.Context, log func(line string)) *stderrReader {
 	return r
 }
 
-// end waits until everything is logged. It must follow the end of read.
+// end waits until everything is logged. Call it after read has returned.
 func (r *stderrReader) end() {
 	close(r.lines)
 	<-r.done
 }
 
-// read reads to the end, line by line. Lines are cut at the length that a log
-// entry may have.
+// read reads to the end, line by line. It cuts lines at the maximum length of a log
+// entry.
 func (r *stderrReader) read(from io.Reader) {
 	reader := bufio.NewReaderSize(from, missions.MaxLogMessageBytes)
 	for {
@@ -95,8 +95,8 @@ func (r *stderrReader) read(from io.Reader) {
 	}
 }
 
-// keep hands a line to the log. The program waits while the log is behind; when
-// its time is over, lines are dropped.
+// keep hands a line to the log. The program waits while the log is behind. After the
+// program's time is over, lines are dropped.
 func (r *stderrReader) keep(line string) {
 	r.tail = append(r.tail, line)
 	if len(r.tail) > tailLines {
@@ -108,7 +108,7 @@ func (r *stderrReader) keep(line string) {
 	}
 }
 
-// logLine makes bytes fit for a log entry; "" for an empty line.
+// logLine makes bytes valid as a log entry; "" for an empty line.
 func logLine(line []byte, at bool) string {
 	text := strings.TrimRight(string(line), "\r\n")
 	text = strings.ReplaceAll(strings.ToValidUTF8(text, "�"), "\x00", "�")

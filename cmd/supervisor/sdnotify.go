@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// What systemd is told of a service with Type=notify; see sd_notify(3).
+// The states that systemd accepts from a service with Type=notify; see sd_notify(3).
 const (
 	sdReady    = "READY=1"
 	sdStopping = "STOPPING=1"
 )
 
-// tellSystemd says how far the start or the stop is, to the socket that whoever started
-// the process has named, if any.
+// tellSystemd sends the state of the start or the stop to the socket named by the
+// environment, if any.
 func (c *cli) tellSystemd(state string, log *slog.Logger) {
 	name, _ := c.lookup("NOTIFY_SOCKET")
 	if name == "" {
@@ -25,7 +25,7 @@ func (c *cli) tellSystemd(state string, log *slog.Logger) {
 	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: name, Net: "unixgram"})
 	if err == nil {
 		_, err = conn.Write([]byte(state))
-		_ = conn.Close() // a datagram has been sent or not
+		_ = conn.Close() // the datagram has been sent or not
 	}
 	if err != nil {
 		log.Warn("systemd could not be told", "state", state, "error", err)

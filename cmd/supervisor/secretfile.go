@@ -11,8 +11,8 @@ import (
 // maxSecret is far more than any password, token or URL.
 const maxSecret = 64 << 10
 
-// readSecret reads a file that holds a secret and nothing else. What ends its last
-// line is not part of it. The error does not quote it.
+// readSecret reads a file that holds a secret and nothing else. It strips the final line
+// ending. The error does not quote the secret.
 func readSecret(path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -37,8 +37,8 @@ func readSecret(path string) (string, error) {
 
 var errTwice = errors.New("the same is given in two ways")
 
-// fromFile returns an apply that reads a secret from a file into the place where it
-// stands when it is given itself. Of both the nearer door wins.
+// fromFile returns an apply function that reads a secret from a file into the setting for
+// the secret itself. If both are set, the source with the higher precedence wins.
 func fromFile(place func(*settings) *value) func(*settings, value) error {
 	return func(s *settings, g value) error {
 		secret, err := readSecret(g.text)

@@ -16,7 +16,8 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// jetStreamName is where in the data directory the embedded broker keeps its streams.
+// jetStreamName is the directory of the embedded broker's streams within the data
+// directory.
 const jetStreamName = "jetstream"
 
 func (h *instance) startBroker(ctx context.Context) error {
@@ -43,7 +44,8 @@ func (h *instance) startBroker(ctx context.Context) error {
 	return nil
 }
 
-// brokerRefused counts what the embedded broker refuses; nil without one.
+// brokerRefused returns a function that counts what the embedded broker refuses; nil
+// without one.
 func (h *instance) brokerRefused() func() map[string]uint64 {
 	if h.broker == nil {
 		return nil
@@ -69,8 +71,8 @@ func (h *instance) startStream(ctx context.Context) error {
 	return nil
 }
 
-// streamPatience is how long the start waits for the event stream, so that the
-// banner tells how it will be, not how it was in its first millisecond.
+// streamTimeout is how long the start waits for the event stream, so that the banner
+// shows its settled state rather than that of the first millisecond.
 const streamTimeout = 2 * time.Second
 
 func (h *instance) awaitStream(ctx context.Context) {
@@ -83,7 +85,7 @@ func (h *instance) awaitStream(ctx context.Context) {
 		}
 		select {
 		case <-changed:
-		case <-timer.C: // degraded is a state to run in
+		case <-timer.C: // the supervisor can run degraded
 			return
 		case <-ctx.Done():
 			return
@@ -91,8 +93,8 @@ func (h *instance) awaitStream(ctx context.Context) {
 	}
 }
 
-// connect opens the connection that requests come in on. It is not the event
-// stream's, so that neither can be slowed down or cut off by the other.
+// connect opens the connection that receives requests. It is separate from the event
+// stream's, so that neither can slow down or disconnect the other.
 func (h *instance) connect(ctx context.Context) error {
 	var away atomic.Bool
 	joined := func(nc *nats.Conn) {
@@ -131,8 +133,8 @@ func (h *instance) connect(ctx context.Context) error {
 	return nil
 }
 
-// warnOfForeignStreams looks for streams that cover our request subjects. Such a
-// stream answers requests with its own acknowledgements.
+// warnOfForeignStreams looks for streams that cover the supervisor's request subjects.
+// Such a stream answers requests with its own acknowledgements.
 func (h *instance) warnOfForeignStreams() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
@@ -147,8 +149,8 @@ func (h *instance) warnOfForeignStreams() {
 	}
 }
 
-// warnOfDegradation says so when a broker that is back takes no events. The event
-// stream told of its beginning, and for another reason.
+// warnOfDegradation warns if a broker that is back does not accept events. The event
+// stream logged only the beginning, which had another reason.
 func (h *instance) warnOfDegradation(ctx context.Context) {
 	h.awaitStream(ctx)
 	if status := h.stream.Status(); status.State != eventstream.Connected && ctx.Err() == nil {

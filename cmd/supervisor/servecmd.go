@@ -37,11 +37,11 @@ one that exists: nats stream edit EVENTS --max-age 30d, or --replicas 3.`,
 	return cmd
 }
 
-// ballastBytes make the heap look larger than it is to the garbage collector, which would
-// otherwise be at work an eighth of the time: a supervisor keeps little and makes much.
-// So garbage may grow to some 100 MiB before it is collected, however little is in use,
-// and under a load that needs much memory it is as before. Nothing ever touches it, so
-// that it takes address space and no memory.
+// ballastBytes make the heap look larger to the garbage collector, which would otherwise
+// run an eighth of the time: a supervisor holds little memory and allocates much. With
+// the ballast, garbage may grow to some 100 MiB before a collection, however little is in
+// use. Under a load that needs much memory nothing changes. The ballast is never touched,
+// so it takes address space and no memory.
 const ballastBytes = 64 << 20
 
 func (c *cli) serve(cmd *cobra.Command, _ []string) error {
@@ -68,7 +68,7 @@ func (c *cli) serve(cmd *cobra.Command, _ []string) error {
 	})
 }
 
-// banner says that all is up, where it is, and what to try.
+// banner says that everything is up, where it is, and what to try.
 func (c *cli) banner(s *settings, info serveInfo) {
 	where := ""
 	url, _, _ := strings.Cut(info.Broker, " ")

@@ -6,7 +6,8 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// warnOfStrangers says aloud what an address is open to.
+// warnOfStrangers warns about addresses that are open to clients that are not signed in,
+// or that are not encrypted.
 func (h *instance) warnOfStrangers() {
 	cfg := &h.cfg
 	for _, listener := range []struct {
@@ -26,7 +27,7 @@ func (h *instance) warnOfStrangers() {
 	}
 }
 
-// verifies reports whether clients have to show a certificate.
+// verifies reports whether clients must show a certificate.
 func verifies(config *tls.Config) bool {
 	return config != nil && config.ClientAuth == tls.RequireAndVerifyClientCert
 }

@@ -16,8 +16,8 @@ import (
 	"missioncontrol/eventstream"
 )
 
-// settings is everything that can be configured, checked. Client commands use
-// the connection alone.
+// settings is the complete, checked configuration. Client commands use only the
+// connection.
 type settings struct {
 	serve      serveConfig
 	connection connection
@@ -29,10 +29,10 @@ type settings struct {
 	logFormat  string
 	logLevel   slog.Level
 
-	lease, heartbeat value // where they came from, since they depend on each other
+	lease, heartbeat value // where they were set, since they depend on each other
 }
 
-// storeSettings is the part of the table that says where missions are kept.
+// storeSettings is the part of the table that says where missions are stored.
 func storeSettings() []setting {
 	return []setting{
 		{key: "store", placeholder: "STORE", help: "where missions are kept: STORE is sqlite:PATH or a Redis URL; without, a file in --data-dir",
@@ -47,8 +47,8 @@ func storeSettings() []setting {
 	}
 }
 
-// serveSettings is the one table of what serve can be told. The settings of the
-// connection to an external broker follow it.
+// serveSettings returns all of serve's settings. Those of the connection to an external
+// broker come last.
 func serveSettings() []setting {
 	own := []setting{
 		{key: "data_dir", placeholder: "DIR", fallback: defaultDataDir(), help: "DIR for everything that is kept on this machine",
@@ -110,7 +110,7 @@ func serveSettings() []setting {
 		"NAME of the nats CLI's context that has the broker and its credentials", ""), systemSettings())
 }
 
-// configSetting names the file, which therefore cannot itself stand in it.
+// configSetting names the file, so it cannot itself be in the file.
 var configSetting = setting{key: "config", placeholder: "FILE", help: "FILE with settings, YAML: keys as the flags, with _ for -",
 	apply: func(s *settings, g value) error { s.config = g.text; return nil }}
 
@@ -124,7 +124,7 @@ func addServeFlags(cmd *cobra.Command) {
 	completeFlag(cmd, "context", contextNames)
 }
 
-// fileSettings are all that may stand in a configuration file.
+// fileSettings returns all settings that a configuration file may have.
 func fileSettings() []setting { return append(serveSettings(), usersSetting, alertsSetting) }
 
 // loadServeSettings reads flags, environment and file.
@@ -161,7 +161,7 @@ func (c *cli) loadServeSettings(flags *pflag.FlagSet) (settings, error) {
 	return s, s.guard.apply(&s.serve, s.serve.Server != "")
 }
 
-// external fills in how to reach the external broker, if there is to be one.
+// external fills in how to connect to the external broker, if there is one.
 func (s *settings) external() (err error) {
 	external := s.connection.server.text != "" || s.connection.context.text != ""
 	if s.serve.SystemSignIn, err = s.system.signIn(external); err != nil {

@@ -14,9 +14,9 @@ import (
 	"missioncontrol/supervisor"
 )
 
-// connectSystem opens a connection to the broker's system account, which tells of
-// agents' connections: to the embedded one always, to an external one with the
-// credentials for it. Nothing but the notice of deaths waits for it.
+// connectSystem opens a connection to the broker's system account, which reports agents'
+// connections. It always does so for the embedded broker, and for an external one if
+// credentials are set. Only the detection of lost agents depends on it.
 func (h *instance) connectSystem(context.Context) error {
 	var err error
 	switch {
@@ -44,7 +44,7 @@ func systemOptions() []nats.Option {
 	}
 }
 
-// withoutUsers takes the users, who are not the system account's, out of URLs.
+// withoutUsers removes the users from URLs: they do not belong to the system account.
 func withoutUsers(list string) string {
 	urls := strings.Split(list, ",")
 	for i, raw := range urls {
@@ -56,7 +56,7 @@ func withoutUsers(list string) string {
 	return strings.Join(urls, ",")
 }
 
-// connections tells of agents' connections; nil where nobody does.
+// connections returns the source of agents' connections; nil if there is none.
 func (h *instance) connections() supervisor.Connections {
 	if h.system == nil {
 		return nil
@@ -64,7 +64,7 @@ func (h *instance) connections() supervisor.Connections {
 	return supervisor.NewNATSConnections(h.system, h.nc, h.log.With("part", "deaths"))
 }
 
-// syncInterval is how often the broker writes to its disk what it has acknowledged.
+// syncInterval is how often the broker syncs acknowledged data to disk.
 func (h *instance) syncInterval() time.Duration {
 	if h.broker != nil {
 		return embedded.DefaultSyncInterval
@@ -75,7 +75,7 @@ func (h *instance) syncInterval() time.Duration {
 // system says how to sign in to the external broker's system account.
 type system struct{ creds, nkey, user, password value }
 
-// systemSettings is the table of its settings.
+// systemSettings returns the table of its settings.
 func systemSettings() []setting {
 	keep := func(field func(*system) *value) func(*settings, value) error {
 		return func(s *settings, g value) error { *field(&s.system) = g; return nil }
@@ -94,7 +94,7 @@ func systemSettings() []setting {
 	}
 }
 
-// signIn returns the options that sign in, nil if nothing was given.
+// signIn returns the options that sign in, nil if nothing is set.
 func (y *system) signIn(external bool) ([]nats.Option, error) {
 	c := connection{creds: y.creds, nkey: y.nkey, user: y.user, password: y.password}
 	if y.password.text != "" && y.user.text == "" {

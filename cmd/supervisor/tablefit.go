@@ -6,15 +6,14 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// A concession is what a table gives up to fit onto a terminal that is too narrow
-// for it.
+// A shrinkRule is a way to make a table narrower so that it fits a terminal.
 type shrinkRule struct {
 	column  string
-	least   int // characters that remain; 0: the column goes
+	least   int // characters that remain; 0: the column is removed
 	shorten func(cell string, width int) string
 }
 
-// without gives up columns, one after the other.
+// shrinkBy removes columns, one after the other.
 func shrinkBy(columns ...string) []shrinkRule {
 	out := make([]shrinkRule, len(columns))
 	for i, column := range columns {
@@ -23,24 +22,24 @@ func shrinkBy(columns ...string) []shrinkRule {
 	return out
 }
 
-// shorter cuts the ends of a column's cells.
+// shorter cuts a column's cells at the end.
 func shorter(column string, least int) []shrinkRule {
 	return []shrinkRule{{column, least, cutEnd}}
 }
 
-// shorterID cuts the middle out of a column's cells: ids often differ only at one
-// of their ends.
+// shorterID cuts the middle of a column's cells, since ids often differ only at one end.
 func shorterID(column string, least int) []shrinkRule {
 	return []shrinkRule{{column, least, cutMiddle}}
 }
 
-// concede says what a table gives up, and in which order, no further than it has to.
+// shrink sets the rules by which a table shrinks, in order. The table shrinks no more
+// than it has to.
 func (g *grid) shrink(concessions ...[]shrinkRule) {
 	g.concessions = slices.Concat(concessions...)
 }
 
-// fit makes a table no wider than width, as far as it has something to give up: first
-// of all columns in which nothing stands. Without a width there is room for everything.
+// fit shrinks a table to width, as far as its rules allow. It removes empty columns
+// first. A width of 0 means no limit.
 func (g *grid) fit(width int) {
 	if width <= 0 || g.width() <= width {
 		return
@@ -53,7 +52,7 @@ func (g *grid) fit(width int) {
 		}
 		i := slices.Index(g.header, c.column)
 		switch {
-		case i < 0: // gone already
+		case i < 0: // already removed
 		case c.least == 0:
 			g.remove(i)
 		default:
@@ -72,8 +71,7 @@ func (g *grid) fit(width int) {
 	}
 }
 
-// giveBack lets columns grow again into what room is left, the last one that was
-// shortened first.
+// widen lets shortened columns grow into the room that is left, the last shortened first.
 func (g *grid) widen(room int) {
 	for _, c := range slices.Backward(g.concessions) {
 		i := slices.Index(g.header, c.column)
@@ -87,7 +85,7 @@ func (g *grid) widen(room int) {
 	}
 }
 
-// width is how wide the table is drawn, with its lines.
+// width returns the drawn width of the table, including its lines.
 func (g *grid) width() int {
 	width := 1
 	for i := range g.header {
@@ -96,7 +94,7 @@ func (g *grid) width() int {
 	return width
 }
 
-// columnWidth is how wide a column is drawn.
+// columnWidth returns the drawn width of a column.
 func (g *grid) columnWidth(i int) int {
 	width := g.naturalWidth(i)
 	if c, ok := g.limits[g.header[i]]; ok {
@@ -105,7 +103,7 @@ func (g *grid) columnWidth(i int) int {
 	return width
 }
 
-// naturalWidth is how wide a column would like to be.
+// naturalWidth returns the width of a column without limits.
 func (g *grid) naturalWidth(i int) int {
 	width := shownWidth(g.header[i])
 	for _, row := range g.rows {
@@ -114,8 +112,7 @@ func (g *grid) naturalWidth(i int) int {
 	return width
 }
 
-// empty lists the columns that a table could do without which has some concessions
-// to make, because no row has anything there.
+// empty lists the columns that the rules may remove and that have no value in any row.
 func (g *grid) empty() (columns []string) {
 	for _, c := range g.concessions {
 		i := slices.Index(g.header, c.column)
@@ -141,13 +138,13 @@ func (g *grid) shorten(i, width int, at func(string, int) string) {
 	}
 }
 
-// shownWidth is how many characters of a terminal a text takes, without colours.
+// shownWidth returns how many terminal cells a text takes, without colours.
 func shownWidth(s string) int { return text.StringWidthWithoutEscSequences(s) }
 
 // cutEnd cuts a text, which may be painted, to a width.
 func cutEnd(s string, width int) string { return text.Snip(s, width, "…") }
 
-// cutMiddle cuts plain text to a width, and keeps both its ends.
+// cutMiddle cuts plain text to a width, keeping both ends.
 func cutMiddle(s string, width int) string {
 	head := text.Trim(s, width/2)
 	tail, room := []rune(s), width-1-shownWidth(head)

@@ -13,7 +13,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// onTerminal is a screen with colours and a width that writes into a builder.
+// onTerminal returns a screen with colours and a width that writes into a builder.
 func onTerminal(width int) (*screen, *strings.Builder) {
 	var out strings.Builder
 	return &screen{w: &out, terminal: true, colours: true, width: width, zone: time.UTC}, &out
@@ -24,8 +24,8 @@ var (
 	wholeColour    = regexp.MustCompile("\x1b\\[[1-9][0-9]*m[^\x1b]*\x1b\\[0m")
 )
 
-// fits checks that no line is wider than the terminal, and that every colour ends
-// where it began.
+// fits checks that no line is wider than the terminal, and that every colour ends on the
+// line where it began.
 func fits(t *testing.T, table string, width int) (plain string) {
 	t.Helper()
 	for line := range strings.Lines(table) {

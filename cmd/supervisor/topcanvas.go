@@ -8,16 +8,16 @@ import (
 	"github.com/gdamore/tcell/v2"
 )
 
-// topCanvas draws text on a terminal. All text passes through put, which makes it
-// safe, and only lines that have changed are drawn anew, so that nothing flickers.
+// topCanvas draws text on a terminal. All text passes through put, which makes it safe.
+// Only changed lines are redrawn, so nothing flickers.
 type topCanvas struct {
 	terminal tcell.Screen
 	zone     *time.Location
 	colours  bool
-	base     tcell.AttrMask // of everything that is drawn now
+	base     tcell.AttrMask // of everything drawn now
 
 	width        int
-	lines, drawn [][]segment // of this page, and as the terminal has them
+	lines, drawn [][]segment // of this page, and as shown on the terminal
 }
 
 // segment is a text in a line.
@@ -27,7 +27,7 @@ type segment struct {
 	style tcell.Style
 }
 
-// begin begins a page, and returns its size.
+// begin begins a page and returns its size.
 func (c *topCanvas) begin() (width, height int) {
 	width, height = c.terminal.Size()
 	if width != c.width || height != len(c.drawn) {
@@ -69,7 +69,7 @@ func (c *topCanvas) style(colour string) tcell.Style {
 	return style
 }
 
-// put draws a text, cut to a width, and returns how wide it became.
+// put draws a text, cut to a width, and returns the width drawn.
 func (c *topCanvas) put(x, y, width int, text, colour string) int {
 	text = clean(text)
 	if width <= 0 || text == "" || y < 0 || y >= len(c.lines) {
@@ -82,7 +82,7 @@ func (c *topCanvas) put(x, y, width int, text, colour string) int {
 	return shownWidth(text)
 }
 
-// line draws texts beside each other.
+// line draws texts next to each other.
 func (c *topCanvas) line(y, width int, parts []topCell) {
 	x := 0
 	for _, part := range parts {

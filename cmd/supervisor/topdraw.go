@@ -11,16 +11,16 @@ import (
 	"missioncontrol/missions"
 )
 
-// tones are the colours of package main as the terminal's library has them.
+// tones maps the colours of package main to those of the terminal library.
 var tones = map[string]tcell.Color{
 	red: tcell.ColorMaroon, green: tcell.ColorGreen, yellow: tcell.ColorOlive, blue: tcell.ColorNavy, cyan: tcell.ColorTeal,
 }
 
-// topHeader is how many lines stand above the lists.
+// topHeader is the number of lines above the lists.
 const topHeader = 4
 
-// draw shows the state. Only what has changed since the last time is sent to the
-// terminal, so that nothing flickers.
+// draw shows the state. Only changes since the last call are sent to the terminal, so
+// nothing flickers.
 func (s *topState) draw(c *topCanvas, now time.Time) {
 	width, height := c.begin()
 	s.fill(c.zone, now)
@@ -74,7 +74,7 @@ func (s *topState) drawHeader(c *topCanvas, width int) {
 		{"oldest pending " + seconds(stats.OldestPendingSeconds), ""}})
 }
 
-// drawList draws a list into so many lines: a title, the columns' names, and rows.
+// drawList draws a list with the given height: a title, the columns' names, and rows.
 func (s *topState) drawList(c *topCanvas, list, y, height, width int) {
 	l := &s.lists[list]
 	title := fmt.Sprintf(" %s: %s", topTitles[list], s.figure(list))
@@ -104,7 +104,7 @@ func (s *topState) drawList(c *topCanvas, list, y, height, width int) {
 	}
 }
 
-// figure says how many rows a list has.
+// figure formats the number of rows of a list.
 func (s *topState) figure(list int) string {
 	l := &s.lists[list]
 	all := int64(l.all)
@@ -125,12 +125,11 @@ func (s *topState) figure(list int) string {
 }
 
 const (
-	topWidest = 36 // of a column, but for the last one
+	topWidest = 36 // of a column, except the last one
 	topRoom   = 20 // that the last column should have
 )
 
-// topWidths fits columns to what stands in them. The width of one that has to go
-// is 0.
+// topWidths fits columns to their contents. A column that must go gets a width of 0.
 func topWidths(list int, rows []topRow, width int) []int {
 	names := topColumns[list]
 	last := len(names) - 1
@@ -150,7 +149,7 @@ func topWidths(list int, rows []topRow, width int) []int {
 			widths[i] = 0
 		}
 	}
-	if lacking := topRoom - left; lacking > 0 { // an id is known by less, too
+	if lacking := topRoom - left; lacking > 0 { // a shortened id is still recognizable
 		narrower := max(8, widths[0]-lacking)
 		left += widths[0] - narrower
 		widths[0] = narrower

@@ -9,14 +9,13 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// The most that top asks for at once: what nobody reads on a terminal need not be
-// sent each second.
+// The most rows that top requests at once: no one reads more on a terminal each second.
 const (
 	topAgents  = 500
 	topRunning = 200
 )
 
-// topLook is how things stood at a moment, or why that is not known.
+// topLook is the state at one moment, or why it is not known.
 type topLook struct {
 	at  time.Time
 	err error
@@ -25,11 +24,11 @@ type topLook struct {
 	agents  api.Agents
 	running []missions.Mission
 
-	events    []charter.Event // those that are new, oldest first
+	events    []charter.Event // the new ones, oldest first
 	eventsErr error           // why there may be more
 }
 
-// lookOn looks each second, and at once when the connection is lost or made again.
+// poll refreshes every second, and at once when the connection is lost or restored.
 func (t *top) poll(ctx context.Context) {
 	ticker := time.NewTicker(t.cli.tick)
 	defer ticker.Stop()
@@ -55,8 +54,7 @@ func (t *top) poll(ctx context.Context) {
 	}
 }
 
-// look asks how things stand. That the events cannot be read is no reason not to
-// show the rest.
+// look requests the current state. If events cannot be read, it still returns the rest.
 func (t *top) look(ctx context.Context, tail *eventTail) (look topLook) {
 	look.at = time.Now()
 	if !t.session.nc.IsConnected() {

@@ -10,9 +10,9 @@ import (
 	"missioncontrol/missions"
 )
 
-// topTitles are the names of the lists, and topColumns those of their columns, of
-// which the last one takes the room that is left. When that is too little, columns
-// go, in the order of topConcessions.
+// topTitles are the names of the lists. topColumns are the names of their columns; the
+// last column takes the remaining room. If that is too little, columns are removed in the
+// order of topConcessions.
 var (
 	topTitles  = [topLists]string{"Agents", "Running missions", "Latest events"}
 	topColumns = [topLists][]string{
@@ -23,14 +23,14 @@ var (
 	topConcessions = [topLists][]string{{"Memory", "CPU", "State"}, {"Type", "Attempt", "Running", "Agent", "Progress"}, {"Event"}}
 )
 
-// fill makes the rows of all lists from what is known.
+// fill builds the rows of all lists from the current state.
 func (s *topState) fill(zone *time.Location, now time.Time) {
 	s.lists[topOfAgents].fill(s.agentRows(), s.filter)
 	s.lists[topOfMissions].fill(s.missionRows(now), s.filter)
 	s.lists[topOfEvents].fill(s.eventRows(zone), s.filter)
 }
 
-// agentRows are the agents, those that are there first.
+// agentRows returns the agents, connected ones first.
 func (s *topState) agentRows() []topRow {
 	doing := map[string][]*missions.Mission{}
 	for i := range s.look.running {
@@ -50,7 +50,7 @@ func (s *topState) agentRows() []topRow {
 	return rows
 }
 
-// rankOf has agents that are there stand above those that are not.
+// rankOf sorts connected agents before the others.
 func rankOf(state missions.AgentState) int {
 	if state == missions.Offline {
 		return 1
@@ -58,7 +58,7 @@ func rankOf(state missions.AgentState) int {
 	return 0
 }
 
-// doings says what an agent works on, as far as that is known.
+// doings says what an agent works on, as far as known.
 func doings(running []*missions.Mission, a *missions.Agent) string {
 	if len(running) == 0 {
 		if a.MissionsRunning > 0 {
@@ -94,7 +94,8 @@ func (s *topState) missionRows(now time.Time) []topRow {
 	return rows
 }
 
-// elapsed is for how long a mission has run, steady enough to be looked at.
+// elapsed formats how long a mission has run. It avoids digits that change too fast to
+// read.
 func elapsed(m *missions.Mission, now time.Time) string {
 	d := max(0, now.Sub(m.StartedAt.Time()))
 	switch {
@@ -106,7 +107,7 @@ func elapsed(m *missions.Mission, now time.Time) string {
 	return formatDuration(d)
 }
 
-// eventRows are the latest events, newest first.
+// eventRows returns the latest events, newest first.
 func (s *topState) eventRows(zone *time.Location) []topRow {
 	plain := &screen{zone: zone}
 	rows := make([]topRow, 0, len(s.events))
@@ -118,7 +119,7 @@ func (s *topState) eventRows(zone *time.Location) []topRow {
 	return rows
 }
 
-// eventColour is the colour of what an event tells of.
+// eventColour returns the colour for an event's outcome.
 func eventColour(e *charter.Event) string {
 	if payload, err := charter.DecodePayload(e); err == nil {
 		if changed, ok := payload.(charter.MissionStatusChanged); ok {

@@ -10,7 +10,7 @@ import (
 	"missioncontrol/charter"
 )
 
-// topEvents is how many events are kept for the list of the latest.
+// topEvents is how many events the list of the latest events keeps.
 const topEvents = 200
 
 // The lists of top, in their order on the screen.
@@ -21,7 +21,7 @@ const (
 	topLists
 )
 
-// topMode is what the keyboard is for.
+// topMode is what keys currently do.
 type topMode int
 
 const (
@@ -31,11 +31,11 @@ const (
 	topHelping           // reading the keys
 )
 
-// topState is what top knows and what its user has chosen. It does no I/O.
+// topState is the data that top shows and the user's choices. It does no I/O.
 type topState struct {
 	broker  string
-	look    topLook   // the last that was answered
-	at      time.Time // when that was; zero: never
+	look    topLook   // the last successful one
+	at      time.Time // when it was taken; zero: never
 	trouble string    // why there is no newer one
 	events  []charter.Event
 	noMore  string // why there are no newer events
@@ -44,8 +44,8 @@ type topState struct {
 	list   int // the one that keys move in
 	lists  [topLists]topList
 	filter string
-	asked  string // the mission that is asked about
-	notice string // what the last order came to
+	asked  string // the mission to confirm
+	notice string // the result of the last order
 }
 
 func newTopState(broker string) topState {
@@ -54,7 +54,7 @@ func newTopState(broker string) topState {
 	return s
 }
 
-// take makes a look the one that is shown, if it was answered.
+// take makes a look the current one if it succeeded.
 func (s *topState) take(look *topLook, trouble func(error) string) {
 	s.events = append(s.events, look.events...)
 	s.events = s.events[max(0, len(s.events)-topEvents):]
@@ -70,13 +70,13 @@ func (s *topState) take(look *topLook, trouble func(error) string) {
 	s.look, s.at = *look, look.at
 }
 
-// topOrder is what a key wants done that the state itself cannot do.
+// topOrder is a key's action that topState cannot do itself.
 type topOrder struct {
 	end    bool
 	cancel string // this mission
 }
 
-// key takes a key of the keyboard.
+// key handles a key.
 func (s *topState) key(key *tcell.EventKey) topOrder {
 	if key.Key() == tcell.KeyCtrlC {
 		return topOrder{end: true}
@@ -100,7 +100,7 @@ func (s *topState) key(key *tcell.EventKey) topOrder {
 	return topOrder{}
 }
 
-// command takes a key that is a command.
+// command handles a key that is a command.
 func (s *topState) command(key *tcell.EventKey) topOrder {
 	if s.move(key) {
 		return topOrder{}
@@ -123,12 +123,12 @@ func (s *topState) command(key *tcell.EventKey) topOrder {
 		case 'c':
 			s.ask()
 		}
-	default: // no command of ours
+	default: // not a command
 	}
 	return topOrder{}
 }
 
-// move takes a key that moves the selection.
+// move handles a key that moves the selection.
 func (s *topState) move(key *tcell.EventKey) bool {
 	l := &s.lists[s.list]
 	steps := map[tcell.Key]int{tcell.KeyUp: -1, tcell.KeyDown: 1, tcell.KeyPgUp: -l.page(), tcell.KeyPgDn: l.page(),
@@ -156,7 +156,7 @@ func (s *topState) ask() {
 	}
 }
 
-// edit takes a key that edits the filter.
+// edit handles a key that edits the filter.
 func (s *topState) edit(key *tcell.EventKey) {
 	letters := []rune(s.filter)
 	switch key.Key() {
@@ -174,16 +174,16 @@ func (s *topState) edit(key *tcell.EventKey) {
 	}
 }
 
-// topRow is a line of a list.
+// topRow is a row of a list.
 type topRow struct {
-	key   string // what it is about, by which it stays selected
+	key   string // identifies the row, so that it stays selected
 	cells []topCell
 }
 
-// topCell is text as it came, and the colour that it has.
+// topCell is text as received, and its colour.
 type topCell struct{ text, colour string }
 
-// holds reports whether a row has a text in it, whatever its case.
+// holds reports whether a row contains a text, ignoring case.
 func (r *topRow) holds(text string) bool {
 	return slices.ContainsFunc(r.cells, func(c topCell) bool {
 		return strings.Contains(strings.ToLower(c.text), strings.ToLower(text))
@@ -192,16 +192,16 @@ func (r *topRow) holds(text string) bool {
 
 // topList is a list whose selection stays with its row while rows come and go.
 type topList struct {
-	rows   []topRow // those that the filter lets through
-	all    int      // how many there are without it
+	rows   []topRow // those that match the filter
+	all    int      // the number of rows without the filter
 	key    string   // of the selected row
-	at     int      // where that was
-	first  int      // the row that is shown first
-	height int      // how many rows are shown
-	newest bool     // rows come in at the top, and whoever is there stays there
+	at     int      // the selected row's last index
+	first  int      // the first row shown
+	height int      // the number of rows shown
+	newest bool     // new rows come in at the top, and a selection of the top row stays at the top
 }
 
-// fill takes new rows.
+// fill replaces the rows.
 func (l *topList) fill(rows []topRow, filter string) {
 	l.all, l.rows = len(rows), rows
 	if filter != "" {
@@ -214,7 +214,7 @@ func (l *topList) fill(rows []topRow, filter string) {
 	l.selectRow(l.at)
 }
 
-// selectRow selects a row, or the nearest that there is.
+// selectRow selects a row, or the nearest existing one.
 func (l *topList) selectRow(i int) {
 	l.at, l.key = max(0, min(i, len(l.rows)-1)), ""
 	if l.at < len(l.rows) {
@@ -222,10 +222,10 @@ func (l *topList) selectRow(i int) {
 	}
 }
 
-// page is how far a page moves.
+// page is how far a page key moves.
 func (l *topList) page() int { return max(1, l.height-1) }
 
-// show returns the rows that are shown in so many lines, the selected one among them.
+// show returns the rows that fit in height, including the selected one.
 func (l *topList) show(height int) []topRow {
 	l.height = height
 	l.first = max(0, min(l.first, l.at, len(l.rows)-height))
