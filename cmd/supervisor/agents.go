@@ -90,7 +90,7 @@ func agentColour(s missions.AgentState) string {
 	return faint
 }
 
-// cores writes how many cores an agent keeps busy.
+// cores formats how many cores an agent keeps busy.
 func cores(cpu *float64) string {
 	if cpu == nil {
 		return "-"

@@ -68,7 +68,7 @@ func alertsTable(out *screen, reply *api.Alerts, now time.Time) {
 	g.print()
 }
 
-// condition writes what a rule compares its metric with, and how long that has to hold.
+// condition formats a rule's comparison, and how long it must hold.
 func condition(a *api.Alert) string {
 	text := clean(a.Comparison) + " " + figure(a.Metric, &a.Threshold)
 	if a.ForSeconds > 0 {
@@ -77,7 +77,7 @@ func condition(a *api.Alert) string {
 	return text
 }
 
-// humaneRound writes a duration that somebody chose, in short: 90s, 2m, 24h.
+// humaneRound formats a configured duration in short form: 90s, 2m, 24h.
 func humaneRound(d time.Duration) string {
 	text := d.String()
 	if short, ok := strings.CutSuffix(text, "m0s"); ok {
@@ -89,7 +89,7 @@ func humaneRound(d time.Duration) string {
 	return text
 }
 
-// figure writes a metric's value in its unit; "-" for none.
+// figure formats a metric's value with its unit; "-" if there is none.
 func figure(metric string, value *float64) string {
 	switch {
 	case value == nil:

@@ -84,8 +84,8 @@ func (c *cli) storeToCopy(cmd *cobra.Command) (string, error) {
 	return path, nil
 }
 
-// backup makes a backup beside its final place, so that half of one is never taken for
-// a whole.
+// backup writes a backup next to its final place and then moves it there, so that an
+// incomplete backup is never mistaken for a complete one.
 func (c *cli) backup(ctx context.Context, s *session, store, dir string) (err error) {
 	if err := requireEmpty(dir); err != nil {
 		return err
@@ -113,7 +113,7 @@ func (c *cli) backup(ctx context.Context, s *session, store, dir string) (err er
 	return nil
 }
 
-// belongsTo checks that the store and the broker are one supervisor's.
+// sameSupervisor checks that the store and the broker belong to the same supervisor.
 func sameSupervisor(ctx context.Context, nc *nats.Conn, made sqlitestore.Copy) error {
 	stores, err := supervisor.Stores(ctx, nc)
 	switch {
@@ -127,7 +127,7 @@ func sameSupervisor(ctx context.Context, nc *nats.Conn, made sqlitestore.Copy) e
 	return nil
 }
 
-// wantVacant refuses a directory that has something in it.
+// requireEmpty returns an error if the directory is not empty.
 func requireEmpty(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -137,7 +137,7 @@ func requireEmpty(dir string) error {
 		return fmt.Errorf("%s is not a directory that can be used: %w", dir, rootCause(err))
 	}
 	for _, entry := range entries {
-		if entry.Name() != "lost+found" { // of a volume of its own
+		if entry.Name() != "lost+found" { // present at the root of a volume
 			return fmt.Errorf("%s is not empty; name another directory", dir)
 		}
 	}

@@ -11,20 +11,20 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// defaultServer is where a broker is looked for when nobody says where.
+// defaultServer is the broker's address if none is set.
 const defaultServer = "nats://127.0.0.1:4222"
 
-// connection says which broker to use and as whom.
+// connection says which broker to use and how to sign in.
 type connection struct {
 	server, context          value
-	creds, nkey, user, token value // ways to sign in, of which one is used
+	creds, nkey, user, token value // ways to sign in; only one is used
 	password                 value // of user
 	tlsCert, tlsKey, tlsCA   value
 	inbox                    value // its prefix
 }
 
-// connectionSettings is the table of the connection's settings, with the names
-// that the nats CLI gives them.
+// connectionSettings returns the table of the connection's settings. They are named as in
+// the nats CLI.
 func connectionSettings(serverHelp, contextHelp, serverFallback string) []setting {
 	keep := func(field func(*connection) *value) func(*settings, value) error {
 		return func(s *settings, g value) error { *field(&s.connection) = g; return nil }
@@ -59,7 +59,7 @@ func connectionSettings(serverHelp, contextHelp, serverFallback string) []settin
 	}
 }
 
-// clientSettings is the table for commands that talk to a supervisor.
+// clientSettings returns the table for commands that talk to a supervisor.
 func clientSettings() []setting {
 	return connectionSettings("URL of the NATS broker, or several with commas",
 		"NAME of the nats CLI's context to use; without a --server, the selected one", "")
@@ -67,7 +67,7 @@ func clientSettings() []setting {
 
 func natsEnv(s *setting) string { return s.natsEnv }
 
-// addConnectionFlags gives a command, and those below it, the connection's flags.
+// addConnectionFlags adds the connection's flags to a command and its subcommands.
 func addConnectionFlags(cmd *cobra.Command) {
 	flags := cmd.PersistentFlags()
 	addFlags(flags, clientSettings(), natsEnv)
@@ -84,7 +84,7 @@ func (c *cli) loadConnection(cmd *cobra.Command) (connection, error) {
 	return s.connection, s.connection.check()
 }
 
-// check finds what cannot be together, and files that cannot be read.
+// check finds settings that exclude each other, and files that cannot be read.
 func (c *connection) check() error {
 	if c.password.text != "" && c.user.text == "" {
 		return usagef("%s: a password needs a user; add --user NAME", c.password.where)
@@ -112,7 +112,7 @@ func (c *connection) check() error {
 	return nil
 }
 
-// checkInbox refuses what cannot begin the subject of a reply.
+// checkInbox rejects a prefix that cannot begin a reply subject.
 func checkInbox(prefix string) error {
 	if nats.CustomInboxPrefix(prefix)(&nats.Options{}) != nil || strings.ContainsAny(prefix, " \t\r\n") {
 		return fmt.Errorf("%q cannot begin a subject; write it like _INBOX.me", prefix)
@@ -120,8 +120,8 @@ func checkInbox(prefix string) error {
 	return nil
 }
 
-// ways returns the way to sign in that is used, the one from the nearest door,
-// and the next one.
+// ways returns the sign-in to use, which is from the setting source with the highest
+// precedence, and the next one.
 func (c *connection) ways() (first, second value) {
 	for _, way := range []value{c.user, c.creds, c.nkey, c.token} {
 		switch {
@@ -135,7 +135,7 @@ func (c *connection) ways() (first, second value) {
 	return first, second
 }
 
-// credential returns something that only a connection to a broker has use for.
+// credential returns a setting that only makes sense for a connection to a broker.
 func (c *connection) credential() (value, bool) {
 	for _, g := range []value{c.user, c.creds, c.nkey, c.token, c.tlsCert, c.tlsCA} {
 		if g.text != "" {
@@ -151,8 +151,8 @@ type broker struct {
 	options []nats.Option
 }
 
-// broker returns how to connect. The nats CLI's selected context counts when
-// that is wished for, and neither a server nor a context is named.
+// broker returns how to connect. It uses the nats CLI's selected context if selected is
+// set and neither a server nor a context is named.
 func (c *connection) broker(selected bool) (broker, error) {
 	b := broker{urls: c.server.text}
 	if c.context.text != "" || selected && c.server.text == "" {
@@ -185,7 +185,7 @@ func (c *connection) broker(selected bool) (broker, error) {
 	return b, nil
 }
 
-// signIn returns the options that sign in, in place of a context's.
+// signIn returns the options that sign in and replace those of a context.
 func (c *connection) signIn() ([]nats.Option, error) {
 	way, _ := c.ways()
 	switch {
@@ -207,14 +207,14 @@ func (c *connection) signIn() ([]nats.Option, error) {
 	return []nats.Option{withoutCredentials, nkey}, nil
 }
 
-// withoutCredentials takes a context's credentials away.
+// withoutCredentials removes a context's credentials.
 func withoutCredentials(o *nats.Options) error {
 	o.User, o.Password, o.Token, o.Nkey = "", "", "", ""
 	o.UserJWT, o.SignatureCB, o.TokenHandler, o.UserInfo = nil, nil, nil, nil
 	return nil
 }
 
-// rootCause strips what errors of files repeat: operation and path.
+// rootCause strips the operation and the path that file errors repeat.
 func rootCause(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
@@ -223,7 +223,7 @@ func rootCause(err error) error {
 	return err
 }
 
-// redactURLs is a list of brokers as it may be shown.
+// redactURLs returns a list of brokers without secrets.
 func redactURLs(list string) string {
 	urls := strings.Split(list, ",")
 	for i := range urls {

@@ -8,35 +8,35 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// A setting is one thing that can be configured. Its name is a flag
-// (--data-dir), a variable in the environment (SUPERVISOR_DATA_DIR) and a key in
-// the configuration file (data_dir).
+// A setting is one thing that can be configured. Its name is a flag (--data-dir), an
+// environment variable (SUPERVISOR_DATA_DIR) and a key in the configuration file
+// (data_dir).
 type setting struct {
 	key         string
 	short       string // the flag's short form, one letter
-	placeholder string // what stands for the value in help
+	placeholder string // the value's name in help
 	fallback    string // the default
 	help        string
 	secret      bool // never shown, not even in errors
 	isBool      bool // the flag alone means true
-	list        bool // it stands in the file only, as YAML
-	several     bool // the flag may be given several times, the file may have a list; the text has commas
+	list        bool // only in the file, as a YAML list
+	several     bool // the flag may be repeated, the file may have a list; the text is separated by commas
 
-	// natsEnv is the variable by which the nats CLI knows the same thing. It is
-	// what client commands read.
+	// natsEnv is the nats CLI's environment variable for the same setting. Client
+	// commands read it.
 	natsEnv string
 
-	// apply checks the text that was given and keeps it. Its error says what is
-	// wrong with "it"; where it was given is added by the caller.
+	// apply checks a value and stores it. Its error says what is wrong with "it"; the
+	// caller adds where the value was set.
 	apply func(into *settings, g value) error
 }
 
 func (s *setting) flag() string { return strings.ReplaceAll(s.key, "_", "-") }
 
-// env is the variable that serve reads.
+// env returns the variable that serve reads.
 func (s *setting) env() string { return "SUPERVISOR_" + strings.ToUpper(s.key) }
 
-// A door is a way by which settings come in. The lower one wins.
+// A source is where a setting can come from. The lower one wins.
 type source int
 
 const (
@@ -46,14 +46,14 @@ const (
 	doorNone // the default
 )
 
-// given is what was given for a setting, and where.
+// value is a setting's value, and where it was set.
 type value struct {
 	text   string
 	source source
 	where  string // as in errors: "--lease", "SUPERVISOR_LEASE", "lease in /etc/mc.yaml, line 3"
 }
 
-// addFlags makes flags of settings.
+// addFlags adds the flags of a table's settings.
 func addFlags(flags *pflag.FlagSet, table []setting, env func(*setting) string) {
 	for i := range table {
 		s := &table[i]
@@ -76,7 +76,7 @@ func addFlags(flags *pflag.FlagSet, table []setting, env func(*setting) string) 
 	}
 }
 
-// doors are the ways in: flags, environment, file.
+// doors are the setting sources: flags, environment, file.
 type doors struct {
 	flags  *pflag.FlagSet
 	lookup func(string) (string, bool)
@@ -84,8 +84,8 @@ type doors struct {
 	file   map[string]value // by key
 }
 
-// find returns what was given for a setting. An empty variable counts as none, so
-// that a compose file may pass variables on that are not set.
+// find returns a setting's value. An empty variable counts as unset, so that a compose
+// file can pass on variables that are not set.
 func (d *doors) find(s *setting) value {
 	if s.list {
 		return d.file[s.key]
@@ -108,8 +108,8 @@ func (d *doors) find(s *setting) value {
 	return value{s.fallback, doorNone, "--" + s.flag()}
 }
 
-// load finds and applies every setting of a table. The error names where the bad
-// value came from.
+// load finds and applies every setting of a table. The error names where a bad value was
+// set.
 func (d *doors) load(table []setting, into *settings) error {
 	for i := range table {
 		s := &table[i]

@@ -13,21 +13,21 @@ import (
 	"missioncontrol/test/tlstest"
 )
 
-// settingCase is a setting with three values that can be told apart, and how it
-// is read once it is applied.
+// settingCase is a setting with three distinct values, and how to read it after it is
+// applied.
 type settingCase struct {
-	flag, file, env string // values, as given
+	flag, file, env string // values, as set
 	read            func(*settings) string
-	want            [3]string // as read: flag, environment, file; default: as given
+	want            [3]string // as read: flag, environment, file; default: as set
 	fallback        string
-	besides         []string // arguments that the setting needs beside it
+	besides         []string // arguments that the setting also needs
 }
 
 func field(read func(*settings) any) func(*settings) string {
 	return func(s *settings) string { return fmt.Sprint(read(s)) }
 }
 
-// settingCases has every setting of serve.
+// settingCases returns every setting of serve.
 func settingCases(t *testing.T) map[string]settingCase {
 	t.Helper()
 	dir := t.TempDir()
@@ -56,7 +56,7 @@ func settingCases(t *testing.T) map[string]settingCase {
 	for _, args := range [][]string{{"auth", "add", "viewer", "v", "--users", users, "--nkey"}, {"auth", "token", "viewer", "v", "--tokens", tokens}} {
 		equal(t, "exit code", newCall(nil).start(t, args...).wait(t), 0)
 	}
-	// Three copies of a file that has to be good, so that they can be told apart.
+	// Three copies of a valid file, so that they can be told apart.
 	guarded := func(source string, read func(*guard) value, besides ...string) settingCase {
 		text, err := os.ReadFile(source)
 		must(t, err)
@@ -165,8 +165,8 @@ func load(t *testing.T, args []string, env map[string]string, file string) (sett
 	return newCall(env).cli.loadServeSettings(cmd.Flags())
 }
 
-// loaded is load up to what only a connection can show: a context that does not
-// exist, or a file that holds no seed, is not what these tests are about.
+// loaded is load without the errors that only a connection can show: these tests are not
+// about a missing context or a file without a seed.
 func loaded(t *testing.T, args []string, env map[string]string, file string) settings {
 	t.Helper()
 	s, err := load(t, args, env, file)
@@ -215,13 +215,13 @@ func TestEverySettingComesThroughEveryDoor(t *testing.T) {
 	}
 }
 
-// withoutDefaults loads nothing but what a setting's neighbours need.
+// withoutDefaults loads only the arguments that the setting also needs.
 func withoutDefaults(t *testing.T, key string, c settingCase) settings {
 	t.Helper()
 	switch key {
 	case "tlscert", "tlskey", "system_user", "system_password", "system_password_file",
 		"listen_tls_cert", "listen_tls_key", "http_tls_cert", "http_tls_key":
-		return settings{} // these are only good in pairs
+		return settings{} // only valid in pairs
 	}
 	return loaded(t, c.besides, nil, "")
 }

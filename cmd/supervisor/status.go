@@ -54,7 +54,7 @@ func statusCard(out *screen, s *api.Status) {
 	b.print()
 }
 
-// statusColour is the colour of a mission's status.
+// statusColour returns the colour of a mission's status.
 func statusColour(s missions.Status) string {
 	switch s {
 	case missions.Running:
