@@ -251,10 +251,17 @@ func TestWhatAWebhookWasNotToldOfOutlivesARestart(t *testing.T) {
 
 	to.refuses.Store(0)
 	f.start(memberOptions{id: "second", alerts: []alerts.Rule{noAgent()}, webhook: to.webhook(t)})
-	for _, want := range []map[string]any{raised, resolved} {
-		if got := to.next(t); got.body["id"] != want["id"] {
-			t.Errorf("the webhook was told %v, want %v", got.body, want)
-		}
+	got := to.next(t)
+	if got.body["id"] != raised["id"] {
+		t.Errorf("the webhook was told %v, want %v", got.body, raised)
+	}
+	// The receiver may also have accepted the last request of the first supervisor, which
+	// did not wait for the answer: each alert is sent at least once.
+	for got.body["id"] == raised["id"] {
+		got = to.next(t)
+	}
+	if got.body["id"] != resolved["id"] {
+		t.Errorf("the webhook was told %v, want %v", got.body, resolved)
 	}
 }
 
