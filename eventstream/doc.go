@@ -14,7 +14,7 @@
 //	│ (Reason says │                                                        │           │
 //	│  why)        │ ◀───────────────────────────────────────────────────── │           │
 //	└──────────────┘  connection lost, acknowledgement overdue or refused,  └───────────┘
-//	   │      ▲       nobody answers (stream deleted), regular check failed
+//	   │      ▲       no response (stream deleted), regular check failed
 //	   └──────┘
 //	 redial, 100 ms to 2 s; probe, at once on a new connection, else 250 ms to 5 s
 //
@@ -28,7 +28,7 @@
 // a stream of another name. The stream's leader rejects the message, so nothing
 // is stored but the whole path is tested.
 //
-// # Behavior during an outage
+// # Behaviour during an outage
 //
 //	Emit           drops the event and counts it. Always under a microsecond.
 //	Publish        ErrDegraded at once; an event already sent fails with

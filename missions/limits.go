@@ -64,7 +64,8 @@ func CheckTokens(field string, tokens []string, most int) error {
 	return nil
 }
 
-// CheckText returns an error unless s is UTF-8 without NUL, of at most most bytes.
+// CheckText returns an error unless s is UTF-8 without NUL and no longer than most
+// bytes.
 func CheckText(field, s string, most int) error {
 	if len(s) > most {
 		return TooLarge(field, "is longer than %d bytes", most)

@@ -16,7 +16,7 @@ import (
 	"missioncontrol/supervisor/client"
 )
 
-// A ward is a site where agents die: a supervisor, and the addresses of the broker.
+// ward is a site where agents die: a supervisor, and the addresses of the broker.
 type ward struct {
 	t    testing.TB
 	p    *process

@@ -119,7 +119,8 @@ func (s *Server) flushing(stop <-chan struct{}) {
 
 // Noticef implements the server's logger at level debug: what a standalone broker
 // would announce, such as its version or its banner, is a detail inside another
-// program. Closing a connection that did not read is an exception.
+// program. The notice that it closed a connection that did not read is an
+// exception.
 func (l *slogLogger) Noticef(format string, v ...any) {
 	if what := (line{format, v}); !l.refused(slog.LevelInfo, what) {
 		l.write(slog.LevelDebug, what)

@@ -64,8 +64,8 @@ func newOthers(now func() time.Time) *lograte.Limiter {
 // kind. Every kind is present from the start.
 func (s *Server) Refused() map[string]uint64 { return s.log.refusals.Totals() }
 
-// A line of nats-server's log is a format and its arguments. For a line about a
-// client, the format begins with text that the client partly controls, such as its
+// line is a line of nats-server's log: a format and its arguments. For a line about
+// a client, the format begins with text that the client partly controls, such as its
 // name. It must not be searched for words or formatted: a name can be a fmt verb
 // with a width of a million.
 type line struct {

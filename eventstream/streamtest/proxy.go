@@ -82,7 +82,7 @@ func (p *Proxy) Resume() {
 }
 
 // Replace replaces a text with another of the same length from now on, in both
-// directions, at most times times.
+// directions, up to the given number of times.
 func (p *Proxy) Replace(text, by string, times int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -166,7 +166,7 @@ func (f *fixture) tryClaim(q missions.ClaimRequest) missions.ClaimResult {
 	return results[0]
 }
 
-// claim claims at most most missions of the agent's types.
+// claim claims missions of the agent's types, up to the given number.
 func (f *fixture) claim(agent string, most int) []missions.Mission {
 	f.Helper()
 	result := f.tryClaim(missions.ClaimRequest{AgentID: agent, Max: most, Lease: ttl, Alive: true})
