@@ -28,7 +28,7 @@ func TestHeaderValue(t *testing.T) {
 	}
 }
 
-// An encoder is reused; nothing of one event may show up in the next.
+// An encoder is reused; nothing of one event may appear in the next.
 func TestEncoderForgets(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("east", 3600))

@@ -6,13 +6,14 @@ import (
 	"time"
 )
 
-// TestAlertLooks walks alerts through looks at their rule, which takes a minute to count.
+// TestAlertLooks takes alerts through checks of their rule, which must hold for a
+// minute.
 func TestAlertLooks(t *testing.T) {
 	t.Parallel()
 	type look struct {
 		at    int // seconds
 		holds bool
-		want  string // state, since, raised, cleared; ! where that is told, = where nothing is stored
+		want  string // state, since, raised, cleared; ! if published, = if nothing is stored
 	}
 	for name, looks := range map[string][]look{
 		"never holds": {{0, false, "ok 0 0 0 ="}, {10, false, "ok 0 0 0 ="}},

@@ -16,8 +16,8 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// An alert that was raised is in the stream once, and its webhook is told although the
-// supervisor was killed before it could be.
+// A raised alert is in the stream once, and its webhook is called although the
+// supervisor was killed before it could call it.
 func TestAnAlertOutlivesAKill(t *testing.T) {
 	for _, store := range []string{"sqlite", "redis"} {
 		t.Run(store, func(t *testing.T) {
@@ -92,7 +92,8 @@ func wait[T any](t *testing.T, from <-chan T) T {
 	}
 }
 
-// awaitStreamed waits until the stream's alert events are those of these ids, in order.
+// awaitStreamed waits until the alert events in the stream have exactly these IDs,
+// in order.
 func awaitStreamed(t *testing.T, url string, ids ...string) {
 	t.Helper()
 	want := strings.Join(ids, " ")

@@ -21,10 +21,10 @@ import (
 	"missioncontrol/supervisor/roles"
 )
 
-// Attempts of users to do what their role may not, with real credentials, on each kind of
-// broker. SECURITY.md, "What was tried", lists them.
+// Users with real credentials try what their role does not allow, on each kind of
+// broker. SECURITY.md, "What was tried", lists the attempts.
 
-// everyGuarded runs an attack wherever users sign in.
+// everyGuarded runs an attack on every kind of site with users.
 func everyGuarded(t *testing.T, attack func(*testing.T, *guarded), args ...string) {
 	for name, site := range guardedSites {
 		t.Run(name, func(t *testing.T) {
@@ -37,7 +37,7 @@ func everyGuarded(t *testing.T, attack func(*testing.T, *guarded), args ...strin
 	}
 }
 
-// store puts a message below events., as nobody but an admin may.
+// store publishes a message below events., which only an admin may do.
 func (g *guarded) store(subject, body string) {
 	g.t.Helper()
 	nc := g.connect("admin")
@@ -49,7 +49,7 @@ func (g *guarded) store(subject, body string) {
 	}
 }
 
-// arrivals returns how many messages an endpoint has got.
+// arrivals returns how many messages an endpoint has received.
 func (g *guarded) arrivals(viewer *nats.Conn, endpoint string) (requests int) {
 	g.t.Helper()
 	reply, err := viewer.Request("$SRV.STATS.supervisor", nil, testTimeout)
@@ -70,9 +70,9 @@ func (g *guarded) arrivals(viewer *nats.Conn, endpoint string) (requests int) {
 	return 0
 }
 
-// JetStream answers where the asker wishes, and the answer crosses the border between the
-// accounts as if the asker had been allowed to send it. A stored message whose body is a
-// request is none, and changes nothing.
+// JetStream replies to any subject the requester names, and the reply crosses
+// between the accounts as if the requester were allowed to send it. A stored
+// message whose body is a request is not treated as a request, and changes nothing.
 func TestAViewerHasJetStreamSendNoRequests(t *testing.T) {
 	everyGuarded(t, func(t *testing.T, g *guarded) {
 		operator, viewer := client.New(g.connect("operator")), g.connect("viewer")
@@ -110,8 +110,8 @@ func TestAViewerHasJetStreamSendNoRequests(t *testing.T) {
 	})
 }
 
-// The same with everything that crosses the border under a name of its own, one by one:
-// what is stored is a request that each of them would carry out if an operator sent it.
+// The same for every subject shared between the accounts, one by one: the stored
+// message is a request that each endpoint would carry out if an operator sent it.
 func TestNothingSharedTakesAnAnswerForARequest(t *testing.T) {
 	everyGuarded(t, func(t *testing.T, g *guarded) {
 		operator, viewer := client.New(g.connect("operator")), g.connect("viewer")
@@ -155,8 +155,8 @@ func TestNothingSharedTakesAnAnswerForARequest(t *testing.T) {
 	})
 }
 
-// Whoever hears an event sees the subject of its acknowledgement. The supervisor sends no
-// reply there, nor to any inbox but the agent's own.
+// Every receiver of an event sees the subject of its acknowledgement. The
+// supervisor sends no reply to that subject, and to no inbox but the agent's own.
 func TestAnAgentHasItsRepliesSentNowhereElse(t *testing.T) {
 	everyGuarded(t, func(t *testing.T, g *guarded) {
 		admin, viewer, w1, w2 := g.connect("admin"), g.connect("viewer"), g.connect("w1"), g.connect("w2")
@@ -195,7 +195,7 @@ func TestAnAgentHasItsRepliesSentNowhereElse(t *testing.T) {
 		for _, reply := range replies {
 			must(t, w1.PublishRequest("supervisor.agent.w1.heartbeat", reply, []byte(`{"running":[]}`)))
 		}
-		// The heartbeats before this one have been handled when it is answered.
+		// When this one is answered, the earlier heartbeats have been handled.
 		for range 20 {
 			_, err = w1.Request("supervisor.agent.w1.heartbeat", []byte(nonsense), testTimeout)
 			must(t, err)
@@ -226,9 +226,9 @@ func TestAnAgentHasItsRepliesSentNowhereElse(t *testing.T) {
 	})
 }
 
-// A connection that bears an agent's name, but is another user's, ends without
-// consequences, whether the agent has a connection of that name itself or not. Nor does
-// such a connection hide the agent's death.
+// A connection with an agent's name that belongs to another user ends without
+// consequences, whether or not the agent has a connection with that name itself.
+// Nor does such a connection hide the agent's death.
 func TestAForeignConnectionIsNoAgents(t *testing.T) {
 	everyGuarded(t, func(t *testing.T, g *guarded) {
 		for _, id := range []string{"w1", "w2"} {
@@ -248,9 +248,9 @@ func TestAForeignConnectionIsNoAgents(t *testing.T) {
 		claim(g.connect("w2"), "w2") // over a connection that is not named after it
 		named := g.connect("w1", nats.Name("agent:w1"))
 		claim(named, "w1")
-		g.connect("w1", nats.Name("agent:w2")).Close() // takes the living one's name
-		g.connect("admin", nats.Name("agent:w1"))      // as if the dead one were there
-		named.Close()                                  // the death that is noticed
+		g.connect("w1", nats.Name("agent:w2")).Close() // uses the live agent's name
+		g.connect("admin", nats.Name("agent:w1"))      // as if the dead agent were connected
+		named.Close()                                  // this death is noticed
 		for {
 			event, err := changes.NextMsg(testTimeout)
 			must(t, err)
@@ -269,10 +269,11 @@ func TestAForeignConnectionIsNoAgents(t *testing.T) {
 	}, "--lease", "1h", "--heartbeat", "10m")
 }
 
-// What people hear on events.> need not come from the supervisor: JetStream repeats a
-// stored message wherever somebody wishes. SECURITY.md says how to tell: such a message
-// says which stream it comes from, or it is an event that was published before, word for
-// word. The stream and whoever reads it through the supervisor have none of it.
+// A message on events.> may not come from the supervisor: JetStream sends a stored
+// message to any subject a client requests. SECURITY.md says how to tell: such a
+// message names its stream, or it is an event that was published before, byte for
+// byte. The stream itself, and clients that read it through the supervisor, do not
+// contain it.
 func TestARepeatedEventCanBeTold(t *testing.T) {
 	everyGuarded(t, func(t *testing.T, g *guarded) {
 		viewer, operator, admin := g.connect("viewer"), g.connect("operator"), g.connect("admin")
@@ -317,8 +318,8 @@ func TestARepeatedEventCanBeTold(t *testing.T) {
 	})
 }
 
-// Whoever has the agents' signing key makes agents, and nobody who hears more than agents
-// do: a star in a name is no wildcard.
+// The holder of the agents' signing key can create agents, and none that receives
+// more than agents do: a star in a name is not a wildcard.
 func TestASignedNameIsNoWildcard(t *testing.T) {
 	t.Parallel()
 	g := guardExternal(t, "--jwt")
@@ -327,7 +328,7 @@ func TestASignedNameIsNoWildcard(t *testing.T) {
 	for _, name := range []string{"*", ">", "*.*", "w2.*"} {
 		nc, err := nats.Connect(g.broker, nats.UserCredentials(signedName(t, g, name)), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 		if err != nil {
-			continue // the broker does not let it in, which will do
+			continue // the broker rejects it, which is enough
 		}
 		for _, subject := range []string{"_INBOX.*.>", "_INBOX.>", "_INBOX.*.*", admin.NewRespInbox(), "_INBOX.*.*.>", "_INBOX.*.*.*", "supervisor.agent.*.commands"} {
 			sub, err := nc.SubscribeSync(subject)
@@ -344,7 +345,7 @@ func TestASignedNameIsNoWildcard(t *testing.T) {
 	if _, err := w1.Request("supervisor.agent.w1.heartbeat", []byte(nonsense), testTimeout); err != nil {
 		t.Errorf("an ordinary agent: %v", err)
 	}
-	// The template of a directory that an earlier version has made is mended by render.
+	// render repairs the template in a directory created by an earlier version.
 	dir := filepath.Dir(g.secrets)
 	made := content(t, filepath.Join(dir, "operator.conf"))
 	auth(t, "render", "--dir", dir)
@@ -355,7 +356,8 @@ func TestASignedNameIsNoWildcard(t *testing.T) {
 	}
 }
 
-// signedName makes credentials with the agents' signing key for a user of any name.
+// signedName creates credentials for a user of any name with the agents' signing
+// key.
 func signedName(t *testing.T, g *guarded, name string) (path string) {
 	t.Helper()
 	dir := filepath.Dir(g.secrets)
@@ -383,8 +385,8 @@ func signedName(t *testing.T, g *guarded, name string) (path string) {
 	return path
 }
 
-// accountClaims returns what an account's JWT in a configuration says, without what
-// differs with each signing.
+// accountClaims returns the claims of an account's JWT in a configuration, without
+// those that differ with each signing.
 func accountClaims(t *testing.T, config, name string) string {
 	t.Helper()
 	lines := strings.Split(config, "\n")

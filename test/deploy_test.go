@@ -17,7 +17,7 @@ import (
 	"missioncontrol/test/tlstest"
 )
 
-// unit reads a systemd unit: its settings in their order, as "Section.Name".
+// unit reads the settings of a systemd unit in order, as "Section.Name".
 func unit(t *testing.T, path string) (settings [][2]string) {
 	t.Helper()
 	f, err := os.Open(path)
@@ -42,11 +42,11 @@ func unit(t *testing.T, path string) (settings [][2]string) {
 	return settings
 }
 
-// systemd is what is in the directory of a service that it starts.
+// systemd holds the directories and the socket of a service that it starts.
 type systemd struct{ state, credentials, socket string }
 
-// command is what a unit and what is added to it have systemd run, as systemd would
-// prepare it here, where the credentials already are.
+// command returns the command that systemd would run for a unit and its drop-ins,
+// prepared as systemd would, with the credentials already in place.
 func (s *systemd) command(t *testing.T, files ...string) *exec.Cmd {
 	t.Helper()
 	cmd := &exec.Cmd{}
@@ -71,7 +71,7 @@ func (s *systemd) command(t *testing.T, files ...string) *exec.Cmd {
 	return cmd
 }
 
-// What the units start tells systemd when it is ready, and when it stops.
+// The units' command notifies systemd when it is ready and when it stops.
 func TestTheServiceOfSystemd(t *testing.T) {
 	t.Parallel()
 	const main, listen = "../deploy/systemd/missioncontrol.service", "../deploy/systemd/missioncontrol.service.d/listen.conf"
@@ -117,13 +117,13 @@ func TestTheServiceOfSystemd(t *testing.T) {
 			}
 			<-p.exited
 			must(t, socket.Close())
-			for range output { // until it has ended
+			for range output { // until it has exited
 			}
 		})
 	}
 }
 
-// systemd itself finds nothing wrong with the units, where it is there to be asked.
+// systemd itself finds no errors in the units, if it is available.
 func TestSystemdUnderstandsTheUnits(t *testing.T) {
 	t.Parallel()
 	analyze, err := exec.LookPath("systemd-analyze")
@@ -143,8 +143,8 @@ func TestSystemdUnderstandsTheUnits(t *testing.T) {
 	}
 }
 
-// deployment is what these tests look at in the Deployment. That all of it is what
-// Kubernetes knows is checked by test/manifests.
+// deployment is what these tests read from the Deployment. test/manifests checks
+// that all of it is valid for Kubernetes.
 type deployment struct {
 	Spec struct {
 		Replicas int
@@ -174,8 +174,8 @@ type deployment struct {
 
 var httpAddress = regexp.MustCompile(`http://[^"]+`)
 
-// The container of the Deployment starts with the Secret that OPERATIONS.md has one make,
-// and its probes find what they ask for.
+// The Deployment's container starts with the Secret described in OPERATIONS.md, and
+// its probes succeed.
 func TestTheDeploymentOfKubernetes(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../deploy/kubernetes/deployment.yaml")

@@ -13,7 +13,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// hintSubjects are those on which supervisors talk to each other.
+// hintSubjects are the subjects on which supervisors notify each other.
 func hintSubjects(store string) []string {
 	root := api.PeersSubject(store)
 	return []string{
@@ -21,11 +21,11 @@ func hintSubjects(store string) []string {
 	}
 }
 
-// attackers are those who may not talk to supervisors as one of them.
+// attackers are the users that may not communicate with supervisors as peers.
 var attackers = []string{"viewer", "operator", "w1"}
 
-// A supervisor's subjects for others of its kind are reached by nobody else: not by saying
-// something there, nor by listening, nor as the subject for the reply of somebody who may.
+// Other users cannot reach the subjects between supervisors: not by publishing, not
+// by subscribing, and not as the reply subject of a permitted request.
 func TestNobodyReachesThePeers(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Start(t, "--appendfsync", "no")
@@ -69,8 +69,8 @@ func TestNobodyReachesThePeers(t *testing.T) {
 	}
 }
 
-// parkW2 has the agent w2 wait for a mission, and returns what creates one and expects w2
-// to get it by the claim that waited all along.
+// parkW2 makes the agent w2 wait for a mission. The function it returns creates one
+// and expects w2 to get it through the claim that was waiting.
 func parkW2(t *testing.T, g *guarded) (expect func(*testing.T)) {
 	t.Helper()
 	nc := g.connect("w2")
@@ -92,7 +92,7 @@ func parkW2(t *testing.T, g *guarded) (expect func(*testing.T)) {
 	}
 }
 
-// storeOf asks, as an admin may, for the identity of the store.
+// storeOf requests the store's identity, as an admin may.
 func storeOf(t *testing.T, admin *nats.Conn) string {
 	t.Helper()
 	msg, err := admin.Request(api.SubjectPresence, nil, testTimeout)
@@ -125,7 +125,7 @@ func listens(t *testing.T, nc *nats.Conn, who, subject string) {
 	}
 }
 
-// attackByReply asks everybody who may be asked to reply to a subject.
+// attackByReply sends every permitted request with the given reply subject.
 func attackByReply(t *testing.T, nc *nats.Conn, who, subject string) {
 	t.Helper()
 	asks := map[string]string{
@@ -144,8 +144,8 @@ func attackByReply(t *testing.T, nc *nats.Conn, who, subject string) {
 	must(t, nc.Flush())
 }
 
-// settle lets whatever was asked for be answered: requests and JetStream's answers come over
-// connections of their own.
+// settle waits until everything requested has been answered: requests and
+// JetStream's responses use separate connections.
 func settle(t *testing.T, g *guarded) {
 	t.Helper()
 	operator := g.connect("operator")
@@ -159,8 +159,9 @@ func settle(t *testing.T, g *guarded) {
 	}
 }
 
-// A viewer may have a consumer push events to a subject of the machinery's account. On
-// those of the peers they are taken neither for hints nor for a question who is there.
+// A viewer may create a consumer that pushes events to a subject of the service's
+// account. On the subjects between supervisors they are treated neither as hints
+// nor as a presence query.
 func TestEventsThatArePushedToThePeersAreNotHeeded(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Start(t, "--appendfsync", "no")

@@ -12,22 +12,22 @@ import (
 
 func pid(c *child) string { return strconv.Itoa(c.cmd.Process.Pid) }
 
-// said is a subject on which somebody may say something.
+// attempt is a message that a user may try to publish on a subject.
 type attempt struct {
 	subject string
 	body    string
 	header  string   // NAME: VALUE
-	silent  bool     // nobody answers
-	may     []string // who; admins may everything
+	silent  bool     // nothing answers
+	may     []string // which users; admins may do everything
 }
 
 const (
-	nonsense  = `{"nonsense":1}` // is refused by name, by those whom it reaches, and changes nothing
-	notJSON   = "{"              // the same to JetStream
+	nonsense  = `{"nonsense":1}` // is rejected with a specific error by its receivers, and changes nothing
+	notJSON   = "{"              // the same for JetStream
 	elsewhere = "Nats-Expected-Stream: ELSEWHERE"
 )
 
-// sayings is docs/OPERATIONS.md, "Who may do what", subject for subject.
+// sayings is docs/OPERATIONS.md, "Who may do what", subject by subject.
 func sayings() (table []attempt) {
 	looks, steers, reads := []string{"viewer", "operator"}, []string{"operator"}, []string{"viewer", "operator", "supervisor"}
 	handles, serves := []string{"operator", "supervisor"}, []string{"supervisor"}
@@ -71,20 +71,20 @@ func sayings() (table []attempt) {
 	)
 }
 
-// heard are subjects on which somebody may listen.
+// heard are subjects that a user may try to subscribe to.
 var heard = []struct {
 	subject, queue string
 	may            []string
 }{
 	{"events.>", "", []string{"viewer", "operator", "supervisor"}},
-	{"_INBOX.>", "", []string{"viewer", "operator", "supervisor"}}, // in an account where no agent gets replies
+	{"_INBOX.>", "", []string{"viewer", "operator", "supervisor"}}, // in an account where no agent receives replies
 	{"_INBOX.w1.>", "", []string{"viewer", "operator", "supervisor", "w1"}},
 	{"_INBOX.w2.>", "", []string{"viewer", "operator", "supervisor", "w2"}},
 	{"supervisor.agent.w1.commands", "", []string{"supervisor", "w1"}},
 	{"supervisor.agent.w2.commands", "", []string{"supervisor", "w2"}},
 	{"supervisor.agent.w1.>", "", []string{"supervisor"}},
 	{"supervisor.agent.*.commands", "", []string{"supervisor"}},
-	{"supervisor.missions.create", "supervisor", []string{"supervisor"}}, // in place of the supervisor
+	{"supervisor.missions.create", "supervisor", []string{"supervisor"}}, // instead of the supervisor
 	{"supervisor.status", "", []string{"supervisor"}},
 	{"supervisor.>", "", []string{"supervisor"}},
 	{"supervisor.acks.>", "", []string{"supervisor"}},
@@ -94,8 +94,8 @@ var heard = []struct {
 	{">", "", nil},
 }
 
-// Every role on every subject: what it may do reaches the one that it is for, and what
-// it may not do is refused by the broker.
+// Every role on every subject: a permitted message reaches its receiver, and the
+// broker rejects the others.
 func TestRolesHold(t *testing.T) {
 	for name, site := range guardedSites {
 		t.Run(name, func(t *testing.T) {
@@ -124,7 +124,7 @@ func TestRolesHold(t *testing.T) {
 	}
 }
 
-// awaitStream waits until there is a stream to ask about.
+// awaitStream waits until the stream exists.
 func awaitStream(t *testing.T, g *guarded) {
 	t.Helper()
 	nc := g.connect("admin")
@@ -140,26 +140,26 @@ func awaitStream(t *testing.T, g *guarded) {
 	}
 }
 
-// refused reports whether the broker has just refused something about a subject. What
-// was sent before is known to have been looked at: the connection was flushed.
+// refused reports whether the broker has just rejected something about a subject.
+// The connection was flushed, so everything sent before has been checked.
 func refused(nc *nats.Conn, subject string) bool {
 	err := nc.LastError()
 	return errors.Is(err, nats.ErrPermissionViolation) && strings.Contains(err.Error(), `"`+subject+`"`)
 }
 
-// try says it, and looks whether the one that it is for has heard it.
+// try publishes the message, and checks whether its receiver got it.
 func (s *attempt) try(t *testing.T, nc *nats.Conn, who string, may bool) {
 	t.Helper()
 	inbox := nc.NewInbox()
 	if agent, ok := strings.CutPrefix(s.subject, "supervisor.agent."); ok {
 		agent, _, _ = strings.Cut(agent, ".")
-		if who == agent || who == "admin" { // who else asks is not answered
+		if who == agent || who == "admin" { // requests from other users are not answered
 			inbox = strings.Replace(nats.NewInbox(), "_INBOX", "_INBOX."+agent, 1)
 		}
 	}
 	sub, err := nc.SubscribeSync(inbox)
 	must(t, err)
-	defer func() { _ = sub.Unsubscribe() }() // the connection may be gone
+	defer func() { _ = sub.Unsubscribe() }() // the connection may be closed
 	msg := &nats.Msg{Subject: s.subject, Reply: inbox, Data: []byte(s.body), Header: nats.Header{}}
 	if name, value, ok := strings.Cut(s.header, ": "); ok {
 		msg.Header.Set(name, value)
@@ -183,7 +183,7 @@ func (s *attempt) try(t *testing.T, nc *nats.Conn, who string, may bool) {
 	}
 }
 
-// A broker's system user is in an account of its own, where no supervisor is.
+// A broker's system user is in its own account, which has no supervisor.
 func TestTheSystemUserReachesNoMissions(t *testing.T) {
 	t.Parallel()
 	g := guardExternal(t)
@@ -197,7 +197,8 @@ func TestTheSystemUserReachesNoMissions(t *testing.T) {
 	}
 }
 
-// Agents' replies carry leases. Whoever may listen to _INBOX.> is in another account.
+// Agents' replies contain leases. Clients that may subscribe to _INBOX.> are in
+// another account.
 func TestNobodyHearsAnAgentsReplies(t *testing.T) {
 	t.Parallel()
 	for name, site := range guardedSites {
@@ -215,7 +216,7 @@ func TestNobodyHearsAnAgentsReplies(t *testing.T) {
 			}
 			_, err = operator.Request("supervisor.missions.list", nil, testTimeout)
 			must(t, err)
-			// The operator's reply, which came after the agent's, is heard.
+			// The operator's reply, which came after the agent's, is received.
 			msg, err := overheard.NextMsg(testTimeout)
 			must(t, err)
 			if !strings.Contains(string(msg.Data), `"missions"`) {
@@ -225,8 +226,9 @@ func TestNobodyHearsAnAgentsReplies(t *testing.T) {
 	}
 }
 
-// Whoever asks the supervisor chooses where its reply goes, and part of what stands in
-// it. It says nothing where it does not have to, to a stream of somebody's own, say.
+// A client of the supervisor chooses where the reply goes, and controls part of its
+// content. The supervisor sends no reply to other subjects, for example into a
+// client's stream.
 func TestRepliesGoNowhereButToInboxes(t *testing.T) {
 	t.Parallel()
 	for name, site := range guardedSites {

@@ -14,7 +14,7 @@ import (
 	"missioncontrol/supervisor/client"
 )
 
-// The whole system at work, everybody with credentials of their own.
+// The whole system at work, with separate credentials for every user.
 func TestAFleetWithRoles(t *testing.T) {
 	for name, site := range guardedSites {
 		t.Run(name, func(t *testing.T) {
@@ -33,7 +33,7 @@ func TestAFleetWithRoles(t *testing.T) {
 				t.Errorf("a viewer sees %s", status)
 			}
 
-			// Nobody is another agent than the one whose credentials it has.
+			// No user can act as another agent than the one in its credentials.
 			for _, who := range []string{"w1", "operator", "viewer"} {
 				_, stderr, code := g.command(who, "agent", "run", "--id", "w2", "--type", "x", "--", "cat")
 				if code != 1 || !strings.Contains(stderr, "the broker does not let this user be the agent w2") {
@@ -48,7 +48,8 @@ func TestAFleetWithRoles(t *testing.T) {
 			}
 			g.hasNatsCLI(t)
 
-			// A death is noticed at once: the supervisor got into the system account.
+			// A death is noticed at once: the supervisor signed in to the system
+			// account.
 			g.ok("operator", "missions", "create", "second", "--id", "second", "--type", "x")
 			awaitEnd(t, operator, "second", missions.Completed, "w1")
 			w1.kill()
@@ -58,7 +59,7 @@ func TestAFleetWithRoles(t *testing.T) {
 	}
 }
 
-// followsEvents reads with a durable consumer, which goes on where it has stopped.
+// followsEvents reads with a durable consumer, which resumes where it stopped.
 func (g *guarded) followsEvents(t *testing.T, who string) {
 	t.Helper()
 	args := []string{"events", "--type", "mission.created", "--durable", "of-" + who, "--json"}
@@ -70,7 +71,7 @@ func (g *guarded) followsEvents(t *testing.T, who string) {
 	}
 }
 
-// hasNatsCLI uses the tools that a viewer has from NATS.
+// hasNatsCLI runs the NATS tools that a viewer can use.
 func (g *guarded) hasNatsCLI(t *testing.T) {
 	t.Helper()
 	for _, c := range []struct {
@@ -95,7 +96,7 @@ func (g *guarded) hasNatsCLI(t *testing.T) {
 	}
 }
 
-// awaitOffline waits for the event that tells of an agent's end.
+// awaitOffline waits for the event that reports an agent offline.
 func awaitOffline(t *testing.T, g *guarded, agent, reason string) {
 	t.Helper()
 	js, err := jetstream.New(g.connect("viewer"))
@@ -109,7 +110,7 @@ func awaitOffline(t *testing.T, g *guarded, agent, reason string) {
 	}
 }
 
-// What people sign in with is nowhere to be read but in the files that it is in.
+// Credentials appear only in their own files.
 func TestSecretsAreNotTold(t *testing.T) {
 	t.Parallel()
 	g := guardExternal(t)

@@ -8,8 +8,8 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// A supervisor whose Redis user may not do everything is refused at its start, in one line
-// that says how to allow it.
+// A supervisor whose Redis user lacks permissions fails to start, with one line
+// that says how to grant them.
 func TestAStartIsRefusedWithTheACLThatItTakes(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -21,8 +21,8 @@ func TestAStartIsRefusedWithTheACLThatItTakes(t *testing.T) {
 	}
 }
 
-// When it is denied something while it runs, health says what, and it goes on when it is
-// allowed again.
+// If it loses a permission while it runs, health says which, and it resumes when
+// the permission is granted again.
 func TestARunningSupervisorIsDeniedItsStore(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)

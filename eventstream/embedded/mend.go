@@ -8,22 +8,21 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// The server library keeps a stream that could not be written, on a full disk for
-// example, out of use until JetStream is started anew: it refuses every message even
-// when there is room again. Started anew, the stream has all that it has acknowledged.
+// After a failed write, for example on a full disk, the server library disables the
+// stream until JetStream restarts: it rejects every message even when there is
+// space again. After a restart, the stream has everything it acknowledged.
 
-// mendPause is how long to wait before JetStream is started anew, the first time and
-// each time again.
+// mendPause is how long to wait before each restart of JetStream.
 const mendPause = time.Second
 
-// isWriteFailure reports whether a log line of the server's, which is not about a client,
-// says that a stream is out of use. There is nothing else by which it says so.
+// isWriteFailure reports whether a server log line that is not about a client says
+// that a stream is disabled. The server reports it in no other way.
 func isWriteFailure(format string) bool {
 	return strings.HasSuffix(strings.ToLower(format), "critical write error: %v")
 }
 
-// mend starts JetStream anew whenever a stream could not be written, until stop is
-// closed.
+// restartOnWriteError restarts JetStream whenever a stream could not be written,
+// until stop is closed.
 func (s *Server) restartOnWriteError(stop <-chan struct{}) {
 	defer close(s.mended)
 	timer := time.NewTimer(mendPause)
@@ -46,14 +45,15 @@ func (s *Server) restartOnWriteError(stop <-chan struct{}) {
 	}
 }
 
-// restartJetStream reports whether JetStream is up again, on the same files.
+// restartJetStream restarts JetStream on the same files and reports whether it is
+// up.
 func (s *Server) restartJetStream() bool {
 	s.log.log.Warn("a stream could not be written; starting JetStream anew")
 	if err := s.broker.ShutdownJetStream(); err != nil {
 		s.log.log.Warn("JetStream could not be stopped; trying again", "error", err)
 		return false
 	}
-	select { // what it said while it stopped is about what is being mended
+	select { // reports made while stopping concern the failure being handled
 	case <-s.log.broken:
 	default:
 	}

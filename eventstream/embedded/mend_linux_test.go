@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A stream that could not be written takes messages again once there is room, and has
-// everything that it has acknowledged.
+// A stream that could not be written accepts messages again once there is space,
+// and has everything it acknowledged.
 func TestAFullDiskIsOutlived(t *testing.T) {
 	t.Parallel()
 	dir, ctx := t.TempDir(), testContext(t)

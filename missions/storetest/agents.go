@@ -37,7 +37,7 @@ func testAgents(s *suite) {
 		f.must(err)
 		wantEqual(f, "registered_at", again.RegisteredAt, first.RegisteredAt)
 		wantEqual(f, "running", again.MissionsRunning, 1)
-		wantEqual(f, "events", len(f.events(position)), 0) // it was online already
+		wantEqual(f, "events", len(f.events(position)), 0) // it was already online
 		wantEqual(f, "agents of the old type", len(f.agents(missions.AgentFilter{Type: "x"}).Agents), 0)
 		wantEqual(f, "agents of the new type", len(f.agents(missions.AgentFilter{Type: "y"}).Agents), 1)
 		f.must(f.tryFinish(completion(m, `1`)).Err)
@@ -60,7 +60,7 @@ func testAgents(s *suite) {
 		f.must(f.cancel(held[3].ID).Err)
 		want(2)
 		f.heartbeat("a", refOf(held[4]))
-		f.heartbeat("a", refOf(held[4])) // gives up held[5]
+		f.heartbeat("a", refOf(held[4])) // releases held[5]
 		want(1)
 		f.advance(ttl + time.Minute)
 		want(0)
@@ -201,8 +201,8 @@ func testAgentListing(s *suite) {
 	})
 }
 
-// agentIDs walks every page and returns the ids, and the count that they all
-// must agree on.
+// agentIDs reads every page and returns the IDs, and the count, which must be the
+// same on every page.
 func (f *fixture) agentIDs(filter missions.AgentFilter, limit int) (ids []string, count int64) {
 	f.Helper()
 	filter.Limit = limit

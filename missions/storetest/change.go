@@ -7,8 +7,8 @@ import (
 	"missioncontrol/missions"
 )
 
-// testChange covers what people do to missions: cancel, retry and delete. What is
-// allowed in which status stands in operations.go.
+// testChange covers what operators do to missions: cancel, retry and delete.
+// operations.go lists what is allowed in which status.
 func testChange(s *suite) {
 	s.run("cancel keeps who held the mission and says why", func(f *fixture) {
 		m := f.started(named("m", "t"), "a")

@@ -25,7 +25,7 @@ func testClaim(s *suite) {
 		if m.Lease <= 0 {
 			f.Errorf("lease is %d, want a fencing token greater than 0", m.Lease)
 		}
-		m.Lease = 0 // stands in the reply to the claim alone
+		m.Lease = 0 // only in the reply to the claim
 		f.wantSame("the mission read back", f.get("m"), m)
 		wantEqual(f, "claimed again", len(f.claim("a", 10)), 0)
 	})
@@ -42,7 +42,7 @@ func testClaim(s *suite) {
 			f.wantErr(agent, f.tryClaim(missions.ClaimRequest{AgentID: agent, Types: []string{"t"}, Max: 1, Lease: ttl, Alive: true}).Err, want)
 		}
 		f.wantStatus("m", missions.Pending)
-		f.heartbeat("draining") // drains no more
+		f.heartbeat("draining") // no longer draining
 		wantEqual(f, "claimed by the agent that drained", f.claimOne("draining").ID, "m")
 	})
 	s.run("waits for not_before", func(f *fixture) {

@@ -63,7 +63,7 @@ func testDue(s *suite) {
 		wantEqual(f, "attempt", claimed.Attempt, 2)
 		f.advance(50 * time.Minute)
 		f.heartbeat("a", refOf(claimed))
-		f.wantStatus("m", missions.Running) // the time is that of one attempt
+		f.wantStatus("m", missions.Running) // the timeout applies to each attempt
 		f.advance(41 * time.Minute)
 		f.wantStatus("m", missions.Failed)
 	})
@@ -84,7 +84,7 @@ func testDue(s *suite) {
 	testDueAgents(s)
 }
 
-// registerSilent adds an agent that may stay silent for a time.
+// registerSilent adds an agent that may be silent for the given time.
 func (f *fixture) registerSilent(id string, silence time.Duration, types ...string) error {
 	f.Helper()
 	if types == nil {
@@ -143,7 +143,7 @@ func testDueRest(s *suite) {
 		m := f.claimOne("a")
 		want(20 * time.Minute) // the timeout
 		f.finish(failure(m, "no luck", true))
-		want(time.Minute) // the back-off
+		want(time.Minute) // the backoff
 	})
 	s.run("more is false when all is done", func(f *fixture) {
 		part, err := f.Store.Due(f.ctx, 10)
@@ -216,7 +216,7 @@ func testDueLimit(s *suite) {
 	})
 }
 
-// settled counts what testDueLimit makes due and has been dealt with.
+// settled counts the items made due by testDueLimit that were processed.
 func (f *fixture) settled() int {
 	f.Helper()
 	done := len(f.list(missions.Filter{Status: missions.Failed}))

@@ -129,7 +129,7 @@ func testFinishOfOthers(s *suite) {
 }
 
 func testRepeatedFinish(s *suite) {
-	// again sends a finish a second time and wants the mission as it stands.
+	// again sends a finish a second time and expects the mission's current state.
 	again := func(f *fixture, end missions.Finish) {
 		f.Helper()
 		before, position := f.json(f.get(end.MissionID)), f.checkpoint()

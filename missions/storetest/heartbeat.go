@@ -62,11 +62,11 @@ func testHeartbeat(s *suite) {
 		f.register("a", "t")
 		f.register("b", "t")
 		held := f.claim("a", 5)
-		f.must(f.cancel("m-0000").Err)     // cancelled under this very lease
+		f.must(f.cancel("m-0000").Err)     // cancelled under this lease
 		f.finish(completion(held[1], `1`)) // finished
-		f.finish(release(held[2]))         // given back, and given out again
+		f.finish(release(held[2]))         // released, and claimed again
 		theirs := f.claimOne("b")          //
-		f.must(f.cancel("m-0003").Err)     // cancelled, retried, and given out again
+		f.must(f.cancel("m-0003").Err)     // cancelled, retried, and claimed again
 		f.must(f.retry("m-0003").Err)      //
 		f.claimOne("b")                    //
 		wantEqual(f, "given to b", theirs.ID, "m-0002")

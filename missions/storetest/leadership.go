@@ -16,7 +16,7 @@ func (f *fixture) lead(candidate string) missions.Leadership {
 	return l
 }
 
-// wantLeader checks who leads, and for how much longer.
+// wantLeader checks which candidate leads, and for how much longer.
 func (f *fixture) wantLeader(what string, got missions.Leadership, holder string, left time.Duration) {
 	f.Helper()
 	wantEqual(f, what, got.Holder, holder)

@@ -8,7 +8,7 @@ import (
 	"missioncontrol/missions"
 )
 
-// lost says that an agent ended so long ago.
+// lost reports that an agent ended the given time ago.
 func (f *fixture) lost(id string, ago time.Duration) missions.LostResult {
 	f.Helper()
 	now, err := f.Store.Now(f.ctx)
@@ -141,7 +141,7 @@ func testLostAgain(s *suite) {
 	})
 }
 
-// lose is the model's: an agent ends without a word.
+// lose is a step of the model: an agent ends without leaving.
 func (m *model) lose() {
 	agent := modelNames[m.random.IntN(3)]
 	result := m.lost(agent, 0)

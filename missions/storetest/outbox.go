@@ -11,7 +11,7 @@ import (
 	"missioncontrol/missions"
 )
 
-// tell writes an event in short.
+// notify formats an event in short form.
 func notify(e missions.Event) string {
 	switch e.Kind {
 	case missions.EventStatusChanged:
@@ -22,7 +22,7 @@ func notify(e missions.Event) string {
 	return string(e.Kind)
 }
 
-// wantEvents checks what the outbox tells of a mission, from a mark on.
+// wantEvents checks the events of a mission in the outbox after a checkpoint.
 func (f *fixture) wantEvents(id string, after checkpoint, want ...string) {
 	f.Helper()
 	var got []string
@@ -155,11 +155,11 @@ func testOutboxPositions(s *suite) {
 		if n := waiting(); n > before-20 {
 			f.Errorf("waiting is %d, want at most %d", n, before-20)
 		}
-		f.must(outbox.Acknowledge(f.ctx, all[4].Seq)) // never behind what is forgotten
+		f.must(outbox.Acknowledge(f.ctx, all[4].Seq)) // never behind what was forgotten
 		if n := waiting(); n > before-20 {
 			f.Errorf("waiting is %d, want at most %d", n, before-20)
 		}
-		f.must(outbox.Forget(f.ctx, all[4].Seq)) // forgotten already
+		f.must(outbox.Forget(f.ctx, all[4].Seq)) // already forgotten
 		f.wantSame("left", f.eventsOf(outbox, 0), all[20:])
 		f.wantErr("a position to come", outbox.Forget(f.ctx, all[len(all)-1].Seq+1000), missions.ErrInvalid)
 		f.forgetAll()
@@ -264,7 +264,7 @@ func testFullOutbox(s *suite) {
 		outbox := f.Store.Outboxes()[0]
 		first := f.eventsOf(outbox, 0)[0].Seq
 		f.forgetAll()
-		f.must(outbox.Forget(f.ctx, first)) // late news: it is forgotten already
+		f.must(outbox.Forget(f.ctx, first)) // too late: already forgotten
 		f.wantErr("after the stream has caught up", f.createOne(named("late", "t")).Err, nil)
 	})
 	s.runWith(options, "what is acknowledged makes room, also after reopening", func(f *fixture) {

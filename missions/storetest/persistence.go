@@ -45,8 +45,8 @@ func testPersistence(s *suite) {
 	})
 }
 
-// dump returns all that can be read from the store, but for what changes with
-// time alone.
+// dump returns everything that can be read from the store, except what changes only
+// with time.
 func (f *fixture) dump() map[string]string {
 	f.Helper()
 	dump := map[string]string{}
@@ -71,14 +71,14 @@ func (f *fixture) dump() map[string]string {
 	return dump
 }
 
-// call is one call of a method that takes a context.
+// call is a call of a method that takes a context.
 type call struct {
 	name string
 	do   func(context.Context, missions.Store) error
 }
 
-// calls has a call for every such method. Each would do something, also after
-// those before it.
+// calls returns a call for every such method. Each would change something, also
+// after those before it.
 func calls(m missions.Mission) []call {
 	just := func(_ any, err error) error { return err }
 	return []call{
@@ -142,8 +142,8 @@ func calls(m missions.Mission) []call {
 	}
 }
 
-// furnished returns a running mission in a store where every call has something
-// to do.
+// furnished returns a running mission in a store where every call would change
+// something.
 func (f *fixture) furnished() missions.Mission {
 	f.Helper()
 	f.create(named("cancelled", "other"))

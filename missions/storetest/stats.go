@@ -15,7 +15,7 @@ func (f *fixture) wantSeconds(what string, got *float64, want float64) {
 	}
 }
 
-// wantPercentile checks a percentile to within its promised 5 %.
+// wantPercentile checks a percentile to within the guaranteed 5 %.
 func (f *fixture) wantPercentile(what string, got *float64, want time.Duration) {
 	f.Helper()
 	if got == nil || math.Abs(*got-want.Seconds()) > 0.05*want.Seconds()+Slack.Seconds() {

@@ -26,10 +26,10 @@ type run struct {
 	say       func(format string, args ...any)
 	observers map[string]*caller // by URL, of HTTP and of NATS
 	observed  int
-	timeout   time.Duration // how long a supervisor may take to find out that the stream is away
+	timeout   time.Duration // how long a supervisor may take to notice that the stream is away
 
 	mu      sync.Mutex
-	busy    map[string]bool // programs and links that something is wrong with
+	busy    map[string]bool // programs and links that currently have a fault
 	done    []check.Fault
 	trouble []string
 	healing sync.WaitGroup
@@ -52,7 +52,7 @@ func newRun(s *site, say func(string, ...any)) (*run, error) {
 	return r, nil
 }
 
-// mistreat lets faults happen for so long, and heals them all.
+// mistreat injects faults for the given time, and heals them all.
 func (r *run) mistreat(next func() misfortune, duration time.Duration) {
 	end := time.Now().Add(duration)
 	for time.Now().Before(end) {
@@ -68,7 +68,7 @@ func (r *run) mistreat(next func() misfortune, duration time.Duration) {
 	r.heal()
 }
 
-// most is how many things may be wrong at once.
+// most is the maximum number of simultaneous faults.
 const most = 3
 
 // key is what a fault occupies, so that a program is not killed while it is frozen.
@@ -79,7 +79,7 @@ func (m misfortune) key() string {
 	return m.target
 }
 
-// suffer begins a fault that heals in the background.
+// suffer starts a fault that heals in the background.
 func (r *run) suffer(m misfortune) {
 	key := m.key()
 	r.mu.Lock()
@@ -99,14 +99,14 @@ func (r *run) suffer(m misfortune) {
 	})
 }
 
-// happen begins a fault, waits, and heals it.
+// happen starts a fault, waits, and heals it.
 func (r *run) happen(m misfortune, wait func()) {
 	f := check.Fault{Kind: m.kind, Target: m.target}
 	if m.name != nil {
 		f.Target = m.name(m.target)
 	}
 	m.begin(m.target)
-	f.From = monotonic() // from here on it is so
+	f.From = monotonic() // it is in effect from here on
 	wait()
 	f.To = monotonic()
 	if m.heal != nil {
@@ -118,7 +118,7 @@ func (r *run) happen(m misfortune, wait func()) {
 	r.mu.Unlock()
 }
 
-// alone lets a fault happen while nothing else is wrong, and asks meanwhile.
+// alone injects a fault while nothing else is wrong, and sends requests meanwhile.
 func (r *run) alone(m misfortune) {
 	r.healing.Wait()
 	r.heal()
@@ -130,17 +130,17 @@ func (r *run) alone(m misfortune) {
 			r.observe(url, 0)
 		}
 		if m.kind == check.KindNoJetStream {
-			r.observe(r.natsDirect(), r.timeout) // after the brokers' restart, connections come back one by one
+			r.observe(r.natsDirect(), r.timeout) // after the brokers restart, connections return one by one
 		}
 		time.Sleep(m.duration) // the schedule is what is tested
 	})
 	r.awaitHealth("after " + m.kind)
 }
 
-// window is longer than the stream remembers the ids of events.
+// window is longer than the stream's duplicate window.
 const window = 125 * time.Second
 
-// outlast keeps every broker away for longer than the window, and kills the
+// outlast keeps every broker down for longer than the window, and kills the
 // supervisors meanwhile.
 func (r *run) outlast() {
 	gone := fault{kind: check.KindBrokersGone, duration: [2]time.Duration{window, window},
@@ -158,10 +158,10 @@ func (r *run) outlast() {
 	r.awaitHealth("after an outage that outlasted the window")
 }
 
-// recovery is how long a site may take to be well when nothing is wrong any more.
+// recovery is how long a site may take to become healthy once nothing is wrong.
 const recovery = 60 * time.Second
 
-// until asks again until an answer is as wanted, or it takes too long.
+// until repeats a request until the answer is as wanted, or the timeout passes.
 func until(timeout time.Duration, wanted func() bool) bool {
 	deadline := time.Now().Add(timeout)
 	again := time.NewTicker(100 * time.Millisecond)
@@ -175,7 +175,7 @@ func until(timeout time.Duration, wanted func() bool) bool {
 	return true
 }
 
-// awaitHealth waits until each supervisor says that it is well.
+// awaitHealth waits until each supervisor reports that it is healthy.
 func (r *run) awaitHealth(when string) bool {
 	for _, url := range r.webs {
 		output := ""
@@ -197,8 +197,8 @@ func (r *run) health(url string) string {
 	return output.Status
 }
 
-// observe waits until a supervisor knows that the stream is away, and asks it things,
-// each of them again while patience lasts.
+// observe waits until a supervisor knows that the stream is away, and then sends
+// requests, repeating each of them until the timeout.
 func (r *run) observe(url string, timeout time.Duration) {
 	until(r.timeout, func() bool { return r.health(url) == "degraded" })
 	r.observed++
@@ -212,8 +212,8 @@ func (r *run) observe(url string, timeout time.Duration) {
 	ask("missions.get", byID{id})
 }
 
-// finish ends clients, lets agents do what is left, ends them, and collects all that
-// is to be known.
+// finish stops the clients, lets the agents do the remaining work, stops them, and
+// collects the evidence.
 func (r *run) finish(timeout time.Duration) (*check.Evidence, error) {
 	r.awaitHealth("at the end")
 	for _, p := range r.clients {
@@ -253,7 +253,7 @@ func (r *run) finish(timeout time.Duration) (*check.Evidence, error) {
 	return e, r.complete(e)
 }
 
-// wall is Unix seconds minus the monotonic clock's.
+// wall returns Unix seconds minus the monotonic clock's.
 func wall() float64 { return float64(time.Now().UnixNano()-monotonic()) / 1e9 }
 
 // complete adds to the evidence what is known here.

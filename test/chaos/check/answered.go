@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// answered decides guarantee 5 for the times in which the stream was away and nothing
-// else was wrong: requests were answered, and health said degraded. How fast they
-// were is not for here.
+// answered checks guarantee 5 for the times in which the stream was away and
+// nothing else was wrong: requests were answered, and health said degraded. It does
+// not check how fast they were.
 func (x *index) answered() {
 	for _, f := range x.Faults {
 		switch f.Kind {
@@ -42,7 +42,7 @@ func (x *index) answeredDuring(f *Fault, observer string) {
 			var health struct {
 				Status string `json:"status"`
 			}
-			_ = json.Unmarshal(s.Reply, &health) // "" is no state either
+			_ = json.Unmarshal(s.Reply, &health) // "" is not a valid state either
 			replied[health.Status]++
 		}
 	}
@@ -51,8 +51,8 @@ func (x *index) answeredDuring(f *Fault, observer string) {
 	}
 }
 
-// Who asks while the stream is away: one over HTTP, which is there without any broker,
-// and one over NATS, while there are brokers without JetStream.
+// The observers while the stream is away: one over HTTP, which works without any
+// broker, and one over NATS, while there are brokers without JetStream.
 const (
 	Observer     = "observer"
 	NATSObserver = "nats-observer"

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Story tells all that was said of one mission, in order: what was asked, what was
-// answered, and what the stream has. Of no mission there is nothing to tell.
+// Story returns everything about one mission in order: requests, answers, and
+// events in the stream. It is empty for an unknown mission.
 func (e *Evidence) Story(mission string) string {
 	if mission == "" {
 		return ""
@@ -67,8 +67,7 @@ func (e *Evidence) Story(mission string) string {
 	return out.String()
 }
 
-// trimFaults leaves out the faults before the first and after the last thing that
-// was said.
+// trimFaults removes the faults before the first and after the last other entry.
 func trimFaults[T any](story []T, isFault func(T) bool) []T {
 	for len(story) > 0 && isFault(story[0]) {
 		story = story[1:]
