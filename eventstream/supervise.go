@@ -102,13 +102,13 @@ func (s *Stream) hung(ctx context.Context, sess *session, err error) bool {
 
 // elsewhereAfter is the number of consecutive failed probes after which another
 // server is tried.
-const elsewhereAfter = 3
+const switchServerAfter = 3
 
 // shouldSwitchServer reports whether another server may work better: this one may
 // be cut off from the rest of its cluster.
 func (s *Stream) shouldSwitchServer(sess *session, failed int, err error) bool {
 	var conflict *conflictError
-	return failed >= elsewhereAfter && len(sess.nc.Servers()) > 1 && !errors.As(err, &conflict)
+	return failed >= switchServerAfter && len(sess.nc.Servers()) > 1 && !errors.As(err, &conflict)
 }
 
 // isTimeout reports whether err means that a response did not arrive in time.

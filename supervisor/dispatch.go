@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	maxParked      = 16 << 10 // claims that may wait at once
-	maxParkedAlike = 64       // of one agent
+	maxParked         = 16 << 10 // claims that may wait at once
+	maxParkedPerAgent = 64       // of one agent
 )
 
 // dispatcher answers claims. Claims that find nothing are parked in the order of their
@@ -259,7 +259,7 @@ func (d *dispatcher) park(c *parkedClaim, kinds []string) {
 	defer d.parkedMu.Unlock()
 	agentID, why := c.request.AgentID, ""
 	switch {
-	case d.parkedByAgent[agentID] >= maxParkedAlike:
+	case d.parkedByAgent[agentID] >= maxParkedPerAgent:
 		why = "too many claims of this agent are waiting; it needs no more than one"
 	case len(d.parked) >= maxParked:
 		why = "too many claims are waiting; try again later"

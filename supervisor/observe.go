@@ -23,7 +23,7 @@ func (s *Service) Health(ctx context.Context, _ api.Empty) (api.Health, error) {
 	health := api.Health{
 		Status: api.HealthOK, Timestamp: missions.At(now), Version: s.cfg.Version,
 		UptimeSeconds: now.Sub(s.started).Seconds(),
-		Checks:        api.Checks{Store: api.Check{Status: api.HealthOK}, EventStream: s.checkStream(), AgentDeaths: s.checkDeaths()},
+		Checks:        api.Checks{Store: api.Check{Status: api.HealthOK}, EventStream: s.checkStream(), AgentDeaths: s.checkLiveness()},
 	}
 	if health.Checks.EventStream.Status != api.HealthOK {
 		health.Status = api.HealthDegraded
@@ -78,7 +78,7 @@ func (s *Service) checkStream() api.StreamCheck {
 
 // checkDeaths reports whether the end of an agent's connection is noticed at once. It
 // is noticed eventually in any case, so the supervisor is no less healthy without this.
-func (s *Service) checkDeaths() api.Check {
+func (s *Service) checkLiveness() api.Check {
 	const late = "deaths of agents are noticed when their leases end: "
 	if s.cfg.Connections == nil {
 		return api.Check{Status: api.HealthOK, Message: late + "no system account of the broker was given"}

@@ -153,7 +153,7 @@ func (c *cli) runAgent(cmd *cobra.Command, f *agentFlags, command []string) erro
 		return err
 	}
 	defer func() {
-		sending, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), traceGoodbye)
+		sending, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), traceFlushTimeout)
 		defer cancel()
 		if err := tracer.Stop(sending); err != nil {
 			c.err.printf("Traces that were not sent yet are lost: %v\n", err)
@@ -183,7 +183,7 @@ func (c *cli) runAgent(cmd *cobra.Command, f *agentFlags, command []string) erro
 }
 
 // traceGoodbye bounds the flush of the last traces when an agent ends.
-const traceGoodbye = 5 * time.Second
+const traceFlushTimeout = 5 * time.Second
 
 // notThisAgentError says that the broker does not accept the user as this agent.
 type notThisAgentError struct {

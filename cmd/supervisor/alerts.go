@@ -72,13 +72,13 @@ func alertsTable(out *screen, reply *api.Alerts, now time.Time) {
 func condition(a *api.Alert) string {
 	text := clean(a.Comparison) + " " + figure(a.Metric, &a.Threshold)
 	if a.ForSeconds > 0 {
-		text += " for " + humaneRound(time.Duration(a.ForSeconds*float64(time.Second)))
+		text += " for " + roundDuration(time.Duration(a.ForSeconds*float64(time.Second)))
 	}
 	return text
 }
 
 // humaneRound formats a configured duration in short form: 90s, 2m, 24h.
-func humaneRound(d time.Duration) string {
+func roundDuration(d time.Duration) string {
 	text := d.String()
 	if short, ok := strings.CutSuffix(text, "m0s"); ok {
 		text = short + "m"

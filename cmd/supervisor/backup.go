@@ -61,7 +61,7 @@ func placeSettings() []setting {
 // storeToCopy returns the file of the embedded store.
 func (c *cli) storeToCopy(cmd *cobra.Command) (string, error) {
 	var s settings
-	d := doors{flags: cmd.Flags(), lookup: c.lookup, env: serveEnv}
+	d := sources{flags: cmd.Flags(), lookup: c.lookup, env: serveEnv}
 	if err := d.load([]setting{configSetting}, &s); err != nil {
 		return "", err
 	}

@@ -77,7 +77,7 @@ func addConnectionFlags(cmd *cobra.Command) {
 // loadConnection reads the connection's flags and the nats CLI's environment.
 func (c *cli) loadConnection(cmd *cobra.Command) (connection, error) {
 	var s settings
-	d := doors{flags: cmd.Flags(), lookup: c.lookup, env: natsEnv}
+	d := sources{flags: cmd.Flags(), lookup: c.lookup, env: natsEnv}
 	if err := d.load(clientSettings(), &s); err != nil {
 		return connection{}, err
 	}

@@ -75,7 +75,7 @@ func summary(out *screen, e *charter.Event) painted {
 	case charter.AgentOffline:
 		return about(p.AgentID, agentGist(p.Name, p.Role, p.Types, p.Reason))
 	}
-	return painted(supervisorGist(out, payload))
+	return painted(supervisorSummary(out, payload))
 }
 
 // about joins an event's target and its description.
@@ -109,7 +109,7 @@ func agentGist(name, role string, types []string, reason string) string {
 }
 
 // supervisorGist summarizes the supervisor's own events.
-func supervisorGist(out *screen, payload charter.Payload) string {
+func supervisorSummary(out *screen, payload charter.Payload) string {
 	switch p := payload.(type) {
 	case charter.HealthChecked:
 		return clean(p.Status)

@@ -131,7 +131,7 @@ func restoreStreams(ctx context.Context, dir string, m *manifest, to string) (er
 			return err
 		}
 	}
-	return cutBack(ctx, nc, m)
+	return truncateStream(ctx, nc, m)
 }
 
 func restoreStream(ctx context.Context, nc *nats.Conn, dir, name string, stream streamCopy) error {
@@ -144,7 +144,7 @@ func restoreStream(ctx context.Context, nc *nats.Conn, dir, name string, stream 
 }
 
 // cutBack removes the events that the store does not know from the stream.
-func cutBack(ctx context.Context, nc *nats.Conn, m *manifest) error {
+func truncateStream(ctx context.Context, nc *nats.Conn, m *manifest) error {
 	events, there := m.Streams[eventstream.DefaultStreamName]
 	if !there {
 		return nil

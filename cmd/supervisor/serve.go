@@ -110,7 +110,7 @@ func (h *instance) start(ctx context.Context) error {
 		}
 	}
 	h.awaitStream(ctx)
-	h.warnOfStrangers()
+	h.warnOfExposure()
 	return nil
 }
 

@@ -8,7 +8,7 @@ import (
 
 // warnOfStrangers warns about addresses that are open to clients that are not signed in,
 // or that are not encrypted.
-func (h *instance) warnOfStrangers() {
+func (h *instance) warnOfExposure() {
 	cfg := &h.cfg
 	for _, listener := range []struct {
 		address            string

@@ -130,7 +130,7 @@ func fileSettings() []setting { return append(serveSettings(), usersSetting, ale
 // loadServeSettings reads flags, environment and file.
 func (c *cli) loadServeSettings(flags *pflag.FlagSet) (settings, error) {
 	var s settings
-	d := doors{flags: flags, lookup: c.lookup, env: serveEnv}
+	d := sources{flags: flags, lookup: c.lookup, env: serveEnv}
 	if err := d.load([]setting{configSetting}, &s); err != nil {
 		return s, err
 	}

@@ -40,7 +40,7 @@ func (s *setting) env() string { return "SUPERVISOR_" + strings.ToUpper(s.key) }
 type source int
 
 const (
-	doorFlag source = iota
+	sourceFlag source = iota
 	doorEnv
 	doorFile
 	doorNone // the default
@@ -77,7 +77,7 @@ func addFlags(flags *pflag.FlagSet, table []setting, env func(*setting) string) 
 }
 
 // doors are the setting sources: flags, environment, file.
-type doors struct {
+type sources struct {
 	flags  *pflag.FlagSet
 	lookup func(string) (string, bool)
 	env    func(*setting) string
@@ -86,7 +86,7 @@ type doors struct {
 
 // find returns a setting's value. An empty variable counts as unset, so that a compose
 // file can pass on variables that are not set.
-func (d *doors) find(s *setting) value {
+func (d *sources) find(s *setting) value {
 	if s.list {
 		return d.file[s.key]
 	}
@@ -95,7 +95,7 @@ func (d *doors) find(s *setting) value {
 		if values, ok := flag.Value.(pflag.SliceValue); ok {
 			text = strings.Join(values.GetSlice(), ",")
 		}
-		return value{text, doorFlag, "--" + s.flag()}
+		return value{text, sourceFlag, "--" + s.flag()}
 	}
 	if name := d.env(s); name != "" {
 		if text, _ := d.lookup(name); text != "" {
@@ -110,7 +110,7 @@ func (d *doors) find(s *setting) value {
 
 // load finds and applies every setting of a table. The error names where a bad value was
 // set.
-func (d *doors) load(table []setting, into *settings) error {
+func (d *sources) load(table []setting, into *settings) error {
 	for i := range table {
 		s := &table[i]
 		g := d.find(s)

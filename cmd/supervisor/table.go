@@ -15,7 +15,7 @@ type grid struct {
 	header      []string
 	numbers     []bool
 	rows        [][]string
-	concessions []shrinkRule
+	shrinkRules []shrinkRule
 	limits      map[string]shrinkRule // by column, once shortened
 }
 

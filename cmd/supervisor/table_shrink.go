@@ -34,8 +34,8 @@ func shorterID(column string, least int) []shrinkRule {
 
 // shrink sets the rules by which a table shrinks, in order. The table shrinks no more
 // than it has to.
-func (g *grid) shrink(concessions ...[]shrinkRule) {
-	g.concessions = slices.Concat(concessions...)
+func (g *grid) shrink(shrinkRules ...[]shrinkRule) {
+	g.shrinkRules = slices.Concat(shrinkRules...)
 }
 
 // fit shrinks a table to width, as far as its rules allow. It removes empty columns
@@ -45,7 +45,7 @@ func (g *grid) fit(width int) {
 		return
 	}
 	g.limits = map[string]shrinkRule{}
-	for _, c := range slices.Concat(shrinkBy(g.empty()...), g.concessions) {
+	for _, c := range slices.Concat(shrinkBy(g.empty()...), g.shrinkRules) {
 		excess := g.width() - width
 		if excess <= 0 {
 			break
@@ -73,7 +73,7 @@ func (g *grid) fit(width int) {
 
 // widen lets shortened columns grow into the room that is left, the last shortened first.
 func (g *grid) widen(room int) {
-	for _, c := range slices.Backward(g.concessions) {
+	for _, c := range slices.Backward(g.shrinkRules) {
 		i := slices.Index(g.header, c.column)
 		limit, limited := g.limits[c.column]
 		if room <= 0 || i < 0 || !limited {
@@ -114,7 +114,7 @@ func (g *grid) naturalWidth(i int) int {
 
 // empty lists the columns that the rules may remove and that have no value in any row.
 func (g *grid) empty() (columns []string) {
-	for _, c := range g.concessions {
+	for _, c := range g.shrinkRules {
 		i := slices.Index(g.header, c.column)
 		if c.least == 0 && !slices.ContainsFunc(g.rows, func(row []string) bool { return row[i] != "" }) {
 			columns = append(columns, c.column)

@@ -30,9 +30,9 @@ type Server struct {
 	lock   *dirLock
 	log    *slogLogger
 
-	storeDir string
-	mended   chan struct{} // closed when restartOnWriteError has ended
-	flushed  chan struct{} // closed when flushing has ended
+	storeDir  string
+	restarted chan struct{} // closed when restartOnWriteError has ended
+	flushed   chan struct{} // closed when flushing has ended
 
 	stopOnce sync.Once
 	stop     chan struct{} // closed when the shutdown starts
@@ -61,13 +61,13 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, errors.Join(err, lock.release())
 	}
 	s := &Server{tls: cfg.TLS != nil, lock: lock, log: newLogger(cfg.Logger, cfg.Now), storeDir: cfg.StoreDir,
-		mended: make(chan struct{}), flushed: make(chan struct{}), stop: make(chan struct{}), stopped: make(chan struct{})}
+		restarted: make(chan struct{}), flushed: make(chan struct{}), stop: make(chan struct{}), stopped: make(chan struct{})}
 	if err := s.build(cfg); err != nil {
 		return nil, errors.Join(notReady(err), lock.release())
 	}
 
 	if err := s.bringUp(ctx, cfg); err != nil {
-		close(s.mended)
+		close(s.restarted)
 		close(s.flushed)
 		// The start may have failed because ctx ended. The shutdown must not be cut
 		// short by it, or the directory would stay locked.
@@ -224,7 +224,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		go func() {
 			defer close(s.stopped)
 			close(s.stop)
-			<-s.mended
+			<-s.restarted
 			<-s.flushed
 			s.broker.Shutdown()
 			s.broker.WaitForShutdown()

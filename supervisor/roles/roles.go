@@ -92,16 +92,16 @@ var everything = []string{">"}
 func (r Role) Permissions(name string) Permissions {
 	switch r {
 	case Viewer:
-		return Permissions{viewerPublishes(), peopleHear}
+		return Permissions{viewerPublishes(), peopleSubscribe}
 	case Operator:
-		return Permissions{operatorPublishes(), peopleHear}
+		return Permissions{operatorPublishes(), peopleSubscribe}
 	case Agent:
 		return Permissions{
 			Publish:   []string{api.AgentSubject(name, ">")},
 			Subscribe: []string{api.CommandsSubject(name), api.InboxPrefix(name) + ".>"},
 		}
 	case Supervisor:
-		return Permissions{supervisorPublishes(), supervisorHears}
+		return Permissions{supervisorPublishes(), supervisorSubscribes}
 	case Admin, System:
 		return Permissions{everything, everything}
 	}

@@ -18,7 +18,7 @@ const (
 )
 
 // peopleHear are the subjects that viewers and operators may subscribe to.
-var peopleHear = []string{eventstream.SubjectAll, inboxes}
+var peopleSubscribe = []string{eventstream.SubjectAll, inboxes}
 
 // readRequests are the requests that change nothing.
 var readRequests = []string{
@@ -75,7 +75,7 @@ func supervisorPublishes() []string {
 
 // supervisorHears are the subjects of the requests that the supervisor answers, and of
 // the messages it receives.
-var supervisorHears = []string{api.SubjectAll, "$SRV.>", eventstream.SubjectAll, inboxes}
+var supervisorSubscribes = []string{api.SubjectAll, "$SRV.>", eventstream.SubjectAll, inboxes}
 
 // Share is something in the account with JetStream that people can reach from their own
 // account, if their permissions allow it.

@@ -30,7 +30,7 @@ func (p pace) until(bytes int64) time.Duration {
 // body reads the body of an admitted request, and counts it as it arrives. It returns
 // an error to refuse the request with if it cannot. The connection is then not used
 // again, as the rest of the body may arrive at any time.
-func (d scope) body(w http.ResponseWriter, r *http.Request, a *admission) ([]byte, error) {
+func (d frontEnd) body(w http.ResponseWriter, r *http.Request, a *admission) ([]byte, error) {
 	if r.ContentLength == 0 {
 		return nil, nil
 	}

@@ -162,7 +162,7 @@ func ofOne(err error) error {
 }
 
 // admitted serves the requests that a bound admits.
-func (d scope) admitted(b *bound, next func(http.ResponseWriter, *http.Request, *admission)) http.HandlerFunc {
+func (d frontEnd) admitted(b *bound, next func(http.ResponseWriter, *http.Request, *admission)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		a, err := b.enter(credentialOf(r))
 		if err != nil {
@@ -185,7 +185,7 @@ func ignoreBody(w http.ResponseWriter, r *http.Request) {
 
 // within serves the requests that a bound admits, each in its turn. The requests have
 // no body.
-func (d scope) within(b *bound, next http.HandlerFunc) http.HandlerFunc {
+func (d frontEnd) within(b *bound, next http.HandlerFunc) http.HandlerFunc {
 	return d.admitted(b, func(w http.ResponseWriter, r *http.Request, a *admission) {
 		ignoreBody(w, r)
 		done, err := a.turn(r.Context())

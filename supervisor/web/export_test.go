@@ -12,28 +12,28 @@ import (
 
 // Handler serves everything, for any host, to all clients.
 func Handler(service *supervisor.Service, log *slog.Logger) http.Handler {
-	return routes(newDoor(log), service)
+	return routes(newFrontEnd(log), service)
 }
 
 // Patterns returns the patterns of everything that is served.
 func Patterns() []string {
-	return table(scope{log: slog.New(slog.DiscardHandler)}, nil, nil).patterns
+	return table(frontEnd{log: slog.New(slog.DiscardHandler)}, nil, nil).patterns
 }
 
 // ServeSlow serves with another pace of bodies: rate bytes a second after grace.
 func ServeSlow(grace time.Duration, rate int64, listener *Listener, service *supervisor.Service, log *slog.Logger) *Server {
-	d := newDoor(log)
+	d := newFrontEnd(log)
 	d.hosts = newHosts(listener, Guard{})
 	d.pace = pace{grace: grace, rate: rate, most: time.Minute}
-	return serveThrough(d, listener, service, nil)
+	return serveFrontEnd(d, listener, service, nil)
 }
 
 // ServeAt serves with another clock for bad tokens.
 func ServeAt(now func() time.Time, listener *Listener, service *supervisor.Service, guard Guard, log *slog.Logger) *Server {
-	d := newDoor(log)
+	d := newFrontEnd(log)
 	d.tokens, d.hosts = guard.Tokens, newHosts(listener, guard)
 	d.attempts = newAttempts(now, log)
-	return serveThrough(d, listener, service, guard.TLS)
+	return serveFrontEnd(d, listener, service, guard.TLS)
 }
 
 // Attempts limits bad tokens by address.

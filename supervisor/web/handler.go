@@ -22,7 +22,7 @@ import (
 )
 
 // routes returns everything that is served over HTTP.
-func routes(d scope, service *supervisor.Service) http.Handler {
+func routes(d frontEnd, service *supervisor.Service) http.Handler {
 	registry := newRegistry(service, d.log)
 	registry.MustRegister(d.attempts.failed)
 	mux := table(d, service, registry)
@@ -30,7 +30,7 @@ func routes(d scope, service *supervisor.Service) http.Handler {
 }
 
 // table returns the routes.
-func table(d scope, service *supervisor.Service, registry *prometheus.Registry) *routeTable {
+func table(d frontEnd, service *supervisor.Service, registry *prometheus.Registry) *routeTable {
 	kind := func(total func() *supervisor.Bound) func() *bound {
 		return func() *bound { return newBound(total()) }
 	}
@@ -71,7 +71,7 @@ func table(d scope, service *supervisor.Service, registry *prometheus.Registry) 
 
 // elseRefuse serves the routes of mux, and refuses all other requests in the format of
 // this API.
-func (d scope) elseRefuse(mux *http.ServeMux) http.Handler {
+func (d frontEnd) elseRefuse(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler, pattern := mux.Handler(r)
 		if pattern != "" {
@@ -114,7 +114,7 @@ func safeHeaders(next http.Handler) http.Handler {
 }
 
 // scope converts requests and replies of the protocol to and from HTTP.
-type scope struct {
+type frontEnd struct {
 	log      *slog.Logger
 	tokens   Tokens
 	hosts    hosts
@@ -123,12 +123,12 @@ type scope struct {
 }
 
 // newDoor returns a scope that is open to all clients.
-func newDoor(log *slog.Logger) scope {
-	return scope{log: log, pace: defaultPace, attempts: newAttempts(time.Now, log)}
+func newFrontEnd(log *slog.Logger) frontEnd {
+	return frontEnd{log: log, pace: defaultPace, attempts: newAttempts(time.Now, log)}
 }
 
 // get serves a method whose request is in the path and the query.
-func get[Q, R any](d scope, bound *bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
+func get[Q, R any](d frontEnd, bound *bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
 	return d.within(bound, func(w http.ResponseWriter, r *http.Request) {
 		fields, err := queryFields(r.URL.RawQuery)
 		if err != nil {
@@ -141,7 +141,7 @@ func get[Q, R any](d scope, bound *bound, method func(context.Context, Q) (R, er
 
 // post serves a method whose request is in the path and the body. Its turn comes once
 // the body has arrived, however long that takes.
-func post[Q, R any](d scope, bound *bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
+func post[Q, R any](d frontEnd, bound *bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
 	return d.admitted(bound, func(w http.ResponseWriter, r *http.Request, a *admission) {
 		body, err := d.body(w, r, a)
 		if err != nil {
@@ -158,7 +158,7 @@ func post[Q, R any](d scope, bound *bound, method func(context.Context, Q) (R, e
 	})
 }
 
-func serve[Q, R any](d scope, w http.ResponseWriter, r *http.Request, method func(context.Context, Q) (R, error),
+func serve[Q, R any](d frontEnd, w http.ResponseWriter, r *http.Request, method func(context.Context, Q) (R, error),
 	fields map[string]jsontext.Value, body []byte) {
 	body, err := withPath(r, fields, body)
 	if err != nil {
@@ -241,7 +241,7 @@ func queryFields(raw string) (map[string]jsontext.Value, error) {
 	return fields, nil
 }
 
-func (d scope) reply(w http.ResponseWriter, r *http.Request, status int, reply any) {
+func (d frontEnd) reply(w http.ResponseWriter, r *http.Request, status int, reply any) {
 	body, err := api.Encode(reply)
 	if err != nil {
 		d.refuse(w, r, err)
@@ -254,7 +254,7 @@ func (d scope) reply(w http.ResponseWriter, r *http.Request, status int, reply a
 	}
 }
 
-func (d scope) refuse(w http.ResponseWriter, r *http.Request, err error) {
+func (d frontEnd) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	wire := api.FromError(err)
 	if wire.Status() >= http.StatusInternalServerError {
 		d.log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "error", err)

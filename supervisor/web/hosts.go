@@ -34,7 +34,7 @@ func newHosts(listener *Listener, guard Guard) hosts {
 
 // only refuses requests for hosts that are not allowed. Requests without a host do not
 // come from a browser.
-func (h hosts) only(d scope, next http.Handler) http.Handler {
+func (h hosts) only(d frontEnd, next http.Handler) http.Handler {
 	if h.unrestricted {
 		return next
 	}
@@ -68,7 +68,7 @@ func (h hosts) named(host string) bool { return slices.Contains(h.allowed, host)
 // Sec-Fetch-Site header, it decides: the browser has compared the page with the address
 // that it sends to, whatever a proxy does with Host. Otherwise the Origin must match
 // the Host, or an allowed name, for a proxy that sets another Host.
-func (h hosts) sameOrigin(d scope, next http.Handler) http.Handler {
+func (h hosts) sameOrigin(d frontEnd, next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if protection.Check(r) != nil && (r.Header.Get("Sec-Fetch-Site") != "" || !h.namedOrigin(r.Header.Get("Origin"))) {

@@ -14,7 +14,7 @@ import (
 )
 
 // elsewhere is the route label of requests that match no route.
-const elsewhere = "other"
+const otherPath = "other"
 
 // measured counts, times and traces the requests that next answers, by pattern. It does
 // not time requests that may wait, or that last as long as the client stays connected.
@@ -32,7 +32,7 @@ func measured(registry *prometheus.Registry, tracer *tracing.Tracer, next http.H
 		next.ServeHTTP(seen, r)
 		route := r.Pattern // set by the mux
 		if route == "" {
-			route = elsewhere
+			route = otherPath
 		}
 		span.Name(route)
 		span.About("http.response.status_code", strconv.Itoa(seen.status))

@@ -58,13 +58,13 @@ type Guard struct {
 
 // Serve serves on a listener until Stop. The server takes over the listener.
 func Serve(listener *Listener, service *supervisor.Service, guard Guard, log *slog.Logger) *Server {
-	d := newDoor(log)
+	d := newFrontEnd(log)
 	d.tokens, d.hosts = guard.Tokens, newHosts(listener, guard)
-	return serveThrough(d, listener, service, guard.TLS)
+	return serveFrontEnd(d, listener, service, guard.TLS)
 }
 
 // serveThrough is Serve with a scope that is already configured.
-func serveThrough(d scope, listener *Listener, service *supervisor.Service, secure *tls.Config) *Server {
+func serveFrontEnd(d frontEnd, listener *Listener, service *supervisor.Service, secure *tls.Config) *Server {
 	stopping, stop := context.WithCancel(context.Background())
 	errorLog := newErrorLog(d.log, time.Now)
 	s := &Server{

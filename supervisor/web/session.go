@@ -44,7 +44,7 @@ func setCookie(w http.ResponseWriter, r *http.Request, token string) {
 
 // signIn makes a browser keep the token of the Authorization header. The server keeps
 // nothing, so every supervisor with the same tokens recognises the browser.
-func (d scope) signIn(w http.ResponseWriter, r *http.Request) {
+func (d frontEnd) signIn(w http.ResponseWriter, r *http.Request) {
 	if d.tokens != nil {
 		token := bearer(r.Header.Get("Authorization"))
 		if d.tokens.find(token) == nil {
@@ -57,13 +57,13 @@ func (d scope) signIn(w http.ResponseWriter, r *http.Request) {
 }
 
 // signOut makes a browser forget its token.
-func (d scope) signOut(w http.ResponseWriter, r *http.Request) {
+func (d frontEnd) signOut(w http.ResponseWriter, r *http.Request) {
 	setCookie(w, r, "")
 	d.reply(w, r, http.StatusOK, api.Session{Authentication: d.tokens != nil})
 }
 
 // whoAmI returns what the client may do, and whether it needs a token for more.
-func (d scope) whoAmI(w http.ResponseWriter, r *http.Request) {
+func (d frontEnd) whoAmI(w http.ResponseWriter, r *http.Request) {
 	session := d.tokens.session(r)
 	if session.Role == "" && d.tooMany(w, r) {
 		return

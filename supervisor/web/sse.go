@@ -19,7 +19,7 @@ const sendPatience = 10 * time.Second
 
 // events serves GET /api/events as server-sent events. Their ids are sequences of the
 // stream, so a browser that lost its connection continues where it was.
-func (d scope) events(service *supervisor.Service) http.HandlerFunc {
+func (d frontEnd) events(service *supervisor.Service) http.HandlerFunc {
 	return d.within(newBound(supervisor.BoundWatching()), func(w http.ResponseWriter, r *http.Request) {
 		request, err := eventsRequest(r)
 		if err == nil {
@@ -53,7 +53,7 @@ func eventsRequest(r *http.Request) (api.EventsRequest, error) {
 }
 
 // live serves GET /api/supervisor/live: the status whenever it changes.
-func (d scope) live(service *supervisor.Service) http.HandlerFunc {
+func (d frontEnd) live(service *supervisor.Service) http.HandlerFunc {
 	return d.within(newBound(supervisor.BoundWatching()), func(w http.ResponseWriter, r *http.Request) {
 		d.push(w, r, func(ctx context.Context, s *sender) error { return service.WatchStatus(ctx, listener{s}) })
 	})
@@ -61,7 +61,7 @@ func (d scope) live(service *supervisor.Service) http.HandlerFunc {
 
 // push sends server-sent events until the browser disconnects, the server stops, or the
 // browser is too slow.
-func (d scope) push(w http.ResponseWriter, r *http.Request, run func(context.Context, *sender) error) {
+func (d frontEnd) push(w http.ResponseWriter, r *http.Request, run func(context.Context, *sender) error) {
 	if r.Method == http.MethodHead {
 		return
 	}

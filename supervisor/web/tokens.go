@@ -77,7 +77,7 @@ func needs(r *http.Request) roles.Role {
 }
 
 // authorize passes on the requests that their token allows.
-func (d scope) authorize(next http.Handler) http.Handler {
+func (d frontEnd) authorize(next http.Handler) http.Handler {
 	if d.tokens == nil {
 		return next
 	}
@@ -100,7 +100,7 @@ func (d scope) authorize(next http.Handler) http.Handler {
 
 // unknown refuses a request without a known token, with 429 once its address has sent
 // too many.
-func (d scope) unknown(w http.ResponseWriter, r *http.Request) {
+func (d frontEnd) unknown(w http.ResponseWriter, r *http.Request) {
 	if d.tooMany(w, r) {
 		return
 	}
@@ -111,7 +111,7 @@ func (d scope) unknown(w http.ResponseWriter, r *http.Request) {
 
 // tooMany counts a request with an unknown token, and refuses it if its address has
 // sent too many. A cookie does not count: browsers send it by themselves.
-func (d scope) tooMany(w http.ResponseWriter, r *http.Request) bool {
+func (d frontEnd) tooMany(w http.ResponseWriter, r *http.Request) bool {
 	if r.Header.Get("Authorization") == "" {
 		return false
 	}

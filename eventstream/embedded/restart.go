@@ -13,7 +13,7 @@ import (
 // space again. After a restart, the stream has everything it acknowledged.
 
 // mendPause is how long to wait before each restart of JetStream.
-const mendPause = time.Second
+const restartPause = time.Second
 
 // isWriteFailure reports whether a server log line that is not about a client says
 // that a stream is disabled. The server reports it in no other way.
@@ -24,8 +24,8 @@ func isWriteFailure(format string) bool {
 // restartOnWriteError restarts JetStream whenever a stream could not be written,
 // until stop is closed.
 func (s *Server) restartOnWriteError(stop <-chan struct{}) {
-	defer close(s.mended)
-	timer := time.NewTimer(mendPause)
+	defer close(s.restarted)
+	timer := time.NewTimer(restartPause)
 	defer timer.Stop()
 	for {
 		select {
@@ -34,7 +34,7 @@ func (s *Server) restartOnWriteError(stop <-chan struct{}) {
 			return
 		}
 		for again := true; again; {
-			timer.Reset(mendPause)
+			timer.Reset(restartPause)
 			select {
 			case <-timer.C:
 			case <-stop:
