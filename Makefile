@@ -130,10 +130,13 @@ lint: ## gofmt, go vet and golangci-lint
 	@test -x $(TOOLS)/golangci-lint || GOBIN=$(TOOLS) go install $(GOLANGCI_LINT)
 	golangci-lint run ./...
 
+# Where the vulnerability database is, a URL; empty: at vuln.go.dev.
+VULNDB ?=
+
 .PHONY: vuln
-vuln: ## look for known vulnerabilities in what we depend on (needs the vulnerability database)
+vuln: ## look for known vulnerabilities in what we depend on, in the database at VULNDB
 	@test -x $(TOOLS)/govulncheck || GOBIN=$(TOOLS) go install $(GOVULNCHECK)
-	govulncheck ./...
+	govulncheck $(if $(VULNDB),-db '$(VULNDB)') ./...
 
 # Nothing but the source, the version and the Go release goes into a binary: no paths, no
 # state of a work tree, no C compiler.

@@ -2,23 +2,23 @@ package charter
 
 import "time"
 
-// The types of the agents' events.
+// Types of agent events.
 const (
 	TypeAgentOnline  = "agent.online"
 	TypeAgentOffline = "agent.offline"
 )
 
-// AgentOnline tells that an agent has registered, or has come back.
+// AgentOnline reports that an agent registered or returned.
 type AgentOnline struct {
 	AgentID   string
 	Name      string
 	Role      string   // may be empty
-	Types     []string // the mission types that it works on
-	Reason    string   // why, for people; may be empty
+	Types     []string // the mission types it works on
+	Reason    string   // for people; may be empty
 	ChangedAt time.Time
 }
 
-// EventType is [TypeAgentOnline].
+// EventType returns [TypeAgentOnline].
 func (p AgentOnline) EventType() string { return TypeAgentOnline }
 
 // AppendJSON implements [Payload].
@@ -28,17 +28,17 @@ func (p AgentOnline) sizeHint() int { return agentState(p).sizeHint() }
 
 func decodeAgentOnline(o *object) Payload { return AgentOnline(decodeAgentState(o)) }
 
-// AgentOffline tells that an agent has left, or is no longer heard of.
+// AgentOffline reports that an agent left or fell silent.
 type AgentOffline struct {
 	AgentID   string
 	Name      string
 	Role      string   // may be empty
-	Types     []string // the mission types that it worked on
-	Reason    string   // why, for people; may be empty
+	Types     []string // the mission types it worked on
+	Reason    string   // for people; may be empty
 	ChangedAt time.Time
 }
 
-// EventType is [TypeAgentOffline].
+// EventType returns [TypeAgentOffline].
 func (p AgentOffline) EventType() string { return TypeAgentOffline }
 
 // AppendJSON implements [Payload].
@@ -48,7 +48,7 @@ func (p AgentOffline) sizeHint() int { return agentState(p).sizeHint() }
 
 func decodeAgentOffline(o *object) Payload { return AgentOffline(decodeAgentState(o)) }
 
-// agentState is the payload that an agent's two events have in common.
+// agentState is the payload shared by an agent's two events.
 type agentState struct {
 	AgentID   string
 	Name      string

@@ -7,8 +7,8 @@ import (
 	"missioncontrol/charter"
 )
 
-// The cost of one event from the fact to its bytes: the payload's box, its JSON
-// together with the target, and the envelope.
+// The allocations for one event, from the fact to its bytes: the boxed payload, its
+// JSON together with the target, and the envelope.
 const mostAllocs = 3 + raceAllocs
 
 func TestEncodeAllocations(t *testing.T) {
@@ -22,7 +22,7 @@ func TestEncodeAllocations(t *testing.T) {
 	}
 	buf := make([]byte, 0, 16<<10)
 	for _, p := range payloads {
-		// The payload's box is not counted here: it was made above.
+		// The boxed payload is not counted here: it was made above.
 		allocs := testing.AllocsPerRun(100, func() {
 			e := charter.New(p, at)
 			if _, err := charter.Encode(&e); err != nil {
@@ -63,7 +63,7 @@ func queried(at int64) charter.StatusQueried {
 	}
 }
 
-// BenchmarkEncode makes an event of a payload and encodes it.
+// BenchmarkEncode creates an event from a payload and encodes it.
 func BenchmarkEncode(b *testing.B) {
 	at := micros(1703001234_567000)
 	buf := make([]byte, 0, 1<<10)

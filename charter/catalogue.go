@@ -2,16 +2,16 @@ package charter
 
 import "slices"
 
-// Kind says how much care an event gets on its way.
+// Kind is the delivery guarantee of an event.
 type Kind uint8
 
 const (
-	// Telemetry is sent at best effort: it delays, fails and queues nothing, and
-	// what cannot be sent at once is dropped and counted.
+	// Telemetry is sent best effort: it delays, fails and queues nothing. What
+	// cannot be sent at once is dropped and counted.
 	Telemetry Kind = iota + 1
 
-	// Durable events are recorded in the same atomic step as the change that
-	// they tell of, and reach the stream from there, whatever comes between.
+	// Durable events are stored in the same atomic step as the change they report,
+	// and reach the stream from there, whatever happens in between.
 	Durable
 )
 
@@ -25,26 +25,26 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
-// Form is the JSON form of a payload's field.
+// Form is the JSON form of a payload field.
 type Form uint8
 
-// The forms of fields.
+// Forms of fields.
 const (
 	FormText   Form = iota + 1 // a string
 	FormTexts                  // an array of strings
 	FormCount                  // a whole number of zero or more
 	FormNumber                 // a finite number
-	FormTime                   // Unix seconds, a number of zero or more, to the microsecond
+	FormTime                   // Unix seconds, a number of zero or more, with microsecond precision
 )
 
 // Field describes one field of a payload. Every field is always present.
 type Field struct {
 	Name        string
 	Form        Form
-	Nullable    bool     // null is a value too
-	Unit        string   // "" where there is nothing to measure
-	Max         float64  // the largest value of a FormNumber that runs from zero; 0: no bounds
-	Values      []string // the values known today of a FormText; more may be added
+	Nullable    bool     // may be null
+	Unit        string   // "" if it has none
+	Max         float64  // the maximum of a FormNumber that starts at zero; 0: no limits
+	Values      []string // the known values of a FormText; more may be added
 	Description string   // one sentence
 }
 
@@ -56,18 +56,18 @@ type Entry struct {
 	Kind         Kind    // telemetry or durable
 	Targeted     bool    // the target is mission_<mission_id>; otherwise null
 	Description  string  // one sentence
-	When         string  // when such an event is sent
-	Fields       []Field // of the payload, in the order in which they are written
+	When         string  // when the event is sent
+	Fields       []Field // of the payload, in the order they are written
 	Example      Payload
 
 	decode func(*object) Payload
 }
 
-// Catalogue lists every event type, in a stable order. The entries' own slices
-// are shared and must not be changed.
+// Catalogue lists every event type, in a stable order. The slices within the
+// entries are shared and must not be changed.
 func Catalogue() []Entry { return slices.Clone(catalogue) }
 
-// Lookup gives the entry of an event type.
+// Lookup returns the entry of an event type.
 func Lookup(eventType string) (Entry, bool) {
 	entry, ok := entries[eventType]
 	if !ok {
@@ -91,7 +91,7 @@ var entries = func() map[string]*Entry {
 	return m
 }()
 
-// Units that the tables of entries share.
+// Units shared by the tables of entries.
 const (
 	unitSeconds  = "Unix seconds, UTC"
 	unitMissions = "missions"

@@ -84,7 +84,7 @@ var supervisorEntries = []Entry{
 	},
 }
 
-// exampleTime is when all examples take place.
+// exampleTime is the time in all examples.
 var exampleTime = time.UnixMicro(1703001234_567000).UTC()
 
 func alertFields(at Field) []Field {

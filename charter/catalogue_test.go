@@ -15,7 +15,7 @@ const (
 	missionsService   = "missions_service"
 )
 
-// contract is what Charter promises of every type.
+// contract is what Charter guarantees for every type.
 var contract = []struct {
 	eventType, source, module string
 	kind                      charter.Kind
@@ -66,7 +66,7 @@ func TestCatalogueKeepsTheContract(t *testing.T) {
 	}
 }
 
-// What the payloads write is what the catalogue says that they write.
+// The payloads write what the catalogue describes.
 func TestCatalogueDescribesThePayloads(t *testing.T) {
 	t.Parallel()
 	for i, entry := range charter.Catalogue() {
@@ -93,7 +93,7 @@ var tokenOf = map[charter.Form]string{
 	charter.FormTime:   "float64",
 }
 
-// members gives an object's names in their order, and the Go types of its values.
+// members returns an object's names in order, and the Go types of its values.
 func members(t *testing.T, object []byte) (names, types []string) {
 	t.Helper()
 	dec := json.NewDecoder(strings.NewReader(string(object)))

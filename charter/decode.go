@@ -11,9 +11,9 @@ import (
 
 // Decode reads one envelope. The event keeps no reference to b.
 //
-// Whatever does not fit the contract is refused with a [FieldError] that names
-// the field, and more than [MaxSize] bytes with [ErrTooLarge]. The payload is
-// any JSON object; [DecodePayload] looks into it.
+// Anything that breaks the contract is rejected with a [FieldError] that names the
+// field, and more than [MaxSize] bytes with [ErrTooLarge]. The payload can be any
+// JSON object; [DecodePayload] decodes it.
 func Decode(b []byte) (Event, error) {
 	if len(b) > MaxSize {
 		return Event{}, tooLarge(len(b))
@@ -42,8 +42,8 @@ func Decode(b []byte) (Event, error) {
 	return e, nil
 }
 
-// uuid reads the canonical form of 36 characters, the only one that every
-// language's reader knows.
+// uuid reads the canonical form with 36 characters, the only form that readers in
+// every language accept.
 func (o *object) uuid(name string) uuid.UUID {
 	text := o.text(name)
 	id, err := uuid.Parse(text)
@@ -64,7 +64,7 @@ func (o *object) eventType(name string) string {
 	return text
 }
 
-// target reads null as "", which no target may be.
+// target reads null as "", which is not a valid target.
 func (o *object) target(name string) string {
 	if o.isNull(name) {
 		return ""

@@ -10,8 +10,8 @@ import (
 	"missioncontrol/charter"
 )
 
-// envelopeWith is a valid envelope, but for the fields given as name and JSON.
-// The JSON "-" leaves the field out.
+// envelopeWith returns a valid envelope, except for the fields passed as name and
+// JSON. The JSON "-" leaves the field out.
 func envelopeWith(fields ...string) string {
 	values := map[string]string{
 		"id":        `"0b5b7f0e-6f0c-4f0e-8f43-5d2f3f0a9b01"`,
@@ -38,7 +38,7 @@ func nested(levels int) string {
 	return strings.Repeat("[", levels) + strings.Repeat("]", levels)
 }
 
-// wantField fails unless err is the refusal of that field for that reason.
+// wantField fails unless err rejects that field for that reason.
 func wantField(t *testing.T, err error, field, reason string) {
 	t.Helper()
 	var fe *charter.FieldError

@@ -10,15 +10,15 @@ import (
 	"github.com/google/uuid"
 )
 
-// Encode is [Event.AppendJSON] into a buffer of its own.
+// Encode is [Event.AppendJSON] with its own buffer.
 func Encode(e *Event) ([]byte, error) {
 	return e.AppendJSON(make([]byte, 0, e.sizeHint()))
 }
 
-// AppendJSON appends the envelope as one JSON object: the seven fields in their
-// order, then the extra ones sorted by name. An event that [Event.Validate]
-// refuses, or that comes to more than [MaxSize] bytes ([ErrTooLarge]), leaves dst
-// as it was. Texts that are not UTF-8 are mended with U+FFFD.
+// AppendJSON appends the envelope as one JSON object: the seven fields in order,
+// then the extra ones sorted by name. If [Event.Validate] rejects the event, or it
+// exceeds [MaxSize] bytes ([ErrTooLarge]), dst is returned unchanged. Invalid UTF-8
+// in texts is replaced with U+FFFD.
 func (e *Event) AppendJSON(dst []byte) ([]byte, error) {
 	if err := e.Validate(); err != nil {
 		return dst, err
@@ -26,7 +26,7 @@ func (e *Event) AppendJSON(dst []byte) ([]byte, error) {
 	b := append(dst, `{"id":"`...)
 	b = appendUUID(b, e.ID)
 	b = append(b, `","type":"`...)
-	b = append(b, e.Type...) // valid, so nothing in it needs escaping
+	b = append(b, e.Type...) // valid, so it needs no escaping
 	b = append(b, `","source":`...)
 	b = appendText(b, e.Source)
 	b = append(b, `,"target":`...)

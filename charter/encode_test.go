@@ -108,7 +108,7 @@ func TestEncodeTimes(t *testing.T) {
 	}
 }
 
-// A payload cannot refuse to be written, so it must come out valid whatever is in it.
+// Encoding a payload cannot fail, so the result must be valid whatever it contains.
 func TestPayloadMendsWhatDoesNotFit(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -157,7 +157,8 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// The target shares memory with the payload; nobody may reach the one through the other.
+// The target shares memory with the payload; neither may be reachable through the
+// other.
 func TestTargetIsOutOfReach(t *testing.T) {
 	t.Parallel()
 	e := charter.New(charter.MissionLogAppended{MissionID: "m1"}, micros(0))

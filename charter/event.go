@@ -10,11 +10,11 @@ import (
 	"github.com/google/uuid"
 )
 
-// MaxSize is the most bytes that one encoded event may have: 1 MiB. A broker's
-// own limit on messages counts headers too, and may be lower.
+// MaxSize is the maximum size of an encoded event: 1 MiB. A broker's own message
+// limit includes headers, and may be lower.
 const MaxSize = 1 << 20
 
-// The values of meta in every event that this package makes.
+// Values of meta in every event that this package creates.
 const (
 	schemaVersion = 1
 	producer      = "missioncontrol"
@@ -24,34 +24,34 @@ const (
 type Event struct {
 	ID        uuid.UUID                  // never the nil UUID
 	Type      string                     // lower-case dotted names, at least two
-	Source    string                     // who says so; never empty
-	Target    string                     // whom it concerns, such as mission_<id>; "" stands for null, a broadcast
-	Timestamp time.Time                  // UTC, to the microsecond, in the years 1970 to 9999
+	Source    string                     // who sent it; never empty
+	Target    string                     // what it concerns, such as mission_<id>; "" means null, a broadcast
+	Timestamp time.Time                  // UTC, microsecond precision, in the years 1970 to 9999
 	Payload   json.RawMessage            // a JSON object
 	Meta      Meta                       // may be empty
-	Extra     map[string]json.RawMessage // top-level fields that this version does not know; nil when there are none
+	Extra     map[string]json.RawMessage // top-level fields unknown to this version; nil if there are none
 }
 
-// Meta says how an event came about. Every part of it may be absent.
+// Meta describes the origin of an event. Every field may be absent.
 type Meta struct {
 	SchemaVersion int                        // 1 and up; 0: absent
-	Producer      string                     // the program that made the event; "": absent
+	Producer      string                     // the program that created the event; "": absent
 	SourceModule  string                     // the part of that program; "": absent
-	CorrelationID string                     // joins the events of one cause; "": absent
+	CorrelationID string                     // links the events of one cause; "": absent
 	Traceparent   string                     // W3C trace context; "": absent
-	Extra         map[string]json.RawMessage // keys that this version does not know; nil when there are none
+	Extra         map[string]json.RawMessage // keys unknown to this version; nil if there are none
 }
 
-// New makes the event that tells of p, with a fresh random UUID and the source,
-// target and meta that the catalogue gives to its type. The time is cut to the
-// microsecond. A payload from outside the catalogue gets an event without a
-// source, which [Event.Validate] refuses until the caller has set one.
+// New returns the event for p, with a new random UUID and the source, target and
+// meta that the catalogue defines for its type. The time is truncated to the
+// microsecond. A payload that is not in the catalogue gives an event without a
+// source, which [Event.Validate] rejects until the caller sets one.
 func New(p Payload, at time.Time) Event {
 	return NewWithID(newID(), p, at)
 }
 
-// NewWithID is [New] for an event whose id was fixed earlier, as in an outbox,
-// where the same event must bear the same id however often it is sent.
+// NewWithID is [New] for an event with a given ID. An event in an outbox, for
+// example, must have the same ID each time it is sent.
 func NewWithID(id uuid.UUID, p Payload, at time.Time) Event {
 	e := Event{ID: id, Type: p.EventType(), Timestamp: at.UTC().Truncate(time.Microsecond)}
 	if entry, ok := entries[e.Type]; ok {
@@ -62,18 +62,17 @@ func NewWithID(id uuid.UUID, p Payload, at time.Time) Event {
 	return e
 }
 
-// Again returns an event that tells the same under another id: for something that
-// happened several times at once. Both share their payload, which nobody changes.
+// Again returns the same event with another ID, for something that happened several
+// times at once. Both share their payload, which must not be changed.
 func (e *Event) Again() Event {
 	again := *e
 	again.ID = newID()
 	return again
 }
 
-// render gives the payload's JSON and its target. The two share one allocation:
-// the target's bytes stand behind the payload's, beyond the capacity of the
-// slice that callers get, so that nobody can reach them to change them. That is
-// what makes the string safe.
+// render returns the payload's JSON and its target. The two share one allocation:
+// the target's bytes follow the payload's, beyond the capacity of the slice that
+// callers get, so that they cannot be changed. That makes the string safe.
 func render(p Payload) (payload json.RawMessage, target string) {
 	size := 512
 	if s, ok := p.(interface{ sizeHint() int }); ok {
@@ -91,7 +90,7 @@ func render(p Payload) (payload json.RawMessage, target string) {
 // newID is uuid.New without its allocation.
 func newID() uuid.UUID {
 	var id uuid.UUID
-	// Not from crypto/rand, which asks the kernel each time: ids have to be distinct,
+	// Not from crypto/rand, which calls the kernel each time: IDs must be distinct,
 	// not secret, and the runtime's generator is seeded by the kernel.
 	binary.LittleEndian.PutUint64(id[:8], rand.Uint64())
 	binary.LittleEndian.PutUint64(id[8:], rand.Uint64())
@@ -100,10 +99,10 @@ func newID() uuid.UUID {
 	return id
 }
 
-// MarshalJSON lets an Event stand in other JSON; see [Event.AppendJSON].
+// MarshalJSON encodes an Event inside other JSON; see [Event.AppendJSON].
 func (e Event) MarshalJSON() ([]byte, error) { return Encode(&e) }
 
-// UnmarshalJSON is [Decode] for an Event that stands in other JSON.
+// UnmarshalJSON is [Decode] for an Event inside other JSON.
 func (e *Event) UnmarshalJSON(b []byte) error {
 	decoded, err := Decode(b)
 	if err == nil {

@@ -12,7 +12,7 @@ import (
 
 func Example() {
 	at := time.UnixMicro(1703001234_567000)
-	id := uuid.MustParse("5e0d1c52-7f0f-4a52-9b9f-0d2f8e4b7c01") // New makes up its own
+	id := uuid.MustParse("5e0d1c52-7f0f-4a52-9b9f-0d2f8e4b7c01") // New generates its own
 	e := charter.NewWithID(id, charter.HealthChecked{Status: "ok", CheckedAt: at}, at)
 	b, err := charter.Encode(&e)
 	fmt.Println(string(b), err)

@@ -12,8 +12,8 @@ import (
 	"missioncontrol/charter"
 )
 
-// Whatever comes in, Decode does not panic; what it accepts is JSON to everybody
-// else, and comes out of encoding and decoding as it was.
+// Decode never panics. What it accepts is valid JSON for other readers, and
+// encoding and decoding return it unchanged.
 func FuzzDecode(f *testing.F) {
 	for _, name := range goldens(f) {
 		f.Add(golden(f, name))
@@ -41,7 +41,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		encoded, err := charter.Encode(&e)
 		if errors.Is(err, charter.ErrTooLarge) {
-			return // escaping has made it longer
+			return // escaping made it longer
 		}
 		if err != nil {
 			t.Fatalf("does not encode: %v", err)
@@ -63,8 +63,8 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// Whatever stands in a payload's and an envelope's texts, the event is valid
-// JSON, and a reader gets the texts back.
+// Whatever the texts of a payload and an envelope contain, the event is valid JSON,
+// and a reader gets the texts back.
 func FuzzEncode(f *testing.F) {
 	f.Add("id", "name", "type", "reason", int64(1703001234_567891), int64(1))
 	f.Add("", "", "", "", int64(0), int64(0))
@@ -114,5 +114,5 @@ func FuzzEncode(f *testing.F) {
 	})
 }
 
-// runes mends s byte by byte, as Go's conversion to runes does.
+// runes replaces invalid UTF-8 in s byte by byte, like Go's conversion to runes.
 func runes(s string) string { return string([]rune(s)) }

@@ -17,7 +17,7 @@ import (
 
 const goldenMission = "018cbf2e-9d40-7a31-8c11-5e2f7a9b0c01"
 
-// ours are the events that the golden files of our own types hold.
+// ours are the events in the golden files of our own types.
 var ours = map[string]charter.Event{
 	"supervisor.health_checked": goldenEvent("01", 1703001234_567000,
 		charter.HealthChecked{Status: "ok", CheckedAt: micros(1703001234_567000)}),
@@ -88,7 +88,7 @@ func correlated(e charter.Event) charter.Event {
 
 func micros(n int64) time.Time { return time.UnixMicro(n).UTC() }
 
-// golden reads a golden file without the newline at its end.
+// golden reads a golden file without its final newline.
 func golden(t testing.TB, name string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("testdata", "v1", name+".json"))
@@ -162,7 +162,7 @@ func TestGoldenDecode(t *testing.T) {
 	}
 }
 
-// What stands in canonical form comes out as it went in, unknown fields included.
+// Canonical form is returned unchanged, including unknown fields.
 func TestGoldenRoundTrip(t *testing.T) {
 	t.Parallel()
 	canonical := []string{"foreign_minimal", "foreign_target", "foreign_unknown_fields"}

@@ -2,7 +2,7 @@ package charter
 
 import "time"
 
-// The types of the missions' events.
+// Types of mission events.
 const (
 	TypeMissionCreated       = "mission.created"
 	TypeMissionStatusChanged = "mission.status_changed"
@@ -10,14 +10,14 @@ const (
 	TypeMissionProgressed    = "mission.progressed"
 )
 
-// targetPrefix makes a target of a mission's id.
+// targetPrefix and a mission's ID form a target.
 const targetPrefix = "mission_"
 
 func appendMissionTarget(dst []byte, missionID string) []byte {
 	return append(append(dst, targetPrefix...), missionID...)
 }
 
-// MissionCreated tells that a mission was accepted and stored.
+// MissionCreated reports that a mission was accepted and stored.
 type MissionCreated struct {
 	MissionID   string
 	Name        string
@@ -28,7 +28,7 @@ type MissionCreated struct {
 	CreatedAt   time.Time
 }
 
-// EventType is [TypeMissionCreated].
+// EventType returns [TypeMissionCreated].
 func (p MissionCreated) EventType() string { return TypeMissionCreated }
 
 // AppendJSON implements [Payload].
@@ -61,18 +61,18 @@ func decodeMissionCreated(o *object) Payload {
 	}
 }
 
-// MissionStatusChanged tells that a mission went from one status to another.
+// MissionStatusChanged reports that a mission's status changed.
 type MissionStatusChanged struct {
 	MissionID string
 	OldStatus string // "PENDING", "RUNNING", "COMPLETED", "FAILED" or "CANCELLED"
-	NewStatus string // likewise
+	NewStatus string // one of the same values
 	ChangedAt time.Time
-	Reason    string // why, for people; may be empty
-	Attempt   int64  // how many attempts have begun, a running one included
-	AgentID   string // whose doing the attempt was; "" stands for null: no agent had a part in it
+	Reason    string // for people; may be empty
+	Attempt   int64  // number of attempts started, including a running one
+	AgentID   string // the agent of the attempt; "" means null: no agent was involved
 }
 
-// EventType is [TypeMissionStatusChanged].
+// EventType returns [TypeMissionStatusChanged].
 func (p MissionStatusChanged) EventType() string { return TypeMissionStatusChanged }
 
 // AppendJSON implements [Payload].
@@ -108,8 +108,8 @@ func decodeMissionStatusChanged(o *object) Payload {
 	}
 }
 
-// MissionLogAppended tells of a new entry in a mission's log. The entry's data
-// is not part of the event; ask the supervisor for the log.
+// MissionLogAppended reports a new entry in a mission's log. The event does not
+// contain the entry's data; request the log from the supervisor.
 type MissionLogAppended struct {
 	MissionID  string
 	LogLevel   string // such as "info"
@@ -117,7 +117,7 @@ type MissionLogAppended struct {
 	AppendedAt time.Time
 }
 
-// EventType is [TypeMissionLogAppended].
+// EventType returns [TypeMissionLogAppended].
 func (p MissionLogAppended) EventType() string { return TypeMissionLogAppended }
 
 // AppendJSON implements [Payload].
@@ -147,15 +147,15 @@ func decodeMissionLogAppended(o *object) Payload {
 	}
 }
 
-// MissionProgressed tells how far a running mission has come.
+// MissionProgressed reports the progress of a running mission.
 type MissionProgressed struct {
 	MissionID    string
 	Percent      float64 // 0 to 100
-	Message      string  // what is being done, for people; may be empty
+	Message      string  // the current activity, for people; may be empty
 	ProgressedAt time.Time
 }
 
-// EventType is [TypeMissionProgressed].
+// EventType returns [TypeMissionProgressed].
 func (p MissionProgressed) EventType() string { return TypeMissionProgressed }
 
 // AppendJSON implements [Payload].

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// An object is a JSON object taken apart. Its methods read fields by their exact
-// names; the first thing wrong is kept as err, and what is read after that does
-// not matter. Values alias the text.
+// object is a parsed JSON object. Its methods read fields by their exact names. The
+// first error is kept in err; values read after it are meaningless. Values alias
+// the text.
 type object struct {
-	prefix  string // before a field's name in an error, such as "payload."
+	prefix  string // prefix of a field's name in an error, such as "payload."
 	members []member
 	err     error
 }
@@ -25,9 +25,9 @@ type member struct {
 
 func (m member) is(name string) bool { return string(m.name) == name }
 
-// parseObject takes apart the object at the scanner's position, which stands at
-// the given level of nesting. A name that comes twice is refused: readers differ
-// in which of the two they believe.
+// parseObject parses the object at the scanner's position, which is at the given
+// nesting level. A duplicate name is rejected, because readers differ in which of
+// the two they use.
 func parseObject(s *scanner, path string, depth int) (*object, error) {
 	o := &object{members: make([]member, 0, 16)}
 	if path != "" {
@@ -37,13 +37,13 @@ func parseObject(s *scanner, path string, depth int) (*object, error) {
 		return nil, invalid(path, "is empty")
 	}
 	if s.peek() != '{' {
-		// Say what it is, provided that it is anything.
+		// Report what it is, if it is valid.
 		if err := s.value(depth); err != nil {
 			return nil, invalid(path, err.Error())
 		}
 		return nil, invalid(path, "must be an object, not "+kindOf(s.text))
 	}
-	var inside error // what is wrong with a member, whose name is then known
+	var inside error // an error within a member, whose name is then known
 	err := s.object(depth, func(quoted []byte) error {
 		name, ok := unquoteName(quoted)
 		if !ok {
@@ -69,8 +69,8 @@ func parseObject(s *scanner, path string, depth int) (*object, error) {
 	return o, nil
 }
 
-// duplicate finds a name that comes twice, without a map for the few members
-// that events have, and without quadratic work for the many that others may send.
+// duplicate finds a duplicate name. It needs no map for the few members that events
+// have, and no quadratic work for many members.
 func duplicate(members []member) (string, bool) {
 	const few = 16
 	if len(members) <= few {
@@ -93,7 +93,7 @@ func duplicate(members []member) (string, bool) {
 	return "", false
 }
 
-// rest gives the members beyond the known ones, or nil.
+// rest returns the members that are not known, or nil.
 func (o *object) rest(known []string) map[string]json.RawMessage {
 	var rest map[string]json.RawMessage
 	for _, m := range o.members {
@@ -119,7 +119,7 @@ func (o *object) fail(name, reason string) {
 	}
 }
 
-// field gives the value of a field that must be there, or nil.
+// field returns the value of a required field, or nil.
 func (o *object) field(name string) []byte {
 	for _, m := range o.members {
 		if m.is(name) {
@@ -130,7 +130,7 @@ func (o *object) field(name string) []byte {
 	return nil
 }
 
-// typed gives the value of a field that must be there and of that kind, or nil.
+// typed returns the value of a required field of that kind, or nil.
 func (o *object) typed(name, kind string) []byte {
 	raw := o.field(name)
 	if raw == nil {
@@ -208,8 +208,8 @@ func (o *object) texts(name string) []string {
 	return texts
 }
 
-// count reads a whole number of zero or more. As JSON does not tell 5 from 5.0,
-// neither does count.
+// count reads a whole number of zero or more. JSON does not distinguish 5 from 5.0,
+// so count does not either.
 func (o *object) count(name string) int64 {
 	raw := o.typed(name, "a number")
 	if raw == nil {

@@ -6,23 +6,22 @@ import (
 	"time"
 )
 
-// Payload is what one type of event tells. Every payload struct of the catalogue
-// implements it by value.
+// Payload is the content of one type of event. Every payload struct in the
+// catalogue implements it by value.
 type Payload interface {
-	// EventType is the event's type, such as "mission.created".
+	// EventType returns the event's type, such as "mission.created".
 	EventType() string
 
-	// AppendJSON appends the payload as one JSON object. It cannot fail: text
-	// that is not UTF-8 is mended with U+FFFD, a time outside the years 1970 to
-	// 9999 becomes the nearest inside, and a number that is not finite becomes
-	// null.
+	// AppendJSON appends the payload as one JSON object. It cannot fail: invalid
+	// UTF-8 is replaced with U+FFFD, a time outside the years 1970 to 9999 becomes
+	// the nearest valid one, and a number that is not finite becomes null.
 	AppendJSON(dst []byte) []byte
 }
 
-// DecodePayload gives the event's payload as the struct of its type, by value.
-// A field that is missing or mistyped is refused with a [FieldError]; fields
-// beyond the known ones are passed over, so that an older reader understands a
-// newer writer. A type outside the catalogue is [ErrUnknownType].
+// DecodePayload returns the event's payload as the struct of its type, by value. A
+// missing or mistyped field is rejected with a [FieldError]. Unknown fields are
+// ignored, so that an older reader understands a newer writer. A type outside the
+// catalogue is [ErrUnknownType].
 func DecodePayload(e *Event) (Payload, error) {
 	entry, ok := entries[e.Type]
 	if !ok {
@@ -43,7 +42,7 @@ func DecodePayload(e *Event) (Payload, error) {
 	return p, nil
 }
 
-// A builder appends an object's fields. Names are the catalogue's, and need no
+// builder appends an object's fields. Names come from the catalogue and need no
 // escaping.
 type builder []byte
 

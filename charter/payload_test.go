@@ -85,7 +85,7 @@ func TestDecodePayloadUnknownType(t *testing.T) {
 	}
 }
 
-// Every field of every type has to be there and of its type.
+// Every field of every type must be present and of its type.
 func TestDecodePayloadRefusesEveryField(t *testing.T) {
 	t.Parallel()
 	for _, c := range contract {
@@ -159,7 +159,8 @@ func TestDecodePayloadRefusesBadValues(t *testing.T) {
 	}
 }
 
-// A newer writer may say more, and another language may write numbers otherwise.
+// A newer writer may add fields, and another language may write numbers
+// differently.
 func TestDecodePayloadIsTolerant(t *testing.T) {
 	t.Parallel()
 	e := decode(t, golden(t, "supervisor.agents_listed"))

@@ -2,5 +2,5 @@
 
 package charter_test
 
-// The race detector's own bookkeeping moves one more thing to the heap.
+// The race detector moves one more value to the heap.
 const raceAllocs = 0

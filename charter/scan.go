@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth is how many objects and arrays may stand inside each other, the
-// envelope itself being the first. Many readers give up at 64 or 128 levels.
+// maxDepth is the maximum nesting of objects and arrays, including the envelope
+// itself. Many readers fail at 64 or 128 levels.
 const maxDepth = 128
 
 var (
@@ -15,8 +15,8 @@ var (
 	errTooDeep  = fmt.Errorf("is nested more than %d levels deep", maxDepth)
 )
 
-// A scanner checks JSON text (RFC 8259) in one pass and without allocating. Next
-// to the grammar it insists on UTF-8 inside strings and on maxDepth. Its errors
+// scanner checks JSON text (RFC 8259) in one pass and without allocating. Beyond
+// the grammar it requires UTF-8 in strings and enforces maxDepth. Its errors
 // complete the sentence of a [FieldError].
 type scanner struct {
 	text []byte
@@ -34,8 +34,7 @@ func (s *scanner) space() {
 	}
 }
 
-// peek gives the byte at hand, or 0, which stands nowhere in JSON text, when
-// there is none left.
+// peek returns the current byte, or 0, which never occurs in JSON text, at the end.
 func (s *scanner) peek() byte {
 	if s.pos < len(s.text) {
 		return s.text[s.pos]
@@ -43,7 +42,7 @@ func (s *scanner) peek() byte {
 	return 0
 }
 
-// take steps over c if it is at hand.
+// take skips c if it is the current byte.
 func (s *scanner) take(c byte) bool {
 	if s.peek() != c || s.pos == len(s.text) {
 		return false
@@ -59,7 +58,7 @@ func (s *scanner) unexpected() error {
 	return fmt.Errorf("is not JSON: unexpected %q at byte %d", s.text[s.pos], s.pos)
 }
 
-// end wants nothing but space up to the end of the text.
+// end accepts only white space up to the end of the text.
 func (s *scanner) end() error {
 	if s.space(); s.pos < len(s.text) {
 		return fmt.Errorf("has trailing data at byte %d", s.pos)
@@ -67,7 +66,7 @@ func (s *scanner) end() error {
 	return nil
 }
 
-// value steps over one value, which stands at the given level of nesting.
+// value skips one value at the given nesting level.
 func (s *scanner) value(depth int) error {
 	switch c := s.peek(); {
 	case c == '"':
@@ -88,9 +87,8 @@ func (s *scanner) value(depth int) error {
 	return s.unexpected()
 }
 
-// object steps over an object. After each name, which it gets as it stands in
-// the text, quotes included, member has to step over the value; nil does just
-// that.
+// object skips an object. After each name, passed as it is in the text, with
+// quotes, member must skip the value; nil does only that.
 func (s *scanner) object(depth int, member func(name []byte) error) error {
 	if depth > maxDepth {
 		return errTooDeep
@@ -128,8 +126,7 @@ func (s *scanner) object(depth int, member func(name []byte) error) error {
 	}
 }
 
-// array steps over an array. item has to step over each element; nil does just
-// that.
+// array skips an array. item must skip each element; nil does only that.
 func (s *scanner) array(depth int, item func() error) error {
 	if depth > maxDepth {
 		return errTooDeep
@@ -221,7 +218,7 @@ func (s *scanner) number() error {
 	return nil
 }
 
-// digits wants at least one.
+// digits requires at least one.
 func (s *scanner) digits() error {
 	if !isDigit(s.peek()) {
 		return s.unexpected()
@@ -247,7 +244,7 @@ func isHex(c byte) bool {
 	return isDigit(c) || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
 
-// kindOf names what a valid value is, in the words of an error.
+// kindOf names the kind of a valid value, for an error.
 func kindOf(raw []byte) string {
 	s := scanner{text: raw}
 	s.space()

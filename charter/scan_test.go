@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// The scanner agrees with encoding/json on what JSON is, except that it wants
-// UTF-8 and bounded nesting.
+// The scanner agrees with encoding/json on what JSON is, except that it requires
+// UTF-8 and limits nesting.
 func FuzzScanner(f *testing.F) {
 	paths, err := filepath.Glob("testdata/v1/*.json")
 	if err != nil || len(paths) == 0 {
@@ -48,8 +48,8 @@ func FuzzScanner(f *testing.F) {
 	})
 }
 
-// wantUnquoted compares unquote with encoding/json, which mends half a pair
-// where unquote refuses it.
+// wantUnquoted compares unquote with encoding/json, which replaces half a surrogate
+// pair where unquote rejects it.
 func wantUnquoted(t *testing.T, text []byte) {
 	t.Helper()
 	var want string

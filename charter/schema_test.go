@@ -72,7 +72,7 @@ func TestFreshEventsMatchTheirSchemas(t *testing.T) {
 	}
 }
 
-// Every payload field that a schema asks for, it does ask for.
+// A schema rejects an event without any one of its payload fields.
 func TestSchemasRefuseMissingFields(t *testing.T) {
 	t.Parallel()
 	for _, c := range contract {

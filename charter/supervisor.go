@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// The types of the supervisor's own events.
+// Types of the supervisor's own events.
 const (
 	TypeHealthChecked = "supervisor.health_checked"
 	TypeStatusQueried = "supervisor.status_queried"
@@ -14,13 +14,13 @@ const (
 	TypeAlertResolved = "supervisor.alert_resolved"
 )
 
-// HealthChecked tells that somebody asked for the supervisor's health.
+// HealthChecked reports that a client requested the supervisor's health.
 type HealthChecked struct {
 	Status    string // the answer: "ok", "degraded" or "error"
 	CheckedAt time.Time
 }
 
-// EventType is [TypeHealthChecked].
+// EventType returns [TypeHealthChecked].
 func (p HealthChecked) EventType() string { return TypeHealthChecked }
 
 // AppendJSON implements [Payload].
@@ -40,8 +40,8 @@ func decodeHealthChecked(o *object) Payload {
 	}
 }
 
-// StatusQueried tells that somebody asked for the status, and what the answer
-// said about the missions stored at that moment.
+// StatusQueried reports that a client requested the status, and the counts of
+// stored missions in the answer.
 type StatusQueried struct {
 	TotalMissions     int64 // the sum of the five below
 	RunningMissions   int64
@@ -53,7 +53,7 @@ type StatusQueried struct {
 	QueriedAt         time.Time
 }
 
-// EventType is [TypeStatusQueried].
+// EventType returns [TypeStatusQueried].
 func (p StatusQueried) EventType() string { return TypeStatusQueried }
 
 // AppendJSON implements [Payload].
@@ -85,13 +85,13 @@ func decodeStatusQueried(o *object) Payload {
 	}
 }
 
-// AgentsListed tells that somebody asked for the list of agents.
+// AgentsListed reports that a client requested the list of agents.
 type AgentsListed struct {
 	AgentCount int64 // the agent_count of the answer
 	QueriedAt  time.Time
 }
 
-// EventType is [TypeAgentsListed].
+// EventType returns [TypeAgentsListed].
 func (p AgentsListed) EventType() string { return TypeAgentsListed }
 
 // AppendJSON implements [Payload].
@@ -111,17 +111,17 @@ func decodeAgentsListed(o *object) Payload {
 	}
 }
 
-// AlertRaised tells that an alert rule has begun to hold.
+// AlertRaised reports that the condition of an alert rule now holds.
 type AlertRaised struct {
 	Rule      string  // the rule's name
 	Metric    string  // what the rule watches
-	Value     float64 // the metric when the alert was raised; NaN stands for null: it had no value
+	Value     float64 // the metric when the alert was raised; NaN means null: it had no value
 	Threshold float64 // what the rule compares the metric with; finite
 	Since     time.Time
 	RaisedAt  time.Time
 }
 
-// EventType is [TypeAlertRaised].
+// EventType returns [TypeAlertRaised].
 func (p AlertRaised) EventType() string { return TypeAlertRaised }
 
 // AppendJSON implements [Payload].
@@ -149,17 +149,17 @@ func decodeAlertRaised(o *object) Payload {
 	}
 }
 
-// AlertResolved tells that an alert rule has ceased to hold.
+// AlertResolved reports that the condition of an alert rule no longer holds.
 type AlertResolved struct {
 	Rule       string  // the rule's name
 	Metric     string  // what the rule watches
-	Value      float64 // the metric when the alert was resolved; NaN stands for null: it had no value
+	Value      float64 // the metric when the alert was resolved; NaN means null: it had no value
 	Threshold  float64 // what the rule compares the metric with; finite
 	Since      time.Time
 	ResolvedAt time.Time
 }
 
-// EventType is [TypeAlertResolved].
+// EventType returns [TypeAlertResolved].
 func (p AlertResolved) EventType() string { return TypeAlertResolved }
 
 // AppendJSON implements [Payload].

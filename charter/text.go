@@ -13,9 +13,9 @@ var errSurrogate = errors.New("holds half of a surrogate pair, which no UTF-8 te
 
 const hexDigits = "0123456789abcdef"
 
-// appendText writes s as a JSON string. Bytes that are not UTF-8 become U+FFFD.
-// Control characters are escaped, and so are U+2028 and U+2029, which end a line
-// in JavaScript and for some readers of lines.
+// appendText writes s as a JSON string. Invalid UTF-8 becomes U+FFFD. Control
+// characters are escaped, and so are U+2028 and U+2029, which end a line in
+// JavaScript and for some line readers.
 func appendText(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	for {
@@ -33,13 +33,13 @@ func appendText(dst []byte, s string) []byte {
 		if r == '\u2028' || r == '\u2029' {
 			dst = append(dst, '\\', 'u', '2', '0', '2', hexDigits[r&0xf])
 		} else {
-			dst = utf8.AppendRune(dst, r) // U+FFFD when it is not UTF-8
+			dst = utf8.AppendRune(dst, r) // U+FFFD if invalid
 		}
 		s = s[size:]
 	}
 }
 
-// plain tells which bytes stand for themselves in a JSON string.
+// plain marks the bytes that need no escaping in a JSON string.
 var plain = func() (table [256]bool) {
 	for c := ' '; c < utf8.RuneSelf; c++ {
 		table[c] = c != '"' && c != '\\'
@@ -47,7 +47,7 @@ var plain = func() (table [256]bool) {
 	return table
 }()
 
-// plainPrefix is how many bytes at the beginning of s are plain.
+// plainPrefix returns how many bytes at the start of s are plain.
 func plainPrefix[T string | []byte](s T) int {
 	for i := range len(s) {
 		if !plain[s[i]] {
@@ -90,9 +90,9 @@ func appendTexts(dst []byte, texts []string) []byte {
 	return append(dst, ']')
 }
 
-// appendNumber writes the shortest decimal that reads back as f, without an
-// exponent unless f is astronomically large or small; what JSON has no number
-// for is written as null.
+// appendNumber writes the shortest decimal that reads back as f, with an exponent
+// only if f is extremely large or small. Values that JSON cannot represent are
+// written as null.
 func appendNumber(dst []byte, f float64) []byte {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return append(dst, "null"...)
@@ -104,8 +104,8 @@ func appendNumber(dst []byte, f float64) []byte {
 	return strconv.AppendFloat(dst, f, format, -1, 64)
 }
 
-// unquote reads a JSON string that the scanner has found valid. It is not ok if
-// half a surrogate pair stands in it.
+// unquote reads a JSON string that the scanner found valid. ok is false if it
+// contains half a surrogate pair.
 func unquote(quoted []byte) (text string, ok bool) {
 	s := quoted[1 : len(quoted)-1]
 	if bytes.IndexByte(s, '\\') < 0 {
@@ -141,8 +141,8 @@ func unquoteName(quoted []byte) (name []byte, ok bool) {
 	return []byte(text), ok
 }
 
-// unescapeRune reads \uXXXX, or two of them that make a pair. The size is 0 for
-// half a pair.
+// unescapeRune reads \uXXXX, or two of them that form a surrogate pair. The size is
+// 0 for half a pair.
 func unescapeRune(s []byte) (r rune, size int) {
 	const one = len(`\u0000`)
 	r = hex4(s[2:])

@@ -9,8 +9,8 @@ import (
 
 const timeReason = "must be finite, not negative, and before the year 10000"
 
-// maxMicros is the last microsecond of the year 9999, the last that RFC 3339,
-// and so the ce-time of CloudEvents, can write.
+// maxMicros is the last microsecond of the year 9999, the latest that RFC 3339, and
+// so the ce-time of CloudEvents, can represent.
 const maxMicros = 253402300799_999999
 
 func timeFits(t time.Time) bool {
@@ -18,10 +18,10 @@ func timeFits(t time.Time) bool {
 	return seconds >= 0 && seconds <= maxMicros/1_000_000
 }
 
-// appendUnix writes Unix seconds with 1 to 6 decimals, from integer microseconds:
-// a float64 could not tell neighbouring microseconds from the year 2242 on, and
-// its shortest form may carry an exponent. A payload cannot refuse to be written,
-// so a time that does not fit is written as the nearest that does.
+// appendUnix writes Unix seconds with 1 to 6 decimals, from integer microseconds. A
+// float64 cannot distinguish neighbouring microseconds from the year 2242 on, and
+// its shortest form may have an exponent. Encoding a payload cannot fail, so a time
+// out of range is written as the nearest valid one.
 func appendUnix(dst []byte, t time.Time) []byte {
 	micros := t.UnixMicro()
 	if !timeFits(t) {
@@ -41,8 +41,8 @@ func appendUnix(dst []byte, t time.Time) []byte {
 	}
 }
 
-// parseUnix reads Unix seconds from a valid JSON number, rounding what is finer
-// than a microsecond to the nearest.
+// parseUnix reads Unix seconds from a valid JSON number, rounded to the nearest
+// microsecond.
 func parseUnix(raw []byte) (time.Time, bool) {
 	d, ok := parseDecimal(raw, 6)
 	if !ok || d.negative || d.value > maxMicros {
@@ -55,7 +55,7 @@ func parseUnix(raw []byte) (time.Time, bool) {
 // 2025-12-29T10:00:00.123456+01:00. Without a zone it is UTC.
 func parseISO(s string) (time.Time, bool) {
 	const shape = "2006-01-02T15:04:05"
-	// time.Parse is lenient about the hour's second digit; the shape is not.
+	// time.Parse accepts a one-digit hour; the shape does not.
 	if len(s) < len(shape) || s[13] != ':' {
 		return time.Time{}, false
 	}
@@ -68,19 +68,19 @@ func parseISO(s string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// A decimal is a JSON number as a whole multiple of a power of ten.
+// decimal is a JSON number as a whole multiple of a power of ten.
 type decimal struct {
 	value    int64 // the magnitude, rounded half away from zero
-	negative bool  // below zero, be it by less than value shows
+	negative bool  // below zero, even if value is 0
 	exact    bool  // nothing was rounded
 }
 
 // parseDecimal reads a valid JSON number as a multiple of 10^-scale, digit by
-// digit, because a float64 would lose some. It is not ok when the magnitude does
-// not fit.
+// digit, because a float64 would lose some digits. ok is false if the magnitude
+// does not fit.
 func parseDecimal(raw []byte, scale int) (d decimal, ok bool) {
 	whole, fraction, exponent := splitNumber(raw)
-	point := len(whole) + exponent + scale // how many digits stand before the unit's decimal point
+	point := len(whole) + exponent + scale // the number of digits before the unit's decimal point
 	d.exact = true
 	place, zero := 0, true
 	for _, part := range [][]byte{whole, fraction} {
@@ -117,9 +117,9 @@ func shift(v int64, digit byte) (int64, bool) {
 	return v*10 + int64(digit), true
 }
 
-// splitNumber gives the digits on both sides of a number's point, and its
-// exponent. No text within MaxSize has digits enough to make up for an exponent
-// beyond the bound that is set here.
+// splitNumber returns the digits on both sides of a number's point, and its
+// exponent. No text within MaxSize has enough digits to compensate for an exponent
+// beyond the limit set here.
 func splitNumber(raw []byte) (whole, fraction []byte, exponent int) {
 	const bound = 1 << 27
 	digits := bytes.TrimPrefix(raw, []byte("-"))

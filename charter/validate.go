@@ -10,19 +10,18 @@ import (
 	"github.com/google/uuid"
 )
 
-// The known names, in the order in which they are written.
+// Known names, in the order they are written.
 var (
 	envelopeFields = []string{"id", "type", "source", "target", "timestamp", "payload", "meta"}
 	metaFields     = []string{"schema_version", "producer", "source_module", "correlation_id", "traceparent"}
 )
 
-// maxTypeLength keeps a type, in bytes, well within what a broker takes as a
-// subject.
+// maxTypeLength keeps a type, in bytes, well within a broker's limit for subjects.
 const maxTypeLength = 255
 
-// Validate reports the first rule of the envelope that the event breaks, as a
-// [FieldError]. It does not look into the payload beyond its being a JSON
-// object, and leaves the size to [Event.AppendJSON].
+// Validate returns a [FieldError] for the first rule of the envelope that the event
+// breaks. It checks only that the payload is a JSON object, and leaves the size to
+// [Event.AppendJSON].
 func (e *Event) Validate() error {
 	switch {
 	case e.ID == uuid.Nil:
@@ -47,7 +46,7 @@ func (e *Event) Validate() error {
 
 const typeReason = "must be lower-case dotted names, at least two, of at most 255 bytes in all"
 
-// typeFits is ^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$ within maxTypeLength.
+// typeFits matches ^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$ within maxTypeLength.
 func typeFits(t string) bool {
 	if len(t) > maxTypeLength {
 		return false
@@ -81,7 +80,7 @@ func checkObject(raw json.RawMessage, field string) error {
 	return nil
 }
 
-// checkExtra refuses what would not come back from decoding as it went in.
+// checkExtra rejects fields that decoding would not return unchanged.
 func checkExtra(extra map[string]json.RawMessage, known []string, prefix string) error {
 	if len(extra) == 0 {
 		return nil
@@ -105,7 +104,8 @@ func checkExtra(extra map[string]json.RawMessage, known []string, prefix string)
 	return nil
 }
 
-// checkValue wants raw to be one JSON value with nothing around it but space.
+// checkValue requires raw to be one JSON value, surrounded by nothing but white
+// space.
 func checkValue(raw json.RawMessage, field string, depth int) error {
 	s := scanner{text: raw}
 	if s.space(); s.pos == len(raw) {

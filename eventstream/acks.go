@@ -15,8 +15,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// outcome is what became of one sent message: stored as seq, or err. With the
-// last message of an atomic batch, batch and count say what was stored with it.
+// outcome is the result of one sent message: either stored as seq, or err. For the
+// last message of an atomic batch, batch and count describe what was stored with
+// it.
 type outcome struct {
 	seq       uint64
 	duplicate bool
@@ -25,26 +26,27 @@ type outcome struct {
 	err       error
 }
 
-// settler is told the outcome of each message that it sent, exactly once. It is
-// called on the connection's delivery goroutine, so it must not block.
+// settler receives the outcome of each message it sent, exactly once. settle runs
+// on the connection's delivery goroutine, so it must not block.
 type settler interface {
 	settle(index int, o outcome)
 }
 
-// window sends messages on one connection and matches the acknowledgements. At
+// window sends messages on one connection and matches their acknowledgements. At
 // most cap(tokens) messages are unacknowledged at any time.
 //
-// It is used instead of jetstream.PublishMsgAsync for two reasons. That function
-// sends a message again when nothing answered the first time, after later
-// messages may already have been stored, which breaks the order. And its cost
-// per message (a timer, a future, two channels, a header map) is several times
-// that of the publish itself, which telemetry would add to every request.
+// It replaces jetstream.PublishMsgAsync for two reasons. PublishMsgAsync resends a
+// message when the first attempt gets no response. Later messages may already be
+// stored by then, which breaks the order. Its cost per message (a timer, a future,
+// two channels, a header map) is also several times the cost of the publish itself,
+// and telemetry would add that to every request.
 type window struct {
-	nc      *nats.Conn
-	timeout time.Duration
-	doubt   func(error) // told of outcomes that speak against the stream's health
-	prefix  string      // reply subjects are prefix + number
-	tokens  chan struct{}
+	nc            *nats.Conn
+	stream        string // the stream that acknowledges
+	timeout       time.Duration
+	reportFailure func(error) // receives outcomes that point to a problem with the stream
+	prefix        string      // reply subjects are prefix + number
+	tokens        chan struct{}
 
 	mu      sync.Mutex
 	next    uint64
@@ -52,29 +54,34 @@ type window struct {
 	ended   error // set once no more messages can be sent
 }
 
-// inFlight is a message that was sent and not yet settled.
+// inFlight is a message that has been sent and is not settled yet.
 type inFlight struct {
 	to    settler
 	index int
 	since time.Time
 }
 
-// newWindow subscribes for the acknowledgements of a new window of n messages.
-func newWindow(nc *nats.Conn, n int, timeout time.Duration, doubt func(error)) (*window, error) {
+// newWindow returns a window of n messages and subscribes to the stream's
+// acknowledgements.
+func newWindow(nc *nats.Conn, stream string, n int, timeout time.Duration, reportFailure func(error)) (*window, error) {
 	w := &window{
-		nc:      nc,
-		timeout: timeout,
-		doubt:   doubt,
-		prefix:  nc.NewInbox() + ".",
-		tokens:  make(chan struct{}, n),
-		pending: make(map[uint64]inFlight, n),
+		nc:            nc,
+		stream:        stream,
+		timeout:       timeout,
+		reportFailure: reportFailure,
+		prefix:        newAckSubject() + ".",
+		tokens:        make(chan struct{}, n),
+		pending:       make(map[uint64]inFlight, n),
 	}
 	_, err := nc.Subscribe(w.prefix+"*", w.acked)
 	return w, err
 }
 
-// acquire waits for room in the window. Every successful acquire is followed by
-// one send.
+// newAckSubject returns a new, unique subject; see [AckPrefix].
+func newAckSubject() string { return AckPrefix + strings.TrimPrefix(nats.NewInbox(), nats.InboxPrefix) }
+
+// acquire waits for room in the window. Each successful acquire is followed by one
+// send.
 func (w *window) acquire(ctx context.Context) error {
 	select {
 	case w.tokens <- struct{}{}:
@@ -84,8 +91,8 @@ func (w *window) acquire(ctx context.Context) error {
 	}
 }
 
-// send publishes msg and tells to of the outcome. On an error nothing was sent
-// and to is not told.
+// send publishes msg and later delivers its outcome to the settler. If send returns
+// an error, nothing was sent and the settler is not called.
 func (w *window) send(msg *nats.Msg, to settler, index int) error {
 	n, err := w.register(inFlight{to: to, index: index, since: time.Now()})
 	if err != nil {
@@ -95,7 +102,7 @@ func (w *window) send(msg *nats.Msg, to settler, index int) error {
 	msg.Reply = w.prefix + strconv.FormatUint(n, 36)
 	if err := w.nc.PublishMsg(msg); err != nil {
 		if _, mine := w.take(n); !mine {
-			return nil // settled meanwhile, because the window ended
+			return nil // already settled, because the window ended
 		}
 		<-w.tokens
 		return publishError(err)
@@ -114,8 +121,8 @@ func (w *window) register(m inFlight) (uint64, error) {
 	return w.next, nil
 }
 
-// take removes message n, whose token is then the caller's to release; false
-// when it was settled before.
+// take removes message n; the caller then releases its token. It returns false if
+// the message was already settled.
 func (w *window) take(n uint64) (inFlight, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -124,22 +131,27 @@ func (w *window) take(n uint64) (inFlight, bool) {
 	return m, ok
 }
 
-// acked handles one acknowledgement.
+// acked handles one acknowledgement. Anything else is ignored, because the real
+// acknowledgement may still arrive.
 func (w *window) acked(msg *nats.Msg) {
 	n, err := strconv.ParseUint(strings.TrimPrefix(msg.Subject, w.prefix), 36, 64)
 	if err != nil {
 		return
 	}
+	o, ok := parseAck(msg, w.stream)
+	if !ok {
+		return
+	}
 	if m, ok := w.take(n); ok {
-		w.settle(m, parseAck(msg))
+		w.settle(m, o)
 	}
 }
 
-// settle tells the outcome of a message that was taken. Its token comes last, so
-// that whoever gets it knows of every failure before.
+// settle delivers the outcome of a message that was taken. It releases the token
+// last, so the next holder of the token sees every earlier failure.
 func (w *window) settle(m inFlight, o outcome) {
 	if o.err != nil && !harmless(o.err) {
-		w.doubt(o.err)
+		w.reportFailure(o.err)
 	}
 	m.to.settle(m.index, o)
 	<-w.tokens
@@ -175,8 +187,8 @@ func (w *window) sweep(overdue func(inFlight) bool, err error) {
 	}
 }
 
-// drain waits until nothing is in flight. The caller sees to it that nobody
-// sends meanwhile.
+// drain waits until nothing is in flight. The caller ensures that nothing is sent
+// meanwhile.
 func (w *window) drain(ctx context.Context) error {
 	for n := range cap(w.tokens) {
 		if err := w.acquire(ctx); err != nil {
@@ -192,7 +204,7 @@ func (w *window) drain(ctx context.Context) error {
 	return nil
 }
 
-// pubAck is JetStream's answer to a publish.
+// pubAck is JetStream's response to a publish.
 type pubAck struct {
 	Stream    string              `json:"stream"`
 	Seq       uint64              `json:"seq"`
@@ -202,9 +214,8 @@ type pubAck struct {
 	Error     *jetstream.APIError `json:"error"`
 }
 
-// Error codes of JetStream that say something about the message itself. The
-// client library has no names for them; the numbers are part of the protocol
-// (errors.json of the server).
+// JetStream error codes about the message itself. The client library does not name
+// them; the numbers are part of the protocol (errors.json in the server).
 const (
 	codeMessageTooLarge jetstream.ErrorCode = 10054
 	codeStreamMismatch  jetstream.ErrorCode = 10060
@@ -212,56 +223,65 @@ const (
 	codeIDInProcess     jetstream.ErrorCode = 10158
 )
 
-// batchCodes are JetStream's refusals of an atomic batch as such. They say
-// nothing about its messages, which may well be taken one by one.
+// batchCodes are the errors with which JetStream rejects an atomic batch as a
+// whole. They say nothing about its messages, which may be accepted one at a time.
 var batchCodes = []jetstream.ErrorCode{
 	10174, // the stream does not allow it
 	10175, // a sequence is missing
-	10176, // incomplete: its beginning reached nobody, or another leader
+	10176, // incomplete: its first messages were lost, or went to another leader
 	10177, // unsupported header
 	10179, // bad id
 	10199, // too many messages
 	10200, // bad commit
-	10201, // contains a message that is stored already
-	10210, // too many batches at a time
+	10201, // contains a message that is already stored
+	10210, // too many concurrent batches
 }
 
-func parseAck(msg *nats.Msg) outcome {
+// parseAck returns the outcome of a message. ok is false if msg is not an
+// acknowledgement from the named stream.
+func parseAck(msg *nats.Msg, stream string) (o outcome, ok bool) {
 	if noResponders(msg) {
-		return outcome{err: ErrNoStream}
+		return outcome{err: ErrNoStream}, true
 	}
 	var ack pubAck
-	if err := json.Unmarshal(msg.Data, &ack); err != nil {
-		return outcome{err: fmt.Errorf("%w: its answer is not an acknowledgement", ErrRefused)}
+	if json.Unmarshal(msg.Data, &ack) != nil {
+		return outcome{}, false
 	}
+	if ack.Error != nil {
+		return outcome{err: ackError(ack.Error)}, true
+	}
+	if ack.Stream != stream || ack.Seq == 0 {
+		return outcome{}, false
+	}
+	return outcome{seq: ack.Seq, duplicate: ack.Duplicate, batch: ack.Batch, count: ack.Count}, true
+}
+
+// ackError classifies a JetStream error response.
+func ackError(refusal *jetstream.APIError) error {
 	switch {
-	case ack.Error == nil && ack.Seq > 0:
-		return outcome{seq: ack.Seq, duplicate: ack.Duplicate, batch: ack.Batch, count: ack.Count}
-	case ack.Error == nil:
-		return outcome{err: fmt.Errorf("%w: its acknowledgement has no sequence", ErrRefused)}
-	case ack.Error.ErrorCode == codeMessageTooLarge, ack.Error.ErrorCode == codeHeaderTooLarge:
-		return outcome{err: fmt.Errorf("%w: %w", ErrUnpublishable, ack.Error)}
-	case ack.Error.ErrorCode == codeIDInProcess:
-		return outcome{err: ErrPending}
-	case slices.Contains(batchCodes, ack.Error.ErrorCode):
-		return outcome{err: fmt.Errorf("%w: %w", errBatchRefused, ack.Error)}
+	case refusal.ErrorCode == codeMessageTooLarge, refusal.ErrorCode == codeHeaderTooLarge:
+		return fmt.Errorf("%w: %w", ErrUnpublishable, refusal)
+	case refusal.ErrorCode == codeIDInProcess:
+		return ErrPending
+	case slices.Contains(batchCodes, refusal.ErrorCode):
+		return fmt.Errorf("%w: %w", errBatchRefused, refusal)
 	default:
-		return outcome{err: fmt.Errorf("%w: %w", ErrRefused, ack.Error)}
+		return fmt.Errorf("%w: %w", ErrRefused, refusal)
 	}
 }
 
-// harmless reports whether an outcome says nothing against the stream's health.
+// harmless reports whether an outcome does not point to a problem with the stream.
 func harmless(err error) bool {
 	return errors.Is(err, ErrUnpublishable) || errors.Is(err, ErrDisconnected) || errors.Is(err, ErrPending) || errors.Is(err, errBatchRefused)
 }
 
-// noResponders reports the broker's own answer that nobody listens.
+// noResponders reports whether msg is the broker's "no responders" status.
 func noResponders(msg *nats.Msg) bool {
 	return len(msg.Data) == 0 && msg.Header.Get("Status") == "503"
 }
 
-// publishError classifies an error of the client library's publish, after which
-// nothing was sent.
+// publishError classifies an error from the client library's publish. Nothing was
+// sent.
 func publishError(err error) error {
 	switch {
 	case errors.Is(err, nats.ErrMaxPayload):

@@ -13,7 +13,7 @@ import (
 	"missioncontrol/eventstream/embedded"
 )
 
-// outcomes collects what a window settles.
+// outcomes collects the outcomes that a window delivers.
 type outcomes chan outcome
 
 func (o outcomes) settle(_ int, out outcome) { o <- out }
@@ -29,8 +29,8 @@ func (o outcomes) next(t *testing.T) outcome {
 	}
 }
 
-// testWindow is a window of n messages and the requests that it sends, which
-// the test answers by itself, or not.
+// testWindow returns a window of n messages and the requests it sends. The test
+// answers them itself, or not.
 func testWindow(t *testing.T, n int) (*window, chan *nats.Msg, chan error) {
 	t.Helper()
 	broker, err := embedded.Start(t.Context(), embedded.Config{StoreDir: t.TempDir()})
@@ -52,7 +52,7 @@ func testWindow(t *testing.T, n int) (*window, chan *nats.Msg, chan error) {
 		t.Fatal(err)
 	}
 	doubts := make(chan error, 100)
-	w, err := newWindow(nc, n, time.Minute, func(err error) { doubts <- err })
+	w, err := newWindow(nc, "EVENTS", n, time.Minute, func(err error) { doubts <- err })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestWindowExpires(t *testing.T) {
 	w, sent, doubts := testWindow(t, 1)
 	got := make(outcomes, 10)
 	w.mustSend(t, got)
-	w.expire(time.Now().Add(59 * time.Second)) // a second before its time
+	w.expire(time.Now().Add(59 * time.Second)) // one second before the timeout
 	first := <-sent
 	if len(got) != 0 {
 		t.Fatalf("settled early: %+v", <-got)
@@ -89,7 +89,7 @@ func TestWindowExpires(t *testing.T) {
 		t.Errorf("doubt = %v, want ErrAckTimeout", err)
 	}
 
-	// Its place is free again, and its acknowledgement comes too late.
+	// Its token is free again, and its acknowledgement comes too late.
 	w.mustSend(t, got)
 	second := <-sent
 	for _, answer := range []struct {
@@ -102,6 +102,30 @@ func TestWindowExpires(t *testing.T) {
 	}
 	if o := got.next(t); o.seq != 2 || o.err != nil {
 		t.Errorf("outcome = %+v, want sequence 2", o)
+	}
+}
+
+// A message that is not an acknowledgement settles nothing; the acknowledgement
+// after it does.
+func TestWindowIgnoresWhatIsNoAcknowledgement(t *testing.T) {
+	t.Parallel()
+	w, sent, doubts := testWindow(t, 1)
+	got := make(outcomes, 10)
+	w.mustSend(t, got)
+	msg := <-sent
+	if !strings.HasPrefix(msg.Reply, AckPrefix) {
+		t.Errorf("acknowledgements come to %s", msg.Reply)
+	}
+	for _, body := range []string{``, `{}`, `{"cancel":[],"lost":[]}`, `{"stream":"OTHER","seq":1}`, `{"stream":"EVENTS","seq":2}`} {
+		if err := msg.Respond([]byte(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if o := got.next(t); o.seq != 2 || o.err != nil {
+		t.Errorf("outcome = %+v, want sequence 2", o)
+	}
+	if len(doubts) != 0 {
+		t.Errorf("doubt = %v", <-doubts)
 	}
 }
 

@@ -10,19 +10,19 @@ import (
 	"missioncontrol/charter"
 )
 
-// maxAtomicEvents bounds an atomic batch; JetStream's own limit is 1000.
+// maxAtomicEvents limits an atomic batch; JetStream's own limit is 1000.
 const maxAtomicEvents = 500
 
-// errBatchRefused: the broker refused an atomic batch as such, and stored nothing
-// of it.
+// errBatchRefused means that the broker rejected an atomic batch as a whole and
+// stored none of it.
 var errBatchRefused = errors.New("the broker refused the batch")
 
-// commitAll stores events in atomic batches, one after the other. It returns
-// like PublishBatch.
+// commitAll stores events in atomic batches, one after the other. Its results are
+// those of PublishBatch.
 //
-// A batch that the broker refuses, or that cannot be put together, goes again
-// one event at a time: what was stored before, by a batch whose outcome was not
-// known, is then recognised by its id, and the event that is to blame is found.
+// A batch that is rejected, or that cannot be built, is sent again one event at a
+// time. Events stored by an earlier batch with an unknown outcome are then
+// recognised by their IDs, and the event that caused the rejection is found.
 func (s *Stream) commitAll(ctx context.Context, sess *session, events []charter.Event) (stored int, err error) {
 	limit := min(maxAtomicEvents, s.cfg.MaxInFlight)
 	for err == nil && stored < len(events) {
@@ -40,15 +40,15 @@ func (s *Stream) commitAll(ctx context.Context, sess *session, events []charter.
 	return stored, err
 }
 
-// nothingStored reports whether a batch failed for a reason of its own, so that
-// its events may be tried singly.
+// nothingStored reports whether a batch failed without storing anything, so that
+// its events can be sent one at a time.
 func nothingStored(err error) bool {
 	return errors.Is(err, errBatchRefused) || errors.Is(err, ErrRefused) || errors.Is(err, ErrUnpublishable) || errors.Is(err, ErrPending)
 }
 
-// commit stores the first events, as many as fit into one batch, all or none of
-// them, and returns how many. After an error their number is not known, unless
-// nothingStored says so.
+// commit stores as many of the first events as fit into one batch, all or none, and
+// returns their number. After an error it is unknown whether they were stored,
+// unless nothingStored(err).
 func (s *Stream) commit(ctx context.Context, sess *session, events []charter.Event) (int, error) {
 	if err := sess.durable.acquire(ctx); err != nil {
 		return 0, err
@@ -69,8 +69,8 @@ func (s *Stream) commit(ctx context.Context, sess *session, events []charter.Eve
 	}
 }
 
-// sendBatch sends a batch up to the message that commits it, for which it holds
-// a token of the window. On an error the batch is never committed.
+// sendBatch sends a batch, including the message that commits it. That message uses
+// a token of the window. After an error the batch is never committed.
 func (s *Stream) sendBatch(ctx context.Context, sess *session, events []charter.Event, result *commitment) (int, error) {
 	enc := newEncoder()
 	for i, size := 0, 0; ; i++ {

@@ -15,8 +15,8 @@ import (
 	"missioncontrol/eventstream/streamtest"
 )
 
-// guardedBroker is a broker with users: one who may do everything, and one who
-// may not publish events.
+// guardedBroker starts a broker with two users: one with all permissions, and one
+// that may not publish events.
 func guardedBroker(t *testing.T) string {
 	t.Helper()
 	broker, err := server.NewServer(&server.Options{
@@ -42,7 +42,7 @@ func guardedBroker(t *testing.T) string {
 	return broker.ClientURL()
 }
 
-// awaitReason waits until the stream is degraded for a reason with that text.
+// awaitReason waits until the stream is degraded and its reason contains text.
 func awaitReason(ctx context.Context, t *testing.T, s *eventstream.Stream, text string) {
 	t.Helper()
 	for {
@@ -85,8 +85,8 @@ func TestCredentials(t *testing.T) {
 	awaitReason(ctx, t, open("reader", "right"), `does not permit what the event stream needs`)
 }
 
-// Whoever may not write events can read them, and neither waits for a permission to
-// publish nor makes a stream.
+// A client that may not write events can read them. It neither waits for permission
+// to publish nor creates a stream.
 func TestConsumeOnly(t *testing.T) {
 	t.Parallel()
 	url := guardedBroker(t)

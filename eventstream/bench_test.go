@@ -28,7 +28,7 @@ func awaitConnected(ctx context.Context, tb testing.TB, s *eventstream.Stream) {
 	}
 }
 
-// benchStream is a connected stream on an embedded broker behind a proxy.
+// benchStream returns a connected stream on an embedded broker behind a proxy.
 func benchStream(b *testing.B, cfg eventstream.Config) (*eventstream.Stream, *streamtest.Proxy) {
 	b.Helper()
 	broker, err := embedded.Start(b.Context(), embedded.Config{StoreDir: b.TempDir(), Logger: slog.New(slog.DiscardHandler)})
@@ -62,8 +62,8 @@ func benchEvent() charter.Event {
 	return charter.New(charter.StatusQueried{TotalMissions: 1_000_000, RunningMissions: 12, PendingMissions: 900_000, AgentCount: 4, QueriedAt: at}, at)
 }
 
-// BenchmarkEmitHung is what a caller pays for telemetry while the broker takes
-// bytes and answers nothing.
+// BenchmarkEmitHung measures the cost of telemetry for a caller while the broker
+// reads but never answers.
 func BenchmarkEmitHung(b *testing.B) {
 	s, proxy := benchStream(b, eventstream.Config{})
 	proxy.Hang()
@@ -74,7 +74,7 @@ func BenchmarkEmitHung(b *testing.B) {
 	}
 }
 
-// BenchmarkEmitHungParallel is the same from every core at once.
+// BenchmarkEmitHungParallel is BenchmarkEmitHung on all cores at once.
 func BenchmarkEmitHungParallel(b *testing.B) {
 	s, proxy := benchStream(b, eventstream.Config{})
 	proxy.Hang()
@@ -88,7 +88,7 @@ func BenchmarkEmitHungParallel(b *testing.B) {
 	})
 }
 
-// BenchmarkEmitDegraded is the same once the stream knows that it is degraded.
+// BenchmarkEmitDegraded is BenchmarkEmitHung once the stream knows it is degraded.
 func BenchmarkEmitDegraded(b *testing.B) {
 	s, err := eventstream.Open(eventstream.Config{URL: "nats://127.0.0.1:1"})
 	if err != nil {
@@ -106,7 +106,7 @@ func BenchmarkEmitDegraded(b *testing.B) {
 	}
 }
 
-// BenchmarkPublishBatch is the throughput of the durable path, per event.
+// BenchmarkPublishBatch measures the throughput of the durable path, per event.
 func BenchmarkPublishBatch(b *testing.B) {
 	s, _ := benchStream(b, eventstream.Config{})
 	const size = 1000
@@ -125,7 +125,7 @@ func BenchmarkPublishBatch(b *testing.B) {
 	b.ReportMetric(float64(size*b.N)/b.Elapsed().Seconds(), "events/s")
 }
 
-// BenchmarkPublish is one durable event at a time.
+// BenchmarkPublish publishes one durable event at a time.
 func BenchmarkPublish(b *testing.B) {
 	s, _ := benchStream(b, eventstream.Config{})
 	b.ReportAllocs()

@@ -17,8 +17,8 @@ import (
 	"missioncontrol/eventstream/streamtest"
 )
 
-// ceMessage reads a NATS message in the binary content mode of the CloudEvents
-// NATS binding, in the way of the SDK's own protocol packages.
+// ceMessage reads a NATS message in the binary content mode of the CloudEvents NATS
+// binding, like the SDK's own protocol packages.
 type ceMessage struct{ msg *nats.Msg }
 
 var ceVersions = spec.WithPrefix("ce-")

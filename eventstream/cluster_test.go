@@ -10,21 +10,21 @@ import (
 	"missioncontrol/eventstream/streamtest"
 )
 
-// threeNodes is the harness of a cluster that all tests share: each has an
-// account of its own, and with it streams of its own, and its own proxies in
-// front of the brokers, behind which it can make them hang or go away.
+// threeNodes is the harness of a cluster shared by all tests. Each test has its own
+// account, with its own streams, and its own proxies in front of the brokers, which
+// it can hang or stop.
 type threeNodes struct {
 	cluster *streamtest.Cluster
 	account string
 	proxies []*streamtest.Proxy
 }
 
-// accounts is more than there are tests.
+// accounts is more than the number of tests.
 const accounts = 100
 
 func openCluster(t *testing.T) streamtest.Open {
 	t.Helper()
-	cfg := streamtest.ClusterConfig{Hidden: true} // the way is through the proxies
+	cfg := streamtest.ClusterConfig{Hidden: true} // clients connect through the proxies
 	for n := range accounts {
 		cfg.Accounts = append(cfg.Accounts, fmt.Sprintf("test%d", n))
 	}
@@ -40,7 +40,7 @@ func openCluster(t *testing.T) streamtest.Open {
 	}
 }
 
-// address is the host and port of a URL.
+// address returns the host and port of a URL.
 func address(url string) string { return strings.TrimPrefix(url, "nats://") }
 
 // login adds the account's credentials to addresses.
@@ -65,7 +65,7 @@ func (h *threeNodes) AdminURL() string { return h.login(h.cluster.URLs()) }
 
 func (h *threeNodes) Stop(*testing.T) {
 	for _, p := range h.proxies {
-		p.SetTarget("127.0.0.1:1") // where nobody listens
+		p.SetTarget("127.0.0.1:1") // nothing listens there
 		p.Cut()
 	}
 }

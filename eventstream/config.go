@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// The defaults of [Config].
+// Defaults for [Config].
 const (
 	DefaultURL             = "nats://127.0.0.1:4222"
 	DefaultMaxAge          = 7 * 24 * time.Hour
@@ -28,64 +28,64 @@ const (
 	DefaultReplicasWait    = 15 * time.Second
 )
 
-// Config says which broker to use and how. Every field has a default, which
-// [Config.WithDefaults] fills in.
+// Config selects the broker and sets how to use it. Every field has a default; see
+// [Config.WithDefaults].
 type Config struct {
-	// URL is the broker, or several separated by commas. Default
+	// URL is the broker's address, or several separated by commas. Default
 	// nats://127.0.0.1:4222.
 	URL string
-	// Options are options of the connection, such as credentials and TLS. Name,
-	// reconnection and handlers are set by this package, whatever they say.
+	// Options are connection options, such as credentials and TLS. This package
+	// always sets the name, reconnection and handlers itself.
 	Options []nats.Option
 	// StreamName is the stream that holds the events. Default EVENTS.
 	StreamName string
-	// Replicas is the number of copies of a stream that is created, 1 to 5; more
-	// than 1 needs a cluster. Default 0: three on a cluster that can hold three,
-	// else one. See the package documentation.
+	// Replicas is the number of replicas, 1 to 5, for streams that are created.
+	// More than 1 needs a cluster. Default 0: three on a cluster that can place
+	// three, otherwise one. See the package documentation.
 	Replicas int
-	// ReplicasWait is how long a cluster must have refused three copies for want
-	// of nodes before a stream is created with one; see Replicas. Default 15 s.
+	// ReplicasWait is how long a cluster must lack the nodes for three replicas
+	// before a stream is created with one; see Replicas. Default 15 s.
 	ReplicasWait time.Duration
 	// MaxAge is how long a created stream keeps an event. Default 7 days.
 	MaxAge time.Duration
-	// DuplicateWindow is how long a created stream recognises the id of an
-	// event. Default 2 minutes, at least 100 ms, at most MaxAge.
+	// DuplicateWindow is how long a created stream recognises an event's ID.
+	// Default 2 minutes, at least 100 ms, at most MaxAge.
 	DuplicateWindow time.Duration
-	// EmitBuffer is how many telemetry events wait to be sent before further
-	// ones are dropped, 1 to 1,000,000. Default 8192.
+	// EmitBuffer is how many telemetry events are queued before new ones are
+	// dropped, 1 to 1,000,000. Default 8192.
 	EmitBuffer int
-	// MaxInFlight is how many durable events may await their acknowledgement, 1
-	// to 16,384. Default 1024. With 1, a durable event is sent only after the one
-	// before it is stored.
+	// MaxInFlight is the maximum number of unacknowledged durable events, 1 to
+	// 16,384. Default 1024. With 1, each event is sent only after the previous one
+	// is stored.
 	MaxInFlight int
-	// AckTimeout is how long an acknowledgement is awaited. Default 5 s, at
-	// least 10 ms.
+	// AckTimeout is how long to wait for an acknowledgement. Default 5 s, at least
+	// 10 ms.
 	AckTimeout time.Duration
-	// DialTimeout bounds one attempt to connect, and one probe. Default 2 s.
+	// DialTimeout limits one connection attempt, and one probe. Default 2 s.
 	DialTimeout time.Duration
 	// ProbeInterval is how often a connected stream is checked. Default 10 s.
 	ProbeInterval time.Duration
-	// ProbeWait and ProbeMaxWait are the first and the longest wait between
-	// probes of a stream that is degraded while its broker answers; a new
-	// connection is probed at once. Defaults 250 ms and 5 s.
+	// ProbeWait and ProbeMaxWait are the first and the longest wait between probes
+	// of a stream that is degraded while its broker responds. A new connection is
+	// probed at once. Defaults 250 ms and 5 s.
 	ProbeWait, ProbeMaxWait time.Duration
 	// ReconnectWait and ReconnectMax are the first and the longest wait between
-	// attempts to connect; each is jittered. Defaults 100 ms and 2 s.
+	// connection attempts, with jitter. Defaults 100 ms and 2 s.
 	ReconnectWait, ReconnectMax time.Duration
-	// PingInterval is how often a silent broker is pinged; it is given up when
-	// two pings stay unanswered. Default 2 s.
+	// PingInterval is how often an idle connection is pinged. After two unanswered
+	// pings the connection is closed. Default 2 s.
 	PingInterval time.Duration
-	// ConsumeOnly is for those who may read events and not write them: the stream
-	// is not created when it is missing, and nothing can be published. Telemetry is
-	// dropped, and durable events are refused with an [ErrConfig]. It is
-	// connected while the stream can be looked up.
+	// ConsumeOnly is for clients that may read events but not write them. A missing
+	// stream is not created and nothing can be published: telemetry is dropped, and
+	// durable publishes fail with [ErrConfig]. The stream is connected while it can
+	// be looked up.
 	ConsumeOnly bool
-	// Logger takes one line when the stream becomes degraded, one when that
-	// ends, and what an operator should know. Default: discard.
+	// Logger receives one line when the stream becomes degraded, one when it
+	// recovers, and what an operator should know. Default: discard.
 	Logger *slog.Logger
 }
 
-// WithDefaults returns a copy of c in which unset fields have their defaults.
+// WithDefaults returns a copy of c with defaults in unset fields.
 func (c Config) WithDefaults() Config {
 	orString := func(p *string, def string) {
 		if *p == "" {
@@ -123,8 +123,7 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
-// Validate reports the first field that is out of range, by name; the error is
-// an [ErrConfig].
+// Validate returns an [ErrConfig] that names the first field out of range.
 func (c Config) Validate() error {
 	if err := validateURL(c.URL); err != nil {
 		return err
@@ -167,8 +166,8 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// splitURL takes a list apart as the client library does: comma-separated
-// addresses, with or without scheme and port.
+// splitURL splits a list as the client library does: comma-separated addresses,
+// with or without scheme and port.
 func splitURL(list string) ([]*url.URL, error) {
 	var out []*url.URL
 	for one := range strings.SplitSeq(list, ",") {
@@ -178,7 +177,7 @@ func splitURL(list string) ([]*url.URL, error) {
 		}
 		u, err := url.Parse(one)
 		if err != nil {
-			// The parser's error repeats the URL, and with it any password.
+			// The parser's error contains the URL, including any password.
 			return nil, badConfig("URL cannot be parsed; write it like %s", DefaultURL)
 		}
 		out = append(out, u)
@@ -209,18 +208,18 @@ func validateURL(list string) error {
 	return nil
 }
 
-// redact is a URL as it may be shown: without passwords and tokens.
+// redact returns a URL without passwords and tokens.
 func redact(u *url.URL) string {
 	c := *u
 	if c.User != nil {
 		if _, hasPassword := c.User.Password(); !hasPassword {
-			c.User = url.User("xxxxx") // a lone user name is a token
+			c.User = url.User("xxxxx") // a user name alone is a token
 		}
 	}
 	return c.Redacted()
 }
 
-// redactList is a valid URL list as it may be shown.
+// redactList returns a valid URL list without passwords and tokens.
 func redactList(list string) string {
 	urls, err := splitURL(list)
 	if err != nil {
@@ -233,11 +232,11 @@ func redactList(list string) string {
 	return strings.Join(shown, ",")
 }
 
-// maxNameLen bounds the names of streams and durable consumers.
+// maxNameLen limits the names of streams and durable consumers.
 const maxNameLen = 64
 
-// validName reports whether s is 1 to 64 of A-Z a-z 0-9 _ -, so that it can be
-// a token of a subject, a file name and a key.
+// validName reports whether s is 1 to 64 of A-Z a-z 0-9 _ -, so that it can be a
+// subject token, a file name and a key.
 func validName(s string) bool {
 	if len(s) == 0 || len(s) > maxNameLen {
 		return false

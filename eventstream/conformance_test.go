@@ -71,7 +71,7 @@ func TestEmbeddedBroker(t *testing.T) {
 	streamtest.Run(t, openBroker, streamtest.Features{JetStream: true})
 }
 
-// noStorage is the harness of a broker that stores nothing, or of none.
+// noStorage is the harness of a broker without JetStream, or of no broker.
 type noStorage struct {
 	streamtest.Harness // not used, see streamtest.Features
 	url                string
@@ -116,7 +116,7 @@ func TestNoBroker(t *testing.T) {
 	streamtest.Run(t, open, streamtest.Features{Reason: "cannot be reached: connect: connection refused"})
 }
 
-// A broker that accepts connections and says nothing.
+// A broker that accepts connections and sends nothing.
 func TestSilentBroker(t *testing.T) {
 	t.Parallel()
 	open := func(t *testing.T) streamtest.Harness {

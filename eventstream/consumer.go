@@ -9,21 +9,20 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// How pulling shows that it is alive: the broker says so every pullHeartbeat,
-// and a pull that stays silent for twice that is given up and the consumer
-// looked up anew.
+// Heartbeats of a pull: the broker sends one every pullHeartbeat. A pull that is
+// silent for twice that is ended, and the consumer is looked up again.
 const (
 	pullExpiry    = 30 * time.Second
 	pullHeartbeat = 2 * time.Second
 )
 
-// Consume hands the events of a durable consumer to a handler, one after the
-// other, until ctx ends. It creates the consumer when it is missing, and again
-// when somebody deletes it. Outages of the broker are waited out.
+// Consume passes the events of a durable consumer to a handler, one after the
+// other, until ctx ends. It creates the consumer if it is missing, and again if it
+// is deleted. It waits through broker outages.
 //
-// The error is ctx's, [ErrClosed], or an [ErrConfig]. When it returns, no
-// handler is running; events that were fetched and not yet handled have been
-// given back.
+// The error is ctx's, [ErrClosed], or an [ErrConfig]. When Consume returns, no
+// handler is running, and events that were fetched but not handled are returned to
+// the stream.
 func (s *Stream) Consume(ctx context.Context, cfg ConsumerConfig, handler Handler) error {
 	cfg = cfg.WithDefaults()
 	if err := cfg.Validate(); err != nil {
@@ -55,7 +54,7 @@ func (s *Stream) Consume(ctx context.Context, cfg ConsumerConfig, handler Handle
 	return c.run(ctx)
 }
 
-// run attaches and pulls until ctx ends or the configuration turns out bad.
+// run attaches and pulls until ctx ends or the configuration proves invalid.
 func (c *consumer) run(ctx context.Context) error {
 	defer c.attached(false)
 	wait := backoff{first: c.stream.cfg.ProbeWait, most: c.stream.cfg.ProbeMaxWait}
@@ -87,10 +86,11 @@ func (c *consumer) run(ctx context.Context) error {
 	}
 }
 
-// detached notes why pulling ended. A missing stream is the stream's business.
+// detached records why pulling ended. A missing stream is left to the Stream
+// itself.
 func (c *consumer) detached(err error) {
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		c.sess.doubt(ErrNoStream)
+		c.sess.reportFailure(ErrNoStream)
 	}
 	c.note(err)
 	if c.status.Attached && !c.sess.ended() {
@@ -99,7 +99,7 @@ func (c *consumer) detached(err error) {
 	c.attached(false)
 }
 
-// attach finds or creates the durable consumer, and the ledger when it is used.
+// attach finds or creates the durable consumer, and opens the ledger if it is used.
 func (c *consumer) attach(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*c.stream.cfg.DialTimeout)
 	defer cancel()
@@ -118,7 +118,7 @@ func (c *consumer) attach(ctx context.Context) error {
 	case err == nil && matches(want, have.CachedInfo().Config):
 		c.pulls = have
 	case err == nil:
-		// Where it started is history, and cannot be changed.
+		// The start of an existing consumer cannot be changed.
 		old := have.CachedInfo().Config
 		want.DeliverPolicy, want.OptStartSeq, want.OptStartTime = old.DeliverPolicy, old.OptStartSeq, old.OptStartTime
 		c.pulls, err = stream.UpdateConsumer(ctx, want)
@@ -135,7 +135,7 @@ func (c *consumer) attach(ctx context.Context) error {
 	return err
 }
 
-// brokerConfig is the consumer as the broker knows it, but for its start.
+// brokerConfig is the consumer's configuration at the broker, except for its start.
 func (c *consumer) brokerConfig() jetstream.ConsumerConfig {
 	out := jetstream.ConsumerConfig{
 		Durable:       c.cfg.Durable,
@@ -152,8 +152,8 @@ func (c *consumer) brokerConfig() jetstream.ConsumerConfig {
 	return out
 }
 
-// startFrom sets where a consumer begins that does not exist. One that existed
-// before goes on behind what it has settled.
+// startFrom sets where a new consumer begins. A consumer that existed before
+// resumes after the last event it settled.
 func (c *consumer) startFrom(want *jetstream.ConsumerConfig) {
 	if seq, ok := c.progress.resume(); ok {
 		want.DeliverPolicy, want.OptStartSeq = jetstream.DeliverByStartSequencePolicy, seq
@@ -166,7 +166,8 @@ func (c *consumer) startFrom(want *jetstream.ConsumerConfig) {
 		since := c.cfg.Since
 		want.DeliverPolicy, want.OptStartTime = jetstream.DeliverByStartTimePolicy, &since
 	case c.created:
-		// Deleted before it delivered anything: new means since then.
+		// Deleted before it delivered anything: StartNew then means since that
+		// time.
 		begun := c.begun
 		want.DeliverPolicy, want.OptStartTime = jetstream.DeliverByStartTimePolicy, &begun
 	case c.cfg.Start == StartAfter:
@@ -178,7 +179,7 @@ func (c *consumer) startFrom(want *jetstream.ConsumerConfig) {
 	c.created = true
 }
 
-// matches reports whether an existing consumer has the settings wanted.
+// matches reports whether an existing consumer has the wanted settings.
 func matches(want, have jetstream.ConsumerConfig) bool {
 	filters := have.FilterSubjects
 	if have.FilterSubject != "" {
@@ -188,11 +189,11 @@ func matches(want, have jetstream.ConsumerConfig) bool {
 		want.AckWait == have.AckWait && want.InactiveThreshold == have.InactiveThreshold && want.MaxAckPending == have.MaxAckPending && want.MaxDeliver == have.MaxDeliver
 }
 
-// codeTooManyConsumers is a limit of the stream, not a mistake of ours, though
-// the broker calls it a bad request (errors.json of the server).
+// codeTooManyConsumers is a limit of the stream and not a configuration error,
+// although the broker returns it as a bad request (errors.json in the server).
 const codeTooManyConsumers jetstream.ErrorCode = 10026
 
-// consumerError recognises a consumer that can never be created as configured.
+// consumerError detects a consumer that can never be created as configured.
 func consumerError(durable string, err error) error {
 	var apiErr *jetstream.APIError
 	if errors.As(err, &apiErr) && apiErr.Code == 400 && apiErr.ErrorCode != codeTooManyConsumers {
@@ -202,9 +203,9 @@ func consumerError(durable string, err error) error {
 }
 
 // pull handles what the broker delivers, in order, until ctx ends or something
-// is wrong. It is the only owner of the messages: those that wait for their turn
-// are kept alive at the broker, and given back when ctx ends. There are never
-// more than MaxAckPending of them.
+// fails. It alone owns the messages: it extends the ack wait of queued messages,
+// and returns them to the stream when ctx ends. There are never more than
+// MaxAckPending of them.
 func (c *consumer) pull(ctx context.Context) error {
 	in, err := c.read()
 	if err != nil {
@@ -236,11 +237,11 @@ func (c *consumer) pull(ctx context.Context) error {
 			handled, waiting = nil, waiting[1:]
 		case <-alive.C:
 			for _, msg := range waiting {
-				_ = msg.InProgress() // a lost one costs a redelivery at worst
+				_ = msg.InProgress() // if it is lost, the event is redelivered
 			}
 		case <-c.sess.done:
 			if handled != nil {
-				<-handled // its acknowledgement is lost, and the event redelivered
+				<-handled // the acknowledgement is lost, and the event is redelivered
 			}
 			return c.sess.endedBy()
 		case <-ctx.Done():
@@ -249,31 +250,31 @@ func (c *consumer) pull(ctx context.Context) error {
 				waiting = waiting[1:]
 			}
 			for _, msg := range append(waiting, in.drain(c.stream.cfg.DialTimeout)...) {
-				_ = msg.Nak() // a lost one is redelivered after AckWait
+				_ = msg.Nak() // if it is lost, the event is redelivered after AckWait
 			}
 			return ctx.Err()
 		}
 	}
 }
 
-// inflow is a running pull and the goroutine that reads it.
-type inflow struct {
+// pull is a running pull request and the goroutine that reads it.
+type pull struct {
 	iter   jetstream.MessagesContext
 	cancel context.CancelFunc
 	msgs   chan jetstream.Msg // closed when reading has ended
-	err    error              // why; valid once msgs is closed
+	err    error              // why reading ended; valid once msgs is closed
 }
 
-// read starts pulling. What comes is taken off the client library's hands at
-// once, because only its owner can keep a message alive.
-func (c *consumer) read() (*inflow, error) {
+// read starts pulling. Messages are taken from the client library at once, because
+// only their owner can extend their ack wait.
+func (c *consumer) read() (*pull, error) {
 	iter, err := c.pulls.Messages(jetstream.PullMaxMessages(c.cfg.MaxAckPending),
 		jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(pullHeartbeat))
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	in := &inflow{iter: iter, cancel: cancel, msgs: make(chan jetstream.Msg)}
+	in := &pull{iter: iter, cancel: cancel, msgs: make(chan jetstream.Msg)}
 	go func() {
 		defer close(in.msgs)
 		for {
@@ -293,9 +294,9 @@ func (c *consumer) read() (*inflow, error) {
 	return in, nil
 }
 
-// drain ends the pull and returns what the broker had sent until it knew,
-// waiting at most for the given time.
-func (in *inflow) drain(limit time.Duration) []jetstream.Msg {
+// drain ends the pull and returns the messages the broker sent before it stopped.
+// It waits no longer than limit.
+func (in *pull) drain(limit time.Duration) []jetstream.Msg {
 	in.iter.Drain()
 	defer time.AfterFunc(limit, in.cancel).Stop()
 	var rest []jetstream.Msg
@@ -306,10 +307,10 @@ func (in *inflow) drain(limit time.Duration) []jetstream.Msg {
 }
 
 // stop ends the pull and waits for its goroutine.
-func (in *inflow) stop() {
+func (in *pull) stop() {
 	in.iter.Stop()
 	in.cancel()
-	for range in.msgs { // nobody handles these any more
+	for range in.msgs { // these are not handled
 		continue
 	}
 }

@@ -6,91 +6,89 @@ import (
 	"time"
 )
 
-// StartPolicy says where a durable consumer begins when it is created. One that
-// exists goes on where it was.
+// StartPolicy says where a new durable consumer begins. An existing one resumes
+// where it stopped.
 type StartPolicy string
 
-// The start policies.
+// Start policies.
 const (
 	StartAll   StartPolicy = "all"   // with the oldest stored event; the default
 	StartNew   StartPolicy = "new"   // with the first event stored after its creation
 	StartSince StartPolicy = "since" // with the first event stored at or after Since
-	StartAfter StartPolicy = "after" // with the first event behind the sequence After
+	StartAfter StartPolicy = "after" // with the first event after sequence After
 )
 
-// The defaults of [ConsumerConfig].
+// Defaults for [ConsumerConfig].
 const (
 	DefaultAckWait       = 30 * time.Second
 	DefaultMaxAckPending = 256
 )
 
-// DefaultBackoff are the waits before the redeliveries of an event.
+// DefaultBackoff returns the waits before redeliveries of an event.
 func DefaultBackoff() []time.Duration {
 	return []time.Duration{time.Second, 5 * time.Second, 15 * time.Second, time.Minute}
 }
 
 // ConsumerConfig describes a durable consumer. Durable is required.
 type ConsumerConfig struct {
-	// Durable is the consumer's name, 1 to 64 of A-Z a-z 0-9 _ -. Consumers of
-	// one name, in whatever process, share the events among them.
+	// Durable is the consumer's name, 1 to 64 of A-Z a-z 0-9 _ -. Consumers with
+	// the same name, in any process, share the events.
 	Durable string
-	// Filter are the event types wanted, with the wildcards of NATS, such as
-	// "mission.>". Empty: all. Filters must not overlap. Changing them changes the
-	// consumer; events that it has passed over with the old ones stay passed over.
+	// Filter lists the wanted event types, with NATS wildcards, such as
+	// "mission.>". Empty means all. Filters must not overlap. Changing them changes
+	// the consumer; events skipped under the old filters stay skipped.
 	Filter []string
 	// Start, Since and After say where a new consumer begins.
 	Start StartPolicy
 	Since time.Time
 	After uint64
-	// AckWait is how long the broker waits for a worker that has fallen silent
-	// before it delivers the event to another. It does not limit handlers: while
-	// one runs, the broker is told so. Default 30 s, at least 100 ms.
+	// AckWait is how long the broker waits for a silent worker before it delivers
+	// the event to another. It does not limit handlers: while one runs, the wait is
+	// extended. Default 30 s, at least 100 ms.
 	AckWait time.Duration
-	// MaxAckPending is how many events are delivered and not yet settled, over
-	// all workers of the durable; also the most that one worker fetches ahead.
-	// Default 256, 1 to 10,000. With 1, events are handled strictly in order,
-	// redeliveries included.
+	// MaxAckPending is the maximum number of delivered events that are not settled,
+	// over all workers of the durable consumer. It also limits how many events one
+	// worker fetches ahead. Default 256, 1 to 10,000. With 1, events are handled
+	// strictly in order, including redeliveries.
 	MaxAckPending int
-	// Backoff are the waits before the second, third... delivery of an event
+	// Backoff lists the waits before the second, third... delivery of an event
 	// whose handler failed; the last one repeats. Default 1 s, 5 s, 15 s, 1 min.
 	Backoff []time.Duration
 	// MaxDeliver is how often an event is delivered before it becomes a dead
-	// letter. 0: without end. The limit is kept here and not by the broker,
-	// which would forget such an event instead of keeping it.
+	// letter. 0 means no limit. This package enforces the limit, because the broker
+	// would drop such an event instead of keeping it.
 	MaxDeliver int
-	// Remember makes [Delivery.Remember] available and acknowledgements
-	// confirmed.
+	// Remember enables [Delivery.Remember] and confirmed acknowledgements.
 	Remember bool
-	// Inactive is how long nobody may pull before the broker drops the consumer, and
-	// with it the place where it was. Default 0: never.
+	// Inactive is how long a consumer may have no pulls before the broker deletes
+	// it, together with its position. Default 0: never.
 	Inactive time.Duration
-	// OnStatus, when set, is called after every change of the counters, by one
+	// OnStatus, if set, is called after every change of the counters, by one
 	// goroutine at a time. It must not block.
 	OnStatus func(ConsumerStatus)
 }
 
-// ConsumerStatus counts what one Consume call has done.
+// ConsumerStatus holds the counters of one Consume call.
 type ConsumerStatus struct {
 	Durable string
-	// Attached says that the consumer exists and is being pulled from.
+	// Attached reports whether the consumer exists and is being pulled from.
 	Attached bool
-	// Pending is how many events waited at the broker when it last said so.
+	// Pending is the number of events waiting at the broker, as last reported.
 	Pending uint64
 	// Handled counts events whose handler succeeded.
 	Handled uint64
-	// Retried counts failures after which the event was given back.
+	// Retried counts failed events that were returned for redelivery.
 	Retried uint64
-	// DeadLettered counts events that were kept as dead letters.
+	// DeadLettered counts events stored as dead letters.
 	DeadLettered uint64
-	// Remembered counts redeliveries that were acknowledged without calling the
-	// handler.
+	// Remembered counts redeliveries acknowledged without calling the handler.
 	Remembered uint64
 	// LastError is the text of the most recent failure, of a handler or of the
 	// consumer itself.
 	LastError string
 }
 
-// WithDefaults returns a copy of c in which unset fields have their defaults.
+// WithDefaults returns a copy of c with defaults in unset fields.
 func (c ConsumerConfig) WithDefaults() ConsumerConfig {
 	if c.Start == "" {
 		c.Start = StartAll
@@ -107,8 +105,7 @@ func (c ConsumerConfig) WithDefaults() ConsumerConfig {
 	return c
 }
 
-// Validate reports the first field that is out of range, by name; the error is
-// an [ErrConfig].
+// Validate returns an [ErrConfig] that names the first field out of range.
 func (c ConsumerConfig) Validate() error {
 	switch {
 	case !validName(c.Durable):
@@ -141,7 +138,7 @@ func (c ConsumerConfig) Validate() error {
 	return nil
 }
 
-// validateFilter accepts an event type in which tokens may be wildcards.
+// validateFilter accepts an event type whose tokens may be wildcards.
 func validateFilter(f string) error {
 	tokens := strings.Split(f, ".")
 	for i, t := range tokens {
@@ -156,7 +153,7 @@ func validateFilter(f string) error {
 	return nil
 }
 
-// delay is the wait before the delivery that follows the given attempt.
+// delay returns the wait before the delivery after the given attempt.
 func (c ConsumerConfig) delay(attempt int) time.Duration {
 	return c.Backoff[min(max(attempt, 1), len(c.Backoff))-1]
 }

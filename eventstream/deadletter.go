@@ -15,22 +15,22 @@ import (
 // deadLetterMaxAge is how long a dead letter is kept.
 const deadLetterMaxAge = 30 * 24 * time.Hour
 
-// deadLetterWindow is how long the stream recognises a dead letter that is
-// stored again because its consumer died in between: longer than any sensible
+// deadLetterWindow is how long the stream recognises a dead letter that is stored
+// twice because its consumer crashed in between. It is longer than any sensible
 // AckWait.
 const deadLetterWindow = time.Hour
 
-// maxErrorText bounds the error text in a header, in bytes.
+// maxErrorText limits the error text in a header, in bytes.
 const maxErrorText = 4 << 10
 
-// keepDeadLetter stores a message with the reason for giving it up. Storing it
-// again within deadLetterWindow changes nothing.
+// keepDeadLetter stores a message and the reason it failed. Storing it again within
+// deadLetterWindow has no effect.
 func (c *consumer) keepDeadLetter(ctx context.Context, d Delivery, reason error) error {
 	letter := c.deadLetter(d, reason)
 	_, err := c.sess.js.PublishMsg(ctx, letter)
 	if errors.Is(err, nats.ErrMaxPayload) {
-		// The headers make it larger than the original. Better a letter without
-		// its body than one that is delivered for ever.
+		// The headers make it larger than the original. A dead letter without its
+		// body is better than endless redelivery.
 		letter.Data = nil
 		letter.Header.Set(HeaderDeadTruncated, "true")
 		_, err = c.sess.js.PublishMsg(ctx, letter)
@@ -63,8 +63,7 @@ func (c *consumer) deadLetter(d Delivery, reason error) *nats.Msg {
 	return letter
 }
 
-// createDeadLetters creates the stream of dead letters; one that exists is left
-// as it is.
+// createDeadLetters creates the dead letter stream. An existing one is not changed.
 func (c *consumer) createDeadLetters(ctx context.Context) error {
 	_, err := c.sess.js.CreateStream(ctx, jetstream.StreamConfig{
 		Name:        DeadLetterStreamName,
@@ -85,7 +84,7 @@ func (c *consumer) createDeadLetters(ctx context.Context) error {
 	return nil
 }
 
-// headerText makes text fit for one header line of at most limit bytes.
+// headerText turns text into one header line of at most limit bytes.
 func headerText(text string, limit int) string {
 	if len(text) > limit {
 		text = strings.ToValidUTF8(text[:limit], "")

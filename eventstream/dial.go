@@ -14,18 +14,17 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// dialer opens the connection under a session. It exists so that ctx can end an
-// attempt in every phase, and to hand out connections that are fit for an
-// ordered stream; see failStop.
+// dialer opens the connection of a session. It lets ctx end an attempt in every
+// phase, and returns connections that are safe for an ordered stream; see failStop.
 type dialer struct {
 	ctx       context.Context
 	timeout   time.Duration
-	inner     nats.CustomDialer          // the caller's own, may be nil
+	inner     nats.CustomDialer          // the caller's own; may be nil
 	inProcess nats.InProcessConnProvider // likewise
 
 	mu   sync.Mutex
 	conn failStop
-	err  error // the last failure, which the client library does not pass on
+	err  error // the last failure, which the client library does not return
 }
 
 // Dial implements [nats.CustomDialer].
@@ -44,7 +43,7 @@ func (d *dialer) InProcessConn() (net.Conn, error) { return d.keep(d.inProcess.I
 func (d *dialer) keep(open func() (net.Conn, error)) (net.Conn, error) {
 	conn, err := open()
 	if err == nil && d.ctx.Err() != nil {
-		_ = conn.Close() // nobody wants it any more
+		_ = conn.Close() // no longer needed
 		err = d.ctx.Err()
 	}
 	d.mu.Lock()
@@ -65,10 +64,9 @@ func (d *dialer) abort() {
 	}
 }
 
-// failStop is a connection that ends with its first failed write. The client
-// library goes on after a write that timed out without writing anything, and
-// forgets the bytes: what is written later would then overtake events that the
-// broker never sees.
+// failStop is a connection that closes at the first failed write. The client
+// library continues after a write that timed out, and drops the bytes. Later writes
+// would then overtake events that never reach the broker.
 type failStop struct{ net.Conn }
 
 // Write implements [net.Conn].
@@ -80,25 +78,25 @@ func (c failStop) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// abort resets the connection. The kernel then discards what it has not yet
-// delivered, so that events of a connection that was given up do not arrive
-// minutes later, when the broker no longer recognises their ids.
+// abort resets the connection, so the kernel discards unsent data. Otherwise events
+// of a dead connection could arrive minutes later, when the broker no longer
+// recognises their IDs.
 func (c failStop) abort() {
 	if tcp, ok := c.Conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // fails only on a connection that is already gone
+		_ = tcp.SetLinger(0) // fails only if the connection is already closed
 	}
 	_ = c.Close() // likewise
 }
 
-// lastErr is why the last attempt failed, nil if it did not.
+// lastErr returns why the last attempt failed, or nil.
 func (d *dialer) lastErr() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.err
 }
 
-// checkOptions applies the caller's connection options once, without
-// connecting, so that an unreadable credentials file is found by Open.
+// checkOptions applies the caller's connection options once, without connecting, so
+// that Open finds an unreadable credentials file.
 func checkOptions(opts []nats.Option) (*nats.Options, error) {
 	o := nats.GetDefaultOptions()
 	for _, opt := range opts {
@@ -132,10 +130,9 @@ func checkOptions(opts []nats.Option) (*nats.Options, error) {
 	return &o, nil
 }
 
-// connect makes one attempt to open a session: with the configured servers, and
-// when none of them can be reached, with those that a broker has told of. These
-// come second because a broker may tell of addresses that lead nowhere from
-// here.
+// connect makes one attempt to open a session. It tries the configured servers
+// first and, if none can be reached, those that a broker advertised. Advertised
+// addresses come second because they may not be reachable from here.
 func (s *Stream) connect(ctx context.Context) (*session, error) {
 	sess, err := s.connectTo(ctx, s.cfg.URL)
 	if err == nil || len(s.known) == 0 || ctx.Err() != nil {
@@ -147,7 +144,7 @@ func (s *Stream) connect(ctx context.Context) (*session, error) {
 	return nil, err
 }
 
-// learn remembers the servers that the broker of a session has told of.
+// learn remembers the servers that a session's broker advertised.
 func (s *Stream) learn(sess *session) {
 	found := sess.nc.DiscoveredServers()
 	if len(found) == 0 || s.options.InProcessServer != nil {
@@ -156,8 +153,8 @@ func (s *Stream) learn(sess *session) {
 	s.known = withUser(s.cfg.URL, found)
 }
 
-// withUser adds the credentials that stand in the configured URL, which a
-// broker does not tell.
+// withUser adds the credentials from the configured URL, which a broker does not
+// advertise.
 func withUser(configured string, found []string) []string {
 	urls, err := splitURL(configured)
 	if err != nil {
@@ -177,25 +174,24 @@ func withUser(configured string, found []string) []string {
 	return out
 }
 
-// connectTo makes one attempt with the servers of a list.
+// connectTo makes one attempt with the servers in a list.
 func (s *Stream) connectTo(ctx context.Context, servers string) (*session, error) {
 	sess := newSession(s.cfg)
 	d := &dialer{ctx: ctx, timeout: s.cfg.DialTimeout, inner: s.options.CustomDialer, inProcess: s.options.InProcessServer}
 	sess.dialer = d
 
-	// During the handshake the client library listens to nothing but its own
-	// timeout.
+	// During the handshake the client library obeys only its own timeout.
 	stop := context.AfterFunc(ctx, d.abort)
 	defer stop()
 
 	opts := append(append([]nats.Option{}, s.cfg.Options...),
 		nats.Name(ConnectionName),
-		// A session is one connection: see the ordering argument in the package
-		// documentation. Reconnecting is a new session.
+		// A session is one connection; see the ordering argument in the package
+		// documentation. Reconnecting starts a new session.
 		nats.NoReconnect(),
 		nats.RetryOnFailedConnect(false),
 		nats.Timeout(s.cfg.DialTimeout),
-		// A write blocks the connection's lock, so it must not wait long for a
+		// A write holds the connection's lock, so it must not wait long for a
 		// broker that has stopped reading.
 		nats.FlusherTimeout(s.cfg.DialTimeout),
 		nats.PingInterval(s.cfg.PingInterval),
@@ -223,7 +219,7 @@ func (s *Stream) connectTo(ctx context.Context, servers string) (*session, error
 	return sess, nil
 }
 
-// unreachableError says that there is no connection.
+// unreachableError means that there is no connection.
 type unreachableError struct{ err error }
 
 func (e *unreachableError) Error() string {
@@ -231,7 +227,8 @@ func (e *unreachableError) Error() string {
 }
 func (e *unreachableError) Unwrap() error { return e.err }
 
-// rootCause strips what net errors repeat: operation, network and address.
+// rootCause strips the parts that net errors repeat: operation, network and
+// address.
 func rootCause(err error) error {
 	var opErr *net.OpError
 	if errors.As(err, &opErr) {

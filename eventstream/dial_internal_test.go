@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// A write that times out without writing anything must be the last one.
+// After a write times out without writing anything, no further write may happen.
 func TestFailStop(t *testing.T) {
 	t.Parallel()
-	near, far := net.Pipe() // unbuffered: without a reader nothing is written
+	near, far := net.Pipe() // unbuffered: nothing is written without a reader
 	defer func() { _ = far.Close() }()
 	conn := failStop{near}
 	if err := conn.SetWriteDeadline(time.Now().Add(-time.Second)); err != nil {

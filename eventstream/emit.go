@@ -12,27 +12,27 @@ import (
 	"missioncontrol/charter"
 )
 
-// Telemetry is sent in bursts, because what it costs is mostly per write and
-// per acknowledgement, and it has time.
+// Telemetry is sent in bursts: most of its cost is per write and per
+// acknowledgement, and it is not urgent.
 const (
-	// emitPause is the time between two bursts, and so the most that an event
-	// waits for company.
+	// emitPause is the time between two bursts, and so the longest an event waits
+	// for others.
 	emitPause = 5 * time.Millisecond
-	// A burst ends with this many events, or bytes of them.
+	// A burst ends after this many events, or bytes of them.
 	maxBurstEvents = 256
 	maxBurstBytes  = 256 << 10
-	// maxBursts bounds the unacknowledged bursts, so that a slow broker has no
-	// more before it than it can acknowledge in time.
+	// maxBursts limits the unacknowledged bursts, so that a slow broker has no more
+	// than it can acknowledge in time.
 	maxBursts = 4
 )
 
-// emitter takes telemetry off the callers' hands. One goroutine owns all of its
-// work: encoding, waiting for room in the window, writing to the connection.
+// emitter sends telemetry in the background. One goroutine does all of its work:
+// encoding, waiting for room in the window, writing to the connection.
 //
-// Only the last event of a burst asks for an acknowledgement. A connection is
-// handled in order, so it speaks for the events before it: they have reached
-// the stream. (Should the broker have refused one of them singly, it is counted
-// as published all the same; nobody would do anything about it.)
+// Only the last event of a burst requests an acknowledgement. The broker handles a
+// connection in order, so that acknowledgement also covers the earlier events: they
+// have reached the stream. (If the broker rejected one of them, it still counts as
+// published; nothing would act on it.)
 type emitter struct {
 	stream *Stream
 	queue  chan charter.Event
@@ -41,12 +41,13 @@ type emitter struct {
 	inside atomic.Int64 // callers inside emit
 
 	draining chan drainRequest
-	// Two, because an event is encoded before the one ahead of it is sent, which
-	// must know whether it is the last.
+	// Two, because each event is encoded before the previous one is sent: sending
+	// needs to know whether an event is the last.
 	encoders [2]*encoder
 }
 
-// drainRequest asks the emitter to send what is queued and await it.
+// drainRequest asks the emitter to send what is queued and wait for its
+// acknowledgements.
 type drainRequest struct {
 	ctx  context.Context
 	done chan error
@@ -61,8 +62,8 @@ func newEmitter(s *Stream, buffer int) *emitter {
 	}
 }
 
-// emit is on the path of every request: an atomic or two, and a channel send
-// that never waits.
+// emit is on the path of every request. It costs an atomic operation or two, and a
+// channel send that never waits.
 func (e *emitter) emit(ev charter.Event) {
 	e.inside.Add(1)
 	defer e.inside.Add(-1)
@@ -77,7 +78,7 @@ func (e *emitter) emit(ev charter.Event) {
 	}
 }
 
-// run sends until ctx ends, and then counts what is left as dropped.
+// run sends until ctx ends, and then counts the rest as dropped.
 func (e *emitter) run(ctx context.Context) {
 	pause := time.NewTimer(0)
 	defer pause.Stop()
@@ -101,13 +102,13 @@ func (e *emitter) run(ctx context.Context) {
 	}
 }
 
-// burst sends an event and those that are queued behind it, or drops them. It
-// reports whether there were more than one burst takes.
+// burst sends an event and those queued after it, or drops them. It reports whether
+// the queue held more than one burst takes.
 func (e *emitter) burst(ctx context.Context, ev charter.Event) (full bool) {
 	sess, err := e.stream.session()
 	if err == nil {
-		// The window frees itself: acknowledgements arrive, time out, or end with
-		// the session.
+		// The window frees up by itself: acknowledgements arrive, time out, or end
+		// with the session.
 		err = sess.telemetry.acquire(ctx)
 	}
 	if err != nil {
@@ -135,7 +136,7 @@ func (e *emitter) burst(ctx context.Context, ev charter.Event) (full bool) {
 		}
 		if err := sess.nc.PublishMsg(msg); err != nil {
 			<-sess.telemetry.tokens
-			e.drop(events+1, publishError(err)) // and next
+			e.drop(events+1, publishError(err)) // including next
 			return false
 		}
 		msg, size = next, size+len(next.Data)
@@ -148,8 +149,8 @@ func (e *emitter) encodeNext() *nats.Msg {
 	return e.encode(&ev)
 }
 
-// encode makes the message of an event, valid until the next but one; nil when
-// the event is invalid, and dropped.
+// encode returns the message for an event, valid until the second next call. It
+// returns nil if the event is invalid; it is then dropped.
 func (e *emitter) encode(ev *charter.Event) *nats.Msg {
 	e.encoders[0], e.encoders[1] = e.encoders[1], e.encoders[0]
 	msg, err := e.encoders[0].encode(ev)
@@ -160,7 +161,7 @@ func (e *emitter) encode(ev *charter.Event) *nats.Msg {
 	return msg
 }
 
-// drop counts events that were not, or not surely, stored.
+// drop counts events that were not stored, or may not have been.
 func (e *emitter) drop(events int, err error) {
 	e.stream.health.dropped.Add(uint64(events))
 	if errors.Is(err, ErrUnpublishable) {
@@ -168,7 +169,7 @@ func (e *emitter) drop(events int, err error) {
 	}
 }
 
-// settle implements settler for a burst of so many events.
+// settle implements settler for a burst of the given number of events.
 func (e *emitter) settle(events int, o outcome) {
 	if o.err != nil {
 		e.drop(events, o.err)
@@ -180,11 +181,12 @@ func (e *emitter) settle(events int, o outcome) {
 	}
 }
 
-// drain refuses further events, then sends and awaits those that were taken.
+// drain refuses new events, then sends the queued ones and waits for their
+// acknowledgements.
 func (e *emitter) drain(ctx context.Context) error {
 	e.closed.Store(true)
 	for e.inside.Load() > 0 {
-		runtime.Gosched() // a caller inside emit is nanoseconds from leaving it
+		runtime.Gosched() // a caller inside emit leaves it within nanoseconds
 	}
 	req := drainRequest{ctx: ctx, done: make(chan error, 1)}
 	select {
@@ -200,7 +202,7 @@ func (e *emitter) drain(ctx context.Context) error {
 	}
 }
 
-// flush empties the queue; life is the emitter's context, ctx the request's.
+// flush empties the queue. life is the emitter's context, ctx the request's.
 func (e *emitter) flush(life, ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -218,8 +220,8 @@ func (e *emitter) flush(life, ctx context.Context) error {
 	}
 }
 
-// discard counts what is still queued. Nobody adds to the queue any more: the
-// emitter's context ends only after drain.
+// discard counts what is still queued. Nothing is added any more: the emitter's
+// context ends only after drain.
 func (e *emitter) discard() {
 	for {
 		select {

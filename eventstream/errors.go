@@ -5,48 +5,51 @@ import (
 	"fmt"
 )
 
-// Errors of this package. Match with [errors.Is]. Unless a comment says
-// otherwise the outcome of the event is unknown to the caller, who may repeat
-// the call with the same event: within the duplicate window it is stored once.
+// Errors of this package. Match them with [errors.Is]. Unless noted otherwise, the
+// caller does not know whether the event was stored. It may repeat the call with
+// the same event: within the duplicate window the event is stored once.
 var (
-	// ErrClosed: the stream was closed. Nothing was sent.
+	// ErrClosed means that the stream was closed. Nothing was sent.
 	ErrClosed = errors.New("event stream is closed")
-	// ErrDegraded: the stream is not connected; its Status says why. Nothing
+	// ErrDegraded means that the stream is not connected; Status says why. Nothing
 	// was sent.
 	ErrDegraded = errors.New("event stream is degraded")
-	// ErrChanged: the state has changed since the caller looked. Nothing was sent.
+	// ErrChanged means that the state changed after the caller read it. Nothing was
+	// sent.
 	ErrChanged = errors.New("the event stream's state has changed")
-	// ErrDisconnected: the connection ended while the acknowledgement was awaited.
+	// ErrDisconnected means that the connection ended before the acknowledgement
+	// arrived.
 	ErrDisconnected = errors.New("connection to the broker was lost")
-	// ErrAckTimeout: no acknowledgement came within Config.AckTimeout.
+	// ErrAckTimeout means that no acknowledgement arrived within Config.AckTimeout.
 	ErrAckTimeout = errors.New("the broker did not acknowledge in time")
-	// ErrNoStream: nothing listens on the event's subject, so nothing was
+	// ErrNoStream means that nothing listens on the event's subject, so nothing was
 	// stored. The stream was deleted, or has no leader.
 	ErrNoStream = errors.New("no stream takes the event")
-	// ErrRefused: the broker answered with an error; nothing was stored.
+	// ErrRefused means that the broker returned an error. Nothing was stored.
 	ErrRefused = errors.New("the broker refused the event")
-	// ErrPending: the broker is still storing an earlier copy of the event, and
-	// does not know yet whether it will succeed. Repeat the call a little later.
+	// ErrPending means that the broker is still storing an earlier copy of the
+	// event, and does not know yet whether it will succeed. Repeat the call a
+	// little later.
 	ErrPending = errors.New("the broker is still storing an earlier copy of the event")
-	// ErrUnpublishable: this event can never be stored as it is, because it is
-	// not a valid envelope or is larger than the broker takes. Nothing was
-	// stored, and repeating the call does not help.
+	// ErrUnpublishable means that this event can never be stored: it is not a valid
+	// envelope, or it is larger than the broker accepts. Nothing was stored, and
+	// repeating the call does not help.
 	ErrUnpublishable = errors.New("the event cannot be published")
-	// ErrNotFound: no such event is stored.
+	// ErrNotFound means that no such event is stored.
 	ErrNotFound = errors.New("no such event")
-	// ErrConfig: a configuration is out of range; the text names the field.
+	// ErrConfig means that a configuration field is out of range; the text names
+	// the field.
 	ErrConfig = errors.New("bad event stream configuration")
 )
 
-// permanentError marks an error that no redelivery will heal.
+// permanentError marks an error that redelivery cannot fix.
 type permanentError struct{ err error }
 
 func (e *permanentError) Error() string { return e.err.Error() }
 func (e *permanentError) Unwrap() error { return e.err }
 
-// Permanent wraps an error of a [Handler] that a redelivery cannot heal: the
-// event becomes a dead letter instead of being tried again. Permanent(nil) is
-// nil.
+// Permanent wraps an error of a [Handler] that redelivery cannot fix. The event
+// becomes a dead letter and is not retried. Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
@@ -54,14 +57,13 @@ func Permanent(err error) error {
 	return &permanentError{err: err}
 }
 
-// IsPermanent reports whether err, or an error that it wraps, was made by
-// [Permanent].
+// IsPermanent reports whether err, or an error it wraps, was made by [Permanent].
 func IsPermanent(err error) bool {
 	var p *permanentError
 	return errors.As(err, &p)
 }
 
-// badConfig names a configuration field that is out of range.
+// badConfig returns an [ErrConfig] that names a field.
 func badConfig(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrConfig, fmt.Sprintf(format, args...))
 }

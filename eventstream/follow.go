@@ -6,31 +6,30 @@ import (
 	"time"
 )
 
-// Stored is an event as the stream keeps it. Nothing of it may be changed.
+// Stored is an event as the stream holds it. It must not be modified.
 type Stored struct {
 	Seq  uint64
-	Type string    // by its subject; Data may be no envelope
+	Type string    // from its subject; Data may not be an envelope
 	At   time.Time // when the broker stored it
 	Data []byte    // the envelope
 }
 
-// Follower is told what a stream stores. One goroutine calls its functions, one at a
-// time.
+// Follower receives what a stream stores. One goroutine calls its functions, one at
+// a time.
 type Follower struct {
-	// Filter are the event types wanted, as in [ConsumerConfig].
+	// Filter lists the wanted event types, as in [ConsumerConfig].
 	Filter []string
-	// Begin is called before the first event, with the sequence after which they
-	// come; again when the stream turns out to have been made anew, and after every
-	// outage.
+	// Begin is called before the first event, with the sequence that precedes it.
+	// It is called again if the stream was recreated, and after every outage.
 	Begin func(after uint64)
 	// Event is called for every event, in order.
 	Event func(Stored)
 }
 
-// Follow tells a follower of everything that is stored from now on, until ctx ends.
-// Outages are waited out, and what was stored meanwhile is told after them: nothing is
-// left out while the stream lives. It keeps nothing at the broker. The error is ctx's,
-// [ErrClosed] or an [ErrConfig].
+// Follow passes everything stored from now on to a follower, until ctx ends. It
+// waits through outages and then delivers what was stored meanwhile: nothing is
+// skipped while the stream exists. It creates nothing durable at the broker. The
+// error is ctx's, [ErrClosed] or an [ErrConfig].
 func (s *Stream) Follow(ctx context.Context, f Follower) error {
 	if err := validateFilters(f.Filter); err != nil {
 		return err
@@ -61,7 +60,7 @@ func (s *Stream) Follow(ctx context.Context, f Follower) error {
 	}
 }
 
-// attachFollower finds out from where on to follow, and tells the follower.
+// attachFollower finds the sequence to follow from, and calls Begin.
 func (s *Stream) attachFollower(ctx context.Context, sess *session, f *Follower, position uint64, known bool) (uint64, bool, error) {
 	end, err := s.end(ctx, sess)
 	switch {
@@ -69,14 +68,14 @@ func (s *Stream) attachFollower(ctx context.Context, sess *session, f *Follower,
 		return position, known, err
 	case !known:
 		position = end
-	case end < position: // a new stream, all of which is news
+	case end < position: // a new stream: every event in it is new
 		position = 0
 	}
 	f.Begin(position)
 	return position, true, nil
 }
 
-// End returns the sequence of the newest event that was stored, 0 for none.
+// End returns the sequence of the newest stored event, or 0.
 func (s *Stream) End(ctx context.Context) (uint64, error) {
 	sess, err := s.session()
 	if err != nil {

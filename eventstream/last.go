@@ -13,15 +13,14 @@ import (
 	"missioncontrol/charter"
 )
 
-// apiMessageGet is the JetStream API subject that the stream's leader answers.
-// The direct API (DIRECT.GET) may be answered by a replica that lags behind,
-// which is not good enough to decide what has been stored.
+// apiMessageGet is the JetStream API subject that the stream's leader answers. A
+// lagging replica may answer the direct API (DIRECT.GET), so it cannot be used to
+// decide what is stored.
 const apiMessageGet = "$JS.API.STREAM.MSG.GET."
 
-// Last returns the newest stored event of a type, and its sequence in the
-// stream; [ErrNotFound] when there is none. The type may be a filter such as
-// "mission.>". A publisher that was away for longer than the duplicate window
-// finds out with it where to go on.
+// Last returns the newest stored event of a type, and its sequence in the stream,
+// or [ErrNotFound]. The type may be a filter such as "mission.>". A publisher that
+// was away for longer than the duplicate window uses it to find where to resume.
 func (s *Stream) Last(ctx context.Context, eventType string) (charter.Event, uint64, error) {
 	if err := validateFilter(eventType); err != nil {
 		return charter.Event{}, 0, err
@@ -46,8 +45,8 @@ func (s *Stream) last(ctx context.Context, sess *session, eventType string) (cha
 	return event, found.Seq, err
 }
 
-// has reports whether the stream has an event that a filter is for behind a sequence, up to
-// and with another one.
+// has reports whether the stream holds an event that matches the filter, after one
+// sequence and up to another, inclusive.
 func (s *Stream) has(ctx context.Context, sess *session, filter []string, after, until uint64) (bool, error) {
 	for _, f := range orAll(filter) {
 		found, err := s.stored(ctx, sess, messageRequest{From: after + 1, NextFor: Subject(f)})
@@ -61,9 +60,10 @@ func (s *Stream) has(ctx context.Context, sess *session, filter []string, after,
 	return false, nil
 }
 
-// Newest returns the newest event of a stream that a filter is for, by what the stream's
-// leader says: a consumer beside a copy that lags behind the leader knows of less. It is for
-// whoever has a connection of his own. [ErrNotFound] if there is none.
+// Newest returns the newest event of a stream that matches a filter, or
+// [ErrNotFound]. It asks the stream's leader, because a consumer on a lagging
+// replica may not see the newest event. It is for callers with their own
+// connection.
 func Newest(ctx context.Context, nc *nats.Conn, stream string, filter []string) (newest Stored, err error) {
 	if err := validateFilters(filter); err != nil {
 		return Stored{}, err
@@ -83,7 +83,7 @@ func Newest(ctx context.Context, nc *nats.Conn, stream string, filter []string) 
 	return newest, nil
 }
 
-// orAll is a filter for every type where nothing is said.
+// orAll returns the filter, or one for every type if it is empty.
 func orAll(filter []string) []string {
 	if len(filter) == 0 {
 		return []string{">"}
@@ -91,7 +91,7 @@ func orAll(filter []string) []string {
 	return filter
 }
 
-// messageRequest asks for the last message of a subject, or for the first one from a
+// messageRequest requests the last message on a subject, or the first one from a
 // sequence on.
 type messageRequest struct {
 	LastFor string `json:"last_by_subj,omitzero"`
@@ -99,18 +99,18 @@ type messageRequest struct {
 	NextFor string `json:"next_by_subj,omitzero"`
 }
 
-// stored asks for a message on a session.
+// stored requests a message on a session.
 func (s *Stream) stored(ctx context.Context, sess *session, which messageRequest) (Stored, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.AckTimeout)
 	defer cancel()
 	found, err := storedMessage(ctx, sess.nc, s.cfg.StreamName, which)
 	if err != nil && !errors.Is(err, ErrNotFound) {
-		sess.doubt(err)
+		sess.reportFailure(err)
 	}
 	return found, err
 }
 
-// storedMessage asks the stream's leader for a message.
+// storedMessage requests a message from the stream's leader.
 func storedMessage(ctx context.Context, nc *nats.Conn, stream string, which messageRequest) (Stored, error) {
 	request, err := json.Marshal(which)
 	if err != nil {

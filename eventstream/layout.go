@@ -12,20 +12,20 @@ type layout struct {
 	order    ordering
 }
 
-// ordering is how PublishBatch keeps events in order.
+// ordering is the way PublishBatch keeps events in order.
 type ordering int
 
 const (
-	// pipelined: many in flight. Messages reach the stream over one connection
-	// and are stored by the process that reads it.
+	// pipelined: many in flight. Messages reach the stream over one connection, and
+	// the process that reads the connection stores them.
 	pipelined ordering = iota
 	// atomically: in batches that are stored as a whole, one after the other.
 	atomically
-	// oneByOne: each event is sent after the one before it is stored.
+	// oneByOne: each event is sent after the previous one is stored.
 	oneByOne
 )
 
-// settle notes how the broker keeps the stream.
+// settle records how the broker keeps the stream.
 func (s *session) settle(info *jetstream.StreamInfo) {
 	s.layout.Store(&layout{
 		replicas: max(1, info.Config.Replicas),
@@ -34,9 +34,9 @@ func (s *session) settle(info *jetstream.StreamInfo) {
 }
 
 // orderFor chooses how to publish to a stream through the named broker. Only a
-// stream with one copy, on that very broker, takes what is sent as it is sent;
-// otherwise there is another hop behind the broker, or a leader that may change,
-// and messages in flight can be lost one by one.
+// stream with one replica, on that very broker, stores messages exactly as they are
+// sent. Otherwise there is another hop behind the broker, or a leader that may
+// change, and single messages in flight can be lost.
 func orderFor(info *jetstream.StreamInfo, broker string, maxInFlight int) ordering {
 	here := info.Cluster == nil || info.Cluster.Leader == broker
 	switch {
@@ -51,9 +51,10 @@ func orderFor(info *jetstream.StreamInfo, broker string, maxInFlight int) orderi
 	}
 }
 
-// survey notes what an operator may have changed about a working stream. It may
-// fail: what counts is that publishes are answered, and that was found out.
-func (s *Stream) survey(ctx context.Context, sess *session) {
+// refreshPlacement records what an operator may have changed on a working stream.
+// It may fail: what matters is that publishes are acknowledged, which was already
+// checked.
+func (s *Stream) refreshPlacement(ctx context.Context, sess *session) {
 	if stream, err := s.lookUp(ctx, sess); err == nil {
 		sess.settle(stream.CachedInfo())
 	}

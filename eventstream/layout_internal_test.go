@@ -60,13 +60,13 @@ func TestSettleForOne(t *testing.T) {
 	} {
 		s := &Stream{cfg: Config{URL: c.url, ReplicasWait: time.Minute}}
 		now := time.Now()
-		if got := s.settleForOne(c.err, now); got != c.atOnce {
+		if got := s.fallBackToOneReplica(c.err, now); got != c.atOnce {
 			t.Errorf("%s: at once %v, want %v", name, got, c.atOnce)
 		}
-		if got := s.settleForOne(c.err, now.Add(59*time.Second)); got != c.atOnce {
+		if got := s.fallBackToOneReplica(c.err, now.Add(59*time.Second)); got != c.atOnce {
 			t.Errorf("%s: a second before its time %v, want %v", name, got, c.atOnce)
 		}
-		if got := s.settleForOne(c.err, now.Add(time.Minute)); got != c.later {
+		if got := s.fallBackToOneReplica(c.err, now.Add(time.Minute)); got != c.later {
 			t.Errorf("%s: later %v, want %v", name, got, c.later)
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// ledger remembers which deliveries have been handled, in a key-value bucket
-// that all consumers share. An entry lives as long as its event can.
+// ledger remembers which deliveries were handled, in a key-value bucket shared by
+// all consumers. An entry lives as long as its event can.
 type ledger struct {
 	kv      jetstream.KeyValue
 	durable string
@@ -29,7 +29,7 @@ func openLedger(ctx context.Context, sess *session) (*ledger, error) {
 			Replicas:    sess.copies(),
 		})
 		if errors.Is(err, jetstream.ErrBucketExists) {
-			kv, err = js.KeyValue(ctx, LedgerBucket) // somebody else was faster
+			kv, err = js.KeyValue(ctx, LedgerBucket) // another process created it first
 		}
 	}
 	if err != nil {
@@ -38,7 +38,7 @@ func openLedger(ctx context.Context, sess *session) (*ledger, error) {
 	return &ledger{kv: kv}, nil
 }
 
-// of is the ledger of one durable; nil stays nil.
+// of returns the ledger of one durable consumer; nil stays nil.
 func (l *ledger) of(durable string) *ledger {
 	if l == nil {
 		return nil
@@ -50,8 +50,8 @@ func (l *ledger) key(d Delivery) string {
 	return l.durable + "." + strconv.FormatUint(d.Seq, 10)
 }
 
-// stamp tells an event from one of the same sequence in a stream that was
-// deleted and created again.
+// stamp distinguishes an event from one with the same sequence in a stream that was
+// deleted and recreated.
 func stamp(d Delivery) string { return strconv.FormatInt(d.Stored.UnixNano(), 10) }
 
 func (l *ledger) remember(ctx context.Context, d Delivery) error {

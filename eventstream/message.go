@@ -10,13 +10,14 @@ import (
 	"missioncontrol/charter"
 )
 
-// timeLayout is RFC 3339 in UTC, always with the fraction that Charter keeps.
+// timeLayout is RFC 3339 in UTC, always with microseconds, the precision of
+// Charter.
 const timeLayout = "2006-01-02T15:04:05.000000Z"
 
-// encoder turns events into messages. It reuses one header map and one body
-// buffer: the client library copies both while publishing, and these are the
-// largest part of what a message costs. An encoder belongs to one goroutine,
-// and a message is valid until the next call of encode.
+// encoder converts events to messages. It reuses one header map and one body
+// buffer: the client library copies both while publishing, and they are most of a
+// message's cost. An encoder belongs to one goroutine, and a message is valid until
+// the next call of encode.
 type encoder struct {
 	msg  nats.Msg
 	body []byte
@@ -58,10 +59,10 @@ func newEncoder() *encoder {
 	return e
 }
 
-// slot is the header value at a position, as the header map wants it.
+// slot returns the header value at a position, as the header map needs it.
 func (e *encoder) slot(at int) []string { return e.values[at : at+1 : at+1] }
 
-// encode makes the message of an event; the error is an [ErrUnpublishable].
+// encode returns the message for an event; the error is an [ErrUnpublishable].
 func (e *encoder) encode(ev *charter.Event) (*nats.Msg, error) {
 	body, err := ev.AppendJSON(e.body[:0])
 	if err != nil {
@@ -84,9 +85,9 @@ func (e *encoder) encode(ev *charter.Event) (*nats.Msg, error) {
 	return &e.msg, nil
 }
 
-// inBatch makes the message that was encoded last the one of that sequence, from
-// 1, in an atomic batch; the last one commits it. An encoder that was used for a
-// batch is for batches only.
+// inBatch gives the last encoded message a sequence, from 1, in an atomic batch;
+// the last message commits it. An encoder used for a batch can only be used for
+// batches.
 func (e *encoder) inBatch(id string, sequence int, last bool) {
 	e.optional(hBatchID, headerBatchID, id)
 	e.optional(hBatchSequence, headerBatchSequence, strconv.Itoa(sequence))
@@ -97,7 +98,7 @@ func (e *encoder) inBatch(id string, sequence int, last bool) {
 	e.optional(hBatchCommit, headerBatchCommit, commit)
 }
 
-// optional sets a header that is absent when it is empty.
+// optional sets a header, or removes it if the value is empty.
 func (e *encoder) optional(at int, name, value string) {
 	if value == "" {
 		delete(e.msg.Header, name)
@@ -107,9 +108,8 @@ func (e *encoder) optional(at int, name, value string) {
 	e.msg.Header[name] = e.slot(at)
 }
 
-// headerValue percent-encodes what the CloudEvents NATS binding does not allow
-// in a header as it is: everything but printable ASCII, and space, double quote
-// and percent.
+// headerValue percent-encodes what the CloudEvents NATS binding does not allow in a
+// header: everything but printable ASCII, and space, double quote and percent.
 func headerValue(s string) string {
 	plain := func(c byte) bool { return c > ' ' && c < 0x7f && c != '"' && c != '%' }
 	clean := true

@@ -28,7 +28,7 @@ func TestHeaderValue(t *testing.T) {
 	}
 }
 
-// An encoder is reused; nothing of one event may show up in the next.
+// An encoder is reused; nothing of one event may appear in the next.
 func TestEncoderForgets(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("east", 3600))
@@ -80,24 +80,28 @@ func TestParseAck(t *testing.T) {
 		dup     bool
 		err     error
 		noReply bool
+		none    bool // not an acknowledgement
 	}{
 		"stored":        {data: `{"stream":"EVENTS","seq":7}`, seq: 7},
 		"spaced":        {data: `{"stream":"EVENTS", "seq": 7, "duplicate": true}`, seq: 7, dup: true},
 		"domain":        {data: `{"stream":"EVENTS","domain":"hub","seq":9}`, seq: 9},
 		"refused":       {data: `{"error":{"code":503,"err_code":10077,"description":"maximum bytes exceeded"},"stream":"EVENTS","seq":0}`, err: ErrRefused},
 		"too large":     {data: `{"error":{"code":400,"err_code":10054,"description":"message size exceeds maximum allowed"}}`, err: ErrUnpublishable},
-		"no sequence":   {data: `{"stream":"EVENTS"}`, err: ErrRefused},
-		"not an ack":    {data: `hello`, err: ErrRefused},
-		"empty":         {data: ``, err: ErrRefused},
+		"no sequence":   {data: `{"stream":"EVENTS"}`, none: true},
+		"no stream":     {data: `{"seq":7}`, none: true},
+		"other stream":  {data: `{"stream":"OTHER","seq":7}`, none: true},
+		"a reply":       {data: `{"cancel":[],"lost":[]}`, none: true},
+		"not an ack":    {data: `hello`, none: true},
+		"empty":         {data: ``, none: true},
 		"no responders": {noReply: true, err: ErrNoStream},
 	} {
 		msg := &nats.Msg{Data: []byte(c.data)}
 		if c.noReply {
 			msg.Header = nats.Header{"Status": {"503"}}
 		}
-		got := parseAck(msg)
-		if got.seq != c.seq || got.duplicate != c.dup || !errors.Is(got.err, c.err) || (c.err == nil) != (got.err == nil) {
-			t.Errorf("%s: %+v, want sequence %d, duplicate %v, error %v", name, got, c.seq, c.dup, c.err)
+		got, ok := parseAck(msg, "EVENTS")
+		if ok == c.none || got.seq != c.seq || got.duplicate != c.dup || !errors.Is(got.err, c.err) || (c.err == nil) != (got.err == nil) {
+			t.Errorf("%s: %+v, %t; want sequence %d, duplicate %v, error %v, %t", name, got, ok, c.seq, c.dup, c.err, !c.none)
 		}
 	}
 }

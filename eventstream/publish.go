@@ -8,27 +8,27 @@ import (
 	"missioncontrol/charter"
 )
 
-// maxBatchBytes bounds the unacknowledged bytes of one PublishBatch, so that a
-// batch of the largest events does not fill the broker's ingest queue.
+// maxBatchBytes limits the unacknowledged bytes of one PublishBatch, so that a
+// batch of very large events does not fill the broker's ingest queue.
 const maxBatchBytes = 4 << 20
 
-// Ack is the broker's word that an event is stored.
+// Ack is the broker's acknowledgement that an event is stored.
 type Ack struct {
 	// Seq is the event's sequence in the stream, at least 1.
 	Seq uint64
-	// Duplicate says that an event of this id was stored before; Seq is that
-	// one's.
+	// Duplicate reports that an event with this ID was already stored; Seq is its
+	// sequence.
 	Duplicate bool
 }
 
 // encoders holds idle encoders for durable publishes.
 var encoders = sync.Pool{New: func() any { return newEncoder() }}
 
-// Publish stores one event and returns when the broker has acknowledged it, or
-// when ctx ends. While the stream is degraded it fails at once with
-// [ErrDegraded]. After any error but [ErrClosed], [ErrDegraded] and
-// [ErrUnpublishable] the event may or may not be stored: repeat the call with
-// the same event, whose id makes it idempotent inside the duplicate window.
+// Publish stores one event and returns when the broker acknowledges it, or when ctx
+// ends. While the stream is degraded it fails at once with [ErrDegraded]. After any
+// error except [ErrClosed], [ErrDegraded] and [ErrUnpublishable] the event may or
+// may not be stored. Repeat the call with the same event: its ID makes that
+// idempotent within the duplicate window.
 func (s *Stream) Publish(ctx context.Context, e charter.Event) (Ack, error) {
 	sess, err := s.begin()
 	if err != nil {
@@ -78,27 +78,27 @@ func (s single) settle(_ int, o outcome) {
 	s.out <- o
 }
 
-// PublishBatch stores events in their order, as many at a time as that allows.
-// stored is the length of the prefix that is known to be stored; err says why it
-// is shorter than events, and belongs to events[stored].
+// PublishBatch stores events in order, with as many in flight as the order allows.
+// stored is the length of the prefix known to be stored. If it is shorter than
+// events, err says why, and belongs to events[stored].
 //
-// After the first failure nothing further is sent, and what is in flight is
-// awaited, at most Config.AckTimeout, so that events behind the failed one may
-// turn out to be stored all the same. The caller goes on with
-// events[stored:]: their ids make it idempotent inside the duplicate window.
-// When ctx ends, PublishBatch returns without awaiting.
+// After the first failure nothing more is sent. PublishBatch waits up to
+// Config.AckTimeout for what is in flight, so events after the failed one may still
+// be stored. The caller continues with events[stored:]; the IDs make that
+// idempotent within the duplicate window. When ctx ends, PublishBatch returns
+// without waiting.
 //
-// A batch never spans two connections. What that guarantees about the order is
-// in the package documentation.
+// A batch never spans two connections. The package documentation says what that
+// guarantees about the order.
 func (s *Stream) PublishBatch(ctx context.Context, events []charter.Event) (stored int, err error) {
 	return s.PublishBatchWhile(ctx, nil, events)
 }
 
-// PublishBatchWhile is PublishBatch, but sends nothing, with an [ErrChanged], if the
-// state has changed since a channel was got from Changed. Who has asked the stream
-// where it ends, after getting the channel, knows that the batch goes to the broker
-// that answered, or nowhere: not to one that has restarted in between, and has lost
-// what it had not written to its disk.
+// PublishBatchWhile is PublishBatch, but it sends nothing and returns [ErrChanged]
+// if the state has changed since the caller got the channel from Changed. A caller
+// that asked for the end of the stream after it got the channel knows that the
+// batch goes to the broker that answered, or nowhere. It cannot reach a broker that
+// restarted in between and lost data it had not written to disk.
 func (s *Stream) PublishBatchWhile(ctx context.Context, changed <-chan struct{}, events []charter.Event) (stored int, err error) {
 	if len(events) == 0 {
 		return 0, nil
@@ -108,7 +108,7 @@ func (s *Stream) PublishBatchWhile(ctx context.Context, changed <-chan struct{},
 		return 0, err
 	}
 	defer s.publishers.Done()
-	// A session that has followed another one went live after a change.
+	// A session that replaced another one went live after a change.
 	if changed != nil && changed != s.Changed() {
 		return 0, ErrChanged
 	}
@@ -126,8 +126,8 @@ func (s *Stream) PublishBatchWhile(ctx context.Context, changed <-chan struct{},
 	return stored, err
 }
 
-// pipeline sends events with at most limit of them in flight, until the end or
-// the first failure. It returns like PublishBatch.
+// pipeline sends events with at most limit in flight, until the end or the first
+// failure. Its results are those of PublishBatch.
 func (s *Stream) pipeline(ctx context.Context, sess *session, events []charter.Event, limit int) (stored int, err error) {
 	b := newBatch(s.health, len(events), limit)
 	b.sendAll(ctx, s.closing, sess, events)
@@ -138,16 +138,16 @@ func (s *Stream) pipeline(ctx context.Context, sess *session, events []charter.E
 // batch is the settler of a pipeline.
 type batch struct {
 	health *health
-	limit  int           // of messages in flight
+	limit  int           // messages in flight
 	wake   chan struct{} // buffered, 1: something was settled
 
 	mu       sync.Mutex
-	sizes    []int // of the bodies in flight, by index
+	sizes    []int // body sizes in flight, by index
 	stored   []bool
 	inFlight int
-	bytes    int   // in flight
+	bytes    int   // bytes in flight
 	failedAt int   // the lowest index that failed
-	err      error // of failedAt
+	err      error // the error of failedAt
 }
 
 func newBatch(h *health, n, limit int) *batch {
@@ -208,7 +208,7 @@ func (b *batch) awaitAll(ctx context.Context) {
 	}
 }
 
-// await waits until cond, which is called with the lock held, or ctx ends.
+// await waits until cond, which is called with the lock held, is true or ctx ends.
 func (b *batch) await(ctx context.Context, cond func() bool) error {
 	for {
 		b.mu.Lock()
@@ -225,7 +225,7 @@ func (b *batch) await(ctx context.Context, cond func() bool) error {
 	}
 }
 
-// sending books message i as in flight, unless something has failed.
+// sending marks message i as in flight, unless something has failed.
 func (b *batch) sending(i, size int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -265,7 +265,8 @@ func (b *batch) settle(i int, o outcome) {
 	}
 }
 
-// result is the prefix that is known to be stored, and the error behind it.
+// result returns the length of the prefix known to be stored, and the error after
+// it.
 func (b *batch) result() (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

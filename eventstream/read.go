@@ -9,10 +9,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Read hands the stored events after a sequence, up to and with another one, to a
-// function, in order, and returns when all have been handled or the function returns an
-// error. Events that the stream no longer has are left out. It keeps nothing at the
-// broker, and does not wait for one that is away.
+// Read passes the stored events after one sequence, up to and including another, to
+// a function, in order. It returns when all are handled or the function returns an
+// error. Deleted events are skipped. It creates nothing durable at the broker, and
+// does not wait for a broker that is away.
 func (s *Stream) Read(ctx context.Context, filter []string, after, until uint64, handle func(Stored) error) error {
 	if err := validateFilters(filter); err != nil {
 		return err
@@ -37,13 +37,13 @@ func validateFilters(filter []string) error {
 }
 
 var (
-	// errReadToEnd ends a read that has come to its end.
+	// errReadToEnd ends a read that reached its end.
 	errReadToEnd = errors.New("read to the end")
-	// errStalled ends a pass that gets nothing although there is more.
+	// errStalled ends a pass that receives nothing although there is more.
 	errStalled = errors.New("the consumer delivers nothing of what there is")
 )
 
-// read reads on one session, without an end if until is 0.
+// read reads on one session; with until 0 it has no end.
 func (s *Stream) read(ctx context.Context, sess *session, filter []string, after, until uint64, handle func(Stored) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -59,7 +59,7 @@ func (s *Stream) read(ctx context.Context, sess *session, filter []string, after
 		case <-ctx.Done():
 		}
 	}()
-	r := reading{stream: s, sess: sess, filter: filter, seen: after, until: until, wait: s.cfg.DialTimeout, handle: handle}
+	r := streamRead{stream: s, sess: sess, filter: filter, seen: after, until: until, wait: s.cfg.DialTimeout, handle: handle}
 	err := r.run(ctx)
 	switch {
 	case errors.Is(err, errReadToEnd):
@@ -70,24 +70,24 @@ func (s *Stream) read(ctx context.Context, sess *session, filter []string, after
 	return err
 }
 
-// reading is how far a read has come. The consumer of a pass may be on a replica that lags
-// behind the stream's leader, and then have nothing pending although there is more to read;
-// and its first request may get lost, when it comes to be in the middle of an election.
-type reading struct {
+// streamRead is the position of a read. The consumer of a pass may be on a replica
+// that lags behind the stream's leader. It may then have nothing pending although
+// there is more to read. Its first request may also be lost during an election.
+type streamRead struct {
 	stream  *Stream
 	sess    *session
 	filter  []string
-	seen    uint64 // everything up to here
+	seen    uint64 // everything up to here was read
 	until   uint64 // 0 for no end
-	pending uint64 // as the consumer said last
-	// wait is how long a pass that has an end may get nothing. It grows, so that a broker
-	// that is slower than that is read nevertheless.
+	pending uint64 // as last reported by the consumer
+	// wait is how long a pass with an end waits for a message. It grows, so that a
+	// slower broker can be read too.
 	wait   time.Duration
 	handle func(Stored) error
 }
 
-// run reads with one consumer after another, until one comes to the end.
-func (r *reading) run(ctx context.Context) error {
+// run reads with one consumer after another, until one reaches the end.
+func (r *streamRead) run(ctx context.Context) error {
 	for {
 		err := r.pass(ctx)
 		if !errors.Is(err, errStalled) {
@@ -99,7 +99,7 @@ func (r *reading) run(ctx context.Context) error {
 }
 
 // pass reads with one consumer.
-func (r *reading) pass(ctx context.Context) error {
+func (r *streamRead) pass(ctx context.Context) error {
 	messages, err := r.consume(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the event stream: %w", err)
@@ -128,8 +128,8 @@ func (r *reading) pass(ctx context.Context) error {
 	}
 }
 
-// consume begins a pass behind what has been seen.
-func (r *reading) consume(ctx context.Context) (jetstream.MessagesContext, error) {
+// consume starts a pass after the last message that was seen.
+func (r *streamRead) consume(ctx context.Context) (jetstream.MessagesContext, error) {
 	cfg := jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: r.seen + 1,
 		MaxResetAttempts: 1, InactiveThreshold: pullExpiry,
@@ -150,9 +150,9 @@ func (r *reading) consume(ctx context.Context) (jetstream.MessagesContext, error
 	return consumer.Messages(jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(pullHeartbeat))
 }
 
-// ended returns errReadToEnd when there is nothing more to read: where the consumer has
-// nothing pending, the leader has the say.
-func (r *reading) ended(ctx context.Context) error {
+// ended returns errReadToEnd if there is nothing more to read. If the consumer has
+// nothing pending, the leader decides.
+func (r *streamRead) ended(ctx context.Context) error {
 	switch {
 	case r.until == 0:
 		return nil
@@ -171,9 +171,9 @@ func (r *reading) ended(ctx context.Context) error {
 	return nil
 }
 
-// next waits for a message. Where the read has an end, it does not wait for long: what was
-// pending may have been deleted, or the consumer may not be of use.
-func (r *reading) next(ctx context.Context, messages jetstream.MessagesContext) (jetstream.Msg, error) {
+// next waits for a message. If the read has an end, the wait is short: what was
+// pending may have been deleted, or the consumer may be stalled.
+func (r *streamRead) next(ctx context.Context, messages jetstream.MessagesContext) (jetstream.Msg, error) {
 	if r.until == 0 {
 		return messages.Next(jetstream.NextContext(ctx))
 	}

@@ -13,13 +13,15 @@ import (
 	"missioncontrol/eventstream/streamtest"
 )
 
-// readAll reads five events while a text is replaced on the way, so many times at most.
+// readAll reads five events while the proxy replaces a text, at most the given
+// number of times.
 func readAll(t *testing.T, text, by string, times int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), streamtest.Patience)
 	defer cancel()
 	broker := openBroker(t).(*oneBroker)
-	// Whatever is sent to nowhere is taken, so that nobody is told that nobody is there.
+	// A subscriber on the unused subject, so that requests to it get no "no
+	// responders" status.
 	nowhere, err := nats.Connect(broker.AdminURL())
 	if err != nil {
 		t.Fatal(err)
@@ -60,13 +62,14 @@ func readAll(t *testing.T, text, by string, times int) {
 	}
 }
 
-// While a cluster elects, a reader's first request may get lost, and nothing comes.
+// While a cluster elects a leader, a reader's first request may be lost, and
+// nothing arrives.
 func TestAReadOutlivesALostRequest(t *testing.T) {
 	t.Parallel()
 	readAll(t, "$JS.API.CONSUMER.MSG.NEXT.", "$JS.API.CONSUMER.MSG.LOST.", 1)
 }
 
-// A consumer beside a copy that lags behind knows of less than there is.
+// A consumer on a lagging replica sees fewer events than there are.
 func TestAReadGoesOnWhereACopyLags(t *testing.T) {
 	t.Parallel()
 	readAll(t, `"num_pending":5`, `"num_pending":0`, 9)

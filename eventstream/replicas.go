@@ -10,37 +10,37 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// autoReplicas is how many copies Config.Replicas 0 asks for first.
+// autoReplicas is the number of replicas that Config.Replicas 0 tries first.
 const autoReplicas = 3
 
-// JetStream's ways of saying that a stream cannot have so many copies
-// (errors.json of the server).
+// JetStream's errors for a stream that cannot have so many replicas (errors.json in
+// the server).
 const (
 	codeNoPeers              jetstream.ErrorCode = 10005 // no suitable peers for placement, and why
-	codeInsufficient         jetstream.ErrorCode = 10023 // the same from older servers
+	codeInsufficient         jetstream.ErrorCode = 10023 // the same in older servers
 	codeReplicasNotSupported jetstream.ErrorCode = 10074 // not a cluster
-	codeNoLimits             jetstream.ErrorCode = 10120 // the account may not have streams with copies
+	codeNoLimits             jetstream.ErrorCode = 10120 // the account may not have replicated streams
 )
 
-// createReplicated creates a stream with Config.Replicas copies, or chooses: see
-// "Copies" in the package documentation.
+// createReplicated creates a stream with Config.Replicas replicas, or chooses their
+// number: see "Replicas" in the package documentation.
 func (s *Stream) createReplicated(ctx context.Context, sess *session, cfg jetstream.StreamConfig) (jetstream.Stream, error) {
 	if cfg.Replicas != 0 {
 		return sess.js.CreateStream(ctx, cfg)
 	}
 	cfg.Replicas = autoReplicas
 	stream, err := sess.js.CreateStream(ctx, cfg)
-	if err == nil || !s.settleForOne(err, time.Now()) {
+	if err == nil || !s.fallBackToOneReplica(err, time.Now()) {
 		return stream, err
 	}
 	cfg.Replicas = 1
 	return sess.js.CreateStream(ctx, cfg)
 }
 
-// settleForOne reports whether err, at now, means that there will not be three
-// copies. Where it may only mean that a node is not up yet, it says so when that
-// has lasted for Config.ReplicasWait.
-func (s *Stream) settleForOne(err error, now time.Time) bool {
+// fallBackToOneReplica reports whether err, at time now, means that three replicas
+// are not possible. If it may only mean that a node is not up yet, the error must
+// last for Config.ReplicasWait.
+func (s *Stream) fallBackToOneReplica(err error, now time.Time) bool {
 	var apiErr *jetstream.APIError
 	switch {
 	case !errors.As(err, &apiErr):
@@ -50,13 +50,13 @@ func (s *Stream) settleForOne(err error, now time.Time) bool {
 	case !lacksNodes(err), nodeAway(apiErr), s.cfg.servers() >= autoReplicas:
 		return false
 	}
-	if s.fewSince.IsZero() {
-		s.fewSince = now
+	if s.tooFewSince.IsZero() {
+		s.tooFewSince = now
 	}
-	return now.Sub(s.fewSince) >= s.cfg.ReplicasWait
+	return now.Sub(s.tooFewSince) >= s.cfg.ReplicasWait
 }
 
-// servers is how many servers the URL names.
+// servers returns how many servers the URL names.
 func (c Config) servers() int {
 	urls, err := splitURL(c.URL)
 	if err != nil {
@@ -65,19 +65,20 @@ func (c Config) servers() int {
 	return len(urls)
 }
 
-// lacksNodes reports a cluster without nodes for as many copies as asked for.
+// lacksNodes reports whether the cluster has too few nodes for the requested
+// replicas.
 func lacksNodes(err error) bool {
 	var apiErr *jetstream.APIError
 	return errors.As(err, &apiErr) && (apiErr.ErrorCode == codeNoPeers || apiErr.ErrorCode == codeInsufficient)
 }
 
-// nodeAway reports whether the cluster lacks nodes because one that it knows
-// does not answer; the server tells in no other way than by its text.
+// nodeAway reports whether the cluster has too few nodes because a known node does
+// not respond. The server says so only in the error text.
 func nodeAway(err *jetstream.APIError) bool {
 	return strings.Contains(err.Description, "offline") || strings.Contains(err.Description, "miscellaneous")
 }
 
-// placementConflict explains a stream that lacks nodes.
+// placementConflict explains why a stream cannot be placed.
 func (s *Stream) placementConflict(err *jetstream.APIError) error {
 	copies := s.cfg.Replicas
 	if copies == 0 {
@@ -87,8 +88,8 @@ func (s *Stream) placementConflict(err *jetstream.APIError) error {
 		copies, s.cfg.StreamName, err.Description)}
 }
 
-// copies is how many copies a stream has that is created beside the events: as
-// many as these have, unless it is configured.
+// copies returns the number of replicas for streams created beside the events: as
+// many as the events have, unless configured.
 func (s *session) copies() int {
 	if s.cfg.Replicas > 0 {
 		return s.cfg.Replicas

@@ -11,10 +11,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// session is one connection to the broker, from its handshake to its end.
-// Whatever is sent on it is acknowledged on it or settled with an error when it
-// ends; nothing outlives it. Telemetry and durable events have windows of their
-// own, so that neither waits for the other's acknowledgements.
+// session is one connection to the broker, from handshake to end. Everything sent
+// on it is acknowledged on it, or settled with an error when it ends; nothing
+// outlives it. Telemetry and durable events have separate windows, so neither waits
+// for the other's acknowledgements.
 type session struct {
 	cfg    Config
 	dialer *dialer
@@ -26,32 +26,32 @@ type session struct {
 	// layout is how the broker keeps the stream; set before the session is live.
 	layout atomic.Pointer[layout]
 
-	// doubts receives the first outcome that speaks against the stream's
-	// health; see doubt.
-	doubts chan error
+	// failures receives the first outcome that points to a problem with the stream;
+	// see reportFailure.
+	failures chan error
 
-	endOnce sync.Once
-	done    chan struct{}         // closed when the connection has ended
-	cause   atomic.Pointer[error] // why, nil when nobody said
-	async   atomic.Pointer[error] // the last error the broker sent unasked
+	endOnce   sync.Once
+	done      chan struct{}         // closed when the connection has ended
+	endReason atomic.Pointer[error] // why it ended; nil if unknown
+	async     atomic.Pointer[error] // the last asynchronous error from the broker
 
 	sweeper sync.WaitGroup
 }
 
 func newSession(cfg Config) *session {
-	return &session{cfg: cfg, doubts: make(chan error, 1), done: make(chan struct{})}
+	return &session{cfg: cfg, failures: make(chan error, 1), done: make(chan struct{})}
 }
 
-// open takes over a fresh connection.
+// open takes over a new connection.
 func (s *session) open(nc *nats.Conn) (err error) {
 	s.nc = nc
 	if s.js, err = jetstream.New(nc, jetstream.WithDefaultTimeout(s.cfg.DialTimeout)); err != nil {
 		return err
 	}
-	if s.telemetry, err = newWindow(nc, maxBursts, s.cfg.AckTimeout, s.doubt); err != nil {
+	if s.telemetry, err = newWindow(nc, s.cfg.StreamName, maxBursts, s.cfg.AckTimeout, s.reportFailure); err != nil {
 		return err
 	}
-	if s.durable, err = newWindow(nc, s.cfg.MaxInFlight, s.cfg.AckTimeout, s.doubt); err != nil {
+	if s.durable, err = newWindow(nc, s.cfg.StreamName, s.cfg.MaxInFlight, s.cfg.AckTimeout, s.reportFailure); err != nil {
 		return err
 	}
 	s.sweeper.Go(s.sweep)
@@ -59,7 +59,7 @@ func (s *session) open(nc *nats.Conn) (err error) {
 }
 
 // sweep expires overdue acknowledgements until the connection ends, and then
-// settles what is left.
+// settles the rest.
 func (s *session) sweep() {
 	tick := time.NewTicker(max(s.cfg.AckTimeout/8, time.Millisecond))
 	defer tick.Stop()
@@ -77,47 +77,47 @@ func (s *session) sweep() {
 	}
 }
 
-// doubt notes an error that should have the stream probed. Only the first one
-// since the last probe counts.
-func (s *session) doubt(err error) {
+// reportFailure records an error that makes the stream be probed. Only the first
+// one since the last probe counts.
+func (s *session) reportFailure(err error) {
 	select {
-	case s.doubts <- err:
+	case s.failures <- err:
 	default:
 	}
 }
 
-// clearDoubts forgets what was noted before a probe.
-func (s *session) clearDoubts() {
+// clearFailures forgets what was reported before a probe.
+func (s *session) clearFailures() {
 	select {
-	case <-s.doubts: //nolint:errcheck // a doubt that is out of date is nobody's error
+	case <-s.failures: //nolint:errcheck // a doubt that is out of date is nobody's error
 	default:
 	}
 	s.async.Store(nil)
 }
 
-// asyncError handles what the broker says without being asked, such as a
-// permission that is missing: a publish that it concerns is never answered.
+// asyncError handles the broker's asynchronous errors, such as a missing
+// permission: the broker never answers the publish it concerns.
 func (s *session) asyncError(err error) {
 	s.async.Store(&err)
 	if errors.Is(err, nats.ErrPermissionViolation) {
-		s.doubt(err)
+		s.reportFailure(err)
 	}
 }
 
-// explainSilence adds what the broker said to an error that only says that an
-// answer did not come.
-func (s *session) explainSilence(err error) error {
-	if said := s.async.Load(); said != nil {
-		return fmt.Errorf("%w (the broker says: %w)", err, *said)
+// withAsyncError adds the broker's last asynchronous error to an error that says
+// only that no response came.
+func (s *session) withAsyncError(err error) error {
+	if asyncError := s.async.Load(); asyncError != nil {
+		return fmt.Errorf("%w (the broker says: %w)", err, *asyncError)
 	}
 	return err
 }
 
-// closed marks the end of the connection; err is why, nil when we ended it.
+// closed marks the end of the connection. err says why; it is nil if we closed it.
 func (s *session) closed(err error) {
 	s.endOnce.Do(func() {
 		if err != nil {
-			s.cause.Store(&err)
+			s.endReason.Store(&err)
 		}
 		close(s.done)
 	})
@@ -133,16 +133,16 @@ func (s *session) ended() bool {
 	}
 }
 
-// endedBy is the error of an ended session.
+// endedBy returns the error of an ended session.
 func (s *session) endedBy() error {
-	if cause := s.cause.Load(); cause != nil {
-		return fmt.Errorf("%w: %w", ErrDisconnected, *cause)
+	if reason := s.endReason.Load(); reason != nil {
+		return fmt.Errorf("%w: %w", ErrDisconnected, *reason)
 	}
 	return ErrDisconnected
 }
 
-// close ends the session at once and waits for its goroutine. Everything in
-// flight is settled when it returns. Callers that care let it drain first.
+// close ends the session at once and waits for its goroutine. When it returns,
+// everything in flight is settled. Callers that need it drain the session first.
 func (s *session) close() {
 	s.dialer.abort()
 	if s.nc != nil {

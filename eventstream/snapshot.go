@@ -12,8 +12,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Snapshot is what JetStream says of a stream that it has copied, and wants to be told
-// when the copy is restored.
+// Snapshot is the metadata that JetStream returns with a copy of a stream, and
+// needs to restore it.
 type Snapshot struct {
 	Config json.RawMessage `json:"config"`
 	State  json.RawMessage `json:"state"`
@@ -23,24 +23,24 @@ const (
 	apiSnapshot = "$JS.API.STREAM.SNAPSHOT."
 	apiRestore  = "$JS.API.STREAM.RESTORE."
 
-	// What a broker sends before it wants to hear that something has arrived. It gives
-	// up on a receiver that is silent for two seconds, and snapshotSilence is how long
-	// a receiver bears with a broker, which may have large files to read.
+	// How much a broker sends before it expects an acknowledgement. The broker
+	// gives up on a receiver that is silent for two seconds. snapshotSilence is how
+	// long the receiver waits for a broker, which may have large files to read.
 	snapshotChunk   = 128 << 10
 	snapshotWindow  = 2 << 20
 	snapshotSilence = 30 * time.Second
 )
 
-// TakeSnapshot writes a copy of a stream and its consumers to w, in the form that
-// JetStream gives it, while the stream goes on: all as it was at one moment of the call.
-// It is what `nats stream backup` keeps, too.
+// TakeSnapshot writes a copy of a stream and its consumers to w, in JetStream's
+// format, while the stream stays in use. The copy shows the state at one moment
+// during the call. `nats stream backup` stores the same format.
 func TakeSnapshot(ctx context.Context, nc *nats.Conn, stream string, w io.Writer) (Snapshot, error) {
 	chunks, err := nc.SubscribeSync(nc.NewInbox())
 	if err != nil {
 		return Snapshot{}, err
 	}
 	defer func() { _ = chunks.Unsubscribe() }()             // fails only on a closed connection
-	if err := chunks.SetPendingLimits(-1, -1); err != nil { // the window bounds it
+	if err := chunks.SetPendingLimits(-1, -1); err != nil { // the window limits it
 		return Snapshot{}, err
 	}
 	var s Snapshot
@@ -77,7 +77,7 @@ func nextChunk(ctx context.Context, chunks *nats.Subscription) (*nats.Msg, error
 	return chunk, err
 }
 
-// snapshotEnd says whether the message that ends a snapshot says that it is whole.
+// snapshotEnd checks whether the message that ends a snapshot reports it complete.
 func snapshotEnd(stream string, end *nats.Msg) error {
 	if code := end.Header.Get("Status"); code != "" && code != "204" {
 		return fmt.Errorf("copy the stream %s: the broker ended it: %s %s", stream, code, end.Header.Get("Description"))
@@ -85,7 +85,8 @@ func snapshotEnd(stream string, end *nats.Msg) error {
 	return nil
 }
 
-// RestoreSnapshot makes a stream and its consumers of a copy. The stream must not exist.
+// RestoreSnapshot creates a stream and its consumers from a copy. The stream must
+// not exist.
 func RestoreSnapshot(ctx context.Context, nc *nats.Conn, stream string, s Snapshot, r io.Reader) error {
 	if err := sendSnapshot(ctx, nc, stream, s, r); err != nil {
 		return fmt.Errorf("restore the stream %s: %w", stream, err)
@@ -109,7 +110,7 @@ func sendSnapshot(ctx context.Context, nc *nats.Conn, stream string, s Snapshot,
 			}
 		}
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return askJetStream(ctx, nc, answer.To, json.RawMessage(nil), nil) // the end
+			return askJetStream(ctx, nc, answer.To, json.RawMessage(nil), nil) // the end marker
 		}
 		if err != nil {
 			return err
@@ -117,7 +118,8 @@ func sendSnapshot(ctx context.Context, nc *nats.Conn, stream string, s Snapshot,
 	}
 }
 
-// askJetStream sends a request and decodes the answer, if there is a place for it.
+// askJetStream sends a request and decodes the response into the target, unless
+// that is nil.
 func askJetStream(ctx context.Context, nc *nats.Conn, subject string, request, answer any) error {
 	body, raw := request.(json.RawMessage)
 	if !raw {

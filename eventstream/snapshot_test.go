@@ -16,7 +16,7 @@ import (
 	"missioncontrol/eventstream/embedded"
 )
 
-// broker starts a broker on a directory of its own.
+// snapshotBroker starts a broker on a directory of its own.
 func snapshotBroker(t *testing.T) (*nats.Conn, jetstream.JetStream) {
 	t.Helper()
 	broker, err := embedded.Start(t.Context(), embedded.Config{Port: embedded.AnyPort, StoreDir: t.TempDir()})
@@ -36,7 +36,7 @@ func snapshotBroker(t *testing.T) (*nats.Conn, jetstream.JetStream) {
 	return nc, js
 }
 
-// meanwhile is a writer that does something when the first chunk arrives.
+// meanwhile is a writer that calls a function when the first chunk arrives.
 type meanwhile struct {
 	io.Writer
 	do func()
@@ -50,8 +50,8 @@ func (m *meanwhile) Write(b []byte) (int, error) {
 	return m.Writer.Write(b)
 }
 
-// While a snapshot is taken, messages are published and consumed that are not in it. The
-// consumer in it must not know of them, or it would pass over as many new ones.
+// During a snapshot, messages are published and consumed that are not in it. The
+// consumer in the snapshot must not count them, or it would skip as many new ones.
 func TestASnapshotIsTakenWhileTheStreamGoesOn(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -67,7 +67,7 @@ func TestASnapshotIsTakenWhileTheStreamGoesOn(t *testing.T) {
 	consumer, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{Durable: "c", AckPolicy: jetstream.AckExplicitPolicy})
 	must(err)
 	publish := func(js jetstream.JetStream, from, to int) {
-		noise := make([]byte, 128<<10) // does not compress, so that the window is soon full
+		noise := make([]byte, 128<<10) // incompressible, so that the window fills quickly
 		for i := from; i < to; i++ {
 			_, _ = rand.Read(noise)
 			_, err := js.Publish(ctx, fmt.Sprintf("s.%d", i), noise)

@@ -7,38 +7,38 @@ import (
 	"time"
 )
 
-// State is one of the two states of a stream.
+// State is the state of a stream.
 type State string
 
-// The states of a stream.
+// States of a stream.
 const (
-	// Connected: the stream exists, and publishes are acknowledged.
+	// Connected means that the stream exists and publishes are acknowledged.
 	Connected State = "connected"
-	// Degraded: telemetry is dropped and durable publishes are refused, until
-	// the stream is found working again.
+	// Degraded means that telemetry is dropped and durable publishes fail, until
+	// the stream works again.
 	Degraded State = "degraded"
 )
 
 // Status is a snapshot of a stream's health and counters.
 type Status struct {
 	State State
-	// Reason is one plain sentence saying why the state is degraded; empty when
+	// Reason is one plain sentence that says why the stream is degraded; empty when
 	// connected.
 	Reason string
 	// Since is when the state began.
 	Since time.Time
-	// Published counts acknowledged events, telemetry and durable, duplicates
-	// among them.
+	// Published counts acknowledged events, telemetry and durable, including
+	// duplicates.
 	Published uint64
-	// Dropped counts telemetry events that were not, or not surely, stored.
+	// Dropped counts telemetry events that were not stored, or may not have been.
 	Dropped uint64
-	// Duplicates counts acknowledgements saying that the event was stored before.
+	// Duplicates counts acknowledgements of events that were already stored.
 	Duplicates uint64
-	// LastError is the text of the most recent failure of any kind, empty when
-	// there was none, and LastErrorAt is its time.
+	// LastError is the text of the most recent failure of any kind, or empty.
+	// LastErrorAt is its time.
 	LastError   string
 	LastErrorAt time.Time
-	// Copies is how many copies the stream has; 0 while that is not known.
+	// Copies is the number of replicas of the stream; 0 if unknown.
 	Copies int
 	// BrokerURL is the configured broker, without passwords.
 	BrokerURL string
@@ -55,7 +55,7 @@ type health struct {
 	state     State
 	reason    string
 	since     time.Time
-	announced bool // whether the present state is in the log
+	announced bool // whether the current state was logged
 	lastErr   string
 	lastErrAt time.Time
 	changed   chan struct{}
@@ -69,7 +69,7 @@ func newHealth(log *slog.Logger, broker string) *health {
 	}
 }
 
-// snapshot does no I/O and waits for nobody who does.
+// snapshot does no I/O and never waits for it.
 func (h *health) snapshot() Status {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -87,7 +87,7 @@ func (h *health) wait() <-chan struct{} {
 	return h.changed
 }
 
-// connected enters the state connected.
+// connected enters the state Connected.
 func (h *health) connected() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -99,8 +99,8 @@ func (h *health) connected() {
 	h.announced = true
 }
 
-// degraded enters the state degraded, or changes the reason for being in it.
-// The log has one line per period, with the reason it began with.
+// degraded enters the state Degraded, or changes its reason. The log has one line
+// per period, with the first reason.
 func (h *health) degraded(reason string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -137,7 +137,7 @@ func (h *health) record(text string) {
 	h.lastErr, h.lastErrAt = text, time.Now()
 }
 
-// count books the outcome of one acknowledged event.
+// count counts the outcome of one acknowledged event.
 func (h *health) count(o outcome) {
 	h.published.Add(1)
 	if o.duplicate {

@@ -14,40 +14,40 @@ import (
 	"missioncontrol/charter"
 )
 
-// Stream publishes charter events to JetStream and consumes them. Make one with
-// [Open]; all methods may be called concurrently.
+// Stream publishes charter events to JetStream and consumes them. Create one with
+// [Open]. All methods may be called concurrently.
 type Stream struct {
 	cfg     Config
 	log     *slog.Logger
 	options *nats.Options // the caller's, already applied
 	health  *health
 
-	// live is the session to publish on, nil while degraded.
+	// live is the session to publish on, or nil while degraded.
 	live atomic.Pointer[session]
 
 	emitter *emitter
 
 	mu         sync.Mutex
 	closed     bool
-	publishers sync.WaitGroup // durable publishes under way; added to under mu
-	consumers  sync.WaitGroup // Consume calls under way; added to under mu
+	publishers sync.WaitGroup // running durable publishes; added to under mu
+	consumers  sync.WaitGroup // running Consume calls; added to under mu
 
-	closing  context.Context    // done when Close begins
-	refuse   context.CancelFunc // ends closing
-	stop     context.CancelFunc // ends the background work
+	closing  context.Context    // done when Close starts
+	refuse   context.CancelFunc // cancels closing
+	stop     context.CancelFunc // stops the background work
 	work     sync.WaitGroup     // the background work
-	finished chan struct{}      // closed when Close has done everything
+	finished chan struct{}      // closed when Close is complete
 	closeErr error              // valid once finished is closed
 
 	// Used by supervise only.
-	toldDiff string    // what warnDifferences last said
-	fewSince time.Time // since when the cluster has had too few nodes, see settleForOne
-	known    []string  // servers that the broker told of, see connect
+	loggedDiff  string    // what warnDifferences last logged
+	tooFewSince time.Time // since when the cluster has had too few nodes; see fallBackToOneReplica
+	known       []string  // servers the broker advertised; see connect
 }
 
-// Open starts a stream. That the broker is away is no error: the stream is then
-// degraded until the broker is there. An error is an [ErrConfig]: a field out
-// of range, or credentials that cannot be read.
+// Open starts a stream. An unreachable broker is not an error: the stream is
+// degraded until the broker responds. The error is an [ErrConfig]: a field out of
+// range, or unreadable credentials.
 func Open(cfg Config) (*Stream, error) {
 	cfg = cfg.WithDefaults()
 	if err := cfg.Validate(); err != nil {
@@ -75,16 +75,16 @@ func Open(cfg Config) (*Stream, error) {
 	return s, nil
 }
 
-// Emit sends a telemetry event, best effort. It never blocks, never fails and
-// does no I/O: the event is queued for another goroutine. An event that cannot
-// be sent now (degraded, queue full, closed) is dropped and counted, and so is
-// one whose acknowledgement does not come.
+// Emit sends a telemetry event, best effort. It never blocks, never fails and does
+// no I/O: it queues the event for another goroutine. An event that cannot be sent
+// now (degraded, queue full, closed), or that is not acknowledged, is dropped and
+// counted.
 //
-// The event's maps and payload are read later and must not be changed after
-// the call.
+// The event's maps and payload are read later and must not be changed after the
+// call.
 func (s *Stream) Emit(e charter.Event) { s.emitter.emit(e) }
 
-// Status is a snapshot of the stream's state and counters. It does no I/O.
+// Status returns a snapshot of the stream's state and counters. It does no I/O.
 func (s *Stream) Status() Status {
 	status := s.health.snapshot()
 	if sess := s.live.Load(); sess != nil {
@@ -93,12 +93,12 @@ func (s *Stream) Status() Status {
 	return status
 }
 
-// Changed returns a channel that is closed at the next change of the state or
-// its reason. To wait for a state without missing it, take the channel before
-// looking at the Status.
+// Changed returns a channel that is closed at the next change of the state or its
+// reason. To wait for a state without missing it, get the channel before reading
+// Status.
 func (s *Stream) Changed() <-chan struct{} { return s.health.wait() }
 
-// session is the live session, or an error saying why there is none.
+// session returns the live session, or an error that says why there is none.
 func (s *Stream) session() (*session, error) {
 	if sess := s.live.Load(); sess != nil {
 		return sess, nil
@@ -127,8 +127,7 @@ func (s *Stream) awaitSession(ctx context.Context) (*session, error) {
 	}
 }
 
-// begin admits a durable publish; every success is followed by
-// s.publishers.Done.
+// begin admits a durable publish. Each success is followed by s.publishers.Done.
 func (s *Stream) begin() (*session, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -146,14 +145,13 @@ func (s *Stream) begin() (*session, error) {
 	return sess, nil
 }
 
-// Close stops the stream. It sends queued telemetry, awaits what is in flight
-// and lets the handlers of running Consume calls finish, until ctx ends; then it
-// drops the rest. Either way the background goroutines have ended when it
-// returns. New publishes get [ErrClosed] at once. The error says that ctx ended
-// first.
+// Close stops the stream. Until ctx ends, it sends queued telemetry, waits for what
+// is in flight and lets running Consume handlers finish; then it drops the rest. In
+// either case the background goroutines have ended when it returns. New publishes
+// fail with [ErrClosed] at once. The error means that ctx ended first.
 //
-// Close is idempotent, and every call waits for the end. A handler must not
-// call it: Close would wait for the handler until ctx ends.
+// Close is idempotent, and every call waits for the end. A handler must not call
+// it: Close would wait for the handler until ctx ends.
 func (s *Stream) Close(ctx context.Context) error {
 	s.mu.Lock()
 	first := !s.closed
@@ -168,7 +166,7 @@ func (s *Stream) Close(ctx context.Context) error {
 	return s.closeErr
 }
 
-// shutdown drains and stops; it takes little longer than ctx.
+// shutdown drains and stops. It takes little longer than ctx.
 func (s *Stream) shutdown(ctx context.Context) error {
 	err := s.emitter.drain(ctx)
 	published := waitChannel(&s.publishers)
@@ -180,7 +178,7 @@ func (s *Stream) shutdown(ctx context.Context) error {
 		}
 	}
 	if sess := s.live.Load(); sess != nil && err == nil {
-		// The consumers' last acknowledgements are still in the buffer.
+		// The consumers' last acknowledgements are still buffered.
 		flushCtx, cancel := context.WithTimeout(ctx, s.cfg.DialTimeout)
 		err = sess.nc.FlushWithContext(flushCtx)
 		cancel()
@@ -194,7 +192,7 @@ func (s *Stream) shutdown(ctx context.Context) error {
 	return nil
 }
 
-// waitChannel turns the end of a wait group into a channel.
+// waitChannel returns a channel that is closed when the wait group is done.
 func waitChannel(wg *sync.WaitGroup) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {

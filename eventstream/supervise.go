@@ -11,15 +11,15 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// supervise keeps a session open and the state true until ctx ends. It is the
-// only writer of Stream.live.
+// supervise keeps a session open and the state current until ctx ends. Only
+// supervise sets Stream.live.
 func (s *Stream) supervise(ctx context.Context) {
 	redial := backoff{first: s.cfg.ReconnectWait, most: s.cfg.ReconnectMax}
 	for ctx.Err() == nil {
 		sess, err := s.connect(ctx)
 		switch {
 		case err == nil:
-			if s.attend(ctx, sess) {
+			if s.serve(ctx, sess) {
 				redial.reset()
 			}
 			s.learn(sess)
@@ -31,12 +31,12 @@ func (s *Stream) supervise(ctx context.Context) {
 	}
 }
 
-// attend probes a session, makes it live while it works, and returns when it
-// has ended or is to be given up; worked tells whether it was ever live.
-func (s *Stream) attend(ctx context.Context, sess *session) (worked bool) {
+// serve probes a session, keeps it live while it works, and returns when it has
+// ended or should be dropped. worked reports whether it was ever live.
+func (s *Stream) serve(ctx context.Context, sess *session) (worked bool) {
 	probe := backoff{first: s.cfg.ProbeWait, most: s.cfg.ProbeMaxWait}
 	for failed := 1; ; failed++ {
-		sess.clearDoubts()
+		sess.clearFailures()
 		err := s.probe(ctx, sess)
 		if err == nil {
 			worked, failed = true, 0
@@ -45,8 +45,8 @@ func (s *Stream) attend(ctx context.Context, sess *session) (worked bool) {
 			since := time.Now()
 			err = s.watch(ctx, sess)
 			s.live.Store(nil)
-			// A stream that keeps failing right after its probe is not probed
-			// ever faster.
+			// A stream that keeps failing right after its probe is not probed ever
+			// faster.
 			if time.Since(since) > s.cfg.ProbeMaxWait {
 				probe.reset()
 			}
@@ -55,18 +55,18 @@ func (s *Stream) attend(ctx context.Context, sess *session) (worked bool) {
 			return worked
 		}
 		if sess.ended() {
-			err = sess.endedBy() // whatever failed, failed because of this
+			err = sess.endedBy() // this caused the other failures
 		}
 		s.health.degraded(s.explain(err))
-		if sess.ended() || s.hung(ctx, sess, err) || s.elsewhere(sess, failed, err) {
+		if sess.ended() || s.hung(ctx, sess, err) || s.shouldSwitchServer(sess, failed, err) {
 			return worked
 		}
 		probe.sleep(ctx, sess.done)
 	}
 }
 
-// watch returns why a live session should no longer be: it ended, something was
-// not acknowledged as it should, or the regular check failed.
+// watch returns why a live session should no longer be live: it ended, an
+// acknowledgement was missing or wrong, or the regular check failed.
 func (s *Stream) watch(ctx context.Context, sess *session) error {
 	tick := time.NewTicker(s.cfg.ProbeInterval)
 	defer tick.Stop()
@@ -76,21 +76,21 @@ func (s *Stream) watch(ctx context.Context, sess *session) error {
 			return ctx.Err()
 		case <-sess.done:
 			return sess.endedBy()
-		case err := <-sess.doubts:
-			return sess.explainSilence(err)
+		case err := <-sess.failures:
+			return sess.withAsyncError(err)
 		case <-tick.C:
 			if err := s.check(ctx, sess); err != nil {
 				return err
 			}
 			if !s.cfg.ConsumeOnly {
-				s.survey(ctx, sess)
+				s.refreshPlacement(ctx, sess)
 			}
 		}
 	}
 }
 
-// hung tells a broker that does not answer at all, whose connection is worth
-// nothing, from one whose JetStream does not answer.
+// hung distinguishes a broker that does not respond at all, whose connection is
+// useless, from a broker whose JetStream does not respond.
 func (s *Stream) hung(ctx context.Context, sess *session, err error) bool {
 	if !isTimeout(err) {
 		return false
@@ -100,17 +100,18 @@ func (s *Stream) hung(ctx context.Context, sess *session, err error) bool {
 	return sess.nc.FlushWithContext(ctx) != nil
 }
 
-// elsewhereAfter is after how many failed probes in a row another server is tried.
-const elsewhereAfter = 3
+// elsewhereAfter is the number of consecutive failed probes after which another
+// server is tried.
+const switchServerAfter = 3
 
-// elsewhere reports whether another server may do better: this one may be cut
-// off from the rest of its cluster.
-func (s *Stream) elsewhere(sess *session, failed int, err error) bool {
+// shouldSwitchServer reports whether another server may work better: this one may
+// be cut off from the rest of its cluster.
+func (s *Stream) shouldSwitchServer(sess *session, failed int, err error) bool {
 	var conflict *conflictError
-	return failed >= elsewhereAfter && len(sess.nc.Servers()) > 1 && !errors.As(err, &conflict)
+	return failed >= switchServerAfter && len(sess.nc.Servers()) > 1 && !errors.As(err, &conflict)
 }
 
-// isTimeout reports whether err is an answer that did not come in time.
+// isTimeout reports whether err means that a response did not arrive in time.
 func isTimeout(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, ErrAckTimeout)
 }
@@ -147,13 +148,13 @@ func (s *Stream) explain(err error) string {
 	}
 }
 
-// backoff is a growing, jittered wait.
+// backoff is a growing wait with jitter.
 type backoff struct {
 	first, most time.Duration
 	next        time.Duration
 }
 
-// delay is the next wait: between half and all of a time that doubles from
+// delay returns the next wait: between half and all of a time that doubles from
 // first to most.
 func (b *backoff) delay() time.Duration {
 	if b.next == 0 {
@@ -166,7 +167,7 @@ func (b *backoff) delay() time.Duration {
 
 func (b *backoff) reset() { b.next = 0 }
 
-// sleep waits for the next delay, or less if ctx or early ends.
+// sleep waits for the next delay, or less if ctx ends or early is closed.
 func (b *backoff) sleep(ctx context.Context, early <-chan struct{}) {
 	t := time.NewTimer(b.delay())
 	defer t.Stop()

@@ -13,21 +13,21 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// apiLevelAtomic is the JetStream API level (server 2.12) that knows atomic
-// batches; an older server refuses a configuration that asks for them.
+// apiLevelAtomic is the JetStream API level (server 2.12) that supports atomic
+// batches. An older server rejects a configuration that enables them.
 const apiLevelAtomic = 2
 
-// errNoQuorum says that a replicated stream cannot accept writes.
+// errNoQuorum means that a replicated stream cannot accept writes.
 var errNoQuorum = errors.New("no leader")
 
-// conflictError is a stream that stands in the way of ours; its text is a whole
+// conflictError is a stream that conflicts with ours; its text is a complete
 // sentence.
 type conflictError struct{ text string }
 
 func (e *conflictError) Error() string { return e.text }
 
-// eventsConfig is the stream as it is created; its Replicas may be 0 for as many
-// as the broker allows.
+// eventsConfig returns the configuration of a new stream. Replicas may be 0 for as
+// many as the broker allows.
 func (c Config) eventsConfig(apiLevel int) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:               c.StreamName,
@@ -45,8 +45,8 @@ func (c Config) eventsConfig(apiLevel int) jetstream.StreamConfig {
 	}
 }
 
-// probe finds out whether the stream exists, creating it when it does not, and
-// whether it acknowledges.
+// probe checks that the stream exists, creates it if not, and checks that it
+// acknowledges.
 func (s *Stream) probe(ctx context.Context, sess *session) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*s.cfg.DialTimeout)
 	defer cancel()
@@ -54,29 +54,29 @@ func (s *Stream) probe(ctx context.Context, sess *session) error {
 		return s.check(ctx, sess)
 	}
 	if err := s.ensureStream(ctx, sess); err != nil {
-		return sess.explainSilence(err)
+		return sess.withAsyncError(err)
 	}
 	return s.check(ctx, sess)
 }
 
-// check finds out whether a stream that was found still does what it is for.
+// check verifies that an existing stream still works.
 func (s *Stream) check(ctx context.Context, sess *session) error {
 	if !s.cfg.ConsumeOnly {
-		return s.rehearse(ctx, sess)
+		return s.probePublish(ctx, sess)
 	}
 	stream, err := s.lookUp(ctx, sess)
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		return ErrNoStream
 	case err != nil:
-		return sess.explainSilence(noJetStream(err))
+		return sess.withAsyncError(noJetStream(err))
 	}
 	sess.settle(stream.CachedInfo())
 	return nil
 }
 
-// ensureStream creates the stream when it is missing. One that exists is never
-// changed; where it differs from what we would create, the log says so once.
+// ensureStream creates the stream if it is missing. An existing one is never
+// changed; differences from what we would create are logged once.
 func (s *Stream) ensureStream(ctx context.Context, sess *session) error {
 	stream, err := s.lookUp(ctx, sess)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -95,12 +95,11 @@ func (s *Stream) ensureStream(ctx context.Context, sess *session) error {
 	return quorum(info)
 }
 
-// lookUpWait is how long lookUp awaits its first answer.
+// lookUpWait is how long lookUp waits for its first response.
 const lookUpWait = 250 * time.Millisecond
 
-// lookUp asks for the stream, for Config.DialTimeout at most. On a cluster nobody
-// answers while it has no leader, so it asks again and again, more patiently each
-// time.
+// lookUp requests the stream's info, for at most Config.DialTimeout. A cluster
+// without a leader does not respond, so lookUp retries with growing timeouts.
 func (s *Stream) lookUp(ctx context.Context, sess *session) (jetstream.Stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.DialTimeout)
 	defer cancel()
@@ -127,7 +126,7 @@ func (s *Stream) createStream(ctx context.Context, sess *session) error {
 		s.log.Info("event stream created", "stream", s.cfg.StreamName, "subjects", SubjectAll, "replicas", stream.CachedInfo().Config.Replicas)
 		return nil
 	case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse):
-		return err // somebody else was faster; the next probe finds it
+		return err // another process created it first; the next probe finds it
 	case errors.As(err, &apiErr) && apiErr.ErrorCode == codeSubjectOverlap:
 		return s.overlap(ctx, sess)
 	case lacksNodes(err):
@@ -137,11 +136,11 @@ func (s *Stream) createStream(ctx context.Context, sess *session) error {
 	}
 }
 
-// codeSubjectOverlap is JetStream's answer to a stream whose subjects another
-// one has (errors.json of the server).
+// codeSubjectOverlap is JetStream's error for a stream whose subjects another
+// stream has (errors.json in the server).
 const codeSubjectOverlap jetstream.ErrorCode = 10065
 
-// overlap names the stream whose subjects keep ours from being created.
+// overlap names the stream whose subjects prevent ours from being created.
 func (s *Stream) overlap(ctx context.Context, sess *session) error {
 	names, err := streamsCovering(ctx, sess.js, SubjectAll)
 	if err != nil {
@@ -151,20 +150,20 @@ func (s *Stream) overlap(ctx context.Context, sess *session) error {
 		s.cfg.StreamName, strings.Join(names, ", "), SubjectAll)}
 }
 
-// rehearse proves that a publish is answered by the stream's leader, without
-// storing anything: the message demands to be stored in a stream of another
-// name, which JetStream refuses.
-func (s *Stream) rehearse(ctx context.Context, sess *session) error {
+// probePublish checks that the stream's leader answers a publish, without storing
+// anything: the message requires a stream of another name, which JetStream rejects.
+func (s *Stream) probePublish(ctx context.Context, sess *session) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.DialTimeout)
 	defer cancel()
 	msg := nats.NewMsg(Subject("supervisor.rehearsal"))
 	msg.Header.Set(jetstream.ExpectedStreamHeader, s.cfg.StreamName+"-rehearsal")
-	reply, err := sess.nc.RequestMsgWithContext(ctx, msg)
+	msg.Reply = newAckSubject()
+	reply, err := request(ctx, sess.nc, msg)
 	switch {
-	case errors.Is(err, nats.ErrNoResponders):
-		return ErrNoStream
 	case err != nil:
-		return sess.explainSilence(err)
+		return sess.withAsyncError(err)
+	case noResponders(reply):
+		return ErrNoStream
 	}
 	var ack pubAck
 	if err := json.Unmarshal(reply.Data, &ack); err != nil {
@@ -179,7 +178,21 @@ func (s *Stream) rehearse(ctx context.Context, sess *session) error {
 	return nil
 }
 
-// noJetStream recognises the broker's ways of saying that it has no JetStream.
+// request sends a message and returns the first reply. Unlike the client library's
+// request, it uses the message's own reply subject.
+func request(ctx context.Context, nc *nats.Conn, msg *nats.Msg) (*nats.Msg, error) {
+	replies, err := nc.SubscribeSync(msg.Reply)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = replies.Unsubscribe() }() // fails only on a closed connection
+	if err := nc.PublishMsg(msg); err != nil {
+		return nil, err
+	}
+	return replies.NextMsgWithContext(ctx)
+}
+
+// noJetStream detects the broker's errors for a missing JetStream.
 func noJetStream(err error) error {
 	if errors.Is(err, nats.ErrNoResponders) {
 		return jetstream.ErrJetStreamNotEnabled
@@ -187,7 +200,8 @@ func noJetStream(err error) error {
 	return err
 }
 
-// quorum reports a replicated stream that has no leader or too few replicas.
+// quorum returns an error for a replicated stream that has no leader or too few
+// replicas.
 func quorum(info *jetstream.StreamInfo) error {
 	if info.Cluster == nil || info.Config.Replicas <= 1 {
 		return nil
@@ -207,7 +221,7 @@ func quorum(info *jetstream.StreamInfo) error {
 	return nil
 }
 
-// covers reports whether one of the subjects takes everything that want does.
+// covers reports whether one of the subjects includes everything in want.
 func covers(subjects []string, want string) bool {
 	return slices.ContainsFunc(subjects, func(have string) bool {
 		return have == want || have == ">" || have == "*.>" // the only supersets of a.>
@@ -219,16 +233,17 @@ func covers(subjects []string, want string) bool {
 func (s *Stream) warnDifferences(have jetstream.StreamConfig) {
 	diff := differences(s.cfg.eventsConfig(0), have)
 	text := strings.Join(diff, "; ")
-	if text == s.toldDiff {
+	if text == s.loggedDiff {
 		return
 	}
-	s.toldDiff = text
+	s.loggedDiff = text
 	if text != "" {
 		s.log.Warn("the event stream exists with other settings; they are left as they are", "stream", have.Name, "differences", text)
 	}
 }
 
-// differences lists the settings that are part of the contract and not as wanted.
+// differences lists the settings that are part of the contract and differ from what
+// is wanted.
 func differences(want, have jetstream.StreamConfig) []string {
 	var out []string
 	differ := func(name string, want, have any) {
@@ -253,10 +268,9 @@ func differences(want, have jetstream.StreamConfig) []string {
 	return out
 }
 
-// ForeignStreams returns the names of the streams, of whatever origin, that
-// take messages on some subject matching the filter, for example
-// "supervisor.>". A stream that covers request subjects would answer the
-// requests with its own acknowledgements.
+// ForeignStreams returns the names of all streams that capture messages on a
+// subject matching the filter, for example "supervisor.>". A stream that covers
+// request subjects would answer the requests with its own acknowledgements.
 func (s *Stream) ForeignStreams(ctx context.Context, subjectFilter string) ([]string, error) {
 	sess, err := s.session()
 	if err != nil {

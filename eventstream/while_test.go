@@ -13,8 +13,8 @@ import (
 	"missioncontrol/eventstream/embedded"
 )
 
-// A batch that is meant for the broker as it was looked at is not sent to one that
-// has been restarted since.
+// A batch meant for the broker as it was inspected is not sent to one that
+// restarted since.
 func TestABatchIsForTheBrokerThatWasLookedAt(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -33,8 +33,8 @@ func TestABatchIsForTheBrokerThatWasLookedAt(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close(context.Background()) })
-	// connected returns the channel under which the stream is connected, another one
-	// than before.
+	// connected returns the channel under which the stream is connected, different
+	// from before.
 	connected := func(before <-chan struct{}) <-chan struct{} {
 		t.Helper()
 		timeout := time.After(30 * time.Second)

@@ -2,10 +2,10 @@ package eventstream
 
 import "strings"
 
-// Everything that stands on the wire: subjects, streams, buckets and headers.
-// Outside programs depend on these names; they are not configuration.
+// Names on the wire: subjects, streams, buckets and headers. External programs
+// depend on them; they are not configurable.
 const (
-	// SubjectPrefix and an event's type make its subject: an event of type
+	// SubjectPrefix and an event's type form its subject: an event of type
 	// mission.created is published to events.mission.created.
 	SubjectPrefix = "events."
 	// SubjectAll covers every event.
@@ -13,19 +13,27 @@ const (
 	// DefaultStreamName is the stream that holds the events.
 	DefaultStreamName = "EVENTS"
 
-	// DeadLetterPrefix and a consumer's durable name make the subject of its
-	// dead letters.
+	// DeadLetterPrefix and a consumer's durable name form the subject of its dead
+	// letters.
 	DeadLetterPrefix = "deadletter."
 	// DeadLetterAll covers the dead letters of every consumer.
 	DeadLetterAll = DeadLetterPrefix + ">"
 	// DeadLetterStreamName is the stream that holds the dead letters.
 	DeadLetterStreamName = "DEADLETTERS"
 
-	// LedgerBucket is the key-value bucket of remembered deliveries; its keys
-	// are <durable>.<stream sequence>.
+	// LedgerBucket is the key-value bucket of remembered deliveries. Its keys are
+	// <durable>.<stream sequence>.
 	LedgerBucket = "consumer_ledger"
 
-	// ConnectionName is how the broker sees our connection.
+	// AckPrefix begins the subjects on which JetStream acknowledges events. They
+	// are separate from inboxes: every receiver of an event sees its reply subject,
+	// and a client that can direct a reply to any inbox could forge JetStream's
+	// acknowledgements. Only publishers of events may subscribe to these subjects,
+	// and no client may publish to them. [missioncontrol/supervisor] sends no reply
+	// to a subject with this prefix.
+	AckPrefix = "supervisor.acks."
+
+	// ConnectionName is the name of our connection at the broker.
 	ConnectionName = "supervisor:events"
 )
 
@@ -42,8 +50,8 @@ const (
 	HeaderContentType = "content-type"
 	HeaderTraceparent = "traceparent"
 
-	// An event that was stored in an atomic batch keeps JetStream's headers of it;
-	// they mean nothing to a reader.
+	// An event stored in an atomic batch keeps JetStream's batch headers; readers
+	// can ignore them.
 	headerBatchID       = "Nats-Batch-Id"
 	headerBatchSequence = "Nats-Batch-Sequence"
 	headerBatchCommit   = "Nats-Batch-Commit"
@@ -54,34 +62,33 @@ const (
 	ContentType = "application/json"
 )
 
-// Headers that a dead letter carries besides those of the original message.
+// Headers of a dead letter, in addition to those of the original message.
 const (
 	HeaderDeadStream   = "Deadletter-Stream"   // stream of the original message
 	HeaderDeadSequence = "Deadletter-Sequence" // its sequence in that stream
 	HeaderDeadSubject  = "Deadletter-Subject"  // its subject
-	HeaderDeadDurable  = "Deadletter-Durable"  // the consumer that gave up on it
-	HeaderDeadError    = "Deadletter-Error"    // why, as text
-	HeaderDeadAttempts = "Deadletter-Attempts" // how often it was delivered
-	// HeaderDeadTruncated is "true" when the body had to be left out because
-	// the broker does not take a message of that size.
+	HeaderDeadDurable  = "Deadletter-Durable"  // the consumer that gave up
+	HeaderDeadError    = "Deadletter-Error"    // the reason, as text
+	HeaderDeadAttempts = "Deadletter-Attempts" // the number of deliveries
+	// HeaderDeadTruncated is "true" if the body was left out because the broker
+	// does not accept a message of that size.
 	HeaderDeadTruncated = "Deadletter-Truncated"
-	// HeaderDeadOriginal prefixes headers of the original that would mean
-	// something to JetStream, such as Nats-Msg-Id, so that they are kept and do
-	// nothing.
+	// HeaderDeadOriginal prefixes headers of the original that have a meaning for
+	// JetStream, such as Nats-Msg-Id, so that they are kept without effect.
 	HeaderDeadOriginal = "Deadletter-"
 )
 
-// natsHeaderPrefix marks the headers that JetStream acts upon.
+// natsHeaderPrefix marks the headers that JetStream interprets.
 const natsHeaderPrefix = "Nats-"
 
-// Subject is the subject that an event of the given type is published to. It
-// also turns a type filter such as "mission.>" into a subject filter.
+// Subject returns the subject for events of the given type. It also converts a type
+// filter such as "mission.>" to a subject filter.
 func Subject(eventType string) string { return SubjectPrefix + eventType }
 
-// EventType is the inverse of [Subject]; ok is false for a foreign subject.
+// EventType is the inverse of [Subject]; ok is false for any other subject.
 func EventType(subject string) (eventType string, ok bool) {
 	return strings.CutPrefix(subject, SubjectPrefix)
 }
 
-// DeadLetterSubject is where the dead letters of a durable consumer are kept.
+// DeadLetterSubject returns the subject for the dead letters of a durable consumer.
 func DeadLetterSubject(durable string) string { return DeadLetterPrefix + durable }

@@ -1,9 +1,10 @@
 package missions
 
-// AgentState is how an agent stands with the supervisor.
+// AgentState is the state of an agent in the registry.
 type AgentState string
 
-// The states of an agent. Draining agents finish what they hold and claim no more.
+// States of an agent. A draining agent finishes the missions it holds and claims no
+// more.
 const (
 	Online   AgentState = "online"
 	Draining AgentState = "draining"
@@ -13,7 +14,7 @@ const (
 // AgentStates lists every state.
 func AgentStates() []AgentState { return []AgentState{Online, Draining, Offline} }
 
-// Agent is a process that works on missions, as the registry knows it.
+// Agent is a process that works on missions, as registered.
 type Agent struct {
 	ID              string            `json:"id"`
 	Name            string            `json:"name"`
@@ -26,7 +27,7 @@ type Agent struct {
 	Version         string            `json:"version"`
 	Host            string            `json:"host"`
 	Labels          map[string]string `json:"labels"`
-	CPU             *float64          `json:"cpu"`          // as the agent reports it: 1 is one core busy; null when it does not
-	MemoryBytes     *int64            `json:"memory_bytes"` // resident, as the agent reports it; null when it does not
+	CPU             *float64          `json:"cpu"`          // as reported by the agent: 1 is one busy core; null if not reported
+	MemoryBytes     *int64            `json:"memory_bytes"` // resident, as reported by the agent; null if not reported
 	RegisteredAt    Time              `json:"registered_at"`
 }

@@ -5,65 +5,66 @@ import (
 	"time"
 )
 
-// Alerts is the part of a [Store] that remembers how alerts stand.
+// Alerts is the part of a [Store] that holds the state of alerts.
 type Alerts interface {
-	// Alerts returns what is stored of alerts, ordered by rule.
+	// Alerts returns the stored alerts, ordered by rule.
 	Alerts(ctx context.Context) ([]Alert, error)
 
-	// ChangeAlerts stores how alerts stand, as of the time that their CheckedAt says.
-	// A change that is to be told is an event in the outbox, and with Notify a notice,
-	// in the same step. An item's error is an [ErrConflict] when the alert has been
-	// changed since it was read.
+	// ChangeAlerts stores the state of alerts as of their CheckedAt. In the same
+	// step, a change to be published adds an event to the outbox and, with Notify,
+	// a notice. An item's error is an [ErrConflict] if the alert has changed since
+	// it was read.
 	ChangeAlerts(ctx context.Context, batch []AlertChange) ([]error, error)
 
-	// Notices returns the oldest notices, in order, as the events that they tell of.
+	// Notices returns the oldest notices, in order, as the events they report.
 	Notices(ctx context.Context, limit int) ([]Event, error)
 
-	// Noticed deletes a notice, by its event's position. One that is gone is no error.
+	// Noticed deletes a notice, by its event's position. A missing notice is not an
+	// error.
 	Noticed(ctx context.Context, position int64) error
 }
 
-// AlertState is how an alert stands.
+// AlertState is the state of an alert.
 type AlertState string
 
-// The states of an alert. One that is ok is not stored.
+// States of an alert. AlertOK is not stored.
 const (
 	AlertOK      AlertState = "ok"
-	AlertPending AlertState = "pending" // its condition holds, but not for long enough yet
-	AlertFiring  AlertState = "firing"  // it was raised, and not resolved yet
+	AlertPending AlertState = "pending" // the condition holds, but not for long enough yet
+	AlertFiring  AlertState = "firing"  // raised, and not yet resolved
 )
 
 // AlertStates lists every state.
 func AlertStates() []AlertState { return []AlertState{AlertOK, AlertPending, AlertFiring} }
 
-// Alert is what a store remembers of an alert rule, so that another supervisor can go
-// on where one stopped.
+// Alert is the stored state of an alert rule, so that another supervisor can
+// continue where one stopped.
 type Alert struct {
 	Rule      string     // its name
 	Metric    string     // what the rule watches; no white space
-	Threshold float64    // what it compares that with
+	Threshold float64    // what the rule compares the metric with
 	State     AlertState // AlertOK is never stored
-	Since     Time       // from when on the condition has held
+	Since     Time       // since when the condition has held
 	RaisedAt  Time       // zero unless firing
-	ClearedAt Time       // firing: from when on the condition has not held any more; zero while it holds
-	CheckedAt Time       // when the rule was last looked at, as far as that was stored
-	Revision  int64      // grows with every change; given by the store
+	ClearedAt Time       // while firing: since when the condition no longer holds; zero while it holds
+	CheckedAt Time       // when the rule was last checked, as far as stored
+	Revision  int64      // grows with every change; set by the store
 }
 
 // AlertChange is one item of [Alerts.ChangeAlerts].
 type AlertChange struct {
-	Alert Alert // what is to be stored; AlertOK deletes it. Revision is the one that was read, 0 for none
+	Alert Alert // what to store; AlertOK deletes it. Revision is the one that was read, 0 for none
 
-	// Tell makes the change known: it is raised (AlertFiring) or resolved (AlertOK).
+	// Tell publishes the change: raised (AlertFiring) or resolved (AlertOK).
 	Tell   bool
-	Notify bool     // and a notice is kept of it, too
-	Value  *float64 // what the metric was; nil: it had no value
+	Notify bool     // also store a notice
+	Value  *float64 // the metric's value; nil if it had none
 }
 
-// MaxNotices is how many notices are kept; beyond, the oldest are dropped.
+// MaxNotices is how many notices are kept. Beyond that, the oldest are dropped.
 const MaxNotices = 1000
 
-// Event returns the event that tells of a change.
+// Event returns the event that reports the change.
 func (c *AlertChange) Event() Event {
 	kind := EventAlertRaised
 	if c.Alert.State == AlertOK {
@@ -72,22 +73,22 @@ func (c *AlertChange) Event() Event {
 	return Event{Kind: kind, Rule: c.Alert.Rule, Metric: c.Alert.Metric, Value: c.Value, Threshold: c.Alert.Threshold, Since: c.Alert.Since}
 }
 
-// alertGap is how long nobody may have looked at a rule for its condition to count as
-// having held all the time.
+// alertGap is the longest time without a check of a rule during which its condition
+// still counts as having held.
 const alertGap = time.Minute
 
-// AlertCheckEvery is how often, at least, a supervisor stores that it has looked at an
-// alert that is about to change.
+// AlertCheckEvery is the longest time between two stored checks of an alert that is
+// about to change.
 const AlertCheckEvery = alertGap / 3
 
-// Look returns how an alert stands after a look at its rule: whether the condition
-// holds at a time, and for how long it has to hold, or not to hold, to count. told is
-// whether the alert is raised or resolved by that, and changed whether there is anything
-// to store.
+// Look returns the state of an alert after a check of its rule: whether the
+// condition holds at a time, and for how long it must hold, or not hold, to count.
+// told reports whether this raises or resolves the alert, and changed whether there
+// is anything to store.
 //
 //	ok ──holds──▶ pending ──for as long──▶ firing ──does not hold for as long──▶ ok
 //	 ▲──does not hold──┘                    ◀──holds again──┘
-func (a Alert) Look(holds bool, at Time, lasts time.Duration) (next Alert, told, changed bool) {
+func (a Alert) Look(holds bool, at Time, ttl time.Duration) (next Alert, notified, changed bool) {
 	next = a
 	unwatched := a.CheckedAt != 0 && at.Sub(a.CheckedAt) > alertGap
 	next.CheckedAt = at
@@ -99,7 +100,7 @@ func (a Alert) Look(holds bool, at Time, lasts time.Duration) (next Alert, told,
 		if a.ClearedAt == 0 || unwatched {
 			next.ClearedAt = at
 		}
-		if at.Sub(next.ClearedAt) >= lasts {
+		if at.Sub(next.ClearedAt) >= ttl {
 			next.State = AlertOK
 			return next, true, true
 		}
@@ -109,7 +110,7 @@ func (a Alert) Look(holds bool, at Time, lasts time.Duration) (next Alert, told,
 		if a.State != AlertPending || unwatched {
 			next.State, next.Since = AlertPending, at
 		}
-		if at.Sub(next.Since) >= lasts {
+		if at.Sub(next.Since) >= ttl {
 			next.State, next.RaisedAt = AlertFiring, at
 			return next, true, true
 		}

@@ -6,13 +6,14 @@ import (
 	"time"
 )
 
-// TestAlertLooks walks alerts through looks at their rule, which takes a minute to count.
+// TestAlertLooks takes alerts through checks of their rule, which must hold for a
+// minute.
 func TestAlertLooks(t *testing.T) {
 	t.Parallel()
 	type look struct {
 		at    int // seconds
 		holds bool
-		want  string // state, since, raised, cleared; ! where that is told, = where nothing is stored
+		want  string // state, since, raised, cleared; ! if published, = if nothing is stored
 	}
 	for name, looks := range map[string][]look{
 		"never holds": {{0, false, "ok 0 0 0 ="}, {10, false, "ok 0 0 0 ="}},
@@ -38,9 +39,9 @@ func TestAlertLooks(t *testing.T) {
 	} {
 		a := Alert{Rule: "r", State: AlertOK}
 		for _, l := range looks {
-			next, told, changed := a.Look(l.holds, Time(l.at)*1e6, time.Minute)
+			next, notified, changed := a.Look(l.holds, Time(l.at)*1e6, time.Minute)
 			got := fmt.Sprintf("%s %d %d %d", next.State, next.Since/1e6, next.RaisedAt/1e6, next.ClearedAt/1e6)
-			if told {
+			if notified {
 				got += " !"
 			}
 			if !changed {
@@ -61,11 +62,11 @@ func TestAlertLooks(t *testing.T) {
 
 func TestAnAlertThatNeedsNoTime(t *testing.T) {
 	t.Parallel()
-	a, told, _ := Alert{Rule: "r", State: AlertOK}.Look(true, 5e6, 0)
-	if a.State != AlertFiring || !told || a.RaisedAt != 5e6 || a.Since != 5e6 {
+	a, notified, _ := Alert{Rule: "r", State: AlertOK}.Look(true, 5e6, 0)
+	if a.State != AlertFiring || !notified || a.RaisedAt != 5e6 || a.Since != 5e6 {
 		t.Errorf("at once: %+v", a)
 	}
-	if a, told, _ = a.Look(false, 6e6, 0); a.State != AlertOK || !told {
+	if a, notified, _ = a.Look(false, 6e6, 0); a.State != AlertOK || !notified {
 		t.Errorf("and over at once: %+v", a)
 	}
 }

@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// Timeout returns the longest run of one attempt to the microsecond, 0 for no
-// limit. However short a limit is, it stays one.
+// Timeout returns the maximum duration of one attempt, to the microsecond, or 0 for
+// no limit. A very short limit never becomes 0.
 func (m *Mission) Timeout() time.Duration { return limit(m.TimeoutSeconds) }
 
-// Stall returns how long a holder may go without reporting progress or appending to
-// the log before the mission is taken back, as Timeout does.
+// Stall returns how long a mission may go without progress or log entries before it
+// is taken back. It rounds like Timeout.
 func (m *Mission) Stall() time.Duration { return limit(m.StallSeconds) }
 
 func limit(seconds float64) time.Duration {
@@ -26,14 +26,14 @@ func limit(seconds float64) time.Duration {
 	return time.Duration(max(1, math.Round(seconds*1e6))) * time.Microsecond
 }
 
-// StalledReason says why a mission was taken back from an agent that was silent
-// about it for as long as Stall.
+// StalledReason returns the reason for taking back a mission whose agent reported
+// nothing on it for as long as Stall.
 func (m *Mission) StalledReason() string {
 	return fmt.Sprintf("stalled on agent %s: no progress for %.6gs", m.AgentID, m.Stall().Seconds())
 }
 
-// SameContent reports whether two missions were given with the same content,
-// their ids apart. The order of keys within data does not matter.
+// SameContent reports whether two missions were created with the same content,
+// apart from their IDs. The order of keys within data does not matter.
 func (m *Mission) SameContent(o *Mission) bool {
 	return m.Name == o.Name && m.Description == o.Description && m.Type == o.Type &&
 		m.Priority == o.Priority && slices.Equal(m.Tags, o.Tags) && m.MaxAttempts == o.MaxAttempts &&
@@ -45,7 +45,7 @@ func sameJSON(a, b json.RawMessage) bool {
 	return bytes.Equal(a, b) || bytes.Equal(canonical(a), canonical(b))
 }
 
-// canonical writes JSON with sorted keys and without white space, numbers as
+// canonical returns JSON with sorted keys and without white space, with numbers as
 // they were written.
 func canonical(raw json.RawMessage) []byte {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
@@ -61,9 +61,8 @@ func canonical(raw json.RawMessage) []byte {
 	return text
 }
 
-// SizeEstimate returns about how many bytes the mission has on the wire, never
-// too low for what may be large: text is counted as if every byte needed
-// escaping to two.
+// SizeEstimate returns the approximate size of the mission on the wire, in bytes.
+// It is never too low for large fields: text counts as if every byte needed two.
 func (m *Mission) SizeEstimate() int {
 	text := len(m.Name) + len(m.Description) + len(m.Error)
 	if m.Progress != nil {
@@ -72,16 +71,15 @@ func (m *Mission) SizeEstimate() int {
 	return 1024 + len(m.Data) + len(m.Result) + 2*text + 70*len(m.Tags)
 }
 
-// MatchesText reports whether name holds the filter's text, whatever the case of
-// either.
+// MatchesText reports whether name contains the filter's text, ignoring case.
 func (f *Filter) MatchesText(name string) bool {
 	return f.Text == "" || strings.Contains(strings.ToLower(name), strings.ToLower(f.Text))
 }
 
-// Why returns the error of a failure, which is never empty.
+// Why returns the error of a failure; it is never empty.
 func (f *Finish) Why() string { return cmp.Or(f.Error, "the agent gave no reason") }
 
-// FirstLine keeps a text that becomes part of a reason on one line of at most
+// FirstLine shortens a text that becomes part of a reason to one line of at most
 // 200 bytes.
 func FirstLine(text string) string {
 	for i, r := range text {

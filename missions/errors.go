@@ -2,31 +2,31 @@ package missions
 
 import "fmt"
 
-// Code says what kind of failure an [Error] is. Its values are also the codes of
-// error replies on the wire, and are never renamed.
+// Code is the kind of failure of an [Error]. Its values are also the codes of error
+// replies on the wire, and are never renamed.
 type Code string
 
-// The codes that the domain and its stores use.
+// Codes used by the domain and its stores.
 const (
-	CodeInvalid     Code = "invalid_request" // the input breaks a rule; Field names where
+	CodeInvalid     Code = "invalid_request" // the input breaks a rule; Field names the field
 	CodeNotFound    Code = "not_found"       // no such mission or agent
-	CodeConflict    Code = "conflict"        // the mission's or agent's present state does not allow it
+	CodeConflict    Code = "conflict"        // the current state of the mission or agent does not allow it
 	CodeLeaseLost   Code = "lease_lost"      // the caller no longer holds the mission's newest lease
 	CodeTooLarge    Code = "too_large"       // a size limit is exceeded
-	CodeOverloaded  Code = "overloaded"      // a bound is reached; the same request may succeed later
+	CodeOverloaded  Code = "overloaded"      // a limit is reached; the same request may succeed later
 	CodeUnavailable Code = "unavailable"     // the store cannot be reached or cannot write
 )
 
-// Error is what the domain and every [Store] return for a failure that the
-// caller may act on. Match it by code with errors.Is and the sentinels below.
+// Error is returned by the domain and every [Store] for a failure the caller can
+// act on. Match it by code with errors.Is and the sentinels below.
 type Error struct {
 	Code    Code
-	Field   string // the wire name of the offending field, "" when there is none
-	Message string // one sentence for the caller; never holds internal detail
+	Field   string // the wire name of the invalid field, or ""
+	Message string // one sentence for the caller; never contains internal details
 	Err     error  // the cause, for logs only
 }
 
-// Sentinels for errors.Is, one for each code.
+// Sentinels for errors.Is, one per code.
 var (
 	ErrInvalid     = &Error{Code: CodeInvalid}
 	ErrNotFound    = &Error{Code: CodeNotFound}
@@ -54,8 +54,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Is reports whether target is an *Error of the same code, so that
-// errors.Is(err, ErrNotFound) holds for every not_found.
+// Is reports whether target is an *Error with the same code, so that errors.Is(err,
+// ErrNotFound) is true for every not_found.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	return ok && t.Code == e.Code
@@ -81,12 +81,12 @@ func Conflict(format string, args ...any) *Error {
 	return &Error{Code: CodeConflict, Message: fmt.Sprintf(format, args...)}
 }
 
-// LeaseLost returns an [ErrLeaseLost] that says what has become of the mission.
+// LeaseLost returns an [ErrLeaseLost] that says what happened to the mission.
 func LeaseLost(format string, args ...any) *Error {
 	return &Error{Code: CodeLeaseLost, Message: fmt.Sprintf(format, args...)}
 }
 
-// Unavailable returns an [ErrUnavailable] that hides its cause from the wire.
+// Unavailable returns an [ErrUnavailable] whose cause is not sent on the wire.
 func Unavailable(message string, cause error) *Error {
 	return &Error{Code: CodeUnavailable, Message: message, Err: cause}
 }

@@ -2,10 +2,10 @@ package missions
 
 import "github.com/google/uuid"
 
-// EventKind names what an [Event] tells of.
+// EventKind is what an [Event] reports.
 type EventKind string
 
-// The kinds of durable events.
+// Kinds of durable events.
 const (
 	EventCreated       EventKind = "created"
 	EventStatusChanged EventKind = "status_changed"
@@ -16,12 +16,12 @@ const (
 	EventAlertResolved EventKind = "alert_resolved"
 )
 
-// Event is one entry of the outbox: a change that was stored, waiting to be told
-// to the world. A store writes it in the same atomic step as the change.
+// Event is one entry of the outbox: a stored change, waiting to be published. A
+// store writes it in the same atomic step as the change.
 //
-// ID is fixed when the event is written, so that it is the same at every attempt
-// to publish it. Seq is the event's place in the outbox and grows without
-// repeating, across restarts too; between neighbours it may leave gaps.
+// ID is set when the event is written, so that every attempt to publish it uses the
+// same ID. Seq is the event's position in the outbox. It grows and never repeats,
+// also across restarts; there may be gaps.
 type Event struct {
 	Seq           int64     `json:"-"`
 	ID            uuid.UUID `json:"id"`
@@ -31,7 +31,7 @@ type Event struct {
 	Traceparent   string    `json:"tp,omitzero"`
 
 	MissionID   string   `json:"m,omitzero"`
-	Name        string   `json:"n,omitzero"` // of the mission or the agent
+	Name        string   `json:"n,omitzero"` // of the mission or agent
 	Description string   `json:"d,omitzero"`
 	Type        string   `json:"t,omitzero"`
 	Priority    Priority `json:"p,omitzero"`
@@ -50,7 +50,7 @@ type Event struct {
 
 	Rule      string   `json:"ru,omitzero"`
 	Metric    string   `json:"me,omitzero"`
-	Value     *float64 `json:"v,omitzero"` // nil: the metric has none
+	Value     *float64 `json:"v,omitzero"` // nil if the metric has none
 	Threshold float64  `json:"th,omitzero"`
 	Since     Time     `json:"si,omitzero"`
 }

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of what a mission may carry. Sizes are in bytes unless they say
-// characters; what exceeds one is refused with [ErrTooLarge].
+// Limits on the content of a mission. Sizes are in bytes unless they say
+// characters. A value over a limit is rejected with [ErrTooLarge].
 const (
 	MaxDataBytes        = 512 << 10 // data and result, each, as JSON
 	MaxNameChars        = 200
@@ -17,7 +17,7 @@ const (
 	MaxReasonBytes      = 1 << 10
 	MaxLogMessageBytes  = 8 << 10
 	MaxLogDataBytes     = 64 << 10
-	MaxLogEntries       = 100_000 // written by agents, per mission; changes of status are always logged
+	MaxLogEntries       = 100_000 // written by agents, per mission; status changes are always logged
 	MaxTags             = 32
 	MaxTypes            = 64 // that one agent serves
 	MaxLabels           = 32
@@ -27,15 +27,15 @@ const (
 	MaxCapacity         = 10_000
 )
 
-// DefaultType is the type of a mission that names none.
+// DefaultType is the type of a mission without one.
 const DefaultType = "default"
 
-// DefaultMaxAttempts is how often a mission is tried unless it says otherwise.
+// DefaultMaxAttempts is the number of attempts if a mission sets none.
 const DefaultMaxAttempts = 3
 
-// CheckToken returns an [ErrInvalid] unless s is 1 to 64 of A-Z a-z 0-9 _ -.
-// Ids, types and tags keep to it, so that none of them can ever mean something
-// to a subject, a key or a shell.
+// CheckToken returns an [ErrInvalid] unless s is 1 to 64 of A-Z a-z 0-9 _ -. IDs,
+// types and tags follow this rule, so that none of them has a special meaning in a
+// subject, a key or a shell.
 func CheckToken(field, s string) error {
 	if s == "" {
 		return Invalid(field, "is required")
@@ -51,7 +51,7 @@ func CheckToken(field, s string) error {
 	return nil
 }
 
-// CheckTokens applies [CheckToken] to each element and bounds their number.
+// CheckTokens applies [CheckToken] to each element and limits their number.
 func CheckTokens(field string, tokens []string, most int) error {
 	if len(tokens) > most {
 		return TooLarge(field, "has more than %d entries", most)
@@ -64,7 +64,8 @@ func CheckTokens(field string, tokens []string, most int) error {
 	return nil
 }
 
-// CheckText returns an error unless s is UTF-8 without NUL and at most most bytes.
+// CheckText returns an error unless s is UTF-8 without NUL and no longer than most
+// bytes.
 func CheckText(field, s string, most int) error {
 	if len(s) > most {
 		return TooLarge(field, "is longer than %d bytes", most)
@@ -80,7 +81,7 @@ func CheckText(field, s string, most int) error {
 	return nil
 }
 
-// CheckLine is [CheckText] for what is shown on one line: no control characters.
+// CheckLine is [CheckText] for text shown on one line: no control characters.
 func CheckLine(field, s string, mostChars int) error {
 	if err := CheckText(field, s, mostChars*utf8.UTFMax); err != nil {
 		return err
@@ -96,8 +97,8 @@ func CheckLine(field, s string, mostChars int) error {
 	return nil
 }
 
-// Normalize fills in the defaults of a mission that is about to be created.
-// It leaves the id alone: who mints ids decides how.
+// Normalize sets the defaults of a mission that is about to be created. It does not
+// set the ID.
 func (m *Mission) Normalize() {
 	if m.Type == "" {
 		m.Type = DefaultType
@@ -117,8 +118,8 @@ func (m *Mission) Normalize() {
 	m.Status = Pending
 }
 
-// Validate checks what the creator of a normalized mission gave, and returns the
-// first rule that is broken as an [ErrInvalid] or [ErrTooLarge] naming the field.
+// Validate checks the creator's fields of a normalized mission. It returns an
+// [ErrInvalid] or [ErrTooLarge] that names the first invalid field.
 func (m *Mission) Validate() error {
 	if m.Name == "" {
 		return Invalid("name", "is required")
@@ -153,7 +154,8 @@ func (m *Mission) checkData() error {
 	return nil
 }
 
-// maxTimeoutSeconds keeps timeout_seconds and stall_seconds far from overflowing a time.
+// maxTimeoutSeconds keeps timeout_seconds and stall_seconds from overflowing a
+// time.
 const maxTimeoutSeconds = 366 * 24 * 3600
 
 func (m *Mission) checkNumbers() error {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// valid returns a mission that every rule allows.
+// valid returns a mission that follows every rule.
 func valid() Mission {
 	m := Mission{
 		ID: "m-1_A", Name: "Ünïcode", Description: "two\nlines", Data: json.RawMessage(`{"a":1}`), Tags: []string{"red"},

@@ -2,8 +2,8 @@ package missions
 
 import "encoding/json"
 
-// Mission is a piece of work. The upper fields are as its creator gave them and
-// never change; the lower ones go with its life. The JSON is the wire's.
+// Mission is a piece of work. The first fields are set by its creator and never
+// change; the others change over its life. The JSON is the wire format.
 //
 // A Mission returned by a store is the caller's own copy.
 type Mission struct {
@@ -16,33 +16,33 @@ type Mission struct {
 	Status         Status          `json:"status"`
 	Tags           []string        `json:"tags"`
 	MaxAttempts    int             `json:"max_attempts"`
-	TimeoutSeconds float64         `json:"timeout_seconds,omitzero"` // longest run of one attempt; 0: no limit
-	StallSeconds   float64         `json:"stall_seconds,omitzero"`   // longest an attempt may go without a sign of progress; 0: no limit
-	NotBefore      Time            `json:"not_before,omitzero"`      // not claimable before
-	Deadline       Time            `json:"deadline,omitzero"`        // a mission PENDING at this time fails
+	TimeoutSeconds float64         `json:"timeout_seconds,omitzero"` // maximum duration of one attempt; 0: no limit
+	StallSeconds   float64         `json:"stall_seconds,omitzero"`   // maximum time without progress in an attempt; 0: no limit
+	NotBefore      Time            `json:"not_before,omitzero"`      // cannot be claimed before
+	Deadline       Time            `json:"deadline,omitzero"`        // a mission that is PENDING at this time fails
 	CorrelationID  string          `json:"correlation_id,omitzero"`
-	Traceparent    string          `json:"traceparent,omitzero"` // W3C: of the request that created it
+	Traceparent    string          `json:"traceparent,omitzero"` // W3C: from the request that created it
 
-	Attempt        int             `json:"attempt"`  // how many attempts have begun, a running one included
-	AgentID        Text            `json:"agent_id"` // who holds it, or who held it last when it ended; null while PENDING
+	Attempt        int             `json:"attempt"`  // number of attempts started, including a running one
+	AgentID        Text            `json:"agent_id"` // who holds it, or held it last when it ended; null while PENDING
 	LeaseExpiresAt Time            `json:"lease_expires_at"`
 	Progress       *Progress       `json:"progress"`
 	Result         json.RawMessage `json:"result"`
-	Error          Text            `json:"error"` // why it failed, or why its latest attempt did
+	Error          Text            `json:"error"` // why it failed, or why its latest attempt failed
 	CreatedAt      Time            `json:"created_at"`
 	UpdatedAt      Time            `json:"updated_at"`
 	StartedAt      Time            `json:"started_at"`  // of the latest attempt; null while PENDING
 	FinishedAt     Time            `json:"finished_at"` // null until terminal
 
-	NextAttemptAt Time  `json:"next_attempt_at,omitzero"` // while PENDING and waiting out a back-off: its end
-	Lease         int64 `json:"lease,omitzero"`           // the fencing token; only in the reply to the claim that got it
+	NextAttemptAt Time  `json:"next_attempt_at,omitzero"` // while PENDING in a backoff: its end
+	Lease         int64 `json:"lease,omitzero"`           // the fencing token; only in the reply to the claim that obtained it
 
-	// Trimmed names fields that were left out of a reply that would not have fit
-	// into the broker's max_payload. Stores know nothing of it.
+	// Trimmed names the fields left out because the reply would have exceeded the
+	// broker's max_payload. Stores do not set it.
 	Trimmed []string `json:"trimmed,omitzero"`
 }
 
-// Progress is how far the holder says it has come.
+// Progress is the progress reported by the holder.
 type Progress struct {
 	Percent float64 `json:"percent"` // 0 to 100
 	Message string  `json:"message"`
@@ -61,7 +61,7 @@ func CreatedEntry(at Time) LogEntry {
 	return LogEntry{Timestamp: at, Level: "info", Message: "created, " + string(Pending)}
 }
 
-// ChangeEntry is what the log says of a change of status.
+// ChangeEntry is the log entry for a status change.
 func ChangeEntry(at Time, from, to Status, reason string) LogEntry {
 	e := LogEntry{Timestamp: at, Level: "info", Message: string(from) + " → " + string(to) + ": " + reason}
 	if to == Failed {
@@ -70,7 +70,7 @@ func ChangeEntry(at Time, from, to Status, reason string) LogEntry {
 	return e
 }
 
-// Text is a string whose absence, "", stands as null on the wire.
+// Text is a string that is null on the wire if empty.
 type Text string
 
 // MarshalJSON writes a JSON string, or null for "".
@@ -84,7 +84,7 @@ func (t Text) MarshalJSON() ([]byte, error) {
 // Priority orders claims: higher first, then older first.
 type Priority string
 
-// The priorities, lowest first.
+// Priorities, lowest first.
 const (
 	Low      Priority = "LOW"
 	Normal   Priority = "NORMAL"
@@ -95,7 +95,7 @@ const (
 // Priorities lists every priority, lowest first.
 func Priorities() []Priority { return []Priority{Low, Normal, High, Critical} }
 
-// Rank returns p's place in [Priorities], and -1 for anything else.
+// Rank returns p's index in [Priorities], or -1.
 func (p Priority) Rank() int {
 	switch p {
 	case Low:

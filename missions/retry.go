@@ -2,12 +2,12 @@ package missions
 
 import "time"
 
-// RetryPolicy says how long a failed mission waits before its next attempt.
-// The zero value stands for [DefaultRetryPolicy].
+// RetryPolicy sets how long a failed mission waits before its next attempt. The
+// zero value means [DefaultRetryPolicy].
 type RetryPolicy struct {
 	Base   time.Duration // the wait after the first failure
-	Max    time.Duration // no wait is longer
-	Jitter float64       // 0 to 1: the part of the wait that is left to chance
+	Max    time.Duration // the longest wait
+	Jitter float64       // 0 to 1: the random part of the wait
 }
 
 // DefaultRetryPolicy waits about 1 s, 2 s, 4 s … up to 5 minutes, each ±20 %.
@@ -15,9 +15,9 @@ func DefaultRetryPolicy() RetryPolicy {
 	return RetryPolicy{Base: time.Second, Max: 5 * time.Minute, Jitter: 0.2}
 }
 
-// Delay returns the wait after the given attempt (1 is the first). chance, in
-// [0, 1), picks the jitter, so that a wait can be computed and not only drawn:
-// 0.5 gives the middle.
+// Delay returns the wait after the given attempt (1 is the first). chance, in [0,
+// 1), selects the jitter, so that a wait can also be computed: 0.5 gives the
+// middle.
 func (p RetryPolicy) Delay(attempt int, chance float64) time.Duration {
 	if p == (RetryPolicy{}) {
 		p = DefaultRetryPolicy()

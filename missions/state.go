@@ -2,10 +2,10 @@ package missions
 
 import "slices"
 
-// Status is where a mission stands.
+// Status is the status of a mission.
 type Status string
 
-// The statuses.
+// Statuses of a mission.
 const (
 	Pending   Status = "PENDING"
 	Running   Status = "RUNNING"
@@ -14,33 +14,33 @@ const (
 	Cancelled Status = "CANCELLED"
 )
 
-// Statuses lists every status in the order of a mission's life.
+// Statuses lists every status, in the order of a mission's life.
 func Statuses() []Status { return []Status{Pending, Running, Completed, Failed, Cancelled} }
 
-// Index returns s's place in [Statuses], and -1 for anything else.
+// Index returns s's index in [Statuses], or -1.
 func (s Status) Index() int { return slices.Index(Statuses(), s) }
 
-// Terminal reports whether only an operator's retry leads out of s.
+// Terminal reports whether only an operator's retry can leave s.
 func (s Status) Terminal() bool { return s == Completed || s == Failed || s == Cancelled }
 
-// Trigger is what moves a mission from one status to another.
+// Trigger causes a transition from one status to another.
 type Trigger string
 
-// The triggers.
+// Triggers of transitions.
 const (
-	Claim    Trigger = "claim"     // an agent takes it
-	Complete Trigger = "complete"  // its holder finished
+	Claim    Trigger = "claim"     // an agent claims it
+	Complete Trigger = "complete"  // its holder completed it
 	GiveBack Trigger = "give back" // released, or an attempt ended with attempts left
 	GiveUp   Trigger = "give up"   // the last attempt failed, or the failure is not retryable
-	Cancel   Trigger = "cancel"    // somebody no longer wants it
+	Cancel   Trigger = "cancel"    // it is no longer wanted
 	Expire   Trigger = "expire"    // its deadline passed while it was PENDING
-	Retry    Trigger = "retry"     // an operator wants it tried anew
+	Retry    Trigger = "retry"     // an operator wants it tried again
 )
 
 // Triggers lists every trigger.
 func Triggers() []Trigger { return []Trigger{Claim, Complete, GiveBack, GiveUp, Cancel, Expire, Retry} }
 
-// transitions is the state machine. What does not stand here does not happen.
+// transitions is the state machine. A transition that is not listed is not allowed.
 var transitions = map[Status]map[Trigger]Status{
 	Pending:   {Claim: Running, Cancel: Cancelled, Expire: Failed},
 	Running:   {Complete: Completed, GiveBack: Pending, GiveUp: Failed, Cancel: Cancelled},
@@ -49,8 +49,8 @@ var transitions = map[Status]map[Trigger]Status{
 	Cancelled: {Retry: Pending},
 }
 
-// Next returns the status that trigger leads to from s. Where the state machine
-// has no such transition it returns an [ErrConflict].
+// Next returns the status that trigger leads to from s, or an [ErrConflict] if
+// there is no such transition.
 func (s Status) Next(trigger Trigger) (Status, error) {
 	next, ok := transitions[s][trigger]
 	if !ok {

@@ -150,7 +150,7 @@ func TestRetryPolicy(t *testing.T) {
 			t.Errorf("%+v: the wait after attempt %d (%v) is %v, want %v", c.policy, c.attempt, c.chance, got, c.want)
 		}
 	}
-	for attempt := 5; attempt < 80; attempt++ { // 5 min · 2^n overflows on the way
+	for attempt := 5; attempt < 80; attempt++ { // 5 min · 2^n overflows here
 		if got := steep.Delay(attempt, 0.5); got != time.Hour {
 			t.Errorf("the wait after attempt %d is %v, want 1h", attempt, got)
 		}

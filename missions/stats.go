@@ -2,18 +2,18 @@ package missions
 
 import "math"
 
-// Counts is how many missions and agents there are, as of one moment.
+// Counts holds the number of missions and agents at one moment.
 type Counts struct {
 	ByStatus map[Status]int64 // every status is present
 	Agents   int64            // online or draining
 	Slots    int64            // the sum of those agents' capacities
 
-	// Run times of the missions that completed since the store was created.
+	// Run times of the missions completed since the store was created.
 	CompletedRuns    int64
 	CompletedSeconds float64
 }
 
-// Total is the number of missions stored.
+// Total returns the number of stored missions.
 func (c Counts) Total() int64 {
 	var total int64
 	for _, n := range c.ByStatus {
@@ -22,8 +22,8 @@ func (c Counts) Total() int64 {
 	return total
 }
 
-// SuccessRate is completed / (completed + failed), of the missions stored; nil
-// when there are none of either.
+// SuccessRate returns completed / (completed + failed) of the stored missions, or
+// nil if there are neither.
 func (c Counts) SuccessRate() *float64 {
 	ended := c.ByStatus[Completed] + c.ByStatus[Failed]
 	if ended == 0 {
@@ -33,8 +33,8 @@ func (c Counts) SuccessRate() *float64 {
 	return &rate
 }
 
-// AverageDurationSeconds is the mean run time of completed missions; nil when
-// none has completed.
+// AverageDurationSeconds returns the mean run time of completed missions, or nil if
+// there are none.
 func (c Counts) AverageDurationSeconds() *float64 {
 	if c.CompletedRuns == 0 {
 		return nil
@@ -43,7 +43,8 @@ func (c Counts) AverageDurationSeconds() *float64 {
 	return &mean
 }
 
-// Utilization is busy slots / all slots, 0 to 1; nil when no agent is there.
+// Utilization returns busy slots / all slots, 0 to 1, or nil if there are no
+// agents.
 func (c Counts) Utilization() *float64 {
 	if c.Slots == 0 {
 		return nil
@@ -52,7 +53,7 @@ func (c Counts) Utilization() *float64 {
 	return &busy
 }
 
-// Stats is what [Store.Stats] knows of all missions, or of one type's.
+// Stats is the result of [Store.Stats], for all missions or those of one type.
 type Stats struct {
 	Total                int64            `json:"total"`
 	ByStatus             map[Status]int64 `json:"by_status"`
@@ -62,8 +63,8 @@ type Stats struct {
 	Queue                Distribution     `json:"queue_seconds"`    // from claimable to claimed
 	OldestPendingSeconds *float64         `json:"oldest_pending_seconds"`
 
-	// OldestClaimableSeconds is how long the missions that are first in line have been
-	// claimable, the longest of them; nil when none is claimable.
+	// OldestClaimableSeconds is how long the oldest of the missions that are next
+	// in line has been claimable, or nil if none is.
 	OldestClaimableSeconds *float64 `json:"oldest_claimable_seconds"`
 
 	Windows     Windows             `json:"windows"`
@@ -71,10 +72,10 @@ type Stats struct {
 	LastUpdated Time                `json:"last_updated"`
 }
 
-// Happening is what the per-minute figures count.
+// Happening is what the per-minute numbers count.
 type Happening string
 
-// The happenings.
+// Kinds of happenings.
 const (
 	HappenedCreated   Happening = "created"
 	HappenedStarted   Happening = "started"
@@ -88,7 +89,7 @@ func Happenings() []Happening {
 	return []Happening{HappenedCreated, HappenedStarted, HappenedCompleted, HappenedFailed, HappenedCancelled}
 }
 
-// Happened returns the happening that a change to status s is, "" for none.
+// Happened returns the happening for a change to status s, or "".
 func (s Status) Happened() Happening {
 	switch s {
 	case Running:
@@ -103,8 +104,8 @@ func (s Status) Happened() Happening {
 	return ""
 }
 
-// Distribution sums up durations in seconds; its figures are null without any.
-// The percentiles come from a [Histogram] and are within 5 % of the true ones.
+// Distribution summarizes durations in seconds; without any, its values are null.
+// The percentiles come from a [Histogram] and are accurate to 5 %.
 type Distribution struct {
 	Average *float64 `json:"average"`
 	P50     *float64 `json:"p50"`
@@ -112,8 +113,8 @@ type Distribution struct {
 	P99     *float64 `json:"p99"`
 }
 
-// Histogram counts durations in buckets that grow by a constant factor, so that
-// a percentile costs the same however many durations it has seen.
+// Histogram counts durations in buckets that grow by a constant factor. The cost of
+// a percentile does not depend on the number of durations.
 type Histogram struct {
 	Count   int64
 	Seconds float64       // the sum of all durations
@@ -123,8 +124,8 @@ type Histogram struct {
 // bucketsPerDoubling makes neighbouring bounds differ by 9 %.
 const bucketsPerDoubling = 8
 
-// Bucket returns the bucket of a duration in seconds. Everything up to a
-// microsecond falls into bucket 0.
+// Bucket returns the bucket of a duration in seconds. Durations up to a microsecond
+// are in bucket 0.
 func Bucket(seconds float64) int {
 	micros := seconds * 1e6
 	if !(micros > 1) {
@@ -133,7 +134,7 @@ func Bucket(seconds float64) int {
 	return int(math.Ceil(math.Log2(micros) * bucketsPerDoubling))
 }
 
-// bucketSeconds returns the middle of a bucket, by ratio.
+// bucketSeconds returns the geometric middle of a bucket.
 func bucketSeconds(bucket int) float64 {
 	return math.Exp2((float64(bucket)-0.5)/bucketsPerDoubling) / 1e6
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// histogramOf counts durations the way a store does.
+// histogramOf counts durations like a store does.
 func histogramOf(seconds []float64) Histogram {
 	h := Histogram{Buckets: map[int]int64{}}
 	for _, s := range seconds {

@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// Time is a moment in microseconds since the Unix epoch, UTC. The zero value
-// stands for "no time". On the wire it is a JSON number of Unix seconds with at
-// most six decimals, or null. Microseconds as an integer keep what a float64 of
-// seconds would round away.
+// Time is a time in microseconds since the Unix epoch, UTC. The zero value means
+// "no time". On the wire it is a JSON number of Unix seconds with at most six
+// decimals, or null. Integer microseconds keep what a float64 of seconds would
+// round.
 type Time int64
 
-// maxTime is the last moment that a float64 of seconds still tells apart to the
-// microsecond (2^53 µs, in the year 2255).
+// maxTime is the last time for which a float64 of seconds has microsecond precision
+// (2^53 µs, in the year 2255).
 const maxTime = Time(1<<53 - 1)
 
 // At returns t to the microsecond.
@@ -27,7 +27,7 @@ func At(t time.Time) Time {
 	return Time(t.UnixMicro())
 }
 
-// Time returns t as a time.Time in UTC; the zero Time gives the zero time.Time.
+// Time returns t as a time.Time in UTC; the zero Time returns the zero time.Time.
 func (t Time) Time() time.Time {
 	if t == 0 {
 		return time.Time{}
@@ -35,7 +35,7 @@ func (t Time) Time() time.Time {
 	return time.UnixMicro(int64(t)).UTC()
 }
 
-// IsZero reports whether t stands for "no time".
+// IsZero reports whether t means "no time".
 func (t Time) IsZero() bool { return t == 0 }
 
 // Add returns t+d, to the microsecond.
@@ -47,7 +47,7 @@ func (t Time) Sub(u Time) time.Duration { return time.Duration(t-u) * time.Micro
 // Seconds returns t as Unix seconds.
 func (t Time) Seconds() float64 { return float64(t) / 1e6 }
 
-// AppendJSON appends t as it stands on the wire.
+// AppendJSON appends t in its wire format.
 func (t Time) AppendJSON(dst []byte) []byte {
 	if t == 0 {
 		return append(dst, "null"...)

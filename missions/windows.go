@@ -12,21 +12,21 @@ type Windows struct {
 	Day         Window `json:"24h"`
 }
 
-// Window is what happened within one sliding window.
+// Window holds the statistics of one sliding window.
 type Window struct {
-	Since       Time         `json:"since"` // from when on it counts; zero before the first sample
+	Since       Time         `json:"since"` // from when it counts; zero before the first sample
 	Created     int64        `json:"created"`
 	Started     int64        `json:"started"`
 	Completed   int64        `json:"completed"`
 	Failed      int64        `json:"failed"`
 	Cancelled   int64        `json:"cancelled"`
-	SuccessRate *float64     `json:"success_rate"` // completed / (completed + failed); nil without either
+	SuccessRate *float64     `json:"success_rate"` // completed / (completed + failed); nil if there are neither
 	Duration    Distribution `json:"duration_seconds"`
 	Queue       Distribution `json:"queue_seconds"`
 }
 
-// The lengths of the windows, and of the samples that they are made of. Samples are
-// kept for one length longer than a window needs them.
+// Lengths of the windows, and of the samples they consist of. Samples are kept for
+// one sample length longer than a window needs them.
 const (
 	FiveMinutes = 5 * time.Minute
 	Hour        = time.Hour
@@ -39,12 +39,12 @@ const (
 	KeepLongSamples  = Day + Hour
 )
 
-// MaxSampledTypes is how many types one sample tells apart: of those in which
-// something has happened, the busiest. What happened in others is in the total alone.
+// MaxSampledTypes is how many types one sample distinguishes: the busiest of those
+// with any activity. Other types count only in the total.
 const MaxSampledTypes = 1000
 
-// Sample is what statistics have gained since some time: the difference of two looks
-// at what only grows.
+// Sample is the increase of the statistics since a time: the difference between two
+// readings of counters that only grow.
 type Sample struct {
 	Since      Time
 	Happened   map[Happening]int64
@@ -59,7 +59,7 @@ func NewSample(since Time) Sample {
 	}
 }
 
-// Add adds what another sample has gained. Since becomes the earlier time of the two.
+// Add adds another sample. Since becomes the earlier of the two times.
 func (s *Sample) Add(other *Sample) {
 	s.Since = min(s.Since, other.Since)
 	for what, n := range other.Happened {
@@ -77,7 +77,7 @@ func (h *Histogram) add(other *Histogram) {
 	}
 }
 
-// window is what a sample says of the time since its beginning.
+// window returns the window that a sample covers.
 func (s *Sample) window() Window {
 	ended := Counts{ByStatus: map[Status]int64{Completed: s.Happened[HappenedCompleted], Failed: s.Happened[HappenedFailed]}}
 	return Window{
@@ -87,12 +87,13 @@ func (s *Sample) window() Window {
 	}
 }
 
-// WindowSums is what the samples within each window have gained together.
+// WindowSums holds the sum of the samples within each window.
 type WindowSums struct{ FiveMinutes, Hour, Day Sample }
 
-// SumWindows adds up the samples within each window as of the latest sample, which was
-// taken at a time. A sample belongs to a window if it begins within it, give or take half
-// a sample's length, so that the moment at which a sample is taken does not decide.
+// SumWindows adds up the samples within each window as of the latest sample, taken
+// at time sampled. A sample belongs to a window if it begins within it, give or
+// take half a sample's length, so that the exact moment of a sample does not
+// matter.
 func SumWindows(sampled Time, short, long []Sample) WindowSums {
 	within := func(length, sample time.Duration, samples []Sample) Sample {
 		begin, sum := sampled.Add(-length-sample/2), NewSample(sampled)
@@ -110,15 +111,15 @@ func SumWindows(sampled Time, short, long []Sample) WindowSums {
 	}
 }
 
-// Add adds what another part of a store has gained.
+// Add adds the sums of another part of a store.
 func (s *WindowSums) Add(other *WindowSums) {
 	s.FiveMinutes.Add(&other.FiveMinutes)
 	s.Hour.Add(&other.Hour)
 	s.Day.Add(&other.Day)
 }
 
-// WindowsOf puts windows together from their samples and from what has been gained since
-// the latest of these.
+// WindowsOf returns the windows, from the sums of their samples and the increase
+// since the latest sample.
 func WindowsOf(sums *WindowSums, latest *Sample) Windows {
 	window := func(sum *Sample) Window {
 		all := NewSample(latest.Since)
@@ -129,23 +130,23 @@ func WindowsOf(sums *WindowSums, latest *Sample) Windows {
 	return Windows{FiveMinutes: window(&sums.FiveMinutes), Hour: window(&sums.Hour), Day: window(&sums.Day)}
 }
 
-// WindowCache keeps the sums of windows until the next sample is taken. The zero value is
-// ready for use, and may be used concurrently.
+// WindowCache keeps the window sums until the next sample is taken. The zero value
+// is ready to use. It may be used concurrently.
 type WindowCache struct {
 	mu      sync.Mutex
 	sampled Time
 	byType  map[string]*WindowSums
 }
 
-// Get returns a type's sums as of the latest sample, and when that was taken; nil when
-// they are not known. They must not be changed.
+// Get returns a type's sums as of the latest sample, and when that was taken; nil
+// if they are not cached. They must not be changed.
 func (c *WindowCache) Get(missionType string) (sums *WindowSums, sampled Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.byType[missionType], c.sampled
 }
 
-// Put keeps a type's sums as of a sample.
+// Put stores a type's sums as of a sample.
 func (c *WindowCache) Put(missionType string, sums *WindowSums, sampled Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -157,7 +158,7 @@ func (c *WindowCache) Put(missionType string, sums *WindowSums, sampled Time) {
 	}
 }
 
-// Minute is what happened in one minute, and how things stood at its end.
+// Minute holds what happened in one minute, and the state at its end.
 type Minute struct {
 	At        Time   `json:"at"` // when it began
 	Created   int64  `json:"created"`
@@ -165,11 +166,11 @@ type Minute struct {
 	Completed int64  `json:"completed"`
 	Failed    int64  `json:"failed"`
 	Cancelled int64  `json:"cancelled"`
-	Pending   *int64 `json:"pending"` // nil when nobody took a sample then
+	Pending   *int64 `json:"pending"` // nil if no sample was taken then
 	Running   *int64 `json:"running"`
 }
 
-// Count adds to what happened.
+// Count adds to a count.
 func (m *Minute) Count(what Happening, n int64) {
 	switch what {
 	case HappenedCreated:
@@ -185,5 +186,5 @@ func (m *Minute) Count(what Happening, n int64) {
 	}
 }
 
-// MaxHistory is how many minutes of history there are.
+// MaxHistory is the length of the history in minutes.
 const MaxHistory = 24 * 60

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// sampleOf returns a sample that began so long ago, in which so many were created.
+// sampleOf returns a sample that began the given time ago, in which the given
+// number of missions were created.
 func sampleOf(now Time, ago time.Duration, created int64) Sample {
 	s := NewSample(now.Add(-ago))
 	s.Happened[HappenedCreated] = created

@@ -11,7 +11,8 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// Register makes an agent known, and says how often it has to beat.
+// Register adds an agent to the registry, and returns how often it must send
+// heartbeats.
 func (s *Service) Register(ctx context.Context, agentID string, request api.RegisterRequest) (api.Registered, error) {
 	agent, err := request.Agent(agentID)
 	if err != nil {
@@ -20,12 +21,12 @@ func (s *Service) Register(ctx context.Context, agentID string, request api.Regi
 	if _, err := s.cfg.Store.Register(ctx, agent, s.cfg.Lease); err != nil {
 		return api.Registered{}, err
 	}
-	s.grown()
+	s.outboxGrew()
 	return api.Registered{HeartbeatSeconds: s.cfg.Heartbeat.Seconds(), LeaseSeconds: s.cfg.Lease.Seconds()}, nil
 }
 
-// Heartbeat renews the leases an agent lists, and tells it which of its missions
-// to stop working on.
+// Heartbeat renews the leases that an agent lists, and returns which of its missions
+// the agent must stop.
 func (s *Service) Heartbeat(ctx context.Context, agentID string, request api.HeartbeatRequest) (api.HeartbeatReply, error) {
 	beat, err := request.Heartbeat(agentID)
 	if err != nil {
@@ -41,14 +42,14 @@ func (s *Service) Heartbeat(ctx context.Context, agentID string, request api.Hea
 		return api.HeartbeatReply{}, result.Err
 	}
 	if beat.Draining {
-		s.dismiss(agentID)
+		s.endClaims(agentID)
 	}
 	s.readyAll(result.GivenUp)
-	s.grown()
+	s.outboxGrew()
 	return api.HeartbeatReply{Cancel: result.Cancel, Lost: result.Lost}, nil
 }
 
-// Claim gives an agent missions, and waits for some if there are none.
+// Claim assigns missions to an agent, and waits for some if there are none.
 func (s *Service) Claim(ctx context.Context, agentID string, request api.ClaimRequest) (api.Claimed, error) {
 	claim, wait, err := request.Claim(agentID)
 	if err != nil {
@@ -66,11 +67,11 @@ func (s *Service) Claim(ctx context.Context, agentID string, request api.ClaimRe
 			}
 		}
 	}
-	s.grown()
+	s.outboxGrew()
 	return api.Claimed{Missions: result.Missions}, nil
 }
 
-// Progress stores how far a mission has come, and emits mission.progressed.
+// Progress stores the progress of a mission, and emits mission.progressed.
 func (s *Service) Progress(ctx context.Context, agentID string, request api.ProgressRequest) (api.Empty, error) {
 	update, err := request.Update(agentID)
 	if err != nil {
@@ -92,7 +93,7 @@ func (s *Service) Progress(ctx context.Context, agentID string, request api.Prog
 	return api.Empty{}, nil
 }
 
-// AppendLog adds to a mission's log.
+// AppendLog appends an entry to a mission's log.
 func (s *Service) AppendLog(ctx context.Context, agentID string, request api.LogAppendRequest) (api.Empty, error) {
 	entry, err := request.Append(agentID)
 	if err != nil {
@@ -102,7 +103,7 @@ func (s *Service) AppendLog(ctx context.Context, agentID string, request api.Log
 	if err = firstError(errs, err); err != nil {
 		return api.Empty{}, err
 	}
-	s.grown()
+	s.outboxGrew()
 	return api.Empty{}, nil
 }
 
@@ -113,7 +114,7 @@ func firstError(errs []error, err error) error {
 	return err
 }
 
-// Complete reports missions done.
+// Complete completes missions.
 func (s *Service) Complete(ctx context.Context, agentID string, request api.CompleteRequest) (api.FinishReply, error) {
 	return finishEach(ctx, s, request.Completion, request.Results, func(c *api.Completion) (missions.Finish, error) {
 		result, err := c.Compact()
@@ -121,7 +122,7 @@ func (s *Service) Complete(ctx context.Context, agentID string, request api.Comp
 	})
 }
 
-// Fail reports attempts failed.
+// Fail reports failed attempts.
 func (s *Service) Fail(ctx context.Context, agentID string, request api.FailRequest) (api.FinishReply, error) {
 	return finishEach(ctx, s, request.Failure, request.Results, func(f *api.Failure) (missions.Finish, error) {
 		end := finish(agentID, missions.OutcomeFail, f.LeaseRef, nil)
@@ -130,7 +131,7 @@ func (s *Service) Fail(ctx context.Context, agentID string, request api.FailRequ
 	})
 }
 
-// Release hands missions back, at no cost of an attempt.
+// Release returns missions to the queue without using up an attempt.
 func (s *Service) Release(ctx context.Context, agentID string, request api.ReleaseRequest) (api.FinishReply, error) {
 	return finishEach(ctx, s, request.LeaseRef, request.Results, func(l *api.LeaseRef) (missions.Finish, error) {
 		_, err := l.Ref()
@@ -143,7 +144,7 @@ func finish(agentID string, outcome missions.Outcome, lease api.LeaseRef, result
 		LeaseRef: missions.LeaseRef{MissionID: lease.MissionID, Lease: lease.Lease}}
 }
 
-// finishEach ends one attempt, or those of a batch, each with its own outcome.
+// finishEach ends one attempt, or a batch of attempts, each with its own outcome.
 func finishEach[T any](ctx context.Context, s *Service, single T, batch []T,
 	parse func(*T) (missions.Finish, error)) (api.FinishReply, error) {
 	if batch == nil {
@@ -171,14 +172,14 @@ func finishEach[T any](ctx context.Context, s *Service, single T, batch []T,
 func finishBatch[T any](ctx context.Context, s *Service, items []T, parse func(*T) (missions.Finish, error)) ([]api.Finished, error) {
 	results := make([]api.Finished, len(items))
 	batch := make([]missions.Finish, 0, len(items))
-	places := make([]int, 0, len(items))
+	positions := make([]int, 0, len(items))
 	for i := range items {
 		end, err := parse(&items[i])
 		if err != nil {
 			results[i].Error = s.wire(err)
 			continue
 		}
-		batch, places = append(batch, end), append(places, i)
+		batch, positions = append(batch, end), append(positions, i)
 	}
 	if len(batch) == 0 {
 		return results, nil
@@ -189,17 +190,17 @@ func finishBatch[T any](ctx context.Context, s *Service, items []T, parse func(*
 	}
 	for i := range stored {
 		if stored[i].Err != nil {
-			results[places[i]].Error = s.wire(stored[i].Err)
+			results[positions[i]].Error = s.wire(stored[i].Err)
 			continue
 		}
-		results[places[i]].Mission = &stored[i].Mission
+		results[positions[i]].Mission = &stored[i].Mission
 		s.finished(&stored[i].Mission)
 	}
-	s.grown()
+	s.outboxGrew()
 	return results, nil
 }
 
-// finished tells those concerned that a mission has ended or is to be had again.
+// finished notifies waiting requests that a mission has ended or can be claimed again.
 func (s *Service) finished(m *missions.Mission) {
 	switch {
 	case m.Status.Terminal():
@@ -214,15 +215,15 @@ func (s *Service) finished(m *missions.Mission) {
 	}
 }
 
-// Leave takes an agent offline; its running missions go back at once.
+// Leave takes an agent offline and requeues its running missions at once.
 func (s *Service) Leave(ctx context.Context, agentID string, _ api.Empty) (api.Empty, error) {
-	s.dismiss(agentID)
+	s.endClaims(agentID)
 	result, err := s.cfg.Store.Leave(ctx, agentID, "left")
 	if err != nil {
 		return api.Empty{}, err
 	}
-	s.dismiss(agentID) // a claim that has come between the two
+	s.endClaims(agentID) // a claim may have arrived between the two
 	s.readyAll(result.GivenBack)
-	s.grown()
+	s.outboxGrew()
 	return api.Empty{}, nil
 }

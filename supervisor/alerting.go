@@ -13,8 +13,8 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// runAlerts looks at the alert rules at intervals. How they stand is in the store, so
-// that the next leader goes on from there.
+// runAlerts checks the alert rules at intervals. Their state is in the store, so the
+// next leader continues from there.
 func (s *Service) runAlerts(ctx context.Context) {
 	ticker := time.NewTicker(s.cfg.AlertInterval)
 	defer ticker.Stop()
@@ -33,7 +33,7 @@ func (s *Service) runAlerts(ctx context.Context) {
 	}
 }
 
-// lookAtAlerts looks at each rule once and stores what has changed.
+// lookAtAlerts checks each rule once and stores what has changed.
 func (s *Service) lookAtAlerts(ctx context.Context) error {
 	stored, err := s.storedAlerts(ctx)
 	if err != nil {
@@ -54,14 +54,14 @@ func (s *Service) lookAtAlerts(ctx context.Context) error {
 		was := stored[rule.Name]
 		delete(stored, rule.Name)
 		was.Rule, was.Metric, was.Threshold = rule.Name, rule.Metric, rule.Threshold
-		if next, told, changed := was.Look(holds, now, rule.For); changed {
-			changes = append(changes, s.alertChange(next, told, value))
+		if next, notified, changed := was.Look(holds, now, rule.For); changed {
+			changes = append(changes, s.alertChange(next, notified, value))
 		}
 	}
-	for _, alert := range stored { // whose rules are gone
-		told := alert.State == missions.AlertFiring
+	for _, alert := range stored { // their rules no longer exist
+		notified := alert.State == missions.AlertFiring
 		alert.State, alert.CheckedAt = missions.AlertOK, now
-		changes = append(changes, s.alertChange(alert, told, nil))
+		changes = append(changes, s.alertChange(alert, notified, nil))
 	}
 	if len(changes) == 0 {
 		return nil
@@ -74,7 +74,7 @@ func (s *Service) lookAtAlerts(ctx context.Context) error {
 	return nil
 }
 
-// storedAlerts returns what the store remembers, by rule.
+// storedAlerts returns the stored alerts by rule.
 func (s *Service) storedAlerts(ctx context.Context) (map[string]missions.Alert, error) {
 	list, err := s.cfg.Store.Alerts(ctx)
 	stored := make(map[string]missions.Alert, len(list))
@@ -84,35 +84,35 @@ func (s *Service) storedAlerts(ctx context.Context) (map[string]missions.Alert, 
 	return stored, err
 }
 
-func (s *Service) alertChange(alert missions.Alert, told bool, value *float64) missions.AlertChange {
-	return missions.AlertChange{Alert: alert, Tell: told, Notify: told && s.cfg.Webhook != nil, Value: value}
+func (s *Service) alertChange(alert missions.Alert, notified bool, value *float64) missions.AlertChange {
+	return missions.AlertChange{Alert: alert, Tell: notified, Notify: notified && s.cfg.Webhook != nil, Value: value}
 }
 
-// alertsChanged tells of alerts that were raised and resolved.
+// alertsChanged publishes alerts that were raised or resolved.
 func (s *Service) alertsChanged(changes []missions.AlertChange, errs []error) {
-	told := false
+	notified := false
 	for i := range changes {
 		alert := &changes[i].Alert
 		switch {
 		case errs[i] != nil:
-			// Another leader has looked before; it goes on from what it has stored.
+			// Another leader has checked before. It continues from what it stored.
 			s.log.Debug("an alert was not changed", "rule", alert.Rule, "error", errs[i])
 		case !changes[i].Tell:
 		case alert.State == missions.AlertFiring:
-			told = true
+			notified = true
 			s.log.Warn("an alert is raised", "rule", alert.Rule, "metric", alert.Metric, "value", valueOrNaN(changes[i].Value), "threshold", alert.Threshold)
 		default:
-			told = true
+			notified = true
 			s.log.Info("an alert is resolved", "rule", alert.Rule, "metric", alert.Metric)
 		}
 	}
-	if told {
+	if notified {
 		s.relay.poke()
 		s.notify.poke()
 	}
 }
 
-// figureSource is what alert rules look at.
+// figureSource provides the figures for the alert rules.
 type figureSource struct{ service *Service }
 
 func (f figureSource) Stats(ctx context.Context, missionType string) (missions.Stats, error) {
@@ -142,12 +142,13 @@ func (f figureSource) Stream() alerts.StreamFigures {
 	}
 }
 
-// Alerts returns how the alert rules stand, with the metrics' present values.
+// Alerts returns the state of the alert rules, with the current values of their
+// metrics.
 func (s *Service) Alerts(ctx context.Context, _ api.Empty) (api.Alerts, error) {
 	return s.alerts.get(ctx)
 }
 
-// readAlerts is Alerts, for all who ask at a time.
+// readAlerts reads what Alerts returns, once for all concurrent requests.
 func (s *Service) readAlerts(ctx context.Context) (api.Alerts, error) {
 	stored, err := s.storedAlerts(ctx)
 	if err != nil {
@@ -175,8 +176,8 @@ func (s *Service) readAlerts(ctx context.Context) (api.Alerts, error) {
 	return reply, nil
 }
 
-// AlertStates returns the state of each alert rule. Unlike Alerts it reads no figures: it
-// is for metrics.
+// AlertStates returns the state of each alert rule. Unlike Alerts it reads no figures.
+// It is for metrics.
 func (s *Service) AlertStates(ctx context.Context) (map[string]missions.AlertState, error) {
 	stored, err := s.storedAlerts(ctx)
 	states := make(map[string]missions.AlertState, len(s.cfg.Alerts))
@@ -190,7 +191,7 @@ func (s *Service) AlertStates(ctx context.Context) (map[string]missions.AlertSta
 	return states, err
 }
 
-// checkAlerts returns what is wrong with what a configuration says of alerts.
+// checkAlerts validates the alert settings of a configuration.
 func (cfg Config) checkAlerts() error {
 	if cfg.AlertInterval < 10*time.Millisecond || cfg.AlertInterval > missions.AlertCheckEvery {
 		return errors.New("alert rules are looked at every 10 ms to 20 s")

@@ -12,27 +12,28 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 )
 
-// presence is what a supervisor tells others of itself.
+// presence is what a supervisor announces to other supervisors.
 type presence struct {
 	Store string `json:"store"` // the identity of its store
 	Host  string `json:"host"`
 	PID   int    `json:"pid"`
 }
 
-// ErrOtherStore says that a supervisor on the same broker keeps its missions
-// elsewhere. Requests would reach now the one and now the other.
+// ErrOtherStore means that a supervisor on the same broker uses another store. Requests
+// would reach either of the two.
 var ErrOtherStore = errors.New("another supervisor on this broker has another store")
 
-// Announce lets other supervisors on the broker know which store this one has, until
-// stop is called, and returns an [ErrOtherStore] if one of them has another. While
-// the broker is away nobody can be asked.
+// Announce answers other supervisors on the broker with the identity of this
+// supervisor's store, until stop is called. It returns an [ErrOtherStore] if one of
+// them uses another store. While the broker is away, Announce cannot check that.
 func Announce(ctx context.Context, nc *nats.Conn, store func() string, log *slog.Logger) (stop func(), err error) {
-	host, _ := os.Hostname() // "" will do
+	host, _ := os.Hostname() // "" is fine
 	sub, err := nc.Subscribe(api.SubjectPresence, func(msg *nats.Msg) {
-		if messenger(msg) {
+		if notAClients(msg) != nil {
 			return
 		}
 		body, err := json.Marshal(presence{Store: store(), Host: host, PID: os.Getpid()})
@@ -57,22 +58,22 @@ func Announce(ctx context.Context, nc *nats.Conn, store func() string, log *slog
 	return stop, nil
 }
 
-// answerPatience is how long other supervisors have to say who they are.
-const answerPatience = 300 * time.Millisecond
+// answerTimeout is how long other supervisors have to answer.
+const answerTimeout = 300 * time.Millisecond
 
 func lookForOthers(ctx context.Context, nc *nats.Conn, store string) error {
 	all, err := present(ctx, nc)
 	for _, other := range all {
 		if other.Store != store {
-			return fmt.Errorf("%w: the one on %s with pid %d; give both the same --store, or each a broker of its own",
+			return fmt.Errorf("%w: the one on %q with pid %d; give both the same --store, or each a broker of its own",
 				ErrOtherStore, other.Host, other.PID)
 		}
 	}
 	return err
 }
 
-// Stores returns the identities of the stores that the supervisors on a broker have,
-// which is one unless none is there.
+// Stores returns the identities of the stores that the supervisors on a broker use.
+// Normally there is one, or none if no supervisor runs.
 func Stores(ctx context.Context, nc *nats.Conn) ([]string, error) {
 	all, err := present(ctx, nc)
 	var stores []string
@@ -84,10 +85,16 @@ func Stores(ctx context.Context, nc *nats.Conn) ([]string, error) {
 	return stores, err
 }
 
-// present asks the supervisors on the broker who they are, and returns those that have
-// answered in time.
+const (
+	maxAnswers  = 1000 // supervisors that are considered
+	maxHostName = 253  // bytes
+)
+
+// present asks the supervisors on the broker to identify themselves, and returns those
+// that answer in time. Only the broker knows who answers, so an answer can contain
+// anything.
 func present(ctx context.Context, nc *nats.Conn) (all []presence, err error) {
-	ctx, cancel := context.WithTimeout(ctx, answerPatience)
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	inbox := nc.NewInbox()
 	answers, err := nc.SubscribeSync(inbox)
@@ -104,7 +111,8 @@ func present(ctx context.Context, nc *nats.Conn) (all []presence, err error) {
 			return all, nil // no more answers
 		}
 		var p presence
-		if json.Unmarshal(msg.Data, &p) == nil && p.Store != "" {
+		if len(all) < maxAnswers && json.Unmarshal(msg.Data, &p) == nil && missions.CheckToken("store", p.Store) == nil {
+			p.Host = p.Host[:min(len(p.Host), maxHostName)]
 			all = append(all, p)
 		}
 	}

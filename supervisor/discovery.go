@@ -13,9 +13,9 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// discovery makes the endpoints known as one service of the NATS micro framework, so
-// that `nats micro ls`, info, stats and ping work. The framework itself would have all
-// endpoints of a service on one connection; see lines.go.
+// discovery publishes the endpoints as one service of the NATS micro framework, so that
+// `nats micro ls`, info, stats and ping work. The framework itself would put all
+// endpoints of a service on one connection; see conns.go.
 type discovery struct {
 	identity micro.ServiceIdentity
 	started  time.Time
@@ -29,9 +29,9 @@ func newDiscovery(version string, table []endpoint) *discovery {
 	}
 }
 
-// listen answers the framework's questions to all services, to those of our name, and to
-// this one.
-func (d *discovery) listen(l *line) (subs []*nats.Subscription, err error) {
+// listen answers the framework's requests to all services, to services of our name, and
+// to this instance.
+func (d *discovery) listen(l *conn) (subs []*nats.Subscription, err error) {
 	for verb, answer := range map[micro.Verb]func() any{
 		micro.PingVerb: d.ping, micro.InfoVerb: d.info, micro.StatsVerb: d.stats,
 	} {
@@ -41,8 +41,8 @@ func (d *discovery) listen(l *line) (subs []*nats.Subscription, err error) {
 				return subs, err
 			}
 			sub, err := l.nc.Subscribe(subject, func(msg *nats.Msg) {
-				if !messenger(msg) {
-					l.tell(msg.Reply, answer())
+				if notAClients(msg) == nil {
+					l.respond(msg.Reply, answer())
 				}
 			})
 			if err != nil {
@@ -54,7 +54,7 @@ func (d *discovery) listen(l *line) (subs []*nats.Subscription, err error) {
 	return subs, nil
 }
 
-func (l *line) tell(to string, answer any) {
+func (l *conn) respond(to string, answer any) {
 	body, err := json.Marshal(answer)
 	if err != nil {
 		l.log.Error("a question of the micro framework could not be answered", "error", err)
@@ -87,7 +87,7 @@ func (d *discovery) stats() any {
 	return stats
 }
 
-// stats are the framework's counters, and our own in its data.
+// stats returns the framework's counters, with our own in its data.
 func (c *endpointCounters) stats(ep *endpoint) *micro.EndpointStats {
 	requests, busy := c.requests.Load(), time.Duration(c.busy.Load())
 	s := &micro.EndpointStats{
@@ -101,7 +101,7 @@ func (c *endpointCounters) stats(ep *endpoint) *micro.EndpointStats {
 		"errors": c.failed.Load(), "refused": c.refused.Load(), "in_flight": ep.bound.UnderWay(), "busy_seconds": busy.Seconds(),
 	})
 	if err != nil {
-		slog.Default().Error("the counters of an endpoint could not be written", "error", err) // numbers always can
+		slog.Default().Error("the counters of an endpoint could not be written", "error", err) // numbers can always be written
 	}
 	s.Data = data
 	return s

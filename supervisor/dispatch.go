@@ -11,21 +11,21 @@ import (
 )
 
 const (
-	maxParked      = 16 << 10 // claims that may wait at once
-	maxParkedAlike = 64       // of one agent
+	maxParked         = 16 << 10 // claims that may wait at once
+	maxParkedPerAgent = 64       // of one agent
 )
 
-// dispatcher answers claims. Those that find nothing are parked, in the order of
-// their arrival, and tried again as soon as a mission of one of their types can be
-// claimed. One goroutine does it all, a batch at a time: claims that arrive while
-// the store is busy share the next call to it, and a new mission wakes one parked
-// claim, not all of them.
+// dispatcher answers claims. Claims that find nothing are parked in the order of their
+// arrival, and tried again as soon as a mission of one of their types can be claimed.
+// One goroutine does it all, a batch at a time: claims that arrive while the store is
+// busy share the next call to it, and a new mission wakes one parked claim, not all of
+// them.
 //
-// What creates missions borrows the claims that are parked for them, and has the store
-// hand the missions over in the step that creates them: see handover.go.
+// Code that creates missions reserves the claims that are parked for them, and the
+// store assigns the missions in the step that creates them: see handover.go.
 //
-// Where other supervisors are on the same store, a mission may have come about
-// without anybody's telling. Then the dispatcher also probes, at regular times.
+// If other supervisors use the same store, a mission may have become claimable without
+// a notification. The dispatcher then also probes at regular intervals.
 type dispatcher struct {
 	claim  claimFunc
 	probes time.Duration // between two probes; 0 for none
@@ -36,15 +36,15 @@ type dispatcher struct {
 	look     chan struct{}
 	stopped  chan struct{}
 
-	mu        sync.Mutex
-	fresh     map[string]int      // missions that have become claimable, by type
-	dismissed map[string]struct{} // agents whose parked claims are to end
+	mu         sync.Mutex
+	claimable  map[string]int      // missions that have become claimable, by type
+	agentsGone map[string]struct{} // agents whose parked claims must end
 
-	places   sync.Mutex // guards what follows; never held while mu is taken
-	parked   []*parkedClaim
-	alike    map[string]int // how many claims of each agent are parked
-	borrowed map[*parkedClaim]struct{}
-	returned sync.WaitGroup // of those that are borrowed
+	parkedMu      sync.Mutex // guards the fields below; never held while mu is taken
+	parked        []*parkedClaim
+	parkedByAgent map[string]int // how many claims of each agent are parked
+	reserved      map[*parkedClaim]struct{}
+	returned      sync.WaitGroup // of the reserved claims
 
 	probed map[string]struct{} // types; owned by run
 }
@@ -55,10 +55,10 @@ type parkedClaim struct {
 	types   []string // what it waits for, once parked
 	reply   chan missions.ClaimResult
 
-	// Guarded by the dispatcher's places:
-	probing bool   // the store is being asked for it, where it is
-	ended   bool   // it is to be answered with nothing, once it is back
-	missed  string // a type of which missions have become claimable while it was borrowed
+	// Guarded by the dispatcher's parkedMu:
+	probing bool   // the store is being asked for it; it stays in its place
+	ended   bool   // to be answered with nothing once it is released
+	missed  string // a type of which missions have become claimable while it was reserved
 }
 
 type claimFunc func(context.Context, []missions.ClaimRequest) ([]missions.ClaimResult, error)
@@ -68,16 +68,15 @@ func newDispatcher(claim claimFunc) *dispatcher {
 		claim:    claim,
 		arrivals: make(chan *parkedClaim, 64), expired: make(chan *parkedClaim, 64),
 		wake: make(chan struct{}, 1), look: make(chan struct{}, 1), stopped: make(chan struct{}),
-		fresh: map[string]int{}, dismissed: map[string]struct{}{}, alike: map[string]int{}, borrowed: map[*parkedClaim]struct{}{}, probed: map[string]struct{}{},
+		claimable: map[string]int{}, agentsGone: map[string]struct{}{}, parkedByAgent: map[string]int{}, reserved: map[*parkedClaim]struct{}{}, probed: map[string]struct{}{},
 	}
 }
 
 var errStopping = missions.Unavailable("the supervisor is stopping; ask again", nil)
 
-// wait returns what a claim gets, nothing if there is nothing for as long as it
-// is prepared to wait.
-func (d *dispatcher) wait(ctx context.Context, request missions.ClaimRequest, patience time.Duration) (missions.ClaimResult, error) {
-	c := &parkedClaim{request: request, waits: patience > 0, reply: make(chan missions.ClaimResult, 1)}
+// wait returns what a claim gets, or nothing if there is no mission within maxWait.
+func (d *dispatcher) wait(ctx context.Context, request missions.ClaimRequest, maxWait time.Duration) (missions.ClaimResult, error) {
+	c := &parkedClaim{request: request, waits: maxWait > 0, reply: make(chan missions.ClaimResult, 1)}
 	select {
 	case d.arrivals <- c:
 	case <-d.stopped:
@@ -85,7 +84,7 @@ func (d *dispatcher) wait(ctx context.Context, request missions.ClaimRequest, pa
 	case <-ctx.Done():
 		return missions.ClaimResult{}, ctx.Err()
 	}
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(maxWait)
 	defer timer.Stop()
 	timeout := timer.C
 	if !c.waits {
@@ -113,8 +112,8 @@ func (d *dispatcher) wait(ctx context.Context, request missions.ClaimRequest, pa
 	}
 }
 
-// expire asks the dispatcher to answer a claim with what it has: by then it may
-// have been given missions, which must not be lost.
+// expire asks the dispatcher to answer a claim with what it has. By then it may have
+// been given missions, which must not be lost.
 func (d *dispatcher) expire(c *parkedClaim) {
 	select {
 	case d.expired <- c:
@@ -122,18 +121,18 @@ func (d *dispatcher) expire(c *parkedClaim) {
 	}
 }
 
-// ready tells that n missions of a type have become claimable.
+// ready reports that n missions of a type have become claimable.
 func (d *dispatcher) ready(kind string, n int) {
 	d.mu.Lock()
-	d.fresh[kind] = min(d.fresh[kind]+n, maxParked)
+	d.claimable[kind] = min(d.claimable[kind]+n, maxParked)
 	d.mu.Unlock()
 	d.poke()
 }
 
-// dismiss ends an agent's parked claims with nothing.
-func (d *dispatcher) dismiss(agentID string) {
+// endClaims answers an agent's parked claims with nothing.
+func (d *dispatcher) endClaims(agentID string) {
 	d.mu.Lock()
-	d.dismissed[agentID] = struct{}{}
+	d.agentsGone[agentID] = struct{}{}
 	d.mu.Unlock()
 	d.poke()
 }
@@ -145,7 +144,7 @@ func (d *dispatcher) poke() {
 	}
 }
 
-// run answers claims until ctx ends, and then ends those that are parked.
+// run answers claims until ctx ends, and then ends the parked ones.
 func (d *dispatcher) run(ctx context.Context) {
 	defer close(d.stopped)
 	var probe <-chan time.Time
@@ -158,7 +157,7 @@ func (d *dispatcher) run(ctx context.Context) {
 		var batch []*parkedClaim
 		select {
 		case c := <-d.arrivals:
-			batch = d.gather(c)
+			batch = d.collect(c)
 		case c := <-d.expired:
 			d.end(func(p *parkedClaim) bool { return p == c })
 		case <-d.wake:
@@ -176,8 +175,8 @@ func (d *dispatcher) run(ctx context.Context) {
 	}
 }
 
-// gather adds to an arrival whatever has arrived behind it.
-func (d *dispatcher) gather(first *parkedClaim) []*parkedClaim {
+// collect adds the claims that have arrived after the first one.
+func (d *dispatcher) collect(first *parkedClaim) []*parkedClaim {
 	batch := []*parkedClaim{first}
 	for len(batch) < missions.MaxBatch {
 		select {
@@ -190,34 +189,35 @@ func (d *dispatcher) gather(first *parkedClaim) []*parkedClaim {
 	return batch
 }
 
-// woken takes out the parked claims that the fresh missions are for: of each type
-// as many as there are missions, the longest parked first.
+// woken takes out the parked claims for the claimable missions: for each type as many
+// as there are missions, the longest parked first.
 func (d *dispatcher) woken() []*parkedClaim {
 	d.mu.Lock()
-	fresh, dismissed := d.fresh, d.dismissed
-	d.fresh, d.dismissed = map[string]int{}, map[string]struct{}{}
+	claimable, agentsGone := d.claimable, d.agentsGone
+	d.claimable, d.agentsGone = map[string]int{}, map[string]struct{}{}
 	d.mu.Unlock()
-	if len(dismissed) > 0 {
-		d.end(func(p *parkedClaim) bool { _, ok := dismissed[p.request.AgentID]; return ok })
+	if len(agentsGone) > 0 {
+		d.end(func(p *parkedClaim) bool { _, ok := agentsGone[p.request.AgentID]; return ok })
 	}
-	if len(fresh) == 0 {
+	if len(claimable) == 0 {
 		return nil
 	}
-	d.places.Lock()
-	d.missed(fresh)
-	batch := d.suited(fresh)
-	d.places.Unlock()
+	d.parkedMu.Lock()
+	d.missed(claimable)
+	batch := d.takeMatching(claimable)
+	d.parkedMu.Unlock()
 	if len(batch) == missions.MaxBatch {
-		for kind, n := range fresh {
+		for kind, n := range claimable {
 			d.ready(kind, n)
 		}
 	}
 	return batch
 }
 
-// suited takes out the parked claims that missions are for, of which there are so many of
-// each type, and counts down what the claims have room for. The caller holds places.
-func (d *dispatcher) suited(byType map[string]int) (batch []*parkedClaim) {
+// takeMatching takes out the parked claims that match missions, given as counts by
+// type. It reduces the counts by what the claims have room for. The caller holds
+// parkedMu.
+func (d *dispatcher) takeMatching(byType map[string]int) (batch []*parkedClaim) {
 	d.unpark(func(p *parkedClaim) bool {
 		for _, kind := range p.types {
 			if byType[kind] > 0 && len(batch) < missions.MaxBatch && !p.probing {
@@ -231,7 +231,7 @@ func (d *dispatcher) suited(byType map[string]int) (batch []*parkedClaim) {
 	return batch
 }
 
-// serve asks the store for missions and answers or parks each claim.
+// serve asks the store for missions, and answers or parks each claim.
 func (d *dispatcher) serve(ctx context.Context, batch []*parkedClaim) {
 	if len(batch) == 0 {
 		return
@@ -252,14 +252,14 @@ func (d *dispatcher) serve(ctx context.Context, batch []*parkedClaim) {
 	}
 }
 
-// park has a claim wait for missions of some types, unless too many wait already. A
-// claim that was woken for nothing has been among them.
+// park makes a claim wait for missions of some types, unless too many claims wait
+// already. A claim that was woken for nothing was one of them before.
 func (d *dispatcher) park(c *parkedClaim, kinds []string) {
-	d.places.Lock()
-	defer d.places.Unlock()
+	d.parkedMu.Lock()
+	defer d.parkedMu.Unlock()
 	agentID, why := c.request.AgentID, ""
 	switch {
-	case d.alike[agentID] >= maxParkedAlike:
+	case d.parkedByAgent[agentID] >= maxParkedPerAgent:
 		why = "too many claims of this agent are waiting; it needs no more than one"
 	case len(d.parked) >= maxParked:
 		why = "too many claims are waiting; try again later"
@@ -270,19 +270,19 @@ func (d *dispatcher) park(c *parkedClaim, kinds []string) {
 	}
 	c.types, c.request.Alive = kinds, false
 	d.parked = append(d.parked, c)
-	d.alike[agentID]++
+	d.parkedByAgent[agentID]++
 }
 
-// unpark takes out the parked claims that which picks. The caller holds places.
+// unpark removes the parked claims that which selects. The caller holds parkedMu.
 func (d *dispatcher) unpark(which func(*parkedClaim) bool) {
 	d.parked = slices.DeleteFunc(d.parked, func(p *parkedClaim) bool {
 		if !which(p) {
 			return false
 		}
-		if agentID := p.request.AgentID; d.alike[agentID] > 1 {
-			d.alike[agentID]--
+		if agentID := p.request.AgentID; d.parkedByAgent[agentID] > 1 {
+			d.parkedByAgent[agentID]--
 		} else {
-			delete(d.alike, agentID)
+			delete(d.parkedByAgent, agentID)
 		}
 		return true
 	})
@@ -292,9 +292,8 @@ func (d *dispatcher) ask(ctx context.Context, batch []*parkedClaim) ([]missions.
 	return d.claim(context.WithoutCancel(ctx), requestsOf(batch))
 }
 
-// passOn wakes the next parked claim when this one has left missions behind: for
-// want of room in the reply, or because it could not take those that it was woken
-// for.
+// passOn wakes the next parked claim if this one has left missions behind, because the
+// reply had no room or because the claim could not take the missions that woke it.
 func (d *dispatcher) passOn(c *parkedClaim, result missions.ClaimResult) {
 	kinds := result.Types
 	if result.Err != nil {
@@ -307,11 +306,12 @@ func (d *dispatcher) passOn(c *parkedClaim, result missions.ClaimResult) {
 	}
 }
 
-// end answers parked claims with nothing, those that are borrowed once they are back.
+// end answers parked claims with nothing. Reserved claims are answered once they are
+// released.
 func (d *dispatcher) end(which func(*parkedClaim) bool) {
-	d.places.Lock()
-	defer d.places.Unlock()
-	for p := range d.borrowed {
+	d.parkedMu.Lock()
+	defer d.parkedMu.Unlock()
+	for p := range d.reserved {
 		p.ended = p.ended || which(p)
 	}
 	d.unpark(func(p *parkedClaim) bool {
@@ -323,5 +323,5 @@ func (d *dispatcher) end(which func(*parkedClaim) bool) {
 	})
 }
 
-// anyNumber of missions may have become claimable.
+// anyNumber means that any number of missions may have become claimable.
 const anyNumber = math.MaxInt32

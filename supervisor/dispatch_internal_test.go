@@ -12,12 +12,12 @@ import (
 	"missioncontrol/missions"
 )
 
-// queue is a store's claim in ten lines: missions by type, handed out in order.
+// queue is a minimal store for claims: missions by type, assigned in order.
 type queue struct {
 	mu      sync.Mutex
 	waiting []missions.Mission
 	refuse  map[string]error // by agent
-	atMost  int              // missions for one claim, as a small reply would allow; 0: no bound
+	atMost  int              // missions for one claim, as if the reply were small; 0: no bound
 	calls   int
 }
 
@@ -58,7 +58,7 @@ func (q *queue) add(d *dispatcher, kinds ...string) {
 	}
 }
 
-// dispatching runs a dispatcher on a queue in a bubble of fake time.
+// dispatching runs a dispatcher on a queue in a synctest bubble.
 func dispatching(t *testing.T, q *queue, test func(t *testing.T, d *dispatcher)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -72,7 +72,7 @@ func dispatching(t *testing.T, q *queue, test func(t *testing.T, d *dispatcher))
 	})
 }
 
-// park starts a claim that waits and returns where its outcome will be.
+// park starts a claim that waits, and returns a channel with its outcome.
 func park(d *dispatcher, agent string, most int, kinds ...string) <-chan missions.ClaimResult {
 	out := make(chan missions.ClaimResult, 1)
 	go func() {
@@ -159,7 +159,7 @@ func TestDismissalAndStopEndParkedClaims(t *testing.T) {
 		var loop sync.WaitGroup
 		loop.Go(func() { d.run(ctx) })
 		gone, stays := park(d, "gone", 1, "x"), park(d, "stays", 1, "x")
-		d.dismiss("gone")
+		d.endClaims("gone")
 		if r := <-gone; r.Err != nil || len(r.Missions) != 0 {
 			t.Fatalf("%+v", r)
 		}
@@ -174,13 +174,13 @@ func TestDismissalAndStopEndParkedClaims(t *testing.T) {
 	})
 }
 
-// Requests that arrive during a read share the next one, and none is answered
-// with a value from before its arrival.
+// Requests that arrive during a read share the next one, and none is answered with a
+// value from before its arrival.
 func TestSharedReadsAreNeverOlderThanTheirRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		reads := 0
-		s := shared[int]{read: func(context.Context) (int, error) {
+		s := sharedRead[int]{read: func(context.Context) (int, error) {
 			reads++
 			n := reads
 			<-time.After(time.Second) // of fake time: the read takes a while
@@ -195,7 +195,7 @@ func TestSharedReadsAreNeverOlderThanTheirRequest(t *testing.T) {
 			})
 		}
 		ask(1)
-		synctest.Wait() // the first read is under way
+		synctest.Wait() // the first read is in progress
 		for range 10 {
 			ask(2)
 		}

@@ -18,53 +18,56 @@ import (
 	"missioncontrol/supervisor/tracing"
 )
 
-// endpoint is one request of the protocol as NATS sees it.
+// endpoint is one request of the protocol as a NATS subject.
 type endpoint struct {
 	name    string
 	subject string
 	bound   *Bound
-	parks   bool // it may wait for as long as its request says
+	parks   bool // it may wait as long as its request specifies
+	changes bool // it changes missions for the client that sends it
+	agents  bool // an agent sends it, and its subject contains the agent's id
 	answer  func(ctx context.Context, subject string, body []byte) (any, error)
 
-	// gathers is set where a request has no fields and every one the same answer.
-	gathers func(ctx context.Context, causes []requestCause) (any, error)
+	// coalesces is set if a request has no fields and all requests have the same
+	// answer.
+	coalesces func(ctx context.Context, origins []requestOrigin) (any, error)
 
-	line     lineKind
+	conn     connKind
 	counters *endpointCounters
 }
 
-// endpoints is the table of all requests.
+// endpoints returns the table of all requests.
 func endpoints(s *Service) []endpoint {
 	agent := func(verb string) string { return api.AgentSubject("*", verb) }
 	brief, single, page, parking := BoundBrief, BoundSingle, BoundPage, BoundParking
 	return []endpoint{
-		{name: "health", line: lineMain, subject: api.SubjectHealth, bound: brief(), answer: request(s.Health)},
-		{name: "status", line: lineMain, subject: api.SubjectStatus, bound: brief(), answer: request(s.Status), gathers: s.statuses},
-		{name: "agents", line: lineBulk, subject: api.SubjectAgents, bound: page(), answer: request(s.Agents)},
-		{name: "missions-create", line: lineBulk, subject: api.SubjectMissionsCreate, bound: brief(), answer: request(s.Create)},
-		{name: "missions-get", line: lineBulk, subject: api.SubjectMissionsGet, bound: single(), answer: request(s.Get)},
-		{name: "missions-cancel", line: lineBulk, subject: api.SubjectMissionsCancel, bound: brief(), answer: request(s.Cancel)},
-		{name: "missions-retry", line: lineBulk, subject: api.SubjectMissionsRetry, bound: brief(), answer: request(s.Retry)},
-		{name: "missions-delete", line: lineBulk, subject: api.SubjectMissionsDelete, bound: brief(), answer: request(s.Delete)},
-		{name: "missions-wait", line: lineBulk, subject: api.SubjectMissionsWait, bound: parking(), parks: true, answer: request(s.Wait)},
-		{name: "missions-list", line: lineBulk, subject: api.SubjectMissionsList, bound: page(), answer: request(s.List)},
-		{name: "missions-log", line: lineBulk, subject: api.SubjectMissionsLog, bound: page(), answer: request(s.Log)},
-		{name: "missions-stats", line: lineMain, subject: api.SubjectMissionsStats, bound: brief(), answer: request(s.Stats)},
-		{name: "missions-history", line: lineBulk, subject: api.SubjectMissionsHistory, bound: page(), answer: request(s.History)},
-		{name: "alerts", line: lineMain, subject: api.SubjectAlerts, bound: brief(), answer: request(s.Alerts)},
-		{name: "agent-register", line: lineBeats, subject: agent(api.AgentRegister), bound: brief(), answer: agentRequest(s.Register)},
-		{name: "agent-heartbeat", line: lineBeats, subject: agent(api.AgentHeartbeat), bound: brief(), answer: agentRequest(s.Heartbeat)},
-		{name: "agent-claim", line: lineBulk, subject: agent(api.AgentClaim), bound: parking(), parks: true, answer: agentRequest(s.Claim)},
-		{name: "agent-progress", line: lineBulk, subject: agent(api.AgentProgress), bound: brief(), answer: agentRequest(s.Progress)},
-		{name: "agent-log", line: lineBulk, subject: agent(api.AgentLog), bound: brief(), answer: agentRequest(s.AppendLog)},
-		{name: "agent-complete", line: lineBulk, subject: agent(api.AgentComplete), bound: brief(), answer: agentRequest(s.Complete)},
-		{name: "agent-fail", line: lineBulk, subject: agent(api.AgentFail), bound: brief(), answer: agentRequest(s.Fail)},
-		{name: "agent-release", line: lineBulk, subject: agent(api.AgentRelease), bound: brief(), answer: agentRequest(s.Release)},
-		{name: "agent-leave", line: lineBeats, subject: agent(api.AgentLeave), bound: brief(), answer: agentRequest(s.Leave)},
+		{name: "health", conn: connMain, subject: api.SubjectHealth, bound: brief(), answer: request(s.Health)},
+		{name: "status", conn: connMain, subject: api.SubjectStatus, bound: brief(), answer: request(s.Status), coalesces: s.statuses},
+		{name: "agents", conn: connBulk, subject: api.SubjectAgents, bound: page(), answer: request(s.Agents)},
+		{name: "missions-create", changes: true, conn: connBulk, subject: api.SubjectMissionsCreate, bound: brief(), answer: request(s.Create)},
+		{name: "missions-get", conn: connBulk, subject: api.SubjectMissionsGet, bound: single(), answer: request(s.Get)},
+		{name: "missions-cancel", changes: true, conn: connBulk, subject: api.SubjectMissionsCancel, bound: brief(), answer: request(s.Cancel)},
+		{name: "missions-retry", changes: true, conn: connBulk, subject: api.SubjectMissionsRetry, bound: brief(), answer: request(s.Retry)},
+		{name: "missions-delete", changes: true, conn: connBulk, subject: api.SubjectMissionsDelete, bound: brief(), answer: request(s.Delete)},
+		{name: "missions-wait", conn: connBulk, subject: api.SubjectMissionsWait, bound: parking(), parks: true, answer: request(s.Wait)},
+		{name: "missions-list", conn: connBulk, subject: api.SubjectMissionsList, bound: page(), answer: request(s.List)},
+		{name: "missions-log", conn: connBulk, subject: api.SubjectMissionsLog, bound: page(), answer: request(s.Log)},
+		{name: "missions-stats", conn: connMain, subject: api.SubjectMissionsStats, bound: brief(), answer: request(s.Stats)},
+		{name: "missions-history", conn: connBulk, subject: api.SubjectMissionsHistory, bound: page(), answer: request(s.History)},
+		{name: "alerts", conn: connMain, subject: api.SubjectAlerts, bound: brief(), answer: request(s.Alerts)},
+		{name: "agent-register", agents: true, conn: connHeartbeat, subject: agent(api.AgentRegister), bound: brief(), answer: agentRequest(s.Register)},
+		{name: "agent-heartbeat", agents: true, conn: connHeartbeat, subject: agent(api.AgentHeartbeat), bound: brief(), answer: agentRequest(s.Heartbeat)},
+		{name: "agent-claim", agents: true, conn: connBulk, subject: agent(api.AgentClaim), bound: parking(), parks: true, answer: agentRequest(s.Claim)},
+		{name: "agent-progress", agents: true, conn: connBulk, subject: agent(api.AgentProgress), bound: brief(), answer: agentRequest(s.Progress)},
+		{name: "agent-log", agents: true, conn: connBulk, subject: agent(api.AgentLog), bound: brief(), answer: agentRequest(s.AppendLog)},
+		{name: "agent-complete", agents: true, conn: connBulk, subject: agent(api.AgentComplete), bound: brief(), answer: agentRequest(s.Complete)},
+		{name: "agent-fail", agents: true, conn: connBulk, subject: agent(api.AgentFail), bound: brief(), answer: agentRequest(s.Fail)},
+		{name: "agent-release", agents: true, conn: connBulk, subject: agent(api.AgentRelease), bound: brief(), answer: agentRequest(s.Release)},
+		{name: "agent-leave", agents: true, conn: connHeartbeat, subject: agent(api.AgentLeave), bound: brief(), answer: agentRequest(s.Leave)},
 	}
 }
 
-// request makes an endpoint's answer of a method of the service.
+// request turns a method of the service into an endpoint's answer function.
 func request[Q, R any](method func(context.Context, Q) (R, error)) func(context.Context, string, []byte) (any, error) {
 	return func(ctx context.Context, _ string, body []byte) (any, error) {
 		q, err := api.Decode[Q](body)
@@ -75,7 +78,7 @@ func request[Q, R any](method func(context.Context, Q) (R, error)) func(context.
 	}
 }
 
-// agentRequest does the same for a method whose caller stands in the subject.
+// agentRequest does the same for a method whose caller is in the subject.
 func agentRequest[Q, R any](method func(context.Context, string, Q) (R, error)) func(context.Context, string, []byte) (any, error) {
 	return func(ctx context.Context, subject string, body []byte) (any, error) {
 		agentID := api.AgentOf(subject)
@@ -93,40 +96,46 @@ func agentRequest[Q, R any](method func(context.Context, string, Q) (R, error)) 
 const (
 	requestTimeout = 10 * time.Second
 	parkTimeout    = api.MaxWait + requestTimeout
-	flushPatience  = 2 * time.Second
-	pendingMsgs    = 1 << 16 // what the client library may hold per endpoint
+	flushTimeout   = 2 * time.Second
+	pendingMsgs    = 1 << 16 // what the client library may buffer per endpoint
 	pendingBytes   = 64 << 20
 )
 
 // Endpoints answers the protocol's requests on NATS connections.
 type Endpoints struct {
-	lines  [lineKinds]*line
-	subs   map[*nats.Subscription]*line
-	log    *slog.Logger
-	tracer *tracing.Tracer
-	ctx    context.Context // ends when requests under way have to
-	cancel context.CancelFunc
-	crew   crew
+	conns   [connKinds]*conn
+	subs    map[*nats.Subscription]*conn
+	log     *slog.Logger
+	tracer  *tracing.Tracer
+	ctx     context.Context // ends when requests in progress must end
+	cancel  context.CancelFunc
+	workers workerPool
+	user    ownUser
 
 	mu       sync.Mutex // guards wg.Add against Stop's wg.Wait
 	draining bool
-	wg       sync.WaitGroup
+	wg       sync.WaitGroup // of requests
+	loops    sync.WaitGroup
 }
 
-// Listen adds the service to a broker as the NATS micro service "supervisor", on a
-// connection of its own and on others that it opens beside it. A connection that is not
-// established yet will do: requests are answered from when it is.
+// Listen adds the service to a broker as the NATS micro service "supervisor", on the
+// given connection and on additional ones that it opens. The connection need not be
+// established yet: requests are answered as soon as it is.
 //
-// The client's library calls an endpoint's handler for one request after another.
-// Each request is therefore handed to a goroutine at once, up to a bound per
-// endpoint, beyond which it is refused as overloaded.
+// The client library calls an endpoint's handler for one request after another. Each
+// request is therefore passed to a goroutine at once, up to a bound per endpoint.
+// Requests beyond it are refused as overloaded.
 func Listen(nc *nats.Conn, s *Service) (*Endpoints, error) {
-	lines, err := openLines(nc, s.log)
+	conns, err := openConns(nc, s.log)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	e := &Endpoints{lines: lines, subs: map[*nats.Subscription]*line{}, log: s.log, tracer: s.cfg.Tracer, ctx: ctx, cancel: cancel, crew: newCrew()}
+	e := &Endpoints{conns: conns, subs: map[*nats.Subscription]*conn{}, log: s.log, tracer: s.cfg.Tracer, ctx: ctx, cancel: cancel, workers: newWorkerPool(), user: ownUser{log: s.log}}
+	if nc.IsConnected() {
+		e.user.ask(ctx, nc)
+	}
+	e.loops.Go(func() { e.user.keep(ctx, nc) })
 	if err := e.listen(s); err != nil {
 		return nil, errors.Join(fmt.Errorf("add the NATS service: %w", err), e.Stop(ctx))
 	}
@@ -140,7 +149,7 @@ func (e *Endpoints) listen(s *Service) error {
 			return err
 		}
 	}
-	main := e.lines[lineMain]
+	main := e.conns[connMain]
 	subs, err := newDiscovery(s.cfg.Version, table).listen(main)
 	for _, sub := range subs {
 		e.subs[sub] = main
@@ -148,23 +157,23 @@ func (e *Endpoints) listen(s *Service) error {
 	if err != nil {
 		return err
 	}
-	// The broker knows of the endpoints before anybody is told that they are there.
-	for _, l := range e.lines {
-		if err := l.flush(flushPatience); err != nil {
+	// The broker knows the endpoints before anything announces them.
+	for _, l := range e.conns {
+		if err := l.flush(flushTimeout); err != nil {
 			e.log.Warn("the broker does not answer yet", "error", err)
 		}
 	}
 	return nil
 }
 
-// endpointCounters are shown in `nats micro stats` and among the metrics.
+// endpointCounters are shown in `nats micro stats` and in the metrics.
 type endpointCounters struct {
 	requests, answered, failed, refused atomic.Int64
 	busy                                atomic.Int64 // nanoseconds
 	seconds                             prometheus.Observer
 }
 
-// took notes how long something has kept an endpoint busy.
+// took adds to the time that the endpoint was busy.
 func (c *endpointCounters) took(d time.Duration) {
 	c.busy.Add(int64(d))
 	if c.seconds != nil {
@@ -174,13 +183,14 @@ func (c *endpointCounters) took(d time.Duration) {
 
 func (e *Endpoints) add(ep *endpoint) error {
 	handler := e.handOff(ep)
-	if ep.gathers != nil {
-		handler = e.gather(ep)
+	if ep.coalesces != nil {
+		handler = e.coalesce(ep)
 	}
-	sub, err := e.lines[ep.line].nc.QueueSubscribe(ep.subject, api.Service, func(msg *nats.Msg) {
+	sub, err := e.conns[ep.conn].nc.QueueSubscribe(ep.subject, api.Service, func(msg *nats.Msg) {
 		ep.counters.requests.Add(1)
-		if messenger(msg) {
+		if reason := e.user.check(ep, msg); reason != nil {
 			ep.counters.refused.Add(1)
+			e.user.refused(ep, reason)
 			return
 		}
 		handler(msg)
@@ -188,30 +198,30 @@ func (e *Endpoints) add(ep *endpoint) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", ep.subject, err)
 	}
-	e.subs[sub] = e.lines[ep.line]
+	e.subs[sub] = e.conns[ep.conn]
 	return sub.SetPendingLimits(pendingMsgs, pendingBytes)
 }
 
-// gather returns a handler that collects requests for one answer.
-func (e *Endpoints) gather(ep *endpoint) nats.MsgHandler {
-	l := e.lines[ep.line]
-	g := &gatherer{endpoints: e, line: l, name: ep.name, counters: ep.counters, answer: ep.gathers}
+// coalesce returns a handler that collects requests for one answer.
+func (e *Endpoints) coalesce(ep *endpoint) nats.MsgHandler {
+	l := e.conns[ep.conn]
+	g := &coalescer{endpoints: e, conn: l, name: ep.name, counters: ep.counters, answer: ep.coalesces}
 	return func(msg *nats.Msg) {
 		if err := empty(msg.Data); err != nil {
 			ep.counters.failed.Add(1)
 			l.refuse(msg.Reply, l.wire(ep.name, err))
 			return
 		}
-		if !g.add(msg.Reply, requestCause{msg.Header.Get(api.HeaderTraceparent), msg.Header.Get(api.HeaderClient)}) {
+		if !g.add(msg.Reply, requestOrigin{msg.Header.Get(api.HeaderTraceparent), msg.Header.Get(api.HeaderClient)}) {
 			ep.counters.refused.Add(1)
 			l.refuse(msg.Reply, errTooMany)
 		}
 	}
 }
 
-// handOff returns a handler that gives each request a goroutine of its own.
+// handOff returns a handler that runs each request in its own goroutine.
 func (e *Endpoints) handOff(ep *endpoint) nats.MsgHandler {
-	l := e.lines[ep.line]
+	l := e.conns[ep.conn]
 	return func(msg *nats.Msg) {
 		leave, err := ep.bound.Enter(int64(len(msg.Data)))
 		if err != nil {
@@ -225,7 +235,7 @@ func (e *Endpoints) handOff(ep *endpoint) nats.MsgHandler {
 			l.refuse(msg.Reply, api.FromError(errStopping))
 			return
 		}
-		e.crew.do(func() {
+		e.workers.do(func() {
 			defer e.wg.Done()
 			defer leave()
 			e.serve(ep, msg)
@@ -233,7 +243,7 @@ func (e *Endpoints) handOff(ep *endpoint) nats.MsgHandler {
 	}
 }
 
-// serve answers one request that was admitted.
+// serve answers one admitted request.
 func (e *Endpoints) serve(ep *endpoint, msg *nats.Msg) {
 	timeout := requestTimeout
 	if ep.parks {
@@ -255,20 +265,20 @@ func (e *Endpoints) serve(ep *endpoint, msg *nats.Msg) {
 		span.End(err)
 	}
 	ep.counters.took(time.Since(begun))
-	if !e.lines[ep.line].reply(msg.Reply, ep.name, answer, err) {
+	if !e.conns[ep.conn].reply(msg.Reply, ep.name, answer, err) {
 		ep.counters.failed.Add(1)
 		return
 	}
 	ep.counters.answered.Add(1)
 }
 
-// traced reports whether a request is worth a span: signs of life and claims, which go on
-// all the time, only within a trace of somebody's.
+// traced reports whether a request gets a span. Heartbeats and claims, which arrive all
+// the time, get one only within a client's trace.
 func (ep *endpoint) traced(ctx context.Context) bool {
-	return api.TraceOf(ctx) != "" || ep.line != lineBeats && !ep.parks
+	return api.TraceOf(ctx) != "" || ep.conn != connHeartbeat && !ep.parks
 }
 
-// begin notes that a request is under way, unless no more are taken.
+// begin counts a request as in progress, unless no more are accepted.
 func (e *Endpoints) begin() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -279,7 +289,7 @@ func (e *Endpoints) begin() bool {
 	return true
 }
 
-// guard turns a panic into an error: it costs one request, not the process.
+// guard turns a panic into an error, so that it costs one request and not the process.
 func (e *Endpoints) guard(do func() (any, error)) (answer any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -289,12 +299,12 @@ func (e *Endpoints) guard(do func() (any, error)) (answer any, err error) {
 	return do()
 }
 
-// Stop takes no more requests and waits for those under way, until ctx ends;
-// then it ends them. Parked requests are the service's to answer: end its Run
-// before, or beside.
+// Stop accepts no more requests and waits for those in progress until ctx ends; then it
+// ends them. The service answers parked requests: end its Run before Stop, or at the
+// same time.
 func (e *Endpoints) Stop(ctx context.Context) error {
 	e.mu.Lock()
-	e.draining = true // what arrives from here on is refused
+	e.draining = true // from here on, arriving requests are refused
 	e.mu.Unlock()
 	err := e.drain(ctx)
 	done := make(chan struct{})
@@ -309,17 +319,19 @@ func (e *Endpoints) Stop(ctx context.Context) error {
 		<-done
 	}
 	e.cancel()
-	e.crew.dismiss()
-	for _, l := range e.lines {
+	e.loops.Wait()
+	e.workers.stop()
+	for _, l := range e.conns {
 		err = errors.Join(err, l.flush(time.Second))
 	}
-	closeLines(e.lines)
+	closeConns(e.conns)
 	return err
 }
 
-// drain ends all subscriptions, and has what they had got refused.
+// drain ends all subscriptions, and refuses the requests that they have already
+// received.
 func (e *Endpoints) drain(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, flushPatience)
+	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
 	errs := make(chan error, len(e.subs))
 	for sub, l := range e.subs {

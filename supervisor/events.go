@@ -10,10 +10,10 @@ import (
 	"missioncontrol/missions"
 )
 
-// Keys in the meta of durable events: which outbox an event came from, and its
-// position there. Positions grow by one from event to event of one outbox. Where a
-// store has several outboxes, the third one says for each of them up to which
-// position its events have gone before, this event included.
+// Keys in the meta of durable events: the outbox that an event came from, and its
+// position there. Positions grow by one from event to event of one outbox. If a store
+// has several outboxes, the third key maps each of them to the position up to which its
+// events have been sent, including this event.
 const (
 	metaOutbox    = "outbox"
 	metaPosition  = "outbox_position"
@@ -90,8 +90,8 @@ func valueOrNaN(value *float64) float64 {
 	return *value
 }
 
-// outboxPosition returns the position up to which an event says that an outbox has
-// been sent, 0 if it says nothing.
+// outboxPosition returns the position up to which an event says that an outbox has been
+// sent, or 0 if it does not say.
 func outboxPosition(e *charter.Event, outbox string) int64 {
 	var positions map[string]int64
 	if raw, there := e.Meta.Extra[metaPositions]; there && json.Unmarshal(raw, &positions) == nil {

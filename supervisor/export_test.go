@@ -6,8 +6,8 @@ import (
 	"missioncontrol/missions"
 )
 
-// WithoutNets has a service that does not run yet rely on being told: it never
-// looks by itself for what other supervisors have done.
+// WithoutNets makes a service that does not run yet depend on hints: it never looks by
+// itself for changes of other supervisors.
 func (s *Service) WithoutNets() {
 	const never = 1000 * time.Hour
 	s.lookAgain, s.relay.atLeast = never, never
@@ -16,8 +16,8 @@ func (s *Service) WithoutNets() {
 	}
 }
 
-// WithQuickNotices has a service that does not run yet try again soon where nobody was
-// to be told of alerts.
+// WithQuickNotices makes a service that does not run yet retry soon when the webhook
+// refuses alerts.
 func (s *Service) WithQuickNotices() {
 	s.notify.backoff = missions.RetryPolicy{Base: 5 * time.Millisecond, Max: 20 * time.Millisecond}
 }

@@ -55,20 +55,21 @@ func (f *fleet) connect() *nats.Conn {
 type member struct {
 	*supervisor.Service
 	nc   *nats.Conn
-	stop func() // as SIGTERM does it
+	stop func() // like SIGTERM
 }
 
 type memberOptions struct {
 	store      missions.Store // default: the fleet's
 	id         string
 	leadership time.Duration
-	nets       bool // look after what one is not told of
+	nets       bool // also look for changes without a hint
 	alerts     []alerts.Rule
 	webhook    *alerts.Webhook
 }
 
-// join starts a supervisor and returns when its peers can hear it and be heard.
-func (f *fleet) join(o memberOptions) *member {
+// start starts a supervisor. It returns when the supervisor and its peers receive each
+// other's hints.
+func (f *fleet) start(o memberOptions) *member {
 	f.t.Helper()
 	if o.store == nil {
 		o.store = f.store
@@ -101,7 +102,7 @@ func (f *fleet) join(o memberOptions) *member {
 	return m
 }
 
-// awaitEars returns once a supervisor's subscriptions stand.
+// awaitEars waits until a supervisor's subscriptions are active.
 func (f *fleet) awaitEars(m *member) {
 	f.t.Helper()
 	const ears = 5
@@ -111,13 +112,13 @@ func (f *fleet) awaitEars(m *member) {
 	must(f.t, m.nc.Flush())
 }
 
-// observed tells when a claim or a look at a mission has found nothing.
+// observed reports when a claim or a read of a mission has found nothing.
 type observed struct {
 	missions.Store
 	looked chan struct{}
 }
 
-func (o observed) tell() {
+func (o observed) publish() {
 	select {
 	case o.looked <- struct{}{}:
 	default:
@@ -127,7 +128,7 @@ func (o observed) tell() {
 func (o observed) Claim(ctx context.Context, batch []missions.ClaimRequest) ([]missions.ClaimResult, error) {
 	results, err := o.Store.Claim(ctx, batch)
 	if err == nil && len(results[0].Missions) == 0 {
-		o.tell()
+		o.publish()
 	}
 	return results, err
 }
@@ -135,23 +136,23 @@ func (o observed) Claim(ctx context.Context, batch []missions.ClaimRequest) ([]m
 func (o observed) Get(ctx context.Context, id string) (missions.Mission, error) {
 	m, err := o.Store.Get(ctx, id)
 	if err == nil && !m.Status.Terminal() {
-		o.tell()
+		o.publish()
 	}
 	return m, err
 }
 
-// pair returns a leader and another supervisor, and what tells of vain looks at
-// the store through either.
+// pair returns a leader and another supervisor, and a channel that reports reads of the
+// store through either that found nothing.
 func (f *fleet) pair(nets bool) (leader, other *member, looked <-chan struct{}) {
 	f.t.Helper()
 	store := observed{f.store, make(chan struct{}, 1)}
-	leader = f.join(memberOptions{id: "leader", store: store, nets: nets})
-	other = f.join(memberOptions{id: "other", store: store, nets: nets})
+	leader = f.start(memberOptions{id: "leader", store: store, nets: nets})
+	other = f.start(memberOptions{id: "other", store: store, nets: nets})
 	return leader, other, store.looked
 }
 
-// begin starts something that has to wait, and returns where its outcome will be
-// once it has looked at the store in vain.
+// begin starts a call that must wait. Once the call has read the store and found
+// nothing, begin returns a channel with its outcome.
 func begin[R any](t *testing.T, looked <-chan struct{}, what func(context.Context) (R, error)) <-chan R {
 	t.Helper()
 	select {
@@ -159,7 +160,7 @@ func begin[R any](t *testing.T, looked <-chan struct{}, what func(context.Contex
 	default:
 	}
 	out := make(chan R, 1)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	var done sync.WaitGroup
 	done.Go(func() {
 		r, err := what(ctx)
@@ -187,7 +188,7 @@ func (m *member) create(t *testing.T, spec api.MissionSpec) missions.Mission {
 	return *reply.Created.Mission
 }
 
-// hold creates a mission and has an agent claim it.
+// hold creates a mission, and an agent claims it.
 func (m *member) hold(t *testing.T, agent, kind string) api.LeaseRef {
 	t.Helper()
 	m.register(t, agent, kind)

@@ -14,7 +14,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// stuck is a store some of whose methods do not come back until they are let go.
+// stuck is a store with some methods that do not return until they are released.
 type stuck struct {
 	missions.Store
 	method string
@@ -47,9 +47,9 @@ func (s *stuck) Heartbeat(ctx context.Context, batch []missions.Heartbeat) ([]mi
 	return s.Store.Heartbeat(ctx, batch)
 }
 
-// While one endpoint is saturated, whatever else is asked is answered, and what that
-// endpoint has no room for is refused at once. What it had admitted is answered in the
-// end.
+// While one endpoint is saturated, all other requests are answered, and requests for
+// which that endpoint has no room are refused at once. The requests it admitted are
+// answered in the end.
 func TestASaturatedEndpointHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	floods := map[string]struct{ subject, body string }{
@@ -99,7 +99,7 @@ func TestASaturatedEndpointHoldsUpNoOther(t *testing.T) {
 			}
 			close(store.gate)
 			for range room {
-				// Where this takes long, it is said that it took too long.
+				// If this takes long, the reply says that it took too long.
 				if code := receive(t, answers).Header.Get(api.HeaderErrorCode); code != "" && code != "408" {
 					t.Fatalf("what was admitted is answered %s", code)
 				}
@@ -119,7 +119,7 @@ func receive(t *testing.T, answers <-chan *nats.Msg) *nats.Msg {
 	select {
 	case msg := <-answers:
 		return msg
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("there is no answer")
 		return nil
 	}
@@ -155,7 +155,54 @@ func TestABoundCountsRequestsAndTheirBytes(t *testing.T) {
 	}
 }
 
-// However many pages are asked for, only a few are in memory.
+// Bytes that arrive in parts count like bytes that arrive at once.
+func TestABoundHoldsBytes(t *testing.T) {
+	t.Parallel()
+	b := supervisor.BoundBrief()
+	must(t, b.Hold(60<<20))
+	if err := b.Hold(5 << 20); !errors.Is(err, missions.ErrOverloaded) {
+		t.Errorf("65 MiB: %v", err)
+	}
+	must(t, b.Hold(4<<20))
+	b.Release(64 << 20)
+	must(t, b.Hold(64<<20))
+}
+
+// A share is smaller than the whole, so that no client takes all of it.
+func TestAShareOfABound(t *testing.T) {
+	t.Parallel()
+	part, large := supervisor.BoundPage().Share(), supervisor.BoundBrief().Share()
+	requests := 0
+	for ; ; requests++ {
+		if _, err := part.Enter(0); err != nil {
+			break
+		}
+	}
+	if requests != 256 {
+		t.Errorf("%d requests", requests)
+	}
+	if err := part.Hold(17 << 20); !errors.Is(err, missions.ErrOverloaded) {
+		t.Errorf("17 MiB: %v", err)
+	}
+	must(t, part.Hold(16<<20))
+
+	ctx, cancel := context.WithCancel(t.Context())
+	for range 4 {
+		_, err := part.Turn(ctx, 0)
+		must(t, err)
+	}
+	_, err := large.Turn(ctx, 1<<20)
+	must(t, err)
+	cancel()
+	if _, err := part.Turn(ctx, 0); !errors.Is(err, context.Canceled) {
+		t.Errorf("the fifth page: %v", err)
+	}
+	if _, err := large.Turn(ctx, 1<<20); !errors.Is(err, context.Canceled) {
+		t.Errorf("the second large body: %v", err)
+	}
+}
+
+// However many pages are requested, only a few are in memory.
 func TestPagesHaveTheirTurn(t *testing.T) {
 	t.Parallel()
 	b := supervisor.BoundPage()
@@ -180,7 +227,7 @@ func TestPagesHaveTheirTurn(t *testing.T) {
 	}
 }
 
-// Large bodies are read a few at a time, and hold up no small one.
+// Large bodies are read a few at a time, and do not delay small ones.
 func TestLargeBodiesHaveTheirTurn(t *testing.T) {
 	t.Parallel()
 	b := supervisor.BoundBrief()
@@ -200,7 +247,7 @@ func TestLargeBodiesHaveTheirTurn(t *testing.T) {
 }
 
 // An agent that parks claim after claim is refused the 65th, and takes nothing from
-// the others.
+// other agents.
 func TestClaimsParkedPerAgentAreBounded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{lease: time.Hour})
@@ -228,7 +275,7 @@ func TestClaimsParkedPerAgentAreBounded(t *testing.T) {
 	if err := <-got; err != nil {
 		t.Errorf("another agent's claim: %v", err)
 	}
-	// Of those that are parked each gets a mission, and its place is free again.
+	// Each parked claim gets a mission, and its place is free again.
 	for range 64 {
 		_, _, err = r.client.Create(t.Context(), api.MissionSpec{Name: "n", Type: "t"})
 		must(t, err)

@@ -18,10 +18,10 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// FuzzRequests sends anything on any subject of a running supervisor. A subject of the
-// protocol is answered: by a reply of its kind, or by an error of the protocol that is
-// nobody's fault but the request's, and then nothing has changed. Whatever is sent, two
-// missions that it cannot name stay as they are.
+// FuzzRequests sends any data on any subject of a running supervisor. A subject of the
+// protocol is answered with a reply of its kind, or with a protocol error that blames
+// the request, and then nothing has changed. Whatever is sent, two missions that the
+// input cannot name stay as they are.
 func FuzzRequests(f *testing.F) {
 	for _, s := range fuzzSeeds {
 		f.Add(s[0], []byte(s[1]))
@@ -34,16 +34,17 @@ func FuzzRequests(f *testing.F) {
 	f.Fuzz(func(t *testing.T, suffix string, body []byte) {
 		z.t = t
 		if !sendable(suffix) {
-			return // the client's library has to refuse it; the broker never sees it
+			return // the client library must refuse it; the broker never sees it
 		}
 		z.try("supervisor."+suffix, bytes.ReplaceAll(body, []byte(heldLease), strconv.AppendInt(nil, z.lease, 10)))
 	})
 }
 
-// heldLease stands for the token of the lease that agent a1 holds on mission m1.
+// heldLease is a placeholder for the token of the lease that agent a1 holds on mission
+// m1.
 const heldLease = "7777"
 
-// fuzzSeeds are requests that do something: between them, every one of the protocol.
+// fuzzSeeds are requests that have an effect. They cover the whole protocol.
 var fuzzSeeds = [][2]string{
 	{"health", ``}, {"status", `{}`}, {"agents", `{"state":"online","type":"default","limit":3,"cursor":"a"}`},
 	{"missions.create", `{"id":"m3","name":"n","description":"d","type":"t","data":{"a":[1,null]},"priority":"HIGH","tags":["x"],` +
@@ -65,7 +66,7 @@ var fuzzSeeds = [][2]string{
 	{"agent.a1.leave", ``}, {"agent.a1.commands", `{}`}, {"agent.*.claim", `{"max":1}`}, {"agent..leave", ``}, {"missions.create.more", `{}`}, {"", ``},
 }
 
-// replies are what the subjects are answered with; AGENT stands for any.
+// replies are the reply types by subject; AGENT stands for any agent.
 var replies = map[string]func() any{
 	"health": reply[api.Health], "status": reply[api.Status], "agents": reply[api.Agents],
 	"missions.create": reply[api.CreateReply], "missions.get": reply[api.Mission], "missions.cancel": reply[api.Mission],
@@ -82,7 +83,8 @@ func reply[T any]() any { return new(T) }
 
 var anyAgent = regexp.MustCompile(`^supervisor\.agent\.[^.]+\.`)
 
-// requestOf names the request that a subject carries; replies has it, if there is one.
+// requestOf names the request of a subject. If there is such a request, it is in
+// replies.
 func requestOf(subject string) string {
 	return strings.TrimPrefix(anyAgent.ReplaceAllString(subject, "agent.AGENT."), "supervisor.")
 }
@@ -92,18 +94,18 @@ func sendable(suffix string) bool {
 	return len(suffix) <= 1000 && !strings.ContainsFunc(suffix, func(r rune) bool { return r <= ' ' || r == 0x7f || r == 0x85 || r == 0xa0 })
 }
 
-// statusOf is the table of section "Errors" of docs/PROTOCOL.md, but for those that are
-// the supervisor's own fault.
+// statusOf is the table in section "Errors" of docs/PROTOCOL.md, without the errors
+// that are the supervisor's own fault.
 var statusOf = map[string]string{
 	"invalid_request": "400", "not_found": "404", "timeout": "408", "conflict": "409", "lease_lost": "409",
 	"too_large": "413", "overloaded": "429",
 }
 
-// fuzzRig is a supervisor with an agent a1 that holds mission m1, and a mission m2 that
-// waits; and with two missions that nobody can name.
+// fuzzRig is a supervisor with an agent a1 that holds mission m1, a mission m2 that
+// waits, and two missions that the input cannot name.
 type fuzzRig struct {
 	*rig
-	canaries map[string]string // by id, as they are to stay
+	canaries map[string]string // by id, as they must stay
 	guard    string            // the agent that holds one of them
 	lease    int64
 	before   string
@@ -135,7 +137,7 @@ func (z *fuzzRig) mission(id string) string {
 	return string(text)
 }
 
-// reset takes back what requests have done.
+// reset undoes what requests have done.
 func (z *fuzzRig) reset() {
 	z.t.Helper()
 	ctx := context.Background()
@@ -173,7 +175,7 @@ func (z *fuzzRig) reset() {
 	z.before = z.snapshot()
 }
 
-// try sends one request and judges the answer and what has become of the store.
+// try sends one request, and checks the answer and its effect on the store.
 func (z *fuzzRig) try(subject string, body []byte) {
 	z.t.Helper()
 	answer := make(chan *nats.Msg, 1)
@@ -191,7 +193,7 @@ func (z *fuzzRig) try(subject string, body []byte) {
 	var msg *nats.Msg
 	select {
 	case msg = <-answer:
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		z.t.Fatalf("%s is not answered", subject)
 	}
 	if !known {
@@ -211,26 +213,26 @@ func (z *fuzzRig) try(subject string, body []byte) {
 	}
 }
 
-// unpark ends a request that would wait: a claim by its agent's leaving, a wait by the
-// end of its mission.
+// unpark ends a request that would wait: a claim when its agent leaves, a wait when its
+// mission ends.
 func (z *fuzzRig) unpark(subject string, body []byte) bool {
 	z.t.Helper()
 	switch requestOf(subject) {
 	case "agent.AGENT.claim":
 		if q, err := api.Decode[api.ClaimRequest](body); err == nil && q.WaitSeconds > 0 {
-			_ = z.client.Agent(api.AgentOf(subject)).Leave(z.t.Context()) // refused where the agent is none
+			_ = z.client.Agent(api.AgentOf(subject)).Leave(z.t.Context()) // refused if there is no such agent
 			return true
 		}
 	case "missions.wait":
 		if q, err := api.Decode[api.WaitRequest](body); err == nil {
-			_, _ = z.service.Cancel(z.t.Context(), api.CancelRequest{ID: q.ID}) // refused where there is nothing to end
+			_, _ = z.service.Cancel(z.t.Context(), api.CancelRequest{ID: q.ID}) // refused if there is nothing to end
 			return true
 		}
 	}
 	return false
 }
 
-// judge checks a reply of the protocol and reports whether it is a refusal.
+// judge checks a reply against the protocol and reports whether it is a refusal.
 func (z *fuzzRig) judge(subject string, msg *nats.Msg) (refused bool) {
 	z.t.Helper()
 	var e struct{ Error *api.Error }

@@ -6,31 +6,31 @@ import (
 	"missioncontrol/missions"
 )
 
-// borrow takes out the parked claims that missions about to be created are for, of which
-// there are so many of each type. Whoever borrows claims has them answered by the store in
-// the step that creates the missions, and calls giveBack. Once the dispatcher has stopped
-// there are none.
-func (d *dispatcher) borrow(byType map[string]int) []*parkedClaim {
-	d.places.Lock()
-	defer d.places.Unlock()
-	batch := d.suited(byType)
+// reserve takes out the parked claims that match missions about to be created, given as
+// counts by type. The caller has the store answer the claims in the step that creates
+// the missions, and then calls release. Once the dispatcher has stopped, there are
+// none.
+func (d *dispatcher) reserve(byType map[string]int) []*parkedClaim {
+	d.parkedMu.Lock()
+	defer d.parkedMu.Unlock()
+	batch := d.takeMatching(byType)
 	for _, c := range batch {
-		d.borrowed[c] = struct{}{}
+		d.reserved[c] = struct{}{}
 	}
 	d.returned.Add(len(batch))
 	return batch
 }
 
-// giveBack answers borrowed claims with what they got, and parks those again, at the head
-// of the queue where they were, that got nothing. There are no results of a step that
-// failed: nothing is known of what it did, and the claims go on waiting.
-func (d *dispatcher) giveBack(batch []*parkedClaim, results []missions.ClaimResult) {
+// release answers reserved claims with their results. Claims that got nothing are
+// parked again at the head of the queue, where they were. A failed step has no results:
+// its effect is unknown, and the claims keep waiting.
+func (d *dispatcher) release(batch []*parkedClaim, results []missions.ClaimResult) {
 	defer d.returned.Add(-len(batch))
 	var again []*parkedClaim
 	var wake []string
-	d.places.Lock()
+	d.parkedMu.Lock()
 	for i, c := range batch {
-		delete(d.borrowed, c)
+		delete(d.reserved, c)
 		switch {
 		case results != nil && (results[i].Err != nil || len(results[i].Missions) > 0):
 			c.reply <- results[i]
@@ -38,7 +38,7 @@ func (d *dispatcher) giveBack(batch []*parkedClaim, results []missions.ClaimResu
 			c.reply <- missions.ClaimResult{Missions: []missions.Mission{}}
 		default:
 			again = append(again, c)
-			d.alike[c.request.AgentID]++
+			d.parkedByAgent[c.request.AgentID]++
 			if c.missed != "" {
 				wake = append(wake, c.missed)
 			}
@@ -46,7 +46,7 @@ func (d *dispatcher) giveBack(batch []*parkedClaim, results []missions.ClaimResu
 		c.missed = ""
 	}
 	d.parked = slices.Insert(d.parked, 0, again...)
-	d.places.Unlock()
+	d.parkedMu.Unlock()
 	for _, kind := range wake {
 		d.ready(kind, 1)
 	}
@@ -55,10 +55,10 @@ func (d *dispatcher) giveBack(batch []*parkedClaim, results []missions.ClaimResu
 	}
 }
 
-// missed notes for borrowed claims that missions have become claimable which nobody may
-// look for: they were told of while the claims were away. The caller holds places.
+// missed records for reserved claims that missions have become claimable while the
+// claims were away, so that release wakes a claim for them. The caller holds parkedMu.
 func (d *dispatcher) missed(byType map[string]int) {
-	for c := range d.borrowed {
+	for c := range d.reserved {
 		for _, kind := range c.types {
 			if byType[kind] > 0 {
 				c.missed = kind
@@ -67,7 +67,7 @@ func (d *dispatcher) missed(byType map[string]int) {
 	}
 }
 
-// requestsOf returns what claims ask for.
+// requestsOf returns the requests of claims.
 func requestsOf(batch []*parkedClaim) []missions.ClaimRequest {
 	requests := make([]missions.ClaimRequest, len(batch))
 	for i, c := range batch {

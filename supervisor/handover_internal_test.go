@@ -11,12 +11,12 @@ import (
 	"missioncontrol/missions"
 )
 
-// given is what a claim gets that is handed one mission of a type.
+// given is the result of a claim that gets one mission of a type.
 func given(kind string) missions.ClaimResult {
 	return missions.ClaimResult{Types: []string{kind}, Missions: []missions.Mission{{Type: kind}}}
 }
 
-// nothing is what a claim gets that comes too late.
+// nothing is the result of a claim that comes too late.
 var nothing = missions.ClaimResult{Missions: []missions.Mission{}}
 
 func wantAgents(t *testing.T, claims []*parkedClaim, agents ...string) {
@@ -35,23 +35,23 @@ func TestMissionsBorrowAsManyClaimsAsTheyNeed(t *testing.T) {
 	dispatching(t, &queue{}, func(t *testing.T, d *dispatcher) {
 		first, second := park(d, "first", 2, "x"), park(d, "second", 1, "y", "x")
 		park(d, "third", 1, "x")
-		wantAgents(t, d.borrow(map[string]int{"z": 1}))
-		claims := d.borrow(map[string]int{"x": 3})
+		wantAgents(t, d.reserve(map[string]int{"z": 1}))
+		claims := d.reserve(map[string]int{"x": 3})
 		wantAgents(t, claims, "first", "second")
-		d.giveBack(claims, []missions.ClaimResult{given("x"), given("x")})
+		d.release(claims, []missions.ClaimResult{given("x"), given("x")})
 		for _, claim := range []<-chan missions.ClaimResult{first, second} {
 			if r := <-claim; len(r.Missions) != 1 {
 				t.Errorf("a borrowed claim got %+v", r)
 			}
 		}
-		claims = d.borrow(map[string]int{"x": 3})
+		claims = d.reserve(map[string]int{"x": 3})
 		wantAgents(t, claims, "third")
-		d.giveBack(claims, []missions.ClaimResult{nothing})
+		d.release(claims, []missions.ClaimResult{nothing})
 	})
 }
 
-// A claim that gets nothing, because the store failed or another one was faster, waits on
-// where it was.
+// A claim that gets nothing, because the store failed or another claim was faster,
+// keeps waiting in its place.
 func TestABorrowedClaimThatGetsNothingKeepsItsPlace(t *testing.T) {
 	t.Parallel()
 	q := &queue{}
@@ -60,9 +60,9 @@ func TestABorrowedClaimThatGetsNothingKeepsItsPlace(t *testing.T) {
 		park(d, "second", 1, "x")
 		park(d, "third", 1, "x")
 		for _, results := range [][]missions.ClaimResult{{nothing, nothing}, nil} {
-			claims := d.borrow(map[string]int{"x": 2})
+			claims := d.reserve(map[string]int{"x": 2})
 			wantAgents(t, claims, "first", "second")
-			d.giveBack(claims, results)
+			d.release(claims, results)
 		}
 		q.add(d, "x")
 		if r := <-first; len(r.Missions) != 1 {
@@ -71,38 +71,38 @@ func TestABorrowedClaimThatGetsNothingKeepsItsPlace(t *testing.T) {
 	})
 }
 
-// What becomes claimable while nobody is parked, because the claims are borrowed, is
-// looked for when they are back.
+// A mission that becomes claimable while no claim is parked, because the claims are
+// reserved, is claimed when they are released.
 func TestNothingIsMissedByABorrowedClaim(t *testing.T) {
 	t.Parallel()
 	q := &queue{}
 	dispatching(t, q, func(t *testing.T, d *dispatcher) {
 		claim := park(d, "a", 1, "x")
-		claims := d.borrow(map[string]int{"x": 1})
+		claims := d.reserve(map[string]int{"x": 1})
 		q.add(d, "x")
 		synctest.Wait()
-		d.giveBack(claims, []missions.ClaimResult{nothing})
+		d.release(claims, []missions.ClaimResult{nothing})
 		if r := <-claim; len(r.Missions) != 1 {
 			t.Errorf("the claim got %+v", r)
 		}
 	})
 }
 
-// A claim that ends while it is borrowed is answered when it is back, with what it got.
+// A claim that ends while it is reserved is answered on release, with what it got.
 func TestABorrowedClaimThatEndsIsAnswered(t *testing.T) {
 	t.Parallel()
 	for name, result := range map[string]missions.ClaimResult{"a mission": given("x"), "nothing": nothing} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dispatching(t, &queue{}, func(t *testing.T, d *dispatcher) {
-				expired, dismissed := park(d, "expired", 1, "x"), park(d, "dismissed", 1, "x")
-				claims := d.borrow(map[string]int{"x": 2})
+				expired, agentsGone := park(d, "expired", 1, "x"), park(d, "dismissed", 1, "x")
+				claims := d.reserve(map[string]int{"x": 2})
 				wantAgents(t, claims, "expired", "dismissed")
-				d.dismiss("dismissed")
+				d.endClaims("dismissed")
 				time.Sleep(2 * time.Minute)
 				synctest.Wait()
-				d.giveBack(claims, []missions.ClaimResult{result, result})
-				for _, claim := range []<-chan missions.ClaimResult{expired, dismissed} {
+				d.release(claims, []missions.ClaimResult{result, result})
+				for _, claim := range []<-chan missions.ClaimResult{expired, agentsGone} {
 					if r := <-claim; len(r.Missions) != len(result.Missions) || r.Err != nil {
 						t.Errorf("a claim got %+v", r)
 					}
@@ -112,8 +112,8 @@ func TestABorrowedClaimThatEndsIsAnswered(t *testing.T) {
 	}
 }
 
-// A dispatcher that is stopped waits for what is borrowed, so that no mission is handed to
-// a claim that has been told to ask again.
+// A stopping dispatcher waits for reserved claims, so that no mission is assigned to a
+// claim that was told to ask again.
 func TestAStopWaitsForBorrowedClaims(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -122,18 +122,18 @@ func TestAStopWaitsForBorrowedClaims(t *testing.T) {
 		var loop sync.WaitGroup
 		loop.Go(func() { d.run(ctx) })
 		claim := park(d, "a", 1, "x")
-		claims := d.borrow(map[string]int{"x": 1})
+		claims := d.reserve(map[string]int{"x": 1})
 		cancel()
 		synctest.Wait()
 		if len(claim) != 0 {
 			t.Fatalf("the claim got %+v before it was back", <-claim)
 		}
-		d.giveBack(claims, []missions.ClaimResult{given("x")})
+		d.release(claims, []missions.ClaimResult{given("x")})
 		loop.Wait()
 		if r := <-claim; len(r.Missions) != 1 || r.Err != nil {
 			t.Errorf("the claim got %+v", r)
 		}
-		wantAgents(t, d.borrow(map[string]int{"x": 1}))
+		wantAgents(t, d.reserve(map[string]int{"x": 1}))
 	})
 }
 
@@ -144,7 +144,7 @@ func (panicking) CreateAndClaim(context.Context, []missions.Mission, []missions.
 	panic("a fault")
 }
 
-// A panic costs one request, and not the claims that it had borrowed.
+// A panic costs one request, and not the claims that it had reserved.
 func TestClaimsBorrowedForAPanicAreGivenBack(t *testing.T) {
 	t.Parallel()
 	dispatching(t, &queue{}, func(t *testing.T, d *dispatcher) {
@@ -158,9 +158,9 @@ func TestClaimsBorrowedForAPanicAreGivenBack(t *testing.T) {
 			}()
 			_, _ = s.store(t.Context(), []missions.Mission{{Type: "x"}})
 		}()
-		claims := d.borrow(map[string]int{"x": 1})
+		claims := d.reserve(map[string]int{"x": 1})
 		wantAgents(t, claims, "a")
-		d.giveBack(claims, []missions.ClaimResult{given("x")})
+		d.release(claims, []missions.ClaimResult{given("x")})
 		if r := <-claim; len(r.Missions) != 1 {
 			t.Errorf("the claim got %+v", r)
 		}

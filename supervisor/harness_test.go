@@ -36,11 +36,11 @@ type rig struct {
 type rigOptions struct {
 	lease, heartbeat time.Duration
 	outboxLimit      int64
-	wrap             func(missions.Store) missions.Store // what the service is given in the store's place
+	wrap             func(missions.Store) missions.Store // replaces the store that the service gets
 }
 
-// patience bounds every wait of these tests; it is only ever used up by a failure.
-const patience = 20 * time.Second
+// testTimeout bounds every wait of these tests. Only a failure uses it up.
+const testTimeout = 20 * time.Second
 
 func newRig(t testing.TB, o rigOptions) *rig {
 	t.Helper()
@@ -48,7 +48,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 		o.wrap = func(s missions.Store) missions.Store { return s }
 	}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	broker, err := embedded.Start(ctx, embedded.Config{StoreDir: filepath.Join(t.TempDir(), "js"), Logger: log})
 	must(t, err)
@@ -94,7 +94,7 @@ func (r *rig) connect() *nats.Conn {
 
 func (r *rig) awaitStream(state eventstream.State) {
 	r.t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	for {
 		changed := r.stream.Changed()
 		if r.stream.Status().State == state {
@@ -111,7 +111,7 @@ func (r *rig) awaitStream(state eventstream.State) {
 // request sends raw bytes and returns the reply.
 func (r *rig) request(subject string, body []byte) *nats.Msg {
 	r.t.Helper()
-	msg, err := r.nc.Request(subject, body, patience)
+	msg, err := r.nc.Request(subject, body, testTimeout)
 	must(r.t, err)
 	return msg
 }
@@ -124,7 +124,7 @@ func (r *rig) events(eventType string) func() map[string]any {
 	must(r.t, r.nc.Flush())
 	return func() map[string]any {
 		r.t.Helper()
-		msg, err := sub.NextMsg(patience)
+		msg, err := sub.NextMsg(testTimeout)
 		must(r.t, err)
 		var envelope map[string]any
 		must(r.t, json.Unmarshal(msg.Data, &envelope))

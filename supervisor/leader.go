@@ -9,38 +9,37 @@ import (
 	"missioncontrol/missions"
 )
 
-// leader makes a supervisor a candidate for the leadership of its store, and runs
-// what only one of the supervisors on a store may do while it leads.
+// leader makes a supervisor a candidate for the leadership of its store. While it
+// leads, it runs what only one supervisor per store may run.
 //
-// The store says who leads, and for how long; the leader asks again three times
-// in that time. Two supervisors never act at once, whatever their clocks say:
-// the store's time begins after the request has been sent, so a leader that
-// counts from before it sent the request, and stops a little before its count is
-// up, has stopped before the store lets anybody else lead. A renewal that fails
-// or hangs therefore ends the term by itself. What is under way at that moment is
-// cut off by the term's context; a step of the store that still comes through is
-// atomic, and as good as the next leader's.
+// The store says who leads, and for how long. The leader renews three times in that
+// time. Two supervisors never act at once, whatever their clocks say: the store's time
+// begins after the request was sent. A leader counts from before it sent the request,
+// and stops a little before its time is up, so it has stopped before the store lets
+// another supervisor lead. A renewal that fails or hangs therefore ends the term by
+// itself. The term's context cancels what is in progress at that moment. A step of the
+// store that still succeeds is atomic, and as valid as a step of the next leader.
 type leader struct {
 	store missions.Leaders
 	id    string
-	lasts time.Duration
+	ttl   time.Duration
 	log   *slog.Logger
-	level slog.Level    // of what is only worth saying where another one could lead
+	level slog.Level    // of messages that matter only if another supervisor could lead
 	again chan struct{} // the leadership may have become free
 
 	mu      sync.Mutex
 	current *term // nil while another one leads
-	failing bool  // whether the store did not answer last time; owned by run
+	failing bool  // whether the last request to the store failed; owned by run
 }
 
 const (
-	renewals       = 3                // how often a leader renews in the time that its leadership lasts
-	resignPatience = time.Second      // how long the store may take to note a resignation
-	shortestWait   = time.Millisecond // between two requests for the leadership
+	renewals      = 3                // how often a leader renews within ttl
+	resignTimeout = time.Second      // how long the store may take to store a resignation
+	shortestWait  = time.Millisecond // between two requests for the leadership
 )
 
-func newLeader(store missions.Leaders, id string, lasts time.Duration, log *slog.Logger) *leader {
-	return &leader{store: store, id: id, lasts: lasts, log: log, level: slog.LevelDebug, again: make(chan struct{}, 1)}
+func newLeader(store missions.Leaders, id string, ttl time.Duration, log *slog.Logger) *leader {
+	return &leader{store: store, id: id, ttl: ttl, log: log, level: slog.LevelDebug, again: make(chan struct{}, 1)}
 }
 
 // leads reports whether this supervisor leads.
@@ -50,20 +49,20 @@ func (l *leader) leads() bool {
 	return l.current != nil && l.current.holds()
 }
 
-// vacant tells that the leadership may have become free.
-func (l *leader) vacant() {
+// leadershipFree signals that the leadership may have become free.
+func (l *leader) leadershipFree() {
 	select {
 	case l.again <- struct{}{}:
 	default:
 	}
 }
 
-// run stands for leadership until ctx ends. duties is called for each term, in a
-// goroutine of its own, and has to return soon after the term's context has
-// ended: no other term begins before. At the end the leadership is resigned.
-func (l *leader) run(ctx context.Context, duties func(*term)) {
+// run campaigns for leadership until ctx ends. It calls onElected for each term in a
+// new goroutine. onElected must return soon after the term's context ends, because the
+// next term begins only then. At the end run resigns the leadership.
+func (l *leader) run(ctx context.Context, onElected func(*term)) {
 	for {
-		wait := l.stand(ctx, duties)
+		wait := l.campaign(ctx, onElected)
 		select {
 		case <-time.After(wait):
 			continue
@@ -77,9 +76,9 @@ func (l *leader) run(ctx context.Context, duties func(*term)) {
 	l.resign(ctx)
 }
 
-// stand asks the store who leads, and begins, extends or ends the term
-// accordingly. It returns how long to wait before asking again.
-func (l *leader) stand(ctx context.Context, duties func(*term)) time.Duration {
+// campaign asks the store who leads, and begins, extends or ends the term accordingly.
+// It returns how long to wait before asking again.
+func (l *leader) campaign(ctx context.Context, onElected func(*term)) time.Duration {
 	asked := time.Now()
 	answer, err := l.ask(ctx)
 	switch {
@@ -91,30 +90,30 @@ func (l *leader) stand(ctx context.Context, duties func(*term)) time.Duration {
 			l.log.Error("the store does not say who leads; asking again", "error", err)
 		}
 		l.failing = true
-		return l.lasts / renewals
+		return l.ttl / renewals
 	case answer.Holder != l.id:
 		l.endTerm((*term).revoke)
 		l.failing = false
-		return min(max(answer.Left, shortestWait), l.lasts/renewals)
+		return min(max(answer.Left, shortestWait), l.ttl/renewals)
 	}
 	l.failing = false
-	until := asked.Add(l.lasts - l.lasts/10)
+	until := asked.Add(l.ttl - l.ttl/10)
 	if l.current != nil && !l.current.extend(until) {
 		l.endTerm((*term).revoke)
 	}
 	if l.current == nil && ctx.Err() == nil && time.Now().Before(until) {
-		l.begin(ctx, until, duties)
+		l.begin(ctx, until, onElected)
 	}
-	return l.lasts / renewals
+	return l.ttl / renewals
 }
 
 func (l *leader) ask(ctx context.Context) (missions.Leadership, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.lasts)
+	ctx, cancel := context.WithTimeout(ctx, l.ttl)
 	defer cancel()
-	return l.store.Lead(ctx, l.id, l.lasts)
+	return l.store.Lead(ctx, l.id, l.ttl)
 }
 
-func (l *leader) begin(ctx context.Context, until time.Time, duties func(*term)) {
+func (l *leader) begin(ctx context.Context, until time.Time, onElected func(*term)) {
 	t := newTerm(context.WithoutCancel(ctx), until)
 	l.mu.Lock()
 	l.current = t
@@ -122,11 +121,11 @@ func (l *leader) begin(ctx context.Context, until time.Time, duties func(*term))
 	l.log.Log(ctx, l.level, "this supervisor leads: it relays events and does what is due", "id", l.id)
 	go func() {
 		defer close(t.done)
-		duties(t)
+		onElected(t)
 	}()
 }
 
-// endTerm ends the term, if there is one, and waits for its duties.
+// endTerm ends the term, if there is one, and waits for onElected to return.
 func (l *leader) endTerm(end func(*term)) {
 	if l.current == nil {
 		return
@@ -139,21 +138,21 @@ func (l *leader) endTerm(end func(*term)) {
 	l.log.Log(context.Background(), l.level, "this supervisor leads no longer", "id", l.id)
 }
 
-// resign makes way for another one. It is told to the store even by one that does
-// not know to lead: its last request may have been carried out.
+// resign makes way for another supervisor. It tells the store even if this one does not
+// know that it leads: its last request may have been carried out.
 func (l *leader) resign(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resignPatience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resignTimeout)
 	defer cancel()
 	if err := l.store.Resign(ctx, l.id); err != nil {
-		l.log.Warn("the leadership could not be resigned; it ends by itself", "within", l.lasts, "error", err)
+		l.log.Warn("the leadership could not be resigned; it ends by itself", "within", l.ttl, "error", err)
 	}
 }
 
-// term is a time of leadership. Its methods may be called concurrently.
+// term is a period of leadership. Its methods may be called concurrently.
 type term struct {
 	ctx    context.Context // ends with the term
 	cancel context.CancelFunc
-	done   chan struct{} // closed once the duties have ended
+	done   chan struct{} // closed once onElected has returned
 
 	mu    sync.Mutex
 	until time.Time // zero: revoked
@@ -167,10 +166,9 @@ func newTerm(ctx context.Context, until time.Time) *term {
 	return t
 }
 
-// holds reports whether the term's right to act has not ended. A term that was
-// stopped has it for as long as it would have lasted. Both clocks of the machine
-// are asked: the monotonic one stands still while a machine is suspended, and the
-// other one may be set.
+// holds reports whether the term still has the right to act. A stopped term keeps it
+// for as long as it would have lasted. It checks both clocks of the machine: the
+// monotonic clock stops while a machine is suspended, and the wall clock can be set.
 func (t *term) holds() bool {
 	now, end := time.Now(), t.end()
 	return now.Before(end) && now.Round(0).Before(end.Round(0))
@@ -183,7 +181,7 @@ func (t *term) end() time.Time {
 	return t.until
 }
 
-// extend makes the term last until then, unless it has ended.
+// extend extends the term to until, unless it has ended.
 func (t *term) extend(until time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -195,7 +193,7 @@ func (t *term) extend(until time.Time) bool {
 	return true
 }
 
-// stop ends the term's context; what is quick may still be finished.
+// stop ends the term's context. Quick work may still finish.
 func (t *term) stop() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

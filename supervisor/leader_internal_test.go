@@ -14,7 +14,7 @@ import (
 	"missioncontrol/missions"
 )
 
-// throne is a store's leadership in twenty lines, with faults to order.
+// throne is a minimal store of the leadership, with configurable faults.
 type throne struct {
 	mu     sync.Mutex
 	holder string
@@ -25,12 +25,12 @@ type throne struct {
 // fault is what goes wrong between a candidate and the store.
 type fault func(ctx context.Context, lead func() missions.Leadership) (missions.Leadership, error)
 
-func (s *throne) Lead(ctx context.Context, candidate string, lasts time.Duration) (missions.Leadership, error) {
+func (s *throne) Lead(ctx context.Context, candidate string, ttl time.Duration) (missions.Leadership, error) {
 	lead := func() missions.Leadership {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if now := time.Now(); s.holder == candidate || !now.Before(s.until) {
-			s.holder, s.until = candidate, now.Add(lasts)
+			s.holder, s.until = candidate, now.Add(ttl)
 		}
 		return missions.Leadership{Holder: s.holder, Left: time.Until(s.until)}
 	}
@@ -58,13 +58,13 @@ func (s *throne) order(candidate string, f fault) {
 	s.faults[candidate] = f
 }
 
-// reign is a time in which a candidate acted.
+// reign is a period in which a candidate acted.
 type reign struct {
 	who         string
 	began, over time.Time
 }
 
-// court is some candidates for one throne, and a record of who acted when.
+// court has several candidates for one throne, and a record of who acted when.
 type court struct {
 	throne *throne
 
@@ -72,7 +72,7 @@ type court struct {
 	reigns []reign
 }
 
-// candidacy starts a candidate; the returned function ends it cleanly.
+// candidacy starts a candidate. The returned function ends it cleanly.
 func (c *court) candidacy(id string) (l *leader, stop func()) {
 	l = newLeader(c.throne, id, 3*time.Second, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
@@ -124,7 +124,7 @@ func TestALeaderStaysAndMakesWayAtOnceWhenItStops(t *testing.T) {
 		}
 		stopA()
 		began := time.Now()
-		b.vacant()
+		b.leadershipFree()
 		synctest.Wait()
 		if !b.leads() || time.Since(began) != 0 {
 			t.Fatalf("nobody took over by %s", time.Since(began))
@@ -134,7 +134,7 @@ func TestALeaderStaysAndMakesWayAtOnceWhenItStops(t *testing.T) {
 	})
 }
 
-// Whatever goes wrong between the leader and the store, another one takes over,
+// Whatever goes wrong between the leader and the store, another candidate takes over,
 // and never before the leader has stopped.
 func TestALeaderThatCannotRenewStopsBeforeAnotherBegins(t *testing.T) {
 	t.Parallel()
@@ -179,7 +179,7 @@ func TestALeaderThatCannotRenewStopsBeforeAnotherBegins(t *testing.T) {
 	}
 }
 
-// A reply that is lost has made a candidate the leader without its knowing.
+// A lost reply has made a candidate the leader without its knowledge.
 func TestALeaderThatDoesNotKnowItResignsToo(t *testing.T) {
 	t.Parallel()
 	inCourt(t, func(t *testing.T, c *court) {
@@ -202,8 +202,7 @@ func TestALeaderThatDoesNotKnowItResignsToo(t *testing.T) {
 	})
 }
 
-// Renewals that are now and then lost, at random times, change nothing about one
-// leader acting at a time.
+// If renewals are lost at random times, still only one leader acts at a time.
 func TestNoTwoLeadersAct(t *testing.T) {
 	t.Parallel()
 	inCourt(t, func(t *testing.T, c *court) {
@@ -213,12 +212,12 @@ func TestNoTwoLeadersAct(t *testing.T) {
 			calls := 0
 			c.throne.order(id, func(ctx context.Context, lead func() missions.Leadership) (missions.Leadership, error) {
 				calls++
-				time.Sleep(time.Duration(calls*(7+i)%11) * 300 * time.Millisecond) // on the way there
+				time.Sleep(time.Duration(calls*(7+i)%11) * 300 * time.Millisecond) // request
 				if ctx.Err() != nil {
 					return missions.Leadership{}, ctx.Err()
 				}
 				led := lead()
-				time.Sleep(time.Duration(calls*(5+i)%13) * 300 * time.Millisecond) // and back
+				time.Sleep(time.Duration(calls*(5+i)%13) * 300 * time.Millisecond) // reply
 				return led, nil
 			})
 			_, stop := c.candidacy(id)

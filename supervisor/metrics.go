@@ -9,9 +9,9 @@ import (
 	"missioncontrol/missions"
 )
 
-// Metrics are what a service counts and measures, for Prometheus; docs/METRICS.md lists
-// them. Labels are few and fixed: no mission, agent or type ever becomes one.
-// It is a [prometheus.Collector].
+// Metrics are what a service counts and measures, for Prometheus. docs/METRICS.md lists
+// them. Labels are few and fixed: no mission, agent or type becomes one. It is a
+// [prometheus.Collector].
 type Metrics struct {
 	endpoints []endpoint // the table, with its counters
 
@@ -26,7 +26,7 @@ type Metrics struct {
 	relaySeconds   prometheus.Histogram
 	build          prometheus.Gauge
 
-	brokerRefused func() map[string]uint64 // nil where the broker is not this process'
+	brokerRefused func() map[string]uint64 // nil unless the broker is embedded
 }
 
 var (
@@ -38,17 +38,17 @@ var (
 		"What the embedded broker has refused its clients, by kind.", []string{"kind"}, nil)
 )
 
-// Durations that are worth telling apart, for those who do not read native histograms.
+// Bucket limits for clients that do not read native histograms.
 var (
 	shortTimes = []float64{.0001, .0005, .001, .005, .01, .05, .1, .5, 1, 5, 10}
 	longTimes  = []float64{.01, .1, .5, 1, 5, 10, 60, 300, 1800, 3600, 6 * 3600, 24 * 3600}
 )
 
-// nativeFactor is by how much neighbouring buckets of a native histogram differ.
+// nativeFactor is the ratio of neighbouring buckets of a native histogram.
 const nativeFactor = 1.1
 
-// histogram returns the options of a histogram: native, and with buckets for those who
-// cannot read that.
+// histogram returns the options of a native histogram that also has buckets for clients
+// that cannot read native ones.
 func histogram(name, help string, buckets []float64) prometheus.HistogramOpts {
 	return prometheus.HistogramOpts{
 		Name: name, Help: help, Buckets: buckets,
@@ -56,7 +56,7 @@ func histogram(name, help string, buckets []float64) prometheus.HistogramOpts {
 	}
 }
 
-// RequestHistogram returns the options of a histogram of how long requests take.
+// RequestHistogram returns the options of a histogram of request durations.
 func RequestHistogram(name, help string) prometheus.HistogramOpts {
 	return histogram(name, help, shortTimes)
 }
@@ -87,7 +87,7 @@ func newMetrics(version string) *Metrics {
 	}
 	m.build.Set(1)
 	for _, outcome := range []missions.Status{missions.Completed, missions.Failed, missions.Cancelled} {
-		m.finished.WithLabelValues(outcomeLabel(outcome)) // from the start, so that a first one is an increase
+		m.finished.WithLabelValues(outcomeLabel(outcome)) // exists from the start, so that the first one is an increase
 	}
 	return m
 }
@@ -138,7 +138,7 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// relayed counts what events that are in the stream now tell of.
+// relayed counts what the events that are now in the stream report.
 func (m *Metrics) relayed(origins []origin) {
 	if len(origins) == 0 {
 		return
@@ -170,7 +170,7 @@ func outcomeLabel(s missions.Status) string {
 	return "cancelled"
 }
 
-// claimed notes how long missions have waited for their first claim.
+// claimed records how long missions have waited for their first claim.
 func (m *Metrics) claimed(results []missions.ClaimResult) {
 	for _, result := range results {
 		for i := range result.Missions {
@@ -181,7 +181,7 @@ func (m *Metrics) claimed(results []missions.ClaimResult) {
 	}
 }
 
-// ended notes how long attempts took that ended their missions.
+// ended records the durations of attempts that ended their missions.
 func (m *Metrics) ended(results []missions.Result) {
 	for i := range results {
 		if e := &results[i].Mission; results[i].Changed && e.Status.Terminal() {

@@ -13,8 +13,8 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// Create stores one mission or a batch. Once it returns without error, what it
-// confirms is stored.
+// Create stores one mission or a batch. Once it returns without error, the missions it
+// confirms are stored.
 func (s *Service) Create(ctx context.Context, request api.CreateRequest) (api.CreateReply, error) {
 	if request.Missions == nil {
 		results, err := s.create(ctx, []api.MissionSpec{request.MissionSpec})
@@ -33,8 +33,8 @@ func (s *Service) Create(ctx context.Context, request api.CreateRequest) (api.Cr
 	return api.CreateReply{Results: results}, err
 }
 
-// batchOnly refuses a batch that is empty, too large, or stands beside the fields
-// of a single mission.
+// batchOnly refuses a batch that is empty, too large, or combined with the fields of a
+// single mission.
 func batchOnly(single api.MissionSpec, n int) error {
 	switch {
 	case n == 0:
@@ -50,7 +50,7 @@ func batchOnly(single api.MissionSpec, n int) error {
 func (s *Service) create(ctx context.Context, specs []api.MissionSpec) ([]api.Created, error) {
 	results := make([]api.Created, len(specs))
 	batch := make([]missions.Mission, 0, len(specs))
-	places := make([]int, 0, len(specs))
+	positions := make([]int, 0, len(specs))
 	for i := range specs {
 		m, err := newMission(specs[i])
 		m.Traceparent = api.TraceOf(ctx)
@@ -58,7 +58,7 @@ func (s *Service) create(ctx context.Context, specs []api.MissionSpec) ([]api.Cr
 			results[i].Error = s.wire(err)
 			continue
 		}
-		batch, places = append(batch, m), append(places, i)
+		batch, positions = append(batch, m), append(positions, i)
 	}
 	if len(batch) == 0 {
 		return results, nil
@@ -69,36 +69,37 @@ func (s *Service) create(ctx context.Context, specs []api.MissionSpec) ([]api.Cr
 	}
 	for i, result := range stored {
 		if result.Err != nil {
-			results[places[i]].Error = s.wire(result.Err)
+			results[positions[i]].Error = s.wire(result.Err)
 			continue
 		}
-		results[places[i]].Mission, results[places[i]].Created = &stored[i].Mission, &stored[i].Created
+		results[positions[i]].Mission, results[positions[i]].Created = &stored[i].Mission, &stored[i].Created
 	}
 	s.arrived(stored)
 	return results, nil
 }
 
-// store stores new missions, and hands them to the claims that wait for them, if any, in
-// the same step.
+// store stores new missions. In the same step, it assigns them to the claims that wait
+// for them, if any.
 func (s *Service) store(ctx context.Context, batch []missions.Mission) (created []missions.CreateResult, err error) {
 	byType := map[string]int{}
 	for i := range batch {
 		byType[batch[i].Type]++
 	}
-	claims := s.dispatch.borrow(byType)
+	claims := s.dispatch.reserve(byType)
 	if len(claims) == 0 {
 		return s.cfg.Store.Create(ctx, batch)
 	}
 	var claimed []missions.ClaimResult
 	defer func() { // also when the store panics
-		s.dispatch.giveBack(claims, claimed)
-		runtime.Gosched() // agents first: who created a mission only waits to hear that it is stored
+		s.dispatch.release(claims, claimed)
+		runtime.Gosched() // agents first: the client that created a mission only waits for the confirmation
 	}()
 	created, claimed, err = s.cfg.Store.CreateAndClaim(ctx, batch, requestsOf(claims))
 	return created, err
 }
 
-// arrived wakes whoever waits for the new missions that have not been handed over.
+// arrived wakes the claims that wait for new missions that were not assigned in the
+// step.
 func (s *Service) arrived(created []missions.CreateResult) {
 	byType := map[string]int{}
 	for i := range created {
@@ -116,7 +117,7 @@ func (s *Service) arrived(created []missions.CreateResult) {
 	for kind, n := range byType {
 		s.ready(kind, n)
 	}
-	s.grown()
+	s.outboxGrew()
 }
 
 func earliest(a, b missions.Time) time.Time {
@@ -126,8 +127,8 @@ func earliest(a, b missions.Time) time.Time {
 	return a.Time()
 }
 
-// newMission returns the mission that a spec describes, with an id minted if it
-// has none.
+// newMission returns the mission that a spec describes, with a new id if the spec has
+// none.
 func newMission(spec api.MissionSpec) (missions.Mission, error) {
 	if spec.ID == "" {
 		id, err := uuid.NewV7()
@@ -139,7 +140,7 @@ func newMission(spec api.MissionSpec) (missions.Mission, error) {
 	return spec.Mission()
 }
 
-// wire turns an item's error into its wire form and logs what that leaves out.
+// wire converts an item's error to its wire form and logs what the wire form omits.
 func (s *Service) wire(err error) *api.Error {
 	wire := api.FromError(err)
 	if wire != nil && wire.Status() >= 500 {
@@ -157,7 +158,7 @@ func (s *Service) Get(ctx context.Context, request api.IDRequest) (api.Mission, 
 	return api.Mission{Mission: m}, err
 }
 
-// List returns missions that match, newest first.
+// List returns the matching missions, newest first.
 func (s *Service) List(ctx context.Context, request api.ListRequest) (api.MissionList, error) {
 	filter, err := request.Filter()
 	if err != nil {
@@ -168,7 +169,7 @@ func (s *Service) List(ctx context.Context, request api.ListRequest) (api.Missio
 	return api.MissionList{Missions: page.Missions, NextCursor: api.Cursor(page.Next)}, err
 }
 
-// room is how many bytes of missions fit into a reply.
+// room returns how many bytes of missions fit into a reply.
 func (s *Service) room() int { return s.cfg.ReplyLimit() - 16<<10 }
 
 // Log returns a page of a mission's log.
@@ -181,7 +182,7 @@ func (s *Service) Log(ctx context.Context, request api.LogRequest) (api.MissionL
 	return api.MissionLog{MissionID: request.ID, Log: page.Entries, NextCursor: api.Cursor(page.Next)}, err
 }
 
-// Cancel cancels a mission and tells its agent, if it has one.
+// Cancel cancels a mission and notifies its agent, if it has one.
 func (s *Service) Cancel(ctx context.Context, request api.CancelRequest) (api.Mission, error) {
 	if err := request.Validate(); err != nil {
 		return api.Mission{}, err
@@ -194,7 +195,7 @@ func (s *Service) Cancel(ctx context.Context, request api.CancelRequest) (api.Mi
 	return reply, err
 }
 
-// stop tells an agent to stop working on a mission.
+// stop commands an agent to stop working on a mission.
 func (s *Service) stop(agentID, missionID string) {
 	s.cfg.Push(agentID, api.Command{Command: api.CommandCancel, MissionID: missionID})
 }
@@ -215,7 +216,7 @@ func (s *Service) Retry(ctx context.Context, request api.IDRequest) (api.Mission
 	return reply, err
 }
 
-// Delete removes a mission that nobody is working on, and its log.
+// Delete removes a mission that no agent is working on, and its log.
 func (s *Service) Delete(ctx context.Context, request api.IDRequest) (api.Mission, error) {
 	if err := request.Validate(); err != nil {
 		return api.Mission{}, err
@@ -224,8 +225,8 @@ func (s *Service) Delete(ctx context.Context, request api.IDRequest) (api.Missio
 	return s.changed(results, err)
 }
 
-// changed unwraps the result of a change of one mission and tells those who wait
-// for it.
+// changed unwraps the result of a change to one mission, and notifies the requests that
+// wait for the mission.
 func (s *Service) changed(results []missions.Result, err error) (api.Mission, error) {
 	if err == nil {
 		err = results[0].Err
@@ -233,7 +234,7 @@ func (s *Service) changed(results []missions.Result, err error) (api.Mission, er
 	if err != nil {
 		return api.Mission{}, err
 	}
-	s.grown()
+	s.outboxGrew()
 	s.ended(results[0].Mission.ID)
 	return api.Mission{Mission: results[0].Mission}, nil
 }

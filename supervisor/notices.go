@@ -11,9 +11,9 @@ import (
 	"missioncontrol/supervisor/alerts"
 )
 
-// notifier sends the notices of alerts to a webhook, in order, each at least once: it is
-// deleted from the store when the receiver has accepted it. It runs in the leader, beside
-// the looks at the rules, which never wait for it.
+// notifier sends alert notices to a webhook, in order, each at least once: a notice is
+// deleted from the store when the receiver has accepted it. It runs in the leader,
+// beside the rule checks, which never wait for it.
 type notifier struct {
 	store   missions.Store
 	webhook *alerts.Webhook
@@ -24,7 +24,7 @@ type notifier struct {
 
 const (
 	noticesAtOnce = 20
-	noticeAge     = 24 * time.Hour // after which nobody is told any more
+	noticeAge     = 24 * time.Hour // older notices are not sent
 )
 
 func newNotifier(store missions.Store, webhook *alerts.Webhook, log *slog.Logger) *notifier {
@@ -34,7 +34,7 @@ func newNotifier(store missions.Store, webhook *alerts.Webhook, log *slog.Logger
 	}
 }
 
-// poke tells that there may be new notices.
+// poke signals that there may be new notices.
 func (n *notifier) poke() {
 	select {
 	case n.wake <- struct{}{}:
@@ -42,8 +42,8 @@ func (n *notifier) poke() {
 	}
 }
 
-// run sends until ctx ends. A receiver that does not accept is asked again later, and
-// the notices behind wait for it.
+// run sends until ctx ends. If the receiver does not accept a notice, run sends it
+// again later, and the notices behind it wait.
 func (n *notifier) run(ctx context.Context) {
 	if n.webhook == nil {
 		return
@@ -62,13 +62,13 @@ func (n *notifier) run(ctx context.Context) {
 			attempt++
 			continue
 		case sent == 0:
-			waitFor(ctx, nil, n.wake, lookAgain) // a change may be stored, and whoever made it not know
+			waitFor(ctx, nil, n.wake, lookAgain) // a change may be stored even if its caller got an error
 		}
 		attempt = 1
 	}
 }
 
-// send sends the notices that wait, and returns how many are done with.
+// send sends the waiting notices, and returns how many are finished.
 func (n *notifier) send(ctx context.Context) (done int, err error) {
 	notices, err := n.store.Notices(ctx, noticesAtOnce)
 	if err != nil {
@@ -79,7 +79,7 @@ func (n *notifier) send(ctx context.Context) (done int, err error) {
 		return 0, err
 	}
 	for i := range events {
-		if err := n.tell(ctx, &events[i]); err != nil {
+		if err := n.publish(ctx, &events[i]); err != nil {
 			return done, err
 		}
 		if err := n.store.Noticed(ctx, notices[i].Seq); err != nil {
@@ -90,8 +90,8 @@ func (n *notifier) send(ctx context.Context) (done int, err error) {
 	return done, nil
 }
 
-// tell sends one event, unless it is too old to matter to anybody.
-func (n *notifier) tell(ctx context.Context, event *charter.Event) error {
+// publish sends one event, unless it is too old to matter.
+func (n *notifier) publish(ctx context.Context, event *charter.Event) error {
 	now := time.Now()
 	body, err := charter.Encode(event)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"missioncontrol/supervisor/alerts"
 )
 
-// board is a store whose notices come from somebody who tells nobody.
+// board is a store whose notices come without a signal.
 type board struct {
 	missions.Store
 	looks chan struct{}
@@ -25,7 +25,7 @@ func (b board) Notices(context.Context, int) ([]missions.Event, error) {
 }
 
 // A supervisor that has lost the store's answer, or its leadership, may have stored a
-// notice and not know. It is found all the same.
+// notice without knowing it. The notice is found anyway.
 func TestNoticesAreLookedForWithoutBeingToldOf(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -11,19 +11,19 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// healthPatience is how long a health request waits for the store to answer.
-const healthPatience = time.Second
+// healthTimeout is how long a health request waits for the store to answer.
+const healthTimeout = time.Second
 
-// Health says how the supervisor is. It always answers, the store's being down
-// included, and emits supervisor.health_checked.
+// Health returns the health of the supervisor. It always answers, even if the store is
+// down, and emits supervisor.health_checked.
 func (s *Service) Health(ctx context.Context, _ api.Empty) (api.Health, error) {
-	ctx, cancel := context.WithTimeout(ctx, healthPatience)
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	now := time.Now()
 	health := api.Health{
 		Status: api.HealthOK, Timestamp: missions.At(now), Version: s.cfg.Version,
 		UptimeSeconds: now.Sub(s.started).Seconds(),
-		Checks:        api.Checks{Store: api.Check{Status: api.HealthOK}, EventStream: s.checkStream(), AgentDeaths: s.checkDeaths()},
+		Checks:        api.Checks{Store: api.Check{Status: api.HealthOK}, EventStream: s.checkStream(), AgentDeaths: s.checkLiveness()},
 	}
 	if health.Checks.EventStream.Status != api.HealthOK {
 		health.Status = api.HealthDegraded
@@ -42,24 +42,24 @@ func (s *Service) Health(ctx context.Context, _ api.Empty) (api.Health, error) {
 	return health, nil
 }
 
-// emit sends a telemetry event of a request.
+// emit sends a telemetry event about a request.
 func (s *Service) emit(ctx context.Context, p charter.Payload, now time.Time) {
 	e := charter.New(p, now)
-	cause(&e, api.TraceOf(ctx), api.CallerOf(ctx))
+	setOrigin(&e, api.TraceOf(ctx), api.CallerOf(ctx))
 	s.cfg.Stream.Emit(e)
 }
 
-// metaAskedBy is the key in the meta of telemetry that names the program whose request
-// it tells of, where that program has said its name.
+// metaAskedBy is the key in the meta of telemetry that names the program that sent the
+// request, if the program has given its name.
 const metaAskedBy = "asked_by"
 
-// cause notes what request a telemetry event tells of.
-func cause(e *charter.Event, trace, caller string) {
+// setOrigin sets the request that a telemetry event is about.
+func setOrigin(e *charter.Event, trace, caller string) {
 	e.Meta.Traceparent = trace
 	if caller == "" {
 		return
 	}
-	if quoted, err := json.Marshal(caller); err == nil { // a string always can be written
+	if quoted, err := json.Marshal(caller); err == nil { // a string can always be written
 		e.Meta.Extra = map[string]json.RawMessage{metaAskedBy: quoted}
 	}
 }
@@ -76,9 +76,9 @@ func (s *Service) checkStream() api.StreamCheck {
 	return check
 }
 
-// checkDeaths says whether an agent's death is noticed at once. It is noticed in any
-// case, so that the supervisor is no less healthy without.
-func (s *Service) checkDeaths() api.Check {
+// checkDeaths reports whether the end of an agent's connection is noticed at once. It
+// is noticed eventually in any case, so the supervisor is no less healthy without this.
+func (s *Service) checkLiveness() api.Check {
 	const late = "deaths of agents are noticed when their leases end: "
 	if s.cfg.Connections == nil {
 		return api.Check{Status: api.HealthOK, Message: late + "no system account of the broker was given"}
@@ -89,8 +89,8 @@ func (s *Service) checkDeaths() api.Check {
 	return api.Check{Status: api.HealthOK}
 }
 
-// Status returns the mission statistics as they stood at or after the request's
-// arrival, and emits supervisor.status_queried.
+// Status returns the mission statistics as of the request's arrival or later, and emits
+// supervisor.status_queried.
 func (s *Service) Status(ctx context.Context, _ api.Empty) (api.Status, error) {
 	counts, err := s.counts.get(ctx)
 	if err != nil {
@@ -98,13 +98,12 @@ func (s *Service) Status(ctx context.Context, _ api.Empty) (api.Status, error) {
 	}
 	status, event := s.status(counts)
 	e := event()
-	cause(&e, api.TraceOf(ctx), api.CallerOf(ctx))
+	setOrigin(&e, api.TraceOf(ctx), api.CallerOf(ctx))
 	s.cfg.Stream.Emit(e)
 	return status, nil
 }
 
-// status returns the statistics, and what makes events that tell of a request for
-// them.
+// status returns the statistics, and a function that makes the event of one request.
 func (s *Service) status(counts missions.Counts) (api.Status, func() charter.Event) {
 	now := time.Now()
 	status := api.Status{
@@ -146,7 +145,7 @@ func (s *Service) Agents(ctx context.Context, request api.AgentsRequest) (api.Ag
 	return api.Agents{Agents: page.Agents, AgentCount: page.Count, NextCursor: page.Next}, nil
 }
 
-// Stats returns the statistics of all missions or of one type's.
+// Stats returns the statistics of all missions or of one type.
 func (s *Service) Stats(ctx context.Context, request api.StatsRequest) (api.StatsReply, error) {
 	if err := request.Validate(); err != nil {
 		return api.StatsReply{}, err
@@ -155,7 +154,8 @@ func (s *Service) Stats(ctx context.Context, request api.StatsRequest) (api.Stat
 	return api.StatsReply{Stats: stats}, err
 }
 
-// History returns what happened in the latest minutes, of all missions or of one type.
+// History returns what happened in the latest minutes, for all missions or for one
+// type.
 func (s *Service) History(ctx context.Context, request api.HistoryRequest) (api.History, error) {
 	minutes, err := request.Span()
 	if err != nil {
@@ -165,19 +165,20 @@ func (s *Service) History(ctx context.Context, request api.HistoryRequest) (api.
 	return api.History{Minutes: history}, err
 }
 
-// Ready returns nil while requests can be served, and an error that says why not.
+// Ready returns nil while requests can be served, and otherwise an error that says why
+// not.
 func (s *Service) Ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, healthPatience)
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	_, err := s.ping.get(ctx)
 	return err
 }
 
-// Counts returns the counters, as of the call or later. Unlike Status it emits
-// nothing: it is for metrics.
+// Counts returns the counters as of the call or later. Unlike Status it emits no event.
+// It is for metrics.
 func (s *Service) Counts(ctx context.Context) (missions.Counts, error) { return s.counts.get(ctx) }
 
-// Waiting returns how many durable events the event stream has yet to acknowledge.
+// Waiting returns how many durable events the event stream has not acknowledged yet.
 func (s *Service) Waiting(ctx context.Context) (int64, error) { return s.waiting.get(ctx) }
 
 // StreamStatus returns the state of the event stream. It does no I/O.

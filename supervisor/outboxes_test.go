@@ -19,8 +19,8 @@ import (
 	"missioncontrol/missions/sqlitestore"
 )
 
-// partitioned is a store with the outboxes of several real ones, as a store with
-// partitions has them. Missions are created in a partition directly.
+// partitioned is a store with the outboxes of several real stores, like a store with
+// partitions. Tests create missions in a partition directly.
 type partitioned struct {
 	missions.Store
 	parts []missions.Store
@@ -57,7 +57,7 @@ func (p *partitioned) Waiting(ctx context.Context) (sum int64, err error) {
 	return sum, nil
 }
 
-// create stores n missions in a partition, named after it.
+// create stores n missions in a partition, named after the partition.
 func (p *partitioned) create(t *testing.T, part, n int) {
 	t.Helper()
 	batch := make([]missions.Mission, n)
@@ -80,7 +80,7 @@ func history(t *testing.T, url string) (events []charter.Event) {
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	must(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	consumer, err := js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{FilterSubjects: []string{"events.mission.>", "events.agent.>"}})
 	must(t, err)
@@ -99,7 +99,7 @@ func history(t *testing.T, url string) (events []charter.Event) {
 	return events
 }
 
-// meta is what a durable event says of outboxes.
+// meta is what a durable event says about outboxes.
 type meta struct {
 	Outbox    string
 	Position  int64
@@ -116,9 +116,9 @@ func metaOf(t *testing.T, e *charter.Event) (m meta) {
 	return m
 }
 
-// checkSequence fails unless the stream holds each outbox's events once and in
-// order, and every event names exactly what went before it. It returns how many
-// there are of each outbox.
+// checkSequence fails unless the stream holds each outbox's events once and in order,
+// and every event names exactly what was sent before it. It returns the number of
+// events of each outbox.
 func checkSequence(t *testing.T, url string) map[string]int64 {
 	t.Helper()
 	seen := map[string]int64{}
@@ -165,8 +165,8 @@ func TestOneRelayCarriesAllOutboxes(t *testing.T) {
 	}
 }
 
-// After any death the newest events of the stream tell for all outboxes where to
-// go on, also for those whose own events are long covered by others, and when the
+// After any crash, the newest events of the stream show where to continue in every
+// outbox, even for outboxes whose own events are followed by many others, and when the
 // stream no longer recognises ids.
 func TestTheStreamAloneTellsWhereEachOutboxGoesOn(t *testing.T) {
 	t.Parallel()
@@ -185,12 +185,12 @@ func TestTheStreamAloneTellsWhereEachOutboxGoesOn(t *testing.T) {
 	must(t, err)
 	for round := range 3 {
 		r.store.broken.Store(true)
-		r.store.still.Store(3) // the start's own notes
+		r.store.still.Store(3) // what the start itself records
 		for part := range 3 {
 			store.create(t, part, 10+100*((part+round)%3))
 		}
 		_, stop := r.startRelay(url)
-		<-r.store.tried // the stream has taken a batch of which nothing could be forgotten
+		<-r.store.tried // the stream has stored a batch that could not be deleted from the outboxes
 		stop()
 		select {
 		case <-r.store.tried:
@@ -209,7 +209,7 @@ func TestTheStreamAloneTellsWhereEachOutboxGoesOn(t *testing.T) {
 	}
 }
 
-// awaitWindow returns when ids that the stream has seen before are out of its mind.
+// awaitWindow returns when the stream no longer recognises the ids that it has seen.
 func awaitWindow(t *testing.T, js jetstream.JetStream) {
 	t.Helper()
 	id := uuid.NewString()

@@ -7,31 +7,31 @@ import (
 	"missioncontrol/missions"
 )
 
-// Peers carries hints between the supervisors that share a store, so that what is
-// done through one of them is noticed at once by the others.
+// Peers carries hints between the supervisors that share a store, so that each notices
+// at once what is done through another.
 //
-// Hints are best effort and nothing is right because of them: one that is lost
-// costs up to a second, after which everybody looks for himself. No method waits
-// for a broker. All methods may be called concurrently.
+// Hints are best effort, and correctness never depends on them. A lost hint costs up to
+// a second, after which every supervisor looks for itself. No method waits for a
+// broker. All methods may be called concurrently.
 type Peers interface {
-	// Run carries hints until ctx ends, and calls hear with each one of another
+	// Run carries hints until ctx ends, and calls onHint with each hint of another
 	// supervisor, one after the other. It is called once.
-	Run(ctx context.Context, hear func(Hint))
+	Run(ctx context.Context, onHint func(Hint))
 
-	// Tell tells the other supervisors. Hints of one kind and subject that have
-	// not gone out yet become one.
-	Tell(hint Hint)
+	// Send sends a hint to the other supervisors. Unsent hints of the same kind and
+	// subject become one.
+	Send(hint Hint)
 
-	// Watch has the end of a mission told to us, until done is called. A
-	// [HintEnded] also comes, true or not, once the watch stands: what happened
-	// before is not told any more, so the mission has to be looked at then.
+	// Watch subscribes to the end of a mission until done is called. A [HintEnded] also
+	// arrives, true or not, once the subscription is active. Ends before that are not
+	// reported, so the caller must then look at the mission.
 	Watch(missionID string) (done func())
 }
 
-// Hint is what one supervisor tells the others.
+// Hint is a message from one supervisor to the others.
 type Hint struct {
 	Kind  HintKind
-	Of    string        // the type, mission or agent that it is about, if any
+	Of    string        // the type, mission or agent it is about, if any
 	Count int           // of HintReady: how many missions
 	At    missions.Time // of HintDue
 }
@@ -41,50 +41,50 @@ type HintKind string
 
 // The kinds of hints.
 const (
-	HintReady     HintKind = "ready"     // missions of a type have become claimable
-	HintEnded     HintKind = "ended"     // a mission has ended, or was deleted
-	HintDue       HintKind = "due"       // something is due at a time that the leader may not know of
-	HintDismissed HintKind = "dismissed" // an agent wants no more missions
-	HintGrown     HintKind = "grown"     // an outbox has grown
-	HintResigned  HintKind = "resigned"  // the leadership is free
+	HintReady      HintKind = "ready"     // missions of a type have become claimable
+	HintEnded      HintKind = "ended"     // a mission has ended, or was deleted
+	HintDue        HintKind = "due"       // something is due at a time that the leader may not know
+	HintDismissed  HintKind = "dismissed" // an agent wants no more missions
+	HintOutboxGrew HintKind = "grown"     // an outbox has grown
+	HintResigned   HintKind = "resigned"  // the leadership is free
 )
 
-// lookAgain is how often what other supervisors may have done is looked for
-// without being told of it.
+// lookAgain is how often a supervisor looks for changes of other supervisors without a
+// hint.
 const lookAgain = time.Second
 
-// alone stands for the peers of a supervisor that has its store to itself.
-type alone struct{}
+// noPeers are the peers of a supervisor that has its store to itself.
+type noPeers struct{}
 
-func (alone) Run(ctx context.Context, _ func(Hint)) { <-ctx.Done() }
-func (alone) Tell(Hint)                             {}
-func (alone) Watch(string) func()                   { return func() {} }
+func (noPeers) Run(ctx context.Context, _ func(Hint)) { <-ctx.Done() }
+func (noPeers) Send(Hint)                             {}
+func (noPeers) Watch(string) func()                   { return func() {} }
 
-// hear acts on a hint of another supervisor.
-func (s *Service) hear(h Hint) {
+// onHint acts on a hint of another supervisor.
+func (s *Service) onHint(h Hint) {
 	switch h.Kind {
 	case HintReady:
 		s.dispatch.ready(h.Of, max(h.Count, 1))
 	case HintEnded:
 		s.waits.notify(h.Of)
 	case HintDue:
-		s.reaper.by(h.At.Time())
+		s.reaper.noLaterThan(h.At.Time())
 	case HintDismissed:
-		s.dispatch.dismiss(h.Of)
-	case HintGrown:
+		s.dispatch.endClaims(h.Of)
+	case HintOutboxGrew:
 		s.relay.poke()
 	case HintResigned:
-		s.leader.vacant()
+		s.leader.leadershipFree()
 	}
 }
 
 // ready wakes claims for n missions of a type that have become claimable.
 func (s *Service) ready(kind string, n int) {
 	s.dispatch.ready(kind, n)
-	s.peers.Tell(Hint{Kind: HintReady, Of: kind, Count: n})
+	s.peers.Send(Hint{Kind: HintReady, Of: kind, Count: n})
 }
 
-// readyAll does so for one mission of each of these types.
+// readyAll does so for one mission of each of the given types.
 func (s *Service) readyAll(kinds []string) {
 	byType := map[string]int{}
 	for _, kind := range kinds {
@@ -95,30 +95,30 @@ func (s *Service) readyAll(kinds []string) {
 	}
 }
 
-// ended wakes those who wait for a mission.
+// ended wakes the requests that wait for a mission.
 func (s *Service) ended(missionID string) {
 	s.waits.notify(missionID)
-	s.peers.Tell(Hint{Kind: HintEnded, Of: missionID})
+	s.peers.Send(Hint{Kind: HintEnded, Of: missionID})
 }
 
-// dueBy has the reaper of whoever leads look at a time, at the latest.
+// dueBy makes the leader's reaper run at t at the latest.
 func (s *Service) dueBy(t time.Time) {
-	s.reaper.by(t)
+	s.reaper.noLaterThan(t)
 	if !s.leader.leads() && time.Until(t) < s.lookAgain {
-		s.peers.Tell(Hint{Kind: HintDue, At: missions.At(t)})
+		s.peers.Send(Hint{Kind: HintDue, At: missions.At(t)})
 	}
 }
 
-// dismiss ends an agent's parked claims, wherever they are parked.
-func (s *Service) dismiss(agentID string) {
-	s.dispatch.dismiss(agentID)
-	s.peers.Tell(Hint{Kind: HintDismissed, Of: agentID})
+// endClaims ends an agent's parked claims in every supervisor.
+func (s *Service) endClaims(agentID string) {
+	s.dispatch.endClaims(agentID)
+	s.peers.Send(Hint{Kind: HintDismissed, Of: agentID})
 }
 
-// grown tells the relay of whoever leads that an outbox may have grown.
-func (s *Service) grown() {
+// outboxGrew signals the leader's relay that an outbox may have grown.
+func (s *Service) outboxGrew() {
 	s.relay.poke()
 	if !s.leader.leads() {
-		s.peers.Tell(Hint{Kind: HintGrown})
+		s.peers.Send(Hint{Kind: HintOutboxGrew})
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// What makes a mission claimable through one supervisor wakes a claim that is
-// parked at another, with nobody looking by himself.
+// A mission that becomes claimable through one supervisor wakes a claim that is parked
+// at another, without polling.
 func TestAClaimParkedElsewhereIsWoken(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -82,7 +82,7 @@ func TestAClaimParkedElsewhereIsWoken(t *testing.T) {
 func TestABatchIsOneHint(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
-	m := f.join(memberOptions{})
+	m := f.start(memberOptions{})
 	nc := f.connect()
 	hints, err := nc.SubscribeSync(api.PeersSubject(f.store.Identity()) + ".ready.*")
 	must(t, err)
@@ -95,7 +95,7 @@ func TestABatchIsOneHint(t *testing.T) {
 	must(t, err)
 	counts := map[string]float64{}
 	for range 2 {
-		msg, err := hints.NextMsg(patience)
+		msg, err := hints.NextMsg(testTimeout)
 		must(t, err)
 		var hint map[string]any
 		must(t, json.Unmarshal(msg.Data, &hint))
@@ -104,15 +104,15 @@ func TestABatchIsOneHint(t *testing.T) {
 	if counts["a"] != 500 || counts["b"] != 500 {
 		t.Fatalf("%v", counts)
 	}
-	m.stop() // everything has been told
+	m.stop() // everything has been sent
 	must(t, nc.Flush())
 	if n, _, err := hints.Pending(); n != 0 || err != nil {
 		t.Fatalf("%d more hints, %v", n, err)
 	}
 }
 
-// A request that waits for a mission is answered when the mission ends through
-// another supervisor, with nobody looking by himself.
+// A request that waits for a mission is answered when the mission ends through another
+// supervisor, without polling.
 func TestAWaitElsewhereEnds(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -135,7 +135,7 @@ func TestAWaitElsewhereEnds(t *testing.T) {
 		} {
 			lease := at.acts.hold(t, "holder", "x")
 			var results []<-chan api.Mission
-			for range 3 { // of whom the subscription is shared
+			for range 3 { // they share the subscription
 				results = append(results, begin(t, looked, func(ctx context.Context) (api.Mission, error) {
 					return at.waits.Wait(ctx, api.WaitRequest{ID: lease.MissionID, TimeoutSeconds: ptr(15.0)})
 				}))
@@ -149,7 +149,7 @@ func TestAWaitElsewhereEnds(t *testing.T) {
 		}
 	}
 	for _, m := range []*member{leader, other} {
-		for m.nc.NumSubscriptions() != 5 { // those of the waits end with them
+		for m.nc.NumSubscriptions() != 5 { // the subscriptions of the waits end with them
 			must(t, ctx.Err())
 		}
 	}
@@ -157,12 +157,12 @@ func TestAWaitElsewhereEnds(t *testing.T) {
 
 func ptr[T any](v T) *T { return &v }
 
-// An agent that drains or leaves through one supervisor gets its parked claims back
-// from all of them.
+// When an agent drains or leaves through one supervisor, all supervisors answer its
+// parked claims.
 func TestADismissalReachesEverySupervisor(t *testing.T) {
 	t.Parallel()
 	leader, other, looked := newFleet(t).pair(false)
-	for agent, dismiss := range map[string]func(agent string) error{
+	for agent, endClaims := range map[string]func(agent string) error{
 		"drains": func(agent string) error {
 			_, err := leader.Heartbeat(t.Context(), agent, api.HeartbeatRequest{Running: &[]api.LeaseRef{}, Draining: true})
 			return err
@@ -176,15 +176,14 @@ func TestADismissalReachesEverySupervisor(t *testing.T) {
 		got := begin(t, looked, func(ctx context.Context) (api.Claimed, error) {
 			return other.Claim(ctx, agent, api.ClaimRequest{Max: 1, WaitSeconds: 60})
 		})
-		must(t, dismiss(agent))
+		must(t, endClaims(agent))
 		if claimed := <-got; len(claimed.Missions) != 0 {
 			t.Errorf("%s: %+v", agent, claimed)
 		}
 	}
 }
 
-// Events of a change that another supervisor made are relayed without waiting for
-// the leader to look.
+// Events of a change that another supervisor made are relayed before the leader polls.
 func TestTheLeaderIsToldOfEvents(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -198,12 +197,12 @@ func TestTheLeaderIsToldOfEvents(t *testing.T) {
 	}
 	for range 3 {
 		other.create(t, api.MissionSpec{})
-		_, err := events.NextMsg(patience)
+		_, err := events.NextMsg(testTimeout)
 		must(t, err)
 	}
 }
 
-// While hints do not get through, looking finds the same a little later.
+// While hints are lost, polling finds the same changes a little later.
 func TestWithoutHintsEverythingIsFound(t *testing.T) {
 	t.Parallel()
 	leader, other, looked := newFleet(t).pair(true)
@@ -229,7 +228,7 @@ func TestWithoutHintsEverythingIsFound(t *testing.T) {
 	}
 }
 
-// Whatever comes in on the subjects of hints harms nobody.
+// Invalid messages on the subjects of hints do no harm.
 func TestJunkInsteadOfHints(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -251,9 +250,10 @@ func TestJunkInsteadOfHints(t *testing.T) {
 	}
 }
 
-// What a consumer pushes to the subject of a hint is none: whoever may follow events
-// may make such a consumer. Such a message has a reply that is no inbox; nobody but the
-// broker may send one with a JetStream acknowledgement's, which this one stands for.
+// A message that a consumer pushes to the subject of a hint is not a hint: every client
+// that may follow events may create such a consumer. Such a message has a reply that is
+// not an inbox. Only the broker may send one with the reply of a JetStream
+// acknowledgement, which the reply here represents.
 func TestWhatJetStreamPushesIsNoHint(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -274,7 +274,7 @@ func TestWhatJetStreamPushesIsNoHint(t *testing.T) {
 		if h.Kind != supervisor.HintResigned {
 			t.Errorf("heard %+v", h)
 		}
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("no hint is heard")
 	}
 }

@@ -6,20 +6,20 @@ import (
 	"missioncontrol/missions"
 )
 
-// lookAround has the dispatcher probe now.
-func (d *dispatcher) lookAround() {
+// probeNow makes the dispatcher probe now.
+func (d *dispatcher) probeNow() {
 	select {
 	case d.look <- struct{}{}:
 	default:
 	}
 }
 
-// probe looks for missions that nobody has told of, with one call to the store: of
-// each type that claims are parked for, one claim is tried. If it gets a mission
-// there may be more, and all that wait for its types are woken. A claim that gets
-// none stays where it was in the queue, as do all while the store does not answer.
+// probe looks for missions without a notification, with one call to the store. For each
+// type that claims are parked for, it tries one claim. If the claim gets a mission
+// there may be more, and all claims that wait for its types wake. A claim that gets
+// none keeps its place in the queue, as do all claims while the store does not answer.
 func (d *dispatcher) probe(ctx context.Context) {
-	batch := d.scouts()
+	batch := d.onePerType()
 	if len(batch) == 0 {
 		return
 	}
@@ -30,12 +30,12 @@ func (d *dispatcher) probe(ctx context.Context) {
 			answered[c] = results[i]
 		}
 	}
-	d.places.Lock()
+	d.parkedMu.Lock()
 	for _, c := range batch {
 		c.probing = false
 	}
 	d.unpark(func(p *parkedClaim) bool { _, ok := answered[p]; return ok })
-	d.places.Unlock()
+	d.parkedMu.Unlock()
 	for c, result := range answered {
 		c.reply <- result
 		for _, kind := range c.types {
@@ -44,11 +44,11 @@ func (d *dispatcher) probe(ctx context.Context) {
 	}
 }
 
-// scouts returns parked claims that between them wait for every type that any of
-// them waits for. If that is more than one batch, the rest comes next time.
-func (d *dispatcher) scouts() (batch []*parkedClaim) {
-	d.places.Lock()
-	defer d.places.Unlock()
+// onePerType returns parked claims that together cover every type that any parked claim
+// waits for. If they exceed one batch, the rest follows next time.
+func (d *dispatcher) onePerType() (batch []*parkedClaim) {
+	d.parkedMu.Lock()
+	defer d.parkedMu.Unlock()
 	for _, p := range d.parked {
 		if len(batch) == missions.MaxBatch {
 			return batch

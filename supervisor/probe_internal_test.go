@@ -12,7 +12,7 @@ import (
 	"missioncontrol/missions"
 )
 
-// probing runs a dispatcher that probes every second, in a bubble of fake time.
+// probing runs a dispatcher that probes every second, in a synctest bubble.
 func probing(t *testing.T, q *queue, test func(t *testing.T, d *dispatcher)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -27,7 +27,7 @@ func probing(t *testing.T, q *queue, test func(t *testing.T, d *dispatcher)) {
 	})
 }
 
-// put adds missions and tells nobody.
+// put adds missions without a notification.
 func (q *queue) put(kinds ...string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -66,8 +66,8 @@ func TestWhatNobodyToldOfIsFoundWithinASecond(t *testing.T) {
 	})
 }
 
-// A probe is one call to the store, with one claim for each type, and leaves the
-// order of those that wait as it is.
+// A probe is one call to the store with one claim for each type, and keeps the order of
+// the waiting claims.
 func TestAProbeIsCheapAndFair(t *testing.T) {
 	t.Parallel()
 	q := &queue{}
@@ -128,13 +128,13 @@ func TestEveryTypeHasItsTurn(t *testing.T) {
 	for i := range missions.MaxBatch + 5 {
 		d.parked = append(d.parked, &parkedClaim{types: []string{string(rune('一' + i))}})
 	}
-	if n := len(d.scouts()); n != missions.MaxBatch {
+	if n := len(d.onePerType()); n != missions.MaxBatch {
 		t.Errorf("%d in the first batch", n)
 	}
-	if n := len(d.scouts()); n != 5 {
+	if n := len(d.onePerType()); n != 5 {
 		t.Errorf("%d in the second batch", n)
 	}
-	if n := len(d.scouts()); n != missions.MaxBatch {
+	if n := len(d.onePerType()); n != missions.MaxBatch {
 		t.Errorf("%d in the third batch", n)
 	}
 }

@@ -19,29 +19,29 @@ import (
 
 const (
 	queryMinutes   = 60               // how far back queries are counted
-	queryBacklog   = 100_000          // events of the past that are read at most
-	queryCallers   = 50               // programs that are told apart; further ones count as one
-	queryIdle      = 5 * time.Minute  // how long the stream is read after somebody has looked
-	queryForgotten = 15 * time.Minute // after how long of not being read the broker drops the consumer
-	queryPatience  = 2 * time.Second  // how long who looks first waits for the past
+	queryBacklog   = 100_000          // most past events that are read
+	queryCallers   = 50               // programs counted separately; further ones count as one
+	queryIdle      = 5 * time.Minute  // how long the stream is read after the last look at the counts
+	queryForgotten = 15 * time.Minute // after this time without reads the broker drops the consumer
+	queryPatience  = 2 * time.Second  // how long the first request waits for the past
 	otherCallers   = "(others)"
 )
 
-// queries counts who asks for the status, from a durable consumer of the events that tell
-// of it. There may be as many of these as of requests: they are read only while somebody
-// looks at the counts, and the past that is read is bounded.
+// queries counts the programs that request the status, from a durable consumer of the
+// status events. There may be as many of these as of requests, so they are read only
+// while a client looks at the counts, and the past that is read is bounded.
 type queries struct {
 	stream  Stream
 	durable string
 	log     *slog.Logger
 	now     func() time.Time
-	wanted  chan struct{} // has something while reading has to begin
+	wanted  chan struct{} // has a value while reading must begin
 
 	mu      sync.Mutex
 	last    uint64 // sequence of the last event counted
 	minutes map[int64]map[string]int64
 	lastAt  map[string]time.Time
-	idle    *time.Timer   // ends reading; nil while it rests
+	idle    *time.Timer   // ends reading; nil while nothing reads
 	caught  chan struct{} // closed when the past has been read
 }
 
@@ -58,8 +58,8 @@ func newQueries(stream Stream, supervisorID string, log *slog.Logger) *queries {
 	}
 }
 
-// Queries returns who asked for the status in the last hour, as far as the event stream
-// tells. While it is degraded the counts are those from before.
+// Queries returns which programs requested the status in the last hour, as far as the
+// event stream shows. While the stream is degraded, the counts are those from before.
 func (s *Service) Queries(ctx context.Context, _ api.Empty) (api.Queries, error) {
 	caught := s.queries.look()
 	state := s.cfg.Stream.Status().State
@@ -76,8 +76,8 @@ func (s *Service) Queries(ctx context.Context, _ api.Empty) (api.Queries, error)
 	return reply, nil
 }
 
-// look has the stream read for a while, and returns what is closed when the past has
-// been.
+// look keeps the stream being read for a while. It returns a channel that is closed
+// when the past has been read.
 func (q *queries) look() <-chan struct{} {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -92,7 +92,7 @@ func (q *queries) look() <-chan struct{} {
 	return q.caught
 }
 
-// run reads whenever somebody looks, until ctx ends.
+// run reads whenever a client looks at the counts, until ctx ends.
 func (q *queries) run(ctx context.Context) {
 	for {
 		select {
@@ -104,7 +104,7 @@ func (q *queries) run(ctx context.Context) {
 	}
 }
 
-// read counts events until nobody has looked for a while.
+// read counts events until no client has looked for a while.
 func (q *queries) read(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -137,17 +137,17 @@ func (q *queries) read(ctx context.Context) {
 	}
 }
 
-// begin returns behind which event to begin when the last one of the stream is end.
+// begin returns the sequence behind which to begin when the stream's last event is end.
 func (q *queries) begin(end uint64) uint64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if end < q.last { // of a stream that is no more
+	if end < q.last { // of a stream that no longer exists
 		q.last = 0
 	}
 	return max(q.last, end-min(end, queryBacklog))
 }
 
-// catch notes that the past has been read.
+// catch records that the past has been read.
 func (q *queries) catch() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -162,7 +162,7 @@ func (q *queries) catch() {
 func (q *queries) add(d *eventstream.Delivery) {
 	var caller string
 	if raw, named := d.Event.Meta.Extra[metaAskedBy]; named {
-		_ = json.Unmarshal(raw, &caller) // what is no name is none
+		_ = json.Unmarshal(raw, &caller) // an invalid name counts as none
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -185,7 +185,7 @@ func (q *queries) add(d *eventstream.Delivery) {
 	}
 }
 
-// prune forgets what is older than is told.
+// prune drops counts that are older than the reported period.
 func (q *queries) prune() {
 	oldest := q.now().Unix()/60 - queryMinutes
 	for minute := range q.minutes {

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// dueBatch is how much one step of the reaper does at most.
+// dueBatch is how many items one step of the reaper handles at most.
 const dueBatch = 500
 
-// runReaper does what has become due, when it has. It sleeps until the earliest
-// thing that is planned, or until it is told of an earlier one.
+// runReaper handles what has become due. It sleeps until the earliest planned time, or
+// until it learns of an earlier one.
 func (s *Service) runReaper(ctx context.Context) {
 	for {
 		next := s.reap(ctx)
@@ -20,7 +20,7 @@ func (s *Service) runReaper(ctx context.Context) {
 	}
 }
 
-// reap does what is due and returns when to look again.
+// reap handles what is due and returns when to look again.
 func (s *Service) reap(ctx context.Context) time.Time {
 	for {
 		result, err := s.cfg.Store.Due(ctx, dueBatch)
@@ -32,12 +32,13 @@ func (s *Service) reap(ctx context.Context) time.Time {
 		}
 		for _, stopped := range result.Stop {
 			s.stop(stopped.AgentID, stopped.MissionID)
-			// A parked claim outlives the death of who sent it. One that lives asks again.
-			s.dismiss(stopped.AgentID)
+			// A parked claim outlives the agent that sent it. An agent that is alive
+			// claims again.
+			s.endClaims(stopped.AgentID)
 		}
 		for _, agentID := range result.Offline {
 			s.log.Warn("an agent is gone", "agent", agentID)
-			s.dismiss(agentID)
+			s.endClaims(agentID)
 		}
 		for _, kind := range result.Ready {
 			s.ready(kind, anyNumber)
@@ -48,7 +49,7 @@ func (s *Service) reap(ctx context.Context) time.Time {
 		if result.More {
 			continue
 		}
-		wait := s.lookAgain // what another supervisor has planned is seen then
+		wait := s.lookAgain // what another supervisor has planned is found then
 		if result.NextDue != 0 {
 			wait = min(wait, max(result.NextDue.Sub(result.StoreNow), time.Millisecond))
 		}
@@ -56,7 +57,7 @@ func (s *Service) reap(ctx context.Context) time.Time {
 	}
 }
 
-// runRetention deletes terminal missions that have been kept long enough.
+// runRetention deletes terminal missions after their retention.
 func (s *Service) runRetention(ctx context.Context) {
 	const batch = 200
 	every := max(min(s.cfg.Retention/10, time.Minute), time.Second)
@@ -78,19 +79,19 @@ func (s *Service) runRetention(ctx context.Context) {
 	}
 }
 
-// alarm is a clock that can be set to ring earlier, never later, while somebody
-// sleeps by it.
-type alarm struct {
+// timer can be set to an earlier time, never a later one, while a goroutine sleeps on
+// it.
+type timer struct {
 	earlier chan struct{}
 
 	mu sync.Mutex
 	at time.Time // zero: not set
 }
 
-func newAlarm() *alarm { return &alarm{earlier: make(chan struct{}, 1)} }
+func newAlarm() *timer { return &timer{earlier: make(chan struct{}, 1)} }
 
-// by makes the alarm ring at t at the latest.
-func (a *alarm) by(t time.Time) {
+// noLaterThan makes the timer fire at t at the latest.
+func (a *timer) noLaterThan(t time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.at.IsZero() && !t.Before(a.at) {
@@ -103,10 +104,10 @@ func (a *alarm) by(t time.Time) {
 	}
 }
 
-// sleep returns true at t, or at an earlier time that by has set, and false once
+// sleep returns true at t, or at an earlier time set with noLaterThan, and false once
 // ctx has ended.
-func (a *alarm) sleep(ctx context.Context, t time.Time) bool {
-	a.by(t)
+func (a *timer) sleep(ctx context.Context, t time.Time) bool {
+	a.noLaterThan(t)
 	for {
 		timer := time.NewTimer(time.Until(a.set()))
 		select {
@@ -122,13 +123,13 @@ func (a *alarm) sleep(ctx context.Context, t time.Time) bool {
 	}
 }
 
-func (a *alarm) set() time.Time {
+func (a *timer) set() time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.at
 }
 
-func (a *alarm) reset() {
+func (a *timer) reset() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.at = time.Time{}

@@ -11,102 +11,104 @@ import (
 	"missioncontrol/missions"
 )
 
-// relay carries the outboxes to the event stream, and forgets what the stream cannot
-// lose any more. It runs in the leader only.
+// relay copies the outboxes to the event stream, and deletes from them what the stream
+// can no longer lose. It runs in the leader only.
 //
 // # One sequence
 //
-// The events of all outboxes go out as one sequence: each outbox's in its order, a
-// batch after the one before has been acknowledged as a whole, and a batch so that
-// what is stored of it is a prefix, which is what PublishBatch promises. Each event
-// tells in its meta which outbox it is from and its position there, and, if there
-// are several outboxes, how far all of them had come when it was its turn.
+// The events of all outboxes form one sequence. The events of each outbox keep their
+// order. A batch is sent after the batch before it has been acknowledged completely.
+// What is stored of a batch is always a prefix, as PublishBatch promises. The meta of
+// each event names its outbox and its position there and, if there are several
+// outboxes, how far the sequence had come in each of them when the event was added.
 //
-// # Where to go on
+// # Where to continue
 //
-// Whenever the relay cannot be sure how far it came, at the start of a term, after
-// an outage or a failed publish, it asks the stream for the newest event of each
-// durable type and takes, for each outbox, the highest position that any of them
-// names. That is right because of the sequence:
+// At the start of a term, after an outage and after a failed publish, the relay does
+// not know how far it has come. It then asks the stream for the newest event of each
+// durable type. For each outbox it takes the highest position that any of these events
+// names. The order of the sequence makes this correct:
 //
-//   - Not too far. A position that a stored event names is its own or one that went
-//     before it, and what went before it is stored.
-//   - Far enough. The newest durable event is among those that were asked for. What
-//     is stored went before it, so it names a position at least as high.
+//   - Not too far. A stored event names its own position, or positions of events sent before
+//     it, and the events before it are stored.
+//   - Far enough. The newest durable event is one of those the relay asked for. All stored
+//     events were sent before it, so it names a position at least as high.
 //
-// That holds however long the outage was; the stream's duplicate window only covers
-// what is published twice within minutes.
+// This holds however long the outage was. The stream's duplicate window only covers
+// events that are published twice within minutes.
 //
 // # What the broker may lose
 //
-// What a broker has acknowledged survives its own death, and may not survive that of
-// its machine: it is on the disk only when the broker has synced, which it does at
-// intervals. So the outbox keeps what was acknowledged, for longer than that interval,
-// and the relay goes on behind it. It is forgotten when it has been acknowledged for
-// long enough and the stream, asked again, still has it. When the stream ends before
-// that, at the start of a term, after an outage or when asked, the relay goes on from
-// where it ends: what was lost is sent again, in order, and is not recognised by its
-// id, because a broker knows ids from what it has stored.
+// An acknowledged event survives a crash of the broker, but may not survive a crash of
+// its machine: the event is on disk only after the broker's next sync, and the broker
+// syncs at intervals. So the outbox keeps acknowledged events for longer than that
+// interval, and the relay continues behind them. An event is deleted from the outbox
+// when its acknowledgement is old enough and the stream, asked again, still has the
+// event. The relay may find that the stream ends earlier, at the start of a term, after
+// an outage or when it asks. It then continues from the end of the stream. The lost
+// events are sent again, in order. The broker does not treat them as duplicates,
+// because it knows ids only from the events it has stored.
 //
-// # When another one takes over
+// # When another leader takes over
 //
-// A leader that was killed may have left messages on their way to the broker, which
-// arrive while its successor already reads the stream or publishes. Both send the
-// same events, under the same ids, each outbox's in order and without a gap from
-// where the stream was. Whichever copy comes first is stored, at no time before its
-// predecessor; the other is recognised by its id, as a takeover follows within
-// seconds and the duplicate window is minutes. Not too far holds as before, so
-// nothing is ever lost.
+// A leader that was killed may have left messages on their way to the broker. They
+// arrive while its successor already reads the stream or publishes. Both send the same
+// events with the same ids, each outbox's in order and without a gap from the end of
+// the stream. Whichever copy arrives first is stored, never before its predecessor. The
+// broker recognises the other copy by its id, since a takeover follows within seconds
+// and the duplicate window is minutes. "Not too far" still holds, so nothing is ever
+// lost.
 //
-// Far enough needs a second look, if there are several outboxes: the late copy may
-// be the newest event, and know less of the other outboxes than its successor's
-// events before it. What it hides is in the successor's batch under way, and once
-// that is forgotten, in no outbox any more. So it takes a second death, within
-// that very batch, and then nobody to take over until the duplicate window has
-// passed, for that batch to be sent twice.
+// "Far enough" needs a second look if there are several outboxes. The late copy may be
+// the newest event, and name lower positions of the other outboxes than the successor's
+// events before it. The events it hides are in the successor's current batch. Once that
+// batch is deleted, they are in no outbox any more. So a batch is sent twice only if a
+// second leader dies during that same batch, and no supervisor takes over until the
+// duplicate window has passed.
 //
-// A leader that does not die but freezes has no right to act when it wakes up, and
-// looks at that before each batch. What it had handed to the connection before is a
-// late arrival like any other, and recognised as long as the freeze was shorter than
-// the duplicate window or longer than the broker's patience with a silent client.
+// A leader that freezes instead of dying no longer has the right to act when it wakes
+// up, and checks this before each batch. What it had passed to the connection before is
+// a late arrival like any other. The broker recognises it if the freeze was shorter
+// than the duplicate window. It does not arrive at all if the freeze was longer than
+// the broker's timeout for silent clients.
 type relay struct {
 	outboxes []missions.Outbox
 	stream   Stream
 	log      *slog.Logger
 	wake     chan struct{}
-	atLeast  time.Duration // between two looks: another supervisor's events are seen then
+	atLeast  time.Duration // between two checks: finds events of other supervisors
 
-	lag       time.Duration   // how long what was acknowledged may still be lost; with several copies, copiesLag
-	changed   <-chan struct{} // closed once the stream may have another tail than was seen
-	marks     []mark          // acknowledged and not found safe yet, oldest first
-	safe      []mark          // to be forgotten
-	asked     time.Time       // when the stream was last asked whether marks are safe
-	resumed   bool            // whether the stream's tail is known
-	failing   bool            // whether the last attempt failed, so that it is logged once
-	sent      []int64         // by outbox: the position up to which the sequence has come
-	first     int             // the outbox whose turn it is to be the first of a batch
-	unsettled *batch          // what a failed publish has left over
-	acks      acknowledger
-	stored    func(origins []origin, since time.Time) // told what is in the stream now, and when it was sent
+	lag         time.Duration   // how long acknowledged events may still be lost; with several copies, copiesLag
+	changed     <-chan struct{} // closed once the stream may have a new tail
+	checkpoints []checkpoint    // acknowledged and not yet confirmed as safe, oldest first
+	safe        []checkpoint    // to be deleted from the outboxes
+	asked       time.Time       // when the stream was last asked whether checkpoints are safe
+	resumed     bool            // whether the stream's tail is known
+	failing     bool            // whether the last attempt failed, so that it is logged once
+	sent        []int64         // by outbox: the position that the sequence has reached
+	first       int             // the outbox that comes first in the next batch
+	unsettled   *batch          // what a failed publish has left
+	acks        acknowledger
+	stored      func(origins []origin, since time.Time) // called with the origins of stored events, and when they were sent
 }
 
 const (
-	relayBatch   = 500
-	relayRetry   = 250 * time.Millisecond
-	relayGoodbye = 2 * time.Second
+	relayBatch        = 500
+	relayRetry        = 250 * time.Millisecond
+	relayFlushTimeout = 2 * time.Second
 
-	// relayPause is how long the relay waits for more events when it has been woken, or
-	// has just sent all there were: whoever waits for an answer goes first, and a batch
-	// costs more than an event in it.
+	// relayPause is how long the relay waits for more events after it wakes, or after
+	// it has sent all there were. Requests that wait for an answer go first, and a
+	// batch costs more than one more event in it.
 	relayPause = 5 * time.Millisecond
 
-	// relayRepeat is how long a batch that failed is sent again as it was, well
-	// within the duplicate window. That fills the gap which a broker leaves that
-	// refuses one event and takes the next, and that the stream's tail would hide.
+	// relayRepeat is how long a failed batch is sent again unchanged, well within the
+	// duplicate window. If the broker refuses one event and accepts the next, this
+	// fills the gap, which the stream's tail would hide.
 	relayRepeat = time.Minute
 )
 
-// newRelay returns the relay to a broker that syncs at such intervals.
+// newRelay returns the relay to a broker that syncs at the given interval.
 func newRelay(outboxes []missions.Outbox, stream Stream, interval time.Duration, log *slog.Logger) *relay {
 	return &relay{
 		outboxes: outboxes, stream: stream, log: log, wake: make(chan struct{}, 1), atLeast: lookAgain,
@@ -114,7 +116,7 @@ func newRelay(outboxes []missions.Outbox, stream Stream, interval time.Duration,
 	}
 }
 
-// poke tells the relay that an outbox may have grown.
+// poke signals that an outbox may have grown.
 func (r *relay) poke() {
 	select {
 	case r.wake <- struct{}{}:
@@ -122,10 +124,10 @@ func (r *relay) poke() {
 	}
 }
 
-// run relays until the term ends, and then what is left, as far as that is quick
+// run relays until the term ends. Then it sends what is left, as far as that is quick
 // and the right to act lasts.
 func (r *relay) run(t *term) {
-	r.resumed, r.unsettled, r.marks, r.safe = false, nil, nil, nil
+	r.resumed, r.unsettled, r.checkpoints, r.safe = false, nil, nil, nil
 	for t.ctx.Err() == nil {
 		changed := r.stream.Changed()
 		if changed != r.changed {
@@ -147,13 +149,13 @@ func (r *relay) run(t *term) {
 			waitFor(t.ctx, nil, nil, relayPause)
 		}
 	}
-	r.goodbye(t)
+	r.flush(t)
 	_ = r.acks.wait() // the next term, or leader, finds out by itself
 }
 
-func (r *relay) goodbye(t *term) {
-	_ = r.acks.wait() // the term's end may have cut it off, which is no reason to send nothing
-	ctx, cancel := context.WithTimeout(context.Background(), min(relayGoodbye, time.Until(t.end())))
+func (r *relay) flush(t *term) {
+	_ = r.acks.wait() // the end of the term may have interrupted it; still send
+	ctx, cancel := context.WithTimeout(context.Background(), min(relayFlushTimeout, time.Until(t.end())))
 	defer cancel()
 	for t.holds() && r.stream.Status().State == eventstream.Connected {
 		if sent, err := r.step(ctx, t); err != nil || sent == 0 {
@@ -164,7 +166,7 @@ func (r *relay) goodbye(t *term) {
 
 func (r *relay) failed(err error) {
 	if errors.Is(err, eventstream.ErrChanged) {
-		return // the tail is looked at again, and that is all
+		return // the tail is only read again
 	}
 	if !r.failing {
 		r.log.Warn("durable events wait: the event stream did not take them", "error", err)
@@ -172,7 +174,8 @@ func (r *relay) failed(err error) {
 	r.failing = true
 }
 
-// waitFor returns when a signal comes or is closed, after at most d, or when ctx ends.
+// waitFor returns when a signal arrives or is closed, after at most d, or when ctx
+// ends.
 func waitFor(ctx context.Context, signal, other <-chan struct{}, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -187,7 +190,7 @@ func waitFor(ctx context.Context, signal, other <-chan struct{}, d time.Duration
 var errNoRight = errors.New("this supervisor leads no longer")
 
 // step relays one batch and returns how many events it sent. After an error the
-// stream's tail is not known.
+// stream's tail is unknown.
 func (r *relay) step(ctx context.Context, t *term) (sent int, err error) {
 	defer func() { r.resumed = r.resumed && err == nil }()
 	b, err := r.next(ctx)
@@ -219,16 +222,16 @@ func (r *relay) step(ctx context.Context, t *term) (sent int, err error) {
 	return stored, nil
 }
 
-// next returns the batch to send: what a failed publish has left over, as long as
-// the stream recognises it and has kept what went before it, or else what comes next
-// in the outboxes.
+// next returns the batch to send. It is the rest of a failed publish, while the stream
+// still recognises it as a duplicate and has the events before it. Otherwise it is the
+// next part of the outboxes.
 func (r *relay) next(ctx context.Context) (*batch, error) {
 	if b := r.unsettled; b != nil && time.Since(b.since) < relayRepeat {
 		tail, err := r.tail(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if !r.reachBeyond(tail) {
+		if !r.streamLost(tail) {
 			return b, nil
 		}
 	}
@@ -242,17 +245,17 @@ func (r *relay) next(ctx context.Context) (*batch, error) {
 	return r.take(ctx)
 }
 
-// resume goes on behind what the stream turns out to hold.
+// resume continues behind what the stream holds.
 func (r *relay) resume(ctx context.Context) error {
 	tail, err := r.tail(ctx)
 	if err != nil {
 		return err
 	}
-	_ = r.acks.wait() // it is done anew, and may go back
+	_ = r.acks.wait() // it is done again, and positions may go back
 	r.sent = tail
-	r.cut(tail)
+	r.truncate(tail)
 	r.note(tail, 0)
-	for i, outbox := range r.outboxes { // also where that is less than it was
+	for i, outbox := range r.outboxes { // even if the position is lower than before
 		if err := outbox.Acknowledge(ctx, tail[i]); err != nil {
 			return err
 		}
@@ -260,7 +263,7 @@ func (r *relay) resume(ctx context.Context) error {
 	return nil
 }
 
-// tail returns for each outbox how far its events are in the stream; 0 for none.
+// tail returns for each outbox how far its events are in the stream, or 0 for none.
 func (r *relay) tail(ctx context.Context) ([]int64, error) {
 	highest := make([]int64, len(r.outboxes))
 	for _, eventType := range durableTypes {

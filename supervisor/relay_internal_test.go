@@ -12,7 +12,7 @@ import (
 	"missioncontrol/missions"
 )
 
-// shelf is an outbox with so many events.
+// shelf is an outbox with a given number of events.
 type shelf struct {
 	missions.Outbox
 	name string
@@ -53,7 +53,7 @@ const goldenEvent = `{"id":"01890a5d-ac96-774b-bcce-b302099a8057","type":"missio
 	`"payload":{"mission_id":"m","log_level":"info","message":"hello","appended_at":1700000000.25},` +
 	`"meta":{"schema_version":1,"producer":"missioncontrol","source_module":"missions",%s}}`
 
-// The meta of durable events is read by supervisors of other versions.
+// Supervisors of other versions read the meta of durable events.
 func TestMetaOnTheWire(t *testing.T) {
 	t.Parallel()
 	for want, r := range map[string]*relay{
@@ -115,8 +115,8 @@ func TestABatchIsSharedFairly(t *testing.T) {
 	}
 }
 
-// Of a batch that was stored in part, exactly that part is forgotten, and the rest
-// is what is sent next.
+// If a batch was stored in part, exactly that part is deleted from the outbox, and the
+// rest is sent next.
 func TestTheStoredPrefixOfEachOutbox(t *testing.T) {
 	t.Parallel()
 	r := relayOf(make([]int64, 3), shelf{name: "a", n: 3}, shelf{name: "b", n: 2}, shelf{name: "c", n: 1})

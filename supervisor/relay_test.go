@@ -25,12 +25,12 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// forgetful is a store that, while told so, cannot note or forget what the stream has
-// acknowledged: what a supervisor killed in between leaves behind.
+// forgetful is a store that, on demand, cannot record or delete what the stream has
+// acknowledged. This is the state that a killed supervisor leaves behind.
 type forgetful struct {
 	missions.Store
 	broken atomic.Bool
-	still  atomic.Int64 // how many times it can, although it is broken
+	still  atomic.Int64 // how many times it succeeds although it is broken
 	tried  chan struct{}
 }
 
@@ -71,8 +71,8 @@ func (o forgetfulOutbox) killed() error {
 	return nil
 }
 
-// relayRig is a store whose relay can be started and stopped at will, and a
-// broker that can be taken away.
+// relayRig is a store whose relay can be started and stopped at will, and a broker that
+// can be stopped.
 type relayRig struct {
 	t     *testing.T
 	dir   string
@@ -107,7 +107,7 @@ func (r *relayRig) startRelay(url string) (service *supervisor.Service, stop fun
 	return r.startRelayOver(url, func(s *eventstream.Stream) supervisor.Stream { return s })
 }
 
-// startRelayOver does the same over a stream that may have faults.
+// startRelayOver does the same with a stream that may have faults.
 func (r *relayRig) startRelayOver(url string, faulty func(*eventstream.Stream) supervisor.Stream) (service *supervisor.Service, stop func()) {
 	r.t.Helper()
 	stream, err := eventstream.Open(eventstream.Config{URL: url, AckTimeout: time.Second})
@@ -117,7 +117,8 @@ func (r *relayRig) startRelayOver(url string, faulty func(*eventstream.Stream) s
 	return service, r.run(service, stream)
 }
 
-// run runs a service until the returned function is called, which closes the stream.
+// run runs a service until the returned function is called, which also closes the
+// stream.
 func (r *relayRig) run(service *supervisor.Service, stream *eventstream.Stream) (stop func()) {
 	r.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -144,8 +145,8 @@ func (r *relayRig) create(service *supervisor.Service, first, n int) (ids []stri
 	return ids
 }
 
-// created reads n mission.created events from the stream, in order, and fails if
-// the stream holds more than that.
+// created reads n mission.created events from the stream, in order, and fails if the
+// stream holds more.
 func (r *relayRig) created(url string, n int) (ids []string) {
 	r.t.Helper()
 	nc, err := nats.Connect(url)
@@ -153,7 +154,7 @@ func (r *relayRig) created(url string, n int) (ids []string) {
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	must(r.t, err)
-	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(r.t.Context(), testTimeout)
 	defer cancel()
 	consumer, err := js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{FilterSubjects: []string{"events.mission.created"}})
 	must(r.t, err)
@@ -181,7 +182,7 @@ func (r *relayRig) created(url string, n int) (ids []string) {
 
 func (r *relayRig) awaitEmptyOutbox() {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(r.t.Context(), testTimeout)
 	defer cancel()
 	for {
 		waiting, err := r.store.Waiting(ctx)
@@ -192,8 +193,8 @@ func (r *relayRig) awaitEmptyOutbox() {
 	}
 }
 
-// A broker that is away costs no request anything, and what happened meanwhile
-// is in the stream once, in order, when it is back.
+// Requests never wait for a broker that is away. When it is back, the events of the
+// outage are in the stream once and in order.
 func TestDurableEventsOutliveAnOutage(t *testing.T) {
 	t.Parallel()
 	r := newRelayRig(t)
@@ -217,8 +218,9 @@ func TestDurableEventsOutliveAnOutage(t *testing.T) {
 	}
 }
 
-// A supervisor killed between the stream's acknowledgement and its own forgetting
-// sends nothing twice, even when the stream no longer recognises the ids.
+// A supervisor killed after the stream's acknowledgement, but before it has deleted the
+// events from the outbox, sends nothing twice, even when the stream no longer
+// recognises the ids.
 func TestNothingIsPublishedTwiceBeyondTheDuplicateWindow(t *testing.T) {
 	t.Parallel()
 	r := newRelayRig(t)
@@ -234,13 +236,13 @@ func TestNothingIsPublishedTwiceBeyondTheDuplicateWindow(t *testing.T) {
 	must(t, err)
 
 	r.store.broken.Store(true)
-	r.store.still.Store(1) // the start's own note
+	r.store.still.Store(1) // what the start itself records
 	service, stop := r.startRelay(url)
 	want := r.create(service, 0, 30)
-	<-r.store.tried // the stream has taken a batch that the relay could not forget
+	<-r.store.tried // the stream has stored a batch that the relay could not delete from the outbox
 	stop()
 
-	// The window is over once the stream takes the same id again.
+	// The window is over once the stream accepts the same id again.
 	for probe := 0; ; probe++ {
 		msg := nats.NewMsg("events.test.window")
 		msg.Header.Set("Nats-Msg-Id", "probe")
@@ -262,8 +264,8 @@ func TestNothingIsPublishedTwiceBeyondTheDuplicateWindow(t *testing.T) {
 	}
 }
 
-// gappy is a stream whose broker refuses, once, an event in the middle of a batch
-// and takes those behind it.
+// gappy is a stream whose broker refuses, once, an event in the middle of a batch and
+// accepts the events behind it.
 type gappy struct {
 	*eventstream.Stream
 	refused *atomic.Bool
@@ -278,15 +280,15 @@ func (g gappy) PublishBatchWhile(ctx context.Context, changed <-chan struct{}, e
 	return at, errors.Join(err, eventstream.ErrRefused)
 }
 
-// An event that the broker refuses while it takes later ones is not lost, though
-// the stream's tail looks as if it were there.
+// An event that the broker refuses while it accepts later ones is not lost, although
+// the stream's tail looks as if the event were there.
 func TestAnEventThatWasPassedOverIsNotLost(t *testing.T) {
 	t.Parallel()
 	r := newRelayRig(t)
 	url := r.startBroker().ClientURL()
 	idle, err := supervisor.New(supervisor.Config{Store: r.store, Stream: silent{}})
 	must(t, err)
-	want := r.create(idle, 0, 20) // before the relay runs, so that they are one batch
+	want := r.create(idle, 0, 20) // before the relay runs, so that they form one batch
 	var refused atomic.Bool
 	_, stop := r.startRelayOver(url, func(s *eventstream.Stream) supervisor.Stream { return gappy{s, &refused} })
 	defer stop()

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// runSampler has the store take a sample of the statistics at the beginning of each
-// minute of its clock, and one at once: what happens before the first is in no window.
+// runSampler has the store take a sample of the statistics at the start of each minute
+// of its clock, and one at once: events before the first sample are in no window.
 func (s *Service) runSampler(ctx context.Context) {
 	failing := false
 	for {

@@ -1,34 +1,37 @@
-// Package supervisor is the service: what Mission Control can do, as Go methods,
-// and its NATS endpoints. The methods take and return the types of package api
-// and know nothing of the door a request came through; the HTTP gateway in web/
-// is a second door to the same methods.
+// Package supervisor is the service: what Mission Control can do, as Go methods, and
+// its NATS endpoints. The methods take and return the types of package api. They do not
+// know which front end a request came through. The HTTP gateway in web/ is a second
+// front end to the same methods.
 //
 // # What runs
 //
-// [Service.Run] owns what runs in every supervisor: the dispatcher, which parks
-// claims and wakes them when missions arrive; the exchange of hints with the other
-// supervisors on the same store, if there can be any ([Peers]); the watch over agents'
-// connections, where the broker tells of them ([Connections]); the readers of the event
-// stream, which rest while nobody watches; and the candidacy for the leadership of the
-// store. The leader, one at a time, also runs the reaper,
-// which does what has become due; the retention; the samples of the statistics; the looks
-// at the alert rules, and who is told of alerts; and the relay, which carries the outboxes
-// to the event stream. When the leader stops it resigns, and another one
-// takes over at once; when it dies or loses the store, another one does when its
-// leadership has run out, and by then it has stopped ([Config] Leadership).
+// [Service.Run] runs these parts in every supervisor:
 //
-// When Run's context ends, parked requests are answered, the loops end, the relay
-// sends what is left, and Run returns.
+//   - the dispatcher, which parks claims and wakes them when missions arrive;
+//   - the exchange of hints with the other supervisors on the same store, if there can be
+//     any ([Peers]);
+//   - the watch over agents' connections, if the broker reports them ([Connections]);
+//   - the readers of the event stream, which rest while no client watches;
+//   - the candidacy for the leadership of the store.
 //
-// Any supervisor answers any request. Nothing is kept in one that another would
-// have to know: they agree through the store, and hints only spare the others a
-// look at it.
+// The leader, one at a time, also runs the reaper, which handles what has become due;
+// the retention; the sampler of the statistics; the checks of the alert rules, and the
+// notifier of alerts; and the relay, which copies the outboxes to the event stream.
+// When the leader stops it resigns, and another supervisor takes over at once. When it
+// dies or loses the store, another takes over when its leadership has run out, and by
+// then it has stopped ([Config] Leadership).
+//
+// When Run's context ends, parked requests are answered, the loops end, the relay sends
+// what is left, and Run returns.
+//
+// Any supervisor answers any request. No supervisor keeps state that another would
+// need: they agree through the store, and hints only save the others a look at it.
 //
 // # What waits for what
 //
-// Requests wait for the store. Nothing but the relay, and who watches events, waits for
-// the event stream: telemetry is dropped while it is away, and durable events are in the outbox
-// before a request that caused them is answered.
+// Requests wait for the store. Only the relay and event watchers wait for the event
+// stream: telemetry is dropped while the stream is away, and durable events are in the
+// outbox before the request that caused them is answered.
 package supervisor
 
 import (
@@ -50,8 +53,8 @@ import (
 	"missioncontrol/supervisor/tracing"
 )
 
-// Stream is what the service needs of the event stream. *eventstream.Stream is
-// the implementation.
+// Stream is what the service needs from the event stream. *eventstream.Stream
+// implements it.
 type Stream interface {
 	Emit(e charter.Event)
 	PublishBatchWhile(ctx context.Context, changed <-chan struct{}, events []charter.Event) (stored int, err error)
@@ -64,49 +67,48 @@ type Stream interface {
 	Read(ctx context.Context, filter []string, after, until uint64, handle func(eventstream.Stored) error) error
 }
 
-// Config says what a service is made of and how it behaves.
+// Config says what a service consists of and how it behaves.
 type Config struct {
 	Store   missions.Store // required
 	Stream  Stream         // required
 	Version string         // SemVer; default 0.0.0
 
-	// ID names this supervisor among those that share the store, at most one at a
-	// time; default: host, process and a random number.
+	// ID names this supervisor among those that share the store. No two may have the
+	// same ID at the same time. Default: host, process and a random number.
 	ID string
 
-	// Peers are the other supervisors that may share the store; default: there
-	// are none.
+	// Peers are the other supervisors that may share the store; default: none.
 	Peers Peers
 
-	// Connections tell whose connection to the broker has ended, so that an agent's
-	// death is noticed after Grace; default: it is noticed when its lease ends.
+	// Connections report whose connection to the broker has ended, so that an agent is
+	// marked lost after Grace; default: it is marked lost when its lease ends.
 	Connections Connections
 	Grace       time.Duration // how long an agent may be without a connection; default 500 ms
 
 	Leadership time.Duration // how long a leadership lasts unless renewed; default 3 s
 
-	// SyncInterval is how often the broker writes what it has acknowledged to its disk,
-	// so that a crash of its machine takes no more than that; default 2 min, as is
-	// nats-server's. The outbox keeps events for a little longer than that.
+	// SyncInterval is how often the broker syncs acknowledged messages to its disk. A
+	// crash of its machine loses no more than that. Default 2 min, as in nats-server.
+	// The outbox keeps events for a little longer than that.
 	SyncInterval time.Duration
 
 	Lease     time.Duration // how long a lease lasts unless renewed; default 10 s
-	Heartbeat time.Duration // how often agents are told to beat; default 3 s
+	Heartbeat time.Duration // how often agents must send heartbeats; default 3 s
 	Retention time.Duration // how long terminal missions are kept; default 7 days
 
-	Alerts        []alerts.Rule   // what to raise alerts for; default: nothing
-	AlertInterval time.Duration   // between two looks at the rules, 10 ms to 20 s; default 5 s
-	Webhook       *alerts.Webhook // is told of alerts; default: nobody is
+	Alerts        []alerts.Rule   // default: none
+	AlertInterval time.Duration   // between two checks of the rules, 10 ms to 20 s; default 5 s
+	Webhook       *alerts.Webhook // receives alerts; default: none
 
-	// Push sends a command to an agent, best effort: the same stands in the
-	// agent's next heartbeat. Default: nothing is pushed.
+	// Push sends a command to an agent, best effort: the next heartbeat reply to the
+	// agent carries the same command. Default: nothing is pushed.
 	Push func(agentID string, command api.Command)
 
-	// ReplyLimit returns how many bytes a reply may have, at present; default 8 MiB.
+	// ReplyLimit returns how many bytes a reply may have at present; default 8 MiB.
 	ReplyLimit func() int
 
-	// BrokerRefused returns how often an embedded broker has refused its clients
-	// something, by kind, for the metrics. The kinds are few and fixed. Default: there is
+	// BrokerRefused returns how often an embedded broker has refused something to its
+	// clients, by kind, for the metrics. The kinds are few and fixed. Default: there is
 	// no such broker.
 	BrokerRefused func() map[string]uint64
 
@@ -176,36 +178,36 @@ func (cfg Config) Validate() error {
 	return cfg.checkAlerts()
 }
 
-// Service answers every request of the protocol. Its methods may be called
-// concurrently, from New on; claims wait, and events go out, only while Run runs.
-// The errors of its methods go through [api.FromError] before anybody sees them.
+// Service answers every request of the protocol. Its methods may be called concurrently
+// after New. Claims wait, and events are sent, only while Run runs. The errors of its
+// methods go through [api.FromError] before a client sees them.
 type Service struct {
 	cfg     Config
 	log     *slog.Logger
 	started time.Time
 	metrics *Metrics
 
-	counts  shared[missions.Counts]
-	waiting shared[int64]
-	ping    shared[struct{}]
-	alerts  shared[api.Alerts]
+	counts  sharedRead[missions.Counts]
+	waiting sharedRead[int64]
+	ping    sharedRead[struct{}]
+	alerts  sharedRead[api.Alerts]
 
 	dispatch *dispatcher
 	waits    *waiters
 	leader   *leader
-	reaper   *alarm
+	reaper   *timer
 	relay    *relay
 	notify   *notifier
-	deaths   *deaths // nil without Connections
+	liveness *liveness // nil without Connections
 	peers    Peers
 
-	changes, everything *feed // see feedFor
+	changes, everything *hub // see hubFor
 	queries             *queries
 
-	lookAgain time.Duration // see the constant
+	lookAgain time.Duration // see the constant lookAgain
 }
 
-// New returns a service that has not begun to run. The error is a Config's.
+// New returns a service that is not running yet. An error means that cfg is invalid.
 func New(cfg Config) (*Service, error) {
 	cfg = cfg.WithDefaults()
 	if err := cfg.Validate(); err != nil {
@@ -231,43 +233,43 @@ func New(cfg Config) (*Service, error) {
 	metrics.measure(endpoints(s))
 	s.notify = newNotifier(cfg.Store, cfg.Webhook, cfg.Logger)
 	if cfg.Connections != nil {
-		s.deaths = newDeaths(&cfg, s.bury)
+		s.liveness = newLiveness(&cfg, s.markLost)
 	}
-	s.changes, s.everything = newFeed(cfg.Stream, changeTypes), newFeed(cfg.Stream, nil)
+	s.changes, s.everything = newHub(cfg.Stream, changeTypes), newHub(cfg.Stream, nil)
 	s.queries = newQueries(cfg.Stream, cfg.ID, cfg.Logger)
-	s.peers = alone{}
+	s.peers = noPeers{}
 	if cfg.Peers != nil {
 		s.peers, s.dispatch.probes, s.leader.level = cfg.Peers, s.lookAgain, slog.LevelInfo
 	}
 	return s, nil
 }
 
-// Run runs the service's loops until ctx ends, and waits for them. Parked
-// requests are answered before it returns. It must be called once.
+// Run runs the service's loops until ctx ends, and waits for them. Parked requests are
+// answered before it returns. It must be called once.
 func (s *Service) Run(ctx context.Context) {
 	talk, stopTalking := context.WithCancel(context.WithoutCancel(ctx))
 	var loops, talks sync.WaitGroup
-	talks.Go(func() { s.peers.Run(talk, s.hear) })
+	talks.Go(func() { s.peers.Run(talk, s.onHint) })
 	loops.Go(func() { s.dispatch.run(ctx) })
 	loops.Go(func() { s.changes.run(ctx) })
 	loops.Go(func() { s.everything.run(ctx) })
 	loops.Go(func() { s.queries.run(ctx) })
 	loops.Go(func() { s.leader.run(ctx, s.lead) })
-	if s.deaths != nil {
-		loops.Go(func() { s.deaths.run(ctx) })
-		loops.Go(func() { s.cfg.Connections.Run(ctx, s.deaths.ended) })
+	if s.liveness != nil {
+		loops.Go(func() { s.liveness.run(ctx) })
+		loops.Go(func() { s.cfg.Connections.Run(ctx, s.liveness.ended) })
 	}
 	<-ctx.Done()
 	close(s.waits.ended)
 	loops.Wait()
-	s.peers.Tell(Hint{Kind: HintResigned})
+	s.peers.Send(Hint{Kind: HintResigned})
 	stopTalking()
 	talks.Wait()
 }
 
-// lead does what only the leader does, until its term ends.
+// lead runs what only the leader runs, until its term ends.
 func (s *Service) lead(t *term) {
-	s.dispatch.lookAround() // what the term before made claimable it may not have lived to tell
+	s.dispatch.probeNow() // the previous leader may not have reported what it made claimable
 	var loops sync.WaitGroup
 	loops.Go(func() { s.runReaper(t.ctx) })
 	loops.Go(func() { s.runRetention(t.ctx) })
@@ -281,9 +283,9 @@ func (s *Service) lead(t *term) {
 // Metrics returns what the service counts and measures.
 func (s *Service) Metrics() *Metrics { return s.metrics }
 
-// Tracer returns what traces requests; nil for nothing.
+// Tracer returns what traces requests, or nil if nothing is traced.
 func (s *Service) Tracer() *tracing.Tracer { return s.cfg.Tracer }
 
-// Leads reports whether this supervisor is the one of its store that relays events
-// and does what is due. It does no I/O.
+// Leads reports whether this supervisor is the one that relays events and handles due
+// items for its store. It does no I/O.
 func (s *Service) Leads() bool { return s.leader.leads() }

@@ -76,8 +76,8 @@ func TestParkedClaimWakesWhenAMissionArrives(t *testing.T) {
 	}
 }
 
-// A dead agent's claim is still parked when its lease ends; it must not get the
-// mission that was just taken from it.
+// A dead agent's claim is still parked when its lease ends. It must not get the mission
+// that was just taken from that agent.
 func TestWhatIsTakenFromASilentAgentIsNotGivenBackToIt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{lease: 800 * time.Millisecond, heartbeat: 100 * time.Millisecond})
@@ -89,7 +89,7 @@ func TestWhatIsTakenFromASilentAgentIsNotGivenBackToIt(t *testing.T) {
 	if len(claimed.Missions) != 1 {
 		t.Fatalf("claimed: %+v", claimed)
 	}
-	// The agent is heard of last when half of its lease has passed.
+	// The agent is last heard from when half of its lease has passed.
 	for half := claimed.Missions[0].LeaseExpiresAt.Add(-400 * time.Millisecond); missions.At(time.Now()) < half; {
 		_, err := r.client.Get(t.Context(), created.ID)
 		must(t, err)

@@ -9,8 +9,8 @@ import (
 	"missioncontrol/supervisor/api/spec"
 )
 
-// Every endpoint is in the documents for machines, and nothing else; and the types there
-// are those of the methods that answer.
+// The machine-readable documents describe every endpoint and nothing else, and their
+// types are those of the methods that answer.
 func TestTheDocumentsTellOfEveryEndpoint(t *testing.T) {
 	t.Parallel()
 	var served, described []string
@@ -30,7 +30,8 @@ func TestTheDocumentsTellOfEveryEndpoint(t *testing.T) {
 			t.Errorf("the service has no method %s", op.Does)
 			continue
 		}
-		// A method takes the service, a context, the agent's id if it is an agent's, and the request.
+		// A method takes the service, a context, the agent's id if it is an agent's,
+		// and the request.
 		if in := method.Type.In(method.Type.NumIn() - 1); in != op.Request || method.Type.Out(0) != op.Reply || method.Type.In(1) != reflect.TypeFor[context.Context]() {
 			t.Errorf("%s is %s; the documents say %s and %s", op.Does, method.Type, op.Request, op.Reply)
 		}

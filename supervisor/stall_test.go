@@ -9,8 +9,8 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// An agent that beats, but shows no progress of a mission for stall_seconds, loses
-// it. It is told by a push and by its next heartbeat, and the event says why.
+// An agent that sends heartbeats, but shows no progress of a mission for stall_seconds,
+// loses the mission. A push and its next heartbeat notify it, and the event says why.
 func TestAStalledMissionIsTakenFromALivingAgent(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{lease: time.Hour})
@@ -26,7 +26,7 @@ func TestAStalledMissionIsTakenFromALivingAgent(t *testing.T) {
 	_, err = agent.Heartbeat(t.Context(), api.HeartbeatRequest{Running: &[]api.LeaseRef{lease}})
 	must(t, err)
 
-	push, err := commands.NextMsg(patience)
+	push, err := commands.NextMsg(testTimeout)
 	must(t, err)
 	if want := `{"command":"cancel","mission_id":"` + m.ID + `"}`; string(push.Data) != want {
 		t.Errorf("pushed %s, want %s", push.Data, want)

@@ -16,14 +16,14 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// mortal is a supervisor's way to the store, which can be cut in the middle of what
-// it does, as kill -9 or a network does it.
+// mortal is a supervisor's access to the store. It can be cut in the middle of a step,
+// as by kill -9 or a network failure.
 type mortal struct {
 	missions.Store
-	cut     atomic.Pointer[string] // the step at which the store is lost; "" for all
-	reaped  chan struct{}          // gets a value whenever the reaper has done its work
-	relayed chan struct{}          // gets a value whenever the relay has found some
-	acts    atomic.Int64           // how often either has got to work, or the retention
+	failAt  atomic.Pointer[string] // the step at which the store is lost; "" for all
+	reaped  chan struct{}          // gets a value whenever the reaper has finished
+	relayed chan struct{}          // gets a value whenever the relay has found events
+	acts    atomic.Int64           // how often the reaper, the relay or the retention has run
 }
 
 func (f *fleet) newMortal() *mortal {
@@ -37,28 +37,28 @@ func signal(c chan struct{}) {
 	}
 }
 
-// lost returns an error from the step on at which the store is to be lost.
+// lost returns an error from the step on at which the store is lost.
 func (m *mortal) lost(step string) error {
-	at := m.cut.Load()
+	at := m.failAt.Load()
 	if at == nil || *at != "" && *at != step {
 		return nil
 	}
 	if step != "lead" {
-		m.cut.Store(new(string)) // nothing after it comes through either
+		m.failAt.Store(new(string)) // nothing after it succeeds either
 	}
 	return missions.Unavailable("cut off", nil)
 }
 
-func (m *mortal) Lead(ctx context.Context, id string, lasts time.Duration) (missions.Leadership, error) {
+func (m *mortal) Lead(ctx context.Context, id string, ttl time.Duration) (missions.Leadership, error) {
 	if m.lost("lead") != nil {
-		<-ctx.Done() // a network that is cut does not say so
+		<-ctx.Done() // a cut network sends no error
 		return missions.Leadership{}, ctx.Err()
 	}
-	return m.Store.Lead(ctx, id, lasts)
+	return m.Store.Lead(ctx, id, ttl)
 }
 
 func (m *mortal) Resign(ctx context.Context, id string) error {
-	if m.cut.Load() != nil {
+	if m.failAt.Load() != nil {
 		return missions.Unavailable("cut off", nil)
 	}
 	return m.Store.Resign(ctx, id)
@@ -118,8 +118,8 @@ func (o mortalOutbox) Forget(ctx context.Context, upTo int64) error {
 }
 
 // traffic creates missions in each partition, works on them and ends them, through
-// supervisors that never run: as many as asked for with the first function. The
-// second one ends it all, and returns how many.
+// supervisors that never run. Each call of more asks for another one. stop ends it all,
+// and returns how many there were.
 func traffic(t *testing.T, partitions []missions.Store) (more func(), stop func() int) {
 	t.Helper()
 	asked := make(chan struct{}, 10_000)
@@ -158,7 +158,7 @@ func traffic(t *testing.T, partitions []missions.Store) (more func(), stop func(
 	return more, stop
 }
 
-// life is that of one mission.
+// life runs one mission from creation to end.
 func life(clerk *supervisor.Service, store missions.Store, agent, id string) error {
 	ctx := context.Background()
 	_, err := clerk.Create(ctx, api.CreateRequest{MissionSpec: api.MissionSpec{ID: id, Name: id, Type: agent}})
@@ -176,27 +176,28 @@ func life(clerk *supervisor.Service, store missions.Store, agent, id string) err
 	return err
 }
 
-// silent is no event stream at all: for a service that does not run.
+// silent is an event stream that does nothing, for a service that does not run.
 type silent struct{ supervisor.Stream }
 
 func (silent) Emit(charter.Event) {}
 
-// Of several supervisors one relays, reaps and retains, and when it stops, another.
+// Of several supervisors, one relays, reaps and deletes old missions. When it stops,
+// another does.
 func TestOnlyOneActs(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
-	const long = time.Hour // so that it only ends by resignation, and nobody asks by himself
+	const long = time.Hour // so that it only ends by resignation, and no candidate polls
 	first, second := f.newMortal(), f.newMortal()
-	leader := f.join(memberOptions{store: first, leadership: long})
+	leader := f.start(memberOptions{store: first, leadership: long})
 	await(t, first.reaped)
-	other := f.join(memberOptions{store: second, leadership: long})
+	other := f.start(memberOptions{store: second, leadership: long})
 	other.create(t, api.MissionSpec{Type: "x", Deadline: missions.At(time.Now().Add(time.Minute))})
 	awaitEmpty(t, f.store)
 	if first.acts.Load() == 0 || second.acts.Load() != 0 || !leader.Leads() || other.Leads() {
 		t.Fatalf("acts: %d and %d", first.acts.Load(), second.acts.Load())
 	}
 	leader.stop()
-	await(t, second.reaped) // at once: neither the leadership has run out, nor has the other asked meanwhile
+	await(t, second.reaped) // at once: the leadership has not run out, and the other has not asked meanwhile
 	acts := first.acts.Load()
 	other.create(t, api.MissionSpec{Type: "x"})
 	awaitEmpty(t, f.store)
@@ -205,8 +206,8 @@ func TestOnlyOneActs(t *testing.T) {
 	}
 }
 
-// Supervisors come and go under load, in every way that a process can. At any time
-// one of them acts; each mission's events are in the stream once and in order.
+// Supervisors come and go under load, in every way that a process can. At any time one
+// of them acts. Each mission's events are in the stream once and in order.
 func TestEventsOutliveTakeovers(t *testing.T) {
 	t.Parallel()
 	for _, outboxes := range []int{1, 3} {
@@ -222,31 +223,31 @@ func testTakeovers(t *testing.T, outboxes int) {
 	store := newPartitioned(t, outboxes)
 	f.store = store
 	born := 0
-	join := func() (*member, *mortal) {
+	joinFleet := func() (*member, *mortal) {
 		born++
 		m := f.newMortal()
-		return f.join(memberOptions{store: m, id: fmt.Sprint("supervisor-", born), leadership: 300 * time.Millisecond, nets: true}), m
+		return f.start(memberOptions{store: m, id: fmt.Sprint("supervisor-", born), leadership: 300 * time.Millisecond, nets: true}), m
 	}
-	leader, itsStore := join()
+	leader, itsStore := joinFleet()
 	more, stopTraffic := traffic(t, store.parts)
 	for round := range 10 {
-		next, nextStore := join()
+		next, nextStore := joinFleet()
 		drain(itsStore.relayed)
 		more()
 		await(t, itsStore.relayed) // in the middle of its work
 		switch round % 5 {
 		case 0: // SIGTERM
 			leader.stop()
-		case 1: // kill -9, or a store that is gone, wherever it stands
-			itsStore.cut.Store(new(string))
-		case 2: // between the stream's acknowledgement and forgetting
-			itsStore.cut.Store(ptr("forget"))
+		case 1: // kill -9, or a store that is gone, at any step
+			itsStore.failAt.Store(new(string))
+		case 2: // between the stream's acknowledgement and the deletion from the outbox
+			itsStore.failAt.Store(ptr("forget"))
 		case 3:
-			itsStore.cut.Store(ptr("pending"))
-		case 4: // it can do everything but stay leader
-			itsStore.cut.Store(ptr("lead"))
+			itsStore.failAt.Store(ptr("pending"))
+		case 4: // it can do everything except stay leader
+			itsStore.failAt.Store(ptr("lead"))
 		}
-		more() // however far it has come meanwhile, it meets the cut
+		more() // however far it has come meanwhile, it reaches the cut
 		await(t, nextStore.reaped)
 		drain(nextStore.relayed)
 		more()
@@ -269,14 +270,14 @@ func TestSupervisorsShareRequests(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
 	for range 2 {
-		m := f.join(memberOptions{})
+		m := f.start(memberOptions{})
 		endpoints, err := supervisor.Listen(m.nc, m.Service)
 		must(t, err)
 		t.Cleanup(func() { m.stop(); must(t, endpoints.Stop(context.Background())) })
 	}
 	nc := f.connect()
 	for range 200 {
-		_, err := nc.Request(api.SubjectStatus, nil, patience)
+		_, err := nc.Request(api.SubjectStatus, nil, testTimeout)
 		must(t, err)
 	}
 	replies := nc.NewInbox()
@@ -285,7 +286,7 @@ func TestSupervisorsShareRequests(t *testing.T) {
 	must(t, nc.PublishRequest("$SRV.STATS.supervisor", replies, nil))
 	answered := map[string]int{}
 	for range 2 {
-		msg, err := stats.NextMsg(patience)
+		msg, err := stats.NextMsg(testTimeout)
 		must(t, err)
 		var instance struct {
 			ID        string
@@ -306,12 +307,12 @@ func TestSupervisorsShareRequests(t *testing.T) {
 	}
 }
 
-// await fails the test when a signal does not come.
+// await fails the test if a signal does not arrive.
 func await(t *testing.T, c <-chan struct{}) {
 	t.Helper()
 	select {
 	case <-c:
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("what was to happen did not happen")
 	}
 }
@@ -325,7 +326,7 @@ func drain(c chan struct{}) {
 
 func awaitEmpty(t *testing.T, store missions.Store) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	for {
 		waiting, err := store.Waiting(ctx)
@@ -336,8 +337,8 @@ func awaitEmpty(t *testing.T, store missions.Store) {
 	}
 }
 
-// checkLives fails unless the stream holds, of so many missions, each one's whole
-// life once and in order.
+// checkLives fails unless the stream holds the complete events of the given number of
+// missions, once and in order.
 func checkLives(t *testing.T, url string, lives int) {
 	t.Helper()
 	byMission := map[string][]string{}

@@ -15,8 +15,8 @@ import (
 	"missioncontrol/supervisor/client"
 )
 
-// Each of the three requests leaves exactly one event in the stream, with exactly
-// the fields of the report that the project was created from.
+// Each of the three requests leaves exactly one event in the stream, with exactly the
+// fields of the report that the project was created from.
 func TestRequestsLeaveTheirEvents(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{})
@@ -36,7 +36,7 @@ func TestRequestsLeaveTheirEvents(t *testing.T) {
 	defer messages.Stop()
 	for _, want := range []struct {
 		eventType string
-		payload   map[string]any // what is not a number of seconds
+		payload   map[string]any // without values that are numbers of seconds
 		at        string
 	}{
 		{"supervisor.health_checked", map[string]any{"status": "ok"}, "checked_at"},
@@ -46,7 +46,7 @@ func TestRequestsLeaveTheirEvents(t *testing.T) {
 		}, "queried_at"},
 		{"supervisor.agents_listed", map[string]any{"agent_count": 1.0}, "queried_at"},
 	} {
-		msg, err := messages.Next(jetstream.NextMaxWait(patience))
+		msg, err := messages.Next(jetstream.NextMaxWait(testTimeout))
 		must(t, err)
 		var envelope map[string]any
 		must(t, json.Unmarshal(msg.Data(), &envelope))
@@ -73,8 +73,8 @@ func TestRequestsLeaveTheirEvents(t *testing.T) {
 	}
 }
 
-// A client that has a name gives it with its requests, beside their trace; one that has
-// none sends no header.
+// A client that has a name sends it with its requests, beside their trace. A client
+// without one sends no header.
 func TestANamedClientIsKnown(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{})
@@ -86,7 +86,7 @@ func TestANamedClientIsKnown(t *testing.T) {
 	}{{client.New(r.nc, client.Name("nightly-report/2.1")), "nightly-report"}, {client.New(r.nc), ""}} {
 		_, err := c.client.Status(api.WithTrace(t.Context(), trace))
 		must(t, err)
-		msg, err := events.NextMsg(patience)
+		msg, err := events.NextMsg(testTimeout)
 		must(t, err)
 		var e struct {
 			Meta struct {
@@ -151,8 +151,8 @@ func TestMicroKnowsTheService(t *testing.T) {
 	}
 }
 
-// Parked requests hold up nobody: while claims and waits are parked, the same and
-// other endpoints answer.
+// Parked requests block nothing: while claims and waits are parked, the same and other
+// endpoints answer.
 func TestParkedRequestsHoldUpNobody(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{})
@@ -183,7 +183,7 @@ func TestCancelIsPushedAndRepeated(t *testing.T) {
 	must(t, err)
 	_, err = r.client.Cancel(t.Context(), m.ID, "")
 	must(t, err)
-	push, err := commands.NextMsg(patience)
+	push, err := commands.NextMsg(testTimeout)
 	must(t, err)
 	if want := `{"command":"cancel","mission_id":"` + m.ID + `"}`; string(push.Data) != want {
 		t.Fatalf("pushed %s", push.Data)

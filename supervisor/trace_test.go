@@ -14,15 +14,15 @@ import (
 
 const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
-// A trace context that comes with a request stands in every event that the request
-// causes, for a mission's whole life, and in its messages' headers.
+// A request's trace context is in every event that the request causes, for a mission's
+// whole life, and in the headers of its messages.
 func TestTracesAreCarriedOn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{})
 	sub, err := r.nc.SubscribeSync("events.>")
 	must(t, err)
 	agent := r.register("a", "t")
-	_, err = sub.NextMsg(patience) // agent.online
+	_, err = sub.NextMsg(testTimeout) // agent.online
 	must(t, err)
 
 	ask := func(subject, body string) {
@@ -30,7 +30,7 @@ func TestTracesAreCarriedOn(t *testing.T) {
 		msg := nats.NewMsg(subject)
 		msg.Data = []byte(body)
 		msg.Header.Set("traceparent", trace)
-		reply, err := r.nc.RequestMsg(msg, patience)
+		reply, err := r.nc.RequestMsg(msg, testTimeout)
 		must(t, err)
 		if reply.Header.Get(api.HeaderErrorCode) != "" {
 			t.Fatalf("%s: %s", subject, reply.Data)
@@ -51,7 +51,7 @@ func TestTracesAreCarriedOn(t *testing.T) {
 	wanted := map[string]bool{"supervisor.status_queried": false, "mission.created": true, "mission.status_changed": true,
 		"mission.progressed": true, "mission.log_appended": true}
 	for range len(wanted) {
-		msg, err := sub.NextMsg(patience)
+		msg, err := sub.NextMsg(testTimeout)
 		must(t, err)
 		var e struct {
 			Type string
@@ -69,14 +69,14 @@ func TestTracesAreCarriedOn(t *testing.T) {
 	}
 }
 
-// What was done is never answered with an error for the size of the answer: what is
-// large is left out, and the reply says so.
+// A completed request is never answered with an error because the reply is too large:
+// large parts are left out, and the reply says so.
 func TestAReplyThatWouldNotFitIsTrimmed(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{})
 	data := `{"x":"` + strings.Repeat("x", 500<<10) + `"}`
 	var batch []string
-	for range 17 { // 8.3 MB of data in missions that come one by one; the reply to a batch would hold them all
+	for range 17 { // 8.3 MB in missions that arrive one by one; the reply to a batch would hold them all
 		batch = append(batch, `{"name":"n","type":"t","data":`+data[:len(data)-30<<10]+`"}}`)
 	}
 	agent := r.register("a", "t")

@@ -11,32 +11,32 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// Watcher is told of events by [Service.Watch], by one goroutine. An error of a method
+// Watcher receives events from [Service.Watch], on one goroutine. An error of a method
 // ends the watch.
 type Watcher interface {
 	// Event is called for each event that matches, in the order of the stream.
 	Event(eventstream.Stored) error
-	// Gap is called before the first event if some were left out.
+	// Gap is called before the first event if some events were left out.
 	Gap(api.Gap) error
-	// State is called at the beginning and whenever it changes. While the stream is
-	// degraded no events come; those that it has stored come after it.
+	// State is called at the start and whenever the state changes. While the stream is
+	// degraded no events arrive. Events that it has stored follow later.
 	State(api.StreamState) error
-	// Idle is called when nothing has been told for a while.
+	// Idle is called when nothing has been sent for a while.
 	Idle() error
 }
 
 const (
-	watchQueue   = 256              // events that may wait for a watcher before it is given up
+	watchQueue   = 256              // events that may wait for a watcher before it is disconnected
 	watchIdle    = 15 * time.Second // see Watcher.Idle
-	watchBacklog = 10_000           // events told belatedly
-	watchNear    = watchQueue / 4   // how far behind a watcher may be to be told live
+	watchBacklog = 10_000           // most past events that are sent
+	watchNear    = watchQueue / 4   // how far behind a watcher may be to receive live events
 )
 
-// errSlow ends the watch of one who does not keep up. It may go on behind the last
-// event that it got.
+// errSlow ends the watch of a watcher that does not keep up. It may continue behind the
+// last event that it received.
 var errSlow = &api.Error{Code: missions.CodeOverloaded, Message: "the events came faster than they were taken"}
 
-// Watch tells a watcher of events until ctx ends, the watcher returns an error, or it
+// Watch sends events to a watcher until ctx ends, the watcher returns an error, or it
 // does not keep up, which is an [api.ErrOverloaded]. It needs no broker: while there is
 // none, it says so and waits. All watchers share one reader of the stream.
 func (s *Service) Watch(ctx context.Context, request api.EventsRequest, to Watcher) error {
@@ -44,12 +44,12 @@ func (s *Service) Watch(ctx context.Context, request api.EventsRequest, to Watch
 	if err != nil {
 		return err
 	}
-	w := &watch{service: s, to: to, request: request, feed: s.feedFor(types), tap: newTap(func(e *eventstream.Stored) bool {
+	w := &eventWatch{service: s, to: to, request: request, hub: s.hubFor(types), subscriber: newSubscriber(func(e *eventstream.Stored) bool {
 		return matches(e, types, &request)
 	})}
 	w.types, w.cursor, w.placed = types, uint64(request.After), request.After != 0
-	w.feed.join(w.tap)
-	defer w.feed.leave(w.tap)
+	w.hub.subscribe(w.subscriber)
+	defer w.hub.unsubscribe(w.subscriber)
 	return w.run(ctx)
 }
 
@@ -75,39 +75,39 @@ func matches(e *eventstream.Stored, types []string, request *api.EventsRequest) 
 		(request.AgentID == "" || request.AgentID == about.Payload.AgentID)
 }
 
-// watch is one call of [Service.Watch].
-type watch struct {
-	service *Service
-	to      Watcher
-	request api.EventsRequest
-	types   []string
-	feed    *feed
-	tap     *tap
+// eventWatch is one call of [Service.Watch].
+type eventWatch struct {
+	service    *Service
+	to         Watcher
+	request    api.EventsRequest
+	types      []string
+	hub        *hub
+	subscriber *subscriber
 
-	cursor uint64 // behind which the next event is told
-	placed bool   // whether the cursor is anywhere yet
-	said   api.StreamState
+	cursor    uint64 // the next event to send is behind it
+	placed    bool   // whether the cursor is set
+	sentState api.StreamState
 }
 
-func (w *watch) run(ctx context.Context) error {
+func (w *eventWatch) run(ctx context.Context) error {
 	idle := time.NewTicker(watchIdle)
 	defer idle.Stop()
 	for {
-		changed, moved := w.service.cfg.Stream.Changed(), w.feed.whenMoved()
-		if err := w.sayState(); err != nil {
+		changed, moved := w.service.cfg.Stream.Changed(), w.hub.whenMoved()
+		if err := w.sendState(); err != nil {
 			return err
 		}
-		if !w.tap.live.Load() && w.said.State == string(eventstream.Connected) {
+		if !w.subscriber.live.Load() && w.sentState.State == string(eventstream.Connected) {
 			if err := w.catchUp(ctx); err != nil {
 				return err
 			}
 		}
 		select {
-		case e := <-w.tap.queue:
-			if err := w.tell(e); err != nil {
+		case e := <-w.subscriber.queue:
+			if err := w.send(e); err != nil {
 				return err
 			}
-		case <-w.tap.overrun:
+		case <-w.subscriber.overrun:
 			return errSlow
 		case <-changed:
 		case <-moved:
@@ -121,31 +121,32 @@ func (w *watch) run(ctx context.Context) error {
 	}
 }
 
-func (w *watch) tell(e eventstream.Stored) error {
+func (w *eventWatch) send(e eventstream.Stored) error {
 	w.cursor = e.Seq
 	return w.to.Event(e)
 }
 
-func (w *watch) sayState() error {
+func (w *eventWatch) sendState() error {
 	status := w.service.cfg.Stream.Status()
 	now := api.StreamState{State: string(status.State), Reason: status.Reason}
-	if now == w.said {
+	if now == w.sentState {
 		return nil
 	}
-	w.said = now
+	w.sentState = now
 	return w.to.State(now)
 }
 
-// catchUp tells of what was stored before now, and then has the watcher told live. That
-// the broker went away meanwhile is no error: it goes on when the broker is back.
-func (w *watch) catchUp(ctx context.Context) error {
-	for len(w.tap.queue) > 0 { // of before the feed's last end
-		if err := w.tell(<-w.tap.queue); err != nil {
+// catchUp sends the events that were stored before now, and then switches the watcher
+// to live events. If the broker goes away meanwhile, that is no error: the watch
+// continues when the broker is back.
+func (w *eventWatch) catchUp(ctx context.Context) error {
+	for len(w.subscriber.queue) > 0 { // from before the hub last ended
+		if err := w.send(<-w.subscriber.queue); err != nil {
 			return err
 		}
 	}
 	for {
-		position, known := w.feed.at()
+		position, known := w.hub.at()
 		if !known {
 			return nil
 		}
@@ -154,14 +155,14 @@ func (w *watch) catchUp(ctx context.Context) error {
 		}
 		near := position-w.cursor <= watchNear
 		if near {
-			position = w.feed.open(w.tap)
+			position = w.hub.open(w.subscriber)
 		}
 		if err := w.read(ctx, position); err != nil {
 			var theirs watchersError
 			if errors.As(err, &theirs) {
 				return theirs.error
 			}
-			w.feed.shut(w.tap)
+			w.hub.pause(w.subscriber)
 			w.service.log.Debug("a watcher could not be told of the past yet", "error", err)
 			return nil
 		}
@@ -171,15 +172,15 @@ func (w *watch) catchUp(ctx context.Context) error {
 	}
 }
 
-// place puts the cursor where the request asks for, at the first time, and not too far
+// place sets the cursor to where the request asks for, the first time, and not too far
 // back.
-func (w *watch) place(position uint64) error {
+func (w *eventWatch) place(position uint64) error {
 	first := !w.placed
 	w.placed = true
 	switch {
 	case first && w.request.Since == 0:
 		w.cursor = position
-	case first || w.cursor > position: // or of a stream that is no more
+	case first || w.cursor > position: // or of a stream that no longer exists
 		w.cursor = position - min(position, watchBacklog)
 	case position-w.cursor > watchBacklog:
 		missed := position - w.cursor - watchBacklog
@@ -189,12 +190,12 @@ func (w *watch) place(position uint64) error {
 	return nil
 }
 
-// read tells of the events behind the cursor, up to a position.
-func (w *watch) read(ctx context.Context, position uint64) error {
+// read sends the events behind the cursor, up to a position.
+func (w *eventWatch) read(ctx context.Context, position uint64) error {
 	since := w.request.Since.Time()
 	err := w.service.cfg.Stream.Read(ctx, w.types, w.cursor, position, func(e eventstream.Stored) error {
 		w.cursor = e.Seq
-		if e.At.Before(since) || !w.tap.wants(&e) {
+		if e.At.Before(since) || !w.subscriber.wants(&e) {
 			return nil
 		}
 		if err := w.to.Event(e); err != nil {

@@ -10,8 +10,8 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// The agent in docs/agent.sh, made of the nats CLI and jq, does its work by the
-// protocol alone.
+// The agent in docs/agent.sh, built from the nats CLI and jq, works using only the
+// protocol.
 func TestTheAgentInShell(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir())

@@ -16,8 +16,8 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// An alert that was raised is in the stream once, and its webhook is told although the
-// supervisor was killed before it could be.
+// A raised alert is in the stream once, and its webhook is called although the
+// supervisor was killed before it could call it.
 func TestAnAlertOutlivesAKill(t *testing.T) {
 	for _, store := range []string{"sqlite", "redis"} {
 		t.Run(store, func(t *testing.T) {
@@ -29,7 +29,7 @@ func TestAnAlertOutlivesAKill(t *testing.T) {
 
 func alertOutlivesAKill(t *testing.T, at *site) {
 	var accepts atomic.Bool
-	refused, told := make(chan struct{}, 1000), make(chan charter.Event, 1000)
+	refused, output := make(chan struct{}, 1000), make(chan charter.Event, 1000)
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !accepts.Load() {
 			w.WriteHeader(http.StatusBadGateway)
@@ -41,7 +41,7 @@ func alertOutlivesAKill(t *testing.T, at *site) {
 			return
 		}
 		if e, err := charter.Decode(body); err == nil && strings.HasPrefix(r.Header.Get("webhook-signature"), "v1,") {
-			told <- e
+			output <- e
 		}
 	}))
 	t.Cleanup(receiver.Close)
@@ -58,7 +58,7 @@ func alertOutlivesAKill(t *testing.T, at *site) {
 	accepts.Store(true)
 
 	p = at.start(args...)
-	raised := wait(t, told)
+	raised := wait(t, output)
 	payload, err := charter.DecodePayload(&raised)
 	must(t, err)
 	if alert, ok := payload.(charter.AlertRaised); !ok || alert.Rule != "no-agent" || alert.Value != 1 {
@@ -66,7 +66,7 @@ func alertOutlivesAKill(t *testing.T, at *site) {
 	}
 	_, err = p.client().Agent("a").Register(t.Context(), api.RegisterRequest{Name: "a", Types: []string{"t"}, Capacity: 1})
 	must(t, err)
-	resolved := wait(t, told)
+	resolved := wait(t, output)
 	payload, err = charter.DecodePayload(&resolved)
 	must(t, err)
 	if alert, ok := payload.(charter.AlertResolved); !ok || alert.Rule != "no-agent" {
@@ -86,17 +86,18 @@ func wait[T any](t *testing.T, from <-chan T) T {
 	select {
 	case got := <-from:
 		return got
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("what was to happen did not happen")
 		panic("unreachable")
 	}
 }
 
-// awaitStreamed waits until the stream's alert events are those of these ids, in order.
+// awaitStreamed waits until the alert events in the stream have exactly these IDs,
+// in order.
 func awaitStreamed(t *testing.T, url string, ids ...string) {
 	t.Helper()
 	want := strings.Join(ids, " ")
-	for deadline := time.Now().Add(patience); ; {
+	for deadline := time.Now().Add(testTimeout); ; {
 		var got []string
 		for _, e := range eventsOf(t, url, "events.supervisor.>") {
 			if e.Type == charter.TypeAlertRaised || e.Type == charter.TypeAlertResolved {

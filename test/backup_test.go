@@ -15,9 +15,10 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// A backup is made under load, the supervisor is killed, and another one starts on what
-// was restored: nothing that was confirmed before is missing, every change is in the
-// stream once and in order, and a consumer that had seen everything misses nothing new.
+// A backup is taken under load, the supervisor is killed, and another one starts on
+// the restored data. Nothing confirmed before the backup is missing, every change
+// is in the stream once and in order, and a consumer that had seen everything
+// misses nothing new.
 func TestBackupUnderLoad(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -28,7 +29,7 @@ func TestBackupUnderLoad(t *testing.T) {
 
 	var wait sync.WaitGroup
 	wait.Go(func() {
-		for round := range 4 { // what has been accepted by then may be in it or not
+		for round := range 4 { // what is accepted from here on may or may not be in it
 			load(t, p.client(), round+1)
 		}
 	})
@@ -76,7 +77,7 @@ func followerOf(t *testing.T, url string) (jetstream.Consumer, func()) {
 	return consumer, nc.Close
 }
 
-// followCreated acknowledges all that comes, until it is stopped.
+// followCreated acknowledges everything it receives until it is stopped.
 func followCreated(t *testing.T, url string) (stop func()) {
 	t.Helper()
 	consumer, hangUp := followerOf(t, url)
@@ -89,13 +90,13 @@ func followCreated(t *testing.T, url string) (stop func()) {
 	}
 }
 
-// awaitCreated waits until the follower hears of a mission, which it has to.
+// awaitCreated waits until the follower receives the creation of a mission.
 func awaitCreated(t *testing.T, url, id string) {
 	t.Helper()
 	consumer, hangUp := followerOf(t, url)
 	defer hangUp()
 	for {
-		msg, err := consumer.Next(jetstream.FetchMaxWait(patience))
+		msg, err := consumer.Next(jetstream.FetchMaxWait(testTimeout))
 		if err != nil {
 			t.Fatalf("the consumer does not hear of %s: %v", id, err)
 		}

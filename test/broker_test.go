@@ -28,7 +28,7 @@ func get(t *testing.T, url string) string {
 	return getWith(t, url, "")
 }
 
-// getWith shows an Authorization header.
+// getWith sends an Authorization header.
 func getWith(t *testing.T, url, authorization string) string {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
@@ -48,7 +48,8 @@ func awaitEvent(t *testing.T, url, subject, missionID string) {
 	awaitPayload(t, url, subject, `"`+missionID+`"`)
 }
 
-// awaitPayload waits until an event that says all of this is in the stream.
+// awaitPayload waits until the stream has an event that contains all of the given
+// texts.
 func awaitPayload(t testing.TB, url, subject string, says ...string) {
 	t.Helper()
 	nc, err := nats.Connect(url, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1))
@@ -56,10 +57,10 @@ func awaitPayload(t testing.TB, url, subject string, says ...string) {
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	must(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	for {
-		// The stream may still be on its way.
+		// The stream may not exist yet.
 		consumer, err := js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}})
 		if ctx.Err() != nil {
 			t.Fatalf("the stream does not appear: %v", err)
@@ -83,7 +84,7 @@ func awaitPayload(t testing.TB, url, subject string, says ...string) {
 	}
 }
 
-// startBroker runs a broker of somebody else's, with or without JetStream.
+// startBroker runs an external broker, with or without JetStream.
 func startBroker(t *testing.T, port int, dir string) *server.Server {
 	t.Helper()
 	s, err := server.NewServer(&server.Options{
@@ -92,14 +93,15 @@ func startBroker(t *testing.T, port int, dir string) *server.Server {
 	must(t, err)
 	s.Start()
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(patience) {
+	if !s.ReadyForConnections(testTimeout) {
 		t.Fatal("the broker does not start")
 	}
 	return s
 }
 
-// Without JetStream everything answers, health says why it is degraded, telemetry
-// is dropped and counted, and durable events arrive once JetStream is there.
+// Without JetStream every request is answered, health says why it is degraded,
+// telemetry is dropped and counted, and durable events arrive once JetStream is
+// available.
 func TestABrokerWithoutJetStream(t *testing.T) {
 	t.Parallel()
 	port := freePort(t)
@@ -124,8 +126,8 @@ func TestABrokerWithoutJetStream(t *testing.T) {
 	p.stop()
 }
 
-// A stream that covers supervisor.> would answer requests with acknowledgements:
-// the supervisor says so, and our client tells what it got.
+// A stream that covers supervisor.> would answer requests with acknowledgements.
+// The supervisor reports it, and our client prints what it received.
 func TestAForeignStreamIsNamed(t *testing.T) {
 	t.Parallel()
 	broker := startBroker(t, freePort(t), t.TempDir())
@@ -137,7 +139,7 @@ func TestAForeignStreamIsNamed(t *testing.T) {
 	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "GREEDY", Subjects: []string{"supervisor.>"}})
 	must(t, err)
 	p := start(t, t.TempDir(), "--server", broker.ClientURL())
-	if !p.logs.await(func(logs string) bool { return strings.Contains(logs, "GREEDY") }, p.exited, patience) {
+	if !p.logs.await(func(logs string) bool { return strings.Contains(logs, "GREEDY") }, p.exited, testTimeout) {
 		t.Fatalf("the log does not name the stream:\n%s", p.logs)
 	}
 }

@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// child is a program that a test runs beside the supervisor, in a process group of
-// its own, so that nothing it has started outlives it.
+// child is a program that a test runs beside the supervisor, in its own process
+// group, so that nothing it started outlives it.
 type child struct {
 	t      testing.TB
 	cmd    *exec.Cmd
-	output *lockedBuffer // what it prints, errors included
+	output *lockedBuffer // its output, including errors
 	exited chan struct{}
 }
 
-// spawn starts a program. At the test's end it is killed, and when the test has
-// failed, what it printed is shown.
+// spawn starts a program. It is killed when the test ends, and if the test failed,
+// its output is shown.
 func spawn(t testing.TB, dir string, env []string, name string, args ...string) *child {
 	t.Helper()
 	c := &child{t: t, cmd: exec.Command(name, args...), output: &lockedBuffer{}, exited: make(chan struct{})}
@@ -37,7 +37,7 @@ func spawn(t testing.TB, dir string, env []string, name string, args ...string) 
 	return c
 }
 
-// kill is kill -9, for the program and all that it has started.
+// kill is kill -9 for the program and everything it started.
 func (c *child) kill() {
 	_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL)
 	<-c.exited
@@ -49,22 +49,22 @@ func (c *child) stop(signal syscall.Signal) int {
 	must(c.t, c.cmd.Process.Signal(signal))
 	select {
 	case <-c.exited:
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		c.t.Fatalf("%s does not stop", c.cmd)
 	}
 	return c.cmd.ProcessState.ExitCode()
 }
 
-// awaitPrinted waits until the program has printed something.
+// awaitPrinted waits until the program has printed a text.
 func (c *child) awaitPrinted(text string) {
 	c.t.Helper()
 	c.awaitOutput(func(printed string) bool { return strings.Contains(printed, text) }, text)
 }
 
-// awaitOutput waits until what the program printed is as wanted, which what names.
+// awaitOutput waits until the program's output is as wanted; what names it.
 func (c *child) awaitOutput(wanted func(printed string) bool, what string) {
 	c.t.Helper()
-	if !c.output.await(wanted, c.exited, 2*patience) {
+	if !c.output.await(wanted, c.exited, 2*testTimeout) {
 		c.t.Fatalf("%s did not print %s", c.cmd, what)
 	}
 }

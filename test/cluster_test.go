@@ -22,7 +22,7 @@ import (
 	"missioncontrol/supervisor/client"
 )
 
-// cluster is test/cluster at work: what `make cluster` runs.
+// cluster is a running test/cluster, as `make cluster` runs it.
 type cluster struct {
 	*child
 	dir     string
@@ -31,7 +31,7 @@ type cluster struct {
 	redis   string   // its port
 }
 
-// startCluster runs it on free ports and waits until all of it is there. An empty
+// startCluster runs it on free ports and waits until every part is up. An empty
 // store is SQLite with one supervisor; "redis" is its Redis, with two.
 func startCluster(t *testing.T, store string) *cluster {
 	t.Helper()
@@ -54,12 +54,12 @@ func startCluster(t *testing.T, store string) *cluster {
 		"NATS_PORTS=" + strings.Join(c.ports[:3], " "), "ROUTE_PORTS=" + strings.Join(c.ports[3:6], " "),
 		"HTTP_PORTS=" + strings.Join(c.ports[6:8], " "),
 	}, "bash", "test/cluster")
-	// The parts are in process groups of their own, and the script is what stops them.
+	// The parts are in process groups of their own, and the script stops them.
 	t.Cleanup(func() {
 		_ = c.cmd.Process.Signal(syscall.SIGTERM)
 		select {
 		case <-c.exited:
-		case <-time.After(patience):
+		case <-time.After(testTimeout):
 			t.Error("the cluster does not stop; parts of it may still run")
 		}
 	})
@@ -75,7 +75,7 @@ func (c *cluster) connect(t *testing.T) *nats.Conn {
 	return nc
 }
 
-// killPart is kill -9 of one part; the script starts it again.
+// killPart is kill -9 of one part; the script restarts it.
 func (c *cluster) killPart(name string) {
 	c.t.Helper()
 	text, err := os.ReadFile(filepath.Join(c.dir, name+".pid"))
@@ -85,10 +85,10 @@ func (c *cluster) killPart(name string) {
 	must(c.t, syscall.Kill(pid, syscall.SIGKILL))
 }
 
-// again asks until there is an answer.
+// again repeats a request until it is answered.
 func again(t *testing.T, ask func(context.Context) error) {
 	t.Helper()
-	for deadline := time.Now().Add(2 * patience); ; {
+	for deadline := time.Now().Add(2 * testTimeout); ; {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		err := ask(ctx)
 		cancel()
@@ -101,8 +101,8 @@ func again(t *testing.T, ask func(context.Context) error) {
 	}
 }
 
-// The topology comes up, does missions, keeps its events three times, goes on while
-// the stream's leader is killed, takes it back, and leaves nothing behind.
+// The topology starts, runs missions, keeps three replicas of its events, survives
+// a kill of the stream's leader, takes it back, and leaves nothing behind.
 func TestClusterOfPlainProcesses(t *testing.T) {
 	t.Parallel()
 	for name, store := range map[string]string{"one supervisor on SQLite": "", "two supervisors on Redis": "redis"} {
@@ -119,7 +119,7 @@ func clusterOfPlainProcesses(t *testing.T, store string) {
 	c := client.New(nc)
 	shout := func(id string) {
 		t.Helper()
-		// A broker that dies takes requests with it. With an id of its own, a create is
+		// A broker that dies loses requests. With an ID of its own, a create is
 		// safe to repeat.
 		spec := api.MissionSpec{ID: id, Name: id, Type: "shout", Data: json.RawMessage(`{"text":"hello"}`)}
 		again(t, func(ctx context.Context) error { _, _, err := c.Create(ctx, spec); return err })
@@ -183,8 +183,8 @@ func clusterOfPlainProcesses(t *testing.T, store string) {
 	}
 }
 
-// Every part of the topology is killed in turn, under load; what that costs is
-// printed, and the verdict is that of the store and the stream.
+// Every part of the topology is killed in turn, under load. The cost is printed,
+// and the store and the stream give the verdict.
 func TestClusterUnderFire(t *testing.T) {
 	t.Parallel()
 	cluster := startCluster(t, "redis")
@@ -197,7 +197,7 @@ func TestClusterUnderFire(t *testing.T) {
 		w.await(each)
 		t.Logf("%-12s %5.0f missions/s", phase, each/time.Since(began).Seconds())
 	}
-	w.await(each) // warm
+	w.await(each) // warm up
 	rate("at the start")
 	for _, part := range []string{"s1", "s2", "n1", "n2", "n3", "redis", "agent"} {
 		cluster.killPart(part)

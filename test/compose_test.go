@@ -3,6 +3,7 @@ package test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -15,9 +16,9 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// compose is what these tests look at in docker-compose.yml. Where there is no
-// Docker engine, what it would start cannot be run; what it says can be held
-// against the binary and the broker that it says it of.
+// compose is what these tests read from docker-compose.yml. Without a Docker engine
+// its services cannot be started, but its content can be checked against the binary
+// and the broker.
 type compose struct {
 	Services map[string]struct {
 		Image   string
@@ -37,8 +38,8 @@ func readCompose(t *testing.T) (c compose) {
 	return c
 }
 
-// Each command is understood by the binary, and names brokers and a store that are
-// among the services.
+// The binary accepts each command, and the brokers and the store it names are among
+// the services.
 func TestComposeCommandsAreOurs(t *testing.T) {
 	t.Parallel()
 	entrypoints := map[string][]string{"supervisor": {}, "agent": {"agent", "run"}}
@@ -52,7 +53,7 @@ func TestComposeCommandsAreOurs(t *testing.T) {
 		ours = append(ours, name)
 		args := slices.Concat(entrypoint, service.Command)
 		program := slices.Index(append(args, "--"), "--")
-		// With --help at the end of our arguments all of them are read, and nothing is run.
+		// With --help at the end all arguments are parsed, and nothing is run.
 		if _, stderr, code := run(t, nil, binary, append(slices.Clone(args[:program]), "--help")...); code != 0 {
 			t.Errorf("%s: supervisor %s: %s", name, strings.Join(args, " "), stderr)
 		}
@@ -75,8 +76,8 @@ func TestComposeCommandsAreOurs(t *testing.T) {
 	}
 }
 
-// The brokers are of the version that we test with, understand their configuration,
-// and are routed to each other.
+// The brokers have the version we test with, accept their configuration, and have
+// routes to each other.
 func TestComposeBrokers(t *testing.T) {
 	t.Parallel()
 	c := readCompose(t)
@@ -108,7 +109,7 @@ func TestComposeBrokers(t *testing.T) {
 	}
 }
 
-// What Redis has accepted is on its disk, and it never throws a mission away.
+// Redis has on disk what it accepted, and never evicts a mission.
 func TestComposeRedisKeepsWhatItAccepts(t *testing.T) {
 	t.Parallel()
 	redis := readCompose(t).Services["redis"]
@@ -130,8 +131,8 @@ func readDockerfile(t *testing.T) string {
 	return string(text)
 }
 
-// The image's health check, run as it stands there against a supervisor whose broker
-// is away: it is degraded and well. Once it is gone, the check fails.
+// The image's health check, run as written against a supervisor whose broker is
+// away: it is degraded but healthy. Once the supervisor is gone, the check fails.
 func TestComposeHealthCheck(t *testing.T) {
 	t.Parallel()
 	match := regexp.MustCompile(`(?m)^HEALTHCHECK .*CMD (\[.*\])$`).FindStringSubmatch(readDockerfile(t))
@@ -154,7 +155,8 @@ func TestComposeHealthCheck(t *testing.T) {
 	}
 }
 
-// The image is built with the Go of go.mod, and its settings are settings of serve.
+// The image is built with the Go version of go.mod, and its settings are settings
+// of serve.
 func TestComposeImage(t *testing.T) {
 	t.Parallel()
 	dockerfile := readDockerfile(t)
@@ -172,6 +174,40 @@ func TestComposeImage(t *testing.T) {
 	for _, variable := range variables {
 		if !strings.Contains(help, "$"+variable+")") {
 			t.Errorf("serve has no setting %s", variable)
+		}
+	}
+}
+
+// As in the containers, where other machines can reach the address and no token is
+// needed, a supervisor answers to the service names, and not to the name of another
+// site.
+func TestComposeHosts(t *testing.T) {
+	t.Parallel()
+	c := readCompose(t)
+	args := []string{"serve", "--data-dir", t.TempDir(), "--listen", "127.0.0.1:0", "--http", "0.0.0.0:0", "--insecure", "--log-format", "json"}
+	for _, arg := range c.Services["s1"].Command {
+		if strings.HasPrefix(arg, "--http-host") {
+			args = append(args, arg)
+		}
+	}
+	p := spawn(t, t.TempDir(), nil, binary, args...)
+	p.awaitPrinted(`"msg":"ready"`)
+	address := httpAddress.FindString(p.output.String())
+	address = "127.0.0.1" + address[strings.LastIndex(address, ":"):]
+	for host, want := range map[string]int{
+		"localhost:8080": http.StatusOK, "127.0.0.1:8080": http.StatusOK, "s1:8080": http.StatusOK, "s2:8080": http.StatusOK,
+		"evil.example:8080": http.StatusForbidden,
+	} {
+		for _, path := range []string{"/metrics", "/api/missions", "/readyz"} {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, nil)
+			must(t, err)
+			request.Host = host
+			reply, err := http.DefaultClient.Do(request)
+			must(t, err)
+			must(t, reply.Body.Close())
+			if reply.StatusCode != want {
+				t.Errorf("%s of %s: %s", path, host, reply.Status)
+			}
 		}
 	}
 }

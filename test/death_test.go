@@ -14,13 +14,13 @@ import (
 	"missioncontrol/supervisor/client"
 )
 
-// long is a lease that outlasts every test: what comes back earlier came back because
-// the death was noticed.
+// long is a lease that outlasts every test: a mission that returns earlier does so
+// because the death was noticed.
 var long = []string{"--lease", "1h", "--heartbeat", "10m"}
 
 const itsConnection = "its connection ended"
 
-// everyWard runs a scenario wherever the broker tells of deaths.
+// everyWard runs a scenario with every broker that reports ended connections.
 func everyWard(t *testing.T, scenario func(*ward), args ...string) {
 	for name, admit := range wards {
 		t.Run(name, func(t *testing.T) {
@@ -32,8 +32,8 @@ func everyWard(t *testing.T, scenario func(*ward), args ...string) {
 	}
 }
 
-// runAgent starts the binary as an agent that gets the mission of its name, and never
-// ends it.
+// runAgent starts the binary as an agent that claims the mission of its name, and
+// never finishes it.
 func (w *ward) runAgent(id string) *child {
 	w.t.Helper()
 	w.hold(id)
@@ -43,8 +43,8 @@ func (w *ward) runAgent(id string) *child {
 	return c
 }
 
-// kill -9 of an agent gives its mission to another one long before its lease ends;
-// mission and agent say why.
+// After kill -9 of an agent, another one gets its mission long before the lease
+// ends; mission and agent say why.
 func TestAKilledAgentIsNoticedAtOnce(t *testing.T) {
 	everyWard(t, func(w *ward) {
 		w.runAgent("mayfly").kill()
@@ -64,8 +64,8 @@ func TestAKilledAgentIsNoticedAtOnce(t *testing.T) {
 	})
 }
 
-// Without the system account's credentials the end of the lease tells, and health
-// says that it does.
+// Without the system account's credentials, the death is detected when the lease
+// ends, and health says so.
 func TestAKilledAgentIsNoticedByItsLease(t *testing.T) {
 	t.Parallel()
 	for name, credentials := range map[string][]string{
@@ -88,15 +88,15 @@ func byItsLease(reason string) bool {
 	return strings.Contains(reason, "ended without a heartbeat") || strings.Contains(reason, "no heartbeat for")
 }
 
-// A connection that ends is no death, if the agent has another one, comes back by a
-// new one, or is heard of in whatever way. That of a stranger in another account who
-// has taken an agent's name is nobody's.
+// An ended connection is not a death if the agent has another one, reconnects, or
+// sends anything in any way. The end of a connection in another account that uses
+// an agent's name has no effect.
 func TestWhoLivesKeepsItsMissions(t *testing.T) {
 	everyWard(t, func(w *ward) {
-		several, returns, beats := w.holder("several"), w.holder("returns"), w.holder("beats")
+		several, returns, beats := w.agentWithMission("several"), w.agentWithMission("returns"), w.agentWithMission("beats")
 		w.connect(2, api.ConnectionName("several"))
 		elsewhere := client.New(w.connect(0, "")).Agent("beats")
-		dead := w.holder("dead")
+		dead := w.agentWithMission("dead")
 
 		several.nc.Close()
 		returns.nc.Close()
@@ -105,7 +105,7 @@ func TestWhoLivesKeepsItsMissions(t *testing.T) {
 		strangersEnd(w, "heir")
 		dead.nc.Close()
 
-		// What became of the others has been decided when the last one's end has been.
+		// When the last connection's end has been processed, so have the others.
 		inherited := make(chan string)
 		go func() {
 			defer close(inherited)
@@ -131,7 +131,8 @@ func TestWhoLivesKeepsItsMissions(t *testing.T) {
 	}, "--grace", "3s")
 }
 
-// strangersEnd has a connection of an agent's name come and go in another account.
+// strangersEnd opens and closes a connection with an agent's name in another
+// account.
 func strangersEnd(w *ward, id string) {
 	w.t.Helper()
 	if w.urls[0] == w.p.broker && !strings.Contains(w.urls[0], "fleet") {
@@ -142,8 +143,8 @@ func strangersEnd(w *ward, id string) {
 	nc.Close()
 }
 
-// An agent that hangs keeps its connection. Its lease tells; and when it wakes, what
-// it sends is refused and changes nothing.
+// An agent that hangs keeps its connection, and its lease detects it. When it wakes
+// up, its requests are refused and change nothing.
 func TestAnAgentThatHangs(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), "--lease", "2s", "--heartbeat", "500ms")
@@ -176,7 +177,7 @@ func TestAnAgentThatHangs(t *testing.T) {
 	}
 }
 
-// A claim whose reply is lost comes back with the second heartbeat that does not list
+// A claim whose reply is lost is undone at the second heartbeat that does not list
 // it.
 func TestAClaimWhoseReplyIsLost(t *testing.T) {
 	everyWard(t, func(w *ward) {

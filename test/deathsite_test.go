@@ -16,16 +16,17 @@ import (
 	"missioncontrol/supervisor/client"
 )
 
-// A ward is where agents die: a supervisor, and where agents find the broker.
+// ward is a site where agents die: a supervisor, and the addresses of the broker.
 type ward struct {
 	t    testing.TB
 	p    *process
 	urls []string // of the broker's nodes
 	c    *client.Client
-	heir *client.Agent // works on what the dead leave behind
+	heir *client.Agent // works on the missions of dead agents
 }
 
-// wards are the brokers that tell of deaths, and how the supervisor gets to know.
+// wards are the brokers that report ended connections, and how the supervisor
+// learns of them.
 var wards = map[string]func(t testing.TB, args ...string) *ward{
 	"embedded":         embeddedWard,
 	"external":         func(t testing.TB, args ...string) *ward { return externalWard(t, 1, append(args, systemUser...)...) },
@@ -40,8 +41,8 @@ func embeddedWard(t testing.TB, args ...string) *ward {
 	return newWard(t, p, p.broker)
 }
 
-// externalWard has a broker of somebody else's with accounts of its own. A cluster
-// has no JetStream: deaths do not need it.
+// externalWard has an external broker with accounts of its own. A cluster has no
+// JetStream here: detecting deaths does not need it.
 func externalWard(t testing.TB, nodes int, args ...string) *ward {
 	t.Helper()
 	urls := startAccounts(t, nodes)
@@ -87,12 +88,12 @@ func startAccounts(t testing.TB, nodes int) (urls []string) {
 		must(t, err)
 		s.Start()
 		t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-		if !s.ReadyForConnections(patience) {
+		if !s.ReadyForConnections(testTimeout) {
 			t.Fatal("the broker does not start")
 		}
 		if nodes > 1 {
 			routes = fmt.Sprintf("%q", "nats://"+s.ClusterAddr().String())
-			for s.NumRoutes() == 0 && n > 0 { // it is on its way
+			for s.NumRoutes() == 0 && n > 0 { // the route is being established
 			}
 		}
 		urls = append(urls, strings.Replace(s.ClientURL(), "nats://", "nats://fleet:secret@", 1))
@@ -100,7 +101,7 @@ func startAccounts(t testing.TB, nodes int) (urls []string) {
 	return urls
 }
 
-// awaitWatch waits until the supervisor hears of connections that end.
+// awaitWatch waits until the supervisor is notified of ended connections.
 func (w *ward) awaitWatch() {
 	w.t.Helper()
 	w.awaitHealth("", func(check api.Check) bool { return check.Message == "" })
@@ -111,7 +112,7 @@ func (w *ward) awaitHealth(what string, wanted func(api.Check) bool) {
 	noticed := w.p.logs.await(func(string) bool {
 		health, err := w.c.Health(w.t.Context())
 		return err == nil && wanted(health.Checks.AgentDeaths)
-	}, w.p.exited, patience)
+	}, w.p.exited, testTimeout)
 	if !noticed {
 		w.t.Fatalf("health does not say %q of deaths:\n%s", what, w.p.logs)
 	}
@@ -126,14 +127,15 @@ func (w *ward) hold(id string) {
 	must(w.t, err)
 }
 
-// inherit waits until the heir has got a mission of a dead agent's, and returns it
-// with the reason why it was to be had.
+// inherit waits until the heir has claimed a dead agent's mission, and returns it
+// with the reason why it was claimable.
 func (w *ward) inherit(id string) (m missions.Mission, reason string) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(w.t.Context(), testTimeout)
 	defer cancel()
 	for m.ID == "" {
-		// Each claim is a sign of life, so that the heir outlives short leases.
+		// Each claim shows that the heir is alive, so that it outlives short
+		// leases.
 		claimed, err := w.heir.Claim(ctx, api.ClaimRequest{Max: 1, WaitSeconds: 0.2, Types: []string{"held-by-" + id}})
 		must(w.t, err)
 		if len(claimed.Missions) == 1 {
@@ -146,7 +148,7 @@ func (w *ward) inherit(id string) (m missions.Mission, reason string) {
 	return m, w.givenBack(id)
 }
 
-// givenBack returns why a mission went back to the queue last.
+// givenBack returns the reason why a mission last returned to the queue.
 func (w *ward) givenBack(id string) (reason string) {
 	w.t.Helper()
 	log, err := w.c.Log(w.t.Context(), api.LogRequest{ID: id})
@@ -159,7 +161,7 @@ func (w *ward) givenBack(id string) (reason string) {
 	return reason
 }
 
-// agent is an agent of the test's own, by connections of the test's own.
+// agent is an agent implemented by the test, with its own connections.
 type agent struct {
 	*client.Agent
 	w    *ward
@@ -168,7 +170,7 @@ type agent struct {
 	held missions.Mission
 }
 
-// connect opens a connection to one of the nodes, by a name or without.
+// connect opens a connection to one of the nodes, with or without a name.
 func (w *ward) connect(node int, name string) *nats.Conn {
 	w.t.Helper()
 	nc, err := nats.Connect(w.urls[node%len(w.urls)], nats.Name(name))
@@ -177,8 +179,8 @@ func (w *ward) connect(node int, name string) *nats.Conn {
 	return nc
 }
 
-// holder registers an agent that holds the mission of its name.
-func (w *ward) holder(id string) *agent {
+// agentWithMission registers an agent that holds the mission of its name.
+func (w *ward) agentWithMission(id string) *agent {
 	w.t.Helper()
 	w.hold(id)
 	a := &agent{w: w, id: id, nc: w.connect(1, api.ConnectionName(id))}
@@ -199,7 +201,7 @@ func (a *agent) lease() api.LeaseRef {
 	return api.LeaseRef{MissionID: a.held.ID, Lease: a.held.Lease}
 }
 
-// keeps fails unless the agent still has its mission, under the same lease.
+// keeps fails unless the agent still has its mission, with the same lease.
 func (a *agent) keeps() {
 	a.w.t.Helper()
 	m, err := a.w.c.Get(a.w.t.Context(), a.id)

@@ -17,7 +17,7 @@ import (
 	"missioncontrol/test/tlstest"
 )
 
-// unit reads a systemd unit: its settings in their order, as "Section.Name".
+// unit reads the settings of a systemd unit in order, as "Section.Name".
 func unit(t *testing.T, path string) (settings [][2]string) {
 	t.Helper()
 	f, err := os.Open(path)
@@ -42,11 +42,11 @@ func unit(t *testing.T, path string) (settings [][2]string) {
 	return settings
 }
 
-// systemd is what is in the directory of a service that it starts.
+// systemd holds the directories and the socket of a service that it starts.
 type systemd struct{ state, credentials, socket string }
 
-// command is what a unit and what is added to it have systemd run, as systemd would
-// prepare it here, where the credentials already are.
+// command returns the command that systemd would run for a unit and its drop-ins,
+// prepared as systemd would, with the credentials already in place.
 func (s *systemd) command(t *testing.T, files ...string) *exec.Cmd {
 	t.Helper()
 	cmd := &exec.Cmd{}
@@ -71,7 +71,7 @@ func (s *systemd) command(t *testing.T, files ...string) *exec.Cmd {
 	return cmd
 }
 
-// What the units start tells systemd when it is ready, and when it stops.
+// The units' command notifies systemd when it is ready and when it stops.
 func TestTheServiceOfSystemd(t *testing.T) {
 	t.Parallel()
 	const main, listen = "../deploy/systemd/missioncontrol.service", "../deploy/systemd/missioncontrol.service.d/listen.conf"
@@ -95,35 +95,35 @@ func TestTheServiceOfSystemd(t *testing.T) {
 				cmd.Env = append(cmd.Env, "SUPERVISOR_LISTEN=0.0.0.0:0", "SUPERVISOR_HTTP=0.0.0.0:0")
 			}
 			p := spawn(t, t.TempDir(), cmd.Env, cmd.Path, cmd.Args[1:]...)
-			told := make(chan string)
+			output := make(chan string)
 			go func() {
-				defer close(told)
+				defer close(output)
 				buf := make([]byte, 100)
 				for {
 					n, err := socket.Read(buf)
 					if err != nil {
 						return
 					}
-					told <- string(buf[:n])
+					output <- string(buf[:n])
 				}
 			}()
-			if got := <-told; got != "READY=1" {
+			if got := <-output; got != "READY=1" {
 				t.Errorf("it said %q, and should be ready", got)
 			}
 			p.awaitPrinted("Ctrl-C")
 			must(t, p.cmd.Process.Signal(os.Interrupt))
-			if got := <-told; got != "STOPPING=1" {
+			if got := <-output; got != "STOPPING=1" {
 				t.Errorf("it said %q, and should be stopping", got)
 			}
 			<-p.exited
 			must(t, socket.Close())
-			for range told { // until it has ended
+			for range output { // until it has exited
 			}
 		})
 	}
 }
 
-// systemd itself finds nothing wrong with the units, where it is there to be asked.
+// systemd itself finds no errors in the units, if it is available.
 func TestSystemdUnderstandsTheUnits(t *testing.T) {
 	t.Parallel()
 	analyze, err := exec.LookPath("systemd-analyze")
@@ -138,13 +138,13 @@ func TestSystemdUnderstandsTheUnits(t *testing.T) {
 	must(t, err)
 	must(t, os.WriteFile(path, []byte(strings.ReplaceAll(string(text), "/usr/local/bin/supervisor", binary)), 0o600))
 	stdout, stderr, code := run(t, nil, analyze, "verify", "--man=no", "--recursive-errors=no", path)
-	if said := strings.TrimSpace(stdout + stderr); code != 0 || strings.Contains(said, dir) {
-		t.Errorf("systemd-analyze verify: exit code %d\n%s", code, said)
+	if output := strings.TrimSpace(stdout + stderr); code != 0 || strings.Contains(output, dir) {
+		t.Errorf("systemd-analyze verify: exit code %d\n%s", code, output)
 	}
 }
 
-// deployment is what these tests look at in the Deployment. That all of it is what
-// Kubernetes knows is checked by test/manifests.
+// deployment is what these tests read from the Deployment. test/manifests checks
+// that all of it is valid for Kubernetes.
 type deployment struct {
 	Spec struct {
 		Replicas int
@@ -174,8 +174,8 @@ type deployment struct {
 
 var httpAddress = regexp.MustCompile(`http://[^"]+`)
 
-// The container of the Deployment starts with the Secret that OPERATIONS.md has one make,
-// and its probes find what they ask for.
+// The Deployment's container starts with the Secret described in OPERATIONS.md, and
+// its probes succeed.
 func TestTheDeploymentOfKubernetes(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../deploy/kubernetes/deployment.yaml")

@@ -17,9 +17,9 @@ import (
 	"missioncontrol/supervisor/client"
 )
 
-// A supervisor that is killed again and again under load, and its broker with it,
-// loses no event of a confirmed mission, doubles none, and keeps each mission's in
-// order.
+// A supervisor that is killed repeatedly under load, together with its broker,
+// loses no event of a confirmed mission, duplicates none, and keeps each mission's
+// events in order.
 func TestEventsOfMissionsThatOutlivedKills(t *testing.T) {
 	everywhere(t, eventsOfMissionsThatOutlivedKills)
 }
@@ -44,8 +44,8 @@ func eventsOfMissionsThatOutlivedKills(t *testing.T, at *site) {
 	p.stop()
 }
 
-// load creates, claims and completes missions until a few hundred have been
-// confirmed, and returns the ids of those.
+// load creates, claims and completes missions until a few hundred are confirmed,
+// and returns their IDs.
 func load(t *testing.T, c *client.Client, round int) (confirmed []string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -70,7 +70,7 @@ func load(t *testing.T, c *client.Client, round int) (confirmed []string) {
 		wg.Go(func() {
 			for ctx.Err() == nil {
 				if work(ctx, agent) && done.Add(1) == 150 {
-					cancel() // the others are cut off in the middle of whatever they do
+					cancel() // the others are interrupted in whatever they do
 				}
 			}
 		})
@@ -91,11 +91,11 @@ func work(ctx context.Context, agent *client.Agent) bool {
 	return agent.Complete(ctx, api.Completion{LeaseRef: api.LeaseRef{MissionID: m.ID, Lease: m.Lease}}) == nil
 }
 
-// finishAll works until nothing is pending or running. A supervisor may still be on its
-// way back to the broker.
+// finishAll works until no mission is pending or running. A supervisor may still be
+// reconnecting to the broker.
 func finishAll(t *testing.T, c *client.Client) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*testTimeout)
 	defer cancel()
 	agent := c.Agent("finisher")
 	again(t, func(ctx context.Context) error {
@@ -117,7 +117,8 @@ func finishAll(t *testing.T, c *client.Client) {
 }
 
 // readHistories reads every durable mission event and checks that each mission's
-// are an unbroken chain of changes. It returns where each chain ends.
+// events form an unbroken chain of changes. It returns the last status of each
+// chain.
 func readHistories(t *testing.T, url string) map[string]missions.Status {
 	t.Helper()
 	nc, err := nats.Connect(url)
@@ -125,7 +126,7 @@ func readHistories(t *testing.T, url string) map[string]missions.Status {
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	must(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	awaitEmptyOutbox(t, client.New(nc))
 	messages, err := streamtest.Stored(ctx, js, "EVENTS")
@@ -162,7 +163,7 @@ func readHistories(t *testing.T, url string) map[string]missions.Status {
 
 func awaitEmptyOutbox(t *testing.T, c *client.Client) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	for {
 		var health api.Health

@@ -18,8 +18,9 @@ import (
 	"missioncontrol/supervisor/client"
 )
 
-// traffic is creators and agents at work on a site, who ask again until they are
-// answered, and note what no honest supervisor would answer.
+// traffic is a set of creators and agents at work on a site. They repeat requests
+// until they are answered, and record answers that no correct supervisor would
+// give.
 type traffic struct {
 	t      *testing.T
 	cancel context.CancelFunc
@@ -32,7 +33,7 @@ type traffic struct {
 	refused   atomic.Int64 // requests that were answered 503
 }
 
-// begin lets so many creators and as many agents work until end.
+// begin starts the given number of creators, and of agents, which work until end.
 func begin(t *testing.T, broker string, each int) *traffic {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -55,16 +56,16 @@ func dial(t *testing.T, broker string) *nats.Conn {
 	return nc
 }
 
-// end stops everybody and waits for them.
+// end stops all of them and waits.
 func (w *traffic) end() {
 	w.cancel()
 	w.wg.Wait()
 }
 
-// await waits until so many more missions have been confirmed.
+// await waits until n more missions are confirmed.
 func (w *traffic) await(n int) {
 	w.t.Helper()
-	timeout := time.After(4 * patience)
+	timeout := time.After(4 * testTimeout)
 	for range n {
 		select {
 		case <-w.created:
@@ -77,8 +78,7 @@ func (w *traffic) await(n int) {
 // asked is how long a request may take before it is sent again.
 const asked = 2 * time.Second
 
-// passing reports whether an error says nothing of the request but that it has to
-// be asked again.
+// passing reports whether an error says only that the request must be repeated.
 func (w *traffic) passing(ctx context.Context, err error) bool {
 	if errors.Is(err, api.ErrUnavailable) {
 		w.refused.Add(1)
@@ -115,7 +115,8 @@ func (w *traffic) create(ctx context.Context, c *client.Client, who int) {
 	}
 }
 
-// breathe keeps a request that is refused at once from being asked in a frenzy.
+// breathe keeps a request that is refused at once from being repeated in a busy
+// loop.
 func (w *traffic) breathe(ctx context.Context) {
 	select {
 	case <-time.After(20 * time.Millisecond):
@@ -148,15 +149,15 @@ func (w *traffic) workOnce(ctx context.Context, agent *client.Agent) error {
 		err := agent.Complete(ctx, api.Completion{LeaseRef: api.LeaseRef{MissionID: m.ID, Lease: m.Lease}})
 		if err == nil {
 			w.completed.Add(1)
-		} else if !errors.Is(err, api.ErrLeaseLost) { // it took too long: another one has it
+		} else if !errors.Is(err, api.ErrLeaseLost) { // it took too long: another agent has it
 			return err
 		}
 	}
 	return nil
 }
 
-// check finishes what is left and compares what was confirmed with the store and
-// with the stream.
+// check finishes the remaining missions and compares what was confirmed with the
+// store and the stream.
 func (w *traffic) check(broker string) {
 	w.t.Helper()
 	w.end()
@@ -170,8 +171,8 @@ func (w *traffic) check(broker string) {
 	w.t.Logf("%d missions confirmed, %d completions, %d requests answered with 503", len(w.confirmed), w.completed.Load(), w.refused.Load())
 }
 
-// Of two supervisors on one store and one broker one is killed with -9 again and
-// again, under load: no request is answered wrongly, no event is missing, doubled
+// Of two supervisors on one store and one broker, one is killed with -9 repeatedly
+// under load: no request gets a wrong answer, and no event is missing, duplicated
 // or out of order.
 func TestTwoSupervisorsOneKilledAgainAndAgain(t *testing.T) {
 	t.Parallel()
@@ -184,7 +185,7 @@ func TestTwoSupervisorsOneKilledAgainAndAgain(t *testing.T) {
 			for round := range 6 {
 				w.await(60)
 				pair[round%2].kill()
-				w.await(60) // the other one goes on
+				w.await(60) // the other one continues
 				pair[round%2] = at.start("--lease", "2s", "--heartbeat", "500ms")
 			}
 			w.await(60)
@@ -196,7 +197,7 @@ func TestTwoSupervisorsOneKilledAgainAndAgain(t *testing.T) {
 	}
 }
 
-// Each node of the broker's cluster is lost in turn, under load, and comes back.
+// Each node of the broker's cluster is stopped in turn, under load, and returns.
 func TestEveryNodeOfTheBrokersClusterIsLostOnce(t *testing.T) {
 	t.Parallel()
 	cluster := streamtest.StartCluster(t, 3)
@@ -217,8 +218,9 @@ func TestEveryNodeOfTheBrokersClusterIsLostOnce(t *testing.T) {
 	}
 }
 
-// While Redis is away in whatever way, requests are answered 503, health says error
-// and why; when it is back, work resumes by itself and nothing confirmed is lost.
+// While Redis is unavailable in any way, requests are answered 503, and health says
+// error and why. When it is back, work resumes automatically and nothing confirmed
+// is lost.
 func TestRedisOutages(t *testing.T) {
 	t.Parallel()
 	type outage struct {
@@ -249,7 +251,7 @@ func TestRedisOutages(t *testing.T) {
 			w := begin(t, p.broker, 2)
 			w.await(50)
 			if o.mayLoseLast {
-				w.end() // what a master had not passed on when it died is not ours to promise
+				w.end() // there is no guarantee for what a master had not replicated when it died
 			}
 			o.away()
 			c := p.client()
@@ -271,10 +273,10 @@ func TestRedisOutages(t *testing.T) {
 	}
 }
 
-// awaitHealth asks until health is as wanted.
+// awaitHealth requests health until it is as wanted.
 func awaitHealth(t *testing.T, c *client.Client, want string) api.Health {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*testTimeout)
 	defer cancel()
 	for {
 		health, err := c.Health(ctx)

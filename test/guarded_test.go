@@ -11,21 +11,21 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// guarded is a supervisor on a broker that lets nobody in who was not named, set up as a
-// user would do it: with `supervisor auth`.
+// guarded is a supervisor on a broker that admits only named users, set up as a
+// user would: with `supervisor auth`.
 type guarded struct {
 	t       *testing.T
-	users   []string // beside the supervisor and its broker's system user
-	secrets string   // the directory with what they sign in with
+	users   []string // in addition to the supervisor and its broker's system user
+	secrets string   // the directory with the users' credentials
 	broker  string   // URL
 	serve   []string // arguments
 	process *process
 }
 
-// people are who there is at every guarded site. w1 and w2 are agents.
+// people are the users of every guarded site. w1 and w2 are agents.
 var people = map[string]string{"viewer": "viewer", "operator": "operator", "admin": "admin", "w1": "agent", "w2": "agent"}
 
-// guardedSites are the ways to say who may do what.
+// guardedSites are the ways to configure users and permissions.
 var guardedSites = map[string]func(*testing.T) *guarded{
 	"embedded, passwords": func(t *testing.T) *guarded { return guardEmbedded(t) },
 	"embedded, nkeys":     func(t *testing.T) *guarded { return guardEmbedded(t, "--nkey") },
@@ -43,7 +43,7 @@ func auth(t *testing.T, args ...string) string {
 	return stdout
 }
 
-// guardEmbedded has the users of the embedded broker in a file.
+// guardEmbedded reads the embedded broker's users from a file.
 func guardEmbedded(t *testing.T, kind ...string) *guarded {
 	t.Helper()
 	g := &guarded{t: t, secrets: t.TempDir()}
@@ -58,8 +58,8 @@ func guardEmbedded(t *testing.T, kind ...string) *guarded {
 
 var listening = regexp.MustCompile(`Listening for client connections on (127\.0\.0\.1:\d+)`)
 
-// guardExternal runs a nats-server with the files that `auth init` has made. The agents
-// are added while it runs.
+// guardExternal runs a nats-server with the files created by `auth init`. The
+// agents are added while it runs.
 func guardExternal(t *testing.T, kind ...string) *guarded {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "auth")
@@ -74,9 +74,9 @@ func guardExternal(t *testing.T, kind ...string) *guarded {
 		if nkey("--nkey") {
 			args = append(args, "--nkey")
 		}
-		said := auth(t, args...)
-		if nkey("--jwt") != strings.Contains(said, "the broker knows of it") {
-			t.Errorf("auth add said %q", said)
+		output := auth(t, args...)
+		if nkey("--jwt") != strings.Contains(output, "the broker knows of it") {
+			t.Errorf("auth add said %q", output)
 		}
 	}
 	if !nkey("--jwt") {
@@ -103,7 +103,7 @@ func (g *guarded) start(args ...string) *process {
 	return g.process
 }
 
-// secret returns the file that a user signs in with, and its kind.
+// secret returns the file with a user's credentials, and its kind.
 func (g *guarded) secret(name string) (path, kind string) {
 	g.t.Helper()
 	for _, kind := range []string{"password", "nk", "creds"} {
@@ -119,7 +119,7 @@ func (g *guarded) secret(name string) (path, kind string) {
 	return "", ""
 }
 
-// signIn returns the flags by which a user signs in.
+// signIn returns the flags with which a user signs in.
 func (g *guarded) signIn(name string) []string {
 	g.t.Helper()
 	path, kind := g.secret(name)
@@ -132,7 +132,8 @@ func (g *guarded) signIn(name string) []string {
 	return []string{"--creds", path}
 }
 
-// natsFlags are the same for the nats CLI, which reads no password from a file.
+// natsFlags returns the same for the nats CLI, which cannot read a password from a
+// file.
 func (g *guarded) natsFlags(name string) []string {
 	g.t.Helper()
 	path, kind := g.secret(name)
@@ -150,7 +151,7 @@ func content(t *testing.T, path string) string {
 }
 
 // connect signs a user in.
-func (g *guarded) connect(name string) *nats.Conn {
+func (g *guarded) connect(name string, more ...nats.Option) *nats.Conn {
 	g.t.Helper()
 	path, kind := g.secret(name)
 	var way nats.Option
@@ -168,13 +169,13 @@ func (g *guarded) connect(name string) *nats.Conn {
 	if people[name] == "agent" {
 		options = append(options, nats.CustomInboxPrefix("_INBOX."+name))
 	}
-	nc, err := nats.Connect(g.broker, options...)
+	nc, err := nats.Connect(g.broker, append(options, more...)...)
 	must(g.t, err)
 	g.t.Cleanup(nc.Close)
 	return nc
 }
 
-// command runs a client command of ours as a user.
+// command runs one of our client commands as a user.
 func (g *guarded) command(name string, args ...string) (stdout, stderr string, code int) {
 	g.t.Helper()
 	end := slices.Index(args, "--")
@@ -184,7 +185,7 @@ func (g *guarded) command(name string, args ...string) (stdout, stderr string, c
 	return run(g.t, nil, binary, slices.Insert(slices.Clone(args), end, append(g.signIn(name), "--server", g.broker)...)...)
 }
 
-// ok runs one that has to succeed.
+// ok runs a command that must succeed.
 func (g *guarded) ok(name string, args ...string) string {
 	g.t.Helper()
 	stdout, stderr, code := g.command(name, args...)
@@ -194,7 +195,7 @@ func (g *guarded) ok(name string, args ...string) string {
 	return stdout
 }
 
-// agent runs an agent with credentials of its own.
+// agent runs an agent with its own credentials.
 func (g *guarded) agent(id string, args ...string) *child {
 	g.t.Helper()
 	agent := spawn(g.t, g.t.TempDir(), nil, binary, append(append([]string{"agent", "run", "--id", id, "--server", g.broker}, g.signIn(id)...), args...)...)

@@ -21,8 +21,8 @@ import (
 	"missioncontrol/supervisor/client"
 )
 
-// The examples in JavaScript know nothing of us but docs/PROTOCOL.md. They are
-// installed once, from npm, for all that is asked of them here.
+// The examples in JavaScript use only docs/PROTOCOL.md. They are installed once,
+// from npm, for all tests here.
 func TestInteropJavaScript(t *testing.T) {
 	t.Parallel()
 	js := installExamples(t)
@@ -41,7 +41,7 @@ func installExamples(t *testing.T) examples {
 	t.Helper()
 	e := examples{t.TempDir()}
 	must(t, os.CopyFS(e.dir, os.DirFS("../docs/examples")))
-	ctx, cancel := context.WithTimeout(t.Context(), 4*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*testTimeout)
 	defer cancel()
 	npm := exec.CommandContext(ctx, "npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts")
 	npm.Dir = e.dir
@@ -59,7 +59,8 @@ func (e examples) agent(t *testing.T, p *process, id string, env ...string) *chi
 	return agent
 }
 
-// counting is a mission for the example agent: endless when it counts to forever.
+// counting returns a mission for the example agent; it is endless when it counts to
+// forever.
 func counting(id string, to int) api.MissionSpec {
 	return api.MissionSpec{ID: id, Name: id, Type: "count", Data: json.RawMessage(fmt.Sprintf(`{"to":%d,"every_ms":50}`, to))}
 }
@@ -72,10 +73,10 @@ func create(t *testing.T, c *client.Client, spec api.MissionSpec) {
 	must(t, err)
 }
 
-// awaitEnd waits until a mission has ended, and checks how, and who did it.
+// awaitEnd waits until a mission has ended, and checks its status and its agent.
 func awaitEnd(t *testing.T, c *client.Client, id string, status missions.Status, agent string) missions.Mission {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*testTimeout)
 	defer cancel()
 	m, err := c.Wait(ctx, id)
 	must(t, err)
@@ -103,7 +104,7 @@ func (e examples) doesMissions(t *testing.T) {
 	if !slices.ContainsFunc(log.Log, func(entry missions.LogEntry) bool { return entry.Message == "counting to 3" }) {
 		t.Fatalf("the agent's word is not in the log: %+v", log)
 	}
-	// What cannot succeed fails at once; it keeps nothing else from being done.
+	// A mission that cannot succeed fails at once, and does not hold up others.
 	create(t, c, counting("hopeless", 0))
 	for i := range 10 {
 		create(t, c, counting(fmt.Sprint("n", i), 1))
@@ -121,11 +122,11 @@ func (e examples) stopsWhatIsCancelled(t *testing.T) {
 	p := start(t, t.TempDir())
 	c := p.client()
 	agent := e.agent(t, p, "js-1")
-	// Both slots are taken, so that what comes next needs one that was freed.
+	// Both slots are taken, so the next missions need one to become free.
 	for _, id := range []string{"endless-1", "endless-2"} {
 		spec := counting(id, forever)
-		// An hour for each number: it says nothing to which it could be told that its
-		// lease has ended, and must listen for the cancellation.
+		// One hour per number: the agent reports nothing whose answer could say
+		// that its lease ended, so it must receive the cancellation.
 		spec.Data = json.RawMessage(`{"to":2,"every_ms":3600000}`)
 		create(t, c, spec)
 		agent.awaitPrinted("began " + id)
@@ -146,7 +147,7 @@ func (e examples) isReplaced(t *testing.T) {
 	c := p.client()
 	mayfly := e.agent(t, p, "mayfly")
 	spec := counting("heirloom", 100) // five seconds of work
-	spec.MaxAttempts = ptr(10)        // a claim that the dead had parked may get it once more
+	spec.MaxAttempts = ptr(10)        // a claim that the dead agent had parked may receive it once more
 	create(t, c, spec)
 	mayfly.awaitPrinted("began heirloom")
 	mayfly.kill()
@@ -174,7 +175,7 @@ func (e examples) handsBack(t *testing.T) {
 	if len(agents.Agents) != 1 || agents.Agents[0].State != missions.Offline {
 		t.Fatalf("it has left: %+v", agents)
 	}
-	// With time to drain, what is under way is finished first.
+	// With time to drain, running missions finish first.
 	create(t, c, counting("short", 20))
 	_, err = c.Cancel(t.Context(), "endless", "")
 	must(t, err)
@@ -202,9 +203,9 @@ func (e examples) outlivesTheBroker(t *testing.T) {
 	awaitEnd(t, c, "after", missions.Completed, "js-1")
 }
 
-// missesNothing kills the consumer in the middle of its work, twice, while changes
-// go on. All its lives together have seen every change, and each in its order; one
-// that was being handled when it died may stand there twice.
+// missesNothing kills the consumer twice during its work, while changes continue.
+// All its runs together have seen every change, and each run in order; a change
+// that was being handled at a kill may appear twice.
 func (e examples) missesNothing(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir())
@@ -221,7 +222,8 @@ func (e examples) missesNothing(t *testing.T) {
 				return
 			default:
 			}
-			// No request is cut off: what it changes would come after we have counted.
+			// No request is interrupted: its change would come after we have
+			// counted.
 			if _, _, err := c.Create(t.Context(), api.MissionSpec{Name: "change"}); err != nil {
 				t.Errorf("create: %v", err)
 				return
@@ -260,8 +262,8 @@ func (e examples) consumer(t *testing.T, p *process) *child {
 	return spawn(t, e.dir, []string{"NATS_URL=" + p.broker}, "node", "consumer.mjs")
 }
 
-// sequences reads the sequences that the consumer printed, one at the start of each
-// line.
+// sequences returns the sequences that the consumer printed, one at the start of
+// each line.
 func sequences(printed string) (all []int) {
 	for line := range strings.Lines(printed) {
 		number, _, _ := strings.Cut(line, " ")
@@ -280,7 +282,7 @@ func statusChanges(t *testing.T, url string) (all []int) {
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	must(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	consumer, err := js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{"events.mission.status_changed"}, HeadersOnly: true,

@@ -22,7 +22,7 @@ import (
 	"missioncontrol/supervisor/client"
 )
 
-// families reads a metrics page, in the format that carries native histograms.
+// families reads a metrics page, in the format that supports native histograms.
 func families(t *testing.T, url string) map[string]*dto.MetricFamily {
 	t.Helper()
 	format := expfmt.NewFormat(expfmt.TypeProtoDelim)
@@ -45,8 +45,8 @@ func families(t *testing.T, url string) map[string]*dto.MetricFamily {
 	}
 }
 
-// sample returns the value of a counter or gauge, or how much a histogram has observed.
-// Labels are names and values in turn.
+// sample returns the value of a counter or gauge, or the observation count of a
+// histogram. Labels are alternating names and values.
 func sample(t *testing.T, all map[string]*dto.MetricFamily, name string, labels ...string) float64 {
 	t.Helper()
 	want := map[string]string{}
@@ -75,7 +75,7 @@ func sample(t *testing.T, all map[string]*dto.MetricFamily, name string, labels 
 	return -1
 }
 
-// The figures are those of what was done, and the documents tell of all of them.
+// The metrics match what was done, and the documentation lists all of them.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir())
@@ -136,8 +136,8 @@ func TestMetrics(t *testing.T) {
 	wantDashboard(t, all)
 }
 
-// doSomeOfEach completes, fails, cancels and releases a mission, and asks for one that
-// is not there.
+// doSomeOfEach completes, fails, cancels and releases a mission, and requests one
+// that does not exist.
 func doSomeOfEach(t *testing.T, c *client.Client) {
 	t.Helper()
 	ctx := t.Context()
@@ -166,7 +166,8 @@ func doSomeOfEach(t *testing.T, c *client.Client) {
 	}
 }
 
-// sendNonsense sends the broker what is not its protocol, and waits until it hangs up.
+// sendNonsense sends the broker invalid protocol data, and waits until it closes
+// the connection.
 func sendNonsense(t *testing.T, broker string) {
 	t.Helper()
 	c, err := net.Dial("tcp", strings.TrimPrefix(broker, "nats://"))
@@ -187,15 +188,15 @@ func statusOf(t *testing.T, url string) int {
 
 var metricRow = regexp.MustCompile("(?m)^\\| `(missioncontrol_[a-z_]+)` \\| ([a-z]+) \\| ([a-z, ]*) \\|")
 
-// wantDocumented checks the table of METRICS.md, types and labels included.
+// wantDocumented checks the table in METRICS.md, including types and labels.
 func wantDocumented(t *testing.T, all map[string]*dto.MetricFamily) {
 	t.Helper()
 	text, err := os.ReadFile("../docs/METRICS.md")
 	must(t, err)
-	var told []string
+	var output []string
 	for _, row := range metricRow.FindAllStringSubmatch(string(text), -1) {
 		name, kind, labels := row[1], row[2], row[3]
-		told = append(told, name)
+		output = append(output, name)
 		family, there := all[name]
 		if !there {
 			if name != "missioncontrol_store_step_errors_total" { // nothing has failed
@@ -218,7 +219,7 @@ func wantDocumented(t *testing.T, all map[string]*dto.MetricFamily) {
 		}
 	}
 	for name := range all {
-		if strings.HasPrefix(name, "missioncontrol_") && !slices.Contains(told, name) {
+		if strings.HasPrefix(name, "missioncontrol_") && !slices.Contains(output, name) {
 			t.Errorf("METRICS.md does not tell of %s", name)
 		}
 	}
@@ -226,8 +227,8 @@ func wantDocumented(t *testing.T, all map[string]*dto.MetricFamily) {
 
 var metricName = regexp.MustCompile(`\b(?:missioncontrol|process|go)_[a-z_]+\b`)
 
-// wantDashboard checks that the dashboard asks for figures that are there, and is what
-// Grafana imports.
+// wantDashboard checks that the dashboard queries existing metrics and can be
+// imported by Grafana.
 func wantDashboard(t *testing.T, all map[string]*dto.MetricFamily) {
 	t.Helper()
 	text, err := os.ReadFile("../docs/grafana/missioncontrol.json")

@@ -17,9 +17,9 @@ import (
 	"missioncontrol/supervisor/client"
 )
 
-// While the stream is away the outbox fills up to its limit. Then new missions are
-// refused, what was accepted goes on, and nothing is dropped. When the stream is back
-// the outbox empties into it, and new missions are accepted again.
+// While the stream is unavailable the outbox fills up to its limit. Then new
+// missions are refused, accepted ones continue, and nothing is dropped. When the
+// stream is back the outbox empties into it, and new missions are accepted again.
 func TestAFullOutboxRefusesAndEmpties(t *testing.T) {
 	for name, store := range stores {
 		t.Run(name, func(t *testing.T) {
@@ -53,7 +53,7 @@ type outboxTest struct {
 	refused  []string
 }
 
-// fill creates more missions than the outbox has room for, one of which is held.
+// fill creates more missions than the outbox has room for; one of them is held.
 func (o *outboxTest) fill() {
 	ctx := o.t.Context()
 	agent := o.c.Agent("a1")
@@ -82,7 +82,7 @@ func (o *outboxTest) fill() {
 	}
 }
 
-// goOn does what a full outbox must not hinder.
+// goOn does what a full outbox must not prevent.
 func (o *outboxTest) goOn() {
 	ctx := o.t.Context()
 	if _, err := o.c.Get(ctx, o.refused[0]); !errors.Is(err, api.ErrNotFound) {
@@ -99,11 +99,11 @@ func (o *outboxTest) goOn() {
 	}
 }
 
-// create creates a mission for which there is room. The supervisor may still be on its
-// way back to the broker.
+// create creates a mission for which there is room. The supervisor may still be
+// reconnecting to the broker.
 func (o *outboxTest) create(id string) {
 	o.t.Helper()
-	ctx, cancel := context.WithTimeout(o.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(o.t.Context(), testTimeout)
 	defer cancel()
 	for {
 		_, created, err := o.c.Create(ctx, api.MissionSpec{ID: id, Name: id})
@@ -119,7 +119,7 @@ func (o *outboxTest) create(id string) {
 
 func (o *outboxTest) awaitEmpty() {
 	o.t.Helper()
-	ctx, cancel := context.WithTimeout(o.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(o.t.Context(), testTimeout)
 	defer cancel()
 	for {
 		health, err := o.c.Health(ctx)
@@ -132,8 +132,8 @@ func (o *outboxTest) awaitEmpty() {
 	}
 }
 
-// wantStream checks that each accepted mission was created once in the stream, no
-// other was, and that what happened while the outbox was full is there.
+// wantStream checks that the stream has one creation for each accepted mission and
+// no other, and the events from while the outbox was full.
 func (o *outboxTest) wantStream(url string) {
 	o.t.Helper()
 	created, completed := map[string]int{}, 0
@@ -162,13 +162,13 @@ func (o *outboxTest) wantStream(url string) {
 	}
 }
 
-// durableEvents reads the events of missions that the stream holds.
+// durableEvents reads the mission events in the stream.
 func durableEvents(t *testing.T, url string) []charter.Event {
 	t.Helper()
 	return eventsOf(t, url, "events.mission.>")
 }
 
-// eventsOf reads the events that the stream holds on some subjects.
+// eventsOf reads the events in the stream on some subjects.
 func eventsOf(t *testing.T, url, subjects string) (events []charter.Event) {
 	t.Helper()
 	nc, err := nats.Connect(url)
@@ -176,7 +176,7 @@ func eventsOf(t *testing.T, url, subjects string) (events []charter.Event) {
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	must(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	consumer, err := js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{FilterSubjects: []string{subjects}})
 	must(t, err)

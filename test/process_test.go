@@ -1,5 +1,5 @@
 // Package test drives the built binary from outside, with the real nats CLI and
-// real brokers beside it.
+// real brokers.
 package test
 
 import (
@@ -50,8 +50,8 @@ func TestMain(m *testing.M) {
 	}), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"))
 }
 
-// patience bounds every wait; it is only ever used up by a failure.
-const patience = 30 * time.Second
+// testTimeout limits every wait; only a failure uses it up.
+const testTimeout = 30 * time.Second
 
 // process is a running supervisor.
 type process struct {
@@ -63,11 +63,11 @@ type process struct {
 	exited chan struct{}
 }
 
-// lockedBuffer holds what a process has printed, and tells when there is more.
+// lockedBuffer holds the output of a process, and signals when there is more.
 type lockedBuffer struct {
 	mu   sync.Mutex
 	buf  bytes.Buffer
-	more chan struct{} // closed at the next write; nil while nobody waits
+	more chan struct{} // closed at the next write; nil while nothing waits
 }
 
 func (b *lockedBuffer) Write(p []byte) (int, error) {
@@ -80,8 +80,8 @@ func (b *lockedBuffer) Write(p []byte) (int, error) {
 	return b.buf.Write(p)
 }
 
-// await waits until what was printed is as wanted, or stop is closed, or it takes
-// too long; it reports whether it became so.
+// await waits until the output is as wanted, stop is closed, or the timeout passes.
+// It reports whether the output is as wanted.
 func (b *lockedBuffer) await(wanted func(printed string) bool, stop <-chan struct{}, atMost time.Duration) bool {
 	timeout := time.After(atMost)
 	for {
@@ -116,7 +116,7 @@ var (
 	httpURL = regexp.MustCompile(`https?://[0-9.:]+`)
 )
 
-// start runs a supervisor on free ports and waits until its banner stands.
+// start runs a supervisor on free ports and waits until its banner is complete.
 func start(t testing.TB, dataDir string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, logs: &lockedBuffer{}, exited: make(chan struct{})}
@@ -133,13 +133,13 @@ func start(t testing.TB, dataDir string, args ...string) *process {
 	case <-ready:
 	case <-p.exited:
 		t.Fatalf("the supervisor ended:\n%s", p.logs)
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatalf("the supervisor does not start:\n%s", p.logs)
 	}
 	return p
 }
 
-// read takes the addresses from the banner, whose last line says how to stop.
+// read reads the addresses from the banner, whose last line says how to stop.
 func (p *process) read(stdout io.Reader, ready chan struct{}) {
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() {
@@ -164,13 +164,13 @@ func (p *process) kill() {
 	<-p.exited
 }
 
-// stop sends SIGTERM and fails unless the supervisor ends cleanly.
+// stop sends SIGTERM and fails unless the supervisor exits cleanly.
 func (p *process) stop() {
 	p.t.Helper()
 	must(p.t, p.cmd.Process.Signal(syscall.SIGTERM))
 	select {
 	case <-p.exited:
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		p.t.Fatalf("the supervisor does not stop:\n%s", p.logs)
 	}
 	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
@@ -186,10 +186,10 @@ func (p *process) client() *client.Client {
 	return client.New(nc)
 }
 
-// run runs a command and returns what it printed.
+// run runs a command and returns its output.
 func run(t *testing.T, env []string, name string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), env...)

@@ -18,17 +18,17 @@ import (
 	"missioncontrol/supervisor/client"
 )
 
-// puppetEnv names the agent that this test binary is to be, in a process of its own.
+// puppetEnv names the agent that this test binary runs as, in a separate process.
 const puppetEnv = "MISSIONCONTROL_TEST_PUPPET"
 
-// puppet is an agent in a process of its own that knows no better than to report
-// under whatever lease it has had.
+// puppet is an agent in a separate process that always reports under its old lease.
 type puppet struct {
 	*child
 	stdin io.WriteCloser
 }
 
-// startPuppet starts an agent that claims one mission of its type and beats.
+// startPuppet starts an agent that claims one mission of its type and sends
+// heartbeats.
 func startPuppet(t *testing.T, url, id string) *puppet {
 	t.Helper()
 	p := &puppet{child: &child{t: t, cmd: exec.Command(os.Args[0]), output: &lockedBuffer{}, exited: make(chan struct{})}}
@@ -55,8 +55,8 @@ func (p *puppet) tell(line string) {
 	must(p.t, err)
 }
 
-// runPuppet is the puppet's process. On a line of its input it reports in every way
-// there is, and says what it was told.
+// runPuppet runs the puppet's process. For each line of input it reports in every
+// possible way, and prints the answers.
 func runPuppet(id string) {
 	ctx := context.Background()
 	check := func(what string, err error) {

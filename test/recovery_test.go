@@ -11,15 +11,16 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// What BenchmarkRecovery's leases and heartbeats are: the proportions of the defaults.
+// The leases and heartbeats of BenchmarkRecovery, in the proportions of the
+// defaults.
 const (
 	benchLease     = 2 * time.Second
 	benchHeartbeat = 600 * time.Millisecond
 )
 
-// BenchmarkRecovery kills an agent for each iteration, at a random moment between two
-// of its heartbeats, and measures how long it takes until another one has its mission.
-// `make recovery` runs it.
+// BenchmarkRecovery kills an agent in each iteration, at a random moment between
+// two of its heartbeats, and measures how long it takes until another one has its
+// mission. `make recovery` runs it.
 func BenchmarkRecovery(b *testing.B) {
 	pace := []string{"--lease", benchLease.String(), "--heartbeat", benchHeartbeat.String()}
 	for _, at := range []struct {
@@ -49,11 +50,12 @@ func BenchmarkRecovery(b *testing.B) {
 	}
 }
 
-// recovery kills an agent and returns how long it took until the heir had its mission.
+// recovery kills an agent and returns how long it takes until the heir has its
+// mission.
 func (w *ward) recovery(id string) time.Duration {
 	w.t.Helper()
 	mayfly := w.runAgent(id)
-	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(w.t.Context(), testTimeout)
 	defer cancel()
 	inherited := make(chan error, 1)
 	go func() {

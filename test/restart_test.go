@@ -16,8 +16,8 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// Whatever a reply has confirmed is there after kill -9, and what was held goes
-// back when its lease ends.
+// Everything confirmed by a reply survives kill -9, and held missions return when
+// their lease ends.
 func TestKillAndStartAgain(t *testing.T) { everywhere(t, killAndStartAgain) }
 
 func killAndStartAgain(t *testing.T, at *site) {
@@ -63,7 +63,7 @@ func killAndStartAgain(t *testing.T, at *site) {
 			t.Fatalf("%s was confirmed: %v", id, err)
 		}
 	}
-	// A claim that waits gets the held mission as soon as its lease has ended.
+	// A waiting claim gets the held mission as soon as its lease ends.
 	heir := c.Agent("heir")
 	_, err = heir.Register(t.Context(), api.RegisterRequest{Name: "heir", Types: []string{"held"}, Capacity: 1})
 	must(t, err)
@@ -100,8 +100,8 @@ func TestATakenPortIsSaidInOneLine(t *testing.T) {
 	}
 }
 
-// Without any broker the process starts, says so, answers over HTTP, and joins
-// when the broker comes; what happened before is in the stream then.
+// Without any broker the process starts, says so, answers over HTTP, and connects
+// when the broker starts. What happened before is then in the stream.
 func TestStartWithoutABroker(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -122,7 +122,7 @@ func TestStartWithoutABroker(t *testing.T) {
 	t.Cleanup(func() { must(t, broker.Shutdown(context.Background())) })
 	p.broker = url
 	awaitEvent(t, url, "events.mission.created", "early")
-	if !p.logs.await(func(logs string) bool { return strings.Contains(logs, "the broker is back") }, p.exited, patience) {
+	if !p.logs.await(func(logs string) bool { return strings.Contains(logs, "the broker is back") }, p.exited, testTimeout) {
 		t.Fatalf("it did not join:\n%s", p.logs)
 	}
 	m, err := p.client().Get(t.Context(), "early")
@@ -133,8 +133,8 @@ func TestStartWithoutABroker(t *testing.T) {
 	p.stop()
 }
 
-// SIGTERM in the middle of work: what was confirmed is there afterwards, a claim that is
-// parked is answered, and the events follow.
+// SIGTERM under load: what was confirmed is still there afterwards, a parked claim
+// is answered, and the events follow.
 func TestAStopUnderLoadLosesNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -12,28 +12,28 @@ import (
 
 func pid(c *child) string { return strconv.Itoa(c.cmd.Process.Pid) }
 
-// said is a subject on which somebody may say something.
-type said struct {
+// attempt is a message that a user may try to publish on a subject.
+type attempt struct {
 	subject string
 	body    string
 	header  string   // NAME: VALUE
-	silent  bool     // nobody answers
-	may     []string // who; admins may everything
+	silent  bool     // nothing answers
+	may     []string // which users; admins may do everything
 }
 
 const (
-	nonsense  = `{"nonsense":1}` // is refused by name, by those whom it reaches, and changes nothing
-	notJSON   = "{"              // the same to JetStream
+	nonsense  = `{"nonsense":1}` // is rejected with a specific error by its receivers, and changes nothing
+	notJSON   = "{"              // the same for JetStream
 	elsewhere = "Nats-Expected-Stream: ELSEWHERE"
 )
 
-// sayings is docs/OPERATIONS.md, "Who may do what", subject for subject.
-func sayings() (table []said) {
+// sayings is docs/OPERATIONS.md, "Who may do what", subject by subject.
+func sayings() (table []attempt) {
 	looks, steers, reads := []string{"viewer", "operator"}, []string{"operator"}, []string{"viewer", "operator", "supervisor"}
 	handles, serves := []string{"operator", "supervisor"}, []string{"supervisor"}
 	add := func(may []string, body string, subjects ...string) {
 		for _, subject := range subjects {
-			table = append(table, said{subject: subject, body: body, may: may})
+			table = append(table, attempt{subject: subject, body: body, may: may})
 		}
 	}
 	add(looks, nonsense, "supervisor.health", "supervisor.status", "supervisor.agents", "supervisor.missions.get",
@@ -52,47 +52,50 @@ func sayings() (table []said) {
 		"$JS.API.DIRECT.GET.EVENTS", "$JS.API.CONSUMER.LIST.EVENTS")
 	add(handles, "", "$JS.API.CONSUMER.DELETE.EVENTS.nobodys")
 	add(serves, notJSON, "$JS.API.STREAM.CREATE.EVENTS")
+	add(serves, "", "$SYS.REQ.USER.INFO")
 	add(nil, notJSON, "$JS.API.STREAM.DELETE.EVENTS", "$JS.API.STREAM.PURGE.EVENTS", "$JS.API.STREAM.UPDATE.EVENTS",
 		"$JS.API.STREAM.MSG.DELETE.EVENTS", "$JS.API.STREAM.RESTORE.EVENTS", "$JS.API.STREAM.SNAPSHOT.EVENTS",
 		"$JS.API.CONSUMER.PAUSE.EVENTS.nobodys", "$JS.API.STREAM.CREATE.OTHER", "$JS.API.CONSUMER.CREATE.OTHER.nobodys")
 	return append(table,
-		said{subject: "events.mission.created", header: elsewhere, may: serves},
-		said{subject: "deadletter.nobodys", silent: true, header: elsewhere, may: handles},
-		said{subject: "$JS.ACK.EVENTS.nobodys.1.1.1.1.1", silent: true, may: reads},
-		said{subject: "supervisor.agent.w1.commands", silent: true, may: []string{"w1", "supervisor"}},
-		said{subject: "supervisor.agent.w2.commands", silent: true, may: []string{"w2", "supervisor"}},
-		said{subject: "supervisor.peers.presence", silent: true, may: serves},
-		said{subject: "_INBOX.w1.forged", silent: true, may: serves},
-		said{subject: "_INBOX.somebody.forged", silent: true, may: serves},
-		said{subject: "supervisor.not.thought.of.yet", silent: true},
-		said{subject: "somewhere.else", silent: true},
+		attempt{subject: "events.mission.created", header: elsewhere, may: serves},
+		attempt{subject: "deadletter.nobodys", silent: true, header: elsewhere, may: handles},
+		attempt{subject: "$JS.ACK.EVENTS.nobodys.1.1.1.1.1", silent: true, may: reads},
+		attempt{subject: "supervisor.agent.w1.commands", silent: true, may: []string{"w1", "supervisor"}},
+		attempt{subject: "supervisor.agent.w2.commands", silent: true, may: []string{"w2", "supervisor"}},
+		attempt{subject: "supervisor.acks.forged.1", silent: true},
+		attempt{subject: "supervisor.peers.presence", silent: true, may: serves},
+		attempt{subject: "_INBOX.w1.forged", silent: true, may: serves},
+		attempt{subject: "_INBOX.somebody.forged", silent: true, may: serves},
+		attempt{subject: "supervisor.not.thought.of.yet", silent: true},
+		attempt{subject: "somewhere.else", silent: true},
 	)
 }
 
-// heard are subjects on which somebody may listen.
+// heard are subjects that a user may try to subscribe to.
 var heard = []struct {
 	subject, queue string
 	may            []string
 }{
 	{"events.>", "", []string{"viewer", "operator", "supervisor"}},
-	{"_INBOX.>", "", []string{"viewer", "operator", "supervisor"}}, // in an account where no agent gets replies
+	{"_INBOX.>", "", []string{"viewer", "operator", "supervisor"}}, // in an account where no agent receives replies
 	{"_INBOX.w1.>", "", []string{"viewer", "operator", "supervisor", "w1"}},
 	{"_INBOX.w2.>", "", []string{"viewer", "operator", "supervisor", "w2"}},
 	{"supervisor.agent.w1.commands", "", []string{"supervisor", "w1"}},
 	{"supervisor.agent.w2.commands", "", []string{"supervisor", "w2"}},
 	{"supervisor.agent.w1.>", "", []string{"supervisor"}},
 	{"supervisor.agent.*.commands", "", []string{"supervisor"}},
-	{"supervisor.missions.create", "supervisor", []string{"supervisor"}}, // in place of the supervisor
+	{"supervisor.missions.create", "supervisor", []string{"supervisor"}}, // instead of the supervisor
 	{"supervisor.status", "", []string{"supervisor"}},
 	{"supervisor.>", "", []string{"supervisor"}},
+	{"supervisor.acks.>", "", []string{"supervisor"}},
 	{"$SRV.PING", "", []string{"supervisor"}},
 	{"deadletter.>", "", nil},
 	{"$JS.API.>", "", nil},
 	{">", "", nil},
 }
 
-// Every role on every subject: what it may do reaches the one that it is for, and what
-// it may not do is refused by the broker.
+// Every role on every subject: a permitted message reaches its receiver, and the
+// broker rejects the others.
 func TestRolesHold(t *testing.T) {
 	for name, site := range guardedSites {
 		t.Run(name, func(t *testing.T) {
@@ -121,7 +124,7 @@ func TestRolesHold(t *testing.T) {
 	}
 }
 
-// awaitStream waits until there is a stream to ask about.
+// awaitStream waits until the stream exists.
 func awaitStream(t *testing.T, g *guarded) {
 	t.Helper()
 	nc := g.connect("admin")
@@ -137,20 +140,26 @@ func awaitStream(t *testing.T, g *guarded) {
 	}
 }
 
-// refused reports whether the broker has just refused something about a subject. What
-// was sent before is known to have been looked at: the connection was flushed.
+// refused reports whether the broker has just rejected something about a subject.
+// The connection was flushed, so everything sent before has been checked.
 func refused(nc *nats.Conn, subject string) bool {
 	err := nc.LastError()
 	return errors.Is(err, nats.ErrPermissionViolation) && strings.Contains(err.Error(), `"`+subject+`"`)
 }
 
-// try says it, and looks whether the one that it is for has heard it.
-func (s *said) try(t *testing.T, nc *nats.Conn, who string, may bool) {
+// try publishes the message, and checks whether its receiver got it.
+func (s *attempt) try(t *testing.T, nc *nats.Conn, who string, may bool) {
 	t.Helper()
 	inbox := nc.NewInbox()
+	if agent, ok := strings.CutPrefix(s.subject, "supervisor.agent."); ok {
+		agent, _, _ = strings.Cut(agent, ".")
+		if who == agent || who == "admin" { // requests from other users are not answered
+			inbox = strings.Replace(nats.NewInbox(), "_INBOX", "_INBOX."+agent, 1)
+		}
+	}
 	sub, err := nc.SubscribeSync(inbox)
 	must(t, err)
-	defer func() { _ = sub.Unsubscribe() }() // the connection may be gone
+	defer func() { _ = sub.Unsubscribe() }() // the connection may be closed
 	msg := &nats.Msg{Subject: s.subject, Reply: inbox, Data: []byte(s.body), Header: nats.Header{}}
 	if name, value, ok := strings.Cut(s.header, ": "); ok {
 		msg.Header.Set(name, value)
@@ -164,7 +173,7 @@ func (s *said) try(t *testing.T, nc *nats.Conn, who string, may bool) {
 	if !may || s.silent {
 		return
 	}
-	reply, err := sub.NextMsg(patience)
+	reply, err := sub.NextMsg(testTimeout)
 	if err != nil {
 		t.Errorf("%s gets no answer on %s: %v", who, s.subject, err)
 		return
@@ -174,21 +183,22 @@ func (s *said) try(t *testing.T, nc *nats.Conn, who string, may bool) {
 	}
 }
 
-// A broker's system user is in an account of its own, where no supervisor is.
+// A broker's system user is in its own account, which has no supervisor.
 func TestTheSystemUserReachesNoMissions(t *testing.T) {
 	t.Parallel()
 	g := guardExternal(t)
 	g.start()
 	nc := g.connect("system")
-	if _, err := nc.Request("supervisor.status", nil, patience); !errors.Is(err, nats.ErrNoResponders) {
+	if _, err := nc.Request("supervisor.status", nil, testTimeout); !errors.Is(err, nats.ErrNoResponders) {
 		t.Errorf("a system user was answered with %v", err)
 	}
-	if _, err := nc.Request("$SYS.REQ.SERVER.PING", nil, patience); err != nil {
+	if _, err := nc.Request("$SYS.REQ.SERVER.PING", nil, testTimeout); err != nil {
 		t.Errorf("a system user cannot do what it is for: %v", err)
 	}
 }
 
-// Agents' replies carry leases. Whoever may listen to _INBOX.> is in another account.
+// Agents' replies contain leases. Clients that may subscribe to _INBOX.> are in
+// another account.
 func TestNobodyHearsAnAgentsReplies(t *testing.T) {
 	t.Parallel()
 	for name, site := range guardedSites {
@@ -200,14 +210,14 @@ func TestNobodyHearsAnAgentsReplies(t *testing.T) {
 			overheard, err := viewer.SubscribeSync("_INBOX.>")
 			must(t, err)
 			must(t, viewer.Flush())
-			reply, err := w1.Request("supervisor.agent.w1.register", []byte(`{"name":"w1","types":["x"],"capacity":1}`), patience)
+			reply, err := w1.Request("supervisor.agent.w1.register", []byte(`{"name":"w1","types":["x"],"capacity":1}`), testTimeout)
 			if err != nil || !strings.Contains(string(reply.Data), "lease_seconds") {
 				t.Fatalf("w1 was not registered: %v %s", err, reply.Data)
 			}
-			_, err = operator.Request("supervisor.missions.list", nil, patience)
+			_, err = operator.Request("supervisor.missions.list", nil, testTimeout)
 			must(t, err)
-			// The operator's reply, which came after the agent's, is heard.
-			msg, err := overheard.NextMsg(patience)
+			// The operator's reply, which came after the agent's, is received.
+			msg, err := overheard.NextMsg(testTimeout)
 			must(t, err)
 			if !strings.Contains(string(msg.Data), `"missions"`) {
 				t.Errorf("a viewer heard %s", msg.Data)
@@ -216,8 +226,9 @@ func TestNobodyHearsAnAgentsReplies(t *testing.T) {
 	}
 }
 
-// Whoever asks the supervisor chooses where its reply goes, and part of what stands in
-// it. It says nothing where it does not have to, to a stream of somebody's own, say.
+// A client of the supervisor chooses where the reply goes, and controls part of its
+// content. The supervisor sends no reply to other subjects, for example into a
+// client's stream.
 func TestRepliesGoNowhereButToInboxes(t *testing.T) {
 	t.Parallel()
 	for name, site := range guardedSites {
@@ -231,12 +242,12 @@ func TestRepliesGoNowhereButToInboxes(t *testing.T) {
 			must(t, admin.Flush())
 			for range 20 {
 				must(t, w1.PublishRequest("supervisor.agent.w1.heartbeat", "orders.new", []byte(`{"a hundred shares":1}`)))
-				_, err := w1.Request("supervisor.agent.w1.heartbeat", []byte(nonsense), patience)
+				_, err := w1.Request("supervisor.agent.w1.heartbeat", []byte(nonsense), testTimeout)
 				must(t, err)
 			}
 			must(t, admin.Flush())
 			if n, _, err := orders.Pending(); err != nil || n > 0 {
-				msg, _ := orders.NextMsg(patience)
+				msg, _ := orders.NextMsg(testTimeout)
 				t.Errorf("an agent has had the supervisor say %d times (%v): %s", n, err, msg.Data)
 			}
 		})

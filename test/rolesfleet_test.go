@@ -14,7 +14,7 @@ import (
 	"missioncontrol/supervisor/client"
 )
 
-// The whole system at work, everybody with credentials of their own.
+// The whole system at work, with separate credentials for every user.
 func TestAFleetWithRoles(t *testing.T) {
 	for name, site := range guardedSites {
 		t.Run(name, func(t *testing.T) {
@@ -33,7 +33,7 @@ func TestAFleetWithRoles(t *testing.T) {
 				t.Errorf("a viewer sees %s", status)
 			}
 
-			// Nobody is another agent than the one whose credentials it has.
+			// No user can act as another agent than the one in its credentials.
 			for _, who := range []string{"w1", "operator", "viewer"} {
 				_, stderr, code := g.command(who, "agent", "run", "--id", "w2", "--type", "x", "--", "cat")
 				if code != 1 || !strings.Contains(stderr, "the broker does not let this user be the agent w2") {
@@ -48,7 +48,8 @@ func TestAFleetWithRoles(t *testing.T) {
 			}
 			g.hasNatsCLI(t)
 
-			// A death is noticed at once: the supervisor got into the system account.
+			// A death is noticed at once: the supervisor signed in to the system
+			// account.
 			g.ok("operator", "missions", "create", "second", "--id", "second", "--type", "x")
 			awaitEnd(t, operator, "second", missions.Completed, "w1")
 			w1.kill()
@@ -58,7 +59,7 @@ func TestAFleetWithRoles(t *testing.T) {
 	}
 }
 
-// followsEvents reads with a durable consumer, which goes on where it has stopped.
+// followsEvents reads with a durable consumer, which resumes where it stopped.
 func (g *guarded) followsEvents(t *testing.T, who string) {
 	t.Helper()
 	args := []string{"events", "--type", "mission.created", "--durable", "of-" + who, "--json"}
@@ -70,7 +71,7 @@ func (g *guarded) followsEvents(t *testing.T, who string) {
 	}
 }
 
-// hasNatsCLI uses the tools that a viewer has from NATS.
+// hasNatsCLI runs the NATS tools that a viewer can use.
 func (g *guarded) hasNatsCLI(t *testing.T) {
 	t.Helper()
 	for _, c := range []struct {
@@ -95,21 +96,21 @@ func (g *guarded) hasNatsCLI(t *testing.T) {
 	}
 }
 
-// awaitOffline waits for the event that tells of an agent's end.
+// awaitOffline waits for the event that reports an agent offline.
 func awaitOffline(t *testing.T, g *guarded, agent, reason string) {
 	t.Helper()
 	js, err := jetstream.New(g.connect("viewer"))
 	must(t, err)
 	consumer, err := js.OrderedConsumer(t.Context(), "EVENTS", jetstream.OrderedConsumerConfig{FilterSubjects: []string{"events.agent.offline"}})
 	must(t, err)
-	msg, err := consumer.Next(jetstream.FetchMaxWait(patience))
+	msg, err := consumer.Next(jetstream.FetchMaxWait(testTimeout))
 	must(t, err)
 	if text := string(msg.Data()); !strings.Contains(text, `"`+agent+`"`) || !strings.Contains(text, reason) {
 		t.Errorf("the event is %s", text)
 	}
 }
 
-// What people sign in with is nowhere to be read but in the files that it is in.
+// Credentials appear only in their own files.
 func TestSecretsAreNotTold(t *testing.T) {
 	t.Parallel()
 	g := guardExternal(t)
@@ -121,43 +122,43 @@ func TestSecretsAreNotTold(t *testing.T) {
 	awaitEnd(t, client.New(g.connect("operator")), "first", missions.Completed, "w1")
 
 	const wrong = "geheimes-Passwort"
-	var said []string
-	tell := func(env []string, args ...string) {
+	var output []string
+	record := func(env []string, args ...string) {
 		t.Helper()
 		stdout, stderr, code := run(t, env, binary, args...)
 		if code == 0 {
 			t.Errorf("supervisor %v succeeded", args)
 		}
-		said = append(said, stdout, stderr)
+		output = append(output, stdout, stderr)
 	}
-	tell([]string{"NATS_USER=operator", "NATS_PASSWORD=" + wrong}, "status", "--server", g.broker)
-	tell([]string{"NATS_TOKEN=" + wrong}, "status", "--server", g.broker)
-	tell(nil, "status", "--server", strings.Replace(g.broker, "nats://", "nats://operator:"+wrong+"@", 1))
-	tell([]string{"SUPERVISOR_STORE=redis://:" + wrong + "@127.0.0.1:1/0"}, "serve", "--data-dir", t.TempDir())
-	tell([]string{"SUPERVISOR_STORE=redis://:" + wrong + "@127.0.0.1:1/x y"}, "serve", "--data-dir", t.TempDir())
-	tell([]string{"SUPERVISOR_SERVER=" + g.broker, "SUPERVISOR_PASSWORD=" + wrong}, "serve", "--data-dir", t.TempDir())
+	record([]string{"NATS_USER=operator", "NATS_PASSWORD=" + wrong}, "status", "--server", g.broker)
+	record([]string{"NATS_TOKEN=" + wrong}, "status", "--server", g.broker)
+	record(nil, "status", "--server", strings.Replace(g.broker, "nats://", "nats://operator:"+wrong+"@", 1))
+	record([]string{"SUPERVISOR_STORE=redis://:" + wrong + "@127.0.0.1:1/0"}, "serve", "--data-dir", t.TempDir())
+	record([]string{"SUPERVISOR_STORE=redis://:" + wrong + "@127.0.0.1:1/x y"}, "serve", "--data-dir", t.TempDir())
+	record([]string{"SUPERVISOR_SERVER=" + g.broker, "SUPERVISOR_PASSWORD=" + wrong}, "serve", "--data-dir", t.TempDir())
 	token := content(t, filepath.Join(g.secrets, "of-http.token"))
 	for _, authorization := range []string{"Bearer " + token, "Bearer " + wrong} {
 		for _, path := range []string{"/api/supervisor/status", "/api/session", "/metrics", "/nothing"} {
-			said = append(said, getWith(t, g.process.http+path, authorization))
+			output = append(output, getWith(t, g.process.http+path, authorization))
 		}
 	}
-	said = append(said, g.ok("viewer", "events", "--json"))
+	output = append(output, g.ok("viewer", "events", "--json"))
 	for _, id := range []int{g.process.cmd.Process.Pid, agent.cmd.Process.Pid} {
 		line, err := os.ReadFile("/proc/" + strconv.Itoa(id) + "/cmdline")
 		must(t, err)
-		said = append(said, string(line))
+		output = append(output, string(line))
 	}
 	agent.stop(syscall.SIGTERM)
 	g.process.stop()
-	said = append(said, g.process.logs.String(), agent.output.String())
+	output = append(output, g.process.logs.String(), agent.output.String())
 
 	secrets := map[string]string{"a wrong one": wrong, "the token": token}
 	for _, name := range append([]string{"system"}, g.users...) {
 		path, _ := g.secret(name)
 		secrets["that of "+name] = content(t, path)
 	}
-	for _, text := range said {
+	for _, text := range output {
 		for whose, secret := range secrets {
 			if strings.Contains(text, secret) {
 				t.Errorf("a secret, %s, can be read in:\n%s", whose, text)

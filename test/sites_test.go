@@ -7,16 +7,15 @@ import (
 	"missioncontrol/missions/redisstore/redistest"
 )
 
-// site is where supervisors run: a store and a broker of some kind.
+// site is where supervisors run: a kind of store and a kind of broker.
 type site struct {
 	t      *testing.T
 	dir    string
 	args   []string
-	broker string // the URLs of the external one, "" for the embedded one
+	broker string // the URLs of the external broker, "" for the embedded one
 }
 
-// The stores and brokers that a site can have. Each returns what it adds to serve's
-// flags.
+// Stores and brokers of a site. Each returns the flags it adds to serve.
 var (
 	stores = map[string]func(*testing.T) []string{
 		"sqlite": func(*testing.T) []string { return nil },

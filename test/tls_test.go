@@ -58,7 +58,7 @@ func TestTLSAtBothDoors(t *testing.T) {
 	p.stop()
 }
 
-// Where everybody can come, that has to be said, and is said again in the log.
+// Open access must be requested explicitly, and is also logged.
 func TestInsecureIsSaidAloud(t *testing.T) {
 	t.Parallel()
 	_, stderr, code := run(t, nil, binary, "serve", "--data-dir", t.TempDir(), "--listen", "127.0.0.1:0", "--http", "0.0.0.0:0")

@@ -15,18 +15,18 @@ import (
 	"time"
 )
 
-// block is one console block of the README's tour: a command and what it prints.
+// block is one console block of the README's tour: a command and its output.
 type block struct {
 	command    string
-	want       []string // lines; an empty list means that nobody looks
-	background bool     // it goes on while the next ones run
-	until      string   // a background command is ready once its output has this
+	want       []string // lines; if empty, the output is not checked
+	background bool     // it keeps running while the next ones run
+	until      string   // a background command is ready once its output contains this
 	line       int      // where its output begins in the README, from 0
 }
 
 // TestTour runs every command of the README's tour, in order, with the real nats
-// CLI and our own, and compares what they print with what the README shows. With
-// TOUR_UPDATE=1 it writes what they print into the README instead.
+// CLI and our own, and compares the output with the README. With TOUR_UPDATE=1 it
+// writes the output into the README instead.
 func TestTour(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("../README.md")
@@ -69,8 +69,8 @@ func TestTour(t *testing.T) {
 
 var directive = regexp.MustCompile(`^<!-- tour: background(?: until "(.*)")? -->$`)
 
-// tour reads the console blocks between "## The tour" and the next heading of its
-// rank.
+// tour reads the console blocks between "## The tour" and the next heading of that
+// level.
 func tour(t *testing.T, lines []string) (blocks []block) {
 	t.Helper()
 	inTour, inBlock := false, false
@@ -106,8 +106,8 @@ func tour(t *testing.T, lines []string) (blocks []block) {
 	return blocks
 }
 
-// stage is the machine of the tour's reader: a directory of data, two free ports,
-// and the binary on the path.
+// stage is the machine of the tour's reader: a data directory, two free ports, and
+// the binary on the path.
 type stage struct {
 	t   *testing.T
 	dir string
@@ -136,10 +136,10 @@ func (s *stage) command(ctx context.Context, b block, output *lockedBuffer) *exe
 }
 
 // settle waits until every event so far is in the stream: a person is slower than
-// the relay, and a test need not be.
+// the relay, but a test may not be.
 func (s *stage) settle() {
 	s.t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(testTimeout)
 	for !strings.Contains(get(s.t, "http://"+value(s.env, "SUPERVISOR_HTTP")+"/api/supervisor/health"), `"waiting":0`) {
 		if time.Now().After(deadline) {
 			s.t.Fatal("the outbox does not empty")
@@ -149,7 +149,7 @@ func (s *stage) settle() {
 
 func (s *stage) foreground(b block) []string {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(s.t.Context(), testTimeout)
 	defer cancel()
 	output := &lockedBuffer{}
 	cmd := s.command(ctx, b, output)
@@ -159,9 +159,9 @@ func (s *stage) foreground(b block) []string {
 	return printed(output.String())
 }
 
-// startBackground runs a command beside the others. The function it returns waits
-// until the command has printed what the README shows, ends it, and hands over
-// what it printed.
+// startBackground runs a command in the background. The function it returns waits
+// until the command has printed what the README shows, stops it, and passes on its
+// output.
 func (s *stage) startBackground(b block, take func([]string)) (wait func()) {
 	s.t.Helper()
 	output := &lockedBuffer{}
@@ -187,7 +187,7 @@ func (s *stage) startBackground(b block, take func([]string)) (wait func()) {
 // await waits until a command's output is as wanted.
 func (s *stage) await(b block, output *lockedBuffer, exited <-chan struct{}, wanted func(string) bool) {
 	s.t.Helper()
-	if !output.await(wanted, exited, 4*patience) { // the first build may be among it
+	if !output.await(wanted, exited, 4*testTimeout) { // the first build may be included
 		s.t.Fatalf("$ %s\ndid not print what the README shows:\n%s", b.command, output)
 	}
 }
@@ -204,7 +204,8 @@ func printed(text string) []string {
 	return lines
 }
 
-// changing is what differs from run to run, and what it is compared as.
+// changing lists what differs between runs, and what it is replaced with for the
+// comparison.
 var changing = []struct {
 	pattern *regexp.Regexp
 	as      string
@@ -240,8 +241,8 @@ func (s *stage) normalize(lines []string) []string {
 
 var header = regexp.MustCompile(`^[A-Za-z-]+: `)
 
-// sortHeaders puts the headers of a message, which the nats CLI prints in any
-// order, into one order.
+// sortHeaders sorts the headers of a message, which the nats CLI prints in any
+// order.
 func sortHeaders(lines []string) {
 	for i := 0; i < len(lines); i++ {
 		end := i
@@ -252,14 +253,14 @@ func sortHeaders(lines []string) {
 	}
 }
 
-// otherBroker is what the banner adds to its commands when the broker is not the
+// otherBroker matches what the banner adds to its commands if the broker is not the
 // usual one.
 var otherBroker = regexp.MustCompile(` -s nats://127\.0\.0\.1:\d+`)
 
-// shownDataDir stands in the README for the default data directory.
+// shownDataDir represents the default data directory in the README.
 const shownDataDir = "/home/you/.local/share/missioncontrol"
 
-// rewrite puts what the commands printed into the README.
+// rewrite writes the commands' output into the README.
 func rewrite(t *testing.T, lines []string, blocks []block, got [][]string, s *stage) {
 	t.Helper()
 	broker := regexp.MustCompile(`127\.0\.0\.1:\d+`)

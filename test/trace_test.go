@@ -19,10 +19,10 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// span is a span that has arrived.
+// span is a received span.
 type span struct{ service, name, id, parent string }
 
-// traceCollector takes spans by OTLP over HTTP.
+// traceCollector receives spans with OTLP over HTTP.
 type traceCollector struct {
 	url string
 
@@ -69,7 +69,7 @@ func (c *traceCollector) take(request *collector.ExportTraceServiceRequest) {
 	c.more = make(chan struct{})
 }
 
-// tree is a trace below a span, one line each, as whoever reads the test's output sees it.
+// tree formats a trace below a span, one line per span, for the test's output.
 func (c *traceCollector) tree(trace, under string) string {
 	c.mu.Lock()
 	spans := slices.Clone(c.spans[trace])
@@ -96,7 +96,7 @@ func (c *traceCollector) tree(trace, under string) string {
 // await waits until a trace is as wanted.
 func (c *traceCollector) await(t *testing.T, trace, under, want string) {
 	t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	for {
 		c.mu.Lock()
 		more := c.more
@@ -114,8 +114,8 @@ func (c *traceCollector) await(t *testing.T, trace, under, want string) {
 	}
 }
 
-// A client's trace goes on through the request, the store, the agent with the program
-// that it runs, and the events.
+// A client's trace continues through the request, the store, the agent with the
+// program it runs, and the events.
 func TestOneMissionInOneTrace(t *testing.T) {
 	c := collectTraces(t)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", c.url)

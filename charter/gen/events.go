@@ -12,7 +12,7 @@ import (
 //go:embed events.md
 var introduction string
 
-// eventsPage is EVENTS.md: the introduction, a table, and a section per type.
+// eventsPage returns EVENTS.md: the introduction, a table, and a section per type.
 func eventsPage(entries []charter.Entry) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString("<!-- Generated from the catalogue by \"go generate ./charter\". Do not edit. -->\n\n")
@@ -51,7 +51,7 @@ func section(b *bytes.Buffer, entry charter.Entry) error {
 	return nil
 }
 
-// notes are what there is to say of a type besides what the catalogue does.
+// notes are remarks on types, in addition to the catalogue.
 var notes = map[string]string{
 	charter.TypeAlertRaised:   noAlerts,
 	charter.TypeAlertResolved: noAlerts,
@@ -59,7 +59,7 @@ var notes = map[string]string{
 
 const noAlerts = "Such events are sent once there are alert rules, which this version does not have yet."
 
-// what says what an event tells, and when it is sent.
+// what says what an event reports, and when it is sent.
 func what(entry charter.Entry) string {
 	text := entry.Description + " " + entry.When
 	if note := notes[entry.Type]; note != "" {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The generated files are what the catalogue says, no more and no less.
+// The generated files match the catalogue exactly.
 func TestGeneratedFilesAreFresh(t *testing.T) {
 	t.Parallel()
 	files, err := render()
@@ -30,7 +30,7 @@ func TestGeneratedFilesAreFresh(t *testing.T) {
 	}
 }
 
-// Writing brings a folder up to date, and leaves no schema of a type that is gone.
+// Writing updates a folder, and removes the schemas of removed types.
 func TestWrite(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

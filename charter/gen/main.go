@@ -18,8 +18,7 @@ func main() {
 	}
 }
 
-// write brings every generated file up to date, and removes the schemas of types
-// that are no longer there.
+// write updates every generated file, and removes the schemas of removed types.
 func write(dir string) error {
 	files, err := render()
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"missioncontrol/charter"
 )
 
-// render gives every generated file by its slash-separated path in the folder of
+// render returns every generated file by its slash-separated path in the folder of
 // package charter.
 func render() (map[string][]byte, error) {
 	files := make(map[string][]byte)
@@ -39,14 +39,14 @@ func render() (map[string][]byte, error) {
 	return files, nil
 }
 
-// example is the event that schemas and EVENTS.md show, the same in every run.
+// example returns the event shown in schemas and EVENTS.md, the same in every run.
 func example(entry charter.Entry) (json.RawMessage, error) {
 	id := uuid.NewSHA1(uuid.NameSpaceURL, []byte("urn:charter:example:"+entry.Type))
 	e := charter.NewWithID(id, entry.Example, time.UnixMicro(1703001234_567890))
 	return charter.Encode(&e)
 }
 
-// An object is a JSON object whose members keep their order.
+// object is a JSON object that keeps the order of its members.
 type object []member
 
 type member struct {
@@ -54,7 +54,7 @@ type member struct {
 	value any
 }
 
-// MarshalJSON writes the members in their order.
+// MarshalJSON writes the members in order.
 func (o object) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteByte('{')

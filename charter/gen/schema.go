@@ -12,10 +12,10 @@ const (
 	uuidPattern = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 	typePattern = `^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$`
 	isoPattern  = `^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}`
-	timeLimit   = 253402300800 // the beginning of the year 10000
+	timeLimit   = 253402300800 // the start of the year 10000
 )
 
-// envelopeSchema is what every reader accepts.
+// envelopeSchema returns the schema of what every reader accepts.
 func envelopeSchema() object {
 	return object{
 		{"$schema", dialect},
@@ -55,8 +55,8 @@ func envelopeSchema() object {
 	}
 }
 
-// eventSchema is what events of one type look like, complete in itself, so that
-// a reader needs no other file.
+// eventSchema returns the schema of one event type. It is self-contained, so that a
+// reader needs no other file.
 func eventSchema(entry charter.Entry) (object, error) {
 	sample, err := example(entry)
 	if err != nil {
@@ -136,7 +136,7 @@ func fieldSchema(field charter.Field) object {
 	return schema
 }
 
-// describe is the field's sentence, with its unit and known values.
+// describe returns the field's description, with its unit and known values.
 func describe(field charter.Field) string {
 	text := field.Description
 	if field.Unit != "" {
@@ -165,7 +165,7 @@ func timeSchema(description string) object {
 	}
 }
 
-// outboxSchema is what the meta of durable events holds besides.
+// outboxSchema returns the schema of the extra meta keys of durable events.
 func outboxSchema(entry charter.Entry) object {
 	if entry.Kind != charter.Durable {
 		return nil

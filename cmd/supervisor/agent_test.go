@@ -20,7 +20,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// create creates a mission of type t that is tried once.
+// create creates a mission of type t with one attempt.
 func (h *bench) create(t *testing.T, spec api.MissionSpec) {
 	t.Helper()
 	if spec.MaxAttempts == nil {
@@ -32,17 +32,17 @@ func (h *bench) create(t *testing.T, spec api.MissionSpec) {
 	must(t, err)
 }
 
-// ended waits for a mission's end.
+// ended waits for a mission to end.
 func (h *bench) ended(t *testing.T, id string) missions.Mission {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	m, err := h.client.Wait(ctx, id)
 	must(t, err)
 	return m
 }
 
-// logOf returns the entries that an agent made in a mission's log.
+// logOf returns the entries that an agent wrote to a mission's log.
 func (h *bench) logOf(t *testing.T, id string) []string {
 	t.Helper()
 	reply, err := h.client.Log(t.Context(), api.LogRequest{ID: id, Limit: 1000})
@@ -124,7 +124,7 @@ esac`)
 	} {
 		spec := api.MissionSpec{ID: want.id}
 		if want.id == "flood" || want.id == "inflated" {
-			spec.MaxAttempts = &three // of which one is enough
+			spec.MaxAttempts = &three // one is enough
 		}
 		b.create(t, spec)
 		m := b.ended(t, want.id)
@@ -163,7 +163,7 @@ head -c 9000 /dev/zero | tr '\0' y >&2; echo >&2; printf 'no end' >&2`)
 		"info first\ninfo crlf\ninfo nul� bad�\ninfo "+strings.Repeat("y", 8189)+"…\ninfo no end")
 }
 
-// fifo makes a named pipe, and returns its path.
+// fifo creates a named pipe and returns its path.
 func fifo(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "fifo")
@@ -171,21 +171,21 @@ func fifo(t *testing.T) string {
 	return path
 }
 
-// holders opens a named pipe for reading. Its end is reached when every process
-// that has it open for writing is gone.
+// holders opens a named pipe for reading. It reaches the end when every process that has
+// it open for writing is gone.
 func holders(t *testing.T, path string) *os.File {
 	t.Helper()
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	must(t, err)
 	t.Cleanup(func() { _ = file.Close() })
-	must(t, file.SetReadDeadline(time.Now().Add(patience)))
+	must(t, file.SetReadDeadline(time.Now().Add(testTimeout)))
 	return file
 }
 
 // awaitLine reads a line that a process writes to the pipe.
 func awaitLine(t *testing.T, call *call, file *os.File) {
 	t.Helper()
-	call.err.await(t, "began", 1) // before anybody opens it for writing, there is nothing to read
+	call.err.await(t, "began", 1) // there is nothing to read before a process opens it for writing
 	for buffer := make([]byte, 64); ; {
 		n, err := file.Read(buffer)
 		if n > 0 {
@@ -197,7 +197,7 @@ func awaitLine(t *testing.T, call *call, file *os.File) {
 	}
 }
 
-// awaitGone returns once no process holds the pipe any more.
+// awaitGone returns when no process holds the pipe open.
 func awaitGone(t *testing.T, file *os.File) {
 	t.Helper()
 	if _, err := io.ReadAll(file); err != nil {
@@ -205,8 +205,8 @@ func awaitGone(t *testing.T, file *os.File) {
 	}
 }
 
-// stubborn is a script whose processes, of which one is in the background, hold a
-// pipe and ignore SIGTERM.
+// stubborn returns a script whose processes, one of them in the background, hold a pipe
+// open and ignore SIGTERM.
 func stubborn(path string) string {
 	return fmt.Sprintf(`trap "" TERM; exec 9>%s; (while :; do sleep 1000; done) & echo up >&9; while :; do sleep 1000; done`, path)
 }
@@ -336,7 +336,7 @@ func TestAgentIDsComeFromTheProgram(t *testing.T) {
 	must(t, missions.CheckToken("id", agentID(strings.Repeat("x", 300))))
 }
 
-// TestTheInterruptsOfAProcess sends signals to a process of its own.
+// TestTheInterruptsOfAProcess sends signals to a separate process.
 func TestTheInterruptsOfAProcess(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -61,8 +61,8 @@ func agentsTable(out *screen, reply *api.Agents, now time.Time) {
 		return
 	}
 	g := out.grid("Agents", "ID", "Name", "Role", "State", "Busy#", "Types", "CPU#", "Memory#", "Version", "Host", "Last heard of#")
-	g.concede(without("Version", "Host", "Role"), shorter("Types", 16), without("Memory", "CPU"), shorter("Name", 12), shorterID("ID", 24),
-		without("Name"), shorter("Types", 8), shorterID("ID", 12), without("Types"), shorterID("ID", 6), without("Busy"))
+	g.shrink(shrinkBy("Version", "Host", "Role"), shorter("Types", 16), shrinkBy("Memory", "CPU"), shorter("Name", 12), shorterID("ID", 24),
+		shrinkBy("Name"), shorter("Types", 8), shorterID("ID", 12), shrinkBy("Types"), shorterID("ID", 6), shrinkBy("Busy"))
 	for i := range reply.Agents {
 		a := &reply.Agents[i]
 		name := a.Name
@@ -90,7 +90,7 @@ func agentColour(s missions.AgentState) string {
 	return faint
 }
 
-// cores writes how many cores an agent keeps busy.
+// cores formats how many cores an agent keeps busy.
 func cores(cpu *float64) string {
 	if cpu == nil {
 		return "-"
@@ -102,7 +102,7 @@ func memoryOrNone(bytes *int64) string {
 	if bytes == nil {
 		return "-"
 	}
-	return memory(*bytes)
+	return byteSize(*bytes)
 }
 
 // statusNames lists the statuses as words.

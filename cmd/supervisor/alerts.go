@@ -51,7 +51,7 @@ func alertsTable(out *screen, reply *api.Alerts, now time.Time) {
 		return
 	}
 	g := out.grid("Alerts", "Rule", "State", "Since#", "Metric", "Type", "Value#", "Condition")
-	g.concede(shorter("Metric", 12), without("Metric", "Type", "Since"), shorter("Condition", 8), shorter("Rule", 12), without("Condition"))
+	g.shrink(shorter("Metric", 12), shrinkBy("Metric", "Type", "Since"), shorter("Condition", 8), shorter("Rule", 12), shrinkBy("Condition"))
 	for i := range reply.Alerts {
 		a := &reply.Alerts[i]
 		since := a.Since
@@ -68,17 +68,17 @@ func alertsTable(out *screen, reply *api.Alerts, now time.Time) {
 	g.print()
 }
 
-// condition writes what a rule compares its metric with, and how long that has to hold.
+// condition formats a rule's comparison, and how long it must hold.
 func condition(a *api.Alert) string {
 	text := clean(a.Comparison) + " " + figure(a.Metric, &a.Threshold)
 	if a.ForSeconds > 0 {
-		text += " for " + humaneRound(time.Duration(a.ForSeconds*float64(time.Second)))
+		text += " for " + roundDuration(time.Duration(a.ForSeconds*float64(time.Second)))
 	}
 	return text
 }
 
-// humaneRound writes a duration that somebody chose, in short: 90s, 2m, 24h.
-func humaneRound(d time.Duration) string {
+// humaneRound formats a configured duration in short form: 90s, 2m, 24h.
+func roundDuration(d time.Duration) string {
 	text := d.String()
 	if short, ok := strings.CutSuffix(text, "m0s"); ok {
 		text = short + "m"
@@ -89,7 +89,7 @@ func humaneRound(d time.Duration) string {
 	return text
 }
 
-// figure writes a metric's value in its unit; "-" for none.
+// figure formats a metric's value with its unit; "-" if there is none.
 func figure(metric string, value *float64) string {
 	switch {
 	case value == nil:
@@ -97,7 +97,7 @@ func figure(metric string, value *float64) string {
 	case strings.Contains(metric, "seconds"):
 		return seconds(value)
 	case strings.HasSuffix(metric, "rate"), strings.HasSuffix(metric, "utilization"):
-		return share(value)
+		return percent(value)
 	case *value == float64(int64(*value)):
 		return count(int64(*value))
 	}

@@ -12,7 +12,7 @@ import (
 	"missioncontrol/supervisor/roles"
 )
 
-// defaultAuthDir is where files for a broker of one's own are kept when nobody says.
+// defaultAuthDir is where files for your own broker are kept by default.
 const defaultAuthDir = "missioncontrol-auth"
 
 func (c *cli) authCommand() *cobra.Command {
@@ -80,7 +80,7 @@ none of them.`,
 			return err
 		}
 		c.out.printf("Made %s: start the broker with: nats-server --config %s\n", d, filepath.Join(*dir, "nats.conf"))
-		c.out.printf("Secrets are in %s: %s\n", d.Secrets(), list(credentials.Founders()))
+		c.out.printf("Secrets are in %s: %s\n", d.Secrets(), list(credentials.DefaultUsers()))
 		c.out.printf("Agents are added with: supervisor auth add agent ID --dir %s\n", d)
 		return nil
 	}
@@ -146,7 +146,7 @@ and in a directory made with --jwt, NAME.creds credentials.`,
 	return cmd
 }
 
-// addUser adds a user to a file for the embedded broker, with the secret beside it.
+// addUser adds a user to a file for the embedded broker and writes the secret next to it.
 func addUser(role roles.Role, name, file string, nkey bool) (credentials.Secret, string, error) {
 	if role == roles.System || role == roles.Supervisor {
 		return credentials.Secret{}, "", usagef("the embedded broker is its supervisor's own; %s is for --dir", role)
@@ -199,17 +199,19 @@ func (c *cli) authRenderCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "render",
 		Short: "Write a broker's accounts anew, from the list of its users",
-		Long: `Write accounts.conf anew as users.yaml beside it has it: after an entry was taken out,
-say, or with a newer version whose roles may do other things.`,
+		Long: `Write accounts.conf anew as users.yaml beside it has it: after you took an entry out,
+or with a newer version whose roles have other permissions. With JWTs, write operator.conf
+anew with the keys in the directory; users keep their credentials.`,
 		Example: `  supervisor auth render --dir auth && nats-server --signal reload`,
 		Args:    noArguments,
 	}
 	dir := dirFlag(cmd)
 	cmd.RunE = func(*cobra.Command, []string) error {
-		if err := credentials.Dir(*dir).Render(); err != nil {
+		path, err := credentials.Dir(*dir).Render()
+		if err != nil {
 			return err
 		}
-		c.out.printf("Wrote %s; a broker that runs reads it with: nats-server --signal reload\n", filepath.Join(*dir, "accounts.conf"))
+		c.out.printf("Wrote %s; a broker that runs reads it with: nats-server --signal reload\n", path)
 		return nil
 	}
 	return cmd
@@ -219,7 +221,7 @@ func showFlag(cmd *cobra.Command) *bool {
 	return cmd.Flags().Bool("show", false, "print the secret, too")
 }
 
-// added says what was added, and shows the secret to who asked for it.
+// added reports what was added, and shows the secret if show is set.
 func (c *cli) added(what, path, reread string, secret credentials.Secret, show bool) {
 	c.out.printf("Added %s; its secret is in %s (%s)\n", what, path, reread)
 	if show {
@@ -227,7 +229,7 @@ func (c *cli) added(what, path, reread string, secret credentials.Secret, show b
 	}
 }
 
-// roleAndName checks the arguments of what makes somebody.
+// roleAndName checks the arguments of commands that add a user.
 func roleAndName(args []string, some []roles.Role) (roles.Role, error) {
 	role := roles.Role(args[0])
 	if err := oneOf(args[0], strings.Split(list(some), ", ")...); err != nil {
@@ -239,7 +241,7 @@ func roleAndName(args []string, some []roles.Role) (roles.Role, error) {
 	return role, nil
 }
 
-// authError says what to do about a name that is taken.
+// authError adds advice to the error for a name that is taken.
 func authError(err error) error {
 	if errors.Is(err, credentials.ErrExists) {
 		return fmt.Errorf("%w; choose another name, or take the old one out first", err)
@@ -247,7 +249,7 @@ func authError(err error) error {
 	return err
 }
 
-// roleNames suggests roles, and nothing for names.
+// roleNames completes roles. It completes nothing for names.
 func roleNames(some []roles.Role) completer {
 	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {

@@ -15,7 +15,7 @@ import (
 	"missioncontrol/supervisor/credentials"
 )
 
-// authRun runs `supervisor auth` in a world without a broker.
+// authRun runs `supervisor auth` without a broker.
 func authRun(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	c := newCall(nil)
@@ -39,7 +39,7 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// A user's secret is in a file of its own; what stands in the list proves it.
+// A user's secret is in a file of its own; the entry in the list verifies it.
 func TestAuthAddToAFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -50,7 +50,7 @@ func TestAuthAddToAFile(t *testing.T) {
 	if strings.Contains(said, password) {
 		t.Error("the password was printed")
 	}
-	// A comment of the user's own stays where it is.
+	// The user's own comment stays where it is.
 	must(t, os.WriteFile(file, []byte("# mine\n"+read(t, file)), 0o600))
 	shown := authOK(t, "add", "agent", "w1", "--users", file, "--nkey", "--show")
 	if seed := read(t, filepath.Join(dir, "w1.nk")); !strings.HasPrefix(seed, "SU") || !strings.HasSuffix(shown, seed) {
@@ -73,7 +73,7 @@ func TestAuthAddToAFile(t *testing.T) {
 	}
 }
 
-// A fleet's users are added by a loop in a shell, perhaps by several at once.
+// Adding users concurrently, as a loop in a shell may do, loses no user.
 func TestAuthAddsThatMeetLoseNobody(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "auth")
@@ -89,13 +89,13 @@ func TestAuthAddsThatMeetLoseNobody(t *testing.T) {
 		all.Go(func() { authRun(t, "add", "agent", name, "--dir", dir) })
 	}
 	all.Wait()
-	for file, more := range map[string]int{users: 0, tokens: 0, filepath.Join(dir, "users.yaml"): len(credentials.Founders())} {
+	for file, more := range map[string]int{users: 0, tokens: 0, filepath.Join(dir, "users.yaml"): len(credentials.DefaultUsers())} {
 		equal(t, "entries in "+filepath.Base(file), strings.Count(read(t, file), "name: "), each+more)
 	}
-	authOK(t, "add", "agent", "last", "--dir", dir) // accounts.conf is what the list makes of it
+	authOK(t, "add", "agent", "last", "--dir", dir) // accounts.conf is rendered from the list
 }
 
-// A list may be a link to where it really is.
+// A list may be a symbolic link.
 func TestAuthAddFollowsALink(t *testing.T) {
 	t.Parallel()
 	there, link := filepath.Join(t.TempDir(), "real.yaml"), filepath.Join(t.TempDir(), "users.yaml")
@@ -166,7 +166,7 @@ func TestAuthInit(t *testing.T) {
 	}
 }
 
-// render writes what the list says, and add refuses to lose what somebody has written.
+// render writes what the list says, and add does not overwrite manual changes.
 func TestAuthRender(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "auth")

@@ -43,7 +43,7 @@ restore makes a data directory of it.`,
 		if err != nil {
 			return err
 		}
-		return c.connect(cmd, connectPatience, func(ctx context.Context, s *session) error {
+		return c.connect(cmd, connectTimeout, func(ctx context.Context, s *session) error {
 			return c.backup(ctx, s, store, args[0])
 		})
 	}
@@ -61,7 +61,7 @@ func placeSettings() []setting {
 // storeToCopy returns the file of the embedded store.
 func (c *cli) storeToCopy(cmd *cobra.Command) (string, error) {
 	var s settings
-	d := doors{flags: cmd.Flags(), lookup: c.lookup, env: serveEnv}
+	d := sources{flags: cmd.Flags(), lookup: c.lookup, env: serveEnv}
 	if err := d.load([]setting{configSetting}, &s); err != nil {
 		return "", err
 	}
@@ -85,10 +85,10 @@ func (c *cli) storeToCopy(cmd *cobra.Command) (string, error) {
 	return path, nil
 }
 
-// backup makes a backup beside its final place, so that half of one is never taken for
-// a whole.
+// backup writes a backup next to its final place and then moves it there, so that an
+// incomplete backup is never mistaken for a complete one.
 func (c *cli) backup(ctx context.Context, s *session, store, dir string) (err error) {
-	if err := wantVacant(dir); err != nil {
+	if err := requireEmpty(dir); err != nil {
 		return err
 	}
 	partial := filepath.Clean(dir) + ".partial"
@@ -100,7 +100,7 @@ func (c *cli) backup(ctx context.Context, s *session, store, dir string) (err er
 			err = errors.Join(err, os.RemoveAll(partial))
 		}
 	}()
-	m, err := makeBackup(ctx, s.nc, store, partial, func(made sqlitestore.Copy) error { return belongsTo(ctx, s.nc, made) })
+	m, err := makeBackup(ctx, s.nc, store, partial, func(made sqlitestore.Copy) error { return sameSupervisor(ctx, s.nc, made) })
 	if err != nil {
 		return err
 	}
@@ -114,8 +114,8 @@ func (c *cli) backup(ctx context.Context, s *session, store, dir string) (err er
 	return nil
 }
 
-// belongsTo checks that the store and the broker are one supervisor's.
-func belongsTo(ctx context.Context, nc *nats.Conn, made sqlitestore.Copy) error {
+// sameSupervisor checks that the store and the broker belong to the same supervisor.
+func sameSupervisor(ctx context.Context, nc *nats.Conn, made sqlitestore.Copy) error {
 	stores, err := supervisor.Stores(ctx, nc)
 	switch {
 	case err != nil:
@@ -128,8 +128,8 @@ func belongsTo(ctx context.Context, nc *nats.Conn, made sqlitestore.Copy) error 
 	return nil
 }
 
-// wantVacant refuses a directory that has something in it.
-func wantVacant(dir string) error {
+// requireEmpty returns an error if the directory is not empty.
+func requireEmpty(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -138,7 +138,7 @@ func wantVacant(dir string) error {
 		return fmt.Errorf("%s is not a directory that can be used: %w", dir, rootCause(err))
 	}
 	for _, entry := range entries {
-		if entry.Name() != "lost+found" { // of a volume of its own
+		if entry.Name() != "lost+found" { // present at the root of a volume
 			return fmt.Errorf("%s is not empty; name another directory", dir)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"missioncontrol/missions"
 )
 
-// benchFlags are the load that is asked for.
+// benchFlags describe the requested load.
 type benchFlags struct {
 	missions, agents, concurrency int
 	callers, batch, payload       int
@@ -53,12 +53,12 @@ with other agents of their type these take some, too. In the end they are delete
 		if err := f.check(); err != nil {
 			return err
 		}
-		return c.connect(cmd, connectPatience, func(ctx context.Context, s *session) error { return c.bench(ctx, s, &f) })
+		return c.connect(cmd, connectTimeout, func(ctx context.Context, s *session) error { return c.bench(ctx, s, &f) })
 	}
 	return cmd
 }
 
-// check refuses loads that cannot be.
+// check rejects loads that are not possible.
 func (f *benchFlags) check() error {
 	for _, flag := range []struct {
 		name        string
@@ -83,23 +83,23 @@ func (f *benchFlags) check() error {
 	return nil
 }
 
-// benchReport is what a run came to. Times are in seconds.
+// benchReport is the result of a run. Times are in seconds.
 type benchReport struct {
-	Missions          int       `json:"missions"` // done
-	Failed            int       `json:"failed"`   // requests that create, of which the first error is told
+	Missions          int       `json:"missions"` // completed
+	Failed            int       `json:"failed"`   // failed create requests; the first error is reported
 	Agents            int       `json:"agents"`
 	Concurrency       int       `json:"concurrency"`
 	Callers           int       `json:"callers"`
 	Batch             int       `json:"batch"`
 	PayloadBytes      int       `json:"payload_bytes"`
-	Seconds           float64   `json:"seconds"` // from the first request until the last mission was done
+	Seconds           float64   `json:"seconds"` // from the first request until the last mission completed
 	MissionsPerSecond float64   `json:"missions_per_second"`
 	CreatesPerSecond  float64   `json:"creates_per_second"` // missions
 	Create            latencies `json:"create_seconds"`     // of one request
 	ToAgent           latencies `json:"to_agent_seconds"`   // from the request until a handler has the mission
 }
 
-// bench runs a load, tells what came of it, and takes its missions away again.
+// bench runs a load, reports the result, and deletes the missions it created.
 func (c *cli) bench(ctx context.Context, s *session, f *benchFlags) error {
 	run := newBenchRun(c, s, f)
 	err := run.run(ctx)
@@ -110,7 +110,7 @@ func (c *cli) bench(ctx context.Context, s *session, f *benchFlags) error {
 	if f.keep {
 		return err
 	}
-	// What was interrupted is cleaned up as well.
+	// Clean up after an interrupted run, too.
 	cleaning, cancel := context.WithTimeout(context.WithoutCancel(ctx), benchCleaning)
 	defer cancel()
 	if left := run.clean(cleaning); left > 0 && err == nil {
@@ -132,7 +132,7 @@ func (c *cli) showBench(s *session, r *benchReport, asJSON bool) {
 	}
 	b := c.out.card("Benchmark of " + s.nc.ConnectedUrlRedacted())
 	b.line("Missions", fmt.Sprintf("%s of %s each, created by %s in batches of %s",
-		count(r.Missions), memory(int64(r.PayloadBytes)), plural(r.Callers, "caller", "callers"), count(r.Batch)))
+		count(r.Missions), byteSize(int64(r.PayloadBytes)), plural(r.Callers, "caller", "callers"), count(r.Batch)))
 	b.line("Agents", fmt.Sprintf("%s with %s at once", count(r.Agents), count(r.Concurrency)))
 	b.gap()
 	b.line("Done", c.out.paint(bold, count(int64(r.MissionsPerSecond))+" missions/s"))

@@ -9,7 +9,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// A load of each kind is created, done, measured, and taken away again.
+// A load of each kind is created, completed, measured, and deleted.
 func TestBenchMeasuresAndCleansUp(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -8,15 +8,15 @@ import (
 	"unicode/utf8"
 )
 
-// escapeSequence is what a terminal takes for a command: CSI, OSC and other
-// sequences of ECMA-48, in their seven-bit and their eight-bit forms.
+// escapeSequence matches what a terminal interprets as a command: CSI, OSC and other
+// sequences of ECMA-48, in their seven-bit and eight-bit forms.
 var escapeSequence = regexp.MustCompile("(?:\x1b\\[|\u009b)[0-?]*[ -/]*[@-~]" +
 	"|(?:\x1b[\\]PX^_]|[\u009d\u0090\u0098\u009e\u009f])[^\x07\x1b\u009c]*(?:\x07|\x1b\\\\|\u009c)" +
 	"|\x1b[ -/]*[0-~]")
 
-// clean makes a line of text that came from outside safe for a terminal. Escape
-// sequences and control characters go, and so do the marks that reverse the
-// direction of text; line breaks and tabs become spaces.
+// clean makes a line of external text safe for a terminal. It removes escape sequences,
+// control characters and the marks that reverse the direction of text. Line breaks and
+// tabs become spaces.
 func clean(s string) string {
 	if plain(s) {
 		return s
@@ -24,7 +24,7 @@ func clean(s string) string {
 	return strings.NewReplacer("\n", " ", "\t", " ").Replace(cleanBlock(s))
 }
 
-// cleanBlock is clean for text of several lines, which stay lines.
+// cleanBlock is clean for text of several lines. It keeps the line breaks.
 func cleanBlock(s string) string {
 	if plain(s) {
 		return s
@@ -54,15 +54,15 @@ func plain(s string) bool {
 	return true
 }
 
-// harmful reports whether a terminal would do something else with r than show it.
+// harmful reports whether a terminal would interpret r rather than show it.
 func harmful(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 }
 
-// escapeJSON writes control characters and marks of direction as escapes. JSON itself does
-// so only with the control characters below U+0020, and what goes into a pipe or a file
-// may well be shown by a terminal later. The value stays the same. Outside of strings, the
-// only control characters of JSON are white space.
+// escapeJSON escapes control characters and direction marks. JSON requires this only for
+// control characters below U+0020, but output written to a pipe or a file may be shown by
+// a terminal later. The value does not change. Outside of strings, white space is the
+// only use of control characters in JSON.
 func escapeJSON(document string) string {
 	if !strings.ContainsFunc(document, func(r rune) bool { return r != '\n' && harmful(r) || r == utf8.RuneError }) {
 		return document
@@ -81,7 +81,7 @@ func escapeJSON(document string) string {
 	return b.String()
 }
 
-// firstLine is the first line of a text.
+// firstLine returns the first line of a text.
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(text, "\n")
 	return line

@@ -19,40 +19,39 @@ import (
 const (
 	exitOK      = 0
 	exitFailure = 1
-	exitUsage   = 2 // what was typed cannot be meant
+	exitUsage   = 2 // the command line makes no sense
 )
 
-// cli is one run of the program: what it was given by whoever started it, and
-// where its output goes.
+// cli is one run of the program: its input and where its output goes.
 type cli struct {
 	stdin  io.Reader
 	out    *screen // results
-	err    *screen // errors, questions and what goes on
+	err    *screen // errors, questions and progress
 	lookup func(string) (string, bool)
 
-	// tick is how often --watch redraws and --follow asks.
+	// tick is the interval of --watch and --follow.
 	tick time.Duration
 
-	// refresh is how long one look of --watch may take.
+	// refresh bounds one refresh of --watch.
 	refresh time.Duration
 
-	// grace is how long a program has between SIGTERM and SIGKILL.
+	// grace is the time a program has between SIGTERM and SIGKILL.
 	grace time.Duration
 
 	// secondInterrupt listens for the second Ctrl-C.
 	secondInterrupt func() (<-chan struct{}, func())
 
-	// takeTerminal takes the whole terminal over.
+	// takeTerminal takes over the whole terminal.
 	takeTerminal func() (tcell.Screen, error)
 
-	// nc is the connection of a client command, while it has one.
+	// nc is a client command's connection while it is open.
 	nc *nats.Conn
 
 	// completing is whether a shell asks for completions, and reads what is printed.
 	completing bool
 
-	// running is whether a command has begun: what fails before is a mistake in
-	// what was typed.
+	// running is whether a command has started. An error before that is a mistake in the
+	// command line.
 	running bool
 }
 
@@ -96,7 +95,7 @@ func (c *cli) run(ctx context.Context, args []string) int {
 	return exitFailure
 }
 
-// usageError is a mistake in what was typed.
+// usageError is a mistake in the command line.
 type usageError struct{ text string }
 
 func (e *usageError) Error() string { return e.text }
@@ -105,15 +104,16 @@ func usagef(format string, args ...any) error {
 	return &usageError{fmt.Sprintf(format, args...)}
 }
 
-// errSilent ends a command with a failure that its output has told already.
+// errSilent ends a command with a failure that its output has already reported.
 var errSilent = errors.New("")
 
-// shortPath is a command as errors name it, which begin with the program's name.
+// shortPath returns a command's name for errors, which already begin with the program's
+// name.
 func shortPath(cmd *cobra.Command) string {
 	return strings.TrimPrefix(cmd.CommandPath(), "supervisor ")
 }
 
-// flagError says in a person's words what is wrong with a flag.
+// flagError says in plain words what is wrong with a flag.
 func flagError(cmd *cobra.Command, err error) error {
 	var bad *pflag.InvalidValueError
 	if errors.As(err, &bad) && bad.GetFlag() != nil {
@@ -122,7 +122,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	return usagef("%v; see %s --help", err, cmd.CommandPath())
 }
 
-// wantedOf says what a flag takes that does not take everything.
+// wantedOf says what a flag accepts, if it does not accept everything.
 func wantedOf(flag *pflag.Flag) string {
 	switch flag.Value.Type() {
 	case "bool":
@@ -130,11 +130,11 @@ func wantedOf(flag *pflag.Flag) string {
 	case "int":
 		return "a whole number"
 	}
-	return "a list of words" // a quote that is not closed
+	return "a list of words" // an unclosed quote
 }
 
-// plainHelp takes the marks out of what flags say of themselves. They name the
-// value for help, and would be seen as they are in a shell's completions.
+// plainHelp removes the quotes from the flags' descriptions. They mark the value's name
+// for help; a shell's completions would show them literally.
 func plainHelp(cmd *cobra.Command) {
 	for _, flags := range []*pflag.FlagSet{cmd.Flags(), cmd.PersistentFlags()} {
 		flags.VisitAll(func(flag *pflag.Flag) { flag.Usage = strings.ReplaceAll(flag.Usage, "`", "") })
@@ -144,7 +144,7 @@ func plainHelp(cmd *cobra.Command) {
 	}
 }
 
-// noArguments refuses arguments.
+// noArguments accepts no arguments.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -152,8 +152,8 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return usagef("%s takes no arguments, but was given %q; see %s --help", shortPath(cmd), args[0], cmd.CommandPath())
 }
 
-// arguments wants at least least arguments, and at most most (-1: any number),
-// which what describes.
+// arguments accepts at least least arguments and at most most (-1: any number). what
+// describes them.
 func arguments(least, most int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
@@ -166,8 +166,7 @@ func arguments(least, most int, what string) cobra.PositionalArgs {
 	}
 }
 
-// subcommandOnly makes cmd say which commands it has when it is given none, or
-// one that it does not know.
+// subcommandOnly makes cmd list its commands if it gets none, or one it does not know.
 func subcommandOnly(cmd *cobra.Command) {
 	cmd.SuggestionsMinimumDistance = 2
 	cmd.Args = func(cmd *cobra.Command, args []string) error {

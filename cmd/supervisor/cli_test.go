@@ -73,6 +73,7 @@ func TestMistakesInWhatIsTypedAreOneLineAndExitCode2(t *testing.T) {
 		`--drain: "x" is not a duration like 30s, 10m or 7d`:                                         {"agent", "run", "--type", "t", "--drain", "x", "--", "cat"},
 		`--listen: "4222" is not an address like 127.0.0.1:4222`:                                     {"--listen", "4222"},
 		`--store: "file" is not a store; write sqlite:PATH, or redis://HOST`:                         {"serve", "--store", "file"},
+		`--store: "Redis://…" is not a store; write sqlite:PATH, or redis://HOST`:                    {"serve", "--store", "Redis://h?sentinel_password=geheim"},
 		`--creds is for an external broker, and none is named; add --server URL or --context NAME`:   {"--creds", "cli_test.go"},
 		`there is no command "nosuch"; see supervisor completion --help`:                             {"completion", "nosuch"},
 		`completion needs a command: bash, fish, powershell, zsh`:                                    {"completion"},
@@ -103,7 +104,7 @@ func TestMistakesFoundOnceConnected(t *testing.T) {
 	b.refused(t, 1, `there is no mission "m1"`, "missions", "wait", "m1", "--timeout", "1h")
 }
 
-// TestEveryCommandHasExamples holds help to its promise.
+// TestEveryCommandHasExamples checks that help shows examples for every command.
 func TestEveryCommandHasExamples(t *testing.T) {
 	t.Parallel()
 	var visit func(cmd *cobra.Command)
@@ -204,14 +205,14 @@ func TestServeRunsFromTheCommandLine(t *testing.T) {
 	equal(t, "exit code", code, 0)
 	contains(t, stdout+stderr, "Created mission ")
 
-	// A second one has to leave the first one's data alone.
+	// A second supervisor must not touch the first one's data.
 	code, _, stderr = runIn(t, nil, append([]string{"serve"}, args...)...)
 	equal(t, "exit code", code, 1)
 	contains(t, stderr, dir)
 	if strings.Count(stderr, "\n") != 1 {
 		t.Errorf("more than a line: %q", stderr)
 	}
-	// Nor can it have the port.
+	// It cannot have the port either.
 	code, _, stderr = runIn(t, nil, "serve", "--listen", strings.TrimPrefix(url, "nats://"), "--http", "off", "--data-dir", t.TempDir())
 	equal(t, "exit code", code, 1)
 	contains(t, stderr, strings.TrimPrefix(url, "nats://"))

@@ -6,13 +6,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// shell is one for which there is a script that completes our command lines.
+// shell is a shell for which there is a completion script.
 type shell struct {
 	name, example string
 	script        func(root *cobra.Command, out io.Writer) error
 }
 
-// shells are those that cobra knows.
+// shells are the shells that cobra supports.
 var shells = []shell{
 	{"bash", `  source <(supervisor completion bash)                                        in this shell
   supervisor completion bash > /etc/bash_completion.d/supervisor              in every new one`,
@@ -28,8 +28,8 @@ var shells = []shell{
 		(*cobra.Command).GenPowerShellCompletionWithDesc},
 }
 
-// completionCommand stands in the place of cobra's own, which takes any word for a
-// shell and calls it a success.
+// completionCommand replaces cobra's own, which accepts any word as a shell and exits
+// with success.
 func (c *cli) completionCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "completion",

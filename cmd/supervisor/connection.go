@@ -11,57 +11,57 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// defaultServer is where a broker is looked for when nobody says where.
+// defaultServer is the broker's address if none is set.
 const defaultServer = "nats://127.0.0.1:4222"
 
-// connection says which broker to use and as whom.
+// connection says which broker to use and how to sign in.
 type connection struct {
-	server, context          given
-	creds, nkey, user, token given // ways to sign in, of which one is used
-	password                 given // of user
-	tlsCert, tlsKey, tlsCA   given
-	inbox                    given // its prefix
+	server, context          value
+	creds, nkey, user, token value // ways to sign in; only one is used
+	password                 value // of user
+	tlsCert, tlsKey, tlsCA   value
+	inbox                    value // its prefix
 
 	exposed []exposure
 }
 
-// connectionSettings is the table of the connection's settings, with the names
-// that the nats CLI gives them.
+// connectionSettings returns the table of the connection's settings. They are named as in
+// the nats CLI.
 func connectionSettings(serverHelp, contextHelp, serverFallback string) []setting {
-	keep := func(field func(*connection) *given) func(*settings, given) error {
-		return func(s *settings, g given) error { *field(&s.connection) = g; return nil }
+	keep := func(field func(*connection) *value) func(*settings, value) error {
+		return func(s *settings, g value) error { *field(&s.connection) = g; return nil }
 	}
 	return []setting{
-		{key: "server", short: "s", holder: "URL", natsEnv: "NATS_URL", help: serverHelp, fallback: serverFallback,
-			apply: func(s *settings, g given) error { s.connection.server = g; return checkServer(g.text) }},
-		{key: "context", holder: "NAME", natsEnv: "NATS_CONTEXT", help: contextHelp,
-			apply: keep(func(c *connection) *given { return &c.context })},
-		{key: "creds", holder: "FILE", private: true, natsEnv: "NATS_CREDS", help: "FILE with a user's credentials",
-			apply: keep(func(c *connection) *given { return &c.creds })},
-		{key: "nkey", holder: "FILE", private: true, natsEnv: "NATS_NKEY", help: "FILE with a user's nkey seed",
-			apply: keep(func(c *connection) *given { return &c.nkey })},
-		{key: "user", holder: "NAME", natsEnv: "NATS_USER", help: "NAME of the user, or a token when there is no password",
-			apply: keep(func(c *connection) *given { return &c.user })},
-		{key: "password", holder: "PASSWORD", natsEnv: "NATS_PASSWORD", help: "PASSWORD of the user", secret: true,
-			apply: keep(func(c *connection) *given { return &c.password })},
-		{key: "password_file", holder: "FILE", private: true, natsEnv: "NATS_PASSWORD_FILE", help: "FILE that holds nothing but the password",
-			apply: fromFile(func(s *settings) *given { return &s.connection.password })},
-		{key: "token", holder: "TOKEN", natsEnv: "NATS_TOKEN", help: "TOKEN to sign in with", secret: true,
-			apply: keep(func(c *connection) *given { return &c.token })},
-		{key: "token_file", holder: "FILE", private: true, natsEnv: "NATS_TOKEN_FILE", help: "FILE that holds nothing but the token",
-			apply: fromFile(func(s *settings) *given { return &s.connection.token })},
-		{key: "inbox_prefix", holder: "PREFIX", natsEnv: "NATS_INBOX_PREFIX", help: "PREFIX of the subjects on which replies are received",
-			apply: func(s *settings, g given) error { s.connection.inbox = g; return checkInbox(g.text) }},
-		{key: "tlscert", holder: "FILE", natsEnv: "NATS_CERT", help: "FILE with the client's TLS certificate",
-			apply: keep(func(c *connection) *given { return &c.tlsCert })},
-		{key: "tlskey", holder: "FILE", private: true, natsEnv: "NATS_KEY", help: "FILE with the certificate's private key",
-			apply: keep(func(c *connection) *given { return &c.tlsKey })},
-		{key: "tlsca", holder: "FILE", natsEnv: "NATS_CA", help: "FILE with the authorities that the broker's certificate is checked against",
-			apply: keep(func(c *connection) *given { return &c.tlsCA })},
+		{key: "server", short: "s", placeholder: "URL", natsEnv: "NATS_URL", help: serverHelp, fallback: serverFallback,
+			apply: func(s *settings, g value) error { s.connection.server = g; return checkServer(g.text) }},
+		{key: "context", placeholder: "NAME", natsEnv: "NATS_CONTEXT", help: contextHelp,
+			apply: keep(func(c *connection) *value { return &c.context })},
+		{key: "creds", placeholder: "FILE", private: true, natsEnv: "NATS_CREDS", help: "FILE with a user's credentials",
+			apply: keep(func(c *connection) *value { return &c.creds })},
+		{key: "nkey", placeholder: "FILE", private: true, natsEnv: "NATS_NKEY", help: "FILE with a user's nkey seed",
+			apply: keep(func(c *connection) *value { return &c.nkey })},
+		{key: "user", placeholder: "NAME", natsEnv: "NATS_USER", help: "NAME of the user, or a token when there is no password",
+			apply: keep(func(c *connection) *value { return &c.user })},
+		{key: "password", placeholder: "PASSWORD", natsEnv: "NATS_PASSWORD", help: "PASSWORD of the user", secret: true,
+			apply: keep(func(c *connection) *value { return &c.password })},
+		{key: "password_file", placeholder: "FILE", private: true, natsEnv: "NATS_PASSWORD_FILE", help: "FILE that holds nothing but the password",
+			apply: fromFile(func(s *settings) *value { return &s.connection.password })},
+		{key: "token", placeholder: "TOKEN", natsEnv: "NATS_TOKEN", help: "TOKEN to sign in with", secret: true,
+			apply: keep(func(c *connection) *value { return &c.token })},
+		{key: "token_file", placeholder: "FILE", private: true, natsEnv: "NATS_TOKEN_FILE", help: "FILE that holds nothing but the token",
+			apply: fromFile(func(s *settings) *value { return &s.connection.token })},
+		{key: "inbox_prefix", placeholder: "PREFIX", natsEnv: "NATS_INBOX_PREFIX", help: "PREFIX of the subjects on which replies are received",
+			apply: func(s *settings, g value) error { s.connection.inbox = g; return checkInbox(g.text) }},
+		{key: "tlscert", placeholder: "FILE", natsEnv: "NATS_CERT", help: "FILE with the client's TLS certificate",
+			apply: keep(func(c *connection) *value { return &c.tlsCert })},
+		{key: "tlskey", placeholder: "FILE", private: true, natsEnv: "NATS_KEY", help: "FILE with the certificate's private key",
+			apply: keep(func(c *connection) *value { return &c.tlsKey })},
+		{key: "tlsca", placeholder: "FILE", natsEnv: "NATS_CA", help: "FILE with the authorities that the broker's certificate is checked against",
+			apply: keep(func(c *connection) *value { return &c.tlsCA })},
 	}
 }
 
-// clientSettings is the table for commands that talk to a supervisor.
+// clientSettings returns the table for commands that talk to a supervisor.
 func clientSettings() []setting {
 	return connectionSettings("URL of the NATS broker, or several with commas",
 		"NAME of the nats CLI's context to use; without a --server, the selected one", "")
@@ -69,7 +69,7 @@ func clientSettings() []setting {
 
 func natsEnv(s *setting) string { return s.natsEnv }
 
-// addConnectionFlags gives a command, and those below it, the connection's flags.
+// addConnectionFlags adds the connection's flags to a command and its subcommands.
 func addConnectionFlags(cmd *cobra.Command) {
 	flags := cmd.PersistentFlags()
 	addFlags(flags, clientSettings(), natsEnv)
@@ -79,7 +79,7 @@ func addConnectionFlags(cmd *cobra.Command) {
 // loadConnection reads the connection's flags and the nats CLI's environment.
 func (c *cli) loadConnection(cmd *cobra.Command) (connection, error) {
 	var s settings
-	d := doors{flags: cmd.Flags(), lookup: c.lookup, env: natsEnv}
+	d := sources{flags: cmd.Flags(), lookup: c.lookup, env: natsEnv}
 	if err := d.load(clientSettings(), &s); err != nil {
 		return connection{}, err
 	}
@@ -87,7 +87,7 @@ func (c *cli) loadConnection(cmd *cobra.Command) (connection, error) {
 	return s.connection, s.connection.check()
 }
 
-// check finds what cannot be together, and files that cannot be read.
+// check finds settings that exclude each other, and files that cannot be read.
 func (c *connection) check() error {
 	if c.password.text != "" && c.user.text == "" {
 		return usagef("%s: a password needs a user; add --user NAME", c.password.where)
@@ -95,10 +95,10 @@ func (c *connection) check() error {
 	if (c.tlsCert.text == "") != (c.tlsKey.text == "") {
 		return usagef("--tlscert and --tlskey are needed together")
 	}
-	if first, second := c.ways(); second.text != "" && first.door == second.door {
+	if first, second := c.ways(); second.text != "" && first.source == second.source {
 		return usagef("%s and %s are two ways to sign in; give one", first.where, second.where)
 	}
-	for _, file := range []given{c.creds, c.nkey, c.tlsCert, c.tlsKey, c.tlsCA} {
+	for _, file := range []value{c.creds, c.nkey, c.tlsCert, c.tlsKey, c.tlsCA} {
 		if file.text == "" {
 			continue
 		}
@@ -115,7 +115,7 @@ func (c *connection) check() error {
 	return nil
 }
 
-// checkInbox refuses what cannot begin the subject of a reply.
+// checkInbox rejects a prefix that cannot begin a reply subject.
 func checkInbox(prefix string) error {
 	if nats.CustomInboxPrefix(prefix)(&nats.Options{}) != nil || strings.ContainsAny(prefix, " \t\r\n") {
 		return fmt.Errorf("%q cannot begin a subject; write it like _INBOX.me", prefix)
@@ -123,29 +123,29 @@ func checkInbox(prefix string) error {
 	return nil
 }
 
-// ways returns the way to sign in that is used, the one from the nearest door,
-// and the next one.
-func (c *connection) ways() (first, second given) {
-	for _, way := range []given{c.user, c.creds, c.nkey, c.token} {
+// ways returns the sign-in to use, which is from the setting source with the highest
+// precedence, and the next one.
+func (c *connection) ways() (first, second value) {
+	for _, way := range []value{c.user, c.creds, c.nkey, c.token} {
 		switch {
 		case way.text == "":
-		case first.text == "" || way.door < first.door:
+		case first.text == "" || way.source < first.source:
 			first, second = way, first
-		case second.text == "" || way.door < second.door:
+		case second.text == "" || way.source < second.source:
 			second = way
 		}
 	}
 	return first, second
 }
 
-// credential returns something that only a connection to a broker has use for.
-func (c *connection) credential() (given, bool) {
-	for _, g := range []given{c.user, c.creds, c.nkey, c.token, c.tlsCert, c.tlsCA} {
+// credential returns a setting that only makes sense for a connection to a broker.
+func (c *connection) credential() (value, bool) {
+	for _, g := range []value{c.user, c.creds, c.nkey, c.token, c.tlsCert, c.tlsCA} {
 		if g.text != "" {
 			return g, true
 		}
 	}
-	return given{}, false
+	return value{}, false
 }
 
 // broker is what is needed to connect.
@@ -154,8 +154,8 @@ type broker struct {
 	options []nats.Option
 }
 
-// broker returns how to connect. The nats CLI's selected context counts when
-// that is wished for, and neither a server nor a context is named.
+// broker returns how to connect. It uses the nats CLI's selected context if selected is
+// set and neither a server nor a context is named.
 func (c *connection) broker(selected bool) (broker, error) {
 	b := broker{urls: c.server.text}
 	if c.context.text != "" || selected && c.server.text == "" {
@@ -188,7 +188,7 @@ func (c *connection) broker(selected bool) (broker, error) {
 	return b, nil
 }
 
-// signIn returns the options that sign in, in place of a context's.
+// signIn returns the options that sign in and replace those of a context.
 func (c *connection) signIn() ([]nats.Option, error) {
 	way, _ := c.ways()
 	switch {
@@ -210,14 +210,14 @@ func (c *connection) signIn() ([]nats.Option, error) {
 	return []nats.Option{withoutCredentials, nkey}, nil
 }
 
-// withoutCredentials takes a context's credentials away.
+// withoutCredentials removes a context's credentials.
 func withoutCredentials(o *nats.Options) error {
 	o.User, o.Password, o.Token, o.Nkey = "", "", "", ""
 	o.UserJWT, o.SignatureCB, o.TokenHandler, o.UserInfo = nil, nil, nil, nil
 	return nil
 }
 
-// rootCause strips what errors of files repeat: operation and path.
+// rootCause strips the operation and the path that file errors repeat.
 func rootCause(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
@@ -226,7 +226,7 @@ func rootCause(err error) error {
 	return err
 }
 
-// redactURLs is a list of brokers as it may be shown.
+// redactURLs returns a list of brokers without secrets.
 func redactURLs(list string) string {
 	urls := strings.Split(list, ",")
 	for i := range urls {

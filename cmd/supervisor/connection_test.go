@@ -23,7 +23,7 @@ import (
 	"github.com/nats-io/nkeys"
 )
 
-// guardedBroker runs a broker that lets in only whom its options say.
+// guardedBroker runs a broker that accepts only the users in its options.
 func guardedBroker(t *testing.T, options *server.Options) string {
 	t.Helper()
 	options.Host, options.Port, options.NoSigs, options.NoLog = "127.0.0.1", server.RANDOM_PORT, true, true
@@ -34,13 +34,13 @@ func guardedBroker(t *testing.T, options *server.Options) string {
 		b.Shutdown()
 		b.WaitForShutdown()
 	})
-	if !b.ReadyForConnections(patience) {
+	if !b.ReadyForConnections(testTimeout) {
 		t.Fatal("the broker did not start")
 	}
 	return b.ClientURL()
 }
 
-// client runs a command in an environment of its own.
+// runIn runs a command with the given environment.
 func runIn(t *testing.T, env map[string]string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	c := newCall(env).start(t, args...)
@@ -48,7 +48,7 @@ func runIn(t *testing.T, env map[string]string, args ...string) (code int, stdou
 	return code, c.out.String(), c.err.String()
 }
 
-// noSupervisor is what a command says that was let in where nobody answers.
+// noSupervisor is a command's error when it can connect but no supervisor answers.
 const noSupervisor = "no supervisor answers on this broker"
 
 func TestWaysToSignIn(t *testing.T) {
@@ -130,16 +130,16 @@ func TestTheUsualBrokerCanBeStarted(t *testing.T) {
 	equal(t, "advice", text, "no broker can be reached at nats://127.0.0.1:4222; start one with: supervisor, or name another with --server or --context")
 }
 
-// Over TLS 1.3 a broker that misses the client's certificate says so after the handshake,
-// or closes before that can be read.
+// Over TLS 1.3 a broker reports a missing client certificate after the handshake, or
+// closes the connection before the report can be read.
 func TestARefusedHandshakeNamesTheFlags(t *testing.T) {
 	t.Parallel()
-	for _, cause := range []string{
+	for _, reason := range []string{
 		"remote error: tls: certificate required",
 		"nats: tls error: connection closed by remote after TLS handshake: write tcp 127.0.0.1:1->127.0.0.1:2: write: broken pipe",
 		"x509: certificate signed by unknown authority",
 	} {
-		contains(t, notConnected("nats://h:1", errors.New(cause)).Error(), cause, "check --tlsca, --tlscert and --tlskey")
+		contains(t, notConnected("nats://h:1", errors.New(reason)).Error(), reason, "check --tlsca, --tlscert and --tlskey")
 	}
 }
 
@@ -182,7 +182,7 @@ func TestContextsOfTheNATSCLI(t *testing.T) {
 
 	equal(t, "completion", strings.Join(knownContexts(), " "), "nowhere right wrong")
 
-	// serve takes a context, too, though never the selected one.
+	// serve accepts a context, too, but never uses the selected one.
 	s, err := load(t, []string{"--context", "right"}, nil, "")
 	must(t, err)
 	nc, err := nats.Connect(s.serve.Server, s.serve.NATS...)
@@ -218,7 +218,7 @@ func TestTLS(t *testing.T) {
 	contains(t, stderr, "no secure connection", "--tlsca")
 }
 
-// selfSigned makes a certificate that is its own authority.
+// selfSigned creates a certificate that is its own authority.
 func selfSigned(t *testing.T) (certFile, keyFile string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -257,10 +257,10 @@ func TestWhatTheBrokerForbidsIsSaidAtOnce(t *testing.T) {
 	}
 }
 
-// emptyBroker lets everybody in.
+// emptyBroker accepts every client.
 func emptyBroker() *server.Options { return &server.Options{} }
 
-// NATS takes URLs without a scheme, too.
+// NATS accepts URLs without a scheme, too.
 func TestPasswordsInURLsAreNotShown(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]string{

@@ -11,25 +11,25 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// errDenied is what the broker does not allow a user to do.
+// errDenied means that the broker does not allow the user to do something.
 var errDenied = errors.New("this user may not")
 
-// denials is what a broker has denied a connection so far. It says so out of turn,
-// and never answers what it denies.
+// denials records what the broker has denied a connection so far. The broker reports a
+// denial asynchronously and does not answer the denied request.
 type denials struct {
 	mu       sync.Mutex
 	subjects map[string]bool // by "Publish" or "Subscription", a space, and the subject
-	changed  chan struct{}   // closed with the next one
+	changed  chan struct{}   // closed by the next denial
 }
 
 func newDenials() *denials {
 	return &denials{subjects: map[string]bool{}, changed: make(chan struct{})}
 }
 
-// violation is how brokers say that something is denied.
+// violation matches a broker's permission errors.
 var violation = regexp.MustCompile(`(?i)permissions violation for (publish|subscription) to "([^"]+)"`)
 
-// note takes note of a permissions violation.
+// note records a permissions violation.
 func (d *denials) note(err error) {
 	parts := violation.FindStringSubmatch(err.Error())
 	if parts == nil {
@@ -42,8 +42,8 @@ func (d *denials) note(err error) {
 	d.changed = make(chan struct{})
 }
 
-// publish reports whether publishing to a subject was denied, and what is closed
-// when something else is.
+// publish reports whether publishing to a subject was denied. The channel is closed by
+// the next denial.
 func (d *denials) publish(subject string) (bool, <-chan struct{}) {
 	return d.is("Publish " + subject)
 }
@@ -54,15 +54,15 @@ func (d *denials) is(what string) (bool, <-chan struct{}) {
 	return d.subjects[what], d.changed
 }
 
-// try runs a request to a subject until it ends or is denied. Whatever the broker
-// answers, if only that nobody listens there, the request was allowed.
+// try runs a request to a subject until it ends or is denied. Any answer from the broker,
+// even that there are no responders, means that the request was allowed.
 func (d *denials) try(ctx context.Context, nc *nats.Conn, subject string, body []byte) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	answered := make(chan error, 1)
 	var asking sync.WaitGroup
 	defer asking.Wait()
-	defer cancel() // before the wait, which it ends
+	defer cancel() // runs before the wait, and ends it
 	asking.Go(func() {
 		_, err := nc.RequestWithContext(ctx, subject, body)
 		answered <- err
@@ -80,9 +80,9 @@ func (d *denials) try(ctx context.Context, nc *nats.Conn, subject string, body [
 	}
 }
 
-// hears reports whether listening to a subject is allowed, on a connection that was
-// opened with nats.PermissionErrOnSubscribe.
-func hears(ctx context.Context, nc *nats.Conn, subject string) (bool, error) {
+// canSubscribe reports whether the connection may subscribe to a subject. The connection
+// must be opened with nats.PermissionErrOnSubscribe.
+func canSubscribe(ctx context.Context, nc *nats.Conn, subject string) (bool, error) {
 	sub, err := nc.SubscribeSync(subject)
 	if err != nil {
 		return false, err
@@ -91,7 +91,7 @@ func hears(ctx context.Context, nc *nats.Conn, subject string) (bool, error) {
 	if err := nc.FlushWithContext(ctx); err != nil {
 		return false, err
 	}
-	// A denial came before the flush was answered.
+	// A denial arrives before the reply to the flush.
 	_, err = sub.NextMsg(time.Millisecond)
 	return !errors.Is(err, nats.ErrPermissionViolation), nil
 }

@@ -14,8 +14,8 @@ import (
 	"missioncontrol/supervisor/roles"
 )
 
-// doctorPatience bounds one question of the doctor's.
-const doctorPatience = 3 * time.Second
+// doctorTimeout bounds one of the doctor's questions.
+const doctorTimeout = 3 * time.Second
 
 func (c *cli) doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -54,10 +54,10 @@ The exit code is 0 when nothing is wrong, warnings or not, and 1 otherwise.`,
 	return cmd
 }
 
-// verdict is what the doctor thinks of something.
+// verdict is the doctor's rating of a check.
 type verdict string
 
-// The verdicts. Something is unknown when this user may not ask, or nobody answers.
+// The verdicts. A check is unknown if this user may not ask, or if there is no answer.
 const (
 	fine    verdict = "ok"
 	unknown verdict = "unknown"
@@ -65,7 +65,7 @@ const (
 	wrong   verdict = "error"
 )
 
-// finding is one thing that was looked at.
+// finding is the result of one check.
 type finding struct {
 	Check   string  `json:"check"`
 	Status  verdict `json:"status"`
@@ -84,7 +84,7 @@ type doctor struct {
 	findings []finding
 }
 
-// check finds mistakes in what was typed.
+// check validates the flags.
 func (d *doctor) check() error {
 	if d.role != "" && d.role != roles.Viewer && d.role != roles.Operator {
 		return usagef("--role must be viewer or operator; for an agent there is --agent ID")
@@ -110,7 +110,7 @@ func (d *doctor) well(check, format string, args ...any) {
 	d.add(check, fine, fmt.Sprintf(format, args...), "")
 }
 
-// failed notes a question that was not answered as it should be.
+// failed records a question without a proper answer.
 func (d *doctor) failed(check string, err error) {
 	status := wrong
 	if errors.Is(err, errDenied) {
@@ -119,17 +119,17 @@ func (d *doctor) failed(check string, err error) {
 	d.add(check, status, errorText(err), "")
 }
 
-// ask runs one question with its own patience.
+// ask runs one question with its own timeout.
 func (d *doctor) ask(ctx context.Context, question func(context.Context)) {
-	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
+	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
 	question(ctx)
 }
 
-// examine looks at everything, from the bottom up. An error is a mistake in what was
-// typed, or that the examination was broken off.
+// examine runs all checks, from the bottom up. It returns an error for a mistake in the
+// command line, or if the examination was interrupted.
 func (d *doctor) examine(cmd *cobra.Command) error {
-	s, err := d.cli.dial(cmd, connectPatience, d.denied.note)
+	s, err := d.cli.dial(cmd, connectTimeout, d.denied.note)
 	var usage *usageError
 	switch {
 	case errors.As(err, &usage):
@@ -143,8 +143,8 @@ func (d *doctor) examine(cmd *cobra.Command) error {
 	ctx := cmd.Context()
 	d.ask(ctx, d.askBroker)
 	d.ask(ctx, d.askPermissions)
-	if d.agent != "" || d.deaf() {
-		return ctx.Err() // then there is nothing more to ask
+	if d.agent != "" || d.noReplies() {
+		return ctx.Err() // nothing more to ask
 	}
 	for _, question := range []func(context.Context){
 		d.askJetStream, d.askForeignStreams, d.askEventStream, d.askSupervisor, d.askClocks, d.askAlerts,
@@ -162,7 +162,7 @@ type doctorReport struct {
 	Findings  []finding     `json:"findings"`
 }
 
-// worst is the verdict over everything.
+// worst returns the worst verdict of all findings.
 func (d *doctor) worst() verdict {
 	order := []verdict{fine, unknown, doubt, wrong}
 	worst := fine
@@ -174,7 +174,7 @@ func (d *doctor) worst() verdict {
 	return worst
 }
 
-// report prints the findings; the error is errSilent when something is wrong.
+// report prints the findings. It returns errSilent if something is wrong.
 func (d *doctor) report(asJSON bool) error {
 	if asJSON {
 		raw, err := json.Marshal(doctorReport{d.worst(), missions.At(time.Now()), d.findings})
@@ -191,7 +191,7 @@ func (d *doctor) report(asJSON bool) error {
 	return nil
 }
 
-// marks are how verdicts are shown to people.
+// marks are the signs and colours of the verdicts.
 var marks = map[verdict]struct{ sign, colour string }{fine: {"✔", green}, unknown: {"?", faint}, doubt: {"!", yellow}, wrong: {"✘", red}}
 
 func (d *doctor) print(out *screen) {
@@ -201,8 +201,8 @@ func (d *doctor) print(out *screen) {
 		width = max(width, len(f.Check))
 	}
 	for _, f := range d.findings {
-		mark := marks[f.Status]
-		out.printf("%s %s  %s\n", out.paint(mark.colour, mark.sign), padRight(f.Check, width), clean(f.Message))
+		marker := marks[f.Status]
+		out.printf("%s %s  %s\n", out.paint(marker.colour, marker.sign), padRight(f.Check, width), clean(f.Message))
 		if f.Advice != "" {
 			out.printf("  %s  → %s\n", padRight("", width), clean(f.Advice))
 		}

@@ -16,7 +16,7 @@ import (
 	"missioncontrol/supervisor/roles"
 )
 
-// diagnosis runs the doctor and returns his findings by check, and the exit code.
+// diagnosis runs the doctor and returns its findings by check, and the exit code.
 func diagnosis(t *testing.T, url string, args ...string) (map[string]finding, int) {
 	t.Helper()
 	code, stdout, stderr := runIn(t, map[string]string{"NATS_URL": url}, append([]string{"doctor", "--json"}, args...)...)
@@ -39,7 +39,7 @@ func diagnosis(t *testing.T, url string, args ...string) (map[string]finding, in
 	return found, code
 }
 
-// wants compares a finding's verdict and parts of what it says.
+// wants compares a finding's verdict and parts of its text.
 func wants(t *testing.T, found map[string]finding, check string, status verdict, parts ...string) {
 	t.Helper()
 	f, there := found[check]

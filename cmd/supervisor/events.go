@@ -23,10 +23,10 @@ type eventFlags struct {
 	follow  bool
 	json    bool
 
-	begin time.Time // zero: with the first event to come
+	begin time.Time // zero: start with the next event
 }
 
-// defaultSince is how far back events are shown when nothing else is said.
+// defaultSince is how far back events are shown by default.
 const defaultSince = time.Hour
 
 func (c *cli) eventsCommand() *cobra.Command {
@@ -73,7 +73,7 @@ Only the broker has to be there, not the supervisor.`,
 	return cmd
 }
 
-// check finds mistakes in what was typed, and when to begin.
+// check validates the flags and finds out where to begin.
 func (f *eventFlags) check(c *cli) error {
 	name := f.durable
 	if name == "" {
@@ -96,13 +96,13 @@ func (f *eventFlags) check(c *cli) error {
 	return nil
 }
 
-// openEvents finds the stream of events.
+// openEvents finds the event stream.
 func openEvents(ctx context.Context, s *session) (jetstream.Stream, error) {
 	js, err := jetstream.New(s.nc)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, connectPatience)
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	stream, err := js.Stream(ctx, eventstream.DefaultStreamName)
 	shown := s.nc.ConnectedUrlRedacted()
@@ -119,18 +119,18 @@ func openEvents(ctx context.Context, s *session) (jetstream.Stream, error) {
 }
 
 const (
-	// eventHeartbeat is how often the broker says that a consumer is there while nothing
-	// comes. After two that are missing the client library makes another consumer: the
-	// broker's node that had it may be gone, or our request may have got lost.
+	// eventHeartbeat is the broker's heartbeat interval for an idle consumer. After two
+	// missed heartbeats the client library makes another consumer: the broker node that
+	// had it may be gone, or our request may have been lost.
 	eventHeartbeat = time.Second
 
-	// stallCheck is how long events that are known of may stay away before it is asked
-	// whether they still exist. It is longer than the library needs to miss heartbeats,
-	// since it looks for them within one call only.
+	// stallCheck is how long known events may be overdue before the reader asks whether
+	// they still exist. It is longer than the library needs to miss heartbeats, since the
+	// library counts them within one call only.
 	stallCheck = 3 * eventHeartbeat
 
-	// interruptPatience is how long the library may take to notice Ctrl-C.
-	interruptPatience = time.Second
+	// interruptTimeout is how long the library may take to notice Ctrl-C.
+	interruptTimeout = time.Second
 )
 
 // eventReader prints events as they are stored.
@@ -138,12 +138,12 @@ type eventReader struct {
 	nc   *nats.Conn
 	f    *eventFlags
 	p    *eventPrinter
-	seen uint64 // the sequence of the event that was printed last
-	last uint64 // up to which to print, unless it is to follow
+	seen uint64 // the sequence of the last printed event
+	last uint64 // the last sequence to print, unless it follows
 }
 
-// readEvents prints events with an ordered consumer, which leaves no trace at the
-// broker: up to those that are stored by now, or on and on.
+// readEvents prints events with an ordered consumer, which leaves nothing behind at the
+// broker. It prints the events stored so far, or follows the stream.
 func readEvents(ctx context.Context, nc *nats.Conn, stream jetstream.Stream, f *eventFlags, p *eventPrinter) error {
 	config := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverNewPolicy}
 	for _, t := range f.types {
@@ -173,14 +173,14 @@ func readEvents(ctx context.Context, nc *nats.Conn, stream jetstream.Stream, f *
 	return r.print(ctx, messages)
 }
 
-// stop ends a wait for messages. While the library makes another consumer, for ten seconds
-// where the broker hangs, it listens to nothing but the end of the connection.
+// stop ends a wait for messages. While the library makes another consumer, for up to ten
+// seconds if the broker hangs, only the end of the connection interrupts it.
 func (r *eventReader) stop(messages jetstream.MessagesContext) {
-	defer time.AfterFunc(interruptPatience, r.nc.Close).Stop()
+	defer time.AfterFunc(interruptTimeout, r.nc.Close).Stop()
 	messages.Stop()
 }
 
-// print prints what comes; unless it is to follow, until nothing is left.
+// print prints messages as they arrive. Unless it follows, it ends when nothing is left.
 func (r *eventReader) print(ctx context.Context, messages jetstream.MessagesContext) error {
 	for {
 		pending := uint64(0)
@@ -188,7 +188,7 @@ func (r *eventReader) print(ctx context.Context, messages jetstream.MessagesCont
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.Is(err, nats.ErrTimeout): // what was pending may have been deleted
+		case errors.Is(err, nats.ErrTimeout): // the pending events may have been deleted
 		case err != nil:
 			return fmt.Errorf("the events cannot be read on: %w", err)
 		default:
@@ -208,8 +208,8 @@ func (r *eventReader) print(ctx context.Context, messages jetstream.MessagesCont
 	}
 }
 
-// done reports whether everything has been printed that was to be. A consumer that has
-// nothing pending may be beside a copy that lags behind: then the stream's leader is asked.
+// done reports whether all requested events have been printed. A consumer with nothing
+// pending may be on a replica that lags, so done asks the stream's leader.
 func (r *eventReader) done(ctx context.Context, pending uint64) (bool, error) {
 	switch {
 	case r.f.follow:
@@ -219,7 +219,7 @@ func (r *eventReader) done(ctx context.Context, pending uint64) (bool, error) {
 	case pending > 0:
 		return false, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, connectPatience)
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	newest, err := eventstream.Newest(ctx, r.nc, eventstream.DefaultStreamName, r.f.types)
 	switch {
@@ -231,8 +231,8 @@ func (r *eventReader) done(ctx context.Context, pending uint64) (bool, error) {
 	return newest.Seq <= r.seen || newest.At.Before(r.f.begin), nil
 }
 
-// forget takes an ordered consumer away. The broker would do so itself after some
-// minutes, so that a failure does not matter.
+// forget deletes an ordered consumer. The broker would delete it after some minutes
+// anyway, so a failure does not matter.
 func forget(ctx context.Context, stream jetstream.Stream, consumer jetstream.Consumer) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()

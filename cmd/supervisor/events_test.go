@@ -15,13 +15,13 @@ import (
 	"missioncontrol/eventstream/streamtest"
 )
 
-// publish stores events in the stream and waits for that.
+// publish stores events in the stream and waits until they are stored.
 func (h *bench) publish(t *testing.T, events ...charter.Event) {
 	t.Helper()
 	stream, err := eventstream.Open(eventstream.Config{URL: h.url})
 	must(t, err)
 	defer func() { must(t, stream.Close(t.Context())) }()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	for {
 		changed := stream.Changed()
 		if stream.Status().State == eventstream.Connected {
@@ -39,7 +39,7 @@ func (h *bench) publish(t *testing.T, events ...charter.Event) {
 
 var noon = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
 
-// created is the event of a mission's creation.
+// created returns the event of a mission's creation.
 func created(id string) charter.Event {
 	return charter.New(charter.MissionCreated{
 		MissionID: id, Name: "job " + id, Type: "build", Priority: "HIGH", Status: "PENDING", CreatedAt: noon,
@@ -141,8 +141,8 @@ func TestADurableGoesOnWhereItStopped(t *testing.T) {
 	contains(t, b.ok(t, "events", "--durable", "another"), "job m1", "job m2", "ok\n", "job m3", "job m4")
 }
 
-// TestADurableIsNotBentToOtherWishes asks for what would make a durable consumer
-// skip or repeat events.
+// TestADurableIsNotBentToOtherWishes reuses a durable consumer with settings that would
+// make it skip or repeat events.
 func TestADurableIsNotBentToOtherWishes(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -200,7 +200,7 @@ func TestManyEventsAreReadToTheEnd(t *testing.T) {
 	}
 }
 
-// While a cluster elects, the first request for events may come to nobody.
+// While a cluster elects a leader, the first request for events may get lost.
 func TestEventsAreReadAlthoughARequestGetsLost(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -215,13 +215,13 @@ func TestEventsAreReadAlthoughARequestGetsLost(t *testing.T) {
 		c.out.await(t, "job m1", 1)
 		c.interrupt()
 		c.wait(t)
-		if _, err := taken.NextMsg(patience); err != nil {
+		if _, err := taken.NextMsg(testTimeout); err != nil {
 			t.Errorf("%v lost no request: %v", args, err)
 		}
 	}
 }
 
-// A consumer beside a copy that lags behind knows of less than there is.
+// A consumer on a replica that lags does not know all events yet.
 func TestEventsAreReadAlthoughACopyLags(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -15,7 +15,7 @@ type exposure struct {
 }
 
 // lookAt notes the file that a setting names, if others can read it and should not.
-func (s *settings) lookAt(of *setting, g given) {
+func (s *settings) lookAt(of *setting, g value) {
 	if of.private && g.text != "" && private.Exposed(g.text) {
 		s.exposed = append(s.exposed, exposure{g.text, g.where})
 	}
@@ -23,7 +23,7 @@ func (s *settings) lookAt(of *setting, g given) {
 
 // lookAtConfig notes the configuration file, if there are secrets in it and others can
 // read it.
-func (s *settings) lookAtConfig(file map[string]given, table []setting) {
+func (s *settings) lookAtConfig(file map[string]value, table []setting) {
 	for i := range table {
 		g, there := file[table[i].key]
 		urls := table[i].key == "store" || table[i].key == "server"
@@ -51,7 +51,7 @@ func (c *cli) warnOfExposed(exposed []exposure) {
 }
 
 // trusted refuses a file that says who may do what if others can change it.
-func trusted(g given, file string) error {
+func trusted(g value, file string) error {
 	err := private.CheckTrusted(file)
 	if errors.Is(err, private.ErrUntrusted) {
 		return usagef("%s: %s says who may do what, and %v", g.where, file, err)
@@ -62,8 +62,8 @@ func trusted(g given, file string) error {
 // trustConfig refuses a configuration file that others can change and that says who may do
 // what, or where that stands.
 func (s *settings) trustConfig() error {
-	for _, g := range []given{s.guard.usersGiven, s.guard.usersFile, s.guard.tokensFile} {
-		if g.text != "" && g.door == doorFile {
+	for _, g := range []value{s.guard.usersGiven, s.guard.usersFile, s.guard.tokensFile} {
+		if g.text != "" && g.source == doorFile {
 			return trusted(g, s.config)
 		}
 	}

@@ -18,15 +18,15 @@ import (
 	"missioncontrol/supervisor/client"
 )
 
-// childEnv makes the test binary the program itself, with arguments that stand one
-// on each line, for tests that kill it.
+// childEnv makes the test binary run as the program, with one argument per line, for
+// tests that kill it.
 const childEnv = "MISSIONCONTROL_TEST_ARGS"
 
 func TestMain(m *testing.M) {
 	if args := os.Getenv(childEnv); args != "" {
 		os.Exit(runProcess(strings.Split(args, "\n")))
 	}
-	// Whoever runs the tests may have a broker of their own in their environment.
+	// The environment may name a broker that the tests must not use.
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
 		if strings.HasPrefix(name, "NATS_") || strings.HasPrefix(name, "SUPERVISOR_") {
@@ -38,8 +38,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// patience bounds every wait in these tests. It is never what a test is about.
-const patience = 30 * time.Second
+// testTimeout bounds every wait in these tests. No test depends on its value.
+const testTimeout = 30 * time.Second
 
 var quiet = slog.New(slog.DiscardHandler)
 
@@ -50,7 +50,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// tape keeps what is written to it, and lets a test wait for something.
+// tape records what is written to it, and lets a test wait for some text.
 type tape struct {
 	mu      sync.Mutex
 	text    bytes.Buffer
@@ -73,10 +73,10 @@ func (p *tape) String() string {
 	return p.text.String()
 }
 
-// await returns once the tape holds some text for the nth time.
+// await returns when the tape holds a text for the nth time.
 func (p *tape) await(t *testing.T, text string, n int) {
 	t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	for {
 		p.mu.Lock()
 		changed, found := p.changed, strings.Count(p.text.String(), text) >= n
@@ -92,7 +92,7 @@ func (p *tape) await(t *testing.T, text string, n int) {
 	}
 }
 
-// bench is a running supervisor with a broker of its own.
+// bench is a running supervisor with its own broker.
 type bench struct {
 	url    string
 	nc     *nats.Conn
@@ -133,13 +133,13 @@ func startBench(t *testing.T, cfg serveConfig) *bench {
 	return &bench{url: url, nc: nc, client: client.New(nc)}
 }
 
-// awaitEvents returns once the stream of events exists.
+// awaitEvents returns when the event stream exists.
 func (h *bench) awaitEvents(t *testing.T) {
 	t.Helper()
 	stream, err := eventstream.Open(eventstream.Config{URL: h.url})
 	must(t, err)
 	defer func() { must(t, stream.Close(context.Background())) }()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	for {
 		changed := stream.Changed()
 		if stream.Status().State == eventstream.Connected {
@@ -158,13 +158,12 @@ type call struct {
 	cli      *cli
 	out, err *tape
 	done     chan struct{}
-	code     int // valid once done is closed
+	code     int // valid after done is closed
 	cancel   context.CancelFunc
 	second   chan struct{} // closed for the second Ctrl-C
 }
 
-// newCall prepares a run whose environment holds env, and which believes itself
-// in UTC and not on a terminal.
+// newCall prepares a run whose environment is env, in UTC and without a terminal.
 func newCall(env map[string]string) *call {
 	c := &call{out: newTape(), err: newTape(), done: make(chan struct{}), second: make(chan struct{})}
 	c.cli = newCLI(strings.NewReader(""), c.out, c.err)
@@ -175,7 +174,7 @@ func newCall(env map[string]string) *call {
 	return c
 }
 
-// start begins the run, and ends it with the test.
+// start starts the run, and ends it with the test.
 func (c *call) start(t *testing.T, args ...string) *call {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -197,7 +196,7 @@ func (c *call) wait(t *testing.T) int {
 	select {
 	case <-c.done:
 		return c.code
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatalf("the command did not end; it wrote:\n%s\n%s", c.out, c.err)
 		return 0
 	}
@@ -206,7 +205,7 @@ func (c *call) wait(t *testing.T) int {
 // interrupt is Ctrl-C.
 func (c *call) interrupt() { c.cancel() }
 
-// start begins a client command at the bench's broker.
+// start starts a client command on the bench's broker.
 func (h *bench) start(t *testing.T, args ...string) *call {
 	t.Helper()
 	return newCall(map[string]string{"NATS_URL": h.url}).start(t, args...)
@@ -218,7 +217,7 @@ func (h *bench) run(t *testing.T, args ...string) (code int, stdout, stderr stri
 	return h.runWith(t, nil, args...)
 }
 
-// runWith does so with a standard input.
+// runWith is run with a standard input.
 func (h *bench) runWith(t *testing.T, stdin io.Reader, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	c := newCall(map[string]string{"NATS_URL": h.url})
@@ -229,7 +228,7 @@ func (h *bench) runWith(t *testing.T, stdin io.Reader, args ...string) (code int
 	return code, c.out.String(), c.err.String()
 }
 
-// ok runs a client command that has to succeed and to be silent about it.
+// ok runs a client command that must succeed and print no errors.
 func (h *bench) ok(t *testing.T, args ...string) string {
 	t.Helper()
 	code, stdout, stderr := h.run(t, args...)
@@ -239,7 +238,7 @@ func (h *bench) ok(t *testing.T, args ...string) string {
 	return stdout
 }
 
-// refused runs a client command that has to fail with one line.
+// refused runs a client command that must fail with one line.
 func (h *bench) refused(t *testing.T, code int, line string, args ...string) {
 	t.Helper()
 	got, _, stderr := h.run(t, args...)

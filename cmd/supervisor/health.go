@@ -71,17 +71,17 @@ func (c *cli) showHealth(ctx context.Context, l *look, fetch func(context.Contex
 	})
 }
 
-// healthOverHTTP asks the one supervisor that listens at an address as --http of
-// serve has it.
+// healthOverHTTP asks the supervisor that listens at an address, written as for serve's
+// --http.
 func healthOverHTTP(ctx context.Context, address string) (health api.Health, raw jsontext.Value, err error) {
-	ctx, cancel := context.WithTimeout(ctx, connectPatience)
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	target := url.URL{Scheme: "http", Host: address, Path: "/api/supervisor/health"}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), http.NoBody)
 	if err != nil {
 		return health, nil, usagef("--http %s is not an address like 127.0.0.1:8080", address)
 	}
-	transport := &http.Transport{} // of our own: no proxy knows a supervisor better than its address does
+	transport := &http.Transport{} // no proxy: the address is the supervisor's own
 	defer transport.CloseIdleConnections()
 	reply, err := transport.RoundTrip(request)
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -90,7 +90,7 @@ func healthOverHTTP(ctx context.Context, address string) (health api.Health, raw
 	if err != nil {
 		return health, nil, fmt.Errorf("no supervisor answers over HTTP at %s: %w", address, err)
 	}
-	defer func() { _ = reply.Body.Close() }() // it was read, or is of no use
+	defer func() { _ = reply.Body.Close() }() // read, or of no use
 	raw, err = io.ReadAll(io.LimitReader(reply.Body, api.MaxBody))
 	if err == nil && reply.StatusCode != http.StatusOK {
 		err = errors.New(reply.Status)
@@ -108,7 +108,7 @@ func healthCard(out *screen, h *api.Health) {
 	b := out.card("Supervisor health at " + out.moment(h.Timestamp.Time()))
 	b.line("Status", out.paint(healthColour(h.Status), h.Status))
 	b.line("Version", h.Version)
-	b.line("Uptime", humane(time.Duration(h.UptimeSeconds*float64(time.Second))))
+	b.line("Uptime", formatDuration(time.Duration(h.UptimeSeconds*float64(time.Second))))
 	b.line("Store", out.paint(healthColour(h.Checks.Store.Status), check(h.Checks.Store)))
 	stream := h.Checks.EventStream
 	b.line("Event stream", out.paint(healthColour(stream.Status), check(stream.Check)))

@@ -1,5 +1,5 @@
-// Command supervisor is Mission Control: the supervisor itself, and the commands
-// that ask it, follow its events and work for it.
+// Command supervisor is Mission Control: the supervisor itself, and the commands that
+// query it, follow its events and run agents for it.
 package main
 
 import (
@@ -11,18 +11,18 @@ import (
 
 func main() { os.Exit(runProcess(os.Args[1:])) }
 
-// runProcess runs a command line as this process: with its signals and streams.
+// runProcess runs a command line with the process's signals and streams.
 func runProcess(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// After the first signal the second one ends the process, unless a command
-	// has asked for it with secondInterrupt.
+	// After the first signal, the second one ends the process, unless a command has
+	// claimed it with secondInterrupt.
 	context.AfterFunc(ctx, stop)
 	defer stop()
 	return run(ctx, args, os.Stdin, os.Stdout, os.Stderr)
 }
 
-// secondInterrupt returns a channel that is closed when the process is told to
-// stop for the second time, and what ends the listening.
+// secondInterrupt returns a channel that is closed when the process is interrupted for
+// the second time, and a function that stops listening.
 func secondInterrupt() (<-chan struct{}, func()) {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

@@ -26,7 +26,7 @@ it is missing. The pages' date is that of $SOURCE_DATE_EPOCH (Unix seconds) or t
 	}
 }
 
-// writeManual writes the pages of a command and of all below it.
+// writeManual writes the pages of a command and its subcommands.
 func writeManual(root *cobra.Command, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("the directory %s cannot be made: %w", dir, rootCause(err))
@@ -45,12 +45,12 @@ func writeManual(root *cobra.Command, dir string) error {
 	return nil
 }
 
-// anyHome writes defaults below the home directory of whoever runs this as they are
-// for everybody.
+// anyHome replaces the current user's home directory with ~ in defaults and help, so that
+// the manual is the same for every user.
 func anyHome(cmd *cobra.Command) {
 	home, err := os.UserHomeDir()
 	if err != nil || home == "/" {
-		return // then no default stands below it
+		return // no default can be below it
 	}
 	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
 		if below, found := strings.CutPrefix(flag.DefValue, home+"/"); found {

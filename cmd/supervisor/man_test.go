@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// TestEveryCommandHasAManualPage writes the manual as somebody whose home must not
-// stand in it.
+// TestEveryCommandHasAManualPage checks that the user's home directory is not in the
+// manual.
 func TestEveryCommandHasAManualPage(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("HOME", home)

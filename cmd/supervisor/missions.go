@@ -31,7 +31,7 @@ func (c *cli) missionsCommand() *cobra.Command {
 	return cmd
 }
 
-// flagNames are the wire's fields by which flags do not go.
+// flagNames maps the wire's fields to flags with a different name.
 var flagNames = map[string]string{
 	"name":            "the name",
 	"id":              "--id",
@@ -44,8 +44,8 @@ var flagNames = map[string]string{
 	"agent_id":        "--agent",
 }
 
-// badFlag makes what the domain says of a field a mistake in the flag that fills
-// it; nil stays nil.
+// badFlag turns a domain error about a field into a usage error about its flag; nil stays
+// nil.
 func badFlag(err error) error {
 	var invalid *missions.Error
 	if !errors.As(err, &invalid) || invalid.Field == "" {
@@ -59,7 +59,7 @@ func badFlag(err error) error {
 	return usagef("%s %s", flag, invalid.Message)
 }
 
-// oneMission wants the id of a mission.
+// oneMission accepts the id of one mission.
 func oneMission(cmd *cobra.Command, args []string) error {
 	if err := arguments(1, 1, "the ID of a mission")(cmd, args); err != nil {
 		return err
@@ -67,7 +67,7 @@ func oneMission(cmd *cobra.Command, args []string) error {
 	return checkIDs(args)
 }
 
-// someMissions wants the ids of missions.
+// someMissions accepts the ids of missions.
 func someMissions(cmd *cobra.Command, args []string) error {
 	if err := arguments(1, -1, "the ID of at least one mission")(cmd, args); err != nil {
 		return err
@@ -75,7 +75,7 @@ func someMissions(cmd *cobra.Command, args []string) error {
 	return checkIDs(args)
 }
 
-// checkIDs checks ids before anything is asked.
+// checkIDs checks ids before any request is sent.
 func checkIDs(ids []string) error {
 	for _, id := range ids {
 		var invalid *missions.Error
@@ -86,7 +86,7 @@ func checkIDs(ids []string) error {
 	return nil
 }
 
-// ofMission says of which mission an error is, unless it does so itself.
+// ofMission adds the mission's id to an error, unless the error already has it.
 func ofMission(id string, err error) error {
 	if strings.Contains(errorText(err), strconv.Quote(id)) {
 		return err
@@ -94,8 +94,8 @@ func ofMission(id string, err error) error {
 	return &aboutError{"mission " + id, err}
 }
 
-// eachID runs do for each id and goes on when one fails. Errors are printed, but
-// for one of the last id, which is returned.
+// eachID calls do for each id and continues after errors. It prints the errors, except
+// that of the last id, which it returns.
 func (c *cli) eachID(ctx context.Context, ids []string, do func(id string) error) error {
 	var result error
 	for i, id := range ids {

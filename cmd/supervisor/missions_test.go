@@ -117,7 +117,7 @@ func TestACreationIsSentAgainWhenItsFateIsUnknown(t *testing.T) {
 	}
 }
 
-// TestAMissionThatIsWaitedForIsKnownAtOnce creates missions that nobody works on.
+// TestAMissionThatIsWaitedForIsKnownAtOnce creates missions that no agent works on.
 func TestAMissionThatIsWaitedForIsKnownAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -348,7 +348,7 @@ func TestWait(t *testing.T) {
 	contains(t, stdout, `{"mission":{"id":"m3"`)
 }
 
-// finish works on a mission by hand.
+// finish completes or fails a mission as an agent would.
 func (h *bench) finish(t *testing.T, id string, well bool) {
 	t.Helper()
 	by := h.client.Agent("by-hand")
@@ -416,7 +416,7 @@ func TestLongLogsAreReadPageByPage(t *testing.T) {
 	}
 	replies := []string{
 		`{"log":[` + entry(1) + `,` + entry(2) + `],"next_cursor":"2"}`, `{"log":[` + entry(3) + `]}`, // the first look
-		`{"log":[` + entry(3) + `,` + entry(4) + `],"next_cursor":"4"}`, `{"log":[]}`, // the second: one entry was seen
+		`{"log":[` + entry(3) + `,` + entry(4) + `],"next_cursor":"4"}`, `{"log":[]}`, // the second: one entry was already seen
 		`{"log":[` + entry(5) + `]}`, // the third
 	}
 	var asked []string

@@ -23,8 +23,8 @@ const (
 	// terminationGrace is how long a program has between SIGTERM and SIGKILL.
 	terminationGrace = 5 * time.Second
 
-	// outputGrace is how long output is waited for that comes from something that
-	// has left the program's process group.
+	// outputGrace is how long to wait for output from processes that have left the
+	// program's process group.
 	outputGrace = 2 * time.Second
 )
 
@@ -37,18 +37,18 @@ var errTooMuch = fmt.Errorf("the command wrote more than %d KiB to its standard 
 // program is one run of a command for a mission.
 type program struct {
 	argv    []string
-	env     []string // beyond our own
+	env     []string // in addition to this process's
 	stdin   []byte
 	log     func(line string) // called for each line of its standard error
 	stopNow <-chan struct{}
 	grace   time.Duration
 }
 
-// run runs the program to its end, or stops it when ctx ends, and returns its
-// result. Nothing of its process group is left when it returns.
+// run runs the program to its end, or stops it when ctx ends, and returns its result.
+// When run returns, nothing of the program's process group is left.
 func (p *program) run(ctx context.Context) (json.RawMessage, error) {
-	// The kernel kills the program when the thread that started it ends, and with
-	// it the process: a supervisor that is killed leaves nothing behind.
+	// The kernel kills the program when the thread that started it ends, and so also when
+	// this process ends: a killed agent leaves no program behind.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
@@ -82,7 +82,8 @@ func (p *program) run(ctx context.Context) (json.RawMessage, error) {
 	return result(stdout.bytes)
 }
 
-// wait waits for the program, and stops it when there is a reason to.
+// wait waits for the program. It stops the program when ctx ends, on the second Ctrl-C, and
+// when the output is too large.
 func (p *program) wait(ctx context.Context, cmd *exec.Cmd, tooMuch <-chan struct{}) error {
 	var result error
 	ended := make(chan struct{})
@@ -117,8 +118,8 @@ func (p *program) wait(ctx context.Context, cmd *exec.Cmd, tooMuch <-chan struct
 	return reason
 }
 
-// withReason adds what a program said last to how it ended. Its last line, which
-// most often says why, comes first: where there is room for one line, it is that.
+// withReason adds a program's last lines to the error. The very last line, which usually
+// says why, comes first, so that it is the one shown where only one line fits.
 func withReason(err error, last []string) error {
 	switch n := len(last); n {
 	case 0:
@@ -130,8 +131,8 @@ func withReason(err error, last []string) error {
 	}
 }
 
-// result makes a mission's result of what a program wrote: JSON as it is, other
-// text as a string, nothing as null.
+// result turns a program's output into a mission's result: JSON as it is, other text as a
+// string, no output as null.
 func result(output []byte) (json.RawMessage, error) {
 	text := strings.TrimRight(string(output), "\r\n")
 	if strings.TrimSpace(text) == "" {
@@ -150,16 +151,16 @@ func result(output []byte) (json.RawMessage, error) {
 	return json.RawMessage(quoted), nil
 }
 
-// pipes connect a program with us.
+// pipes connect a program with this process.
 type pipes struct {
-	stdin          *os.File   // ours
-	stdout, stderr *os.File   // ours
+	stdin          *os.File   // this process's end
+	stdout, stderr *os.File   // this process's ends
 	theirs         []*os.File // the program's ends
 	ended          chan struct{}
 }
 
-// newPipes gives a command pipes. They are files rather than writers, so that
-// cmd.Wait waits for the program alone, and not for what it may have left behind.
+// newPipes creates a command's pipes. They are files rather than writers, so that
+// cmd.Wait waits only for the program, and not for processes it may have left behind.
 func newPipes(cmd *exec.Cmd) (*pipes, error) {
 	p := &pipes{ended: make(chan struct{}, 3)}
 	var in, out, errs *os.File
@@ -182,7 +183,7 @@ func newPipes(cmd *exec.Cmd) (*pipes, error) {
 	return p, nil
 }
 
-// close closes everything. Nothing is lost by an error.
+// close closes everything. Errors do not matter here.
 func (p *pipes) close() {
 	for _, file := range append([]*os.File{p.stdin, p.stdout, p.stderr}, p.theirs...) {
 		if file != nil {
@@ -191,7 +192,7 @@ func (p *pipes) close() {
 	}
 }
 
-// begin moves data once the program has started.
+// begin starts to copy data after the program has started.
 func (p *pipes) begin(stdin []byte, stdout, stderr func(io.Reader)) {
 	for _, file := range p.theirs {
 		_ = file.Close() // the program has its own
@@ -212,11 +213,11 @@ func (p *pipes) carry(move func()) {
 	}()
 }
 
-// end waits until all that was written is read. What has left the process group
-// may hold a pipe open for ever; it is waited for no longer than patience.
-func (p *pipes) end(patience time.Duration) {
-	_ = p.stdin.Close() // ends a write that nobody reads; may be closed already
-	timer := time.NewTimer(patience)
+// end waits until all output is read. A process that has left the process group may hold
+// a pipe open forever, so end waits no longer than timeout.
+func (p *pipes) end(timeout time.Duration) {
+	_ = p.stdin.Close() // ends a write that nothing reads; may already be closed
+	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	for range 3 {
 		select {

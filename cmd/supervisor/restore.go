@@ -19,7 +19,7 @@ import (
 	"missioncontrol/supervisor"
 )
 
-// restoringName is where in a data directory a restore works, until it is done.
+// restoringName is the directory within a data directory in which a restore works.
 const restoringName = "restoring"
 
 func (c *cli) restoreCommand() *cobra.Command {
@@ -53,13 +53,13 @@ has handled some knows more than the supervisor.`,
 }
 
 // restore works in a directory within the data directory, which may be a volume of its
-// own. As long as that is there, no supervisor starts on it.
+// own. While that directory exists, no supervisor starts on the data directory.
 func (c *cli) restore(ctx context.Context, dir, dataDir string) (err error) {
 	m, err := readManifest(dir)
 	if err != nil {
 		return err
 	}
-	if err := wantVacant(dataDir); err != nil {
+	if err := requireEmpty(dataDir); err != nil {
 		return err
 	}
 	work := filepath.Join(dataDir, restoringName)
@@ -86,7 +86,7 @@ func (c *cli) restore(ctx context.Context, dir, dataDir string) (err error) {
 	return nil
 }
 
-// restoreStore makes a store of the copy.
+// restoreStore makes a store from the copy.
 func restoreStore(ctx context.Context, dir string, m *manifest, to string) error {
 	file, err := openPart(dir, storeFileName, m.StoreBytes)
 	if err != nil {
@@ -100,8 +100,8 @@ func restoreStore(ctx context.Context, dir string, m *manifest, to string) error
 	return err
 }
 
-// moveIn moves what was restored to its place. The directory that it was restored in goes
-// last: as long as it is there, however the move ended, no supervisor starts on a half.
+// moveIn moves the restored data to its place. It removes the work directory last: while
+// that exists, however the move ended, no supervisor starts on incomplete data.
 func moveIn(work, dataDir string) error {
 	for _, part := range []string{jetStreamName, storeFileName} {
 		if err := os.Rename(filepath.Join(work, part), filepath.Join(dataDir, part)); err != nil {
@@ -111,7 +111,8 @@ func moveIn(work, dataDir string) error {
 	return os.Remove(work)
 }
 
-// restoreStreams has a broker on which nobody else is let in take the streams.
+// restoreStreams restores the streams with an embedded broker that nobody else can
+// connect to.
 func restoreStreams(ctx context.Context, dir string, m *manifest, to string) (err error) {
 	broker, err := embedded.Start(ctx, embedded.Config{
 		Port: embedded.AnyPort, StoreDir: to, Access: &embedded.Access{}, Logger: slog.New(slog.DiscardHandler),
@@ -130,7 +131,7 @@ func restoreStreams(ctx context.Context, dir string, m *manifest, to string) (er
 			return err
 		}
 	}
-	return cutBack(ctx, nc, m)
+	return truncateStream(ctx, nc, m)
 }
 
 func restoreStream(ctx context.Context, nc *nats.Conn, dir, name string, stream streamCopy) error {
@@ -142,8 +143,8 @@ func restoreStream(ctx context.Context, nc *nats.Conn, dir, name string, stream 
 	return eventstream.RestoreSnapshot(ctx, nc, name, stream.Snapshot, wholeOf(file, stream.Bytes))
 }
 
-// cutBack takes the events that the store does not know out of the stream.
-func cutBack(ctx context.Context, nc *nats.Conn, m *manifest) error {
+// cutBack removes the events that the store does not know from the stream.
+func truncateStream(ctx context.Context, nc *nats.Conn, m *manifest) error {
 	events, there := m.Streams[eventstream.DefaultStreamName]
 	if !there {
 		return nil
@@ -156,11 +157,11 @@ func cutBack(ctx context.Context, nc *nats.Conn, m *manifest) error {
 	if err != nil {
 		return err
 	}
-	_, err = supervisor.CutBack(ctx, stream, m.Store.Identity, m.Store.Position, events.Before)
+	_, err = supervisor.TruncateAfter(ctx, stream, m.Store.Identity, m.Store.Position, events.Before)
 	return err
 }
 
-// refuseHalfRestored refuses a data directory in which a restore was cut off.
+// refuseHalfRestored refuses a data directory with an interrupted restore.
 func refuseHalfRestored(dataDir string) error {
 	if _, err := os.Stat(filepath.Join(dataDir, restoringName)); err == nil {
 		return fmt.Errorf("a restore into %s was cut off; empty it, and restore again", dataDir)

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// However a restore ends when it moves what it has made to its place, no supervisor
-// starts on a half of it.
+// However a restore fails while it moves the data to its place, no supervisor starts on
+// incomplete data.
 func TestAHalfRestoredDirectoryKeepsItsMark(t *testing.T) {
 	t.Parallel()
 	dataDir := t.TempDir()
@@ -29,7 +29,7 @@ func TestAHalfRestoredDirectoryKeepsItsMark(t *testing.T) {
 	must(t, refuseHalfRestored(dataDir))
 }
 
-// What may stand in the configuration file of serve may stand in that of backup.
+// The configuration file of backup may have every setting of serve.
 func TestABackupTakesTheConfigurationFileOfServe(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -4,7 +4,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// The groups that commands stand in, in help.
+// The groups of commands in help.
 const (
 	groupRun    = "run"
 	groupLook   = "look"
@@ -59,7 +59,7 @@ find their broker the way the nats CLI does.`,
 	return root
 }
 
-// helpCommand is cobra's, but for unknown topics being errors.
+// helpCommand is cobra's, except that an unknown topic is an error.
 func helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",

@@ -13,12 +13,12 @@ import (
 	"golang.org/x/term"
 )
 
-// screen is where output goes: a terminal or not, with colours or without. Each
-// call writes at once and whole, so that several goroutines may share it.
+// screen is an output, with or without a terminal and colours. Each call writes
+// immediately and in one piece, so several goroutines may share it.
 type screen struct {
 	mu  sync.Mutex
 	w   io.Writer
-	bad error // the first failure to write
+	bad error // the first write failure
 
 	terminal bool
 	colours  bool
@@ -28,8 +28,8 @@ type screen struct {
 	width, height int                        // in characters; 0: no limit
 }
 
-// newScreen returns a screen that writes to w. Colours need a terminal that has
-// them, and a user who has not set NO_COLOR (https://no-color.org).
+// newScreen returns a screen that writes to w. Colours need a terminal that supports
+// them, and NO_COLOR must not be set (https://no-color.org).
 func newScreen(w io.Writer, lookup func(string) (string, bool)) *screen {
 	s := &screen{w: w, zone: time.Local}
 	file, ok := w.(*os.File)
@@ -51,7 +51,7 @@ func newScreen(w io.Writer, lookup func(string) (string, bool)) *screen {
 	return s
 }
 
-// measure takes note of a terminal's size, which its user may have changed.
+// measure records the terminal's size, which may have changed.
 func (s *screen) measure() {
 	if s.size != nil {
 		s.width, s.height = s.size()
@@ -69,19 +69,19 @@ func (s *screen) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// failure returns the first error of writing.
+// failure returns the first write error.
 func (s *screen) failure() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.bad
 }
 
-// printf writes text that is safe for a terminal: what came from outside has to
-// go through clean before. A failure is kept for the end of the run.
+// printf writes text that is safe for a terminal: external text must go through clean
+// first. A write failure is kept for the end of the run.
 func (s *screen) printf(format string, args ...any) { _, _ = fmt.Fprintf(s, format, args...) }
 
-// json writes one document: to a program as it came, to a person indented, and to both
-// without anything that a terminal would obey.
+// json writes one document: as received for a program, indented for a person. In both
+// cases it escapes everything that a terminal would interpret.
 func (s *screen) json(raw []byte) {
 	text := string(raw)
 	if s.terminal {
@@ -95,7 +95,7 @@ func (s *screen) json(raw []byte) {
 	s.printf("%s\n", escapeJSON(text))
 }
 
-// jsonLine writes one document on a line of its own, to whomever it may be.
+// jsonLine writes one document on a line of its own, for programs and people alike.
 func (s *screen) jsonLine(raw []byte) {
 	if bytes.IndexByte(raw, '\n') >= 0 {
 		var compact bytes.Buffer
@@ -106,10 +106,10 @@ func (s *screen) jsonLine(raw []byte) {
 	s.printf("%s\n", escapeJSON(string(raw)))
 }
 
-// painted is text that is safe for a terminal and may hold colours of ours.
+// painted is text that is safe for a terminal and may contain colours.
 type painted string
 
-// The colours in use, as ANSI codes.
+// The colours, as ANSI codes.
 const (
 	bold   = "1"
 	faint  = "2"
@@ -120,7 +120,7 @@ const (
 	cyan   = "36"
 )
 
-// paint colours text, where there are colours. The text is cleaned.
+// paint cleans text, and colours it if the screen has colours.
 func (s *screen) paint(colour, text string) painted {
 	text = clean(text)
 	if !s.colours || colour == "" || text == "" {
@@ -129,7 +129,7 @@ func (s *screen) paint(colour, text string) painted {
 	return painted("\x1b[" + colour + "m" + text + "\x1b[0m")
 }
 
-// moment is a time as people here read it.
+// moment formats a time in the local zone.
 func (s *screen) moment(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -137,10 +137,10 @@ func (s *screen) moment(t time.Time) string {
 	return t.In(s.zone).Format(time.DateTime)
 }
 
-// clock is the time of day, for lines that are read as they appear.
+// clock formats the time of day, for lines that are read as they appear.
 func (s *screen) clock(t time.Time) string { return t.In(s.zone).Format(time.TimeOnly) }
 
-// Sequences of a terminal, as far as watching needs them.
+// The terminal sequences that watching needs.
 const (
 	cursorHome     = "\x1b[H"
 	clearLineEnd   = "\x1b[K"
@@ -148,8 +148,8 @@ const (
 	clearScreen    = "\x1b[2J"
 )
 
-// redraw shows a page in the place of the one before, as much as fits of its top.
-// Lines are overwritten rather than the screen cleared, which would flicker.
+// redraw replaces the previous page with as much of the new page's top as fits. It
+// overwrites lines rather than clearing the screen, which would flicker.
 func (s *screen) redraw(page string, first bool) {
 	start := cursorHome
 	if first {
@@ -158,8 +158,8 @@ func (s *screen) redraw(page string, first bool) {
 	s.printf("%s%s%s", start, strings.ReplaceAll(s.top(page), "\n", clearLineEnd+"\n"), clearScreenEnd)
 }
 
-// top returns what fits onto the screen of a page, and says what does not. The last
-// line of the screen stays free for the cursor.
+// top returns the part of a page that fits on the screen, and says how much does not. The
+// last line of the screen stays free for the cursor.
 func (s *screen) top(page string) string {
 	lines := strings.SplitAfter(strings.TrimSuffix(page, "\n"), "\n")
 	room, fit := s.height-1, 0
@@ -176,7 +176,7 @@ func (s *screen) top(page string) string {
 	return strings.Join(lines[:fit], "") + string(s.paint(faint, "… "+plural(len(lines)-fit, "more line", "more lines"))) + "\n"
 }
 
-// rows is how many lines of a terminal a line takes.
+// rows returns how many terminal lines a line takes.
 func (s *screen) rows(line string) int {
 	if s.width <= 0 {
 		return 1

@@ -22,7 +22,7 @@ import (
 	"missioncontrol/supervisor/web"
 )
 
-// serveConfig is what serve is told by flags, environment and config file.
+// serveConfig is the configuration of serve, from flags, environment and file.
 type serveConfig struct {
 	Server    string        // URLs of an external broker; "" for the embedded one
 	NATS      []nats.Option // credentials, TLS … for the external broker
@@ -38,14 +38,14 @@ type serveConfig struct {
 	// BrokerSync is how often the external broker writes to its disk.
 	BrokerSync time.Duration
 
-	// SystemSignIn signs in to the external broker's system account; nil without.
+	// SystemSignIn signs in to the external broker's system account; nil without one.
 	SystemSignIn []nats.Option
 
-	Access    *embedded.Access // who may use the embedded broker; nil for everybody
-	ListenTLS *tls.Config      // of the embedded broker; nil without
+	Access    *embedded.Access // who may use the embedded broker; nil for everyone
+	ListenTLS *tls.Config      // of the embedded broker; nil without TLS
 	Guard     web.Guard        // who may use HTTP
 
-	EventRetention time.Duration // of a stream that is created
+	EventRetention time.Duration // of a newly created stream
 
 	Tracer *tracing.Tracer // nil unless the environment asks for traces
 
@@ -54,38 +54,38 @@ type serveConfig struct {
 
 	Alerts        []alerts.Rule
 	AlertInterval time.Duration
-	Webhook       *alerts.Webhook // nil: nobody is told of alerts
+	Webhook       *alerts.Webhook // nil: alerts notify no webhook
 }
 
 // serveInfo says where everything is, one line each.
 type serveInfo struct{ Broker, Store, Events, HTTP, Version string }
 
-// stopPatience is how long requests under way may take when the supervisor stops.
-const stopPatience = 10 * time.Second
+// stopTimeout is how long requests in progress may take when the supervisor stops.
+const stopTimeout = 10 * time.Second
 
-// house is a running supervisor: its parts, in the order in which they start.
-// They stop in the opposite order, so that each still has what it stands on.
-type house struct {
+// instance is a running supervisor: its parts, in the order in which they start. They
+// stop in the opposite order, so that each part still has what it depends on.
+type instance struct {
 	cfg serveConfig
 	log *slog.Logger
 
-	broker    *embedded.Server
-	store     missions.Store
-	shared    bool          // whether other supervisors may be on the same store
-	http      *web.Listener // taken, until web serves on it; nil for none
-	stream    *eventstream.Stream
-	nc        *nats.Conn
-	system    *nats.Conn // in the broker's system account; nil when there is no way in
-	service   *supervisor.Service
-	endpoints *supervisor.Endpoints
-	web       *web.Server
-	stops     []func(context.Context) error
+	broker      *embedded.Server
+	store       missions.Store
+	sharedStore bool          // whether other supervisors may use the same store
+	http        *web.Listener // opened, until web serves on it; nil for none
+	stream      *eventstream.Stream
+	nc          *nats.Conn
+	system      *nats.Conn // in the broker's system account; nil without credentials
+	service     *supervisor.Service
+	endpoints   *supervisor.Endpoints
+	web         *web.Server
+	stops       []func(context.Context) error
 }
 
-// serve runs the supervisor until ctx ends and then stops it cleanly. An error at
-// the start is one sentence for whoever started it.
+// serve runs the supervisor until ctx ends and then stops it cleanly. An error at the
+// start is one sentence for the user.
 func serve(ctx context.Context, cfg serveConfig, log *slog.Logger, ready func(serveInfo)) error {
-	h := &house{cfg: cfg, log: log}
+	h := &instance{cfg: cfg, log: log}
 	err := h.start(ctx)
 	if err == nil {
 		ready(h.info())
@@ -101,7 +101,7 @@ func serve(ctx context.Context, cfg serveConfig, log *slog.Logger, ready func(se
 	return err
 }
 
-func (h *house) start(ctx context.Context) error {
+func (h *instance) start(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
 		h.checkDataDir, h.stopTracing, h.takeHTTP, h.startBroker, h.startStore, h.startStream, h.connect, h.connectSystem, h.startService, h.startWeb,
 	} {
@@ -110,15 +110,15 @@ func (h *house) start(ctx context.Context) error {
 		}
 	}
 	h.awaitStream(ctx)
-	h.warnOfStrangers()
+	h.warnOfExposure()
 	return nil
 }
 
-// onStop notes what undoes a part that has started.
-func (h *house) onStop(stop func(context.Context) error) { h.stops = append(h.stops, stop) }
+// onStop registers a function that stops a part.
+func (h *instance) onStop(stop func(context.Context) error) { h.stops = append(h.stops, stop) }
 
-func (h *house) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
+func (h *instance) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	var errs []error
 	for i := len(h.stops) - 1; i >= 0; i-- {
@@ -127,8 +127,8 @@ func (h *house) stop() error {
 	return errors.Join(errs...)
 }
 
-// stopTracing has the last spans sent when all else has stopped.
-func (h *house) stopTracing(context.Context) error {
+// stopTracing sends the last spans after everything else has stopped.
+func (h *instance) stopTracing(context.Context) error {
 	h.onStop(func(ctx context.Context) error {
 		if err := h.cfg.Tracer.Stop(ctx); err != nil {
 			h.log.Warn("traces that were not sent yet are lost", "error", err)
@@ -138,20 +138,20 @@ func (h *house) stopTracing(context.Context) error {
 	return nil
 }
 
-func (h *house) startStore(ctx context.Context) error {
+func (h *instance) startStore(ctx context.Context) error {
 	store, err := h.storeIn().open(ctx, h.cfg.OutboxLimit, h.log.With("part", "store"))
 	if err != nil {
 		return err
 	}
-	h.store, h.shared = store, h.storeIn().shared()
+	h.store, h.sharedStore = store, h.storeIn().mayBeShared()
 	h.onStop(func(context.Context) error { return store.Close() })
 	return nil
 }
 
-func (h *house) storeIn() storeIn { return storeIn{text: h.cfg.Store, dataDir: h.cfg.DataDir} }
+func (h *instance) storeIn() storeIn { return storeIn{text: h.cfg.Store, dataDir: h.cfg.DataDir} }
 
-// redactURL keeps a password in a URL, or a list of them, out of messages. A scheme may
-// be missing or broken: whatever is before an @ could be a password.
+// redactURL keeps the password in a URL, or in a list of URLs, out of messages. A scheme
+// may be missing or broken: anything before an @ could be a password.
 func redactURL(raw string) string {
 	at := strings.LastIndex(raw, "@")
 	if at < 0 {
@@ -164,7 +164,7 @@ func redactURL(raw string) string {
 	return scheme + "://***" + raw[at:]
 }
 
-func (h *house) startService(ctx context.Context) error {
+func (h *instance) startService(ctx context.Context) error {
 	leave, err := supervisor.Announce(ctx, h.nc, h.store.Identity, h.log)
 	if err != nil {
 		return err
@@ -201,24 +201,24 @@ func (h *house) startService(ctx context.Context) error {
 		return err
 	}
 	h.onStop(func(ctx context.Context) error {
-		stopRun() // answers parked requests while those under way finish
+		stopRun() // answers parked requests while those in progress finish
 		return h.endpoints.Stop(ctx)
 	})
 	h.warnOfForeignStreams()
 	return nil
 }
 
-// peers are the other supervisors on the store; nil where there can be none.
-func (h *house) peers() (supervisor.Peers, error) {
-	if !h.shared {
+// peers returns the other supervisors on the store; nil if there can be none.
+func (h *instance) peers() (supervisor.Peers, error) {
+	if !h.sharedStore {
 		return nil, nil
 	}
 	return supervisor.NewNATSPeers(h.nc, h.store.Identity(), h.log.With("part", "peers"))
 }
 
-// takeHTTP takes the HTTP address before anything else is done, so that one that is
-// taken already leaves nothing behind.
-func (h *house) takeHTTP(context.Context) error {
+// takeHTTP opens the HTTP address before anything else starts, so that an address in use
+// leaves nothing behind.
+func (h *instance) takeHTTP(context.Context) error {
 	if h.cfg.HTTP == "off" {
 		return nil
 	}
@@ -228,13 +228,13 @@ func (h *house) takeHTTP(context.Context) error {
 	}
 	h.http = listener
 	h.onStop(func(context.Context) error {
-		_ = listener.Close() // closed already by the server that served on it
+		_ = listener.Close() // already closed by the server that served on it
 		return nil
 	})
 	return nil
 }
 
-func (h *house) startWeb(context.Context) error {
+func (h *instance) startWeb(context.Context) error {
 	if h.http == nil {
 		h.web = web.Off()
 		return nil
@@ -244,7 +244,7 @@ func (h *house) startWeb(context.Context) error {
 	return nil
 }
 
-func (h *house) info() serveInfo {
+func (h *instance) info() serveInfo {
 	info := serveInfo{Version: version(), Store: h.storeIn().String(), HTTP: "off", Broker: redactURL(h.cfg.Server)}
 	if h.broker != nil {
 		info.Broker += " (embedded, JetStream in " + filepath.Join(h.cfg.DataDir, jetStreamName) + ")"
@@ -263,8 +263,8 @@ func (h *house) info() serveInfo {
 	return info
 }
 
-// defaultDataDir is where data goes when nobody says: where the desktop's
-// conventions put it, or beside the program's working directory.
+// defaultDataDir returns the default data directory: as the desktop conventions define
+// it, or below the working directory.
 func defaultDataDir() string {
 	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "missioncontrol")

@@ -15,48 +15,48 @@ import (
 	"missioncontrol/supervisor/client"
 )
 
-// session is a connection to a broker, and the requests that a supervisor answers
-// there.
+// session is a connection to a broker, with the client for a supervisor's requests.
 type session struct {
 	nc     *nats.Conn
 	client *client.Client
 	broker broker
 }
 
-// programName is what the commands call themselves at the broker and at the supervisor.
+// programName is the name of the commands' connections, shown by the broker and the
+// supervisor.
 const programName = "supervisor-cli"
 
-// connectPatience is how long one broker may take to let a command in.
-const connectPatience = 5 * time.Second
+// connectTimeout bounds the connection to one broker.
+const connectTimeout = 5 * time.Second
 
-// withSession makes a command's run of a function that needs a connection.
+// withSession returns a command's run function for a function that needs a connection.
 func (c *cli) withSession(use func(ctx context.Context, s *session, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		return c.connect(cmd, connectPatience, func(ctx context.Context, s *session) error { return use(ctx, s, args) })
+		return c.connect(cmd, connectTimeout, func(ctx context.Context, s *session) error { return use(ctx, s, args) })
 	}
 }
 
-// connect opens a connection for as long as use runs, and ends it when the broker
-// denies something: a request that it does not allow is never answered.
-func (c *cli) connect(cmd *cobra.Command, patience time.Duration, use func(context.Context, *session) error) error {
+// connect opens a connection for the duration of use, and ends it when the broker denies
+// something: a denied request never gets an answer.
+func (c *cli) connect(cmd *cobra.Command, timeout time.Duration, use func(context.Context, *session) error) error {
 	ctx, cancel := context.WithCancelCause(cmd.Context())
 	defer cancel(nil)
-	s, err := c.dial(cmd, patience, func(err error) { cancel(&deniedError{err}) })
+	s, err := c.dial(cmd, timeout, func(err error) { cancel(&deniedError{err}) })
 	if err != nil {
 		return err
 	}
 	defer s.nc.Close()
 	err = use(ctx, s)
 	var denied *deniedError
-	if cause := context.Cause(ctx); err != nil && errors.As(cause, &denied) {
+	if reason := context.Cause(ctx); err != nil && errors.As(reason, &denied) {
 		return denied
 	}
 	return err
 }
 
-// dial opens a connection, which the caller closes. Whatever the broker denies goes
-// to denied.
-func (c *cli) dial(cmd *cobra.Command, patience time.Duration, denied func(error)) (*session, error) {
+// dial opens a connection, which the caller closes. It passes the broker's denials to
+// denied.
+func (c *cli) dial(cmd *cobra.Command, timeout time.Duration, denied func(error)) (*session, error) {
 	settings, err := c.loadConnection(cmd)
 	if err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func (c *cli) dial(cmd *cobra.Command, patience time.Duration, denied func(error
 	}
 	c.warnOfExposed(settings.exposed)
 	options := append(b.options,
-		nats.Name(programName), nats.Timeout(patience), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), nats.PermissionErrOnSubscribe(true),
+		nats.Name(programName), nats.Timeout(timeout), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), nats.PermissionErrOnSubscribe(true),
 		nats.ReconnectWait(200*time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 200*time.Millisecond),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if errors.Is(err, nats.ErrPermissionViolation) {
@@ -83,7 +83,7 @@ func (c *cli) dial(cmd *cobra.Command, patience time.Duration, denied func(error
 	return &session{nc: nc, client: client.New(nc, client.Name(programName)), broker: b}, nil
 }
 
-// deniedError is what the broker's permissions do not allow.
+// deniedError means that the broker's permissions do not allow something.
 type deniedError struct{ err error }
 
 func (e *deniedError) Error() string {
@@ -92,7 +92,7 @@ func (e *deniedError) Error() string {
 
 func (e *deniedError) Unwrap() error { return e.err }
 
-// ask sends a request and returns the reply, decoded and as it came.
+// ask sends a request and returns the reply, both decoded and as received.
 func ask[R any](ctx context.Context, s *session, subject string, request any) (reply R, raw jsontext.Value, err error) {
 	if err := s.client.Do(ctx, subject, request, &raw); err != nil {
 		return reply, nil, err
@@ -103,19 +103,19 @@ func ask[R any](ctx context.Context, s *session, subject string, request any) (r
 	return reply, raw, nil
 }
 
-// unsure reports whether err leaves open if the request was carried out, so that
-// one which may be repeated should be.
+// unsure reports whether err leaves open if the request was carried out. Such a request
+// should be repeated if that is safe.
 func unsure(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, api.ErrTimeout) ||
 		errors.Is(err, nats.ErrDisconnected) || errors.Is(err, nats.ErrConnectionReconnecting) || away(err)
 }
 
-// away reports whether err says that there is no supervisor at the moment.
+// away reports whether err says that there is currently no supervisor.
 func away(err error) bool {
 	return errors.Is(err, client.ErrNoSupervisor) || errors.Is(err, api.ErrUnavailable)
 }
 
-// aboutError says what an error is about, and then the error itself.
+// aboutError adds to an error what it is about.
 type aboutError struct {
 	about string
 	err   error
@@ -125,8 +125,7 @@ func (e *aboutError) Error() string { return e.about + ": " + e.err.Error() }
 
 func (e *aboutError) Unwrap() error { return e.err }
 
-// errorText is what a person is told of an error: one line, what is wrong and
-// what to do.
+// errorText formats an error for people: one line, with what is wrong and what to do.
 func errorText(err error) string {
 	var refusal *api.Error
 	var about *aboutError
@@ -146,7 +145,7 @@ func errorText(err error) string {
 	return strings.ReplaceAll(err.Error(), "\n", "; ")
 }
 
-// badRequest makes a refusal of what was typed a usage error.
+// badRequest turns the supervisor's rejection of an argument into a usage error.
 func badRequest(err error) error {
 	if errors.Is(err, api.ErrInvalid) || errors.Is(err, api.ErrTooLarge) {
 		return &usageError{errorText(err)}

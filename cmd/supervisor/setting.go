@@ -8,105 +8,114 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// A setting is one thing that can be configured. Its name is a flag
-// (--data-dir), a variable in the environment (SUPERVISOR_DATA_DIR) and a key in
-// the configuration file (data_dir).
+// A setting is one thing that can be configured. Its name is a flag (--data-dir), an
+// environment variable (SUPERVISOR_DATA_DIR) and a key in the configuration file
+// (data_dir).
 type setting struct {
-	key      string
-	short    string // the flag's short form, one letter
-	holder   string // what stands for the value in help
-	fallback string // the default
-	help     string
-	secret   bool // never shown, not even in errors
-	yes      bool // the flag alone means true
-	list     bool // it stands in the file only, as YAML
-	private  bool // it names a file that only its owner should be able to read
+	key         string
+	short       string // the flag's short form, one letter
+	placeholder string // the value's name in help
+	fallback    string // the default
+	help        string
+	secret      bool // never shown, not even in errors
+	isBool      bool // the flag alone means true
+	private     bool // it names a file that only its owner should be able to read
+	list        bool // only in the file, as a YAML list
+	several     bool // the flag may be repeated, the file may have a list; the text is separated by commas
 
-	// natsEnv is the variable by which the nats CLI knows the same thing. It is
-	// what client commands read.
+	// natsEnv is the nats CLI's environment variable for the same setting. Client
+	// commands read it.
 	natsEnv string
 
-	// apply checks the text that was given and keeps it. Its error says what is
-	// wrong with "it"; where it was given is added by the caller.
-	apply func(into *settings, g given) error
+	// apply checks a value and stores it. Its error says what is wrong with "it"; the
+	// caller adds where the value was set.
+	apply func(into *settings, g value) error
 }
 
 func (s *setting) flag() string { return strings.ReplaceAll(s.key, "_", "-") }
 
-// env is the variable that serve reads.
+// env returns the variable that serve reads.
 func (s *setting) env() string { return "SUPERVISOR_" + strings.ToUpper(s.key) }
 
-// A door is a way by which settings come in. The lower one wins.
-type door int
+// A source is where a setting can come from. The lower one wins.
+type source int
 
 const (
-	doorFlag door = iota
+	sourceFlag source = iota
 	doorEnv
 	doorFile
 	doorNone // the default
 )
 
-// given is what was given for a setting, and where.
-type given struct {
-	text  string
-	door  door
-	where string // as in errors: "--lease", "SUPERVISOR_LEASE", "lease in /etc/mc.yaml, line 3"
+// value is a setting's value, and where it was set.
+type value struct {
+	text   string
+	source source
+	where  string // as in errors: "--lease", "SUPERVISOR_LEASE", "lease in /etc/mc.yaml, line 3"
 }
 
-// addFlags makes flags of settings.
+// addFlags adds the flags of a table's settings.
 func addFlags(flags *pflag.FlagSet, table []setting, env func(*setting) string) {
 	for i := range table {
 		s := &table[i]
 		help := s.help
-		if s.holder != "" {
-			help = strings.Replace(help, s.holder, "`"+s.holder+"`", 1)
+		if s.placeholder != "" {
+			help = strings.Replace(help, s.placeholder, "`"+s.placeholder+"`", 1)
 		}
 		if name := env(s); name != "" {
 			help += " ($" + name + ")"
 		}
-		if s.yes {
+		if s.isBool {
 			flags.BoolP(s.flag(), s.short, false, help)
+			continue
+		}
+		if s.several {
+			flags.StringSliceP(s.flag(), s.short, nil, help)
 			continue
 		}
 		flags.StringP(s.flag(), s.short, s.fallback, help)
 	}
 }
 
-// doors are the ways in: flags, environment, file.
-type doors struct {
+// doors are the setting sources: flags, environment, file.
+type sources struct {
 	flags  *pflag.FlagSet
 	lookup func(string) (string, bool)
 	env    func(*setting) string
-	file   map[string]given // by key
+	file   map[string]value // by key
 }
 
-// find returns what was given for a setting. An empty variable counts as none, so
-// that a compose file may pass variables on that are not set.
-func (d *doors) find(s *setting) given {
+// find returns a setting's value. An empty variable counts as unset, so that a compose
+// file can pass on variables that are not set.
+func (d *sources) find(s *setting) value {
 	if s.list {
 		return d.file[s.key]
 	}
 	if flag := d.flags.Lookup(s.flag()); flag != nil && flag.Changed {
-		return given{flag.Value.String(), doorFlag, "--" + s.flag()}
+		text := flag.Value.String()
+		if values, ok := flag.Value.(pflag.SliceValue); ok {
+			text = strings.Join(values.GetSlice(), ",")
+		}
+		return value{text, sourceFlag, "--" + s.flag()}
 	}
 	if name := d.env(s); name != "" {
 		if text, _ := d.lookup(name); text != "" {
-			return given{text, doorEnv, name}
+			return value{text, doorEnv, name}
 		}
 	}
 	if g, ok := d.file[s.key]; ok {
 		return g
 	}
-	return given{s.fallback, doorNone, "--" + s.flag()}
+	return value{s.fallback, doorNone, "--" + s.flag()}
 }
 
-// load finds and applies every setting of a table. The error names where the bad
-// value came from.
-func (d *doors) load(table []setting, into *settings) error {
+// load finds and applies every setting of a table. The error names where a bad value was
+// set.
+func (d *sources) load(table []setting, into *settings) error {
 	for i := range table {
 		s := &table[i]
 		g := d.find(s)
-		if g.text == "" && (g.door == doorNone || s.list) {
+		if g.text == "" && (g.source == doorNone || s.list) {
 			continue
 		}
 		if err := s.apply(into, g); err != nil {

@@ -13,21 +13,21 @@ import (
 	"missioncontrol/test/tlstest"
 )
 
-// settingCase is a setting with three values that can be told apart, and how it
-// is read once it is applied.
+// settingCase is a setting with three distinct values, and how to read it after it is
+// applied.
 type settingCase struct {
-	flag, file, env string // values, as given
+	flag, file, env string // values, as set
 	read            func(*settings) string
-	want            [3]string // as read: flag, environment, file; default: as given
+	want            [3]string // as read: flag, environment, file; default: as set
 	fallback        string
-	besides         []string // arguments that the setting needs beside it
+	besides         []string // arguments that the setting also needs
 }
 
 func field(read func(*settings) any) func(*settings) string {
 	return func(s *settings) string { return fmt.Sprint(read(s)) }
 }
 
-// settingCases has every setting of serve.
+// settingCases returns every setting of serve.
 func settingCases(t *testing.T) map[string]settingCase {
 	t.Helper()
 	dir := t.TempDir()
@@ -56,8 +56,8 @@ func settingCases(t *testing.T) map[string]settingCase {
 	for _, args := range [][]string{{"auth", "add", "viewer", "v", "--users", users, "--nkey"}, {"auth", "token", "viewer", "v", "--tokens", tokens}} {
 		equal(t, "exit code", newCall(nil).start(t, args...).wait(t), 0)
 	}
-	// Three copies of a file that has to be good, so that they can be told apart.
-	guarded := func(source string, read func(*guard) given, besides ...string) settingCase {
+	// Three copies of a valid file, so that they can be told apart.
+	guarded := func(source string, read func(*guard) value, besides ...string) settingCase {
 		text, err := os.ReadFile(source)
 		must(t, err)
 		c := settingCase{flag: holds(string(text)), env: holds(string(text)), file: holds(string(text)), besides: besides}
@@ -132,14 +132,17 @@ func settingCases(t *testing.T) map[string]settingCase {
 			append([]string{"--system-user", "u"}, external...)),
 		"inbox_prefix": {flag: "_INBOX.f", env: "_INBOX.e", file: "mine", besides: external,
 			read: field(func(s *settings) any { return s.connection.inbox.text })},
-		"users_file":           guarded(users, func(g *guard) given { return g.usersFile }),
-		"tokens_file":          guarded(tokens, func(g *guard) given { return g.tokensFile }),
-		"listen_tls_cert":      guarded(pair.Cert, func(g *guard) given { return g.listen.cert }, "--listen-tls-key", pair.Key),
-		"listen_tls_key":       guarded(pair.Key, func(g *guard) given { return g.listen.key }, "--listen-tls-cert", pair.Cert),
-		"listen_tls_client_ca": guarded(authority.File, func(g *guard) given { return g.listen.clientCA }, "--listen-tls-cert", pair.Cert, "--listen-tls-key", pair.Key),
-		"http_tls_cert":        guarded(pair.Cert, func(g *guard) given { return g.http.cert }, "--http-tls-key", pair.Key),
-		"http_tls_key":         guarded(pair.Key, func(g *guard) given { return g.http.key }, "--http-tls-cert", pair.Cert),
-		"http_tls_client_ca":   guarded(authority.File, func(g *guard) given { return g.http.clientCA }, "--http-tls-cert", pair.Cert, "--http-tls-key", pair.Key),
+		"users_file":  guarded(users, func(g *guard) value { return g.usersFile }),
+		"tokens_file": guarded(tokens, func(g *guard) value { return g.tokensFile }),
+		"http_host": {flag: "f.example,F2.example.", env: "e.example, 192.0.2.7", file: "[c.example, c2]", fallback: "[]",
+			want: [3]string{"[f.example f2.example]", "[e.example 192.0.2.7]", "[c.example c2]"},
+			read: field(func(s *settings) any { return s.serve.Guard.Hosts })},
+		"listen_tls_cert":      guarded(pair.Cert, func(g *guard) value { return g.listen.cert }, "--listen-tls-key", pair.Key),
+		"listen_tls_key":       guarded(pair.Key, func(g *guard) value { return g.listen.key }, "--listen-tls-cert", pair.Cert),
+		"listen_tls_client_ca": guarded(authority.File, func(g *guard) value { return g.listen.clientCA }, "--listen-tls-cert", pair.Cert, "--listen-tls-key", pair.Key),
+		"http_tls_cert":        guarded(pair.Cert, func(g *guard) value { return g.http.cert }, "--http-tls-key", pair.Key),
+		"http_tls_key":         guarded(pair.Key, func(g *guard) value { return g.http.key }, "--http-tls-cert", pair.Cert),
+		"http_tls_client_ca":   guarded(authority.File, func(g *guard) value { return g.http.clientCA }, "--http-tls-cert", pair.Cert, "--http-tls-key", pair.Key),
 		"insecure": {flag: "true", env: "true", file: "true", fallback: "false",
 			read: field(func(s *settings) any { return s.guard.insecure })},
 		"tlscert": path("tlscert", func(s *settings) any { return s.connection.tlsCert.text }, "--tlskey", file("key")),
@@ -162,8 +165,8 @@ func load(t *testing.T, args []string, env map[string]string, file string) (sett
 	return newCall(env).cli.loadServeSettings(cmd.Flags())
 }
 
-// loaded is load up to what only a connection can show: a context that does not
-// exist, or a file that holds no seed, is not what these tests are about.
+// loaded is load without the errors that only a connection can show: these tests are not
+// about a missing context or a file without a seed.
 func loaded(t *testing.T, args []string, env map[string]string, file string) settings {
 	t.Helper()
 	s, err := load(t, args, env, file)
@@ -212,13 +215,13 @@ func TestEverySettingComesThroughEveryDoor(t *testing.T) {
 	}
 }
 
-// withoutDefaults loads nothing but what a setting's neighbours need.
+// withoutDefaults loads only the arguments that the setting also needs.
 func withoutDefaults(t *testing.T, key string, c settingCase) settings {
 	t.Helper()
 	switch key {
 	case "tlscert", "tlskey", "system_user", "system_password", "system_password_file",
 		"listen_tls_cert", "listen_tls_key", "http_tls_cert", "http_tls_key":
-		return settings{} // these are only good in pairs
+		return settings{} // only valid in pairs
 	}
 	return loaded(t, c.besides, nil, "")
 }
@@ -232,7 +235,7 @@ func TestBadValuesAreCalledByWhereTheyCameFrom(t *testing.T) {
 		"alert_defaults": "yes", "alert_interval": "1m", "alert_webhook": "ftp://user:geheim@x", "alert_webhook_file": "/does/not/exist", "alert_webhook_secret_file": "/does/not/exist",
 		"system_creds": "/does/not/exist", "system_user": "mary", "system_password": "geheim",
 		"store_file": "/does/not/exist", "password_file": "/does/not/exist", "token_file": "/does/not/exist", "system_password_file": "/does/not/exist",
-		"inbox_prefix": "_INBOX.>", "tokens_file": "/does/not/exist",
+		"inbox_prefix": "_INBOX.>", "tokens_file": "/does/not/exist", "http_host": "http://mc.example",
 	}
 	for key, value := range bad {
 		flag, variable := "--"+strings.ReplaceAll(key, "_", "-"), "SUPERVISOR_"+strings.ToUpper(key)

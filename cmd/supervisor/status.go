@@ -48,13 +48,13 @@ func statusCard(out *screen, s *api.Status) {
 	b.line("Failed", count(s.FailedMissions))
 	b.line("Cancelled", count(s.CancelledMissions))
 	b.line("Agents", count(s.AgentCount))
-	b.line("Success rate", share(s.SuccessRate))
+	b.line("Success rate", percent(s.SuccessRate))
 	b.line("Average duration", seconds(s.AverageDurationSeconds))
-	b.line("Utilization", share(s.Utilization))
+	b.line("Utilization", percent(s.Utilization))
 	b.print()
 }
 
-// statusColour is the colour of a mission's status.
+// statusColour returns the colour of a mission's status.
 func statusColour(s missions.Status) string {
 	switch s {
 	case missions.Running:

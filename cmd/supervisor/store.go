@@ -12,8 +12,8 @@ import (
 	"missioncontrol/missions/sqlitestore"
 )
 
-// storeIn says where missions are kept: sqlite:PATH, a Redis URL, or "" for a file
-// in the data directory.
+// storeIn says where missions are stored: sqlite:PATH, a Redis URL, or "" for a file in
+// the data directory.
 type storeIn struct {
 	text    string
 	dataDir string
@@ -27,7 +27,7 @@ func (in storeIn) path() (string, bool) {
 	return strings.CutPrefix(in.text, "sqlite:")
 }
 
-// check refuses what cannot be a store, without touching it.
+// check rejects what cannot be a store, without opening it.
 func (in storeIn) check() error {
 	if path, ok := in.path(); ok {
 		if path == "" {
@@ -36,13 +36,17 @@ func (in storeIn) check() error {
 		return nil
 	}
 	if !strings.HasPrefix(in.text, "redis") {
-		return fmt.Errorf("%q is not a store; write sqlite:PATH, or redis://HOST", redactURL(in.text))
+		shown := redactURL(in.text)
+		if scheme, _, ok := strings.Cut(shown, "://"); ok {
+			shown = scheme + "://…" // a URL can hold a password anywhere
+		}
+		return fmt.Errorf("%q is not a store; write sqlite:PATH, or redis://HOST", shown)
 	}
 	_, err := redisstore.ParseURL(in.text)
 	return err
 }
 
-// String tells people where the store is.
+// String describes the store's location for people.
 func (in storeIn) String() string {
 	if path, ok := in.path(); ok {
 		if absolute, err := filepath.Abs(path); err == nil {
@@ -57,8 +61,8 @@ func (in storeIn) String() string {
 	return "Redis, " + where.String()
 }
 
-// shared reports whether other supervisors may have the store, too.
-func (in storeIn) shared() bool {
+// mayBeShared reports whether other supervisors may use the store, too.
+func (in storeIn) mayBeShared() bool {
 	_, embedded := in.path()
 	return !embedded
 }

@@ -15,8 +15,8 @@ type grid struct {
 	header      []string
 	numbers     []bool
 	rows        [][]string
-	concessions []concession
-	limits      map[string]concession // by column, once it had to be shortened
+	shrinkRules []shrinkRule
+	limits      map[string]shrinkRule // by column, once shortened
 }
 
 // grid begins a table. A column whose name ends in "#" holds numbers.
@@ -63,7 +63,7 @@ func (g *grid) print() {
 	}
 }
 
-// columnID is the column by which rows are asked for elsewhere.
+// columnID is the column with the id that other commands accept.
 const columnID = "ID"
 
 func tableRow(cells []string) table.Row {
@@ -81,8 +81,8 @@ func safe(cell any) string {
 	return clean(fmt.Sprint(cell))
 }
 
-// A card shows one thing: a title and lines of names and values, the names
-// flush right as in the nats CLI.
+// A card shows one thing: a title and lines of names and values, with the names
+// right-aligned as in the nats CLI.
 type card struct {
 	screen *screen
 	title  string
@@ -92,7 +92,7 @@ type card struct {
 
 func (s *screen) card(title string) *card { return &card{screen: s, title: clean(title)} }
 
-// line adds a value, unless it is empty. Text is cleaned, and may have lines.
+// line adds a value, unless it is empty. Text is cleaned and may have several lines.
 func (c *card) line(name string, value any) {
 	var text string
 	switch v := value.(type) {

@@ -73,7 +73,7 @@ func TestHumane(t *testing.T) {
 		42500 * time.Millisecond: "42.5s", 125 * time.Second: "2m05s", math.MinInt64: "-106751d23h", 3*time.Hour + 12*time.Minute: "3h12m",
 		100*time.Hour + time.Minute: "4d4h", -3 * time.Second: "-3.00s",
 	} {
-		equal(t, d.String(), humane(d), want)
+		equal(t, d.String(), formatDuration(d), want)
 	}
 	for d, want := range map[time.Duration]string{
 		0: "now", 999 * time.Millisecond: "now", 2900 * time.Millisecond: "2s ago", 3 * time.Hour: "3h00m ago", -time.Second: "now",
@@ -84,13 +84,13 @@ func TestHumane(t *testing.T) {
 		time.Second: "1 second", 90 * time.Second: "90 seconds", 36500 * day: "36,500 days", 36 * time.Hour: "36 hours",
 		1500 * time.Millisecond: "1,500 milliseconds", 50 * time.Microsecond: "50 microseconds", 0: "0µs",
 	} {
-		equal(t, d.String(), spell(d), want)
+		equal(t, d.String(), durationWords(d), want)
 	}
 	equal(t, "count", count(int64(1234567)), "1,234,567")
 	equal(t, "count", count(999), "999")
 	equal(t, "count", count(-1000), "-1,000")
-	equal(t, "memory", memory(512), "512 B")
-	equal(t, "memory", memory(1536<<10), "1.5 MiB")
+	equal(t, "memory", byteSize(512), "512 B")
+	equal(t, "memory", byteSize(1536<<10), "1.5 MiB")
 	equal(t, "plural", plural(1, "line", "lines")+" "+plural(2000, "line", "lines"), "1 line 2,000 lines")
 }
 

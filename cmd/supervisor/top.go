@@ -40,7 +40,7 @@ the keys.`,
 	return cmd
 }
 
-// top is the whole terminal, and what is asked to fill it.
+// top is the full-screen terminal and the session that provides its data.
 type top struct {
 	cli      *cli
 	session  *session
@@ -48,12 +48,12 @@ type top struct {
 	state    topState
 
 	looks  chan topLook
-	orders chan string // what became of an order to the supervisor
+	orders chan string // results of orders to the supervisor
 	work   sync.WaitGroup
 }
 
-// top shows everything until it is told to end. The terminal is as it was before
-// however that comes about.
+// top shows everything until the user ends it. It always restores the terminal, however
+// it ends.
 func (c *cli) top(ctx context.Context, s *session) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP, syscall.SIGQUIT)
 	defer stop()
@@ -68,13 +68,13 @@ func (c *cli) top(ctx context.Context, s *session) error {
 		looks: make(chan topLook), orders: make(chan string)}
 	defer t.work.Wait()
 	defer terminal.Fini()
-	defer stop() // before the wait: the workers end by it
+	defer stop() // before the wait: it ends the workers
 	return endOfWatch(ctx, t.run(ctx))
 }
 
-// goes runs a part of top beside it. A panic there must not leave the terminal as
-// it is.
-func (t *top) goes(part func()) {
+// goSafely runs a part of top in its own goroutine. A panic there restores the terminal
+// first.
+func (t *top) goSafely(part func()) {
 	t.work.Go(func() {
 		defer func() {
 			if reason := recover(); reason != nil {
@@ -88,8 +88,8 @@ func (t *top) goes(part func()) {
 
 func (t *top) run(ctx context.Context) error {
 	events := make(chan tcell.Event)
-	t.goes(func() { t.terminal.ChannelEvents(events, ctx.Done()) })
-	t.goes(func() { t.lookOn(ctx) })
+	t.goSafely(func() { t.terminal.ChannelEvents(events, ctx.Done()) })
+	t.goSafely(func() { t.poll(ctx) })
 	canvas := &topCanvas{terminal: t.terminal, zone: t.cli.out.zone, colours: t.cli.out.colours}
 	for {
 		t.state.draw(canvas, time.Now())
@@ -111,7 +111,7 @@ func (t *top) run(ctx context.Context) error {
 	}
 }
 
-// handle does what the terminal's user wants, and reports whether that is to end.
+// handle handles a terminal event, and reports whether to end.
 func (t *top) handle(ctx context.Context, event tcell.Event) (end bool) {
 	switch event := event.(type) {
 	case *tcell.EventResize:
@@ -119,17 +119,17 @@ func (t *top) handle(ctx context.Context, event tcell.Event) (end bool) {
 	case *tcell.EventKey:
 		order := t.state.key(event)
 		if order.cancel != "" {
-			t.goes(func() { t.cancel(ctx, order.cancel) })
+			t.goSafely(func() { t.cancel(ctx, order.cancel) })
 		}
 		return order.end
 	}
 	return false
 }
 
-// cancel cancels a mission and tells what came of it.
+// cancel cancels a mission and reports the result.
 func (t *top) cancel(ctx context.Context, id string) {
 	notice := "Cancelled mission " + id
-	asking, done := context.WithTimeout(ctx, connectPatience)
+	asking, done := context.WithTimeout(ctx, connectTimeout)
 	defer done()
 	if _, err := t.session.client.Cancel(asking, id, "cancelled in supervisor top"); err != nil {
 		notice = "Mission " + id + " was not cancelled: " + errorText(err)
@@ -140,10 +140,10 @@ func (t *top) cancel(ctx context.Context, id string) {
 	}
 }
 
-// errNoTerminal is why a terminal cannot be taken over.
+// errNoTerminal says why a terminal cannot be used.
 var errNoTerminal = errors.New("its kind is not known; set TERM, for example to xterm-256color")
 
-// takeTerminal returns the terminal that the process runs on.
+// takeTerminal returns the terminal of this process.
 func takeTerminal() (tcell.Screen, error) {
 	terminal, err := tcell.NewScreen()
 	if errors.Is(err, tcell.ErrTermNotFound) {

@@ -17,7 +17,7 @@ func pseudoTerminal(t *testing.T, width, height uint16) (outer, inner *os.File) 
 	t.Helper()
 	outer, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	must(t, err)
-	t.Cleanup(func() { _ = outer.Close() }) // closed by the test, as a rule
+	t.Cleanup(func() { _ = outer.Close() }) // normally closed by the test
 	fd := int(outer.Fd())
 	must(t, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0))
 	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
@@ -28,8 +28,8 @@ func pseudoTerminal(t *testing.T, width, height uint16) (outer, inner *os.File) 
 	return outer, inner
 }
 
-// TestTopLeavesTheTerminalAsItWas runs the program on a terminal and ends it in the
-// ways that there are.
+// TestTopLeavesTheTerminalAsItWas runs the program on a terminal and ends it in every
+// possible way.
 func TestTopLeavesTheTerminalAsItWas(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -60,8 +60,8 @@ func TestTopLeavesTheTerminalAsItWas(t *testing.T) {
 			}
 		}()
 		screen.await(t, "pending", 1)
-		// A terminal tells its size when the program has begun, and all is drawn anew. The time
-		// stands in the line with the broker's address.
+		// The terminal reports its size after the program has started, and everything is
+		// redrawn. The time is in the line with the broker's address.
 		screen.await(t, "nats://", strings.Count(screen.String(), "nats://")+2)
 		titles := strings.Count(screen.String(), "Doing")
 		screen.await(t, "nats://", strings.Count(screen.String(), "nats://")+2)
@@ -78,7 +78,7 @@ func TestTopLeavesTheTerminalAsItWas(t *testing.T) {
 		after, err := unix.IoctlGetTermios(int(inner.Fd()), unix.TCGETS)
 		must(t, err)
 		equal(t, name+": the terminal's settings", *after, *before)
-		must(t, inner.Close()) // ends the reading, once all is read
+		must(t, inner.Close()) // ends the reading after everything is read
 		<-read
 		text := screen.String()
 		const enter, leave, show = "\x1b[?1049h", "\x1b[?1049l", "\x1b[?25h"

@@ -15,7 +15,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// display is a terminal in a test: it keeps what is shown.
+// display is a terminal in a test: it records what is shown.
 type display struct {
 	tcell.SimulationScreen
 
@@ -34,7 +34,7 @@ func (d *display) Init() error {
 	return nil
 }
 
-// Fini says that the terminal is given back.
+// Fini records that the terminal is restored.
 func (d *display) Fini() {
 	d.SimulationScreen.Fini()
 	close(d.restored)
@@ -61,7 +61,7 @@ func (d *display) Show() {
 	d.changed = make(chan struct{})
 }
 
-// await returns the page once all the texts stand on it.
+// await returns the page when it has all the texts.
 func (d *display) await(t *testing.T, texts ...string) string {
 	t.Helper()
 	return d.until(t, strings.Join(texts, "\" and \""), func(page string) bool {
@@ -76,7 +76,7 @@ func (d *display) await(t *testing.T, texts ...string) string {
 
 func (d *display) until(t *testing.T, what string, fits func(page string) bool) string {
 	t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	for {
 		d.mu.Lock()
 		page, changed := d.page, d.changed
@@ -92,7 +92,7 @@ func (d *display) until(t *testing.T, what string, fits func(page string) bool) 
 	}
 }
 
-// press types keys that are letters.
+// press types letters.
 func (d *display) press(letters string) {
 	for _, letter := range letters {
 		d.InjectKey(tcell.KeyRune, letter, 0)
@@ -111,7 +111,7 @@ func startTop(t *testing.T, url string, width, height int) (*call, *display) {
 	return c, d
 }
 
-// ended waits until top has ended well and given the terminal back.
+// ended waits until top has ended without an error and restored the terminal.
 func (d *display) ended(t *testing.T, c *call) {
 	t.Helper()
 	equal(t, "exit code", c.wait(t), 0)
@@ -241,8 +241,8 @@ func TestTopNeedsATerminal(t *testing.T) {
 	equal(t, "output", stdout+stderr, "supervisor: top needs a terminal; programs are served by: supervisor status --watch --json\n")
 }
 
-// TestAHostileReplyCannotReachTheWholeTerminalEither looks at every cell that would
-// be sent.
+// TestAHostileReplyCannotReachTheWholeTerminalEither checks every cell that would be
+// sent.
 func TestAHostileReplyCannotReachTheWholeTerminalEither(t *testing.T) {
 	t.Parallel()
 	evil := "\x1b[2J\x1b]0;owned\a\u009b31m\u202e\r\n\x7fEVIL"
@@ -281,7 +281,7 @@ func TestAPanicGivesTheTerminalBack(t *testing.T) {
 	t.Parallel()
 	b := newFake(t)
 	d := &display{SimulationScreen: tcell.NewSimulationScreen("UTF-8"), changed: make(chan struct{}), restored: make(chan struct{})}
-	close(d.changed) // so that the first page panics
+	close(d.changed) // the first page panics
 	c := newCall(map[string]string{"NATS_URL": b.url})
 	c.cli.out.terminal = true
 	c.cli.takeTerminal = func() (tcell.Screen, error) { return d, nil }

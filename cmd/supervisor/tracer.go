@@ -6,7 +6,7 @@ import (
 	"missioncontrol/supervisor/tracing"
 )
 
-// tracer returns what sends traces of a service, if the environment asks for it.
+// tracer returns a tracer for a service, if the environment asks for one.
 func (c *cli) tracer(ctx context.Context, service string) (*tracing.Tracer, error) {
 	t, err := tracing.FromEnvironment(ctx, service, version(), c.lookup)
 	if err != nil {

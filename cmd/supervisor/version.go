@@ -12,13 +12,13 @@ import (
 // buildVersion is set by release builds: -ldflags "-X main.buildVersion=1.2.3".
 var buildVersion string
 
-// devVersion is the version of builds that have no other.
+// devVersion is the version of builds without another one.
 const devVersion = "0.1.0-dev"
 
 // semVer is Semantic Versioning 2.0, in brief.
 var semVer = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
 
-// pseudoVersion is how the go command calls what has no release tag.
+// pseudoVersion matches the go command's names for versions without a release tag.
 var pseudoVersion = regexp.MustCompile(`[-.]\d{14}-[0-9a-f]{12}`)
 
 // version returns the program's version, SemVer without a leading v.

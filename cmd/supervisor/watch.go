@@ -12,12 +12,12 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// look is how a command shows what it asks for.
+// look is how a command shows its result.
 type look struct {
 	json, watch bool
 }
 
-// addLookFlags gives a command --json and --watch.
+// addLookFlags adds --json and --watch to a command.
 func addLookFlags(cmd *cobra.Command) *look {
 	l := &look{}
 	cmd.Flags().BoolVar(&l.json, "json", false, "print the reply as JSON")
@@ -25,8 +25,8 @@ func addLookFlags(cmd *cobra.Command) *look {
 	return l
 }
 
-// show runs one look, or one each second. On a terminal each takes the place of
-// the one before; a supervisor that is away for a while does not end it.
+// show runs once, or repeatedly at the refresh interval. On a terminal each page replaces
+// the one before. A supervisor that is briefly unavailable does not end it.
 func (c *cli) show(ctx context.Context, l *look, once func(ctx context.Context, out *screen) error) error {
 	if !l.watch {
 		return once(ctx, c.out)
@@ -35,20 +35,20 @@ func (c *cli) show(ctx context.Context, l *look, once func(ctx context.Context, 
 	return endOfWatch(ctx, w.run(ctx))
 }
 
-// errBrokerAway says that the connection is lost, and being made again.
+// errBrokerAway means that the connection is lost and being restored.
 var errBrokerAway = errors.New("the broker is away")
 
-// watch is one look after another.
+// watch repeats a look.
 type watch struct {
 	cli  *cli
 	once func(ctx context.Context, out *screen) error
 
-	page string    // the last look that was answered
-	at   time.Time // and when
-	told string    // the trouble that was told last, where there is no terminal
+	page     string    // the last successful page
+	at       time.Time // and when
+	notified string    // the trouble reported last, without a terminal
 }
 
-// run looks each second, and at once when the connection is lost or made again.
+// run refreshes at each tick, and at once when the connection is lost or restored.
 func (w *watch) run(ctx context.Context) error {
 	ticker := time.NewTicker(w.cli.tick)
 	defer ticker.Stop()
@@ -90,7 +90,7 @@ func (w *watch) look(ctx context.Context) error {
 	return nil
 }
 
-// draw shows what is known. Figures that are stale stand below what is wrong.
+// draw shows the last page. If it is stale, draw says why above it.
 func (w *watch) draw(err error, first bool) {
 	out := w.cli.out
 	switch {
@@ -98,19 +98,19 @@ func (w *watch) draw(err error, first bool) {
 		out.redraw(w.page, first)
 	case err == nil:
 		out.printf("%s", w.page)
-		w.told = ""
+		w.notified = ""
 	case out.terminal:
 		out.redraw(string(out.paint(red, w.cli.trouble(err, w.at)))+"\n"+w.page, first)
 	default:
-		if text := w.cli.trouble(err, w.at); text != w.told {
+		if text := w.cli.trouble(err, w.at); text != w.notified {
 			w.cli.err.printf("supervisor: %s\n", clean(text))
-			w.told = text
+			w.notified = text
 		}
 	}
 }
 
-// trouble says why there are no new figures, and how old the last ones are, if
-// there are any.
+// trouble says why there are no new figures, and how old the last ones are, if there are
+// any.
 func (c *cli) trouble(err error, since time.Time) string {
 	var refusal *api.Error
 	if errors.As(err, &refusal) {
@@ -118,7 +118,7 @@ func (c *cli) trouble(err error, since time.Time) string {
 	}
 	reason := err.Error()
 	if errors.Is(err, context.DeadlineExceeded) {
-		reason = "the supervisor takes longer than " + spell(c.refresh)
+		reason = "the supervisor takes longer than " + durationWords(c.refresh)
 	}
 	if since.IsZero() {
 		return "no answer yet: " + reason
@@ -126,8 +126,8 @@ func (c *cli) trouble(err error, since time.Time) string {
 	return "no answer since " + c.out.clock(since) + ": " + reason
 }
 
-// connectionTurns returns a channel that gets something whenever the connection is
-// lost or made again, and what ends that.
+// connectionTurns returns a channel that receives a value whenever the connection is lost
+// or restored, and a function that ends this.
 func (c *cli) connectionTurns() (<-chan nats.Status, func()) {
 	if c.nc == nil {
 		return nil, func() {}
@@ -136,7 +136,7 @@ func (c *cli) connectionTurns() (<-chan nats.Status, func()) {
 	return turned, func() { c.nc.RemoveStatusListener(turned) }
 }
 
-// endOfWatch makes Ctrl-C the ordinary end of what has no other.
+// endOfWatch makes Ctrl-C the ordinary end of a command that has no other.
 func endOfWatch(ctx context.Context, err error) error {
 	var denied *deniedError
 	if ctx.Err() != nil && !errors.As(context.Cause(ctx), &denied) {

@@ -69,15 +69,15 @@ func TestWatchAppendsWhereThereIsNoTerminalAndOutlivesTheSupervisor(t *testing.T
 	}
 }
 
-// lastPage is what a terminal shows in the end.
+// lastPage returns the last page that a terminal shows.
 func lastPage(c *call) string {
 	text := c.out.String()
 	page, _, _ := strings.Cut(text[strings.LastIndex(text, cursorHome)+len(cursorHome):], clearScreenEnd)
 	return strings.ReplaceAll(page, clearLineEnd, "")
 }
 
-// watchThroughProxy watches the status on a terminal, through a network that a test
-// can take away.
+// watchThroughProxy watches the status on a terminal, over a network that a test can
+// interrupt.
 func watchThroughProxy(t *testing.T, prepare func(*cli)) (*call, *streamtest.Proxy, string) {
 	t.Helper()
 	b := newFake(t)
@@ -92,8 +92,8 @@ func watchThroughProxy(t *testing.T, prepare func(*cli)) (*call, *streamtest.Pro
 	return c, proxy, address
 }
 
-// TestWatchSaysAtOnceThatTheBrokerIsAway does not look again in its time: only the
-// lost connection can be what it tells of.
+// TestWatchSaysAtOnceThatTheBrokerIsAway uses a long refresh interval: only the lost
+// connection can cause the report.
 func TestWatchSaysAtOnceThatTheBrokerIsAway(t *testing.T) {
 	t.Parallel()
 	c, proxy, address := watchThroughProxy(t, func(c *cli) { c.tick = time.Hour })

@@ -12,49 +12,51 @@ import (
 // guestAccount is the account of guests.
 const guestAccount = "CLIENTS"
 
-// Access says who may sign in to the broker, and what they may do there. Whoever is
-// not named is not let in.
+// Access says who may sign in to the broker, and with which permissions. Clients
+// that are not named are rejected.
 //
-// Users are in the account that the streams are in. Guests are in an account of
-// their own and reach the other one through [Share] alone. The difference matters
-// for whoever may ask JetStream anything: JetStream sends what it has to say wherever
-// the asker wishes, permissions or not, and some of that is a command where it
-// arrives (an empty message deletes a stream). A guest's wishes end at the border
-// of the guests' account.
+// Users are in the account that holds the streams. Guests are in an account of
+// their own and reach the other one only through [Share]. This matters for clients
+// that may send requests to JetStream: JetStream sends its responses to any subject
+// the requester names, regardless of permissions, and on some subjects a response
+// acts as a command (an empty message deletes a stream). A guest's reply subject
+// cannot leave the guests' account.
 type Access struct {
 	Users  []User
 	Guests []User
 	Shares []Share
 
-	// Own is what this process itself may do, over connections with the options of
-	// [Server.SignIn]; nil for everything. Somebody who asks the process for something
-	// chooses where its reply goes, and it should not have to go everywhere.
+	// Own is what this process itself may do, on connections with the options of
+	// [Server.SignIn]; nil means everything. A client that sends a request to the
+	// process chooses the reply subject, and that should not be able to reach every
+	// subject.
 	Own *Permissions
 }
 
-// Permissions are the subjects, wildcards included, on which somebody may publish and
-// listen; none means nothing.
+// Permissions are the subjects, with wildcards, on which a client may publish and
+// subscribe. An empty list permits nothing.
 type Permissions struct{ Publish, Subscribe []string }
 
-// User is somebody who may sign in: by name and password, or with an nkey.
+// User may sign in, by name and password or with an nkey.
 type User struct {
 	Name         string // with PasswordHash
 	PasswordHash string // bcrypt
-	NKey         string // the public key, in place of a name and a password
+	NKey         string // the public key, instead of a name and a password
 
 	Permissions
 }
 
-// Share is what guests reach of the other account, if their permissions let them.
+// Share is a subject of the other account that guests can reach, if their
+// permissions allow it.
 type Share struct {
 	Subject string
-	// Events says that guests may listen there. Otherwise they may send requests.
+	// Events means that guests may subscribe. Otherwise they may send requests.
 	Events bool
-	// Many says that a request may have several answers.
+	// Many means that a request may have several responses.
 	Many bool
 }
 
-// addTo makes the users of the options. Those without an account of their own are in
+// addTo adds the users to the options. Users without an account of their own are in
 // the global one.
 func (a *Access) addTo(opts *server.Options) {
 	guests := server.NewAccount(guestAccount)
@@ -77,12 +79,12 @@ func (u *User) addTo(opts *server.Options, account *server.Account) {
 		Username: u.Name, Password: u.PasswordHash, Account: account, Permissions: permissions})
 }
 
-// broker are the permissions as nats-server takes them.
+// broker converts the permissions for nats-server.
 func (p *Permissions) broker() *server.Permissions {
 	return &server.Permissions{Publish: allow(p.Publish), Subscribe: allow(p.Subscribe)}
 }
 
-// allow allows subjects. To nats-server an empty list means everything.
+// allow permits subjects. For nats-server an empty list means everything.
 func allow(subjects []string) *server.SubjectPermission {
 	if len(subjects) == 0 {
 		return &server.SubjectPermission{Deny: []string{">"}}
@@ -90,15 +92,15 @@ func allow(subjects []string) *server.SubjectPermission {
 	return &server.SubjectPermission{Allow: subjects}
 }
 
-// share opens the border between the accounts, before the broker starts.
-func (a *Access) share(broker *server.Server) error {
+// openShares opens the shares between the accounts, before the broker starts.
+func (a *Access) openShares(broker *server.Server) error {
 	guests, err := broker.LookupAccount(guestAccount)
 	if err != nil {
 		return fmt.Errorf("the guests' account is not there: %w", err)
 	}
 	main, shares := broker.GlobalAccount(), a.Shares
-	// Without this one nats-server would have the guests' account answer requests to
-	// JetStream itself: that it has none.
+	// Without this share nats-server would let the guests' account answer JetStream
+	// requests itself, saying that it has no JetStream.
 	info := Share{Subject: server.JSApiAccountInfo}
 	if !slices.Contains(shares, info) {
 		shares = append(slices.Clip(shares), info)
@@ -129,8 +131,9 @@ func (s *Share) open(main, guests *server.Account) error {
 	return guests.AddServiceImport(main, s.Subject, s.Subject)
 }
 
-// ownUser is this process' own user, in the account that the streams are in. Like
-// the system's it dies with the process, and nobody else knows its key.
+// ownUser is this process's own user, in the account that holds the streams. Like
+// the system user, it exists only as long as the process, and only the process
+// knows its key.
 type ownUser struct {
 	key    nkeys.KeyPair
 	public string
@@ -149,9 +152,10 @@ func (u *ownUser) addTo(opts *server.Options, own *Permissions) {
 	opts.Nkeys = append(opts.Nkeys, user)
 }
 
-// SignIn returns the options by which this process connects to [Server.ClientURL]:
-// a key of its own, which may do what [Access].Own says, where not everybody is let in,
-// and neither the network nor TLS where clients need TLS.
+// SignIn returns the options with which this process connects to
+// [Server.ClientURL]. If clients must sign in, it uses its own key, with the
+// permissions of [Access].Own. If clients need TLS, it uses neither the network nor
+// TLS.
 func (s *Server) SignIn() (options []nats.Option) {
 	if s.own != nil {
 		options = append(options, nats.Nkey(s.own.public, s.own.key.Sign))

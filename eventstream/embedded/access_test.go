@@ -30,8 +30,8 @@ func hash(t *testing.T, password string) string {
 
 var everything = embedded.Permissions{Publish: []string{">"}, Subscribe: []string{">"}}
 
-// guestsReadS is a broker where guests may read the stream S and nothing else, and
-// where mary may do everything.
+// guestsReadS starts a broker where guests may read the stream S and nothing else,
+// and mary may do everything.
 func guestsReadS(t *testing.T) *embedded.Access {
 	t.Helper()
 	reading := []string{"$JS.API.STREAM.INFO.S", "$JS.API.DIRECT.GET.S", "$JS.API.CONSUMER.CREATE.S.>", "$JS.API.CONSUMER.MSG.NEXT.S.*"}
@@ -56,8 +56,8 @@ func signIn(t *testing.T, url, name, password string) jetstream.JetStream {
 	return js
 }
 
-// Only those who are named get in, and what was stored while everybody did is there
-// for them.
+// Only named users can sign in, and they find what was stored while access was
+// open.
 func TestOnlyNamedUsersGetIn(t *testing.T) {
 	t.Parallel()
 	dir, ctx := t.TempDir(), testContext(t)
@@ -104,9 +104,9 @@ func own(t *testing.T, s *embedded.Server) jetstream.JetStream {
 	return js
 }
 
-// JetStream answers to whatever subject a request names. A guest who names a command
-// of JetStream's, to which an empty status message is as good as a request, must not
-// reach it: this is what the guests' account is for.
+// JetStream replies to any subject a request names. If a guest names a JetStream
+// command, an empty status message acts as a request; it must not reach JetStream.
+// This is what the guests' account is for.
 func TestAGuestCannotMakeJetStreamItsMessenger(t *testing.T) {
 	t.Parallel()
 	s, ctx := start(t, embedded.Config{StoreDir: t.TempDir(), Access: guestsReadS(t)}), testContext(t)
@@ -120,14 +120,15 @@ func TestAGuestCannotMakeJetStreamItsMessenger(t *testing.T) {
 		must(t, nc.PublishRequest("$JS.API.DIRECT.GET.S", command, []byte(`{"seq":99}`)))
 		must(t, nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT.S.c", command, []byte(`{"batch":1,"no_wait":true}`)))
 		must(t, nc.Flush())
-		// Answered after what came before it over the same connection.
+		// Answered after everything sent before it on the same connection.
 		_, _ = nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET.S", []byte(`{"seq":99}`))
 	}
 	attack(guest.Conn())
 	if _, err := mary.Stream(ctx, "S"); err != nil {
 		t.Fatalf("a guest has deleted the stream: %v", err)
 	}
-	// The attack is one: whoever is in the streams' account succeeds with it.
+	// The attack is real: a client in the account that holds the streams succeeds
+	// with it.
 	attack(mary.Conn())
 	for {
 		_, err := mary.Stream(ctx, "S")

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// The defaults of [Config].
+// Defaults for [Config].
 const (
 	DefaultHost         = "127.0.0.1"
 	DefaultPort         = 4222
@@ -20,45 +20,44 @@ const (
 // AnyPort asks the operating system for a free port.
 const AnyPort = 0
 
-// Config says how the embedded broker runs. StoreDir is required; the other
-// fields have defaults, which [Config.WithDefaults] fills in. Port is the
-// exception: 0 ([AnyPort]) is a choice of its own, so a caller who wants the
-// standard port writes [DefaultPort].
+// Config configures the embedded broker. StoreDir is required; the other fields
+// have defaults, see [Config.WithDefaults]. Port is the exception: 0 ([AnyPort]) is
+// a valid choice, so use [DefaultPort] for the standard port.
 type Config struct {
 	// Host is the address to listen on. Default 127.0.0.1.
 	Host string
 	// Port is the TCP port to listen on, 1 to 65535, or 0 for any free one.
 	Port int
-	// StoreDir holds the streams and the lock file. It is created when missing.
+	// StoreDir holds the streams and the lock file. It is created if missing.
 	StoreDir string
-	// MaxPayload bounds one message with its headers, in bytes, 1 KiB to 64 MiB.
+	// MaxPayload limits one message with its headers, in bytes, 1 KiB to 64 MiB.
 	// Default 8 MiB.
 	MaxPayload int32
 	// ServerName is the broker's name in INFO, logs and advisories. Default
 	// "missioncontrol".
 	ServerName string
-	// SyncInterval is how often stored messages are forced to disk. An
-	// acknowledged message has reached the operating system and survives any
-	// death of the process; what a power failure can take is at most this much
-	// time. Default 10 s, at least 100 ms.
+	// SyncInterval is how often stored messages are synced to disk. An acknowledged
+	// message has reached the operating system and survives a crash of the process;
+	// a power failure can lose at most this much time. Default 10 s, at least 100
+	// ms.
 	SyncInterval time.Duration
-	// SyncAlways forces every message to disk before it is acknowledged. Safe
+	// SyncAlways syncs every message to disk before it is acknowledged. It is safe
 	// against power loss, and an order of magnitude slower.
 	SyncAlways bool
-	// Access says who may sign in. Default: everybody, into the one account that
-	// there is, to do everything. The system account is the process' own either
-	// way; see [Server.SystemConn].
+	// Access says who may sign in. Default: everyone, into the only account, with
+	// all permissions. The system account is always reserved for the process; see
+	// [Server.SystemConn].
 	Access *Access
-	// TLS makes clients speak TLS. When it asks for their certificates, nobody is
-	// let in without a good one. Default: none.
+	// TLS requires TLS from clients. If it asks for client certificates, only
+	// clients with a valid one may connect. Default: none.
 	TLS *tls.Config
-	// Logger takes the broker's log lines. Default: discard.
+	// Logger receives the broker's log lines. Default: discard.
 	Logger *slog.Logger
-	// Now is the clock by which the rate of log lines is bounded. Default time.Now.
+	// Now is the clock that limits the rate of log lines. Default time.Now.
 	Now func() time.Time
 }
 
-// WithDefaults returns a copy of c in which unset fields have their defaults.
+// WithDefaults returns a copy of c with defaults in unset fields.
 func (c Config) WithDefaults() Config {
 	if c.Host == "" {
 		c.Host = DefaultHost
@@ -81,7 +80,7 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
-// Validate reports the first field that is out of range, by name.
+// Validate returns an error that names the first field out of range.
 func (c Config) Validate() error {
 	switch {
 	case c.StoreDir == "":

@@ -1,22 +1,21 @@
-// Package embedded runs a NATS server with JetStream inside this process, so
-// that one binary is a whole installation.
+// Package embedded runs a NATS server with JetStream inside this process, so that
+// one binary is a complete installation.
 //
-// It is the only importer of nats-server besides tests. What it adds to the
-// server library is what an operator expects of a program and a library leaves
-// out:
+// Apart from tests, only this package imports nats-server. It adds what operators
+// expect of a program and a server library leaves out:
 //
-//   - a start that fails says in one sentence what is wrong and what to do
+//   - a failed start says in one sentence what is wrong and what to do
 //     ([ErrPortTaken], [ErrDirNotWritable], [ErrDirLocked]), instead of exiting
 //     the process or hanging until a readiness timeout;
-//   - one owner per store directory, held by an advisory lock that the kernel
-//     releases when the process dies, however it dies: kill -9 and start again
-//     on the same directory just works;
+//   - one owner per store directory, enforced by an advisory lock that the kernel
+//     releases when the process ends in any way: after kill -9, a restart on the
+//     same directory works;
 //   - ready means ready: [Start] returns after JetStream has answered a request;
-//   - a way into the system account that only this process has
+//   - access to the system account for this process only
 //     ([Server.SystemConn]);
 //   - no signal handlers. Signals belong to the program;
-//   - the server's log lines go to slog, those that clients can cause at will at a
-//     bounded rate, and they are counted ([Server.Refused]).
+//   - the server's log lines go to slog. Lines that clients can cause at will are
+//     rate limited and counted ([Server.Refused]).
 //
 // All methods of [Server] may be called concurrently.
 package embedded

@@ -2,34 +2,35 @@ package embedded
 
 import "errors"
 
-// What can go wrong at a start. Match with [errors.Is]; the error itself is a
+// Reasons for a failed start. Match them with [errors.Is]. The error itself is a
 // [*StartError] whose text is one sentence for the operator.
 var (
-	// ErrPortTaken: another process listens on the address.
+	// ErrPortTaken means that another process listens on the address.
 	ErrPortTaken = errors.New("port taken")
-	// ErrDirNotWritable: the store directory cannot be created or written.
+	// ErrDirNotWritable means that the store directory cannot be created or
+	// written.
 	ErrDirNotWritable = errors.New("store directory not writable")
-	// ErrDirLocked: another supervisor holds the store directory.
+	// ErrDirLocked means that another supervisor uses the store directory.
 	ErrDirLocked = errors.New("store directory locked")
-	// ErrNotReady: the broker started and did not become ready in time, or said
-	// itself why it cannot.
+	// ErrNotReady means that the broker started but was not ready in time, or
+	// reported an error.
 	ErrNotReady = errors.New("broker not ready")
 )
 
-// StartError is why [Start] failed.
+// StartError is the reason why [Start] failed.
 type StartError struct {
 	// Kind is one of the sentinels of this package.
 	Kind error
 	// Message is one plain sentence: what is wrong and what to do.
 	Message string
-	// Cause is the underlying error, nil when there is none.
+	// Cause is the underlying error, or nil.
 	Cause error
 }
 
 // Error returns the sentence.
 func (e *StartError) Error() string { return e.Message }
 
-// Unwrap gives [errors.Is] and [errors.As] the kind and the cause.
+// Unwrap returns the kind and the cause, for [errors.Is] and [errors.As].
 func (e *StartError) Unwrap() []error {
 	if e.Cause == nil {
 		return []error{e.Kind}

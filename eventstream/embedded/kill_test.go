@@ -53,7 +53,7 @@ func TestKill9(t *testing.T) {
 	if err := child.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = child.Wait() // reports the kill
+	_ = child.Wait() // returns the kill as an error
 
 	s := start(t, embedded.Config{StoreDir: dir})
 	if got := stored(t, s); got != "acknowledged" {

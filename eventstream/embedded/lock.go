@@ -12,19 +12,19 @@ import (
 	"missioncontrol/private"
 )
 
-// lockName is the lock file's name inside the store directory. The file stays
-// behind on purpose: the lock is the kernel's, not the file's existence, and
-// removing it would let two processes lock two different files of one name.
+// lockName is the name of the lock file inside the store directory. The file is
+// never removed: the kernel holds the lock, not the file's existence. Removing it
+// would let two processes lock two different files with one name.
 const lockName = "supervisor.lock"
 
-// errLockHeld is what tryLock returns when somebody else has the lock.
+// errLockHeld is returned by tryLock if another process holds the lock.
 var errLockHeld = errors.New("lock is held")
 
-// dirLock is this process's hold on a store directory.
+// dirLock is this process's lock on a store directory.
 type dirLock struct{ file *os.File }
 
-// lockDir creates dir when it is missing, proves that it can be written, and
-// takes its lock.
+// lockDir creates dir if it is missing, checks that it can be written, and locks
+// it.
 func lockDir(dir string) (*dirLock, error) {
 	if err := probeDir(dir); err != nil {
 		return nil, &StartError{
@@ -51,15 +51,15 @@ func lockDir(dir string) (*dirLock, error) {
 			Cause:   err,
 		}
 	}
-	// The pid is a courtesy for the error message above; a start does not fail
-	// for it.
+	// The pid is only for the error message above, so a failure here does not fail
+	// the start.
 	if err := file.Truncate(0); err == nil {
 		_, _ = file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
 	return &dirLock{file: file}, nil
 }
 
-// tighten takes the rights of others to the store directory away.
+// tighten removes the rights of other users to the store directory.
 func tighten(dir string, log *slog.Logger) {
 	switch changed, err := private.Tighten(dir); {
 	case err != nil:
@@ -69,12 +69,12 @@ func tighten(dir string, log *slog.Logger) {
 	}
 }
 
-// release gives the directory back. Closing alone would not do: a child process
-// that is being started at this moment has a copy of every descriptor until it
-// runs its program, and the lock would last as long.
+// release unlocks the directory. Closing the file is not enough: a child process
+// that is just being started holds a copy of every descriptor until it executes its
+// program, and the lock would last until then.
 func (l *dirLock) release() error { return errors.Join(unlock(l.file), l.file.Close()) }
 
-// probeDir creates dir and a file in it, which it removes again.
+// probeDir creates dir, and creates and removes a file in it.
 func probeDir(dir string) error {
 	if err := os.MkdirAll(dir, private.DirMode); err != nil {
 		return err
@@ -89,7 +89,7 @@ func probeDir(dir string) error {
 	return os.Remove(probe.Name())
 }
 
-// readHolder returns " (pid N)" when the lock file names its holder, else "".
+// readHolder returns " (pid N)" if the lock file names its holder, otherwise "".
 func readHolder(file *os.File) string {
 	var buf [32]byte
 	n, _ := file.ReadAt(buf[:], 0)

@@ -4,9 +4,9 @@ package embedded
 
 import "os"
 
-// tryLock does nothing where flock does not exist: on these systems keeping
-// two supervisors off one directory is left to the port that they share.
+// tryLock does nothing on systems without flock. There, the shared port keeps two
+// supervisors from using one directory.
 func tryLock(*os.File) error { return nil }
 
-// unlock ends what tryLock began.
+// unlock undoes tryLock.
 func unlock(*os.File) error { return nil }

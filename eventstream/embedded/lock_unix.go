@@ -9,11 +9,11 @@ import (
 	"syscall"
 )
 
-// unlock ends the lock, whoever else has the open file.
+// unlock releases the lock, even if another process holds the open file.
 func unlock(file *os.File) error { return syscall.Flock(int(file.Fd()), syscall.LOCK_UN) }
 
-// tryLock takes an exclusive advisory lock without waiting. The kernel ties it
-// to the open file: it ends with the descriptor, and so with the process.
+// tryLock takes an exclusive advisory lock without waiting. The kernel ties it to
+// the open file, so it ends with the descriptor and with the process.
 func tryLock(file *os.File) error {
 	for {
 		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)

@@ -12,11 +12,12 @@ import (
 	"missioncontrol/lograte"
 )
 
-// slogLogger carries nats-server's log lines to slog. What clients can cause at will is
-// counted and logged at a bounded rate; the level error is for what needs an operator.
+// slogLogger sends nats-server's log lines to slog. Lines that clients can cause at
+// will are counted and rate limited; level error is for what needs an operator.
 //
-// It also catches Fatalf, with which the server library reports that it cannot start: the
-// stock logger would exit the process, and without any logger the start would fail silently.
+// It also catches Fatalf, with which the server library reports that it cannot
+// start: the standard logger would exit the process, and without any logger the
+// start would fail silently.
 type slogLogger struct {
 	log   *slog.Logger
 	once  sync.Once
@@ -32,7 +33,7 @@ func newLogger(log *slog.Logger, now func() time.Time) *slogLogger {
 		refusals: newRefusals(now), others: newOthers(now)}
 }
 
-// debug reports whether anybody would see debug lines.
+// debug reports whether debug lines are enabled.
 func (l *slogLogger) debug() bool {
 	return l.log.Enabled(context.Background(), slog.LevelDebug)
 }
@@ -43,7 +44,8 @@ func (l *slogLogger) write(level slog.Level, what line, more ...any) {
 	}
 }
 
-// bounded writes a line of one of the two levels that are never switched off in practice.
+// bounded writes a rate-limited line at one of the two levels that are always
+// enabled in practice.
 func (l *slogLogger) bounded(level slog.Level, what line) {
 	kind := otherWarnings
 	if level >= slog.LevelError {
@@ -54,8 +56,8 @@ func (l *slogLogger) bounded(level slog.Level, what line) {
 	}
 }
 
-// refused counts a line that says that something was refused to a client, and writes it
-// when it is due. It reports whether the line was one.
+// refused counts a line that reports a refusal to a client, and logs it when one is
+// due. It reports whether the line was one.
 func (l *slogLogger) refused(level slog.Level, what line) bool {
 	r, ok := refusalOf(level, what)
 	if !ok {
@@ -71,7 +73,8 @@ func (l *slogLogger) refused(level slog.Level, what line) bool {
 	return true
 }
 
-// leftOut says how many lines like this one were left out since the last.
+// leftOut returns the number of similar lines left out since the last one, as log
+// attributes.
 func leftOut(n uint64) []any {
 	if n == 0 {
 		return nil
@@ -88,8 +91,8 @@ func refusalText(kind string) string {
 	return kind
 }
 
-// flush writes how many lines were left out in the intervals that are over; with all, also
-// in those that are not.
+// flush logs how many lines were left out in the intervals that have ended or, with
+// all, in all intervals.
 func (l *slogLogger) flush(all bool) {
 	for _, left := range l.refusals.TakeLeft(all) {
 		l.log.Warn(refusalText(left.Kind), "kind", left.Kind, "more", left.Events) //nolint:sloglint // one of a few texts
@@ -114,9 +117,10 @@ func (s *Server) flushing(stop <-chan struct{}) {
 	}
 }
 
-// Noticef implements the server's logger at level debug: what a broker of its own
-// would announce, its version or its banner, is detail inside another program. That it has
-// closed a connection which did not read is none.
+// Noticef implements the server's logger at level debug: what a standalone broker
+// would announce, such as its version or its banner, is a detail inside another
+// program. The notice that it closed a connection that did not read is an
+// exception.
 func (l *slogLogger) Noticef(format string, v ...any) {
 	if what := (line{format, v}); !l.refused(slog.LevelInfo, what) {
 		l.write(slog.LevelDebug, what)
@@ -130,7 +134,8 @@ func (l *slogLogger) Warnf(format string, v ...any) {
 	}
 }
 
-// Errorf implements the server's logger at level error, unless a client is to blame.
+// Errorf implements the server's logger at level error, unless a client caused the
+// line.
 func (l *slogLogger) Errorf(format string, v ...any) {
 	what := line{format, v}
 	if l.refused(slog.LevelError, what) {
@@ -148,11 +153,11 @@ func (l *slogLogger) Errorf(format string, v ...any) {
 // Debugf implements the server's logger at level debug.
 func (l *slogLogger) Debugf(format string, v ...any) { l.write(slog.LevelDebug, line{format, v}) }
 
-// Tracef implements the server's logger below debug. The server does not call
-// it, because protocol tracing is never switched on.
+// Tracef implements the server's logger below debug. The server does not call it,
+// because protocol tracing is never enabled.
 func (l *slogLogger) Tracef(format string, v ...any) { l.write(slog.LevelDebug-4, line{format, v}) }
 
-// Fatalf records the first fatal error and lets the process live.
+// Fatalf records the first fatal error and does not exit.
 func (l *slogLogger) Fatalf(format string, v ...any) {
 	l.write(slog.LevelError, line{format, v})
 	l.once.Do(func() { l.fatal <- errors.New(strings.TrimSpace(fmt.Sprintf(format, v...))) })

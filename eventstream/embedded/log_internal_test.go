@@ -14,8 +14,8 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// JetStream is started anew when its own log says that a stream could not be written. What
-// a client has sent must not be taken for that, neither before it has signed in nor after.
+// JetStream is restarted when its log says that a stream could not be written. Text
+// that a client sends must not trigger that, neither before nor after it signs in.
 func TestAClientCannotHaveJetStreamStartedAnew(t *testing.T) {
 	t.Parallel()
 	l := newLogger(slog.New(slog.DiscardHandler), time.Now)
@@ -38,7 +38,7 @@ func TestAClientCannotHaveJetStreamStartedAnew(t *testing.T) {
 		if _, err = fmt.Fprintf(c, "%s\r\n", text); err != nil {
 			t.Fatal(err)
 		}
-		for r := bufio.NewReader(c); err == nil; { // until the broker has closed it
+		for r := bufio.NewReader(c); err == nil; { // until the broker closes it
 			_, err = r.ReadString('\n')
 		}
 		_ = c.Close()
@@ -64,7 +64,7 @@ func TestAClientCannotHaveJetStreamStartedAnew(t *testing.T) {
 	}
 }
 
-// Whatever else the broker logs is bounded, too.
+// All other log lines are rate limited, too.
 func TestLinesOfNoKindAreBounded(t *testing.T) {
 	t.Parallel()
 	var lines, longest int

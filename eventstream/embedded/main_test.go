@@ -22,8 +22,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// runChild is the process that TestKill9 kills: a broker that prints its URL
-// and stays until the end.
+// runChild is the process that TestKill9 kills: a broker that prints its URL and
+// runs until it is killed.
 func runChild(dir string) {
 	s, err := embedded.Start(context.Background(), embedded.Config{StoreDir: dir})
 	if err != nil {
@@ -31,5 +31,5 @@ func runChild(dir string) {
 		os.Exit(1)
 	}
 	fmt.Println(s.ClientURL())
-	_, _ = os.Stdin.Read(make([]byte, 1)) // until the parent is gone
+	_, _ = os.Stdin.Read(make([]byte, 1)) // until the parent has ended
 }

@@ -13,19 +13,19 @@ import (
 	"missioncontrol/lograte"
 )
 
-// What the broker refuses its clients, by kind. A client can cause each of them as often
-// as it likes.
+// Kinds of refusals to clients. A client can cause each of them as often as it
+// likes.
 const (
-	RefusedPublish   = "publish"       // to a subject that the user may not publish to, or with such a reply
-	RefusedSubscribe = "subscribe"     // to a subject that the user may not subscribe to, or one more than it may have
-	RefusedSignIn    = "sign_in"       // wrong or missing credentials, or one connection too many
+	RefusedPublish   = "publish"       // to a subject the user may not publish to, or with such a reply subject
+	RefusedSubscribe = "subscribe"     // to a subject the user may not subscribe to, or beyond the allowed number
+	RefusedSignIn    = "sign_in"       // wrong or missing credentials, or too many connections
 	RefusedHandshake = "handshake"     // TLS: no certificate, a wrong one, or no common version
-	RefusedProtocol  = "protocol"      // what is not NATS' protocol, or larger than it may be
-	RefusedJetStream = "jetstream"     // requests that JetStream cannot read or carry out
-	SlowConsumer     = "slow_consumer" // a connection that was closed because its client did not read
+	RefusedProtocol  = "protocol"      // data that is not the NATS protocol, or too large
+	RefusedJetStream = "jetstream"     // requests that JetStream cannot read or execute
+	SlowConsumer     = "slow_consumer" // a connection closed because its client did not read
 )
 
-// refusals are the kinds of refusals, each with how its line begins.
+// refusals lists the kinds of refusals, each with the start of its log line.
 var refusals = []struct{ kind, text string }{
 	{RefusedPublish, "the broker refused to publish"},
 	{RefusedSubscribe, "the broker refused a subscription"},
@@ -36,15 +36,15 @@ var refusals = []struct{ kind, text string }{
 	{SlowConsumer, "the broker closed a connection that did not read"},
 }
 
-// The lines that are no refusals are bounded as well: what nats-server logs is more than
+// Lines that are not refusals are rate limited as well: nats-server logs more than
 // can be listed here.
 const (
 	otherErrors   = "errors"
 	otherWarnings = "warnings"
-	otherBurst    = 60 // lines of each in a minute
+	otherBurst    = 60 // lines of each kind per minute
 )
 
-// maxLine is how many bytes of a line of nats-server's are logged.
+// maxLine is how many bytes of a nats-server line are logged.
 const maxLine = 1 << 10
 
 func newRefusals(now func() time.Time) *lograte.Limiter {
@@ -60,22 +60,22 @@ func newOthers(now func() time.Time) *lograte.Limiter {
 		lograte.Kind{Name: otherErrors, Burst: otherBurst}, lograte.Kind{Name: otherWarnings, Burst: otherBurst})
 }
 
-// Refused returns how often the broker has refused its clients something, by kind. Every
-// kind is there from the start.
+// Refused returns how often the broker has refused something to its clients, by
+// kind. Every kind is present from the start.
 func (s *Server) Refused() map[string]uint64 { return s.log.refusals.Totals() }
 
-// A line of nats-server's log is a format and its arguments. About a client the format
-// begins with text that the client has chosen in part, its name for example, so that it
-// must neither be searched for words nor be formatted: a name can be a verb of fmt, with
-// a width of a million.
+// line is a line of nats-server's log: a format and its arguments. For a line about
+// a client, the format begins with text that the client partly controls, such as its
+// name. It must not be searched for words or formatted: a name can be a fmt verb
+// with a width of a million.
 type line struct {
 	format string
 	args   []any
 }
 
-// splitClient takes apart a line about a client: HOST:PORT - cid:N - "…" - "…" - WHAT.
-// The quoted parts may be missing. What is left has no text of the client's where it
-// begins.
+// splitClient splits a line about a client: HOST:PORT - cid:N - "…" - "…" - WHAT.
+// The quoted parts may be missing. The rest does not begin with text from the
+// client.
 func (l line) splitClient() (client string, what line, ok bool) {
 	head, rest, ok := strings.Cut(l.format, " - cid:")
 	if !ok || strings.ContainsAny(head, " \"") {
@@ -96,7 +96,7 @@ func (l line) splitClient() (client string, what line, ok bool) {
 	}
 }
 
-// text is the line as it is logged.
+// text returns the line as it is logged.
 func (l line) text() string {
 	client, what, _ := l.splitClient()
 	if client == "" {
@@ -115,8 +115,8 @@ func (l line) text() string {
 	return text
 }
 
-// whole returns a line whose format is nothing but verbs as one that is text alone.
-// nats-server formats the lines itself whose rate it bounds.
+// whole converts a line whose format is only verbs to one that is only text.
+// nats-server itself formats the lines that it rate limits.
 func (l line) whole() line {
 	if strings.HasPrefix(l.format, "%s") && len(l.args) > 0 {
 		return line{format: fmt.Sprintf(l.format, l.args...)}
@@ -130,7 +130,7 @@ type refusal struct {
 	what         line
 }
 
-// refusalOf returns what a line says was refused; false when it says something else.
+// refusalOf returns the refusal that a line reports, or false.
 func refusalOf(level slog.Level, l line) (refusal, bool) {
 	l = l.whole()
 	if client, what, ok := l.splitClient(); ok {
@@ -143,7 +143,7 @@ func refusalOf(level slog.Level, l line) (refusal, bool) {
 	return refusal{}, false
 }
 
-// beginnings are how lines about a client begin, by kind.
+// beginnings lists how lines about a client begin, by kind.
 var beginnings = []struct{ text, kind string }{
 	{"Publish Violation", RefusedPublish},
 	{"Subscription Violation", RefusedSubscribe},
@@ -159,8 +159,8 @@ var beginnings = []struct{ text, kind string }{
 	{"Slow Consumer Detected", SlowConsumer},
 }
 
-// clientKind returns the kind of a line about a client, "" for one that refuses nothing.
-// Whatever else is wrong with a client is wrong with what it has sent.
+// clientKind returns the kind of a line about a client, or "" if nothing was
+// refused. Any other problem with a client is a problem with what it sent.
 func clientKind(level slog.Level, what line) string {
 	if what.format == "%v - %s" && len(what.args) > 0 {
 		if err, ok := what.args[0].(error); ok && errors.Is(err, server.ErrAuthentication) {
@@ -178,7 +178,8 @@ func clientKind(level slog.Level, what line) string {
 	return ""
 }
 
-// serverBeginnings are how lines begin that clients can cause and that do not name one.
+// serverBeginnings lists how lines begin that clients can cause and that do not
+// name a client.
 var serverBeginnings = []struct{ text, kind string }{
 	{"Malformed JetStream API Request", RefusedJetStream},
 	{"JetStream API stepdown request from non-system account", RefusedJetStream},

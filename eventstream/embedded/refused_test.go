@@ -41,7 +41,7 @@ func (b *logBook) take() string {
 
 func (b *logBook) logger() *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }
 
-// handClock is a clock that goes when it is told to.
+// handClock is a clock that moves only when set.
 type handClock struct {
 	mu sync.Mutex
 	at time.Time
@@ -59,7 +59,8 @@ func (c *handClock) forward(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-// narrow is a user who may publish to a and hear replies, and nothing else.
+// narrow returns a user that may publish to a and receive replies, and nothing
+// else.
 func narrow(t *testing.T, name string) embedded.User {
 	t.Helper()
 	return embedded.User{Name: name, PasswordHash: hash(t, name),
@@ -68,7 +69,7 @@ func narrow(t *testing.T, name string) embedded.User {
 
 func quiet(*nats.Conn, *nats.Subscription, error) {}
 
-// connectAs signs in as a user whose password is his name.
+// connectAs signs in as a user whose password is its name.
 func connectAs(t *testing.T, s *embedded.Server, name string, options ...nats.Option) *nats.Conn {
 	t.Helper()
 	nc, err := nats.Connect(s.ClientURL(), append(options, nats.UserInfo(name, name), nats.ErrorHandler(quiet), nats.NoReconnect())...)
@@ -77,8 +78,8 @@ func connectAs(t *testing.T, s *embedded.Server, name string, options ...nats.Op
 	return nc
 }
 
-// Tens of thousands of refused publishes, by several users and on as many subjects, are a
-// line, and the next minute another one that says how many more there were.
+// Tens of thousands of refused publishes, by several users and on as many subjects,
+// log one line, and the next minute another that says how many more there were.
 func TestAFloodOfRefusalsIsALine(t *testing.T) {
 	t.Parallel()
 	var book logBook
@@ -128,7 +129,7 @@ func TestAFloodOfRefusalsIsALine(t *testing.T) {
 	}
 }
 
-// Sign-ins, handshakes and nonsense are counted as what they are.
+// Refused sign-ins, handshakes and invalid data are counted by kind.
 func TestRefusalsAreOfAFewKinds(t *testing.T) {
 	t.Parallel()
 	authority := tlstest.New(t)
@@ -151,20 +152,20 @@ func TestRefusalsAreOfAFewKinds(t *testing.T) {
 		sendRaw(t, open, "critical write error\r\n", "c critical write error\r\n")
 	}
 	stop(t, open)
-	stop(t, encrypted) // whose handshakes are over then
+	stop(t, encrypted) // their handshakes have then ended
 	if got := open.Refused(); got["sign_in"] != n || got["protocol"] != 2*n {
 		t.Errorf("counted %v", got)
 	}
 	if got := encrypted.Refused(); got["handshake"] != n {
 		t.Errorf("counted %v with TLS", got)
 	}
-	// One line of each when it began, and one that says how many more there were.
+	// One line of each kind at first, and one that says how many more there were.
 	if text := book.take(); strings.Count(text, "\n") != 6 || strings.Contains(text, "level=ERROR") {
 		t.Errorf("logged %s", text)
 	}
 }
 
-// sendRaw sends each text over a connection of its own, and waits for its end.
+// sendRaw sends each text over its own connection, and waits until that is closed.
 func sendRaw(t *testing.T, s *embedded.Server, texts ...string) {
 	t.Helper()
 	for _, text := range texts {

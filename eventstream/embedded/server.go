@@ -17,32 +17,32 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// readyPoll is how often readiness is looked at while the broker starts. The
-// server library has no notification for it.
+// readyPoll is how often readiness is polled while the broker starts. The server
+// library has no notification for it.
 const readyPoll = 5 * time.Millisecond
 
-// Server is a running broker. Make one with [Start].
+// Server is a running broker. Create one with [Start].
 type Server struct {
 	broker *server.Server
 	system *systemUser
-	own    *ownUser // nil where everybody is let in
+	own    *ownUser // nil if clients need not sign in
 	tls    bool
 	lock   *dirLock
 	log    *slogLogger
 
-	storeDir string
-	mended   chan struct{} // closed once nothing is mended any more
-	flushed  chan struct{} // closed once the log is not flushed any more
+	storeDir  string
+	restarted chan struct{} // closed when restartOnWriteError has ended
+	flushed   chan struct{} // closed when flushing has ended
 
 	stopOnce sync.Once
-	stop     chan struct{} // closed when the stop begins
-	stopped  chan struct{} // closed once the broker is down and the lock is free
+	stop     chan struct{} // closed when the shutdown starts
+	stopped  chan struct{} // closed when the broker is down and the lock is free
 	stopErr  error         // valid after stopped is closed
 }
 
-// Start brings a broker up on cfg.StoreDir and returns when JetStream answers,
-// or when ctx ends. On an error nothing is left running and the lock is free;
-// it is a [*StartError], or says which field of cfg is wrong.
+// Start starts a broker on cfg.StoreDir and returns when JetStream responds, or
+// when ctx ends. After an error nothing is running and the lock is free. The error
+// is a [*StartError], or names the invalid field of cfg.
 //
 // Recovering a large store takes time, which counts against ctx.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
@@ -50,8 +50,8 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	// The directory first: two supervisors with the same settings share both
-	// directory and port, and the lock knows who the other one is.
+	// Lock the directory first: two supervisors with the same settings share both
+	// directory and port, and the lock file names the other process.
 	lock, err := lockDir(cfg.StoreDir)
 	if err != nil {
 		return nil, err
@@ -61,25 +61,25 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, errors.Join(err, lock.release())
 	}
 	s := &Server{tls: cfg.TLS != nil, lock: lock, log: newLogger(cfg.Logger, cfg.Now), storeDir: cfg.StoreDir,
-		mended: make(chan struct{}), flushed: make(chan struct{}), stop: make(chan struct{}), stopped: make(chan struct{})}
+		restarted: make(chan struct{}), flushed: make(chan struct{}), stop: make(chan struct{}), stopped: make(chan struct{})}
 	if err := s.build(cfg); err != nil {
 		return nil, errors.Join(notReady(err), lock.release())
 	}
 
 	if err := s.bringUp(ctx, cfg); err != nil {
-		close(s.mended)
+		close(s.restarted)
 		close(s.flushed)
-		// The caller's ctx may be what ended the start; stopping must not be cut
+		// The start may have failed because ctx ended. The shutdown must not be cut
 		// short by it, or the directory would stay locked.
 		_ = s.Shutdown(context.WithoutCancel(ctx))
 		return nil, err
 	}
-	go s.mend(s.stop)
+	go s.restartOnWriteError(s.stop)
 	go s.flushing(s.stop)
 	return s, nil
 }
 
-// build makes the broker and its users; nothing runs yet.
+// build creates the broker and its users; nothing runs yet.
 func (s *Server) build(cfg Config) (err error) {
 	if s.system, err = newSystemUser(); err != nil {
 		return err
@@ -98,13 +98,13 @@ func (s *Server) build(cfg Config) (err error) {
 	}
 	s.broker.SetLoggerV2(s.log, s.log.debug(), false, false)
 	if cfg.Access != nil {
-		return cfg.Access.share(s.broker)
+		return cfg.Access.openShares(s.broker)
 	}
 	return nil
 }
 
-// options translates cfg for nats-server, but for the users. Everything left out is
-// the server's default.
+// options converts cfg for nats-server, except for the users. Other options keep
+// the server's defaults.
 func options(cfg Config) *server.Options {
 	port := cfg.Port
 	if port == AnyPort {
@@ -141,8 +141,8 @@ func (s *Server) bringUp(ctx context.Context, cfg Config) error {
 	select {
 	case <-started:
 	case <-ctx.Done():
-		// Start cannot be interrupted, and a Shutdown in the middle of it would
-		// race with what it starts next.
+		// Start cannot be interrupted, and a Shutdown during it would race with
+		// what it starts next.
 		<-started
 		return notReady(ctx.Err())
 	}
@@ -172,17 +172,17 @@ func (s *Server) bringUp(ctx context.Context, cfg Config) error {
 	}
 }
 
-// enableStreams gives the global account its JetStream where there are other accounts
-// beside it. Where it is alone, nats-server has done so.
+// enableStreams enables JetStream for the global account if there are other
+// accounts. If it is the only one, nats-server has done so.
 func (s *Server) enableStreams() error {
 	if s.own == nil || !s.broker.JetStreamEnabled() {
-		return nil // disabled: what is wrong has been logged as fatal
+		return nil // disabled: the reason was logged as fatal
 	}
 	return s.broker.GlobalAccount().EnableJetStream(nil, nil)
 }
 
-// roundTrip proves that JetStream answers requests; being enabled is not yet
-// the same as being reachable.
+// roundTrip checks that JetStream answers requests; enabled does not yet mean
+// reachable.
 func (s *Server) roundTrip(ctx context.Context) error {
 	options := append(s.SignIn(), nats.InProcessServer(s.broker), nats.Name("embedded:ready"), nats.NoReconnect())
 	nc, err := nats.Connect("", options...)
@@ -200,32 +200,31 @@ func (s *Server) roundTrip(ctx context.Context) error {
 	return err
 }
 
-// ClientURL is the URL by which clients on this machine reach the broker, for
-// example "nats://127.0.0.1:4222".
+// ClientURL returns the URL for clients on this machine, for example
+// "nats://127.0.0.1:4222".
 func (s *Server) ClientURL() string {
 	host, port, err := net.SplitHostPort(s.Addr())
 	if err != nil {
 		return "nats://" + s.Addr()
 	}
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = DefaultHost // listening everywhere includes loopback
+		host = DefaultHost // listening on all addresses includes loopback
 	}
 	return "nats://" + net.JoinHostPort(host, port)
 }
 
-// Addr is the address that the broker listens on, as host:port.
+// Addr returns the address the broker listens on, as host:port.
 func (s *Server) Addr() string { return s.broker.Addr().String() }
 
-// Shutdown stops the broker, waits until it is down, and frees the store
-// directory. It is idempotent, and every call waits. When ctx ends first it
-// returns the context's error while the stop goes on; call it again to go on
-// waiting.
+// Shutdown stops the broker, waits until it is down, and unlocks the store
+// directory. It is idempotent, and every call waits. If ctx ends first, it returns
+// the context's error while the shutdown continues; call it again to keep waiting.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stopOnce.Do(func() {
 		go func() {
 			defer close(s.stopped)
 			close(s.stop)
-			<-s.mended
+			<-s.restarted
 			<-s.flushed
 			s.broker.Shutdown()
 			s.broker.WaitForShutdown()
@@ -241,7 +240,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 }
 
-// checkPort proves that the address is free before the broker is started on it.
+// checkPort checks that the address is free before the broker starts on it.
 func checkPort(ctx context.Context, host string, port int) error {
 	if port == AnyPort {
 		return nil
@@ -270,8 +269,8 @@ func portTaken(host string, port int, cause error) error {
 	}
 }
 
-// fatalError turns what the server library called fatal into a start error.
-// The port can be taken between our check and the server's own listen.
+// fatalError converts the server library's fatal error to a start error. The port
+// can be taken between our check and the server's own listen.
 func fatalError(cfg Config, err error) error {
 	if strings.Contains(err.Error(), syscall.EADDRINUSE.Error()) {
 		return portTaken(cfg.Host, cfg.Port, err)

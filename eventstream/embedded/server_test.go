@@ -22,12 +22,12 @@ import (
 	"missioncontrol/eventstream/embedded"
 )
 
-// patience bounds every wait; no test is expected to come near it.
-const patience = 30 * time.Second
+// testTimeout limits every wait; no test should come near it.
+const testTimeout = 30 * time.Second
 
 func testContext(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -44,7 +44,7 @@ func start(t *testing.T, cfg embedded.Config) *embedded.Server {
 
 func stop(t *testing.T, s *embedded.Server) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil {
 		t.Errorf("shutdown: %v", err)
@@ -117,7 +117,7 @@ func TestStreamsSurviveARestart(t *testing.T) {
 	}
 }
 
-// stored is the first message of stream S.
+// stored returns the first message of stream S.
 func stored(t *testing.T, s *embedded.Server) string {
 	t.Helper()
 	stream, err := connect(t, s.ClientURL()).Stream(testContext(t), "S")
@@ -149,7 +149,7 @@ func TestPortTaken(t *testing.T) {
 	if err.Error() != want {
 		t.Errorf("error = %q\nwant    %q", err, want)
 	}
-	start(t, embedded.Config{StoreDir: dir}) // the failed start has freed the directory
+	start(t, embedded.Config{StoreDir: dir}) // the failed start has unlocked the directory
 }
 
 func TestDirNotWritable(t *testing.T) {
@@ -158,7 +158,7 @@ func TestDirNotWritable(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	dir := filepath.Join(file, "streams") // below a file nobody can write, not even root
+	dir := filepath.Join(file, "streams") // below a file nothing can be written, not even by root
 	_, err := embedded.Start(testContext(t), embedded.Config{StoreDir: dir})
 	if !errors.Is(err, embedded.ErrDirNotWritable) {
 		t.Fatalf("error = %v, want ErrDirNotWritable", err)
@@ -186,7 +186,7 @@ func TestDirLocked(t *testing.T) {
 	start(t, embedded.Config{StoreDir: dir})
 }
 
-// The server library reports a JetStream that cannot start with Fatalf.
+// The server library uses Fatalf to report a JetStream that cannot start.
 func TestJetStreamThatCannotStart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -8,18 +8,18 @@ import (
 	"github.com/nats-io/nkeys"
 )
 
-// systemAccount is the name that nats-server gives its system account.
+// systemAccount is nats-server's name for its system account.
 const systemAccount = "$SYS"
 
-// systemUser is the one user of the broker's system account. Its key is made when
-// the broker starts, is known to this process alone, and dies with it, so that
-// nobody else can sign in there.
+// systemUser is the only user of the broker's system account. Its key is created
+// when the broker starts and exists only in this process, so no other client can
+// sign in there.
 type systemUser struct {
 	key    nkeys.KeyPair
 	public string
 
-	// anybody is the public half of a key that nobody has to show: it stands for
-	// those without credentials, on a broker that lets them in.
+	// anybody is the public half of a key that no client has to present: it
+	// represents clients without credentials, on a broker that admits them.
 	anybody string
 }
 
@@ -39,8 +39,8 @@ func newKey() (key nkeys.KeyPair, public string, err error) {
 	return key, public, err
 }
 
-// addTo lets the user into the system account. A broker that has no users of its own
-// goes on letting in everybody who shows no credentials, into the global account.
+// addTo adds the user to the system account. A broker without users of its own
+// still admits every client without credentials, into the global account.
 func (u *systemUser) addTo(opts *server.Options) {
 	open := len(opts.Users) == 0 && len(opts.Nkeys) == 0 && opts.Username == "" && opts.Authorization == ""
 	account := server.NewAccount(systemAccount)
@@ -52,13 +52,13 @@ func (u *systemUser) addTo(opts *server.Options) {
 		opts.NoAuthUser = u.anybody
 		return
 	}
-	// With the system account and no other, nats-server would let in everybody who
-	// shows no credentials. An empty account says that these users are all.
+	// With only the system account, nats-server would admit every client without
+	// credentials. An empty account tells it that these are all the users.
 	opts.Accounts = append(opts.Accounts, server.NewAccount("none"))
 }
 
-// SystemConn opens a connection to the broker's system account, within the process,
-// for what the broker tells of connections. It is the caller's to close.
+// SystemConn opens a connection to the broker's system account, inside the process,
+// for connection events. The caller closes it.
 func (s *Server) SystemConn(options ...nats.Option) (*nats.Conn, error) {
 	options = append(options, nats.InProcessServer(s.broker), nats.Nkey(s.system.public, s.system.key.Sign))
 	nc, err := nats.Connect("", options...)

@@ -9,7 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// A broker that has users lets in nobody else, although it also has the system user.
+// A broker with users admits only those, although it also has the system user.
 func TestABrokerWithUsersIsNotOpen(t *testing.T) {
 	user, err := newSystemUser()
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"missioncontrol/eventstream/embedded"
 )
 
-// The system account sees connections come and go, those of people without
-// credentials among them.
+// The system account sees clients connect and disconnect, including those without
+// credentials.
 func TestTheSystemAccountSeesConnections(t *testing.T) {
 	s := start(t, embedded.Config{StoreDir: t.TempDir()})
 	system, err := s.SystemConn()
@@ -54,8 +54,8 @@ func TestTheSystemAccountSeesConnections(t *testing.T) {
 	}
 }
 
-// Nobody gets into the system account from outside: not without credentials, and not
-// with a key that is not the process' own.
+// No outside client can sign in to the system account: not without credentials, and
+// not with a key other than the process's own.
 func TestTheSystemAccountIsOurs(t *testing.T) {
 	s := start(t, embedded.Config{StoreDir: t.TempDir()})
 	nc, err := nats.Connect(s.ClientURL())

@@ -17,10 +17,10 @@ import (
 	"missioncontrol/eventstream"
 )
 
-// Patience bounds every single wait of the suite.
+// Patience limits every single wait of the suite.
 const Patience = 40 * time.Second
 
-// bench is what every test of the suite works with.
+// bench is the environment of each test in the suite.
 type bench struct {
 	*testing.T
 	Harness
@@ -31,7 +31,7 @@ func newBench(t *testing.T, h Harness) *bench {
 	return &bench{T: t, Harness: h, log: &logBuffer{}}
 }
 
-// ctx is a context with a generous deadline.
+// ctx returns a context with a generous deadline.
 func (b *bench) ctx() context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	b.Cleanup(cancel)
@@ -46,7 +46,8 @@ func (b *bench) must(err error) {
 	}
 }
 
-// config is the harness's, with short waits and a logger that the test reads.
+// config returns the harness's configuration, with short waits and a logger that
+// the test reads.
 func (b *bench) config() eventstream.Config {
 	cfg := b.Harness.Config()
 	cfg.Logger = slog.New(slog.NewTextHandler(b.log, nil))
@@ -61,7 +62,7 @@ func (b *bench) config() eventstream.Config {
 	return cfg
 }
 
-// open opens a stream that is closed with the test.
+// open opens a stream that is closed when the test ends.
 func (b *bench) open(cfg eventstream.Config) *eventstream.Stream {
 	b.Helper()
 	s, err := eventstream.Open(cfg)
@@ -69,7 +70,7 @@ func (b *bench) open(cfg eventstream.Config) *eventstream.Stream {
 	b.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), Patience)
 		defer cancel()
-		_ = s.Close(ctx) // tests of Close look at its error
+		_ = s.Close(ctx) // tests of Close check its error
 	})
 	return s
 }
@@ -87,7 +88,7 @@ func (b *bench) awaitState(s *eventstream.Stream, want eventstream.State) events
 	return b.await(s, string(want), func(st eventstream.Status) bool { return st.State == want })
 }
 
-// awaitReason waits until the stream is degraded for a reason with that text.
+// awaitReason waits until the stream is degraded and its reason contains text.
 func (b *bench) awaitReason(s *eventstream.Stream, text string) eventstream.Status {
 	b.Helper()
 	return b.await(s, text, func(st eventstream.Status) bool {
@@ -122,7 +123,7 @@ func (b *bench) awaitChange(s *eventstream.Stream, changed <-chan struct{}) {
 	}
 }
 
-// admin is a connection of the test's own.
+// admin returns a connection of the test's own.
 func (b *bench) admin() jetstream.JetStream {
 	b.Helper()
 	nc, err := nats.Connect(b.AdminURL(), nats.Name("streamtest:admin"), nats.NoReconnect(), nats.Timeout(Patience),
@@ -134,8 +135,8 @@ func (b *bench) admin() jetstream.JetStream {
 	return js
 }
 
-// retry asks until the answer is yes. On a cluster a request may stay without an
-// answer, because a leader is just being elected.
+// retry calls ask until it returns true. On a cluster a request may get no response
+// during an election.
 func (b *bench) retry(what string, ask func(ctx context.Context) (bool, error)) {
 	b.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -172,7 +173,7 @@ func (b *bench) stored(js jetstream.JetStream, stream string) []*jetstream.RawSt
 	return out
 }
 
-// storedNumbers are the numbers of the stored mission events, in stream order.
+// storedNumbers returns the numbers of the stored mission events, in stream order.
 func (b *bench) storedNumbers(js jetstream.JetStream) []int {
 	b.Helper()
 	var out []int
@@ -184,10 +185,10 @@ func (b *bench) storedNumbers(js jetstream.JetStream) []int {
 	return out
 }
 
-// at is a moment with a fraction, so that a lost fraction is seen.
+// at is a time with a fraction, so that a lost fraction is noticed.
 var at = time.Date(2026, 3, 1, 12, 30, 15, 250_001_000, time.UTC)
 
-// created is the mission.created event number n.
+// created returns the mission.created event number n.
 func created(n int) charter.Event {
 	return charter.New(charter.MissionCreated{
 		MissionID: fmt.Sprintf("m-%d", n), Name: fmt.Sprintf("mission %d", n), Type: "default",
@@ -195,12 +196,12 @@ func created(n int) charter.Event {
 	}, at)
 }
 
-// progressed is a telemetry event with a target.
+// progressed returns a telemetry event with a target.
 func progressed(n int) charter.Event {
 	return charter.New(charter.MissionProgressed{MissionID: fmt.Sprintf("m-%d", n), Percent: 50, Message: "half", ProgressedAt: at}, at)
 }
 
-// invalid is an event that Charter does not let pass.
+// invalid returns an event that Charter rejects.
 func invalid() charter.Event {
 	e := created(0)
 	e.Type = "Not A Type"
@@ -234,7 +235,7 @@ func number(b *bench, ev charter.Event) int {
 	return n
 }
 
-// upTo is 0, 1, ... n-1.
+// upTo returns 0, 1, ... n-1.
 func upTo(n int) []int {
 	out := make([]int, n)
 	for i := range out {
@@ -261,5 +262,5 @@ func (l *logBuffer) String() string {
 	return l.buf.String()
 }
 
-// count is the number of lines that contain text.
+// count returns the number of lines that contain text.
 func (l *logBuffer) count(text string) int { return strings.Count(l.String(), text) }

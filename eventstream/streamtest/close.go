@@ -50,7 +50,7 @@ func testCloseIdempotent(b *bench) {
 
 func testCloseRaces(b *bench) {
 	cfg := b.config()
-	cfg.AckTimeout = Patience // an event that is counted as dropped was not stored
+	cfg.AckTimeout = Patience // an event counted as dropped was not stored
 	s := b.open(cfg)
 	b.awaitState(s, eventstream.Connected)
 	var emitted, acked atomic.Uint64
@@ -115,7 +115,7 @@ func testCloseConsume(b *bench) {
 	started := make(chan struct{})
 	c := b.consume(s, eventstream.ConsumerConfig{Durable: "d"}, func(ctx context.Context, d eventstream.Delivery) error {
 		close(started)
-		<-ctx.Done() // Close tells the handler, and waits for it
+		<-ctx.Done() // Close cancels the handler's context, and waits for it
 		return nil
 	})
 	<-started
@@ -123,9 +123,9 @@ func testCloseConsume(b *bench) {
 	if err := <-c.result; !errors.Is(err, eventstream.ErrClosed) {
 		b.Errorf("consume: %v, want ErrClosed", err)
 	}
-	// Nobody delivers the event again, so an acknowledgement that did not reach
-	// the broker before the end never will; one that did may still be on its way
-	// through a cluster.
+	// Nothing redelivers the event, so an acknowledgement that did not reach the
+	// broker by now never will. One that did may still be on its way through a
+	// cluster.
 	js := b.admin()
 	b.retry("awaiting the last acknowledgement", func(ctx context.Context) (bool, error) {
 		consumer, err := js.Consumer(ctx, "EVENTS", "d")

@@ -14,26 +14,26 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// ClusterConfig says what a cluster is like.
+// ClusterConfig configures a cluster.
 type ClusterConfig struct {
-	// Nodes is how many brokers it has. Default 3.
+	// Nodes is the number of brokers. Default 3.
 	Nodes int
-	// Accounts are accounts with JetStream, each with a user of the same name
-	// and password. Without any, everybody shares one account.
+	// Accounts are accounts with JetStream, each with a user of the same name and
+	// password. If empty, all clients share one account.
 	Accounts []string
-	// Hidden keeps the brokers from telling clients of each other.
+	// Hidden keeps the brokers from advertising each other to clients.
 	Hidden bool
 }
 
-// Cluster is a cluster of real brokers with JetStream on disk, inside the test's
-// process, on free ports of the loopback address. Its methods are for one
-// goroutine, but for those that say otherwise.
+// Cluster is a cluster of real brokers with JetStream on disk, inside the test
+// process, on free loopback ports. Its methods are for one goroutine unless they
+// say otherwise.
 type Cluster struct {
 	tb    testing.TB
 	nodes []*node
 }
 
-// node is one broker, which keeps its ports and its directory for life.
+// node is one broker. It always keeps its ports and its directory.
 type node struct {
 	options string // configuration file
 	url     string
@@ -42,14 +42,14 @@ type node struct {
 	broker *server.Server // nil while killed
 }
 
-// StartCluster starts a cluster of so many brokers, and returns when it is ready
-// to keep streams. It ends with the test.
+// StartCluster starts a cluster with the given number of brokers, and returns when
+// it can store streams. It is shut down when the test ends.
 func StartCluster(tb testing.TB, nodes int) *Cluster {
 	tb.Helper()
 	return StartClusterWith(tb, ClusterConfig{Nodes: nodes})
 }
 
-// StartClusterWith is [StartCluster] for a cluster that is special.
+// StartClusterWith is [StartCluster] with a configuration.
 func StartClusterWith(tb testing.TB, cfg ClusterConfig) *Cluster {
 	tb.Helper()
 	if cfg.Nodes == 0 {
@@ -97,7 +97,7 @@ func (cfg ClusterConfig) write(tb testing.TB, i, client int, routes []int) strin
 	return path
 }
 
-// URLs are the addresses of the brokers, for clients.
+// URLs returns the addresses of the brokers, for clients.
 func (c *Cluster) URLs() []string {
 	out := make([]string, len(c.nodes))
 	for i, n := range c.nodes {
@@ -106,18 +106,19 @@ func (c *Cluster) URLs() []string {
 	return out
 }
 
-// URL is all of URLs in one, as clients take it.
+// URL returns all of URLs in one string, as clients accept it.
 func (c *Cluster) URL() string { return strings.Join(c.URLs(), ",") }
 
-// Broker is broker i, nil while it is killed. It may be called concurrently.
+// Broker returns broker i, or nil while it is killed. It may be called
+// concurrently.
 func (c *Cluster) Broker(i int) *server.Server {
 	c.nodes[i].mu.Lock()
 	defer c.nodes[i].mu.Unlock()
 	return c.nodes[i].broker
 }
 
-// Node is the number of the broker of that name, as in a stream's cluster
-// information.
+// Node returns the number of the broker with that name, as in a stream's cluster
+// info.
 func (c *Cluster) Node(name string) int {
 	c.tb.Helper()
 	var i int
@@ -127,7 +128,7 @@ func (c *Cluster) Node(name string) int {
 	return i
 }
 
-// Kill takes broker i down, with all of its connections.
+// Kill stops broker i, with all its connections.
 func (c *Cluster) Kill(i int) {
 	c.nodes[i].mu.Lock()
 	broker := c.nodes[i].broker
@@ -139,8 +140,8 @@ func (c *Cluster) Kill(i int) {
 	}
 }
 
-// Restart brings a killed broker back, with what it had stored, and returns when
-// it serves clients.
+// Restart restarts a killed broker with its stored data, and returns when it serves
+// clients.
 func (c *Cluster) Restart(i int) {
 	c.tb.Helper()
 	c.start(i)
@@ -166,8 +167,8 @@ func (c *Cluster) start(i int) {
 	c.nodes[i].broker = broker
 }
 
-// AwaitReady waits until every broker is up, and the cluster knows all of them.
-// The server library has no notification for it.
+// AwaitReady waits until every broker is up and known to the cluster. The server
+// library has no notification for it.
 func (c *Cluster) AwaitReady() {
 	c.tb.Helper()
 	deadline := time.NewTimer(Patience)
@@ -205,9 +206,9 @@ func (c *Cluster) stop() {
 	all.Wait()
 }
 
-// FreePorts are ports of the loopback address that were free a moment ago. They are
-// below those that the system gives to outgoing connections, so that a program that
-// is yet to start, or is down, finds its own free.
+// FreePorts returns loopback ports that were free a moment ago. They are below the
+// range for outgoing connections, so that a program that starts later, or restarts,
+// finds its port free.
 func FreePorts(tb testing.TB, n int) []int {
 	tb.Helper()
 	var out []int

@@ -73,7 +73,7 @@ func (c *consuming) awaitAttached() {
 }
 
 // consume runs Consume until the test ends. handler may be nil; deliveries are
-// reported after it.
+// reported after it returns.
 func (b *bench) consume(s *eventstream.Stream, cfg eventstream.ConsumerConfig, handler eventstream.Handler) *consuming {
 	b.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -98,7 +98,7 @@ func (b *bench) consume(s *eventstream.Stream, cfg eventstream.ConsumerConfig, h
 	return c
 }
 
-// next is the next delivery.
+// next returns the next delivery.
 func (c *consuming) next() eventstream.Delivery {
 	c.b.Helper()
 	select {
@@ -112,7 +112,7 @@ func (c *consuming) next() eventstream.Delivery {
 	panic("unreachable")
 }
 
-// numbers are those of the next n deliveries.
+// numbers returns the numbers of the next n deliveries.
 func (c *consuming) numbers(n int) []int {
 	c.b.Helper()
 	var out []int
@@ -173,9 +173,9 @@ func testConsumeFilter(b *bench) {
 		b.Errorf("got %v, want [0 2]", got)
 	}
 	_, _ = c.stop()
-	// The same durable with another filter is the same consumer, changed. What it has
-	// passed over with the old one it does not go back to, and a pull that was given up
-	// may live on at the broker for a moment and pass over what comes then.
+	// The same durable with another filter is the same consumer, changed. It does
+	// not return to what it skipped under the old filter. A pull that was ended may
+	// exist at the broker a moment longer and skip what arrives then.
 	c = b.consume(s, eventstream.ConsumerConfig{Durable: "d", Filter: []string{"mission.*"}}, nil)
 	c.awaitAttached()
 	b.publish(s, created(3), progressed(4))
@@ -190,7 +190,7 @@ func testConsumeFilter(b *bench) {
 func testConsumeStart(b *bench) {
 	s := b.connected()
 	for n := range 3 {
-		b.publish(s, created(n)) // singly: a batch may be stored at one moment
+		b.publish(s, created(n)) // one by one: a batch may be stored at one moment
 	}
 	stream, err := b.admin().Stream(b.ctx(), "EVENTS")
 	b.must(err)
@@ -215,7 +215,7 @@ func testConsumeResumes(b *bench) {
 	c := b.consume(s, eventstream.ConsumerConfig{Durable: "d"}, nil)
 	c.numbers(5)
 	_, _ = c.stop()
-	b.must(s.Close(b.ctx())) // everything said to the broker has arrived there
+	b.must(s.Close(b.ctx())) // everything sent to the broker has arrived there
 
 	s = b.connected()
 	b.publish(s, created(5))
@@ -259,7 +259,7 @@ func testConsumeRestart(b *bench) {
 	b.Start(b.T)
 	b.awaitState(s, eventstream.Connected)
 	b.publish(s, created(3))
-	for number(b, c.next().Event) != 3 { // what was not acknowledged comes again
+	for number(b, c.next().Event) != 3 { // what was not acknowledged is redelivered
 		continue
 	}
 }
@@ -297,7 +297,7 @@ func testConsumerDeleted(b *bench) {
 func testLongHandler(b *bench) {
 	s := b.connected()
 	js := b.admin()
-	working := make(chan *nats.Msg, 100) // what the consumer says of its deliveries
+	working := make(chan *nats.Msg, 100) // what the consumer sends about its deliveries
 	sub, err := js.Conn().ChanSubscribe("$JS.ACK.EVENTS.d.>", working)
 	b.must(err)
 	defer func() { _ = sub.Unsubscribe() }()
@@ -309,18 +309,18 @@ func testLongHandler(b *bench) {
 		return nil
 	})
 	b.publish(s, created(0), created(1)) // the second waits behind the first
-	said := make(map[string]int)
-	for said["1"] < 6 || said["2"] < 6 { // three times AckWait
+	printed := make(map[string]int)
+	for printed["1"] < 6 || printed["2"] < 6 { // three times AckWait
 		select {
 		case msg := <-working:
 			if string(msg.Data) == "+WPI" {
 				meta, err := (&nats.Msg{Reply: msg.Subject, Sub: sub}).Metadata()
 				b.must(err)
-				said[string(rune('0'+meta.Sequence.Stream))]++
+				printed[string(rune('0'+meta.Sequence.Stream))]++
 			}
 		case <-time.After(Patience):
 			close(release)
-			b.Fatalf("the broker was told %v times that the events are in work", said)
+			b.Fatalf("the broker was told %v times that the events are in work", printed)
 		}
 	}
 	close(release)
@@ -335,7 +335,7 @@ func testGivesBack(b *bench) {
 	s := b.connected()
 	b.publish(s, batchOf(0, 10)...)
 	started := make(chan struct{}, 1)
-	// AckWait is long: only giving back lets the second worker have them in time.
+	// AckWait is long: only returned events reach the second worker in time.
 	cfg := eventstream.ConsumerConfig{Durable: "d", AckWait: time.Hour}
 	one := b.consume(s, cfg, func(ctx context.Context, d eventstream.Delivery) error {
 		started <- struct{}{}

@@ -58,8 +58,8 @@ func testEmitHung(b *bench) {
 	b.awaitState(s, eventstream.Connected)
 	b.Hang(b.T)
 
-	// Far more than buffer, window and the kernel's buffers hold, from several
-	// callers. That this returns at all is the test.
+	// Far more than the buffer, the window and the kernel's buffers hold, from
+	// several callers. The test is that this returns at all.
 	const callers, each = 4, 10_000
 	var wg sync.WaitGroup
 	for range callers {
@@ -89,7 +89,7 @@ func testEmitHung(b *bench) {
 	}
 }
 
-// Large events fill the kernel's buffers, so that writing itself blocks.
+// Large events fill the kernel's buffers, so that the write itself blocks.
 func testLargeHung(b *bench) {
 	s := b.connected()
 	b.Hang(b.T)
@@ -117,7 +117,7 @@ func testEmitInvalid(b *bench) {
 	}
 }
 
-// noopTests are the contract where no event can be stored.
+// noopTests test the contract when no event can be stored.
 func noopTests(f Features) []test {
 	return []test{
 		{"NothingBlocksAndDropsAreCounted", func(b *bench) { testNoop(b, f.Reason) }},

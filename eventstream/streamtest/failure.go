@@ -26,7 +26,7 @@ var failureTests = []test{
 	{"RememberNeedsToBeAskedFor", testRememberOff},
 }
 
-// soon are waits that a test can sit out.
+// soon are waits short enough for a test.
 var soon = []time.Duration{10 * time.Millisecond}
 
 func testTransient(b *bench) {
@@ -75,7 +75,7 @@ func testPanic(b *bench) {
 	}
 }
 
-// letter waits until the consumer has kept its first dead letter, and reads it.
+// letter waits until the consumer has stored its first dead letter, and reads it.
 func (c *consuming) letter(js jetstream.JetStream) *jetstream.RawStreamMsg {
 	c.b.Helper()
 	c.await("a dead letter", func(st eventstream.ConsumerStatus) bool { return st.DeadLettered > 0 })
@@ -137,8 +137,8 @@ func testPermanent(b *bench) {
 func testUndecodable(b *bench) {
 	s := b.connected()
 	js := b.admin()
-	// From somebody who publishes without this package, with a header that
-	// would do harm if it were taken over.
+	// From a publisher that does not use this package, with a header that would do
+	// harm if it were copied.
 	msg := nats.NewMsg("events.mission.created")
 	msg.Data = []byte("not json")
 	msg.Header.Set("Nats-Expected-Stream", "EVENTS")
@@ -179,7 +179,7 @@ func testMaxDeliver(b *bench) {
 	}
 }
 
-// While the dead letter cannot be stored, the event comes again and again.
+// While the dead letter cannot be stored, the event is redelivered.
 func testLetterFirst(b *bench) {
 	s := b.connected()
 	js := b.admin()
@@ -196,8 +196,8 @@ func testLetterFirst(b *bench) {
 	b.checkLetter(c.letter(js), string(b.stored(js, "EVENTS")[0].Data), map[string]string{"Deadletter-Error": "never"})
 }
 
-// A foreign message that fills the broker's limit leaves no room for the
-// headers of a dead letter.
+// A foreign message of the maximum size leaves no room for the headers of a dead
+// letter.
 func testLetterTooLarge(b *bench) {
 	s := b.connected()
 	js := b.admin()
@@ -241,8 +241,8 @@ func testRemembered(b *bench) {
 	}
 }
 
-// The broker goes away between the handler's effect and the acknowledgement:
-// to the broker that is what a crash of the worker looks like.
+// The broker goes away between the handler's effect and the acknowledgement. To the
+// broker that looks like a crash of the worker.
 func testRememberedCrash(b *bench) {
 	s := b.connected()
 	b.publish(s, created(0))
@@ -267,7 +267,7 @@ func testRememberedCrash(b *bench) {
 	b.Start(b.T)
 	b.awaitState(s, eventstream.Connected)
 
-	// The redelivery, which comes after AckWait, is acknowledged unseen.
+	// The redelivery, after AckWait, is acknowledged without calling the handler.
 	c.await("a remembered event", func(st eventstream.ConsumerStatus) bool { return st.Remembered == 1 })
 	b.publish(s, created(1))
 	if d := c.next(); d.Seq != 2 {

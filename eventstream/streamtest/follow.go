@@ -109,7 +109,7 @@ func testFollowNewStream(b *bench) {
 	b.publish(s, batchOf(1, 4)...)
 	f.next(3)
 	b.must(b.admin().DeleteStream(b.ctx(), eventstream.DefaultStreamName))
-	// Whoever publishes now may meet the time in which there is none.
+	// A publisher may meet the moment in which there is no stream.
 	admin := b.admin()
 	b.retry("a new stream", func(ctx context.Context) (bool, error) {
 		_, err := admin.Stream(ctx, eventstream.DefaultStreamName)

@@ -14,7 +14,7 @@ import (
 	"missioncontrol/eventstream"
 )
 
-// clusterTests are about single nodes, so each has a cluster of its own.
+// clusterTests concern single nodes, so each has a cluster of its own.
 var clusterTests = []struct {
 	name  string
 	nodes int
@@ -30,8 +30,8 @@ var clusterTests = []struct {
 	{"OneCopyOnTwoNodes", 2, testTwoNodes},
 }
 
-// RunCluster tests what a cluster adds: leaders that change, and nodes that go
-// away and come back. The tests are parallel.
+// RunCluster tests what a cluster adds: leaders that change, and nodes that fail
+// and return. The tests run in parallel.
 func RunCluster(t *testing.T) {
 	for _, test := range clusterTests {
 		t.Run(test.name, func(t *testing.T) {
@@ -42,7 +42,7 @@ func RunCluster(t *testing.T) {
 	}
 }
 
-// wholeCluster is the harness of a test that disturbs single nodes by itself.
+// wholeCluster is the harness of a test that disturbs single nodes itself.
 type wholeCluster struct {
 	Harness // not used
 	*Cluster
@@ -52,10 +52,11 @@ func (w wholeCluster) Config() eventstream.Config { return eventstream.Config{UR
 func (w wholeCluster) AdminURL() string           { return w.URL() }
 func (w wholeCluster) Replicas() int              { return 3 }
 
-// fewer than relayed, for a cluster takes longer; many times what one batch has.
+// fewer than relayed, because a cluster is slower; many times the size of one
+// batch.
 const fewer = 3000
 
-// leader waits until the stream has a leader, and names it.
+// leader waits until the stream has a leader, and returns its name.
 func (b *bench) leader(js jetstream.JetStream) (name string) {
 	b.Helper()
 	b.retry("looking for the leader", func(ctx context.Context) (bool, error) {
@@ -68,8 +69,8 @@ func (b *bench) leader(js jetstream.JetStream) (name string) {
 	return name
 }
 
-// stepDown makes the leader of the stream step down. Another one, or the same, is
-// then elected.
+// stepDown makes the stream's leader step down. Another one, or the same, is then
+// elected.
 func (b *bench) stepDown(js jetstream.JetStream) {
 	b.Helper()
 	b.retry("stepping down", func(ctx context.Context) (bool, error) {
@@ -97,8 +98,8 @@ func testStepDown(b *bench, _ *Cluster) {
 	})
 }
 
-// Telemetry goes on meanwhile, and is dropped or stored, and counted as one of
-// the two.
+// Telemetry continues meanwhile. Each event is dropped or stored, and counted
+// accordingly.
 func testLeaderKilled(b *bench, c *Cluster) {
 	s := b.connected()
 	emitted := uint64(0)
@@ -140,8 +141,8 @@ func testWithoutAtomic(b *bench, c *Cluster) {
 	})
 }
 
-// With one copy, the stream is away while its node is. We are connected to
-// another one, so what is in flight crosses a route that is cut.
+// With one replica, the stream is unavailable while its node is down. We are
+// connected to another node, so what is in flight crosses a route that is cut.
 func testOneCopy(b *bench, c *Cluster) {
 	js := b.operatorsStream(jetstream.StreamConfig{Replicas: 1, AllowAtomicPublish: true})
 	home := c.Node(b.leader(js))
@@ -178,7 +179,7 @@ func testLearned(b *bench, c *Cluster) {
 	}
 }
 
-// Many are in flight, and yet none behind the refused one is stored.
+// Many are in flight, but none after the rejected one is stored.
 func testRefusedInBatch(b *bench, _ *Cluster) {
 	js := b.operatorsStream(jetstream.StreamConfig{Replicas: 3, AllowAtomicPublish: true, MaxMsgSize: 4096})
 	s := b.connected()
@@ -196,10 +197,10 @@ func testRefusedInBatch(b *bench, _ *Cluster) {
 	}
 }
 
-// A node that is down for a moment is no reason for fewer copies: this cluster is
-// not named by three servers, and only knows that it had a third.
+// A node that is down briefly is no reason for fewer replicas. The URL does not
+// name three servers here; the cluster only knows that it had a third.
 func testNodeDownAtFirst(b *bench, c *Cluster) {
-	// The leader of the cluster must have heard of the node before.
+	// The cluster's leader must already know the node.
 	js := b.admin()
 	probe := jetstream.StreamConfig{Name: "PROBE", Replicas: 3}
 	b.retry("creating a stream", func(ctx context.Context) (bool, error) {
@@ -224,7 +225,7 @@ func testNodeDownAtFirst(b *bench, c *Cluster) {
 	}
 }
 
-// Everything that is created has as many copies as the events.
+// Everything that is created has as many replicas as the events.
 func testTwoNodes(b *bench, _ *Cluster) {
 	cfg := b.config()
 	cfg.ReplicasWait = 100 * time.Millisecond

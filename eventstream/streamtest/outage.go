@@ -41,16 +41,16 @@ const relayed, relayBatch = 6000, 250
 // disturbances is how often a relay is disturbed.
 const disturbances = 3
 
-// relay publishes events as an outbox relay does: in order, in batches, going
-// on behind what is known to be stored, until all of it is. It tells of a milestone
-// for each disturbance and goes on, while somebody takes notice of it, and of one
-// more, so that the last disturbance is over before the last events are sent.
+// relay publishes events like an outbox relay: in order, in batches, continuing
+// after what is known to be stored, until all of it is. It signals a milestone for
+// each disturbance and continues while the test handles it. There is one milestone
+// more, so that the last disturbance ends before the last events are sent.
 func relay(ctx context.Context, s *eventstream.Stream, events []charter.Event, milestone chan<- int) error {
-	told := 0
+	logged := 0
 	for at := 0; at < len(events); {
-		if told <= disturbances && at >= (told+1)*len(events)/(disturbances+2) {
-			milestone <- told
-			told++
+		if logged <= disturbances && at >= (logged+1)*len(events)/(disturbances+2) {
+			milestone <- logged
+			logged++
 		}
 		changed := s.Changed()
 		if s.Status().State != eventstream.Connected {
@@ -70,8 +70,8 @@ func relay(ctx context.Context, s *eventstream.Stream, events []charter.Event, m
 	return nil
 }
 
-// disturb relays so many events and disturbs the relay at its milestones, while it is
-// sending.
+// disturb relays the given number of events and disturbs the relay at its
+// milestones, while it is sending.
 func disturb(b *bench, s *eventstream.Stream, events int, disturbance func(round int)) {
 	milestone := make(chan int)
 	result := make(chan error, 1)
@@ -100,7 +100,7 @@ func disturb(b *bench, s *eventstream.Stream, events int, disturbance func(round
 	}
 }
 
-// firstMisfit names the first stored event that is not where it belongs.
+// firstMisfit returns the first stored event that is out of place.
 func firstMisfit(got []int) []int {
 	for i, n := range got {
 		if n != i {
@@ -115,7 +115,7 @@ func testRestartsUnderPublishing(b *bench) {
 	lines := func() (degraded, connected int) {
 		return b.log.count("event stream degraded"), b.log.count("event stream connected")
 	}
-	degradedAtFirst, connectedAtFirst := lines() // a new stream of a cluster may have no leader yet
+	degradedAtFirst, connectedAtFirst := lines() // a new stream of a cluster may not have a leader yet
 	disturb(b, s, relayed, func(int) {
 		b.Stop(b.T)
 		b.Start(b.T)

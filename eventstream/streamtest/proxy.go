@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// Proxy is a TCP proxy in front of a broker that can hang: it then goes on
-// accepting connections and holding them open, and forwards nothing. Bytes that
-// were under way are delivered after Resume, as they would be by a network that
-// comes back. It can also tamper with what passes.
+// Proxy is a TCP proxy in front of a broker. It can hang: it then accepts
+// connections and keeps them open, but forwards nothing. Bytes in transit are
+// delivered after Resume, as by a network that recovers. It can also modify what
+// passes through.
 type Proxy struct {
 	listener net.Listener
 	wg       sync.WaitGroup
@@ -22,7 +22,7 @@ type Proxy struct {
 	closed  bool
 
 	text, by []byte
-	times    int // that text may still be replaced
+	times    int // how often text may still be replaced
 	replaced int
 }
 
@@ -38,7 +38,7 @@ func StartProxy(target string) (*Proxy, error) {
 	return p, nil
 }
 
-// NewProxy is StartProxy for a test: it ends with it.
+// NewProxy is StartProxy for a test; the proxy is closed when the test ends.
 func NewProxy(t *testing.T, target string) *Proxy {
 	t.Helper()
 	p, err := StartProxy(target)
@@ -49,7 +49,7 @@ func NewProxy(t *testing.T, target string) *Proxy {
 	return p
 }
 
-// URL is the address of the proxy for a NATS client.
+// URL returns the proxy's address for a NATS client.
 func (p *Proxy) URL() string { return "nats://" + p.listener.Addr().String() }
 
 // SetTarget changes where new connections go.
@@ -66,11 +66,11 @@ func (p *Proxy) Hang() {
 	select {
 	case <-p.flowing:
 		p.flowing = make(chan struct{})
-	default: // hangs already
+	default: // already hangs
 	}
 }
 
-// Resume forwards again, beginning with what was held back.
+// Resume forwards again, starting with what was held back.
 func (p *Proxy) Resume() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -81,22 +81,22 @@ func (p *Proxy) Resume() {
 	}
 }
 
-// Replace has a text replaced by another one of the same length from now on, in both
-// directions, so many times at most.
+// Replace replaces a text with another of the same length from now on, in both
+// directions, up to the given number of times.
 func (p *Proxy) Replace(text, by string, times int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.text, p.by, p.times, p.replaced = []byte(text), []byte(by), times, 0
 }
 
-// Replaced is how often that has been done.
+// Replaced returns how often the text was replaced.
 func (p *Proxy) Replaced() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.replaced
 }
 
-// tamper replaces what is to be replaced.
+// tamper applies the replacement to b.
 func (p *Proxy) tamper(b []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -152,7 +152,7 @@ func (p *Proxy) serve(client net.Conn) {
 	both.Wait()
 }
 
-// copy forwards from src until one side ends, and then ends the other.
+// copy forwards from src until one side ends, and then closes the other.
 func (p *Proxy) copy(dst, src net.Conn) {
 	defer func() { _ = dst.Close() }()
 	buf := make([]byte, 32<<10)
@@ -171,7 +171,7 @@ func (p *Proxy) copy(dst, src net.Conn) {
 	}
 }
 
-// pass waits while the proxy hangs; false when it is closed.
+// pass waits while the proxy hangs. It returns false if the proxy is closed.
 func (p *Proxy) pass() bool {
 	for {
 		p.mu.Lock()
@@ -207,7 +207,7 @@ func (p *Proxy) untrack(c net.Conn) {
 	delete(p.conns, c)
 }
 
-// Close ends the proxy and its connections, and waits for its goroutines. It is
+// Close closes the proxy and its connections, and waits for its goroutines. It is
 // idempotent.
 func (p *Proxy) Close() {
 	p.mu.Lock()

@@ -144,7 +144,7 @@ func testBatchStops(b *bench) {
 	}
 }
 
-// The broker refuses one event. With one in flight, none behind it is sent.
+// The broker rejects one event. With one in flight, none after it is sent.
 func testBatchRefused(b *bench) {
 	b.createStream(b.admin(), jetstream.StreamConfig{Name: "EVENTS", Subjects: []string{"events.>"}, MaxMsgSize: 4096})
 	cfg := b.config()
@@ -205,7 +205,7 @@ func testManyCallers(b *bench) {
 	wg.Wait()
 	b.must(s.Close(b.ctx()))
 
-	next := make(map[int]int) // per caller, the number expected next
+	next := make(map[int]int) // the number expected next, per caller
 	for _, msg := range b.stored(b.admin(), "EVENTS") {
 		ev, err := charter.Decode(msg.Data)
 		b.must(err)

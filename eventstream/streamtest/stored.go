@@ -8,13 +8,14 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// How long Stored waits for the next message before it looks for another copy.
+// storedWait is how long Stored waits for the next message before it tries another
+// replica.
 const storedWait = 3 * time.Second
 
-// Stored reads everything that a stream holds, as much as its leader says. In a
-// cluster a request may stay without an answer while a leader is being elected, and a
-// consumer may live on a copy that lags behind and deliver nothing; so it begins anew
-// until it has everything or ctx ends.
+// Stored reads everything in a stream, according to its leader. In a cluster a
+// request may get no response during an election, and a consumer on a lagging
+// replica may deliver nothing. Stored therefore starts again until it has
+// everything or ctx ends.
 func Stored(ctx context.Context, js jetstream.JetStream, stream string) ([]*jetstream.RawStreamMsg, error) {
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()

@@ -97,7 +97,7 @@ func testNarrowed(b *bench) {
 	b.awaitState(s, eventstream.Connected)
 }
 
-// Such a stream stores, but nobody would ever know.
+// Such a stream stores events but never acknowledges them.
 func testNoAck(b *bench) {
 	js := b.admin()
 	mute := jetstream.StreamConfig{Name: "EVENTS", Subjects: []string{"events.>"}, NoAck: true}
@@ -119,8 +119,8 @@ func testDeleted(b *bench) {
 	b.must(err)
 	b.must(b.admin().DeleteStream(b.ctx(), "EVENTS"))
 
-	// A publish that falls into the gap says that nothing was stored; trying
-	// again, as a relay does, ends with an acknowledgement of the new stream.
+	// A publish during the gap fails because nothing was stored. Retrying, like a
+	// relay, ends with an acknowledgement of the new stream.
 	for {
 		changed := s.Changed()
 		ack, err := s.Publish(b.ctx(), created(1))

@@ -19,13 +19,16 @@ const (
 	toldRefused     = "the store cannot write at present; nothing was done"
 	toldFull        = "the store's memory is full; nothing was done"
 	toldBroken      = "the store failed"
+	toldForbidden   = "the store is not allowed what it needs; nothing was done"
+	toldHalfway     = "the store is no longer allowed what it needs; how much of the request was done is not known"
+	toldForeign     = "the store met what another program has written; how much of the request was done is not known"
 )
 
 // refusals are the beginnings of Redis' errors for a request that it has not done.
 var refusals = map[string]string{
 	"OOM": toldFull, "LOADING": toldRefused, "READONLY": toldRefused, "CLUSTERDOWN": toldRefused, "MASTERDOWN": toldRefused,
 	"TRYAGAIN": toldRefused, "NOREPLICAS": toldRefused, "MISCONF": toldRefused, "BUSY": toldRefused,
-	"NOAUTH": toldRefused, "WRONGPASS": toldRefused, "NOPERM": toldRefused, "MOVED": toldRefused, "ASK": toldRefused,
+	"NOAUTH": toldRefused, "WRONGPASS": toldRefused, "MOVED": toldRefused, "ASK": toldRefused,
 	"ERR max number of clients": toldRefused,
 }
 
@@ -55,6 +58,14 @@ func tell(err error) string {
 	if errors.As(err, &dial) && dial.Op == "dial" || errors.Is(err, redis.ErrPoolTimeout) {
 		return toldUnreachable
 	}
+	switch {
+	case errors.As(err, new(halfway)):
+		return toldHalfway
+	case errors.Is(err, ErrForbidden), errors.Is(err, ErrUnsuitable):
+		return toldForbidden
+	case errors.Is(err, ErrForeign):
+		return toldForeign
+	}
 	var reply redis.Error
 	if !errors.As(err, &reply) {
 		return toldUnknown
@@ -63,6 +74,12 @@ func tell(err error) string {
 		if strings.HasPrefix(reply.Error(), prefix) {
 			return told
 		}
+	}
+	switch {
+	case strings.HasPrefix(reply.Error(), "WRONGTYPE"):
+		return toldForeign
+	case deniedHalfway(reply):
+		return toldHalfway
 	}
 	return toldBroken
 }

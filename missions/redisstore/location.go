@@ -58,7 +58,8 @@ var schemes = map[string]kind{"redis": single, "redis-sentinel": sentinel, "redi
 //	cert=FILE&key=FILE   with TLS: our own certificate
 //	sentinel_user=, sentinel_password=   for the Sentinels, where they ask
 //
-// The error is an [ErrURL] and holds no password.
+// The error is an [ErrURL]. It quotes nothing but the names of files: with a character that
+// is not escaped, any other part can be one of a password.
 func ParseURL(raw string) (Location, error) {
 	refuse := func(format string, args ...any) (Location, error) {
 		return Location{}, fmt.Errorf("%w: %s", ErrURL, fmt.Sprintf(format, args...))
@@ -78,8 +79,12 @@ func ParseURL(raw string) (Location, error) {
 		credentials, hosts = hosts[:at+1], hosts[at+1:]
 	}
 	u, err := url.Parse("redis://" + credentials + "host" + tail)
+	if err != nil || strings.ContainsAny(tail, "@#") {
+		return refuse("its user, password or path is malformed; characters such as / ? # and @ are written %%2F %%3F %%23 and %%40")
+	}
+	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return refuse("its user, password or path is malformed; characters such as / and @ are written %%2F and %%40")
+		return refuse("its parameters are malformed; characters such as %% ; and & are written %%25 %%3B and %%26")
 	}
 	where := Location{kind: kind, user: u.User.Username()}
 	where.password, _ = u.User.Password()
@@ -89,7 +94,7 @@ func ParseURL(raw string) (Location, error) {
 	if err := where.path(strings.Trim(u.Path, "/")); err != nil {
 		return refuse("%v", err)
 	}
-	if err := where.parameters(u.Query(), strings.HasPrefix(scheme, "rediss")); err != nil {
+	if err := where.parameters(query, strings.HasPrefix(scheme, "rediss")); err != nil {
 		return refuse("%v", err)
 	}
 	where.withoutCredentials = scheme + "://" + hosts + u.EscapedPath()
@@ -114,7 +119,7 @@ func addresses(list string, of kind) ([]string, error) {
 		}
 		_, port, err := net.SplitHostPort(host)
 		if n, bad := strconv.Atoi(port); err != nil || bad != nil || n < 1 || n > 65535 {
-			return nil, fmt.Errorf("%q is not an address like 127.0.0.1:6379", host)
+			return nil, fmt.Errorf("what it names as a host is not an address like 127.0.0.1:6379")
 		}
 		addrs = append(addrs, host)
 	}
@@ -134,7 +139,7 @@ func (l *Location) path(path string) error {
 		}
 	case cluster:
 		if path != "" {
-			return fmt.Errorf("a cluster has no numbered databases; leave /%s out, and use prefix= to keep data sets apart", path)
+			return fmt.Errorf("a cluster has no numbered databases; leave the path out, and use prefix= to keep data sets apart")
 		}
 	}
 	if db == "" {
@@ -142,7 +147,7 @@ func (l *Location) path(path string) error {
 	}
 	n, err := strconv.Atoi(db)
 	if err != nil || n < 0 {
-		return fmt.Errorf("%q is not the number of a database", db)
+		return fmt.Errorf("what stands behind the / is not the number of a database")
 	}
 	l.db = n
 	return nil
@@ -163,7 +168,7 @@ func (l *Location) parameters(query url.Values, secure bool) error {
 			continue
 		}
 		if name != "partitions" {
-			return fmt.Errorf("it has no parameter %q; there are prefix, partitions, ca, cert, key, sentinel_user, sentinel_password", name)
+			return fmt.Errorf("it has a parameter that there is not; there are prefix, partitions, ca, cert, key, sentinel_user, sentinel_password")
 		}
 		n, err := strconv.Atoi(value)
 		if err != nil || n < 1 || n > MaxPartitions {

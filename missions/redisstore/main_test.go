@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -69,10 +70,21 @@ func opener(url string, partitions int) storetest.Opener {
 }
 
 // TestConformance runs the suite on a single Redis and on a cluster of three, with
-// one partition and, where all clocks are one, with several.
+// one partition and, where all clocks are one, with several: as the users of
+// docs/OPERATIONS.md, who may do what a store needs and no more.
 func TestConformance(t *testing.T) {
-	redis := func(t *testing.T) string { return redistest.Start(t, "--appendfsync", "no").URL() }
-	cluster := func(t *testing.T) string { return redistest.StartCluster(t, 3).URL() }
+	redis := func(t *testing.T) string {
+		server := redistest.Start(t, "--appendfsync", "no")
+		user(t, server, "mc", prefixed(documented(t, "one Redis"), "test-*")...)
+		return as("mc", server)
+	}
+	cluster := func(t *testing.T) string {
+		cluster := redistest.StartCluster(t, 3)
+		for _, node := range cluster.Nodes {
+			user(t, node, "mc", prefixed(documented(t, "a Redis Cluster"), "test-*")...)
+		}
+		return strings.Replace(cluster.URL(), "://", "://mc:PASSWORD@", 1)
+	}
 	for name, on := range map[string]struct {
 		start      func(*testing.T) string
 		partitions int

@@ -24,6 +24,7 @@ type partition struct {
 	number   int
 	meta     string // the key that every script is given
 	identity atomic.Pointer[string]
+	denied   atomic.Bool          // the user may not do everything; see permission.go
 	sums     missions.WindowCache // of its samples
 }
 
@@ -31,7 +32,7 @@ type partition struct {
 func (s *Store) openDataSet(ctx context.Context, prefix string) error {
 	first := s.newPartition(prefix, 0)
 	wanted := max(s.cfg.Partitions, 1)
-	has, err := first.init(ctx, wanted)
+	has, err := first.open(ctx, wanted)
 	if err != nil {
 		return s.openError(err)
 	}
@@ -42,7 +43,7 @@ func (s *Store) openDataSet(ctx context.Context, prefix string) error {
 	s.partitions = []*partition{first}
 	for number := 1; number < has; number++ {
 		p := s.newPartition(prefix, number)
-		if _, err := p.init(ctx, has); err != nil {
+		if _, err := p.open(ctx, has); err != nil {
 			return s.openError(err)
 		}
 		s.partitions = append(s.partitions, p)
@@ -50,15 +51,27 @@ func (s *Store) openDataSet(ctx context.Context, prefix string) error {
 	return nil
 }
 
+// openError says what is wrong of what is not our own finding.
 func (s *Store) openError(err error) error {
-	if errors.Is(err, ErrNewerSchema) || errors.Is(err, ErrOlderSchema) {
-		return err
+	err = s.where.explain(err)
+	for _, ours := range []error{ErrNewerSchema, ErrOlderSchema, ErrForbidden, ErrForeign, ErrUnsuitable} {
+		if errors.Is(err, ours) {
+			return err
+		}
 	}
 	return fmt.Errorf("%w: %w", ErrUnreachable, err)
 }
 
 func (s *Store) newPartition(prefix string, number int) *partition {
 	return &partition{store: s, number: number, meta: fmt.Sprintf("{%s:%d}:meta", prefix, number)}
+}
+
+// open is init, once all that the scripts need has been tried.
+func (p *partition) open(ctx context.Context, partitions int) (int, error) {
+	if err := p.usable(ctx); err != nil {
+		return 0, err
+	}
+	return p.init(ctx, partitions)
 }
 
 // init creates the partition where there is none, learns its identity, and returns
@@ -72,17 +85,38 @@ func (p *partition) init(ctx context.Context, partitions int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	said := texts(answer)
-	switch schema, err := strconv.Atoi(said[0]); {
-	case err != nil || schema > schemaVersion:
-		return 0, fmt.Errorf("%w: schema %s, and this one knows %d; upgrade the supervisor, or choose another prefix",
-			ErrNewerSchema, said[0], schemaVersion)
+	identity, has, err := readMeta(p, texts(answer))
+	if err != nil {
+		return 0, err
+	}
+	p.identity.Store(&identity)
+	return has, nil
+}
+
+// stateBytes is how long the meta hash's state is: lua/lib/begin.lua.
+const stateBytes = 14 * 8
+
+// readMeta reads what init.lua says of a partition. A hash that is not ours, or damaged,
+// is an [ErrForeign].
+func readMeta(p *partition, said []string) (identity string, partitions int, err error) {
+	schema, err := strconv.Atoi(said[0])
+	switch {
+	case err != nil:
+		return "", 0, foreign(p.meta, "is not the head of a data set")
+	case schema > schemaVersion:
+		return "", 0, fmt.Errorf("%w: schema %d, and this one knows %d; upgrade the supervisor, or choose another prefix",
+			ErrNewerSchema, schema, schemaVersion)
 	case schema < schemaVersion:
-		return 0, fmt.Errorf("%w: schema %d, and this one knows %d only; choose another prefix, and let the earlier version finish what is here",
+		return "", 0, fmt.Errorf("%w: schema %d, and this one knows %d only; choose another prefix, and let the earlier version finish what is here",
 			ErrOlderSchema, schema, schemaVersion)
 	}
-	p.identity.Store(&said[1])
-	return strconv.Atoi(said[3])
+	partitions, err = strconv.Atoi(said[3])
+	_, notUUID := uuid.Parse(said[1])
+	if err != nil || notUUID != nil || partitions < 1 || partitions > MaxPartitions ||
+		said[2] != strconv.Itoa(p.number) || said[4] != strconv.Itoa(stateBytes) {
+		return "", 0, foreign(p.meta, "is the damaged head of a data set")
+	}
+	return said[1], partitions, nil
 }
 
 // begunAnew makes the data set's partition again after it is gone from Redis, or

@@ -27,13 +27,24 @@ func (s *Store) Sample(ctx context.Context) (missions.Time, error) {
 
 // addSamples adds what stats.lua says of a partition's samples, had being what they have
 // summed up to as of the sample that it was told of.
-func (t *statistics) addSamples(p *partition, kind string, had *missions.WindowSums, said []any) {
+func (t *statistics) addSamples(p *partition, kind string, had *missions.WindowSums, said []any) error {
 	if len(said) == 0 {
-		return
+		return nil
 	}
-	latest := sample(text(said[0]), text(said[1]))
+	latest, err := sample(text(said[0]), text(said[1]))
+	if err != nil {
+		return err
+	}
 	if len(said) > 2 {
-		sums := missions.SumWindows(latest.Since, samples(said[2]), samples(said[3]))
+		short, err := samples(said[2])
+		if err != nil {
+			return err
+		}
+		long, err := samples(said[3])
+		if err != nil {
+			return err
+		}
+		sums := missions.SumWindows(latest.Since, short, long)
 		had = &sums
 		p.sums.Put(kind, had, latest.Since)
 	}
@@ -43,30 +54,34 @@ func (t *statistics) addSamples(p *partition, kind string, had *missions.WindowS
 		t.latest.Add(&latest)
 	}
 	t.windows.Add(had)
+	return nil
 }
 
-func samples(said any) []missions.Sample {
-	var list []missions.Sample
+func samples(said any) (list []missions.Sample, err error) {
 	slots := texts(said)
 	for i := 0; i+1 < len(slots); i += 2 {
-		list = append(list, sample(slots[i], slots[i+1]))
+		s, err := sample(slots[i], slots[i+1])
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, s)
 	}
-	return list
+	return list, nil
 }
 
 // sample reads a gain as lua/lib/sample.lua writes it.
-func sample(since, gain string) missions.Sample {
+func sample(since, gain string) (missions.Sample, error) {
 	s := missions.NewSample(moment(since))
 	for word := range strings.FieldsSeq(gain) {
 		field, n, _ := strings.Cut(word, "=")
-		if field[0] == 'r' || field[0] == 'q' {
-			addField(&s.Run, &s.Queue, field, number(n))
-		} else {
-			s.Happened[missions.Happenings()[number(field)]] += number(n)
+		if what, known := pick(missions.Happenings(), field); known {
+			s.Happened[what] += number(n)
+		} else if err := addField(&s.Run, &s.Queue, field, n); err != nil {
+			return s, err
 		}
 	}
 	s.Run.Seconds, s.Queue.Seconds = s.Run.Seconds/1e6, s.Queue.Seconds/1e6
-	return s
+	return s, nil
 }
 
 // minutesAtOnce is how many minutes one script reads, so that none takes long.

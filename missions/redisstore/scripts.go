@@ -22,7 +22,7 @@ type script struct{ name, source, sha string }
 
 // scripts are the methods, each in the file of its name.
 var scripts = struct {
-	init, ping, now, lead, resign            script
+	usable, init, ping, now, lead, resign    script
 	create, createAndClaim, nextSeq          script
 	get, list, log                           script
 	cancel, retry, delete                    script
@@ -34,7 +34,7 @@ var scripts = struct {
 	alerts, changeAlerts, notices, noticed   script
 	pending, acknowledge, forget, waiting    script
 }{
-	init: bare("init"), ping: load("ping"), now: load("now"), lead: load("lead"), resign: load("resign"),
+	usable: bare("usable"), init: bare("init"), ping: load("ping"), now: load("now"), lead: load("lead"), resign: load("resign"),
 	create: load("create"), createAndClaim: load("create_and_claim"), nextSeq: load("next_seq"), get: load("get"), list: load("list"), log: load("log"),
 	cancel: load("cancel"), retry: load("retry"), delete: load("delete"),
 	claim: load("claim"), peek: load("peek"), progress: load("progress"), appendLog: load("append_log"), finish: load("finish"),
@@ -133,6 +133,9 @@ func (p *partition) call(ctx context.Context, s script, args ...any) (any, error
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if err := p.allowedAgain(ctx); err != nil {
+		return nil, p.store.failed(ctx, s.name, err)
+	}
 	words := append([]any{p.first()}, args...)
 	answer, err := p.do(ctx, s, words...)
 	if redis.HasErrorPrefix(err, "NODATASET") {
@@ -142,7 +145,7 @@ func (p *partition) call(ctx context.Context, s script, args ...any) (any, error
 		}
 	}
 	if err != nil {
-		return nil, p.store.failed(ctx, s.name, err)
+		return nil, p.store.failed(ctx, s.name, p.explain(ctx, err))
 	}
 	p.store.works()
 	return answer, nil

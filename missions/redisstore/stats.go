@@ -2,6 +2,8 @@ package redisstore
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -63,8 +65,12 @@ func (s *Store) Stats(ctx context.Context, kind string) (missions.Stats, error) 
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		sums.add(items(answer))
-		sums.addSamples(p, kind, had, items(items(answer)[6]))
+		if err := sums.add(items(answer)); err != nil {
+			return broken(err)
+		}
+		if err := sums.addSamples(p, kind, had, items(items(answer)[6])); err != nil {
+			return broken(err)
+		}
 		return nil
 	})
 	if err != nil {
@@ -85,17 +91,27 @@ type statistics struct {
 	windows missions.WindowSums
 }
 
-func (t *statistics) add(said []any) {
+// errStatistics is for counters that no script of ours has written so.
+var errStatistics = errors.New("the statistics are damaged")
+
+func (t *statistics) add(said []any) error {
 	now := moment(text(said[0]))
 	t.stats.LastUpdated = max(t.stats.LastUpdated, now)
 	counts := hash(said[1])
 	for field, n := range counts {
-		status, kind, _ := strings.Cut(field, ":")
-		t.stats.ByStatus[statuses[number(status)]] += number(n)
-		t.stats.ByType[kind] += number(n)
+		digit, kind, _ := strings.Cut(field, ":")
+		status, known := pick(statuses, digit)
+		count, err := strconv.ParseInt(n, 10, 64)
+		if !known || err != nil {
+			return fmt.Errorf("%w: the counter %q is %q", errStatistics, field, n)
+		}
+		t.stats.ByStatus[status] += count
+		t.stats.ByType[kind] += count
 	}
 	for field, n := range hash(said[2]) {
-		addField(&t.run, &t.queue, field, number(n))
+		if err := addField(&t.run, &t.queue, field, n); err != nil {
+			return err
+		}
 	}
 	if oldest := moment(text(said[3])); oldest != 0 && (t.oldest == 0 || oldest < t.oldest) {
 		t.oldest = oldest
@@ -112,21 +128,31 @@ func (t *statistics) add(said []any) {
 	if ready := moment(text(said[5])); ready != 0 && (t.ready == 0 || ready < t.ready) {
 		t.ready = ready
 	}
+	return nil
 }
 
 // addField adds a field of a histograms' hash, as lua/lib/tally.lua names it. Seconds are
 // microseconds until all is added, so that their sum is exact.
-func addField(run, queue *missions.Histogram, field string, n int64) {
-	h := run
-	if field[0] == 'q' {
-		h = queue
+func addField(run, queue *missions.Histogram, field, value string) error {
+	h, bucket := run, strings.TrimPrefix(field, "r")
+	if rest, ok := strings.CutPrefix(field, "q"); ok {
+		h, bucket = queue, rest
 	}
-	if field[1:] == "s" {
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || bucket == field {
+		return fmt.Errorf("%w: the field %q is %q", errStatistics, field, value)
+	}
+	if bucket == "s" {
 		h.Seconds += float64(n)
-		return
+		return nil
 	}
-	h.Buckets[int(number(field[1:]))] += n
+	place, err := strconv.Atoi(bucket)
+	if err != nil {
+		return fmt.Errorf("%w: the field %q is %q", errStatistics, field, value)
+	}
+	h.Buckets[place] += n
 	h.Count += n
+	return nil
 }
 
 func (t *statistics) total() missions.Stats {

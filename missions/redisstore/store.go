@@ -82,6 +82,8 @@ var (
 	ErrNewerSchema = errors.New("the data set was written by a newer version")
 	ErrOlderSchema = errors.New("the data set was written by a version before the first release")
 	ErrPartitions  = errors.New("the data set has another number of partitions")
+	ErrForbidden   = errors.New("the Redis does not allow what the store needs")
+	ErrForeign     = errors.New("a key of the data set is another program's")
 )
 
 // Store implements [missions.Store] on Redis. All methods may be called
@@ -89,6 +91,7 @@ var (
 type Store struct {
 	cfg    Config
 	log    *slog.Logger
+	where  Location
 	client redis.UniversalClient
 
 	partitions []*partition
@@ -108,8 +111,8 @@ type Store struct {
 var _ missions.Store = (*Store)(nil)
 
 // Open connects to Redis, checks that it suits, and creates the data set when there
-// is none. Errors: [ErrURL], [ErrUnreachable], [ErrUnsuitable], [ErrNewerSchema],
-// [ErrOlderSchema], [ErrPartitions].
+// is none. Errors: [ErrURL], [ErrUnreachable], [ErrUnsuitable], [ErrForbidden],
+// [ErrForeign], [ErrNewerSchema], [ErrOlderSchema], [ErrPartitions].
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg = cfg.WithDefaults()
 	if err := cfg.Validate(); err != nil {
@@ -122,21 +125,21 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, log: cfg.Logger}
+	s := &Store{cfg: cfg, log: cfg.Logger, where: where}
 	if s.client, err = where.connect(ctx, cfg.Timeout); err != nil {
 		return nil, err
 	}
-	if err := s.open(ctx, where); err != nil {
+	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.client.Close())
 	}
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context, where Location) error {
+func (s *Store) open(ctx context.Context) error {
 	if err := suits(ctx, s.client, s.log); err != nil {
-		return err
+		return s.where.explain(err)
 	}
-	if err := s.openDataSet(ctx, where.prefix); err != nil {
+	if err := s.openDataSet(ctx, s.where.prefix); err != nil {
 		return err
 	}
 	s.create.run, s.finish.run, s.beat.run = s.creationBatch, s.finishBatch, s.beatBatch
@@ -192,10 +195,15 @@ func (s *Store) Outboxes() []missions.Outbox {
 	return outboxes
 }
 
-// Ping implements [missions.Store].
+// Ping implements [missions.Store]. Health is for operators, who are told what Redis does
+// not allow.
 func (s *Store) Ping(ctx context.Context) error {
 	return s.everywhere(ctx, func(ctx context.Context, p *partition) error {
 		_, err := p.call(ctx, scripts.ping)
+		var lacks *denial
+		if errors.As(err, &lacks) {
+			return missions.Unavailable(lacks.Error(), err)
+		}
 		return err
 	})
 }

@@ -75,8 +75,15 @@ func information(ctx context.Context, client redis.Cmdable) (map[string]string, 
 	return says, nil
 }
 
+// oneLine is an error that has a line for each Sentinel.
+type oneLine struct{ error }
+
+func (e oneLine) Error() string { return strings.ReplaceAll(e.error.Error(), "\n", "; ") }
+func (e oneLine) Unwrap() error { return e.error }
+
 // unreachable says what to do about a Redis that does not answer.
 func unreachable(err error) error {
+	err = oneLine{err}
 	var network net.Error
 	switch {
 	case redis.HasErrorPrefix(err, "NOAUTH"), redis.HasErrorPrefix(err, "WRONGPASS"), redis.HasErrorPrefix(err, "ERR AUTH"):

@@ -14,7 +14,7 @@ func testAgents(s *suite) {
 			ID: "a", Name: "Agent Ä", Role: "renderer", Capacity: 7, Types: []string{"x", "y"},
 			Version: "1.2.3", Host: "box", Labels: map[string]string{"zone": "north"},
 		}
-		a, err := f.Store.Register(f.ctx, given, lasts)
+		a, err := f.Store.Register(f.ctx, given, ttl)
 		f.must(err)
 		f.wantNear("registered_at", a.RegisteredAt, now)
 		f.wantNear("last_heartbeat", a.LastHeartbeat, now)
@@ -23,7 +23,7 @@ func testAgents(s *suite) {
 		f.wantSame("the agent read back", f.agent("a"), given)
 	})
 	s.run("an agent with nothing but an id has empty lists", func(f *fixture) {
-		a, err := f.Store.Register(f.ctx, missions.Agent{ID: "a"}, lasts)
+		a, err := f.Store.Register(f.ctx, missions.Agent{ID: "a"}, ttl)
 		f.must(err)
 		f.wantSame("the agent read back", f.agent("a"), a)
 		f.wantSame("types and labels", []any{a.Types, a.Labels}, []any{[]string{}, map[string]string{}})
@@ -31,13 +31,13 @@ func testAgents(s *suite) {
 	s.run("register again renews what is known and keeps what is held", func(f *fixture) {
 		m := f.started(named("m", "x"), "a")
 		first := f.agent("a")
-		position := f.mark()
+		position := f.checkpoint()
 		f.advance(10 * time.Minute)
-		again, err := f.Store.Register(f.ctx, missions.Agent{ID: "a", Name: "new", Types: []string{"y"}, Capacity: 9}, lasts)
+		again, err := f.Store.Register(f.ctx, missions.Agent{ID: "a", Name: "new", Types: []string{"y"}, Capacity: 9}, ttl)
 		f.must(err)
 		wantEqual(f, "registered_at", again.RegisteredAt, first.RegisteredAt)
 		wantEqual(f, "running", again.MissionsRunning, 1)
-		wantEqual(f, "events", len(f.events(position)), 0) // it was online already
+		wantEqual(f, "events", len(f.events(position)), 0) // it was already online
 		wantEqual(f, "agents of the old type", len(f.agents(missions.AgentFilter{Type: "x"}).Agents), 0)
 		wantEqual(f, "agents of the new type", len(f.agents(missions.AgentFilter{Type: "y"}).Agents), 1)
 		f.must(f.tryFinish(completion(m, `1`)).Err)
@@ -60,9 +60,9 @@ func testAgents(s *suite) {
 		f.must(f.cancel(held[3].ID).Err)
 		want(2)
 		f.heartbeat("a", refOf(held[4]))
-		f.heartbeat("a", refOf(held[4])) // gives up held[5]
+		f.heartbeat("a", refOf(held[4])) // releases held[5]
 		want(1)
-		f.advance(lasts + time.Minute)
+		f.advance(ttl + time.Minute)
 		want(0)
 	})
 	s.run("slots follow capacities, of agents that are not offline", func(f *fixture) {
@@ -75,7 +75,7 @@ func testAgents(s *suite) {
 		}
 		register := func(id string, capacity int) {
 			f.Helper()
-			_, err := f.Store.Register(f.ctx, missions.Agent{ID: id, Capacity: capacity}, lasts)
+			_, err := f.Store.Register(f.ctx, missions.Agent{ID: id, Capacity: capacity}, ttl)
 			f.must(err)
 		}
 		want(0, 0)
@@ -84,12 +84,12 @@ func testAgents(s *suite) {
 		want(2, 7)
 		register("a", 1)
 		want(2, 4)
-		f.must(f.tryHeartbeat(missions.Heartbeat{AgentID: "a", Draining: true, Lease: lasts}).Err)
+		f.must(f.tryHeartbeat(missions.Heartbeat{AgentID: "a", Draining: true, Lease: ttl}).Err)
 		want(2, 4)
 		_, err := f.Store.Leave(f.ctx, "a", "")
 		f.must(err)
 		want(1, 3)
-		f.advance(lasts + time.Minute)
+		f.advance(ttl + time.Minute)
 		want(0, 0)
 		f.heartbeat("b")
 		want(1, 3)
@@ -130,12 +130,12 @@ func testLeave(s *suite) {
 	})
 	s.run("who left an offline agent's place must register again", func(f *fixture) {
 		f.register("a", "t")
-		f.advance(lasts + time.Minute)
+		f.advance(ttl + time.Minute)
 		_, err := f.Store.Leave(f.ctx, "a", "")
 		f.must(err)
-		f.wantErr("heartbeat", f.tryHeartbeat(missions.Heartbeat{AgentID: "a", Lease: lasts}).Err, missions.ErrNotFound)
+		f.wantErr("heartbeat", f.tryHeartbeat(missions.Heartbeat{AgentID: "a", Lease: ttl}).Err, missions.ErrNotFound)
 		f.register("a", "t")
-		f.wantErr("heartbeat", f.tryHeartbeat(missions.Heartbeat{AgentID: "a", Lease: lasts}).Err, nil)
+		f.wantErr("heartbeat", f.tryHeartbeat(missions.Heartbeat{AgentID: "a", Lease: ttl}).Err, nil)
 	})
 	s.run("online and offline are told, each once and with what is known", func(f *fixture) {
 		f.register("a", "x", "y")
@@ -145,7 +145,7 @@ func testLeave(s *suite) {
 		_, err = f.Store.Leave(f.ctx, "a", "goodbye")
 		f.must(err)
 		f.register("a", "x", "y")
-		f.advance(lasts + time.Minute)
+		f.advance(ttl + time.Minute)
 		events := f.events(nil)
 		wantEqual(f, "events", len(events), 4)
 		for i, want := range []missions.EventKind{missions.EventAgentOnline, missions.EventAgentOffline, missions.EventAgentOnline, missions.EventAgentOffline} {
@@ -174,7 +174,7 @@ func testAgentListing(s *suite) {
 		f.register("b", "x", "y")
 		f.register("c", "y")
 		f.register("a", "y")
-		f.must(f.tryHeartbeat(missions.Heartbeat{AgentID: "b", Draining: true, Lease: lasts}).Err)
+		f.must(f.tryHeartbeat(missions.Heartbeat{AgentID: "b", Draining: true, Lease: ttl}).Err)
 		_, err := f.Store.Leave(f.ctx, "c", "")
 		f.must(err)
 		for _, want := range []struct {
@@ -201,8 +201,8 @@ func testAgentListing(s *suite) {
 	})
 }
 
-// agentIDs walks every page and returns the ids, and the count that they all
-// must agree on.
+// agentIDs reads every page and returns the IDs, and the count, which must be the
+// same on every page.
 func (f *fixture) agentIDs(filter missions.AgentFilter, limit int) (ids []string, count int64) {
 	f.Helper()
 	filter.Limit = limit

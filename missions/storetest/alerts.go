@@ -9,7 +9,7 @@ import (
 	"missioncontrol/missions"
 )
 
-// alertOf returns an alert as it may be stored.
+// alertOf returns an alert that can be stored.
 func alertOf(rule string, state missions.AlertState, since missions.Time) missions.Alert {
 	a := missions.Alert{Rule: rule, Metric: "missions.pending", Threshold: 1e-7, State: state, Since: since, CheckedAt: since.Add(90 * time.Second)}
 	if state == missions.AlertFiring {
@@ -25,7 +25,7 @@ func (f *fixture) tryChangeAlert(c missions.AlertChange) error {
 	return errs[0]
 }
 
-// alert returns what is stored of a rule, and nothing if there is nothing.
+// alert returns the stored alert of a rule, or a zero one.
 func (f *fixture) alert(rule string) missions.Alert {
 	f.Helper()
 	alerts, err := f.Store.Alerts(f.ctx)
@@ -38,7 +38,7 @@ func (f *fixture) alert(rule string) missions.Alert {
 	return missions.Alert{}
 }
 
-// wantAlert checks what is stored, but for the revision, which must be there.
+// wantAlert checks the stored alert, except for the revision, which must be set.
 func (f *fixture) wantAlert(want missions.Alert) missions.Alert {
 	f.Helper()
 	got := f.alert(want.Rule)
@@ -142,7 +142,7 @@ func testAlerts(s *suite) {
 		wantEqual(f, "events", len(f.events(nil)), missions.MaxNotices+5)
 		f.forgetAll()
 		f.must(f.Store.Noticed(f.ctx, all[1].Seq))
-		f.must(f.Store.Noticed(f.ctx, all[1].Seq)) // gone already
+		f.must(f.Store.Noticed(f.ctx, all[1].Seq)) // already deleted
 		f.Store = f.Reopen(f.T)
 		f.wantSame("what is left", f.notices(2), []missions.Event{all[0], all[2]})
 		wantEqual(f, "positions", f.notices(2)[1].Seq, all[2].Seq)

@@ -7,8 +7,8 @@ import (
 	"missioncontrol/missions"
 )
 
-// testChange covers what people do to missions: cancel, retry and delete. What is
-// allowed in which status stands in operations.go.
+// testChange covers what operators do to missions: cancel, retry and delete.
+// operations.go lists what is allowed in which status.
 func testChange(s *suite) {
 	s.run("cancel keeps who held the mission and says why", func(f *fixture) {
 		m := f.started(named("m", "t"), "a")
@@ -27,7 +27,7 @@ func testChange(s *suite) {
 		if last := log[len(log)-1].Message; !strings.Contains(last, "no longer wanted") {
 			f.Errorf("the log ends with %q, without the reason", last)
 		}
-		wantEqual(f, "due", len(f.advance(2*lasts).Stop), 0)
+		wantEqual(f, "due", len(f.advance(2*ttl).Stop), 0)
 	})
 	s.run("a cancelled mission is claimed by nobody", func(f *fixture) {
 		f.create(named("m", "t"))
@@ -126,7 +126,7 @@ func testDelete(s *suite) {
 		m := named("m", "t")
 		m.Tags = []string{"red"}
 		f.create(m)
-		position := f.mark()
+		position := f.checkpoint()
 		wantEqual(f, "status", f.remove("m").Mission.Status, missions.Cancelled)
 		events := f.events(position)
 		wantEqual(f, "events", len(events), 1)

@@ -20,12 +20,12 @@ func testClaim(s *suite) {
 		wantEqual(f, "status", m.Status, missions.Running)
 		wantEqual(f, "attempt", m.Attempt, 1)
 		wantEqual(f, "agent_id", m.AgentID, "a")
-		f.wantNear("lease_expires_at", m.LeaseExpiresAt, now.Add(lasts))
+		f.wantNear("lease_expires_at", m.LeaseExpiresAt, now.Add(ttl))
 		f.wantNear("started_at", m.StartedAt, now)
 		if m.Lease <= 0 {
 			f.Errorf("lease is %d, want a fencing token greater than 0", m.Lease)
 		}
-		m.Lease = 0 // stands in the reply to the claim alone
+		m.Lease = 0 // only in the reply to the claim
 		f.wantSame("the mission read back", f.get("m"), m)
 		wantEqual(f, "claimed again", len(f.claim("a", 10)), 0)
 	})
@@ -35,14 +35,14 @@ func testClaim(s *suite) {
 		_, err := f.Store.Leave(f.ctx, "left", "goodbye")
 		f.must(err)
 		f.register("draining", "t")
-		f.must(f.tryHeartbeat(missions.Heartbeat{AgentID: "draining", Draining: true, Lease: lasts}).Err)
+		f.must(f.tryHeartbeat(missions.Heartbeat{AgentID: "draining", Draining: true, Lease: ttl}).Err)
 		for agent, want := range map[string]*missions.Error{
 			"stranger": missions.ErrNotFound, "left": missions.ErrConflict, "draining": missions.ErrConflict,
 		} {
-			f.wantErr(agent, f.tryClaim(missions.ClaimRequest{AgentID: agent, Types: []string{"t"}, Max: 1, Lease: lasts, Alive: true}).Err, want)
+			f.wantErr(agent, f.tryClaim(missions.ClaimRequest{AgentID: agent, Types: []string{"t"}, Max: 1, Lease: ttl, Alive: true}).Err, want)
 		}
 		f.wantStatus("m", missions.Pending)
-		f.heartbeat("draining") // drains no more
+		f.heartbeat("draining") // no longer draining
 		wantEqual(f, "claimed by the agent that drained", f.claimOne("draining").ID, "m")
 	})
 	s.run("waits for not_before", func(f *fixture) {
@@ -58,9 +58,9 @@ func testClaim(s *suite) {
 	})
 	s.run("is a sign of life only when the agent itself has asked", func(f *fixture) {
 		f.register("a", "t")
-		f.advance(lasts + time.Minute)
+		f.advance(ttl + time.Minute)
 		wantEqual(f, "state", f.agent("a").State, missions.Offline)
-		f.tryClaim(missions.ClaimRequest{AgentID: "a", Max: 1, Lease: lasts})
+		f.tryClaim(missions.ClaimRequest{AgentID: "a", Max: 1, Lease: ttl})
 		wantEqual(f, "state after a claim on its behalf", f.agent("a").State, missions.Offline)
 		now := f.now()
 		f.claim("a", 1)
@@ -75,7 +75,7 @@ func testClaim(s *suite) {
 		f.create(batch...)
 		f.register("a", "t")
 		budget := func(bytes int) int {
-			return len(f.tryClaim(missions.ClaimRequest{AgentID: "a", Max: 10, MaxBytes: bytes, Lease: lasts}).Missions)
+			return len(f.tryClaim(missions.ClaimRequest{AgentID: "a", Max: 10, MaxBytes: bytes, Lease: ttl}).Missions)
 		}
 		wantEqual(f, "with a budget of 1 byte", budget(1), 1)
 		wantEqual(f, "with a budget of two and a half", budget(250<<10), 2)
@@ -90,8 +90,8 @@ func testClaimTogether(s *suite) {
 		f.register("a", "t")
 		f.register("b", "t")
 		results, err := f.Store.Claim(f.ctx, []missions.ClaimRequest{
-			{AgentID: "a", Max: 2, Lease: lasts}, {AgentID: "nobody", Max: 2, Lease: lasts},
-			{AgentID: "b", Max: 2, Lease: lasts}, {AgentID: "a", Max: 2, Lease: lasts},
+			{AgentID: "a", Max: 2, Lease: ttl}, {AgentID: "nobody", Max: 2, Lease: ttl},
+			{AgentID: "b", Max: 2, Lease: ttl}, {AgentID: "a", Max: 2, Lease: ttl},
 		})
 		f.must(err)
 		f.wantSame("first", idsOf(results[0].Missions), []string{"m-0000", "m-0001"})
@@ -110,7 +110,7 @@ func testClaimTogether(s *suite) {
 		for i := range callers {
 			wait.Go(func() {
 				for {
-					q := missions.ClaimRequest{AgentID: fmt.Sprintf("a%d", i), Max: 1 + i%7, Lease: lasts}
+					q := missions.ClaimRequest{AgentID: fmt.Sprintf("a%d", i), Max: 1 + i%7, Lease: ttl}
 					results, err := f.Store.Claim(f.ctx, []missions.ClaimRequest{q})
 					if err != nil || results[0].Err != nil {
 						f.Errorf("claim: %v, %v", err, results)
@@ -169,10 +169,10 @@ func testClaimOrder(s *suite) {
 	s.run("only the types asked for, and else those registered", func(f *fixture) {
 		f.create(named("x1", "x"), named("y1", "y"), named("z1", "z"))
 		f.register("a", "y", "x")
-		asked := f.tryClaim(missions.ClaimRequest{AgentID: "a", Types: []string{"z"}, Max: 10, Lease: lasts})
+		asked := f.tryClaim(missions.ClaimRequest{AgentID: "a", Types: []string{"z"}, Max: 10, Lease: ttl})
 		f.wantSame("missions", idsOf(asked.Missions), []string{"z1"})
 		f.wantSame("types looked for", asked.Types, []string{"z"})
-		own := f.tryClaim(missions.ClaimRequest{AgentID: "a", Max: 10, Lease: lasts})
+		own := f.tryClaim(missions.ClaimRequest{AgentID: "a", Max: 10, Lease: ttl})
 		f.wantSame("missions", idsOf(own.Missions), []string{"x1", "y1"})
 		slices.Sort(own.Types)
 		f.wantSame("types looked for", own.Types, []string{"x", "y"})
@@ -180,7 +180,7 @@ func testClaimOrder(s *suite) {
 	s.run("a type named twice counts once", func(f *fixture) {
 		f.create(numbered("m", "t", 3)...)
 		f.register("a", "t")
-		q := missions.ClaimRequest{AgentID: "a", Types: []string{"t", "t"}, Max: 2, Lease: lasts}
+		q := missions.ClaimRequest{AgentID: "a", Types: []string{"t", "t"}, Max: 2, Lease: ttl}
 		f.wantSame("missions", idsOf(f.tryClaim(q).Missions), []string{"m-0000", "m-0001"})
 	})
 	s.run("a mission that comes back keeps its age", func(f *fixture) {

@@ -6,7 +6,7 @@ import (
 	"missioncontrol/missions"
 )
 
-// recount counts anew what the counters should say, by listing everything.
+// recount computes the expected counters by listing everything.
 func (f *fixture) recount() (counts missions.Counts, byType map[string]map[missions.Status]int64) {
 	f.Helper()
 	none := func() map[missions.Status]int64 {
@@ -85,7 +85,7 @@ func testCounts(s *suite) {
 		f.create(numbered("x", "x", 6)...)
 		f.create(numbered("y", "y", 4)...)
 		want(10, 0, 0, 0, 0)
-		f.createOne(named("x-0000", "x")) // is there already
+		f.createOne(named("x-0000", "x")) // already exists
 		want(10, 0, 0, 0, 0)
 		held := f.claim("a", 8)
 		want(2, 8, 0, 0, 0)
@@ -107,7 +107,7 @@ func testCounts(s *suite) {
 		f.must(f.remove(held[0].ID).Err)
 		f.must(f.remove("y-0003").Err)
 		want(4, 3, 0, 0, 1)
-		f.advance(lasts + time.Minute)
+		f.advance(ttl + time.Minute)
 		want(7, 0, 0, 0, 1)
 		_, err := f.Store.Retain(f.ctx, time.Minute, 100)
 		f.must(err)

@@ -12,7 +12,7 @@ import (
 // trace is a W3C trace context.
 const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
-// everything returns a mission with every field that a creator may give.
+// everything returns a mission with every field that a creator may set.
 func everything(id string, now missions.Time) missions.Mission {
 	return missions.Mission{
 		ID: id, Name: "Ünïcode — name", Description: "two\nlines", Type: "render",
@@ -89,7 +89,7 @@ func testCreateAgain(s *suite) {
 		f.create(m)
 		f.register("a", "render")
 		f.claimOne("a")
-		before := f.mark()
+		before := f.checkpoint()
 		m.Data = json.RawMessage(` {"a":"\u00fc", "b":[1, 2.50, {"x":null}]} `[1:])
 		again := f.createOne(m)
 		f.wantErr("the same content", again.Err, nil)

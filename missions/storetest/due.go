@@ -17,7 +17,7 @@ func testDue(s *suite) {
 		f.create(named("m", "t"))
 		f.must(f.registerSilent("a", 24*time.Hour))
 		f.claim("a", 1)
-		wantEqual(f, "stopped early", len(f.advance(lasts-time.Minute).Stop), 0)
+		wantEqual(f, "stopped early", len(f.advance(ttl-time.Minute).Stop), 0)
 		due := f.advance(2 * time.Minute)
 		f.wantSame("stop", due.Stop, []missions.Stopped{{AgentID: "a", MissionID: "m"}})
 		f.wantSame("ready", due.Ready, []string{"t"})
@@ -36,7 +36,7 @@ func testDue(s *suite) {
 		f.finish(failure(f.claimOne("a"), "an older error", true))
 		f.advance(2 * time.Minute)
 		f.claimOne("a")
-		due := f.advance(lasts + time.Minute)
+		due := f.advance(ttl + time.Minute)
 		wantEqual(f, "ready", len(due.Ready), 0)
 		wantEqual(f, "stop", len(due.Stop), 1)
 		failed := f.wantStatus("m", missions.Failed)
@@ -63,7 +63,7 @@ func testDue(s *suite) {
 		wantEqual(f, "attempt", claimed.Attempt, 2)
 		f.advance(50 * time.Minute)
 		f.heartbeat("a", refOf(claimed))
-		f.wantStatus("m", missions.Running) // the time is that of one attempt
+		f.wantStatus("m", missions.Running) // the timeout applies to each attempt
 		f.advance(41 * time.Minute)
 		f.wantStatus("m", missions.Failed)
 	})
@@ -84,7 +84,7 @@ func testDue(s *suite) {
 	testDueAgents(s)
 }
 
-// registerSilent adds an agent that may stay silent for a time.
+// registerSilent adds an agent that may be silent for the given time.
 func (f *fixture) registerSilent(id string, silence time.Duration, types ...string) error {
 	f.Helper()
 	if types == nil {
@@ -143,7 +143,7 @@ func testDueRest(s *suite) {
 		m := f.claimOne("a")
 		want(20 * time.Minute) // the timeout
 		f.finish(failure(m, "no luck", true))
-		want(time.Minute) // the back-off
+		want(time.Minute) // the backoff
 	})
 	s.run("more is false when all is done", func(f *fixture) {
 		part, err := f.Store.Due(f.ctx, 10)
@@ -197,7 +197,7 @@ func testDueLimit(s *suite) {
 		f.must(f.registerSilent("b", 50*time.Minute))
 		f.claim("a", 5)
 		f.claim("b", 3)
-		f.Advance(2 * lasts)
+		f.Advance(2 * ttl)
 		total := 0
 		for more := true; more; {
 			before := f.settled()
@@ -216,7 +216,7 @@ func testDueLimit(s *suite) {
 	})
 }
 
-// settled counts what testDueLimit makes due and has been dealt with.
+// settled counts the items made due by testDueLimit that were processed.
 func (f *fixture) settled() int {
 	f.Helper()
 	done := len(f.list(missions.Filter{Status: missions.Failed}))

@@ -122,17 +122,17 @@ func testFinishOfOthers(s *suite) {
 	})
 	s.run("a lease that ended is lost, even before the mission is given out again", func(f *fixture) {
 		m := f.started(named("m", "t"), "a")
-		f.advance(lasts + time.Minute)
+		f.advance(ttl + time.Minute)
 		f.wantErr("complete", f.tryFinish(completion(m, `1`)).Err, missions.ErrLeaseLost)
 		wantEqual(f, "result", f.json(f.wantStatus("m", missions.Pending).Result), "null")
 	})
 }
 
 func testRepeatedFinish(s *suite) {
-	// again sends a finish a second time and wants the mission as it stands.
+	// again sends a finish a second time and expects the mission's current state.
 	again := func(f *fixture, end missions.Finish) {
 		f.Helper()
-		before, position := f.json(f.get(end.MissionID)), f.mark()
+		before, position := f.json(f.get(end.MissionID)), f.checkpoint()
 		result := f.tryFinish(end)
 		f.wantErr("the same again", result.Err, nil)
 		wantEqual(f, "changed", result.Changed, false)

@@ -13,19 +13,19 @@ import (
 	"missioncontrol/missions"
 )
 
-// lasts is how long leases last, and agents may stay silent, unless a scenario
-// says otherwise. It is far longer than any scenario.
-const lasts = time.Hour
+// ttl is the default duration of leases, and of an agent's permitted silence. It is
+// far longer than any scenario.
+const ttl = time.Hour
 
-// fixture is a test with its store, and short ways to do what scenarios do most.
-// What should succeed and does not ends the test.
+// fixture is a test with its store, and helpers for what scenarios do most. A
+// helper ends the test if its operation fails.
 type fixture struct {
 	*testing.T
 	Harness
 	ctx context.Context
 }
 
-// must ends the test on an error that stands for the whole call.
+// must ends the test if a whole call failed.
 func (f *fixture) must(err error) {
 	f.Helper()
 	if err != nil {
@@ -33,7 +33,7 @@ func (f *fixture) must(err error) {
 	}
 }
 
-// wantErr checks an error against a sentinel; nil wants none.
+// wantErr checks an error against a sentinel; nil means no error.
 func (f *fixture) wantErr(what string, err error, want *missions.Error) {
 	f.Helper()
 	switch {
@@ -52,7 +52,7 @@ func (f *fixture) wantNear(what string, got, want missions.Time) {
 	}
 }
 
-// wantStatus checks where a mission stands, in the store.
+// wantStatus checks a mission's status in the store.
 func (f *fixture) wantStatus(id string, want missions.Status) missions.Mission {
 	f.Helper()
 	m := f.get(id)
@@ -69,7 +69,7 @@ func wantEqual[T comparable](f *fixture, what string, got, want T) {
 	}
 }
 
-// wantSame compares what two values look like on the wire.
+// wantSame compares two values by their wire format.
 func (f *fixture) wantSame(what string, got, want any) {
 	f.Helper()
 	if g, w := f.json(got), f.json(want); g != w {
@@ -137,15 +137,15 @@ func (f *fixture) get(id string) missions.Mission {
 	return m
 }
 
-// register adds an agent with four slots that may stay silent for the default.
+// register adds an agent with four slots and the default permitted silence.
 func (f *fixture) register(id string, types ...string) missions.Agent {
 	f.Helper()
-	a, err := f.Store.Register(f.ctx, missions.Agent{ID: id, Name: "agent " + id, Role: "worker", Types: types, Capacity: 4}, lasts)
+	a, err := f.Store.Register(f.ctx, missions.Agent{ID: id, Name: "agent " + id, Role: "worker", Types: types, Capacity: 4}, ttl)
 	f.must(err)
 	return a
 }
 
-// agent returns what the registry says of an agent.
+// agent returns an agent from the registry.
 func (f *fixture) agent(id string) missions.Agent {
 	f.Helper()
 	page, err := f.Store.ListAgents(f.ctx, missions.AgentFilter{Limit: 1000})
@@ -166,15 +166,15 @@ func (f *fixture) tryClaim(q missions.ClaimRequest) missions.ClaimResult {
 	return results[0]
 }
 
-// claim takes at most so many missions of the agent's types.
+// claim claims missions of the agent's types, up to the given number.
 func (f *fixture) claim(agent string, most int) []missions.Mission {
 	f.Helper()
-	result := f.tryClaim(missions.ClaimRequest{AgentID: agent, Max: most, Lease: lasts, Alive: true})
+	result := f.tryClaim(missions.ClaimRequest{AgentID: agent, Max: most, Lease: ttl, Alive: true})
 	f.must(result.Err)
 	return result.Missions
 }
 
-// claimOne takes the one mission that there must be.
+// claimOne claims one mission, which must exist.
 func (f *fixture) claimOne(agent string) missions.Mission {
 	f.Helper()
 	claimed := f.claim(agent, 1)
@@ -196,7 +196,7 @@ func refOf(m missions.Mission) missions.LeaseRef {
 	return missions.LeaseRef{MissionID: m.ID, Lease: m.Lease}
 }
 
-// The ways to end an attempt at a mission that was claimed.
+// Helpers that end an attempt at a claimed mission.
 
 func completion(m missions.Mission, result string) missions.Finish {
 	return missions.Finish{AgentID: string(m.AgentID), LeaseRef: refOf(m), Outcome: missions.OutcomeComplete, Result: json.RawMessage(result)}
@@ -226,7 +226,7 @@ func (f *fixture) finish(end missions.Finish) missions.Mission {
 
 func (f *fixture) heartbeat(agent string, running ...missions.LeaseRef) missions.HeartbeatResult {
 	f.Helper()
-	result := f.tryHeartbeat(missions.Heartbeat{AgentID: agent, Running: running, Lease: lasts})
+	result := f.tryHeartbeat(missions.Heartbeat{AgentID: agent, Running: running, Lease: ttl})
 	f.must(result.Err)
 	return result
 }
@@ -261,7 +261,7 @@ func (f *fixture) remove(id string) missions.Result {
 	return results[0]
 }
 
-// due does everything that has become due.
+// due processes everything that is due.
 func (f *fixture) due() missions.DueResult {
 	f.Helper()
 	var all missions.DueResult
@@ -278,13 +278,13 @@ func (f *fixture) due() missions.DueResult {
 	}
 }
 
-// now reads the store's clock.
+// now returns the time of the store's clock.
 func (f *fixture) now() missions.Time {
 	f.Helper()
 	return f.due().StoreNow
 }
 
-// advance moves the store's clock and does what becomes due by it.
+// advance moves the store's clock and processes what becomes due.
 func (f *fixture) advance(d time.Duration) missions.DueResult {
 	f.Helper()
 	f.Advance(d)
@@ -298,13 +298,13 @@ func (f *fixture) log(id string) []missions.LogEntry {
 	return page.Entries
 }
 
-// mark is a position in each outbox of a store; nil is where they begin.
-type mark []int64
+// checkpoint is a position in each outbox of a store; nil is the beginning.
+type checkpoint []int64
 
-// mark returns where the outboxes end.
-func (f *fixture) mark() mark {
+// checkpoint returns the end of the outboxes.
+func (f *fixture) checkpoint() checkpoint {
 	f.Helper()
-	at := make(mark, len(f.Store.Outboxes()))
+	at := make(checkpoint, len(f.Store.Outboxes()))
 	for i, outbox := range f.Store.Outboxes() {
 		for _, e := range f.eventsOf(outbox, 0) {
 			at[i] = e.Seq
@@ -313,9 +313,9 @@ func (f *fixture) mark() mark {
 	return at
 }
 
-// events returns what stands in the outboxes, from a mark on: each outbox's in
-// order, and those of several by time.
-func (f *fixture) events(after mark) []missions.Event {
+// events returns the events in the outboxes after a checkpoint: in order for each
+// outbox, and by time across several.
+func (f *fixture) events(after checkpoint) []missions.Event {
 	f.Helper()
 	var queues [][]missions.Event
 	for i, outbox := range f.Store.Outboxes() {
@@ -339,7 +339,7 @@ func (f *fixture) events(after mark) []missions.Event {
 	return all
 }
 
-// eventsOf returns what stands in one outbox, from a position on.
+// eventsOf returns the events in one outbox after a position.
 func (f *fixture) eventsOf(outbox missions.Outbox, after int64) []missions.Event {
 	f.Helper()
 	var all []missions.Event
@@ -357,7 +357,7 @@ func (f *fixture) eventsOf(outbox missions.Outbox, after int64) []missions.Event
 // forgetAll empties the outboxes.
 func (f *fixture) forgetAll() {
 	f.Helper()
-	for i, position := range f.mark() {
+	for i, position := range f.checkpoint() {
 		f.must(f.Store.Outboxes()[i].Forget(f.ctx, position))
 	}
 }

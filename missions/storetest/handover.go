@@ -8,7 +8,7 @@ import (
 
 func testCreateAndClaim(s *suite) {
 	claim := func(agent string, most int) missions.ClaimRequest {
-		return missions.ClaimRequest{AgentID: agent, Max: most, Lease: lasts}
+		return missions.ClaimRequest{AgentID: agent, Max: most, Lease: ttl}
 	}
 	s.run("a new mission goes to a claim of the same step", func(f *fixture) {
 		f.register("a", "t")
@@ -26,7 +26,7 @@ func testCreateAndClaim(s *suite) {
 		f.wantSame("types looked for", claimed[0].Types, []string{"t"})
 		m := claimed[0].Missions[0]
 		wantEqual(f, "status as given", m.Status, missions.Running)
-		f.wantNear("lease_expires_at", m.LeaseExpiresAt, now.Add(lasts))
+		f.wantNear("lease_expires_at", m.LeaseExpiresAt, now.Add(ttl))
 		f.wantStatus("m-0001", missions.Pending)
 		f.finish(completion(m, "1"))
 		wantEqual(f, "entries in the log", len(f.log(m.ID)), 3)
@@ -37,12 +37,12 @@ func testCreateAndClaim(s *suite) {
 		full := everything("full", f.now())
 		full.NotBefore = 0
 		batch := []missions.Mission{full, named("plain", "")}
-		batch[1].TimeoutSeconds = 1.000000001 // kept as whole microseconds
+		batch[1].TimeoutSeconds = 1.000000001 // stored as whole microseconds
 		_, claimed, err := f.Store.CreateAndClaim(f.ctx, batch, []missions.ClaimRequest{claim("a", 2)})
 		f.must(err)
 		f.wantSame("missions given", idsOf(claimed[0].Missions), []string{"full", "plain"})
 		for _, m := range claimed[0].Missions {
-			m.Lease = 0 // stands in the reply to the claim alone
+			m.Lease = 0 // only in the reply to the claim
 			f.wantSame("the mission read back", f.get(m.ID), m)
 			wantEqual(f, "entries in the log", len(f.log(m.ID)), 2)
 		}

@@ -14,7 +14,7 @@ func testHeartbeat(s *suite) {
 		f.advance(40 * time.Minute)
 		now := f.now()
 		f.heartbeat("a", refOf(claimed[0]), refOf(claimed[1]))
-		f.wantNear("lease_expires_at", f.get("m-0000").LeaseExpiresAt, now.Add(lasts))
+		f.wantNear("lease_expires_at", f.get("m-0000").LeaseExpiresAt, now.Add(ttl))
 		wantEqual(f, "stopped", len(f.advance(40*time.Minute).Stop), 0)
 		f.wantStatus("m-0000", missions.Running)
 		f.wantStatus("m-0001", missions.Running)
@@ -62,11 +62,11 @@ func testHeartbeat(s *suite) {
 		f.register("a", "t")
 		f.register("b", "t")
 		held := f.claim("a", 5)
-		f.must(f.cancel("m-0000").Err)     // cancelled under this very lease
+		f.must(f.cancel("m-0000").Err)     // cancelled under this lease
 		f.finish(completion(held[1], `1`)) // finished
-		f.finish(release(held[2]))         // given back, and given out again
+		f.finish(release(held[2]))         // released, and claimed again
 		theirs := f.claimOne("b")          //
-		f.must(f.cancel("m-0003").Err)     // cancelled, retried, and given out again
+		f.must(f.cancel("m-0003").Err)     // cancelled, retried, and claimed again
 		f.must(f.retry("m-0003").Err)      //
 		f.claimOne("b")                    //
 		wantEqual(f, "given to b", theirs.ID, "m-0002")
@@ -103,7 +103,7 @@ func testHeartbeatAgents(s *suite) {
 		f.register("a", "t")
 		now := f.advance(10 * time.Minute).StoreNow
 		cpu, memory := 0.75, int64(1<<33)
-		f.must(f.tryHeartbeat(missions.Heartbeat{AgentID: "a", CPU: &cpu, MemoryBytes: &memory, Draining: true, Lease: lasts}).Err)
+		f.must(f.tryHeartbeat(missions.Heartbeat{AgentID: "a", CPU: &cpu, MemoryBytes: &memory, Draining: true, Lease: ttl}).Err)
 		a := f.agent("a")
 		f.wantSame("cpu", a.CPU, 0.75)
 		f.wantSame("memory_bytes", a.MemoryBytes, 8589934592)
@@ -114,8 +114,8 @@ func testHeartbeatAgents(s *suite) {
 	})
 	s.run("brings an offline agent back", func(f *fixture) {
 		f.register("a", "t")
-		f.wantSame("offline", f.advance(lasts+time.Minute).Offline, []string{"a"})
-		before := f.mark()
+		f.wantSame("offline", f.advance(ttl+time.Minute).Offline, []string{"a"})
+		before := f.checkpoint()
 		f.heartbeat("a")
 		wantEqual(f, "state", f.agent("a").State, missions.Online)
 		events := f.events(before)
@@ -129,7 +129,7 @@ func testHeartbeatAgents(s *suite) {
 		f.must(err)
 		f.register("here", "t")
 		results, err := f.Store.Heartbeat(f.ctx, []missions.Heartbeat{
-			{AgentID: "stranger", Lease: lasts}, {AgentID: "here", Lease: lasts}, {AgentID: "left", Lease: lasts},
+			{AgentID: "stranger", Lease: ttl}, {AgentID: "here", Lease: ttl}, {AgentID: "left", Lease: ttl},
 		})
 		f.must(err)
 		f.wantErr("stranger", results[0].Err, missions.ErrNotFound)

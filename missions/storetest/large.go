@@ -8,11 +8,11 @@ import (
 	"missioncontrol/missions"
 )
 
-// sizes of data and results, from what fits in beside everything else to what a store may
-// well keep elsewhere.
+// sizes of data and results, from what fits beside everything else to what a store
+// may keep elsewhere.
 var sizes = []int{10, 500, 600, 5000, 100 << 10}
 
-// filled returns a JSON text of so many bytes.
+// filled returns a JSON string of the given size.
 func filled(with string, size int) string { return `"` + strings.Repeat(with, size-2) + `"` }
 
 func testLarge(s *suite) {
@@ -67,7 +67,7 @@ func testLarge(s *suite) {
 	})
 }
 
-// endsOf completes a mission with a result of a size, and deletes it.
+// endsOf completes a mission with a result of the given size, and deletes it.
 func (f *fixture) endsOf(m missions.Mission, data string, size int) {
 	f.Helper()
 	result := filled("r", size)

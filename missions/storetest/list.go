@@ -9,7 +9,7 @@ import (
 	"missioncontrol/missions"
 )
 
-// testList covers what matches and in which order.
+// testList covers which missions match, and their order.
 func testList(s *suite) {
 	s.run("every combination of filters, newest first, on pages of any size", func(f *fixture) {
 		all := f.variety()
@@ -85,8 +85,8 @@ func titled(id, name string) missions.Mission {
 	return m
 }
 
-// variety fills the store with missions that differ in all that lists filter by,
-// and returns them oldest first, as they stand.
+// variety stores missions that differ in every field that lists filter by, and
+// returns them oldest first.
 func (f *fixture) variety() []missions.Mission {
 	f.Helper()
 	f.register("a", "x", "y")
@@ -123,7 +123,7 @@ func (f *fixture) variety() []missions.Mission {
 	return batch
 }
 
-// matches says in the plainest way what a filter means.
+// matches implements a filter in the simplest way.
 func matches(m missions.Mission, f missions.Filter) bool {
 	return (f.Status == "" || m.Status == f.Status) &&
 		(f.Type == "" || m.Type == f.Type) &&
@@ -134,7 +134,7 @@ func matches(m missions.Mission, f missions.Filter) bool {
 		(f.CreatedBefore == 0 || m.CreatedAt < f.CreatedBefore)
 }
 
-// testListBounds covers how much one page holds and costs.
+// testListBounds covers the limits on the size and cost of one page.
 func testListBounds(s *suite) {
 	s.run("paging visits every mission once while others are created", func(f *fixture) {
 		old := numbered("old", "t", 40)

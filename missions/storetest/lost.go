@@ -8,7 +8,7 @@ import (
 	"missioncontrol/missions"
 )
 
-// lost says that an agent ended so long ago.
+// lost reports that an agent ended the given time ago.
 func (f *fixture) lost(id string, ago time.Duration) missions.LostResult {
 	f.Helper()
 	now, err := f.Store.Now(f.ctx)
@@ -25,7 +25,7 @@ func testLost(s *suite) {
 		f.register("b", "x", "y")
 		held := f.claim("a", 2)
 		f.Advance(5 * time.Minute)
-		position := f.mark()
+		position := f.checkpoint()
 		result := f.lost("a", time.Minute)
 		wantEqual(f, "gone", result.Gone, true)
 		slices.Sort(result.Ready)
@@ -40,16 +40,16 @@ func testLost(s *suite) {
 		}
 		wantEqual(f, "state", f.agent("a").State, missions.Offline)
 		wantEqual(f, "running", f.agent("a").MissionsRunning, 0)
-		told := map[missions.EventKind]int{}
+		notified := map[missions.EventKind]int{}
 		for _, e := range f.events(position) {
-			told[e.Kind]++
+			notified[e.Kind]++
 			want := "agent a is gone: its connection ended"
 			if e.Kind == missions.EventAgentOffline {
 				want = "its connection ended"
 			}
 			wantEqual(f, "reason", e.Reason, want)
 		}
-		wantEqual(f, "events", fmt.Sprint(told), fmt.Sprint(map[missions.EventKind]int{
+		wantEqual(f, "events", fmt.Sprint(notified), fmt.Sprint(map[missions.EventKind]int{
 			missions.EventStatusChanged: 2, missions.EventAgentOffline: 1}))
 		wantEqual(f, "claimed by another", len(f.claim("b", 2)), 2)
 		f.wantRecount()
@@ -63,7 +63,7 @@ func testLost(s *suite) {
 			m := f.started(named("m-"+what, "t"), "a")
 			f.Advance(5 * time.Minute)
 			heard(m)
-			position := f.mark()
+			position := f.checkpoint()
 			result := f.lost("a", time.Minute)
 			wantEqual(f, what+": gone", result.Gone, false)
 			wantEqual(f, what+": stop and ready", len(result.Stop)+len(result.Ready), 0)
@@ -77,7 +77,7 @@ func testLost(s *suite) {
 		f.create(named("m", "t"))
 		f.register("a", "t")
 		f.Advance(5 * time.Minute)
-		f.must(f.tryClaim(missions.ClaimRequest{AgentID: "a", Max: 1, Lease: lasts}).Err)
+		f.must(f.tryClaim(missions.ClaimRequest{AgentID: "a", Max: 1, Lease: ttl}).Err)
 		wantEqual(f, "gone", f.lost("a", time.Minute).Gone, true)
 		f.wantStatus("m", missions.Pending)
 	})
@@ -98,7 +98,7 @@ func testLostAgain(s *suite) {
 		f.started(named("m", "t"), "a")
 		f.Advance(5 * time.Minute)
 		wantEqual(f, "gone", f.lost("a", time.Minute).Gone, true)
-		position := f.mark()
+		position := f.checkpoint()
 		again := f.lost("a", time.Minute)
 		wantEqual(f, "gone again", again.Gone, false)
 		wantEqual(f, "stop again", len(again.Stop), 0)
@@ -121,7 +121,7 @@ func testLostAgain(s *suite) {
 		f.must(f.registerSilent("a", time.Minute))
 		f.advance(5 * time.Minute)
 		wantEqual(f, "state", f.agent("a").State, missions.Offline)
-		f.must(f.tryClaim(missions.ClaimRequest{AgentID: "a", Max: 1, Lease: lasts}).Err)
+		f.must(f.tryClaim(missions.ClaimRequest{AgentID: "a", Max: 1, Lease: ttl}).Err)
 		f.wantStatus("m", missions.Running)
 		result := f.lost("a", time.Minute)
 		wantEqual(f, "gone", result.Gone, false)
@@ -141,13 +141,13 @@ func testLostAgain(s *suite) {
 	})
 }
 
-// lose is the model's: an agent ends without a word.
+// lose is a step of the model: an agent ends without leaving.
 func (m *model) lose() {
 	agent := modelNames[m.random.IntN(3)]
 	result := m.lost(agent, 0)
 	stopped := 0
 	for _, x := range m.missions {
-		if x.status == missions.Running && x.holder == agent {
+		if x.status == missions.Running && x.leader == agent {
 			x.lost()
 			stopped++
 		}

@@ -13,23 +13,23 @@ import (
 	"missioncontrol/missions"
 )
 
-// SeedVariable names the environment variable that repeats a run of the model
-// test, and StepsVariable the one that makes it longer.
+// SeedVariable names the environment variable that repeats a run of the model test,
+// and StepsVariable the one that makes the run longer.
 const (
 	SeedVariable  = "STORETEST_SEED"
 	StepsVariable = "STORETEST_STEPS"
 )
 
-// The model's time goes in ticks. Waits end between ticks, never at one, so that
-// a store's clock that goes on by itself changes nothing.
+// The model's time moves in ticks. Waits end between ticks and never at one, so it
+// does not matter that a store's clock advances by itself.
 const (
 	tick       = 10 * time.Minute
 	modelLease = 15 * time.Minute // renewed at one tick, ended at the second
-	modelWait  = 5 * time.Minute  // back-off: over at the next tick
+	modelWait  = 5 * time.Minute  // backoff: over at the next tick
 	modelStall = 25 * time.Minute // without progress for two ticks, ended at the third
 )
 
-// modelMission is all that the model knows of a mission.
+// modelMission is the model's state of a mission.
 type modelMission struct {
 	id       string
 	kind     string
@@ -39,12 +39,12 @@ type modelMission struct {
 
 	status  missions.Status
 	attempt int
-	holder  string // also of a mission that has ended
+	leader  string // also for a mission that has ended
 	lease   int64
-	waiting bool // out a back-off, until the next tick
+	waiting bool // in a backoff, until the next tick
 	renewed int  // the tick of the last renewal
-	missed  int  // heartbeats in a row that did not list it
-	moved   int  // the tick of the last sign of progress
+	missed  int  // consecutive heartbeats that did not list it
+	moved   int  // the tick of the last progress
 }
 
 // model is a store in its simplest form: a list of missions by age.
@@ -52,8 +52,8 @@ type model struct {
 	*fixture
 	random   *rand.Rand
 	missions []*modelMission
-	held     []missions.LeaseRef // every lease ever given, newest last
-	holders  []string            // to whom
+	held     []missions.LeaseRef // every lease ever granted, newest last
+	holders  []string            // to which agent
 	created  int
 	ticks    int
 }
@@ -63,7 +63,7 @@ var (
 	modelNames  = []string{"a", "b", "c"}
 )
 
-// testModel runs random operations on the store and on the model side by side.
+// testModel runs random operations on the store and the model side by side.
 func testModel(s *suite) {
 	options := defaults()
 	options.Retry = missions.RetryPolicy{Base: modelWait, Max: modelWait}
@@ -132,10 +132,10 @@ func (m *model) compare() {
 	counts := map[missions.Status]int64{}
 	running := map[string]int{}
 	for _, x := range slices.Backward(m.missions) {
-		want = append(want, fmt.Sprintf("%s %s attempt %d agent %s", x.id, x.status, x.attempt, x.holder))
+		want = append(want, fmt.Sprintf("%s %s attempt %d agent %s", x.id, x.status, x.attempt, x.leader))
 		counts[x.status]++
 		if x.status == missions.Running {
-			running[x.holder]++
+			running[x.leader]++
 		}
 	}
 	wantEqual(m.fixture, "missions", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -149,7 +149,7 @@ func (m *model) compare() {
 	}
 }
 
-// any returns a random mission, and a made-up one now and then.
+// any returns a random mission, and sometimes one that does not exist.
 func (m *model) any() *modelMission {
 	if len(m.missions) == 0 || m.random.IntN(20) == 0 {
 		return &modelMission{id: "never-was"}
@@ -157,7 +157,7 @@ func (m *model) any() *modelMission {
 	return m.missions[m.random.IntN(len(m.missions))]
 }
 
-// find returns the mission with an id, nil when there is none.
+// find returns the mission with an ID, or nil.
 func (m *model) find(id string) *modelMission {
 	for _, x := range m.missions {
 		if x.id == id {
@@ -173,10 +173,10 @@ func (m *model) registerAgent(id string) {
 	m.must(err)
 }
 
-// back puts a mission back into the queue.
-func (x *modelMission) back() { x.status, x.holder = missions.Pending, "" }
+// back returns a mission to the queue.
+func (x *modelMission) back() { x.status, x.leader = missions.Pending, "" }
 
-// lost ends an attempt that came to nothing.
+// lost ends an attempt that failed.
 func (x *modelMission) lost() {
 	if x.attempt >= x.most {
 		x.status = missions.Failed

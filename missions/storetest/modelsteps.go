@@ -7,8 +7,8 @@ import (
 	"missioncontrol/missions"
 )
 
-// The operations of the model test: each does one thing to the store and says
-// what must come of it.
+// Steps of the model test: each performs one operation on the store and checks its
+// result.
 
 func (m *model) create() {
 	if len(m.missions) >= 16 {
@@ -22,7 +22,7 @@ func (m *model) create() {
 	}
 	m.created++
 	if old := m.any(); m.random.IntN(5) == 0 && m.find(old.id) != nil {
-		x.id = old.id // with other content, nearly always
+		x.id = old.id // with different content, almost always
 	}
 	given := named(x.id, x.kind)
 	given.Priority, given.MaxAttempts = x.priority, x.most
@@ -42,7 +42,7 @@ func (m *model) create() {
 	wantEqual(m.fixture, "given", created[0].Given, slices.ContainsFunc(claimed[0].Missions, func(c missions.Mission) bool { return c.ID == is.id }))
 }
 
-// wasCreated says what must have come of creating a mission.
+// wasCreated checks the result of creating a mission.
 func (m *model) wasCreated(x *modelMission, result missions.CreateResult) {
 	if old := m.find(x.id); old != nil {
 		var want *missions.Error
@@ -66,7 +66,7 @@ func (m *model) claimRequest() missions.ClaimRequest {
 	return missions.ClaimRequest{AgentID: modelNames[m.random.IntN(3)], Max: 1 + m.random.IntN(3), Lease: modelLease}
 }
 
-// wasClaimed says what must have come of a claim.
+// wasClaimed checks the result of a claim.
 func (m *model) wasClaimed(q missions.ClaimRequest, result missions.ClaimResult) {
 	agent := q.AgentID
 	want := m.claimable(agent)
@@ -76,14 +76,14 @@ func (m *model) wasClaimed(q missions.ClaimRequest, result missions.ClaimResult)
 	for i := range min(len(want), len(result.Missions)) {
 		got, x := result.Missions[i], want[i]
 		wantEqual(m.fixture, "claimed", got.ID, x.id)
-		x.status, x.holder, x.lease, x.renewed, x.missed = missions.Running, agent, got.Lease, m.ticks, 0
+		x.status, x.leader, x.lease, x.renewed, x.missed = missions.Running, agent, got.Lease, m.ticks, 0
 		x.moved = m.ticks
 		x.attempt++
 		m.held, m.holders = append(m.held, refOf(got)), append(m.holders, agent)
 	}
 }
 
-// lease returns one of the latest leases, and the mission if it still holds.
+// lease returns one of the latest leases, and its mission if it is still valid.
 func (m *model) lease() (agent string, ref missions.LeaseRef, x *modelMission) {
 	if len(m.held) == 0 {
 		return "a", missions.LeaseRef{MissionID: "never-was", Lease: 1}, nil
@@ -94,14 +94,14 @@ func (m *model) lease() (agent string, ref missions.LeaseRef, x *modelMission) {
 		agent = modelNames[m.random.IntN(3)]
 	}
 	x = m.find(ref.MissionID)
-	if x != nil && (x.status != missions.Running || x.lease != ref.Lease || x.holder != agent) {
+	if x != nil && (x.status != missions.Running || x.lease != ref.Lease || x.leader != agent) {
 		x = nil
 	}
 	return agent, ref, x
 }
 
-// finish ends an attempt under some lease; say tells the model what that means.
-// Each text is new, so that no finish is the repetition of another.
+// finish ends an attempt under some lease; say updates the model. Each text is new,
+// so that no finish repeats another.
 func (m *model) finish(end missions.Finish, say func(*modelMission)) {
 	agent, ref, x := m.lease()
 	m.created++
@@ -147,7 +147,7 @@ func (m *model) release() {
 	})
 }
 
-// progress shows some under some lease, in either way.
+// progress reports progress under some lease, in either way.
 func (m *model) progress() {
 	agent, ref, x := m.lease()
 	held := missions.Mission{ID: ref.MissionID, Lease: ref.Lease, AgentID: missions.Text(agent)}
@@ -168,21 +168,21 @@ func (m *model) progress() {
 	}
 }
 
-// heartbeat lists some of what the agent holds, and something old.
+// heartbeat lists some of the agent's leases, and an old one.
 func (m *model) heartbeat() {
 	agent := modelNames[m.random.IntN(3)]
 	var listed []missions.LeaseRef
 	givenUp, cancelled, lost := 0, 0, 0
 	if old := m.any(); old.status != missions.Running {
 		listed = append(listed, missions.LeaseRef{MissionID: old.id, Lease: max(old.lease, 1)})
-		if old.status == missions.Cancelled && old.holder == agent && old.lease > 0 {
+		if old.status == missions.Cancelled && old.leader == agent && old.lease > 0 {
 			cancelled++
 		} else {
 			lost++
 		}
 	}
 	for _, x := range m.missions {
-		if x.status != missions.Running || x.holder != agent {
+		if x.status != missions.Running || x.leader != agent {
 			continue
 		}
 		if m.random.IntN(4) > 0 {
@@ -205,7 +205,7 @@ func (m *model) heartbeat() {
 	m.registerAgent(agent) // for a long silence again
 }
 
-// change checks what an operator's operation did to a mission.
+// change checks the result of an operator's operation.
 func (m *model) change(what string, x *modelMission, err error, allowed bool) bool {
 	want := missions.ErrConflict
 	if m.find(x.id) == nil {
@@ -245,7 +245,7 @@ func (m *model) leave() {
 	m.must(err)
 	back := 0
 	for _, x := range m.missions {
-		if x.status == missions.Running && x.holder == agent {
+		if x.status == missions.Running && x.leader == agent {
 			x.attempt--
 			x.back()
 			back++
@@ -255,8 +255,8 @@ func (m *model) leave() {
 	m.registerAgent(agent)
 }
 
-// tick moves the clock on: back-offs end, and so do leases that were not renewed for
-// two ticks, and attempts that show no progress for three.
+// tick moves the clock: backoffs end, and so do leases that were not renewed for
+// two ticks, and attempts without progress for three.
 func (m *model) tick() {
 	m.ticks++
 	due := m.advance(tick)

@@ -6,9 +6,9 @@ import (
 	"missioncontrol/missions"
 )
 
-// outcomes is what each operation does to a mission in each status: the status
-// that it has then, "gone", or the code of the error and no change at all. The
-// operations of an agent come with the lease that it was given last.
+// outcomes is the result of each operation on a mission in each status: its new
+// status, "gone", or the error code, in which case nothing changes. An agent's
+// operations use the lease that the mission had last.
 var outcomes = map[string]map[string]string{
 	"none": {
 		"get": "not_found", "claim": "nothing", "progress": "not_found", "log": "not_found", "complete": "not_found",
@@ -42,7 +42,7 @@ var outcomes = map[string]map[string]string{
 	},
 }
 
-// bring puts mission "m" into a status and returns it with its latest lease.
+// bring moves mission "m" to a status and returns it with its latest lease.
 func (f *fixture) bring(status string) missions.Mission {
 	f.Helper()
 	if status == "none" {
@@ -64,7 +64,7 @@ func (f *fixture) bring(status string) missions.Mission {
 	return m
 }
 
-// operate does one operation to a mission and says what came of it.
+// operate performs one operation on a mission and returns the result.
 func (f *fixture) operate(operation string, m missions.Mission) string {
 	f.Helper()
 	err := error(nil)
@@ -114,7 +114,7 @@ func testOperationsByStatus(s *suite) {
 		for operation, want := range operations {
 			s.run(operation+" when "+status, func(f *fixture) {
 				m := f.bring(status)
-				before, position := f.whole("m"), f.mark()
+				before, position := f.whole("m"), f.checkpoint()
 				wantEqual(f, "outcome", f.operate(operation, m), want)
 				if missions.Status(want).Index() < 0 && want != "gone" {
 					wantEqual(f, "the mission", f.whole("m"), before)
@@ -126,7 +126,7 @@ func testOperationsByStatus(s *suite) {
 	}
 }
 
-// whole returns a mission with its log as text, "" when there is none.
+// whole returns a mission with its log as text, or "" if it does not exist.
 func (f *fixture) whole(id string) string {
 	f.Helper()
 	m, err := f.Store.Get(f.ctx, id)

@@ -11,8 +11,8 @@ import (
 	"missioncontrol/missions"
 )
 
-// tell writes an event in short.
-func tell(e missions.Event) string {
+// notify formats an event in short form.
+func notify(e missions.Event) string {
 	switch e.Kind {
 	case missions.EventStatusChanged:
 		return fmt.Sprintf("%s→%s attempt %d agent %s", e.OldStatus, e.NewStatus, e.Attempt, e.AgentID)
@@ -22,13 +22,13 @@ func tell(e missions.Event) string {
 	return string(e.Kind)
 }
 
-// wantEvents checks what the outbox tells of a mission, from a mark on.
-func (f *fixture) wantEvents(id string, after mark, want ...string) {
+// wantEvents checks the events of a mission in the outbox after a checkpoint.
+func (f *fixture) wantEvents(id string, after checkpoint, want ...string) {
 	f.Helper()
 	var got []string
 	for _, e := range f.events(after) {
 		if e.MissionID == id {
-			got = append(got, tell(e))
+			got = append(got, notify(e))
 		}
 	}
 	if !slices.Equal(got, want) {
@@ -62,9 +62,9 @@ func testOutbox(s *suite) {
 		f.create(m)
 		f.must(f.registerSilent("a", 1000*time.Hour))
 		f.claimOne("a")
-		f.advance(lasts + time.Minute)
+		f.advance(ttl + time.Minute)
 		f.claimOne("a")
-		f.advance(lasts + time.Minute)
+		f.advance(ttl + time.Minute)
 		dead := named("dead", "other")
 		dead.Deadline = f.now().Add(time.Minute)
 		f.create(dead)
@@ -96,7 +96,7 @@ func testOutbox(s *suite) {
 	s.run("what changes nothing is no event", func(f *fixture) {
 		m := f.started(named("m", "t"), "a")
 		f.finish(completion(m, `1`))
-		position := f.mark()
+		position := f.checkpoint()
 		f.createOne(named("m", "t"))
 		f.tryFinish(completion(m, `1`))
 		f.tryFinish(completion(m, `2`))
@@ -155,11 +155,11 @@ func testOutboxPositions(s *suite) {
 		if n := waiting(); n > before-20 {
 			f.Errorf("waiting is %d, want at most %d", n, before-20)
 		}
-		f.must(outbox.Acknowledge(f.ctx, all[4].Seq)) // never behind what is forgotten
+		f.must(outbox.Acknowledge(f.ctx, all[4].Seq)) // never behind what was forgotten
 		if n := waiting(); n > before-20 {
 			f.Errorf("waiting is %d, want at most %d", n, before-20)
 		}
-		f.must(outbox.Forget(f.ctx, all[4].Seq)) // forgotten already
+		f.must(outbox.Forget(f.ctx, all[4].Seq)) // already forgotten
 		f.wantSame("left", f.eventsOf(outbox, 0), all[20:])
 		f.wantErr("a position to come", outbox.Forget(f.ctx, all[len(all)-1].Seq+1000), missions.ErrInvalid)
 		f.forgetAll()
@@ -179,7 +179,7 @@ func testOutboxPositions(s *suite) {
 		}
 		wantEqual(f, "outboxes with names of their own", len(distinct)-1, len(names))
 		f.create(numbered("m", "t", 3)...)
-		before, last := f.events(nil), f.mark()
+		before, last := f.events(nil), f.checkpoint()
 		f.Store = f.Reopen(f.T)
 		f.wantSame("events", f.events(nil), before)
 		f.wantSame("identities", identities(), names)
@@ -206,20 +206,20 @@ func testOutboxPositions(s *suite) {
 			wait.Go(func() {
 				for i := range each {
 					f.wantErr("create", f.createOne(named(fmt.Sprintf("%s-%d", agent, i), agent)).Err, nil)
-					result := f.tryClaim(missions.ClaimRequest{AgentID: agent, Max: 1, Lease: lasts})
+					result := f.tryClaim(missions.ClaimRequest{AgentID: agent, Max: 1, Lease: ttl})
 					f.wantErr("complete", f.tryFinish(completion(result.Missions[0], `1`)).Err, nil)
 				}
 			})
 		}
 		wait.Wait()
-		told := map[string]string{}
+		notified := map[string]string{}
 		for _, e := range f.events(nil) {
-			told[e.MissionID] += tell(e) + "; "
+			notified[e.MissionID] += notify(e) + "; "
 		}
 		for w := range workers {
 			for i := range each {
 				want := fmt.Sprintf("created; PENDING→RUNNING attempt 1 agent a%[1]d; RUNNING→COMPLETED attempt 1 agent a%[1]d; ", w)
-				wantEqual(f, "events", told[fmt.Sprintf("a%d-%d", w, i)], want)
+				wantEqual(f, "events", notified[fmt.Sprintf("a%d-%d", w, i)], want)
 			}
 		}
 	})
@@ -248,7 +248,7 @@ func testFullOutbox(s *suite) {
 		wantEqual(f, "missions", len(f.list(missions.Filter{})), len(accepted))
 		f.wantRecount()
 
-		position := f.mark()
+		position := f.checkpoint()
 		held := f.claim("a", 3)
 		f.must(f.append(lineOf(held[0], "info", "still here", "")))
 		f.finish(completion(held[0], `1`))
@@ -257,21 +257,21 @@ func testFullOutbox(s *suite) {
 		f.must(f.cancel(held[2].ID).Err)
 		f.must(f.remove(held[2].ID).Err)
 		f.register("b", "t")
-		f.advance(lasts + time.Minute)
+		f.advance(ttl + time.Minute)
 		wantEqual(f, "events of those changes", len(f.events(position)), 11)
 		f.wantErr("a new mission", f.createOne(named("late", "t")).Err, missions.ErrOverloaded)
 
 		outbox := f.Store.Outboxes()[0]
 		first := f.eventsOf(outbox, 0)[0].Seq
 		f.forgetAll()
-		f.must(outbox.Forget(f.ctx, first)) // late news: it is forgotten already
+		f.must(outbox.Forget(f.ctx, first)) // too late: already forgotten
 		f.wantErr("after the stream has caught up", f.createOne(named("late", "t")).Err, nil)
 	})
 	s.runWith(options, "what is acknowledged makes room, also after reopening", func(f *fixture) {
 		results, err := f.Store.Create(f.ctx, numbered("m", "t", 40))
 		f.must(err)
 		f.wantErr("the last of the batch", results[39].Err, missions.ErrOverloaded)
-		position := f.mark()
+		position := f.checkpoint()
 		for i, outbox := range f.Store.Outboxes() {
 			f.must(outbox.Acknowledge(f.ctx, position[i]))
 		}

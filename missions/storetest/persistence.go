@@ -18,7 +18,7 @@ func testPersistence(s *suite) {
 		m := f.started(named("late", "z"), "c")
 		f.must(f.progress(progressOf(m, 12.5, "on the way")))
 		f.must(f.append(lineOf(m, "debug", "line", `{"a":[1]}`)))
-		f.must(f.tryHeartbeat(missions.Heartbeat{AgentID: "b", Draining: true, Lease: lasts}).Err)
+		f.must(f.tryHeartbeat(missions.Heartbeat{AgentID: "b", Draining: true, Lease: ttl}).Err)
 		before := f.dump()
 		f.Store = f.Reopen(f.T)
 		after := f.dump()
@@ -45,8 +45,8 @@ func testPersistence(s *suite) {
 	})
 }
 
-// dump returns all that can be read from the store, but for what changes with
-// time alone.
+// dump returns everything that can be read from the store, except what changes only
+// with time.
 func (f *fixture) dump() map[string]string {
 	f.Helper()
 	dump := map[string]string{}
@@ -71,14 +71,14 @@ func (f *fixture) dump() map[string]string {
 	return dump
 }
 
-// call is one call of a method that takes a context.
+// call is a call of a method that takes a context.
 type call struct {
 	name string
 	do   func(context.Context, missions.Store) error
 }
 
-// calls has a call for every such method. Each would do something, also after
-// those before it.
+// calls returns a call for every such method. Each would change something, also
+// after those before it.
 func calls(m missions.Mission) []call {
 	just := func(_ any, err error) error { return err }
 	return []call{
@@ -98,10 +98,10 @@ func calls(m missions.Mission) []call {
 		{"Counts", func(ctx context.Context, s missions.Store) error { return just(s.Counts(ctx)) }},
 		{"Stats", func(ctx context.Context, s missions.Store) error { return just(s.Stats(ctx, "")) }},
 		{"Claim", func(ctx context.Context, s missions.Store) error {
-			return just(s.Claim(ctx, []missions.ClaimRequest{{AgentID: "a", Max: 1, Lease: lasts}}))
+			return just(s.Claim(ctx, []missions.ClaimRequest{{AgentID: "a", Max: 1, Lease: ttl}}))
 		}},
 		{"Heartbeat", func(ctx context.Context, s missions.Store) error {
-			return just(s.Heartbeat(ctx, []missions.Heartbeat{{AgentID: "a", Draining: true, Lease: lasts}}))
+			return just(s.Heartbeat(ctx, []missions.Heartbeat{{AgentID: "a", Draining: true, Lease: ttl}}))
 		}},
 		{"Progress", func(ctx context.Context, s missions.Store) error {
 			return just(s.Progress(ctx, []missions.ProgressUpdate{progressOf(m, 50, "half")}))
@@ -113,7 +113,7 @@ func calls(m missions.Mission) []call {
 			return just(s.Finish(ctx, []missions.Finish{completion(m, `1`)}))
 		}},
 		{"Register", func(ctx context.Context, s missions.Store) error {
-			return just(s.Register(ctx, missions.Agent{ID: "new"}, lasts))
+			return just(s.Register(ctx, missions.Agent{ID: "new"}, ttl))
 		}},
 		{"Leave", func(ctx context.Context, s missions.Store) error { return just(s.Leave(ctx, "a", "")) }},
 		{"Lost", func(ctx context.Context, s missions.Store) error { return just(s.Lost(ctx, "a", "", m.StartedAt)) }},
@@ -132,7 +132,7 @@ func calls(m missions.Mission) []call {
 		{"Pending", func(ctx context.Context, s missions.Store) error { return just(s.Outboxes()[0].Pending(ctx, 0, 10)) }},
 		{"Acknowledge", func(ctx context.Context, s missions.Store) error { return s.Outboxes()[0].Acknowledge(ctx, 1) }},
 		{"Forget", func(ctx context.Context, s missions.Store) error { return s.Outboxes()[0].Forget(ctx, 1) }},
-		{"Lead", func(ctx context.Context, s missions.Store) error { return just(s.Lead(ctx, "me", lasts)) }},
+		{"Lead", func(ctx context.Context, s missions.Store) error { return just(s.Lead(ctx, "me", ttl)) }},
 		{"Resign", func(ctx context.Context, s missions.Store) error { return s.Resign(ctx, "me") }},
 		{"Waiting", func(ctx context.Context, s missions.Store) error { return just(s.Waiting(ctx)) }},
 		{"Due", func(ctx context.Context, s missions.Store) error { return just(s.Due(ctx, 10)) }},
@@ -142,8 +142,8 @@ func calls(m missions.Mission) []call {
 	}
 }
 
-// furnished returns a running mission in a store where every call has something
-// to do.
+// furnished returns a running mission in a store where every call would change
+// something.
 func (f *fixture) furnished() missions.Mission {
 	f.Helper()
 	f.create(named("cancelled", "other"))

@@ -7,10 +7,11 @@ import (
 	"missioncontrol/missions"
 )
 
-// alone is how long the agent of these scenarios may be silent, and its leases last.
+// alone is how long the agent in these scenarios may be silent, and how long its
+// leases last.
 const alone = 1000 * time.Hour
 
-// toMinute moves the clock to the beginning of a minute.
+// toMinute moves the clock to the start of a minute.
 func (f *fixture) toMinute() {
 	f.Helper()
 	now := f.now()
@@ -33,7 +34,7 @@ func (f *fixture) watch(d, every time.Duration) {
 	}
 }
 
-// hold creates missions of a type and claims them for long.
+// hold creates missions of a type and claims them with a long lease.
 func (f *fixture) hold(prefix, kind string, n int) []missions.Mission {
 	f.Helper()
 	f.create(numbered(prefix, kind, n)...)
@@ -43,7 +44,7 @@ func (f *fixture) hold(prefix, kind string, n int) []missions.Mission {
 	return held
 }
 
-// tally writes the counts of a window.
+// tally formats the counts of a window.
 func tally(w missions.Window) string {
 	rate := "none"
 	if w.SuccessRate != nil {
@@ -185,7 +186,7 @@ func (f *fixture) history(kind string, minutes int) []missions.Minute {
 	return history
 }
 
-// lines writes minutes without their times.
+// lines formats minutes without their times.
 func lines(history []missions.Minute) (lines []string) {
 	gauge := func(n *int64) string {
 		if n == nil {

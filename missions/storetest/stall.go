@@ -23,7 +23,7 @@ func testStall(s *suite) {
 			wantEqual(f, "lost early", len(f.heartbeat("a", refOf(claimed)).Lost), 0)
 		}
 		f.wantStatus("m", missions.Running)
-		before := f.mark()
+		before := f.checkpoint()
 		due := f.advance(3 * time.Minute)
 		f.wantSame("stop", due.Stop, []missions.Stopped{{AgentID: "a", MissionID: "m"}})
 		wantEqual(f, "ready at once", len(due.Ready), 0)

@@ -15,7 +15,7 @@ func (f *fixture) wantSeconds(what string, got *float64, want float64) {
 	}
 }
 
-// wantPercentile checks a percentile to within its promised 5 %.
+// wantPercentile checks a percentile to within the guaranteed 5 %.
 func (f *fixture) wantPercentile(what string, got *float64, want time.Duration) {
 	f.Helper()
 	if got == nil || math.Abs(*got-want.Seconds()) > 0.05*want.Seconds()+Slack.Seconds() {
@@ -130,7 +130,7 @@ func testRetention(s *suite) {
 		f.advance(24 * time.Hour)
 		f.finish(completion(held[3], `1`))
 		f.advance(24 * time.Hour)
-		position := f.mark()
+		position := f.checkpoint()
 		deleted, err := f.Store.Retain(f.ctx, 36*time.Hour, 1000)
 		f.must(err)
 		wantEqual(f, "deleted", deleted, 3)
@@ -183,7 +183,7 @@ func testRetention(s *suite) {
 		ids, count = f.agentIDs(missions.AgentFilter{Type: "t"}, 10)
 		f.wantSame("agents of the type", ids, []string{"here", "late"})
 		wantEqual(f, "count of the type", count, 2)
-		f.wantErr("heartbeat", f.tryHeartbeat(missions.Heartbeat{AgentID: "gone", Lease: lasts}).Err, missions.ErrNotFound)
+		f.wantErr("heartbeat", f.tryHeartbeat(missions.Heartbeat{AgentID: "gone", Lease: ttl}).Err, missions.ErrNotFound)
 		f.wantRecount()
 	})
 }

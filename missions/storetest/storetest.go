@@ -1,10 +1,9 @@
 // Package storetest is the conformance suite of [missions.Store]: the one place
-// where a store's behaviour is specified in code. Every store passes it unchanged.
+// that specifies a store's behaviour in code. Every store passes it unchanged.
 //
-// It knows a store only through the contract and a small [Harness], and expects
-// nothing that the contract does not promise: tokens and positions grow, but may
-// leave gaps, and times are right to within [Slack], since a store's clock may go
-// on while a test runs.
+// It uses a store only through the contract and a small [Harness], and expects
+// nothing beyond the contract. Tokens and positions grow, but may leave gaps. Times
+// are accurate to [Slack], because a store's clock may advance while a test runs.
 package storetest
 
 import (
@@ -15,25 +14,24 @@ import (
 	"missioncontrol/missions"
 )
 
-// Slack is how far the store's clock may go on by itself within one scenario.
+// Slack is how far the store's clock may advance by itself within one scenario.
 const Slack = 20 * time.Second
 
-// Options is what a scenario needs of its store.
+// Options configures the store of a scenario.
 type Options struct {
-	OutboxLimit int64                // events that the outbox holds before new missions are refused
-	Retry       missions.RetryPolicy // without jitter, so that waits are known
+	OutboxLimit int64                // events in the outbox above which new missions are rejected
+	Retry       missions.RetryPolicy // without jitter, so that waits are predictable
 }
 
-// Harness is one empty store and the two things that a test does to it from
-// outside.
+// Harness is one empty store and the two things a test does to it from outside.
 type Harness struct {
 	Store   missions.Store
-	Advance func(time.Duration)             // moves the store's clock on
+	Advance func(time.Duration)             // moves the store's clock forward
 	Reopen  func(*testing.T) missions.Store // closes the store and opens the same data again
 }
 
-// Opener opens an empty store, and closes it, in whatever state it is by then,
-// when the test ends. Scenarios run in parallel, each with a store of its own.
+// Opener opens an empty store. It closes it, in whatever state it then is, when the
+// test ends. Scenarios run in parallel, each with its own store.
 type Opener func(*testing.T, Options) Harness
 
 // Run runs the whole suite.
@@ -90,7 +88,7 @@ type suite struct {
 	open Opener
 }
 
-// defaults suit nearly every scenario. Failed missions wait 1, 2, 4, 8, 8 …
+// defaults suits nearly every scenario. Failed missions wait 1, 2, 4, 8, 8 …
 // minutes.
 func defaults() Options {
 	return Options{
@@ -99,7 +97,7 @@ func defaults() Options {
 	}
 }
 
-// run runs one scenario on a store of its own.
+// run runs one scenario on its own store.
 func (s *suite) run(name string, scenario func(*fixture)) { s.runWith(defaults(), name, scenario) }
 
 func (s *suite) runWith(options Options, name string, scenario func(*fixture)) {

@@ -1,6 +1,6 @@
-// Package agent is a kit for writing an agent in Go: give it a handler, and it
-// registers, beats, claims, runs the handler for as many missions at once as it
-// may, reports what came of them, and drains when it is stopped.
+// Package agent is a kit for writing an agent in Go. Give it a handler. It registers,
+// sends heartbeats, claims missions, runs the handler for several missions at once,
+// reports the outcomes, and drains when it is stopped.
 //
 //	err := agent.Run(ctx, nc, agent.Config{
 //		ID:      "resizer-1",
@@ -10,11 +10,11 @@
 //
 // # What it takes care of
 //
-// Heartbeats go out on their own, however busy the handlers are, and renew every
-// lease. A handler's context ends, with a cause, when its mission is cancelled,
-// when its lease is lost, also for want of contact with the supervisor, or when
-// the agent stops for good. The results of a handler whose lease was lost are not
-// sent. A result is sent until the supervisor has answered or the lease has ended.
+// Heartbeats are sent independently, however busy the handlers are, and renew every
+// lease. A handler's context ends, with a cause, when its mission is cancelled, when
+// its lease is lost (also because the supervisor cannot be reached), or when the agent
+// stops for good. The result of a handler whose lease was lost is not sent. A result is
+// sent until the supervisor has answered or the lease has ended.
 package agent
 
 import (
@@ -36,12 +36,12 @@ import (
 	"missioncontrol/supervisor/tracing"
 )
 
-// Handler works on one mission. Its result is encoded as JSON, a json.RawMessage
-// as it is. An error is a failed attempt, which is tried again while the mission
-// has attempts left, unless it is [Permanent]; [ErrStopping] hands the mission back
-// at no cost of an attempt. A handler should return soon after
-// its context has ended; context.Cause tells why that was. Handlers run
-// concurrently, up to Config.Concurrency.
+// Handler works on one mission. Its result is encoded as JSON; a json.RawMessage is
+// sent unchanged. An error fails the attempt. A failed attempt is retried while the
+// mission has attempts left, unless the error is [Permanent]. [ErrStopping] returns the
+// mission to the queue without using up an attempt. A handler should return soon after
+// its context has ended; context.Cause says why it ended. Handlers run concurrently, up
+// to Config.Concurrency.
 type Handler func(ctx context.Context, t *Task) (result any, err error)
 
 // Causes of the end of a handler's context.
@@ -51,20 +51,20 @@ var (
 	ErrStopping  = errors.New("the agent is stopping")
 )
 
-// Config says what an agent is.
+// Config configures an agent.
 type Config struct {
-	ID          string            // 1 to 64 of A-Z a-z 0-9 _ -; default: a fresh one
-	Name        string            // for people; default: ID
-	Role        string            // for people
+	ID          string            // 1 to 64 of A-Z a-z 0-9 _ -; default: a new one
+	Name        string            // for display; default: ID
+	Role        string            // for display
 	Types       []string          // the missions it works on; required
 	Concurrency int               // how many at once, 1 to 1000; default 1
 	Version     string            // the agent's own
-	Host        string            // default: the machine's name
-	Labels      map[string]string // for people
+	Host        string            // default: the machine's host name
+	Labels      map[string]string // for display
 	Handler     Handler           // required
 
-	// DrainTimeout is how long handlers may go on after Run's context has ended,
-	// before their own contexts end and their missions are handed back; default 30 s.
+	// DrainTimeout is how long handlers may continue after Run's context has ended.
+	// Then their own contexts end and their missions return to the queue; default 30 s.
 	DrainTimeout time.Duration
 
 	Tracer *tracing.Tracer // default: nothing is traced
@@ -83,7 +83,7 @@ func (cfg Config) WithDefaults() Config {
 		cfg.Concurrency = 1
 	}
 	if cfg.Host == "" {
-		cfg.Host, _ = os.Hostname() // a machine without a name has none to show
+		cfg.Host, _ = os.Hostname() // a machine may have no name
 	}
 	if cfg.DrainTimeout == 0 {
 		cfg.DrainTimeout = 30 * time.Second
@@ -114,11 +114,11 @@ func (cfg *Config) registration() *api.RegisterRequest {
 		Version: cfg.Version, Host: cfg.Host, Labels: cfg.Labels}
 }
 
-// Run runs an agent until ctx ends, drains it and takes leave. The connection
-// stays the caller's; name it api.ConnectionName(ID), so that the supervisor can
-// tell at once when it ends, and let it reconnect for ever. A supervisor that is
-// away is waited for. Run returns an error only for a bad Config, or when the
-// supervisor refuses the agent itself.
+// Run runs an agent until ctx ends, drains it and sends the leave request. The
+// connection remains the caller's. Name it api.ConnectionName(ID), so that the
+// supervisor notices at once when it ends, and let it reconnect forever. Run waits for
+// a supervisor that is away. It returns an error only for an invalid Config, or if the
+// supervisor refuses the agent.
 func Run(ctx context.Context, nc *nats.Conn, cfg Config) error {
 	cfg = cfg.WithDefaults()
 	if err := cfg.Validate(); err != nil {
@@ -143,7 +143,7 @@ func Run(ctx context.Context, nc *nats.Conn, cfg Config) error {
 	return r.run(ctx)
 }
 
-// runner is an agent at work.
+// runner is a running agent.
 type runner struct {
 	cfg      Config
 	log      *slog.Logger
@@ -154,7 +154,7 @@ type runner struct {
 	beatNow  chan struct{}
 
 	completions chan *completion
-	troubled    atomic.Bool // the supervisor did not answer, and the log says so
+	troubled    atomic.Bool // the supervisor did not answer, and this was logged
 
 	mu       sync.Mutex
 	pace     pace
@@ -162,7 +162,8 @@ type runner struct {
 	draining bool
 }
 
-// pace is how often to beat and how long a lease lasts, as the supervisor wants it.
+// pace is how often to send heartbeats and how long a lease lasts, as the supervisor
+// says.
 type pace struct{ heartbeat, lease time.Duration }
 
 func (r *runner) currentPace() pace {
@@ -171,7 +172,8 @@ func (r *runner) currentPace() pace {
 	return r.pace
 }
 
-// trouble logs the first of a row of failures; the others only for who looks closely.
+// trouble logs the first of a series of failures as a warning, and the others at debug
+// level.
 func (r *runner) trouble(what string, err error) {
 	level := slog.LevelWarn
 	if r.troubled.Swap(true) {
@@ -180,17 +182,17 @@ func (r *runner) trouble(what string, err error) {
 	r.log.Log(context.Background(), level, what, "error", err) //nolint:sloglint // each caller's is constant
 }
 
-// answered ends a row of failures.
+// answered ends a series of failures.
 func (r *runner) answered() {
 	if r.troubled.Swap(false) {
 		r.log.Info("the supervisor answers again")
 	}
 }
 
-// pause is how long the agent waits before it tries again what failed.
+// pause is how long the agent waits before it retries a failed request.
 const pause = 500 * time.Millisecond
 
-// register makes the agent known, however long that takes.
+// register registers the agent, however long that takes.
 func (r *runner) register(ctx context.Context) error {
 	for {
 		reply, err := r.requests.Register(ctx, *r.cfg.registration())
@@ -234,7 +236,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// run claims and beats until ctx ends, and then drains.
+// run claims missions and sends heartbeats until ctx ends, and then drains.
 func (r *runner) run(ctx context.Context) error {
 	life, die := context.WithCancel(context.WithoutCancel(ctx))
 	defer die()
@@ -252,15 +254,15 @@ func (r *runner) run(ctx context.Context) error {
 	die()
 	loops.Wait()
 
-	goodbye, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	leaveCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	if err := r.requests.Leave(goodbye); err != nil {
+	if err := r.requests.Leave(leaveCtx); err != nil {
 		r.log.Warn("could not say goodbye; the supervisor will notice by itself", "error", err)
 	}
 	return nil
 }
 
-// drain waits for the handlers, and ends them when they take too long.
+// drain waits for the handlers, and ends them if they take too long.
 func (r *runner) drain() {
 	done := make(chan struct{})
 	go func() {

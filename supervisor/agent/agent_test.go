@@ -221,8 +221,9 @@ func TestCancelEndsTheHandlersContext(t *testing.T) {
 	}
 }
 
-// A handler that hangs while its agent beats is stopped, and the mission tried again,
-// also where the agent has a slot free to get it back before the old handler is gone.
+// A handler that hangs while its agent sends heartbeats is stopped, and the mission is
+// retried, even if the agent has a free slot and gets the mission back before the old
+// handler has returned.
 func TestAHandlerThatStallsIsStopped(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -293,14 +294,14 @@ func TestAnAgentThatWasForgottenRegistersAgain(t *testing.T) {
 	b := newBench(t)
 	b.start(t, agent.Config{ID: "lazarus", Handler: func(context.Context, *agent.Task) (any, error) { return nil, nil }})
 	b.awaitAgent(t, "lazarus", missions.Online)
-	must(t, b.client.Agent("lazarus").Leave(t.Context())) // behind its back
+	must(t, b.client.Agent("lazarus").Leave(t.Context())) // without the agent's knowledge
 	b.awaitAgent(t, "lazarus", missions.Online)
 	if m := b.wait(t, b.create(t, api.MissionSpec{Name: "after"}).ID); m.Status != missions.Completed {
 		t.Fatalf("%+v", m)
 	}
 }
 
-// awaitAgent asks until the registry shows the agent in a state.
+// awaitAgent polls until the registry shows the agent in a state.
 func (b bench) awaitAgent(t *testing.T, id string, state missions.AgentState) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -332,12 +333,12 @@ func TestBadConfigIsRefused(t *testing.T) {
 	}
 }
 
-// Handlers that are done at the same time share a report; one whose result is refused,
-// by itself or with the whole report, or is no JSON, does not spoil it for the others.
+// Handlers that finish at the same time share a report. A result that is refused, alone
+// or with the whole report, or that is not JSON, does not affect the others.
 func TestResultsOfManyHandlersAreReported(t *testing.T) {
 	t.Parallel()
 	const many = 40
-	const broker = 8 << 20 // what a message may have
+	const broker = 8 << 20 // the largest message
 	bad := map[string]any{
 		"large":              strings.Repeat("x", missions.MaxDataBytes),
 		"more than a broker": strings.Repeat("x", broker),

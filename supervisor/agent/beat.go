@@ -33,7 +33,7 @@ func (r *runner) beatSoon() {
 	}
 }
 
-// beatOnce sends one heartbeat and does what the supervisor answers.
+// beatOnce sends one heartbeat and acts on the reply.
 func (r *runner) beatOnce(ctx context.Context) {
 	request, listed := r.listRunning()
 	sent, pace := time.Now(), r.currentPace()
@@ -55,7 +55,7 @@ func (r *runner) beatOnce(ctx context.Context) {
 	}
 	r.answered()
 	// The reply is about the leases that were listed. By now the agent may hold a newer
-	// one of the same mission.
+	// lease of the same mission.
 	for _, t := range listed {
 		switch {
 		case slices.Contains(reply.Cancel, t.Mission.ID):
@@ -80,8 +80,8 @@ func (r *runner) listRunning() (api.HeartbeatRequest, []*Task) {
 	return api.HeartbeatRequest{Running: &leases, CPU: cpu, MemoryBytes: memory, Draining: r.draining}, listed
 }
 
-// watchLeases ends handlers whose lease has run out until ctx ends: beside the
-// heartbeats, since one that is not answered takes its time.
+// watchLeases ends handlers whose lease has run out, until ctx ends. It runs beside the
+// heartbeats, since a heartbeat without an answer takes time.
 func (r *runner) watchLeases(ctx context.Context) {
 	ticker := time.NewTicker(r.currentPace().heartbeat / 4)
 	defer ticker.Stop()
@@ -95,8 +95,8 @@ func (r *runner) watchLeases(ctx context.Context) {
 	}
 }
 
-// endOverdue ends handlers whose lease has run out for want of a heartbeat that
-// was answered: by now somebody else may be at the same mission.
+// endOverdue ends handlers whose lease has run out because no heartbeat was answered:
+// by now another agent may be working on the same mission.
 func (r *runner) endOverdue(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -107,9 +107,10 @@ func (r *runner) endOverdue(now time.Time) {
 	}
 }
 
-// command does what the supervisor pushes.
+// command handles a command that the supervisor pushes.
 func (r *runner) command(msg *nats.Msg) {
-	// Whoever may make a consumer of the stream of events may have it push them here.
+	// A client that may create a consumer of the event stream can make it push events
+	// here.
 	if msg.Reply != "" {
 		return
 	}
@@ -122,6 +123,6 @@ func (r *runner) command(msg *nats.Msg) {
 		r.log.Warn("an unknown command", "command", command.Command)
 		return
 	}
-	// The push does not say which lease it is for. The heartbeat's reply does.
+	// The push does not say which lease it is for. The heartbeat reply does.
 	r.beatSoon()
 }

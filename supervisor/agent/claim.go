@@ -10,14 +10,15 @@ import (
 )
 
 // claimWait is how long one claim is parked, in seconds. A supervisor that is killed
-// takes the claims parked with it: an agent is idle until it asks another one, so it
-// asks often. claimPatience is how much longer it waits for the answer.
+// loses the claims parked there, and the agent is idle until it asks another
+// supervisor. So it asks often. claimPatience is how much longer it waits for the
+// answer.
 const (
 	claimWait     = 5
 	claimPatience = 3 * time.Second
 )
 
-// claim fills free slots with missions until ctx ends. Handlers live on in life.
+// claim fills free slots with missions until ctx ends. Handlers run until life ends.
 func (r *runner) claim(ctx, life context.Context) {
 	for ctx.Err() == nil {
 		free, ok := r.takeSlots(ctx)
@@ -39,7 +40,7 @@ func (r *runner) claim(ctx, life context.Context) {
 	}
 }
 
-// takeSlots waits for a free slot and takes all that are free.
+// takeSlots waits for a free slot and takes all free slots.
 func (r *runner) takeSlots(ctx context.Context) (int, bool) {
 	select {
 	case r.slots <- struct{}{}:
@@ -55,7 +56,7 @@ func (r *runner) takeSlots(ctx context.Context) (int, bool) {
 	}
 }
 
-// claimFailed waits before the next claim and returns false when there will be none.
+// claimFailed waits before the next claim, and returns false if there will be none.
 func (r *runner) claimFailed(ctx context.Context, err error) bool {
 	if ctx.Err() != nil {
 		return false
@@ -68,8 +69,8 @@ func (r *runner) claimFailed(ctx context.Context, err error) bool {
 	return sleep(ctx, pause)
 }
 
-// start runs the handler for a mission that was claimed, in the slot taken for it. A
-// handler that is still at the same mission has lost its lease: the new one is newer.
+// start runs the handler for a claimed mission, in the slot taken for it. A handler
+// that still works on the same mission has lost its lease: the new lease is newer.
 func (r *runner) start(life context.Context, m *missions.Mission) {
 	t := newTask(life, r, m)
 	r.mu.Lock()

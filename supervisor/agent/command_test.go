@@ -13,7 +13,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// heard keeps log lines.
+// heard records log lines.
 type heard struct {
 	mu    sync.Mutex
 	lines []string
@@ -31,8 +31,8 @@ func (h *heard) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// Whoever may follow events may have JetStream push them to where an agent hears its
-// commands. It takes no notice.
+// A client that may follow events can make JetStream push them to an agent's command
+// subject. The agent ignores them.
 func TestEventsAreNoCommands(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -49,7 +49,7 @@ func TestEventsAreNoCommands(t *testing.T) {
 		b.create(t, api.MissionSpec{Name: "m", Type: "x"})
 	}
 	m := b.create(t, api.MissionSpec{Name: "last", Type: "x"})
-	b.wait(t, m.ID) // the agent listens
+	b.wait(t, m.ID) // the agent is subscribed
 
 	attacker := connect(t, b.url)
 	const config = `{"stream_name":"EVENTS","config":{"name":"p","deliver_subject":"supervisor.agent.w1.commands",` +

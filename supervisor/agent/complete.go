@@ -6,20 +6,21 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// completion is what one handler has to report.
+// completion is one handler's report.
 type completion struct {
 	api.Completion
 	answer chan error // buffered
 }
 
-// A report has at most so many results, and the next one only if all before have
-// together fewer bytes.
+// Limits of a report: how many results it has, and how many bytes its results may have
+// before one more is added.
 const (
 	completionsAtOnce     = 100
 	completionBytesAtOnce = 256 << 10
 )
 
-// complete reports a mission done. When ctx ends first, the report may still be made.
+// complete reports a mission completed. If ctx ends first, the report may still be
+// sent.
 func (r *runner) complete(ctx context.Context, done api.Completion) error {
 	c := &completion{Completion: done, answer: make(chan error, 1)}
 	select {
@@ -35,9 +36,9 @@ func (r *runner) complete(ctx context.Context, done api.Completion) error {
 	}
 }
 
-// reportCompletions reports what handlers have done until ctx ends: those that come
-// while a report is under way share the next one, so that a busy agent needs few
-// requests, and an idle one does not wait.
+// reportCompletions reports completions until ctx ends. Completions that arrive during
+// a report share the next one, so that a busy agent needs few requests, and an idle one
+// does not wait.
 func (r *runner) reportCompletions(ctx context.Context) {
 	for {
 		select {
@@ -49,7 +50,7 @@ func (r *runner) reportCompletions(ctx context.Context) {
 	}
 }
 
-// gather adds to a completion those that wait.
+// gather adds the waiting completions to a completion.
 func (r *runner) gather(first *completion) []*completion {
 	all, bytes := []*completion{first}, len(first.Result)
 	for len(all) < completionsAtOnce && bytes < completionBytesAtOnce {
@@ -77,7 +78,7 @@ func (r *runner) reportTogether(ctx context.Context, all []*completion) {
 		switch {
 		case err == nil:
 			c.answer <- errs[i]
-		case refused(err): // for what one of them holds, or for their size together
+		case refused(err): // because of one item, or of their total size
 			c.answer <- r.requests.Complete(ctx, c.Completion)
 		default:
 			c.answer <- err

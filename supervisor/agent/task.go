@@ -18,7 +18,7 @@ import (
 	"missioncontrol/supervisor/tracing"
 )
 
-// Task is one mission in a handler's hands. Its methods may be called concurrently.
+// Task is one mission that a handler works on. Its methods may be called concurrently.
 type Task struct {
 	Mission missions.Mission
 
@@ -27,7 +27,7 @@ type Task struct {
 	cancel context.CancelCauseFunc
 
 	mu   sync.Mutex
-	ends time.Time // of the lease, by this machine's clock
+	ends time.Time // when the lease ends, by this machine's clock
 }
 
 func newTask(life context.Context, r *runner, m *missions.Mission) *Task {
@@ -51,19 +51,21 @@ func (t *Task) renewed(until time.Time) {
 	t.ends = until
 }
 
-// end ends the handler's context. The first cause stands.
+// end ends the handler's context. The first cause counts.
 func (t *Task) end(cause error) { t.cancel(cause) }
 
-// Progress tells how far the mission has come, 0 to 100 percent, and what is being
-// done. An error, [ErrLeaseLost] or one of the request's, may be ignored.
+// Progress reports the progress of the mission, from 0 to 100 percent, and what is
+// being done. The caller may ignore the error, which is [ErrLeaseLost] or one of the
+// request.
 func (t *Task) Progress(percent float64, message string) error {
 	return t.check(t.runner.requests.Progress(t.ctx, api.ProgressRequest{
 		LeaseRef: t.lease(), Percent: &percent, Message: message,
 	}))
 }
 
-// Log adds a line of at most 8 KiB to the mission's log; level is a word such as
-// "info", data anything that JSON can hold, or nil. Errors are those of Progress.
+// Log appends a line of at most 8 KiB to the mission's log. level is a word such as
+// "info", and data is anything that JSON can hold, or nil. Errors are those of
+// Progress.
 func (t *Task) Log(level, message string, data any) error {
 	var raw json.RawMessage
 	if data != nil {
@@ -77,10 +79,10 @@ func (t *Task) Log(level, message string, data any) error {
 	}))
 }
 
-// check ends the handler when a reply shows that its lease is lost.
+// check ends the handler if a reply shows that its lease is lost.
 func (t *Task) check(err error) error {
 	if errors.Is(err, api.ErrLeaseLost) {
-		t.runner.beatSoon() // its answer tells whether the mission was cancelled
+		t.runner.beatSoon() // the reply says whether the mission was cancelled
 		return fmt.Errorf("%w: %w", ErrLeaseLost, err)
 	}
 	return err
@@ -90,8 +92,8 @@ type permanentError struct{ error }
 
 func (e permanentError) Unwrap() error { return e.error }
 
-// Permanent marks a handler's error as one that another attempt would meet again:
-// the mission fails at once. Permanent(nil) is nil.
+// Permanent marks a handler's error as one that another attempt would also meet: the
+// mission fails at once. Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
@@ -99,13 +101,13 @@ func Permanent(err error) error {
 	return permanentError{err}
 }
 
-// work runs the handler and reports what came of it.
+// work runs the handler and reports the outcome.
 func (t *Task) work() {
 	log := t.runner.log.With("mission", t.Mission.ID)
 	ctx, span := t.runner.cfg.Tracer.Start(t.ctx, "work on "+t.Mission.Type, tracing.Consumer)
 	span.About("missioncontrol.mission.id", t.Mission.ID)
 	span.About("missioncontrol.agent.id", t.runner.cfg.ID)
-	t.ctx = ctx // nobody else has it yet
+	t.ctx = ctx // nothing else uses it yet
 	result, err := t.handle()
 	span.End(err)
 	switch cause := context.Cause(t.ctx); {
@@ -136,7 +138,7 @@ func (t *Task) work() {
 	})
 }
 
-// handle calls the handler; a panic is a failure like any other.
+// handle calls the handler. A panic is a failure like any other.
 func (t *Task) handle() (result any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -147,8 +149,8 @@ func (t *Task) handle() (result any, err error) {
 	return t.runner.cfg.Handler(t.ctx, t)
 }
 
-// encode makes JSON of a handler's result. What is none would spoil the report that it
-// shares with others.
+// encode encodes a handler's result as JSON. Invalid JSON would break the report that
+// it shares with other results.
 func encode(result any) (json.RawMessage, error) {
 	if raw, ok := result.(json.RawMessage); ok {
 		if raw != nil && !jsontext.Value(raw).IsValid() {
@@ -176,14 +178,14 @@ func text(err error) string {
 	return s
 }
 
-// refused reports whether the supervisor did not take a report for what it holds, or the
-// broker would not carry it.
+// refused reports whether the supervisor refused a report because of its content, or
+// the broker would not carry it.
 func refused(err error) bool {
 	return errors.Is(err, api.ErrInvalid) || errors.Is(err, api.ErrTooLarge) || errors.Is(err, nats.ErrMaxPayload)
 }
 
-// report sends how a mission ended until the supervisor has answered, or the lease
-// has ended: the same report may be sent twice, so that a lost reply costs nothing.
+// report sends the outcome of a mission until the supervisor has answered or the lease
+// has ended. The same report may be sent twice, so a lost reply does no harm.
 func (t *Task) report(send func(context.Context) error) error {
 	for {
 		ctx, cancel := context.WithDeadline(context.WithoutCancel(t.ctx), t.leaseEnd())

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// began is when the process did, near enough. A heartbeat
-// reports the share of CPU time used since.
+// began is approximately when the process started. A heartbeat reports the share of CPU
+// time used since.
 var began = time.Now()
 
-// usage returns how many cores this process has kept busy since it began, on
-// average, and the memory that the Go runtime holds.
+// usage returns how many cores this process has used on average since it began, and the
+// memory that the Go runtime holds.
 func usage() (cpu *float64, memory *int64) {
 	var used syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err == nil {

@@ -6,7 +6,7 @@ import (
 	"missioncontrol/missions"
 )
 
-// Source is where figures come from.
+// Source provides the figures.
 type Source interface {
 	Stats(ctx context.Context, missionType string) (missions.Stats, error)
 	Counts(ctx context.Context) (missions.Counts, error)
@@ -16,14 +16,14 @@ type Source interface {
 	Stream() StreamFigures // does no I/O
 }
 
-// StreamFigures is what the event stream says of itself.
+// StreamFigures are the event stream's own figures.
 type StreamFigures struct {
 	Degraded                       bool
 	Published, Dropped, Duplicates uint64
 }
 
-// Figures reads figures for one look at the rules, each at most once. It is not for
-// concurrent use.
+// Figures reads the figures for one check of the rules, each at most once. It is not
+// for concurrent use.
 type Figures struct {
 	source Source
 	memory map[string]any
@@ -32,7 +32,7 @@ type Figures struct {
 // NewFigures returns figures that have not been read yet.
 func NewFigures(source Source) *Figures { return &Figures{source, map[string]any{}} }
 
-// once reads what has not been read before.
+// once returns a stored figure, or reads it if it has not been read yet.
 func once[T any](f *Figures, what string, read func() (T, error)) (T, error) {
 	if value, ok := f.memory[what].(T); ok {
 		return value, nil

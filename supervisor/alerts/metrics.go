@@ -11,13 +11,13 @@ import (
 
 // metric is a figure that a rule may watch.
 type metric struct {
-	typed   bool // can be narrowed to a type
+	typed   bool // can be limited to a type
 	read    func(ctx context.Context, f *Figures, kind string) (*float64, error)
-	samples func(ctx context.Context, f *Figures, kind string) (int64, error) // nil unless it is a window's
+	samples func(ctx context.Context, f *Figures, kind string) (int64, error) // nil unless it is a metric of windows
 }
 
-// catalogue are all metrics. They are named as the replies of missions.stats, agents and
-// health name them.
+// catalogue has all metrics. Their names are those in the replies of missions.stats,
+// agents and health.
 var catalogue = func() map[string]metric {
 	all := map[string]metric{}
 	addMissions(all)
@@ -27,7 +27,7 @@ var catalogue = func() map[string]metric {
 	return all
 }()
 
-// Metrics lists what rules may watch, sorted.
+// Metrics lists the metrics that rules may watch, sorted.
 func Metrics() []string { return slices.Sorted(maps.Keys(catalogue)) }
 
 func number[N int64 | uint64](n N) *float64 {
@@ -69,7 +69,7 @@ func addMissions(all map[string]metric) {
 	}}
 }
 
-// distribution are the figures of one.
+// distribution has the figures of a distribution.
 var distribution = map[string]func(*missions.Distribution) *float64{
 	"average": func(d *missions.Distribution) *float64 { return d.Average },
 	"p50":     func(d *missions.Distribution) *float64 { return d.P50 },
@@ -83,7 +83,7 @@ func addWindows(all map[string]metric) {
 		"1h":  func(w *missions.Windows) *missions.Window { return &w.Hour },
 		"24h": func(w *missions.Windows) *missions.Window { return &w.Day },
 	} {
-		// samples are the missions that the figure is made of.
+		// samples returns how many missions the figure is based on.
 		add := func(figure string, samples func(*missions.Window) int64, read func(*missions.Window) *float64) {
 			all["missions.windows."+name+"."+figure] = metric{
 				typed: true,

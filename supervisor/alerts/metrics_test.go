@@ -11,7 +11,7 @@ import (
 	"missioncontrol/supervisor/alerts"
 )
 
-// figures is a source in which each figure is a number of its own.
+// figures is a source in which each figure has a different value.
 type figures struct {
 	reads *[]string
 	fails bool

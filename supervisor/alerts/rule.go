@@ -1,6 +1,6 @@
-// Package alerts knows what an alert rule is, which figures rules may watch, and how to
-// tell somebody over HTTP. When an alert is raised and resolved is decided in package
-// missions; the supervisor's leader looks at the rules and stores what comes of it.
+// Package alerts defines alert rules, the metrics that rules may watch, and
+// notifications over HTTP. Package missions decides when an alert is raised and
+// resolved. The supervisor's leader checks the rules and stores the results.
 package alerts
 
 import (
@@ -13,17 +13,17 @@ import (
 	"missioncontrol/missions"
 )
 
-// Rule is a condition that somebody wants to hear of.
+// Rule is a condition that raises an alert.
 type Rule struct {
 	Name       string        // 1 to 64 of A-Z a-z 0-9 _ -, unique among the rules
 	Metric     string        // one of [Metrics]
 	Comparison Comparison    // of the metric with the threshold
 	Threshold  float64       // in the metric's unit; finite
-	For        time.Duration // how long the condition has to hold, and not to hold, to count; 0 to 24 h
-	Type       string        // narrows the metric to one type of missions; "": all
+	For        time.Duration // how long the condition must hold, or not hold, to count; 0 to 24 h
+	Type       string        // limits the metric to one type of missions; "": all
 
-	// MinSamples is how many missions a window has to count for its figure to mean
-	// anything: below, the metric has no value. Only for metrics of windows.
+	// MinSamples is how many missions a window must count for its figure to be
+	// meaningful: below it, the metric has no value. Only for metrics of windows.
 	MinSamples int64
 }
 
@@ -62,7 +62,7 @@ const (
 	DefaultFor = time.Minute
 )
 
-// Defaults returns the rules that are there unless somebody wants others.
+// Defaults returns the rules that apply if none are configured.
 func Defaults() []Rule {
 	return []Rule{
 		{Name: "event-stream-degraded", Metric: "events.degraded", Comparison: AtLeast, Threshold: 1, For: time.Minute},
@@ -74,8 +74,8 @@ func Defaults() []Rule {
 	}
 }
 
-// Validate returns the first thing that is wrong with a rule, as a missions.ErrInvalid
-// that names the field as the config file does.
+// Validate returns the first error in a rule, as a missions.ErrInvalid that names the
+// field as in the config file.
 func (r *Rule) Validate() error {
 	if err := missions.CheckToken("name", r.Name); err != nil {
 		return err
@@ -107,7 +107,7 @@ func (r *Rule) Validate() error {
 	return nil
 }
 
-// ValidateAll checks rules that stand together.
+// ValidateAll checks a set of rules.
 func ValidateAll(rules []Rule) error {
 	if len(rules) > MaxRules {
 		return missions.TooLarge("alerts", "has more than %d rules", MaxRules)
@@ -125,18 +125,18 @@ func ValidateAll(rules []Rule) error {
 	return nil
 }
 
-// nearest suggests metrics that may have been meant: those that share the last part of
-// the name, or else the first.
+// nearest suggests metrics that may have been meant: those with the same last part of
+// the name, or else the same first part.
 func nearest(name string) string {
 	last := name[strings.LastIndex(name, ".")+1:]
 	first, _, _ := strings.Cut(name, ".")
-	for _, alike := range []func(string) bool{
+	for _, sameKind := range []func(string) bool{
 		func(metric string) bool { return strings.HasSuffix(metric, "."+last) },
 		func(metric string) bool { return strings.HasPrefix(metric, first+".") },
 	} {
 		var found []string
 		for _, metric := range Metrics() {
-			if alike(metric) && len(found) < 4 {
+			if sameKind(metric) && len(found) < 4 {
 				found = append(found, metric)
 			}
 		}
@@ -147,8 +147,8 @@ func nearest(name string) string {
 	return "; they begin with missions., agents. or events."
 }
 
-// Look returns the metric's present value, nil when it has none, and whether the rule's
-// condition holds. The error is the source's.
+// Look returns the metric's current value, or nil if it has none, and whether the
+// rule's condition holds. The error is the source's.
 func (r *Rule) Look(ctx context.Context, f *Figures) (value *float64, holds bool, err error) {
 	m := catalogue[r.Metric]
 	if r.MinSamples > 0 {

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// Webhook tells somebody over HTTP, as the Standard Webhooks specification has it
-// (https://www.standardwebhooks.com): a POST with the headers webhook-id,
+// Webhook sends notifications over HTTP as the Standard Webhooks specification defines
+// them (https://www.standardwebhooks.com): a POST with the headers webhook-id,
 // webhook-timestamp and, with a secret, webhook-signature. It may be used concurrently.
 type Webhook struct {
 	url       string
@@ -26,14 +26,14 @@ type Webhook struct {
 	client    *http.Client
 }
 
-// webhookPatience bounds one attempt.
-const webhookPatience = 10 * time.Second
+// webhookTimeout bounds one attempt.
+const webhookTimeout = 10 * time.Second
 
-// secretPrefix begins a secret that is written in base64.
+// secretPrefix is the prefix of a secret in base64.
 const secretPrefix = "whsec_"
 
-// NewWebhook returns a webhook. A secret is any text, or whsec_ and base64; without one
-// nothing is signed. The error says what is wrong, and holds no secret.
+// NewWebhook returns a webhook. A secret is any text, or whsec_ and base64. Without a
+// secret nothing is signed. The error says what is wrong, and contains no secret.
 func NewWebhook(target, secret, userAgent string) (*Webhook, error) {
 	u, err := url.Parse(target)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -50,19 +50,21 @@ func NewWebhook(target, secret, userAgent string) (*Webhook, error) {
 		return nil, errors.New("this program's HTTP client has been replaced")
 	}
 	w.client = &http.Client{
-		Timeout:   webhookPatience,
+		Timeout:   webhookTimeout,
 		Transport: transport.Clone(),
-		// Who moved has to be told of by the setting: a redirect could lead anywhere.
+		// If the receiver has moved, the operator must change the setting: a redirect
+		// could lead anywhere.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return w, nil
 }
 
-// Close frees the connections that are kept open.
+// Close closes idle connections.
 func (w *Webhook) Close() { w.client.CloseIdleConnections() }
 
-// Send makes one attempt. id is the same at each attempt, so that the receiver can tell
-// what it has had. The error holds neither the secret nor the URL's user and query.
+// Send makes one attempt. id is the same in each attempt, so that the receiver can
+// recognise repeats. The error contains neither the secret nor the URL's user and
+// query.
 func (w *Webhook) Send(ctx context.Context, id string, at time.Time, body []byte) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url, bytes.NewReader(body))
 	if err != nil {
@@ -85,7 +87,7 @@ func (w *Webhook) Send(ctx context.Context, id string, at time.Time, body []byte
 		return err
 	}
 	defer func() { _ = response.Body.Close() }()
-	const enough = 64 << 10 // so that the connection can be used again
+	const enough = 64 << 10 // so that the connection can be reused
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, enough))
 	if response.StatusCode < 200 || response.StatusCode > 299 {
 		return fmt.Errorf("the receiver answered %s", response.Status)

@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// HeaderClient names the program that asks, as a NATS header and over HTTP, where the
-// User-Agent does if it is missing. It is for people who look at who asks what: anybody
-// may say anything.
+// HeaderClient names the program that sends a request, as a NATS header and over HTTP.
+// Without it, HTTP requests are named by their User-Agent. It is for people who look at
+// which programs send requests: any client can set any name.
 const HeaderClient = "Mission-Control-Client"
 
-// maxCallerChars bounds the name of a program that asks.
+// maxCallerChars bounds the name of a calling program.
 const maxCallerChars = 64
 
 type callerKey struct{}
 
-// WithCaller returns a context that carries the name of the program that asks. What is
-// none is left out.
+// WithCaller returns a context that carries the name of the calling program. An invalid
+// name is left out.
 func WithCaller(ctx context.Context, name string) context.Context {
 	if name = CallerName(name); name == "" {
 		return ctx
@@ -24,14 +24,14 @@ func WithCaller(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, callerKey{}, name)
 }
 
-// CallerOf returns the name of the program that asks, "" when it is not known.
+// CallerOf returns the name of the calling program, or "" if it is not known.
 func CallerOf(ctx context.Context) string {
 	name, _ := ctx.Value(callerKey{}).(string)
 	return name
 }
 
-// CallerName is the name in a [HeaderClient] or a User-Agent: its first word without a
-// version, "" if that is no name.
+// CallerName returns the name in a [HeaderClient] or a User-Agent: its first word
+// without a version, or "" if that is not a name.
 func CallerName(header string) string {
 	name, _, _ := strings.Cut(header, " ")
 	name, _, _ = strings.Cut(name, "/")

@@ -14,28 +14,28 @@ import (
 	"missioncontrol/missions"
 )
 
-// MaxBody is the largest request body, in bytes. A batch of a thousand missions
-// may need it; what a single mission may carry has limits of its own.
+// MaxBody is the largest request body, in bytes. A batch of a thousand missions may
+// need it. A single mission has its own limits.
 const MaxBody = 8 << 20
 
-// maxDepth is how deeply JSON within a request may be nested: more than anybody
-// writes, and less than any reader's own limit.
+// maxDepth is how deeply JSON within a request may be nested: more than clients need,
+// and less than the limit of any JSON reader.
 const maxDepth = 100
 
 var decodeOptions = json.JoinOptions(json.RejectUnknownMembers(true))
 
 var encodeOptions = json.JoinOptions(json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 
-// Encode writes a request or reply.
+// Encode encodes a request or reply.
 func Encode(v any) ([]byte, error) { return json.Marshal(v, encodeOptions) }
 
-// DecodeReply reads a reply. Unlike requests, replies may hold fields that the
-// reader does not know: a newer supervisor's.
+// DecodeReply decodes a reply. Unlike requests, replies may have fields that the reader
+// does not know, from a newer supervisor.
 func DecodeReply(body []byte, into any) error { return json.Unmarshal(body, into) }
 
-// Decode reads a request of type T; an empty body stands for {}. The error is a
-// missions.ErrInvalid that names the field: an unknown or repeated one, one of
-// the wrong type, or "body" when the JSON itself is broken; or ErrTooLarge.
+// Decode decodes a request of type T; an empty body counts as {}. The error is a
+// missions.ErrInvalid that names the field (an unknown or repeated one, one of the
+// wrong type, or "body" if the JSON itself is broken), or ErrTooLarge.
 func Decode[T any](body []byte) (T, error) {
 	var request T
 	if len(body) > MaxBody {
@@ -56,7 +56,7 @@ func Decode[T any](body []byte) (T, error) {
 	return request, nil
 }
 
-// depth returns how deeply body is nested, as far as brackets tell.
+// depth returns how deeply body is nested, counting brackets.
 func depth(body []byte) int {
 	level, deepest, quoted := 0, 0, false
 	for i := 0; i < len(body); i++ {
@@ -76,7 +76,7 @@ func depth(body []byte) int {
 	return deepest
 }
 
-// refusal says in the user's words why a body was not understood.
+// refusal says in the words of the protocol why a body was not understood.
 func refusal(err error) error {
 	var semantic *json.SemanticError
 	var syntactic *jsontext.SyntacticError
@@ -100,7 +100,7 @@ func refusal(err error) error {
 	return missions.Invalid("body", "is not valid JSON")
 }
 
-// fieldName writes a JSON pointer as users write fields: missions[3].name.
+// fieldName formats a JSON pointer in the way users write fields: missions[3].name.
 func fieldName(pointer jsontext.Pointer) string {
 	var name strings.Builder
 	for token := range pointer.Tokens() {
@@ -134,7 +134,7 @@ func printable(s string) string {
 
 var rawJSON = reflect.TypeFor[stdjson.RawMessage]()
 
-// expected says what a field of a Go type has to be in JSON.
+// expected says what JSON value a field of a Go type needs.
 func expected(t reflect.Type) string {
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()

@@ -11,7 +11,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// The wire format of replies is pinned, field by field and in order.
+// The wire format of replies is fixed, field by field and in order.
 func TestRepliesHaveTheirGoldenForm(t *testing.T) {
 	t.Parallel()
 	half, cpu, memory, yes := 0.5, 0.25, int64(1<<20), true

@@ -6,18 +6,18 @@ import (
 	"strconv"
 )
 
-// Cursor is a position in a list. On the wire it is a string that readers hand
-// back as they got it; a bare number is understood, too.
+// Cursor is a position in a list. On the wire it is a string that readers send back
+// unchanged; a bare number is accepted, too.
 type Cursor int64
 
 var errCursor = errors.New("must be a cursor from an earlier reply")
 
-// MarshalJSON writes the cursor as a string.
+// MarshalJSON encodes the cursor as a string.
 func (c Cursor) MarshalJSON() ([]byte, error) {
 	return fmt.Appendf(nil, "%q", strconv.FormatInt(int64(c), 10)), nil
 }
 
-// UnmarshalJSON reads a cursor, a string or a number; "" and null are the start.
+// UnmarshalJSON decodes a cursor from a string or a number; "" and null are the start.
 func (c *Cursor) UnmarshalJSON(b []byte) error {
 	text := string(b)
 	if len(text) >= 2 && text[0] == '"' {

@@ -9,21 +9,21 @@ import (
 	"missioncontrol/missions"
 )
 
-// Error is a failure as it goes over the wire. Match it by code with errors.Is
-// and the sentinels below.
+// Error is a failure as it is sent over the wire. Match it by code with errors.Is and
+// the sentinels below.
 type Error struct {
 	Code    missions.Code `json:"code"`
 	Message string        `json:"message"`
-	Field   string        `json:"field,omitzero"` // the offending field of the request, when there is one
+	Field   string        `json:"field,omitzero"` // the offending field of the request, if there is one
 }
 
-// Codes that only the service itself uses; the others are the domain's.
+// Codes that only the service itself uses. The others are defined in package missions.
 const (
 	CodeTimeout  missions.Code = "timeout"
 	CodeInternal missions.Code = "internal"
 )
 
-// Codes that only requests over HTTP can meet.
+// Codes that only occur over HTTP.
 const (
 	CodeUnauthorized     missions.Code = "unauthorized"
 	CodeForbidden        missions.Code = "forbidden"
@@ -51,8 +51,8 @@ func (e *Error) Is(target error) bool {
 	return ok && t.Code == e.Code
 }
 
-// statuses is the one table from codes to numbers. They stand in the NATS header
-// and are the HTTP status.
+// statuses maps codes to numbers. A number is sent in the NATS header and is the HTTP
+// status.
 var statuses = map[missions.Code]int{
 	missions.CodeInvalid:     400,
 	CodeUnauthorized:         401,
@@ -68,7 +68,8 @@ var statuses = map[missions.Code]int{
 	missions.CodeUnavailable: 503,
 }
 
-// Status returns the error's number: the NATS header's and the HTTP status.
+// Status returns the error's number, which is sent in the NATS header and is the HTTP
+// status.
 func (e *Error) Status() int {
 	if status, ok := statuses[e.Code]; ok {
 		return status
@@ -76,7 +77,7 @@ func (e *Error) Status() int {
 	return 500
 }
 
-// StatusText is Status as it stands in the NATS header.
+// StatusText is Status as text, for the NATS header.
 func (e *Error) StatusText() string { return strconv.Itoa(e.Status()) }
 
 // ErrorReply is the body of a reply that is an error.
@@ -84,9 +85,9 @@ type ErrorReply struct {
 	Error *Error `json:"error"`
 }
 
-// FromError turns any error into what may be sent. Of an error that is neither
-// the domain's nor a context's only its being internal is told; the caller logs
-// the rest. FromError(nil) is nil.
+// FromError converts any error to one that may be sent. An error that is neither from
+// package missions nor from a context becomes an internal error without details; the
+// caller logs the rest. FromError(nil) is nil.
 func FromError(err error) *Error {
 	var wire *Error
 	var domain *missions.Error

@@ -2,7 +2,7 @@ package api
 
 import "missioncontrol/missions"
 
-// Health says how the supervisor is.
+// Health is the health of the supervisor.
 type Health struct {
 	Status        string        `json:"status"` // HealthOK, HealthDegraded or HealthError
 	Timestamp     missions.Time `json:"timestamp"`
@@ -11,15 +11,15 @@ type Health struct {
 	Checks        Checks        `json:"checks"`
 }
 
-// The values of a health status. Degraded means that everything answers but the
-// event stream is away; error, that the store is.
+// The values of a health status. Degraded means that everything answers but the event
+// stream is away. Error means that the store is away.
 const (
 	HealthOK       = "ok"
 	HealthDegraded = "degraded"
 	HealthError    = "error"
 )
 
-// Checks are what a health status is made of.
+// Checks are the parts of a health status.
 type Checks struct {
 	Store       Check       `json:"store"`
 	EventStream StreamCheck `json:"event_stream"`
@@ -29,7 +29,7 @@ type Checks struct {
 // Check is the state of one part.
 type Check struct {
 	Status  string `json:"status"`
-	Message string `json:"message"` // why, in a sentence; "" while all is well
+	Message string `json:"message"` // the reason, in a sentence; "" while the part is healthy
 }
 
 // StreamCheck is the state of the event stream.
@@ -41,7 +41,7 @@ type StreamCheck struct {
 	Waiting    int64  `json:"waiting"` // durable events that the stream has not acknowledged yet
 }
 
-// Status is how things stand.
+// Status is the state of missions and agents.
 type Status struct {
 	Status                 string        `json:"status"`
 	Timestamp              missions.Time `json:"timestamp"`
@@ -60,7 +60,7 @@ type Status struct {
 // Agents is one page of the registry.
 type Agents struct {
 	Agents     []missions.Agent `json:"agents"`
-	AgentCount int64            `json:"agent_count"` // how many match, on all pages together
+	AgentCount int64            `json:"agent_count"` // how many match, on all pages
 	NextCursor string           `json:"next_cursor,omitzero"`
 }
 
@@ -69,7 +69,7 @@ type Mission struct {
 	Mission missions.Mission `json:"mission"`
 }
 
-// CreateReply answers one creation, or, in Results, those of a batch.
+// CreateReply has the outcome of one creation or, in Results, those of a batch.
 type CreateReply struct {
 	*Created
 	Results []Created `json:"results,omitzero"`
@@ -82,7 +82,7 @@ type Created struct {
 	Error   *Error            `json:"error,omitzero"`
 }
 
-// FinishReply answers one finished attempt, or, in Results, those of a batch.
+// FinishReply has the outcome of one finished attempt or, in Results, those of a batch.
 type FinishReply struct {
 	*Finished
 	Results []Finished `json:"results,omitzero"`
@@ -112,44 +112,45 @@ type StatsReply struct {
 	Stats missions.Stats `json:"stats"`
 }
 
-// History is what happened in the latest minutes, oldest first; the last one is under way.
+// History is what happened in the latest minutes, oldest first; the last minute is not
+// over yet.
 type History struct {
 	Minutes []missions.Minute `json:"minutes"`
 }
 
-// Alerts are how the alert rules stand, ordered by name.
+// Alerts is the state of the alert rules, ordered by name.
 type Alerts struct {
 	Alerts []Alert `json:"alerts"`
 }
 
-// Alert is how one rule stands.
+// Alert is the state of one rule.
 type Alert struct {
 	Rule       string              `json:"rule"`
 	Metric     string              `json:"metric"`
 	Comparison string              `json:"comparison"` // ">", ">=", "<" or "<="
 	Threshold  float64             `json:"threshold"`
-	ForSeconds float64             `json:"for_seconds"`          // how long the condition has to hold, and not to hold
-	MinSamples int64               `json:"min_samples,omitzero"` // how many missions a window has to count
-	Type       string              `json:"type,omitzero"`        // of the missions, or of what agents serve; "" for all
-	Value      *float64            `json:"value"`                // the metric's, at present; nil when it has none
+	ForSeconds float64             `json:"for_seconds"`          // how long the condition must hold, or not hold
+	MinSamples int64               `json:"min_samples,omitzero"` // how many missions a window must count
+	Type       string              `json:"type,omitzero"`        // of the missions, or of what agents accept; "" for all
+	Value      *float64            `json:"value"`                // the metric's current value; nil if it has none
 	State      missions.AlertState `json:"state"`
-	Since      missions.Time       `json:"since"` // from when on the condition has held
+	Since      missions.Time       `json:"since"` // since when the condition has held
 	RaisedAt   missions.Time       `json:"raised_at"`
 }
 
-// Registered tells an agent how often to beat and how long a lease lasts.
+// Registered says how often an agent must send heartbeats and how long a lease lasts.
 type Registered struct {
 	HeartbeatSeconds float64 `json:"heartbeat_seconds"`
 	LeaseSeconds     float64 `json:"lease_seconds"`
 }
 
-// HeartbeatReply tells an agent what to stop working on.
+// HeartbeatReply says which missions an agent must stop working on.
 type HeartbeatReply struct {
 	Cancel []string `json:"cancel"` // missions that were cancelled
-	Lost   []string `json:"lost"`   // missions that are no longer its own
+	Lost   []string `json:"lost"`   // missions that no longer belong to it
 }
 
-// Claimed is what a claim got; possibly nothing.
+// Claimed has the missions that a claim got, if any.
 type Claimed struct {
 	Missions []missions.Mission `json:"missions"`
 }

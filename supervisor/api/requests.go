@@ -6,11 +6,11 @@ import (
 	"missioncontrol/missions"
 )
 
-// Empty is the request of those that take no fields, and the reply of those that
-// have nothing to say.
+// Empty is the request of operations without fields, and the reply of operations
+// without a result.
 type Empty struct{}
 
-// AgentsRequest asks for agents, ordered by id. Zero fields do not filter.
+// AgentsRequest lists agents, ordered by id. Zero fields do not filter.
 type AgentsRequest struct {
 	State  missions.AgentState `json:"state,omitzero"`
 	Type   string              `json:"type,omitzero"`
@@ -18,10 +18,9 @@ type AgentsRequest struct {
 	Cursor string              `json:"cursor,omitzero"`
 }
 
-// MissionSpec is what the creator of a mission may give. Only the name is
-// required.
+// MissionSpec is what the creator of a mission may set. Only the name is required.
 type MissionSpec struct {
-	ID             string            `json:"id,omitzero"` // default: a fresh UUIDv7
+	ID             string            `json:"id,omitzero"` // default: a new UUIDv7
 	Name           string            `json:"name"`
 	Description    string            `json:"description,omitzero"`
 	Type           string            `json:"type,omitzero"`            // default: "default"
@@ -29,8 +28,8 @@ type MissionSpec struct {
 	Priority       missions.Priority `json:"priority,omitzero"`        // default: NORMAL
 	Tags           []string          `json:"tags,omitzero"`            // at most 32
 	MaxAttempts    *int              `json:"max_attempts,omitzero"`    // 1 to 1000, default 3
-	TimeoutSeconds *float64          `json:"timeout_seconds,omitzero"` // longest run of one attempt; default: no limit
-	StallSeconds   float64           `json:"stall_seconds,omitzero"`   // longest an attempt may go without progress; default: no limit
+	TimeoutSeconds *float64          `json:"timeout_seconds,omitzero"` // maximum duration of one attempt; default: no limit
+	StallSeconds   float64           `json:"stall_seconds,omitzero"`   // maximum time of an attempt without progress; default: no limit
 	NotBefore      missions.Time     `json:"not_before,omitzero"`
 	Deadline       missions.Time     `json:"deadline,omitzero"`
 	CorrelationID  string            `json:"correlation_id,omitzero"`
@@ -59,38 +58,38 @@ type WaitRequest struct {
 	TimeoutSeconds *float64 `json:"timeout_seconds,omitzero"` // above 0, at most 60, default 30
 }
 
-// ListRequest asks for missions, newest first. Zero fields do not filter.
+// ListRequest lists missions, newest first. Zero fields do not filter.
 type ListRequest struct {
 	Status        missions.Status `json:"status,omitzero"`
 	Type          string          `json:"type,omitzero"`
 	AgentID       string          `json:"agent_id,omitzero"`
 	Tag           string          `json:"tag,omitzero"`
-	Text          string          `json:"text,omitzero"` // a part of the name, whatever its case
+	Text          string          `json:"text,omitzero"` // a part of the name, in any case
 	CreatedAfter  missions.Time   `json:"created_after,omitzero"`
 	CreatedBefore missions.Time   `json:"created_before,omitzero"`
 	Limit         int             `json:"limit,omitzero"` // 1 to 1000, default 100
 	Cursor        Cursor          `json:"cursor,omitzero"`
 }
 
-// LogRequest asks for a mission's log, oldest first.
+// LogRequest lists a mission's log, oldest first.
 type LogRequest struct {
 	ID    string `json:"id"`
-	After Cursor `json:"after,omitzero"` // next_cursor of the page before
+	After Cursor `json:"after,omitzero"` // next_cursor of the previous page
 	Limit int    `json:"limit,omitzero"` // 1 to 1000, default 100
 }
 
-// StatsRequest asks for statistics, of one type or of all.
+// StatsRequest requests the statistics of one type or of all.
 type StatsRequest struct {
 	Type string `json:"type,omitzero"`
 }
 
-// HistoryRequest asks for what happened minute by minute, of one type or of all.
+// HistoryRequest requests what happened minute by minute, for one type or for all.
 type HistoryRequest struct {
 	Type    string `json:"type,omitzero"`
 	Minutes int    `json:"minutes,omitzero"` // 1 to 1440, default 60
 }
 
-// RegisterRequest makes an agent known, or known anew.
+// RegisterRequest registers an agent, or registers it again.
 type RegisterRequest struct {
 	Name     string            `json:"name"`
 	Role     string            `json:"role,omitzero"`
@@ -107,8 +106,8 @@ type LeaseRef struct {
 	Lease     int64  `json:"lease"`
 }
 
-// HeartbeatRequest says that an agent lives, and what it is working on. Running
-// is required, if only as []: a lease that it leaves out twice is given up.
+// HeartbeatRequest reports that an agent is alive, and what it is working on. Running
+// is required, even if it is []: a lease that is missing in two heartbeats is released.
 type HeartbeatRequest struct {
 	Running     *[]LeaseRef `json:"running"`
 	CPU         *float64    `json:"cpu,omitzero"`
@@ -116,21 +115,21 @@ type HeartbeatRequest struct {
 	Draining    bool        `json:"draining,omitzero"`
 }
 
-// ClaimRequest asks for missions, and waits for them if need be.
+// ClaimRequest claims missions, and waits for them if there are none.
 type ClaimRequest struct {
-	Types       []string `json:"types,omitzero"`        // default: those registered with
+	Types       []string `json:"types,omitzero"`        // default: the registered types
 	Max         int      `json:"max"`                   // 1 to 1000
 	WaitSeconds float64  `json:"wait_seconds,omitzero"` // 0 to 60
 }
 
-// ProgressRequest says how far a mission has come.
+// ProgressRequest reports the progress of a mission.
 type ProgressRequest struct {
 	LeaseRef
 	Percent *float64 `json:"percent"` // 0 to 100
 	Message string   `json:"message,omitzero"`
 }
 
-// LogAppendRequest adds to a mission's log.
+// LogAppendRequest appends to a mission's log.
 type LogAppendRequest struct {
 	LeaseRef
 	Level   string          `json:"level,omitzero"` // a word, default "info"
@@ -138,38 +137,38 @@ type LogAppendRequest struct {
 	Data    json.RawMessage `json:"data,omitzero"`
 }
 
-// Completion is a mission done.
+// Completion is a completed mission.
 type Completion struct {
 	LeaseRef
 	Result json.RawMessage `json:"result,omitzero"` // any JSON
 }
 
-// CompleteRequest reports one mission done, or those in Results.
+// CompleteRequest completes one mission, or those in Results.
 type CompleteRequest struct {
 	Completion
 	Results []Completion `json:"results,omitzero"` // up to 1000
 }
 
-// Failure is a mission's attempt that failed.
+// Failure is a failed attempt of a mission.
 type Failure struct {
 	LeaseRef
 	Error     string `json:"error"`
 	Retryable *bool  `json:"retryable,omitzero"` // default true
 }
 
-// FailRequest reports one attempt failed, or those in Results.
+// FailRequest reports one failed attempt, or those in Results.
 type FailRequest struct {
 	Failure
 	Results []Failure `json:"results,omitzero"` // up to 1000
 }
 
-// ReleaseRequest hands one mission back, or those in Results.
+// ReleaseRequest returns one mission to the queue, or those in Results.
 type ReleaseRequest struct {
 	LeaseRef
 	Results []LeaseRef `json:"results,omitzero"` // up to 1000
 }
 
-// Command is what the supervisor pushes to an agent.
+// Command is a message that the supervisor pushes to an agent.
 type Command struct {
 	Command   string `json:"command"`
 	MissionID string `json:"mission_id"`

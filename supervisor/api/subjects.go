@@ -1,7 +1,7 @@
-// Package api is the wire vocabulary of Mission Control: subjects, requests,
-// replies and error codes, each standing here once. The NATS endpoints, the HTTP
-// gateway, the Go client and the agent kit all speak it. docs/PROTOCOL.md tells
-// the same to those who write in other languages.
+// Package api is the wire vocabulary of Mission Control: subjects, requests, replies
+// and error codes, each defined here once. The NATS endpoints, the HTTP gateway, the Go
+// client and the agent kit all use it. docs/PROTOCOL.md describes the same for other
+// languages.
 package api
 
 import "strings"
@@ -9,7 +9,7 @@ import "strings"
 // Service is the name of the NATS micro service and of its queue group.
 const Service = "supervisor"
 
-// Subjects of the requests that anybody may send.
+// Subjects of the requests that any client may send.
 const (
 	SubjectHealth          = "supervisor.health"
 	SubjectStatus          = "supervisor.status"
@@ -27,15 +27,16 @@ const (
 	SubjectAlerts          = "supervisor.alerts"
 )
 
-// SubjectAll covers every subject of the service. No stream may cover any part
-// of it, or JetStream would answer the requests with acknowledgements.
+// SubjectAll covers every subject of the service. No stream may cover any part of it;
+// otherwise JetStream would answer the requests with acknowledgements.
 const SubjectAll = "supervisor.>"
 
-// PeersSubject returns the root of the subjects on which the supervisors that share
-// a store tell each other what they have done. They are no part of the protocol.
+// PeersSubject returns the root of the subjects on which the supervisors that share a
+// store send each other hints about changes. They are not part of the protocol.
 func PeersSubject(store string) string { return "supervisor.peers." + store }
 
-// SubjectPresence is where supervisors tell each other which store they have.
+// SubjectPresence is the subject on which supervisors ask each other which store they
+// use.
 const SubjectPresence = "supervisor.peers.presence"
 
 // Verbs of the requests that an agent sends, to [AgentSubject].
@@ -51,17 +52,19 @@ const (
 	AgentLeave     = "leave"
 )
 
-// agentCommands is where the supervisor pushes commands to an agent.
+// agentCommands is the last token of the subject on which the supervisor pushes
+// commands to an agent.
 const agentCommands = "commands"
 
-// AgentSubject returns the subject of an agent's request. The agent's id stands
-// in it, so that a broker's permissions on supervisor.agent.ID.> prove who asks.
+// AgentSubject returns the subject of an agent's request. It contains the agent's id,
+// so that a broker's permissions on supervisor.agent.ID.> prove which agent sends a
+// request.
 func AgentSubject(agentID, verb string) string { return "supervisor.agent." + agentID + "." + verb }
 
-// CommandsSubject returns the subject that an agent listens to for commands.
+// CommandsSubject returns the subject on which an agent receives commands.
 func CommandsSubject(agentID string) string { return AgentSubject(agentID, agentCommands) }
 
-// AgentOf returns the agent's id that stands in a subject built by [AgentSubject].
+// AgentOf returns the agent's id in a subject built by [AgentSubject].
 func AgentOf(subject string) string {
 	tokens := strings.SplitN(subject, ".", 4)
 	if len(tokens) < 4 {
@@ -70,21 +73,21 @@ func AgentOf(subject string) string {
 	return tokens[2]
 }
 
-// ConnectionName returns the name that an agent gives its broker connection, by
-// which the supervisor knows whose connection has ended.
+// ConnectionName returns the name that an agent gives its broker connection. By this
+// name the supervisor knows whose connection has ended.
 func ConnectionName(agentID string) string { return connectionPrefix + agentID }
 
 const connectionPrefix = "agent:"
 
-// AgentOfConnection returns the agent's id that stands in a name built by
-// [ConnectionName], and whether it is one.
+// AgentOfConnection returns the agent's id in a name built by [ConnectionName], and
+// whether it is such a name.
 func AgentOfConnection(name string) (agentID string, ok bool) {
 	return strings.CutPrefix(name, connectionPrefix)
 }
 
-// InboxPrefix returns where an agent's connection receives replies, if the broker
-// lets agents listen to their own only: _INBOX.ID. It is an option of every NATS
-// client, which otherwise listens somewhere below _INBOX.
+// InboxPrefix returns the prefix of an agent's reply subjects, _INBOX.ID, if the broker
+// only lets agents subscribe to their own. Every NATS client has an option for it.
+// Without it, clients use subjects anywhere below _INBOX.
 func InboxPrefix(agentID string) string { return "_INBOX." + agentID }
 
 // Headers of replies that are errors, as the NATS micro framework defines them.

@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// HeaderTraceparent carries the W3C trace context of a request, as a NATS header
-// and over HTTP. Events that the request causes carry it on.
+// HeaderTraceparent carries the W3C trace context of a request, as a NATS header and
+// over HTTP. Events that the request causes carry it, too.
 const HeaderTraceparent = "traceparent"
 
 type traceKey struct{}
 
-// WithTrace returns a context that carries the trace context of a request. What is
-// none is left out: tracing never makes a request fail.
+// WithTrace returns a context that carries the trace context of a request. An invalid
+// one is left out: tracing never makes a request fail.
 func WithTrace(ctx context.Context, traceparent string) context.Context {
 	if !isTraceparent(traceparent) {
 		return ctx
@@ -20,14 +20,14 @@ func WithTrace(ctx context.Context, traceparent string) context.Context {
 	return context.WithValue(ctx, traceKey{}, traceparent)
 }
 
-// TraceOf returns the trace context of a request, "" for none.
+// TraceOf returns the trace context of a request, or "" for none.
 func TraceOf(ctx context.Context) string {
 	traceparent, _ := ctx.Value(traceKey{}).(string)
 	return traceparent
 }
 
-// isTraceparent reports whether s is of version 00 of https://www.w3.org/TR/trace-context/,
-// or of a later one that begins alike.
+// isTraceparent reports whether s is of version 00 of
+// https://www.w3.org/TR/trace-context/, or of a later version that starts the same way.
 func isTraceparent(s string) bool {
 	const trace, parent, flags = 32, 16, 2
 	parts := strings.Split(s, "-")

@@ -6,8 +6,8 @@ import (
 	"missioncontrol/missions"
 )
 
-// What is left out of the missions in a reply that would not fit, in this order,
-// until it does.
+// Fields that are removed from the missions of a reply that would not fit, in this
+// order, until it fits.
 var trims = []struct {
 	field string
 	trim  func(*missions.Mission)
@@ -18,23 +18,24 @@ var trims = []struct {
 	{"error", func(m *missions.Mission) { m.Error = "" }},
 }
 
-// EncodeWithin writes a reply in at most limit bytes if that can be done by leaving
-// out what is large of its missions, which their field trimmed then names: what has
-// been done must not be answered with an error for the size of the answer. Where it
-// cannot be done it returns the whole reply. A limit of 0 is none.
+// EncodeWithin encodes a reply in at most limit bytes, if that is possible without the
+// large fields of its missions. The field trimmed of a mission names the fields
+// removed. A completed request must not be answered with an error because the reply is
+// too large. If the reply cannot be made to fit, EncodeWithin returns it whole. A limit
+// of 0 means no limit.
 func EncodeWithin(reply any, limit int) ([]byte, error) {
 	whole, err := Encode(reply)
 	if err != nil || limit <= 0 || len(whole) <= limit {
 		return whole, err
 	}
-	holder, ok := reply.(interface {
+	owner, ok := reply.(interface {
 		each(func(*missions.Mission)) any
 	})
 	if !ok {
 		return whole, nil
 	}
 	for i := range trims {
-		trimmed := holder.each(func(m *missions.Mission) {
+		trimmed := owner.each(func(m *missions.Mission) {
 			for _, t := range trims[:i+1] {
 				t.trim(m)
 				m.Trimmed = append(m.Trimmed, t.field)
@@ -48,7 +49,7 @@ func EncodeWithin(reply any, limit int) ([]byte, error) {
 	return whole, nil
 }
 
-// each returns the reply with every mission changed; the reply itself is not.
+// each returns a copy of the reply with every mission changed.
 func (r Mission) each(change func(*missions.Mission)) any {
 	r.Mission = changed(r.Mission, change)
 	return r

@@ -21,7 +21,7 @@ const (
 )
 
 // Mission returns the mission that a spec with an id describes, normalized and
-// valid. The error names the field.
+// validated. The error names the field.
 func (s *MissionSpec) Mission() (missions.Mission, error) {
 	m := missions.Mission{
 		ID: s.ID, Name: s.Name, Description: s.Description, Type: s.Type,
@@ -46,7 +46,7 @@ func (s *MissionSpec) Mission() (missions.Mission, error) {
 	return m, m.Validate()
 }
 
-// compact returns JSON without white space, nil for none and for null.
+// compact returns JSON without white space, or nil for an empty value and for null.
 func compact(field string, raw json.RawMessage) (json.RawMessage, error) {
 	value := jsontext.Value(raw).Clone() // Compact works in place
 	if len(value) == 0 || value.Kind() == 'n' {
@@ -58,7 +58,8 @@ func compact(field string, raw json.RawMessage) (json.RawMessage, error) {
 	return json.RawMessage(value), nil
 }
 
-// Compact checks a completion and returns its result without white space, nil for none.
+// Compact checks a completion and returns its result without white space, or nil if it
+// has none.
 func (c *Completion) Compact() (json.RawMessage, error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -80,12 +81,12 @@ func (l *LeaseRef) check() error {
 	return nil
 }
 
-// Ref checks the lease named and returns it.
+// Ref checks the lease reference and returns it.
 func (l *LeaseRef) Ref() (missions.LeaseRef, error) {
 	return missions.LeaseRef{MissionID: l.MissionID, Lease: l.Lease}, l.check()
 }
 
-// Validate checks a failure's report.
+// Validate checks a failure report.
 func (f *Failure) Validate() error {
 	if err := f.check(); err != nil {
 		return err
@@ -96,7 +97,7 @@ func (f *Failure) Validate() error {
 	return missions.CheckText("error", f.Error, missions.MaxErrorBytes)
 }
 
-// Validate checks that a mission is named.
+// Validate checks that the request names a mission.
 func (r *IDRequest) Validate() error { return missions.CheckToken("id", r.ID) }
 
 // Validate checks a cancellation.
@@ -133,7 +134,7 @@ func page(limit int) (int, error) {
 	return limit, nil
 }
 
-// Filter checks the request and returns what to ask the store.
+// Filter checks the request and returns the filter for the store.
 func (r *ListRequest) Filter() (missions.Filter, error) {
 	limit, err := page(r.Limit)
 	if err != nil {
@@ -167,7 +168,7 @@ func (r *LogRequest) Page() (int, error) {
 	return page(r.Limit)
 }
 
-// Validate checks that a type, if given, is one.
+// Validate checks the type, if there is one.
 func (r *StatsRequest) Validate() error {
 	if r.Type == "" {
 		return nil
@@ -175,10 +176,10 @@ func (r *StatsRequest) Validate() error {
 	return missions.CheckToken("type", r.Type)
 }
 
-// DefaultHistory is how many minutes of history are answered to who does not say.
+// DefaultHistory is how many minutes of history a request without minutes gets.
 const DefaultHistory = 60
 
-// Span checks the request and returns how many minutes it asks for.
+// Span checks the request and returns the number of minutes.
 func (r *HistoryRequest) Span() (minutes int, err error) {
 	if r.Type != "" {
 		if err := missions.CheckToken("type", r.Type); err != nil {
@@ -194,7 +195,7 @@ func (r *HistoryRequest) Span() (minutes int, err error) {
 	return r.Minutes, nil
 }
 
-// Filter checks the request and returns what to ask the store.
+// Filter checks the request and returns the filter for the store.
 func (r *AgentsRequest) Filter() (missions.AgentFilter, error) {
 	limit, err := page(r.Limit)
 	if err != nil {
@@ -257,7 +258,7 @@ func checkLabels(labels map[string]string) error {
 	return nil
 }
 
-// Heartbeat checks the request and returns the sign of life.
+// Heartbeat checks the request and returns the heartbeat.
 func (r *HeartbeatRequest) Heartbeat(agentID string) (missions.Heartbeat, error) {
 	h := missions.Heartbeat{AgentID: agentID, CPU: r.CPU, MemoryBytes: r.MemoryBytes, Draining: r.Draining}
 	if r.Running == nil {

@@ -6,14 +6,14 @@ import (
 	"missioncontrol/missions"
 )
 
-// EventsRequest asks to be told of events as the stream stores them. Zero fields do
-// not filter.
+// EventsRequest subscribes to events as the stream stores them. Zero fields do not
+// filter.
 type EventsRequest struct {
 	Type      string        `json:"type,omitzero"`       // event types separated by commas; wildcards as in NATS: mission.>
-	MissionID string        `json:"mission_id,omitzero"` // events that tell of this mission
-	AgentID   string        `json:"agent_id,omitzero"`   // events that tell of this agent
-	Since     missions.Time `json:"since,omitzero"`      // begin with what was stored at that time; default: now
-	After     Cursor        `json:"after,omitzero"`      // begin behind this sequence of the stream; instead of since
+	MissionID string        `json:"mission_id,omitzero"` // events about this mission
+	AgentID   string        `json:"agent_id,omitzero"`   // events about this agent
+	Since     missions.Time `json:"since,omitzero"`      // start with events stored at this time; default: now
+	After     Cursor        `json:"after,omitzero"`      // start behind this sequence of the stream; instead of since
 }
 
 // maxEventTypes is how many types a request may name.
@@ -62,7 +62,7 @@ func isTypeFilter(s string) bool {
 	return len(s) <= missions.MaxNameChars
 }
 
-// MatchesType reports whether an event type is one that a filter names.
+// MatchesType reports whether an event type matches a filter.
 func MatchesType(filter, eventType string) bool {
 	want, have := strings.Split(filter, "."), strings.Split(eventType, ".")
 	for i, token := range want {
@@ -76,13 +76,13 @@ func MatchesType(filter, eventType string) bool {
 	return len(want) == len(have)
 }
 
-// StreamState says whether events can be told of at present.
+// StreamState says whether events can be sent at present.
 type StreamState struct {
 	State  string `json:"state"`  // "connected" or "degraded"
 	Reason string `json:"reason"` // why it is degraded, in a sentence; "" while connected
 }
 
-// Gap says that events were left out: more were stored than are told of belatedly.
+// Gap says that events were left out: more were stored than are sent afterwards.
 type Gap struct {
 	Missed uint64 `json:"missed"`
 }

@@ -1,5 +1,5 @@
-// Package client asks a supervisor, over NATS, everything that the protocol
-// offers: one method for each request.
+// Package client sends the protocol's requests to a supervisor over NATS, with one
+// method for each request.
 package client
 
 import (
@@ -15,36 +15,36 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// Client sends requests over a NATS connection, which stays the caller's. Its
-// methods may be called concurrently.
+// Client sends requests over a NATS connection, which remains the caller's. Its methods
+// may be called concurrently.
 //
-// Every method returns an *api.Error when the supervisor refused, to be matched
-// with errors.Is and the sentinels of package api, or an [ErrNoSupervisor], or an
-// error of the connection or the context. When a method that changes something
-// returns a timeout or a connection's error, it is unknown whether the change was
-// made; the same create, completion or failure may be sent again safely.
+// Every method returns one of these errors: an *api.Error if the supervisor refused, to
+// be matched with errors.Is and the sentinels of package api; an [ErrNoSupervisor]; or
+// an error of the connection or the context. If a method that changes something returns
+// a timeout or a connection error, it is unknown whether the change was made. The same
+// create, completion or failure can safely be sent again.
 type Client struct {
 	nc      *nats.Conn
 	timeout time.Duration
 	name    string
 }
 
-// ErrNoSupervisor means that a broker was reached but no supervisor listens there.
+// ErrNoSupervisor means that the broker was reached but no supervisor answers there.
 var ErrNoSupervisor = errors.New("no supervisor answers on this broker")
 
-// ErrForeignStream means that a JetStream stream covers the supervisor's subjects
-// and acknowledged the request in the supervisor's place.
+// ErrForeignStream means that a JetStream stream covers the supervisor's subjects and
+// acknowledged the request in place of the supervisor.
 var ErrForeignStream = errors.New("a stream that covers " + api.SubjectAll +
 	" answered in the supervisor's place; take that subject out of the stream")
 
 // DefaultTimeout bounds requests whose context has no deadline.
 const DefaultTimeout = 10 * time.Second
 
-// Option sets something of a client.
+// Option configures a client.
 type Option func(*Client)
 
-// Name has every request say what the program that asks calls itself, for people who look
-// at who asks what. It should be one word; see [api.CallerName].
+// Name adds the name of the calling program to every request, for people who look at
+// which programs send requests. It should be one word; see [api.CallerName].
 func Name(name string) Option { return func(c *Client) { c.name = name } }
 
 // New returns a client that uses nc.
@@ -56,8 +56,9 @@ func New(nc *nats.Conn, options ...Option) *Client {
 	return c
 }
 
-// Do sends any request and reads its reply into reply, which may be nil. A trace context
-// that ctx has by [api.WithTrace] goes with it, here and in every other method.
+// Do sends any request and decodes its reply into reply, which may be nil. A trace
+// context that ctx carries by [api.WithTrace] is sent with the request, here and in
+// every other method.
 func (c *Client) Do(ctx context.Context, subject string, request, reply any) error {
 	return c.do(ctx, c.timeout, subject, request, reply)
 }
@@ -92,7 +93,8 @@ func (c *Client) do(ctx context.Context, timeout time.Duration, subject string, 
 	return nil
 }
 
-// header says why a request is sent and who sends it; nil when there is nothing to say.
+// header returns the headers for the trace context and the caller's name, or nil if
+// there are none.
 func (c *Client) header(ctx context.Context) nats.Header {
 	trace := api.TraceOf(ctx)
 	if trace == "" && c.name == "" {
@@ -116,12 +118,12 @@ func readError(msg *nats.Msg) error {
 	return reply.Error
 }
 
-// Health asks how the supervisor is.
+// Health returns the health of the supervisor.
 func (c *Client) Health(ctx context.Context) (reply api.Health, err error) {
 	return reply, c.Do(ctx, api.SubjectHealth, api.Empty{}, &reply)
 }
 
-// Status asks how things stand.
+// Status returns the status.
 func (c *Client) Status(ctx context.Context) (reply api.Status, err error) {
 	return reply, c.Do(ctx, api.SubjectStatus, api.Empty{}, &reply)
 }
@@ -131,8 +133,8 @@ func (c *Client) Agents(ctx context.Context, request api.AgentsRequest) (reply a
 	return reply, c.Do(ctx, api.SubjectAgents, request, &reply)
 }
 
-// Create creates one mission. created is false when it existed with the same
-// content.
+// Create creates one mission. created is false if the mission already existed with the
+// same content.
 func (c *Client) Create(ctx context.Context, spec api.MissionSpec) (m missions.Mission, created bool, err error) {
 	var reply api.CreateReply
 	if err := c.Do(ctx, api.SubjectMissionsCreate, spec, &reply); err != nil {
@@ -144,7 +146,7 @@ func (c *Client) Create(ctx context.Context, spec api.MissionSpec) (m missions.M
 	return *reply.Created.Mission, reply.Created.Created != nil && *reply.Created.Created, nil
 }
 
-// CreateBatch creates up to a thousand missions, each with an outcome of its own.
+// CreateBatch creates up to a thousand missions, each with its own outcome.
 func (c *Client) CreateBatch(ctx context.Context, specs []api.MissionSpec) ([]api.Created, error) {
 	var reply api.CreateReply
 	request := struct {
@@ -175,32 +177,32 @@ func (c *Client) Retry(ctx context.Context, id string) (missions.Mission, error)
 	return c.mission(ctx, api.SubjectMissionsRetry, api.IDRequest{ID: id})
 }
 
-// Delete removes a mission that nobody is working on.
+// Delete removes a mission that no agent is working on.
 func (c *Client) Delete(ctx context.Context, id string) (missions.Mission, error) {
 	return c.mission(ctx, api.SubjectMissionsDelete, api.IDRequest{ID: id})
 }
 
 // waitAtOnce is how long one request of Wait is parked, and waitReply how much longer
-// its answer is waited for: a supervisor that is killed takes parked requests with
-// it, and another one has to be asked.
+// Wait waits for its answer: a supervisor that is killed loses its parked requests, and
+// Wait must ask another one.
 const (
 	waitAtOnce = 10 * time.Second
 	waitReply  = 3 * time.Second
 )
 
-// Wait returns a mission once it is terminal. It asks again for as long as ctx
+// Wait returns a mission once it is terminal. It sends requests for as long as ctx
 // allows.
 func (c *Client) Wait(ctx context.Context, id string) (missions.Mission, error) {
 	for {
-		patience := waitAtOnce.Seconds()
+		timeout := waitAtOnce.Seconds()
 		if deadline, ok := ctx.Deadline(); ok {
-			patience = min(patience, time.Until(deadline).Seconds())
+			timeout = min(timeout, time.Until(deadline).Seconds())
 		}
-		if patience <= 0 {
-			return missions.Mission{}, context.DeadlineExceeded // which ctx may not have noticed yet
+		if timeout <= 0 {
+			return missions.Mission{}, context.DeadlineExceeded // ctx may not have noticed it yet
 		}
 		var reply api.Mission
-		err := c.do(ctx, waitAtOnce+waitReply, api.SubjectMissionsWait, api.WaitRequest{ID: id, TimeoutSeconds: &patience}, &reply)
+		err := c.do(ctx, waitAtOnce+waitReply, api.SubjectMissionsWait, api.WaitRequest{ID: id, TimeoutSeconds: &timeout}, &reply)
 		unanswered := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout)
 		if !errors.Is(err, api.ErrTimeout) && !unanswered {
 			return reply.Mission, err
@@ -221,22 +223,22 @@ func (c *Client) Log(ctx context.Context, request api.LogRequest) (reply api.Mis
 	return reply, c.Do(ctx, api.SubjectMissionsLog, request, &reply)
 }
 
-// Stats returns the statistics of all missions, or of one type's ("" for all).
+// Stats returns the statistics of all missions, or of one type ("" for all).
 func (c *Client) Stats(ctx context.Context, missionType string) (missions.Stats, error) {
 	var reply api.StatsReply
 	err := c.Do(ctx, api.SubjectMissionsStats, api.StatsRequest{Type: missionType}, &reply)
 	return reply.Stats, err
 }
 
-// History returns what happened in so many minutes, 0 for the latest 60, of all missions
-// or of one type ("" for all), oldest first.
+// History returns what happened in the given number of minutes, 0 for the latest 60,
+// for all missions or for one type ("" for all), oldest first.
 func (c *Client) History(ctx context.Context, missionType string, minutes int) ([]missions.Minute, error) {
 	var reply api.History
 	err := c.Do(ctx, api.SubjectMissionsHistory, api.HistoryRequest{Type: missionType, Minutes: minutes}, &reply)
 	return reply.Minutes, err
 }
 
-// Alerts returns how the alert rules stand.
+// Alerts returns the state of the alert rules.
 func (c *Client) Alerts(ctx context.Context) ([]api.Alert, error) {
 	var reply api.Alerts
 	err := c.Do(ctx, api.SubjectAlerts, api.Empty{}, &reply)

@@ -9,7 +9,7 @@ import (
 	"missioncontrol/supervisor/client"
 )
 
-// overdue is a context in the moment after its deadline, before its timer has fired.
+// overdue is a context just after its deadline, before its timer has fired.
 type overdue struct{ context.Context }
 
 func (overdue) Deadline() (time.Time, bool) { return time.Now().Add(-time.Second), true }

@@ -9,7 +9,7 @@ import (
 	"missioncontrol/supervisor/roles"
 )
 
-// The names of accounts in files for a broker of one's own.
+// The names of accounts in the files for an external broker.
 const (
 	missionsAccount = "MISSIONS"
 	clientsAccount  = "CLIENTS"
@@ -20,7 +20,7 @@ func accountName(a roles.Account) string {
 	return map[roles.Account]string{roles.Missions: missionsAccount, roles.Clients: clientsAccount, roles.SystemAccount: systemAccount}[a]
 }
 
-// accountsTemplate is a part of nats-server's configuration.
+// accountsTemplate is the template of a part of nats-server's configuration.
 var accountsTemplate = template.Must(template.New("accounts").Funcs(template.FuncMap{"quote": strconv.Quote}).Parse(
 	`# Who may do what on this broker. Made from users.yaml: change that, then run
 # ` + "`supervisor auth render`" + ` and let the broker read it: nats-server --signal reload
@@ -58,14 +58,14 @@ accounts {
           subscribe: { allow: [{{range $i, $s := .Subscribe}}{{if $i}}, {{end}}{{quote $s}}{{end}}] }
         }{{end}} }{{end}}{{end}}`))
 
-// permitted is a user with what its role may do.
+// permitted is a user with the permissions of its role.
 type permitted struct{ User }
 
-// Permissions are the user's.
+// Permissions returns the user's permissions.
 func (p permitted) Permissions() roles.Permissions { return p.Role.Permissions(p.Name) }
 
-// Accounts returns the part of nats-server's configuration that says who these users
-// are and what they may do.
+// Accounts returns the part of nats-server's configuration that defines these users and
+// their permissions.
 func Accounts(users []User) ([]byte, error) {
 	if err := checkUsers(users); err != nil {
 		return nil, err

@@ -17,17 +17,17 @@ import (
 // Kind is how the users of a directory sign in.
 type Kind int
 
-// The kinds of directories. The first two are of the same make; they differ in what
-// the users have that it begins with.
+// The kinds of directories. The first two have the same files. They differ in what the
+// initial users sign in with.
 const (
 	Passwords Kind = iota
 	NKeys
 	JWTs
 )
 
-// Dir is a directory with the files for a broker of one's own:
+// Dir is a directory with the files for an external broker:
 //
-//	nats.conf       a configuration to begin with, which includes the next
+//	nats.conf       an initial configuration, which includes the next file
 //	accounts.conf   made from users.yaml             operator.conf   with JWTs
 //	users.yaml      who may sign in                  accounts.yaml   public keys, with JWTs
 //	secrets/        what they sign in with           keys/           signing keys, with JWTs
@@ -52,33 +52,33 @@ jetstream { store_dir: jetstream }
 include %s
 `
 
-// Founders are the users that a directory begins with, each with the name of its role.
-func Founders() []roles.Role {
+// DefaultUsers are the users of a new directory, each named after its role.
+func DefaultUsers() []roles.Role {
 	return []roles.Role{roles.Supervisor, roles.System, roles.Admin, roles.Operator, roles.Viewer}
 }
 
 func (d Dir) file(name string) string { return filepath.Join(string(d), name) }
 
-// Secrets is where secrets are.
+// Secrets returns the directory of the secrets.
 func (d Dir) Secrets() string { return d.file(secretsDir) }
 
-// has reports whether there is a file.
+// has reports whether a file exists.
 func (d Dir) has(name string) bool {
 	_, err := os.Stat(d.file(name))
 	return err == nil
 }
 
-// Init fills a directory, which is empty or missing.
+// Init creates the files of a directory, which must be empty or missing.
 func (d Dir) Init(kind Kind) error {
 	entries, err := os.ReadDir(string(d))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s cannot be used: %w", d, cause(err))
+		return fmt.Errorf("%s cannot be used: %w", d, rootCause(err))
 	}
 	if len(entries) > 0 {
 		return fmt.Errorf("%s is not empty, and nothing is overwritten; name another directory with --dir", d)
 	}
 	if err := os.MkdirAll(d.Secrets(), 0o700); err != nil {
-		return fmt.Errorf("%s cannot be made: %w", d.Secrets(), cause(err))
+		return fmt.Errorf("%s cannot be made: %w", d.Secrets(), rootCause(err))
 	}
 	included := accountsConf
 	if kind == JWTs {
@@ -87,13 +87,13 @@ func (d Dir) Init(kind Kind) error {
 	} else {
 		err = writeNew(d.file(usersFile), []byte(userList.head+userList.key+":\n"))
 		if err == nil {
-			err = d.Render()
+			_, err = d.Render()
 		}
 	}
 	if err == nil {
 		err = writeNew(d.file(natsConf), fmt.Appendf(nil, natsConfText, included))
 	}
-	for _, role := range Founders() {
+	for _, role := range DefaultUsers() {
 		if err != nil {
 			return err
 		}
@@ -102,7 +102,7 @@ func (d Dir) Init(kind Kind) error {
 	return err
 }
 
-// initOperator makes an operator, and keeps its keys.
+// initOperator creates an operator, and stores its keys.
 func (d Dir) initOperator() error {
 	operator, err := NewOperator()
 	if err != nil {
@@ -113,7 +113,7 @@ func (d Dir) initOperator() error {
 		return err
 	}
 	if err := os.Mkdir(d.file(keysDir), 0o700); err != nil {
-		return fmt.Errorf("%s cannot be made: %w", d.file(keysDir), cause(err))
+		return fmt.Errorf("%s cannot be made: %w", d.file(keysDir), rootCause(err))
 	}
 	for name, key := range operator.keys() {
 		seed, err := key.Seed()
@@ -142,8 +142,8 @@ func (d Dir) initOperator() error {
 
 func (d Dir) key(name string) string { return filepath.Join(d.file(keysDir), name+".nk") }
 
-// Add adds a user and returns the secret and the file that it is in. The error is an
-// [ErrExists] if there is one of that name. With JWTs nkey means nothing.
+// Add adds a user, and returns the secret and the path of its file. The error is an
+// [ErrExists] if the name is taken. With JWTs nkey is ignored.
 func (d Dir) Add(role roles.Role, name string, nkey bool) (Secret, string, error) {
 	if d.has(operatorConf) {
 		secret, err := d.sign(role, name)
@@ -174,15 +174,11 @@ func (d Dir) Add(role roles.Role, name string, nkey bool) (Secret, string, error
 	return secret, path, err
 }
 
-// sign makes credentials with the key of a role.
+// sign creates credentials with the signing key of a role.
 func (d Dir) sign(role roles.Role, name string) (Secret, error) {
-	seed, err := readSmall(d.key("role-" + string(role)))
+	signer, err := d.readKey(roleKey(role))
 	if err != nil {
 		return Secret{}, err
-	}
-	signer, err := nkeys.FromSeed(bytes.TrimSpace(seed))
-	if err != nil {
-		return Secret{}, fmt.Errorf("%s does not hold a key", d.key("role-"+string(role)))
 	}
 	text, err := readSmall(d.file(publicKeysFile))
 	if err != nil {
@@ -199,10 +195,33 @@ func (d Dir) sign(role roles.Role, name string) (Secret, error) {
 	return NewCreds(role, name, account, signer)
 }
 
-// Render writes accounts.conf as users.yaml has it, over the one that is there.
-func (d Dir) Render() error { return exclusively(string(d), d.render) }
+// readKey reads a key that initOperator has stored.
+func (d Dir) readKey(name string) (nkeys.KeyPair, error) {
+	seed, err := readSmall(d.key(name))
+	if err != nil {
+		return nil, err
+	}
+	key, err := nkeys.FromSeed(bytes.TrimSpace(seed))
+	if err != nil {
+		return nil, fmt.Errorf("%s does not hold a key", d.key(name))
+	}
+	return key, nil
+}
+
+// Render writes accounts.conf from users.yaml, over an existing file. With JWTs it
+// writes operator.conf, and needs all keys. It returns the file's path.
+func (d Dir) Render() (path string, err error) {
+	path = d.file(accountsConf)
+	if d.has(operatorConf) {
+		path = d.file(operatorConf)
+	}
+	return path, exclusively(string(d), d.render)
+}
 
 func (d Dir) render() error {
+	if d.has(operatorConf) {
+		return d.renderOperator()
+	}
 	users, err := ReadUsers(d.file(usersFile))
 	if err != nil {
 		return err
@@ -214,7 +233,19 @@ func (d Dir) render() error {
 	return replace(d.file(accountsConf), text)
 }
 
-// unchanged refuses to go on when accounts.conf is not what users.yaml makes of it.
+func (d Dir) renderOperator() error {
+	operator, err := readOperator(d.readKey)
+	if err != nil {
+		return err
+	}
+	config, err := operator.Config()
+	if err != nil {
+		return err
+	}
+	return replace(d.file(operatorConf), config)
+}
+
+// unchanged returns an error if accounts.conf is not what users.yaml generates.
 func (d Dir) unchanged() error {
 	users, err := ReadUsers(d.file(usersFile))
 	if err != nil {

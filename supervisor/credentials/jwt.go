@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nats-io/jwt/v2"
@@ -12,18 +13,27 @@ import (
 	"missioncontrol/supervisor/roles"
 )
 
-// nameInTemplate is what a broker replaces by the name in a user's JWT.
+// nameInTemplate is what a broker replaces with the name in a user's JWT.
 const nameInTemplate = "{{name()}}"
 
-// Operator is a broker's operator in the sense of NATS' JWTs, with the accounts of
+// noWildcards is denied to agents. The holder of their signing key chooses the name,
+// and the broker does not check it: the permissions of an agent named * would contain
+// wildcards, as in _INBOX.*.>. For that name these subjects cover all that it is
+// allowed. For a proper name, such as w1, they are w1.w1 and below, which nothing uses.
+var noWildcards = jwt.StringList{nameInTemplate + "." + nameInTemplate, nameInTemplate + "." + nameInTemplate + ".>"}
+
+// inboxName is the only proper name whose own inbox noWildcards denies.
+const inboxName = "_INBOX"
+
+// Operator is a broker's operator in the sense of NATS JWTs, with the accounts of
 // Mission Control. Each role has a signing key whose template holds its permissions:
-// whoever has that key can make users of this role, and nothing else.
+// the holder of that key can create users of this role, and nothing else.
 type Operator struct {
 	key, system, missions, clients nkeys.KeyPair
 	roles                          map[roles.Role]nkeys.KeyPair
 }
 
-// NewOperator makes an operator with new keys.
+// NewOperator creates an operator with new keys.
 func NewOperator() (*Operator, error) {
 	o := &Operator{roles: map[roles.Role]nkeys.KeyPair{}}
 	var err error
@@ -43,20 +53,42 @@ func NewOperator() (*Operator, error) {
 	return o, nil
 }
 
+// readOperator reads an operator's keys. seed returns the key in a file with the given
+// name.
+func readOperator(seed func(name string) (nkeys.KeyPair, error)) (*Operator, error) {
+	o := &Operator{roles: map[roles.Role]nkeys.KeyPair{}}
+	var errs []error
+	read := func(name string) nkeys.KeyPair {
+		key, err := seed(name)
+		errs = append(errs, err)
+		return key
+	}
+	o.key, o.system, o.missions, o.clients = read(operatorKey), read(systemAccount), read(missionsAccount), read(clientsAccount)
+	for _, role := range roles.All() {
+		o.roles[role] = read(roleKey(role))
+	}
+	return o, errors.Join(errs...)
+}
+
+// The names of the key files.
+const operatorKey = "operator"
+
+func roleKey(role roles.Role) string { return "role-" + string(role) }
+
 func (o *Operator) account(a roles.Account) nkeys.KeyPair {
 	return map[roles.Account]nkeys.KeyPair{roles.Missions: o.missions, roles.Clients: o.clients, roles.SystemAccount: o.system}[a]
 }
 
-// keys returns every key with the name of its file.
+// keys returns every key by the name of its file.
 func (o *Operator) keys() map[string]nkeys.KeyPair {
-	keys := map[string]nkeys.KeyPair{"operator": o.key, systemAccount: o.system, missionsAccount: o.missions, clientsAccount: o.clients}
+	keys := map[string]nkeys.KeyPair{operatorKey: o.key, systemAccount: o.system, missionsAccount: o.missions, clientsAccount: o.clients}
 	for role, key := range o.roles {
-		keys["role-"+string(role)] = key
+		keys[roleKey(role)] = key
 	}
 	return keys
 }
 
-// claims is the account of a kind, with the signing keys of its roles.
+// claims returns the account claims of an account, with the signing keys of its roles.
 func (o *Operator) claims(a roles.Account) (*jwt.AccountClaims, error) {
 	public, err := o.account(a).PublicKey()
 	if err != nil {
@@ -77,13 +109,17 @@ func (o *Operator) claims(a roles.Account) (*jwt.AccountClaims, error) {
 		permissions := role.Permissions(nameInTemplate)
 		scope.Template.Pub.Allow = append(jwt.StringList(nil), permissions.Publish...)
 		scope.Template.Sub.Allow = append(jwt.StringList(nil), permissions.Subscribe...)
+		if role == roles.Agent {
+			scope.Template.Pub.Deny, scope.Template.Sub.Deny = slices.Clone(noWildcards), slices.Clone(noWildcards)
+		}
 		c.SigningKeys.AddScopedSigner(scope)
 	}
-	return c, o.cross(a, c)
+	return c, o.addExports(a, c)
 }
 
-// cross opens the border between the accounts, on one side of it.
-func (o *Operator) cross(a roles.Account, c *jwt.AccountClaims) error {
+// addExports adds the exports and imports between the accounts to the claims of one of
+// them.
+func (o *Operator) addExports(a roles.Account, c *jwt.AccountClaims) error {
 	missions, err := o.missions.PublicKey()
 	if err != nil {
 		return err
@@ -113,8 +149,8 @@ func (o *Operator) cross(a roles.Account, c *jwt.AccountClaims) error {
 	return nil
 }
 
-// Config returns the part of nats-server's configuration that makes it this
-// operator's, with the accounts in it.
+// Config returns the part of nats-server's configuration that defines this operator and
+// its accounts.
 func (o *Operator) Config() ([]byte, error) {
 	public, err := o.key.PublicKey()
 	if err != nil {
@@ -148,11 +184,14 @@ func (o *Operator) Config() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// NewCreds makes a user whose JWT a role's signing key has signed. account is the
+// NewCreds creates a user whose JWT is signed with a role's signing key. account is the
 // public key of the account that the role belongs to.
 func NewCreds(role roles.Role, name, account string, signer nkeys.KeyPair) (Secret, error) {
 	if err := roles.CheckName(name); err != nil {
 		return Secret{}, err
+	}
+	if role == roles.Agent && name == inboxName {
+		return Secret{}, fmt.Errorf("with JWTs an agent cannot be called %s; choose another name", inboxName)
 	}
 	pair, err := nkeys.CreateUser()
 	if err != nil {
@@ -166,7 +205,7 @@ func NewCreds(role roles.Role, name, account string, signer nkeys.KeyPair) (Secr
 	claims := jwt.NewUserClaims(public)
 	claims.Name, claims.IssuerAccount = name, account
 	claims.Tags.Add(string(role))
-	claims.SetScoped(true) // what it may do stands in the signing key's template
+	claims.SetScoped(true) // the signing key's template has the permissions
 	token, err := claims.Encode(signer)
 	if err != nil {
 		return Secret{}, err

@@ -11,10 +11,10 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// maxList is far more than all the users of a broker need.
+// maxList is far more than the users of any broker need.
 const maxList = 16 << 20
 
-// list is a YAML file with one key, below which entries stand.
+// list is a YAML file with one key that contains a list of entries.
 type list[T any] struct {
 	key   string
 	head  string // a comment
@@ -35,7 +35,7 @@ func (l list[T]) read(path string) ([]T, error) {
 	return entries, nil
 }
 
-// readSmall reads a file that has to be small.
+// readSmall reads a file that must be small.
 func readSmall(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err == nil && (info.IsDir() || info.Size() > maxList) {
@@ -46,13 +46,13 @@ func readSmall(path string) ([]byte, error) {
 		text, err = os.ReadFile(path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s cannot be read: %w", path, cause(err))
+		return nil, fmt.Errorf("%s cannot be read: %w", path, rootCause(err))
 	}
 	return text, nil
 }
 
-// cause strips what errors of files repeat.
-func cause(err error) error {
+// rootCause removes the parts that file errors repeat.
+func rootCause(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		return path.Err
@@ -81,7 +81,7 @@ func (l list[T]) parseEntries(text []byte) ([]T, error) {
 	return entries, l.check(entries)
 }
 
-// strict decodes YAML and refuses unknown fields. Its errors name the line, and do not
+// strict decodes YAML and refuses unknown fields. Its errors name the line but do not
 // quote it.
 func strict(text []byte, into any) error {
 	err := yaml.UnmarshalWithOptions(text, into, yaml.Strict())
@@ -95,21 +95,21 @@ func strict(text []byte, into any) error {
 	return errors.New("it is not the YAML that was expected")
 }
 
-// addAlone adds an entry while nobody else does: of two who read the same list and
-// write it with one entry more, the first one's would be gone.
+// addAlone adds an entry under a lock: if two processes read the same list and each
+// write it with one entry more, the first entry would be lost.
 func (l list[T]) addAlone(path string, entry T) error {
 	return exclusively(filepath.Dir(target(path)), func() error { return l.add(path, entry) })
 }
 
-// target is the file that a name leads to in the end.
+// target returns the file that a path leads to, after symbolic links.
 func target(path string) string {
 	if followed, err := filepath.EvalSymlinks(path); err == nil {
 		return followed
 	}
-	return path // which is not there yet
+	return path // it does not exist yet
 }
 
-// add appends an entry, and leaves the rest of the file, comments included, as it is.
+// add appends an entry, and leaves the rest of the file unchanged, including comments.
 func (l list[T]) add(path string, entry T) error {
 	text, err := readSmall(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -142,7 +142,7 @@ func (l list[T]) add(path string, entry T) error {
 	return replace(path, text)
 }
 
-// indent makes every line two spaces wider.
+// indent indents every line by two more spaces.
 func indent(text []byte) []byte {
 	var out bytes.Buffer
 	for line := range bytes.Lines(text) {
@@ -152,15 +152,15 @@ func indent(text []byte) []byte {
 	return out.Bytes()
 }
 
-// replace writes a file that only its owner can read, whole or not at all. A link goes
-// on leading to it.
+// replace writes a file that only its owner can read, completely or not at all. A
+// symbolic link keeps pointing to it.
 func replace(path string, text []byte) error {
 	path = target(path)
 	file, err := os.CreateTemp(filepath.Dir(path), ".new-*") // 0600
 	if err != nil {
-		return fmt.Errorf("%s cannot be written: %w", path, cause(err))
+		return fmt.Errorf("%s cannot be written: %w", path, rootCause(err))
 	}
-	defer func() { _ = os.Remove(file.Name()) }() // gone already when it took the place
+	defer func() { _ = os.Remove(file.Name()) }() // no longer exists after the rename
 	_, err = file.Write(text)
 	err = errors.Join(err, file.Sync(), file.Close())
 	if err == nil {

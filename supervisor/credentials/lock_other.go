@@ -2,5 +2,5 @@
 
 package credentials
 
-// exclusively only changes the files: flock does not exist here.
+// exclusively runs change without a lock: flock does not exist here.
 func exclusively(_ string, change func() error) error { return change() }

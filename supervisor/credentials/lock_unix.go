@@ -9,14 +9,15 @@ import (
 	"syscall"
 )
 
-// exclusively changes the files of a directory while nobody else does. The lock is the
-// directory's own, so that nothing is left behind, and it ends with the process.
+// exclusively runs change while no other process changes the files of a directory. It
+// locks the directory itself, so no lock file is left behind, and the lock ends with
+// the process.
 func exclusively(dir string, change func() error) error {
 	file, err := os.Open(dir)
 	if err != nil {
-		return fmt.Errorf("%s cannot be read: %w", dir, cause(err))
+		return fmt.Errorf("%s cannot be read: %w", dir, rootCause(err))
 	}
-	defer func() { _ = file.Close() }() // which ends the lock
+	defer func() { _ = file.Close() }() // also releases the lock
 	for {
 		if err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX); !errors.Is(err, syscall.EINTR) {
 			break

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Of texts in base64 one in 64 begins with a dash.
+// One in 64 base64 texts starts with a dash.
 func TestSecretsCanBeGivenToCommands(t *testing.T) {
 	t.Parallel()
 	for range 2000 {

@@ -8,18 +8,19 @@ import (
 	"missioncontrol/supervisor/roles"
 )
 
-// Token is a bearer token for HTTP. What stands in its list is the token's hash: a
-// token is random and long, which makes a slow hash unnecessary.
+// Token is a bearer token for HTTP. Its list holds the token's hash. A token is random
+// and long, so a slow hash is not needed.
 type Token struct {
 	Name   string     `yaml:"name"`
 	Role   roles.Role `yaml:"role"`
 	SHA256 string     `yaml:"sha256"` // of the token, in hexadecimal
 }
 
-// tokenMark begins every token, so that one that was published by mistake is found.
+// tokenMark is the prefix of every token, so that a token published by mistake can be
+// found.
 const tokenMark = "mctoken_"
 
-// NewToken makes a token.
+// NewToken creates a token.
 func NewToken(role roles.Role, name string) (Token, Secret, error) {
 	text := tokenMark + random(32)
 	hash := sha256.Sum256([]byte(text))
@@ -27,9 +28,9 @@ func NewToken(role roles.Role, name string) (Token, Secret, error) {
 	return t, Secret{text + "\n", "token"}, t.check()
 }
 
-// Hash returns the token's hash; check has seen that it is one.
+// Hash returns the token's hash, which check has validated.
 func (t *Token) Hash() (hash [sha256.Size]byte) {
-	_, _ = hex.Decode(hash[:], []byte(t.SHA256)) // likewise
+	_, _ = hex.Decode(hash[:], []byte(t.SHA256)) // check has validated it
 	return hash
 }
 
@@ -69,6 +70,6 @@ var tokenList = list[Token]{
 // ReadTokens reads a file of tokens.
 func ReadTokens(path string) ([]Token, error) { return tokenList.read(path) }
 
-// AddToken adds a token to a file, which is made when it is missing. The error is an
-// [ErrExists] if the name is taken.
+// AddToken adds a token to a file, and creates the file if it is missing. The error is
+// an [ErrExists] if the name is taken.
 func AddToken(path string, t Token) error { return tokenList.addAlone(path, t) }

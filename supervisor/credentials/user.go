@@ -1,11 +1,11 @@
-// Package credentials makes what people, agents and supervisors sign in with, and
-// reads and writes the files that stand for it: users of a broker, tokens for HTTP,
-// and the configuration of a broker of one's own.
+// Package credentials creates the secrets that people, agents and supervisors sign in
+// with. It reads and writes the files that belong to them: users of a broker, tokens
+// for HTTP, and the configuration of an external broker.
 //
-// Lists hold what proves a secret (a bcrypt hash, a public key, a SHA-256) and never
-// the secret. Secrets stand in files of their own that only their owner can read.
-// Nothing is ever overwritten but what was made from a list, and that only if nobody
-// has changed it. No error quotes a file.
+// Lists hold what verifies a secret (a bcrypt hash, a public key, a SHA-256), never the
+// secret. Secrets are in their own files that only their owner can read. Nothing is
+// ever overwritten except files generated from a list, and those only if they have not
+// been changed by hand. No error quotes a file.
 package credentials
 
 import (
@@ -19,19 +19,19 @@ import (
 	"missioncontrol/supervisor/roles"
 )
 
-// User is somebody who may sign in to a broker.
+// User is a user who may sign in to a broker.
 type User struct {
 	Name         string     `yaml:"name"`
 	Role         roles.Role `yaml:"role"`
 	PasswordHash string     `yaml:"password_hash,omitempty"` // bcrypt, as $2a$…
-	NKey         string     `yaml:"nkey,omitempty"`          // the public key, in place of a password
+	NKey         string     `yaml:"nkey,omitempty"`          // the public key, instead of a password
 }
 
-// bcryptMark begins the hashes that a broker knows as such. It would take another one
-// for the password itself.
+// bcryptMark is the prefix of the hashes that a broker recognises. It would take any
+// other hash for the password itself.
 const bcryptMark = "$2a$"
 
-// check says what is wrong with a user, without quoting what proves a secret.
+// check returns what is wrong with a user, without quoting what verifies a secret.
 func (u *User) check() error {
 	if err := roles.CheckName(u.Name); err != nil {
 		return err
@@ -53,7 +53,7 @@ func (u *User) check() error {
 	return nil
 }
 
-// checkUsers refuses users who could not be told apart.
+// checkUsers refuses users that could not be told apart.
 func checkUsers(users []User) error {
 	seen := map[string]bool{}
 	for i := range users {
@@ -69,7 +69,7 @@ func checkUsers(users []User) error {
 	return nil
 }
 
-// ErrExists says that there is somebody of that name already.
+// ErrExists means that the name is already taken.
 var ErrExists = errors.New("there is one already")
 
 // userList is a file of users.
@@ -79,12 +79,12 @@ var userList = list[User]{
 		"# no more, take the entry out. Passwords stand here as bcrypt hashes.\n",
 }
 
-// ParseUsers reads users as they stand below `users:`.
+// ParseUsers parses the users below `users:`.
 func ParseUsers(text []byte) ([]User, error) { return userList.parseEntries(text) }
 
 // ReadUsers reads a file of users.
 func ReadUsers(path string) ([]User, error) { return userList.read(path) }
 
-// AddUser adds a user to a file, which is made when it is missing. The error is an
+// AddUser adds a user to a file, and creates the file if it is missing. The error is an
 // [ErrExists] if the name is taken.
 func AddUser(path string, u User) error { return userList.addAlone(path, u) }

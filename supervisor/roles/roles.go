@@ -1,15 +1,15 @@
-// Package roles says who may do what: for each role the NATS subjects on which it
-// may publish and listen. Everything that makes users is made from it: the embedded
-// broker's permissions, the files for a broker of one's own, the template for JWTs,
-// and what a bearer token opens over HTTP.
+// Package roles defines the permissions of each role: the NATS subjects on which it may
+// publish and subscribe. Everything that creates users derives from it: the permissions
+// of the embedded broker, the files for an external broker, the template for JWTs, and
+// what a bearer token allows over HTTP.
 //
-// Two accounts keep people apart from the machinery. The supervisor, agents and
-// admins are in the account that has JetStream. Viewers and operators are in one of
-// their own, into which only [Shares] reach. That border is needed, since subjects
-// alone cannot make a reader of JetStream harmless: it sends its status messages to
-// whatever reply subject a request names, without looking at permissions, and an
-// empty message to $JS.API.STREAM.DELETE.EVENTS deletes the stream. Agents need no
-// JetStream, and may not ask it anything.
+// Two accounts separate people from machines. The supervisor, agents and admins are in
+// the account that has JetStream. Viewers and operators are in their own account, which
+// only [Shares] cross. This border is needed because subject permissions alone cannot
+// make read access to JetStream safe: JetStream sends its status messages to whatever
+// reply subject a request names, without checking permissions, and an empty message to
+// $JS.API.STREAM.DELETE.EVENTS deletes the stream. Agents need no JetStream, and may
+// not send it any request.
 package roles
 
 import (
@@ -22,23 +22,23 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// Role is what somebody is.
+// Role is the role of a user.
 type Role string
 
-// The roles. Each of the first four is also a command's argument and a word in files.
+// The roles. Each of the first four is also a command argument and a word in files.
 const (
 	Viewer     Role = "viewer"     // sees everything, changes nothing
-	Operator   Role = "operator"   // a viewer who also hands in missions and steers them
+	Operator   Role = "operator"   // a viewer who also creates missions and controls them
 	Agent      Role = "agent"      // works on missions, as one agent
 	Admin      Role = "admin"      // everything in the account, JetStream included
 	Supervisor Role = "supervisor" // the service itself
-	System     Role = "system"     // the broker's system account, where deaths are told of
+	System     Role = "system"     // the broker's system account, which reports ended connections
 )
 
 // All returns every role.
 func All() []Role { return []Role{Viewer, Operator, Agent, Admin, Supervisor, System} }
 
-// Parse reads a role; the error lists those that there are.
+// Parse parses a role. The error lists the valid ones.
 func Parse(text string) (Role, error) {
 	if r := Role(text); slices.Contains(All(), r) {
 		return r, nil
@@ -52,7 +52,7 @@ func Parse(text string) (Role, error) {
 
 var errName = errors.New("has to be 1 to 64 of A-Z a-z 0-9 _ -")
 
-// CheckName refuses names that cannot be a user's. An agent's name is its id.
+// CheckName refuses names that no user can have. An agent's name is its id.
 func CheckName(name string) error {
 	if missions.CheckToken("name", name) != nil {
 		return fmt.Errorf("the name %q %w", name, errName)
@@ -60,7 +60,7 @@ func CheckName(name string) error {
 	return nil
 }
 
-// Account is where the users of a role are.
+// Account is an account of the broker.
 type Account int
 
 // The accounts; see the package's documentation.
@@ -70,7 +70,7 @@ const (
 	SystemAccount
 )
 
-// Account returns where the users of a role are.
+// Account returns the account of the users of a role.
 func (r Role) Account() Account {
 	switch r {
 	case Viewer, Operator:
@@ -81,35 +81,35 @@ func (r Role) Account() Account {
 	return Missions
 }
 
-// Permissions are the subjects on which a user may publish and listen.
+// Permissions are the subjects on which a user may publish and subscribe.
 type Permissions struct{ Publish, Subscribe []string }
 
-// everything is no restriction.
+// everything means no restriction.
 var everything = []string{">"}
 
-// Permissions returns what the user with this name may do in a role. For an agent
-// the name is its id.
+// Permissions returns what the user with this name may do in a role. For an agent the
+// name is its id.
 func (r Role) Permissions(name string) Permissions {
 	switch r {
 	case Viewer:
-		return Permissions{viewerPublishes(), peopleHear}
+		return Permissions{viewerPublishes(), peopleSubscribe}
 	case Operator:
-		return Permissions{operatorPublishes(), peopleHear}
+		return Permissions{operatorPublishes(), peopleSubscribe}
 	case Agent:
 		return Permissions{
 			Publish:   []string{api.AgentSubject(name, ">")},
 			Subscribe: []string{api.CommandsSubject(name), api.InboxPrefix(name) + ".>"},
 		}
 	case Supervisor:
-		return Permissions{supervisorPublishes(), supervisorHears}
+		return Permissions{supervisorPublishes(), supervisorSubscribes}
 	case Admin, System:
 		return Permissions{everything, everything}
 	}
 	return Permissions{}
 }
 
-// Covers reports whether this role may do what the other one may, over HTTP, where
-// agents and machinery have no business.
+// Covers reports whether this role may do over HTTP what the other one may. Agents and
+// machine roles have no access over HTTP.
 func (r Role) Covers(other Role) bool {
 	rank := map[Role]int{Viewer: 1, Operator: 2, Admin: 3}
 	return rank[r] > 0 && rank[other] > 0 && rank[r] >= rank[other]

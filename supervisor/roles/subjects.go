@@ -17,25 +17,25 @@ const (
 	jsAPI = "$JS.API."
 )
 
-// peopleHear is what viewers and operators may listen to.
-var peopleHear = []string{eventstream.SubjectAll, inboxes}
+// peopleHear are the subjects that viewers and operators may subscribe to.
+var peopleSubscribe = []string{eventstream.SubjectAll, inboxes}
 
-// reading are the requests that change nothing.
-var reading = []string{
+// readRequests are the requests that change nothing.
+var readRequests = []string{
 	api.SubjectHealth, api.SubjectStatus, api.SubjectAgents, api.SubjectMissionsGet, api.SubjectMissionsList,
 	api.SubjectMissionsLog, api.SubjectMissionsWait, api.SubjectMissionsStats, api.SubjectMissionsHistory, api.SubjectAlerts,
 }
 
-// steering are the requests of those who hand in missions.
-var steering = []string{
+// changeRequests are the requests that create and control missions.
+var changeRequests = []string{
 	api.SubjectMissionsCreate, api.SubjectMissionsCancel, api.SubjectMissionsRetry, api.SubjectMissionsDelete,
 }
 
-// discovery is what nats micro asks.
+// discovery are the subjects that nats micro sends requests to.
 var discovery = []string{"$SRV.PING", "$SRV.PING.>", "$SRV.INFO", "$SRV.INFO.>", "$SRV.STATS", "$SRV.STATS.>"}
 
-// readingEvents is what it takes to read the stream, as it is or through a consumer,
-// durable ones included.
+// readingEvents are the subjects needed to read the stream, directly or through a
+// consumer, including durable ones.
 var readingEvents = []string{
 	jsAPI + "INFO", jsAPI + "STREAM.NAMES", jsAPI + "STREAM.LIST", jsAPI + "STREAM.INFO." + events, jsAPI + "STREAM.MSG.GET." + events,
 	jsAPI + "DIRECT.GET." + events, jsAPI + "DIRECT.GET." + events + ".>",
@@ -45,8 +45,8 @@ var readingEvents = []string{
 	jsAPI + "CONSUMER.INFO." + events + ".*", jsAPI + "CONSUMER.MSG.NEXT." + events + ".*", "$JS.ACK." + events + ".>",
 }
 
-// handling is what those take besides who act on events: to take consumers away, to
-// keep dead letters, and to remember what has been handled.
+// handling are the additional subjects for programs that act on events: to delete
+// consumers, to store dead letters, and to remember what has been handled.
 var handling = []string{
 	jsAPI + "CONSUMER.DELETE." + events + ".*",
 	jsAPI + "STREAM.INFO." + letters, jsAPI + "DIRECT.GET." + letters, jsAPI + "DIRECT.GET." + letters + ".>",
@@ -54,36 +54,38 @@ var handling = []string{
 	jsAPI + "STREAM.INFO." + ledger, jsAPI + "DIRECT.GET." + ledger + ".>", "$KV." + eventstream.LedgerBucket + ".>",
 }
 
-func viewerPublishes() []string { return slices.Concat(reading, discovery, readingEvents) }
+func viewerPublishes() []string { return slices.Concat(readRequests, discovery, readingEvents) }
 
-func operatorPublishes() []string { return slices.Concat(viewerPublishes(), steering, handling) }
+func operatorPublishes() []string { return slices.Concat(viewerPublishes(), changeRequests, handling) }
 
-// supervisorPublishes does not hold what agents and people send, nor what would
-// delete a stream: nobody can make the supervisor say it by naming it as the subject
-// of a reply.
+// supervisorPublishes includes neither the requests of agents and people nor subjects
+// that would delete a stream. So no client can make the supervisor publish there by
+// naming such a subject as the reply subject.
 func supervisorPublishes() []string {
 	return slices.Concat(
 		[]string{
-			inboxes, "_R_.>", // replies, the latter over the border between accounts
+			inboxes, "_R_.>", // replies, the latter across the border between accounts
 			api.CommandsSubject("*"), "supervisor.peers.>", eventstream.SubjectAll,
+			"$SYS.REQ.USER.INFO", // returns the user's own name, account and permissions
 			jsAPI + "STREAM.CREATE." + events, jsAPI + "STREAM.CREATE." + letters, jsAPI + "STREAM.CREATE." + ledger,
 		},
 		readingEvents, handling,
 	)
 }
 
-// supervisorHears is what the supervisor answers, and what it hears of others.
-var supervisorHears = []string{api.SubjectAll, "$SRV.>", eventstream.SubjectAll, inboxes}
+// supervisorHears are the subjects of the requests that the supervisor answers, and of
+// the messages it receives.
+var supervisorSubscribes = []string{api.SubjectAll, "$SRV.>", eventstream.SubjectAll, inboxes}
 
-// Share is something of the account with JetStream that people reach from theirs,
-// if their permissions let them.
+// Share is something in the account with JetStream that people can reach from their own
+// account, if their permissions allow it.
 type Share struct {
 	Subject string
-	Events  bool // they listen to it; otherwise they send requests there
-	Many    bool // a request may have several answers
+	Events  bool // they subscribe to it; otherwise they send requests there
+	Many    bool // a request may have several replies
 }
 
-// Shares returns all that crosses the border between the accounts.
+// Shares returns everything that crosses the border between the accounts.
 func Shares() []Share {
 	shares := []Share{{Subject: eventstream.SubjectAll, Events: true}}
 	for _, subject := range operatorPublishes() {

@@ -1,8 +1,8 @@
-// Package tracing sends OpenTelemetry spans of what a supervisor or an agent does. It is
-// switched on by the standard OTEL_ variables, and costs a comparison with nil otherwise.
+// Package tracing sends OpenTelemetry spans of what a supervisor or an agent does. The
+// standard OTEL_ variables enable it. Otherwise it costs one comparison with nil.
 //
-// Where one span ends and another begins is told by the W3C traceparent that requests,
-// missions and events carry anyway; see [api.WithTrace].
+// The W3C traceparent that requests, missions and events carry anyway connects one span
+// to the next; see [api.WithTrace].
 package tracing
 
 import (
@@ -22,16 +22,17 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// Tracer makes spans. A nil one makes none. Its methods may be called concurrently.
+// Tracer makes spans. A nil Tracer makes none. Its methods may be called concurrently.
 type Tracer struct {
 	tracer   trace.Tracer
 	provider *sdk.TracerProvider
 }
 
 // FromEnvironment returns a tracer that sends spans by OTLP over HTTP, or nil if the
-// environment does not ask for it: by OTEL_EXPORTER_OTLP_ENDPOINT,
-// OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, or OTEL_TRACES_EXPORTER=otlp. The other variables of
-// OpenTelemetry's SDK count as they always do. An error is one of what they say.
+// environment does not enable it with OTEL_EXPORTER_OTLP_ENDPOINT,
+// OTEL_EXPORTER_OTLP_TRACES_ENDPOINT or OTEL_TRACES_EXPORTER=otlp. The other variables
+// of OpenTelemetry's SDK have their usual effect. An error means that a variable is
+// invalid.
 func FromEnvironment(ctx context.Context, service, version string, lookup func(string) (string, bool)) (*Tracer, error) {
 	on, err := wanted(lookup)
 	if !on || err != nil {
@@ -43,7 +44,7 @@ func FromEnvironment(ctx context.Context, service, version string, lookup func(s
 	}
 	about, err := resource.New(ctx,
 		resource.WithAttributes(attribute.String("service.name", service), attribute.String("service.version", version)),
-		resource.WithTelemetrySDK(), resource.WithFromEnv(), // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES count before ours
+		resource.WithTelemetrySDK(), resource.WithFromEnv(), // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES take precedence
 	)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err), exporter.Shutdown(ctx))
@@ -51,7 +52,7 @@ func FromEnvironment(ctx context.Context, service, version string, lookup func(s
 	return New(sdk.NewTracerProvider(sdk.WithBatcher(exporter), sdk.WithResource(about))), nil
 }
 
-// wanted reports whether the environment asks for traces.
+// wanted reports whether the environment enables tracing.
 func wanted(lookup func(string) (string, bool)) (bool, error) {
 	get := func(name string) string { text, _ := lookup(name); return text }
 	if get("OTEL_SDK_DISABLED") == "true" {
@@ -79,12 +80,12 @@ func wanted(lookup func(string) (string, bool)) (bool, error) {
 	return true, nil
 }
 
-// New returns a tracer that hands its spans to a provider, which Stop shuts down.
+// New returns a tracer that passes its spans to a provider, which Stop shuts down.
 func New(provider *sdk.TracerProvider) *Tracer {
 	return &Tracer{provider: provider, tracer: provider.Tracer("missioncontrol")}
 }
 
-// Stop sends what has not been sent, until ctx ends.
+// Stop sends the remaining spans, until ctx ends.
 func (t *Tracer) Stop(ctx context.Context) error {
 	if t == nil {
 		return nil
@@ -92,7 +93,7 @@ func (t *Tracer) Stop(ctx context.Context) error {
 	return t.provider.Shutdown(ctx)
 }
 
-// Kind says which side of a request or an event a span is of.
+// Kind says which side of a request or an event a span is on.
 type Kind = trace.SpanKind
 
 // The kinds.
@@ -103,11 +104,11 @@ const (
 	Client   = trace.SpanKindClient
 )
 
-// Span is something that is under way. The zero one is of no trace.
+// Span is an operation in progress. The zero Span belongs to no trace.
 type Span struct{ span trace.Span }
 
-// Start begins a span below the trace context of ctx, or a trace. What is done with the
-// context that it returns is below the span.
+// Start begins a span below the trace context of ctx, or a new trace. Spans started
+// with the returned context are below this span.
 func (t *Tracer) Start(ctx context.Context, name string, kind Kind) (context.Context, Span) {
 	if t == nil {
 		return ctx, Span{}
@@ -116,8 +117,9 @@ func (t *Tracer) Start(ctx context.Context, name string, kind Kind) (context.Con
 	return api.WithTrace(ctx, traceparent(span)), Span{span}
 }
 
-// Record notes what has been done since a time, below a trace context. It notes nothing
-// where there is none: it is for parts of something, which mean little alone.
+// Record records a span that began at since and ends now, below a trace context.
+// Without a trace context it records nothing: it is for parts of an operation, which
+// mean little alone.
 func (t *Tracer) Record(under, name string, kind Kind, since time.Time, err error, about ...string) {
 	if t == nil || under == "" {
 		return
@@ -130,22 +132,22 @@ func (t *Tracer) Record(under, name string, kind Kind, since time.Time, err erro
 	s.End(err)
 }
 
-// Name gives the span a name that was not known before.
+// Name changes the span's name, once it is known.
 func (s Span) Name(name string) {
 	if s.span != nil {
 		s.span.SetName(name)
 	}
 }
 
-// About says something of the span.
+// About adds an attribute to the span.
 func (s Span) About(key, value string) {
 	if s.span != nil {
 		s.span.SetAttributes(attribute.String(key, value))
 	}
 }
 
-// End ends the span; err is what has come of it. Of an error only its code is told, as
-// its caller is told no more.
+// End ends the span with the outcome err. The span only gets the error's code, as does
+// the caller.
 func (s Span) End(err error) {
 	if s.span == nil {
 		return
@@ -156,7 +158,7 @@ func (s Span) End(err error) {
 	s.span.End()
 }
 
-// parent is a context below which the SDK makes spans.
+// parent returns a context below which the SDK makes spans.
 func parent(traceparent string) context.Context {
 	if traceparent == "" {
 		return context.Background()
@@ -164,7 +166,7 @@ func parent(traceparent string) context.Context {
 	return propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{api.HeaderTraceparent: traceparent})
 }
 
-// traceparent is a span as others are told of it.
+// traceparent returns the trace context of a span.
 func traceparent(span trace.Span) string {
 	carrier := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(trace.ContextWithSpan(context.Background(), span), carrier)

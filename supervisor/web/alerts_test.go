@@ -12,8 +12,8 @@ import (
 	"missioncontrol/supervisor/web"
 )
 
-// The degraded event stream is an alert that HTTP and the metrics tell of while the
-// broker, which could tell of it by an event, is away.
+// A degraded event stream is an alert. HTTP and the metrics report it while the broker,
+// which could carry an event about it, is away.
 func TestAnAlertWhileTheBrokerIsAway(t *testing.T) {
 	t.Parallel()
 	degraded := alerts.Rule{Name: "degraded", Metric: "events.degraded", Comparison: alerts.AtLeast, Threshold: 1}

@@ -10,7 +10,8 @@ import (
 	"missioncontrol/lograte"
 )
 
-// The kinds of what net/http logs. All but the panics are what clients can cause at will.
+// The kinds of messages that net/http logs. Clients can cause all of them at will,
+// except panics.
 const (
 	logHandshake = "handshake"
 	logAccept    = "accept"
@@ -18,11 +19,12 @@ const (
 	logOther     = "other"
 )
 
-// logKinds are the kinds with how net/http's lines begin, and how they are logged here.
+// logKinds are the kinds, with the beginning of net/http's lines and the text logged
+// here.
 var logKinds = []struct {
 	kind, begins, text string
 	level              slog.Level
-	burst              int // lines in a minute
+	burst              int // lines per minute
 }{
 	{logHandshake, "http: TLS handshake error", "a TLS handshake over HTTP failed", slog.LevelWarn, 1},
 	{logAccept, "http: Accept error", "a connection over HTTP could not be accepted", slog.LevelWarn, 1},
@@ -30,11 +32,11 @@ var logKinds = []struct {
 	{logOther, "", "the HTTP server met what it did not expect", slog.LevelWarn, 1},
 }
 
-// maxReason is how many bytes of a line of net/http's are logged: enough for a stack.
+// maxReason is how many bytes of a net/http line are logged: enough for a stack.
 const maxReason = 8 << 10
 
-// errorLog is where net/http logs: at a bounded rate, and as errors only what needs an
-// operator.
+// errorLog receives what net/http logs. It logs at a bounded rate, and uses the error
+// level only for what needs an operator.
 type errorLog struct {
 	log    *slog.Logger
 	limits *lograte.Limiter
@@ -48,7 +50,7 @@ func newErrorLog(log *slog.Logger, now func() time.Time) *errorLog {
 	return &errorLog{log: log, limits: lograte.New(lograte.Interval, now, kinds...)}
 }
 
-// logger returns it as net/http wants it.
+// logger returns e as net/http wants it.
 func (e *errorLog) logger() *log.Logger { return log.New(e, "", 0) }
 
 // Write implements io.Writer, for one line.
@@ -70,7 +72,7 @@ func (e *errorLog) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// flush logs how many lines were left out since the last.
+// flush logs how many lines were left out since the last one.
 func (e *errorLog) flush() {
 	for _, left := range e.limits.TakeLeft(true) {
 		for _, k := range logKinds {

@@ -15,7 +15,7 @@ import (
 	"missioncontrol/test/tlstest"
 )
 
-// Handshakes that fail are counted, and logged at a bounded rate and not as errors.
+// Failed handshakes are counted, and logged at a bounded rate and not as errors.
 func TestFailedHandshakesAreALine(t *testing.T) {
 	t.Parallel()
 	const n = 500
@@ -24,7 +24,7 @@ func TestFailedHandshakesAreALine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out bytes.Buffer // written to by errorLog alone, one line after the other
+	var out bytes.Buffer // only errorLog writes to it, one line after the other
 	var mu sync.Mutex
 	var now time.Time
 	e := newErrorLog(slog.New(slog.NewTextHandler(&out, nil)), func() time.Time { mu.Lock(); defer mu.Unlock(); return now })
@@ -68,7 +68,7 @@ func TestFailedHandshakesAreALine(t *testing.T) {
 	}
 }
 
-// What needs an operator is an error, and is bounded, too.
+// Messages that need an operator are errors, and are bounded, too.
 func TestAPanicIsLoggedAsAnError(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

@@ -20,10 +20,10 @@ import (
 	"missioncontrol/supervisor/web"
 )
 
-// FuzzHTTP sends any request of HTTP. What the server's own parser lets through is
+// FuzzHTTP sends any HTTP request. A request that the server's parser accepts is
 // answered, under /api in JSON and with a status of the protocol that is not the
-// supervisor's fault. What is refused changes nothing, and nothing happens to a mission
-// that nobody can name.
+// supervisor's fault. A refused request changes nothing, and a mission that the input
+// cannot name stays as it is.
 func FuzzHTTP(f *testing.F) {
 	for _, target := range []string{"/", "/healthz", "/readyz", "/metrics", "/api/supervisor/health", "/api/supervisor/status",
 		"/api/supervisor/agents?state=online&limit=2", "/api/missions?status=PENDING&tag=a&limit=1&created_after=1&text=x", "/api/missions/stats?type=t", "/api/missions/history?minutes=5&type=t", "/api/alerts",
@@ -46,12 +46,12 @@ func FuzzHTTP(f *testing.F) {
 		raw := fmt.Sprintf("%s %s HTTP/1.1\r\nHost: x\r\n%sContent-Length: %d\r\n\r\n%s", method, target, headers, len(body), body)
 		request, err := http.ReadRequest(bufio.NewReader(strings.NewReader(raw)))
 		if err != nil {
-			return // so does the server
+			return // the server refuses it, too
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		if strings.HasSuffix(request.URL.Path, "/wait") || request.URL.Path == "/api/events" || request.URL.Path == "/api/supervisor/live" {
-			ctx, cancel = context.WithTimeout(ctx, time.Millisecond) // of what it may wait for
+			ctx, cancel = context.WithTimeout(ctx, time.Millisecond) // covers requests that may wait
 			defer cancel()
 		}
 		recorder := httptest.NewRecorder()
@@ -96,7 +96,7 @@ func judge(t *testing.T, request *http.Request, reply *http.Response) {
 	}
 }
 
-// prepare leaves the canary and a mission m1.
+// prepare creates the canary and a mission m1.
 func prepare(t testing.TB, store *sqlitestore.Store, canary string) string {
 	t.Helper()
 	ctx := context.Background()
@@ -117,7 +117,7 @@ func prepare(t testing.TB, store *sqlitestore.Store, canary string) string {
 	return state(t, store)
 }
 
-// state is all that a request could change.
+// state returns everything that a request could change.
 func state(t testing.TB, store *sqlitestore.Store) string {
 	t.Helper()
 	page, err := store.List(context.Background(), missions.Filter{Limit: missions.MaxExamined})

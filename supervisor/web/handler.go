@@ -2,12 +2,12 @@ package web
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -22,21 +22,19 @@ import (
 )
 
 // routes returns everything that is served over HTTP.
-func routes(service *supervisor.Service, tokens Tokens, log *slog.Logger) http.Handler {
-	d := door{log: log}
-	registry := newRegistry(service, log)
-	mux := table(d, service, tokens, registry)
-	// A page of another site must not be able to change anything here.
-	protection := http.NewCrossOriginProtection()
-	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d.refuse(w, r, forbidden("pages of other sites may not change anything here"))
-	}))
-	return measured(registry, service.Tracer(), protection.Handler(d.elseRefuse(mux.ServeMux)))
+func routes(d frontEnd, service *supervisor.Service) http.Handler {
+	registry := newRegistry(service, d.log)
+	registry.MustRegister(d.attempts.failed)
+	mux := table(d, service, registry)
+	return measured(registry, service.Tracer(), d.hosts.sameOrigin(d, d.elseRefuse(mux.ServeMux)))
 }
 
-// table is what is served where.
-func table(d door, service *supervisor.Service, tokens Tokens, registry *prometheus.Registry) *routeTable {
-	brief, single, pages, parking := supervisor.BoundBrief, supervisor.BoundSingle, supervisor.BoundPage, supervisor.BoundParking
+// table returns the routes.
+func table(d frontEnd, service *supervisor.Service, registry *prometheus.Registry) *routeTable {
+	kind := func(total func() *supervisor.Bound) func() *bound {
+		return func() *bound { return newBound(total()) }
+	}
+	brief, single, pages, parking := kind(supervisor.BoundBrief), kind(supervisor.BoundSingle), kind(supervisor.BoundPage), kind(supervisor.BoundParking)
 	mux := &routeTable{ServeMux: http.NewServeMux()}
 	mux.HandleFunc("GET /api/supervisor/health", get(d, brief(), service.Health))
 	mux.HandleFunc("GET /api/supervisor/status", get(d, brief(), service.Status))
@@ -57,9 +55,9 @@ func table(d door, service *supervisor.Service, tokens Tokens, registry *prometh
 	mux.HandleFunc("GET /api/supervisor/live", d.live(service))
 	mux.HandleFunc("GET "+spec.PathOpenAPI, document(spec.OpenAPI))
 	mux.HandleFunc("GET "+spec.PathAsyncAPI, document(spec.AsyncAPI))
-	mux.HandleFunc("GET "+sessionPath, d.whoAmI(tokens))
-	mux.HandleFunc("POST "+sessionPath, d.signIn(tokens))
-	mux.HandleFunc("DELETE "+sessionPath, d.signOut(tokens))
+	mux.HandleFunc("GET "+sessionPath, d.whoAmI)
+	mux.HandleFunc("POST "+sessionPath, d.signIn)
+	mux.HandleFunc("DELETE "+sessionPath, d.signOut)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", ready(service))
 	mux.Handle("GET /metrics", metrics(registry, d.log))
@@ -71,8 +69,9 @@ func table(d door, service *supervisor.Service, tokens Tokens, registry *prometh
 	return mux
 }
 
-// elseRefuse serves what mux has, and refuses the rest as everything here is refused.
-func (d door) elseRefuse(mux *http.ServeMux) http.Handler {
+// elseRefuse serves the routes of mux, and refuses all other requests in the format of
+// this API.
+func (d frontEnd) elseRefuse(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler, pattern := mux.Handler(r)
 		if pattern != "" {
@@ -92,7 +91,7 @@ func (d door) elseRefuse(mux *http.ServeMux) http.Handler {
 	})
 }
 
-// verdict is what the mux answers to a request that it has nothing for.
+// verdict is the mux's answer to a request that it has no route for.
 type verdict struct {
 	header http.Header
 	status int
@@ -114,12 +113,23 @@ func safeHeaders(next http.Handler) http.Handler {
 	})
 }
 
-// door turns requests and replies of the protocol into HTTP.
-type door struct{ log *slog.Logger }
+// scope converts requests and replies of the protocol to and from HTTP.
+type frontEnd struct {
+	log      *slog.Logger
+	tokens   Tokens
+	hosts    hosts
+	pace     pace
+	attempts *attempts
+}
 
-// get serves a method whose request stands in the path and the query.
-func get[Q, R any](d door, bound *supervisor.Bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
-	return d.within(bound, 0, func(w http.ResponseWriter, r *http.Request) {
+// newDoor returns a scope that is open to all clients.
+func newFrontEnd(log *slog.Logger) frontEnd {
+	return frontEnd{log: log, pace: defaultPace, attempts: newAttempts(time.Now, log)}
+}
+
+// get serves a method whose request is in the path and the query.
+func get[Q, R any](d frontEnd, bound *bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
+	return d.within(bound, func(w http.ResponseWriter, r *http.Request) {
 		fields, err := queryFields(r.URL.RawQuery)
 		if err != nil {
 			d.refuse(w, r, err)
@@ -129,48 +139,26 @@ func get[Q, R any](d door, bound *supervisor.Bound, method func(context.Context,
 	})
 }
 
-// post serves a method whose request stands in the path and the body.
-func post[Q, R any](d door, bound *supervisor.Bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
-	return d.within(bound, api.MaxBody, func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, api.MaxBody))
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			d.refuse(w, r, missions.TooLarge("body", "is larger than %d MiB", api.MaxBody>>20))
-			return
-		}
-		if err != nil {
-			d.refuse(w, r, missions.Invalid("body", "could not be read to its end"))
-			return
-		}
-		serve(d, w, r, method, map[string]jsontext.Value{}, body)
-	})
-}
-
-// within serves what a bound admits. A body counts with the length that it declares,
-// or with the most that it may have.
-func (d door) within(bound *supervisor.Bound, most int64, next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		bytes := min(r.ContentLength, most)
-		if bytes < 0 {
-			bytes = most
-		}
-		leave, err := bound.Enter(bytes)
+// post serves a method whose request is in the path and the body. Its turn comes once
+// the body has arrived, however long that takes.
+func post[Q, R any](d frontEnd, bound *bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
+	return d.admitted(bound, func(w http.ResponseWriter, r *http.Request, a *admission) {
+		body, err := d.body(w, r, a)
 		if err != nil {
 			d.refuse(w, r, err)
 			return
 		}
-		defer leave()
-		done, err := bound.Turn(r.Context(), bytes)
+		done, err := a.turn(r.Context())
 		if err != nil {
 			d.refuse(w, r, err)
 			return
 		}
 		defer done()
-		next(w, r)
-	}
+		serve(d, w, r, method, map[string]jsontext.Value{}, body)
+	})
 }
 
-func serve[Q, R any](d door, w http.ResponseWriter, r *http.Request, method func(context.Context, Q) (R, error),
+func serve[Q, R any](d frontEnd, w http.ResponseWriter, r *http.Request, method func(context.Context, Q) (R, error),
 	fields map[string]jsontext.Value, body []byte) {
 	body, err := withPath(r, fields, body)
 	if err != nil {
@@ -190,7 +178,7 @@ func serve[Q, R any](d door, w http.ResponseWriter, r *http.Request, method func
 	d.reply(w, r, http.StatusOK, reply)
 }
 
-// caller is what a program that asks calls itself.
+// caller returns the name that the requesting program gives itself.
 func caller(r *http.Request) string {
 	if name := r.Header.Get(api.HeaderClient); name != "" {
 		return name
@@ -198,8 +186,8 @@ func caller(r *http.Request) string {
 	return r.UserAgent()
 }
 
-// withPath adds the id in the path to the request's fields. One request means the
-// same through both doors: it is decoded from the same JSON, by the same rules.
+// withPath adds the id in the path to the request's fields. A request means the same
+// over NATS and HTTP: it is decoded from the same JSON, by the same rules.
 func withPath(r *http.Request, fields map[string]jsontext.Value, body []byte) ([]byte, error) {
 	id := r.PathValue("id")
 	if id == "" && len(fields) == 0 {
@@ -253,7 +241,7 @@ func queryFields(raw string) (map[string]jsontext.Value, error) {
 	return fields, nil
 }
 
-func (d door) reply(w http.ResponseWriter, r *http.Request, status int, reply any) {
+func (d frontEnd) reply(w http.ResponseWriter, r *http.Request, status int, reply any) {
 	body, err := api.Encode(reply)
 	if err != nil {
 		d.refuse(w, r, err)
@@ -266,7 +254,7 @@ func (d door) reply(w http.ResponseWriter, r *http.Request, status int, reply an
 	}
 }
 
-func (d door) refuse(w http.ResponseWriter, r *http.Request, err error) {
+func (d frontEnd) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	wire := api.FromError(err)
 	if wire.Status() >= http.StatusInternalServerError {
 		d.log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
@@ -277,15 +265,16 @@ func (d door) refuse(w http.ResponseWriter, r *http.Request, err error) {
 func plain(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, text+"\n") // nobody is left to tell
+	_, _ = io.WriteString(w, text+"\n") // fails only if the client is gone
 }
 
-// ready answers 200 while requests can be served: while the store answers. A
-// broker that is away makes the supervisor degraded, not unready.
+// ready answers 200 while requests can be served, which is while the store answers. A
+// broker that is away makes the supervisor degraded, not unready. Clients without a
+// token may ask, and learn nothing else.
 func ready(service *supervisor.Service) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := service.Ready(r.Context()); err != nil {
-			plain(w, http.StatusServiceUnavailable, api.FromError(err).Message)
+			plain(w, http.StatusServiceUnavailable, "the store does not answer") // health says why, and needs a token
 			return
 		}
 		plain(w, http.StatusOK, "ready")

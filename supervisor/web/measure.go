@@ -13,11 +13,11 @@ import (
 	"missioncontrol/supervisor/tracing"
 )
 
-// elsewhere is the route of requests for what is not there.
-const elsewhere = "other"
+// elsewhere is the route label of requests that match no route.
+const otherPath = "other"
 
-// measured counts, times and traces what next answers, by the pattern that it was found by.
-// What may wait, or goes on as long as somebody listens, is not timed.
+// measured counts, times and traces the requests that next answers, by pattern. It does
+// not time requests that may wait, or that last as long as the client stays connected.
 func measured(registry *prometheus.Registry, tracer *tracing.Tracer, next http.Handler) http.Handler {
 	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "missioncontrol_http_requests_total", Help: "Requests over HTTP, by route and status.",
@@ -30,9 +30,9 @@ func measured(registry *prometheus.Registry, tracer *tracing.Tracer, next http.H
 		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		span := traced(tracer, r)
 		next.ServeHTTP(seen, r)
-		route := r.Pattern // as the mux has noted it
+		route := r.Pattern // set by the mux
 		if route == "" {
-			route = elsewhere
+			route = otherPath
 		}
 		span.Name(route)
 		span.About("http.response.status_code", strconv.Itoa(seen.status))
@@ -44,17 +44,17 @@ func measured(registry *prometheus.Registry, tracer *tracing.Tracer, next http.H
 	})
 }
 
-// traced begins a span of a request, which is then below it.
+// traced begins a span for a request and puts the request below it.
 func traced(tracer *tracing.Tracer, r *http.Request) tracing.Span {
 	if tracer == nil || !strings.HasPrefix(r.URL.Path, "/api/") {
-		return tracing.Span{} // probes and scrapes would be most of all spans
+		return tracing.Span{} // probes and scrapes would make up most spans
 	}
 	ctx, span := tracer.Start(api.WithTrace(r.Context(), r.Header.Get(api.HeaderTraceparent)), r.Method, tracing.Server)
 	r.Header.Set(api.HeaderTraceparent, api.TraceOf(ctx))
 	return span
 }
 
-// statusWriter notes the status of a reply.
+// statusWriter records the status of a reply.
 type statusWriter struct {
 	http.ResponseWriter
 	status int
@@ -65,5 +65,5 @@ func (w *statusWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap lets http.ResponseController reach the connection, and its errors.
+// Unwrap lets http.ResponseController reach the connection and its errors.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

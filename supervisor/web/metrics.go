@@ -19,14 +19,14 @@ import (
 // scrapeTimeout bounds how long a scrape waits for the store.
 const scrapeTimeout = 5 * time.Second
 
-// metrics serves the figures in Prometheus' format. Its labels are few and bounded: no
-// mission, agent or type ever becomes one, and alert rules are the operator's.
-// docs/METRICS.md lists them.
+// metrics serves the metrics in Prometheus' format. Labels are few and bounded: no
+// mission, agent or type becomes one, and the operator defines the alert rules.
+// docs/METRICS.md lists the metrics.
 func metrics(registry *prometheus.Registry, log *slog.Logger) http.Handler {
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)})
 }
 
-// newRegistry returns the service's figures and the process's.
+// newRegistry returns a registry with the metrics of the service and of the process.
 func newRegistry(service *supervisor.Service, log *slog.Logger) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
@@ -38,7 +38,7 @@ func newRegistry(service *supervisor.Service, log *slog.Logger) *prometheus.Regi
 	return registry
 }
 
-// collector reads the figures when it is scraped; between scrapes it costs nothing.
+// collector reads the metrics when it is scraped. Between scrapes it costs nothing.
 type collector struct {
 	service *supervisor.Service
 	log     *slog.Logger
@@ -66,8 +66,8 @@ func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 	}
 }
 
-func oneIf(yes bool) float64 {
-	if yes {
+func oneIf(active bool) float64 {
+	if active {
 		return 1
 	}
 	return 0

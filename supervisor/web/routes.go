@@ -2,26 +2,26 @@ package web
 
 import "net/http"
 
-// routeTable is a mux that knows what was given to it, so that the documents can be held
-// against it.
+// routeTable is a mux that records its patterns, so that tests can compare the
+// documents with them.
 type routeTable struct {
 	*http.ServeMux
 	patterns []string
 }
 
-// Handle is http.ServeMux's.
+// Handle is [http.ServeMux.Handle].
 func (t *routeTable) Handle(pattern string, handler http.Handler) {
 	t.patterns = append(t.patterns, pattern)
 	t.ServeMux.Handle(pattern, handler)
 }
 
-// HandleFunc is http.ServeMux's.
+// HandleFunc is [http.ServeMux.HandleFunc].
 func (t *routeTable) HandleFunc(pattern string, handler http.HandlerFunc) { t.Handle(pattern, handler) }
 
-// document serves one of the documents for machines.
+// document serves one of the machine-readable documents.
 func document(text []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(text) // nobody is left to tell
+		_, _ = w.Write(text) // fails only if the client is gone
 	}
 }

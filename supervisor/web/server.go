@@ -1,6 +1,6 @@
-// Package web is the supervisor's HTTP door: the JSON of the protocol under /api,
-// probes, metrics, and the dashboard. It calls the same methods as the NATS endpoints and goes on
-// answering while the broker is away.
+// Package web is the supervisor's HTTP front end: the JSON of the protocol under /api,
+// probes, metrics, and the dashboard. It calls the same methods as the NATS endpoints,
+// and keeps answering while the broker is away.
 package web
 
 import (
@@ -26,14 +26,14 @@ type Server struct {
 	done   chan struct{}
 }
 
-// A Listener has taken an address, as whoever runs the supervisor wrote it.
+// A Listener listens on an address, which it keeps as the operator wrote it.
 type Listener struct {
 	net.Listener
 	host string
 }
 
-// Listen takes an address like 127.0.0.1:8080, for [Serve]. Who comes before that
-// waits. An error is one sentence that says what to do.
+// Listen listens on an address like 127.0.0.1:8080, for [Serve]. Clients that connect
+// before Serve wait. An error is one sentence that says what to do.
 func Listen(addr string) (*Listener, error) {
 	listener, err := net.Listen("tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -45,25 +45,36 @@ func Listen(addr string) (*Listener, error) {
 	return &Listener{listener, hostOnly(addr)}, nil
 }
 
-// Guard says who is let in. The zero value lets everybody do everything.
+// Guard says which requests are allowed. The zero value allows everything to all
+// clients.
 type Guard struct {
 	Tokens Tokens
-	TLS    *tls.Config // nil for plain HTTP; it may ask for certificates of clients
+	TLS    *tls.Config // nil for plain HTTP; it may request client certificates
+
+	// Hosts, as [ParseHost] returns them, are allowed in Host and in Origin, with any
+	// port, in addition to localhost and IP addresses.
+	Hosts []string
 }
 
-// Serve serves on a listener, which becomes the server's, until Stop.
+// Serve serves on a listener until Stop. The server takes over the listener.
 func Serve(listener *Listener, service *supervisor.Service, guard Guard, log *slog.Logger) *Server {
-	d := door{log: log}
+	d := newFrontEnd(log)
+	d.tokens, d.hosts = guard.Tokens, newHosts(listener, guard)
+	return serveFrontEnd(d, listener, service, guard.TLS)
+}
+
+// serveThrough is Serve with a scope that is already configured.
+func serveFrontEnd(d frontEnd, listener *Listener, service *supervisor.Service, secure *tls.Config) *Server {
 	stopping, stop := context.WithCancel(context.Background())
-	errorLog := newErrorLog(log, time.Now)
+	errorLog := newErrorLog(d.log, time.Now)
 	s := &Server{
 		addr:   listener.Addr().String(),
 		errors: errorLog,
 		failed: make(chan error, 1),
 		done:   make(chan struct{}),
 		http: &http.Server{
-			Handler:           safeHeaders(onlyHosts(listener, d.authorize(guard.Tokens, routes(service, guard.Tokens, log)), log)),
-			TLSConfig:         guard.TLS.Clone(),
+			Handler:           safeHeaders(d.hosts.only(d, d.authorize(routes(d, service)))),
+			TLSConfig:         secure.Clone(),
 			ReadHeaderTimeout: 10 * time.Second,
 			ReadTimeout:       time.Minute,
 			WriteTimeout:      2 * time.Minute,
@@ -77,7 +88,7 @@ func Serve(listener *Listener, service *supervisor.Service, guard Guard, log *sl
 	go func() {
 		defer close(s.done)
 		serve := s.http.Serve
-		if guard.TLS != nil {
+		if secure != nil {
 			serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
 		}
 		if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -87,16 +98,16 @@ func Serve(listener *Listener, service *supervisor.Service, guard Guard, log *sl
 	return s
 }
 
-// Off returns a server that is none.
+// Off returns a server that does not serve.
 func Off() *Server { return &Server{} }
 
-// Addr returns the address that is listened on, "" for [Off].
+// Addr returns the address that the server listens on, or "" for [Off].
 func (s *Server) Addr() string { return s.addr }
 
 // Failed returns a channel that gets an error if serving fails.
 func (s *Server) Failed() <-chan error { return s.failed }
 
-// Stop takes no more requests and waits for those under way, until ctx ends.
+// Stop accepts no more requests and waits for those in progress until ctx ends.
 func (s *Server) Stop(ctx context.Context) error {
 	err := s.http.Shutdown(ctx)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 
 const sessionPath = "/api/session"
 
-// session of a request.
+// session returns the session of a request.
 func (t Tokens) session(r *http.Request) api.Session {
 	if t == nil {
 		return api.Session{Role: string(roles.Admin)}
@@ -21,8 +21,8 @@ func (t Tokens) session(r *http.Request) api.Session {
 	return api.Session{Authentication: true, Role: string(token.Role), Name: token.Name}
 }
 
-// cookieName is the name of the cookie that holds a browser's token. Over TLS it is one
-// that neither plain HTTP nor another host can set.
+// cookieName returns the name of the cookie that holds a browser's token. Over TLS it
+// is a name that neither plain HTTP nor another host can set.
 func cookieName(r *http.Request) string {
 	if r.TLS != nil {
 		return "__Host-missioncontrol"
@@ -30,9 +30,9 @@ func cookieName(r *http.Request) string {
 	return "missioncontrol"
 }
 
-// setCookie gives a browser a token to show until it is closed, or takes it away when
-// there is none. Scripts cannot read it, and requests that come from other sites do not
-// carry it.
+// setCookie gives a browser a token to send until it is closed, or removes the token if
+// it is "". Scripts cannot read the cookie, and requests from other sites do not carry
+// it.
 func setCookie(w http.ResponseWriter, r *http.Request, token string) {
 	cookie := &http.Cookie{Name: cookieName(r), Value: token, Path: "/", HttpOnly: true,
 		Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode}
@@ -42,31 +42,31 @@ func setCookie(w http.ResponseWriter, r *http.Request, token string) {
 	http.SetCookie(w, cookie)
 }
 
-// signIn has a browser keep the token in the Authorization header. Nothing is kept here,
-// so that every supervisor with the same tokens knows the browser.
-func (d door) signIn(tokens Tokens) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if tokens != nil {
-			token := bearer(r.Header.Get("Authorization"))
-			if tokens.find(token) == nil {
-				d.unknown(w, r)
-				return
-			}
-			setCookie(w, r, token)
+// signIn makes a browser keep the token of the Authorization header. The server keeps
+// nothing, so every supervisor with the same tokens recognises the browser.
+func (d frontEnd) signIn(w http.ResponseWriter, r *http.Request) {
+	if d.tokens != nil {
+		token := bearer(r.Header.Get("Authorization"))
+		if d.tokens.find(token) == nil {
+			d.unknown(w, r)
+			return
 		}
-		d.reply(w, r, http.StatusOK, tokens.session(r))
+		setCookie(w, r, token)
 	}
+	d.reply(w, r, http.StatusOK, d.tokens.session(r))
 }
 
-// signOut has a browser forget its token.
-func (d door) signOut(tokens Tokens) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		setCookie(w, r, "")
-		d.reply(w, r, http.StatusOK, api.Session{Authentication: tokens != nil})
-	}
+// signOut makes a browser forget its token.
+func (d frontEnd) signOut(w http.ResponseWriter, r *http.Request) {
+	setCookie(w, r, "")
+	d.reply(w, r, http.StatusOK, api.Session{Authentication: d.tokens != nil})
 }
 
-// whoAmI tells what the one who asks may do, and whether a token is needed for more.
-func (d door) whoAmI(tokens Tokens) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) { d.reply(w, r, http.StatusOK, tokens.session(r)) }
+// whoAmI returns what the client may do, and whether it needs a token for more.
+func (d frontEnd) whoAmI(w http.ResponseWriter, r *http.Request) {
+	session := d.tokens.session(r)
+	if session.Role == "" && d.tooMany(w, r) {
+		return
+	}
+	d.reply(w, r, http.StatusOK, session)
 }

@@ -12,7 +12,7 @@ import (
 	"missioncontrol/test/tlstest"
 )
 
-// A browser that has shown a token once may do what its bearer may, until it signs out.
+// A browser that has sent a token once may do what its bearer may, until it signs out.
 func TestABrowserSignsInAndOut(t *testing.T) {
 	t.Parallel()
 	url, _ := newGuarded(t, web.Guard{Tokens: tokens()})
@@ -64,7 +64,8 @@ func TestABrowserSignsInAndOut(t *testing.T) {
 	}
 }
 
-// The cookie is a browser's to send, so that a page of another site could have it sent.
+// Browsers send the cookie by themselves, so a page of another site could make them
+// send it.
 func TestACookieDoesNotHelpPagesOfOtherSites(t *testing.T) {
 	t.Parallel()
 	url, _ := newGuarded(t, web.Guard{Tokens: tokens()})
@@ -89,7 +90,7 @@ func TestACookieDoesNotHelpPagesOfOtherSites(t *testing.T) {
 	}
 }
 
-// Where nobody has to sign in, everybody may do everything, and is told so.
+// Without tokens every client may do everything, and the session says so.
 func TestASessionWithoutTokens(t *testing.T) {
 	t.Parallel()
 	url, _ := newServer(t)
@@ -101,7 +102,7 @@ func TestASessionWithoutTokens(t *testing.T) {
 	}
 }
 
-// Over TLS the cookie never leaves it.
+// Over TLS the cookie is only sent over TLS.
 func TestACookieOverTLS(t *testing.T) {
 	t.Parallel()
 	authority := tlstest.New(t)

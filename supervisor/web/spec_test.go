@@ -18,7 +18,7 @@ import (
 	"missioncontrol/supervisor/web/dashboard"
 )
 
-// Every route but those of the page for people is in the OpenAPI document, and nothing
+// Every route except those of the dashboard is in the OpenAPI document, and nothing
 // else.
 func TestTheDocumentTellsOfEveryRoute(t *testing.T) {
 	t.Parallel()
@@ -40,7 +40,7 @@ func TestTheDocumentTellsOfEveryRoute(t *testing.T) {
 	}
 }
 
-// What is asked and answered is as the document says.
+// Requests and replies are as the document describes them.
 func TestRequestsAndRepliesAreAsDocumented(t *testing.T) {
 	t.Parallel()
 	rule := alerts.Rule{Name: "failing", Metric: "missions.windows.1h.success_rate", Comparison: alerts.Below, Threshold: 0.5}

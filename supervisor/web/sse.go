@@ -14,14 +14,13 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// sendPatience is how long a browser may take to accept what it is sent before it is cut
-// off.
+// sendPatience is how long a browser may take to accept data before it is disconnected.
 const sendPatience = 10 * time.Second
 
-// events serves GET /api/events: events as server-sent events, whose ids are sequences
-// of the stream, so that a browser that lost its connection goes on where it was.
-func (d door) events(service *supervisor.Service) http.HandlerFunc {
-	return d.within(supervisor.BoundWatching(), 0, func(w http.ResponseWriter, r *http.Request) {
+// events serves GET /api/events as server-sent events. Their ids are sequences of the
+// stream, so a browser that lost its connection continues where it was.
+func (d frontEnd) events(service *supervisor.Service) http.HandlerFunc {
+	return d.within(newBound(supervisor.BoundWatching()), func(w http.ResponseWriter, r *http.Request) {
 		request, err := eventsRequest(r)
 		if err == nil {
 			_, err = request.Types()
@@ -34,7 +33,7 @@ func (d door) events(service *supervisor.Service) http.HandlerFunc {
 	})
 }
 
-// eventsRequest reads the query and Last-Event-ID, which counts more than the query.
+// eventsRequest reads the query and Last-Event-ID, which takes precedence.
 func eventsRequest(r *http.Request) (api.EventsRequest, error) {
 	fields, err := queryFields(r.URL.RawQuery)
 	if err != nil {
@@ -53,16 +52,16 @@ func eventsRequest(r *http.Request) (api.EventsRequest, error) {
 	return api.Decode[api.EventsRequest](body)
 }
 
-// live serves GET /api/supervisor/live: the status whenever it has changed.
-func (d door) live(service *supervisor.Service) http.HandlerFunc {
-	return d.within(supervisor.BoundWatching(), 0, func(w http.ResponseWriter, r *http.Request) {
-		d.push(w, r, func(ctx context.Context, s *sender) error { return service.Pulse(ctx, listener{s}) })
+// live serves GET /api/supervisor/live: the status whenever it changes.
+func (d frontEnd) live(service *supervisor.Service) http.HandlerFunc {
+	return d.within(newBound(supervisor.BoundWatching()), func(w http.ResponseWriter, r *http.Request) {
+		d.push(w, r, func(ctx context.Context, s *sender) error { return service.WatchStatus(ctx, listener{s}) })
 	})
 }
 
-// push sends server-sent events until the browser goes, or the server stops, or the
+// push sends server-sent events until the browser disconnects, the server stops, or the
 // browser is too slow.
-func (d door) push(w http.ResponseWriter, r *http.Request, run func(context.Context, *sender) error) {
+func (d frontEnd) push(w http.ResponseWriter, r *http.Request, run func(context.Context, *sender) error) {
 	if r.Method == http.MethodHead {
 		return
 	}
@@ -70,13 +69,13 @@ func (d door) push(w http.ResponseWriter, r *http.Request, run func(context.Cont
 	defer cancel()
 	defer context.AfterFunc(leaving(r), cancel)()
 	s := &sender{w: w, out: http.NewResponseController(w)}
-	// The server's bound on the time of a reply is none of this one's.
+	// The server's limit on the duration of a reply does not apply here.
 	if err := errors.Join(s.out.SetReadDeadline(time.Time{}), s.out.SetWriteDeadline(time.Now().Add(sendPatience))); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		d.refuse(w, r, err)
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no") // proxies pass it on at once
+	w.Header().Set("X-Accel-Buffering", "no") // so that proxies pass it on at once
 	w.WriteHeader(http.StatusOK)
 	err := run(ctx, s)
 	if err != nil && ctx.Err() == nil {
@@ -101,7 +100,7 @@ func (s *sender) send(id, name string, data []byte) error {
 	return s.printf("%s%sdata: %s\n\n", id, name, data)
 }
 
-// printf writes and sends, within sendPatience.
+// printf writes and flushes, within sendPatience.
 func (s *sender) printf(format string, args ...any) error {
 	if err := s.out.SetWriteDeadline(time.Now().Add(sendPatience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
@@ -120,19 +119,19 @@ func (s *sender) sendJSON(name string, value any) error {
 	return s.send("", name, data)
 }
 
-// idle sends what is no event, so that the one at the other end, and all between, know
-// that the connection lives.
+// idle sends a comment, so that the client and all proxies know that the connection is
+// alive.
 func (s *sender) idle() error { return s.printf(": still here\n\n") }
 
-// watcher sends what is in the event stream.
+// watcher sends the events of the event stream.
 type watcher struct{ *sender }
 
 // Event sends an envelope. JSON without white space between its tokens has no line
-// breaks, and anything else could not be told from an event of its own.
+// breaks, and with line breaks it could be taken for several events.
 func (w watcher) Event(e eventstream.Stored) error {
 	data := jsontext.Value(e.Data).Clone()
 	if !data.IsValid() {
-		return nil // somebody else's message, which is no event
+		return nil // another program's message, which is not an event
 	}
 	if err := data.Compact(); err != nil {
 		return err
@@ -144,7 +143,7 @@ func (w watcher) Gap(g api.Gap) error           { return w.sendJSON("gap", g) }
 func (w watcher) State(s api.StreamState) error { return w.sendJSON(s.State, s) }
 func (w watcher) Idle() error                   { return w.idle() }
 
-// listener sends how things stand.
+// listener sends the status.
 type listener struct{ *sender }
 
 func (l listener) Status(s api.Status) error { return l.sendJSON("status", s) }
@@ -155,13 +154,14 @@ func (l listener) Idle() error { return l.idle() }
 
 type leavingKey struct{}
 
-// withLeaving returns a context for all requests of a server that carries another one,
-// which ends when the server is to stop. Requests that end by themselves are waited for.
+// withLeaving returns a base context for all requests of a server. It carries another
+// context, which ends when the server must stop. The server waits for requests that end
+// by themselves.
 func withLeaving(base, stop context.Context) context.Context {
 	return context.WithValue(base, leavingKey{}, stop)
 }
 
-// leaving returns a context that ends when the server is to stop.
+// leaving returns a context that ends when the server must stop.
 func leaving(r *http.Request) context.Context {
 	if stop, ok := r.Context().Value(leavingKey{}).(context.Context); ok {
 		return stop

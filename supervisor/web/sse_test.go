@@ -22,8 +22,8 @@ import (
 	"missioncontrol/supervisor/web"
 )
 
-// patience bounds every wait; it is only ever used up by a failure.
-const patience = 20 * time.Second
+// testTimeout bounds every wait. Only a failure uses it up.
+const testTimeout = 20 * time.Second
 
 // liveServer is a supervisor with a broker, over HTTP.
 type liveServer struct {
@@ -91,7 +91,7 @@ func (s *liveServer) create(names ...string) {
 // pushed is a server-sent event.
 type pushed struct{ id, name, data string }
 
-// eventSource reads server-sent events as a browser does.
+// eventSource reads server-sent events like a browser.
 type eventSource struct {
 	t      *testing.T
 	events chan pushed // closed at the end of the connection
@@ -141,10 +141,10 @@ func openSource(t *testing.T, url string, headers ...string) *eventSource {
 	return s
 }
 
-// next returns the next event of a name, "" for envelopes, and passes over others.
+// next returns the next event of a name ("" for envelopes), and skips others.
 func (s *eventSource) next(name string) pushed {
 	s.t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	for {
 		select {
 		case e, open := <-s.events:
@@ -160,7 +160,7 @@ func (s *eventSource) next(name string) pushed {
 	}
 }
 
-// created are the missions of the next mission.created events.
+// created returns the missions of the next n mission.created events.
 func (s *eventSource) created(n int) (ids []string, last string) {
 	s.t.Helper()
 	for range n {
@@ -180,8 +180,8 @@ func (s *eventSource) created(n int) (ids []string, last string) {
 	return ids, last
 }
 
-// A browser that lost its connection goes on behind the last event that it had, and one
-// that says since when it wants to know is told from then on.
+// A browser that lost its connection continues behind the last event that it received.
+// A client that asks for events since a time receives events from then on.
 func TestEventsGoOnWhereTheyWere(t *testing.T) {
 	t.Parallel()
 	s := newLiveServer(t)
@@ -229,7 +229,7 @@ func TestEventsAreFiltered(t *testing.T) {
 	}
 }
 
-// While the broker is away it is said, and what happened meanwhile is told after it.
+// While the broker is away the stream says so, and events of that time follow later.
 func TestEventsOutliveTheBroker(t *testing.T) {
 	t.Parallel()
 	s := newLiveServer(t)
@@ -272,17 +272,18 @@ func TestThePulseTellsOfChanges(t *testing.T) {
 	}
 }
 
-// brokenConn is the connection to a browser that has gone without a word: what is written
-// to it is buffered, and cannot be sent.
+// brokenConn is the connection to a browser that has disappeared silently: writes to it
+// are buffered, and cannot be sent.
 type brokenConn struct{ *httptest.ResponseRecorder }
 
 func (brokenConn) FlushError() error { return io.ErrClosedPipe }
 
-// Who cannot be told is let go at once, and not when there is more to tell.
+// A client that cannot be reached is disconnected at once, and not only when there is
+// more to send.
 func TestABrowserThatHasGoneIsLetGo(t *testing.T) {
 	t.Parallel()
 	service, _ := newService(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	for _, path := range []string{"/api/events", "/api/supervisor/live"} {
 		web.Handler(service, quiet).ServeHTTP(brokenConn{httptest.NewRecorder()}, httptest.NewRequest(http.MethodGet, path, nil).WithContext(ctx))
@@ -292,11 +293,11 @@ func TestABrowserThatHasGoneIsLetGo(t *testing.T) {
 	}
 }
 
-// Connections that stay are bounded, and nobody else has to wait for them.
+// Long-lived connections are bounded, and do not delay other clients.
 func TestBrowsersAreBounded(t *testing.T) {
 	t.Parallel()
 	s := newLiveServer(t)
-	for range 128 {
+	for range 64 {
 		openSource(t, s.url+"/api/supervisor/live")
 	}
 	status, body, _ := call(t, "GET", s.url+"/api/supervisor/live", "")
@@ -308,7 +309,7 @@ func TestBrowsersAreBounded(t *testing.T) {
 	}
 }
 
-// Who asks for the status is counted, by the name that it gives itself.
+// Status requests are counted by the name that the client gives itself.
 func TestQueriesAreCounted(t *testing.T) {
 	t.Parallel()
 	s := newLiveServer(t)
@@ -321,7 +322,7 @@ func TestQueriesAreCounted(t *testing.T) {
 		must(t, json.Unmarshal([]byte(body), &reply))
 		return reply
 	}
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(testTimeout)
 	reply := counted()
 	for reply.Total < 4 && time.Now().Before(deadline) {
 		reply = counted() // telemetry takes its time

@@ -3,26 +3,30 @@ package web
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"fmt"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 
+	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/roles"
 	"missioncontrol/supervisor/web/dashboard"
 )
 
-// Token is a bearer token that somebody may show. The token itself is not kept.
+// Token is a bearer token that clients may send. The token itself is not kept.
 type Token struct {
-	Name string // of whom it was made for
+	Name string // who it was made for
 	Role roles.Role
 	Hash [sha256.Size]byte // of the token
 }
 
-// Tokens say who may do what over HTTP; nil lets everybody do everything.
+// Tokens say what each client may do over HTTP; nil allows everything to all clients.
 type Tokens []Token
 
-// find returns the token that this text is, nil for none. How long it takes does not
-// depend on the tokens that there are, but for their number.
+// find returns the token with this text, or nil. Its duration depends on the number of
+// tokens, but not on their contents.
 func (t Tokens) find(text string) (found *Token) {
 	hash := sha256.Sum256([]byte(text))
 	for i := range t {
@@ -33,8 +37,8 @@ func (t Tokens) find(text string) (found *Token) {
 	return found
 }
 
-// shown returns the token that a request shows, nil when it shows none that is known.
-// The header is what counts; the cookie is for browsers, which send it by themselves.
+// shown returns the token that a request sends, or nil if it sends no known token. The
+// header takes precedence. The cookie is for browsers, which send it by themselves.
 func (t Tokens) shown(r *http.Request) *Token {
 	if header := r.Header.Get("Authorization"); header != "" {
 		return t.find(bearer(header))
@@ -46,7 +50,8 @@ func (t Tokens) shown(r *http.Request) *Token {
 	return t.find(cookie.Value)
 }
 
-// bearer is the token in an Authorization header, "" when it holds something else.
+// bearer returns the token in an Authorization header, or "" if it holds something
+// else.
 func bearer(header string) string {
 	scheme, token, _ := strings.Cut(header, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
@@ -55,15 +60,15 @@ func bearer(header string) string {
 	return strings.TrimSpace(token)
 }
 
-// open are the paths that need no token: they tell nothing, or take one themselves.
-// Whatever else is served needs one, also what will be added.
+// open are the paths that need no token: they reveal nothing, or take a token
+// themselves. All other paths need one, including any added later.
 var open = map[string]bool{"/": true, "/healthz": true, "/readyz": true, sessionPath: true}
 
-// isOpen reports whether a path needs no token. The page for people can be had without
-// one: it asks for it.
+// isOpen reports whether a path needs no token. The dashboard page needs none: it asks
+// for it.
 func isOpen(path string) bool { return open[path] || strings.HasPrefix(path, dashboard.Prefix) }
 
-// needs returns the role that a request takes: what only looks is a viewer's.
+// needs returns the role that a request requires: viewer for requests that only read.
 func needs(r *http.Request) roles.Role {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return roles.Viewer
@@ -71,9 +76,9 @@ func needs(r *http.Request) roles.Role {
 	return roles.Operator
 }
 
-// authorize lets requests through whose bearer may make them.
-func (d door) authorize(tokens Tokens, next http.Handler) http.Handler {
-	if tokens == nil {
+// authorize passes on the requests that their token allows.
+func (d frontEnd) authorize(next http.Handler) http.Handler {
+	if d.tokens == nil {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -81,21 +86,42 @@ func (d door) authorize(tokens Tokens, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		token, needed := tokens.shown(r), needs(r)
+		token, needed := d.tokens.shown(r), needs(r)
 		switch {
 		case token == nil:
 			d.unknown(w, r)
 		case !token.Role.Covers(needed):
 			d.refuse(w, r, forbidden("this takes the token of a role that may do it: "+string(needed)))
 		default:
-			next.ServeHTTP(w, r)
+			next.ServeHTTP(w, withToken(r, token))
 		}
 	})
 }
 
-// unknown refuses a request that shows no token that is known.
-func (d door) unknown(w http.ResponseWriter, r *http.Request) {
+// unknown refuses a request without a known token, with 429 once its address has sent
+// too many.
+func (d frontEnd) unknown(w http.ResponseWriter, r *http.Request) {
+	if d.tooMany(w, r) {
+		return
+	}
 	w.Header().Set("WWW-Authenticate", `Bearer realm="missioncontrol"`)
 	d.refuse(w, r, &api.Error{Code: api.CodeUnauthorized,
 		Message: "this takes a token that is known here, in the header Authorization: Bearer TOKEN"})
+}
+
+// tooMany counts a request with an unknown token, and refuses it if its address has
+// sent too many. A cookie does not count: browsers send it by themselves.
+func (d frontEnd) tooMany(w http.ResponseWriter, r *http.Request) bool {
+	if r.Header.Get("Authorization") == "" {
+		return false
+	}
+	wait := d.attempts.fail(remoteAddress(r))
+	if wait == 0 {
+		return false
+	}
+	seconds := int64(math.Ceil(wait.Seconds()))
+	w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+	d.refuse(w, r, &api.Error{Code: missions.CodeOverloaded,
+		Message: fmt.Sprintf("too many tokens that are not known here have come from this address; try again in %d s", seconds)})
+	return true
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -20,14 +19,13 @@ import (
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// newService runs a supervisor whose broker is away, which must not matter to
-// anything but its health.
+// newService runs a supervisor whose broker is away, which must only affect its health.
 func newService(t testing.TB) (*supervisor.Service, *sqlitestore.Store) {
 	t.Helper()
 	return newServiceWith(t, func(*supervisor.Config) {})
 }
 
-// newServiceWith is newService with a configuration that was worked on.
+// newServiceWith is newService with a modified configuration.
 func newServiceWith(t testing.TB, configure func(*supervisor.Config)) (*supervisor.Service, *sqlitestore.Store) {
 	t.Helper()
 	log := quiet
@@ -36,7 +34,7 @@ func newServiceWith(t testing.TB, configure func(*supervisor.Config)) (*supervis
 	t.Cleanup(func() { must(t, store.Close()) })
 	stream, err := eventstream.Open(eventstream.Config{URL: "nats://127.0.0.1:1", Logger: log})
 	must(t, err)
-	t.Cleanup(func() { _ = stream.Close(context.Background()) }) // there is nothing to drain to
+	t.Cleanup(func() { _ = stream.Close(context.Background()) }) // there is no broker to drain to
 	cfg := supervisor.Config{Store: store, Stream: stream, Logger: log, Version: "1.2.3"}
 	configure(&cfg)
 	service, err := supervisor.New(cfg)
@@ -48,13 +46,13 @@ func newServiceWith(t testing.TB, configure func(*supervisor.Config)) (*supervis
 	return service, store
 }
 
-// newServer serves it over HTTP, to everybody.
+// newServer serves it over HTTP, to all clients.
 func newServer(t *testing.T) (url string, closeStore func()) {
 	t.Helper()
 	return newGuarded(t, web.Guard{})
 }
 
-// newGuarded does not let everybody in.
+// newGuarded serves it with a guard.
 func newGuarded(t *testing.T, guard web.Guard) (url string, closeStore func()) {
 	t.Helper()
 	service, store := newService(t)
@@ -153,7 +151,7 @@ func TestAnotherSitesPageCannotChangeAnything(t *testing.T) {
 	}
 }
 
-// A name of another site that points at our loopback address must not get in.
+// A name of another site that points at our loopback address must be refused.
 func TestOnlyThisMachinesNamesAreAnswered(t *testing.T) {
 	t.Parallel()
 	url, _ := newServer(t)
@@ -183,18 +181,11 @@ func TestOnlyThisMachinesNamesAreAnswered(t *testing.T) {
 	}
 }
 
-// Only a browser could be led here, and browsers name the host.
+// Only a browser could be tricked into this, and browsers send a host.
 func TestARequestWithoutAHostIsAnswered(t *testing.T) {
 	t.Parallel()
 	url, _ := newServer(t)
-	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
-	must(t, err)
-	defer func() { must(t, conn.Close()) }()
-	_, err = io.WriteString(conn, "GET /healthz HTTP/1.0\r\n\r\n")
-	must(t, err)
-	reply, err := io.ReadAll(conn)
-	must(t, err)
-	if !strings.HasPrefix(string(reply), "HTTP/1.0 200 OK\r\n") {
+	if reply := raw(t, url, "GET /healthz HTTP/1.0\r\n\r\n"); !strings.HasPrefix(reply, "HTTP/1.0 200 OK\r\n") {
 		t.Errorf("%s", reply)
 	}
 }
@@ -239,7 +230,7 @@ func TestAStoreThatIsDownIsSaid(t *testing.T) {
 	}{
 		"/api/supervisor/health": {200, `"status":"error"`},
 		"/api/supervisor/status": {503, `"code":"unavailable"`},
-		"/readyz":                {503, "the store is closed"},
+		"/readyz":                {503, "the store does not answer"},
 		"/healthz":               {200, "ok"},
 		"/metrics":               {200, "missioncontrol_store_up 0"},
 	} {
@@ -258,7 +249,7 @@ func TestATakenAddressIsSaid(t *testing.T) {
 	}
 }
 
-// No page may show what is served here inside itself.
+// No page may embed what is served here.
 func TestAnswersCannotBeFramed(t *testing.T) {
 	t.Parallel()
 	url, _ := newGuarded(t, web.Guard{})

@@ -11,8 +11,8 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// A mission is created, found, worked on while somebody looks, cancelled, retried and
-// deleted, with the mouse and with the keyboard.
+// A mission is created, found, worked on while the page is open, cancelled, retried
+// and deleted, with the mouse and with the keyboard.
 func TestTheLifeOfAMission(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -63,7 +63,7 @@ func TestTheLifeOfAMission(t *testing.T) {
 	b.awaitText("grit for 25")
 	step <- struct{}{}
 	b.awaitText("75 of the surface")
-	b.key("c") // cancel, by the keyboard
+	b.key("c") // cancel, with the keyboard
 	b.write("Reason, for the log", "scratched")
 	b.key("Enter")
 	b.awaitText("Cancelled")
@@ -86,7 +86,7 @@ func TestTheLifeOfAMission(t *testing.T) {
 	}
 }
 
-// Many are cancelled, retried and deleted at once, and what is refused is said.
+// Many missions are cancelled, retried and deleted at once, and refusals are shown.
 func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -117,7 +117,7 @@ func TestManyAtOnce(t *testing.T) {
 	b.awaitNoText("number 3\n")
 }
 
-// Filters stand in the address, and work from there.
+// Filters are part of the address, and work when it is opened.
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -149,7 +149,7 @@ func TestFilters(t *testing.T) {
 	b.awaitText("This cannot be shown")
 }
 
-// Names, logs, errors and results come from anybody. They are text and nothing else.
+// Names, logs, errors and results are untrusted. The page shows them only as text.
 func TestHostileText(t *testing.T) {
 	t.Parallel()
 	const evil = `<img src=x onerror=alert(1)><script>document.title='gone'</script>"'&{{7*7}}`
@@ -183,7 +183,7 @@ func TestHostileText(t *testing.T) {
 	}
 }
 
-// All can be reached without a mouse.
+// Everything can be reached without a mouse.
 func TestKeyboard(t *testing.T) {
 	t.Parallel()
 	s := start(t)

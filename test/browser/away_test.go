@@ -15,21 +15,21 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// startBroker runs a broker of somebody else's.
+// startBroker runs an external broker.
 func startBroker(t *testing.T, port int, dir string) *server.Server {
 	t.Helper()
 	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: port, NoSigs: true, NoLog: true, JetStream: true, StoreDir: dir})
 	must(t, err)
 	s.Start()
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(patience) {
+	if !s.ReadyForConnections(testTimeout) {
 		t.Fatal("the broker does not start")
 	}
 	return s
 }
 
-// While the broker is away the pages go on, and say so; when it is back, what happened
-// meanwhile is told, once.
+// While the broker is away the pages keep working, and say so. When it is back,
+// what happened meanwhile is shown, once.
 func TestTheBrokerGoesAndComesBack(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -64,7 +64,7 @@ func TestTheBrokerGoesAndComesBack(t *testing.T) {
 	}
 }
 
-// A page whose supervisor is gone says so, and goes on with the next one.
+// A page says when its supervisor is down, and continues with the next one.
 func TestTheSupervisorGoesAndComesBack(t *testing.T) {
 	t.Parallel()
 	first := start(t)
@@ -74,7 +74,7 @@ func TestTheSupervisorGoesAndComesBack(t *testing.T) {
 	b.awaitText("Connected")
 	first.kill()
 	b.awaitText("The supervisor does not answer")
-	b.open("alerts", "Alerts") // all pages are there
+	b.open("alerts", "Alerts") // all pages are available
 	b.open("overview", "Overview")
 	second := start(t, "--http", address[len("http://"):])
 	b.awaitNoText("The supervisor does not answer")
@@ -82,8 +82,8 @@ func TestTheSupervisorGoesAndComesBack(t *testing.T) {
 	b.await("the count", `document.querySelector(".tile .figure").textContent === "1"`)
 }
 
-// Where tokens are needed the page asks for one, and a viewer is not offered what a viewer
-// may not do.
+// If tokens are required the page asks for one, and does not offer a viewer what a
+// viewer may not do.
 func TestAViewerIsNotOfferedChanges(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -132,7 +132,7 @@ func TestAViewerIsNotOfferedChanges(t *testing.T) {
 	if eval[bool](b, `!!document.querySelector("dialog")`) {
 		t.Error("a shortcut offers a change")
 	}
-	// One who tries all the same is refused.
+	// A viewer that tries anyway is refused.
 	if status := eval[int](b, `fetch("/api/missions/m-2", {method: "DELETE"}).then((r) => r.status)`); status != http.StatusForbidden {
 		t.Errorf("a viewer deletes: %d", status)
 	}
@@ -149,7 +149,8 @@ func TestAViewerIsNotOfferedChanges(t *testing.T) {
 	}
 }
 
-// With many missions the table is as it is with few: a page takes the same few requests.
+// The table works the same with many missions as with few: a page takes the same
+// small number of requests.
 func TestManyMissions(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -169,7 +170,7 @@ func TestManyMissions(t *testing.T) {
 	b.press("Older")
 	b.awaitText("more 11-950")
 	b.awaitNoText("more 11-1000")
-	// It lies deeper than one request looks.
+	// It is further back than one request examines.
 	b.open("missions?text=needle", "Missions")
 	b.awaitText("needle 1")
 }

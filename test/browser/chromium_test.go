@@ -12,8 +12,9 @@ import (
 	"sync"
 )
 
-// chromium is a running browser. It is spoken to in the DevTools protocol over two pipes,
-// in which a NUL ends each message; see https://chromedevtools.github.io/devtools-protocol/.
+// chromium is a running browser. It is controlled with the DevTools protocol over
+// two pipes, in which a NUL ends each message; see
+// https://chromedevtools.github.io/devtools-protocol/.
 type chromium struct {
 	cmd *exec.Cmd
 	out *os.File // to the browser
@@ -22,7 +23,7 @@ type chromium struct {
 	last     int
 	waiting  map[int]chan reply
 	sessions map[string]func(method string, params json.RawMessage)
-	gone     chan struct{} // closed when the browser has ended
+	gone     chan struct{} // closed when the browser has exited
 }
 
 type reply struct {
@@ -30,7 +31,7 @@ type reply struct {
 	Error  *struct{ Message string }
 }
 
-// flags start a browser that shows nothing and asks nobody for anything.
+// flags start a browser without a window and without prompts.
 var flags = []string{"--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
 	"--no-default-browser-check", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
 	"--disable-default-apps", "--hide-scrollbars", "--mute-audio", "--font-render-hinting=none", "--remote-debugging-pipe"}
@@ -54,12 +55,12 @@ func startChromium(profile string) (*chromium, error) {
 	if err := c.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start Chromium: %w", err)
 	}
-	_, _ = theirIn.Close(), theirOut.Close() // its own are open
+	_, _ = theirIn.Close(), theirOut.Close() // the browser has opened its own
 	go c.read(in)
 	return c, nil
 }
 
-// read hands what comes to those who wait for it, until the browser ends.
+// read passes messages to their receivers, until the browser exits.
 func (c *chromium) read(in io.Reader) {
 	defer close(c.gone)
 	for from := bufio.NewReaderSize(in, 1<<20); ; {
@@ -78,20 +79,20 @@ func (c *chromium) read(in io.Reader) {
 			continue
 		}
 		c.mu.Lock()
-		waiting, hear := c.waiting[message.ID], c.sessions[message.SessionID]
+		waiting, onEvent := c.waiting[message.ID], c.sessions[message.SessionID]
 		delete(c.waiting, message.ID)
 		c.mu.Unlock()
 		switch {
 		case waiting != nil:
 			waiting <- message.reply
-		case message.Method != "" && hear != nil:
-			hear(message.Method, message.Params)
+		case message.Method != "" && onEvent != nil:
+			onEvent(message.Method, message.Params)
 		}
 	}
 }
 
-// call runs a method of the protocol in a session, "" for the browser itself, and reads
-// its result into result, which may be nil.
+// call calls a method of the protocol in a session ("" for the browser itself) and
+// decodes its result into result, which may be nil.
 func (c *chromium) call(ctx context.Context, session, method string, params, result any) error {
 	answer := make(chan reply, 1)
 	c.mu.Lock()
@@ -129,8 +130,8 @@ func (c *chromium) call(ctx context.Context, session, method string, params, res
 	}
 }
 
-// attach opens a tab in a profile of its own and returns its session.
-func (c *chromium) attach(ctx context.Context, hear func(method string, params json.RawMessage)) (session, profile string, err error) {
+// attach opens a tab in its own profile and returns its session.
+func (c *chromium) attach(ctx context.Context, onEvent func(method string, params json.RawMessage)) (session, profile string, err error) {
 	var made struct{ BrowserContextID, TargetID, SessionID string }
 	if err = c.call(ctx, "", "Target.createBrowserContext", nil, &made); err != nil {
 		return "", "", err
@@ -144,11 +145,11 @@ func (c *chromium) attach(ctx context.Context, hear func(method string, params j
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.sessions[made.SessionID] = hear
+	c.sessions[made.SessionID] = onEvent
 	return made.SessionID, profile, nil
 }
 
-// stop ends the browser.
+// stop stops the browser.
 func (c *chromium) stop() {
 	_ = c.cmd.Process.Kill()
 	_ = c.cmd.Wait()

@@ -15,8 +15,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// fleet is a supervisor with what a while of work leaves: agents, and missions in every
-// state.
+// fleet is a supervisor after some work: with agents, and missions in every state.
 func fleet(t *testing.T) *supervisor {
 	t.Helper()
 	s := start(t)
@@ -29,7 +28,7 @@ func fleet(t *testing.T) *supervisor {
 		s.works(agent.Config{ID: id, Name: id, Types: types, Concurrency: 3, Version: "2.4.1", Host: fmt.Sprint("worker-", i+1), Role: "worker",
 			Handler: func(ctx context.Context, task *agent.Task) (any, error) { return work(ctx, task, hold) }})
 	}
-	t.Cleanup(func() { close(hold) }) // before the agents are waited for
+	t.Cleanup(func() { close(hold) }) // before the agents are awaited
 	s.batch("thumbnail", "Thumbnail of asset %d", 40, "")
 	s.batch("render", "Render scene %d", 24, `,"priority":"HIGH","tags":["film","draft"]`)
 	s.batch("mail", "Newsletter, part %d", 18, `,"tags":["newsletter"]`)
@@ -44,7 +43,7 @@ func fleet(t *testing.T) *supervisor {
 	return s
 }
 
-// work is what the agents of a fleet do.
+// work is the handler of a fleet's agents.
 func work(ctx context.Context, task *agent.Task, hold <-chan struct{}) (any, error) {
 	_ = task.Log("info", "fetching the source", nil)
 	switch {
@@ -63,7 +62,7 @@ func work(ctx context.Context, task *agent.Task, hold <-chan struct{}) (any, err
 	return map[string]any{"bytes": 48213, "seconds": 1.25, "path": "/out/" + task.Mission.ID + ".webp", "cached": false}, nil
 }
 
-// batch creates n missions, whose names have their number.
+// batch creates n missions with their number in the name.
 func (s *supervisor) batch(kind, name string, n int, more string) {
 	s.t.Helper()
 	var items []string
@@ -74,23 +73,23 @@ func (s *supervisor) batch(kind, name string, n int, more string) {
 	s.post(`{"missions":[` + strings.Join(items, ",") + `]}`)
 }
 
-// asks asks for the status n times, by a name.
+// asks requests the status n times, under a client name.
 func (s *supervisor) asks(name string, n int) {
 	s.t.Helper()
 	nc := s.connect(name)
 	for range n {
-		_, err := nc.RequestMsg(&nats.Msg{Subject: api.SubjectStatus, Header: nats.Header{api.HeaderClient: {name}}}, patience)
+		_, err := nc.RequestMsg(&nats.Msg{Subject: api.SubjectStatus, Header: nats.Header{api.HeaderClient: {name}}}, testTimeout)
 		must(s.t, err)
 	}
 }
 
-// awaitCounts waits until the missions stand as wanted.
+// awaitCounts waits until the mission counts are as wanted.
 func (s *supervisor) awaitCounts(wanted func(*api.Status) bool) {
 	s.t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	c := s.client()
-	for deadline := time.After(patience); ; {
+	for deadline := time.After(testTimeout); ; {
 		status, err := c.Status(s.t.Context())
 		must(s.t, err)
 		if wanted(&status) {
@@ -104,7 +103,7 @@ func (s *supervisor) awaitCounts(wanted func(*api.Status) bool) {
 	}
 }
 
-// find returns the id of the mission of a name.
+// find returns the ID of the mission with a name.
 func (s *supervisor) find(name string) string {
 	s.t.Helper()
 	list, err := s.client().List(s.t.Context(), api.ListRequest{Text: name})

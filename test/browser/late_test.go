@@ -11,7 +11,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// What was typed a moment before a page is left changes nothing on the next one.
+// Text typed just before leaving a page changes nothing on the next page.
 func TestALeftPagePlansNothing(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -19,7 +19,7 @@ func TestALeftPagePlansNothing(t *testing.T) {
 	for _, p := range []struct{ page, heading, field string }{{"events", "Events", "Mission"}, {"missions", "Missions", "Name"}} {
 		b.open(p.page, p.heading)
 		b.await("the field", control(p.field))
-		// A timer that is set after the page's, for longer, ends after it.
+		// A timer that is set after the page's timer, and is longer, ends after it.
 		eval[bool](b, `new Promise((done) => { const e = `+control(p.field)+`; e.value = "m-1"; e.dispatchEvent(new Event("input"));
 			location.hash = "#/overview"; setTimeout(() => done(true), 400); })`)
 		b.await("the overview", `document.querySelector("main h1")?.textContent === "Overview"`)
@@ -29,7 +29,7 @@ func TestALeftPagePlansNothing(t *testing.T) {
 	}
 }
 
-// An answer that is overtaken by the next one's is not shown.
+// A response that arrives after a newer one is not shown.
 func TestAnAnswerThatIsOvertaken(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -60,7 +60,7 @@ func TestAnAnswerThatIsOvertaken(t *testing.T) {
 	}
 }
 
-// Where events were left out is marked where it was, and what came before it stays.
+// A gap is marked where events were left out, and the earlier events stay.
 func TestAGapAmongEvents(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -90,12 +90,12 @@ func TestAGapAmongEvents(t *testing.T) {
 	}
 }
 
-// Rows that are told anew keep the focus.
+// Updated rows keep the focus.
 func TestRowsKeepTheFocus(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	ask := func(name string) {
-		_, err := s.connect("test").RequestMsg(&nats.Msg{Subject: api.SubjectStatus, Header: nats.Header{api.HeaderClient: {name}}}, patience)
+		_, err := s.connect("test").RequestMsg(&nats.Msg{Subject: api.SubjectStatus, Header: nats.Header{api.HeaderClient: {name}}}, testTimeout)
 		must(t, err)
 	}
 	ask("first")
@@ -105,14 +105,15 @@ func TestRowsKeepTheFocus(t *testing.T) {
 	b.key("j")
 	b.await("the focus", `document.activeElement.textContent === "first"`)
 	ask("second")
-	// A page that is seen again asks at once.
+	// A page that becomes visible sends a request at once.
 	b.await("the next row", `(document.dispatchEvent(new Event("visibilitychange")), document.body.innerText.includes("second"))`)
 	if got := eval[string](b, "document.activeElement.textContent"); got != "first" {
 		t.Errorf("the focus is on %q", got)
 	}
 }
 
-// Whether an attempt or the mission failed is told apart, also when the error is the same.
+// A failed attempt and a failed mission are distinguished, even if the error is the
+// same.
 func TestTheSameErrorTwice(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -134,7 +135,7 @@ func TestTheSameErrorTwice(t *testing.T) {
 	b.awaitText("Why it failed")
 }
 
-// A theme can be chosen where nothing can be stored.
+// A theme can be chosen without storage.
 func TestAThemeWithoutStorage(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -13,7 +13,7 @@ import (
 
 var (
 	binary   string    // the supervisor, built once for all tests
-	chrome   *chromium // one browser for all tests, a profile of its own for each tab
+	chrome   *chromium // one browser for all tests, with a separate profile for each tab
 	pictures = os.Getenv("SCREENSHOTS")
 )
 

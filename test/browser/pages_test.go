@@ -9,15 +9,16 @@ import (
 // axe is the accessibility checker; test/prepare fetches it.
 const axe = "../../.cache/npm/node_modules/axe-core/axe.min.js"
 
-// audit fails the test for whatever the accessibility checker calls serious on the page
-// as it stands.
+// audit fails the test for every problem on the page that the accessibility checker
+// calls serious.
 func (b *tab) audit(what string) {
 	b.t.Helper()
 	source, err := os.ReadFile(filepath.FromSlash(axe))
 	if err != nil {
 		b.t.Fatalf("%v: run make tools", err)
 	}
-	// The checker comes in through the debugger, past the page's own policy.
+	// The checker is injected through the debugger, which bypasses the page's
+	// policy.
 	b.call("Runtime.evaluate", map[string]any{"expression": string(source) + ";0"}, nil)
 	type violation struct {
 		ID, Impact, Help string
@@ -32,8 +33,8 @@ func (b *tab) audit(what string) {
 	}
 }
 
-// Each page shows what there is, in the light, in the dark, and on a narrow screen;
-// nothing runs out of it, and the accessibility checker finds nothing serious.
+// Each page shows its content, in the light and the dark theme and on a narrow
+// screen. Nothing overflows, and the accessibility checker finds nothing serious.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	s := fleet(t)

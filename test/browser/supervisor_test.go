@@ -26,7 +26,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// supervisor is a running one.
+// supervisor is a running supervisor.
 type supervisor struct {
 	t      *testing.T
 	cmd    *exec.Cmd
@@ -72,7 +72,7 @@ func start(t *testing.T, args ...string) *supervisor {
 	case <-ready:
 	case <-s.exited:
 		t.Fatal("the supervisor ended")
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("the supervisor does not start")
 	}
 	return s
@@ -105,7 +105,7 @@ func (s *supervisor) works(cfg agent.Config) {
 	s.t.Cleanup(func() { <-done })
 }
 
-// post creates what a body says, over HTTP.
+// post creates missions from a request body, over HTTP.
 func (s *supervisor) post(body string) {
 	s.t.Helper()
 	reply, err := http.Post(s.http+"/api/missions", "application/json", strings.NewReader(body))

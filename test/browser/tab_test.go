@@ -14,11 +14,11 @@ import (
 	"time"
 )
 
-// patience bounds every wait; it is only ever used up by a failure.
-const patience = 20 * time.Second
+// testTimeout limits every wait; only a failure uses it up.
+const testTimeout = 20 * time.Second
 
-// tab is a page in a browser profile of its own. Whatever the page complains of fails
-// the test: exceptions, violations of its policy, requests to other hosts.
+// tab is a page in its own browser profile. The test fails on exceptions,
+// violations of the page's policy, and requests to other hosts.
 type tab struct {
 	t       *testing.T
 	base    string
@@ -26,10 +26,10 @@ type tab struct {
 
 	mu         sync.Mutex
 	complaints []string
-	bytes      map[string]int // received, by the request's id
+	bytes      map[string]int // received, by request ID
 }
 
-// look is how a page is looked at.
+// look is how a page is displayed.
 type look struct {
 	width, height int
 	dark          bool
@@ -44,9 +44,9 @@ var (
 func openTab(t *testing.T, base string, l look) *tab {
 	t.Helper()
 	b := &tab{t: t, base: base, bytes: map[string]int{}}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
-	session, profile, err := chrome.attach(ctx, b.hear)
+	session, profile, err := chrome.attach(ctx, b.onEvent)
 	must(t, err)
 	b.session = session
 	t.Cleanup(func() {
@@ -66,12 +66,12 @@ func openTab(t *testing.T, base string, l look) *tab {
 
 func (b *tab) call(method string, params, result any) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	defer cancel()
 	must(b.t, chrome.call(ctx, b.session, method, params, result))
 }
 
-// as has the page looked at in another way.
+// as displays the page in another way.
 func (b *tab) as(l look) {
 	b.t.Helper()
 	scheme := "light"
@@ -82,7 +82,7 @@ func (b *tab) as(l look) {
 	b.call("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}}}, nil)
 }
 
-func (b *tab) hear(method string, params json.RawMessage) {
+func (b *tab) onEvent(method string, params json.RawMessage) {
 	var e struct {
 		ExceptionDetails struct {
 			Text      string
@@ -103,7 +103,7 @@ func (b *tab) hear(method string, params json.RawMessage) {
 	case "Runtime.exceptionThrown":
 		b.complaints = append(b.complaints, e.ExceptionDetails.Text+" "+e.ExceptionDetails.Exception.Description)
 	case "Log.entryAdded":
-		// That a request was refused or a connection lost is what some tests are about.
+		// Some tests are about refused requests and lost connections.
 		if e.Entry.Source != "network" && (e.Entry.Level == "error" || e.Entry.Level == "warning") {
 			b.complaints = append(b.complaints, e.Entry.Text)
 		}
@@ -116,7 +116,7 @@ func (b *tab) hear(method string, params json.RawMessage) {
 	}
 }
 
-// received is how many bytes have come over the network.
+// received returns how many bytes have arrived over the network.
 func (b *tab) received() (total int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -126,7 +126,7 @@ func (b *tab) received() (total int) {
 	return total
 }
 
-// open goes to a page, such as "missions?status=FAILED", and waits for its heading.
+// open opens a page, such as "missions?status=FAILED", and waits for its heading.
 func (b *tab) open(where, heading string) {
 	b.t.Helper()
 	b.call("Page.navigate", map[string]any{"url": b.base + "/#/" + where}, nil)
@@ -136,12 +136,12 @@ func (b *tab) open(where, heading string) {
 func quote(s string) string {
 	text, err := json.Marshal(s)
 	if err != nil {
-		panic(err) // a string always can be written
+		panic(err) // a string can always be encoded
 	}
 	return string(text)
 }
 
-// eval returns the value of an expression, awaited if it is a promise.
+// eval returns the value of an expression; it awaits a promise.
 func eval[T any](b *tab, expression string) (value T) {
 	b.t.Helper()
 	var reply struct {
@@ -163,7 +163,7 @@ func (b *tab) await(what, expression string) {
 	b.t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.After(patience); ; {
+	for deadline := time.After(testTimeout); ; {
 		if eval[bool](b, "!!("+expression+")") {
 			return
 		}
@@ -186,7 +186,8 @@ func (b *tab) awaitNoText(text string) {
 	b.await(fmt.Sprintf("the end of %q", text), "document.body && !document.body.innerText.includes("+quote(text)+")")
 }
 
-// control is an expression for the shown button, link or field of that name.
+// control returns an expression for the visible button, link or field with that
+// name.
 func control(name string) string {
 	return fmt.Sprintf(`[...document.querySelectorAll("button,a,input,select,textarea")].find((e) => {
 		const label = e.getAttribute("aria-label") ?? (e.labels?.length ? e.labels[0].textContent : e.textContent);
@@ -194,7 +195,7 @@ func control(name string) string {
 	})`, quote(name))
 }
 
-// offers reports whether there is a control of that name.
+// offers reports whether a control with that name exists.
 func (b *tab) offers(name string) bool {
 	b.t.Helper()
 	return eval[bool](b, "!!"+control(name))
@@ -211,7 +212,7 @@ func (b *tab) press(name string) {
 	}
 }
 
-// write types into a field, in place of what it holds.
+// write types into a field, replacing its content.
 func (b *tab) write(name, text string) {
 	b.t.Helper()
 	b.await("the field "+name, control(name))
@@ -234,7 +235,7 @@ func (b *tab) key(name string) {
 	b.call("Input.dispatchKeyEvent", map[string]any{"type": "keyUp", "key": name, "windowsVirtualKeyCode": codes[name]}, nil)
 }
 
-// shoot keeps a picture of the page, if somebody wants pictures.
+// shoot saves a screenshot of the page, if screenshots are enabled.
 func (b *tab) shoot(name string) {
 	b.t.Helper()
 	if pictures == "" {
@@ -248,7 +249,7 @@ func (b *tab) shoot(name string) {
 	must(b.t, os.WriteFile(filepath.Join(pictures, name+".png"), data, 0o644))
 }
 
-// address is what stands behind the # of the page's address.
+// address returns the part of the page's address after the #.
 func (b *tab) address() string {
 	b.t.Helper()
 	u, err := url.Parse(eval[string](b, "location.href"))

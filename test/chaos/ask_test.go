@@ -18,19 +18,19 @@ import (
 	"missioncontrol/test/chaos/check"
 )
 
-// caller asks and writes down what it asks and what it is told.
+// caller sends requests and records them with their answers.
 type caller struct {
-	who  string
-	rec  *check.Recorder
-	door door
+	who   string
+	rec   *check.Recorder
+	entry entry
 }
 
-// door is a way to reach a supervisor. An error means that nobody answered.
-type door interface {
+// entry is a way to reach a supervisor. An error means that there was no answer.
+type entry interface {
 	send(ctx context.Context, op string, body []byte) (answer, error)
 }
 
-// answer is what a request was answered with.
+// answer is the answer to a request.
 type answer struct {
 	outcome check.Outcome
 	code    string
@@ -39,15 +39,15 @@ type answer struct {
 
 func (a answer) ok() bool { return a.outcome == check.OK }
 
-// read takes an answer apart; the checker is who judges it.
+// read decodes an answer; the checker judges it.
 func (a answer) read(into any) { _ = json.Unmarshal(a.body, into) }
 
-// usual is how long a request may take before it is given up.
+// usual is the timeout of most requests.
 const usual = 3 * time.Second
 
 func (c *caller) ask(op string, request any) answer { return c.askWithin(usual, op, request) }
 
-func (c *caller) askWithin(patience time.Duration, op string, request any) answer {
+func (c *caller) askWithin(timeout time.Duration, op string, request any) answer {
 	body, err := json.Marshal(request)
 	if err != nil {
 		log.Fatal(err)
@@ -56,9 +56,9 @@ func (c *caller) askWithin(patience time.Duration, op string, request any) answe
 	if err != nil {
 		log.Fatal(err) // without its history a client proves nothing
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	a, err := c.door.send(ctx, op, body)
+	a, err := c.entry.send(ctx, op, body)
 	if err != nil {
 		a = answer{outcome: check.Unknown, code: err.Error()}
 	}
@@ -74,28 +74,28 @@ func (c *caller) askWithin(patience time.Duration, op string, request any) answe
 	return a
 }
 
-// judge says what an answer means.
+// judge classifies an answer.
 func judge(status string, body []byte) answer {
 	if status == "" {
 		return answer{outcome: check.OK, body: body}
 	}
-	var said struct {
+	var output struct {
 		Error struct {
 			Code string `json:"code"`
 		} `json:"error"`
 	}
-	_ = json.Unmarshal(body, &said) // without a code there is the number
-	a := answer{outcome: check.Refused, code: said.Error.Code, body: body}
+	_ = json.Unmarshal(body, &output) // without a code, the status number is used
+	a := answer{outcome: check.Refused, code: output.Error.Code, body: body}
 	if a.code == "" {
 		a.code = status
 	}
-	if strings.HasPrefix(status, "5") { // it may have been done
+	if strings.HasPrefix(status, "5") { // it may have been carried out
 		a.outcome = check.Unknown
 	}
 	return a
 }
 
-// overNATS is the door of agents and most clients.
+// overNATS is the entry used by agents and most clients.
 type overNATS struct {
 	nc    *nats.Conn
 	agent string // in the subject
@@ -113,7 +113,7 @@ func (d overNATS) send(ctx context.Context, op string, body []byte) (answer, err
 	return judge(reply.Header.Get("Nats-Service-Error-Code"), reply.Data), nil
 }
 
-// dial connects for life, whatever happens.
+// dial opens a connection that always reconnects.
 func dial(urls, name string) *nats.Conn {
 	nc, err := nats.Connect(urls, nats.Name(name), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
 		nats.ReconnectWait(100*time.Millisecond), nats.Timeout(2*time.Second), nats.PingInterval(2*time.Second),
@@ -124,8 +124,8 @@ func dial(urls, name string) *nats.Conn {
 	return nc
 }
 
-// overHTTP is the other door, which needs no broker.
-type overHTTP struct{ urls []string } // the first that answers is asked
+// overHTTP is the other entry, which needs no broker.
+type overHTTP struct{ urls []string } // the first that answers is used
 
 func (d overHTTP) send(ctx context.Context, op string, body []byte) (answer, error) {
 	var err error
@@ -146,7 +146,7 @@ func (d overHTTP) sendTo(ctx context.Context, url, op string, body []byte) (answ
 	method, path := http.MethodGet, "/api/supervisor/"+op
 	switch op {
 	case "health", "status", "agents":
-		// as it is
+		// unchanged
 	case "missions.create":
 		method, path = http.MethodPost, "/api/missions"
 	case "missions.get":

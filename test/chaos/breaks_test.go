@@ -19,17 +19,17 @@ import (
 	"missioncontrol/test/chaos/check"
 )
 
-// tampering breaks a guarantee behind the supervisor's back: in its database while it
-// is down, or in the stream while it runs.
+// tampering breaks a guarantee without the supervisor's knowledge: in its database
+// while it is down, or in the stream while it runs.
 type tampering struct {
 	guarantee int
-	says      string // what a violation has to say
-	database  string // SQL; %s is the id of a completed mission
+	says      string // the text that a violation must contain
+	database  string // SQL; %s is the ID of a completed mission
 	stream    func(t *testing.T, js jetstream.JetStream, mission string)
 }
 
-// A run that was in order is not any more after its store or its stream has been
-// tampered with, and the checker says which guarantee is broken.
+// After its store or its stream is tampered with, a correct run is no longer
+// correct, and the checker says which guarantee is broken.
 func TestTamperingIsFound(t *testing.T) {
 	t.Parallel()
 	base := t.TempDir()
@@ -53,8 +53,8 @@ func TestTamperingIsFound(t *testing.T) {
 	}
 }
 
-// quietRun is a short run without faults at which nothing is wrong. It leaves the
-// supervisor's data in dir.
+// quietRun is a short run without faults or violations. It leaves the supervisor's
+// data in dir.
 func quietRun(t *testing.T, dir string) *check.Evidence {
 	t.Helper()
 	s, err := newSite(dir, 1, layout{supervisors: 1, agents: 2, clients: 2})
@@ -92,7 +92,7 @@ func victim(t *testing.T, e *check.Evidence) string {
 	return ""
 }
 
-// tampered is the evidence of the same run after the tampering.
+// tampered returns the evidence of the same run after the tampering.
 func tampered(t *testing.T, base string, before *check.Evidence, tamper *tampering, mission string) *check.Evidence {
 	t.Helper()
 	s := revived(t, base)
@@ -116,7 +116,7 @@ func tampered(t *testing.T, base string, before *check.Evidence, tamper *tamperi
 	return e
 }
 
-// revived is a site of one supervisor with the data of another one's.
+// revived returns a site of one supervisor with the data of another.
 func revived(t *testing.T, base string) *site {
 	t.Helper()
 	dir := t.TempDir()
@@ -127,7 +127,7 @@ func revived(t *testing.T, base string) *site {
 	return s
 }
 
-// execute changes a database that nobody uses now.
+// execute changes a database that is not in use.
 func execute(path, sql string) (err error) {
 	db, err := sqlite3.Open(path)
 	if err != nil {
@@ -143,20 +143,20 @@ func execute(path, sql string) (err error) {
 	return nil
 }
 
-// found fails the test unless a violation of the guarantee says so.
+// found fails the test unless a violation of the guarantee contains the text.
 func found(t *testing.T, guarantee int, says string, e *check.Evidence) {
 	t.Helper()
 	violations := check.Check(e)
 	for _, v := range violations {
 		if v.Guarantee == guarantee && strings.Contains(v.What, says) {
-			t.Logf("%s\n%s", v, e.Story(v.Mission)) // as a failing run would
+			t.Logf("%s\n%s", v, e.Story(v.Mission)) // like a failing run
 			return
 		}
 	}
 	t.Errorf("guarantee %d is broken, and the checker does not say %q but %v", guarantee, says, violations)
 }
 
-// messagesOf are the messages about a mission that tell of changes of status.
+// messagesOf returns the messages that report a mission's status changes.
 func messagesOf(t *testing.T, js jetstream.JetStream, mission string) (jetstream.Stream, []*jetstream.RawStreamMsg) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), recovery)
@@ -182,7 +182,8 @@ func dropEvent(t *testing.T, js jetstream.JetStream, mission string) {
 	must(t, stream.DeleteMsg(t.Context(), messages[0].Sequence))
 }
 
-// again publishes a message once more. Without its id the broker cannot tell.
+// again publishes a message once more. Without its ID the broker cannot detect
+// that.
 func again(t *testing.T, js jetstream.JetStream, msg *jetstream.RawStreamMsg) {
 	t.Helper()
 	_, err := js.PublishMsg(t.Context(), &nats.Msg{Subject: msg.Subject, Data: msg.Data})
@@ -203,17 +204,17 @@ func swapEvents(t *testing.T, js jetstream.JetStream, mission string) {
 	again(t, js, messages[0])
 }
 
-// witness is an agent or a creator that the test itself plays.
+// witness returns an agent or a creator played by the test itself.
 func (s *site) witness(t *testing.T, who string) *caller {
 	t.Helper()
 	rec, err := check.Record(s.histories, who, monotonic)
 	must(t, err)
 	nc := dial(s.natsDirect(), who)
 	t.Cleanup(func() { nc.Close(); must(t, rec.Close()) })
-	return &caller{who: who, rec: rec, door: overNATS{nc, who}}
+	return &caller{who: who, rec: rec, entry: overNATS{nc, who}}
 }
 
-// insist asks until it is answered well.
+// insist repeats a request until it succeeds.
 func (c *caller) insist(t *testing.T, op string, request any) answer {
 	t.Helper()
 	var a answer
@@ -223,26 +224,26 @@ func (c *caller) insist(t *testing.T, op string, request any) answer {
 	return a
 }
 
-// take registers an agent and gives it a mission.
+// take registers an agent and claims a mission for it.
 func (c *caller) take(t *testing.T) lease {
 	t.Helper()
 	c.insist(t, "agent.register", map[string]any{"name": c.who, "types": kinds, "capacity": 1})
-	var said struct {
+	var output struct {
 		Missions []struct {
 			ID    string `json:"id"`
 			Lease int64  `json:"lease"`
 		} `json:"missions"`
 	}
 	if !until(recovery, func() bool {
-		c.insist(t, "agent.claim", map[string]any{"max": 1, "wait_seconds": 10}).read(&said)
-		return len(said.Missions) == 1
+		c.insist(t, "agent.claim", map[string]any{"max": 1, "wait_seconds": 10}).read(&output)
+		return len(output.Missions) == 1
 	}) {
 		t.Fatalf("agent %s gets nothing", c.who)
 	}
-	return lease{said.Missions[0].ID, said.Missions[0].Lease}
+	return lease{output.Missions[0].ID, output.Missions[0].Lease}
 }
 
-// stage is a site of one supervisor with one mission that an agent holds.
+// stage returns a site of one supervisor with one mission that an agent holds.
 func stage(t *testing.T) (s *site, a *caller, held lease) {
 	t.Helper()
 	s, err := newSite(t.TempDir(), 1, layout{supervisors: 1})
@@ -264,7 +265,7 @@ func (s *site) meanwhile(t *testing.T, sql ...string) {
 	must(t, s.supervisors[0].start())
 }
 
-// judge collects and checks as a run does.
+// judge collects evidence and checks it like a run.
 func (s *site) judge(t *testing.T, faults ...check.Fault) *check.Evidence {
 	t.Helper()
 	look, err := newLook(s.natsDirect())
@@ -279,8 +280,8 @@ func (s *site) judge(t *testing.T, faults ...check.Fault) *check.Evidence {
 	return e
 }
 
-// A supervisor that is made to believe in a stale lease accepts it, and the checker
-// finds out.
+// A supervisor with manipulated data accepts a stale lease, and the checker detects
+// it.
 func TestAStaleLeaseIsFound(t *testing.T) {
 	t.Parallel()
 	s, a, stale := stage(t)
@@ -291,8 +292,8 @@ func TestAStaleLeaseIsFound(t *testing.T) {
 	found(t, 3, "was accepted, although agent b held lease", s.judge(t))
 }
 
-// A supervisor that never hears of an agent's death leaves its mission where it is,
-// and the checker finds out.
+// A supervisor that never learns of an agent's death leaves its mission in place,
+// and the checker detects it.
 func TestADeathThatNobodyNoticesIsFound(t *testing.T) {
 	t.Parallel()
 	s, _, _ := stage(t)
@@ -302,7 +303,7 @@ func TestADeathThatNobodyNoticesIsFound(t *testing.T) {
 	found(t, 6, "which never came back", s.judge(t, killed))
 }
 
-// A supervisor that does not answer while JetStream is away is found.
+// A supervisor that does not answer while JetStream is unavailable is detected.
 func TestSilenceWithoutJetStreamIsFound(t *testing.T) {
 	t.Parallel()
 	s, err := newSite(t.TempDir(), 1, layout{supervisors: 1, brokers: 3, agents: 1})
@@ -317,7 +318,7 @@ func TestSilenceWithoutJetStreamIsFound(t *testing.T) {
 	silent := fault{kind: check.KindNoJetStream,
 		begin: func(string) { s.supervisors[0].freeze(); s.restartBrokers(false) },
 		heal:  func(string) { s.supervisors[0].thaw(); s.restartBrokers(true) }}
-	r.patience = time.Second
+	r.timeout = time.Second
 	r.alone(misfortune{fault: &silent})
 	e, err := r.finish(recovery)
 	must(t, err)

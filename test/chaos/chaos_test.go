@@ -55,8 +55,8 @@ func build(dir string) error {
 	return nil
 }
 
-// Supervisors, brokers, Redis, agents and clients are killed, frozen, cut off and
-// filled up at random; afterwards every guarantee is found kept.
+// Supervisors, brokers, Redis, agents and clients are killed, frozen, disconnected
+// and run out of disk space at random. Afterwards every guarantee must hold.
 func TestChaos(t *testing.T) {
 	t.Parallel()
 	sites := []string{"sqlite", "redis"}
@@ -75,12 +75,12 @@ func TestChaos(t *testing.T) {
 	}
 }
 
-// longRun is a run with an outage of the brokers in it that outlasts the window in
-// which they recognise an event that is sent twice.
+// longRun is the minimum duration of a run with a broker outage that outlasts the
+// duplicate window.
 const longRun = 5 * time.Minute
 
 // chaos is one run.
-func chaos(t *testing.T, name string, seed uint64, lasts time.Duration) {
+func chaos(t *testing.T, name string, seed uint64, duration time.Duration) {
 	dir := kept(t, fmt.Sprintf("%s-%d", name, seed))
 	t.Logf("seed %d, everything is in %s", seed, dir)
 	l, there := layouts[name]
@@ -97,18 +97,18 @@ func chaos(t *testing.T, name string, seed uint64, lasts time.Duration) {
 		t.Fatalf("the site does not come up: %v", r.trouble)
 	}
 	next := plan(seed, s.faults())
-	if lasts >= longRun && len(s.brokers) > 0 {
-		r.mistreat(next, lasts/2)
+	if duration >= longRun && len(s.brokers) > 0 {
+		r.mistreat(next, duration/2)
 		r.outlast()
-		lasts /= 2
+		duration /= 2
 	}
-	r.mistreat(next, lasts)
+	r.mistreat(next, duration)
 	e, err := r.finish(2 * time.Minute)
 	must(t, err)
 	report(t, name, seed, e, check.Check(e))
 }
 
-// kept makes a directory that stays if the test fails.
+// kept creates a directory that is kept if the test fails.
 func kept(t *testing.T, name string) string {
 	t.Helper()
 	if *keep != "" {
@@ -126,7 +126,7 @@ func kept(t *testing.T, name string) string {
 	return dir
 }
 
-// report says what a run has shown, and of each violation the shortest story.
+// report prints the results of a run, and the shortest story for each violation.
 func report(t *testing.T, name string, seed uint64, e *check.Evidence, violations []check.Violation) {
 	t.Helper()
 	kinds := map[string]int{}

@@ -12,24 +12,24 @@ import (
 	"missioncontrol/test/chaos/check"
 )
 
-// fault is something bad that can be done to a site.
+// fault is a fault that can be injected into a site.
 type fault struct {
-	kind    string
-	targets []string
-	weight  int // how often, compared to the others
-	lasts   [2]time.Duration
-	alone   bool // nothing else is wrong meanwhile, and the observer asks
+	kind     string
+	targets  []string
+	weight   int // relative frequency
+	duration [2]time.Duration
+	alone    bool // nothing else is wrong meanwhile, and the observer sends requests
 
 	begin func(target string)
-	heal  func(target string)        // nil: there is nothing to be healed
-	name  func(target string) string // what the target is called when it begins; nil: as it is
+	heal  func(target string)        // nil: nothing to heal
+	name  func(target string) string // the name of the target when it begins; nil: unchanged
 }
 
-// brief is how long most things stay broken: shorter and longer than a lease and the
-// patience of connections.
+// brief is how long most faults last: shorter and longer than a lease and the
+// timeouts of connections.
 var brief = [2]time.Duration{200 * time.Millisecond, 5 * time.Second}
 
-// faults are those that a site can have.
+// faults returns the faults that a site can have.
 func (s *site) faults() []fault {
 	all := []fault{
 		killing("kill a supervisor", 6, s.supervisors), freezing("freeze a supervisor", 3, s.supervisors),
@@ -67,14 +67,14 @@ func named(processes []*process) (names []string, byName map[string]*process) {
 // killing is kill -9, and a start some time later.
 func killing(kind string, weight int, processes []*process) fault {
 	names, byName := named(processes)
-	return fault{kind: kind, targets: names, weight: weight, lasts: brief,
+	return fault{kind: kind, targets: names, weight: weight, duration: brief,
 		begin: func(target string) { byName[target].kill() },
-		heal:  func(target string) { _ = byName[target].start() }} // noted as trouble when everything should run
+		heal:  func(target string) { _ = byName[target].start() }} // recorded as trouble when everything should run
 }
 
-// slowDeath kills supervisors while everything they do takes long, so that most die
-// in the middle of something: between the stream's taking an event and their forgetting
-// it, say.
+// slowDeath kills supervisors while everything they do is slow, so that most die in
+// the middle of something: for example after the stream has stored an event and
+// before they forget it.
 func slowDeath(processes []*process, links map[string]*link) (fault, bool) {
 	if links[processes[0].name] == nil {
 		return fault{}, false
@@ -93,8 +93,8 @@ func slowDeath(processes []*process, links map[string]*link) (fault, bool) {
 	return f, true
 }
 
-// killingAgents is kill -9 of agents, of which every other one never comes back:
-// another agent takes its place.
+// killingAgents is kill -9 of agents. Every other one never returns: another agent
+// takes its place.
 func (s *site) killingAgents() fault {
 	f := outlasting(killing(check.KindKillAgent, 6, s.agents))
 	revive := f.heal
@@ -106,31 +106,31 @@ func (s *site) killingAgents() fault {
 	return f
 }
 
-// outlasting makes a fault last longer than a lease more often than not.
+// outlasting makes a fault usually last longer than a lease.
 func outlasting(f fault) fault {
-	f.lasts = [2]time.Duration{200 * time.Millisecond, 12 * time.Second}
+	f.duration = [2]time.Duration{200 * time.Millisecond, 12 * time.Second}
 	return f
 }
 
-// stopping is a stop as a service manager asks for it, and a start some time later.
+// stopping is a stop like that of a service manager, and a start some time later.
 func stopping(kind string, weight int, processes []*process) fault {
 	names, byName := named(processes)
-	return fault{kind: kind, targets: names, weight: weight, lasts: brief,
+	return fault{kind: kind, targets: names, weight: weight, duration: brief,
 		begin: func(target string) { byName[target].stop(stopPatience) },
 		heal:  func(target string) { _ = byName[target].start() }} // see killing
 }
 
 func freezing(kind string, weight int, processes []*process) fault {
 	names, byName := named(processes)
-	return fault{kind: kind, targets: names, weight: weight, lasts: brief,
+	return fault{kind: kind, targets: names, weight: weight, duration: brief,
 		begin: func(target string) { byName[target].freeze() },
 		heal:  func(target string) { byName[target].thaw() }}
 }
 
-// filling lets a program write nothing more to its files.
+// filling prevents a program from writing more to its files.
 func filling(kind string, weight int, processes []*process) fault {
 	names, byName := named(processes)
-	return fault{kind: kind, targets: names, weight: weight, lasts: [2]time.Duration{time.Second, 4 * time.Second},
+	return fault{kind: kind, targets: names, weight: weight, duration: [2]time.Duration{time.Second, 4 * time.Second},
 		begin: func(target string) { byName[target].limitFiles(4096) },
 		heal:  func(target string) { byName[target].limitFiles(-1) }}
 }
@@ -143,8 +143,8 @@ func linkFaults(to string, links map[string]*link) (all []fault) {
 	for name := range links {
 		names = append(names, name)
 	}
-	add := func(what string, weight int, lasts [2]time.Duration, begin func(*link)) {
-		all = append(all, fault{kind: what + " the way to " + to, targets: sorted(names), weight: weight, lasts: lasts,
+	add := func(what string, weight int, duration [2]time.Duration, begin func(*link)) {
+		all = append(all, fault{kind: what + " the way to " + to, targets: sorted(names), weight: weight, duration: duration,
 			begin: func(target string) { begin(links[target]) }, heal: func(target string) { links[target].heal() }})
 	}
 	add("cut", 5, [2]time.Duration{}, (*link).cut)
@@ -160,11 +160,11 @@ var whole = []string{""}
 func (s *site) brokerFaults() []fault {
 	all := []fault{
 		killing("kill a broker", 5, s.brokers), freezing("freeze a broker", 4, s.brokers),
-		{kind: check.KindBrokersGone, targets: whole, weight: 1, lasts: brief, alone: true,
+		{kind: check.KindBrokersGone, targets: whole, weight: 1, duration: brief, alone: true,
 			begin: func(string) { s.killBrokers() }, heal: func(string) { s.startBrokers() }},
-		{kind: check.KindBrokersHung, targets: whole, weight: 1, lasts: brief, alone: true,
+		{kind: check.KindBrokersHung, targets: whole, weight: 1, duration: brief, alone: true,
 			begin: func(string) { s.eachBroker((*process).freeze) }, heal: func(string) { s.eachBroker((*process).thaw) }},
-		{kind: check.KindNoJetStream, targets: whole, weight: 2, lasts: brief, alone: true,
+		{kind: check.KindNoJetStream, targets: whole, weight: 2, duration: brief, alone: true,
 			begin: func(string) { s.restartBrokers(false) }, heal: func(string) { s.restartBrokers(true) }},
 	}
 	if canLimitFiles {
@@ -173,8 +173,8 @@ func (s *site) brokerFaults() []fault {
 	return all
 }
 
-// fillingBrokers: a broker that could not write has given its copy of the stream up.
-// Its operator makes room and starts it anew.
+// fillingBrokers: a broker that could not write has given up its replica of the
+// stream. Its operator frees space and restarts it.
 func (s *site) fillingBrokers() fault {
 	f := filling("the disk of a broker is full", 2, s.brokers)
 	_, byName := named(s.brokers)
@@ -204,35 +204,35 @@ func (s *site) redisFaults() []fault {
 	redis := []*process{s.redis}
 	return []fault{
 		killing("kill Redis", 3, redis), freezing("freeze Redis", 3, redis),
-		{kind: "Redis is full", targets: []string{"redis"}, weight: 3, lasts: brief,
+		{kind: "Redis is full", targets: []string{"redis"}, weight: 3, duration: brief,
 			begin: func(string) { s.tellRedis("CONFIG SET maxmemory 1") }, heal: func(string) { s.tellRedis("CONFIG SET maxmemory 0") }},
 		{kind: "Redis forgets its scripts", targets: []string{"redis"}, weight: 4,
 			begin: func(string) { s.tellRedis("SCRIPT FLUSH SYNC") }},
 	}
 }
 
-// tellRedis sends a command; that it gets nowhere is a fault like any other.
+// tellRedis sends a command; if it does not arrive, that is a fault like any other.
 func (s *site) tellRedis(command string) {
 	conn, err := net.DialTimeout("tcp", s.redisAddr, time.Second)
 	if err != nil {
 		return
 	}
-	defer func() { _ = conn.Close() }() // everything was said
+	defer func() { _ = conn.Close() }() // everything was sent
 	_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
 	if _, err := fmt.Fprintf(conn, "%s\r\n", command); err == nil {
-		_, _ = bufio.NewReader(conn).ReadString('\n') // OK, or it is gone
+		_, _ = bufio.NewReader(conn).ReadString('\n') // OK, or the connection is gone
 	}
 }
 
 // misfortune is one fault of a plan.
 type misfortune struct {
 	*fault
-	target string
-	gap    time.Duration // after the one before began
-	lasts  time.Duration
+	target   string
+	gap      time.Duration // after the previous one began
+	duration time.Duration
 }
 
-// plan draws what is going to happen; the same seed draws the same.
+// plan draws the sequence of faults; the same seed gives the same plan.
 func plan(seed uint64, faults []fault) func() misfortune {
 	dice := rand.New(rand.NewPCG(seed, 0))
 	all := 0
@@ -240,7 +240,7 @@ func plan(seed uint64, faults []fault) func() misfortune {
 		all += f.weight
 	}
 	between := func(least, most time.Duration) time.Duration {
-		// Mostly short, at times long.
+		// Mostly short, sometimes long.
 		return least + time.Duration(float64(most-least)*dice.Float64()*dice.Float64())
 	}
 	return func() misfortune {
@@ -249,7 +249,7 @@ func plan(seed uint64, faults []fault) func() misfortune {
 			f := &faults[i]
 			if n -= f.weight; n < 0 {
 				return misfortune{fault: f, target: f.targets[dice.IntN(len(f.targets))],
-					gap: between(200*time.Millisecond, 2*time.Second), lasts: between(f.lasts[0], f.lasts[1])}
+					gap: between(200*time.Millisecond, 2*time.Second), duration: between(f.duration[0], f.duration[1])}
 			}
 		}
 		panic("the weights do not add up")

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// link is how one program reaches others: a TCP proxy before each of them. Its
+// link is how one program reaches others: a TCP proxy in front of each of them. Its
 // methods may be called concurrently.
 type link struct {
 	name    string
@@ -21,19 +21,19 @@ func (l *link) each(do func(*proxy)) {
 	}
 }
 
-// cut ends every connection.
+// cut closes every connection.
 func (l *link) cut() { l.each((*proxy).cut) }
 
-// refuse ends every connection and lets none be made, until heal.
+// refuse closes every connection and refuses new ones, until heal.
 func (l *link) refuse() { l.each(func(p *proxy) { p.set(way{refuses: true}); p.cut() }) }
 
 // hang holds every connection open and forwards nothing, until heal.
 func (l *link) hang() { l.each(func(p *proxy) { p.set(way{hangs: true}) }) }
 
-// slow makes everything come late, until heal.
+// slow delays everything, until heal.
 func (l *link) slow(by time.Duration) { l.each(func(p *proxy) { p.set(way{late: by}) }) }
 
-// heal ends what the others began.
+// heal undoes the other methods.
 func (l *link) heal() { l.each(func(p *proxy) { p.set(way{}) }) }
 
 func (l *link) close() { l.each((*proxy).close) }
@@ -45,7 +45,7 @@ type way struct {
 	late    time.Duration
 }
 
-// proxy forwards connections to a target, in the way it is told.
+// proxy forwards connections to a target, as its way says.
 type proxy struct {
 	target   string
 	listener net.Listener
@@ -90,7 +90,7 @@ func (p *proxy) close() {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
-	_ = p.listener.Close() // nothing is to be done about it
+	_ = p.listener.Close() // nothing can be done about it
 	p.set(way{})
 	p.cut()
 	p.all.Wait()
@@ -106,12 +106,13 @@ func (p *proxy) accept() {
 	}
 }
 
-// track notes a connection so that it can be cut; false if there are to be none.
+// track registers a connection so that it can be cut; false if connections are
+// refused.
 func (p *proxy) track(c net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed || p.way.refuses {
-		_ = c.Close() // it has said nothing
+		_ = c.Close() // nothing was sent on it
 		return false
 	}
 	p.conns[c] = true
@@ -119,7 +120,7 @@ func (p *proxy) track(c net.Conn) bool {
 }
 
 func (p *proxy) untrack(c net.Conn) {
-	_ = c.Close() // it may be closed already
+	_ = c.Close() // it may already be closed
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.conns, c)
@@ -143,7 +144,7 @@ func (p *proxy) serve(near net.Conn) {
 }
 
 func (p *proxy) copy(to, from net.Conn) {
-	defer func() { _, _ = to.Close(), from.Close() }() // one end is the end of both
+	defer func() { _, _ = to.Close(), from.Close() }() // if one end closes, so does the other
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)

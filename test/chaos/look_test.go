@@ -15,7 +15,7 @@ import (
 	"missioncontrol/test/chaos/check"
 )
 
-// look is how the store and the stream are looked at in the end, over plain NATS.
+// look reads the final content of the store and the stream, over plain NATS.
 type look struct{ nc *nats.Conn }
 
 func newLook(urls string) (*look, error) {
@@ -25,7 +25,7 @@ func newLook(urls string) (*look, error) {
 
 func (l *look) close() { l.nc.Close() }
 
-// ask asks until it is answered, which nothing should keep from happening now.
+// ask repeats a request until it is answered, which nothing should prevent now.
 func (l *look) ask(op string, request, reply any) error {
 	body, err := json.Marshal(request)
 	if err != nil {
@@ -47,16 +47,16 @@ func (l *look) ask(op string, request, reply any) error {
 }
 
 // awaitEnds waits until no mission is pending or running.
-func (l *look) awaitEnds(patience time.Duration) error {
+func (l *look) awaitEnds(timeout time.Duration) error {
 	var counts check.Counts
 	var err error
-	if until(patience, func() bool {
+	if until(timeout, func() bool {
 		err = l.ask("status", struct{}{}, &counts)
 		return err == nil && counts.Pending+counts.Running == 0
 	}) {
 		return nil
 	}
-	return errors.Join(err, fmt.Errorf("after %s, %d missions are PENDING and %d are RUNNING", patience, counts.Pending, counts.Running))
+	return errors.Join(err, fmt.Errorf("after %s, %d missions are PENDING and %d are RUNNING", timeout, counts.Pending, counts.Running))
 }
 
 func (l *look) waiting() (int64, error) {
@@ -71,13 +71,13 @@ func (l *look) waiting() (int64, error) {
 	return health.Checks.Stream.Waiting, err
 }
 
-func (l *look) awaitEmptyOutbox(patience time.Duration) error {
+func (l *look) awaitEmptyOutbox(timeout time.Duration) error {
 	var n int64
 	var err error
-	if until(patience, func() bool { n, err = l.waiting(); return err == nil && n == 0 }) {
+	if until(timeout, func() bool { n, err = l.waiting(); return err == nil && n == 0 }) {
 		return nil
 	}
-	return errors.Join(err, fmt.Errorf("after %s, %d events wait for the stream", patience, n))
+	return errors.Join(err, fmt.Errorf("after %s, %d events wait for the stream", timeout, n))
 }
 
 // collect reads the store and the stream.
@@ -95,7 +95,7 @@ func (l *look) collect() (*check.Evidence, error) {
 	return e, l.ask("status", struct{}{}, e.Counts)
 }
 
-// missions reads the list, and each mission again by its id.
+// missions reads the list, and each mission again by its ID.
 func (l *look) missions(e *check.Evidence) error {
 	for cursor := json.RawMessage(nil); ; {
 		var page struct {
@@ -168,8 +168,8 @@ func (l *look) agents(e *check.Evidence) error {
 	return nil
 }
 
-// events reads the whole stream as its leader has it. A consumer may live on a copy
-// that lags behind, which tells of less than there is, or of nothing.
+// events reads the whole stream from its leader. A consumer may be on a lagging
+// replica, which has fewer events, or none.
 func (l *look) events(e *check.Evidence) error {
 	var info struct {
 		State struct {
@@ -209,7 +209,7 @@ func (l *look) events(e *check.Evidence) error {
 	return nil
 }
 
-// jetStream asks the stream's leader until it answers.
+// jetStream repeats a request to the stream's leader until it is answered.
 func (l *look) jetStream(op string, request, reply any) error {
 	body, err := json.Marshal(request)
 	if err != nil {
@@ -238,10 +238,10 @@ func (l *look) jetStreamOnce(op string, body []byte, reply any) error {
 	return json.Unmarshal(msg.Data, reply)
 }
 
-// tableStatuses are the statuses as the database numbers them.
+// tableStatuses are the statuses, in the database's numbering.
 var tableStatuses = []string{"PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"}
 
-// readTable reads the missions of a database that nobody uses now.
+// readTable reads the missions of a database that is not in use.
 func readTable(path string) (rows map[string]check.Row, err error) {
 	db, err := sqlite3.Open(path)
 	if err != nil {

@@ -16,32 +16,32 @@ import (
 	"time"
 )
 
-// process is a program that is kept running: when it ends by itself it is started
-// again, as a service manager would. Its methods may be called concurrently, but
-// for those that start and stop it.
+// process is a program that is kept running: when it exits by itself it is
+// restarted, as by a service manager. Its methods may be called concurrently,
+// except for those that start and stop it.
 type process struct {
 	name    string
 	command func() *exec.Cmd
-	log     string // the file of what it prints
-	ready   string // what it prints when it is up; "" for a program that tells nothing
+	log     string // the file with its output
+	ready   string // what it prints when it is up; "" for a program that prints nothing
 
 	mu      sync.Mutex
 	cmd     *exec.Cmd
 	ended   chan struct{} // closed when cmd has ended
-	wanted  bool          // that it runs
+	wanted  bool          // whether it should run
 	from    int64         // where the output of this start begins
 	again   sync.WaitGroup
-	trouble []string // ends that nobody asked for, after it was up
+	trouble []string // unexpected exits after it was up
 }
 
-// restart is how long a program that has ended by itself stays away.
+// restart is how long a program that exited by itself stays down.
 const restart = 300 * time.Millisecond
 
 func newProcess(dir, name, ready string, command func() *exec.Cmd) *process {
 	return &process{name: name, ready: ready, command: command, log: filepath.Join(dir, name+".log")}
 }
 
-// start runs the program, and keeps it running.
+// start starts the program, and keeps it running.
 func (p *process) start() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -59,7 +59,7 @@ func (p *process) run() error {
 		return errors.Join(err, output.Close())
 	}
 	cmd := p.command()
-	pipe := struct{ io.Writer }{output} // a program whose disk is full can still say so
+	pipe := struct{ io.Writer }{output} // a program whose disk is full can still print that
 	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = pipe, pipe, alone()
 	if err := cmd.Start(); err != nil {
 		return errors.Join(fmt.Errorf("%s: %w", p.name, err), output.Close())
@@ -67,8 +67,8 @@ func (p *process) run() error {
 	ended := make(chan struct{})
 	p.cmd, p.ended, p.from = cmd, ended, info.Size()
 	p.again.Go(func() {
-		_ = cmd.Wait()     // killed more often than not
-		_ = output.Close() // a log that is short proves nothing
+		_ = cmd.Wait()     // usually killed
+		_ = output.Close() // an incomplete log proves nothing
 		p.mu.Lock()
 		byItself := p.wanted && p.cmd == cmd
 		if byItself {
@@ -83,8 +83,8 @@ func (p *process) run() error {
 	return nil
 }
 
-// judge notes an end that nobody asked for. What cannot start, for want of a store,
-// say, may end; what was up may not.
+// judge records an unexpected exit. A program that cannot start, for example
+// without a store, may exit; one that was up may not.
 func (p *process) judge(state *os.ProcessState) {
 	printed := p.printed()
 	if p.ready == "" || !bytes.Contains(printed, []byte(p.ready)) && state.ExitCode() == 1 {
@@ -93,7 +93,7 @@ func (p *process) judge(state *os.ProcessState) {
 	p.trouble = append(p.trouble, fmt.Sprintf("%s ended by itself (%s):\n%s", p.name, state, tail(printed)))
 }
 
-// printed is what the program has printed since it was started last.
+// printed returns the program's output since its last start.
 func (p *process) printed() []byte {
 	text, err := os.ReadFile(p.log)
 	if err != nil || int64(len(text)) < p.from {
@@ -120,7 +120,7 @@ func (p *process) revive(was *exec.Cmd) {
 	}
 }
 
-// kill is kill -9; the program stays away until it is started.
+// kill is kill -9; the program stays down until it is started.
 func (p *process) kill() {
 	p.mu.Lock()
 	p.wanted = false
@@ -129,13 +129,14 @@ func (p *process) kill() {
 	if cmd == nil {
 		return
 	}
-	_ = cmd.Process.Kill() // it may have ended
+	_ = cmd.Process.Kill() // it may have exited
 	<-ended
 }
 
-// stop asks the program to end, and kills it if it does not in time. A program that
-// tells nothing may be so new that it does not listen yet, and just dies of it.
-func (p *process) stop(patience time.Duration) (clean bool) {
+// stop asks the program to exit, and kills it if it does not in time. A program
+// that prints nothing may be so new that it has no signal handler yet, and is
+// killed by the signal.
+func (p *process) stop(timeout time.Duration) (clean bool) {
 	p.mu.Lock()
 	p.wanted = false
 	cmd, ended := p.cmd, p.ended
@@ -143,12 +144,12 @@ func (p *process) stop(patience time.Duration) (clean bool) {
 	if cmd == nil {
 		return true
 	}
-	_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-	timer := time.NewTimer(patience)
+	_ = cmd.Process.Signal(syscall.SIGTERM) // it may have exited
+	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	select {
 	case <-ended:
-		if p.ready != "" && cmd.ProcessState.ExitCode() > 1 { // it may miss a store or a broker, but not panic
+		if p.ready != "" && cmd.ProcessState.ExitCode() > 1 { // it may lack a store or a broker, but must not panic
 			p.mu.Lock()
 			p.trouble = append(p.trouble, fmt.Sprintf("%s did not end well (%s):\n%s", p.name, cmd.ProcessState, tail(p.printed())))
 			p.mu.Unlock()
@@ -160,13 +161,14 @@ func (p *process) stop(patience time.Duration) (clean bool) {
 	}
 }
 
-// endedBy reports whether a program was ended by a signal.
+// endedBy reports whether a signal ended a program.
 func endedBy(state *os.ProcessState, s syscall.Signal) bool {
 	status, known := state.Sys().(syscall.WaitStatus)
 	return known && status.Signaled() && status.Signal() == s
 }
 
-// A program that dies of its stop has ended, if nobody could know whether it was up.
+// A program killed by its stop signal counts as stopped if it was impossible to
+// know whether it was up.
 func TestAStopMayComeBeforeAProgramListens(t *testing.T) {
 	t.Parallel()
 	for ready, clean := range map[string]bool{"": true, "up": false} {
@@ -184,23 +186,23 @@ func (p *process) signal(s syscall.Signal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.cmd != nil {
-		_ = p.cmd.Process.Signal(s) // it may have ended
+		_ = p.cmd.Process.Signal(s) // it may have exited
 	}
 }
 
 func (p *process) freeze() { p.signal(syscall.SIGSTOP) }
 func (p *process) thaw()   { p.signal(syscall.SIGCONT) }
 
-// limitFiles keeps the program from writing beyond so many bytes of any file.
+// limitFiles limits the size of the files that the program writes.
 func (p *process) limitFiles(bytes int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.cmd != nil {
-		_ = limitFiles(p.cmd.Process.Pid, bytes) // it may have ended
+		_ = limitFiles(p.cmd.Process.Pid, bytes) // it may have exited
 	}
 }
 
-// troubles are the ends that nobody asked for.
+// troubles returns the unexpected exits.
 func (p *process) troubles() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 // slots is how many missions an agent works on at once.
 const slots = 4
 
-// lease is a right to a mission, as an agent says it.
+// lease is a lease as an agent sends it.
 type lease struct {
 	Mission string `json:"mission_id"`
 	Lease   int64  `json:"lease"`
@@ -29,18 +29,19 @@ type hold struct {
 	stop    context.CancelFunc
 }
 
-// agent works on missions, mostly as it should. At times it fails, forgets what it
-// holds, goes on although it was told to stop, or says what it has no right to.
+// agent works on missions, mostly correctly. Sometimes it fails, forgets what it
+// holds, continues although it was told to stop, or reports under a lease that is
+// not its own.
 type agent struct {
 	*caller
 	beat  time.Duration
-	known chan struct{} // a value: it has to register
+	known chan struct{} // a value: it must register
 	freed chan struct{} // a value: a slot is free
 
 	mu    sync.Mutex
 	dice  *rand.Rand
 	held  map[string]*hold
-	old   []lease // that it held once
+	old   []lease // leases it once held
 	words int
 }
 
@@ -48,7 +49,7 @@ func newAgent(c *caller, dice *rand.Rand) *agent {
 	return &agent{caller: c, dice: dice, beat: time.Second, known: make(chan struct{}, 1), freed: make(chan struct{}, 1), held: map[string]*hold{}}
 }
 
-// chance is true in so many of a hundred cases.
+// chance is true with the given probability in percent.
 func (a *agent) chance(percent int) bool { return a.roll(100) < percent }
 
 func (a *agent) roll(n int) int {
@@ -67,7 +68,7 @@ func signal1(c chan struct{}) {
 // run works until ctx ends, and then finishes what it holds and leaves.
 func (a *agent) run(ctx context.Context) {
 	a.register(ctx)
-	alive, die := context.WithCancel(context.WithoutCancel(ctx)) // it beats while it finishes
+	alive, die := context.WithCancel(context.WithoutCancel(ctx)) // it sends heartbeats while it finishes
 	var beats, work sync.WaitGroup
 	beats.Go(func() { a.beats(alive, ctx) })
 	a.claims(ctx, alive, &work)
@@ -84,13 +85,13 @@ func (a *agent) run(ctx context.Context) {
 func (a *agent) register(ctx context.Context) {
 	for ctx.Err() == nil {
 		reply := a.ask("agent.register", map[string]any{"name": a.who, "types": kinds, "capacity": slots})
-		var said struct {
+		var output struct {
 			Heartbeat float64 `json:"heartbeat_seconds"`
 		}
 		if reply.ok() {
-			reply.read(&said)
+			reply.read(&output)
 			a.mu.Lock()
-			a.beat = time.Duration(said.Heartbeat * float64(time.Second))
+			a.beat = time.Duration(output.Heartbeat * float64(time.Second))
 			a.mu.Unlock()
 			return
 		}
@@ -98,7 +99,7 @@ func (a *agent) register(ctx context.Context) {
 	}
 }
 
-// rest keeps an agent from asking in a frenzy.
+// rest keeps an agent from sending requests in a busy loop.
 func (a *agent) rest(ctx context.Context) {
 	timer := time.NewTimer(100 * time.Millisecond)
 	defer timer.Stop()
@@ -108,8 +109,8 @@ func (a *agent) rest(ctx context.Context) {
 	}
 }
 
-// beats says that it lives, and what it holds; once it is asked to end, that it takes
-// no more.
+// beats sends heartbeats with what the agent holds and, once it should end, that it
+// is draining.
 func (a *agent) beats(alive, stopping context.Context) {
 	ticker := time.NewTicker(a.beat)
 	defer ticker.Stop()
@@ -120,7 +121,7 @@ func (a *agent) beats(alive, stopping context.Context) {
 			running = append(running, h.lease)
 		}
 		a.mu.Unlock()
-		var said struct {
+		var output struct {
 			Cancel []string `json:"cancel"`
 			Lost   []string `json:"lost"`
 		}
@@ -128,9 +129,9 @@ func (a *agent) beats(alive, stopping context.Context) {
 		if reply.code == "not_found" {
 			signal1(a.known)
 		}
-		reply.read(&said)
-		for _, id := range append(said.Cancel, said.Lost...) {
-			if !a.chance(20) { // at times it does not listen
+		reply.read(&output)
+		for _, id := range append(output.Cancel, output.Lost...) {
+			if !a.chance(20) { // sometimes it ignores the answer
 				a.drop(id)
 			}
 		}
@@ -153,7 +154,7 @@ func (a *agent) drop(id string) {
 	}
 }
 
-// claims takes missions until ctx ends.
+// claims claims missions until ctx ends.
 func (a *agent) claims(ctx, alive context.Context, work *sync.WaitGroup) {
 	for ctx.Err() == nil {
 		select {
@@ -172,21 +173,21 @@ func (a *agent) claims(ctx, alive context.Context, work *sync.WaitGroup) {
 			continue
 		}
 		reply := a.askWithin(usual+2*time.Second, "agent.claim", map[string]any{"max": 1 + a.roll(free), "wait_seconds": 2})
-		var said struct {
+		var output struct {
 			Missions []struct {
 				ID      string `json:"id"`
 				Lease   int64  `json:"lease"`
 				Attempt int    `json:"attempt"`
 			} `json:"missions"`
 		}
-		reply.read(&said)
+		reply.read(&output)
 		switch {
 		case reply.code == "not_found" || reply.code == "conflict":
 			a.register(ctx)
 		case !reply.ok():
 			a.rest(ctx)
 		}
-		for _, m := range said.Missions {
+		for _, m := range output.Missions {
 			a.begin(alive, work, lease{m.ID, m.Lease}, m.Attempt)
 		}
 	}
@@ -200,7 +201,7 @@ func (a *agent) begin(alive context.Context, work *sync.WaitGroup, l lease, atte
 	a.held[l.Mission] = h
 	a.mu.Unlock()
 	if before != nil {
-		before.stop() // it got lost, and came back to us
+		before.stop() // it was lost, and came back to us
 	}
 	work.Go(func() {
 		defer stop()
@@ -215,7 +216,7 @@ func (a *agent) begin(alive context.Context, work *sync.WaitGroup, l lease, atte
 	})
 }
 
-// work is what happens to one mission.
+// work works on one mission.
 func (a *agent) work(ctx context.Context, h *hold) {
 	a.talk(h)
 	length := time.Duration(a.roll(250)) * time.Millisecond
@@ -248,7 +249,7 @@ func (a *agent) work(ctx context.Context, h *hold) {
 	}
 }
 
-// talk tells of progress, at times.
+// talk sometimes reports progress.
 func (a *agent) talk(h *hold) {
 	if a.chance(15) {
 		a.ask("agent.progress", map[string]any{"mission_id": h.Mission, "lease": h.Lease, "percent": a.roll(101)})
@@ -269,19 +270,19 @@ func (a *agent) complete(h *hold) {
 		return
 	}
 	a.end("agent.complete", completion)
-	if a.chance(5) { // the same again, which is to be confirmed again, and another, which is not
+	if a.chance(5) { // the same again, which must be confirmed again, and a different one, which must not
 		a.ask("agent.complete", completion)
 		completion["result"] = a.result(h.Lease)
 		a.ask("agent.complete", completion)
 	}
 }
 
-// result is one that no other completion has.
+// result returns a result that no other completion has.
 func (a *agent) result(lease int64) json.RawMessage {
 	return json.RawMessage(fmt.Sprintf(`{"agent":%q,"life":%d,"lease":%d,"nonce":%d}`, a.who, a.rec.Life(), lease, a.roll(1<<30)))
 }
 
-// end says how an attempt ended, again and again until it is answered.
+// end reports how an attempt ended, and repeats that until it is answered.
 func (a *agent) end(op string, request any) {
 	for range 5 {
 		reply := a.ask(op, request)
@@ -292,7 +293,7 @@ func (a *agent) end(op string, request any) {
 	}
 }
 
-// meddle says something with a lease that it held once, which nobody should believe.
+// meddle reports under a lease that the agent once held; nothing should accept it.
 func (a *agent) meddle() {
 	a.mu.Lock()
 	var l lease

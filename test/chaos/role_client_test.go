@@ -14,7 +14,7 @@ import (
 // kinds are the types of the missions.
 var kinds = []string{"alpha", "beta"}
 
-// spec is a mission as its creator gives it.
+// spec is a mission as its creator sends it.
 type spec struct {
 	ID          string         `json:"id"`
 	Name        string         `json:"name"`
@@ -32,7 +32,7 @@ type byID struct {
 	ID string `json:"id"`
 }
 
-// client creates missions and meddles with them.
+// client creates missions and changes them.
 type client struct {
 	*caller
 	dice *rand.Rand
@@ -42,7 +42,7 @@ type client struct {
 
 func newClient(c *caller, dice *rand.Rand) *client { return &client{caller: c, dice: dice} }
 
-// habit is what a client does, and how often compared to the other things.
+// habit is something a client does, and its relative frequency.
 type habit struct {
 	weight int
 	do     func(*client)
@@ -96,7 +96,7 @@ func (c *client) newSpec() spec {
 	return s
 }
 
-// create makes a mission, and mostly asks again until it is answered.
+// create creates a mission, and usually repeats the request until it is answered.
 func (c *client) create() { c.insist("missions.create", c.newSpec()) }
 
 // insist creates one mission or a batch.
@@ -122,8 +122,8 @@ func (c *client) createBatch() {
 	c.insist("missions.create", map[string][]spec{"missions": batch})
 }
 
-// createAgain asks for what there may be already: as it was, or under the same id
-// with other content, which is to be refused.
+// createAgain requests a mission that may already exist: unchanged, or with the
+// same ID and different content, which must be refused.
 func (c *client) createAgain() {
 	s, there := c.one()
 	if !there {
@@ -137,7 +137,7 @@ func (c *client) createAgain() {
 	c.ask("missions.create", s)
 }
 
-// one picks a mission, mostly a new one.
+// one picks a mission, usually a new one.
 func (c *client) one() (spec, bool) {
 	if len(c.made) == 0 {
 		return spec{}, false
@@ -149,7 +149,7 @@ func (c *client) one() (spec, bool) {
 	return c.made[len(c.made)-1-back], true
 }
 
-// about asks something of one mission.
+// about sends a request about one mission.
 func (c *client) about(op string) {
 	if s, there := c.one(); there {
 		c.ask(op, byID{s.ID})

@@ -17,7 +17,7 @@ import (
 	"missioncontrol/test/chaos/check"
 )
 
-// part is what an agent or client is started with.
+// part holds the parameters of an agent or client.
 type part struct {
 	role string
 	id   string
@@ -26,12 +26,12 @@ type part struct {
 	seed uint64
 }
 
-// arguments are what play understands.
+// arguments returns the parameters as arguments for play.
 func (p part) arguments() []string {
 	return []string{"role", "-role", p.role, "-id", p.id, "-urls", p.urls, "-dir", p.dir, "-seed", fmt.Sprint(p.seed)}
 }
 
-// play is the program of an agent or a client, which ends at SIGTERM.
+// play is the program of an agent or a client. It exits on SIGTERM.
 func play(args []string) {
 	var p part
 	flags := flag.NewFlagSet("role", flag.ExitOnError)
@@ -53,15 +53,15 @@ func play(args []string) {
 	case "agent":
 		nc := dial(p.urls, "agent:"+p.id)
 		defer nc.Close()
-		c.door = overNATS{nc, p.id}
+		c.entry = overNATS{nc, p.id}
 		newAgent(c, dice).run(ctx)
 	case "client":
 		nc := dial(p.urls, p.id)
 		defer nc.Close()
-		c.door = overNATS{nc: nc}
+		c.entry = overNATS{nc: nc}
 		newClient(c, dice).run(ctx, everything)
 	case "web":
-		c.door = overHTTP{strings.Split(p.urls, ",")}
+		c.entry = overHTTP{strings.Split(p.urls, ",")}
 		newClient(c, dice).run(ctx, simple)
 	default:
 		log.Fatalf("no such role: %q", p.role)
@@ -72,7 +72,7 @@ func play(args []string) {
 	os.Exit(0)
 }
 
-// pause waits for about so long, or until ctx ends.
+// pause waits for about the given time, or until ctx ends.
 func pause(ctx context.Context, dice *rand.Rand, about time.Duration) {
 	timer := time.NewTimer(time.Duration(float64(about) * (0.5 + dice.Float64())))
 	defer timer.Stop()

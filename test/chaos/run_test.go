@@ -26,10 +26,10 @@ type run struct {
 	say       func(format string, args ...any)
 	observers map[string]*caller // by URL, of HTTP and of NATS
 	observed  int
-	patience  time.Duration // how long a supervisor may take to find out that the stream is away
+	timeout   time.Duration // how long a supervisor may take to notice that the stream is away
 
 	mu      sync.Mutex
-	busy    map[string]bool // programs and links that something is wrong with
+	busy    map[string]bool // programs and links that currently have a fault
 	done    []check.Fault
 	trouble []string
 	healing sync.WaitGroup
@@ -44,17 +44,17 @@ func newRun(s *site, say func(string, ...any)) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{site: s, say: say, patience: recovery / 2, busy: map[string]bool{}, observers: map[string]*caller{}}
+	r := &run{site: s, say: say, timeout: recovery / 2, busy: map[string]bool{}, observers: map[string]*caller{}}
 	for _, url := range s.webs {
-		r.observers[url] = &caller{who: check.Observer, rec: web, door: overHTTP{[]string{url}}}
+		r.observers[url] = &caller{who: check.Observer, rec: web, entry: overHTTP{[]string{url}}}
 	}
-	r.observers[s.natsDirect()] = &caller{who: check.NATSObserver, rec: direct, door: overNATS{nc: dial(s.natsDirect(), check.NATSObserver)}}
+	r.observers[s.natsDirect()] = &caller{who: check.NATSObserver, rec: direct, entry: overNATS{nc: dial(s.natsDirect(), check.NATSObserver)}}
 	return r, nil
 }
 
-// mistreat lets faults happen for so long, and heals them all.
-func (r *run) mistreat(next func() misfortune, lasts time.Duration) {
-	end := time.Now().Add(lasts)
+// mistreat injects faults for the given time, and heals them all.
+func (r *run) mistreat(next func() misfortune, duration time.Duration) {
+	end := time.Now().Add(duration)
 	for time.Now().Before(end) {
 		m := next()
 		if m.alone {
@@ -68,18 +68,18 @@ func (r *run) mistreat(next func() misfortune, lasts time.Duration) {
 	r.heal()
 }
 
-// most is how many things may be wrong at once.
+// most is the maximum number of simultaneous faults.
 const most = 3
 
 // key is what a fault occupies, so that a program is not killed while it is frozen.
 func (m misfortune) key() string {
-	if m.fault.lasts == [2]time.Duration{} {
+	if m.fault.duration == [2]time.Duration{} {
 		return ""
 	}
 	return m.target
 }
 
-// suffer begins a fault that heals in the background.
+// suffer starts a fault that heals in the background.
 func (r *run) suffer(m misfortune) {
 	key := m.key()
 	r.mu.Lock()
@@ -92,21 +92,21 @@ func (r *run) suffer(m misfortune) {
 	}
 	r.mu.Unlock()
 	r.healing.Go(func() {
-		r.happen(m, func() { time.Sleep(m.lasts) }) // the schedule is what is tested
+		r.happen(m, func() { time.Sleep(m.duration) }) // the schedule is what is tested
 		r.mu.Lock()
 		delete(r.busy, key)
 		r.mu.Unlock()
 	})
 }
 
-// happen begins a fault, waits, and heals it.
+// happen starts a fault, waits, and heals it.
 func (r *run) happen(m misfortune, wait func()) {
 	f := check.Fault{Kind: m.kind, Target: m.target}
 	if m.name != nil {
 		f.Target = m.name(m.target)
 	}
 	m.begin(m.target)
-	f.From = monotonic() // from here on it is so
+	f.From = monotonic() // it is in effect from here on
 	wait()
 	f.To = monotonic()
 	if m.heal != nil {
@@ -118,7 +118,7 @@ func (r *run) happen(m misfortune, wait func()) {
 	r.mu.Unlock()
 }
 
-// alone lets a fault happen while nothing else is wrong, and asks meanwhile.
+// alone injects a fault while nothing else is wrong, and sends requests meanwhile.
 func (r *run) alone(m misfortune) {
 	r.healing.Wait()
 	r.heal()
@@ -130,20 +130,20 @@ func (r *run) alone(m misfortune) {
 			r.observe(url, 0)
 		}
 		if m.kind == check.KindNoJetStream {
-			r.observe(r.natsDirect(), r.patience) // after the brokers' restart, connections come back one by one
+			r.observe(r.natsDirect(), r.timeout) // after the brokers restart, connections return one by one
 		}
-		time.Sleep(m.lasts) // the schedule is what is tested
+		time.Sleep(m.duration) // the schedule is what is tested
 	})
 	r.awaitHealth("after " + m.kind)
 }
 
-// window is longer than the stream remembers the ids of events.
+// window is longer than the stream's duplicate window.
 const window = 125 * time.Second
 
-// outlast keeps every broker away for longer than the window, and kills the
+// outlast keeps every broker down for longer than the window, and kills the
 // supervisors meanwhile.
 func (r *run) outlast() {
-	gone := fault{kind: check.KindBrokersGone, lasts: [2]time.Duration{window, window},
+	gone := fault{kind: check.KindBrokersGone, duration: [2]time.Duration{window, window},
 		begin: func(string) { r.killBrokers() }, heal: func(string) { r.startBrokers() }}
 	r.happen(misfortune{fault: &gone}, func() {
 		for _, url := range r.webs {
@@ -158,12 +158,12 @@ func (r *run) outlast() {
 	r.awaitHealth("after an outage that outlasted the window")
 }
 
-// recovery is how long a site may take to be well when nothing is wrong any more.
+// recovery is how long a site may take to become healthy once nothing is wrong.
 const recovery = 60 * time.Second
 
-// until asks again until an answer is as wanted, or it takes too long.
-func until(patience time.Duration, wanted func() bool) bool {
-	deadline := time.Now().Add(patience)
+// until repeats a request until the answer is as wanted, or the timeout passes.
+func until(timeout time.Duration, wanted func() bool) bool {
+	deadline := time.Now().Add(timeout)
 	again := time.NewTicker(100 * time.Millisecond)
 	defer again.Stop()
 	for !wanted() {
@@ -175,13 +175,13 @@ func until(patience time.Duration, wanted func() bool) bool {
 	return true
 }
 
-// awaitHealth waits until each supervisor says that it is well.
+// awaitHealth waits until each supervisor reports that it is healthy.
 func (r *run) awaitHealth(when string) bool {
 	for _, url := range r.webs {
-		said := ""
-		if !until(recovery, func() bool { said = r.health(url); return said == "ok" }) {
+		output := ""
+		if !until(recovery, func() bool { output = r.health(url); return output == "ok" }) {
 			r.mu.Lock()
-			r.trouble = append(r.trouble, fmt.Sprintf("%s: nothing is wrong, and after %s %s says %q", when, recovery, url, said))
+			r.trouble = append(r.trouble, fmt.Sprintf("%s: nothing is wrong, and after %s %s says %q", when, recovery, url, output))
 			r.mu.Unlock()
 			return false
 		}
@@ -190,31 +190,31 @@ func (r *run) awaitHealth(when string) bool {
 }
 
 func (r *run) health(url string) string {
-	var said struct {
+	var output struct {
 		Status string `json:"status"`
 	}
-	r.observers[url].ask("health", struct{}{}).read(&said)
-	return said.Status
+	r.observers[url].ask("health", struct{}{}).read(&output)
+	return output.Status
 }
 
-// observe waits until a supervisor knows that the stream is away, and asks it things,
-// each of them again while patience lasts.
-func (r *run) observe(url string, patience time.Duration) {
-	until(r.patience, func() bool { return r.health(url) == "degraded" })
+// observe waits until a supervisor knows that the stream is away, and then sends
+// requests, repeating each of them until the timeout.
+func (r *run) observe(url string, timeout time.Duration) {
+	until(r.timeout, func() bool { return r.health(url) == "degraded" })
 	r.observed++
 	id := fmt.Sprintf("%s-%d", check.Observer, r.observed)
 	observer := r.observers[url]
 	ask := func(op string, request any) {
-		until(patience, func() bool { return observer.ask(op, request).ok() })
+		until(timeout, func() bool { return observer.ask(op, request).ok() })
 	}
 	ask("status", struct{}{})
 	ask("missions.create", spec{ID: id, Name: id, Type: kinds[0], MaxAttempts: 4, Priority: "NORMAL"})
 	ask("missions.get", byID{id})
 }
 
-// finish ends clients, lets agents do what is left, ends them, and collects all that
-// is to be known.
-func (r *run) finish(patience time.Duration) (*check.Evidence, error) {
+// finish stops the clients, lets the agents do the remaining work, stops them, and
+// collects the evidence.
+func (r *run) finish(timeout time.Duration) (*check.Evidence, error) {
 	r.awaitHealth("at the end")
 	for _, p := range r.clients {
 		if !p.stop(stopPatience) {
@@ -226,13 +226,13 @@ func (r *run) finish(patience time.Duration) (*check.Evidence, error) {
 		return nil, err
 	}
 	defer look.close()
-	settled := look.awaitEnds(patience)
+	settled := look.awaitEnds(timeout)
 	for _, p := range r.agents {
 		if !p.stop(stopPatience) {
 			r.trouble = append(r.trouble, p.name+" did not end when it was asked to")
 		}
 	}
-	if err := look.awaitEmptyOutbox(patience); err != nil {
+	if err := look.awaitEmptyOutbox(timeout); err != nil {
 		settled = errors.Join(settled, err)
 	}
 	e, err := look.collect()
@@ -253,12 +253,12 @@ func (r *run) finish(patience time.Duration) (*check.Evidence, error) {
 	return e, r.complete(e)
 }
 
-// wall is Unix seconds minus the monotonic clock's.
+// wall returns Unix seconds minus the monotonic clock's.
 func wall() float64 { return float64(time.Now().UnixNano()-monotonic()) / 1e9 }
 
 // complete adds to the evidence what is known here.
 func (r *run) complete(e *check.Evidence) (err error) {
-	r.observers[r.natsDirect()].door.(overNATS).nc.Close()
+	r.observers[r.natsDirect()].entry.(overNATS).nc.Close()
 	if e.Calls, err = check.ReadHistories(r.histories); err != nil {
 		return err
 	}

@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// site is a store, a broker, supervisors, agents and clients, all of them programs.
+// site is a store, a broker, supervisors, agents and clients, all of them separate
+// programs.
 type site struct {
 	dir       string // for everything
 	histories string // of agents and clients
@@ -26,18 +27,18 @@ type site struct {
 	redisAddr   string
 	brokers     []*process // none: the supervisor's own
 	brokerAddrs []string
-	jetStream   bool // whether brokers are started with it
+	jetStream   bool // whether brokers start with JetStream
 	supervisors []*process
-	webs        []string // URLs of the supervisors' HTTP
+	webs        []string // HTTP URLs of the supervisors
 	agents      []*process
 	agentIDs    map[string]*agentID // by process
 	clients     []*process
 
-	brokerLinks map[string]*link // by program: the way to the brokers
+	brokerLinks map[string]*link // by program: the links to the brokers
 	redisLinks  map[string]*link // by supervisor
 }
 
-// layout says what a site consists of.
+// layout is what a site consists of.
 type layout struct {
 	redis   bool // or SQLite
 	brokers int  // 0: the supervisor's own
@@ -45,7 +46,7 @@ type layout struct {
 	supervisors, agents, clients int
 }
 
-// layouts are the sites that there are.
+// layouts are the kinds of sites.
 var layouts = map[string]layout{
 	"sqlite":         {supervisors: 1, agents: 3, clients: 3},
 	"redis":          {redis: true, brokers: 3, supervisors: 2, agents: 3, clients: 3},
@@ -111,7 +112,7 @@ func (s *site) addBrokers(l layout) error {
 	return nil
 }
 
-// writeBrokerConfig writes the configuration of broker i, as it is to be now.
+// writeBrokerConfig writes the current configuration of broker i.
 func (s *site) writeBrokerConfig(i int, routes []string) string {
 	text := fmt.Sprintf("server_name: n%d\nlisten: %s\nmax_payload: 8MB\n", i, s.brokerAddrs[i])
 	if s.jetStream {
@@ -125,7 +126,7 @@ func (s *site) writeBrokerConfig(i int, routes []string) string {
 	return path
 }
 
-// linkTo puts a program's way to some addresses under our control.
+// linkTo puts a program's connections to some addresses under our control.
 func linkTo(name string, addrs []string) (*link, error) {
 	l := &link{name: name}
 	for _, addr := range addrs {
@@ -139,7 +140,7 @@ func linkTo(name string, addrs []string) (*link, error) {
 	return l, nil
 }
 
-// natsURLs are the addresses by which a program reaches the brokers.
+// natsURLs returns the addresses by which a program reaches the brokers.
 func (s *site) natsURLs(name string) (string, error) {
 	l, err := linkTo(name+" to the brokers", s.brokerAddrs)
 	if err != nil {
@@ -189,7 +190,7 @@ func (s *site) addSupervisors(l layout) error {
 	return nil
 }
 
-// addPart adds an agent or a client, which is called id when it is started.
+// addPart adds an agent or a client, which gets its name from id when it starts.
 func (s *site) addPart(role, name string, id func() string, urls string) *process {
 	return newProcess(s.dir, name, "", func() *exec.Cmd {
 		p := part{role: role, id: id(), urls: urls, dir: s.histories, seed: s.seed ^ hash(id())}
@@ -197,7 +198,7 @@ func (s *site) addPart(role, name string, id func() string, urls string) *proces
 	})
 }
 
-// agentID is what the agent of a process is called.
+// agentID is the name of a process's agent.
 type agentID struct {
 	mu    sync.Mutex
 	name  string
@@ -213,8 +214,8 @@ func (a *agentID) get() string {
 	return fmt.Sprintf("%s-%d", a.name, a.kills/2)
 }
 
-// killed notes that the agent was killed. At every other time another one takes its
-// place.
+// killed records that the agent was killed. Every other time another agent takes
+// its place.
 func (a *agentID) killed() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -241,7 +242,7 @@ func (s *site) addAgents(l layout) error {
 	return nil
 }
 
-// addClients: the last one comes over HTTP.
+// addClients adds the clients. The last one uses HTTP.
 func (s *site) addClients(l layout) error {
 	if l.clients == 0 {
 		return nil
@@ -275,7 +276,7 @@ func (s *site) start() error {
 	return nil
 }
 
-// processes are all of them.
+// processes returns all processes.
 func (s *site) processes() (all []*process) {
 	for _, group := range [][]*process{s.clients, s.agents, s.supervisors, s.brokers} {
 		all = append(all, group...)
@@ -286,7 +287,7 @@ func (s *site) processes() (all []*process) {
 	return all
 }
 
-// heal ends whatever was done to the links.
+// heal undoes all faults of the links.
 func (s *site) heal() {
 	for _, l := range s.brokerLinks {
 		l.heal()
@@ -296,7 +297,7 @@ func (s *site) heal() {
 	}
 }
 
-// close ends everything, in whatever state it is.
+// close stops everything, in whatever state it is.
 func (s *site) close() {
 	for _, p := range s.processes() {
 		p.kill()
@@ -310,11 +311,11 @@ func (s *site) close() {
 	}
 }
 
-// natsDirect is where the brokers are, past all links.
+// natsDirect returns the brokers' own addresses, which bypass all links.
 func (s *site) natsDirect() string { return "nats://" + strings.Join(s.brokerAddrs, ",nats://") }
 
-// freePorts are ports that were free a moment ago, below those that the system gives
-// to outgoing connections: a program that is killed finds its own free again.
+// freePorts returns ports that were free a moment ago, below the range for outgoing
+// connections: a program that is killed finds its port free again.
 func freePorts(n int) (ports []int, err error) {
 	for tries := 0; len(ports) < n; tries++ {
 		port := 10_000 + rand.IntN(22_000)
@@ -331,5 +332,5 @@ func freePorts(n int) (ports []int, err error) {
 	return ports, nil
 }
 
-// stopPatience is how long a program may take to end when it is asked to.
+// stopPatience is how long a program may take to exit after it is asked to.
 const stopPatience = 20 * time.Second

@@ -12,8 +12,9 @@ import (
 	"missioncontrol/test/chaos/check"
 )
 
-// A broker whose disk was full keeps a copy of the stream that ends where it could not
-// write. The look at the stream is not taken in by it, and a restart mends it.
+// A broker whose disk was full keeps a replica of the stream that ends where it
+// could not write. Reading the stream is not misled by it, and a restart repairs
+// it.
 func TestTheStreamIsReadAsItsLeaderHasIt(t *testing.T) {
 	t.Parallel()
 	if !canLimitFiles {
@@ -37,7 +38,7 @@ func TestTheStreamIsReadAsItsLeaderHasIt(t *testing.T) {
 		publish(t, js, n)
 	}
 	behind.limitFiles(-1)
-	for range 10 { // brokers put a consumer on any of the three copies
+	for range 10 { // brokers place a consumer on any of the three replicas
 		var e check.Evidence
 		must(t, look.events(&e))
 		if len(e.Events) != events {
@@ -53,7 +54,7 @@ func TestTheStreamIsReadAsItsLeaderHasIt(t *testing.T) {
 	}
 }
 
-// makeStream makes a stream of three copies, as a supervisor does.
+// makeStream creates a stream with three replicas, as a supervisor does.
 func makeStream(t *testing.T, js jetstream.JetStream) (stream jetstream.Stream) {
 	t.Helper()
 	var err error
@@ -68,7 +69,8 @@ func makeStream(t *testing.T, js jetstream.JetStream) (stream jetstream.Stream) 
 	return stream
 }
 
-// copies are what the leader says of the stream's copies; nil when it does not answer.
+// copies returns the leader's info on the stream's replicas, or nil if it does not
+// answer.
 func copies(t *testing.T, stream jetstream.Stream) *jetstream.ClusterInfo {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), usual)
@@ -80,7 +82,7 @@ func copies(t *testing.T, stream jetstream.Stream) *jetstream.ClusterInfo {
 	return info.Cluster
 }
 
-// follower is a broker that has a copy and does not lead.
+// follower returns a broker that has a replica and is not the leader.
 func follower(t *testing.T, stream jetstream.Stream) (name string) {
 	t.Helper()
 	if !until(recovery, func() bool {
@@ -107,7 +109,7 @@ func current(t *testing.T, stream jetstream.Stream, name string) bool {
 	return false
 }
 
-// publish stores an event, and asks again until it is stored.
+// publish stores an event, repeating the publish until it is stored.
 func publish(t *testing.T, js jetstream.JetStream, n int) {
 	t.Helper()
 	id := fmt.Sprint(n)

@@ -8,19 +8,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// monotonic is a clock that all processes of the machine share, in nanoseconds.
+// monotonic returns the time of a clock that all processes on the machine share, in
+// nanoseconds.
 func monotonic() int64 {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
-		panic(err) // the clock is always there
+		panic(err) // the clock always exists
 	}
 	return t.Nano()
 }
 
 const canLimitFiles = true
 
-// limitFiles keeps a process from writing to any file beyond so many bytes, as a full
-// disk would; a negative number lets it again.
+// limitFiles keeps a process from writing to any file beyond the given size, like a
+// full disk; a negative number removes the limit.
 func limitFiles(pid int, bytes int64) error {
 	var limit unix.Rlimit
 	if err := unix.Prlimit(pid, unix.RLIMIT_FSIZE, nil, &limit); err != nil {
@@ -33,7 +34,7 @@ func limitFiles(pid int, bytes int64) error {
 	return unix.Prlimit(pid, unix.RLIMIT_FSIZE, &limit, nil)
 }
 
-// alone puts a process into a group of its own, and ends it with us.
+// alone puts a process into its own group, and ends it together with this one.
 func alone() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

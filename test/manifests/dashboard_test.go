@@ -12,7 +12,8 @@ import (
 
 var alert = regexp.MustCompile(`(?m)^    (missioncontrol_.*|(?:sum|max) .*)$`)
 
-// What the dashboard asks, and what METRICS.md advises to be alerted of, is PromQL.
+// The dashboard's queries, and the alerts recommended in METRICS.md, are valid
+// PromQL.
 func TestQueries(t *testing.T) {
 	var dashboard struct {
 		Panels []struct {
@@ -30,7 +31,7 @@ func TestQueries(t *testing.T) {
 	queries := map[string][]string{}
 	for _, panel := range dashboard.Panels {
 		for _, target := range panel.Targets {
-			// Grafana puts a duration in its place before it asks.
+			// Grafana replaces this with a duration before it sends the query.
 			queries[panel.Title] = append(queries[panel.Title], strings.ReplaceAll(target.Expr, "$__rate_interval", "1m"))
 		}
 	}

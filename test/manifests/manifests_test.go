@@ -1,6 +1,7 @@
-// Package manifests holds what others read against their own readers: deploy/kubernetes
-// against the types of Kubernetes' API, the dashboard's queries against Prometheus'
-// parser. It is a module of its own, so that those stay out of go.mod.
+// Package manifests checks files against the parsers of their readers:
+// deploy/kubernetes against the types of the Kubernetes API, the dashboard's
+// queries against Prometheus's parser. It is a separate module to keep those out of
+// go.mod.
 package manifests
 
 import (
@@ -23,7 +24,7 @@ import (
 
 const dir = "../../deploy/kubernetes"
 
-// read decodes a manifest, which may hold nothing that its type does not have.
+// read decodes a manifest, which must not contain fields that its type lacks.
 func read[T any](t *testing.T, file string) (object T) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, file))
@@ -36,8 +37,8 @@ func read[T any](t *testing.T, file string) (object T) {
 	return object
 }
 
-// decode refuses unknown and repeated fields, and those of another case, as Kubernetes
-// does.
+// decode rejects unknown and repeated fields, and those with different case, as
+// Kubernetes does.
 func decode(text []byte, object any) error {
 	raw, err := yaml.YAMLToJSONStrict(text)
 	if err != nil {
@@ -82,7 +83,7 @@ func TestKinds(t *testing.T) {
 	want(t, "files that are checked", len(listed), len(kinds))
 }
 
-// Whatever selects pods selects those of the Deployment.
+// Everything that selects pods selects those of the Deployment.
 func TestSelectors(t *testing.T) {
 	d, s := read[apps.Deployment](t, "deployment.yaml"), read[core.Service](t, "service.yaml")
 	pod := labels.Set(d.Spec.Template.Labels)
@@ -106,8 +107,8 @@ func TestSelectors(t *testing.T) {
 	want(t, "the Service's port", s.Spec.Ports[0].TargetPort, intstr.FromString(d.Spec.Template.Spec.Containers[0].Ports[0].Name))
 }
 
-// The pods fit into a namespace that enforces the "restricted" Pod Security Standard,
-// and do not go away together.
+// The pods are accepted in a namespace that enforces the "restricted" Pod Security
+// Standard, and are not all evicted together.
 func TestPods(t *testing.T) {
 	d := read[apps.Deployment](t, "deployment.yaml")
 	pod := d.Spec.Template.Spec
@@ -131,7 +132,7 @@ func TestPods(t *testing.T) {
 	}
 }
 
-// The other tests rest on this.
+// The other tests rely on this.
 func TestTypoIsRefused(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(dir, "deployment.yaml"))
 	if err != nil {

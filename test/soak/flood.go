@@ -15,7 +15,7 @@ import (
 	"missioncontrol/supervisor/client"
 )
 
-// flood asks for more than can be done, from several connections.
+// flood requests more than the supervisor can do, over several connections.
 type flood struct {
 	url                     string
 	answered, refused, late atomic.Int64
@@ -56,7 +56,8 @@ func (f *flood) run(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// repeat asks again and again. Who is refused asks again soon, as bad clients do.
+// repeat sends requests again and again. After a refusal it retries soon, as badly
+// behaved clients do.
 func (f *flood) repeat(ctx context.Context, c *client.Client, hand int, ask func(context.Context, *client.Client, int) error) {
 	for ctx.Err() == nil {
 		err := ask(ctx, c, hand)
@@ -69,7 +70,7 @@ func (f *flood) repeat(ctx context.Context, c *client.Client, hand int, ask func
 		case errors.Is(err, api.ErrTimeout), errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
 			f.late.Add(1)
 		default:
-			f.answered.Add(1) // a conflict, or what is not there: an answer as well
+			f.answered.Add(1) // a conflict, or not found: also an answer
 			sleep(ctx, time.Millisecond)
 		}
 	}
@@ -84,7 +85,7 @@ func sleep(ctx context.Context, d time.Duration) {
 
 var large = []byte(`{"x":"` + strings.Repeat("x", 500<<10) + `"}`)
 
-// createLarge sends a body that is nearly as large as may be. There are 150 such missions.
+// createLarge sends a body of nearly the maximum size. There are 150 such missions.
 func (f *flood) createLarge(ctx context.Context, c *client.Client, hand int) error {
 	specs := make([]api.MissionSpec, 15)
 	for i := range specs {
@@ -96,7 +97,7 @@ func (f *flood) createLarge(ctx context.Context, c *client.Client, hand int) err
 
 var next atomic.Int64
 
-// createMany sends a thousand missions, of 50,000.
+// createMany creates a thousand missions, out of 50,000.
 func (f *flood) createMany(ctx context.Context, c *client.Client, _ int) error {
 	specs := make([]api.MissionSpec, 1000)
 	first := next.Add(1000)
@@ -117,14 +118,15 @@ func (f *flood) list(ctx context.Context, c *client.Client, hand int) error {
 	return err
 }
 
-// wait waits for a mission that does not end while it is waited for.
+// wait waits for a mission that does not end meanwhile.
 func (f *flood) wait(ctx context.Context, c *client.Client, hand int) error {
 	timeout := 5.0
 	var reply api.Mission
 	return c.Do(ctx, api.SubjectMissionsWait, api.WaitRequest{ID: fmt.Sprintf("large-%d", hand%150), TimeoutSeconds: &timeout}, &reply)
 }
 
-// claim parks a claim for what never comes, more of them per agent than there is room for.
+// claim parks a claim for missions that never come, more claims per agent than are
+// allowed.
 func (f *flood) claim(ctx context.Context, c *client.Client, hand int) error {
 	agent := c.Agent(fmt.Sprintf("idle-%d", hand%20))
 	_, err := agent.Claim(ctx, api.ClaimRequest{Types: []string{"never"}, Max: 1, WaitSeconds: 5})
@@ -134,7 +136,7 @@ func (f *flood) claim(ctx context.Context, c *client.Client, hand int) error {
 	return err
 }
 
-// work completes what was created, so that it can be created anew.
+// work completes the created missions, so that they can be created again.
 func (f *flood) work(ctx context.Context, c *client.Client, hand int) error {
 	agent := c.Agent(fmt.Sprintf("worker-%d", hand))
 	claimed, err := agent.Claim(ctx, api.ClaimRequest{Types: []string{"work"}, Max: 500, WaitSeconds: 1})

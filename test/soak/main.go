@@ -1,14 +1,15 @@
-// Command soak overloads a supervisor for some minutes, as a process of its own, and
-// prints what becomes of its memory: `make soak`.
+// Command soak overloads a supervisor in a separate process for some minutes, and
+// prints its memory use: `make soak`.
 //
-// Several times more is asked than it can do: creations as large as the broker
-// carries, creations by the thousand, lists, parked claims and waits. What it cannot do it
-// has to refuse at once; its memory has to stay where it was after the first minutes, and
-// health and the heartbeats of a quiet agent have to be answered throughout. The missions
-// are always the same, so that the disk does not fill.
+// It requests several times more than the supervisor can do: creations of the
+// maximum message size, creations by the thousand, lists, parked claims and waits.
+// The supervisor must refuse at once what it cannot do. Its memory must stay where
+// it was after the first minutes, and health and the heartbeats of a quiet agent
+// must be answered throughout. The missions are always the same, so that the disk
+// does not fill.
 //
-// It ends with 1 when the supervisor dies, when health or a heartbeat is not answered,
-// when the agent loses its mission, or when memory has grown.
+// It exits with 1 if the supervisor dies, if health or a heartbeat is not answered,
+// if the agent loses its mission, or if memory has grown.
 package main
 
 import (
@@ -32,11 +33,11 @@ func main() {
 	}
 }
 
-// mostGrowth is how much larger memory may be in the last quarter of the run than in
-// the first, which has the start in it.
+// mostGrowth is the maximum ratio of memory in the last quarter of the run to the
+// first, which includes the start.
 const mostGrowth = 1.5
 
-func run(ctx context.Context, binary string, lasts time.Duration) error {
+func run(ctx context.Context, binary string, duration time.Duration) error {
 	dir, err := os.MkdirTemp("", "soak")
 	if err != nil {
 		return err
@@ -51,12 +52,12 @@ func run(ctx context.Context, binary string, lasts time.Duration) error {
 	if err != nil {
 		return err
 	}
-	load, calm := context.WithTimeout(ctx, lasts)
+	load, calm := context.WithTimeout(ctx, duration)
 	defer calm()
 	f := newFlood(p.broker)
 	ended := make(chan error, 1)
 	go func() { ended <- f.run(load) }()
-	c, err := watch(load, p, quiet, f, lasts)
+	c, err := watch(load, p, quiet, f, duration)
 	calm()
 	if flooded := <-ended; err == nil {
 		err = flooded
@@ -67,12 +68,12 @@ func run(ctx context.Context, binary string, lasts time.Duration) error {
 	return c.verdict()
 }
 
-// curve is what was seen, at equal distances.
+// curve holds measurements at equal intervals.
 type curve struct{ rss []int64 }
 
 // watch prints a line every few seconds until ctx ends.
-func watch(ctx context.Context, p *process, quiet *quietAgent, f *flood, lasts time.Duration) (c curve, err error) {
-	every := min(5*time.Second, lasts/12)
+func watch(ctx context.Context, p *process, quiet *quietAgent, f *flood, duration time.Duration) (c curve, err error) {
+	every := min(5*time.Second, duration/12)
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	begun := time.Now()

@@ -26,7 +26,8 @@ type process struct {
 
 var natsURL = regexp.MustCompile(`nats://[0-9.:]+`)
 
-// start runs a supervisor in a directory and returns once it says that it is there.
+// start runs a supervisor in a directory and returns once it reports that it is
+// ready.
 func start(ctx context.Context, binary, dir string) (*process, error) {
 	p := &process{logs: &lastBytes{}, exited: make(chan struct{})}
 	p.cmd = exec.Command(binary, "serve", "--data-dir", dir, "--listen", "127.0.0.1:0", "--http", "off", "--retention", "1s")
@@ -48,7 +49,7 @@ func start(ctx context.Context, binary, dir string) (*process, error) {
 				url <- found
 			}
 		}
-		_ = p.cmd.Wait() // how it ended is in its log
+		_ = p.cmd.Wait() // the log says how it ended
 	}()
 	select {
 	case p.broker = <-url:
@@ -69,7 +70,7 @@ func (p *process) kill() {
 	<-p.exited
 }
 
-// rss returns the process' resident memory, as Linux tells it.
+// rss returns the process's resident memory, as reported by Linux.
 func (p *process) rss() (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {

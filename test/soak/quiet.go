@@ -12,8 +12,8 @@ import (
 	"missioncontrol/supervisor/client"
 )
 
-// quietAgent is an agent that does what it should amid the flood: it holds one mission,
-// and beats.
+// quietAgent is a well-behaved agent during the flood: it holds one mission, and
+// sends heartbeats.
 type quietAgent struct {
 	client *client.Client
 	agent  *client.Agent
@@ -42,7 +42,7 @@ func newQuietAgent(ctx context.Context, url string) (*quietAgent, error) {
 	return q, nil
 }
 
-// look asks for health, and beats, and returns how long each took.
+// look requests health, sends a heartbeat, and returns how long each took.
 func (q *quietAgent) look(ctx context.Context) (health, beat time.Duration, err error) {
 	begun := time.Now()
 	h, err := q.client.Health(ctx)

@@ -1,5 +1,5 @@
-// Package tlstest makes certificates for tests: an authority, and what it has signed
-// for servers on this machine and for clients.
+// Package tlstest creates certificates for tests: an authority, and certificates it
+// signs for servers on this machine and for clients.
 package tlstest
 
 import (
@@ -31,7 +31,7 @@ type Authority struct {
 // Pair is a certificate and its private key, in files.
 type Pair struct{ Cert, Key string }
 
-// New returns an authority that nobody else trusts.
+// New returns an authority that only the test trusts.
 func New(t testing.TB) *Authority {
 	t.Helper()
 	a := &Authority{t: t, dir: t.TempDir()}
@@ -44,14 +44,14 @@ func New(t testing.TB) *Authority {
 	return a
 }
 
-// Pool trusts nobody else.
+// Pool returns a pool that trusts only this authority.
 func (a *Authority) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.cert)
 	return pool
 }
 
-// Server signs for a server that is reached as localhost or 127.0.0.1.
+// Server signs a certificate for a server on localhost or 127.0.0.1.
 func (a *Authority) Server() Pair {
 	template := a.template("server")
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
@@ -59,7 +59,7 @@ func (a *Authority) Server() Pair {
 	return a.pair("server", template)
 }
 
-// Client signs for a client.
+// Client signs a certificate for a client.
 func (a *Authority) Client() Pair {
 	template := a.template("client")
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}

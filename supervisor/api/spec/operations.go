@@ -1,6 +1,6 @@
-// Package spec describes the protocol to machines: as an OpenAPI 3.1 document for its
-// HTTP door and an AsyncAPI 3.0 document for NATS and the events. Both are generated from
-// the types that the code itself reads and writes.
+// Package spec describes the protocol to machines: as an OpenAPI 3.1 document for HTTP
+// and an AsyncAPI 3.0 document for NATS and the events. Both are generated from the
+// types that the code itself reads and writes.
 package spec
 
 import (
@@ -13,7 +13,7 @@ import (
 
 //go:generate go run ./gen
 
-// OpenAPI is the OpenAPI 3.1 document of the HTTP door, as JSON.
+// OpenAPI is the OpenAPI 3.1 document of the HTTP front end, as JSON.
 //
 //go:embed openapi.json
 var OpenAPI []byte
@@ -30,30 +30,30 @@ const (
 	PathAsyncAPI = "/api/asyncapi.json"
 )
 
-// Operation is a request of the protocol, at one door or at both.
+// Operation is a request of the protocol, over NATS, over HTTP or over both.
 type Operation struct {
-	Does    string // the method of the service, "" where the door itself answers
+	Does    string // the method of the service, "" if the front end itself answers
 	Summary string
-	Subject string // over NATS, with * for an agent's id; "" if it is not there
-	HTTP    string // method and path; "" if it is not there
+	Subject string // over NATS, with * for an agent's id; "" if not available
+	HTTP    string // method and path; "" if not available
 
 	Request, Reply reflect.Type // nil: none
 
-	// Media is what the reply is over HTTP where it is not JSON.
+	// Media is the media type of the HTTP reply if it is not JSON.
 	Media string
 }
 
-// op is an operation whose request and reply have these types.
+// op returns an operation whose request and reply have these types.
 func op[Q, R any](does, subject, http, summary string) Operation {
 	return Operation{Does: does, Summary: summary, Subject: subject, HTTP: http, Request: reflect.TypeFor[Q](), Reply: reflect.TypeFor[R]()}
 }
 
-// agentOp is an operation of an agent, whose id stands in the subject.
+// agentOp returns an operation of an agent, whose id is in the subject.
 func agentOp[Q, R any](does, verb, summary string) Operation {
 	return op[Q, R](does, api.AgentSubject("*", verb), "", summary)
 }
 
-// sessionOp is an operation of the HTTP door alone.
+// sessionOp returns an operation that only exists over HTTP.
 func sessionOp(method, summary string) Operation {
 	return Operation{HTTP: method + " /api/session", Summary: summary, Reply: reflect.TypeFor[api.Session]()}
 }
@@ -103,15 +103,16 @@ func Operations() []Operation {
 	}
 }
 
-// Command is what the supervisor pushes to an agent.
+// Command returns the subject and type of the messages that the supervisor pushes to an
+// agent.
 func Command() (subject string, message reflect.Type) {
 	return api.CommandsSubject("*"), reflect.TypeFor[api.Command]()
 }
 
-// ErrorReply is the type of the body of a reply that is an error.
+// ErrorReply returns the type of the body of an error reply.
 func ErrorReply() reflect.Type { return reflect.TypeFor[api.ErrorReply]() }
 
-// Values are the values that a type of strings may have; none for those that are free.
+// Values returns the values that a string type may have, or none for free text.
 func Values(t reflect.Type) (values []string) {
 	switch t {
 	case reflect.TypeFor[missions.Status]():

@@ -27,7 +27,7 @@ func TestTheOpenAPIDocumentIsOne(t *testing.T) {
 	}
 }
 
-// asyncAPISchema is the JSON Schema by AsyncAPI's own authors; test/prepare fetches it.
+// asyncAPISchema is the official JSON Schema of AsyncAPI; test/prepare downloads it.
 const asyncAPISchema = "../../../.cache/npm/node_modules/@asyncapi/specs/schemas/3.0.0.json"
 
 func TestTheAsyncAPIDocumentIsOne(t *testing.T) {

@@ -1,5 +1,5 @@
-// Package dashboard is the page for people: hand-written modules and style sheets,
-// embedded as they are.
+// Package dashboard is the web page for people: hand-written modules and style sheets,
+// embedded unchanged.
 package dashboard
 
 import (
@@ -21,16 +21,17 @@ var files embed.FS
 // Prefix is where everything but the page itself is served.
 const Prefix = "/ui/"
 
-// policy lets the page load what comes from here and nothing else. No script and no
-// style stands in a page, so that text that gets into one can never become either.
+// policy lets the page load what comes from this server and nothing else. No page
+// contains inline scripts or styles, so text that gets into a page can never become
+// either.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
-// Paths are those of everything but the page itself.
+// Paths returns the paths of everything but the page itself.
 func Paths() (paths []string) {
 	entries, err := files.ReadDir("ui")
 	if err != nil {
-		panic(err) // what is embedded can be read
+		panic(err) // embedded files can be read
 	}
 	for _, entry := range entries {
 		paths = append(paths, Prefix+entry.Name())
@@ -59,10 +60,10 @@ func Handler() http.Handler {
 type asset struct {
 	name, contentType, tag string
 	plain                  []byte
-	packed                 func() []byte // plain in gzip, made when it is first asked for
+	packed                 func() []byte // plain in gzip, made on first use
 }
 
-// contentTypes does not depend on what the machine thinks of endings.
+// contentTypes does not depend on the machine's MIME configuration.
 var contentTypes = map[string]string{
 	".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8",
 	".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
@@ -74,7 +75,7 @@ func load() map[string]*asset {
 		name := strings.TrimPrefix(full, Prefix)
 		plain, err := files.ReadFile("ui/" + name)
 		if err != nil {
-			panic(err) // what is embedded can be read
+			panic(err) // embedded files can be read
 		}
 		hash := sha256.Sum256(plain)
 		assets[name] = &asset{
@@ -90,9 +91,9 @@ func pack(plain []byte) []byte {
 	var out bytes.Buffer
 	z, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
 	if err != nil {
-		panic(err) // the level is one
+		panic(err) // the level is valid
 	}
-	_, _ = z.Write(plain) // a buffer takes everything
+	_, _ = z.Write(plain) // a buffer accepts everything
 	_ = z.Close()
 	return out.Bytes()
 }
@@ -103,7 +104,7 @@ func (a *asset) serve(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cache-Control", "no-cache") // kept, and asked about each time
+	h.Set("Cache-Control", "no-cache") // cached, and revalidated each time
 	h.Set("Vary", "Accept-Encoding")
 	body := a.plain
 	h.Set("ETag", a.tag)

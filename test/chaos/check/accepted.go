@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// accepted decides guarantee 1: what an answer has confirmed is stored.
+// accepted checks guarantee 1: what an answer confirmed is stored.
 func (x *index) accepted() {
 	for id := range x.steps {
 		x.createdIsStored(id)
@@ -44,13 +44,13 @@ func (x *index) createdIsStored(id string) {
 		if what := differs(&s.asked, &stored); what != "" && x.lives(id) < 2 {
 			x.violated(1, id, fmt.Sprintf("mission %s was confirmed with another %s than is stored", id, what))
 		}
-		if what := differs(&s.asked, &s.told); what != "" {
+		if what := differs(&s.asked, &s.published); what != "" {
 			x.violated(1, id, fmt.Sprintf("the creation of mission %s was answered with another %s", id, what))
 		}
 	}
 }
 
-// differs names a field of a mission that is not as it was asked for.
+// differs names a field of a mission that is not as requested.
 func differs(asked, is *Mission) string {
 	switch {
 	case asked.ID != is.ID:
@@ -73,7 +73,7 @@ func differs(asked, is *Mission) string {
 	return ""
 }
 
-// deletedIsGone: only a creation that came late can have brought it back.
+// deletedIsGone: only a late creation can have brought it back.
 func (x *index) deletedIsGone(id string) {
 	_, there := x.Missions[id]
 	if !there {
@@ -102,7 +102,7 @@ func (x *index) completedStays(id string) {
 	}
 }
 
-// readsAgree: what has been confirmed is what is read from then on.
+// readsAgree: what was confirmed is what is read from then on.
 func (x *index) readsAgree(id string) {
 	creates, deletes, completions := x.confirmed(id, "missions.create"), x.possible(id, "missions.delete"), x.confirmed(id, "agent.complete")
 	for _, op := range []string{"missions.get", "missions.wait", "missions.log"} {
@@ -117,14 +117,14 @@ func (x *index) readsAgree(id string) {
 			if read.outcome == Refused && read.code == "not_found" && before(creates, read) {
 				x.violated(1, id, fmt.Sprintf("mission %s was confirmed, and after that %s said that there is none", id, op))
 			}
-			if read.outcome == OK && op != "missions.log" && before(completions, read) && read.told.Status != completed {
-				x.violated(1, id, fmt.Sprintf("mission %s was completed, and after that %s said that it is %s", id, op, read.told.Status))
+			if read.outcome == OK && op != "missions.log" && before(completions, read) && read.published.Status != completed {
+				x.violated(1, id, fmt.Sprintf("mission %s was completed, and after that %s said that it is %s", id, op, read.published.Status))
 			}
 		}
 	}
 }
 
-// before reports whether one of the steps was confirmed before another was asked.
+// before reports whether one of the steps was confirmed before s was requested.
 func before(confirmed []*step, s *step) bool {
 	for _, c := range confirmed {
 		if c.Told < s.Asked {
@@ -134,7 +134,8 @@ func before(confirmed []*step, s *step) bool {
 	return false
 }
 
-// loggedIsThere: agents never say the same twice, but for asking again.
+// loggedIsThere: agents never log the same text twice, except when they repeat a
+// request.
 func (x *index) loggedIsThere(id string) {
 	log, there := x.Logs[id]
 	if !there || x.lives(id) > 1 {
@@ -185,7 +186,7 @@ func (x *index) countsAgree() {
 	}
 }
 
-// tableAgrees compares what the supervisor tells with the database.
+// tableAgrees compares the supervisor's answers with the database.
 func (x *index) tableAgrees() {
 	if x.Table == nil {
 		return

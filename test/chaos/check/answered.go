@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// answered decides guarantee 5 for the times in which the stream was away and nothing
-// else was wrong: requests were answered, and health said degraded. How fast they
-// were is not for here.
+// answered checks guarantee 5 for the times in which the stream was away and
+// nothing else was wrong: requests were answered, and health said degraded. It does
+// not check how fast they were.
 func (x *index) answered() {
 	for _, f := range x.Faults {
 		switch f.Kind {
@@ -36,23 +36,23 @@ func (x *index) answeredDuring(f *Fault, observer string) {
 			x.violated(5, "", fmt.Sprintf("%s (from %s to %s): %s was asked %d times by the %s and never answered", f.Kind, seconds(f.From), seconds(f.To), op, asked, observer))
 		}
 	}
-	said := map[string]int{}
+	replied := map[string]int{}
 	for _, s := range x.byOp["health"] {
 		if s.Who == observer && s.Asked >= f.From && s.Told <= f.To && s.outcome == OK {
 			var health struct {
 				Status string `json:"status"`
 			}
-			_ = json.Unmarshal(s.Reply, &health) // "" is no state either
-			said[health.Status]++
+			_ = json.Unmarshal(s.Reply, &health) // "" is not a valid state either
+			replied[health.Status]++
 		}
 	}
-	if said["degraded"] == 0 {
-		x.violated(5, "", fmt.Sprintf("%s (from %s to %s): health never said degraded to the %s: %v", f.Kind, seconds(f.From), seconds(f.To), observer, said))
+	if replied["degraded"] == 0 {
+		x.violated(5, "", fmt.Sprintf("%s (from %s to %s): health never said degraded to the %s: %v", f.Kind, seconds(f.From), seconds(f.To), observer, replied))
 	}
 }
 
-// Who asks while the stream is away: one over HTTP, which is there without any broker,
-// and one over NATS, while there are brokers without JetStream.
+// The observers while the stream is away: one over HTTP, which works without any
+// broker, and one over NATS, while there are brokers without JetStream.
 const (
 	Observer     = "observer"
 	NATSObserver = "nats-observer"

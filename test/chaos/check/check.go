@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// Check decides the guarantees and returns what was violated, by guarantee.
+// Check checks the guarantees and returns the violations, by guarantee.
 func Check(e *Evidence) []Violation {
 	x := newIndex(e)
 	for _, trouble := range e.Troubles {
@@ -24,7 +24,7 @@ func Check(e *Evidence) []Violation {
 	return x.problems
 }
 
-// Figures is how much a run has shown.
+// Figures are the totals of a run.
 type Figures struct {
 	Calls, Answered, Unknown, Faults, Missions, Completed, Failed, Cancelled, Deleted, Events, Durable int
 }
@@ -59,7 +59,7 @@ func Count(e *Evidence) Figures {
 	return f
 }
 
-// everMissions are the missions that exist or existed, as anybody was told.
+// everMissions returns the missions that exist or existed, according to any answer.
 func (x *index) everMissions() []string {
 	all := map[string]bool{}
 	for id := range x.Missions {
@@ -76,8 +76,8 @@ func (x *index) everMissions() []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// same reports whether two pieces of JSON say the same. Absent, null and, for an
-// object that has a default, {} are the same.
+// same reports whether two pieces of JSON are equal. Absent, null and, for an
+// object with a default, {} are equal.
 func same(a, b json.RawMessage) bool {
 	return bytes.Equal(a, b) || reflect.DeepEqual(value(a), value(b))
 }

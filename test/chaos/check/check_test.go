@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// world makes evidence by hand.
+// world builds evidence by hand.
 type world struct {
 	*Evidence
 	at int64
 	n  int
 }
 
-// call is a request that was answered so; an empty reply is none at all.
+// call adds a request with its answer; an empty reply means that there was none.
 func (w *world) call(who, op, request, reply string) *Call {
 	w.at += 10
 	w.n++
@@ -28,13 +28,13 @@ func (w *world) call(who, op, request, reply string) *Call {
 	return &w.Calls[len(w.Calls)-1]
 }
 
-// refused is a request that was answered with an error.
+// refused adds a request that was answered with an error.
 func (w *world) refused(who, op, request, code string) {
 	c := w.call(who, op, request, "{}")
 	c.Outcome, c.Code = Refused, code
 }
 
-// event adds to the stream, and to the mission's log what stands there too.
+// event adds an event to the stream, and to the mission's log if it belongs there.
 func (w *world) event(eventType string, p Payload) {
 	n := len(w.Events) + 1
 	id := fmt.Sprint("event-", n)
@@ -73,7 +73,7 @@ func (w *world) complete(agent, id string, lease, attempt int) {
 	w.moved(id, running, completed, attempt, agent)
 }
 
-// good is evidence that nothing is wrong with: a mission that outlived its agent, one
+// good returns evidence without violations: a mission that outlived its agent, one
 // that was cancelled and retried and failed, and one that was deleted.
 func good() *world {
 	w := &world{Evidence: &Evidence{Missions: map[string]Mission{}, Logs: map[string][]LogEntry{}, Agents: map[string]bool{"a": true, "b": true}}}
@@ -130,7 +130,7 @@ func TestNothingIsWrongWithWhatIsRight(t *testing.T) {
 	}
 }
 
-// find returns the one call of who about a mission.
+// find returns the only call of who about a mission.
 func (w *world) find(who, op, mission string) *Call {
 	for i := range w.Calls {
 		if c := &w.Calls[i]; c.Who == who && c.Op == op && strings.Contains(string(c.Request)+string(c.Reply), mission) {
@@ -140,8 +140,8 @@ func (w *world) find(who, op, mission string) *Call {
 	panic("there is no such call")
 }
 
-// drop takes an event out of the stream, and with close lets those behind it follow
-// up, so that nothing but what it told is missing.
+// drop removes an event from the stream. With closeUp it renumbers the later ones,
+// so that only the event's content is missing.
 func (w *world) drop(i int, closeUp bool) {
 	w.Events = append(w.Events[:i:i], w.Events[i+1:]...)
 	for ; closeUp && i < len(w.Events); i++ {
@@ -149,7 +149,7 @@ func (w *world) drop(i int, closeUp bool) {
 	}
 }
 
-// place is where the stream has an event.
+// place returns the position of an event in the stream.
 func (w *world) place(mission, status string) int {
 	for i, e := range w.Events {
 		if e.Payload.MissionID == mission && (e.Payload.NewStatus == status || e.Payload.Status == status) {
@@ -165,7 +165,7 @@ func (w *world) change(mission string, how func(*Mission)) {
 	w.Missions[mission] = m
 }
 
-// Each way to break a guarantee is noticed, and the guarantee named.
+// Every violation is detected, and its guarantee named.
 func TestWhatIsBrokenIsFound(t *testing.T) {
 	for name, broken := range map[string]struct {
 		guarantee int

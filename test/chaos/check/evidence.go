@@ -5,23 +5,23 @@ import (
 	"fmt"
 )
 
-// Evidence is all that is known of a run.
+// Evidence is everything known about a run.
 type Evidence struct {
 	Calls    []Call                // in any order
 	Faults   []Fault               // likewise
-	Missions map[string]Mission    // as the store tells in the end
-	Logs     map[string][]LogEntry // likewise, of every mission
-	Agents   map[string]bool       // likewise, those that are known
-	Counts   *Counts               // likewise; nil if they were not asked for
-	Waiting  int64                 // events that the stream still lacks
-	Events   []Event               // the stream, in its order
-	Table    map[string]Row        // the missions as they stand in the database; nil if nobody looked
+	Missions map[string]Mission    // the store's final content
+	Logs     map[string][]LogEntry // the final logs of all missions
+	Agents   map[string]bool       // the agents known at the end
+	Counts   *Counts               // the final counters; nil if not requested
+	Waiting  int64                 // events not yet in the stream
+	Events   []Event               // the stream, in order
+	Table    map[string]Row        // the missions in the database; nil if it was not read
 	Wall     float64               // Unix seconds minus the monotonic clock's
-	Settled  error                 // why the run was ended before everything was finished; nil if it was finished
-	Troubles []string              // what no supervisor should do at all, such as to crash
+	Settled  error                 // why the run ended before everything was finished; nil if it was finished
+	Troubles []string              // what a supervisor should never do, such as crash
 }
 
-// Mission is what the checker reads of a mission.
+// Mission holds the fields of a mission that the checker reads.
 type Mission struct {
 	ID          string          `json:"id"`
 	Name        string          `json:"name"`
@@ -37,10 +37,10 @@ type Mission struct {
 	AgentID string          `json:"agent_id"`
 	Result  json.RawMessage `json:"result"`
 	Error   string          `json:"error"`
-	Lease   int64           `json:"lease"` // in the answer to a claim only
+	Lease   int64           `json:"lease"` // only in the answer to a claim
 }
 
-// The statuses.
+// Statuses of a mission.
 const (
 	pending   = "PENDING"
 	running   = "RUNNING"
@@ -70,7 +70,7 @@ type Counts struct {
 	Cancelled int `json:"cancelled_missions"`
 }
 
-// Row is a mission as it stands in the database.
+// Row is a mission in the database.
 type Row struct {
 	Status string
 	Lease  int64
@@ -91,7 +91,7 @@ type Event struct {
 	Position  int64  // in the outbox, from 1
 }
 
-// Payload is what the checker reads of a payload.
+// Payload holds the fields of a payload that the checker reads.
 type Payload struct {
 	MissionID string `json:"mission_id"`
 	Name      string `json:"name"`
@@ -123,7 +123,7 @@ func ParseEvent(seq uint64, subject, msgID string, body []byte) (Event, error) {
 		Payload: envelope.Payload, Outbox: envelope.Meta.Outbox, Position: envelope.Meta.Position}, nil
 }
 
-// Types of events that the checker looks at.
+// Types of events that the checker reads.
 const (
 	missionCreated = "mission.created"
 	statusChanged  = "mission.status_changed"
@@ -140,7 +140,7 @@ func durable(eventType string) bool {
 	return false
 }
 
-// Kinds of faults that the checker looks at; there are others.
+// Kinds of faults that the checker distinguishes; there are others.
 const (
 	KindKillAgent    = "kill an agent"
 	KindNoJetStream  = "brokers without JetStream"
@@ -149,7 +149,7 @@ const (
 	KindUndisturbing = "nothing" // for a run without faults
 )
 
-// Fault is something bad that was done.
+// Fault is a fault that was injected.
 type Fault struct {
 	Kind   string `json:"kind"`
 	Target string `json:"target"`
@@ -159,8 +159,8 @@ type Fault struct {
 
 // Violation is a guarantee that was not kept.
 type Violation struct {
-	Guarantee int    // 1 to 6; 0 for what no guarantee needs to forbid
-	Mission   string // whose story shows it; "" if it is no mission's
+	Guarantee int    // 1 to 6; 0 if it violates no numbered guarantee
+	Mission   string // whose story shows it; "" if it concerns no mission
 	What      string
 }
 

@@ -2,7 +2,7 @@ package check
 
 import "fmt"
 
-// finished decides guarantee 2: with live agents of its type every mission ends, and
+// finished checks guarantee 2: with live agents of its type every mission ends, and
 // none ends without a reason.
 func (x *index) finished() {
 	stuck := false

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// held decides guarantee 3: only the newest lease changes a running mission.
+// held checks guarantee 3: only the newest lease changes a running mission.
 func (x *index) held() {
 	for id := range x.steps {
 		x.leasesDiffer(id)
@@ -37,8 +37,8 @@ func (x *index) leasesDiffer(id string) {
 	}
 }
 
-// staleIsRefused: what an agent says with a lease is accepted only if the lease is
-// its own, and none that is newer was given before it said so.
+// staleIsRefused: an agent's report under a lease is accepted only if the lease is
+// its own, and no newer one was given before the agent sent the report.
 func (x *index) staleIsRefused(id string) {
 	if x.lives(id) > 1 {
 		return
@@ -60,9 +60,9 @@ func (x *index) staleIsRefused(id string) {
 	}
 }
 
-// saidBefore reports whether the agent may have said the same when it was still the
-// holder, so that this is an answer asked for again. A completion ends a mission:
-// after it nobody gets a newer lease.
+// saidBefore reports whether the agent may have sent the same report while it was
+// still the holder, so that this is the answer to a repeated request. A completion
+// ends a mission: no newer lease is given after it.
 func (x *index) saidBefore(s, newer *step) bool {
 	if s.Op != "agent.fail" {
 		return false
@@ -75,7 +75,7 @@ func (x *index) saidBefore(s, newer *step) bool {
 	return false
 }
 
-// oneResult: at most one completion is accepted, and its result is what is stored.
+// oneResult: at most one completion is accepted, and its result is the one stored.
 func (x *index) oneResult(id string) {
 	if x.lives(id) > 1 {
 		return
@@ -105,7 +105,7 @@ func (x *index) oneResult(id string) {
 	x.violated(3, id, fmt.Sprintf("the result %s of agent %q is stored for mission %s, which is none that may have been accepted", stored.Result, stored.AgentID, id))
 }
 
-// newestCompleted: a mission that is completed was completed under its newest lease.
+// newestCompleted: a completed mission was completed under its newest lease.
 func (x *index) newestCompleted(id string, s *step) {
 	for _, c := range x.claims[id] {
 		if c.lease > s.lease {
@@ -118,7 +118,7 @@ func (x *index) newestCompleted(id string, s *step) {
 	}
 }
 
-// holderEndsIt: who completes a mission is who claimed it last.
+// holderEndsIt: the agent that completes a mission is the one that claimed it last.
 func (x *index) holderEndsIt(id string) {
 	holder := ""
 	for _, e := range x.events[id] {

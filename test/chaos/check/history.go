@@ -11,10 +11,10 @@ import (
 	"sync"
 )
 
-// Outcome is what became of a request, as far as who asked can know.
+// Outcome is the result of a request, as far as its sender can know.
 type Outcome string
 
-// The outcomes. A request is Unknown until it is answered, and stays so when the
+// Outcomes of a request. It is Unknown until it is answered, and stays so if the
 // answer does not say whether it was carried out.
 const (
 	OK      Outcome = "ok"
@@ -22,21 +22,21 @@ const (
 	Unknown Outcome = "unknown"
 )
 
-// Call is a request and what it was answered with.
+// Call is a request and its answer.
 type Call struct {
 	Who     string // the client or agent
 	Life    int    // how often it had been started
 	N       int    // counts the requests of a life
-	Op      string // the subject without "supervisor." and the agent's id: "missions.create", "agent.claim"
+	Op      string // the subject without "supervisor." and the agent's ID: "missions.create", "agent.claim"
 	Asked   int64  // monotonic, in nanoseconds, the same clock for all processes
-	Told    int64  // likewise; 0 if it was never answered
+	Told    int64  // the same clock; 0 if it was never answered
 	Request json.RawMessage
 	Outcome Outcome
-	Code    string // of a refusal; why it is unknown
+	Code    string // of a refusal; or why the outcome is unknown
 	Reply   json.RawMessage
 }
 
-// line is one line of a history file: a life begins, a request, or an answer.
+// line is one line of a history file: the start of a life, a request, or an answer.
 type line struct {
 	Who     string          `json:"who"`
 	Life    int             `json:"life"`
@@ -63,7 +63,7 @@ type Recorder struct {
 	n    int
 }
 
-// Record opens the history of who in a directory and begins another life of it. now
+// Record opens the history of who in a directory and starts another life in it. now
 // is the monotonic clock.
 func Record(dir, who string, now func() int64) (*Recorder, error) {
 	path := filepath.Join(dir, who+extension)
@@ -82,7 +82,7 @@ func Record(dir, who string, now func() int64) (*Recorder, error) {
 			r.life = l.Life + 1
 		}
 	}
-	if len(old) > 0 && old[len(old)-1] != '\n' { // the life before was ended in the middle of a word
+	if len(old) > 0 && old[len(old)-1] != '\n' { // the previous life ended in the middle of a line
 		if _, err := file.WriteString("\n"); err != nil {
 			return nil, errors.Join(err, file.Close())
 		}
@@ -90,10 +90,11 @@ func Record(dir, who string, now func() int64) (*Recorder, error) {
 	return r, r.write(line{})
 }
 
-// Life is how often this client or agent has been started, this time included.
+// Life returns how often this client or agent has been started, including this
+// time.
 func (r *Recorder) Life() int { return r.life }
 
-// Ask writes down a request before it is sent, and returns its number.
+// Ask records a request before it is sent, and returns its number.
 func (r *Recorder) Ask(op string, request []byte) (int, error) {
 	r.mu.Lock()
 	r.n++
@@ -102,7 +103,7 @@ func (r *Recorder) Ask(op string, request []byte) (int, error) {
 	return n, r.write(line{N: n, Op: op, Request: request})
 }
 
-// Tell writes down what request n was answered with.
+// Tell records the answer to request n.
 func (r *Recorder) Tell(n int, outcome Outcome, code string, reply []byte) error {
 	return r.write(line{N: n, Outcome: outcome, Code: code, Reply: reply})
 }
@@ -115,7 +116,7 @@ func (r *Recorder) write(l line) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, err = r.file.Write(append(text, '\n')) // in one piece: a kill leaves all of it or a part at the end
+	_, err = r.file.Write(append(text, '\n')) // in one piece: a kill leaves all of it, or a part at the end
 	return err
 }
 
@@ -160,7 +161,7 @@ func readHistory(from io.Reader) ([]Call, error) {
 		}
 		var l line
 		err := json.Unmarshal(text, &l)
-		if torn != nil && (err != nil || l.N != 0) { // another life begins behind a torn line
+		if torn != nil && (err != nil || l.N != 0) { // another life begins after a torn line
 			return nil, torn
 		}
 		if torn = nil; err != nil {

@@ -14,7 +14,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// A life that ended in the middle of a word loses that word alone.
+// A life that ended in the middle of a line loses only that line.
 func TestAHistoryOutlivesKills(t *testing.T) {
 	dir := t.TempDir()
 	clock := int64(0)

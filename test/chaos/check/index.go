@@ -5,27 +5,27 @@ import (
 	"math"
 )
 
-// step is one mission's part in a call: batches are taken apart.
+// step is one mission's part of a call: batches are split.
 type step struct {
 	*Call
-	mission string
-	outcome Outcome // of this part
-	code    string  // of its refusal
-	asked   Mission // of a create
-	told    Mission // what the answer says of the mission
-	created bool    // what the answer to a create says
+	mission   string
+	outcome   Outcome // of this part
+	code      string  // of its refusal
+	asked     Mission // of a create
+	published Mission // the mission in the answer
+	created   bool    // whether the answer to a create says created
 
-	lease     int64 // of what agents say about missions they hold
+	lease     int64 // in agents' reports on missions they hold
 	result    json.RawMessage
 	error     string
 	retryable bool
 	message   string
 }
 
-// by is the moment before which a step was carried out, if it was.
+// by returns the time before which a step was carried out, if it was.
 func (s *step) by() int64 {
 	if s.outcome == Unknown {
-		return math.MaxInt64 // what was asked may still be on its way
+		return math.MaxInt64 // the request may still be on its way
 	}
 	return s.Told
 }
@@ -94,7 +94,7 @@ type answer struct {
 	} `json:"error"`
 }
 
-// steps takes a call apart.
+// steps splits a call.
 func steps(c *Call) []*step {
 	switch c.Op {
 	case "agent.claim":
@@ -122,29 +122,29 @@ func steps(c *Call) []*step {
 	_ = json.Unmarshal(c.Reply, &reply) // a call without an answer has none
 	all := make([]*step, len(items))
 	for i, it := range items {
-		said := reply.answer
+		replied := reply.answer
 		if batch {
-			said = answer{}
+			replied = answer{}
 			if i < len(reply.Results) {
-				said = reply.Results[i]
+				replied = reply.Results[i]
 			}
 		}
-		all[i] = newStep(c, &it, &said)
+		all[i] = newStep(c, &it, &replied)
 	}
 	return all
 }
 
-func newStep(c *Call, it *item, said *answer) *step {
-	s := &step{Call: c, mission: it.MissionID, outcome: c.Outcome, code: c.Code, asked: it.Mission, created: said.Created,
+func newStep(c *Call, it *item, replied *answer) *step {
+	s := &step{Call: c, mission: it.MissionID, outcome: c.Outcome, code: c.Code, asked: it.Mission, created: replied.Created,
 		lease: it.Lease, result: it.Result, error: it.Error, retryable: it.Retryable == nil || *it.Retryable, message: it.Message}
 	if s.mission == "" {
 		s.mission = it.ID
 	}
-	if said.Mission != nil {
-		s.told = *said.Mission
+	if replied.Mission != nil {
+		s.published = *replied.Mission
 	}
-	if c.Outcome == OK && said.Error != nil {
-		s.outcome, s.code = Refused, said.Error.Code
+	if c.Outcome == OK && replied.Error != nil {
+		s.outcome, s.code = Refused, replied.Error.Code
 		if s.code == "unavailable" || s.code == "internal" {
 			s.outcome = Unknown
 		}
@@ -152,7 +152,7 @@ func newStep(c *Call, it *item, said *answer) *step {
 	return s
 }
 
-// claimed are the missions that an agent was told to hold, or the claim alone.
+// claimed returns the missions that a claim's answer contains, or the claim alone.
 func claimed(c *Call) []*step {
 	var reply struct {
 		Missions []Mission `json:"missions"`
@@ -160,7 +160,7 @@ func claimed(c *Call) []*step {
 	_ = json.Unmarshal(c.Reply, &reply)
 	all := []*step{}
 	for _, m := range reply.Missions {
-		all = append(all, &step{Call: c, mission: m.ID, outcome: c.Outcome, told: m, lease: m.Lease})
+		all = append(all, &step{Call: c, mission: m.ID, outcome: c.Outcome, published: m, lease: m.Lease})
 	}
 	if len(all) == 0 {
 		all = append(all, &step{Call: c, outcome: c.Outcome, code: c.Code})
@@ -168,7 +168,7 @@ func claimed(c *Call) []*step {
 	return all
 }
 
-// possible are the steps of one operation that may have been carried out.
+// possible returns the steps of one operation that may have been carried out.
 func (x *index) possible(mission, op string) (some []*step) {
 	for _, s := range x.of(mission, op) {
 		if s.outcome != Refused {
@@ -178,7 +178,7 @@ func (x *index) possible(mission, op string) (some []*step) {
 	return some
 }
 
-// confirmed are the steps of one operation that an answer has confirmed.
+// confirmed returns the steps of one operation that an answer confirmed.
 func (x *index) confirmed(mission, op string) (some []*step) {
 	for _, s := range x.of(mission, op) {
 		if s.outcome == OK {
@@ -188,8 +188,8 @@ func (x *index) confirmed(mission, op string) (some []*step) {
 	return some
 }
 
-// lives is how many times a mission has been created, as its events say. Only one
-// that was deleted can be created again, by a request that came late.
+// lives returns how many times a mission was created, according to its events. Only
+// a deleted mission can be created again, by a late request.
 func (x *index) lives(mission string) (n int) {
 	for _, e := range x.events[mission] {
 		if e.Type == missionCreated {

@@ -2,8 +2,8 @@ package check
 
 import "fmt"
 
-// returned decides guarantee 6: what an agent held when it was killed came back
-// without it.
+// returned checks guarantee 6: what an agent held when it was killed came back
+// without the agent.
 func (x *index) returned() {
 	for _, f := range x.Faults {
 		if f.Kind != KindKillAgent {
@@ -19,8 +19,8 @@ func (x *index) returned() {
 	}
 }
 
-// heldAt reports whether an agent still held at a time what it was given by a claim:
-// it had not begun to end it, and nobody had been given it since.
+// heldAt reports whether an agent still held at a time what a claim gave it: it had
+// not begun to end it, and no agent had been given it since.
 func (x *index) heldAt(c *step, at int64) bool {
 	if c.Told == 0 || c.Told > at {
 		return false
@@ -48,11 +48,12 @@ func (x *index) cameBack(id string, c *step) {
 		switch {
 		case e.Type != statusChanged:
 		case p.NewStatus == running:
-			// Released attempts are given again under the same number: the last one counts.
-			began = p.AgentID == c.Who && p.Attempt == c.told.Attempt
+			// Released attempts are given again with the same number: the last one
+			// counts.
+			began = p.AgentID == c.Who && p.Attempt == c.published.Attempt
 		case began && p.OldStatus == running:
 			if p.NewStatus == completed {
-				x.violated(6, id, fmt.Sprintf("agent %s was killed with attempt %d of mission %s, which then was completed", c.Who, c.told.Attempt, id))
+				x.violated(6, id, fmt.Sprintf("agent %s was killed with attempt %d of mission %s, which then was completed", c.Who, c.published.Attempt, id))
 			}
 			if p.Reason == "" {
 				x.violated(6, id, fmt.Sprintf("mission %s came back from agent %s, which was killed, and no reason is given", id, c.Who))
@@ -60,5 +61,5 @@ func (x *index) cameBack(id string, c *step) {
 			return
 		}
 	}
-	x.violated(6, id, fmt.Sprintf("agent %s was killed with attempt %d of mission %s, which never came back", c.Who, c.told.Attempt, id))
+	x.violated(6, id, fmt.Sprintf("agent %s was killed with attempt %d of mission %s, which never came back", c.Who, c.published.Attempt, id))
 }

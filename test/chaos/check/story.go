@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Story tells all that was said of one mission, in order: what was asked, what was
-// answered, and what the stream has. Of no mission there is nothing to tell.
+// Story returns everything about one mission in order: requests, answers, and
+// events in the stream. It is empty for an unknown mission.
 func (e *Evidence) Story(mission string) string {
 	if mission == "" {
 		return ""
@@ -18,20 +18,20 @@ func (e *Evidence) Story(mission string) string {
 		text string
 	}
 	var story []moment
-	tell := func(at float64, format string, args ...any) {
+	describe := func(at float64, format string, args ...any) {
 		story = append(story, moment{at, fmt.Sprintf("%10.3fs  ", at) + fmt.Sprintf(format, args...)})
 	}
 	for _, s := range x.steps[mission] {
 		who := fmt.Sprintf("%s/%d #%d", s.Who, s.Life, s.N)
-		tell(float64(s.Asked)/1e9, "%s asks %s %s", who, s.Op, short(s.Request))
+		describe(float64(s.Asked)/1e9, "%s asks %s %s", who, s.Op, short(s.Request))
 		if s.Told == 0 {
 			continue
 		}
 		switch s.outcome {
 		case OK:
-			tell(float64(s.Told)/1e9, "%s is told %s", who, what(s))
+			describe(float64(s.Told)/1e9, "%s is told %s", who, what(s))
 		default:
-			tell(float64(s.Told)/1e9, "%s is told %s: %s", who, s.outcome, s.code)
+			describe(float64(s.Told)/1e9, "%s is told %s: %s", who, s.outcome, s.code)
 		}
 	}
 	for _, ev := range x.events[mission] {
@@ -40,11 +40,11 @@ func (e *Evidence) Story(mission string) string {
 		if ev.Type == statusChanged {
 			text = fmt.Sprintf("%s%s%s, attempt %d, agent %q: %s", p.OldStatus, arrow, p.NewStatus, p.Attempt, p.AgentID, p.Reason)
 		}
-		tell(ev.Timestamp-e.Wall, "message %d, %d of its outbox: %s %s", ev.Seq, ev.Position, ev.Type, text)
+		describe(ev.Timestamp-e.Wall, "message %d, %d of its outbox: %s %s", ev.Seq, ev.Position, ev.Type, text)
 	}
 	for _, f := range e.Faults {
-		tell(float64(f.From)/1e9, "--- %s %s", f.Kind, f.Target)
-		tell(float64(f.To)/1e9, "--- over: %s %s", f.Kind, f.Target)
+		describe(float64(f.From)/1e9, "--- %s %s", f.Kind, f.Target)
+		describe(float64(f.To)/1e9, "--- over: %s %s", f.Kind, f.Target)
 	}
 	slices.SortStableFunc(story, func(a, b moment) int {
 		switch {
@@ -67,8 +67,7 @@ func (e *Evidence) Story(mission string) string {
 	return out.String()
 }
 
-// trimFaults leaves out the faults before the first and after the last thing that
-// was said.
+// trimFaults removes the faults before the first and after the last other entry.
 func trimFaults[T any](story []T, isFault func(T) bool) []T {
 	for len(story) > 0 && isFault(story[0]) {
 		story = story[1:]
@@ -82,9 +81,9 @@ func trimFaults[T any](story []T, isFault func(T) bool) []T {
 func what(s *step) string {
 	switch {
 	case s.Op == "agent.claim":
-		return fmt.Sprintf("that it holds lease %d, attempt %d", s.lease, s.told.Attempt)
-	case s.told.ID != "":
-		return fmt.Sprintf("ok: %s, attempt %d, created %v", s.told.Status, s.told.Attempt, s.created)
+		return fmt.Sprintf("that it holds lease %d, attempt %d", s.lease, s.published.Attempt)
+	case s.published.ID != "":
+		return fmt.Sprintf("ok: %s, attempt %d, created %v", s.published.Status, s.published.Attempt, s.created)
 	}
 	return "ok: " + short(s.Reply)
 }

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// streamed decides guarantee 4: every durable change is in the stream exactly once,
-// per mission in order.
+// streamed checks guarantee 4: every durable change is in the stream exactly once,
+// in order per mission.
 func (x *index) streamed() {
 	if x.Waiting > 0 {
 		x.violated(4, "", fmt.Sprintf("%d events still wait for the stream", x.Waiting))
@@ -20,7 +20,8 @@ func (x *index) streamed() {
 	x.agentsAlternate()
 }
 
-// eachOnce: no event is there twice, and none of an outbox is missing or out of turn.
+// eachOnce: no event is in the stream twice, and none of an outbox is missing or
+// out of order.
 func (x *index) eachOnce() {
 	ids := map[string]uint64{}
 	positions := map[string]int64{}
@@ -49,14 +50,14 @@ func (x *index) eachOnce() {
 	}
 }
 
-// moves are the changes of status that there are.
+// moves are the possible changes of status.
 var moves = map[string]string{
 	pending: running + " " + cancelled + " " + failed, running: completed + " " + pending + " " + failed + " " + cancelled,
 	failed: pending, cancelled: pending, completed: "",
 }
 
-// chain: a mission's events begin with its creation, and each begins where the one
-// before ended.
+// chain: a mission's events begin with its creation, and each begins with the
+// status in which the previous one ended.
 func (x *index) chain(id string) {
 	status, events := "", x.events[id]
 	for _, e := range events {
@@ -92,9 +93,9 @@ func (x *index) chain(id string) {
 	}
 }
 
-// changesAreTold: each change that was confirmed has its event.
+// changesAreTold: each confirmed change has its event.
 func (x *index) changesAreTold(id string) {
-	told := func(old, is string) (n int) {
+	published := func(old, is string) (n int) {
 		for _, e := range x.events[id] {
 			if e.Type == statusChanged && e.Payload.OldStatus == old && e.Payload.NewStatus == is {
 				n++
@@ -103,17 +104,17 @@ func (x *index) changesAreTold(id string) {
 		return n
 	}
 	x.claimsAreTold(id)
-	if n := len(leases(x.confirmed(id, "agent.complete"))); told(running, completed) < n {
-		x.violated(4, id, fmt.Sprintf("mission %s was completed under %d leases, and %d events tell so", id, n, told(running, completed)))
+	if n := len(leases(x.confirmed(id, "agent.complete"))); published(running, completed) < n {
+		x.violated(4, id, fmt.Sprintf("mission %s was completed under %d leases, and %d events tell so", id, n, published(running, completed)))
 	}
 	ended := append(x.confirmed(id, "agent.fail"), x.confirmed(id, "agent.release")...)
-	if n, is := len(leases(ended)), told(running, pending)+told(running, failed); is < n {
+	if n, is := len(leases(ended)), published(running, pending)+published(running, failed); is < n {
 		x.violated(4, id, fmt.Sprintf("%d attempts at mission %s failed or were released, and %d events tell so", n, id, is))
 	}
-	if n := len(x.confirmed(id, "missions.cancel")); told(pending, cancelled)+told(running, cancelled) < n {
+	if n := len(x.confirmed(id, "missions.cancel")); published(pending, cancelled)+published(running, cancelled) < n {
 		x.violated(4, id, fmt.Sprintf("mission %s was cancelled %d times, and fewer events tell so", id, n))
 	}
-	if n := len(x.confirmed(id, "missions.retry")); told(failed, pending)+told(cancelled, pending) < n {
+	if n := len(x.confirmed(id, "missions.retry")); published(failed, pending)+published(cancelled, pending) < n {
 		x.violated(4, id, fmt.Sprintf("mission %s was retried %d times, and fewer events tell so", id, n))
 	}
 	if n := len(x.confirmed(id, "missions.create")); n > 0 && x.lives(id) == 0 && len(x.events[id]) > 0 {
@@ -121,7 +122,7 @@ func (x *index) changesAreTold(id string) {
 	}
 }
 
-// claimsAreTold: each attempt that an agent was given has its event.
+// claimsAreTold: each attempt given to an agent has its event.
 func (x *index) claimsAreTold(id string) {
 	type attempt struct {
 		agent  string
@@ -129,7 +130,7 @@ func (x *index) claimsAreTold(id string) {
 	}
 	given, events := map[attempt]int{}, map[attempt]int{}
 	for _, s := range x.claims[id] {
-		given[attempt{s.Who, s.told.Attempt}]++
+		given[attempt{s.Who, s.published.Attempt}]++
 	}
 	for _, e := range x.events[id] {
 		if e.Type == statusChanged && e.Payload.NewStatus == running {
@@ -143,7 +144,7 @@ func (x *index) claimsAreTold(id string) {
 	}
 }
 
-// leases are the different leases of some steps.
+// leases returns the distinct leases of some steps.
 func leases(some []*step) map[int64]bool {
 	all := map[int64]bool{}
 	for _, s := range some {
@@ -152,10 +153,10 @@ func leases(some []*step) map[int64]bool {
 	return all
 }
 
-// arrow stands in the log entries that tell of a change of status.
+// arrow is part of the log entries for status changes.
 const arrow = " → "
 
-// logIsTold: a mission's log and its events tell the same.
+// logIsTold: a mission's log and its events agree.
 func (x *index) logIsTold(id string) {
 	log, there := x.Logs[id]
 	if !there || x.lives(id) > 1 {
@@ -190,7 +191,7 @@ func (x *index) logIsTold(id string) {
 	}
 }
 
-// saying are the requests of agents to log something.
+// saying returns the agents' requests to log a message.
 func (x *index) saying(id, message string) (some []*step) {
 	for _, s := range x.possible(id, "agent.log") {
 		if s.message == message {
@@ -200,7 +201,8 @@ func (x *index) saying(id, message string) (some []*step) {
 	return some
 }
 
-// agentsAlternate: an agent comes before it goes, and goes before it comes again.
+// agentsAlternate: an agent's online and offline events alternate, starting with
+// online.
 func (x *index) agentsAlternate() {
 	last := map[string]string{}
 	for i := range x.Events {

@@ -11,9 +11,9 @@ import (
 	"missioncontrol/supervisor/api/spec"
 )
 
-// asyncAPIDocument is the AsyncAPI 3.0 document: requests, commands and events.
-func asyncAPIDocument(said comments) (object, error) {
-	a := &async{schemas: &schemas{said: said, components: object{}}, channels: object{}, operations: object{}, messages: object{}}
+// asyncAPIDocument returns the AsyncAPI 3.0 document: requests, commands and events.
+func asyncAPIDocument(comment comments) (object, error) {
+	a := &async{schemas: &schemas{comment: comment, components: object{}}, channels: object{}, operations: object{}, messages: object{}}
 	for _, op := range spec.Operations() {
 		if op.Subject != "" {
 			a.request(&op)
@@ -50,12 +50,12 @@ func (a *async) message(name string, payload object, title string) object {
 	return object{"$ref": "#/components/messages/" + name}
 }
 
-// payload is a type's message.
+// payload adds the message of a type and returns a reference to it.
 func (a *async) payload(t reflect.Type) object {
 	return a.message(componentName(t), a.component(t), componentName(t))
 }
 
-// channel adds a channel, in whose subject * stands for an agent's id.
+// channel adds a channel. In its subject * is a placeholder for an agent's id.
 func (a *async) channel(name, subject, description string, messages ...object) object {
 	channel := object{"address": strings.Replace(subject, "*", "{agent}", 1), "description": description}
 	if strings.Contains(subject, "*") {
@@ -70,12 +70,12 @@ func (a *async) channel(name, subject, description string, messages ...object) o
 	return object{"$ref": "#/channels/" + name}
 }
 
-// in refers to a message as one of a channel's.
+// in returns a reference to a message of a channel.
 func in(channel, message object) object {
 	return object{"$ref": channel["$ref"].(string) + "/messages/" + strings.TrimPrefix(message["$ref"].(string), "#/components/messages/")}
 }
 
-// request adds an endpoint and the inbox that its reply goes to.
+// request adds an endpoint and the inbox for its reply.
 func (a *async) request(op *spec.Operation) {
 	name := strings.NewReplacer("supervisor.", "", ".*", "", ".", "-").Replace(op.Subject)
 	request, reply, refusal := a.payload(op.Request), a.payload(op.Reply), a.payload(spec.ErrorReply())
@@ -92,7 +92,7 @@ func (a *async) request(op *spec.Operation) {
 	}
 }
 
-// command adds what is pushed to agents.
+// command adds the messages that are pushed to agents.
 func (a *async) command() {
 	subject, t := spec.Command()
 	message := a.payload(t)

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// comments are what the sources say of types, by package and name, and of fields.
+// comments are the source comments of types, by package and name, and of fields.
 type comments map[string]string
 
 // readComments reads the sources of packages.
 func readComments(dirs ...string) (comments, error) {
-	said := comments{}
+	comment := comments{}
 	noTests := func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }
 	for _, dir := range dirs {
 		packages, err := parser.ParseDir(token.NewFileSet(), dir, noTests, parser.ParseComments) //nolint:staticcheck // build tags do not matter to comments
@@ -22,11 +22,11 @@ func readComments(dirs ...string) (comments, error) {
 		}
 		for _, p := range packages {
 			for _, file := range p.Files {
-				said.read(p.Name, file)
+				comment.read(p.Name, file)
 			}
 		}
 	}
-	return said, nil
+	return comment, nil
 }
 
 func (c comments) read(pkg string, file *ast.File) {
@@ -55,7 +55,8 @@ func (c comments) read(pkg string, file *ast.File) {
 	}
 }
 
-// sentence is a comment on one line, without marks that only Go documentation knows.
+// sentence returns a comment on one line, without marks that only Go documentation
+// uses.
 func sentence(text string) string {
 	text, _, _ = strings.Cut(text, "\n\n")
 	return strings.NewReplacer("[", "", "]", "").Replace(strings.Join(strings.Fields(text), " "))

@@ -26,16 +26,16 @@ func run(dir string) error {
 	return os.WriteFile(dir+"/asyncapi.json", asyncAPI, 0o644)
 }
 
-// documents makes both documents from the sources around the package in dir.
+// documents generates both documents from the sources around the package in dir.
 func documents(dir string) (openAPI, asyncAPI []byte, err error) {
-	said, err := readComments(dir+"/..", dir+"/../../../missions")
+	comment, err := readComments(dir+"/..", dir+"/../../../missions")
 	if err != nil {
 		return nil, nil, err
 	}
-	if openAPI, err = indent(openAPIDocument(said)); err != nil {
+	if openAPI, err = indent(openAPIDocument(comment)); err != nil {
 		return nil, nil, err
 	}
-	document, err := asyncAPIDocument(said)
+	document, err := asyncAPIDocument(comment)
 	if err != nil {
 		return nil, nil, err
 	}

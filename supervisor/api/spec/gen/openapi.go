@@ -7,9 +7,9 @@ import (
 	"missioncontrol/supervisor/api/spec"
 )
 
-// openAPIDocument is the OpenAPI 3.1 document.
-func openAPIDocument(said comments) object {
-	s := &schemas{said: said, components: object{}}
+// openAPIDocument returns the OpenAPI 3.1 document.
+func openAPIDocument(comment comments) object {
+	s := &schemas{comment: comment, components: object{}}
 	paths := object{}
 	for _, op := range spec.Operations() {
 		if op.HTTP == "" {
@@ -76,7 +76,7 @@ func (s *schemas) httpOperation(op *spec.Operation, method, path string) object 
 	return out
 }
 
-// operationID is the name of the service's method, or of the path's end.
+// operationID returns the name of the service's method, or the end of the path.
 func operationID(op *spec.Operation, method, path string) string {
 	if op.Does != "" {
 		return strings.ToLower(op.Does[:1]) + op.Does[1:]
@@ -88,7 +88,8 @@ func operationID(op *spec.Operation, method, path string) string {
 	return strings.ToLower(method) + strings.ToUpper(name[:1]) + name[1:]
 }
 
-// parameters are those in the path, and, where there is no body, the request's fields.
+// parameters returns the parameters in the path and, if there is no body, the request's
+// fields.
 func (s *schemas) parameters(op *spec.Operation, method, path string) (out []object) {
 	if op.Request == nil {
 		return nil
@@ -97,7 +98,7 @@ func (s *schemas) parameters(op *spec.Operation, method, path string) (out []obj
 		name, _ := jsonName(field)
 		schema := s.of(field.Type, false)
 		parameter := object{"name": name, "schema": schema}
-		if doc := s.said[op.Request.String()+"."+field.Name]; doc != "" {
+		if doc := s.comment[op.Request.String()+"."+field.Name]; doc != "" {
 			parameter["description"] = doc
 		}
 		switch {
@@ -113,7 +114,7 @@ func (s *schemas) parameters(op *spec.Operation, method, path string) (out []obj
 	return out
 }
 
-// body is the request without what stands in the path.
+// body returns the schema of the request without the fields in the path.
 func (s *schemas) body(request reflect.Type, path string) object {
 	if !strings.Contains(path, "{id}") {
 		return s.component(request)

@@ -13,10 +13,10 @@ import (
 	"missioncontrol/supervisor/api/spec"
 )
 
-// schemas makes JSON Schemas of Go types, and keeps those of named structs as
-// components, so that each stands once.
+// schemas makes JSON Schemas of Go types. It keeps the schemas of named structs as
+// components, so that each occurs once.
 type schemas struct {
-	said       comments
+	comment    comments
 	components object
 }
 
@@ -30,8 +30,8 @@ func (s *schemas) component(t reflect.Type) object {
 	return object{"$ref": "#/components/schemas/" + name}
 }
 
-// componentName is the name of a struct among the components. What carries a mission is
-// called like one.
+// componentName returns the name of a struct among the components. A struct that
+// carries a mission has the mission's name.
 func componentName(t reflect.Type) string {
 	if t == reflect.TypeFor[api.Mission]() {
 		return "MissionReply"
@@ -39,7 +39,7 @@ func componentName(t reflect.Type) string {
 	return t.Name()
 }
 
-// of returns the schema of a type, null included where it is nullable.
+// of returns the schema of a type, including null if it is nullable.
 func (s *schemas) of(t reflect.Type, nullable bool) object {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -53,7 +53,7 @@ func (s *schemas) of(t reflect.Type, nullable bool) object {
 		return schema
 	}
 	if len(schema) == 0 {
-		return schema // anything is, null too
+		return schema // anything may be null, too
 	}
 	return object{"anyOf": []object{schema, {"type": "null"}}}
 }
@@ -89,8 +89,8 @@ func (s *schemas) plain(t reflect.Type) object {
 	panic(fmt.Sprintf("no schema for %s", t))
 }
 
-// structure is the schema of a struct. One that embeds another beside a slice is either
-// that one or a batch.
+// structure returns the schema of a struct. A struct that embeds another one beside a
+// slice is either that one or a batch.
 func (s *schemas) structure(t reflect.Type) object {
 	properties, required := object{}, []string{}
 	var single reflect.Type
@@ -105,14 +105,14 @@ func (s *schemas) structure(t reflect.Type) object {
 		whole["required"] = batch
 		whole = object{"anyOf": []object{s.component(single), whole}}
 	}
-	if doc := s.said[t.String()]; doc != "" {
+	if doc := s.comment[t.String()]; doc != "" {
 		whole["description"] = doc
 	}
 	return whole
 }
 
-// fields adds the fields of a struct, and those of structs that it embeds, but for one
-// beside a slice: that is single.
+// fields adds the fields of a struct and of the structs that it embeds. An embedded
+// struct beside a slice goes to single instead.
 func (s *schemas) fields(t reflect.Type, properties object, required *[]string, single *reflect.Type) {
 	for field := range fieldsOf(t) {
 		if field.Anonymous {
@@ -132,7 +132,7 @@ func (s *schemas) fields(t reflect.Type, properties object, required *[]string, 
 			continue
 		}
 		schema := s.of(field.Type, !optional && isNullable(t, field))
-		if doc := s.said[t.String()+"."+field.Name]; doc != "" {
+		if doc := s.comment[t.String()+"."+field.Name]; doc != "" {
 			schema = maps.Clone(schema)
 			schema["description"] = doc
 		}
@@ -153,8 +153,8 @@ func fieldsOf(t reflect.Type) func(func(reflect.StructField) bool) {
 	}
 }
 
-// isBatch reports whether a struct is one item or a slice of such: its one field besides
-// what it embeds is optional and a slice.
+// isBatch reports whether a struct is one item or a slice of items: its only field
+// besides the embedded ones is an optional slice.
 func isBatch(t reflect.Type) bool {
 	embeds, slice := 0, 0
 	for field := range fieldsOf(t) {
@@ -169,8 +169,8 @@ func isBatch(t reflect.Type) bool {
 	return embeds == 1 && slice == 1 && t.NumField() == 2
 }
 
-// isNullable reports whether a field without a value stands as null. What a request must
-// have is not.
+// isNullable reports whether a field without a value is written as null. Required
+// fields of a request are not.
 func isNullable(t reflect.Type, field reflect.StructField) bool {
 	if strings.HasSuffix(t.Name(), "Request") {
 		return false
@@ -182,8 +182,8 @@ func isNullable(t reflect.Type, field reflect.StructField) bool {
 	return field.Type.Kind() == reflect.Pointer
 }
 
-// jsonName is what a field is called, "" if it is not written, and whether it may be
-// left out.
+// jsonName returns the JSON name of a field, or "" if it is not written, and whether it
+// may be left out.
 func jsonName(field reflect.StructField) (name string, optional bool) {
 	name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 	if name == "-" || !field.IsExported() {

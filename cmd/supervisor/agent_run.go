@@ -1,0 +1,317 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+	"github.com/spf13/cobra"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/agent"
+	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/client"
+)
+
+// agentFlags describe the agent to run.
+type agentFlags struct {
+	types       []string
+	id          string
+	name        string
+	role        string
+	concurrency int
+	drain       string
+
+	drainTimeout time.Duration
+}
+
+func (c *cli) agentCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "agent",
+		GroupID: groupRun,
+		Short:   "Work on missions",
+		Example: `  supervisor agent run --type resize -- ./resize.sh`,
+	}
+	addConnectionFlags(cmd)
+	cmd.AddCommand(c.agentRunCommand())
+	subcommandOnly(cmd)
+	return cmd
+}
+
+func (c *cli) agentRunCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "run --type TYPE... [flags] -- COMMAND [ARGUMENT...]",
+		Short: "Make an agent of any program",
+		Long: `Make an agent of any program: it is started once for each mission.
+
+The mission's data stands on its standard input as JSON, and MISSION_ID, MISSION_NAME,
+MISSION_TYPE, MISSION_ATTEMPT and AGENT_ID in its environment, with TRACEPARENT for a
+mission that belongs to a trace. What it writes to its standard output is the result, at
+most 512 KiB: JSON as it is, anything else as a string, nothing as null. Each line on its
+standard error becomes a log entry. An exit code other than 0 is a failure, which is tried
+again while attempts are left; the last lines of its standard error say why.
+
+When the mission is cancelled, its lease is lost or its time is over, the program and
+all that it has started get SIGTERM, and after 5 seconds SIGKILL. They are one process
+group; what is left of it when the program ends is killed, too.
+
+The first Ctrl-C lets programs that run finish, for at most --drain; the second one
+stops them at once. Missions that were not finished are handed back.`,
+		Example: `  supervisor agent run --type default -- cat
+  supervisor agent run --type resize --concurrency 4 --id resizer-1 -- ./resize.sh --quality 80
+  supervisor agent run --type build -- sh -c 'jq -r .target | xargs make >&2 && echo done'`,
+		Args:              arguments(1, -1, "a COMMAND to run, after --"),
+		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
+	}
+	var f agentFlags
+	flags := cmd.Flags()
+	flags.SetInterspersed(false) // flags after COMMAND belong to the command
+	flags.StringSliceVar(&f.types, "type", nil, "work on missions of this `TYPE`; may be given several times")
+	flags.StringVar(&f.id, "id", "", "the agent's `ID`; default: the program's name and something random")
+	flags.StringVar(&f.name, "name", "", "the agent's `NAME`, for people")
+	flags.StringVar(&f.role, "role", "", "the agent's `ROLE`, for people")
+	flags.IntVar(&f.concurrency, "concurrency", 1, "work on `N` missions at once")
+	flags.StringVar(&f.drain, "drain", "30s", "how long programs may go on after the first Ctrl-C, a `DURATION`")
+	completeFlag(cmd, "type", c.missionTypes)
+	completeFlag(cmd, "id", nothing)
+	cmd.RunE = func(cmd *cobra.Command, command []string) error {
+		if err := f.check(command); err != nil {
+			return err
+		}
+		return c.runAgent(cmd, &f, command)
+	}
+	return cmd
+}
+
+// check validates the flags and gives the agent an id.
+func (f *agentFlags) check(command []string) error {
+	if len(f.types) == 0 {
+		return usagef("--type is required: the missions to work on; missions that name none have the type default")
+	}
+	var err error
+	if f.drainTimeout, err = durationWithin(f.drain, time.Millisecond, 365*day); err != nil {
+		return usagef("--drain: %v", err)
+	}
+	if f.concurrency < 1 || f.concurrency > missions.MaxBatch {
+		return usagef("--concurrency must be between 1 and %d", missions.MaxBatch)
+	}
+	if _, err := exec.LookPath(command[0]); err != nil {
+		return usagef("the command %s cannot be run: %v", command[0], rootCause(errors.Unwrap(err)))
+	}
+	if f.id == "" {
+		f.id = agentID(command[0])
+	}
+	if err := missions.CheckToken("id", f.id); err != nil {
+		return badFlag(err)
+	}
+	if f.name == "" {
+		f.name = f.id
+	}
+	registration := api.RegisterRequest{Name: f.name, Role: f.role, Types: f.types, Capacity: f.concurrency}
+	_, err = registration.Agent(f.id)
+	return badFlag(err)
+}
+
+var notInToken = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
+
+// agentID derives an id from a program's name.
+func agentID(program string) string {
+	base := filepath.Base(program)
+	base = notInToken.ReplaceAllString(strings.TrimSuffix(base, filepath.Ext(base)), "-")
+	return base[:min(len(base), 48)] + "-" + uuid.NewString()[:8]
+}
+
+func (c *cli) runAgent(cmd *cobra.Command, f *agentFlags, command []string) error {
+	settings, err := c.loadConnection(cmd)
+	if err != nil {
+		return err
+	}
+	b, err := settings.broker(true)
+	if err != nil {
+		return err
+	}
+	c.warnOfExposed(settings.exposed)
+	ctx, cancel := context.WithCancelCause(cmd.Context())
+	defer cancel(nil)
+	nc, err := c.connectAgent(b, f.id, cancel)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	stopNow, endListening := c.secondInterrupt()
+	defer endListening()
+
+	tracer, err := c.tracer(cmd.Context(), "agent")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		sending, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), traceFlushTimeout)
+		defer cancel()
+		if err := tracer.Stop(sending); err != nil {
+			c.err.printf("Traces that were not sent yet are lost: %v\n", err)
+		}
+	}()
+	level := &slog.LevelVar{}
+	level.Set(slog.LevelWarn)
+	w := &worker{
+		cli: c, flags: f, command: command, stopNow: stopNow, quiet: level,
+		requests: client.New(nc).Agent(f.id), grace: c.grace,
+	}
+	c.err.printf("Agent %s works on missions of type %s, %s at once, at %s. Ctrl-C drains and stops.\n",
+		f.id, strings.Join(f.types, ", "), count(f.concurrency), redactURLs(b.urls))
+	defer context.AfterFunc(cmd.Context(), func() {
+		c.err.printf("Stopping: programs that run may finish within %s; Ctrl-C again stops them at once.\n", durationWords(f.drainTimeout))
+	})()
+	err = agent.Run(ctx, nc, agent.Config{
+		ID: f.id, Name: f.name, Role: f.role, Types: f.types, Concurrency: f.concurrency, Version: version(),
+		DrainTimeout: f.drainTimeout, Handler: w.handle, Tracer: tracer,
+		Logger: slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: level})),
+	})
+	var denied *notThisAgentError
+	if errors.As(context.Cause(ctx), &denied) {
+		return denied
+	}
+	return err
+}
+
+// traceGoodbye bounds the flush of the last traces when an agent ends.
+const traceFlushTimeout = 5 * time.Second
+
+// notThisAgentError says that the broker does not accept the user as this agent.
+type notThisAgentError struct {
+	id  string
+	err error
+}
+
+func (e *notThisAgentError) Error() string {
+	return fmt.Sprintf("the broker does not let this user be the agent %s (%v); an agent's --id is the name of its user, which has the role agent", e.id, e.err)
+}
+
+func (e *notThisAgentError) Unwrap() error { return e.err }
+
+// connectAgent opens the agent's connection. It waits for a broker that is down. It fails
+// if the broker rejects the credentials. If the broker does not let the user be this
+// agent, connectAgent passes an error to end.
+func (c *cli) connectAgent(b broker, id string, end context.CancelCauseFunc) (*nats.Conn, error) {
+	options := append(b.options,
+		ownInbox(id), nats.Name(api.ConnectionName(id)), nats.MaxReconnects(-1),
+		nats.ReconnectWait(200*time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 200*time.Millisecond), // within the grace time
+		nats.PingInterval(5*time.Second),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				c.err.printf("The broker is away (%s); waiting for it.\n", clean(err.Error()))
+			}
+		}),
+		nats.ReconnectHandler(func(nc *nats.Conn) { c.err.printf("Connected to %s.\n", nc.ConnectedUrlRedacted()) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if errors.Is(err, nats.ErrPermissionViolation) {
+				end(&notThisAgentError{id, err})
+				return
+			}
+			c.err.printf("Trouble on the connection: %s\n", clean(err.Error()))
+		}),
+	)
+	nc, err := nats.Connect(b.urls, options...)
+	if !errors.Is(err, nats.ErrNoServers) && !errors.Is(err, nats.ErrTimeout) {
+		if err != nil {
+			return nil, notConnected(b.urls, err)
+		}
+		return nc, nil
+	}
+	c.err.printf("No broker can be reached at %s yet; waiting for it. Ctrl-C stops.\n", redactURLs(b.urls))
+	nc, err = nats.Connect(b.urls, append(options, nats.RetryOnFailedConnect(true))...)
+	if err != nil {
+		return nil, notConnected(b.urls, err)
+	}
+	return nc, nil
+}
+
+// ownInbox sets an inbox that only the agent may subscribe to, if the broker uses roles
+// and no other inbox was set.
+func ownInbox(id string) nats.Option {
+	return func(o *nats.Options) error {
+		if o.InboxPrefix == "" {
+			o.InboxPrefix = api.InboxPrefix(id)
+		}
+		return nil
+	}
+}
+
+// worker runs the command for missions, one after the other or several at once.
+type worker struct {
+	cli      *cli
+	flags    *agentFlags
+	command  []string
+	stopNow  <-chan struct{} // closed by the second Ctrl-C
+	quiet    *slog.LevelVar
+	requests *client.Agent
+	grace    time.Duration
+}
+
+// handle is the agent's handler.
+func (w *worker) handle(ctx context.Context, t *agent.Task) (any, error) {
+	m, begun := &t.Mission, time.Now()
+	w.say(cyan, "▶", m, fmt.Sprintf("began, attempt %d of %d", m.Attempt, m.MaxAttempts))
+	p := &program{
+		argv: w.command, stdin: m.Data, stopNow: w.stopNow, grace: w.grace,
+		env: []string{
+			"MISSION_ID=" + m.ID, "MISSION_NAME=" + m.Name, "MISSION_TYPE=" + m.Type,
+			fmt.Sprintf("MISSION_ATTEMPT=%d", m.Attempt), "AGENT_ID=" + w.flags.id,
+		},
+		log: func(line string) { w.log(t, line) },
+	}
+	if trace := api.TraceOf(ctx); trace != "" {
+		p.env = append(p.env, "TRACEPARENT="+trace)
+	}
+	result, err := p.run(ctx)
+	took := formatDuration(time.Since(begun))
+	switch {
+	case ctx.Err() != nil:
+		w.say(yellow, "■", m, "stopped after "+took+": "+context.Cause(ctx).Error())
+	case errors.Is(err, errStopNow):
+		w.say(yellow, "■", m, "stopped after "+took+" and handed back")
+		w.handBack(ctx, t)
+	case err != nil:
+		w.say(red, "✘", m, "failed after "+took+": "+shorten(clean(firstLine(err.Error())), 300))
+	default:
+		w.say(green, "✔", m, "completed in "+took)
+	}
+	return result, err
+}
+
+// log writes a line to the mission's log. A full or unreachable log does not stop the
+// program and does not delay the second Ctrl-C.
+func (w *worker) log(t *agent.Task, line string) {
+	select {
+	case <-w.stopNow:
+	default:
+		_ = t.Log("info", line, nil)
+	}
+}
+
+// handBack releases a mission before the agent reports its handler's error. The
+// supervisor then refuses that report, since the lease is gone; this is expected and not
+// logged.
+func (w *worker) handBack(ctx context.Context, t *agent.Task) {
+	w.quiet.Set(slog.LevelError)
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	if err := w.requests.Release(ctx, api.LeaseRef{MissionID: t.Mission.ID, Lease: t.Mission.Lease}); err != nil {
+		w.cli.err.printf("Mission %s could not be handed back: %s\n", clean(t.Mission.ID), clean(errorText(err)))
+	}
+}
+
+// say prints a line about a mission.
+func (w *worker) say(colour, marker string, m *missions.Mission, text string) {
+	out := w.cli.err
+	out.printf("%s %s %s %s: %s\n", out.clock(time.Now()), out.paint(colour, marker), clean(m.ID), shorten(clean(m.Name), 48), clean(text))
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+)
+
+// completionTimeout bounds how long a shell waits for the supervisor's suggestions.
+const completionTimeout = time.Second
+
+// completer suggests completions.
+type completer = cobra.CompletionFunc
+
+// completeFlag adds completions to a flag.
+func completeFlag(cmd *cobra.Command, flag string, suggest completer) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, suggest); err != nil {
+		panic(err) // the flag does not exist, or was added twice: a bug
+	}
+}
+
+// words completes fixed words, ignoring case.
+func words(all ...string) completer {
+	return func(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+		var fit []string
+		for _, word := range all {
+			if len(word) >= len(begun) && strings.EqualFold(word[:len(begun)], begun) {
+				fit = append(fit, word)
+			}
+		}
+		return fit, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+	}
+}
+
+// nothing suggests nothing, not even files.
+func nothing(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveNoFileComp
+}
+
+func contextNames(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return knownContexts(), cobra.ShellCompDirectiveNoFileComp
+}
+
+// askFor asks the supervisor for suggestions. It returns none if the supervisor does not
+// answer in time.
+func (c *cli) askFor(cmd *cobra.Command, find func(ctx context.Context, s *session) ([]string, error)) ([]string, cobra.ShellCompDirective) {
+	var found []string
+	err := c.connect(cmd, completionTimeout, func(ctx context.Context, s *session) (err error) {
+		ctx, cancel := context.WithTimeout(ctx, completionTimeout)
+		defer cancel()
+		found, err = find(ctx, s)
+		return err
+	})
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return found, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+}
+
+// missionIDs suggests the newest missions in one of the statuses, or in any if none are
+// listed. It takes at most most arguments (-1: any number).
+func (c *cli) missionIDs(most int, statuses ...missions.Status) completer {
+	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if most >= 0 && len(args) >= most {
+			return nothing(cmd, args, begun)
+		}
+		return c.askFor(cmd, func(ctx context.Context, s *session) ([]string, error) {
+			page, err := s.client.List(ctx, api.ListRequest{Limit: 200})
+			var found []string
+			for i := range page.Missions {
+				m := &page.Missions[i]
+				if !strings.HasPrefix(m.ID, begun) || slices.Contains(args, m.ID) ||
+					len(statuses) > 0 && !slices.Contains(statuses, m.Status) {
+					continue
+				}
+				found = append(found, cobra.CompletionWithDesc(m.ID, string(m.Status)+" "+shorten(clean(m.Name), 40)))
+			}
+			return found, err
+		})
+	}
+}
+
+// agentIDs suggests agents.
+func (c *cli) agentIDs(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	return c.askFor(cmd, func(ctx context.Context, s *session) ([]string, error) {
+		page, err := s.client.Agents(ctx, api.AgentsRequest{Limit: 200})
+		var found []string
+		for i := range page.Agents {
+			if a := &page.Agents[i]; strings.HasPrefix(a.ID, begun) {
+				found = append(found, cobra.CompletionWithDesc(a.ID, string(a.State)+" "+shorten(clean(a.Name), 40)))
+			}
+		}
+		return found, err
+	})
+}
+
+// missionTypes suggests the types of existing missions.
+func (c *cli) missionTypes(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	return c.askFor(cmd, func(ctx context.Context, s *session) ([]string, error) {
+		stats, err := s.client.Stats(ctx, "")
+		var found []string
+		for name := range stats.ByType {
+			if strings.HasPrefix(name, begun) {
+				found = append(found, name)
+			}
+		}
+		slices.Sort(found)
+		return found, err
+	})
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/spf13/cobra"
+
+	"missioncontrol/supervisor/api"
+)
+
+// hostile has every kind of character that a terminal interprets and JSON permits.
+// hostileLine is the part of it that a name may have.
+const (
+	hostile     = "a\x1b[2J\x07\x7f\u0085\u009b1m\u061c\u200e\u200f\u202a\u202e\u2066\u2069\u2028\u2029\u00fcz"
+	hostileLine = "a\u202e\u2066\u2028\u00fcz"
+)
+
+// jsonCommands has a command line for every command with --json, and what its output must
+// contain; "" if the output has no external text here.
+var jsonCommands = []struct{ line, holds string }{
+	{"missions get m --json", hostile},
+	{"missions list --json", hostileLine},
+	{"missions log m --json", hostile},
+	{"missions history --json", ""},
+	{"missions stats --json", ""},
+	{"missions cancel m --json --reason " + hostile, hostile},
+	{"missions wait m --json", hostile},
+	{"missions retry m --json", hostile},
+	{"missions create " + hostileLine + " --json", hostileLine},
+	{"agents --json", hostileLine},
+	{"alerts --json", ""},
+	{"status --json", ""},
+	{"health --json", ""},
+	{"events --json --since 1h", hostile},
+	{"missions delete m --json --yes", hostile},
+	{"doctor --json", ""},
+	{"bench --json --missions 10", ""},
+	{"version --json", ""},
+}
+
+// What --json writes to a pipe is the same value, without anything that a terminal would
+// interpret when it is shown later.
+func TestJSONIntoAPipeHoldsNothingThatATerminalObeys(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.awaitEvents(t)
+	ctx := t.Context()
+	_, err := b.client.Agent("a").Register(ctx, api.RegisterRequest{Name: hostileLine, Types: []string{"other"}, Capacity: 1})
+	must(t, err)
+	_, _, err = b.client.Create(ctx, api.MissionSpec{ID: "m", Name: hostileLine, Description: hostile, Type: "t", Data: []byte(`{"x":"` + "\u009b\u202e" + `"}`)})
+	must(t, err)
+	_, err = b.client.Cancel(ctx, "m", hostile)
+	must(t, err)
+	_, err = b.client.Retry(ctx, "m")
+	must(t, err)
+
+	tested := map[string]bool{}
+	for _, c := range jsonCommands {
+		args := strings.Split(c.line, " ")
+		tested[strings.TrimSuffix(strings.Join(args[:2], " "), " --json")] = true
+		_, stdout, stderr := b.run(t, args...)
+		if stdout == "" {
+			t.Errorf("%s printed nothing: %s", c.line, stderr)
+		}
+		for _, r := range stdout {
+			if r != '\n' && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
+				t.Errorf("%s printed %U: %q", c.line, r, stdout)
+				break
+			}
+		}
+		if values := decodeAll(t, stdout); c.holds != "" && !holds(values, c.holds) {
+			t.Errorf("%s does not hold what it should: %s", c.line, stdout)
+		}
+	}
+	for _, name := range commandsWithJSON(newCLI(strings.NewReader(""), newTape(), newTape()).root(), "") {
+		if !tested[name] {
+			t.Errorf("supervisor %s has --json and is not tested", name)
+		}
+	}
+}
+
+// decodeAll decodes a sequence of JSON values.
+func decodeAll(t *testing.T, text string) (values []any) {
+	t.Helper()
+	decoder := json.NewDecoder(strings.NewReader(text))
+	for decoder.More() {
+		var value any
+		if err := decoder.Decode(&value); err != nil {
+			t.Fatalf("%v in %q", err, text)
+		}
+		values = append(values, value)
+	}
+	return values
+}
+
+// holds reports whether a text occurs anywhere in a value.
+func holds(value any, text string) bool {
+	switch v := value.(type) {
+	case string:
+		return strings.Contains(v, text)
+	case []any:
+		for _, part := range v {
+			if holds(part, text) {
+				return true
+			}
+		}
+	case map[string]any:
+		for _, part := range v {
+			if holds(part, text) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func commandsWithJSON(cmd *cobra.Command, path string) (names []string) {
+	if cmd.Flags().Lookup("json") != nil {
+		names = append(names, path)
+	}
+	for _, sub := range cmd.Commands() {
+		names = append(names, commandsWithJSON(sub, strings.TrimSpace(path+" "+sub.Name()))...)
+	}
+	return names
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+)
+
+// defaultList is how many missions a list shows by default.
+const defaultList = 50
+
+// listFlags are the filters of a list.
+type listFlags struct {
+	request       api.ListRequest
+	status        string
+	after, before string
+	limit         int
+	all           bool
+}
+
+func (c *cli) missionsListCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List missions, newest first",
+		Example: `  supervisor missions list
+  supervisor missions list --status RUNNING --type resize --watch
+  supervisor missions list --text invoice --after 24h --limit 200
+  supervisor missions list --status FAILED --all --json | jq -r '.missions[].error'`,
+		Args: noArguments,
+	}
+	l := addLookFlags(cmd)
+	var f listFlags
+	flags := cmd.Flags()
+	flags.StringVar(&f.status, "status", "", "only missions with this `STATUS`")
+	flags.StringVar(&f.request.Type, "type", "", "only missions of this `TYPE`")
+	flags.StringVar(&f.request.AgentID, "agent", "", "only missions that the agent with this `ID` works on or worked on last")
+	flags.StringVar(&f.request.Tag, "tag", "", "only missions with this `TAG`")
+	flags.StringVar(&f.request.Text, "text", "", "only missions with this `TEXT` in their name, whatever its case")
+	flags.StringVar(&f.after, "after", "", "only missions created after this `TIME`, or at most this long ago (24h)")
+	flags.StringVar(&f.before, "before", "", "only missions created before this `TIME`, or longer ago than this")
+	flags.IntVar(&f.limit, "limit", defaultList, "at most `N` missions")
+	flags.BoolVar(&f.all, "all", false, "every mission, however many there are")
+	completeFlag(cmd, "status", words(statusNames()...))
+	completeFlag(cmd, "type", c.missionTypes)
+	completeFlag(cmd, "agent", c.agentIDs)
+	cmd.PreRunE = func(*cobra.Command, []string) error { return f.check(c) }
+	cmd.RunE = c.withSession(func(ctx context.Context, s *session, _ []string) error {
+		return c.show(ctx, l, func(ctx context.Context, out *screen) error {
+			if l.json {
+				return listJSON(ctx, s, out, &f)
+			}
+			return listTable(ctx, s, out, &f)
+		})
+	})
+	return cmd
+}
+
+// check turns the flags into a request.
+func (f *listFlags) check(c *cli) error {
+	f.request.Status = missions.Status(strings.ToUpper(f.status))
+	var err error
+	if f.after != "" {
+		if f.request.CreatedAfter, err = c.parseMoment(f.after, -1); err != nil {
+			return usagef("--after: %v", err)
+		}
+	}
+	if f.before != "" {
+		if f.request.CreatedBefore, err = c.parseMoment(f.before, -1); err != nil {
+			return usagef("--before: %v", err)
+		}
+	}
+	if f.limit < 1 {
+		return usagef("--limit must be at least 1; for every mission there is --all")
+	}
+	_, err = f.request.Filter()
+	return badFlag(err)
+}
+
+// missionPage is a page of a list that keeps each mission's raw JSON.
+type missionPage struct {
+	Missions   []jsontext.Value `json:"missions"`
+	NextCursor api.Cursor       `json:"next_cursor"`
+}
+
+// eachPage requests pages until there are enough missions, or no more. It reports whether
+// more are left.
+func (f *listFlags) eachPage(ctx context.Context, s *session, use func(page *missionPage, raw jsontext.Value, last bool) error) (more bool, err error) {
+	request, left := f.request, f.limit
+	for {
+		request.Limit = api.MaxPage
+		if !f.all {
+			request.Limit = min(left, api.MaxPage)
+		}
+		page, raw, err := ask[missionPage](ctx, s, api.SubjectMissionsList, request)
+		if err != nil {
+			return false, badRequest(err)
+		}
+		left -= len(page.Missions)
+		more = page.NextCursor != 0
+		last := !more || left <= 0 && !f.all
+		if err := use(&page, raw, last); err != nil || last {
+			return more, err
+		}
+		request.Cursor = page.NextCursor
+	}
+}
+
+// listJSON prints one document: the reply as received if one page is enough, otherwise a
+// document of the same form with the missions of all pages.
+func listJSON(ctx context.Context, s *session, out *screen, f *listFlags) error {
+	first := true
+	printed := 0
+	_, err := f.eachPage(ctx, s, func(page *missionPage, raw jsontext.Value, last bool) error {
+		if first && last {
+			out.json(raw)
+			return nil
+		}
+		if first {
+			out.printf(`{"missions":[`)
+		}
+		first = false
+		for _, m := range page.Missions {
+			if printed++; printed > 1 {
+				out.printf(",")
+			}
+			out.printf("\n%s", escapeJSON(string(m)))
+		}
+		if last {
+			out.printf("\n]}\n")
+		}
+		return out.failure()
+	})
+	return err
+}
+
+func listTable(ctx context.Context, s *session, out *screen, f *listFlags) error {
+	g := listGrid(out)
+	shown := 0
+	more, err := f.eachPage(ctx, s, func(page *missionPage, _ jsontext.Value, _ bool) error {
+		for _, raw := range page.Missions {
+			var m missions.Mission
+			if err := api.DecodeReply(raw, &m); err != nil {
+				return err
+			}
+			shown++
+			listRow(g, out, &m)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if shown == 0 {
+		out.printf("No missions that fit.\n")
+		return nil
+	}
+	g.print()
+	if more {
+		out.printf("The newest %s are shown; there may be more: --limit N or --all shows them.\n", count(shown))
+	}
+	return nil
+}
+
+// listGrid returns an empty list. On a narrow terminal it keeps status, attempt and
+// agent.
+func listGrid(out *screen) *grid {
+	g := out.grid("Missions", "ID", "Name", "Type", "Status", "Priority", "Attempt#", "Agent", "Progress#", "Created")
+	g.shrink(shorter("Name", 24), shrinkBy("Created", "Progress", "Priority"), shorterID("Agent", 16), shorter("Name", 16),
+		shrinkBy("Type"), shorterID("ID", 12), shorterID("Agent", 8), shorter("Name", 6), shrinkBy("Name", "Agent", "Attempt"))
+	return g
+}
+
+func listRow(g *grid, out *screen, m *missions.Mission) {
+	progress := ""
+	if m.Progress != nil && m.Status == missions.Running {
+		progress = progressPercent(m.Progress.Percent)
+	}
+	g.row(m.ID, shorten(clean(m.Name), 48), m.Type, out.paint(statusColour(m.Status), string(m.Status)), m.Priority,
+		attempts(m), string(m.AgentID), progress, out.moment(m.CreatedAt.Time()))
+}

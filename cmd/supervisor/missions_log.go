@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+)
+
+func (c *cli) missionsLogCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "log ID",
+		Short: "Show a mission's log, and follow it",
+		Example: `  supervisor missions log 0198c5b0-6f3c-7c55-9d3a-2b8c1de0a001
+  supervisor missions log build-42 --follow
+  supervisor missions log build-42 --json | jq -r .message`,
+		Args:              oneMission,
+		ValidArgsFunction: c.missionIDs(1),
+	}
+	follow := cmd.Flags().BoolP("follow", "f", false, "go on until the mission has ended")
+	asJSON := cmd.Flags().Bool("json", false, "print the entries as JSON, one on each line")
+	cmd.RunE = c.withSession(func(ctx context.Context, s *session, ids []string) error {
+		r := &logPrinter{session: s, out: c.out, id: ids[0], json: *asJSON}
+		if !*follow {
+			return badRequest(r.read(ctx))
+		}
+		return endOfWatch(ctx, badRequest(c.followLog(ctx, r)))
+	})
+	return cmd
+}
+
+// logPrinter prints a mission's log. Each read continues where the last one stopped.
+type logPrinter struct {
+	session *session
+	out     *screen
+	id      string
+	json    bool
+
+	after   api.Cursor
+	printed int // entries after the cursor that are already printed
+}
+
+// logPage is a page of a log that keeps each entry's raw JSON.
+type logPage struct {
+	Log        []jsontext.Value `json:"log"`
+	NextCursor api.Cursor       `json:"next_cursor"`
+}
+
+// read prints everything new. The last page of a log has no cursor, so read fetches it
+// again from its beginning and skips the entries already printed.
+func (r *logPrinter) read(ctx context.Context) error {
+	for {
+		page, _, err := ask[logPage](ctx, r.session, api.SubjectMissionsLog,
+			api.LogRequest{ID: r.id, After: r.after, Limit: api.MaxPage})
+		if err != nil {
+			return err
+		}
+		for _, raw := range page.Log[min(r.printed, len(page.Log)):] {
+			if err := r.print(raw); err != nil {
+				return err
+			}
+		}
+		r.printed = len(page.Log)
+		if err := r.out.failure(); err != nil || page.NextCursor == 0 {
+			return err
+		}
+		r.after, r.printed = page.NextCursor, 0
+	}
+}
+
+func (r *logPrinter) print(raw jsontext.Value) error {
+	if r.json {
+		r.out.jsonLine(raw)
+		return nil
+	}
+	var entry missions.LogEntry
+	if err := api.DecodeReply(raw, &entry); err != nil {
+		return err
+	}
+	data := document(entry.Data)
+	if data != "" {
+		data = " " + clean(data)
+	}
+	indented := strings.ReplaceAll(strings.TrimRight(cleanBlock(entry.Message), "\n"), "\n", "\n"+strings.Repeat(" ", 28))
+	r.out.printf("%s  %s %s%s\n", r.out.moment(entry.Timestamp.Time()),
+		r.out.paint(levelColour(entry.Level), padRight(clean(entry.Level), 5)), indented, r.out.paint(faint, data))
+	return nil
+}
+
+func levelColour(level string) string {
+	switch level {
+	case "error", "fatal":
+		return red
+	case "warn", "warning":
+		return yellow
+	case "debug", "trace":
+		return faint
+	}
+	return ""
+}
+
+// followLog prints new entries until the mission has ended. It continues while the
+// supervisor is briefly unavailable.
+func (c *cli) followLog(ctx context.Context, r *logPrinter) error {
+	ticker := time.NewTicker(c.tick)
+	defer ticker.Stop()
+	for first := true; ; first = false {
+		ended, err := r.follow(ctx)
+		if err != nil && (first || !unsure(err) || ctx.Err() != nil) {
+			return err
+		}
+		if ended || c.out.failure() != nil {
+			break
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil // an output failure is reported at the end of the run
+}
+
+// follow prints new entries and reports whether the mission has ended. It requests the
+// status before the log, so that when the status says ended, the log it then reads is
+// complete.
+func (r *logPrinter) follow(ctx context.Context) (ended bool, err error) {
+	m, err := r.session.client.Get(ctx, r.id)
+	if err == nil {
+		err = r.read(ctx)
+	}
+	return err == nil && m.Status.Terminal(), err
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) serveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "serve",
+		GroupID: groupRun,
+		Short:   "Run a supervisor; what happens without any command",
+		Long: `Run a supervisor until Ctrl-C.
+
+Without --server it brings its own broker, and without --store its own database,
+both in --data-dir. Every flag is also a variable in the environment and, in lower
+case and with _ for -, a key in the configuration file. A flag counts before the
+environment, the environment before the file.
+
+Alert rules stand in the configuration file, as a list under alerts; some are there by
+default. docs/OPERATIONS.md has examples.
+
+--event-retention and --replicas count when the stream of events is created. To change
+one that exists: nats stream edit EVENTS --max-age 30d, or --replicas 3.`,
+		Example: `  supervisor serve
+  supervisor serve --data-dir /var/lib/missioncontrol --http off
+  supervisor serve --server nats://broker.example.com:4222 --creds supervisor.creds
+  SUPERVISOR_LOG_FORMAT=json supervisor serve --config /etc/missioncontrol.yaml`,
+		Args: noArguments,
+		RunE: c.serve,
+	}
+	addServeFlags(cmd)
+	return cmd
+}
+
+// ballastBytes make the heap look larger to the garbage collector, which would otherwise
+// run an eighth of the time: a supervisor holds little memory and allocates much. With
+// the ballast, garbage may grow to some 100 MiB before a collection, however little is in
+// use. Under a load that needs much memory nothing changes. The ballast is never touched,
+// so it takes address space and no memory.
+const ballastBytes = 64 << 20
+
+func (c *cli) serve(cmd *cobra.Command, _ []string) error {
+	s, err := c.loadServeSettings(cmd.Flags())
+	if err != nil {
+		return err
+	}
+	defer runtime.KeepAlive(make([]byte, ballastBytes))
+	log := slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: s.logLevel}))
+	if s.serve.Tracer, err = c.tracer(cmd.Context(), "supervisor"); err != nil {
+		return err
+	}
+	ready := func(info serveInfo) { c.banner(&s, info) }
+	if s.logFormat == "json" {
+		log = slog.New(slog.NewJSONHandler(c.err, &slog.HandlerOptions{Level: s.logLevel}))
+		ready = func(info serveInfo) {
+			log.Info("ready", "version", info.Version, "broker", info.Broker, "store", info.Store, "events", info.Events, "http", info.HTTP)
+		}
+	}
+	warnOfExposed(s.exposed, log)
+	return serve(cmd.Context(), s.serve, log, func(info serveInfo) {
+		ready(info)
+		c.tellSystemd(sdReady, log)
+		context.AfterFunc(cmd.Context(), func() { c.tellSystemd(sdStopping, log) })
+	})
+}
+
+// banner says that everything is up, where it is, and what to try.
+func (c *cli) banner(s *settings, info serveInfo) {
+	where := ""
+	url, _, _ := strings.Cut(info.Broker, " ")
+	switch {
+	case s.connection.context.text != "":
+		where = " --context " + s.connection.context.text
+	case url != defaultServer:
+		where = " -s " + url
+	}
+	forNATS, forOurs := where, where
+	if s.serve.Access != nil {
+		forNATS, forOurs = where+" --user NAME --password PASSWORD", where+" --user NAME --password-file FILE"
+	}
+	b := c.out.card("Mission Control " + info.Version)
+	b.line("Broker", info.Broker)
+	b.line("Store", info.Store)
+	b.line("Events", info.Events)
+	b.line("HTTP", info.HTTP)
+	b.gap()
+	b.line("Try", c.out.paint(cyan, "nats"+forNATS+" req supervisor.status ''"))
+	b.line("and", c.out.paint(cyan, `supervisor missions create`+forOurs+` "hello"`))
+	b.gap()
+	b.line("Stop", "Ctrl-C")
+	b.print()
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+)
+
+// onTerminal returns a screen with colours and a width that writes into a builder.
+func onTerminal(width int) (*screen, *strings.Builder) {
+	var out strings.Builder
+	return &screen{w: &out, terminal: true, colours: true, width: width, zone: time.UTC}, &out
+}
+
+var (
+	colourSequence = regexp.MustCompile("\x1b\\[[0-9]+m")
+	wholeColour    = regexp.MustCompile("\x1b\\[[1-9][0-9]*m[^\x1b]*\x1b\\[0m")
+)
+
+// fits checks that no line is wider than the terminal, and that every colour ends on the
+// line where it began.
+func fits(t *testing.T, table string, width int) (plain string) {
+	t.Helper()
+	for line := range strings.Lines(table) {
+		if got := text.StringWidthWithoutEscSequences(strings.TrimSuffix(line, "\n")); got > width {
+			t.Errorf("a line of %d characters on a terminal with %d:\n%s", got, width, table)
+		}
+		if rest := wholeColour.ReplaceAllString(line, ""); strings.Contains(rest, "\x1b") {
+			t.Errorf("a broken colour in %q", line)
+		}
+	}
+	return colourSequence.ReplaceAllString(table, "")
+}
+
+// missionsTable lists missions whose ids are UUIDs, as they are by default.
+func missionsTable(width int) string {
+	out, text := onTerminal(width)
+	g := listGrid(out)
+	for i, status := range missions.Statuses() {
+		listRow(g, out, &missions.Mission{
+			ID: fmt.Sprintf("0198c5b0-6f3c-7c55-9d3a-2b8c1de0a%03d", i), Name: "resize the 生命 of image number " + fmt.Sprint(i), Type: "resize-large",
+			Status: status, Priority: missions.Critical, Attempt: 2, MaxAttempts: 10, AgentID: "resizer-of-large-images-0f3a",
+			Progress: &missions.Progress{Percent: 50}, CreatedAt: 1769871845000000,
+		})
+	}
+	g.print()
+	return text.String()
+}
+
+func TestTheListOfMissionsFitsTheTerminal(t *testing.T) {
+	t.Parallel()
+	wide := fits(t, missionsTable(300), 300)
+	contains(t, wide, "│ 0198c5b0-6f3c-7c55-9d3a-2b8c1de0a000 │ resize the 生命 of image number 0 │", "Priority", "Created", "50 %")
+	for _, width := range []int{60, 80, 100, 120} {
+		narrow := fits(t, missionsTable(width), width)
+		contains(t, narrow, "Status", "COMPLETED", "CANCELLED", "Attempt", "2/10", "Agent", "a001 ")
+	}
+	equal(t, "80 characters", fits(t, missionsTable(80), 80), `╭──────────────────────────────────────────────────────────────────────────────╮
+│                                   Missions                                   │
+├──────────────────┬──────────────────┬───────────┬─────────┬──────────────────┤
+│ ID               │ Name             │ Status    │ Attempt │ Agent            │
+├──────────────────┼──────────────────┼───────────┼─────────┼──────────────────┤
+│ 0198c5b0…de0a000 │ resize the 生命… │ PENDING   │    2/10 │ resizer-…es-0f3a │
+│ 0198c5b0…de0a001 │ resize the 生命… │ RUNNING   │    2/10 │ resizer-…es-0f3a │
+│ 0198c5b0…de0a002 │ resize the 生命… │ COMPLETED │    2/10 │ resizer-…es-0f3a │
+│ 0198c5b0…de0a003 │ resize the 生命… │ FAILED    │    2/10 │ resizer-…es-0f3a │
+│ 0198c5b0…de0a004 │ resize the 生命… │ CANCELLED │    2/10 │ resizer-…es-0f3a │
+╰──────────────────┴──────────────────┴───────────┴─────────┴──────────────────╯
+Ids are cut; --json has them whole.
+`)
+	fits(t, missionsTable(40), 40)
+}
+
+func TestTheListOfAgentsFitsTheTerminal(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1769871845, 0)
+	cpu, bytes := 0.256, int64(64<<20)
+	table := func(width int) string {
+		out, text := onTerminal(width)
+		agentsTable(out, &api.Agents{AgentCount: 1, Agents: []missions.Agent{{
+			ID: "resizer-of-large-images-0f3a51b2", Name: "The resizer of large images", Role: "resizing", State: missions.Draining,
+			LastHeartbeat: missions.At(now.Add(-90 * time.Second)), MissionsRunning: 3, Capacity: 4, Types: []string{"resize-large", "crop"},
+			Version: "1.0.4", Host: "worker-17.example.com", CPU: &cpu, MemoryBytes: &bytes,
+		}}}, now)
+		return text.String()
+	}
+	contains(t, fits(t, table(300), 300), "The resizer of large images", "worker-17.example.com", "resize-large, crop", "64.0 MiB", "26 %")
+	for _, width := range []int{60, 80, 100, 120} {
+		contains(t, fits(t, table(width), width), "State", "draining", "Busy", "3/4", "Last heard of", "1m30s ago", "resizer-", "51b2 ")
+	}
+	fits(t, table(40), 40)
+}
+
+func TestEmptyColumnsGoFirst(t *testing.T) {
+	t.Parallel()
+	out, text := onTerminal(14)
+	g := out.grid("", "ID", "Agent", "Role")
+	g.shrink(shrinkBy("ID", "Role"))
+	g.row("m1", "a", "")
+	g.print()
+	equal(t, "table", text.String(), "╭────┬───────╮\n│ ID │ Agent │\n├────┼───────┤\n│ m1 │ a     │\n╰────┴───────╯\n")
+}
+
+func TestCuts(t *testing.T) {
+	t.Parallel()
+	equal(t, "end", cutEnd("\x1b[31mFAILED\x1b[0m", 4), "\x1b[31mFAI\x1b[0m…")
+	equal(t, "middle", cutMiddle("0198c5b0-6f3c", 6), "019…3c")
+	equal(t, "wide characters", cutMiddle("生命生命生命", 6), "生…命")
+}
