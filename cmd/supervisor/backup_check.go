@@ -16,7 +16,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/klauspost/compress/s2"
 
-	"missioncontrol/private"
+	"missioncontrol/fileperm"
 )
 
 // A backup may have been where others can write. What its manifest says is checked before
@@ -25,7 +25,7 @@ import (
 // maxManifest is far more than the manifest of all streams of a broker needs.
 const maxManifest = 16 << 20
 
-// What can be wrong with a backup, beside [private.ErrNotRegular].
+// What can be wrong with a backup, beside [fileperm.ErrNotRegular].
 var (
 	errPartName = errors.New("a backup has no such name")
 	errPartSize = errors.New("it has another size than the manifest says")
@@ -34,7 +34,7 @@ var (
 
 // readManifest reads what a backup holds.
 func readManifest(dir string) (*manifest, error) {
-	file, err := private.OpenRegular(filepath.Join(dir, manifestName))
+	file, err := fileperm.OpenRegular(filepath.Join(dir, manifestName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s is not a backup: it has no %s", dir, manifestName)
 	}
@@ -95,12 +95,12 @@ func openPart(dir, name string, size int64) (*os.File, error) {
 			return nil, wrongPart(dir, above, errors.New("it is not a directory"))
 		}
 	}
-	file, err := private.OpenRegular(filepath.Join(dir, name))
+	file, err := fileperm.OpenRegular(filepath.Join(dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("the backup %s is not whole: it has no %s", dir, name)
 	}
-	if errors.Is(err, private.ErrNotRegular) {
-		err = private.ErrNotRegular // without the path, which is named already
+	if errors.Is(err, fileperm.ErrNotRegular) {
+		err = fileperm.ErrNotRegular // without the path, which is named already
 	}
 	if err != nil {
 		return nil, wrongPart(dir, name, rootCause(err))
@@ -176,7 +176,7 @@ func checkTar(files *tar.Reader, most int64) error {
 		case !filepath.IsLocal(name) || path.Clean(name) != name || strings.Contains(name, `\`):
 			return fmt.Errorf("%q: %w", name, errPartName)
 		case header.Typeflag != tar.TypeReg:
-			return fmt.Errorf("%q: %w", name, private.ErrNotRegular)
+			return fmt.Errorf("%q: %w", name, fileperm.ErrNotRegular)
 		case seen[name]:
 			return fmt.Errorf("%q stands in it twice", name)
 		case most < 0:

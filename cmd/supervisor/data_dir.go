@@ -5,7 +5,7 @@ import (
 	"os"
 	"strings"
 
-	"missioncontrol/private"
+	"missioncontrol/fileperm"
 )
 
 // checkDataDir looks at the data directory before anything is started on it.
@@ -25,11 +25,11 @@ func (h *instance) checkDataDir(context.Context) error {
 func (h *instance) closeDataDir() {
 	dir := h.cfg.DataDir
 	info, err := os.Stat(dir)
-	if err != nil || !private.Open(info) {
+	if err != nil || !fileperm.Open(info) {
 		return // missing, or closed
 	}
 	if holdsOnlyOurs(dir) {
-		if _, err := private.Tighten(dir); err == nil {
+		if _, err := fileperm.Tighten(dir); err == nil {
 			h.log.Info("others could look into the data directory; now its owner alone can", "dir", dir)
 			return
 		}

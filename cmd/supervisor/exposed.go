@@ -5,7 +5,7 @@ import (
 	"log/slog"
 	"strings"
 
-	"missioncontrol/private"
+	"missioncontrol/fileperm"
 )
 
 // exposure is a file with a secret that others can read.
@@ -16,7 +16,7 @@ type exposure struct {
 
 // lookAt notes the file that a setting names, if others can read it and should not.
 func (s *settings) lookAt(of *setting, g value) {
-	if of.private && g.text != "" && private.Exposed(g.text) {
+	if of.private && g.text != "" && fileperm.Exposed(g.text) {
 		s.exposed = append(s.exposed, exposure{g.text, g.where})
 	}
 }
@@ -27,7 +27,7 @@ func (s *settings) lookAtConfig(file map[string]value, table []setting) {
 	for i := range table {
 		g, there := file[table[i].key]
 		urls := table[i].key == "store" || table[i].key == "server"
-		if there && (table[i].secret || urls && strings.Contains(g.text, "@")) && private.Exposed(s.config) {
+		if there && (table[i].secret || urls && strings.Contains(g.text, "@")) && fileperm.Exposed(s.config) {
 			s.exposed = append(s.exposed, exposure{s.config, g.where})
 			return
 		}
@@ -52,8 +52,8 @@ func (c *cli) warnOfExposed(exposed []exposure) {
 
 // trusted refuses a file that says who may do what if others can change it.
 func trusted(g value, file string) error {
-	err := private.CheckTrusted(file)
-	if errors.Is(err, private.ErrUntrusted) {
+	err := fileperm.CheckTrusted(file)
+	if errors.Is(err, fileperm.ErrUntrusted) {
 		return usagef("%s: %s says who may do what, and %v", g.where, file, err)
 	}
 	return nil // what cannot be looked at cannot be read, either, which says why

@@ -14,8 +14,8 @@ import (
 
 	"missioncontrol/eventstream"
 	"missioncontrol/eventstream/embedded"
+	"missioncontrol/fileperm"
 	"missioncontrol/missions/sqlitestore"
-	"missioncontrol/private"
 	"missioncontrol/supervisor"
 )
 
@@ -63,7 +63,7 @@ func (c *cli) restore(ctx context.Context, dir, dataDir string) (err error) {
 		return err
 	}
 	work := filepath.Join(dataDir, restoringName)
-	if err := os.MkdirAll(work, private.DirMode); err != nil {
+	if err := os.MkdirAll(work, fileperm.DirMode); err != nil {
 		return fmt.Errorf("%s cannot be made: %w", work, rootCause(err))
 	}
 	complete := false

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"missioncontrol/private"
+	"missioncontrol/fileperm"
 )
 
 // lockName is the name of the lock file inside the store directory. The file is
@@ -61,7 +61,7 @@ func lockDir(dir string) (*dirLock, error) {
 
 // tighten removes the rights of other users to the store directory.
 func tighten(dir string, log *slog.Logger) {
-	switch changed, err := private.Tighten(dir); {
+	switch changed, err := fileperm.Tighten(dir); {
 	case err != nil:
 		log.Warn("others can read the broker's store directory, and that cannot be changed; chmod 700 it", "dir", dir, "error", plainCause(err))
 	case changed:
@@ -76,7 +76,7 @@ func (l *dirLock) release() error { return errors.Join(unlock(l.file), l.file.Cl
 
 // probeDir creates dir, and creates and removes a file in it.
 func probeDir(dir string) error {
-	if err := os.MkdirAll(dir, private.DirMode); err != nil {
+	if err := os.MkdirAll(dir, fileperm.DirMode); err != nil {
 		return err
 	}
 	probe, err := os.CreateTemp(dir, ".probe-*")

@@ -9,7 +9,7 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
-	"missioncontrol/private"
+	"missioncontrol/fileperm"
 )
 
 // Copy is a copy of a store, as of one commit.
@@ -140,7 +140,7 @@ func leap(path string) (err error) {
 
 // createNew creates an empty file where nothing is.
 func createNew(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, private.FileMode)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, fileperm.FileMode)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"missioncontrol/private"
+	"missioncontrol/fileperm"
 )
 
 // unlock ends the lock and closes its file. Closing alone would not do: a child
@@ -22,7 +22,7 @@ func unlock(f *os.File) error {
 // lockFile takes an exclusive lock that the system frees when the process ends,
 // however it ends. The file itself stays and means nothing.
 func lockFile(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, private.FileMode)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, fileperm.FileMode)
 	if err != nil {
 		return nil, notWritable(path, err)
 	}

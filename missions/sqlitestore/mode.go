@@ -6,13 +6,13 @@ import (
 	"log/slog"
 	"os"
 
-	"missioncontrol/private"
+	"missioncontrol/fileperm"
 )
 
 // createPrivate creates a database file that does not exist, before SQLite would
 // do so with a mode of its own.
 func createPrivate(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, private.FileMode)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, fileperm.FileMode)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
@@ -26,7 +26,7 @@ func createPrivate(path string) error {
 // have given to the group. It goes on with files whose owner is somebody else.
 func tighten(path string, log *slog.Logger) {
 	for _, file := range []string{path, path + ".lock"} {
-		changed, err := private.Tighten(file)
+		changed, err := fileperm.Tighten(file)
 		switch {
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
 			log.Warn("others can read a file of the store, and that cannot be changed; chmod 600 it", "file", file, "error", bare(err))

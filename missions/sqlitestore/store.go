@@ -30,8 +30,8 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
+	"missioncontrol/fileperm"
 	"missioncontrol/missions"
-	"missioncontrol/private"
 )
 
 // Config says where a store lives and how it behaves.
@@ -101,7 +101,7 @@ func Open(cfg Config) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Dir(cfg.Path), private.DirMode); err != nil {
+	if err := os.MkdirAll(filepath.Dir(cfg.Path), fileperm.DirMode); err != nil {
 		return nil, notWritable(cfg.Path, fmt.Errorf("its directory cannot be made: %w", bare(err)))
 	}
 	lock, err := lockFile(cfg.Path + ".lock")

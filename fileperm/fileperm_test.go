@@ -1,6 +1,6 @@
 //go:build unix
 
-package private_test
+package fileperm_test
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"testing"
 
-	"missioncontrol/private"
+	"missioncontrol/fileperm"
 )
 
 func must(t *testing.T, err error) {
@@ -51,23 +51,23 @@ func TestWhatOthersCanChangeIsNotTrusted(t *testing.T) {
 		{0o777 | fs.ModeSticky, 0o600, ""},
 	} {
 		file := place(t, c.dir, c.file)
-		err := private.CheckTrusted(file)
-		if c.why == "" && err != nil || c.why != "" && (!errors.Is(err, private.ErrUntrusted) || !strings.Contains(err.Error(), c.why)) {
+		err := fileperm.CheckTrusted(file)
+		if c.why == "" && err != nil || c.why != "" && (!errors.Is(err, fileperm.ErrUntrusted) || !strings.Contains(err.Error(), c.why)) {
 			t.Errorf("a file %v in a directory %v: %v", c.file, c.dir, err)
 		}
 		link := filepath.Join(t.TempDir(), "link")
 		must(t, os.Symlink(file, link))
-		if linked := private.CheckTrusted(link); (linked == nil) != (err == nil) {
+		if linked := fileperm.CheckTrusted(link); (linked == nil) != (err == nil) {
 			t.Errorf("by a link to a file %v in a directory %v: %v", c.file, c.dir, linked)
 		}
 	}
 	open := place(t, 0o777, 0o600)
 	link := filepath.Join(filepath.Dir(open), "link")
 	must(t, os.Symlink(place(t, 0o700, 0o600), link))
-	if err := private.CheckTrusted(link); !errors.Is(err, private.ErrUntrusted) {
+	if err := fileperm.CheckTrusted(link); !errors.Is(err, fileperm.ErrUntrusted) {
 		t.Errorf("a link that others can replace: %v", err)
 	}
-	if err := private.CheckTrusted(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
+	if err := fileperm.CheckTrusted(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
 }
@@ -75,11 +75,11 @@ func TestWhatOthersCanChangeIsNotTrusted(t *testing.T) {
 func TestWhatOthersCanReadIsExposed(t *testing.T) {
 	t.Parallel()
 	for mode, want := range map[fs.FileMode]bool{0o600: false, 0o400: false, 0o640: true, 0o604: true, 0o644: true} {
-		if got := private.Exposed(place(t, 0o700, mode)); got != want {
+		if got := fileperm.Exposed(place(t, 0o700, mode)); got != want {
 			t.Errorf("a file %v: %v", mode, got)
 		}
 	}
-	if private.Exposed(t.TempDir()) || private.Exposed(filepath.Join(t.TempDir(), "none")) {
+	if fileperm.Exposed(t.TempDir()) || fileperm.Exposed(filepath.Join(t.TempDir(), "none")) {
 		t.Error("what is no file is exposed")
 	}
 }
@@ -88,7 +88,7 @@ func TestTightenLeavesTheOwnersRights(t *testing.T) {
 	t.Parallel()
 	for before, want := range map[fs.FileMode]fs.FileMode{0o644: 0o600, 0o600: 0o600, 0o440: 0o400, 0o777: 0o700} {
 		file := place(t, 0o755, before)
-		changed, err := private.Tighten(file)
+		changed, err := fileperm.Tighten(file)
 		must(t, err)
 		info, err := os.Stat(file)
 		must(t, err)
@@ -105,11 +105,11 @@ func TestOnlyRegularFilesAreOpened(t *testing.T) {
 	must(t, syscall.Mkfifo(pipe, 0o600))
 	must(t, os.Symlink(file, link))
 	for _, path := range []string{pipe, link, dir, os.DevNull} {
-		if f, err := private.OpenRegular(path); !errors.Is(err, private.ErrNotRegular) {
+		if f, err := fileperm.OpenRegular(path); !errors.Is(err, fileperm.ErrNotRegular) {
 			t.Errorf("%s was opened: %v, %v", path, f, err)
 		}
 	}
-	f, err := private.OpenRegular(file)
+	f, err := fileperm.OpenRegular(file)
 	must(t, err)
 	must(t, f.Close())
 }

@@ -1,9 +1,9 @@
-// Package private keeps what is ours from other users of the machine: it takes their
+// Package fileperm keeps what is ours from other users of the machine: it takes their
 // rights to what we have made away, says who else can change or read a file, and opens
 // files that others may have put in place of what is expected.
 //
 // Where files have no owner and no mode as Unix has them, nothing is said or changed.
-package private
+package fileperm
 
 import (
 	"errors"
@@ -20,11 +20,11 @@ const (
 )
 
 const (
-	others       fs.FileMode = 0o077 // all rights of the group and of others
-	othersWrite  fs.FileMode = 0o022
-	strangersW   fs.FileMode = 0o002
-	strangersR   fs.FileMode = 0o004
-	theGroupMayR fs.FileMode = 0o040
+	others      fs.FileMode = 0o077 // all rights of the group and of others
+	othersWrite fs.FileMode = 0o022
+	worldWrite  fs.FileMode = 0o002
+	worldRead   fs.FileMode = 0o004
+	groupRead   fs.FileMode = 0o040
 )
 
 // ErrUntrusted says that others can change a file.
@@ -55,7 +55,7 @@ func Exposed(path string) bool {
 		return false
 	}
 	mode := info.Mode()
-	return mode&strangersR != 0 || mode&theGroupMayR != 0 && owner(info) == self()
+	return mode&worldRead != 0 || mode&groupRead != 0 && owner(info) == self()
 }
 
 // CheckTrusted returns an [ErrUntrusted] that says why if anybody but root and the user of
@@ -112,7 +112,7 @@ func checkDir(dir string, info fs.FileInfo) error {
 		return err
 	}
 	mode := info.Mode()
-	if mode&fs.ModeSticky != 0 || mode&othersWrite == 0 || mode&strangersW == 0 && groupIsOwner(info) {
+	if mode&fs.ModeSticky != 0 || mode&othersWrite == 0 || mode&worldWrite == 0 && groupIsOwner(info) {
 		return nil
 	}
 	return fmt.Errorf("%w: they can put another one into %s, which has the mode %#o; chmod go-w %s", ErrUntrusted, dir, mode.Perm(), dir)
