@@ -110,7 +110,7 @@ type Endpoints struct {
 	ctx     context.Context // ends when requests in progress must end
 	cancel  context.CancelFunc
 	workers workerPool
-	user    ownUser
+	user    *ownUser
 
 	mu       sync.Mutex // guards wg.Add against Stop's wg.Wait
 	draining bool
@@ -131,7 +131,7 @@ func Listen(nc *nats.Conn, s *Service) (*Endpoints, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	e := &Endpoints{conns: conns, subs: map[*nats.Subscription]*conn{}, log: s.log, tracer: s.cfg.Tracer, ctx: ctx, cancel: cancel, workers: newWorkerPool(), user: ownUser{log: s.log}}
+	e := &Endpoints{conns: conns, subs: map[*nats.Subscription]*conn{}, log: s.log, tracer: s.cfg.Tracer, ctx: ctx, cancel: cancel, workers: newWorkerPool(), user: newOwnUser(s.log)}
 	if nc.IsConnected() {
 		e.user.ask(ctx, nc)
 	}

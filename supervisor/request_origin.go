@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"missioncontrol/eventstream"
+	"missioncontrol/lograte"
 	"missioncontrol/supervisor/api"
 )
 
@@ -97,8 +98,15 @@ func agentsInbox(agentID, reply string) bool {
 type ownUser struct {
 	log   *slog.Logger
 	known atomic.Pointer[userInfo] // nil until the broker has said it
-	next  atomic.Int64             // when the next refusal is logged, Unix nanoseconds
-	quiet atomic.Int64             // refusals since the last one that was logged
+
+	refusals *lograte.Limiter
+}
+
+// refusalKind is the one kind of refusals.
+const refusalKind = "request"
+
+func newOwnUser(log *slog.Logger) *ownUser {
+	return &ownUser{log: log, refusals: lograte.New(lograte.Interval, time.Now, lograte.Kind{Name: refusalKind})}
 }
 
 type userInfo struct {
@@ -199,10 +207,7 @@ func (u *ownUser) keep(ctx context.Context, nc *nats.Conn) {
 
 // refused logs a refusal, at a bounded rate: a client can send many such messages.
 func (u *ownUser) refused(ep *endpoint, reason error) {
-	now, next := time.Now().UnixNano(), u.next.Load()
-	if now < next || !u.next.CompareAndSwap(next, now+int64(refusalsInterval)) {
-		u.quiet.Add(1)
-		return
+	if more, logged := u.refusals.Count(refusalKind); logged {
+		u.log.Warn("a request was refused without an answer", "endpoint", ep.name, "reason", reason, "more", more)
 	}
-	u.log.Warn("a request was refused without an answer", "endpoint", ep.name, "reason", reason, "more_since_the_last", u.quiet.Swap(0))
 }

@@ -73,25 +73,25 @@ func sayings() (table []attempt) {
 
 // heard are subjects that a user may try to subscribe to.
 var heard = []struct {
-	subject, queue string
-	may            []string
+	subject string
+	may     []string
 }{
-	{"events.>", "", []string{"viewer", "operator", "supervisor"}},
-	{"_INBOX.>", "", []string{"viewer", "operator", "supervisor"}}, // in an account where no agent receives replies
-	{"_INBOX.w1.>", "", []string{"viewer", "operator", "supervisor", "w1"}},
-	{"_INBOX.w2.>", "", []string{"viewer", "operator", "supervisor", "w2"}},
-	{"supervisor.agent.w1.commands", "", []string{"supervisor", "w1"}},
-	{"supervisor.agent.w2.commands", "", []string{"supervisor", "w2"}},
-	{"supervisor.agent.w1.>", "", []string{"supervisor"}},
-	{"supervisor.agent.*.commands", "", []string{"supervisor"}},
-	{"supervisor.missions.create", "supervisor", []string{"supervisor"}}, // instead of the supervisor
-	{"supervisor.status", "", []string{"supervisor"}},
-	{"supervisor.>", "", []string{"supervisor"}},
-	{"supervisor.acks.>", "", []string{"supervisor"}},
-	{"$SRV.PING", "", []string{"supervisor"}},
-	{"deadletter.>", "", nil},
-	{"$JS.API.>", "", nil},
-	{">", "", nil},
+	{"events.>", []string{"viewer", "operator", "supervisor"}},
+	{"_INBOX.>", []string{"viewer", "operator", "supervisor"}}, // in an account where no agent receives replies
+	{"_INBOX.w1.>", []string{"viewer", "operator", "supervisor", "w1"}},
+	{"_INBOX.w2.>", []string{"viewer", "operator", "supervisor", "w2"}},
+	{"supervisor.agent.w1.commands", []string{"supervisor", "w1"}},
+	{"supervisor.agent.w2.commands", []string{"supervisor", "w2"}},
+	{"supervisor.agent.w1.>", []string{"supervisor"}},
+	{"supervisor.agent.*.commands", []string{"supervisor"}},
+	{"supervisor.missions.create", []string{"supervisor"}}, // instead of the supervisor
+	{"supervisor.status", []string{"supervisor"}},
+	{"supervisor.>", []string{"supervisor"}},
+	{"supervisor.acks.>", []string{"supervisor"}},
+	{"$SRV.PING", []string{"supervisor"}},
+	{"deadletter.>", nil},
+	{"$JS.API.>", nil},
+	{">", nil},
 }
 
 // Every role on every subject: a permitted message reaches its receiver, and the
@@ -109,12 +109,11 @@ func TestRolesHold(t *testing.T) {
 					s.try(t, nc, who, who == "admin" || slices.Contains(s.may, who))
 				}
 				for _, h := range heard {
-					sub, err := nc.QueueSubscribeSync(h.subject, h.queue)
-					must(t, err)
-					must(t, nc.Flush())
-					must(t, sub.Unsubscribe())
-					if got, want := !refused(nc, h.subject), who == "admin" || slices.Contains(h.may, who); got != want {
-						t.Errorf("%s listens to %s: %t, want %t", who, h.subject, got, want)
+					may := who == "admin" || slices.Contains(h.may, who)
+					for _, queue := range []string{"", "supervisor", "other"} {
+						if got := mayListen(t, nc, h.subject, queue); got != may {
+							t.Errorf("%s listens to %s in the queue group %q: %t, want %t", who, h.subject, queue, got, may)
+						}
 					}
 				}
 				nc.Close()
@@ -122,6 +121,21 @@ func TestRolesHold(t *testing.T) {
 			g.process.stop()
 		})
 	}
+}
+
+// mayListen reports whether the broker lets a user subscribe to a subject. The connection's
+// last error is of this attempt: each one has a subject or a queue group of its own.
+func mayListen(t *testing.T, nc *nats.Conn, subject, queue string) bool {
+	t.Helper()
+	sub, err := nc.QueueSubscribeSync(subject, queue)
+	must(t, err)
+	must(t, nc.Flush())
+	must(t, sub.Unsubscribe())
+	if queue == "" {
+		return !refused(nc, subject)
+	}
+	err = nc.LastError()
+	return !errors.Is(err, nats.ErrPermissionViolation) || !strings.Contains(err.Error(), subject) || !strings.Contains(err.Error(), queue)
 }
 
 // awaitStream waits until the stream exists.
