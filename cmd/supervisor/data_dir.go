@@ -19,9 +19,10 @@ func (h *instance) checkDataDir(context.Context) error {
 	return nil
 }
 
-// closeDataDir takes the rights of others to the data directory away if it is ours: if it
-// has nothing in it but what we keep there. One that holds something else is somebody's
-// who may want it to be open.
+// closeDataDir removes the rights of other users to the data directory if it is ours, that
+// is, if it contains only our files. The owner of a directory with other files may want it
+// to be open. What it did is logged once the supervisor has started, so that a start that
+// fails prints its error and nothing else.
 func (h *instance) closeDataDir() {
 	dir := h.cfg.DataDir
 	info, err := os.Stat(dir)
@@ -30,15 +31,19 @@ func (h *instance) closeDataDir() {
 	}
 	if holdsOnlyOurs(dir) {
 		if _, err := fileperm.Tighten(dir); err == nil {
-			h.log.Info("others could look into the data directory; now its owner alone can", "dir", dir)
+			h.onStarted(func() {
+				h.log.Info("others could look into the data directory; now its owner alone can", "dir", dir)
+			})
 			return
 		}
 	}
-	h.log.Warn("others than its owner can look into the data directory; chmod 700 it, or name a directory with nothing else in it",
-		"dir", dir, "mode", info.Mode().String())
+	h.onStarted(func() {
+		h.log.Warn("others than its owner can look into the data directory; chmod 700 it, or name a directory with nothing else in it",
+			"dir", dir, "mode", info.Mode().String())
+	})
 }
 
-// holdsOnlyOurs reports whether a directory holds nothing but what we keep in it.
+// holdsOnlyOurs reports whether a directory contains only our files.
 func holdsOnlyOurs(dir string) bool {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -43,6 +43,10 @@ func TestTheDataDirectoryIsClosedToOthers(t *testing.T) {
 			h.cfg.Store = "redis://elsewhere"
 		}
 		must(t, h.checkDataDir(context.Background()))
+		if out.Len() > 0 {
+			t.Errorf("%s: logged before the start was over: %q", name, out.String())
+		}
+		h.logStarted()
 		info, err := os.Stat(dir)
 		must(t, err)
 		if got := info.Mode().Perm(); got != c.want {

@@ -80,6 +80,7 @@ type instance struct {
 	endpoints   *supervisor.Endpoints
 	web         *web.Server
 	stops       []func(context.Context) error
+	started     []func() // log lines for when everything has started
 }
 
 // serve runs the supervisor until ctx ends and then stops it cleanly. An error at the
@@ -111,11 +112,21 @@ func (h *instance) start(ctx context.Context) error {
 	}
 	h.awaitStream(ctx)
 	h.warnOfExposure()
+	h.logStarted()
 	return nil
 }
 
 // onStop registers a function that stops a part.
 func (h *instance) onStop(stop func(context.Context) error) { h.stops = append(h.stops, stop) }
+
+// onStarted notes what to log once everything has started.
+func (h *instance) onStarted(log func()) { h.started = append(h.started, log) }
+
+func (h *instance) logStarted() {
+	for _, log := range h.started {
+		log()
+	}
+}
 
 func (h *instance) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
