@@ -83,12 +83,12 @@ const AlertCheckEvery = alertGap / 3
 
 // Look returns the state of an alert after a check of its rule: whether the
 // condition holds at a time, and for how long it must hold, or not hold, to count.
-// told reports whether this raises or resolves the alert, and changed whether there
+// notified reports whether this raises or resolves the alert, and changed whether there
 // is anything to store.
 //
 //	ok ──holds──▶ pending ──for as long──▶ firing ──does not hold for as long──▶ ok
 //	 ▲──does not hold──┘                    ◀──holds again──┘
-func (a Alert) Look(holds bool, at Time, ttl time.Duration) (next Alert, notified, changed bool) {
+func (a Alert) Look(holds bool, at Time, minDuration time.Duration) (next Alert, notified, changed bool) {
 	next = a
 	unwatched := a.CheckedAt != 0 && at.Sub(a.CheckedAt) > alertGap
 	next.CheckedAt = at
@@ -100,7 +100,7 @@ func (a Alert) Look(holds bool, at Time, ttl time.Duration) (next Alert, notifie
 		if a.ClearedAt == 0 || unwatched {
 			next.ClearedAt = at
 		}
-		if at.Sub(next.ClearedAt) >= ttl {
+		if at.Sub(next.ClearedAt) >= minDuration {
 			next.State = AlertOK
 			return next, true, true
 		}
@@ -110,7 +110,7 @@ func (a Alert) Look(holds bool, at Time, ttl time.Duration) (next Alert, notifie
 		if a.State != AlertPending || unwatched {
 			next.State, next.Since = AlertPending, at
 		}
-		if at.Sub(next.Since) >= ttl {
+		if at.Sub(next.Since) >= minDuration {
 			next.State, next.RaisedAt = AlertFiring, at
 			return next, true, true
 		}

@@ -172,20 +172,20 @@ func (c *NATSConnections) ownUser() string {
 // watch subscribes to the advisories, however long that takes. It returns nil if ctx
 // ends first. From then on the client library keeps the subscription.
 func (c *NATSConnections) watch(ctx context.Context, advisories chan *nats.Msg) *nats.Subscription {
-	answered := ""
+	logged := ""
 	for {
 		sub, err := c.subscribe(ctx, advisories)
 		c.mu.Lock()
 		c.trouble = err
 		c.mu.Unlock()
 		if err == nil {
-			if answered != "" {
+			if logged != "" {
 				c.log.Info("deaths of agents are noticed at once again")
 			}
 			return sub
 		}
-		if ctx.Err() == nil && answered != err.Error() {
-			answered = err.Error()
+		if ctx.Err() == nil && logged != err.Error() {
+			logged = err.Error()
 			c.log.Warn("deaths of agents are noticed only when their leases end; trying again", "error", err)
 		}
 		select {

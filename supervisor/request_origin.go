@@ -119,9 +119,8 @@ type userInfo struct {
 }
 
 const (
-	userInfoSubject  = "$SYS.REQ.USER.INFO"
-	userInfoTimeout  = 500 * time.Millisecond
-	refusalsInterval = 10 * time.Second // between two log lines about refused messages
+	userInfoSubject = "$SYS.REQ.USER.INFO"
+	userInfoTimeout = 500 * time.Millisecond
 )
 
 // ask asks the broker who we are. Until the broker answers, requests are only checked
@@ -169,22 +168,8 @@ func askUserInfo(ctx context.Context, nc *nats.Conn) (*userInfo, error) {
 // mayPublish reports whether permissions allow publishing to a subject. To the broker
 // an empty allow list means everything.
 func mayPublish(allow, deny []string, subject string) bool {
-	covers := func(pattern string) bool { return subjectMatches(pattern, subject) }
+	covers := func(pattern string) bool { return api.MatchesType(pattern, subject) }
 	return (len(allow) == 0 || slices.ContainsFunc(allow, covers)) && !slices.ContainsFunc(deny, covers)
-}
-
-// subjectMatches reports whether a pattern with wildcards matches a subject.
-func subjectMatches(pattern, subject string) bool {
-	want, have := strings.Split(pattern, "."), strings.Split(subject, ".")
-	for i, token := range want {
-		switch {
-		case token == ">":
-			return len(have) > i
-		case i >= len(have) || token != "*" && token != have[i]:
-			return false
-		}
-	}
-	return len(want) == len(have)
 }
 
 // keep asks again after each reconnection, until ctx ends: another broker may know this

@@ -159,7 +159,7 @@ func mergeRules(defaults []alerts.Rule, entries []ruleEntry) ([]alerts.Rule, err
 		if err == nil && (enabled || place < 0) {
 			err = inWords(rule.Validate())
 		}
-		if _, setValue := e.fields["threshold"]; err == nil && place < 0 && !setValue {
+		if _, isSet := e.fields["threshold"]; err == nil && place < 0 && !isSet {
 			err = errors.New("threshold is required")
 		}
 		switch {

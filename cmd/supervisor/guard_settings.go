@@ -154,8 +154,8 @@ func accessOf(users []credentials.User) (*embedded.Access, error) {
 			return nil, usagef("the user %s has the role system, and the embedded broker's system account is the supervisor's alone", u.Name)
 		}
 	}
-	for _, fraction := range roles.Shares() {
-		access.Shares = append(access.Shares, embedded.Share(fraction))
+	for _, share := range roles.Shares() {
+		access.Shares = append(access.Shares, embedded.Share(share))
 	}
 	return access, nil
 }

@@ -62,7 +62,8 @@ func isTypeFilter(s string) bool {
 	return len(s) <= missions.MaxNameChars
 }
 
-// MatchesType reports whether an event type matches a filter.
+// MatchesType reports whether an event type, or a subject, matches a filter with NATS
+// wildcards.
 func MatchesType(filter, eventType string) bool {
 	want, have := strings.Split(filter, "."), strings.Split(eventType, ".")
 	for i, token := range want {
