@@ -322,7 +322,7 @@ func steps(t *testing.T, metrics prometheus.Collector, step string) uint64 {
 // listen serves a member's requests over NATS and returns a user's connection.
 func (f *fleet) listen(m *member) *nats.Conn {
 	f.t.Helper()
-	endpoints, err := supervisor.Listen(m.nc, m.Service)
+	endpoints, err := supervisor.Listen(m.nc, m.Service, quiet)
 	must(f.t, err)
 	f.t.Cleanup(func() { m.stop(); must(f.t, endpoints.Stop(context.Background())) })
 	must(f.t, m.nc.Flush())

@@ -18,7 +18,7 @@ type coalescer struct {
 	conn      *conn
 	name      string
 	counters  *endpointCounters
-	answer    func(ctx context.Context, origins []requestOrigin) (any, error)
+	answer    func(ctx context.Context, callers []api.Caller) (any, error)
 
 	mu      sync.Mutex
 	waiting pending
@@ -29,26 +29,23 @@ type coalescer struct {
 // pending are requests that wait for an answer.
 type pending struct {
 	replies []string
-	origins []requestOrigin
+	callers []api.Caller
 }
-
-// requestOrigin is where a request came from, as far as its headers say.
-type requestOrigin struct{ trace, caller string }
 
 func (g *pending) clear() {
 	clear(g.replies)
-	clear(g.origins)
-	g.replies, g.origins = g.replies[:0], g.origins[:0]
+	clear(g.callers)
+	g.replies, g.callers = g.replies[:0], g.callers[:0]
 }
 
 // add accepts a request, unless too many wait.
-func (g *coalescer) add(reply string, cause requestOrigin) bool {
+func (g *coalescer) add(reply string, caller api.Caller) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.waiting.replies) >= maxCoalesced || !g.busy && !g.endpoints.begin() {
 		return false
 	}
-	g.waiting.replies, g.waiting.origins = append(g.waiting.replies, reply), append(g.waiting.origins, cause)
+	g.waiting.replies, g.waiting.callers = append(g.waiting.replies, reply), append(g.waiting.callers, caller)
 	if !g.busy {
 		g.busy = true
 		go g.run()
@@ -84,8 +81,8 @@ func (g *coalescer) answerAll(batch pending) {
 	ctx, cancel := context.WithTimeout(g.endpoints.ctx, requestTimeout)
 	defer cancel()
 	begun := time.Now()
-	end := g.trace(batch.origins)
-	answer, err := g.endpoints.guard(func() (any, error) { return g.answer(ctx, batch.origins) })
+	end := g.trace(batch.callers)
+	answer, err := g.endpoints.guard(func() (any, error) { return g.answer(ctx, batch.callers) })
 	g.counters.took(time.Since(begun))
 	end(err)
 	if err != nil {
@@ -109,37 +106,21 @@ func (g *coalescer) answerAll(batch pending) {
 }
 
 // trace begins a span for each request and puts it in the place of the request's trace.
-func (g *coalescer) trace(origins []requestOrigin) (end func(error)) {
+func (g *coalescer) trace(callers []api.Caller) (end func(error)) {
 	if g.endpoints.tracer == nil {
 		return func(error) {}
 	}
-	spans := make([]tracing.Span, len(origins))
-	for i := range origins {
+	spans := make([]tracing.Span, len(callers))
+	for i := range callers {
 		var ctx context.Context
-		ctx, spans[i] = g.endpoints.tracer.Start(api.WithTrace(context.Background(), origins[i].trace), g.name, tracing.Server)
-		origins[i].trace = api.TraceOf(ctx)
+		ctx, spans[i] = g.endpoints.tracer.Start(api.WithTrace(context.Background(), callers[i].Trace), g.name, tracing.Server)
+		callers[i].Trace = api.TraceOf(ctx)
 	}
 	return func(err error) {
 		for _, span := range spans {
 			span.End(err)
 		}
 	}
-}
-
-// statuses is [Service.Status] for many requests at once: one answer, and one event per
-// request.
-func (s *Service) statuses(ctx context.Context, origins []requestOrigin) (any, error) {
-	counts, err := s.cfg.Store.Counts(ctx)
-	if err != nil {
-		return nil, err
-	}
-	status, event := s.status(counts)
-	for _, c := range origins {
-		e := event()
-		setOrigin(&e, api.TraceOf(api.WithTrace(context.Background(), c.trace)), api.CallerName(c.caller))
-		s.cfg.Stream.Emit(e)
-	}
-	return status, nil
 }
 
 // empty returns an error unless a body is that of a request without fields.

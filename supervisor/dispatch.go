@@ -15,7 +15,7 @@ const (
 	maxParkedPerAgent = 64       // of one agent
 )
 
-// dispatcher answers claims. Claims that find nothing are parked in the order of their
+// dispatcher answers claims. Its methods may be called concurrently. Claims that find nothing are parked in the order of their
 // arrival, and tried again as soon as a mission of one of their types can be claimed.
 // One goroutine does it all, a batch at a time: claims that arrive while the store is
 // busy share the next call to it, and a new mission wakes one parked claim, not all of
@@ -27,8 +27,8 @@ const (
 // If other supervisors use the same store, a mission may have become claimable without
 // a notification. The dispatcher then also probes at regular intervals.
 type dispatcher struct {
-	claim  claimFunc
-	probes time.Duration // between two probes; 0 for none
+	claim         claimFunc
+	probeInterval time.Duration // 0 for no probes
 
 	arrivals chan *parkedClaim
 	expired  chan *parkedClaim
@@ -49,6 +49,7 @@ type dispatcher struct {
 	probed map[string]struct{} // types; owned by run
 }
 
+// parkedClaim is a claim that waits. Only the dispatcher looks into it.
 type parkedClaim struct {
 	request missions.ClaimRequest
 	waits   bool
@@ -61,17 +62,21 @@ type parkedClaim struct {
 	missed  string // a type of which missions have become claimable while it was reserved
 }
 
+// claimFunc has the store answer claims, in order.
 type claimFunc func(context.Context, []missions.ClaimRequest) ([]missions.ClaimResult, error)
 
-func newDispatcher(claim claimFunc) *dispatcher {
+// newDispatcher returns a dispatcher that does not run yet. It gets missions from claim,
+// and also probes at an interval, 0 for never.
+func newDispatcher(claim claimFunc, probeInterval time.Duration) *dispatcher {
 	return &dispatcher{
-		claim:    claim,
+		claim: claim, probeInterval: probeInterval,
 		arrivals: make(chan *parkedClaim, 64), expired: make(chan *parkedClaim, 64),
 		wake: make(chan struct{}, 1), look: make(chan struct{}, 1), stopped: make(chan struct{}),
 		claimable: map[string]int{}, agentsGone: map[string]struct{}{}, parkedByAgent: map[string]int{}, reserved: map[*parkedClaim]struct{}{}, probed: map[string]struct{}{},
 	}
 }
 
+// errStopping is the error of requests that wait when the supervisor stops.
 var errStopping = missions.Unavailable("the supervisor is stopping; ask again", nil)
 
 // wait returns what a claim gets, or nothing if there is no mission within maxWait.
@@ -144,12 +149,12 @@ func (d *dispatcher) poke() {
 	}
 }
 
-// run answers claims until ctx ends, and then ends the parked ones.
+// run answers claims until ctx ends, and then ends the parked ones. It is called once.
 func (d *dispatcher) run(ctx context.Context) {
 	defer close(d.stopped)
 	var probe <-chan time.Time
-	if d.probes > 0 {
-		ticker := time.NewTicker(d.probes)
+	if d.probeInterval > 0 {
+		ticker := time.NewTicker(d.probeInterval)
 		defer ticker.Stop()
 		probe = ticker.C
 	}

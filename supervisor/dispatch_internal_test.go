@@ -62,7 +62,7 @@ func (q *queue) add(d *dispatcher, kinds ...string) {
 func dispatching(t *testing.T, q *queue, test func(t *testing.T, d *dispatcher)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDispatcher(q.claim)
+		d := newDispatcher(q.claim, 0)
 		ctx, cancel := context.WithCancel(t.Context())
 		var loop sync.WaitGroup
 		loop.Go(func() { d.run(ctx) })
@@ -154,7 +154,7 @@ func TestWhatDoesNotFitIntoOneReplyIsPassedOn(t *testing.T) {
 func TestDismissalAndStopEndParkedClaims(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDispatcher((&queue{}).claim)
+		d := newDispatcher((&queue{}).claim, 0)
 		ctx, cancel := context.WithCancel(t.Context())
 		var loop sync.WaitGroup
 		loop.Go(func() { d.run(ctx) })
@@ -170,38 +170,6 @@ func TestDismissalAndStopEndParkedClaims(t *testing.T) {
 		}
 		if _, err := d.wait(t.Context(), missions.ClaimRequest{}, time.Minute); !errors.Is(err, missions.ErrUnavailable) {
 			t.Fatalf("a stopped dispatcher answered %v", err)
-		}
-	})
-}
-
-// Requests that arrive during a read share the next one, and none is answered with a
-// value from before its arrival.
-func TestSharedReadsAreNeverOlderThanTheirRequest(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		reads := 0
-		s := sharedRead[int]{read: func(context.Context) (int, error) {
-			reads++
-			n := reads
-			<-time.After(time.Second) // of fake time: the read takes a while
-			return n, nil
-		}}
-		var all sync.WaitGroup
-		ask := func(want int) {
-			all.Go(func() {
-				if got, err := s.get(t.Context()); err != nil || got != want {
-					t.Errorf("got read %d, %v, want %d", got, err, want)
-				}
-			})
-		}
-		ask(1)
-		synctest.Wait() // the first read is in progress
-		for range 10 {
-			ask(2)
-		}
-		all.Wait()
-		if reads != 2 {
-			t.Errorf("%d reads", reads)
 		}
 	})
 }

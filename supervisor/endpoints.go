@@ -7,11 +7,9 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
@@ -30,7 +28,7 @@ type endpoint struct {
 
 	// coalesces is set if a request has no fields and all requests have the same
 	// answer.
-	coalesces func(ctx context.Context, origins []requestOrigin) (any, error)
+	coalesces func(context.Context, []api.Caller) (any, error)
 
 	conn     connKind
 	counters *endpointCounters
@@ -42,7 +40,7 @@ func endpoints(s *Service) []endpoint {
 	brief, single, page, parking := BoundBrief, BoundSingle, BoundPage, BoundParking
 	return []endpoint{
 		{name: "health", conn: connMain, subject: api.SubjectHealth, bound: brief(), answer: request(s.Health)},
-		{name: "status", conn: connMain, subject: api.SubjectStatus, bound: brief(), answer: request(s.Status), coalesces: s.statuses},
+		{name: "status", conn: connMain, subject: api.SubjectStatus, bound: brief(), answer: request(s.Status), coalesces: func(ctx context.Context, callers []api.Caller) (any, error) { return s.StatusForEach(ctx, callers) }},
 		{name: "agents", conn: connBulk, subject: api.SubjectAgents, bound: page(), answer: request(s.Agents)},
 		{name: "missions-create", changes: true, conn: connBulk, subject: api.SubjectMissionsCreate, bound: brief(), answer: request(s.Create)},
 		{name: "missions-get", conn: connBulk, subject: api.SubjectMissionsGet, bound: single(), answer: request(s.Get)},
@@ -103,6 +101,7 @@ const (
 
 // Endpoints answers the protocol's requests on NATS connections.
 type Endpoints struct {
+	table   []endpoint
 	conns   [connKinds]*conn
 	subs    map[*nats.Subscription]*conn
 	log     *slog.Logger
@@ -125,32 +124,35 @@ type Endpoints struct {
 // The client library calls an endpoint's handler for one request after another. Each
 // request is therefore passed to a goroutine at once, up to a bound per endpoint.
 // Requests beyond it are refused as overloaded.
-func Listen(nc *nats.Conn, s *Service) (*Endpoints, error) {
-	conns, err := openConns(nc, s.log)
+func Listen(nc *nats.Conn, s *Service, log *slog.Logger) (*Endpoints, error) {
+	conns, err := openConns(nc, log)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	e := &Endpoints{conns: conns, subs: map[*nats.Subscription]*conn{}, log: s.log, tracer: s.cfg.Tracer, ctx: ctx, cancel: cancel, workers: newWorkerPool(), user: newOwnUser(s.log)}
+	e := &Endpoints{
+		table: endpoints(s), conns: conns, subs: map[*nats.Subscription]*conn{}, log: log, tracer: s.Tracer(),
+		ctx: ctx, cancel: cancel, workers: newWorkerPool(), user: newOwnUser(log),
+	}
+	s.Metrics().Add(newEndpointMetrics(e.table))
 	if nc.IsConnected() {
 		e.user.ask(ctx, nc)
 	}
 	e.loops.Go(func() { e.user.keep(ctx, nc) })
-	if err := e.listen(s); err != nil {
+	if err := e.listen(s.Version()); err != nil {
 		return nil, errors.Join(fmt.Errorf("add the NATS service: %w", err), e.Stop(ctx))
 	}
 	return e, nil
 }
 
-func (e *Endpoints) listen(s *Service) error {
-	table := s.metrics.endpoints
-	for i := range table {
-		if err := e.add(&table[i]); err != nil {
+func (e *Endpoints) listen(version string) error {
+	for i := range e.table {
+		if err := e.add(&e.table[i]); err != nil {
 			return err
 		}
 	}
 	main := e.conns[connMain]
-	subs, err := newDiscovery(s.cfg.Version, table).listen(main)
+	subs, err := newDiscovery(version, e.table).listen(main)
 	for _, sub := range subs {
 		e.subs[sub] = main
 	}
@@ -164,21 +166,6 @@ func (e *Endpoints) listen(s *Service) error {
 		}
 	}
 	return nil
-}
-
-// endpointCounters are shown in `nats micro stats` and in the metrics.
-type endpointCounters struct {
-	requests, answered, failed, refused atomic.Int64
-	busy                                atomic.Int64 // nanoseconds
-	seconds                             prometheus.Observer
-}
-
-// took adds to the time that the endpoint was busy.
-func (c *endpointCounters) took(d time.Duration) {
-	c.busy.Add(int64(d))
-	if c.seconds != nil {
-		c.seconds.Observe(d.Seconds())
-	}
 }
 
 func (e *Endpoints) add(ep *endpoint) error {
@@ -212,7 +199,7 @@ func (e *Endpoints) coalesce(ep *endpoint) nats.MsgHandler {
 			l.refuse(msg.Reply, l.wire(ep.name, err))
 			return
 		}
-		if !g.add(msg.Reply, requestOrigin{msg.Header.Get(api.HeaderTraceparent), msg.Header.Get(api.HeaderClient)}) {
+		if !g.add(msg.Reply, api.Caller{Trace: msg.Header.Get(api.HeaderTraceparent), Name: msg.Header.Get(api.HeaderClient)}) {
 			ep.counters.refused.Add(1)
 			l.refuse(msg.Reply, errTooMany)
 		}
@@ -232,7 +219,7 @@ func (e *Endpoints) handOff(ep *endpoint) nats.MsgHandler {
 		if !e.begin() {
 			leave()
 			ep.counters.refused.Add(1)
-			l.refuse(msg.Reply, api.FromError(errStopping))
+			l.refuse(msg.Reply, api.FromError(ErrStopping))
 			return
 		}
 		e.workers.do(func() {

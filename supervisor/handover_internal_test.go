@@ -117,7 +117,7 @@ func TestABorrowedClaimThatEndsIsAnswered(t *testing.T) {
 func TestAStopWaitsForBorrowedClaims(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDispatcher((&queue{}).claim)
+		d := newDispatcher((&queue{}).claim, 0)
 		ctx, cancel := context.WithCancel(t.Context())
 		var loop sync.WaitGroup
 		loop.Go(func() { d.run(ctx) })
@@ -134,35 +134,5 @@ func TestAStopWaitsForBorrowedClaims(t *testing.T) {
 			t.Errorf("the claim got %+v", r)
 		}
 		wantAgents(t, d.reserve(map[string]int{"x": 1}))
-	})
-}
-
-// panicking is a store with a fault.
-type panicking struct{ missions.Store }
-
-func (panicking) CreateAndClaim(context.Context, []missions.Mission, []missions.ClaimRequest) ([]missions.CreateResult, []missions.ClaimResult, error) {
-	panic("a fault")
-}
-
-// A panic costs one request, and not the claims that it had reserved.
-func TestClaimsBorrowedForAPanicAreGivenBack(t *testing.T) {
-	t.Parallel()
-	dispatching(t, &queue{}, func(t *testing.T, d *dispatcher) {
-		claim := park(d, "a", 1, "x")
-		s := &Service{dispatch: d, cfg: Config{Store: panicking{}}}
-		func() {
-			defer func() {
-				if recover() == nil {
-					t.Error("the store did not panic")
-				}
-			}()
-			_, _ = s.store(t.Context(), []missions.Mission{{Type: "x"}})
-		}()
-		claims := d.reserve(map[string]int{"x": 1})
-		wantAgents(t, claims, "a")
-		d.release(claims, []missions.ClaimResult{given("x")})
-		if r := <-claim; len(r.Missions) != 1 {
-			t.Errorf("the claim got %+v", r)
-		}
 	})
 }

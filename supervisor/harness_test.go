@@ -74,7 +74,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	var loops sync.WaitGroup
 	loops.Go(func() { r.service.Run(run) })
 	t.Cleanup(func() { stop(); loops.Wait() })
-	endpoints, err := supervisor.Listen(serverConn, r.service)
+	endpoints, err := supervisor.Listen(serverConn, r.service, log)
 	must(t, err)
 	t.Cleanup(func() { stop(); must(t, endpoints.Stop(context.Background())) })
 	must(t, serverConn.Flush())

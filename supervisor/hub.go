@@ -12,7 +12,7 @@ import (
 
 // hub reads the event stream for all watchers, and only while there are any.
 type hub struct {
-	stream Stream
+	stream liveStream
 	filter []string // event types, nil for all
 
 	mu          sync.Mutex
@@ -37,7 +37,7 @@ func newSubscriber(wants func(*eventstream.Stored) bool) *subscriber {
 	return &subscriber{wants: wants, queue: make(chan eventstream.Stored, watchQueue), overrun: make(chan struct{})}
 }
 
-func newHub(stream Stream, filter []string) *hub {
+func newHub(stream liveStream, filter []string) *hub {
 	return &hub{stream: stream, filter: filter, subscribers: map[*subscriber]struct{}{}, moved: make(chan struct{}), wanted: make(chan struct{}, 1)}
 }
 
@@ -47,14 +47,14 @@ func newHub(stream Stream, filter []string) *hub {
 var changeTypes = []string{"mission.>", "agent.>", "supervisor.alert_raised", "supervisor.alert_resolved"}
 
 // hubFor returns the hub that has the events of these types.
-func (s *Service) hubFor(types []string) *hub {
+func (e *liveEvents) hubFor(types []string) *hub {
 	isChange := func(t string) bool {
 		return slices.ContainsFunc(changeTypes, func(change string) bool { return api.MatchesType(change, t) })
 	}
 	if len(types) > 0 && !slices.ContainsFunc(types, func(t string) bool { return !isChange(t) }) {
-		return s.changes
+		return e.changes
 	}
-	return s.everything
+	return e.everything
 }
 
 // subscribe adds a subscriber, which receives nothing until open.

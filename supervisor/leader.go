@@ -38,15 +38,18 @@ const (
 	shortestWait  = time.Millisecond // between two requests for the leadership
 )
 
-func newLeader(store missions.Leaders, id string, ttl time.Duration, log *slog.Logger) *leader {
-	return &leader{store: store, id: id, ttl: ttl, log: log, level: slog.LevelDebug, again: make(chan struct{}, 1)}
+// newLeader returns a candidate with this id for the leadership of a store. A
+// leadership lasts for ttl unless it is renewed. The candidate logs at the given level
+// that it leads.
+func newLeader(store missions.Leaders, id string, ttl time.Duration, log *slog.Logger, level slog.Level) *leader {
+	return &leader{store: store, id: id, ttl: ttl, log: log, level: level, again: make(chan struct{}, 1)}
 }
 
 // leads reports whether this supervisor leads.
 func (l *leader) leads() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.current != nil && l.current.holds()
+	return l.current != nil && l.current.Holds()
 }
 
 // leadershipFree signals that the leadership may have become free.
@@ -58,9 +61,10 @@ func (l *leader) leadershipFree() {
 }
 
 // run campaigns for leadership until ctx ends. It calls onElected for each term in a
-// new goroutine. onElected must return soon after the term's context ends, because the
-// next term begins only then. At the end run resigns the leadership.
-func (l *leader) run(ctx context.Context, onElected func(*term)) {
+// new goroutine, with a context that ends with the term. onElected must return soon
+// after that, because the next term begins only then. At the end run resigns the
+// leadership. It is called once.
+func (l *leader) run(ctx context.Context, onElected func(context.Context, *term)) {
 	for {
 		wait := l.campaign(ctx, onElected)
 		select {
@@ -78,7 +82,7 @@ func (l *leader) run(ctx context.Context, onElected func(*term)) {
 
 // campaign asks the store who leads, and begins, extends or ends the term accordingly.
 // It returns how long to wait before asking again.
-func (l *leader) campaign(ctx context.Context, onElected func(*term)) time.Duration {
+func (l *leader) campaign(ctx context.Context, onElected func(context.Context, *term)) time.Duration {
 	asked := time.Now()
 	answer, err := l.ask(ctx)
 	switch {
@@ -113,7 +117,7 @@ func (l *leader) ask(ctx context.Context) (missions.Leadership, error) {
 	return l.store.Lead(ctx, l.id, l.ttl)
 }
 
-func (l *leader) begin(ctx context.Context, until time.Time, onElected func(*term)) {
+func (l *leader) begin(ctx context.Context, until time.Time, onElected func(context.Context, *term)) {
 	t := newTerm(context.WithoutCancel(ctx), until)
 	l.mu.Lock()
 	l.current = t
@@ -121,7 +125,7 @@ func (l *leader) begin(ctx context.Context, until time.Time, onElected func(*ter
 	l.log.Log(ctx, l.level, "this supervisor leads: it relays events and does what is due", "id", l.id)
 	go func() {
 		defer close(t.done)
-		onElected(t)
+		onElected(t.ctx, t)
 	}()
 }
 
@@ -166,16 +170,16 @@ func newTerm(ctx context.Context, until time.Time) *term {
 	return t
 }
 
-// holds reports whether the term still has the right to act. A stopped term keeps it
+// Holds reports whether the term still has the right to act. A stopped term keeps it
 // for as long as it would have lasted. It checks both clocks of the machine: the
 // monotonic clock stops while a machine is suspended, and the wall clock can be set.
-func (t *term) holds() bool {
-	now, end := time.Now(), t.end()
+func (t *term) Holds() bool {
+	now, end := time.Now(), t.Until()
 	return now.Before(end) && now.Round(0).Before(end.Round(0))
 }
 
-// end returns when the right to act ends.
-func (t *term) end() time.Time {
+// Until returns when the right to act ends.
+func (t *term) Until() time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.until

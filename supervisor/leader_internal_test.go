@@ -74,13 +74,13 @@ type court struct {
 
 // candidacy starts a candidate. The returned function ends it cleanly.
 func (c *court) candidacy(id string) (l *leader, stop func()) {
-	l = newLeader(c.throne, id, 3*time.Second, slog.New(slog.DiscardHandler))
+	l = newLeader(c.throne, id, 3*time.Second, slog.New(slog.DiscardHandler), slog.LevelDebug)
 	ctx, cancel := context.WithCancel(context.Background())
 	var loop sync.WaitGroup
 	loop.Go(func() {
-		l.run(ctx, func(t *term) {
+		l.run(ctx, func(ctx context.Context, _ *term) {
 			began := time.Now()
-			<-t.ctx.Done()
+			<-ctx.Done()
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			c.reigns = append(c.reigns, reign{id, began, time.Now()})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -52,6 +53,8 @@ const (
 	hintPause   = 2 * time.Millisecond // between two rounds of hints
 	hintsAtOnce = 1 << 14              // hints waiting to be sent; more are dropped
 	hintsUnread = 1 << 14              // received hints waiting to be read
+
+	maxHintCount = math.MaxInt32 // of missions that a hint is about
 )
 
 // hintWire is the body of a hint. Its subject carries the rest.
@@ -82,7 +85,7 @@ func (p *NATSPeers) Send(h Hint) {
 	p.mu.Lock()
 	earlier, waits := p.hints[subject]
 	if waits {
-		h.Count, h.At = min(h.Count+earlier.Count, anyNumber), min(h.At, earlier.At)
+		h.Count, h.At = min(h.Count+earlier.Count, maxHintCount), min(h.At, earlier.At)
 	}
 	if waits || len(p.hints) < hintsAtOnce {
 		p.hints[subject] = h
@@ -177,7 +180,7 @@ func (p *NATSPeers) heard(msg *nats.Msg, onHint func(Hint)) {
 	if HintKind(kind) == HintDue && wire.At.IsZero() {
 		return // no time: a timer that is set to it is not set
 	}
-	onHint(Hint{Kind: HintKind(kind), Of: of, Count: min(max(wire.Count, 0), anyNumber), At: wire.At})
+	onHint(Hint{Kind: HintKind(kind), Of: of, Count: min(max(wire.Count, 0), maxHintCount), At: wire.At})
 }
 
 // round processes the notes left since the last round.

@@ -58,13 +58,24 @@ func (n *notifier) run(ctx context.Context) {
 			if attempt == 1 {
 				n.log.Warn("the alert webhook cannot be told; trying again", "error", err)
 			}
-			waitFor(ctx, nil, nil, n.backoff.Delay(attempt, rand.Float64()))
+			n.wait(ctx, nil, n.backoff.Delay(attempt, rand.Float64()))
 			attempt++
 			continue
 		case sent == 0:
-			waitFor(ctx, nil, n.wake, lookAgain) // a change may be stored even if its caller got an error
+			n.wait(ctx, n.wake, lookAgain) // a change may be stored even if its caller got an error
 		}
 		attempt = 1
+	}
+}
+
+// wait returns after d, when a value arrives, or when ctx ends.
+func (n *notifier) wait(ctx context.Context, wake <-chan struct{}, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-wake:
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 

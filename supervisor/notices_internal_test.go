@@ -17,7 +17,11 @@ type board struct {
 	looks chan struct{}
 }
 
-func (b board) Outboxes() []missions.Outbox { return []missions.Outbox{shelf{}} }
+func (b board) Outboxes() []missions.Outbox { return []missions.Outbox{nameless{}} }
+
+type nameless struct{ missions.Outbox }
+
+func (nameless) Identity() string { return "" }
 
 func (b board) Notices(context.Context, int) ([]missions.Event, error) {
 	b.looks <- struct{}{}

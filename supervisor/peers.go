@@ -104,7 +104,7 @@ func (s *Service) ended(missionID string) {
 // dueBy makes the leader's reaper run at t at the latest.
 func (s *Service) dueBy(t time.Time) {
 	s.reaper.noLaterThan(t)
-	if !s.leader.leads() && time.Until(t) < s.lookAgain {
+	if !s.leader.leads() && time.Until(t) < s.cfg.lookAgain {
 		s.peers.Send(Hint{Kind: HintDue, At: missions.At(t)})
 	}
 }

@@ -16,8 +16,7 @@ import (
 func probing(t *testing.T, q *queue, test func(t *testing.T, d *dispatcher)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDispatcher(q.claim)
-		d.probes = time.Second
+		d := newDispatcher(q.claim, time.Second)
 		ctx, cancel := context.WithCancel(t.Context())
 		var loop sync.WaitGroup
 		loop.Go(func() { d.run(ctx) })
@@ -99,8 +98,7 @@ func TestAProbeOfAStoreThatIsAwayEndsNoClaim(t *testing.T) {
 				return nil, errors.New("away")
 			}
 			return q.claim(ctx, batch)
-		})
-		d.probes = time.Second
+		}, time.Second)
 		ctx, cancel := context.WithCancel(t.Context())
 		var loop sync.WaitGroup
 		loop.Go(func() { d.run(ctx) })
@@ -124,7 +122,7 @@ func TestAProbeOfAStoreThatIsAwayEndsNoClaim(t *testing.T) {
 // More types than one batch holds are probed in turn.
 func TestEveryTypeHasItsTurn(t *testing.T) {
 	t.Parallel()
-	d := newDispatcher(nil)
+	d := newDispatcher(nil, 0)
 	for i := range missions.MaxBatch + 5 {
 		d.parked = append(d.parked, &parkedClaim{types: []string{string(rune('一' + i))}})
 	}

@@ -23,15 +23,21 @@ const (
 	queryCallers   = 50               // programs counted separately; further ones count as one
 	queryIdle      = 5 * time.Minute  // how long the stream is read after the last look at the counts
 	queryForgotten = 15 * time.Minute // after this time without reads the broker drops the consumer
-	queryPatience  = 2 * time.Second  // how long the first request waits for the past
+	queryTimeout   = 2 * time.Second  // how long the first request waits for the past
 	otherCallers   = "(others)"
 )
+
+// queryStream is what queries need from the event stream.
+type queryStream interface {
+	End(ctx context.Context) (uint64, error)
+	Consume(ctx context.Context, cfg eventstream.ConsumerConfig, handler eventstream.Handler) error
+}
 
 // queries counts the programs that request the status, from a durable consumer of the
 // status events. There may be as many of these as of requests, so they are read only
 // while a client looks at the counts, and the past that is read is bounded.
 type queries struct {
-	stream  Stream
+	stream  queryStream
 	durable string
 	log     *slog.Logger
 	now     func() time.Time
@@ -45,7 +51,7 @@ type queries struct {
 	caught  chan struct{} // closed when the past has been read
 }
 
-func newQueries(stream Stream, supervisorID string, log *slog.Logger) *queries {
+func newQueries(stream queryStream, supervisorID string, log *slog.Logger) *queries {
 	token := strings.Map(func(r rune) rune {
 		if r == '-' || r == '_' || '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' {
 			return r
@@ -66,7 +72,7 @@ func (s *Service) Queries(ctx context.Context, _ api.Empty) (api.Queries, error)
 	if state == eventstream.Connected {
 		select {
 		case <-caught:
-		case <-time.After(queryPatience):
+		case <-time.After(queryTimeout):
 		case <-ctx.Done():
 			return api.Queries{}, ctx.Err()
 		}

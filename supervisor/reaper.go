@@ -28,7 +28,7 @@ func (s *Service) reap(ctx context.Context) time.Time {
 			if ctx.Err() == nil {
 				s.log.Error("what was due could not be done; trying again", "error", err)
 			}
-			return time.Now().Add(s.lookAgain)
+			return time.Now().Add(s.cfg.lookAgain)
 		}
 		for _, stopped := range result.Stop {
 			s.stop(stopped.AgentID, stopped.MissionID)
@@ -49,7 +49,7 @@ func (s *Service) reap(ctx context.Context) time.Time {
 		if result.More {
 			continue
 		}
-		wait := s.lookAgain // what another supervisor has planned is found then
+		wait := s.cfg.lookAgain // what another supervisor has planned is found then
 		if result.NextDue != 0 {
 			wait = min(wait, max(result.NextDue.Sub(result.StoreNow), time.Millisecond))
 		}

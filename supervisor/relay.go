@@ -7,76 +7,50 @@ import (
 	"log/slog"
 	"time"
 
+	"missioncontrol/charter"
 	"missioncontrol/eventstream"
 	"missioncontrol/missions"
 )
 
-// relay copies the outboxes to the event stream, and deletes from them what the stream
-// can no longer lose. It runs in the leader only.
-//
-// # One sequence
-//
-// The events of all outboxes form one sequence. The events of each outbox keep their
-// order. A batch is sent after the batch before it has been acknowledged completely.
-// What is stored of a batch is always a prefix, as PublishBatch promises. The meta of
-// each event names its outbox and its position there and, if there are several
-// outboxes, how far the sequence had come in each of them when the event was added.
-//
-// # Where to continue
-//
-// At the start of a term, after an outage and after a failed publish, the relay does
-// not know how far it has come. It then asks the stream for the newest event of each
-// durable type. For each outbox it takes the highest position that any of these events
-// names. The order of the sequence makes this correct:
-//
-//   - Not too far. A stored event names its own position, or positions of events sent before
-//     it, and the events before it are stored.
-//   - Far enough. The newest durable event is one of those the relay asked for. All stored
-//     events were sent before it, so it names a position at least as high.
-//
-// This holds however long the outage was. The stream's duplicate window only covers
-// events that are published twice within minutes.
-//
-// # What the broker may lose
-//
-// An acknowledged event survives a crash of the broker, but may not survive a crash of
-// its machine: the event is on disk only after the broker's next sync, and the broker
-// syncs at intervals. So the outbox keeps acknowledged events for longer than that
-// interval, and the relay continues behind them. An event is deleted from the outbox
-// when its acknowledgement is old enough and the stream, asked again, still has the
-// event. The relay may find that the stream ends earlier, at the start of a term, after
-// an outage or when it asks. It then continues from the end of the stream. The lost
-// events are sent again, in order. The broker does not treat them as duplicates,
-// because it knows ids only from the events it has stored.
-//
-// # When another leader takes over
-//
-// A leader that was killed may have left messages on their way to the broker. They
-// arrive while its successor already reads the stream or publishes. Both send the same
-// events with the same ids, each outbox's in order and without a gap from the end of
-// the stream. Whichever copy arrives first is stored, never before its predecessor. The
-// broker recognises the other copy by its id, since a takeover follows within seconds
-// and the duplicate window is minutes. "Not too far" still holds, so nothing is ever
-// lost.
-//
-// "Far enough" needs a second look if there are several outboxes. The late copy may be
-// the newest event, and name lower positions of the other outboxes than the successor's
-// events before it. The events it hides are in the successor's current batch. Once that
-// batch is deleted, they are in no outbox any more. So a batch is sent twice only if a
-// second leader dies during that same batch, and no supervisor takes over until the
-// duplicate window has passed.
-//
-// A leader that freezes instead of dying no longer has the right to act when it wakes
-// up, and checks this before each batch. What it had passed to the connection before is
-// a late arrival like any other. The broker recognises it if the freeze was shorter
-// than the duplicate window. It does not arrive at all if the freeze was longer than
-// the broker's timeout for silent clients.
+// relayStream is what the relay needs from the event stream. *eventstream.Stream implements
+// it.
+type relayStream interface {
+	// PublishBatchWhile publishes events in order and returns how many of them, from the
+	// first on, are stored. It gives up with [eventstream.ErrChanged] once changed is
+	// closed.
+	PublishBatchWhile(ctx context.Context, changed <-chan struct{}, events []charter.Event) (stored int, err error)
+	Last(ctx context.Context, eventType string) (charter.Event, uint64, error)
+	Status() eventstream.Status
+	Changed() <-chan struct{}
+}
+
+// relayConfig says what a relay works with.
+type relayConfig struct {
+	Outboxes []missions.Outbox
+	Stream   relayStream
+
+	// SyncInterval is how often the broker syncs acknowledged messages to its disk.
+	SyncInterval time.Duration
+
+	// CheckInterval is how often the relay looks for events that it was not notified
+	// of.
+	CheckInterval time.Duration
+
+	// Stored is called with the origins of stored events, and when they were sent. It
+	// must not keep the slice. Default: nothing is called.
+	Stored func(origins []origin, since time.Time)
+
+	Logger *slog.Logger
+}
+
+// relay is described in the package's documentation. Poke may be called concurrently
+// with the other methods.
 type relay struct {
+	cfg      relayConfig
 	outboxes []missions.Outbox
-	stream   Stream
+	stream   relayStream
 	log      *slog.Logger
 	wake     chan struct{}
-	atLeast  time.Duration // between two checks: finds events of other supervisors
 
 	lag         time.Duration   // how long acknowledged events may still be lost; with several copies, copiesLag
 	changed     <-chan struct{} // closed once the stream may have a new tail
@@ -89,7 +63,6 @@ type relay struct {
 	first       int             // the outbox that comes first in the next batch
 	unsettled   *batch          // what a failed publish has left
 	acks        acknowledger
-	stored      func(origins []origin, since time.Time) // called with the origins of stored events, and when they were sent
 }
 
 const (
@@ -108,11 +81,14 @@ const (
 	relayRepeat = time.Minute
 )
 
-// newRelay returns the relay to a broker that syncs at the given interval.
-func newRelay(outboxes []missions.Outbox, stream Stream, interval time.Duration, log *slog.Logger) *relay {
+// newRelay returns a relay that does not run yet.
+func newRelay(cfg relayConfig) *relay {
+	if cfg.Stored == nil {
+		cfg.Stored = func([]origin, time.Time) {}
+	}
 	return &relay{
-		outboxes: outboxes, stream: stream, log: log, wake: make(chan struct{}, 1), atLeast: lookAgain,
-		lag: interval + interval/4, acks: acknowledger{outboxes: outboxes}, stored: func([]origin, time.Time) {},
+		cfg: cfg, outboxes: cfg.Outboxes, stream: cfg.Stream, log: cfg.Logger, wake: make(chan struct{}, 1),
+		lag: cfg.SyncInterval + cfg.SyncInterval/4, acks: acknowledger{outboxes: cfg.Outboxes},
 	}
 }
 
@@ -124,40 +100,46 @@ func (r *relay) poke() {
 	}
 }
 
-// run relays until the term ends. Then it sends what is left, as far as that is quick
-// and the right to act lasts.
-func (r *relay) run(t *term) {
+// relayTerm is a leader's right to act.
+type relayTerm interface {
+	Holds() bool      // whether it lasts
+	Until() time.Time // when it ends
+}
+
+// run relays until ctx ends. Then it sends what is left, as far as that is quick and
+// the right to act lasts. It must not run twice at the same time.
+func (r *relay) run(ctx context.Context, t relayTerm) {
 	r.resumed, r.unsettled, r.checkpoints, r.safe = false, nil, nil, nil
-	for t.ctx.Err() == nil {
+	for ctx.Err() == nil {
 		changed := r.stream.Changed()
 		if changed != r.changed {
 			r.resumed, r.changed = false, changed
 		}
 		if r.stream.Status().State != eventstream.Connected {
-			waitFor(t.ctx, changed, nil, r.atLeast)
+			waitFor(ctx, changed, nil, r.cfg.CheckInterval)
 			continue
 		}
-		sent, err := r.step(t.ctx, t)
+		sent, err := r.step(ctx, t)
 		switch {
-		case err != nil && t.ctx.Err() == nil:
+		case err != nil && ctx.Err() == nil:
 			r.failed(err)
-			waitFor(t.ctx, changed, nil, relayRetry)
+			waitFor(ctx, changed, nil, relayRetry)
 		case err == nil && sent < relayBatch:
 			if sent == 0 {
-				waitFor(t.ctx, changed, r.wake, r.untilNext())
+				waitFor(ctx, changed, r.wake, r.untilNext())
 			}
-			waitFor(t.ctx, nil, nil, relayPause)
+			waitFor(ctx, nil, nil, relayPause)
 		}
 	}
 	r.flush(t)
 	_ = r.acks.wait() // the next term, or leader, finds out by itself
 }
 
-func (r *relay) flush(t *term) {
+func (r *relay) flush(t relayTerm) {
 	_ = r.acks.wait() // the end of the term may have interrupted it; still send
-	ctx, cancel := context.WithTimeout(context.Background(), min(relayFlushTimeout, time.Until(t.end())))
+	ctx, cancel := context.WithTimeout(context.Background(), min(relayFlushTimeout, time.Until(t.Until())))
 	defer cancel()
-	for t.holds() && r.stream.Status().State == eventstream.Connected {
+	for t.Holds() && r.stream.Status().State == eventstream.Connected {
 		if sent, err := r.step(ctx, t); err != nil || sent == 0 {
 			return
 		}
@@ -191,13 +173,13 @@ var errNoRight = errors.New("this supervisor leads no longer")
 
 // step relays one batch and returns how many events it sent. After an error the
 // stream's tail is unknown.
-func (r *relay) step(ctx context.Context, t *term) (sent int, err error) {
+func (r *relay) step(ctx context.Context, t relayTerm) (sent int, err error) {
 	defer func() { r.resumed = r.resumed && err == nil }()
 	b, err := r.next(ctx)
 	if err != nil {
 		return 0, err
 	}
-	if !t.holds() {
+	if !t.Holds() {
 		return 0, errNoRight
 	}
 	if len(b.events) == 0 {
@@ -211,7 +193,7 @@ func (r *relay) step(ctx context.Context, t *term) (sent int, err error) {
 		r.unsettled = nil
 	}
 	r.note(b.reached(stored), stored)
-	r.stored(b.origins[:stored], begun)
+	r.cfg.Stored(b.origins[:stored], begun)
 	if err = errors.Join(err, r.acks.note(ctx, b.reached(stored)), r.settle(ctx)); err != nil {
 		return stored, err
 	}

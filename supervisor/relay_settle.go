@@ -83,10 +83,10 @@ func (r *relay) wait() time.Duration {
 // untilNext returns how long there is nothing to do unless an outbox grows.
 func (r *relay) untilNext() time.Duration {
 	if len(r.checkpoints) == 0 {
-		return r.atLeast
+		return r.cfg.CheckInterval
 	}
 	next := max(time.Until(r.checkpoints[0].at.Add(r.wait())), time.Until(r.asked.Add(r.wait()/askPart)), time.Millisecond)
-	return min(next, r.atLeast)
+	return min(next, r.cfg.CheckInterval)
 }
 
 var errLost = errors.New("the stream has lost what it had acknowledged; it is sent again")

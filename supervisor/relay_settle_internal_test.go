@@ -3,7 +3,6 @@ package supervisor
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"sync"
 	"testing"
@@ -177,18 +176,29 @@ func (b *brook) positions() (all []int64) {
 
 const testInterval = 80 * time.Second // so that the lag is 100 s
 
+func newTestRelay(l *ledge, b *brook) *relay {
+	return newRelay(relayConfig{Outboxes: []missions.Outbox{l}, Stream: b, SyncInterval: testInterval,
+		CheckInterval: time.Second, Logger: slog.New(slog.DiscardHandler)})
+}
+
+// day is a term of a day.
+type day struct{ began time.Time }
+
+func (d day) Until() time.Time { return d.began.Add(24 * time.Hour) }
+func (d day) Holds() bool      { return time.Now().Before(d.Until()) }
+
 // relaying runs a test with a relay between a ledge and a brook.
 func relaying(t *testing.T, test func(t *testing.T, r *relay, l *ledge, b *brook)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		l, b := &ledge{}, newBrook()
-		r := newRelay([]missions.Outbox{l}, b, testInterval, slog.New(slog.NewTextHandler(io.Discard, nil)))
-		term := newTerm(t.Context(), time.Now().Add(24*time.Hour))
+		r := newTestRelay(l, b)
+		ctx, stop := context.WithCancel(t.Context())
 		var loop sync.WaitGroup
-		loop.Go(func() { r.run(term) })
+		loop.Go(func() { r.run(ctx, day{time.Now()}) })
 		synctest.Wait()
 		test(t, r, l, b)
-		term.stop()
+		stop()
 		loop.Wait()
 	})
 }
@@ -321,12 +331,13 @@ func TestWhatIsLeftIsSentAtTheEndOfATerm(t *testing.T) {
 		const batches = 5
 		l, b := &ledge{}, newBrook()
 		l.add(batches * relayBatch)
-		r := newRelay([]missions.Outbox{l}, b, testInterval, slog.New(slog.DiscardHandler))
-		term := newTerm(t.Context(), time.Now().Add(time.Hour))
+		r := newTestRelay(l, b)
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
 		third := func() { time.Sleep(2 * time.Millisecond) }
-		second := func() { term.stop(); b.before = third } // while the first is being recorded
+		second := func() { stop(); b.before = third } // while the first is being recorded
 		b.before = func() { l.hangs = true; b.before = second }
-		r.run(term)
+		r.run(ctx, day{time.Now()})
 		b.wantOnce(t, batches*relayBatch)
 	})
 }

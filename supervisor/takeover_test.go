@@ -271,7 +271,7 @@ func TestSupervisorsShareRequests(t *testing.T) {
 	f := newFleet(t)
 	for range 2 {
 		m := f.start(memberOptions{})
-		endpoints, err := supervisor.Listen(m.nc, m.Service)
+		endpoints, err := supervisor.Listen(m.nc, m.Service, quiet)
 		must(t, err)
 		t.Cleanup(func() { m.stop(); must(t, endpoints.Stop(context.Background())) })
 	}

@@ -26,11 +26,11 @@ func (s *Service) Wait(ctx context.Context, request api.WaitRequest) (api.Missio
 		}
 		select {
 		case <-notified:
-		case <-time.After(max(s.lookAgain, s.waits.apart())):
+		case <-time.After(max(s.cfg.lookAgain, s.waits.apart())):
 		case <-maxWait.C:
 			return api.Mission{}, api.Timeout("mission %q is still %s", m.ID, m.Status)
 		case <-s.waits.ended:
-			return api.Mission{}, errStopping
+			return api.Mission{}, ErrStopping
 		case <-ctx.Done():
 			return api.Mission{}, ctx.Err()
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
+	"sync"
 	"time"
 
 	"missioncontrol/eventstream"
@@ -11,7 +13,37 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// Watcher receives events from [Service.Watch], on one goroutine. An error of a method
+// liveStream is what watchers need from the event stream. *eventstream.Stream
+// implements it.
+type liveStream interface {
+	Status() eventstream.Status
+	Changed() <-chan struct{}
+	Follow(ctx context.Context, f eventstream.Follower) error
+	Read(ctx context.Context, filter []string, after, until uint64, handle func(eventstream.Stored) error) error
+}
+
+// liveEvents sends the events of a stream to any number of watchers. Its methods may be
+// called concurrently.
+type liveEvents struct {
+	stream              liveStream
+	log                 *slog.Logger
+	changes, everything *hub // see hubFor
+}
+
+// newLiveEvents returns what sends events once it runs.
+func newLiveEvents(stream liveStream, log *slog.Logger) *liveEvents {
+	return &liveEvents{stream: stream, log: log, changes: newHub(stream, changeTypes), everything: newHub(stream, nil)}
+}
+
+// run reads the stream while anybody watches, until ctx ends. It is called once.
+func (e *liveEvents) run(ctx context.Context) {
+	var hubs sync.WaitGroup
+	hubs.Go(func() { e.changes.run(ctx) })
+	hubs.Go(func() { e.everything.run(ctx) })
+	hubs.Wait()
+}
+
+// Watcher receives events from [liveEvents.watch], on one goroutine. An error of a method
 // ends the watch.
 type Watcher interface {
 	// Event is called for each event that matches, in the order of the stream.
@@ -36,17 +68,16 @@ const (
 // last event that it received.
 var errSlow = &api.Error{Code: missions.CodeOverloaded, Message: "the events came faster than they were taken"}
 
-// Watch sends events to a watcher until ctx ends, the watcher returns an error, or it
+// watch sends events to a watcher until ctx ends, the watcher returns an error, or it
 // does not keep up, which is an [api.ErrOverloaded]. It needs no broker: while there is
 // none, it says so and waits. All watchers share one reader of the stream.
-func (s *Service) Watch(ctx context.Context, request api.EventsRequest, to Watcher) error {
+func (e *liveEvents) watch(ctx context.Context, request api.EventsRequest, to Watcher) error {
 	types, err := request.Types()
 	if err != nil {
 		return err
 	}
-	w := &eventWatch{service: s, to: to, request: request, hub: s.hubFor(types), subscriber: newSubscriber(func(e *eventstream.Stored) bool {
-		return matches(e, types, &request)
-	})}
+	w := &eventWatch{stream: e.stream, log: e.log, to: to, request: request, hub: e.hubFor(types)}
+	w.subscriber = newSubscriber(func(e *eventstream.Stored) bool { return matches(e, types, &request) })
 	w.types, w.cursor, w.placed = types, uint64(request.After), request.After != 0
 	w.hub.subscribe(w.subscriber)
 	defer w.hub.unsubscribe(w.subscriber)
@@ -75,9 +106,10 @@ func matches(e *eventstream.Stored, types []string, request *api.EventsRequest) 
 		(request.AgentID == "" || request.AgentID == about.Payload.AgentID)
 }
 
-// eventWatch is one call of [Service.Watch].
+// eventWatch is one call of [liveEvents.watch].
 type eventWatch struct {
-	service    *Service
+	stream     liveStream
+	log        *slog.Logger
 	to         Watcher
 	request    api.EventsRequest
 	types      []string
@@ -93,7 +125,7 @@ func (w *eventWatch) run(ctx context.Context) error {
 	idle := time.NewTicker(watchIdle)
 	defer idle.Stop()
 	for {
-		changed, moved := w.service.cfg.Stream.Changed(), w.hub.whenMoved()
+		changed, moved := w.stream.Changed(), w.hub.whenMoved()
 		if err := w.sendState(); err != nil {
 			return err
 		}
@@ -127,7 +159,7 @@ func (w *eventWatch) send(e eventstream.Stored) error {
 }
 
 func (w *eventWatch) sendState() error {
-	status := w.service.cfg.Stream.Status()
+	status := w.stream.Status()
 	now := api.StreamState{State: string(status.State), Reason: status.Reason}
 	if now == w.sentState {
 		return nil
@@ -163,7 +195,7 @@ func (w *eventWatch) catchUp(ctx context.Context) error {
 				return theirs.error
 			}
 			w.hub.pause(w.subscriber)
-			w.service.log.Debug("a watcher could not be told of the past yet", "error", err)
+			w.log.Debug("a watcher could not be told of the past yet", "error", err)
 			return nil
 		}
 		if near {
@@ -193,7 +225,7 @@ func (w *eventWatch) place(position uint64) error {
 // read sends the events behind the cursor, up to a position.
 func (w *eventWatch) read(ctx context.Context, position uint64) error {
 	since := w.request.Since.Time()
-	err := w.service.cfg.Stream.Read(ctx, w.types, w.cursor, position, func(e eventstream.Stored) error {
+	err := w.stream.Read(ctx, w.types, w.cursor, position, func(e eventstream.Stored) error {
 		w.cursor = e.Seq
 		if e.At.Before(since) || !w.subscriber.wants(&e) {
 			return nil

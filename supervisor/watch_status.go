@@ -9,7 +9,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// StatusWatcher receives the status from [Service.WatchStatus], on one goroutine. An
+// StatusWatcher receives the status from [watchStatus], on one goroutine. An
 // error of a method ends the watch.
 type StatusWatcher interface {
 	// Status is called at the start and after changes: for missions and agents at most
@@ -24,14 +24,26 @@ type StatusWatcher interface {
 // statusInterval is how often the counters are read for a watcher.
 const statusInterval = time.Second
 
-// WatchStatus sends the status to a watcher until ctx ends or the watcher returns an
-// error. It reads the counters once a second and, unlike Status, emits no event.
-func (s *Service) WatchStatus(ctx context.Context, to StatusWatcher) error {
+// statusSource is where the status comes from. Its functions may be called
+// concurrently.
+type statusSource struct {
+	Counts func(context.Context) (missions.Counts, error) // as of the call or later
+	Status func(missions.Counts) api.Status               // with the present state of the event stream
+	Stream func() string                                  // that state
+	Error  func(error) *api.Error                         // the wire form of an error of Counts
+
+	// Changed returns a channel that is closed when the state of the stream changes.
+	Changed func() <-chan struct{}
+}
+
+// watchStatus sends the status to a watcher until ctx ends or the watcher returns an
+// error. It reads the counters once a second.
+func watchStatus(ctx context.Context, from statusSource, to StatusWatcher) error {
 	beat := time.NewTicker(statusInterval)
 	defer beat.Stop()
-	p := statusWatch{service: s, to: to, quiet: time.Now()}
+	p := statusWatch{from: from, to: to, quiet: time.Now()}
 	for {
-		changed := s.cfg.Stream.Changed()
+		changed := from.Changed()
 		if err := p.look(ctx); err != nil {
 			return err
 		}
@@ -44,9 +56,9 @@ func (s *Service) WatchStatus(ctx context.Context, to StatusWatcher) error {
 	}
 }
 
-// statusWatch is one call of [Service.WatchStatus].
+// statusWatch is one call of [watchStatus].
 type statusWatch struct {
-	service  *Service
+	from     statusSource
 	to       StatusWatcher
 	counts   missions.Counts
 	stream   string
@@ -56,19 +68,18 @@ type statusWatch struct {
 }
 
 func (p *statusWatch) look(ctx context.Context) error {
-	counts, err := p.service.counts.get(ctx)
+	counts, err := p.from.Counts(ctx)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	stream := p.service.checkStream().Status
+	stream := p.from.Stream()
 	switch {
 	case err != nil && !p.away:
 		p.away, p.quiet = true, time.Now()
-		return p.to.Unavailable(p.service.wire(err))
+		return p.to.Unavailable(p.from.Error(err))
 	case err == nil && (!p.notified || p.away || stream != p.stream || !sameCounts(counts, p.counts)):
 		p.counts, p.stream, p.away, p.notified, p.quiet = counts, stream, false, true, time.Now()
-		status, _ := p.service.status(counts)
-		return p.to.Status(status)
+		return p.to.Status(p.from.Status(counts))
 	case time.Since(p.quiet) >= watchIdle:
 		p.quiet = time.Now()
 		return p.to.Idle()

@@ -208,7 +208,7 @@ func (h *instance) startService(ctx context.Context) error {
 		loops.Wait()
 		return nil
 	})
-	if h.endpoints, err = supervisor.Listen(h.nc, service); err != nil {
+	if h.endpoints, err = supervisor.Listen(h.nc, service, h.log); err != nil {
 		return err
 	}
 	h.onStop(func(ctx context.Context) error {

@@ -59,7 +59,7 @@ func newBench(t *testing.T) bench {
 	run, stop := context.WithCancel(context.Background())
 	var loops sync.WaitGroup
 	loops.Go(func() { service.Run(run) })
-	endpoints, err := supervisor.Listen(nc, service)
+	endpoints, err := supervisor.Listen(nc, service, slog.New(slog.DiscardHandler))
 	must(t, err)
 	t.Cleanup(func() { stop(); must(t, endpoints.Stop(context.Background())); loops.Wait() })
 	must(t, nc.Flush())
