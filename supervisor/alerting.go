@@ -112,7 +112,7 @@ func (s *Service) alertsChanged(changes []missions.AlertChange, errs []error) {
 		}
 	}
 	if notified {
-		s.relay.poke()
+		s.relay.Poke()
 		s.notify.poke()
 	}
 }

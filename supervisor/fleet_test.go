@@ -18,6 +18,7 @@ import (
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/alerts"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/natsapi"
 )
 
 // fleet is a broker and a store on which supervisors are started and stopped.
@@ -77,7 +78,7 @@ func (f *fleet) start(o memberOptions) *member {
 	stream, err := eventstream.Open(eventstream.Config{URL: f.url, Logger: quiet, AckTimeout: time.Second})
 	must(f.t, err)
 	m := &member{nc: f.connect()}
-	peers, err := supervisor.NewNATSPeers(m.nc, f.store.Identity(), quiet)
+	peers, err := natsapi.NewPeers(m.nc, f.store.Identity(), quiet)
 	must(f.t, err)
 	cfg := supervisor.Config{
 		Store: o.store, Stream: stream, Logger: quiet, Peers: peers, ID: o.id, Leadership: o.leadership,

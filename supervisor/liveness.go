@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"missioncontrol/missions"
+	"missioncontrol/supervisor/dispatch"
 )
 
 // Connections reports the agents' connections to the broker. All methods may be called
@@ -197,7 +198,7 @@ func (s *Service) markLost(ctx context.Context, agentID string, since missions.T
 		s.stop(stopped.AgentID, stopped.MissionID)
 	}
 	for _, kind := range result.Ready {
-		s.ready(kind, anyNumber)
+		s.ready(kind, dispatch.AnyNumber)
 	}
 	s.outboxGrew()
 	return nil

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"missioncontrol/missions"
+	"missioncontrol/supervisor/relay"
 )
 
 // Metrics are what a service counts and measures, for Prometheus. docs/METRICS.md lists
@@ -121,13 +122,13 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 }
 
 // relayed counts what the events that are now in the stream report.
-func (m *Metrics) relayed(origins []origin) {
+func (m *Metrics) relayed(origins []relay.Origin) {
 	if len(origins) == 0 {
 		return
 	}
-	oldest := origins[0].entry.At
+	oldest := origins[0].Entry.At
 	for _, from := range origins {
-		e := from.entry
+		e := from.Entry
 		oldest = min(oldest, e.At)
 		switch {
 		case e.Kind == missions.EventCreated:

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"missioncontrol/missions"
+	"missioncontrol/supervisor/dispatch"
 )
 
 // panicking is a store with a fault.
@@ -21,15 +22,15 @@ func (panicking) CreateAndClaim(context.Context, []missions.Mission, []missions.
 func TestClaimsReservedForAPanicAreReleased(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDispatcher(func(_ context.Context, batch []missions.ClaimRequest) ([]missions.ClaimResult, error) {
+		d := dispatch.New(func(_ context.Context, batch []missions.ClaimRequest) ([]missions.ClaimResult, error) {
 			return []missions.ClaimResult{{Types: batch[0].Types}}, nil // there is no mission
 		}, 0)
 		ctx, cancel := context.WithCancel(t.Context())
 		var loops sync.WaitGroup
-		loops.Go(func() { d.run(ctx) })
+		loops.Go(func() { d.Run(ctx) })
 		got := 0
 		loops.Go(func() {
-			result, err := d.wait(t.Context(), missions.ClaimRequest{AgentID: "a", Types: []string{"x"}, Max: 1}, time.Minute)
+			result, err := d.Wait(t.Context(), missions.ClaimRequest{AgentID: "a", Types: []string{"x"}, Max: 1}, time.Minute)
 			if err != nil {
 				t.Error(err)
 			}
@@ -46,11 +47,11 @@ func TestClaimsReservedForAPanicAreReleased(t *testing.T) {
 			}()
 			_, _ = s.store(t.Context(), []missions.Mission{{Type: "x"}})
 		}()
-		claims := d.reserve(map[string]int{"x": 1})
+		claims := d.Reserve(map[string]int{"x": 1})
 		if len(claims) != 1 {
 			t.Fatalf("%d claims are parked, want 1", len(claims))
 		}
-		d.release(claims, []missions.ClaimResult{{Missions: []missions.Mission{{Type: "x"}}}})
+		d.Release(claims, []missions.ClaimResult{{Missions: []missions.Mission{{Type: "x"}}}})
 		cancel()
 		loops.Wait()
 		if got != 1 {

@@ -9,6 +9,7 @@ import (
 	"missioncontrol/charter"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/alerts"
+	"missioncontrol/supervisor/relay"
 )
 
 // notifier sends alert notices to a webhook, in order, each at least once: a notice is
@@ -85,7 +86,7 @@ func (n *notifier) send(ctx context.Context) (done int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	events, err := charterEvents(n.store.Outboxes()[0].Identity(), notices)
+	events, err := relay.Envelopes(n.store.Outboxes()[0].Identity(), notices)
 	if err != nil {
 		return 0, err
 	}

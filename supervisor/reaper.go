@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"missioncontrol/supervisor/dispatch"
 	"sync"
 	"time"
 )
@@ -41,10 +42,10 @@ func (s *Service) reap(ctx context.Context) time.Time {
 			s.endClaims(agentID)
 		}
 		for _, kind := range result.Ready {
-			s.ready(kind, anyNumber)
+			s.ready(kind, dispatch.AnyNumber)
 		}
 		if len(result.Stop)+len(result.Offline)+len(result.Ready) > 0 || result.More {
-			s.relay.poke()
+			s.relay.Poke()
 		}
 		if result.More {
 			continue

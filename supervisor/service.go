@@ -49,6 +49,10 @@ import (
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/alerts"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/dispatch"
+	"missioncontrol/supervisor/election"
+	"missioncontrol/supervisor/live"
+	"missioncontrol/supervisor/relay"
 	"missioncontrol/supervisor/tracing"
 )
 
@@ -56,8 +60,8 @@ import (
 // *eventstream.Stream implements it.
 type Stream interface {
 	Emit(e charter.Event) // telemetry; never waits
-	relayStream
-	liveStream
+	relay.Stream
+	live.Stream
 	queryStream
 }
 
@@ -176,7 +180,7 @@ func (cfg Config) Validate() error {
 }
 
 // ErrStopping is the error of requests that arrive or wait while the supervisor stops.
-var ErrStopping = errStopping
+var ErrStopping = dispatch.ErrStopping
 
 // Service answers every request of the protocol. Its methods may be called concurrently
 // after New. Claims wait, and events are sent, only while Run runs. The errors of its
@@ -192,16 +196,16 @@ type Service struct {
 	ping    sharedRead[struct{}]
 	alerts  sharedRead[api.Alerts]
 
-	dispatch *dispatcher
+	dispatch *dispatch.Dispatcher
 	waits    *waiters
-	leader   *leader
+	leader   *election.Candidate
 	reaper   *timer
-	relay    *relay
+	relay    *relay.Relay
 	notify   *notifier
 	liveness *liveness // nil without Connections
 	peers    Peers
 
-	live    *liveEvents
+	live    *live.Events
 	queries *queries
 }
 
@@ -226,11 +230,11 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Peers != nil {
 		s.peers, probes, level = cfg.Peers, cfg.lookAgain, slog.LevelInfo
 	}
-	s.dispatch = newDispatcher(cfg.Store.Claim, probes)
-	s.leader = newLeader(cfg.Store, cfg.ID, cfg.Leadership, cfg.Logger, level)
-	s.relay = newRelay(relayConfig{
+	s.dispatch = dispatch.New(cfg.Store.Claim, probes)
+	s.leader = election.New(cfg.Store, cfg.ID, cfg.Leadership, cfg.Logger, level)
+	s.relay = relay.New(relay.Config{
 		Outboxes: cfg.Store.Outboxes(), Stream: cfg.Stream, SyncInterval: cfg.SyncInterval, CheckInterval: cfg.lookAgain, Logger: cfg.Logger,
-		Stored: func(origins []origin, since time.Time) {
+		Stored: func(origins []relay.Origin, since time.Time) {
 			metrics.relayed(origins)
 			traceRelay(cfg.Tracer, origins, since)
 		},
@@ -239,7 +243,7 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Connections != nil {
 		s.liveness = newLiveness(&cfg, s.markLost)
 	}
-	s.live = newLiveEvents(cfg.Stream, cfg.Logger)
+	s.live = live.NewEvents(cfg.Stream, cfg.Logger)
 	s.queries = newQueries(cfg.Stream, cfg.ID, cfg.Logger)
 	return s, nil
 }
@@ -250,10 +254,10 @@ func (s *Service) Run(ctx context.Context) {
 	talk, stopTalking := context.WithCancel(context.WithoutCancel(ctx))
 	var loops, talks sync.WaitGroup
 	talks.Go(func() { s.peers.Run(talk, s.onHint) })
-	loops.Go(func() { s.dispatch.run(ctx) })
-	loops.Go(func() { s.live.run(ctx) })
+	loops.Go(func() { s.dispatch.Run(ctx) })
+	loops.Go(func() { s.live.Run(ctx) })
 	loops.Go(func() { s.queries.run(ctx) })
-	loops.Go(func() { s.leader.run(ctx, s.lead) })
+	loops.Go(func() { s.leader.Run(ctx, s.lead) })
 	if s.liveness != nil {
 		loops.Go(func() { s.liveness.run(ctx) })
 		loops.Go(func() { s.cfg.Connections.Run(ctx, s.liveness.ended) })
@@ -267,15 +271,15 @@ func (s *Service) Run(ctx context.Context) {
 }
 
 // lead runs what only the leader runs, until ctx ends with its term.
-func (s *Service) lead(ctx context.Context, t *term) {
-	s.dispatch.probeNow() // the previous leader may not have reported what it made claimable
+func (s *Service) lead(ctx context.Context, t *election.Term) {
+	s.dispatch.ProbeNow() // the previous leader may not have reported what it made claimable
 	var loops sync.WaitGroup
 	loops.Go(func() { s.runReaper(ctx) })
 	loops.Go(func() { s.runRetention(ctx) })
 	loops.Go(func() { s.runSampler(ctx) })
 	loops.Go(func() { s.runAlerts(ctx) })
 	loops.Go(func() { s.notify.run(ctx) })
-	loops.Go(func() { s.relay.run(ctx, t) })
+	loops.Go(func() { s.relay.Run(ctx, t) })
 	loops.Wait()
 }
 
@@ -290,4 +294,4 @@ func (s *Service) Tracer() *tracing.Tracer { return s.cfg.Tracer }
 
 // Leads reports whether this supervisor is the one that relays events and handles due
 // items for its store. It does no I/O.
-func (s *Service) Leads() bool { return s.leader.leads() }
+func (s *Service) Leads() bool { return s.leader.Leads() }

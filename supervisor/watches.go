@@ -4,19 +4,20 @@ import (
 	"context"
 
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/live"
 )
 
 // Watch sends events to a watcher until ctx ends, the watcher returns an error, or it
 // does not keep up, which is an [api.ErrOverloaded]. It needs no broker: while there is
 // none, it says so and waits. All watchers share one reader of the stream.
-func (s *Service) Watch(ctx context.Context, request api.EventsRequest, to Watcher) error {
-	return s.live.watch(ctx, request, to)
+func (s *Service) Watch(ctx context.Context, request api.EventsRequest, to live.Watcher) error {
+	return s.live.Watch(ctx, request, to)
 }
 
 // WatchStatus sends the status to a watcher until ctx ends or the watcher returns an
 // error. It reads the counters once a second and, unlike Status, emits no event.
-func (s *Service) WatchStatus(ctx context.Context, to StatusWatcher) error {
-	return watchStatus(ctx, statusSource{
+func (s *Service) WatchStatus(ctx context.Context, to live.StatusWatcher) error {
+	return live.WatchStatus(ctx, live.StatusSource{
 		Counts: s.counts.get, Status: s.status, Stream: func() string { return s.checkStream().Status },
 		Error: s.wire, Changed: s.cfg.Stream.Changed,
 	}, to)

@@ -1,0 +1,346 @@
+package natsapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/tracing"
+)
+
+// endpoint is one request of the protocol as a NATS subject.
+type endpoint struct {
+	name    string
+	subject string
+	bound   *supervisor.Bound
+	parks   bool // it may wait as long as its request specifies
+	changes bool // it changes missions for the client that sends it
+	agents  bool // an agent sends it, and its subject contains the agent's id
+	answer  func(ctx context.Context, subject string, body []byte) (any, error)
+
+	// coalesces is set if a request has no fields and all requests have the same
+	// answer.
+	coalesces func(context.Context, []api.Caller) (any, error)
+
+	conn     connKind
+	counters *endpointCounters
+}
+
+// endpoints returns the table of all requests.
+func endpoints(s *supervisor.Service) []endpoint {
+	agent := func(verb string) string { return api.AgentSubject("*", verb) }
+	brief, single, page, parking := supervisor.BoundBrief, supervisor.BoundSingle, supervisor.BoundPage, supervisor.BoundParking
+	return []endpoint{
+		{name: "health", conn: connMain, subject: api.SubjectHealth, bound: brief(), answer: request(s.Health)},
+		{name: "status", conn: connMain, subject: api.SubjectStatus, bound: brief(), answer: request(s.Status), coalesces: func(ctx context.Context, callers []api.Caller) (any, error) { return s.StatusForEach(ctx, callers) }},
+		{name: "agents", conn: connBulk, subject: api.SubjectAgents, bound: page(), answer: request(s.Agents)},
+		{name: "missions-create", changes: true, conn: connBulk, subject: api.SubjectMissionsCreate, bound: brief(), answer: request(s.Create)},
+		{name: "missions-get", conn: connBulk, subject: api.SubjectMissionsGet, bound: single(), answer: request(s.Get)},
+		{name: "missions-cancel", changes: true, conn: connBulk, subject: api.SubjectMissionsCancel, bound: brief(), answer: request(s.Cancel)},
+		{name: "missions-retry", changes: true, conn: connBulk, subject: api.SubjectMissionsRetry, bound: brief(), answer: request(s.Retry)},
+		{name: "missions-delete", changes: true, conn: connBulk, subject: api.SubjectMissionsDelete, bound: brief(), answer: request(s.Delete)},
+		{name: "missions-wait", conn: connBulk, subject: api.SubjectMissionsWait, bound: parking(), parks: true, answer: request(s.Wait)},
+		{name: "missions-list", conn: connBulk, subject: api.SubjectMissionsList, bound: page(), answer: request(s.List)},
+		{name: "missions-log", conn: connBulk, subject: api.SubjectMissionsLog, bound: page(), answer: request(s.Log)},
+		{name: "missions-stats", conn: connMain, subject: api.SubjectMissionsStats, bound: brief(), answer: request(s.Stats)},
+		{name: "missions-history", conn: connBulk, subject: api.SubjectMissionsHistory, bound: page(), answer: request(s.History)},
+		{name: "alerts", conn: connMain, subject: api.SubjectAlerts, bound: brief(), answer: request(s.Alerts)},
+		{name: "agent-register", agents: true, conn: connHeartbeat, subject: agent(api.AgentRegister), bound: brief(), answer: agentRequest(s.Register)},
+		{name: "agent-heartbeat", agents: true, conn: connHeartbeat, subject: agent(api.AgentHeartbeat), bound: brief(), answer: agentRequest(s.Heartbeat)},
+		{name: "agent-claim", agents: true, conn: connBulk, subject: agent(api.AgentClaim), bound: parking(), parks: true, answer: agentRequest(s.Claim)},
+		{name: "agent-progress", agents: true, conn: connBulk, subject: agent(api.AgentProgress), bound: brief(), answer: agentRequest(s.Progress)},
+		{name: "agent-log", agents: true, conn: connBulk, subject: agent(api.AgentLog), bound: brief(), answer: agentRequest(s.AppendLog)},
+		{name: "agent-complete", agents: true, conn: connBulk, subject: agent(api.AgentComplete), bound: brief(), answer: agentRequest(s.Complete)},
+		{name: "agent-fail", agents: true, conn: connBulk, subject: agent(api.AgentFail), bound: brief(), answer: agentRequest(s.Fail)},
+		{name: "agent-release", agents: true, conn: connBulk, subject: agent(api.AgentRelease), bound: brief(), answer: agentRequest(s.Release)},
+		{name: "agent-leave", agents: true, conn: connHeartbeat, subject: agent(api.AgentLeave), bound: brief(), answer: agentRequest(s.Leave)},
+	}
+}
+
+// request turns a method of the service into an endpoint's answer function.
+func request[Q, R any](method func(context.Context, Q) (R, error)) func(context.Context, string, []byte) (any, error) {
+	return func(ctx context.Context, _ string, body []byte) (any, error) {
+		q, err := api.Decode[Q](body)
+		if err != nil {
+			return nil, err
+		}
+		return method(ctx, q)
+	}
+}
+
+// agentRequest does the same for a method whose caller is in the subject.
+func agentRequest[Q, R any](method func(context.Context, string, Q) (R, error)) func(context.Context, string, []byte) (any, error) {
+	return func(ctx context.Context, subject string, body []byte) (any, error) {
+		agentID := api.AgentOf(subject)
+		if err := missions.CheckToken("agent", agentID); err != nil {
+			return nil, err
+		}
+		q, err := api.Decode[Q](body)
+		if err != nil {
+			return nil, err
+		}
+		return method(ctx, agentID, q)
+	}
+}
+
+const (
+	requestTimeout = 10 * time.Second
+	parkTimeout    = api.MaxWait + requestTimeout
+	flushTimeout   = 2 * time.Second
+	pendingMsgs    = 1 << 16 // what the client library may buffer per endpoint
+	pendingBytes   = 64 << 20
+)
+
+// Endpoints answers the protocol's requests on NATS connections.
+type Endpoints struct {
+	table   []endpoint
+	conns   [connKinds]*conn
+	subs    map[*nats.Subscription]*conn
+	log     *slog.Logger
+	tracer  *tracing.Tracer
+	ctx     context.Context // ends when requests in progress must end
+	cancel  context.CancelFunc
+	workers workerPool
+	user    *ownUser
+
+	mu       sync.Mutex // guards wg.Add against Stop's wg.Wait
+	draining bool
+	wg       sync.WaitGroup // of requests
+	loops    sync.WaitGroup
+}
+
+// Listen adds the service to a broker as the NATS micro service "supervisor", on the
+// given connection and on additional ones that it opens. The connection need not be
+// established yet: requests are answered as soon as it is.
+//
+// The client library calls an endpoint's handler for one request after another. Each
+// request is therefore passed to a goroutine at once, up to a bound per endpoint.
+// Requests beyond it are refused as overloaded.
+func Listen(nc *nats.Conn, s *supervisor.Service, log *slog.Logger) (*Endpoints, error) {
+	conns, err := openConns(nc, log)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	e := &Endpoints{
+		table: endpoints(s), conns: conns, subs: map[*nats.Subscription]*conn{}, log: log, tracer: s.Tracer(),
+		ctx: ctx, cancel: cancel, workers: newWorkerPool(), user: newOwnUser(log),
+	}
+	s.Metrics().Add(newEndpointMetrics(e.table))
+	if nc.IsConnected() {
+		e.user.ask(ctx, nc)
+	}
+	e.loops.Go(func() { e.user.keep(ctx, nc) })
+	if err := e.listen(s.Version()); err != nil {
+		return nil, errors.Join(fmt.Errorf("add the NATS service: %w", err), e.Stop(ctx))
+	}
+	return e, nil
+}
+
+func (e *Endpoints) listen(version string) error {
+	for i := range e.table {
+		if err := e.add(&e.table[i]); err != nil {
+			return err
+		}
+	}
+	main := e.conns[connMain]
+	subs, err := newDiscovery(version, e.table).listen(main)
+	for _, sub := range subs {
+		e.subs[sub] = main
+	}
+	if err != nil {
+		return err
+	}
+	// The broker knows the endpoints before anything announces them.
+	for _, l := range e.conns {
+		if err := l.flush(flushTimeout); err != nil {
+			e.log.Warn("the broker does not answer yet", "error", err)
+		}
+	}
+	return nil
+}
+
+func (e *Endpoints) add(ep *endpoint) error {
+	handler := e.handOff(ep)
+	if ep.coalesces != nil {
+		handler = e.coalesce(ep)
+	}
+	sub, err := e.conns[ep.conn].nc.QueueSubscribe(ep.subject, api.Service, func(msg *nats.Msg) {
+		ep.counters.requests.Add(1)
+		if reason := e.user.check(ep, msg); reason != nil {
+			ep.counters.refused.Add(1)
+			e.user.refused(ep, reason)
+			return
+		}
+		handler(msg)
+	})
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", ep.subject, err)
+	}
+	e.subs[sub] = e.conns[ep.conn]
+	return sub.SetPendingLimits(pendingMsgs, pendingBytes)
+}
+
+// coalesce returns a handler that collects requests for one answer.
+func (e *Endpoints) coalesce(ep *endpoint) nats.MsgHandler {
+	l := e.conns[ep.conn]
+	g := &coalescer{endpoints: e, conn: l, name: ep.name, counters: ep.counters, answer: ep.coalesces}
+	return func(msg *nats.Msg) {
+		if err := empty(msg.Data); err != nil {
+			ep.counters.failed.Add(1)
+			l.refuse(msg.Reply, l.wire(ep.name, err))
+			return
+		}
+		if !g.add(msg.Reply, api.Caller{Trace: msg.Header.Get(api.HeaderTraceparent), Name: msg.Header.Get(api.HeaderClient)}) {
+			ep.counters.refused.Add(1)
+			l.refuse(msg.Reply, errTooMany)
+		}
+	}
+}
+
+// handOff returns a handler that runs each request in its own goroutine.
+func (e *Endpoints) handOff(ep *endpoint) nats.MsgHandler {
+	l := e.conns[ep.conn]
+	return func(msg *nats.Msg) {
+		leave, err := ep.bound.Enter(int64(len(msg.Data)))
+		if err != nil {
+			ep.counters.refused.Add(1)
+			l.refuse(msg.Reply, api.FromError(err))
+			return
+		}
+		if !e.begin() {
+			leave()
+			ep.counters.refused.Add(1)
+			l.refuse(msg.Reply, api.FromError(supervisor.ErrStopping))
+			return
+		}
+		e.workers.do(func() {
+			defer e.wg.Done()
+			defer leave()
+			e.serve(ep, msg)
+		})
+	}
+}
+
+// serve answers one admitted request.
+func (e *Endpoints) serve(ep *endpoint, msg *nats.Msg) {
+	timeout := requestTimeout
+	if ep.parks {
+		timeout = parkTimeout
+	}
+	ctx, cancel := context.WithTimeout(e.ctx, timeout)
+	defer cancel()
+	done, err := ep.bound.Turn(ctx, int64(len(msg.Data)))
+	begun := time.Now()
+	var answer any
+	if err == nil {
+		defer done()
+		ctx = api.WithCaller(api.WithTrace(ctx, msg.Header.Get(api.HeaderTraceparent)), msg.Header.Get(api.HeaderClient))
+		var span tracing.Span
+		if e.tracer != nil && ep.traced(ctx) {
+			ctx, span = e.tracer.Start(ctx, ep.name, tracing.Server)
+		}
+		answer, err = e.guard(func() (any, error) { return ep.answer(ctx, msg.Subject, msg.Data) })
+		span.End(err)
+	}
+	ep.counters.took(time.Since(begun))
+	if !e.conns[ep.conn].reply(msg.Reply, ep.name, answer, err) {
+		ep.counters.failed.Add(1)
+		return
+	}
+	ep.counters.answered.Add(1)
+}
+
+// traced reports whether a request gets a span. Heartbeats and claims, which arrive all
+// the time, get one only within a client's trace.
+func (ep *endpoint) traced(ctx context.Context) bool {
+	return api.TraceOf(ctx) != "" || ep.conn != connHeartbeat && !ep.parks
+}
+
+// begin counts a request as in progress, unless no more are accepted.
+func (e *Endpoints) begin() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.draining {
+		return false
+	}
+	e.wg.Add(1)
+	return true
+}
+
+// guard turns a panic into an error, so that it costs one request and not the process.
+func (e *Endpoints) guard(do func() (any, error)) (answer any, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return do()
+}
+
+// Stop accepts no more requests and waits for those in progress until ctx ends; then it
+// ends them. The service answers parked requests: end its Run before Stop, or at the
+// same time.
+func (e *Endpoints) Stop(ctx context.Context) error {
+	e.mu.Lock()
+	e.draining = true // from here on, arriving requests are refused
+	e.mu.Unlock()
+	err := e.drain(ctx)
+	done := make(chan struct{})
+	go func() {
+		e.wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		e.cancel()
+		<-done
+	}
+	e.cancel()
+	e.loops.Wait()
+	e.workers.stop()
+	for _, l := range e.conns {
+		err = errors.Join(err, l.flush(time.Second))
+	}
+	closeConns(e.conns)
+	return err
+}
+
+// drain ends all subscriptions, and refuses the requests that they have already
+// received.
+func (e *Endpoints) drain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
+	defer cancel()
+	errs := make(chan error, len(e.subs))
+	for sub, l := range e.subs {
+		go func() { errs <- l.drain(ctx, sub) }()
+	}
+	var all error
+	for range e.subs {
+		all = errors.Join(all, <-errs)
+	}
+	return all
+}
+
+// Pusher returns a [Config] Push that sends commands over a connection.
+func Pusher(nc *nats.Conn, log *slog.Logger) func(agentID string, command api.Command) {
+	return func(agentID string, command api.Command) {
+		body, err := api.Encode(command)
+		if err == nil {
+			err = nc.Publish(api.CommandsSubject(agentID), body)
+		}
+		if err != nil {
+			log.Warn("a command could not be pushed; the agent's next heartbeat brings it", "agent", agentID, "error", err)
+		}
+	}
+}
