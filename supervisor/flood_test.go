@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"missioncontrol/missions"
-	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/admission"
 	"missioncontrol/supervisor/api"
 )
 
@@ -127,7 +127,7 @@ func receive(t *testing.T, answers <-chan *nats.Msg) *nats.Msg {
 
 func TestABoundCountsRequestsAndTheirBytes(t *testing.T) {
 	t.Parallel()
-	b := supervisor.BoundBrief()
+	b := admission.Brief()
 	var leaves []func()
 	for i := range 8 {
 		leave, err := b.Enter(api.MaxBody)
@@ -158,7 +158,7 @@ func TestABoundCountsRequestsAndTheirBytes(t *testing.T) {
 // Bytes that arrive in parts count like bytes that arrive at once.
 func TestABoundHoldsBytes(t *testing.T) {
 	t.Parallel()
-	b := supervisor.BoundBrief()
+	b := admission.Brief()
 	must(t, b.Hold(60<<20))
 	if err := b.Hold(5 << 20); !errors.Is(err, missions.ErrOverloaded) {
 		t.Errorf("65 MiB: %v", err)
@@ -171,7 +171,7 @@ func TestABoundHoldsBytes(t *testing.T) {
 // A share is smaller than the whole, so that no client takes all of it.
 func TestAShareOfABound(t *testing.T) {
 	t.Parallel()
-	part, large := supervisor.BoundPage().Share(), supervisor.BoundBrief().Share()
+	part, large := admission.Page().Share(), admission.Brief().Share()
 	requests := 0
 	for ; ; requests++ {
 		if _, err := part.Enter(0); err != nil {
@@ -205,7 +205,7 @@ func TestAShareOfABound(t *testing.T) {
 // However many pages are requested, only a few are in memory.
 func TestPagesHaveTheirTurn(t *testing.T) {
 	t.Parallel()
-	b := supervisor.BoundPage()
+	b := admission.Page()
 	ctx, cancel := context.WithCancel(t.Context())
 	var first func()
 	for i := range 8 {
@@ -230,7 +230,7 @@ func TestPagesHaveTheirTurn(t *testing.T) {
 // Large bodies are read a few at a time, and do not delay small ones.
 func TestLargeBodiesHaveTheirTurn(t *testing.T) {
 	t.Parallel()
-	b := supervisor.BoundBrief()
+	b := admission.Brief()
 	ctx, cancel := context.WithCancel(t.Context())
 	for range 2 {
 		_, err := b.Turn(ctx, 1<<20)

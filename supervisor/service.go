@@ -1,7 +1,6 @@
-// Package supervisor is the service: what Mission Control can do, as Go methods, and
-// its NATS endpoints. The methods take and return the types of package api. They do not
-// know which front end a request came through. The HTTP gateway in web/ is a second
-// front end to the same methods.
+// Package supervisor is the service: what Mission Control can do, as Go methods. The
+// methods take and return the types of package api. They do not know which front end a
+// request came through: natsapi/ or web/.
 //
 // # What runs
 //

@@ -1,3 +1,5 @@
+// Package dispatch answers claims: it parks those for which there is no mission yet, and
+// hands missions over to them as soon as there are any.
 package dispatch
 
 import (
@@ -15,11 +17,12 @@ const (
 	maxParkedPerAgent = 64       // of one agent
 )
 
-// dispatcher answers claims. Its methods may be called concurrently. Claims that find nothing are parked in the order of their
-// arrival, and tried again as soon as a mission of one of their types can be claimed.
-// One goroutine does it all, a batch at a time: claims that arrive while the store is
-// busy share the next call to it, and a new mission wakes one parked claim, not all of
-// them.
+// Dispatcher answers claims. Its methods may be called concurrently.
+//
+// Claims that find nothing are parked in the order of their arrival, and tried again as
+// soon as a mission of one of their types can be claimed. One goroutine does it all, a
+// batch at a time: claims that arrive while the store is busy share the next call to
+// it, and a new mission wakes one parked claim, not all of them.
 //
 // Code that creates missions reserves the claims that are parked for them, and the
 // store assigns the missions in the step that creates them: see handover.go.
@@ -49,7 +52,7 @@ type Dispatcher struct {
 	probed map[string]struct{} // types; owned by run
 }
 
-// parkedClaim is a claim that waits. Only the dispatcher looks into it.
+// ParkedClaim is a claim that waits. Only the dispatcher looks into it.
 type ParkedClaim struct {
 	request missions.ClaimRequest
 	waits   bool
@@ -62,10 +65,10 @@ type ParkedClaim struct {
 	missed  string // a type of which missions have become claimable while it was reserved
 }
 
-// claimFunc has the store answer claims, in order.
+// ClaimFunc has the store answer claims, in order.
 type ClaimFunc func(context.Context, []missions.ClaimRequest) ([]missions.ClaimResult, error)
 
-// newDispatcher returns a dispatcher that does not run yet. It gets missions from claim,
+// New returns a dispatcher that does not run yet. It gets missions from claim,
 // and also probes at an interval, 0 for never.
 func New(claim ClaimFunc, probeInterval time.Duration) *Dispatcher {
 	return &Dispatcher{
@@ -76,10 +79,10 @@ func New(claim ClaimFunc, probeInterval time.Duration) *Dispatcher {
 	}
 }
 
-// errStopping is the error of requests that wait when the supervisor stops.
+// ErrStopping is the error of requests that wait when the supervisor stops.
 var ErrStopping = missions.Unavailable("the supervisor is stopping; ask again", nil)
 
-// wait returns what a claim gets, or nothing if there is no mission within maxWait.
+// Wait returns what a claim gets, or nothing if there is no mission within maxWait.
 func (d *Dispatcher) Wait(ctx context.Context, request missions.ClaimRequest, maxWait time.Duration) (missions.ClaimResult, error) {
 	c := &ParkedClaim{request: request, waits: maxWait > 0, reply: make(chan missions.ClaimResult, 1)}
 	select {
@@ -126,7 +129,7 @@ func (d *Dispatcher) expire(c *ParkedClaim) {
 	}
 }
 
-// ready reports that n missions of a type have become claimable.
+// Ready reports that n missions of a type have become claimable.
 func (d *Dispatcher) Ready(kind string, n int) {
 	d.mu.Lock()
 	d.claimable[kind] = min(d.claimable[kind]+n, maxParked)
@@ -134,7 +137,7 @@ func (d *Dispatcher) Ready(kind string, n int) {
 	d.poke()
 }
 
-// endClaims answers an agent's parked claims with nothing.
+// EndClaims answers an agent's parked claims with nothing.
 func (d *Dispatcher) EndClaims(agentID string) {
 	d.mu.Lock()
 	d.agentsGone[agentID] = struct{}{}
@@ -149,7 +152,7 @@ func (d *Dispatcher) poke() {
 	}
 }
 
-// run answers claims until ctx ends, and then ends the parked ones. It is called once.
+// Run answers claims until ctx ends, and then ends the parked ones. It is called once.
 func (d *Dispatcher) Run(ctx context.Context) {
 	defer close(d.stopped)
 	var probe <-chan time.Time
@@ -328,5 +331,5 @@ func (d *Dispatcher) end(which func(*ParkedClaim) bool) {
 	})
 }
 
-// anyNumber means that any number of missions may have become claimable.
+// AnyNumber means that any number of missions may have become claimable.
 const AnyNumber = math.MaxInt32

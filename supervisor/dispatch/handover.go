@@ -6,9 +6,9 @@ import (
 	"missioncontrol/missions"
 )
 
-// reserve takes out the parked claims that match missions about to be created, given as
+// Reserve takes out the parked claims that match missions about to be created, given as
 // counts by type. The caller has the store answer the claims in the step that creates
-// the missions, and then calls release. Once the dispatcher has stopped, there are
+// the missions, and then calls Release. Once the dispatcher has stopped, there are
 // none.
 func (d *Dispatcher) Reserve(byType map[string]int) []*ParkedClaim {
 	d.parkedMu.Lock()
@@ -21,7 +21,7 @@ func (d *Dispatcher) Reserve(byType map[string]int) []*ParkedClaim {
 	return batch
 }
 
-// release answers reserved claims with their results. Claims that got nothing are
+// Release answers reserved claims with their results. Claims that got nothing are
 // parked again at the head of the queue, where they were. A failed step has no results:
 // its effect is unknown, and the claims keep waiting.
 func (d *Dispatcher) Release(batch []*ParkedClaim, results []missions.ClaimResult) {
@@ -67,7 +67,7 @@ func (d *Dispatcher) missed(byType map[string]int) {
 	}
 }
 
-// requestsOf returns the requests of claims.
+// Requests returns the requests of claims.
 func Requests(batch []*ParkedClaim) []missions.ClaimRequest {
 	requests := make([]missions.ClaimRequest, len(batch))
 	for i, c := range batch {

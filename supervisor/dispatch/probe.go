@@ -6,7 +6,7 @@ import (
 	"missioncontrol/missions"
 )
 
-// probeNow makes the dispatcher probe now.
+// ProbeNow makes the dispatcher probe now.
 func (d *Dispatcher) ProbeNow() {
 	select {
 	case d.look <- struct{}{}:

@@ -1,3 +1,12 @@
+// Package election elects one supervisor of those that share a store as its leader.
+//
+// The store says who leads, and for how long. The leader renews three times in that
+// time. Two supervisors never act at once, whatever their clocks say: the store's time
+// begins after the request was sent. A leader counts from before it sent the request,
+// and stops a little before its time is up, so it has stopped before the store lets
+// another supervisor lead. A renewal that fails or hangs therefore ends the term by
+// itself. The term's context cancels what is in progress at that moment. A step of the
+// store that still succeeds is atomic, and as valid as a step of the next leader.
 package election
 
 import (
@@ -9,16 +18,9 @@ import (
 	"missioncontrol/missions"
 )
 
-// leader makes a supervisor a candidate for the leadership of its store. While it
-// leads, it runs what only one supervisor per store may run.
-//
-// The store says who leads, and for how long. The leader renews three times in that
-// time. Two supervisors never act at once, whatever their clocks say: the store's time
-// begins after the request was sent. A leader counts from before it sent the request,
-// and stops a little before its time is up, so it has stopped before the store lets
-// another supervisor lead. A renewal that fails or hangs therefore ends the term by
-// itself. The term's context cancels what is in progress at that moment. A step of the
-// store that still succeeds is atomic, and as valid as a step of the next leader.
+// Candidate makes a supervisor a candidate for the leadership of its store. While it
+// leads, it runs what only one supervisor per store may run. Leads and LeadershipFree
+// may be called concurrently with Run.
 type Candidate struct {
 	store missions.Leaders
 	id    string
@@ -38,21 +40,21 @@ const (
 	shortestWait  = time.Millisecond // between two requests for the leadership
 )
 
-// newLeader returns a candidate with this id for the leadership of a store. A
+// New returns a candidate with this id for the leadership of a store. A
 // leadership lasts for ttl unless it is renewed. The candidate logs at the given level
 // that it leads.
 func New(store missions.Leaders, id string, ttl time.Duration, log *slog.Logger, level slog.Level) *Candidate {
 	return &Candidate{store: store, id: id, ttl: ttl, log: log, level: level, again: make(chan struct{}, 1)}
 }
 
-// leads reports whether this supervisor leads.
+// Leads reports whether this supervisor leads.
 func (l *Candidate) Leads() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.current != nil && l.current.Holds()
 }
 
-// leadershipFree signals that the leadership may have become free.
+// LeadershipFree signals that the leadership may have become free.
 func (l *Candidate) LeadershipFree() {
 	select {
 	case l.again <- struct{}{}:
@@ -60,9 +62,9 @@ func (l *Candidate) LeadershipFree() {
 	}
 }
 
-// run campaigns for leadership until ctx ends. It calls onElected for each term in a
+// Run campaigns for leadership until ctx ends. It calls onElected for each term in a
 // new goroutine, with a context that ends with the term. onElected must return soon
-// after that, because the next term begins only then. At the end run resigns the
+// after that, because the next term begins only then. At the end Run resigns the
 // leadership. It is called once.
 func (l *Candidate) Run(ctx context.Context, onElected func(context.Context, *Term)) {
 	for {
@@ -152,7 +154,7 @@ func (l *Candidate) resign(ctx context.Context) {
 	}
 }
 
-// term is a period of leadership. Its methods may be called concurrently.
+// Term is a period of leadership. Its methods may be called concurrently.
 type Term struct {
 	ctx    context.Context // ends with the term
 	cancel context.CancelFunc

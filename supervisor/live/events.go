@@ -1,3 +1,5 @@
+// Package live sends watchers what happens: the events of the stream, from which all
+// watchers share one reader, and the status.
 package live
 
 import (
@@ -13,7 +15,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// liveStream is what watchers need from the event stream. *eventstream.Stream
+// Stream is what watchers need from the event stream. *eventstream.Stream
 // implements it.
 type Stream interface {
 	Status() eventstream.Status
@@ -22,7 +24,7 @@ type Stream interface {
 	Read(ctx context.Context, filter []string, after, until uint64, handle func(eventstream.Stored) error) error
 }
 
-// liveEvents sends the events of a stream to any number of watchers. Its methods may be
+// Events sends the events of a stream to any number of watchers. Its methods may be
 // called concurrently.
 type Events struct {
 	stream              Stream
@@ -30,12 +32,12 @@ type Events struct {
 	changes, everything *hub // see hubFor
 }
 
-// newLiveEvents returns what sends events once it runs.
+// NewEvents returns what sends events once it runs.
 func NewEvents(stream Stream, log *slog.Logger) *Events {
 	return &Events{stream: stream, log: log, changes: newHub(stream, changeTypes), everything: newHub(stream, nil)}
 }
 
-// run reads the stream while anybody watches, until ctx ends. It is called once.
+// Run reads the stream while anybody watches, until ctx ends. It is called once.
 func (e *Events) Run(ctx context.Context) {
 	var hubs sync.WaitGroup
 	hubs.Go(func() { e.changes.run(ctx) })
@@ -43,7 +45,7 @@ func (e *Events) Run(ctx context.Context) {
 	hubs.Wait()
 }
 
-// Watcher receives events from [liveEvents.watch], on one goroutine. An error of a method
+// Watcher receives events from [Events.Watch], on one goroutine. An error of a method
 // ends the watch.
 type Watcher interface {
 	// Event is called for each event that matches, in the order of the stream.
@@ -68,7 +70,7 @@ const (
 // last event that it received.
 var errSlow = &api.Error{Code: missions.CodeOverloaded, Message: "the events came faster than they were taken"}
 
-// watch sends events to a watcher until ctx ends, the watcher returns an error, or it
+// Watch sends events to a watcher until ctx ends, the watcher returns an error, or it
 // does not keep up, which is an [api.ErrOverloaded]. It needs no broker: while there is
 // none, it says so and waits. All watchers share one reader of the stream.
 func (e *Events) Watch(ctx context.Context, request api.EventsRequest, to Watcher) error {
@@ -106,7 +108,7 @@ func matches(e *eventstream.Stored, types []string, request *api.EventsRequest) 
 		(request.AgentID == "" || request.AgentID == about.Payload.AgentID)
 }
 
-// eventWatch is one call of [liveEvents.watch].
+// eventWatch is one call of [Events.Watch].
 type eventWatch struct {
 	stream     Stream
 	log        *slog.Logger

@@ -9,7 +9,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// StatusWatcher receives the status from [watchStatus], on one goroutine. An
+// StatusWatcher receives the status from [WatchStatus], on one goroutine. An
 // error of a method ends the watch.
 type StatusWatcher interface {
 	// Status is called at the start and after changes: for missions and agents at most
@@ -24,7 +24,7 @@ type StatusWatcher interface {
 // statusInterval is how often the counters are read for a watcher.
 const statusInterval = time.Second
 
-// statusSource is where the status comes from. Its functions may be called
+// StatusSource is where the status comes from. Its functions may be called
 // concurrently.
 type StatusSource struct {
 	Counts func(context.Context) (missions.Counts, error) // as of the call or later
@@ -36,7 +36,7 @@ type StatusSource struct {
 	Changed func() <-chan struct{}
 }
 
-// watchStatus sends the status to a watcher until ctx ends or the watcher returns an
+// WatchStatus sends the status to a watcher until ctx ends or the watcher returns an
 // error. It reads the counters once a second.
 func WatchStatus(ctx context.Context, from StatusSource, to StatusWatcher) error {
 	beat := time.NewTicker(statusInterval)
@@ -56,7 +56,7 @@ func WatchStatus(ctx context.Context, from StatusSource, to StatusWatcher) error
 	}
 }
 
-// statusWatch is one call of [watchStatus].
+// statusWatch is one call of [WatchStatus].
 type statusWatch struct {
 	from     StatusSource
 	to       StatusWatcher

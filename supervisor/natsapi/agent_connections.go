@@ -17,7 +17,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// NATSConnections implements [Connections] with the broker's system account: its
+// AgentConnections implements [supervisor.Connections] with the broker's system account: its
 // advisories say whose connection has ended, and its servers list the connections that
 // they have.
 //
@@ -61,7 +61,7 @@ func NewAgentConnections(system, own *nats.Conn, log *slog.Logger) *AgentConnect
 	return &AgentConnections{system: system, own: own, log: log, trouble: errNotWatching}
 }
 
-// Watching implements [Connections].
+// Watching implements [supervisor.Connections].
 func (c *AgentConnections) Watching() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -71,7 +71,7 @@ func (c *AgentConnections) Watching() error {
 	return c.trouble
 }
 
-// Run implements [Connections].
+// Run implements [supervisor.Connections].
 func (c *AgentConnections) Run(ctx context.Context, ended func(agentID string)) {
 	advisories := make(chan *nats.Msg, advisoriesAhead)
 	sub := c.watch(ctx, advisories)
@@ -292,7 +292,7 @@ func (c *AgentConnections) ask(ctx context.Context, subject string, question, an
 	return json.Unmarshal(reply.Data, answer)
 }
 
-// Connected implements [Connections]. It asks all servers, and needs answers from as
+// Connected implements [supervisor.Connections]. It asks all servers, and needs answers from as
 // many as the connected server knows.
 func (c *AgentConnections) Connected(ctx context.Context, agents []string) (map[string]bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, serversTimeout)

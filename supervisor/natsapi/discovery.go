@@ -15,7 +15,7 @@ import (
 
 // discovery publishes the endpoints as one service of the NATS micro framework, so that
 // `nats micro ls`, info, stats and ping work. The framework itself would put all
-// endpoints of a service on one connection; see conns.go.
+// endpoints of a service on one connection; see endpoint_conns.go.
 type discovery struct {
 	identity micro.ServiceIdentity
 	started  time.Time

@@ -1,3 +1,7 @@
+// Package natsapi is the NATS front end: it answers the protocol's requests on core NATS
+// subjects as a service of the NATS micro framework, pushes commands to agents, and
+// connects a supervisor with the others on its store and with what the broker knows of
+// its agents' connections.
 package natsapi
 
 import (
@@ -13,6 +17,7 @@ import (
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/admission"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/tracing"
 )
@@ -21,7 +26,7 @@ import (
 type endpoint struct {
 	name    string
 	subject string
-	bound   *supervisor.Bound
+	bound   *admission.Bound
 	parks   bool // it may wait as long as its request specifies
 	changes bool // it changes missions for the client that sends it
 	agents  bool // an agent sends it, and its subject contains the agent's id
@@ -38,7 +43,7 @@ type endpoint struct {
 // endpoints returns the table of all requests.
 func endpoints(s *supervisor.Service) []endpoint {
 	agent := func(verb string) string { return api.AgentSubject("*", verb) }
-	brief, single, page, parking := supervisor.BoundBrief, supervisor.BoundSingle, supervisor.BoundPage, supervisor.BoundParking
+	brief, single, page, parking := admission.Brief, admission.Single, admission.Page, admission.Parking
 	return []endpoint{
 		{name: "health", conn: connMain, subject: api.SubjectHealth, bound: brief(), answer: request(s.Health)},
 		{name: "status", conn: connMain, subject: api.SubjectStatus, bound: brief(), answer: request(s.Status), coalesces: func(ctx context.Context, callers []api.Caller) (any, error) { return s.StatusForEach(ctx, callers) }},
@@ -332,7 +337,7 @@ func (e *Endpoints) drain(ctx context.Context) error {
 	return all
 }
 
-// Pusher returns a [Config] Push that sends commands over a connection.
+// Pusher returns a [supervisor.Config] Push that sends commands over a connection.
 func Pusher(nc *nats.Conn, log *slog.Logger) func(agentID string, command api.Command) {
 	return func(agentID string, command api.Command) {
 		body, err := api.Encode(command)

@@ -19,7 +19,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// NATSPeers are [Peers] that use core NATS, on subjects below supervisor.peers.STORE,
+// Peers are [supervisor.Peers] that use core NATS, on subjects below supervisor.peers.STORE,
 // where STORE is the identity of the store they share:
 //
 //	ready.TYPE  due  dismissed.AGENT  grown  resigned     all supervisors subscribe
@@ -80,7 +80,7 @@ func NewPeers(nc *nats.Conn, store string, log *slog.Logger) (*Peers, error) {
 	}, nil
 }
 
-// Send implements [Peers].
+// Send implements [supervisor.Peers].
 func (p *Peers) Send(h supervisor.Hint) {
 	subject := p.subject(h.Kind, h.Of)
 	p.mu.Lock()
@@ -95,7 +95,7 @@ func (p *Peers) Send(h supervisor.Hint) {
 	p.poke()
 }
 
-// Watch implements [Peers].
+// Watch implements [supervisor.Peers].
 func (p *Peers) Watch(missionID string) (done func()) {
 	if missions.CheckToken("id", missionID) != nil {
 		return func() {} // there is no such mission
@@ -129,7 +129,7 @@ func (p *Peers) subject(kind supervisor.HintKind, of string) string {
 	return p.root + string(kind) + "." + of
 }
 
-// Run implements [Peers].
+// Run implements [supervisor.Peers].
 func (p *Peers) Run(ctx context.Context, onHint func(supervisor.Hint)) {
 	defer p.unsubscribeAll()
 	for _, kind := range []supervisor.HintKind{supervisor.HintReady, supervisor.HintDue, supervisor.HintDismissed, supervisor.HintOutboxGrew, supervisor.HintResigned} {

@@ -17,7 +17,7 @@ type batch struct {
 	since    time.Time // when it was first sent, or shortly before
 }
 
-// origin is where an event comes from.
+// Origin is where an event comes from.
 type Origin struct {
 	outbox   int
 	position int64
@@ -33,7 +33,7 @@ func (r *Relay) take(ctx context.Context) (*batch, error) {
 	sent := append([]int64(nil), r.sent...)
 	for k := range n {
 		i := (r.first + k) % n
-		part := (relayBatch - len(b.events)) / (n - k)
+		part := (batchSize - len(b.events)) / (n - k)
 		pending, err := r.outboxes[i].Pending(ctx, sent[i], max(part, 1))
 		if err != nil {
 			return nil, err

@@ -30,7 +30,7 @@ var durableTypes = func() (types []string) {
 	return types
 }()
 
-// charterEvents turns outbox entries into envelopes.
+// Envelopes turns entries of an outbox, given by its identity, into envelopes.
 func Envelopes(outbox string, entries []missions.Event) ([]charter.Event, error) {
 	name, err := json.Marshal(outbox)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"missioncontrol/missions"
 )
 
-// relayStream is what the relay needs from the event stream. *eventstream.Stream implements
+// Stream is what the relay needs from the event stream. *eventstream.Stream implements
 // it.
 type Stream interface {
 	// PublishBatchWhile publishes events in order and returns how many of them, from the
@@ -24,7 +24,7 @@ type Stream interface {
 	Changed() <-chan struct{}
 }
 
-// relayConfig says what a relay works with.
+// Config says what a relay works with.
 type Config struct {
 	Outboxes []missions.Outbox
 	Stream   Stream
@@ -43,7 +43,7 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// relay is described in the package's documentation. Poke may be called concurrently
+// Relay is described in the package's documentation. Poke may be called concurrently
 // with the other methods.
 type Relay struct {
 	cfg      Config
@@ -66,22 +66,22 @@ type Relay struct {
 }
 
 const (
-	relayBatch        = 500
-	relayRetry        = 250 * time.Millisecond
-	relayFlushTimeout = 2 * time.Second
+	batchSize     = 500
+	retryInterval = 250 * time.Millisecond
+	flushTimeout  = 2 * time.Second
 
-	// relayPause is how long the relay waits for more events after it wakes, or after
+	// batchPause is how long the relay waits for more events after it wakes, or after
 	// it has sent all there were. Requests that wait for an answer go first, and a
 	// batch costs more than one more event in it.
-	relayPause = 5 * time.Millisecond
+	batchPause = 5 * time.Millisecond
 
-	// relayRepeat is how long a failed batch is sent again unchanged, well within the
+	// repeatFor is how long a failed batch is sent again unchanged, well within the
 	// duplicate window. If the broker refuses one event and accepts the next, this
 	// fills the gap, which the stream's tail would hide.
-	relayRepeat = time.Minute
+	repeatFor = time.Minute
 )
 
-// newRelay returns a relay that does not run yet.
+// New returns a relay that does not run yet.
 func New(cfg Config) *Relay {
 	if cfg.Stored == nil {
 		cfg.Stored = func([]Origin, time.Time) {}
@@ -92,7 +92,7 @@ func New(cfg Config) *Relay {
 	}
 }
 
-// poke signals that an outbox may have grown.
+// Poke signals that an outbox may have grown.
 func (r *Relay) Poke() {
 	select {
 	case r.wake <- struct{}{}:
@@ -100,13 +100,13 @@ func (r *Relay) Poke() {
 	}
 }
 
-// relayTerm is a leader's right to act.
+// Term is a leader's right to act.
 type Term interface {
 	Holds() bool      // whether it lasts
 	Until() time.Time // when it ends
 }
 
-// run relays until ctx ends. Then it sends what is left, as far as that is quick and
+// Run relays until ctx ends. Then it sends what is left, as far as that is quick and
 // the right to act lasts. It must not run twice at the same time.
 func (r *Relay) Run(ctx context.Context, t Term) {
 	r.resumed, r.unsettled, r.checkpoints, r.safe = false, nil, nil, nil
@@ -123,12 +123,12 @@ func (r *Relay) Run(ctx context.Context, t Term) {
 		switch {
 		case err != nil && ctx.Err() == nil:
 			r.failed(err)
-			waitFor(ctx, changed, nil, relayRetry)
-		case err == nil && sent < relayBatch:
+			waitFor(ctx, changed, nil, retryInterval)
+		case err == nil && sent < batchSize:
 			if sent == 0 {
 				waitFor(ctx, changed, r.wake, r.untilNext())
 			}
-			waitFor(ctx, nil, nil, relayPause)
+			waitFor(ctx, nil, nil, batchPause)
 		}
 	}
 	r.flush(t)
@@ -137,7 +137,7 @@ func (r *Relay) Run(ctx context.Context, t Term) {
 
 func (r *Relay) flush(t Term) {
 	_ = r.acks.wait() // the end of the term may have interrupted it; still send
-	ctx, cancel := context.WithTimeout(context.Background(), min(relayFlushTimeout, time.Until(t.Until())))
+	ctx, cancel := context.WithTimeout(context.Background(), min(flushTimeout, time.Until(t.Until())))
 	defer cancel()
 	for t.Holds() && r.stream.Status().State == eventstream.Connected {
 		if sent, err := r.step(ctx, t); err != nil || sent == 0 {
@@ -208,7 +208,7 @@ func (r *Relay) step(ctx context.Context, t Term) (sent int, err error) {
 // still recognises it as a duplicate and has the events before it. Otherwise it is the
 // next part of the outboxes.
 func (r *Relay) next(ctx context.Context) (*batch, error) {
-	if b := r.unsettled; b != nil && time.Since(b.since) < relayRepeat {
+	if b := r.unsettled; b != nil && time.Since(b.since) < repeatFor {
 		tail, err := r.tail(ctx)
 		if err != nil {
 			return nil, err

@@ -20,7 +20,7 @@ const (
 	// A checkpoint collects acknowledgements for this part of the lag, and at most this
 	// many events: as many as an outbox deletes in one step.
 	checkpointPart   = 64
-	checkpointEvents = 2 * relayBatch
+	checkpointEvents = 2 * batchSize
 
 	// askPart is how often within the lag the stream is asked what it still has.
 	askPart = 8

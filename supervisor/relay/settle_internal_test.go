@@ -316,7 +316,7 @@ func TestTheRestOfABatchDoesNotHideALoss(t *testing.T) {
 		b.mu.Unlock()
 		l.add(6)
 		r.Poke()
-		after(2 * relayPause) // 21, 22, 23 and, with a gap, 25 and 26
+		after(2 * batchPause) // 21, 22, 23 and, with a gap, 25 and 26
 		b.lose(10, true)
 		after(time.Second)
 		b.wantOnce(t, 26)
@@ -330,7 +330,7 @@ func TestWhatIsLeftIsSentAtTheEndOfATerm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const batches = 5
 		l, b := &ledge{}, newBrook()
-		l.add(batches * relayBatch)
+		l.add(batches * batchSize)
 		r := newTestRelay(l, b)
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
@@ -338,7 +338,7 @@ func TestWhatIsLeftIsSentAtTheEndOfATerm(t *testing.T) {
 		second := func() { stop(); b.before = third } // while the first is being recorded
 		b.before = func() { l.hangs = true; b.before = second }
 		r.Run(ctx, day{time.Now()})
-		b.wantOnce(t, batches*relayBatch)
+		b.wantOnce(t, batches*batchSize)
 	})
 }
 

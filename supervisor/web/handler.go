@@ -16,6 +16,7 @@ import (
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/admission"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/api/spec"
 	"missioncontrol/supervisor/web/dashboard"
@@ -31,10 +32,10 @@ func routes(d frontEnd, service *supervisor.Service) http.Handler {
 
 // table returns the routes.
 func table(d frontEnd, service *supervisor.Service, registry *prometheus.Registry) *routeTable {
-	kind := func(total func() *supervisor.Bound) func() *bound {
+	kind := func(total func() *admission.Bound) func() *bound {
 		return func() *bound { return newBound(total()) }
 	}
-	brief, single, pages, parking := kind(supervisor.BoundBrief), kind(supervisor.BoundSingle), kind(supervisor.BoundPage), kind(supervisor.BoundParking)
+	brief, single, pages, parking := kind(admission.Brief), kind(admission.Single), kind(admission.Page), kind(admission.Parking)
 	mux := &routeTable{ServeMux: http.NewServeMux()}
 	mux.HandleFunc("GET /api/supervisor/health", get(d, brief(), service.Health))
 	mux.HandleFunc("GET /api/supervisor/status", get(d, brief(), service.Status))
@@ -142,7 +143,7 @@ func get[Q, R any](d frontEnd, bound *bound, method func(context.Context, Q) (R,
 // post serves a method whose request is in the path and the body. Its turn comes once
 // the body has arrived, however long that takes.
 func post[Q, R any](d frontEnd, bound *bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
-	return d.admitted(bound, func(w http.ResponseWriter, r *http.Request, a *admission) {
+	return d.admitted(bound, func(w http.ResponseWriter, r *http.Request, a *admittedRequest) {
 		body, err := d.body(w, r, a)
 		if err != nil {
 			d.refuse(w, r, err)

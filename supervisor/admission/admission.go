@@ -1,4 +1,5 @@
-package supervisor
+// Package admission limits the requests in progress at a front end.
+package admission
 
 import (
 	"context"
@@ -32,21 +33,21 @@ const (
 	sharesOfTurns = 2 // and half of its turns
 )
 
-// BoundBrief is for requests whose replies are small.
-func BoundBrief() *Bound { return newBound(maxInFlight) }
+// Brief is for requests whose replies are small.
+func Brief() *Bound { return newBound(maxInFlight) }
 
-// BoundParking is for requests that may wait as long as they specify.
-func BoundParking() *Bound { return newBound(maxWaiting) }
+// Parking is for requests that may wait as long as they specify.
+func Parking() *Bound { return newBound(maxWaiting) }
 
-// BoundWatching is for requests that last as long as the client stays connected.
-func BoundWatching() *Bound { return newBound(maxWatching) }
+// Watching is for requests that last as long as the client stays connected.
+func Watching() *Bound { return newBound(maxWatching) }
 
-// BoundSingle is for requests for one mission.
-func BoundSingle() *Bound { return BoundBrief().atOnce(singlesAtOnce) }
+// Single is for requests for one mission.
+func Single() *Bound { return Brief().atOnce(singlesAtOnce) }
 
-// BoundPage is for requests for pages. Only a few run at once, since their replies stay
+// Page is for requests for pages. Only a few run at once, since their replies stay
 // in memory until they are sent. The others wait for their turn.
-func BoundPage() *Bound { return BoundBrief().atOnce(pagesAtOnce) }
+func Page() *Bound { return Brief().atOnce(pagesAtOnce) }
 
 func newBound(requests int64) *Bound {
 	return &Bound{mostRequests: requests, mostBytes: maxBodyBytes, large: make(chan struct{}, largeAtOnce)}
