@@ -22,8 +22,8 @@ type Signal chan struct{}
 // New returns a signal without a wake-up.
 func New() Signal { return make(Signal, 1) }
 
-// Send leaves a wake-up, unless one is waiting already. It never blocks. What the caller
-// wrote before Send is visible to whoever receives a wake-up after it.
+// Send leaves a wake-up, unless one is waiting already. It never blocks. It does not replace
+// a lock or an atomic: when one is waiting, Send does not synchronize with the receive.
 func (s Signal) Send() {
 	select {
 	case s <- struct{}{}:
