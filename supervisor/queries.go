@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -45,13 +46,11 @@ type queries struct {
 	caught  chan struct{} // closed when the past has been read
 }
 
+// notInToken is what the name of a durable consumer cannot hold.
+var notInToken = regexp.MustCompile("[^" + missions.TokenClass + "]")
+
 func newQueries(stream Stream, supervisorID string, log *slog.Logger) *queries {
-	token := strings.Map(func(r rune) rune {
-		if r == '-' || r == '_' || '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' {
-			return r
-		}
-		return '_'
-	}, supervisorID)
+	token := notInToken.ReplaceAllString(supervisorID, "_")
 	return &queries{
 		stream: stream, durable: "status_queries_" + token[max(0, len(token)-40):], log: log, now: time.Now, wanted: make(chan struct{}, 1),
 		minutes: map[int64]map[string]int64{}, lastAt: map[string]time.Time{}, caught: make(chan struct{}),
