@@ -15,7 +15,8 @@ import (
 // deleted from the store when the receiver has accepted it. It runs in the leader,
 // beside the rule checks, which never wait for it.
 type notifier struct {
-	store   missions.Store
+	store   missions.Alerts
+	origin  string // of the notices: the identity of the outbox that holds their events
 	webhook *alerts.Webhook
 	log     *slog.Logger
 	wake    chan struct{}
@@ -27,9 +28,9 @@ const (
 	noticeAge     = 24 * time.Hour // older notices are not sent
 )
 
-func newNotifier(store missions.Store, webhook *alerts.Webhook, log *slog.Logger) *notifier {
+func newNotifier(store missions.Alerts, origin string, webhook *alerts.Webhook, log *slog.Logger) *notifier {
 	return &notifier{
-		store: store, webhook: webhook, log: log, wake: make(chan struct{}, 1),
+		store: store, origin: origin, webhook: webhook, log: log, wake: make(chan struct{}, 1),
 		backoff: missions.DefaultRetryPolicy(),
 	}
 }
@@ -74,7 +75,7 @@ func (n *notifier) send(ctx context.Context) (done int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	events, err := charterEvents(n.store.Outboxes()[0].Identity(), notices)
+	events, err := charterEvents(n.origin, notices)
 	if err != nil {
 		return 0, err
 	}
