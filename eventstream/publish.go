@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"missioncontrol/charter"
+	"missioncontrol/wakeup"
 )
 
 // maxBatchBytes limits the unacknowledged bytes of one PublishBatch, so that a
@@ -139,7 +140,7 @@ func (s *Stream) pipeline(ctx context.Context, sess *session, events []charter.E
 type batch struct {
 	health *health
 	limit  int           // messages in flight
-	wake   chan struct{} // buffered, 1: something was settled
+	wake   wakeup.Signal // something was settled
 
 	mu       sync.Mutex
 	sizes    []int // body sizes in flight, by index
@@ -151,7 +152,7 @@ type batch struct {
 }
 
 func newBatch(h *health, n, limit int) *batch {
-	return &batch{health: h, limit: limit, wake: make(chan struct{}, 1), sizes: make([]int, n), stored: make([]bool, n), failedAt: n}
+	return &batch{health: h, limit: limit, wake: wakeup.New(), sizes: make([]int, n), stored: make([]bool, n), failedAt: n}
 }
 
 // sendAll sends until the end or the first failure.
@@ -259,10 +260,7 @@ func (b *batch) settle(i int, o outcome) {
 	b.inFlight--
 	b.bytes -= b.sizes[i]
 	b.mu.Unlock()
-	select {
-	case b.wake <- struct{}{}:
-	default:
-	}
+	b.wake.Send()
 }
 
 // result returns the length of the prefix known to be stored, and the error after

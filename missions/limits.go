@@ -2,7 +2,6 @@ package missions
 
 import (
 	"encoding/json"
-	"fmt"
 	"math"
 	"unicode/utf8"
 )
@@ -21,7 +20,6 @@ const (
 	MaxTags             = 32
 	MaxTypes            = 64 // that one agent serves
 	MaxLabels           = 32
-	MaxTokenChars       = 64 // ids, types, tags
 	MaxBatch            = 1000
 	MaxAttemptsLimit    = 1000
 	MaxCapacity         = 10_000
@@ -32,37 +30,6 @@ const DefaultType = "default"
 
 // DefaultMaxAttempts is the number of attempts if a mission sets none.
 const DefaultMaxAttempts = 3
-
-// CheckToken returns an [ErrInvalid] unless s is 1 to 64 of A-Z a-z 0-9 _ -. IDs,
-// types and tags follow this rule, so that none of them has a special meaning in a
-// subject, a key or a shell.
-func CheckToken(field, s string) error {
-	if s == "" {
-		return Invalid(field, "is required")
-	}
-	if len(s) > MaxTokenChars {
-		return Invalid(field, "is longer than %d characters", MaxTokenChars)
-	}
-	for i := range len(s) {
-		if c := s[i]; !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-') {
-			return Invalid(field, "may hold only letters, digits, _ and -")
-		}
-	}
-	return nil
-}
-
-// CheckTokens applies [CheckToken] to each element and limits their number.
-func CheckTokens(field string, tokens []string, most int) error {
-	if len(tokens) > most {
-		return TooLarge(field, "has more than %d entries", most)
-	}
-	for i, token := range tokens {
-		if err := CheckToken(fmt.Sprintf("%s[%d]", field, i), token); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // CheckText returns an error unless s is UTF-8 without NUL and no longer than most
 // bytes.

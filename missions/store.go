@@ -22,6 +22,7 @@ import (
 // The cost of an operation does not grow with the number of stored missions.
 type Store interface {
 	Missions
+	Statistics
 	Leases
 	Agents
 	Leaders
@@ -103,28 +104,6 @@ type Missions interface {
 	// PENDING mission is cancelled in the same step, so that its events are
 	// complete. Item errors: [ErrNotFound], [ErrConflict] for a RUNNING mission.
 	Delete(ctx context.Context, ids []string) ([]Result, error)
-
-	// Counts returns the counters at one moment at or after the call.
-	Counts(ctx context.Context) (Counts, error)
-
-	// Stats returns the statistics of all missions, or of one type ("" for all).
-	Stats(ctx context.Context, missionType string) (Stats, error)
-
-	// Sample takes a sample of the statistics, from which the windows of Stats and
-	// the history are made, and drops samples that are too old. The leader calls it
-	// at the start of each minute of the store's clock; it returns that time. Its
-	// cost does not depend on the number of missions, and depends on the number of
-	// types only up to [MaxSampledTypes].
-	Sample(ctx context.Context) (Time, error)
-
-	// History returns the given number of minutes, 1 to [MaxHistory], of all
-	// missions or of one type ("" for all), oldest first. The last one is the
-	// current minute.
-	History(ctx context.Context, missionType string, minutes int) ([]Minute, error)
-
-	// Unserved returns the number of PENDING missions per type, for types that have
-	// claimable missions and no online agent. At most [MaxSampledTypes] types.
-	Unserved(ctx context.Context) (map[string]int64, error)
 }
 
 // Leases is the part of a [Store] that agents use, through the supervisor.

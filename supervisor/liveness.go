@@ -9,6 +9,7 @@ import (
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/dispatch"
+	"missioncontrol/wakeup"
 )
 
 // Connections reports the agents' connections to the broker. All methods may be called
@@ -50,7 +51,7 @@ type liveness struct {
 	take        func(ctx context.Context, agentID string, since missions.Time) error
 	now         func(context.Context) (missions.Time, error) // the store's clock
 	log         *slog.Logger
-	wake        chan struct{}
+	wake        wakeup.Signal
 
 	mu         sync.Mutex
 	candidates map[string]candidate
@@ -74,7 +75,7 @@ const (
 func newLiveness(cfg *Config, take func(context.Context, string, missions.Time) error) *liveness {
 	return &liveness{
 		connections: cfg.Connections, grace: cfg.Grace, giveUp: cfg.Lease, take: take, now: cfg.Store.Now,
-		log: cfg.Logger, wake: make(chan struct{}, 1), candidates: map[string]candidate{},
+		log: cfg.Logger, wake: wakeup.New(), candidates: map[string]candidate{},
 	}
 }
 
@@ -84,10 +85,7 @@ func (d *liveness) ended(agentID string) {
 	d.mu.Lock()
 	d.candidates[agentID] = candidate{ended: now, next: now.Add(d.grace)}
 	d.mu.Unlock()
-	select {
-	case d.wake <- struct{}{}:
-	default:
-	}
+	d.wake.Send()
 }
 
 // run decides about candidates, each at its time, until ctx ends.

@@ -10,16 +10,18 @@ import (
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/alerts"
 	"missioncontrol/supervisor/relay"
+	"missioncontrol/wakeup"
 )
 
 // notifier sends alert notices to a webhook, in order, each at least once: a notice is
 // deleted from the store when the receiver has accepted it. It runs in the leader,
 // beside the rule checks, which never wait for it.
 type notifier struct {
-	store   missions.Store
+	store   missions.Alerts
+	origin  string // of the notices: the identity of the outbox that holds their events
 	webhook *alerts.Webhook
 	log     *slog.Logger
-	wake    chan struct{}
+	wake    wakeup.Signal
 	backoff missions.RetryPolicy
 }
 
@@ -28,19 +30,16 @@ const (
 	noticeAge     = 24 * time.Hour // older notices are not sent
 )
 
-func newNotifier(store missions.Store, webhook *alerts.Webhook, log *slog.Logger) *notifier {
+func newNotifier(store missions.Alerts, origin string, webhook *alerts.Webhook, log *slog.Logger) *notifier {
 	return &notifier{
-		store: store, webhook: webhook, log: log, wake: make(chan struct{}, 1),
+		store: store, origin: origin, webhook: webhook, log: log, wake: wakeup.New(),
 		backoff: missions.DefaultRetryPolicy(),
 	}
 }
 
 // poke signals that there may be new notices.
 func (n *notifier) poke() {
-	select {
-	case n.wake <- struct{}{}:
-	default:
-	}
+	n.wake.Send()
 }
 
 // run sends until ctx ends. If the receiver does not accept a notice, run sends it
@@ -86,7 +85,7 @@ func (n *notifier) send(ctx context.Context) (done int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	events, err := relay.Envelopes(n.store.Outboxes()[0].Identity(), notices)
+	events, err := relay.Envelopes(n.origin, notices)
 	if err != nil {
 		return 0, err
 	}

@@ -17,12 +17,6 @@ type board struct {
 	looks chan struct{}
 }
 
-func (b board) Outboxes() []missions.Outbox { return []missions.Outbox{nameless{}} }
-
-type nameless struct{ missions.Outbox }
-
-func (nameless) Identity() string { return "" }
-
 func (b board) Notices(context.Context, int) ([]missions.Event, error) {
 	b.looks <- struct{}{}
 	return nil, nil
@@ -42,7 +36,7 @@ func TestNoticesAreLookedForWithoutBeingToldOf(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			newNotifier(b, webhook, slog.New(slog.DiscardHandler)).run(ctx)
+			newNotifier(b, "outbox", webhook, slog.New(slog.DiscardHandler)).run(ctx)
 		}()
 		begun := time.Now()
 		for range 3 {

@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"missioncontrol/charter"
+	"missioncontrol/eventstream/streamtest"
 	"missioncontrol/missions"
 	"missioncontrol/missions/sqlitestore"
 )
@@ -72,33 +73,6 @@ func (p *partitioned) create(t *testing.T, part, n int) {
 	}
 }
 
-// history reads all durable events of the stream, in order.
-func history(t *testing.T, url string) (events []charter.Event) {
-	t.Helper()
-	nc, err := nats.Connect(url)
-	must(t, err)
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	must(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
-	defer cancel()
-	consumer, err := js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{FilterSubjects: []string{"events.mission.>", "events.agent.>"}})
-	must(t, err)
-	info, err := consumer.Info(ctx)
-	must(t, err)
-	messages, err := consumer.Messages()
-	must(t, err)
-	defer messages.Stop()
-	for range info.NumPending {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
-		must(t, err)
-		e, err := charter.Decode(msg.Data())
-		must(t, err)
-		events = append(events, e)
-	}
-	return events
-}
-
 // meta is what a durable event says about outboxes.
 type meta struct {
 	Outbox    string
@@ -122,7 +96,7 @@ func metaOf(t *testing.T, e *charter.Event) (m meta) {
 func checkSequence(t *testing.T, url string) map[string]int64 {
 	t.Helper()
 	seen := map[string]int64{}
-	events := history(t, url)
+	events := streamtest.Events(t, url, "mission.", "agent.")
 	for i := range events {
 		m := metaOf(t, &events[i])
 		if seen[m.Outbox]++; seen[m.Outbox] != m.Position {
@@ -153,7 +127,7 @@ func TestOneRelayCarriesAllOutboxes(t *testing.T) {
 		t.Fatalf("events by outbox: %v", got)
 	}
 	first := map[string]int{}
-	for i, e := range history(t, url) {
+	for i, e := range streamtest.Events(t, url, "mission.", "agent.") {
 		if m := metaOf(t, &e); m.Position == 1 {
 			first[m.Outbox] = i
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"missioncontrol/eventstream"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/wakeup"
 )
 
 const (
@@ -41,7 +43,7 @@ type queries struct {
 	durable string
 	log     *slog.Logger
 	now     func() time.Time
-	wanted  chan struct{} // has a value while reading must begin
+	wanted  wakeup.Signal // has a value while reading must begin
 
 	mu      sync.Mutex
 	last    uint64 // sequence of the last event counted
@@ -51,15 +53,13 @@ type queries struct {
 	caught  chan struct{} // closed when the past has been read
 }
 
+// notInToken is what the name of a durable consumer cannot hold.
+var notInToken = regexp.MustCompile("[^" + missions.TokenClass + "]")
+
 func newQueries(stream queryStream, supervisorID string, log *slog.Logger) *queries {
-	token := strings.Map(func(r rune) rune {
-		if r == '-' || r == '_' || '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' {
-			return r
-		}
-		return '_'
-	}, supervisorID)
+	token := notInToken.ReplaceAllString(supervisorID, "_")
 	return &queries{
-		stream: stream, durable: "status_queries_" + token[max(0, len(token)-40):], log: log, now: time.Now, wanted: make(chan struct{}, 1),
+		stream: stream, durable: "status_queries_" + token[max(0, len(token)-40):], log: log, now: time.Now, wanted: wakeup.New(),
 		minutes: map[int64]map[string]int64{}, lastAt: map[string]time.Time{}, caught: make(chan struct{}),
 	}
 }
@@ -91,10 +91,7 @@ func (q *queries) look() <-chan struct{} {
 		q.idle.Reset(queryIdle)
 		return q.caught
 	}
-	select {
-	case q.wanted <- struct{}{}:
-	default:
-	}
+	q.wanted.Send()
 	return q.caught
 }
 

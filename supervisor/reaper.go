@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"missioncontrol/supervisor/dispatch"
+	"missioncontrol/wakeup"
 	"sync"
 	"time"
 )
@@ -83,13 +84,13 @@ func (s *Service) runRetention(ctx context.Context) {
 // timer can be set to an earlier time, never a later one, while a goroutine sleeps on
 // it.
 type timer struct {
-	earlier chan struct{}
+	earlier wakeup.Signal
 
 	mu sync.Mutex
 	at time.Time // zero: not set
 }
 
-func newAlarm() *timer { return &timer{earlier: make(chan struct{}, 1)} }
+func newAlarm() *timer { return &timer{earlier: wakeup.New()} }
 
 // noLaterThan makes the timer fire at t at the latest.
 func (a *timer) noLaterThan(t time.Time) {
@@ -99,10 +100,7 @@ func (a *timer) noLaterThan(t time.Time) {
 		return
 	}
 	a.at = t
-	select {
-	case a.earlier <- struct{}{}:
-	default:
-	}
+	a.earlier.Send()
 }
 
 // sleep returns true at t, or at an earlier time set with noLaterThan, and false once

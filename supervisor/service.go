@@ -238,7 +238,7 @@ func New(cfg Config) (*Service, error) {
 			traceRelay(cfg.Tracer, origins, since)
 		},
 	})
-	s.notify = newNotifier(cfg.Store, cfg.Webhook, cfg.Logger)
+	s.notify = newNotifier(cfg.Store, cfg.Store.Outboxes()[0].Identity(), cfg.Webhook, cfg.Logger)
 	if cfg.Connections != nil {
 		s.liveness = newLiveness(&cfg, s.markLost)
 	}

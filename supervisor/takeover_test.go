@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"missioncontrol/charter"
+	"missioncontrol/eventstream/streamtest"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/api"
@@ -345,7 +346,7 @@ func checkLives(t *testing.T, url string, lives int) {
 	byMission := map[string][]string{}
 	ids := map[string]bool{}
 	reached := map[string]int64{}
-	for _, e := range history(t, url) {
+	for _, e := range streamtest.Events(t, url, "mission.", "agent.") {
 		if ids[e.ID.String()] {
 			t.Errorf("event %s stands twice in the stream", e.ID)
 		}

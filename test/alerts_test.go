@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"missioncontrol/charter"
+	"missioncontrol/eventstream/streamtest"
 	"missioncontrol/supervisor/api"
 )
 
@@ -99,10 +100,8 @@ func awaitStreamed(t *testing.T, url string, ids ...string) {
 	want := strings.Join(ids, " ")
 	for deadline := time.Now().Add(testTimeout); ; {
 		var got []string
-		for _, e := range eventsOf(t, url, "events.supervisor.>") {
-			if e.Type == charter.TypeAlertRaised || e.Type == charter.TypeAlertResolved {
-				got = append(got, e.ID.String())
-			}
+		for _, e := range streamtest.Events(t, url, charter.TypeAlertRaised, charter.TypeAlertResolved) {
+			got = append(got, e.ID.String())
 		}
 		if strings.Join(got, " ") == want {
 			return

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"missioncontrol/charter"
 	"missioncontrol/eventstream/streamtest"
@@ -124,21 +123,10 @@ func readHistories(t *testing.T, url string) map[string]missions.Status {
 	nc, err := nats.Connect(url)
 	must(t, err)
 	defer nc.Close()
-	js, err := jetstream.New(nc)
-	must(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
-	defer cancel()
 	awaitEmptyOutbox(t, client.New(nc))
-	messages, err := streamtest.Stored(ctx, js, "EVENTS")
-	must(t, err)
 	last := map[string]missions.Status{}
 	ids := map[string]bool{}
-	for _, msg := range messages {
-		if msg.Subject != "events.mission.created" && msg.Subject != "events.mission.status_changed" {
-			continue
-		}
-		e, err := charter.Decode(msg.Data)
-		must(t, err)
+	for _, e := range streamtest.Events(t, url, charter.TypeMissionCreated, charter.TypeMissionStatusChanged) {
 		if ids[e.ID.String()] {
 			t.Errorf("event %s is in the stream twice", e.ID)
 		}

@@ -13,9 +13,8 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
+	"missioncontrol/charter"
+	"missioncontrol/eventstream/streamtest"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
@@ -245,7 +244,10 @@ func (e examples) missesNothing(t *testing.T) {
 	}
 	rest()
 	awaitEmptyOutbox(t, c)
-	want := statusChanges(t, p.broker)
+	var want []int
+	for _, msg := range streamtest.Messages(t, p.broker, charter.TypeMissionStatusChanged) {
+		want = append(want, int(msg.Sequence))
+	}
 	consumer := e.consumer(t, p)
 	consumer.awaitOutput(func(printed string) bool { return slices.Contains(sequences(printed), want[len(want)-1]) }, "the last change")
 	if code := consumer.stop(syscall.SIGTERM); code != 0 {
@@ -270,35 +272,6 @@ func sequences(printed string) (all []int) {
 		if sequence, err := strconv.Atoi(number); err == nil {
 			all = append(all, sequence)
 		}
-	}
-	return all
-}
-
-// statusChanges reads from the stream what the consumer should see.
-func statusChanges(t *testing.T, url string) (all []int) {
-	t.Helper()
-	nc, err := nats.Connect(url)
-	must(t, err)
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	must(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
-	defer cancel()
-	consumer, err := js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{"events.mission.status_changed"}, HeadersOnly: true,
-	})
-	must(t, err)
-	info, err := consumer.Info(ctx)
-	must(t, err)
-	messages, err := consumer.Messages()
-	must(t, err)
-	defer messages.Stop()
-	for range info.NumPending {
-		message, err := messages.Next(jetstream.NextContext(ctx))
-		must(t, err)
-		about, err := message.Metadata()
-		must(t, err)
-		all = append(all, int(about.Sequence.Stream))
 	}
 	return all
 }

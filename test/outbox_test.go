@@ -9,10 +9,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
 	"missioncontrol/charter"
+	"missioncontrol/eventstream/streamtest"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
 )
@@ -137,7 +135,7 @@ func (o *outboxTest) awaitEmpty() {
 func (o *outboxTest) wantStream(url string) {
 	o.t.Helper()
 	created, completed := map[string]int{}, 0
-	for _, e := range durableEvents(o.t, url) {
+	for _, e := range streamtest.Events(o.t, url, "mission.") {
 		payload, err := charter.DecodePayload(&e)
 		must(o.t, err)
 		switch p := payload.(type) {
@@ -160,37 +158,4 @@ func (o *outboxTest) wantStream(url string) {
 	if completed != 1 {
 		o.t.Errorf("the held mission was completed %d times", completed)
 	}
-}
-
-// durableEvents reads the mission events in the stream.
-func durableEvents(t *testing.T, url string) []charter.Event {
-	t.Helper()
-	return eventsOf(t, url, "events.mission.>")
-}
-
-// eventsOf reads the events in the stream on some subjects.
-func eventsOf(t *testing.T, url, subjects string) (events []charter.Event) {
-	t.Helper()
-	nc, err := nats.Connect(url)
-	must(t, err)
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	must(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
-	defer cancel()
-	consumer, err := js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{FilterSubjects: []string{subjects}})
-	must(t, err)
-	info, err := consumer.Info(ctx)
-	must(t, err)
-	messages, err := consumer.Messages()
-	must(t, err)
-	defer messages.Stop()
-	for range info.NumPending {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
-		must(t, err)
-		e, err := charter.Decode(msg.Data())
-		must(t, err)
-		events = append(events, e)
-	}
-	return events
 }

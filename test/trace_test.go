@@ -16,6 +16,7 @@ import (
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"google.golang.org/protobuf/proto"
 
+	"missioncontrol/eventstream/streamtest"
 	"missioncontrol/supervisor/api"
 )
 
@@ -147,7 +148,7 @@ func TestOneMissionInOneTrace(t *testing.T) {
 		}
 	}
 	awaitEmptyOutbox(t, p.client())
-	for _, e := range durableEvents(t, p.broker) {
+	for _, e := range streamtest.Events(t, p.broker, "mission.") {
 		if !strings.Contains(e.Meta.Traceparent, trace) {
 			raw, _ := json.Marshal(e.Meta)
 			t.Errorf("the event %s has %s", e.Type, raw)

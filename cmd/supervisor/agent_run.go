@@ -120,7 +120,7 @@ func (f *agentFlags) check(command []string) error {
 	return badFlag(err)
 }
 
-var notInToken = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
+var notInToken = regexp.MustCompile("[^" + missions.TokenClass + "]+")
 
 // agentID derives an id from a program's name.
 func agentID(program string) string {

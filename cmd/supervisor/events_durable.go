@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"missioncontrol/eventstream"
+	"missioncontrol/wakeup"
 )
 
 // ackWait is how soon an event is redelivered if a run printed it and died before the
@@ -45,7 +46,7 @@ func (c *cli) durableEvents(ctx context.Context, s *session, stored jetstream.St
 	}()
 	run, finish := context.WithCancelCause(ctx)
 	defer finish(nil)
-	w := &catchUp{stream: stored, durable: f.durable, last: stored.CachedInfo().State.LastSeq, changed: make(chan struct{}, 1)}
+	w := &catchUp{stream: stored, durable: f.durable, last: stored.CachedInfo().State.LastSeq, changed: wakeup.New()}
 	var watching sync.WaitGroup
 	if !f.follow {
 		watching.Go(func() { w.watch(run, c.tick, finish) })
@@ -133,16 +134,13 @@ type catchUp struct {
 	durable  string
 	last     uint64 // sequence in the stream
 	attached atomic.Bool
-	changed  chan struct{}
+	changed  wakeup.Signal
 }
 
 // status records what the consumer has done.
 func (w *catchUp) status(s eventstream.ConsumerStatus) {
 	w.attached.Store(s.Attached)
-	select {
-	case w.changed <- struct{}{}:
-	default:
-	}
+	w.changed.Send()
 }
 
 // watch ends the run when nothing is left. The broker does not report this, so watch asks

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"missioncontrol/lograte"
+	"missioncontrol/wakeup"
 )
 
 // slogLogger sends nats-server's log lines to slog. Lines that clients can cause at
@@ -23,13 +24,13 @@ type slogLogger struct {
 	once  sync.Once
 	fatal chan error // receives the first fatal error; never blocks
 
-	broken chan struct{} // receives when a stream could not be written; never blocks
+	broken wakeup.Signal // a stream could not be written
 
 	refusals, others *lograte.Limiter
 }
 
 func newLogger(log *slog.Logger, now func() time.Time) *slogLogger {
-	return &slogLogger{log: log, fatal: make(chan error, 1), broken: make(chan struct{}, 1),
+	return &slogLogger{log: log, fatal: make(chan error, 1), broken: wakeup.New(),
 		refusals: newRefusals(now), others: newOthers(now)}
 }
 
@@ -143,10 +144,7 @@ func (l *slogLogger) Errorf(format string, v ...any) {
 	}
 	l.bounded(slog.LevelError, what)
 	if isWriteFailure(format) {
-		select {
-		case l.broken <- struct{}{}:
-		default:
-		}
+		l.broken.Send()
 	}
 }
 

@@ -21,7 +21,7 @@ func mission(id string) missions.Mission {
 	return m
 }
 
-func tryCreate(s missions.Store, ids ...string) ([]missions.CreateResult, error) {
+func tryCreate(s missions.Missions, ids ...string) ([]missions.CreateResult, error) {
 	batch := make([]missions.Mission, len(ids))
 	for i, id := range ids {
 		batch[i] = mission(id)
@@ -29,7 +29,7 @@ func tryCreate(s missions.Store, ids ...string) ([]missions.CreateResult, error)
 	return s.Create(context.Background(), batch)
 }
 
-func create(t *testing.T, s missions.Store, ids ...string) {
+func create(t *testing.T, s missions.Missions, ids ...string) {
 	t.Helper()
 	results, err := tryCreate(s, ids...)
 	if err != nil {

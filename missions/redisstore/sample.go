@@ -12,7 +12,7 @@ import (
 	"missioncontrol/missions"
 )
 
-// Sample implements [missions.Missions]: each partition takes its own, by its own clock.
+// Sample implements [missions.Statistics]: each partition takes its own, by its own clock.
 func (s *Store) Sample(ctx context.Context) (missions.Time, error) {
 	var at missions.Time
 	err := s.everywhere(ctx, func(ctx context.Context, p *partition) error {
@@ -87,7 +87,7 @@ func sample(since, gain string) (missions.Sample, error) {
 // minutesAtOnce is how many minutes one script reads, so that none takes long.
 const minutesAtOnce = 240
 
-// History implements [missions.Missions].
+// History implements [missions.Statistics].
 func (s *Store) History(ctx context.Context, kind string, minutes int) ([]missions.Minute, error) {
 	now, err := s.Now(ctx)
 	if err != nil {
@@ -157,7 +157,7 @@ func (h *history) total(partitions int) []missions.Minute {
 	return h.minutes
 }
 
-// Unserved implements [missions.Missions].
+// Unserved implements [missions.Statistics].
 func (s *Store) Unserved(ctx context.Context) (map[string]int64, error) {
 	var mu sync.Mutex
 	byType, claimable := map[string]int64{}, map[string]bool{}

@@ -12,7 +12,7 @@ import (
 	"missioncontrol/missions"
 )
 
-// Counts implements [missions.Missions].
+// Counts implements [missions.Statistics].
 func (s *Store) Counts(ctx context.Context) (missions.Counts, error) {
 	counts, runtime := missions.Counts{ByStatus: noneByStatus()}, int64(0)
 	var mu sync.Mutex
@@ -45,7 +45,7 @@ func noneByStatus() map[missions.Status]int64 {
 	return counts
 }
 
-// Stats implements [missions.Missions].
+// Stats implements [missions.Statistics].
 func (s *Store) Stats(ctx context.Context, kind string) (missions.Stats, error) {
 	sums := statistics{
 		stats:  missions.Stats{ByStatus: noneByStatus(), ByType: map[string]int64{}},

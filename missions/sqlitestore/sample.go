@@ -37,7 +37,7 @@ const mostMinutes = 60
 // endOfMinute is how soon after the end of a minute a sample tells how things stood then.
 const endOfMinute = 30 * time.Second
 
-// Sample implements [missions.Missions].
+// Sample implements [missions.Statistics].
 func (s *Store) Sample(ctx context.Context) (at missions.Time, err error) {
 	err = s.write(ctx, laneHouse, func(t *tx) error {
 		at = t.now
@@ -288,7 +288,7 @@ func (c *conn) samples(span int64, kind string) ([]missions.Sample, error) {
 	return samples, err
 }
 
-// History implements [missions.Missions].
+// History implements [missions.Statistics].
 func (s *Store) History(ctx context.Context, kind string, minutes int) (history []missions.Minute, err error) {
 	err = s.readPage(ctx, func(c *conn) error {
 		now := minuteOf(missions.At(s.cfg.Now()))
@@ -326,7 +326,7 @@ func (c *conn) gauges(minute int64, kind string) (pending, running *int64, err e
 	return pending, running, err
 }
 
-// Unserved implements [missions.Missions].
+// Unserved implements [missions.Statistics].
 func (s *Store) Unserved(ctx context.Context) (byType map[string]int64, err error) {
 	err = s.read(ctx, func(c *conn) error {
 		byType = map[string]int64{}

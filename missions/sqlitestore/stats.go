@@ -10,7 +10,7 @@ import (
 	"missioncontrol/missions"
 )
 
-// Counts implements [missions.Missions]. The counters are kept in memory beside the
+// Counts implements [missions.Statistics]. The counters are kept in memory beside the
 // tables: one process has the store, and its writer knows of every change.
 func (s *Store) Counts(ctx context.Context) (missions.Counts, error) {
 	if err := s.usable(ctx); err != nil {
@@ -86,7 +86,7 @@ func (c *conn) histogram(kind string, name int64) (h missions.Histogram, err err
 	return h, err
 }
 
-// Stats implements [missions.Missions].
+// Stats implements [missions.Statistics].
 func (s *Store) Stats(ctx context.Context, kind string) (stats missions.Stats, err error) {
 	err = s.read(ctx, func(c *conn) error {
 		now := missions.At(s.cfg.Now())

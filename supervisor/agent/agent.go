@@ -34,6 +34,7 @@ import (
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
 	"missioncontrol/supervisor/tracing"
+	"missioncontrol/wakeup"
 )
 
 // Handler works on one mission. Its result is encoded as JSON; a json.RawMessage is
@@ -126,7 +127,7 @@ func Run(ctx context.Context, nc *nats.Conn, cfg Config) error {
 	}
 	r := &runner{
 		cfg: cfg, log: cfg.Logger.With("agent", cfg.ID), requests: client.New(nc).Agent(cfg.ID),
-		running: map[string]*Task{}, slots: make(chan struct{}, cfg.Concurrency), beatNow: make(chan struct{}, 1),
+		running: map[string]*Task{}, slots: make(chan struct{}, cfg.Concurrency), beatNow: wakeup.New(),
 		completions: make(chan *completion, cfg.Concurrency),
 	}
 	commands, err := nc.Subscribe(api.CommandsSubject(cfg.ID), r.command)
@@ -151,7 +152,7 @@ type runner struct {
 
 	handlers sync.WaitGroup
 	slots    chan struct{} // one entry for each busy slot
-	beatNow  chan struct{}
+	beatNow  wakeup.Signal
 
 	completions chan *completion
 	troubled    atomic.Bool // the supervisor did not answer, and this was logged
@@ -249,7 +250,7 @@ func (r *runner) run(ctx context.Context) error {
 	r.mu.Lock()
 	r.draining = true
 	r.mu.Unlock()
-	r.beatSoon()
+	r.beatNow.Send()
 	r.drain()
 	die()
 	loops.Wait()

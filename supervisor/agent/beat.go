@@ -26,13 +26,6 @@ func (r *runner) beat(ctx context.Context) {
 	}
 }
 
-func (r *runner) beatSoon() {
-	select {
-	case r.beatNow <- struct{}{}:
-	default:
-	}
-}
-
 // beatOnce sends one heartbeat and acts on the reply.
 func (r *runner) beatOnce(ctx context.Context) {
 	request, listed := r.listRunning()
@@ -44,7 +37,7 @@ func (r *runner) beatOnce(ctx context.Context) {
 	case errors.Is(err, api.ErrNotFound):
 		r.log.Info("the supervisor does not know this agent any more; registering again")
 		if err := r.register(ctx); err == nil {
-			r.beatSoon()
+			r.beatNow.Send()
 		}
 		return
 	case err != nil:
@@ -124,5 +117,5 @@ func (r *runner) command(msg *nats.Msg) {
 		return
 	}
 	// The push does not say which lease it is for. The heartbeat reply does.
-	r.beatSoon()
+	r.beatNow.Send()
 }

@@ -11,23 +11,21 @@ import (
 
 	"missioncontrol/supervisor/agent"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/wakeup"
 )
 
 // heard records log lines.
 type heard struct {
 	mu    sync.Mutex
 	lines []string
-	more  chan struct{}
+	more  wakeup.Signal
 }
 
 func (h *heard) Write(line []byte) (int, error) {
 	h.mu.Lock()
 	h.lines = append(h.lines, string(line))
 	h.mu.Unlock()
-	select {
-	case h.more <- struct{}{}:
-	default:
-	}
+	h.more.Send()
 	return len(line), nil
 }
 
@@ -36,7 +34,7 @@ func (h *heard) Write(line []byte) (int, error) {
 func TestEventsAreNoCommands(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	log := &heard{more: make(chan struct{}, 1)}
+	log := &heard{more: wakeup.New()}
 	nc := connect(t, b.url)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

@@ -82,7 +82,7 @@ func (t *Task) Log(level, message string, data any) error {
 // check ends the handler if a reply shows that its lease is lost.
 func (t *Task) check(err error) error {
 	if errors.Is(err, api.ErrLeaseLost) {
-		t.runner.beatSoon() // the reply says whether the mission was cancelled
+		t.runner.beatNow.Send() // the reply says whether the mission was cancelled
 		return fmt.Errorf("%w: %w", ErrLeaseLost, err)
 	}
 	return err

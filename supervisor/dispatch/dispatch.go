@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"missioncontrol/missions"
+	"missioncontrol/wakeup"
 )
 
 const (
@@ -35,8 +36,8 @@ type Dispatcher struct {
 
 	arrivals chan *ParkedClaim
 	expired  chan *ParkedClaim
-	wake     chan struct{}
-	look     chan struct{}
+	wake     wakeup.Signal
+	look     wakeup.Signal
 	stopped  chan struct{}
 
 	mu         sync.Mutex
@@ -74,7 +75,7 @@ func New(claim ClaimFunc, probeInterval time.Duration) *Dispatcher {
 	return &Dispatcher{
 		claim: claim, probeInterval: probeInterval,
 		arrivals: make(chan *ParkedClaim, 64), expired: make(chan *ParkedClaim, 64),
-		wake: make(chan struct{}, 1), look: make(chan struct{}, 1), stopped: make(chan struct{}),
+		wake: wakeup.New(), look: wakeup.New(), stopped: make(chan struct{}),
 		claimable: map[string]int{}, agentsGone: map[string]struct{}{}, parkedByAgent: map[string]int{}, reserved: map[*ParkedClaim]struct{}{}, probed: map[string]struct{}{},
 	}
 }
@@ -146,10 +147,7 @@ func (d *Dispatcher) EndClaims(agentID string) {
 }
 
 func (d *Dispatcher) poke() {
-	select {
-	case d.wake <- struct{}{}:
-	default:
-	}
+	d.wake.Send()
 }
 
 // Run answers claims until ctx ends, and then ends the parked ones. It is called once.

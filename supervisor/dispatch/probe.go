@@ -8,10 +8,7 @@ import (
 
 // ProbeNow makes the dispatcher probe now.
 func (d *Dispatcher) ProbeNow() {
-	select {
-	case d.look <- struct{}{}:
-	default:
-	}
+	d.look.Send()
 }
 
 // probe looks for missions without a notification, with one call to the store. For each

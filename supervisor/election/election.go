@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"missioncontrol/missions"
+	"missioncontrol/wakeup"
 )
 
 // Candidate makes a supervisor a candidate for the leadership of its store. While it
@@ -27,7 +28,7 @@ type Candidate struct {
 	ttl   time.Duration
 	log   *slog.Logger
 	level slog.Level    // of messages that matter only if another supervisor could lead
-	again chan struct{} // the leadership may have become free
+	again wakeup.Signal // the leadership may have become free
 
 	mu      sync.Mutex
 	current *Term // nil while another one leads
@@ -44,7 +45,7 @@ const (
 // leadership lasts for ttl unless it is renewed. The candidate logs at the given level
 // that it leads.
 func New(store missions.Leaders, id string, ttl time.Duration, log *slog.Logger, level slog.Level) *Candidate {
-	return &Candidate{store: store, id: id, ttl: ttl, log: log, level: level, again: make(chan struct{}, 1)}
+	return &Candidate{store: store, id: id, ttl: ttl, log: log, level: level, again: wakeup.New()}
 }
 
 // Leads reports whether this supervisor leads.
@@ -56,10 +57,7 @@ func (l *Candidate) Leads() bool {
 
 // LeadershipFree signals that the leadership may have become free.
 func (l *Candidate) LeadershipFree() {
-	select {
-	case l.again <- struct{}{}:
-	default:
-	}
+	l.again.Send()
 }
 
 // Run campaigns for leadership until ctx ends. It calls onElected for each term in a

@@ -8,6 +8,7 @@ import (
 
 	"missioncontrol/eventstream"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/wakeup"
 )
 
 // hub reads the event stream for all watchers, and only while there are any.
@@ -20,7 +21,7 @@ type hub struct {
 	position    uint64 // of the last event read
 	known       bool   // whether position is known
 	moved       chan struct{}
-	wanted      chan struct{}      // has a value while the hub must begin to read
+	wanted      wakeup.Signal      // has a value while the hub must begin to read
 	rest        context.CancelFunc // called when the last watcher leaves; nil while the hub rests
 }
 
@@ -38,7 +39,7 @@ func newSubscriber(wants func(*eventstream.Stored) bool) *subscriber {
 }
 
 func newHub(stream Stream, filter []string) *hub {
-	return &hub{stream: stream, filter: filter, subscribers: map[*subscriber]struct{}{}, moved: make(chan struct{}), wanted: make(chan struct{}, 1)}
+	return &hub{stream: stream, filter: filter, subscribers: map[*subscriber]struct{}{}, moved: make(chan struct{}), wanted: wakeup.New()}
 }
 
 // changeTypes are the types of events that report changes. They have a hub of their
@@ -63,10 +64,7 @@ func (f *hub) subscribe(t *subscriber) {
 	defer f.mu.Unlock()
 	f.subscribers[t] = struct{}{}
 	if len(f.subscribers) == 1 {
-		select {
-		case f.wanted <- struct{}{}:
-		default:
-		}
+		f.wanted.Send()
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"missioncontrol/missions"
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/wakeup"
 )
 
 // Peers are [supervisor.Peers] that use core NATS, on subjects below supervisor.peers.STORE,
@@ -39,7 +40,7 @@ type Peers struct {
 	root string // of all subjects, with its dot
 	from string // distinguishes our own hints
 	log  *slog.Logger
-	wake chan struct{}
+	wake wakeup.Signal
 	in   chan *nats.Msg
 
 	mu      sync.Mutex
@@ -74,7 +75,7 @@ func NewPeers(nc *nats.Conn, store string, log *slog.Logger) (*Peers, error) {
 	}
 	return &Peers{
 		nc: nc, root: api.PeersSubject(store) + ".", from: uuid.NewString(), log: log,
-		wake: make(chan struct{}, 1), in: make(chan *nats.Msg, hintsUnread),
+		wake: wakeup.New(), in: make(chan *nats.Msg, hintsUnread),
 		hints: map[string]supervisor.Hint{}, watched: map[string]int{}, touched: map[string]struct{}{},
 		subs: map[string]*nats.Subscription{},
 	}, nil
@@ -116,10 +117,7 @@ func (p *Peers) watch(subject string, more int) {
 }
 
 func (p *Peers) poke() {
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
+	p.wake.Send()
 }
 
 func (p *Peers) subject(kind supervisor.HintKind, of string) string {

@@ -10,6 +10,7 @@ import (
 	"missioncontrol/charter"
 	"missioncontrol/eventstream"
 	"missioncontrol/missions"
+	"missioncontrol/wakeup"
 )
 
 // Stream is what the relay needs from the event stream. *eventstream.Stream implements
@@ -50,7 +51,7 @@ type Relay struct {
 	outboxes []missions.Outbox
 	stream   Stream
 	log      *slog.Logger
-	wake     chan struct{}
+	wake     wakeup.Signal
 
 	lag         time.Duration   // how long acknowledged events may still be lost; with several copies, copiesLag
 	changed     <-chan struct{} // closed once the stream may have a new tail
@@ -87,17 +88,14 @@ func New(cfg Config) *Relay {
 		cfg.Stored = func([]Origin, time.Time) {}
 	}
 	return &Relay{
-		cfg: cfg, outboxes: cfg.Outboxes, stream: cfg.Stream, log: cfg.Logger, wake: make(chan struct{}, 1),
+		cfg: cfg, outboxes: cfg.Outboxes, stream: cfg.Stream, log: cfg.Logger, wake: wakeup.New(),
 		lag: cfg.SyncInterval + cfg.SyncInterval/4, acks: acknowledger{outboxes: cfg.Outboxes},
 	}
 }
 
 // Poke signals that an outbox may have grown.
 func (r *Relay) Poke() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
+	r.wake.Send()
 }
 
 // Term is a leader's right to act.

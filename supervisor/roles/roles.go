@@ -50,7 +50,7 @@ func Parse(text string) (Role, error) {
 	return "", fmt.Errorf("%q is not a role; roles are %s", text, strings.Join(names, ", "))
 }
 
-var errName = errors.New("has to be 1 to 64 of A-Z a-z 0-9 _ -")
+var errName = errors.New("has to be " + missions.TokenRule)
 
 // CheckName refuses names that no user can have. An agent's name is its id.
 func CheckName(name string) error {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"missioncontrol/charter"
+	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/api/spec"
 )
@@ -59,7 +60,7 @@ func (a *async) payload(t reflect.Type) object {
 func (a *async) channel(name, subject, description string, messages ...object) object {
 	channel := object{"address": strings.Replace(subject, "*", "{agent}", 1), "description": description}
 	if strings.Contains(subject, "*") {
-		channel["parameters"] = object{"agent": object{"description": "The agent's id, 1 to 64 of A-Z a-z 0-9 _ -"}}
+		channel["parameters"] = object{"agent": object{"description": "The agent's id, " + missions.TokenRule}}
 	}
 	listed := object{}
 	for _, message := range messages {
