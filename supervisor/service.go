@@ -64,7 +64,7 @@ type Stream interface {
 	Follow(ctx context.Context, f eventstream.Follower) error
 	End(ctx context.Context) (uint64, error)
 	Consume(ctx context.Context, cfg eventstream.ConsumerConfig, handler eventstream.Handler) error
-	Read(ctx context.Context, filter []string, after, until uint64, handle func(eventstream.Stored) error) error
+	Read(ctx context.Context, filter []string, within eventstream.Range, handle func(eventstream.Stored) error) error
 }
 
 // Config says what a service consists of and how it behaves.

@@ -192,10 +192,10 @@ func (w *eventWatch) place(position uint64) error {
 
 // read sends the events behind the cursor, up to a position.
 func (w *eventWatch) read(ctx context.Context, position uint64) error {
-	since := w.request.Since.Time()
-	err := w.service.cfg.Stream.Read(ctx, w.types, w.cursor, position, func(e eventstream.Stored) error {
+	within := eventstream.Range{After: w.cursor, Since: w.request.Since.Time(), Until: position}
+	err := w.service.cfg.Stream.Read(ctx, w.types, within, func(e eventstream.Stored) error {
 		w.cursor = e.Seq
-		if e.At.Before(since) || !w.subscriber.wants(&e) {
+		if !w.subscriber.wants(&e) {
 			return nil
 		}
 		if err := w.to.Event(e); err != nil {
