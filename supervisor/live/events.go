@@ -21,7 +21,7 @@ type Stream interface {
 	Status() eventstream.Status
 	Changed() <-chan struct{}
 	Follow(ctx context.Context, f eventstream.Follower) error
-	Read(ctx context.Context, filter []string, after, until uint64, handle func(eventstream.Stored) error) error
+	Read(ctx context.Context, filter []string, within eventstream.Range, handle func(eventstream.Stored) error) error
 }
 
 // Events sends the events of a stream to any number of watchers. Its methods may be
@@ -226,10 +226,10 @@ func (w *eventWatch) place(position uint64) error {
 
 // read sends the events behind the cursor, up to a position.
 func (w *eventWatch) read(ctx context.Context, position uint64) error {
-	since := w.request.Since.Time()
-	err := w.stream.Read(ctx, w.types, w.cursor, position, func(e eventstream.Stored) error {
+	within := eventstream.Range{After: w.cursor, Since: w.request.Since.Time(), Until: position}
+	err := w.stream.Read(ctx, w.types, within, func(e eventstream.Stored) error {
 		w.cursor = e.Seq
-		if e.At.Before(since) || !w.subscriber.wants(&e) {
+		if !w.subscriber.wants(&e) {
 			return nil
 		}
 		if err := w.to.Event(e); err != nil {
