@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
 )
 
 // Bound limits the requests of one kind that are in progress at one front end. A
@@ -33,21 +34,22 @@ const (
 	sharesOfTurns = 2 // and half of its turns
 )
 
-// Brief is for requests whose replies are small.
-func Brief() *Bound { return newBound(maxInFlight) }
-
-// Parking is for requests that may wait as long as they specify.
-func Parking() *Bound { return newBound(maxWaiting) }
-
-// Watching is for requests that last as long as the client stays connected.
-func Watching() *Bound { return newBound(maxWatching) }
-
-// Single is for requests for one mission.
-func Single() *Bound { return Brief().atOnce(singlesAtOnce) }
-
-// Page is for requests for pages. Only a few run at once, since their replies stay
-// in memory until they are sent. The others wait for their turn.
-func Page() *Bound { return Brief().atOnce(pagesAtOnce) }
+// For returns a bound for requests of a kind.
+func For(kind api.Kind) *Bound {
+	switch kind {
+	case api.KindSingle:
+		return newBound(maxInFlight).atOnce(singlesAtOnce)
+	case api.KindPage:
+		// Only a few run at once, since their replies stay in memory until they are
+		// sent. The others wait for their turn.
+		return newBound(maxInFlight).atOnce(pagesAtOnce)
+	case api.KindParking:
+		return newBound(maxWaiting)
+	case api.KindWatching:
+		return newBound(maxWatching)
+	}
+	return newBound(maxInFlight)
+}
 
 func newBound(requests int64) *Bound {
 	return &Bound{mostRequests: requests, mostBytes: maxBodyBytes, large: make(chan struct{}, largeAtOnce)}

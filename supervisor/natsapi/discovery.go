@@ -73,7 +73,7 @@ func (d *discovery) info() any {
 	for i := range d.table {
 		ep := &d.table[i]
 		info.Endpoints = append(info.Endpoints, micro.EndpointInfo{
-			Name: ep.name, Subject: ep.subject, QueueGroup: api.Service, Metadata: map[string]string{}})
+			Name: ep.Name, Subject: ep.Subject, QueueGroup: api.Service, Metadata: map[string]string{}})
 	}
 	return info
 }
@@ -91,7 +91,7 @@ func (d *discovery) stats() any {
 func (c *endpointCounters) stats(ep *endpoint) *micro.EndpointStats {
 	requests, busy := c.requests.Load(), time.Duration(c.busy.Load())
 	s := &micro.EndpointStats{
-		Name: ep.name, Subject: ep.subject, QueueGroup: api.Service,
+		Name: ep.Name, Subject: ep.Subject, QueueGroup: api.Service,
 		NumRequests: int(requests), NumErrors: int(c.failed.Load() + c.refused.Load()), ProcessingTime: busy,
 	}
 	if requests > 0 {

@@ -1,8 +1,9 @@
 package natsapi
 
 import (
-	"missioncontrol/supervisor"
 	"testing"
+
+	"missioncontrol/supervisor"
 )
 
 // A flood of large requests is on another connection than health and heartbeats, and
@@ -11,7 +12,7 @@ func TestWhatHasToGetThroughHasAConnectionOfItsOwn(t *testing.T) {
 	t.Parallel()
 	on := map[string]connKind{}
 	for _, ep := range endpoints(&supervisor.Service{}) {
-		on[ep.name] = ep.conn
+		on[ep.Name] = ep.conn
 	}
 	if on["health"] == on["agent-heartbeat"] {
 		t.Error("health shares a connection with the heartbeats")

@@ -24,77 +24,78 @@ import (
 
 // endpoint is one request of the protocol as a NATS subject.
 type endpoint struct {
-	name    string
-	subject string
-	bound   *admission.Bound
-	parks   bool // it may wait as long as its request specifies
-	changes bool // it changes missions for the client that sends it
-	agents  bool // an agent sends it, and its subject contains the agent's id
-	answer  func(ctx context.Context, subject string, body []byte) (any, error)
+	*api.Operation
+	conn   connKind
+	bound  *admission.Bound
+	answer func(ctx context.Context, subject string, body []byte) (any, error)
 
 	// coalesces is set if a request has no fields and all requests have the same
 	// answer.
 	coalesces func(context.Context, []api.Caller) (any, error)
 
-	conn     connKind
 	counters *endpointCounters
 }
 
+// parks reports whether a request may wait as long as it specifies.
+func (ep *endpoint) parks() bool { return ep.Kind == api.KindParking }
+
 // endpoints returns the table of all requests.
 func endpoints(s *supervisor.Service) []endpoint {
-	agent := func(verb string) string { return api.AgentSubject("*", verb) }
-	brief, single, page, parking := admission.Brief, admission.Single, admission.Page, admission.Parking
+	status := on(connMain, api.OpStatus, s.Status)
+	status.coalesces = func(ctx context.Context, callers []api.Caller) (any, error) { return s.StatusForEach(ctx, callers) }
 	return []endpoint{
-		{name: "health", conn: connMain, subject: api.SubjectHealth, bound: brief(), answer: request(s.Health)},
-		{name: "status", conn: connMain, subject: api.SubjectStatus, bound: brief(), answer: request(s.Status), coalesces: func(ctx context.Context, callers []api.Caller) (any, error) { return s.StatusForEach(ctx, callers) }},
-		{name: "agents", conn: connBulk, subject: api.SubjectAgents, bound: page(), answer: request(s.Agents)},
-		{name: "missions-create", changes: true, conn: connBulk, subject: api.SubjectMissionsCreate, bound: brief(), answer: request(s.Create)},
-		{name: "missions-get", conn: connBulk, subject: api.SubjectMissionsGet, bound: single(), answer: request(s.Get)},
-		{name: "missions-cancel", changes: true, conn: connBulk, subject: api.SubjectMissionsCancel, bound: brief(), answer: request(s.Cancel)},
-		{name: "missions-retry", changes: true, conn: connBulk, subject: api.SubjectMissionsRetry, bound: brief(), answer: request(s.Retry)},
-		{name: "missions-delete", changes: true, conn: connBulk, subject: api.SubjectMissionsDelete, bound: brief(), answer: request(s.Delete)},
-		{name: "missions-wait", conn: connBulk, subject: api.SubjectMissionsWait, bound: parking(), parks: true, answer: request(s.Wait)},
-		{name: "missions-list", conn: connBulk, subject: api.SubjectMissionsList, bound: page(), answer: request(s.List)},
-		{name: "missions-log", conn: connBulk, subject: api.SubjectMissionsLog, bound: page(), answer: request(s.Log)},
-		{name: "missions-stats", conn: connMain, subject: api.SubjectMissionsStats, bound: brief(), answer: request(s.Stats)},
-		{name: "missions-history", conn: connBulk, subject: api.SubjectMissionsHistory, bound: page(), answer: request(s.History)},
-		{name: "alerts", conn: connMain, subject: api.SubjectAlerts, bound: brief(), answer: request(s.Alerts)},
-		{name: "agent-register", agents: true, conn: connHeartbeat, subject: agent(api.AgentRegister), bound: brief(), answer: agentRequest(s.Register)},
-		{name: "agent-heartbeat", agents: true, conn: connHeartbeat, subject: agent(api.AgentHeartbeat), bound: brief(), answer: agentRequest(s.Heartbeat)},
-		{name: "agent-claim", agents: true, conn: connBulk, subject: agent(api.AgentClaim), bound: parking(), parks: true, answer: agentRequest(s.Claim)},
-		{name: "agent-progress", agents: true, conn: connBulk, subject: agent(api.AgentProgress), bound: brief(), answer: agentRequest(s.Progress)},
-		{name: "agent-log", agents: true, conn: connBulk, subject: agent(api.AgentLog), bound: brief(), answer: agentRequest(s.AppendLog)},
-		{name: "agent-complete", agents: true, conn: connBulk, subject: agent(api.AgentComplete), bound: brief(), answer: agentRequest(s.Complete)},
-		{name: "agent-fail", agents: true, conn: connBulk, subject: agent(api.AgentFail), bound: brief(), answer: agentRequest(s.Fail)},
-		{name: "agent-release", agents: true, conn: connBulk, subject: agent(api.AgentRelease), bound: brief(), answer: agentRequest(s.Release)},
-		{name: "agent-leave", agents: true, conn: connHeartbeat, subject: agent(api.AgentLeave), bound: brief(), answer: agentRequest(s.Leave)},
+		on(connMain, api.OpHealth, s.Health),
+		status,
+		on(connBulk, api.OpAgents, s.Agents),
+		on(connBulk, api.OpCreate, s.Create),
+		on(connBulk, api.OpGet, s.Get),
+		on(connBulk, api.OpCancel, s.Cancel),
+		on(connBulk, api.OpRetry, s.Retry),
+		on(connBulk, api.OpDelete, s.Delete),
+		on(connBulk, api.OpWait, s.Wait),
+		on(connBulk, api.OpList, s.List),
+		on(connBulk, api.OpLog, s.Log),
+		on(connMain, api.OpStats, s.Stats),
+		on(connBulk, api.OpHistory, s.History),
+		on(connMain, api.OpAlerts, s.Alerts),
+		onAgent(connHeartbeat, api.OpRegister, s.Register),
+		onAgent(connHeartbeat, api.OpHeartbeat, s.Heartbeat),
+		onAgent(connBulk, api.OpClaim, s.Claim),
+		onAgent(connBulk, api.OpProgress, s.Progress),
+		onAgent(connBulk, api.OpAppendLog, s.AppendLog),
+		onAgent(connBulk, api.OpComplete, s.Complete),
+		onAgent(connBulk, api.OpFail, s.Fail),
+		onAgent(connBulk, api.OpRelease, s.Release),
+		onAgent(connHeartbeat, api.OpLeave, s.Leave),
 	}
 }
 
-// request turns a method of the service into an endpoint's answer function.
-func request[Q, R any](method func(context.Context, Q) (R, error)) func(context.Context, string, []byte) (any, error) {
-	return func(ctx context.Context, _ string, body []byte) (any, error) {
-		q, err := api.Decode[Q](body)
-		if err != nil {
-			return nil, err
-		}
-		return method(ctx, q)
-	}
+// on returns the endpoint of an operation that a method of the service answers.
+func on[Q, R any](conn connKind, op api.Op[Q, R], method func(context.Context, Q) (R, error)) endpoint {
+	return endpoint{Operation: op.Operation, conn: conn, bound: admission.For(op.Kind),
+		answer: func(ctx context.Context, _ string, body []byte) (any, error) {
+			q, err := api.Decode[Q](body)
+			if err != nil {
+				return nil, err
+			}
+			return method(ctx, q)
+		}}
 }
 
-// agentRequest does the same for a method whose caller is in the subject.
-func agentRequest[Q, R any](method func(context.Context, string, Q) (R, error)) func(context.Context, string, []byte) (any, error) {
-	return func(ctx context.Context, subject string, body []byte) (any, error) {
-		agentID := api.AgentOf(subject)
-		if err := missions.CheckToken("agent", agentID); err != nil {
-			return nil, err
-		}
-		q, err := api.Decode[Q](body)
-		if err != nil {
-			return nil, err
-		}
-		return method(ctx, agentID, q)
-	}
+// onAgent does the same for an operation of agents.
+func onAgent[Q, R any](conn connKind, op api.AgentOp[Q, R], method func(context.Context, string, Q) (R, error)) endpoint {
+	return endpoint{Operation: op.Operation, conn: conn, bound: admission.For(op.Kind),
+		answer: func(ctx context.Context, subject string, body []byte) (any, error) {
+			agentID := api.AgentOf(subject)
+			if err := missions.CheckToken("agent", agentID); err != nil {
+				return nil, err
+			}
+			q, err := api.Decode[Q](body)
+			if err != nil {
+				return nil, err
+			}
+			return method(ctx, agentID, q)
+		}}
 }
 
 const (
@@ -179,7 +180,7 @@ func (e *Endpoints) add(ep *endpoint) error {
 	if ep.coalesces != nil {
 		handler = e.coalesce(ep)
 	}
-	sub, err := e.conns[ep.conn].nc.QueueSubscribe(ep.subject, api.Service, func(msg *nats.Msg) {
+	sub, err := e.conns[ep.conn].nc.QueueSubscribe(ep.Subject, api.Service, func(msg *nats.Msg) {
 		ep.counters.requests.Add(1)
 		if reason := e.user.check(ep, msg); reason != nil {
 			ep.counters.refused.Add(1)
@@ -189,7 +190,7 @@ func (e *Endpoints) add(ep *endpoint) error {
 		handler(msg)
 	})
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w", ep.subject, err)
+		return fmt.Errorf("listen on %s: %w", ep.Subject, err)
 	}
 	e.subs[sub] = e.conns[ep.conn]
 	return sub.SetPendingLimits(pendingMsgs, pendingBytes)
@@ -198,11 +199,11 @@ func (e *Endpoints) add(ep *endpoint) error {
 // coalesce returns a handler that collects requests for one answer.
 func (e *Endpoints) coalesce(ep *endpoint) nats.MsgHandler {
 	l := e.conns[ep.conn]
-	g := &coalescer{endpoints: e, conn: l, name: ep.name, counters: ep.counters, answer: ep.coalesces}
+	g := &coalescer{endpoints: e, conn: l, name: ep.Name, counters: ep.counters, answer: ep.coalesces}
 	return func(msg *nats.Msg) {
 		if err := empty(msg.Data); err != nil {
 			ep.counters.failed.Add(1)
-			l.refuse(msg.Reply, l.wire(ep.name, err))
+			l.refuse(msg.Reply, l.wire(ep.Name, err))
 			return
 		}
 		if !g.add(msg.Reply, api.Caller{Trace: msg.Header.Get(api.HeaderTraceparent), Name: msg.Header.Get(api.HeaderClient)}) {
@@ -239,7 +240,7 @@ func (e *Endpoints) handOff(ep *endpoint) nats.MsgHandler {
 // serve answers one admitted request.
 func (e *Endpoints) serve(ep *endpoint, msg *nats.Msg) {
 	timeout := requestTimeout
-	if ep.parks {
+	if ep.parks() {
 		timeout = parkTimeout
 	}
 	ctx, cancel := context.WithTimeout(e.ctx, timeout)
@@ -252,13 +253,13 @@ func (e *Endpoints) serve(ep *endpoint, msg *nats.Msg) {
 		ctx = api.WithCaller(api.WithTrace(ctx, msg.Header.Get(api.HeaderTraceparent)), msg.Header.Get(api.HeaderClient))
 		var span tracing.Span
 		if e.tracer != nil && ep.traced(ctx) {
-			ctx, span = e.tracer.Start(ctx, ep.name, tracing.Server)
+			ctx, span = e.tracer.Start(ctx, ep.Name, tracing.Server)
 		}
 		answer, err = e.guard(func() (any, error) { return ep.answer(ctx, msg.Subject, msg.Data) })
 		span.End(err)
 	}
 	ep.counters.took(time.Since(begun))
-	if !e.conns[ep.conn].reply(msg.Reply, ep.name, answer, err) {
+	if !e.conns[ep.conn].reply(msg.Reply, ep.Name, answer, err) {
 		ep.counters.failed.Add(1)
 		return
 	}
@@ -268,7 +269,7 @@ func (e *Endpoints) serve(ep *endpoint, msg *nats.Msg) {
 // traced reports whether a request gets a span. Heartbeats and claims, which arrive all
 // the time, get one only within a client's trace.
 func (ep *endpoint) traced(ctx context.Context) bool {
-	return api.TraceOf(ctx) != "" || ep.conn != connHeartbeat && !ep.parks
+	return api.TraceOf(ctx) != "" || ep.conn != connHeartbeat && !ep.parks()
 }
 
 // begin counts a request as in progress, unless no more are accepted.

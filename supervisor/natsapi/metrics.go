@@ -42,8 +42,8 @@ func newEndpointMetrics(table []endpoint) *endpointMetrics {
 		"How long requests over NATS took to answer, but for those that may wait; requests that share an answer count once."), []string{"endpoint"})
 	for i := range table {
 		table[i].counters = &endpointCounters{}
-		if !table[i].parks {
-			table[i].counters.seconds = seconds.WithLabelValues(table[i].name)
+		if !table[i].parks() {
+			table[i].counters.seconds = seconds.WithLabelValues(table[i].Name)
 		}
 	}
 	return &endpointMetrics{table: table, seconds: seconds}
@@ -62,9 +62,9 @@ func (m *endpointMetrics) Collect(out chan<- prometheus.Metric) {
 		ep := &m.table[i]
 		c := ep.counters
 		for outcome, n := range map[string]int64{"ok": c.answered.Load(), "failed": c.failed.Load(), "refused": c.refused.Load()} {
-			out <- prometheus.MustNewConstMetric(requestsDesc, prometheus.CounterValue, float64(n), ep.name, outcome)
+			out <- prometheus.MustNewConstMetric(requestsDesc, prometheus.CounterValue, float64(n), ep.Name, outcome)
 		}
-		out <- prometheus.MustNewConstMetric(inFlightDesc, prometheus.GaugeValue, float64(ep.bound.UnderWay()), ep.name)
+		out <- prometheus.MustNewConstMetric(inFlightDesc, prometheus.GaugeValue, float64(ep.bound.UnderWay()), ep.Name)
 	}
 	m.seconds.Collect(out)
 }

@@ -70,7 +70,7 @@ func (u *ownUser) check(ep *endpoint, msg *nats.Msg) error {
 	if err := notAClients(msg); err != nil {
 		return err
 	}
-	if ep.changes && msg.Reply == "" {
+	if ep.Access == api.AccessChange && msg.Reply == "" {
 		return errNoReply
 	}
 	known := u.known.Load()
@@ -82,7 +82,7 @@ func (u *ownUser) check(ep *endpoint, msg *nats.Msg) error {
 	if len(msg.Header) > 0 && strings.Contains(msg.Header.Get(headerRequestInfo), known.origin) {
 		return errFromBroker
 	}
-	if ep.agents && known.agentsApart && msg.Reply != "" && !agentsInbox(api.AgentOf(msg.Subject), msg.Reply) {
+	if ep.Access == api.AccessAgent && known.agentsApart && msg.Reply != "" && !agentsInbox(api.AgentOf(msg.Subject), msg.Reply) {
 		return errForeignInbox
 	}
 	return nil
@@ -193,6 +193,6 @@ func (u *ownUser) keep(ctx context.Context, nc *nats.Conn) {
 // refused logs a refusal, at a bounded rate: a client can send many such messages.
 func (u *ownUser) refused(ep *endpoint, reason error) {
 	if more, logged := u.refusals.Count(refusalKind); logged {
-		u.log.Warn("a request was refused without an answer", "endpoint", ep.name, "reason", reason, "more", more)
+		u.log.Warn("a request was refused without an answer", "endpoint", ep.Name, "reason", reason, "more", more)
 	}
 }
