@@ -13,11 +13,11 @@ import (
 
 // Defaults for [Config]; those for [Timing] stand there.
 const (
-	DefaultURL             = "nats://127.0.0.1:4222"
-	DefaultMaxAge          = 7 * 24 * time.Hour
+	defaultURL             = "nats://127.0.0.1:4222"
+	defaultMaxAge          = 7 * 24 * time.Hour
 	DefaultDuplicateWindow = 2 * time.Minute
-	DefaultEmitBuffer      = 8192
-	DefaultMaxInFlight     = 1024
+	defaultEmitBuffer      = 8192
+	defaultMaxInFlight     = 1024
 )
 
 // Config selects the broker and sets how to use it. Every field has a default; see
@@ -61,11 +61,11 @@ type Config struct {
 
 // WithDefaults returns a copy of c with defaults in unset fields.
 func (c Config) WithDefaults() Config {
-	c.URL = cmp.Or(c.URL, DefaultURL)
+	c.URL = cmp.Or(c.URL, defaultURL)
 	c.StreamName = cmp.Or(c.StreamName, DefaultStreamName)
-	c.EmitBuffer = cmp.Or(c.EmitBuffer, DefaultEmitBuffer)
-	c.MaxInFlight = cmp.Or(c.MaxInFlight, DefaultMaxInFlight)
-	c.MaxAge = cmp.Or(c.MaxAge, DefaultMaxAge)
+	c.EmitBuffer = cmp.Or(c.EmitBuffer, defaultEmitBuffer)
+	c.MaxInFlight = cmp.Or(c.MaxInFlight, defaultMaxInFlight)
+	c.MaxAge = cmp.Or(c.MaxAge, defaultMaxAge)
 	c.DuplicateWindow = cmp.Or(c.DuplicateWindow, DefaultDuplicateWindow)
 	c.Timing = c.Timing.withDefaults()
 	if c.Logger == nil {
@@ -120,7 +120,7 @@ func splitURL(list string) ([]*url.URL, error) {
 		u, err := url.Parse(one)
 		if err != nil {
 			// The parser's error contains the URL, including any password.
-			return nil, badConfig("URL cannot be parsed; write it like %s", DefaultURL)
+			return nil, badConfig("URL cannot be parsed; write it like %s", defaultURL)
 		}
 		out = append(out, u)
 	}

@@ -147,7 +147,7 @@ func (c *consumer) brokerConfig() jetstream.ConsumerConfig {
 		InactiveThreshold: c.cfg.Inactive,
 	}
 	for _, f := range c.cfg.Filter {
-		out.FilterSubjects = append(out.FilterSubjects, Subject(f))
+		out.FilterSubjects = append(out.FilterSubjects, eventSubject(f))
 	}
 	return out
 }

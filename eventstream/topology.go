@@ -155,7 +155,7 @@ func (s *Stream) overlap(ctx context.Context, sess *session) error {
 func (s *Stream) probePublish(ctx context.Context, sess *session) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.DialTimeout)
 	defer cancel()
-	msg := nats.NewMsg(Subject("supervisor.rehearsal"))
+	msg := nats.NewMsg(eventSubject("supervisor.rehearsal"))
 	msg.Header.Set(jetstream.ExpectedStreamHeader, s.cfg.StreamName+"-rehearsal")
 	msg.Reply = newAckSubject()
 	reply, err := request(ctx, sess.nc, msg)
