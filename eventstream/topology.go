@@ -136,10 +136,6 @@ func (s *Stream) createStream(ctx context.Context, sess *session) error {
 	}
 }
 
-// codeSubjectOverlap is JetStream's error for a stream whose subjects another
-// stream has (errors.json in the server).
-const codeSubjectOverlap jetstream.ErrorCode = 10065
-
 // overlap names the stream whose subjects prevent ours from being created.
 func (s *Stream) overlap(ctx context.Context, sess *session) error {
 	names, err := streamsCovering(ctx, sess.js, SubjectAll)
