@@ -130,9 +130,8 @@ var forms = map[reflect.Type]Form{
 
 // fieldsOf reads a payload's struct; see [Payload] for its tags.
 func fieldsOf(payload reflect.Type) []Field {
-	fields := make([]Field, payload.NumField())
-	for i := range fields {
-		field := payload.Field(i)
+	var fields []Field
+	for field := range payload.Fields() {
 		form, ok := forms[field.Type]
 		if !ok {
 			panic("charter: no form for " + payload.String() + "." + field.Name)
@@ -148,7 +147,7 @@ func fieldsOf(payload reflect.Type) []Field {
 			f.Values = strings.Fields(values)
 		}
 		f.Max, _ = strconv.ParseFloat(field.Tag.Get("max"), 64) // none: 0
-		fields[i] = f
+		fields = append(fields, f)
 	}
 	return fields
 }

@@ -78,10 +78,11 @@ func (o *object) parseMember(r *reader, n, depth int) error {
 // add keeps the nth member. That a name stands there twice is said only when the rest
 // of the text is in order.
 func (o *object) add(n int, name []byte, raw jsontext.Value) {
-	i, seen := n, false // most writers keep our order
+	i := n // most writers keep our order
 	if n >= len(o.names) || o.names[n] != string(name) {
 		i = slices.IndexFunc(o.names, func(known string) bool { return known == string(name) })
 	}
+	var seen bool
 	if i >= 0 {
 		seen = o.values[i] != nil
 		o.values[i] = raw
