@@ -10,80 +10,50 @@ const (
 
 // AgentOnline reports that an agent registered or returned.
 type AgentOnline struct {
-	AgentID   string
-	Name      string
-	Role      string   // may be empty
-	Types     []string // the mission types it works on
-	Reason    string   // for people; may be empty
-	ChangedAt time.Time
+	AgentID   string    `json:"agent_id" doc:"The agent's id."`
+	Name      string    `json:"name" doc:"The agent's name, for people."`
+	Role      string    `json:"role" doc:"The part that the agent plays, for people; may be empty."`
+	Types     []string  `json:"types" doc:"The mission types that the agent works on."`
+	Reason    string    `json:"reason" doc:"Why, for people; may be empty."`
+	ChangedAt time.Time `json:"changed_at" doc:"When the change was stored."`
 }
 
 // EventType returns [TypeAgentOnline].
 func (p AgentOnline) EventType() string { return TypeAgentOnline }
 
 // AppendJSON implements [Payload].
-func (p AgentOnline) AppendJSON(dst []byte) []byte { return agentState(p).appendJSON(dst) }
-
-func (p AgentOnline) sizeHint() int { return agentState(p).sizeHint() }
-
-func decodeAgentOnline(o *object) Payload { return AgentOnline(decodeAgentState(o)) }
+func (p AgentOnline) AppendJSON(dst []byte) []byte { return appendPayload(dst, p) }
 
 // AgentOffline reports that an agent left or fell silent.
-type AgentOffline struct {
-	AgentID   string
-	Name      string
-	Role      string   // may be empty
-	Types     []string // the mission types it worked on
-	Reason    string   // for people; may be empty
-	ChangedAt time.Time
-}
+type AgentOffline AgentOnline
 
 // EventType returns [TypeAgentOffline].
 func (p AgentOffline) EventType() string { return TypeAgentOffline }
 
 // AppendJSON implements [Payload].
-func (p AgentOffline) AppendJSON(dst []byte) []byte { return agentState(p).appendJSON(dst) }
+func (p AgentOffline) AppendJSON(dst []byte) []byte { return appendPayload(dst, p) }
 
-func (p AgentOffline) sizeHint() int { return agentState(p).sizeHint() }
-
-func decodeAgentOffline(o *object) Payload { return AgentOffline(decodeAgentState(o)) }
-
-// agentState is the payload shared by an agent's two events.
-type agentState struct {
-	AgentID   string
-	Name      string
-	Role      string
-	Types     []string
-	Reason    string
-	ChangedAt time.Time
-}
-
-func (p agentState) appendJSON(dst []byte) []byte {
-	return open(dst).
-		text("agent_id", p.AgentID).
-		text("name", p.Name).
-		text("role", p.Role).
-		texts("types", p.Types).
-		text("reason", p.Reason).
-		time("changed_at", p.ChangedAt).
-		close()
-}
-
-func (p agentState) sizeHint() int {
-	size := 128 + len(p.AgentID) + len(p.Name) + len(p.Role) + len(p.Reason)
-	for _, t := range p.Types {
-		size += len(`"",`) + len(t)
-	}
-	return size
-}
-
-func decodeAgentState(o *object) agentState {
-	return agentState{
-		AgentID:   o.text("agent_id"),
-		Name:      o.text("name"),
-		Role:      o.text("role"),
-		Types:     o.texts("types"),
-		Reason:    o.text("reason"),
-		ChangedAt: o.time("changed_at"),
-	}
+var agentEntries = []Entry{
+	{
+		Source:       sourceSupervisor,
+		SourceModule: "agents",
+		Kind:         Durable,
+		Description:  "An agent is there and can be given missions.",
+		When:         "Once when an agent registers that was not online before.",
+		Example: AgentOnline{
+			AgentID: "rover-1", Name: "Rover 1", Role: "scout", Types: []string{"survey", "default"},
+			Reason: "registered", ChangedAt: exampleTime,
+		},
+	},
+	{
+		Source:       sourceSupervisor,
+		SourceModule: "agents",
+		Kind:         Durable,
+		Description:  "An agent is gone, and its running missions go back.",
+		When:         "Once when an agent leaves, or when its death is noticed.",
+		Example: AgentOffline{
+			AgentID: "rover-1", Name: "Rover 1", Role: "scout", Types: []string{"survey", "default"},
+			Reason: "left", ChangedAt: exampleTime,
+		},
+	},
 }

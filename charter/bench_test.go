@@ -1,6 +1,7 @@
 package charter_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -94,6 +95,20 @@ func BenchmarkEncode(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkEncodeRelayed encodes an event with what the relay adds to its meta.
+func BenchmarkEncodeRelayed(b *testing.B) {
+	at := micros(1703001234_567000)
+	name := json.RawMessage(`"1f0c9f3e5b7a"`)
+	b.ReportAllocs()
+	for b.Loop() {
+		e := charter.New(changed(at.UnixMicro()), at)
+		e.Meta.Extra = map[string]json.RawMessage{"outbox": name, "outbox_position": json.RawMessage("1234567")}
+		if _, err := charter.Encode(&e); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 func BenchmarkDecode(b *testing.B) {

@@ -1,6 +1,12 @@
 package charter
 
-import "slices"
+import (
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
 
 // Kind is the delivery guarantee of an event.
 type Kind uint8
@@ -37,7 +43,8 @@ const (
 	FormTime                   // Unix seconds, a number of zero or more, with microsecond precision
 )
 
-// Field describes one field of a payload. Every field is always present.
+// Field describes one field of a payload, as the tags of its struct do; see [Payload].
+// Every field is always present.
 type Field struct {
 	Name        string
 	Form        Form
@@ -58,9 +65,10 @@ type Entry struct {
 	Description  string  // one sentence
 	When         string  // when the event is sent
 	Fields       []Field // of the payload, in the order they are written
-	Example      Payload
+	Example      Payload // a value of the struct that describes the fields
 
-	decode func(*object) Payload
+	names  []string // of the fields
+	labels []string // what is written before each field's value
 }
 
 // Catalogue lists every event type, in a stable order. The slices within the
@@ -81,7 +89,7 @@ const (
 	sourceMissions   = "missions_service"
 )
 
-var catalogue = slices.Concat(supervisorEntries, missionEntries, agentEntries)
+var catalogue = described(slices.Concat(supervisorEntries, missionEntries, agentEntries))
 
 var entries = func() map[string]*Entry {
 	m := make(map[string]*Entry, len(catalogue))
@@ -91,21 +99,55 @@ var entries = func() map[string]*Entry {
 	return m
 }()
 
-// Units shared by the tables of entries.
-const (
-	unitSeconds  = "Unix seconds, UTC"
-	unitMissions = "missions"
-	unitAgents   = "agents"
-)
-
-func textField(name, description string, values ...string) Field {
-	return Field{Name: name, Form: FormText, Values: values, Description: description}
+// described completes entries with what the structs of their payloads say.
+func described(entries []Entry) []Entry {
+	for i := range entries {
+		e := &entries[i]
+		e.Type = e.Example.EventType()
+		e.Fields = fieldsOf(reflect.TypeOf(e.Example))
+		if len(e.Fields) > maxFields {
+			panic("charter: maxFields is too low for " + e.Type)
+		}
+		for j, f := range e.Fields {
+			e.names = append(e.names, f.Name)
+			e.labels = append(e.labels, `,"`+f.Name+`":`)
+			if j == 0 {
+				e.labels[0] = `{"` + f.Name + `":`
+			}
+		}
+	}
+	return entries
 }
 
-func countField(name, unit, description string) Field {
-	return Field{Name: name, Form: FormCount, Unit: unit, Description: description}
+// forms maps the Go types that a payload's fields can have.
+var forms = map[reflect.Type]Form{
+	reflect.TypeFor[string]():    FormText,
+	reflect.TypeFor[[]string]():  FormTexts,
+	reflect.TypeFor[int64]():     FormCount,
+	reflect.TypeFor[float64]():   FormNumber,
+	reflect.TypeFor[time.Time](): FormTime,
 }
 
-func timeField(name, description string) Field {
-	return Field{Name: name, Form: FormTime, Unit: unitSeconds, Description: description}
+// fieldsOf reads a payload's struct; see [Payload] for its tags.
+func fieldsOf(payload reflect.Type) []Field {
+	var fields []Field
+	for field := range payload.Fields() {
+		form, ok := forms[field.Type]
+		if !ok {
+			panic("charter: no form for " + payload.String() + "." + field.Name)
+		}
+		f := Field{
+			Name: field.Tag.Get("json"), Form: form, Nullable: field.Tag.Get("nullable") == "true",
+			Unit: field.Tag.Get("unit"), Description: field.Tag.Get("doc"),
+		}
+		if form == FormTime {
+			f.Unit = "Unix seconds, UTC"
+		}
+		if values := field.Tag.Get("values"); values != "" {
+			f.Values = strings.Fields(values)
+		}
+		f.Max, _ = strconv.ParseFloat(field.Tag.Get("max"), 64) // none: 0
+		fields = append(fields, f)
+	}
+	return fields
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 )
 
@@ -18,93 +19,83 @@ func Decode(b []byte) (Event, error) {
 	if len(b) > MaxSize {
 		return Event{}, tooLarge(len(b))
 	}
-	s := &scanner{text: bytes.Clone(b)}
-	o, err := parseObject(s, "", 1)
-	if err != nil {
+	o := object{names: envelopeFields}
+	if err := o.parse(bytes.Clone(b), 1); err != nil {
 		return Event{}, err
 	}
-	if err := s.end(); err != nil {
-		return Event{}, invalid("", err.Error())
-	}
-	e := Event{
-		ID:        o.uuid("id"),
-		Type:      o.eventType("type"),
-		Source:    o.filled("source"),
-		Target:    o.target("target"),
-		Timestamp: o.timestamp("timestamp"),
-		Payload:   o.rawObject("payload"),
-		Meta:      o.meta("meta"),
-		Extra:     o.rest(envelopeFields),
+	e := Event{ // by their places in envelopeFields
+		ID:        o.uuid(0),
+		Type:      o.eventType(1),
+		Source:    o.filled(2),
+		Target:    o.target(3),
+		Timestamp: o.timestamp(4),
+		Payload:   json.RawMessage(o.typed(5, jsontext.KindBeginObject)),
+		Meta:      o.meta(6),
+		Extra:     o.rest,
 	}
 	if o.err != nil {
 		return Event{}, o.err
 	}
+	e.checked = e.Payload
 	return e, nil
 }
 
 // uuid reads the canonical form with 36 characters, the only form that readers in
 // every language accept.
-func (o *object) uuid(name string) uuid.UUID {
-	text := o.text(name)
-	id, err := uuid.Parse(text)
+func (o *object) uuid(i int) uuid.UUID {
+	text := o.rawText(i)
+	id, err := uuid.ParseBytes(text)
 	switch {
 	case err != nil || len(text) != 36:
-		o.fail(name, "must be a UUID of 36 characters")
+		o.fail(i, "must be a UUID of 36 characters")
 	case id == uuid.Nil:
-		o.fail(name, "is the nil UUID")
+		o.fail(i, "is the nil UUID")
 	}
 	return id
 }
 
-func (o *object) eventType(name string) string {
-	text := o.text(name)
+func (o *object) eventType(i int) string {
+	text := o.text(i)
 	if !typeFits(text) {
-		o.fail(name, typeReason)
+		o.fail(i, typeReason)
 	}
 	return text
 }
 
 // target reads null as "", which is not a valid target.
-func (o *object) target(name string) string {
-	if o.isNull(name) {
+func (o *object) target(i int) string {
+	if o.isNull(i) {
 		return ""
 	}
-	return o.filled(name)
+	return o.filled(i)
 }
 
-func (o *object) timestamp(name string) time.Time {
-	raw := o.field(name)
-	if raw == nil || raw[0] != '"' {
-		return o.time(name)
+func (o *object) timestamp(i int) time.Time {
+	raw := o.field(i)
+	if raw == nil || raw.Kind() != jsontext.KindString {
+		return o.time(i)
 	}
-	t, ok := parseISO(o.text(name))
+	t, ok := parseISO(o.text(i))
 	if !ok {
-		o.fail(name, "must be Unix seconds or an ISO-8601 time in the years 1970 to 9999")
+		o.fail(i, "must be Unix seconds or an ISO-8601 time in the years 1970 to 9999")
 	}
 	return t
 }
 
-func (o *object) rawObject(name string) json.RawMessage {
-	raw := o.typed(name, "an object")
-	return raw[:len(raw):len(raw)]
-}
-
-func (o *object) meta(name string) Meta {
-	raw := o.rawObject(name)
+func (o *object) meta(i int) Meta {
+	raw := o.typed(i, jsontext.KindBeginObject)
 	if raw == nil {
 		return Meta{}
 	}
-	m, err := parseObject(&scanner{text: raw}, o.prefix+name, 2)
-	if err != nil {
-		m = &object{err: err}
-	}
-	meta := Meta{
-		SchemaVersion: m.version("schema_version"),
-		Producer:      m.filledIfAny("producer"),
-		SourceModule:  m.filledIfAny("source_module"),
-		CorrelationID: m.filledIfAny("correlation_id"),
-		Traceparent:   m.filledIfAny("traceparent"),
-		Extra:         m.rest(metaFields),
+	m := object{path: "meta", names: metaFields}
+	m.err = m.parse(raw, 2)
+	meta := Meta{ // by their places in metaFields
+		SchemaVersion: m.version(0),
+		Producer:      m.filledIfAny(1),
+		SourceModule:  m.filledIfAny(2),
+		CorrelationID: m.filledIfAny(3),
+		Traceparent:   m.filledIfAny(4),
+		Extra:         m.rest,
 	}
 	if o.err == nil {
 		o.err = m.err
@@ -114,21 +105,21 @@ func (o *object) meta(name string) Meta {
 
 const versionReason = "must be a whole number from 1 up"
 
-func (o *object) version(name string) int {
-	if !o.has(name) {
+func (o *object) version(i int) int {
+	if !o.has(i) {
 		return 0
 	}
-	n := o.count(name)
+	n := o.count(i)
 	if n < 1 || n > math.MaxInt32 {
-		o.fail(name, versionReason)
+		o.fail(i, versionReason)
 	}
 	return int(n)
 }
 
 // filledIfAny reads a string that may be absent, but not empty or null.
-func (o *object) filledIfAny(name string) string {
-	if !o.has(name) {
+func (o *object) filledIfAny(i int) string {
+	if !o.has(i) {
 		return ""
 	}
-	return o.filled(name)
+	return o.filled(i)
 }

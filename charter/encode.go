@@ -46,23 +46,31 @@ func (e *Event) AppendJSON(dst []byte) ([]byte, error) {
 }
 
 func (m *Meta) appendJSON(dst []byte) []byte {
-	b := open(dst)
+	dst = append(dst, '{')
 	if m.SchemaVersion != 0 {
-		b = strconv.AppendInt(b.name("schema_version"), int64(m.SchemaVersion), 10)
+		dst = strconv.AppendInt(append(dst, `"schema_version":`...), int64(m.SchemaVersion), 10)
 	}
-	b = b.textIfAny("producer", m.Producer)
-	b = b.textIfAny("source_module", m.SourceModule)
-	b = b.textIfAny("correlation_id", m.CorrelationID)
-	b = b.textIfAny("traceparent", m.Traceparent)
-	b = appendExtra(b, m.Extra)
-	return b.close()
+	dst = appendTextIfAny(dst, `"producer":`, m.Producer)
+	dst = appendTextIfAny(dst, `"source_module":`, m.SourceModule)
+	dst = appendTextIfAny(dst, `"correlation_id":`, m.CorrelationID)
+	dst = appendTextIfAny(dst, `"traceparent":`, m.Traceparent)
+	return append(appendExtra(dst, m.Extra), '}')
 }
 
-func (b builder) textIfAny(name, s string) builder {
+// appendTextIfAny appends a field, unless it is empty, to an object that is still open.
+func appendTextIfAny(dst []byte, label, s string) []byte {
 	if s == "" {
-		return b
+		return dst
 	}
-	return b.text(name, s)
+	return appendText(append(appendComma(dst), label...), s)
+}
+
+// appendComma separates a field of an open object from the one before.
+func appendComma(dst []byte) []byte {
+	if dst[len(dst)-1] == '{' {
+		return dst
+	}
+	return append(dst, ',')
 }
 
 // appendExtra appends fields to an object that is still open.
@@ -71,10 +79,7 @@ func appendExtra(dst []byte, extra map[string]json.RawMessage) []byte {
 		return dst
 	}
 	for _, name := range slices.Sorted(maps.Keys(extra)) {
-		if dst[len(dst)-1] != '{' {
-			dst = append(dst, ',')
-		}
-		dst = append(appendText(dst, name), ':')
+		dst = append(appendText(appendComma(dst), name), ':')
 		dst = append(dst, extra[name]...)
 	}
 	return dst

@@ -68,6 +68,28 @@ func TestEncodeRefuses(t *testing.T) {
 	}
 }
 
+// A payload that was written or read here is not parsed again; one that has been
+// replaced is.
+func TestEncodeParsesReplacedPayloads(t *testing.T) {
+	t.Parallel()
+	for name, e := range map[string]charter.Event{
+		"new":     charter.New(changed(1703001234_567000), micros(1703001234_567000)),
+		"decoded": decode(t, golden(t, "mission.status_changed")),
+	} {
+		for _, payload := range []json.RawMessage{nil, {}, e.Payload[:len(e.Payload)-1], e.Payload[1:], json.RawMessage(`null`)} {
+			broken := e.Again()
+			broken.Payload = payload
+			if _, err := charter.Encode(&broken); !errors.Is(err, charter.ErrInvalid) {
+				t.Errorf("%s with the payload %q: got %v, want ErrInvalid", name, payload, err)
+			}
+		}
+		e.Payload = json.RawMessage(`{"a":1}`)
+		if got := decode(t, encode(t, e)); string(got.Payload) != `{"a":1}` {
+			t.Errorf("%s: got the payload %s", name, got.Payload)
+		}
+	}
+}
+
 func TestEncodeSize(t *testing.T) {
 	t.Parallel()
 	e := validEvent()

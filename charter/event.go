@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"math/rand/v2"
+	"reflect"
 	"time"
 	"unsafe"
 
@@ -13,6 +14,9 @@ import (
 // MaxSize is the maximum size of an encoded event: 1 MiB. A broker's own message
 // limit includes headers, and may be lower.
 const MaxSize = 1 << 20
+
+// targetPrefix and a mission's ID form a target.
+const targetPrefix = "mission_"
 
 // Values of meta in every event that this package creates.
 const (
@@ -27,9 +31,11 @@ type Event struct {
 	Source    string                     // who sent it; never empty
 	Target    string                     // what it concerns, such as mission_<id>; "" means null, a broadcast
 	Timestamp time.Time                  // UTC, microsecond precision, in the years 1970 to 9999
-	Payload   json.RawMessage            // a JSON object
+	Payload   json.RawMessage            // a JSON object; replaced, but never changed in place
 	Meta      Meta                       // may be empty
 	Extra     map[string]json.RawMessage // top-level fields unknown to this version; nil if there are none
+
+	checked json.RawMessage // the payload that was written or read here, and need not be parsed again
 }
 
 // Meta describes the origin of an event. Every field may be absent.
@@ -54,11 +60,19 @@ func New(p Payload, at time.Time) Event {
 // example, must have the same ID each time it is sent.
 func NewWithID(id uuid.UUID, p Payload, at time.Time) Event {
 	e := Event{ID: id, Type: p.EventType(), Timestamp: at.UTC().Truncate(time.Microsecond)}
-	if entry, ok := entries[e.Type]; ok {
-		e.Source = entry.Source
-		e.Meta = Meta{SchemaVersion: schemaVersion, Producer: producer, SourceModule: entry.SourceModule}
+	entry, ok := entries[e.Type]
+	if !ok {
+		e.Payload = p.AppendJSON(nil)
+		return e
 	}
-	e.Payload, e.Target = render(p)
+	e.Source = entry.Source
+	e.Meta = Meta{SchemaVersion: schemaVersion, Producer: producer, SourceModule: entry.SourceModule}
+	if value := reflect.Indirect(reflect.ValueOf(p)); value.Type() == reflect.TypeOf(entry.Example) {
+		e.Payload, e.Target = entry.render(value)
+		e.checked = e.Payload
+	} else {
+		e.Payload = p.AppendJSON(nil)
+	}
 	return e
 }
 
@@ -70,18 +84,14 @@ func (e *Event) Again() Event {
 	return again
 }
 
-// render returns the payload's JSON and its target. The two share one allocation:
-// the target's bytes follow the payload's, beyond the capacity of the slice that
-// callers get, so that they cannot be changed. That makes the string safe.
-func render(p Payload) (payload json.RawMessage, target string) {
-	size := 512
-	if s, ok := p.(interface{ sizeHint() int }); ok {
-		size = s.sizeHint()
-	}
-	buf := p.AppendJSON(make([]byte, 0, size))
+// render returns a payload's JSON and its target. The two share one allocation: the
+// target's bytes follow the payload's, beyond the capacity of the slice that callers
+// get, so that they cannot be changed. That makes the string safe.
+func (e *Entry) render(p reflect.Value) (payload json.RawMessage, target string) {
+	buf := e.appendJSON(make([]byte, 0, e.sizeHint(p)), p)
 	end := len(buf)
-	if t, ok := p.(interface{ appendTarget(dst []byte) []byte }); ok {
-		buf = t.appendTarget(buf)
+	if e.Targeted {
+		buf = append(append(buf, targetPrefix...), p.Field(0).String()...) // the mission's id
 		target = unsafe.String(unsafe.SliceData(buf[end:]), len(buf)-end)
 	}
 	return buf[:end:end], target

@@ -10,183 +10,116 @@ const (
 	TypeMissionProgressed    = "mission.progressed"
 )
 
-// targetPrefix and a mission's ID form a target.
-const targetPrefix = "mission_"
-
-func appendMissionTarget(dst []byte, missionID string) []byte {
-	return append(append(dst, targetPrefix...), missionID...)
-}
-
 // MissionCreated reports that a mission was accepted and stored.
 type MissionCreated struct {
-	MissionID   string
-	Name        string
-	Description string
-	Type        string // which agents may work on it
-	Priority    string // "LOW", "NORMAL", "HIGH" or "CRITICAL"
-	Status      string // always "PENDING"
-	CreatedAt   time.Time
+	MissionID   string    `json:"mission_id" doc:"The mission's id."`
+	Name        string    `json:"name" doc:"The mission's name, for people."`
+	Description string    `json:"description" doc:"What the mission is about, for people; may be empty."`
+	Type        string    `json:"type" doc:"The mission's type, which agents choose their work by."`
+	Priority    string    `json:"priority" values:"LOW NORMAL HIGH CRITICAL" doc:"How soon the mission is to be claimed."`
+	Status      string    `json:"status" values:"PENDING" doc:"The status that every mission begins with."`
+	CreatedAt   time.Time `json:"created_at" doc:"When the mission was stored."`
 }
 
 // EventType returns [TypeMissionCreated].
 func (p MissionCreated) EventType() string { return TypeMissionCreated }
 
 // AppendJSON implements [Payload].
-func (p MissionCreated) AppendJSON(dst []byte) []byte {
-	return open(dst).
-		text("mission_id", p.MissionID).
-		text("name", p.Name).
-		text("description", p.Description).
-		text("type", p.Type).
-		text("priority", p.Priority).
-		text("status", p.Status).
-		time("created_at", p.CreatedAt).
-		close()
-}
+func (p MissionCreated) AppendJSON(dst []byte) []byte { return appendPayload(dst, p) }
 
-func (p MissionCreated) sizeHint() int {
-	return 160 + len(p.MissionID) + len(p.Name) + len(p.Description) +
-		len(p.Type) + len(p.Priority) + len(p.Status)
-}
-
-func decodeMissionCreated(o *object) Payload {
-	return MissionCreated{
-		MissionID:   o.text("mission_id"),
-		Name:        o.text("name"),
-		Description: o.text("description"),
-		Type:        o.text("type"),
-		Priority:    o.text("priority"),
-		Status:      o.text("status"),
-		CreatedAt:   o.time("created_at"),
-	}
-}
-
-// MissionStatusChanged reports that a mission's status changed.
+// MissionStatusChanged reports that a mission's status changed. An empty AgentID means
+// null.
 type MissionStatusChanged struct {
-	MissionID string
-	OldStatus string // "PENDING", "RUNNING", "COMPLETED", "FAILED" or "CANCELLED"
-	NewStatus string // one of the same values
-	ChangedAt time.Time
-	Reason    string // for people; may be empty
-	Attempt   int64  // number of attempts started, including a running one
-	AgentID   string // the agent of the attempt; "" means null: no agent was involved
+	MissionID string    `json:"mission_id" doc:"The mission's id."`
+	OldStatus string    `json:"old_status" values:"PENDING RUNNING COMPLETED FAILED CANCELLED" doc:"The status before the change."`
+	NewStatus string    `json:"new_status" values:"PENDING RUNNING COMPLETED FAILED CANCELLED" doc:"The status after the change."`
+	ChangedAt time.Time `json:"changed_at" doc:"When the change was stored."`
+	Reason    string    `json:"reason" doc:"Why, for people; may be empty."`
+	Attempt   int64     `json:"attempt" unit:"attempts" doc:"How many attempts had begun, a running one included."`
+	AgentID   string    `json:"agent_id" nullable:"true" doc:"The agent that holds the mission, or held it until the change; null when no agent had a part in it."`
 }
 
 // EventType returns [TypeMissionStatusChanged].
 func (p MissionStatusChanged) EventType() string { return TypeMissionStatusChanged }
 
 // AppendJSON implements [Payload].
-func (p MissionStatusChanged) AppendJSON(dst []byte) []byte {
-	return open(dst).
-		text("mission_id", p.MissionID).
-		text("old_status", p.OldStatus).
-		text("new_status", p.NewStatus).
-		time("changed_at", p.ChangedAt).
-		text("reason", p.Reason).
-		count("attempt", p.Attempt).
-		textOrNull("agent_id", p.AgentID).
-		close()
-}
-
-func (p MissionStatusChanged) sizeHint() int {
-	return 192 + 2*len(p.MissionID) + len(p.OldStatus) + len(p.NewStatus) + len(p.Reason) + len(p.AgentID)
-}
-
-func (p MissionStatusChanged) appendTarget(dst []byte) []byte {
-	return appendMissionTarget(dst, p.MissionID)
-}
-
-func decodeMissionStatusChanged(o *object) Payload {
-	return MissionStatusChanged{
-		MissionID: o.text("mission_id"),
-		OldStatus: o.text("old_status"),
-		NewStatus: o.text("new_status"),
-		ChangedAt: o.time("changed_at"),
-		Reason:    o.text("reason"),
-		Attempt:   o.count("attempt"),
-		AgentID:   o.textOrNull("agent_id"),
-	}
-}
+func (p MissionStatusChanged) AppendJSON(dst []byte) []byte { return appendPayload(dst, p) }
 
 // MissionLogAppended reports a new entry in a mission's log. The event does not
 // contain the entry's data; request the log from the supervisor.
 type MissionLogAppended struct {
-	MissionID  string
-	LogLevel   string // such as "info"
-	Message    string
-	AppendedAt time.Time
+	MissionID  string    `json:"mission_id" doc:"The mission's id."`
+	LogLevel   string    `json:"log_level" values:"debug info warning error" doc:"How grave the entry is."`
+	Message    string    `json:"message" doc:"What the entry says."`
+	AppendedAt time.Time `json:"appended_at" doc:"When the entry was stored."`
 }
 
 // EventType returns [TypeMissionLogAppended].
 func (p MissionLogAppended) EventType() string { return TypeMissionLogAppended }
 
 // AppendJSON implements [Payload].
-func (p MissionLogAppended) AppendJSON(dst []byte) []byte {
-	return open(dst).
-		text("mission_id", p.MissionID).
-		text("log_level", p.LogLevel).
-		text("message", p.Message).
-		time("appended_at", p.AppendedAt).
-		close()
-}
-
-func (p MissionLogAppended) sizeHint() int {
-	return 112 + 2*len(p.MissionID) + len(p.LogLevel) + len(p.Message)
-}
-
-func (p MissionLogAppended) appendTarget(dst []byte) []byte {
-	return appendMissionTarget(dst, p.MissionID)
-}
-
-func decodeMissionLogAppended(o *object) Payload {
-	return MissionLogAppended{
-		MissionID:  o.text("mission_id"),
-		LogLevel:   o.text("log_level"),
-		Message:    o.text("message"),
-		AppendedAt: o.time("appended_at"),
-	}
-}
+func (p MissionLogAppended) AppendJSON(dst []byte) []byte { return appendPayload(dst, p) }
 
 // MissionProgressed reports the progress of a running mission.
 type MissionProgressed struct {
-	MissionID    string
-	Percent      float64 // 0 to 100
-	Message      string  // the current activity, for people; may be empty
-	ProgressedAt time.Time
+	MissionID    string    `json:"mission_id" doc:"The mission's id."`
+	Percent      float64   `json:"percent" unit:"percent, 0 to 100" max:"100" doc:"How much of the work is done."`
+	Message      string    `json:"message" doc:"What is being done, for people; may be empty."`
+	ProgressedAt time.Time `json:"progressed_at" doc:"When the report was stored."`
 }
 
 // EventType returns [TypeMissionProgressed].
 func (p MissionProgressed) EventType() string { return TypeMissionProgressed }
 
 // AppendJSON implements [Payload].
-func (p MissionProgressed) AppendJSON(dst []byte) []byte {
-	return open(dst).
-		text("mission_id", p.MissionID).
-		number("percent", p.Percent).
-		text("message", p.Message).
-		time("progressed_at", p.ProgressedAt).
-		close()
-}
+func (p MissionProgressed) AppendJSON(dst []byte) []byte { return appendPayload(dst, p) }
 
-func (p MissionProgressed) sizeHint() int { return 144 + 2*len(p.MissionID) + len(p.Message) }
+const exampleMission = "018c8231-5a07-7c3e-9d0b-6f1f6f0c2a11"
 
-func (p MissionProgressed) appendTarget(dst []byte) []byte {
-	return appendMissionTarget(dst, p.MissionID)
-}
-
-func decodeMissionProgressed(o *object) Payload {
-	return MissionProgressed{
-		MissionID:    o.text("mission_id"),
-		Percent:      o.percent("percent"),
-		Message:      o.text("message"),
-		ProgressedAt: o.time("progressed_at"),
-	}
-}
-
-func (o *object) percent(name string) float64 {
-	f := o.number(name)
-	if f < 0 || f > 100 {
-		o.fail(name, "must be from 0 to 100")
-	}
-	return f
+var missionEntries = []Entry{
+	{
+		Source:       sourceMissions,
+		SourceModule: "missions",
+		Kind:         Durable,
+		Description:  "A mission was accepted and stored.",
+		When:         "Once per mission, the first of its events.",
+		Example: MissionCreated{
+			MissionID: exampleMission, Name: "Survey sector 7", Description: "Map the northern ridge.",
+			Type: "survey", Priority: "HIGH", Status: "PENDING", CreatedAt: exampleTime,
+		},
+	},
+	{
+		Source:       sourceMissions,
+		SourceModule: "missions",
+		Kind:         Durable,
+		Targeted:     true,
+		Description:  "A mission went from one status to another.",
+		When:         "Once per change of status: claimed, completed, failed, put back, cancelled or retried.",
+		Example: MissionStatusChanged{
+			MissionID: exampleMission, OldStatus: "PENDING", NewStatus: "RUNNING", ChangedAt: exampleTime,
+			Reason: "claimed", Attempt: 1, AgentID: "rover-1",
+		},
+	},
+	{
+		Source:       sourceMissions,
+		SourceModule: "missions",
+		Kind:         Durable,
+		Targeted:     true,
+		Description:  "A mission's log has a new entry.",
+		When:         "Once per entry that is appended; the entry's data stays in the log.",
+		Example: MissionLogAppended{
+			MissionID: exampleMission, LogLevel: "info", Message: "ridge reached", AppendedAt: exampleTime,
+		},
+	},
+	{
+		Source:       sourceMissions,
+		SourceModule: "missions",
+		Kind:         Telemetry,
+		Targeted:     true,
+		Description:  "A running mission has come further.",
+		When:         "Once per progress report of the agent that holds the mission.",
+		Example: MissionProgressed{
+			MissionID: exampleMission, Percent: 62.5, Message: "5 of 8 tiles", ProgressedAt: exampleTime,
+		},
+	},
 }

@@ -2,12 +2,19 @@ package charter
 
 import (
 	"fmt"
+	"math"
+	"reflect"
 	"strconv"
 	"time"
 )
 
 // Payload is the content of one type of event. Every payload struct in the
 // catalogue implements it by value.
+//
+// The struct is the one description of a payload: its fields are written in order,
+// and their tags give each field's name (json), a sentence about it (doc), its unit,
+// the known values of a text, the max of a number that starts at zero, and whether it
+// is nullable. Encoding, decoding, [Entry], the schemas and EVENTS.md follow from it.
 type Payload interface {
 	// EventType returns the event's type, such as "mission.created".
 	EventType() string
@@ -27,57 +34,97 @@ func DecodePayload(e *Event) (Payload, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: %q", ErrUnknownType, clip(e.Type))
 	}
-	s := &scanner{text: e.Payload}
-	o, err := parseObject(s, "payload", 2)
-	if err != nil {
+	o := object{path: "payload", names: entry.names}
+	if err := o.parse(e.Payload, 2); err != nil {
 		return nil, err
 	}
-	if err := s.end(); err != nil {
-		return nil, invalid("payload", err.Error())
+	p := reflect.New(reflect.TypeOf(entry.Example)).Elem()
+	for i := range entry.Fields {
+		o.set(p.Field(i), i, &entry.Fields[i])
 	}
-	p := entry.decode(o)
 	if o.err != nil {
 		return nil, o.err
 	}
-	return p, nil
+	return p.Interface().(Payload), nil
 }
 
-// builder appends an object's fields. Names come from the catalogue and need no
-// escaping.
-type builder []byte
-
-func open(dst []byte) builder { return append(dst, '{') }
-
-func (b builder) close() []byte { return append(b, '}') }
-
-func (b builder) name(name string) builder {
-	if b[len(b)-1] != '{' {
-		b = append(b, ',')
+// set reads the ith field of a payload.
+func (o *object) set(into reflect.Value, i int, f *Field) {
+	switch f.Form {
+	case FormText:
+		if !f.Nullable || !o.isNull(i) { // null is ""
+			into.SetString(o.text(i))
+		}
+	case FormTexts:
+		*into.Addr().Interface().(*[]string) = o.texts(i)
+	case FormCount:
+		into.SetInt(o.count(i))
+	case FormNumber:
+		into.SetFloat(o.payloadNumber(i, f))
+	case FormTime:
+		*into.Addr().Interface().(*time.Time) = o.time(i)
 	}
-	b = append(append(b, '"'), name...)
-	return append(b, '"', ':')
 }
 
-func (b builder) text(name, s string) builder {
-	return appendText(b.name(name), s)
+// payloadNumber reads a number within its limits, and null, if allowed, as NaN.
+func (o *object) payloadNumber(i int, f *Field) float64 {
+	if f.Nullable && o.isNull(i) {
+		return math.NaN()
+	}
+	n := o.number(i)
+	if f.Max != 0 && (n < 0 || n > f.Max) {
+		o.fail(i, "must be from 0 to "+strconv.FormatFloat(f.Max, 'f', -1, 64))
+	}
+	return n
 }
 
-func (b builder) textOrNull(name, s string) builder {
-	return appendTextOrNull(b.name(name), s)
+// appendPayload is AppendJSON of a payload in the catalogue.
+func appendPayload(dst []byte, p Payload) []byte {
+	return entries[p.EventType()].appendJSON(dst, reflect.ValueOf(p))
 }
 
-func (b builder) texts(name string, texts []string) builder {
-	return appendTexts(b.name(name), texts)
+// appendJSON appends a payload of the entry's type.
+func (e *Entry) appendJSON(dst []byte, p reflect.Value) []byte {
+	for i := range e.Fields {
+		dst = append(dst, e.labels[i]...)
+		switch value := p.Field(i); e.Fields[i].Form {
+		case FormText:
+			if e.Fields[i].Nullable {
+				dst = appendTextOrNull(dst, value.String())
+			} else {
+				dst = appendText(dst, value.String())
+			}
+		case FormTexts:
+			dst = appendTexts(dst, value.Interface().([]string))
+		case FormCount:
+			dst = strconv.AppendInt(dst, value.Int(), 10)
+		case FormNumber:
+			dst = appendNumber(dst, value.Float())
+		case FormTime:
+			dst = appendUnix(dst, value.Interface().(time.Time))
+		}
+	}
+	return append(dst, '}')
 }
 
-func (b builder) count(name string, n int64) builder {
-	return strconv.AppendInt(b.name(name), n, 10)
-}
-
-func (b builder) number(name string, f float64) builder {
-	return appendNumber(b.name(name), f)
-}
-
-func (b builder) time(name string, t time.Time) builder {
-	return appendUnix(b.name(name), t)
+// sizeHint is enough for a payload and its target unless much text needs escaping.
+func (e *Entry) sizeHint(p reflect.Value) int {
+	size := len(targetPrefix) + len("}")
+	for i := range e.Fields {
+		size += len(e.labels[i])
+		switch e.Fields[i].Form {
+		case FormText:
+			size += p.Field(i).Len() + len(`""`)
+			if i == 0 { // the target repeats it
+				size += p.Field(i).Len()
+			}
+		case FormTexts:
+			for _, s := range p.Field(i).Interface().([]string) {
+				size += len(s) + len(`"",`)
+			}
+		default:
+			size += 24 // the longest number
+		}
+	}
+	return size
 }

@@ -1,9 +1,6 @@
 package charter
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // Types of the supervisor's own events.
 const (
@@ -16,181 +13,132 @@ const (
 
 // HealthChecked reports that a client requested the supervisor's health.
 type HealthChecked struct {
-	Status    string // the answer: "ok", "degraded" or "error"
-	CheckedAt time.Time
+	Status    string    `json:"status" values:"ok degraded error" doc:"The health that the supervisor answered with."`
+	CheckedAt time.Time `json:"checked_at" doc:"When the supervisor looked."`
 }
 
 // EventType returns [TypeHealthChecked].
 func (p HealthChecked) EventType() string { return TypeHealthChecked }
 
 // AppendJSON implements [Payload].
-func (p HealthChecked) AppendJSON(dst []byte) []byte {
-	return open(dst).
-		text("status", p.Status).
-		time("checked_at", p.CheckedAt).
-		close()
-}
-
-func (p HealthChecked) sizeHint() int { return 64 + len(p.Status) }
-
-func decodeHealthChecked(o *object) Payload {
-	return HealthChecked{
-		Status:    o.text("status"),
-		CheckedAt: o.time("checked_at"),
-	}
-}
+func (p HealthChecked) AppendJSON(dst []byte) []byte { return appendPayload(dst, p) }
 
 // StatusQueried reports that a client requested the status, and the counts of
-// stored missions in the answer.
+// stored missions in the answer. TotalMissions is the sum of the five counts below it.
 type StatusQueried struct {
-	TotalMissions     int64 // the sum of the five below
-	RunningMissions   int64
-	PendingMissions   int64
-	CompletedMissions int64
-	FailedMissions    int64
-	CancelledMissions int64
-	AgentCount        int64 // agents not offline
-	QueriedAt         time.Time
+	TotalMissions     int64     `json:"total_missions" unit:"missions" doc:"All missions stored."`
+	RunningMissions   int64     `json:"running_missions" unit:"missions" doc:"Those that an agent is working on."`
+	PendingMissions   int64     `json:"pending_missions" unit:"missions" doc:"Those that wait for an agent, for their time or for another attempt."`
+	CompletedMissions int64     `json:"completed_missions" unit:"missions" doc:"Those that ended well and are still stored."`
+	FailedMissions    int64     `json:"failed_missions" unit:"missions" doc:"Those that failed for good and are still stored."`
+	CancelledMissions int64     `json:"cancelled_missions" unit:"missions" doc:"Those that were cancelled and are still stored."`
+	AgentCount        int64     `json:"agent_count" unit:"agents" doc:"Agents as the status answer counts them."`
+	QueriedAt         time.Time `json:"queried_at" doc:"When the numbers were read."`
 }
 
 // EventType returns [TypeStatusQueried].
 func (p StatusQueried) EventType() string { return TypeStatusQueried }
 
 // AppendJSON implements [Payload].
-func (p StatusQueried) AppendJSON(dst []byte) []byte {
-	return open(dst).
-		count("total_missions", p.TotalMissions).
-		count("running_missions", p.RunningMissions).
-		count("pending_missions", p.PendingMissions).
-		count("completed_missions", p.CompletedMissions).
-		count("failed_missions", p.FailedMissions).
-		count("cancelled_missions", p.CancelledMissions).
-		count("agent_count", p.AgentCount).
-		time("queried_at", p.QueriedAt).
-		close()
-}
-
-func (p StatusQueried) sizeHint() int { return 256 }
-
-func decodeStatusQueried(o *object) Payload {
-	return StatusQueried{
-		TotalMissions:     o.count("total_missions"),
-		RunningMissions:   o.count("running_missions"),
-		PendingMissions:   o.count("pending_missions"),
-		CompletedMissions: o.count("completed_missions"),
-		FailedMissions:    o.count("failed_missions"),
-		CancelledMissions: o.count("cancelled_missions"),
-		AgentCount:        o.count("agent_count"),
-		QueriedAt:         o.time("queried_at"),
-	}
-}
+func (p StatusQueried) AppendJSON(dst []byte) []byte { return appendPayload(dst, p) }
 
 // AgentsListed reports that a client requested the list of agents.
 type AgentsListed struct {
-	AgentCount int64 // the agent_count of the answer
-	QueriedAt  time.Time
+	AgentCount int64     `json:"agent_count" unit:"agents" doc:"The agent_count of the answer."`
+	QueriedAt  time.Time `json:"queried_at" doc:"When the list was read."`
 }
 
 // EventType returns [TypeAgentsListed].
 func (p AgentsListed) EventType() string { return TypeAgentsListed }
 
 // AppendJSON implements [Payload].
-func (p AgentsListed) AppendJSON(dst []byte) []byte {
-	return open(dst).
-		count("agent_count", p.AgentCount).
-		time("queried_at", p.QueriedAt).
-		close()
-}
+func (p AgentsListed) AppendJSON(dst []byte) []byte { return appendPayload(dst, p) }
 
-func (p AgentsListed) sizeHint() int { return 96 }
-
-func decodeAgentsListed(o *object) Payload {
-	return AgentsListed{
-		AgentCount: o.count("agent_count"),
-		QueriedAt:  o.time("queried_at"),
-	}
-}
-
-// AlertRaised reports that the condition of an alert rule now holds.
+// AlertRaised reports that the condition of an alert rule now holds. A Value that is
+// NaN means null; Threshold is finite.
 type AlertRaised struct {
-	Rule      string  // the rule's name
-	Metric    string  // what the rule watches
-	Value     float64 // the metric when the alert was raised; NaN means null: it had no value
-	Threshold float64 // what the rule compares the metric with; finite
-	Since     time.Time
-	RaisedAt  time.Time
+	Rule      string    `json:"rule" doc:"The rule's name, the same in raised and resolved."`
+	Metric    string    `json:"metric" doc:"What the rule watches."`
+	Value     float64   `json:"value" nullable:"true" unit:"that of the metric" doc:"The metric at that moment, or null when it had no value."`
+	Threshold float64   `json:"threshold" unit:"that of the metric" doc:"What the rule compares the metric with."`
+	Since     time.Time `json:"since" doc:"Since when the rule's condition had held when the alert was raised."`
+	RaisedAt  time.Time `json:"raised_at" doc:"When the alert was raised."`
 }
 
 // EventType returns [TypeAlertRaised].
 func (p AlertRaised) EventType() string { return TypeAlertRaised }
 
 // AppendJSON implements [Payload].
-func (p AlertRaised) AppendJSON(dst []byte) []byte {
-	return open(dst).
-		text("rule", p.Rule).
-		text("metric", p.Metric).
-		number("value", p.Value).
-		number("threshold", p.Threshold).
-		time("since", p.Since).
-		time("raised_at", p.RaisedAt).
-		close()
-}
+func (p AlertRaised) AppendJSON(dst []byte) []byte { return appendPayload(dst, p) }
 
-func (p AlertRaised) sizeHint() int { return 192 + len(p.Rule) + len(p.Metric) }
-
-func decodeAlertRaised(o *object) Payload {
-	return AlertRaised{
-		Rule:      o.text("rule"),
-		Metric:    o.text("metric"),
-		Value:     o.numberOrNull("value"),
-		Threshold: o.number("threshold"),
-		Since:     o.time("since"),
-		RaisedAt:  o.time("raised_at"),
-	}
-}
-
-// AlertResolved reports that the condition of an alert rule no longer holds.
+// AlertResolved reports that the condition of an alert rule no longer holds. A Value
+// that is NaN means null; Threshold is finite.
 type AlertResolved struct {
-	Rule       string  // the rule's name
-	Metric     string  // what the rule watches
-	Value      float64 // the metric when the alert was resolved; NaN means null: it had no value
-	Threshold  float64 // what the rule compares the metric with; finite
-	Since      time.Time
-	ResolvedAt time.Time
+	Rule       string    `json:"rule" doc:"The rule's name, the same in raised and resolved."`
+	Metric     string    `json:"metric" doc:"What the rule watches."`
+	Value      float64   `json:"value" nullable:"true" unit:"that of the metric" doc:"The metric at that moment, or null when it had no value."`
+	Threshold  float64   `json:"threshold" unit:"that of the metric" doc:"What the rule compares the metric with."`
+	Since      time.Time `json:"since" doc:"Since when the rule's condition had held when the alert was raised."`
+	ResolvedAt time.Time `json:"resolved_at" doc:"When the alert was resolved."`
 }
 
 // EventType returns [TypeAlertResolved].
 func (p AlertResolved) EventType() string { return TypeAlertResolved }
 
 // AppendJSON implements [Payload].
-func (p AlertResolved) AppendJSON(dst []byte) []byte {
-	return open(dst).
-		text("rule", p.Rule).
-		text("metric", p.Metric).
-		number("value", p.Value).
-		number("threshold", p.Threshold).
-		time("since", p.Since).
-		time("resolved_at", p.ResolvedAt).
-		close()
-}
+func (p AlertResolved) AppendJSON(dst []byte) []byte { return appendPayload(dst, p) }
 
-func (p AlertResolved) sizeHint() int { return 192 + len(p.Rule) + len(p.Metric) }
+// exampleTime is the time in all examples.
+var exampleTime = time.UnixMicro(1703001234_567000).UTC()
 
-func decodeAlertResolved(o *object) Payload {
-	return AlertResolved{
-		Rule:       o.text("rule"),
-		Metric:     o.text("metric"),
-		Value:      o.numberOrNull("value"),
-		Threshold:  o.number("threshold"),
-		Since:      o.time("since"),
-		ResolvedAt: o.time("resolved_at"),
-	}
-}
-
-// numberOrNull reads null as NaN.
-func (o *object) numberOrNull(name string) float64 {
-	if o.isNull(name) {
-		return math.NaN()
-	}
-	return o.number(name)
+var supervisorEntries = []Entry{
+	{
+		Source:       sourceSupervisor,
+		SourceModule: "supervisor",
+		Kind:         Telemetry,
+		Description:  "Somebody asked for the supervisor's health.",
+		When:         "Once per health request, whatever the answer is.",
+		Example:      HealthChecked{Status: "ok", CheckedAt: exampleTime},
+	},
+	{
+		Source:       sourceSupervisor,
+		SourceModule: "supervisor",
+		Kind:         Telemetry,
+		Description:  "Somebody asked for the status, and this is how things stood.",
+		When:         "Once per status request that was answered.",
+		Example: StatusQueried{
+			TotalMissions: 150, RunningMissions: 5, PendingMissions: 3, CompletedMissions: 130,
+			FailedMissions: 10, CancelledMissions: 2, AgentCount: 4, QueriedAt: exampleTime,
+		},
+	},
+	{
+		Source:       sourceSupervisor,
+		SourceModule: "supervisor",
+		Kind:         Telemetry,
+		Description:  "Somebody asked for the list of agents.",
+		When:         "Once per agents request that was answered.",
+		Example:      AgentsListed{AgentCount: 4, QueriedAt: exampleTime},
+	},
+	{
+		Source:       sourceSupervisor,
+		SourceModule: "alerts",
+		Kind:         Durable,
+		Description:  "An alert rule has begun to hold.",
+		When:         "Once when the alert begins; alert_resolved ends it.",
+		Example: AlertRaised{
+			Rule: "many-pending", Metric: "pending_missions", Value: 1200, Threshold: 1000,
+			Since: exampleTime.Add(-time.Minute), RaisedAt: exampleTime,
+		},
+	},
+	{
+		Source:       sourceSupervisor,
+		SourceModule: "alerts",
+		Kind:         Durable,
+		Description:  "An alert rule has ceased to hold.",
+		When:         "Once when an alert that was raised ends.",
+		Example: AlertResolved{
+			Rule: "many-pending", Metric: "pending_missions", Value: 640, Threshold: 1000,
+			Since: exampleTime.Add(-time.Minute), ResolvedAt: exampleTime,
+		},
+	},
 }

@@ -2,14 +2,12 @@ package charter
 
 import (
 	"bytes"
-	"errors"
 	"math"
 	"strconv"
-	"unicode/utf16"
 	"unicode/utf8"
-)
 
-var errSurrogate = errors.New("holds half of a surrogate pair, which no UTF-8 text can")
+	"github.com/go-json-experiment/json/jsontext"
+)
 
 const hexDigits = "0123456789abcdef"
 
@@ -48,7 +46,7 @@ var plain = func() (table [256]bool) {
 }()
 
 // plainPrefix returns how many bytes at the start of s are plain.
-func plainPrefix[T string | []byte](s T) int {
+func plainPrefix(s string) int {
 	for i := range len(s) {
 		if !plain[s[i]] {
 			return i
@@ -104,89 +102,12 @@ func appendNumber(dst []byte, f float64) []byte {
 	return strconv.AppendFloat(dst, f, format, -1, 64)
 }
 
-// unquote reads a JSON string that the scanner found valid. ok is false if it
-// contains half a surrogate pair.
-func unquote(quoted []byte) (text string, ok bool) {
-	s := quoted[1 : len(quoted)-1]
-	if bytes.IndexByte(s, '\\') < 0 {
-		return string(s), true
-	}
-	b := make([]byte, 0, len(s))
-	for i := 0; i < len(s); {
-		switch {
-		case s[i] != '\\':
-			b = append(b, s[i])
-			i++
-		case s[i+1] != 'u':
-			b = append(b, unescape(s[i+1]))
-			i += 2
-		default:
-			r, size := unescapeRune(s[i:])
-			if size == 0 {
-				return "", false
-			}
-			b = utf8.AppendRune(b, r)
-			i += size
-		}
-	}
-	return string(b), true
-}
-
-// unquoteName is unquote without a copy, unless there is something to unescape.
-func unquoteName(quoted []byte) (name []byte, ok bool) {
+// unquote reads a JSON string that a [reader] found valid, without a copy unless there
+// is something to unescape. ok is false if it contains half a surrogate pair.
+func unquote(quoted []byte) (text []byte, ok bool) {
 	if bytes.IndexByte(quoted, '\\') < 0 {
 		return quoted[1 : len(quoted)-1], true
 	}
-	text, ok := unquote(quoted)
-	return []byte(text), ok
-}
-
-// unescapeRune reads \uXXXX, or two of them that form a surrogate pair. The size is
-// 0 for half a pair.
-func unescapeRune(s []byte) (r rune, size int) {
-	const one = len(`\u0000`)
-	r = hex4(s[2:])
-	if !utf16.IsSurrogate(r) {
-		return r, one
-	}
-	if len(s) < 2*one || s[one] != '\\' || s[one+1] != 'u' {
-		return 0, 0
-	}
-	r = utf16.DecodeRune(r, hex4(s[one+2:]))
-	if r == utf8.RuneError {
-		return 0, 0
-	}
-	return r, 2 * one
-}
-
-func unescape(c byte) byte {
-	switch c {
-	case 'b':
-		return '\b'
-	case 'f':
-		return '\f'
-	case 'n':
-		return '\n'
-	case 'r':
-		return '\r'
-	case 't':
-		return '\t'
-	}
-	return c // a quote, a backslash or a slash stands for itself
-}
-
-func hex4(s []byte) rune {
-	var r rune
-	for _, c := range s[:4] {
-		switch {
-		case isDigit(c):
-			c -= '0'
-		case c >= 'a':
-			c -= 'a' - 10
-		default:
-			c -= 'A' - 10
-		}
-		r = r<<4 | rune(c)
-	}
-	return r
+	text, err := jsontext.AppendUnquote(nil, quoted)
+	return text, err == nil
 }

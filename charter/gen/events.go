@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"missioncontrol/charter"
+	"missioncontrol/charter/gen/jsonschema"
 )
 
 //go:embed events.md
@@ -43,7 +44,7 @@ func section(b *bytes.Buffer, entry charter.Entry) error {
 	if err != nil {
 		return err
 	}
-	text, err := indent(sample)
+	text, err := jsonschema.Indent(sample)
 	if err != nil {
 		return err
 	}

@@ -2,9 +2,17 @@ package main
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
+	"time"
 
 	"missioncontrol/charter"
+	"missioncontrol/charter/gen/jsonschema"
+)
+
+type (
+	object = jsonschema.Object
+	member = jsonschema.Member
 )
 
 const (
@@ -90,50 +98,34 @@ func eventSchema(entry charter.Entry) (object, error) {
 	}, nil
 }
 
-func payloadSchema(entry charter.Entry) object {
-	names := make([]string, len(entry.Fields))
-	properties := make(object, len(entry.Fields))
-	for i, field := range entry.Fields {
-		names[i] = field.Name
-		properties[i] = member{field.Name, fieldSchema(field)}
+// payloads makes the schemas of payloads.
+var payloads = jsonschema.Generator{Special: func(t reflect.Type) object {
+	switch t {
+	case reflect.TypeFor[time.Time]():
+		return timeType
+	case reflect.TypeFor[int64]():
+		return object{{"type", "integer"}, {"minimum", 0}}
 	}
-	return object{
-		{"description", "Fields may be added later; ignore the unknown ones."},
-		{"type", "object"},
-		{"required", names},
-		{"properties", properties},
-		{"additionalProperties", true},
-	}
-}
+	return nil
+}}
 
-func fieldSchema(field charter.Field) object {
-	schema := object{{"description", describe(field)}}
-	form := map[charter.Form]string{
-		charter.FormText:   "string",
-		charter.FormTexts:  "array",
-		charter.FormCount:  "integer",
-		charter.FormNumber: "number",
-		charter.FormTime:   "number",
-	}[field.Form]
-	if field.Nullable {
-		schema = append(schema, member{"type", []string{form, "null"}})
-	} else {
-		schema = append(schema, member{"type", form})
+func payloadSchema(entry charter.Entry) object {
+	payload := reflect.TypeOf(entry.Example)
+	fields := make([]jsonschema.Field, len(entry.Fields))
+	for i, field := range entry.Fields {
+		fields[i] = jsonschema.Field{
+			Name: field.Name, Type: payload.Field(i).Type, Nullable: field.Nullable, Description: describe(field),
+		}
+		if field.Max != 0 {
+			fields[i].More = object{{"minimum", 0}, {"maximum", field.Max}}
+		}
+		if len(field.Values) > 0 {
+			fields[i].More = append(fields[i].More, member{"examples", field.Values})
+		}
 	}
-	switch {
-	case field.Form == charter.FormTexts:
-		schema = append(schema, member{"items", object{{"type", "string"}}})
-	case field.Form == charter.FormCount:
-		schema = append(schema, member{"minimum", 0})
-	case field.Form == charter.FormTime:
-		schema = append(schema, member{"minimum", 0}, member{"exclusiveMaximum", timeLimit})
-	case field.Max != 0:
-		schema = append(schema, member{"minimum", 0}, member{"maximum", field.Max})
-	}
-	if len(field.Values) > 0 {
-		schema = append(schema, member{"examples", field.Values})
-	}
-	return schema
+	schema := object{{"description", "Fields may be added later; ignore the unknown ones."}}
+	schema = append(schema, payloads.Struct(fields)...)
+	return append(schema, member{"additionalProperties", true})
 }
 
 // describe returns the field's description, with its unit and known values.
@@ -158,11 +150,11 @@ func idSchema() object {
 	}
 }
 
+// timeType is how times are written, after their description.
+var timeType = object{{"type", "number"}, {"minimum", 0}, {"exclusiveMaximum", timeLimit}}
+
 func timeSchema(description string) object {
-	return object{
-		{"description", description},
-		{"type", "number"}, {"minimum", 0}, {"exclusiveMaximum", timeLimit},
-	}
+	return append(object{{"description", description}}, timeType...)
 }
 
 // outboxSchema returns the schema of the extra meta keys of durable events.

@@ -14,7 +14,7 @@ import (
 
 // asyncAPIDocument returns the AsyncAPI 3.0 document: requests, commands and events.
 func asyncAPIDocument(comment comments) (object, error) {
-	a := &async{schemas: &schemas{comment: comment, components: object{}}, channels: object{}, operations: object{}, messages: object{}}
+	a := &async{schemas: newSchemas(comment), channels: object{}, operations: object{}, messages: object{}}
 	for _, op := range api.Operations() {
 		if op.Subject != "" {
 			a.request(op)
@@ -46,7 +46,7 @@ type async struct {
 }
 
 // message adds a message and returns a reference to it.
-func (a *async) message(name string, payload object, title string) object {
+func (a *async) message(name string, payload any, title string) object {
 	a.messages[name] = object{"name": name, "title": title, "payload": payload}
 	return object{"$ref": "#/components/messages/" + name}
 }

@@ -43,10 +43,19 @@ func documents(dir string) (openAPI, asyncAPI []byte, err error) {
 	return openAPI, asyncAPI, err
 }
 
-// object is a JSON object; encoding/json writes its names in order.
+// object is a JSON object, whose names are written in alphabetical order.
 type object map[string]any
 
+// indent writes a document with every object's names in alphabetical order.
 func indent(document object) ([]byte, error) {
-	text, err := json.MarshalIndent(document, "", "  ")
+	text, err := json.Marshal(document)
+	if err != nil {
+		return nil, err
+	}
+	var sorted any
+	if err := json.Unmarshal(text, &sorted); err != nil {
+		return nil, err
+	}
+	text, err = json.MarshalIndent(sorted, "", "  ")
 	return append(text, '\n'), err
 }

@@ -2,15 +2,17 @@ package main
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 
+	"missioncontrol/charter/gen/jsonschema"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/api/spec"
 )
 
 // openAPIDocument returns the OpenAPI 3.1 document.
 func openAPIDocument(comment comments) object {
-	s := &schemas{comment: comment, components: object{}}
+	s := newSchemas(comment)
 	paths := object{}
 	for _, op := range api.Operations() {
 		if op.HTTP == "" {
@@ -45,7 +47,7 @@ func openAPIDocument(comment comments) object {
 	}
 }
 
-func jsonContent(schema object) object { return object{"application/json": object{"schema": schema}} }
+func jsonContent(schema any) object { return object{"application/json": object{"schema": schema}} }
 
 func (s *schemas) httpOperation(op *api.Operation, method, path string) object {
 	out := object{"summary": op.Summary, "operationId": operationID(op, method, path)}
@@ -95,15 +97,14 @@ func (s *schemas) parameters(op *api.Operation, method, path string) (out []obje
 	if op.Request == nil {
 		return nil
 	}
-	for field := range fieldsOf(op.Request) {
-		name, _ := jsonName(field)
-		schema := s.of(field.Type, false)
-		parameter := object{"name": name, "schema": schema}
-		if doc := s.comment[op.Request.String()+"."+field.Name]; doc != "" {
-			parameter["description"] = doc
+	fields, _ := s.fields(op.Request)
+	for _, field := range fields {
+		parameter := object{"name": field.Name, "schema": s.Of(field.Type, false)}
+		if field.Description != "" {
+			parameter["description"] = field.Description
 		}
 		switch {
-		case strings.Contains(path, "{"+name+"}"):
+		case strings.Contains(path, "{"+field.Name+"}"):
 			parameter["in"], parameter["required"] = "path", true
 		case method == "GET":
 			parameter["in"] = "query"
@@ -116,13 +117,11 @@ func (s *schemas) parameters(op *api.Operation, method, path string) (out []obje
 }
 
 // body returns the schema of the request without the fields in the path.
-func (s *schemas) body(request reflect.Type, path string) object {
+func (s *schemas) body(request reflect.Type, path string) jsonschema.Object {
 	if !strings.Contains(path, "{id}") {
 		return s.component(request)
 	}
-	properties, required := object{}, []string{}
-	var single reflect.Type
-	s.fields(request, properties, &required, &single)
-	delete(properties, "id")
-	return object{"type": "object", "properties": properties, "additionalProperties": false}
+	fields, _ := s.fields(request)
+	fields = slices.DeleteFunc(fields, func(f jsonschema.Field) bool { return f.Name == "id" })
+	return s.Struct(fields).With("additionalProperties", false)
 }

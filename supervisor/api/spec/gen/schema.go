@@ -2,12 +2,11 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
 
+	"missioncontrol/charter/gen/jsonschema"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/api/spec"
@@ -16,18 +15,25 @@ import (
 // schemas makes JSON Schemas of Go types. It keeps the schemas of named structs as
 // components, so that each occurs once.
 type schemas struct {
+	jsonschema.Generator
 	comment    comments
 	components object
 }
 
+func newSchemas(comment comments) *schemas {
+	s := &schemas{comment: comment, components: object{}}
+	s.Generator = jsonschema.Generator{Special: special, Component: s.component}
+	return s
+}
+
 // component returns a reference to the schema of a struct.
-func (s *schemas) component(t reflect.Type) object {
+func (s *schemas) component(t reflect.Type) jsonschema.Object {
 	name := componentName(t)
 	if _, made := s.components[name]; !made {
 		s.components[name] = nil // it may refer to itself
 		s.components[name] = s.structure(t)
 	}
-	return object{"$ref": "#/components/schemas/" + name}
+	return jsonschema.Object{{"$ref", "#/components/schemas/" + name}}
 }
 
 // componentName returns the name of a struct among the components. A struct that
@@ -39,125 +45,78 @@ func componentName(t reflect.Type) string {
 	return t.Name()
 }
 
-// of returns the schema of a type, including null if it is nullable.
-func (s *schemas) of(t reflect.Type, nullable bool) object {
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	schema := s.plain(t)
-	if !nullable {
-		return schema
-	}
-	if kind, simple := schema["type"].(string); simple {
-		schema["type"] = []string{kind, "null"}
-		return schema
-	}
-	if len(schema) == 0 {
-		return schema // anything may be null, too
-	}
-	return object{"anyOf": []object{schema, {"type": "null"}}}
-}
-
-func (s *schemas) plain(t reflect.Type) object {
+// special returns the schema of a type that is not written as its kind says, or nil.
+func special(t reflect.Type) jsonschema.Object {
 	switch t {
 	case reflect.TypeFor[missions.Time]():
-		return object{"type": "number", "minimum": 0}
+		return jsonschema.Object{{"type", "number"}, {"minimum", 0}}
 	case reflect.TypeFor[api.Cursor]():
-		return object{"type": "string"}
+		return jsonschema.Object{{"type", "string"}}
 	case reflect.TypeFor[json.RawMessage]():
-		return object{}
+		return jsonschema.Object{}
 	}
-	switch t.Kind() {
-	case reflect.String:
-		if values := spec.Values(t); values != nil {
-			return object{"type": "string", "enum": values}
-		}
-		return object{"type": "string"}
-	case reflect.Bool:
-		return object{"type": "boolean"}
-	case reflect.Int, reflect.Int64, reflect.Uint64:
-		return object{"type": "integer"}
-	case reflect.Float64:
-		return object{"type": "number"}
-	case reflect.Slice:
-		return object{"type": "array", "items": s.of(t.Elem(), false)}
-	case reflect.Map:
-		return object{"type": "object", "additionalProperties": s.of(t.Elem(), false)}
-	case reflect.Struct:
-		return s.component(t)
+	if values := spec.Values(t); values != nil {
+		return jsonschema.Object{{"type", "string"}, {"enum", values}}
 	}
-	panic(fmt.Sprintf("no schema for %s", t))
+	return nil
 }
 
 // structure returns the schema of a struct. A struct that embeds another one beside a
 // slice is either that one or a batch.
-func (s *schemas) structure(t reflect.Type) object {
-	properties, required := object{}, []string{}
-	var single reflect.Type
-	s.fields(t, properties, &required, &single)
-	whole := object{"type": "object", "properties": properties}
-	if len(required) > 0 {
+func (s *schemas) structure(t reflect.Type) jsonschema.Object {
+	fields, single := s.fields(t)
+	if single != nil {
+		for i := range fields {
+			fields[i].Optional = false
+		}
+	}
+	schema := s.Struct(fields)
+	if required, ok := schema.Get("required").([]string); ok {
 		slices.Sort(required)
-		whole["required"] = slices.Compact(required)
 	}
 	if single != nil {
-		batch := slices.Collect(maps.Keys(properties))
-		whole["required"] = batch
-		whole = object{"anyOf": []object{s.component(single), whole}}
+		schema = jsonschema.Object{{"anyOf", []any{s.component(single), schema}}}
 	}
 	if doc := s.comment[t.String()]; doc != "" {
-		whole["description"] = doc
+		schema = schema.With("description", doc)
 	}
-	return whole
+	return schema
 }
 
-// fields adds the fields of a struct and of the structs that it embeds. An embedded
-// struct beside a slice goes to single instead.
-func (s *schemas) fields(t reflect.Type, properties object, required *[]string, single *reflect.Type) {
-	for field := range fieldsOf(t) {
+// fields returns the fields of a struct and of the structs that it embeds. An embedded
+// struct beside a slice is returned by itself instead.
+func (s *schemas) fields(t reflect.Type) (fields []jsonschema.Field, single reflect.Type) {
+	for field := range t.Fields() {
 		if field.Anonymous {
 			embedded := field.Type
 			if embedded.Kind() == reflect.Pointer {
 				embedded = embedded.Elem()
 			}
 			if isBatch(t) {
-				*single = embedded
+				single = embedded
 				continue
 			}
-			s.fields(embedded, properties, required, single)
+			promoted, _ := s.fields(embedded)
+			fields = append(fields, promoted...)
 			continue
 		}
 		name, optional := jsonName(field)
 		if name == "" {
 			continue
 		}
-		schema := s.of(field.Type, !optional && isNullable(t, field))
-		if doc := s.comment[t.String()+"."+field.Name]; doc != "" {
-			schema = maps.Clone(schema)
-			schema["description"] = doc
-		}
-		properties[name] = schema
-		if !optional {
-			*required = append(*required, name)
-		}
+		fields = append(fields, jsonschema.Field{
+			Name: name, Type: field.Type, Description: s.comment[t.String()+"."+field.Name],
+			Optional: optional, Nullable: !optional && isNullable(t, field),
+		})
 	}
-}
-
-func fieldsOf(t reflect.Type) func(func(reflect.StructField) bool) {
-	return func(yield func(reflect.StructField) bool) {
-		for i := range t.NumField() {
-			if !yield(t.Field(i)) {
-				return
-			}
-		}
-	}
+	return fields, single
 }
 
 // isBatch reports whether a struct is one item or a slice of items: its only field
 // besides the embedded ones is an optional slice.
 func isBatch(t reflect.Type) bool {
 	embeds, slice := 0, 0
-	for field := range fieldsOf(t) {
+	for field := range t.Fields() {
 		_, optional := jsonName(field)
 		switch {
 		case field.Anonymous:
