@@ -135,7 +135,7 @@ func TestWhoLivesKeepsItsMissions(t *testing.T) {
 // account.
 func strangersEnd(w *ward, id string) {
 	w.t.Helper()
-	if w.urls[0] == w.p.broker && !strings.Contains(w.urls[0], "fleet") {
+	if w.urls[0] == w.p.Broker && !strings.Contains(w.urls[0], "fleet") {
 		return // the embedded broker has one account
 	}
 	nc, err := nats.Connect(strings.Replace(w.urls[0], "fleet", "stranger", 1), nats.Name(api.ConnectionName(id)))
@@ -148,7 +148,7 @@ func strangersEnd(w *ward, id string) {
 func TestAnAgentThatHangs(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), "--lease", "2s", "--heartbeat", "500ms")
-	w := newWard(t, p, p.broker)
+	w := newWard(t, p, p.Broker)
 	w.awaitWatch()
 	w.hold("sleeper")
 	sleeper := startPuppet(t, w.urls[0], "sleeper")

@@ -215,29 +215,24 @@ func TestTheSystemUserReachesNoMissions(t *testing.T) {
 // another account.
 func TestNobodyHearsAnAgentsReplies(t *testing.T) {
 	t.Parallel()
-	for name, site := range guardedSites {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			g := site(t)
-			g.start()
-			viewer, operator, w1 := g.connect("viewer"), g.connect("operator"), g.connect("w1")
-			overheard, err := viewer.SubscribeSync("_INBOX.>")
-			must(t, err)
-			must(t, viewer.Flush())
-			reply, err := w1.Request("supervisor.agent.w1.register", []byte(`{"name":"w1","types":["x"],"capacity":1}`), testTimeout)
-			if err != nil || !strings.Contains(string(reply.Data), "lease_seconds") {
-				t.Fatalf("w1 was not registered: %v %s", err, reply.Data)
-			}
-			_, err = operator.Request("supervisor.missions.list", nil, testTimeout)
-			must(t, err)
-			// The operator's reply, which came after the agent's, is received.
-			msg, err := overheard.NextMsg(testTimeout)
-			must(t, err)
-			if !strings.Contains(string(msg.Data), `"missions"`) {
-				t.Errorf("a viewer heard %s", msg.Data)
-			}
-		})
-	}
+	everyGuarded(t, func(t *testing.T, g *guarded) {
+		viewer, operator, w1 := g.connect("viewer"), g.connect("operator"), g.connect("w1")
+		overheard, err := viewer.SubscribeSync("_INBOX.>")
+		must(t, err)
+		must(t, viewer.Flush())
+		reply, err := w1.Request("supervisor.agent.w1.register", []byte(`{"name":"w1","types":["x"],"capacity":1}`), testTimeout)
+		if err != nil || !strings.Contains(string(reply.Data), "lease_seconds") {
+			t.Fatalf("w1 was not registered: %v %s", err, reply.Data)
+		}
+		_, err = operator.Request("supervisor.missions.list", nil, testTimeout)
+		must(t, err)
+		// The operator's reply, which came after the agent's, is received.
+		msg, err := overheard.NextMsg(testTimeout)
+		must(t, err)
+		if !strings.Contains(string(msg.Data), `"missions"`) {
+			t.Errorf("a viewer heard %s", msg.Data)
+		}
+	})
 }
 
 // A client of the supervisor chooses where the reply goes, and controls part of its
@@ -245,25 +240,20 @@ func TestNobodyHearsAnAgentsReplies(t *testing.T) {
 // client's stream.
 func TestRepliesGoNowhereButToInboxes(t *testing.T) {
 	t.Parallel()
-	for name, site := range guardedSites {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			g := site(t)
-			g.start()
-			admin, w1 := g.connect("admin"), g.connect("w1")
-			orders, err := admin.SubscribeSync("orders.>")
+	everyGuarded(t, func(t *testing.T, g *guarded) {
+		admin, w1 := g.connect("admin"), g.connect("w1")
+		orders, err := admin.SubscribeSync("orders.>")
+		must(t, err)
+		must(t, admin.Flush())
+		for range 20 {
+			must(t, w1.PublishRequest("supervisor.agent.w1.heartbeat", "orders.new", []byte(`{"a hundred shares":1}`)))
+			_, err := w1.Request("supervisor.agent.w1.heartbeat", []byte(nonsense), testTimeout)
 			must(t, err)
-			must(t, admin.Flush())
-			for range 20 {
-				must(t, w1.PublishRequest("supervisor.agent.w1.heartbeat", "orders.new", []byte(`{"a hundred shares":1}`)))
-				_, err := w1.Request("supervisor.agent.w1.heartbeat", []byte(nonsense), testTimeout)
-				must(t, err)
-			}
-			must(t, admin.Flush())
-			if n, _, err := orders.Pending(); err != nil || n > 0 {
-				msg, _ := orders.NextMsg(testTimeout)
-				t.Errorf("an agent has had the supervisor say %d times (%v): %s", n, err, msg.Data)
-			}
-		})
-	}
+		}
+		must(t, admin.Flush())
+		if n, _, err := orders.Pending(); err != nil || n > 0 {
+			msg, _ := orders.NextMsg(testTimeout)
+			t.Errorf("an agent has had the supervisor say %d times (%v): %s", n, err, msg.Data)
+		}
+	})
 }

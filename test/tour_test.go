@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"missioncontrol/test/process"
 )
 
 // block is one console block of the README's tour: a command and its output.
@@ -126,7 +128,7 @@ func newStage(t *testing.T) *stage {
 		"XDG_CONFIG_HOME="+dir, "NO_COLOR=1", "COLUMNS=120", "LC_ALL=C.UTF-8", "TZ=UTC")}
 }
 
-func (s *stage) command(ctx context.Context, b block, output *lockedBuffer) *exec.Cmd {
+func (s *stage) command(ctx context.Context, b block, output *process.Output) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "bash", "-c", b.command)
 	cmd.Dir, cmd.Env = "..", s.env
 	cmd.Stdout, cmd.Stderr = output, output
@@ -151,7 +153,7 @@ func (s *stage) foreground(b block) []string {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), testTimeout)
 	defer cancel()
-	output := &lockedBuffer{}
+	output := &process.Output{}
 	cmd := s.command(ctx, b, output)
 	if err := cmd.Run(); err != nil {
 		s.t.Fatalf("$ %s\n%v\n%s", b.command, err, output)
@@ -164,7 +166,7 @@ func (s *stage) foreground(b block) []string {
 // output.
 func (s *stage) startBackground(b block, take func([]string)) (wait func()) {
 	s.t.Helper()
-	output := &lockedBuffer{}
+	output := &process.Output{}
 	cmd := s.command(s.t.Context(), b, output)
 	must(s.t, cmd.Start())
 	exited := make(chan struct{})
@@ -185,9 +187,9 @@ func (s *stage) startBackground(b block, take func([]string)) (wait func()) {
 }
 
 // await waits until a command's output is as wanted.
-func (s *stage) await(b block, output *lockedBuffer, exited <-chan struct{}, wanted func(string) bool) {
+func (s *stage) await(b block, output *process.Output, exited <-chan struct{}, wanted func(string) bool) {
 	s.t.Helper()
-	if !output.await(wanted, exited, 4*testTimeout) { // the first build may be included
+	if !output.Await(wanted, exited, 4*testTimeout) { // the first build may be included
 		s.t.Fatalf("$ %s\ndid not print what the README shows:\n%s", b.command, output)
 	}
 }
