@@ -98,12 +98,12 @@ func (f *fleet) start(o memberOptions) *member {
 		must(f.t, stream.Close(context.Background()))
 	})
 	f.t.Cleanup(m.stop)
-	f.awaitEars(m)
+	f.awaitSubscriptions(m)
 	return m
 }
 
-// awaitEars waits until a supervisor's subscriptions are active.
-func (f *fleet) awaitEars(m *member) {
+// awaitSubscriptions waits until a supervisor's subscriptions are active.
+func (f *fleet) awaitSubscriptions(m *member) {
 	f.t.Helper()
 	const ears = 5
 	for m.nc.NumSubscriptions() < ears {

@@ -27,11 +27,11 @@ func TestTheFiguresOfAForgedHint(t *testing.T) {
 	peers, err := supervisor.NewNATSPeers(nc, f.store.Identity(), quiet)
 	must(t, err)
 	ctx, stop := context.WithCancel(t.Context())
-	heard := make(chan supervisor.Hint, 100)
+	hints := make(chan supervisor.Hint, 100)
 	var loop sync.WaitGroup
-	loop.Go(func() { peers.Run(ctx, func(h supervisor.Hint) { heard <- h }) })
+	loop.Go(func() { peers.Run(ctx, func(h supervisor.Hint) { hints <- h }) })
 	t.Cleanup(func() { stop(); loop.Wait() })
-	f.awaitEars(&member{nc: nc})
+	f.awaitSubscriptions(&member{nc: nc})
 	root := api.PeersSubject(f.store.Identity()) + "."
 	for _, forged := range []struct{ subject, body string }{
 		{"ready.x", `{"count":9223372036854775807}`},
@@ -61,12 +61,12 @@ func TestTheFiguresOfAForgedHint(t *testing.T) {
 	}
 	for _, want := range want {
 		select {
-		case h := <-heard:
+		case h := <-hints:
 			if h != want {
-				t.Errorf("heard %+v, want %+v", h, want)
+				t.Errorf("received %+v, want %+v", h, want)
 			}
 		case <-time.After(testTimeout):
-			t.Fatal("no hint is heard")
+			t.Fatal("no hint is received")
 		}
 	}
 }

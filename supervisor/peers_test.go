@@ -14,7 +14,7 @@ import (
 
 // A mission that becomes claimable through one supervisor wakes a claim that is parked
 // at another, without polling.
-func TestAClaimParkedElsewhereIsWoken(t *testing.T) {
+func TestAClaimParkedAtAnotherSupervisorIsWoken(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	for name, prepare := range map[string]func(*testing.T, *member, string) (act func() error){
@@ -113,7 +113,7 @@ func TestABatchIsOneHint(t *testing.T) {
 
 // A request that waits for a mission is answered when the mission ends through another
 // supervisor, without polling.
-func TestAWaitElsewhereEnds(t *testing.T) {
+func TestAWaitAtAnotherSupervisorEnds(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	leader, other, looked := newFleet(t).pair(false)
@@ -261,20 +261,20 @@ func TestWhatJetStreamPushesIsNoHint(t *testing.T) {
 	peers, err := supervisor.NewNATSPeers(nc, f.store.Identity(), quiet)
 	must(t, err)
 	ctx, stop := context.WithCancel(t.Context())
-	heard := make(chan supervisor.Hint, 10)
+	hints := make(chan supervisor.Hint, 10)
 	var loop sync.WaitGroup
-	loop.Go(func() { peers.Run(ctx, func(h supervisor.Hint) { heard <- h }) })
+	loop.Go(func() { peers.Run(ctx, func(h supervisor.Hint) { hints <- h }) })
 	t.Cleanup(func() { stop(); loop.Wait() })
-	f.awaitEars(&member{nc: nc})
+	f.awaitSubscriptions(&member{nc: nc})
 	root := api.PeersSubject(f.store.Identity())
 	must(t, nc.PublishRequest(root+".due", "events.of.mine", []byte(`{"from":"an event"}`)))
 	must(t, nc.Publish(root+".resigned", []byte(`{"from":"another"}`)))
 	select {
-	case h := <-heard:
+	case h := <-hints:
 		if h.Kind != supervisor.HintResigned {
-			t.Errorf("heard %+v", h)
+			t.Errorf("received %+v", h)
 		}
 	case <-time.After(testTimeout):
-		t.Fatal("no hint is heard")
+		t.Fatal("no hint is received")
 	}
 }

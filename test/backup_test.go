@@ -98,7 +98,7 @@ func awaitCreated(t *testing.T, url, id string) {
 	for {
 		msg, err := consumer.Next(jetstream.FetchMaxWait(testTimeout))
 		if err != nil {
-			t.Fatalf("the consumer does not hear of %s: %v", id, err)
+			t.Fatalf("the consumer does not receive %s: %v", id, err)
 		}
 		must(t, msg.DoubleAck(t.Context()))
 		if strings.Contains(string(msg.Data()), fmt.Sprintf("%q:%q", "mission_id", id)) {

@@ -10,7 +10,7 @@ import (
 )
 
 // Broker and HTTP, both with certificates on both sides, from the command line.
-func TestTLSAtBothDoors(t *testing.T) {
+func TestTLSOfTheBrokerAndOfHTTP(t *testing.T) {
 	t.Parallel()
 	authority := tlstest.New(t)
 	server, client := authority.Server(), authority.Client()

@@ -18,7 +18,7 @@ func StartBroker(tb testing.TB, port int, storeDir string) *server.Server {
 	}
 	s.Start()
 	tb.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(Patience) {
+	if !s.ReadyForConnections(Timeout) {
 		tb.Fatal("the broker does not start")
 	}
 	return s

@@ -39,7 +39,7 @@ func Messages(tb testing.TB, url string, types ...string) []*jetstream.RawStream
 	if err != nil {
 		tb.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(tb.Context(), Patience)
+	ctx, cancel := context.WithTimeout(tb.Context(), Timeout)
 	defer cancel()
 	messages, err := Stored(ctx, js, "EVENTS")
 	if err != nil {

@@ -75,7 +75,7 @@ func relay(ctx context.Context, s *eventstream.Stream, events []charter.Event, m
 func disturb(b *bench, s *eventstream.Stream, events int, disturbance func(round int)) {
 	milestone := make(chan int)
 	result := make(chan error, 1)
-	ctx, cancel := context.WithTimeout(context.Background(), 5*Patience) // many waits
+	ctx, cancel := context.WithTimeout(context.Background(), 5*Timeout) // many waits
 	defer cancel()
 	go func() {
 		defer close(milestone)

@@ -14,14 +14,14 @@ import (
 	"missioncontrol/wakeup"
 )
 
-// heard records log lines.
-type heard struct {
+// logLines records log lines.
+type logLines struct {
 	mu    sync.Mutex
 	lines []string
 	more  wakeup.Signal
 }
 
-func (h *heard) Write(line []byte) (int, error) {
+func (h *logLines) Write(line []byte) (int, error) {
 	h.mu.Lock()
 	h.lines = append(h.lines, string(line))
 	h.mu.Unlock()
@@ -34,7 +34,7 @@ func (h *heard) Write(line []byte) (int, error) {
 func TestEventsAreNoCommands(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	log := &heard{more: wakeup.New()}
+	log := &logLines{more: wakeup.New()}
 	nc := connect(t, b.url)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -77,7 +77,7 @@ func TestEventsAreNoCommands(t *testing.T) {
 		select {
 		case <-log.more:
 		case <-time.After(20 * time.Second):
-			t.Fatal("the agent hears no commands")
+			t.Fatal("the agent receives no commands")
 		}
 		log.mu.Lock()
 		said := strings.Join(log.lines, "")

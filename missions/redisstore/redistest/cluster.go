@@ -28,7 +28,7 @@ func StartCluster(t testing.TB, n int, args ...string) *Cluster {
 		settings = append(settings, "--cluster-port", FreePort(t))
 		c.Nodes = append(c.Nodes, start(t, subdirectory(t, dir, fmt.Sprint("node-", i)), settings...))
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	clients := make([]*redis.Client, n)
 	for i, node := range c.Nodes {

@@ -114,7 +114,7 @@ func (w *ward) awaitHealth(what string, wanted func(api.Check) bool) {
 		return err == nil && wanted(health.Checks.AgentDeaths)
 	}, w.p.Exited, testTimeout)
 	if !noticed {
-		w.t.Fatalf("health does not say %q of deaths:\n%s", what, w.p.Logs)
+		w.t.Fatalf("health does not say %q of the watch for lost agents:\n%s", what, w.p.Logs)
 	}
 }
 
@@ -143,13 +143,13 @@ func (w *ward) inherit(id string) (m missions.Mission, reason string) {
 		}
 	}
 	if m.ID != id {
-		w.t.Fatalf("mission %s is not given back", id)
+		w.t.Fatalf("mission %s does not return to the queue", id)
 	}
-	return m, w.givenBack(id)
+	return m, w.whyReturned(id)
 }
 
-// givenBack returns the reason why a mission last returned to the queue.
-func (w *ward) givenBack(id string) (reason string) {
+// whyReturned returns the reason why a mission last returned to the queue.
+func (w *ward) whyReturned(id string) (reason string) {
 	w.t.Helper()
 	log, err := w.c.Log(w.t.Context(), api.LogRequest{ID: id})
 	must(w.t, err)
@@ -207,6 +207,6 @@ func (a *agent) keeps() {
 	m, err := a.w.c.Get(a.w.t.Context(), a.id)
 	must(a.w.t, err)
 	if m.Status != missions.Running || string(m.AgentID) != a.id || m.Attempt != 1 {
-		a.w.t.Errorf("agent %s lost its mission, %s: %+v", a.id, a.w.givenBack(a.id), m)
+		a.w.t.Errorf("agent %s lost its mission, %s: %+v", a.id, a.w.whyReturned(a.id), m)
 	}
 }
