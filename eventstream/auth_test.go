@@ -15,8 +15,8 @@ import (
 	"missioncontrol/eventstream/streamtest"
 )
 
-// guardedBroker starts a broker with two users: one with all permissions, and one
-// that may not publish events.
+// guardedBroker starts a broker with three users: one with all permissions, one that
+// may not publish events, and one that may only read them.
 func guardedBroker(t *testing.T) string {
 	t.Helper()
 	broker, err := server.NewServer(&server.Options{
@@ -25,6 +25,10 @@ func guardedBroker(t *testing.T) string {
 			{Username: "relay", Password: "right"},
 			{Username: "reader", Password: "right", Permissions: &server.Permissions{
 				Publish: &server.SubjectPermission{Allow: []string{"$JS.API.>", "$JS.ACK.>"}},
+			}},
+			{Username: "viewer", Password: "right", Permissions: &server.Permissions{
+				Publish: &server.SubjectPermission{Allow: []string{"$JS.API.STREAM.INFO.EVENTS", "$JS.API.STREAM.MSG.GET.EVENTS",
+					"$JS.API.CONSUMER.CREATE.EVENTS.*", "$JS.API.CONSUMER.MSG.NEXT.EVENTS.*"}},
 			}},
 		},
 	})

@@ -45,44 +45,6 @@ func (s *Stream) last(ctx context.Context, sess *session, eventType string) (cha
 	return event, found.Seq, err
 }
 
-// has reports whether the stream holds an event that matches the filter, after one
-// sequence and up to another, inclusive.
-func (s *Stream) has(ctx context.Context, sess *session, filter []string, after, until uint64) (bool, error) {
-	for _, f := range orAll(filter) {
-		found, err := s.stored(ctx, sess, messageRequest{From: after + 1, NextFor: Subject(f)})
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return false, err
-		}
-		if err == nil && found.Seq <= until {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// Newest returns the newest event of a stream that matches a filter, or
-// [ErrNotFound]. It asks the stream's leader, because a consumer on a lagging
-// replica may not see the newest event. It is for callers with their own
-// connection.
-func Newest(ctx context.Context, nc *nats.Conn, stream string, filter []string) (newest Stored, err error) {
-	if err := validateFilters(filter); err != nil {
-		return Stored{}, err
-	}
-	for _, f := range orAll(filter) {
-		found, err := storedMessage(ctx, nc, stream, messageRequest{LastFor: Subject(f)})
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return Stored{}, err
-		}
-		if found.Seq > newest.Seq {
-			newest = found
-		}
-	}
-	if newest.Seq == 0 {
-		return Stored{}, ErrNotFound
-	}
-	return newest, nil
-}
-
 // orAll returns the filter, or one for every type if it is empty.
 func orAll(filter []string) []string {
 	if len(filter) == 0 {
@@ -91,12 +53,13 @@ func orAll(filter []string) []string {
 	return filter
 }
 
-// messageRequest requests the last message on a subject, or the first one from a
-// sequence on.
+// messageRequest requests the last message on a subject, or the first one from a sequence or
+// a time on.
 type messageRequest struct {
-	LastFor string `json:"last_by_subj,omitzero"`
-	From    uint64 `json:"seq,omitzero"`
-	NextFor string `json:"next_by_subj,omitzero"`
+	LastFor string    `json:"last_by_subj,omitzero"`
+	From    uint64    `json:"seq,omitzero"`
+	Since   time.Time `json:"start_time,omitzero"`
+	NextFor string    `json:"next_by_subj,omitzero"`
 }
 
 // stored requests a message on a session.

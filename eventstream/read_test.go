@@ -48,7 +48,7 @@ func readAll(t *testing.T, text, by string, times int) {
 	}
 	broker.proxy.Replace(text, by, times)
 	var got []uint64
-	if err := s.Read(ctx, nil, 0, 9, func(e eventstream.Stored) error {
+	if err := s.Read(ctx, nil, eventstream.Range{Until: 9}, func(e eventstream.Stored) error {
 		got = append(got, e.Seq)
 		return nil
 	}); err != nil {

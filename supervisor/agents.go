@@ -56,7 +56,7 @@ func (s *Service) Claim(ctx context.Context, agentID string, request api.ClaimRe
 		return api.Claimed{}, err
 	}
 	claim.MaxBytes, claim.Lease, claim.Alive = s.room(), s.cfg.Lease, true
-	result, err := s.dispatch.wait(ctx, claim, wait)
+	result, err := s.dispatch.Wait(ctx, claim, wait)
 	if err != nil {
 		return api.Claimed{}, err
 	}

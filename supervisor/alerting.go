@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -100,14 +101,18 @@ func (s *Service) alertsChanged(changes []missions.AlertChange, errs []error) {
 		case !changes[i].Tell:
 		case alert.State == missions.AlertFiring:
 			notified = true
-			s.log.Warn("an alert is raised", "rule", alert.Rule, "metric", alert.Metric, "value", valueOrNaN(changes[i].Value), "threshold", alert.Threshold)
+			value := math.NaN() // not known
+			if changes[i].Value != nil {
+				value = *changes[i].Value
+			}
+			s.log.Warn("an alert is raised", "rule", alert.Rule, "metric", alert.Metric, "value", value, "threshold", alert.Threshold)
 		default:
 			notified = true
 			s.log.Info("an alert is resolved", "rule", alert.Rule, "metric", alert.Metric)
 		}
 	}
 	if notified {
-		s.relay.poke()
+		s.relay.Poke()
 		s.notify.poke()
 	}
 }

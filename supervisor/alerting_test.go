@@ -18,10 +18,10 @@ import (
 
 	"missioncontrol/charter"
 	"missioncontrol/missions"
-	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/alerts"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
+	"missioncontrol/supervisor/natsapi"
 )
 
 // noAgent raises an alert soon after a mission waits for an agent that does not exist.
@@ -322,7 +322,7 @@ func steps(t *testing.T, metrics prometheus.Collector, step string) uint64 {
 // listen serves a member's requests over NATS and returns a user's connection.
 func (f *fleet) listen(m *member) *nats.Conn {
 	f.t.Helper()
-	endpoints, err := supervisor.Listen(m.nc, m.Service)
+	endpoints, err := natsapi.Listen(m.nc, m.Service, quiet)
 	must(f.t, err)
 	f.t.Cleanup(func() { m.stop(); must(f.t, endpoints.Stop(context.Background())) })
 	must(f.t, m.nc.Flush())

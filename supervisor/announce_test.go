@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"testing"
 
-	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/natsapi"
 )
 
 func TestSupervisorsWithDifferentStoresDoNotShareABroker(t *testing.T) {
@@ -14,13 +14,13 @@ func TestSupervisorsWithDifferentStoresDoNotShareABroker(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	log := slog.New(slog.DiscardHandler)
 	announce := func(store string) (func(), error) {
-		return supervisor.Announce(context.Background(), r.connect(), func() string { return store }, log)
+		return natsapi.Announce(context.Background(), r.connect(), func() string { return store }, log)
 	}
 	leave, err := announce("store-1")
 	must(t, err)
 	again, err := announce("store-1")
 	must(t, err)
-	if _, err := announce("store-2"); !errors.Is(err, supervisor.ErrOtherStore) {
+	if _, err := announce("store-2"); !errors.Is(err, natsapi.ErrOtherStore) {
 		t.Errorf("a supervisor with another store: %v", err)
 	}
 	leave()

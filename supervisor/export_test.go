@@ -6,14 +6,11 @@ import (
 	"missioncontrol/missions"
 )
 
-// WithoutNets makes a service that does not run yet depend on hints: it never looks by
-// itself for changes of other supervisors.
-func (s *Service) WithoutNets() {
-	const never = 1000 * time.Hour
-	s.lookAgain, s.relay.atLeast = never, never
-	if s.dispatch.probes != 0 {
-		s.dispatch.probes = never
-	}
+// WithoutNets makes a service depend on hints: it never looks by itself for changes of
+// other supervisors.
+func WithoutNets(cfg Config) Config {
+	cfg.lookAgain = 1000 * time.Hour
+	return cfg
 }
 
 // WithQuickNotices makes a service that does not run yet retry soon when the webhook

@@ -18,6 +18,7 @@ import (
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/alerts"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/natsapi"
 )
 
 // fleet is a broker and a store on which supervisors are started and stopped.
@@ -77,18 +78,19 @@ func (f *fleet) start(o memberOptions) *member {
 	stream, err := eventstream.Open(eventstream.Config{URL: f.url, Logger: quiet, AckTimeout: time.Second})
 	must(f.t, err)
 	m := &member{nc: f.connect()}
-	peers, err := supervisor.NewNATSPeers(m.nc, f.store.Identity(), quiet)
+	peers, err := natsapi.NewPeers(m.nc, f.store.Identity(), quiet)
 	must(f.t, err)
-	m.Service, err = supervisor.New(supervisor.Config{
+	cfg := supervisor.Config{
 		Store: o.store, Stream: stream, Logger: quiet, Peers: peers, ID: o.id, Leadership: o.leadership,
 		Heartbeat: 100 * time.Millisecond, Lease: 5 * time.Second,
 		Alerts: o.alerts, AlertInterval: 20 * time.Millisecond, Webhook: o.webhook,
-	})
+	}
+	if !o.nets {
+		cfg = supervisor.WithoutNets(cfg)
+	}
+	m.Service, err = supervisor.New(cfg)
 	must(f.t, err)
 	m.WithQuickNotices()
-	if !o.nets {
-		m.WithoutNets()
-	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var loops sync.WaitGroup
 	loops.Go(func() { m.Run(ctx) })

@@ -14,6 +14,7 @@ import (
 	"missioncontrol/missions"
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/natsapi"
 )
 
 // On a broker without authentication, any client can send hints and claim to be a
@@ -24,7 +25,7 @@ func TestTheFiguresOfAForgedHint(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
 	nc := f.connect()
-	peers, err := supervisor.NewNATSPeers(nc, f.store.Identity(), quiet)
+	peers, err := natsapi.NewPeers(nc, f.store.Identity(), quiet)
 	must(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	hints := make(chan supervisor.Hint, 100)
@@ -187,14 +188,14 @@ func TestForgedAnswersToTheQuestionWhoIsThere(t *testing.T) {
 					_ = forger.Publish(asked.Reply, []byte(test.body)) // fails only when the test ends
 				}
 			})
-			leave, err := supervisor.Announce(t.Context(), f.connect(), func() string { return "mine" }, quiet)
+			leave, err := natsapi.Announce(t.Context(), f.connect(), func() string { return "mine" }, quiet)
 			answers.Wait()
 			switch {
 			case test.want == "" && err != nil:
 				t.Errorf("the start is refused: %v", err)
 			case test.want == "":
 				leave()
-			case !errors.Is(err, supervisor.ErrOtherStore) || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") || len(err.Error()) > 1000:
+			case !errors.Is(err, natsapi.ErrOtherStore) || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") || len(err.Error()) > 1000:
 				t.Errorf("the start is refused with %.1000q, want %q", fmt.Sprint(err), test.want)
 			}
 		})

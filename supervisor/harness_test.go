@@ -19,6 +19,7 @@ import (
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
+	"missioncontrol/supervisor/natsapi"
 )
 
 // rig is a whole supervisor in the test's process: embedded broker, SQLite store,
@@ -67,14 +68,14 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	serverConn := r.connect()
 	r.service, err = supervisor.New(supervisor.Config{
 		Store: o.wrap(store), Stream: stream, Version: "1.2.3", Logger: log, Lease: o.lease, Heartbeat: o.heartbeat,
-		Push: supervisor.Pusher(serverConn, log), ReplyLimit: func() int { return int(serverConn.MaxPayload()) },
+		Push: natsapi.Pusher(serverConn, log), ReplyLimit: func() int { return int(serverConn.MaxPayload()) },
 	})
 	must(t, err)
 	run, stop := context.WithCancel(context.Background())
 	var loops sync.WaitGroup
 	loops.Go(func() { r.service.Run(run) })
 	t.Cleanup(func() { stop(); loops.Wait() })
-	endpoints, err := supervisor.Listen(serverConn, r.service)
+	endpoints, err := natsapi.Listen(serverConn, r.service, log)
 	must(t, err)
 	t.Cleanup(func() { stop(); must(t, endpoints.Stop(context.Background())) })
 	must(t, serverConn.Flush())

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"missioncontrol/missions"
+	"missioncontrol/supervisor/dispatch"
+	"missioncontrol/wakeup"
 )
 
 // Connections reports the agents' connections to the broker. All methods may be called
@@ -49,7 +51,7 @@ type liveness struct {
 	take        func(ctx context.Context, agentID string, since missions.Time) error
 	now         func(context.Context) (missions.Time, error) // the store's clock
 	log         *slog.Logger
-	wake        chan struct{}
+	wake        wakeup.Signal
 
 	mu         sync.Mutex
 	candidates map[string]candidate
@@ -73,7 +75,7 @@ const (
 func newLiveness(cfg *Config, take func(context.Context, string, missions.Time) error) *liveness {
 	return &liveness{
 		connections: cfg.Connections, grace: cfg.Grace, giveUp: cfg.Lease, take: take, now: cfg.Store.Now,
-		log: cfg.Logger, wake: make(chan struct{}, 1), candidates: map[string]candidate{},
+		log: cfg.Logger, wake: wakeup.New(), candidates: map[string]candidate{},
 	}
 }
 
@@ -83,10 +85,7 @@ func (d *liveness) ended(agentID string) {
 	d.mu.Lock()
 	d.candidates[agentID] = candidate{ended: now, next: now.Add(d.grace)}
 	d.mu.Unlock()
-	select {
-	case d.wake <- struct{}{}:
-	default:
-	}
+	d.wake.Send()
 }
 
 // run decides about candidates, each at its time, until ctx ends.
@@ -197,7 +196,7 @@ func (s *Service) markLost(ctx context.Context, agentID string, since missions.T
 		s.stop(stopped.AgentID, stopped.MissionID)
 	}
 	for _, kind := range result.Ready {
-		s.ready(kind, anyNumber)
+		s.ready(kind, dispatch.AnyNumber)
 	}
 	s.outboxGrew()
 	return nil

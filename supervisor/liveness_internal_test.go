@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"missioncontrol/missions"
+	"missioncontrol/wakeup"
 )
 
 // switchboard plays the broker and the store in a test. It knows which agents are
@@ -87,7 +88,7 @@ func watching(t *testing.T, test func(d *liveness, b *switchboard)) {
 		b := &switchboard{connected: map[string]bool{}, taken: map[string]time.Duration{}, ahead: time.Hour}
 		d := &liveness{
 			connections: b, grace: testGrace, giveUp: testLease, take: b.take(time.Now()), now: b.now,
-			log: slog.New(slog.NewTextHandler(io.Discard, nil)), wake: make(chan struct{}, 1), candidates: map[string]candidate{},
+			log: slog.New(slog.NewTextHandler(io.Discard, nil)), wake: wakeup.New(), candidates: map[string]candidate{},
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		var loop sync.WaitGroup

@@ -2,41 +2,37 @@ package supervisor
 
 import (
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"missioncontrol/missions"
+	"missioncontrol/supervisor/relay"
 )
 
 // Metrics are what a service counts and measures, for Prometheus. docs/METRICS.md lists
 // them. Labels are few and fixed: no mission, agent or type becomes one. It is a
 // [prometheus.Collector].
 type Metrics struct {
-	endpoints []endpoint // the table, with its counters
+	mu        sync.Mutex
+	frontEnds []prometheus.Collector
 
-	requestSeconds *prometheus.HistogramVec
-	stepSeconds    *prometheus.HistogramVec
-	stepErrors     *prometheus.CounterVec
-	queueSeconds   prometheus.Histogram
-	runSeconds     *prometheus.HistogramVec
-	created        prometheus.Counter
-	finished       *prometheus.CounterVec
-	requeued       prometheus.Counter
-	relaySeconds   prometheus.Histogram
-	build          prometheus.Gauge
+	stepSeconds  *prometheus.HistogramVec
+	stepErrors   *prometheus.CounterVec
+	queueSeconds prometheus.Histogram
+	runSeconds   *prometheus.HistogramVec
+	created      prometheus.Counter
+	finished     *prometheus.CounterVec
+	requeued     prometheus.Counter
+	relaySeconds prometheus.Histogram
+	build        prometheus.Gauge
 
 	brokerRefused func() map[string]uint64 // nil unless the broker is embedded
 }
 
-var (
-	requestsDesc = prometheus.NewDesc("missioncontrol_requests_total",
-		"Requests over NATS, by endpoint and by what came of them: ok, failed, or refused for want of room.", []string{"endpoint", "outcome"}, nil)
-	underWayDesc = prometheus.NewDesc("missioncontrol_requests_in_flight",
-		"Requests over NATS that are being answered or parked; those that share an answer are not among them.", []string{"endpoint"}, nil)
-	brokerRefusedDesc = prometheus.NewDesc("missioncontrol_broker_refused_total",
-		"What the embedded broker has refused its clients, by kind.", []string{"kind"}, nil)
-)
+var brokerRefusedDesc = prometheus.NewDesc("missioncontrol_broker_refused_total",
+	"What the embedded broker has refused its clients, by kind.", []string{"kind"}, nil)
 
 // Bucket limits for clients that do not read native histograms.
 var (
@@ -64,8 +60,6 @@ func RequestHistogram(name, help string) prometheus.HistogramOpts {
 func newMetrics(version string) *Metrics {
 	counter := func(name, help string) prometheus.CounterOpts { return prometheus.CounterOpts{Name: name, Help: help} }
 	m := &Metrics{
-		requestSeconds: prometheus.NewHistogramVec(RequestHistogram("missioncontrol_request_duration_seconds",
-			"How long requests over NATS took to answer, but for those that may wait; requests that share an answer count once."), []string{"endpoint"}),
 		stepSeconds: prometheus.NewHistogramVec(histogram("missioncontrol_store_step_duration_seconds",
 			"How long steps of the store took, the wait for their turn included.", shortTimes), []string{"step"}),
 		stepErrors: prometheus.NewCounterVec(counter("missioncontrol_store_step_errors_total",
@@ -92,26 +86,23 @@ func newMetrics(version string) *Metrics {
 	return m
 }
 
-// measure gives endpoints their counters.
-func (m *Metrics) measure(table []endpoint) {
-	for i := range table {
-		table[i].counters = &endpointCounters{}
-		if !table[i].parks {
-			table[i].counters.seconds = m.requestSeconds.WithLabelValues(table[i].name)
-		}
-	}
-	m.endpoints = table
+// Add adds what a front end counts and measures. It may be called concurrently with
+// the other methods, and must be called before m is registered.
+func (m *Metrics) Add(c prometheus.Collector) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.frontEnds = append(m.frontEnds, c)
 }
 
 func (m *Metrics) parts() []prometheus.Collector {
-	return []prometheus.Collector{m.requestSeconds, m.stepSeconds, m.stepErrors, m.queueSeconds, m.runSeconds,
-		m.created, m.finished, m.requeued, m.relaySeconds, m.build}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]prometheus.Collector{m.stepSeconds, m.stepErrors, m.queueSeconds, m.runSeconds,
+		m.created, m.finished, m.requeued, m.relaySeconds, m.build}, m.frontEnds...)
 }
 
 // Describe implements [prometheus.Collector].
 func (m *Metrics) Describe(descs chan<- *prometheus.Desc) {
-	descs <- requestsDesc
-	descs <- underWayDesc
 	descs <- brokerRefusedDesc
 	for _, part := range m.parts() {
 		part.Describe(descs)
@@ -120,14 +111,6 @@ func (m *Metrics) Describe(descs chan<- *prometheus.Desc) {
 
 // Collect implements [prometheus.Collector].
 func (m *Metrics) Collect(out chan<- prometheus.Metric) {
-	for i := range m.endpoints {
-		ep := &m.endpoints[i]
-		c := ep.counters
-		for outcome, n := range map[string]int64{"ok": c.answered.Load(), "failed": c.failed.Load(), "refused": c.refused.Load()} {
-			out <- prometheus.MustNewConstMetric(requestsDesc, prometheus.CounterValue, float64(n), ep.name, outcome)
-		}
-		out <- prometheus.MustNewConstMetric(underWayDesc, prometheus.GaugeValue, float64(ep.bound.UnderWay()), ep.name)
-	}
 	if m.brokerRefused != nil {
 		for kind, n := range m.brokerRefused() {
 			out <- prometheus.MustNewConstMetric(brokerRefusedDesc, prometheus.CounterValue, float64(n), kind)
@@ -139,13 +122,13 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 }
 
 // relayed counts what the events that are now in the stream report.
-func (m *Metrics) relayed(origins []origin) {
+func (m *Metrics) relayed(origins []relay.Origin) {
 	if len(origins) == 0 {
 		return
 	}
-	oldest := origins[0].entry.At
+	oldest := origins[0].Entry.At
 	for _, from := range origins {
-		e := from.entry
+		e := from.Entry
 		oldest = min(oldest, e.At)
 		switch {
 		case e.Kind == missions.EventCreated:

@@ -11,6 +11,7 @@ import (
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/dispatch"
 )
 
 // Create stores one mission or a batch. Once it returns without error, the missions it
@@ -85,16 +86,16 @@ func (s *Service) store(ctx context.Context, batch []missions.Mission) (created 
 	for i := range batch {
 		byType[batch[i].Type]++
 	}
-	claims := s.dispatch.reserve(byType)
+	claims := s.dispatch.Reserve(byType)
 	if len(claims) == 0 {
 		return s.cfg.Store.Create(ctx, batch)
 	}
 	var claimed []missions.ClaimResult
 	defer func() { // also when the store panics
-		s.dispatch.release(claims, claimed)
+		s.dispatch.Release(claims, claimed)
 		runtime.Gosched() // agents first: the client that created a mission only waits for the confirmation
 	}()
-	created, claimed, err = s.cfg.Store.CreateAndClaim(ctx, batch, requestsOf(claims))
+	created, claimed, err = s.cfg.Store.CreateAndClaim(ctx, batch, dispatch.Requests(claims))
 	return created, err
 }
 

@@ -9,6 +9,8 @@ import (
 	"missioncontrol/charter"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/alerts"
+	"missioncontrol/supervisor/relay"
+	"missioncontrol/wakeup"
 )
 
 // notifier sends alert notices to a webhook, in order, each at least once: a notice is
@@ -19,7 +21,7 @@ type notifier struct {
 	origin  string // of the notices: the identity of the outbox that holds their events
 	webhook *alerts.Webhook
 	log     *slog.Logger
-	wake    chan struct{}
+	wake    wakeup.Signal
 	backoff missions.RetryPolicy
 }
 
@@ -30,17 +32,14 @@ const (
 
 func newNotifier(store missions.Alerts, origin string, webhook *alerts.Webhook, log *slog.Logger) *notifier {
 	return &notifier{
-		store: store, origin: origin, webhook: webhook, log: log, wake: make(chan struct{}, 1),
+		store: store, origin: origin, webhook: webhook, log: log, wake: wakeup.New(),
 		backoff: missions.DefaultRetryPolicy(),
 	}
 }
 
 // poke signals that there may be new notices.
 func (n *notifier) poke() {
-	select {
-	case n.wake <- struct{}{}:
-	default:
-	}
+	n.wake.Send()
 }
 
 // run sends until ctx ends. If the receiver does not accept a notice, run sends it
@@ -59,13 +58,24 @@ func (n *notifier) run(ctx context.Context) {
 			if attempt == 1 {
 				n.log.Warn("the alert webhook cannot be told; trying again", "error", err)
 			}
-			waitFor(ctx, nil, nil, n.backoff.Delay(attempt, rand.Float64()))
+			n.wait(ctx, nil, n.backoff.Delay(attempt, rand.Float64()))
 			attempt++
 			continue
 		case sent == 0:
-			waitFor(ctx, nil, n.wake, lookAgain) // a change may be stored even if its caller got an error
+			n.wait(ctx, n.wake, lookAgain) // a change may be stored even if its caller got an error
 		}
 		attempt = 1
+	}
+}
+
+// wait returns after d, when a value arrives, or when ctx ends.
+func (n *notifier) wait(ctx context.Context, wake <-chan struct{}, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-wake:
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
@@ -75,7 +85,7 @@ func (n *notifier) send(ctx context.Context) (done int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	events, err := charterEvents(n.origin, notices)
+	events, err := relay.Envelopes(n.origin, notices)
 	if err != nil {
 		return 0, err
 	}

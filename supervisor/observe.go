@@ -96,19 +96,33 @@ func (s *Service) Status(ctx context.Context, _ api.Empty) (api.Status, error) {
 	if err != nil {
 		return api.Status{}, err
 	}
-	status, event := s.status(counts)
-	e := event()
-	setOrigin(&e, api.TraceOf(ctx), api.CallerOf(ctx))
-	s.cfg.Stream.Emit(e)
+	status := s.status(counts)
+	s.emit(ctx, statusQueried(&status), status.Timestamp.Time())
 	return status, nil
 }
 
-// status returns the statistics, and a function that makes the event of one request.
-func (s *Service) status(counts missions.Counts) (api.Status, func() charter.Event) {
-	now := time.Now()
-	status := api.Status{
+// StatusForEach is [Service.Status] for several requests at once: one status, and one
+// event for each request.
+func (s *Service) StatusForEach(ctx context.Context, callers []api.Caller) (api.Status, error) {
+	counts, err := s.cfg.Store.Counts(ctx)
+	if err != nil {
+		return api.Status{}, err
+	}
+	status := s.status(counts)
+	event := charter.New(statusQueried(&status), status.Timestamp.Time())
+	for _, c := range callers {
+		e := event.Again()
+		setOrigin(&e, api.Traceparent(c.Trace), api.CallerName(c.Name))
+		s.cfg.Stream.Emit(e)
+	}
+	return status, nil
+}
+
+// status returns the statistics as a reply.
+func (s *Service) status(counts missions.Counts) api.Status {
+	return api.Status{
 		Status:                 s.checkStream().Status,
-		Timestamp:              missions.At(now),
+		Timestamp:              missions.At(time.Now()),
 		TotalMissions:          counts.Total(),
 		RunningMissions:        counts.ByStatus[missions.Running],
 		PendingMissions:        counts.ByStatus[missions.Pending],
@@ -120,14 +134,16 @@ func (s *Service) status(counts missions.Counts) (api.Status, func() charter.Eve
 		AverageDurationSeconds: counts.AverageDurationSeconds(),
 		Utilization:            counts.Utilization(),
 	}
-	queried := charter.StatusQueried{
+}
+
+// statusQueried returns what the event of a status request says.
+func statusQueried(status *api.Status) charter.StatusQueried {
+	return charter.StatusQueried{
 		TotalMissions: status.TotalMissions, RunningMissions: status.RunningMissions,
 		PendingMissions: status.PendingMissions, CompletedMissions: status.CompletedMissions,
 		FailedMissions: status.FailedMissions, CancelledMissions: status.CancelledMissions,
-		AgentCount: status.AgentCount, QueriedAt: now,
+		AgentCount: status.AgentCount, QueriedAt: status.Timestamp.Time(),
 	}
-	first := charter.New(queried, now)
-	return status, first.Again
 }
 
 // Agents lists the registry and emits supervisor.agents_listed.

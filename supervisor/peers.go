@@ -64,23 +64,23 @@ func (noPeers) Watch(string) func()                   { return func() {} }
 func (s *Service) onHint(h Hint) {
 	switch h.Kind {
 	case HintReady:
-		s.dispatch.ready(h.Of, max(h.Count, 1))
+		s.dispatch.Ready(h.Of, max(h.Count, 1))
 	case HintEnded:
 		s.waits.notify(h.Of)
 	case HintDue:
 		s.reaper.noLaterThan(h.At.Time())
 	case HintDismissed:
-		s.dispatch.endClaims(h.Of)
+		s.dispatch.EndClaims(h.Of)
 	case HintOutboxGrew:
-		s.relay.poke()
+		s.relay.Poke()
 	case HintResigned:
-		s.leader.leadershipFree()
+		s.leader.LeadershipFree()
 	}
 }
 
 // ready wakes claims for n missions of a type that have become claimable.
 func (s *Service) ready(kind string, n int) {
-	s.dispatch.ready(kind, n)
+	s.dispatch.Ready(kind, n)
 	s.peers.Send(Hint{Kind: HintReady, Of: kind, Count: n})
 }
 
@@ -104,21 +104,21 @@ func (s *Service) ended(missionID string) {
 // dueBy makes the leader's reaper run at t at the latest.
 func (s *Service) dueBy(t time.Time) {
 	s.reaper.noLaterThan(t)
-	if !s.leader.leads() && time.Until(t) < s.lookAgain {
+	if !s.leader.Leads() && time.Until(t) < s.cfg.lookAgain {
 		s.peers.Send(Hint{Kind: HintDue, At: missions.At(t)})
 	}
 }
 
 // endClaims ends an agent's parked claims in every supervisor.
 func (s *Service) endClaims(agentID string) {
-	s.dispatch.endClaims(agentID)
+	s.dispatch.EndClaims(agentID)
 	s.peers.Send(Hint{Kind: HintDismissed, Of: agentID})
 }
 
 // outboxGrew signals the leader's relay that an outbox may have grown.
 func (s *Service) outboxGrew() {
-	s.relay.poke()
-	if !s.leader.leads() {
+	s.relay.Poke()
+	if !s.leader.Leads() {
 		s.peers.Send(Hint{Kind: HintOutboxGrew})
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"missioncontrol/missions"
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/natsapi"
 )
 
 // A mission that becomes claimable through one supervisor wakes a claim that is parked
@@ -258,7 +259,7 @@ func TestWhatJetStreamPushesIsNoHint(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
 	nc := f.connect()
-	peers, err := supervisor.NewNATSPeers(nc, f.store.Identity(), quiet)
+	peers, err := natsapi.NewPeers(nc, f.store.Identity(), quiet)
 	must(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	hints := make(chan supervisor.Hint, 10)

@@ -16,6 +16,7 @@ import (
 	"missioncontrol/eventstream"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/wakeup"
 )
 
 const (
@@ -24,19 +25,25 @@ const (
 	queryCallers   = 50               // programs counted separately; further ones count as one
 	queryIdle      = 5 * time.Minute  // how long the stream is read after the last look at the counts
 	queryForgotten = 15 * time.Minute // after this time without reads the broker drops the consumer
-	queryPatience  = 2 * time.Second  // how long the first request waits for the past
+	queryTimeout   = 2 * time.Second  // how long the first request waits for the past
 	otherCallers   = "(others)"
 )
+
+// queryStream is what queries need from the event stream.
+type queryStream interface {
+	End(ctx context.Context) (uint64, error)
+	Consume(ctx context.Context, cfg eventstream.ConsumerConfig, handler eventstream.Handler) error
+}
 
 // queries counts the programs that request the status, from a durable consumer of the
 // status events. There may be as many of these as of requests, so they are read only
 // while a client looks at the counts, and the past that is read is bounded.
 type queries struct {
-	stream  Stream
+	stream  queryStream
 	durable string
 	log     *slog.Logger
 	now     func() time.Time
-	wanted  chan struct{} // has a value while reading must begin
+	wanted  wakeup.Signal // has a value while reading must begin
 
 	mu      sync.Mutex
 	last    uint64 // sequence of the last event counted
@@ -49,10 +56,10 @@ type queries struct {
 // notInToken is what the name of a durable consumer cannot hold.
 var notInToken = regexp.MustCompile("[^" + missions.TokenClass + "]")
 
-func newQueries(stream Stream, supervisorID string, log *slog.Logger) *queries {
+func newQueries(stream queryStream, supervisorID string, log *slog.Logger) *queries {
 	token := notInToken.ReplaceAllString(supervisorID, "_")
 	return &queries{
-		stream: stream, durable: "status_queries_" + token[max(0, len(token)-40):], log: log, now: time.Now, wanted: make(chan struct{}, 1),
+		stream: stream, durable: "status_queries_" + token[max(0, len(token)-40):], log: log, now: time.Now, wanted: wakeup.New(),
 		minutes: map[int64]map[string]int64{}, lastAt: map[string]time.Time{}, caught: make(chan struct{}),
 	}
 }
@@ -65,7 +72,7 @@ func (s *Service) Queries(ctx context.Context, _ api.Empty) (api.Queries, error)
 	if state == eventstream.Connected {
 		select {
 		case <-caught:
-		case <-time.After(queryPatience):
+		case <-time.After(queryTimeout):
 		case <-ctx.Done():
 			return api.Queries{}, ctx.Err()
 		}
@@ -84,10 +91,7 @@ func (q *queries) look() <-chan struct{} {
 		q.idle.Reset(queryIdle)
 		return q.caught
 	}
-	select {
-	case q.wanted <- struct{}{}:
-	default:
-	}
+	q.wanted.Send()
 	return q.caught
 }
 

@@ -2,6 +2,8 @@ package supervisor
 
 import (
 	"context"
+	"missioncontrol/supervisor/dispatch"
+	"missioncontrol/wakeup"
 	"sync"
 	"time"
 )
@@ -28,7 +30,7 @@ func (s *Service) reap(ctx context.Context) time.Time {
 			if ctx.Err() == nil {
 				s.log.Error("what was due could not be done; trying again", "error", err)
 			}
-			return time.Now().Add(s.lookAgain)
+			return time.Now().Add(s.cfg.lookAgain)
 		}
 		for _, stopped := range result.Stop {
 			s.stop(stopped.AgentID, stopped.MissionID)
@@ -41,15 +43,15 @@ func (s *Service) reap(ctx context.Context) time.Time {
 			s.endClaims(agentID)
 		}
 		for _, kind := range result.Ready {
-			s.ready(kind, anyNumber)
+			s.ready(kind, dispatch.AnyNumber)
 		}
 		if len(result.Stop)+len(result.Offline)+len(result.Ready) > 0 || result.More {
-			s.relay.poke()
+			s.relay.Poke()
 		}
 		if result.More {
 			continue
 		}
-		wait := s.lookAgain // what another supervisor has planned is found then
+		wait := s.cfg.lookAgain // what another supervisor has planned is found then
 		if result.NextDue != 0 {
 			wait = min(wait, max(result.NextDue.Sub(result.StoreNow), time.Millisecond))
 		}
@@ -82,13 +84,13 @@ func (s *Service) runRetention(ctx context.Context) {
 // timer can be set to an earlier time, never a later one, while a goroutine sleeps on
 // it.
 type timer struct {
-	earlier chan struct{}
+	earlier wakeup.Signal
 
 	mu sync.Mutex
 	at time.Time // zero: not set
 }
 
-func newAlarm() *timer { return &timer{earlier: make(chan struct{}, 1)} }
+func newAlarm() *timer { return &timer{earlier: wakeup.New()} }
 
 // noLaterThan makes the timer fire at t at the latest.
 func (a *timer) noLaterThan(t time.Time) {
@@ -98,10 +100,7 @@ func (a *timer) noLaterThan(t time.Time) {
 		return
 	}
 	a.at = t
-	select {
-	case a.earlier <- struct{}{}:
-	default:
-	}
+	a.earlier.Send()
 }
 
 // sleep returns true at t, or at an earlier time set with noLaterThan, and false once

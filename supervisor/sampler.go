@@ -15,7 +15,7 @@ func (s *Service) runSampler(ctx context.Context) {
 			s.log.Error("the statistics could not be sampled; trying again", "error", err)
 		}
 		failing = err != nil
-		wait := s.lookAgain
+		wait := s.cfg.lookAgain
 		if err == nil {
 			wait = time.Minute - at.Time().Sub(at.Time().Truncate(time.Minute))
 		}

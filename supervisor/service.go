@@ -1,7 +1,6 @@
-// Package supervisor is the service: what Mission Control can do, as Go methods, and
-// its NATS endpoints. The methods take and return the types of package api. They do not
-// know which front end a request came through. The HTTP gateway in web/ is a second
-// front end to the same methods.
+// Package supervisor is the service: what Mission Control can do, as Go methods. The
+// methods take and return the types of package api. They do not know which front end a
+// request came through: natsapi/ or web/.
 //
 // # What runs
 //
@@ -46,25 +45,23 @@ import (
 	"github.com/google/uuid"
 
 	"missioncontrol/charter"
-	"missioncontrol/eventstream"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/alerts"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/dispatch"
+	"missioncontrol/supervisor/election"
+	"missioncontrol/supervisor/live"
+	"missioncontrol/supervisor/relay"
 	"missioncontrol/supervisor/tracing"
 )
 
-// Stream is what the service needs from the event stream. *eventstream.Stream
-// implements it.
+// Stream is what the service and its parts need from the event stream.
+// *eventstream.Stream implements it.
 type Stream interface {
-	Emit(e charter.Event)
-	PublishBatchWhile(ctx context.Context, changed <-chan struct{}, events []charter.Event) (stored int, err error)
-	Last(ctx context.Context, eventType string) (charter.Event, uint64, error)
-	Status() eventstream.Status
-	Changed() <-chan struct{}
-	Follow(ctx context.Context, f eventstream.Follower) error
-	End(ctx context.Context) (uint64, error)
-	Consume(ctx context.Context, cfg eventstream.ConsumerConfig, handler eventstream.Handler) error
-	Read(ctx context.Context, filter []string, after, until uint64, handle func(eventstream.Stored) error) error
+	Emit(e charter.Event) // telemetry; never waits
+	relay.Stream
+	live.Stream
+	queryStream
 }
 
 // Config says what a service consists of and how it behaves.
@@ -114,6 +111,8 @@ type Config struct {
 
 	Tracer *tracing.Tracer // default: nothing is traced
 	Logger *slog.Logger    // default slog.Default
+
+	lookAgain time.Duration // see the constant lookAgain
 }
 
 // WithDefaults returns cfg with its zero fields filled in.
@@ -126,6 +125,7 @@ func (cfg Config) WithDefaults() Config {
 	setDefault(&cfg.Heartbeat, 3*time.Second)
 	setDefault(&cfg.Retention, 7*24*time.Hour)
 	setDefault(&cfg.AlertInterval, 5*time.Second)
+	setDefault(&cfg.lookAgain, lookAgain)
 	if cfg.ID == "" {
 		cfg.ID = newID()
 	}
@@ -178,6 +178,9 @@ func (cfg Config) Validate() error {
 	return cfg.checkAlerts()
 }
 
+// ErrStopping is the error of requests that arrive or wait while the supervisor stops.
+var ErrStopping = dispatch.ErrStopping
+
 // Service answers every request of the protocol. Its methods may be called concurrently
 // after New. Claims wait, and events are sent, only while Run runs. The errors of its
 // methods go through [api.FromError] before a client sees them.
@@ -192,19 +195,17 @@ type Service struct {
 	ping    sharedRead[struct{}]
 	alerts  sharedRead[api.Alerts]
 
-	dispatch *dispatcher
+	dispatch *dispatch.Dispatcher
 	waits    *waiters
-	leader   *leader
+	leader   *election.Candidate
 	reaper   *timer
-	relay    *relay
+	relay    *relay.Relay
 	notify   *notifier
 	liveness *liveness // nil without Connections
 	peers    Peers
 
-	changes, everything *hub // see hubFor
-	queries             *queries
-
-	lookAgain time.Duration // see the constant lookAgain
+	live    *live.Events
+	queries *queries
 }
 
 // New returns a service that is not running yet. An error means that cfg is invalid.
@@ -216,31 +217,33 @@ func New(cfg Config) (*Service, error) {
 	metrics := newMetrics(cfg.Version)
 	metrics.brokerRefused = cfg.BrokerRefused
 	cfg.Store = measuredStore{cfg.Store, metrics, cfg.Tracer}
-	s := &Service{cfg: cfg, log: cfg.Logger, started: time.Now(), metrics: metrics, lookAgain: lookAgain}
+	s := &Service{cfg: cfg, log: cfg.Logger, started: time.Now(), metrics: metrics}
 	s.counts.read = cfg.Store.Counts
 	s.waiting.read = cfg.Store.Waiting
 	s.ping.read = func(ctx context.Context) (struct{}, error) { return struct{}{}, cfg.Store.Ping(ctx) }
 	s.alerts.read = s.readAlerts
-	s.dispatch = newDispatcher(cfg.Store.Claim)
 	s.waits = newWaiters()
 	s.reaper = newAlarm()
-	s.leader = newLeader(cfg.Store, cfg.ID, cfg.Leadership, cfg.Logger)
-	s.relay = newRelay(cfg.Store.Outboxes(), cfg.Stream, cfg.SyncInterval, cfg.Logger)
-	s.relay.stored = func(origins []origin, since time.Time) {
-		metrics.relayed(origins)
-		traceRelay(cfg.Tracer, origins, since)
+	probes, level := time.Duration(0), slog.LevelDebug // no other supervisor creates missions, or could lead
+	s.peers = noPeers{}
+	if cfg.Peers != nil {
+		s.peers, probes, level = cfg.Peers, cfg.lookAgain, slog.LevelInfo
 	}
-	metrics.measure(endpoints(s))
+	s.dispatch = dispatch.New(cfg.Store.Claim, probes)
+	s.leader = election.New(cfg.Store, cfg.ID, cfg.Leadership, cfg.Logger, level)
+	s.relay = relay.New(relay.Config{
+		Outboxes: cfg.Store.Outboxes(), Stream: cfg.Stream, SyncInterval: cfg.SyncInterval, CheckInterval: cfg.lookAgain, Logger: cfg.Logger,
+		Stored: func(origins []relay.Origin, since time.Time) {
+			metrics.relayed(origins)
+			traceRelay(cfg.Tracer, origins, since)
+		},
+	})
 	s.notify = newNotifier(cfg.Store, cfg.Store.Outboxes()[0].Identity(), cfg.Webhook, cfg.Logger)
 	if cfg.Connections != nil {
 		s.liveness = newLiveness(&cfg, s.markLost)
 	}
-	s.changes, s.everything = newHub(cfg.Stream, changeTypes), newHub(cfg.Stream, nil)
+	s.live = live.NewEvents(cfg.Stream, cfg.Logger)
 	s.queries = newQueries(cfg.Stream, cfg.ID, cfg.Logger)
-	s.peers = noPeers{}
-	if cfg.Peers != nil {
-		s.peers, s.dispatch.probes, s.leader.level = cfg.Peers, s.lookAgain, slog.LevelInfo
-	}
 	return s, nil
 }
 
@@ -250,11 +253,10 @@ func (s *Service) Run(ctx context.Context) {
 	talk, stopTalking := context.WithCancel(context.WithoutCancel(ctx))
 	var loops, talks sync.WaitGroup
 	talks.Go(func() { s.peers.Run(talk, s.onHint) })
-	loops.Go(func() { s.dispatch.run(ctx) })
-	loops.Go(func() { s.changes.run(ctx) })
-	loops.Go(func() { s.everything.run(ctx) })
+	loops.Go(func() { s.dispatch.Run(ctx) })
+	loops.Go(func() { s.live.Run(ctx) })
 	loops.Go(func() { s.queries.run(ctx) })
-	loops.Go(func() { s.leader.run(ctx, s.lead) })
+	loops.Go(func() { s.leader.Run(ctx, s.lead) })
 	if s.liveness != nil {
 		loops.Go(func() { s.liveness.run(ctx) })
 		loops.Go(func() { s.cfg.Connections.Run(ctx, s.liveness.ended) })
@@ -267,25 +269,28 @@ func (s *Service) Run(ctx context.Context) {
 	talks.Wait()
 }
 
-// lead runs what only the leader runs, until its term ends.
-func (s *Service) lead(t *term) {
-	s.dispatch.probeNow() // the previous leader may not have reported what it made claimable
+// lead runs what only the leader runs, until ctx ends with its term.
+func (s *Service) lead(ctx context.Context, t *election.Term) {
+	s.dispatch.ProbeNow() // the previous leader may not have reported what it made claimable
 	var loops sync.WaitGroup
-	loops.Go(func() { s.runReaper(t.ctx) })
-	loops.Go(func() { s.runRetention(t.ctx) })
-	loops.Go(func() { s.runSampler(t.ctx) })
-	loops.Go(func() { s.runAlerts(t.ctx) })
-	loops.Go(func() { s.notify.run(t.ctx) })
-	loops.Go(func() { s.relay.run(t) })
+	loops.Go(func() { s.runReaper(ctx) })
+	loops.Go(func() { s.runRetention(ctx) })
+	loops.Go(func() { s.runSampler(ctx) })
+	loops.Go(func() { s.runAlerts(ctx) })
+	loops.Go(func() { s.notify.run(ctx) })
+	loops.Go(func() { s.relay.Run(ctx, t) })
 	loops.Wait()
 }
 
 // Metrics returns what the service counts and measures.
 func (s *Service) Metrics() *Metrics { return s.metrics }
 
+// Version returns the version of the supervisor.
+func (s *Service) Version() string { return s.cfg.Version }
+
 // Tracer returns what traces requests, or nil if nothing is traced.
 func (s *Service) Tracer() *tracing.Tracer { return s.cfg.Tracer }
 
 // Leads reports whether this supervisor is the one that relays events and handles due
 // items for its store. It does no I/O.
-func (s *Service) Leads() bool { return s.leader.leads() }
+func (s *Service) Leads() bool { return s.leader.Leads() }

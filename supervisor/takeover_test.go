@@ -15,6 +15,7 @@ import (
 	"missioncontrol/missions"
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/natsapi"
 )
 
 // mortal is a supervisor's access to the store. It can be cut in the middle of a step,
@@ -272,7 +273,7 @@ func TestSupervisorsShareRequests(t *testing.T) {
 	f := newFleet(t)
 	for range 2 {
 		m := f.start(memberOptions{})
-		endpoints, err := supervisor.Listen(m.nc, m.Service)
+		endpoints, err := natsapi.Listen(m.nc, m.Service, quiet)
 		must(t, err)
 		t.Cleanup(func() { m.stop(); must(t, endpoints.Stop(context.Background())) })
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"missioncontrol/supervisor/api"
+	"missioncontrol/wakeup"
 )
 
 // Wait returns a mission once it is terminal, or an [api.ErrTimeout].
@@ -26,11 +27,11 @@ func (s *Service) Wait(ctx context.Context, request api.WaitRequest) (api.Missio
 		}
 		select {
 		case <-notified:
-		case <-time.After(max(s.lookAgain, s.waits.apart())):
+		case <-time.After(max(s.cfg.lookAgain, s.waits.apart())):
 		case <-maxWait.C:
 			return api.Mission{}, api.Timeout("mission %q is still %s", m.ID, m.Status)
 		case <-s.waits.ended:
-			return api.Mission{}, errStopping
+			return api.Mission{}, ErrStopping
 		case <-ctx.Done():
 			return api.Mission{}, ctx.Err()
 		}
@@ -43,21 +44,21 @@ type waiters struct {
 	ended chan struct{} // closed once the service stops
 
 	mu   sync.Mutex
-	byID map[string]map[chan struct{}]struct{}
+	byID map[string]map[wakeup.Signal]struct{}
 	n    int
 }
 
 func newWaiters() *waiters {
-	return &waiters{ended: make(chan struct{}), byID: map[string]map[chan struct{}]struct{}{}}
+	return &waiters{ended: make(chan struct{}), byID: map[string]map[wakeup.Signal]struct{}{}}
 }
 
 // watch returns a channel that gets a value after a mission has changed.
 func (w *waiters) watch(id string) (notified <-chan struct{}, done func()) {
-	ch := make(chan struct{}, 1)
+	ch := wakeup.New()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.byID[id] == nil {
-		w.byID[id] = map[chan struct{}]struct{}{}
+		w.byID[id] = map[wakeup.Signal]struct{}{}
 	}
 	w.byID[id][ch] = struct{}{}
 	w.n++
@@ -84,9 +85,6 @@ func (w *waiters) notify(id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for ch := range w.byID[id] {
-		select {
-		case ch <- struct{}{}:
-		default:
-		}
+		ch.Send()
 	}
 }

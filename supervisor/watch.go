@@ -2,212 +2,23 @@ package supervisor
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"time"
 
-	"missioncontrol/eventstream"
-	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/live"
 )
-
-// Watcher receives events from [Service.Watch], on one goroutine. An error of a method
-// ends the watch.
-type Watcher interface {
-	// Event is called for each event that matches, in the order of the stream.
-	Event(eventstream.Stored) error
-	// Gap is called before the first event if some events were left out.
-	Gap(api.Gap) error
-	// State is called at the start and whenever the state changes. While the stream is
-	// degraded no events arrive. Events that it has stored follow later.
-	State(api.StreamState) error
-	// Idle is called when nothing has been sent for a while.
-	Idle() error
-}
-
-const (
-	watchQueue   = 256              // events that may wait for a watcher before it is disconnected
-	watchIdle    = 15 * time.Second // see Watcher.Idle
-	watchBacklog = 10_000           // most past events that are sent
-	watchNear    = watchQueue / 4   // how far behind a watcher may be to receive live events
-)
-
-// errSlow ends the watch of a watcher that does not keep up. It may continue behind the
-// last event that it received.
-var errSlow = &api.Error{Code: missions.CodeOverloaded, Message: "the events came faster than they were taken"}
 
 // Watch sends events to a watcher until ctx ends, the watcher returns an error, or it
 // does not keep up, which is an [api.ErrOverloaded]. It needs no broker: while there is
 // none, it says so and waits. All watchers share one reader of the stream.
-func (s *Service) Watch(ctx context.Context, request api.EventsRequest, to Watcher) error {
-	types, err := request.Types()
-	if err != nil {
-		return err
-	}
-	w := &eventWatch{service: s, to: to, request: request, hub: s.hubFor(types), subscriber: newSubscriber(func(e *eventstream.Stored) bool {
-		return matches(e, types, &request)
-	})}
-	w.types, w.cursor, w.placed = types, uint64(request.After), request.After != 0
-	w.hub.subscribe(w.subscriber)
-	defer w.hub.unsubscribe(w.subscriber)
-	return w.run(ctx)
+func (s *Service) Watch(ctx context.Context, request api.EventsRequest, to live.Watcher) error {
+	return s.live.Watch(ctx, request, to)
 }
 
-// matches reports whether a request wants an event.
-func matches(e *eventstream.Stored, types []string, request *api.EventsRequest) bool {
-	wanted := len(types) == 0
-	for _, t := range types {
-		wanted = wanted || api.MatchesType(t, e.Type)
-	}
-	if !wanted || request.MissionID == "" && request.AgentID == "" {
-		return wanted
-	}
-	var about struct {
-		Payload struct {
-			MissionID string `json:"mission_id"`
-			AgentID   string `json:"agent_id"`
-		} `json:"payload"`
-	}
-	if json.Unmarshal(e.Data, &about) != nil {
-		return false
-	}
-	return (request.MissionID == "" || request.MissionID == about.Payload.MissionID) &&
-		(request.AgentID == "" || request.AgentID == about.Payload.AgentID)
+// WatchStatus sends the status to a watcher until ctx ends or the watcher returns an
+// error. It reads the counters once a second and, unlike Status, emits no event.
+func (s *Service) WatchStatus(ctx context.Context, to live.StatusWatcher) error {
+	return live.WatchStatus(ctx, live.StatusSource{
+		Counts: s.counts.get, Status: s.status, Stream: func() string { return s.checkStream().Status },
+		Error: s.wire, Changed: s.cfg.Stream.Changed,
+	}, to)
 }
-
-// eventWatch is one call of [Service.Watch].
-type eventWatch struct {
-	service    *Service
-	to         Watcher
-	request    api.EventsRequest
-	types      []string
-	hub        *hub
-	subscriber *subscriber
-
-	cursor    uint64 // the next event to send is behind it
-	placed    bool   // whether the cursor is set
-	sentState api.StreamState
-}
-
-func (w *eventWatch) run(ctx context.Context) error {
-	idle := time.NewTicker(watchIdle)
-	defer idle.Stop()
-	for {
-		changed, moved := w.service.cfg.Stream.Changed(), w.hub.whenMoved()
-		if err := w.sendState(); err != nil {
-			return err
-		}
-		if !w.subscriber.live.Load() && w.sentState.State == string(eventstream.Connected) {
-			if err := w.catchUp(ctx); err != nil {
-				return err
-			}
-		}
-		select {
-		case e := <-w.subscriber.queue:
-			if err := w.send(e); err != nil {
-				return err
-			}
-		case <-w.subscriber.overrun:
-			return errSlow
-		case <-changed:
-		case <-moved:
-		case <-idle.C:
-			if err := w.to.Idle(); err != nil {
-				return err
-			}
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-func (w *eventWatch) send(e eventstream.Stored) error {
-	w.cursor = e.Seq
-	return w.to.Event(e)
-}
-
-func (w *eventWatch) sendState() error {
-	status := w.service.cfg.Stream.Status()
-	now := api.StreamState{State: string(status.State), Reason: status.Reason}
-	if now == w.sentState {
-		return nil
-	}
-	w.sentState = now
-	return w.to.State(now)
-}
-
-// catchUp sends the events that were stored before now, and then switches the watcher
-// to live events. If the broker goes away meanwhile, that is no error: the watch
-// continues when the broker is back.
-func (w *eventWatch) catchUp(ctx context.Context) error {
-	for len(w.subscriber.queue) > 0 { // from before the hub last ended
-		if err := w.send(<-w.subscriber.queue); err != nil {
-			return err
-		}
-	}
-	for {
-		position, known := w.hub.at()
-		if !known {
-			return nil
-		}
-		if err := w.place(position); err != nil {
-			return err
-		}
-		near := position-w.cursor <= watchNear
-		if near {
-			position = w.hub.open(w.subscriber)
-		}
-		if err := w.read(ctx, position); err != nil {
-			var theirs watchersError
-			if errors.As(err, &theirs) {
-				return theirs.error
-			}
-			w.hub.pause(w.subscriber)
-			w.service.log.Debug("a watcher could not be told of the past yet", "error", err)
-			return nil
-		}
-		if near {
-			return nil
-		}
-	}
-}
-
-// place sets the cursor to where the request asks for, the first time, and not too far
-// back.
-func (w *eventWatch) place(position uint64) error {
-	first := !w.placed
-	w.placed = true
-	switch {
-	case first && w.request.Since == 0:
-		w.cursor = position
-	case first || w.cursor > position: // or of a stream that no longer exists
-		w.cursor = position - min(position, watchBacklog)
-	case position-w.cursor > watchBacklog:
-		missed := position - w.cursor - watchBacklog
-		w.cursor = position - watchBacklog
-		return w.to.Gap(api.Gap{Missed: missed})
-	}
-	return nil
-}
-
-// read sends the events behind the cursor, up to a position.
-func (w *eventWatch) read(ctx context.Context, position uint64) error {
-	since := w.request.Since.Time()
-	err := w.service.cfg.Stream.Read(ctx, w.types, w.cursor, position, func(e eventstream.Stored) error {
-		w.cursor = e.Seq
-		if e.At.Before(since) || !w.subscriber.wants(&e) {
-			return nil
-		}
-		if err := w.to.Event(e); err != nil {
-			return watchersError{err}
-		}
-		return nil
-	})
-	if err == nil {
-		w.cursor = max(w.cursor, position)
-	}
-	return err
-}
-
-// watchersError is an error of a watcher, not of the stream.
-type watchersError struct{ error }

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"missioncontrol/missions/sqlitestore"
-	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/natsapi"
 )
 
 func (c *cli) backupCommand() *cobra.Command {
@@ -116,7 +116,7 @@ func (c *cli) backup(ctx context.Context, s *session, store, dir string) (err er
 
 // sameSupervisor checks that the store and the broker belong to the same supervisor.
 func sameSupervisor(ctx context.Context, nc *nats.Conn, made sqlitestore.Copy) error {
-	stores, err := supervisor.Stores(ctx, nc)
+	stores, err := natsapi.Stores(ctx, nc)
 	switch {
 	case err != nil:
 		return err

@@ -118,125 +118,35 @@ func openEvents(ctx context.Context, s *session) (jetstream.Stream, error) {
 	return stream, nil
 }
 
-const (
-	// eventHeartbeat is the broker's heartbeat interval for an idle consumer. After two
-	// missed heartbeats the client library makes another consumer: the broker node that
-	// had it may be gone, or our request may have been lost.
-	eventHeartbeat = time.Second
-
-	// stallCheck is how long known events may be overdue before the reader asks whether
-	// they still exist. It is longer than the library needs to miss heartbeats, since the
-	// library counts them within one call only.
-	stallCheck = 3 * eventHeartbeat
-
-	// interruptTimeout is how long the library may take to notice Ctrl-C.
-	interruptTimeout = time.Second
-)
-
-// eventReader prints events as they are stored.
-type eventReader struct {
-	nc   *nats.Conn
-	f    *eventFlags
-	p    *eventPrinter
-	seen uint64 // the sequence of the last printed event
-	last uint64 // the last sequence to print, unless it follows
-}
-
-// readEvents prints events with an ordered consumer, which leaves nothing behind at the
-// broker. It prints the events stored so far, or follows the stream.
+// readEvents prints the events stored so far, or follows the stream. It leaves nothing behind
+// at the broker.
 func readEvents(ctx context.Context, nc *nats.Conn, stream jetstream.Stream, f *eventFlags, p *eventPrinter) error {
-	config := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverNewPolicy}
-	for _, t := range f.types {
-		config.FilterSubjects = append(config.FilterSubjects, eventstream.Subject(t))
-	}
-	if !f.begin.IsZero() {
-		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &f.begin
-	}
-	r := &eventReader{nc: nc, f: f, p: p, last: stream.CachedInfo().State.LastSeq}
-	consumer, err := stream.OrderedConsumer(ctx, config)
+	reader, err := eventstream.NewReader(nc, eventstream.DefaultStreamName)
 	if err != nil {
-		return fmt.Errorf("the events cannot be read: %w", err)
+		return err
 	}
-	defer forget(ctx, stream, consumer)
-	if done, err := r.done(ctx, consumer.CachedInfo().NumPending); done || err != nil {
+	show := func(e eventstream.Stored) error {
+		p.print(e.Data)
+		return p.out.failure()
+	}
+	if f.follow {
+		ctx, stop := context.WithCancelCause(ctx)
+		defer stop(nil)
+		err = reader.Follow(ctx, eventstream.Follower{Filter: f.types, Since: f.begin, Event: func(e eventstream.Stored) {
+			if failure := show(e); failure != nil {
+				stop(failure)
+			}
+		}})
+	} else {
+		err = reader.Read(ctx, f.types, eventstream.Range{Since: f.begin, Until: stream.CachedInfo().State.LastSeq}, show)
 		if err == nil {
 			p.none("Look further back with --since 7d, or wait for some with --follow.")
 		}
-		return err
 	}
-	messages, err := consumer.Messages(jetstream.PullHeartbeat(eventHeartbeat))
-	if err != nil {
+	if err != nil && ctx.Err() == nil && p.out.failure() == nil {
 		return fmt.Errorf("the events cannot be read: %w", err)
 	}
-	defer messages.Stop()
-	defer context.AfterFunc(ctx, func() { r.stop(messages) })()
-	return r.print(ctx, messages)
-}
-
-// stop ends a wait for messages. While the library makes another consumer, for up to ten
-// seconds if the broker hangs, only the end of the connection interrupts it.
-func (r *eventReader) stop(messages jetstream.MessagesContext) {
-	defer time.AfterFunc(interruptTimeout, r.nc.Close).Stop()
-	messages.Stop()
-}
-
-// print prints messages as they arrive. Unless it follows, it ends when nothing is left.
-func (r *eventReader) print(ctx context.Context, messages jetstream.MessagesContext) error {
-	for {
-		pending := uint64(0)
-		msg, err := messages.Next(jetstream.NextMaxWait(stallCheck))
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case errors.Is(err, nats.ErrTimeout): // the pending events may have been deleted
-		case err != nil:
-			return fmt.Errorf("the events cannot be read on: %w", err)
-		default:
-			r.p.print(msg.Data())
-			if err := r.p.out.failure(); err != nil {
-				return err
-			}
-			meta, err := msg.Metadata()
-			if err != nil {
-				return err
-			}
-			r.seen, pending = meta.Sequence.Stream, meta.NumPending
-		}
-		if done, err := r.done(ctx, pending); done || err != nil {
-			return err
-		}
-	}
-}
-
-// done reports whether all requested events have been printed. A consumer with nothing
-// pending may be on a replica that lags, so done asks the stream's leader.
-func (r *eventReader) done(ctx context.Context, pending uint64) (bool, error) {
-	switch {
-	case r.f.follow:
-		return false, nil
-	case r.seen >= r.last:
-		return true, nil
-	case pending > 0:
-		return false, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	newest, err := eventstream.Newest(ctx, r.nc, eventstream.DefaultStreamName, r.f.types)
-	switch {
-	case errors.Is(err, eventstream.ErrNotFound):
-		return true, nil
-	case err != nil:
-		return false, fmt.Errorf("the newest event cannot be looked up: %w", err)
-	}
-	return newest.Seq <= r.seen || newest.At.Before(r.f.begin), nil
-}
-
-// forget deletes an ordered consumer. The broker would delete it after some minutes
-// anyway, so a failure does not matter.
-func forget(ctx context.Context, stream jetstream.Stream, consumer jetstream.Consumer) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	_ = stream.DeleteConsumer(ctx, consumer.CachedInfo().Name)
+	return err
 }
 
 // eventTypes suggests the types of the catalogue.

@@ -16,7 +16,7 @@ import (
 	"missioncontrol/eventstream/embedded"
 	"missioncontrol/fileperm"
 	"missioncontrol/missions/sqlitestore"
-	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/relay"
 )
 
 // restoringName is the directory within a data directory in which a restore works.
@@ -157,7 +157,7 @@ func truncateStream(ctx context.Context, nc *nats.Conn, m *manifest) error {
 	if err != nil {
 		return err
 	}
-	_, err = supervisor.TruncateAfter(ctx, stream, m.Store.Identity, m.Store.Position, events.Before)
+	_, err = relay.TruncateAfter(ctx, stream, m.Store.Identity, m.Store.Position, events.Before)
 	return err
 }
 

@@ -18,6 +18,7 @@ import (
 	"missioncontrol/missions"
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/alerts"
+	"missioncontrol/supervisor/natsapi"
 	"missioncontrol/supervisor/tracing"
 	"missioncontrol/supervisor/web"
 )
@@ -77,7 +78,7 @@ type instance struct {
 	nc          *nats.Conn
 	system      *nats.Conn // in the broker's system account; nil without credentials
 	service     *supervisor.Service
-	endpoints   *supervisor.Endpoints
+	endpoints   *natsapi.Endpoints
 	web         *web.Server
 	stops       []func(context.Context) error
 	started     []func() // log lines for when everything has started
@@ -176,7 +177,7 @@ func redactURL(raw string) string {
 }
 
 func (h *instance) startService(ctx context.Context) error {
-	leave, err := supervisor.Announce(ctx, h.nc, h.store.Identity, h.log)
+	leave, err := natsapi.Announce(ctx, h.nc, h.store.Identity, h.log)
 	if err != nil {
 		return err
 	}
@@ -190,7 +191,7 @@ func (h *instance) startService(ctx context.Context) error {
 		Lease: h.cfg.Lease, Heartbeat: h.cfg.Heartbeat, Retention: h.cfg.Retention,
 		Connections: h.connections(), Grace: h.cfg.Grace, SyncInterval: h.syncInterval(),
 		Alerts: h.cfg.Alerts, AlertInterval: h.cfg.AlertInterval, Webhook: h.cfg.Webhook,
-		Push:          supervisor.Pusher(h.nc, h.log),
+		Push:          natsapi.Pusher(h.nc, h.log),
 		BrokerRefused: h.brokerRefused(),
 		Tracer:        h.cfg.Tracer,
 		ReplyLimit:    func() int { return int(h.nc.MaxPayload()) },
@@ -208,7 +209,7 @@ func (h *instance) startService(ctx context.Context) error {
 		loops.Wait()
 		return nil
 	})
-	if h.endpoints, err = supervisor.Listen(h.nc, service); err != nil {
+	if h.endpoints, err = natsapi.Listen(h.nc, service, h.log); err != nil {
 		return err
 	}
 	h.onStop(func(ctx context.Context) error {
@@ -224,7 +225,7 @@ func (h *instance) peers() (supervisor.Peers, error) {
 	if !h.sharedStore {
 		return nil, nil
 	}
-	return supervisor.NewNATSPeers(h.nc, h.store.Identity(), h.log.With("part", "peers"))
+	return natsapi.NewPeers(h.nc, h.store.Identity(), h.log.With("part", "peers"))
 }
 
 // takeHTTP opens the HTTP address before anything else starts, so that an address in use

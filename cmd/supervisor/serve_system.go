@@ -12,6 +12,7 @@ import (
 
 	"missioncontrol/eventstream/embedded"
 	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/natsapi"
 )
 
 // connectSystem opens a connection to the broker's system account, which reports agents'
@@ -61,7 +62,7 @@ func (h *instance) connections() supervisor.Connections {
 	if h.system == nil {
 		return nil
 	}
-	return supervisor.NewNATSConnections(h.system, h.nc, h.log.With("part", "deaths"))
+	return natsapi.NewAgentConnections(h.system, h.nc, h.log.With("part", "deaths"))
 }
 
 // syncInterval is how often the broker syncs acknowledged data to disk.

@@ -16,6 +16,8 @@ var followTests = []test{
 	{"FollowBeginsAnewWithANewStream", testFollowNewStream},
 	{"ReadEndsWhereItIsTold", testRead},
 	{"ReadStopsWithItsFunction", testReadStops},
+	{"ReadBeginsAtATime", testReadSince},
+	{"FollowBeginsAtATime", testFollowSince},
 }
 
 // following is a Follow call in the background.
@@ -27,12 +29,17 @@ type following struct {
 
 func (b *bench) follow(s *eventstream.Stream, filter ...string) *following {
 	b.Helper()
+	return b.followSince(s, time.Time{}, filter...)
+}
+
+func (b *bench) followSince(s *eventstream.Stream, since time.Time, filter ...string) *following {
+	b.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &following{b: b, got: make(chan eventstream.Stored, 1000), begun: make(chan uint64, 100)}
 	done := make(chan error, 1)
 	go func() {
 		done <- s.Follow(ctx, eventstream.Follower{
-			Filter: filter, Begin: func(after uint64) { f.begun <- after }, Event: func(e eventstream.Stored) { f.got <- e },
+			Filter: filter, Since: since, Begin: func(after uint64) { f.begun <- after }, Event: func(e eventstream.Stored) { f.got <- e },
 		})
 	}()
 	b.Cleanup(func() {
@@ -124,7 +131,7 @@ func testFollowNewStream(b *bench) {
 
 func testRead(b *bench) {
 	s := b.connected()
-	if err := s.Read(b.ctx(), nil, 0, 5, func(eventstream.Stored) error { return nil }); err != nil {
+	if err := s.Read(b.ctx(), nil, eventstream.Range{Until: 5}, func(eventstream.Stored) error { return nil }); err != nil {
 		b.Errorf("an empty stream: %v", err)
 	}
 	b.publish(s, batchOf(1, 21)...)
@@ -146,7 +153,7 @@ func testRead(b *bench) {
 		{after: 0, until: 20, filter: []string{"nothing.>"}},
 	} {
 		var got []uint64
-		b.must(s.Read(b.ctx(), c.filter, c.after, c.until, func(e eventstream.Stored) error {
+		b.must(s.Read(b.ctx(), c.filter, eventstream.Range{After: c.after, Until: c.until}, func(e eventstream.Stored) error {
 			got = append(got, e.Seq)
 			return nil
 		}))
@@ -154,8 +161,76 @@ func testRead(b *bench) {
 			b.Errorf("%d to %d of %v: %v", c.after, c.until, c.filter, got)
 		}
 	}
-	if err := s.Read(b.ctx(), []string{"bad type"}, 0, 1, nil); !errors.Is(err, eventstream.ErrConfig) {
+	if err := s.Read(b.ctx(), []string{"bad type"}, eventstream.Range{Until: 1}, nil); !errors.Is(err, eventstream.ErrConfig) {
 		b.Errorf("a bad filter: %v", err)
+	}
+}
+
+// times returns when the first n events were stored.
+func (b *bench) times(s *eventstream.Stream, n uint64) (at []time.Time) {
+	b.Helper()
+	b.must(s.Read(b.ctx(), nil, eventstream.Range{Until: n}, func(e eventstream.Stored) error {
+		at = append(at, e.At)
+		return nil
+	}))
+	return at
+}
+
+func testReadSince(b *bench) {
+	s := b.connected()
+	future := time.Now().Add(time.Hour)
+	if err := s.Read(b.ctx(), nil, eventstream.Range{Since: future, Until: 5}, nil); err != nil {
+		b.Errorf("an empty stream: %v", err)
+	}
+	for n := 1; n <= 6; n++ { // each at a time of its own
+		b.publish(s, created(n))
+	}
+	b.publish(s, progressed(7))
+	at := b.times(s, 7)
+	for _, c := range []struct {
+		name   string
+		filter []string
+		within eventstream.Range
+		want   []uint64
+	}{
+		{"at the time of an event", nil, eventstream.Range{Since: at[3], Until: 7}, []uint64{4, 5, 6, 7}},
+		{"between two events", nil, eventstream.Range{Since: at[3].Add(time.Nanosecond), Until: 7}, []uint64{5, 6, 7}},
+		{"before all events", nil, eventstream.Range{Since: at[0].Add(-time.Hour), Until: 2}, []uint64{1, 2}},
+		{"behind all events", nil, eventstream.Range{Since: future, Until: 100}, nil},
+		{"behind the end", nil, eventstream.Range{Since: at[3], Until: 3}, nil},
+		{"with a later sequence", nil, eventstream.Range{After: 5, Since: at[3], Until: 7}, []uint64{6, 7}},
+		{"with an earlier sequence", nil, eventstream.Range{After: 2, Since: at[3], Until: 5}, []uint64{4, 5}},
+		{"of one type", []string{charter.TypeMissionCreated}, eventstream.Range{Since: at[4], Until: 7}, []uint64{5, 6}},
+		{"of two types", []string{charter.TypeMissionProgressed, charter.TypeMissionCreated}, eventstream.Range{Since: at[4], Until: 7}, []uint64{5, 6, 7}},
+		{"of a type that is gone by then", []string{charter.TypeMissionCreated}, eventstream.Range{Since: at[6], Until: 7}, nil},
+	} {
+		var got []uint64
+		b.must(s.Read(b.ctx(), c.filter, c.within, func(e eventstream.Stored) error {
+			got = append(got, e.Seq)
+			return nil
+		}))
+		if !slices.Equal(got, c.want) {
+			b.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+func testFollowSince(b *bench) {
+	s := b.connected()
+	for n := 1; n <= 4; n++ {
+		b.publish(s, created(n))
+	}
+	at := b.times(s, 4)
+	f, late := b.followSince(s, at[2]), b.followSince(s, time.Now().Add(time.Hour))
+	if after := await(b, f.begun, "beginning"); after != 2 {
+		b.Errorf("it begins after %d", after)
+	}
+	if after := await(b, late.begun, "beginning"); after != 4 {
+		b.Errorf("with a time to come, it begins after %d", after)
+	}
+	b.publish(s, created(5))
+	if got := f.next(3); !slices.Equal(got, []int{3, 4, 5}) {
+		b.Errorf("told of %v", got)
 	}
 }
 
@@ -163,7 +238,7 @@ func testReadStops(b *bench) {
 	s := b.connected()
 	b.publish(s, batchOf(1, 6)...)
 	enough, seen := errors.New("enough"), 0
-	err := s.Read(b.ctx(), nil, 0, 5, func(eventstream.Stored) error {
+	err := s.Read(b.ctx(), nil, eventstream.Range{Until: 5}, func(eventstream.Stored) error {
 		if seen++; seen == 2 {
 			return enough
 		}

@@ -46,7 +46,7 @@ type Open func(t *testing.T) Harness
 func Run(t *testing.T, open Open, f Features) {
 	tests := noopTests(f)
 	if f.JetStream {
-		tests = slices.Concat(topologyTests, publishTests, emitTests, outageTests, consumeTests, followTests, failureTests, closeTests)
+		tests = slices.Concat(topologyTests, publishTests, emitTests, outageTests, consumeTests, followTests, readerTests, failureTests, closeTests)
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -26,7 +26,6 @@ var publishTests = []test{
 	{"BatchesFromManyCallers", testManyCallers},
 	{"PublishHonoursItsContext", testPublishContext},
 	{"Last", testLast},
-	{"Newest", testNewest},
 }
 
 func testMessage(b *bench) {
@@ -259,37 +258,5 @@ func testLast(b *bench) {
 	}
 	if _, _, err := s.Last(b.ctx(), "mission..x"); !errors.Is(err, eventstream.ErrConfig) {
 		b.Errorf("last of a malformed type: %v, want ErrConfig", err)
-	}
-}
-
-func testNewest(b *bench) {
-	s := b.connected()
-	nc, stream := b.admin().Conn(), eventstream.DefaultStreamName
-	newest := func(stream string, filter ...string) (eventstream.Stored, error) {
-		return eventstream.Newest(b.ctx(), nc, stream, filter)
-	}
-	if _, err := newest(stream, "mission.>"); !errors.Is(err, eventstream.ErrNotFound) {
-		b.Errorf("of an empty stream: %v, want ErrNotFound", err)
-	}
-	begun := time.Now()
-	b.publish(s, batchOf(0, 3)...)
-	b.publish(s, progressed(9))
-	got, err := newest(stream, charter.TypeMissionCreated)
-	b.must(err)
-	event, err := charter.Decode(got.Data)
-	b.must(err)
-	if got.Seq != 3 || got.Type != charter.TypeMissionCreated || number(b, event) != 2 || got.At.Before(begun) || got.At.After(time.Now()) {
-		b.Errorf("the newest is %d, a %s of %v: %s", got.Seq, got.Type, got.At, got.Data)
-	}
-	for _, filter := range [][]string{nil, {">"}, {charter.TypeMissionProgressed, charter.TypeMissionCreated, "nothing.>"}} {
-		if got, err := newest(stream, filter...); err != nil || got.Seq != 4 {
-			b.Errorf("the newest of %v is %d, %v; want 4", filter, got.Seq, err)
-		}
-	}
-	if _, err := newest(stream, "mission..x"); !errors.Is(err, eventstream.ErrConfig) {
-		b.Errorf("of a malformed type: %v, want ErrConfig", err)
-	}
-	if _, err := newest("NOBODYS"); err == nil {
-		b.Error("of a stream that there is not: no error")
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"missioncontrol/supervisor/agent"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
+	"missioncontrol/supervisor/natsapi"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -52,14 +53,14 @@ func newBench(t *testing.T) bench {
 	t.Cleanup(func() { must(t, stream.Close(context.Background())) })
 	nc := connect(t, broker.ClientURL())
 	service, err := supervisor.New(supervisor.Config{
-		Store: store, Stream: stream, Logger: quiet, Push: supervisor.Pusher(nc, quiet),
+		Store: store, Stream: stream, Logger: quiet, Push: natsapi.Pusher(nc, quiet),
 		Heartbeat: 500 * time.Millisecond, Lease: 5 * time.Second,
 	})
 	must(t, err)
 	run, stop := context.WithCancel(context.Background())
 	var loops sync.WaitGroup
 	loops.Go(func() { service.Run(run) })
-	endpoints, err := supervisor.Listen(nc, service)
+	endpoints, err := natsapi.Listen(nc, service, slog.New(slog.DiscardHandler))
 	must(t, err)
 	t.Cleanup(func() { stop(); must(t, endpoints.Stop(context.Background())); loops.Wait() })
 	must(t, nc.Flush())

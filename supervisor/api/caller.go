@@ -13,6 +13,12 @@ const HeaderClient = "Mission-Control-Client"
 // maxCallerChars bounds the name of a calling program.
 const maxCallerChars = 64
 
+// Caller is who sent a request, as far as its headers say.
+type Caller struct {
+	Trace string // a traceparent, unless it is invalid
+	Name  string // a [HeaderClient]
+}
+
 type callerKey struct{}
 
 // WithCaller returns a context that carries the name of the calling program. An invalid

@@ -14,7 +14,7 @@ type traceKey struct{}
 // WithTrace returns a context that carries the trace context of a request. An invalid
 // one is left out: tracing never makes a request fail.
 func WithTrace(ctx context.Context, traceparent string) context.Context {
-	if !isTraceparent(traceparent) {
+	if traceparent = Traceparent(traceparent); traceparent == "" {
 		return ctx
 	}
 	return context.WithValue(ctx, traceKey{}, traceparent)
@@ -24,6 +24,14 @@ func WithTrace(ctx context.Context, traceparent string) context.Context {
 func TraceOf(ctx context.Context) string {
 	traceparent, _ := ctx.Value(traceKey{}).(string)
 	return traceparent
+}
+
+// Traceparent returns a traceparent header, or "" if it is invalid.
+func Traceparent(header string) string {
+	if !isTraceparent(header) {
+		return ""
+	}
+	return header
 }
 
 // isTraceparent reports whether s is of version 00 of

@@ -22,42 +22,47 @@ func (a *Agent) do(ctx context.Context, verb string, request, reply any) error {
 	return a.client.Do(ctx, api.AgentSubject(a.id, verb), request, reply)
 }
 
+// sendAs sends the request of an agent's operation and returns its reply.
+func sendAs[Q, R any](ctx context.Context, a *Agent, op api.AgentOp[Q, R], request Q) (reply R, err error) {
+	return reply, a.do(ctx, op.Verb, request, &reply)
+}
+
 // Register registers the agent.
-func (a *Agent) Register(ctx context.Context, request api.RegisterRequest) (reply api.Registered, err error) {
-	return reply, a.do(ctx, api.AgentRegister, request, &reply)
+func (a *Agent) Register(ctx context.Context, request api.RegisterRequest) (api.Registered, error) {
+	return sendAs(ctx, a, api.OpRegister, request)
 }
 
 // Heartbeat reports that the agent is alive and what it is working on.
-func (a *Agent) Heartbeat(ctx context.Context, request api.HeartbeatRequest) (reply api.HeartbeatReply, err error) {
-	return reply, a.do(ctx, api.AgentHeartbeat, request, &reply)
+func (a *Agent) Heartbeat(ctx context.Context, request api.HeartbeatRequest) (api.HeartbeatReply, error) {
+	return sendAs(ctx, a, api.OpHeartbeat, request)
 }
 
 // Claim claims missions, and waits for some as long as the request says.
 func (a *Agent) Claim(ctx context.Context, request api.ClaimRequest) (reply api.Claimed, err error) {
 	timeout := time.Duration(request.WaitSeconds*float64(time.Second)) + a.client.timeout
-	return reply, a.client.do(ctx, timeout, api.AgentSubject(a.id, api.AgentClaim), request, &reply)
+	return reply, a.client.do(ctx, timeout, api.AgentSubject(a.id, api.OpClaim.Verb), request, &reply)
 }
 
 // Progress reports the progress of a mission.
 func (a *Agent) Progress(ctx context.Context, request api.ProgressRequest) error {
-	return a.do(ctx, api.AgentProgress, request, nil)
+	return a.do(ctx, api.OpProgress.Verb, request, nil)
 }
 
 // Log appends to a mission's log.
 func (a *Agent) Log(ctx context.Context, request api.LogAppendRequest) error {
-	return a.do(ctx, api.AgentLog, request, nil)
+	return a.do(ctx, api.OpAppendLog.Verb, request, nil)
 }
 
 // Complete completes one mission.
 func (a *Agent) Complete(ctx context.Context, done api.Completion) error {
-	return a.do(ctx, api.AgentComplete, done, nil)
+	return a.do(ctx, api.OpComplete.Verb, done, nil)
 }
 
 // CompleteAll completes up to 1000 missions in one request. It returns one error per
 // mission, nil if the report was accepted, or an error of the whole request.
 func (a *Agent) CompleteAll(ctx context.Context, done []api.Completion) ([]error, error) {
 	var reply api.FinishReply
-	if err := a.do(ctx, api.AgentComplete, api.CompleteRequest{Results: done}, &reply); err != nil {
+	if err := a.do(ctx, api.OpComplete.Verb, api.CompleteRequest{Results: done}, &reply); err != nil {
 		return nil, err
 	}
 	if len(reply.Results) != len(done) {
@@ -74,14 +79,16 @@ func (a *Agent) CompleteAll(ctx context.Context, done []api.Completion) ([]error
 
 // Fail reports one failed attempt.
 func (a *Agent) Fail(ctx context.Context, failure api.Failure) error {
-	return a.do(ctx, api.AgentFail, failure, nil)
+	return a.do(ctx, api.OpFail.Verb, failure, nil)
 }
 
 // Release returns one mission to the queue without using up an attempt.
 func (a *Agent) Release(ctx context.Context, lease api.LeaseRef) error {
-	return a.do(ctx, api.AgentRelease, lease, nil)
+	return a.do(ctx, api.OpRelease.Verb, lease, nil)
 }
 
 // Leave takes the agent offline. The missions that it still holds return to the queue
 // at once.
-func (a *Agent) Leave(ctx context.Context) error { return a.do(ctx, api.AgentLeave, api.Empty{}, nil) }
+func (a *Agent) Leave(ctx context.Context) error {
+	return a.do(ctx, api.OpLeave.Verb, api.Empty{}, nil)
+}

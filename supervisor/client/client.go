@@ -118,30 +118,35 @@ func readError(msg *nats.Msg) error {
 	return reply.Error
 }
 
+// send sends the request of an operation and returns its reply.
+func send[Q, R any](ctx context.Context, c *Client, op api.Op[Q, R], request Q) (reply R, err error) {
+	return reply, c.Do(ctx, op.Subject, request, &reply)
+}
+
 // Health returns the health of the supervisor.
-func (c *Client) Health(ctx context.Context) (reply api.Health, err error) {
-	return reply, c.Do(ctx, api.SubjectHealth, api.Empty{}, &reply)
+func (c *Client) Health(ctx context.Context) (api.Health, error) {
+	return send(ctx, c, api.OpHealth, api.Empty{})
 }
 
 // Status returns the status.
-func (c *Client) Status(ctx context.Context) (reply api.Status, err error) {
-	return reply, c.Do(ctx, api.SubjectStatus, api.Empty{}, &reply)
+func (c *Client) Status(ctx context.Context) (api.Status, error) {
+	return send(ctx, c, api.OpStatus, api.Empty{})
 }
 
 // Agents lists agents.
-func (c *Client) Agents(ctx context.Context, request api.AgentsRequest) (reply api.Agents, err error) {
-	return reply, c.Do(ctx, api.SubjectAgents, request, &reply)
+func (c *Client) Agents(ctx context.Context, request api.AgentsRequest) (api.Agents, error) {
+	return send(ctx, c, api.OpAgents, request)
 }
 
 // Create creates one mission. created is false if the mission already existed with the
 // same content.
 func (c *Client) Create(ctx context.Context, spec api.MissionSpec) (m missions.Mission, created bool, err error) {
-	var reply api.CreateReply
-	if err := c.Do(ctx, api.SubjectMissionsCreate, spec, &reply); err != nil {
+	reply, err := send(ctx, c, api.OpCreate, api.CreateRequest{MissionSpec: spec})
+	if err != nil {
 		return m, false, err
 	}
 	if reply.Created == nil || reply.Created.Mission == nil {
-		return m, false, fmt.Errorf("the reply of %s holds no mission", api.SubjectMissionsCreate)
+		return m, false, fmt.Errorf("the reply of %s holds no mission", api.OpCreate.Subject)
 	}
 	return *reply.Created.Mission, reply.Created.Created != nil && *reply.Created.Created, nil
 }
@@ -152,34 +157,34 @@ func (c *Client) CreateBatch(ctx context.Context, specs []api.MissionSpec) ([]ap
 	request := struct {
 		Missions []api.MissionSpec `json:"missions"`
 	}{specs}
-	err := c.Do(ctx, api.SubjectMissionsCreate, request, &reply)
+	err := c.Do(ctx, api.OpCreate.Subject, request, &reply)
 	return reply.Results, err
 }
 
-func (c *Client) mission(ctx context.Context, subject string, request any) (missions.Mission, error) {
-	var reply api.Mission
-	err := c.Do(ctx, subject, request, &reply)
+// mission sends a request whose reply is a mission.
+func mission[Q any](ctx context.Context, c *Client, op api.Op[Q, api.Mission], request Q) (missions.Mission, error) {
+	reply, err := send(ctx, c, op, request)
 	return reply.Mission, err
 }
 
 // Get returns a mission.
 func (c *Client) Get(ctx context.Context, id string) (missions.Mission, error) {
-	return c.mission(ctx, api.SubjectMissionsGet, api.IDRequest{ID: id})
+	return mission(ctx, c, api.OpGet, api.IDRequest{ID: id})
 }
 
 // Cancel cancels a mission; reason may be empty.
 func (c *Client) Cancel(ctx context.Context, id, reason string) (missions.Mission, error) {
-	return c.mission(ctx, api.SubjectMissionsCancel, api.CancelRequest{ID: id, Reason: reason})
+	return mission(ctx, c, api.OpCancel, api.CancelRequest{ID: id, Reason: reason})
 }
 
 // Retry puts a mission that failed or was cancelled back to PENDING.
 func (c *Client) Retry(ctx context.Context, id string) (missions.Mission, error) {
-	return c.mission(ctx, api.SubjectMissionsRetry, api.IDRequest{ID: id})
+	return mission(ctx, c, api.OpRetry, api.IDRequest{ID: id})
 }
 
 // Delete removes a mission that no agent is working on.
 func (c *Client) Delete(ctx context.Context, id string) (missions.Mission, error) {
-	return c.mission(ctx, api.SubjectMissionsDelete, api.IDRequest{ID: id})
+	return mission(ctx, c, api.OpDelete, api.IDRequest{ID: id})
 }
 
 // waitAtOnce is how long one request of Wait is parked, and waitReply how much longer
@@ -202,7 +207,7 @@ func (c *Client) Wait(ctx context.Context, id string) (missions.Mission, error) 
 			return missions.Mission{}, context.DeadlineExceeded // ctx may not have noticed it yet
 		}
 		var reply api.Mission
-		err := c.do(ctx, waitAtOnce+waitReply, api.SubjectMissionsWait, api.WaitRequest{ID: id, TimeoutSeconds: &timeout}, &reply)
+		err := c.do(ctx, waitAtOnce+waitReply, api.OpWait.Subject, api.WaitRequest{ID: id, TimeoutSeconds: &timeout}, &reply)
 		unanswered := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout)
 		if !errors.Is(err, api.ErrTimeout) && !unanswered {
 			return reply.Mission, err
@@ -214,33 +219,30 @@ func (c *Client) Wait(ctx context.Context, id string) (missions.Mission, error) 
 }
 
 // List returns one page of missions, newest first.
-func (c *Client) List(ctx context.Context, request api.ListRequest) (reply api.MissionList, err error) {
-	return reply, c.Do(ctx, api.SubjectMissionsList, request, &reply)
+func (c *Client) List(ctx context.Context, request api.ListRequest) (api.MissionList, error) {
+	return send(ctx, c, api.OpList, request)
 }
 
 // Log returns one page of a mission's log, oldest first.
-func (c *Client) Log(ctx context.Context, request api.LogRequest) (reply api.MissionLog, err error) {
-	return reply, c.Do(ctx, api.SubjectMissionsLog, request, &reply)
+func (c *Client) Log(ctx context.Context, request api.LogRequest) (api.MissionLog, error) {
+	return send(ctx, c, api.OpLog, request)
 }
 
 // Stats returns the statistics of all missions, or of one type ("" for all).
 func (c *Client) Stats(ctx context.Context, missionType string) (missions.Stats, error) {
-	var reply api.StatsReply
-	err := c.Do(ctx, api.SubjectMissionsStats, api.StatsRequest{Type: missionType}, &reply)
+	reply, err := send(ctx, c, api.OpStats, api.StatsRequest{Type: missionType})
 	return reply.Stats, err
 }
 
 // History returns what happened in the given number of minutes, 0 for the latest 60,
 // for all missions or for one type ("" for all), oldest first.
 func (c *Client) History(ctx context.Context, missionType string, minutes int) ([]missions.Minute, error) {
-	var reply api.History
-	err := c.Do(ctx, api.SubjectMissionsHistory, api.HistoryRequest{Type: missionType, Minutes: minutes}, &reply)
+	reply, err := send(ctx, c, api.OpHistory, api.HistoryRequest{Type: missionType, Minutes: minutes})
 	return reply.Minutes, err
 }
 
 // Alerts returns the state of the alert rules.
 func (c *Client) Alerts(ctx context.Context) ([]api.Alert, error) {
-	var reply api.Alerts
-	err := c.Do(ctx, api.SubjectAlerts, api.Empty{}, &reply)
+	reply, err := send(ctx, c, api.OpAlerts, api.Empty{})
 	return reply.Alerts, err
 }

@@ -20,15 +20,14 @@ const (
 // peopleHear are the subjects that viewers and operators may subscribe to.
 var peopleSubscribe = []string{eventstream.SubjectAll, inboxes}
 
-// readRequests are the requests that change nothing.
-var readRequests = []string{
-	api.SubjectHealth, api.SubjectStatus, api.SubjectAgents, api.SubjectMissionsGet, api.SubjectMissionsList,
-	api.SubjectMissionsLog, api.SubjectMissionsWait, api.SubjectMissionsStats, api.SubjectMissionsHistory, api.SubjectAlerts,
-}
-
-// changeRequests are the requests that create and control missions.
-var changeRequests = []string{
-	api.SubjectMissionsCreate, api.SubjectMissionsCancel, api.SubjectMissionsRetry, api.SubjectMissionsDelete,
+// requests returns the subjects of the requests with this access.
+func requests(access api.Access) (subjects []string) {
+	for _, op := range api.Operations() {
+		if op.Access == access && op.Subject != "" {
+			subjects = append(subjects, op.Subject)
+		}
+	}
+	return subjects
 }
 
 // discovery are the subjects that nats micro sends requests to.
@@ -54,9 +53,13 @@ var handling = []string{
 	jsAPI + "STREAM.INFO." + ledger, jsAPI + "DIRECT.GET." + ledger + ".>", "$KV." + eventstream.LedgerBucket + ".>",
 }
 
-func viewerPublishes() []string { return slices.Concat(readRequests, discovery, readingEvents) }
+func viewerPublishes() []string {
+	return slices.Concat(requests(api.AccessRead), discovery, readingEvents)
+}
 
-func operatorPublishes() []string { return slices.Concat(viewerPublishes(), changeRequests, handling) }
+func operatorPublishes() []string {
+	return slices.Concat(viewerPublishes(), requests(api.AccessChange), handling)
+}
 
 // supervisorPublishes includes neither the requests of agents and people nor subjects
 // that would delete a stream. So no client can make the supervisor publish there by

@@ -30,12 +30,12 @@ func (p pace) until(bytes int64) time.Duration {
 // body reads the body of an admitted request, and counts it as it arrives. It returns
 // an error to refuse the request with if it cannot. The connection is then not used
 // again, as the rest of the body may arrive at any time.
-func (d frontEnd) body(w http.ResponseWriter, r *http.Request, a *admission) ([]byte, error) {
+func (d frontEnd) body(w http.ResponseWriter, r *http.Request, a *admittedRequest) ([]byte, error) {
 	if r.ContentLength == 0 {
 		return nil, nil
 	}
 	in := &bodyReader{body: http.MaxBytesReader(w, r.Body, api.MaxBody), conn: http.NewResponseController(w),
-		admission: a, pace: d.pace, begun: time.Now()}
+		request: a, pace: d.pace, begun: time.Now()}
 	body, err := io.ReadAll(in)
 	if err == nil {
 		// The server notices that a client is gone by reading on, for which there is no
@@ -67,12 +67,12 @@ func tooSlow(p pace) error {
 // bodyReader reads a body, counts it as it arrives, and ends it if it arrives too
 // slowly.
 type bodyReader struct {
-	body      io.Reader
-	conn      *http.ResponseController
-	admission *admission
-	pace      pace
-	begun     time.Time
-	read      int64
+	body    io.Reader
+	conn    *http.ResponseController
+	request *admittedRequest
+	pace    pace
+	begun   time.Time
+	read    int64
 }
 
 // Read implements [io.Reader].
@@ -82,7 +82,7 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 	}
 	n, err := b.body.Read(p)
 	b.read += int64(n)
-	if held := b.admission.hold(int64(n)); held != nil {
+	if held := b.request.hold(int64(n)); held != nil {
 		return n, held
 	}
 	return n, err

@@ -7,7 +7,7 @@ import (
 	"net/netip"
 	"sync"
 
-	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/admission"
 	"missioncontrol/supervisor/api"
 )
 
@@ -52,7 +52,7 @@ func remoteAddress(r *http.Request) netip.Addr {
 // bound limits the requests of one kind that are in progress, in total and for each
 // credential. Methods may be called concurrently.
 type bound struct {
-	total *supervisor.Bound
+	total *admission.Bound
 
 	mu     sync.Mutex
 	shares map[credential]*allotment
@@ -60,14 +60,14 @@ type bound struct {
 
 // allotment is one credential's share of a bound.
 type allotment struct {
-	*supervisor.Bound
+	*admission.Bound
 	users int // requests that use it
 }
 
 // keptShares is how many shares are kept for credentials that may send more requests.
 const keptShares = 64
 
-func newBound(total *supervisor.Bound) *bound {
+func newBound(total *admission.Bound) *bound {
 	return &bound{total: total, shares: map[credential]*allotment{}}
 }
 
@@ -91,8 +91,8 @@ func (b *bound) release(c credential, s *allotment) {
 	}
 }
 
-// admission is a request that a bound has admitted, until leave.
-type admission struct {
+// admittedRequest is a request that a bound has admitted, until leave.
+type admittedRequest struct {
 	bound     *bound
 	allotment *allotment
 	held      int64 // bytes of its body
@@ -100,7 +100,7 @@ type admission struct {
 }
 
 // enter admits a request, or returns an [api.ErrOverloaded]. It never waits.
-func (b *bound) enter(c credential) (*admission, error) {
+func (b *bound) enter(c credential) (*admittedRequest, error) {
 	own := b.take(c)
 	leaveOwn, err := own.Enter(0)
 	if err != nil {
@@ -113,7 +113,7 @@ func (b *bound) enter(c credential) (*admission, error) {
 		b.release(c, own)
 		return nil, err
 	}
-	a := &admission{bound: b, allotment: own}
+	a := &admittedRequest{bound: b, allotment: own}
 	a.leave = func() {
 		b.total.Release(a.held)
 		own.Release(a.held)
@@ -125,7 +125,7 @@ func (b *bound) enter(c credential) (*admission, error) {
 }
 
 // hold counts received bytes, or returns an [api.ErrOverloaded].
-func (a *admission) hold(bytes int64) error {
+func (a *admittedRequest) hold(bytes int64) error {
 	if err := a.allotment.Hold(bytes); err != nil {
 		return ofOne(err)
 	}
@@ -139,7 +139,7 @@ func (a *admission) hold(bytes int64) error {
 
 // turn waits for the request's turn, first among the requests of its credential, so
 // that one credential never has all turns.
-func (a *admission) turn(ctx context.Context) (done func(), err error) {
+func (a *admittedRequest) turn(ctx context.Context) (done func(), err error) {
 	doneOwn, err := a.allotment.Turn(ctx, a.held)
 	if err != nil {
 		return nil, err
@@ -162,7 +162,7 @@ func ofOne(err error) error {
 }
 
 // admitted serves the requests that a bound admits.
-func (d frontEnd) admitted(b *bound, next func(http.ResponseWriter, *http.Request, *admission)) http.HandlerFunc {
+func (d frontEnd) admitted(b *bound, next func(http.ResponseWriter, *http.Request, *admittedRequest)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		a, err := b.enter(credentialOf(r))
 		if err != nil {
@@ -186,7 +186,7 @@ func ignoreBody(w http.ResponseWriter, r *http.Request) {
 // within serves the requests that a bound admits, each in its turn. The requests have
 // no body.
 func (d frontEnd) within(b *bound, next http.HandlerFunc) http.HandlerFunc {
-	return d.admitted(b, func(w http.ResponseWriter, r *http.Request, a *admission) {
+	return d.admitted(b, func(w http.ResponseWriter, r *http.Request, a *admittedRequest) {
 		ignoreBody(w, r)
 		done, err := a.turn(r.Context())
 		if err != nil {

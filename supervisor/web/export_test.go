@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/admission"
+	"missioncontrol/supervisor/api"
 )
 
 // Handler serves everything, for any host, to all clients.
@@ -59,7 +61,7 @@ func DefaultDeadline(bytes int64) time.Duration { return defaultPace.until(bytes
 // PageTurns returns a function that enters the bound of pages with a token, and waits
 // for a turn.
 func PageTurns() func(ctx context.Context, token string) error {
-	b := newBound(supervisor.BoundPage())
+	b := newBound(admission.For(api.KindPage))
 	return func(ctx context.Context, token string) error {
 		a, err := b.enter(credential{token: token})
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/admission"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/api/spec"
 	"missioncontrol/supervisor/web/dashboard"
@@ -31,42 +32,53 @@ func routes(d frontEnd, service *supervisor.Service) http.Handler {
 
 // table returns the routes.
 func table(d frontEnd, service *supervisor.Service, registry *prometheus.Registry) *routeTable {
-	kind := func(total func() *supervisor.Bound) func() *bound {
-		return func() *bound { return newBound(total()) }
-	}
-	brief, single, pages, parking := kind(supervisor.BoundBrief), kind(supervisor.BoundSingle), kind(supervisor.BoundPage), kind(supervisor.BoundParking)
 	mux := &routeTable{ServeMux: http.NewServeMux()}
-	mux.HandleFunc("GET /api/supervisor/health", get(d, brief(), service.Health))
-	mux.HandleFunc("GET /api/supervisor/status", get(d, brief(), service.Status))
-	mux.HandleFunc("GET /api/supervisor/agents", get(d, pages(), service.Agents))
-	mux.HandleFunc("POST /api/missions", post(d, brief(), service.Create))
-	mux.HandleFunc("GET /api/missions", get(d, pages(), service.List))
-	mux.HandleFunc("GET /api/missions/stats", get(d, brief(), service.Stats))
-	mux.HandleFunc("GET /api/missions/history", get(d, pages(), service.History))
-	mux.HandleFunc("GET /api/alerts", get(d, brief(), service.Alerts))
-	mux.HandleFunc("GET /api/missions/{id}", get(d, single(), service.Get))
-	mux.HandleFunc("DELETE /api/missions/{id}", post(d, brief(), service.Delete))
-	mux.HandleFunc("POST /api/missions/{id}/cancel", post(d, brief(), service.Cancel))
-	mux.HandleFunc("POST /api/missions/{id}/retry", post(d, brief(), service.Retry))
-	mux.HandleFunc("GET /api/missions/{id}/wait", get(d, parking(), service.Wait))
-	mux.HandleFunc("GET /api/missions/{id}/log", get(d, pages(), service.Log))
-	mux.HandleFunc("GET /api/queries", get(d, brief(), service.Queries))
-	mux.HandleFunc("GET /api/events", d.events(service))
-	mux.HandleFunc("GET /api/supervisor/live", d.live(service))
-	mux.HandleFunc("GET "+spec.PathOpenAPI, document(spec.OpenAPI))
-	mux.HandleFunc("GET "+spec.PathAsyncAPI, document(spec.AsyncAPI))
-	mux.HandleFunc("GET "+sessionPath, d.whoAmI)
-	mux.HandleFunc("POST "+sessionPath, d.signIn)
-	mux.HandleFunc("DELETE "+sessionPath, d.signOut)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
-	mux.HandleFunc("GET /readyz", ready(service))
-	mux.Handle("GET /metrics", metrics(registry, d.log))
+	route(mux, d, api.OpHealth, service.Health)
+	route(mux, d, api.OpStatus, service.Status)
+	route(mux, d, api.OpAgents, service.Agents)
+	route(mux, d, api.OpCreate, service.Create)
+	route(mux, d, api.OpList, service.List)
+	route(mux, d, api.OpStats, service.Stats)
+	route(mux, d, api.OpHistory, service.History)
+	route(mux, d, api.OpAlerts, service.Alerts)
+	route(mux, d, api.OpGet, service.Get)
+	route(mux, d, api.OpDelete, service.Delete)
+	route(mux, d, api.OpCancel, service.Cancel)
+	route(mux, d, api.OpRetry, service.Retry)
+	route(mux, d, api.OpWait, service.Wait)
+	route(mux, d, api.OpLog, service.Log)
+	route(mux, d, api.OpQueries, service.Queries)
+	for op, handler := range map[*api.Operation]http.HandlerFunc{
+		api.OpWatch:       d.events(service),
+		api.OpWatchStatus: d.live(service),
+		api.OpSession:     d.whoAmI,
+		api.OpSignIn:      d.signIn,
+		api.OpSignOut:     d.signOut,
+		api.OpOpenAPI:     document(spec.OpenAPI),
+		api.OpAsyncAPI:    document(spec.AsyncAPI),
+		api.OpHealthz:     func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") },
+		api.OpReadyz:      ready(service),
+		api.OpMetrics:     metrics(registry, d.log),
+	} {
+		mux.HandleFunc(op.HTTP, handler)
+	}
 	page := dashboard.Handler()
 	mux.Handle("GET /{$}", page)
 	for _, path := range dashboard.Paths() {
 		mux.Handle("GET "+path, page)
 	}
 	return mux
+}
+
+// route adds the route of an operation that a method of the service answers. The request
+// of a GET is in the query, and of the other methods in the body.
+func route[Q, R any](mux *routeTable, d frontEnd, op api.Op[Q, R], method func(context.Context, Q) (R, error)) {
+	bound := newBound(admission.For(op.Kind))
+	if strings.HasPrefix(op.HTTP, http.MethodGet+" ") {
+		mux.HandleFunc(op.HTTP, get(d, bound, method))
+		return
+	}
+	mux.HandleFunc(op.HTTP, post(d, bound, method))
 }
 
 // elseRefuse serves the routes of mux, and refuses all other requests in the format of
@@ -142,7 +154,7 @@ func get[Q, R any](d frontEnd, bound *bound, method func(context.Context, Q) (R,
 // post serves a method whose request is in the path and the body. Its turn comes once
 // the body has arrived, however long that takes.
 func post[Q, R any](d frontEnd, bound *bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
-	return d.admitted(bound, func(w http.ResponseWriter, r *http.Request, a *admission) {
+	return d.admitted(bound, func(w http.ResponseWriter, r *http.Request, a *admittedRequest) {
 		body, err := d.body(w, r, a)
 		if err != nil {
 			d.refuse(w, r, err)

@@ -22,8 +22,8 @@ const scrapeTimeout = 5 * time.Second
 // metrics serves the metrics in Prometheus' format. Labels are few and bounded: no
 // mission, agent or type becomes one, and the operator defines the alert rules.
 // docs/METRICS.md lists the metrics.
-func metrics(registry *prometheus.Registry, log *slog.Logger) http.Handler {
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)})
+func metrics(registry *prometheus.Registry, log *slog.Logger) http.HandlerFunc {
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}).ServeHTTP
 }
 
 // newRegistry returns a registry with the metrics of the service and of the process.

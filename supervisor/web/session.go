@@ -7,8 +7,6 @@ import (
 	"missioncontrol/supervisor/roles"
 )
 
-const sessionPath = "/api/session"
-
 // session returns the session of a request.
 func (t Tokens) session(r *http.Request) api.Session {
 	if t == nil {

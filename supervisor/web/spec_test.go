@@ -13,7 +13,7 @@ import (
 
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/alerts"
-	"missioncontrol/supervisor/api/spec"
+	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/web"
 	"missioncontrol/supervisor/web/dashboard"
 )
@@ -28,9 +28,13 @@ func TestTheDocumentTellsOfEveryRoute(t *testing.T) {
 			served = append(served, pattern)
 		}
 	}
-	for _, op := range spec.Operations() {
-		if op.HTTP != "" {
-			described = append(described, op.HTTP)
+	for _, op := range api.Operations() {
+		if op.HTTP == "" {
+			continue
+		}
+		described = append(described, op.HTTP)
+		if reads := strings.HasPrefix(op.HTTP, "GET "); reads != (op.Access == api.AccessRead) {
+			t.Errorf("%s: tokens of viewers allow it: %t; the table of operations says otherwise", op.HTTP, reads)
 		}
 	}
 	slices.Sort(served)
@@ -48,7 +52,7 @@ func TestRequestsAndRepliesAreAsDocumented(t *testing.T) {
 	server := httptest.NewServer(web.Handler(service, quiet))
 	t.Cleanup(server.Close)
 	url := server.URL
-	_, text, _ := call(t, "GET", url+spec.PathOpenAPI, "")
+	_, text, _ := call(t, "GET", url+api.PathOpenAPI, "")
 	document, err := libopenapi.NewDocument([]byte(text))
 	must(t, err)
 	v, errs := validator.NewValidator(document)
@@ -78,7 +82,7 @@ func TestRequestsAndRepliesAreAsDocumented(t *testing.T) {
 		{"GET", "/api/supervisor/status", "", 200},
 		{"GET", "/api/supervisor/agents", "", 200},
 		{"GET", "/api/queries", "", 200},
-		{"GET", spec.PathAsyncAPI, "", 200},
+		{"GET", api.PathAsyncAPI, "", 200},
 	} {
 		request := func() *http.Request {
 			r, err := http.NewRequestWithContext(t.Context(), c.method, url+c.path, strings.NewReader(c.body))

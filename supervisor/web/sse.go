@@ -11,6 +11,7 @@ import (
 
 	"missioncontrol/eventstream"
 	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/admission"
 	"missioncontrol/supervisor/api"
 )
 
@@ -20,7 +21,7 @@ const sendTimeout = 10 * time.Second
 // events serves GET /api/events as server-sent events. Their ids are sequences of the
 // stream, so a browser that lost its connection continues where it was.
 func (d frontEnd) events(service *supervisor.Service) http.HandlerFunc {
-	return d.within(newBound(supervisor.BoundWatching()), func(w http.ResponseWriter, r *http.Request) {
+	return d.within(newBound(admission.For(api.KindWatching)), func(w http.ResponseWriter, r *http.Request) {
 		request, err := eventsRequest(r)
 		if err == nil {
 			_, err = request.Types()
@@ -54,7 +55,7 @@ func eventsRequest(r *http.Request) (api.EventsRequest, error) {
 
 // live serves GET /api/supervisor/live: the status whenever it changes.
 func (d frontEnd) live(service *supervisor.Service) http.HandlerFunc {
-	return d.within(newBound(supervisor.BoundWatching()), func(w http.ResponseWriter, r *http.Request) {
+	return d.within(newBound(admission.For(api.KindWatching)), func(w http.ResponseWriter, r *http.Request) {
 		d.push(w, r, func(ctx context.Context, s *sender) error { return service.WatchStatus(ctx, listener{s}) })
 	})
 }

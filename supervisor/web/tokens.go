@@ -62,7 +62,7 @@ func bearer(header string) string {
 
 // open are the paths that need no token: they reveal nothing, or take a token
 // themselves. All other paths need one, including any added later.
-var open = map[string]bool{"/": true, "/healthz": true, "/readyz": true, sessionPath: true}
+var open = map[string]bool{"/": true, api.PathHealthz: true, api.PathReadyz: true, api.PathSession: true}
 
 // isOpen reports whether a path needs no token. The dashboard page needs none: it asks
 // for it.

@@ -15,9 +15,9 @@ import (
 // asyncAPIDocument returns the AsyncAPI 3.0 document: requests, commands and events.
 func asyncAPIDocument(comment comments) (object, error) {
 	a := &async{schemas: &schemas{comment: comment, components: object{}}, channels: object{}, operations: object{}, messages: object{}}
-	for _, op := range spec.Operations() {
+	for _, op := range api.Operations() {
 		if op.Subject != "" {
-			a.request(&op)
+			a.request(op)
 		}
 	}
 	a.command()
@@ -77,13 +77,12 @@ func in(channel, message object) object {
 }
 
 // request adds an endpoint and the inbox for its reply.
-func (a *async) request(op *spec.Operation) {
-	name := strings.NewReplacer("supervisor.", "", ".*", "", ".", "-").Replace(op.Subject)
+func (a *async) request(op *api.Operation) {
 	request, reply, refusal := a.payload(op.Request), a.payload(op.Reply), a.payload(spec.ErrorReply())
-	channel := a.channel(name, op.Subject, op.Summary, request)
-	inbox := a.channel(name+"-reply", "", "The requester's inbox", reply, refusal)
-	a.channels[name+"-reply"].(object)["address"] = nil
-	a.operations[name] = object{
+	channel := a.channel(op.Name, op.Subject, op.Summary, request)
+	inbox := a.channel(op.Name+"-reply", "", "The requester's inbox", reply, refusal)
+	a.channels[op.Name+"-reply"].(object)["address"] = nil
+	a.operations[op.Name] = object{
 		"action": "receive", "summary": op.Summary, "channel": channel, "messages": []object{in(channel, request)},
 		"reply": object{
 			"address": object{"location": "$message.header#/reply", "description": "NATS' own reply subject"},

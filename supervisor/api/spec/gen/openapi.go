@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"strings"
 
+	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/api/spec"
 )
 
@@ -11,7 +12,7 @@ import (
 func openAPIDocument(comment comments) object {
 	s := &schemas{comment: comment, components: object{}}
 	paths := object{}
-	for _, op := range spec.Operations() {
+	for _, op := range api.Operations() {
 		if op.HTTP == "" {
 			continue
 		}
@@ -19,7 +20,7 @@ func openAPIDocument(comment comments) object {
 		if paths[path] == nil {
 			paths[path] = object{}
 		}
-		paths[path].(object)[strings.ToLower(method)] = s.httpOperation(&op, method, path)
+		paths[path].(object)[strings.ToLower(method)] = s.httpOperation(op, method, path)
 	}
 	return object{
 		"openapi": "3.1.0",
@@ -46,7 +47,7 @@ func openAPIDocument(comment comments) object {
 
 func jsonContent(schema object) object { return object{"application/json": object{"schema": schema}} }
 
-func (s *schemas) httpOperation(op *spec.Operation, method, path string) object {
+func (s *schemas) httpOperation(op *api.Operation, method, path string) object {
 	out := object{"summary": op.Summary, "operationId": operationID(op, method, path)}
 	if parameters := s.parameters(op, method, path); len(parameters) > 0 {
 		out["parameters"] = parameters
@@ -77,9 +78,9 @@ func (s *schemas) httpOperation(op *spec.Operation, method, path string) object 
 }
 
 // operationID returns the name of the service's method, or the end of the path.
-func operationID(op *spec.Operation, method, path string) string {
-	if op.Does != "" {
-		return strings.ToLower(op.Does[:1]) + op.Does[1:]
+func operationID(op *api.Operation, method, path string) string {
+	if op.Method != "" {
+		return strings.ToLower(op.Method[:1]) + op.Method[1:]
 	}
 	name := strings.NewReplacer("/api/", "", "/", "", ".json", "").Replace(path)
 	if method == "GET" {
@@ -90,7 +91,7 @@ func operationID(op *spec.Operation, method, path string) string {
 
 // parameters returns the parameters in the path and, if there is no body, the request's
 // fields.
-func (s *schemas) parameters(op *spec.Operation, method, path string) (out []object) {
+func (s *schemas) parameters(op *api.Operation, method, path string) (out []object) {
 	if op.Request == nil {
 		return nil
 	}

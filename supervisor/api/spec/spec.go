@@ -1,0 +1,56 @@
+// Package spec describes the protocol to machines: as an OpenAPI 3.1 document for HTTP
+// and an AsyncAPI 3.0 document for NATS and the events. Both are generated from the
+// types that the code itself reads and writes.
+package spec
+
+import (
+	_ "embed"
+	"reflect"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+)
+
+//go:generate go run ./gen
+
+// OpenAPI is the OpenAPI 3.1 document of the HTTP front end, as JSON.
+//
+//go:embed openapi.json
+var OpenAPI []byte
+
+// AsyncAPI is the AsyncAPI 3.0 document of the requests over NATS and of the events, as
+// JSON.
+//
+//go:embed asyncapi.json
+var AsyncAPI []byte
+
+// Command returns the subject and type of the messages that the supervisor pushes to an
+// agent.
+func Command() (subject string, message reflect.Type) {
+	return api.CommandsSubject("*"), reflect.TypeFor[api.Command]()
+}
+
+// ErrorReply returns the type of the body of an error reply.
+func ErrorReply() reflect.Type { return reflect.TypeFor[api.ErrorReply]() }
+
+// Values returns the values that a string type may have, or none for free text.
+func Values(t reflect.Type) (values []string) {
+	switch t {
+	case reflect.TypeFor[missions.Status]():
+		return texts(missions.Statuses())
+	case reflect.TypeFor[missions.Priority]():
+		return texts(missions.Priorities())
+	case reflect.TypeFor[missions.AgentState]():
+		return texts(missions.AgentStates())
+	case reflect.TypeFor[missions.AlertState]():
+		return texts(missions.AlertStates())
+	}
+	return nil
+}
+
+func texts[T ~string](values []T) (out []string) {
+	for _, v := range values {
+		out = append(out, string(v))
+	}
+	return out
+}

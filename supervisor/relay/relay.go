@@ -1,0 +1,262 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"missioncontrol/charter"
+	"missioncontrol/eventstream"
+	"missioncontrol/missions"
+	"missioncontrol/wakeup"
+)
+
+// Stream is what the relay needs from the event stream. *eventstream.Stream implements
+// it.
+type Stream interface {
+	// PublishBatchWhile publishes events in order and returns how many of them, from the
+	// first on, are stored. It gives up with [eventstream.ErrChanged] once changed is
+	// closed.
+	PublishBatchWhile(ctx context.Context, changed <-chan struct{}, events []charter.Event) (stored int, err error)
+	Last(ctx context.Context, eventType string) (charter.Event, uint64, error)
+	Status() eventstream.Status
+	Changed() <-chan struct{}
+}
+
+// Config says what a relay works with.
+type Config struct {
+	Outboxes []missions.Outbox
+	Stream   Stream
+
+	// SyncInterval is how often the broker syncs acknowledged messages to its disk.
+	SyncInterval time.Duration
+
+	// CheckInterval is how often the relay looks for events that it was not notified
+	// of.
+	CheckInterval time.Duration
+
+	// Stored is called with the origins of stored events, and when they were sent. It
+	// must not keep the slice. Default: nothing is called.
+	Stored func(origins []Origin, since time.Time)
+
+	Logger *slog.Logger
+}
+
+// Relay is described in the package's documentation. Poke may be called concurrently
+// with the other methods.
+type Relay struct {
+	cfg      Config
+	outboxes []missions.Outbox
+	stream   Stream
+	log      *slog.Logger
+	wake     wakeup.Signal
+
+	lag         time.Duration   // how long acknowledged events may still be lost; with several copies, copiesLag
+	changed     <-chan struct{} // closed once the stream may have a new tail
+	checkpoints []checkpoint    // acknowledged and not yet confirmed as safe, oldest first
+	safe        []checkpoint    // to be deleted from the outboxes
+	asked       time.Time       // when the stream was last asked whether checkpoints are safe
+	resumed     bool            // whether the stream's tail is known
+	failing     bool            // whether the last attempt failed, so that it is logged once
+	sent        []int64         // by outbox: the position that the sequence has reached
+	first       int             // the outbox that comes first in the next batch
+	unsettled   *batch          // what a failed publish has left
+	acks        acknowledger
+}
+
+const (
+	batchSize     = 500
+	retryInterval = 250 * time.Millisecond
+	flushTimeout  = 2 * time.Second
+
+	// batchPause is how long the relay waits for more events after it wakes, or after
+	// it has sent all there were. Requests that wait for an answer go first, and a
+	// batch costs more than one more event in it.
+	batchPause = 5 * time.Millisecond
+
+	// repeatFor is how long a failed batch is sent again unchanged, well within the
+	// duplicate window. If the broker refuses one event and accepts the next, this
+	// fills the gap, which the stream's tail would hide.
+	repeatFor = time.Minute
+)
+
+// New returns a relay that does not run yet.
+func New(cfg Config) *Relay {
+	if cfg.Stored == nil {
+		cfg.Stored = func([]Origin, time.Time) {}
+	}
+	return &Relay{
+		cfg: cfg, outboxes: cfg.Outboxes, stream: cfg.Stream, log: cfg.Logger, wake: wakeup.New(),
+		lag: cfg.SyncInterval + cfg.SyncInterval/4, acks: acknowledger{outboxes: cfg.Outboxes},
+	}
+}
+
+// Poke signals that an outbox may have grown.
+func (r *Relay) Poke() {
+	r.wake.Send()
+}
+
+// Term is a leader's right to act.
+type Term interface {
+	Holds() bool      // whether it lasts
+	Until() time.Time // when it ends
+}
+
+// Run relays until ctx ends. Then it sends what is left, as far as that is quick and
+// the right to act lasts. It must not run twice at the same time.
+func (r *Relay) Run(ctx context.Context, t Term) {
+	r.resumed, r.unsettled, r.checkpoints, r.safe = false, nil, nil, nil
+	for ctx.Err() == nil {
+		changed := r.stream.Changed()
+		if changed != r.changed {
+			r.resumed, r.changed = false, changed
+		}
+		if r.stream.Status().State != eventstream.Connected {
+			waitFor(ctx, changed, nil, r.cfg.CheckInterval)
+			continue
+		}
+		sent, err := r.step(ctx, t)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			r.failed(err)
+			waitFor(ctx, changed, nil, retryInterval)
+		case err == nil && sent < batchSize:
+			if sent == 0 {
+				waitFor(ctx, changed, r.wake, r.untilNext())
+			}
+			waitFor(ctx, nil, nil, batchPause)
+		}
+	}
+	r.flush(t)
+	_ = r.acks.wait() // the next term, or leader, finds out by itself
+}
+
+func (r *Relay) flush(t Term) {
+	_ = r.acks.wait() // the end of the term may have interrupted it; still send
+	ctx, cancel := context.WithTimeout(context.Background(), min(flushTimeout, time.Until(t.Until())))
+	defer cancel()
+	for t.Holds() && r.stream.Status().State == eventstream.Connected {
+		if sent, err := r.step(ctx, t); err != nil || sent == 0 {
+			return
+		}
+	}
+}
+
+func (r *Relay) failed(err error) {
+	if errors.Is(err, eventstream.ErrChanged) {
+		return // the tail is only read again
+	}
+	if !r.failing {
+		r.log.Warn("durable events wait: the event stream did not take them", "error", err)
+	}
+	r.failing = true
+}
+
+// waitFor returns when a signal arrives or is closed, after at most d, or when ctx
+// ends.
+func waitFor(ctx context.Context, signal, other <-chan struct{}, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-signal:
+	case <-other:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+var errNoRight = errors.New("this supervisor leads no longer")
+
+// step relays one batch and returns how many events it sent. After an error the
+// stream's tail is unknown.
+func (r *Relay) step(ctx context.Context, t Term) (sent int, err error) {
+	defer func() { r.resumed = r.resumed && err == nil }()
+	b, err := r.next(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if !t.Holds() {
+		return 0, errNoRight
+	}
+	if len(b.events) == 0 {
+		return 0, errors.Join(r.acks.wait(), r.settle(ctx))
+	}
+	begun := time.Now()
+	stored, err := r.stream.PublishBatchWhile(ctx, r.changed, b.events)
+	if stored < len(b.events) {
+		r.unsettled = b.rest(stored)
+	} else {
+		r.unsettled = nil
+	}
+	r.note(b.reached(stored), stored)
+	r.cfg.Stored(b.origins[:stored], begun)
+	if err = errors.Join(err, r.acks.note(ctx, b.reached(stored)), r.settle(ctx)); err != nil {
+		return stored, err
+	}
+	if r.failing {
+		r.log.Info("durable events flow again")
+		r.failing = false
+	}
+	return stored, nil
+}
+
+// next returns the batch to send. It is the rest of a failed publish, while the stream
+// still recognises it as a duplicate and has the events before it. Otherwise it is the
+// next part of the outboxes.
+func (r *Relay) next(ctx context.Context) (*batch, error) {
+	if b := r.unsettled; b != nil && time.Since(b.since) < repeatFor {
+		tail, err := r.tail(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if !r.streamLost(tail) {
+			return b, nil
+		}
+	}
+	r.unsettled = nil
+	if !r.resumed {
+		if err := r.resume(ctx); err != nil {
+			return nil, err
+		}
+		r.resumed = true
+	}
+	return r.take(ctx)
+}
+
+// resume continues behind what the stream holds.
+func (r *Relay) resume(ctx context.Context) error {
+	tail, err := r.tail(ctx)
+	if err != nil {
+		return err
+	}
+	_ = r.acks.wait() // it is done again, and positions may go back
+	r.sent = tail
+	r.truncate(tail)
+	r.note(tail, 0)
+	for i, outbox := range r.outboxes { // even if the position is lower than before
+		if err := outbox.Acknowledge(ctx, tail[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tail returns for each outbox how far its events are in the stream, or 0 for none.
+func (r *Relay) tail(ctx context.Context) ([]int64, error) {
+	highest := make([]int64, len(r.outboxes))
+	for _, eventType := range durableTypes {
+		e, _, err := r.stream.Last(ctx, eventType)
+		if errors.Is(err, eventstream.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look for the newest %s in the stream: %w", eventType, err)
+		}
+		for i, outbox := range r.outboxes {
+			highest[i] = max(highest[i], outboxPosition(&e, outbox.Identity()))
+		}
+	}
+	return highest, nil
+}
