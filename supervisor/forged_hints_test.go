@@ -25,14 +25,7 @@ func TestTheFiguresOfAForgedHint(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
 	nc := f.connect()
-	peers, err := natsapi.NewPeers(nc, f.store.Identity(), quiet)
-	must(t, err)
-	ctx, stop := context.WithCancel(t.Context())
-	hints := make(chan supervisor.Hint, 100)
-	var loop sync.WaitGroup
-	loop.Go(func() { peers.Run(ctx, func(h supervisor.Hint) { hints <- h }) })
-	t.Cleanup(func() { stop(); loop.Wait() })
-	f.awaitSubscriptions(&member{nc: nc})
+	hints := f.receiveHints(nc)
 	root := api.PeersSubject(f.store.Identity()) + "."
 	for _, forged := range []struct{ subject, body string }{
 		{"ready.x", `{"count":9223372036854775807}`},

@@ -3,14 +3,12 @@ package supervisor_test
 import (
 	"context"
 	"encoding/json"
-	"sync"
 	"testing"
 	"time"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/api"
-	"missioncontrol/supervisor/natsapi"
 )
 
 // A mission that becomes claimable through one supervisor wakes a claim that is parked
@@ -259,14 +257,7 @@ func TestWhatJetStreamPushesIsNoHint(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
 	nc := f.connect()
-	peers, err := natsapi.NewPeers(nc, f.store.Identity(), quiet)
-	must(t, err)
-	ctx, stop := context.WithCancel(t.Context())
-	hints := make(chan supervisor.Hint, 10)
-	var loop sync.WaitGroup
-	loop.Go(func() { peers.Run(ctx, func(h supervisor.Hint) { hints <- h }) })
-	t.Cleanup(func() { stop(); loop.Wait() })
-	f.awaitSubscriptions(&member{nc: nc})
+	hints := f.receiveHints(nc)
 	root := api.PeersSubject(f.store.Identity())
 	must(t, nc.PublishRequest(root+".due", "events.of.mine", []byte(`{"from":"an event"}`)))
 	must(t, nc.Publish(root+".resigned", []byte(`{"from":"another"}`)))

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"missioncontrol/supervisor/client"
+	"missioncontrol/test/fatal"
 	"missioncontrol/test/process"
 )
 
@@ -90,9 +91,4 @@ func run(t *testing.T, env []string, name string, args ...string) (stdout, stder
 	return out.String(), errOut.String(), cmd.ProcessState.ExitCode()
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = fatal.If

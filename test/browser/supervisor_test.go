@@ -13,15 +13,11 @@ import (
 	"missioncontrol/supervisor/agent"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
+	"missioncontrol/test/fatal"
 	"missioncontrol/test/process"
 )
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = fatal.If
 
 // supervisor is a running supervisor.
 type supervisor struct {

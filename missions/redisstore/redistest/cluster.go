@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"missioncontrol/test/fatal"
 )
 
 // slots is how many a Redis Cluster has.
@@ -60,12 +62,7 @@ func (c *Cluster) URL() string {
 	return "redis-cluster://" + strings.Join(addrs, ",")
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = fatal.If
 
 // until asks again and again until something holds.
 func until(ctx context.Context, t testing.TB, holds func() bool) {
