@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"missioncontrol/test/process"
+	"missioncontrol/test/output"
 )
 
 // child is a program that a test runs beside the supervisor, in its own process
@@ -16,7 +16,7 @@ import (
 type child struct {
 	t      testing.TB
 	cmd    *exec.Cmd
-	output *process.Output // its output, including errors
+	output *output.Buffer // its output, including errors
 	exited chan struct{}
 }
 
@@ -24,7 +24,7 @@ type child struct {
 // its output is shown.
 func spawn(t testing.TB, dir string, env []string, name string, args ...string) *child {
 	t.Helper()
-	c := &child{t: t, cmd: exec.Command(name, args...), output: &process.Output{}, exited: make(chan struct{})}
+	c := &child{t: t, cmd: exec.Command(name, args...), output: &output.Buffer{}, exited: make(chan struct{})}
 	c.cmd.Dir, c.cmd.Env = dir, append(os.Environ(), env...)
 	c.cmd.Stdout, c.cmd.Stderr = c.output, c.output
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

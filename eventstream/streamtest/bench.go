@@ -1,12 +1,10 @@
 package streamtest
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 
 	"missioncontrol/charter"
 	"missioncontrol/eventstream"
+	"missioncontrol/test/output"
 )
 
 // Timeout limits every single wait of the suite.
@@ -24,11 +23,11 @@ const Timeout = 40 * time.Second
 type bench struct {
 	*testing.T
 	Harness
-	log *logBuffer
+	log *output.Buffer
 }
 
 func newBench(t *testing.T, h Harness) *bench {
-	return &bench{T: t, Harness: h, log: &logBuffer{}}
+	return &bench{T: t, Harness: h, log: &output.Buffer{}}
 }
 
 // ctx returns a context with a generous deadline.
@@ -243,24 +242,3 @@ func upTo(n int) []int {
 	}
 	return out
 }
-
-// logBuffer is a log that a test reads.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
-// count returns the number of lines that contain text.
-func (l *logBuffer) count(text string) int { return strings.Count(l.String(), text) }

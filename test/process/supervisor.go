@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"missioncontrol/test/output"
 )
 
 // timeout limits the start and the stop of a process; only a failure uses it up.
@@ -36,7 +38,7 @@ type Supervisor struct {
 	Cmd    *exec.Cmd
 	Broker string // URL of the broker that it uses
 	HTTP   string // URL, "" if it serves no HTTP
-	Logs   *Output
+	Logs   *output.Buffer
 	Exited chan struct{} // closed once it has exited
 }
 
@@ -44,7 +46,7 @@ type Supervisor struct {
 // complete. It uses free ports, unless the arguments name others, and no broker or NATS
 // context of the environment.
 func Start(ctx context.Context, program string, args ...string) (*Supervisor, error) {
-	s := &Supervisor{Logs: &Output{}, Exited: make(chan struct{})}
+	s := &Supervisor{Logs: &output.Buffer{}, Exited: make(chan struct{})}
 	s.Cmd = exec.Command(program, append([]string{"serve"}, args...)...)
 	s.Cmd.Env = append(os.Environ(), "SUPERVISOR_LISTEN=127.0.0.1:0", "SUPERVISOR_HTTP=127.0.0.1:0", "NATS_URL=", "NATS_CONTEXT=")
 	s.Cmd.Stderr = s.Logs
