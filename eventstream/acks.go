@@ -214,29 +214,6 @@ type pubAck struct {
 	Error     *jetstream.APIError `json:"error"`
 }
 
-// JetStream error codes about the message itself. The client library does not name
-// them; the numbers are part of the protocol (errors.json in the server).
-const (
-	codeMessageTooLarge jetstream.ErrorCode = 10054
-	codeStreamMismatch  jetstream.ErrorCode = 10060
-	codeHeaderTooLarge  jetstream.ErrorCode = 10097
-	codeIDInProcess     jetstream.ErrorCode = 10158
-)
-
-// batchCodes are the errors with which JetStream rejects an atomic batch as a
-// whole. They say nothing about its messages, which may be accepted one at a time.
-var batchCodes = []jetstream.ErrorCode{
-	10174, // the stream does not allow it
-	10175, // a sequence is missing
-	10176, // incomplete: its first messages were lost, or went to another leader
-	10177, // unsupported header
-	10179, // bad id
-	10199, // too many messages
-	10200, // bad commit
-	10201, // contains a message that is already stored
-	10210, // too many concurrent batches
-}
-
 // parseAck returns the outcome of a message. ok is false if msg is not an
 // acknowledgement from the named stream.
 func parseAck(msg *nats.Msg, stream string) (o outcome, ok bool) {
@@ -259,7 +236,7 @@ func parseAck(msg *nats.Msg, stream string) (o outcome, ok bool) {
 // ackError classifies a JetStream error response.
 func ackError(refusal *jetstream.APIError) error {
 	switch {
-	case refusal.ErrorCode == codeMessageTooLarge, refusal.ErrorCode == codeHeaderTooLarge:
+	case refusal.ErrorCode == jetstream.JSErrCodeStreamMessageExceedsMaximum, refusal.ErrorCode == codeHeaderTooLarge:
 		return fmt.Errorf("%w: %w", ErrUnpublishable, refusal)
 	case refusal.ErrorCode == codeIDInProcess:
 		return ErrPending

@@ -70,7 +70,7 @@ func TestCredentials(t *testing.T) {
 	defer cancel()
 	open := func(user, password string) *eventstream.Stream {
 		s, err := eventstream.Open(eventstream.Config{
-			URL: url, Options: []nats.Option{nats.UserInfo(user, password)}, DialTimeout: 500 * time.Millisecond,
+			URL: url, Options: []nats.Option{nats.UserInfo(user, password)}, Timing: eventstream.Timing{DialTimeout: 500 * time.Millisecond},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -98,7 +98,7 @@ func TestConsumeOnly(t *testing.T) {
 	defer cancel()
 	open := func(user string, consumeOnly bool) *eventstream.Stream {
 		s, err := eventstream.Open(eventstream.Config{
-			URL: url, Options: []nats.Option{nats.UserInfo(user, "right")}, ConsumeOnly: consumeOnly, ProbeMaxWait: 300 * time.Millisecond,
+			URL: url, Options: []nats.Option{nats.UserInfo(user, "right")}, ConsumeOnly: consumeOnly, Timing: eventstream.Timing{ProbeMaxWait: 300 * time.Millisecond},
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -1,6 +1,7 @@
 package eventstream
 
 import (
+	"cmp"
 	"log/slog"
 	"net/url"
 	"strconv"
@@ -10,22 +11,13 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// Defaults for [Config].
+// Defaults for [Config]; those for [Timing] stand there.
 const (
-	DefaultURL             = "nats://127.0.0.1:4222"
-	DefaultMaxAge          = 7 * 24 * time.Hour
+	defaultURL             = "nats://127.0.0.1:4222"
+	defaultMaxAge          = 7 * 24 * time.Hour
 	DefaultDuplicateWindow = 2 * time.Minute
-	DefaultEmitBuffer      = 8192
-	DefaultMaxInFlight     = 1024
-	DefaultAckTimeout      = 5 * time.Second
-	DefaultDialTimeout     = 2 * time.Second
-	DefaultProbeInterval   = 10 * time.Second
-	DefaultProbeWait       = 250 * time.Millisecond
-	DefaultProbeMaxWait    = 5 * time.Second
-	DefaultReconnectWait   = 100 * time.Millisecond
-	DefaultReconnectMax    = 2 * time.Second
-	DefaultPingInterval    = 2 * time.Second
-	DefaultReplicasWait    = 15 * time.Second
+	defaultEmitBuffer      = 8192
+	defaultMaxInFlight     = 1024
 )
 
 // Config selects the broker and sets how to use it. Every field has a default; see
@@ -43,9 +35,6 @@ type Config struct {
 	// More than 1 needs a cluster. Default 0: three on a cluster that can place
 	// three, otherwise one. See the package documentation.
 	Replicas int
-	// ReplicasWait is how long a cluster must lack the nodes for three replicas
-	// before a stream is created with one; see Replicas. Default 15 s.
-	ReplicasWait time.Duration
 	// MaxAge is how long a created stream keeps an event. Default 7 days.
 	MaxAge time.Duration
 	// DuplicateWindow is how long a created stream recognises an event's ID.
@@ -58,23 +47,8 @@ type Config struct {
 	// 16,384. Default 1024. With 1, each event is sent only after the previous one
 	// is stored.
 	MaxInFlight int
-	// AckTimeout is how long to wait for an acknowledgement. Default 5 s, at least
-	// 10 ms.
-	AckTimeout time.Duration
-	// DialTimeout limits one connection attempt, and one probe. Default 2 s.
-	DialTimeout time.Duration
-	// ProbeInterval is how often a connected stream is checked. Default 10 s.
-	ProbeInterval time.Duration
-	// ProbeWait and ProbeMaxWait are the first and the longest wait between probes
-	// of a stream that is degraded while its broker responds. A new connection is
-	// probed at once. Defaults 250 ms and 5 s.
-	ProbeWait, ProbeMaxWait time.Duration
-	// ReconnectWait and ReconnectMax are the first and the longest wait between
-	// connection attempts, with jitter. Defaults 100 ms and 2 s.
-	ReconnectWait, ReconnectMax time.Duration
-	// PingInterval is how often an idle connection is pinged. After two unanswered
-	// pings the connection is closed. Default 2 s.
-	PingInterval time.Duration
+	// Timing is how long it waits, and how often it looks.
+	Timing
 	// ConsumeOnly is for clients that may read events but not write them. A missing
 	// stream is not created and nothing can be published: telemetry is dropped, and
 	// durable publishes fail with [ErrConfig]. The stream is connected while it can
@@ -87,36 +61,13 @@ type Config struct {
 
 // WithDefaults returns a copy of c with defaults in unset fields.
 func (c Config) WithDefaults() Config {
-	orString := func(p *string, def string) {
-		if *p == "" {
-			*p = def
-		}
-	}
-	orInt := func(p *int, def int) {
-		if *p == 0 {
-			*p = def
-		}
-	}
-	orDuration := func(p *time.Duration, def time.Duration) {
-		if *p == 0 {
-			*p = def
-		}
-	}
-	orString(&c.URL, DefaultURL)
-	orString(&c.StreamName, DefaultStreamName)
-	orInt(&c.EmitBuffer, DefaultEmitBuffer)
-	orInt(&c.MaxInFlight, DefaultMaxInFlight)
-	orDuration(&c.MaxAge, DefaultMaxAge)
-	orDuration(&c.DuplicateWindow, DefaultDuplicateWindow)
-	orDuration(&c.AckTimeout, DefaultAckTimeout)
-	orDuration(&c.DialTimeout, DefaultDialTimeout)
-	orDuration(&c.ProbeInterval, DefaultProbeInterval)
-	orDuration(&c.ProbeWait, DefaultProbeWait)
-	orDuration(&c.ProbeMaxWait, DefaultProbeMaxWait)
-	orDuration(&c.ReconnectWait, DefaultReconnectWait)
-	orDuration(&c.ReconnectMax, DefaultReconnectMax)
-	orDuration(&c.PingInterval, DefaultPingInterval)
-	orDuration(&c.ReplicasWait, DefaultReplicasWait)
+	c.URL = cmp.Or(c.URL, defaultURL)
+	c.StreamName = cmp.Or(c.StreamName, DefaultStreamName)
+	c.EmitBuffer = cmp.Or(c.EmitBuffer, defaultEmitBuffer)
+	c.MaxInFlight = cmp.Or(c.MaxInFlight, defaultMaxInFlight)
+	c.MaxAge = cmp.Or(c.MaxAge, defaultMaxAge)
+	c.DuplicateWindow = cmp.Or(c.DuplicateWindow, DefaultDuplicateWindow)
+	c.Timing = c.Timing.withDefaults()
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -149,21 +100,12 @@ func (c Config) Validate() error {
 	}{
 		{"MaxAge", c.MaxAge, time.Second, 100 * 365 * 24 * time.Hour},
 		{"DuplicateWindow", c.DuplicateWindow, 100 * time.Millisecond, c.MaxAge},
-		{"AckTimeout", c.AckTimeout, 10 * time.Millisecond, time.Hour},
-		{"DialTimeout", c.DialTimeout, 10 * time.Millisecond, time.Minute},
-		{"ProbeInterval", c.ProbeInterval, 10 * time.Millisecond, time.Hour},
-		{"ProbeWait", c.ProbeWait, time.Millisecond, c.ProbeMaxWait},
-		{"ProbeMaxWait", c.ProbeMaxWait, time.Millisecond, time.Hour},
-		{"ReconnectWait", c.ReconnectWait, time.Millisecond, c.ReconnectMax},
-		{"ReconnectMax", c.ReconnectMax, time.Millisecond, time.Hour},
-		{"PingInterval", c.PingInterval, 10 * time.Millisecond, time.Hour},
-		{"ReplicasWait", c.ReplicasWait, time.Millisecond, time.Hour},
 	} {
 		if f.val < f.lo || f.val > f.hi {
 			return badConfig("%s %v is not between %v and %v", f.name, f.val, f.lo, f.hi)
 		}
 	}
-	return nil
+	return c.Timing.validate()
 }
 
 // splitURL splits a list as the client library does: comma-separated addresses,
@@ -178,7 +120,7 @@ func splitURL(list string) ([]*url.URL, error) {
 		u, err := url.Parse(one)
 		if err != nil {
 			// The parser's error contains the URL, including any password.
-			return nil, badConfig("URL cannot be parsed; write it like %s", DefaultURL)
+			return nil, badConfig("URL cannot be parsed; write it like %s", defaultURL)
 		}
 		out = append(out, u)
 	}

@@ -147,7 +147,7 @@ func (c *consumer) brokerConfig() jetstream.ConsumerConfig {
 		InactiveThreshold: c.cfg.Inactive,
 	}
 	for _, f := range c.cfg.Filter {
-		out.FilterSubjects = append(out.FilterSubjects, Subject(f))
+		out.FilterSubjects = append(out.FilterSubjects, eventSubject(f))
 	}
 	return out
 }
@@ -189,14 +189,11 @@ func matches(want, have jetstream.ConsumerConfig) bool {
 		want.AckWait == have.AckWait && want.InactiveThreshold == have.InactiveThreshold && want.MaxAckPending == have.MaxAckPending && want.MaxDeliver == have.MaxDeliver
 }
 
-// codeTooManyConsumers is a limit of the stream and not a configuration error,
-// although the broker returns it as a bad request (errors.json in the server).
-const codeTooManyConsumers jetstream.ErrorCode = 10026
-
-// consumerError detects a consumer that can never be created as configured.
+// consumerError detects a consumer that can never be created as configured. The
+// broker also returns a limit of the stream as a bad request.
 func consumerError(durable string, err error) error {
 	var apiErr *jetstream.APIError
-	if errors.As(err, &apiErr) && apiErr.Code == 400 && apiErr.ErrorCode != codeTooManyConsumers {
+	if errors.As(err, &apiErr) && apiErr.Code == 400 && apiErr.ErrorCode != jetstream.JSErrCodeMaximumConsumersLimit {
 		return badConfig("the broker refuses the consumer %s: %v", durable, apiErr)
 	}
 	return err

@@ -20,12 +20,12 @@ const (
 
 // Defaults for [ConsumerConfig].
 const (
-	DefaultAckWait       = 30 * time.Second
-	DefaultMaxAckPending = 256
+	defaultAckWait       = 30 * time.Second
+	defaultMaxAckPending = 256
 )
 
-// DefaultBackoff returns the waits before redeliveries of an event.
-func DefaultBackoff() []time.Duration {
+// defaultBackoff returns the waits before redeliveries of an event.
+func defaultBackoff() []time.Duration {
 	return []time.Duration{time.Second, 5 * time.Second, 15 * time.Second, time.Minute}
 }
 
@@ -94,13 +94,13 @@ func (c ConsumerConfig) WithDefaults() ConsumerConfig {
 		c.Start = StartAll
 	}
 	if c.AckWait == 0 {
-		c.AckWait = DefaultAckWait
+		c.AckWait = defaultAckWait
 	}
 	if c.MaxAckPending == 0 {
-		c.MaxAckPending = DefaultMaxAckPending
+		c.MaxAckPending = defaultMaxAckPending
 	}
 	if len(c.Backoff) == 0 {
-		c.Backoff = DefaultBackoff()
+		c.Backoff = defaultBackoff()
 	}
 	return c
 }

@@ -73,7 +73,7 @@ func (s *source) end(ctx context.Context) (uint64, error) {
 func (s *source) first(ctx context.Context, filter []string, since time.Time) (uint64, error) {
 	first := uint64(math.MaxUint64)
 	for _, f := range orAll(filter) {
-		found, err := s.find(ctx, messageRequest{Since: since, NextFor: Subject(f)})
+		found, err := s.find(ctx, messageRequest{Since: since, NextFor: eventSubject(f)})
 		if err == nil {
 			first = min(first, found.Seq)
 		} else if !errors.Is(err, ErrNotFound) {
@@ -90,7 +90,7 @@ func (s *source) first(ctx context.Context, filter []string, since time.Time) (u
 // another, inclusive.
 func (s *source) has(ctx context.Context, filter []string, after, until uint64) (bool, error) {
 	for _, f := range orAll(filter) {
-		found, err := s.find(ctx, messageRequest{From: after + 1, NextFor: Subject(f)})
+		found, err := s.find(ctx, messageRequest{From: after + 1, NextFor: eventSubject(f)})
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return false, fmt.Errorf("looking for the end of what there is to read: %w", err)
 		}
@@ -205,7 +205,7 @@ func (c *cursor) attach(ctx context.Context) (err error) {
 		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: pullExpiry,
 	}
 	for _, f := range c.filter {
-		cfg.FilterSubjects = append(cfg.FilterSubjects, Subject(f))
+		cfg.FilterSubjects = append(cfg.FilterSubjects, eventSubject(f))
 	}
 	if len(cfg.FilterSubjects) == 1 { // for users who may only read some events: the request's subject then names it
 		cfg.FilterSubject, cfg.FilterSubjects = cfg.FilterSubjects[0], nil

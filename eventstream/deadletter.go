@@ -32,7 +32,7 @@ func (c *consumer) keepDeadLetter(ctx context.Context, d Delivery, reason error)
 		// The headers make it larger than the original. A dead letter without its
 		// body is better than endless redelivery.
 		letter.Data = nil
-		letter.Header.Set(HeaderDeadTruncated, "true")
+		letter.Header.Set(headerDeadTruncated, "true")
 		_, err = c.sess.js.PublishMsg(ctx, letter)
 	}
 	if errors.Is(err, jetstream.ErrNoStreamResponse) {
@@ -44,22 +44,22 @@ func (c *consumer) keepDeadLetter(ctx context.Context, d Delivery, reason error)
 }
 
 func (c *consumer) deadLetter(d Delivery, reason error) *nats.Msg {
-	letter := nats.NewMsg(DeadLetterSubject(c.cfg.Durable))
+	letter := nats.NewMsg(deadLetterSubject(c.cfg.Durable))
 	letter.Data = d.Raw.Data()
 	for name, values := range d.Raw.Headers() {
 		if len(name) >= len(natsHeaderPrefix) && strings.EqualFold(name[:len(natsHeaderPrefix)], natsHeaderPrefix) {
-			name = HeaderDeadOriginal + name
+			name = headerDeadOriginal + name
 		}
 		letter.Header[name] = values
 	}
 	seq := strconv.FormatUint(d.Seq, 10)
-	letter.Header.Set(HeaderMsgID, c.cfg.Durable+"/"+seq)
-	letter.Header.Set(HeaderDeadStream, c.stream.cfg.StreamName)
-	letter.Header.Set(HeaderDeadSequence, seq)
-	letter.Header.Set(HeaderDeadSubject, d.Raw.Subject())
-	letter.Header.Set(HeaderDeadDurable, c.cfg.Durable)
-	letter.Header.Set(HeaderDeadAttempts, strconv.Itoa(d.Attempt))
-	letter.Header.Set(HeaderDeadError, headerText(reason.Error(), maxErrorText))
+	letter.Header.Set(headerMsgID, c.cfg.Durable+"/"+seq)
+	letter.Header.Set(headerDeadStream, c.stream.cfg.StreamName)
+	letter.Header.Set(headerDeadSequence, seq)
+	letter.Header.Set(headerDeadSubject, d.Raw.Subject())
+	letter.Header.Set(headerDeadDurable, c.cfg.Durable)
+	letter.Header.Set(headerDeadAttempts, strconv.Itoa(d.Attempt))
+	letter.Header.Set(headerDeadError, headerText(reason.Error(), maxErrorText))
 	return letter
 }
 
@@ -68,7 +68,7 @@ func (c *consumer) createDeadLetters(ctx context.Context) error {
 	_, err := c.sess.js.CreateStream(ctx, jetstream.StreamConfig{
 		Name:        DeadLetterStreamName,
 		Description: "Mission Control events that a consumer has given up",
-		Subjects:    []string{DeadLetterAll},
+		Subjects:    []string{deadLetterAll},
 		Storage:     jetstream.FileStorage,
 		Retention:   jetstream.LimitsPolicy,
 		Discard:     jetstream.DiscardOld,

@@ -103,7 +103,7 @@ func (c *consumer) handle(ctx context.Context, msg jetstream.Msg, done chan<- st
 	switch err := c.call(ctx, d); {
 	case err == nil:
 		c.acknowledge(ctx, d, &c.status.Handled)
-	case IsPermanent(err):
+	case isPermanent(err):
 		c.giveUp(ctx, d, err)
 	case c.cfg.MaxDeliver > 0 && d.Attempt >= c.cfg.MaxDeliver && ctx.Err() == nil:
 		c.giveUp(ctx, d, fmt.Errorf("failed %d times, the last time with: %w", d.Attempt, err))

@@ -185,7 +185,7 @@ func (s *Stream) connectTo(ctx context.Context, servers string) (*session, error
 	defer stop()
 
 	opts := append(append([]nats.Option{}, s.cfg.Options...),
-		nats.Name(ConnectionName),
+		nats.Name(connectionName),
 		// A session is one connection; see the ordering argument in the package
 		// documentation. Reconnecting starts a new session.
 		nats.NoReconnect(),

@@ -57,8 +57,8 @@ func Permanent(err error) error {
 	return &permanentError{err: err}
 }
 
-// IsPermanent reports whether err, or an error it wraps, was made by [Permanent].
-func IsPermanent(err error) bool {
+// isPermanent reports whether err, or an error it wraps, was made by [Permanent].
+func isPermanent(err error) bool {
 	var p *permanentError
 	return errors.As(err, &p)
 }

@@ -37,7 +37,7 @@ func (s *Stream) Last(ctx context.Context, eventType string) (charter.Event, uin
 }
 
 func (s *Stream) last(ctx context.Context, sess *session, eventType string) (charter.Event, uint64, error) {
-	found, err := s.stored(ctx, sess, messageRequest{LastFor: Subject(eventType)})
+	found, err := s.stored(ctx, sess, messageRequest{LastFor: eventSubject(eventType)})
 	if err != nil {
 		return charter.Event{}, 0, err
 	}

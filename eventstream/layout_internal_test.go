@@ -58,7 +58,7 @@ func TestSettleForOne(t *testing.T) {
 		"something else":            {"nats://a", says(10047, "insufficient storage resources available"), false, false},
 		"no answer of JetStream's":  {"nats://a", errors.New("timeout"), false, false},
 	} {
-		s := &Stream{cfg: Config{URL: c.url, ReplicasWait: time.Minute}}
+		s := &Stream{cfg: Config{URL: c.url, Timing: Timing{ReplicasWait: time.Minute}}}
 		now := time.Now()
 		if got := s.fallBackToOneReplica(c.err, now); got != c.atOnce {
 			t.Errorf("%s: at once %v, want %v", name, got, c.atOnce)

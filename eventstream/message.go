@@ -45,16 +45,16 @@ const (
 
 func newEncoder() *encoder {
 	e := &encoder{}
-	e.values[hSpecVersion] = SpecVersion
-	e.values[hContentType] = ContentType
+	e.values[hSpecVersion] = specVersion
+	e.values[hContentType] = contentType
 	e.msg.Header = nats.Header{
-		HeaderMsgID:       e.slot(hMsgID),
-		HeaderSpecVersion: e.slot(hSpecVersion),
-		HeaderID:          e.slot(hID),
-		HeaderType:        e.slot(hType),
-		HeaderSource:      e.slot(hSource),
-		HeaderTime:        e.slot(hTime),
-		HeaderContentType: e.slot(hContentType),
+		headerMsgID:       e.slot(hMsgID),
+		headerSpecVersion: e.slot(hSpecVersion),
+		headerID:          e.slot(hID),
+		headerType:        e.slot(hType),
+		headerSource:      e.slot(hSource),
+		headerTime:        e.slot(hTime),
+		headerContentType: e.slot(hContentType),
 	}
 	return e
 }
@@ -76,8 +76,8 @@ func (e *encoder) encode(ev *charter.Event) (*nats.Msg, error) {
 	e.values[hType] = ev.Type
 	e.values[hSource] = headerValue(ev.Source)
 	e.values[hTime] = ev.Timestamp.UTC().Format(timeLayout)
-	e.optional(hSubject, HeaderSubject, headerValue(ev.Target))
-	e.optional(hTraceparent, HeaderTraceparent, headerValue(ev.Meta.Traceparent))
+	e.optional(hSubject, headerSubject, headerValue(ev.Target))
+	e.optional(hTraceparent, headerTraceparent, headerValue(ev.Meta.Traceparent))
 
 	e.msg.Subject = SubjectPrefix + ev.Type
 	e.msg.Reply = ""

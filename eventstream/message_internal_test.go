@@ -58,7 +58,7 @@ func TestEncoderForgets(t *testing.T) {
 
 func TestSubjects(t *testing.T) {
 	t.Parallel()
-	if got := Subject("mission.>"); got != "events.mission.>" {
+	if got := eventSubject("mission.>"); got != "events.mission.>" {
 		t.Errorf("Subject = %q", got)
 	}
 	if got, ok := EventType("events.mission.created"); got != "mission.created" || !ok {
@@ -67,8 +67,8 @@ func TestSubjects(t *testing.T) {
 	if _, ok := EventType("other.created"); ok {
 		t.Error("EventType accepts a foreign subject")
 	}
-	if got := DeadLetterSubject("d"); got != "deadletter.d" {
-		t.Errorf("DeadLetterSubject = %q", got)
+	if got := deadLetterSubject("d"); got != "deadletter.d" {
+		t.Errorf("deadLetterSubject = %q", got)
 	}
 }
 

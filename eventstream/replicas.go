@@ -13,15 +13,6 @@ import (
 // autoReplicas is the number of replicas that Config.Replicas 0 tries first.
 const autoReplicas = 3
 
-// JetStream's errors for a stream that cannot have so many replicas (errors.json in
-// the server).
-const (
-	codeNoPeers              jetstream.ErrorCode = 10005 // no suitable peers for placement, and why
-	codeInsufficient         jetstream.ErrorCode = 10023 // the same in older servers
-	codeReplicasNotSupported jetstream.ErrorCode = 10074 // not a cluster
-	codeNoLimits             jetstream.ErrorCode = 10120 // the account may not have replicated streams
-)
-
 // createReplicated creates a stream with Config.Replicas replicas, or chooses their
 // number: see "Replicas" in the package documentation.
 func (s *Stream) createReplicated(ctx context.Context, sess *session, cfg jetstream.StreamConfig) (jetstream.Stream, error) {

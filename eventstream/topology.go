@@ -136,10 +136,6 @@ func (s *Stream) createStream(ctx context.Context, sess *session) error {
 	}
 }
 
-// codeSubjectOverlap is JetStream's error for a stream whose subjects another
-// stream has (errors.json in the server).
-const codeSubjectOverlap jetstream.ErrorCode = 10065
-
 // overlap names the stream whose subjects prevent ours from being created.
 func (s *Stream) overlap(ctx context.Context, sess *session) error {
 	names, err := streamsCovering(ctx, sess.js, SubjectAll)
@@ -155,7 +151,7 @@ func (s *Stream) overlap(ctx context.Context, sess *session) error {
 func (s *Stream) probePublish(ctx context.Context, sess *session) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.DialTimeout)
 	defer cancel()
-	msg := nats.NewMsg(Subject("supervisor.rehearsal"))
+	msg := nats.NewMsg(eventSubject("supervisor.rehearsal"))
 	msg.Header.Set(jetstream.ExpectedStreamHeader, s.cfg.StreamName+"-rehearsal")
 	msg.Reply = newAckSubject()
 	reply, err := request(ctx, sess.nc, msg)

@@ -16,8 +16,8 @@ const (
 	// DeadLetterPrefix and a consumer's durable name form the subject of its dead
 	// letters.
 	DeadLetterPrefix = "deadletter."
-	// DeadLetterAll covers the dead letters of every consumer.
-	DeadLetterAll = DeadLetterPrefix + ">"
+	// deadLetterAll covers the dead letters of every consumer.
+	deadLetterAll = DeadLetterPrefix + ">"
 	// DeadLetterStreamName is the stream that holds the dead letters.
 	DeadLetterStreamName = "DEADLETTERS"
 
@@ -33,22 +33,22 @@ const (
 	// to a subject with this prefix.
 	AckPrefix = "supervisor.acks."
 
-	// ConnectionName is the name of our connection at the broker.
-	ConnectionName = "supervisor:events"
+	// connectionName is the name of our connection at the broker.
+	connectionName = "supervisor:events"
 )
 
 // Headers of an event's message: JetStream's own for duplicates, and the binary
 // content mode of the CloudEvents 1.0 NATS binding.
 const (
-	HeaderMsgID       = "Nats-Msg-Id"
-	HeaderSpecVersion = "ce-specversion"
-	HeaderID          = "ce-id"
-	HeaderType        = "ce-type"
-	HeaderSource      = "ce-source"
-	HeaderTime        = "ce-time"
-	HeaderSubject     = "ce-subject"
-	HeaderContentType = "content-type"
-	HeaderTraceparent = "traceparent"
+	headerMsgID       = "Nats-Msg-Id"
+	headerSpecVersion = "ce-specversion"
+	headerID          = "ce-id"
+	headerType        = "ce-type"
+	headerSource      = "ce-source"
+	headerTime        = "ce-time"
+	headerSubject     = "ce-subject"
+	headerContentType = "content-type"
+	headerTraceparent = "traceparent"
 
 	// An event stored in an atomic batch keeps JetStream's batch headers; readers
 	// can ignore them.
@@ -56,39 +56,40 @@ const (
 	headerBatchSequence = "Nats-Batch-Sequence"
 	headerBatchCommit   = "Nats-Batch-Commit"
 
-	// SpecVersion is the CloudEvents version of the headers.
-	SpecVersion = "1.0"
-	// ContentType is the media type of the body, a Charter envelope.
-	ContentType = "application/json"
+	// specVersion is the CloudEvents version of the headers.
+	specVersion = "1.0"
+	// contentType is the media type of the body, a Charter envelope.
+	contentType = "application/json"
 )
 
 // Headers of a dead letter, in addition to those of the original message.
 const (
-	HeaderDeadStream   = "Deadletter-Stream"   // stream of the original message
-	HeaderDeadSequence = "Deadletter-Sequence" // its sequence in that stream
-	HeaderDeadSubject  = "Deadletter-Subject"  // its subject
-	HeaderDeadDurable  = "Deadletter-Durable"  // the consumer that gave up
-	HeaderDeadError    = "Deadletter-Error"    // the reason, as text
-	HeaderDeadAttempts = "Deadletter-Attempts" // the number of deliveries
-	// HeaderDeadTruncated is "true" if the body was left out because the broker
+	headerDeadStream   = "Deadletter-Stream"   // stream of the original message
+	headerDeadSequence = "Deadletter-Sequence" // its sequence in that stream
+	headerDeadSubject  = "Deadletter-Subject"  // its subject
+	headerDeadDurable  = "Deadletter-Durable"  // the consumer that gave up
+	headerDeadError    = "Deadletter-Error"    // the reason, as text
+	headerDeadAttempts = "Deadletter-Attempts" // the number of deliveries
+	// headerDeadTruncated is "true" if the body was left out because the broker
 	// does not accept a message of that size.
-	HeaderDeadTruncated = "Deadletter-Truncated"
-	// HeaderDeadOriginal prefixes headers of the original that have a meaning for
+	headerDeadTruncated = "Deadletter-Truncated"
+	// headerDeadOriginal prefixes headers of the original that have a meaning for
 	// JetStream, such as Nats-Msg-Id, so that they are kept without effect.
-	HeaderDeadOriginal = "Deadletter-"
+	headerDeadOriginal = "Deadletter-"
 )
 
 // natsHeaderPrefix marks the headers that JetStream interprets.
 const natsHeaderPrefix = "Nats-"
 
-// Subject returns the subject for events of the given type. It also converts a type
+// eventSubject returns the subject for events of the given type. It also converts a type
 // filter such as "mission.>" to a subject filter.
-func Subject(eventType string) string { return SubjectPrefix + eventType }
+func eventSubject(eventType string) string { return SubjectPrefix + eventType }
 
-// EventType is the inverse of [Subject]; ok is false for any other subject.
+// EventType returns the type of the events with a subject; ok is false for a subject that
+// is no event's. It also converts a subject filter.
 func EventType(subject string) (eventType string, ok bool) {
 	return strings.CutPrefix(subject, SubjectPrefix)
 }
 
-// DeadLetterSubject returns the subject for the dead letters of a durable consumer.
-func DeadLetterSubject(durable string) string { return DeadLetterPrefix + durable }
+// deadLetterSubject returns the subject for the dead letters of a durable consumer.
+func deadLetterSubject(durable string) string { return DeadLetterPrefix + durable }

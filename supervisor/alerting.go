@@ -125,7 +125,7 @@ func (f figureSource) Stats(ctx context.Context, missionType string) (missions.S
 }
 
 func (f figureSource) Counts(ctx context.Context) (missions.Counts, error) {
-	return f.service.counts.get(ctx)
+	return f.service.counts.Get(ctx)
 }
 
 func (f figureSource) Unserved(ctx context.Context) (map[string]int64, error) {
@@ -137,7 +137,7 @@ func (f figureSource) AgentCount(ctx context.Context, state missions.AgentState,
 	return page.Count, err
 }
 
-func (f figureSource) Waiting(ctx context.Context) (int64, error) { return f.service.waiting.get(ctx) }
+func (f figureSource) Waiting(ctx context.Context) (int64, error) { return f.service.waiting.Get(ctx) }
 
 func (f figureSource) Stream() alerts.StreamFigures {
 	status := f.service.cfg.Stream.Status()
@@ -150,7 +150,7 @@ func (f figureSource) Stream() alerts.StreamFigures {
 // Alerts returns the state of the alert rules, with the current values of their
 // metrics.
 func (s *Service) Alerts(ctx context.Context, _ api.Empty) (api.Alerts, error) {
-	return s.alerts.get(ctx)
+	return s.alerts.Get(ctx)
 }
 
 // readAlerts reads what Alerts returns, once for all concurrent requests.

@@ -76,7 +76,7 @@ func (f *fleet) start(o memberOptions) *member {
 	if o.store == nil {
 		o.store = f.store
 	}
-	stream, err := eventstream.Open(eventstream.Config{URL: f.url, Logger: quiet, AckTimeout: time.Second})
+	stream, err := eventstream.Open(eventstream.Config{URL: f.url, Logger: quiet, Timing: eventstream.Timing{AckTimeout: time.Second}})
 	must(f.t, err)
 	m := &member{nc: f.connect()}
 	peers, err := natsapi.NewPeers(m.nc, f.store.Identity(), quiet)

@@ -28,14 +28,14 @@ func (s *Service) Health(ctx context.Context, _ api.Empty) (api.Health, error) {
 	if health.Checks.EventStream.Status != api.HealthOK {
 		health.Status = api.HealthDegraded
 	}
-	if _, err := s.ping.get(ctx); err != nil {
+	if _, err := s.ping.Get(ctx); err != nil {
 		s.log.Warn("the store did not answer a health check", "error", err)
 		health.Status = api.HealthError
 		health.Checks.Store = api.Check{Status: api.HealthError, Message: api.FromError(err).Message}
 		if ctx.Err() != nil {
 			health.Checks.Store.Message = "the store does not answer"
 		}
-	} else if health.Checks.EventStream.Waiting, err = s.waiting.get(ctx); err != nil {
+	} else if health.Checks.EventStream.Waiting, err = s.waiting.Get(ctx); err != nil {
 		s.log.Warn("the outbox could not be counted", "error", err)
 	}
 	s.emit(ctx, charter.HealthChecked{Status: health.Status, CheckedAt: now}, now)
@@ -92,7 +92,7 @@ func (s *Service) checkLiveness() api.Check {
 // Status returns the mission statistics as of the request's arrival or later, and emits
 // supervisor.status_queried.
 func (s *Service) Status(ctx context.Context, _ api.Empty) (api.Status, error) {
-	counts, err := s.counts.get(ctx)
+	counts, err := s.counts.Get(ctx)
 	if err != nil {
 		return api.Status{}, err
 	}
@@ -186,16 +186,16 @@ func (s *Service) History(ctx context.Context, request api.HistoryRequest) (api.
 func (s *Service) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	_, err := s.ping.get(ctx)
+	_, err := s.ping.Get(ctx)
 	return err
 }
 
 // Counts returns the counters as of the call or later. Unlike Status it emits no event.
 // It is for metrics.
-func (s *Service) Counts(ctx context.Context) (missions.Counts, error) { return s.counts.get(ctx) }
+func (s *Service) Counts(ctx context.Context) (missions.Counts, error) { return s.counts.Get(ctx) }
 
 // Waiting returns how many durable events the event stream has not acknowledged yet.
-func (s *Service) Waiting(ctx context.Context) (int64, error) { return s.waiting.get(ctx) }
+func (s *Service) Waiting(ctx context.Context) (int64, error) { return s.waiting.Get(ctx) }
 
 // StreamStatus returns the state of the event stream. It does no I/O.
 func (s *Service) StreamStatus() eventstream.Status { return s.cfg.Stream.Status() }

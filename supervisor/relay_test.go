@@ -108,7 +108,7 @@ func (r *relayRig) startRelay(url string) (service *supervisor.Service, stop fun
 // startRelayOver does the same with a stream that may have faults.
 func (r *relayRig) startRelayOver(url string, faulty func(*eventstream.Stream) supervisor.Stream) (service *supervisor.Service, stop func()) {
 	r.t.Helper()
-	stream, err := eventstream.Open(eventstream.Config{URL: url, AckTimeout: time.Second})
+	stream, err := eventstream.Open(eventstream.Config{URL: url, Timing: eventstream.Timing{AckTimeout: time.Second}})
 	must(r.t, err)
 	service, err = supervisor.New(supervisor.Config{Store: r.store, Stream: faulty(stream)})
 	must(r.t, err)

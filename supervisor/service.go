@@ -48,6 +48,7 @@ import (
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/alerts"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/coalesce"
 	"missioncontrol/supervisor/dispatch"
 	"missioncontrol/supervisor/election"
 	"missioncontrol/supervisor/live"
@@ -181,6 +182,9 @@ func (cfg Config) Validate() error {
 // ErrStopping is the error of requests that arrive or wait while the supervisor stops.
 var ErrStopping = dispatch.ErrStopping
 
+// readTimeout bounds a read that several requests share.
+const readTimeout = 5 * time.Second
+
 // Service answers every request of the protocol. Its methods may be called concurrently
 // after New. Claims wait, and events are sent, only while Run runs. The errors of its
 // methods go through [api.FromError] before a client sees them.
@@ -190,10 +194,10 @@ type Service struct {
 	started time.Time
 	metrics *Metrics
 
-	counts  sharedRead[missions.Counts]
-	waiting sharedRead[int64]
-	ping    sharedRead[struct{}]
-	alerts  sharedRead[api.Alerts]
+	counts  *coalesce.Read[missions.Counts]
+	waiting *coalesce.Read[int64]
+	ping    *coalesce.Read[struct{}]
+	alerts  *coalesce.Read[api.Alerts]
 
 	dispatch *dispatch.Dispatcher
 	waits    *waiters
@@ -218,10 +222,10 @@ func New(cfg Config) (*Service, error) {
 	metrics.brokerRefused = cfg.BrokerRefused
 	cfg.Store = measuredStore{cfg.Store, metrics, cfg.Tracer}
 	s := &Service{cfg: cfg, log: cfg.Logger, started: time.Now(), metrics: metrics}
-	s.counts.read = cfg.Store.Counts
-	s.waiting.read = cfg.Store.Waiting
-	s.ping.read = func(ctx context.Context) (struct{}, error) { return struct{}{}, cfg.Store.Ping(ctx) }
-	s.alerts.read = s.readAlerts
+	s.counts = coalesce.NewRead(cfg.Store.Counts, readTimeout)
+	s.waiting = coalesce.NewRead(cfg.Store.Waiting, readTimeout)
+	s.ping = coalesce.NewRead(func(ctx context.Context) (struct{}, error) { return struct{}{}, cfg.Store.Ping(ctx) }, readTimeout)
+	s.alerts = coalesce.NewRead(s.readAlerts, readTimeout)
 	s.waits = newWaiters()
 	s.reaper = newAlarm()
 	probes, level := time.Duration(0), slog.LevelDebug // no other supervisor creates missions, or could lead

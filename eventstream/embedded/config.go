@@ -10,10 +10,9 @@ import (
 
 // Defaults for [Config].
 const (
-	DefaultHost         = "127.0.0.1"
-	DefaultPort         = 4222
-	DefaultMaxPayload   = 8 << 20
-	DefaultServerName   = "missioncontrol"
+	defaultHost         = "127.0.0.1"
+	defaultMaxPayload   = 8 << 20
+	defaultServerName   = "missioncontrol"
 	DefaultSyncInterval = 10 * time.Second
 )
 
@@ -21,8 +20,7 @@ const (
 const AnyPort = 0
 
 // Config configures the embedded broker. StoreDir is required; the other fields
-// have defaults, see [Config.WithDefaults]. Port is the exception: 0 ([AnyPort]) is
-// a valid choice, so use [DefaultPort] for the standard port.
+// have defaults. Port is the exception: 0 ([AnyPort]) is a valid choice.
 type Config struct {
 	// Host is the address to listen on. Default 127.0.0.1.
 	Host string
@@ -41,9 +39,6 @@ type Config struct {
 	// a power failure can lose at most this much time. Default 10 s, at least 100
 	// ms.
 	SyncInterval time.Duration
-	// SyncAlways syncs every message to disk before it is acknowledged. It is safe
-	// against power loss, and an order of magnitude slower.
-	SyncAlways bool
 	// Access says who may sign in. Default: everyone, into the only account, with
 	// all permissions. The system account is always reserved for the process; see
 	// [Server.SystemConn].
@@ -57,16 +52,16 @@ type Config struct {
 	Now func() time.Time
 }
 
-// WithDefaults returns a copy of c with defaults in unset fields.
-func (c Config) WithDefaults() Config {
+// withDefaults returns a copy of c with defaults in unset fields.
+func (c Config) withDefaults() Config {
 	if c.Host == "" {
-		c.Host = DefaultHost
+		c.Host = defaultHost
 	}
 	if c.MaxPayload == 0 {
-		c.MaxPayload = DefaultMaxPayload
+		c.MaxPayload = defaultMaxPayload
 	}
 	if c.ServerName == "" {
-		c.ServerName = DefaultServerName
+		c.ServerName = defaultServerName
 	}
 	if c.SyncInterval == 0 {
 		c.SyncInterval = DefaultSyncInterval
@@ -80,8 +75,8 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
-// Validate returns an error that names the first field out of range.
-func (c Config) Validate() error {
+// validate returns an error that names the first field out of range.
+func (c Config) validate() error {
 	switch {
 	case c.StoreDir == "":
 		return errors.New("embedded broker: StoreDir is empty; name a directory to keep the streams in")

@@ -2,8 +2,8 @@ package embedded
 
 import "errors"
 
-// Reasons for a failed start. Match them with [errors.Is]. The error itself is a
-// [*StartError] whose text is one sentence for the operator.
+// Reasons for a failed start. Match them with [errors.Is]. The error's text is one
+// sentence for the operator.
 var (
 	// ErrPortTaken means that another process listens on the address.
 	ErrPortTaken = errors.New("port taken")
@@ -17,8 +17,8 @@ var (
 	ErrNotReady = errors.New("broker not ready")
 )
 
-// StartError is the reason why [Start] failed.
-type StartError struct {
+// startError is the reason why [Start] failed.
+type startError struct {
 	// Kind is one of the sentinels of this package.
 	Kind error
 	// Message is one plain sentence: what is wrong and what to do.
@@ -28,10 +28,10 @@ type StartError struct {
 }
 
 // Error returns the sentence.
-func (e *StartError) Error() string { return e.Message }
+func (e *startError) Error() string { return e.Message }
 
 // Unwrap returns the kind and the cause, for [errors.Is] and [errors.As].
-func (e *StartError) Unwrap() []error {
+func (e *startError) Unwrap() []error {
 	if e.Cause == nil {
 		return []error{e.Kind}
 	}

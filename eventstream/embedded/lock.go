@@ -27,7 +27,7 @@ type dirLock struct{ file *os.File }
 // it.
 func lockDir(dir string) (*dirLock, error) {
 	if err := probeDir(dir); err != nil {
-		return nil, &StartError{
+		return nil, &startError{
 			Kind:    ErrDirNotWritable,
 			Message: fmt.Sprintf("the broker cannot write to its store directory %s: %v; make it writable, or choose another with --data-dir", dir, fileperm.Cause(err)),
 			Cause:   err,
@@ -36,7 +36,7 @@ func lockDir(dir string) (*dirLock, error) {
 	path := filepath.Join(dir, lockName)
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, &StartError{
+		return nil, &startError{
 			Kind:    ErrDirNotWritable,
 			Message: fmt.Sprintf("the broker cannot open its lock file %s: %v; make it writable, or choose another directory with --data-dir", path, fileperm.Cause(err)),
 			Cause:   err,
@@ -45,7 +45,7 @@ func lockDir(dir string) (*dirLock, error) {
 	if err := tryLock(file); err != nil {
 		holder := readHolder(file)
 		_ = file.Close() // never written
-		return nil, &StartError{
+		return nil, &startError{
 			Kind:    ErrDirLocked,
 			Message: fmt.Sprintf("another supervisor%s holds %s; stop it, or choose another directory with --data-dir", holder, dir),
 			Cause:   err,

@@ -52,7 +52,7 @@ func TestAClientCannotHaveJetStreamStartedAnew(t *testing.T) {
 		}
 		nc.Close()
 	}
-	if totals := l.refusals.Totals(); totals[RefusedProtocol] != 2 || totals[RefusedPublish] != 2 {
+	if totals := l.refusals.Totals(); totals[refusedProtocol] != 2 || totals[refusedPublish] != 2 {
 		t.Errorf("the broker did not log what the test is about: %v", totals)
 	}
 	if len(l.broken) != 0 {

@@ -16,24 +16,24 @@ import (
 // Kinds of refusals to clients. A client can cause each of them as often as it
 // likes.
 const (
-	RefusedPublish   = "publish"       // to a subject the user may not publish to, or with such a reply subject
-	RefusedSubscribe = "subscribe"     // to a subject the user may not subscribe to, or beyond the allowed number
-	RefusedSignIn    = "sign_in"       // wrong or missing credentials, or too many connections
-	RefusedHandshake = "handshake"     // TLS: no certificate, a wrong one, or no common version
-	RefusedProtocol  = "protocol"      // data that is not the NATS protocol, or too large
-	RefusedJetStream = "jetstream"     // requests that JetStream cannot read or execute
-	SlowConsumer     = "slow_consumer" // a connection closed because its client did not read
+	refusedPublish   = "publish"       // to a subject the user may not publish to, or with such a reply subject
+	refusedSubscribe = "subscribe"     // to a subject the user may not subscribe to, or beyond the allowed number
+	refusedSignIn    = "sign_in"       // wrong or missing credentials, or too many connections
+	refusedHandshake = "handshake"     // TLS: no certificate, a wrong one, or no common version
+	refusedProtocol  = "protocol"      // data that is not the NATS protocol, or too large
+	refusedJetStream = "jetstream"     // requests that JetStream cannot read or execute
+	slowConsumer     = "slow_consumer" // a connection closed because its client did not read
 )
 
 // refusals lists the kinds of refusals, each with the start of its log line.
 var refusals = []struct{ kind, text string }{
-	{RefusedPublish, "the broker refused to publish"},
-	{RefusedSubscribe, "the broker refused a subscription"},
-	{RefusedSignIn, "the broker refused a sign-in"},
-	{RefusedHandshake, "a TLS handshake with the broker failed"},
-	{RefusedProtocol, "the broker got what is not its protocol"},
-	{RefusedJetStream, "JetStream refused a request"},
-	{SlowConsumer, "the broker closed a connection that did not read"},
+	{refusedPublish, "the broker refused to publish"},
+	{refusedSubscribe, "the broker refused a subscription"},
+	{refusedSignIn, "the broker refused a sign-in"},
+	{refusedHandshake, "a TLS handshake with the broker failed"},
+	{refusedProtocol, "the broker got what is not its protocol"},
+	{refusedJetStream, "JetStream refused a request"},
+	{slowConsumer, "the broker closed a connection that did not read"},
 }
 
 // Lines that are not refusals are rate limited as well: nats-server logs more than
@@ -145,18 +145,18 @@ func refusalOf(level slog.Level, l line) (refusal, bool) {
 
 // beginnings lists how lines about a client begin, by kind.
 var beginnings = []struct{ text, kind string }{
-	{"Publish Violation", RefusedPublish},
-	{"Subscription Violation", RefusedSubscribe},
-	{server.ErrTooManySubs.Error(), RefusedSubscribe},
-	{server.ErrAuthentication.Error(), RefusedSignIn},
-	{server.ErrTooManyConnections.Error(), RefusedSignIn},
-	{server.ErrTooManyAccountConnections.Error(), RefusedSignIn},
-	{"Problem registering with account", RefusedSignIn},
-	{"Outside connect times", RefusedSignIn},
-	{"Bad src Ip", RefusedSignIn},
-	{"TLS ", RefusedHandshake},
-	{"Invalid JetStream request", RefusedJetStream},
-	{"Slow Consumer Detected", SlowConsumer},
+	{"Publish Violation", refusedPublish},
+	{"Subscription Violation", refusedSubscribe},
+	{server.ErrTooManySubs.Error(), refusedSubscribe},
+	{server.ErrAuthentication.Error(), refusedSignIn},
+	{server.ErrTooManyConnections.Error(), refusedSignIn},
+	{server.ErrTooManyAccountConnections.Error(), refusedSignIn},
+	{"Problem registering with account", refusedSignIn},
+	{"Outside connect times", refusedSignIn},
+	{"Bad src Ip", refusedSignIn},
+	{"TLS ", refusedHandshake},
+	{"Invalid JetStream request", refusedJetStream},
+	{"Slow Consumer Detected", slowConsumer},
 }
 
 // clientKind returns the kind of a line about a client, or "" if nothing was
@@ -164,7 +164,7 @@ var beginnings = []struct{ text, kind string }{
 func clientKind(level slog.Level, what line) string {
 	if what.format == "%v - %s" && len(what.args) > 0 {
 		if err, ok := what.args[0].(error); ok && errors.Is(err, server.ErrAuthentication) {
-			return RefusedSignIn
+			return refusedSignIn
 		}
 	}
 	for _, b := range beginnings {
@@ -173,7 +173,7 @@ func clientKind(level slog.Level, what line) string {
 		}
 	}
 	if level >= slog.LevelError {
-		return RefusedProtocol
+		return refusedProtocol
 	}
 	return ""
 }
@@ -181,19 +181,19 @@ func clientKind(level slog.Level, what line) string {
 // serverBeginnings lists how lines begin that clients can cause and that do not
 // name a client.
 var serverBeginnings = []struct{ text, kind string }{
-	{"Malformed JetStream API Request", RefusedJetStream},
-	{"JetStream API stepdown request from non-system account", RefusedJetStream},
-	{"JetStream account limits exceeded", RefusedJetStream},
-	{"Stream create failed", RefusedJetStream},
-	{"Consumer create failed", RefusedJetStream},
-	{"Restore failed", RefusedJetStream},
-	{"Stream restore failed", RefusedJetStream},
-	{"Snapshot ", RefusedJetStream},
-	{"JetStream consumer '%s > %s > %s' bad NAK delay value", RefusedJetStream},
-	{"JetStream consumer '%s > %s > %s' ACK sequence", RefusedJetStream},
-	{"Consumer %q > %q has a filter subject", RefusedJetStream},
-	{"Rejected %d connections due to TLS rate limiting", RefusedHandshake},
-	{"User %q found in connect proto", RefusedSignIn},
+	{"Malformed JetStream API Request", refusedJetStream},
+	{"JetStream API stepdown request from non-system account", refusedJetStream},
+	{"JetStream account limits exceeded", refusedJetStream},
+	{"Stream create failed", refusedJetStream},
+	{"Consumer create failed", refusedJetStream},
+	{"Restore failed", refusedJetStream},
+	{"Stream restore failed", refusedJetStream},
+	{"Snapshot ", refusedJetStream},
+	{"JetStream consumer '%s > %s > %s' bad NAK delay value", refusedJetStream},
+	{"JetStream consumer '%s > %s > %s' ACK sequence", refusedJetStream},
+	{"Consumer %q > %q has a filter subject", refusedJetStream},
+	{"Rejected %d connections due to TLS rate limiting", refusedHandshake},
+	{"User %q found in connect proto", refusedSignIn},
 }
 
 func serverKind(format string) string {

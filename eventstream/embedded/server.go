@@ -42,12 +42,13 @@ type Server struct {
 
 // Start starts a broker on cfg.StoreDir and returns when JetStream responds, or
 // when ctx ends. After an error nothing is running and the lock is free. The error
-// is a [*StartError], or names the invalid field of cfg.
+// is an [ErrPortTaken], [ErrDirNotWritable], [ErrDirLocked] or [ErrNotReady], or names
+// the invalid field of cfg.
 //
 // Recovering a large store takes time, which counts against ctx.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
-	cfg = cfg.WithDefaults()
-	if err := cfg.Validate(); err != nil {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
 	// Lock the directory first: two supervisors with the same settings share both
@@ -119,7 +120,6 @@ func options(cfg Config) *server.Options {
 		JetStream:              true,
 		StoreDir:               cfg.StoreDir,
 		SyncInterval:           cfg.SyncInterval,
-		SyncAlways:             cfg.SyncAlways,
 		DisableJetStreamBanner: true,
 		NoSigs:                 true,
 	}
@@ -208,7 +208,7 @@ func (s *Server) ClientURL() string {
 		return "nats://" + s.Addr()
 	}
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = DefaultHost // listening on all addresses includes loopback
+		host = defaultHost // listening on all addresses includes loopback
 	}
 	return "nats://" + net.JoinHostPort(host, port)
 }
@@ -253,7 +253,7 @@ func checkPort(ctx context.Context, host string, port int) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return portTaken(host, port, err)
 	}
-	return &StartError{
+	return &startError{
 		Kind:    ErrNotReady,
 		Message: fmt.Sprintf("the broker cannot listen on %s port %d: %v; choose another address with --listen", host, port, listenCause(err)),
 		Cause:   err,
@@ -261,7 +261,7 @@ func checkPort(ctx context.Context, host string, port int) error {
 }
 
 func portTaken(host string, port int, cause error) error {
-	return &StartError{
+	return &startError{
 		Kind: ErrPortTaken,
 		Message: fmt.Sprintf("port %d on %s is taken by another process; stop it, or choose another with --listen, or use that broker with --server nats://%s",
 			port, host, net.JoinHostPort(host, strconv.Itoa(port))),
@@ -279,7 +279,7 @@ func fatalError(cfg Config, err error) error {
 }
 
 func notReady(err error) error {
-	return &StartError{Kind: ErrNotReady, Message: fmt.Sprintf("the embedded broker did not start: %v", err), Cause: err}
+	return &startError{Kind: ErrNotReady, Message: fmt.Sprintf("the embedded broker did not start: %v", err), Cause: err}
 }
 
 // listenCause strips the operation and address that net errors repeat.

@@ -16,7 +16,7 @@ func TestABrokerWithUsersIsNotOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	opts := &server.Options{
-		Host: DefaultHost, Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, StoreDir: t.TempDir(),
+		Host: defaultHost, Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, StoreDir: t.TempDir(),
 		Users: []*server.User{{Username: "u", Password: "p"}},
 	}
 	user.addTo(opts)

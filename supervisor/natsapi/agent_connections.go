@@ -54,7 +54,7 @@ const (
 
 var errNotWatching = errors.New("the system account has not answered yet")
 
-// NewNATSConnections returns the connections that a connection to the system account
+// NewAgentConnections returns the connections that a connection to the system account
 // reports, in the account of the supervisor's own connection. Either may be
 // disconnected.
 func NewAgentConnections(system, own *nats.Conn, log *slog.Logger) *AgentConnections {

@@ -2,11 +2,13 @@ package natsapi
 
 import (
 	"context"
-	"sync"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/coalesce"
 	"missioncontrol/supervisor/tracing"
 )
 
@@ -16,104 +18,89 @@ import (
 type coalescer struct {
 	endpoints *Endpoints
 	conn      *conn
-	name      string
-	counters  *endpointCounters
-	answer    func(ctx context.Context, callers []api.Caller) (any, error)
-
-	mu      sync.Mutex
-	waiting pending
-	spare   pending // the last batch answered; its memory is reused
-	busy    bool
+	ep        *endpoint
+	batches   coalesce.Batcher[waitingRequest]
+	callers   []api.Caller // of the batch that is being answered
 }
 
-// pending are requests that wait for an answer.
-type pending struct {
-	replies []string
-	callers []api.Caller
-}
-
-func (g *pending) clear() {
-	clear(g.replies)
-	clear(g.callers)
-	g.replies, g.callers = g.replies[:0], g.callers[:0]
-}
-
-// add accepts a request, unless too many wait.
-func (g *coalescer) add(reply string, caller api.Caller) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if len(g.waiting.replies) >= maxCoalesced || !g.busy && !g.endpoints.begin() {
-		return false
-	}
-	g.waiting.replies, g.waiting.callers = append(g.waiting.replies, reply), append(g.waiting.callers, caller)
-	if !g.busy {
-		g.busy = true
-		go g.run()
-	}
-	return true
+// waitingRequest is a request that waits for its answer.
+type waitingRequest struct {
+	reply  string
+	caller api.Caller
 }
 
 // maxCoalesced bounds the requests that wait for one answer.
 const maxCoalesced = 64 << 10
 
-// run answers as long as requests wait, and then returns.
-func (g *coalescer) run() {
-	defer g.endpoints.wg.Done()
-	for {
-		g.mu.Lock()
-		batch := g.waiting
-		if len(batch.replies) == 0 {
-			g.busy = false
-			g.mu.Unlock()
-			return
-		}
-		g.waiting, g.spare = g.spare, pending{}
-		g.mu.Unlock()
-		g.answerAll(batch)
-		batch.clear()
-		g.mu.Lock()
-		g.spare = batch
-		g.mu.Unlock()
-	}
+func newCoalescer(e *Endpoints, ep *endpoint) *coalescer {
+	c := &coalescer{endpoints: e, conn: e.conns[ep.conn], ep: ep}
+	c.batches.Do, c.batches.Start, c.batches.Limit = c.answer, c.start, maxCoalesced
+	return c
 }
 
-func (g *coalescer) answerAll(batch pending) {
-	ctx, cancel := context.WithTimeout(g.endpoints.ctx, requestTimeout)
+// start runs the batches as a request in progress, unless no more are accepted.
+func (c *coalescer) start(run func()) bool {
+	if !c.endpoints.begin() {
+		return false
+	}
+	go func() {
+		defer c.endpoints.wg.Done()
+		run()
+	}()
+	return true
+}
+
+// add accepts a request, unless too many wait.
+func (c *coalescer) add(msg *nats.Msg) bool {
+	return c.batches.Add(waitingRequest{msg.Reply,
+		api.Caller{Trace: msg.Header.Get(api.HeaderTraceparent), Name: msg.Header.Get(api.HeaderClient)}})
+}
+
+// answer sends the requests of a batch the same answer.
+func (c *coalescer) answer(batch []waitingRequest) {
+	ctx, cancel := context.WithTimeout(c.endpoints.ctx, requestTimeout)
 	defer cancel()
+	counters, name := c.ep.counters, c.ep.Name
+	c.callers = c.callers[:0]
+	for i := range batch {
+		c.callers = append(c.callers, batch[i].caller)
+	}
 	begun := time.Now()
-	end := g.trace(batch.callers)
-	answer, err := g.endpoints.guard(func() (any, error) { return g.answer(ctx, batch.callers) })
-	g.counters.took(time.Since(begun))
+	defer clear(c.callers)
+	end := c.trace(c.callers)
+	answer, err := c.endpoints.guard(func() (any, error) { return c.ep.coalesces(ctx, c.callers) })
+	counters.took(time.Since(begun))
 	end(err)
 	if err != nil {
-		g.counters.failed.Add(int64(len(batch.replies)))
-		wire := g.conn.wire(g.name, err)
-		for _, reply := range batch.replies {
-			g.conn.refuse(reply, wire)
+		counters.failed.Add(int64(len(batch)))
+		wire := c.conn.wire(name, err)
+		for i := range batch {
+			c.conn.refuse(batch[i].reply, wire)
 		}
 		return
 	}
 	body, err := api.Encode(answer)
 	if err != nil {
-		g.counters.failed.Add(int64(len(batch.replies)))
-		g.endpoints.log.Error("a reply could not be written", "endpoint", g.name, "error", err)
+		counters.failed.Add(int64(len(batch)))
+		c.endpoints.log.Error("a reply could not be written", "endpoint", name, "error", err)
 		return
 	}
-	g.counters.answered.Add(int64(len(batch.replies)))
-	for _, reply := range batch.replies {
-		g.conn.send(reply, g.name, body)
+	counters.answered.Add(int64(len(batch)))
+	for i := range batch {
+		c.conn.send(batch[i].reply, name, body)
 	}
 }
 
 // trace begins a span for each request and puts it in the place of the request's trace.
-func (g *coalescer) trace(callers []api.Caller) (end func(error)) {
-	if g.endpoints.tracer == nil {
+func (c *coalescer) trace(callers []api.Caller) (end func(error)) {
+	tracer := c.endpoints.tracer
+	if tracer == nil {
 		return func(error) {}
 	}
 	spans := make([]tracing.Span, len(callers))
 	for i := range callers {
 		var ctx context.Context
-		ctx, spans[i] = g.endpoints.tracer.Start(api.WithTrace(context.Background(), callers[i].Trace), g.name, tracing.Server)
+		ctx, spans[i] = tracer.Start(api.WithTrace(context.Background(), callers[i].Trace), c.ep.Name, tracing.Server)
 		callers[i].Trace = api.TraceOf(ctx)
 	}
 	return func(err error) {

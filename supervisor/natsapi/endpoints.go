@@ -199,14 +199,14 @@ func (e *Endpoints) add(ep *endpoint) error {
 // coalesce returns a handler that collects requests for one answer.
 func (e *Endpoints) coalesce(ep *endpoint) nats.MsgHandler {
 	l := e.conns[ep.conn]
-	g := &coalescer{endpoints: e, conn: l, name: ep.Name, counters: ep.counters, answer: ep.coalesces}
+	c := newCoalescer(e, ep)
 	return func(msg *nats.Msg) {
 		if err := empty(msg.Data); err != nil {
 			ep.counters.failed.Add(1)
 			l.refuse(msg.Reply, l.wire(ep.Name, err))
 			return
 		}
-		if !g.add(msg.Reply, api.Caller{Trace: msg.Header.Get(api.HeaderTraceparent), Name: msg.Header.Get(api.HeaderClient)}) {
+		if !c.add(msg) {
 			ep.counters.refused.Add(1)
 			l.refuse(msg.Reply, errTooMany)
 		}

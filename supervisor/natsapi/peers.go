@@ -66,7 +66,7 @@ type hintWire struct {
 	At    missions.Time `json:"at,omitzero"`
 }
 
-// NewNATSPeers returns the peers of a supervisor on the store with this identity, over
+// NewPeers returns the peers of a supervisor on the store with this identity, over
 // a connection that may also be used for other things. It returns an error if the
 // identity cannot be part of a subject.
 func NewPeers(nc *nats.Conn, store string, log *slog.Logger) (*Peers, error) {

@@ -45,7 +45,7 @@ func newLiveServer(t *testing.T) *liveServer {
 	must(t, err)
 	t.Cleanup(func() { must(t, store.Close()) })
 	s.stream, err = eventstream.Open(eventstream.Config{URL: s.broker.ClientURL(), Logger: quiet,
-		ReconnectWait: 10 * time.Millisecond, ReconnectMax: 50 * time.Millisecond, ProbeWait: 10 * time.Millisecond, ProbeMaxWait: 50 * time.Millisecond})
+		Timing: eventstream.Timing{ReconnectWait: 10 * time.Millisecond, ReconnectMax: 50 * time.Millisecond, ProbeWait: 10 * time.Millisecond, ProbeMaxWait: 50 * time.Millisecond}})
 	must(t, err)
 	t.Cleanup(func() { _ = s.stream.Close(context.Background()) }) // its broker may be away
 	s.service, err = supervisor.New(supervisor.Config{Store: store, Stream: s.stream, Logger: quiet})
