@@ -51,12 +51,12 @@ func testWindow(t *testing.T, n int) (*window, chan *nats.Msg, chan error) {
 	if _, err := nc.ChanSubscribe("events.x", sent); err != nil {
 		t.Fatal(err)
 	}
-	doubts := make(chan error, 100)
-	w, err := newWindow(nc, "EVENTS", n, time.Minute, func(err error) { doubts <- err })
+	failures := make(chan error, 100)
+	w, err := newWindow(nc, "EVENTS", n, time.Minute, func(err error) { failures <- err })
 	if err != nil {
 		t.Fatal(err)
 	}
-	return w, sent, doubts
+	return w, sent, failures
 }
 
 func (w *window) mustSend(t *testing.T, to settler) {
@@ -73,7 +73,7 @@ func (w *window) mustSend(t *testing.T, to settler) {
 
 func TestWindowExpires(t *testing.T) {
 	t.Parallel()
-	w, sent, doubts := testWindow(t, 1)
+	w, sent, failures := testWindow(t, 1)
 	got := make(outcomes, 10)
 	w.mustSend(t, got)
 	w.expire(time.Now().Add(59 * time.Second)) // one second before the timeout
@@ -85,8 +85,8 @@ func TestWindowExpires(t *testing.T) {
 	if o := got.next(t); !errors.Is(o.err, ErrAckTimeout) {
 		t.Errorf("outcome = %+v, want ErrAckTimeout", o)
 	}
-	if err := <-doubts; !errors.Is(err, ErrAckTimeout) {
-		t.Errorf("doubt = %v, want ErrAckTimeout", err)
+	if err := <-failures; !errors.Is(err, ErrAckTimeout) {
+		t.Errorf("failure = %v, want ErrAckTimeout", err)
 	}
 
 	// Its token is free again, and its acknowledgement comes too late.
@@ -109,7 +109,7 @@ func TestWindowExpires(t *testing.T) {
 // after it does.
 func TestWindowIgnoresWhatIsNoAcknowledgement(t *testing.T) {
 	t.Parallel()
-	w, sent, doubts := testWindow(t, 1)
+	w, sent, failures := testWindow(t, 1)
 	got := make(outcomes, 10)
 	w.mustSend(t, got)
 	msg := <-sent
@@ -124,14 +124,14 @@ func TestWindowIgnoresWhatIsNoAcknowledgement(t *testing.T) {
 	if o := got.next(t); o.seq != 2 || o.err != nil {
 		t.Errorf("outcome = %+v, want sequence 2", o)
 	}
-	if len(doubts) != 0 {
-		t.Errorf("doubt = %v", <-doubts)
+	if len(failures) != 0 {
+		t.Errorf("failure = %v", <-failures)
 	}
 }
 
 func TestWindowEnds(t *testing.T) {
 	t.Parallel()
-	w, _, doubts := testWindow(t, 10)
+	w, _, failures := testWindow(t, 10)
 	got := make(outcomes, 10)
 	for range 3 {
 		w.mustSend(t, got)
@@ -142,8 +142,8 @@ func TestWindowEnds(t *testing.T) {
 			t.Errorf("outcome = %+v, want ErrDisconnected", o)
 		}
 	}
-	if len(doubts) != 0 {
-		t.Errorf("a lost connection is no doubt about the stream: %v", <-doubts)
+	if len(failures) != 0 {
+		t.Errorf("a lost connection is no failure of the stream: %v", <-failures)
 	}
 	if err := w.acquire(t.Context()); err != nil {
 		t.Fatal(err)

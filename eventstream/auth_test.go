@@ -36,7 +36,7 @@ func guardedBroker(t *testing.T) string {
 		t.Fatal(err)
 	}
 	go broker.Start()
-	if !broker.ReadyForConnections(streamtest.Patience) {
+	if !broker.ReadyForConnections(streamtest.Timeout) {
 		t.Fatal("the broker is not ready")
 	}
 	t.Cleanup(func() {
@@ -66,7 +66,7 @@ func awaitReason(ctx context.Context, t *testing.T, s *eventstream.Stream, text 
 func TestCredentials(t *testing.T) {
 	t.Parallel()
 	url := guardedBroker(t)
-	ctx, cancel := context.WithTimeout(context.Background(), streamtest.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), streamtest.Timeout)
 	defer cancel()
 	open := func(user, password string) *eventstream.Stream {
 		s, err := eventstream.Open(eventstream.Config{
@@ -76,7 +76,7 @@ func TestCredentials(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), streamtest.Patience)
+			ctx, cancel := context.WithTimeout(context.Background(), streamtest.Timeout)
 			defer cancel()
 			if err := s.Close(ctx); err != nil {
 				t.Error(err)
@@ -94,7 +94,7 @@ func TestCredentials(t *testing.T) {
 func TestConsumeOnly(t *testing.T) {
 	t.Parallel()
 	url := guardedBroker(t)
-	ctx, cancel := context.WithTimeout(context.Background(), streamtest.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), streamtest.Timeout)
 	defer cancel()
 	open := func(user string, consumeOnly bool) *eventstream.Stream {
 		s, err := eventstream.Open(eventstream.Config{

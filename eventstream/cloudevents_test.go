@@ -83,7 +83,7 @@ func (m ceMessage) Finish(error) error { return nil }
 func TestMessageIsACloudEvent(t *testing.T) {
 	t.Parallel()
 	h := openBroker(t)
-	ctx, cancel := context.WithTimeout(context.Background(), streamtest.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), streamtest.Timeout)
 	defer cancel()
 	s, err := eventstream.Open(h.Config())
 	if err != nil {

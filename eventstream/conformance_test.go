@@ -35,7 +35,7 @@ func openBroker(t *testing.T) streamtest.Harness {
 
 func (h *oneBroker) start(t *testing.T) *embedded.Server {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), streamtest.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), streamtest.Timeout)
 	defer cancel()
 	broker, err := embedded.Start(ctx, embedded.Config{StoreDir: h.dir})
 	if err != nil {
@@ -52,7 +52,7 @@ func (h *oneBroker) Resume(*testing.T)          { h.proxy.Resume() }
 
 func (h *oneBroker) Stop(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), streamtest.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), streamtest.Timeout)
 	defer cancel()
 	if err := h.broker.Shutdown(ctx); err != nil {
 		t.Error(err)
@@ -87,7 +87,7 @@ func TestBrokerWithoutJetStream(t *testing.T) {
 			t.Fatal(err)
 		}
 		go broker.Start()
-		if !broker.ReadyForConnections(streamtest.Patience) {
+		if !broker.ReadyForConnections(streamtest.Timeout) {
 			t.Fatal("the broker is not ready")
 		}
 		t.Cleanup(func() {

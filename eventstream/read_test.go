@@ -17,7 +17,7 @@ import (
 // number of times.
 func readAll(t *testing.T, text, by string, times int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), streamtest.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), streamtest.Timeout)
 	defer cancel()
 	broker := openBroker(t).(*oneBroker)
 	// A subscriber on the unused subject, so that requests to it get no "no

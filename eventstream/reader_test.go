@@ -18,7 +18,7 @@ import (
 func TestAReaderFollowsWithoutPermissionToDelete(t *testing.T) {
 	t.Parallel()
 	url := guardedBroker(t)
-	ctx, cancel := context.WithTimeout(t.Context(), streamtest.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), streamtest.Timeout)
 	defer cancel()
 	relay, err := eventstream.Open(eventstream.Config{URL: url, Options: []nats.Option{nats.UserInfo("relay", "right")}})
 	if err != nil {

@@ -14,14 +14,10 @@ import (
 	"testing"
 
 	"missioncontrol/fileperm"
+	"missioncontrol/test/fatal"
 )
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = fatal.If
 
 // place makes a directory of that mode with a file of that mode in it.
 func place(t *testing.T, dirMode, fileMode fs.FileMode) (file string) {

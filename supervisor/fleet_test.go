@@ -19,6 +19,7 @@ import (
 	"missioncontrol/supervisor/alerts"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/natsapi"
+	"missioncontrol/wakeup"
 )
 
 // fleet is a broker and a store on which supervisors are started and stopped.
@@ -100,12 +101,26 @@ func (f *fleet) start(o memberOptions) *member {
 		must(f.t, stream.Close(context.Background()))
 	})
 	f.t.Cleanup(m.stop)
-	f.awaitEars(m)
+	f.awaitSubscriptions(m)
 	return m
 }
 
-// awaitEars waits until a supervisor's subscriptions are active.
-func (f *fleet) awaitEars(m *member) {
+// receiveHints receives the hints that supervisors send each other, until the test ends.
+func (f *fleet) receiveHints(nc *nats.Conn) <-chan supervisor.Hint {
+	f.t.Helper()
+	peers, err := natsapi.NewPeers(nc, f.store.Identity(), quiet)
+	must(f.t, err)
+	ctx, stop := context.WithCancel(f.t.Context())
+	hints := make(chan supervisor.Hint, 100)
+	var loop sync.WaitGroup
+	loop.Go(func() { peers.Run(ctx, func(h supervisor.Hint) { hints <- h }) })
+	f.t.Cleanup(func() { stop(); loop.Wait() })
+	f.awaitSubscriptions(&member{nc: nc})
+	return hints
+}
+
+// awaitSubscriptions waits until a supervisor's subscriptions are active.
+func (f *fleet) awaitSubscriptions(m *member) {
 	f.t.Helper()
 	const ears = 5
 	for m.nc.NumSubscriptions() < ears {
@@ -117,20 +132,13 @@ func (f *fleet) awaitEars(m *member) {
 // observed reports when a claim or a read of a mission has found nothing.
 type observed struct {
 	missions.Store
-	looked chan struct{}
-}
-
-func (o observed) publish() {
-	select {
-	case o.looked <- struct{}{}:
-	default:
-	}
+	looked wakeup.Signal
 }
 
 func (o observed) Claim(ctx context.Context, batch []missions.ClaimRequest) ([]missions.ClaimResult, error) {
 	results, err := o.Store.Claim(ctx, batch)
 	if err == nil && len(results[0].Missions) == 0 {
-		o.publish()
+		o.looked.Send()
 	}
 	return results, err
 }
@@ -138,7 +146,7 @@ func (o observed) Claim(ctx context.Context, batch []missions.ClaimRequest) ([]m
 func (o observed) Get(ctx context.Context, id string) (missions.Mission, error) {
 	m, err := o.Store.Get(ctx, id)
 	if err == nil && !m.Status.Terminal() {
-		o.publish()
+		o.looked.Send()
 	}
 	return m, err
 }
@@ -147,7 +155,7 @@ func (o observed) Get(ctx context.Context, id string) (missions.Mission, error) 
 // store through either that found nothing.
 func (f *fleet) pair(nets bool) (leader, other *member, looked <-chan struct{}) {
 	f.t.Helper()
-	store := observed{f.store, make(chan struct{}, 1)}
+	store := observed{f.store, wakeup.New()}
 	leader = f.start(memberOptions{id: "leader", store: store, nets: nets})
 	other = f.start(memberOptions{id: "other", store: store, nets: nets})
 	return leader, other, store.looked

@@ -25,14 +25,7 @@ func TestTheFiguresOfAForgedHint(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
 	nc := f.connect()
-	peers, err := natsapi.NewPeers(nc, f.store.Identity(), quiet)
-	must(t, err)
-	ctx, stop := context.WithCancel(t.Context())
-	heard := make(chan supervisor.Hint, 100)
-	var loop sync.WaitGroup
-	loop.Go(func() { peers.Run(ctx, func(h supervisor.Hint) { heard <- h }) })
-	t.Cleanup(func() { stop(); loop.Wait() })
-	f.awaitEars(&member{nc: nc})
+	hints := f.receiveHints(nc)
 	root := api.PeersSubject(f.store.Identity()) + "."
 	for _, forged := range []struct{ subject, body string }{
 		{"ready.x", `{"count":9223372036854775807}`},
@@ -62,12 +55,12 @@ func TestTheFiguresOfAForgedHint(t *testing.T) {
 	}
 	for _, want := range want {
 		select {
-		case h := <-heard:
+		case h := <-hints:
 			if h != want {
-				t.Errorf("heard %+v, want %+v", h, want)
+				t.Errorf("received %+v, want %+v", h, want)
 			}
 		case <-time.After(testTimeout):
-			t.Fatal("no hint is heard")
+			t.Fatal("no hint is received")
 		}
 	}
 }

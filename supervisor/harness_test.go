@@ -20,6 +20,7 @@ import (
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
 	"missioncontrol/supervisor/natsapi"
+	"missioncontrol/test/fatal"
 )
 
 // rig is a whole supervisor in the test's process: embedded broker, SQLite store,
@@ -141,9 +142,4 @@ func (r *rig) register(id string, types ...string) *client.Agent {
 	return agent
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = fatal.If

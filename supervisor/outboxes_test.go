@@ -18,6 +18,7 @@ import (
 	"missioncontrol/eventstream/streamtest"
 	"missioncontrol/missions"
 	"missioncontrol/missions/sqlitestore"
+	"missioncontrol/wakeup"
 )
 
 // partitioned is a store with the outboxes of several real stores, like a store with
@@ -115,7 +116,7 @@ func TestOneRelayCarriesAllOutboxes(t *testing.T) {
 	t.Parallel()
 	r := newRelayRig(t)
 	store := newPartitioned(t, 3)
-	r.store = &forgetful{Store: store, tried: make(chan struct{}, 1)}
+	r.store = &forgetful{Store: store, tried: wakeup.New()}
 	url := r.startBroker().ClientURL()
 	store.create(t, 0, 900)
 	store.create(t, 1, 7)
@@ -146,7 +147,7 @@ func TestTheStreamAloneTellsWhereEachOutboxGoesOn(t *testing.T) {
 	t.Parallel()
 	r := newRelayRig(t)
 	store := newPartitioned(t, 3)
-	r.store = &forgetful{Store: store, tried: make(chan struct{}, 1)}
+	r.store = &forgetful{Store: store, tried: wakeup.New()}
 	url := r.startBroker().ClientURL()
 	nc, err := nats.Connect(url)
 	must(t, err)

@@ -3,19 +3,17 @@ package supervisor_test
 import (
 	"context"
 	"encoding/json"
-	"sync"
 	"testing"
 	"time"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/api"
-	"missioncontrol/supervisor/natsapi"
 )
 
 // A mission that becomes claimable through one supervisor wakes a claim that is parked
 // at another, without polling.
-func TestAClaimParkedElsewhereIsWoken(t *testing.T) {
+func TestAClaimParkedAtAnotherSupervisorIsWoken(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	for name, prepare := range map[string]func(*testing.T, *member, string) (act func() error){
@@ -114,7 +112,7 @@ func TestABatchIsOneHint(t *testing.T) {
 
 // A request that waits for a mission is answered when the mission ends through another
 // supervisor, without polling.
-func TestAWaitElsewhereEnds(t *testing.T) {
+func TestAWaitAtAnotherSupervisorEnds(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	leader, other, looked := newFleet(t).pair(false)
@@ -259,23 +257,16 @@ func TestWhatJetStreamPushesIsNoHint(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
 	nc := f.connect()
-	peers, err := natsapi.NewPeers(nc, f.store.Identity(), quiet)
-	must(t, err)
-	ctx, stop := context.WithCancel(t.Context())
-	heard := make(chan supervisor.Hint, 10)
-	var loop sync.WaitGroup
-	loop.Go(func() { peers.Run(ctx, func(h supervisor.Hint) { heard <- h }) })
-	t.Cleanup(func() { stop(); loop.Wait() })
-	f.awaitEars(&member{nc: nc})
+	hints := f.receiveHints(nc)
 	root := api.PeersSubject(f.store.Identity())
 	must(t, nc.PublishRequest(root+".due", "events.of.mine", []byte(`{"from":"an event"}`)))
 	must(t, nc.Publish(root+".resigned", []byte(`{"from":"another"}`)))
 	select {
-	case h := <-heard:
+	case h := <-hints:
 		if h.Kind != supervisor.HintResigned {
-			t.Errorf("heard %+v", h)
+			t.Errorf("received %+v", h)
 		}
 	case <-time.After(testTimeout):
-		t.Fatal("no hint is heard")
+		t.Fatal("no hint is received")
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"missioncontrol/missions/sqlitestore"
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/wakeup"
 )
 
 // forgetful is a store that, on demand, cannot record or delete what the stream has
@@ -31,7 +32,7 @@ type forgetful struct {
 	missions.Store
 	broken atomic.Bool
 	still  atomic.Int64 // how many times it succeeds although it is broken
-	tried  chan struct{}
+	tried  wakeup.Signal
 }
 
 func (f *forgetful) Outboxes() (all []missions.Outbox) {
@@ -62,10 +63,7 @@ func (o forgetfulOutbox) Acknowledge(ctx context.Context, upTo int64) error {
 
 func (o forgetfulOutbox) killed() error {
 	if o.store.broken.Load() && o.store.still.Add(-1) < 0 {
-		select {
-		case o.store.tried <- struct{}{}:
-		default:
-		}
+		o.store.tried.Send()
 		return errors.New("killed before forgetting")
 	}
 	return nil
@@ -85,7 +83,7 @@ func newRelayRig(t *testing.T) *relayRig {
 	store, err := sqlitestore.Open(sqlitestore.Config{Path: filepath.Join(t.TempDir(), "m.db")})
 	must(t, err)
 	t.Cleanup(func() { must(t, store.Close()) })
-	return &relayRig{t: t, dir: t.TempDir(), store: &forgetful{Store: store, tried: make(chan struct{}, 1)}}
+	return &relayRig{t: t, dir: t.TempDir(), store: &forgetful{Store: store, tried: wakeup.New()}}
 }
 
 // startBroker starts a broker on the same directory and port as before.

@@ -78,7 +78,7 @@ func TestParkedClaimWakesWhenAMissionArrives(t *testing.T) {
 
 // A dead agent's claim is still parked when its lease ends. It must not get the mission
 // that was just taken from that agent.
-func TestWhatIsTakenFromASilentAgentIsNotGivenBackToIt(t *testing.T) {
+func TestWhatIsTakenFromASilentAgentIsNotReturnedToIt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{lease: 800 * time.Millisecond, heartbeat: 100 * time.Millisecond})
 	created, _, err := r.client.Create(t.Context(), api.MissionSpec{Name: "x", Type: "a"})

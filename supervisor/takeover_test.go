@@ -16,6 +16,7 @@ import (
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/natsapi"
+	"missioncontrol/wakeup"
 )
 
 // mortal is a supervisor's access to the store. It can be cut in the middle of a step,
@@ -23,20 +24,13 @@ import (
 type mortal struct {
 	missions.Store
 	failAt  atomic.Pointer[string] // the step at which the store is lost; "" for all
-	reaped  chan struct{}          // gets a value whenever the reaper has finished
-	relayed chan struct{}          // gets a value whenever the relay has found events
+	reaped  wakeup.Signal          // gets a value whenever the reaper has finished
+	relayed wakeup.Signal          // gets a value whenever the relay has found events
 	acts    atomic.Int64           // how often the reaper, the relay or the retention has run
 }
 
 func (f *fleet) newMortal() *mortal {
-	return &mortal{Store: f.store, reaped: make(chan struct{}, 1), relayed: make(chan struct{}, 1)}
-}
-
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
+	return &mortal{Store: f.store, reaped: wakeup.New(), relayed: wakeup.New()}
 }
 
 // lost returns an error from the step on at which the store is lost.
@@ -71,7 +65,7 @@ func (m *mortal) Due(ctx context.Context, limit int) (missions.DueResult, error)
 		return missions.DueResult{}, err
 	}
 	m.acts.Add(1)
-	defer signal(m.reaped)
+	defer m.reaped.Send()
 	return m.Store.Due(ctx, limit)
 }
 
@@ -100,7 +94,7 @@ func (o mortalOutbox) Pending(ctx context.Context, after int64, limit int) ([]mi
 	o.m.acts.Add(1)
 	events, err := o.Outbox.Pending(ctx, after, limit)
 	if len(events) > 0 {
-		signal(o.m.relayed)
+		o.m.relayed.Send()
 	}
 	return events, err
 }

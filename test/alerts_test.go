@@ -55,7 +55,7 @@ func alertOutlivesAKill(t *testing.T, at *site) {
 	_, _, err := p.client().Create(t.Context(), api.MissionSpec{Name: "x", Type: "t"})
 	must(t, err)
 	wait(t, refused)
-	p.kill()
+	p.Kill()
 	accepts.Store(true)
 
 	p = at.start(args...)
@@ -73,12 +73,12 @@ func alertOutlivesAKill(t *testing.T, at *site) {
 	if alert, ok := payload.(charter.AlertResolved); !ok || alert.Rule != "no-agent" {
 		t.Fatalf("the webhook was told %+v", payload)
 	}
-	out, _, code := run(t, nil, binary, "alerts", "--json", "-s", p.broker)
+	out, _, code := run(t, nil, binary, "alerts", "--json", "-s", p.Broker)
 	var reply api.Alerts
 	if err := json.Unmarshal([]byte(out), &reply); err != nil || code != 0 || len(reply.Alerts) != 5 {
 		t.Fatalf("exit code %d, %v: %s", code, err, out)
 	}
-	awaitStreamed(t, p.broker, raised.ID.String(), resolved.ID.String())
+	awaitStreamed(t, p.Broker, raised.ID.String(), resolved.ID.String())
 	p.stop()
 }
 

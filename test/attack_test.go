@@ -179,13 +179,13 @@ func TestAnAgentHasItsRepliesSentNowhereElse(t *testing.T) {
 		number, err := strconv.ParseUint(last, 36, 64)
 		must(t, err)
 
-		heard := make(chan *nats.Msg, 1<<14)
+		arrived := make(chan *nats.Msg, 1<<14)
 		for nc, subject := range map[*nats.Conn]string{admin: window + ">", w2: "_INBOX.w2.>", viewer: "_INBOX.>"} {
-			_, err := nc.ChanSubscribe(subject, heard)
+			_, err := nc.ChanSubscribe(subject, arrived)
 			must(t, err)
 			must(t, nc.Flush())
 		}
-		_, err = admin.ChanSubscribe("_INBOX.admin.>", heard)
+		_, err = admin.ChanSubscribe("_INBOX.admin.>", arrived)
 		must(t, err)
 		must(t, admin.Flush())
 		replies := []string{"_INBOX.w2.forged", "_INBOX.admin.forged", "_INBOX.w1", "_INBOX.w1x.y"}
@@ -201,8 +201,8 @@ func TestAnAgentHasItsRepliesSentNowhereElse(t *testing.T) {
 			must(t, err)
 		}
 		must(t, admin.Flush())
-		for len(heard) > 0 {
-			if msg := <-heard; !strings.Contains(string(msg.Data), `"stream":"EVENTS"`) {
+		for len(arrived) > 0 {
+			if msg := <-arrived; !strings.Contains(string(msg.Data), `"stream":"EVENTS"`) {
 				t.Fatalf("the supervisor was made to say on %s: %s", msg.Subject, msg.Data)
 			}
 		}
@@ -217,7 +217,7 @@ func TestAnAgentHasItsRepliesSentNowhereElse(t *testing.T) {
 			must(t, forger.Flush())
 			must(t, sub.Unsubscribe())
 			if !refused(forger, window+">") {
-				t.Errorf("acknowledgements may be heard: %v", forger.LastError())
+				t.Errorf("acknowledgements may be received: %v", forger.LastError())
 			}
 		}
 		if health := g.ok("viewer", "health", "--json"); !strings.Contains(health, `"status":"ok"`) {

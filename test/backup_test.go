@@ -25,7 +25,7 @@ func TestBackupUnderLoad(t *testing.T) {
 	data, copied, restored := filepath.Join(dir, "data"), filepath.Join(dir, "copy"), filepath.Join(dir, "restored")
 	p := start(t, data)
 	before := load(t, p.client(), 0)
-	stopFollowing := followCreated(t, p.broker)
+	stopFollowing := followCreated(t, p.Broker)
 
 	var wait sync.WaitGroup
 	wait.Go(func() {
@@ -33,12 +33,12 @@ func TestBackupUnderLoad(t *testing.T) {
 			load(t, p.client(), round+1)
 		}
 	})
-	if stdout, stderr, code := run(t, nil, binary, "backup", copied, "--data-dir", data, "--server", p.broker); code != 0 {
+	if stdout, stderr, code := run(t, nil, binary, "backup", copied, "--data-dir", data, "--server", p.Broker); code != 0 {
 		t.Fatalf("exit code %d: %s%s", code, stdout, stderr)
 	}
 	wait.Wait()
 	stopFollowing()
-	p.kill()
+	p.Kill()
 
 	if stdout, stderr, code := run(t, nil, binary, "restore", copied, "--data-dir", restored); code != 0 {
 		t.Fatalf("exit code %d: %s%s", code, stdout, stderr)
@@ -47,8 +47,8 @@ func TestBackupUnderLoad(t *testing.T) {
 	finishAll(t, p.client())
 	_, _, err := p.client().Create(t.Context(), api.MissionSpec{ID: "new", Name: "new", Type: "nobody"})
 	must(t, err)
-	awaitCreated(t, p.broker, "new")
-	seen := readHistories(t, p.broker)
+	awaitCreated(t, p.Broker, "new")
+	seen := readHistories(t, p.Broker)
 	for _, id := range before {
 		if seen[id] != missions.Completed {
 			t.Errorf("mission %s was confirmed; its events end with %q", id, seen[id])
@@ -98,7 +98,7 @@ func awaitCreated(t *testing.T, url, id string) {
 	for {
 		msg, err := consumer.Next(jetstream.FetchMaxWait(testTimeout))
 		if err != nil {
-			t.Fatalf("the consumer does not hear of %s: %v", id, err)
+			t.Fatalf("the consumer does not receive %s: %v", id, err)
 		}
 		must(t, msg.DoubleAck(t.Context()))
 		if strings.Contains(string(msg.Data()), fmt.Sprintf("%q:%q", "mission_id", id)) {
@@ -114,7 +114,7 @@ func TestBackupAndRestoreRefuse(t *testing.T) {
 	p, other := start(t, in("data")), start(t, in("other"))
 	_, _, err := p.client().Create(t.Context(), api.MissionSpec{ID: "m", Name: "m"})
 	must(t, err)
-	if _, stderr, code := run(t, nil, binary, "backup", in("good"), "--data-dir", in("data"), "--server", p.broker); code != 0 {
+	if _, stderr, code := run(t, nil, binary, "backup", in("good"), "--data-dir", in("data"), "--server", p.Broker); code != 0 {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
 	must(t, os.MkdirAll(filepath.Join(in("cut off"), "restoring"), 0o700))
@@ -125,10 +125,10 @@ func TestBackupAndRestoreRefuse(t *testing.T) {
 		says string
 		args []string
 	}{
-		"a backup that is there":          {1, "not empty", []string{"backup", in("good"), "--data-dir", in("data"), "--server", p.broker}},
-		"another supervisor's broker":     {1, "another store", []string{"backup", in("1"), "--data-dir", in("data"), "--server", other.broker}},
-		"no data":                         {2, "there is no store", []string{"backup", in("1"), "--data-dir", in("nothing"), "--server", p.broker}},
-		"Redis":                           {2, "Redis", []string{"backup", in("1"), "--store", "redis://localhost", "--server", p.broker}},
+		"a backup that is there":          {1, "not empty", []string{"backup", in("good"), "--data-dir", in("data"), "--server", p.Broker}},
+		"another supervisor's broker":     {1, "another store", []string{"backup", in("1"), "--data-dir", in("data"), "--server", other.Broker}},
+		"no data":                         {2, "there is no store", []string{"backup", in("1"), "--data-dir", in("nothing"), "--server", p.Broker}},
+		"Redis":                           {2, "Redis", []string{"backup", in("1"), "--store", "redis://localhost", "--server", p.Broker}},
 		"no directory":                    {2, "backup needs the directory", []string{"backup"}},
 		"restore on a running supervisor": {1, "not empty", []string{"restore", in("good"), "--data-dir", in("data")}},
 		"restore of what is not a backup": {1, "is not a backup", []string{"restore", in("data"), "--data-dir", in("2")}},

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -84,28 +83,13 @@ func awaitPayload(t testing.TB, url, subject string, says ...string) {
 	}
 }
 
-// startBroker runs an external broker, with or without JetStream.
-func startBroker(t *testing.T, port int, dir string) *server.Server {
-	t.Helper()
-	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: port, NoSigs: true, NoLog: true, JetStream: dir != "", StoreDir: dir,
-	})
-	must(t, err)
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(testTimeout) {
-		t.Fatal("the broker does not start")
-	}
-	return s
-}
-
 // Without JetStream every request is answered, health says why it is degraded,
 // telemetry is dropped and counted, and durable events arrive once JetStream is
 // available.
 func TestABrokerWithoutJetStream(t *testing.T) {
 	t.Parallel()
 	port := freePort(t)
-	broker := startBroker(t, port, "")
+	broker := streamtest.StartBroker(t, port, "")
 	url := broker.ClientURL()
 	p := start(t, t.TempDir(), "--server", url)
 	c := p.client()
@@ -121,7 +105,7 @@ func TestABrokerWithoutJetStream(t *testing.T) {
 	}
 	broker.Shutdown()
 	broker.WaitForShutdown()
-	startBroker(t, port, filepath.Join(t.TempDir(), "js"))
+	streamtest.StartBroker(t, port, filepath.Join(t.TempDir(), "js"))
 	awaitEvent(t, url, "events.mission.created", created.ID)
 	p.stop()
 }
@@ -130,7 +114,7 @@ func TestABrokerWithoutJetStream(t *testing.T) {
 // The supervisor reports it, and our client prints what it received.
 func TestAForeignStreamIsNamed(t *testing.T) {
 	t.Parallel()
-	broker := startBroker(t, freePort(t), t.TempDir())
+	broker := streamtest.StartBroker(t, freePort(t), t.TempDir())
 	nc, err := nats.Connect(broker.ClientURL())
 	must(t, err)
 	defer nc.Close()
@@ -139,7 +123,7 @@ func TestAForeignStreamIsNamed(t *testing.T) {
 	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "GREEDY", Subjects: []string{"supervisor.>"}})
 	must(t, err)
 	p := start(t, t.TempDir(), "--server", broker.ClientURL())
-	if !p.logs.await(func(logs string) bool { return strings.Contains(logs, "GREEDY") }, p.exited, testTimeout) {
-		t.Fatalf("the log does not name the stream:\n%s", p.logs)
+	if !p.Logs.Await(func(logs string) bool { return strings.Contains(logs, "GREEDY") }, p.Exited, testTimeout) {
+		t.Fatalf("the log does not name the stream:\n%s", p.Logs)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"missioncontrol/test/output"
 )
 
 // child is a program that a test runs beside the supervisor, in its own process
@@ -14,7 +16,7 @@ import (
 type child struct {
 	t      testing.TB
 	cmd    *exec.Cmd
-	output *lockedBuffer // its output, including errors
+	output *output.Buffer // its output, including errors
 	exited chan struct{}
 }
 
@@ -22,7 +24,7 @@ type child struct {
 // its output is shown.
 func spawn(t testing.TB, dir string, env []string, name string, args ...string) *child {
 	t.Helper()
-	c := &child{t: t, cmd: exec.Command(name, args...), output: &lockedBuffer{}, exited: make(chan struct{})}
+	c := &child{t: t, cmd: exec.Command(name, args...), output: &output.Buffer{}, exited: make(chan struct{})}
 	c.cmd.Dir, c.cmd.Env = dir, append(os.Environ(), env...)
 	c.cmd.Stdout, c.cmd.Stderr = c.output, c.output
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -64,7 +66,7 @@ func (c *child) awaitPrinted(text string) {
 // awaitOutput waits until the program's output is as wanted; what names it.
 func (c *child) awaitOutput(wanted func(printed string) bool, what string) {
 	c.t.Helper()
-	if !c.output.await(wanted, c.exited, 2*testTimeout) {
+	if !c.output.Await(wanted, c.exited, 2*testTimeout) {
 		c.t.Fatalf("%s did not print %s", c.cmd, what)
 	}
 }

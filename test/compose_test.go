@@ -143,7 +143,7 @@ func TestComposeHealthCheck(t *testing.T) {
 	must(t, json.Unmarshal([]byte(match[1]), &check))
 	p := start(t, t.TempDir(), "--server", fmt.Sprintf("nats://127.0.0.1:%d", freePort(t)))
 	for i := range check {
-		check[i] = strings.Replace(check[i], "127.0.0.1:8080", strings.TrimPrefix(p.http, "http://"), 1)
+		check[i] = strings.Replace(check[i], "127.0.0.1:8080", strings.TrimPrefix(p.HTTP, "http://"), 1)
 	}
 	stdout, stderr, code := run(t, nil, binary, check[1:]...)
 	if code != 0 || !strings.Contains(stdout, "Status: degraded") {

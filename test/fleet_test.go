@@ -180,11 +180,11 @@ func TestTwoSupervisorsOneKilledAgainAndAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			at := newSite(t, addStore(t), streamtest.StartCluster(t, 3).URL())
-			pair := []*process{at.start("--lease", "2s", "--heartbeat", "500ms"), at.start("--lease", "2s", "--heartbeat", "500ms")}
+			pair := []*supervisor{at.start("--lease", "2s", "--heartbeat", "500ms"), at.start("--lease", "2s", "--heartbeat", "500ms")}
 			w := begin(t, at.broker, 3)
 			for round := range 6 {
 				w.await(60)
-				pair[round%2].kill()
+				pair[round%2].Kill()
 				w.await(60) // the other one continues
 				pair[round%2] = at.start("--lease", "2s", "--heartbeat", "500ms")
 			}
@@ -202,7 +202,7 @@ func TestEveryNodeOfTheBrokersClusterIsLostOnce(t *testing.T) {
 	t.Parallel()
 	cluster := streamtest.StartCluster(t, 3)
 	at := newSite(t, stores["redis"](t), cluster.URL())
-	pair := []*process{at.start("--lease", "3s", "--heartbeat", "1s"), at.start("--lease", "3s", "--heartbeat", "1s")}
+	pair := []*supervisor{at.start("--lease", "3s", "--heartbeat", "1s"), at.start("--lease", "3s", "--heartbeat", "1s")}
 	w := begin(t, at.broker, 3)
 	for i := range 3 {
 		w.await(60)
@@ -248,7 +248,7 @@ func TestRedisOutages(t *testing.T) {
 			o := prepare(t)
 			at := newSite(t, []string{"--store", o.url}, "")
 			p := at.start("--lease", "3s", "--heartbeat", "1s")
-			w := begin(t, p.broker, 2)
+			w := begin(t, p.Broker, 2)
 			w.await(50)
 			if o.mayLoseLast {
 				w.end() // there is no guarantee for what a master had not replicated when it died
@@ -267,7 +267,7 @@ func TestRedisOutages(t *testing.T) {
 			if !o.mayLoseLast {
 				w.await(50)
 			}
-			w.check(p.broker)
+			w.check(p.Broker)
 			p.stop()
 		})
 	}

@@ -19,7 +19,7 @@ type guarded struct {
 	secrets string   // the directory with the users' credentials
 	broker  string   // URL
 	serve   []string // arguments
-	process *process
+	process *supervisor
 }
 
 // people are the users of every guarded site. w1 and w2 are agents.
@@ -94,11 +94,11 @@ func guardExternal(t *testing.T, kind ...string) *guarded {
 }
 
 // start runs the supervisor.
-func (g *guarded) start(args ...string) *process {
+func (g *guarded) start(args ...string) *supervisor {
 	g.t.Helper()
 	g.process = start(g.t, g.t.TempDir(), append(append([]string{}, g.serve...), args...)...)
 	if g.broker == "" {
-		g.broker = g.process.broker
+		g.broker = g.process.Broker
 	}
 	return g.process
 }

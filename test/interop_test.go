@@ -51,9 +51,9 @@ func installExamples(t *testing.T) examples {
 }
 
 // agent starts the example agent and waits until it is ready for missions.
-func (e examples) agent(t *testing.T, p *process, id string, env ...string) *child {
+func (e examples) agent(t *testing.T, p *supervisor, id string, env ...string) *child {
 	t.Helper()
-	agent := spawn(t, e.dir, append(env, "NATS_URL="+p.broker), "node", "agent.mjs", id)
+	agent := spawn(t, e.dir, append(env, "NATS_URL="+p.Broker), "node", "agent.mjs", id)
 	agent.awaitPrinted("waiting for missions")
 	return agent
 }
@@ -90,7 +90,7 @@ func (e examples) doesMissions(t *testing.T) {
 	p := start(t, t.TempDir())
 	c := p.client()
 	e.agent(t, p, "js-1")
-	_, stderr, code := run(t, []string{"NATS_URL=" + p.broker}, binary, "missions", "create", "typed",
+	_, stderr, code := run(t, []string{"NATS_URL=" + p.Broker}, binary, "missions", "create", "typed",
 		"--id", "typed", "--type", "count", "--data", `{"to":3,"every_ms":1}`)
 	if code != 0 {
 		t.Fatalf("missions create: %s", stderr)
@@ -193,7 +193,7 @@ func (e examples) outlivesTheBroker(t *testing.T) {
 	agent := e.agent(t, p, "js-1")
 	create(t, p.client(), counting("across", 60)) // three seconds of work
 	agent.awaitPrinted("began across")
-	p.kill()
+	p.Kill()
 	agent.awaitPrinted("broker: disconnect")
 	p = start(t, dir, "--listen", listen)
 	c := p.client()
@@ -245,7 +245,7 @@ func (e examples) missesNothing(t *testing.T) {
 	rest()
 	awaitEmptyOutbox(t, c)
 	var want []int
-	for _, msg := range streamtest.Messages(t, p.broker, charter.TypeMissionStatusChanged) {
+	for _, msg := range streamtest.Messages(t, p.Broker, charter.TypeMissionStatusChanged) {
 		want = append(want, int(msg.Sequence))
 	}
 	consumer := e.consumer(t, p)
@@ -259,9 +259,9 @@ func (e examples) missesNothing(t *testing.T) {
 	}
 }
 
-func (e examples) consumer(t *testing.T, p *process) *child {
+func (e examples) consumer(t *testing.T, p *supervisor) *child {
 	t.Helper()
-	return spawn(t, e.dir, []string{"NATS_URL=" + p.broker}, "node", "consumer.mjs")
+	return spawn(t, e.dir, []string{"NATS_URL=" + p.Broker}, "node", "consumer.mjs")
 }
 
 // sequences returns the sequences that the consumer printed, one at the start of

@@ -81,12 +81,12 @@ func TestMetrics(t *testing.T) {
 	p := start(t, t.TempDir())
 	doSomeOfEach(t, p.client())
 	awaitEmptyOutbox(t, p.client())
-	sendNonsense(t, p.broker)
-	if code := statusOf(t, p.http+"/api/missions/nowhere"); code != http.StatusNotFound {
+	sendNonsense(t, p.Broker)
+	if code := statusOf(t, p.HTTP+"/api/missions/nowhere"); code != http.StatusNotFound {
 		t.Fatalf("status %d", code)
 	}
 
-	all := families(t, p.http)
+	all := families(t, p.HTTP)
 	for _, want := range []struct {
 		value  float64
 		name   string
@@ -123,7 +123,7 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 
-	text := get(t, p.http+"/metrics")
+	text := get(t, p.HTTP+"/metrics")
 	problems, err := promlint.New(strings.NewReader(text)).Lint()
 	must(t, err)
 	for _, problem := range problems {

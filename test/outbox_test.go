@@ -23,14 +23,14 @@ func TestAFullOutboxRefusesAndEmpties(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			port := freePort(t)
-			broker := startBroker(t, port, "") // without JetStream
+			broker := streamtest.StartBroker(t, port, "") // without JetStream
 			p := start(t, t.TempDir(), append(store(t), "--server", broker.ClientURL(), "--outbox-limit", "40")...)
 			o := &outboxTest{t: t, c: p.client(), accepted: map[string]bool{}}
 			o.fill()
 			o.goOn()
 			broker.Shutdown()
 			broker.WaitForShutdown()
-			startBroker(t, port, filepath.Join(t.TempDir(), "js"))
+			streamtest.StartBroker(t, port, filepath.Join(t.TempDir(), "js"))
 			o.awaitEmpty()
 			for _, id := range o.refused {
 				o.create(id)

@@ -16,6 +16,7 @@ import (
 
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
+	"missioncontrol/test/output"
 )
 
 // puppetEnv names the agent that this test binary runs as, in a separate process.
@@ -31,7 +32,7 @@ type puppet struct {
 // heartbeats.
 func startPuppet(t *testing.T, url, id string) *puppet {
 	t.Helper()
-	p := &puppet{child: &child{t: t, cmd: exec.Command(os.Args[0]), output: &lockedBuffer{}, exited: make(chan struct{})}}
+	p := &puppet{child: &child{t: t, cmd: exec.Command(os.Args[0]), output: &output.Buffer{}, exited: make(chan struct{})}}
 	p.cmd.Env = append(os.Environ(), puppetEnv+"="+id, "NATS_URL="+url)
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

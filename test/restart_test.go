@@ -53,7 +53,7 @@ func killAndStartAgain(t *testing.T, at *site) {
 		})
 	}
 	<-enough
-	p.kill()
+	p.Kill()
 	creators.Wait()
 
 	p = at.start("--lease", "1s", "--heartbeat", "300ms")
@@ -88,12 +88,12 @@ func TestASecondSupervisorOnTheSameDataIsRefused(t *testing.T) {
 func TestATakenPortIsSaidInOneLine(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir())
-	taken := strings.TrimPrefix(p.broker, "nats://")
+	taken := strings.TrimPrefix(p.Broker, "nats://")
 	_, stderr, code := run(t, []string{"SUPERVISOR_HTTP=off"}, binary, "serve", "--data-dir", t.TempDir(), "--listen", taken)
 	if code != 1 || !strings.Contains(stderr, "taken") || !strings.Contains(stderr, "--listen") || strings.Count(strings.TrimSpace(stderr), "\n") != 0 {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
-	taken = strings.TrimPrefix(p.http, "http://")
+	taken = strings.TrimPrefix(p.HTTP, "http://")
 	_, stderr, code = run(t, []string{"SUPERVISOR_LISTEN=127.0.0.1:0"}, binary, "serve", "--data-dir", t.TempDir(), "--http", taken)
 	if code != 1 || !strings.Contains(stderr, "taken") || !strings.Contains(stderr, "--http") {
 		t.Fatalf("exit code %d: %s", code, stderr)
@@ -108,22 +108,22 @@ func TestStartWithoutABroker(t *testing.T) {
 	port := freePort(t)
 	url := fmt.Sprintf("nats://127.0.0.1:%d", port)
 	p := start(t, filepath.Join(dir, "data"), "--server", url)
-	reply, err := http.Post(p.http+"/api/missions", "application/json", strings.NewReader(`{"name":"early","id":"early"}`))
+	reply, err := http.Post(p.HTTP+"/api/missions", "application/json", strings.NewReader(`{"name":"early","id":"early"}`))
 	must(t, err)
 	must(t, reply.Body.Close())
 	if reply.StatusCode != http.StatusOK {
 		t.Fatalf("status %s", reply.Status)
 	}
-	if body := get(t, p.http+"/api/supervisor/health"); !strings.Contains(body, `"status":"degraded"`) {
+	if body := get(t, p.HTTP+"/api/supervisor/health"); !strings.Contains(body, `"status":"degraded"`) {
 		t.Fatalf("health: %s", body)
 	}
 	broker, err := embedded.Start(t.Context(), embedded.Config{Port: port, StoreDir: filepath.Join(dir, "js")})
 	must(t, err)
 	t.Cleanup(func() { must(t, broker.Shutdown(context.Background())) })
-	p.broker = url
+	p.Broker = url
 	awaitEvent(t, url, "events.mission.created", "early")
-	if !p.logs.await(func(logs string) bool { return strings.Contains(logs, "the broker is back") }, p.exited, testTimeout) {
-		t.Fatalf("it did not join:\n%s", p.logs)
+	if !p.Logs.Await(func(logs string) bool { return strings.Contains(logs, "the broker is back") }, p.Exited, testTimeout) {
+		t.Fatalf("it did not join:\n%s", p.Logs)
 	}
 	m, err := p.client().Get(t.Context(), "early")
 	must(t, err)
@@ -181,6 +181,6 @@ func TestAStopUnderLoadLosesNothing(t *testing.T) {
 		}
 		last = id
 	}
-	awaitEvent(t, p.broker, "events.mission.created", last)
+	awaitEvent(t, p.Broker, "events.mission.created", last)
 	p.stop()
 }

@@ -22,13 +22,13 @@ type attempt struct {
 }
 
 const (
-	nonsense  = `{"nonsense":1}` // is rejected with a specific error by its receivers, and changes nothing
-	notJSON   = "{"              // the same for JetStream
-	elsewhere = "Nats-Expected-Stream: ELSEWHERE"
+	nonsense    = `{"nonsense":1}` // is rejected with a specific error by its receivers, and changes nothing
+	notJSON     = "{"              // the same for JetStream
+	wrongStream = "Nats-Expected-Stream: ELSEWHERE"
 )
 
-// sayings is docs/OPERATIONS.md, "Who may do what", subject by subject.
-func sayings() (table []attempt) {
+// attempts is docs/OPERATIONS.md, "Who may do what", subject by subject.
+func attempts() (table []attempt) {
 	looks, steers, reads := []string{"viewer", "operator"}, []string{"operator"}, []string{"viewer", "operator", "supervisor"}
 	handles, serves := []string{"operator", "supervisor"}, []string{"supervisor"}
 	add := func(may []string, body string, subjects ...string) {
@@ -57,8 +57,8 @@ func sayings() (table []attempt) {
 		"$JS.API.STREAM.MSG.DELETE.EVENTS", "$JS.API.STREAM.RESTORE.EVENTS", "$JS.API.STREAM.SNAPSHOT.EVENTS",
 		"$JS.API.CONSUMER.PAUSE.EVENTS.nobodys", "$JS.API.STREAM.CREATE.OTHER", "$JS.API.CONSUMER.CREATE.OTHER.nobodys")
 	return append(table,
-		attempt{subject: "events.mission.created", header: elsewhere, may: serves},
-		attempt{subject: "deadletter.nobodys", silent: true, header: elsewhere, may: handles},
+		attempt{subject: "events.mission.created", header: wrongStream, may: serves},
+		attempt{subject: "deadletter.nobodys", silent: true, header: wrongStream, may: handles},
 		attempt{subject: "$JS.ACK.EVENTS.nobodys.1.1.1.1.1", silent: true, may: reads},
 		attempt{subject: "supervisor.agent.w1.commands", silent: true, may: []string{"w1", "supervisor"}},
 		attempt{subject: "supervisor.agent.w2.commands", silent: true, may: []string{"w2", "supervisor"}},
@@ -71,8 +71,8 @@ func sayings() (table []attempt) {
 	)
 }
 
-// heard are subjects that a user may try to subscribe to.
-var heard = []struct {
+// subscriptions are subjects that a user may try to subscribe to.
+var subscriptions = []struct {
 	subject string
 	may     []string
 }{
@@ -105,10 +105,10 @@ func TestRolesHold(t *testing.T) {
 			awaitStream(t, g)
 			for _, who := range g.users {
 				nc := g.connect(who)
-				for _, s := range sayings() {
+				for _, s := range attempts() {
 					s.try(t, nc, who, who == "admin" || slices.Contains(s.may, who))
 				}
-				for _, h := range heard {
+				for _, h := range subscriptions {
 					may := who == "admin" || slices.Contains(h.may, who)
 					for _, queue := range []string{"", "supervisor", "other"} {
 						if got := mayListen(t, nc, h.subject, queue); got != may {
@@ -215,29 +215,24 @@ func TestTheSystemUserReachesNoMissions(t *testing.T) {
 // another account.
 func TestNobodyHearsAnAgentsReplies(t *testing.T) {
 	t.Parallel()
-	for name, site := range guardedSites {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			g := site(t)
-			g.start()
-			viewer, operator, w1 := g.connect("viewer"), g.connect("operator"), g.connect("w1")
-			overheard, err := viewer.SubscribeSync("_INBOX.>")
-			must(t, err)
-			must(t, viewer.Flush())
-			reply, err := w1.Request("supervisor.agent.w1.register", []byte(`{"name":"w1","types":["x"],"capacity":1}`), testTimeout)
-			if err != nil || !strings.Contains(string(reply.Data), "lease_seconds") {
-				t.Fatalf("w1 was not registered: %v %s", err, reply.Data)
-			}
-			_, err = operator.Request("supervisor.missions.list", nil, testTimeout)
-			must(t, err)
-			// The operator's reply, which came after the agent's, is received.
-			msg, err := overheard.NextMsg(testTimeout)
-			must(t, err)
-			if !strings.Contains(string(msg.Data), `"missions"`) {
-				t.Errorf("a viewer heard %s", msg.Data)
-			}
-		})
-	}
+	everyGuarded(t, func(t *testing.T, g *guarded) {
+		viewer, operator, w1 := g.connect("viewer"), g.connect("operator"), g.connect("w1")
+		overheard, err := viewer.SubscribeSync("_INBOX.>")
+		must(t, err)
+		must(t, viewer.Flush())
+		reply, err := w1.Request("supervisor.agent.w1.register", []byte(`{"name":"w1","types":["x"],"capacity":1}`), testTimeout)
+		if err != nil || !strings.Contains(string(reply.Data), "lease_seconds") {
+			t.Fatalf("w1 was not registered: %v %s", err, reply.Data)
+		}
+		_, err = operator.Request("supervisor.missions.list", nil, testTimeout)
+		must(t, err)
+		// The operator's reply, which came after the agent's, is received.
+		msg, err := overheard.NextMsg(testTimeout)
+		must(t, err)
+		if !strings.Contains(string(msg.Data), `"missions"`) {
+			t.Errorf("a viewer received %s", msg.Data)
+		}
+	})
 }
 
 // A client of the supervisor chooses where the reply goes, and controls part of its
@@ -245,25 +240,20 @@ func TestNobodyHearsAnAgentsReplies(t *testing.T) {
 // client's stream.
 func TestRepliesGoNowhereButToInboxes(t *testing.T) {
 	t.Parallel()
-	for name, site := range guardedSites {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			g := site(t)
-			g.start()
-			admin, w1 := g.connect("admin"), g.connect("w1")
-			orders, err := admin.SubscribeSync("orders.>")
+	everyGuarded(t, func(t *testing.T, g *guarded) {
+		admin, w1 := g.connect("admin"), g.connect("w1")
+		orders, err := admin.SubscribeSync("orders.>")
+		must(t, err)
+		must(t, admin.Flush())
+		for range 20 {
+			must(t, w1.PublishRequest("supervisor.agent.w1.heartbeat", "orders.new", []byte(`{"a hundred shares":1}`)))
+			_, err := w1.Request("supervisor.agent.w1.heartbeat", []byte(nonsense), testTimeout)
 			must(t, err)
-			must(t, admin.Flush())
-			for range 20 {
-				must(t, w1.PublishRequest("supervisor.agent.w1.heartbeat", "orders.new", []byte(`{"a hundred shares":1}`)))
-				_, err := w1.Request("supervisor.agent.w1.heartbeat", []byte(nonsense), testTimeout)
-				must(t, err)
-			}
-			must(t, admin.Flush())
-			if n, _, err := orders.Pending(); err != nil || n > 0 {
-				msg, _ := orders.NextMsg(testTimeout)
-				t.Errorf("an agent has had the supervisor say %d times (%v): %s", n, err, msg.Data)
-			}
-		})
-	}
+		}
+		must(t, admin.Flush())
+		if n, _, err := orders.Pending(); err != nil || n > 0 {
+			msg, _ := orders.NextMsg(testTimeout)
+			t.Errorf("an agent has had the supervisor say %d times (%v): %s", n, err, msg.Data)
+		}
+	})
 }

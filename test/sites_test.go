@@ -52,11 +52,11 @@ func newSite(t *testing.T, store []string, broker string) *site {
 }
 
 // start runs a supervisor at the site.
-func (s *site) start(args ...string) *process {
+func (s *site) start(args ...string) *supervisor {
 	s.t.Helper()
 	p := start(s.t, s.dir, append(append([]string{}, s.args...), args...)...)
 	if s.broker != "" {
-		p.broker = s.broker
+		p.Broker = s.broker
 	}
 	return p
 }

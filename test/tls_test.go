@@ -10,7 +10,7 @@ import (
 )
 
 // Broker and HTTP, both with certificates on both sides, from the command line.
-func TestTLSAtBothDoors(t *testing.T) {
+func TestTLSOfTheBrokerAndOfHTTP(t *testing.T) {
 	t.Parallel()
 	authority := tlstest.New(t)
 	server, client := authority.Server(), authority.Client()
@@ -44,7 +44,7 @@ func TestTLSAtBothDoors(t *testing.T) {
 		in    bool
 	}{"with a certificate": {[]tls.Certificate{pair}, true}, "without": {nil, false}} {
 		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: authority.Pool(), Certificates: c.certs}}
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.http+"/healthz", http.NoBody)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.HTTP+"/healthz", http.NoBody)
 		must(t, err)
 		reply, err := transport.RoundTrip(request)
 		if err == nil {
@@ -67,7 +67,7 @@ func TestInsecureIsSaidAloud(t *testing.T) {
 	}
 	p := start(t, t.TempDir(), "--http", "0.0.0.0:0", "--insecure")
 	p.stop()
-	if logs := p.logs.String(); strings.Count(logs, "INSECURE") != 1 || !strings.Contains(logs, "address=0.0.0.0:0") {
+	if logs := p.Logs.String(); strings.Count(logs, "INSECURE") != 1 || !strings.Contains(logs, "address=0.0.0.0:0") {
 		t.Errorf("the log does not say once what is open:\n%s", logs)
 	}
 }

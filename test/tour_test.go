@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"missioncontrol/test/output"
 )
 
 // block is one console block of the README's tour: a command and its output.
@@ -126,10 +128,10 @@ func newStage(t *testing.T) *stage {
 		"XDG_CONFIG_HOME="+dir, "NO_COLOR=1", "COLUMNS=120", "LC_ALL=C.UTF-8", "TZ=UTC")}
 }
 
-func (s *stage) command(ctx context.Context, b block, output *lockedBuffer) *exec.Cmd {
+func (s *stage) command(ctx context.Context, b block, shown *output.Buffer) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "bash", "-c", b.command)
 	cmd.Dir, cmd.Env = "..", s.env
-	cmd.Stdout, cmd.Stderr = output, output
+	cmd.Stdout, cmd.Stderr = shown, shown
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	return cmd
@@ -151,12 +153,12 @@ func (s *stage) foreground(b block) []string {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), testTimeout)
 	defer cancel()
-	output := &lockedBuffer{}
-	cmd := s.command(ctx, b, output)
+	shown := &output.Buffer{}
+	cmd := s.command(ctx, b, shown)
 	if err := cmd.Run(); err != nil {
-		s.t.Fatalf("$ %s\n%v\n%s", b.command, err, output)
+		s.t.Fatalf("$ %s\n%v\n%s", b.command, err, shown)
 	}
-	return printed(output.String())
+	return printed(shown.String())
 }
 
 // startBackground runs a command in the background. The function it returns waits
@@ -164,8 +166,8 @@ func (s *stage) foreground(b block) []string {
 // output.
 func (s *stage) startBackground(b block, take func([]string)) (wait func()) {
 	s.t.Helper()
-	output := &lockedBuffer{}
-	cmd := s.command(s.t.Context(), b, output)
+	shown := &output.Buffer{}
+	cmd := s.command(s.t.Context(), b, shown)
 	must(s.t, cmd.Start())
 	exited := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(exited) }()
@@ -174,21 +176,21 @@ func (s *stage) startBackground(b block, take func([]string)) (wait func()) {
 		<-exited
 	})
 	if b.until != "" {
-		s.await(b, output, exited, func(text string) bool { return strings.Contains(text, b.until) })
+		s.await(b, shown, exited, func(text string) bool { return strings.Contains(text, b.until) })
 	}
 	return func() {
-		s.await(b, output, exited, func(text string) bool { return len(printed(text)) >= len(b.want) })
-		take(printed(output.String()))
+		s.await(b, shown, exited, func(text string) bool { return len(printed(text)) >= len(b.want) })
+		take(printed(shown.String()))
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT)
 		<-exited
 	}
 }
 
 // await waits until a command's output is as wanted.
-func (s *stage) await(b block, output *lockedBuffer, exited <-chan struct{}, wanted func(string) bool) {
+func (s *stage) await(b block, shown *output.Buffer, exited <-chan struct{}, wanted func(string) bool) {
 	s.t.Helper()
-	if !output.await(wanted, exited, 4*testTimeout) { // the first build may be included
-		s.t.Fatalf("$ %s\ndid not print what the README shows:\n%s", b.command, output)
+	if !shown.Await(wanted, exited, 4*testTimeout) { // the first build may be included
+		s.t.Fatalf("$ %s\ndid not print what the README shows:\n%s", b.command, shown)
 	}
 }
 

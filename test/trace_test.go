@@ -122,7 +122,7 @@ func TestOneMissionInOneTrace(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", c.url)
 	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
 	p := start(t, t.TempDir())
-	agent := spawn(t, t.TempDir(), []string{"NATS_URL=" + p.broker}, binary, "agent", "run", "--type", "t", "--",
+	agent := spawn(t, t.TempDir(), []string{"NATS_URL=" + p.Broker}, binary, "agent", "run", "--type", "t", "--",
 		"sh", "-c", `echo "progress" >&2; echo "$TRACEPARENT"`)
 
 	const trace, root = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -148,14 +148,14 @@ func TestOneMissionInOneTrace(t *testing.T) {
 		}
 	}
 	awaitEmptyOutbox(t, p.client())
-	for _, e := range streamtest.Events(t, p.broker, "mission.") {
+	for _, e := range streamtest.Events(t, p.Broker, "mission.") {
 		if !strings.Contains(e.Meta.Traceparent, trace) {
 			raw, _ := json.Marshal(e.Meta)
 			t.Errorf("the event %s has %s", e.Type, raw)
 		}
 	}
 
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.http+"/api/missions/m", nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.HTTP+"/api/missions/m", nil)
 	must(t, err)
 	const httpTrace = "1af7651916cd43dd8448eb211c80319c"
 	request.Header.Set("traceparent", "00-"+httpTrace+"-"+root+"-01")

@@ -16,6 +16,7 @@ import (
 
 	"missioncontrol/eventstream"
 	"missioncontrol/supervisor/client"
+	"missioncontrol/test/fatal"
 )
 
 // childEnv makes the test binary run as the program, with one argument per line, for
@@ -43,12 +44,7 @@ const testTimeout = 30 * time.Second
 
 var quiet = slog.New(slog.DiscardHandler)
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = fatal.If
 
 // tape records what is written to it, and lets a test wait for some text.
 type tape struct {

@@ -11,15 +11,11 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"missioncontrol/eventstream/embedded"
+	"missioncontrol/test/fatal"
 	"missioncontrol/test/tlstest"
 )
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = fatal.If
 
 func hash(t *testing.T, password string) string {
 	t.Helper()

@@ -2,7 +2,6 @@ package embedded_test
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -16,30 +15,9 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"missioncontrol/eventstream/embedded"
+	"missioncontrol/test/output"
 	"missioncontrol/test/tlstest"
 )
-
-// logBook keeps what is logged.
-type logBook struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBook) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-// take returns what was logged since the last call.
-func (b *logBook) take() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	defer b.text.Reset()
-	return b.text.String()
-}
-
-func (b *logBook) logger() *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }
 
 // handClock is a clock that moves only when set.
 type handClock struct {
@@ -82,11 +60,11 @@ func connectAs(t *testing.T, s *embedded.Server, name string, options ...nats.Op
 // log one line, and the next minute another that says how many more there were.
 func TestAFloodOfRefusalsIsALine(t *testing.T) {
 	t.Parallel()
-	var book logBook
+	var book output.Buffer
 	clock := &handClock{at: time.Unix(1_000_000, 0)}
-	s := start(t, embedded.Config{StoreDir: t.TempDir(), Logger: book.logger(), Now: clock.now,
+	s := start(t, embedded.Config{StoreDir: t.TempDir(), Logger: slog.New(slog.NewTextHandler(&book, nil)), Now: clock.now,
 		Access: &embedded.Access{Users: []embedded.User{narrow(t, "ann"), narrow(t, "bob")}}})
-	book.take()
+	book.Take()
 
 	const publishes, subscriptions = 25_000, 1_000
 	for _, name := range []string{"ann", "bob"} {
@@ -100,7 +78,7 @@ func TestAFloodOfRefusalsIsALine(t *testing.T) {
 		}
 		must(t, nc.Flush())
 	}
-	text := book.take()
+	text := book.Take()
 	if len(text) > 4<<10 || strings.Count(text, "\n") != 2 || strings.Contains(text, "level=ERROR") {
 		t.Errorf("%d bytes were logged: %.2000s", len(text), text)
 	}
@@ -120,11 +98,11 @@ func TestAFloodOfRefusalsIsALine(t *testing.T) {
 	must(t, nc.Publish("not.yours", nil))
 	must(t, nc.Publish("not.yours", nil))
 	must(t, nc.Flush())
-	if text := book.take(); strings.Count(text, "\n") != 1 || !strings.Contains(text, fmt.Sprintf("more=%d", 2*publishes-1)) {
+	if text := book.Take(); strings.Count(text, "\n") != 1 || !strings.Contains(text, fmt.Sprintf("more=%d", 2*publishes-1)) {
 		t.Errorf("a minute later: %s", text)
 	}
 	stop(t, s)
-	if text := book.take(); !strings.Contains(text, "kind=publish more=1\n") || !strings.Contains(text, fmt.Sprintf("kind=subscribe more=%d\n", 2*subscriptions-1)) {
+	if text := book.Take(); !strings.Contains(text, "kind=publish more=1\n") || !strings.Contains(text, fmt.Sprintf("kind=subscribe more=%d\n", 2*subscriptions-1)) {
 		t.Errorf("at the end: %s", text)
 	}
 }
@@ -135,11 +113,11 @@ func TestRefusalsAreOfAFewKinds(t *testing.T) {
 	authority := tlstest.New(t)
 	cert, err := tls.LoadX509KeyPair(authority.Server().Cert, authority.Server().Key)
 	must(t, err)
-	var book logBook
-	open := start(t, embedded.Config{StoreDir: t.TempDir(), Logger: book.logger(),
+	var book output.Buffer
+	open := start(t, embedded.Config{StoreDir: t.TempDir(), Logger: slog.New(slog.NewTextHandler(&book, nil)),
 		Access: &embedded.Access{Users: []embedded.User{narrow(t, "ann")}}})
-	encrypted := start(t, embedded.Config{StoreDir: t.TempDir(), Logger: book.logger(), TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})
-	book.take()
+	encrypted := start(t, embedded.Config{StoreDir: t.TempDir(), Logger: slog.New(slog.NewTextHandler(&book, nil)), TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})
+	book.Take()
 
 	const n = 20
 	for i := range n {
@@ -160,7 +138,7 @@ func TestRefusalsAreOfAFewKinds(t *testing.T) {
 		t.Errorf("counted %v with TLS", got)
 	}
 	// One line of each kind at first, and one that says how many more there were.
-	if text := book.take(); strings.Count(text, "\n") != 6 || strings.Contains(text, "level=ERROR") {
+	if text := book.Take(); strings.Count(text, "\n") != 6 || strings.Contains(text, "level=ERROR") {
 		t.Errorf("logged %s", text)
 	}
 }

@@ -1,10 +1,7 @@
 package embedded_test
 
 import (
-	"bufio"
 	"context"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -18,26 +15,7 @@ import (
 func TestAFullDiskIsOutlived(t *testing.T) {
 	t.Parallel()
 	dir, ctx := t.TempDir(), testContext(t)
-	child := exec.CommandContext(ctx, os.Args[0])
-	child.Env = append(os.Environ(), childEnv+"="+dir)
-	stdin, err := child.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = stdin.Close() }()
-	stdout, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = child.Process.Kill(); _ = child.Wait() }()
-	url, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	js := connect(t, strings.TrimSpace(url))
+	child, js := startChild(t, dir)
 	if _, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}}); err != nil {
 		t.Fatal(err)
 	}

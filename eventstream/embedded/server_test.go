@@ -1,7 +1,6 @@
 package embedded_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +19,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"missioncontrol/eventstream/embedded"
+	"missioncontrol/test/output"
 )
 
 // testTimeout limits every wait; no test should come near it.
@@ -248,7 +248,7 @@ func TestShutdownIsIdempotentAndEveryCallWaits(t *testing.T) {
 
 func TestLogLinesGoToSlog(t *testing.T) {
 	t.Parallel()
-	var buf syncBuffer
+	var buf output.Buffer
 	log := slog.New(slog.NewTextHandler(&buf, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	stop(t, start(t, embedded.Config{StoreDir: t.TempDir(), Logger: log, ServerName: "unit-test"}))
 	for _, want := range []string{`level=DEBUG msg="Server is ready"`, "Name:     unit-test"} {
@@ -256,22 +256,4 @@ func TestLogLinesGoToSlog(t *testing.T) {
 			t.Errorf("the log lacks %q:\n%s", want, buf.String())
 		}
 	}
-}
-
-// syncBuffer is a bytes.Buffer for several writers.
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

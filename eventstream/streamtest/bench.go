@@ -1,12 +1,10 @@
 package streamtest
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,25 +13,26 @@ import (
 
 	"missioncontrol/charter"
 	"missioncontrol/eventstream"
+	"missioncontrol/test/output"
 )
 
-// Patience limits every single wait of the suite.
-const Patience = 40 * time.Second
+// Timeout limits every single wait of the suite.
+const Timeout = 40 * time.Second
 
 // bench is the environment of each test in the suite.
 type bench struct {
 	*testing.T
 	Harness
-	log *logBuffer
+	log *output.Buffer
 }
 
 func newBench(t *testing.T, h Harness) *bench {
-	return &bench{T: t, Harness: h, log: &logBuffer{}}
+	return &bench{T: t, Harness: h, log: &output.Buffer{}}
 }
 
 // ctx returns a context with a generous deadline.
 func (b *bench) ctx() context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
 	b.Cleanup(cancel)
 	return ctx
 }
@@ -68,7 +67,7 @@ func (b *bench) open(cfg eventstream.Config) *eventstream.Stream {
 	s, err := eventstream.Open(cfg)
 	b.must(err)
 	b.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), Patience)
+		ctx, cancel := context.WithTimeout(context.Background(), Timeout)
 		defer cancel()
 		_ = s.Close(ctx) // tests of Close check its error
 	})
@@ -98,7 +97,7 @@ func (b *bench) awaitReason(s *eventstream.Stream, text string) eventstream.Stat
 
 func (b *bench) await(s *eventstream.Stream, what string, ok func(eventstream.Status) bool) eventstream.Status {
 	b.Helper()
-	deadline := time.After(Patience)
+	deadline := time.After(Timeout)
 	for {
 		changed := s.Changed()
 		status := s.Status()
@@ -118,7 +117,7 @@ func (b *bench) awaitChange(s *eventstream.Stream, changed <-chan struct{}) {
 	b.Helper()
 	select {
 	case <-changed:
-	case <-time.After(Patience):
+	case <-time.After(Timeout):
 		b.Fatalf("no change of the status %+v\nlog:\n%s", s.Status(), b.log)
 	}
 }
@@ -126,11 +125,11 @@ func (b *bench) awaitChange(s *eventstream.Stream, changed <-chan struct{}) {
 // admin returns a connection of the test's own.
 func (b *bench) admin() jetstream.JetStream {
 	b.Helper()
-	nc, err := nats.Connect(b.AdminURL(), nats.Name("streamtest:admin"), nats.NoReconnect(), nats.Timeout(Patience),
+	nc, err := nats.Connect(b.AdminURL(), nats.Name("streamtest:admin"), nats.NoReconnect(), nats.Timeout(Timeout),
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	b.must(err)
 	b.Cleanup(nc.Close)
-	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(Patience))
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(Timeout))
 	b.must(err)
 	return js
 }
@@ -143,9 +142,9 @@ func (b *bench) retry(what string, ask func(ctx context.Context) (bool, error)) 
 	defer tick.Stop()
 	for ctx := b.ctx(); ; {
 		once, cancel := context.WithTimeout(ctx, time.Second)
-		yes, err := ask(once)
+		done, err := ask(once)
 		cancel()
-		if yes {
+		if done {
 			return
 		}
 		select {
@@ -243,24 +242,3 @@ func upTo(n int) []int {
 	}
 	return out
 }
-
-// logBuffer is a log that a test reads.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
-// count returns the number of lines that contain text.
-func (l *logBuffer) count(text string) int { return strings.Count(l.String(), text) }

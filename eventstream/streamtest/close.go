@@ -50,7 +50,7 @@ func testCloseIdempotent(b *bench) {
 
 func testCloseRaces(b *bench) {
 	cfg := b.config()
-	cfg.AckTimeout = Patience // an event counted as dropped was not stored
+	cfg.AckTimeout = Timeout // an event counted as dropped was not stored
 	s := b.open(cfg)
 	b.awaitState(s, eventstream.Connected)
 	var emitted, acked atomic.Uint64

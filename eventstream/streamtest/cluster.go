@@ -145,7 +145,7 @@ func (c *Cluster) Kill(i int) {
 func (c *Cluster) Restart(i int) {
 	c.tb.Helper()
 	c.start(i)
-	if !c.Broker(i).ReadyForConnections(Patience) {
+	if !c.Broker(i).ReadyForConnections(Timeout) {
 		c.tb.Fatalf("broker n%d is not ready", i)
 	}
 }
@@ -171,7 +171,7 @@ func (c *Cluster) start(i int) {
 // library has no notification for it.
 func (c *Cluster) AwaitReady() {
 	c.tb.Helper()
-	deadline := time.NewTimer(Patience)
+	deadline := time.NewTimer(Timeout)
 	defer deadline.Stop()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

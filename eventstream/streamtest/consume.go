@@ -23,7 +23,7 @@ var consumeTests = []test{
 	{"ConsumeSurvivesAHungBroker", testConsumeHung},
 	{"DeletedConsumerIsCreatedAgain", testConsumerDeleted},
 	{"LongHandlerKeepsItsEvent", testLongHandler},
-	{"StoppedConsumerGivesBack", testGivesBack},
+	{"StoppedConsumerReturnsEvents", testReturnsEvents},
 	{"ConsumeRefusesBadConfiguration", testConsumeConfig},
 }
 
@@ -51,7 +51,7 @@ func (c *consuming) report(st eventstream.ConsumerStatus) {
 // await waits for a status.
 func (c *consuming) await(what string, ok func(eventstream.ConsumerStatus) bool) {
 	c.b.Helper()
-	deadline := time.After(Patience)
+	deadline := time.After(Timeout)
 	for {
 		c.mu.Lock()
 		status, changed := c.status, c.changed
@@ -106,7 +106,7 @@ func (c *consuming) next() eventstream.Delivery {
 		return d
 	case err := <-c.result:
 		c.b.Fatalf("Consume returned %v\nlog:\n%s", err, c.b.log)
-	case <-time.After(Patience):
+	case <-time.After(Timeout):
 		c.b.Fatalf("no delivery\nlog:\n%s", c.b.log)
 	}
 	panic("unreachable")
@@ -131,7 +131,7 @@ func (c *consuming) stop() (eventstream.ConsumerStatus, error) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		return c.status, err
-	case <-time.After(Patience):
+	case <-time.After(Timeout):
 		c.b.Fatal("Consume does not return")
 	}
 	panic("unreachable")
@@ -237,7 +237,7 @@ func testConsumersShare(b *bench) {
 			got = append(got, number(b, d.Event))
 		case d := <-two.got:
 			got = append(got, number(b, d.Event))
-		case <-time.After(Patience):
+		case <-time.After(Timeout):
 			b.Fatalf("only %d events", len(got))
 		}
 	}
@@ -318,7 +318,7 @@ func testLongHandler(b *bench) {
 				b.must(err)
 				printed[string(rune('0'+meta.Sequence.Stream))]++
 			}
-		case <-time.After(Patience):
+		case <-time.After(Timeout):
 			close(release)
 			b.Fatalf("the broker was told %v times that the events are in work", printed)
 		}
@@ -331,7 +331,7 @@ func testLongHandler(b *bench) {
 	}
 }
 
-func testGivesBack(b *bench) {
+func testReturnsEvents(b *bench) {
 	s := b.connected()
 	b.publish(s, batchOf(0, 10)...)
 	started := make(chan struct{}, 1)
@@ -350,7 +350,7 @@ func testGivesBack(b *bench) {
 	})
 	st, _ := one.stop()
 	if st.Handled != 0 || st.Retried != 1 {
-		b.Errorf("status = %+v, want one event given back by its handler", st)
+		b.Errorf("status = %+v, want one event returned by its handler", st)
 	}
 	two := b.consume(s, cfg, nil)
 	got := two.numbers(10)

@@ -150,7 +150,7 @@ func testNoop(b *bench, reason string) {
 		b.Errorf("foreign streams: %v, want ErrDegraded", err)
 	}
 	b.must(s.Close(b.ctx()))
-	if got := b.log.count("event stream degraded"); got != 1 {
+	if got := b.log.Count("event stream degraded"); got != 1 {
 		b.Errorf("%d lines about degradation, want 1:\n%s", got, b.log)
 	}
 }

@@ -5,16 +5,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"missioncontrol/charter"
 )
-
-// eventsWait limits how long [Messages] waits for a broker to answer.
-const eventsWait = 30 * time.Second
 
 // Events returns the events of some types that the stream EVENTS of a broker holds, in
 // order. A type may be cut off anywhere: "mission." stands for all events of missions.
@@ -43,7 +39,7 @@ func Messages(tb testing.TB, url string, types ...string) []*jetstream.RawStream
 	if err != nil {
 		tb.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(tb.Context(), eventsWait)
+	ctx, cancel := context.WithTimeout(tb.Context(), Timeout)
 	defer cancel()
 	messages, err := Stored(ctx, js, "EVENTS")
 	if err != nil {

@@ -56,7 +56,7 @@ func await[T any](b *bench, from <-chan T, what string) T {
 	select {
 	case value := <-from:
 		return value
-	case <-time.After(Patience):
+	case <-time.After(Timeout):
 		b.Fatalf("no %s\nlog:\n%s", what, b.log)
 		panic("unreachable")
 	}

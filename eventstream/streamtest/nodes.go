@@ -169,12 +169,12 @@ func testLearned(b *bench, c *Cluster) {
 	s := b.open(cfg)
 	b.awaitState(s, eventstream.Connected)
 	b.publish(s, batchOf(0, 10)...)
-	changed, before := s.Changed(), b.log.count("event stream degraded")
+	changed, before := s.Changed(), b.log.Count("event stream degraded")
 	c.Kill(other)
 	b.awaitChange(s, changed)
 	b.awaitState(s, eventstream.Connected)
 	b.publish(s, batchOf(10, 20)...)
-	if got := b.log.count("event stream degraded") - before; got != 1 {
+	if got := b.log.Count("event stream degraded") - before; got != 1 {
 		b.Errorf("%d lines about degradation, want one, at the kill:\n%s", got, b.log)
 	}
 }

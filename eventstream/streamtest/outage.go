@@ -29,7 +29,7 @@ func testStartsLater(b *bench) {
 	_, err := s.Publish(b.ctx(), created(1))
 	b.must(err)
 	for _, line := range []string{"event stream degraded", "event stream connected"} {
-		if got := b.log.count(line); got != 1 {
+		if got := b.log.Count(line); got != 1 {
 			b.Errorf("%d lines %q, want 1:\n%s", got, line, b.log)
 		}
 	}
@@ -75,7 +75,7 @@ func relay(ctx context.Context, s *eventstream.Stream, events []charter.Event, m
 func disturb(b *bench, s *eventstream.Stream, events int, disturbance func(round int)) {
 	milestone := make(chan int)
 	result := make(chan error, 1)
-	ctx, cancel := context.WithTimeout(context.Background(), 5*Patience) // many waits
+	ctx, cancel := context.WithTimeout(context.Background(), 5*Timeout) // many waits
 	defer cancel()
 	go func() {
 		defer close(milestone)
@@ -113,7 +113,7 @@ func firstMisfit(got []int) []int {
 func testRestartsUnderPublishing(b *bench) {
 	s := b.connected()
 	lines := func() (degraded, connected int) {
-		return b.log.count("event stream degraded"), b.log.count("event stream connected")
+		return b.log.Count("event stream degraded"), b.log.Count("event stream connected")
 	}
 	degradedAtFirst, connectedAtFirst := lines() // a new stream of a cluster may not have a leader yet
 	disturb(b, s, relayed, func(int) {

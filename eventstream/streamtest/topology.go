@@ -65,7 +65,7 @@ func testStreamIsNotAltered(b *bench) {
 	if have := stream.CachedInfo().Config; have.MaxAge != time.Hour || have.MaxMsgs != 77 || have.Compression != jetstream.NoCompression {
 		b.Errorf("the operator's settings were changed: %+v", have)
 	}
-	if got := b.log.count("left as they are"); got != 1 {
+	if got := b.log.Count("left as they are"); got != 1 {
 		b.Errorf("%d lines about other settings, want 1:\n%s", got, b.log)
 	}
 	for _, want := range []string{"max_age is 1h0m0s, expected 168h0m0s", "compression is None, expected S2"} {

@@ -15,6 +15,7 @@ import (
 	"missioncontrol/missions/redisstore"
 	"missioncontrol/missions/redisstore/redistest"
 	"missioncontrol/missions/storetest"
+	"missioncontrol/test/fatal"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -99,9 +100,4 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = fatal.If

@@ -106,7 +106,7 @@ func testLeave(s *suite) {
 		held := f.claim("a", 2)
 		result, err := f.Store.Leave(f.ctx, "a", "goodbye")
 		f.must(err)
-		wantEqual(f, "given back", len(result.GivenBack), 2)
+		wantEqual(f, "returned", len(result.GivenBack), 2)
 		for _, m := range held {
 			back := f.wantStatus(m.ID, missions.Pending)
 			wantEqual(f, "attempt", back.Attempt, 0)

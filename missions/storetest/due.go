@@ -154,7 +154,7 @@ func testDueRest(s *suite) {
 }
 
 func testDueAgents(s *suite) {
-	s.run("a silent agent is declared offline and gives back what it holds", func(f *fixture) {
+	s.run("a silent agent is declared offline, and what it holds returns to the queue", func(f *fixture) {
 		f.create(numbered("m", "t", 2)...)
 		f.must(f.registerSilent("a", 10*time.Minute))
 		f.claim("a", 2)

@@ -54,15 +54,15 @@ func testLost(s *suite) {
 		wantEqual(f, "claimed by another", len(f.claim("b", 2)), 2)
 		f.wantRecount()
 	})
-	s.run("who was heard of lately is not lost, in whatever way", func(f *fixture) {
-		for what, heard := range map[string]func(m missions.Mission){
+	s.run("an agent that showed a sign of life lately is not lost, whatever it was", func(f *fixture) {
+		for what, showLife := range map[string]func(m missions.Mission){
 			"heartbeat": func(m missions.Mission) { f.heartbeat("a", refOf(m)) },
 			"register":  func(missions.Mission) { f.register("a", "t") },
 			"claim":     func(missions.Mission) { f.claim("a", 1) },
 		} {
 			m := f.started(named("m-"+what, "t"), "a")
 			f.Advance(5 * time.Minute)
-			heard(m)
+			showLife(m)
 			position := f.checkpoint()
 			result := f.lost("a", time.Minute)
 			wantEqual(f, what+": gone", result.Gone, false)

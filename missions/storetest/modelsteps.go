@@ -251,7 +251,7 @@ func (m *model) leave() {
 			back++
 		}
 	}
-	wantEqual(m.fixture, "given back", len(result.GivenBack), back)
+	wantEqual(m.fixture, "returned", len(result.GivenBack), back)
 	m.registerAgent(agent)
 }
 

@@ -7,9 +7,9 @@ import (
 	"missioncontrol/missions"
 )
 
-// alone is how long the agent in these scenarios may be silent, and how long its
+// longLease is how long the agent in these scenarios may be silent, and how long its
 // leases last.
-const alone = 1000 * time.Hour
+const longLease = 1000 * time.Hour
 
 // toMinute moves the clock to the start of a minute.
 func (f *fixture) toMinute() {
@@ -38,8 +38,8 @@ func (f *fixture) watch(d, every time.Duration) {
 func (f *fixture) hold(prefix, kind string, n int) []missions.Mission {
 	f.Helper()
 	f.create(numbered(prefix, kind, n)...)
-	f.must(f.registerSilent("a", alone, kind))
-	held := f.tryClaim(missions.ClaimRequest{AgentID: "a", Types: []string{kind}, Max: n, Lease: alone}).Missions
+	f.must(f.registerSilent("a", longLease, kind))
+	held := f.tryClaim(missions.ClaimRequest{AgentID: "a", Types: []string{kind}, Max: n, Lease: longLease}).Missions
 	wantEqual(f, "claimed", len(held), n)
 	return held
 }
@@ -235,7 +235,7 @@ func testHistory(s *suite) {
 		f.sample()
 		f.create(named("m", "t"))
 		f.watch(23*time.Hour, 10*time.Minute)
-		_, err := f.Store.Retain(f.ctx, alone, 10)
+		_, err := f.Store.Retain(f.ctx, longLease, 10)
 		f.must(err)
 		day := f.history("", missions.MaxHistory)
 		wantEqual(f, "created 23 hours ago", day[missions.MaxHistory-1-23*60].Created, 1)
@@ -269,11 +269,11 @@ func testUnserved(s *suite) {
 		also.NotBefore = later.NotBefore
 		f.create(also)
 		want("nobody there", map[string]int64{"x": 6, "y": 1})
-		f.must(f.registerSilent("a", alone, "x", "z"))
+		f.must(f.registerSilent("a", longLease, "x", "z"))
 		want("one for x", map[string]int64{"y": 1})
-		f.must(f.tryHeartbeat(missions.Heartbeat{AgentID: "a", Draining: true, Lease: alone}).Err)
+		f.must(f.tryHeartbeat(missions.Heartbeat{AgentID: "a", Draining: true, Lease: longLease}).Err)
 		want("draining", map[string]int64{"x": 6, "y": 1})
-		f.must(f.registerSilent("a", alone, "x", "y"))
+		f.must(f.registerSilent("a", longLease, "x", "y"))
 		want("for both", map[string]int64{})
 		f.advance(2 * time.Hour)
 		want("the time of later has come", map[string]int64{"later": 1})

@@ -75,7 +75,7 @@ func testSignsOfProgress(s *suite) {
 			wantEqual(f, "stop", len(f.advance(11*time.Minute).Stop), 1)
 		})
 	}
-	s.run("next_due is the earliest of the ends of the lease, the attempt and the patience", func(f *fixture) {
+	s.run("next_due is the earliest of the ends of the lease, the attempt and the stall time", func(f *fixture) {
 		m := stalling("m")
 		m.TimeoutSeconds = 100 * 60
 		claimed := f.started(m, "a")

@@ -8,6 +8,7 @@ import (
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/admission"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/test/fatal"
 )
 
 func TestABoundCountsRequestsAndTheirBytes(t *testing.T) {
@@ -131,9 +132,4 @@ func TestLargeBodiesHaveTheirTurn(t *testing.T) {
 	}
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = fatal.If

@@ -25,6 +25,7 @@ import (
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
 	"missioncontrol/supervisor/natsapi"
+	"missioncontrol/test/fatal"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -110,12 +111,7 @@ func (b bench) wait(t *testing.T, id string) missions.Mission {
 	return m
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = fatal.If
 
 func TestHandlersRunConcurrentlyAndReportResults(t *testing.T) {
 	t.Parallel()

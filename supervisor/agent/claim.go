@@ -11,11 +11,11 @@ import (
 
 // claimWait is how long one claim is parked, in seconds. A supervisor that is killed
 // loses the claims parked there, and the agent is idle until it asks another
-// supervisor. So it asks often. claimPatience is how much longer it waits for the
+// supervisor. So it asks often. claimReplyTimeout is how much longer it waits for the
 // answer.
 const (
-	claimWait     = 5
-	claimPatience = 3 * time.Second
+	claimWait         = 5
+	claimReplyTimeout = 3 * time.Second
 )
 
 // claim fills free slots with missions until ctx ends. Handlers run until life ends.
@@ -25,7 +25,7 @@ func (r *runner) claim(ctx, life context.Context) {
 		if !ok {
 			return
 		}
-		asked, cancel := context.WithTimeout(ctx, claimWait*time.Second+claimPatience)
+		asked, cancel := context.WithTimeout(ctx, claimWait*time.Second+claimReplyTimeout)
 		reply, err := r.requests.Claim(asked, api.ClaimRequest{Max: free, WaitSeconds: claimWait})
 		cancel()
 		for range free - len(reply.Missions) {

@@ -5,36 +5,20 @@ import (
 	"encoding/json"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"missioncontrol/supervisor/agent"
 	"missioncontrol/supervisor/api"
-	"missioncontrol/wakeup"
+	"missioncontrol/test/output"
 )
-
-// heard records log lines.
-type heard struct {
-	mu    sync.Mutex
-	lines []string
-	more  wakeup.Signal
-}
-
-func (h *heard) Write(line []byte) (int, error) {
-	h.mu.Lock()
-	h.lines = append(h.lines, string(line))
-	h.mu.Unlock()
-	h.more.Send()
-	return len(line), nil
-}
 
 // A client that may follow events can make JetStream push them to an agent's command
 // subject. The agent ignores them.
 func TestEventsAreNoCommands(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	log := &heard{more: wakeup.New()}
+	log := &output.Buffer{}
 	nc := connect(t, b.url)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -73,20 +57,10 @@ func TestEventsAreNoCommands(t *testing.T) {
 	}
 	must(t, attacker.Publish("supervisor.agent.w1.commands", []byte(`{"command":"the end"}`)))
 	must(t, attacker.Flush())
-	for {
-		select {
-		case <-log.more:
-		case <-time.After(20 * time.Second):
-			t.Fatal("the agent hears no commands")
-		}
-		log.mu.Lock()
-		said := strings.Join(log.lines, "")
-		log.mu.Unlock()
-		if strings.Contains(said, "the end") {
-			if strings.Count(said, "an unknown command") != 1 || strings.Contains(said, "could not be read") {
-				t.Errorf("the agent took events for commands:\n%s", said)
-			}
-			return
-		}
+	if !log.Await(func(said string) bool { return strings.Contains(said, "the end") }, nil, 20*time.Second) {
+		t.Fatal("the agent receives no commands")
+	}
+	if log.Count("an unknown command") != 1 || log.Count("could not be read") != 0 {
+		t.Errorf("the agent took events for commands:\n%s", log)
 	}
 }

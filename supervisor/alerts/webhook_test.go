@@ -65,12 +65,12 @@ func TestAWebhookIsSigned(t *testing.T) {
 
 func TestWhatAReceiverDoesNotAcceptIsAnErrorWithoutSecrets(t *testing.T) {
 	t.Parallel()
-	elsewhere := receiver(t, func(http.ResponseWriter, *http.Request) { t.Error("a redirect was followed") })
+	redirected := receiver(t, func(http.ResponseWriter, *http.Request) { t.Error("a redirect was followed") })
 	for name, answer := range map[string]http.HandlerFunc{
 		"500": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
 		"410": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) },
 		"redirect": func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, elsewhere, http.StatusTemporaryRedirect)
+			http.Redirect(w, r, redirected, http.StatusTemporaryRedirect)
 		},
 		"cut off": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 	} {

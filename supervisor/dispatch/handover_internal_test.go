@@ -11,13 +11,13 @@ import (
 	"missioncontrol/missions"
 )
 
-// given is the result of a claim that gets one mission of a type.
-func given(kind string) missions.ClaimResult {
+// claimedOne is the result of a claim that gets one mission of a type.
+func claimedOne(kind string) missions.ClaimResult {
 	return missions.ClaimResult{Types: []string{kind}, Missions: []missions.Mission{{Type: kind}}}
 }
 
-// nothing is the result of a claim that comes too late.
-var nothing = missions.ClaimResult{Missions: []missions.Mission{}}
+// claimedNone is the result of a claim that comes too late.
+var claimedNone = missions.ClaimResult{Missions: []missions.Mission{}}
 
 func wantAgents(t *testing.T, claims []*ParkedClaim, agents ...string) {
 	t.Helper()
@@ -26,11 +26,11 @@ func wantAgents(t *testing.T, claims []*ParkedClaim, agents ...string) {
 		got = append(got, c.request.AgentID)
 	}
 	if !slices.Equal(got, agents) {
-		t.Fatalf("borrowed the claims of %v, want %v", got, agents)
+		t.Fatalf("reserved the claims of %v, want %v", got, agents)
 	}
 }
 
-func TestMissionsBorrowAsManyClaimsAsTheyNeed(t *testing.T) {
+func TestMissionsReserveAsManyClaimsAsTheyNeed(t *testing.T) {
 	t.Parallel()
 	dispatching(t, &queue{}, func(t *testing.T, d *Dispatcher) {
 		first, second := park(d, "first", 2, "x"), park(d, "second", 1, "y", "x")
@@ -38,28 +38,28 @@ func TestMissionsBorrowAsManyClaimsAsTheyNeed(t *testing.T) {
 		wantAgents(t, d.Reserve(map[string]int{"z": 1}))
 		claims := d.Reserve(map[string]int{"x": 3})
 		wantAgents(t, claims, "first", "second")
-		d.Release(claims, []missions.ClaimResult{given("x"), given("x")})
+		d.Release(claims, []missions.ClaimResult{claimedOne("x"), claimedOne("x")})
 		for _, claim := range []<-chan missions.ClaimResult{first, second} {
 			if r := <-claim; len(r.Missions) != 1 {
-				t.Errorf("a borrowed claim got %+v", r)
+				t.Errorf("a reserved claim got %+v", r)
 			}
 		}
 		claims = d.Reserve(map[string]int{"x": 3})
 		wantAgents(t, claims, "third")
-		d.Release(claims, []missions.ClaimResult{nothing})
+		d.Release(claims, []missions.ClaimResult{claimedNone})
 	})
 }
 
-// A claim that gets nothing, because the store failed or another claim was faster,
+// A claim that gets claimedNone, because the store failed or another claim was faster,
 // keeps waiting in its place.
-func TestABorrowedClaimThatGetsNothingKeepsItsPlace(t *testing.T) {
+func TestAReservedClaimThatGetsNothingKeepsItsPlace(t *testing.T) {
 	t.Parallel()
 	q := &queue{}
 	dispatching(t, q, func(t *testing.T, d *Dispatcher) {
 		first := park(d, "first", 1, "x")
 		park(d, "second", 1, "x")
 		park(d, "third", 1, "x")
-		for _, results := range [][]missions.ClaimResult{{nothing, nothing}, nil} {
+		for _, results := range [][]missions.ClaimResult{{claimedNone, claimedNone}, nil} {
 			claims := d.Reserve(map[string]int{"x": 2})
 			wantAgents(t, claims, "first", "second")
 			d.Release(claims, results)
@@ -73,7 +73,7 @@ func TestABorrowedClaimThatGetsNothingKeepsItsPlace(t *testing.T) {
 
 // A mission that becomes claimable while no claim is parked, because the claims are
 // reserved, is claimed when they are released.
-func TestNothingIsMissedByABorrowedClaim(t *testing.T) {
+func TestNothingIsMissedByAReservedClaim(t *testing.T) {
 	t.Parallel()
 	q := &queue{}
 	dispatching(t, q, func(t *testing.T, d *Dispatcher) {
@@ -81,7 +81,7 @@ func TestNothingIsMissedByABorrowedClaim(t *testing.T) {
 		claims := d.Reserve(map[string]int{"x": 1})
 		q.add(d, "x")
 		synctest.Wait()
-		d.Release(claims, []missions.ClaimResult{nothing})
+		d.Release(claims, []missions.ClaimResult{claimedNone})
 		if r := <-claim; len(r.Missions) != 1 {
 			t.Errorf("the claim got %+v", r)
 		}
@@ -89,9 +89,9 @@ func TestNothingIsMissedByABorrowedClaim(t *testing.T) {
 }
 
 // A claim that ends while it is reserved is answered on release, with what it got.
-func TestABorrowedClaimThatEndsIsAnswered(t *testing.T) {
+func TestAReservedClaimThatEndsIsAnswered(t *testing.T) {
 	t.Parallel()
-	for name, result := range map[string]missions.ClaimResult{"a mission": given("x"), "nothing": nothing} {
+	for name, result := range map[string]missions.ClaimResult{"a mission": claimedOne("x"), "nothing": claimedNone} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dispatching(t, &queue{}, func(t *testing.T, d *Dispatcher) {
@@ -114,7 +114,7 @@ func TestABorrowedClaimThatEndsIsAnswered(t *testing.T) {
 
 // A stopping dispatcher waits for reserved claims, so that no mission is assigned to a
 // claim that was told to ask again.
-func TestAStopWaitsForBorrowedClaims(t *testing.T) {
+func TestAStopWaitsForReservedClaims(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := New((&queue{}).claim, 0)
@@ -128,7 +128,7 @@ func TestAStopWaitsForBorrowedClaims(t *testing.T) {
 		if len(claim) != 0 {
 			t.Fatalf("the claim got %+v before it was back", <-claim)
 		}
-		d.Release(claims, []missions.ClaimResult{given("x")})
+		d.Release(claims, []missions.ClaimResult{claimedOne("x")})
 		loop.Wait()
 		if r := <-claim; len(r.Missions) != 1 || r.Err != nil {
 			t.Errorf("the claim got %+v", r)

@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"log/slog"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"missioncontrol/supervisor/web"
+	"missioncontrol/test/output"
 )
 
 // clock is a clock that the test advances.
@@ -47,29 +47,11 @@ func newAt(t *testing.T, now func() time.Time, guard web.Guard, log *slog.Logger
 	return "http://" + server.Addr()
 }
 
-// logged is what a supervisor has logged.
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logged) lines() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.FieldsFunc(l.text.String(), func(r rune) bool { return r == '\n' })
-}
-
 // A client that sends bad tokens must wait, on whatever path it sends them. A good
 // token from the same address keeps working.
 func TestBadTokensAreLimited(t *testing.T) {
 	t.Parallel()
-	clk, log := newClock(), &logged{}
+	clk, log := newClock(), &output.Buffer{}
 	url := newAt(t, clk.Now, web.Guard{Tokens: tokens()}, slog.New(slog.NewTextHandler(log, nil)))
 	ways := []struct {
 		method, path string
@@ -109,7 +91,7 @@ func TestBadTokensAreLimited(t *testing.T) {
 	if _, body, _ := call(t, "GET", url+"/metrics", "", "Authorization", asViewer); !strings.Contains(body, "missioncontrol_http_sign_ins_failed_total 27\n") {
 		t.Error("the metrics do not count 27 failures")
 	}
-	if lines := log.lines(); len(lines) != 1 || !strings.Contains(lines[0], "level=WARN") || !strings.Contains(lines[0], "last_address=127.0.0.1") || strings.Contains(lines[0], "mctoken_") {
+	if lines := log.Lines(); len(lines) != 1 || !strings.Contains(lines[0], "level=WARN") || !strings.Contains(lines[0], "last_address=127.0.0.1") || strings.Contains(lines[0], "mctoken_") {
 		t.Errorf("the log: %q", lines)
 	}
 }
@@ -118,7 +100,7 @@ func TestBadTokensAreLimited(t *testing.T) {
 // bounded rate, and reports all failures.
 func TestBadTokensOfManyAddresses(t *testing.T) {
 	t.Parallel()
-	clk, log := newClock(), &logged{}
+	clk, log := newClock(), &output.Buffer{}
 	a := web.NewAttempts(clk.Now, slog.New(slog.NewTextHandler(log, nil)))
 	address := func(i int) netip.Addr {
 		var bytes [4]byte
@@ -148,7 +130,7 @@ func TestBadTokensOfManyAddresses(t *testing.T) {
 	if wait := a.Fail(address(9999)); wait != 3*time.Second {
 		t.Errorf("a bucket holds more than 20: %v", wait)
 	}
-	lines := log.lines()
+	lines := log.Lines()
 	if len(lines) != 2 || !strings.Contains(lines[0], "failures=1 ") || !strings.Contains(lines[1], "failures=10019 ") {
 		t.Errorf("the log: %q", lines)
 	}

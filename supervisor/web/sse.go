@@ -15,8 +15,8 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// sendPatience is how long a browser may take to accept data before it is disconnected.
-const sendPatience = 10 * time.Second
+// sendTimeout is how long a browser may take to accept data before it is disconnected.
+const sendTimeout = 10 * time.Second
 
 // events serves GET /api/events as server-sent events. Their ids are sequences of the
 // stream, so a browser that lost its connection continues where it was.
@@ -71,7 +71,7 @@ func (d frontEnd) push(w http.ResponseWriter, r *http.Request, run func(context.
 	defer context.AfterFunc(leaving(r), cancel)()
 	s := &sender{w: w, out: http.NewResponseController(w)}
 	// The server's limit on the duration of a reply does not apply here.
-	if err := errors.Join(s.out.SetReadDeadline(time.Time{}), s.out.SetWriteDeadline(time.Now().Add(sendPatience))); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := errors.Join(s.out.SetReadDeadline(time.Time{}), s.out.SetWriteDeadline(time.Now().Add(sendTimeout))); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		d.refuse(w, r, err)
 		return
 	}
@@ -101,9 +101,9 @@ func (s *sender) send(id, name string, data []byte) error {
 	return s.printf("%s%sdata: %s\n\n", id, name, data)
 }
 
-// printf writes and flushes, within sendPatience.
+// printf writes and flushes, within sendTimeout.
 func (s *sender) printf(format string, args ...any) error {
-	if err := s.out.SetWriteDeadline(time.Now().Add(sendPatience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := s.out.SetWriteDeadline(time.Now().Add(sendTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
 	if _, err := fmt.Fprintf(s.w, format, args...); err != nil {

@@ -234,9 +234,9 @@ func TestEventsOutliveTheBroker(t *testing.T) {
 	t.Parallel()
 	s := newLiveServer(t)
 	source := openSource(t, s.url+"/api/events?type=mission.created")
-	pulse := openSource(t, s.url+"/api/supervisor/live")
+	live := openSource(t, s.url+"/api/supervisor/live")
 	source.next("connected")
-	pulse.next("status")
+	live.next("status")
 	s.create("a")
 	source.created(1)
 	s.stopBroker()
@@ -246,7 +246,7 @@ func TestEventsOutliveTheBroker(t *testing.T) {
 	late := openSource(t, s.url+"/api/events?type=mission.created&since=1")
 	late.next("degraded")
 	for status := ""; !strings.Contains(status, `"status":"degraded"`); {
-		status = pulse.next("status").data
+		status = live.next("status").data
 	}
 	s.create("b")
 	s.startBroker()
@@ -259,15 +259,15 @@ func TestEventsOutliveTheBroker(t *testing.T) {
 	}
 }
 
-func TestThePulseTellsOfChanges(t *testing.T) {
+func TestTheLiveStatusTellsOfChanges(t *testing.T) {
 	t.Parallel()
 	s := newLiveServer(t)
-	pulse := openSource(t, s.url+"/api/supervisor/live")
-	if e := pulse.next("status"); !strings.Contains(e.data, `"total_missions":0`) {
+	live := openSource(t, s.url+"/api/supervisor/live")
+	if e := live.next("status"); !strings.Contains(e.data, `"total_missions":0`) {
 		t.Error(e.data)
 	}
 	s.create("a")
-	if e := pulse.next("status"); !strings.Contains(e.data, `"pending_missions":1`) {
+	if e := live.next("status"); !strings.Contains(e.data, `"pending_missions":1`) {
 		t.Error(e.data)
 	}
 }

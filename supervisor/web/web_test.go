@@ -15,6 +15,7 @@ import (
 	"missioncontrol/missions/sqlitestore"
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/web"
+	"missioncontrol/test/fatal"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
@@ -63,12 +64,7 @@ func newGuarded(t *testing.T, guard web.Guard) (url string, closeStore func()) {
 	return "http://" + server.Addr(), func() { must(t, store.Close()) }
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = fatal.If
 
 func call(t *testing.T, method, url, body string, headers ...string) (int, string, http.Header) {
 	t.Helper()

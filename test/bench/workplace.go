@@ -62,8 +62,8 @@ func (w *workplace) close() {
 // path returns a place for files of a name.
 func (w *workplace) path(name string) string { return filepath.Join(w.dir, name) }
 
-// patience bounds the start and the end of a process.
-const patience = 5 * time.Minute
+// timeout bounds the start and the end of a process.
+const timeout = 5 * time.Minute
 
 // start starts a process and waits for a line of its output that matches; it
 // returns what the expression's group found.
@@ -100,7 +100,7 @@ func (w *workplace) start(ready *regexp.Regexp, name string, args ...string) (st
 			return "", nil, fmt.Errorf("%s ended", name)
 		}
 		return text, cmd, nil
-	case <-time.After(patience):
+	case <-time.After(timeout):
 		return "", nil, errors.New(name + " does not start")
 	}
 }
@@ -109,7 +109,7 @@ func (w *workplace) start(ready *regexp.Regexp, name string, args ...string) (st
 // when it is asked with SIGTERM, and does not with SIGINT, which the others take too.
 func end(cmd *exec.Cmd) {
 	_ = cmd.Process.Signal(syscall.SIGINT)
-	timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	timer := time.AfterFunc(timeout, func() { _ = cmd.Process.Kill() })
 	defer timer.Stop()
 	_ = cmd.Wait()
 }

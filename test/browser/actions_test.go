@@ -16,7 +16,7 @@ import (
 func TestTheLifeOfAMission(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	b := openTab(t, s.http, wide)
+	b := openTab(t, s.HTTP, wide)
 	b.open("missions", "Missions")
 	b.awaitText("No missions yet")
 
@@ -91,7 +91,7 @@ func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	s.batch("t", "number %d", 60, "")
-	b := openTab(t, s.http, wide)
+	b := openTab(t, s.HTTP, wide)
 	b.open("missions", "Missions")
 	b.awaitText("number 60")
 	b.press("Select all on this page")
@@ -123,7 +123,7 @@ func TestFilters(t *testing.T) {
 	s := start(t)
 	s.batch("bake", "cake %d", 3, `,"tags":["sweet"]`)
 	s.batch("cook", "soup %d", 3, "")
-	b := openTab(t, s.http, wide)
+	b := openTab(t, s.HTTP, wide)
 	b.open("missions", "Missions")
 	b.awaitText("soup 3")
 	b.key("/")
@@ -166,7 +166,7 @@ func TestHostileText(t *testing.T) {
 	s.awaitCounts(func(c *api.Status) bool { return c.CompletedMissions == 1 && c.FailedMissions == 1 })
 	list, err := s.client().List(t.Context(), api.ListRequest{})
 	must(t, err)
-	b := openTab(t, s.http, wide)
+	b := openTab(t, s.HTTP, wide)
 	for _, p := range []struct{ where, heading string }{
 		{"missions", "Missions"}, {"agents", "Agents"}, {"events", "Events"},
 		{"mission/" + list.Missions[0].ID, "<script>"}, {"mission/" + list.Missions[1].ID, "<script>"},
@@ -188,7 +188,7 @@ func TestKeyboard(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	s.batch("t", "number %d", 3, "")
-	b := openTab(t, s.http, wide)
+	b := openTab(t, s.HTTP, wide)
 	b.open("overview", "Overview")
 	for _, p := range [][2]string{{"m", "Missions"}, {"a", "Agents"}, {"e", "Events"}, {"l", "Alerts"}, {"q", "Queries"}, {"o", "Overview"}, {"m", "Missions"}} {
 		b.key("g")

@@ -2,7 +2,6 @@ package browser
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -10,36 +9,19 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nats-io/nats-server/v2/server"
-
+	"missioncontrol/eventstream/streamtest"
 	"missioncontrol/supervisor/api"
 )
-
-// startBroker runs an external broker.
-func startBroker(t *testing.T, port int, dir string) *server.Server {
-	t.Helper()
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: port, NoSigs: true, NoLog: true, JetStream: true, StoreDir: dir})
-	must(t, err)
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(testTimeout) {
-		t.Fatal("the broker does not start")
-	}
-	return s
-}
 
 // While the broker is away the pages keep working, and say so. When it is back,
 // what happened meanwhile is shown, once.
 func TestTheBrokerGoesAndComesBack(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	port := l.Addr().(*net.TCPAddr).Port
-	must(t, l.Close())
+	port := streamtest.FreePorts(t, 1)[0]
 	dir := t.TempDir()
-	broker := startBroker(t, port, dir)
+	broker := streamtest.StartBroker(t, port, dir)
 	s := start(t, "--server", broker.ClientURL())
-	b := openTab(t, s.http, wide)
+	b := openTab(t, s.HTTP, wide)
 	b.open("events?type=mission.created&back=", "Events")
 	b.awaitText("Connected")
 	s.post(`{"id":"before","name":"before"}`)
@@ -54,7 +36,7 @@ func TestTheBrokerGoesAndComesBack(t *testing.T) {
 	b.awaitText("meanwhile")
 	b.open("events?type=mission.created", "Events")
 	b.awaitText("The stream is away")
-	startBroker(t, port, dir)
+	streamtest.StartBroker(t, port, dir)
 	b.awaitNoText("The broker is away")
 	b.awaitText("meanwhile (default")
 	s.post(`{"id":"after","name":"after"}`)
@@ -68,11 +50,11 @@ func TestTheBrokerGoesAndComesBack(t *testing.T) {
 func TestTheSupervisorGoesAndComesBack(t *testing.T) {
 	t.Parallel()
 	first := start(t)
-	address := first.http
+	address := first.HTTP
 	b := openTab(t, address, wide)
 	b.open("overview", "Overview")
 	b.awaitText("Connected")
-	first.kill()
+	first.Kill()
 	b.awaitText("The supervisor does not answer")
 	b.open("alerts", "Alerts") // all pages are available
 	b.open("overview", "Overview")
@@ -103,7 +85,7 @@ func TestAViewerIsNotOfferedChanges(t *testing.T) {
 	_, err := s.client().CreateBatch(t.Context(), []api.MissionSpec{{ID: "m-1", Name: "number 1"}, {ID: "m-2", Name: "number 2"}})
 	must(t, err)
 
-	b := openTab(t, s.http, wide)
+	b := openTab(t, s.HTTP, wide)
 	b.open("missions", "Sign in")
 	b.audit("sign-in")
 	b.shoot("sign-in")
@@ -161,7 +143,7 @@ func TestManyMissions(t *testing.T) {
 	for i := range 12 {
 		s.batch("bulk", fmt.Sprintf("more %d-%%d", i), 1000, "")
 	}
-	b := openTab(t, s.http, wide)
+	b := openTab(t, s.HTTP, wide)
 	b.open("missions", "Missions")
 	b.awaitText("more 11-1000")
 	if rows := eval[int](b, `document.querySelectorAll("tbody tr").length`); rows != 50 {

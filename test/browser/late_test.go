@@ -15,7 +15,7 @@ import (
 func TestALeftPagePlansNothing(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	b := openTab(t, s.http, wide)
+	b := openTab(t, s.HTTP, wide)
 	for _, p := range []struct{ page, heading, field string }{{"events", "Events", "Mission"}, {"missions", "Missions", "Name"}} {
 		b.open(p.page, p.heading)
 		b.await("the field", control(p.field))
@@ -34,7 +34,7 @@ func TestAnAnswerThatIsOvertaken(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	s.batch("cook", "soup %d", 3, "")
-	b := openTab(t, s.http, wide)
+	b := openTab(t, s.HTTP, wide)
 	b.open("missions", "Missions")
 	b.awaitText("soup 3")
 	eval[bool](b, `(() => {
@@ -64,7 +64,7 @@ func TestAnAnswerThatIsOvertaken(t *testing.T) {
 func TestAGapAmongEvents(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	b := openTab(t, s.http, wide)
+	b := openTab(t, s.HTTP, wide)
 	b.open("overview", "Overview")
 	eval[bool](b, `(() => {
 		window.EventSource = class {
@@ -99,7 +99,7 @@ func TestRowsKeepTheFocus(t *testing.T) {
 		must(t, err)
 	}
 	ask("first")
-	b := openTab(t, s.http, wide)
+	b := openTab(t, s.HTTP, wide)
 	b.open("queries", "Queries")
 	b.awaitText("first")
 	b.key("j")
@@ -128,7 +128,7 @@ func TestTheSameErrorTwice(t *testing.T) {
 		return nil, errors.New("no luck")
 	}})
 	s.post(`{"id":"m","name":"m","type":"t","max_attempts":2}`)
-	b := openTab(t, s.http, wide)
+	b := openTab(t, s.HTTP, wide)
 	b.open("mission/m", "m")
 	b.awaitText("Why its latest attempt failed")
 	close(last)
@@ -139,7 +139,7 @@ func TestTheSameErrorTwice(t *testing.T) {
 func TestAThemeWithoutStorage(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	b := openTab(t, s.http, wide)
+	b := openTab(t, s.HTTP, wide)
 	b.open("overview", "Overview")
 	eval[bool](b, `(Object.defineProperty(window, "localStorage", {get() { throw new Error("forbidden"); }}), true)`)
 	b.key("t")

@@ -4,9 +4,10 @@ package browser
 import (
 	"log"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"missioncontrol/test/process"
 
 	"go.uber.org/goleak"
 )
@@ -26,10 +27,8 @@ func TestMain(m *testing.M) {
 		_ = os.RemoveAll(dir)
 		os.Exit(code)
 	}
-	binary = filepath.Join(dir, "supervisor")
-	build := exec.Command("go", "build", "-o", binary, "../../cmd/supervisor")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
+	if binary, err = process.Build(dir); err != nil {
+		log.Println(err)
 		end(1)
 	}
 	if chrome, err = startChromium(filepath.Join(dir, "profile")); err != nil {

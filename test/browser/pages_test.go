@@ -56,7 +56,7 @@ func TestPages(t *testing.T) {
 	for suffix, l := range map[string]look{"": wide, "-dark": night, "-narrow": narrow} {
 		t.Run("look"+suffix, func(t *testing.T) {
 			t.Parallel()
-			b := openTab(t, s.http, l)
+			b := openTab(t, s.HTTP, l)
 			for _, p := range pages {
 				b.open(p.where, p.heading)
 				b.awaitText(p.text)
@@ -84,7 +84,7 @@ func TestPages(t *testing.T) {
 func TestSize(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	b := openTab(t, s.http, wide)
+	b := openTab(t, s.HTTP, wide)
 	b.open("overview", "Overview")
 	b.awaitText("No missions yet")
 	paint := eval[float64](b, `performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? -1`)

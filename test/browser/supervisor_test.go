@@ -1,13 +1,9 @@
 package browser
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"os/exec"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -17,75 +13,30 @@ import (
 	"missioncontrol/supervisor/agent"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
+	"missioncontrol/test/fatal"
+	"missioncontrol/test/process"
 )
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = fatal.If
 
 // supervisor is a running supervisor.
 type supervisor struct {
-	t      *testing.T
-	cmd    *exec.Cmd
-	broker string
-	http   string
-	exited chan struct{}
+	*process.Supervisor
+	t *testing.T
 }
-
-var addresses = regexp.MustCompile(`(nats|http)://[0-9.:]+`)
 
 // start runs a supervisor and waits for its banner.
 func start(t *testing.T, args ...string) *supervisor {
 	t.Helper()
-	s := &supervisor{t: t, exited: make(chan struct{})}
-	s.cmd = exec.Command(binary, append([]string{"serve", "--data-dir", t.TempDir()}, args...)...)
-	s.cmd.Env = append(os.Environ(), "SUPERVISOR_LISTEN=127.0.0.1:0", "NATS_URL=", "NATS_CONTEXT=")
-	if !strings.Contains(strings.Join(args, " "), "--http") {
-		s.cmd.Env = append(s.cmd.Env, "SUPERVISOR_HTTP=127.0.0.1:0")
-	}
-	stdout, err := s.cmd.StdoutPipe()
+	s, err := process.Start(t.Context(), binary, append([]string{"--data-dir", t.TempDir()}, args...)...)
 	must(t, err)
-	must(t, s.cmd.Start())
-	t.Cleanup(s.kill)
-	ready := make(chan struct{})
-	go func() {
-		defer close(s.exited)
-		for lines := bufio.NewScanner(stdout); lines.Scan(); {
-			for _, found := range addresses.FindAllString(lines.Text(), -1) {
-				if strings.HasPrefix(found, "nats") && s.broker == "" {
-					s.broker = found
-				}
-				if strings.HasPrefix(found, "http") && s.http == "" {
-					s.http = found
-				}
-			}
-			if strings.Contains(lines.Text(), "Ctrl-C") {
-				close(ready)
-			}
-		}
-		_ = s.cmd.Wait()
-	}()
-	select {
-	case <-ready:
-	case <-s.exited:
-		t.Fatal("the supervisor ended")
-	case <-time.After(testTimeout):
-		t.Fatal("the supervisor does not start")
-	}
-	return s
-}
-
-func (s *supervisor) kill() {
-	_ = s.cmd.Process.Kill()
-	<-s.exited
+	t.Cleanup(s.Kill)
+	return &supervisor{s, t}
 }
 
 func (s *supervisor) connect(name string) *nats.Conn {
 	s.t.Helper()
-	nc, err := nats.Connect(s.broker, nats.Name(name), nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond))
+	nc, err := nats.Connect(s.Broker, nats.Name(name), nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond))
 	must(s.t, err)
 	s.t.Cleanup(nc.Close)
 	return nc
@@ -108,7 +59,7 @@ func (s *supervisor) works(cfg agent.Config) {
 // post creates missions from a request body, over HTTP.
 func (s *supervisor) post(body string) {
 	s.t.Helper()
-	reply, err := http.Post(s.http+"/api/missions", "application/json", strings.NewReader(body))
+	reply, err := http.Post(s.HTTP+"/api/missions", "application/json", strings.NewReader(body))
 	must(s.t, err)
 	text, err := io.ReadAll(reply.Body)
 	must(s.t, err)

@@ -319,7 +319,7 @@ func TestSilenceWithoutJetStreamIsFound(t *testing.T) {
 		begin: func(string) { s.supervisors[0].freeze(); s.restartBrokers(false) },
 		heal:  func(string) { s.supervisors[0].thaw(); s.restartBrokers(true) }}
 	r.timeout = time.Second
-	r.alone(misfortune{fault: &silent})
+	r.injectAlone(misfortune{fault: &silent})
 	e, err := r.finish(recovery)
 	must(t, err)
 	found(t, 5, "never answered", e)

@@ -14,11 +14,11 @@ import (
 
 // fault is a fault that can be injected into a site.
 type fault struct {
-	kind     string
-	targets  []string
-	weight   int // relative frequency
-	duration [2]time.Duration
-	alone    bool // nothing else is wrong meanwhile, and the observer sends requests
+	kind      string
+	targets   []string
+	weight    int // relative frequency
+	duration  [2]time.Duration
+	exclusive bool // nothing else is wrong meanwhile, and the observer sends requests
 
 	begin func(target string)
 	heal  func(target string)        // nil: nothing to heal
@@ -38,7 +38,7 @@ func (s *site) faults() []fault {
 		killing("kill a client", 2, s.clients), freezing("freeze a client", 1, s.clients),
 	}
 	for _, links := range []map[string]*link{s.brokerLinks, s.redisLinks} {
-		if f, there := slowDeath(s.supervisors, links); there {
+		if f, there := killWhileSlow(s.supervisors, links); there {
 			all = append(all, f)
 		}
 	}
@@ -72,10 +72,10 @@ func killing(kind string, weight int, processes []*process) fault {
 		heal:  func(target string) { _ = byName[target].start() }} // recorded as trouble when everything should run
 }
 
-// slowDeath kills supervisors while everything they do is slow, so that most die in
+// killWhileSlow kills supervisors while everything they do is slow, so that most die in
 // the middle of something: for example after the stream has stored an event and
 // before they forget it.
-func slowDeath(processes []*process, links map[string]*link) (fault, bool) {
+func killWhileSlow(processes []*process, links map[string]*link) (fault, bool) {
 	if links[processes[0].name] == nil {
 		return fault{}, false
 	}
@@ -116,7 +116,7 @@ func outlasting(f fault) fault {
 func stopping(kind string, weight int, processes []*process) fault {
 	names, byName := named(processes)
 	return fault{kind: kind, targets: names, weight: weight, duration: brief,
-		begin: func(target string) { byName[target].stop(stopPatience) },
+		begin: func(target string) { byName[target].stop(stopTimeout) },
 		heal:  func(target string) { _ = byName[target].start() }} // see killing
 }
 
@@ -160,11 +160,11 @@ var whole = []string{""}
 func (s *site) brokerFaults() []fault {
 	all := []fault{
 		killing("kill a broker", 5, s.brokers), freezing("freeze a broker", 4, s.brokers),
-		{kind: check.KindBrokersGone, targets: whole, weight: 1, duration: brief, alone: true,
+		{kind: check.KindBrokersGone, targets: whole, weight: 1, duration: brief, exclusive: true,
 			begin: func(string) { s.killBrokers() }, heal: func(string) { s.startBrokers() }},
-		{kind: check.KindBrokersHung, targets: whole, weight: 1, duration: brief, alone: true,
+		{kind: check.KindBrokersHung, targets: whole, weight: 1, duration: brief, exclusive: true,
 			begin: func(string) { s.eachBroker((*process).freeze) }, heal: func(string) { s.eachBroker((*process).thaw) }},
-		{kind: check.KindNoJetStream, targets: whole, weight: 2, duration: brief, alone: true,
+		{kind: check.KindNoJetStream, targets: whole, weight: 2, duration: brief, exclusive: true,
 			begin: func(string) { s.restartBrokers(false) }, heal: func(string) { s.restartBrokers(true) }},
 	}
 	if canLimitFiles {

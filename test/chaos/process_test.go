@@ -60,7 +60,7 @@ func (p *process) run() error {
 	}
 	cmd := p.command()
 	pipe := struct{ io.Writer }{output} // a program whose disk is full can still print that
-	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = pipe, pipe, alone()
+	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = pipe, pipe, ownGroup()
 	if err := cmd.Start(); err != nil {
 		return errors.Join(fmt.Errorf("%s: %w", p.name, err), output.Close())
 	}
@@ -172,9 +172,9 @@ func endedBy(state *os.ProcessState, s syscall.Signal) bool {
 func TestAStopMayComeBeforeAProgramListens(t *testing.T) {
 	t.Parallel()
 	for ready, clean := range map[string]bool{"": true, "up": false} {
-		p := newProcess(t.TempDir(), "deaf", ready, func() *exec.Cmd { return exec.Command("sleep", "600") })
+		p := newProcess(t.TempDir(), "unresponsive", ready, func() *exec.Cmd { return exec.Command("sleep", "600") })
 		must(t, p.start())
-		if got := p.stop(stopPatience); got != clean {
+		if got := p.stop(stopTimeout); got != clean {
 			t.Errorf("ready %q: a stop that the program dies of is clean: %v, want %v", ready, got, clean)
 		}
 		p.again.Wait()

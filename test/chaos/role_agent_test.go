@@ -69,12 +69,12 @@ func signal1(c chan struct{}) {
 func (a *agent) run(ctx context.Context) {
 	a.register(ctx)
 	alive, die := context.WithCancel(context.WithoutCancel(ctx)) // it sends heartbeats while it finishes
-	var beats, work sync.WaitGroup
-	beats.Go(func() { a.beats(alive, ctx) })
+	var heartbeats, work sync.WaitGroup
+	heartbeats.Go(func() { a.heartbeats(alive, ctx) })
 	a.claims(ctx, alive, &work)
 	work.Wait()
 	die()
-	beats.Wait()
+	heartbeats.Wait()
 	for range 3 {
 		if a.ask("agent.leave", struct{}{}).outcome != check.Unknown {
 			return
@@ -109,9 +109,9 @@ func (a *agent) rest(ctx context.Context) {
 	}
 }
 
-// beats sends heartbeats with what the agent holds and, once it should end, that it
+// heartbeats sends heartbeats with what the agent holds and, once it should end, that it
 // is draining.
-func (a *agent) beats(alive, stopping context.Context) {
+func (a *agent) heartbeats(alive, stopping context.Context) {
 	ticker := time.NewTicker(a.beat)
 	defer ticker.Stop()
 	for {

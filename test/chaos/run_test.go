@@ -57,8 +57,8 @@ func (r *run) mistreat(next func() misfortune, duration time.Duration) {
 	end := time.Now().Add(duration)
 	for time.Now().Before(end) {
 		m := next()
-		if m.alone {
-			r.alone(m)
+		if m.exclusive {
+			r.injectAlone(m)
 			continue
 		}
 		time.Sleep(m.gap) // the schedule is what is tested
@@ -118,8 +118,8 @@ func (r *run) happen(m misfortune, wait func()) {
 	r.mu.Unlock()
 }
 
-// alone injects a fault while nothing else is wrong, and sends requests meanwhile.
-func (r *run) alone(m misfortune) {
+// injectAlone injects a fault while nothing else is wrong, and sends requests meanwhile.
+func (r *run) injectAlone(m misfortune) {
 	r.healing.Wait()
 	r.heal()
 	if !r.awaitHealth("before " + m.kind) {
@@ -217,7 +217,7 @@ func (r *run) observe(url string, timeout time.Duration) {
 func (r *run) finish(timeout time.Duration) (*check.Evidence, error) {
 	r.awaitHealth("at the end")
 	for _, p := range r.clients {
-		if !p.stop(stopPatience) {
+		if !p.stop(stopTimeout) {
 			r.trouble = append(r.trouble, p.name+" did not end when it was asked to")
 		}
 	}
@@ -228,7 +228,7 @@ func (r *run) finish(timeout time.Duration) (*check.Evidence, error) {
 	defer look.close()
 	settled := look.awaitEnds(timeout)
 	for _, p := range r.agents {
-		if !p.stop(stopPatience) {
+		if !p.stop(stopTimeout) {
 			r.trouble = append(r.trouble, p.name+" did not end when it was asked to")
 		}
 	}
@@ -241,7 +241,7 @@ func (r *run) finish(timeout time.Duration) (*check.Evidence, error) {
 	}
 	e.Settled = settled
 	for _, p := range r.supervisors {
-		if !p.stop(stopPatience) {
+		if !p.stop(stopTimeout) {
 			r.trouble = append(r.trouble, fmt.Sprintf("%s did not end cleanly:\n%s", p.name, tail(p.printed())))
 		}
 	}

@@ -332,5 +332,5 @@ func freePorts(n int) (ports []int, err error) {
 	return ports, nil
 }
 
-// stopPatience is how long a program may take to exit after it is asked to.
-const stopPatience = 20 * time.Second
+// stopTimeout is how long a program may take to exit after it is asked to.
+const stopTimeout = 20 * time.Second

@@ -34,7 +34,7 @@ func limitFiles(pid int, bytes int64) error {
 	return unix.Prlimit(pid, unix.RLIMIT_FSIZE, &limit, nil)
 }
 
-// alone puts a process into its own group, and ends it together with this one.
-func alone() *syscall.SysProcAttr {
+// ownGroup puts a process into its own group, and ends it together with this one.
+func ownGroup() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

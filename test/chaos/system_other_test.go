@@ -14,4 +14,4 @@ const canLimitFiles = false
 
 func limitFiles(int, int64) error { return errors.ErrUnsupported }
 
-func alone() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -19,6 +19,8 @@ import (
 	"os"
 	"os/signal"
 	"time"
+
+	"missioncontrol/test/process"
 )
 
 func main() {
@@ -37,24 +39,27 @@ func main() {
 // first, which includes the start.
 const mostGrowth = 1.5
 
+// maxLogs limits what is printed of the supervisor's logs, in bytes.
+const maxLogs = 8 << 10
+
 func run(ctx context.Context, binary string, duration time.Duration) error {
 	dir, err := os.MkdirTemp("", "soak")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	p, err := start(ctx, binary, dir)
+	p, err := process.Start(ctx, binary, "--data-dir", dir, "--http", "off", "--retention", "1s")
 	if err != nil {
 		return err
 	}
-	defer p.kill()
-	quiet, err := newQuietAgent(ctx, p.broker)
+	defer p.Kill()
+	quiet, err := newQuietAgent(ctx, p.Broker)
 	if err != nil {
 		return err
 	}
 	load, calm := context.WithTimeout(ctx, duration)
 	defer calm()
-	f := newFlood(p.broker)
+	f := newFlood(p.Broker)
 	ended := make(chan error, 1)
 	go func() { ended <- f.run(load) }()
 	c, err := watch(load, p, quiet, f, duration)
@@ -63,7 +68,8 @@ func run(ctx context.Context, binary string, duration time.Duration) error {
 		err = flooded
 	}
 	if err != nil {
-		return fmt.Errorf("%w\n%s", err, p.logs.tail())
+		logs := p.Logs.String()
+		return fmt.Errorf("%w\n%s", err, logs[max(0, len(logs)-maxLogs):])
 	}
 	return c.verdict()
 }
@@ -72,7 +78,7 @@ func run(ctx context.Context, binary string, duration time.Duration) error {
 type curve struct{ rss []int64 }
 
 // watch prints a line every few seconds until ctx ends.
-func watch(ctx context.Context, p *process, quiet *quietAgent, f *flood, duration time.Duration) (c curve, err error) {
+func watch(ctx context.Context, p *process.Supervisor, quiet *quietAgent, f *flood, duration time.Duration) (c curve, err error) {
 	every := min(5*time.Second, duration/12)
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -81,7 +87,7 @@ func watch(ctx context.Context, p *process, quiet *quietAgent, f *flood, duratio
 	for last := (counts{}); ; {
 		select {
 		case <-ticker.C:
-		case <-p.exited:
+		case <-p.Exited:
 			return c, fmt.Errorf("the supervisor died after %s", time.Since(begun).Round(time.Second))
 		case <-ctx.Done():
 			return c, nil
@@ -93,7 +99,7 @@ func watch(ctx context.Context, p *process, quiet *quietAgent, f *flood, duratio
 		if err != nil {
 			return c, fmt.Errorf("after %s: %w", time.Since(begun).Round(time.Second), err)
 		}
-		rss, err := p.rss()
+		rss, err := residentMemory(p.Cmd.Process.Pid)
 		if err != nil {
 			return c, err
 		}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"missioncontrol/test/fatal"
 )
 
 // slots is how many a Redis Cluster has.
@@ -28,7 +30,7 @@ func StartCluster(t testing.TB, n int, args ...string) *Cluster {
 		settings = append(settings, "--cluster-port", FreePort(t))
 		c.Nodes = append(c.Nodes, start(t, subdirectory(t, dir, fmt.Sprint("node-", i)), settings...))
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	clients := make([]*redis.Client, n)
 	for i, node := range c.Nodes {
@@ -60,12 +62,7 @@ func (c *Cluster) URL() string {
 	return "redis-cluster://" + strings.Join(addrs, ",")
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = fatal.If
 
 // until asks again and again until something holds.
 func until(ctx context.Context, t testing.TB, holds func() bool) {

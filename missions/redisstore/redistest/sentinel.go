@@ -29,7 +29,7 @@ func StartSentinel(t testing.TB) *Sentinel {
 	for i := range 3 {
 		s.watchers = append(s.watchers, startWatcher(t, subdirectory(t, dir, fmt.Sprint("sentinel-", i)), s.Master))
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	for _, watcher := range s.watchers {
 		client := redis.NewSentinelClient(&redis.Options{Addr: watcher.Addr})
@@ -67,7 +67,7 @@ func (s *Sentinel) URL() string {
 func (s *Sentinel) AwaitPromotion(t testing.TB) {
 	t.Helper()
 	client := s.Replica.Client()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	until(ctx, t, func() bool {
 		role, err := client.Do(ctx, "ROLE").Slice()

@@ -21,8 +21,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// patience bounds every wait; it is only ever used up by a failure.
-const patience = 30 * time.Second
+// timeout bounds every wait; it is only ever used up by a failure.
+const timeout = 30 * time.Second
 
 // Server is one redis-server. Its methods end the test when they fail.
 type Server struct {
@@ -116,7 +116,7 @@ func (s *Server) run() error {
 func (s *Server) awaitAnswer(exited <-chan struct{}) error {
 	client := redis.NewClient(&redis.Options{Addr: s.Addr, MaxRetries: -1})
 	defer func() { _ = client.Close() }() // nothing is under way
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()

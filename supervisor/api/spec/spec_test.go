@@ -10,6 +10,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"missioncontrol/supervisor/api/spec"
+	"missioncontrol/test/fatal"
 )
 
 func TestTheOpenAPIDocumentIsOne(t *testing.T) {
@@ -49,9 +50,4 @@ func TestTheAsyncAPIDocumentIsOne(t *testing.T) {
 	}
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = fatal.If

@@ -20,15 +20,15 @@ func (x *index) held() {
 
 // leasesDiffer: no lease is given twice.
 func (x *index) leasesDiffer(id string) {
-	given := map[int64]*step{}
+	byLease := map[int64]*step{}
 	for _, s := range x.claims[id] {
 		if s.lease <= 0 {
 			x.violated(3, id, fmt.Sprintf("agent %s was given mission %s without a lease", s.Who, id))
 		}
-		if other := given[s.lease]; other != nil {
+		if other := byLease[s.lease]; other != nil {
 			x.violated(3, id, fmt.Sprintf("lease %d of mission %s was given to agent %s and to agent %s", s.lease, id, other.Who, s.Who))
 		}
-		given[s.lease] = s
+		byLease[s.lease] = s
 		for _, other := range x.claims[id] {
 			if other.Told < s.Asked && other.lease > s.lease {
 				x.violated(3, id, fmt.Sprintf("mission %s was given under lease %d after it had been given under lease %d", id, s.lease, other.lease))

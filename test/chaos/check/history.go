@@ -151,7 +151,7 @@ func readHistory(from io.Reader) ([]Call, error) {
 		return nil, err
 	}
 	var calls []Call
-	places := map[[2]int]int{}
+	positions := map[[2]int]int{}
 	var torn error
 	number := 0
 	for text := range bytes.Lines(all) {
@@ -168,27 +168,27 @@ func readHistory(from io.Reader) ([]Call, error) {
 			torn = fmt.Errorf("line %d: %w", number, err)
 			continue
 		}
-		if calls, err = take(calls, places, &l); err != nil {
+		if calls, err = take(calls, positions, &l); err != nil {
 			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
 	}
 	return calls, nil
 }
 
-func take(calls []Call, places map[[2]int]int, l *line) ([]Call, error) {
+func take(calls []Call, positions map[[2]int]int, l *line) ([]Call, error) {
 	key := [2]int{l.Life, l.N}
 	switch {
 	case l.N == 0:
 		return calls, nil
 	case l.Op != "":
-		places[key] = len(calls)
+		positions[key] = len(calls)
 		return append(calls, Call{Who: l.Who, Life: l.Life, N: l.N, Op: l.Op, Asked: l.At, Request: l.Request, Outcome: Unknown}), nil
 	}
-	place, asked := places[key]
+	position, asked := positions[key]
 	if !asked {
 		return nil, fmt.Errorf("an answer to request %d, which was not asked", l.N)
 	}
-	c := &calls[place]
+	c := &calls[position]
 	c.Told, c.Outcome, c.Code, c.Reply = l.At, l.Outcome, l.Code, l.Reply
 	return calls, nil
 }

@@ -128,16 +128,16 @@ func (x *index) claimsAreTold(id string) {
 		agent  string
 		number int
 	}
-	given, events := map[attempt]int{}, map[attempt]int{}
+	claimed, events := map[attempt]int{}, map[attempt]int{}
 	for _, s := range x.claims[id] {
-		given[attempt{s.Who, s.published.Attempt}]++
+		claimed[attempt{s.Who, s.published.Attempt}]++
 	}
 	for _, e := range x.events[id] {
 		if e.Type == statusChanged && e.Payload.NewStatus == running {
 			events[attempt{e.Payload.AgentID, e.Payload.Attempt}]++
 		}
 	}
-	for a, n := range given {
+	for a, n := range claimed {
 		if events[a] < n {
 			x.violated(4, id, fmt.Sprintf("agent %s was given attempt %d of mission %s %d times, and %d events tell so", a.agent, a.number, id, n, events[a]))
 		}

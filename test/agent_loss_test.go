@@ -95,7 +95,7 @@ func TestWhoLivesKeepsItsMissions(t *testing.T) {
 	everyWard(t, func(w *ward) {
 		several, returns, beats := w.agentWithMission("several"), w.agentWithMission("returns"), w.agentWithMission("beats")
 		w.connect(2, api.ConnectionName("several"))
-		elsewhere := client.New(w.connect(0, "")).Agent("beats")
+		anotherWay := client.New(w.connect(0, "")).Agent("beats")
 		dead := w.agentWithMission("dead")
 
 		several.nc.Close()
@@ -124,7 +124,7 @@ func TestWhoLivesKeepsItsMissions(t *testing.T) {
 				return
 			default:
 				lease := beats.lease()
-				_, err := elsewhere.Heartbeat(w.t.Context(), api.HeartbeatRequest{Running: &[]api.LeaseRef{lease}})
+				_, err := anotherWay.Heartbeat(w.t.Context(), api.HeartbeatRequest{Running: &[]api.LeaseRef{lease}})
 				must(w.t, err)
 			}
 		}
@@ -135,7 +135,7 @@ func TestWhoLivesKeepsItsMissions(t *testing.T) {
 // account.
 func strangersEnd(w *ward, id string) {
 	w.t.Helper()
-	if w.urls[0] == w.p.broker && !strings.Contains(w.urls[0], "fleet") {
+	if w.urls[0] == w.p.Broker && !strings.Contains(w.urls[0], "fleet") {
 		return // the embedded broker has one account
 	}
 	nc, err := nats.Connect(strings.Replace(w.urls[0], "fleet", "stranger", 1), nats.Name(api.ConnectionName(id)))
@@ -148,7 +148,7 @@ func strangersEnd(w *ward, id string) {
 func TestAnAgentThatHangs(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), "--lease", "2s", "--heartbeat", "500ms")
-	w := newWard(t, p, p.broker)
+	w := newWard(t, p, p.Broker)
 	w.awaitWatch()
 	w.hold("sleeper")
 	sleeper := startPuppet(t, w.urls[0], "sleeper")
@@ -183,10 +183,10 @@ func TestAClaimWhoseReplyIsLost(t *testing.T) {
 	everyWard(t, func(w *ward) {
 		w.hold("lost")
 		nc := w.connect(1, "")
-		agent := client.New(nc).Agent("deaf")
-		_, err := agent.Register(w.t.Context(), api.RegisterRequest{Name: "deaf", Types: []string{"held-by-lost"}, Capacity: 1})
+		agent := client.New(nc).Agent("absent")
+		_, err := agent.Register(w.t.Context(), api.RegisterRequest{Name: "absent", Types: []string{"held-by-lost"}, Capacity: 1})
 		must(w.t, err)
-		must(w.t, nc.PublishRequest(api.AgentSubject("deaf", api.AgentClaim), "nobody.listens.here", []byte(`{"max":1}`)))
+		must(w.t, nc.PublishRequest(api.AgentSubject("absent", api.AgentClaim), "nobody.listens.here", []byte(`{"max":1}`)))
 		for {
 			m, err := w.c.Get(w.t.Context(), "lost")
 			must(w.t, err)
@@ -204,7 +204,7 @@ func TestAClaimWhoseReplyIsLost(t *testing.T) {
 			}
 		}
 		if _, reason := w.inherit("lost"); !strings.Contains(reason, "the reply to the claim was lost") {
-			w.t.Fatalf("given back because %q", reason)
+			w.t.Fatalf("returned because %q", reason)
 		}
 	})
 }

@@ -140,18 +140,18 @@ func TestSecretsAreNotTold(t *testing.T) {
 	token := content(t, filepath.Join(g.secrets, "of-http.token"))
 	for _, authorization := range []string{"Bearer " + token, "Bearer " + wrong} {
 		for _, path := range []string{"/api/supervisor/status", "/api/session", "/metrics", "/nothing"} {
-			output = append(output, getWith(t, g.process.http+path, authorization))
+			output = append(output, getWith(t, g.process.HTTP+path, authorization))
 		}
 	}
 	output = append(output, g.ok("viewer", "events", "--json"))
-	for _, id := range []int{g.process.cmd.Process.Pid, agent.cmd.Process.Pid} {
+	for _, id := range []int{g.process.Cmd.Process.Pid, agent.cmd.Process.Pid} {
 		line, err := os.ReadFile("/proc/" + strconv.Itoa(id) + "/cmdline")
 		must(t, err)
 		output = append(output, string(line))
 	}
 	agent.stop(syscall.SIGTERM)
 	g.process.stop()
-	output = append(output, g.process.logs.String(), agent.output.String())
+	output = append(output, g.process.Logs.String(), agent.output.String())
 
 	secrets := map[string]string{"a wrong one": wrong, "the token": token}
 	for _, name := range append([]string{"system"}, g.users...) {
@@ -165,7 +165,7 @@ func TestSecretsAreNotTold(t *testing.T) {
 			}
 		}
 	}
-	if logs := g.process.logs.String(); !strings.Contains(logs, "level=DEBUG") && !strings.Contains(logs, "level=INFO") {
+	if logs := g.process.Logs.String(); !strings.Contains(logs, "level=DEBUG") && !strings.Contains(logs, "level=INFO") {
 		t.Errorf("nothing was logged, which proves nothing:\n%s", logs)
 	}
 }

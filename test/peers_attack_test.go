@@ -24,10 +24,9 @@ func hintSubjects(store string) []string {
 // attackers are the users that may not communicate with supervisors as peers.
 var attackers = []string{"viewer", "operator", "w1"}
 
-// Other users cannot reach the subjects between supervisors: not by publishing, not
-// by subscribing, and not as the reply subject of a permitted request.
-func TestNobodyReachesThePeers(t *testing.T) {
-	t.Parallel()
+// everyGuardedOnRedis runs an attack on every kind of site with users, with a store that
+// several supervisors may share.
+func everyGuardedOnRedis(t *testing.T, attack func(*testing.T, *guarded)) {
 	redis := redistest.Start(t, "--appendfsync", "no")
 	for name, site := range guardedSites {
 		t.Run(name, func(t *testing.T) {
@@ -35,38 +34,47 @@ func TestNobodyReachesThePeers(t *testing.T) {
 			g := site(t)
 			g.start("--store", redis.URL()+"?prefix="+strings.NewReplacer(", ", "-").Replace(name))
 			awaitStream(t, g)
-			admin := g.connect("admin")
-			waiting := parkW2(t, g)
-			store := storeOf(t, admin)
-			overheard, err := admin.SubscribeSync("supervisor.peers.>")
-			must(t, err)
-			must(t, admin.Flush())
-			for _, who := range attackers {
-				nc := g.connect(who)
-				for _, subject := range hintSubjects(store) {
-					attackDirectly(t, nc, who, subject)
-					attackByReply(t, nc, who, subject)
-				}
-				for _, wildcard := range []string{"supervisor.peers.>", "supervisor.peers.*", api.PeersSubject("*") + ".dismissed.*"} {
-					listens(t, nc, who, wildcard)
-				}
-			}
-			settle(t, g)
-			must(t, admin.Flush())
-			for {
-				n, _, err := overheard.Pending()
-				must(t, err)
-				if n == 0 {
-					break
-				}
-				msg, err := overheard.NextMsg(testTimeout)
-				must(t, err)
-				t.Errorf("on %s there came %q with reply %q", msg.Subject, msg.Data, msg.Reply)
-			}
-			waiting(t)
-			g.process.stop()
+			attack(t, g)
 		})
 	}
+}
+
+// Other users cannot reach the subjects between supervisors: not by publishing, not
+// by subscribing, and not as the reply subject of a permitted request.
+func TestNobodyReachesThePeers(t *testing.T) {
+	t.Parallel()
+	everyGuardedOnRedis(t, func(t *testing.T, g *guarded) {
+		admin := g.connect("admin")
+		waiting := parkW2(t, g)
+		store := storeOf(t, admin)
+		overheard, err := admin.SubscribeSync("supervisor.peers.>")
+		must(t, err)
+		must(t, admin.Flush())
+		for _, who := range attackers {
+			nc := g.connect(who)
+			for _, subject := range hintSubjects(store) {
+				attackDirectly(t, nc, who, subject)
+				attackByReply(t, nc, who, subject)
+			}
+			for _, wildcard := range []string{"supervisor.peers.>", "supervisor.peers.*", api.PeersSubject("*") + ".dismissed.*"} {
+				listens(t, nc, who, wildcard)
+			}
+		}
+		settle(t, g)
+		must(t, admin.Flush())
+		for {
+			n, _, err := overheard.Pending()
+			must(t, err)
+			if n == 0 {
+				break
+			}
+			msg, err := overheard.NextMsg(testTimeout)
+			must(t, err)
+			t.Errorf("on %s there came %q with reply %q", msg.Subject, msg.Data, msg.Reply)
+		}
+		waiting(t)
+		g.process.stop()
+	})
 }
 
 // parkW2 makes the agent w2 wait for a mission. The function it returns creates one
@@ -164,40 +172,33 @@ func settle(t *testing.T, g *guarded) {
 // nor as a presence query.
 func TestEventsThatArePushedToThePeersAreNotHeeded(t *testing.T) {
 	t.Parallel()
-	redis := redistest.Start(t, "--appendfsync", "no")
-	for name, site := range guardedSites {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			g := site(t)
-			g.start("--store", redis.URL()+"?prefix="+strings.NewReplacer(", ", "-").Replace(name))
-			awaitStream(t, g)
-			admin, viewer := g.connect("admin"), g.connect("viewer")
-			waiting := parkW2(t, g)
-			answers, err := admin.SubscribeSync("$JS.ACK.>")
-			must(t, err)
-			pushed, err := admin.SubscribeSync("supervisor.peers.>")
-			must(t, err)
-			must(t, admin.Flush())
-			for i, subject := range hintSubjects(storeOf(t, admin)) {
-				for _, ack := range []string{"none", "explicit"} {
-					name := fmt.Sprint("pushed-", ack, i)
-					config := fmt.Sprintf(`{"stream_name":"EVENTS","config":{"name":%q,"deliver_subject":%q,"ack_policy":%q,`+
-						`"deliver_policy":"all","replay_policy":"instant","idle_heartbeat":100000000,"flow_control":true}}`, name, subject, ack)
-					_, err := viewer.Request("$JS.API.CONSUMER.CREATE.EVENTS."+name, []byte(config), testTimeout)
-					must(t, err)
-				}
+	everyGuardedOnRedis(t, func(t *testing.T, g *guarded) {
+		admin, viewer := g.connect("admin"), g.connect("viewer")
+		waiting := parkW2(t, g)
+		answers, err := admin.SubscribeSync("$JS.ACK.>")
+		must(t, err)
+		pushed, err := admin.SubscribeSync("supervisor.peers.>")
+		must(t, err)
+		must(t, admin.Flush())
+		for i, subject := range hintSubjects(storeOf(t, admin)) {
+			for _, ack := range []string{"none", "explicit"} {
+				name := fmt.Sprint("pushed-", ack, i)
+				config := fmt.Sprintf(`{"stream_name":"EVENTS","config":{"name":%q,"deliver_subject":%q,"ack_policy":%q,`+
+					`"deliver_policy":"all","replay_policy":"instant","idle_heartbeat":100000000,"flow_control":true}}`, name, subject, ack)
+				_, err := viewer.Request("$JS.API.CONSUMER.CREATE.EVENTS."+name, []byte(config), testTimeout)
+				must(t, err)
 			}
-			settle(t, g)
-			must(t, admin.Flush())
-			if n, _, err := answers.Pending(); err != nil || n > 0 {
-				msg, _ := answers.NextMsg(testTimeout)
-				t.Errorf("%d pushed events were answered (%v): %s", n, err, msg.Data)
-			}
-			if n, _, err := pushed.Pending(); err != nil || n == 0 {
-				t.Errorf("no event was pushed (%v): this test tests nothing", err)
-			}
-			waiting(t)
-			g.process.stop()
-		})
-	}
+		}
+		settle(t, g)
+		must(t, admin.Flush())
+		if n, _, err := answers.Pending(); err != nil || n > 0 {
+			msg, _ := answers.NextMsg(testTimeout)
+			t.Errorf("%d pushed events were answered (%v): %s", n, err, msg.Data)
+		}
+		if n, _, err := pushed.Pending(); err != nil || n == 0 {
+			t.Errorf("no event was pushed (%v): this test tests nothing", err)
+		}
+		waiting(t)
+		g.process.stop()
+	})
 }

@@ -17,7 +17,7 @@ func TestTheAgentInShell(t *testing.T) {
 	p := start(t, t.TempDir())
 	tools, err := filepath.Abs("../.cache/bin")
 	must(t, err)
-	spawn(t, "", []string{"NATS_URL=" + p.broker, "PATH=" + tools + ":" + os.Getenv("PATH")}, "bash", "../docs/agent.sh", "shell-1")
+	spawn(t, "", []string{"NATS_URL=" + p.Broker, "PATH=" + tools + ":" + os.Getenv("PATH")}, "bash", "../docs/agent.sh", "shell-1")
 	c := p.client()
 	for _, test := range []struct {
 		data   string

@@ -19,7 +19,7 @@ import (
 // ward is a site where agents die: a supervisor, and the addresses of the broker.
 type ward struct {
 	t    testing.TB
-	p    *process
+	p    *supervisor
 	urls []string // of the broker's nodes
 	c    *client.Client
 	heir *client.Agent // works on the missions of dead agents
@@ -38,7 +38,7 @@ var systemUser = []string{"--system-user", "sys", "--system-password", "secret"}
 func embeddedWard(t testing.TB, args ...string) *ward {
 	t.Helper()
 	p := start(t, t.TempDir(), args...)
-	return newWard(t, p, p.broker)
+	return newWard(t, p, p.Broker)
 }
 
 // externalWard has an external broker with accounts of its own. A cluster has no
@@ -47,11 +47,11 @@ func externalWard(t testing.TB, nodes int, args ...string) *ward {
 	t.Helper()
 	urls := startAccounts(t, nodes)
 	p := start(t, t.TempDir(), append([]string{"--server", urls[0]}, args...)...)
-	p.broker = urls[0]
+	p.Broker = urls[0]
 	return newWard(t, p, urls...)
 }
 
-func newWard(t testing.TB, p *process, urls ...string) *ward {
+func newWard(t testing.TB, p *supervisor, urls ...string) *ward {
 	t.Helper()
 	w := &ward{t: t, p: p, urls: urls, c: p.client()}
 	w.heir = w.c.Agent("heir")
@@ -109,12 +109,12 @@ func (w *ward) awaitWatch() {
 
 func (w *ward) awaitHealth(what string, wanted func(api.Check) bool) {
 	w.t.Helper()
-	noticed := w.p.logs.await(func(string) bool {
+	noticed := w.p.Logs.Await(func(string) bool {
 		health, err := w.c.Health(w.t.Context())
 		return err == nil && wanted(health.Checks.AgentDeaths)
-	}, w.p.exited, testTimeout)
+	}, w.p.Exited, testTimeout)
 	if !noticed {
-		w.t.Fatalf("health does not say %q of deaths:\n%s", what, w.p.logs)
+		w.t.Fatalf("health does not say %q of the watch for lost agents:\n%s", what, w.p.Logs)
 	}
 }
 
@@ -143,13 +143,13 @@ func (w *ward) inherit(id string) (m missions.Mission, reason string) {
 		}
 	}
 	if m.ID != id {
-		w.t.Fatalf("mission %s is not given back", id)
+		w.t.Fatalf("mission %s does not return to the queue", id)
 	}
-	return m, w.givenBack(id)
+	return m, w.whyReturned(id)
 }
 
-// givenBack returns the reason why a mission last returned to the queue.
-func (w *ward) givenBack(id string) (reason string) {
+// whyReturned returns the reason why a mission last returned to the queue.
+func (w *ward) whyReturned(id string) (reason string) {
 	w.t.Helper()
 	log, err := w.c.Log(w.t.Context(), api.LogRequest{ID: id})
 	must(w.t, err)
@@ -207,6 +207,6 @@ func (a *agent) keeps() {
 	m, err := a.w.c.Get(a.w.t.Context(), a.id)
 	must(a.w.t, err)
 	if m.Status != missions.Running || string(m.AgentID) != a.id || m.Attempt != 1 {
-		a.w.t.Errorf("agent %s lost its mission, %s: %+v", a.id, a.w.givenBack(a.id), m)
+		a.w.t.Errorf("agent %s lost its mission, %s: %+v", a.id, a.w.whyReturned(a.id), m)
 	}
 }

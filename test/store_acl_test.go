@@ -48,8 +48,8 @@ func TestARunningSupervisorIsDeniedItsStore(t *testing.T) {
 	if err != nil || !created {
 		t.Errorf("created is %t, error is %v", created, err)
 	}
-	if strings.Contains(p.logs.String(), "PASSWORD") {
-		t.Errorf("the log holds the password:\n%s", p.logs)
+	if strings.Contains(p.Logs.String(), "PASSWORD") {
+		t.Errorf("the log holds the password:\n%s", p.Logs)
 	}
 	p.stop()
 }

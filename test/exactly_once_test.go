@@ -30,11 +30,11 @@ func eventsOfMissionsThatOutlivedKills(t *testing.T, at *site) {
 		for _, id := range load(t, p.client(), round) {
 			confirmed[id] = true
 		}
-		p.kill()
+		p.Kill()
 	}
 	p := at.start("--lease", "2s", "--heartbeat", "500ms")
 	finishAll(t, p.client())
-	seen := readHistories(t, p.broker)
+	seen := readHistories(t, p.Broker)
 	for id := range confirmed {
 		if seen[id] != missions.Completed {
 			t.Errorf("mission %s was confirmed; its events end with %q", id, seen[id])
