@@ -1,13 +1,14 @@
 package embedded
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/gofrs/flock"
 
 	"missioncontrol/fileperm"
 )
@@ -17,15 +18,9 @@ import (
 // would let two processes lock two different files with one name.
 const lockName = "supervisor.lock"
 
-// errLockHeld is returned by tryLock if another process holds the lock.
-var errLockHeld = errors.New("lock is held")
-
-// dirLock is this process's lock on a store directory.
-type dirLock struct{ file *os.File }
-
 // lockDir creates dir if it is missing, checks that it can be written, and locks
-// it.
-func lockDir(dir string) (*dirLock, error) {
+// it. The kernel ties the lock to the open file, so it ends with the process.
+func lockDir(dir string) (*flock.Flock, error) {
 	if err := probeDir(dir); err != nil {
 		return nil, &startError{
 			Kind:    ErrDirNotWritable,
@@ -34,7 +29,8 @@ func lockDir(dir string) (*dirLock, error) {
 		}
 	}
 	path := filepath.Join(dir, lockName)
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	lock := flock.New(path, flock.SetFlag(os.O_RDWR|os.O_CREATE), flock.SetPermissions(fileperm.FileMode))
+	locked, err := lock.TryLock()
 	if err != nil {
 		return nil, &startError{
 			Kind:    ErrDirNotWritable,
@@ -42,21 +38,16 @@ func lockDir(dir string) (*dirLock, error) {
 			Cause:   err,
 		}
 	}
-	if err := tryLock(file); err != nil {
-		holder := readHolder(file)
-		_ = file.Close() // never written
+	if !locked {
 		return nil, &startError{
 			Kind:    ErrDirLocked,
-			Message: fmt.Sprintf("another supervisor%s holds %s; stop it, or choose another directory with --data-dir", holder, dir),
-			Cause:   err,
+			Message: fmt.Sprintf("another supervisor%s holds %s; stop it, or choose another directory with --data-dir", readHolder(path), dir),
 		}
 	}
 	// The pid is only for the error message above, so a failure here does not fail
 	// the start.
-	if err := file.Truncate(0); err == nil {
-		_, _ = file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	}
-	return &dirLock{file: file}, nil
+	_ = os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), fileperm.FileMode)
+	return lock, nil
 }
 
 // tighten removes the rights of other users to the store directory.
@@ -68,11 +59,6 @@ func tighten(dir string, log *slog.Logger) {
 		log.Info("others could read the broker's store directory; now its owner alone can", "dir", dir)
 	}
 }
-
-// release unlocks the directory. Closing the file is not enough: a child process
-// that is just being started holds a copy of every descriptor until it executes its
-// program, and the lock would last until then.
-func (l *dirLock) release() error { return errors.Join(unlock(l.file), l.file.Close()) }
 
 // probeDir creates dir, and creates and removes a file in it.
 func probeDir(dir string) error {
@@ -90,10 +76,12 @@ func probeDir(dir string) error {
 }
 
 // readHolder returns " (pid N)" if the lock file names its holder, otherwise "".
-func readHolder(file *os.File) string {
-	var buf [32]byte
-	n, _ := file.ReadAt(buf[:], 0)
-	pid, err := strconv.Atoi(strings.TrimSpace(string(buf[:n])))
+func readHolder(path string) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil || pid <= 0 {
 		return ""
 	}

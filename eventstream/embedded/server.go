@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -27,7 +28,7 @@ type Server struct {
 	system *systemUser
 	own    *ownUser // nil if clients need not sign in
 	tls    bool
-	lock   *dirLock
+	lock   *flock.Flock
 	log    *slogLogger
 
 	storeDir  string
@@ -59,12 +60,12 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	tighten(cfg.StoreDir, cfg.Logger)
 	if err := checkPort(ctx, cfg.Host, cfg.Port); err != nil {
-		return nil, errors.Join(err, lock.release())
+		return nil, errors.Join(err, lock.Unlock())
 	}
 	s := &Server{tls: cfg.TLS != nil, lock: lock, log: newLogger(cfg.Logger, cfg.Now), storeDir: cfg.StoreDir,
 		restarted: make(chan struct{}), flushed: make(chan struct{}), stop: make(chan struct{}), stopped: make(chan struct{})}
 	if err := s.build(cfg); err != nil {
-		return nil, errors.Join(notReady(err), lock.release())
+		return nil, errors.Join(notReady(err), lock.Unlock())
 	}
 
 	if err := s.bringUp(ctx, cfg); err != nil {
@@ -229,7 +230,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 			s.broker.Shutdown()
 			s.broker.WaitForShutdown()
 			s.log.flush(true)
-			s.stopErr = s.lock.release()
+			s.stopErr = s.lock.Unlock()
 		}()
 	})
 	select {
