@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/agent"
 	"missioncontrol/supervisor/api"
@@ -36,13 +37,13 @@ type agentFlags struct {
 func (c *cli) agentCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "agent",
-		GroupID: groupRun,
+		GroupID: ui.GroupRun,
 		Short:   "Work on missions",
 		Example: `  supervisor agent run --type resize -- ./resize.sh`,
 	}
 	addConnectionFlags(cmd)
 	cmd.AddCommand(c.agentRunCommand())
-	subcommandOnly(cmd)
+	ui.SubcommandOnly(cmd)
 	return cmd
 }
 
@@ -68,7 +69,7 @@ stops them at once. Missions that were not finished are handed back.`,
 		Example: `  supervisor agent run --type default -- cat
   supervisor agent run --type resize --concurrency 4 --id resizer-1 -- ./resize.sh --quality 80
   supervisor agent run --type build -- sh -c 'jq -r .target | xargs make >&2 && echo done'`,
-		Args:              arguments(1, -1, "a COMMAND to run, after --"),
+		Args:              ui.Arguments(1, -1, "a COMMAND to run, after --"),
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 	}
 	var f agentFlags
@@ -80,8 +81,8 @@ stops them at once. Missions that were not finished are handed back.`,
 	flags.StringVar(&f.role, "role", "", "the agent's `ROLE`, for people")
 	flags.IntVar(&f.concurrency, "concurrency", 1, "work on `N` missions at once")
 	flags.StringVar(&f.drain, "drain", "30s", "how long programs may go on after the first Ctrl-C, a `DURATION`")
-	completeFlag(cmd, "type", c.missionTypes)
-	completeFlag(cmd, "id", nothing)
+	ui.CompleteFlag(cmd, "type", c.missionTypes)
+	ui.CompleteFlag(cmd, "id", ui.CompleteNothing)
 	cmd.RunE = func(cmd *cobra.Command, command []string) error {
 		if err := f.check(command); err != nil {
 			return err
@@ -94,17 +95,17 @@ stops them at once. Missions that were not finished are handed back.`,
 // check validates the flags and gives the agent an id.
 func (f *agentFlags) check(command []string) error {
 	if len(f.types) == 0 {
-		return usagef("--type is required: the missions to work on; missions that name none have the type default")
+		return ui.Usagef("--type is required: the missions to work on; missions that name none have the type default")
 	}
 	var err error
-	if f.drainTimeout, err = durationWithin(f.drain, time.Millisecond, 365*day); err != nil {
-		return usagef("--drain: %v", err)
+	if f.drainTimeout, err = ui.DurationWithin(f.drain, time.Millisecond, 365*ui.Day); err != nil {
+		return ui.Usagef("--drain: %v", err)
 	}
 	if f.concurrency < 1 || f.concurrency > missions.MaxBatch {
-		return usagef("--concurrency must be between 1 and %d", missions.MaxBatch)
+		return ui.Usagef("--concurrency must be between 1 and %d", missions.MaxBatch)
 	}
 	if _, err := exec.LookPath(command[0]); err != nil {
-		return usagef("the command %s cannot be run: %v", command[0], rootCause(errors.Unwrap(err)))
+		return ui.Usagef("the command %s cannot be run: %v", command[0], ui.RootCause(errors.Unwrap(err)))
 	}
 	if f.id == "" {
 		f.id = agentID(command[0])
@@ -157,7 +158,7 @@ func (c *cli) runAgent(cmd *cobra.Command, f *agentFlags, command []string) erro
 		sending, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), traceFlushTimeout)
 		defer cancel()
 		if err := tracer.Stop(sending); err != nil {
-			c.err.printf("Traces that were not sent yet are lost: %v\n", err)
+			c.Err.Printf("Traces that were not sent yet are lost: %v\n", err)
 		}
 	}()
 	level := &slog.LevelVar{}
@@ -166,15 +167,15 @@ func (c *cli) runAgent(cmd *cobra.Command, f *agentFlags, command []string) erro
 		cli: c, flags: f, command: command, stopNow: stopNow, quiet: level,
 		requests: client.New(nc).Agent(f.id), grace: c.grace,
 	}
-	c.err.printf("Agent %s works on missions of type %s, %s at once, at %s. Ctrl-C drains and stops.\n",
-		f.id, strings.Join(f.types, ", "), count(f.concurrency), redactURLs(b.urls))
+	c.Err.Printf("Agent %s works on missions of type %s, %s at once, at %s. Ctrl-C drains and stops.\n",
+		f.id, strings.Join(f.types, ", "), ui.Count(f.concurrency), redactURLs(b.urls))
 	defer context.AfterFunc(cmd.Context(), func() {
-		c.err.printf("Stopping: programs that run may finish within %s; Ctrl-C again stops them at once.\n", durationWords(f.drainTimeout))
+		c.Err.Printf("Stopping: programs that run may finish within %s; Ctrl-C again stops them at once.\n", ui.DurationWords(f.drainTimeout))
 	})()
 	err = agent.Run(ctx, nc, agent.Config{
 		ID: f.id, Name: f.name, Role: f.role, Types: f.types, Concurrency: f.concurrency, Version: version(),
 		DrainTimeout: f.drainTimeout, Handler: w.handle, Tracer: tracer,
-		Logger: slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: level})),
+		Logger: slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: level})),
 	})
 	var denied *notThisAgentError
 	if errors.As(context.Cause(ctx), &denied) {
@@ -208,16 +209,16 @@ func (c *cli) connectAgent(b broker, id string, end context.CancelCauseFunc) (*n
 		nats.PingInterval(5*time.Second),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				c.err.printf("The broker is away (%s); waiting for it.\n", clean(err.Error()))
+				c.Err.Printf("The broker is away (%s); waiting for it.\n", ui.Clean(err.Error()))
 			}
 		}),
-		nats.ReconnectHandler(func(nc *nats.Conn) { c.err.printf("Connected to %s.\n", nc.ConnectedUrlRedacted()) }),
+		nats.ReconnectHandler(func(nc *nats.Conn) { c.Err.Printf("Connected to %s.\n", nc.ConnectedUrlRedacted()) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if errors.Is(err, nats.ErrPermissionViolation) {
 				end(&notThisAgentError{id, err})
 				return
 			}
-			c.err.printf("Trouble on the connection: %s\n", clean(err.Error()))
+			c.Err.Printf("Trouble on the connection: %s\n", ui.Clean(err.Error()))
 		}),
 	)
 	nc, err := nats.Connect(b.urls, options...)
@@ -227,7 +228,7 @@ func (c *cli) connectAgent(b broker, id string, end context.CancelCauseFunc) (*n
 		}
 		return nc, nil
 	}
-	c.err.printf("No broker can be reached at %s yet; waiting for it. Ctrl-C stops.\n", redactURLs(b.urls))
+	c.Err.Printf("No broker can be reached at %s yet; waiting for it. Ctrl-C stops.\n", redactURLs(b.urls))
 	nc, err = nats.Connect(b.urls, append(options, nats.RetryOnFailedConnect(true))...)
 	if err != nil {
 		return nil, notConnected(b.urls, err)
@@ -260,7 +261,7 @@ type worker struct {
 // handle is the agent's handler.
 func (w *worker) handle(ctx context.Context, t *agent.Task) (any, error) {
 	m, begun := &t.Mission, time.Now()
-	w.say(cyan, "▶", m, fmt.Sprintf("began, attempt %d of %d", m.Attempt, m.MaxAttempts))
+	w.say(ui.Cyan, "▶", m, fmt.Sprintf("began, attempt %d of %d", m.Attempt, m.MaxAttempts))
 	p := &program{
 		argv: w.command, stdin: m.Data, stopNow: w.stopNow, grace: w.grace,
 		env: []string{
@@ -273,17 +274,17 @@ func (w *worker) handle(ctx context.Context, t *agent.Task) (any, error) {
 		p.env = append(p.env, "TRACEPARENT="+trace)
 	}
 	result, err := p.run(ctx)
-	took := formatDuration(time.Since(begun))
+	took := ui.FormatDuration(time.Since(begun))
 	switch {
 	case ctx.Err() != nil:
-		w.say(yellow, "■", m, "stopped after "+took+": "+context.Cause(ctx).Error())
+		w.say(ui.Yellow, "■", m, "stopped after "+took+": "+context.Cause(ctx).Error())
 	case errors.Is(err, errStopNow):
-		w.say(yellow, "■", m, "stopped after "+took+" and handed back")
+		w.say(ui.Yellow, "■", m, "stopped after "+took+" and handed back")
 		w.handBack(ctx, t)
 	case err != nil:
-		w.say(red, "✘", m, "failed after "+took+": "+shorten(clean(firstLine(err.Error())), 300))
+		w.say(ui.Red, "✘", m, "failed after "+took+": "+ui.Shorten(ui.Clean(ui.FirstLine(err.Error())), 300))
 	default:
-		w.say(green, "✔", m, "completed in "+took)
+		w.say(ui.Green, "✔", m, "completed in "+took)
 	}
 	return result, err
 }
@@ -306,12 +307,12 @@ func (w *worker) handBack(ctx context.Context, t *agent.Task) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	if err := w.requests.Release(ctx, api.LeaseRef{MissionID: t.Mission.ID, Lease: t.Mission.Lease}); err != nil {
-		w.cli.err.printf("Mission %s could not be handed back: %s\n", clean(t.Mission.ID), clean(errorText(err)))
+		w.cli.Err.Printf("Mission %s could not be handed back: %s\n", ui.Clean(t.Mission.ID), ui.Clean(errorText(err)))
 	}
 }
 
 // say prints a line about a mission.
 func (w *worker) say(colour, marker string, m *missions.Mission, text string) {
-	out := w.cli.err
-	out.printf("%s %s %s %s: %s\n", out.clock(time.Now()), out.paint(colour, marker), clean(m.ID), shorten(clean(m.Name), 48), clean(text))
+	out := w.cli.Err
+	out.Printf("%s %s %s %s: %s\n", out.Clock(time.Now()), out.Paint(colour, marker), ui.Clean(m.ID), ui.Shorten(ui.Clean(m.Name), 48), ui.Clean(text))
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/alerts"
 )
@@ -41,7 +42,7 @@ func alertSettings() []setting {
 			}},
 		{key: "alert_interval", placeholder: "DURATION", fallback: "5s", help: "DURATION between two looks at the alert rules, up to 20 seconds",
 			apply: func(s *settings, g value) (err error) {
-				s.serve.AlertInterval, err = durationWithin(g.text, 10*time.Millisecond, missions.AlertCheckEvery)
+				s.serve.AlertInterval, err = ui.DurationWithin(g.text, 10*time.Millisecond, missions.AlertCheckEvery)
 				return err
 			}},
 		{key: "alert_webhook", placeholder: "URL", help: "URL that is told of alerts by POST; see docs/OPERATIONS.md",
@@ -70,17 +71,17 @@ func (a *alerting) apply(cfg *serveConfig) error {
 	}
 	rules, err := mergeRules(defaults, a.rules)
 	if err != nil {
-		return usagef("%s: %v", a.where.where, err)
+		return ui.Usagef("%s: %v", a.where.where, err)
 	}
 	cfg.Alerts = rules
 	if a.webhook.text == "" {
 		if a.secret.text != "" {
-			return usagef("%s is for a webhook, and none is named; add --alert-webhook URL", a.secret.where)
+			return ui.Usagef("%s is for a webhook, and none is named; add --alert-webhook URL", a.secret.where)
 		}
 		return nil
 	}
 	if cfg.Webhook, err = alerts.NewWebhook(a.webhook.text, a.secret.text, "missioncontrol/"+version()); err != nil {
-		return usagef("%s: %v", a.webhook.where, err)
+		return ui.Usagef("%s: %v", a.webhook.where, err)
 	}
 	return nil
 }
@@ -133,7 +134,7 @@ func (e *ruleEntry) add(pair *ast.MappingValueNode) error {
 // about adds to an error which rule it is about.
 func (e *ruleEntry) about(err error) error {
 	if name := e.fields["name"]; name != "" {
-		return fmt.Errorf("rule %d (%s): %w", e.number, clean(name), err)
+		return fmt.Errorf("rule %d (%s): %w", e.number, ui.Clean(name), err)
 	}
 	return fmt.Errorf("rule %d: %w", e.number, err)
 }
@@ -211,7 +212,7 @@ func (e *ruleEntry) read(rule *alerts.Rule) (enabled bool, err error) {
 				return false, fmt.Errorf("threshold: %q is not a number", text)
 			}
 		case "for":
-			if rule.For, err = durationWithin(text, 0, alerts.MaxFor); err != nil {
+			if rule.For, err = ui.DurationWithin(text, 0, alerts.MaxFor); err != nil {
 				return false, fmt.Errorf("for: %w", err)
 			}
 		case "min_samples":

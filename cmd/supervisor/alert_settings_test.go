@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/supervisor/alerts"
 )
 
@@ -87,9 +88,9 @@ func TestARuleThatIsWrongIsNamed(t *testing.T) {
 		"alerts: [{name: \"x\\e[31m\"}]":                                                      "rule 1 (x",
 	} {
 		_, err := load(t, nil, nil, text+"\n")
-		var usage *usageError
-		if !errors.As(err, &usage) || !strings.Contains(usage.text, want) || !strings.Contains(usage.text, "alerts in ") ||
-			!strings.Contains(usage.text, "line 1: ") || strings.ContainsAny(usage.text, "\n\x1b") {
+		var usage *ui.UsageError
+		if !errors.As(err, &usage) || !strings.Contains(usage.Error(), want) || !strings.Contains(usage.Error(), "alerts in ") ||
+			!strings.Contains(usage.Error(), "line 1: ") || strings.ContainsAny(usage.Error(), "\n\x1b") {
 			t.Errorf("%s: got %v, want %s", text, err, want)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 )
@@ -15,7 +16,7 @@ import (
 func (c *cli) alertsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "alerts",
-		GroupID: groupLook,
+		GroupID: ui.GroupLook,
 		Short:   "Show how the alert rules stand",
 		Long: `Show how the alert rules stand: ok; pending, while a rule's condition holds but not for
 long enough yet; or firing.
@@ -24,18 +25,18 @@ Rules stand in the supervisor's configuration file; some are there by default.`,
 		Example: `  supervisor alerts
   supervisor alerts --watch
   supervisor alerts --json | jq '.alerts[] | select(.state == "firing")'`,
-		Args: noArguments,
+		Args: ui.NoArguments,
 	}
 	addConnectionFlags(cmd)
 	l := addLookFlags(cmd)
 	cmd.RunE = c.withSession(func(ctx context.Context, s *session, _ []string) error {
-		return c.show(ctx, l, func(ctx context.Context, out *screen) error {
+		return c.show(ctx, l, func(ctx context.Context, out *ui.Screen) error {
 			reply, raw, err := ask[api.Alerts](ctx, s, api.SubjectAlerts, api.Empty{})
 			switch {
 			case err != nil:
 				return err
 			case l.json:
-				out.json(raw)
+				out.JSON(raw)
 			default:
 				alertsTable(out, &reply, time.Now())
 			}
@@ -45,13 +46,13 @@ Rules stand in the supervisor's configuration file; some are there by default.`,
 	return cmd
 }
 
-func alertsTable(out *screen, reply *api.Alerts, now time.Time) {
+func alertsTable(out *ui.Screen, reply *api.Alerts, now time.Time) {
 	if len(reply.Alerts) == 0 {
-		out.printf("No alert rules.\n")
+		out.Printf("No alert rules.\n")
 		return
 	}
-	g := out.grid("Alerts", "Rule", "State", "Since#", "Metric", "Type", "Value#", "Condition")
-	g.shrink(shorter("Metric", 12), shrinkBy("Metric", "Type", "Since"), shorter("Condition", 8), shorter("Rule", 12), shrinkBy("Condition"))
+	g := out.Table("Alerts", "Rule", "State", "Since#", "Metric", "Type", "Value#", "Condition")
+	g.Shrink(ui.Shorter("Metric", 12), ui.Drop("Metric", "Type", "Since"), ui.Shorter("Condition", 8), ui.Shorter("Rule", 12), ui.Drop("Condition"))
 	for i := range reply.Alerts {
 		a := &reply.Alerts[i]
 		since := a.Since
@@ -60,17 +61,17 @@ func alertsTable(out *screen, reply *api.Alerts, now time.Time) {
 		}
 		begun := ""
 		if since != 0 {
-			begun = ago(now.Sub(since.Time()))
+			begun = ui.Ago(now.Sub(since.Time()))
 		}
-		g.row(a.Rule, out.paint(alertColour(a.State), string(a.State)), begun, strings.TrimPrefix(a.Metric, "missions."), a.Type,
+		g.Row(a.Rule, out.Paint(alertColour(a.State), string(a.State)), begun, strings.TrimPrefix(a.Metric, "missions."), a.Type,
 			figure(a.Metric, a.Value), condition(a))
 	}
-	g.print()
+	g.Print()
 }
 
 // condition formats a rule's comparison, and how long it must hold.
 func condition(a *api.Alert) string {
-	text := clean(a.Comparison) + " " + figure(a.Metric, &a.Threshold)
+	text := ui.Clean(a.Comparison) + " " + figure(a.Metric, &a.Threshold)
 	if a.ForSeconds > 0 {
 		text += " for " + roundDuration(time.Duration(a.ForSeconds*float64(time.Second)))
 	}
@@ -95,11 +96,11 @@ func figure(metric string, value *float64) string {
 	case value == nil:
 		return "-"
 	case strings.Contains(metric, "seconds"):
-		return seconds(value)
+		return ui.Seconds(value)
 	case strings.HasSuffix(metric, "rate"), strings.HasSuffix(metric, "utilization"):
-		return percent(value)
+		return ui.Percent(value)
 	case *value == float64(int64(*value)):
-		return count(int64(*value))
+		return ui.Count(int64(*value))
 	}
 	return strconv.FormatFloat(*value, 'g', 6, 64)
 }
@@ -107,9 +108,9 @@ func figure(metric string, value *float64) string {
 func alertColour(state missions.AlertState) string {
 	switch state {
 	case missions.AlertFiring:
-		return red
+		return ui.Red
 	case missions.AlertPending:
-		return yellow
+		return ui.Yellow
 	}
-	return green
+	return ui.Green
 }

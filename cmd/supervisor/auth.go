@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/supervisor/credentials"
 	"missioncontrol/supervisor/roles"
 )
@@ -18,7 +19,7 @@ const defaultAuthDir = "missioncontrol-auth"
 func (c *cli) authCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "auth",
-		GroupID: groupRun,
+		GroupID: ui.GroupRun,
 		Short:   "Say who may do what: users of the broker, tokens for HTTP",
 		Long: `Say who may do what. Roles are:
 
@@ -41,7 +42,7 @@ unless --show is given. Nothing is overwritten.`,
   supervisor auth token viewer grafana --tokens tokens.yaml`,
 	}
 	cmd.AddCommand(c.authInitCommand(), c.authAddCommand(), c.authTokenCommand(), c.authRenderCommand())
-	subcommandOnly(cmd)
+	ui.SubcommandOnly(cmd)
 	return cmd
 }
 
@@ -60,7 +61,7 @@ Keep keys/operator.nk and the keys of the accounts somewhere else; the broker ne
 none of them.`,
 		Example: `  supervisor auth init
   supervisor auth init --dir auth --jwt`,
-		Args: noArguments,
+		Args: ui.NoArguments,
 	}
 	dir := dirFlag(cmd)
 	nkey := cmd.Flags().Bool("nkey", false, "users have nkeys in place of passwords")
@@ -69,7 +70,7 @@ none of them.`,
 		kind := credentials.Passwords
 		switch {
 		case *nkey && *asJWT:
-			return usagef("--nkey and --jwt are two ways to sign in; give one")
+			return ui.Usagef("--nkey and --jwt are two ways to sign in; give one")
 		case *nkey:
 			kind = credentials.NKeys
 		case *asJWT:
@@ -79,9 +80,9 @@ none of them.`,
 		if err := d.Init(kind); err != nil {
 			return err
 		}
-		c.out.printf("Made %s: start the broker with: nats-server --config %s\n", d, filepath.Join(*dir, "nats.conf"))
-		c.out.printf("Secrets are in %s: %s\n", d.Secrets(), list(credentials.DefaultUsers()))
-		c.out.printf("Agents are added with: supervisor auth add agent ID --dir %s\n", d)
+		c.Out.Printf("Made %s: start the broker with: nats-server --config %s\n", d, filepath.Join(*dir, "nats.conf"))
+		c.Out.Printf("Secrets are in %s: %s\n", d.Secrets(), list(credentials.DefaultUsers()))
+		c.Out.Printf("Agents are added with: supervisor auth add agent ID --dir %s\n", d)
 		return nil
 	}
 	return cmd
@@ -111,7 +112,7 @@ and in a directory made with --jwt, NAME.creds credentials.`,
 		Example: `  supervisor auth add agent resizer-1 --users users.yaml
   supervisor auth add operator mary --dir auth
   supervisor auth add viewer wall --users users.yaml --nkey`,
-		Args: arguments(2, 2, "a ROLE and a NAME"), ValidArgsFunction: roleNames(roles.All()),
+		Args: ui.Arguments(2, 2, "a ROLE and a NAME"), ValidArgsFunction: roleNames(roles.All()),
 	}
 	dir := dirFlag(cmd)
 	users := cmd.Flags().String("users", "", "add to this `FILE`, for --users-file of serve")
@@ -123,7 +124,7 @@ and in a directory made with --jwt, NAME.creds credentials.`,
 			return err
 		}
 		if *users != "" && cmd.Flags().Changed("dir") {
-			return usagef("--dir and --users are two places for a user; give one")
+			return ui.Usagef("--dir and --users are two places for a user; give one")
 		}
 		var secret credentials.Secret
 		var path, reread string
@@ -149,7 +150,7 @@ and in a directory made with --jwt, NAME.creds credentials.`,
 // addUser adds a user to a file for the embedded broker and writes the secret next to it.
 func addUser(role roles.Role, name, file string, nkey bool) (credentials.Secret, string, error) {
 	if role == roles.System || role == roles.Supervisor {
-		return credentials.Secret{}, "", usagef("the embedded broker is its supervisor's own; %s is for --dir", role)
+		return credentials.Secret{}, "", ui.Usagef("the embedded broker is its supervisor's own; %s is for --dir", role)
 	}
 	user, secret, err := credentials.NewUser(role, name, nkey)
 	if err != nil {
@@ -169,7 +170,7 @@ made when it is missing. NAME says whose it is. The token goes beside the file i
 NAME.token; in the file stands its hash.`,
 		Example: `  supervisor auth token viewer grafana --tokens tokens.yaml
   curl -H "Authorization: Bearer $(cat grafana.token)" http://127.0.0.1:8080/metrics`,
-		Args: arguments(2, 2, "a ROLE and a NAME"), ValidArgsFunction: roleNames(some),
+		Args: ui.Arguments(2, 2, "a ROLE and a NAME"), ValidArgsFunction: roleNames(some),
 	}
 	file := cmd.Flags().String("tokens", "", "add to this `FILE`")
 	show := showFlag(cmd)
@@ -179,7 +180,7 @@ NAME.token; in the file stands its hash.`,
 			return err
 		}
 		if *file == "" {
-			return usagef("--tokens is required: the FILE that serve gets as --tokens-file")
+			return ui.Usagef("--tokens is required: the FILE that serve gets as --tokens-file")
 		}
 		token, secret, err := credentials.NewToken(role, args[1])
 		if err != nil {
@@ -203,7 +204,7 @@ func (c *cli) authRenderCommand() *cobra.Command {
 or with a newer version whose roles have other permissions. With JWTs, write operator.conf
 anew with the keys in the directory; users keep their credentials.`,
 		Example: `  supervisor auth render --dir auth && nats-server --signal reload`,
-		Args:    noArguments,
+		Args:    ui.NoArguments,
 	}
 	dir := dirFlag(cmd)
 	cmd.RunE = func(*cobra.Command, []string) error {
@@ -211,7 +212,7 @@ anew with the keys in the directory; users keep their credentials.`,
 		if err != nil {
 			return err
 		}
-		c.out.printf("Wrote %s; a broker that runs reads it with: nats-server --signal reload\n", path)
+		c.Out.Printf("Wrote %s; a broker that runs reads it with: nats-server --signal reload\n", path)
 		return nil
 	}
 	return cmd
@@ -223,9 +224,9 @@ func showFlag(cmd *cobra.Command) *bool {
 
 // added reports what was added, and shows the secret if show is set.
 func (c *cli) added(what, path, reread string, secret credentials.Secret, show bool) {
-	c.out.printf("Added %s; its secret is in %s (%s)\n", what, path, reread)
+	c.Out.Printf("Added %s; its secret is in %s (%s)\n", what, path, reread)
 	if show {
-		c.out.printf("%s", secret.Text)
+		c.Out.Printf("%s", secret.Text)
 	}
 }
 
@@ -233,10 +234,10 @@ func (c *cli) added(what, path, reread string, secret credentials.Secret, show b
 func roleAndName(args []string, some []roles.Role) (roles.Role, error) {
 	role := roles.Role(args[0])
 	if err := oneOf(args[0], strings.Split(list(some), ", ")...); err != nil {
-		return role, usagef("ROLE: %v", err)
+		return role, ui.Usagef("ROLE: %v", err)
 	}
 	if err := roles.CheckName(args[1]); err != nil {
-		return role, usagef("%v", err)
+		return role, ui.Usagef("%v", err)
 	}
 	return role, nil
 }
@@ -250,11 +251,11 @@ func authError(err error) error {
 }
 
 // roleNames completes roles. It completes nothing for names.
-func roleNames(some []roles.Role) completer {
+func roleNames(some []roles.Role) ui.Completer {
 	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
-			return nothing(cmd, args, begun)
+			return ui.CompleteNothing(cmd, args, begun)
 		}
-		return words(strings.Split(list(some), ", ")...)(cmd, args, begun)
+		return ui.CompleteWords(strings.Split(list(some), ", ")...)(cmd, args, begun)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions/sqlitestore"
 	"missioncontrol/supervisor"
 )
@@ -21,7 +22,7 @@ import (
 func (c *cli) backupCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "backup DIR",
-		GroupID: groupRun,
+		GroupID: ui.GroupRun,
 		Short:   "Copy the missions and events of a supervisor that runs on this machine",
 		Long: `Copy the embedded data into a new directory while the supervisor runs: the missions of
 its SQLite store, and the streams of its broker with their consumers. Nothing waits for it.
@@ -34,7 +35,7 @@ restore makes a data directory of it.`,
 		Example: `  supervisor backup /var/backups/missions-$(date +%F)
   supervisor backup copy --data-dir /var/lib/missioncontrol --user root --password-file root.password
   supervisor backup copy --config /etc/missioncontrol.yaml`,
-		Args: arguments(1, 1, "the directory to be made"),
+		Args: ui.Arguments(1, 1, "the directory to be made"),
 	}
 	addFlags(cmd.Flags(), placeSettings(), serveEnv)
 	addConnectionFlags(cmd)
@@ -61,7 +62,7 @@ func placeSettings() []setting {
 // storeToCopy returns the file of the embedded store.
 func (c *cli) storeToCopy(cmd *cobra.Command) (string, error) {
 	var s settings
-	d := sources{flags: cmd.Flags(), lookup: c.lookup, env: serveEnv}
+	d := sources{flags: cmd.Flags(), lookup: c.LookupEnv, env: serveEnv}
 	if err := d.load([]setting{configSetting}, &s); err != nil {
 		return "", err
 	}
@@ -77,10 +78,10 @@ func (c *cli) storeToCopy(cmd *cobra.Command) (string, error) {
 	c.warnOfExposed(s.exposed)
 	path, embedded := storeIn{text: s.store.text, dataDir: s.serve.DataDir}.path()
 	if !embedded {
-		return "", usagef("%s: missions in Redis are backed up by Redis' own means, and events by nats stream backup; see docs/OPERATIONS.md", s.store.where)
+		return "", ui.Usagef("%s: missions in Redis are backed up by Redis' own means, and events by nats stream backup; see docs/OPERATIONS.md", s.store.where)
 	}
 	if _, err := os.Stat(path); err != nil {
-		return "", usagef("there is no store at %s; name the place of the data with --data-dir or --store", path)
+		return "", ui.Usagef("there is no store at %s; name the place of the data with --data-dir or --store", path)
 	}
 	return path, nil
 }
@@ -93,7 +94,7 @@ func (c *cli) backup(ctx context.Context, s *session, store, dir string) (err er
 	}
 	partial := filepath.Clean(dir) + ".partial"
 	if err := os.Mkdir(partial, 0o700); err != nil {
-		return fmt.Errorf("%s cannot be made: %w; a backup that was cut off leaves it, delete it then", partial, rootCause(err))
+		return fmt.Errorf("%s cannot be made: %w; a backup that was cut off leaves it, delete it then", partial, ui.RootCause(err))
 	}
 	defer func() {
 		if err != nil {
@@ -135,7 +136,7 @@ func requireEmpty(dir string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%s is not a directory that can be used: %w", dir, rootCause(err))
+		return fmt.Errorf("%s is not a directory that can be used: %w", dir, ui.RootCause(err))
 	}
 	for _, entry := range entries {
 		if entry.Name() != "lost+found" { // present at the root of a volume
@@ -146,9 +147,9 @@ func requireEmpty(dir string) error {
 }
 
 func (c *cli) showBackup(title, dir string, m *manifest) {
-	b := c.out.card(title + " of " + m.MadeAt.Local().Format("2006-01-02 15:04:05"))
-	b.line("Place", dir)
-	b.line("Store", fmt.Sprintf("SQLite, %s events so far", count(m.Store.Position)))
-	b.line("Streams", strings.Join(slices.Sorted(maps.Keys(m.Streams)), ", "))
-	b.print()
+	b := c.Out.Card(title + " of " + m.MadeAt.Local().Format("2006-01-02 15:04:05"))
+	b.Line("Place", dir)
+	b.Line("Store", fmt.Sprintf("SQLite, %s events so far", ui.Count(m.Store.Position)))
+	b.Line("Streams", strings.Join(slices.Sorted(maps.Keys(m.Streams)), ", "))
+	b.Print()
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/klauspost/compress/s2"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/fileperm"
 )
 
@@ -47,7 +48,7 @@ func readManifest(dir string) (*manifest, error) {
 		err = fmt.Errorf("its %s has more than %d bytes", manifestName, maxManifest)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the backup %s cannot be read: %w", dir, rootCause(err))
+		return nil, fmt.Errorf("the backup %s cannot be read: %w", dir, ui.RootCause(err))
 	}
 	var m manifest
 	if err := json.Unmarshal(text, &m); err != nil { // which refuses names that stand there twice
@@ -103,7 +104,7 @@ func openPart(dir, name string, size int64) (*os.File, error) {
 		err = fileperm.ErrNotRegular // without the path, which is named already
 	}
 	if err != nil {
-		return nil, wrongPart(dir, name, rootCause(err))
+		return nil, wrongPart(dir, name, ui.RootCause(err))
 	}
 	info, err := file.Stat()
 	if err == nil && info.Size() != size {

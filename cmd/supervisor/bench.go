@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 )
 
@@ -22,7 +23,7 @@ type benchFlags struct {
 func (c *cli) benchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "bench",
-		GroupID: groupRun,
+		GroupID: ui.GroupRun,
 		Short:   "Put a load on a supervisor and measure it",
 		Long: `Create missions at a running supervisor, work on them with agents that do nothing, and
 tell how fast that went.
@@ -34,7 +35,7 @@ with other agents of their type these take some, too. In the end they are delete
   supervisor bench --missions 100000 --batch 1000 --callers 4
   supervisor bench --agents 1 --concurrency 1 --callers 1     one after another: latency
   supervisor bench --json | jq .missions_per_second`,
-		Args: noArguments, ValidArgsFunction: nothing,
+		Args: ui.NoArguments, ValidArgsFunction: ui.CompleteNothing,
 	}
 	var f benchFlags
 	flags := cmd.Flags()
@@ -47,7 +48,7 @@ with other agents of their type these take some, too. In the end they are delete
 	flags.StringVar(&f.kind, "type", "bench", "`TYPE` of the missions")
 	flags.BoolVar(&f.keep, "keep", false, "leave the missions in the store")
 	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
-	completeFlag(cmd, "type", c.missionTypes)
+	ui.CompleteFlag(cmd, "type", c.missionTypes)
 	addConnectionFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := f.check(); err != nil {
@@ -71,14 +72,14 @@ func (f *benchFlags) check() error {
 		{"batch", f.batch, missions.MaxBatch},
 	} {
 		if flag.value < 1 || flag.value > flag.most {
-			return usagef("--%s has to be between 1 and %d, not %d", flag.name, flag.most, flag.value)
+			return ui.Usagef("--%s has to be between 1 and %d, not %d", flag.name, flag.most, flag.value)
 		}
 	}
 	if most := missions.MaxDataBytes - len(benchData(0)); f.payload < 0 || f.payload > most {
-		return usagef("--payload has to be between 0 and %d bytes, not %d", most, f.payload)
+		return ui.Usagef("--payload has to be between 0 and %d bytes, not %d", most, f.payload)
 	}
 	if err := missions.CheckToken("type", f.kind); err != nil {
-		return usagef("--type: %v", errorText(err))
+		return ui.Usagef("--type: %v", errorText(err))
 	}
 	return nil
 }
@@ -115,7 +116,7 @@ func (c *cli) bench(ctx context.Context, s *session, f *benchFlags) error {
 	defer cancel()
 	if left := run.clean(cleaning); left > 0 && err == nil {
 		return fmt.Errorf("%s could not be deleted; they go by themselves when the supervisor's retention time is over",
-			plural(left, "mission", "missions"))
+			ui.Plural(left, "mission", "missions"))
 	}
 	return err
 }
@@ -126,19 +127,19 @@ const benchCleaning = 5 * time.Minute
 func (c *cli) showBench(s *session, r *benchReport, asJSON bool) {
 	if asJSON {
 		if raw, err := json.Marshal(r); err == nil { // numbers always marshal
-			c.out.json(raw)
+			c.Out.JSON(raw)
 		}
 		return
 	}
-	b := c.out.card("Benchmark of " + s.nc.ConnectedUrlRedacted())
-	b.line("Missions", fmt.Sprintf("%s of %s each, created by %s in batches of %s",
-		count(r.Missions), byteSize(int64(r.PayloadBytes)), plural(r.Callers, "caller", "callers"), count(r.Batch)))
-	b.line("Agents", fmt.Sprintf("%s with %s at once", count(r.Agents), count(r.Concurrency)))
-	b.gap()
-	b.line("Done", c.out.paint(bold, count(int64(r.MissionsPerSecond))+" missions/s"))
-	b.line("Created", count(int64(r.CreatesPerSecond))+" missions/s")
-	b.gap()
-	b.line("Create", r.Create.String())
-	b.line("To an agent", r.ToAgent.String())
-	b.print()
+	b := c.Out.Card("Benchmark of " + s.nc.ConnectedUrlRedacted())
+	b.Line("Missions", fmt.Sprintf("%s of %s each, created by %s in batches of %s",
+		ui.Count(r.Missions), ui.ByteSize(int64(r.PayloadBytes)), ui.Plural(r.Callers, "caller", "callers"), ui.Count(r.Batch)))
+	b.Line("Agents", fmt.Sprintf("%s with %s at once", ui.Count(r.Agents), ui.Count(r.Concurrency)))
+	b.Gap()
+	b.Line("Done", c.Out.Paint(ui.Bold, ui.Count(int64(r.MissionsPerSecond))+" missions/s"))
+	b.Line("Created", ui.Count(int64(r.CreatesPerSecond))+" missions/s")
+	b.Gap()
+	b.Line("Create", r.Create.String())
+	b.Line("To an agent", r.ToAgent.String())
+	b.Print()
 }

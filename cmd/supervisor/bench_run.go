@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jedib0t/go-pretty/v6/progress"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/supervisor/agent"
 	"missioncontrol/supervisor/api"
 )
@@ -32,7 +33,7 @@ type benchRun struct {
 	created atomic.Int64 // confirmed missions
 	done    atomic.Int64
 	all     chan struct{} // closed when every mission is completed
-	bar     *bar
+	bar     *ui.ProgressBar
 
 	// By mission: when its creation was requested, and how long it took until an agent
 	// had it. Nanoseconds since begun; 0 means not yet.
@@ -62,12 +63,12 @@ func (r *benchRun) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.bar = r.cli.newBar("Missions done", int64(r.flags.missions), progress.UnitsDefault)
-	defer r.bar.stop()
+	r.bar = ui.NewProgressBar(r.cli.Err, "Missions done", int64(r.flags.missions), progress.UnitsDefault)
+	defer r.bar.Stop()
 	r.begun = time.Now()
 	r.createAll(ctx)
 	if r.err != nil {
-		return fmt.Errorf("after %s: %w", plural(r.created.Load(), "mission", "missions"), r.err)
+		return fmt.Errorf("after %s: %w", ui.Plural(r.created.Load(), "mission", "missions"), r.err)
 	}
 	select {
 	case <-r.all:
@@ -107,7 +108,7 @@ func (r *benchRun) handle(_ context.Context, t *agent.Task) (any, error) {
 	if !r.took[i].CompareAndSwap(0, max(1, int64(time.Since(r.begun))-r.asked[i].Load())) {
 		return nil, nil // a second attempt
 	}
-	r.bar.advance(1)
+	r.bar.Advance(1)
 	if r.done.Add(1) == int64(r.flags.missions) {
 		r.mu.Lock()
 		r.doneIn = time.Since(r.begun)

@@ -8,40 +8,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 )
 
 // completionTimeout bounds how long a shell waits for the supervisor's suggestions.
 const completionTimeout = time.Second
-
-// completer suggests completions.
-type completer = cobra.CompletionFunc
-
-// completeFlag adds completions to a flag.
-func completeFlag(cmd *cobra.Command, flag string, suggest completer) {
-	if err := cmd.RegisterFlagCompletionFunc(flag, suggest); err != nil {
-		panic(err) // the flag does not exist, or was added twice: a bug
-	}
-}
-
-// words completes fixed words, ignoring case.
-func words(all ...string) completer {
-	return func(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-		var fit []string
-		for _, word := range all {
-			if len(word) >= len(begun) && strings.EqualFold(word[:len(begun)], begun) {
-				fit = append(fit, word)
-			}
-		}
-		return fit, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
-	}
-}
-
-// nothing suggests nothing, not even files.
-func nothing(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	return nil, cobra.ShellCompDirectiveNoFileComp
-}
 
 func contextNames(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return knownContexts(), cobra.ShellCompDirectiveNoFileComp
@@ -65,10 +38,10 @@ func (c *cli) askFor(cmd *cobra.Command, find func(ctx context.Context, s *sessi
 
 // missionIDs suggests the newest missions in one of the statuses, or in any if none are
 // listed. It takes at most most arguments (-1: any number).
-func (c *cli) missionIDs(most int, statuses ...missions.Status) completer {
+func (c *cli) missionIDs(most int, statuses ...missions.Status) ui.Completer {
 	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 		if most >= 0 && len(args) >= most {
-			return nothing(cmd, args, begun)
+			return ui.CompleteNothing(cmd, args, begun)
 		}
 		return c.askFor(cmd, func(ctx context.Context, s *session) ([]string, error) {
 			page, err := s.client.List(ctx, api.ListRequest{Limit: 200})
@@ -79,7 +52,7 @@ func (c *cli) missionIDs(most int, statuses ...missions.Status) completer {
 					len(statuses) > 0 && !slices.Contains(statuses, m.Status) {
 					continue
 				}
-				found = append(found, cobra.CompletionWithDesc(m.ID, string(m.Status)+" "+shorten(clean(m.Name), 40)))
+				found = append(found, cobra.CompletionWithDesc(m.ID, string(m.Status)+" "+ui.Shorten(ui.Clean(m.Name), 40)))
 			}
 			return found, err
 		})
@@ -93,7 +66,7 @@ func (c *cli) agentIDs(cmd *cobra.Command, _ []string, begun string) ([]string, 
 		var found []string
 		for i := range page.Agents {
 			if a := &page.Agents[i]; strings.HasPrefix(a.ID, begun) {
-				found = append(found, cobra.CompletionWithDesc(a.ID, string(a.State)+" "+shorten(clean(a.Name), 40)))
+				found = append(found, cobra.CompletionWithDesc(a.ID, string(a.State)+" "+ui.Shorten(ui.Clean(a.Name), 40)))
 			}
 		}
 		return found, err

@@ -11,6 +11,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"missioncontrol/cmd/supervisor/ui"
 )
 
 // maxConfigFile is far more than all settings need.
@@ -22,17 +24,17 @@ const maxConfigFile = 1 << 20
 func readConfigFile(path string, table []setting) (map[string]value, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, usagef("the configuration file %s does not exist", path)
+		return nil, ui.Usagef("the configuration file %s does not exist", path)
 	}
 	if err != nil {
-		return nil, usagef("the configuration file %s cannot be read: %v", path, rootCause(err))
+		return nil, ui.Usagef("the configuration file %s cannot be read: %v", path, ui.RootCause(err))
 	}
 	if info.IsDir() || info.Size() > maxConfigFile {
-		return nil, usagef("the configuration file %s is not a file of settings", path)
+		return nil, ui.Usagef("the configuration file %s is not a file of settings", path)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, usagef("the configuration file %s cannot be read: %v", path, rootCause(err))
+		return nil, ui.Usagef("the configuration file %s cannot be read: %v", path, ui.RootCause(err))
 	}
 	return parseConfig(text, path, table)
 }
@@ -42,9 +44,9 @@ func parseConfig(text []byte, path string, table []setting) (map[string]value, e
 	if err != nil {
 		var syntax yaml.Error
 		if errors.As(err, &syntax) && syntax.GetToken() != nil {
-			return nil, usagef("%s, line %d: %s", path, syntax.GetToken().Position.Line, syntax.GetMessage())
+			return nil, ui.Usagef("%s, line %d: %s", path, syntax.GetToken().Position.Line, syntax.GetMessage())
 		}
-		return nil, usagef("%s is not YAML", path) // the library's own text would quote the file, including passwords
+		return nil, ui.Usagef("%s is not YAML", path) // the library's own text would quote the file, including passwords
 	}
 	out := map[string]value{}
 	for _, document := range file.Docs {
@@ -70,17 +72,17 @@ func mappingOf(body ast.Node, path string) ([]*ast.MappingValueNode, error) {
 	case *ast.MappingValueNode:
 		return []*ast.MappingValueNode{node}, nil
 	}
-	return nil, usagef("%s has to hold lines like data_dir: /var/lib/missioncontrol", path)
+	return nil, ui.Usagef("%s has to hold lines like data_dir: /var/lib/missioncontrol", path)
 }
 
 func addEntry(out map[string]value, entry *ast.MappingValueNode, path string, table []setting) error {
 	key := entry.Key.GetToken().Value
 	where := fmt.Sprintf("%s in %s, line %d", key, path, entry.Key.GetToken().Position.Line)
 	if !hasKey(table, key) {
-		return usagef("%s: there is no such setting%s", where, nearest(table, key))
+		return ui.Usagef("%s: there is no such setting%s", where, nearest(table, key))
 	}
 	if _, ok := out[key]; ok {
-		return usagef("%s: it is given twice", where)
+		return ui.Usagef("%s: it is given twice", where)
 	}
 	text, ok := scalar(entry.Value)
 	if values, is := entry.Value.(*ast.SequenceNode); is && takesSeveral(table, key) {
@@ -92,7 +94,7 @@ func addEntry(out map[string]value, entry *ast.MappingValueNode, path string, ta
 		}
 	}
 	if !ok {
-		return usagef("%s: it has to be a single value", where)
+		return ui.Usagef("%s: it has to be a single value", where)
 	}
 	if text != "" {
 		out[key] = value{text, doorFile, where}

@@ -3,12 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
+
+	"missioncontrol/cmd/supervisor/ui"
 )
 
 // defaultServer is the broker's address if none is set.
@@ -73,13 +74,13 @@ func natsEnv(s *setting) string { return s.natsEnv }
 func addConnectionFlags(cmd *cobra.Command) {
 	flags := cmd.PersistentFlags()
 	addFlags(flags, clientSettings(), natsEnv)
-	completeFlag(cmd, "context", contextNames)
+	ui.CompleteFlag(cmd, "context", contextNames)
 }
 
 // loadConnection reads the connection's flags and the nats CLI's environment.
 func (c *cli) loadConnection(cmd *cobra.Command) (connection, error) {
 	var s settings
-	d := sources{flags: cmd.Flags(), lookup: c.lookup, env: natsEnv}
+	d := sources{flags: cmd.Flags(), lookup: c.LookupEnv, env: natsEnv}
 	if err := d.load(clientSettings(), &s); err != nil {
 		return connection{}, err
 	}
@@ -90,13 +91,13 @@ func (c *cli) loadConnection(cmd *cobra.Command) (connection, error) {
 // check finds settings that exclude each other, and files that cannot be read.
 func (c *connection) check() error {
 	if c.password.text != "" && c.user.text == "" {
-		return usagef("%s: a password needs a user; add --user NAME", c.password.where)
+		return ui.Usagef("%s: a password needs a user; add --user NAME", c.password.where)
 	}
 	if (c.tlsCert.text == "") != (c.tlsKey.text == "") {
-		return usagef("--tlscert and --tlskey are needed together")
+		return ui.Usagef("--tlscert and --tlskey are needed together")
 	}
 	if first, second := c.ways(); second.text != "" && first.source == second.source {
-		return usagef("%s and %s are two ways to sign in; give one", first.where, second.where)
+		return ui.Usagef("%s and %s are two ways to sign in; give one", first.where, second.where)
 	}
 	for _, file := range []value{c.creds, c.nkey, c.tlsCert, c.tlsKey, c.tlsCA} {
 		if file.text == "" {
@@ -104,12 +105,12 @@ func (c *connection) check() error {
 		}
 		f, err := os.Open(file.text)
 		if err != nil {
-			return usagef("%s: %s cannot be read: %v", file.where, file.text, rootCause(err))
+			return ui.Usagef("%s: %s cannot be read: %v", file.where, file.text, ui.RootCause(err))
 		}
 		info, err := f.Stat()
 		_ = f.Close() // nothing was written
 		if err == nil && info.IsDir() {
-			return usagef("%s: %s is a directory", file.where, file.text)
+			return ui.Usagef("%s: %s is a directory", file.where, file.text)
 		}
 	}
 	return nil
@@ -205,7 +206,7 @@ func (c *connection) signIn() ([]nats.Option, error) {
 	}
 	nkey, err := nats.NkeyOptionFromSeed(c.nkey.text)
 	if err != nil {
-		return nil, usagef("%s: %s does not hold an nkey seed", c.nkey.where, c.nkey.text)
+		return nil, ui.Usagef("%s: %s does not hold an nkey seed", c.nkey.where, c.nkey.text)
 	}
 	return []nats.Option{withoutCredentials, nkey}, nil
 }
@@ -215,15 +216,6 @@ func withoutCredentials(o *nats.Options) error {
 	o.User, o.Password, o.Token, o.Nkey = "", "", "", ""
 	o.UserJWT, o.SignatureCB, o.TokenHandler, o.UserInfo = nil, nil, nil, nil
 	return nil
-}
-
-// rootCause strips the operation and the path that file errors repeat.
-func rootCause(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
 }
 
 // redactURLs returns a list of brokers without secrets.

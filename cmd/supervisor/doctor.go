@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/roles"
 )
@@ -20,7 +21,7 @@ const doctorTimeout = 3 * time.Second
 func (c *cli) doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "doctor",
-		GroupID: groupLook,
+		GroupID: ui.GroupLook,
 		Short:   "Check everything, and say what to do about what is wrong",
 		Long: `Check the broker, JetStream and the settings of the stream EVENTS, streams that stand in
 the way, the supervisor with its store and its event stream, the clocks, what this user
@@ -34,7 +35,7 @@ The exit code is 0 when nothing is wrong, warnings or not, and 1 otherwise.`,
   supervisor doctor --context production --role operator
   supervisor doctor --agent resizer-1 --creds resizer-1.creds --inbox-prefix _INBOX.resizer-1
   supervisor doctor --json | jq '.findings[] | select(.status == "error")'`,
-		Args: noArguments,
+		Args: ui.NoArguments,
 	}
 	addConnectionFlags(cmd)
 	d := &doctor{cli: c, denied: newDenials()}
@@ -42,8 +43,8 @@ The exit code is 0 when nothing is wrong, warnings or not, and 1 otherwise.`,
 	flags.StringVar((*string)(&d.role), "role", "", "`ROLE` that this user should have: viewer or operator; without, what he may do is told")
 	flags.StringVar(&d.agent, "agent", "", "check that this user may work as the agent with this `ID`")
 	asJSON := flags.Bool("json", false, "print the findings as JSON")
-	completeFlag(cmd, "role", words(string(roles.Viewer), string(roles.Operator)))
-	completeFlag(cmd, "agent", c.agentIDs)
+	ui.CompleteFlag(cmd, "role", ui.CompleteWords(string(roles.Viewer), string(roles.Operator)))
+	ui.CompleteFlag(cmd, "agent", c.agentIDs)
 	cmd.PreRunE = func(*cobra.Command, []string) error { return d.check() }
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := d.examine(cmd); err != nil {
@@ -87,17 +88,17 @@ type doctor struct {
 // check validates the flags.
 func (d *doctor) check() error {
 	if d.role != "" && d.role != roles.Viewer && d.role != roles.Operator {
-		return usagef("--role must be viewer or operator; for an agent there is --agent ID")
+		return ui.Usagef("--role must be viewer or operator; for an agent there is --agent ID")
 	}
 	if d.agent == "" {
 		return nil
 	}
 	if d.role != "" {
-		return usagef("--role and --agent exclude each other: an agent's role is agent")
+		return ui.Usagef("--role and --agent exclude each other: an agent's role is agent")
 	}
 	var invalid *missions.Error
 	if err := missions.CheckToken("agent", d.agent); errors.As(err, &invalid) {
-		return usagef("--agent %s", invalid.Message)
+		return ui.Usagef("--agent %s", invalid.Message)
 	}
 	return nil
 }
@@ -130,7 +131,7 @@ func (d *doctor) ask(ctx context.Context, question func(context.Context)) {
 // command line, or if the examination was interrupted.
 func (d *doctor) examine(cmd *cobra.Command) error {
 	s, err := d.cli.dial(cmd, connectTimeout, d.denied.note)
-	var usage *usageError
+	var usage *ui.UsageError
 	switch {
 	case errors.As(err, &usage):
 		return err
@@ -174,27 +175,27 @@ func (d *doctor) worst() verdict {
 	return worst
 }
 
-// report prints the findings. It returns errSilent if something is wrong.
+// report prints the findings. It returns ui.ErrSilent if something is wrong.
 func (d *doctor) report(asJSON bool) error {
 	if asJSON {
 		raw, err := json.Marshal(doctorReport{d.worst(), missions.At(time.Now()), d.findings})
 		if err != nil {
 			return err
 		}
-		d.cli.out.json(raw)
+		d.cli.Out.JSON(raw)
 	} else {
-		d.print(d.cli.out)
+		d.print(d.cli.Out)
 	}
 	if d.worst() == wrong {
-		return errSilent
+		return ui.ErrSilent
 	}
 	return nil
 }
 
 // marks are the signs and colours of the verdicts.
-var marks = map[verdict]struct{ sign, colour string }{fine: {"✔", green}, unknown: {"?", faint}, doubt: {"!", yellow}, wrong: {"✘", red}}
+var marks = map[verdict]struct{ sign, colour string }{fine: {"✔", ui.Green}, unknown: {"?", ui.Faint}, doubt: {"!", ui.Yellow}, wrong: {"✘", ui.Red}}
 
-func (d *doctor) print(out *screen) {
+func (d *doctor) print(out *ui.Screen) {
 	tally, width := map[verdict]int{}, 0
 	for _, f := range d.findings {
 		tally[f.Status]++
@@ -202,10 +203,10 @@ func (d *doctor) print(out *screen) {
 	}
 	for _, f := range d.findings {
 		marker := marks[f.Status]
-		out.printf("%s %s  %s\n", out.paint(marker.colour, marker.sign), padRight(f.Check, width), clean(f.Message))
+		out.Printf("%s %s  %s\n", out.Paint(marker.colour, marker.sign), ui.PadRight(f.Check, width), ui.Clean(f.Message))
 		if f.Advice != "" {
-			out.printf("  %s  → %s\n", padRight("", width), clean(f.Advice))
+			out.Printf("  %s  → %s\n", ui.PadRight("", width), ui.Clean(f.Advice))
 		}
 	}
-	out.printf("\n%s, %s, %d unknown, %d fine.\n", plural(tally[wrong], "error", "errors"), plural(tally[doubt], "warning", "warnings"), tally[unknown], tally[fine])
+	out.Printf("\n%s, %s, %d unknown, %d fine.\n", ui.Plural(tally[wrong], "error", "errors"), ui.Plural(tally[doubt], "warning", "warnings"), tally[unknown], tally[fine])
 }

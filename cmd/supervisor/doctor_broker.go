@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/supervisor/api"
 )
 
@@ -18,12 +19,12 @@ func (d *doctor) askBroker(ctx context.Context) {
 		d.failed("broker", err)
 		return
 	}
-	d.well("broker", "%s, nats-server %s, answers in %s", nc.ConnectedUrlRedacted(), nc.ConnectedServerVersion(), formatDuration(rtt))
+	d.well("broker", "%s, nats-server %s, answers in %s", nc.ConnectedUrlRedacted(), nc.ConnectedServerVersion(), ui.FormatDuration(rtt))
 	if most := nc.MaxPayload(); most < api.MaxBody {
-		d.add("max_payload", doubt, "messages may have "+byteSize(most)+": batches are smaller than they could be, and below 1.1 MiB a mission with data and a result at their limits cannot be told",
+		d.add("max_payload", doubt, "messages may have "+ui.ByteSize(most)+": batches are smaller than they could be, and below 1.1 MiB a mission with data and a result at their limits cannot be told",
 			"set max_payload: 8MB in the broker's configuration")
 	} else {
-		d.well("max_payload", "%s", byteSize(most))
+		d.well("max_payload", "%s", ui.ByteSize(most))
 	}
 }
 
@@ -54,10 +55,10 @@ func (d *doctor) askJetStream(ctx context.Context) {
 	case err != nil:
 		d.failed("jetstream", err)
 	case account.Limits.MaxStore > 0 && float64(account.Store) > 0.9*float64(account.Limits.MaxStore):
-		d.add("jetstream", doubt, byteSize(int64(account.Store))+" of "+byteSize(account.Limits.MaxStore)+" are in use",
+		d.add("jetstream", doubt, ui.ByteSize(int64(account.Store))+" of "+ui.ByteSize(account.Limits.MaxStore)+" are in use",
 			"raise the account's limit, or keep events for a shorter time: nats stream edit EVENTS --max-age 3d")
 	default:
-		d.well("jetstream", "%s in %s", byteSize(int64(account.Store)), plural(account.Streams, "stream", "streams"))
+		d.well("jetstream", "%s in %s", ui.ByteSize(int64(account.Store)), ui.Plural(account.Streams, "stream", "streams"))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/eventstream"
 )
 
@@ -23,7 +24,7 @@ func (d *doctor) askEventStream(ctx context.Context) {
 		return
 	}
 	info := stream.CachedInfo()
-	d.well("stream", "%s: %s, %s", info.Config.Name, plural(info.State.Msgs, "event", "events"), byteSize(int64(info.State.Bytes)))
+	d.well("stream", "%s: %s, %s", info.Config.Name, ui.Plural(info.State.Msgs, "event", "events"), ui.ByteSize(int64(info.State.Bytes)))
 	d.streamSettings(&info.Config)
 	d.streamCopies(info)
 }
@@ -53,7 +54,7 @@ func (d *doctor) streamSettings(have *jetstream.StreamConfig) {
 		d.add("stream_ack", wrong, name+" acknowledges nothing: no event can be known to be stored", "nats stream edit "+name+" --ack")
 	}
 	if have.Duplicates < want.DuplicateWindow {
-		d.add("stream_duplicates", doubt, fmt.Sprintf("%s recognises what is sent twice for %s only, and should for %s", name, durationWords(have.Duplicates), durationWords(want.DuplicateWindow)),
+		d.add("stream_duplicates", doubt, fmt.Sprintf("%s recognises what is sent twice for %s only, and should for %s", name, ui.DurationWords(have.Duplicates), ui.DurationWords(want.DuplicateWindow)),
 			"nats stream edit "+name+" --dupe-window "+want.DuplicateWindow.String())
 	}
 	if have.PersistMode == jetstream.AsyncPersistMode {
@@ -61,15 +62,15 @@ func (d *doctor) streamSettings(have *jetstream.StreamConfig) {
 			"nats stream edit "+name+" --persist-mode default")
 	}
 	if have.MaxAge > 0 && have.MaxAge < time.Hour {
-		d.add("stream_max_age", doubt, name+" keeps events for "+durationWords(have.MaxAge)+" only; a consumer that stays away for longer misses some",
+		d.add("stream_max_age", doubt, name+" keeps events for "+ui.DurationWords(have.MaxAge)+" only; a consumer that stays away for longer misses some",
 			"nats stream edit "+name+" --max-age 7d")
 	}
 	if len(d.findings) == before {
 		kept := "for ever"
 		if have.MaxAge > 0 {
-			kept = "for " + durationWords(have.MaxAge)
+			kept = "for " + ui.DurationWords(have.MaxAge)
 		}
-		d.well("stream_settings", "takes %s, in files, %s, duplicates are recognised for %s", eventstream.SubjectAll, kept, durationWords(have.Duplicates))
+		d.well("stream_settings", "takes %s, in files, %s, duplicates are recognised for %s", eventstream.SubjectAll, kept, ui.DurationWords(have.Duplicates))
 	}
 }
 
@@ -81,7 +82,7 @@ func (d *doctor) streamCopies(info *jetstream.StreamInfo) {
 		return
 	}
 	if info.Config.Replicas < 3 {
-		d.add("stream_copies", doubt, fmt.Sprintf("%s on a cluster: while a broker that has it is away, events wait", plural(info.Config.Replicas, "copy", "copies")),
+		d.add("stream_copies", doubt, fmt.Sprintf("%s on a cluster: while a broker that has it is away, events wait", ui.Plural(info.Config.Replicas, "copy", "copies")),
 			"nats stream edit "+name+" --replicas 3")
 		return
 	}

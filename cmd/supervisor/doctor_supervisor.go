@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/eventstream"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
@@ -42,12 +43,12 @@ func (d *doctor) askSupervisor(ctx context.Context) {
 	if health.Version != version() {
 		d.add("supervisor", doubt, fmt.Sprintf("version %s answers, and this is %s", health.Version, version()), "use the same on both sides")
 	} else {
-		d.well("supervisor", "version %s, up for %s", health.Version, formatDuration(time.Duration(health.UptimeSeconds*float64(time.Second))))
+		d.well("supervisor", "version %s, up for %s", health.Version, ui.FormatDuration(time.Duration(health.UptimeSeconds*float64(time.Second))))
 	}
 	d.judge("store", health.Checks.Store, wrong, "the supervisor's log says more; with Redis, see that it runs and takes writes, with a file, that its disk is not full")
 	stream := health.Checks.EventStream
 	if stream.Message == "" && stream.Waiting > 0 {
-		stream.Message = plural(stream.Waiting, "event waits", "events wait")
+		stream.Message = ui.Plural(stream.Waiting, "event waits", "events wait")
 	}
 	d.judge("event_stream", stream.Check, wrong, "events wait in the store until this is mended; the checks of the broker and the stream say what to do")
 	d.judge("agent_deaths", health.Checks.AgentDeaths, doubt, "give the supervisor the broker's system account: --system-user or --system-creds")
@@ -87,7 +88,7 @@ func (d *doctor) askClocks(ctx context.Context) {
 	if err != nil {
 		return // already reported
 	}
-	if supervisor.ahead < -100*365*day {
+	if supervisor.ahead < -100*365*ui.Day {
 		d.add("clock", unknown, "the supervisor does not tell its time", "")
 		return
 	}
@@ -115,11 +116,11 @@ func (d *doctor) compareClocks(check, one, other string, c clock) {
 	}
 	apart := max(c.ahead, -c.ahead)
 	if apart-c.sure > clockTolerance {
-		d.add(check, wrong, fmt.Sprintf("%s is %s %s %s: times mean other moments there", one, formatDuration(apart), word, other),
+		d.add(check, wrong, fmt.Sprintf("%s is %s %s %s: times mean other moments there", one, ui.FormatDuration(apart), word, other),
 			"synchronise the clocks of all machines: timedatectl set-ntp true")
 		return
 	}
-	d.well(check, "%s agrees with %s, to within %s", one, other, formatDuration(max(apart+c.sure, time.Millisecond)))
+	d.well(check, "%s agrees with %s, to within %s", one, other, ui.FormatDuration(max(apart+c.sure, time.Millisecond)))
 }
 
 // askAlerts reports the current alerts.
@@ -141,7 +142,7 @@ func (d *doctor) askAlerts(ctx context.Context) {
 		d.add("alerts", doubt, "firing: "+strings.Join(firing, ", "), "supervisor alerts")
 		return
 	}
-	d.well("alerts", "none of %s is firing", plural(len(alerts), "rule", "rules"))
+	d.well("alerts", "none of %s is firing", ui.Plural(len(alerts), "rule", "rules"))
 }
 
 // doctorTypes is the number of mission types that are checked, those with the most
@@ -173,7 +174,7 @@ func (d *doctor) askAgents(ctx context.Context) {
 	case pending == 0:
 		d.well("agents", "no missions are pending")
 	default:
-		d.well("agents", "%s pending, with agents online for all of them", plural(pending, "mission", "missions"))
+		d.well("agents", "%s pending, with agents online for all of them", ui.Plural(pending, "mission", "missions"))
 	}
 }
 
@@ -195,7 +196,7 @@ func (d *doctor) askAgentsOf(ctx context.Context, name string) bool {
 	case agents.AgentCount > 0:
 		return false
 	}
-	d.add("agents", wrong, fmt.Sprintf("no agent is online for the type %s, of which %s", name, plural(pending, "mission is pending", "missions are pending")),
+	d.add("agents", wrong, fmt.Sprintf("no agent is online for the type %s, of which %s", name, ui.Plural(pending, "mission is pending", "missions are pending")),
 		"start one: supervisor agent run --type "+name+" -- COMMAND")
 	return true
 }

@@ -7,12 +7,13 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"missioncontrol/charter"
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 )
 
 // eventPrinter prints events: one line each for people, envelopes for programs.
 type eventPrinter struct {
-	out, err *screen
+	out, err *ui.Screen
 	json     bool
 	printed  bool
 }
@@ -21,45 +22,45 @@ func (p *eventPrinter) print(raw []byte) {
 	p.printed = true
 	if p.json {
 		if !jsontext.Value(raw).IsValid() {
-			p.err.printf("supervisor: an event was left out: its envelope is not valid JSON\n")
+			p.err.Printf("supervisor: an event was left out: its envelope is not valid JSON\n")
 			return
 		}
-		p.out.jsonLine(raw)
+		p.out.JSONLine(raw)
 		return
 	}
 	event, err := charter.Decode(raw)
 	if err != nil {
-		p.err.printf("supervisor: an event was left out: %s\n", clean(err.Error()))
+		p.err.Printf("supervisor: an event was left out: %s\n", ui.Clean(err.Error()))
 		return
 	}
-	p.out.printf("%s  %s  %s\n", p.out.paint(faint, p.out.moment(event.Timestamp)),
-		p.out.paint(typeColour(event.Type), padRight(clean(event.Type), 26)), summary(p.out, &event))
+	p.out.Printf("%s  %s  %s\n", p.out.Paint(ui.Faint, p.out.Moment(event.Timestamp)),
+		p.out.Paint(typeColour(event.Type), ui.PadRight(ui.Clean(event.Type), 26)), summary(p.out, &event))
 }
 
 // none tells the user that there was nothing to print, and what to try.
 func (p *eventPrinter) none(advice string) {
 	if !p.printed && !p.json {
-		p.err.printf("No events. %s\n", advice)
+		p.err.Printf("No events. %s\n", advice)
 	}
 }
 
 func typeColour(eventType string) string {
 	switch subject, _, _ := strings.Cut(eventType, "."); subject {
 	case "mission":
-		return cyan
+		return ui.Cyan
 	case "agent":
-		return blue
+		return ui.Blue
 	}
 	return ""
 }
 
 // summary describes an event in one line: its target and the important part of its
 // payload.
-func summary(out *screen, e *charter.Event) painted {
+func summary(out *ui.Screen, e *charter.Event) ui.Painted {
 	payload, err := charter.DecodePayload(e)
 	if err != nil {
-		text := clean(e.Target + " " + shorten(string(e.Payload), 200))
-		return painted(text)
+		text := ui.Clean(e.Target + " " + ui.Shorten(string(e.Payload), 200))
+		return ui.Painted(text)
 	}
 	switch p := payload.(type) {
 	case charter.MissionCreated:
@@ -69,19 +70,21 @@ func summary(out *screen, e *charter.Event) painted {
 	case charter.MissionLogAppended:
 		return about(p.MissionID, p.LogLevel+": "+p.Message)
 	case charter.MissionProgressed:
-		return about(p.MissionID, strings.TrimSpace(progressPercent(p.Percent)+" "+p.Message))
+		return about(p.MissionID, strings.TrimSpace(ui.ProgressPercent(p.Percent)+" "+p.Message))
 	case charter.AgentOnline:
 		return about(p.AgentID, agentGist(p.Name, p.Role, p.Types, p.Reason))
 	case charter.AgentOffline:
 		return about(p.AgentID, agentGist(p.Name, p.Role, p.Types, p.Reason))
 	}
-	return painted(supervisorSummary(out, payload))
+	return ui.Painted(supervisorSummary(out, payload))
 }
 
 // about joins an event's target and its description.
-func about(id, what string) painted { return painted(clean(id) + "  " + shorten(clean(what), 300)) }
+func about(id, what string) ui.Painted {
+	return ui.Painted(ui.Clean(id) + "  " + ui.Shorten(ui.Clean(what), 300))
+}
 
-func statusGist(out *screen, p *charter.MissionStatusChanged) painted {
+func statusGist(out *ui.Screen, p *charter.MissionStatusChanged) ui.Painted {
 	var more strings.Builder
 	if p.Attempt > 0 {
 		fmt.Fprintf(&more, ", attempt %d", p.Attempt)
@@ -92,8 +95,8 @@ func statusGist(out *screen, p *charter.MissionStatusChanged) painted {
 	if p.Reason != "" {
 		more.WriteString(": " + p.Reason)
 	}
-	return about(p.MissionID, p.OldStatus+" →") + " " + out.paint(statusColour(missions.Status(p.NewStatus)), p.NewStatus) +
-		painted(shorten(clean(more.String()), 300))
+	return about(p.MissionID, p.OldStatus+" →") + " " + out.Paint(ui.StatusColour(missions.Status(p.NewStatus)), p.NewStatus) +
+		ui.Painted(ui.Shorten(ui.Clean(more.String()), 300))
 }
 
 func agentGist(name, role string, types []string, reason string) string {
@@ -109,18 +112,18 @@ func agentGist(name, role string, types []string, reason string) string {
 }
 
 // supervisorGist summarizes the supervisor's own events.
-func supervisorSummary(out *screen, payload charter.Payload) string {
+func supervisorSummary(out *ui.Screen, payload charter.Payload) string {
 	switch p := payload.(type) {
 	case charter.HealthChecked:
-		return clean(p.Status)
+		return ui.Clean(p.Status)
 	case charter.StatusQueried:
-		return fmt.Sprintf("%s, %d running, %d pending", plural(p.TotalMissions, "mission", "missions"), p.RunningMissions, p.PendingMissions)
+		return fmt.Sprintf("%s, %d running, %d pending", ui.Plural(p.TotalMissions, "mission", "missions"), p.RunningMissions, p.PendingMissions)
 	case charter.AgentsListed:
-		return plural(p.AgentCount, "agent", "agents")
+		return ui.Plural(p.AgentCount, "agent", "agents")
 	case charter.AlertRaised:
-		return clean(fmt.Sprintf("%s: %s is %g, beyond %g since %s", p.Rule, p.Metric, p.Value, p.Threshold, out.clock(p.Since)))
+		return ui.Clean(fmt.Sprintf("%s: %s is %g, beyond %g since %s", p.Rule, p.Metric, p.Value, p.Threshold, out.Clock(p.Since)))
 	case charter.AlertResolved:
-		return clean(fmt.Sprintf("%s: %s is %g again", p.Rule, p.Metric, p.Value))
+		return ui.Clean(fmt.Sprintf("%s: %s is %g again", p.Rule, p.Metric, p.Value))
 	}
 	return ""
 }

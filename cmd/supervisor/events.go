@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"missioncontrol/charter"
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/eventstream"
 )
 
@@ -32,7 +33,7 @@ const defaultSince = time.Hour
 func (c *cli) eventsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "events",
-		GroupID: groupLook,
+		GroupID: ui.GroupLook,
 		Short:   "Show what has happened, and follow what happens",
 		Long: `Show the events of the stream EVENTS, in their order: those of the last hour, those
 since a time, or those to come.
@@ -47,7 +48,7 @@ Only the broker has to be there, not the supervisor.`,
   supervisor events --follow --type 'mission.>'
   supervisor events --since 24h --json | jq -r .type | sort | uniq -c
   supervisor events --durable billing --type mission.status_changed --json`,
-		Args: noArguments,
+		Args: ui.NoArguments,
 	}
 	addConnectionFlags(cmd)
 	var f eventFlags
@@ -57,14 +58,14 @@ Only the broker has to be there, not the supervisor.`,
 	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with what happens, until Ctrl-C")
 	flags.StringVar(&f.durable, "durable", "", "go on where the last run with this `NAME` stopped")
 	flags.BoolVar(&f.json, "json", false, "print the envelopes as JSON, one on each line")
-	completeFlag(cmd, "type", eventTypes)
+	ui.CompleteFlag(cmd, "type", eventTypes)
 	cmd.PreRunE = func(*cobra.Command, []string) error { return f.check(c) }
 	cmd.RunE = c.withSession(func(ctx context.Context, s *session, _ []string) error {
 		stream, err := openEvents(ctx, s)
 		if err != nil {
 			return endOfWatch(ctx, err)
 		}
-		p := &eventPrinter{out: c.out, err: c.err, json: f.json}
+		p := &eventPrinter{out: c.Out, err: c.Err, json: f.json}
 		if f.durable != "" {
 			return endOfWatch(ctx, c.durableEvents(ctx, s, stream, &f, p))
 		}
@@ -81,13 +82,13 @@ func (f *eventFlags) check(c *cli) error {
 	}
 	if err := (eventstream.ConsumerConfig{Durable: name, Filter: f.types}).WithDefaults().Validate(); err != nil {
 		text := strings.TrimPrefix(err.Error(), eventstream.ErrConfig.Error()+": ")
-		return usagef("%s", strings.Replace(strings.Replace(text, "Durable", "--durable", 1), "event type", "--type:", 1))
+		return ui.Usagef("%s", strings.Replace(strings.Replace(text, "Durable", "--durable", 1), "event type", "--type:", 1))
 	}
 	switch {
 	case f.since != "":
-		begin, err := c.parseTime(f.since, -1)
+		begin, err := c.ParseTime(f.since, -1)
 		if err != nil {
-			return usagef("--since: %v", err)
+			return ui.Usagef("--since: %v", err)
 		}
 		f.begin = begin
 	case !f.follow && f.durable == "":
@@ -193,7 +194,7 @@ func (r *eventReader) print(ctx context.Context, messages jetstream.MessagesCont
 			return fmt.Errorf("the events cannot be read on: %w", err)
 		default:
 			r.p.print(msg.Data())
-			if err := r.p.out.failure(); err != nil {
+			if err := r.p.out.Failure(); err != nil {
 				return err
 			}
 			meta, err := msg.Metadata()

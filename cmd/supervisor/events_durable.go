@@ -13,6 +13,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/eventstream"
 )
 
@@ -31,7 +32,7 @@ func (c *cli) durableEvents(ctx context.Context, s *session, stored jetstream.St
 	}
 	events, err := eventstream.Open(eventstream.Config{
 		URL: s.broker.urls, Options: s.broker.options, ConsumeOnly: true,
-		Logger: slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Logger: slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {
 		return err
@@ -48,11 +49,11 @@ func (c *cli) durableEvents(ctx context.Context, s *session, stored jetstream.St
 	w := &catchUp{stream: stored, durable: f.durable, last: stored.CachedInfo().State.LastSeq, changed: make(chan struct{}, 1)}
 	var watching sync.WaitGroup
 	if !f.follow {
-		watching.Go(func() { w.watch(run, c.tick, finish) })
+		watching.Go(func() { w.watch(run, c.Interval, finish) })
 	}
 	err = events.Consume(run, f.consumer(w.status), func(_ context.Context, d eventstream.Delivery) error {
 		p.print(d.Raw.Data())
-		if failure := p.out.failure(); failure != nil {
+		if failure := p.out.Failure(); failure != nil {
 			finish(failure)
 			return failure // not acknowledged, since it was not shown
 		}
@@ -81,11 +82,11 @@ func (f *eventFlags) suit(ctx context.Context, stored jetstream.Stream) error {
 	}
 	other := fmt.Sprintf("choose another --durable, or remove this one with: nats consumer rm %s %s", eventstream.DefaultStreamName, f.durable)
 	if f.since != "" {
-		return usagef("--since cannot move the durable consumer %s, which exists and goes on where it stopped; leave --since out, %s", f.durable, other)
+		return ui.Usagef("--since cannot move the durable consumer %s, which exists and goes on where it stopped; leave --since out, %s", f.durable, other)
 	}
 	has := typesOf(consumer.CachedInfo().Config)
 	if !slices.Equal(slices.Sorted(slices.Values(has)), slices.Sorted(slices.Values(f.types))) {
-		return usagef("the durable consumer %s exists, for %s; say that, %s", f.durable, filterFlags(has), other)
+		return ui.Usagef("the durable consumer %s exists, for %s; say that, %s", f.durable, filterFlags(has), other)
 	}
 	f.types = has // in the consumer's order
 	return nil
@@ -112,7 +113,7 @@ func filterFlags(types []string) string {
 	}
 	var flags []string
 	for _, t := range types {
-		flags = append(flags, "--type '"+clean(t)+"'")
+		flags = append(flags, "--type '"+ui.Clean(t)+"'")
 	}
 	return strings.Join(flags, " ")
 }

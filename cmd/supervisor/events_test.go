@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"missioncontrol/charter"
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/eventstream"
 	"missioncontrol/eventstream/streamtest"
 )
@@ -176,7 +177,7 @@ func TestADurableWhoseOutputFailsLosesNothing(t *testing.T) {
 	b := newBench(t)
 	b.publish(t, created("m1"), created("m2"))
 	c := newCall(map[string]string{"NATS_URL": b.url})
-	c.cli.out = newScreen(brokenPipe{}, c.cli.lookup)
+	c.cli.Out = ui.NewScreen(brokenPipe{}, c.cli.LookupEnv)
 	equal(t, "exit code", c.start(t, "events", "--durable", "d").wait(t), 1)
 	contains(t, c.err.String(), "the output could not be written: no space left on device")
 	out := b.ok(t, "events", "--durable", "d")

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/fileperm"
 )
 
@@ -44,8 +45,8 @@ func warnOfExposed(exposed []exposure, log *slog.Logger) {
 // warnOfExposed tells people that others can read secrets.
 func (c *cli) warnOfExposed(exposed []exposure) {
 	for _, e := range exposed {
-		if !c.completing {
-			c.err.printf("supervisor: warning: others can read %s (%s); chmod 600 %s\n", clean(e.file), clean(e.where), clean(e.file))
+		if !c.Completing {
+			c.Err.Printf("supervisor: warning: others can read %s (%s); chmod 600 %s\n", ui.Clean(e.file), ui.Clean(e.where), ui.Clean(e.file))
 		}
 	}
 }
@@ -54,7 +55,7 @@ func (c *cli) warnOfExposed(exposed []exposure) {
 func trusted(g value, file string) error {
 	err := fileperm.CheckTrusted(file)
 	if errors.Is(err, fileperm.ErrUntrusted) {
-		return usagef("%s: %s says who may do what, and %v", g.where, file, err)
+		return ui.Usagef("%s: %s says who may do what, and %v", g.where, file, err)
 	}
 	return nil // what cannot be looked at cannot be read, either, which says why
 }

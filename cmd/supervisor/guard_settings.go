@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/eventstream/embedded"
 	"missioncontrol/supervisor/credentials"
 	"missioncontrol/supervisor/roles"
@@ -87,7 +88,7 @@ func (g *guard) apply(cfg *serveConfig, external bool) error {
 	if external {
 		for _, setValue := range []value{g.usersFile, g.usersGiven, g.listen.cert, g.listen.key, g.listen.clientCA} {
 			if setValue.text != "" {
-				return usagef("%s is for the embedded broker, and --server or --context names another one, which has users of its own", setValue.where)
+				return ui.Usagef("%s is for the embedded broker, and --server or --context names another one, which has users of its own", setValue.where)
 			}
 		}
 	}
@@ -115,7 +116,7 @@ func (g *guard) applyUsers(cfg *serveConfig) error {
 		}
 		more, err := credentials.ReadUsers(g.usersFile.text)
 		if err != nil {
-			return usagef("%s: %v", g.usersFile.where, err)
+			return ui.Usagef("%s: %v", g.usersFile.where, err)
 		}
 		users = append(users, more...)
 	}
@@ -127,7 +128,7 @@ func (g *guard) applyUsers(cfg *serveConfig) error {
 		if where == "" {
 			where = g.usersGiven.where
 		}
-		return usagef("%s names nobody who may sign in; add somebody with: supervisor auth add ROLE NAME --users FILE", where)
+		return ui.Usagef("%s names nobody who may sign in; add somebody with: supervisor auth add ROLE NAME --users FILE", where)
 	}
 	access, err := accessOf(users)
 	cfg.Access = access
@@ -140,7 +141,7 @@ func accessOf(users []credentials.User) (*embedded.Access, error) {
 	seen := map[string]bool{}
 	for _, u := range users {
 		if seen[u.Name] {
-			return nil, usagef("the user %s stands both in the configuration file and in --users-file", u.Name)
+			return nil, ui.Usagef("the user %s stands both in the configuration file and in --users-file", u.Name)
 		}
 		seen[u.Name] = true
 		user := embedded.User{Name: u.Name, PasswordHash: u.PasswordHash, NKey: u.NKey,
@@ -151,7 +152,7 @@ func accessOf(users []credentials.User) (*embedded.Access, error) {
 		case roles.Clients:
 			access.Guests = append(access.Guests, user)
 		case roles.SystemAccount:
-			return nil, usagef("the user %s has the role system, and the embedded broker's system account is the supervisor's alone", u.Name)
+			return nil, ui.Usagef("the user %s has the role system, and the embedded broker's system account is the supervisor's alone", u.Name)
 		}
 	}
 	for _, share := range roles.Shares() {
@@ -174,10 +175,10 @@ func (g *guard) applyTokens(cfg *serveConfig) error {
 	}
 	tokens, err := credentials.ReadTokens(g.tokensFile.text)
 	if err != nil {
-		return usagef("%s: %v", g.tokensFile.where, err)
+		return ui.Usagef("%s: %v", g.tokensFile.where, err)
 	}
 	if len(tokens) == 0 {
-		return usagef("%s holds no tokens; add one with: supervisor auth token ROLE NAME --tokens FILE", g.tokensFile.where)
+		return ui.Usagef("%s holds no tokens; add one with: supervisor auth token ROLE NAME --tokens FILE", g.tokensFile.where)
 	}
 	for i := range tokens {
 		cfg.Guard.Tokens = append(cfg.Guard.Tokens, web.Token{Name: tokens[i].Name, Role: tokens[i].Role, Hash: tokens[i].Hash()})
@@ -189,7 +190,7 @@ func (g *guard) applyTokens(cfg *serveConfig) error {
 func (f *tlsFiles) config() (*tls.Config, error) {
 	for _, pair := range [][2]value{{f.cert, f.key}, {f.key, f.cert}, {f.clientCA, f.cert}} {
 		if pair[0].text != "" && pair[1].text == "" {
-			return nil, usagef("%s needs a certificate and its key, too", pair[0].where)
+			return nil, ui.Usagef("%s needs a certificate and its key, too", pair[0].where)
 		}
 	}
 	if f.cert.text == "" {
@@ -197,7 +198,7 @@ func (f *tlsFiles) config() (*tls.Config, error) {
 	}
 	cert, err := tls.LoadX509KeyPair(f.cert.text, f.key.text)
 	if err != nil {
-		return nil, usagef("%s: the certificate and its key cannot be used: %v", f.cert.where, rootCause(err))
+		return nil, ui.Usagef("%s: the certificate and its key cannot be used: %v", f.cert.where, ui.RootCause(err))
 	}
 	config := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
 	if f.clientCA.text == "" {
@@ -209,7 +210,7 @@ func (f *tlsFiles) config() (*tls.Config, error) {
 		err = errors.New("it holds no certificate")
 	}
 	if err != nil {
-		return nil, usagef("%s: %s cannot be used: %v", f.clientCA.where, f.clientCA.text, rootCause(err))
+		return nil, ui.Usagef("%s: %s cannot be used: %v", f.clientCA.where, f.clientCA.text, ui.RootCause(err))
 	}
 	return config, nil
 }
@@ -221,11 +222,11 @@ func (g *guard) refuseExposed(cfg *serveConfig, external bool) error {
 		return nil
 	}
 	if !external && reachable(cfg.Listen) && cfg.Access == nil && g.listen.clientCA.text == "" {
-		return usagef("--listen %s can be reached from other machines, and nobody has to sign in; "+
+		return ui.Usagef("--listen %s can be reached from other machines, and nobody has to sign in; "+
 			"name users with --users-file (see: supervisor auth add --help), or say --insecure", cfg.Listen)
 	}
 	if cfg.HTTP != "off" && reachable(cfg.HTTP) && cfg.Guard.Tokens == nil && g.http.clientCA.text == "" {
-		return usagef("--http %s can be reached from other machines, and takes no token; "+
+		return ui.Usagef("--http %s can be reached from other machines, and takes no token; "+
 			"name tokens with --tokens-file (see: supervisor auth token --help), or say --insecure", cfg.HTTP)
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/supervisor/roles"
 	"missioncontrol/test/tlstest"
 )
@@ -69,11 +70,11 @@ func TestListeningToEverybodyIsRefused(t *testing.T) {
 		{[]string{"--server", "nats://broker:4222", "--http", "0.0.0.0:8080"}, "--http"},
 	} {
 		_, err := load(t, c.args, nil, "")
-		var usage *usageError
+		var usage *ui.UsageError
 		switch {
 		case c.refused == "" && err != nil:
 			t.Errorf("%v: %v", c.args, err)
-		case c.refused != "" && (!errors.As(err, &usage) || !strings.Contains(usage.text, c.refused)):
+		case c.refused != "" && (!errors.As(err, &usage) || !strings.Contains(usage.Error(), c.refused)):
 			t.Errorf("%v: got %v, want a usage error with %q", c.args, err, c.refused)
 		}
 	}
@@ -114,8 +115,8 @@ func TestNamesOfTheHTTPHost(t *testing.T) {
 		if got := fmt.Sprint(s.serve.Guard.Hosts); err == nil && got != c.want {
 			t.Errorf("%s: got %s, want %s", name, got, c.want)
 		}
-		var usage *usageError
-		if err != nil && (!errors.As(err, &usage) || !strings.Contains(usage.text, c.want)) {
+		var usage *ui.UsageError
+		if err != nil && (!errors.As(err, &usage) || !strings.Contains(usage.Error(), c.want)) {
 			t.Errorf("%s: got %v, want a usage error with %q", name, err, c.want)
 		}
 	}
@@ -148,13 +149,13 @@ func TestBadFilesOfUsersAndTokens(t *testing.T) {
 		"token twice":     {"--tokens-file", token("role: viewer, sha256: "+hash) + "  - {name: ci, role: viewer, sha256: " + hash + "}\n", "ci stands there twice"},
 	} {
 		_, err := load(t, []string{c.flag, kept(t, c.text)}, nil, "")
-		var usage *usageError
-		if !errors.As(err, &usage) || !strings.Contains(usage.text, c.want) || strings.Contains(usage.text, "\n") {
+		var usage *ui.UsageError
+		if !errors.As(err, &usage) || !strings.Contains(usage.Error(), c.want) || strings.Contains(usage.Error(), "\n") {
 			t.Errorf("%s: got %v, want a line with %q", name, err, c.want)
 			continue
 		}
-		if quoted := strings.ReplaceAll(usage.text, "geheim has", ""); strings.Contains(quoted, "geheim") && !strings.Contains(c.text, "name: geheim") {
-			t.Errorf("%s: the error quotes the file: %s", name, usage.text)
+		if quoted := strings.ReplaceAll(usage.Error(), "geheim has", ""); strings.Contains(quoted, "geheim") && !strings.Contains(c.text, "name: geheim") {
+			t.Errorf("%s: the error quotes the file: %s", name, usage.Error())
 		}
 	}
 }
@@ -173,8 +174,8 @@ func TestUsersInTheConfigurationFile(t *testing.T) {
 	equal(t, "how many subjects mary may publish on", len(access.Guests[0].Publish), len(roles.Operator.Permissions("mary").Publish))
 	for _, nobody := range []string{"users: []\n", "users:\n"} {
 		_, err := load(t, nil, nil, nobody)
-		var usage *usageError
-		if !errors.As(err, &usage) || !strings.Contains(usage.text, "mc.yaml, line 1 names nobody who may sign in") {
+		var usage *ui.UsageError
+		if !errors.As(err, &usage) || !strings.Contains(usage.Error(), "mc.yaml, line 1 names nobody who may sign in") {
 			t.Errorf("%q: got %v", nobody, err)
 		}
 	}
@@ -185,8 +186,8 @@ func TestUsersInTheConfigurationFile(t *testing.T) {
 		mary + "server: nats://broker:4222\n":                                           "is for the embedded broker, and --server or --context names another one",
 	} {
 		_, err := load(t, []string{"--users-file", g.users}, nil, text)
-		var usage *usageError
-		if !errors.As(err, &usage) || !strings.Contains(usage.text, want) {
+		var usage *ui.UsageError
+		if !errors.As(err, &usage) || !strings.Contains(usage.Error(), want) {
 			t.Errorf("%q: got %v, want %q", text, err, want)
 		}
 	}
@@ -214,8 +215,8 @@ func TestBadCertificates(t *testing.T) {
 				}
 			}
 			_, err := load(t, args, nil, "")
-			var usage *usageError
-			if !errors.As(err, &usage) || !strings.Contains(usage.text, c.want) || !strings.Contains(usage.text, where) || strings.Contains(usage.text, "\n") {
+			var usage *ui.UsageError
+			if !errors.As(err, &usage) || !strings.Contains(usage.Error(), c.want) || !strings.Contains(usage.Error(), where) || strings.Contains(usage.Error(), "\n") {
 				t.Errorf("%v: got %v, want %q", args, err, c.want)
 			}
 		}

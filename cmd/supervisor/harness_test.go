@@ -167,9 +167,9 @@ type call struct {
 func newCall(env map[string]string) *call {
 	c := &call{out: newTape(), err: newTape(), done: make(chan struct{}), second: make(chan struct{})}
 	c.cli = newCLI(strings.NewReader(""), c.out, c.err)
-	c.cli.lookup = func(name string) (string, bool) { value, ok := env[name]; return value, ok }
-	c.cli.tick, c.cli.grace = 10*time.Millisecond, 50*time.Millisecond
-	c.cli.out.zone, c.cli.err.zone = time.UTC, time.UTC
+	c.cli.LookupEnv = func(name string) (string, bool) { value, ok := env[name]; return value, ok }
+	c.cli.Interval, c.cli.grace = 10*time.Millisecond, 50*time.Millisecond
+	c.cli.Out.Zone, c.cli.Err.Zone = time.UTC, time.UTC
 	c.cli.secondInterrupt = func() (<-chan struct{}, func()) { return c.second, func() {} }
 	return c
 }
@@ -222,7 +222,7 @@ func (h *bench) runWith(t *testing.T, stdin io.Reader, args ...string) (code int
 	t.Helper()
 	c := newCall(map[string]string{"NATS_URL": h.url})
 	if stdin != nil {
-		c.cli.stdin = stdin
+		c.cli.In = stdin
 	}
 	code = c.start(t, args...).wait(t)
 	return code, c.out.String(), c.err.String()

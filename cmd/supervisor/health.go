@@ -12,13 +12,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/supervisor/api"
 )
 
 func (c *cli) healthCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "health",
-		GroupID: groupLook,
+		GroupID: ui.GroupLook,
 		Short:   "Show whether the supervisor is well",
 		Long: `Show whether the supervisor, its store and its event stream are well.
 
@@ -32,7 +33,7 @@ answer.`,
   supervisor health --watch
   supervisor health --json --server nats://broker.example.com:4222
   supervisor health --http 127.0.0.1:8080`,
-		Args: noArguments,
+		Args: ui.NoArguments,
 	}
 	addConnectionFlags(cmd)
 	l := addLookFlags(cmd)
@@ -54,18 +55,18 @@ answer.`,
 }
 
 func (c *cli) showHealth(ctx context.Context, l *look, fetch func(context.Context) (api.Health, jsontext.Value, error)) error {
-	return c.show(ctx, l, func(ctx context.Context, out *screen) error {
+	return c.show(ctx, l, func(ctx context.Context, out *ui.Screen) error {
 		health, raw, err := fetch(ctx)
 		if err != nil {
 			return err
 		}
 		if l.json {
-			out.json(raw)
+			out.JSON(raw)
 		} else {
 			healthCard(out, &health)
 		}
 		if health.Status == api.HealthError && !l.watch {
-			return errSilent
+			return ui.ErrSilent
 		}
 		return nil
 	})
@@ -79,7 +80,7 @@ func healthOverHTTP(ctx context.Context, address string) (health api.Health, raw
 	target := url.URL{Scheme: "http", Host: address, Path: "/api/supervisor/health"}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), http.NoBody)
 	if err != nil {
-		return health, nil, usagef("--http %s is not an address like 127.0.0.1:8080", address)
+		return health, nil, ui.Usagef("--http %s is not an address like 127.0.0.1:8080", address)
 	}
 	transport := &http.Transport{} // no proxy: the address is the supervisor's own
 	defer transport.CloseIdleConnections()
@@ -104,19 +105,19 @@ func healthOverHTTP(ctx context.Context, address string) (health api.Health, raw
 	return health, raw, nil
 }
 
-func healthCard(out *screen, h *api.Health) {
-	b := out.card("Supervisor health at " + out.moment(h.Timestamp.Time()))
-	b.line("Status", out.paint(healthColour(h.Status), h.Status))
-	b.line("Version", h.Version)
-	b.line("Uptime", formatDuration(time.Duration(h.UptimeSeconds*float64(time.Second))))
-	b.line("Store", out.paint(healthColour(h.Checks.Store.Status), check(h.Checks.Store)))
+func healthCard(out *ui.Screen, h *api.Health) {
+	b := out.Card("Supervisor health at " + out.Moment(h.Timestamp.Time()))
+	b.Line("Status", out.Paint(healthColour(h.Status), h.Status))
+	b.Line("Version", h.Version)
+	b.Line("Uptime", ui.FormatDuration(time.Duration(h.UptimeSeconds*float64(time.Second))))
+	b.Line("Store", out.Paint(healthColour(h.Checks.Store.Status), check(h.Checks.Store)))
 	stream := h.Checks.EventStream
-	b.line("Event stream", out.paint(healthColour(stream.Status), check(stream.Check)))
-	b.line("Published", count(stream.Published))
-	b.line("Duplicates", count(stream.Duplicates))
-	b.line("Dropped", count(stream.Dropped))
-	b.line("Waiting", count(stream.Waiting))
-	b.print()
+	b.Line("Event stream", out.Paint(healthColour(stream.Status), check(stream.Check)))
+	b.Line("Published", ui.Count(stream.Published))
+	b.Line("Duplicates", ui.Count(stream.Duplicates))
+	b.Line("Dropped", ui.Count(stream.Dropped))
+	b.Line("Waiting", ui.Count(stream.Waiting))
+	b.Print()
 }
 
 func check(c api.Check) string {
@@ -129,9 +130,9 @@ func check(c api.Check) string {
 func healthColour(status string) string {
 	switch status {
 	case api.HealthOK:
-		return green
+		return ui.Green
 	case api.HealthDegraded:
-		return yellow
+		return ui.Yellow
 	}
-	return red
+	return ui.Red
 }

@@ -7,51 +7,52 @@ import (
 	"strings"
 	"time"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 )
 
 // missionCard shows everything known about one mission.
-func missionCard(out *screen, m *missions.Mission) {
-	b := out.card("Mission " + m.ID)
-	b.line("Name", clean(m.Name))
-	b.line("Description", m.Description)
-	b.line("Type", m.Type)
-	b.line("Priority", m.Priority)
-	b.line("Tags", strings.Join(m.Tags, ", "))
-	b.line("Correlation", clean(m.CorrelationID))
+func missionCard(out *ui.Screen, m *missions.Mission) {
+	b := out.Card("Mission " + m.ID)
+	b.Line("Name", ui.Clean(m.Name))
+	b.Line("Description", m.Description)
+	b.Line("Type", m.Type)
+	b.Line("Priority", m.Priority)
+	b.Line("Tags", strings.Join(m.Tags, ", "))
+	b.Line("Correlation", ui.Clean(m.CorrelationID))
 	if string(m.Data) != "{}" {
-		b.line("Data", document(m.Data))
+		b.Line("Data", document(m.Data))
 	}
-	b.gap()
-	b.line("Status", out.paint(statusColour(m.Status), string(m.Status)))
-	b.line("Attempt", fmt.Sprintf("%d of %d", m.Attempt, m.MaxAttempts))
-	b.line("Agent", string(m.AgentID))
+	b.Gap()
+	b.Line("Status", out.Paint(ui.StatusColour(m.Status), string(m.Status)))
+	b.Line("Attempt", fmt.Sprintf("%d of %d", m.Attempt, m.MaxAttempts))
+	b.Line("Agent", string(m.AgentID))
 	if m.Progress != nil {
-		b.line("Progress", strings.TrimSpace(fmt.Sprintf("%.0f %% %s", m.Progress.Percent, clean(m.Progress.Message))))
+		b.Line("Progress", strings.TrimSpace(fmt.Sprintf("%.0f %% %s", m.Progress.Percent, ui.Clean(m.Progress.Message))))
 	}
-	b.line("Result", document(m.Result))
-	b.line("Error", string(m.Error))
-	b.gap()
+	b.Line("Result", document(m.Result))
+	b.Line("Error", string(m.Error))
+	b.Gap()
 	missionTimes(out, b, m)
-	b.print()
+	b.Print()
 }
 
-func missionTimes(out *screen, b *card, m *missions.Mission) {
-	b.line("Created", out.moment(m.CreatedAt.Time()))
-	b.line("Not before", out.moment(m.NotBefore.Time()))
-	b.line("Deadline", out.moment(m.Deadline.Time()))
+func missionTimes(out *ui.Screen, b *ui.Card, m *missions.Mission) {
+	b.Line("Created", out.Moment(m.CreatedAt.Time()))
+	b.Line("Not before", out.Moment(m.NotBefore.Time()))
+	b.Line("Deadline", out.Moment(m.Deadline.Time()))
 	if m.TimeoutSeconds > 0 {
-		b.line("Timeout", formatDuration(time.Duration(m.TimeoutSeconds*float64(time.Second))))
+		b.Line("Timeout", ui.FormatDuration(time.Duration(m.TimeoutSeconds*float64(time.Second))))
 	}
 	if m.StallSeconds > 0 {
-		b.line("Stall", formatDuration(m.Stall()))
+		b.Line("Stall", ui.FormatDuration(m.Stall()))
 	}
-	b.line("Next attempt", out.moment(m.NextAttemptAt.Time()))
-	b.line("Started", out.moment(m.StartedAt.Time()))
-	b.line("Lease until", out.moment(m.LeaseExpiresAt.Time()))
-	b.line("Finished", out.moment(m.FinishedAt.Time()))
+	b.Line("Next attempt", out.Moment(m.NextAttemptAt.Time()))
+	b.Line("Started", out.Moment(m.StartedAt.Time()))
+	b.Line("Lease until", out.Moment(m.LeaseExpiresAt.Time()))
+	b.Line("Finished", out.Moment(m.FinishedAt.Time()))
 	if m.FinishedAt != 0 && m.StartedAt != 0 {
-		b.line("Took", formatDuration(m.FinishedAt.Sub(m.StartedAt)))
+		b.Line("Took", ui.FormatDuration(m.FinishedAt.Sub(m.StartedAt)))
 	}
 }
 
@@ -62,24 +63,24 @@ func document(raw json.RawMessage) string {
 		return ""
 	}
 	if len(raw) <= 80 {
-		return escapeJSON(string(raw))
+		return ui.EscapeJSON(string(raw))
 	}
 	var indented bytes.Buffer
 	if err := json.Indent(&indented, raw, "", "  "); err != nil {
-		return escapeJSON(string(raw))
+		return ui.EscapeJSON(string(raw))
 	}
-	return escapeJSON(indented.String())
+	return ui.EscapeJSON(indented.String())
 }
 
 // missionLine summarizes an ended mission in one line.
-func missionLine(out *screen, m *missions.Mission) painted {
-	text := out.paint(statusColour(m.Status), string(m.Status))
-	line := painted(clean(m.ID)) + "  " + text + "  " + painted(shorten(clean(m.Name), 48))
+func missionLine(out *ui.Screen, m *missions.Mission) ui.Painted {
+	text := out.Paint(ui.StatusColour(m.Status), string(m.Status))
+	line := ui.Painted(ui.Clean(m.ID)) + "  " + text + "  " + ui.Painted(ui.Shorten(ui.Clean(m.Name), 48))
 	if m.FinishedAt != 0 && m.StartedAt != 0 {
-		line += painted(" in " + formatDuration(m.FinishedAt.Sub(m.StartedAt)))
+		line += ui.Painted(" in " + ui.FormatDuration(m.FinishedAt.Sub(m.StartedAt)))
 	}
 	if m.Error != "" && m.Status != missions.Completed {
-		line += painted(": " + shorten(clean(firstLine(string(m.Error))), 200))
+		line += ui.Painted(": " + ui.Shorten(ui.Clean(ui.FirstLine(string(m.Error))), 200))
 	}
 	return line
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 )
 
@@ -15,7 +16,7 @@ func (c *cli) missionsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "missions",
 		Aliases: []string{"mission", "m"},
-		GroupID: groupAction,
+		GroupID: ui.GroupAction,
 		Short:   "Create, find, follow and change missions",
 		Example: `  supervisor missions create "resize" --type resize --data '{"width": 640}' --wait
   supervisor missions list --status FAILED
@@ -27,7 +28,7 @@ func (c *cli) missionsCommand() *cobra.Command {
 		c.missionsWaitCommand(), c.missionsCancelCommand(), c.missionsRetryCommand(), c.missionsDeleteCommand(),
 		c.missionsStatsCommand(), c.missionsHistoryCommand(),
 	)
-	subcommandOnly(cmd)
+	ui.SubcommandOnly(cmd)
 	return cmd
 }
 
@@ -56,12 +57,12 @@ func badFlag(err error) error {
 	if !ok {
 		flag = "--" + strings.ReplaceAll(field, "_", "-")
 	}
-	return usagef("%s %s", flag, invalid.Message)
+	return ui.Usagef("%s %s", flag, invalid.Message)
 }
 
 // oneMission accepts the id of one mission.
 func oneMission(cmd *cobra.Command, args []string) error {
-	if err := arguments(1, 1, "the ID of a mission")(cmd, args); err != nil {
+	if err := ui.Arguments(1, 1, "the ID of a mission")(cmd, args); err != nil {
 		return err
 	}
 	return checkIDs(args)
@@ -69,7 +70,7 @@ func oneMission(cmd *cobra.Command, args []string) error {
 
 // someMissions accepts the ids of missions.
 func someMissions(cmd *cobra.Command, args []string) error {
-	if err := arguments(1, -1, "the ID of at least one mission")(cmd, args); err != nil {
+	if err := ui.Arguments(1, -1, "the ID of at least one mission")(cmd, args); err != nil {
 		return err
 	}
 	return checkIDs(args)
@@ -80,7 +81,7 @@ func checkIDs(ids []string) error {
 	for _, id := range ids {
 		var invalid *missions.Error
 		if err := missions.CheckToken("id", id); errors.As(err, &invalid) {
-			return usagef("%q is not a mission's id: it %s", shorten(id, 80), invalid.Message)
+			return ui.Usagef("%q is not a mission's id: it %s", ui.Shorten(id, 80), invalid.Message)
 		}
 	}
 	return nil
@@ -109,8 +110,8 @@ func (c *cli) eachID(ctx context.Context, ids []string, do func(id string) error
 		if i == len(ids)-1 || ctx.Err() != nil {
 			return err
 		}
-		c.err.printf("supervisor: %s\n", clean(errorText(err)))
-		result = errSilent
+		c.Err.Printf("supervisor: %s\n", ui.Clean(errorText(err)))
+		result = ui.ErrSilent
 	}
 	return result
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 )
@@ -56,12 +57,12 @@ func (c *cli) missionsDeleteCommand() *cobra.Command {
 	change := c.change("Deleted", asJSON, api.SubjectMissionsDelete, func(id string) any { return api.IDRequest{ID: id} })
 	cmd.RunE = func(cmd *cobra.Command, ids []string) error {
 		if !*confirmed {
-			if !c.err.terminal {
-				return usagef("deleting cannot be undone, and there is no terminal to ask on; add --yes to do it")
+			if !c.Err.Terminal {
+				return ui.Usagef("deleting cannot be undone, and there is no terminal to ask on; add --yes to do it")
 			}
-			if !c.confirmed("Delete " + plural(len(ids), "mission", "missions") + "? This cannot be undone.") {
-				c.err.printf("Nothing was deleted.\n")
-				return errSilent
+			if !c.confirmed("Delete " + ui.Plural(len(ids), "mission", "missions") + "? This cannot be undone.") {
+				c.Err.Printf("Nothing was deleted.\n")
+				return ui.ErrSilent
 			}
 		}
 		return change(cmd, ids)
@@ -71,8 +72,8 @@ func (c *cli) missionsDeleteCommand() *cobra.Command {
 
 // confirmed asks a question. Any answer but yes means no.
 func (c *cli) confirmed(question string) bool {
-	c.err.printf("%s [y/N] ", question)
-	answer, err := bufio.NewReader(c.stdin).ReadString('\n')
+	c.Err.Printf("%s [y/N] ", question)
+	answer, err := bufio.NewReader(c.In).ReadString('\n')
 	if err != nil && answer == "" {
 		return false
 	}
@@ -89,11 +90,11 @@ func (c *cli) change(done string, asJSON *bool, subject string, request func(id 
 			case err != nil:
 				return badRequest(err)
 			case *asJSON && len(ids) == 1:
-				c.out.json(raw)
+				c.Out.JSON(raw)
 			case *asJSON:
-				c.out.jsonLine(raw)
+				c.Out.JSONLine(raw)
 			default:
-				c.out.printf("%s mission %s (%s)\n", done, clean(reply.Mission.ID), shorten(clean(reply.Mission.Name), 80))
+				c.Out.Printf("%s mission %s (%s)\n", done, ui.Clean(reply.Mission.ID), ui.Shorten(ui.Clean(reply.Mission.Name), 80))
 			}
 			return nil
 		})

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
@@ -52,8 +53,8 @@ A mission that is no longer waited for goes on.`,
   supervisor missions create "report" --data @report.json --not-before 10m --timeout 5m --tag nightly
   supervisor missions create --file missions.jsonl
   generate | supervisor missions create --file -`,
-		Args:              arguments(0, 1, "the NAME of a mission"),
-		ValidArgsFunction: nothing,
+		Args:              ui.Arguments(0, 1, "the NAME of a mission"),
+		ValidArgsFunction: ui.CompleteNothing,
 	}
 	var f createFlags
 	f.add(c, cmd)
@@ -65,7 +66,7 @@ A mission that is no longer waited for goes on.`,
 			return c.connect(cmd, connectTimeout, func(ctx context.Context, s *session) error { return c.createFile(ctx, s, &f) })
 		}
 		if len(args) == 0 {
-			return usagef("%s needs the NAME of a mission, or --file FILE; see %s --help", shortPath(cmd), cmd.CommandPath())
+			return ui.Usagef("%s needs the NAME of a mission, or --file FILE; see %s --help", ui.ShortPath(cmd), cmd.CommandPath())
 		}
 		f.spec.Name = args[0]
 		if err := f.complete(c, cmd); err != nil {
@@ -94,19 +95,19 @@ func (f *createFlags) add(c *cli, cmd *cobra.Command) {
 	flags.BoolVar(&f.wait, "wait", false, "show how the mission goes until it has ended")
 	flags.StringVar(&f.waitTimeout, "wait-timeout", "", "with --wait: give up after this `DURATION`; without, never")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
-	completeFlag(cmd, "type", c.missionTypes)
-	completeFlag(cmd, "priority", words(priorityNames()...))
+	ui.CompleteFlag(cmd, "type", c.missionTypes)
+	ui.CompleteFlag(cmd, "priority", ui.CompleteWords(ui.PriorityNames()...))
 }
 
 // fileAlone rejects flags and arguments that exclude --file.
 func (f *createFlags) fileAlone(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usagef("--file has missions with names of their own; it cannot stand beside the name %q", args[0])
+		return ui.Usagef("--file has missions with names of their own; it cannot stand beside the name %q", args[0])
 	}
 	for _, name := range []string{"type", "data", "priority", "tag", "id", "description", "correlation-id",
 		"max-attempts", "timeout", "stall", "not-before", "deadline", "wait", "wait-timeout"} {
 		if cmd.Flags().Changed(name) {
-			return usagef("--%s cannot stand beside --file, whose lines say it for each mission", name)
+			return ui.Usagef("--%s cannot stand beside --file, whose lines say it for each mission", name)
 		}
 	}
 	return nil
@@ -134,8 +135,8 @@ func (f *createFlags) complete(c *cli, cmd *cobra.Command) error {
 		if moment.text == "" {
 			continue
 		}
-		if *moment.into, err = c.parseMoment(moment.text, 1); err != nil {
-			return usagef("--%s: %v", moment.flag, err)
+		if *moment.into, err = c.ParseMoment(moment.text, 1); err != nil {
+			return ui.Usagef("--%s: %v", moment.flag, err)
 		}
 	}
 	if err := mintID(&f.spec); err != nil {
@@ -147,17 +148,17 @@ func (f *createFlags) complete(c *cli, cmd *cobra.Command) error {
 // durations parses --timeout, --stall and --wait-timeout.
 func (f *createFlags) durations() error {
 	if f.timeout != "" {
-		d, err := durationWithin(f.timeout, time.Microsecond, maxTimeout)
+		d, err := ui.DurationWithin(f.timeout, time.Microsecond, maxTimeout)
 		if err != nil {
-			return usagef("--timeout: %v", err)
+			return ui.Usagef("--timeout: %v", err)
 		}
 		timeout := d.Seconds()
 		f.spec.TimeoutSeconds = &timeout
 	}
 	if f.stall != "" {
-		d, err := durationWithin(f.stall, time.Microsecond, maxTimeout)
+		d, err := ui.DurationWithin(f.stall, time.Microsecond, maxTimeout)
 		if err != nil {
-			return usagef("--stall: %v", err)
+			return ui.Usagef("--stall: %v", err)
 		}
 		f.spec.StallSeconds = d.Seconds()
 	}
@@ -165,17 +166,17 @@ func (f *createFlags) durations() error {
 		return nil
 	}
 	if !f.wait {
-		return usagef("--wait-timeout bounds --wait, which is not given")
+		return ui.Usagef("--wait-timeout bounds --wait, which is not given")
 	}
 	var err error
-	if f.atMost, err = durationWithin(f.waitTimeout, time.Millisecond, 365*day); err != nil {
-		return usagef("--wait-timeout: %v", err)
+	if f.atMost, err = ui.DurationWithin(f.waitTimeout, time.Millisecond, 365*ui.Day); err != nil {
+		return ui.Usagef("--wait-timeout: %v", err)
 	}
 	return nil
 }
 
 // maxTimeout is the longest attempt timeout that the supervisor accepts.
-const maxTimeout = 366 * day
+const maxTimeout = 366 * ui.Day
 
 // readData returns the JSON in text, in the file @FILE, or on the standard input (-).
 func (c *cli) readData(text string) ([]byte, error) {
@@ -194,27 +195,27 @@ func checkJSON(flag string, text []byte) error {
 	case err == nil:
 		return nil
 	case !errors.As(err, &syntax):
-		return usagef("%s is not valid JSON", flag)
+		return ui.Usagef("%s is not valid JSON", flag)
 	case errors.Is(err, jsontext.ErrDuplicateName):
-		return usagef("%s is not valid JSON: %q is given twice", flag, syntax.JSONPointer.LastToken())
+		return ui.Usagef("%s is not valid JSON: %q is given twice", flag, syntax.JSONPointer.LastToken())
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return usagef("%s is not valid JSON: it ends too early", flag)
+		return ui.Usagef("%s is not valid JSON: it ends too early", flag)
 	}
-	return usagef("%s is not valid JSON: %v at byte %d", flag, syntax.Err, syntax.ByteOffset+1)
+	return ui.Usagef("%s is not valid JSON: %v at byte %d", flag, syntax.Err, syntax.ByteOffset+1)
 }
 
 func (c *cli) rawData(text string) ([]byte, error) {
 	switch {
 	case text == "":
-		return nil, usagef("--data is empty; give it JSON, @FILE, or - for the standard input, or leave it out")
+		return nil, ui.Usagef("--data is empty; give it JSON, @FILE, or - for the standard input, or leave it out")
 	case text == "-":
-		return limitedData("the standard input", c.stdin)
+		return limitedData("the standard input", c.In)
 	case text[0] != '@':
 		return []byte(text), nil
 	}
 	file, err := os.Open(text[1:])
 	if err != nil {
-		return nil, usagef("--data: %s cannot be read: %v", text[1:], rootCause(err))
+		return nil, ui.Usagef("--data: %s cannot be read: %v", text[1:], ui.RootCause(err))
 	}
 	defer func() { _ = file.Close() }() // nothing was written
 	return limitedData(text[1:], file)
@@ -225,11 +226,11 @@ func limitedData(name string, r io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, api.MaxBody+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("--data: %s cannot be read: %w", name, rootCause(err))
+		return nil, fmt.Errorf("--data: %s cannot be read: %w", name, ui.RootCause(err))
 	case len(data) == 0:
-		return nil, usagef("--data: %s is empty", name)
+		return nil, ui.Usagef("--data: %s is empty", name)
 	case len(data) > api.MaxBody:
-		return nil, usagef("--data is larger than %d KiB", missions.MaxDataBytes>>10)
+		return nil, ui.Usagef("--data is larger than %d KiB", missions.MaxDataBytes>>10)
 	}
 	return data, nil
 }
@@ -281,12 +282,12 @@ func (c *cli) createOne(ctx context.Context, s *session, f *createFlags) error {
 	}
 	switch {
 	case f.wait:
-		c.err.printf("%s; waiting for its end\n", createdLine(&reply))
+		c.Err.Printf("%s; waiting for its end\n", createdLine(&reply))
 		return c.waitAll(ctx, s, waiting{ids: []string{reply.Mission.ID}, json: f.json, atMost: f.atMost, flag: "--wait-timeout", live: true})
 	case f.json:
-		c.out.json(raw)
+		c.Out.JSON(raw)
 	default:
-		c.out.printf("%s\n", createdLine(&reply))
+		c.Out.Printf("%s\n", createdLine(&reply))
 	}
 	return nil
 }
@@ -295,7 +296,7 @@ func (c *cli) createOne(ctx context.Context, s *session, f *createFlags) error {
 func createdLine(reply *api.CreateReply) string {
 	m := reply.Mission
 	if created := reply.Created.Created; created != nil && !*created {
-		return fmt.Sprintf("Mission %s is there already (%s)", clean(m.ID), clean(string(m.Status)))
+		return fmt.Sprintf("Mission %s is there already (%s)", ui.Clean(m.ID), ui.Clean(string(m.Status)))
 	}
-	return "Created mission " + clean(m.ID)
+	return "Created mission " + ui.Clean(m.ID)
 }

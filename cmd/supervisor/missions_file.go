@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/jedib0t/go-pretty/v6/progress"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 )
@@ -34,7 +35,7 @@ type importer struct {
 	session *session
 	name    string
 	json    bool
-	bar     *bar
+	bar     *ui.ProgressBar
 
 	specs []api.MissionSpec
 	lines []int // the line number of each
@@ -46,33 +47,33 @@ type importer struct {
 
 // createFile creates the missions of a file.
 func (c *cli) createFile(ctx context.Context, s *session, f *createFlags) error {
-	input, name, size := c.stdin, "standard input", int64(0)
+	input, name, size := c.In, "standard input", int64(0)
 	if f.file != "-" {
 		file, err := os.Open(f.file)
 		if err != nil {
-			return usagef("--file: %s cannot be read: %v", f.file, rootCause(err))
+			return ui.Usagef("--file: %s cannot be read: %v", f.file, ui.RootCause(err))
 		}
 		defer func() { _ = file.Close() }() // nothing was written
 		info, err := file.Stat()
 		if err != nil || info.IsDir() {
-			return usagef("--file: %s is not a file", f.file)
+			return ui.Usagef("--file: %s is not a file", f.file)
 		}
 		input, name, size = file, f.file, info.Size()
 	}
 	begun := time.Now()
 	im := &importer{cli: c, session: s, name: name, json: f.json, room: int(s.nc.MaxPayload()) - 16<<10}
-	im.bar = c.newBar("Creating missions", size, progress.UnitsBytes)
+	im.bar = ui.NewProgressBar(c.Err, "Creating missions", size, progress.UnitsBytes)
 	err := im.run(ctx, input)
-	im.bar.stop()
+	im.bar.Stop()
 	if im.failed > maxErrorsShown {
-		c.err.printf("and %s more\n", plural(im.failed-maxErrorsShown, "line that failed", "lines that failed"))
+		c.Err.Printf("and %s more\n", ui.Plural(im.failed-maxErrorsShown, "line that failed", "lines that failed"))
 	}
 	if !f.json || err != nil {
-		c.err.printf("Created %s, %s already, %s failed, in %s\n", plural(im.created, "mission", "missions"),
-			count(im.existed), count(im.failed), formatDuration(time.Since(begun)))
+		c.Err.Printf("Created %s, %s already, %s failed, in %s\n", ui.Plural(im.created, "mission", "missions"),
+			ui.Count(im.existed), ui.Count(im.failed), ui.FormatDuration(time.Since(begun)))
 	}
 	if err == nil && im.failed > 0 {
-		err = errSilent
+		err = ui.ErrSilent
 	}
 	return err
 }
@@ -119,7 +120,7 @@ func readLine(reader *bufio.Reader, most int) (line []byte, tooLong bool, err er
 
 // add adds a line to the batch and sends the batch when it is full.
 func (im *importer) add(ctx context.Context, line []byte, tooLong bool) error {
-	im.bar.advance(len(line) + 1)
+	im.bar.Advance(len(line) + 1)
 	if tooLong {
 		im.fail(im.line, missions.TooLarge("line", "is longer than %d KiB", maxLine>>10))
 		return nil
@@ -199,7 +200,7 @@ func (im *importer) print(line int, result *api.Created) {
 		*api.Created
 	}{line, result})
 	if err == nil {
-		im.cli.out.jsonLine(raw)
+		im.cli.Out.JSONLine(raw)
 	}
 }
 
@@ -208,7 +209,7 @@ func (im *importer) fail(line int, err error) {
 	im.failed++
 	im.print(line, &api.Created{Error: api.FromError(err)})
 	if im.failed <= maxErrorsShown {
-		im.bar.say("%s:%d: %s", clean(im.name), line, clean(lineError(err)))
+		im.bar.Say("%s:%d: %s", ui.Clean(im.name), line, ui.Clean(lineError(err)))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/supervisor/api"
 )
 
@@ -20,13 +21,13 @@ func (c *cli) missionsGetCommand() *cobra.Command {
 	}
 	l := addLookFlags(cmd)
 	cmd.RunE = c.withSession(func(ctx context.Context, s *session, ids []string) error {
-		return c.show(ctx, l, func(ctx context.Context, out *screen) error {
+		return c.show(ctx, l, func(ctx context.Context, out *ui.Screen) error {
 			reply, raw, err := ask[api.Mission](ctx, s, api.SubjectMissionsGet, api.IDRequest{ID: ids[0]})
 			switch {
 			case err != nil:
 				return badRequest(err)
 			case l.json:
-				out.json(raw)
+				out.JSON(raw)
 			default:
 				missionCard(out, &reply.Mission)
 			}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/supervisor/api"
 )
 
@@ -15,13 +16,13 @@ func (c *cli) missionsHistoryCommand() *cobra.Command {
 		Example: `  supervisor missions history
   supervisor missions history --minutes 10 --type resize --watch
   supervisor missions history --minutes 1440 --json | jq '[.minutes[].completed] | add'`,
-		Args: noArguments,
+		Args: ui.NoArguments,
 	}
 	l := addLookFlags(cmd)
 	var request api.HistoryRequest
 	cmd.Flags().StringVar(&request.Type, "type", "", "only missions of this `TYPE`")
 	cmd.Flags().IntVar(&request.Minutes, "minutes", 15, "the latest `N` minutes, 1 to 1440")
-	completeFlag(cmd, "type", c.missionTypes)
+	ui.CompleteFlag(cmd, "type", c.missionTypes)
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		if request.Minutes == 0 {
 			request.Minutes = -1 // on the wire, 0 means the default
@@ -30,13 +31,13 @@ func (c *cli) missionsHistoryCommand() *cobra.Command {
 		return badFlag(err)
 	}
 	cmd.RunE = c.withSession(func(ctx context.Context, s *session, _ []string) error {
-		return c.show(ctx, l, func(ctx context.Context, out *screen) error {
+		return c.show(ctx, l, func(ctx context.Context, out *ui.Screen) error {
 			reply, raw, err := ask[api.History](ctx, s, api.SubjectMissionsHistory, request)
 			switch {
 			case err != nil:
 				return badRequest(err)
 			case l.json:
-				out.json(raw)
+				out.JSON(raw)
 			default:
 				historyTable(out, &reply, request.Type)
 			}
@@ -46,22 +47,22 @@ func (c *cli) missionsHistoryCommand() *cobra.Command {
 	return cmd
 }
 
-func historyTable(out *screen, reply *api.History, missionType string) {
+func historyTable(out *ui.Screen, reply *api.History, missionType string) {
 	title := "Missions by minute"
 	if missionType != "" {
 		title += ", type " + missionType
 	}
-	g := out.grid(title, "Minute", "Created#", "Started#", "Completed#", "Failed#", "Cancelled#", "Pending#", "Running#")
-	g.shrink(shrinkBy("Cancelled", "Started", "Running"))
+	g := out.Table(title, "Minute", "Created#", "Started#", "Completed#", "Failed#", "Cancelled#", "Pending#", "Running#")
+	g.Shrink(ui.Drop("Cancelled", "Started", "Running"))
 	gauge := func(n *int64) string {
 		if n == nil {
 			return "-"
 		}
-		return count(*n)
+		return ui.Count(*n)
 	}
 	for _, m := range reply.Minutes {
-		g.row(m.At.Time().In(out.zone).Format("15:04"), count(m.Created), count(m.Started), count(m.Completed), count(m.Failed),
-			count(m.Cancelled), gauge(m.Pending), gauge(m.Running))
+		g.Row(m.At.Time().In(out.Zone).Format("15:04"), ui.Count(m.Created), ui.Count(m.Started), ui.Count(m.Completed), ui.Count(m.Failed),
+			ui.Count(m.Cancelled), gauge(m.Pending), gauge(m.Running))
 	}
-	g.print()
+	g.Print()
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 )
@@ -32,7 +33,7 @@ func (c *cli) missionsListCommand() *cobra.Command {
   supervisor missions list --status RUNNING --type resize --watch
   supervisor missions list --text invoice --after 24h --limit 200
   supervisor missions list --status FAILED --all --json | jq -r '.missions[].error'`,
-		Args: noArguments,
+		Args: ui.NoArguments,
 	}
 	l := addLookFlags(cmd)
 	var f listFlags
@@ -46,12 +47,12 @@ func (c *cli) missionsListCommand() *cobra.Command {
 	flags.StringVar(&f.before, "before", "", "only missions created before this `TIME`, or longer ago than this")
 	flags.IntVar(&f.limit, "limit", defaultList, "at most `N` missions")
 	flags.BoolVar(&f.all, "all", false, "every mission, however many there are")
-	completeFlag(cmd, "status", words(statusNames()...))
-	completeFlag(cmd, "type", c.missionTypes)
-	completeFlag(cmd, "agent", c.agentIDs)
+	ui.CompleteFlag(cmd, "status", ui.CompleteWords(ui.StatusNames()...))
+	ui.CompleteFlag(cmd, "type", c.missionTypes)
+	ui.CompleteFlag(cmd, "agent", c.agentIDs)
 	cmd.PreRunE = func(*cobra.Command, []string) error { return f.check(c) }
 	cmd.RunE = c.withSession(func(ctx context.Context, s *session, _ []string) error {
-		return c.show(ctx, l, func(ctx context.Context, out *screen) error {
+		return c.show(ctx, l, func(ctx context.Context, out *ui.Screen) error {
 			if l.json {
 				return listJSON(ctx, s, out, &f)
 			}
@@ -66,17 +67,17 @@ func (f *listFlags) check(c *cli) error {
 	f.request.Status = missions.Status(strings.ToUpper(f.status))
 	var err error
 	if f.after != "" {
-		if f.request.CreatedAfter, err = c.parseMoment(f.after, -1); err != nil {
-			return usagef("--after: %v", err)
+		if f.request.CreatedAfter, err = c.ParseMoment(f.after, -1); err != nil {
+			return ui.Usagef("--after: %v", err)
 		}
 	}
 	if f.before != "" {
-		if f.request.CreatedBefore, err = c.parseMoment(f.before, -1); err != nil {
-			return usagef("--before: %v", err)
+		if f.request.CreatedBefore, err = c.ParseMoment(f.before, -1); err != nil {
+			return ui.Usagef("--before: %v", err)
 		}
 	}
 	if f.limit < 1 {
-		return usagef("--limit must be at least 1; for every mission there is --all")
+		return ui.Usagef("--limit must be at least 1; for every mission there is --all")
 	}
 	_, err = f.request.Filter()
 	return badFlag(err)
@@ -113,33 +114,33 @@ func (f *listFlags) eachPage(ctx context.Context, s *session, use func(page *mis
 
 // listJSON prints one document: the reply as received if one page is enough, otherwise a
 // document of the same form with the missions of all pages.
-func listJSON(ctx context.Context, s *session, out *screen, f *listFlags) error {
+func listJSON(ctx context.Context, s *session, out *ui.Screen, f *listFlags) error {
 	first := true
 	printed := 0
 	_, err := f.eachPage(ctx, s, func(page *missionPage, raw jsontext.Value, last bool) error {
 		if first && last {
-			out.json(raw)
+			out.JSON(raw)
 			return nil
 		}
 		if first {
-			out.printf(`{"missions":[`)
+			out.Printf(`{"missions":[`)
 		}
 		first = false
 		for _, m := range page.Missions {
 			if printed++; printed > 1 {
-				out.printf(",")
+				out.Printf(",")
 			}
-			out.printf("\n%s", escapeJSON(string(m)))
+			out.Printf("\n%s", ui.EscapeJSON(string(m)))
 		}
 		if last {
-			out.printf("\n]}\n")
+			out.Printf("\n]}\n")
 		}
-		return out.failure()
+		return out.Failure()
 	})
 	return err
 }
 
-func listTable(ctx context.Context, s *session, out *screen, f *listFlags) error {
+func listTable(ctx context.Context, s *session, out *ui.Screen, f *listFlags) error {
 	g := listGrid(out)
 	shown := 0
 	more, err := f.eachPage(ctx, s, func(page *missionPage, _ jsontext.Value, _ bool) error {
@@ -157,30 +158,30 @@ func listTable(ctx context.Context, s *session, out *screen, f *listFlags) error
 		return err
 	}
 	if shown == 0 {
-		out.printf("No missions that fit.\n")
+		out.Printf("No missions that fit.\n")
 		return nil
 	}
-	g.print()
+	g.Print()
 	if more {
-		out.printf("The newest %s are shown; there may be more: --limit N or --all shows them.\n", count(shown))
+		out.Printf("The newest %s are shown; there may be more: --limit N or --all shows them.\n", ui.Count(shown))
 	}
 	return nil
 }
 
 // listGrid returns an empty list. On a narrow terminal it keeps status, attempt and
 // agent.
-func listGrid(out *screen) *grid {
-	g := out.grid("Missions", "ID", "Name", "Type", "Status", "Priority", "Attempt#", "Agent", "Progress#", "Created")
-	g.shrink(shorter("Name", 24), shrinkBy("Created", "Progress", "Priority"), shorterID("Agent", 16), shorter("Name", 16),
-		shrinkBy("Type"), shorterID("ID", 12), shorterID("Agent", 8), shorter("Name", 6), shrinkBy("Name", "Agent", "Attempt"))
+func listGrid(out *ui.Screen) *ui.Table {
+	g := out.Table("Missions", "ID", "Name", "Type", "Status", "Priority", "Attempt#", "Agent", "Progress#", "Created")
+	g.Shrink(ui.Shorter("Name", 24), ui.Drop("Created", "Progress", "Priority"), ui.ShorterID("Agent", 16), ui.Shorter("Name", 16),
+		ui.Drop("Type"), ui.ShorterID("ID", 12), ui.ShorterID("Agent", 8), ui.Shorter("Name", 6), ui.Drop("Name", "Agent", "Attempt"))
 	return g
 }
 
-func listRow(g *grid, out *screen, m *missions.Mission) {
+func listRow(g *ui.Table, out *ui.Screen, m *missions.Mission) {
 	progress := ""
 	if m.Progress != nil && m.Status == missions.Running {
-		progress = progressPercent(m.Progress.Percent)
+		progress = ui.ProgressPercent(m.Progress.Percent)
 	}
-	g.row(m.ID, shorten(clean(m.Name), 48), m.Type, out.paint(statusColour(m.Status), string(m.Status)), m.Priority,
-		attempts(m), string(m.AgentID), progress, out.moment(m.CreatedAt.Time()))
+	g.Row(m.ID, ui.Shorten(ui.Clean(m.Name), 48), m.Type, out.Paint(ui.StatusColour(m.Status), string(m.Status)), m.Priority,
+		ui.Attempts(m), string(m.AgentID), progress, out.Moment(m.CreatedAt.Time()))
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 )
 
@@ -14,7 +15,7 @@ import (
 // on a terminal its progress in a line that stays in place.
 type missionLive struct {
 	cli      *cli
-	line     *liveLine
+	line     *ui.LiveLine
 	log      *logPrinter
 	notified missions.Progress // the progress printed last, without a terminal
 	stop     func()            // stops the display and waits for it to end
@@ -23,8 +24,8 @@ type missionLive struct {
 // watchMission starts to show a mission on the standard error. The caller must call end
 // after the mission has ended, and close in any case.
 func (c *cli) watchMission(ctx context.Context, s *session, id string) *missionLive {
-	line := &liveLine{screen: c.err}
-	l := &missionLive{cli: c, line: line, log: &logPrinter{session: s, out: c.err.over(line), id: id}}
+	line := &ui.LiveLine{Screen: c.Err}
+	l := &missionLive{cli: c, line: line, log: &logPrinter{session: s, out: c.Err.Over(line), id: id}}
 	ctx, cancel := context.WithCancel(ctx)
 	var showing sync.WaitGroup
 	showing.Go(func() { l.run(ctx) })
@@ -36,7 +37,7 @@ func (c *cli) watchMission(ctx context.Context, s *session, id string) *missionL
 }
 
 func (l *missionLive) run(ctx context.Context) {
-	ticker := time.NewTicker(l.cli.tick)
+	ticker := time.NewTicker(l.cli.Interval)
 	defer ticker.Stop()
 	for {
 		l.look(ctx)
@@ -51,7 +52,7 @@ func (l *missionLive) run(ctx context.Context) {
 // look shows what is new. A failed request is repeated the next time: the wait itself
 // reports failures.
 func (l *missionLive) look(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, l.cli.refresh)
+	ctx, cancel := context.WithTimeout(ctx, l.cli.RefreshTimeout)
 	defer cancel()
 	m, err := l.log.session.client.Get(ctx, l.log.id)
 	if err == nil {
@@ -59,43 +60,43 @@ func (l *missionLive) look(ctx context.Context) {
 	}
 	switch {
 	case err == nil:
-		l.line.show(l.state(&m))
+		l.line.Show(l.state(&m))
 		l.show(&m)
 	case unsure(err) && !errors.Is(err, context.Canceled):
-		l.line.show(l.cli.err.paint(yellow, "no answer from the supervisor; waiting for it"))
+		l.line.Show(l.cli.Err.Paint(ui.Yellow, "no answer from the supervisor; waiting for it"))
 	}
 }
 
 // state formats a mission in one line.
-func (l *missionLive) state(m *missions.Mission) painted {
-	text := painted(clean(m.ID)) + "  " + l.cli.err.paint(statusColour(m.Status), string(m.Status))
+func (l *missionLive) state(m *missions.Mission) ui.Painted {
+	text := ui.Painted(ui.Clean(m.ID)) + "  " + l.cli.Err.Paint(ui.StatusColour(m.Status), string(m.Status))
 	if m.AgentID != "" && m.Status == missions.Running {
-		text += painted(" on " + clean(string(m.AgentID)))
+		text += ui.Painted(" on " + ui.Clean(string(m.AgentID)))
 	}
 	if m.Progress != nil && m.Status == missions.Running {
-		text += painted("  " + progressPercent(m.Progress.Percent) + "  " + gauge(m.Progress.Percent, 20) + "  " + clean(m.Progress.Message))
+		text += ui.Painted("  " + ui.ProgressPercent(m.Progress.Percent) + "  " + ui.Gauge(m.Progress.Percent, 20) + "  " + ui.Clean(m.Progress.Message))
 	}
 	return text
 }
 
 // show prints progress on lines of its own if there is no terminal.
 func (l *missionLive) show(m *missions.Mission) {
-	if l.cli.err.terminal || m.Progress == nil || *m.Progress == l.notified {
+	if l.cli.Err.Terminal || m.Progress == nil || *m.Progress == l.notified {
 		return
 	}
 	l.notified = *m.Progress
-	l.cli.err.printf("%s  %s\n", l.cli.err.moment(m.UpdatedAt.Time()), strings.TrimSpace(padRight(progressPercent(m.Progress.Percent), 5)+" "+clean(m.Progress.Message)))
+	l.cli.Err.Printf("%s  %s\n", l.cli.Err.Moment(m.UpdatedAt.Time()), strings.TrimSpace(ui.PadRight(ui.ProgressPercent(m.Progress.Percent), 5)+" "+ui.Clean(m.Progress.Message)))
 }
 
 // end shows the rest of an ended mission's log.
 func (l *missionLive) end(ctx context.Context) {
 	l.stop()
-	l.line.hide()
+	l.line.Hide()
 	_ = l.log.read(ctx) // ignore the error: the outcome matters and is known
 }
 
 // close stops the display.
 func (l *missionLive) close() {
 	l.stop()
-	l.line.hide()
+	l.line.Hide()
 }

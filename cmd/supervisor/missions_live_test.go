@@ -57,8 +57,8 @@ func TestOnATerminalItsProgressStaysInPlace(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	c := newCall(map[string]string{"NATS_URL": b.url})
-	c.cli.err.terminal = true
-	c.cli.err.size = func() (int, int) { return 42, 24 }
+	c.cli.Err.Terminal = true
+	c.cli.Err.Size = func() (int, int) { return 42, 24 }
 	c.start(t, "missions", "create", "resize", "--id", "m1", "--type", "t", "--wait")
 	c.err.await(t, "\rm1  PENDING"+clearLineEnd, 1)
 	workLive(t, b, c, func(percent, _ string) {
@@ -74,23 +74,6 @@ func TestOnATerminalItsProgressStaysInPlace(t *testing.T) {
 	}
 }
 
-func TestTheLineOfAMissionFits(t *testing.T) {
-	t.Parallel()
-	tape := newTape()
-	s := newScreen(tape, func(string) (string, bool) { return "", false })
-	s.terminal, s.size = true, func() (int, int) { return 10, 24 }
-	line := &liveLine{screen: s}
-	line.show("0123456789")
-	line.show("0123456789") // the same text is not redrawn
-	_, err := line.Write([]byte("above\n"))
-	must(t, err)
-	line.hide()
-	line.hide()
-	equal(t, "drawn", tape.String(), "\r01234567…"+clearLineEnd+"\r"+clearLineEnd+"above\n01234567…\r"+clearLineEnd)
-	equal(t, "nothing done", gauge(0, 4), "░░░░")
-	equal(t, "more than all", gauge(120, 4), "████")
-}
-
 func TestAWaitSaysThatTheSupervisorIsAway(t *testing.T) {
 	t.Parallel()
 	b := newFake(t)
@@ -100,7 +83,7 @@ func TestAWaitSaysThatTheSupervisorIsAway(t *testing.T) {
 	must(t, err)
 	must(t, b.nc.Flush())
 	c := newCall(map[string]string{"NATS_URL": b.url})
-	c.cli.err.terminal = true
+	c.cli.Err.Terminal = true
 	c.start(t, "missions", "create", "n", "--id", "m1", "--wait") // nothing answers requests for its log
 	c.err.await(t, "\rno answer from the supervisor; waiting for it", 1)
 	c.interrupt()

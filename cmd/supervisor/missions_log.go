@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 )
@@ -25,7 +26,7 @@ func (c *cli) missionsLogCommand() *cobra.Command {
 	follow := cmd.Flags().BoolP("follow", "f", false, "go on until the mission has ended")
 	asJSON := cmd.Flags().Bool("json", false, "print the entries as JSON, one on each line")
 	cmd.RunE = c.withSession(func(ctx context.Context, s *session, ids []string) error {
-		r := &logPrinter{session: s, out: c.out, id: ids[0], json: *asJSON}
+		r := &logPrinter{session: s, out: c.Out, id: ids[0], json: *asJSON}
 		if !*follow {
 			return badRequest(r.read(ctx))
 		}
@@ -37,7 +38,7 @@ func (c *cli) missionsLogCommand() *cobra.Command {
 // logPrinter prints a mission's log. Each read continues where the last one stopped.
 type logPrinter struct {
 	session *session
-	out     *screen
+	out     *ui.Screen
 	id      string
 	json    bool
 
@@ -66,7 +67,7 @@ func (r *logPrinter) read(ctx context.Context) error {
 			}
 		}
 		r.printed = len(page.Log)
-		if err := r.out.failure(); err != nil || page.NextCursor == 0 {
+		if err := r.out.Failure(); err != nil || page.NextCursor == 0 {
 			return err
 		}
 		r.after, r.printed = page.NextCursor, 0
@@ -75,7 +76,7 @@ func (r *logPrinter) read(ctx context.Context) error {
 
 func (r *logPrinter) print(raw jsontext.Value) error {
 	if r.json {
-		r.out.jsonLine(raw)
+		r.out.JSONLine(raw)
 		return nil
 	}
 	var entry missions.LogEntry
@@ -84,22 +85,22 @@ func (r *logPrinter) print(raw jsontext.Value) error {
 	}
 	data := document(entry.Data)
 	if data != "" {
-		data = " " + clean(data)
+		data = " " + ui.Clean(data)
 	}
-	indented := strings.ReplaceAll(strings.TrimRight(cleanBlock(entry.Message), "\n"), "\n", "\n"+strings.Repeat(" ", 28))
-	r.out.printf("%s  %s %s%s\n", r.out.moment(entry.Timestamp.Time()),
-		r.out.paint(levelColour(entry.Level), padRight(clean(entry.Level), 5)), indented, r.out.paint(faint, data))
+	indented := strings.ReplaceAll(strings.TrimRight(ui.CleanBlock(entry.Message), "\n"), "\n", "\n"+strings.Repeat(" ", 28))
+	r.out.Printf("%s  %s %s%s\n", r.out.Moment(entry.Timestamp.Time()),
+		r.out.Paint(levelColour(entry.Level), ui.PadRight(ui.Clean(entry.Level), 5)), indented, r.out.Paint(ui.Faint, data))
 	return nil
 }
 
 func levelColour(level string) string {
 	switch level {
 	case "error", "fatal":
-		return red
+		return ui.Red
 	case "warn", "warning":
-		return yellow
+		return ui.Yellow
 	case "debug", "trace":
-		return faint
+		return ui.Faint
 	}
 	return ""
 }
@@ -107,14 +108,14 @@ func levelColour(level string) string {
 // followLog prints new entries until the mission has ended. It continues while the
 // supervisor is briefly unavailable.
 func (c *cli) followLog(ctx context.Context, r *logPrinter) error {
-	ticker := time.NewTicker(c.tick)
+	ticker := time.NewTicker(c.Interval)
 	defer ticker.Stop()
 	for first := true; ; first = false {
 		ended, err := r.follow(ctx)
 		if err != nil && (first || !unsure(err) || ctx.Err() != nil) {
 			return err
 		}
-		if ended || c.out.failure() != nil {
+		if ended || c.Out.Failure() != nil {
 			break
 		}
 		select {

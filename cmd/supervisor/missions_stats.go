@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 )
@@ -18,21 +19,21 @@ func (c *cli) missionsStatsCommand() *cobra.Command {
 		Example: `  supervisor missions stats
   supervisor missions stats --type resize --watch
   supervisor missions stats --json | jq .stats.duration_seconds.p95`,
-		Args: noArguments,
+		Args: ui.NoArguments,
 	}
 	l := addLookFlags(cmd)
 	var request api.StatsRequest
 	cmd.Flags().StringVar(&request.Type, "type", "", "only missions of this `TYPE`")
-	completeFlag(cmd, "type", c.missionTypes)
+	ui.CompleteFlag(cmd, "type", c.missionTypes)
 	cmd.PreRunE = func(*cobra.Command, []string) error { return badFlag(request.Validate()) }
 	cmd.RunE = c.withSession(func(ctx context.Context, s *session, _ []string) error {
-		return c.show(ctx, l, func(ctx context.Context, out *screen) error {
+		return c.show(ctx, l, func(ctx context.Context, out *ui.Screen) error {
 			reply, raw, err := ask[api.StatsReply](ctx, s, api.SubjectMissionsStats, request)
 			switch {
 			case err != nil:
 				return badRequest(err)
 			case l.json:
-				out.json(raw)
+				out.JSON(raw)
 			default:
 				statsCard(out, &reply.Stats, request.Type)
 			}
@@ -42,30 +43,30 @@ func (c *cli) missionsStatsCommand() *cobra.Command {
 	return cmd
 }
 
-func statsCard(out *screen, s *missions.Stats, missionType string) {
+func statsCard(out *ui.Screen, s *missions.Stats, missionType string) {
 	title := "Missions"
 	if missionType != "" {
 		title += " of type " + missionType
 	}
-	b := out.card(title + " at " + out.moment(s.LastUpdated.Time()))
-	b.line("Total", count(s.Total))
+	b := out.Card(title + " at " + out.Moment(s.LastUpdated.Time()))
+	b.Line("Total", ui.Count(s.Total))
 	for _, status := range missions.Statuses() {
-		b.line(capitalized(string(status)), count(s.ByStatus[status]))
+		b.Line(ui.Capitalized(string(status)), ui.Count(s.ByStatus[status]))
 	}
-	b.line("Success rate", percent(s.SuccessRate))
-	b.line("Oldest pending", seconds(s.OldestPendingSeconds))
-	b.line("Longest claimable", seconds(s.OldestClaimableSeconds))
-	b.gap()
-	b.print()
+	b.Line("Success rate", ui.Percent(s.SuccessRate))
+	b.Line("Oldest pending", ui.Seconds(s.OldestPendingSeconds))
+	b.Line("Longest claimable", ui.Seconds(s.OldestClaimableSeconds))
+	b.Gap()
+	b.Print()
 	windowsTable(out, s)
 	timesTable(out, s)
 	if len(s.ByType) > 0 && missionType == "" {
-		types := out.grid("Types", "Type", "Missions#")
-		types.shrink(shorterID("Type", 12))
+		types := out.Table("Types", "Type", "Missions#")
+		types.Shrink(ui.ShorterID("Type", 12))
 		for _, name := range slices.Sorted(maps.Keys(s.ByType)) {
-			types.row(name, count(s.ByType[name]))
+			types.Row(name, ui.Count(s.ByType[name]))
 		}
-		types.print()
+		types.Print()
 	}
 }
 
@@ -81,27 +82,27 @@ func windows(s *missions.Stats) []window {
 
 // windowsTable shows what happened in the last minute and in each window. For a window
 // that is not yet covered in full, it shows since when the window counts.
-func windowsTable(out *screen, s *missions.Stats) {
-	g := out.grid("What happened", "Last", "Created#", "Started#", "Completed#", "Failed#", "Cancelled#", "Success#")
-	g.shrink(shrinkBy("Cancelled", "Started"))
+func windowsTable(out *ui.Screen, s *missions.Stats) {
+	g := out.Table("What happened", "Last", "Created#", "Started#", "Completed#", "Failed#", "Cancelled#", "Success#")
+	g.Shrink(ui.Drop("Cancelled", "Started"))
 	row := func(name string, created, started, completed, failed, cancelled int64, success string) {
-		g.row(name, count(created), count(started), count(completed), count(failed), count(cancelled), success)
+		g.Row(name, ui.Count(created), ui.Count(started), ui.Count(completed), ui.Count(failed), ui.Count(cancelled), success)
 	}
 	minute := s.PerMinute
 	row("1 min", minute[missions.HappenedCreated], minute[missions.HappenedStarted], minute[missions.HappenedCompleted],
 		minute[missions.HappenedFailed], minute[missions.HappenedCancelled], "")
 	for _, w := range windows(s) {
-		row(w.name, w.Created, w.Started, w.Completed, w.Failed, w.Cancelled, percent(w.SuccessRate))
+		row(w.name, w.Created, w.Started, w.Completed, w.Failed, w.Cancelled, ui.Percent(w.SuccessRate))
 	}
-	g.print()
+	g.Print()
 	if since := s.Windows.Day.Since.Time(); !since.IsZero() && s.LastUpdated.Time().Sub(since) < missions.Day-missions.LongSample {
-		out.printf("%s\n", out.paint(faint, "Watched since "+out.moment(since)+"."))
+		out.Printf("%s\n", out.Paint(ui.Faint, "Watched since "+out.Moment(since)+"."))
 	}
 }
 
 // timesTable shows run times and queue times, per window and in total.
-func timesTable(out *screen, s *missions.Stats) {
-	g := out.grid("Times", "", "Last", "Average#", "p50#", "p95#", "p99#")
+func timesTable(out *ui.Screen, s *missions.Stats) {
+	g := out.Table("Times", "", "Last", "Average#", "p50#", "p95#", "p99#")
 	for _, times := range []struct {
 		what string
 		of   func(*missions.Window) *missions.Distribution
@@ -112,7 +113,7 @@ func timesTable(out *screen, s *missions.Stats) {
 	} {
 		what := times.what
 		row := func(last string, d *missions.Distribution) {
-			g.row(what, last, seconds(d.Average), seconds(d.P50), seconds(d.P95), seconds(d.P99))
+			g.Row(what, last, ui.Seconds(d.Average), ui.Seconds(d.P50), ui.Seconds(d.P95), ui.Seconds(d.P99))
 			what = "" // show it once
 		}
 		for _, w := range windows(s) {
@@ -120,5 +121,5 @@ func timesTable(out *screen, s *missions.Stats) {
 		}
 		row("ever", times.ever)
 	}
-	g.print()
+	g.Print()
 }

@@ -162,7 +162,7 @@ func TestDeletingAsks(t *testing.T) {
 	}
 	ask := func(answer string) (int, string) {
 		c := newCall(map[string]string{"NATS_URL": b.url})
-		c.cli.stdin, c.cli.err.terminal = strings.NewReader(answer), true
+		c.cli.In, c.cli.Err.Terminal = strings.NewReader(answer), true
 		return c.start(t, "missions", "delete", "m1", "m2").wait(t), c.out.String() + c.err.String()
 	}
 	for _, answer := range []string{"", "\n", "n\n", "maybe\n"} {
@@ -306,7 +306,7 @@ func TestAFileShowsABarOnATerminal(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	c := newCall(map[string]string{"NATS_URL": b.url})
-	c.cli.stdin, c.cli.err.terminal = strings.NewReader("{\"name\":\"a\"}\n{\"name\":\"\"}\n"), true
+	c.cli.In, c.cli.Err.Terminal = strings.NewReader("{\"name\":\"a\"}\n{\"name\":\"\"}\n"), true
 	equal(t, "exit code", c.start(t, "missions", "create", "--file", "-").wait(t), 1)
 	contains(t, c.err.String(), "Creating missions", "standard input:2: name is required", "Created 1 mission, 0 already, 1 failed")
 }

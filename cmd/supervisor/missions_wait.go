@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 )
@@ -37,8 +38,8 @@ or did not end in time.`,
 		if *timeout == "" {
 			return nil
 		}
-		if w.atMost, err = durationWithin(*timeout, time.Millisecond, 365*day); err != nil {
-			return usagef("--timeout: %v", err)
+		if w.atMost, err = ui.DurationWithin(*timeout, time.Millisecond, 365*ui.Day); err != nil {
+			return ui.Usagef("--timeout: %v", err)
 		}
 		return nil
 	}
@@ -67,7 +68,7 @@ func (w *waiting) gaveUp() error {
 	if len(w.ids) == 1 {
 		what = "mission " + w.ids[0] + " has not ended"
 	}
-	return fmt.Errorf("%s within the %s of %s", what, w.flag, durationWords(w.atMost))
+	return fmt.Errorf("%s within the %s of %s", what, w.flag, ui.DurationWords(w.atMost))
 }
 
 // waitAll waits for missions concurrently and prints each one when it has ended.
@@ -115,10 +116,10 @@ func (c *cli) waitEach(ctx context.Context, s *session, ids []string, ended func
 			}
 			switch {
 			case err == nil:
-			case result == nil || errors.Is(result, errSilent):
+			case result == nil || errors.Is(result, ui.ErrSilent):
 				result = err
-			case !errors.Is(err, errSilent) && ctx.Err() == nil:
-				c.err.printf("supervisor: %s\n", clean(errorText(err)))
+			case !errors.Is(err, ui.ErrSilent) && ctx.Err() == nil:
+				c.Err.Printf("supervisor: %s\n", ui.Clean(errorText(err)))
 			}
 		})
 	}
@@ -126,20 +127,20 @@ func (c *cli) waitEach(ctx context.Context, s *session, ids []string, ended func
 	return result
 }
 
-// printEnded prints an ended mission. It returns errSilent unless the mission completed.
+// printEnded prints an ended mission. It returns ui.ErrSilent unless the mission completed.
 func (c *cli) printEnded(m *missions.Mission, raw jsontext.Value, asJSON, onlyOne bool) error {
 	switch {
 	case asJSON && onlyOne:
-		c.out.json(raw)
+		c.Out.JSON(raw)
 	case asJSON:
-		c.out.jsonLine(raw)
+		c.Out.JSONLine(raw)
 	case onlyOne:
-		missionCard(c.out, m)
+		missionCard(c.Out, m)
 	default:
-		c.out.printf("%s\n", missionLine(c.out, m))
+		c.Out.Printf("%s\n", missionLine(c.Out, m))
 	}
 	if m.Status != missions.Completed {
-		return errSilent
+		return ui.ErrSilent
 	}
 	return nil
 }

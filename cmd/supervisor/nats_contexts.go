@@ -8,6 +8,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/synadia-io/orbit.go/natscontext"
+
+	"missioncontrol/cmd/supervisor/ui"
 )
 
 // contextBase holds the connection options of a nats CLI context.
@@ -29,9 +31,9 @@ func contextOptions(name value) (contextBase, error) {
 	case errors.Is(err, errSeen):
 		return base, nil
 	case name.text == "":
-		return base, usagef("the selected context of the nats CLI cannot be used: %v; select another with: nats context select, or give --server", rootCause(err))
+		return base, ui.Usagef("the selected context of the nats CLI cannot be used: %v; select another with: nats context select, or give --server", ui.RootCause(err))
 	}
-	return base, usagef("%s: the context %s cannot be used: %v; see: nats context ls", name.where, name.text, rootCause(err))
+	return base, ui.Usagef("%s: the context %s cannot be used: %v; see: nats context ls", name.where, name.text, ui.RootCause(err))
 }
 
 // urls returns the context's brokers, "" if it names none.

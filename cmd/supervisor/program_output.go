@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 )
 
@@ -129,7 +130,7 @@ func (r *stderrReader) last() []string {
 	for i := len(r.tail) - 1; i >= 0; i-- {
 		if size += len(r.tail[i]) + 1; size > tailBytes {
 			if i == len(r.tail)-1 {
-				return []string{shorten(r.tail[i], tailBytes/2)}
+				return []string{ui.Shorten(r.tail[i], tailBytes/2)}
 			}
 			return r.tail[i+1:]
 		}

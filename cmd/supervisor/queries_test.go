@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 )
@@ -79,7 +80,7 @@ func TestJSONIsIndentedOnATerminal(t *testing.T) {
 	b := newFake(t)
 	answering(t, b.nc, api.SubjectStatus, "{\"status\":\"ok\u009b\",\"more\":[1]}")
 	c := newCall(map[string]string{"NATS_URL": b.url})
-	c.cli.out.terminal = true
+	c.cli.Out.Terminal = true
 	equal(t, "exit code", c.start(t, "status", "--json").wait(t), 0)
 	equal(t, "JSON", c.out.String(), "{\n  \"status\": \"ok\\u009b\",\n  \"more\": [\n    1\n  ]\n}\n")
 }
@@ -155,7 +156,7 @@ func TestAgentsTable(t *testing.T) {
 			MissionsRunning: 3, Capacity: 4, Types: []string{"resize", "crop"}, Version: "1.0", Host: "h1", CPU: &cpu, MemoryBytes: &bytes},
 		{ID: "b-2", Name: "b-2", State: missions.Offline, LastHeartbeat: missions.At(now.Add(-3 * time.Hour)), Capacity: 1, Types: []string{"default"}},
 	}}
-	agentsTable(newScreen(&out, func(string) (string, bool) { return "", false }), &reply, now)
+	agentsTable(ui.NewScreen(&out, func(string) (string, bool) { return "", false }), &reply, now)
 	equal(t, "agents", out.String(), `╭───────────────────────────────────────────────────────────────────────────────────────────────────────────╮
 │                                                   Agents                                                  │
 ├─────┬─────────┬────────┬─────────┬──────┬──────────────┬──────┬──────────┬─────────┬──────┬───────────────┤
@@ -212,7 +213,7 @@ func TestAHostileReplyCannotReachTheTerminal(t *testing.T) {
 		{"missions", "get", "m", "--json"}, {"missions", "list", "--json"}, {"missions", "log", "m", "--json"}, {"agents", "--json"},
 	} {
 		c := newCall(map[string]string{"NATS_URL": b.url})
-		c.cli.out.terminal, c.cli.err.terminal = true, true
+		c.cli.Out.Terminal, c.cli.Err.Terminal = true, true
 		c.start(t, args...).wait(t)
 		if text := c.out.String() + c.err.String(); !strings.Contains(text, "EVIL") || strings.ContainsAny(text, "\x1b\a\r\x7f\u009b\u202e") {
 			t.Errorf("%v: %q", args, text)

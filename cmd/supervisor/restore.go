@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/eventstream"
 	"missioncontrol/eventstream/embedded"
 	"missioncontrol/fileperm"
@@ -25,7 +26,7 @@ const restoringName = "restoring"
 func (c *cli) restoreCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "restore DIR",
-		GroupID: groupRun,
+		GroupID: ui.GroupRun,
 		Short:   "Make a data directory of a backup",
 		Long: `Make a data directory of a backup, for a supervisor that is then started on it. What is
 there already is never overwritten: the data directory must be empty, or not be.
@@ -36,13 +37,13 @@ that their leases are lost. Events of later are in no stream; a consumer elsewhe
 has handled some knows more than the supervisor.`,
 		Example: `  supervisor restore /var/backups/missions-2026-05-01 --data-dir /var/lib/missioncontrol
   supervisor restore copy && supervisor`,
-		Args: arguments(1, 1, "the directory of the backup"),
+		Args: ui.Arguments(1, 1, "the directory of the backup"),
 	}
 	var dataDir string
 	cmd.Flags().StringVar(&dataDir, "data-dir", "", "`DIR` that is made ($SUPERVISOR_DATA_DIR); "+defaultDataDir()+" without")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if dataDir == "" {
-			dataDir, _ = c.lookup("SUPERVISOR_DATA_DIR")
+			dataDir, _ = c.LookupEnv("SUPERVISOR_DATA_DIR")
 		}
 		if dataDir == "" {
 			dataDir = defaultDataDir()
@@ -64,7 +65,7 @@ func (c *cli) restore(ctx context.Context, dir, dataDir string) (err error) {
 	}
 	work := filepath.Join(dataDir, restoringName)
 	if err := os.MkdirAll(work, fileperm.DirMode); err != nil {
-		return fmt.Errorf("%s cannot be made: %w", work, rootCause(err))
+		return fmt.Errorf("%s cannot be made: %w", work, ui.RootCause(err))
 	}
 	complete := false
 	defer func() {
@@ -80,7 +81,7 @@ func (c *cli) restore(ctx context.Context, dir, dataDir string) (err error) {
 	}
 	complete = true
 	if err := moveIn(work, dataDir); err != nil {
-		return fmt.Errorf("the restore into %s was cut off; empty it, and restore again: %w", dataDir, rootCause(err))
+		return fmt.Errorf("the restore into %s was cut off; empty it, and restore again: %w", dataDir, ui.RootCause(err))
 	}
 	c.showBackup("Restored: the backup", dataDir, m)
 	return nil

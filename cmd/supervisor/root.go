@@ -2,13 +2,8 @@ package main
 
 import (
 	"github.com/spf13/cobra"
-)
 
-// The groups of commands in help.
-const (
-	groupRun    = "run"
-	groupLook   = "look"
-	groupAction = "action"
+	"missioncontrol/cmd/supervisor/ui"
 )
 
 // root builds the tree of commands.
@@ -31,7 +26,7 @@ find their broker the way the nats CLI does.`,
 		SilenceUsage:  true,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return unknownCommand(cmd, args[0])
+				return ui.UnknownCommand(cmd, args[0])
 			}
 			return nil
 		},
@@ -39,12 +34,12 @@ find their broker the way the nats CLI does.`,
 		PersistentPreRun: func(*cobra.Command, []string) { c.running = true },
 	}
 	root.SuggestionsMinimumDistance = 2
-	root.SetFlagErrorFunc(flagError)
+	root.SetFlagErrorFunc(ui.FlagError)
 	root.SetVersionTemplate("supervisor {{.Version}}\n")
 	root.AddGroup(
-		&cobra.Group{ID: groupRun, Title: "Run:"},
-		&cobra.Group{ID: groupLook, Title: "Look:"},
-		&cobra.Group{ID: groupAction, Title: "Act:"},
+		&cobra.Group{ID: ui.GroupRun, Title: "Run:"},
+		&cobra.Group{ID: ui.GroupLook, Title: "Look:"},
+		&cobra.Group{ID: ui.GroupAction, Title: "Act:"},
 	)
 	addServeFlags(root)
 	root.AddCommand(
@@ -69,7 +64,7 @@ func helpCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			about, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
-				return unknownCommand(cmd.Root(), args[0])
+				return ui.UnknownCommand(cmd.Root(), args[0])
 			}
 			about.InitDefaultHelpFlag()
 			return about.Help()

@@ -15,7 +15,7 @@ const (
 // tellSystemd sends the state of the start or the stop to the socket named by the
 // environment, if any.
 func (c *cli) tellSystemd(state string, log *slog.Logger) {
-	name, _ := c.lookup("NOTIFY_SOCKET")
+	name, _ := c.LookupEnv("NOTIFY_SOCKET")
 	if name == "" {
 		return
 	}

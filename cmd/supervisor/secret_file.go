@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"missioncontrol/cmd/supervisor/ui"
 )
 
 // maxSecret is far more than any password, token or URL.
@@ -16,12 +18,12 @@ const maxSecret = 64 << 10
 func readSecret(path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return "", fmt.Errorf("%s cannot be read: %w", path, rootCause(err))
+		return "", fmt.Errorf("%s cannot be read: %w", path, ui.RootCause(err))
 	}
 	defer func() { _ = file.Close() }() // nothing was written
 	text, err := io.ReadAll(io.LimitReader(file, maxSecret+1))
 	if err != nil {
-		return "", fmt.Errorf("%s cannot be read: %w", path, rootCause(err))
+		return "", fmt.Errorf("%s cannot be read: %w", path, ui.RootCause(err))
 	}
 	secret := strings.TrimRight(string(text), "\r\n")
 	switch {

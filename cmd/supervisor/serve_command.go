@@ -7,12 +7,14 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"missioncontrol/cmd/supervisor/ui"
 )
 
 func (c *cli) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "serve",
-		GroupID: groupRun,
+		GroupID: ui.GroupRun,
 		Short:   "Run a supervisor; what happens without any command",
 		Long: `Run a supervisor until Ctrl-C.
 
@@ -30,7 +32,7 @@ one that exists: nats stream edit EVENTS --max-age 30d, or --replicas 3.`,
   supervisor serve --data-dir /var/lib/missioncontrol --http off
   supervisor serve --server nats://broker.example.com:4222 --creds supervisor.creds
   SUPERVISOR_LOG_FORMAT=json supervisor serve --config /etc/missioncontrol.yaml`,
-		Args: noArguments,
+		Args: ui.NoArguments,
 		RunE: c.serve,
 	}
 	addServeFlags(cmd)
@@ -50,13 +52,13 @@ func (c *cli) serve(cmd *cobra.Command, _ []string) error {
 		return err
 	}
 	defer runtime.KeepAlive(make([]byte, ballastBytes))
-	log := slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: s.logLevel}))
+	log := slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: s.logLevel}))
 	if s.serve.Tracer, err = c.tracer(cmd.Context(), "supervisor"); err != nil {
 		return err
 	}
 	ready := func(info serveInfo) { c.banner(&s, info) }
 	if s.logFormat == "json" {
-		log = slog.New(slog.NewJSONHandler(c.err, &slog.HandlerOptions{Level: s.logLevel}))
+		log = slog.New(slog.NewJSONHandler(c.Err, &slog.HandlerOptions{Level: s.logLevel}))
 		ready = func(info serveInfo) {
 			log.Info("ready", "version", info.Version, "broker", info.Broker, "store", info.Store, "events", info.Events, "http", info.HTTP)
 		}
@@ -83,15 +85,15 @@ func (c *cli) banner(s *settings, info serveInfo) {
 	if s.serve.Access != nil {
 		forNATS, forOurs = where+" --user NAME --password PASSWORD", where+" --user NAME --password-file FILE"
 	}
-	b := c.out.card("Mission Control " + info.Version)
-	b.line("Broker", info.Broker)
-	b.line("Store", info.Store)
-	b.line("Events", info.Events)
-	b.line("HTTP", info.HTTP)
-	b.gap()
-	b.line("Try", c.out.paint(cyan, "nats"+forNATS+" req supervisor.status ''"))
-	b.line("and", c.out.paint(cyan, `supervisor missions create`+forOurs+` "hello"`))
-	b.gap()
-	b.line("Stop", "Ctrl-C")
-	b.print()
+	b := c.Out.Card("Mission Control " + info.Version)
+	b.Line("Broker", info.Broker)
+	b.Line("Store", info.Store)
+	b.Line("Events", info.Events)
+	b.Line("HTTP", info.HTTP)
+	b.Gap()
+	b.Line("Try", c.Out.Paint(ui.Cyan, "nats"+forNATS+" req supervisor.status ''"))
+	b.Line("and", c.Out.Paint(ui.Cyan, `supervisor missions create`+forOurs+` "hello"`))
+	b.Gap()
+	b.Line("Stop", "Ctrl-C")
+	b.Print()
 }

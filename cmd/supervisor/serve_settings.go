@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/eventstream"
 )
 
@@ -65,28 +66,28 @@ func serveSettings() []setting {
 		{key: "lease", placeholder: "DURATION", fallback: "10s", help: "DURATION of an agent's right to a mission, unless renewed",
 			apply: func(s *settings, g value) (err error) {
 				s.lease = g
-				s.serve.Lease, err = durationWithin(g.text, 20*time.Millisecond, day)
+				s.serve.Lease, err = ui.DurationWithin(g.text, 20*time.Millisecond, ui.Day)
 				return err
 			}},
 		{key: "heartbeat", placeholder: "DURATION", fallback: "3s", help: "DURATION between an agent's signs of life",
 			apply: func(s *settings, g value) (err error) {
 				s.heartbeat = g
-				s.serve.Heartbeat, err = durationWithin(g.text, 10*time.Millisecond, day)
+				s.serve.Heartbeat, err = ui.DurationWithin(g.text, 10*time.Millisecond, ui.Day)
 				return err
 			}},
 		{key: "grace", placeholder: "DURATION", fallback: "500ms", help: "DURATION for which an agent may be without a connection before its missions go to others",
 			apply: func(s *settings, g value) (err error) {
-				s.serve.Grace, err = durationWithin(g.text, 10*time.Millisecond, day)
+				s.serve.Grace, err = ui.DurationWithin(g.text, 10*time.Millisecond, ui.Day)
 				return err
 			}},
 		{key: "retention", placeholder: "DURATION", fallback: "7d", help: "DURATION for which missions that have ended are kept",
 			apply: func(s *settings, g value) (err error) {
-				s.serve.Retention, err = durationWithin(g.text, time.Second, 36500*day)
+				s.serve.Retention, err = ui.DurationWithin(g.text, time.Second, 36500*ui.Day)
 				return err
 			}},
 		{key: "event_retention", placeholder: "DURATION", fallback: "7d", help: "DURATION for which the stream keeps events; counts when it is created, an existing one stays as it is",
 			apply: func(s *settings, g value) (err error) {
-				s.serve.EventRetention, err = durationWithin(g.text, eventstream.DefaultDuplicateWindow, 36500*day)
+				s.serve.EventRetention, err = ui.DurationWithin(g.text, eventstream.DefaultDuplicateWindow, 36500*ui.Day)
 				return err
 			}},
 		{key: "outbox_limit", placeholder: "N", fallback: "1000000", help: "durable events that may wait for the stream; with N waiting, new missions are refused",
@@ -96,7 +97,7 @@ func serveSettings() []setting {
 			}},
 		{key: "broker_sync", placeholder: "DURATION", fallback: "2m", help: "DURATION of the external broker's sync_interval: for so long, and a little longer, events are kept that it could still lose",
 			apply: func(s *settings, g value) (err error) {
-				s.serve.BrokerSync, err = durationWithin(g.text, time.Millisecond, day)
+				s.serve.BrokerSync, err = ui.DurationWithin(g.text, time.Millisecond, ui.Day)
 				return err
 			}},
 		{key: "replicas", placeholder: "N", fallback: "0", help: "N copies of streams that are created, 1 to 5; 0 is 3 on a cluster of three brokers, else 1",
@@ -120,9 +121,9 @@ func serveEnv(s *setting) string { return s.env() }
 func addServeFlags(cmd *cobra.Command) {
 	cmd.Flags().SortFlags = false
 	addFlags(cmd.Flags(), append(serveSettings(), configSetting), serveEnv)
-	completeFlag(cmd, "log-format", words("text", "json"))
-	completeFlag(cmd, "log-level", words("debug", "info", "warn", "error"))
-	completeFlag(cmd, "context", contextNames)
+	ui.CompleteFlag(cmd, "log-format", ui.CompleteWords("text", "json"))
+	ui.CompleteFlag(cmd, "log-level", ui.CompleteWords("debug", "info", "warn", "error"))
+	ui.CompleteFlag(cmd, "context", contextNames)
 }
 
 // fileSettings returns all settings that a configuration file may have.
@@ -131,7 +132,7 @@ func fileSettings() []setting { return append(serveSettings(), usersSetting, ale
 // loadServeSettings reads flags, environment and file.
 func (c *cli) loadServeSettings(flags *pflag.FlagSet) (settings, error) {
 	var s settings
-	d := sources{flags: flags, lookup: c.lookup, env: serveEnv}
+	d := sources{flags: flags, lookup: c.LookupEnv, env: serveEnv}
 	if err := d.load([]setting{configSetting}, &s); err != nil {
 		return s, err
 	}
@@ -150,8 +151,8 @@ func (c *cli) loadServeSettings(flags *pflag.FlagSet) (settings, error) {
 		return s, err
 	}
 	if s.serve.Lease < 2*s.serve.Heartbeat {
-		return s, usagef("%s: a lease of %s does not outlast two heartbeats of %s (%s)",
-			s.lease.where, durationWords(s.serve.Lease), durationWords(s.serve.Heartbeat), s.heartbeat.where)
+		return s, ui.Usagef("%s: a lease of %s does not outlast two heartbeats of %s (%s)",
+			s.lease.where, ui.DurationWords(s.serve.Lease), ui.DurationWords(s.serve.Heartbeat), s.heartbeat.where)
 	}
 	if err := s.connection.check(); err != nil {
 		return s, err
@@ -174,7 +175,7 @@ func (s *settings) external() (err error) {
 	}
 	if !external {
 		if g, ok := s.connection.credential(); ok {
-			return usagef("%s is for an external broker, and none is named; add --server URL or --context NAME", g.where)
+			return ui.Usagef("%s is for an external broker, and none is named; add --server URL or --context NAME", g.where)
 		}
 		return nil
 	}
@@ -228,18 +229,10 @@ func applyLogLevel(s *settings, g value) error {
 	return s.logLevel.UnmarshalText([]byte(g.text))
 }
 
-func durationWithin(text string, least, most time.Duration) (time.Duration, error) {
-	d, err := parseDuration(text)
-	if err == nil && (d < least || d > most) {
-		err = fmt.Errorf("%s is not between %s and %s", text, durationWords(least), durationWords(most))
-	}
-	return d, err
-}
-
 func wholeWithin(text string, least, most int64) (int64, error) {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < least || n > most {
-		return 0, fmt.Errorf("%q is not a whole number between %s and %s", text, count(least), count(most))
+		return 0, fmt.Errorf("%q is not a whole number between %s and %s", text, ui.Count(least), ui.Count(most))
 	}
 	return n, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/eventstream/embedded"
 	"missioncontrol/supervisor"
 )
@@ -98,16 +99,16 @@ func systemSettings() []setting {
 func (y *system) signIn(external bool) ([]nats.Option, error) {
 	c := connection{creds: y.creds, nkey: y.nkey, user: y.user, password: y.password}
 	if y.password.text != "" && y.user.text == "" {
-		return nil, usagef("%s: a password needs a user; add --system-user NAME", y.password.where)
+		return nil, ui.Usagef("%s: a password needs a user; add --system-user NAME", y.password.where)
 	}
 	if y.user.text != "" && y.password.text == "" {
-		return nil, usagef("%s: the system account's user needs a password; set SUPERVISOR_SYSTEM_PASSWORD", y.user.where)
+		return nil, ui.Usagef("%s: the system account's user needs a password; set SUPERVISOR_SYSTEM_PASSWORD", y.user.where)
 	}
 	if err := c.check(); err != nil {
 		return nil, err
 	}
 	if g, ok := c.credential(); ok && !external {
-		return nil, usagef("%s is for an external broker, and none is named; the embedded one needs no credentials", g.where)
+		return nil, ui.Usagef("%s is for an external broker, and none is named; the embedded one needs no credentials", g.where)
 	}
 	return c.signIn()
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
 )
@@ -148,7 +149,7 @@ func errorText(err error) string {
 // badRequest turns the supervisor's rejection of an argument into a usage error.
 func badRequest(err error) error {
 	if errors.Is(err, api.ErrInvalid) || errors.Is(err, api.ErrTooLarge) {
-		return &usageError{errorText(err)}
+		return ui.Usagef("%s", errorText(err))
 	}
 	return err
 }

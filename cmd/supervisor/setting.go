@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"missioncontrol/cmd/supervisor/ui"
 )
 
 // A setting is one thing that can be configured. Its name is a flag (--data-dir), an
@@ -120,9 +122,9 @@ func (d *sources) load(table []setting, into *settings) error {
 		}
 		if err := s.apply(into, g); err != nil {
 			if s.secret {
-				return usagef("%s: it cannot be used", g.where)
+				return ui.Usagef("%s: it cannot be used", g.where)
 			}
-			return usagef("%s: %v", g.where, err)
+			return ui.Usagef("%s: %v", g.where, err)
 		}
 		into.lookAt(s, g)
 	}

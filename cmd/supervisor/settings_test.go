@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/test/tlstest"
 )
 
@@ -251,13 +252,13 @@ func TestBadValuesAreCalledByWhereTheyCameFrom(t *testing.T) {
 			variable + ": ": errorOf(load(t, besides, map[string]string{variable: value}, "")),
 			"line 2: ":      errorOf(load(t, besides, nil, firstLine+key+": \""+value+"\"\n")),
 		} {
-			var usage *usageError
+			var usage *ui.UsageError
 			if !errors.As(text, &usage) {
 				t.Errorf("%s %s: got %v, want a usage error", key, value, text)
 				continue
 			}
-			if !strings.Contains(usage.text, where) || strings.Contains(usage.text, "geheim") || strings.Contains(usage.text, "\n") {
-				t.Errorf("%s: %q does not name %q in one line, or shows a secret", key, usage.text, where)
+			if !strings.Contains(usage.Error(), where) || strings.Contains(usage.Error(), "geheim") || strings.Contains(usage.Error(), "\n") {
+				t.Errorf("%s: %q does not name %q in one line, or shows a secret", key, usage.Error(), where)
 			}
 		}
 	}
@@ -281,17 +282,17 @@ func TestConfigurationFiles(t *testing.T) {
 		"two ways":      {"server: nats://b:1\nuser: mary\ntoken: t\n", "user in FILE, line 2 and token in FILE, line 3 are two ways to sign in; give one"},
 	} {
 		_, err := load(t, nil, nil, c.text)
-		var usage *usageError
+		var usage *ui.UsageError
 		if !errors.As(err, &usage) {
 			t.Errorf("%s: got %v, want a usage error", name, err)
 			continue
 		}
 		_, after, _ := strings.Cut(c.want, "FILE")
-		if !strings.Contains(strings.ReplaceAll(usage.text, "\n", "⏎"), strings.Split(after, "FILE")[0]) {
-			t.Errorf("%s: got %q, want %q", name, usage.text, c.want)
+		if !strings.Contains(strings.ReplaceAll(usage.Error(), "\n", "⏎"), strings.Split(after, "FILE")[0]) {
+			t.Errorf("%s: got %q, want %q", name, usage.Error(), c.want)
 		}
-		if strings.Contains(usage.text, "\n") {
-			t.Errorf("%s: more than a line: %q", name, usage.text)
+		if strings.Contains(usage.Error(), "\n") {
+			t.Errorf("%s: more than a line: %q", name, usage.Error())
 		}
 	}
 	if _, err := load(t, []string{"--config", "/does/not/exist.yaml"}, nil, ""); err == nil || err.Error() != "the configuration file /does/not/exist.yaml does not exist" {

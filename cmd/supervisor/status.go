@@ -5,30 +5,30 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"missioncontrol/missions"
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/supervisor/api"
 )
 
 func (c *cli) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "status",
-		GroupID: groupLook,
+		GroupID: ui.GroupLook,
 		Short:   "Show how things stand: missions, agents, success",
 		Example: `  supervisor status
   supervisor status --watch
   supervisor status --json | jq .pending_missions`,
-		Args: noArguments,
+		Args: ui.NoArguments,
 	}
 	addConnectionFlags(cmd)
 	l := addLookFlags(cmd)
 	cmd.RunE = c.withSession(func(ctx context.Context, s *session, _ []string) error {
-		return c.show(ctx, l, func(ctx context.Context, out *screen) error {
+		return c.show(ctx, l, func(ctx context.Context, out *ui.Screen) error {
 			status, raw, err := ask[api.Status](ctx, s, api.SubjectStatus, api.Empty{})
 			switch {
 			case err != nil:
 				return err
 			case l.json:
-				out.json(raw)
+				out.JSON(raw)
 			default:
 				statusCard(out, &status)
 			}
@@ -38,33 +38,18 @@ func (c *cli) statusCommand() *cobra.Command {
 	return cmd
 }
 
-func statusCard(out *screen, s *api.Status) {
-	b := out.card("Mission Control at " + out.moment(s.Timestamp.Time()))
-	b.line("Status", out.paint(healthColour(s.Status), s.Status))
-	b.line("Missions", count(s.TotalMissions))
-	b.line("Pending", count(s.PendingMissions))
-	b.line("Running", count(s.RunningMissions))
-	b.line("Completed", count(s.CompletedMissions))
-	b.line("Failed", count(s.FailedMissions))
-	b.line("Cancelled", count(s.CancelledMissions))
-	b.line("Agents", count(s.AgentCount))
-	b.line("Success rate", percent(s.SuccessRate))
-	b.line("Average duration", seconds(s.AverageDurationSeconds))
-	b.line("Utilization", percent(s.Utilization))
-	b.print()
-}
-
-// statusColour returns the colour of a mission's status.
-func statusColour(s missions.Status) string {
-	switch s {
-	case missions.Running:
-		return cyan
-	case missions.Completed:
-		return green
-	case missions.Failed:
-		return red
-	case missions.Cancelled:
-		return yellow
-	}
-	return ""
+func statusCard(out *ui.Screen, s *api.Status) {
+	b := out.Card("Mission Control at " + out.Moment(s.Timestamp.Time()))
+	b.Line("Status", out.Paint(healthColour(s.Status), s.Status))
+	b.Line("Missions", ui.Count(s.TotalMissions))
+	b.Line("Pending", ui.Count(s.PendingMissions))
+	b.Line("Running", ui.Count(s.RunningMissions))
+	b.Line("Completed", ui.Count(s.CompletedMissions))
+	b.Line("Failed", ui.Count(s.FailedMissions))
+	b.Line("Cancelled", ui.Count(s.CancelledMissions))
+	b.Line("Agents", ui.Count(s.AgentCount))
+	b.Line("Success rate", ui.Percent(s.SuccessRate))
+	b.Line("Average duration", ui.Seconds(s.AverageDurationSeconds))
+	b.Line("Utilization", ui.Percent(s.Utilization))
+	b.Print()
 }

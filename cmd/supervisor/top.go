@@ -11,12 +11,14 @@ import (
 
 	"github.com/gdamore/tcell/v2"
 	"github.com/spf13/cobra"
+
+	"missioncontrol/cmd/supervisor/ui"
 )
 
 func (c *cli) topCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "top",
-		GroupID: groupLook,
+		GroupID: ui.GroupLook,
 		Short:   "Show everything that goes on, on the whole terminal",
 		Long: `Show everything that goes on, on the whole terminal: missions by status and how many
 there are per minute, agents and what each is doing, running missions, and the latest
@@ -27,12 +29,12 @@ cancels the selected mission after asking, / shows only what holds a text, ? lis
 the keys.`,
 		Example: `  supervisor top
   supervisor top --context production`,
-		Args: noArguments,
+		Args: ui.NoArguments,
 	}
 	addConnectionFlags(cmd)
 	cmd.PreRunE = func(*cobra.Command, []string) error {
-		if !c.out.terminal {
-			return usagef("top needs a terminal; programs are served by: supervisor status --watch --json")
+		if !c.Out.Terminal {
+			return ui.Usagef("top needs a terminal; programs are served by: supervisor status --watch --json")
 		}
 		return nil
 	}
@@ -90,7 +92,7 @@ func (t *top) run(ctx context.Context) error {
 	events := make(chan tcell.Event)
 	t.goSafely(func() { t.terminal.ChannelEvents(events, ctx.Done()) })
 	t.goSafely(func() { t.poll(ctx) })
-	canvas := &topCanvas{terminal: t.terminal, zone: t.cli.out.zone, colours: t.cli.out.colours}
+	canvas := &topCanvas{terminal: t.terminal, zone: t.cli.Out.Zone, colours: t.cli.Out.Colours}
 	for {
 		t.state.draw(canvas, time.Now())
 		select {

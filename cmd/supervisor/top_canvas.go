@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/gdamore/tcell/v2"
+
+	"missioncontrol/cmd/supervisor/ui"
 )
 
 // topCanvas draws text on a terminal. All text passes through put, which makes it safe.
@@ -59,9 +61,9 @@ func (c *topCanvas) cursor(x, y int) { c.terminal.ShowCursor(x, y) }
 func (c *topCanvas) style(colour string) tcell.Style {
 	style := tcell.StyleDefault.Attributes(c.base)
 	switch tone, known := tones[colour]; {
-	case colour == bold:
+	case colour == ui.Bold:
 		return style.Bold(true)
-	case colour == faint:
+	case colour == ui.Faint:
 		return style.Dim(true)
 	case known && c.colours:
 		return style.Foreground(tone)
@@ -71,15 +73,15 @@ func (c *topCanvas) style(colour string) tcell.Style {
 
 // put draws a text, cut to a width, and returns the width drawn.
 func (c *topCanvas) put(x, y, width int, text, colour string) int {
-	text = clean(text)
+	text = ui.Clean(text)
 	if width <= 0 || text == "" || y < 0 || y >= len(c.lines) {
 		return 0
 	}
-	if shownWidth(text) > width {
-		text = cutEnd(text, width)
+	if ui.ShownWidth(text) > width {
+		text = ui.CutEnd(text, width)
 	}
 	c.lines[y] = append(c.lines[y], segment{x, text, c.style(colour)})
-	return shownWidth(text)
+	return ui.ShownWidth(text)
 }
 
 // line draws texts next to each other.
@@ -93,7 +95,7 @@ func (c *topCanvas) line(y, width int, parts []topCell) {
 // row draws cells into columns.
 func (c *topCanvas) row(y int, widths []int, cells []topCell, width int) {
 	if c.base != 0 {
-		c.put(0, y, width, padRight(" ", width), "")
+		c.put(0, y, width, ui.PadRight(" ", width), "")
 	}
 	x := 1
 	for i, cell := range cells {

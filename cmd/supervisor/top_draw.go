@@ -8,12 +8,13 @@ import (
 
 	"github.com/gdamore/tcell/v2"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 )
 
-// tones maps the colours of package main to those of the terminal library.
+// tones maps the colours of package ui to those of the terminal library.
 var tones = map[string]tcell.Color{
-	red: tcell.ColorMaroon, green: tcell.ColorGreen, yellow: tcell.ColorOlive, blue: tcell.ColorNavy, cyan: tcell.ColorTeal,
+	ui.Red: tcell.ColorMaroon, ui.Green: tcell.ColorGreen, ui.Yellow: tcell.ColorOlive, ui.Blue: tcell.ColorNavy, ui.Cyan: tcell.ColorTeal,
 }
 
 // topHeader is the number of lines above the lists.
@@ -42,36 +43,36 @@ func (s *topState) draw(c *topCanvas, now time.Time) {
 }
 
 func (s *topState) drawHeader(c *topCanvas, width int) {
-	x := c.put(0, 0, width, "Mission Control", bold)
-	x += c.put(x+2, 0, width-x-2, s.broker, faint) + 2
+	x := c.put(0, 0, width, "Mission Control", ui.Bold)
+	x += c.put(x+2, 0, width-x-2, s.broker, ui.Faint) + 2
 	switch {
 	case s.trouble != "":
-		c.put(x+2, 0, width-x-2, s.trouble, red)
+		c.put(x+2, 0, width-x-2, s.trouble, ui.Red)
 	case s.at.IsZero():
-		c.put(x+2, 0, width-x-2, "asking …", faint)
+		c.put(x+2, 0, width-x-2, "asking …", ui.Faint)
 	default:
-		c.put(x+2, 0, width-x-2, s.at.In(c.zone).Format(time.TimeOnly), faint)
+		c.put(x+2, 0, width-x-2, s.at.In(c.zone).Format(time.TimeOnly), ui.Faint)
 	}
 	if s.at.IsZero() {
 		return
 	}
 	stats := &s.look.stats
-	parts := []topCell{{"Missions ", ""}, {"total " + count(stats.Total), ""}}
+	parts := []topCell{{"Missions ", ""}, {"total " + ui.Count(stats.Total), ""}}
 	for _, status := range missions.Statuses() {
-		parts = append(parts, topCell{strings.ToLower(string(status)) + " " + count(stats.ByStatus[status]), statusColour(status)})
+		parts = append(parts, topCell{strings.ToLower(string(status)) + " " + ui.Count(stats.ByStatus[status]), ui.StatusColour(status)})
 	}
 	c.line(1, width, parts)
 
 	parts = []topCell{{"A minute ", ""}}
 	for _, happening := range missions.Happenings() {
-		parts = append(parts, topCell{string(happening) + " " + count(stats.PerMinute[happening]), ""})
+		parts = append(parts, topCell{string(happening) + " " + ui.Count(stats.PerMinute[happening]), ""})
 	}
 	c.line(2, width, parts)
 	lately := &stats.Windows.FiveMinutes
-	c.line(3, width, []topCell{{"5 minutes", ""}, {"success " + percent(lately.SuccessRate), ""},
-		{"run p50 " + seconds(lately.Duration.P50) + " p95 " + seconds(lately.Duration.P95), ""},
-		{"queue p50 " + seconds(lately.Queue.P50) + " p95 " + seconds(lately.Queue.P95), ""},
-		{"oldest pending " + seconds(stats.OldestPendingSeconds), ""}})
+	c.line(3, width, []topCell{{"5 minutes", ""}, {"success " + ui.Percent(lately.SuccessRate), ""},
+		{"run p50 " + ui.Seconds(lately.Duration.P50) + " p95 " + ui.Seconds(lately.Duration.P95), ""},
+		{"queue p50 " + ui.Seconds(lately.Queue.P50) + " p95 " + ui.Seconds(lately.Queue.P95), ""},
+		{"oldest pending " + ui.Seconds(stats.OldestPendingSeconds), ""}})
 }
 
 // drawList draws a list with the given height: a title, the columns' names, and rows.
@@ -83,7 +84,7 @@ func (s *topState) drawList(c *topCanvas, list, y, height, width int) {
 	if !focused {
 		c.base = tcell.AttrUnderline
 	}
-	c.put(0, y, width, padRight(title, width), "")
+	c.put(0, y, width, ui.PadRight(title, width), "")
 	c.base = 0
 	if height < 3 {
 		return
@@ -92,7 +93,7 @@ func (s *topState) drawList(c *topCanvas, list, y, height, width int) {
 	widths := topWidths(list, rows, width)
 	header := make([]topCell, len(widths))
 	for i, name := range topColumns[list] {
-		header[i] = topCell{name, faint}
+		header[i] = topCell{name, ui.Faint}
 	}
 	c.row(y+1, widths, header, width)
 	for i := range rows {
@@ -114,9 +115,9 @@ func (s *topState) figure(list int) string {
 	case topOfMissions:
 		all = max(all, s.look.stats.ByStatus[missions.Running])
 	}
-	text := count(all)
+	text := ui.Count(all)
 	if int64(l.all) < all || s.filter != "" {
-		text = count(len(l.rows)) + " of " + text
+		text = ui.Count(len(l.rows)) + " of " + text
 	}
 	if list == topOfEvents && s.noMore != "" {
 		text += ", and no newer ones: " + s.noMore
@@ -138,7 +139,7 @@ func topWidths(list int, rows []topRow, width int) []int {
 	for i, name := range names[:last] {
 		widths[i] = len(name)
 		for _, row := range rows {
-			widths[i] = max(widths[i], min(topWidest, shownWidth(clean(row.cells[i].text))))
+			widths[i] = max(widths[i], min(topWidest, ui.ShownWidth(ui.Clean(row.cells[i].text))))
 		}
 		left -= widths[i] + 2
 	}
@@ -161,16 +162,16 @@ func topWidths(list int, rows []topRow, width int) []int {
 func (s *topState) drawFooter(c *topCanvas, y, width int) {
 	switch {
 	case s.mode == topAsking:
-		c.put(0, y, width, "Cancel mission "+s.asked+s.nameOf(s.asked)+"? y/n", bold)
+		c.put(0, y, width, "Cancel mission "+s.asked+s.nameOf(s.asked)+"? y/n", ui.Bold)
 	case s.mode == topFiltering:
 		x := c.put(0, y, width-1, "/"+s.filter, "")
 		c.cursor(x, y)
 	case s.notice != "":
-		c.put(0, y, width, s.notice, yellow)
+		c.put(0, y, width, s.notice, ui.Yellow)
 	case s.filter != "":
-		c.put(0, y, width, "only what holds \""+s.filter+"\"; Esc shows everything", yellow)
+		c.put(0, y, width, "only what holds \""+s.filter+"\"; Esc shows everything", ui.Yellow)
 	default:
-		c.put(0, y, width, "q quit  Tab next list  ↑↓ jk move  c cancel mission  / filter  ? keys", faint)
+		c.put(0, y, width, "q quit  Tab next list  ↑↓ jk move  c cancel mission  / filter  ? keys", ui.Faint)
 	}
 }
 
@@ -178,7 +179,7 @@ func (s *topState) drawFooter(c *topCanvas, y, width int) {
 func (s *topState) nameOf(id string) string {
 	for i := range s.look.running {
 		if m := &s.look.running[i]; m.ID == id {
-			return " (" + shorten(clean(m.Name), 48) + ")"
+			return " (" + ui.Shorten(ui.Clean(m.Name), 48) + ")"
 		}
 	}
 	return ""

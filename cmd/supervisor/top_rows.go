@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"missioncontrol/charter"
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 )
 
@@ -43,8 +44,8 @@ func (s *topState) agentRows() []topRow {
 	for i := range agents {
 		a := &agents[i]
 		rows[i] = topRow{a.ID, []topCell{
-			{a.ID, ""}, {string(a.State), agentColour(a.State)}, {fmt.Sprintf("%d/%d", a.MissionsRunning, a.Capacity), ""},
-			{cores(a.CPU), ""}, {memoryOrNone(a.MemoryBytes), ""}, {doings(doing[a.ID], a), ""},
+			{a.ID, ""}, {string(a.State), ui.AgentColour(a.State)}, {fmt.Sprintf("%d/%d", a.MissionsRunning, a.Capacity), ""},
+			{ui.FormatCores(a.CPU), ""}, {ui.FormatMemory(a.MemoryBytes), ""}, {doings(doing[a.ID], a), ""},
 		}}
 	}
 	return rows
@@ -62,7 +63,7 @@ func rankOf(state missions.AgentState) int {
 func doings(running []*missions.Mission, a *missions.Agent) string {
 	if len(running) == 0 {
 		if a.MissionsRunning > 0 {
-			return plural(a.MissionsRunning, "mission", "missions")
+			return ui.Plural(a.MissionsRunning, "mission", "missions")
 		}
 		return ""
 	}
@@ -70,7 +71,7 @@ func doings(running []*missions.Mission, a *missions.Agent) string {
 	for _, m := range running {
 		part := m.Name
 		if m.Progress != nil {
-			part += " " + progressPercent(m.Progress.Percent)
+			part += " " + ui.ProgressPercent(m.Progress.Percent)
 		}
 		parts = append(parts, part)
 	}
@@ -83,12 +84,12 @@ func (s *topState) missionRows(now time.Time) []topRow {
 		m := &s.look.running[i]
 		progress, name := "", m.Name
 		if m.Progress != nil {
-			progress = fmt.Sprintf("%5s %s", progressPercent(m.Progress.Percent), gauge(m.Progress.Percent, 10))
+			progress = fmt.Sprintf("%5s %s", ui.ProgressPercent(m.Progress.Percent), ui.Gauge(m.Progress.Percent, 10))
 			name = strings.TrimSuffix(m.Name+": "+m.Progress.Message, ": ")
 		}
 		rows[i] = topRow{m.ID, []topCell{
 			{m.ID, ""}, {m.Type, ""}, {string(m.AgentID), ""}, {elapsed(m, now), ""},
-			{attempts(m), ""}, {progress, cyan}, {name, ""},
+			{ui.Attempts(m), ""}, {progress, ui.Cyan}, {name, ""},
 		}}
 	}
 	return rows
@@ -104,16 +105,16 @@ func elapsed(m *missions.Mission, now time.Time) string {
 	case d < time.Minute:
 		return fmt.Sprintf("%ds", d/time.Second)
 	}
-	return formatDuration(d)
+	return ui.FormatDuration(d)
 }
 
 // eventRows returns the latest events, newest first.
 func (s *topState) eventRows(zone *time.Location) []topRow {
-	plain := &screen{zone: zone}
+	plain := &ui.Screen{Zone: zone}
 	rows := make([]topRow, 0, len(s.events))
 	for _, e := range slices.Backward(s.events) {
 		rows = append(rows, topRow{e.ID.String(), []topCell{
-			{plain.clock(e.Timestamp), faint}, {e.Type, eventColour(&e)}, {string(summary(plain, &e)), ""},
+			{plain.Clock(e.Timestamp), ui.Faint}, {e.Type, eventColour(&e)}, {string(summary(plain, &e)), ""},
 		}})
 	}
 	return rows
@@ -123,7 +124,7 @@ func (s *topState) eventRows(zone *time.Location) []topRow {
 func eventColour(e *charter.Event) string {
 	if payload, err := charter.DecodePayload(e); err == nil {
 		if changed, ok := payload.(charter.MissionStatusChanged); ok {
-			return statusColour(missions.Status(changed.NewStatus))
+			return ui.StatusColour(missions.Status(changed.NewStatus))
 		}
 	}
 	return typeColour(e.Type)

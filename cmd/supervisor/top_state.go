@@ -8,6 +8,7 @@ import (
 	"github.com/gdamore/tcell/v2"
 
 	"missioncontrol/charter"
+	"missioncontrol/cmd/supervisor/ui"
 )
 
 // topEvents is how many events the list of the latest events keeps.
@@ -161,7 +162,7 @@ func (s *topState) edit(key *tcell.EventKey) {
 	letters := []rune(s.filter)
 	switch key.Key() {
 	case tcell.KeyRune:
-		s.filter = clean(string(append(letters, key.Rune())))
+		s.filter = ui.Clean(string(append(letters, key.Rune())))
 	case tcell.KeyBackspace, tcell.KeyBackspace2:
 		s.filter = string(letters[:max(0, len(letters)-1)])
 	case tcell.KeyCtrlU:

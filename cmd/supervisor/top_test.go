@@ -105,7 +105,7 @@ func startTop(t *testing.T, url string, width, height int) (*call, *display) {
 	d := &display{SimulationScreen: tcell.NewSimulationScreen("UTF-8"), width: width, height: height,
 		changed: make(chan struct{}), restored: make(chan struct{})}
 	c := newCall(map[string]string{"NATS_URL": url})
-	c.cli.out.terminal = true
+	c.cli.Out.Terminal = true
 	c.cli.takeTerminal = func() (tcell.Screen, error) { return d, nil }
 	c.start(t, "top")
 	return c, d
@@ -283,7 +283,7 @@ func TestAPanicGivesTheTerminalBack(t *testing.T) {
 	d := &display{SimulationScreen: tcell.NewSimulationScreen("UTF-8"), changed: make(chan struct{}), restored: make(chan struct{})}
 	close(d.changed) // the first page panics
 	c := newCall(map[string]string{"NATS_URL": b.url})
-	c.cli.out.terminal = true
+	c.cli.Out.Terminal = true
 	c.cli.takeTerminal = func() (tcell.Screen, error) { return d, nil }
 	defer func() {
 		if recover() == nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/supervisor/api"
 )
 
@@ -27,9 +28,9 @@ func addLookFlags(cmd *cobra.Command) *look {
 
 // show runs once, or repeatedly at the refresh interval. On a terminal each page replaces
 // the one before. A supervisor that is briefly unavailable does not end it.
-func (c *cli) show(ctx context.Context, l *look, once func(ctx context.Context, out *screen) error) error {
+func (c *cli) show(ctx context.Context, l *look, once func(ctx context.Context, out *ui.Screen) error) error {
 	if !l.watch {
-		return once(ctx, c.out)
+		return once(ctx, c.Out)
 	}
 	w := &watch{cli: c, once: once}
 	return endOfWatch(ctx, w.run(ctx))
@@ -41,7 +42,7 @@ var errBrokerAway = errors.New("the broker is away")
 // watch repeats a look.
 type watch struct {
 	cli  *cli
-	once func(ctx context.Context, out *screen) error
+	once func(ctx context.Context, out *ui.Screen) error
 
 	page     string    // the last successful page
 	at       time.Time // and when
@@ -50,18 +51,18 @@ type watch struct {
 
 // run refreshes at each tick, and at once when the connection is lost or restored.
 func (w *watch) run(ctx context.Context) error {
-	ticker := time.NewTicker(w.cli.tick)
+	ticker := time.NewTicker(w.cli.Interval)
 	defer ticker.Stop()
 	turned, forget := w.cli.connectionTurns()
 	defer forget()
 	for first := true; ; first = false {
-		w.cli.out.measure()
+		w.cli.Out.Measure()
 		err := w.look(ctx)
 		if err != nil && (first || ctx.Err() != nil) {
 			return err
 		}
 		w.draw(err, first)
-		if w.cli.out.failure() != nil {
+		if w.cli.Out.Failure() != nil {
 			return nil // reported at the end of the run
 		}
 		select {
@@ -80,10 +81,10 @@ func (w *watch) look(ctx context.Context) error {
 	if nc := w.cli.nc; nc != nil && !nc.IsConnected() {
 		return errBrokerAway
 	}
-	ctx, cancel := context.WithTimeout(ctx, w.cli.refresh)
+	ctx, cancel := context.WithTimeout(ctx, w.cli.RefreshTimeout)
 	defer cancel()
 	var page bytes.Buffer
-	if err := w.once(ctx, w.cli.out.over(&page)); err != nil {
+	if err := w.once(ctx, w.cli.Out.Over(&page)); err != nil {
 		return err
 	}
 	w.page, w.at = page.String(), time.Now()
@@ -92,18 +93,18 @@ func (w *watch) look(ctx context.Context) error {
 
 // draw shows the last page. If it is stale, draw says why above it.
 func (w *watch) draw(err error, first bool) {
-	out := w.cli.out
+	out := w.cli.Out
 	switch {
-	case err == nil && out.terminal:
-		out.redraw(w.page, first)
+	case err == nil && out.Terminal:
+		out.Redraw(w.page, first)
 	case err == nil:
-		out.printf("%s", w.page)
+		out.Printf("%s", w.page)
 		w.notified = ""
-	case out.terminal:
-		out.redraw(string(out.paint(red, w.cli.trouble(err, w.at)))+"\n"+w.page, first)
+	case out.Terminal:
+		out.Redraw(string(out.Paint(ui.Red, w.cli.trouble(err, w.at)))+"\n"+w.page, first)
 	default:
 		if text := w.cli.trouble(err, w.at); text != w.notified {
-			w.cli.err.printf("supervisor: %s\n", clean(text))
+			w.cli.Err.Printf("supervisor: %s\n", ui.Clean(text))
 			w.notified = text
 		}
 	}
@@ -118,12 +119,12 @@ func (c *cli) trouble(err error, since time.Time) string {
 	}
 	reason := err.Error()
 	if errors.Is(err, context.DeadlineExceeded) {
-		reason = "the supervisor takes longer than " + durationWords(c.refresh)
+		reason = "the supervisor takes longer than " + ui.DurationWords(c.RefreshTimeout)
 	}
 	if since.IsZero() {
 		return "no answer yet: " + reason
 	}
-	return "no answer since " + c.out.clock(since) + ": " + reason
+	return "no answer since " + c.Out.Clock(since) + ": " + reason
 }
 
 // connectionTurns returns a channel that receives a value whenever the connection is lost

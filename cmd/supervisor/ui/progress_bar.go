@@ -1,4 +1,4 @@
-package main
+package ui
 
 import (
 	"fmt"
@@ -8,29 +8,29 @@ import (
 	"github.com/jedib0t/go-pretty/v6/progress"
 )
 
-// bar is a progress bar on a terminal. Without a terminal it does nothing.
-type bar struct {
-	screen  *screen
+// A ProgressBar is a progress bar on a terminal. Without a terminal it does nothing.
+type ProgressBar struct {
+	screen  *Screen
 	writer  progress.Writer // nil without a terminal
 	tracker *progress.Tracker
 	done    sync.WaitGroup
 }
 
-// newBar starts a bar for total items, or 0 if the total is not known. The caller must
-// stop it.
-func (c *cli) newBar(what string, total int64, units progress.Units) *bar {
-	b := &bar{screen: c.err}
-	if !c.err.terminal {
+// NewProgressBar starts a bar on a screen for total items, or 0 if the total is not known.
+// The caller must stop it.
+func NewProgressBar(out *Screen, what string, total int64, units progress.Units) *ProgressBar {
+	b := &ProgressBar{screen: out}
+	if !out.Terminal {
 		return b
 	}
 	b.writer = progress.NewWriter()
-	b.writer.SetOutputWriter(c.err)
+	b.writer.SetOutputWriter(out)
 	b.writer.SetAutoStop(true) // once the tracker is done; a Stop before Render would be lost
 	b.writer.SetUpdateFrequency(100 * time.Millisecond)
 	b.writer.SetTrackerLength(30)
 	b.writer.Style().Visibility.ETA = total > 0
 	b.writer.Style().Visibility.Value = true
-	if !c.err.colours {
+	if !out.Colours {
 		b.writer.Style().Colors = progress.StyleColors{}
 	}
 	b.tracker = &progress.Tracker{Message: what, Total: total, Units: units}
@@ -39,24 +39,24 @@ func (c *cli) newBar(what string, total int64, units progress.Units) *bar {
 	return b
 }
 
-// advance moves the bar by a number of items.
-func (b *bar) advance(things int) {
+// Advance moves the bar by a number of items.
+func (b *ProgressBar) Advance(things int) {
 	if b.tracker != nil {
 		b.tracker.Increment(int64(things))
 	}
 }
 
-// say prints a line above the bar. The text must be clean.
-func (b *bar) say(format string, args ...any) {
+// Say prints a line above the bar. The text must be clean.
+func (b *ProgressBar) Say(format string, args ...any) {
 	if b.writer == nil {
-		b.screen.printf(format+"\n", args...)
+		b.screen.Printf(format+"\n", args...)
 		return
 	}
 	b.writer.Log("%s", fmt.Sprintf(format, args...))
 }
 
-// stop completes the bar and waits until it is drawn.
-func (b *bar) stop() {
+// Stop completes the bar and waits until it is drawn.
+func (b *ProgressBar) Stop() {
 	if b.writer == nil {
 		return
 	}

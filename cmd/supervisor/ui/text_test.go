@@ -1,9 +1,8 @@
-package main
+package ui
 
 import (
+	"io"
 	"math"
-	"runtime/debug"
-	"strings"
 	"testing"
 	"time"
 	"unicode"
@@ -31,11 +30,11 @@ func TestCleanTakesOutWhatATerminalWouldObey(t *testing.T) {
 		"\x1bP1$rpayload\x1b\\after dcs":  "after dcs",
 		"unfinished \x1b]0;title no end!": "unfinished 0;title no end!",
 	} {
-		if got := clean(in); got != want {
+		if got := Clean(in); got != want {
 			t.Errorf("clean(%q) = %q, want %q", in, got, want)
 		}
 	}
-	equal(t, "lines", cleanBlock("a\r\nb\tc\x1b[1m\n"), "a\nb\tc\n")
+	equal(t, "lines", CleanBlock("a\r\nb\tc\x1b[1m\n"), "a\nb\tc\n")
 }
 
 func FuzzClean(f *testing.F) {
@@ -43,17 +42,17 @@ func FuzzClean(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, r := range clean(text) {
+		for _, r := range Clean(text) {
 			if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 				t.Fatalf("clean(%q) leaves %U", text, r)
 			}
 		}
-		for _, r := range cleanBlock(text) {
+		for _, r := range CleanBlock(text) {
 			if r != '\n' && r != '\t' && unicode.IsControl(r) {
 				t.Fatalf("cleanBlock(%q) leaves %U", text, r)
 			}
 		}
-		for _, r := range escapeJSON(text) {
+		for _, r := range EscapeJSON(text) {
 			if r != '\n' && unicode.IsControl(r) {
 				t.Fatalf("escapeJSON(%q) leaves %U", text, r)
 			}
@@ -63,7 +62,7 @@ func FuzzClean(f *testing.F) {
 
 func TestEscapedJSONSaysTheSame(t *testing.T) {
 	t.Parallel()
-	equal(t, "escaped", escapeJSON("{\"a\":\"\u009b2J\u202e \x7fü\"}\n"), "{\"a\":\"\\u009b2J\\u202e \\u007fü\"}\n")
+	equal(t, "escaped", EscapeJSON("{\"a\":\"\u009b2J\u202e \x7fü\"}\n"), "{\"a\":\"\\u009b2J\\u202e \\u007fü\"}\n")
 }
 
 func TestHumane(t *testing.T) {
@@ -73,25 +72,25 @@ func TestHumane(t *testing.T) {
 		42500 * time.Millisecond: "42.5s", 125 * time.Second: "2m05s", math.MinInt64: "-106751d23h", 3*time.Hour + 12*time.Minute: "3h12m",
 		100*time.Hour + time.Minute: "4d4h", -3 * time.Second: "-3.00s",
 	} {
-		equal(t, d.String(), formatDuration(d), want)
+		equal(t, d.String(), FormatDuration(d), want)
 	}
 	for d, want := range map[time.Duration]string{
 		0: "now", 999 * time.Millisecond: "now", 2900 * time.Millisecond: "2s ago", 3 * time.Hour: "3h00m ago", -time.Second: "now",
 	} {
-		equal(t, d.String(), ago(d), want)
+		equal(t, d.String(), Ago(d), want)
 	}
 	for d, want := range map[time.Duration]string{
-		time.Second: "1 second", 90 * time.Second: "90 seconds", 36500 * day: "36,500 days", 36 * time.Hour: "36 hours",
+		time.Second: "1 second", 90 * time.Second: "90 seconds", 36500 * Day: "36,500 days", 36 * time.Hour: "36 hours",
 		1500 * time.Millisecond: "1,500 milliseconds", 50 * time.Microsecond: "50 microseconds", 0: "0µs",
 	} {
-		equal(t, d.String(), durationWords(d), want)
+		equal(t, d.String(), DurationWords(d), want)
 	}
-	equal(t, "count", count(int64(1234567)), "1,234,567")
-	equal(t, "count", count(999), "999")
-	equal(t, "count", count(-1000), "-1,000")
-	equal(t, "memory", byteSize(512), "512 B")
-	equal(t, "memory", byteSize(1536<<10), "1.5 MiB")
-	equal(t, "plural", plural(1, "line", "lines")+" "+plural(2000, "line", "lines"), "1 line 2,000 lines")
+	equal(t, "count", Count(int64(1234567)), "1,234,567")
+	equal(t, "count", Count(999), "999")
+	equal(t, "count", Count(-1000), "-1,000")
+	equal(t, "memory", ByteSize(512), "512 B")
+	equal(t, "memory", ByteSize(1536<<10), "1.5 MiB")
+	equal(t, "plural", Plural(1, "line", "lines")+" "+Plural(2000, "line", "lines"), "1 line 2,000 lines")
 }
 
 func TestDurationsMayHaveDays(t *testing.T) {
@@ -112,25 +111,26 @@ func TestDurationsMayHaveDays(t *testing.T) {
 
 func TestTimesAreReadInMoreThanOneForm(t *testing.T) {
 	t.Parallel()
-	c := newCall(nil).cli
+	c := NewConsole(nil, io.Discard, io.Discard, "")
+	c.Out.Zone = time.UTC
 	for text, want := range map[string]string{
 		"2026-01-31T15:04:05Z":      "2026-01-31T15:04:05Z",
 		"2026-01-31T15:04:05+02:00": "2026-01-31T13:04:05Z",
 		"2026-01-31 15:04":          "2026-01-31T15:04:00Z",
 		"2026-01-31":                "2026-01-31T00:00:00Z",
 	} {
-		got, err := c.parseMoment(text, -1)
+		got, err := c.ParseMoment(text, -1)
 		must(t, err)
 		equal(t, text, got.Time().Format(time.RFC3339), want)
 	}
 	before := time.Now().Add(-time.Hour)
-	got, err := c.parseMoment("1h", -1)
+	got, err := c.ParseMoment("1h", -1)
 	must(t, err)
 	if got.Time().Before(before.Truncate(time.Microsecond)) || got.Time().After(time.Now().Add(-time.Hour)) {
 		t.Errorf("1h ago was read as %s", got.Time())
 	}
 	for _, text := range []string{"-10m", "1960-01-01", "yesterday", "100000d"} {
-		if _, err := c.parseMoment(text, -1); err == nil {
+		if _, err := c.ParseMoment(text, -1); err == nil {
 			t.Errorf("%q was taken for a time", text)
 		}
 	}
@@ -138,40 +138,17 @@ func TestTimesAreReadInMoreThanOneForm(t *testing.T) {
 
 func TestShortenCountsCharacters(t *testing.T) {
 	t.Parallel()
-	equal(t, "short", shorten("äöü", 3), "äöü")
-	equal(t, "long", shorten("äöüß", 3), "äö…")
+	equal(t, "short", Shorten("äöü", 3), "äöü")
+	equal(t, "long", Shorten("äöüß", 3), "äö…")
 }
 
 func TestColoursNeedATerminalThatWantsThem(t *testing.T) {
 	t.Parallel()
-	s := newScreen(newTape(), func(string) (string, bool) { return "", false })
-	if s.terminal || s.colours {
+	s := NewScreen(io.Discard, func(string) (string, bool) { return "", false })
+	if s.Terminal || s.Colours {
 		t.Error("a buffer was taken for a terminal")
 	}
-	equal(t, "plain", s.paint(red, "text"), "text")
-	s.colours = true
-	equal(t, "coloured", s.paint(red, "te\x1b[2Jxt"), "\x1b[31mtext\x1b[0m")
-}
-
-func TestVersionIsSemVer(t *testing.T) {
-	t.Parallel()
-	equal(t, "released", versionFrom("1.2.3", nil), "1.2.3")
-	equal(t, "not a version", versionFrom("v1", nil), "0.1.0-dev")
-	equal(t, "unknown", versionFrom("", nil), "0.1.0-dev")
-	installed := &debug.BuildInfo{Main: debug.Module{Version: "v1.4.0"}}
-	equal(t, "installed", versionFrom("", installed), "1.4.0")
-	untagged := &debug.BuildInfo{
-		Main:     debug.Module{Version: "v0.0.0-20260131150405-0123456789ab"},
-		Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "0123456789abcdef0123456789abcdef01234567"}},
-	}
-	equal(t, "untagged", versionFrom("", untagged), "0.1.0-dev+0123456789ab")
-	if !semVer.MatchString(version()) {
-		t.Errorf("%q is not SemVer", version())
-	}
-	c := newCall(nil).start(t, "version")
-	equal(t, "exit code", c.wait(t), 0)
-	contains(t, c.out.String(), "supervisor "+version()+" (go", "/")
-	if strings.Count(c.out.String(), "\n") != 1 {
-		t.Errorf("more than a line: %q", c.out)
-	}
+	equal(t, "plain", s.Paint(Red, "text"), "text")
+	s.Colours = true
+	equal(t, "coloured", s.Paint(Red, "te\x1b[2Jxt"), "\x1b[31mtext\x1b[0m")
 }

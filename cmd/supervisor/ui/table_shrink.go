@@ -1,4 +1,4 @@
-package main
+package ui
 
 import (
 	"slices"
@@ -13,8 +13,8 @@ type shrinkRule struct {
 	shorten func(cell string, width int) string
 }
 
-// shrinkBy removes columns, one after the other.
-func shrinkBy(columns ...string) []shrinkRule {
+// Drop removes columns, one after the other.
+func Drop(columns ...string) []shrinkRule {
 	out := make([]shrinkRule, len(columns))
 	for i, column := range columns {
 		out[i].column = column
@@ -22,30 +22,30 @@ func shrinkBy(columns ...string) []shrinkRule {
 	return out
 }
 
-// shorter cuts a column's cells at the end.
-func shorter(column string, least int) []shrinkRule {
-	return []shrinkRule{{column, least, cutEnd}}
+// Shorter cuts a column's cells at the end.
+func Shorter(column string, least int) []shrinkRule {
+	return []shrinkRule{{column, least, CutEnd}}
 }
 
-// shorterID cuts the middle of a column's cells, since ids often differ only at one end.
-func shorterID(column string, least int) []shrinkRule {
+// ShorterID cuts the middle of a column's cells, since ids often differ only at one end.
+func ShorterID(column string, least int) []shrinkRule {
 	return []shrinkRule{{column, least, cutMiddle}}
 }
 
-// shrink sets the rules by which a table shrinks, in order. The table shrinks no more
+// Shrink sets the rules by which a table shrinks, in order. The table shrinks no more
 // than it has to.
-func (g *grid) shrink(shrinkRules ...[]shrinkRule) {
+func (g *Table) Shrink(shrinkRules ...[]shrinkRule) {
 	g.shrinkRules = slices.Concat(shrinkRules...)
 }
 
 // fit shrinks a table to width, as far as its rules allow. It removes empty columns
 // first. A width of 0 means no limit.
-func (g *grid) fit(width int) {
+func (g *Table) fit(width int) {
 	if width <= 0 || g.width() <= width {
 		return
 	}
 	g.limits = map[string]shrinkRule{}
-	for _, c := range slices.Concat(shrinkBy(g.empty()...), g.shrinkRules) {
+	for _, c := range slices.Concat(Drop(g.empty()...), g.shrinkRules) {
 		excess := g.width() - width
 		if excess <= 0 {
 			break
@@ -72,7 +72,7 @@ func (g *grid) fit(width int) {
 }
 
 // widen lets shortened columns grow into the room that is left, the last shortened first.
-func (g *grid) widen(room int) {
+func (g *Table) widen(room int) {
 	for _, c := range slices.Backward(g.shrinkRules) {
 		i := slices.Index(g.header, c.column)
 		limit, limited := g.limits[c.column]
@@ -86,7 +86,7 @@ func (g *grid) widen(room int) {
 }
 
 // width returns the drawn width of the table, including its lines.
-func (g *grid) width() int {
+func (g *Table) width() int {
 	width := 1
 	for i := range g.header {
 		width += g.columnWidth(i) + 3
@@ -95,25 +95,25 @@ func (g *grid) width() int {
 }
 
 // columnWidth returns the drawn width of a column.
-func (g *grid) columnWidth(i int) int {
+func (g *Table) columnWidth(i int) int {
 	width := g.naturalWidth(i)
 	if c, ok := g.limits[g.header[i]]; ok {
-		width = max(shownWidth(g.header[i]), min(width, c.least))
+		width = max(ShownWidth(g.header[i]), min(width, c.least))
 	}
 	return width
 }
 
 // naturalWidth returns the width of a column without limits.
-func (g *grid) naturalWidth(i int) int {
-	width := shownWidth(g.header[i])
+func (g *Table) naturalWidth(i int) int {
+	width := ShownWidth(g.header[i])
 	for _, row := range g.rows {
-		width = max(width, shownWidth(row[i]))
+		width = max(width, ShownWidth(row[i]))
 	}
 	return width
 }
 
 // empty lists the columns that the rules may remove and that have no value in any row.
-func (g *grid) empty() (columns []string) {
+func (g *Table) empty() (columns []string) {
 	for _, c := range g.shrinkRules {
 		i := slices.Index(g.header, c.column)
 		if c.least == 0 && !slices.ContainsFunc(g.rows, func(row []string) bool { return row[i] != "" }) {
@@ -123,32 +123,32 @@ func (g *grid) empty() (columns []string) {
 	return columns
 }
 
-func (g *grid) remove(i int) {
+func (g *Table) remove(i int) {
 	g.header, g.numbers = slices.Delete(g.header, i, i+1), slices.Delete(g.numbers, i, i+1)
 	for j := range g.rows {
 		g.rows[j] = slices.Delete(g.rows[j], i, i+1)
 	}
 }
 
-func (g *grid) shorten(i, width int, at func(string, int) string) {
+func (g *Table) shorten(i, width int, at func(string, int) string) {
 	for _, row := range g.rows {
-		if shownWidth(row[i]) > width {
+		if ShownWidth(row[i]) > width {
 			row[i] = at(row[i], width)
 		}
 	}
 }
 
-// shownWidth returns how many terminal cells a text takes, without colours.
-func shownWidth(s string) int { return text.StringWidthWithoutEscSequences(s) }
+// ShownWidth returns how many terminal cells a text takes, without colours.
+func ShownWidth(s string) int { return text.StringWidthWithoutEscSequences(s) }
 
-// cutEnd cuts a text, which may be painted, to a width.
-func cutEnd(s string, width int) string { return text.Snip(s, width, "…") }
+// CutEnd cuts a text, which may be painted, to a width.
+func CutEnd(s string, width int) string { return text.Snip(s, width, "…") }
 
 // cutMiddle cuts plain text to a width, keeping both ends.
 func cutMiddle(s string, width int) string {
 	head := text.Trim(s, width/2)
-	tail, room := []rune(s), width-1-shownWidth(head)
-	for shownWidth(string(tail)) > room {
+	tail, room := []rune(s), width-1-ShownWidth(head)
+	for ShownWidth(string(tail)) > room {
 		tail = tail[1:]
 	}
 	return head + "…" + string(tail)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -9,14 +10,17 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 )
 
 // onTerminal returns a screen with colours and a width that writes into a builder.
-func onTerminal(width int) (*screen, *strings.Builder) {
+func onTerminal(width int) (*ui.Screen, *strings.Builder) {
 	var out strings.Builder
-	return &screen{w: &out, terminal: true, colours: true, width: width, zone: time.UTC}, &out
+	screen := ui.NewScreen(&out, os.LookupEnv)
+	screen.Terminal, screen.Colours, screen.Width, screen.Zone = true, true, width, time.UTC
+	return screen, &out
 }
 
 var (
@@ -50,7 +54,7 @@ func missionsTable(width int) string {
 			Progress: &missions.Progress{Percent: 50}, CreatedAt: 1769871845000000,
 		})
 	}
-	g.print()
+	g.Print()
 	return text.String()
 }
 
@@ -96,21 +100,4 @@ func TestTheListOfAgentsFitsTheTerminal(t *testing.T) {
 		contains(t, fits(t, table(width), width), "State", "draining", "Busy", "3/4", "Last heard of", "1m30s ago", "resizer-", "51b2 ")
 	}
 	fits(t, table(40), 40)
-}
-
-func TestEmptyColumnsGoFirst(t *testing.T) {
-	t.Parallel()
-	out, text := onTerminal(14)
-	g := out.grid("", "ID", "Agent", "Role")
-	g.shrink(shrinkBy("ID", "Role"))
-	g.row("m1", "a", "")
-	g.print()
-	equal(t, "table", text.String(), "╭────┬───────╮\n│ ID │ Agent │\n├────┼───────┤\n│ m1 │ a     │\n╰────┴───────╯\n")
-}
-
-func TestCuts(t *testing.T) {
-	t.Parallel()
-	equal(t, "end", cutEnd("\x1b[31mFAILED\x1b[0m", 4), "\x1b[31mFAI\x1b[0m…")
-	equal(t, "middle", cutMiddle("0198c5b0-6f3c", 6), "019…3c")
-	equal(t, "wide characters", cutMiddle("生命生命生命", 6), "生…命")
 }

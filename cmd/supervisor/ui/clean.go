@@ -1,4 +1,4 @@
-package main
+package ui
 
 import (
 	"fmt"
@@ -14,18 +14,18 @@ var escapeSequence = regexp.MustCompile("(?:\x1b\\[|\u009b)[0-?]*[ -/]*[@-~]" +
 	"|(?:\x1b[\\]PX^_]|[\u009d\u0090\u0098\u009e\u009f])[^\x07\x1b\u009c]*(?:\x07|\x1b\\\\|\u009c)" +
 	"|\x1b[ -/]*[0-~]")
 
-// clean makes a line of external text safe for a terminal. It removes escape sequences,
+// Clean makes a line of external text safe for a terminal. It removes escape sequences,
 // control characters and the marks that reverse the direction of text. Line breaks and
 // tabs become spaces.
-func clean(s string) string {
+func Clean(s string) string {
 	if plain(s) {
 		return s
 	}
-	return strings.NewReplacer("\n", " ", "\t", " ").Replace(cleanBlock(s))
+	return strings.NewReplacer("\n", " ", "\t", " ").Replace(CleanBlock(s))
 }
 
-// cleanBlock is clean for text of several lines. It keeps the line breaks.
-func cleanBlock(s string) string {
+// CleanBlock is clean for text of several lines. It keeps the line breaks.
+func CleanBlock(s string) string {
 	if plain(s) {
 		return s
 	}
@@ -59,11 +59,11 @@ func harmful(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 }
 
-// escapeJSON escapes control characters and direction marks. JSON requires this only for
+// EscapeJSON escapes control characters and direction marks. JSON requires this only for
 // control characters below U+0020, but output written to a pipe or a file may be shown by
 // a terminal later. The value does not change. Outside of strings, white space is the
 // only use of control characters in JSON.
-func escapeJSON(document string) string {
+func EscapeJSON(document string) string {
 	if !strings.ContainsFunc(document, func(r rune) bool { return r != '\n' && harmful(r) || r == utf8.RuneError }) {
 		return document
 	}
@@ -81,14 +81,14 @@ func escapeJSON(document string) string {
 	return b.String()
 }
 
-// firstLine returns the first line of a text.
-func firstLine(text string) string {
+// FirstLine returns the first line of a text.
+func FirstLine(text string) string {
 	line, _, _ := strings.Cut(text, "\n")
 	return line
 }
 
-// shorten cuts text to at most most characters.
-func shorten(s string, most int) string {
+// Shorten cuts text to at most most characters.
+func Shorten(s string, most int) string {
 	if utf8.RuneCountInString(s) <= most {
 		return s
 	}

@@ -1,4 +1,4 @@
-package main
+package ui
 
 import (
 	"fmt"
@@ -8,9 +8,9 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// A grid is a table for people. Cells are cleaned unless they are painted.
-type grid struct {
-	screen      *screen
+// A Table is a table for people. Cells are cleaned unless they are painted.
+type Table struct {
+	screen      *Screen
 	title       string
 	header      []string
 	numbers     []bool
@@ -19,16 +19,17 @@ type grid struct {
 	limits      map[string]shrinkRule // by column, once shortened
 }
 
-// grid begins a table. A column whose name ends in "#" holds numbers.
-func (s *screen) grid(title string, columns ...string) *grid {
-	g := &grid{screen: s, title: clean(title), header: make([]string, len(columns)), numbers: make([]bool, len(columns))}
+// Table begins a table. A column whose name ends in "#" holds numbers.
+func (s *Screen) Table(title string, columns ...string) *Table {
+	g := &Table{screen: s, title: Clean(title), header: make([]string, len(columns)), numbers: make([]bool, len(columns))}
 	for i, column := range columns {
 		g.header[i], g.numbers[i] = strings.CutSuffix(column, "#")
 	}
 	return g
 }
 
-func (g *grid) row(cells ...any) {
+// Row adds a row, with a cell for each column.
+func (g *Table) Row(cells ...any) {
 	row := make([]string, len(cells))
 	for i, cell := range cells {
 		row[i] = safe(cell)
@@ -36,8 +37,9 @@ func (g *grid) row(cells ...any) {
 	g.rows = append(g.rows, row)
 }
 
-func (g *grid) print() {
-	g.fit(g.screen.width)
+// Print draws the table, as wide as the terminal allows.
+func (g *Table) Print() {
+	g.fit(g.screen.Width)
 	w := table.NewWriter()
 	style := table.StyleRounded
 	style.Format.Header = text.FormatDefault
@@ -57,9 +59,9 @@ func (g *grid) print() {
 	for _, row := range g.rows {
 		w.AppendRow(tableRow(row))
 	}
-	g.screen.printf("%s\n", w.Render())
+	g.screen.Printf("%s\n", w.Render())
 	if _, shortened := g.limits[columnID]; shortened {
-		g.screen.printf("%s\n", g.screen.paint(faint, "Ids are cut; --json has them whole."))
+		g.screen.Printf("%s\n", g.screen.Paint(Faint, "Ids are cut; --json has them whole."))
 	}
 }
 
@@ -75,31 +77,32 @@ func tableRow(cells []string) table.Row {
 }
 
 func safe(cell any) string {
-	if p, ok := cell.(painted); ok {
+	if p, ok := cell.(Painted); ok {
 		return string(p)
 	}
-	return clean(fmt.Sprint(cell))
+	return Clean(fmt.Sprint(cell))
 }
 
-// A card shows one thing: a title and lines of names and values, with the names
+// A Card shows one thing: a title and lines of names and values, with the names
 // right-aligned as in the nats CLI.
-type card struct {
-	screen *screen
+type Card struct {
+	screen *Screen
 	title  string
 	names  []string
 	values []string
 }
 
-func (s *screen) card(title string) *card { return &card{screen: s, title: clean(title)} }
+// Card begins a card. The title is cleaned.
+func (s *Screen) Card(title string) *Card { return &Card{screen: s, title: Clean(title)} }
 
-// line adds a value, unless it is empty. Text is cleaned and may have several lines.
-func (c *card) line(name string, value any) {
+// Line adds a value, unless it is empty. Text is cleaned and may have several lines.
+func (c *Card) Line(name string, value any) {
 	var text string
 	switch v := value.(type) {
-	case painted:
+	case Painted:
 		text = string(v)
 	default:
-		text = strings.TrimRight(cleanBlock(fmt.Sprint(v)), "\n")
+		text = strings.TrimRight(CleanBlock(fmt.Sprint(v)), "\n")
 	}
 	if text == "" {
 		return
@@ -107,10 +110,11 @@ func (c *card) line(name string, value any) {
 	c.names, c.values = append(c.names, name), append(c.values, text)
 }
 
-// gap adds an empty line.
-func (c *card) gap() { c.names, c.values = append(c.names, ""), append(c.values, "") }
+// Gap adds an empty line.
+func (c *Card) Gap() { c.names, c.values = append(c.names, ""), append(c.values, "") }
 
-func (c *card) print() {
+// Print draws the card.
+func (c *Card) Print() {
 	width := 0
 	for _, name := range c.names {
 		width = max(width, text.StringWidthWithoutEscSequences(name))
@@ -118,7 +122,7 @@ func (c *card) print() {
 	width += 2
 	var b strings.Builder
 	if c.title != "" {
-		fmt.Fprintf(&b, "%s\n\n", c.screen.paint(bold, c.title))
+		fmt.Fprintf(&b, "%s\n\n", c.screen.Paint(Bold, c.title))
 	}
 	for i, name := range c.names {
 		if name == "" {
@@ -128,5 +132,5 @@ func (c *card) print() {
 		value := strings.ReplaceAll(c.values[i], "\n", "\n"+strings.Repeat(" ", width+2))
 		fmt.Fprintf(&b, "%*s: %s\n", width, name, value)
 	}
-	c.screen.printf("%s", b.String())
+	c.screen.Printf("%s", b.String())
 }
