@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
@@ -27,7 +28,7 @@ Rules stand in the supervisor's configuration file; some are there by default.`,
   supervisor alerts --json | jq '.alerts[] | select(.state == "firing")'`,
 		Args: ui.NoArguments,
 	}
-	addConnectionFlags(cmd)
+	config.AddConnectionFlags(cmd)
 	l := addLookFlags(cmd)
 	cmd.RunE = c.withSession(func(ctx context.Context, s *session, _ []string) error {
 		return c.show(ctx, l, func(ctx context.Context, out *ui.Screen) error {

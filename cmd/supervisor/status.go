@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/supervisor/api"
 )
@@ -19,7 +20,7 @@ func (c *cli) statusCommand() *cobra.Command {
   supervisor status --json | jq .pending_missions`,
 		Args: ui.NoArguments,
 	}
-	addConnectionFlags(cmd)
+	config.AddConnectionFlags(cmd)
 	l := addLookFlags(cmd)
 	cmd.RunE = c.withSession(func(ctx context.Context, s *session, _ []string) error {
 		return c.show(ctx, l, func(ctx context.Context, out *ui.Screen) error {
