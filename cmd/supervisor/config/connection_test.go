@@ -45,7 +45,7 @@ func TestPasswordsInURLsAreNotShown(t *testing.T) {
 		"nats://geheim@a:1,tls://geheim@b:1": "nats://***@a:1,tls://***@b:1",
 	} {
 		equal(t, url, RedactURLs(url), want)
-		if one := RedactURL(url); strings.Contains(one, "geheim") {
+		if one := redactURL(url); strings.Contains(one, "geheim") {
 			t.Errorf("%s is shown as %s", url, one)
 		}
 	}

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -35,25 +34,4 @@ func readSecret(path string) (string, error) {
 		return "", fmt.Errorf("%s holds more than one line", path)
 	}
 	return secret, nil
-}
-
-var errTwice = errors.New("the same is given in two ways")
-
-// fromFile returns an apply function that reads a secret from a file into the setting for
-// the secret itself. If both are set, the source with the higher precedence wins.
-func fromFile(place func(*Settings) *value) func(*Settings, value) error {
-	return func(s *Settings, g value) error {
-		secret, err := readSecret(g.text)
-		if err != nil {
-			return err
-		}
-		it := place(s)
-		switch {
-		case it.text == "" || g.source < it.source:
-			*it = value{secret, g.source, g.where}
-		case g.source == it.source:
-			return fmt.Errorf("%w: here and by %s", errTwice, it.where)
-		}
-		return nil
-	}
 }
