@@ -60,8 +60,8 @@ func agentsTable(out *ui.Screen, reply *api.Agents, now time.Time) {
 		return
 	}
 	g := out.Table("Agents", "ID", "Name", "Role", "State", "Busy#", "Types", "CPU#", "Memory#", "Version", "Host", "Last heard of#")
-	g.Shrink(ui.Drop("Version", "Host", "Role"), ui.Shorter("Types", 16), ui.Drop("Memory", "CPU"), ui.Shorter("Name", 12), ui.ShorterID("ID", 24),
-		ui.Drop("Name"), ui.Shorter("Types", 8), ui.ShorterID("ID", 12), ui.Drop("Types"), ui.ShorterID("ID", 6), ui.Drop("Busy"))
+	g.Drop("Version", "Host", "Role", "Memory", "CPU", "Name", "Types", "Last heard of", "Busy", "State")
+	g.Cut("Types", 8)
 	for i := range reply.Agents {
 		a := &reply.Agents[i]
 		name := a.Name

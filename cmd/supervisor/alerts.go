@@ -52,7 +52,8 @@ func alertsTable(out *ui.Screen, reply *api.Alerts, now time.Time) {
 		return
 	}
 	g := out.Table("Alerts", "Rule", "State", "Since#", "Metric", "Type", "Value#", "Condition")
-	g.Shrink(ui.Shorter("Metric", 12), ui.Drop("Metric", "Type", "Since"), ui.Shorter("Condition", 8), ui.Shorter("Rule", 12), ui.Drop("Condition"))
+	g.Drop("Metric", "Type", "Since", "Condition")
+	g.Cut("Rule", 12)
 	for i := range reply.Alerts {
 		a := &reply.Alerts[i]
 		since := a.Since

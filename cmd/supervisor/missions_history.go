@@ -53,7 +53,7 @@ func historyTable(out *ui.Screen, reply *api.History, missionType string) {
 		title += ", type " + missionType
 	}
 	g := out.Table(title, "Minute", "Created#", "Started#", "Completed#", "Failed#", "Cancelled#", "Pending#", "Running#")
-	g.Shrink(ui.Drop("Cancelled", "Started", "Running"))
+	g.Drop("Cancelled", "Started", "Running")
 	gauge := func(n *int64) string {
 		if n == nil {
 			return "-"

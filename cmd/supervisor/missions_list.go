@@ -172,8 +172,8 @@ func listTable(ctx context.Context, s *session, out *ui.Screen, f *listFlags) er
 // agent.
 func listGrid(out *ui.Screen) *ui.Table {
 	g := out.Table("Missions", "ID", "Name", "Type", "Status", "Priority", "Attempt#", "Agent", "Progress#", "Created")
-	g.Shrink(ui.Shorter("Name", 24), ui.Drop("Created", "Progress", "Priority"), ui.ShorterID("Agent", 16), ui.Shorter("Name", 16),
-		ui.Drop("Type"), ui.ShorterID("ID", 12), ui.ShorterID("Agent", 8), ui.Shorter("Name", 6), ui.Drop("Name", "Agent", "Attempt"))
+	g.Drop("Created", "Progress", "Priority", "Type", "Agent", "Attempt", "Name", "Status")
+	g.Cut("Name", 12)
 	return g
 }
 

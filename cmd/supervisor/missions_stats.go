@@ -62,7 +62,7 @@ func statsCard(out *ui.Screen, s *missions.Stats, missionType string) {
 	timesTable(out, s)
 	if len(s.ByType) > 0 && missionType == "" {
 		types := out.Table("Types", "Type", "Missions#")
-		types.Shrink(ui.ShorterID("Type", 12))
+		types.Cut("Type", 12)
 		for _, name := range slices.Sorted(maps.Keys(s.ByType)) {
 			types.Row(name, ui.Count(s.ByType[name]))
 		}
@@ -84,7 +84,7 @@ func windows(s *missions.Stats) []window {
 // that is not yet covered in full, it shows since when the window counts.
 func windowsTable(out *ui.Screen, s *missions.Stats) {
 	g := out.Table("What happened", "Last", "Created#", "Started#", "Completed#", "Failed#", "Cancelled#", "Success#")
-	g.Shrink(ui.Drop("Cancelled", "Started"))
+	g.Drop("Cancelled", "Started")
 	row := func(name string, created, started, completed, failed, cancelled int64, success string) {
 		g.Row(name, ui.Count(created), ui.Count(started), ui.Count(completed), ui.Count(failed), ui.Count(cancelled), success)
 	}
