@@ -81,7 +81,7 @@ stops them at once. Missions that were not finished are handed back.`,
 	flags.StringVar(&f.role, "role", "", "the agent's `ROLE`, for people")
 	flags.IntVar(&f.concurrency, "concurrency", 1, "work on `N` missions at once")
 	flags.StringVar(&f.drain, "drain", "30s", "how long programs may go on after the first Ctrl-C, a `DURATION`")
-	ui.CompleteFlag(cmd, "type", c.missionTypes)
+	ui.CompleteFlag(cmd, "type", c.missionTypes())
 	ui.CompleteFlag(cmd, "id", ui.CompleteNothing)
 	cmd.RunE = func(cmd *cobra.Command, command []string) error {
 		if err := f.check(command); err != nil {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -31,26 +30,13 @@ func (c *cli) agentsCommand() *cobra.Command {
 	flags.IntVar(&request.Limit, "limit", api.MaxPage, "at most `N` agents, 1 to 1000")
 	flags.StringVar(&request.Cursor, "after", "", "only agents whose id comes after this `ID`")
 	ui.CompleteFlag(cmd, "state", ui.CompleteWords("online", "draining", "offline"))
-	ui.CompleteFlag(cmd, "type", c.missionTypes)
-	ui.CompleteFlag(cmd, "after", c.agentIDs)
+	ui.CompleteFlag(cmd, "type", c.missionTypes())
+	ui.CompleteFlag(cmd, "after", c.agentIDs())
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		_, err := request.Filter()
 		return badFlag(err)
 	}
-	cmd.RunE = c.withSession(func(ctx context.Context, s *session, _ []string) error {
-		return c.show(ctx, l, func(ctx context.Context, out *ui.Screen) error {
-			agents, raw, err := ask[api.Agents](ctx, s, api.SubjectAgents, request)
-			switch {
-			case err != nil:
-				return badRequest(err)
-			case l.json:
-				out.JSON(raw)
-			default:
-				agentsTable(out, &agents, time.Now())
-			}
-			return nil
-		})
-	})
+	cmd.RunE = showReply(c, l, api.SubjectAgents, &request, func(out *ui.Screen, reply *api.Agents) { agentsTable(out, reply, time.Now()) })
 	return cmd
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"strconv"
 	"strings"
 	"time"
@@ -29,20 +28,7 @@ Rules stand in the supervisor's configuration file; some are there by default.`,
 	}
 	addConnectionFlags(cmd)
 	l := addLookFlags(cmd)
-	cmd.RunE = c.withSession(func(ctx context.Context, s *session, _ []string) error {
-		return c.show(ctx, l, func(ctx context.Context, out *ui.Screen) error {
-			reply, raw, err := ask[api.Alerts](ctx, s, api.SubjectAlerts, api.Empty{})
-			switch {
-			case err != nil:
-				return err
-			case l.json:
-				out.JSON(raw)
-			default:
-				alertsTable(out, &reply, time.Now())
-			}
-			return nil
-		})
-	})
+	cmd.RunE = showReply(c, l, api.SubjectAlerts, api.Empty{}, func(out *ui.Screen, reply *api.Alerts) { alertsTable(out, reply, time.Now()) })
 	return cmd
 }
 

@@ -48,7 +48,7 @@ with other agents of their type these take some, too. In the end they are delete
 	flags.StringVar(&f.kind, "type", "bench", "`TYPE` of the missions")
 	flags.BoolVar(&f.keep, "keep", false, "leave the missions in the store")
 	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
-	ui.CompleteFlag(cmd, "type", c.missionTypes)
+	ui.CompleteFlag(cmd, "type", c.missionTypes())
 	addConnectionFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := f.check(); err != nil {

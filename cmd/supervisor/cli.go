@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/gdamore/tcell/v2"
-	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
 	"missioncontrol/cmd/supervisor/ui"
@@ -33,9 +32,6 @@ type cli struct {
 
 	// takeTerminal takes over the whole terminal.
 	takeTerminal func() (tcell.Screen, error)
-
-	// nc is a client command's connection while it is open.
-	nc *nats.Conn
 
 	// running is whether a command has started. An error before that is a mistake in the
 	// command line.

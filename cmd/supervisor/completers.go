@@ -60,30 +60,34 @@ func (c *cli) missionIDs(most int, statuses ...missions.Status) ui.Completer {
 }
 
 // agentIDs suggests agents.
-func (c *cli) agentIDs(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-	return c.askFor(cmd, func(ctx context.Context, s *session) ([]string, error) {
-		page, err := s.client.Agents(ctx, api.AgentsRequest{Limit: 200})
-		var found []string
-		for i := range page.Agents {
-			if a := &page.Agents[i]; strings.HasPrefix(a.ID, begun) {
-				found = append(found, cobra.CompletionWithDesc(a.ID, string(a.State)+" "+ui.Shorten(ui.Clean(a.Name), 40)))
+func (c *cli) agentIDs() ui.Completer {
+	return func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+		return c.askFor(cmd, func(ctx context.Context, s *session) ([]string, error) {
+			page, err := s.client.Agents(ctx, api.AgentsRequest{Limit: 200})
+			var found []string
+			for i := range page.Agents {
+				if a := &page.Agents[i]; strings.HasPrefix(a.ID, begun) {
+					found = append(found, cobra.CompletionWithDesc(a.ID, string(a.State)+" "+ui.Shorten(ui.Clean(a.Name), 40)))
+				}
 			}
-		}
-		return found, err
-	})
+			return found, err
+		})
+	}
 }
 
 // missionTypes suggests the types of existing missions.
-func (c *cli) missionTypes(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-	return c.askFor(cmd, func(ctx context.Context, s *session) ([]string, error) {
-		stats, err := s.client.Stats(ctx, "")
-		var found []string
-		for name := range stats.ByType {
-			if strings.HasPrefix(name, begun) {
-				found = append(found, name)
+func (c *cli) missionTypes() ui.Completer {
+	return func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+		return c.askFor(cmd, func(ctx context.Context, s *session) ([]string, error) {
+			stats, err := s.client.Stats(ctx, "")
+			var found []string
+			for name := range stats.ByType {
+				if strings.HasPrefix(name, begun) {
+					found = append(found, name)
+				}
 			}
-		}
-		slices.Sort(found)
-		return found, err
-	})
+			slices.Sort(found)
+			return found, err
+		})
+	}
 }

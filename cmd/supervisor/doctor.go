@@ -44,7 +44,7 @@ The exit code is 0 when nothing is wrong, warnings or not, and 1 otherwise.`,
 	flags.StringVar(&d.agent, "agent", "", "check that this user may work as the agent with this `ID`")
 	asJSON := flags.Bool("json", false, "print the findings as JSON")
 	ui.CompleteFlag(cmd, "role", ui.CompleteWords(string(roles.Viewer), string(roles.Operator)))
-	ui.CompleteFlag(cmd, "agent", c.agentIDs)
+	ui.CompleteFlag(cmd, "agent", c.agentIDs())
 	cmd.PreRunE = func(*cobra.Command, []string) error { return d.check() }
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := d.examine(cmd); err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
 	"missioncontrol/cmd/supervisor/ui"
@@ -39,7 +40,7 @@ answer.`,
 	l := addLookFlags(cmd)
 	address := cmd.Flags().String("http", "", "ask the supervisor at this HTTP `ADDRESS`, and no broker")
 	overNATS := c.withSession(func(ctx context.Context, s *session, _ []string) error {
-		return c.showHealth(ctx, l, func(ctx context.Context) (api.Health, jsontext.Value, error) {
+		return c.showHealth(ctx, s.nc, l, func(ctx context.Context) (api.Health, jsontext.Value, error) {
 			return ask[api.Health](ctx, s, api.SubjectHealth, api.Empty{})
 		})
 	})
@@ -47,15 +48,15 @@ answer.`,
 		if *address == "" {
 			return overNATS(cmd, args)
 		}
-		return c.showHealth(cmd.Context(), l, func(ctx context.Context) (api.Health, jsontext.Value, error) {
+		return c.showHealth(cmd.Context(), nil, l, func(ctx context.Context) (api.Health, jsontext.Value, error) {
 			return healthOverHTTP(ctx, *address)
 		})
 	}
 	return cmd
 }
 
-func (c *cli) showHealth(ctx context.Context, l *look, fetch func(context.Context) (api.Health, jsontext.Value, error)) error {
-	return c.show(ctx, l, func(ctx context.Context, out *ui.Screen) error {
+func (c *cli) showHealth(ctx context.Context, nc *nats.Conn, l *look, fetch func(context.Context) (api.Health, jsontext.Value, error)) error {
+	return c.show(ctx, nc, l, func(ctx context.Context, out *ui.Screen) error {
 		health, raw, err := fetch(ctx)
 		if err != nil {
 			return err

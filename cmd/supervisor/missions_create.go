@@ -95,7 +95,7 @@ func (f *createFlags) add(c *cli, cmd *cobra.Command) {
 	flags.BoolVar(&f.wait, "wait", false, "show how the mission goes until it has ended")
 	flags.StringVar(&f.waitTimeout, "wait-timeout", "", "with --wait: give up after this `DURATION`; without, never")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
-	ui.CompleteFlag(cmd, "type", c.missionTypes)
+	ui.CompleteFlag(cmd, "type", c.missionTypes())
 	ui.CompleteFlag(cmd, "priority", ui.CompleteWords(ui.PriorityNames()...))
 }
 

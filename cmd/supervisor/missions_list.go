@@ -48,11 +48,11 @@ func (c *cli) missionsListCommand() *cobra.Command {
 	flags.IntVar(&f.limit, "limit", defaultList, "at most `N` missions")
 	flags.BoolVar(&f.all, "all", false, "every mission, however many there are")
 	ui.CompleteFlag(cmd, "status", ui.CompleteWords(ui.StatusNames()...))
-	ui.CompleteFlag(cmd, "type", c.missionTypes)
-	ui.CompleteFlag(cmd, "agent", c.agentIDs)
+	ui.CompleteFlag(cmd, "type", c.missionTypes())
+	ui.CompleteFlag(cmd, "agent", c.agentIDs())
 	cmd.PreRunE = func(*cobra.Command, []string) error { return f.check(c) }
 	cmd.RunE = c.withSession(func(ctx context.Context, s *session, _ []string) error {
-		return c.show(ctx, l, func(ctx context.Context, out *ui.Screen) error {
+		return c.show(ctx, s.nc, l, func(ctx context.Context, out *ui.Screen) error {
 			if l.json {
 				return listJSON(ctx, s, out, &f)
 			}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"maps"
 	"slices"
 
@@ -24,22 +23,9 @@ func (c *cli) missionsStatsCommand() *cobra.Command {
 	l := addLookFlags(cmd)
 	var request api.StatsRequest
 	cmd.Flags().StringVar(&request.Type, "type", "", "only missions of this `TYPE`")
-	ui.CompleteFlag(cmd, "type", c.missionTypes)
+	ui.CompleteFlag(cmd, "type", c.missionTypes())
 	cmd.PreRunE = func(*cobra.Command, []string) error { return badFlag(request.Validate()) }
-	cmd.RunE = c.withSession(func(ctx context.Context, s *session, _ []string) error {
-		return c.show(ctx, l, func(ctx context.Context, out *ui.Screen) error {
-			reply, raw, err := ask[api.StatsReply](ctx, s, api.SubjectMissionsStats, request)
-			switch {
-			case err != nil:
-				return badRequest(err)
-			case l.json:
-				out.JSON(raw)
-			default:
-				statsCard(out, &reply.Stats, request.Type)
-			}
-			return nil
-		})
-	})
+	cmd.RunE = showReply(c, l, api.SubjectMissionsStats, &request, func(out *ui.Screen, reply *api.StatsReply) { statsCard(out, &reply.Stats, request.Type) })
 	return cmd
 }
 

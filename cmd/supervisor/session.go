@@ -80,7 +80,6 @@ func (c *cli) dial(cmd *cobra.Command, timeout time.Duration, denied func(error)
 	if err != nil {
 		return nil, notConnected(b.urls, err)
 	}
-	c.nc = nc
 	return &session{nc: nc, client: client.New(nc, client.Name(programName)), broker: b}, nil
 }
 

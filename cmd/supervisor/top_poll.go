@@ -32,7 +32,7 @@ type topLook struct {
 func (t *top) poll(ctx context.Context) {
 	ticker := time.NewTicker(t.cli.Interval)
 	defer ticker.Stop()
-	turned, forget := t.cli.connectionTurns()
+	turned, forget := connectionTurns(t.session.nc)
 	defer forget()
 	tail := &eventTail{nc: t.session.nc}
 	for {

@@ -26,13 +26,33 @@ func addLookFlags(cmd *cobra.Command) *look {
 	return l
 }
 
+// showReply returns the run function of a command that sends one request and prints the
+// reply: as JSON, or with print. The request may be a pointer to what the flags fill in.
+func showReply[R any](c *cli, l *look, subject string, request any, print func(out *ui.Screen, reply *R)) func(*cobra.Command, []string) error {
+	return c.withSession(func(ctx context.Context, s *session, _ []string) error {
+		return c.show(ctx, s.nc, l, func(ctx context.Context, out *ui.Screen) error {
+			reply, raw, err := ask[R](ctx, s, subject, request)
+			switch {
+			case err != nil:
+				return badRequest(err)
+			case l.json:
+				out.JSON(raw)
+			default:
+				print(out, &reply)
+			}
+			return nil
+		})
+	})
+}
+
 // show runs once, or repeatedly at the refresh interval. On a terminal each page replaces
-// the one before. A supervisor that is briefly unavailable does not end it.
-func (c *cli) show(ctx context.Context, l *look, once func(ctx context.Context, out *ui.Screen) error) error {
+// the one before. A supervisor that is briefly unavailable does not end it. nc is nil for
+// what does not use NATS.
+func (c *cli) show(ctx context.Context, nc *nats.Conn, l *look, once func(ctx context.Context, out *ui.Screen) error) error {
 	if !l.watch {
 		return once(ctx, c.Out)
 	}
-	w := &watch{cli: c, once: once}
+	w := &watch{cli: c, nc: nc, once: once}
 	return endOfWatch(ctx, w.run(ctx))
 }
 
@@ -42,6 +62,7 @@ var errBrokerAway = errors.New("the broker is away")
 // watch repeats a look.
 type watch struct {
 	cli  *cli
+	nc   *nats.Conn // nil without NATS
 	once func(ctx context.Context, out *ui.Screen) error
 
 	page     string    // the last successful page
@@ -53,7 +74,7 @@ type watch struct {
 func (w *watch) run(ctx context.Context) error {
 	ticker := time.NewTicker(w.cli.Interval)
 	defer ticker.Stop()
-	turned, forget := w.cli.connectionTurns()
+	turned, forget := connectionTurns(w.nc)
 	defer forget()
 	for first := true; ; first = false {
 		w.cli.Out.Measure()
@@ -78,7 +99,7 @@ func (w *watch) run(ctx context.Context) error {
 }
 
 func (w *watch) look(ctx context.Context) error {
-	if nc := w.cli.nc; nc != nil && !nc.IsConnected() {
+	if w.nc != nil && !w.nc.IsConnected() {
 		return errBrokerAway
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.cli.RefreshTimeout)
@@ -129,12 +150,12 @@ func (c *cli) trouble(err error, since time.Time) string {
 
 // connectionTurns returns a channel that receives a value whenever the connection is lost
 // or restored, and a function that ends this.
-func (c *cli) connectionTurns() (<-chan nats.Status, func()) {
-	if c.nc == nil {
+func connectionTurns(nc *nats.Conn) (<-chan nats.Status, func()) {
+	if nc == nil {
 		return nil, func() {}
 	}
-	turned := c.nc.StatusChanged(nats.CONNECTED, nats.RECONNECTING)
-	return turned, func() { c.nc.RemoveStatusListener(turned) }
+	turned := nc.StatusChanged(nats.CONNECTED, nats.RECONNECTING)
+	return turned, func() { nc.RemoveStatusListener(turned) }
 }
 
 // endOfWatch makes Ctrl-C the ordinary end of a command that has no other.
