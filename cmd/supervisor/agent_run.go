@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/agent"
@@ -41,7 +42,7 @@ func (c *cli) agentCommand() *cobra.Command {
 		Short:   "Work on missions",
 		Example: `  supervisor agent run --type resize -- ./resize.sh`,
 	}
-	addConnectionFlags(cmd)
+	config.AddConnectionFlags(cmd)
 	cmd.AddCommand(c.agentRunCommand())
 	ui.SubcommandOnly(cmd)
 	return cmd
@@ -131,15 +132,15 @@ func agentID(program string) string {
 }
 
 func (c *cli) runAgent(cmd *cobra.Command, f *agentFlags, command []string) error {
-	settings, err := c.loadConnection(cmd)
+	settings, err := config.LoadConnection(cmd.Flags(), c.LookupEnv)
 	if err != nil {
 		return err
 	}
-	b, err := settings.broker(true)
+	b, err := settings.Broker(true)
 	if err != nil {
 		return err
 	}
-	c.warnOfExposed(settings.exposed)
+	config.WarnOfExposed(c.Console, settings.Exposed)
 	ctx, cancel := context.WithCancelCause(cmd.Context())
 	defer cancel(nil)
 	nc, err := c.connectAgent(b, f.id, cancel)
@@ -150,7 +151,7 @@ func (c *cli) runAgent(cmd *cobra.Command, f *agentFlags, command []string) erro
 	stopNow, endListening := c.secondInterrupt()
 	defer endListening()
 
-	tracer, err := c.tracer(cmd.Context(), "agent")
+	tracer, err := config.Tracer(cmd.Context(), "agent", c.Version, c.LookupEnv)
 	if err != nil {
 		return err
 	}
@@ -168,7 +169,7 @@ func (c *cli) runAgent(cmd *cobra.Command, f *agentFlags, command []string) erro
 		requests: client.New(nc).Agent(f.id), grace: c.grace,
 	}
 	c.Err.Printf("Agent %s works on missions of type %s, %s at once, at %s. Ctrl-C drains and stops.\n",
-		f.id, strings.Join(f.types, ", "), ui.Count(f.concurrency), redactURLs(b.urls))
+		f.id, strings.Join(f.types, ", "), ui.Count(f.concurrency), config.RedactURLs(b.URLs))
 	defer context.AfterFunc(cmd.Context(), func() {
 		c.Err.Printf("Stopping: programs that run may finish within %s; Ctrl-C again stops them at once.\n", ui.DurationWords(f.drainTimeout))
 	})()
@@ -202,8 +203,8 @@ func (e *notThisAgentError) Unwrap() error { return e.err }
 // connectAgent opens the agent's connection. It waits for a broker that is down. It fails
 // if the broker rejects the credentials. If the broker does not let the user be this
 // agent, connectAgent passes an error to end.
-func (c *cli) connectAgent(b broker, id string, end context.CancelCauseFunc) (*nats.Conn, error) {
-	options := append(b.options,
+func (c *cli) connectAgent(b config.Broker, id string, end context.CancelCauseFunc) (*nats.Conn, error) {
+	options := append(b.Options,
 		ownInbox(id), nats.Name(api.ConnectionName(id)), nats.MaxReconnects(-1),
 		nats.ReconnectWait(200*time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 200*time.Millisecond), // within the grace time
 		nats.PingInterval(5*time.Second),
@@ -221,17 +222,17 @@ func (c *cli) connectAgent(b broker, id string, end context.CancelCauseFunc) (*n
 			c.Err.Printf("Trouble on the connection: %s\n", ui.Clean(err.Error()))
 		}),
 	)
-	nc, err := nats.Connect(b.urls, options...)
+	nc, err := nats.Connect(b.URLs, options...)
 	if !errors.Is(err, nats.ErrNoServers) && !errors.Is(err, nats.ErrTimeout) {
 		if err != nil {
-			return nil, notConnected(b.urls, err)
+			return nil, config.NotConnected(b.URLs, err)
 		}
 		return nc, nil
 	}
-	c.Err.Printf("No broker can be reached at %s yet; waiting for it. Ctrl-C stops.\n", redactURLs(b.urls))
-	nc, err = nats.Connect(b.urls, append(options, nats.RetryOnFailedConnect(true))...)
+	c.Err.Printf("No broker can be reached at %s yet; waiting for it. Ctrl-C stops.\n", config.RedactURLs(b.URLs))
+	nc, err = nats.Connect(b.URLs, append(options, nats.RetryOnFailedConnect(true))...)
 	if err != nil {
-		return nil, notConnected(b.urls, err)
+		return nil, config.NotConnected(b.URLs, err)
 	}
 	return nc, nil
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 )
@@ -316,7 +317,7 @@ func TestAgentWaitsForItsBroker(t *testing.T) {
 	must(t, listener.Close())
 	c := newCall(nil).start(t, "agent", "run", "--type", "t", "-s", "nats://"+address, "--", "echo", "1")
 	c.err.await(t, "No broker can be reached at nats://"+address+" yet; waiting for it. Ctrl-C stops.\n", 1)
-	b := startBench(t, serveConfig{Listen: address, HTTP: "off", DataDir: t.TempDir(),
+	b := startBench(t, config.Config{Listen: address, HTTP: "off", DataDir: t.TempDir(),
 		Lease: 5 * time.Second, Heartbeat: 500 * time.Millisecond, Retention: time.Hour, OutboxLimit: 10_000, Replicas: 1})
 	b.create(t, api.MissionSpec{ID: "m1"})
 	equal(t, "status", b.ended(t, "m1").Status, missions.Completed)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/supervisor/api"
 )
@@ -21,7 +22,7 @@ func (c *cli) agentsCommand() *cobra.Command {
   supervisor agents --type resize --json`,
 		Args: ui.NoArguments,
 	}
-	addConnectionFlags(cmd)
+	config.AddConnectionFlags(cmd)
 	l := addLookFlags(cmd)
 	var request api.AgentsRequest
 	flags := cmd.Flags()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
@@ -26,7 +27,7 @@ Rules stand in the supervisor's configuration file; some are there by default.`,
   supervisor alerts --json | jq '.alerts[] | select(.state == "firing")'`,
 		Args: ui.NoArguments,
 	}
-	addConnectionFlags(cmd)
+	config.AddConnectionFlags(cmd)
 	l := addLookFlags(cmd)
 	cmd.RunE = showReply(c, l, api.SubjectAlerts, api.Empty{}, func(out *ui.Screen, reply *api.Alerts) { alertsTable(out, reply, time.Now()) })
 	return cmd

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/supervisor/credentials"
 	"missioncontrol/supervisor/roles"
@@ -233,7 +234,7 @@ func (c *cli) added(what, path, reread string, secret credentials.Secret, show b
 // roleAndName checks the arguments of commands that add a user.
 func roleAndName(args []string, some []roles.Role) (roles.Role, error) {
 	role := roles.Role(args[0])
-	if err := oneOf(args[0], strings.Split(list(some), ", ")...); err != nil {
+	if err := config.OneOf(args[0], strings.Split(list(some), ", ")...); err != nil {
 		return role, ui.Usagef("ROLE: %v", err)
 	}
 	if err := roles.CheckName(args[1]); err != nil {

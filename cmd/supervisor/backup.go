@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions/sqlitestore"
 	"missioncontrol/supervisor"
@@ -37,8 +38,8 @@ restore makes a data directory of it.`,
   supervisor backup copy --config /etc/missioncontrol.yaml`,
 		Args: ui.Arguments(1, 1, "the directory to be made"),
 	}
-	addFlags(cmd.Flags(), placeSettings(), serveEnv)
-	addConnectionFlags(cmd)
+	config.AddStoreFlags(cmd.Flags())
+	config.AddConnectionFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		store, err := c.storeToCopy(cmd)
 		if err != nil {
@@ -51,34 +52,16 @@ restore makes a data directory of it.`,
 	return cmd
 }
 
-// placeSettings is the part of serve's settings that says where the data is.
-func placeSettings() []setting {
-	place := slices.DeleteFunc(serveSettings(), func(s setting) bool {
-		return !slices.Contains([]string{"data_dir", "store", "store_file"}, s.key)
-	})
-	return append(place, configSetting)
-}
-
 // storeToCopy returns the file of the embedded store.
 func (c *cli) storeToCopy(cmd *cobra.Command) (string, error) {
-	var s settings
-	d := sources{flags: cmd.Flags(), lookup: c.LookupEnv, env: serveEnv}
-	if err := d.load([]setting{configSetting}, &s); err != nil {
+	store, exposed, err := config.LoadStore(cmd.Flags(), c.LookupEnv)
+	if err != nil {
 		return "", err
 	}
-	if s.config != "" {
-		var err error
-		if d.file, err = readConfigFile(s.config, fileSettings()); err != nil {
-			return "", err
-		}
-	}
-	if err := d.load(placeSettings(), &s); err != nil {
-		return "", err
-	}
-	c.warnOfExposed(s.exposed)
-	path, embedded := storeIn{text: s.store.text, dataDir: s.serve.DataDir}.path()
+	config.WarnOfExposed(c.Console, exposed)
+	path, embedded := store.Path()
 	if !embedded {
-		return "", ui.Usagef("%s: missions in Redis are backed up by Redis' own means, and events by nats stream backup; see docs/OPERATIONS.md", s.store.where)
+		return "", ui.Usagef("%s: missions in Redis are backed up by Redis' own means, and events by nats stream backup; see docs/OPERATIONS.md", store.Where)
 	}
 	if _, err := os.Stat(path); err != nil {
 		return "", ui.Usagef("there is no store at %s; name the place of the data with --data-dir or --store", path)

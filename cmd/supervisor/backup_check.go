@@ -16,6 +16,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/klauspost/compress/s2"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/fileperm"
 )
@@ -72,7 +73,7 @@ func (m *manifest) check(dir string) error {
 		}
 	}
 	if m.StoreBytes <= 0 {
-		return wrongPart(dir, storeFileName, errPartSize)
+		return wrongPart(dir, config.StoreFileName, errPartSize)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/eventstream"
 	"missioncontrol/missions/sqlitestore"
 )
@@ -23,11 +24,10 @@ import (
 //	streams/NAME.snap   each stream, as a JetStream snapshot
 
 const (
-	backupFormat  = 2 // 1 had no sizes
-	manifestName  = "backup.json"
-	storeFileName = "missions.db"
-	streamsName   = "streams"
-	snapSuffix    = ".snap"
+	backupFormat = 2 // 1 had no sizes
+	manifestName = "backup.json"
+	streamsName  = "streams"
+	snapSuffix   = ".snap"
 )
 
 // manifest describes what a backup holds.
@@ -73,13 +73,13 @@ func makeBackup(ctx context.Context, nc *nats.Conn, store, dir string, check fun
 		return nil, fmt.Errorf("the broker's streams cannot be listed: %w", err)
 	}
 	m.MadeAt = time.Now().UTC()
-	if m.Store, err = sqlitestore.Backup(ctx, store, filepath.Join(dir, storeFileName)); err != nil {
+	if m.Store, err = sqlitestore.Backup(ctx, store, filepath.Join(dir, config.StoreFileName)); err != nil {
 		return nil, err
 	}
 	if err := check(m.Store); err != nil {
 		return nil, err
 	}
-	info, err := os.Stat(filepath.Join(dir, storeFileName))
+	info, err := os.Stat(filepath.Join(dir, config.StoreFileName))
 	if err != nil {
 		return nil, err
 	}

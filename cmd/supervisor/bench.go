@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 )
@@ -49,7 +50,7 @@ with other agents of their type these take some, too. In the end they are delete
 	flags.BoolVar(&f.keep, "keep", false, "leave the missions in the store")
 	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
 	ui.CompleteFlag(cmd, "type", c.missionTypes())
-	addConnectionFlags(cmd)
+	config.AddConnectionFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := f.check(); err != nil {
 			return err

@@ -16,10 +16,6 @@ import (
 // completionTimeout bounds how long a shell waits for the supervisor's suggestions.
 const completionTimeout = time.Second
 
-func contextNames(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	return knownContexts(), cobra.ShellCompDirectiveNoFileComp
-}
-
 // askFor asks the supervisor for suggestions. It returns none if the supervisor does not
 // answer in time.
 func (c *cli) askFor(cmd *cobra.Command, find func(ctx context.Context, s *session) ([]string, error)) ([]string, cobra.ShellCompDirective) {

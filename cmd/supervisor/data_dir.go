@@ -5,15 +5,16 @@ import (
 	"os"
 	"strings"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/fileperm"
 )
 
 // checkDataDir looks at the data directory before anything is started on it.
 func (h *instance) checkDataDir(context.Context) error {
-	if err := refuseHalfRestored(h.cfg.DataDir); err != nil {
+	if err := config.RefuseHalfRestored(h.cfg.DataDir); err != nil {
 		return err
 	}
-	if h.cfg.Server == "" || !h.storeIn().mayBeShared() {
+	if h.cfg.Server == "" || !h.storeIn().Shared() {
 		h.closeDataDir()
 	}
 	return nil
@@ -51,7 +52,7 @@ func holdsOnlyOurs(dir string) bool {
 	}
 	for _, entry := range entries {
 		name := entry.Name()
-		if name != jetStreamName && name != "lost+found" && !strings.HasPrefix(name, storeFileName) {
+		if name != config.JetStreamName && name != "lost+found" && !strings.HasPrefix(name, config.StoreFileName) {
 			return false
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"missioncontrol/cmd/supervisor/config"
 )
 
 // A data directory becomes its owner's alone if it is ours, and a warning says so if it
@@ -24,10 +26,10 @@ func TestTheDataDirectoryIsClosedToOthers(t *testing.T) {
 		logs       string // "" for nothing
 	}{
 		"closed":                {mode: 0o700, want: 0o700},
-		"made by us before":     {mode: 0o750, want: 0o700, holds: []string{storeFileName, storeFileName + ".lock", jetStreamName}, logs: "level=INFO"},
+		"made by us before":     {mode: 0o750, want: 0o700, holds: []string{config.StoreFileName, config.StoreFileName + ".lock", config.JetStreamName}, logs: "level=INFO"},
 		"empty":                 {mode: 0o755, want: 0o700, logs: "level=INFO"},
 		"of a volume":           {mode: 0o775, want: 0o700, holds: []string{"lost+found"}, logs: "level=INFO"},
-		"with something else":   {mode: 0o755, want: 0o755, holds: []string{storeFileName, "photos"}, logs: "level=WARN"},
+		"with something else":   {mode: 0o755, want: 0o755, holds: []string{config.StoreFileName, "photos"}, logs: "level=WARN"},
 		"not used at all":       {mode: 0o755, want: 0o755, server: "nats://elsewhere:4222"},
 		"not used, and foreign": {mode: 0o777, want: 0o777, holds: []string{"photos"}, server: "nats://elsewhere:4222"},
 	} {
@@ -38,7 +40,7 @@ func TestTheDataDirectoryIsClosedToOthers(t *testing.T) {
 		}
 		must(t, os.Chmod(dir, c.mode))
 		var out bytes.Buffer
-		h := instance{cfg: serveConfig{DataDir: dir, Server: c.server}, log: slog.New(slog.NewTextHandler(&out, nil))}
+		h := instance{cfg: config.Config{DataDir: dir, Server: c.server}, log: slog.New(slog.NewTextHandler(&out, nil))}
 		if c.server != "" {
 			h.cfg.Store = "redis://elsewhere"
 		}
@@ -62,7 +64,7 @@ func TestTheDataDirectoryIsClosedToOthers(t *testing.T) {
 func TestNobodyElseCanReadTheDataDirectory(t *testing.T) {
 	t.Parallel()
 	dataDir := filepath.Join(t.TempDir(), "data")
-	b := startBench(t, serveConfig{Listen: "127.0.0.1:0", HTTP: "off", DataDir: dataDir,
+	b := startBench(t, config.Config{Listen: "127.0.0.1:0", HTTP: "off", DataDir: dataDir,
 		Lease: 5e9, Heartbeat: 5e8, Retention: 3600e9, OutboxLimit: 1000, Replicas: 1})
 	b.awaitEvents(t)
 	wantPrivate(t, dataDir)

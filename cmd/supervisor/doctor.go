@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/roles"
@@ -37,7 +38,7 @@ The exit code is 0 when nothing is wrong, warnings or not, and 1 otherwise.`,
   supervisor doctor --json | jq '.findings[] | select(.status == "error")'`,
 		Args: ui.NoArguments,
 	}
-	addConnectionFlags(cmd)
+	config.AddConnectionFlags(cmd)
 	d := &doctor{cli: c, denied: newDenials()}
 	flags := cmd.Flags()
 	flags.StringVar((*string)(&d.role), "role", "", "`ROLE` that this user should have: viewer or operator; without, what he may do is told")

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"missioncontrol/charter"
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/eventstream"
 )
@@ -50,7 +51,7 @@ Only the broker has to be there, not the supervisor.`,
   supervisor events --durable billing --type mission.status_changed --json`,
 		Args: ui.NoArguments,
 	}
-	addConnectionFlags(cmd)
+	config.AddConnectionFlags(cmd)
 	var f eventFlags
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.types, "type", nil, "only events of this `TYPE`, with the wildcards * and >; may be given several times")

@@ -31,7 +31,7 @@ func (c *cli) durableEvents(ctx context.Context, s *session, stored jetstream.St
 		return err
 	}
 	events, err := eventstream.Open(eventstream.Config{
-		URL: s.broker.urls, Options: s.broker.options, ConsumeOnly: true,
+		URL: s.broker.URLs, Options: s.broker.Options, ConsumeOnly: true,
 		Logger: slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/eventstream"
 	"missioncontrol/supervisor/client"
 )
@@ -102,13 +103,13 @@ type bench struct {
 // newBench starts a supervisor the way the program does.
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	return startBench(t, serveConfig{
+	return startBench(t, config.Config{
 		Listen: "127.0.0.1:0", HTTP: "off", DataDir: t.TempDir(),
 		Lease: 5 * time.Second, Heartbeat: 500 * time.Millisecond, Retention: time.Hour, OutboxLimit: 100_000, Replicas: 1,
 	})
 }
 
-func startBench(t *testing.T, cfg serveConfig) *bench {
+func startBench(t *testing.T, cfg config.Config) *bench {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	ready, ended := make(chan serveInfo, 1), make(chan error, 1)

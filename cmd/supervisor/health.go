@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/supervisor/api"
 )
@@ -36,7 +37,7 @@ answer.`,
   supervisor health --http 127.0.0.1:8080`,
 		Args: ui.NoArguments,
 	}
-	addConnectionFlags(cmd)
+	config.AddConnectionFlags(cmd)
 	l := addLookFlags(cmd)
 	address := cmd.Flags().String("http", "", "ask the supervisor at this HTTP `ADDRESS`, and no broker")
 	overNATS := c.withSession(func(ctx context.Context, s *session, _ []string) error {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 )
@@ -22,7 +23,7 @@ func (c *cli) missionsCommand() *cobra.Command {
   supervisor missions list --status FAILED
   supervisor missions retry 0198c5b0-6f3c-7c55-9d3a-2b8c1de0a001`,
 	}
-	addConnectionFlags(cmd)
+	config.AddConnectionFlags(cmd)
 	cmd.AddCommand(
 		c.missionsCreateCommand(), c.missionsGetCommand(), c.missionsListCommand(), c.missionsLogCommand(),
 		c.missionsWaitCommand(), c.missionsCancelCommand(), c.missionsRetryCommand(), c.missionsDeleteCommand(),

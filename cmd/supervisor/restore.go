@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/eventstream"
 	"missioncontrol/eventstream/embedded"
@@ -19,9 +20,6 @@ import (
 	"missioncontrol/missions/sqlitestore"
 	"missioncontrol/supervisor"
 )
-
-// restoringName is the directory within a data directory in which a restore works.
-const restoringName = "restoring"
 
 func (c *cli) restoreCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -40,13 +38,13 @@ has handled some knows more than the supervisor.`,
 		Args: ui.Arguments(1, 1, "the directory of the backup"),
 	}
 	var dataDir string
-	cmd.Flags().StringVar(&dataDir, "data-dir", "", "`DIR` that is made ($SUPERVISOR_DATA_DIR); "+defaultDataDir()+" without")
+	cmd.Flags().StringVar(&dataDir, "data-dir", "", "`DIR` that is made ($SUPERVISOR_DATA_DIR); "+config.DefaultDataDir()+" without")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if dataDir == "" {
 			dataDir, _ = c.LookupEnv("SUPERVISOR_DATA_DIR")
 		}
 		if dataDir == "" {
-			dataDir = defaultDataDir()
+			dataDir = config.DefaultDataDir()
 		}
 		return c.restore(cmd.Context(), args[0], dataDir)
 	}
@@ -63,7 +61,7 @@ func (c *cli) restore(ctx context.Context, dir, dataDir string) (err error) {
 	if err := requireEmpty(dataDir); err != nil {
 		return err
 	}
-	work := filepath.Join(dataDir, restoringName)
+	work := filepath.Join(dataDir, config.RestoringName)
 	if err := os.MkdirAll(work, fileperm.DirMode); err != nil {
 		return fmt.Errorf("%s cannot be made: %w", work, ui.RootCause(err))
 	}
@@ -73,10 +71,10 @@ func (c *cli) restore(ctx context.Context, dir, dataDir string) (err error) {
 			err = errors.Join(err, os.RemoveAll(work))
 		}
 	}()
-	if err := restoreStore(ctx, dir, m, filepath.Join(work, storeFileName)); err != nil {
+	if err := restoreStore(ctx, dir, m, filepath.Join(work, config.StoreFileName)); err != nil {
 		return err
 	}
-	if err := restoreStreams(ctx, dir, m, filepath.Join(work, jetStreamName)); err != nil {
+	if err := restoreStreams(ctx, dir, m, filepath.Join(work, config.JetStreamName)); err != nil {
 		return err
 	}
 	complete = true
@@ -89,14 +87,14 @@ func (c *cli) restore(ctx context.Context, dir, dataDir string) (err error) {
 
 // restoreStore makes a store from the copy.
 func restoreStore(ctx context.Context, dir string, m *manifest, to string) error {
-	file, err := openPart(dir, storeFileName, m.StoreBytes)
+	file, err := openPart(dir, config.StoreFileName, m.StoreBytes)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = file.Close() }() // nothing was written
 	restored, err := sqlitestore.Restore(ctx, wholeOf(file, m.StoreBytes), to)
 	if err == nil && restored != m.Store {
-		err = fmt.Errorf("the backup %s is not whole: its %s is not the one that %s tells of", dir, storeFileName, manifestName)
+		err = fmt.Errorf("the backup %s is not whole: its %s is not the one that %s tells of", dir, config.StoreFileName, manifestName)
 	}
 	return err
 }
@@ -104,7 +102,7 @@ func restoreStore(ctx context.Context, dir string, m *manifest, to string) error
 // moveIn moves the restored data to its place. It removes the work directory last: while
 // that exists, however the move ended, no supervisor starts on incomplete data.
 func moveIn(work, dataDir string) error {
-	for _, part := range []string{jetStreamName, storeFileName} {
+	for _, part := range []string{config.JetStreamName, config.StoreFileName} {
 		if err := os.Rename(filepath.Join(work, part), filepath.Join(dataDir, part)); err != nil {
 			return err
 		}
@@ -160,12 +158,4 @@ func truncateStream(ctx context.Context, nc *nats.Conn, m *manifest) error {
 	}
 	_, err = supervisor.TruncateAfter(ctx, stream, m.Store.Identity, m.Store.Position, events.Before)
 	return err
-}
-
-// refuseHalfRestored refuses a data directory with an interrupted restore.
-func refuseHalfRestored(dataDir string) error {
-	if _, err := os.Stat(filepath.Join(dataDir, restoringName)); err == nil {
-		return fmt.Errorf("a restore into %s was cut off; empty it, and restore again", dataDir)
-	}
-	return nil
 }

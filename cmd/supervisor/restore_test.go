@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"missioncontrol/cmd/supervisor/config"
 )
 
 // However a restore fails while it moves the data to its place, no supervisor starts on
@@ -11,36 +13,36 @@ import (
 func TestAHalfRestoredDirectoryKeepsItsMark(t *testing.T) {
 	t.Parallel()
 	dataDir := t.TempDir()
-	work := filepath.Join(dataDir, restoringName)
-	must(t, os.MkdirAll(filepath.Join(work, jetStreamName), 0o700))
-	must(t, os.WriteFile(filepath.Join(work, storeFileName), []byte("x"), 0o600))
-	inTheWay := filepath.Join(dataDir, storeFileName)
+	work := filepath.Join(dataDir, config.RestoringName)
+	must(t, os.MkdirAll(filepath.Join(work, config.JetStreamName), 0o700))
+	must(t, os.WriteFile(filepath.Join(work, config.StoreFileName), []byte("x"), 0o600))
+	inTheWay := filepath.Join(dataDir, config.StoreFileName)
 	must(t, os.MkdirAll(filepath.Join(inTheWay, "full"), 0o700))
 	if err := moveIn(work, dataDir); err == nil {
 		t.Fatal("a file was moved onto a directory")
 	}
-	if err := refuseHalfRestored(dataDir); err == nil {
+	if err := config.RefuseHalfRestored(dataDir); err == nil {
 		t.Error("the streams are there without the store, and nothing tells of it")
 	}
 	must(t, os.RemoveAll(inTheWay))
-	must(t, os.RemoveAll(filepath.Join(dataDir, jetStreamName)))
-	must(t, os.MkdirAll(filepath.Join(work, jetStreamName), 0o700))
+	must(t, os.RemoveAll(filepath.Join(dataDir, config.JetStreamName)))
+	must(t, os.MkdirAll(filepath.Join(work, config.JetStreamName), 0o700))
 	must(t, moveIn(work, dataDir))
-	must(t, refuseHalfRestored(dataDir))
+	must(t, config.RefuseHalfRestored(dataDir))
 }
 
 // The configuration file of backup may have every setting of serve.
 func TestABackupTakesTheConfigurationFileOfServe(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	must(t, os.WriteFile(filepath.Join(dir, storeFileName), nil, 0o600))
-	config := filepath.Join(dir, "mc.yaml")
-	must(t, os.WriteFile(config, []byte("data_dir: "+dir+"\nlease: 20s\nalerts:\n  - {name: big, metric: missions.total, comparison: '>=', threshold: 1_000_000}\n"+
+	must(t, os.WriteFile(filepath.Join(dir, config.StoreFileName), nil, 0o600))
+	file := filepath.Join(dir, "mc.yaml")
+	must(t, os.WriteFile(file, []byte("data_dir: "+dir+"\nlease: 20s\nalerts:\n  - {name: big, metric: missions.total, comparison: '>=', threshold: 1_000_000}\n"+
 		"users:\n  - {name: mary, role: viewer, password_hash: "+bcryptOfNothing+"}\n"), 0o600))
 	c := newCall(nil).cli
 	cmd := c.backupCommand()
-	must(t, cmd.ParseFlags([]string{"--config", config}))
+	must(t, cmd.ParseFlags([]string{"--config", file}))
 	store, err := c.storeToCopy(cmd)
 	must(t, err)
-	equal(t, "the store to copy", store, filepath.Join(dir, storeFileName))
+	equal(t, "the store to copy", store, filepath.Join(dir, config.StoreFileName))
 }

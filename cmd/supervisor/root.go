@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/ui"
 )
 
@@ -41,7 +42,7 @@ find their broker the way the nats CLI does.`,
 		&cobra.Group{ID: ui.GroupLook, Title: "Look:"},
 		&cobra.Group{ID: ui.GroupAction, Title: "Act:"},
 	)
-	addServeFlags(root)
+	config.AddServeFlags(root)
 	root.AddCommand(
 		c.serveCommand(), c.agentCommand(), c.benchCommand(), c.authCommand(),
 		c.backupCommand(), c.restoreCommand(),

@@ -2,60 +2,23 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"log/slog"
-	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/eventstream"
 	"missioncontrol/eventstream/embedded"
 	"missioncontrol/missions"
+	"missioncontrol/missions/redisstore"
+	"missioncontrol/missions/sqlitestore"
 	"missioncontrol/supervisor"
-	"missioncontrol/supervisor/alerts"
-	"missioncontrol/supervisor/tracing"
 	"missioncontrol/supervisor/web"
 )
-
-// serveConfig is the configuration of serve, from flags, environment and file.
-type serveConfig struct {
-	Server    string        // URLs of an external broker; "" for the embedded one
-	NATS      []nats.Option // credentials, TLS … for the external broker
-	Listen    string        // the embedded broker's address
-	Store     string        // see storeIn
-	DataDir   string
-	HTTP      string // an address, or "off"
-	Lease     time.Duration
-	Heartbeat time.Duration
-	Retention time.Duration
-	Grace     time.Duration
-
-	// BrokerSync is how often the external broker writes to its disk.
-	BrokerSync time.Duration
-
-	// SystemSignIn signs in to the external broker's system account; nil without one.
-	SystemSignIn []nats.Option
-
-	Access    *embedded.Access // who may use the embedded broker; nil for everyone
-	ListenTLS *tls.Config      // of the embedded broker; nil without TLS
-	Guard     web.Guard        // who may use HTTP
-
-	EventRetention time.Duration // of a newly created stream
-
-	Tracer *tracing.Tracer // nil unless the environment asks for traces
-
-	OutboxLimit int64
-	Replicas    int
-
-	Alerts        []alerts.Rule
-	AlertInterval time.Duration
-	Webhook       *alerts.Webhook // nil: alerts notify no webhook
-}
 
 // serveInfo says where everything is, one line each.
 type serveInfo struct{ Broker, Store, Events, HTTP, Version string }
@@ -66,7 +29,7 @@ const stopTimeout = 10 * time.Second
 // instance is a running supervisor: its parts, in the order in which they start. They
 // stop in the opposite order, so that each part still has what it depends on.
 type instance struct {
-	cfg serveConfig
+	cfg config.Config
 	log *slog.Logger
 
 	broker      *embedded.Server
@@ -85,7 +48,7 @@ type instance struct {
 
 // serve runs the supervisor until ctx ends and then stops it cleanly. An error at the
 // start is one sentence for the user.
-func serve(ctx context.Context, cfg serveConfig, log *slog.Logger, ready func(serveInfo)) error {
+func serve(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(serveInfo)) error {
 	h := &instance{cfg: cfg, log: log}
 	err := h.start(ctx)
 	if err == nil {
@@ -150,29 +113,25 @@ func (h *instance) stopTracing(context.Context) error {
 }
 
 func (h *instance) startStore(ctx context.Context) error {
-	store, err := h.storeIn().open(ctx, h.cfg.OutboxLimit, h.log.With("part", "store"))
+	store, err := h.openStore(ctx)
 	if err != nil {
 		return err
 	}
-	h.store, h.sharedStore = store, h.storeIn().mayBeShared()
+	h.store, h.sharedStore = store, h.storeIn().Shared()
 	h.onStop(func(context.Context) error { return store.Close() })
 	return nil
 }
 
-func (h *instance) storeIn() storeIn { return storeIn{text: h.cfg.Store, dataDir: h.cfg.DataDir} }
+func (h *instance) openStore(ctx context.Context) (missions.Store, error) {
+	log := h.log.With("part", "store")
+	if path, ok := h.storeIn().Path(); ok {
+		return sqlitestore.Open(sqlitestore.Config{Path: path, OutboxLimit: h.cfg.OutboxLimit, Logger: log})
+	}
+	return redisstore.Open(ctx, redisstore.Config{URL: h.cfg.Store, OutboxLimit: h.cfg.OutboxLimit, Logger: log})
+}
 
-// redactURL keeps the password in a URL, or in a list of URLs, out of messages. A scheme
-// may be missing or broken: anything before an @ could be a password.
-func redactURL(raw string) string {
-	at := strings.LastIndex(raw, "@")
-	if at < 0 {
-		return raw
-	}
-	scheme, _, ok := strings.Cut(raw[:at], "://")
-	if !ok || strings.ContainsAny(scheme, ":@") {
-		return "***" + raw[at:]
-	}
-	return scheme + "://***" + raw[at:]
+func (h *instance) storeIn() config.StoreLocation {
+	return config.StoreLocation{Text: h.cfg.Store, DataDir: h.cfg.DataDir}
 }
 
 func (h *instance) startService(ctx context.Context) error {
@@ -256,9 +215,9 @@ func (h *instance) startWeb(context.Context) error {
 }
 
 func (h *instance) info() serveInfo {
-	info := serveInfo{Version: version(), Store: h.storeIn().String(), HTTP: "off", Broker: redactURL(h.cfg.Server)}
+	info := serveInfo{Version: version(), Store: h.storeIn().String(), HTTP: "off", Broker: config.RedactURL(h.cfg.Server)}
 	if h.broker != nil {
-		info.Broker += " (embedded, JetStream in " + filepath.Join(h.cfg.DataDir, jetStreamName) + ")"
+		info.Broker += " (embedded, JetStream in " + filepath.Join(h.cfg.DataDir, config.JetStreamName) + ")"
 	}
 	if h.web.Addr() != "" {
 		info.HTTP = "http://" + h.web.Addr()
@@ -272,16 +231,4 @@ func (h *instance) info() serveInfo {
 		info.Events += ": " + status.Reason
 	}
 	return info
-}
-
-// defaultDataDir returns the default data directory: as the desktop conventions define
-// it, or below the working directory.
-func defaultDataDir() string {
-	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "missioncontrol")
-	}
-	if home, err := os.UserHomeDir(); err == nil {
-		return filepath.Join(home, ".local", "share", "missioncontrol")
-	}
-	return "missioncontrol-data"
 }

@@ -11,14 +11,11 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/eventstream"
 	"missioncontrol/eventstream/embedded"
 	"missioncontrol/supervisor/api"
 )
-
-// jetStreamName is the directory of the embedded broker's streams within the data
-// directory.
-const jetStreamName = "jetstream"
 
 func (h *instance) startBroker(ctx context.Context) error {
 	if h.cfg.Server != "" {
@@ -33,7 +30,7 @@ func (h *instance) startBroker(ctx context.Context) error {
 		return fmt.Errorf("--listen %s is not an address like 127.0.0.1:4222", h.cfg.Listen)
 	}
 	h.broker, err = embedded.Start(ctx, embedded.Config{
-		Host: host, Port: port, StoreDir: filepath.Join(h.cfg.DataDir, jetStreamName), Logger: h.log.With("part", "broker"),
+		Host: host, Port: port, StoreDir: filepath.Join(h.cfg.DataDir, config.JetStreamName), Logger: h.log.With("part", "broker"),
 		Access: h.cfg.Access, TLS: h.cfg.ListenTLS,
 	})
 	if err != nil {
@@ -122,11 +119,11 @@ func (h *instance) connect(ctx context.Context) error {
 	)
 	nc, err := nats.Connect(h.cfg.Server, options...)
 	if err != nil {
-		return fmt.Errorf("--server %s cannot be used: %w", redactURL(h.cfg.Server), err)
+		return fmt.Errorf("--server %s cannot be used: %w", config.RedactURL(h.cfg.Server), err)
 	}
 	if !nc.IsConnected() {
 		away.Store(true)
-		h.log.Warn("no broker can be reached yet; joining when one can", "server", redactURL(h.cfg.Server))
+		h.log.Warn("no broker can be reached yet; joining when one can", "server", config.RedactURL(h.cfg.Server))
 	}
 	h.nc = nc
 	h.onStop(func(context.Context) error { nc.Close(); return nil })

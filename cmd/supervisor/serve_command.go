@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/ui"
 )
 
@@ -35,7 +36,7 @@ one that exists: nats stream edit EVENTS --max-age 30d, or --replicas 3.`,
 		Args: ui.NoArguments,
 		RunE: c.serve,
 	}
-	addServeFlags(cmd)
+	config.AddServeFlags(cmd)
 	return cmd
 }
 
@@ -47,24 +48,24 @@ one that exists: nats stream edit EVENTS --max-age 30d, or --replicas 3.`,
 const ballastBytes = 64 << 20
 
 func (c *cli) serve(cmd *cobra.Command, _ []string) error {
-	s, err := c.loadServeSettings(cmd.Flags())
+	s, err := config.LoadServe(cmd.Flags(), c.LookupEnv, c.Version)
 	if err != nil {
 		return err
 	}
 	defer runtime.KeepAlive(make([]byte, ballastBytes))
-	log := slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: s.logLevel}))
-	if s.serve.Tracer, err = c.tracer(cmd.Context(), "supervisor"); err != nil {
+	log := slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: s.LogLevel}))
+	if s.Tracer, err = config.Tracer(cmd.Context(), "supervisor", c.Version, c.LookupEnv); err != nil {
 		return err
 	}
 	ready := func(info serveInfo) { c.banner(&s, info) }
-	if s.logFormat == "json" {
-		log = slog.New(slog.NewJSONHandler(c.Err, &slog.HandlerOptions{Level: s.logLevel}))
+	if s.LogFormat == "json" {
+		log = slog.New(slog.NewJSONHandler(c.Err, &slog.HandlerOptions{Level: s.LogLevel}))
 		ready = func(info serveInfo) {
 			log.Info("ready", "version", info.Version, "broker", info.Broker, "store", info.Store, "events", info.Events, "http", info.HTTP)
 		}
 	}
-	warnOfExposed(s.exposed, log)
-	return serve(cmd.Context(), s.serve, log, func(info serveInfo) {
+	warnOfExposed(s.Exposed, log)
+	return serve(cmd.Context(), s.Config, log, func(info serveInfo) {
 		ready(info)
 		c.tellSystemd(sdReady, log)
 		context.AfterFunc(cmd.Context(), func() { c.tellSystemd(sdStopping, log) })
@@ -72,17 +73,17 @@ func (c *cli) serve(cmd *cobra.Command, _ []string) error {
 }
 
 // banner says that everything is up, where it is, and what to try.
-func (c *cli) banner(s *settings, info serveInfo) {
+func (c *cli) banner(s *config.Settings, info serveInfo) {
 	where := ""
 	url, _, _ := strings.Cut(info.Broker, " ")
 	switch {
-	case s.connection.context.text != "":
-		where = " --context " + s.connection.context.text
-	case url != defaultServer:
+	case s.Context() != "":
+		where = " --context " + s.Context()
+	case url != config.DefaultServer:
 		where = " -s " + url
 	}
 	forNATS, forOurs := where, where
-	if s.serve.Access != nil {
+	if s.Access != nil {
 		forNATS, forOurs = where+" --user NAME --password PASSWORD", where+" --user NAME --password-file FILE"
 	}
 	b := c.Out.Card("Mission Control " + info.Version)
@@ -96,4 +97,11 @@ func (c *cli) banner(s *settings, info serveInfo) {
 	b.Gap()
 	b.Line("Stop", "Ctrl-C")
 	b.Print()
+}
+
+// warnOfExposed logs that others can read secrets.
+func warnOfExposed(exposed []config.Exposure, log *slog.Logger) {
+	for _, e := range exposed {
+		log.Warn("others can read a file with a secret", "file", e.File, "setting", e.Where, "do", "chmod 600 "+e.File)
+	}
 }

@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 
 	"github.com/nats-io/nats.go"
+
+	"missioncontrol/cmd/supervisor/config"
 )
 
 // warnOfStrangers warns about addresses that are open to clients that are not signed in,
@@ -18,7 +20,7 @@ func (h *instance) warnOfExposure() {
 		{cfg.HTTP, cfg.Guard.Tokens != nil || verifies(cfg.Guard.TLS), cfg.Guard.TLS != nil},
 	} {
 		switch {
-		case listener.address == "off" || listener.address == cfg.Listen && h.broker == nil || !reachable(listener.address):
+		case listener.address == "off" || listener.address == cfg.Listen && h.broker == nil || !config.Reachable(listener.address):
 		case !listener.guarded:
 			h.log.Warn("INSECURE: whoever can reach this address may do everything; --insecure was given", "address", listener.address)
 		case !listener.encrypted:

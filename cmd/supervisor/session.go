@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
@@ -20,7 +21,7 @@ import (
 type session struct {
 	nc     *nats.Conn
 	client *client.Client
-	broker broker
+	broker config.Broker
 }
 
 // programName is the name of the commands' connections, shown by the broker and the
@@ -58,16 +59,16 @@ func (c *cli) connect(cmd *cobra.Command, timeout time.Duration, use func(contex
 // dial opens a connection, which the caller closes. It passes the broker's denials to
 // denied.
 func (c *cli) dial(cmd *cobra.Command, timeout time.Duration, denied func(error)) (*session, error) {
-	settings, err := c.loadConnection(cmd)
+	settings, err := config.LoadConnection(cmd.Flags(), c.LookupEnv)
 	if err != nil {
 		return nil, err
 	}
-	b, err := settings.broker(true)
+	b, err := settings.Broker(true)
 	if err != nil {
 		return nil, err
 	}
-	c.warnOfExposed(settings.exposed)
-	options := append(b.options,
+	config.WarnOfExposed(c.Console, settings.Exposed)
+	options := append(b.Options,
 		nats.Name(programName), nats.Timeout(timeout), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), nats.PermissionErrOnSubscribe(true),
 		nats.ReconnectWait(200*time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 200*time.Millisecond),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
@@ -76,9 +77,9 @@ func (c *cli) dial(cmd *cobra.Command, timeout time.Duration, denied func(error)
 			}
 		}),
 	)
-	nc, err := nats.Connect(b.urls, options...)
+	nc, err := nats.Connect(b.URLs, options...)
 	if err != nil {
-		return nil, notConnected(b.urls, err)
+		return nil, config.NotConnected(b.URLs, err)
 	}
 	return &session{nc: nc, client: client.New(nc, client.Name(programName)), broker: b}, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/supervisor/api"
 )
@@ -17,7 +18,7 @@ func (c *cli) statusCommand() *cobra.Command {
   supervisor status --json | jq .pending_missions`,
 		Args: ui.NoArguments,
 	}
-	addConnectionFlags(cmd)
+	config.AddConnectionFlags(cmd)
 	l := addLookFlags(cmd)
 	cmd.RunE = showReply(c, l, api.SubjectStatus, api.Empty{}, statusCard)
 	return cmd

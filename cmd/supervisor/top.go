@@ -12,6 +12,7 @@ import (
 	"github.com/gdamore/tcell/v2"
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/ui"
 )
 
@@ -31,7 +32,7 @@ the keys.`,
   supervisor top --context production`,
 		Args: ui.NoArguments,
 	}
-	addConnectionFlags(cmd)
+	config.AddConnectionFlags(cmd)
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		if !c.Out.Terminal {
 			return ui.Usagef("top needs a terminal; programs are served by: supervisor status --watch --json")

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -19,19 +19,6 @@ func kept(t *testing.T, text string) string {
 	path := filepath.Join(t.TempDir(), "kept.yaml")
 	must(t, os.WriteFile(path, []byte(text), 0o600))
 	return path
-}
-
-// guards are valid files.
-type guards struct{ users, tokens string }
-
-func newGuards(t *testing.T) guards {
-	t.Helper()
-	dir := t.TempDir()
-	g := guards{filepath.Join(dir, "users.yaml"), filepath.Join(dir, "tokens.yaml")}
-	for _, args := range [][]string{{"auth", "add", "viewer", "v", "--users", g.users, "--nkey"}, {"auth", "token", "viewer", "t", "--tokens", g.tokens}} {
-		equal(t, "exit code", newCall(nil).start(t, args...).wait(t), 0)
-	}
-	return g
 }
 
 // An address that other machines can reach needs users or a token, or an explicit
@@ -112,7 +99,7 @@ func TestNamesOfTheHTTPHost(t *testing.T) {
 		"nested":          {file: "http_host: [[a]]\n", want: "it has to be a single value"},
 	} {
 		s, err := load(t, c.args, map[string]string{"SUPERVISOR_HTTP_HOST": c.env}, c.file)
-		if got := fmt.Sprint(s.serve.Guard.Hosts); err == nil && got != c.want {
+		if got := fmt.Sprint(s.Config.Guard.Hosts); err == nil && got != c.want {
 			t.Errorf("%s: got %s, want %s", name, got, c.want)
 		}
 		var usage *ui.UsageError
@@ -167,7 +154,7 @@ func TestUsersInTheConfigurationFile(t *testing.T) {
 	const mary = "users:\n  - name: mary\n    role: operator\n    password_hash: " + bcryptOfNothing + "\n"
 	s, err := load(t, []string{"--users-file", g.users, "--listen", "0.0.0.0:4222"}, nil, mary)
 	must(t, err)
-	access := s.serve.Access
+	access := s.Config.Access
 	if access == nil || len(access.Users) != 0 || len(access.Guests) != 2 || access.Guests[0].Name != "mary" {
 		t.Fatalf("access is %+v", access)
 	}

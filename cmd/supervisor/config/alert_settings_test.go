@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -29,7 +29,7 @@ missions-waiting: missions.oldest_claimable_seconds > 900 for 1m0s, 0 samples
 no-agent: missions.pending_without_agent > 0 for 2m0s, 0 samples
 outbox-growing: events.waiting > 10000 for 2m0s, 0 samples
 `
-	equal(t, "rules by default", alertRequests(s.serve.Alerts), defaults)
+	equal(t, "rules by default", alertRequests(s.Config.Alerts), defaults)
 
 	s, err = load(t, nil, nil, `
 alerts:
@@ -50,7 +50,7 @@ alerts:
     enabled: false
 `)
 	must(t, err)
-	equal(t, "rules", alertRequests(s.serve.Alerts), `event-stream-degraded: events.degraded >= 1 for 1m0s, 0 samples
+	equal(t, "rules", alertRequests(s.Config.Alerts), `event-stream-degraded: events.degraded >= 1 for 1m0s, 0 samples
 idle: agents.utilization < 0.05 for 24h0m0s, 0 samples
 missions-failing: missions.windows.1h.success_rate < 0.5 for 1m0s, 20 samples
 missions-waiting: missions.oldest_claimable_seconds > 900 for 1m0s, 0 samples
@@ -59,7 +59,7 @@ slow: missions.windows.5m.duration_seconds.p95resize > 30 for 5m0s, 0 samples
 `)
 	s, err = load(t, []string{"--alert-defaults", "off"}, nil, "alerts:\n- {name: big, metric: missions.total, comparison: '>=', threshold: 1_000_000}\n")
 	must(t, err)
-	equal(t, "without defaults", alertRequests(s.serve.Alerts), "big: missions.total >= 1e+06 for 1m0s, 0 samples\n")
+	equal(t, "without defaults", alertRequests(s.Config.Alerts), "big: missions.total >= 1e+06 for 1m0s, 0 samples\n")
 }
 
 func TestARuleThatIsWrongIsNamed(t *testing.T) {
@@ -107,8 +107,8 @@ func TestTheAlertWebhook(t *testing.T) {
 	t.Parallel()
 	s, err := load(t, nil, map[string]string{"SUPERVISOR_ALERT_WEBHOOK_SECRET": "geheim"}, "alert_webhook: https://x/y\nalert_interval: 2s\n")
 	must(t, err)
-	if s.serve.Webhook == nil || s.serve.AlertInterval != 2*time.Second {
-		t.Errorf("%+v", s.serve)
+	if s.Config.Webhook == nil || s.Config.AlertInterval != 2*time.Second {
+		t.Errorf("%+v", s.Config)
 	}
 	for want, args := range map[string][]string{
 		"--alert-webhook-secret is for a webhook, and none is named; add --alert-webhook URL": {"--alert-webhook-secret", "geheim"},

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -31,7 +31,7 @@ type setting struct {
 
 	// apply checks a value and stores it. Its error says what is wrong with "it"; the
 	// caller adds where the value was set.
-	apply func(into *settings, g value) error
+	apply func(into *Settings, g value) error
 }
 
 func (s *setting) flag() string { return strings.ReplaceAll(s.key, "_", "-") }
@@ -48,6 +48,9 @@ const (
 	doorFile
 	doorNone // the default
 )
+
+// Lookup looks up a variable of the environment, as os.LookupEnv does.
+type Lookup func(name string) (value string, ok bool)
 
 // value is a setting's value, and where it was set.
 type value struct {
@@ -82,7 +85,7 @@ func addFlags(flags *pflag.FlagSet, table []setting, env func(*setting) string) 
 // doors are the setting sources: flags, environment, file.
 type sources struct {
 	flags  *pflag.FlagSet
-	lookup func(string) (string, bool)
+	lookup Lookup
 	env    func(*setting) string
 	file   map[string]value // by key
 }
@@ -113,7 +116,7 @@ func (d *sources) find(s *setting) value {
 
 // load finds and applies every setting of a table. The error names where a bad value was
 // set.
-func (d *sources) load(table []setting, into *settings) error {
+func (d *sources) load(table []setting, into *Settings) error {
 	for i := range table {
 		s := &table[i]
 		g := d.find(s)
@@ -131,8 +134,8 @@ func (d *sources) load(table []setting, into *settings) error {
 	return nil
 }
 
-// oneOf checks that text is one of the words.
-func oneOf(text string, words ...string) error {
+// OneOf checks that text is one of the words.
+func OneOf(text string, words ...string) error {
 	if slices.Contains(words, text) {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"cmp"
@@ -36,35 +36,35 @@ type ruleEntry struct {
 func alertSettings() []setting {
 	return []setting{
 		{key: "alert_defaults", placeholder: "on|off", fallback: "on", help: "whether the alert rules that come with the program count: on|off",
-			apply: func(s *settings, g value) error {
+			apply: func(s *Settings, g value) error {
 				s.alerting.withDefaults = g.text == "on"
-				return oneOf(g.text, "on", "off")
+				return OneOf(g.text, "on", "off")
 			}},
 		{key: "alert_interval", placeholder: "DURATION", fallback: "5s", help: "DURATION between two looks at the alert rules, up to 20 seconds",
-			apply: func(s *settings, g value) (err error) {
-				s.serve.AlertInterval, err = ui.DurationWithin(g.text, 10*time.Millisecond, missions.AlertCheckEvery)
+			apply: func(s *Settings, g value) (err error) {
+				s.Config.AlertInterval, err = ui.DurationWithin(g.text, 10*time.Millisecond, missions.AlertCheckEvery)
 				return err
 			}},
 		{key: "alert_webhook", placeholder: "URL", help: "URL that is told of alerts by POST; see docs/OPERATIONS.md",
-			apply: func(s *settings, g value) error { s.alerting.webhook = g; return nil }},
+			apply: func(s *Settings, g value) error { s.alerting.webhook = g; return nil }},
 		{key: "alert_webhook_file", placeholder: "FILE", private: true, help: "FILE that holds nothing but URL, for one that only its owner may know",
-			apply: fromFile(func(s *settings) *value { return &s.alerting.webhook })},
+			apply: fromFile(func(s *Settings) *value { return &s.alerting.webhook })},
 		{key: "alert_webhook_secret", placeholder: "SECRET", help: "SECRET to sign with what the webhook is told: any text, or whsec_ and base64", secret: true,
-			apply: func(s *settings, g value) error { s.alerting.secret = g; return nil }},
+			apply: func(s *Settings, g value) error { s.alerting.secret = g; return nil }},
 		{key: "alert_webhook_secret_file", placeholder: "FILE", private: true, help: "FILE that holds nothing but SECRET",
-			apply: fromFile(func(s *settings) *value { return &s.alerting.secret })},
+			apply: fromFile(func(s *Settings) *value { return &s.alerting.secret })},
 	}
 }
 
 // alertsSetting is a list in the configuration file. It has no flag.
-var alertsSetting = setting{key: "alerts", list: true, apply: func(s *settings, g value) (err error) {
+var alertsSetting = setting{key: "alerts", list: true, apply: func(s *Settings, g value) (err error) {
 	s.alerting.where = g
 	s.alerting.rules, err = parseRules(g.text)
 	return err
 }}
 
 // apply fills in the alert part of cfg.
-func (a *alerting) apply(cfg *serveConfig) error {
+func (a *alerting) apply(cfg *Config, version string) error {
 	var defaults []alerts.Rule
 	if a.withDefaults {
 		defaults = alerts.Defaults()
@@ -80,7 +80,7 @@ func (a *alerting) apply(cfg *serveConfig) error {
 		}
 		return nil
 	}
-	if cfg.Webhook, err = alerts.NewWebhook(a.webhook.text, a.secret.text, "missioncontrol/"+version()); err != nil {
+	if cfg.Webhook, err = alerts.NewWebhook(a.webhook.text, a.secret.text, "missioncontrol/"+version); err != nil {
 		return ui.Usagef("%s: %v", a.webhook.where, err)
 	}
 	return nil
@@ -118,7 +118,7 @@ var ruleFields = []string{"name", "enabled", "metric", "comparison", "threshold"
 
 func (e *ruleEntry) add(pair *ast.MappingValueNode) error {
 	key := pair.Key.GetToken().Value
-	if err := oneOf(key, ruleFields...); err != nil {
+	if err := OneOf(key, ruleFields...); err != nil {
 		return err
 	}
 	text, ok := scalar(pair.Value)

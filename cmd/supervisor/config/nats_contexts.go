@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/nats-io/nats.go"
+	"github.com/spf13/cobra"
 	"github.com/synadia-io/orbit.go/natscontext"
 
 	"missioncontrol/cmd/supervisor/ui"
@@ -71,4 +72,9 @@ func knownContexts() []string {
 		names[i] = strings.TrimSuffix(filepath.Base(file), ".json")
 	}
 	return names
+}
+
+// completeContexts suggests contexts, and no files.
+func completeContexts(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return knownContexts(), cobra.ShellCompDirectiveNoFileComp
 }

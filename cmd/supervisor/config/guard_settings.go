@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"crypto/tls"
@@ -32,8 +32,8 @@ type tlsFiles struct{ cert, key, clientCA value }
 
 // guardSettings returns the table of the guard's settings.
 func guardSettings() []setting {
-	keep := func(field func(*guard) *value) func(*settings, value) error {
-		return func(s *settings, g value) error { *field(&s.guard) = g; return nil }
+	keep := func(field func(*guard) *value) func(*Settings, value) error {
+		return func(s *Settings, g value) error { *field(&s.guard) = g; return nil }
 	}
 	return []setting{
 		{key: "users_file", placeholder: "FILE", help: "FILE with the users of the embedded broker, made with: supervisor auth add; without, everybody may do everything",
@@ -55,7 +55,7 @@ func guardSettings() []setting {
 		{key: "http_tls_client_ca", placeholder: "FILE", help: "FILE with the authorities one of which has to have signed each HTTPS client's certificate",
 			apply: keep(func(g *guard) *value { return &g.http.clientCA })},
 		{key: "insecure", isBool: true, help: "let everybody who can reach an address do everything, where other machines can reach it",
-			apply: func(s *settings, g value) (err error) {
+			apply: func(s *Settings, g value) (err error) {
 				if s.guard.insecure, err = strconv.ParseBool(g.text); err != nil {
 					err = fmt.Errorf("%q is not true or false", g.text)
 				}
@@ -65,26 +65,26 @@ func guardSettings() []setting {
 }
 
 // applyHosts checks and stores host names.
-func applyHosts(s *settings, g value) error {
+func applyHosts(s *Settings, g value) error {
 	for text := range strings.SplitSeq(g.text, ",") {
 		host, err := web.ParseHost(strings.TrimSpace(text))
 		if err != nil {
 			return err
 		}
-		s.serve.Guard.Hosts = append(s.serve.Guard.Hosts, host)
+		s.Config.Guard.Hosts = append(s.Config.Guard.Hosts, host)
 	}
 	return nil
 }
 
 // usersSetting is a list in the configuration file. It has no flag.
-var usersSetting = setting{key: "users", list: true, apply: func(s *settings, g value) (err error) {
+var usersSetting = setting{key: "users", list: true, apply: func(s *Settings, g value) (err error) {
 	s.guard.usersGiven = g
 	s.guard.users, err = credentials.ParseUsers([]byte(g.text))
 	return err
 }}
 
 // apply reads the files and fills in the access part of cfg.
-func (g *guard) apply(cfg *serveConfig, external bool) error {
+func (g *guard) apply(cfg *Config, external bool) error {
 	if external {
 		for _, setValue := range []value{g.usersFile, g.usersGiven, g.listen.cert, g.listen.key, g.listen.clientCA} {
 			if setValue.text != "" {
@@ -108,7 +108,7 @@ func (g *guard) apply(cfg *serveConfig, external bool) error {
 	return g.refuseExposed(cfg, external)
 }
 
-func (g *guard) applyUsers(cfg *serveConfig) error {
+func (g *guard) applyUsers(cfg *Config) error {
 	users := g.users
 	if g.usersFile.text != "" {
 		if err := trusted(g.usersFile, g.usersFile.text); err != nil {
@@ -166,7 +166,7 @@ func permissionsOf(role roles.Role, name string) *embedded.Permissions {
 	return &permissions
 }
 
-func (g *guard) applyTokens(cfg *serveConfig) error {
+func (g *guard) applyTokens(cfg *Config) error {
 	if g.tokensFile.text == "" {
 		return nil
 	}
@@ -217,23 +217,23 @@ func (f *tlsFiles) config() (*tls.Config, error) {
 
 // refuseExposed refuses to listen where other machines can connect without signing in,
 // unless that is explicitly allowed. A client certificate counts as signing in.
-func (g *guard) refuseExposed(cfg *serveConfig, external bool) error {
+func (g *guard) refuseExposed(cfg *Config, external bool) error {
 	if g.insecure {
 		return nil
 	}
-	if !external && reachable(cfg.Listen) && cfg.Access == nil && g.listen.clientCA.text == "" {
+	if !external && Reachable(cfg.Listen) && cfg.Access == nil && g.listen.clientCA.text == "" {
 		return ui.Usagef("--listen %s can be reached from other machines, and nobody has to sign in; "+
 			"name users with --users-file (see: supervisor auth add --help), or say --insecure", cfg.Listen)
 	}
-	if cfg.HTTP != "off" && reachable(cfg.HTTP) && cfg.Guard.Tokens == nil && g.http.clientCA.text == "" {
+	if cfg.HTTP != "off" && Reachable(cfg.HTTP) && cfg.Guard.Tokens == nil && g.http.clientCA.text == "" {
 		return ui.Usagef("--http %s can be reached from other machines, and takes no token; "+
 			"name tokens with --tokens-file (see: supervisor auth token --help), or say --insecure", cfg.HTTP)
 	}
 	return nil
 }
 
-// reachable reports whether other machines can reach an address.
-func reachable(address string) bool {
+// Reachable reports whether other machines can reach an address.
+func Reachable(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return true

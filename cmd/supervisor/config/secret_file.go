@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -41,8 +41,8 @@ var errTwice = errors.New("the same is given in two ways")
 
 // fromFile returns an apply function that reads a secret from a file into the setting for
 // the secret itself. If both are set, the source with the higher precedence wins.
-func fromFile(place func(*settings) *value) func(*settings, value) error {
-	return func(s *settings, g value) error {
+func fromFile(place func(*Settings) *value) func(*Settings, value) error {
+	return func(s *Settings, g value) error {
 		secret, err := readSecret(g.text)
 		if err != nil {
 			return err

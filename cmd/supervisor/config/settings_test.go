@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -18,14 +18,14 @@ import (
 // applied.
 type settingCase struct {
 	flag, file, env string // values, as set
-	read            func(*settings) string
+	read            func(*Settings) string
 	want            [3]string // as read: flag, environment, file; default: as set
 	fallback        string
 	besides         []string // arguments that the setting also needs
 }
 
-func field(read func(*settings) any) func(*settings) string {
-	return func(s *settings) string { return fmt.Sprint(read(s)) }
+func field(read func(*Settings) any) func(*Settings) string {
+	return func(s *Settings) string { return fmt.Sprint(read(s)) }
 }
 
 // settingCases returns every setting of serve.
@@ -38,7 +38,7 @@ func settingCases(t *testing.T) map[string]settingCase {
 		return path
 	}
 	external := []string{"--server", "nats://broker:4222"}
-	path := func(key string, read func(*settings) any, besides ...string) settingCase {
+	path := func(key string, read func(*Settings) any, besides ...string) settingCase {
 		return settingCase{flag: file(key + "-flag"), env: file(key + "-env"), file: file(key + "-file"),
 			read: field(read), besides: append(besides, external...)}
 	}
@@ -48,96 +48,93 @@ func settingCases(t *testing.T) map[string]settingCase {
 		must(t, os.WriteFile(path, []byte(text), 0o600))
 		return path
 	}
-	secretFile := func(read func(*settings) any, besides []string) settingCase {
+	secretFile := func(read func(*Settings) any, besides []string) settingCase {
 		return settingCase{flag: holds("geheim-f\n"), env: holds("geheim-e"), file: holds("geheim-c\r\n"),
 			want: [3]string{"geheim-f", "geheim-e", "geheim-c"}, read: field(read), besides: besides}
 	}
 	authority := tlstest.New(t)
-	pair, users, tokens := authority.Server(), filepath.Join(t.TempDir(), "users.yaml"), filepath.Join(t.TempDir(), "tokens.yaml")
-	for _, args := range [][]string{{"auth", "add", "viewer", "v", "--users", users, "--nkey"}, {"auth", "token", "viewer", "v", "--tokens", tokens}} {
-		equal(t, "exit code", newCall(nil).start(t, args...).wait(t), 0)
-	}
+	pair, g := authority.Server(), newGuards(t)
 	// Three copies of a valid file, so that they can be told apart.
 	guarded := func(source string, read func(*guard) value, besides ...string) settingCase {
 		text, err := os.ReadFile(source)
 		must(t, err)
 		c := settingCase{flag: holds(string(text)), env: holds(string(text)), file: holds(string(text)), besides: besides}
-		c.read = func(s *settings) string { return read(&s.guard).text }
+		c.read = func(s *Settings) string { return read(&s.guard).text }
 		return c
 	}
 	t.Setenv("XDG_DATA_HOME", "/var/lib/of-tests")
 	return map[string]settingCase{
 		"store": {flag: "sqlite:/f.db", env: "sqlite:/e.db", file: "sqlite:/c.db",
-			read: field(func(s *settings) any { return s.serve.Store })},
+			read: field(func(s *Settings) any { return s.Config.Store })},
 		"data_dir": {flag: "/f", env: "/e", file: "/c", fallback: "/var/lib/of-tests/missioncontrol",
-			read: field(func(s *settings) any { return s.serve.DataDir })},
+			read: field(func(s *Settings) any { return s.Config.DataDir })},
 		"listen": {flag: "127.0.0.1:1", env: "127.0.0.1:2", file: "127.0.0.1:3", fallback: "127.0.0.1:4222",
-			read: field(func(s *settings) any { return s.serve.Listen })},
+			read: field(func(s *Settings) any { return s.Config.Listen })},
 		"http": {flag: "off", env: "127.0.0.1:2", file: "off", fallback: "127.0.0.1:8080",
-			read: field(func(s *settings) any { return s.serve.HTTP })},
+			read: field(func(s *Settings) any { return s.Config.HTTP })},
 		"log_format": {flag: "json", env: "text", file: "json", fallback: "text",
-			read: field(func(s *settings) any { return s.logFormat })},
+			read: field(func(s *Settings) any { return s.LogFormat })},
 		"log_level": {flag: "error", env: "warn", file: "debug", want: [3]string{"ERROR", "WARN", "DEBUG"}, fallback: "INFO",
-			read: field(func(s *settings) any { return s.logLevel })},
+			read: field(func(s *Settings) any { return s.LogLevel })},
 		"lease": {flag: "20s", env: "30s", file: "40s", fallback: "10s",
-			read: field(func(s *settings) any { return s.serve.Lease })},
+			read: field(func(s *Settings) any { return s.Config.Lease })},
 		"heartbeat": {flag: "1s", env: "2s", file: "4s", fallback: "3s",
-			read: field(func(s *settings) any { return s.serve.Heartbeat })},
+			read: field(func(s *Settings) any { return s.Config.Heartbeat })},
 		"grace": {flag: "1s", env: "2s", file: "4s", fallback: "500ms",
-			read: field(func(s *settings) any { return s.serve.Grace })},
-		"system_creds": path("system_creds", func(s *settings) any { return s.system.creds.text }),
-		"system_nkey":  path("system_nkey", func(s *settings) any { return s.system.nkey.text }),
+			read: field(func(s *Settings) any { return s.Config.Grace })},
+		"system_creds": path("system_creds", func(s *Settings) any { return s.system.creds.text }),
+		"system_nkey":  path("system_nkey", func(s *Settings) any { return s.system.nkey.text }),
 		"system_user": {flag: "f", env: "e", file: "c", besides: append([]string{"--system-password", "p"}, external...),
-			read: field(func(s *settings) any { return s.system.user.text })},
+			read: field(func(s *Settings) any { return s.system.user.text })},
 		"system_password": {flag: "pf", env: "pe", file: "pc", besides: append([]string{"--system-user", "u"}, external...),
-			read: field(func(s *settings) any { return s.system.password.text })},
+			read: field(func(s *Settings) any { return s.system.password.text })},
 		"retention": {flag: "1d", env: "2d", file: "36h", want: [3]string{"24h0m0s", "48h0m0s", "36h0m0s"}, fallback: "168h0m0s",
-			read: field(func(s *settings) any { return s.serve.Retention })},
+			read: field(func(s *Settings) any { return s.Config.Retention })},
 		"event_retention": {flag: "1d", env: "2d", file: "36h", want: [3]string{"24h0m0s", "48h0m0s", "36h0m0s"}, fallback: "168h0m0s",
-			read: field(func(s *settings) any { return s.serve.EventRetention })},
+			read: field(func(s *Settings) any { return s.Config.EventRetention })},
 		"outbox_limit": {flag: "1", env: "2", file: "3", fallback: "1000000",
-			read: field(func(s *settings) any { return s.serve.OutboxLimit })},
+			read: field(func(s *Settings) any { return s.Config.OutboxLimit })},
 		"broker_sync": {flag: "1s", env: "2s", file: "1ms", fallback: "2m0s",
-			read: field(func(s *settings) any { return s.serve.BrokerSync })},
+			read: field(func(s *Settings) any { return s.Config.BrokerSync })},
 		"replicas": {flag: "3", env: "2", file: "5", fallback: "0",
-			read: field(func(s *settings) any { return s.serve.Replicas })},
+			read: field(func(s *Settings) any { return s.Config.Replicas })},
 		"alert_defaults": {flag: "off", env: "on", file: "off", want: [3]string{"false", "true", "false"}, fallback: "true",
-			read: field(func(s *settings) any { return s.alerting.withDefaults })},
+			read: field(func(s *Settings) any { return s.alerting.withDefaults })},
 		"alert_interval": {flag: "1s", env: "2s", file: "20s", fallback: "5s",
-			read: field(func(s *settings) any { return s.serve.AlertInterval })},
+			read: field(func(s *Settings) any { return s.Config.AlertInterval })},
 		"alert_webhook": {flag: "http://f", env: "https://e/x?y", file: "http://c:1",
-			read: field(func(s *settings) any { return s.alerting.webhook.text })},
+			read: field(func(s *Settings) any { return s.alerting.webhook.text })},
 		"alert_webhook_file": {flag: holds("http://f\n"), env: holds("https://e/x?y"), file: holds("http://c:1"), want: [3]string{"http://f", "https://e/x?y", "http://c:1"},
-			read: field(func(s *settings) any { return s.alerting.webhook.text })},
+			read: field(func(s *Settings) any { return s.alerting.webhook.text })},
 		"alert_webhook_secret": {flag: "f", env: "e", file: "whsec_YWJj", besides: webhook,
-			read: field(func(s *settings) any { return s.alerting.secret.text })},
+			read: field(func(s *Settings) any { return s.alerting.secret.text })},
 		"alert_webhook_secret_file": {flag: file("f"), env: file("e"), file: file("c"), want: [3]string{"f", "e", "c"}, besides: webhook,
-			read: field(func(s *settings) any { return s.alerting.secret.text })},
+			read: field(func(s *Settings) any { return s.alerting.secret.text })},
 		"server": {flag: "nats://f:1", env: "nats://e:2", file: "nats://c:3",
-			read: field(func(s *settings) any { return s.serve.Server })},
+			read: field(func(s *Settings) any { return s.Config.Server })},
 		"context": {flag: "f", env: "e", file: "c",
-			read: field(func(s *settings) any { return s.connection.context.text })},
-		"creds": path("creds", func(s *settings) any { return s.connection.creds.text }),
-		"nkey":  path("nkey", func(s *settings) any { return s.connection.nkey.text }),
+			read: field(func(s *Settings) any { return s.connection.context.text })},
+		"creds": path("creds", func(s *Settings) any { return s.connection.creds.text }),
+		"nkey":  path("nkey", func(s *Settings) any { return s.connection.nkey.text }),
 		"user": {flag: "f", env: "e", file: "c", besides: external,
-			read: field(func(s *settings) any { return s.connection.user.text })},
+			read: field(func(s *Settings) any { return s.connection.user.text })},
 		"password": {flag: "pf", env: "pe", file: "pc", besides: append([]string{"--user", "u"}, external...),
-			read: field(func(s *settings) any { return s.connection.password.text })},
+			read: field(func(s *Settings) any { return s.connection.password.text })},
 		"token": {flag: "tf", env: "te", file: "tc", besides: external,
-			read: field(func(s *settings) any { return s.connection.token.text })},
+			read: field(func(s *Settings) any { return s.connection.token.text })},
 		"store_file": {flag: holds("sqlite:/f.db"), env: holds("sqlite:/e.db\n"), file: holds("sqlite:/c.db\r\n"), want: [3]string{"sqlite:/f.db", "sqlite:/e.db", "sqlite:/c.db"},
-			read: field(func(s *settings) any { return s.serve.Store })},
-		"password_file": secretFile(func(s *settings) any { return s.connection.password.text }, append([]string{"--user", "u"}, external...)),
-		"token_file":    secretFile(func(s *settings) any { return s.connection.token.text }, external),
-		"system_password_file": secretFile(func(s *settings) any { return s.system.password.text },
+			read: field(func(s *Settings) any { return s.Config.Store })},
+		"password_file": secretFile(func(s *Settings) any { return s.connection.password.text }, append([]string{"--user", "u"}, external...)),
+		"token_file":    secretFile(func(s *Settings) any { return s.connection.token.text }, external),
+		"system_password_file": secretFile(func(s *Settings) any { return s.system.password.text },
 			append([]string{"--system-user", "u"}, external...)),
 		"inbox_prefix": {flag: "_INBOX.f", env: "_INBOX.e", file: "mine", besides: external,
-			read: field(func(s *settings) any { return s.connection.inbox.text })},
-		"users_file":  guarded(users, func(g *guard) value { return g.usersFile }),
-		"tokens_file": guarded(tokens, func(g *guard) value { return g.tokensFile }),
+			read: field(func(s *Settings) any { return s.connection.inbox.text })},
+		"users_file":  guarded(g.users, func(g *guard) value { return g.usersFile }),
+		"tokens_file": guarded(g.tokens, func(g *guard) value { return g.tokensFile }),
 		"http_host": {flag: "f.example,F2.example.", env: "e.example, 192.0.2.7", file: "[c.example, c2]", fallback: "[]",
 			want: [3]string{"[f.example f2.example]", "[e.example 192.0.2.7]", "[c.example c2]"},
-			read: field(func(s *settings) any { return s.serve.Guard.Hosts })},
+			read: field(func(s *Settings) any { return s.Config.Guard.Hosts })},
 		"listen_tls_cert":      guarded(pair.Cert, func(g *guard) value { return g.listen.cert }, "--listen-tls-key", pair.Key),
 		"listen_tls_key":       guarded(pair.Key, func(g *guard) value { return g.listen.key }, "--listen-tls-cert", pair.Cert),
 		"listen_tls_client_ca": guarded(authority.File, func(g *guard) value { return g.listen.clientCA }, "--listen-tls-cert", pair.Cert, "--listen-tls-key", pair.Key),
@@ -145,30 +142,31 @@ func settingCases(t *testing.T) map[string]settingCase {
 		"http_tls_key":         guarded(pair.Key, func(g *guard) value { return g.http.key }, "--http-tls-cert", pair.Cert),
 		"http_tls_client_ca":   guarded(authority.File, func(g *guard) value { return g.http.clientCA }, "--http-tls-cert", pair.Cert, "--http-tls-key", pair.Key),
 		"insecure": {flag: "true", env: "true", file: "true", fallback: "false",
-			read: field(func(s *settings) any { return s.guard.insecure })},
-		"tlscert": path("tlscert", func(s *settings) any { return s.connection.tlsCert.text }, "--tlskey", file("key")),
-		"tlskey":  path("tlskey", func(s *settings) any { return s.connection.tlsKey.text }, "--tlscert", file("cert")),
-		"tlsca":   path("tlsca", func(s *settings) any { return s.connection.tlsCA.text }),
+			read: field(func(s *Settings) any { return s.guard.insecure })},
+		"tlscert": path("tlscert", func(s *Settings) any { return s.connection.tlsCert.text }, "--tlskey", file("key")),
+		"tlskey":  path("tlskey", func(s *Settings) any { return s.connection.tlsKey.text }, "--tlscert", file("cert")),
+		"tlsca":   path("tlsca", func(s *Settings) any { return s.connection.tlsCA.text }),
 	}
 }
 
 // load reads settings from arguments, an environment and a file's text.
-func load(t *testing.T, args []string, env map[string]string, file string) (settings, error) {
+func load(t *testing.T, args []string, env map[string]string, file string) (Settings, error) {
 	t.Helper()
 	cmd := &cobra.Command{}
-	addServeFlags(cmd)
+	AddServeFlags(cmd)
 	if file != "" {
 		path := filepath.Join(t.TempDir(), "mc.yaml")
 		must(t, os.WriteFile(path, []byte(file), 0o600))
 		args = append(args, "--config", path)
 	}
 	must(t, cmd.ParseFlags(args))
-	return newCall(env).cli.loadServeSettings(cmd.Flags())
+	lookup := func(name string) (string, bool) { text, ok := env[name]; return text, ok }
+	return LoadServe(cmd.Flags(), lookup, "dev")
 }
 
 // loaded is load without the errors that only a connection can show: these tests are not
 // about a missing context or a file without a seed.
-func loaded(t *testing.T, args []string, env map[string]string, file string) settings {
+func loaded(t *testing.T, args []string, env map[string]string, file string) Settings {
 	t.Helper()
 	s, err := load(t, args, env, file)
 	if err != nil && !strings.Contains(err.Error(), "context") && !strings.Contains(err.Error(), "nkey seed") {
@@ -195,7 +193,7 @@ func TestEverySettingComesThroughEveryDoor(t *testing.T) {
 			file := fmt.Sprintf("# settings\n%s: %s\n", s.key, c.file)
 			for _, step := range []struct {
 				name string
-				got  settings
+				got  Settings
 				want string
 			}{
 				{"flag", loaded(t, flag, nil, ""), c.want[0]},
@@ -217,12 +215,12 @@ func TestEverySettingComesThroughEveryDoor(t *testing.T) {
 }
 
 // withoutDefaults loads only the arguments that the setting also needs.
-func withoutDefaults(t *testing.T, key string, c settingCase) settings {
+func withoutDefaults(t *testing.T, key string, c settingCase) Settings {
 	t.Helper()
 	switch key {
 	case "tlscert", "tlskey", "system_user", "system_password", "system_password_file",
 		"listen_tls_cert", "listen_tls_key", "http_tls_cert", "http_tls_key":
-		return settings{} // only valid in pairs
+		return Settings{} // only valid in pairs
 	}
 	return loaded(t, c.besides, nil, "")
 }
@@ -264,7 +262,7 @@ func TestBadValuesAreCalledByWhereTheyCameFrom(t *testing.T) {
 	}
 }
 
-func errorOf(_ settings, err error) error { return err }
+func errorOf(_ Settings, err error) error { return err }
 
 func TestConfigurationFiles(t *testing.T) {
 	t.Parallel()
@@ -325,5 +323,5 @@ func TestServeIgnoresTheEnvironmentOfTheClients(t *testing.T) {
 	t.Parallel()
 	s, err := load(t, nil, map[string]string{"NATS_URL": "nats://elsewhere:4222", "NATS_CREDS": "/none", "NATS_CONTEXT": "none"}, "")
 	must(t, err)
-	equal(t, "server", s.serve.Server, "")
+	equal(t, "server", s.Config.Server, "")
 }

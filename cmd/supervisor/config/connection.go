@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -8,57 +8,58 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"missioncontrol/cmd/supervisor/ui"
 )
 
-// defaultServer is the broker's address if none is set.
-const defaultServer = "nats://127.0.0.1:4222"
+// DefaultServer is the broker's address if none is set.
+const DefaultServer = "nats://127.0.0.1:4222"
 
-// connection says which broker to use and how to sign in.
-type connection struct {
+// Connection says which broker to use and how to sign in.
+type Connection struct {
 	server, context          value
 	creds, nkey, user, token value // ways to sign in; only one is used
 	password                 value // of user
 	tlsCert, tlsKey, tlsCA   value
 	inbox                    value // its prefix
 
-	exposed []exposure
+	Exposed []Exposure
 }
 
 // connectionSettings returns the table of the connection's settings. They are named as in
 // the nats CLI.
 func connectionSettings(serverHelp, contextHelp, serverFallback string) []setting {
-	keep := func(field func(*connection) *value) func(*settings, value) error {
-		return func(s *settings, g value) error { *field(&s.connection) = g; return nil }
+	keep := func(field func(*Connection) *value) func(*Settings, value) error {
+		return func(s *Settings, g value) error { *field(&s.connection) = g; return nil }
 	}
 	return []setting{
 		{key: "server", short: "s", placeholder: "URL", natsEnv: "NATS_URL", help: serverHelp, fallback: serverFallback,
-			apply: func(s *settings, g value) error { s.connection.server = g; return checkServer(g.text) }},
+			apply: func(s *Settings, g value) error { s.connection.server = g; return checkServer(g.text) }},
 		{key: "context", placeholder: "NAME", natsEnv: "NATS_CONTEXT", help: contextHelp,
-			apply: keep(func(c *connection) *value { return &c.context })},
+			apply: keep(func(c *Connection) *value { return &c.context })},
 		{key: "creds", placeholder: "FILE", private: true, natsEnv: "NATS_CREDS", help: "FILE with a user's credentials",
-			apply: keep(func(c *connection) *value { return &c.creds })},
+			apply: keep(func(c *Connection) *value { return &c.creds })},
 		{key: "nkey", placeholder: "FILE", private: true, natsEnv: "NATS_NKEY", help: "FILE with a user's nkey seed",
-			apply: keep(func(c *connection) *value { return &c.nkey })},
+			apply: keep(func(c *Connection) *value { return &c.nkey })},
 		{key: "user", placeholder: "NAME", natsEnv: "NATS_USER", help: "NAME of the user, or a token when there is no password",
-			apply: keep(func(c *connection) *value { return &c.user })},
+			apply: keep(func(c *Connection) *value { return &c.user })},
 		{key: "password", placeholder: "PASSWORD", natsEnv: "NATS_PASSWORD", help: "PASSWORD of the user", secret: true,
-			apply: keep(func(c *connection) *value { return &c.password })},
+			apply: keep(func(c *Connection) *value { return &c.password })},
 		{key: "password_file", placeholder: "FILE", private: true, natsEnv: "NATS_PASSWORD_FILE", help: "FILE that holds nothing but the password",
-			apply: fromFile(func(s *settings) *value { return &s.connection.password })},
+			apply: fromFile(func(s *Settings) *value { return &s.connection.password })},
 		{key: "token", placeholder: "TOKEN", natsEnv: "NATS_TOKEN", help: "TOKEN to sign in with", secret: true,
-			apply: keep(func(c *connection) *value { return &c.token })},
+			apply: keep(func(c *Connection) *value { return &c.token })},
 		{key: "token_file", placeholder: "FILE", private: true, natsEnv: "NATS_TOKEN_FILE", help: "FILE that holds nothing but the token",
-			apply: fromFile(func(s *settings) *value { return &s.connection.token })},
+			apply: fromFile(func(s *Settings) *value { return &s.connection.token })},
 		{key: "inbox_prefix", placeholder: "PREFIX", natsEnv: "NATS_INBOX_PREFIX", help: "PREFIX of the subjects on which replies are received",
-			apply: func(s *settings, g value) error { s.connection.inbox = g; return checkInbox(g.text) }},
+			apply: func(s *Settings, g value) error { s.connection.inbox = g; return checkInbox(g.text) }},
 		{key: "tlscert", placeholder: "FILE", natsEnv: "NATS_CERT", help: "FILE with the client's TLS certificate",
-			apply: keep(func(c *connection) *value { return &c.tlsCert })},
+			apply: keep(func(c *Connection) *value { return &c.tlsCert })},
 		{key: "tlskey", placeholder: "FILE", private: true, natsEnv: "NATS_KEY", help: "FILE with the certificate's private key",
-			apply: keep(func(c *connection) *value { return &c.tlsKey })},
+			apply: keep(func(c *Connection) *value { return &c.tlsKey })},
 		{key: "tlsca", placeholder: "FILE", natsEnv: "NATS_CA", help: "FILE with the authorities that the broker's certificate is checked against",
-			apply: keep(func(c *connection) *value { return &c.tlsCA })},
+			apply: keep(func(c *Connection) *value { return &c.tlsCA })},
 	}
 }
 
@@ -70,26 +71,26 @@ func clientSettings() []setting {
 
 func natsEnv(s *setting) string { return s.natsEnv }
 
-// addConnectionFlags adds the connection's flags to a command and its subcommands.
-func addConnectionFlags(cmd *cobra.Command) {
+// AddConnectionFlags adds the connection's flags to a command and its subcommands.
+func AddConnectionFlags(cmd *cobra.Command) {
 	flags := cmd.PersistentFlags()
 	addFlags(flags, clientSettings(), natsEnv)
-	ui.CompleteFlag(cmd, "context", contextNames)
+	ui.CompleteFlag(cmd, "context", completeContexts)
 }
 
-// loadConnection reads the connection's flags and the nats CLI's environment.
-func (c *cli) loadConnection(cmd *cobra.Command) (connection, error) {
-	var s settings
-	d := sources{flags: cmd.Flags(), lookup: c.LookupEnv, env: natsEnv}
+// LoadConnection reads the connection's flags and the nats CLI's environment.
+func LoadConnection(flags *pflag.FlagSet, lookup Lookup) (Connection, error) {
+	var s Settings
+	d := sources{flags: flags, lookup: lookup, env: natsEnv}
 	if err := d.load(clientSettings(), &s); err != nil {
-		return connection{}, err
+		return Connection{}, err
 	}
-	s.connection.exposed = s.exposed
+	s.connection.Exposed = s.Exposed
 	return s.connection, s.connection.check()
 }
 
 // check finds settings that exclude each other, and files that cannot be read.
-func (c *connection) check() error {
+func (c *Connection) check() error {
 	if c.password.text != "" && c.user.text == "" {
 		return ui.Usagef("%s: a password needs a user; add --user NAME", c.password.where)
 	}
@@ -126,7 +127,7 @@ func checkInbox(prefix string) error {
 
 // ways returns the sign-in to use, which is from the setting source with the highest
 // precedence, and the next one.
-func (c *connection) ways() (first, second value) {
+func (c *Connection) ways() (first, second value) {
 	for _, way := range []value{c.user, c.creds, c.nkey, c.token} {
 		switch {
 		case way.text == "":
@@ -140,7 +141,7 @@ func (c *connection) ways() (first, second value) {
 }
 
 // credential returns a setting that only makes sense for a connection to a broker.
-func (c *connection) credential() (value, bool) {
+func (c *Connection) credential() (value, bool) {
 	for _, g := range []value{c.user, c.creds, c.nkey, c.token, c.tlsCert, c.tlsCA} {
 		if g.text != "" {
 			return g, true
@@ -149,48 +150,48 @@ func (c *connection) credential() (value, bool) {
 	return value{}, false
 }
 
-// broker is what is needed to connect.
-type broker struct {
-	urls    string
-	options []nats.Option
+// Broker is what is needed to connect.
+type Broker struct {
+	URLs    string
+	Options []nats.Option
 }
 
-// broker returns how to connect. It uses the nats CLI's selected context if selected is
+// Broker returns how to connect. It uses the nats CLI's selected context if selected is
 // set and neither a server nor a context is named.
-func (c *connection) broker(selected bool) (broker, error) {
-	b := broker{urls: c.server.text}
+func (c *Connection) Broker(selected bool) (Broker, error) {
+	b := Broker{URLs: c.server.text}
 	if c.context.text != "" || selected && c.server.text == "" {
 		base, err := contextOptions(c.context)
 		if err != nil {
 			return b, err
 		}
-		b.options = append(b.options, base.apply)
-		if b.urls == "" {
-			b.urls = base.urls()
+		b.Options = append(b.Options, base.apply)
+		if b.URLs == "" {
+			b.URLs = base.urls()
 		}
 	}
-	if b.urls == "" {
-		b.urls = defaultServer
+	if b.URLs == "" {
+		b.URLs = DefaultServer
 	}
 	way, err := c.signIn()
 	if err != nil {
 		return b, err
 	}
-	b.options = append(b.options, way...)
+	b.Options = append(b.Options, way...)
 	if c.tlsCert.text != "" {
-		b.options = append(b.options, nats.ClientCert(c.tlsCert.text, c.tlsKey.text))
+		b.Options = append(b.Options, nats.ClientCert(c.tlsCert.text, c.tlsKey.text))
 	}
 	if c.tlsCA.text != "" {
-		b.options = append(b.options, nats.RootCAs(c.tlsCA.text))
+		b.Options = append(b.Options, nats.RootCAs(c.tlsCA.text))
 	}
 	if c.inbox.text != "" {
-		b.options = append(b.options, nats.CustomInboxPrefix(c.inbox.text))
+		b.Options = append(b.Options, nats.CustomInboxPrefix(c.inbox.text))
 	}
 	return b, nil
 }
 
 // signIn returns the options that sign in and replace those of a context.
-func (c *connection) signIn() ([]nats.Option, error) {
+func (c *Connection) signIn() ([]nats.Option, error) {
 	way, _ := c.ways()
 	switch {
 	case way.text == "":
@@ -218,22 +219,36 @@ func withoutCredentials(o *nats.Options) error {
 	return nil
 }
 
-// redactURLs returns a list of brokers without secrets.
-func redactURLs(list string) string {
+// RedactURLs returns a list of brokers without secrets.
+func RedactURLs(list string) string {
 	urls := strings.Split(list, ",")
 	for i := range urls {
-		urls[i] = redactURL(strings.TrimSpace(urls[i]))
+		urls[i] = RedactURL(strings.TrimSpace(urls[i]))
 	}
 	return strings.Join(urls, ",")
 }
 
-// notConnected says why there is no connection, and what to try.
-func notConnected(urls string, err error) error {
-	shown := redactURLs(urls)
+// RedactURL keeps the password in a URL, or in a list of URLs, out of messages. A scheme
+// may be missing or broken: anything before an @ could be a password.
+func RedactURL(raw string) string {
+	at := strings.LastIndex(raw, "@")
+	if at < 0 {
+		return raw
+	}
+	scheme, _, ok := strings.Cut(raw[:at], "://")
+	if !ok || strings.ContainsAny(scheme, ":@") {
+		return "***" + raw[at:]
+	}
+	return scheme + "://***" + raw[at:]
+}
+
+// NotConnected says why there is no connection, and what to try.
+func NotConnected(urls string, err error) error {
+	shown := RedactURLs(urls)
 	switch {
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked):
 		return fmt.Errorf("the broker at %s does not let us in (%w); check --creds, --user or --context", shown, err)
-	case urls == defaultServer && (errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout)):
+	case urls == DefaultServer && (errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout)):
 		return fmt.Errorf("no broker can be reached at %s; start one with: supervisor, or name another with --server or --context", shown)
 	case errors.Is(err, nats.ErrNoServers), errors.Is(err, nats.ErrTimeout):
 		return fmt.Errorf("no broker can be reached at %s; name another with --server or --context, "+

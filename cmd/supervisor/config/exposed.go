@@ -1,52 +1,44 @@
-package main
+package config
 
 import (
 	"errors"
-	"log/slog"
 	"strings"
 
 	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/fileperm"
 )
 
-// exposure is a file with a secret that others can read.
-type exposure struct {
-	file  string
-	where string // what named it
+// An Exposure is a file with a secret that others can read.
+type Exposure struct {
+	File  string
+	Where string // what named it
+}
+
+// WarnOfExposed tells people that others can read secrets.
+func WarnOfExposed(c *ui.Console, exposed []Exposure) {
+	for _, e := range exposed {
+		if !c.Completing {
+			c.Err.Printf("supervisor: warning: others can read %s (%s); chmod 600 %s\n", ui.Clean(e.File), ui.Clean(e.Where), ui.Clean(e.File))
+		}
+	}
 }
 
 // lookAt notes the file that a setting names, if others can read it and should not.
-func (s *settings) lookAt(of *setting, g value) {
+func (s *Settings) lookAt(of *setting, g value) {
 	if of.private && g.text != "" && fileperm.Exposed(g.text) {
-		s.exposed = append(s.exposed, exposure{g.text, g.where})
+		s.Exposed = append(s.Exposed, Exposure{g.text, g.where})
 	}
 }
 
 // lookAtConfig notes the configuration file, if there are secrets in it and others can
 // read it.
-func (s *settings) lookAtConfig(file map[string]value, table []setting) {
+func (s *Settings) lookAtConfig(file map[string]value, table []setting) {
 	for i := range table {
 		g, there := file[table[i].key]
 		urls := table[i].key == "store" || table[i].key == "server"
 		if there && (table[i].secret || urls && strings.Contains(g.text, "@")) && fileperm.Exposed(s.config) {
-			s.exposed = append(s.exposed, exposure{s.config, g.where})
+			s.Exposed = append(s.Exposed, Exposure{s.config, g.where})
 			return
-		}
-	}
-}
-
-// warnOfExposed logs that others can read secrets.
-func warnOfExposed(exposed []exposure, log *slog.Logger) {
-	for _, e := range exposed {
-		log.Warn("others can read a file with a secret", "file", e.file, "setting", e.where, "do", "chmod 600 "+e.file)
-	}
-}
-
-// warnOfExposed tells people that others can read secrets.
-func (c *cli) warnOfExposed(exposed []exposure) {
-	for _, e := range exposed {
-		if !c.Completing {
-			c.Err.Printf("supervisor: warning: others can read %s (%s); chmod 600 %s\n", ui.Clean(e.file), ui.Clean(e.where), ui.Clean(e.file))
 		}
 	}
 }
@@ -62,7 +54,7 @@ func trusted(g value, file string) error {
 
 // trustConfig refuses a configuration file that others can change and that says who may do
 // what, or where that stands.
-func (s *settings) trustConfig() error {
+func (s *Settings) trustConfig() error {
 	for _, g := range []value{s.guard.usersGiven, s.guard.usersFile, s.guard.tokensFile} {
 		if g.text != "" && g.source == doorFile {
 			return trusted(g, s.config)

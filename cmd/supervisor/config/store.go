@@ -1,0 +1,65 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"missioncontrol/missions/redisstore"
+)
+
+// StoreLocation says where missions are stored: sqlite:PATH, a Redis URL, or "" for a file in
+// the data directory.
+type StoreLocation struct {
+	Text    string
+	DataDir string
+	Where   string // what named it, as in errors
+}
+
+// Path returns the file of an embedded store; false for Redis.
+func (in StoreLocation) Path() (string, bool) {
+	if in.Text == "" {
+		return filepath.Join(in.DataDir, StoreFileName), true
+	}
+	return strings.CutPrefix(in.Text, "sqlite:")
+}
+
+// check rejects what cannot be a store, without opening it.
+func (in StoreLocation) check() error {
+	if path, ok := in.Path(); ok {
+		if path == "" {
+			return fmt.Errorf("sqlite: names no file; write sqlite:PATH")
+		}
+		return nil
+	}
+	if !strings.HasPrefix(in.Text, "redis") {
+		shown := RedactURL(in.Text)
+		if scheme, _, ok := strings.Cut(shown, "://"); ok {
+			shown = scheme + "://…" // a URL can hold a password anywhere
+		}
+		return fmt.Errorf("%q is not a store; write sqlite:PATH, or redis://HOST", shown)
+	}
+	_, err := redisstore.ParseURL(in.Text)
+	return err
+}
+
+// String describes the store's location for people.
+func (in StoreLocation) String() string {
+	if path, ok := in.Path(); ok {
+		if absolute, err := filepath.Abs(path); err == nil {
+			path = absolute
+		}
+		return "SQLite, " + path
+	}
+	where, err := redisstore.ParseURL(in.Text)
+	if err != nil {
+		return RedactURL(in.Text)
+	}
+	return "Redis, " + where.String()
+}
+
+// Shared reports whether other supervisors may use the store, too.
+func (in StoreLocation) Shared() bool {
+	_, embedded := in.Path()
+	return !embedded
+}
