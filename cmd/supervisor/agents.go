@@ -12,7 +12,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-func (c *cli) agentsCommand() *cobra.Command {
+func agentsCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "agents",
 		GroupID: ui.GroupLook,
@@ -31,8 +31,8 @@ func (c *cli) agentsCommand() *cobra.Command {
 	flags.IntVar(&request.Limit, "limit", api.MaxPage, "at most `N` agents, 1 to 1000")
 	flags.StringVar(&request.Cursor, "after", "", "only agents whose id comes after this `ID`")
 	ui.CompleteFlag(cmd, "state", ui.CompleteWords("online", "draining", "offline"))
-	ui.CompleteFlag(cmd, "type", c.missionTypes())
-	ui.CompleteFlag(cmd, "after", c.agentIDs())
+	ui.CompleteFlag(cmd, "type", missionTypes(c))
+	ui.CompleteFlag(cmd, "after", agentIDs(c))
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		_, err := request.Filter()
 		return badFlag(err)

@@ -13,7 +13,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-func (c *cli) alertsCommand() *cobra.Command {
+func alertsCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "alerts",
 		GroupID: ui.GroupLook,

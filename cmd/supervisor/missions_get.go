@@ -7,7 +7,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-func (c *cli) missionsGetCommand() *cobra.Command {
+func missionsGetCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get ID",
 		Short: "Show one mission, with its result, error and progress",
@@ -15,7 +15,7 @@ func (c *cli) missionsGetCommand() *cobra.Command {
   supervisor missions get build-42 --watch
   supervisor missions get build-42 --json | jq .mission.result`,
 		Args:              oneMission,
-		ValidArgsFunction: c.missionIDs(1),
+		ValidArgsFunction: missionIDs(c, 1),
 	}
 	l := addLookFlags(cmd)
 	var request api.IDRequest

@@ -7,7 +7,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-func (c *cli) missionsHistoryCommand() *cobra.Command {
+func missionsHistoryCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history",
 		Short: "Show what happened minute by minute, up to a day back",
@@ -20,7 +20,7 @@ func (c *cli) missionsHistoryCommand() *cobra.Command {
 	var request api.HistoryRequest
 	cmd.Flags().StringVar(&request.Type, "type", "", "only missions of this `TYPE`")
 	cmd.Flags().IntVar(&request.Minutes, "minutes", 15, "the latest `N` minutes, 1 to 1440")
-	ui.CompleteFlag(cmd, "type", c.missionTypes())
+	ui.CompleteFlag(cmd, "type", missionTypes(c))
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		if request.Minutes == 0 {
 			request.Minutes = -1 // on the wire, 0 means the default

@@ -11,7 +11,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-func (c *cli) missionsStatsCommand() *cobra.Command {
+func missionsStatsCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "stats",
 		Short: "Show figures: statuses, types, durations, success",
@@ -23,7 +23,7 @@ func (c *cli) missionsStatsCommand() *cobra.Command {
 	l := addLookFlags(cmd)
 	var request api.StatsRequest
 	cmd.Flags().StringVar(&request.Type, "type", "", "only missions of this `TYPE`")
-	ui.CompleteFlag(cmd, "type", c.missionTypes())
+	ui.CompleteFlag(cmd, "type", missionTypes(c))
 	cmd.PreRunE = func(*cobra.Command, []string) error { return badFlag(request.Validate()) }
 	cmd.RunE = showReply(c, l, api.SubjectMissionsStats, &request, func(out *ui.Screen, reply *api.StatsReply) { statsCard(out, &reply.Stats, request.Type) })
 	return cmd

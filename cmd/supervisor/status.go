@@ -8,7 +8,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-func (c *cli) statusCommand() *cobra.Command {
+func statusCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "status",
 		GroupID: ui.GroupLook,
