@@ -22,6 +22,7 @@ import (
 	"github.com/nats-io/nkeys"
 
 	"missioncontrol/cmd/supervisor/config"
+	"missioncontrol/cmd/supervisor/serve"
 )
 
 // guardedBroker runs a broker that accepts only the users in its options.
@@ -128,7 +129,7 @@ func TestMistakesInTheConnection(t *testing.T) {
 // loadServe reads the settings of serve from arguments.
 func loadServe(t *testing.T, args ...string) (config.Settings, error) {
 	t.Helper()
-	cmd := newCall(nil).cli.serveCommand()
+	cmd := serve.Command(newCall(nil).cli.Console)
 	must(t, cmd.ParseFlags(args))
 	return config.LoadServe(cmd.Flags(), newCall(nil).cli.LookupEnv, version())
 }

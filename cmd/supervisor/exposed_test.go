@@ -11,9 +11,11 @@ import (
 	"strings"
 	"testing"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/supervisor/api"
 )
 
+// A file with a secret that others can read is warned of, whichever command reads it.
 func TestFilesWithSecretsThatOthersCanRead(t *testing.T) {
 	t.Parallel()
 	place := func(mode fs.FileMode, text string) string {
@@ -32,7 +34,7 @@ func TestFilesWithSecretsThatOthersCanRead(t *testing.T) {
 		}
 	}
 
-	config := place(0o644, "password: geheim\nuser: mary\nserver: nats://127.0.0.1:1\n")
+	file := place(0o644, "password: geheim\nuser: mary\nserver: nats://127.0.0.1:1\n")
 	for _, c := range []struct {
 		args []string
 		want []string
@@ -41,14 +43,14 @@ func TestFilesWithSecretsThatOthersCanRead(t *testing.T) {
 		{[]string{"--server", "nats://h:1", "--user", "u", "--password-file", open}, []string{open + " setting=--password-file"}},
 		{[]string{"--server", "nats://h:1", "--system-user", "u", "--system-password-file", open, "--alert-webhook-secret-file", open},
 			[]string{open + " setting=--alert-webhook-secret-file", open + " setting=--system-password-file"}},
-		{[]string{"--config", config}, []string{config + ` setting="password in ` + config + `, line 1"`}},
+		{[]string{"--config", file}, []string{file + ` setting="password in ` + file + `, line 1"`}},
 	} {
 		s, err := loadServe(t, c.args...)
 		if err != nil && !strings.Contains(err.Error(), "webhook") {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		warnOfExposed(s.Exposed, slog.New(slog.NewTextHandler(&out, nil)))
+		config.LogExposed(slog.New(slog.NewTextHandler(&out, nil)), s.Exposed)
 		if strings.Count(out.String(), "\n") != len(c.want) {
 			t.Errorf("%v: %s", c.args, out.String())
 		}

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"missioncontrol/cmd/supervisor/config"
+	"missioncontrol/cmd/supervisor/serve"
 	"missioncontrol/eventstream"
 	"missioncontrol/supervisor/client"
 )
@@ -111,16 +112,17 @@ func newBench(t *testing.T) *bench {
 
 func startBench(t *testing.T, cfg config.Config) *bench {
 	t.Helper()
+	cfg.Version = version()
 	ctx, stop := context.WithCancel(context.Background())
-	ready, ended := make(chan serveInfo, 1), make(chan error, 1)
-	go func() { ended <- serve(ctx, cfg, quiet, func(info serveInfo) { ready <- info }) }()
+	ready, ended := make(chan serve.Info, 1), make(chan error, 1)
+	go func() { ended <- serve.Run(ctx, cfg, quiet, func(info serve.Info) { ready <- info }) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {
 			t.Errorf("the supervisor stopped with: %v", err)
 		}
 	})
-	var info serveInfo
+	var info serve.Info
 	select {
 	case info = <-ready:
 	case err := <-ended:

@@ -4,11 +4,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"missioncontrol/cmd/supervisor/config"
+	"missioncontrol/cmd/supervisor/serve"
 	"missioncontrol/cmd/supervisor/ui"
 )
 
 // root builds the tree of commands.
 func (c *cli) root() *cobra.Command {
+	serveCommand := serve.Command(c.Console)
 	root := &cobra.Command{
 		Use:   "supervisor",
 		Short: "Mission Control: a supervisor for fleets of agents, on NATS",
@@ -31,7 +33,7 @@ find their broker the way the nats CLI does.`,
 			}
 			return nil
 		},
-		RunE:             c.serve,
+		RunE:             serveCommand.RunE,
 		PersistentPreRun: func(*cobra.Command, []string) { c.running = true },
 	}
 	root.SuggestionsMinimumDistance = 2
@@ -44,7 +46,7 @@ find their broker the way the nats CLI does.`,
 	)
 	config.AddServeFlags(root)
 	root.AddCommand(
-		c.serveCommand(), agentCommand(c.Console, c.worker), benchCommand(c.Console), authCommand(c.Console),
+		serveCommand, agentCommand(c.Console, c.worker), benchCommand(c.Console), authCommand(c.Console),
 		backupCommand(c.Console), restoreCommand(c.Console),
 		healthCommand(c.Console), statusCommand(c.Console), agentsCommand(c.Console), topCommand(c.Console, c.takeTerminal), alertsCommand(c.Console), eventsCommand(c.Console),
 		doctorCommand(c.Console),

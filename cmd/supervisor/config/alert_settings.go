@@ -64,7 +64,7 @@ var alertsSetting = setting{key: "alerts", list: true, apply: func(s *Settings, 
 }}
 
 // apply fills in the alert part of cfg.
-func (a *alerting) apply(cfg *Config, version string) error {
+func (a *alerting) apply(cfg *Config) error {
 	var defaults []alerts.Rule
 	if a.withDefaults {
 		defaults = alerts.Defaults()
@@ -80,7 +80,7 @@ func (a *alerting) apply(cfg *Config, version string) error {
 		}
 		return nil
 	}
-	if cfg.Webhook, err = alerts.NewWebhook(a.webhook.text, a.secret.text, "missioncontrol/"+version); err != nil {
+	if cfg.Webhook, err = alerts.NewWebhook(a.webhook.text, a.secret.text, "missioncontrol/"+cfg.Version); err != nil {
 		return ui.Usagef("%s: %v", a.webhook.where, err)
 	}
 	return nil

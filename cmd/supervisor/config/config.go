@@ -17,6 +17,8 @@ import (
 
 // Config is what a supervisor is started with, from flags, environment and file.
 type Config struct {
+	Version string // the program's
+
 	Server    string        // URLs of an external broker; "" for the embedded one
 	NATS      []nats.Option // credentials, TLS … for the external broker
 	Listen    string        // the embedded broker's address

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"log/slog"
 	"strings"
 
 	"missioncontrol/cmd/supervisor/ui"
@@ -20,6 +21,13 @@ func WarnOfExposed(c *ui.Console, exposed []Exposure) {
 		if !c.Completing {
 			c.Err.Printf("supervisor: warning: others can read %s (%s); chmod 600 %s\n", ui.Clean(e.File), ui.Clean(e.Where), ui.Clean(e.File))
 		}
+	}
+}
+
+// LogExposed logs that others can read secrets.
+func LogExposed(log *slog.Logger, exposed []Exposure) {
+	for _, e := range exposed {
+		log.Warn("others can read a file with a secret", "file", e.File, "setting", e.Where, "do", "chmod 600 "+e.File)
 	}
 }
 

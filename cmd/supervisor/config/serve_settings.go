@@ -132,7 +132,7 @@ func fileSettings() []setting { return append(serveSettings(), usersSetting, ale
 
 // LoadServe reads flags, environment and file. version is the program's.
 func LoadServe(flags *pflag.FlagSet, lookup Lookup, version string) (Settings, error) {
-	var s Settings
+	s := Settings{Config: Config{Version: version}}
 	d := sources{flags: flags, lookup: lookup, env: serveEnv}
 	if err := d.load([]setting{configSetting}, &s); err != nil {
 		return s, err
@@ -162,7 +162,7 @@ func LoadServe(flags *pflag.FlagSet, lookup Lookup, version string) (Settings, e
 		return s, err
 	}
 	s.Config.Store = s.store.text
-	if err := s.alerting.apply(&s.Config, version); err != nil {
+	if err := s.alerting.apply(&s.Config); err != nil {
 		return s, err
 	}
 	return s, s.guard.apply(&s.Config, s.Config.Server != "")

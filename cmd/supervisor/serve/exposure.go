@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"crypto/tls"
@@ -8,7 +8,7 @@ import (
 	"missioncontrol/cmd/supervisor/config"
 )
 
-// warnOfStrangers warns about addresses that are open to clients that are not signed in,
+// warnOfExposure warns about addresses that are open to clients that are not signed in,
 // or that are not encrypted.
 func (h *instance) warnOfExposure() {
 	cfg := &h.cfg

@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"context"
@@ -12,7 +12,8 @@ import (
 	"missioncontrol/cmd/supervisor/ui"
 )
 
-func (c *cli) serveCommand() *cobra.Command {
+// Command is the command that runs a supervisor.
+func Command(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "serve",
 		GroupID: ui.GroupRun,
@@ -34,7 +35,7 @@ one that exists: nats stream edit EVENTS --max-age 30d, or --replicas 3.`,
   supervisor serve --server nats://broker.example.com:4222 --creds supervisor.creds
   SUPERVISOR_LOG_FORMAT=json supervisor serve --config /etc/missioncontrol.yaml`,
 		Args: ui.NoArguments,
-		RunE: c.serve,
+		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd, c) },
 	}
 	config.AddServeFlags(cmd)
 	return cmd
@@ -47,7 +48,7 @@ one that exists: nats stream edit EVENTS --max-age 30d, or --replicas 3.`,
 // so it takes address space and no memory.
 const ballastBytes = 64 << 20
 
-func (c *cli) serve(cmd *cobra.Command, _ []string) error {
+func serve(cmd *cobra.Command, c *ui.Console) error {
 	s, err := config.LoadServe(cmd.Flags(), c.LookupEnv, c.Version)
 	if err != nil {
 		return err
@@ -57,23 +58,23 @@ func (c *cli) serve(cmd *cobra.Command, _ []string) error {
 	if s.Tracer, err = config.Tracer(cmd.Context(), "supervisor", c.Version, c.LookupEnv); err != nil {
 		return err
 	}
-	ready := func(info serveInfo) { c.banner(&s, info) }
+	ready := func(info Info) { banner(c.Out, &s, info) }
 	if s.LogFormat == "json" {
 		log = slog.New(slog.NewJSONHandler(c.Err, &slog.HandlerOptions{Level: s.LogLevel}))
-		ready = func(info serveInfo) {
+		ready = func(info Info) {
 			log.Info("ready", "version", info.Version, "broker", info.Broker, "store", info.Store, "events", info.Events, "http", info.HTTP)
 		}
 	}
-	warnOfExposed(s.Exposed, log)
-	return serve(cmd.Context(), s.Config, log, func(info serveInfo) {
+	config.LogExposed(log, s.Exposed)
+	return Run(cmd.Context(), s.Config, log, func(info Info) {
 		ready(info)
-		c.tellSystemd(sdReady, log)
-		context.AfterFunc(cmd.Context(), func() { c.tellSystemd(sdStopping, log) })
+		tellSystemd(c.LookupEnv, sdReady, log)
+		context.AfterFunc(cmd.Context(), func() { tellSystemd(c.LookupEnv, sdStopping, log) })
 	})
 }
 
 // banner says that everything is up, where it is, and what to try.
-func (c *cli) banner(s *config.Settings, info serveInfo) {
+func banner(out *ui.Screen, s *config.Settings, info Info) {
 	where := ""
 	url, _, _ := strings.Cut(info.Broker, " ")
 	switch {
@@ -86,22 +87,15 @@ func (c *cli) banner(s *config.Settings, info serveInfo) {
 	if s.Access != nil {
 		forNATS, forOurs = where+" --user NAME --password PASSWORD", where+" --user NAME --password-file FILE"
 	}
-	b := c.Out.Card("Mission Control " + info.Version)
+	b := out.Card("Mission Control " + info.Version)
 	b.Line("Broker", info.Broker)
 	b.Line("Store", info.Store)
 	b.Line("Events", info.Events)
 	b.Line("HTTP", info.HTTP)
 	b.Gap()
-	b.Line("Try", c.Out.Paint(ui.Cyan, "nats"+forNATS+" req supervisor.status ''"))
-	b.Line("and", c.Out.Paint(ui.Cyan, `supervisor missions create`+forOurs+` "hello"`))
+	b.Line("Try", out.Paint(ui.Cyan, "nats"+forNATS+" req supervisor.status ''"))
+	b.Line("and", out.Paint(ui.Cyan, `supervisor missions create`+forOurs+` "hello"`))
 	b.Gap()
 	b.Line("Stop", "Ctrl-C")
 	b.Print()
-}
-
-// warnOfExposed logs that others can read secrets.
-func warnOfExposed(exposed []config.Exposure, log *slog.Logger) {
-	for _, e := range exposed {
-		log.Warn("others can read a file with a secret", "file", e.File, "setting", e.Where, "do", "chmod 600 "+e.File)
-	}
 }

@@ -1,9 +1,11 @@
-package main
+package serve
 
 import (
 	"log/slog"
 	"net"
 	"strings"
+
+	"missioncontrol/cmd/supervisor/config"
 )
 
 // The states that systemd accepts from a service with Type=notify; see sd_notify(3).
@@ -14,8 +16,8 @@ const (
 
 // tellSystemd sends the state of the start or the stop to the socket named by the
 // environment, if any.
-func (c *cli) tellSystemd(state string, log *slog.Logger) {
-	name, _ := c.LookupEnv("NOTIFY_SOCKET")
+func tellSystemd(lookup config.Lookup, state string, log *slog.Logger) {
+	name, _ := lookup("NOTIFY_SOCKET")
 	if name == "" {
 		return
 	}

@@ -1,4 +1,6 @@
-package main
+// Package serve runs a supervisor as a process: its broker, its store and its front ends,
+// from start to stop.
+package serve
 
 import (
 	"context"
@@ -20,8 +22,8 @@ import (
 	"missioncontrol/supervisor/web"
 )
 
-// serveInfo says where everything is, one line each.
-type serveInfo struct{ Broker, Store, Events, HTTP, Version string }
+// Info says where everything is, one line each.
+type Info struct{ Broker, Store, Events, HTTP, Version string }
 
 // stopTimeout is how long requests in progress may take when the supervisor stops.
 const stopTimeout = 10 * time.Second
@@ -46,9 +48,9 @@ type instance struct {
 	started     []func() // log lines for when everything has started
 }
 
-// serve runs the supervisor until ctx ends and then stops it cleanly. An error at the
+// Run runs the supervisor until ctx ends and then stops it cleanly. An error at the
 // start is one sentence for the user.
-func serve(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(serveInfo)) error {
+func Run(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(Info)) error {
 	h := &instance{cfg: cfg, log: log}
 	err := h.start(ctx)
 	if err == nil {
@@ -145,7 +147,7 @@ func (h *instance) startService(ctx context.Context) error {
 		return err
 	}
 	service, err := supervisor.New(supervisor.Config{
-		Store: h.store, Stream: h.stream, Version: version(), Peers: peers,
+		Store: h.store, Stream: h.stream, Version: h.cfg.Version, Peers: peers,
 		Lease: h.cfg.Lease, Heartbeat: h.cfg.Heartbeat, Retention: h.cfg.Retention,
 		Connections: h.connections(), Grace: h.cfg.Grace, SyncInterval: h.syncInterval(),
 		Alerts: h.cfg.Alerts, AlertInterval: h.cfg.AlertInterval, Webhook: h.cfg.Webhook,
@@ -214,8 +216,8 @@ func (h *instance) startWeb(context.Context) error {
 	return nil
 }
 
-func (h *instance) info() serveInfo {
-	info := serveInfo{Version: version(), Store: h.storeIn().String(), HTTP: "off", Broker: config.RedactURL(h.cfg.Server)}
+func (h *instance) info() Info {
+	info := Info{Version: h.cfg.Version, Store: h.storeIn().String(), HTTP: "off", Broker: config.RedactURL(h.cfg.Server)}
 	if h.broker != nil {
 		info.Broker += " (embedded, JetStream in " + filepath.Join(h.cfg.DataDir, config.JetStreamName) + ")"
 	}
