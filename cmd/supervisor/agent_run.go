@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
 	"missioncontrol/cmd/supervisor/config"
@@ -35,7 +34,27 @@ type agentFlags struct {
 	drainTimeout time.Duration
 }
 
-func (c *cli) agentCommand() *cobra.Command {
+// workerOptions are what tests replace.
+type workerOptions struct {
+	// grace is the time a program has between SIGTERM and SIGKILL; 0: terminationGrace.
+	grace time.Duration
+
+	// secondInterrupt listens for the second Ctrl-C; nil: that of this process. The
+	// function that it returns stops listening.
+	secondInterrupt func() (<-chan struct{}, func())
+}
+
+func (o workerOptions) withDefaults() workerOptions {
+	if o.grace == 0 {
+		o.grace = terminationGrace
+	}
+	if o.secondInterrupt == nil {
+		o.secondInterrupt = secondInterrupt
+	}
+	return o
+}
+
+func agentCommand(c *ui.Console, o workerOptions) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "agent",
 		GroupID: ui.GroupRun,
@@ -43,12 +62,12 @@ func (c *cli) agentCommand() *cobra.Command {
 		Example: `  supervisor agent run --type resize -- ./resize.sh`,
 	}
 	config.AddConnectionFlags(cmd)
-	cmd.AddCommand(c.agentRunCommand())
+	cmd.AddCommand(agentRunCommand(c, o.withDefaults()))
 	ui.SubcommandOnly(cmd)
 	return cmd
 }
 
-func (c *cli) agentRunCommand() *cobra.Command {
+func agentRunCommand(c *ui.Console, o workerOptions) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run --type TYPE... [flags] -- COMMAND [ARGUMENT...]",
 		Short: "Make an agent of any program",
@@ -82,13 +101,13 @@ stops them at once. Missions that were not finished are handed back.`,
 	flags.StringVar(&f.role, "role", "", "the agent's `ROLE`, for people")
 	flags.IntVar(&f.concurrency, "concurrency", 1, "work on `N` missions at once")
 	flags.StringVar(&f.drain, "drain", "30s", "how long programs may go on after the first Ctrl-C, a `DURATION`")
-	ui.CompleteFlag(cmd, "type", c.missionTypes)
+	ui.CompleteFlag(cmd, "type", missionTypes(c))
 	ui.CompleteFlag(cmd, "id", ui.CompleteNothing)
 	cmd.RunE = func(cmd *cobra.Command, command []string) error {
 		if err := f.check(command); err != nil {
 			return err
 		}
-		return c.runAgent(cmd, &f, command)
+		return runAgent(c, cmd, o, &f, command)
 	}
 	return cmd
 }
@@ -131,7 +150,7 @@ func agentID(program string) string {
 	return base[:min(len(base), 48)] + "-" + uuid.NewString()[:8]
 }
 
-func (c *cli) runAgent(cmd *cobra.Command, f *agentFlags, command []string) error {
+func runAgent(c *ui.Console, cmd *cobra.Command, o workerOptions, f *agentFlags, command []string) error {
 	settings, err := config.LoadConnection(cmd.Flags(), c.LookupEnv)
 	if err != nil {
 		return err
@@ -140,15 +159,15 @@ func (c *cli) runAgent(cmd *cobra.Command, f *agentFlags, command []string) erro
 	if err != nil {
 		return err
 	}
-	config.WarnOfExposed(c.Console, settings.Exposed)
+	config.WarnOfExposed(c, settings.Exposed)
 	ctx, cancel := context.WithCancelCause(cmd.Context())
 	defer cancel(nil)
-	nc, err := c.connectAgent(b, f.id, cancel)
+	nc, err := connectAgent(c, b, f.id, cancel)
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	stopNow, endListening := c.secondInterrupt()
+	stopNow, endListening := o.secondInterrupt()
 	defer endListening()
 
 	tracer, err := config.Tracer(cmd.Context(), "agent", c.Version, c.LookupEnv)
@@ -165,8 +184,8 @@ func (c *cli) runAgent(cmd *cobra.Command, f *agentFlags, command []string) erro
 	level := &slog.LevelVar{}
 	level.Set(slog.LevelWarn)
 	w := &worker{
-		cli: c, flags: f, command: command, stopNow: stopNow, quiet: level,
-		requests: client.New(nc).Agent(f.id), grace: c.grace,
+		console: c, flags: f, command: command, stopNow: stopNow, quiet: level,
+		requests: client.New(nc).Agent(f.id), grace: o.grace,
 	}
 	c.Err.Printf("Agent %s works on missions of type %s, %s at once, at %s. Ctrl-C drains and stops.\n",
 		f.id, strings.Join(f.types, ", "), ui.Count(f.concurrency), config.RedactURLs(b.URLs))
@@ -188,69 +207,9 @@ func (c *cli) runAgent(cmd *cobra.Command, f *agentFlags, command []string) erro
 // traceGoodbye bounds the flush of the last traces when an agent ends.
 const traceFlushTimeout = 5 * time.Second
 
-// notThisAgentError says that the broker does not accept the user as this agent.
-type notThisAgentError struct {
-	id  string
-	err error
-}
-
-func (e *notThisAgentError) Error() string {
-	return fmt.Sprintf("the broker does not let this user be the agent %s (%v); an agent's --id is the name of its user, which has the role agent", e.id, e.err)
-}
-
-func (e *notThisAgentError) Unwrap() error { return e.err }
-
-// connectAgent opens the agent's connection. It waits for a broker that is down. It fails
-// if the broker rejects the credentials. If the broker does not let the user be this
-// agent, connectAgent passes an error to end.
-func (c *cli) connectAgent(b config.Broker, id string, end context.CancelCauseFunc) (*nats.Conn, error) {
-	options := append(b.Options,
-		ownInbox(id), nats.Name(api.ConnectionName(id)), nats.MaxReconnects(-1),
-		nats.ReconnectWait(200*time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 200*time.Millisecond), // within the grace time
-		nats.PingInterval(5*time.Second),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			if err != nil {
-				c.Err.Printf("The broker is away (%s); waiting for it.\n", ui.Clean(err.Error()))
-			}
-		}),
-		nats.ReconnectHandler(func(nc *nats.Conn) { c.Err.Printf("Connected to %s.\n", nc.ConnectedUrlRedacted()) }),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			if errors.Is(err, nats.ErrPermissionViolation) {
-				end(&notThisAgentError{id, err})
-				return
-			}
-			c.Err.Printf("Trouble on the connection: %s\n", ui.Clean(err.Error()))
-		}),
-	)
-	nc, err := nats.Connect(b.URLs, options...)
-	if !errors.Is(err, nats.ErrNoServers) && !errors.Is(err, nats.ErrTimeout) {
-		if err != nil {
-			return nil, config.NotConnected(b.URLs, err)
-		}
-		return nc, nil
-	}
-	c.Err.Printf("No broker can be reached at %s yet; waiting for it. Ctrl-C stops.\n", config.RedactURLs(b.URLs))
-	nc, err = nats.Connect(b.URLs, append(options, nats.RetryOnFailedConnect(true))...)
-	if err != nil {
-		return nil, config.NotConnected(b.URLs, err)
-	}
-	return nc, nil
-}
-
-// ownInbox sets an inbox that only the agent may subscribe to, if the broker uses roles
-// and no other inbox was set.
-func ownInbox(id string) nats.Option {
-	return func(o *nats.Options) error {
-		if o.InboxPrefix == "" {
-			o.InboxPrefix = api.InboxPrefix(id)
-		}
-		return nil
-	}
-}
-
 // worker runs the command for missions, one after the other or several at once.
 type worker struct {
-	cli      *cli
+	console  *ui.Console
 	flags    *agentFlags
 	command  []string
 	stopNow  <-chan struct{} // closed by the second Ctrl-C
@@ -308,12 +267,12 @@ func (w *worker) handBack(ctx context.Context, t *agent.Task) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	if err := w.requests.Release(ctx, api.LeaseRef{MissionID: t.Mission.ID, Lease: t.Mission.Lease}); err != nil {
-		w.cli.Err.Printf("Mission %s could not be handed back: %s\n", ui.Clean(t.Mission.ID), ui.Clean(errorText(err)))
+		w.console.Err.Printf("Mission %s could not be handed back: %s\n", ui.Clean(t.Mission.ID), ui.Clean(errorText(err)))
 	}
 }
 
 // say prints a line about a mission.
 func (w *worker) say(colour, marker string, m *missions.Mission, text string) {
-	out := w.cli.Err
+	out := w.console.Err
 	out.Printf("%s %s %s %s: %s\n", out.Clock(time.Now()), out.Paint(colour, marker), ui.Clean(m.ID), ui.Shorten(ui.Clean(m.Name), 48), ui.Clean(text))
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -13,7 +12,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-func (c *cli) agentsCommand() *cobra.Command {
+func agentsCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "agents",
 		GroupID: ui.GroupLook,
@@ -32,26 +31,13 @@ func (c *cli) agentsCommand() *cobra.Command {
 	flags.IntVar(&request.Limit, "limit", api.MaxPage, "at most `N` agents, 1 to 1000")
 	flags.StringVar(&request.Cursor, "after", "", "only agents whose id comes after this `ID`")
 	ui.CompleteFlag(cmd, "state", ui.CompleteWords("online", "draining", "offline"))
-	ui.CompleteFlag(cmd, "type", c.missionTypes)
-	ui.CompleteFlag(cmd, "after", c.agentIDs)
+	ui.CompleteFlag(cmd, "type", missionTypes(c))
+	ui.CompleteFlag(cmd, "after", agentIDs(c))
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		_, err := request.Filter()
 		return badFlag(err)
 	}
-	cmd.RunE = c.withSession(func(ctx context.Context, s *session, _ []string) error {
-		return c.show(ctx, l, func(ctx context.Context, out *ui.Screen) error {
-			agents, raw, err := ask[api.Agents](ctx, s, api.SubjectAgents, request)
-			switch {
-			case err != nil:
-				return badRequest(err)
-			case l.json:
-				out.JSON(raw)
-			default:
-				agentsTable(out, &agents, time.Now())
-			}
-			return nil
-		})
-	})
+	cmd.RunE = showReply(c, l, api.SubjectAgents, &request, func(out *ui.Screen, reply *api.Agents) { agentsTable(out, reply, time.Now()) })
 	return cmd
 }
 
@@ -61,8 +47,8 @@ func agentsTable(out *ui.Screen, reply *api.Agents, now time.Time) {
 		return
 	}
 	g := out.Table("Agents", "ID", "Name", "Role", "State", "Busy#", "Types", "CPU#", "Memory#", "Version", "Host", "Last heard of#")
-	g.Shrink(ui.Drop("Version", "Host", "Role"), ui.Shorter("Types", 16), ui.Drop("Memory", "CPU"), ui.Shorter("Name", 12), ui.ShorterID("ID", 24),
-		ui.Drop("Name"), ui.Shorter("Types", 8), ui.ShorterID("ID", 12), ui.Drop("Types"), ui.ShorterID("ID", 6), ui.Drop("Busy"))
+	g.Drop("Version", "Host", "Role", "Memory", "CPU", "Name", "Types", "Last heard of", "Busy", "State")
+	g.Cut("Types", 8)
 	for i := range reply.Agents {
 		a := &reply.Agents[i]
 		name := a.Name

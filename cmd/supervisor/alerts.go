@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"strconv"
 	"strings"
 	"time"
@@ -14,7 +13,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-func (c *cli) alertsCommand() *cobra.Command {
+func alertsCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "alerts",
 		GroupID: ui.GroupLook,
@@ -30,20 +29,7 @@ Rules stand in the supervisor's configuration file; some are there by default.`,
 	}
 	config.AddConnectionFlags(cmd)
 	l := addLookFlags(cmd)
-	cmd.RunE = c.withSession(func(ctx context.Context, s *session, _ []string) error {
-		return c.show(ctx, l, func(ctx context.Context, out *ui.Screen) error {
-			reply, raw, err := ask[api.Alerts](ctx, s, api.SubjectAlerts, api.Empty{})
-			switch {
-			case err != nil:
-				return err
-			case l.json:
-				out.JSON(raw)
-			default:
-				alertsTable(out, &reply, time.Now())
-			}
-			return nil
-		})
-	})
+	cmd.RunE = showReply(c, l, api.SubjectAlerts, api.Empty{}, func(out *ui.Screen, reply *api.Alerts) { alertsTable(out, reply, time.Now()) })
 	return cmd
 }
 
@@ -53,7 +39,8 @@ func alertsTable(out *ui.Screen, reply *api.Alerts, now time.Time) {
 		return
 	}
 	g := out.Table("Alerts", "Rule", "State", "Since#", "Metric", "Type", "Value#", "Condition")
-	g.Shrink(ui.Shorter("Metric", 12), ui.Drop("Metric", "Type", "Since"), ui.Shorter("Condition", 8), ui.Shorter("Rule", 12), ui.Drop("Condition"))
+	g.Drop("Metric", "Type", "Since", "Condition")
+	g.Cut("Rule", 12)
 	for i := range reply.Alerts {
 		a := &reply.Alerts[i]
 		since := a.Since

@@ -17,7 +17,7 @@ import (
 // defaultAuthDir is where files for your own broker are kept by default.
 const defaultAuthDir = "missioncontrol-auth"
 
-func (c *cli) authCommand() *cobra.Command {
+func authCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "auth",
 		GroupID: ui.GroupRun,
@@ -42,12 +42,12 @@ unless --show is given. Nothing is overwritten.`,
   supervisor auth init --dir auth && supervisor auth add agent resizer-1 --dir auth
   supervisor auth token viewer grafana --tokens tokens.yaml`,
 	}
-	cmd.AddCommand(c.authInitCommand(), c.authAddCommand(), c.authTokenCommand(), c.authRenderCommand())
+	cmd.AddCommand(authInitCommand(c), authAddCommand(c), authTokenCommand(c), authRenderCommand(c))
 	ui.SubcommandOnly(cmd)
 	return cmd
 }
 
-func (c *cli) authInitCommand() *cobra.Command {
+func authInitCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Make the configuration of a broker of one's own, with users",
@@ -101,7 +101,7 @@ func dirFlag(cmd *cobra.Command) *string {
 	return cmd.Flags().String("dir", defaultAuthDir, "the `DIR` with the files for a broker of one's own")
 }
 
-func (c *cli) authAddCommand() *cobra.Command {
+func authAddCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add ROLE NAME",
 		Short: "Add a user of the broker",
@@ -142,7 +142,7 @@ and in a directory made with --jwt, NAME.creds credentials.`,
 		if err != nil {
 			return authError(err)
 		}
-		c.added("the "+string(role)+" "+args[1], path, reread, secret, *show)
+		added(c, "the "+string(role)+" "+args[1], path, reread, secret, *show)
 		return nil
 	}
 	return cmd
@@ -161,7 +161,7 @@ func addUser(role roles.Role, name, file string, nkey bool) (credentials.Secret,
 	return secret, path, err
 }
 
-func (c *cli) authTokenCommand() *cobra.Command {
+func authTokenCommand(c *ui.Console) *cobra.Command {
 	some := []roles.Role{roles.Viewer, roles.Operator, roles.Admin}
 	cmd := &cobra.Command{
 		Use:   "token ROLE NAME --tokens FILE",
@@ -191,13 +191,13 @@ NAME.token; in the file stands its hash.`,
 		if err != nil {
 			return authError(err)
 		}
-		c.added("the token "+args[1]+" with the role "+string(role), path, "a supervisor that runs with it has to be started again", secret, *show)
+		added(c, "the token "+args[1]+" with the role "+string(role), path, "a supervisor that runs with it has to be started again", secret, *show)
 		return nil
 	}
 	return cmd
 }
 
-func (c *cli) authRenderCommand() *cobra.Command {
+func authRenderCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "render",
 		Short: "Write a broker's accounts anew, from the list of its users",
@@ -224,7 +224,7 @@ func showFlag(cmd *cobra.Command) *bool {
 }
 
 // added reports what was added, and shows the secret if show is set.
-func (c *cli) added(what, path, reread string, secret credentials.Secret, show bool) {
+func added(c *ui.Console, what, path, reread string, secret credentials.Secret, show bool) {
 	c.Out.Printf("Added %s; its secret is in %s (%s)\n", what, path, reread)
 	if show {
 		c.Out.Printf("%s", secret.Text)

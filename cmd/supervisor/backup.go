@@ -20,7 +20,7 @@ import (
 	"missioncontrol/supervisor"
 )
 
-func (c *cli) backupCommand() *cobra.Command {
+func backupCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "backup DIR",
 		GroupID: ui.GroupRun,
@@ -41,24 +41,24 @@ restore makes a data directory of it.`,
 	config.AddStoreFlags(cmd.Flags())
 	config.AddConnectionFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		store, err := c.storeToCopy(cmd)
+		store, err := storeToCopy(c, cmd)
 		if err != nil {
 			return err
 		}
-		return c.connect(cmd, connectTimeout, func(ctx context.Context, s *session) error {
-			return c.backup(ctx, s, store, args[0])
+		return connect(c, cmd, connectTimeout, func(ctx context.Context, s *session) error {
+			return backUp(ctx, c, s, store, args[0])
 		})
 	}
 	return cmd
 }
 
 // storeToCopy returns the file of the embedded store.
-func (c *cli) storeToCopy(cmd *cobra.Command) (string, error) {
+func storeToCopy(c *ui.Console, cmd *cobra.Command) (string, error) {
 	store, exposed, err := config.LoadStore(cmd.Flags(), c.LookupEnv)
 	if err != nil {
 		return "", err
 	}
-	config.WarnOfExposed(c.Console, exposed)
+	config.WarnOfExposed(c, exposed)
 	path, embedded := store.Path()
 	if !embedded {
 		return "", ui.Usagef("%s: missions in Redis are backed up by Redis' own means, and events by nats stream backup; see docs/OPERATIONS.md", store.Where)
@@ -69,9 +69,9 @@ func (c *cli) storeToCopy(cmd *cobra.Command) (string, error) {
 	return path, nil
 }
 
-// backup writes a backup next to its final place and then moves it there, so that an
+// backUp writes a backup next to its final place and then moves it there, so that an
 // incomplete backup is never mistaken for a complete one.
-func (c *cli) backup(ctx context.Context, s *session, store, dir string) (err error) {
+func backUp(ctx context.Context, c *ui.Console, s *session, store, dir string) (err error) {
 	if err := requireEmpty(dir); err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (c *cli) backup(ctx context.Context, s *session, store, dir string) (err er
 	if err := os.Rename(partial, dir); err != nil {
 		return err
 	}
-	c.showBackup("Backup", dir, m)
+	showBackup(c, "Backup", dir, m)
 	return nil
 }
 
@@ -129,7 +129,7 @@ func requireEmpty(dir string) error {
 	return nil
 }
 
-func (c *cli) showBackup(title, dir string, m *manifest) {
+func showBackup(c *ui.Console, title, dir string, m *manifest) {
 	b := c.Out.Card(title + " of " + m.MadeAt.Local().Format("2006-01-02 15:04:05"))
 	b.Line("Place", dir)
 	b.Line("Store", fmt.Sprintf("SQLite, %s events so far", ui.Count(m.Store.Position)))

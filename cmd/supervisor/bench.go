@@ -21,7 +21,7 @@ type benchFlags struct {
 	keep, json                    bool
 }
 
-func (c *cli) benchCommand() *cobra.Command {
+func benchCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "bench",
 		GroupID: ui.GroupRun,
@@ -49,13 +49,13 @@ with other agents of their type these take some, too. In the end they are delete
 	flags.StringVar(&f.kind, "type", "bench", "`TYPE` of the missions")
 	flags.BoolVar(&f.keep, "keep", false, "leave the missions in the store")
 	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
-	ui.CompleteFlag(cmd, "type", c.missionTypes)
+	ui.CompleteFlag(cmd, "type", missionTypes(c))
 	config.AddConnectionFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := f.check(); err != nil {
 			return err
 		}
-		return c.connect(cmd, connectTimeout, func(ctx context.Context, s *session) error { return c.bench(ctx, s, &f) })
+		return connect(c, cmd, connectTimeout, func(ctx context.Context, s *session) error { return runBench(ctx, c, s, &f) })
 	}
 	return cmd
 }
@@ -101,13 +101,13 @@ type benchReport struct {
 	ToAgent           latencies `json:"to_agent_seconds"`   // from the request until a handler has the mission
 }
 
-// bench runs a load, reports the result, and deletes the missions it created.
-func (c *cli) bench(ctx context.Context, s *session, f *benchFlags) error {
+// runBench runs a load, reports the result, and deletes the missions it created.
+func runBench(ctx context.Context, c *ui.Console, s *session, f *benchFlags) error {
 	run := newBenchRun(c, s, f)
 	err := run.run(ctx)
 	report := run.report()
 	if report.Missions > 0 {
-		c.showBench(s, &report, f.json)
+		showBench(c, s, &report, f.json)
 	}
 	if f.keep {
 		return err
@@ -125,7 +125,7 @@ func (c *cli) bench(ctx context.Context, s *session, f *benchFlags) error {
 // benchCleaning bounds the deletion.
 const benchCleaning = 5 * time.Minute
 
-func (c *cli) showBench(s *session, r *benchReport, asJSON bool) {
+func showBench(c *ui.Console, s *session, r *benchReport, asJSON bool) {
 	if asJSON {
 		if raw, err := json.Marshal(r); err == nil { // numbers always marshal
 			c.Out.JSON(raw)

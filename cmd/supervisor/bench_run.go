@@ -24,7 +24,7 @@ import (
 
 // benchRun is a load in progress.
 type benchRun struct {
-	cli     *cli
+	console *ui.Console
 	session *session
 	flags   *benchFlags
 	prefix  string // of the missions' ids
@@ -47,9 +47,9 @@ type benchRun struct {
 	err       error // the first
 }
 
-func newBenchRun(c *cli, s *session, f *benchFlags) *benchRun {
+func newBenchRun(c *ui.Console, s *session, f *benchFlags) *benchRun {
 	return &benchRun{
-		cli: c, session: s, flags: f, prefix: "bench-" + uuid.NewString()[:8] + "-", all: make(chan struct{}),
+		console: c, session: s, flags: f, prefix: "bench-" + uuid.NewString()[:8] + "-", all: make(chan struct{}),
 		asked: make([]atomic.Int64, f.missions), took: make([]atomic.Int64, f.missions),
 	}
 }
@@ -63,7 +63,7 @@ func (r *benchRun) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.bar = ui.NewProgressBar(r.cli.Err, "Missions done", int64(r.flags.missions), progress.UnitsDefault)
+	r.bar = ui.NewProgressBar(r.console.Err, "Missions done", int64(r.flags.missions), progress.UnitsDefault)
 	defer r.bar.Stop()
 	r.begun = time.Now()
 	r.createAll(ctx)
@@ -84,7 +84,7 @@ func (r *benchRun) startAgents(ctx context.Context, end context.CancelCauseFunc)
 	var agents sync.WaitGroup
 	for i := range r.flags.agents {
 		id := r.prefix + strconv.Itoa(i)
-		nc, err := r.cli.connectAgent(r.session.broker, id, end)
+		nc, err := connectAgent(r.console, r.session.broker, id, end)
 		if err != nil {
 			return &agents, err
 		}

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
-	"time"
 
 	"github.com/gdamore/tcell/v2"
-	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
 	"missioncontrol/cmd/supervisor/ui"
@@ -25,17 +23,9 @@ const (
 type cli struct {
 	*ui.Console
 
-	// grace is the time a program has between SIGTERM and SIGKILL.
-	grace time.Duration
-
-	// secondInterrupt listens for the second Ctrl-C.
-	secondInterrupt func() (<-chan struct{}, func())
-
-	// takeTerminal takes over the whole terminal.
-	takeTerminal func() (tcell.Screen, error)
-
-	// nc is a client command's connection while it is open.
-	nc *nats.Conn
+	// worker and takeTerminal are what tests replace.
+	worker       workerOptions
+	takeTerminal func() (tcell.Screen, error) // nil: takes over the process's terminal
 
 	// running is whether a command has started. An error before that is a mistake in the
 	// command line.
@@ -48,10 +38,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 func newCLI(stdin io.Reader, stdout, stderr io.Writer) *cli {
-	return &cli{
-		Console: ui.NewConsole(stdin, stdout, stderr, version()),
-		grace:   terminationGrace, secondInterrupt: secondInterrupt, takeTerminal: takeTerminal,
-	}
+	return &cli{Console: ui.NewConsole(stdin, stdout, stderr, version())}
 }
 
 func (c *cli) run(ctx context.Context, args []string) int {

@@ -18,9 +18,9 @@ const completionTimeout = time.Second
 
 // askFor asks the supervisor for suggestions. It returns none if the supervisor does not
 // answer in time.
-func (c *cli) askFor(cmd *cobra.Command, find func(ctx context.Context, s *session) ([]string, error)) ([]string, cobra.ShellCompDirective) {
+func askFor(c *ui.Console, cmd *cobra.Command, find func(ctx context.Context, s *session) ([]string, error)) ([]string, cobra.ShellCompDirective) {
 	var found []string
-	err := c.connect(cmd, completionTimeout, func(ctx context.Context, s *session) (err error) {
+	err := connect(c, cmd, completionTimeout, func(ctx context.Context, s *session) (err error) {
 		ctx, cancel := context.WithTimeout(ctx, completionTimeout)
 		defer cancel()
 		found, err = find(ctx, s)
@@ -34,12 +34,12 @@ func (c *cli) askFor(cmd *cobra.Command, find func(ctx context.Context, s *sessi
 
 // missionIDs suggests the newest missions in one of the statuses, or in any if none are
 // listed. It takes at most most arguments (-1: any number).
-func (c *cli) missionIDs(most int, statuses ...missions.Status) ui.Completer {
+func missionIDs(c *ui.Console, most int, statuses ...missions.Status) ui.Completer {
 	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 		if most >= 0 && len(args) >= most {
 			return ui.CompleteNothing(cmd, args, begun)
 		}
-		return c.askFor(cmd, func(ctx context.Context, s *session) ([]string, error) {
+		return askFor(c, cmd, func(ctx context.Context, s *session) ([]string, error) {
 			page, err := s.client.List(ctx, api.ListRequest{Limit: 200})
 			var found []string
 			for i := range page.Missions {
@@ -56,30 +56,34 @@ func (c *cli) missionIDs(most int, statuses ...missions.Status) ui.Completer {
 }
 
 // agentIDs suggests agents.
-func (c *cli) agentIDs(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-	return c.askFor(cmd, func(ctx context.Context, s *session) ([]string, error) {
-		page, err := s.client.Agents(ctx, api.AgentsRequest{Limit: 200})
-		var found []string
-		for i := range page.Agents {
-			if a := &page.Agents[i]; strings.HasPrefix(a.ID, begun) {
-				found = append(found, cobra.CompletionWithDesc(a.ID, string(a.State)+" "+ui.Shorten(ui.Clean(a.Name), 40)))
+func agentIDs(c *ui.Console) ui.Completer {
+	return func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+		return askFor(c, cmd, func(ctx context.Context, s *session) ([]string, error) {
+			page, err := s.client.Agents(ctx, api.AgentsRequest{Limit: 200})
+			var found []string
+			for i := range page.Agents {
+				if a := &page.Agents[i]; strings.HasPrefix(a.ID, begun) {
+					found = append(found, cobra.CompletionWithDesc(a.ID, string(a.State)+" "+ui.Shorten(ui.Clean(a.Name), 40)))
+				}
 			}
-		}
-		return found, err
-	})
+			return found, err
+		})
+	}
 }
 
 // missionTypes suggests the types of existing missions.
-func (c *cli) missionTypes(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-	return c.askFor(cmd, func(ctx context.Context, s *session) ([]string, error) {
-		stats, err := s.client.Stats(ctx, "")
-		var found []string
-		for name := range stats.ByType {
-			if strings.HasPrefix(name, begun) {
-				found = append(found, name)
+func missionTypes(c *ui.Console) ui.Completer {
+	return func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+		return askFor(c, cmd, func(ctx context.Context, s *session) ([]string, error) {
+			stats, err := s.client.Stats(ctx, "")
+			var found []string
+			for name := range stats.ByType {
+				if strings.HasPrefix(name, begun) {
+					found = append(found, name)
+				}
 			}
-		}
-		slices.Sort(found)
-		return found, err
-	})
+			slices.Sort(found)
+			return found, err
+		})
+	}
 }

@@ -19,7 +19,7 @@ import (
 // doctorTimeout bounds one of the doctor's questions.
 const doctorTimeout = 3 * time.Second
 
-func (c *cli) doctorCommand() *cobra.Command {
+func doctorCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "doctor",
 		GroupID: ui.GroupLook,
@@ -39,13 +39,13 @@ The exit code is 0 when nothing is wrong, warnings or not, and 1 otherwise.`,
 		Args: ui.NoArguments,
 	}
 	config.AddConnectionFlags(cmd)
-	d := &doctor{cli: c, denied: newDenials()}
+	d := &doctor{console: c, denied: newDenials()}
 	flags := cmd.Flags()
 	flags.StringVar((*string)(&d.role), "role", "", "`ROLE` that this user should have: viewer or operator; without, what he may do is told")
 	flags.StringVar(&d.agent, "agent", "", "check that this user may work as the agent with this `ID`")
 	asJSON := flags.Bool("json", false, "print the findings as JSON")
 	ui.CompleteFlag(cmd, "role", ui.CompleteWords(string(roles.Viewer), string(roles.Operator)))
-	ui.CompleteFlag(cmd, "agent", c.agentIDs)
+	ui.CompleteFlag(cmd, "agent", agentIDs(c))
 	cmd.PreRunE = func(*cobra.Command, []string) error { return d.check() }
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := d.examine(cmd); err != nil {
@@ -77,7 +77,7 @@ type finding struct {
 
 // doctor is one examination.
 type doctor struct {
-	cli     *cli
+	console *ui.Console
 	role    roles.Role // that the user should have; "" for any
 	agent   string     // that the user should be able to be; "" for none
 	session *session
@@ -131,7 +131,7 @@ func (d *doctor) ask(ctx context.Context, question func(context.Context)) {
 // examine runs all checks, from the bottom up. It returns an error for a mistake in the
 // command line, or if the examination was interrupted.
 func (d *doctor) examine(cmd *cobra.Command) error {
-	s, err := d.cli.dial(cmd, connectTimeout, d.denied.note)
+	s, err := dial(d.console, cmd, connectTimeout, d.denied.note)
 	var usage *ui.UsageError
 	switch {
 	case errors.As(err, &usage):
@@ -183,9 +183,9 @@ func (d *doctor) report(asJSON bool) error {
 		if err != nil {
 			return err
 		}
-		d.cli.Out.JSON(raw)
+		d.console.Out.JSON(raw)
 	} else {
-		d.print(d.cli.Out)
+		d.print(d.console.Out)
 	}
 	if d.worst() == wrong {
 		return ui.ErrSilent

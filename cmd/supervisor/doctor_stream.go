@@ -18,7 +18,7 @@ func (d *doctor) askEventStream(ctx context.Context) {
 	if _, may := d.jetStream("stream", "$JS.API.STREAM.INFO."+eventstream.DefaultStreamName); !may {
 		return
 	}
-	stream, err := openEvents(ctx, d.session)
+	stream, err := openEvents(ctx, d.session.nc)
 	if err != nil {
 		d.add("stream", wrong, errorText(err), "start a supervisor that may make it; its health says what keeps it from that")
 		return

@@ -59,9 +59,9 @@ func (d *doctor) askSupervisor(ctx context.Context) {
 func (d *doctor) judge(name string, c api.Check, bad verdict, advice string) {
 	switch {
 	case c.Status != api.HealthOK || c.Message != "" && bad == doubt:
-		d.add(name, bad, check(c), advice)
+		d.add(name, bad, checkText(c), advice)
 	default:
-		d.well(name, "%s", check(c))
+		d.well(name, "%s", checkText(c))
 	}
 }
 

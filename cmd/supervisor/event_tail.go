@@ -68,7 +68,7 @@ func (t *eventTail) next(ctx context.Context) ([]charter.Event, error) {
 
 // begin finds the stream's end.
 func (t *eventTail) begin(ctx context.Context) error {
-	stream, err := openEvents(ctx, &session{nc: t.nc})
+	stream, err := openEvents(ctx, t.nc)
 	if err != nil {
 		return err
 	}

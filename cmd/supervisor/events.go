@@ -31,7 +31,7 @@ type eventFlags struct {
 // defaultSince is how far back events are shown by default.
 const defaultSince = time.Hour
 
-func (c *cli) eventsCommand() *cobra.Command {
+func eventsCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "events",
 		GroupID: ui.GroupLook,
@@ -61,14 +61,14 @@ Only the broker has to be there, not the supervisor.`,
 	flags.BoolVar(&f.json, "json", false, "print the envelopes as JSON, one on each line")
 	ui.CompleteFlag(cmd, "type", eventTypes)
 	cmd.PreRunE = func(*cobra.Command, []string) error { return f.check(c) }
-	cmd.RunE = c.withSession(func(ctx context.Context, s *session, _ []string) error {
-		stream, err := openEvents(ctx, s)
+	cmd.RunE = withSession(c, func(ctx context.Context, s *session, _ []string) error {
+		stream, err := openEvents(ctx, s.nc)
 		if err != nil {
 			return endOfWatch(ctx, err)
 		}
 		p := &eventPrinter{out: c.Out, err: c.Err, json: f.json}
 		if f.durable != "" {
-			return endOfWatch(ctx, c.durableEvents(ctx, s, stream, &f, p))
+			return endOfWatch(ctx, durableEvents(ctx, c, s, stream, &f, p))
 		}
 		return endOfWatch(ctx, readEvents(ctx, s.nc, stream, &f, p))
 	})
@@ -76,7 +76,7 @@ Only the broker has to be there, not the supervisor.`,
 }
 
 // check validates the flags and finds out where to begin.
-func (f *eventFlags) check(c *cli) error {
+func (f *eventFlags) check(c *ui.Console) error {
 	name := f.durable
 	if name == "" {
 		name = "unused"
@@ -96,28 +96,6 @@ func (f *eventFlags) check(c *cli) error {
 		f.begin = time.Now().Add(-defaultSince)
 	}
 	return nil
-}
-
-// openEvents finds the event stream.
-func openEvents(ctx context.Context, s *session) (jetstream.Stream, error) {
-	js, err := jetstream.New(s.nc)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	stream, err := js.Stream(ctx, eventstream.DefaultStreamName)
-	shown := s.nc.ConnectedUrlRedacted()
-	switch {
-	case errors.Is(err, jetstream.ErrStreamNotFound):
-		return nil, fmt.Errorf("there is no stream %s at %s yet; a supervisor makes it when it starts", eventstream.DefaultStreamName, shown)
-	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount),
-		errors.Is(err, nats.ErrNoResponders):
-		return nil, fmt.Errorf("the broker at %s has no JetStream for us, and events are kept there; enable it, or use another broker or user", shown)
-	case err != nil:
-		return nil, fmt.Errorf("the stream %s at %s cannot be read: %w", eventstream.DefaultStreamName, shown, err)
-	}
-	return stream, nil
 }
 
 const (

@@ -26,7 +26,7 @@ var errCaughtUp = errors.New("everything stored has been printed")
 
 // durableEvents prints events with a durable consumer and acknowledges each one after
 // printing it.
-func (c *cli) durableEvents(ctx context.Context, s *session, stored jetstream.Stream, f *eventFlags, p *eventPrinter) (err error) {
+func durableEvents(ctx context.Context, c *ui.Console, s *session, stored jetstream.Stream, f *eventFlags, p *eventPrinter) (err error) {
 	if err := f.suit(ctx, stored); err != nil {
 		return err
 	}

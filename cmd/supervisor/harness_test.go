@@ -171,9 +171,9 @@ func newCall(env map[string]string) *call {
 	c := &call{out: newTape(), err: newTape(), done: make(chan struct{}), second: make(chan struct{})}
 	c.cli = newCLI(strings.NewReader(""), c.out, c.err)
 	c.cli.LookupEnv = func(name string) (string, bool) { value, ok := env[name]; return value, ok }
-	c.cli.Interval, c.cli.grace = 10*time.Millisecond, 50*time.Millisecond
+	c.cli.Interval, c.cli.worker.grace = 10*time.Millisecond, 50*time.Millisecond
 	c.cli.Out.Zone, c.cli.Err.Zone = time.UTC, time.UTC
-	c.cli.secondInterrupt = func() (<-chan struct{}, func()) { return c.second, func() {} }
+	c.cli.worker.secondInterrupt = func() (<-chan struct{}, func()) { return c.second, func() {} }
 	return c
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
 	"missioncontrol/cmd/supervisor/config"
@@ -17,7 +18,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-func (c *cli) healthCommand() *cobra.Command {
+func healthCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "health",
 		GroupID: ui.GroupLook,
@@ -39,8 +40,8 @@ answer.`,
 	config.AddConnectionFlags(cmd)
 	l := addLookFlags(cmd)
 	address := cmd.Flags().String("http", "", "ask the supervisor at this HTTP `ADDRESS`, and no broker")
-	overNATS := c.withSession(func(ctx context.Context, s *session, _ []string) error {
-		return c.showHealth(ctx, l, func(ctx context.Context) (api.Health, jsontext.Value, error) {
+	overNATS := withSession(c, func(ctx context.Context, s *session, _ []string) error {
+		return showHealth(ctx, c, s.nc, l, func(ctx context.Context) (api.Health, jsontext.Value, error) {
 			return ask[api.Health](ctx, s, api.SubjectHealth, api.Empty{})
 		})
 	})
@@ -48,15 +49,15 @@ answer.`,
 		if *address == "" {
 			return overNATS(cmd, args)
 		}
-		return c.showHealth(cmd.Context(), l, func(ctx context.Context) (api.Health, jsontext.Value, error) {
+		return showHealth(cmd.Context(), c, nil, l, func(ctx context.Context) (api.Health, jsontext.Value, error) {
 			return healthOverHTTP(ctx, *address)
 		})
 	}
 	return cmd
 }
 
-func (c *cli) showHealth(ctx context.Context, l *look, fetch func(context.Context) (api.Health, jsontext.Value, error)) error {
-	return c.show(ctx, l, func(ctx context.Context, out *ui.Screen) error {
+func showHealth(ctx context.Context, c *ui.Console, nc *nats.Conn, l *look, fetch func(context.Context) (api.Health, jsontext.Value, error)) error {
+	return show(ctx, c, nc, l, func(ctx context.Context, out *ui.Screen) error {
 		health, raw, err := fetch(ctx)
 		if err != nil {
 			return err
@@ -111,21 +112,14 @@ func healthCard(out *ui.Screen, h *api.Health) {
 	b.Line("Status", out.Paint(healthColour(h.Status), h.Status))
 	b.Line("Version", h.Version)
 	b.Line("Uptime", ui.FormatDuration(time.Duration(h.UptimeSeconds*float64(time.Second))))
-	b.Line("Store", out.Paint(healthColour(h.Checks.Store.Status), check(h.Checks.Store)))
+	b.Line("Store", out.Paint(healthColour(h.Checks.Store.Status), checkText(h.Checks.Store)))
 	stream := h.Checks.EventStream
-	b.Line("Event stream", out.Paint(healthColour(stream.Status), check(stream.Check)))
+	b.Line("Event stream", out.Paint(healthColour(stream.Status), checkText(stream.Check)))
 	b.Line("Published", ui.Count(stream.Published))
 	b.Line("Duplicates", ui.Count(stream.Duplicates))
 	b.Line("Dropped", ui.Count(stream.Dropped))
 	b.Line("Waiting", ui.Count(stream.Waiting))
 	b.Print()
-}
-
-func check(c api.Check) string {
-	if c.Message == "" {
-		return c.Status
-	}
-	return c.Status + ": " + c.Message
 }
 
 func healthColour(status string) string {

@@ -13,7 +13,7 @@ import (
 	"missioncontrol/missions"
 )
 
-func (c *cli) missionsCommand() *cobra.Command {
+func missionsCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "missions",
 		Aliases: []string{"mission", "m"},
@@ -25,40 +25,12 @@ func (c *cli) missionsCommand() *cobra.Command {
 	}
 	config.AddConnectionFlags(cmd)
 	cmd.AddCommand(
-		c.missionsCreateCommand(), c.missionsGetCommand(), c.missionsListCommand(), c.missionsLogCommand(),
-		c.missionsWaitCommand(), c.missionsCancelCommand(), c.missionsRetryCommand(), c.missionsDeleteCommand(),
-		c.missionsStatsCommand(), c.missionsHistoryCommand(),
+		missionsCreateCommand(c), missionsGetCommand(c), missionsListCommand(c), missionsLogCommand(c),
+		missionsWaitCommand(c), missionsCancelCommand(c), missionsRetryCommand(c), missionsDeleteCommand(c),
+		missionsStatsCommand(c), missionsHistoryCommand(c),
 	)
 	ui.SubcommandOnly(cmd)
 	return cmd
-}
-
-// flagNames maps the wire's fields to flags with a different name.
-var flagNames = map[string]string{
-	"name":            "the name",
-	"id":              "--id",
-	"tags":            "--tag",
-	"types":           "--type",
-	"timeout_seconds": "--timeout",
-	"stall_seconds":   "--stall",
-	"created_after":   "--after",
-	"created_before":  "--before",
-	"agent_id":        "--agent",
-}
-
-// badFlag turns a domain error about a field into a usage error about its flag; nil stays
-// nil.
-func badFlag(err error) error {
-	var invalid *missions.Error
-	if !errors.As(err, &invalid) || invalid.Field == "" {
-		return err
-	}
-	field, _, _ := strings.Cut(invalid.Field, "[")
-	flag, ok := flagNames[field]
-	if !ok {
-		flag = "--" + strings.ReplaceAll(field, "_", "-")
-	}
-	return ui.Usagef("%s %s", flag, invalid.Message)
 }
 
 // oneMission accepts the id of one mission.
@@ -98,7 +70,7 @@ func ofMission(id string, err error) error {
 
 // eachID calls do for each id and continues after errors. It prints the errors, except
 // that of the last id, which it returns.
-func (c *cli) eachID(ctx context.Context, ids []string, do func(id string) error) error {
+func eachID(ctx context.Context, c *ui.Console, ids []string, do func(id string) error) error {
 	var result error
 	for i, id := range ids {
 		err := do(id)

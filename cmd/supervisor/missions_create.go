@@ -33,7 +33,7 @@ type createFlags struct {
 	atMost              time.Duration // how long to wait; 0: forever
 }
 
-func (c *cli) missionsCreateCommand() *cobra.Command {
+func missionsCreateCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create NAME | create --file FILE",
 		Short: "Create a mission, or a file of missions",
@@ -63,7 +63,7 @@ A mission that is no longer waited for goes on.`,
 			if err := f.fileAlone(cmd, args); err != nil {
 				return err
 			}
-			return c.connect(cmd, connectTimeout, func(ctx context.Context, s *session) error { return c.createFile(ctx, s, &f) })
+			return connect(c, cmd, connectTimeout, func(ctx context.Context, s *session) error { return createFile(ctx, c, s, &f) })
 		}
 		if len(args) == 0 {
 			return ui.Usagef("%s needs the NAME of a mission, or --file FILE; see %s --help", ui.ShortPath(cmd), cmd.CommandPath())
@@ -72,12 +72,12 @@ A mission that is no longer waited for goes on.`,
 		if err := f.complete(c, cmd); err != nil {
 			return err
 		}
-		return c.connect(cmd, connectTimeout, func(ctx context.Context, s *session) error { return c.createOne(ctx, s, &f) })
+		return connect(c, cmd, connectTimeout, func(ctx context.Context, s *session) error { return createOne(ctx, c, s, &f) })
 	}
 	return cmd
 }
 
-func (f *createFlags) add(c *cli, cmd *cobra.Command) {
+func (f *createFlags) add(c *ui.Console, cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.spec.Type, "type", "", "`TYPE` of mission, which decides on the agents that may take it")
 	flags.StringVar(&f.data, "data", "", "what the agent gets: `JSON`, @FILE, or - for the standard input")
@@ -95,7 +95,7 @@ func (f *createFlags) add(c *cli, cmd *cobra.Command) {
 	flags.BoolVar(&f.wait, "wait", false, "show how the mission goes until it has ended")
 	flags.StringVar(&f.waitTimeout, "wait-timeout", "", "with --wait: give up after this `DURATION`; without, never")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
-	ui.CompleteFlag(cmd, "type", c.missionTypes)
+	ui.CompleteFlag(cmd, "type", missionTypes(c))
 	ui.CompleteFlag(cmd, "priority", ui.CompleteWords(ui.PriorityNames()...))
 }
 
@@ -114,14 +114,14 @@ func (f *createFlags) fileAlone(cmd *cobra.Command, args []string) error {
 }
 
 // complete turns the flags into a mission and gives it an id.
-func (f *createFlags) complete(c *cli, cmd *cobra.Command) error {
+func (f *createFlags) complete(c *ui.Console, cmd *cobra.Command) error {
 	var err error
 	f.spec.Priority = missions.Priority(strings.ToUpper(f.priority))
 	if cmd.Flags().Changed("max-attempts") {
 		f.spec.MaxAttempts = &f.maxAttempts
 	}
 	if cmd.Flags().Changed("data") {
-		if f.spec.Data, err = c.readData(f.data); err != nil {
+		if f.spec.Data, err = readData(c, f.data); err != nil {
 			return err
 		}
 	}
@@ -179,8 +179,8 @@ func (f *createFlags) durations() error {
 const maxTimeout = 366 * ui.Day
 
 // readData returns the JSON in text, in the file @FILE, or on the standard input (-).
-func (c *cli) readData(text string) ([]byte, error) {
-	data, err := c.rawData(text)
+func readData(c *ui.Console, text string) ([]byte, error) {
+	data, err := rawData(c, text)
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +204,7 @@ func checkJSON(flag string, text []byte) error {
 	return ui.Usagef("%s is not valid JSON: %v at byte %d", flag, syntax.Err, syntax.ByteOffset+1)
 }
 
-func (c *cli) rawData(text string) ([]byte, error) {
+func rawData(c *ui.Console, text string) ([]byte, error) {
 	switch {
 	case text == "":
 		return nil, ui.Usagef("--data is empty; give it JSON, @FILE, or - for the standard input, or leave it out")
@@ -269,7 +269,7 @@ func create(ctx context.Context, s *session, request any) (reply api.CreateReply
 	}
 }
 
-func (c *cli) createOne(ctx context.Context, s *session, f *createFlags) error {
+func createOne(ctx context.Context, c *ui.Console, s *session, f *createFlags) error {
 	reply, raw, err := create(ctx, s, f.spec)
 	if err != nil && (unsure(err) || ctx.Err() != nil) && !errors.Is(err, client.ErrNoSupervisor) {
 		err = &aboutError{"it is not known whether mission " + f.spec.ID + " was created", err}
@@ -283,7 +283,7 @@ func (c *cli) createOne(ctx context.Context, s *session, f *createFlags) error {
 	switch {
 	case f.wait:
 		c.Err.Printf("%s; waiting for its end\n", createdLine(&reply))
-		return c.waitAll(ctx, s, waiting{ids: []string{reply.Mission.ID}, json: f.json, atMost: f.atMost, flag: "--wait-timeout", live: true})
+		return waitAll(ctx, c, s, waiting{ids: []string{reply.Mission.ID}, json: f.json, atMost: f.atMost, flag: "--wait-timeout", live: true})
 	case f.json:
 		c.Out.JSON(raw)
 	default:

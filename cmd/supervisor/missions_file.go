@@ -31,7 +31,7 @@ const (
 
 // importer sends a file of missions in batches.
 type importer struct {
-	cli     *cli
+	console *ui.Console
 	session *session
 	name    string
 	json    bool
@@ -46,7 +46,7 @@ type importer struct {
 }
 
 // createFile creates the missions of a file.
-func (c *cli) createFile(ctx context.Context, s *session, f *createFlags) error {
+func createFile(ctx context.Context, c *ui.Console, s *session, f *createFlags) error {
 	input, name, size := c.In, "standard input", int64(0)
 	if f.file != "-" {
 		file, err := os.Open(f.file)
@@ -61,7 +61,7 @@ func (c *cli) createFile(ctx context.Context, s *session, f *createFlags) error 
 		input, name, size = file, f.file, info.Size()
 	}
 	begun := time.Now()
-	im := &importer{cli: c, session: s, name: name, json: f.json, room: int(s.nc.MaxPayload()) - 16<<10}
+	im := &importer{console: c, session: s, name: name, json: f.json, room: int(s.nc.MaxPayload()) - 16<<10}
 	im.bar = ui.NewProgressBar(c.Err, "Creating missions", size, progress.UnitsBytes)
 	err := im.run(ctx, input)
 	im.bar.Stop()
@@ -200,7 +200,7 @@ func (im *importer) print(line int, result *api.Created) {
 		*api.Created
 	}{line, result})
 	if err == nil {
-		im.cli.Out.JSONLine(raw)
+		im.console.Out.JSONLine(raw)
 	}
 }
 

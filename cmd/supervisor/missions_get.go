@@ -1,15 +1,13 @@
 package main
 
 import (
-	"context"
-
 	"github.com/spf13/cobra"
 
 	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/supervisor/api"
 )
 
-func (c *cli) missionsGetCommand() *cobra.Command {
+func missionsGetCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get ID",
 		Short: "Show one mission, with its result, error and progress",
@@ -17,22 +15,14 @@ func (c *cli) missionsGetCommand() *cobra.Command {
   supervisor missions get build-42 --watch
   supervisor missions get build-42 --json | jq .mission.result`,
 		Args:              oneMission,
-		ValidArgsFunction: c.missionIDs(1),
+		ValidArgsFunction: missionIDs(c, 1),
 	}
 	l := addLookFlags(cmd)
-	cmd.RunE = c.withSession(func(ctx context.Context, s *session, ids []string) error {
-		return c.show(ctx, l, func(ctx context.Context, out *ui.Screen) error {
-			reply, raw, err := ask[api.Mission](ctx, s, api.SubjectMissionsGet, api.IDRequest{ID: ids[0]})
-			switch {
-			case err != nil:
-				return badRequest(err)
-			case l.json:
-				out.JSON(raw)
-			default:
-				missionCard(out, &reply.Mission)
-			}
-			return nil
-		})
-	})
+	var request api.IDRequest
+	cmd.PreRunE = func(_ *cobra.Command, ids []string) error {
+		request.ID = ids[0]
+		return nil
+	}
+	cmd.RunE = showReply(c, l, api.SubjectMissionsGet, &request, func(out *ui.Screen, reply *api.Mission) { missionCard(out, &reply.Mission) })
 	return cmd
 }

@@ -1,15 +1,13 @@
 package main
 
 import (
-	"context"
-
 	"github.com/spf13/cobra"
 
 	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/supervisor/api"
 )
 
-func (c *cli) missionsHistoryCommand() *cobra.Command {
+func missionsHistoryCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history",
 		Short: "Show what happened minute by minute, up to a day back",
@@ -22,7 +20,7 @@ func (c *cli) missionsHistoryCommand() *cobra.Command {
 	var request api.HistoryRequest
 	cmd.Flags().StringVar(&request.Type, "type", "", "only missions of this `TYPE`")
 	cmd.Flags().IntVar(&request.Minutes, "minutes", 15, "the latest `N` minutes, 1 to 1440")
-	ui.CompleteFlag(cmd, "type", c.missionTypes)
+	ui.CompleteFlag(cmd, "type", missionTypes(c))
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		if request.Minutes == 0 {
 			request.Minutes = -1 // on the wire, 0 means the default
@@ -30,20 +28,7 @@ func (c *cli) missionsHistoryCommand() *cobra.Command {
 		_, err := request.Span()
 		return badFlag(err)
 	}
-	cmd.RunE = c.withSession(func(ctx context.Context, s *session, _ []string) error {
-		return c.show(ctx, l, func(ctx context.Context, out *ui.Screen) error {
-			reply, raw, err := ask[api.History](ctx, s, api.SubjectMissionsHistory, request)
-			switch {
-			case err != nil:
-				return badRequest(err)
-			case l.json:
-				out.JSON(raw)
-			default:
-				historyTable(out, &reply, request.Type)
-			}
-			return nil
-		})
-	})
+	cmd.RunE = showReply(c, l, api.SubjectMissionsHistory, &request, func(out *ui.Screen, reply *api.History) { historyTable(out, reply, request.Type) })
 	return cmd
 }
 
@@ -53,7 +38,7 @@ func historyTable(out *ui.Screen, reply *api.History, missionType string) {
 		title += ", type " + missionType
 	}
 	g := out.Table(title, "Minute", "Created#", "Started#", "Completed#", "Failed#", "Cancelled#", "Pending#", "Running#")
-	g.Shrink(ui.Drop("Cancelled", "Started", "Running"))
+	g.Drop("Cancelled", "Started", "Running")
 	gauge := func(n *int64) string {
 		if n == nil {
 			return "-"

@@ -24,7 +24,7 @@ type listFlags struct {
 	all           bool
 }
 
-func (c *cli) missionsListCommand() *cobra.Command {
+func missionsListCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
@@ -48,11 +48,11 @@ func (c *cli) missionsListCommand() *cobra.Command {
 	flags.IntVar(&f.limit, "limit", defaultList, "at most `N` missions")
 	flags.BoolVar(&f.all, "all", false, "every mission, however many there are")
 	ui.CompleteFlag(cmd, "status", ui.CompleteWords(ui.StatusNames()...))
-	ui.CompleteFlag(cmd, "type", c.missionTypes)
-	ui.CompleteFlag(cmd, "agent", c.agentIDs)
+	ui.CompleteFlag(cmd, "type", missionTypes(c))
+	ui.CompleteFlag(cmd, "agent", agentIDs(c))
 	cmd.PreRunE = func(*cobra.Command, []string) error { return f.check(c) }
-	cmd.RunE = c.withSession(func(ctx context.Context, s *session, _ []string) error {
-		return c.show(ctx, l, func(ctx context.Context, out *ui.Screen) error {
+	cmd.RunE = withSession(c, func(ctx context.Context, s *session, _ []string) error {
+		return show(ctx, c, s.nc, l, func(ctx context.Context, out *ui.Screen) error {
 			if l.json {
 				return listJSON(ctx, s, out, &f)
 			}
@@ -63,7 +63,7 @@ func (c *cli) missionsListCommand() *cobra.Command {
 }
 
 // check turns the flags into a request.
-func (f *listFlags) check(c *cli) error {
+func (f *listFlags) check(c *ui.Console) error {
 	f.request.Status = missions.Status(strings.ToUpper(f.status))
 	var err error
 	if f.after != "" {
@@ -172,8 +172,8 @@ func listTable(ctx context.Context, s *session, out *ui.Screen, f *listFlags) er
 // agent.
 func listGrid(out *ui.Screen) *ui.Table {
 	g := out.Table("Missions", "ID", "Name", "Type", "Status", "Priority", "Attempt#", "Agent", "Progress#", "Created")
-	g.Shrink(ui.Shorter("Name", 24), ui.Drop("Created", "Progress", "Priority"), ui.ShorterID("Agent", 16), ui.Shorter("Name", 16),
-		ui.Drop("Type"), ui.ShorterID("ID", 12), ui.ShorterID("Agent", 8), ui.Shorter("Name", 6), ui.Drop("Name", "Agent", "Attempt"))
+	g.Drop("Created", "Progress", "Priority", "Type", "Agent", "Attempt", "Name", "Status")
+	g.Cut("Name", 12)
 	return g
 }
 

@@ -14,7 +14,7 @@ import (
 // missionLive shows a mission while a command waits for it: its log as it is written, and
 // on a terminal its progress in a line that stays in place.
 type missionLive struct {
-	cli      *cli
+	console  *ui.Console
 	line     *ui.LiveLine
 	log      *logPrinter
 	notified missions.Progress // the progress printed last, without a terminal
@@ -23,9 +23,9 @@ type missionLive struct {
 
 // watchMission starts to show a mission on the standard error. The caller must call end
 // after the mission has ended, and close in any case.
-func (c *cli) watchMission(ctx context.Context, s *session, id string) *missionLive {
+func watchMission(ctx context.Context, c *ui.Console, s *session, id string) *missionLive {
 	line := &ui.LiveLine{Screen: c.Err}
-	l := &missionLive{cli: c, line: line, log: &logPrinter{session: s, out: c.Err.Over(line), id: id}}
+	l := &missionLive{console: c, line: line, log: &logPrinter{session: s, out: c.Err.Over(line), id: id}}
 	ctx, cancel := context.WithCancel(ctx)
 	var showing sync.WaitGroup
 	showing.Go(func() { l.run(ctx) })
@@ -37,7 +37,7 @@ func (c *cli) watchMission(ctx context.Context, s *session, id string) *missionL
 }
 
 func (l *missionLive) run(ctx context.Context) {
-	ticker := time.NewTicker(l.cli.Interval)
+	ticker := time.NewTicker(l.console.Interval)
 	defer ticker.Stop()
 	for {
 		l.look(ctx)
@@ -52,7 +52,7 @@ func (l *missionLive) run(ctx context.Context) {
 // look shows what is new. A failed request is repeated the next time: the wait itself
 // reports failures.
 func (l *missionLive) look(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, l.cli.RefreshTimeout)
+	ctx, cancel := context.WithTimeout(ctx, l.console.RefreshTimeout)
 	defer cancel()
 	m, err := l.log.session.client.Get(ctx, l.log.id)
 	if err == nil {
@@ -63,13 +63,13 @@ func (l *missionLive) look(ctx context.Context) {
 		l.line.Show(l.state(&m))
 		l.show(&m)
 	case unsure(err) && !errors.Is(err, context.Canceled):
-		l.line.Show(l.cli.Err.Paint(ui.Yellow, "no answer from the supervisor; waiting for it"))
+		l.line.Show(l.console.Err.Paint(ui.Yellow, "no answer from the supervisor; waiting for it"))
 	}
 }
 
 // state formats a mission in one line.
 func (l *missionLive) state(m *missions.Mission) ui.Painted {
-	text := ui.Painted(ui.Clean(m.ID)) + "  " + l.cli.Err.Paint(ui.StatusColour(m.Status), string(m.Status))
+	text := ui.Painted(ui.Clean(m.ID)) + "  " + l.console.Err.Paint(ui.StatusColour(m.Status), string(m.Status))
 	if m.AgentID != "" && m.Status == missions.Running {
 		text += ui.Painted(" on " + ui.Clean(string(m.AgentID)))
 	}
@@ -81,11 +81,11 @@ func (l *missionLive) state(m *missions.Mission) ui.Painted {
 
 // show prints progress on lines of its own if there is no terminal.
 func (l *missionLive) show(m *missions.Mission) {
-	if l.cli.Err.Terminal || m.Progress == nil || *m.Progress == l.notified {
+	if l.console.Err.Terminal || m.Progress == nil || *m.Progress == l.notified {
 		return
 	}
 	l.notified = *m.Progress
-	l.cli.Err.Printf("%s  %s\n", l.cli.Err.Moment(m.UpdatedAt.Time()), strings.TrimSpace(ui.PadRight(ui.ProgressPercent(m.Progress.Percent), 5)+" "+ui.Clean(m.Progress.Message)))
+	l.console.Err.Printf("%s  %s\n", l.console.Err.Moment(m.UpdatedAt.Time()), strings.TrimSpace(ui.PadRight(ui.ProgressPercent(m.Progress.Percent), 5)+" "+ui.Clean(m.Progress.Message)))
 }
 
 // end shows the rest of an ended mission's log.

@@ -13,7 +13,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-func (c *cli) missionsLogCommand() *cobra.Command {
+func missionsLogCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "log ID",
 		Short: "Show a mission's log, and follow it",
@@ -21,16 +21,16 @@ func (c *cli) missionsLogCommand() *cobra.Command {
   supervisor missions log build-42 --follow
   supervisor missions log build-42 --json | jq -r .message`,
 		Args:              oneMission,
-		ValidArgsFunction: c.missionIDs(1),
+		ValidArgsFunction: missionIDs(c, 1),
 	}
 	follow := cmd.Flags().BoolP("follow", "f", false, "go on until the mission has ended")
 	asJSON := cmd.Flags().Bool("json", false, "print the entries as JSON, one on each line")
-	cmd.RunE = c.withSession(func(ctx context.Context, s *session, ids []string) error {
+	cmd.RunE = withSession(c, func(ctx context.Context, s *session, ids []string) error {
 		r := &logPrinter{session: s, out: c.Out, id: ids[0], json: *asJSON}
 		if !*follow {
 			return badRequest(r.read(ctx))
 		}
-		return endOfWatch(ctx, badRequest(c.followLog(ctx, r)))
+		return endOfWatch(ctx, badRequest(followLog(ctx, c, r)))
 	})
 	return cmd
 }
@@ -107,7 +107,7 @@ func levelColour(level string) string {
 
 // followLog prints new entries until the mission has ended. It continues while the
 // supervisor is briefly unavailable.
-func (c *cli) followLog(ctx context.Context, r *logPrinter) error {
+func followLog(ctx context.Context, c *ui.Console, r *logPrinter) error {
 	ticker := time.NewTicker(c.Interval)
 	defer ticker.Stop()
 	for first := true; ; first = false {

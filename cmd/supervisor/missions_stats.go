@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"maps"
 	"slices"
 
@@ -12,7 +11,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-func (c *cli) missionsStatsCommand() *cobra.Command {
+func missionsStatsCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "stats",
 		Short: "Show figures: statuses, types, durations, success",
@@ -24,22 +23,9 @@ func (c *cli) missionsStatsCommand() *cobra.Command {
 	l := addLookFlags(cmd)
 	var request api.StatsRequest
 	cmd.Flags().StringVar(&request.Type, "type", "", "only missions of this `TYPE`")
-	ui.CompleteFlag(cmd, "type", c.missionTypes)
+	ui.CompleteFlag(cmd, "type", missionTypes(c))
 	cmd.PreRunE = func(*cobra.Command, []string) error { return badFlag(request.Validate()) }
-	cmd.RunE = c.withSession(func(ctx context.Context, s *session, _ []string) error {
-		return c.show(ctx, l, func(ctx context.Context, out *ui.Screen) error {
-			reply, raw, err := ask[api.StatsReply](ctx, s, api.SubjectMissionsStats, request)
-			switch {
-			case err != nil:
-				return badRequest(err)
-			case l.json:
-				out.JSON(raw)
-			default:
-				statsCard(out, &reply.Stats, request.Type)
-			}
-			return nil
-		})
-	})
+	cmd.RunE = showReply(c, l, api.SubjectMissionsStats, &request, func(out *ui.Screen, reply *api.StatsReply) { statsCard(out, &reply.Stats, request.Type) })
 	return cmd
 }
 
@@ -62,7 +48,7 @@ func statsCard(out *ui.Screen, s *missions.Stats, missionType string) {
 	timesTable(out, s)
 	if len(s.ByType) > 0 && missionType == "" {
 		types := out.Table("Types", "Type", "Missions#")
-		types.Shrink(ui.ShorterID("Type", 12))
+		types.Cut("Type", 12)
 		for _, name := range slices.Sorted(maps.Keys(s.ByType)) {
 			types.Row(name, ui.Count(s.ByType[name]))
 		}
@@ -84,7 +70,7 @@ func windows(s *missions.Stats) []window {
 // that is not yet covered in full, it shows since when the window counts.
 func windowsTable(out *ui.Screen, s *missions.Stats) {
 	g := out.Table("What happened", "Last", "Created#", "Started#", "Completed#", "Failed#", "Cancelled#", "Success#")
-	g.Shrink(ui.Drop("Cancelled", "Started"))
+	g.Drop("Cancelled", "Started")
 	row := func(name string, created, started, completed, failed, cancelled int64, success string) {
 		g.Row(name, ui.Count(created), ui.Count(started), ui.Count(completed), ui.Count(failed), ui.Count(cancelled), success)
 	}

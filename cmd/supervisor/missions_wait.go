@@ -18,7 +18,7 @@ import (
 // maxWaits is how many missions are waited for concurrently.
 const maxWaits = 100
 
-func (c *cli) missionsWaitCommand() *cobra.Command {
+func missionsWaitCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "wait ID...",
 		Short: "Wait until missions have ended",
@@ -29,7 +29,7 @@ or did not end in time.`,
 		Example: `  supervisor missions wait 0198c5b0-6f3c-7c55-9d3a-2b8c1de0a001
   supervisor missions wait build-41 build-42 --timeout 10m && echo built`,
 		Args:              someMissions,
-		ValidArgsFunction: c.missionIDs(-1, missions.Pending, missions.Running),
+		ValidArgsFunction: missionIDs(c, -1, missions.Pending, missions.Running),
 	}
 	timeout := cmd.Flags().String("timeout", "", "give up after this `DURATION`; without, never")
 	w := waiting{flag: "--timeout"}
@@ -43,9 +43,9 @@ or did not end in time.`,
 		}
 		return nil
 	}
-	cmd.RunE = c.withSession(func(ctx context.Context, s *session, ids []string) error {
+	cmd.RunE = withSession(c, func(ctx context.Context, s *session, ids []string) error {
 		w.ids = ids
-		return c.waitAll(ctx, s, w)
+		return waitAll(ctx, c, s, w)
 	})
 	return cmd
 }
@@ -72,7 +72,7 @@ func (w *waiting) gaveUp() error {
 }
 
 // waitAll waits for missions concurrently and prints each one when it has ended.
-func (c *cli) waitAll(ctx context.Context, s *session, w waiting) error {
+func waitAll(ctx context.Context, c *ui.Console, s *session, w waiting) error {
 	if w.atMost > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, w.atMost, errTimeout)
@@ -80,13 +80,13 @@ func (c *cli) waitAll(ctx context.Context, s *session, w waiting) error {
 	}
 	ended := func() {}
 	if w.live {
-		live := c.watchMission(ctx, s, w.ids[0])
+		live := watchMission(ctx, c, s, w.ids[0])
 		defer live.close()
 		ended = func() { live.end(ctx) }
 	}
-	result := c.waitEach(ctx, s, w.ids, func(m *missions.Mission, raw jsontext.Value) error {
+	result := waitEach(ctx, c, s, w.ids, func(m *missions.Mission, raw jsontext.Value) error {
 		ended()
-		return c.printEnded(m, raw, w.json, len(w.ids) == 1)
+		return printEnded(c, m, raw, w.json, len(w.ids) == 1)
 	})
 	if errors.Is(result, errTimeout) {
 		return w.gaveUp()
@@ -95,7 +95,7 @@ func (c *cli) waitAll(ctx context.Context, s *session, w waiting) error {
 }
 
 // waitEach calls ended for each mission when it has ended, one call at a time.
-func (c *cli) waitEach(ctx context.Context, s *session, ids []string, ended func(*missions.Mission, jsontext.Value) error) error {
+func waitEach(ctx context.Context, c *ui.Console, s *session, ids []string, ended func(*missions.Mission, jsontext.Value) error) error {
 	var (
 		waits  sync.WaitGroup
 		mu     sync.Mutex // guards output and result
@@ -128,7 +128,7 @@ func (c *cli) waitEach(ctx context.Context, s *session, ids []string, ended func
 }
 
 // printEnded prints an ended mission. It returns ui.ErrSilent unless the mission completed.
-func (c *cli) printEnded(m *missions.Mission, raw jsontext.Value, asJSON, onlyOne bool) error {
+func printEnded(c *ui.Console, m *missions.Mission, raw jsontext.Value, asJSON, onlyOne bool) error {
 	switch {
 	case asJSON && onlyOne:
 		c.Out.JSON(raw)

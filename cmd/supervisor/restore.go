@@ -21,7 +21,7 @@ import (
 	"missioncontrol/supervisor"
 )
 
-func (c *cli) restoreCommand() *cobra.Command {
+func restoreCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "restore DIR",
 		GroupID: ui.GroupRun,
@@ -46,14 +46,14 @@ has handled some knows more than the supervisor.`,
 		if dataDir == "" {
 			dataDir = config.DefaultDataDir()
 		}
-		return c.restore(cmd.Context(), args[0], dataDir)
+		return restore(cmd.Context(), c, args[0], dataDir)
 	}
 	return cmd
 }
 
 // restore works in a directory within the data directory, which may be a volume of its
 // own. While that directory exists, no supervisor starts on the data directory.
-func (c *cli) restore(ctx context.Context, dir, dataDir string) (err error) {
+func restore(ctx context.Context, c *ui.Console, dir, dataDir string) (err error) {
 	m, err := readManifest(dir)
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func (c *cli) restore(ctx context.Context, dir, dataDir string) (err error) {
 	if err := moveIn(work, dataDir); err != nil {
 		return fmt.Errorf("the restore into %s was cut off; empty it, and restore again: %w", dataDir, ui.RootCause(err))
 	}
-	c.showBackup("Restored: the backup", dataDir, m)
+	showBackup(c, "Restored: the backup", dataDir, m)
 	return nil
 }
 

@@ -40,9 +40,9 @@ func TestABackupTakesTheConfigurationFileOfServe(t *testing.T) {
 	must(t, os.WriteFile(file, []byte("data_dir: "+dir+"\nlease: 20s\nalerts:\n  - {name: big, metric: missions.total, comparison: '>=', threshold: 1_000_000}\n"+
 		"users:\n  - {name: mary, role: viewer, password_hash: "+bcryptOfNothing+"}\n"), 0o600))
 	c := newCall(nil).cli
-	cmd := c.backupCommand()
+	cmd := backupCommand(c.Console)
 	must(t, cmd.ParseFlags([]string{"--config", file}))
-	store, err := c.storeToCopy(cmd)
+	store, err := storeToCopy(c.Console, cmd)
 	must(t, err)
 	equal(t, "the store to copy", store, filepath.Join(dir, config.StoreFileName))
 }

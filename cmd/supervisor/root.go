@@ -46,11 +46,11 @@ find their broker the way the nats CLI does.`,
 	)
 	config.AddServeFlags(root)
 	root.AddCommand(
-		serveCommand, c.agentCommand(), c.benchCommand(), c.authCommand(),
-		c.backupCommand(), c.restoreCommand(),
-		c.healthCommand(), c.statusCommand(), c.agentsCommand(), c.topCommand(), c.alertsCommand(), c.eventsCommand(),
-		c.doctorCommand(),
-		c.missionsCommand(),
+		serveCommand, agentCommand(c.Console, c.worker), benchCommand(c.Console), authCommand(c.Console),
+		backupCommand(c.Console), restoreCommand(c.Console),
+		healthCommand(c.Console), statusCommand(c.Console), agentsCommand(c.Console), topCommand(c.Console, c.takeTerminal), alertsCommand(c.Console), eventsCommand(c.Console),
+		doctorCommand(c.Console),
+		missionsCommand(c.Console),
 		c.completionCommand(), c.manCommand(), c.versionCommand(),
 	)
 	root.SetHelpCommand(helpCommand())

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-
 	"github.com/spf13/cobra"
 
 	"missioncontrol/cmd/supervisor/config"
@@ -10,7 +8,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-func (c *cli) statusCommand() *cobra.Command {
+func statusCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "status",
 		GroupID: ui.GroupLook,
@@ -22,20 +20,7 @@ func (c *cli) statusCommand() *cobra.Command {
 	}
 	config.AddConnectionFlags(cmd)
 	l := addLookFlags(cmd)
-	cmd.RunE = c.withSession(func(ctx context.Context, s *session, _ []string) error {
-		return c.show(ctx, l, func(ctx context.Context, out *ui.Screen) error {
-			status, raw, err := ask[api.Status](ctx, s, api.SubjectStatus, api.Empty{})
-			switch {
-			case err != nil:
-				return err
-			case l.json:
-				out.JSON(raw)
-			default:
-				statusCard(out, &status)
-			}
-			return nil
-		})
-	})
+	cmd.RunE = showReply(c, l, api.SubjectStatus, api.Empty{}, statusCard)
 	return cmd
 }
 

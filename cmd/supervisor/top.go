@@ -16,7 +16,12 @@ import (
 	"missioncontrol/cmd/supervisor/ui"
 )
 
-func (c *cli) topCommand() *cobra.Command {
+// topCommand shows everything on the terminal that take returns; nil takes that of the
+// process.
+func topCommand(c *ui.Console, take func() (tcell.Screen, error)) *cobra.Command {
+	if take == nil {
+		take = takeTerminal
+	}
 	cmd := &cobra.Command{
 		Use:     "top",
 		GroupID: ui.GroupLook,
@@ -39,13 +44,13 @@ the keys.`,
 		}
 		return nil
 	}
-	cmd.RunE = c.withSession(func(ctx context.Context, s *session, _ []string) error { return c.top(ctx, s) })
+	cmd.RunE = withSession(c, func(ctx context.Context, s *session, _ []string) error { return runTop(ctx, c, s, take) })
 	return cmd
 }
 
 // top is the full-screen terminal and the session that provides its data.
 type top struct {
-	cli      *cli
+	console  *ui.Console
 	session  *session
 	terminal tcell.Screen
 	state    topState
@@ -55,19 +60,19 @@ type top struct {
 	work   sync.WaitGroup
 }
 
-// top shows everything until the user ends it. It always restores the terminal, however
+// runTop shows everything until the user ends it. It always restores the terminal, however
 // it ends.
-func (c *cli) top(ctx context.Context, s *session) error {
+func runTop(ctx context.Context, c *ui.Console, s *session, take func() (tcell.Screen, error)) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP, syscall.SIGQUIT)
 	defer stop()
-	terminal, err := c.takeTerminal()
+	terminal, err := take()
 	if err != nil {
 		return fmt.Errorf("the terminal cannot be used: %w", err)
 	}
 	if err := terminal.Init(); err != nil {
 		return fmt.Errorf("the terminal cannot be used: %w", err)
 	}
-	t := &top{cli: c, session: s, terminal: terminal, state: newTopState(s.nc.ConnectedUrlRedacted()),
+	t := &top{console: c, session: s, terminal: terminal, state: newTopState(s.nc.ConnectedUrlRedacted()),
 		looks: make(chan topLook), orders: make(chan string)}
 	defer t.work.Wait()
 	defer terminal.Fini()
@@ -93,12 +98,12 @@ func (t *top) run(ctx context.Context) error {
 	events := make(chan tcell.Event)
 	t.goSafely(func() { t.terminal.ChannelEvents(events, ctx.Done()) })
 	t.goSafely(func() { t.poll(ctx) })
-	canvas := &topCanvas{terminal: t.terminal, zone: t.cli.Out.Zone, colours: t.cli.Out.Colours}
+	canvas := &topCanvas{terminal: t.terminal, zone: t.console.Out.Zone, colours: t.console.Out.Colours}
 	for {
 		t.state.draw(canvas, time.Now())
 		select {
 		case look := <-t.looks:
-			t.state.take(&look, func(err error) string { return t.cli.trouble(err, t.state.at) })
+			t.state.take(&look, func(err error) string { return trouble(t.console, err, t.state.at) })
 		case notice := <-t.orders:
 			t.state.notice = notice
 		case event, open := <-events:

@@ -30,9 +30,9 @@ type topLook struct {
 
 // poll refreshes every second, and at once when the connection is lost or restored.
 func (t *top) poll(ctx context.Context) {
-	ticker := time.NewTicker(t.cli.Interval)
+	ticker := time.NewTicker(t.console.Interval)
 	defer ticker.Stop()
-	turned, forget := t.cli.connectionTurns()
+	turned, forget := connectionTurns(t.session.nc)
 	defer forget()
 	tail := &eventTail{nc: t.session.nc}
 	for {
@@ -61,7 +61,7 @@ func (t *top) look(ctx context.Context, tail *eventTail) (look topLook) {
 		look.err = errBrokerAway
 		return look
 	}
-	ctx, cancel := context.WithTimeout(ctx, t.cli.RefreshTimeout)
+	ctx, cancel := context.WithTimeout(ctx, t.console.RefreshTimeout)
 	defer cancel()
 	look.events, look.eventsErr = tail.next(ctx)
 	var running api.MissionList

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/jedib0t/go-pretty/v6/text"
 )
 
 // escapeSequence matches what a terminal interprets as a command: CSI, OSC and other
@@ -82,8 +84,8 @@ func EscapeJSON(document string) string {
 }
 
 // FirstLine returns the first line of a text.
-func FirstLine(text string) string {
-	line, _, _ := strings.Cut(text, "\n")
+func FirstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
 	return line
 }
 
@@ -94,3 +96,9 @@ func Shorten(s string, most int) string {
 	}
 	return string([]rune(s)[:most-1]) + "…"
 }
+
+// ShownWidth returns how many terminal cells a text takes, without colours.
+func ShownWidth(s string) int { return text.StringWidthWithoutEscSequences(s) }
+
+// CutEnd cuts a text, which may be painted, to a width in terminal cells.
+func CutEnd(s string, width int) string { return text.Snip(s, width, "…") }

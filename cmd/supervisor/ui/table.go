@@ -2,6 +2,8 @@ package ui
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -10,13 +12,15 @@ import (
 
 // A Table is a table for people. Cells are cleaned unless they are painted.
 type Table struct {
-	screen      *Screen
-	title       string
-	header      []string
-	numbers     []bool
-	rows        [][]string
-	shrinkRules []shrinkRule
-	limits      map[string]shrinkRule // by column, once shortened
+	screen  *Screen
+	title   string
+	header  []string
+	numbers []bool
+	rows    [][]string
+
+	drop  []string // columns that a narrow terminal does without
+	cut   string   // the column that takes the room that the others leave; "" for none
+	least int      // its characters that remain
 }
 
 // Table begins a table. A column whose name ends in "#" holds numbers.
@@ -35,6 +39,67 @@ func (g *Table) Row(cells ...any) {
 		row[i] = safe(cell)
 	}
 	g.rows = append(g.rows, row)
+}
+
+// Drop names the columns that a narrow terminal does without, the first one first. Columns
+// without any value go before the others.
+func (g *Table) Drop(columns ...string) { g.drop = columns }
+
+// Cut names the column whose cells are cut to what the others leave, but not below least
+// characters: before that, columns are dropped.
+func (g *Table) Cut(column string, least int) { g.cut, g.least = column, least }
+
+// fit makes a table fit a width, as far as it may. A width of 0 means no limit.
+func (g *Table) fit(width int) {
+	if width <= 0 || g.width(math.MaxInt) <= width {
+		return
+	}
+	for _, column := range slices.Concat(g.empty(), g.drop) {
+		if i := slices.Index(g.header, column); i >= 0 && g.width(g.least) > width {
+			g.remove(i)
+		}
+	}
+	if i := slices.Index(g.header, g.cut); i >= 0 {
+		room := max(g.least, width-g.width(0)+ShownWidth(g.cut))
+		for _, row := range g.rows {
+			row[i] = CutEnd(row[i], room)
+		}
+	}
+}
+
+// width returns the drawn width of the table, including its lines, with the column that
+// may be cut taking at most most characters.
+func (g *Table) width(most int) int {
+	width := 1
+	for i, name := range g.header {
+		cells := 0
+		for _, row := range g.rows {
+			cells = max(cells, ShownWidth(row[i]))
+		}
+		if name == g.cut {
+			cells = min(cells, most)
+		}
+		width += max(ShownWidth(name), cells) + 3
+	}
+	return width
+}
+
+// empty lists the columns that may be dropped and have no value in any row.
+func (g *Table) empty() (columns []string) {
+	for _, column := range g.drop {
+		i := slices.Index(g.header, column)
+		if !slices.ContainsFunc(g.rows, func(row []string) bool { return row[i] != "" }) {
+			columns = append(columns, column)
+		}
+	}
+	return columns
+}
+
+func (g *Table) remove(i int) {
+	g.header, g.numbers = slices.Delete(g.header, i, i+1), slices.Delete(g.numbers, i, i+1)
+	for j := range g.rows {
+		g.rows[j] = slices.Delete(g.rows[j], i, i+1)
+	}
 }
 
 // Print draws the table, as wide as the terminal allows.
@@ -60,13 +125,7 @@ func (g *Table) Print() {
 		w.AppendRow(tableRow(row))
 	}
 	g.screen.Printf("%s\n", w.Render())
-	if _, shortened := g.limits[columnID]; shortened {
-		g.screen.Printf("%s\n", g.screen.Paint(Faint, "Ids are cut; --json has them whole."))
-	}
 }
-
-// columnID is the column with the id that other commands accept.
-const columnID = "ID"
 
 func tableRow(cells []string) table.Row {
 	row := make(table.Row, len(cells))
