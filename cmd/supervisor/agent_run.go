@@ -16,6 +16,8 @@ import (
 
 	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/eventstream"
+	"missioncontrol/fileperm"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/agent"
 	"missioncontrol/supervisor/api"
@@ -125,7 +127,7 @@ func (f *agentFlags) check(command []string) error {
 		return ui.Usagef("--concurrency must be between 1 and %d", missions.MaxBatch)
 	}
 	if _, err := exec.LookPath(command[0]); err != nil {
-		return ui.Usagef("the command %s cannot be run: %v", command[0], ui.RootCause(errors.Unwrap(err)))
+		return ui.Usagef("the command %s cannot be run: %v", command[0], fileperm.Cause(errors.Unwrap(err)))
 	}
 	if f.id == "" {
 		f.id = agentID(command[0])
@@ -188,7 +190,7 @@ func runAgent(c *ui.Console, cmd *cobra.Command, o workerOptions, f *agentFlags,
 		requests: client.New(nc).Agent(f.id), grace: o.grace,
 	}
 	c.Err.Printf("Agent %s works on missions of type %s, %s at once, at %s. Ctrl-C drains and stops.\n",
-		f.id, strings.Join(f.types, ", "), ui.Count(f.concurrency), config.RedactURLs(b.URLs))
+		f.id, strings.Join(f.types, ", "), ui.Count(f.concurrency), eventstream.RedactURLs(b.URLs))
 	defer context.AfterFunc(cmd.Context(), func() {
 		c.Err.Printf("Stopping: programs that run may finish within %s; Ctrl-C again stops them at once.\n", ui.DurationWords(f.drainTimeout))
 	})()

@@ -16,6 +16,7 @@ import (
 
 	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/fileperm"
 	"missioncontrol/missions/sqlitestore"
 	"missioncontrol/supervisor"
 )
@@ -77,7 +78,7 @@ func backUp(ctx context.Context, c *ui.Console, s *session, store, dir string) (
 	}
 	partial := filepath.Clean(dir) + ".partial"
 	if err := os.Mkdir(partial, 0o700); err != nil {
-		return fmt.Errorf("%s cannot be made: %w; a backup that was cut off leaves it, delete it then", partial, ui.RootCause(err))
+		return fmt.Errorf("%s cannot be made: %w; a backup that was cut off leaves it, delete it then", partial, fileperm.Cause(err))
 	}
 	defer func() {
 		if err != nil {
@@ -119,7 +120,7 @@ func requireEmpty(dir string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%s is not a directory that can be used: %w", dir, ui.RootCause(err))
+		return fmt.Errorf("%s is not a directory that can be used: %w", dir, fileperm.Cause(err))
 	}
 	for _, entry := range entries {
 		if entry.Name() != "lost+found" { // present at the root of a volume

@@ -13,6 +13,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/progress"
 
 	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/fileperm"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 )
@@ -51,7 +52,7 @@ func createFile(ctx context.Context, c *ui.Console, s *session, f *createFlags) 
 	if f.file != "-" {
 		file, err := os.Open(f.file)
 		if err != nil {
-			return ui.Usagef("--file: %s cannot be read: %v", f.file, ui.RootCause(err))
+			return ui.Usagef("--file: %s cannot be read: %v", f.file, fileperm.Cause(err))
 		}
 		defer func() { _ = file.Close() }() // nothing was written
 		info, err := file.Stat()

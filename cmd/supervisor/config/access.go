@@ -12,6 +12,7 @@ import (
 
 	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/eventstream/embedded"
+	"missioncontrol/fileperm"
 	"missioncontrol/supervisor/credentials"
 	"missioncontrol/supervisor/roles"
 	"missioncontrol/supervisor/web"
@@ -134,7 +135,7 @@ func tlsConfig(files values) (*tls.Config, error) {
 	}
 	pair, err := tls.LoadX509KeyPair(cert.text, key.text)
 	if err != nil {
-		return nil, ui.Usagef("%s: the certificate and its key cannot be used: %v", cert.where, ui.RootCause(err))
+		return nil, ui.Usagef("%s: the certificate and its key cannot be used: %v", cert.where, fileperm.Cause(err))
 	}
 	config := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	if clientCA.text == "" {
@@ -146,7 +147,7 @@ func tlsConfig(files values) (*tls.Config, error) {
 		err = errors.New("it holds no certificate")
 	}
 	if err != nil {
-		return nil, ui.Usagef("%s: %s cannot be used: %v", clientCA.where, clientCA.text, ui.RootCause(err))
+		return nil, ui.Usagef("%s: %s cannot be used: %v", clientCA.where, clientCA.text, fileperm.Cause(err))
 	}
 	return config, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/fileperm"
 )
 
 // maxConfigFile is far more than all settings need.
@@ -30,7 +31,7 @@ func readConfigFile(path string, table []setting) (values, error) {
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, ui.Usagef("the configuration file %s cannot be read: %v", path, ui.RootCause(err))
+		return nil, ui.Usagef("the configuration file %s cannot be read: %v", path, fileperm.Cause(err))
 	}
 	return parseConfig(text, path, table)
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/eventstream"
+	"missioncontrol/fileperm"
 )
 
 // DefaultServer is the broker's address if none is set.
@@ -69,7 +71,7 @@ func checkReadable(file value) error {
 	}
 	f, err := os.Open(file.text)
 	if err != nil {
-		return ui.Usagef("%s: %s cannot be read: %v", file.where, file.text, ui.RootCause(err))
+		return ui.Usagef("%s: %s cannot be read: %v", file.where, file.text, fileperm.Cause(err))
 	}
 	info, err := f.Stat()
 	_ = f.Close() // nothing was written
@@ -184,32 +186,9 @@ func withoutCredentials(o *nats.Options) error {
 	return nil
 }
 
-// RedactURLs returns a list of brokers without secrets.
-func RedactURLs(list string) string {
-	urls := strings.Split(list, ",")
-	for i := range urls {
-		urls[i] = redactURL(strings.TrimSpace(urls[i]))
-	}
-	return strings.Join(urls, ",")
-}
-
-// redactURL keeps the password in a URL, or in a list of URLs, out of messages. A scheme
-// may be missing or broken: anything before an @ could be a password.
-func redactURL(raw string) string {
-	at := strings.LastIndex(raw, "@")
-	if at < 0 {
-		return raw
-	}
-	scheme, _, ok := strings.Cut(raw[:at], "://")
-	if !ok || strings.ContainsAny(scheme, ":@") {
-		return "***" + raw[at:]
-	}
-	return scheme + "://***" + raw[at:]
-}
-
 // NotConnected says why there is no connection, and what to try.
 func NotConnected(urls string, err error) error {
-	shown := RedactURLs(urls)
+	shown := eventstream.RedactURLs(urls)
 	switch {
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked):
 		return fmt.Errorf("the broker at %s does not let us in (%w); check --creds, --user or --context", shown, err)

@@ -6,7 +6,7 @@ import (
 	"os"
 	"strings"
 
-	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/fileperm"
 )
 
 // maxSecret is far more than any password, token or URL.
@@ -17,12 +17,12 @@ const maxSecret = 64 << 10
 func readSecret(path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return "", fmt.Errorf("%s cannot be read: %w", path, ui.RootCause(err))
+		return "", fmt.Errorf("%s cannot be read: %w", path, fileperm.Cause(err))
 	}
 	defer func() { _ = file.Close() }() // nothing was written
 	text, err := io.ReadAll(io.LimitReader(file, maxSecret+1))
 	if err != nil {
-		return "", fmt.Errorf("%s cannot be read: %w", path, ui.RootCause(err))
+		return "", fmt.Errorf("%s cannot be read: %w", path, fileperm.Cause(err))
 	}
 	secret := strings.TrimRight(string(text), "\r\n")
 	switch {

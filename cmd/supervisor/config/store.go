@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"missioncontrol/eventstream"
 	"missioncontrol/missions/redisstore"
 )
 
@@ -34,7 +35,7 @@ func checkStore(text string) error {
 		return nil
 	}
 	if !strings.HasPrefix(text, "redis") {
-		shown := redactURL(text)
+		shown := eventstream.RedactURL(text)
 		if scheme, _, ok := strings.Cut(shown, "://"); ok {
 			shown = scheme + "://…" // a URL can hold a password anywhere
 		}
@@ -54,7 +55,7 @@ func (in StoreLocation) String() string {
 	}
 	where, err := redisstore.ParseURL(in.Text)
 	if err != nil {
-		return redactURL(in.Text)
+		return eventstream.RedactURL(in.Text)
 	}
 	return "Redis, " + where.String()
 }
