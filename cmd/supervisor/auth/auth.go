@@ -1,3 +1,5 @@
+// Package auth makes and prints the credentials of users, as files that a broker and a
+// supervisor read.
 package auth
 
 import (
@@ -17,6 +19,7 @@ import (
 // defaultAuthDir is where files for your own broker are kept by default.
 const defaultAuthDir = "missioncontrol-auth"
 
+// Command returns the command auth, which has the others.
 func Command(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "auth",

@@ -1,3 +1,5 @@
+// Package backup copies the embedded store and the streams of a supervisor, checks such a
+// copy, and makes a data directory of it again.
 package backup
 
 import (
@@ -21,6 +23,7 @@ import (
 	"missioncontrol/supervisor"
 )
 
+// Command returns the command backup.
 func Command(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "backup DIR",

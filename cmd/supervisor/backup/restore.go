@@ -21,6 +21,7 @@ import (
 	"missioncontrol/supervisor"
 )
 
+// RestoreCommand returns the command restore.
 func RestoreCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "restore DIR",

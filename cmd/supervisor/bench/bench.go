@@ -1,3 +1,4 @@
+// Package bench puts a load on a running supervisor and measures it.
 package bench
 
 import (
@@ -22,6 +23,7 @@ type benchFlags struct {
 	keep, json                    bool
 }
 
+// Command returns the command bench.
 func Command(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "bench",

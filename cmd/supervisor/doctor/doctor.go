@@ -1,3 +1,5 @@
+// Package doctor checks the broker, the stream of events, the supervisor and what a user
+// may do, and says what to do about what is wrong. It changes nothing.
 package doctor
 
 import (
@@ -20,6 +22,7 @@ import (
 // doctorTimeout bounds one of the doctor's questions.
 const doctorTimeout = 3 * time.Second
 
+// Command returns the command doctor.
 func Command(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "doctor",

@@ -1,3 +1,6 @@
+// Package remote is what the commands share that talk to a supervisor elsewhere: the
+// connection, requests and what their errors mean to people, completions that ask the
+// supervisor, and what a live view says while nobody answers.
 package remote
 
 import (

@@ -1,3 +1,4 @@
+// Package top shows everything that goes on, on the whole terminal.
 package top
 
 import (
@@ -17,8 +18,8 @@ import (
 	"missioncontrol/cmd/supervisor/ui"
 )
 
-// Command shows everything on the terminal that take returns; nil takes that of the
-// process.
+// Command returns the command top, which draws on the terminal that take returns; nil
+// takes that of the process.
 func Command(c *ui.Console, take func() (tcell.Screen, error)) *cobra.Command {
 	if take == nil {
 		take = takeTerminal

@@ -1,3 +1,4 @@
+// Package worker makes an agent of any program: it runs the program once for each mission.
 package worker
 
 import (
@@ -55,6 +56,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// Command returns the command agent, which has the command run.
 func Command(c *ui.Console, o Options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "agent",

@@ -8,6 +8,7 @@ import (
 	"missioncontrol/missions"
 )
 
+// EventColour returns the colour of an event type.
 func EventColour(eventType string) string {
 	switch subject, _, _ := strings.Cut(eventType, "."); subject {
 	case "mission":
@@ -30,15 +31,15 @@ func EventSummary(out *Screen, e *charter.Event) Painted {
 	case charter.MissionCreated:
 		return about(p.MissionID, fmt.Sprintf("%q %s %s", p.Name, p.Type, p.Priority))
 	case charter.MissionStatusChanged:
-		return statusGist(out, &p)
+		return statusSummary(out, &p)
 	case charter.MissionLogAppended:
 		return about(p.MissionID, p.LogLevel+": "+p.Message)
 	case charter.MissionProgressed:
 		return about(p.MissionID, strings.TrimSpace(ProgressPercent(p.Percent)+" "+p.Message))
 	case charter.AgentOnline:
-		return about(p.AgentID, agentGist(p.Name, p.Role, p.Types, p.Reason))
+		return about(p.AgentID, agentSummary(p.Name, p.Role, p.Types, p.Reason))
 	case charter.AgentOffline:
-		return about(p.AgentID, agentGist(p.Name, p.Role, p.Types, p.Reason))
+		return about(p.AgentID, agentSummary(p.Name, p.Role, p.Types, p.Reason))
 	}
 	return Painted(supervisorSummary(out, payload))
 }
@@ -48,7 +49,7 @@ func about(id, what string) Painted {
 	return Painted(Clean(id) + "  " + Shorten(Clean(what), 300))
 }
 
-func statusGist(out *Screen, p *charter.MissionStatusChanged) Painted {
+func statusSummary(out *Screen, p *charter.MissionStatusChanged) Painted {
 	var more strings.Builder
 	if p.Attempt > 0 {
 		fmt.Fprintf(&more, ", attempt %d", p.Attempt)
@@ -63,7 +64,7 @@ func statusGist(out *Screen, p *charter.MissionStatusChanged) Painted {
 		Painted(Shorten(Clean(more.String()), 300))
 }
 
-func agentGist(name, role string, types []string, reason string) string {
+func agentSummary(name, role string, types []string, reason string) string {
 	text := fmt.Sprintf("%q", name)
 	if role != "" {
 		text += " " + role
@@ -75,7 +76,7 @@ func agentGist(name, role string, types []string, reason string) string {
 	return text
 }
 
-// supervisorGist summarizes the supervisor's own events.
+// supervisorSummary summarizes the supervisor's own events.
 func supervisorSummary(out *Screen, payload charter.Payload) string {
 	switch p := payload.(type) {
 	case charter.HealthChecked:
