@@ -194,42 +194,31 @@ func validateURL(list string) error {
 		switch u.Scheme {
 		case "nats", "tls", "ws", "wss":
 		default:
-			return badConfig("URL %s has scheme %q; use nats, tls, ws or wss", redact(u), u.Scheme)
+			return badConfig("URL %s has scheme %q; use nats, tls, ws or wss", RedactURL(u.String()), u.Scheme)
 		}
 		if u.Hostname() == "" {
-			return badConfig("URL %s names no host", redact(u))
+			return badConfig("URL %s names no host", RedactURL(u.String()))
 		}
 		if p := u.Port(); p != "" {
 			if n, err := strconv.Atoi(p); err != nil || n < 1 || n > 65535 {
-				return badConfig("URL %s has port %q, which is not between 1 and 65535", redact(u), p)
+				return badConfig("URL %s has port %q, which is not between 1 and 65535", RedactURL(u.String()), p)
 			}
 		}
 	}
 	return nil
 }
 
-// redact returns a URL without passwords and tokens.
-func redact(u *url.URL) string {
-	c := *u
-	if c.User != nil {
-		if _, hasPassword := c.User.Password(); !hasPassword {
-			c.User = url.User("xxxxx") // a user name alone is a token
-		}
-	}
-	return c.Redacted()
-}
-
-// redactList returns a valid URL list without passwords and tokens.
-func redactList(list string) string {
+// canonicalURL returns a valid URL list with a scheme in every address.
+func canonicalURL(list string) string {
 	urls, err := splitURL(list)
 	if err != nil {
 		return ""
 	}
-	shown := make([]string, len(urls))
+	addresses := make([]string, len(urls))
 	for i, u := range urls {
-		shown[i] = redact(u)
+		addresses[i] = u.String()
 	}
-	return strings.Join(shown, ",")
+	return strings.Join(addresses, ",")
 }
 
 // maxNameLen limits the names of streams and durable consumers.

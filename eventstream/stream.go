@@ -63,7 +63,7 @@ func Open(cfg Config) (*Stream, error) {
 		cfg:      cfg,
 		log:      cfg.Logger,
 		options:  options,
-		health:   newHealth(cfg.Logger, redactList(cfg.URL)),
+		health:   newHealth(cfg.Logger, RedactURLs(canonicalURL(cfg.URL))),
 		closing:  closing,
 		refuse:   refuse,
 		stop:     stop,

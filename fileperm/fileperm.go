@@ -1,6 +1,7 @@
 // Package fileperm keeps what is ours from other users of the machine: it takes their
 // rights to what we have made away, says who else can change or read a file, and opens
-// files that others may have put in place of what is expected.
+// files that others may have put in place of what is expected. It also says why a file
+// could not be used, in few words.
 //
 // Where files have no owner and no mode as Unix has them, nothing is said or changed.
 package fileperm
@@ -124,6 +125,16 @@ func checkOwner(path string, info fs.FileInfo) error {
 		return nil
 	}
 	return fmt.Errorf("%w: %s belongs to the user %d, and this process runs as %d; chown it to root or to that user", ErrUntrusted, path, uid, self())
+}
+
+// Cause returns the error of a file without the operation and the path, for messages that
+// name the file themselves. Other errors are returned as they are.
+func Cause(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
 }
 
 // OpenRegular opens a regular file for reading. It neither follows a link that stands in

@@ -4,6 +4,8 @@ package fileperm_test
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -112,4 +114,18 @@ func TestOnlyRegularFilesAreOpened(t *testing.T) {
 	f, err := fileperm.OpenRegular(file)
 	must(t, err)
 	must(t, f.Close())
+}
+
+func TestACauseNamesNeitherOperationNorPath(t *testing.T) {
+	t.Parallel()
+	_, none := os.Open(filepath.Join(t.TempDir(), "none"))
+	for want, err := range map[string]error{
+		"no such file or directory": fmt.Errorf("reading: %w", none),
+		"EOF":                       io.EOF,
+		"<nil>":                     nil,
+	} {
+		if got := fmt.Sprint(fileperm.Cause(err)); got != want {
+			t.Errorf("the cause of %v is %s", err, got)
+		}
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/fileperm"
 )
 
 func (c *cli) manCommand() *cobra.Command {
@@ -31,7 +32,7 @@ it is missing. The pages' date is that of $SOURCE_DATE_EPOCH (Unix seconds) or t
 // writeManual writes the pages of a command and its subcommands.
 func writeManual(root *cobra.Command, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("the directory %s cannot be made: %w", dir, ui.RootCause(err))
+		return fmt.Errorf("the directory %s cannot be made: %w", dir, fileperm.Cause(err))
 	}
 	root.DisableAutoGenTag = true
 	root.InitDefaultVersionFlag()
@@ -42,7 +43,7 @@ func writeManual(root *cobra.Command, dir string) error {
 		Header:           &doc.GenManHeader{Section: "1", Source: "Mission Control " + version(), Manual: "Mission Control"},
 	}
 	if err := doc.GenManTreeFromOpts(root, tree); err != nil {
-		return fmt.Errorf("the manual cannot be written to %s: %w", dir, ui.RootCause(err))
+		return fmt.Errorf("the manual cannot be written to %s: %w", dir, fileperm.Cause(err))
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func lockDir(dir string) (*dirLock, error) {
 	if err := probeDir(dir); err != nil {
 		return nil, &StartError{
 			Kind:    ErrDirNotWritable,
-			Message: fmt.Sprintf("the broker cannot write to its store directory %s: %v; make it writable, or choose another with --data-dir", dir, plainCause(err)),
+			Message: fmt.Sprintf("the broker cannot write to its store directory %s: %v; make it writable, or choose another with --data-dir", dir, fileperm.Cause(err)),
 			Cause:   err,
 		}
 	}
@@ -38,7 +38,7 @@ func lockDir(dir string) (*dirLock, error) {
 	if err != nil {
 		return nil, &StartError{
 			Kind:    ErrDirNotWritable,
-			Message: fmt.Sprintf("the broker cannot open its lock file %s: %v; make it writable, or choose another directory with --data-dir", path, plainCause(err)),
+			Message: fmt.Sprintf("the broker cannot open its lock file %s: %v; make it writable, or choose another directory with --data-dir", path, fileperm.Cause(err)),
 			Cause:   err,
 		}
 	}
@@ -63,7 +63,7 @@ func lockDir(dir string) (*dirLock, error) {
 func tighten(dir string, log *slog.Logger) {
 	switch changed, err := fileperm.Tighten(dir); {
 	case err != nil:
-		log.Warn("others can read the broker's store directory, and that cannot be changed; chmod 700 it", "dir", dir, "error", plainCause(err))
+		log.Warn("others can read the broker's store directory, and that cannot be changed; chmod 700 it", "dir", dir, "error", fileperm.Cause(err))
 	case changed:
 		log.Info("others could read the broker's store directory; now its owner alone can", "dir", dir)
 	}
@@ -98,13 +98,4 @@ func readHolder(file *os.File) string {
 		return ""
 	}
 	return fmt.Sprintf(" (pid %d)", pid)
-}
-
-// plainCause strips the operation and path that os errors repeat.
-func plainCause(err error) error {
-	var pathErr *os.PathError
-	if errors.As(err, &pathErr) {
-		return pathErr.Err
-	}
-	return err
 }

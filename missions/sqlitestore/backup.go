@@ -30,7 +30,7 @@ const leaseLeap = 1 << 32
 // no file is left. Errors: [ErrNotWritable] of either file, [ErrDamaged].
 func Backup(ctx context.Context, path, to string) (made Copy, err error) {
 	if _, err := os.Stat(path); err != nil { // SQLite would make one
-		return Copy{}, fmt.Errorf("there is no store at %s: %w", path, bare(err))
+		return Copy{}, fmt.Errorf("there is no store at %s: %w", path, fileperm.Cause(err))
 	}
 	c, err := openConn(path, "PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY;")
 	if err != nil {
@@ -41,7 +41,7 @@ func Backup(ctx context.Context, path, to string) (made Copy, err error) {
 		return Copy{}, unusable(path, err)
 	}
 	if err := createNew(to); err != nil {
-		return Copy{}, notWritable(to, bare(err))
+		return Copy{}, notWritable(to, fileperm.Cause(err))
 	}
 	defer func() {
 		if err != nil {
@@ -59,7 +59,7 @@ func Backup(ctx context.Context, path, to string) (made Copy, err error) {
 		return Copy{}, fmt.Errorf("copy %s to %s: %w", path, to, err)
 	}
 	if err := flushToDisk(to); err != nil {
-		return Copy{}, notWritable(to, bare(err))
+		return Copy{}, notWritable(to, fileperm.Cause(err))
 	}
 	return inspect(to)
 }
@@ -70,7 +70,7 @@ func Backup(ctx context.Context, path, to string) (made Copy, err error) {
 // Errors: [ErrNotWritable], [ErrDamaged], [ErrNewerSchema].
 func Restore(ctx context.Context, from io.Reader, to string) (restored Copy, err error) {
 	if err := createNew(to); err != nil {
-		return Copy{}, notWritable(to, bare(err))
+		return Copy{}, notWritable(to, fileperm.Cause(err))
 	}
 	defer func() {
 		if err != nil {
@@ -150,11 +150,11 @@ func createNew(path string) error {
 func copyFile(ctx context.Context, from io.Reader, to string) (err error) {
 	target, err := os.OpenFile(to, os.O_WRONLY, 0)
 	if err != nil {
-		return notWritable(to, bare(err))
+		return notWritable(to, fileperm.Cause(err))
 	}
 	defer func() { err = errors.Join(err, target.Close()) }()
 	if _, err := io.Copy(target, reader{ctx, from}); err != nil {
-		return fmt.Errorf("copy the store to %s: %w", to, bare(err))
+		return fmt.Errorf("copy the store to %s: %w", to, fileperm.Cause(err))
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func tighten(path string, log *slog.Logger) {
 		changed, err := fileperm.Tighten(file)
 		switch {
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
-			log.Warn("others can read a file of the store, and that cannot be changed; chmod 600 it", "file", file, "error", bare(err))
+			log.Warn("others can read a file of the store, and that cannot be changed; chmod 600 it", "file", file, "error", fileperm.Cause(err))
 		case changed:
 			log.Info("others could read a file of the store; now its owner alone can", "file", file)
 		}
@@ -56,13 +56,4 @@ func hideJournal(path string) error {
 		}
 	}
 	return nil
-}
-
-// bare strips what errors of files repeat: operation and path.
-func bare(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
 }

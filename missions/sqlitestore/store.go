@@ -102,7 +102,7 @@ func Open(cfg Config) (*Store, error) {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(cfg.Path), fileperm.DirMode); err != nil {
-		return nil, notWritable(cfg.Path, fmt.Errorf("its directory cannot be made: %w", bare(err)))
+		return nil, notWritable(cfg.Path, fmt.Errorf("its directory cannot be made: %w", fileperm.Cause(err)))
 	}
 	lock, err := lockFile(cfg.Path + ".lock")
 	if err != nil {
@@ -123,7 +123,7 @@ func Open(cfg Config) (*Store, error) {
 
 func (s *Store) open() (err error) {
 	if err := createPrivate(s.cfg.Path); err != nil {
-		return notWritable(s.cfg.Path, bare(err))
+		return notWritable(s.cfg.Path, fileperm.Cause(err))
 	}
 	tighten(s.cfg.Path, s.log)
 	if s.writer, err = openConn(s.cfg.Path, pragmas); err != nil {

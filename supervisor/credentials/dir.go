@@ -11,6 +11,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/nats-io/nkeys"
 
+	"missioncontrol/fileperm"
 	"missioncontrol/supervisor/roles"
 )
 
@@ -72,13 +73,13 @@ func (d Dir) has(name string) bool {
 func (d Dir) Init(kind Kind) error {
 	entries, err := os.ReadDir(string(d))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s cannot be used: %w", d, rootCause(err))
+		return fmt.Errorf("%s cannot be used: %w", d, fileperm.Cause(err))
 	}
 	if len(entries) > 0 {
 		return fmt.Errorf("%s is not empty, and nothing is overwritten; name another directory with --dir", d)
 	}
 	if err := os.MkdirAll(d.Secrets(), 0o700); err != nil {
-		return fmt.Errorf("%s cannot be made: %w", d.Secrets(), rootCause(err))
+		return fmt.Errorf("%s cannot be made: %w", d.Secrets(), fileperm.Cause(err))
 	}
 	included := accountsConf
 	if kind == JWTs {
@@ -113,7 +114,7 @@ func (d Dir) initOperator() error {
 		return err
 	}
 	if err := os.Mkdir(d.file(keysDir), 0o700); err != nil {
-		return fmt.Errorf("%s cannot be made: %w", d.file(keysDir), rootCause(err))
+		return fmt.Errorf("%s cannot be made: %w", d.file(keysDir), fileperm.Cause(err))
 	}
 	for name, key := range operator.keys() {
 		seed, err := key.Seed()

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"github.com/goccy/go-yaml"
+
+	"missioncontrol/fileperm"
 )
 
 // maxList is far more than the users of any broker need.
@@ -46,18 +48,9 @@ func readSmall(path string) ([]byte, error) {
 		text, err = os.ReadFile(path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s cannot be read: %w", path, rootCause(err))
+		return nil, fmt.Errorf("%s cannot be read: %w", path, fileperm.Cause(err))
 	}
 	return text, nil
-}
-
-// rootCause removes the parts that file errors repeat.
-func rootCause(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
 }
 
 func (l list[T]) parse(text []byte) ([]T, error) {
@@ -158,7 +151,7 @@ func replace(path string, text []byte) error {
 	path = target(path)
 	file, err := os.CreateTemp(filepath.Dir(path), ".new-*") // 0600
 	if err != nil {
-		return fmt.Errorf("%s cannot be written: %w", path, rootCause(err))
+		return fmt.Errorf("%s cannot be written: %w", path, fileperm.Cause(err))
 	}
 	defer func() { _ = os.Remove(file.Name()) }() // no longer exists after the rename
 	_, err = file.Write(text)

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+
+	"missioncontrol/fileperm"
 )
 
 // exclusively runs change while no other process changes the files of a directory. It
@@ -15,7 +17,7 @@ import (
 func exclusively(dir string, change func() error) error {
 	file, err := os.Open(dir)
 	if err != nil {
-		return fmt.Errorf("%s cannot be read: %w", dir, rootCause(err))
+		return fmt.Errorf("%s cannot be read: %w", dir, fileperm.Cause(err))
 	}
 	defer func() { _ = file.Close() }() // also releases the lock
 	for {

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nkeys"
 	"golang.org/x/crypto/bcrypt"
 
+	"missioncontrol/fileperm"
 	"missioncontrol/supervisor/roles"
 )
 
@@ -86,7 +87,7 @@ func writeNew(path string, text []byte) error {
 		return fmt.Errorf("%s: %w, and nothing is overwritten", path, ErrExists)
 	}
 	if err != nil {
-		return fmt.Errorf("%s cannot be written: %w", path, rootCause(err))
+		return fmt.Errorf("%s cannot be written: %w", path, fileperm.Cause(err))
 	}
 	_, err = file.Write(text)
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {

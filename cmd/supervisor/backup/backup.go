@@ -19,6 +19,7 @@ import (
 	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/remote"
 	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/fileperm"
 	"missioncontrol/missions/sqlitestore"
 	"missioncontrol/supervisor"
 )
@@ -81,7 +82,7 @@ func backUp(ctx context.Context, c *ui.Console, s *remote.Session, store, dir st
 	}
 	partial := filepath.Clean(dir) + ".partial"
 	if err := os.Mkdir(partial, 0o700); err != nil {
-		return fmt.Errorf("%s cannot be made: %w; a backup that was cut off leaves it, delete it then", partial, ui.RootCause(err))
+		return fmt.Errorf("%s cannot be made: %w; a backup that was cut off leaves it, delete it then", partial, fileperm.Cause(err))
 	}
 	defer func() {
 		if err != nil {
@@ -123,7 +124,7 @@ func requireEmpty(dir string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%s is not a directory that can be used: %w", dir, ui.RootCause(err))
+		return fmt.Errorf("%s is not a directory that can be used: %w", dir, fileperm.Cause(err))
 	}
 	for _, entry := range entries {
 		if entry.Name() != "lost+found" { // present at the root of a volume

@@ -17,7 +17,6 @@ import (
 	"github.com/klauspost/compress/s2"
 
 	"missioncontrol/cmd/supervisor/config"
-	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/fileperm"
 )
 
@@ -49,7 +48,7 @@ func readManifest(dir string) (*manifest, error) {
 		err = fmt.Errorf("its %s has more than %d bytes", manifestName, maxManifest)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the backup %s cannot be read: %w", dir, ui.RootCause(err))
+		return nil, fmt.Errorf("the backup %s cannot be read: %w", dir, fileperm.Cause(err))
 	}
 	var m manifest
 	if err := json.Unmarshal(text, &m); err != nil { // which refuses names that stand there twice
@@ -105,7 +104,7 @@ func openPart(dir, name string, size int64) (*os.File, error) {
 		err = fileperm.ErrNotRegular // without the path, which is named already
 	}
 	if err != nil {
-		return nil, wrongPart(dir, name, ui.RootCause(err))
+		return nil, wrongPart(dir, name, fileperm.Cause(err))
 	}
 	info, err := file.Stat()
 	if err == nil && info.Size() != size {

@@ -64,7 +64,7 @@ func restore(ctx context.Context, c *ui.Console, dir, dataDir string) (err error
 	}
 	work := filepath.Join(dataDir, config.RestoringName)
 	if err := os.MkdirAll(work, fileperm.DirMode); err != nil {
-		return fmt.Errorf("%s cannot be made: %w", work, ui.RootCause(err))
+		return fmt.Errorf("%s cannot be made: %w", work, fileperm.Cause(err))
 	}
 	complete := false
 	defer func() {
@@ -80,7 +80,7 @@ func restore(ctx context.Context, c *ui.Console, dir, dataDir string) (err error
 	}
 	complete = true
 	if err := moveIn(work, dataDir); err != nil {
-		return fmt.Errorf("the restore into %s was cut off; empty it, and restore again: %w", dataDir, ui.RootCause(err))
+		return fmt.Errorf("the restore into %s was cut off; empty it, and restore again: %w", dataDir, fileperm.Cause(err))
 	}
 	showBackup(c, "Restored: the backup", dataDir, m)
 	return nil

@@ -16,6 +16,7 @@ import (
 
 	"missioncontrol/cmd/supervisor/remote"
 	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/fileperm"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
@@ -216,7 +217,7 @@ func rawData(c *ui.Console, text string) ([]byte, error) {
 	}
 	file, err := os.Open(text[1:])
 	if err != nil {
-		return nil, ui.Usagef("--data: %s cannot be read: %v", text[1:], ui.RootCause(err))
+		return nil, ui.Usagef("--data: %s cannot be read: %v", text[1:], fileperm.Cause(err))
 	}
 	defer func() { _ = file.Close() }() // nothing was written
 	return limitedData(text[1:], file)
@@ -227,7 +228,7 @@ func limitedData(name string, r io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, api.MaxBody+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("--data: %s cannot be read: %w", name, ui.RootCause(err))
+		return nil, fmt.Errorf("--data: %s cannot be read: %w", name, fileperm.Cause(err))
 	case len(data) == 0:
 		return nil, ui.Usagef("--data: %s is empty", name)
 	case len(data) > api.MaxBody:

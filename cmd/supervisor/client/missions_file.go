@@ -14,6 +14,7 @@ import (
 
 	"missioncontrol/cmd/supervisor/remote"
 	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/fileperm"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 )
@@ -52,7 +53,7 @@ func createFile(ctx context.Context, c *ui.Console, s *remote.Session, f *create
 	if f.file != "-" {
 		file, err := os.Open(f.file)
 		if err != nil {
-			return ui.Usagef("--file: %s cannot be read: %v", f.file, ui.RootCause(err))
+			return ui.Usagef("--file: %s cannot be read: %v", f.file, fileperm.Cause(err))
 		}
 		defer func() { _ = file.Close() }() // nothing was written
 		info, err := file.Stat()

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -13,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/fileperm"
 )
 
 // maxConfigFile is far more than all settings need.
@@ -21,25 +21,22 @@ const maxConfigFile = 1 << 20
 // readConfigFile reads a file of settings: a YAML mapping from keys to single values, or
 // to lists for settings that take several values. It rejects keys that are not in the
 // table, by name.
-func readConfigFile(path string, table []setting) (map[string]value, error) {
+func readConfigFile(path string, table []setting) (values, error) {
 	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, ui.Usagef("the configuration file %s does not exist", path)
-	}
-	if err != nil {
-		return nil, ui.Usagef("the configuration file %s cannot be read: %v", path, ui.RootCause(err))
-	}
-	if info.IsDir() || info.Size() > maxConfigFile {
+	case err == nil && (info.IsDir() || info.Size() > maxConfigFile):
 		return nil, ui.Usagef("the configuration file %s is not a file of settings", path)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, ui.Usagef("the configuration file %s cannot be read: %v", path, ui.RootCause(err))
+		return nil, ui.Usagef("the configuration file %s cannot be read: %v", path, fileperm.Cause(err))
 	}
 	return parseConfig(text, path, table)
 }
 
-func parseConfig(text []byte, path string, table []setting) (map[string]value, error) {
+func parseConfig(text []byte, path string, table []setting) (values, error) {
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		var syntax yaml.Error
@@ -48,7 +45,7 @@ func parseConfig(text []byte, path string, table []setting) (map[string]value, e
 		}
 		return nil, ui.Usagef("%s is not YAML", path) // the library's own text would quote the file, including passwords
 	}
-	out := map[string]value{}
+	out := values{}
 	for _, document := range file.Docs {
 		entries, err := mappingOf(document.Body, path)
 		if err != nil {
@@ -75,20 +72,21 @@ func mappingOf(body ast.Node, path string) ([]*ast.MappingValueNode, error) {
 	return nil, ui.Usagef("%s has to hold lines like data_dir: /var/lib/missioncontrol", path)
 }
 
-func addEntry(out map[string]value, entry *ast.MappingValueNode, path string, table []setting) error {
+func addEntry(out values, entry *ast.MappingValueNode, path string, table []setting) error {
 	key := entry.Key.GetToken().Value
 	where := fmt.Sprintf("%s in %s, line %d", key, path, entry.Key.GetToken().Position.Line)
-	if !hasKey(table, key) {
+	row := find(table, key)
+	if row == nil || row.flagOnly {
 		return ui.Usagef("%s: there is no such setting%s", where, nearest(table, key))
 	}
 	if _, ok := out[key]; ok {
 		return ui.Usagef("%s: it is given twice", where)
 	}
 	text, ok := scalar(entry.Value)
-	if values, is := entry.Value.(*ast.SequenceNode); is && takesSeveral(table, key) {
-		text, ok = scalars(values)
+	if list, is := entry.Value.(*ast.SequenceNode); is && row.several {
+		text, ok = scalars(list)
 	}
-	if isList(table, key) {
+	if row.fileOnly {
 		if text, ok = entry.Value.String(), true; text == "" || text == "null" {
 			text = "[]" // a list without a value is an empty list
 		}
@@ -97,7 +95,7 @@ func addEntry(out map[string]value, entry *ast.MappingValueNode, path string, ta
 		return ui.Usagef("%s: it has to be a single value", where)
 	}
 	if text != "" {
-		out[key] = value{text, doorFile, where}
+		out[key] = value{text, sourceFile, where}
 	}
 	return nil
 }
@@ -120,51 +118,29 @@ func scalar(node ast.Node) (string, bool) {
 
 // scalars returns the values of a list, separated by commas.
 func scalars(list *ast.SequenceNode) (string, bool) {
-	texts := make([]string, len(list.Values))
-	for i, node := range list.Values {
-		var ok bool
-		if texts[i], ok = scalar(node); !ok {
+	var texts []string
+	for _, node := range list.Values {
+		text, ok := scalar(node)
+		if !ok {
 			return "", false
 		}
+		texts = append(texts, text)
 	}
 	return strings.Join(texts, ","), true
-}
-
-func hasKey(table []setting, key string) bool {
-	for i := range table {
-		if table[i].key == key {
-			return true
-		}
-	}
-	return false
-}
-
-// takesSeveral reports whether a key may have several values.
-func takesSeveral(table []setting, key string) bool {
-	return slices.ContainsFunc(table, func(s setting) bool { return s.key == key && s.several })
-}
-
-// isList reports whether a key's value is a YAML list rather than a word.
-func isList(table []setting, key string) bool {
-	for i := range table {
-		if table[i].key == key {
-			return table[i].list
-		}
-	}
-	return false
 }
 
 // nearest suggests the key that was probably meant.
 func nearest(table []setting, key string) string {
 	simple := func(s string) string { return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(s)) }
+	var keys []string
 	for i := range table {
-		if simple(table[i].key) == simple(key) {
-			return "; did you mean " + table[i].key + "?"
+		switch row := &table[i]; {
+		case row.flagOnly:
+		case simple(row.key) == simple(key):
+			return "; did you mean " + row.key + "?"
+		default:
+			keys = append(keys, row.key)
 		}
-	}
-	keys := make([]string, len(table))
-	for i := range table {
-		keys[i] = table[i].key
 	}
 	return "; settings are " + strings.Join(keys, ", ")
 }

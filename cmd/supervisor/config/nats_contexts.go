@@ -11,6 +11,7 @@ import (
 	"github.com/synadia-io/orbit.go/natscontext"
 
 	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/fileperm"
 )
 
 // contextBase holds the connection options of a nats CLI context.
@@ -32,9 +33,9 @@ func contextOptions(name value) (contextBase, error) {
 	case errors.Is(err, errSeen):
 		return base, nil
 	case name.text == "":
-		return base, ui.Usagef("the selected context of the nats CLI cannot be used: %v; select another with: nats context select, or give --server", ui.RootCause(err))
+		return base, ui.Usagef("the selected context of the nats CLI cannot be used: %v; select another with: nats context select, or give --server", fileperm.Cause(err))
 	}
-	return base, ui.Usagef("%s: the context %s cannot be used: %v; see: nats context ls", name.where, name.text, ui.RootCause(err))
+	return base, ui.Usagef("%s: the context %s cannot be used: %v; see: nats context ls", name.where, name.text, fileperm.Cause(err))
 }
 
 // urls returns the context's brokers, "" if it names none.

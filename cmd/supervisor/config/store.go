@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"missioncontrol/eventstream"
 	"missioncontrol/missions/redisstore"
 )
 
@@ -24,22 +25,23 @@ func (in StoreLocation) Path() (string, bool) {
 	return strings.CutPrefix(in.Text, "sqlite:")
 }
 
-// check rejects what cannot be a store, without opening it.
-func (in StoreLocation) check() error {
+// checkStore rejects what cannot be a store, without opening it.
+func checkStore(text string) error {
+	in := StoreLocation{Text: text}
 	if path, ok := in.Path(); ok {
 		if path == "" {
 			return fmt.Errorf("sqlite: names no file; write sqlite:PATH")
 		}
 		return nil
 	}
-	if !strings.HasPrefix(in.Text, "redis") {
-		shown := RedactURL(in.Text)
+	if !strings.HasPrefix(text, "redis") {
+		shown := eventstream.RedactURL(text)
 		if scheme, _, ok := strings.Cut(shown, "://"); ok {
 			shown = scheme + "://…" // a URL can hold a password anywhere
 		}
 		return fmt.Errorf("%q is not a store; write sqlite:PATH, or redis://HOST", shown)
 	}
-	_, err := redisstore.ParseURL(in.Text)
+	_, err := redisstore.ParseURL(text)
 	return err
 }
 
@@ -53,7 +55,7 @@ func (in StoreLocation) String() string {
 	}
 	where, err := redisstore.ParseURL(in.Text)
 	if err != nil {
-		return RedactURL(in.Text)
+		return eventstream.RedactURL(in.Text)
 	}
 	return "Redis, " + where.String()
 }

@@ -10,6 +10,7 @@ import (
 
 	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/eventstream"
 	"missioncontrol/supervisor/api"
 )
 
@@ -42,7 +43,7 @@ func ConnectAgent(c *ui.Console, b config.Broker, id string, end context.CancelC
 		}
 		return nc, nil
 	}
-	c.Err.Printf("No broker can be reached at %s yet; waiting for it. Ctrl-C stops.\n", config.RedactURLs(b.URLs))
+	c.Err.Printf("No broker can be reached at %s yet; waiting for it. Ctrl-C stops.\n", eventstream.RedactURLs(b.URLs))
 	nc, err = nats.Connect(b.URLs, append(options, nats.RetryOnFailedConnect(true))...)
 	if err != nil {
 		return nil, config.NotConnected(b.URLs, err)

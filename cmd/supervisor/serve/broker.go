@@ -119,11 +119,11 @@ func (h *instance) connect(ctx context.Context) error {
 	)
 	nc, err := nats.Connect(h.cfg.Server, options...)
 	if err != nil {
-		return fmt.Errorf("--server %s cannot be used: %w", config.RedactURL(h.cfg.Server), err)
+		return fmt.Errorf("--server %s cannot be used: %w", eventstream.RedactURL(h.cfg.Server), err)
 	}
 	if !nc.IsConnected() {
 		away.Store(true)
-		h.log.Warn("no broker can be reached yet; joining when one can", "server", config.RedactURL(h.cfg.Server))
+		h.log.Warn("no broker can be reached yet; joining when one can", "server", eventstream.RedactURL(h.cfg.Server))
 	}
 	h.nc = nc
 	h.onStop(func(context.Context) error { nc.Close(); return nil })

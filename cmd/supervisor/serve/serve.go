@@ -217,7 +217,7 @@ func (h *instance) startWeb(context.Context) error {
 }
 
 func (h *instance) info() Info {
-	info := Info{Version: h.cfg.Version, Store: h.storeIn().String(), HTTP: "off", Broker: config.RedactURL(h.cfg.Server)}
+	info := Info{Version: h.cfg.Version, Store: h.storeIn().String(), HTTP: "off", Broker: eventstream.RedactURL(h.cfg.Server)}
 	if h.broker != nil {
 		info.Broker += " (embedded, JetStream in " + filepath.Join(h.cfg.DataDir, config.JetStreamName) + ")"
 	}

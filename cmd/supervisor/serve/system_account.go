@@ -10,7 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"missioncontrol/cmd/supervisor/config"
+	"missioncontrol/eventstream"
 	"missioncontrol/eventstream/embedded"
 	"missioncontrol/supervisor"
 )
@@ -26,7 +26,7 @@ func (h *instance) connectSystem(context.Context) error {
 	case h.cfg.SystemSignIn != nil:
 		options := slices.Concat(h.cfg.NATS, h.cfg.SystemSignIn, systemOptions())
 		if h.system, err = nats.Connect(withoutUsers(h.cfg.Server), options...); err != nil {
-			err = fmt.Errorf("--server %s cannot be used for the system account: %w", config.RedactURLs(h.cfg.Server), err)
+			err = fmt.Errorf("--server %s cannot be used for the system account: %w", eventstream.RedactURLs(h.cfg.Server), err)
 		}
 	default:
 		h.log.Info("deaths of agents are noticed when their leases end; with --system-creds, or --system-user and --system-password, at once")

@@ -3,7 +3,6 @@ package ui
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 )
 
 // A UsageError is a mistake in the command line.
@@ -18,12 +17,3 @@ func Usagef(format string, args ...any) error {
 
 // ErrSilent ends a command with a failure that its output has already reported.
 var ErrSilent = errors.New("")
-
-// RootCause strips the operation and the path that file errors repeat.
-func RootCause(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
-}

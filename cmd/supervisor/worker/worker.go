@@ -18,6 +18,8 @@ import (
 	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/remote"
 	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/eventstream"
+	"missioncontrol/fileperm"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/agent"
 	"missioncontrol/supervisor/api"
@@ -128,7 +130,7 @@ func (f *agentFlags) check(command []string) error {
 		return ui.Usagef("--concurrency must be between 1 and %d", missions.MaxBatch)
 	}
 	if _, err := exec.LookPath(command[0]); err != nil {
-		return ui.Usagef("the command %s cannot be run: %v", command[0], ui.RootCause(errors.Unwrap(err)))
+		return ui.Usagef("the command %s cannot be run: %v", command[0], fileperm.Cause(errors.Unwrap(err)))
 	}
 	if f.id == "" {
 		f.id = agentID(command[0])
@@ -191,7 +193,7 @@ func runAgent(c *ui.Console, cmd *cobra.Command, o Options, f *agentFlags, comma
 		requests: client.New(nc).Agent(f.id), grace: o.Grace,
 	}
 	c.Err.Printf("Agent %s works on missions of type %s, %s at once, at %s. Ctrl-C drains and stops.\n",
-		f.id, strings.Join(f.types, ", "), ui.Count(f.concurrency), config.RedactURLs(b.URLs))
+		f.id, strings.Join(f.types, ", "), ui.Count(f.concurrency), eventstream.RedactURLs(b.URLs))
 	defer context.AfterFunc(cmd.Context(), func() {
 		c.Err.Printf("Stopping: programs that run may finish within %s; Ctrl-C again stops them at once.\n", ui.DurationWords(f.drainTimeout))
 	})()

@@ -231,7 +231,7 @@ func TestASecretFromTwoDoors(t *testing.T) {
 			t.Errorf("%v: %v", c.args, err)
 		case c.want != "":
 			must(t, err)
-			equal(t, "password", s.connection.password.text, c.want)
+			equal(t, "password", s.given["password"].text, c.want)
 		}
 	}
 	for text, want := range map[string]string{
