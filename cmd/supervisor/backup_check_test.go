@@ -21,11 +21,20 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
+// The layout of a backup.
+const (
+	manifestName = "backup.json"
+	streamsName  = "streams"
+	archiveMagic = "NATSARC1" // begins the content of a snapshot
+)
+
+func streamFile(dir, stream string) string { return filepath.Join(dir, streamsName, stream+".snap") }
+
 // newBackup makes a backup of a supervisor with a mission.
 func newBackup(t *testing.T) (dir string) {
 	t.Helper()
 	dataDir := t.TempDir()
-	b := startBench(t, config.Config{Listen: "127.0.0.1:0", HTTP: "off", DataDir: dataDir,
+	b := startTestbed(t, config.Config{Listen: "127.0.0.1:0", HTTP: "off", DataDir: dataDir,
 		Lease: 5e9, Heartbeat: 5e8, Retention: 3600e9, OutboxLimit: 1000, Replicas: 1})
 	b.awaitEvents(t)
 	_, _, err := b.client.Create(t.Context(), api.MissionSpec{ID: "kept", Name: "kept"})

@@ -8,7 +8,9 @@ import (
 	"github.com/gdamore/tcell/v2"
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/remote"
 	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/cmd/supervisor/worker"
 )
 
 // The exit codes.
@@ -24,7 +26,7 @@ type cli struct {
 	*ui.Console
 
 	// worker and takeTerminal are what tests replace.
-	worker       workerOptions
+	worker       worker.Options
 	takeTerminal func() (tcell.Screen, error) // nil: takes over the process's terminal
 
 	// running is whether a command has started. An error before that is a mistake in the
@@ -58,7 +60,7 @@ func (c *cli) run(ctx context.Context, args []string) int {
 	if err == nil {
 		return exitOK
 	}
-	if text := errorText(err); text != "" {
+	if text := remote.ErrorText(err); text != "" {
 		c.Err.Printf("supervisor: %s\n", ui.Clean(text))
 	}
 	var usage *ui.UsageError

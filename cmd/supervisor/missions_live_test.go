@@ -12,7 +12,7 @@ import (
 )
 
 // taken makes the agent w1 claim the only mission, of type t.
-func (h *bench) taken(t *testing.T) (*client.Agent, api.LeaseRef) {
+func (h *testbed) taken(t *testing.T) (*client.Agent, api.LeaseRef) {
 	t.Helper()
 	by := h.client.Agent("w1")
 	_, err := by.Register(t.Context(), api.RegisterRequest{Name: "w1", Types: []string{"t"}, Capacity: 1})
@@ -26,7 +26,7 @@ func (h *bench) taken(t *testing.T) (*client.Agent, api.LeaseRef) {
 }
 
 // workLive runs a mission step by step, each one after the previous step is shown.
-func workLive(t *testing.T, b *bench, c *call, shown func(percent, message string)) {
+func workLive(t *testing.T, b *testbed, c *call, shown func(percent, message string)) {
 	t.Helper()
 	by, lease := b.taken(t)
 	c.err.await(t, "PENDING → RUNNING: claimed by agent w1", 1)
@@ -43,7 +43,7 @@ func workLive(t *testing.T, b *bench, c *call, shown func(percent, message strin
 
 func TestAMissionThatIsWaitedForIsShownAsItGoes(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	c := b.start(t, "missions", "create", "resize", "--id", "m1", "--type", "t", "--wait")
 	c.err.await(t, "created, PENDING\n", 1)
 	workLive(t, b, c, func(percent, message string) { c.err.await(t, percent+"  "+message+"\n", 1) })
@@ -55,7 +55,7 @@ func TestAMissionThatIsWaitedForIsShownAsItGoes(t *testing.T) {
 
 func TestOnATerminalItsProgressStaysInPlace(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	c := newCall(map[string]string{"NATS_URL": b.url})
 	c.cli.Err.Terminal = true
 	c.cli.Err.Size = func() (int, int) { return 42, 24 }

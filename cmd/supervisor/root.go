@@ -3,9 +3,16 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/auth"
+	"missioncontrol/cmd/supervisor/backup"
+	"missioncontrol/cmd/supervisor/bench"
+	"missioncontrol/cmd/supervisor/client"
 	"missioncontrol/cmd/supervisor/config"
+	"missioncontrol/cmd/supervisor/doctor"
 	"missioncontrol/cmd/supervisor/serve"
+	"missioncontrol/cmd/supervisor/top"
 	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/cmd/supervisor/worker"
 )
 
 // root builds the tree of commands.
@@ -46,13 +53,12 @@ find their broker the way the nats CLI does.`,
 	)
 	config.AddServeFlags(root)
 	root.AddCommand(
-		serveCommand, agentCommand(c.Console, c.worker), benchCommand(c.Console), authCommand(c.Console),
-		backupCommand(c.Console), restoreCommand(c.Console),
-		healthCommand(c.Console), statusCommand(c.Console), agentsCommand(c.Console), topCommand(c.Console, c.takeTerminal), alertsCommand(c.Console), eventsCommand(c.Console),
-		doctorCommand(c.Console),
-		missionsCommand(c.Console),
+		serveCommand, worker.Command(c.Console, c.worker), bench.Command(c.Console), auth.Command(c.Console),
+		backup.Command(c.Console), backup.RestoreCommand(c.Console),
+		top.Command(c.Console, c.takeTerminal), doctor.Command(c.Console),
 		c.completionCommand(), c.manCommand(), c.versionCommand(),
 	)
+	root.AddCommand(client.Commands(c.Console)...)
 	root.SetHelpCommand(helpCommand())
 	return root
 }
