@@ -13,7 +13,7 @@ import (
 // TestAKilledAgentTakesItsCommandAlong kills the program with SIGKILL.
 func TestAKilledAgentTakesItsCommandAlong(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	path := fifo(t)
 	file := holders(t, path)
 	child := exec.Command(os.Args[0])

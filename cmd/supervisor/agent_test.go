@@ -16,12 +16,13 @@ import (
 	"testing"
 	"time"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 )
 
 // create creates a mission of type t with one attempt.
-func (h *bench) create(t *testing.T, spec api.MissionSpec) {
+func (h *testbed) create(t *testing.T, spec api.MissionSpec) {
 	t.Helper()
 	if spec.MaxAttempts == nil {
 		once := 1
@@ -33,7 +34,7 @@ func (h *bench) create(t *testing.T, spec api.MissionSpec) {
 }
 
 // ended waits for a mission to end.
-func (h *bench) ended(t *testing.T, id string) missions.Mission {
+func (h *testbed) ended(t *testing.T, id string) missions.Mission {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
@@ -43,7 +44,7 @@ func (h *bench) ended(t *testing.T, id string) missions.Mission {
 }
 
 // logOf returns the entries that an agent wrote to a mission's log.
-func (h *bench) logOf(t *testing.T, id string) []string {
+func (h *testbed) logOf(t *testing.T, id string) []string {
 	t.Helper()
 	reply, err := h.client.Log(t.Context(), api.LogRequest{ID: id, Limit: 1000})
 	must(t, err)
@@ -57,7 +58,7 @@ func (h *bench) logOf(t *testing.T, id string) []string {
 }
 
 // agentOf starts an agent that works on type t with a shell script.
-func (h *bench) agentOf(t *testing.T, script string) *call {
+func (h *testbed) agentOf(t *testing.T, script string) *call {
 	t.Helper()
 	c := h.start(t, "agent", "run", "--type", "t", "--id", "w1", "--concurrency", "2", "--", "sh", "-c", script)
 	c.err.await(t, "Agent w1 works on missions of type t, 2 at once, at "+h.url+".", 1)
@@ -66,7 +67,7 @@ func (h *bench) agentOf(t *testing.T, script string) *call {
 
 func TestAgentResults(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	c := b.agentOf(t, `data=$(cat); case $MISSION_ID in
 json) echo "$data";;
 env) echo "$MISSION_NAME|$MISSION_TYPE|$MISSION_ATTEMPT|$AGENT_ID";;
@@ -104,7 +105,7 @@ esac`)
 
 func TestAgentFailures(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	c := b.agentOf(t, `case $MISSION_ID in
 lines) for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo "line $i" >&2; done; exit 3;;
 one) echo "only line" >&2; exit 4;;
@@ -143,7 +144,7 @@ esac`)
 
 func TestAgentFailureIsTriedAgain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	b.agentOf(t, `[ $MISSION_ATTEMPT = 2 ] && echo '"second time"'`)
 	two := 2
 	b.create(t, api.MissionSpec{ID: "m1", MaxAttempts: &two})
@@ -154,7 +155,7 @@ func TestAgentFailureIsTriedAgain(t *testing.T) {
 
 func TestAgentLogsWhatIsWrittenToStandardError(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	b.agentOf(t, `echo first >&2; printf 'crlf\r\n\n' >&2; printf 'nul\000 bad\377\n' >&2
 head -c 9000 /dev/zero | tr '\0' y >&2; echo >&2; printf 'no end' >&2`)
 	b.create(t, api.MissionSpec{ID: "m1"})
@@ -213,7 +214,7 @@ func stubborn(path string) string {
 
 func TestAgentStopsTheWholeGroupOnCancel(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	path := fifo(t)
 	file := holders(t, path)
 	c := b.agentOf(t, stubborn(path))
@@ -227,7 +228,7 @@ func TestAgentStopsTheWholeGroupOnCancel(t *testing.T) {
 
 func TestAgentCommandDoesNotOutliveItsTimeout(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	path := fifo(t)
 	file := holders(t, path)
 	c := b.agentOf(t, stubborn(path))
@@ -241,7 +242,7 @@ func TestAgentCommandDoesNotOutliveItsTimeout(t *testing.T) {
 
 func TestAgentLeavesNothingOfACommandBehind(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	path := fifo(t)
 	file := holders(t, path)
 	b.agentOf(t, fmt.Sprintf(`exec 9>%s; (while :; do sleep 1000; done) & echo '"early"'`, path))
@@ -254,7 +255,7 @@ func TestAgentLeavesNothingOfACommandBehind(t *testing.T) {
 
 func TestAgentDrainsOnCtrlC(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	path := fifo(t)
 	c := b.agentOf(t, fmt.Sprintf(`read word < %s; echo "\"$word\""`, path))
 	b.create(t, api.MissionSpec{ID: "m1"})
@@ -273,7 +274,7 @@ func TestAgentDrainsOnCtrlC(t *testing.T) {
 
 func TestAgentStopsAtOnceOnTheSecondCtrlC(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	path := fifo(t)
 	file := holders(t, path)
 	c := b.agentOf(t, stubborn(path))
@@ -293,7 +294,7 @@ func TestAgentStopsAtOnceOnTheSecondCtrlC(t *testing.T) {
 
 func TestAgentDrainHasAnEnd(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	path := fifo(t)
 	file := holders(t, path)
 	c := b.start(t, "agent", "run", "--type", "t", "--drain", "10ms", "sh", "-c", stubborn(path))
@@ -316,7 +317,7 @@ func TestAgentWaitsForItsBroker(t *testing.T) {
 	must(t, listener.Close())
 	c := newCall(nil).start(t, "agent", "run", "--type", "t", "-s", "nats://"+address, "--", "echo", "1")
 	c.err.await(t, "No broker can be reached at nats://"+address+" yet; waiting for it. Ctrl-C stops.\n", 1)
-	b := startBench(t, serveConfig{Listen: address, HTTP: "off", DataDir: t.TempDir(),
+	b := startTestbed(t, config.Config{Listen: address, HTTP: "off", DataDir: t.TempDir(),
 		Lease: 5 * time.Second, Heartbeat: 500 * time.Millisecond, Retention: time.Hour, OutboxLimit: 10_000, Replicas: 1})
 	b.create(t, api.MissionSpec{ID: "m1"})
 	equal(t, "status", b.ended(t, "m1").Status, missions.Completed)
@@ -324,22 +325,10 @@ func TestAgentWaitsForItsBroker(t *testing.T) {
 	equal(t, "exit code", c.wait(t), 0)
 }
 
-func TestAgentIDsComeFromTheProgram(t *testing.T) {
-	t.Parallel()
-	for program, want := range map[string]string{"/usr/bin/resize.sh": "resize-", "./bad name!": "bad-name--"} {
-		id := agentID(program)
-		must(t, missions.CheckToken("id", id))
-		if !strings.HasPrefix(id, want) || len(id) != len(want)+8 {
-			t.Errorf("%s became %s", program, id)
-		}
-	}
-	must(t, missions.CheckToken("id", agentID(strings.Repeat("x", 300))))
-}
-
 // TestTheInterruptsOfAProcess sends signals to a separate process.
 func TestTheInterruptsOfAProcess(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	path := fifo(t)
 	file := holders(t, path)
 	child := exec.Command(os.Args[0])

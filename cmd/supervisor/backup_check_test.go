@@ -17,14 +17,24 @@ import (
 
 	"github.com/klauspost/compress/s2"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/supervisor/api"
 )
+
+// The layout of a backup.
+const (
+	manifestName = "backup.json"
+	streamsName  = "streams"
+	archiveMagic = "NATSARC1" // begins the content of a snapshot
+)
+
+func streamFile(dir, stream string) string { return filepath.Join(dir, streamsName, stream+".snap") }
 
 // newBackup makes a backup of a supervisor with a mission.
 func newBackup(t *testing.T) (dir string) {
 	t.Helper()
 	dataDir := t.TempDir()
-	b := startBench(t, serveConfig{Listen: "127.0.0.1:0", HTTP: "off", DataDir: dataDir,
+	b := startTestbed(t, config.Config{Listen: "127.0.0.1:0", HTTP: "off", DataDir: dataDir,
 		Lease: 5e9, Heartbeat: 5e8, Retention: 3600e9, OutboxLimit: 1000, Replicas: 1})
 	b.awaitEvents(t)
 	_, _, err := b.client.Create(t.Context(), api.MissionSpec{ID: "kept", Name: "kept"})
@@ -205,19 +215,19 @@ func TestRestoreChecksWhatItReads(t *testing.T) {
 		"the first format":            {func(t *testing.T, dir string) { t.Helper(); edit(t, dir, `"format": 2`, `"format": 1`) }, "has the format 1, and this program knows 2"},
 		"a manifest that is a link":   {inPlaceOf(manifestName, link), "it is not a regular file"},
 		"a manifest that is a pipe":   {inPlaceOf(manifestName, pipe), "it is not a regular file"},
-		"a store that is a link":      {inPlaceOf(storeFileName, link), "missions.db: it is not a regular file"},
-		"a store that is a pipe":      {inPlaceOf(storeFileName, pipe), "missions.db: it is not a regular file"},
-		"a store that is a directory": {inPlaceOf(storeFileName, dir), "missions.db: it is not a regular file"},
+		"a store that is a link":      {inPlaceOf(config.StoreFileName, link), "missions.db: it is not a regular file"},
+		"a store that is a pipe":      {inPlaceOf(config.StoreFileName, pipe), "missions.db: it is not a regular file"},
+		"a store that is a directory": {inPlaceOf(config.StoreFileName, dir), "missions.db: it is not a regular file"},
 		"a stream that is a link":     {inPlaceOf(snapshot, link), "EVENTS.snap: it is not a regular file"},
 		"a stream that is a pipe":     {inPlaceOf(snapshot, pipe), "EVENTS.snap: it is not a regular file"},
 		"streams that are a link":     {inPlaceOf(streamsName, link), "streams: it is not a directory"},
 		"a store that is longer": {func(t *testing.T, dir string) {
 			t.Helper()
-			must(t, os.Truncate(filepath.Join(dir, storeFileName), much))
+			must(t, os.Truncate(filepath.Join(dir, config.StoreFileName), much))
 		}, "another size"},
 		"a store that is shorter": {func(t *testing.T, dir string) {
 			t.Helper()
-			must(t, os.Truncate(filepath.Join(dir, storeFileName), 4096))
+			must(t, os.Truncate(filepath.Join(dir, config.StoreFileName), 4096))
 		}, "another size"},
 		"a stream that is longer": {func(t *testing.T, dir string) {
 			t.Helper()

@@ -9,10 +9,28 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
+// benchReport is what bench --json prints.
+type benchReport struct {
+	Missions          int       `json:"missions"`
+	Failed            int       `json:"failed"`
+	Seconds           float64   `json:"seconds"`
+	MissionsPerSecond float64   `json:"missions_per_second"`
+	CreatesPerSecond  float64   `json:"creates_per_second"`
+	Create            latencies `json:"create_seconds"`
+	ToAgent           latencies `json:"to_agent_seconds"`
+}
+
+type latencies struct {
+	P50 float64 `json:"p50"`
+	P95 float64 `json:"p95"`
+	P99 float64 `json:"p99"`
+	Max float64 `json:"max"`
+}
+
 // A load of each kind is created, completed, measured, and deleted.
 func TestBenchMeasuresAndCleansUp(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	for name, args := range map[string][]string{
 		"one by one": {"--missions", "150", "--callers", "7", "--agents", "2", "--concurrency", "3"},
 		"in batches": {"--missions", "150", "--callers", "2", "--agents", "1", "--batch", "40", "--payload", "1000"},
@@ -38,7 +56,7 @@ func TestBenchMeasuresAndCleansUp(t *testing.T) {
 
 func TestBenchKeepsMissionsForWhoWantsThem(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	code, out, _ := b.run(t, "bench", "--missions", "30", "--payload", "10", "--type", "load", "--keep")
 	equal(t, "exit code", code, 0)
 	for _, line := range []string{"Benchmark of nats://", "Missions: 30 of 10 B each, created by 32 callers in batches of 1", "Done: ", "To an agent: p50 "} {
@@ -54,7 +72,7 @@ func TestBenchKeepsMissionsForWhoWantsThem(t *testing.T) {
 
 func TestBenchIsInterrupted(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	c := b.start(t, "bench", "--missions", "1000000", "--callers", "4")
 	for {
 		stats, err := b.client.Stats(t.Context(), "bench")

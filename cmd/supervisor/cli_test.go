@@ -89,7 +89,7 @@ func TestMistakesInWhatIsTypedAreOneLineAndExitCode2(t *testing.T) {
 
 func TestMistakesFoundOnceConnected(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	b.awaitEvents(t)
 	b.refused(t, 2, `--type: "a b": "a b" is neither a name nor a wildcard`, "events", "--type", "a b")
 	b.refused(t, 2, `--durable "a b" is not 1 to 64 of A-Z a-z 0-9 _ -`, "events", "--durable", "a b")
@@ -139,7 +139,7 @@ func TestShellCompletion(t *testing.T) {
 			t.Errorf("%s: exit code %d, %s", shell, code, stderr)
 		}
 	}
-	b := newBench(t)
+	b := newTestbed(t)
 	b.ok(t, "missions", "create", "first", "--id", "build-1", "--type", "build")
 	b.ok(t, "missions", "create", "second", "--id", "build-2", "--type", "build")
 	b.ok(t, "missions", "cancel", "build-2")
@@ -297,7 +297,7 @@ func TestServeLogsJSONInPlaceOfABanner(t *testing.T) {
 
 func TestServeRefusesABrokerOfASupervisorWithAnotherStore(t *testing.T) {
 	t.Parallel()
-	c := newCall(nil).start(t, "serve", "-s", newBench(t).url, "--http", "off", "--data-dir", t.TempDir())
+	c := newCall(nil).start(t, "serve", "-s", newTestbed(t).url, "--http", "off", "--data-dir", t.TempDir())
 	equal(t, "exit code", c.wait(t), 1)
 	contains(t, c.err.String(), "another supervisor on this broker has another store", "give both the same --store")
 }

@@ -4,6 +4,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"missioncontrol/cmd/supervisor/ui"
 )
 
 // shell is a shell for which there is a completion script.
@@ -46,10 +48,10 @@ asked. Bash needs its package bash-completion.`,
 			Use:     s.name,
 			Short:   "Print the script for " + s.name,
 			Example: s.example,
-			Args:    noArguments,
-			RunE:    func(cmd *cobra.Command, _ []string) error { return s.script(cmd.Root(), c.out) },
+			Args:    ui.NoArguments,
+			RunE:    func(cmd *cobra.Command, _ []string) error { return s.script(cmd.Root(), c.Out) },
 		})
 	}
-	subcommandOnly(cmd)
+	ui.SubcommandOnly(cmd)
 	return cmd
 }

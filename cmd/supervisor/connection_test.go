@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -21,6 +20,9 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
+
+	"missioncontrol/cmd/supervisor/config"
+	"missioncontrol/cmd/supervisor/serve"
 )
 
 // guardedBroker runs a broker that accepts only the users in its options.
@@ -124,23 +126,12 @@ func TestMistakesInTheConnection(t *testing.T) {
 	}
 }
 
-func TestTheUsualBrokerCanBeStarted(t *testing.T) {
-	t.Parallel()
-	text := notConnected(defaultServer, nats.ErrNoServers).Error()
-	equal(t, "advice", text, "no broker can be reached at nats://127.0.0.1:4222; start one with: supervisor, or name another with --server or --context")
-}
-
-// Over TLS 1.3 a broker reports a missing client certificate after the handshake, or
-// closes the connection before the report can be read.
-func TestARefusedHandshakeNamesTheFlags(t *testing.T) {
-	t.Parallel()
-	for _, reason := range []string{
-		"remote error: tls: certificate required",
-		"nats: tls error: connection closed by remote after TLS handshake: write tcp 127.0.0.1:1->127.0.0.1:2: write: broken pipe",
-		"x509: certificate signed by unknown authority",
-	} {
-		contains(t, notConnected("nats://h:1", errors.New(reason)).Error(), reason, "check --tlsca, --tlscert and --tlskey")
-	}
+// loadServe reads the settings of serve from arguments.
+func loadServe(t *testing.T, args ...string) (config.Settings, error) {
+	t.Helper()
+	cmd := serve.Command(newCall(nil).cli.Console)
+	must(t, cmd.ParseFlags(args))
+	return config.LoadServe(cmd.Flags(), newCall(nil).cli.LookupEnv, version())
 }
 
 // writeContext writes a context of the nats CLI.
@@ -180,18 +171,19 @@ func TestContextsOfTheNATSCLI(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(home, "nats", "context.txt"), []byte("gone\n"), 0o600))
 	in(nil, "the selected context of the nats CLI cannot be used")
 
-	equal(t, "completion", strings.Join(knownContexts(), " "), "nowhere right wrong")
+	_, completions, _ := runIn(t, nil, "__complete", "health", "--context", "")
+	contains(t, completions, "nowhere\nright\nwrong\n:")
 
 	// serve accepts a context, too, but never uses the selected one.
-	s, err := load(t, []string{"--context", "right"}, nil, "")
+	s, err := loadServe(t, "--context", "right")
 	must(t, err)
-	nc, err := nats.Connect(s.serve.Server, s.serve.NATS...)
+	nc, err := nats.Connect(s.Server, s.NATS...)
 	must(t, err)
 	equal(t, "connected to", nc.ConnectedUrl(), url)
 	nc.Close()
-	s, err = load(t, nil, nil, "")
+	s, err = loadServe(t)
 	must(t, err)
-	equal(t, "server without a context", s.serve.Server, "")
+	equal(t, "server without a context", s.Server, "")
 }
 
 func TestTLS(t *testing.T) {
@@ -259,27 +251,3 @@ func TestWhatTheBrokerForbidsIsSaidAtOnce(t *testing.T) {
 
 // emptyBroker accepts every client.
 func emptyBroker() *server.Options { return &server.Options{} }
-
-// NATS accepts URLs without a scheme, too.
-func TestPasswordsInURLsAreNotShown(t *testing.T) {
-	t.Parallel()
-	for url, want := range map[string]string{
-		"nats://127.0.0.1:4222":              "nats://127.0.0.1:4222",
-		"127.0.0.1:4222":                     "127.0.0.1:4222",
-		"nats://u:geheim@h:1":                "nats://***@h:1",
-		"u:geheim@h:1":                       "***@h:1",
-		"geheim@h":                           "***@h",
-		"nats:/u:geheim@h:1":                 "***@h:1",
-		"nats://u:ge@heim@h:1":               "nats://***@h:1",
-		"u:geheim://geheim@h:1":              "***@h:1",
-		"nats://a:1,u:geheim@b:1":            "nats://a:1,***@b:1",
-		"nats://u:geheim@a:1, v:geheim@b:1":  "nats://***@a:1,***@b:1",
-		"nats://u:geheim@a:1,nats://b:1/@x":  "nats://***@a:1,nats://***@x",
-		"nats://geheim@a:1,tls://geheim@b:1": "nats://***@a:1,tls://***@b:1",
-	} {
-		equal(t, url, redactURLs(url), want)
-		if one := redactURL(url); strings.Contains(one, "geheim") {
-			t.Errorf("%s is shown as %s", url, one)
-		}
-	}
-}

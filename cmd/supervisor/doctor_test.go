@@ -16,6 +16,23 @@ import (
 	"missioncontrol/supervisor/roles"
 )
 
+// verdict and finding are what doctor --json prints.
+type verdict string
+
+const (
+	fine    verdict = "ok"
+	unknown verdict = "unknown"
+	doubt   verdict = "warning"
+	wrong   verdict = "error"
+)
+
+type finding struct {
+	Check   string  `json:"check"`
+	Status  verdict `json:"status"`
+	Message string  `json:"message"`
+	Advice  string  `json:"advice"`
+}
+
 // diagnosis runs the doctor and returns its findings by check, and the exit code.
 func diagnosis(t *testing.T, url string, args ...string) (map[string]finding, int) {
 	t.Helper()
@@ -51,7 +68,7 @@ func wants(t *testing.T, found map[string]finding, check string, status verdict,
 
 func TestTheDoctorFindsNothingWrong(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	b.awaitEvents(t)
 	b.ok(t, "missions", "create", "n", "--id", "m1", "--type", "t")
 	b.taken(t)
@@ -90,7 +107,7 @@ func TestTheDoctorFindsNothingWrong(t *testing.T) {
 
 func TestTheDoctorFindsMissionsWithoutAgents(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	b.awaitEvents(t)
 	b.ok(t, "missions", "create", "n", "--type", "resize")
 	code, stdout, stderr := b.run(t, "doctor")

@@ -11,12 +11,13 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"missioncontrol/charter"
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/eventstream"
 	"missioncontrol/eventstream/streamtest"
 )
 
 // publish stores events in the stream and waits until they are stored.
-func (h *bench) publish(t *testing.T, events ...charter.Event) {
+func (h *testbed) publish(t *testing.T, events ...charter.Event) {
 	t.Helper()
 	stream, err := eventstream.Open(eventstream.Config{URL: h.url})
 	must(t, err)
@@ -48,7 +49,7 @@ func created(id string) charter.Event {
 
 func TestEventsAreALineEach(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	b.publish(t,
 		created("m1"),
 		charter.New(charter.MissionStatusChanged{MissionID: "m1", OldStatus: "PENDING", NewStatus: "RUNNING", Attempt: 1, AgentID: "a1", ChangedAt: noon}, noon),
@@ -95,7 +96,7 @@ func TestEventsAreALineEach(t *testing.T) {
 
 func TestEventsAreFollowed(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	b.publish(t, created("old"))
 	c := b.start(t, "events", "--follow", "--since", "1h", "--type", "mission.created")
 	c.out.await(t, "job old", 1)
@@ -109,7 +110,7 @@ func TestEventsAreFollowed(t *testing.T) {
 
 func TestADurableGoesOnWhereItStopped(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	b.publish(t, created("m1"), created("m2"), charter.New(charter.HealthChecked{Status: "ok", CheckedAt: noon}, noon))
 	run := func(extra ...string) string {
 		t.Helper()
@@ -145,7 +146,7 @@ func TestADurableGoesOnWhereItStopped(t *testing.T) {
 // make it skip or repeat events.
 func TestADurableIsNotBentToOtherWishes(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	b.publish(t, created("m1"))
 	b.ok(t, "events", "--durable", "two", "--type", "mission.>", "--type", "agent.>")
 	b.ok(t, "events", "--durable", "every")
@@ -173,10 +174,10 @@ func TestADurableIsNotBentToOtherWishes(t *testing.T) {
 // TestADurableWhoseOutputFailsLosesNothing breaks the pipe after the first event.
 func TestADurableWhoseOutputFailsLosesNothing(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	b.publish(t, created("m1"), created("m2"))
 	c := newCall(map[string]string{"NATS_URL": b.url})
-	c.cli.out = newScreen(brokenPipe{}, c.cli.lookup)
+	c.cli.Out = ui.NewScreen(brokenPipe{}, c.cli.LookupEnv)
 	equal(t, "exit code", c.start(t, "events", "--durable", "d").wait(t), 1)
 	contains(t, c.err.String(), "the output could not be written: no space left on device")
 	out := b.ok(t, "events", "--durable", "d")
@@ -185,7 +186,7 @@ func TestADurableWhoseOutputFailsLosesNothing(t *testing.T) {
 
 func TestManyEventsAreReadToTheEnd(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	var events []charter.Event
 	for i := range 1500 {
 		events = append(events, created(fmt.Sprintf("m%d", i)))
@@ -203,7 +204,7 @@ func TestManyEventsAreReadToTheEnd(t *testing.T) {
 // While a cluster elects a leader, the first request for events may get lost.
 func TestEventsAreReadAlthoughARequestGetsLost(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	b.publish(t, created("m1"))
 	taken, err := b.nc.SubscribeSync("$JS.API.CONSUMER.MSG.LOST.>")
 	must(t, err)
@@ -224,7 +225,7 @@ func TestEventsAreReadAlthoughARequestGetsLost(t *testing.T) {
 // A consumer on a replica that lags does not know all events yet.
 func TestEventsAreReadAlthoughACopyLags(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	b.publish(t, created("m1"))
 	proxy := streamtest.NewProxy(t, strings.TrimPrefix(b.url, "nats://"))
 	proxy.Replace(`"num_pending":1`, `"num_pending":0`, 9)
@@ -245,13 +246,13 @@ func TestEventsWithoutAStreamOrJetStream(t *testing.T) {
 	none.refused(t, 1, "the broker at "+none.url+" has no JetStream for us, and events are kept there; enable it, or use another broker or user", "events")
 	options := emptyBroker()
 	options.JetStream, options.StoreDir = true, t.TempDir()
-	empty := &bench{url: guardedBroker(t, options)}
+	empty := &testbed{url: guardedBroker(t, options)}
 	empty.refused(t, 1, "there is no stream EVENTS at "+empty.url+" yet; a supervisor makes it when it starts", "events", "--follow")
 }
 
 func TestAnEnvelopeThatIsNoneIsLeftOut(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	b.publish(t, created("m1"))
 	must(t, b.nc.Publish("events.mission.broken", []byte("\x1b[31mnot an envelope")))
 	must(t, b.nc.Publish("events.mission.lines", []byte("{\n \"a\": 1\n}")))

@@ -8,23 +8,16 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/supervisor/api"
 )
 
-// Every setting that names a file with a secret warns of one that others can read.
+// A file with a secret that others can read is warned of, whichever command reads it.
 func TestFilesWithSecretsThatOthersCanRead(t *testing.T) {
 	t.Parallel()
-	public := []string{"users_file", "tokens_file", "config", "listen_tls_cert", "listen_tls_client_ca", "http_tls_cert", "http_tls_client_ca", "tlscert", "tlsca"}
-	for _, s := range append(fileSettings(), configSetting) {
-		if names := s.placeholder == "FILE"; s.private != (names && !slices.Contains(public, s.key)) {
-			t.Errorf("%s is private: %v", s.key, s.private)
-		}
-	}
-
 	place := func(mode fs.FileMode, text string) string {
 		path := filepath.Join(t.TempDir(), "secret")
 		must(t, os.WriteFile(path, []byte(text), 0o600))
@@ -41,7 +34,7 @@ func TestFilesWithSecretsThatOthersCanRead(t *testing.T) {
 		}
 	}
 
-	config := place(0o644, "password: geheim\nuser: mary\nserver: nats://127.0.0.1:1\n")
+	file := place(0o644, "password: geheim\nuser: mary\nserver: nats://127.0.0.1:1\n")
 	for _, c := range []struct {
 		args []string
 		want []string
@@ -50,17 +43,14 @@ func TestFilesWithSecretsThatOthersCanRead(t *testing.T) {
 		{[]string{"--server", "nats://h:1", "--user", "u", "--password-file", open}, []string{open + " setting=--password-file"}},
 		{[]string{"--server", "nats://h:1", "--system-user", "u", "--system-password-file", open, "--alert-webhook-secret-file", open},
 			[]string{open + " setting=--alert-webhook-secret-file", open + " setting=--system-password-file"}},
-		{[]string{"--config", config}, []string{config + ` setting="password in ` + config + `, line 1"`}},
+		{[]string{"--config", file}, []string{file + ` setting="password in ` + file + `, line 1"`}},
 	} {
-		call := newCall(nil).cli
-		cmd := call.serveCommand()
-		must(t, cmd.ParseFlags(c.args))
-		s, err := call.loadServeSettings(cmd.Flags())
+		s, err := loadServe(t, c.args...)
 		if err != nil && !strings.Contains(err.Error(), "webhook") {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		warnOfExposed(s.exposed, slog.New(slog.NewTextHandler(&out, nil)))
+		config.LogExposed(slog.New(slog.NewTextHandler(&out, nil)), s.Exposed)
 		if strings.Count(out.String(), "\n") != len(c.want) {
 			t.Errorf("%v: %s", c.args, out.String())
 		}
@@ -71,6 +61,8 @@ func TestFilesWithSecretsThatOthersCanRead(t *testing.T) {
 		}
 	}
 }
+
+const bcryptOfNothing = "$2a$11$WEPRQdBERN3XQDmi2cqb8.P3Iv1/RttcWwhfT/9IuOz5ULtIQmNWG"
 
 // A file that says who may do what ends the start if others can change it.
 func TestFilesOfUsersThatOthersCanChangeAreRefused(t *testing.T) {
@@ -92,13 +84,11 @@ func TestFilesOfUsersThatOthersCanChangeAreRefused(t *testing.T) {
 			must(t, os.WriteFile(path, []byte(text), 0o600))
 			must(t, os.Chmod(path, c.file))
 			must(t, os.Chmod(dir, c.dir))
-			call := newCall(nil)
-			cmd := call.cli.serveCommand()
-			must(t, cmd.ParseFlags([]string{flag, path}))
-			if _, err := call.cli.loadServeSettings(cmd.Flags()); (err != nil) != c.refused || c.refused && !strings.Contains(err.Error(), "others can change it") {
+			if _, err := loadServe(t, flag, path); (err != nil) != c.refused || c.refused && !strings.Contains(err.Error(), "others can change it") {
 				t.Errorf("%s, a file %v in a directory %v: %v", flag, c.file, c.dir, err)
 			}
 			if c.refused {
+				call := newCall(nil)
 				code := call.start(t, "serve", flag, path).wait(t)
 				if text := call.err.String(); code != exitUsage || strings.Count(text, "\n") != 1 || !strings.Contains(text, path) {
 					t.Errorf("exit code %d and %q", code, text)

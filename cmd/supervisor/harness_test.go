@@ -14,6 +14,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
 
+	"missioncontrol/cmd/supervisor/config"
+	"missioncontrol/cmd/supervisor/serve"
 	"missioncontrol/eventstream"
 	"missioncontrol/supervisor/client"
 	"missioncontrol/test/fatal"
@@ -88,34 +90,35 @@ func (p *tape) await(t *testing.T, text string, n int) {
 	}
 }
 
-// bench is a running supervisor with its own broker.
-type bench struct {
+// testbed is a running supervisor with its own broker.
+type testbed struct {
 	url    string
 	nc     *nats.Conn
 	client *client.Client
 }
 
-// newBench starts a supervisor the way the program does.
-func newBench(t *testing.T) *bench {
+// newTestbed starts a supervisor the way the program does.
+func newTestbed(t *testing.T) *testbed {
 	t.Helper()
-	return startBench(t, serveConfig{
+	return startTestbed(t, config.Config{
 		Listen: "127.0.0.1:0", HTTP: "off", DataDir: t.TempDir(),
 		Lease: 5 * time.Second, Heartbeat: 500 * time.Millisecond, Retention: time.Hour, OutboxLimit: 100_000, Replicas: 1,
 	})
 }
 
-func startBench(t *testing.T, cfg serveConfig) *bench {
+func startTestbed(t *testing.T, cfg config.Config) *testbed {
 	t.Helper()
+	cfg.Version = version()
 	ctx, stop := context.WithCancel(context.Background())
-	ready, ended := make(chan serveInfo, 1), make(chan error, 1)
-	go func() { ended <- serve(ctx, cfg, quiet, func(info serveInfo) { ready <- info }) }()
+	ready, ended := make(chan serve.Info, 1), make(chan error, 1)
+	go func() { ended <- serve.Run(ctx, cfg, quiet, func(info serve.Info) { ready <- info }) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {
 			t.Errorf("the supervisor stopped with: %v", err)
 		}
 	})
-	var info serveInfo
+	var info serve.Info
 	select {
 	case info = <-ready:
 	case err := <-ended:
@@ -126,11 +129,11 @@ func startBench(t *testing.T, cfg serveConfig) *bench {
 	nc, err := nats.Connect(url)
 	must(t, err)
 	t.Cleanup(nc.Close)
-	return &bench{url: url, nc: nc, client: client.New(nc)}
+	return &testbed{url: url, nc: nc, client: client.New(nc)}
 }
 
 // awaitEvents returns when the event stream exists.
-func (h *bench) awaitEvents(t *testing.T) {
+func (h *testbed) awaitEvents(t *testing.T) {
 	t.Helper()
 	stream, err := eventstream.Open(eventstream.Config{URL: h.url})
 	must(t, err)
@@ -163,10 +166,10 @@ type call struct {
 func newCall(env map[string]string) *call {
 	c := &call{out: newTape(), err: newTape(), done: make(chan struct{}), second: make(chan struct{})}
 	c.cli = newCLI(strings.NewReader(""), c.out, c.err)
-	c.cli.lookup = func(name string) (string, bool) { value, ok := env[name]; return value, ok }
-	c.cli.tick, c.cli.grace = 10*time.Millisecond, 50*time.Millisecond
-	c.cli.out.zone, c.cli.err.zone = time.UTC, time.UTC
-	c.cli.secondInterrupt = func() (<-chan struct{}, func()) { return c.second, func() {} }
+	c.cli.LookupEnv = func(name string) (string, bool) { value, ok := env[name]; return value, ok }
+	c.cli.Interval, c.cli.worker.Grace = 10*time.Millisecond, 50*time.Millisecond
+	c.cli.Out.Zone, c.cli.Err.Zone = time.UTC, time.UTC
+	c.cli.worker.SecondInterrupt = func() (<-chan struct{}, func()) { return c.second, func() {} }
 	return c
 }
 
@@ -202,30 +205,30 @@ func (c *call) wait(t *testing.T) int {
 func (c *call) interrupt() { c.cancel() }
 
 // start starts a client command on the bench's broker.
-func (h *bench) start(t *testing.T, args ...string) *call {
+func (h *testbed) start(t *testing.T, args ...string) *call {
 	t.Helper()
 	return newCall(map[string]string{"NATS_URL": h.url}).start(t, args...)
 }
 
 // run runs a client command to its end.
-func (h *bench) run(t *testing.T, args ...string) (code int, stdout, stderr string) {
+func (h *testbed) run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	return h.runWith(t, nil, args...)
 }
 
 // runWith is run with a standard input.
-func (h *bench) runWith(t *testing.T, stdin io.Reader, args ...string) (code int, stdout, stderr string) {
+func (h *testbed) runWith(t *testing.T, stdin io.Reader, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	c := newCall(map[string]string{"NATS_URL": h.url})
 	if stdin != nil {
-		c.cli.stdin = stdin
+		c.cli.In = stdin
 	}
 	code = c.start(t, args...).wait(t)
 	return code, c.out.String(), c.err.String()
 }
 
 // ok runs a client command that must succeed and print no errors.
-func (h *bench) ok(t *testing.T, args ...string) string {
+func (h *testbed) ok(t *testing.T, args ...string) string {
 	t.Helper()
 	code, stdout, stderr := h.run(t, args...)
 	if code != 0 || stderr != "" {
@@ -235,7 +238,7 @@ func (h *bench) ok(t *testing.T, args ...string) string {
 }
 
 // refused runs a client command that must fail with one line.
-func (h *bench) refused(t *testing.T, code int, line string, args ...string) {
+func (h *testbed) refused(t *testing.T, code int, line string, args ...string) {
 	t.Helper()
 	got, _, stderr := h.run(t, args...)
 	if got != code || stderr != "supervisor: "+line+"\n" {

@@ -45,7 +45,7 @@ var jsonCommands = []struct{ line, holds string }{
 // interpret when it is shown later.
 func TestJSONIntoAPipeHoldsNothingThatATerminalObeys(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	b.awaitEvents(t)
 	ctx := t.Context()
 	_, err := b.client.Agent("a").Register(ctx, api.RegisterRequest{Name: hostileLine, Types: []string{"other"}, Capacity: 1})

@@ -15,30 +15,8 @@ func main() { os.Exit(runProcess(os.Args[1:])) }
 func runProcess(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// After the first signal, the second one ends the process, unless a command has
-	// claimed it with secondInterrupt.
+	// claimed it.
 	context.AfterFunc(ctx, stop)
 	defer stop()
 	return run(ctx, args, os.Stdin, os.Stdout, os.Stderr)
-}
-
-// secondInterrupt returns a channel that is closed when the process is interrupted for
-// the second time, and a function that stops listening.
-func secondInterrupt() (<-chan struct{}, func()) {
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	second, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		for range 2 {
-			select {
-			case <-signals:
-			case <-done:
-				return
-			}
-		}
-		close(second)
-	}()
-	return second, func() {
-		signal.Stop(signals)
-		close(done)
-	}
 }

@@ -8,6 +8,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 	"github.com/spf13/pflag"
+
+	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/fileperm"
 )
 
 func (c *cli) manCommand() *cobra.Command {
@@ -18,7 +21,7 @@ func (c *cli) manCommand() *cobra.Command {
 it is missing. The pages' date is that of $SOURCE_DATE_EPOCH (Unix seconds) or today.`,
 		Example: `  supervisor man ~/.local/share/man/man1 && man supervisor-missions-create
   supervisor man /usr/local/share/man/man1`,
-		Args: arguments(1, 1, "the DIR to write to"),
+		Args: ui.Arguments(1, 1, "the DIR to write to"),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveFilterDirs
 		},
@@ -29,7 +32,7 @@ it is missing. The pages' date is that of $SOURCE_DATE_EPOCH (Unix seconds) or t
 // writeManual writes the pages of a command and its subcommands.
 func writeManual(root *cobra.Command, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("the directory %s cannot be made: %w", dir, rootCause(err))
+		return fmt.Errorf("the directory %s cannot be made: %w", dir, fileperm.Cause(err))
 	}
 	root.DisableAutoGenTag = true
 	root.InitDefaultVersionFlag()
@@ -40,7 +43,7 @@ func writeManual(root *cobra.Command, dir string) error {
 		Header:           &doc.GenManHeader{Section: "1", Source: "Mission Control " + version(), Manual: "Mission Control"},
 	}
 	if err := doc.GenManTreeFromOpts(root, tree); err != nil {
-		return fmt.Errorf("the manual cannot be written to %s: %w", dir, rootCause(err))
+		return fmt.Errorf("the manual cannot be written to %s: %w", dir, fileperm.Cause(err))
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // taken makes the agent w1 claim the only mission, of type t.
-func (h *bench) taken(t *testing.T) (*client.Agent, api.LeaseRef) {
+func (h *testbed) taken(t *testing.T) (*client.Agent, api.LeaseRef) {
 	t.Helper()
 	by := h.client.Agent("w1")
 	_, err := by.Register(t.Context(), api.RegisterRequest{Name: "w1", Types: []string{"t"}, Capacity: 1})
@@ -26,7 +26,7 @@ func (h *bench) taken(t *testing.T) (*client.Agent, api.LeaseRef) {
 }
 
 // workLive runs a mission step by step, each one after the previous step is shown.
-func workLive(t *testing.T, b *bench, c *call, shown func(percent, message string)) {
+func workLive(t *testing.T, b *testbed, c *call, shown func(percent, message string)) {
 	t.Helper()
 	by, lease := b.taken(t)
 	c.err.await(t, "PENDING → RUNNING: claimed by agent w1", 1)
@@ -43,7 +43,7 @@ func workLive(t *testing.T, b *bench, c *call, shown func(percent, message strin
 
 func TestAMissionThatIsWaitedForIsShownAsItGoes(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	c := b.start(t, "missions", "create", "resize", "--id", "m1", "--type", "t", "--wait")
 	c.err.await(t, "created, PENDING\n", 1)
 	workLive(t, b, c, func(percent, message string) { c.err.await(t, percent+"  "+message+"\n", 1) })
@@ -55,10 +55,10 @@ func TestAMissionThatIsWaitedForIsShownAsItGoes(t *testing.T) {
 
 func TestOnATerminalItsProgressStaysInPlace(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	c := newCall(map[string]string{"NATS_URL": b.url})
-	c.cli.err.terminal = true
-	c.cli.err.size = func() (int, int) { return 42, 24 }
+	c.cli.Err.Terminal = true
+	c.cli.Err.Size = func() (int, int) { return 42, 24 }
 	c.start(t, "missions", "create", "resize", "--id", "m1", "--type", "t", "--wait")
 	c.err.await(t, "\rm1  PENDING"+clearLineEnd, 1)
 	workLive(t, b, c, func(percent, _ string) {
@@ -74,23 +74,6 @@ func TestOnATerminalItsProgressStaysInPlace(t *testing.T) {
 	}
 }
 
-func TestTheLineOfAMissionFits(t *testing.T) {
-	t.Parallel()
-	tape := newTape()
-	s := newScreen(tape, func(string) (string, bool) { return "", false })
-	s.terminal, s.size = true, func() (int, int) { return 10, 24 }
-	line := &liveLine{screen: s}
-	line.show("0123456789")
-	line.show("0123456789") // the same text is not redrawn
-	_, err := line.Write([]byte("above\n"))
-	must(t, err)
-	line.hide()
-	line.hide()
-	equal(t, "drawn", tape.String(), "\r01234567…"+clearLineEnd+"\r"+clearLineEnd+"above\n01234567…\r"+clearLineEnd)
-	equal(t, "nothing done", gauge(0, 4), "░░░░")
-	equal(t, "more than all", gauge(120, 4), "████")
-}
-
 func TestAWaitSaysThatTheSupervisorIsAway(t *testing.T) {
 	t.Parallel()
 	b := newFake(t)
@@ -100,7 +83,7 @@ func TestAWaitSaysThatTheSupervisorIsAway(t *testing.T) {
 	must(t, err)
 	must(t, b.nc.Flush())
 	c := newCall(map[string]string{"NATS_URL": b.url})
-	c.cli.err.terminal = true
+	c.cli.Err.Terminal = true
 	c.start(t, "missions", "create", "n", "--id", "m1", "--wait") // nothing answers requests for its log
 	c.err.await(t, "\rno answer from the supervisor; waiting for it", 1)
 	c.interrupt()

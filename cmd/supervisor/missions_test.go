@@ -20,7 +20,7 @@ import (
 
 func TestTheLifeOfAMission(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	equal(t, "create", b.ok(t, "missions", "create", "build it", "--id", "build-1", "--type", "build", "--priority", "high", "--tag", "ci,night",
 		"--tag", "x", "--data", `{"target": "all"}`, "--max-attempts", "5", "--timeout", "90s", "--stall", "1m", "--description", "two\nlines",
 		"--correlation-id", "c-1", "--not-before", "2026-01-31T10:00:00Z", "--deadline", "2096-01-31T10:00:00Z"), "Created mission build-1\n")
@@ -74,7 +74,7 @@ func TestTheLifeOfAMission(t *testing.T) {
 
 func TestMissionsHaveIDsBeforeTheyAreSent(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	out := b.ok(t, "missions", "create", "hello")
 	id, err := uuid.Parse(strings.TrimSpace(strings.TrimPrefix(out, "Created mission ")))
 	must(t, err)
@@ -120,7 +120,7 @@ func TestACreationIsSentAgainWhenItsFateIsUnknown(t *testing.T) {
 // TestAMissionThatIsWaitedForIsKnownAtOnce creates missions that no agent works on.
 func TestAMissionThatIsWaitedForIsKnownAtOnce(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	c := b.start(t, "missions", "create", "n", "--id", "m1", "--type", "t", "--wait")
 	c.err.await(t, "Created mission m1; waiting for its end\n", 1)
 	c.interrupt()
@@ -156,13 +156,13 @@ func TestACreationWhoseFateIsUnknownNamesTheMission(t *testing.T) {
 
 func TestDeletingAsks(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	for _, id := range []string{"m1", "m2"} {
 		b.ok(t, "missions", "create", "x", "--id", id)
 	}
 	ask := func(answer string) (int, string) {
 		c := newCall(map[string]string{"NATS_URL": b.url})
-		c.cli.stdin, c.cli.err.terminal = strings.NewReader(answer), true
+		c.cli.In, c.cli.Err.Terminal = strings.NewReader(answer), true
 		return c.start(t, "missions", "delete", "m1", "m2").wait(t), c.out.String() + c.err.String()
 	}
 	for _, answer := range []string{"", "\n", "n\n", "maybe\n"} {
@@ -177,7 +177,7 @@ func TestDeletingAsks(t *testing.T) {
 
 func TestOneBadIDDoesNotStopTheOthers(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	b.ok(t, "missions", "create", "x", "--id", "m1")
 	b.ok(t, "missions", "create", "x", "--id", "m2")
 	code, stdout, stderr := b.run(t, "missions", "cancel", "none", "m1", "nil", "m2")
@@ -199,7 +199,7 @@ func TestOneBadIDDoesNotStopTheOthers(t *testing.T) {
 
 func TestListFiltersAndPages(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	for i := range 5 {
 		b.ok(t, "missions", "create", fmt.Sprintf("Invoice %d", i), "--id", fmt.Sprintf("m%d", i), "--type", "bill", "--tag", "t"+fmt.Sprint(i%2))
 	}
@@ -263,7 +263,7 @@ func TestListOfSeveralPagesIsOneDocument(t *testing.T) {
 
 func TestAFileOfMissions(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	var lines []string
 	for i := range 2500 {
 		lines = append(lines, fmt.Sprintf(`{"id":"f%d","name":"n %d","data":{"i":%d}}`, i, i, i))
@@ -304,16 +304,16 @@ func TestAFileOfMissions(t *testing.T) {
 
 func TestAFileShowsABarOnATerminal(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	c := newCall(map[string]string{"NATS_URL": b.url})
-	c.cli.stdin, c.cli.err.terminal = strings.NewReader("{\"name\":\"a\"}\n{\"name\":\"\"}\n"), true
+	c.cli.In, c.cli.Err.Terminal = strings.NewReader("{\"name\":\"a\"}\n{\"name\":\"\"}\n"), true
 	equal(t, "exit code", c.start(t, "missions", "create", "--file", "-").wait(t), 1)
 	contains(t, c.err.String(), "Creating missions", "standard input:2: name is required", "Created 1 mission, 0 already, 1 failed")
 }
 
 func TestALargeMissionFitsIntoABatchOfItsOwn(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	var file strings.Builder
 	for i := range 40 {
 		fmt.Fprintf(&file, `{"id":"big%d","name":"n","data":{"x":"%s"}}`+"\n", i, strings.Repeat("x", 500<<10))
@@ -325,7 +325,7 @@ func TestALargeMissionFitsIntoABatchOfItsOwn(t *testing.T) {
 
 func TestWait(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	for _, id := range []string{"m1", "m2", "m3"} {
 		b.ok(t, "missions", "create", "job "+id, "--id", id, "--type", "t")
 	}
@@ -349,7 +349,7 @@ func TestWait(t *testing.T) {
 }
 
 // finish completes or fails a mission as an agent would.
-func (h *bench) finish(t *testing.T, id string, well bool) {
+func (h *testbed) finish(t *testing.T, id string, well bool) {
 	t.Helper()
 	by := h.client.Agent("by-hand")
 	_, err := by.Register(t.Context(), api.RegisterRequest{Name: "by hand", Types: []string{"t"}, Capacity: 10})
@@ -391,7 +391,7 @@ func TestWaitOutlivesASupervisor(t *testing.T) {
 
 func TestLogIsFollowedToItsEnd(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	b.ok(t, "missions", "create", "n", "--id", "m1", "--type", "t")
 	c := b.start(t, "missions", "log", "m1", "--follow")
 	c.out.await(t, "created, PENDING", 1)

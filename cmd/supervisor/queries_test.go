@@ -12,7 +12,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 )
 
@@ -26,13 +25,13 @@ func answering(t *testing.T, nc *nats.Conn, subject, reply string) {
 }
 
 // newFake starts a broker on which a test answers in place of the supervisor.
-func newFake(t *testing.T) *bench {
+func newFake(t *testing.T) *testbed {
 	t.Helper()
 	url := guardedBroker(t, emptyBroker())
 	nc, err := nats.Connect(url)
 	must(t, err)
 	t.Cleanup(nc.Close)
-	return &bench{url: url, nc: nc}
+	return &testbed{url: url, nc: nc}
 }
 
 const statusReply = `{"status":"degraded","timestamp":1769871845.25,"total_missions":1234567,"running_missions":3,` +
@@ -79,7 +78,7 @@ func TestJSONIsIndentedOnATerminal(t *testing.T) {
 	b := newFake(t)
 	answering(t, b.nc, api.SubjectStatus, "{\"status\":\"ok\u009b\",\"more\":[1]}")
 	c := newCall(map[string]string{"NATS_URL": b.url})
-	c.cli.out.terminal = true
+	c.cli.Out.Terminal = true
 	equal(t, "exit code", c.start(t, "status", "--json").wait(t), 0)
 	equal(t, "JSON", c.out.String(), "{\n  \"status\": \"ok\\u009b\",\n  \"more\": [\n    1\n  ]\n}\n")
 }
@@ -145,32 +144,9 @@ func TestHealthOverHTTP(t *testing.T) {
 	equal(t, "exit code for what is no address", code, 2)
 }
 
-func TestAgentsTable(t *testing.T) {
-	t.Parallel()
-	var out strings.Builder
-	cpu, bytes := 0.256, int64(64<<20)
-	now := time.Unix(1769871845, 0)
-	reply := api.Agents{AgentCount: 3, NextCursor: "b-2", Agents: []missions.Agent{
-		{ID: "a-1", Name: "Resizer", Role: "worker", State: missions.Online, LastHeartbeat: missions.At(now.Add(-1500 * time.Millisecond)),
-			MissionsRunning: 3, Capacity: 4, Types: []string{"resize", "crop"}, Version: "1.0", Host: "h1", CPU: &cpu, MemoryBytes: &bytes},
-		{ID: "b-2", Name: "b-2", State: missions.Offline, LastHeartbeat: missions.At(now.Add(-3 * time.Hour)), Capacity: 1, Types: []string{"default"}},
-	}}
-	agentsTable(newScreen(&out, func(string) (string, bool) { return "", false }), &reply, now)
-	equal(t, "agents", out.String(), `╭───────────────────────────────────────────────────────────────────────────────────────────────────────────╮
-│                                                   Agents                                                  │
-├─────┬─────────┬────────┬─────────┬──────┬──────────────┬──────┬──────────┬─────────┬──────┬───────────────┤
-│ ID  │ Name    │ Role   │ State   │ Busy │ Types        │  CPU │   Memory │ Version │ Host │ Last heard of │
-├─────┼─────────┼────────┼─────────┼──────┼──────────────┼──────┼──────────┼─────────┼──────┼───────────────┤
-│ a-1 │ Resizer │ worker │ online  │  3/4 │ resize, crop │ 26 % │ 64.0 MiB │ 1.0     │ h1   │        1s ago │
-│ b-2 │         │        │ offline │  0/1 │ default      │    - │        - │         │      │     3h00m ago │
-╰─────┴─────────┴────────┴─────────┴──────┴──────────────┴──────┴──────────┴─────────┴──────┴───────────────╯
-2 of 3 shown; go on with --after b-2
-`)
-}
-
 func TestNoAgents(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	equal(t, "agents", b.ok(t, "agents"), "No agents. Start one with: supervisor agent run --type TYPE -- COMMAND\n")
 	equal(t, "JSON", b.ok(t, "agents", "--json"), `{"agents":[],"agent_count":0}`+"\n")
 }
@@ -212,7 +188,7 @@ func TestAHostileReplyCannotReachTheTerminal(t *testing.T) {
 		{"missions", "get", "m", "--json"}, {"missions", "list", "--json"}, {"missions", "log", "m", "--json"}, {"agents", "--json"},
 	} {
 		c := newCall(map[string]string{"NATS_URL": b.url})
-		c.cli.out.terminal, c.cli.err.terminal = true, true
+		c.cli.Out.Terminal, c.cli.Err.Terminal = true, true
 		c.start(t, args...).wait(t)
 		if text := c.out.String() + c.err.String(); !strings.Contains(text, "EVIL") || strings.ContainsAny(text, "\x1b\a\r\x7f\u009b\u202e") {
 			t.Errorf("%v: %q", args, text)

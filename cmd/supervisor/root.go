@@ -2,17 +2,22 @@ package main
 
 import (
 	"github.com/spf13/cobra"
-)
 
-// The groups of commands in help.
-const (
-	groupRun    = "run"
-	groupLook   = "look"
-	groupAction = "action"
+	"missioncontrol/cmd/supervisor/auth"
+	"missioncontrol/cmd/supervisor/backup"
+	"missioncontrol/cmd/supervisor/bench"
+	"missioncontrol/cmd/supervisor/client"
+	"missioncontrol/cmd/supervisor/config"
+	"missioncontrol/cmd/supervisor/doctor"
+	"missioncontrol/cmd/supervisor/serve"
+	"missioncontrol/cmd/supervisor/top"
+	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/cmd/supervisor/worker"
 )
 
 // root builds the tree of commands.
 func (c *cli) root() *cobra.Command {
+	serveCommand := serve.Command(c.Console)
 	root := &cobra.Command{
 		Use:   "supervisor",
 		Short: "Mission Control: a supervisor for fleets of agents, on NATS",
@@ -31,30 +36,29 @@ find their broker the way the nats CLI does.`,
 		SilenceUsage:  true,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return unknownCommand(cmd, args[0])
+				return ui.UnknownCommand(cmd, args[0])
 			}
 			return nil
 		},
-		RunE:             c.serve,
+		RunE:             serveCommand.RunE,
 		PersistentPreRun: func(*cobra.Command, []string) { c.running = true },
 	}
 	root.SuggestionsMinimumDistance = 2
-	root.SetFlagErrorFunc(flagError)
+	root.SetFlagErrorFunc(ui.FlagError)
 	root.SetVersionTemplate("supervisor {{.Version}}\n")
 	root.AddGroup(
-		&cobra.Group{ID: groupRun, Title: "Run:"},
-		&cobra.Group{ID: groupLook, Title: "Look:"},
-		&cobra.Group{ID: groupAction, Title: "Act:"},
+		&cobra.Group{ID: ui.GroupRun, Title: "Run:"},
+		&cobra.Group{ID: ui.GroupLook, Title: "Look:"},
+		&cobra.Group{ID: ui.GroupAction, Title: "Act:"},
 	)
-	addServeFlags(root)
+	config.AddServeFlags(root)
 	root.AddCommand(
-		c.serveCommand(), c.agentCommand(), c.benchCommand(), c.authCommand(),
-		c.backupCommand(), c.restoreCommand(),
-		c.healthCommand(), c.statusCommand(), c.agentsCommand(), c.topCommand(), c.alertsCommand(), c.eventsCommand(),
-		c.doctorCommand(),
-		c.missionsCommand(),
+		serveCommand, worker.Command(c.Console, c.worker), bench.Command(c.Console), auth.Command(c.Console),
+		backup.Command(c.Console), backup.RestoreCommand(c.Console),
+		top.Command(c.Console, c.takeTerminal), doctor.Command(c.Console),
 		c.completionCommand(), c.manCommand(), c.versionCommand(),
 	)
+	root.AddCommand(client.Commands(c.Console)...)
 	root.SetHelpCommand(helpCommand())
 	return root
 }
@@ -69,7 +73,7 @@ func helpCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			about, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
-				return unknownCommand(cmd.Root(), args[0])
+				return ui.UnknownCommand(cmd.Root(), args[0])
 			}
 			about.InitDefaultHelpFlag()
 			return about.Help()

@@ -17,7 +17,7 @@ import (
 )
 
 // shellAgent runs docs/agent.sh with a part of it replaced.
-func (h *bench) shellAgent(t *testing.T, old, replacement string) (*exec.Cmd, *tape) {
+func (h *testbed) shellAgent(t *testing.T, old, replacement string) (*exec.Cmd, *tape) {
 	t.Helper()
 	text, err := os.ReadFile("../../docs/agent.sh")
 	must(t, err)
@@ -44,7 +44,7 @@ func (h *bench) shellAgent(t *testing.T, old, replacement string) (*exec.Cmd, *t
 // The shell agent reports each mission's outcome and nothing else.
 func TestTheShellsAgentSaysWhatBecameOfAMission(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	_, output := b.shellAgent(t, "", "")
 	for id, data := range map[string]string{"good": `{"text":"hello"}`, "number": `{"text":7}`, "none": `{}`} {
 		_, _, err := b.client.Create(t.Context(), api.MissionSpec{ID: id, Name: "job " + id, Type: "upper", Data: json.RawMessage(data)})
@@ -61,7 +61,7 @@ func TestTheShellsAgentSaysWhatBecameOfAMission(t *testing.T) {
 // Endless work replaces the example's.
 func TestTheShellsAgentDropsWhatWasCancelled(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	_, output := b.shellAgent(t, "work() { exec jq -ce '.data.text | strings | ascii_upcase'; }",
 		`work() { grep -q endless || exec echo '"done"'; exec sleep 1000; }`)
 	_, _, err := b.client.Create(t.Context(), api.MissionSpec{ID: "m1", Name: "endless", Type: "upper"})
@@ -75,7 +75,7 @@ func TestTheShellsAgentDropsWhatWasCancelled(t *testing.T) {
 }
 
 // awaitBegun returns when an agent works on a mission.
-func awaitBegun(t *testing.T, b *bench, id string) {
+func awaitBegun(t *testing.T, b *testbed, id string) {
 	t.Helper()
 	deadline := time.Now().Add(testTimeout)
 	for m := (missions.Mission{}); m.Status != missions.Running; {
@@ -89,7 +89,7 @@ func awaitBegun(t *testing.T, b *bench, id string) {
 // The claim in progress would wait longer than this test's timeout.
 func TestTheShellsAgentStopsWhenItIsTold(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	agent, output := b.shellAgent(t, `"wait_seconds":20`, `"wait_seconds":60`)
 	must(t, agent.Process.Signal(syscall.SIGTERM))
 	ended := make(chan error, 1)

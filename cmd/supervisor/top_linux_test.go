@@ -32,7 +32,7 @@ func pseudoTerminal(t *testing.T, width, height uint16) (outer, inner *os.File) 
 // possible way.
 func TestTopLeavesTheTerminalAsItWas(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	for name, end := range map[string]func(outer *os.File, process *os.Process) error{
 		"q":       func(outer *os.File, _ *os.Process) error { _, err := outer.WriteString("q"); return err },
 		"Ctrl-C":  func(outer *os.File, _ *os.Process) error { _, err := outer.WriteString("\x03"); return err },

@@ -105,7 +105,7 @@ func startTop(t *testing.T, url string, width, height int) (*call, *display) {
 	d := &display{SimulationScreen: tcell.NewSimulationScreen("UTF-8"), width: width, height: height,
 		changed: make(chan struct{}), restored: make(chan struct{})}
 	c := newCall(map[string]string{"NATS_URL": url})
-	c.cli.out.terminal = true
+	c.cli.Out.Terminal = true
 	c.cli.takeTerminal = func() (tcell.Screen, error) { return d, nil }
 	c.start(t, "top")
 	return c, d
@@ -121,7 +121,7 @@ func (d *display) ended(t *testing.T, c *call) {
 
 func TestTopShowsAndCancels(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newTestbed(t)
 	b.awaitEvents(t)
 	b.ok(t, "missions", "create", "resize cat.png", "--id", "cat", "--type", "t")
 	by, lease := b.taken(t)
@@ -283,7 +283,7 @@ func TestAPanicGivesTheTerminalBack(t *testing.T) {
 	d := &display{SimulationScreen: tcell.NewSimulationScreen("UTF-8"), changed: make(chan struct{}), restored: make(chan struct{})}
 	close(d.changed) // the first page panics
 	c := newCall(map[string]string{"NATS_URL": b.url})
-	c.cli.out.terminal = true
+	c.cli.Out.Terminal = true
 	c.cli.takeTerminal = func() (tcell.Screen, error) { return d, nil }
 	defer func() {
 		if recover() == nil {
@@ -292,37 +292,4 @@ func TestAPanicGivesTheTerminalBack(t *testing.T) {
 		<-d.restored
 	}()
 	c.cli.run(t.Context(), []string{"top"})
-}
-
-func TestASelectionStaysWithItsRow(t *testing.T) {
-	t.Parallel()
-	rows := func(keys ...string) []topRow {
-		var all []topRow
-		for _, key := range keys {
-			all = append(all, topRow{key, []topCell{{key, ""}}})
-		}
-		return all
-	}
-	var l topList
-	l.fill(rows("b", "c", "d"), "")
-	l.selectRow(1)
-	l.fill(rows("a", "b", "c", "d"), "")
-	equal(t, "still selected", l.rows[l.at].key, "c")
-	l.fill(rows("a", "b"), "")
-	equal(t, "nearest to what has gone", l.rows[l.at].key, "b")
-	l.fill(nil, "")
-	l.selectRow(5)
-	equal(t, "shown of nothing", len(l.show(3)), 0)
-	l.fill(rows("a", "b", "c", "d", "e"), "")
-	l.selectRow(4)
-	shown := l.show(2)
-	equal(t, "scrolled", shown[0].key+shown[1].key, "de")
-
-	newest := topList{newest: true}
-	newest.fill(rows("2", "1"), "")
-	newest.fill(rows("3", "2", "1"), "")
-	equal(t, "the newest", newest.rows[newest.at].key, "3")
-	newest.selectRow(1)
-	newest.fill(rows("4", "3", "2", "1"), "")
-	equal(t, "the one that was gone to", newest.rows[newest.at].key, "2")
 }

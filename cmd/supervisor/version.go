@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"missioncontrol/cmd/supervisor/ui"
 )
 
 // buildVersion is set by release builds: -ldflags "-X main.buildVersion=1.2.3".
@@ -58,12 +60,12 @@ func (c *cli) versionCommand() *cobra.Command {
 		Short: "Show the version",
 		Example: `  supervisor version
   supervisor version --json`,
-		Args: noArguments,
+		Args: ui.NoArguments,
 	}
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		if !*asJSON {
-			c.out.printf("supervisor %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			c.Out.Printf("supervisor %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return nil
 		}
 		raw, err := json.Marshal(map[string]string{
@@ -72,7 +74,7 @@ func (c *cli) versionCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		c.out.json(raw)
+		c.Out.JSON(raw)
 		return nil
 	}
 	return cmd

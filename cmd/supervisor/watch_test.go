@@ -17,7 +17,7 @@ func TestWatchRedrawsInPlaceUntilCtrlC(t *testing.T) {
 	b := newFake(t)
 	answering(t, b.nc, api.SubjectStatus, statusReply)
 	c := newCall(map[string]string{"NATS_URL": b.url})
-	c.cli.out.terminal = true
+	c.cli.Out.Terminal = true
 	c.start(t, "status", "--watch")
 	c.out.await(t, "Utilization", 3)
 	c.interrupt()
@@ -38,7 +38,7 @@ func TestListsAreWatchedInPlaceToo(t *testing.T) {
 	answering(t, b.nc, api.SubjectAgents, `{"agents":[{"id":"worker-1","name":"w","state":"online","capacity":2,"missions_running":1}],"agent_count":1}`)
 	for row, args := range map[string][]string{"build-1": {"missions", "list", "--watch"}, "worker-1": {"agents", "-w"}} {
 		c := newCall(map[string]string{"NATS_URL": b.url})
-		c.cli.out.terminal = true
+		c.cli.Out.Terminal = true
 		c.start(t, args...)
 		c.out.await(t, row, 3)
 		c.interrupt()
@@ -69,6 +69,14 @@ func TestWatchAppendsWhereThereIsNoTerminalAndOutlivesTheSupervisor(t *testing.T
 	}
 }
 
+// What a terminal is sent when a page replaces another.
+const (
+	cursorHome     = "\x1b[H"
+	clearLineEnd   = "\x1b[K"
+	clearScreenEnd = "\x1b[J"
+	clearScreen    = "\x1b[2J"
+)
+
 // lastPage returns the last page that a terminal shows.
 func lastPage(c *call) string {
 	text := c.out.String()
@@ -85,7 +93,7 @@ func watchThroughProxy(t *testing.T, prepare func(*cli)) (*call, *streamtest.Pro
 	address := strings.TrimPrefix(b.url, "nats://")
 	proxy := streamtest.NewProxy(t, address)
 	c := newCall(map[string]string{"NATS_URL": proxy.URL()})
-	c.cli.out.terminal = true
+	c.cli.Out.Terminal = true
 	prepare(c.cli)
 	c.start(t, "status", "--watch")
 	c.out.await(t, "Utilization", 1)
@@ -96,7 +104,7 @@ func watchThroughProxy(t *testing.T, prepare func(*cli)) (*call, *streamtest.Pro
 // connection can cause the report.
 func TestWatchSaysAtOnceThatTheBrokerIsAway(t *testing.T) {
 	t.Parallel()
-	c, proxy, address := watchThroughProxy(t, func(c *cli) { c.tick = time.Hour })
+	c, proxy, address := watchThroughProxy(t, func(c *cli) { c.Interval = time.Hour })
 	proxy.SetTarget("127.0.0.1:1")
 	proxy.Cut()
 	c.out.await(t, ": the broker is away", 1)
@@ -115,7 +123,7 @@ func TestWatchSaysAtOnceThatTheBrokerIsAway(t *testing.T) {
 
 func TestWatchDoesNotWaitLongForAnAnswer(t *testing.T) {
 	t.Parallel()
-	c, proxy, _ := watchThroughProxy(t, func(c *cli) { c.refresh = 50 * time.Millisecond })
+	c, proxy, _ := watchThroughProxy(t, func(c *cli) { c.RefreshTimeout = 50 * time.Millisecond })
 	proxy.Hang()
 	c.out.await(t, ": the supervisor takes longer than 50 milliseconds", 2)
 	contains(t, lastPage(c), "no answer since ", "Missions: 1,234,567", "Utilization")
@@ -131,8 +139,8 @@ func TestWatchShowsTheTopOfWhatDoesNotFit(t *testing.T) {
 	b := newFake(t)
 	answering(t, b.nc, api.SubjectStatus, statusReply)
 	c := newCall(map[string]string{"NATS_URL": b.url})
-	c.cli.out.terminal = true
-	c.cli.out.size = func() (int, int) { return 80, 6 }
+	c.cli.Out.Terminal = true
+	c.cli.Out.Size = func() (int, int) { return 80, 6 }
 	c.start(t, "status", "--watch")
 	c.out.await(t, clearScreenEnd, 2)
 	c.interrupt()
@@ -145,22 +153,13 @@ func TestWatchShowsTheTopOfWhatDoesNotFit(t *testing.T) {
 `)
 }
 
-func TestTheTopOfAPage(t *testing.T) {
-	t.Parallel()
-	s := &screen{width: 10, height: 4}
-	equal(t, "fits", s.top("1\n2\n3\n"), "1\n2\n3\n")
-	equal(t, "one too many", s.top("1\n2\n3\n4\n"), "1\n2\n… 2 more lines\n")
-	equal(t, "a line that takes two", s.top("1\n"+strings.Repeat("x", 11)+"\n3\n"), "1\n… 2 more lines\n")
-	equal(t, "no limit", (&screen{}).top("1\n2\n3\n4\n"), "1\n2\n3\n4\n")
-}
-
 func TestAnHTTPAddressThatDoesNotAnswerIsNotAdvised(t *testing.T) {
 	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	defer func() { must(t, silent.Close()) }()
 	c := newCall(nil)
-	c.cli.refresh = 50 * time.Millisecond
+	c.cli.RefreshTimeout = 50 * time.Millisecond
 	equal(t, "exit code", c.start(t, "health", "--watch", "--http", silent.Addr().String()).wait(t), 1)
 	equal(t, "stderr", c.err.String(), "supervisor: no supervisor answers over HTTP at "+silent.Addr().String()+": it takes too long\n")
 }

@@ -1,0 +1,264 @@
+// Package auth makes and prints the credentials of users, as files that a broker and a
+// supervisor read.
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/supervisor/credentials"
+	"missioncontrol/supervisor/roles"
+)
+
+// defaultAuthDir is where files for your own broker are kept by default.
+const defaultAuthDir = "missioncontrol-auth"
+
+// Command returns the command auth, which has the others.
+func Command(c *ui.Console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "auth",
+		GroupID: ui.GroupRun,
+		Short:   "Say who may do what: users of the broker, tokens for HTTP",
+		Long: `Say who may do what. Roles are:
+
+  viewer      sees everything, changes nothing
+  operator    a viewer who also hands in, cancels, retries and deletes missions
+  agent       works on missions, as the agent whose id is the user's name
+  admin       everything, JetStream included
+  supervisor  the supervisor itself, on a broker of one's own
+  system      the broker's system account there, which tells of agents' deaths
+
+For the embedded broker, users stand in a file that serve gets as --users-file. For a
+broker of one's own, init makes a directory with its configuration. Tokens for HTTP
+stand in a file that serve gets as --tokens-file.
+
+A secret goes into a file of its own that only you can read, and never to the screen
+unless --show is given. Nothing is overwritten.`,
+		Example: `  supervisor auth add operator mary --users users.yaml
+  supervisor serve --users-file users.yaml
+  supervisor auth init --dir auth && supervisor auth add agent resizer-1 --dir auth
+  supervisor auth token viewer grafana --tokens tokens.yaml`,
+	}
+	cmd.AddCommand(authInitCommand(c), authAddCommand(c), authTokenCommand(c), authRenderCommand(c))
+	ui.SubcommandOnly(cmd)
+	return cmd
+}
+
+func authInitCommand(c *ui.Console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Make the configuration of a broker of one's own, with users",
+		Long: `Make a directory with the configuration of a nats-server: accounts, and a user for the
+supervisor, its system account, an admin, an operator and a viewer. More are added
+with add, an agent each.
+
+Users have passwords; with --nkey they have nkeys instead. With --jwt the broker has an
+operator, and users have credentials files: each role is a signing key whose template
+holds what it may do, so that whoever has that key can make users of this role only.
+Keep keys/operator.nk and the keys of the accounts somewhere else; the broker needs
+none of them.`,
+		Example: `  supervisor auth init
+  supervisor auth init --dir auth --jwt`,
+		Args: ui.NoArguments,
+	}
+	dir := dirFlag(cmd)
+	nkey := cmd.Flags().Bool("nkey", false, "users have nkeys in place of passwords")
+	asJWT := cmd.Flags().Bool("jwt", false, "users have credentials files with JWTs")
+	cmd.RunE = func(*cobra.Command, []string) error {
+		kind := credentials.Passwords
+		switch {
+		case *nkey && *asJWT:
+			return ui.Usagef("--nkey and --jwt are two ways to sign in; give one")
+		case *nkey:
+			kind = credentials.NKeys
+		case *asJWT:
+			kind = credentials.JWTs
+		}
+		d := credentials.Dir(*dir)
+		if err := d.Init(kind); err != nil {
+			return err
+		}
+		c.Out.Printf("Made %s: start the broker with: nats-server --config %s\n", d, filepath.Join(*dir, "nats.conf"))
+		c.Out.Printf("Secrets are in %s: %s\n", d.Secrets(), list(credentials.DefaultUsers()))
+		c.Out.Printf("Agents are added with: supervisor auth add agent ID --dir %s\n", d)
+		return nil
+	}
+	return cmd
+}
+
+func list(all []roles.Role) string {
+	names := make([]string, len(all))
+	for i, role := range all {
+		names[i] = string(role)
+	}
+	return strings.Join(names, ", ")
+}
+
+func dirFlag(cmd *cobra.Command) *string {
+	return cmd.Flags().String("dir", defaultAuthDir, "the `DIR` with the files for a broker of one's own")
+}
+
+func authAddCommand(c *ui.Console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "add ROLE NAME",
+		Short: "Add a user of the broker",
+		Long: `Add a user of the broker: to the directory that init has made, or with --users to a file
+for the embedded one, which is made when it is missing. An agent's NAME is its id.
+
+The secret goes beside it into NAME.password; with --nkey, NAME.nk holds an nkey's seed;
+and in a directory made with --jwt, NAME.creds credentials.`,
+		Example: `  supervisor auth add agent resizer-1 --users users.yaml
+  supervisor auth add operator mary --dir auth
+  supervisor auth add viewer wall --users users.yaml --nkey`,
+		Args: ui.Arguments(2, 2, "a ROLE and a NAME"), ValidArgsFunction: roleNames(roles.All()),
+	}
+	dir := dirFlag(cmd)
+	users := cmd.Flags().String("users", "", "add to this `FILE`, for --users-file of serve")
+	nkey := cmd.Flags().Bool("nkey", false, "sign in with an nkey in place of a password")
+	show := showFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		role, err := roleAndName(args, roles.All())
+		if err != nil {
+			return err
+		}
+		if *users != "" && cmd.Flags().Changed("dir") {
+			return ui.Usagef("--dir and --users are two places for a user; give one")
+		}
+		var secret credentials.Secret
+		var path, reread string
+		if *users != "" {
+			secret, path, err = addUser(role, args[1], *users, *nkey)
+			reread = "a supervisor that runs with it has to be started again"
+		} else {
+			secret, path, err = credentials.Dir(*dir).Add(role, args[1], *nkey)
+			reread = "a broker that runs reads it with: nats-server --signal reload"
+			if secret.Kind == "creds" {
+				reread = "the broker knows of it"
+			}
+		}
+		if err != nil {
+			return authError(err)
+		}
+		added(c, "the "+string(role)+" "+args[1], path, reread, secret, *show)
+		return nil
+	}
+	return cmd
+}
+
+// addUser adds a user to a file for the embedded broker and writes the secret next to it.
+func addUser(role roles.Role, name, file string, nkey bool) (credentials.Secret, string, error) {
+	if role == roles.System || role == roles.Supervisor {
+		return credentials.Secret{}, "", ui.Usagef("the embedded broker is its supervisor's own; %s is for --dir", role)
+	}
+	user, secret, err := credentials.NewUser(role, name, nkey)
+	if err != nil {
+		return secret, "", err
+	}
+	path, err := secret.Keep(filepath.Dir(file), name, func() error { return credentials.AddUser(file, user) })
+	return secret, path, err
+}
+
+func authTokenCommand(c *ui.Console) *cobra.Command {
+	some := []roles.Role{roles.Viewer, roles.Operator, roles.Admin}
+	cmd := &cobra.Command{
+		Use:   "token ROLE NAME --tokens FILE",
+		Short: "Make a bearer token for HTTP",
+		Long: `Make a bearer token for HTTP and add it to a file for --tokens-file of serve, which is
+made when it is missing. NAME says whose it is. The token goes beside the file into
+NAME.token; in the file stands its hash.`,
+		Example: `  supervisor auth token viewer grafana --tokens tokens.yaml
+  curl -H "Authorization: Bearer $(cat grafana.token)" http://127.0.0.1:8080/metrics`,
+		Args: ui.Arguments(2, 2, "a ROLE and a NAME"), ValidArgsFunction: roleNames(some),
+	}
+	file := cmd.Flags().String("tokens", "", "add to this `FILE`")
+	show := showFlag(cmd)
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		role, err := roleAndName(args, some)
+		if err != nil {
+			return err
+		}
+		if *file == "" {
+			return ui.Usagef("--tokens is required: the FILE that serve gets as --tokens-file")
+		}
+		token, secret, err := credentials.NewToken(role, args[1])
+		if err != nil {
+			return err
+		}
+		path, err := secret.Keep(filepath.Dir(*file), args[1], func() error { return credentials.AddToken(*file, token) })
+		if err != nil {
+			return authError(err)
+		}
+		added(c, "the token "+args[1]+" with the role "+string(role), path, "a supervisor that runs with it has to be started again", secret, *show)
+		return nil
+	}
+	return cmd
+}
+
+func authRenderCommand(c *ui.Console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "render",
+		Short: "Write a broker's accounts anew, from the list of its users",
+		Long: `Write accounts.conf anew as users.yaml beside it has it: after you took an entry out,
+or with a newer version whose roles have other permissions. With JWTs, write operator.conf
+anew with the keys in the directory; users keep their credentials.`,
+		Example: `  supervisor auth render --dir auth && nats-server --signal reload`,
+		Args:    ui.NoArguments,
+	}
+	dir := dirFlag(cmd)
+	cmd.RunE = func(*cobra.Command, []string) error {
+		path, err := credentials.Dir(*dir).Render()
+		if err != nil {
+			return err
+		}
+		c.Out.Printf("Wrote %s; a broker that runs reads it with: nats-server --signal reload\n", path)
+		return nil
+	}
+	return cmd
+}
+
+func showFlag(cmd *cobra.Command) *bool {
+	return cmd.Flags().Bool("show", false, "print the secret, too")
+}
+
+// added reports what was added, and shows the secret if show is set.
+func added(c *ui.Console, what, path, reread string, secret credentials.Secret, show bool) {
+	c.Out.Printf("Added %s; its secret is in %s (%s)\n", what, path, reread)
+	if show {
+		c.Out.Printf("%s", secret.Text)
+	}
+}
+
+// roleAndName checks the arguments of commands that add a user.
+func roleAndName(args []string, some []roles.Role) (roles.Role, error) {
+	role := roles.Role(args[0])
+	if err := ui.OneOf(args[0], strings.Split(list(some), ", ")...); err != nil {
+		return role, ui.Usagef("ROLE: %v", err)
+	}
+	if err := roles.CheckName(args[1]); err != nil {
+		return role, ui.Usagef("%v", err)
+	}
+	return role, nil
+}
+
+// authError adds advice to the error for a name that is taken.
+func authError(err error) error {
+	if errors.Is(err, credentials.ErrExists) {
+		return fmt.Errorf("%w; choose another name, or take the old one out first", err)
+	}
+	return err
+}
+
+// roleNames completes roles. It completes nothing for names.
+func roleNames(some []roles.Role) ui.Completer {
+	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return ui.CompleteNothing(cmd, args, begun)
+		}
+		return ui.CompleteWords(strings.Split(list(some), ", ")...)(cmd, args, begun)
+	}
+}

@@ -1,0 +1,143 @@
+// Package backup copies the embedded store and the streams of a supervisor, checks such a
+// copy, and makes a data directory of it again.
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"github.com/spf13/cobra"
+
+	"missioncontrol/cmd/supervisor/config"
+	"missioncontrol/cmd/supervisor/remote"
+	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/fileperm"
+	"missioncontrol/missions/sqlitestore"
+	"missioncontrol/supervisor/natsapi"
+)
+
+// Command returns the command backup.
+func Command(c *ui.Console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "backup DIR",
+		GroupID: ui.GroupRun,
+		Short:   "Copy the missions and events of a supervisor that runs on this machine",
+		Long: `Copy the embedded data into a new directory while the supervisor runs: the missions of
+its SQLite store, and the streams of its broker with their consumers. Nothing waits for it.
+
+It runs where the data is, as the user whom the supervisor runs as, and finds the broker
+as every command does. Where users have to sign in, it takes an admin. Missions in Redis
+are backed up by Redis' own means.
+
+restore makes a data directory of it.`,
+		Example: `  supervisor backup /var/backups/missions-$(date +%F)
+  supervisor backup copy --data-dir /var/lib/missioncontrol --user root --password-file root.password
+  supervisor backup copy --config /etc/missioncontrol.yaml`,
+		Args: ui.Arguments(1, 1, "the directory to be made"),
+	}
+	config.AddStoreFlags(cmd.Flags())
+	config.AddConnectionFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		store, err := storeToCopy(c, cmd)
+		if err != nil {
+			return err
+		}
+		return remote.Connect(c, cmd, remote.ConnectTimeout, func(ctx context.Context, s *remote.Session) error {
+			return backUp(ctx, c, s, store, args[0])
+		})
+	}
+	return cmd
+}
+
+// storeToCopy returns the file of the embedded store.
+func storeToCopy(c *ui.Console, cmd *cobra.Command) (string, error) {
+	store, exposed, err := config.LoadStore(cmd.Flags(), c.LookupEnv)
+	if err != nil {
+		return "", err
+	}
+	config.WarnOfExposed(c, exposed)
+	path, embedded := store.Path()
+	if !embedded {
+		return "", ui.Usagef("%s: missions in Redis are backed up by Redis' own means, and events by nats stream backup; see docs/OPERATIONS.md", store.Where)
+	}
+	if _, err := os.Stat(path); err != nil {
+		return "", ui.Usagef("there is no store at %s; name the place of the data with --data-dir or --store", path)
+	}
+	return path, nil
+}
+
+// backUp writes a backup next to its final place and then moves it there, so that an
+// incomplete backup is never mistaken for a complete one.
+func backUp(ctx context.Context, c *ui.Console, s *remote.Session, store, dir string) (err error) {
+	if err := requireEmpty(dir); err != nil {
+		return err
+	}
+	partial := filepath.Clean(dir) + ".partial"
+	if err := os.Mkdir(partial, 0o700); err != nil {
+		return fmt.Errorf("%s cannot be made: %w; a backup that was cut off leaves it, delete it then", partial, fileperm.Cause(err))
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(partial))
+		}
+	}()
+	m, err := makeBackup(ctx, s.Conn, c.Version, store, partial, func(made sqlitestore.Copy) error { return sameSupervisor(ctx, s.Conn, made) })
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Rename(partial, dir); err != nil {
+		return err
+	}
+	showBackup(c, "Backup", dir, m)
+	return nil
+}
+
+// sameSupervisor checks that the store and the broker belong to the same supervisor.
+func sameSupervisor(ctx context.Context, nc *nats.Conn, made sqlitestore.Copy) error {
+	stores, err := natsapi.Stores(ctx, nc)
+	switch {
+	case err != nil:
+		return err
+	case len(stores) == 0:
+		return errors.New("no supervisor answers on this broker; start it, or, while it is stopped, copy its data directory as it is")
+	case !slices.Contains(stores, made.Identity):
+		return errors.New("the supervisor on this broker has another store; name its broker with --server, or its place with --data-dir or --store")
+	}
+	return nil
+}
+
+// requireEmpty returns an error if the directory is not empty.
+func requireEmpty(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s is not a directory that can be used: %w", dir, fileperm.Cause(err))
+	}
+	for _, entry := range entries {
+		if entry.Name() != "lost+found" { // present at the root of a volume
+			return fmt.Errorf("%s is not empty; name another directory", dir)
+		}
+	}
+	return nil
+}
+
+func showBackup(c *ui.Console, title, dir string, m *manifest) {
+	b := c.Out.Card(title + " of " + m.MadeAt.Local().Format("2006-01-02 15:04:05"))
+	b.Line("Place", dir)
+	b.Line("Store", fmt.Sprintf("SQLite, %s events so far", ui.Count(m.Store.Position)))
+	b.Line("Streams", strings.Join(slices.Sorted(maps.Keys(m.Streams)), ", "))
+	b.Print()
+}

@@ -1,0 +1,104 @@
+package client
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"missioncontrol/cmd/supervisor/config"
+	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+)
+
+func alertsCommand(c *ui.Console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "alerts",
+		GroupID: ui.GroupLook,
+		Short:   "Show how the alert rules stand",
+		Long: `Show how the alert rules stand: ok; pending, while a rule's condition holds but not for
+long enough yet; or firing.
+
+Rules stand in the supervisor's configuration file; some are there by default.`,
+		Example: `  supervisor alerts
+  supervisor alerts --watch
+  supervisor alerts --json | jq '.alerts[] | select(.state == "firing")'`,
+		Args: ui.NoArguments,
+	}
+	config.AddConnectionFlags(cmd)
+	l := addLookFlags(cmd)
+	cmd.RunE = showReply(c, l, api.SubjectAlerts, api.Empty{}, func(out *ui.Screen, reply *api.Alerts) { alertsTable(out, reply, time.Now()) })
+	return cmd
+}
+
+func alertsTable(out *ui.Screen, reply *api.Alerts, now time.Time) {
+	if len(reply.Alerts) == 0 {
+		out.Printf("No alert rules.\n")
+		return
+	}
+	g := out.Table("Alerts", "Rule", "State", "Since#", "Metric", "Type", "Value#", "Condition")
+	g.Drop("Metric", "Type", "Since", "Condition")
+	g.Cut("Rule", 12)
+	for i := range reply.Alerts {
+		a := &reply.Alerts[i]
+		since := a.Since
+		if a.State == missions.AlertFiring {
+			since = a.RaisedAt
+		}
+		begun := ""
+		if since != 0 {
+			begun = ui.Ago(now.Sub(since.Time()))
+		}
+		g.Row(a.Rule, out.Paint(alertColour(a.State), string(a.State)), begun, strings.TrimPrefix(a.Metric, "missions."), a.Type,
+			figure(a.Metric, a.Value), condition(a))
+	}
+	g.Print()
+}
+
+// condition formats a rule's comparison, and how long it must hold.
+func condition(a *api.Alert) string {
+	text := ui.Clean(a.Comparison) + " " + figure(a.Metric, &a.Threshold)
+	if a.ForSeconds > 0 {
+		text += " for " + roundDuration(time.Duration(a.ForSeconds*float64(time.Second)))
+	}
+	return text
+}
+
+// humaneRound formats a configured duration in short form: 90s, 2m, 24h.
+func roundDuration(d time.Duration) string {
+	text := d.String()
+	if short, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = short + "m"
+	}
+	if short, ok := strings.CutSuffix(text, "h0m"); ok {
+		text = short + "h"
+	}
+	return text
+}
+
+// figure formats a metric's value with its unit; "-" if there is none.
+func figure(metric string, value *float64) string {
+	switch {
+	case value == nil:
+		return "-"
+	case strings.Contains(metric, "seconds"):
+		return ui.Seconds(value)
+	case strings.HasSuffix(metric, "rate"), strings.HasSuffix(metric, "utilization"):
+		return ui.Percent(value)
+	case *value == float64(int64(*value)):
+		return ui.Count(int64(*value))
+	}
+	return strconv.FormatFloat(*value, 'g', 6, 64)
+}
+
+func alertColour(state missions.AlertState) string {
+	switch state {
+	case missions.AlertFiring:
+		return ui.Red
+	case missions.AlertPending:
+		return ui.Yellow
+	}
+	return ui.Green
+}

@@ -1,0 +1,146 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
+
+	"missioncontrol/charter"
+	"missioncontrol/cmd/supervisor/config"
+	"missioncontrol/cmd/supervisor/remote"
+	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/eventstream"
+)
+
+// eventFlags say which events to show, and how.
+type eventFlags struct {
+	types   []string
+	since   string
+	durable string
+	follow  bool
+	json    bool
+
+	begin time.Time // zero: start with the next event
+}
+
+// defaultSince is how far back events are shown by default.
+const defaultSince = time.Hour
+
+func eventsCommand(c *ui.Console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "events",
+		GroupID: ui.GroupLook,
+		Short:   "Show what has happened, and follow what happens",
+		Long: `Show the events of the stream EVENTS, in their order: those of the last hour, those
+since a time, or those to come.
+
+With --durable the broker remembers under a name how far one has come: each event is
+acknowledged once it is printed, and the next run goes on behind it. The first run
+begins with the oldest event, or at --since; it also settles the --type filters, which
+every later run has to repeat.
+
+Only the broker has to be there, not the supervisor.`,
+		Example: `  supervisor events
+  supervisor events --follow --type 'mission.>'
+  supervisor events --since 24h --json | jq -r .type | sort | uniq -c
+  supervisor events --durable billing --type mission.status_changed --json`,
+		Args: ui.NoArguments,
+	}
+	config.AddConnectionFlags(cmd)
+	var f eventFlags
+	flags := cmd.Flags()
+	flags.StringSliceVar(&f.types, "type", nil, "only events of this `TYPE`, with the wildcards * and >; may be given several times")
+	flags.StringVar(&f.since, "since", "", "begin at this `TIME`: 2h ago, or 2026-01-31T15:04:05Z (default 1h, or now with --follow)")
+	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with what happens, until Ctrl-C")
+	flags.StringVar(&f.durable, "durable", "", "go on where the last run with this `NAME` stopped")
+	flags.BoolVar(&f.json, "json", false, "print the envelopes as JSON, one on each line")
+	ui.CompleteFlag(cmd, "type", eventTypes)
+	cmd.PreRunE = func(*cobra.Command, []string) error { return f.check(c) }
+	cmd.RunE = remote.WithSession(c, func(ctx context.Context, s *remote.Session, _ []string) error {
+		stream, err := remote.OpenEvents(ctx, s.Conn)
+		if err != nil {
+			return remote.EndOfWatch(ctx, err)
+		}
+		p := &eventPrinter{out: c.Out, err: c.Err, json: f.json}
+		if f.durable != "" {
+			return remote.EndOfWatch(ctx, durableEvents(ctx, c, s, stream, &f, p))
+		}
+		return remote.EndOfWatch(ctx, readEvents(ctx, s.Conn, stream, &f, p))
+	})
+	return cmd
+}
+
+// check validates the flags and finds out where to begin.
+func (f *eventFlags) check(c *ui.Console) error {
+	name := f.durable
+	if name == "" {
+		name = "unused"
+	}
+	if err := (eventstream.ConsumerConfig{Durable: name, Filter: f.types}).WithDefaults().Validate(); err != nil {
+		text := strings.TrimPrefix(err.Error(), eventstream.ErrConfig.Error()+": ")
+		return ui.Usagef("%s", strings.Replace(strings.Replace(text, "Durable", "--durable", 1), "event type", "--type:", 1))
+	}
+	switch {
+	case f.since != "":
+		begin, err := c.ParseTime(f.since, -1)
+		if err != nil {
+			return ui.Usagef("--since: %v", err)
+		}
+		f.begin = begin
+	case !f.follow && f.durable == "":
+		f.begin = time.Now().Add(-defaultSince)
+	}
+	return nil
+}
+
+// readEvents prints the events stored so far, or follows the stream. It leaves nothing behind
+// at the broker.
+func readEvents(ctx context.Context, nc *nats.Conn, stream jetstream.Stream, f *eventFlags, p *eventPrinter) error {
+	reader, err := eventstream.NewReader(nc, eventstream.DefaultStreamName)
+	if err != nil {
+		return err
+	}
+	show := func(e eventstream.Stored) error {
+		p.print(e.Data)
+		return p.out.Failure()
+	}
+	if f.follow {
+		ctx, stop := context.WithCancelCause(ctx)
+		defer stop(nil)
+		err = reader.Follow(ctx, eventstream.Follower{Filter: f.types, Since: f.begin, Event: func(e eventstream.Stored) {
+			if failure := show(e); failure != nil {
+				stop(failure)
+			}
+		}})
+	} else {
+		err = reader.Read(ctx, f.types, eventstream.Range{Since: f.begin, Until: stream.CachedInfo().State.LastSeq}, show)
+		if err == nil {
+			p.none("Look further back with --since 7d, or wait for some with --follow.")
+		}
+	}
+	if err != nil && ctx.Err() == nil && p.out.Failure() == nil {
+		return fmt.Errorf("the events cannot be read: %w", err)
+	}
+	return err
+}
+
+// eventTypes suggests the types of the catalogue.
+func eventTypes(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	var found []string
+	for _, entry := range charter.Catalogue() {
+		if strings.HasPrefix(entry.Type, begun) {
+			found = append(found, cobra.CompletionWithDesc(entry.Type, entry.Description))
+		}
+	}
+	for _, all := range []string{"mission.>", "agent.>", "supervisor.>"} {
+		if strings.HasPrefix(all, begun) {
+			found = append(found, all)
+		}
+	}
+	return found, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,103 @@
+package client
+
+import (
+	"bufio"
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"missioncontrol/cmd/supervisor/remote"
+	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+)
+
+func missionsCancelCommand(c *ui.Console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "cancel ID...",
+		Short: "Cancel missions; agents that work on them stop",
+		Example: `  supervisor missions cancel 0198c5b0-6f3c-7c55-9d3a-2b8c1de0a001
+  supervisor missions cancel build-41 build-42 --reason "superseded"`,
+		Args:              someMissions,
+		ValidArgsFunction: remote.MissionIDs(c, -1, missions.Pending, missions.Running),
+	}
+	reason := cmd.Flags().String("reason", "", "why, in a `SENTENCE`")
+	asJSON := cmd.Flags().Bool("json", false, "print the replies as JSON, one on each line")
+	cmd.RunE = change(c, "Cancelled", asJSON, api.SubjectMissionsCancel, func(id string) any {
+		return api.CancelRequest{ID: id, Reason: *reason}
+	})
+	return cmd
+}
+
+func missionsRetryCommand(c *ui.Console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "retry ID...",
+		Short: "Have missions tried anew that failed or were cancelled",
+		Example: `  supervisor missions retry 0198c5b0-6f3c-7c55-9d3a-2b8c1de0a001
+  supervisor missions list --status FAILED --json | jq -r '.missions[].id' | xargs supervisor missions retry`,
+		Args:              someMissions,
+		ValidArgsFunction: remote.MissionIDs(c, -1, missions.Failed, missions.Cancelled),
+	}
+	asJSON := cmd.Flags().Bool("json", false, "print the replies as JSON, one on each line")
+	cmd.RunE = change(c, "Will retry", asJSON, api.SubjectMissionsRetry, func(id string) any { return api.IDRequest{ID: id} })
+	return cmd
+}
+
+func missionsDeleteCommand(c *ui.Console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "delete ID...",
+		Short: "Delete missions that nobody works on, with their logs",
+		Example: `  supervisor missions delete 0198c5b0-6f3c-7c55-9d3a-2b8c1de0a001
+  supervisor missions delete build-41 build-42 --yes`,
+		Args:              someMissions,
+		ValidArgsFunction: remote.MissionIDs(c, -1, missions.Pending, missions.Completed, missions.Failed, missions.Cancelled),
+	}
+	confirmed := cmd.Flags().BoolP("yes", "y", false, "do not ask")
+	asJSON := cmd.Flags().Bool("json", false, "print the replies as JSON, one on each line")
+	change := change(c, "Deleted", asJSON, api.SubjectMissionsDelete, func(id string) any { return api.IDRequest{ID: id} })
+	cmd.RunE = func(cmd *cobra.Command, ids []string) error {
+		if !*confirmed {
+			if !c.Err.Terminal {
+				return ui.Usagef("deleting cannot be undone, and there is no terminal to ask on; add --yes to do it")
+			}
+			if !confirm(c, "Delete "+ui.Plural(len(ids), "mission", "missions")+"? This cannot be undone.") {
+				c.Err.Printf("Nothing was deleted.\n")
+				return ui.ErrSilent
+			}
+		}
+		return change(cmd, ids)
+	}
+	return cmd
+}
+
+// confirm asks a question. Any answer but yes means no.
+func confirm(c *ui.Console, question string) bool {
+	c.Err.Printf("%s [y/N] ", question)
+	answer, err := bufio.NewReader(c.In).ReadString('\n')
+	if err != nil && answer == "" {
+		return false
+	}
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return answer == "y" || answer == "yes"
+}
+
+// change returns a command's run function that changes missions one after the other.
+func change(c *ui.Console, done string, asJSON *bool, subject string, request func(id string) any) func(*cobra.Command, []string) error {
+	return remote.WithSession(c, func(ctx context.Context, s *remote.Session, ids []string) error {
+		return eachID(ctx, c, ids, func(id string) error {
+			reply, raw, err := remote.Ask[api.Mission](ctx, s, subject, request(id))
+			switch {
+			case err != nil:
+				return remote.BadRequest(err)
+			case *asJSON && len(ids) == 1:
+				c.Out.JSON(raw)
+			case *asJSON:
+				c.Out.JSONLine(raw)
+			default:
+				c.Out.Printf("%s mission %s (%s)\n", done, ui.Clean(reply.Mission.ID), ui.Shorten(ui.Clean(reply.Mission.Name), 80))
+			}
+			return nil
+		})
+	})
+}

@@ -1,0 +1,304 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"missioncontrol/cmd/supervisor/remote"
+	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/fileperm"
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/client"
+)
+
+// createFlags are the flags that describe a mission.
+type createFlags struct {
+	spec                api.MissionSpec
+	data, priority      string
+	maxAttempts         int
+	timeout, stall      string
+	notBefore, deadline string
+	file                string
+	wait, json          bool
+	waitTimeout         string
+	atMost              time.Duration // how long to wait; 0: forever
+}
+
+func missionsCreateCommand(c *ui.Console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "create NAME | create --file FILE",
+		Short: "Create a mission, or a file of missions",
+		Long: `Create a mission, or a file of missions.
+
+A file holds one mission on each line, as a JSON object with the fields of the
+protocol: {"name": "resize", "type": "resize", "data": {"width": 640}}. Give the
+missions in it ids of your own when the file may have to be sent again: a mission
+that is there already is not created twice.
+
+With --wait the mission's id is told at once, on the standard error, then its log and
+its progress as they come, and the outcome on the standard output once it is known.
+A mission that is no longer waited for goes on.`,
+		Example: `  supervisor missions create "hello"
+  supervisor missions create "resize" --type resize --data '{"width": 640}' --priority HIGH --wait
+  supervisor missions create "build" --type build --wait --wait-timeout 10m && echo built
+  supervisor missions create "report" --data @report.json --not-before 10m --timeout 5m --tag nightly
+  supervisor missions create --file missions.jsonl
+  generate | supervisor missions create --file -`,
+		Args:              ui.Arguments(0, 1, "the NAME of a mission"),
+		ValidArgsFunction: ui.CompleteNothing,
+	}
+	var f createFlags
+	f.add(c, cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if f.file != "" {
+			if err := f.fileAlone(cmd, args); err != nil {
+				return err
+			}
+			return remote.Connect(c, cmd, remote.ConnectTimeout, func(ctx context.Context, s *remote.Session) error { return createFile(ctx, c, s, &f) })
+		}
+		if len(args) == 0 {
+			return ui.Usagef("%s needs the NAME of a mission, or --file FILE; see %s --help", ui.ShortPath(cmd), cmd.CommandPath())
+		}
+		f.spec.Name = args[0]
+		if err := f.complete(c, cmd); err != nil {
+			return err
+		}
+		return remote.Connect(c, cmd, remote.ConnectTimeout, func(ctx context.Context, s *remote.Session) error { return createOne(ctx, c, s, &f) })
+	}
+	return cmd
+}
+
+func (f *createFlags) add(c *ui.Console, cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.spec.Type, "type", "", "`TYPE` of mission, which decides on the agents that may take it")
+	flags.StringVar(&f.data, "data", "", "what the agent gets: `JSON`, @FILE, or - for the standard input")
+	flags.StringVar(&f.priority, "priority", "", "`PRIORITY`: CRITICAL, HIGH, NORMAL or LOW")
+	flags.StringSliceVar(&f.spec.Tags, "tag", nil, "a `TAG`; may be given several times")
+	flags.StringVar(&f.spec.ID, "id", "", "an `ID` of your own; creating the same mission twice is then safe")
+	flags.StringVar(&f.spec.Description, "description", "", "a `TEXT` for people")
+	flags.StringVar(&f.spec.CorrelationID, "correlation-id", "", "an `ID` that joins what belongs together")
+	flags.IntVar(&f.maxAttempts, "max-attempts", missions.DefaultMaxAttempts, "try at most `N` times")
+	flags.StringVar(&f.timeout, "timeout", "", "longest `DURATION` of one attempt")
+	flags.StringVar(&f.stall, "stall", "", "longest `DURATION` without a sign of progress, while the agent lives")
+	flags.StringVar(&f.notBefore, "not-before", "", "not before this `TIME`: 10m from now, or 2026-01-31T15:04:05Z")
+	flags.StringVar(&f.deadline, "deadline", "", "fail when not begun by this `TIME`")
+	flags.StringVar(&f.file, "file", "", "create the missions of this `FILE`, one JSON object on each line; - for the standard input")
+	flags.BoolVar(&f.wait, "wait", false, "show how the mission goes until it has ended")
+	flags.StringVar(&f.waitTimeout, "wait-timeout", "", "with --wait: give up after this `DURATION`; without, never")
+	flags.BoolVar(&f.json, "json", false, "print JSON")
+	ui.CompleteFlag(cmd, "type", remote.MissionTypes(c))
+	ui.CompleteFlag(cmd, "priority", ui.CompleteWords(ui.PriorityNames()...))
+}
+
+// fileAlone rejects flags and arguments that exclude --file.
+func (f *createFlags) fileAlone(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return ui.Usagef("--file has missions with names of their own; it cannot stand beside the name %q", args[0])
+	}
+	for _, name := range []string{"type", "data", "priority", "tag", "id", "description", "correlation-id",
+		"max-attempts", "timeout", "stall", "not-before", "deadline", "wait", "wait-timeout"} {
+		if cmd.Flags().Changed(name) {
+			return ui.Usagef("--%s cannot stand beside --file, whose lines say it for each mission", name)
+		}
+	}
+	return nil
+}
+
+// complete turns the flags into a mission and gives it an id.
+func (f *createFlags) complete(c *ui.Console, cmd *cobra.Command) error {
+	var err error
+	f.spec.Priority = missions.Priority(strings.ToUpper(f.priority))
+	if cmd.Flags().Changed("max-attempts") {
+		f.spec.MaxAttempts = &f.maxAttempts
+	}
+	if cmd.Flags().Changed("data") {
+		if f.spec.Data, err = readData(c, f.data); err != nil {
+			return err
+		}
+	}
+	if err := f.durations(); err != nil {
+		return err
+	}
+	for _, moment := range []struct {
+		flag, text string
+		into       *missions.Time
+	}{{"not-before", f.notBefore, &f.spec.NotBefore}, {"deadline", f.deadline, &f.spec.Deadline}} {
+		if moment.text == "" {
+			continue
+		}
+		if *moment.into, err = c.ParseMoment(moment.text, 1); err != nil {
+			return ui.Usagef("--%s: %v", moment.flag, err)
+		}
+	}
+	if err := mintID(&f.spec); err != nil {
+		return err
+	}
+	return remote.BadFlag(checkSpec(&f.spec))
+}
+
+// durations parses --timeout, --stall and --wait-timeout.
+func (f *createFlags) durations() error {
+	if f.timeout != "" {
+		d, err := ui.DurationWithin(f.timeout, time.Microsecond, maxTimeout)
+		if err != nil {
+			return ui.Usagef("--timeout: %v", err)
+		}
+		timeout := d.Seconds()
+		f.spec.TimeoutSeconds = &timeout
+	}
+	if f.stall != "" {
+		d, err := ui.DurationWithin(f.stall, time.Microsecond, maxTimeout)
+		if err != nil {
+			return ui.Usagef("--stall: %v", err)
+		}
+		f.spec.StallSeconds = d.Seconds()
+	}
+	if f.waitTimeout == "" {
+		return nil
+	}
+	if !f.wait {
+		return ui.Usagef("--wait-timeout bounds --wait, which is not given")
+	}
+	var err error
+	if f.atMost, err = ui.DurationWithin(f.waitTimeout, time.Millisecond, 365*ui.Day); err != nil {
+		return ui.Usagef("--wait-timeout: %v", err)
+	}
+	return nil
+}
+
+// maxTimeout is the longest attempt timeout that the supervisor accepts.
+const maxTimeout = 366 * ui.Day
+
+// readData returns the JSON in text, in the file @FILE, or on the standard input (-).
+func readData(c *ui.Console, text string) ([]byte, error) {
+	data, err := rawData(c, text)
+	if err != nil {
+		return nil, err
+	}
+	return data, checkJSON("--data", data)
+}
+
+// checkJSON says what is wrong with a flag's JSON, and where.
+func checkJSON(flag string, text []byte) error {
+	err := json.Unmarshal(text, new(jsontext.Value))
+	var syntax *jsontext.SyntacticError
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &syntax):
+		return ui.Usagef("%s is not valid JSON", flag)
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return ui.Usagef("%s is not valid JSON: %q is given twice", flag, syntax.JSONPointer.LastToken())
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return ui.Usagef("%s is not valid JSON: it ends too early", flag)
+	}
+	return ui.Usagef("%s is not valid JSON: %v at byte %d", flag, syntax.Err, syntax.ByteOffset+1)
+}
+
+func rawData(c *ui.Console, text string) ([]byte, error) {
+	switch {
+	case text == "":
+		return nil, ui.Usagef("--data is empty; give it JSON, @FILE, or - for the standard input, or leave it out")
+	case text == "-":
+		return limitedData("the standard input", c.In)
+	case text[0] != '@':
+		return []byte(text), nil
+	}
+	file, err := os.Open(text[1:])
+	if err != nil {
+		return nil, ui.Usagef("--data: %s cannot be read: %v", text[1:], fileperm.Cause(err))
+	}
+	defer func() { _ = file.Close() }() // nothing was written
+	return limitedData(text[1:], file)
+}
+
+// limitedData reads up to just over the limit, enough to see that the data is too long.
+func limitedData(name string, r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, api.MaxBody+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("--data: %s cannot be read: %w", name, fileperm.Cause(err))
+	case len(data) == 0:
+		return nil, ui.Usagef("--data: %s is empty", name)
+	case len(data) > api.MaxBody:
+		return nil, ui.Usagef("--data is larger than %d KiB", missions.MaxDataBytes>>10)
+	}
+	return data, nil
+}
+
+// mintID gives a mission an id before it is sent, so that a retry cannot create it twice.
+func mintID(spec *api.MissionSpec) error {
+	if spec.ID != "" {
+		return nil
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("no id could be made: %w", err)
+	}
+	spec.ID = id.String()
+	return nil
+}
+
+// checkSpec finds what the supervisor would reject.
+func checkSpec(spec *api.MissionSpec) error {
+	_, err := spec.Mission()
+	return err
+}
+
+// createTries is how often a create request with an unknown outcome is sent.
+const createTries = 4
+
+// create sends a create request, and repeats it when its outcome is unknown. The repeated
+// request finds the missions that the first one created.
+func create(ctx context.Context, s *remote.Session, request any) (reply api.CreateReply, raw []byte, err error) {
+	for try := 1; ; try++ {
+		reply, raw, err = remote.Ask[api.CreateReply](ctx, s, api.SubjectMissionsCreate, request)
+		if err == nil || try == createTries || ctx.Err() != nil || !remote.Unsure(err) || try == 1 && remote.Unavailable(err) {
+			return reply, raw, remote.BadRequest(err)
+		}
+		pause(ctx, time.Duration(try)*300*time.Millisecond)
+	}
+}
+
+func createOne(ctx context.Context, c *ui.Console, s *remote.Session, f *createFlags) error {
+	reply, raw, err := create(ctx, s, f.spec)
+	if err != nil && (remote.Unsure(err) || ctx.Err() != nil) && !errors.Is(err, client.ErrNoSupervisor) {
+		err = remote.ErrorAbout("it is not known whether mission "+f.spec.ID+" was created", err)
+	}
+	if err != nil {
+		return err
+	}
+	if reply.Created == nil || reply.Mission == nil {
+		return errors.New("the supervisor's reply holds no mission")
+	}
+	switch {
+	case f.wait:
+		c.Err.Printf("%s; waiting for its end\n", createdLine(&reply))
+		return waitAll(ctx, c, s, waiting{ids: []string{reply.Mission.ID}, json: f.json, atMost: f.atMost, flag: "--wait-timeout", live: true})
+	case f.json:
+		c.Out.JSON(raw)
+	default:
+		c.Out.Printf("%s\n", createdLine(&reply))
+	}
+	return nil
+}
+
+// createdLine says whether the mission was created or already existed.
+func createdLine(reply *api.CreateReply) string {
+	m := reply.Mission
+	if created := reply.Created.Created; created != nil && !*created {
+		return fmt.Sprintf("Mission %s is there already (%s)", ui.Clean(m.ID), ui.Clean(string(m.Status)))
+	}
+	return "Created mission " + ui.Clean(m.ID)
+}

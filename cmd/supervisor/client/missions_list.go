@@ -1,0 +1,188 @@
+package client
+
+import (
+	"context"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"missioncontrol/cmd/supervisor/remote"
+	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+)
+
+// defaultList is how many missions a list shows by default.
+const defaultList = 50
+
+// listFlags are the filters of a list.
+type listFlags struct {
+	request       api.ListRequest
+	status        string
+	after, before string
+	limit         int
+	all           bool
+}
+
+func missionsListCommand(c *ui.Console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List missions, newest first",
+		Example: `  supervisor missions list
+  supervisor missions list --status RUNNING --type resize --watch
+  supervisor missions list --text invoice --after 24h --limit 200
+  supervisor missions list --status FAILED --all --json | jq -r '.missions[].error'`,
+		Args: ui.NoArguments,
+	}
+	l := addLookFlags(cmd)
+	var f listFlags
+	flags := cmd.Flags()
+	flags.StringVar(&f.status, "status", "", "only missions with this `STATUS`")
+	flags.StringVar(&f.request.Type, "type", "", "only missions of this `TYPE`")
+	flags.StringVar(&f.request.AgentID, "agent", "", "only missions that the agent with this `ID` works on or worked on last")
+	flags.StringVar(&f.request.Tag, "tag", "", "only missions with this `TAG`")
+	flags.StringVar(&f.request.Text, "text", "", "only missions with this `TEXT` in their name, whatever its case")
+	flags.StringVar(&f.after, "after", "", "only missions created after this `TIME`, or at most this long ago (24h)")
+	flags.StringVar(&f.before, "before", "", "only missions created before this `TIME`, or longer ago than this")
+	flags.IntVar(&f.limit, "limit", defaultList, "at most `N` missions")
+	flags.BoolVar(&f.all, "all", false, "every mission, however many there are")
+	ui.CompleteFlag(cmd, "status", ui.CompleteWords(ui.StatusNames()...))
+	ui.CompleteFlag(cmd, "type", remote.MissionTypes(c))
+	ui.CompleteFlag(cmd, "agent", remote.AgentIDs(c))
+	cmd.PreRunE = func(*cobra.Command, []string) error { return f.check(c) }
+	cmd.RunE = remote.WithSession(c, func(ctx context.Context, s *remote.Session, _ []string) error {
+		return show(ctx, c, s.Conn, l, func(ctx context.Context, out *ui.Screen) error {
+			if l.json {
+				return listJSON(ctx, s, out, &f)
+			}
+			return listTable(ctx, s, out, &f)
+		})
+	})
+	return cmd
+}
+
+// check turns the flags into a request.
+func (f *listFlags) check(c *ui.Console) error {
+	f.request.Status = missions.Status(strings.ToUpper(f.status))
+	var err error
+	if f.after != "" {
+		if f.request.CreatedAfter, err = c.ParseMoment(f.after, -1); err != nil {
+			return ui.Usagef("--after: %v", err)
+		}
+	}
+	if f.before != "" {
+		if f.request.CreatedBefore, err = c.ParseMoment(f.before, -1); err != nil {
+			return ui.Usagef("--before: %v", err)
+		}
+	}
+	if f.limit < 1 {
+		return ui.Usagef("--limit must be at least 1; for every mission there is --all")
+	}
+	_, err = f.request.Filter()
+	return remote.BadFlag(err)
+}
+
+// missionPage is a page of a list that keeps each mission's raw JSON.
+type missionPage struct {
+	Missions   []jsontext.Value `json:"missions"`
+	NextCursor api.Cursor       `json:"next_cursor"`
+}
+
+// eachPage requests pages until there are enough missions, or no more. It reports whether
+// more are left.
+func (f *listFlags) eachPage(ctx context.Context, s *remote.Session, use func(page *missionPage, raw jsontext.Value, last bool) error) (more bool, err error) {
+	request, left := f.request, f.limit
+	for {
+		request.Limit = api.MaxPage
+		if !f.all {
+			request.Limit = min(left, api.MaxPage)
+		}
+		page, raw, err := remote.Ask[missionPage](ctx, s, api.SubjectMissionsList, request)
+		if err != nil {
+			return false, remote.BadRequest(err)
+		}
+		left -= len(page.Missions)
+		more = page.NextCursor != 0
+		last := !more || left <= 0 && !f.all
+		if err := use(&page, raw, last); err != nil || last {
+			return more, err
+		}
+		request.Cursor = page.NextCursor
+	}
+}
+
+// listJSON prints one document: the reply as received if one page is enough, otherwise a
+// document of the same form with the missions of all pages.
+func listJSON(ctx context.Context, s *remote.Session, out *ui.Screen, f *listFlags) error {
+	first := true
+	printed := 0
+	_, err := f.eachPage(ctx, s, func(page *missionPage, raw jsontext.Value, last bool) error {
+		if first && last {
+			out.JSON(raw)
+			return nil
+		}
+		if first {
+			out.Printf(`{"missions":[`)
+		}
+		first = false
+		for _, m := range page.Missions {
+			if printed++; printed > 1 {
+				out.Printf(",")
+			}
+			out.Printf("\n%s", ui.EscapeJSON(string(m)))
+		}
+		if last {
+			out.Printf("\n]}\n")
+		}
+		return out.Failure()
+	})
+	return err
+}
+
+func listTable(ctx context.Context, s *remote.Session, out *ui.Screen, f *listFlags) error {
+	g := listGrid(out)
+	shown := 0
+	more, err := f.eachPage(ctx, s, func(page *missionPage, _ jsontext.Value, _ bool) error {
+		for _, raw := range page.Missions {
+			var m missions.Mission
+			if err := api.DecodeReply(raw, &m); err != nil {
+				return err
+			}
+			shown++
+			listRow(g, out, &m)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if shown == 0 {
+		out.Printf("No missions that fit.\n")
+		return nil
+	}
+	g.Print()
+	if more {
+		out.Printf("The newest %s are shown; there may be more: --limit N or --all shows them.\n", ui.Count(shown))
+	}
+	return nil
+}
+
+// listGrid returns an empty list. On a narrow terminal it keeps status, attempt and
+// agent.
+func listGrid(out *ui.Screen) *ui.Table {
+	g := out.Table("Missions", "ID", "Name", "Type", "Status", "Priority", "Attempt#", "Agent", "Progress#", "Created")
+	g.Drop("Created", "Progress", "Priority", "Type", "Agent", "Attempt", "Name", "Status")
+	g.Cut("Name", 12)
+	return g
+}
+
+func listRow(g *ui.Table, out *ui.Screen, m *missions.Mission) {
+	progress := ""
+	if m.Progress != nil && m.Status == missions.Running {
+		progress = ui.ProgressPercent(m.Progress.Percent)
+	}
+	g.Row(m.ID, ui.Shorten(ui.Clean(m.Name), 48), m.Type, out.Paint(ui.StatusColour(m.Status), string(m.Status)), m.Priority,
+		ui.Attempts(m), string(m.AgentID), progress, out.Moment(m.CreatedAt.Time()))
+}

@@ -1,0 +1,189 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"missioncontrol/cmd/supervisor/remote"
+	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+)
+
+// maxWaits is how many missions are waited for concurrently.
+const maxWaits = 100
+
+func missionsWaitCommand(c *ui.Console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "wait ID...",
+		Short: "Wait until missions have ended",
+		Long: `Wait until missions have ended, and show each as it does.
+
+The exit code is 0 when all of them completed, and 1 when one failed, was cancelled,
+or did not end in time.`,
+		Example: `  supervisor missions wait 0198c5b0-6f3c-7c55-9d3a-2b8c1de0a001
+  supervisor missions wait build-41 build-42 --timeout 10m && echo built`,
+		Args:              someMissions,
+		ValidArgsFunction: remote.MissionIDs(c, -1, missions.Pending, missions.Running),
+	}
+	timeout := cmd.Flags().String("timeout", "", "give up after this `DURATION`; without, never")
+	w := waiting{flag: "--timeout"}
+	cmd.Flags().BoolVar(&w.json, "json", false, "print the missions as JSON, one on each line")
+	cmd.PreRunE = func(*cobra.Command, []string) (err error) {
+		if *timeout == "" {
+			return nil
+		}
+		if w.atMost, err = ui.DurationWithin(*timeout, time.Millisecond, 365*ui.Day); err != nil {
+			return ui.Usagef("--timeout: %v", err)
+		}
+		return nil
+	}
+	cmd.RunE = remote.WithSession(c, func(ctx context.Context, s *remote.Session, ids []string) error {
+		w.ids = ids
+		return waitAll(ctx, c, s, w)
+	})
+	return cmd
+}
+
+// waiting says which missions to wait for, and how.
+type waiting struct {
+	ids    []string
+	json   bool
+	atMost time.Duration // 0: forever
+	flag   string        // that set the timeout
+	live   bool          // show the mission's progress; only with one mission
+}
+
+// errTimeout means that the caller's timeout has passed.
+var errTimeout = errors.New("the waiting has taken too long")
+
+// gaveUp returns the error for a wait that timed out.
+func (w *waiting) gaveUp() error {
+	what := "not every mission has ended"
+	if len(w.ids) == 1 {
+		what = "mission " + w.ids[0] + " has not ended"
+	}
+	return fmt.Errorf("%s within the %s of %s", what, w.flag, ui.DurationWords(w.atMost))
+}
+
+// waitAll waits for missions concurrently and prints each one when it has ended.
+func waitAll(ctx context.Context, c *ui.Console, s *remote.Session, w waiting) error {
+	if w.atMost > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, w.atMost, errTimeout)
+		defer cancel()
+	}
+	ended := func() {}
+	if w.live {
+		live := watchMission(ctx, c, s, w.ids[0])
+		defer live.close()
+		ended = func() { live.end(ctx) }
+	}
+	result := waitEach(ctx, c, s, w.ids, func(m *missions.Mission, raw jsontext.Value) error {
+		ended()
+		return printEnded(c, m, raw, w.json, len(w.ids) == 1)
+	})
+	if errors.Is(result, errTimeout) {
+		return w.gaveUp()
+	}
+	return remote.BadRequest(result)
+}
+
+// waitEach calls ended for each mission when it has ended, one call at a time.
+func waitEach(ctx context.Context, c *ui.Console, s *remote.Session, ids []string, ended func(*missions.Mission, jsontext.Value) error) error {
+	var (
+		waits  sync.WaitGroup
+		mu     sync.Mutex // guards output and result
+		result error
+		slots  = make(chan struct{}, maxWaits)
+	)
+	for _, id := range ids {
+		slots <- struct{}{}
+		waits.Go(func() {
+			defer func() { <-slots }()
+			m, raw, err := wait(ctx, s, id)
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				err = ended(&m, raw)
+			} else if len(ids) > 1 {
+				err = ofMission(id, err)
+			}
+			switch {
+			case err == nil:
+			case result == nil || errors.Is(result, ui.ErrSilent):
+				result = err
+			case !errors.Is(err, ui.ErrSilent) && ctx.Err() == nil:
+				c.Err.Printf("supervisor: %s\n", ui.Clean(remote.ErrorText(err)))
+			}
+		})
+	}
+	waits.Wait()
+	return result
+}
+
+// printEnded prints an ended mission. It returns ui.ErrSilent unless the mission completed.
+func printEnded(c *ui.Console, m *missions.Mission, raw jsontext.Value, asJSON, onlyOne bool) error {
+	switch {
+	case asJSON && onlyOne:
+		c.Out.JSON(raw)
+	case asJSON:
+		c.Out.JSONLine(raw)
+	case onlyOne:
+		missionCard(c.Out, m)
+	default:
+		c.Out.Printf("%s\n", missionLine(c.Out, m))
+	}
+	if m.Status != missions.Completed {
+		return ui.ErrSilent
+	}
+	return nil
+}
+
+// wait returns a mission after it has ended. It also waits while a supervisor that
+// answered before is briefly unavailable.
+func wait(ctx context.Context, s *remote.Session, id string) (missions.Mission, jsontext.Value, error) {
+	if _, err := s.Client.Get(ctx, id); err != nil {
+		return missions.Mission{}, nil, waitError(ctx, err)
+	}
+	for {
+		timeout := api.DefaultWait.Seconds() / 4 // below a request's own timeout
+		reply, raw, err := remote.Ask[api.Mission](ctx, s, api.SubjectMissionsWait, api.WaitRequest{ID: id, TimeoutSeconds: &timeout})
+		switch {
+		case err == nil:
+			return reply.Mission, raw, nil
+		case ctx.Err() != nil:
+			return reply.Mission, nil, waitError(ctx, err)
+		case errors.Is(err, api.ErrTimeout):
+			continue
+		case !remote.Unsure(err):
+			return reply.Mission, nil, err
+		}
+		pause(ctx, 500*time.Millisecond)
+	}
+}
+
+// waitError returns the timeout error if the caller's timeout is why a request was given
+// up.
+func waitError(ctx context.Context, err error) error {
+	if errors.Is(context.Cause(ctx), errTimeout) {
+		return errTimeout
+	}
+	return err
+}
+
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,122 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/supervisor/alerts"
+)
+
+// alertRequests formats rules in short form.
+func alertRequests(rules []alerts.Rule) (lines string) {
+	for _, r := range rules {
+		lines += fmt.Sprintf("%s: %s%s %s %g for %s, %d samples\n", r.Name, r.Metric, r.Type, r.Comparison, r.Threshold, r.For, r.MinSamples)
+	}
+	return lines
+}
+
+func TestAlertRulesComeFromTheFile(t *testing.T) {
+	t.Parallel()
+	s, err := load(t, nil, nil, "")
+	must(t, err)
+	const defaults = `event-stream-degraded: events.degraded >= 1 for 1m0s, 0 samples
+missions-failing: missions.windows.1h.success_rate < 0.8 for 1m0s, 20 samples
+missions-waiting: missions.oldest_claimable_seconds > 900 for 1m0s, 0 samples
+no-agent: missions.pending_without_agent > 0 for 2m0s, 0 samples
+outbox-growing: events.waiting > 10000 for 2m0s, 0 samples
+`
+	equal(t, "rules by default", alertRequests(s.Config.Alerts), defaults)
+
+	s, err = load(t, nil, nil, `
+alerts:
+  - name: slow   # a rule of one's own
+    metric: missions.windows.5m.duration_seconds.p95
+    comparison: ">"
+    threshold: 30
+    for: 5m
+    type: resize
+  - name: idle
+    metric: agents.utilization
+    comparison: below
+    threshold: 0.05
+    for: 1d
+  - name: missions-failing
+    threshold: 0.5
+  - name: outbox-growing
+    enabled: false
+`)
+	must(t, err)
+	equal(t, "rules", alertRequests(s.Config.Alerts), `event-stream-degraded: events.degraded >= 1 for 1m0s, 0 samples
+idle: agents.utilization < 0.05 for 24h0m0s, 0 samples
+missions-failing: missions.windows.1h.success_rate < 0.5 for 1m0s, 20 samples
+missions-waiting: missions.oldest_claimable_seconds > 900 for 1m0s, 0 samples
+no-agent: missions.pending_without_agent > 0 for 2m0s, 0 samples
+slow: missions.windows.5m.duration_seconds.p95resize > 30 for 5m0s, 0 samples
+`)
+	s, err = load(t, []string{"--alert-defaults", "off"}, nil, "alerts:\n- {name: big, metric: missions.total, comparison: '>=', threshold: 1_000_000}\n")
+	must(t, err)
+	equal(t, "without defaults", alertRequests(s.Config.Alerts), "big: missions.total >= 1e+06 for 1m0s, 0 samples\n")
+}
+
+func TestARuleThatIsWrongIsNamed(t *testing.T) {
+	t.Parallel()
+	const good = "metric: missions.total, comparison: '>', threshold: 1"
+	for text, want := range map[string]string{
+		"alerts: 5":                                                  "it has to be a list of rules",
+		"alerts: {name: x}":                                          "it has to be a list of rules",
+		"alerts: [5]":                                                "rule 1 has to hold lines like metric:",
+		"alerts: [{metric: missions.total}]":                         "rule 1: name is required",
+		"alerts: [{name: a b, " + good + "}]":                        "rule 1 (a b): name may hold only letters",
+		"alerts: [{name: x, " + good + ", y: 1}]":                    `rule 1 (x): "y" is not one of name, enabled, metric,`,
+		"alerts: [{name: x, metric: [a]}]":                           "rule 1 (x): metric has to be a single value",
+		"alerts: [{name: x, " + good + "}, {name: x, " + good + "}]": "rule 2 (x): there is another rule of that name",
+		"alerts: [{name: x}]":                                        "rule 1 (x): metric is required",
+		"alerts: [{name: x, metric: missions.p95, comparison: '>', threshold: 1}]":            `rule 1 (x): metric "missions.p95" is no figure to watch; did you mean missions.duration_seconds.p95`,
+		"alerts: [{name: x, metric: missions.total, threshold: 1}]":                           "rule 1 (x): comparison is required",
+		"alerts: [{name: x, metric: missions.total, comparison: '>'}]":                        "rule 1 (x): threshold is required",
+		"alerts: [{name: x, metric: missions.total, comparison: over, threshold: 1}]":         `rule 1 (x): comparison "over" is not one of`,
+		"alerts: [{name: x, metric: missions.total, comparison: '>', threshold: lots}]":       `rule 1 (x): threshold: "lots" is not a number`,
+		"alerts: [{name: x, " + good + ", for: soon}]":                                        `rule 1 (x): for: "soon" is not a duration`,
+		"alerts: [{name: x, " + good + ", for: 2d}]":                                          "rule 1 (x): for: 2d is not between",
+		"alerts: [{name: x, " + good + ", min_samples: 5}]":                                   "rule 1 (x): min_samples is for a metric of a window",
+		"alerts: [{name: x, " + good + ", enabled: perhaps}]":                                 `rule 1 (x): enabled: "perhaps" is not true or false`,
+		"alerts: [{name: x, metric: events.waiting, comparison: '>', threshold: 1, type: t}]": "rule 1 (x): type cannot narrow events.waiting",
+		"alerts: [{name: \"x\\e[31m\"}]":                                                      "rule 1 (x",
+	} {
+		_, err := load(t, nil, nil, text+"\n")
+		var usage *ui.UsageError
+		if !errors.As(err, &usage) || !strings.Contains(usage.Error(), want) || !strings.Contains(usage.Error(), "alerts in ") ||
+			!strings.Contains(usage.Error(), "line 1: ") || strings.ContainsAny(usage.Error(), "\n\x1b") {
+			t.Errorf("%s: got %v, want %s", text, err, want)
+		}
+	}
+	rules := "alerts:\n" + strings.Repeat("- {name: xN, "+good+"}\n", 101)
+	for i := range 101 {
+		rules = strings.Replace(rules, "xN", fmt.Sprint("x", i), 1)
+	}
+	if _, err := load(t, nil, nil, rules); err == nil || !strings.Contains(err.Error(), "more than 100 rules") {
+		t.Errorf("too many: %v", err)
+	}
+}
+
+func TestTheAlertWebhook(t *testing.T) {
+	t.Parallel()
+	s, err := load(t, nil, map[string]string{"SUPERVISOR_ALERT_WEBHOOK_SECRET": "geheim"}, "alert_webhook: https://x/y\nalert_interval: 2s\n")
+	must(t, err)
+	if s.Config.Webhook == nil || s.Config.AlertInterval != 2*time.Second {
+		t.Errorf("%+v", s.Config)
+	}
+	for want, args := range map[string][]string{
+		"--alert-webhook-secret is for a webhook, and none is named; add --alert-webhook URL": {"--alert-webhook-secret", "geheim"},
+		"--alert-webhook: it is not a URL like":                                               {"--alert-webhook", "geheim"},
+		"--alert-webhook: what follows whsec_ in the secret is not base64":                    {"--alert-webhook", "http://x", "--alert-webhook-secret", "whsec_geheim!"},
+	} {
+		if _, err := load(t, args, nil, ""); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "geheim") {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+}

@@ -1,0 +1,53 @@
+// Package config has every setting of the program in one table: its flag, its variable in
+// the environment and its key in the configuration file. It makes of them what a
+// supervisor is started with, and where and how the other commands connect.
+package config
+
+import (
+	"crypto/tls"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"missioncontrol/eventstream/embedded"
+	"missioncontrol/supervisor/alerts"
+	"missioncontrol/supervisor/tracing"
+	"missioncontrol/supervisor/web"
+)
+
+// Config is what a supervisor is started with, from flags, environment and file.
+type Config struct {
+	Version string // the program's
+
+	Server    string        // URLs of an external broker; "" for the embedded one
+	NATS      []nats.Option // credentials, TLS … for the external broker
+	Listen    string        // the embedded broker's address
+	Store     string        // see StoreLocation
+	DataDir   string
+	HTTP      string // an address, or "off"
+	Lease     time.Duration
+	Heartbeat time.Duration
+	Retention time.Duration
+	Grace     time.Duration
+
+	// BrokerSync is how often the external broker writes to its disk.
+	BrokerSync time.Duration
+
+	// SystemSignIn signs in to the external broker's system account; nil without one.
+	SystemSignIn []nats.Option
+
+	Access    *embedded.Access // who may use the embedded broker; nil for everyone
+	ListenTLS *tls.Config      // of the embedded broker; nil without TLS
+	Guard     web.Guard        // who may use HTTP
+
+	EventRetention time.Duration // of a newly created stream
+
+	Tracer *tracing.Tracer // nil unless the environment asks for traces
+
+	OutboxLimit int64
+	Replicas    int
+
+	Alerts        []alerts.Rule
+	AlertInterval time.Duration
+	Webhook       *alerts.Webhook // nil: alerts notify no webhook
+}

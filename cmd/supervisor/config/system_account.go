@@ -1,0 +1,27 @@
+package config
+
+import (
+	"github.com/nats-io/nats.go"
+
+	"missioncontrol/cmd/supervisor/ui"
+)
+
+// systemSignIn returns the options that sign in to the external broker's system account; nil
+// if nothing is set.
+func systemSignIn(given values, external bool) ([]nats.Option, error) {
+	c := Connection{given: given, prefix: "system_"}
+	user, password := c.at("user"), c.at("password")
+	if password.text != "" && user.text == "" {
+		return nil, ui.Usagef("%s: a password needs a user; add --system-user NAME", password.where)
+	}
+	if user.text != "" && password.text == "" {
+		return nil, ui.Usagef("%s: the system account's user needs a password; set SUPERVISOR_SYSTEM_PASSWORD", user.where)
+	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if v, ok := c.credential(); ok && !external {
+		return nil, ui.Usagef("%s is for an external broker, and none is named; the embedded one needs no credentials", v.where)
+	}
+	return c.signIn()
+}

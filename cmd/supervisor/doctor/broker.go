@@ -1,0 +1,92 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/supervisor/api"
+)
+
+func (d *doctor) askBroker(ctx context.Context) {
+	nc := d.session.Conn
+	rtt, err := nc.RTT()
+	if err != nil {
+		d.failed("broker", err)
+		return
+	}
+	d.well("broker", "%s, nats-server %s, answers in %s", nc.ConnectedUrlRedacted(), nc.ConnectedServerVersion(), ui.FormatDuration(rtt))
+	if most := nc.MaxPayload(); most < api.MaxBody {
+		d.add("max_payload", doubt, "messages may have "+ui.ByteSize(most)+": batches are smaller than they could be, and below 1.1 MiB a mission with data and a result at their limits cannot be told",
+			"set max_payload: 8MB in the broker's configuration")
+	} else {
+		d.well("max_payload", "%s", ui.ByteSize(most))
+	}
+}
+
+// jetStream returns JetStream if this user may ask it.
+func (d *doctor) jetStream(check, subject string) (jetstream.JetStream, bool) {
+	if denied, _ := d.denied.publish(subject); denied {
+		d.add(check, unknown, "this user may not ask", "")
+		return nil, false
+	}
+	js, err := jetstream.New(d.session.Conn)
+	if err != nil {
+		d.failed(check, err)
+		return nil, false
+	}
+	return js, true
+}
+
+func (d *doctor) askJetStream(ctx context.Context) {
+	js, may := d.jetStream("jetstream", "$JS.API.INFO")
+	if !may {
+		return
+	}
+	account, err := js.AccountInfo(ctx)
+	switch {
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount), errors.Is(err, nats.ErrNoResponders):
+		d.add("jetstream", wrong, "the broker has no JetStream for this user: no events are kept, and those of missions wait in the store",
+			"enable it (jetstream {} in the broker's configuration, and for the account), or use another broker")
+	case err != nil:
+		d.failed("jetstream", err)
+	case account.Limits.MaxStore > 0 && float64(account.Store) > 0.9*float64(account.Limits.MaxStore):
+		d.add("jetstream", doubt, ui.ByteSize(int64(account.Store))+" of "+ui.ByteSize(account.Limits.MaxStore)+" are in use",
+			"raise the account's limit, or keep events for a shorter time: nats stream edit EVENTS --max-age 3d")
+	default:
+		d.well("jetstream", "%s in %s", ui.ByteSize(int64(account.Store)), ui.Plural(account.Streams, "stream", "streams"))
+	}
+}
+
+// askForeignStreams looks for streams that would answer in place of the supervisor.
+func (d *doctor) askForeignStreams(ctx context.Context) {
+	js, may := d.jetStream("foreign_streams", "$JS.API.STREAM.NAMES")
+	if !may {
+		return
+	}
+	if err := d.denied.try(ctx, d.session.Conn, "$JS.API.STREAM.NAMES", nil); errors.Is(err, errDenied) {
+		d.failed("foreign_streams", err)
+		return
+	} else if errors.Is(err, nats.ErrNoResponders) {
+		d.well("foreign_streams", "none, as there is no JetStream")
+		return
+	}
+	lister := js.StreamNames(ctx, jetstream.WithStreamListSubject(api.SubjectAll))
+	var names []string
+	for name := range lister.Name() {
+		names = append(names, name)
+	}
+	switch {
+	case lister.Err() != nil:
+		d.failed("foreign_streams", lister.Err())
+	case len(names) > 0:
+		d.add("foreign_streams", wrong, "the streams "+strings.Join(names, ", ")+" take subjects of "+api.SubjectAll+", so that JetStream answers requests in the supervisor's place",
+			"take these subjects out of them: nats stream edit "+names[0]+" --subjects SUBJECTS, or remove them")
+	default:
+		d.well("foreign_streams", "no stream takes subjects of %s", api.SubjectAll)
+	}
+}

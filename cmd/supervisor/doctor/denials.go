@@ -1,0 +1,97 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// errDenied means that the broker does not allow the user to do something.
+var errDenied = errors.New("this user may not")
+
+// denials records what the broker has denied a connection so far. The broker reports a
+// denial asynchronously and does not answer the denied request.
+type denials struct {
+	mu       sync.Mutex
+	subjects map[string]bool // by "Publish" or "Subscription", a space, and the subject
+	changed  chan struct{}   // closed by the next denial
+}
+
+func newDenials() *denials {
+	return &denials{subjects: map[string]bool{}, changed: make(chan struct{})}
+}
+
+// violation matches a broker's permission errors.
+var violation = regexp.MustCompile(`(?i)permissions violation for (publish|subscription) to "([^"]+)"`)
+
+// note records a permissions violation.
+func (d *denials) note(err error) {
+	parts := violation.FindStringSubmatch(err.Error())
+	if parts == nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.subjects[parts[1]+" "+parts[2]] = true
+	close(d.changed)
+	d.changed = make(chan struct{})
+}
+
+// publish reports whether publishing to a subject was denied. The channel is closed by
+// the next denial.
+func (d *denials) publish(subject string) (bool, <-chan struct{}) {
+	return d.is("Publish " + subject)
+}
+
+func (d *denials) is(what string) (bool, <-chan struct{}) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.subjects[what], d.changed
+}
+
+// try runs a request to a subject until it ends or is denied. Any answer from the broker,
+// even that there are no responders, means that the request was allowed.
+func (d *denials) try(ctx context.Context, nc *nats.Conn, subject string, body []byte) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answered := make(chan error, 1)
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	defer cancel() // runs before the wait, and ends it
+	asking.Go(func() {
+		_, err := nc.RequestWithContext(ctx, subject, body)
+		answered <- err
+	})
+	for {
+		denied, changed := d.publish(subject)
+		if denied {
+			return fmt.Errorf("%w publish to %s", errDenied, subject)
+		}
+		select {
+		case err := <-answered:
+			return err
+		case <-changed:
+		}
+	}
+}
+
+// canSubscribe reports whether the connection may subscribe to a subject. The connection
+// must be opened with nats.PermissionErrOnSubscribe.
+func canSubscribe(ctx context.Context, nc *nats.Conn, subject string) (bool, error) {
+	sub, err := nc.SubscribeSync(subject)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = sub.Unsubscribe() }() // the connection ends soon, too
+	if err := nc.FlushWithContext(ctx); err != nil {
+		return false, err
+	}
+	// A denial arrives before the reply to the flush.
+	_, err = sub.NextMsg(time.Millisecond)
+	return !errors.Is(err, nats.ErrPermissionViolation), nil
+}

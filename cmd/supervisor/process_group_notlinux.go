@@ -1,8 +1,0 @@
-//go:build unix && !linux
-
-package main
-
-import "syscall"
-
-// dieWithParent does nothing: the kernel does not offer it.
-func dieWithParent(*syscall.SysProcAttr) {}

@@ -1,0 +1,89 @@
+package remote
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+)
+
+// completionTimeout bounds how long a shell waits for the supervisor's suggestions.
+const completionTimeout = time.Second
+
+// askFor asks the supervisor for suggestions. It returns none if the supervisor does not
+// answer in time.
+func askFor(c *ui.Console, cmd *cobra.Command, find func(ctx context.Context, s *Session) ([]string, error)) ([]string, cobra.ShellCompDirective) {
+	var found []string
+	err := Connect(c, cmd, completionTimeout, func(ctx context.Context, s *Session) (err error) {
+		ctx, cancel := context.WithTimeout(ctx, completionTimeout)
+		defer cancel()
+		found, err = find(ctx, s)
+		return err
+	})
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return found, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+}
+
+// MissionIDs suggests the newest missions in one of the statuses, or in any if none are
+// listed. It takes at most most arguments (-1: any number).
+func MissionIDs(c *ui.Console, most int, statuses ...missions.Status) ui.Completer {
+	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if most >= 0 && len(args) >= most {
+			return ui.CompleteNothing(cmd, args, begun)
+		}
+		return askFor(c, cmd, func(ctx context.Context, s *Session) ([]string, error) {
+			page, err := s.Client.List(ctx, api.ListRequest{Limit: 200})
+			var found []string
+			for i := range page.Missions {
+				m := &page.Missions[i]
+				if !strings.HasPrefix(m.ID, begun) || slices.Contains(args, m.ID) ||
+					len(statuses) > 0 && !slices.Contains(statuses, m.Status) {
+					continue
+				}
+				found = append(found, cobra.CompletionWithDesc(m.ID, string(m.Status)+" "+ui.Shorten(ui.Clean(m.Name), 40)))
+			}
+			return found, err
+		})
+	}
+}
+
+// AgentIDs suggests agents.
+func AgentIDs(c *ui.Console) ui.Completer {
+	return func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+		return askFor(c, cmd, func(ctx context.Context, s *Session) ([]string, error) {
+			page, err := s.Client.Agents(ctx, api.AgentsRequest{Limit: 200})
+			var found []string
+			for i := range page.Agents {
+				if a := &page.Agents[i]; strings.HasPrefix(a.ID, begun) {
+					found = append(found, cobra.CompletionWithDesc(a.ID, string(a.State)+" "+ui.Shorten(ui.Clean(a.Name), 40)))
+				}
+			}
+			return found, err
+		})
+	}
+}
+
+// MissionTypes suggests the types of existing missions.
+func MissionTypes(c *ui.Console) ui.Completer {
+	return func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+		return askFor(c, cmd, func(ctx context.Context, s *Session) ([]string, error) {
+			stats, err := s.Client.Stats(ctx, "")
+			var found []string
+			for name := range stats.ByType {
+				if strings.HasPrefix(name, begun) {
+					found = append(found, name)
+				}
+			}
+			slices.Sort(found)
+			return found, err
+		})
+	}
+}

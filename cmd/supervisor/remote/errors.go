@@ -1,0 +1,105 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+
+	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/client"
+)
+
+// deniedError means that the broker's permissions do not allow something.
+type deniedError struct{ err error }
+
+func (e *deniedError) Error() string {
+	return fmt.Sprintf("the broker does not allow this user to do that (%v)", e.err)
+}
+
+func (e *deniedError) Unwrap() error { return e.err }
+
+// Unsure reports whether err leaves open if the request was carried out. Such a request
+// should be repeated if that is safe.
+func Unsure(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, api.ErrTimeout) ||
+		errors.Is(err, nats.ErrDisconnected) || errors.Is(err, nats.ErrConnectionReconnecting) || Unavailable(err)
+}
+
+// Unavailable reports whether err says that there is currently no supervisor.
+func Unavailable(err error) bool {
+	return errors.Is(err, client.ErrNoSupervisor) || errors.Is(err, api.ErrUnavailable)
+}
+
+// aboutError adds to an error what it is about.
+type aboutError struct {
+	about string
+	err   error
+}
+
+// ErrorAbout adds to an error what it is about.
+func ErrorAbout(what string, err error) error { return &aboutError{what, err} }
+
+func (e *aboutError) Error() string { return e.about + ": " + e.err.Error() }
+
+func (e *aboutError) Unwrap() error { return e.err }
+
+// ErrorText formats an error for people: one line, with what is wrong and what to do.
+func ErrorText(err error) string {
+	var refusal *api.Error
+	var about *aboutError
+	switch {
+	case errors.As(err, &about):
+		return about.about + ": " + ErrorText(about.err)
+	case errors.As(err, &refusal):
+		return refusal.Message
+	case errors.Is(err, client.ErrNoSupervisor):
+		return err.Error() + "; start one there with: supervisor serve --server URL, or name another broker with --server or --context"
+	case errors.Is(err, context.Canceled):
+		return "interrupted"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
+		text := strings.NewReplacer(context.DeadlineExceeded.Error(), "no answer in time", nats.ErrTimeout.Error(), "no answer in time").Replace(err.Error())
+		return text + "; try again, or ask the supervisor at its HTTP address: supervisor health --http ADDRESS"
+	}
+	return strings.ReplaceAll(err.Error(), "\n", "; ")
+}
+
+// BadRequest turns the supervisor's rejection of an argument into a usage error.
+func BadRequest(err error) error {
+	if errors.Is(err, api.ErrInvalid) || errors.Is(err, api.ErrTooLarge) {
+		return ui.Usagef("%s", ErrorText(err))
+	}
+	return err
+}
+
+// flagNames maps the wire's fields to flags with a different name.
+var flagNames = map[string]string{
+	"name":            "the name",
+	"id":              "--id",
+	"tags":            "--tag",
+	"types":           "--type",
+	"timeout_seconds": "--timeout",
+	"stall_seconds":   "--stall",
+	"created_after":   "--after",
+	"created_before":  "--before",
+	"agent_id":        "--agent",
+}
+
+// BadFlag turns a domain error about a field into a usage error about its flag; nil stays
+// nil.
+func BadFlag(err error) error {
+	var invalid *missions.Error
+	if !errors.As(err, &invalid) || invalid.Field == "" {
+		return err
+	}
+	field, _, _ := strings.Cut(invalid.Field, "[")
+	flag, ok := flagNames[field]
+	if !ok {
+		flag = "--" + strings.ReplaceAll(field, "_", "-")
+	}
+	return ui.Usagef("%s %s", flag, invalid.Message)
+}

@@ -1,0 +1,156 @@
+package serve
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"missioncontrol/cmd/supervisor/config"
+	"missioncontrol/eventstream"
+	"missioncontrol/eventstream/embedded"
+	"missioncontrol/supervisor/api"
+)
+
+func (h *instance) startBroker(ctx context.Context) error {
+	if h.cfg.Server != "" {
+		return nil
+	}
+	host, portText, err := net.SplitHostPort(h.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen %s is not an address like 127.0.0.1:4222", h.cfg.Listen)
+	}
+	port, err := strconv.Atoi(portText)
+	if err != nil {
+		return fmt.Errorf("--listen %s is not an address like 127.0.0.1:4222", h.cfg.Listen)
+	}
+	h.broker, err = embedded.Start(ctx, embedded.Config{
+		Host: host, Port: port, StoreDir: filepath.Join(h.cfg.DataDir, config.JetStreamName), Logger: h.log.With("part", "broker"),
+		Access: h.cfg.Access, TLS: h.cfg.ListenTLS,
+	})
+	if err != nil {
+		return err
+	}
+	h.cfg.Server = h.broker.ClientURL()
+	h.onStop(h.broker.Shutdown)
+	return nil
+}
+
+// brokerRefused returns a function that counts what the embedded broker refuses; nil
+// without one.
+func (h *instance) brokerRefused() func() map[string]uint64 {
+	if h.broker == nil {
+		return nil
+	}
+	return h.broker.Refused
+}
+
+func (h *instance) startStream(ctx context.Context) error {
+	stream, err := eventstream.Open(eventstream.Config{
+		URL: h.cfg.Server, Options: h.signIn(), Replicas: h.cfg.Replicas,
+		MaxAge: h.cfg.EventRetention, Logger: h.log.With("part", "events"),
+	})
+	if err != nil {
+		return err
+	}
+	h.stream = stream
+	h.onStop(func(ctx context.Context) error {
+		if err := stream.Close(ctx); err != nil {
+			h.log.Warn("telemetry that was not sent yet is lost", "error", err)
+		}
+		return nil
+	})
+	return nil
+}
+
+// streamTimeout is how long the start waits for the event stream, so that the banner
+// shows its settled state rather than that of the first millisecond.
+const streamTimeout = 2 * time.Second
+
+func (h *instance) awaitStream(ctx context.Context) {
+	timer := time.NewTimer(streamTimeout)
+	defer timer.Stop()
+	for {
+		changed := h.stream.Changed()
+		if h.stream.Status().State == eventstream.Connected {
+			return
+		}
+		select {
+		case <-changed:
+		case <-timer.C: // the supervisor can run degraded
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// connect opens the connection that receives requests. It is separate from the event
+// stream's, so that neither can slow down or disconnect the other.
+func (h *instance) connect(ctx context.Context) error {
+	var away atomic.Bool
+	joined := func(nc *nats.Conn) {
+		if away.Swap(false) {
+			h.log.Info("the broker is back", "url", nc.ConnectedUrlRedacted())
+			h.warnOfForeignStreams()
+			h.warnOfDegradation(ctx)
+		}
+	}
+	options := append([]nats.Option{}, h.signIn()...)
+	options = append(options,
+		nats.Name("supervisor"), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
+		nats.ReconnectWait(100*time.Millisecond), nats.ReconnectJitter(50*time.Millisecond, 200*time.Millisecond),
+		nats.IgnoreAuthErrorAbort(), nats.PingInterval(5*time.Second),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				away.Store(true)
+				h.log.Warn("the broker is away: requests over NATS cannot reach us until it is back", "error", err)
+			}
+		}),
+		nats.ConnectHandler(joined), nats.ReconnectHandler(joined),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			h.log.Warn("trouble on the broker connection", "error", err)
+		}),
+	)
+	nc, err := nats.Connect(h.cfg.Server, options...)
+	if err != nil {
+		return fmt.Errorf("--server %s cannot be used: %w", eventstream.RedactURL(h.cfg.Server), err)
+	}
+	if !nc.IsConnected() {
+		away.Store(true)
+		h.log.Warn("no broker can be reached yet; joining when one can", "server", eventstream.RedactURL(h.cfg.Server))
+	}
+	h.nc = nc
+	h.onStop(func(context.Context) error { nc.Close(); return nil })
+	return nil
+}
+
+// warnOfForeignStreams looks for streams that cover the supervisor's request subjects.
+// Such a stream answers requests with its own acknowledgements.
+func (h *instance) warnOfForeignStreams() {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	names, err := h.stream.ForeignStreams(ctx, api.SubjectAll)
+	if err != nil {
+		h.log.Debug("streams could not be checked", "error", err)
+		return
+	}
+	if len(names) > 0 {
+		h.log.Error("a stream covers supervisor.> and will answer requests with its own acknowledgements; remove that subject from it",
+			"streams", names)
+	}
+}
+
+// warnOfDegradation warns if a broker that is back does not accept events. The event
+// stream logged only the beginning, which had another reason.
+func (h *instance) warnOfDegradation(ctx context.Context) {
+	h.awaitStream(ctx)
+	if status := h.stream.Status(); status.State != eventstream.Connected && ctx.Err() == nil {
+		h.log.Warn("the broker is back, but the event stream is still degraded", "reason", status.Reason)
+	}
+}

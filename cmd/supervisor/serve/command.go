@@ -1,0 +1,101 @@
+package serve
+
+import (
+	"context"
+	"log/slog"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"missioncontrol/cmd/supervisor/config"
+	"missioncontrol/cmd/supervisor/ui"
+)
+
+// Command is the command that runs a supervisor.
+func Command(c *ui.Console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "serve",
+		GroupID: ui.GroupRun,
+		Short:   "Run a supervisor; what happens without any command",
+		Long: `Run a supervisor until Ctrl-C.
+
+Without --server it brings its own broker, and without --store its own database,
+both in --data-dir. Every flag is also a variable in the environment and, in lower
+case and with _ for -, a key in the configuration file. A flag counts before the
+environment, the environment before the file.
+
+Alert rules stand in the configuration file, as a list under alerts; some are there by
+default. docs/OPERATIONS.md has examples.
+
+--event-retention and --replicas count when the stream of events is created. To change
+one that exists: nats stream edit EVENTS --max-age 30d, or --replicas 3.`,
+		Example: `  supervisor serve
+  supervisor serve --data-dir /var/lib/missioncontrol --http off
+  supervisor serve --server nats://broker.example.com:4222 --creds supervisor.creds
+  SUPERVISOR_LOG_FORMAT=json supervisor serve --config /etc/missioncontrol.yaml`,
+		Args: ui.NoArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd, c) },
+	}
+	config.AddServeFlags(cmd)
+	return cmd
+}
+
+// ballastBytes make the heap look larger to the garbage collector, which would otherwise
+// run an eighth of the time: a supervisor holds little memory and allocates much. With
+// the ballast, garbage may grow to some 100 MiB before a collection, however little is in
+// use. Under a load that needs much memory nothing changes. The ballast is never touched,
+// so it takes address space and no memory.
+const ballastBytes = 64 << 20
+
+func serve(cmd *cobra.Command, c *ui.Console) error {
+	s, err := config.LoadServe(cmd.Flags(), c.LookupEnv, c.Version)
+	if err != nil {
+		return err
+	}
+	defer runtime.KeepAlive(make([]byte, ballastBytes))
+	log := slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: s.LogLevel}))
+	if s.Tracer, err = config.Tracer(cmd.Context(), "supervisor", c.Version, c.LookupEnv); err != nil {
+		return err
+	}
+	ready := func(info Info) { banner(c.Out, &s, info) }
+	if s.LogFormat == "json" {
+		log = slog.New(slog.NewJSONHandler(c.Err, &slog.HandlerOptions{Level: s.LogLevel}))
+		ready = func(info Info) {
+			log.Info("ready", "version", info.Version, "broker", info.Broker, "store", info.Store, "events", info.Events, "http", info.HTTP)
+		}
+	}
+	config.LogExposed(log, s.Exposed)
+	return Run(cmd.Context(), s.Config, log, func(info Info) {
+		ready(info)
+		tellSystemd(c.LookupEnv, sdReady, log)
+		context.AfterFunc(cmd.Context(), func() { tellSystemd(c.LookupEnv, sdStopping, log) })
+	})
+}
+
+// banner says that everything is up, where it is, and what to try.
+func banner(out *ui.Screen, s *config.Settings, info Info) {
+	where := ""
+	url, _, _ := strings.Cut(info.Broker, " ")
+	switch {
+	case s.Context() != "":
+		where = " --context " + s.Context()
+	case url != config.DefaultServer:
+		where = " -s " + url
+	}
+	forNATS, forOurs := where, where
+	if s.Access != nil {
+		forNATS, forOurs = where+" --user NAME --password PASSWORD", where+" --user NAME --password-file FILE"
+	}
+	b := out.Card("Mission Control " + info.Version)
+	b.Line("Broker", info.Broker)
+	b.Line("Store", info.Store)
+	b.Line("Events", info.Events)
+	b.Line("HTTP", info.HTTP)
+	b.Gap()
+	b.Line("Try", out.Paint(ui.Cyan, "nats"+forNATS+" req supervisor.status ''"))
+	b.Line("and", out.Paint(ui.Cyan, `supervisor missions create`+forOurs+` "hello"`))
+	b.Gap()
+	b.Line("Stop", "Ctrl-C")
+	b.Print()
+}

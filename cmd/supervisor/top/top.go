@@ -1,0 +1,163 @@
+// Package top shows everything that goes on, on the whole terminal.
+package top
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/gdamore/tcell/v2"
+	"github.com/spf13/cobra"
+
+	"missioncontrol/cmd/supervisor/config"
+	"missioncontrol/cmd/supervisor/remote"
+	"missioncontrol/cmd/supervisor/ui"
+)
+
+// Command returns the command top, which draws on the terminal that take returns; nil
+// takes that of the process.
+func Command(c *ui.Console, take func() (tcell.Screen, error)) *cobra.Command {
+	if take == nil {
+		take = takeTerminal
+	}
+	cmd := &cobra.Command{
+		Use:     "top",
+		GroupID: ui.GroupLook,
+		Short:   "Show everything that goes on, on the whole terminal",
+		Long: `Show everything that goes on, on the whole terminal: missions by status and how many
+there are per minute, agents and what each is doing, running missions, and the latest
+events. It goes on while the broker or the supervisor is away, and says so.
+
+Keys: q ends it, Tab goes to the next list and the arrows or j and k move in it, c
+cancels the selected mission after asking, / shows only what holds a text, ? lists
+the keys.`,
+		Example: `  supervisor top
+  supervisor top --context production`,
+		Args: ui.NoArguments,
+	}
+	config.AddConnectionFlags(cmd)
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		if !c.Out.Terminal {
+			return ui.Usagef("top needs a terminal; programs are served by: supervisor status --watch --json")
+		}
+		return nil
+	}
+	cmd.RunE = remote.WithSession(c, func(ctx context.Context, s *remote.Session, _ []string) error { return runTop(ctx, c, s, take) })
+	return cmd
+}
+
+// top is the full-screen terminal and the session that provides its data.
+type top struct {
+	console  *ui.Console
+	session  *remote.Session
+	terminal tcell.Screen
+	state    topState
+
+	looks  chan topLook
+	orders chan string // results of orders to the supervisor
+	work   sync.WaitGroup
+}
+
+// runTop shows everything until the user ends it. It always restores the terminal, however
+// it ends.
+func runTop(ctx context.Context, c *ui.Console, s *remote.Session, take func() (tcell.Screen, error)) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP, syscall.SIGQUIT)
+	defer stop()
+	terminal, err := take()
+	if err != nil {
+		return fmt.Errorf("the terminal cannot be used: %w", err)
+	}
+	if err := terminal.Init(); err != nil {
+		return fmt.Errorf("the terminal cannot be used: %w", err)
+	}
+	t := &top{console: c, session: s, terminal: terminal, state: newTopState(s.Conn.ConnectedUrlRedacted()),
+		looks: make(chan topLook), orders: make(chan string)}
+	defer t.work.Wait()
+	defer terminal.Fini()
+	defer stop() // before the wait: it ends the workers
+	return remote.EndOfWatch(ctx, t.run(ctx))
+}
+
+// goSafely runs a part of top in its own goroutine. A panic there restores the terminal
+// first.
+func (t *top) goSafely(part func()) {
+	t.work.Go(func() {
+		defer func() {
+			if reason := recover(); reason != nil {
+				t.terminal.Fini()
+				panic(reason)
+			}
+		}()
+		part()
+	})
+}
+
+func (t *top) run(ctx context.Context) error {
+	events := make(chan tcell.Event)
+	t.goSafely(func() { t.terminal.ChannelEvents(events, ctx.Done()) })
+	t.goSafely(func() { t.poll(ctx) })
+	canvas := &topCanvas{terminal: t.terminal, zone: t.console.Out.Zone, colours: t.console.Out.Colours}
+	for {
+		t.state.draw(canvas, time.Now())
+		select {
+		case look := <-t.looks:
+			t.state.take(&look, func(err error) string { return remote.Trouble(t.console, err, t.state.at) })
+		case notice := <-t.orders:
+			t.state.notice = notice
+		case event, open := <-events:
+			if !open {
+				return nil
+			}
+			if t.handle(ctx, event) {
+				return nil
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// handle handles a terminal event, and reports whether to end.
+func (t *top) handle(ctx context.Context, event tcell.Event) (end bool) {
+	switch event := event.(type) {
+	case *tcell.EventResize:
+		t.terminal.Sync()
+	case *tcell.EventKey:
+		order := t.state.key(event)
+		if order.cancel != "" {
+			t.goSafely(func() { t.cancel(ctx, order.cancel) })
+		}
+		return order.end
+	}
+	return false
+}
+
+// cancel cancels a mission and reports the result.
+func (t *top) cancel(ctx context.Context, id string) {
+	notice := "Cancelled mission " + id
+	asking, done := context.WithTimeout(ctx, remote.ConnectTimeout)
+	defer done()
+	if _, err := t.session.Client.Cancel(asking, id, "cancelled in supervisor top"); err != nil {
+		notice = "Mission " + id + " was not cancelled: " + remote.ErrorText(err)
+	}
+	select {
+	case t.orders <- notice:
+	case <-ctx.Done():
+	}
+}
+
+// errNoTerminal says why a terminal cannot be used.
+var errNoTerminal = errors.New("its kind is not known; set TERM, for example to xterm-256color")
+
+// takeTerminal returns the terminal of this process.
+func takeTerminal() (tcell.Screen, error) {
+	terminal, err := tcell.NewScreen()
+	if errors.Is(err, tcell.ErrTermNotFound) {
+		return nil, errNoTerminal
+	}
+	return terminal, err
+}

@@ -1,0 +1,283 @@
+// Package worker makes an agent of any program: it runs the program once for each mission.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"missioncontrol/cmd/supervisor/config"
+	"missioncontrol/cmd/supervisor/remote"
+	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/eventstream"
+	"missioncontrol/fileperm"
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/agent"
+	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/client"
+)
+
+// agentFlags describe the agent to run.
+type agentFlags struct {
+	types       []string
+	id          string
+	name        string
+	role        string
+	concurrency int
+	drain       string
+
+	drainTimeout time.Duration
+}
+
+// Options are what tests replace.
+type Options struct {
+	// Grace is the time a program has between SIGTERM and SIGKILL; 0: terminationGrace.
+	Grace time.Duration
+
+	// SecondInterrupt listens for the second Ctrl-C; nil: that of this process. The
+	// function that it returns stops listening.
+	SecondInterrupt func() (<-chan struct{}, func())
+}
+
+func (o Options) withDefaults() Options {
+	if o.Grace == 0 {
+		o.Grace = terminationGrace
+	}
+	if o.SecondInterrupt == nil {
+		o.SecondInterrupt = secondInterrupt
+	}
+	return o
+}
+
+// Command returns the command agent, which has the command run.
+func Command(c *ui.Console, o Options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "agent",
+		GroupID: ui.GroupRun,
+		Short:   "Work on missions",
+		Example: `  supervisor agent run --type resize -- ./resize.sh`,
+	}
+	config.AddConnectionFlags(cmd)
+	cmd.AddCommand(agentRunCommand(c, o.withDefaults()))
+	ui.SubcommandOnly(cmd)
+	return cmd
+}
+
+func agentRunCommand(c *ui.Console, o Options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "run --type TYPE... [flags] -- COMMAND [ARGUMENT...]",
+		Short: "Make an agent of any program",
+		Long: `Make an agent of any program: it is started once for each mission.
+
+The mission's data stands on its standard input as JSON, and MISSION_ID, MISSION_NAME,
+MISSION_TYPE, MISSION_ATTEMPT and AGENT_ID in its environment, with TRACEPARENT for a
+mission that belongs to a trace. What it writes to its standard output is the result, at
+most 512 KiB: JSON as it is, anything else as a string, nothing as null. Each line on its
+standard error becomes a log entry. An exit code other than 0 is a failure, which is tried
+again while attempts are left; the last lines of its standard error say why.
+
+When the mission is cancelled, its lease is lost or its time is over, the program and
+all that it has started get SIGTERM, and after 5 seconds SIGKILL. They are one process
+group; what is left of it when the program ends is killed, too.
+
+The first Ctrl-C lets programs that run finish, for at most --drain; the second one
+stops them at once. Missions that were not finished are handed back.`,
+		Example: `  supervisor agent run --type default -- cat
+  supervisor agent run --type resize --concurrency 4 --id resizer-1 -- ./resize.sh --quality 80
+  supervisor agent run --type build -- sh -c 'jq -r .target | xargs make >&2 && echo done'`,
+		Args:              ui.Arguments(1, -1, "a COMMAND to run, after --"),
+		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
+	}
+	var f agentFlags
+	flags := cmd.Flags()
+	flags.SetInterspersed(false) // flags after COMMAND belong to the command
+	flags.StringSliceVar(&f.types, "type", nil, "work on missions of this `TYPE`; may be given several times")
+	flags.StringVar(&f.id, "id", "", "the agent's `ID`; default: the program's name and something random")
+	flags.StringVar(&f.name, "name", "", "the agent's `NAME`, for people")
+	flags.StringVar(&f.role, "role", "", "the agent's `ROLE`, for people")
+	flags.IntVar(&f.concurrency, "concurrency", 1, "work on `N` missions at once")
+	flags.StringVar(&f.drain, "drain", "30s", "how long programs may go on after the first Ctrl-C, a `DURATION`")
+	ui.CompleteFlag(cmd, "type", remote.MissionTypes(c))
+	ui.CompleteFlag(cmd, "id", ui.CompleteNothing)
+	cmd.RunE = func(cmd *cobra.Command, command []string) error {
+		if err := f.check(command); err != nil {
+			return err
+		}
+		return runAgent(c, cmd, o, &f, command)
+	}
+	return cmd
+}
+
+// check validates the flags and gives the agent an id.
+func (f *agentFlags) check(command []string) error {
+	if len(f.types) == 0 {
+		return ui.Usagef("--type is required: the missions to work on; missions that name none have the type default")
+	}
+	var err error
+	if f.drainTimeout, err = ui.DurationWithin(f.drain, time.Millisecond, 365*ui.Day); err != nil {
+		return ui.Usagef("--drain: %v", err)
+	}
+	if f.concurrency < 1 || f.concurrency > missions.MaxBatch {
+		return ui.Usagef("--concurrency must be between 1 and %d", missions.MaxBatch)
+	}
+	if _, err := exec.LookPath(command[0]); err != nil {
+		return ui.Usagef("the command %s cannot be run: %v", command[0], fileperm.Cause(errors.Unwrap(err)))
+	}
+	if f.id == "" {
+		f.id = agentID(command[0])
+	}
+	if err := missions.CheckToken("id", f.id); err != nil {
+		return remote.BadFlag(err)
+	}
+	if f.name == "" {
+		f.name = f.id
+	}
+	registration := api.RegisterRequest{Name: f.name, Role: f.role, Types: f.types, Capacity: f.concurrency}
+	_, err = registration.Agent(f.id)
+	return remote.BadFlag(err)
+}
+
+var notInToken = regexp.MustCompile("[^" + missions.TokenClass + "]+")
+
+// agentID derives an id from a program's name.
+func agentID(program string) string {
+	base := filepath.Base(program)
+	base = notInToken.ReplaceAllString(strings.TrimSuffix(base, filepath.Ext(base)), "-")
+	return base[:min(len(base), 48)] + "-" + uuid.NewString()[:8]
+}
+
+func runAgent(c *ui.Console, cmd *cobra.Command, o Options, f *agentFlags, command []string) error {
+	settings, err := config.LoadConnection(cmd.Flags(), c.LookupEnv)
+	if err != nil {
+		return err
+	}
+	b, err := settings.Broker(true)
+	if err != nil {
+		return err
+	}
+	config.WarnOfExposed(c, settings.Exposed)
+	ctx, cancel := context.WithCancelCause(cmd.Context())
+	defer cancel(nil)
+	nc, err := remote.ConnectAgent(c, b, f.id, cancel)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	stopNow, endListening := o.SecondInterrupt()
+	defer endListening()
+
+	tracer, err := config.Tracer(cmd.Context(), "agent", c.Version, c.LookupEnv)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		sending, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), traceFlushTimeout)
+		defer cancel()
+		if err := tracer.Stop(sending); err != nil {
+			c.Err.Printf("Traces that were not sent yet are lost: %v\n", err)
+		}
+	}()
+	level := &slog.LevelVar{}
+	level.Set(slog.LevelWarn)
+	w := &worker{
+		console: c, flags: f, command: command, stopNow: stopNow, quiet: level,
+		requests: client.New(nc).Agent(f.id), grace: o.Grace,
+	}
+	c.Err.Printf("Agent %s works on missions of type %s, %s at once, at %s. Ctrl-C drains and stops.\n",
+		f.id, strings.Join(f.types, ", "), ui.Count(f.concurrency), eventstream.RedactURLs(b.URLs))
+	defer context.AfterFunc(cmd.Context(), func() {
+		c.Err.Printf("Stopping: programs that run may finish within %s; Ctrl-C again stops them at once.\n", ui.DurationWords(f.drainTimeout))
+	})()
+	err = agent.Run(ctx, nc, agent.Config{
+		ID: f.id, Name: f.name, Role: f.role, Types: f.types, Concurrency: f.concurrency, Version: c.Version,
+		DrainTimeout: f.drainTimeout, Handler: w.handle, Tracer: tracer,
+		Logger: slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: level})),
+	})
+	var denied *remote.NotThisAgentError
+	if errors.As(context.Cause(ctx), &denied) {
+		return denied
+	}
+	return err
+}
+
+// traceGoodbye bounds the flush of the last traces when an agent ends.
+const traceFlushTimeout = 5 * time.Second
+
+// worker runs the command for missions, one after the other or several at once.
+type worker struct {
+	console  *ui.Console
+	flags    *agentFlags
+	command  []string
+	stopNow  <-chan struct{} // closed by the second Ctrl-C
+	quiet    *slog.LevelVar
+	requests *client.Agent
+	grace    time.Duration
+}
+
+// handle is the agent's handler.
+func (w *worker) handle(ctx context.Context, t *agent.Task) (any, error) {
+	m, begun := &t.Mission, time.Now()
+	w.say(ui.Cyan, "▶", m, fmt.Sprintf("began, attempt %d of %d", m.Attempt, m.MaxAttempts))
+	p := &program{
+		argv: w.command, stdin: m.Data, stopNow: w.stopNow, grace: w.grace,
+		env: []string{
+			"MISSION_ID=" + m.ID, "MISSION_NAME=" + m.Name, "MISSION_TYPE=" + m.Type,
+			fmt.Sprintf("MISSION_ATTEMPT=%d", m.Attempt), "AGENT_ID=" + w.flags.id,
+		},
+		log: func(line string) { w.log(t, line) },
+	}
+	if trace := api.TraceOf(ctx); trace != "" {
+		p.env = append(p.env, "TRACEPARENT="+trace)
+	}
+	result, err := p.run(ctx)
+	took := ui.FormatDuration(time.Since(begun))
+	switch {
+	case ctx.Err() != nil:
+		w.say(ui.Yellow, "■", m, "stopped after "+took+": "+context.Cause(ctx).Error())
+	case errors.Is(err, errStopNow):
+		w.say(ui.Yellow, "■", m, "stopped after "+took+" and handed back")
+		w.handBack(ctx, t)
+	case err != nil:
+		w.say(ui.Red, "✘", m, "failed after "+took+": "+ui.Shorten(ui.Clean(ui.FirstLine(err.Error())), 300))
+	default:
+		w.say(ui.Green, "✔", m, "completed in "+took)
+	}
+	return result, err
+}
+
+// log writes a line to the mission's log. A full or unreachable log does not stop the
+// program and does not delay the second Ctrl-C.
+func (w *worker) log(t *agent.Task, line string) {
+	select {
+	case <-w.stopNow:
+	default:
+		_ = t.Log("info", line, nil)
+	}
+}
+
+// handBack releases a mission before the agent reports its handler's error. The
+// supervisor then refuses that report, since the lease is gone; this is expected and not
+// logged.
+func (w *worker) handBack(ctx context.Context, t *agent.Task) {
+	w.quiet.Set(slog.LevelError)
+	ctx, cancel := context.WithTimeout(ctx, remote.ConnectTimeout)
+	defer cancel()
+	if err := w.requests.Release(ctx, api.LeaseRef{MissionID: t.Mission.ID, Lease: t.Mission.Lease}); err != nil {
+		w.console.Err.Printf("Mission %s could not be handed back: %s\n", ui.Clean(t.Mission.ID), ui.Clean(remote.ErrorText(err)))
+	}
+}
+
+// say prints a line about a mission.
+func (w *worker) say(colour, marker string, m *missions.Mission, text string) {
+	out := w.console.Err
+	out.Printf("%s %s %s %s: %s\n", out.Clock(time.Now()), out.Paint(colour, marker), ui.Clean(m.ID), ui.Shorten(ui.Clean(m.Name), 48), ui.Clean(text))
+}
