@@ -38,7 +38,7 @@ func agentsCommand(c *ui.Console) *cobra.Command {
 		_, err := request.Filter()
 		return remote.BadFlag(err)
 	}
-	cmd.RunE = showReply(c, l, api.SubjectAgents, &request, func(out *ui.Screen, reply *api.Agents) { agentsTable(out, reply, time.Now()) })
+	cmd.RunE = showReply(c, l, api.OpAgents, &request, func(out *ui.Screen, reply *api.Agents) { agentsTable(out, reply, time.Now()) })
 	return cmd
 }
 

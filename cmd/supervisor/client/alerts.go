@@ -29,7 +29,7 @@ Rules stand in the supervisor's configuration file; some are there by default.`,
 	}
 	config.AddConnectionFlags(cmd)
 	l := addLookFlags(cmd)
-	cmd.RunE = showReply(c, l, api.SubjectAlerts, api.Empty{}, func(out *ui.Screen, reply *api.Alerts) { alertsTable(out, reply, time.Now()) })
+	cmd.RunE = showReply(c, l, api.OpAlerts, &api.Empty{}, func(out *ui.Screen, reply *api.Alerts) { alertsTable(out, reply, time.Now()) })
 	return cmd
 }
 

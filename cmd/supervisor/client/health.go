@@ -43,7 +43,7 @@ answer.`,
 	address := cmd.Flags().String("http", "", "ask the supervisor at this HTTP `ADDRESS`, and no broker")
 	overNATS := remote.WithSession(c, func(ctx context.Context, s *remote.Session, _ []string) error {
 		return showHealth(ctx, c, s.Conn, l, func(ctx context.Context) (api.Health, jsontext.Value, error) {
-			return remote.Ask[api.Health](ctx, s, api.SubjectHealth, api.Empty{})
+			return remote.Ask(ctx, s, api.OpHealth, api.Empty{})
 		})
 	})
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

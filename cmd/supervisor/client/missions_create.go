@@ -263,7 +263,7 @@ const createTries = 4
 // request finds the missions that the first one created.
 func create(ctx context.Context, s *remote.Session, request any) (reply api.CreateReply, raw []byte, err error) {
 	for try := 1; ; try++ {
-		reply, raw, err = remote.Ask[api.CreateReply](ctx, s, api.SubjectMissionsCreate, request)
+		reply, raw, err = remote.AskAs[api.CreateReply](ctx, s, api.OpCreate.Subject, request)
 		if err == nil || try == createTries || ctx.Err() != nil || !remote.Unsure(err) || try == 1 && remote.Unavailable(err) {
 			return reply, raw, remote.BadRequest(err)
 		}

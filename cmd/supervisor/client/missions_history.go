@@ -29,7 +29,7 @@ func missionsHistoryCommand(c *ui.Console) *cobra.Command {
 		_, err := request.Span()
 		return remote.BadFlag(err)
 	}
-	cmd.RunE = showReply(c, l, api.SubjectMissionsHistory, &request, func(out *ui.Screen, reply *api.History) { historyTable(out, reply, request.Type) })
+	cmd.RunE = showReply(c, l, api.OpHistory, &request, func(out *ui.Screen, reply *api.History) { historyTable(out, reply, request.Type) })
 	return cmd
 }
 

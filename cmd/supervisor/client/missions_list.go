@@ -99,7 +99,7 @@ func (f *listFlags) eachPage(ctx context.Context, s *remote.Session, use func(pa
 		if !f.all {
 			request.Limit = min(left, api.MaxPage)
 		}
-		page, raw, err := remote.Ask[missionPage](ctx, s, api.SubjectMissionsList, request)
+		page, raw, err := remote.AskAs[missionPage](ctx, s, api.OpList.Subject, request)
 		if err != nil {
 			return false, remote.BadRequest(err)
 		}

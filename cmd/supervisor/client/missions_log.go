@@ -57,7 +57,7 @@ type logPage struct {
 // again from its beginning and skips the entries already printed.
 func (r *logPrinter) read(ctx context.Context) error {
 	for {
-		page, _, err := remote.Ask[logPage](ctx, r.session, api.SubjectMissionsLog,
+		page, _, err := remote.AskAs[logPage](ctx, r.session, api.OpLog.Subject,
 			api.LogRequest{ID: r.id, After: r.after, Limit: api.MaxPage})
 		if err != nil {
 			return err

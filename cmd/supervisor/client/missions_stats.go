@@ -26,7 +26,7 @@ func missionsStatsCommand(c *ui.Console) *cobra.Command {
 	cmd.Flags().StringVar(&request.Type, "type", "", "only missions of this `TYPE`")
 	ui.CompleteFlag(cmd, "type", remote.MissionTypes(c))
 	cmd.PreRunE = func(*cobra.Command, []string) error { return remote.BadFlag(request.Validate()) }
-	cmd.RunE = showReply(c, l, api.SubjectMissionsStats, &request, func(out *ui.Screen, reply *api.StatsReply) { statsCard(out, &reply.Stats, request.Type) })
+	cmd.RunE = showReply(c, l, api.OpStats, &request, func(out *ui.Screen, reply *api.StatsReply) { statsCard(out, &reply.Stats, request.Type) })
 	return cmd
 }
 

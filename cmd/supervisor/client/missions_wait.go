@@ -154,7 +154,7 @@ func wait(ctx context.Context, s *remote.Session, id string) (missions.Mission, 
 	}
 	for {
 		timeout := api.DefaultWait.Seconds() / 4 // below a request's own timeout
-		reply, raw, err := remote.Ask[api.Mission](ctx, s, api.SubjectMissionsWait, api.WaitRequest{ID: id, TimeoutSeconds: &timeout})
+		reply, raw, err := remote.Ask(ctx, s, api.OpWait, api.WaitRequest{ID: id, TimeoutSeconds: &timeout})
 		switch {
 		case err == nil:
 			return reply.Mission, raw, nil

@@ -20,7 +20,7 @@ func statusCommand(c *ui.Console) *cobra.Command {
 	}
 	config.AddConnectionFlags(cmd)
 	l := addLookFlags(cmd)
-	cmd.RunE = showReply(c, l, api.SubjectStatus, api.Empty{}, statusCard)
+	cmd.RunE = showReply(c, l, api.OpStatus, &api.Empty{}, statusCard)
 	return cmd
 }
 

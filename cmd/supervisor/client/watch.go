@@ -10,6 +10,7 @@ import (
 
 	"missioncontrol/cmd/supervisor/remote"
 	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/supervisor/api"
 )
 
 // look is how a command shows its result.
@@ -26,11 +27,11 @@ func addLookFlags(cmd *cobra.Command) *look {
 }
 
 // showReply returns the run function of a command that sends one request and prints the
-// reply: as JSON, or with print. The request may be a pointer to what the flags fill in.
-func showReply[R any](c *ui.Console, l *look, subject string, request any, print func(out *ui.Screen, reply *R)) func(*cobra.Command, []string) error {
+// reply: as JSON, or with print. The flags may still fill in the request.
+func showReply[Q, R any](c *ui.Console, l *look, op api.Op[Q, R], request *Q, print func(out *ui.Screen, reply *R)) func(*cobra.Command, []string) error {
 	return remote.WithSession(c, func(ctx context.Context, s *remote.Session, _ []string) error {
 		return show(ctx, c, s.Conn, l, func(ctx context.Context, out *ui.Screen) error {
-			reply, raw, err := remote.Ask[R](ctx, s, subject, request)
+			reply, raw, err := remote.Ask(ctx, s, op, *request)
 			switch {
 			case err != nil:
 				return remote.BadRequest(err)

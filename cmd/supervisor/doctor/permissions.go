@@ -24,12 +24,6 @@ var readingStream = []string{
 	"$JS.API.INFO", "$JS.API.STREAM.INFO." + eventstream.DefaultStreamName, "$JS.API.CONSUMER.CREATE." + eventstream.DefaultStreamName,
 }
 
-// agentVerbs are the requests of agents.
-var agentVerbs = []string{
-	api.AgentRegister, api.AgentHeartbeat, api.AgentClaim, api.AgentProgress, api.AgentLog,
-	api.AgentComplete, api.AgentFail, api.AgentRelease, api.AgentLeave,
-}
-
 // requestsOf returns the requests to a supervisor that a role may send.
 func requestsOf(role roles.Role) []string {
 	return slices.DeleteFunc(role.Permissions("").Publish, func(subject string) bool { return !strings.HasPrefix(subject, "supervisor.") })
@@ -110,8 +104,10 @@ func (d *doctor) askPermissions(ctx context.Context) {
 
 func (d *doctor) askAgentPermissions(ctx context.Context) {
 	var subjects []string
-	for _, verb := range agentVerbs {
-		subjects = append(subjects, api.AgentSubject(d.agent, verb))
+	for _, op := range api.Operations() {
+		if op.Access == api.AccessAgent {
+			subjects = append(subjects, strings.ReplaceAll(op.Subject, "*", d.agent))
+		}
 	}
 	found := d.tryAll(ctx, subjects)
 	d.listen(ctx, &found, api.CommandsSubject(d.agent))

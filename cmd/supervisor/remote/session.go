@@ -86,8 +86,15 @@ func Dial(c *ui.Console, cmd *cobra.Command, timeout time.Duration, denied func(
 	return &Session{Conn: nc, Client: client.New(nc, client.Name(programName)), Broker: b}, nil
 }
 
-// Ask sends a request and returns the reply, both decoded and as received.
-func Ask[R any](ctx context.Context, s *Session, subject string, request any) (reply R, raw jsontext.Value, err error) {
+// Ask sends the request of an operation and returns the reply, both decoded and as
+// received.
+func Ask[Q, R any](ctx context.Context, s *Session, op api.Op[Q, R], request Q) (reply R, raw jsontext.Value, err error) {
+	return AskAs[R](ctx, s, op.Subject, request)
+}
+
+// AskAs is [Ask] for commands that write the request or read the reply in their own
+// types.
+func AskAs[R any](ctx context.Context, s *Session, subject string, request any) (reply R, raw jsontext.Value, err error) {
 	if err := s.Client.Do(ctx, subject, request, &raw); err != nil {
 		return reply, nil, err
 	}
