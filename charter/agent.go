@@ -24,7 +24,8 @@ func (p AgentOnline) EventType() string { return TypeAgentOnline }
 // AppendJSON implements [Payload].
 func (p AgentOnline) AppendJSON(dst []byte) []byte { return appendPayload(dst, p) }
 
-// AgentOffline reports that an agent left or fell silent.
+// AgentOffline reports that an agent left or fell silent, with the fields of
+// [AgentOnline].
 type AgentOffline AgentOnline
 
 // EventType returns [TypeAgentOffline].
