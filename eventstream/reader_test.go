@@ -2,6 +2,7 @@ package eventstream_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -73,5 +74,7 @@ func TestAReaderFollowsWithoutPermissionToDelete(t *testing.T) {
 	await(begun, "begun after", 1)
 	await(got, "event", 2)
 	stop()
-	<-done
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("Follow returned %v", err)
+	}
 }
