@@ -100,7 +100,7 @@ func (s *Stream) hung(ctx context.Context, sess *session, err error) bool {
 	return sess.nc.FlushWithContext(ctx) != nil
 }
 
-// elsewhereAfter is the number of consecutive failed probes after which another
+// switchServerAfter is the number of consecutive failed probes after which another
 // server is tried.
 const switchServerAfter = 3
 
