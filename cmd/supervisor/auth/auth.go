@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/supervisor/credentials"
 	"missioncontrol/supervisor/roles"
@@ -237,7 +236,7 @@ func added(c *ui.Console, what, path, reread string, secret credentials.Secret, 
 // roleAndName checks the arguments of commands that add a user.
 func roleAndName(args []string, some []roles.Role) (roles.Role, error) {
 	role := roles.Role(args[0])
-	if err := config.OneOf(args[0], strings.Split(list(some), ", ")...); err != nil {
+	if err := ui.OneOf(args[0], strings.Split(list(some), ", ")...); err != nil {
 		return role, ui.Usagef("ROLE: %v", err)
 	}
 	if err := roles.CheckName(args[1]); err != nil {

@@ -29,8 +29,8 @@ func (s *Settings) setAccess() error {
 	}
 	for _, set := range []func() error{
 		s.setUsers, s.setTokens,
-		func() (err error) { s.ListenTLS, err = tlsConfig(s.given.under("listen_tls_")); return err },
-		func() (err error) { s.Guard.TLS, err = tlsConfig(s.given.under("http_tls_")); return err },
+		func() (err error) { s.ListenTLS, err = s.tlsConfig("listen_tls_"); return err },
+		func() (err error) { s.Guard.TLS, err = s.tlsConfig("http_tls_"); return err },
 		s.refuseExposed,
 	} {
 		if err := set(); err != nil {
@@ -122,9 +122,10 @@ func readTrusted[T any](file value, read func(path string) ([]T, error)) ([]T, e
 	return list, nil
 }
 
-// tlsConfig loads the files of a TLS server. It returns nil if there are none.
-func tlsConfig(files values) (*tls.Config, error) {
-	cert, key, clientCA := files["cert"], files["key"], files["client_ca"]
+// tlsConfig loads the files of a TLS server, whose keys begin with prefix. It returns nil if
+// there are none.
+func (s *Settings) tlsConfig(prefix string) (*tls.Config, error) {
+	cert, key, clientCA := s.given[prefix+"cert"], s.given[prefix+"key"], s.given[prefix+"client_ca"]
 	for _, pair := range [][2]value{{cert, key}, {key, cert}, {clientCA, cert}} {
 		if pair[0].text != "" && pair[1].text == "" {
 			return nil, ui.Usagef("%s needs a certificate and its key, too", pair[0].where)

@@ -57,7 +57,7 @@ func parseRules(text string) ([]ruleEntry, error) {
 		for _, pair := range pairs {
 			key := pair.Key.GetToken().Value
 			text, ok := scalar(pair.Value)
-			if err := OneOf(key, ruleFields...); err != nil {
+			if err := ui.OneOf(key, ruleFields...); err != nil {
 				return nil, e.about(err)
 			}
 			if !ok {
@@ -146,9 +146,10 @@ func comparison(text string) (alerts.Comparison, error) {
 // read fills in the fields that the entry sets.
 func (e *ruleEntry) read(rule *alerts.Rule) (enabled bool, err error) {
 	enabled = true
+	stored := checked(func(string) error { return nil })
 	fields := map[string]func(string) error{
-		"name": to(&rule.Name, anyText), "metric": to(&rule.Metric, anyText), "type": to(&rule.Type, anyText),
-		"comparison": to(&rule.Comparison, comparison), "threshold": to(&rule.Threshold, number), "enabled": to(&enabled, trueOrFalse),
+		"name": to(&rule.Name, stored), "metric": to(&rule.Metric, stored), "type": to(&rule.Type, stored),
+		"comparison": to(&rule.Comparison, comparison), "threshold": to(&rule.Threshold, number), "enabled": to(&enabled, boolean),
 		"for": to(&rule.For, duration(0, alerts.MaxFor)), "min_samples": to(&rule.MinSamples, whole[int64](0, 1_000_000_000)),
 	}
 	for _, key := range ruleFields {

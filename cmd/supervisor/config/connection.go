@@ -24,8 +24,12 @@ const DefaultServer = "nats://127.0.0.1:4222"
 type Connection struct {
 	Exposed []Exposure
 
-	given values
+	given  values
+	prefix string // of the keys
 }
+
+// at returns the value of a setting; the zero value if it is not set.
+func (c *Connection) at(key string) value { return c.given[c.prefix+key] }
 
 // AddConnectionFlags adds the connection's flags to a command and its subcommands.
 func AddConnectionFlags(cmd *cobra.Command) {
@@ -37,7 +41,7 @@ func AddConnectionFlags(cmd *cobra.Command) {
 func LoadConnection(flags *pflag.FlagSet, lookup Lookup) (Connection, error) {
 	var s Settings
 	err := s.read(clientTable(), sources{flags: flags, lookup: lookup, env: (*setting).clientEnv})
-	c := Connection{s.Exposed, s.given}
+	c := Connection{Exposed: s.Exposed, given: s.given}
 	if err == nil {
 		err = c.check()
 	}
@@ -46,18 +50,18 @@ func LoadConnection(flags *pflag.FlagSet, lookup Lookup) (Connection, error) {
 
 // check finds settings that exclude each other, and files that cannot be read.
 func (c *Connection) check() error {
-	password, user := c.given["password"], c.given["user"]
+	password, user := c.at("password"), c.at("user")
 	if password.text != "" && user.text == "" {
 		return ui.Usagef("%s: a password needs a user; add --user NAME", password.where)
 	}
-	if (c.given["tlscert"].text == "") != (c.given["tlskey"].text == "") {
+	if (c.at("tlscert").text == "") != (c.at("tlskey").text == "") {
 		return ui.Usagef("--tlscert and --tlskey are needed together")
 	}
 	if first, second := c.ways(); second.text != "" && first.source == second.source {
 		return ui.Usagef("%s and %s are two ways to sign in; give one", first.where, second.where)
 	}
 	for _, key := range []string{"creds", "nkey", "tlscert", "tlskey", "tlsca"} {
-		if err := checkReadable(c.given[key]); err != nil {
+		if err := checkReadable(c.at(key)); err != nil {
 			return err
 		}
 	}
@@ -93,7 +97,7 @@ func checkInbox(prefix string) error {
 // precedence, and the next one.
 func (c *Connection) ways() (first, second value) {
 	for _, key := range []string{"user", "creds", "nkey", "token"} {
-		way := c.given[key]
+		way := c.at(key)
 		switch {
 		case way.text == "":
 		case first.text == "" || way.source < first.source:
@@ -108,7 +112,7 @@ func (c *Connection) ways() (first, second value) {
 // credential returns a setting that only makes sense for a connection to a broker.
 func (c *Connection) credential() (value, bool) {
 	for _, key := range []string{"user", "creds", "nkey", "token", "tlscert", "tlsca"} {
-		if v := c.given[key]; v.text != "" {
+		if v := c.at(key); v.text != "" {
 			return v, true
 		}
 	}
@@ -124,7 +128,7 @@ type Broker struct {
 // Broker returns how to connect. It uses the nats CLI's selected context if selected is
 // set and neither a server nor a context is named.
 func (c *Connection) Broker(selected bool) (Broker, error) {
-	server, context := c.given["server"].text, c.given["context"]
+	server, context := c.at("server").text, c.at("context")
 	b := Broker{URLs: server}
 	if context.text != "" || selected && server == "" {
 		base, err := contextOptions(context)
@@ -140,13 +144,13 @@ func (c *Connection) Broker(selected bool) (Broker, error) {
 		return b, err
 	}
 	b.Options = append(b.Options, way...)
-	if cert := c.given["tlscert"].text; cert != "" {
-		b.Options = append(b.Options, nats.ClientCert(cert, c.given["tlskey"].text))
+	if cert := c.at("tlscert").text; cert != "" {
+		b.Options = append(b.Options, nats.ClientCert(cert, c.at("tlskey").text))
 	}
-	if ca := c.given["tlsca"].text; ca != "" {
+	if ca := c.at("tlsca").text; ca != "" {
 		b.Options = append(b.Options, nats.RootCAs(ca))
 	}
-	if prefix := c.given["inbox_prefix"].text; prefix != "" {
+	if prefix := c.at("inbox_prefix").text; prefix != "" {
 		b.Options = append(b.Options, nats.CustomInboxPrefix(prefix))
 	}
 	return b, nil
@@ -157,17 +161,17 @@ func (c *Connection) Broker(selected bool) (Broker, error) {
 func (c *Connection) signIn() ([]nats.Option, error) {
 	way, _ := c.ways()
 	var option nats.Option
-	switch password := c.given["password"].text; way {
+	switch password := c.at("password").text; way {
 	case value{}:
 		return nil, nil
-	case c.given["user"]:
+	case c.at("user"):
 		option = nats.UserInfo(way.text, password)
 		if password == "" {
 			option = nats.Token(way.text) // as in the nats CLI
 		}
-	case c.given["creds"]:
+	case c.at("creds"):
 		option = nats.UserCredentials(way.text)
-	case c.given["token"]:
+	case c.at("token"):
 		option = nats.Token(way.text)
 	default:
 		nkey, err := nats.NkeyOptionFromSeed(way.text)

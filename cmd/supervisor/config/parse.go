@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +14,9 @@ import (
 	"missioncontrol/supervisor/web"
 )
 
-// to returns a function that parses a text and stores the result.
+// to returns a setting's set function: it parses a text and stores the result. Texts are
+// parsed when the source that counts is known, and not by pflag, so that an error reads the
+// same wherever the text comes from.
 func to[T any](place *T, parse func(text string) (T, error)) func(text string) error {
 	return func(text string) (err error) {
 		*place, err = parse(text)
@@ -23,23 +24,13 @@ func to[T any](place *T, parse func(text string) (T, error)) func(text string) e
 	}
 }
 
-func anyText(text string) (string, error) { return text, nil }
-
-// asIs returns a parse function for a text that only has to be checked.
-func asIs(check func(text string) error) func(string) (string, error) {
+// checked returns a parse function for texts that are stored as they are.
+func checked(check func(text string) error) func(string) (string, error) {
 	return func(text string) (string, error) { return text, check(text) }
 }
 
-// OneOf checks that text is one of the words.
-func OneOf(text string, words ...string) error {
-	if slices.Contains(words, text) {
-		return nil
-	}
-	return fmt.Errorf("%q is not one of %s", text, strings.Join(words, ", "))
-}
-
 func word(words ...string) func(string) (string, error) {
-	return asIs(func(text string) error { return OneOf(text, words...) })
+	return checked(func(text string) error { return ui.OneOf(text, words...) })
 }
 
 func duration(least, most time.Duration) func(string) (time.Duration, error) {
@@ -64,7 +55,7 @@ func number(text string) (float64, error) {
 	return n, nil
 }
 
-func trueOrFalse(text string) (bool, error) {
+func boolean(text string) (bool, error) {
 	is, err := strconv.ParseBool(text)
 	if err != nil {
 		return false, fmt.Errorf("%q is not true or false", text)
@@ -72,10 +63,10 @@ func trueOrFalse(text string) (bool, error) {
 	return is, nil
 }
 
-func onOrOff(text string) (bool, error) { return text == "on", OneOf(text, "on", "off") }
+func onOrOff(text string) (bool, error) { return text == "on", ui.OneOf(text, "on", "off") }
 
 func logLevel(text string) (level slog.Level, err error) {
-	if err := OneOf(text, "debug", "info", "warn", "error"); err != nil {
+	if err := ui.OneOf(text, "debug", "info", "warn", "error"); err != nil {
 		return level, err
 	}
 	return level, level.UnmarshalText([]byte(text))

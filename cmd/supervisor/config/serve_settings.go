@@ -114,7 +114,7 @@ func (s *Settings) external() bool {
 
 // setBroker sets how to connect to the external broker, if there is one.
 func (s *Settings) setBroker() (err error) {
-	if s.SystemSignIn, err = systemSignIn(s.given.under("system_"), s.external()); err != nil {
+	if s.SystemSignIn, err = systemSignIn(s.given, s.external()); err != nil {
 		return err
 	}
 	connection := Connection{given: s.given}

@@ -92,17 +92,6 @@ type value struct {
 // values are the values of settings, by key.
 type values map[string]value
 
-// under returns the values whose keys begin with a prefix, without the prefix.
-func (v values) under(prefix string) values {
-	out := values{}
-	for key, value := range v {
-		if rest, ok := strings.CutPrefix(key, prefix); ok {
-			out[rest] = value
-		}
-	}
-	return out
-}
-
 // Lookup looks up a variable of the environment, as os.LookupEnv does.
 type Lookup = func(name string) (value string, ok bool)
 

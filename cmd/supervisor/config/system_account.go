@@ -9,7 +9,8 @@ import (
 // systemSignIn returns the options that sign in to the external broker's system account; nil
 // if nothing is set.
 func systemSignIn(given values, external bool) ([]nats.Option, error) {
-	c, user, password := Connection{given: given}, given["user"], given["password"]
+	c := Connection{given: given, prefix: "system_"}
+	user, password := c.at("user"), c.at("password")
 	if password.text != "" && user.text == "" {
 		return nil, ui.Usagef("%s: a password needs a user; add --system-user NAME", password.where)
 	}

@@ -30,11 +30,11 @@ func clientTable() []setting {
 
 func (s *Settings) ownSettings() []setting {
 	return []setting{
-		{key: "store", placeholder: "STORE", set: to(&s.Store, asIs(checkStore)), help: "where missions are kept: STORE is sqlite:PATH or a Redis URL; without, a file in --data-dir"},
+		{key: "store", placeholder: "STORE", set: to(&s.Store, checked(checkStore)), help: "where missions are kept: STORE is sqlite:PATH or a Redis URL; without, a file in --data-dir"},
 		{key: "store_file", placeholder: "FILE", private: true, holds: "store", help: "FILE that holds nothing but STORE, for a URL with a password"},
-		{key: "data_dir", placeholder: "DIR", fallback: DefaultDataDir(), set: to(&s.DataDir, asIs(checkNotEmpty)), help: "DIR for everything that is kept on this machine"},
-		{key: "listen", placeholder: "ADDRESS", fallback: "127.0.0.1:4222", set: to(&s.Listen, asIs(checkAddress)), help: "ADDRESS of the embedded broker, used when no --server is given"},
-		{key: "http", placeholder: "ADDRESS", fallback: "127.0.0.1:8080", set: to(&s.HTTP, asIs(checkHTTP)), help: "ADDRESS of the HTTP API and metrics, or off"},
+		{key: "data_dir", placeholder: "DIR", fallback: DefaultDataDir(), set: to(&s.DataDir, checked(checkNotEmpty)), help: "DIR for everything that is kept on this machine"},
+		{key: "listen", placeholder: "ADDRESS", fallback: "127.0.0.1:4222", set: to(&s.Listen, checked(checkAddress)), help: "ADDRESS of the embedded broker, used when no --server is given"},
+		{key: "http", placeholder: "ADDRESS", fallback: "127.0.0.1:8080", set: to(&s.HTTP, checked(checkHTTP)), help: "ADDRESS of the HTTP API and metrics, or off"},
 		{key: "log_format", placeholder: "FORMAT", fallback: "text", set: to(&s.LogFormat, word("text", "json")), help: "FORMAT of the log: text or json"},
 		{key: "log_level", placeholder: "LEVEL", fallback: "info", set: to(&s.LogLevel, logLevel), help: "LEVEL from which on things are logged: debug, info, warn or error"},
 		{key: "lease", placeholder: "DURATION", fallback: "10s", set: to(&s.Lease, duration(20*time.Millisecond, ui.Day)), help: "DURATION of an agent's right to a mission, unless renewed"},
@@ -77,7 +77,7 @@ func (s *Settings) accessSettings() []setting {
 		{key: "http_tls_cert", placeholder: "FILE", help: "FILE with the certificate for HTTPS"},
 		{key: "http_tls_key", placeholder: "FILE", private: true, help: "FILE with its private key"},
 		{key: "http_tls_client_ca", placeholder: "FILE", help: "FILE with the authorities one of which has to have signed each HTTPS client's certificate"},
-		{key: "insecure", isBool: true, set: to(&s.insecure, trueOrFalse), help: "let everybody who can reach an address do everything, where other machines can reach it"},
+		{key: "insecure", isBool: true, set: to(&s.insecure, boolean), help: "let everybody who can reach an address do everything, where other machines can reach it"},
 	}
 }
 
