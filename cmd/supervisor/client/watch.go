@@ -26,8 +26,8 @@ func addLookFlags(cmd *cobra.Command) *look {
 }
 
 // showReply returns the run function of a command that sends one request and prints the
-// reply: as JSON, or with print. The request may be a pointer to what the flags fill in.
-func showReply[R any](c *ui.Console, l *look, subject string, request any, print func(out *ui.Screen, reply *R)) func(*cobra.Command, []string) error {
+// reply: as JSON, or with draw. The request may be a pointer to what the flags fill in.
+func showReply[R any](c *ui.Console, l *look, subject string, request any, draw func(out *ui.Screen, reply *R)) func(*cobra.Command, []string) error {
 	return remote.WithSession(c, func(ctx context.Context, s *remote.Session, _ []string) error {
 		return show(ctx, c, s.Conn, l, func(ctx context.Context, out *ui.Screen) error {
 			reply, raw, err := remote.Ask[R](ctx, s, subject, request)
@@ -37,7 +37,7 @@ func showReply[R any](c *ui.Console, l *look, subject string, request any, print
 			case l.json:
 				out.JSON(raw)
 			default:
-				print(out, &reply)
+				draw(out, &reply)
 			}
 			return nil
 		})
