@@ -137,7 +137,7 @@ func tree(t *testing.T, dir string) (files []string) {
 
 func TestAuthInit(t *testing.T) {
 	t.Parallel()
-	founders := func(kind string) (files []string) {
+	defaultUsers := func(kind string) (files []string) {
 		for _, role := range []string{"admin", "operator", "supervisor", "system", "viewer"} {
 			files = append(files, "secrets/"+role+"."+kind)
 		}
@@ -148,9 +148,9 @@ func TestAuthInit(t *testing.T) {
 	for name, c := range map[string]struct {
 		args, files []string
 	}{
-		"passwords": {nil, append([]string{"accounts.conf", "nats.conf", "users.yaml"}, founders("password")...)},
-		"nkeys":     {[]string{"--nkey"}, append([]string{"accounts.conf", "nats.conf", "users.yaml"}, founders("nk")...)},
-		"JWTs":      {[]string{"--jwt"}, slices.Concat([]string{"accounts.yaml", "nats.conf", "operator.conf"}, keys, founders("creds"))},
+		"passwords": {nil, append([]string{"accounts.conf", "nats.conf", "users.yaml"}, defaultUsers("password")...)},
+		"nkeys":     {[]string{"--nkey"}, append([]string{"accounts.conf", "nats.conf", "users.yaml"}, defaultUsers("nk")...)},
+		"JWTs":      {[]string{"--jwt"}, slices.Concat([]string{"accounts.yaml", "nats.conf", "operator.conf"}, keys, defaultUsers("creds"))},
 	} {
 		dir := filepath.Join(t.TempDir(), "auth")
 		said := authOK(t, append([]string{"init", "--dir", dir}, c.args...)...)

@@ -44,12 +44,12 @@ unless --show is given. Nothing is overwritten.`,
   supervisor auth init --dir auth && supervisor auth add agent resizer-1 --dir auth
   supervisor auth token viewer grafana --tokens tokens.yaml`,
 	}
-	cmd.AddCommand(authInitCommand(c), authAddCommand(c), authTokenCommand(c), authRenderCommand(c))
+	cmd.AddCommand(initCommand(c), addCommand(c), tokenCommand(c), renderCommand(c))
 	ui.SubcommandOnly(cmd)
 	return cmd
 }
 
-func authInitCommand(c *ui.Console) *cobra.Command {
+func initCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Make the configuration of a broker of one's own, with users",
@@ -103,7 +103,7 @@ func dirFlag(cmd *cobra.Command) *string {
 	return cmd.Flags().String("dir", defaultAuthDir, "the `DIR` with the files for a broker of one's own")
 }
 
-func authAddCommand(c *ui.Console) *cobra.Command {
+func addCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add ROLE NAME",
 		Short: "Add a user of the broker",
@@ -163,7 +163,7 @@ func addUser(role roles.Role, name, file string, nkey bool) (credentials.Secret,
 	return secret, path, err
 }
 
-func authTokenCommand(c *ui.Console) *cobra.Command {
+func tokenCommand(c *ui.Console) *cobra.Command {
 	some := []roles.Role{roles.Viewer, roles.Operator, roles.Admin}
 	cmd := &cobra.Command{
 		Use:   "token ROLE NAME --tokens FILE",
@@ -199,7 +199,7 @@ NAME.token; in the file stands its hash.`,
 	return cmd
 }
 
-func authRenderCommand(c *ui.Console) *cobra.Command {
+func renderCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "render",
 		Short: "Write a broker's accounts anew, from the list of its users",

@@ -143,7 +143,7 @@ func restoreStream(ctx context.Context, nc *nats.Conn, dir, name string, stream 
 	return eventstream.RestoreSnapshot(ctx, nc, name, stream.Snapshot, wholeOf(file, stream.Bytes))
 }
 
-// cutBack removes the events that the store does not know from the stream.
+// truncateStream removes the events that the store does not know from the stream.
 func truncateStream(ctx context.Context, nc *nats.Conn, m *manifest) error {
 	events, there := m.Streams[eventstream.DefaultStreamName]
 	if !there {

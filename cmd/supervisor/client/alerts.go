@@ -66,7 +66,7 @@ func condition(a *api.Alert) string {
 	return text
 }
 
-// humaneRound formats a configured duration in short form: 90s, 2m, 24h.
+// roundDuration formats a configured duration in short form: 90s, 2m, 24h.
 func roundDuration(d time.Duration) string {
 	text := d.String()
 	if short, ok := strings.CutSuffix(text, "m0s"); ok {

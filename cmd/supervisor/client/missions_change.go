@@ -24,7 +24,7 @@ func missionsCancelCommand(c *ui.Console) *cobra.Command {
 	}
 	reason := cmd.Flags().String("reason", "", "why, in a `SENTENCE`")
 	asJSON := cmd.Flags().Bool("json", false, "print the replies as JSON, one on each line")
-	cmd.RunE = change(c, "Cancelled", asJSON, api.OpCancel, func(id string) api.CancelRequest {
+	cmd.RunE = changeEach(c, "Cancelled", asJSON, api.OpCancel, func(id string) api.CancelRequest {
 		return api.CancelRequest{ID: id, Reason: *reason}
 	})
 	return cmd
@@ -40,7 +40,7 @@ func missionsRetryCommand(c *ui.Console) *cobra.Command {
 		ValidArgsFunction: remote.MissionIDs(c, -1, missions.Failed, missions.Cancelled),
 	}
 	asJSON := cmd.Flags().Bool("json", false, "print the replies as JSON, one on each line")
-	cmd.RunE = change(c, "Will retry", asJSON, api.OpRetry, func(id string) api.IDRequest { return api.IDRequest{ID: id} })
+	cmd.RunE = changeEach(c, "Will retry", asJSON, api.OpRetry, func(id string) api.IDRequest { return api.IDRequest{ID: id} })
 	return cmd
 }
 
@@ -55,7 +55,7 @@ func missionsDeleteCommand(c *ui.Console) *cobra.Command {
 	}
 	confirmed := cmd.Flags().BoolP("yes", "y", false, "do not ask")
 	asJSON := cmd.Flags().Bool("json", false, "print the replies as JSON, one on each line")
-	change := change(c, "Deleted", asJSON, api.OpDelete, func(id string) api.IDRequest { return api.IDRequest{ID: id} })
+	change := changeEach(c, "Deleted", asJSON, api.OpDelete, func(id string) api.IDRequest { return api.IDRequest{ID: id} })
 	cmd.RunE = func(cmd *cobra.Command, ids []string) error {
 		if !*confirmed {
 			if !c.Err.Terminal {
@@ -82,8 +82,8 @@ func confirm(c *ui.Console, question string) bool {
 	return answer == "y" || answer == "yes"
 }
 
-// change returns a command's run function that changes missions one after the other.
-func change[Q any](c *ui.Console, done string, asJSON *bool, op api.Op[Q, api.Mission], request func(id string) Q) func(*cobra.Command, []string) error {
+// changeEach returns a command's run function that changes missions one after the other.
+func changeEach[Q any](c *ui.Console, done string, asJSON *bool, op api.Op[Q, api.Mission], request func(id string) Q) func(*cobra.Command, []string) error {
 	return remote.WithSession(c, func(ctx context.Context, s *remote.Session, ids []string) error {
 		return eachID(ctx, c, ids, func(id string) error {
 			reply, raw, err := remote.Ask(ctx, s, op, request(id))

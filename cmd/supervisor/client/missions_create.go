@@ -259,9 +259,9 @@ func checkSpec(spec *api.MissionSpec) error {
 // createTries is how often a create request with an unknown outcome is sent.
 const createTries = 4
 
-// create sends a create request, and repeats it when its outcome is unknown. The repeated
-// request finds the missions that the first one created.
-func create(ctx context.Context, s *remote.Session, request any) (reply api.CreateReply, raw []byte, err error) {
+// sendCreate sends a create request, and repeats it when its outcome is unknown. The
+// repeated request finds the missions that the first one created.
+func sendCreate(ctx context.Context, s *remote.Session, request any) (reply api.CreateReply, raw []byte, err error) {
 	for try := 1; ; try++ {
 		reply, raw, err = remote.AskAs[api.CreateReply](ctx, s, api.OpCreate.Subject, request)
 		if err == nil || try == createTries || ctx.Err() != nil || !remote.Unsure(err) || try == 1 && remote.Unavailable(err) {
@@ -272,7 +272,7 @@ func create(ctx context.Context, s *remote.Session, request any) (reply api.Crea
 }
 
 func createOne(ctx context.Context, c *ui.Console, s *remote.Session, f *createFlags) error {
-	reply, raw, err := create(ctx, s, f.spec)
+	reply, raw, err := sendCreate(ctx, s, f.spec)
 	if err != nil && (remote.Unsure(err) || ctx.Err() != nil) && !errors.Is(err, client.ErrNoSupervisor) {
 		err = remote.ErrorAbout("it is not known whether mission "+f.spec.ID+" was created", err)
 	}

@@ -165,7 +165,7 @@ func (im *importer) send(ctx context.Context) error {
 	request := struct {
 		Missions []api.MissionSpec `json:"missions"`
 	}{im.specs}
-	reply, _, err := create(ctx, im.session, request)
+	reply, _, err := sendCreate(ctx, im.session, request)
 	if err != nil {
 		return err
 	}

@@ -107,7 +107,7 @@ func waitEach(ctx context.Context, c *ui.Console, s *remote.Session, ids []strin
 		slots <- struct{}{}
 		waits.Go(func() {
 			defer func() { <-slots }()
-			m, raw, err := wait(ctx, s, id)
+			m, raw, err := awaitEnd(ctx, s, id)
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
@@ -146,9 +146,9 @@ func printEnded(c *ui.Console, m *missions.Mission, raw jsontext.Value, asJSON, 
 	return nil
 }
 
-// wait returns a mission after it has ended. It also waits while a supervisor that
+// awaitEnd returns a mission after it has ended. It also waits while a supervisor that
 // answered before is briefly unavailable.
-func wait(ctx context.Context, s *remote.Session, id string) (missions.Mission, jsontext.Value, error) {
+func awaitEnd(ctx context.Context, s *remote.Session, id string) (missions.Mission, jsontext.Value, error) {
 	if _, err := s.Client.Get(ctx, id); err != nil {
 		return missions.Mission{}, nil, waitError(ctx, err)
 	}

@@ -27,8 +27,8 @@ func addLookFlags(cmd *cobra.Command) *look {
 }
 
 // showReply returns the run function of a command that sends one request and prints the
-// reply: as JSON, or with print. The flags may still fill in the request.
-func showReply[Q, R any](c *ui.Console, l *look, op api.Op[Q, R], request *Q, print func(out *ui.Screen, reply *R)) func(*cobra.Command, []string) error {
+// reply: as JSON, or with draw. The flags may still fill in the request.
+func showReply[Q, R any](c *ui.Console, l *look, op api.Op[Q, R], request *Q, draw func(out *ui.Screen, reply *R)) func(*cobra.Command, []string) error {
 	return remote.WithSession(c, func(ctx context.Context, s *remote.Session, _ []string) error {
 		return show(ctx, c, s.Conn, l, func(ctx context.Context, out *ui.Screen) error {
 			reply, raw, err := remote.Ask(ctx, s, op, *request)
@@ -38,7 +38,7 @@ func showReply[Q, R any](c *ui.Console, l *look, op api.Op[Q, R], request *Q, pr
 			case l.json:
 				out.JSON(raw)
 			default:
-				print(out, &reply)
+				draw(out, &reply)
 			}
 			return nil
 		})

@@ -22,7 +22,7 @@ import (
 func (s *Settings) setAccess() error {
 	if s.external() {
 		for _, key := range []string{"users_file", "users", "listen_tls_cert", "listen_tls_key", "listen_tls_client_ca"} {
-			if v := s.given[key]; v.text != "" {
+			if v := s.values[key]; v.text != "" {
 				return ui.Usagef("%s is for the embedded broker, and --server or --context names another one, which has users of its own", v.where)
 			}
 		}
@@ -41,7 +41,7 @@ func (s *Settings) setAccess() error {
 }
 
 func (s *Settings) setUsers() (err error) {
-	inFile, file := s.given["users"], s.given["users_file"]
+	inFile, file := s.values["users"], s.values["users_file"]
 	users := s.users
 	if file.text != "" {
 		more, err := readTrusted(file, credentials.ReadUsers)
@@ -92,7 +92,7 @@ func permissionsOf(role roles.Role, name string) *embedded.Permissions {
 }
 
 func (s *Settings) setTokens() error {
-	file := s.given["tokens_file"]
+	file := s.values["tokens_file"]
 	if file.text == "" {
 		return nil
 	}
@@ -125,7 +125,7 @@ func readTrusted[T any](file value, read func(path string) ([]T, error)) ([]T, e
 // tlsConfig loads the files of a TLS server, whose keys begin with prefix. It returns nil if
 // there are none.
 func (s *Settings) tlsConfig(prefix string) (*tls.Config, error) {
-	cert, key, clientCA := s.given[prefix+"cert"], s.given[prefix+"key"], s.given[prefix+"client_ca"]
+	cert, key, clientCA := s.values[prefix+"cert"], s.values[prefix+"key"], s.values[prefix+"client_ca"]
 	for _, pair := range [][2]value{{cert, key}, {key, cert}, {clientCA, cert}} {
 		if pair[0].text != "" && pair[1].text == "" {
 			return nil, ui.Usagef("%s needs a certificate and its key, too", pair[0].where)
@@ -159,11 +159,11 @@ func (s *Settings) refuseExposed() error {
 	if s.insecure {
 		return nil
 	}
-	if !s.external() && Reachable(s.Listen) && s.Access == nil && s.given["listen_tls_client_ca"].text == "" {
+	if !s.external() && Reachable(s.Listen) && s.Access == nil && s.values["listen_tls_client_ca"].text == "" {
 		return ui.Usagef("--listen %s can be reached from other machines, and nobody has to sign in; "+
 			"name users with --users-file (see: supervisor auth add --help), or say --insecure", s.Listen)
 	}
-	if s.HTTP != "off" && Reachable(s.HTTP) && s.Guard.Tokens == nil && s.given["http_tls_client_ca"].text == "" {
+	if s.HTTP != "off" && Reachable(s.HTTP) && s.Guard.Tokens == nil && s.values["http_tls_client_ca"].text == "" {
 		return ui.Usagef("--http %s can be reached from other machines, and takes no token; "+
 			"name tokens with --tokens-file (see: supervisor auth token --help), or say --insecure", s.HTTP)
 	}

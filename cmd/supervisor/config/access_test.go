@@ -212,7 +212,7 @@ func TestBadCertificates(t *testing.T) {
 
 // A secret that is set in two ways comes from the source with the higher precedence. It
 // is an error if both have the same.
-func TestASecretFromTwoDoors(t *testing.T) {
+func TestASecretFromTwoSources(t *testing.T) {
 	t.Parallel()
 	file := kept(t, "of-the-file\n")
 	server := []string{"--server", "nats://b:1", "--user", "u"}
@@ -231,7 +231,7 @@ func TestASecretFromTwoDoors(t *testing.T) {
 			t.Errorf("%v: %v", c.args, err)
 		case c.want != "":
 			must(t, err)
-			equal(t, "password", s.given["password"].text, c.want)
+			equal(t, "password", s.values["password"].text, c.want)
 		}
 	}
 	for text, want := range map[string]string{

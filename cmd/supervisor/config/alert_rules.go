@@ -21,9 +21,9 @@ func (s *Settings) setAlerts() (err error) {
 		defaults = alerts.Defaults()
 	}
 	if s.Alerts, err = mergeRules(defaults, s.rules); err != nil {
-		return ui.Usagef("%s: %v", s.given["alerts"].where, err)
+		return ui.Usagef("%s: %v", s.values["alerts"].where, err)
 	}
-	webhook, secret := s.given["alert_webhook"], s.given["alert_webhook_secret"]
+	webhook, secret := s.values["alert_webhook"], s.values["alert_webhook_secret"]
 	if webhook.text == "" {
 		if secret.text != "" {
 			return ui.Usagef("%s is for a webhook, and none is named; add --alert-webhook URL", secret.where)

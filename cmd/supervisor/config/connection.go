@@ -24,12 +24,12 @@ const DefaultServer = "nats://127.0.0.1:4222"
 type Connection struct {
 	Exposed []Exposure
 
-	given  values
+	values values
 	prefix string // of the keys
 }
 
 // at returns the value of a setting; the zero value if it is not set.
-func (c *Connection) at(key string) value { return c.given[c.prefix+key] }
+func (c *Connection) at(key string) value { return c.values[c.prefix+key] }
 
 // AddConnectionFlags adds the connection's flags to a command and its subcommands.
 func AddConnectionFlags(cmd *cobra.Command) {
@@ -41,7 +41,7 @@ func AddConnectionFlags(cmd *cobra.Command) {
 func LoadConnection(flags *pflag.FlagSet, lookup Lookup) (Connection, error) {
 	var s Settings
 	err := s.read(clientTable(), sources{flags: flags, lookup: lookup, env: (*setting).clientEnv})
-	c := Connection{Exposed: s.Exposed, given: s.given}
+	c := Connection{Exposed: s.Exposed, values: s.values}
 	if err == nil {
 		err = c.check()
 	}

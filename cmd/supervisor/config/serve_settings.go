@@ -20,7 +20,7 @@ type Settings struct {
 	LogFormat string // text or json
 	LogLevel  slog.Level
 
-	given values
+	values values // of all settings that are set
 
 	alertDefaults bool
 	rules         []ruleEntry
@@ -30,7 +30,7 @@ type Settings struct {
 
 // Context returns the name of the nats CLI's context that the broker was taken from; "" for
 // none.
-func (s *Settings) Context() string { return s.given["context"].text }
+func (s *Settings) Context() string { return s.values["context"].text }
 
 // AddServeFlags adds the flags of all of serve's settings to a command.
 func AddServeFlags(cmd *cobra.Command) {
@@ -50,7 +50,7 @@ func LoadServe(flags *pflag.FlagSet, lookup Lookup, version string) (Settings, e
 		return s, err
 	}
 	s.noteConfigFile(table, file)
-	connection := Connection{given: s.given}
+	connection := Connection{values: s.values}
 	for _, step := range []func() error{
 		s.trustConfigFile, s.checkLease, connection.check, s.setBroker, s.setAlerts, s.setAccess,
 	} {
@@ -76,7 +76,7 @@ func (s *Settings) readServe(table, part []setting, flags *pflag.FlagSet, lookup
 // noteConfigFile notes the configuration file, if there are secrets in it and others can
 // read it.
 func (s *Settings) noteConfigFile(table []setting, file values) {
-	path := s.given["config"].text
+	path := s.values["config"].text
 	for i := range table {
 		row := &table[i]
 		v, there := file[row.key]
@@ -92,8 +92,8 @@ func (s *Settings) noteConfigFile(table []setting, file values) {
 // do what, or where that stands.
 func (s *Settings) trustConfigFile() error {
 	for _, key := range []string{"users", "users_file", "tokens_file"} {
-		if v := s.given[key]; v.text != "" && v.source == sourceFile {
-			return checkTrusted(v, s.given["config"].text)
+		if v := s.values[key]; v.text != "" && v.source == sourceFile {
+			return checkTrusted(v, s.values["config"].text)
 		}
 	}
 	return nil
@@ -103,21 +103,21 @@ func (s *Settings) checkLease() error {
 	if s.Lease >= 2*s.Heartbeat {
 		return nil
 	}
-	return ui.Usagef("%s: a lease of %s does not outlast two heartbeats of %s (%s)", s.given["lease"].where,
-		ui.DurationWords(s.Lease), ui.DurationWords(s.Heartbeat), s.given["heartbeat"].where)
+	return ui.Usagef("%s: a lease of %s does not outlast two heartbeats of %s (%s)", s.values["lease"].where,
+		ui.DurationWords(s.Lease), ui.DurationWords(s.Heartbeat), s.values["heartbeat"].where)
 }
 
 // external reports whether the broker is an external one.
 func (s *Settings) external() bool {
-	return s.given["server"].text != "" || s.given["context"].text != ""
+	return s.values["server"].text != "" || s.values["context"].text != ""
 }
 
 // setBroker sets how to connect to the external broker, if there is one.
 func (s *Settings) setBroker() (err error) {
-	if s.SystemSignIn, err = systemSignIn(s.given, s.external()); err != nil {
+	if s.SystemSignIn, err = s.systemSignIn(); err != nil {
 		return err
 	}
-	connection := Connection{given: s.given}
+	connection := Connection{values: s.values}
 	if !s.external() {
 		if v, ok := connection.credential(); ok {
 			return ui.Usagef("%s is for an external broker, and none is named; add --server URL or --context NAME", v.where)
@@ -146,5 +146,5 @@ func LoadStore(flags *pflag.FlagSet, lookup Lookup) (StoreLocation, []Exposure, 
 	var s Settings
 	table := s.table()
 	_, err := s.readServe(table, storePart(table), flags, lookup)
-	return StoreLocation{Text: s.Store, DataDir: s.DataDir, Where: s.given["store"].where}, s.Exposed, err
+	return StoreLocation{Text: s.Store, DataDir: s.DataDir, Where: s.values["store"].where}, s.Exposed, err
 }

@@ -124,7 +124,7 @@ func (from *sources) find(s *setting) value {
 
 // read finds and sets every setting of a table. The error names where a bad value was set.
 func (s *Settings) read(table []setting, from sources) error {
-	s.given = values{}
+	s.values = values{}
 	for i := range table {
 		row := &table[i]
 		v := from.find(row)
@@ -149,7 +149,7 @@ func (s *Settings) set(table []setting, row *setting, v value) (err error) {
 			return err
 		}
 		row = find(table, row.holds)
-		switch direct := s.given[row.key]; {
+		switch direct := s.values[row.key]; {
 		case direct.text == "":
 		case direct.source == v.source:
 			return fmt.Errorf("%w: here and by %s", errTwice, direct.where)
@@ -157,7 +157,7 @@ func (s *Settings) set(table []setting, row *setting, v value) (err error) {
 			return nil
 		}
 	}
-	s.given[row.key] = v
+	s.values[row.key] = v
 	if row.set == nil {
 		return nil
 	}

@@ -60,7 +60,7 @@ func settingCases(t *testing.T) map[string]settingCase {
 		text, err := os.ReadFile(source)
 		must(t, err)
 		c := settingCase{flag: holds(string(text)), env: holds(string(text)), file: holds(string(text)), besides: besides}
-		c.read = func(s *Settings) string { return s.given[key].text }
+		c.read = func(s *Settings) string { return s.values[key].text }
 		return c
 	}
 	t.Setenv("XDG_DATA_HOME", "/var/lib/of-tests")
@@ -83,12 +83,12 @@ func settingCases(t *testing.T) map[string]settingCase {
 			read: field(func(s *Settings) any { return s.Config.Heartbeat })},
 		"grace": {flag: "1s", env: "2s", file: "4s", fallback: "500ms",
 			read: field(func(s *Settings) any { return s.Config.Grace })},
-		"system_creds": path("system_creds", func(s *Settings) any { return s.given["system_creds"].text }),
-		"system_nkey":  path("system_nkey", func(s *Settings) any { return s.given["system_nkey"].text }),
+		"system_creds": path("system_creds", func(s *Settings) any { return s.values["system_creds"].text }),
+		"system_nkey":  path("system_nkey", func(s *Settings) any { return s.values["system_nkey"].text }),
 		"system_user": {flag: "f", env: "e", file: "c", besides: append([]string{"--system-password", "p"}, external...),
-			read: field(func(s *Settings) any { return s.given["system_user"].text })},
+			read: field(func(s *Settings) any { return s.values["system_user"].text })},
 		"system_password": {flag: "pf", env: "pe", file: "pc", besides: append([]string{"--system-user", "u"}, external...),
-			read: field(func(s *Settings) any { return s.given["system_password"].text })},
+			read: field(func(s *Settings) any { return s.values["system_password"].text })},
 		"retention": {flag: "1d", env: "2d", file: "36h", want: [3]string{"24h0m0s", "48h0m0s", "36h0m0s"}, fallback: "168h0m0s",
 			read: field(func(s *Settings) any { return s.Config.Retention })},
 		"event_retention": {flag: "1d", env: "2d", file: "36h", want: [3]string{"24h0m0s", "48h0m0s", "36h0m0s"}, fallback: "168h0m0s",
@@ -104,33 +104,33 @@ func settingCases(t *testing.T) map[string]settingCase {
 		"alert_interval": {flag: "1s", env: "2s", file: "20s", fallback: "5s",
 			read: field(func(s *Settings) any { return s.Config.AlertInterval })},
 		"alert_webhook": {flag: "http://f", env: "https://e/x?y", file: "http://c:1",
-			read: field(func(s *Settings) any { return s.given["alert_webhook"].text })},
+			read: field(func(s *Settings) any { return s.values["alert_webhook"].text })},
 		"alert_webhook_file": {flag: holds("http://f\n"), env: holds("https://e/x?y"), file: holds("http://c:1"), want: [3]string{"http://f", "https://e/x?y", "http://c:1"},
-			read: field(func(s *Settings) any { return s.given["alert_webhook"].text })},
+			read: field(func(s *Settings) any { return s.values["alert_webhook"].text })},
 		"alert_webhook_secret": {flag: "f", env: "e", file: "whsec_YWJj", besides: webhook,
-			read: field(func(s *Settings) any { return s.given["alert_webhook_secret"].text })},
+			read: field(func(s *Settings) any { return s.values["alert_webhook_secret"].text })},
 		"alert_webhook_secret_file": {flag: file("f"), env: file("e"), file: file("c"), want: [3]string{"f", "e", "c"}, besides: webhook,
-			read: field(func(s *Settings) any { return s.given["alert_webhook_secret"].text })},
+			read: field(func(s *Settings) any { return s.values["alert_webhook_secret"].text })},
 		"server": {flag: "nats://f:1", env: "nats://e:2", file: "nats://c:3",
 			read: field(func(s *Settings) any { return s.Config.Server })},
 		"context": {flag: "f", env: "e", file: "c",
-			read: field(func(s *Settings) any { return s.given["context"].text })},
-		"creds": path("creds", func(s *Settings) any { return s.given["creds"].text }),
-		"nkey":  path("nkey", func(s *Settings) any { return s.given["nkey"].text }),
+			read: field(func(s *Settings) any { return s.values["context"].text })},
+		"creds": path("creds", func(s *Settings) any { return s.values["creds"].text }),
+		"nkey":  path("nkey", func(s *Settings) any { return s.values["nkey"].text }),
 		"user": {flag: "f", env: "e", file: "c", besides: external,
-			read: field(func(s *Settings) any { return s.given["user"].text })},
+			read: field(func(s *Settings) any { return s.values["user"].text })},
 		"password": {flag: "pf", env: "pe", file: "pc", besides: append([]string{"--user", "u"}, external...),
-			read: field(func(s *Settings) any { return s.given["password"].text })},
+			read: field(func(s *Settings) any { return s.values["password"].text })},
 		"token": {flag: "tf", env: "te", file: "tc", besides: external,
-			read: field(func(s *Settings) any { return s.given["token"].text })},
+			read: field(func(s *Settings) any { return s.values["token"].text })},
 		"store_file": {flag: holds("sqlite:/f.db"), env: holds("sqlite:/e.db\n"), file: holds("sqlite:/c.db\r\n"), want: [3]string{"sqlite:/f.db", "sqlite:/e.db", "sqlite:/c.db"},
 			read: field(func(s *Settings) any { return s.Config.Store })},
-		"password_file": secretFile(func(s *Settings) any { return s.given["password"].text }, append([]string{"--user", "u"}, external...)),
-		"token_file":    secretFile(func(s *Settings) any { return s.given["token"].text }, external),
-		"system_password_file": secretFile(func(s *Settings) any { return s.given["system_password"].text },
+		"password_file": secretFile(func(s *Settings) any { return s.values["password"].text }, append([]string{"--user", "u"}, external...)),
+		"token_file":    secretFile(func(s *Settings) any { return s.values["token"].text }, external),
+		"system_password_file": secretFile(func(s *Settings) any { return s.values["system_password"].text },
 			append([]string{"--system-user", "u"}, external...)),
 		"inbox_prefix": {flag: "_INBOX.f", env: "_INBOX.e", file: "mine", besides: external,
-			read: field(func(s *Settings) any { return s.given["inbox_prefix"].text })},
+			read: field(func(s *Settings) any { return s.values["inbox_prefix"].text })},
 		"users_file":  guarded(g.users, "users_file"),
 		"tokens_file": guarded(g.tokens, "tokens_file"),
 		"http_host": {flag: "f.example,F2.example.", env: "e.example, 192.0.2.7", file: "[c.example, c2]", fallback: "[]",
@@ -144,9 +144,9 @@ func settingCases(t *testing.T) map[string]settingCase {
 		"http_tls_client_ca":   guarded(authority.File, "http_tls_client_ca", "--http-tls-cert", pair.Cert, "--http-tls-key", pair.Key),
 		"insecure": {flag: "true", env: "true", file: "true", fallback: "false",
 			read: field(func(s *Settings) any { return s.insecure })},
-		"tlscert": path("tlscert", func(s *Settings) any { return s.given["tlscert"].text }, "--tlskey", file("key")),
-		"tlskey":  path("tlskey", func(s *Settings) any { return s.given["tlskey"].text }, "--tlscert", file("cert")),
-		"tlsca":   path("tlsca", func(s *Settings) any { return s.given["tlsca"].text }),
+		"tlscert": path("tlscert", func(s *Settings) any { return s.values["tlscert"].text }, "--tlskey", file("key")),
+		"tlskey":  path("tlskey", func(s *Settings) any { return s.values["tlskey"].text }, "--tlscert", file("cert")),
+		"tlsca":   path("tlsca", func(s *Settings) any { return s.values["tlsca"].text }),
 	}
 }
 
@@ -176,7 +176,7 @@ func loaded(t *testing.T, args []string, env map[string]string, file string) Set
 	return s
 }
 
-func TestEverySettingComesThroughEveryDoor(t *testing.T) {
+func TestEverySettingComesFromEverySource(t *testing.T) {
 	cases := settingCases(t)
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
 	settings := slices.DeleteFunc(new(Settings).table(), func(s setting) bool { return s.flagOnly || s.fileOnly })
@@ -309,7 +309,7 @@ func TestANearerCredentialDisplacesAFartherOne(t *testing.T) {
 	t.Parallel()
 	s, err := load(t, []string{"--server", "nats://b:1", "--token", "flag"}, map[string]string{"SUPERVISOR_USER": "env"}, "")
 	must(t, err)
-	way, _ := (&Connection{given: s.given}).ways()
+	way, _ := (&Connection{values: s.values}).ways()
 	equal(t, "way to sign in", way.text, "flag")
 	for _, args := range [][]string{
 		{"--server", "nats://b:1", "--password", "p"},

@@ -8,8 +8,8 @@ import (
 
 // systemSignIn returns the options that sign in to the external broker's system account; nil
 // if nothing is set.
-func systemSignIn(given values, external bool) ([]nats.Option, error) {
-	c := Connection{given: given, prefix: "system_"}
+func (s *Settings) systemSignIn() ([]nats.Option, error) {
+	c := Connection{values: s.values, prefix: "system_"}
 	user, password := c.at("user"), c.at("password")
 	if password.text != "" && user.text == "" {
 		return nil, ui.Usagef("%s: a password needs a user; add --system-user NAME", password.where)
@@ -20,7 +20,7 @@ func systemSignIn(given values, external bool) ([]nats.Option, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	if v, ok := c.credential(); ok && !external {
+	if v, ok := c.credential(); ok && !s.external() {
 		return nil, ui.Usagef("%s is for an external broker, and none is named; the embedded one needs no credentials", v.where)
 	}
 	return c.signIn()

@@ -11,7 +11,7 @@ import (
 )
 
 // table returns every setting, in the order of the flags in help. Reading them stores the
-// values in s; those without set stand in s.given alone.
+// values in s; those without set stand in s.values alone.
 func (s *Settings) table() []setting {
 	return slices.Concat(s.ownSettings(), s.alertSettings(), s.accessSettings(), connectionSettings(), systemSettings(), s.fileSettings())
 }

@@ -10,9 +10,9 @@ import (
 	"missioncontrol/cmd/supervisor/ui"
 )
 
-// topCanvas draws text on a terminal. All text passes through put, which makes it safe.
+// canvas draws text on a terminal. All text passes through put, which makes it safe.
 // Only changed lines are redrawn, so nothing flickers.
-type topCanvas struct {
+type canvas struct {
 	terminal tcell.Screen
 	zone     *time.Location
 	colours  bool
@@ -30,7 +30,7 @@ type segment struct {
 }
 
 // begin begins a page and returns its size.
-func (c *topCanvas) begin() (width, height int) {
+func (c *canvas) begin() (width, height int) {
 	width, height = c.terminal.Size()
 	if width != c.width || height != len(c.drawn) {
 		c.terminal.Clear()
@@ -42,7 +42,7 @@ func (c *topCanvas) begin() (width, height int) {
 }
 
 // end shows the page.
-func (c *topCanvas) end() {
+func (c *canvas) end() {
 	for y, line := range c.lines {
 		if slices.Equal(line, c.drawn[y]) {
 			continue
@@ -56,9 +56,9 @@ func (c *topCanvas) end() {
 	c.terminal.Show()
 }
 
-func (c *topCanvas) cursor(x, y int) { c.terminal.ShowCursor(x, y) }
+func (c *canvas) cursor(x, y int) { c.terminal.ShowCursor(x, y) }
 
-func (c *topCanvas) style(colour string) tcell.Style {
+func (c *canvas) style(colour string) tcell.Style {
 	style := tcell.StyleDefault.Attributes(c.base)
 	switch tone, known := tones[colour]; {
 	case colour == ui.Bold:
@@ -72,7 +72,7 @@ func (c *topCanvas) style(colour string) tcell.Style {
 }
 
 // put draws a text, cut to a width, and returns the width drawn.
-func (c *topCanvas) put(x, y, width int, text, colour string) int {
+func (c *canvas) put(x, y, width int, text, colour string) int {
 	text = ui.Clean(text)
 	if width <= 0 || text == "" || y < 0 || y >= len(c.lines) {
 		return 0
@@ -85,7 +85,7 @@ func (c *topCanvas) put(x, y, width int, text, colour string) int {
 }
 
 // line draws texts next to each other.
-func (c *topCanvas) line(y, width int, parts []topCell) {
+func (c *canvas) line(y, width int, parts []tableCell) {
 	x := 0
 	for _, part := range parts {
 		x += c.put(x, y, width-x, part.text, part.colour) + 2
@@ -93,7 +93,7 @@ func (c *topCanvas) line(y, width int, parts []topCell) {
 }
 
 // row draws cells into columns.
-func (c *topCanvas) row(y int, widths []int, cells []topCell, width int) {
+func (c *canvas) row(y int, widths []int, cells []tableCell, width int) {
 	if c.base != 0 {
 		c.put(0, y, width, ui.PadRight(" ", width), "")
 	}

@@ -17,32 +17,32 @@ var tones = map[string]tcell.Color{
 	ui.Red: tcell.ColorMaroon, ui.Green: tcell.ColorGreen, ui.Yellow: tcell.ColorOlive, ui.Blue: tcell.ColorNavy, ui.Cyan: tcell.ColorTeal,
 }
 
-// topHeader is the number of lines above the lists.
-const topHeader = 4
+// headerLines is the number of lines above the lists.
+const headerLines = 4
 
 // draw shows the state. Only changes since the last call are sent to the terminal, so
 // nothing flickers.
-func (s *topState) draw(c *topCanvas, now time.Time) {
+func (s *viewState) draw(c *canvas, now time.Time) {
 	width, height := c.begin()
 	s.fill(c.zone, now)
 	s.drawHeader(c, width)
-	body := height - topHeader - 1
+	body := height - headerLines - 1
 	switch {
-	case s.mode == topHelping:
+	case s.mode == modeHelping:
 		drawTopHelp(c, width)
 	case body < 12: // too low for all of them
-		s.drawList(c, s.list, topHeader, body, width)
+		s.drawList(c, s.list, headerLines, body, width)
 	default:
 		agents, running := body*3/10, body*4/10
-		s.drawList(c, topOfAgents, topHeader, agents, width)
-		s.drawList(c, topOfMissions, topHeader+agents, running, width)
-		s.drawList(c, topOfEvents, topHeader+agents+running, body-agents-running, width)
+		s.drawList(c, agentList, headerLines, agents, width)
+		s.drawList(c, missionList, headerLines+agents, running, width)
+		s.drawList(c, eventList, headerLines+agents+running, body-agents-running, width)
 	}
 	s.drawFooter(c, height-1, width)
 	c.end()
 }
 
-func (s *topState) drawHeader(c *topCanvas, width int) {
+func (s *viewState) drawHeader(c *canvas, width int) {
 	x := c.put(0, 0, width, "Mission Control", ui.Bold)
 	x += c.put(x+2, 0, width-x-2, s.broker, ui.Faint) + 2
 	switch {
@@ -57,28 +57,28 @@ func (s *topState) drawHeader(c *topCanvas, width int) {
 		return
 	}
 	stats := &s.look.stats
-	parts := []topCell{{"Missions ", ""}, {"total " + ui.Count(stats.Total), ""}}
+	parts := []tableCell{{"Missions ", ""}, {"total " + ui.Count(stats.Total), ""}}
 	for _, status := range missions.Statuses() {
-		parts = append(parts, topCell{strings.ToLower(string(status)) + " " + ui.Count(stats.ByStatus[status]), ui.StatusColour(status)})
+		parts = append(parts, tableCell{strings.ToLower(string(status)) + " " + ui.Count(stats.ByStatus[status]), ui.StatusColour(status)})
 	}
 	c.line(1, width, parts)
 
-	parts = []topCell{{"A minute ", ""}}
+	parts = []tableCell{{"A minute ", ""}}
 	for _, happening := range missions.Happenings() {
-		parts = append(parts, topCell{string(happening) + " " + ui.Count(stats.PerMinute[happening]), ""})
+		parts = append(parts, tableCell{string(happening) + " " + ui.Count(stats.PerMinute[happening]), ""})
 	}
 	c.line(2, width, parts)
 	lately := &stats.Windows.FiveMinutes
-	c.line(3, width, []topCell{{"5 minutes", ""}, {"success " + ui.Percent(lately.SuccessRate), ""},
+	c.line(3, width, []tableCell{{"5 minutes", ""}, {"success " + ui.Percent(lately.SuccessRate), ""},
 		{"run p50 " + ui.Seconds(lately.Duration.P50) + " p95 " + ui.Seconds(lately.Duration.P95), ""},
 		{"queue p50 " + ui.Seconds(lately.Queue.P50) + " p95 " + ui.Seconds(lately.Queue.P95), ""},
 		{"oldest pending " + ui.Seconds(stats.OldestPendingSeconds), ""}})
 }
 
 // drawList draws a list with the given height: a title, the columns' names, and rows.
-func (s *topState) drawList(c *topCanvas, list, y, height, width int) {
+func (s *viewState) drawList(c *canvas, list, y, height, width int) {
 	l := &s.lists[list]
-	title := fmt.Sprintf(" %s: %s", topTitles[list], s.figure(list))
+	title := fmt.Sprintf(" %s: %s", listTitles[list], s.figure(list))
 	focused := list == s.list
 	c.base = tcell.AttrReverse
 	if !focused {
@@ -90,10 +90,10 @@ func (s *topState) drawList(c *topCanvas, list, y, height, width int) {
 		return
 	}
 	rows := l.show(height - 2)
-	widths := topWidths(list, rows, width)
-	header := make([]topCell, len(widths))
-	for i, name := range topColumns[list] {
-		header[i] = topCell{name, ui.Faint}
+	widths := columnWidths(list, rows, width)
+	header := make([]tableCell, len(widths))
+	for i, name := range columnNames[list] {
+		header[i] = tableCell{name, ui.Faint}
 	}
 	c.row(y+1, widths, header, width)
 	for i := range rows {
@@ -106,51 +106,51 @@ func (s *topState) drawList(c *topCanvas, list, y, height, width int) {
 }
 
 // figure formats the number of rows of a list.
-func (s *topState) figure(list int) string {
+func (s *viewState) figure(list int) string {
 	l := &s.lists[list]
 	all := int64(l.all)
 	switch list {
-	case topOfAgents:
+	case agentList:
 		all = max(all, s.look.agents.AgentCount)
-	case topOfMissions:
+	case missionList:
 		all = max(all, s.look.stats.ByStatus[missions.Running])
 	}
 	text := ui.Count(all)
 	if int64(l.all) < all || s.filter != "" {
 		text = ui.Count(len(l.rows)) + " of " + text
 	}
-	if list == topOfEvents && s.noMore != "" {
+	if list == eventList && s.noMore != "" {
 		text += ", and no newer ones: " + s.noMore
 	}
 	return text
 }
 
 const (
-	topWidest = 36 // of a column, except the last one
-	topRoom   = 20 // that the last column should have
+	maxColumnWidth = 36 // of a column, except the last one
+	minRoom        = 20 // that the last column should have
 )
 
-// topWidths fits columns to their contents. A column that must go gets a width of 0.
-func topWidths(list int, rows []topRow, width int) []int {
-	names := topColumns[list]
+// columnWidths fits columns to their contents. A column that must go gets a width of 0.
+func columnWidths(list int, rows []tableRow, width int) []int {
+	names := columnNames[list]
 	last := len(names) - 1
 	widths := make([]int, len(names))
 	left := width - 1
 	for i, name := range names[:last] {
 		widths[i] = len(name)
 		for _, row := range rows {
-			widths[i] = max(widths[i], min(topWidest, ui.ShownWidth(ui.Clean(row.cells[i].text))))
+			widths[i] = max(widths[i], min(maxColumnWidth, ui.ShownWidth(ui.Clean(row.cells[i].text))))
 		}
 		left -= widths[i] + 2
 	}
-	for _, name := range topConcessions[list] {
-		if left < topRoom {
+	for _, name := range dropOrder[list] {
+		if left < minRoom {
 			i := slices.Index(names, name)
 			left += widths[i] + 2
 			widths[i] = 0
 		}
 	}
-	if lacking := topRoom - left; lacking > 0 { // a shortened id is still recognizable
+	if lacking := minRoom - left; lacking > 0 { // a shortened id is still recognizable
 		narrower := max(8, widths[0]-lacking)
 		left += widths[0] - narrower
 		widths[0] = narrower
@@ -159,11 +159,11 @@ func topWidths(list int, rows []topRow, width int) []int {
 	return widths
 }
 
-func (s *topState) drawFooter(c *topCanvas, y, width int) {
+func (s *viewState) drawFooter(c *canvas, y, width int) {
 	switch {
-	case s.mode == topAsking:
+	case s.mode == modeAsking:
 		c.put(0, y, width, "Cancel mission "+s.asked+s.nameOf(s.asked)+"? y/n", ui.Bold)
-	case s.mode == topFiltering:
+	case s.mode == modeFiltering:
 		x := c.put(0, y, width-1, "/"+s.filter, "")
 		c.cursor(x, y)
 	case s.notice != "":
@@ -176,7 +176,7 @@ func (s *topState) drawFooter(c *topCanvas, y, width int) {
 }
 
 // nameOf returns a running mission's name in brackets.
-func (s *topState) nameOf(id string) string {
+func (s *viewState) nameOf(id string) string {
 	for i := range s.look.running {
 		if m := &s.look.running[i]; m.ID == id {
 			return " (" + ui.Shorten(ui.Clean(m.Name), 48) + ")"
@@ -185,7 +185,7 @@ func (s *topState) nameOf(id string) string {
 	return ""
 }
 
-func drawTopHelp(c *topCanvas, width int) {
+func drawTopHelp(c *canvas, width int) {
 	for i, line := range []string{
 		"q, Ctrl-C      end",
 		"Tab, Shift-Tab the next list, the one before",
@@ -194,6 +194,6 @@ func drawTopHelp(c *topCanvas, width int) {
 		"/              show only what holds a text; Esc shows everything again",
 		"?              these keys; any key goes back",
 	} {
-		c.put(2, topHeader+1+i, width-2, line, "")
+		c.put(2, headerLines+1+i, width-2, line, "")
 	}
 }

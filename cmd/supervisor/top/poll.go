@@ -12,12 +12,12 @@ import (
 
 // The most rows that top requests at once: no one reads more on a terminal each second.
 const (
-	topAgents  = 500
-	topRunning = 200
+	maxAgents  = 500
+	maxRunning = 200
 )
 
-// topLook is the state at one moment, or why it is not known.
-type topLook struct {
+// snapshot is the state at one moment, or why it is not known.
+type snapshot struct {
 	at  time.Time
 	err error
 
@@ -56,7 +56,7 @@ func (t *top) poll(ctx context.Context) {
 }
 
 // look requests the current state. If events cannot be read, it still returns the rest.
-func (t *top) look(ctx context.Context, tail *eventTail) (look topLook) {
+func (t *top) look(ctx context.Context, tail *eventTail) (look snapshot) {
 	look.at = time.Now()
 	if !t.session.Conn.IsConnected() {
 		look.err = remote.ErrBrokerAway
@@ -69,10 +69,10 @@ func (t *top) look(ctx context.Context, tail *eventTail) (look topLook) {
 	if look.stats, look.err = t.session.Client.Stats(ctx, ""); look.err != nil {
 		return look
 	}
-	if look.agents, look.err = t.session.Client.Agents(ctx, api.AgentsRequest{Limit: topAgents}); look.err != nil {
+	if look.agents, look.err = t.session.Client.Agents(ctx, api.AgentsRequest{Limit: maxAgents}); look.err != nil {
 		return look
 	}
-	running, look.err = t.session.Client.List(ctx, api.ListRequest{Status: missions.Running, Limit: topRunning})
+	running, look.err = t.session.Client.List(ctx, api.ListRequest{Status: missions.Running, Limit: maxRunning})
 	look.running = running.Missions
 	return look
 }

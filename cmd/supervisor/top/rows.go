@@ -11,28 +11,28 @@ import (
 	"missioncontrol/missions"
 )
 
-// topTitles are the names of the lists. topColumns are the names of their columns; the
-// last column takes the remaining room. If that is too little, columns are removed in the
-// order of topConcessions.
+// listTitles are the names of the lists. columnNames are the names of their columns; the
+// last column takes the remaining room. If that is too little, columns are dropped in
+// the order of dropOrder.
 var (
-	topTitles  = [topLists]string{"Agents", "Running missions", "Latest events"}
-	topColumns = [topLists][]string{
+	listTitles  = [listCount]string{"Agents", "Running missions", "Latest events"}
+	columnNames = [listCount][]string{
 		{"Agent", "State", "Busy", "CPU", "Memory", "Doing"},
 		{"Mission", "Type", "Agent", "Running", "Attempt", "Progress", "Name"},
 		{"Time", "Event", "What"},
 	}
-	topConcessions = [topLists][]string{{"Memory", "CPU", "State"}, {"Type", "Attempt", "Running", "Agent", "Progress"}, {"Event"}}
+	dropOrder = [listCount][]string{{"Memory", "CPU", "State"}, {"Type", "Attempt", "Running", "Agent", "Progress"}, {"Event"}}
 )
 
 // fill builds the rows of all lists from the current state.
-func (s *topState) fill(zone *time.Location, now time.Time) {
-	s.lists[topOfAgents].fill(s.agentRows(), s.filter)
-	s.lists[topOfMissions].fill(s.missionRows(now), s.filter)
-	s.lists[topOfEvents].fill(s.eventRows(zone), s.filter)
+func (s *viewState) fill(zone *time.Location, now time.Time) {
+	s.lists[agentList].fill(s.agentRows(), s.filter)
+	s.lists[missionList].fill(s.missionRows(now), s.filter)
+	s.lists[eventList].fill(s.eventRows(zone), s.filter)
 }
 
 // agentRows returns the agents, connected ones first.
-func (s *topState) agentRows() []topRow {
+func (s *viewState) agentRows() []tableRow {
 	doing := map[string][]*missions.Mission{}
 	for i := range s.look.running {
 		m := &s.look.running[i]
@@ -40,10 +40,10 @@ func (s *topState) agentRows() []topRow {
 	}
 	agents := slices.Clone(s.look.agents.Agents)
 	slices.SortStableFunc(agents, func(a, b missions.Agent) int { return rankOf(a.State) - rankOf(b.State) })
-	rows := make([]topRow, len(agents))
+	rows := make([]tableRow, len(agents))
 	for i := range agents {
 		a := &agents[i]
-		rows[i] = topRow{a.ID, []topCell{
+		rows[i] = tableRow{a.ID, []tableCell{
 			{a.ID, ""}, {string(a.State), ui.AgentColour(a.State)}, {fmt.Sprintf("%d/%d", a.MissionsRunning, a.Capacity), ""},
 			{ui.FormatCores(a.CPU), ""}, {ui.FormatMemory(a.MemoryBytes), ""}, {doings(doing[a.ID], a), ""},
 		}}
@@ -78,8 +78,8 @@ func doings(running []*missions.Mission, a *missions.Agent) string {
 	return strings.Join(parts, ", ")
 }
 
-func (s *topState) missionRows(now time.Time) []topRow {
-	rows := make([]topRow, len(s.look.running))
+func (s *viewState) missionRows(now time.Time) []tableRow {
+	rows := make([]tableRow, len(s.look.running))
 	for i := range s.look.running {
 		m := &s.look.running[i]
 		progress, name := "", m.Name
@@ -87,7 +87,7 @@ func (s *topState) missionRows(now time.Time) []topRow {
 			progress = fmt.Sprintf("%5s %s", ui.ProgressPercent(m.Progress.Percent), ui.Gauge(m.Progress.Percent, 10))
 			name = strings.TrimSuffix(m.Name+": "+m.Progress.Message, ": ")
 		}
-		rows[i] = topRow{m.ID, []topCell{
+		rows[i] = tableRow{m.ID, []tableCell{
 			{m.ID, ""}, {m.Type, ""}, {string(m.AgentID), ""}, {elapsed(m, now), ""},
 			{ui.Attempts(m), ""}, {progress, ui.Cyan}, {name, ""},
 		}}
@@ -109,11 +109,11 @@ func elapsed(m *missions.Mission, now time.Time) string {
 }
 
 // eventRows returns the latest events, newest first.
-func (s *topState) eventRows(zone *time.Location) []topRow {
+func (s *viewState) eventRows(zone *time.Location) []tableRow {
 	plain := &ui.Screen{Zone: zone}
-	rows := make([]topRow, 0, len(s.events))
+	rows := make([]tableRow, 0, len(s.events))
 	for _, e := range slices.Backward(s.events) {
-		rows = append(rows, topRow{e.ID.String(), []topCell{
+		rows = append(rows, tableRow{e.ID.String(), []tableCell{
 			{plain.Clock(e.Timestamp), ui.Faint}, {e.Type, eventColour(&e)}, {string(ui.EventSummary(plain, &e)), ""},
 		}})
 	}

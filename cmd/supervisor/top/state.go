@@ -12,54 +12,54 @@ import (
 	"missioncontrol/cmd/supervisor/ui"
 )
 
-// topEvents is how many events the list of the latest events keeps.
-const topEvents = 200
+// maxEvents is how many events the list of the latest events keeps.
+const maxEvents = 200
 
 // The lists of top, in their order on the screen.
 const (
-	topOfAgents = iota
-	topOfMissions
-	topOfEvents
-	topLists
+	agentList = iota
+	missionList
+	eventList
+	listCount
 )
 
-// topMode is what keys currently do.
-type topMode int
+// inputMode is what keys currently do.
+type inputMode int
 
 const (
-	topMoving    topMode = iota
-	topFiltering         // typing a filter
-	topAsking            // answering whether to cancel
-	topHelping           // reading the keys
+	modeMoving    inputMode = iota
+	modeFiltering           // typing a filter
+	modeAsking              // answering whether to cancel
+	modeHelping             // reading the keys
 )
 
-// topState is the data that top shows and the user's choices. It does no I/O.
-type topState struct {
+// viewState is the data that top shows and the user's choices. It does no I/O.
+type viewState struct {
 	broker  string
-	look    topLook   // the last successful one
+	look    snapshot  // the last successful one
 	at      time.Time // when it was taken; zero: never
 	trouble string    // why there is no newer one
 	events  []charter.Event
 	noMore  string // why there are no newer events
 
-	mode   topMode
+	mode   inputMode
 	list   int // the one that keys move in
-	lists  [topLists]topList
+	lists  [listCount]listState
 	filter string
 	asked  string // the mission to confirm
 	notice string // the result of the last order
 }
 
-func newTopState(broker string) topState {
-	s := topState{broker: broker, list: topOfMissions}
-	s.lists[topOfEvents].newest = true
+func newViewState(broker string) viewState {
+	s := viewState{broker: broker, list: missionList}
+	s.lists[eventList].newest = true
 	return s
 }
 
 // take makes a look the current one if it succeeded.
-func (s *topState) take(look *topLook, trouble func(error) string) {
+func (s *viewState) take(look *snapshot, trouble func(error) string) {
 	s.events = append(s.events, look.events...)
-	s.events = s.events[max(0, len(s.events)-topEvents):]
+	s.events = s.events[max(0, len(s.events)-maxEvents):]
 	s.noMore = ""
 	if look.eventsErr != nil {
 		s.noMore = remote.ErrorText(look.eventsErr)
@@ -72,66 +72,66 @@ func (s *topState) take(look *topLook, trouble func(error) string) {
 	s.look, s.at = *look, look.at
 }
 
-// topOrder is a key's action that topState cannot do itself.
-type topOrder struct {
+// action is a key's action that viewState cannot do itself.
+type action struct {
 	end    bool
 	cancel string // this mission
 }
 
 // key handles a key.
-func (s *topState) key(key *tcell.EventKey) topOrder {
+func (s *viewState) key(key *tcell.EventKey) action {
 	if key.Key() == tcell.KeyCtrlC {
-		return topOrder{end: true}
+		return action{end: true}
 	}
 	switch s.mode {
-	case topFiltering:
+	case modeFiltering:
 		s.edit(key)
-	case topAsking:
-		s.mode = topMoving
+	case modeAsking:
+		s.mode = modeMoving
 		if key.Key() == tcell.KeyRune && (key.Rune() == 'y' || key.Rune() == 'Y') {
 			s.notice = "Cancelling mission " + s.asked + " …"
-			return topOrder{cancel: s.asked}
+			return action{cancel: s.asked}
 		}
 		s.notice = "Mission " + s.asked + " goes on"
-	case topHelping:
-		s.mode = topMoving
+	case modeHelping:
+		s.mode = modeMoving
 	default:
 		s.notice = ""
 		return s.command(key)
 	}
-	return topOrder{}
+	return action{}
 }
 
 // command handles a key that is a command.
-func (s *topState) command(key *tcell.EventKey) topOrder {
+func (s *viewState) command(key *tcell.EventKey) action {
 	if s.move(key) {
-		return topOrder{}
+		return action{}
 	}
 	switch key.Key() {
 	case tcell.KeyTab:
-		s.list = (s.list + 1) % topLists
+		s.list = (s.list + 1) % listCount
 	case tcell.KeyBacktab:
-		s.list = (s.list + topLists - 1) % topLists
+		s.list = (s.list + listCount - 1) % listCount
 	case tcell.KeyEscape:
 		s.filter = ""
 	case tcell.KeyRune:
 		switch key.Rune() {
 		case 'q':
-			return topOrder{end: true}
+			return action{end: true}
 		case '/':
-			s.mode = topFiltering
+			s.mode = modeFiltering
 		case '?':
-			s.mode = topHelping
+			s.mode = modeHelping
 		case 'c':
 			s.ask()
 		}
 	default: // not a command
 	}
-	return topOrder{}
+	return action{}
 }
 
 // move handles a key that moves the selection.
-func (s *topState) move(key *tcell.EventKey) bool {
+func (s *viewState) move(key *tcell.EventKey) bool {
 	l := &s.lists[s.list]
 	steps := map[tcell.Key]int{tcell.KeyUp: -1, tcell.KeyDown: 1, tcell.KeyPgUp: -l.page(), tcell.KeyPgDn: l.page(),
 		tcell.KeyHome: -len(l.rows), tcell.KeyEnd: len(l.rows)}
@@ -146,20 +146,20 @@ func (s *topState) move(key *tcell.EventKey) bool {
 }
 
 // ask asks whether to cancel the selected mission.
-func (s *topState) ask() {
-	l := &s.lists[topOfMissions]
+func (s *viewState) ask() {
+	l := &s.lists[missionList]
 	switch {
-	case s.list != topOfMissions:
+	case s.list != missionList:
 		s.notice = "Missions can be cancelled; Tab goes to their list"
 	case len(l.rows) == 0:
 		s.notice = "No mission is selected"
 	default:
-		s.asked, s.mode = l.rows[l.at].key, topAsking
+		s.asked, s.mode = l.rows[l.at].key, modeAsking
 	}
 }
 
 // edit handles a key that edits the filter.
-func (s *topState) edit(key *tcell.EventKey) {
+func (s *viewState) edit(key *tcell.EventKey) {
 	letters := []rune(s.filter)
 	switch key.Key() {
 	case tcell.KeyRune:
@@ -169,55 +169,55 @@ func (s *topState) edit(key *tcell.EventKey) {
 	case tcell.KeyCtrlU:
 		s.filter = ""
 	case tcell.KeyEnter:
-		s.mode = topMoving
+		s.mode = modeMoving
 	case tcell.KeyEscape:
-		s.filter, s.mode = "", topMoving
+		s.filter, s.mode = "", modeMoving
 	default: // other keys do not edit
 	}
 }
 
-// topRow is a row of a list.
-type topRow struct {
+// tableRow is a row of a list.
+type tableRow struct {
 	key   string // identifies the row, so that it stays selected
-	cells []topCell
+	cells []tableCell
 }
 
-// topCell is text as received, and its colour.
-type topCell struct{ text, colour string }
+// tableCell is text as received, and its colour.
+type tableCell struct{ text, colour string }
 
 // holds reports whether a row contains a text, ignoring case.
-func (r *topRow) holds(text string) bool {
-	return slices.ContainsFunc(r.cells, func(c topCell) bool {
+func (r *tableRow) holds(text string) bool {
+	return slices.ContainsFunc(r.cells, func(c tableCell) bool {
 		return strings.Contains(strings.ToLower(c.text), strings.ToLower(text))
 	})
 }
 
-// topList is a list whose selection stays with its row while rows come and go.
-type topList struct {
-	rows   []topRow // those that match the filter
-	all    int      // the number of rows without the filter
-	key    string   // of the selected row
-	at     int      // the selected row's last index
-	first  int      // the first row shown
-	height int      // the number of rows shown
-	newest bool     // new rows come in at the top, and a selection of the top row stays at the top
+// listState is a list whose selection stays with its row while rows come and go.
+type listState struct {
+	rows   []tableRow // those that match the filter
+	all    int        // the number of rows without the filter
+	key    string     // of the selected row
+	at     int        // the selected row's last index
+	first  int        // the first row shown
+	height int        // the number of rows shown
+	newest bool       // new rows come in at the top, and a selection of the top row stays at the top
 }
 
 // fill replaces the rows.
-func (l *topList) fill(rows []topRow, filter string) {
+func (l *listState) fill(rows []tableRow, filter string) {
 	l.all, l.rows = len(rows), rows
 	if filter != "" {
-		l.rows = slices.DeleteFunc(rows, func(r topRow) bool { return !r.holds(filter) })
+		l.rows = slices.DeleteFunc(rows, func(r tableRow) bool { return !r.holds(filter) })
 	}
 	staysOnTop := l.newest && l.at == 0
-	if i := slices.IndexFunc(l.rows, func(r topRow) bool { return r.key == l.key }); i >= 0 && !staysOnTop {
+	if i := slices.IndexFunc(l.rows, func(r tableRow) bool { return r.key == l.key }); i >= 0 && !staysOnTop {
 		l.at = i
 	}
 	l.selectRow(l.at)
 }
 
 // selectRow selects a row, or the nearest existing one.
-func (l *topList) selectRow(i int) {
+func (l *listState) selectRow(i int) {
 	l.at, l.key = max(0, min(i, len(l.rows)-1)), ""
 	if l.at < len(l.rows) {
 		l.key = l.rows[l.at].key
@@ -225,10 +225,10 @@ func (l *topList) selectRow(i int) {
 }
 
 // page is how far a page key moves.
-func (l *topList) page() int { return max(1, l.height-1) }
+func (l *listState) page() int { return max(1, l.height-1) }
 
 // show returns the rows that fit in height, including the selected one.
-func (l *topList) show(height int) []topRow {
+func (l *listState) show(height int) []tableRow {
 	l.height = height
 	l.first = max(0, min(l.first, l.at, len(l.rows)-height))
 	if l.at >= l.first+height {

@@ -4,14 +4,14 @@ import "testing"
 
 func TestASelectionStaysWithItsRow(t *testing.T) {
 	t.Parallel()
-	rows := func(keys ...string) []topRow {
-		var all []topRow
+	rows := func(keys ...string) []tableRow {
+		var all []tableRow
 		for _, key := range keys {
-			all = append(all, topRow{key, []topCell{{key, ""}}})
+			all = append(all, tableRow{key, []tableCell{{key, ""}}})
 		}
 		return all
 	}
-	var l topList
+	var l listState
 	l.fill(rows("b", "c", "d"), "")
 	l.selectRow(1)
 	l.fill(rows("a", "b", "c", "d"), "")
@@ -26,7 +26,7 @@ func TestASelectionStaysWithItsRow(t *testing.T) {
 	shown := l.show(2)
 	equal(t, "scrolled", shown[0].key+shown[1].key, "de")
 
-	newest := topList{newest: true}
+	newest := listState{newest: true}
 	newest.fill(rows("2", "1"), "")
 	newest.fill(rows("3", "2", "1"), "")
 	equal(t, "the newest", newest.rows[newest.at].key, "3")

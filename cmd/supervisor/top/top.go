@@ -55,9 +55,9 @@ type top struct {
 	console  *ui.Console
 	session  *remote.Session
 	terminal tcell.Screen
-	state    topState
+	state    viewState
 
-	looks  chan topLook
+	looks  chan snapshot
 	orders chan string // results of orders to the supervisor
 	work   sync.WaitGroup
 }
@@ -74,8 +74,8 @@ func runTop(ctx context.Context, c *ui.Console, s *remote.Session, take func() (
 	if err := terminal.Init(); err != nil {
 		return fmt.Errorf("the terminal cannot be used: %w", err)
 	}
-	t := &top{console: c, session: s, terminal: terminal, state: newTopState(s.Conn.ConnectedUrlRedacted()),
-		looks: make(chan topLook), orders: make(chan string)}
+	t := &top{console: c, session: s, terminal: terminal, state: newViewState(s.Conn.ConnectedUrlRedacted()),
+		looks: make(chan snapshot), orders: make(chan string)}
 	defer t.work.Wait()
 	defer terminal.Fini()
 	defer stop() // before the wait: it ends the workers
@@ -100,7 +100,7 @@ func (t *top) run(ctx context.Context) error {
 	events := make(chan tcell.Event)
 	t.goSafely(func() { t.terminal.ChannelEvents(events, ctx.Done()) })
 	t.goSafely(func() { t.poll(ctx) })
-	canvas := &topCanvas{terminal: t.terminal, zone: t.console.Out.Zone, colours: t.console.Out.Colours}
+	canvas := &canvas{terminal: t.terminal, zone: t.console.Out.Zone, colours: t.console.Out.Colours}
 	for {
 		t.state.draw(canvas, time.Now())
 		select {

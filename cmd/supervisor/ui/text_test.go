@@ -65,7 +65,7 @@ func TestEscapedJSONSaysTheSame(t *testing.T) {
 	equal(t, "escaped", EscapeJSON("{\"a\":\"\u009b2J\u202e \x7fü\"}\n"), "{\"a\":\"\\u009b2J\\u202e \\u007fü\"}\n")
 }
 
-func TestHumane(t *testing.T) {
+func TestFormats(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
 		0: "0µs", 900 * time.Microsecond: "900µs", 45 * time.Millisecond: "45ms", 1234 * time.Millisecond: "1.23s",

@@ -6,7 +6,7 @@ import (
 	"syscall"
 )
 
-// SecondInterrupt returns a channel that is closed when the process is interrupted for
+// secondInterrupt returns a channel that is closed when the process is interrupted for
 // the second time, and a function that stops listening.
 func secondInterrupt() (<-chan struct{}, func()) {
 	signals := make(chan os.Signal, 2)

@@ -209,7 +209,7 @@ func runAgent(c *ui.Console, cmd *cobra.Command, o Options, f *agentFlags, comma
 	return err
 }
 
-// traceGoodbye bounds the flush of the last traces when an agent ends.
+// traceFlushTimeout bounds the flush of the last traces when an agent ends.
 const traceFlushTimeout = 5 * time.Second
 
 // worker runs the command for missions, one after the other or several at once.
