@@ -318,3 +318,26 @@ func TestServeWithAnExternalBroker(t *testing.T) {
 	c.interrupt()
 	equal(t, "exit code", c.wait(t), 0)
 }
+
+// Help fits the terminal, and its flags that say where to connect are a group of their own.
+func TestHelpIsWrapped(t *testing.T) {
+	t.Parallel()
+	const width = 72
+	for _, args := range [][]string{{"--help"}, {"missions", "list", "--help"}, {"agent", "run", "--help"}} {
+		var out bytes.Buffer
+		c := newCLI(strings.NewReader(""), &out, &out)
+		c.Out.Width = width
+		if code := c.run(t.Context(), args); code != exitOK {
+			t.Fatalf("%v: exit code %d: %s", args, code, out.String())
+		}
+		_, flags, _ := strings.Cut(out.String(), "\nFlags:\n")
+		for line := range strings.Lines(flags) {
+			if words := strings.Fields(line); len(line) > width+1 && len(words) > 3 {
+				t.Errorf("%v: a line of %d characters: %s", args, len(line), line)
+			}
+		}
+		if len(args) > 1 && !strings.Contains(flags, "\nConnection flags:\n") {
+			t.Errorf("%v: no group of flags says where to connect:\n%s", args, flags)
+		}
+	}
+}

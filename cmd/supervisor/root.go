@@ -60,6 +60,7 @@ find their broker the way the nats CLI does.`,
 	)
 	root.AddCommand(client.Commands(c.Console)...)
 	root.SetHelpCommand(helpCommand())
+	ui.WrapHelp(root, c.Out.Width)
 	return root
 }
 

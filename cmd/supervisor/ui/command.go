@@ -2,6 +2,7 @@ package ui
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -39,6 +40,16 @@ func wantedOf(flag *pflag.Flag) string {
 		return "a whole number"
 	}
 	return "a list of words" // an unclosed quote
+}
+
+// WrapHelp wraps the flags in the help of a command and of its subcommands to the width
+// of the terminal, and names the group of flags that say where to connect. A width of 0
+// is no limit.
+func WrapHelp(cmd *cobra.Command, width int) {
+	cmd.SetUsageTemplate(strings.NewReplacer(
+		"Flags.FlagUsages", fmt.Sprintf("Flags.FlagUsagesWrapped %d", width),
+		"Global Flags:", "Connection flags:",
+	).Replace(cmd.UsageTemplate()))
 }
 
 // PlainHelp removes the quotes from the flags' descriptions. They mark the value's name
