@@ -19,6 +19,7 @@ import (
 	"missioncontrol/supervisor/alerts"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/natsapi"
+	"missioncontrol/test/fatal"
 	"missioncontrol/wakeup"
 )
 
@@ -44,6 +45,11 @@ func newFleet(t *testing.T) *fleet {
 }
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+// testTimeout bounds every wait of these tests. Only a failure uses it up.
+const testTimeout = 20 * time.Second
+
+var must = fatal.If
 
 func (f *fleet) connect() *nats.Conn {
 	f.t.Helper()
