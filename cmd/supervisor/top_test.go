@@ -203,7 +203,7 @@ func TestTopFollowsTheTerminalsSize(t *testing.T) {
 		d.press("j") // something happens
 		if size[0] == 60 {
 			page := d.until(t, "one list", func(page string) bool { return !strings.Contains(page, "Agents: ") })
-			contains(t, page, "Running missions: 1", "0198c5b0-6f3c-7c55-9d3a-2b8c1de0a", "a long name")
+			contains(t, page, "Running missions: 1", "0198c5…e0a001", "a long name")
 		}
 	}
 	d.SetSize(100, 30)

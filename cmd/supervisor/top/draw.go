@@ -100,7 +100,9 @@ func (s *viewState) drawList(c *canvas, list, y, height, width int) {
 		if focused && l.first+i == l.at {
 			c.base = tcell.AttrReverse
 		}
-		c.row(y+2+i, widths, rows[i].cells, width)
+		cells := slices.Clone(rows[i].cells)
+		cells[0].text = ui.CutMiddle(cells[0].text, widths[0])
+		c.row(y+2+i, widths, cells, width)
 		c.base = 0
 	}
 }
@@ -128,6 +130,7 @@ func (s *viewState) figure(list int) string {
 const (
 	maxColumnWidth = 36 // of a column, except the last one
 	minRoom        = 20 // that the last column should have
+	minIDWidth     = 13 // of an id that is cut in the middle
 )
 
 // columnWidths fits columns to their contents. A column that must go gets a width of 0.
@@ -143,17 +146,17 @@ func columnWidths(list int, rows []tableRow, width int) []int {
 		}
 		left -= widths[i] + 2
 	}
+	if list != eventList && left < minRoom { // a shortened id is still recognizable
+		narrower := max(min(widths[0], minIDWidth), widths[0]-(minRoom-left))
+		left += widths[0] - narrower
+		widths[0] = narrower
+	}
 	for _, name := range dropOrder[list] {
 		if left < minRoom {
 			i := slices.Index(names, name)
 			left += widths[i] + 2
 			widths[i] = 0
 		}
-	}
-	if lacking := minRoom - left; lacking > 0 { // a shortened id is still recognizable
-		narrower := max(8, widths[0]-lacking)
-		left += widths[0] - narrower
-		widths[0] = narrower
 	}
 	widths[last] = max(0, left)
 	return widths

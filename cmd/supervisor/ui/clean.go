@@ -97,6 +97,17 @@ func Shorten(s string, most int) string {
 	return string([]rune(s)[:most-1]) + "…"
 }
 
+// CutMiddle shortens an id to a number of characters. Its end stays, because the ids of
+// missions that were created together begin alike.
+func CutMiddle(id string, most int) string {
+	runes := []rune(id)
+	if len(runes) <= most || most < 3 {
+		return id
+	}
+	end := most / 2
+	return string(runes[:most-1-end]) + "…" + string(runes[len(runes)-end:])
+}
+
 // ShownWidth returns how many terminal cells a text takes, without colours.
 func ShownWidth(s string) int { return text.StringWidthWithoutEscSequences(s) }
 
