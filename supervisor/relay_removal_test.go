@@ -13,15 +13,21 @@ import (
 	"missioncontrol/supervisor"
 )
 
-// events connects to the broker as the stream's owner does.
-func (r *relayRig) events(url string) jetstream.Stream {
+// jetStream connects to the broker as the stream's owner does.
+func (r *relayRig) jetStream(url string) jetstream.JetStream {
 	r.t.Helper()
 	nc, err := nats.Connect(url)
 	must(r.t, err)
 	r.t.Cleanup(nc.Close)
 	js, err := jetstream.New(nc)
 	must(r.t, err)
-	stream, err := js.Stream(r.t.Context(), "EVENTS")
+	return js
+}
+
+// events returns the event stream.
+func (r *relayRig) events(url string) jetstream.Stream {
+	r.t.Helper()
+	stream, err := r.jetStream(url).Stream(r.t.Context(), "EVENTS")
 	must(r.t, err)
 	return stream
 }
@@ -29,11 +35,7 @@ func (r *relayRig) events(url string) jetstream.Stream {
 // limit changes the stream's settings.
 func (r *relayRig) limit(url string, change func(*jetstream.StreamConfig)) {
 	r.t.Helper()
-	nc, err := nats.Connect(url)
-	must(r.t, err)
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	must(r.t, err)
+	js := r.jetStream(url)
 	stream, err := js.Stream(r.t.Context(), "EVENTS")
 	must(r.t, err)
 	cfg := stream.CachedInfo().Config
@@ -104,12 +106,7 @@ var removals = map[string]func(t *testing.T, r *relayRig, url string){
 // telemetry stores an event that is not durable.
 func (r *relayRig) telemetry(url string) {
 	r.t.Helper()
-	nc, err := nats.Connect(url)
-	must(r.t, err)
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	must(r.t, err)
-	_, err = js.Publish(r.t.Context(), "events.test.telemetry", make([]byte, 800))
+	_, err := r.jetStream(url).Publish(r.t.Context(), "events.test.telemetry", make([]byte, 800))
 	must(r.t, err)
 }
 
