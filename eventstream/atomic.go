@@ -18,26 +18,26 @@ const maxAtomicEvents = 500
 var errBatchRefused = errors.New("the broker refused the batch")
 
 // commitAll stores events in atomic batches, one after the other. Its results are
-// those of PublishBatch.
+// those of PublishBatchWhile.
 //
 // A batch that is rejected, or that cannot be built, is sent again one event at a
 // time. Events stored by an earlier batch with an unknown outcome are then
 // recognised by their IDs, and the event that caused the rejection is found.
-func (s *Stream) commitAll(ctx context.Context, sess *session, events []charter.Event) (stored int, err error) {
+func (s *Stream) commitAll(ctx context.Context, sess *session, events []charter.Event) (ack BatchAck, err error) {
 	limit := min(maxAtomicEvents, s.cfg.MaxInFlight)
-	for err == nil && stored < len(events) {
-		rest := events[stored:]
+	for err == nil && ack.Stored < len(events) {
+		rest := events[ack.Stored:]
 		rest = rest[:min(len(rest), limit)]
-		n := 0
+		var part BatchAck
 		if len(rest) > 1 {
-			n, err = s.commit(ctx, sess, rest)
+			part, err = s.commit(ctx, sess, rest)
 		}
 		if len(rest) == 1 || nothingStored(err) {
-			n, err = s.pipeline(ctx, sess, rest, 1)
+			part, err = s.pipeline(ctx, sess, rest, 1)
 		}
-		stored += n
+		ack.add(part)
 	}
-	return stored, err
+	return ack, err
 }
 
 // nothingStored reports whether a batch failed without storing anything, so that
@@ -46,26 +46,26 @@ func nothingStored(err error) bool {
 	return errors.Is(err, errBatchRefused) || errors.Is(err, ErrRefused) || errors.Is(err, ErrUnpublishable) || errors.Is(err, ErrPending)
 }
 
-// commit stores as many of the first events as fit into one batch, all or none, and
-// returns their number. After an error it is unknown whether they were stored,
+// commit stores as many of the first events as fit into one batch, all or none. The
+// broker acknowledges the last one, which is the newest. After an error it is unknown whether they were stored,
 // unless nothingStored(err).
-func (s *Stream) commit(ctx context.Context, sess *session, events []charter.Event) (int, error) {
+func (s *Stream) commit(ctx context.Context, sess *session, events []charter.Event) (BatchAck, error) {
 	if err := sess.durable.acquire(ctx); err != nil {
-		return 0, err
+		return BatchAck{}, err
 	}
 	result := commitment{health: s.health, batch: uuid.NewString(), out: make(chan outcome, 1)}
 	n, err := s.sendBatch(ctx, sess, events, &result)
 	if err != nil {
-		return 0, err
+		return BatchAck{}, err
 	}
 	select {
 	case o := <-result.out:
 		if o.err != nil {
-			return 0, o.err
+			return BatchAck{}, o.err
 		}
-		return n, nil
+		return BatchAck{Stored: n, Newest: n - 1, Seq: o.seq}, nil
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		return BatchAck{}, ctx.Err()
 	}
 }
 

@@ -57,6 +57,7 @@ func (s *Stream) Consume(ctx context.Context, cfg ConsumerConfig, handler Handle
 // run attaches and pulls until ctx ends or the configuration proves invalid.
 func (c *consumer) run(ctx context.Context) error {
 	defer c.attached(false)
+	defer c.stream.health.refuse(c, "")
 	wait := backoff{first: c.stream.cfg.ProbeWait, most: c.stream.cfg.ProbeMaxWait}
 	for {
 		sess, err := c.stream.awaitSession(ctx)
@@ -68,6 +69,7 @@ func (c *consumer) run(ctx context.Context) error {
 		}
 		c.sess = sess
 		if err = c.attach(ctx); err == nil {
+			c.refused("")
 			c.attached(true)
 			since := time.Now()
 			err = c.pull(ctx)
@@ -92,11 +94,20 @@ func (c *consumer) detached(err error) {
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		c.sess.reportFailure(ErrNoStream)
 	}
+	if text := refusedText(err); text != "" {
+		c.refused(text)
+	}
 	c.note(err)
 	if c.status.Attached && !c.sess.ended() {
 		c.log.Warn("consumer interrupted", "error", err)
 	}
 	c.attached(false)
+}
+
+// refused records why the broker refuses the consumer, or that it does not.
+func (c *consumer) refused(text string) {
+	c.stream.health.refuse(c, text)
+	c.status.Refused = text
 }
 
 // attach finds or creates the durable consumer, and opens the ledger if it is used.
@@ -124,7 +135,7 @@ func (c *consumer) attach(ctx context.Context) error {
 		c.pulls, err = stream.UpdateConsumer(ctx, want)
 	}
 	if err != nil {
-		return consumerError(c.cfg.Durable, err)
+		return consumerError(c.cfg.Durable, c.sess, err)
 	}
 	if c.cfg.Remember {
 		c.ledger, err = openLedger(ctx, c.sess)
@@ -191,12 +202,15 @@ func matches(want, have jetstream.ConsumerConfig) bool {
 
 // consumerError detects a consumer that can never be created as configured. The
 // broker also returns a limit of the stream as a bad request.
-func consumerError(durable string, err error) error {
+func consumerError(durable string, sess *session, err error) error {
 	var apiErr *jetstream.APIError
 	if errors.As(err, &apiErr) && apiErr.Code == 400 && apiErr.ErrorCode != jetstream.JSErrCodeMaximumConsumersLimit {
 		return badConfig("the broker refuses the consumer %s: %v", durable, apiErr)
 	}
-	return err
+	if isTimeout(err) {
+		err = sess.withAsyncError(err)
+	}
+	return refusedConsumer(err)
 }
 
 // pull handles what the broker delivers, in order, until ctx ends or something

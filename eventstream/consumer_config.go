@@ -83,6 +83,9 @@ type ConsumerStatus struct {
 	DeadLettered uint64
 	// Remembered counts redeliveries acknowledged without calling the handler.
 	Remembered uint64
+	// Refused is a sentence that says why the broker refuses the consumer; empty while
+	// it does not.
+	Refused string
 	// LastError is the text of the most recent failure, of a handler or of the
 	// consumer itself.
 	LastError string

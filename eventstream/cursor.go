@@ -37,8 +37,9 @@ type cursor struct {
 	since time.Time // what was stored earlier is not wanted
 	until uint64    // 0 for no end
 
-	begun    bool // whether there was ever a consumer
-	rejected bool // whether the function that gets the events has failed
+	asked    func(error) // if set, called with the outcome of each request for a consumer
+	begun    bool        // whether there was ever a consumer
+	rejected bool        // whether the function that gets the events has failed
 
 	consumer jetstream.Consumer // nil: the next one has yet to be made
 	received uint64             // messages of the consumer
@@ -212,7 +213,12 @@ func (c *cursor) attach(ctx context.Context) (err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
-	if c.consumer, err = c.js.CreateConsumer(ctx, c.stream, cfg); err != nil {
+	c.consumer, err = c.js.CreateConsumer(ctx, c.stream, cfg)
+	err = refusedConsumer(err)
+	if c.asked != nil {
+		c.asked(err)
+	}
+	if err != nil {
 		return err
 	}
 	c.begun, c.received, c.pending = true, 0, 1

@@ -26,6 +26,9 @@ type Follower struct {
 	Begin func(after uint64)
 	// Event is called for every event, in order.
 	Event func(Stored)
+	// Refused, if set, is called with a sentence when the broker refuses the consumer that
+	// reads, and with "" once it no longer does. Follow goes on trying.
+	Refused func(reason string)
 }
 
 // Follow passes what is stored to a follower, until ctx ends. It waits through outages and
@@ -37,12 +40,13 @@ func (s *Stream) Follow(ctx context.Context, f Follower) error {
 	}
 	wait := backoff{first: s.cfg.ProbeWait, most: s.cfg.ProbeMaxWait}
 	c := cursor{filter: f.Filter, since: f.Since}
+	defer s.health.refuse(&c, "")
 	for {
 		sess, err := s.awaitSession(ctx)
 		if err != nil {
 			return err
 		}
-		c.source = s.source(sess)
+		c.source, c.asked = s.source(sess), func(err error) { s.refused(sess, &c, &f, err) }
 		since := time.Now()
 		err = s.during(ctx, sess, func(ctx context.Context) error { return c.follow(ctx, &f) })
 		if ctx.Err() != nil {
@@ -53,6 +57,21 @@ func (s *Stream) Follow(ctx context.Context, f Follower) error {
 		}
 		s.log.Debug("following the event stream was interrupted", "error", err)
 		wait.sleep(ctx, nil)
+	}
+}
+
+// refused records whether the broker refuses a follower's consumer.
+func (s *Stream) refused(sess *session, c *cursor, f *Follower, err error) {
+	if isTimeout(err) { // a lack of permission shows only as an asynchronous error
+		err = refusedConsumer(sess.withAsyncError(err))
+	}
+	text := refusedText(err)
+	if err != nil && text == "" {
+		return // nothing is known
+	}
+	s.health.refuse(c, text)
+	if f.Refused != nil {
+		f.Refused(text)
 	}
 }
 

@@ -36,6 +36,50 @@ func (s *Stream) Last(ctx context.Context, eventType string) (charter.Event, uin
 	return event, seq, nil
 }
 
+// At returns the message stored at a sequence, of whatever type it is, or
+// [ErrNotFound] if the stream has no message there, or no longer.
+func (s *Stream) At(ctx context.Context, seq uint64) (Stored, error) {
+	sess, err := s.session()
+	if err != nil {
+		return Stored{}, err
+	}
+	found, err := s.stored(ctx, sess, messageRequest{From: seq})
+	if err != nil {
+		return Stored{}, fmt.Errorf("reading message %d of the stream: %w", seq, err)
+	}
+	return found, nil
+}
+
+// Extent tells one life of a stream from another, and how far it has come.
+type Extent struct {
+	// Created is when the stream was created. A restore from a snapshot keeps it.
+	Created time.Time
+	// Last is the sequence given last; 0 for none. It stays when messages are removed,
+	// by a purge, by hand or by the stream's limits, and is lower after the broker has
+	// lost messages.
+	Last uint64
+}
+
+// Extent returns the stream's extent, according to its leader.
+func (s *Stream) Extent(ctx context.Context) (Extent, error) {
+	sess, err := s.session()
+	if err != nil {
+		return Extent{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.AckTimeout)
+	defer cancel()
+	stream, err := sess.js.Stream(ctx, s.cfg.StreamName)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		err = ErrNoStream
+	}
+	if err != nil {
+		sess.reportFailure(err)
+		return Extent{}, fmt.Errorf("reading the stream's last sequence: %w", err)
+	}
+	info := stream.CachedInfo()
+	return Extent{Created: info.Created, Last: info.State.LastSeq}, nil
+}
+
 func (s *Stream) last(ctx context.Context, sess *session, eventType string) (charter.Event, uint64, error) {
 	found, err := s.stored(ctx, sess, messageRequest{LastFor: eventSubject(eventType)})
 	if err != nil {

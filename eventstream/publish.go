@@ -92,7 +92,27 @@ func (s single) settle(_ int, o outcome) {
 // A batch never spans two connections. The package documentation says what that
 // guarantees about the order.
 func (s *Stream) PublishBatch(ctx context.Context, events []charter.Event) (stored int, err error) {
-	return s.PublishBatchWhile(ctx, nil, events)
+	ack, err := s.PublishBatchWhile(ctx, nil, events)
+	return ack.Stored, err
+}
+
+// BatchAck says what is stored of a batch.
+type BatchAck struct {
+	// Stored is the length of the prefix that is known to be stored.
+	Stored int
+	// Newest is the index, within that prefix, of the event with the highest sequence
+	// in the stream, and Seq is that sequence. It is not always the last one: a repeated
+	// event keeps the sequence that it had. Seq is 0 if nothing is stored.
+	Newest int
+	Seq    uint64
+}
+
+// add extends the prefix by what is stored of the events behind it.
+func (a *BatchAck) add(more BatchAck) {
+	if more.Seq > a.Seq {
+		a.Newest, a.Seq = a.Stored+more.Newest, more.Seq
+	}
+	a.Stored += more.Stored
 }
 
 // PublishBatchWhile is PublishBatch, but it sends nothing and returns [ErrChanged]
@@ -100,36 +120,36 @@ func (s *Stream) PublishBatch(ctx context.Context, events []charter.Event) (stor
 // that asked for the end of the stream after it got the channel knows that the
 // batch goes to the broker that answered, or nowhere. It cannot reach a broker that
 // restarted in between and lost data it had not written to disk.
-func (s *Stream) PublishBatchWhile(ctx context.Context, changed <-chan struct{}, events []charter.Event) (stored int, err error) {
+func (s *Stream) PublishBatchWhile(ctx context.Context, changed <-chan struct{}, events []charter.Event) (ack BatchAck, err error) {
 	if len(events) == 0 {
-		return 0, nil
+		return BatchAck{}, nil
 	}
 	sess, err := s.begin()
 	if err != nil {
-		return 0, err
+		return BatchAck{}, err
 	}
 	defer s.publishers.Done()
 	// A session that replaced another one went live after a change.
 	if changed != nil && changed != s.Changed() {
-		return 0, ErrChanged
+		return BatchAck{}, ErrChanged
 	}
 	switch sess.layout.Load().order {
 	case pipelined:
-		stored, err = s.pipeline(ctx, sess, events, s.cfg.MaxInFlight)
+		ack, err = s.pipeline(ctx, sess, events, s.cfg.MaxInFlight)
 	case atomically:
-		stored, err = s.commitAll(ctx, sess, events)
+		ack, err = s.commitAll(ctx, sess, events)
 	case oneByOne:
-		stored, err = s.pipeline(ctx, sess, events, 1)
+		ack, err = s.pipeline(ctx, sess, events, 1)
 	}
 	if err != nil {
-		err = publishFailure(&events[stored], err)
+		err = publishFailure(&events[ack.Stored], err)
 	}
-	return stored, err
+	return ack, err
 }
 
 // pipeline sends events with at most limit in flight, until the end or the first
-// failure. Its results are those of PublishBatch.
-func (s *Stream) pipeline(ctx context.Context, sess *session, events []charter.Event, limit int) (stored int, err error) {
+// failure. Its results are those of PublishBatchWhile.
+func (s *Stream) pipeline(ctx context.Context, sess *session, events []charter.Event, limit int) (BatchAck, error) {
 	b := newBatch(s.health, len(events), limit)
 	b.sendAll(ctx, s.closing, sess, events)
 	b.awaitAll(ctx)
@@ -143,8 +163,8 @@ type batch struct {
 	wake   wakeup.Signal // something was settled
 
 	mu       sync.Mutex
-	sizes    []int // body sizes in flight, by index
-	stored   []bool
+	sizes    []int    // body sizes in flight, by index
+	seqs     []uint64 // of the stored messages; else 0
 	inFlight int
 	bytes    int   // bytes in flight
 	failedAt int   // the lowest index that failed
@@ -152,7 +172,7 @@ type batch struct {
 }
 
 func newBatch(h *health, n, limit int) *batch {
-	return &batch{health: h, limit: limit, wake: wakeup.New(), sizes: make([]int, n), stored: make([]bool, n), failedAt: n}
+	return &batch{health: h, limit: limit, wake: wakeup.New(), sizes: make([]int, n), seqs: make([]uint64, n), failedAt: n}
 }
 
 // sendAll sends until the end or the first failure.
@@ -200,8 +220,8 @@ func (b *batch) awaitAll(ctx context.Context) {
 	if err := b.await(ctx, func() bool { return b.inFlight == 0 }); err != nil {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		for i, ok := range b.stored[:b.failedAt] {
-			if !ok {
+		for i, seq := range b.seqs[:b.failedAt] {
+			if seq == 0 {
 				b.failedAt, b.err = i, err
 				return
 			}
@@ -256,17 +276,24 @@ func (b *batch) settle(i int, o outcome) {
 		b.fail(i, o.err)
 	}
 	b.mu.Lock()
-	b.stored[i] = o.err == nil
+	if o.err == nil {
+		b.seqs[i] = o.seq
+	}
 	b.inFlight--
 	b.bytes -= b.sizes[i]
 	b.mu.Unlock()
 	b.wake.Send()
 }
 
-// result returns the length of the prefix known to be stored, and the error after
-// it.
-func (b *batch) result() (int, error) {
+// result returns the prefix known to be stored, and the error after it.
+func (b *batch) result() (ack BatchAck, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.failedAt, b.err
+	for i, seq := range b.seqs[:b.failedAt] {
+		if seq > ack.Seq {
+			ack.Newest, ack.Seq = i, seq
+		}
+	}
+	ack.Stored = b.failedAt
+	return ack, b.err
 }

@@ -27,6 +27,9 @@ type Status struct {
 	Reason string
 	// Since is when the state began.
 	Since time.Time
+	// Refused is a sentence that says why the broker refuses a consumer to somebody who
+	// waits for events on this stream; empty if it refuses none.
+	Refused string
 	// Published counts acknowledged events, telemetry and durable, including
 	// duplicates.
 	Published uint64
@@ -59,13 +62,14 @@ type health struct {
 	lastErr   string
 	lastErrAt time.Time
 	changed   chan struct{}
+	refused   map[any]string // by reader, why the broker refuses its consumer
 }
 
 func newHealth(log *slog.Logger, broker string) *health {
 	return &health{
 		log: log, broker: broker,
 		state: Degraded, reason: "no connection has been made yet", since: time.Now(),
-		changed: make(chan struct{}),
+		changed: make(chan struct{}), refused: map[any]string{},
 	}
 }
 
@@ -73,8 +77,12 @@ func newHealth(log *slog.Logger, broker string) *health {
 func (h *health) snapshot() Status {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	refused := ""
+	for _, text := range h.refused { // they seldom differ
+		refused = max(refused, text)
+	}
 	return Status{
-		State: h.state, Reason: h.reason, Since: h.since,
+		State: h.state, Reason: h.reason, Since: h.since, Refused: refused,
 		Published: h.published.Load(), Dropped: h.dropped.Load(), Duplicates: h.duplicates.Load(),
 		LastError: h.lastErr, LastErrorAt: h.lastErrAt,
 		BrokerURL: h.broker,

@@ -55,8 +55,8 @@ func TestABatchIsForTheBrokerThatWasLookedAt(t *testing.T) {
 		return []charter.Event{charter.New(charter.HealthChecked{Status: "ok", CheckedAt: now}, now)}
 	}
 	looked := connected(nil)
-	if stored, err := s.PublishBatchWhile(t.Context(), looked, event()); stored != 1 || err != nil {
-		t.Fatalf("stored %d: %v", stored, err)
+	if ack, err := s.PublishBatchWhile(t.Context(), looked, event()); ack.Stored != 1 || err != nil {
+		t.Fatalf("stored %d: %v", ack.Stored, err)
 	}
 	if copies := s.Status().Copies; copies != 1 {
 		t.Errorf("the stream has %d copies", copies)
@@ -74,10 +74,10 @@ func TestABatchIsForTheBrokerThatWasLookedAt(t *testing.T) {
 	}
 	start(port)
 	again := connected(looked)
-	if stored, err := s.PublishBatchWhile(t.Context(), looked, event()); stored != 0 || !errors.Is(err, eventstream.ErrChanged) {
-		t.Fatalf("stored %d: %v", stored, err)
+	if ack, err := s.PublishBatchWhile(t.Context(), looked, event()); ack.Stored != 0 || !errors.Is(err, eventstream.ErrChanged) {
+		t.Fatalf("stored %d: %v", ack.Stored, err)
 	}
-	if stored, err := s.PublishBatchWhile(t.Context(), again, event()); stored != 1 || err != nil {
-		t.Fatalf("stored %d: %v", stored, err)
+	if ack, err := s.PublishBatchWhile(t.Context(), again, event()); ack.Stored != 1 || err != nil {
+		t.Fatalf("stored %d: %v", ack.Stored, err)
 	}
 }

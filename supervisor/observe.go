@@ -70,10 +70,21 @@ func (s *Service) checkStream() api.StreamCheck {
 		Check:     api.Check{Status: api.HealthOK},
 		Published: status.Published, Dropped: status.Dropped, Duplicates: status.Duplicates,
 	}
-	if status.State != eventstream.Connected {
+	switch {
+	case status.State != eventstream.Connected:
 		check.Check = api.Check{Status: api.HealthDegraded, Message: status.Reason}
+	case status.Refused != "":
+		check.Check = api.Check{Status: api.HealthDegraded, Message: status.Refused}
 	}
 	return check
+}
+
+// streamState returns whether the event stream takes events, as a health status.
+func (s *Service) streamState() string {
+	if s.cfg.Stream.Status().State != eventstream.Connected {
+		return api.HealthDegraded
+	}
+	return api.HealthOK
 }
 
 // checkDeaths reports whether the end of an agent's connection is noticed at once. It
@@ -121,7 +132,7 @@ func (s *Service) StatusForEach(ctx context.Context, callers []api.Caller) (api.
 // status returns the statistics as a reply.
 func (s *Service) status(counts missions.Counts) api.Status {
 	return api.Status{
-		Status:                 s.checkStream().Status,
+		Status:                 s.streamState(),
 		Timestamp:              missions.At(time.Now()),
 		TotalMissions:          counts.Total(),
 		RunningMissions:        counts.ByStatus[missions.Running],

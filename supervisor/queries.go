@@ -50,7 +50,8 @@ type queries struct {
 	minutes map[int64]map[string]int64
 	lastAt  map[string]time.Time
 	idle    *time.Timer   // ends reading; nil while nothing reads
-	caught  chan struct{} // closed when the past has been read
+	caught  chan struct{} // closed when the past has been read, or cannot be
+	refused string        // why the broker refuses the consumer
 }
 
 // notInToken is what the name of a durable consumer cannot hold.
@@ -68,8 +69,7 @@ func newQueries(stream queryStream, supervisorID string, log *slog.Logger) *quer
 // event stream shows. While the stream is degraded, the counts are those from before.
 func (s *Service) Queries(ctx context.Context, _ api.Empty) (api.Queries, error) {
 	caught := s.queries.look()
-	state := s.cfg.Stream.Status().State
-	if state == eventstream.Connected {
+	if s.cfg.Stream.Status().State == eventstream.Connected {
 		select {
 		case <-caught:
 		case <-time.After(queryTimeout):
@@ -78,12 +78,16 @@ func (s *Service) Queries(ctx context.Context, _ api.Empty) (api.Queries, error)
 		}
 	}
 	reply := s.queries.count()
-	reply.State = string(state)
+	status := s.cfg.Stream.Status()
+	reply.State, reply.Reason = string(status.State), status.Reason
+	if refused := s.queries.refusal(); status.State == eventstream.Connected && refused != "" {
+		reply.State, reply.Reason = string(eventstream.Degraded), refused
+	}
 	return reply, nil
 }
 
 // look keeps the stream being read for a while. It returns a channel that is closed
-// when the past has been read.
+// when the past has been read, or cannot be.
 func (q *queries) look() <-chan struct{} {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -129,15 +133,36 @@ func (q *queries) read(ctx context.Context) {
 	err = q.stream.Consume(ctx, eventstream.ConsumerConfig{
 		Durable: q.durable, Filter: []string{charter.StatusQueried{}.EventType()},
 		Start: eventstream.StartAfter, After: q.begin(end), Inactive: queryForgotten,
-		OnStatus: func(status eventstream.ConsumerStatus) {
-			if status.Attached && status.Pending == 0 {
-				q.catch()
-			}
-		},
+		OnStatus: q.onStatus,
 	}, func(_ context.Context, d eventstream.Delivery) error { q.add(&d); return nil })
 	if ctx.Err() == nil && !errors.Is(err, eventstream.ErrClosed) {
 		q.log.Warn("who asks for the status cannot be read", "error", err)
+		q.refuse(err.Error())
+		q.catch()
 	}
+}
+
+// onStatus is called when the state of the consumer has changed.
+func (q *queries) onStatus(status eventstream.ConsumerStatus) {
+	if status.Attached || status.Refused != "" {
+		q.refuse(status.Refused)
+	}
+	if status.Attached && status.Pending == 0 || status.Refused != "" {
+		q.catch()
+	}
+}
+
+// refuse records why the broker refuses the consumer, or that it does not.
+func (q *queries) refuse(reason string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.refused = reason
+}
+
+func (q *queries) refusal() string {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.refused
 }
 
 // begin returns the sequence behind which to begin when the stream's last event is end.
@@ -150,7 +175,7 @@ func (q *queries) begin(end uint64) uint64 {
 	return max(q.last, end-min(end, queryBacklog))
 }
 
-// catch records that the past has been read.
+// catch records that the past has been read, or cannot be.
 func (q *queries) catch() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

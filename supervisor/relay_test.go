@@ -269,13 +269,13 @@ type gappy struct {
 	refused *atomic.Bool
 }
 
-func (g gappy) PublishBatchWhile(ctx context.Context, changed <-chan struct{}, events []charter.Event) (int, error) {
+func (g gappy) PublishBatchWhile(ctx context.Context, changed <-chan struct{}, events []charter.Event) (eventstream.BatchAck, error) {
 	const at = 3
 	if len(events) <= at+1 || g.refused.Swap(true) {
 		return g.Stream.PublishBatchWhile(ctx, changed, events)
 	}
-	_, err := g.Stream.PublishBatchWhile(ctx, changed, slices.Concat(events[:at], events[at+1:]))
-	return at, errors.Join(err, eventstream.ErrRefused)
+	ack, err := g.Stream.PublishBatchWhile(ctx, changed, slices.Concat(events[:at], events[at+1:]))
+	return eventstream.BatchAck{Stored: at, Newest: at - 1, Seq: ack.Seq - uint64(ack.Stored-at)}, errors.Join(err, eventstream.ErrRefused)
 }
 
 // An event that the broker refuses while it accepts later ones is not lost, although

@@ -18,7 +18,7 @@ func (s *Service) Watch(ctx context.Context, request api.EventsRequest, to live.
 // error. It reads the counters once a second and, unlike Status, emits no event.
 func (s *Service) WatchStatus(ctx context.Context, to live.StatusWatcher) error {
 	return live.WatchStatus(ctx, live.StatusSource{
-		Counts: s.counts.Get, Status: s.status, Stream: func() string { return s.checkStream().Status },
+		Counts: s.counts.Get, Status: s.status, Stream: s.streamState,
 		Error: s.wire, Changed: s.cfg.Stream.Changed,
 	}, to)
 }

@@ -146,7 +146,9 @@ func TestTheDoctorKnowsTheStreamsSettings(t *testing.T) {
 	found, _ := diagnosis(t, url)
 	wants(t, found, "stream", wrong, "there is no stream EVENTS", "start a supervisor")
 	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "EVENTS", Subjects: []string{"events.mission.>"}, Storage: jetstream.MemoryStorage,
-		Retention: jetstream.InterestPolicy, Discard: jetstream.DiscardNew, Duplicates: time.Second, MaxAge: time.Minute, NoAck: true})
+		Retention: jetstream.InterestPolicy, Discard: jetstream.DiscardNew, Duplicates: time.Second, MaxAge: time.Minute, NoAck: true, MaxConsumers: 1})
+	must(t, err)
+	_, err = js.CreateConsumer(t.Context(), "EVENTS", jetstream.ConsumerConfig{Durable: "theirs", AckPolicy: jetstream.AckExplicitPolicy})
 	must(t, err)
 	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "GREEDY", Subjects: []string{"supervisor.missions.*"}, NoAck: true})
 	must(t, err)
@@ -160,6 +162,7 @@ func TestTheDoctorKnowsTheStreamsSettings(t *testing.T) {
 	wants(t, found, "stream_duplicates", doubt, "for 1 second only, and should for 2 minutes", "--dupe-window 2m0s")
 	wants(t, found, "stream_max_age", doubt, "1 minute")
 	wants(t, found, "stream_ack", wrong)
+	wants(t, found, "stream_consumers", wrong, "EVENTS may have 1 consumer and has them", "nats consumer rm EVENTS")
 	if f, there := found["stream_settings"]; there {
 		t.Errorf("all the same: %+v", f)
 	}

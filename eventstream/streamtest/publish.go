@@ -26,6 +26,7 @@ var publishTests = []test{
 	{"BatchesFromManyCallers", testManyCallers},
 	{"PublishHonoursItsContext", testPublishContext},
 	{"Last", testLast},
+	{"Extent", testExtent},
 }
 
 func testMessage(b *bench) {
@@ -258,5 +259,46 @@ func testLast(b *bench) {
 	}
 	if _, _, err := s.Last(b.ctx(), "mission..x"); !errors.Is(err, eventstream.ErrConfig) {
 		b.Errorf("last of a malformed type: %v, want ErrConfig", err)
+	}
+}
+
+func testExtent(b *bench) {
+	s := b.connected()
+	fresh, err := s.Extent(b.ctx())
+	b.must(err)
+	if fresh.Last != 0 || fresh.Created.IsZero() {
+		b.Errorf("a new stream: %+v", fresh)
+	}
+	events := batchOf(0, 10)
+	if ack, err := s.PublishBatchWhile(b.ctx(), nil, events[:6]); ack != (eventstream.BatchAck{Stored: 6, Newest: 5, Seq: 6}) {
+		b.Errorf("acknowledged %+v, %v", ack, err)
+	}
+	// The events that are repeated keep their sequences.
+	again := slices.Concat(events[6:8], events[2:6])
+	if ack, err := s.PublishBatchWhile(b.ctx(), nil, again); ack != (eventstream.BatchAck{Stored: 6, Newest: 1, Seq: 8}) {
+		b.Errorf("acknowledged %+v, %v", ack, err)
+	}
+	found, err := s.At(b.ctx(), 8)
+	b.must(err)
+	if e, err := charter.Decode(found.Data); err != nil || e.ID != events[7].ID || found.Seq != 8 {
+		b.Errorf("at 8: %+v, %v", found, err)
+	}
+	stream, err := b.admin().Stream(b.ctx(), "EVENTS")
+	b.must(err)
+	b.must(stream.Purge(b.ctx()))
+	if _, err := s.At(b.ctx(), 8); !errors.Is(err, eventstream.ErrNotFound) {
+		b.Errorf("at 8 after a purge: %v, want ErrNotFound", err)
+	}
+	if purged, err := s.Extent(b.ctx()); err != nil || purged != (eventstream.Extent{Created: fresh.Created, Last: 8}) {
+		b.Errorf("after a purge: %+v, %v", purged, err)
+	}
+	b.must(b.admin().DeleteStream(b.ctx(), "EVENTS"))
+	var anew eventstream.Extent
+	b.retry("the stream is created anew", func(ctx context.Context) (ok bool, err error) {
+		anew, err = s.Extent(ctx)
+		return err == nil, err
+	})
+	if anew.Last != 0 || !anew.Created.After(fresh.Created) {
+		b.Errorf("created anew: %+v", anew)
 	}
 }

@@ -5,7 +5,8 @@ import "missioncontrol/missions"
 // Queries reports which programs requested the status in the last hour, minute by
 // minute, according to the events supervisor.status_queried.
 type Queries struct {
-	State   string        `json:"state"` // of the event stream: "connected" or "degraded"
+	State   string        `json:"state"`  // of the event stream, as far as it can be read: "connected" or "degraded"
+	Reason  string        `json:"reason"` // why it is degraded, in a sentence; "" while connected
 	Total   int64         `json:"total"`
 	Minutes []QueryMinute `json:"minutes"` // oldest first, the current one last
 	Callers []QueryCaller `json:"callers"` // the most frequent first

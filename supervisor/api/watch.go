@@ -79,7 +79,7 @@ func MatchesType(filter, eventType string) bool {
 
 // StreamState says whether events can be sent at present.
 type StreamState struct {
-	State  string `json:"state"`  // "connected" or "degraded"
+	State  string `json:"state"`  // "connected", or "degraded": no events arrive
 	Reason string `json:"reason"` // why it is degraded, in a sentence; "" while connected
 }
 

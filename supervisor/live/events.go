@@ -3,6 +3,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,7 +54,8 @@ type Watcher interface {
 	// Gap is called before the first event if some events were left out.
 	Gap(api.Gap) error
 	// State is called at the start and whenever the state changes. While the stream is
-	// degraded no events arrive. Events that it has stored follow later.
+	// degraded, or the broker refuses what events are read with, no events arrive. Events
+	// that it has stored follow later.
 	State(api.StreamState) error
 	// Idle is called when nothing has been sent for a while.
 	Idle() error
@@ -62,6 +64,7 @@ type Watcher interface {
 const (
 	watchQueue   = 256              // events that may wait for a watcher before it is disconnected
 	watchIdle    = 15 * time.Second // see Watcher.Idle
+	watchRetry   = time.Second      // between attempts to read the past that the broker refuses
 	watchBacklog = 10_000           // most past events that are sent
 	watchNear    = watchQueue / 4   // how far behind a watcher may be to receive live events
 )
@@ -120,6 +123,7 @@ type eventWatch struct {
 
 	cursor    uint64 // the next event to send is behind it
 	placed    bool   // whether the cursor is set
+	refused   string // why the past cannot be read
 	sentState api.StreamState
 }
 
@@ -131,12 +135,20 @@ func (w *eventWatch) run(ctx context.Context) error {
 		if err := w.sendState(); err != nil {
 			return err
 		}
-		if !w.subscriber.live.Load() && w.sentState.State == string(eventstream.Connected) {
+		if !w.subscriber.live.Load() && w.stream.Status().State == eventstream.Connected {
 			if err := w.catchUp(ctx); err != nil {
 				return err
 			}
+			if err := w.sendState(); err != nil {
+				return err
+			}
+		}
+		var retry <-chan time.Time
+		if w.refused != "" {
+			retry = time.After(watchRetry)
 		}
 		select {
+		case <-retry:
 		case e := <-w.subscriber.queue:
 			if err := w.send(e); err != nil {
 				return err
@@ -163,6 +175,9 @@ func (w *eventWatch) send(e eventstream.Stored) error {
 func (w *eventWatch) sendState() error {
 	status := w.stream.Status()
 	now := api.StreamState{State: string(status.State), Reason: status.Reason}
+	if refused := cmp.Or(w.hub.refusal(), w.refused); status.State == eventstream.Connected && refused != "" {
+		now = api.StreamState{State: string(eventstream.Degraded), Reason: refused}
+	}
 	if now == w.sentState {
 		return nil
 	}
@@ -197,9 +212,13 @@ func (w *eventWatch) catchUp(ctx context.Context) error {
 				return theirs.error
 			}
 			w.hub.pause(w.subscriber)
+			if refused, ok := errors.AsType[*eventstream.RefusedConsumer](err); ok {
+				w.refused = refused.Error()
+			}
 			w.log.Debug("a watcher could not be told of the past yet", "error", err)
 			return nil
 		}
+		w.refused = ""
 		if near {
 			return nil
 		}

@@ -18,9 +18,10 @@ type hub struct {
 
 	mu          sync.Mutex
 	subscribers map[*subscriber]struct{}
-	position    uint64 // of the last event read
-	known       bool   // whether position is known
-	moved       chan struct{}
+	position    uint64             // of the last event read
+	known       bool               // whether position is known
+	moved       chan struct{}      // closed when the hub begins to read, or is refused what it reads with
+	refused     string             // why the broker refuses it; see eventstream.Follower
 	wanted      wakeup.Signal      // has a value while the hub must begin to read
 	rest        context.CancelFunc // called when the last watcher leaves; nil while the hub rests
 }
@@ -103,7 +104,8 @@ func (f *hub) at() (uint64, bool) {
 	return f.position, f.known
 }
 
-// whenMoved returns a channel that is closed when the hub begins to read.
+// whenMoved returns a channel that is closed when the hub begins to read, or when that is
+// refused.
 func (f *hub) whenMoved() <-chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -141,10 +143,10 @@ func (f *hub) follow(ctx context.Context) {
 		return
 	}
 	// Follow returns when ctx ends, or with the stream, after which nothing comes.
-	_ = f.stream.Follow(ctx, eventstream.Follower{Filter: f.filter, Begin: f.begin, Event: f.publish})
+	_ = f.stream.Follow(ctx, eventstream.Follower{Filter: f.filter, Begin: f.begin, Event: f.publish, Refused: f.refuse})
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.known = false
+	f.known, f.refused = false, ""
 	for t := range f.subscribers { // those that came while it ended
 		t.live.Store(false)
 	}
@@ -156,6 +158,24 @@ func (f *hub) begin(after uint64) {
 	f.position, f.known = after, true
 	close(f.moved)
 	f.moved = make(chan struct{})
+}
+
+func (f *hub) refuse(reason string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.refused == reason {
+		return
+	}
+	f.refused = reason
+	close(f.moved)
+	f.moved = make(chan struct{})
+}
+
+// refusal returns why the broker refuses what the hub reads with, or "".
+func (f *hub) refusal() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.refused
 }
 
 func (f *hub) publish(e eventstream.Stored) {

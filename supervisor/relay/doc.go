@@ -30,11 +30,49 @@
 // its machine: the event is on disk only after the broker's next sync, and the broker
 // syncs at intervals. So the outbox keeps acknowledged events for longer than that
 // interval, and the relay continues behind them. An event is deleted from the outbox
-// when its acknowledgement is old enough and the stream, asked again, still has the
-// event. The relay may find that the stream ends earlier, at the start of a term, after
-// an outage or when it asks. It then continues from the end of the stream. The lost
-// events are sent again, in order. The broker does not treat them as duplicates,
-// because it knows ids only from the events it has stored.
+// when its acknowledgement is old enough and the stream, asked again, has not lost the
+// event. The relay may find a loss at the start of a term, after an outage or when it
+// asks. It then continues behind what is not lost. The lost events are sent again, in
+// order. The broker does not treat them as duplicates, because it knows ids only from
+// the events it has stored.
+//
+// # What is removed
+//
+// Events also leave the stream because its owner purges it or deletes them, or because of
+// its limits: age, number, size. Then the stream may end earlier, or hold no durable event
+// at all, but nothing is lost, and what was removed must not be sent again. The relay tells
+// the two apart by sequences. A sequence is given once in the life of a stream, and the
+// stream's last sequence stays when messages are removed. A crash sets it back: all
+// sequences after a certain one are gone, and are given again to what arrives next.
+//
+// So each checkpoint of acknowledgements keeps the id and the sequence of its newest event.
+// If the stream's durable events do not reach a checkpoint, the relay looks at this sequence:
+//
+//   - It is above the stream's last sequence: lost.
+//   - It holds another message: lost, and given again.
+//   - It holds the event: not lost. Events before or after it may have been removed.
+//   - It holds nothing: removed, if the stream was created when it was before. If the
+//     stream was created anew, the old one's events are lost.
+//
+// A loss takes everything after some sequence, so the checkpoints that are not lost come
+// before those that are. The relay continues behind the last one that is not lost, or
+// behind the newest durable event if that is further.
+//
+// The last case errs if the stream has lost the event, has given its sequence again, and
+// has already removed what got it. That takes a limit, or an owner, that removes messages
+// of that sequence within seconds. They would have removed the event as well, as it was
+// older. The exception is a limit for each subject, which counts the events of each type
+// separately: do not set one so small that it holds less than some seconds.
+//
+// The other copies of a stream change nothing about this. The leader of a replicated stream
+// answers, and its copies agree on sequences. A mirror has the sequences of its origin. If
+// it takes the origin's place, it was created at another time, but it holds the events at
+// their sequences, and lacks those that it had not yet received. A stream that is restored
+// from a snapshot keeps the time when it was created, and ends where the snapshot ended:
+// what came later is lost, and is sent again as far as the outbox has it. A restore that
+// takes the store back, too, removes from the stream what the store does not know (see
+// TruncateAfter). No relay may run meanwhile, since what it remembers would be of positions
+// that the store gives again.
 //
 // # When another leader takes over
 //
@@ -58,4 +96,13 @@
 // a late arrival like any other. The broker recognises it if the freeze was shorter
 // than the duplicate window. It does not arrive at all if the freeze was longer than
 // the broker's timeout for silent clients.
+//
+// A new leader knows no sequences, unless it led before in the same process: what a leader
+// has seen stays true. From the stream alone it cannot tell what was removed from what was
+// lost, nor from what was never sent: an empty stream whose last sequence is high may have
+// been purged, or lost its newest events after the older ones had expired. So it decides for
+// the loss, and continues behind the newest durable event that it finds. What was removed
+// shortly before the takeover is therefore sent again: once, because then its sequence is
+// known. The broker recognises it if it has not been restarted and the duplicate window is
+// not over, and does not store it. Both hold for a takeover within seconds.
 package relay

@@ -3,7 +3,6 @@ package relay
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -19,8 +18,10 @@ type Stream interface {
 	// PublishBatchWhile publishes events in order and returns how many of them, from the
 	// first on, are stored. It gives up with [eventstream.ErrChanged] once changed is
 	// closed.
-	PublishBatchWhile(ctx context.Context, changed <-chan struct{}, events []charter.Event) (stored int, err error)
+	PublishBatchWhile(ctx context.Context, changed <-chan struct{}, events []charter.Event) (eventstream.BatchAck, error)
 	Last(ctx context.Context, eventType string) (charter.Event, uint64, error)
+	At(ctx context.Context, seq uint64) (eventstream.Stored, error)
+	Extent(ctx context.Context) (eventstream.Extent, error)
 	Status() eventstream.Status
 	Changed() <-chan struct{}
 }
@@ -37,8 +38,9 @@ type Config struct {
 	// of.
 	CheckInterval time.Duration
 
-	// Stored is called with the origins of stored events, and when they were sent. It
-	// must not keep the slice. Default: nothing is called.
+	// Stored is called with the origins of stored events, and when they were sent: once
+	// for each event, even if it is sent again. It must not keep the slice. Default:
+	// nothing is called.
 	Stored func(origins []Origin, since time.Time)
 
 	Logger *slog.Logger
@@ -57,10 +59,13 @@ type Relay struct {
 	changed     <-chan struct{} // closed once the stream may have a new tail
 	checkpoints []checkpoint    // acknowledged and not yet confirmed as safe, oldest first
 	safe        []checkpoint    // to be deleted from the outboxes
+	created     time.Time       // when the stream was created that the checkpoints are of
+	removed     bool            // whether it has been logged that the newest events were removed
 	asked       time.Time       // when the stream was last asked whether checkpoints are safe
 	resumed     bool            // whether the stream's tail is known
 	failing     bool            // whether the last attempt failed, so that it is logged once
 	sent        []int64         // by outbox: the position that the sequence has reached
+	told        []int64         // by outbox: the position up to which Stored was called
 	first       int             // the outbox that comes first in the next batch
 	unsettled   *batch          // what a failed publish has left
 	acks        acknowledger
@@ -89,7 +94,7 @@ func New(cfg Config) *Relay {
 	}
 	return &Relay{
 		cfg: cfg, outboxes: cfg.Outboxes, stream: cfg.Stream, log: cfg.Logger, wake: wakeup.New(),
-		lag: cfg.SyncInterval + cfg.SyncInterval/4, acks: acknowledger{outboxes: cfg.Outboxes},
+		lag: cfg.SyncInterval + cfg.SyncInterval/4, acks: acknowledger{outboxes: cfg.Outboxes}, told: make([]int64, len(cfg.Outboxes)),
 	}
 }
 
@@ -107,7 +112,8 @@ type Term interface {
 // Run relays until ctx ends. Then it sends what is left, as far as that is quick and
 // the right to act lasts. It must not run twice at the same time.
 func (r *Relay) Run(ctx context.Context, t Term) {
-	r.resumed, r.unsettled, r.checkpoints, r.safe = false, nil, nil, nil
+	r.resumed, r.unsettled = false, nil
+	r.carryOver()
 	for ctx.Err() == nil {
 		changed := r.stream.Changed()
 		if changed != r.changed {
@@ -184,14 +190,17 @@ func (r *Relay) step(ctx context.Context, t Term) (sent int, err error) {
 		return 0, errors.Join(r.acks.wait(), r.settle(ctx))
 	}
 	begun := time.Now()
-	stored, err := r.stream.PublishBatchWhile(ctx, r.changed, b.events)
+	ack, err := r.stream.PublishBatchWhile(ctx, r.changed, b.events)
+	stored := ack.Stored
 	if stored < len(b.events) {
 		r.unsettled = b.rest(stored)
 	} else {
 		r.unsettled = nil
 	}
-	r.note(b.reached(stored), stored)
-	r.cfg.Stored(b.origins[:stored], begun)
+	if stored > 0 {
+		r.note(b.reached(stored), place{ack.Seq, b.events[ack.Newest].ID}, stored)
+		r.cfg.Stored(r.untold(b.origins[:stored]), begun)
+	}
 	if err = errors.Join(err, r.acks.note(ctx, b.reached(stored)), r.settle(ctx)); err != nil {
 		return stored, err
 	}
@@ -211,8 +220,8 @@ func (r *Relay) next(ctx context.Context) (*batch, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !r.streamLost(tail) {
-			return b, nil
+		if lost, err := r.streamLost(ctx, tail); err != nil || !lost {
+			return b, err
 		}
 	}
 	r.unsettled = nil
@@ -225,38 +234,29 @@ func (r *Relay) next(ctx context.Context) (*batch, error) {
 	return r.take(ctx)
 }
 
-// resume continues behind what the stream holds.
+// resume continues behind what the stream holds, or held until it was removed.
 func (r *Relay) resume(ctx context.Context) error {
+	extent, err := r.stream.Extent(ctx) // before the tail: what is seen there is of this stream, or of a later one
+	if err != nil {
+		return err
+	}
 	tail, err := r.tail(ctx)
 	if err != nil {
 		return err
 	}
+	if err := r.truncate(ctx, tail); err != nil {
+		return err
+	}
+	r.created = extent.Created
+	if n := len(r.checkpoints); n == 0 || !r.checkpoints[n-1].beyond(tail.positions) {
+		r.note(tail.positions, tail.newest, 0)
+	}
 	_ = r.acks.wait() // it is done again, and positions may go back
-	r.sent = tail
-	r.truncate(tail)
-	r.note(tail, 0)
+	r.sent = r.reached(tail.positions)
 	for i, outbox := range r.outboxes { // even if the position is lower than before
-		if err := outbox.Acknowledge(ctx, tail[i]); err != nil {
+		if err := outbox.Acknowledge(ctx, r.sent[i]); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// tail returns for each outbox how far its events are in the stream, or 0 for none.
-func (r *Relay) tail(ctx context.Context) ([]int64, error) {
-	highest := make([]int64, len(r.outboxes))
-	for _, eventType := range durableTypes {
-		e, _, err := r.stream.Last(ctx, eventType)
-		if errors.Is(err, eventstream.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("look for the newest %s in the stream: %w", eventType, err)
-		}
-		for i, outbox := range r.outboxes {
-			highest[i] = max(highest[i], outboxPosition(&e, outbox.Identity()))
-		}
-	}
-	return highest, nil
 }

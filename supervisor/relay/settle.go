@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"missioncontrol/missions"
 )
 
@@ -14,6 +16,13 @@ type checkpoint struct {
 	begun, at time.Time // of the first acknowledgement in it, and of the last
 	events    int
 	positions []int64 // 0 for an outbox without acknowledgements
+	newest    place   // of the events in it
+}
+
+// place is where the stream stored an event.
+type place struct {
+	seq uint64
+	id  uuid.UUID
 }
 
 const (
@@ -31,8 +40,8 @@ const (
 	copiesLag = 15 * time.Second
 )
 
-// note records what has just been acknowledged.
-func (r *Relay) note(positions []int64, events int) {
+// note records what has just been acknowledged, and the newest of these events.
+func (r *Relay) note(positions []int64, newest place, events int) {
 	if !slices.ContainsFunc(positions, func(p int64) bool { return p > 0 }) {
 		return
 	}
@@ -40,36 +49,24 @@ func (r *Relay) note(positions []int64, events int) {
 	if n := len(r.checkpoints); n > 0 {
 		last := &r.checkpoints[n-1]
 		if now.Sub(last.begun) < r.lag/checkpointPart && last.events+events <= checkpointEvents {
-			for i, p := range positions {
-				last.positions[i] = max(last.positions[i], p)
-			}
+			raise(last.positions, positions)
 			last.at, last.events = now, last.events+events
+			if newest.seq > last.newest.seq {
+				last.newest = newest
+			}
 			return
 		}
 	}
-	r.checkpoints = append(r.checkpoints, checkpoint{begun: now, at: now, events: events, positions: slices.Clone(positions)})
+	r.checkpoints = append(r.checkpoints, checkpoint{
+		begun: now, at: now, events: events, positions: slices.Clone(positions), newest: newest,
+	})
 }
 
-// beyond reports whether a checkpoint has a position that the stream does not reach.
-func (m *checkpoint) beyond(tail []int64) bool {
-	for i, p := range m.positions {
-		if p > tail[i] {
-			return true
-		}
+// raise sets each position to the higher one of both.
+func raise(positions, others []int64) {
+	for i, p := range others {
+		positions[i] = max(positions[i], p)
 	}
-	return false
-}
-
-// streamLost reports whether the stream has lost events that it had acknowledged.
-func (r *Relay) streamLost(tail []int64) bool {
-	return slices.ContainsFunc(r.checkpoints, func(m checkpoint) bool { return m.beyond(tail) })
-}
-
-// truncate drops the checkpoints of events that the stream does not have, or no longer
-// has.
-func (r *Relay) truncate(tail []int64) {
-	gone := func(m checkpoint) bool { return m.beyond(tail) }
-	r.checkpoints, r.safe = slices.DeleteFunc(r.checkpoints, gone), slices.DeleteFunc(r.safe, gone)
 }
 
 // wait returns how long acknowledged events must be kept.
@@ -92,7 +89,7 @@ func (r *Relay) untilNext() time.Duration {
 var errLost = errors.New("the stream has lost what it had acknowledged; it is sent again")
 
 // settle deletes events from the outboxes whose acknowledgement is old enough, if the
-// stream still has them. One call deletes as much as was acknowledged in one or two
+// stream has not lost them. One call deletes as much as was acknowledged in one or two
 // calls.
 func (r *Relay) settle(ctx context.Context) error {
 	if len(r.safe) == 0 {
@@ -126,7 +123,9 @@ func (r *Relay) confirm(ctx context.Context) error {
 		return err
 	}
 	r.asked = now
-	if r.streamLost(tail) {
+	if lost, err := r.streamLost(ctx, tail); err != nil {
+		return err
+	} else if lost {
 		return errLost // the next step truncates the checkpoints
 	}
 	r.safe = append(r.safe, r.checkpoints[:old]...)

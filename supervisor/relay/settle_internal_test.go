@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -83,18 +84,26 @@ func (l *ledge) reach() (acked, forgotten int64) {
 	return l.acked, l.forgotten
 }
 
-// brook is an event stream that loses events on demand.
+// brook is an event stream that loses events on demand, or has them removed.
 type brook struct {
 	Stream
 	mu      sync.Mutex
-	stored  []charter.Event
+	stored  []stone
+	last    uint64 // the sequence given last
+	created time.Time
 	copies  int
 	changed chan struct{}
 	before  func() // called once, when a batch arrives
 	refuse  int    // the place, counted from 1, of an event that is refused once; the events behind it are stored
 }
 
-func newBrook() *brook { return &brook{changed: make(chan struct{})} }
+// stone is a stored event.
+type stone struct {
+	seq   uint64
+	event charter.Event
+}
+
+func newBrook() *brook { return &brook{created: time.Now(), changed: make(chan struct{})} }
 
 func (b *brook) Status() eventstream.Status {
 	return eventstream.Status{State: eventstream.Connected, Copies: b.copies}
@@ -109,15 +118,33 @@ func (b *brook) Changed() <-chan struct{} {
 func (b *brook) Last(_ context.Context, eventType string) (charter.Event, uint64, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i := len(b.stored) - 1; i >= 0; i-- {
-		if b.stored[i].Type == eventType {
-			return b.stored[i], uint64(i) + 1, nil
+	for _, s := range slices.Backward(b.stored) {
+		if s.event.Type == eventType {
+			return s.event, s.seq, nil
 		}
 	}
 	return charter.Event{}, 0, eventstream.ErrNotFound
 }
 
-func (b *brook) PublishBatchWhile(_ context.Context, changed <-chan struct{}, events []charter.Event) (int, error) {
+func (b *brook) At(_ context.Context, seq uint64) (eventstream.Stored, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range b.stored {
+		if s.seq == seq {
+			data, err := charter.Encode(&s.event)
+			return eventstream.Stored{Seq: seq, Type: s.event.Type, Data: data}, err
+		}
+	}
+	return eventstream.Stored{}, eventstream.ErrNotFound
+}
+
+func (b *brook) Extent(context.Context) (eventstream.Extent, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return eventstream.Extent{Created: b.created, Last: b.last}, nil
+}
+
+func (b *brook) PublishBatchWhile(_ context.Context, changed <-chan struct{}, events []charter.Event) (ack eventstream.BatchAck, err error) {
 	b.mu.Lock()
 	before := b.before
 	b.before = nil
@@ -128,48 +155,82 @@ func (b *brook) PublishBatchWhile(_ context.Context, changed <-chan struct{}, ev
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if changed != b.changed {
-		return 0, eventstream.ErrChanged
+		return ack, eventstream.ErrChanged
 	}
 	refused := b.refuse - 1
 	b.refuse = 0
 	for i := range events {
-		if i != refused {
-			b.store(events[i])
+		if i == refused {
+			err = eventstream.ErrRefused
+			continue
+		}
+		seq := b.store(events[i])
+		if err != nil {
+			continue
+		}
+		ack.Stored = i + 1
+		if seq > ack.Seq {
+			ack.Newest, ack.Seq = i, seq
 		}
 	}
-	if refused >= 0 {
-		return refused, eventstream.ErrRefused
-	}
-	return len(events), nil
+	return ack, err
 }
 
 // store recognises ids only from stored events, like a restarted broker.
-func (b *brook) store(e charter.Event) {
-	for i := range b.stored {
-		if b.stored[i].ID == e.ID {
-			return
+func (b *brook) store(e charter.Event) uint64 {
+	for _, s := range b.stored {
+		if s.event.ID == e.ID {
+			return s.seq
 		}
 	}
-	b.stored = append(b.stored, e)
+	b.last++
+	b.stored = append(b.stored, stone{b.last, e})
+	return b.last
 }
 
-// lose removes the newest events; restarted says whether clients notice.
+// emit stores telemetry.
+func (b *brook) emit(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for range n {
+		b.store(charter.New(charter.HealthChecked{Status: "ok", CheckedAt: time.Now()}, time.Now()))
+	}
+}
+
+// lose loses the newest events, as a crash of the broker's machine does; restarted says
+// whether clients notice.
 func (b *brook) lose(n int, restarted bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stored = b.stored[:len(b.stored)-n]
-	if restarted {
+	b.last -= uint64(n)
+	b.restarted(restarted)
+}
+
+// remove removes the newest events, as their owner or the stream's limits do.
+func (b *brook) remove(n int, restarted bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stored = b.stored[:len(b.stored)-n]
+	b.restarted(restarted)
+}
+
+// restarted is called with the lock held.
+func (b *brook) restarted(noticed bool) {
+	if noticed {
 		close(b.changed)
 		b.changed = make(chan struct{})
 	}
 }
 
-// positions returns the positions of the stored events, in order.
+// positions returns the positions of the stored durable events, in order.
 func (b *brook) positions() (all []int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i := range b.stored {
-		all = append(all, outboxPosition(&b.stored[i], "ledge"))
+	for _, s := range b.stored {
+		if position := outboxPosition(&s.event, "ledge"); position > 0 {
+			all = append(all, position)
+		}
 	}
 	return all
 }

@@ -35,7 +35,7 @@ func TestTheBrokerGoesAndComesBack(t *testing.T) {
 	b.open("missions", "Missions")
 	b.awaitText("meanwhile")
 	b.open("events?type=mission.created", "Events")
-	b.awaitText("The stream is away")
+	b.awaitText("No events arrive")
 	streamtest.StartBroker(t, port, dir)
 	b.awaitNoText("The broker is away")
 	b.awaitText("meanwhile (default")

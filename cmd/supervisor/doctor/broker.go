@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -57,6 +58,9 @@ func (d *doctor) askJetStream(ctx context.Context) {
 	case account.Limits.MaxStore > 0 && float64(account.Store) > 0.9*float64(account.Limits.MaxStore):
 		d.add("jetstream", doubt, ui.ByteSize(int64(account.Store))+" of "+ui.ByteSize(account.Limits.MaxStore)+" are in use",
 			"raise the account's limit, or keep events for a shorter time: nats stream edit EVENTS --max-age 3d")
+	case account.Limits.MaxConsumers > 0 && account.Consumers >= account.Limits.MaxConsumers:
+		d.add("jetstream", wrong, fmt.Sprintf("the account may have %s and has them: live pages, queries and new consumers are refused", ui.Plural(account.Limits.MaxConsumers, "consumer", "consumers")),
+			"raise the account's limit, or remove consumers that nobody needs: nats consumer rm STREAM")
 	default:
 		d.well("jetstream", "%s in %s", ui.ByteSize(int64(account.Store)), ui.Plural(account.Streams, "stream", "streams"))
 	}

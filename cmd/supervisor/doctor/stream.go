@@ -28,6 +28,15 @@ func (d *doctor) askEventStream(ctx context.Context) {
 	d.well("stream", "%s: %s, %s", info.Config.Name, ui.Plural(info.State.Msgs, "event", "events"), ui.ByteSize(int64(info.State.Bytes)))
 	d.streamSettings(&info.Config)
 	d.streamCopies(info)
+	d.streamConsumers(info)
+}
+
+// streamConsumers reports a stream that may have no more consumers: nobody new can read it.
+func (d *doctor) streamConsumers(info *jetstream.StreamInfo) {
+	if most := info.Config.MaxConsumers; most > 0 && info.State.Consumers >= most {
+		d.add("stream_consumers", wrong, fmt.Sprintf("%s may have %s and has them: live pages, queries and new consumers are refused", info.Config.Name, ui.Plural(most, "consumer", "consumers")),
+			"remove those that nobody needs: nats consumer rm "+info.Config.Name)
+	}
 }
 
 // streamSettings compares the stream's settings with what events need.

@@ -51,7 +51,7 @@ func (d *doctor) askSupervisor(ctx context.Context) {
 	if stream.Message == "" && stream.Waiting > 0 {
 		stream.Message = ui.Plural(stream.Waiting, "event waits", "events wait")
 	}
-	d.judge("event_stream", stream.Check, wrong, "events wait in the store until this is mended; the checks of the broker and the stream say what to do")
+	d.judge("event_stream", stream.Check, wrong, "events wait in the store while the stream does not take them; the checks of the broker and the stream say what to do")
 	d.judge("agent_deaths", health.Checks.AgentDeaths, doubt, "give the supervisor the broker's system account: --system-user or --system-creds")
 }
 

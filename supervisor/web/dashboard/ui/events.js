@@ -103,7 +103,7 @@ export function page(root, { params, signal }) {
       open: tally,
       events: {
         message: (event, seq) => { seen++; hold(row(event, seq)); },
-        degraded: ({ reason }) => put(note, "The stream is away: " + reason),
+        degraded: ({ reason }) => put(note, "No events arrive: " + reason),
         connected: tally,
         gap: ({ missed }) => hold(h("div", { class: "feed-gap" }, count(missed) + " events were left out here")),
       },

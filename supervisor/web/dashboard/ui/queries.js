@@ -26,7 +26,7 @@ export function page(root, { signal }) {
     const reply = await api.get("/api/queries", {}, { signal });
     const { minutes, callers, total } = reply;
     chart.update(minutes.map((m) => m.at), [{ name: "Requests", tone: "running", values: minutes.map((m) => m.queries), filled: true }]);
-    put(note, reply.state === "connected" ? count(total) + " in the last hour" : "The event stream is away: what is shown is from before");
+    put(note, reply.state === "connected" ? count(total) + " in the last hour" : "What is shown is from before: " + reply.reason);
     if (!callers.length) {
       put(list, empty("Nobody has asked in the last hour", "Ask once, from a terminal:", "supervisor status"));
       return;

@@ -1,0 +1,156 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"missioncontrol/charter"
+	"missioncontrol/eventstream"
+)
+
+// tail is how far the durable events in the stream reach.
+type tail struct {
+	positions []int64 // by outbox, 0 for none
+	newest    place   // of these events; zero for none
+}
+
+// tail reads the stream's tail.
+func (r *Relay) tail(ctx context.Context) (tail, error) {
+	t := tail{positions: make([]int64, len(r.outboxes))}
+	for _, eventType := range durableTypes {
+		e, seq, err := r.stream.Last(ctx, eventType)
+		if errors.Is(err, eventstream.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return tail{}, fmt.Errorf("look for the newest %s in the stream: %w", eventType, err)
+		}
+		ours := false
+		for i, outbox := range r.outboxes {
+			position := outboxPosition(&e, outbox.Identity())
+			t.positions[i] = max(t.positions[i], position)
+			ours = ours || position > 0
+		}
+		if ours && seq > t.newest.seq {
+			t.newest = place{seq, e.ID}
+		}
+	}
+	return t, nil
+}
+
+// beyond reports whether a checkpoint has a position that the stream does not reach.
+func (c *checkpoint) beyond(positions []int64) bool {
+	for i, p := range c.positions {
+		if p > positions[i] {
+			return true
+		}
+	}
+	return false
+}
+
+// streamLost reports whether the stream has lost events that it had acknowledged.
+func (r *Relay) streamLost(ctx context.Context, t tail) (bool, error) {
+	all := slices.Concat(r.safe, r.checkpoints)
+	kept, err := r.kept(ctx, all, t)
+	return kept < len(all), err
+}
+
+// truncate drops the checkpoints of events that the stream has lost.
+func (r *Relay) truncate(ctx context.Context, t tail) error {
+	kept, err := r.kept(ctx, slices.Concat(r.safe, r.checkpoints), t)
+	if err != nil {
+		return err
+	}
+	safe := min(kept, len(r.safe))
+	r.safe, r.checkpoints = r.safe[:safe], r.checkpoints[:kept-safe]
+	return nil
+}
+
+// kept returns how many of all checkpoints, from the first on, the stream has not lost.
+// It asks only if the stream's tail does not answer that.
+func (r *Relay) kept(ctx context.Context, all []checkpoint, t tail) (int, error) {
+	n := len(all)
+	if n == 0 || !all[n-1].beyond(t.positions) {
+		r.removed = false
+		return n, nil
+	}
+	extent, err := r.stream.Extent(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for ; n > 0 && all[n-1].beyond(t.positions); n-- {
+		lost, err := r.lost(ctx, all[n-1].newest, extent)
+		if err != nil {
+			return 0, err
+		}
+		if !lost {
+			r.noteRemoval()
+			break
+		}
+	}
+	return n, nil
+}
+
+// lost reports whether the stream, which does not reach an event, has lost it. If not, the
+// event was removed, or events before or behind it were.
+func (r *Relay) lost(ctx context.Context, where place, extent eventstream.Extent) (bool, error) {
+	if where.seq > extent.Last {
+		return true, nil
+	}
+	found, err := r.stream.At(ctx, where.seq)
+	if errors.Is(err, eventstream.ErrNotFound) {
+		return !extent.Created.Equal(r.created), nil
+	}
+	if err != nil {
+		return false, err
+	}
+	e, err := charter.Decode(found.Data)
+	return err != nil || e.ID != where.id, nil // the sequence was given again
+}
+
+// noteRemoval logs once that the newest events were removed.
+func (r *Relay) noteRemoval() {
+	if !r.removed {
+		r.log.Info("the newest durable events were removed from the event stream, by hand or by its limits; they are not sent again")
+	}
+	r.removed = true
+}
+
+// reached returns for each outbox the higher one of a position and what the checkpoints
+// say: events behind the stream's tail that were removed are not sent again.
+func (r *Relay) reached(positions []int64) []int64 {
+	reached := slices.Clone(positions)
+	for _, part := range [][]checkpoint{r.safe, r.checkpoints} {
+		for _, c := range part {
+			raise(reached, c.positions)
+		}
+	}
+	return reached
+}
+
+// carryOver keeps what an earlier term knew. Another leader may have sent lost events
+// again meanwhile, so their age begins anew, and nothing is added to these checkpoints.
+func (r *Relay) carryOver() {
+	r.checkpoints, r.safe = slices.Concat(r.safe, r.checkpoints), nil
+	now := time.Now()
+	for i := range r.checkpoints {
+		c := &r.checkpoints[i]
+		c.begun, c.at, c.events = now, now, checkpointEvents+1
+	}
+}
+
+// untold returns the origins that Stored was not called with, and regards them as told.
+func (r *Relay) untold(origins []Origin) []Origin {
+	told := func(o Origin) bool { return o.position <= r.told[o.outbox] }
+	untold := origins
+	if slices.ContainsFunc(origins, told) {
+		untold = slices.DeleteFunc(slices.Clone(origins), told)
+	}
+	for _, o := range untold {
+		r.told[o.outbox] = o.position
+	}
+	return untold
+}
