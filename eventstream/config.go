@@ -133,6 +133,11 @@ func validateURL(list string) error {
 		return err
 	}
 	for _, u := range urls {
+		// With an unescaped / ? or # in it, a password ends early: its beginning becomes
+		// the host, which is looked up and quoted, and the host is behind it.
+		if strings.Contains(u.Path+u.RawQuery+u.Fragment, "@") {
+			return badConfig("URL has a malformed user or password; write characters such as / ? # and @ as %%2F %%3F %%23 and %%40")
+		}
 		switch u.Scheme {
 		case "nats", "tls", "ws", "wss":
 		default:

@@ -24,6 +24,9 @@ type Error struct {
 	Field   string // the wire name of the invalid field, or ""
 	Message string // one sentence for the caller; never contains internal details
 	Err     error  // the cause, for logs only
+
+	// NothingDone is set with CodeUnavailable if the step certainly changed nothing.
+	NothingDone bool
 }
 
 // Sentinels for errors.Is, one per code.
@@ -84,6 +87,11 @@ func Conflict(format string, args ...any) *Error {
 // LeaseLost returns an [ErrLeaseLost] that says what happened to the mission.
 func LeaseLost(format string, args ...any) *Error {
 	return &Error{Code: CodeLeaseLost, Message: fmt.Sprintf(format, args...)}
+}
+
+// Refused returns an [ErrUnavailable] for a step that certainly changed nothing.
+func Refused(message string, cause error) *Error {
+	return &Error{Code: CodeUnavailable, Message: message, Err: cause, NothingDone: true}
 }
 
 // Unavailable returns an [ErrUnavailable] whose cause is not sent on the wire.

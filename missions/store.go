@@ -17,7 +17,7 @@ import (
 // All methods may be called concurrently. The error of a method or an item is an
 // *[Error] or the context's. If a method returns the context's error because the
 // context ended before the step began, it did nothing. [ErrUnavailable] means that
-// it is unknown whether the step was stored.
+// it is unknown whether the step was stored, unless the error's NothingDone is set.
 //
 // The cost of an operation does not grow with the number of stored missions.
 type Store interface {
@@ -59,6 +59,10 @@ type Store interface {
 
 	// Ping checks that the store can be read, and returns [ErrUnavailable] if not.
 	Ping(ctx context.Context) error
+
+	// CheckWrite checks that the store can be written, by writing something that
+	// changes nothing, and returns [ErrUnavailable] if not.
+	CheckWrite(ctx context.Context) error
 
 	// Close waits for running steps and releases the store's resources. Later calls
 	// of other methods return [ErrUnavailable]. Close may be called twice.

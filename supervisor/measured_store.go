@@ -18,6 +18,7 @@ type measuredStore struct {
 	missions.Store
 	metrics *Metrics
 	tracer  *tracing.Tracer
+	writes  *storeWrites
 }
 
 // step records a step that began at a time.
@@ -31,10 +32,19 @@ func (s measuredStore) step(ctx context.Context, name string, begun time.Time, e
 	}
 }
 
+// change records a step that writes.
+func (s measuredStore) change(ctx context.Context, name string, begun time.Time, err error) {
+	s.step(ctx, name, begun, err)
+	s.writes.wrote(err)
+}
+
 func (s measuredStore) Create(ctx context.Context, batch []missions.Mission) ([]missions.CreateResult, error) {
 	begun := time.Now()
 	result, err := s.Store.Create(ctx, batch)
-	s.step(ctx, "create", begun, err)
+	s.change(ctx, "create", begun, err)
+	for i := range result {
+		s.writes.wrote(result[i].Err) // of a part of the store
+	}
 	return result, err
 }
 
@@ -42,7 +52,7 @@ func (s measuredStore) CreateAndClaim(ctx context.Context, batch []missions.Miss
 	[]missions.CreateResult, []missions.ClaimResult, error) {
 	begun := time.Now()
 	created, claimed, err := s.Store.CreateAndClaim(ctx, batch, claims)
-	s.step(ctx, "create_and_claim", begun, err)
+	s.change(ctx, "create_and_claim", begun, err)
 	return created, claimed, err
 }
 
@@ -70,21 +80,21 @@ func (s measuredStore) Log(ctx context.Context, id string, after int64, limit in
 func (s measuredStore) Cancel(ctx context.Context, batch []missions.CancelRequest) ([]missions.Result, error) {
 	begun := time.Now()
 	result, err := s.Store.Cancel(ctx, batch)
-	s.step(ctx, "cancel", begun, err)
+	s.change(ctx, "cancel", begun, err)
 	return result, err
 }
 
 func (s measuredStore) Retry(ctx context.Context, ids []string) ([]missions.Result, error) {
 	begun := time.Now()
 	result, err := s.Store.Retry(ctx, ids)
-	s.step(ctx, "retry", begun, err)
+	s.change(ctx, "retry", begun, err)
 	return result, err
 }
 
 func (s measuredStore) Delete(ctx context.Context, ids []string) ([]missions.Result, error) {
 	begun := time.Now()
 	result, err := s.Store.Delete(ctx, ids)
-	s.step(ctx, "delete", begun, err)
+	s.change(ctx, "delete", begun, err)
 	return result, err
 }
 
@@ -105,7 +115,7 @@ func (s measuredStore) History(ctx context.Context, missionType string, minutes 
 func (s measuredStore) Claim(ctx context.Context, batch []missions.ClaimRequest) ([]missions.ClaimResult, error) {
 	begun := time.Now()
 	result, err := s.Store.Claim(ctx, batch)
-	s.step(ctx, "claim", begun, err)
+	s.change(ctx, "claim", begun, err)
 	s.metrics.claimed(result)
 	return result, err
 }
@@ -113,50 +123,53 @@ func (s measuredStore) Claim(ctx context.Context, batch []missions.ClaimRequest)
 func (s measuredStore) Heartbeat(ctx context.Context, batch []missions.Heartbeat) ([]missions.HeartbeatResult, error) {
 	begun := time.Now()
 	result, err := s.Store.Heartbeat(ctx, batch)
-	s.step(ctx, "heartbeat", begun, err)
+	s.change(ctx, "heartbeat", begun, err)
 	return result, err
 }
 
 func (s measuredStore) Progress(ctx context.Context, batch []missions.ProgressUpdate) ([]missions.ProgressResult, error) {
 	begun := time.Now()
 	result, err := s.Store.Progress(ctx, batch)
-	s.step(ctx, "progress", begun, err)
+	s.change(ctx, "progress", begun, err)
 	return result, err
 }
 
 func (s measuredStore) AppendLog(ctx context.Context, batch []missions.LogAppend) ([]error, error) {
 	begun := time.Now()
 	result, err := s.Store.AppendLog(ctx, batch)
-	s.step(ctx, "append_log", begun, err)
+	s.change(ctx, "append_log", begun, err)
 	return result, err
 }
 
 func (s measuredStore) Finish(ctx context.Context, batch []missions.Finish) ([]missions.Result, error) {
 	begun := time.Now()
 	result, err := s.Store.Finish(ctx, batch)
-	s.step(ctx, "finish", begun, err)
+	s.change(ctx, "finish", begun, err)
 	s.metrics.ended(result)
+	for i := range result {
+		s.writes.wrote(result[i].Err)
+	}
 	return result, err
 }
 
 func (s measuredStore) Register(ctx context.Context, agent missions.Agent, silence time.Duration) (missions.Agent, error) {
 	begun := time.Now()
 	result, err := s.Store.Register(ctx, agent, silence)
-	s.step(ctx, "register", begun, err)
+	s.change(ctx, "register", begun, err)
 	return result, err
 }
 
 func (s measuredStore) Leave(ctx context.Context, id, reason string) (missions.LeaveResult, error) {
 	begun := time.Now()
 	result, err := s.Store.Leave(ctx, id, reason)
-	s.step(ctx, "leave", begun, err)
+	s.change(ctx, "leave", begun, err)
 	return result, err
 }
 
 func (s measuredStore) Lost(ctx context.Context, id, reason string, since missions.Time) (missions.LostResult, error) {
 	begun := time.Now()
 	result, err := s.Store.Lost(ctx, id, reason, since)
-	s.step(ctx, "lost", begun, err)
+	s.change(ctx, "lost", begun, err)
 	return result, err
 }
 
@@ -170,13 +183,34 @@ func (s measuredStore) ListAgents(ctx context.Context, filter missions.AgentFilt
 func (s measuredStore) Due(ctx context.Context, limit int) (missions.DueResult, error) {
 	begun := time.Now()
 	result, err := s.Store.Due(ctx, limit)
-	s.step(ctx, "due", begun, err)
+	s.change(ctx, "due", begun, err)
 	return result, err
 }
 
 func (s measuredStore) Retain(ctx context.Context, retention time.Duration, limit int) (int, error) {
 	begun := time.Now()
 	result, err := s.Store.Retain(ctx, retention, limit)
-	s.step(ctx, "retain", begun, err)
+	s.change(ctx, "retain", begun, err)
+	return result, err
+}
+
+// The steps below are not measured: the supervisor requests them all the time. They show
+// whether the store can be written while nobody else asks for anything.
+
+func (s measuredStore) Lead(ctx context.Context, candidate string, ttl time.Duration) (missions.Leadership, error) {
+	result, err := s.Store.Lead(ctx, candidate, ttl)
+	s.writes.wrote(err)
+	return result, err
+}
+
+func (s measuredStore) Sample(ctx context.Context) (missions.Time, error) {
+	result, err := s.Store.Sample(ctx)
+	s.writes.wrote(err)
+	return result, err
+}
+
+func (s measuredStore) ChangeAlerts(ctx context.Context, batch []missions.AlertChange) ([]error, error) {
+	result, err := s.Store.ChangeAlerts(ctx, batch)
+	s.writes.wrote(err)
 	return result, err
 }

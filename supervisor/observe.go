@@ -3,6 +3,8 @@ package supervisor
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 
 	"missioncontrol/charter"
@@ -15,7 +17,7 @@ import (
 const healthTimeout = time.Second
 
 // Health returns the health of the supervisor. It always answers, even if the store is
-// down, and emits supervisor.health_checked.
+// down or cannot be written, and emits supervisor.health_checked.
 func (s *Service) Health(ctx context.Context, _ api.Empty) (api.Health, error) {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
@@ -37,6 +39,10 @@ func (s *Service) Health(ctx context.Context, _ api.Empty) (api.Health, error) {
 		}
 	} else if health.Checks.EventStream.Waiting, err = s.waiting.Get(ctx); err != nil {
 		s.log.Warn("the outbox could not be counted", "error", err)
+	}
+	if problem := s.writes.problem(); problem != "" && health.Checks.Store.Status == api.HealthOK {
+		health.Status = api.HealthError
+		health.Checks.Store = api.Check{Status: api.HealthError, Message: ErrUnwritable.Error() + ": " + problem}
 	}
 	s.emit(ctx, charter.HealthChecked{Status: health.Status, CheckedAt: now}, now)
 	return health, nil
@@ -192,14 +198,26 @@ func (s *Service) History(ctx context.Context, request api.HistoryRequest) (api.
 	return api.History{Minutes: history}, err
 }
 
+// ErrUnwritable is the error of [Service.Ready] while the store can be read but not
+// written.
+var ErrUnwritable = errors.New("nothing can be stored")
+
 // Ready returns nil while requests can be served, and otherwise an error that says why
 // not.
 func (s *Service) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	_, err := s.ping.Get(ctx)
-	return err
+	if _, err := s.ping.Get(ctx); err != nil {
+		return err
+	}
+	if problem := s.writes.problem(); problem != "" {
+		return fmt.Errorf("%w: %s", ErrUnwritable, problem)
+	}
+	return nil
 }
+
+// Writable reports whether the store could be written last. It does no I/O.
+func (s *Service) Writable() bool { return s.writes.problem() == "" }
 
 // Counts returns the counters as of the call or later. Unlike Status it emits no event.
 // It is for metrics.

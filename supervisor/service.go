@@ -160,6 +160,7 @@ type Service struct {
 	log     *slog.Logger
 	started time.Time
 	metrics *Metrics
+	writes  *storeWrites
 
 	counts  *coalesce.Read[missions.Counts]
 	waiting *coalesce.Read[int64]
@@ -187,8 +188,9 @@ func New(cfg Config) (*Service, error) {
 	}
 	metrics := newMetrics(cfg.Version)
 	metrics.brokerRefused = cfg.BrokerRefused
-	cfg.Store = measuredStore{cfg.Store, metrics, cfg.Tracer}
-	s := &Service{cfg: cfg, log: cfg.Logger, started: time.Now(), metrics: metrics}
+	writes := newStoreWrites(&cfg)
+	cfg.Store = measuredStore{cfg.Store, metrics, cfg.Tracer, writes}
+	s := &Service{cfg: cfg, writes: writes, log: cfg.Logger, started: time.Now(), metrics: metrics}
 	s.counts = coalesce.NewRead(cfg.Store.Counts, readTimeout)
 	s.waiting = coalesce.NewRead(cfg.Store.Waiting, readTimeout)
 	s.ping = coalesce.NewRead(func(ctx context.Context) (struct{}, error) { return struct{}{}, cfg.Store.Ping(ctx) }, readTimeout)
@@ -227,6 +229,7 @@ func (s *Service) Run(ctx context.Context) {
 	loops.Go(func() { s.dispatch.Run(ctx) })
 	loops.Go(func() { s.live.Run(ctx) })
 	loops.Go(func() { s.queries.run(ctx) })
+	loops.Go(func() { s.writes.run(ctx) })
 	loops.Go(func() { s.leader.Run(ctx, s.lead) })
 	if s.liveness != nil {
 		loops.Go(func() { s.liveness.run(ctx) })

@@ -43,7 +43,12 @@ func (s *Store) failed(ctx context.Context, script string, err error) error {
 	if !s.failing.Swap(true) {
 		s.log.Error("the store failed", "script", script, "error", err)
 	}
-	return missions.Unavailable(tell(err), err)
+	told := missions.Unavailable(tell(err), err)
+	switch told.Message {
+	case toldUnreachable, toldRefused, toldFull, toldForbidden:
+		told.NothingDone = true
+	}
+	return told
 }
 
 // works ends a row of failures.

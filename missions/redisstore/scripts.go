@@ -22,7 +22,8 @@ type script struct{ name, source, sha string }
 
 // scripts are the methods, each in the file of its name.
 var scripts = struct {
-	usable, init, ping, now, lead, resign    script
+	usable, init, ping, checkWrite, now      script
+	lead, resign                             script
 	create, createAndClaim, nextSeq          script
 	get, list, log                           script
 	cancel, retry, delete                    script
@@ -34,7 +35,7 @@ var scripts = struct {
 	alerts, changeAlerts, notices, noticed   script
 	pending, acknowledge, forget, waiting    script
 }{
-	usable: bare("usable"), init: bare("init"), ping: load("ping"), now: load("now"), lead: load("lead"), resign: load("resign"),
+	usable: bare("usable"), init: bare("init"), ping: load("ping"), checkWrite: load("check_write"), now: load("now"), lead: load("lead"), resign: load("resign"),
 	create: load("create"), createAndClaim: load("create_and_claim"), nextSeq: load("next_seq"), get: load("get"), list: load("list"), log: load("log"),
 	cancel: load("cancel"), retry: load("retry"), delete: load("delete"),
 	claim: load("claim"), peek: load("peek"), progress: load("progress"), appendLog: load("append_log"), finish: load("finish"),

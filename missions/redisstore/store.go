@@ -208,6 +208,14 @@ func (s *Store) Ping(ctx context.Context) error {
 	})
 }
 
+// CheckWrite implements [missions.Store].
+func (s *Store) CheckWrite(ctx context.Context) error {
+	return s.everywhere(ctx, func(ctx context.Context, p *partition) error {
+		_, err := p.call(ctx, scripts.checkWrite)
+		return err
+	})
+}
+
 // Close implements [missions.Store]: it waits for the scripts under way.
 func (s *Store) Close() error {
 	s.mu.Lock()
@@ -221,7 +229,7 @@ func (s *Store) Close() error {
 	return s.client.Close()
 }
 
-var errClosed = missions.Unavailable("the store is closed", nil)
+var errClosed = missions.Refused("the store is closed", nil)
 
 // begin notes a call; whoever gets no error calls s.calls.Done.
 func (s *Store) begin(ctx context.Context) error {

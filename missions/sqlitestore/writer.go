@@ -88,7 +88,7 @@ func (s *Store) write(ctx context.Context, l lane, run func(*tx) error) error {
 }
 
 var (
-	errClosed     = missions.Unavailable("the store is closed", nil)
+	errClosed     = missions.Refused("the store is closed", nil)
 	errUnanswered = missions.Unavailable("the store cannot be used", nil)
 )
 
@@ -242,7 +242,7 @@ func internal(err error) bool {
 func (s *Store) unavailable(err error) error {
 	s.log.Error("the store failed", "error", err)
 	if errors.Is(err, sqlite3.FULL) {
-		return missions.Unavailable("the store's disk is full", err)
+		return missions.Refused("the store's disk is full; nothing was done", err)
 	}
 	return missions.Unavailable("the store cannot be used", err)
 }

@@ -138,6 +138,7 @@ func calls(m missions.Mission) []call {
 		{"Due", func(ctx context.Context, s missions.Store) error { return just(s.Due(ctx, 10)) }},
 		{"Retain", func(ctx context.Context, s missions.Store) error { return just(s.Retain(ctx, 0, 10)) }},
 		{"Now", func(ctx context.Context, s missions.Store) error { return just(s.Now(ctx)) }},
+		{"CheckWrite", func(ctx context.Context, s missions.Store) error { return s.CheckWrite(ctx) }},
 		{"Ping", func(ctx context.Context, s missions.Store) error { return s.Ping(ctx) }},
 	}
 }

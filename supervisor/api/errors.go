@@ -15,6 +15,10 @@ type Error struct {
 	Code    missions.Code `json:"code"`
 	Message string        `json:"message"`
 	Field   string        `json:"field,omitzero"` // the offending field of the request, if there is one
+
+	// NothingDone says, with CodeUnavailable or CodeTimeout, that the request certainly
+	// changed nothing. Without it, that is not known.
+	NothingDone bool `json:"nothing_done,omitzero"`
 }
 
 // Codes that only the service itself uses. The others are defined in package missions.
@@ -101,11 +105,11 @@ func FromError(err error) *Error {
 		if domain.Field != "" {
 			message = domain.Field + " " + message
 		}
-		return &Error{Code: domain.Code, Message: message, Field: domain.Field}
+		return &Error{Code: domain.Code, Message: message, Field: domain.Field, NothingDone: domain.NothingDone}
 	case errors.Is(err, context.DeadlineExceeded):
-		return &Error{Code: CodeTimeout, Message: "the request took too long; what it asked for was not done"}
+		return &Error{Code: CodeTimeout, Message: "the request took too long; what it asked for was not done", NothingDone: true}
 	case errors.Is(err, context.Canceled):
-		return &Error{Code: missions.CodeUnavailable, Message: "the supervisor is stopping; what was asked for was not done"}
+		return &Error{Code: missions.CodeUnavailable, Message: "the supervisor is stopping; what was asked for was not done", NothingDone: true}
 	}
 	return &Error{Code: CodeInternal, Message: "something went wrong inside the supervisor; its log says what"}
 }

@@ -12,7 +12,7 @@ type Health struct {
 }
 
 // The values of a health status. Degraded means that everything answers but the event
-// stream is away. Error means that the store is away.
+// stream is away. Error means that the store is away or cannot be written.
 const (
 	HealthOK       = "ok"
 	HealthDegraded = "degraded"

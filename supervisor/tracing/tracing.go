@@ -9,7 +9,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
+	"unicode"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -38,6 +41,9 @@ func FromEnvironment(ctx context.Context, service, version string, lookup func(s
 	if !on || err != nil {
 		return nil, err
 	}
+	if err := checkSecretive(lookup); err != nil {
+		return nil, err
+	}
 	exporter, err := otlptracehttp.New(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_…: %w", err)
@@ -50,6 +56,37 @@ func FromEnvironment(ctx context.Context, service, version string, lookup func(s
 		return nil, errors.Join(fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err), exporter.Shutdown(ctx))
 	}
 	return New(sdk.NewTracerProvider(sdk.WithBatcher(exporter), sdk.WithResource(about))), nil
+}
+
+// checkSecretive finds what is wrong with variables that can hold secrets: the exporter
+// would print their values.
+func checkSecretive(lookup func(string) (string, bool)) error {
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"} {
+		if text, _ := lookup(name); text != "" {
+			if u, err := url.Parse(text); err != nil || strings.Contains(u.Path+u.RawQuery+u.Fragment, "@") {
+				return fmt.Errorf("%s: it is not a URL like http://127.0.0.1:4318; write characters such as / ? # and @ of a password as %%2F %%3F %%23 and %%40", name)
+			}
+		}
+	}
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"} {
+		text, _ := lookup(name)
+		for header := range strings.SplitSeq(text, ",") {
+			key, value, ok := strings.Cut(header, "=")
+			_, err := url.PathUnescape(value)
+			if text != "" && (!ok || err != nil || !isHeaderName(strings.TrimSpace(key))) {
+				return fmt.Errorf("%s: it is not written like key=value,key=value; write characters such as %% and , of a value as %%25 and %%2C", name)
+			}
+		}
+	}
+	return nil
+}
+
+// isHeaderName reports whether HTTP allows a name for a header.
+func isHeaderName(name string) bool {
+	const signs = "!#$%&'*+-.^_`|~"
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(signs, r)
+	})
 }
 
 // wanted reports whether the environment enables tracing.

@@ -1,6 +1,7 @@
 package tracing_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -23,5 +24,21 @@ func TestOffItTakesNoMemory(t *testing.T) {
 	}
 	if err := off.Stop(ctx); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAMalformedVariableIsRefusedAndNotQuoted(t *testing.T) {
+	for name, texts := range map[string][]string{
+		"OTEL_EXPORTER_OTLP_ENDPOINT":       {"http://u:secret#x@h", "http://[secret", "http://u:1/secret@h"},
+		"OTEL_EXPORTER_OTLP_TRACES_HEADERS": {"secret", "key=se%cret", "a b=secret", "ok=1,secret"},
+	} {
+		for _, text := range texts {
+			env := map[string]string{"OTEL_TRACES_EXPORTER": "otlp", name: text}
+			lookup := func(name string) (string, bool) { text, ok := env[name]; return text, ok }
+			_, err := tracing.FromEnvironment(t.Context(), "test", "1", lookup)
+			if err == nil || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "cret") {
+				t.Errorf("%s=%s: %v", name, text, err)
+			}
+		}
 	}
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -280,13 +281,18 @@ func plain(w http.ResponseWriter, status int, text string) {
 	_, _ = io.WriteString(w, text+"\n") // fails only if the client is gone
 }
 
-// ready answers 200 while requests can be served, which is while the store answers. A
+// ready answers 200 while requests can be served, which is while the store answers and
+// can be written. A
 // broker that is away makes the supervisor degraded, not unready. Clients without a
 // token may ask, and learn nothing else.
 func ready(service *supervisor.Service) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := service.Ready(r.Context()); err != nil {
-			plain(w, http.StatusServiceUnavailable, "the store does not answer") // health says why, and needs a token
+			text := "the store does not answer" // health says why, and needs a token
+			if errors.Is(err, supervisor.ErrUnwritable) {
+				text = "the store cannot be written"
+			}
+			plain(w, http.StatusServiceUnavailable, text)
 			return
 		}
 		plain(w, http.StatusOK, "ready")

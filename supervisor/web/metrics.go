@@ -55,13 +55,14 @@ var (
 	duplicatesDesc = prometheus.NewDesc("missioncontrol_events_duplicate_total", "Acknowledgements of events that had been stored before.", nil, nil)
 	leaderDesc     = prometheus.NewDesc("missioncontrol_leader", "1 while this supervisor is the one of its store that relays events and does what is due.", nil, nil)
 	alertDesc      = prometheus.NewDesc("missioncontrol_alert", "1 for the state that an alert rule is in, 0 for the others.", []string{"rule", "state"}, nil)
+	writableDesc   = prometheus.NewDesc("missioncontrol_store_writable", "1 while the store can be written, as far as the last steps tell.", nil, nil)
 	storeUpDesc    = prometheus.NewDesc("missioncontrol_store_up", "1 while the store answers.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{missionsDesc, agentsDesc, slotsDesc, waitingDesc, connectedDesc,
-		publishedDesc, droppedDesc, duplicatesDesc, leaderDesc, alertDesc, storeUpDesc} {
+		publishedDesc, droppedDesc, duplicatesDesc, leaderDesc, alertDesc, storeUpDesc, writableDesc} {
 		descs <- desc
 	}
 }
@@ -84,6 +85,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	stream := c.service.StreamStatus()
 	gauge(connectedDesc, oneIf(stream.State == eventstream.Connected))
 	gauge(leaderDesc, oneIf(c.service.Leads()))
+	gauge(writableDesc, oneIf(c.service.Writable()))
 	counter(publishedDesc, stream.Published)
 	counter(droppedDesc, stream.Dropped)
 	counter(duplicatesDesc, stream.Duplicates)

@@ -260,24 +260,35 @@ func checkSpec(spec *api.MissionSpec) error {
 const createTries = 4
 
 // sendCreate sends a create request, and repeats it when its outcome is unknown. The
-// repeated request finds the missions that the first one created.
-func sendCreate(ctx context.Context, s *remote.Session, request any) (reply api.CreateReply, raw []byte, err error) {
+// repeated request finds the missions that the first one created. unknown is whether the
+// missions may have been created although there is an error.
+func sendCreate(ctx context.Context, s *remote.Session, request any) (reply api.CreateReply, raw []byte, unknown bool, err error) {
 	for try := 1; ; try++ {
 		reply, raw, err = remote.AskAs[api.CreateReply](ctx, s, api.OpCreate.Subject, request)
+		unknown = err != nil && (unknown || !remote.NothingDone(err))
 		if err == nil || try == createTries || ctx.Err() != nil || !remote.Unsure(err) || try == 1 && remote.Unavailable(err) {
-			return reply, raw, remote.BadRequest(err)
+			return reply, raw, unknown, remote.BadRequest(err)
 		}
 		pause(ctx, time.Duration(try)*300*time.Millisecond)
 	}
 }
 
-func createOne(ctx context.Context, c *ui.Console, s *remote.Session, f *createFlags) error {
-	reply, raw, err := sendCreate(ctx, s, f.spec)
-	if err != nil && (remote.Unsure(err) || ctx.Err() != nil) && !errors.Is(err, client.ErrNoSupervisor) {
-		err = remote.ErrorAbout("it is not known whether mission "+f.spec.ID+" was created", err)
+// notCreated adds to an error what became of the missions: whatWas is their subject and
+// verb.
+func notCreated(whatWas string, unknown bool, err error) error {
+	switch {
+	case unknown:
+		return remote.ErrorAbout("it is not known whether "+whatWas+" created", err)
+	case remote.Unavailable(err) && !errors.Is(err, client.ErrNoSupervisor):
+		return remote.ErrorAbout(whatWas+" not created", err)
 	}
+	return err
+}
+
+func createOne(ctx context.Context, c *ui.Console, s *remote.Session, f *createFlags) error {
+	reply, raw, unknown, err := sendCreate(ctx, s, f.spec)
 	if err != nil {
-		return err
+		return notCreated("mission "+f.spec.ID+" was", unknown, err)
 	}
 	if reply.Created == nil || reply.Mission == nil {
 		return errors.New("the supervisor's reply holds no mission")

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"time"
@@ -165,9 +166,9 @@ func (im *importer) send(ctx context.Context) error {
 	request := struct {
 		Missions []api.MissionSpec `json:"missions"`
 	}{im.specs}
-	reply, _, err := sendCreate(ctx, im.session, request)
+	reply, _, unknown, err := sendCreate(ctx, im.session, request)
 	if err != nil {
-		return err
+		return notCreated(fmt.Sprintf("the missions of lines %d to %d were", im.lines[0], im.lines[len(im.lines)-1]), unknown, err)
 	}
 	if len(reply.Results) != len(im.specs) {
 		return errors.New("the supervisor's reply does not fit the request")

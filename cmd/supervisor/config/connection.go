@@ -136,7 +136,11 @@ func (c *Connection) Broker(selected bool) (Broker, error) {
 			return b, err
 		}
 		b.Options = append(b.Options, base.apply)
-		b.URLs = cmp.Or(server, base.urls())
+		if b.URLs = server; server == "" {
+			if b.URLs, err = base.urls(); err != nil {
+				return b, ui.Usagef("the context %s of the nats CLI: %v", cmp.Or(context.text, "that is selected"), err)
+			}
+		}
 	}
 	b.URLs = cmp.Or(b.URLs, DefaultServer)
 	way, err := c.signIn()

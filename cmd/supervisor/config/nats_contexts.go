@@ -38,15 +38,19 @@ func contextOptions(name value) (contextBase, error) {
 	return base, ui.Usagef("%s: the context %s cannot be used: %v; see: nats context ls", name.where, name.text, fileperm.Cause(err))
 }
 
-// urls returns the context's brokers, "" if it names none.
-func (b *contextBase) urls() string {
+// urls returns the context's brokers, "" if it names none. The error quotes no password.
+func (b *contextBase) urls() (string, error) {
 	var urls []string
 	for _, url := range b.options.Servers {
 		if url != "" {
 			urls = append(urls, url)
 		}
 	}
-	return strings.Join(urls, ",")
+	list := strings.Join(urls, ",")
+	if list == "" {
+		return "", nil
+	}
+	return list, checkServer(list)
 }
 
 // apply is a connection option: it sets everything from the context except the brokers.

@@ -35,6 +35,13 @@ func Unavailable(err error) bool {
 	return errors.Is(err, client.ErrNoSupervisor) || errors.Is(err, api.ErrUnavailable)
 }
 
+// NothingDone reports whether err says that the request certainly changed nothing.
+func NothingDone(err error) bool {
+	var refusal *api.Error
+	return errors.Is(err, client.ErrNoSupervisor) || errors.As(err, &refusal) && refusal.NothingDone ||
+		!Unsure(err) && !errors.Is(err, context.Canceled)
+}
+
 // aboutError adds to an error what it is about.
 type aboutError struct {
 	about string
