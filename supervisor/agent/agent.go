@@ -40,9 +40,9 @@ import (
 // Handler works on one mission. Its result is encoded as JSON; a json.RawMessage is
 // sent unchanged. An error fails the attempt. A failed attempt is retried while the
 // mission has attempts left, unless the error is [Permanent]. [ErrStopping] returns the
-// mission to the queue without using up an attempt. A handler should return soon after
-// its context has ended; context.Cause says why it ended. Handlers run concurrently, up
-// to Config.Concurrency.
+// mission to the queue without using up an attempt, and so does an error that is
+// [Unable]. A handler should return soon after its context has ended; context.Cause says
+// why it ended. Handlers run concurrently, up to Config.Concurrency.
 type Handler func(ctx context.Context, t *Task) (result any, err error)
 
 // Causes of the end of a handler's context.
@@ -70,6 +70,8 @@ type Config struct {
 
 	Tracer *tracing.Tracer // default: nothing is traced
 	Logger *slog.Logger    // default slog.Default
+
+	rest func(n int) time.Duration // default restAfter
 }
 
 // WithDefaults returns cfg with its zero fields filled in.
@@ -91,6 +93,9 @@ func (cfg Config) WithDefaults() Config {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
+	}
+	if cfg.rest == nil {
+		cfg.rest = restAfter
 	}
 	return cfg
 }
@@ -150,9 +155,12 @@ type runner struct {
 	log      *slog.Logger
 	requests *client.Agent
 
+	beating  sync.Mutex // held for each heartbeat: a later one never overtakes it
 	handlers sync.WaitGroup
 	slots    chan struct{} // one entry for each busy slot
 	beatNow  wakeup.Signal
+
+	stop func(error) // ends the agent with an error after it has drained
 
 	completions chan *completion
 	troubled    atomic.Bool // the supervisor did not answer, and this was logged
@@ -161,6 +169,7 @@ type runner struct {
 	pace     pace
 	running  map[string]*Task
 	draining bool
+	setbacks setbacks
 }
 
 // pace is how often to send heartbeats and how long a lease lasts, as the supervisor
@@ -237,15 +246,19 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// run claims missions and sends heartbeats until ctx ends, and then drains.
+// run claims missions and sends heartbeats until ctx ends or the agent is stopped, and
+// then drains. It returns why the agent was stopped.
 func (r *runner) run(ctx context.Context) error {
 	life, die := context.WithCancel(context.WithoutCancel(ctx))
 	defer die()
+	claims, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	r.stop = stop
 	var loops sync.WaitGroup
 	loops.Go(func() { r.beat(life) })
 	loops.Go(func() { r.watchLeases(life) })
 	loops.Go(func() { r.reportCompletions(life) })
-	r.claim(ctx, life)
+	r.claim(claims, life)
 
 	r.mu.Lock()
 	r.draining = true
@@ -259,6 +272,9 @@ func (r *runner) run(ctx context.Context) error {
 	defer cancel()
 	if err := r.requests.Leave(leaveCtx); err != nil {
 		r.log.Warn("could not say goodbye; the supervisor will notice by itself", "error", err)
+	}
+	if ctx.Err() == nil {
+		return context.Cause(claims)
 	}
 	return nil
 }

@@ -28,6 +28,8 @@ func (r *runner) beat(ctx context.Context) {
 
 // beatOnce sends one heartbeat and acts on the reply.
 func (r *runner) beatOnce(ctx context.Context) {
+	r.beating.Lock()
+	defer r.beating.Unlock()
 	request, listed := r.listRunning()
 	sent, pace := time.Now(), r.currentPace()
 	timeout, cancel := context.WithTimeout(ctx, pace.heartbeat)
@@ -70,7 +72,7 @@ func (r *runner) listRunning() (api.HeartbeatRequest, []*Task) {
 		leases, listed = append(leases, t.lease()), append(listed, t)
 	}
 	cpu, memory := usage()
-	return api.HeartbeatRequest{Running: &leases, CPU: cpu, MemoryBytes: memory, Draining: r.draining}, listed
+	return api.HeartbeatRequest{Running: &leases, CPU: cpu, MemoryBytes: memory, Draining: r.draining || r.setbacks.resting}, listed
 }
 
 // watchLeases ends handlers whose lease has run out, until ctx ends. It runs beside the

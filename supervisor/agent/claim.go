@@ -22,7 +22,7 @@ const (
 func (r *runner) claim(ctx, life context.Context) {
 	for ctx.Err() == nil {
 		free, ok := r.takeSlots(ctx)
-		if !ok {
+		if !ok || !r.rest(ctx) {
 			return
 		}
 		asked, cancel := context.WithTimeout(ctx, claimWait*time.Second+claimReplyTimeout)
@@ -60,6 +60,9 @@ func (r *runner) takeSlots(ctx context.Context) (int, bool) {
 func (r *runner) claimFailed(ctx context.Context, err error) bool {
 	if ctx.Err() != nil {
 		return false
+	}
+	if errors.Is(err, api.ErrConflict) && r.isResting() {
+		return true
 	}
 	if errors.Is(err, api.ErrNotFound) || errors.Is(err, api.ErrConflict) {
 		r.log.Info("the supervisor does not know this agent any more; registering again")

@@ -25,6 +25,7 @@ type Task struct {
 	runner *runner
 	ctx    context.Context
 	cancel context.CancelCauseFunc
+	round  int // of setbacks, in which it was claimed
 
 	mu   sync.Mutex
 	ends time.Time // when the lease ends, by this machine's clock
@@ -32,7 +33,9 @@ type Task struct {
 
 func newTask(life context.Context, r *runner, m *missions.Mission) *Task {
 	ctx, cancel := context.WithCancelCause(api.WithTrace(life, m.Traceparent))
-	return &Task{Mission: *m, runner: r, ctx: ctx, cancel: cancel, ends: time.Now().Add(r.currentPace().lease)}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return &Task{Mission: *m, runner: r, ctx: ctx, cancel: cancel, round: r.setbacks.round, ends: time.Now().Add(r.pace.lease)}
 }
 
 func (t *Task) lease() api.LeaseRef {
@@ -110,14 +113,19 @@ func (t *Task) work() {
 	t.ctx = ctx // nothing else uses it yet
 	result, err := t.handle()
 	span.End(err)
+	if !IsUnable(err) {
+		t.runner.couldBegin(t)
+	}
 	switch cause := context.Cause(t.ctx); {
 	case errors.Is(cause, ErrCancelled), errors.Is(cause, ErrLeaseLost):
 		log.Info("stopped working on a mission", "reason", cause)
 		return
 	case errors.Is(cause, ErrStopping), errors.Is(err, ErrStopping):
-		_ = t.report(func(ctx context.Context) error { // report has logged it
-			return t.runner.requests.Release(ctx, t.lease())
-		})
+		t.release()
+		return
+	case IsUnable(err):
+		t.runner.setback(t, err)
+		t.release()
 		return
 	case err == nil:
 		var raw json.RawMessage
@@ -135,6 +143,13 @@ func (t *Task) work() {
 	retryable := !errors.As(err, &permanent)
 	_ = t.report(func(ctx context.Context) error { // report has logged it
 		return t.runner.requests.Fail(ctx, api.Failure{LeaseRef: t.lease(), Error: text(err), Retryable: &retryable})
+	})
+}
+
+// release returns the mission to the queue.
+func (t *Task) release() {
+	_ = t.report(func(ctx context.Context) error { // report has logged it
+		return t.runner.requests.Release(ctx, t.lease())
 	})
 }
 

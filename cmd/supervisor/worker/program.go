@@ -61,7 +61,7 @@ func (p *program) run(ctx context.Context) (json.RawMessage, error) {
 	}
 	if err := cmd.Start(); err != nil {
 		pipes.close()
-		return nil, fmt.Errorf("the command could not be started: %w", err)
+		return nil, notStarted(err)
 	}
 	stdout, stderr := newResultReader(missions.MaxDataBytes), newStderrReader(ctx, p.log)
 	pipes.begin(p.stdin, stdout.read, stderr.read)
@@ -80,6 +80,12 @@ func (p *program) run(ctx context.Context) (json.RawMessage, error) {
 		return nil, withReason(err, stderr.last())
 	}
 	return result(stdout.bytes)
+}
+
+// notStarted is the error of a command that could not be started. Whatever the reason, it
+// is this machine's: the command is the same for every mission.
+func notStarted(err error) error {
+	return agent.Unable(fmt.Errorf("the command could not be started: %w", err))
 }
 
 // wait waits for the program. It stops the program when ctx ends, on the second Ctrl-C, and
@@ -177,7 +183,7 @@ func newPipes(cmd *exec.Cmd) (*pipes, error) {
 	}
 	if err != nil {
 		p.close()
-		return nil, fmt.Errorf("the command could not be started: %w", err)
+		return nil, notStarted(err)
 	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, errs
 	return p, nil

@@ -85,6 +85,10 @@ most 512 KiB: JSON as it is, anything else as a string, nothing as null. Each li
 standard error becomes a log entry. An exit code other than 0 is a failure, which is tried
 again while attempts are left; the last lines of its standard error say why.
 
+If the command cannot be started (it is missing, not executable, or there are no processes
+left), the mission is handed back without using up an attempt, and the agent waits before it
+takes another: 1 s, then 2 s, up to 30 s. After 8 times in a row it goes offline and exits.
+
 When the mission is cancelled, its lease is lost or its time is over, the program and
 all that it has started get SIGTERM, and after 5 seconds SIGKILL. They are one process
 group; what is left of it when the program ends is killed, too.
@@ -246,6 +250,8 @@ func (w *worker) handle(ctx context.Context, t *agent.Task) (any, error) {
 	case errors.Is(err, errStopNow):
 		w.say(ui.Yellow, "■", m, "stopped after "+took+" and handed back")
 		w.handBack(ctx, t)
+	case agent.IsUnable(err):
+		w.say(ui.Yellow, "■", m, "handed back: "+err.Error())
 	case err != nil:
 		w.say(ui.Red, "✘", m, "failed after "+took+": "+ui.Shorten(ui.Clean(ui.FirstLine(err.Error())), 300))
 	default:
