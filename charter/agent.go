@@ -10,11 +10,11 @@ const (
 
 // AgentOnline reports that an agent registered or returned.
 type AgentOnline struct {
-	AgentID   string    `json:"agent_id" doc:"The agent's id."`
+	AgentID   string    `json:"agent_id" doc:"The agent's ID."`
 	Name      string    `json:"name" doc:"The agent's name, for people."`
-	Role      string    `json:"role" doc:"The part that the agent plays, for people; may be empty."`
+	Role      string    `json:"role" doc:"The agent's role, for people; may be empty."`
 	Types     []string  `json:"types" doc:"The mission types that the agent works on."`
-	Reason    string    `json:"reason" doc:"Why, for people; may be empty."`
+	Reason    string    `json:"reason" doc:"The reason, for people; may be empty."`
 	ChangedAt time.Time `json:"changed_at" doc:"When the change was stored."`
 }
 
@@ -39,8 +39,8 @@ var agentEntries = []Entry{
 		Source:       sourceSupervisor,
 		SourceModule: "agents",
 		Kind:         Durable,
-		Description:  "An agent is there and can be given missions.",
-		When:         "Once when an agent registers that was not online before.",
+		Description:  "An agent is online and can claim missions.",
+		When:         "Sent once when an agent comes online: it registers, or sends a heartbeat or a claim after it was offline.",
 		Example: AgentOnline{
 			AgentID: "rover-1", Name: "Rover 1", Role: "scout", Types: []string{"survey", "default"},
 			Reason: "registered", ChangedAt: exampleTime,
@@ -50,8 +50,8 @@ var agentEntries = []Entry{
 		Source:       sourceSupervisor,
 		SourceModule: "agents",
 		Kind:         Durable,
-		Description:  "An agent is gone, and its running missions go back.",
-		When:         "Once when an agent leaves, or when its death is noticed.",
+		Description:  "An agent is offline, and its running missions return to the queue.",
+		When:         "Sent once when an agent leaves, or when the supervisor notices that it died.",
 		Example: AgentOffline{
 			AgentID: "rover-1", Name: "Rover 1", Role: "scout", Types: []string{"survey", "default"},
 			Reason: "left", ChangedAt: exampleTime,

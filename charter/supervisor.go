@@ -13,8 +13,8 @@ const (
 
 // HealthChecked reports that a client requested the supervisor's health.
 type HealthChecked struct {
-	Status    string    `json:"status" values:"ok degraded error" doc:"The health that the supervisor answered with."`
-	CheckedAt time.Time `json:"checked_at" doc:"When the supervisor looked."`
+	Status    string    `json:"status" values:"ok degraded error" doc:"The health in the reply."`
+	CheckedAt time.Time `json:"checked_at" doc:"When the supervisor checked."`
 }
 
 // EventType returns [TypeHealthChecked].
@@ -27,12 +27,12 @@ func (p HealthChecked) AppendJSON(dst []byte) []byte { return appendPayload(dst,
 // stored missions in the answer. TotalMissions is the sum of the five counts below it.
 type StatusQueried struct {
 	TotalMissions     int64     `json:"total_missions" unit:"missions" doc:"All missions stored."`
-	RunningMissions   int64     `json:"running_missions" unit:"missions" doc:"Those that an agent is working on."`
-	PendingMissions   int64     `json:"pending_missions" unit:"missions" doc:"Those that wait for an agent, for their time or for another attempt."`
-	CompletedMissions int64     `json:"completed_missions" unit:"missions" doc:"Those that ended well and are still stored."`
-	FailedMissions    int64     `json:"failed_missions" unit:"missions" doc:"Those that failed for good and are still stored."`
-	CancelledMissions int64     `json:"cancelled_missions" unit:"missions" doc:"Those that were cancelled and are still stored."`
-	AgentCount        int64     `json:"agent_count" unit:"agents" doc:"Agents as the status answer counts them."`
+	RunningMissions   int64     `json:"running_missions" unit:"missions" doc:"Missions that an agent is working on."`
+	PendingMissions   int64     `json:"pending_missions" unit:"missions" doc:"Missions that wait for an agent, for their start time or for another attempt."`
+	CompletedMissions int64     `json:"completed_missions" unit:"missions" doc:"Completed missions that are still stored."`
+	FailedMissions    int64     `json:"failed_missions" unit:"missions" doc:"Failed missions that are still stored."`
+	CancelledMissions int64     `json:"cancelled_missions" unit:"missions" doc:"Cancelled missions that are still stored."`
+	AgentCount        int64     `json:"agent_count" unit:"agents" doc:"Agents that are online or draining."`
 	QueriedAt         time.Time `json:"queried_at" doc:"When the numbers were read."`
 }
 
@@ -44,7 +44,7 @@ func (p StatusQueried) AppendJSON(dst []byte) []byte { return appendPayload(dst,
 
 // AgentsListed reports that a client requested the list of agents.
 type AgentsListed struct {
-	AgentCount int64     `json:"agent_count" unit:"agents" doc:"The agent_count of the answer."`
+	AgentCount int64     `json:"agent_count" unit:"agents" doc:"The agent_count in the reply."`
 	QueriedAt  time.Time `json:"queried_at" doc:"When the list was read."`
 }
 
@@ -57,11 +57,11 @@ func (p AgentsListed) AppendJSON(dst []byte) []byte { return appendPayload(dst, 
 // AlertRaised reports that the condition of an alert rule now holds. A Value that is
 // NaN means null; Threshold is finite.
 type AlertRaised struct {
-	Rule      string    `json:"rule" doc:"The rule's name, the same in raised and resolved."`
-	Metric    string    `json:"metric" doc:"What the rule watches."`
-	Value     float64   `json:"value" nullable:"true" unit:"that of the metric" doc:"The metric at that moment, or null when it had no value."`
-	Threshold float64   `json:"threshold" unit:"that of the metric" doc:"What the rule compares the metric with."`
-	Since     time.Time `json:"since" doc:"Since when the rule's condition had held when the alert was raised."`
+	Rule      string    `json:"rule" doc:"The rule's name."`
+	Metric    string    `json:"metric" doc:"The metric that the rule watches."`
+	Value     float64   `json:"value" nullable:"true" unit:"that of the metric" doc:"The metric's value at that moment; null if it had none."`
+	Threshold float64   `json:"threshold" unit:"that of the metric" doc:"The value that the rule compares the metric with."`
+	Since     time.Time `json:"since" doc:"When the rule's condition became true, before the alert was raised."`
 	RaisedAt  time.Time `json:"raised_at" doc:"When the alert was raised."`
 }
 
@@ -74,11 +74,11 @@ func (p AlertRaised) AppendJSON(dst []byte) []byte { return appendPayload(dst, p
 // AlertResolved reports that the condition of an alert rule no longer holds. A Value
 // that is NaN means null; Threshold is finite.
 type AlertResolved struct {
-	Rule       string    `json:"rule" doc:"The rule's name, the same in raised and resolved."`
-	Metric     string    `json:"metric" doc:"What the rule watches."`
-	Value      float64   `json:"value" nullable:"true" unit:"that of the metric" doc:"The metric at that moment, or null when it had no value."`
-	Threshold  float64   `json:"threshold" unit:"that of the metric" doc:"What the rule compares the metric with."`
-	Since      time.Time `json:"since" doc:"Since when the rule's condition had held when the alert was raised."`
+	Rule       string    `json:"rule" doc:"The rule's name."`
+	Metric     string    `json:"metric" doc:"The metric that the rule watches."`
+	Value      float64   `json:"value" nullable:"true" unit:"that of the metric" doc:"The metric's value at that moment; null if it had none."`
+	Threshold  float64   `json:"threshold" unit:"that of the metric" doc:"The value that the rule compares the metric with."`
+	Since      time.Time `json:"since" doc:"When the rule's condition became true, before the alert was raised."`
 	ResolvedAt time.Time `json:"resolved_at" doc:"When the alert was resolved."`
 }
 
@@ -96,16 +96,16 @@ var supervisorEntries = []Entry{
 		Source:       sourceSupervisor,
 		SourceModule: "supervisor",
 		Kind:         Telemetry,
-		Description:  "Somebody asked for the supervisor's health.",
-		When:         "Once per health request, whatever the answer is.",
+		Description:  "A client requested the supervisor's health.",
+		When:         "Sent once per request, whatever the reply is.",
 		Example:      HealthChecked{Status: "ok", CheckedAt: exampleTime},
 	},
 	{
 		Source:       sourceSupervisor,
 		SourceModule: "supervisor",
 		Kind:         Telemetry,
-		Description:  "Somebody asked for the status, and this is how things stood.",
-		When:         "Once per status request that was answered.",
+		Description:  "A client requested the status; the event has the counts from the reply.",
+		When:         "Sent once per request that was answered.",
 		Example: StatusQueried{
 			TotalMissions: 150, RunningMissions: 5, PendingMissions: 3, CompletedMissions: 130,
 			FailedMissions: 10, CancelledMissions: 2, AgentCount: 4, QueriedAt: exampleTime,
@@ -115,16 +115,16 @@ var supervisorEntries = []Entry{
 		Source:       sourceSupervisor,
 		SourceModule: "supervisor",
 		Kind:         Telemetry,
-		Description:  "Somebody asked for the list of agents.",
-		When:         "Once per agents request that was answered.",
+		Description:  "A client requested the list of agents.",
+		When:         "Sent once per request that was answered.",
 		Example:      AgentsListed{AgentCount: 4, QueriedAt: exampleTime},
 	},
 	{
 		Source:       sourceSupervisor,
 		SourceModule: "alerts",
 		Kind:         Durable,
-		Description:  "An alert rule has begun to hold.",
-		When:         "Once when the alert begins; alert_resolved ends it.",
+		Description:  "An alert was raised: the condition of its rule has been true for the rule's duration.",
+		When:         "Sent once per alert, which lasts until it is resolved.",
 		Example: AlertRaised{
 			Rule: "many-pending", Metric: "pending_missions", Value: 1200, Threshold: 1000,
 			Since: exampleTime.Add(-time.Minute), RaisedAt: exampleTime,
@@ -134,8 +134,8 @@ var supervisorEntries = []Entry{
 		Source:       sourceSupervisor,
 		SourceModule: "alerts",
 		Kind:         Durable,
-		Description:  "An alert rule has ceased to hold.",
-		When:         "Once when an alert that was raised ends.",
+		Description:  "An alert was resolved: the condition of its rule has been false for the rule's duration.",
+		When:         "Sent once per alert that was raised.",
 		Example: AlertResolved{
 			Rule: "many-pending", Metric: "pending_missions", Value: 640, Threshold: 1000,
 			Since: exampleTime.Add(-time.Minute), ResolvedAt: exampleTime,

@@ -24,7 +24,7 @@ type Mission struct {
 	Traceparent    string          `json:"traceparent,omitzero"` // W3C: from the request that created it
 
 	Attempt        int             `json:"attempt"`  // number of attempts started, including a running one
-	AgentID        Text            `json:"agent_id"` // who holds it, or held it last when it ended; null while PENDING
+	AgentID        Text            `json:"agent_id"` // the holder, or the last holder once it has ended; null while PENDING
 	LeaseExpiresAt Time            `json:"lease_expires_at"`
 	Progress       *Progress       `json:"progress"`
 	Result         json.RawMessage `json:"result"`
@@ -34,7 +34,7 @@ type Mission struct {
 	StartedAt      Time            `json:"started_at"`  // of the latest attempt; null while PENDING
 	FinishedAt     Time            `json:"finished_at"` // null until terminal
 
-	NextAttemptAt Time  `json:"next_attempt_at,omitzero"` // while PENDING in a backoff: its end
+	NextAttemptAt Time  `json:"next_attempt_at,omitzero"` // end of the back-off while PENDING
 	Lease         int64 `json:"lease,omitzero"`           // the fencing token; only in the reply to the claim that obtained it
 
 	// Trimmed names the fields left out because the reply would have exceeded the

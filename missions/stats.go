@@ -81,7 +81,7 @@ func (c Counts) Utilization() *float64 {
 	return &busy
 }
 
-// Stats is the result of [Store.Stats], for all missions or those of one type.
+// Stats are the statistics of all missions or of those of one type.
 type Stats struct {
 	Total                int64            `json:"total"`
 	ByStatus             map[Status]int64 `json:"by_status"`
@@ -132,7 +132,7 @@ func (s Status) Happened() Happening {
 	return ""
 }
 
-// Distribution summarizes durations in seconds; without any, its values are null.
+// Distribution summarizes durations in seconds. Its values are null if there are none.
 // The percentiles come from a [Histogram] and are accurate to 5 %.
 type Distribution struct {
 	Average *float64 `json:"average"`

@@ -14,13 +14,13 @@ type Windows struct {
 
 // Window holds the statistics of one sliding window.
 type Window struct {
-	Since       Time         `json:"since"` // from when it counts; zero before the first sample
+	Since       Time         `json:"since"` // start of the window; null before the first sample
 	Created     int64        `json:"created"`
 	Started     int64        `json:"started"`
 	Completed   int64        `json:"completed"`
 	Failed      int64        `json:"failed"`
 	Cancelled   int64        `json:"cancelled"`
-	SuccessRate *float64     `json:"success_rate"` // completed / (completed + failed); nil if there are neither
+	SuccessRate *float64     `json:"success_rate"` // completed / (completed + failed); null if there are neither
 	Duration    Distribution `json:"duration_seconds"`
 	Queue       Distribution `json:"queue_seconds"`
 }
@@ -166,7 +166,7 @@ type Minute struct {
 	Completed int64  `json:"completed"`
 	Failed    int64  `json:"failed"`
 	Cancelled int64  `json:"cancelled"`
-	Pending   *int64 `json:"pending"` // nil if no sample was taken then
+	Pending   *int64 `json:"pending"` // null if no sample was taken then
 	Running   *int64 `json:"running"`
 }
 

@@ -18,7 +18,7 @@ func eventsPage(entries []charter.Entry) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString("<!-- Generated from the catalogue by \"go generate ./charter\". Do not edit. -->\n\n")
 	b.WriteString(introduction)
-	b.WriteString("\n## All types\n\n| type | kind | target | what happened |\n|---|---|---|---|\n")
+	b.WriteString("\n## All types\n\n| type | kind | target | meaning |\n|---|---|---|---|\n")
 	for _, entry := range entries {
 		anchor := strings.ReplaceAll(entry.Type, ".", "")
 		fmt.Fprintf(&b, "| [`%s`](#%s) | %s | %s | %s |\n",
@@ -36,7 +36,7 @@ func section(b *bytes.Buffer, entry charter.Entry) error {
 	fmt.Fprintf(b, "\n## %s\n\n%s\n\n", entry.Type, what(entry))
 	fmt.Fprintf(b, "Kind: %s. Source: `%s`. Target: %s. Module: `%s`. Schema: [`schema/%s.json`](schema/%[5]s.json).\n\n",
 		entry.Kind, entry.Source, target(entry), entry.SourceModule, entry.Type)
-	b.WriteString("| field | type | unit | what it says |\n|---|---|---|---|\n")
+	b.WriteString("| field | type | unit | meaning |\n|---|---|---|---|\n")
 	for _, field := range entry.Fields {
 		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", field.Name, form(field), field.Unit, about(field))
 	}
@@ -52,22 +52,8 @@ func section(b *bytes.Buffer, entry charter.Entry) error {
 	return nil
 }
 
-// notes are remarks on types, in addition to the catalogue.
-var notes = map[string]string{
-	charter.TypeAlertRaised:   noAlerts,
-	charter.TypeAlertResolved: noAlerts,
-}
-
-const noAlerts = "Such events are sent once there are alert rules, which this version does not have yet."
-
-// what says what an event reports, and when it is sent.
-func what(entry charter.Entry) string {
-	text := entry.Description + " " + entry.When
-	if note := notes[entry.Type]; note != "" {
-		text += " " + note
-	}
-	return text
-}
+// what returns what an event reports, and when it is sent.
+func what(entry charter.Entry) string { return entry.Description + " " + entry.When }
 
 func target(entry charter.Entry) string {
 	if entry.Targeted {
@@ -80,7 +66,7 @@ func form(field charter.Field) string {
 	name := map[charter.Form]string{
 		charter.FormText:   "string",
 		charter.FormTexts:  "array of strings",
-		charter.FormCount:  "whole number, 0 and up",
+		charter.FormCount:  "whole number, 0 or more",
 		charter.FormNumber: "number",
 		charter.FormTime:   "number",
 	}[field.Form]
@@ -94,5 +80,5 @@ func about(field charter.Field) string {
 	if len(field.Values) == 0 {
 		return field.Description
 	}
-	return field.Description + " One of `" + strings.Join(field.Values, "`, `") + "`; more may come."
+	return field.Description + " One of `" + strings.Join(field.Values, "`, `") + "`; new values may be added."
 }

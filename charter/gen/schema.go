@@ -29,32 +29,32 @@ func envelopeSchema() object {
 		{"$schema", dialect},
 		{"$id", "urn:charter:1.0:envelope"},
 		{"title", "Charter v1.0 envelope"},
-		{"description", "Any event, known to the catalogue or not."},
+		{"description", "Any event, of a known or an unknown type."},
 		{"type", "object"},
 		{"required", required},
 		{"properties", object{
 			{"id", idSchema()},
 			{"type", object{
-				{"description", "What happened: lower-case dotted names, at least two."},
+				{"description", "The event type: at least two lower-case names, separated by dots."},
 				{"type", "string"}, {"pattern", typePattern}, {"maxLength", 255},
 			}},
 			{"source", object{
-				{"description", "Who says so."},
+				{"description", "The part of the system that reports the event."},
 				{"type", "string"}, {"minLength", 1},
 			}},
 			{"target", object{
-				{"description", "Whom it concerns, or null for a broadcast."},
+				{"description", "What the event is about; null for a broadcast."},
 				{"type", []string{"string", "null"}}, {"minLength", 1},
 			}},
 			{"timestamp", object{
-				{"description", "When the event was made. Writers give Unix seconds; readers also accept ISO-8601."},
+				{"description", "When the event was created. Writers use Unix seconds; readers also accept ISO-8601."},
 				{"anyOf", []object{
 					timeSchema("Unix seconds, UTC, to the microsecond."),
-					{{"description", "ISO-8601; without a zone it is UTC."}, {"type", "string"}, {"pattern", isoPattern}},
+					{{"description", "ISO-8601; UTC if there is no time zone."}, {"type", "string"}, {"pattern", isoPattern}},
 				}},
 			}},
 			{"payload", object{
-				{"description", "What the event tells; the schema of its type says more."},
+				{"description", "The content; see the schema of the event's type."},
 				{"type", "object"},
 			}},
 			{"meta", metaSchema(nil)},
@@ -70,10 +70,10 @@ func eventSchema(entry charter.Entry) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	target := object{{"description", "A broadcast."}, {"type", "null"}}
+	target := object{{"description", "Always null: a broadcast."}, {"type", "null"}}
 	if entry.Targeted {
 		target = object{
-			{"description", "mission_ and the payload's mission_id."},
+			{"description", "mission_ followed by the payload's mission_id."},
 			{"type", "string"}, {"pattern", "^mission_"},
 		}
 	}
@@ -86,10 +86,10 @@ func eventSchema(entry charter.Entry) (object, error) {
 		{"required", required},
 		{"properties", object{
 			{"id", idSchema()},
-			{"type", object{{"description", "What happened."}, {"const", entry.Type}}},
-			{"source", object{{"description", "Who says so."}, {"const", entry.Source}}},
+			{"type", object{{"description", "The event type."}, {"const", entry.Type}}},
+			{"source", object{{"description", "The part of the system that reports the event."}, {"const", entry.Source}}},
 			{"target", target},
-			{"timestamp", timeSchema("When the event was made, in Unix seconds, UTC, to the microsecond.")},
+			{"timestamp", timeSchema("When the event was created, in Unix seconds, UTC, to the microsecond.")},
 			{"payload", payloadSchema(entry)},
 			{"meta", metaSchema(outboxSchema(entry))},
 		}},
@@ -123,7 +123,7 @@ func payloadSchema(entry charter.Entry) object {
 			fields[i].More = append(fields[i].More, member{"examples", field.Values})
 		}
 	}
-	schema := object{{"description", "Fields may be added later; ignore the unknown ones."}}
+	schema := object{{"description", "Later versions may add fields; ignore fields that you do not know."}}
 	schema = append(schema, payloads.Struct(fields)...)
 	return append(schema, member{"additionalProperties", true})
 }
@@ -135,7 +135,7 @@ func describe(field charter.Field) string {
 		text += " Unit: " + field.Unit + "."
 	}
 	if len(field.Values) > 0 {
-		text += " Known values, which may grow: " + strings.Join(field.Values, ", ") + "."
+		text += " Known values (later versions may add some): " + strings.Join(field.Values, ", ") + "."
 	}
 	return text
 }
@@ -144,7 +144,7 @@ var required = []string{"id", "type", "source", "target", "timestamp", "payload"
 
 func idSchema() object {
 	return object{
-		{"description", "The event's identity: one that was sent twice bears the same id."},
+		{"description", "The event's ID. An event that is delivered twice has the same ID."},
 		{"type", "string"}, {"format", "uuid"}, {"pattern", uuidPattern},
 		{"not", object{{"const", "00000000-0000-0000-0000-000000000000"}}},
 	}
@@ -163,13 +163,13 @@ func outboxSchema(entry charter.Entry) object {
 		return nil
 	}
 	return object{
-		{"outbox", textSchema("The outbox that the event waited in.")},
+		{"outbox", textSchema("The outbox that the event came from.")},
 		{"outbox_position", object{
-			{"description", "The event's position there, which grows by one from event to event."},
+			{"description", "The event's position in that outbox, which increases by one with each event."},
 			{"type", "integer"}, {"minimum", 1},
 		}},
 		{"outbox_positions", object{
-			{"description", "Where a store has several outboxes: up to which position the events of each have gone before, this one included."},
+			{"description", "If the store has several outboxes: the last position sent from each of them, including this event."},
 			{"type", "object"}, {"additionalProperties", object{{"type", "integer"}, {"minimum", 0}}},
 		}},
 	}
@@ -181,16 +181,16 @@ func textSchema(description string) object {
 
 func metaSchema(more object) object {
 	return object{
-		{"description", "How the event came about; may be empty, and may hold more."},
+		{"description", "Where the event comes from; may be empty, and may have additional keys."},
 		{"type", "object"},
 		{"properties", append(object{
 			{"schema_version", object{
-				{"description", "The version of the payload's schema, 1 in this one."},
+				{"description", "The version of the payload's schema: 1."},
 				{"type", "integer"}, {"minimum", 1}, {"maximum", 1<<31 - 1},
 			}},
-			{"producer", textSchema("The program that made the event.")},
-			{"source_module", textSchema("The part of that program.")},
-			{"correlation_id", textSchema("Joins the events of one cause.")},
+			{"producer", textSchema("The program that created the event.")},
+			{"source_module", textSchema("The module of that program.")},
+			{"correlation_id", textSchema("Events with the same cause have the same value.")},
 			{"traceparent", textSchema("W3C trace context.")},
 		}, more...)},
 		{"additionalProperties", true},

@@ -103,7 +103,7 @@ func (t *tx) miss(l heldLease, agent string, result *missions.HeartbeatResult) e
 	if err != nil {
 		return err
 	}
-	reason := fmt.Sprintf("agent %s does not know of its lease: the reply to the claim was lost, or the agent started anew", agent)
+	reason := fmt.Sprintf("agent %s no longer reports its lease: the reply to the claim was lost, the agent restarted, or two agents use this ID", agent)
 	if err := t.attemptLost(&r, reason); err != nil {
 		return err
 	}

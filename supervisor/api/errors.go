@@ -9,8 +9,9 @@ import (
 	"missioncontrol/missions"
 )
 
-// Error is a failure as it is sent over the wire. Match it by code with errors.Is and
-// the sentinels below.
+// Error is the content of an error reply.
+//
+// Match it by code with errors.Is and the sentinels below.
 type Error struct {
 	Code    missions.Code `json:"code"`
 	Message string        `json:"message"`

@@ -87,56 +87,56 @@ func agentOp[Q, R any](method string, kind Kind, verb, summary string) AgentOp[Q
 
 // Requests that any client may send, if its role allows it.
 var (
-	OpHealth = readOp[Empty, Health]("Health", KindBrief, SubjectHealth, "GET /api/supervisor/health", "How the supervisor is")
-	OpStatus = readOp[Empty, Status]("Status", KindBrief, SubjectStatus, "GET /api/supervisor/status", "How the missions stand")
-	OpAgents = readOp[AgentsRequest, Agents]("Agents", KindPage, SubjectAgents, "GET /api/supervisor/agents", "Who works on missions")
+	OpHealth = readOp[Empty, Health]("Health", KindBrief, SubjectHealth, "GET /api/supervisor/health", "Health of the supervisor")
+	OpStatus = readOp[Empty, Status]("Status", KindBrief, SubjectStatus, "GET /api/supervisor/status", "Counts of missions and agents")
+	OpAgents = readOp[AgentsRequest, Agents]("Agents", KindPage, SubjectAgents, "GET /api/supervisor/agents", "List agents")
 
 	OpCreate  = changeOp[CreateRequest, CreateReply]("Create", SubjectMissionsCreate, "POST /api/missions", "Create a mission, or up to 1000")
-	OpGet     = readOp[IDRequest, Mission]("Get", KindSingle, SubjectMissionsGet, "GET /api/missions/{id}", "One mission")
+	OpGet     = readOp[IDRequest, Mission]("Get", KindSingle, SubjectMissionsGet, "GET /api/missions/{id}", "Get a mission")
 	OpList    = readOp[ListRequest, MissionList]("List", KindPage, SubjectMissionsList, "GET /api/missions", "List missions, newest first")
-	OpLog     = readOp[LogRequest, MissionLog]("Log", KindPage, SubjectMissionsLog, "GET /api/missions/{id}/log", "A mission's log, oldest first")
-	OpWait    = readOp[WaitRequest, Mission]("Wait", KindParking, SubjectMissionsWait, "GET /api/missions/{id}/wait", "Wait until a mission has ended")
-	OpStats   = readOp[StatsRequest, StatsReply]("Stats", KindBrief, SubjectMissionsStats, "GET /api/missions/stats", "Statistics of all missions or of one type's")
-	OpHistory = readOp[HistoryRequest, History]("History", KindPage, SubjectMissionsHistory, "GET /api/missions/history", "The statistics minute by minute")
-	OpAlerts  = readOp[Empty, Alerts]("Alerts", KindBrief, SubjectAlerts, "GET /api/alerts", "How the alert rules stand")
+	OpLog     = readOp[LogRequest, MissionLog]("Log", KindPage, SubjectMissionsLog, "GET /api/missions/{id}/log", "Get a mission's log, oldest entry first")
+	OpWait    = readOp[WaitRequest, Mission]("Wait", KindParking, SubjectMissionsWait, "GET /api/missions/{id}/wait", "Wait until a mission ends")
+	OpStats   = readOp[StatsRequest, StatsReply]("Stats", KindBrief, SubjectMissionsStats, "GET /api/missions/stats", "Statistics of all missions or of one type")
+	OpHistory = readOp[HistoryRequest, History]("History", KindPage, SubjectMissionsHistory, "GET /api/missions/history", "Statistics minute by minute")
+	OpAlerts  = readOp[Empty, Alerts]("Alerts", KindBrief, SubjectAlerts, "GET /api/alerts", "State of the alert rules")
 	OpCancel  = changeOp[CancelRequest, Mission]("Cancel", SubjectMissionsCancel, "POST /api/missions/{id}/cancel", "Cancel a mission")
-	OpRetry   = changeOp[IDRequest, Mission]("Retry", SubjectMissionsRetry, "POST /api/missions/{id}/retry", "Put a mission that failed or was cancelled back into the queue")
-	OpDelete  = changeOp[IDRequest, Mission]("Delete", SubjectMissionsDelete, "DELETE /api/missions/{id}", "Delete a mission that nobody is working on")
+	OpRetry   = changeOp[IDRequest, Mission]("Retry", SubjectMissionsRetry, "POST /api/missions/{id}/retry", "Requeue a failed or cancelled mission")
+	OpDelete  = changeOp[IDRequest, Mission]("Delete", SubjectMissionsDelete, "DELETE /api/missions/{id}", "Delete a mission that is not running")
 )
 
 // Requests of agents.
 var (
-	OpRegister  = agentOp[RegisterRequest, Registered]("Register", KindBrief, AgentRegister, "Make an agent known")
-	OpHeartbeat = agentOp[HeartbeatRequest, HeartbeatReply]("Heartbeat", KindBrief, AgentHeartbeat, "Say that the agent lives, and renew its leases")
-	OpClaim     = agentOp[ClaimRequest, Claimed]("Claim", KindParking, AgentClaim, "Claim missions, and wait for them if need be")
-	OpProgress  = agentOp[ProgressRequest, Empty]("Progress", KindBrief, AgentProgress, "Say how far a mission has come")
-	OpAppendLog = agentOp[LogAppendRequest, Empty]("AppendLog", KindBrief, AgentLog, "Add to a mission's log")
-	OpComplete  = agentOp[CompleteRequest, FinishReply]("Complete", KindBrief, AgentComplete, "Report missions done")
-	OpFail      = agentOp[FailRequest, FinishReply]("Fail", KindBrief, AgentFail, "Report attempts failed")
-	OpRelease   = agentOp[ReleaseRequest, FinishReply]("Release", KindBrief, AgentRelease, "Hand missions back")
-	OpLeave     = agentOp[Empty, Empty]("Leave", KindBrief, AgentLeave, "Go, and hand back what is left")
+	OpRegister  = agentOp[RegisterRequest, Registered]("Register", KindBrief, AgentRegister, "Register an agent")
+	OpHeartbeat = agentOp[HeartbeatRequest, HeartbeatReply]("Heartbeat", KindBrief, AgentHeartbeat, "Report that the agent is alive, and renew its leases")
+	OpClaim     = agentOp[ClaimRequest, Claimed]("Claim", KindParking, AgentClaim, "Claim missions, and wait if there are none")
+	OpProgress  = agentOp[ProgressRequest, Empty]("Progress", KindBrief, AgentProgress, "Report the progress of a mission")
+	OpAppendLog = agentOp[LogAppendRequest, Empty]("AppendLog", KindBrief, AgentLog, "Append to a mission's log")
+	OpComplete  = agentOp[CompleteRequest, FinishReply]("Complete", KindBrief, AgentComplete, "Complete missions")
+	OpFail      = agentOp[FailRequest, FinishReply]("Fail", KindBrief, AgentFail, "Report failed attempts")
+	OpRelease   = agentOp[ReleaseRequest, FinishReply]("Release", KindBrief, AgentRelease, "Return missions to the queue")
+	OpLeave     = agentOp[Empty, Empty]("Leave", KindBrief, AgentLeave, "Go offline, and return the missions still held")
 )
 
 // Requests that exist over HTTP only.
 var (
-	OpQueries = readOp[Empty, Queries]("Queries", KindBrief, "", "GET /api/queries", "Who asked for the status in the last hour, and how often")
+	OpQueries = readOp[Empty, Queries]("Queries", KindBrief, "", "GET /api/queries", "Which clients requested the status in the last hour, and how often")
 
 	OpWatch = declare(Operation{Method: "Watch", HTTP: "GET /api/events", Request: reflect.TypeFor[EventsRequest](),
 		Kind: KindWatching, Media: "text/event-stream",
-		Summary: "Events as the stream stores them, as server-sent events; Last-Event-ID goes on behind an event"})
+		Summary: "Events from the stream, as server-sent events; with Last-Event-ID, those after that event"})
 	OpWatchStatus = declare(Operation{Method: "WatchStatus", HTTP: "GET /api/supervisor/live",
 		Kind: KindWatching, Media: "text/event-stream",
-		Summary: "The status whenever it has changed, as server-sent events"})
+		Summary: "The status whenever it changes, as server-sent events"})
 
-	OpSession = declare(Operation{HTTP: "GET " + PathSession, Reply: reflect.TypeFor[Session](), Summary: "Who is asking, and what they may do"})
+	OpSession = declare(Operation{HTTP: "GET " + PathSession, Reply: reflect.TypeFor[Session](), Summary: "The current user and role"})
 	OpSignIn  = declare(Operation{HTTP: "POST " + PathSession, Reply: reflect.TypeFor[Session](), Access: AccessChange,
-		Summary: "Have a browser keep the token in the Authorization header"})
+		Summary: "Sign a browser in, with the token in the Authorization header"})
 	OpSignOut = declare(Operation{HTTP: "DELETE " + PathSession, Reply: reflect.TypeFor[Session](), Access: AccessChange,
-		Summary: "Have a browser forget its token"})
+		Summary: "Sign a browser out"})
 	OpOpenAPI  = declare(Operation{HTTP: "GET " + PathOpenAPI, Summary: "This document", Media: "application/json"})
 	OpAsyncAPI = declare(Operation{HTTP: "GET " + PathAsyncAPI, Media: "application/json",
 		Summary: "The AsyncAPI document of the requests over NATS and of the events"})
-	OpHealthz = declare(Operation{HTTP: "GET " + PathHealthz, Summary: "Whether the process lives", Media: "text/plain"})
+	OpHealthz = declare(Operation{HTTP: "GET " + PathHealthz, Summary: "Whether the process is alive", Media: "text/plain"})
 	OpReadyz  = declare(Operation{HTTP: "GET " + PathReadyz, Summary: "Whether requests can be served", Media: "text/plain"})
 	OpMetrics = declare(Operation{HTTP: "GET /metrics", Summary: "Metrics for Prometheus", Media: "text/plain"})
 )

@@ -23,7 +23,7 @@ const (
 type Checks struct {
 	Store       Check       `json:"store"`
 	EventStream StreamCheck `json:"event_stream"`
-	AgentDeaths Check       `json:"agent_deaths"` // its message says if they are noticed only when leases end
+	AgentDeaths Check       `json:"agent_deaths"` // the message says whether deaths are detected only when leases expire
 }
 
 // Check is the state of one part.
@@ -60,7 +60,7 @@ type Status struct {
 // Agents is one page of the registry.
 type Agents struct {
 	Agents     []missions.Agent `json:"agents"`
-	AgentCount int64            `json:"agent_count"` // how many match, on all pages
+	AgentCount int64            `json:"agent_count"` // the number of matches on all pages
 	NextCursor string           `json:"next_cursor,omitzero"`
 }
 
@@ -78,7 +78,7 @@ type CreateReply struct {
 // Created is the outcome of one creation: a mission, or an error.
 type Created struct {
 	Mission *missions.Mission `json:"mission,omitzero"`
-	Created *bool             `json:"created,omitzero"` // false: it existed with the same content
+	Created *bool             `json:"created,omitzero"` // false if it existed with the same content
 	Error   *Error            `json:"error,omitzero"`
 }
 
@@ -129,12 +129,12 @@ type Alert struct {
 	Metric     string              `json:"metric"`
 	Comparison string              `json:"comparison"` // ">", ">=", "<" or "<="
 	Threshold  float64             `json:"threshold"`
-	ForSeconds float64             `json:"for_seconds"`          // how long the condition must hold, or not hold
-	MinSamples int64               `json:"min_samples,omitzero"` // how many missions a window must count
+	ForSeconds float64             `json:"for_seconds"`          // how long the condition must be true, or false
+	MinSamples int64               `json:"min_samples,omitzero"` // the minimum number of missions in the window
 	Type       string              `json:"type,omitzero"`        // of the missions, or of what agents accept; "" for all
-	Value      *float64            `json:"value"`                // the metric's current value; nil if it has none
+	Value      *float64            `json:"value"`                // the metric's current value; null if it has none
 	State      missions.AlertState `json:"state"`
-	Since      missions.Time       `json:"since"` // since when the condition has held
+	Since      missions.Time       `json:"since"` // when the condition became true
 	RaisedAt   missions.Time       `json:"raised_at"`
 }
 

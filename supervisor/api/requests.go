@@ -64,7 +64,7 @@ type ListRequest struct {
 	Type          string          `json:"type,omitzero"`
 	AgentID       string          `json:"agent_id,omitzero"`
 	Tag           string          `json:"tag,omitzero"`
-	Text          string          `json:"text,omitzero"` // a part of the name, in any case
+	Text          string          `json:"text,omitzero"` // part of the name, ignoring case
 	CreatedAfter  missions.Time   `json:"created_after,omitzero"`
 	CreatedBefore missions.Time   `json:"created_before,omitzero"`
 	Limit         int             `json:"limit,omitzero"` // 1 to 1000, default 100

@@ -32,7 +32,7 @@ local function miss(id, expires, missed, agent, given_up)
 		return
 	end
 	local m = fetch(id)
-	attempt_lost(m, format('agent %s does not know of its lease: the reply to the claim was lost, or the agent started anew', agent))
+	attempt_lost(m, format('agent %s no longer reports its lease: the reply to the claim was lost, the agent restarted, or two agents use this ID', agent))
 	if m.S == PENDING then given_up[#given_up + 1] = m.t end
 end
 

@@ -3,6 +3,7 @@ package spec_test
 import (
 	"bytes"
 	"os"
+	"regexp"
 	"testing"
 
 	"github.com/pb33f/libopenapi"
@@ -51,3 +52,17 @@ func TestTheAsyncAPIDocumentIsOne(t *testing.T) {
 }
 
 var must = fatal.If
+
+// The descriptions come from comments in the source, but their readers use any language,
+// and the version that has the document.
+func TestDescriptionsNeedNoSource(t *testing.T) {
+	t.Parallel()
+	foreign := regexp.MustCompile(`\bnil\b|errors\.Is|\bStore\.|this version|not have yet`)
+	for name, text := range map[string][]byte{"OpenAPI": spec.OpenAPI, "AsyncAPI": spec.AsyncAPI} {
+		for _, line := range regexp.MustCompile(`"(?:description|summary)": ".*"`).FindAll(text, -1) {
+			if foreign.Match(line) {
+				t.Errorf("%s has %s", name, line)
+			}
+		}
+	}
+}

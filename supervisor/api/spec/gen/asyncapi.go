@@ -30,10 +30,10 @@ func asyncAPIDocument(comment comments) (object, error) {
 		"asyncapi": "3.0.0",
 		"info": object{
 			"title": "Mission Control", "version": "1.0.0", "license": object{"name": "Apache-2.0"},
-			"description": "Requests are NATS request-reply; an error reply carries the headers Nats-Service-Error-Code and Nats-Service-Error. Events are in the JetStream stream EVENTS. See docs/PROTOCOL.md.",
+			"description": "Requests are NATS request-reply. An error reply has the headers Nats-Service-Error-Code and Nats-Service-Error. Events are in the JetStream stream EVENTS. See docs/PROTOCOL.md.",
 		},
 		"defaultContentType": "application/json",
-		"servers":            object{"nats": object{"host": "127.0.0.1:4222", "protocol": "nats", "description": "The embedded broker, or one of your own"}},
+		"servers":            object{"nats": object{"host": "127.0.0.1:4222", "protocol": "nats", "description": "The embedded broker, or your own"}},
 		"channels":           a.channels,
 		"operations":         a.operations,
 		"components":         object{"messages": a.messages, "schemas": a.components},
@@ -60,7 +60,7 @@ func (a *async) payload(t reflect.Type) object {
 func (a *async) channel(name, subject, description string, messages ...object) object {
 	channel := object{"address": strings.Replace(subject, "*", "{agent}", 1), "description": description}
 	if strings.Contains(subject, "*") {
-		channel["parameters"] = object{"agent": object{"description": "The agent's id, " + missions.TokenRule}}
+		channel["parameters"] = object{"agent": object{"description": "The agent's ID, " + missions.TokenRule}}
 	}
 	listed := object{}
 	for _, message := range messages {
@@ -80,12 +80,12 @@ func in(channel, message object) object {
 func (a *async) request(op *api.Operation) {
 	request, reply, refusal := a.payload(op.Request), a.payload(op.Reply), a.payload(spec.ErrorReply())
 	channel := a.channel(op.Name, op.Subject, op.Summary, request)
-	inbox := a.channel(op.Name+"-reply", "", "The requester's inbox", reply, refusal)
+	inbox := a.channel(op.Name+"-reply", "", "The client's inbox", reply, refusal)
 	a.channels[op.Name+"-reply"].(object)["address"] = nil
 	a.operations[op.Name] = object{
 		"action": "receive", "summary": op.Summary, "channel": channel, "messages": []object{in(channel, request)},
 		"reply": object{
-			"address": object{"location": "$message.header#/reply", "description": "NATS' own reply subject"},
+			"address": object{"location": "$message.header#/reply", "description": "The reply subject of the request"},
 			"channel": inbox, "messages": []object{in(inbox, reply), in(inbox, refusal)},
 		},
 		"bindings": object{"nats": object{"queue": api.Service, "bindingVersion": "0.1.0"}},
@@ -96,7 +96,7 @@ func (a *async) request(op *api.Operation) {
 func (a *async) command() {
 	subject, t := spec.Command()
 	message := a.payload(t)
-	channel := a.channel("agent-commands", subject, "Commands to an agent; the same stands in the next heartbeat's reply", message)
+	channel := a.channel("agent-commands", subject, "Commands to an agent; the next heartbeat's reply contains the same", message)
 	a.operations["agent-commands"] = object{"action": "send", "summary": "Tell an agent to stop working on a mission", "channel": channel, "messages": []object{in(channel, message)}}
 }
 

@@ -29,7 +29,7 @@ func openAPIDocument(comment comments) object {
 		"info": object{
 			"title": "Mission Control", "version": "1.0.0",
 			"summary":     "A supervisor for fleets of agents",
-			"description": "Times are Unix seconds. Replies may gain fields; a request that has an unknown one is refused. See docs/PROTOCOL.md.",
+			"description": "Times are Unix seconds. Replies may gain fields; requests with unknown fields are refused. See docs/PROTOCOL.md.",
 			"license":     object{"name": "Apache-2.0", "identifier": "Apache-2.0"},
 		},
 		"servers":  []object{{"url": "/"}},
@@ -38,9 +38,9 @@ func openAPIDocument(comment comments) object {
 		"components": object{
 			"schemas": s.components,
 			"securitySchemes": object{"bearer": object{"type": "http", "scheme": "bearer",
-				"description": "Where the supervisor has tokens; see docs/OPERATIONS.md."}},
+				"description": "Required if the supervisor runs with --tokens-file; see docs/OPERATIONS.md."}},
 			"responses": object{"Error": object{
-				"description": "A refusal, with the status of its code",
+				"description": "An error; the status depends on its code",
 				"content":     jsonContent(s.component(spec.ErrorReply())),
 			}},
 		},
@@ -74,7 +74,7 @@ func (s *schemas) httpOperation(op *api.Operation, method, path string) object {
 		"default": object{"$ref": "#/components/responses/Error"},
 	}
 	if op.Reply == nil && op.Media == "text/plain" {
-		out["responses"].(object)["default"] = object{"description": "Not", "content": content}
+		out["responses"].(object)["default"] = object{"description": "Not ready, or not allowed", "content": content}
 	}
 	return out
 }
