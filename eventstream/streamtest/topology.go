@@ -164,14 +164,28 @@ func testForeignStreams(b *bench) {
 	for name, subject := range map[string]string{"WIDE": "supervisor.>", "APART": "other.>"} {
 		b.createStream(js, jetstream.StreamConfig{Name: name, Subjects: []string{subject}})
 	}
-	if names, err = s.ForeignStreams(b.ctx(), "supervisor.>"); err != nil || !slices.Equal(names, []string{"WIDE"}) {
-		b.Errorf("foreign streams = %v, %v, want [WIDE]", names, err)
-	}
+	b.awaitForeignStreams(s, "WIDE")
 	b.must(js.DeleteStream(b.ctx(), "WIDE"))
 	for _, name := range []string{"B", "A"} {
 		b.createStream(js, jetstream.StreamConfig{Name: name, Subjects: []string{"supervisor." + strings.ToLower(name)}})
 	}
-	if names, err = s.ForeignStreams(b.ctx(), "supervisor.>"); err != nil || !slices.Equal(names, []string{"A", "B"}) {
-		b.Errorf("foreign streams = %v, %v, want [A B]", names, err)
+	b.awaitForeignStreams(s, "A", "B")
+}
+
+// awaitForeignStreams waits until these streams, and no others, are found: in a cluster,
+// the server that answers may learn of a stream after the one that created it.
+func (b *bench) awaitForeignStreams(s *eventstream.Stream, want ...string) {
+	b.Helper()
+	ctx := b.ctx()
+	for {
+		names, err := s.ForeignStreams(ctx, "supervisor.>")
+		switch {
+		case ctx.Err() != nil:
+			b.Fatalf("foreign streams = %v, want %v", names, want)
+		case err != nil:
+			b.must(err)
+		case slices.Equal(names, want):
+			return
+		}
 	}
 }
