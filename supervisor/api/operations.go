@@ -124,9 +124,9 @@ var (
 	OpWatch = declare(Operation{Method: "Watch", HTTP: "GET /api/events", Request: reflect.TypeFor[EventsRequest](),
 		Kind: KindWatching, Media: "text/event-stream",
 		Summary: "Events as the stream stores them, as server-sent events; Last-Event-ID goes on behind an event"})
-	OpWatchStatus = declare(Operation{Method: "WatchStatus", HTTP: "GET /api/supervisor/live",
+	OpWatchStatus = declare(Operation{Method: "WatchStatus", HTTP: "GET /api/supervisor/live", Request: reflect.TypeFor[LiveRequest](),
 		Kind: KindWatching, Media: "text/event-stream",
-		Summary: "The status whenever it has changed, as server-sent events"})
+		Summary: "The status whenever it has changed, as server-sent events, and watches of events on the same connection"})
 
 	OpSession = declare(Operation{HTTP: "GET " + PathSession, Reply: reflect.TypeFor[Session](), Summary: "Who is asking, and what they may do"})
 	OpSignIn  = declare(Operation{HTTP: "POST " + PathSession, Reply: reflect.TypeFor[Session](), Access: AccessChange,

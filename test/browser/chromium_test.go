@@ -130,14 +130,17 @@ func (c *chromium) call(ctx context.Context, session, method string, params, res
 	}
 }
 
-// attach opens a tab in its own profile and returns its session.
-func (c *chromium) attach(ctx context.Context, onEvent func(method string, params json.RawMessage)) (session, profile string, err error) {
+// attach opens a tab in a profile, "" for one of its own, and returns its session.
+func (c *chromium) attach(ctx context.Context, profile string, onEvent func(method string, params json.RawMessage)) (session, in string, err error) {
 	var made struct{ BrowserContextID, TargetID, SessionID string }
-	if err = c.call(ctx, "", "Target.createBrowserContext", nil, &made); err != nil {
-		return "", "", err
+	if profile == "" {
+		if err = c.call(ctx, "", "Target.createBrowserContext", nil, &made); err != nil {
+			return "", "", err
+		}
+		profile = made.BrowserContextID
 	}
-	profile = made.BrowserContextID
-	if err = c.call(ctx, "", "Target.createTarget", map[string]any{"url": "about:blank", "browserContextId": profile}, &made); err != nil {
+	// Each is a window of its own: a tab behind another is hidden.
+	if err = c.call(ctx, "", "Target.createTarget", map[string]any{"url": "about:blank", "browserContextId": profile, "newWindow": true}, &made); err != nil {
 		return "", "", err
 	}
 	if err = c.call(ctx, "", "Target.attachToTarget", map[string]any{"targetId": made.TargetID, "flatten": true}, &made); err != nil {
