@@ -34,7 +34,9 @@ type reply struct {
 // flags start a browser without a window and without prompts.
 var flags = []string{"--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
 	"--no-default-browser-check", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
-	"--disable-default-apps", "--hide-scrollbars", "--mute-audio", "--font-render-hinting=none", "--remote-debugging-pipe"}
+	"--disable-default-apps", "--hide-scrollbars", "--mute-audio", "--font-render-hinting=none", "--remote-debugging-pipe",
+	// For the tests behind a proxy with a name.
+	"--host-resolver-rules=MAP " + proxyName + " 127.0.0.1", "--ignore-certificate-errors"}
 
 func startChromium(profile string) (*chromium, error) {
 	program, err := exec.LookPath("chromium")

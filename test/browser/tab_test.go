@@ -112,8 +112,9 @@ func (b *tab) onEvent(method string, params json.RawMessage) {
 	case "Runtime.exceptionThrown":
 		b.complaints = append(b.complaints, e.ExceptionDetails.Text+" "+e.ExceptionDetails.Exception.Description)
 	case "Log.entryAdded":
-		// Some tests are about refused requests and lost connections.
-		if e.Entry.Source != "network" && (e.Entry.Level == "error" || e.Entry.Level == "warning") {
+		// Some tests are about refused requests and lost connections, or plain HTTP.
+		plain := strings.HasPrefix(e.Entry.Text, "The Cross-Origin-Opener-Policy header has been ignored")
+		if !plain && e.Entry.Source != "network" && (e.Entry.Level == "error" || e.Entry.Level == "warning") {
 			b.complaints = append(b.complaints, e.Entry.Text)
 		}
 	case "Network.requestWillBeSent":
