@@ -10,6 +10,11 @@ import (
 // which programs send requests: any client can set any name.
 const HeaderClient = "Mission-Control-Client"
 
+// HeaderPath says, in a sign-in or sign-out over HTTP, below which path the browser
+// reaches the supervisor: "/", or what a proxy puts before it, such as "/mc/". The
+// session's cookie is limited to it.
+const HeaderPath = "Mission-Control-Path"
+
 // maxCallerChars bounds the name of a calling program.
 const maxCallerChars = 64
 

@@ -124,9 +124,9 @@ var (
 	OpWatch = declare(Operation{Method: "Watch", HTTP: "GET /api/events", Request: reflect.TypeFor[EventsRequest](),
 		Kind: KindWatching, Media: "text/event-stream",
 		Summary: "Events from the stream, as server-sent events; with Last-Event-ID, those after that event"})
-	OpWatchStatus = declare(Operation{Method: "WatchStatus", HTTP: "GET /api/supervisor/live",
+	OpWatchStatus = declare(Operation{Method: "WatchStatus", HTTP: "GET /api/supervisor/live", Request: reflect.TypeFor[LiveRequest](),
 		Kind: KindWatching, Media: "text/event-stream",
-		Summary: "The status whenever it changes, as server-sent events"})
+		Summary: "The status whenever it changes, and watches of events on the same connection, as server-sent events"})
 
 	OpSession = declare(Operation{HTTP: "GET " + PathSession, Reply: reflect.TypeFor[Session](), Summary: "The current user and role"})
 	OpSignIn  = declare(Operation{HTTP: "POST " + PathSession, Reply: reflect.TypeFor[Session](), Access: AccessChange,

@@ -77,6 +77,33 @@ func MatchesType(filter, eventType string) bool {
 	return len(want) == len(have)
 }
 
+// LiveRequest asks for the status whenever it changes, and for events on the same
+// connection.
+type LiveRequest struct {
+	Events string `json:"events,omitzero"` // a JSON array of at most 64 [EventsRequest]
+}
+
+// maxWatches is how many watches one connection may have.
+const maxWatches = 64
+
+// Watches returns the requests for events. It does not check each of them.
+func (r *LiveRequest) Watches() ([]EventsRequest, error) {
+	if r.Events == "" {
+		return nil, nil
+	}
+	type watches struct {
+		Events []EventsRequest `json:"events"`
+	}
+	asked, err := Decode[watches]([]byte(`{"events":` + r.Events + `}`))
+	if err != nil {
+		return nil, err
+	}
+	if len(asked.Events) > maxWatches {
+		return nil, missions.Invalid("events", "has more than %d watches", maxWatches)
+	}
+	return asked.Events, nil
+}
+
 // StreamState says whether events can be sent at present.
 type StreamState struct {
 	State  string `json:"state"`  // "connected", or "degraded": no events arrive

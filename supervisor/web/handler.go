@@ -49,9 +49,10 @@ func table(d frontEnd, service *supervisor.Service, registry *prometheus.Registr
 	route(mux, d, api.OpWait, service.Wait)
 	route(mux, d, api.OpLog, service.Log)
 	route(mux, d, api.OpQueries, service.Queries)
+	watching := newBound(admission.For(api.KindWatching))
 	for op, handler := range map[*api.Operation]http.HandlerFunc{
-		api.OpWatch:       d.events(service),
-		api.OpWatchStatus: d.live(service),
+		api.OpWatch:       d.events(service, watching),
+		api.OpWatchStatus: d.live(service, watching),
 		api.OpSession:     d.whoAmI,
 		api.OpSignIn:      d.signIn,
 		api.OpSignOut:     d.signOut,

@@ -73,7 +73,7 @@ func serveFrontEnd(d frontEnd, listener *Listener, service *supervisor.Service, 
 		failed: make(chan error, 1),
 		done:   make(chan struct{}),
 		http: &http.Server{
-			Handler:           safeHeaders(d.hosts.only(d, d.authorize(routes(d, service)))),
+			Handler:           safeHeaders(d.hosts.only(d, typed(d.authorize(routes(d, service))))),
 			TLSConfig:         secure.Clone(),
 			ReadHeaderTimeout: 10 * time.Second,
 			ReadTimeout:       time.Minute,

@@ -19,27 +19,6 @@ func (t Tokens) session(r *http.Request) api.Session {
 	return api.Session{Authentication: true, Role: string(token.Role), Name: token.Name}
 }
 
-// cookieName returns the name of the cookie that holds a browser's token. Over TLS it
-// is a name that neither plain HTTP nor another host can set.
-func cookieName(r *http.Request) string {
-	if r.TLS != nil {
-		return "__Host-missioncontrol"
-	}
-	return "missioncontrol"
-}
-
-// setCookie gives a browser a token to send until it is closed, or removes the token if
-// it is "". Scripts cannot read the cookie, and requests from other sites do not carry
-// it.
-func setCookie(w http.ResponseWriter, r *http.Request, token string) {
-	cookie := &http.Cookie{Name: cookieName(r), Value: token, Path: "/", HttpOnly: true,
-		Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode}
-	if token == "" {
-		cookie.MaxAge = -1
-	}
-	http.SetCookie(w, cookie)
-}
-
 // signIn makes a browser keep the token of the Authorization header. The server keeps
 // nothing, so every supervisor with the same tokens recognises the browser.
 func (d frontEnd) signIn(w http.ResponseWriter, r *http.Request) {

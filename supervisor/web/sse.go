@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"missioncontrol/eventstream"
 	"missioncontrol/supervisor"
-	"missioncontrol/supervisor/admission"
 	"missioncontrol/supervisor/api"
 )
 
@@ -20,8 +19,8 @@ const sendTimeout = 10 * time.Second
 
 // events serves GET /api/events as server-sent events. Their ids are sequences of the
 // stream, so a browser that lost its connection continues where it was.
-func (d frontEnd) events(service *supervisor.Service) http.HandlerFunc {
-	return d.within(newBound(admission.For(api.KindWatching)), func(w http.ResponseWriter, r *http.Request) {
+func (d frontEnd) events(service *supervisor.Service, watching *bound) http.HandlerFunc {
+	return d.within(watching, func(w http.ResponseWriter, r *http.Request) {
 		request, err := eventsRequest(r)
 		if err == nil {
 			_, err = request.Types()
@@ -30,7 +29,7 @@ func (d frontEnd) events(service *supervisor.Service) http.HandlerFunc {
 			d.refuse(w, r, err)
 			return
 		}
-		d.push(w, r, func(ctx context.Context, s *sender) error { return service.Watch(ctx, request, watcher{s}) })
+		d.push(w, r, func(ctx context.Context, s *sender) error { return service.Watch(ctx, request, watcher{s, ""}) })
 	})
 }
 
@@ -51,13 +50,6 @@ func eventsRequest(r *http.Request) (api.EventsRequest, error) {
 		return api.EventsRequest{}, err
 	}
 	return api.Decode[api.EventsRequest](body)
-}
-
-// live serves GET /api/supervisor/live: the status whenever it changes.
-func (d frontEnd) live(service *supervisor.Service) http.HandlerFunc {
-	return d.within(newBound(admission.For(api.KindWatching)), func(w http.ResponseWriter, r *http.Request) {
-		d.push(w, r, func(ctx context.Context, s *sender) error { return service.WatchStatus(ctx, listener{s}) })
-	})
 }
 
 // push sends server-sent events until the browser disconnects, the server stops, or the
@@ -84,8 +76,9 @@ func (d frontEnd) push(w http.ResponseWriter, r *http.Request, run func(context.
 	}
 }
 
-// sender writes server-sent events.
+// sender writes server-sent events. Its methods may be called concurrently.
 type sender struct {
+	mu  sync.Mutex
 	w   http.ResponseWriter
 	out *http.ResponseController
 }
@@ -103,6 +96,8 @@ func (s *sender) send(id, name string, data []byte) error {
 
 // printf writes and flushes, within sendTimeout.
 func (s *sender) printf(format string, args ...any) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if err := s.out.SetWriteDeadline(time.Now().Add(sendTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
@@ -123,35 +118,6 @@ func (s *sender) sendJSON(name string, value any) error {
 // idle sends a comment, so that the client and all proxies know that the connection is
 // alive.
 func (s *sender) idle() error { return s.printf(": still here\n\n") }
-
-// watcher sends the events of the event stream.
-type watcher struct{ *sender }
-
-// Event sends an envelope. JSON without white space between its tokens has no line
-// breaks, and with line breaks it could be taken for several events.
-func (w watcher) Event(e eventstream.Stored) error {
-	data := jsontext.Value(e.Data).Clone()
-	if !data.IsValid() {
-		return nil // another program's message, which is not an event
-	}
-	if err := data.Compact(); err != nil {
-		return err
-	}
-	return w.send(fmt.Sprint(e.Seq), "", data)
-}
-
-func (w watcher) Gap(g api.Gap) error           { return w.sendJSON("gap", g) }
-func (w watcher) State(s api.StreamState) error { return w.sendJSON(s.State, s) }
-func (w watcher) Idle() error                   { return w.idle() }
-
-// listener sends the status.
-type listener struct{ *sender }
-
-func (l listener) Status(s api.Status) error { return l.sendJSON("status", s) }
-func (l listener) Unavailable(e *api.Error) error {
-	return l.sendJSON("unavailable", api.ErrorReply{Error: e})
-}
-func (l listener) Idle() error { return l.idle() }
 
 type leavingKey struct{}
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -333,5 +334,51 @@ func TestQueriesAreCounted(t *testing.T) {
 	}
 	if fmt.Sprint(callers) != "[probe 2 Wget 1 curl 1]" || reply.Total != 4 || len(reply.Minutes) != 60 || reply.State != "connected" {
 		t.Errorf("%v, %+v", callers, reply)
+	}
+}
+
+// One connection carries the status and several watches. A watch that is refused does not
+// disturb the others, and each continues where it was asked to.
+func TestSeveralWatchesOnOneConnection(t *testing.T) {
+	t.Parallel()
+	s := newLiveServer(t)
+	s.create("one")
+	before := openSource(t, s.url+"/api/events?since=1").next("")
+	asked := url.QueryEscape(`[{"type":"mission.created","since":1},{"mission_id":"two","since":1},{"type":"no..type"},{"type":"mission.created","after":"` + before.id + `"}]`)
+	source := openSource(t, s.url+"/api/supervisor/live?events="+asked)
+	// They arrive in any order among each other.
+	seen := map[string]int{}
+	await := func(name, text string) {
+		t.Helper()
+		for deadline := time.After(testTimeout); seen[name+text] == 0; {
+			select {
+			case e := <-source.events:
+				for _, known := range []string{"one", "two", "invalid_request"} {
+					if strings.Contains(e.data, `"`+known+`"`) {
+						seen[e.name+known]++
+					}
+				}
+				seen[e.name]++
+			case <-deadline:
+				t.Fatalf("no %s with %q, but %v", name, text, seen)
+			}
+		}
+	}
+	await("status", "")
+	await("0.message", "one")
+	await("1.connected", "")
+	await("2.refused", "invalid_request")
+	await("3.connected", "")
+	s.create("two")
+	await("0.message", "two")
+	await("1.message", "two")
+	await("3.message", "two")
+	if seen["1.messageone"]+seen["3.messageone"]+seen["2.message"]+seen["message"] > 0 {
+		t.Errorf("%v", seen)
+	}
+	for _, wrong := range []string{"1", "[1]", "[{}", `[{"nothing":1}]`, "[" + strings.Repeat("{},", 64) + "{}]"} {
+		if status, body, _ := call(t, "GET", s.url+"/api/supervisor/live?events="+url.QueryEscape(wrong), ""); status != 400 || !strings.Contains(body, `"field":"events`) {
+			t.Errorf("%s: %d %s", wrong, status, body)
+		}
 	}
 }

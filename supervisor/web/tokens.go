@@ -43,11 +43,12 @@ func (t Tokens) shown(r *http.Request) *Token {
 	if header := r.Header.Get("Authorization"); header != "" {
 		return t.find(bearer(header))
 	}
-	cookie, err := r.Cookie(cookieName(r))
-	if err != nil {
-		return nil
+	for _, text := range cookieTokens(r) {
+		if token := t.find(text); token != nil {
+			return token
+		}
 	}
-	return t.find(cookie.Value)
+	return nil
 }
 
 // bearer returns the token in an Authorization header, or "" if it holds something

@@ -34,7 +34,9 @@ type reply struct {
 // flags start a browser without a window and without prompts.
 var flags = []string{"--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
 	"--no-default-browser-check", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
-	"--disable-default-apps", "--hide-scrollbars", "--mute-audio", "--font-render-hinting=none", "--remote-debugging-pipe"}
+	"--disable-default-apps", "--hide-scrollbars", "--mute-audio", "--font-render-hinting=none", "--remote-debugging-pipe",
+	// For the tests behind a proxy with a name.
+	"--host-resolver-rules=MAP " + proxyName + " 127.0.0.1", "--ignore-certificate-errors"}
 
 func startChromium(profile string) (*chromium, error) {
 	program, err := exec.LookPath("chromium")
@@ -130,14 +132,17 @@ func (c *chromium) call(ctx context.Context, session, method string, params, res
 	}
 }
 
-// attach opens a tab in its own profile and returns its session.
-func (c *chromium) attach(ctx context.Context, onEvent func(method string, params json.RawMessage)) (session, profile string, err error) {
+// attach opens a tab in a profile, "" for one of its own, and returns its session.
+func (c *chromium) attach(ctx context.Context, profile string, onEvent func(method string, params json.RawMessage)) (session, in string, err error) {
 	var made struct{ BrowserContextID, TargetID, SessionID string }
-	if err = c.call(ctx, "", "Target.createBrowserContext", nil, &made); err != nil {
-		return "", "", err
+	if profile == "" {
+		if err = c.call(ctx, "", "Target.createBrowserContext", nil, &made); err != nil {
+			return "", "", err
+		}
+		profile = made.BrowserContextID
 	}
-	profile = made.BrowserContextID
-	if err = c.call(ctx, "", "Target.createTarget", map[string]any{"url": "about:blank", "browserContextId": profile}, &made); err != nil {
+	// Each is a window of its own: a tab behind another is hidden.
+	if err = c.call(ctx, "", "Target.createTarget", map[string]any{"url": "about:blank", "browserContextId": profile, "newWindow": true}, &made); err != nil {
 		return "", "", err
 	}
 	if err = c.call(ctx, "", "Target.attachToTarget", map[string]any{"targetId": made.TargetID, "flatten": true}, &made); err != nil {

@@ -65,17 +65,17 @@ func TestAGapAmongEvents(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	b := openTab(t, s.HTTP, wide)
-	b.open("overview", "Overview")
-	eval[bool](b, `(() => {
+	// Without a shared worker the page has the connection.
+	b.call("Page.addScriptToEvaluateOnNewDocument", map[string]any{"source": `
+		delete window.SharedWorker;
 		window.EventSource = class {
-			constructor() { this.handlers = {}; window.source = this; }
+			constructor(url) { this.handlers = {}; if (String(url).includes("events=")) window.source = this; }
 			addEventListener(name, handle) { this.handlers[name] = handle; }
 			close() {}
-			send(name, data, id) { this.handlers[name]({data: JSON.stringify(data), lastEventId: id}); }
-		};
-		return true;
-	})()`)
+			send(name, data, id) { this.handlers["0." + name]({data: JSON.stringify(data), lastEventId: id}); }
+		};`}, nil)
 	b.open("events", "Events")
+	b.await("the connection", "window.source")
 	eval[bool](b, `(() => {
 		const event = (name) => ({type: "mission.created", timestamp: 1, payload: {mission_id: name, name, type: "t", priority: "NORMAL"}});
 		source.send("message", event("before"), "1");

@@ -23,6 +23,7 @@ type tab struct {
 	t       *testing.T
 	base    string
 	session string
+	profile string
 
 	mu         sync.Mutex
 	complaints []string
@@ -43,14 +44,22 @@ var (
 
 func openTab(t *testing.T, base string, l look) *tab {
 	t.Helper()
+	return openTabIn(t, "", base, l)
+}
+
+// openTabIn opens a tab in a profile, "" for one of its own.
+func openTabIn(t *testing.T, profile, base string, l look) *tab {
+	t.Helper()
 	b := &tab{t: t, base: base, bytes: map[string]int{}}
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
-	session, profile, err := chrome.attach(ctx, b.onEvent)
+	session, in, err := chrome.attach(ctx, profile, b.onEvent)
 	must(t, err)
-	b.session = session
+	b.session, b.profile = session, in
 	t.Cleanup(func() {
-		_ = chrome.call(context.Background(), "", "Target.disposeBrowserContext", map[string]any{"browserContextId": profile}, nil)
+		if profile == "" {
+			_ = chrome.call(context.Background(), "", "Target.disposeBrowserContext", map[string]any{"browserContextId": in}, nil)
+		}
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		for _, complaint := range b.complaints {
@@ -103,8 +112,9 @@ func (b *tab) onEvent(method string, params json.RawMessage) {
 	case "Runtime.exceptionThrown":
 		b.complaints = append(b.complaints, e.ExceptionDetails.Text+" "+e.ExceptionDetails.Exception.Description)
 	case "Log.entryAdded":
-		// Some tests are about refused requests and lost connections.
-		if e.Entry.Source != "network" && (e.Entry.Level == "error" || e.Entry.Level == "warning") {
+		// Some tests are about refused requests and lost connections, or plain HTTP.
+		plain := strings.HasPrefix(e.Entry.Text, "The Cross-Origin-Opener-Policy header has been ignored")
+		if !plain && e.Entry.Source != "network" && (e.Entry.Level == "error" || e.Entry.Level == "warning") {
 			b.complaints = append(b.complaints, e.Entry.Text)
 		}
 	case "Network.requestWillBeSent":

@@ -98,12 +98,18 @@ func pack(plain []byte) []byte {
 	return out.Bytes()
 }
 
-func (a *asset) serve(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("Content-Type", a.contentType)
+func setHeaders(h http.Header, contentType string) {
+	h.Set("Content-Type", contentType)
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	if strings.HasPrefix(contentType, "text/html") {
+		h.Set("Cross-Origin-Opener-Policy", "same-origin") // of a page; without TLS browsers ignore it
+	}
+}
+
+func (a *asset) serve(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	setHeaders(h, a.contentType)
 	h.Set("Cache-Control", "no-cache") // cached, and revalidated each time
 	h.Set("Vary", "Accept-Encoding")
 	body := a.plain

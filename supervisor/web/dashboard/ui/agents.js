@@ -4,7 +4,7 @@ import { h, keyed, put } from "./dom.js";
 import * as api from "./api.js";
 import { repeat } from "./live.js";
 import { amend, to } from "./router.js";
-import { ago, bytes, cores, count, moment } from "./format.js";
+import { ago, bytes, cores, count, moment, percent } from "./format.js";
 import { badge, empty, head, meter, segments, table } from "./parts.js";
 
 const most = 1000;
@@ -28,7 +28,7 @@ export function page(root, { params, signal, onChange }) {
     a.types.map((type) => [h("a", { class: "tag", href: to("missions", "", { type }) }, type), " "]),
     meter(a.missions_running / a.capacity, count(a.missions_running) + " / " + count(a.capacity), a.missions_running >= a.capacity ? "cancelled" : "running"),
     a.work.length === 0 ? h("span", { class: "muted" }, a.missions_running ? "…" : "nothing") : [
-      a.work.slice(0, 3).map((m) => h("div", null, h("a", { href: to("mission", m.id) }, m.name), m.progress && h("span", { class: "muted number" }, " " + Math.round(m.progress.percent) + " %"))),
+      a.work.slice(0, 3).map((m) => h("div", null, h("a", { href: to("mission", m.id) }, m.name), m.progress && h("span", { class: "muted number" }, " " + percent(m.progress.percent / 100, 0)))),
       a.missions_running > 3 && h("a", { class: "cell-sub", href: to("missions", "", { agent_id: a.id, status: "RUNNING" }) }, "all " + count(a.missions_running))],
     cores(a.cpu), bytes(a.memory_bytes), h("span", { title: moment(a.last_heartbeat) }, a.heard),
   ]);
@@ -36,8 +36,8 @@ export function page(root, { params, signal, onChange }) {
   async function read() {
     const wanted = state;
     const [reply, running] = await Promise.all([
-      api.get("/api/supervisor/agents", { state, limit: most }, { signal }),
-      api.get("/api/missions", { status: "RUNNING", limit: 500 }, { signal }),
+      api.get("api/supervisor/agents", { state, limit: most }, { signal }),
+      api.get("api/missions", { status: "RUNNING", limit: 500 }, { signal }),
     ]);
     if (wanted !== state) return; // another one was chosen meanwhile, and is read next
     const work = Map.groupBy(running.missions, (m) => m.agent_id);

@@ -2,13 +2,12 @@
 
 import { h, keyed, put } from "./dom.js";
 import * as api from "./api.js";
-import { connect, repeat } from "./live.js";
-import { duration, moment, now, when } from "./format.js";
+import { repeat, watchEvents } from "./live.js";
+import { duration, figure, moment, now, when } from "./format.js";
 import { badge, empty, head, panel, table } from "./parts.js";
 
 const stateNames = { firing: "Firing", pending: "Pending", ok: "Ok" };
 const order = ["firing", "pending", "ok"];
-const figure = (n) => (n === null || n === undefined ? "–" : String(Math.round(n * 1000) / 1000));
 
 export function page(root, { signal }) {
   const list = h("div");
@@ -26,26 +25,27 @@ export function page(root, { signal }) {
     figure(a.value), duration(a.for_seconds), a.since ? h("span", { title: moment(a.since) }, a.held) : "–"]);
 
   async function read() {
-    const reply = await api.get("/api/alerts", {}, { signal });
+    const reply = await api.get("api/alerts", {}, { signal });
     const alerts = reply.alerts.sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state) || a.rule.localeCompare(b.rule));
     if (!alerts.length) {
       put(list, empty("There are no rules", "They stand in the supervisor's config file."));
       return;
     }
-    keyed(rules.body, alerts.map((a) => ({ ...a, held: a.since && duration(now() - a.since) })), (a) => a.rule, row);
+    keyed(rules.body, alerts.map((a) => ({ ...a, held: a.since && (now() - a.since < 1 ? "just now" : duration(now() - a.since)) })), (a) => a.rule, row);
     if (list.firstChild !== rules.element) put(list, rules.element);
   }
 
   const events = [];
   const soon = repeat(10000, read, signal);
-  connect("/api/events?type=supervisor.alert_raised,supervisor.alert_resolved&since=" + Math.floor(now() - 86400), { events: {
-    message: (event) => {
+  watchEvents({ type: "supervisor.alert_raised,supervisor.alert_resolved", since: Math.floor(now() - 86400) }, {
+    message: (text) => {
+      const event = JSON.parse(text);
       events.unshift(event);
       events.length = Math.min(events.length, 100);
       showPast();
       soon();
     },
-  } }, signal);
+  }, signal);
 
   function showPast() {
     const t = table("Raised and resolved", [{ label: "What", class: "narrow-col" }, { label: "Rule", class: "wide" }, { label: "Value", class: "right narrow-col" }, { label: "Threshold", class: "right narrow-col" }, { label: "When", class: "right narrow-col" }]);

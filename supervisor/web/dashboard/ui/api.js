@@ -1,4 +1,7 @@
-// Requests to the supervisor, and who is asking.
+// Requests to the supervisor, and who is asking. Addresses are relative to the page, which
+// may be behind a proxy that serves it below a path.
+
+import { encode, parse } from "./json.js";
 
 class Refusal extends Error {
   constructor(status, error) {
@@ -16,10 +19,28 @@ class Away extends Error {
   }
 }
 
-async function ask(method, path, body, { signal, headers } = {}) {
+const longest = 60000; // ms that a request which changes nothing may take
+const pending = new Map(); // since when requests of that kind are waited for
+
+// stuckFor says for how many ms the oldest of these requests has been waited for.
+export const stuckFor = () => Math.max(0, Date.now() - Math.min(...pending.values(), Date.now()));
+
+async function ask(method, path, body, options = {}) {
+  if (method !== "GET") return send(method, path, body, options);
+  const mine = Symbol(path);
+  pending.set(mine, Date.now());
+  const late = AbortSignal.timeout(longest);
+  try {
+    return await send(method, path, body, { ...options, signal: options.signal ? AbortSignal.any([options.signal, late]) : late });
+  } finally {
+    pending.delete(mine);
+  }
+}
+
+async function send(method, path, body, { signal, headers } = {}) {
   const init = { method, signal, headers: { "Mission-Control-Client": "dashboard", ...headers }, cache: "no-store" };
   if (body !== undefined) {
-    init.body = JSON.stringify(body);
+    init.body = encode(body);
     init.headers["Content-Type"] = "application/json";
   }
   let reply;
@@ -29,15 +50,21 @@ async function ask(method, path, body, { signal, headers } = {}) {
     if (error.name === "AbortError") throw error;
     throw new Away();
   }
-  const text = await reply.text();
+  let text;
+  try {
+    text = await reply.text();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Away();
+  }
   let json;
   try {
-    json = JSON.parse(text);
+    json = parse(text);
   } catch {
     throw new Refusal(reply.status);
   }
   if (!reply.ok) {
-    if (reply.status === 401 && path !== "/api/session") unknown();
+    if (reply.status === 401 && path !== "api/session") unknown();
     throw new Refusal(reply.status, json.error);
   }
   return json;
@@ -66,17 +93,20 @@ export const mayChange = () => session.role === "operator" || session.role === "
 // whoAmI asks who we are. onUnknown is called when we turn out to be nobody any more.
 export async function whoAmI(onUnknown) {
   unknown = onUnknown;
-  session = await get("/api/session");
+  session = await get("api/session");
   return session;
 }
 
 export const signedOut = () => session.authentication && !session.role;
 
 export async function signIn(token) {
-  session = await ask("POST", "/api/session", {}, { headers: { Authorization: "Bearer " + token } });
+  session = await ask("POST", "api/session", {}, { headers: { Authorization: "Bearer " + token, ...pathOfCookie() } });
   return session;
 }
 
-export const signOut = () => ask("DELETE", "/api/session");
+export const signOut = () => ask("DELETE", "api/session", undefined, { headers: pathOfCookie() });
 
-export const missionPath = (id) => "/api/missions/" + encodeURIComponent(id);
+// Only the browser knows below which path a proxy serves this page.
+const pathOfCookie = () => ({ "Mission-Control-Path": new URL(".", document.baseURI).pathname });
+
+export const missionPath = (id) => "api/missions/" + encodeURIComponent(id);

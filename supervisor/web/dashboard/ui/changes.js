@@ -5,6 +5,7 @@ import * as api from "./api.js";
 import { dialog, field, toast } from "./parts.js";
 import { count } from "./format.js";
 import { go, to } from "./router.js";
+import { indent, Source } from "./json.js";
 
 export const allowed = {
   cancel: (m) => m.status === "PENDING" || m.status === "RUNNING",
@@ -71,7 +72,7 @@ export function change(verb, chosen, after) {
 export function create(like) {
   const input = (name, props = {}) => h("input", { type: "text", name, autocomplete: "off", ...props });
   const priority = h("select", { name: "priority" }, ["LOW", "NORMAL", "HIGH", "CRITICAL"].map((p) => h("option", { value: p, selected: p === (like?.priority ?? "NORMAL") }, p[0] + p.slice(1).toLowerCase())));
-  const data = h("textarea", { name: "data", spellcheck: "false", value: like?.data && Object.keys(like.data).length ? JSON.stringify(like.data, null, 2) : "", placeholder: "{}" });
+  const data = h("textarea", { name: "data", spellcheck: "false", value: like?.data && !like.data.empty ? indent(like.data.text) : "", placeholder: "{}" });
   dialog({
     title: "New mission", action: "Create mission",
     body: h("div", { class: "form-grid" },
@@ -79,36 +80,43 @@ export function create(like) {
       field("Type", input("type", { placeholder: "default", value: like?.type ?? "" })),
       field("Priority", priority),
       field("Tags, separated by commas", input("tags", { value: (like?.tags ?? []).join(", ") })),
-      field("Attempts", input("max_attempts", { type: "number", min: "1", max: "1000", placeholder: "3" })),
-      field("Longest run of an attempt, seconds", input("timeout_seconds", { type: "number", min: "0", step: "any", placeholder: "no limit" })),
+      field("Attempts", input("max_attempts", { type: "number", min: "1", max: "1000", placeholder: "3", value: like?.max_attempts ?? "" })),
+      field("Longest run of an attempt, seconds", input("timeout_seconds", { type: "number", min: "0", step: "any", placeholder: "no limit", value: like?.timeout_seconds ?? "" })),
+      field("Longest silence of an attempt, seconds", input("stall_seconds", { type: "number", min: "0", step: "any", placeholder: "no limit", value: like?.stall_seconds ?? "" })),
       field("Id", input("id", { placeholder: "made for it" })),
       field("Data, a JSON object", data, "wide"),
       field("Description", h("textarea", { name: "description", value: like?.description ?? "" }), "wide")),
     submit: async (form) => {
-      const reply = await api.post("/api/missions", specOf(form.elements));
+      const reply = await api.post("api/missions", specOf(form.elements));
       toast(reply.created ? "Mission created." : "This mission was there already.");
       go(to("mission", reply.mission.id));
     },
   });
 }
 
-// specOf reads the form; what is left empty is left out.
+const wrong = (field, message) => Object.assign(new Error(message), { field });
+
+// specOf reads the form; what is left empty is left out. What was typed is sent as it is,
+// data to the last digit.
 function specOf(fields) {
-  const spec = { name: fields.name.value.trim(), priority: fields.priority.value };
-  for (const name of ["type", "id", "description"]) {
+  const spec = { name: fields.name.value.trim() && fields.name.value, priority: fields.priority.value };
+  for (const name of ["type", "id"]) {
     if (fields[name].value.trim()) spec[name] = fields[name].value.trim();
   }
-  for (const name of ["max_attempts", "timeout_seconds"]) {
+  if (fields.description.value.trim()) spec.description = fields.description.value;
+  for (const name of ["max_attempts", "timeout_seconds", "stall_seconds"]) {
+    if (fields[name].validity.badInput) throw wrong(name, fields[name].labels[0].textContent + ": this is not a number.");
     if (fields[name].value) spec[name] = Number(fields[name].value);
   }
   const tags = fields.tags.value.split(",").map((tag) => tag.trim()).filter(Boolean);
   if (tags.length) spec.tags = tags;
   if (fields.data.value.trim()) {
     try {
-      spec.data = JSON.parse(fields.data.value);
+      JSON.parse(fields.data.value);
     } catch (error) {
-      throw Object.assign(new Error("The data is not JSON: " + error.message), { field: "data" });
+      throw wrong("data", "The data is not JSON: " + error.message);
     }
+    spec.data = new Source(fields.data.value);
   }
   return spec;
 }

@@ -1,5 +1,7 @@
 // Elements are made here and nowhere else. Text goes in as text: nothing that comes from
-// the supervisor is ever read as markup.
+// the supervisor is ever read as markup, and without what only terminals understand.
+
+import { clean } from "./clean.js";
 
 const svgNS = "http://www.w3.org/2000/svg";
 
@@ -10,7 +12,7 @@ function fill(element, props, children) {
     else if (name === "class") element.setAttribute("class", value);
     else if (name === "style") for (const [k, v] of Object.entries(value)) element.style.setProperty(k, v);
     else if (name === "value" || name === "checked" || name === "selected" || name === "indeterminate") element[name] = value;
-    else element.setAttribute(name, value === true ? "" : String(value));
+    else element.setAttribute(name, value === true ? "" : clean(String(value)));
   }
   append(element, children);
   return element;
@@ -19,7 +21,7 @@ function fill(element, props, children) {
 function append(element, children) {
   for (const child of children.flat(Infinity)) {
     if (child === undefined || child === null || child === false) continue;
-    element.append(child instanceof Node ? child : document.createTextNode(String(child)));
+    element.append(child instanceof Node ? child : document.createTextNode(clean(String(child))));
   }
 }
 
@@ -91,6 +93,7 @@ const icons = {
   sun: "M8 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM8 1v1.6M8 13.4V15M1 8h1.6M13.4 8H15M3 3l1.2 1.2M11.8 11.8 13 13M13 3l-1.2 1.2M4.2 11.8 3 13",
   moon: "M13.5 9.6A5.8 5.8 0 0 1 6.4 2.5a5.8 5.8 0 1 0 7.1 7.1z",
   auto: "M8 2a6 6 0 1 0 0 12zM8 2a6 6 0 0 1 0 12",
+  copy: "M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3",
   plus: "M8 3v10M3 8h10",
 };
 

@@ -1,11 +1,11 @@
 // Events as the stream stores them, and each one in full.
 
 import { h, put } from "./dom.js";
-import { connect } from "./live.js";
-import { query } from "./api.js";
+import { watchEvents } from "./live.js";
 import { amend, to } from "./router.js";
 import { clock, count, moment, now } from "./format.js";
-import { button, code, empty, facts, field, head, segments } from "./parts.js";
+import { button, empty, facts, field, head, segments } from "./parts.js";
+import { code } from "./code.js";
 import { gist, tone } from "./gist.js";
 import { pageKeys } from "./keys.js";
 
@@ -15,7 +15,7 @@ const backs = [["", "From now on"], ["900", "The last 15 min"], ["3600", "The la
 const most = 500; // rows that are kept
 const everyFrame = 50; // rows that are added at once; of a flood the newest are shown
 
-export function page(root, { params, signal }) {
+export function page(root, { params, signal, onChange, memory }) {
   let type = params.get("type") ?? kinds[0][0];
   let paused = false;
   let held = [];
@@ -36,13 +36,20 @@ export function page(root, { params, signal }) {
   const back = h("select", { name: "back", onchange: () => open() }, backs.map(([value, label]) => h("option", { value, selected: value === (params.get("back") ?? "3600") }, label)));
   const choice = segments("Kind", kinds, type, (value) => { type = value; types.value = value; open(); });
 
+  // Rows that somebody points at, has chosen with the keyboard or has scrolled to do not
+  // move: new ones wait above them.
+  const used = () => list.querySelector(".feed-row") && (list.matches(":hover") || list.contains(document.activeElement) || list.scrollTop > 0);
+  const fresh = button("", () => { list.scrollTop = 0; flush(true); }, "primary small", { hidden: true });
+  const freshBar = h("div", { class: "feed-new", "aria-live": "off" }, fresh);
+  for (const name of ["pointerleave", "focusout", "scroll"]) list.addEventListener(name, () => requestAnimationFrame(() => flush()));
+
   put(root,
     head("Events", "What the stream stores, as it is stored.", pause),
     h("div", { class: "split" },
       h("div", { class: "panel" },
         h("div", { class: "toolbar" }, field("Types", types), field("Mission", mission), field("Agent", agent), field("Begin with", back)),
         h("div", { class: "toolbar-status" }, choice, note),
-        list),
+        h("div", { class: "feed-holder" }, freshBar, list)),
       detail));
   put(detail, empty("No event is chosen", "Choose one to see its envelope."));
   pageKeys({ p: ["Pause, or go on", () => pause.click()] });
@@ -52,26 +59,36 @@ export function page(root, { params, signal }) {
   function hold(element) {
     held.push(element);
     if (held.length > most) held.shift();
-    if (held.length === 1) requestAnimationFrame(flush);
+    if (held.length === 1) requestAnimationFrame(() => flush());
+    else tally();
   }
 
-  function flush() {
+  function flush(asked = false) {
     tally();
-    if (paused || held.length === 0) return;
+    const waits = held.length > 0 && (paused || (!asked && used()));
+    fresh.hidden = !waits || paused;
+    if (waits) put(fresh, count(held.length) + " new");
+    if (waits || held.length === 0) return;
     list.querySelector(".empty")?.remove();
     for (const each of held.splice(0, everyFrame)) list.prepend(each);
     while (list.children.length > most) list.lastChild.remove();
-    if (held.length) requestAnimationFrame(flush);
+    if (held.length) requestAnimationFrame(() => flush(asked));
   }
 
-  function row(event, seq) {
+  function row(event, source, seq) {
     const element = h("button", { type: "button", class: "feed-row", "data-row": true, "data-tone": tone(event), "aria-pressed": "false" },
-      h("time", null, clock(event.timestamp, true)), h("span", { class: "type" }, event.type), h("span", { class: "gist" }, gist(event), about(event) && h("span", { class: "about" }, about(event))));
-    element.addEventListener("click", () => {
+      h("time", null, clock(event.timestamp, true)), h("span", { class: "type" }, event.type), h("span", { class: "gist" }, gist(event, source), about(event) && h("span", { class: "about" }, about(event))));
+    const chooseIt = () => {
+      memory.chosen = seq;
       for (const each of list.querySelectorAll('[aria-pressed="true"]')) each.setAttribute("aria-pressed", "false");
       element.setAttribute("aria-pressed", "true");
-      detailOf(event, seq);
+      detailOf(event, source, seq);
+    };
+    element.addEventListener("click", () => {
+      chooseIt();
+      if (matchMedia("(max-width: 860px)").matches) detail.scrollIntoView({ block: "start" });
     });
+    if (memory.chosen === seq) chooseIt();
     return element;
   }
 
@@ -80,14 +97,13 @@ export function page(root, { params, signal }) {
     return mission.value ? "" : payload.mission_id ?? payload.agent_id ?? "";
   }
 
-  function detailOf(event, seq) {
+  function detailOf(event, source, seq) {
     const { mission_id: missionID, agent_id: agentID } = event.payload;
     put(detail, h("div", { class: "panel-head" }, h("h2", { class: "mono" }, event.type)),
       h("div", { class: "panel-body" },
         facts([["Stored as", "number " + seq], ["When", moment(event.timestamp)], ["Source", event.source],
           ["Mission", missionID && h("a", { href: to("mission", missionID) }, missionID)], ["Agent", agentID && h("a", { href: to("missions", "", { agent_id: agentID }) }, agentID)]]),
-        h("div", { class: "envelope" }, code(event))));
-    if (matchMedia("(max-width: 860px)").matches) detail.scrollIntoView({ block: "start" });
+        h("div", { class: "envelope" }, code(source, "event-" + seq))));
   }
 
   function open() {
@@ -98,16 +114,14 @@ export function page(root, { params, signal }) {
     put(note, "");
     amend({ type: type === kinds[0][0] ? "" : type, mission_id: mission.value.trim(), agent_id: agent.value.trim(), back: back.value === "3600" ? "" : back.value });
     const since = back.value ? Math.floor(now() - Number(back.value)) : "";
-    connection = connect("/api/events" + query({ type, mission_id: mission.value.trim(), agent_id: agent.value.trim(), since }), {
-      lost: () => put(note, "connecting"),
-      open: tally,
-      events: {
-        message: (event, seq) => { seen++; hold(row(event, seq)); },
-        degraded: ({ reason }) => put(note, "No events arrive: " + reason),
-        connected: tally,
-        gap: ({ missed }) => hold(h("div", { class: "feed-gap" }, count(missed) + " events were left out here")),
-      },
+    connection = watchEvents({ type, mission_id: mission.value.trim(), agent_id: agent.value.trim(), since }, {
+      message: (source, seq) => { seen++; hold(row(JSON.parse(source), source, seq)); },
+      degraded: (text) => put(note, "No events arrive: " + JSON.parse(text).reason),
+      connected: tally,
+      gap: (text) => hold(h("div", { class: "feed-gap" }, count(JSON.parse(text).missed) + " events were left out here")),
+      refused: (text) => { put(list, empty("This cannot be shown", JSON.parse(text).error.message)); put(note, ""); },
     }, signal);
   }
+  onChange((what) => { if (what === "lost") put(note, "connecting"); });
   open();
 }

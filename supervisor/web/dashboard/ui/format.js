@@ -9,8 +9,12 @@ export const count = (n) => (n === null || n === undefined ? none : whole.format
 export const short = (n) => (n === null || n === undefined ? none : Math.abs(n) < 10000 ? whole.format(n) : compact.format(n));
 export const percent = (share, digits = 1) => (share === null || share === undefined ? none : (share * 100).toFixed(share === 1 || share === 0 ? 0 : digits) + " %");
 
+// figure is a number of any size, to three digits behind the point.
+export const figure = (n) => (n === null || n === undefined ? none : String(Math.round(n * 1000) / 1000));
+
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return none;
+  if (seconds < 0.0000005) return "0 s"; // also of clocks that differ
   if (seconds < 0.001) return Math.round(seconds * 1e6) + " µs";
   if (seconds < 1) return Math.round(seconds * 1000) + " ms";
   if (seconds < 10) return seconds.toFixed(1) + " s";

@@ -1,13 +1,16 @@
 // What an event says, in a line.
 
-const alert = (p) => p.rule + ": " + p.metric + " is " + p.value + ", the threshold " + p.threshold;
+import { figure } from "./format.js";
+import { parse } from "./json.js";
+
+const alert = (p) => p.rule + ": " + p.metric + " is " + figure(p.value) + ", the threshold " + figure(p.threshold);
 const agent = (p) => [p.agent_id, p.reason].filter(Boolean).join(": ");
 
 const gists = {
   "mission.created": (p) => p.name + " (" + p.type + ", " + p.priority + ")",
   "mission.status_changed": (p) => p.old_status + " → " + p.new_status + (p.reason ? ": " + p.reason : ""),
   "mission.log_appended": (p) => "[" + p.log_level + "] " + p.message,
-  "mission.progressed": (p) => p.percent + " % " + p.message,
+  "mission.progressed": (p) => Math.round(p.percent) + " % " + p.message,
   "agent.online": agent,
   "agent.offline": agent,
   "supervisor.alert_raised": alert,
@@ -17,13 +20,17 @@ const gists = {
   "supervisor.agents_listed": (p) => p.agent_count + " agents",
 };
 
-export function gist(event) {
+// gist is of an event and its source: of a type that is not known here its payload is shown
+// as it is.
+export function gist(event, source) {
   try {
-    return gists[event.type]?.(event.payload) ?? JSON.stringify(event.payload);
+    return gists[event.type]?.(event.payload) ?? payload(source);
   } catch {
-    return JSON.stringify(event.payload);
+    return payload(source);
   }
 }
+
+const payload = (source) => String(parse(source, new Set(["payload"])).payload?.text);
 
 const tones = { COMPLETED: "completed", FAILED: "failed", CANCELLED: "cancelled", RUNNING: "running" };
 

@@ -1,73 +1,91 @@
 // What the supervisor sends by itself. A page that nobody sees takes nothing; when it is
 // seen again it goes on behind the last event that it had.
 
-const firstWait = 500;
-const longestWait = 10000;
+import { Hub } from "./hub.js";
 
-class Connection {
-  constructor(path, handlers) {
-    this.path = path;
-    this.handlers = handlers;
-    this.last = "";
-    this.wait = firstWait;
-    this.closed = false;
-    this.seen = () => (document.hidden ? this.rest() : this.open());
-    document.addEventListener("visibilitychange", this.seen);
-    if (!document.hidden) this.open();
+const address = () => new URL("api/supervisor/live", document.baseURI).href;
+const stillHere = 20000; // ms between words to the hub
+
+// The worker's address is the only one that a policy of trusted types lets through.
+const workerAddress = () => {
+  const url = new URL("ui/worker.js", document.baseURI).href;
+  return globalThis.trustedTypes?.createPolicy("worker", { createScriptURL: () => url }).createScriptURL("") ?? url;
+};
+
+const watches = new Map(); // {fields, handlers, last} by number; "" is the status
+let count = 0;
+let port;
+
+const send = (message) => port?.postMessage(message);
+const watch = (number, { fields, last }) => send({ act: "watch", watch: number, fields, last });
+
+function take({ watch: number, name, data, id }) {
+  if (name === "joined" || name === "unknown") {
+    if (!document.hidden) show();
+    return;
   }
+  const known = watches.get(String(number));
+  if (!known) return;
+  if (number && name === "message") known.last = id;
+  const { handlers } = known;
+  if (name === "open" || name === "lost") handlers[name]?.();
+  else handlers.events[name]?.(data, id);
+}
 
-  open() {
-    if (this.source || this.closed) return;
-    clearTimeout(this.retry);
-    const url = new URL(this.path, location.origin);
-    if (this.last) {
-      url.searchParams.delete("since");
-      url.searchParams.set("after", this.last);
-    }
-    const source = new EventSource(url);
-    this.source = source;
-    const alive = () => {
-      this.wait = firstWait;
-      this.handlers.open?.();
-    };
-    source.onopen = alive;
-    source.onerror = () => this.again();
-    for (const [name, handle] of Object.entries(this.handlers.events)) {
-      source.addEventListener(name, (event) => {
-        if (event.lastEventId) this.last = event.lastEventId;
-        handle(JSON.parse(event.data), event.lastEventId);
-      });
-    }
-  }
+function show() {
+  send({ act: "show" });
+  for (const [number, each] of watches) if (number) watch(number, each);
+}
 
-  // again connects anew, ever more patiently. The browser's own way would ask for the same
-  // address for ever, also when it is refused.
-  again() {
-    this.rest();
-    if (this.closed || document.hidden) return;
-    this.handlers.lost?.();
-    this.retry = setTimeout(() => this.open(), this.wait * (0.75 + Math.random() / 2));
-    this.wait = Math.min(this.wait * 2, longestWait);
-  }
+function join(newPort) {
+  port = newPort;
+  port.onmessage = ({ data }) => take(data);
+  port.start?.();
+}
 
-  rest() {
-    clearTimeout(this.retry);
-    this.source?.close();
-    this.source = null;
-  }
+// own keeps the connection in this page, where no worker can.
+function own() {
+  const { port1, port2 } = new MessageChannel();
+  join(port2);
+  new Hub(address()).join(port1);
+}
 
-  close() {
-    this.closed = true;
-    this.rest();
-    document.removeEventListener("visibilitychange", this.seen);
+function start() {
+  document.addEventListener("visibilitychange", () => (document.hidden ? send({ act: "rest" }) : show()));
+  addEventListener("pagehide", () => send({ act: "rest" }));
+  addEventListener("pageshow", ({ persisted }) => { if (persisted) show(); });
+  setInterval(() => { if (!document.hidden) send({ act: "here" }); }, stillHere);
+  try {
+    // The name is of what the windows and the worker say to each other: those of another
+    // version have a worker of their own.
+    const worker = new SharedWorker(workerAddress(), { type: "module", name: "missioncontrol-1" });
+    worker.onerror = own;
+    join(worker.port);
+  } catch {
+    own();
   }
 }
 
-// connect opens a stream of server-sent events until a signal is aborted.
-export function connect(path, handlers, signal) {
-  const connection = new Connection(path, handlers);
-  signal?.addEventListener("abort", () => connection.close());
-  return connection;
+function add(number, handlers, fields) {
+  if (!port) start();
+  watches.set(number, { fields, handlers, last: "" });
+  return number;
+}
+
+// connect calls handlers with the status whenever it changes: open, lost, and events by name.
+export function connect(handlers) {
+  add("", handlers, null);
+}
+
+// watchEvents calls handlers with events as the stream stores them, until a signal is
+// aborted or close is called. Handlers get the source of each and its number in the stream.
+export function watchEvents(fields, handlers, signal) {
+  const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value));
+  const number = add(String(++count), { events: handlers }, given);
+  if (!document.hidden) watch(number, watches.get(number));
+  const close = () => { if (watches.delete(number)) send({ act: "leave", watch: number }); };
+  signal.addEventListener("abort", close);
+  return { close };
 }
 
 // repeat calls a function now, then every so often while the page is seen, and when it is

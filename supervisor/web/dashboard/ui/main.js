@@ -18,6 +18,51 @@ import { page as queries } from "./queries.js";
 
 const pages = { overview, missions, mission, agents, events, alerts, queries };
 
+// What a page of the history looked like when it was left, by its entry: gone back to, it is
+// where it was. Entries of the page's own beginning are known by a number in their state.
+const memories = new Map();
+let memory = {};
+
+function remember() {
+  memory.scroll = window.scrollY;
+  memory.focus = document.activeElement?.closest?.("[data-key]")?.dataset.key;
+}
+
+function recall() {
+  let entry = history.state?.entry;
+  if (!memories.has(entry)) {
+    entry = crypto.getRandomValues(new Uint32Array(2)).join("-");
+    memories.set(entry, {});
+    history.replaceState({ entry }, "");
+  }
+  memory = memories.get(entry);
+  return memory;
+}
+
+const patience = 5000; // ms in which a page gets what it had
+
+// restore scrolls to where the page was, and puts the focus back, as soon as there is as
+// much of it as there was, unless somebody does something else first.
+function restore(root, { scroll = 0, focus }, signal) {
+  window.scrollTo(0, scroll);
+  if (!scroll && !focus) return;
+  const done = new AbortController();
+  const stop = () => done.abort();
+  const look = () => {
+    if (done.signal.aborted) return;
+    window.scrollTo(0, scroll);
+    const row = focus && [...root.querySelectorAll("[data-key]")].find((each) => each.dataset.key === focus);
+    row?.querySelector("[data-row]")?.focus({ preventScroll: true });
+    if (Math.abs(window.scrollY - scroll) < 2 && (row || !focus)) stop();
+  };
+  const sizes = new ResizeObserver(look);
+  sizes.observe(root);
+  done.signal.addEventListener("abort", () => sizes.disconnect());
+  for (const name of ["wheel", "touchmove", "pointerdown", "keydown"]) window.addEventListener(name, stop, { signal: done.signal, passive: true });
+  signal.addEventListener("abort", stop);
+  setTimeout(stop, patience);
+}
+
 const app = document.getElementById("app");
 let frame;
 let leaving = new AbortController();
@@ -25,6 +70,7 @@ let leaving = new AbortController();
 // show puts the page of the address into the frame. A page gets a signal that is aborted
 // when it is left, and what tells it of changes.
 function show() {
+  remember();
   leaving.abort();
   leaving = new AbortController();
   const { signal } = leaving;
@@ -38,10 +84,11 @@ function show() {
   }
   const root = h("div");
   put(frame.main, root);
-  page(root, { ...here, signal, onChange: (call) => frame.onChange(call, signal) });
+  const recalled = recall();
+  page(root, { ...here, signal, memory: recalled, onChange: (call) => frame.onChange(call, signal) });
   const title = root.querySelector("h1")?.textContent;
   document.title = (title ? title + " · " : "") + "Mission Control";
-  window.scrollTo(0, 0);
+  restore(root, recalled, signal);
 }
 
 async function start() {
@@ -54,6 +101,7 @@ async function start() {
     put(app, signIn());
     return;
   }
+  history.scrollRestoration = "manual";
   frame = shell();
   put(app, frame.element);
   listen(frame);

@@ -2,15 +2,18 @@
 
 import { h, put, putNew } from "./dom.js";
 import * as api from "./api.js";
-import { connect, repeat } from "./live.js";
+import { repeat, watchEvents } from "./live.js";
 import { go, to } from "./router.js";
-import { ago, clock, count, duration, moment, now } from "./format.js";
-import { badge, button, code, empty, facts, head, meter, panel, tones } from "./parts.js";
+import { ago, clock, count, duration, moment, now, percent, when } from "./format.js";
+import { badge, button, empty, facts, head, idOf, meter, panel, tones } from "./parts.js";
+import { clean } from "./clean.js";
+import { code } from "./code.js";
+import { logView } from "./log.js";
+import { whyItWaits } from "./waiting.js";
 import { allowed, change, create } from "./changes.js";
 import { pageKeys } from "./keys.js";
 
 const logPage = 1000;
-const logShown = 5000;
 
 export function page(root, { id, signal, onChange }) {
   const top = h("div");
@@ -20,13 +23,12 @@ export function page(root, { id, signal, onChange }) {
   const error = h("div");
   const data = h("div");
   const result = h("div");
-  const lines = h("ol");
-  const log = h("div", { class: "log", tabindex: "0", "aria-label": "Log", role: "log" }, lines);
-  const logNote = h("span", { class: "muted number" });
+  const waits = h("div");
+  const log = logView(id);
   const body = h("div", null,
-    progress, error,
+    progress, waits, error,
     h("div", { class: "grid" },
-      panel("Log", log, { span: 8, flush: true, aside: logNote }),
+      panel("Log", log.element, { span: 8, flush: true, aside: log.note }),
       panel("Timeline", timeline, { span: 4 }),
       panel("Data", data, { span: 4 }),
       panel("Result", result, { span: 4 }),
@@ -35,26 +37,25 @@ export function page(root, { id, signal, onChange }) {
   put(top, head("Mission", id));
 
   let mission;
-  let logged = 0; // entries of the log so far
   const steps = []; // those of them that tell of a change of status
 
   function show() {
     const m = mission;
-    document.title = m.name + " · Mission Control";
+    document.title = clean(m.name) + " · Mission Control";
     putNew(top, [m.name, m.status, m.description], () => {
       const act = (verb, label, kind) => allowed[verb](m) && button(label, () => change(verb, [m], () => (verb === "delete" ? go(to("missions")) : soon())), kind);
       return head([m.name, " ", badge(m.status)], m.description || null,
         ...(api.mayChange() ? [act("cancel", "Cancel", "danger"), act("retry", "Retry"), act("delete", "Delete", "danger"), button("Copy as new", () => create(m))] : []));
     });
     putNew(progress, [m.progress, m.status], () => [m.progress && m.status === "RUNNING" && h("div", { class: "panel progress-line" },
-      meter(m.progress.percent / 100, Math.round(m.progress.percent) + " %", "running"), h("span", { class: "muted" }, m.progress.message))]);
+      meter(m.progress.percent / 100, percent(m.progress.percent / 100, 0), "running"), h("span", { class: "muted" }, m.progress.message))]);
     putNew(error, [m.error, m.status], () => [m.error && h("section", { class: "panel error-panel", "aria-label": "Error" },
       h("div", { class: "panel-head" }, h("h2", null, m.status === "FAILED" ? "Why it failed" : "Why its latest attempt failed")), h("div", { class: "panel-body" }, h("p", { class: "error-text" }, m.error)))]);
-    putNew(data, [m.data], () => (Object.keys(m.data ?? {}).length ? code(m.data) : h("p", { class: "muted" }, "It was given none.")));
-    putNew(result, [m.result, m.status], () => (m.result !== null ? code(m.result) : h("p", { class: "muted" }, m.finished_at ? "It has none." : "It has none yet.")));
+    putNew(data, [m.data], () => (m.data && !m.data.empty ? code(m.data.text, m.id + "-data") : h("p", { class: "muted" }, "It was given none.")));
+    putNew(result, [m.result, m.status], () => (m.result !== null ? code(m.result.text, m.id + "-result") : h("p", { class: "muted" }, m.finished_at ? "It has none." : "It has none yet.")));
     const took = m.started_at ? (m.finished_at ?? now()) - m.started_at : null;
-    put(about, facts([
-      ["Id", h("span", { class: "mono" }, m.id)],
+    putNew(about, [{ ...m, data: null, result: null }, ago(m.lease_expires_at), ago(m.next_attempt_at), Math.floor(took ?? 0)], () => facts([
+      ["Id", idOf(m.id)],
       ["Type", h("a", { href: to("missions", "", { type: m.type }) }, m.type)],
       ["Priority", m.priority],
       ["Attempt", m.attempt + " of " + m.max_attempts],
@@ -71,19 +72,21 @@ export function page(root, { id, signal, onChange }) {
       ["Timeout", m.timeout_seconds && duration(m.timeout_seconds)],
       ["Stalls after", m.stall_seconds && duration(m.stall_seconds)],
       ["Tags", m.tags.length > 0 && m.tags.map((tag) => [h("a", { class: "tag", href: to("missions", "", { tag }) }, tag), " "])],
-      ["Correlation", m.correlation_id && h("span", { class: "mono" }, m.correlation_id)],
-      ["Trace", m.traceparent && h("span", { class: "mono" }, m.traceparent.split("-")[1])],
+      ["Correlation", m.correlation_id && idOf(m.correlation_id)],
+      ["Trace", m.traceparent && idOf(m.traceparent.split("-")[1])],
     ].map(([name, value]) => [name, value || null])));
   }
+
+  const afterwards = (seconds) => (seconds < 0.001 ? "at once" : "after " + duration(seconds));
 
   // A change of status stands in the log as “OLD → NEW: why”.
   const changed = /^(?:created, )?(?:([A-Z]+) → )?([A-Z]+)(?:: (.*))?$/s;
 
   function showTimeline() {
     put(timeline, h("ol", { class: "timeline" }, steps.map(({ entry, found: [, old, status, why] }, i) => h("li", { "data-tone": tones[status] },
-      h("div", null, h("strong", null, old ? status[0] + status.slice(1).toLowerCase() : "Created"), " ", h("span", { class: "when" }, clock(entry.timestamp, true))),
+      h("div", null, h("strong", null, old ? status[0] + status.slice(1).toLowerCase() : "Created"), " ", h("span", { class: "when", title: moment(entry.timestamp) }, new Date(entry.timestamp * 1000).toDateString() === new Date().toDateString() ? clock(entry.timestamp, true) : when(entry.timestamp))),
       why && h("div", { class: "why" }, why),
-      i > 0 && h("div", { class: "when" }, "after " + duration(entry.timestamp - steps[i - 1].entry.timestamp))))));
+      i > 0 && h("div", { class: "when" }, afterwards(entry.timestamp - steps[i - 1].entry.timestamp))))));
   }
 
   // The last page of a log has no cursor: it is read again, and what is known is passed
@@ -91,39 +94,35 @@ export function page(root, { id, signal, onChange }) {
   const read = { after: undefined, known: 0 };
 
   async function readLog() {
-    const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 24;
-    let more = false;
+    const entries = [];
     for (;;) {
       const reply = await api.get(api.missionPath(id) + "/log", { after: read.after, limit: logPage }, { signal });
       const fresh = reply.log.slice(read.known);
       for (const entry of fresh) {
         const found = changed.exec(entry.message);
         if (found && tones[found[2]]) steps.push({ entry, found });
-        lines.append(line(entry));
       }
-      logged += fresh.length;
-      more ||= fresh.length > 0;
-      while (lines.children.length > logShown) lines.firstChild.remove();
+      entries.push(...fresh);
       read.known = reply.log.length;
       if (!reply.next_cursor) break;
       read.after = reply.next_cursor;
       read.known = 0;
     }
-    if (!more) return;
-    put(logNote, count(logged) + (logged === 1 ? " line" : " lines"));
+    if (!entries.length) return;
+    log.add(entries);
     showTimeline();
-    if (atEnd) log.scrollTop = log.scrollHeight;
   }
 
-  const line = (entry) => h("li", { "data-level": entry.level },
-    h("time", { title: moment(entry.timestamp) }, clock(entry.timestamp, true)), h("span", { class: "level" }, entry.level),
-    h("span", { class: "text" }, entry.message, entry.data !== null && entry.data !== undefined && h("span", { class: "muted" }, " " + JSON.stringify(entry.data))));
+  async function explain() {
+    const why = mission.status === "PENDING" ? await whyItWaits(mission, signal) : null;
+    putNew(waits, why, () => why && h("section", { class: "panel waits", "aria-label": "Why it waits" }, h("strong", null, why.title), h("span", { class: "muted" }, why.text)));
+  }
 
   async function refresh() {
     try {
       mission = (await api.get(api.missionPath(id), {}, { signal })).mission;
       show();
-      await readLog();
+      await Promise.all([readLog(), explain()]);
     } catch (error) {
       if (error.name === "AbortError") return;
       if (error.status === 404 || error.status === 400) {
@@ -140,7 +139,7 @@ export function page(root, { id, signal, onChange }) {
   const stop = () => controller.abort();
   signal.addEventListener("abort", stop);
   const soon = repeat(8000, refresh, controller.signal, 250);
-  connect("/api/events?type=mission.%3E&mission_id=" + encodeURIComponent(id), { events: { message: soon, connected: soon, gap: soon } }, controller.signal);
+  watchEvents({ type: "mission.>", mission_id: id }, { message: soon, connected: soon, gap: soon }, controller.signal);
   onChange((what) => { if (what === "status" && !controller.signal.aborted && mission && !mission.finished_at) soon(); });
   if (api.mayChange()) {
     const key = (verb) => () => mission && allowed[verb](mission) && change(verb, [mission], () => (verb === "delete" ? go(to("missions")) : soon()));

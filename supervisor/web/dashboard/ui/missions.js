@@ -4,18 +4,17 @@ import { h, icon, keyed, put, putNew } from "./dom.js";
 import * as api from "./api.js";
 import { repeat } from "./live.js";
 import { amend, go, place, to } from "./router.js";
-import { ago, count, duration, moment, now } from "./format.js";
-import { badge, button, empty, field, head, meter, segments, statuses, statusName, table } from "./parts.js";
+import { ago, count, duration, moment, now, percent } from "./format.js";
+import { badge, button, empty, field, head, idOf, meter, segments, statuses, statusName, table } from "./parts.js";
 import { allowed, change, create } from "./changes.js";
 import { pageKeys } from "./keys.js";
 
 const pageSize = 50;
 const looks = 5; // how many requests a page may take: each looks at no more than 10,000 missions
 
-export function page(root, { params, signal, onChange }) {
-  const chosen = new Map(); // of the missions that are selected, by id
-  let shown = [];
-  let next = null;
+export function page(root, { params, signal, onChange, memory }) {
+  const chosen = (memory.chosen ??= new Map()); // of the missions that are selected, by id
+  let { shown = [], next = null } = memory; // what was there before is there at once
 
   const list = h("div");
   const pager = h("div", { class: "pager" });
@@ -51,10 +50,10 @@ export function page(root, { params, signal, onChange }) {
     return t.row({ class: "link", "aria-selected": String(!!m.chosen) }, [
       ...(api.mayChange() ? [box] : []),
       badge(m.status),
-      [link, h("div", { class: "cell-sub mono" }, m.id), m.tags.length > 0 && h("div", null, m.tags.map((tag) => [h("a", { class: "tag", href: to("missions", "", { tag }) }, tag), " "]))],
+      [link, h("div", { class: "cell-sub" }, idOf(m.id)), m.tags.length > 0 && h("div", null, m.tags.map((tag) => [h("a", { class: "tag", href: to("missions", "", { tag }) }, tag), " "]))],
       h("a", { href: to("missions", "", { type: m.type }) }, m.type),
       m.agent_id ? h("a", { href: to("missions", "", { agent_id: m.agent_id }) }, m.agent_id) : h("span", { class: "muted" }, "–"),
-      m.progress ? meter(m.progress.percent / 100, Math.round(m.progress.percent) + " %", m.status === "RUNNING" ? "running" : "pending") : h("span", { class: "muted" }, "–"),
+      m.status === "FAILED" && m.error ? h("span", { class: "error-line", title: m.error }, firstLine(m.error)) : m.progress ? meter(m.progress.percent / 100, percent(m.progress.percent / 100, 0), m.status === "RUNNING" ? "running" : "pending") : h("span", { class: "muted" }, "–"),
       m.attempt + " / " + m.max_attempts,
       took === null || took < 0 ? "–" : duration(took),
       h("span", { title: moment(m.created_at) }, m.age),
@@ -102,7 +101,7 @@ export function page(root, { params, signal, onChange }) {
     const found = [];
     let cursor = fields.cursor;
     for (let look = 0; look < looks; look++) {
-      const reply = await api.get("/api/missions", { ...fields, cursor, limit: pageSize - found.length }, { signal });
+      const reply = await api.get("api/missions", { ...fields, cursor, limit: pageSize - found.length }, { signal });
       found.push(...reply.missions);
       cursor = reply.next_cursor ?? null;
       if (found.length >= pageSize || cursor === null) break;
@@ -118,6 +117,7 @@ export function page(root, { params, signal, onChange }) {
       if (mine !== asked) return;
       shown = found;
       next = cursor;
+      Object.assign(memory, { shown, next });
       for (const m of shown) if (chosen.has(m.id)) chosen.set(m.id, m);
       show();
     } catch (error) {
@@ -125,6 +125,7 @@ export function page(root, { params, signal, onChange }) {
       if (error.field || !shown.length) put(list, empty("This cannot be shown", error.message));
     }
   };
+  if (shown.length) show();
   const soon = repeat(10000, guarded, signal, 1500);
   onChange((what) => { if (what === "status") soon(); });
 
@@ -147,7 +148,7 @@ export function page(root, { params, signal, onChange }) {
     let status = params.get("status") ?? "";
     const choice = segments("Status", [["", "All"], ...statuses.map((s) => [s, statusName(s)])], status, (value) => { status = value; apply(); });
     const values = () => Object.fromEntries([["status", status], ...inputs.map(([, element]) => [element.name, element.type === "datetime-local" ? seconds(element.value) : element.value.trim()])]);
-    const bar = h("div", { class: "toolbar folds" }, inputs.map(([label, element]) => field(label, element)));
+    const bar = h("div", { class: "toolbar folds" }, inputs.map(([label, element]) => field(label, element, element.type === "datetime-local" ? "dates" : "")));
     const more = button("More filters", () => more.setAttribute("aria-expanded", String(bar.classList.toggle("unfolded"))), "quiet only-narrow", { "aria-expanded": "false" });
     return [
       bar,
@@ -156,6 +157,8 @@ export function page(root, { params, signal, onChange }) {
     ];
   }
 }
+
+const firstLine = (text) => text.trim().split(/[\r\n]/, 1)[0];
 
 const filters = ["status", "type", "agent_id", "tag", "text", "created_after", "created_before"];
 const filtered = () => filters.some((name) => place().params.get(name));

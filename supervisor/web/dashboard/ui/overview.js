@@ -98,7 +98,7 @@ export function page(root, { signal, onChange }) {
   }
 
   async function readHistory() {
-    const rows = (await api.get("/api/missions/history", { minutes: 60 }, { signal })).minutes;
+    const rows = (await api.get("api/missions/history", { minutes: 60 }, { signal })).minutes;
     const at = rows.map((row) => row.at);
     const of = (key) => rows.map((row) => row[key]);
     chart.update(at, [
@@ -115,8 +115,8 @@ export function page(root, { signal, onChange }) {
 
   const soon = repeat(15000, async () => {
     [stats, health] = await Promise.all([
-      api.get("/api/missions/stats", {}, { signal }).then((reply) => reply.stats),
-      api.get("/api/supervisor/health", {}, { signal }),
+      api.get("api/missions/stats", {}, { signal }).then((reply) => reply.stats),
+      api.get("api/supervisor/health", {}, { signal }),
     ]);
     show();
     showStream();

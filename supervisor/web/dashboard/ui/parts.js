@@ -1,6 +1,6 @@
 // What pages are put together from.
 
-import { h, put } from "./dom.js";
+import { h, icon, put } from "./dom.js";
 
 export const tones = { PENDING: "pending", RUNNING: "running", COMPLETED: "completed", FAILED: "failed", CANCELLED: "cancelled",
   online: "completed", draining: "cancelled", offline: "pending", ok: "completed", firing: "failed", pending: "cancelled" };
@@ -25,6 +25,13 @@ export const head = (title, text, ...actions) =>
 
 export const empty = (title, text, command) =>
   h("div", { class: "empty" }, h("strong", null, title), text && h("span", null, text), command && h("code", null, command));
+
+// idOf shows an id, short where it is long, with a button that copies the whole.
+export const idOf = (id) => h("span", { class: "id" }, h("span", { class: "mono", title: id }, shortID(id)),
+  button(icon("copy"), () => copy(id, "Id"), "quiet small", { "aria-label": "Copy id " + id, title: "Copy" }));
+
+// shortID cuts a UUID in the middle: it begins with the time, which neighbours share.
+export const shortID = (id) => (/^[0-9a-f]{8}-[0-9a-f-]{27}$/i.test(id) ? id.slice(0, 8) + "…" + id.slice(-6) : id);
 
 export const button = (label, onclick, kind = "", props = {}) => h("button", { type: "button", class: "button " + kind, onclick, ...props }, label);
 
@@ -72,6 +79,34 @@ export function toast(text, kind = "good") {
   setTimeout(() => note.remove(), kind === "bad" ? 9000 : 4500);
 }
 
+// copy puts a text on the clipboard. Browsers offer that only to pages that came over TLS
+// or from this machine; the others get the old way.
+export async function copy(text, what = "It") {
+  try {
+    if (navigator.clipboard) await navigator.clipboard.writeText(text);
+    else copyBySelection(text);
+    toast(what + " copied.");
+  } catch {
+    toast("The browser does not let this page copy.", "bad");
+  }
+}
+
+function copyBySelection(text) {
+  const area = h("textarea", { value: text, class: "visually-hidden" });
+  (document.querySelector("dialog[open]") ?? document.body).append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  if (!done) throw new Error("not copied");
+}
+
+// download hands a text to the browser as a file.
+export function download(name, text, type = "application/json") {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  h("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10000);
+}
+
 // dialog shows a modal form; submit may throw, which is shown, and closes it otherwise.
 export function dialog({ title, text, body, action, danger, submit }) {
   const failure = h("p", { class: "form-error", role: "alert", hidden: true });
@@ -98,26 +133,6 @@ export function dialog({ title, text, body, action, danger, submit }) {
   document.body.append(box);
   box.showModal();
   return box;
-}
-
-const codeLimit = 200000;
-
-// code shows JSON, with its parts told apart.
-export function code(value) {
-  const pre = h("pre", { class: "code", tabindex: "0", role: "region", "aria-label": "JSON" });
-  const text = JSON.stringify(value, null, 2) ?? "null";
-  if (text.length > codeLimit) return put(pre, text.slice(0, codeLimit), "\n… " + (text.length - codeLimit) + " more characters");
-  const token = /("(?:\\.|[^"\\])*")(\s*:)?|\b(true|false|null)\b|(-?\d[\d.eE+-]*)/g;
-  let at = 0;
-  for (const match of text.matchAll(token)) {
-    pre.append(text.slice(at, match.index));
-    const [whole, string, colon, word] = match;
-    const kind = string ? (colon ? "k" : "s") : word ? "z" : "n";
-    pre.append(h("span", { class: kind }, string ?? whole), colon ?? "");
-    at = match.index + whole.length;
-  }
-  pre.append(text.slice(at));
-  return pre;
 }
 
 // table makes a table whose rows become cards where it is narrow. Columns are {label, class}.

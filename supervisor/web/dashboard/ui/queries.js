@@ -3,7 +3,7 @@
 import { h, keyed, put } from "./dom.js";
 import * as api from "./api.js";
 import { repeat } from "./live.js";
-import { ago, count, moment } from "./format.js";
+import { ago, count, moment, percent } from "./format.js";
 import { empty, head, meter, panel, table } from "./parts.js";
 import { lines, sparkline } from "./charts.js";
 
@@ -19,11 +19,11 @@ export function page(root, { signal }) {
 
   const row = (c) => t.row({}, [
     c.name ? h("span", { class: "cell-main", tabindex: "0", "data-row": true }, c.name) : h("span", { class: "cell-main", tabindex: "0", "data-row": true }, "Not named", h("div", { class: "cell-sub" }, "programs that do not say who they are")),
-    count(c.queries), meter(c.queries / c.total, Math.round((100 * c.queries) / c.total) + " %"),
+    count(c.queries), meter(c.queries / c.total, percent(c.queries / c.total, 0)),
     h("div", { class: "spark-cell" }, sparkline(c.per_minute, "running")), h("span", { title: moment(c.last_at) }, c.asked)]);
 
   async function read() {
-    const reply = await api.get("/api/queries", {}, { signal });
+    const reply = await api.get("api/queries", {}, { signal });
     const { minutes, callers, total } = reply;
     chart.update(minutes.map((m) => m.at), [{ name: "Requests", tone: "running", values: minutes.map((m) => m.queries), filled: true }]);
     put(note, reply.state === "connected" ? count(total) + " in the last hour" : "What is shown is from before: " + reply.reason);

@@ -28,5 +28,5 @@ export const go = (address) => { location.hash = address; };
 // the page being made anew.
 export function amend(changes) {
   const { name, id, params } = place();
-  history.replaceState(null, "", to(name, id, { ...Object.fromEntries(params), ...changes }));
+  history.replaceState(history.state, "", to(name, id, { ...Object.fromEntries(params), ...changes }));
 }

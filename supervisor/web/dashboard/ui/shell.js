@@ -13,6 +13,7 @@ import { button } from "./parts.js";
 const sentence = (text) => text && text[0].toUpperCase() + text.slice(1) + ".";
 
 const pages = [["overview", "Overview"], ["missions", "Missions"], ["agents", "Agents"], ["events", "Events"], ["alerts", "Alerts"], ["queries", "Queries"]];
+const patience = 8000; // ms that a request may take before the page says so
 const themeNames = { auto: "as the system", light: "light", dark: "dark" };
 const themeIcons = { auto: "auto", light: "sun", dark: "moon" };
 
@@ -45,7 +46,7 @@ export function shell() {
   const element = h("div", { class: "shell" },
     h("a", { class: "skip", href: "#content", onclick: (e) => { e.preventDefault(); main.focus(); } }, "Skip to the page"),
     h("header", { class: "side" },
-      h("a", { class: "brand", href: "#/overview" }, h("img", { src: "/ui/mark.svg", alt: "" }), "Mission Control"),
+      h("a", { class: "brand", href: "#/overview" }, h("img", { src: "ui/mark.svg", alt: "" }), "Mission Control"),
       h("nav", { class: "nav", "aria-label": "Pages" }, pages.map(([name]) => links[name].link)),
       h("div", { class: "side-foot" },
         h("div", { class: "row" }, pulse,
@@ -54,11 +55,15 @@ export function shell() {
     h("div", { class: "content" }, banner, main));
 
   // What is known of how things stand, and who wants to know.
-  const known = { status: null, reachable: false, store: "", stream: "" };
+  const known = { status: null, reachable: null, store: "", stream: "" };
   const listeners = new Set();
   const tell = (what) => listeners.forEach((call) => call(what, known));
 
+  let said = "";
   const say = (kind, short, title, text) => {
+    const words = [kind, short, title, text].join("\n");
+    if (words === said) return; // a screen reader would read it again
+    said = words;
     pulse.dataset.state = kind;
     put(state, short);
     banner.hidden = kind === "ok";
@@ -66,7 +71,9 @@ export function shell() {
     if (kind !== "ok") put(banner, h("strong", null, title), h("span", null, text));
   };
   const sum = () => {
-    if (!known.reachable) say("error", "Unreachable", "The supervisor does not answer", "What is shown is from before. This page connects again by itself.");
+    if (known.reachable && api.stuckFor() > patience) say("error", "Not answering", "Requests are not answered", "What is shown is from before. Too many windows of this browser may be waiting for this supervisor, or a proxy does not pass requests on.");
+    else if (known.reachable === null) return; // it is on its way
+    else if (!known.reachable) say("error", "Unreachable", "The supervisor does not answer", "What is shown is from before. This page connects again by itself.");
     else if (known.store) say("error", "Store away", "The store is away", "Missions can be neither read nor changed until it is back. " + sentence(known.store));
     else if (!known.status) return; // it is on its way
     else if (known.status.status !== "ok") say("degraded", "Degraded", "The broker is away", "Missions can be read and changed here; agents may not reach the supervisor, and events wait until the stream is back. " + sentence(known.stream));
@@ -75,7 +82,7 @@ export function shell() {
 
   const reason = async () => {
     try {
-      const health = await api.get("/api/supervisor/health");
+      const health = await api.get("api/supervisor/health");
       known.stream = health.checks.event_stream.message;
       put(version, "Version " + health.version, api.me().name ? " · " + api.me().name : "", api.me().role === "viewer" ? " · view only" : "");
       if (api.me().authentication) version.append(" ", button("Sign out", signOut, "quiet"));
@@ -85,17 +92,20 @@ export function shell() {
     sum();
   };
   const alerts = async () => {
-    const firing = (await api.get("/api/alerts")).alerts.filter((a) => a.state === "firing").length;
+    const firing = (await api.get("api/alerts")).alerts.filter((a) => a.state === "firing").length;
     links.alerts.count.className = "count" + (firing ? " alarm" : "");
     put(links.alerts.count, firing ? firing : "", firing ? h("span", { class: "visually-hidden" }, " firing") : "");
   };
+  setInterval(() => { if (!document.hidden) sum(); }, 2000);
   repeat(20000, alerts, new AbortController().signal);
 
-  connect("/api/supervisor/live", {
+  connect({
     open: () => { known.reachable = true; reason(); }, // it may be another supervisor
     lost: () => { known.reachable = false; sum(); tell("lost"); },
     events: {
-      status: (status) => {
+      status: (text) => {
+        const status = JSON.parse(text);
+        known.reachable = true;
         const changed = known.status && status.status !== known.status.status;
         known.store = "";
         known.status = status;
@@ -105,7 +115,7 @@ export function shell() {
         sum();
         tell("status");
       },
-      unavailable: ({ error }) => { known.store = error.message; sum(); tell("unavailable"); },
+      unavailable: (text) => { const { error } = JSON.parse(text); known.reachable = true; known.store = error.message; sum(); tell("unavailable"); },
     },
   });
 

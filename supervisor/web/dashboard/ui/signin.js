@@ -8,7 +8,7 @@ export function signIn() {
   const token = h("input", { type: "password", name: "token", autocomplete: "current-password", required: true, autofocus: true });
   const failure = h("p", { class: "form-error", role: "alert", hidden: true });
   const form = h("form", null,
-    h("a", { class: "brand", href: "#/" }, h("img", { src: "/ui/mark.svg", alt: "" }), "Mission Control"),
+    h("a", { class: "brand", href: "#/" }, h("img", { src: "ui/mark.svg", alt: "" }), "Mission Control"),
     h("h1", null, "Sign in"),
     h("p", { class: "muted" }, "This supervisor asks who is there. Paste the token that was made for you with “supervisor auth”."),
     field("Token", token), failure,

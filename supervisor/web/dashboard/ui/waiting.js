@@ -1,0 +1,30 @@
+// Why a mission waits that nobody works on yet.
+
+import * as api from "./api.js";
+import { count, moment, now, ago } from "./format.js";
+
+const looked = 1000; // missions of the queue
+const ranks = { LOW: 0, NORMAL: 1, HIGH: 2, CRITICAL: 3 };
+
+const ready = (m) => !(m.next_attempt_at > now()) && !(m.not_before > now());
+
+// before tells whether the queue has a before b: by priority, then by age.
+const before = (a, b) => ranks[a.priority] > ranks[b.priority] || (a.priority === b.priority && (a.created_at < b.created_at || (a.created_at === b.created_at && a.id < b.id)));
+
+// whyItWaits is {title, text} for a PENDING mission.
+export async function whyItWaits(m, signal) {
+  if (m.next_attempt_at > now()) return { title: "Waits for its next attempt", text: "Its latest attempt failed. The next one is due " + ago(m.next_attempt_at) + ", at " + moment(m.next_attempt_at) + "." };
+  if (m.not_before > now()) return { title: "Not due yet", text: "No agent gets it before " + moment(m.not_before) + "." };
+  const [{ agents }, { missions, next_cursor: more }] = await Promise.all([
+    api.get("api/supervisor/agents", { state: "online", type: m.type, limit: 1000 }, { signal }),
+    api.get("api/missions", { status: "PENDING", type: m.type, limit: looked }, { signal }),
+  ]);
+  if (!agents.length) return { title: "No agent is online for its type", text: "It starts when an agent for the type “" + m.type + "” comes online." };
+  const ahead = missions.filter((other) => other.id !== m.id && ready(other) && before(other, m)).length;
+  const many = (more ? "At least " : "") + count(ahead) + (ahead === 1 ? " mission" : " missions");
+  const busy = agents.every((a) => a.missions_running >= a.capacity);
+  return {
+    title: busy ? "All agents for its type are busy" : "In the queue",
+    text: (ahead || more ? many + " of its type will start before it." : "It is the next of its type.") + " Agents online for it: " + count(agents.length) + ".",
+  };
+}
