@@ -116,7 +116,7 @@ inflated) head -c 400000 /dev/zero | tr '\0' '"';;
 esac`)
 	three := 3
 	for _, want := range []struct{ id, text string }{
-		{"lines", "exit status 3: line 12\nafter these lines:\nline 3\nline 4\nline 5\nline 6\nline 7\nline 8\nline 9\nline 10\nline 11"},
+		{"lines", "exit status 3: line 12\nits last lines:\nline 3\nline 4\nline 5\nline 6\nline 7\nline 8\nline 9\nline 10\nline 11\nline 12"},
 		{"one", "exit status 4: only line"},
 		{"quiet", "exit status 75"},
 		{"signal", "signal: killed"},
@@ -157,11 +157,11 @@ func TestAgentLogsWhatIsWrittenToStandardError(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t)
 	b.agentOf(t, `echo first >&2; printf 'crlf\r\n\n' >&2; printf 'nul\000 bad\377\n' >&2
-head -c 9000 /dev/zero | tr '\0' y >&2; echo >&2; printf 'no end' >&2`)
+head -c 9000 /dev/zero | tr '\0' y >&2; echo END >&2; printf 'no end' >&2`)
 	b.create(t, api.MissionSpec{ID: "m1"})
 	equal(t, "status", b.ended(t, "m1").Status, missions.Completed)
 	equal(t, "log", strings.Join(b.logOf(t, "m1"), "\n"),
-		"info first\ninfo crlf\ninfo nul� bad�\ninfo "+strings.Repeat("y", 8189)+"…\ninfo no end")
+		"info first\ninfo crlf\ninfo nul� bad�\ninfo "+strings.Repeat("y", 4093)+" … "+strings.Repeat("y", 4090)+"END\ninfo no end")
 }
 
 // fifo creates a named pipe and returns its path.

@@ -2,7 +2,7 @@
 // sends heartbeats, claims missions, runs the handler for several missions at once,
 // reports the outcomes, and drains when it is stopped.
 //
-//	err := agent.Run(ctx, nc, agent.Config{
+//	err := agent.ConnectAndRun(ctx, "nats://127.0.0.1:4222", agent.Config{
 //		ID:      "resizer-1",
 //		Types:   []string{"resize"},
 //		Handler: func(ctx context.Context, t *agent.Task) (any, error) { … },
@@ -10,8 +10,8 @@
 //
 // # What it takes care of
 //
-// Heartbeats are sent independently, however busy the handlers are, and renew every
-// lease. A handler's context ends, with a cause, when its mission is cancelled, when
+// Heartbeats are sent independently, on a connection of their own, however busy the
+// handlers are, and renew every lease. A handler's context ends, with a cause, when its mission is cancelled, when
 // its lease is lost (also because the supervisor cannot be reached), or when the agent
 // stops for good. The result of a handler whose lease was lost is not sent. A result is
 // sent until the supervisor has answered or the lease has ended.
@@ -121,32 +121,53 @@ func (cfg *Config) registration() *api.RegisterRequest {
 }
 
 // Run runs an agent until ctx ends, drains it and sends the leave request. The
-// connection remains the caller's. Name it api.ConnectionName(ID), so that the
-// supervisor notices at once when it ends, and let it reconnect forever. Run waits for
-// a supervisor that is away. It returns an error only for an invalid Config, or if the
-// supervisor refuses the agent.
+// connection remains the caller's, who should make it with [ConnectionOptions];
+// [ConnectAndRun] does. Heartbeats get a connection of their own with the same settings,
+// so that they do not wait behind a large result on a slow link. Run waits for a
+// supervisor that is away. It returns an error for an invalid Config, if the supervisor
+// refuses the agent, if the connection is closed for good ([ErrDisconnected]), and if the
+// agent is unable to begin missions many times in a row ([Unable]).
 func Run(ctx context.Context, nc *nats.Conn, cfg Config) error {
 	cfg = cfg.WithDefaults()
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
+	claims, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	control := openControl(nc, &cfg)
+	defer control.close()
 	r := &runner{
-		cfg: cfg, log: cfg.Logger.With("agent", cfg.ID), requests: client.New(nc).Agent(cfg.ID),
+		cfg: cfg, log: cfg.Logger.With("agent", cfg.ID), requests: control.work, control: control, stop: stop,
 		running: map[string]*Task{}, slots: make(chan struct{}, cfg.Concurrency), beatNow: wakeup.New(),
 		completions: make(chan *completion, cfg.Concurrency),
 	}
+	warnOfSettings(r.log, cfg.ID, &nc.Opts)
+	life, die := context.WithCancel(context.WithoutCancel(ctx))
+	var watching sync.WaitGroup
+	watching.Go(func() { r.watch(life, nc) })
+	defer watching.Wait()
+	defer die()
 	commands, err := nc.Subscribe(api.CommandsSubject(cfg.ID), r.command)
 	if err != nil {
 		return fmt.Errorf("listen for commands: %w", err)
 	}
 	defer func() { _ = commands.Unsubscribe() }() // fails only on a closed connection
-	if err := r.register(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return err
+	if err := r.register(claims); err != nil {
+		return stopped(ctx, claims, err)
 	}
-	return r.run(ctx)
+	r.run(ctx, claims)
+	return stopped(ctx, claims, nil)
+}
+
+// stopped returns why an agent that was not told to stop has ended.
+func stopped(ctx, claims context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case claims.Err() != nil:
+		return context.Cause(claims)
+	}
+	return err
 }
 
 // runner is a running agent.
@@ -154,6 +175,7 @@ type runner struct {
 	cfg      Config
 	log      *slog.Logger
 	requests *client.Agent
+	control  *control
 
 	beating  sync.Mutex // held for each heartbeat: a later one never overtakes it
 	handlers sync.WaitGroup
@@ -205,7 +227,7 @@ const pause = 500 * time.Millisecond
 // register registers the agent, however long that takes.
 func (r *runner) register(ctx context.Context) error {
 	for {
-		reply, err := r.requests.Register(ctx, *r.cfg.registration())
+		reply, err := r.control.requests().Register(ctx, *r.cfg.registration())
 		switch {
 		case err == nil:
 			r.answered()
@@ -214,6 +236,7 @@ func (r *runner) register(ctx context.Context) error {
 			return fmt.Errorf("the supervisor refused the agent: %w", err)
 		}
 		if ctx.Err() == nil {
+			r.control.unanswered()
 			r.trouble("could not register; trying again", err)
 		}
 		if !sleep(ctx, pause) {
@@ -246,14 +269,11 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// run claims missions and sends heartbeats until ctx ends or the agent is stopped, and
-// then drains. It returns why the agent was stopped.
-func (r *runner) run(ctx context.Context) error {
+// run claims missions and sends heartbeats until claims ends, and then drains. Handlers
+// have the values of ctx.
+func (r *runner) run(ctx, claims context.Context) {
 	life, die := context.WithCancel(context.WithoutCancel(ctx))
 	defer die()
-	claims, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	r.stop = stop
 	var loops sync.WaitGroup
 	loops.Go(func() { r.beat(life) })
 	loops.Go(func() { r.watchLeases(life) })
@@ -270,13 +290,9 @@ func (r *runner) run(ctx context.Context) error {
 
 	leaveCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	if err := r.requests.Leave(leaveCtx); err != nil {
+	if err := r.control.requests().Leave(leaveCtx); err != nil {
 		r.log.Warn("could not say goodbye; the supervisor will notice by itself", "error", err)
 	}
-	if ctx.Err() == nil {
-		return context.Cause(claims)
-	}
-	return nil
 }
 
 // drain waits for the handlers, and ends them if they take too long.
@@ -293,10 +309,6 @@ func (r *runner) drain() {
 		return
 	case <-timer.C:
 	}
-	r.mu.Lock()
-	for _, t := range r.running {
-		t.end(ErrStopping)
-	}
-	r.mu.Unlock()
+	r.endAll(ErrStopping)
 	<-done
 }

@@ -33,7 +33,7 @@ func (r *runner) beatOnce(ctx context.Context) {
 	request, listed := r.listRunning()
 	sent, pace := time.Now(), r.currentPace()
 	timeout, cancel := context.WithTimeout(ctx, pace.heartbeat)
-	reply, err := r.requests.Heartbeat(timeout, request)
+	reply, err := r.control.requests().Heartbeat(timeout, request)
 	cancel()
 	switch {
 	case errors.Is(err, api.ErrNotFound):
@@ -43,6 +43,7 @@ func (r *runner) beatOnce(ctx context.Context) {
 		}
 		return
 	case err != nil:
+		r.control.unanswered()
 		if ctx.Err() == nil {
 			r.trouble("a heartbeat was not answered", err)
 		}

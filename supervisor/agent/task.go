@@ -203,7 +203,7 @@ func refused(err error) bool {
 // has ended. The same report may be sent twice, so a lost reply does no harm.
 func (t *Task) report(send func(context.Context) error) error {
 	for {
-		ctx, cancel := context.WithDeadline(context.WithoutCancel(t.ctx), t.leaseEnd())
+		ctx, cancel := t.whileLeased()
 		err := send(ctx)
 		cancel()
 		switch {
@@ -218,4 +218,16 @@ func (t *Task) report(send func(context.Context) error) error {
 		}
 		sleep(context.Background(), pause/5)
 	}
+}
+
+// whileLeased returns a context that ends when the lease has ended. Heartbeats renew the
+// lease while a report is on its way.
+func (t *Task) whileLeased() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.ctx))
+	go func() { // ends with ctx
+		for left := time.Until(t.leaseEnd()); left > 0 && sleep(ctx, left); left = time.Until(t.leaseEnd()) {
+		}
+		cancel()
+	}()
+	return ctx, cancel
 }

@@ -37,8 +37,20 @@ var ErrNoSupervisor = errors.New("no supervisor answers on this broker")
 var ErrForeignStream = errors.New("a stream that covers " + api.SubjectAll +
 	" answered in the supervisor's place; take that subject out of the stream")
 
-// DefaultTimeout bounds requests whose context has no deadline.
-const DefaultTimeout = 10 * time.Second
+// DefaultTimeout bounds requests whose context ends later or never. A large request has
+// longer, for links that carry no more than slowLink bytes a second, but no longer than
+// slowest in addition.
+const (
+	DefaultTimeout = 10 * time.Second
+
+	slowLink = 8 << 10
+	slowest  = 2 * time.Minute
+)
+
+// sending returns how much longer than an empty one a request may take.
+func sending(body []byte) time.Duration {
+	return min(time.Duration(len(body)/slowLink)*time.Second, slowest)
+}
 
 // Option configures a client.
 type Option func(*Client)
@@ -68,7 +80,7 @@ func (c *Client) do(ctx context.Context, timeout time.Duration, subject string, 
 	if err != nil {
 		return fmt.Errorf("encode the request to %s: %w", subject, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout+sending(body))
 	defer cancel()
 	out := &nats.Msg{Subject: subject, Data: body, Header: c.header(ctx)}
 	msg, err := c.nc.RequestMsgWithContext(ctx, out)

@@ -91,10 +91,13 @@ func (r *benchRun) startAgents(ctx context.Context, end context.CancelCauseFunc)
 		}
 		agents.Go(func() {
 			defer nc.Close()
-			_ = agent.Run(ctx, nc, agent.Config{ // the flags have been checked
+			err := agent.Run(ctx, nc, agent.Config{
 				ID: id, Name: "bench", Role: "bench", Types: []string{r.flags.kind}, Concurrency: r.flags.concurrency,
 				Logger: slog.New(slog.DiscardHandler), Handler: r.handle,
 			})
+			if err != nil {
+				end(err)
+			}
 		})
 	}
 	return &agents, nil

@@ -37,6 +37,18 @@ func AddConnectionFlags(cmd *cobra.Command) {
 	ui.CompleteFlag(cmd, "context", completeContexts)
 }
 
+// ConnectionVariables returns the variables of the environment that [LoadConnection] reads.
+// Some of them hold secrets.
+func ConnectionVariables() []string {
+	var names []string
+	for _, s := range clientTable() {
+		if s.natsEnv != "" {
+			names = append(names, s.natsEnv)
+		}
+	}
+	return names
+}
+
 // LoadConnection reads the connection's flags and the nats CLI's environment.
 func LoadConnection(flags *pflag.FlagSet, lookup Lookup) (Connection, error) {
 	var s Settings

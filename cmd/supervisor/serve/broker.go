@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -94,7 +95,9 @@ func (h *instance) awaitStream(ctx context.Context) {
 // stream's, so that neither can slow down or disconnect the other.
 func (h *instance) connect(ctx context.Context) error {
 	var away atomic.Bool
+	var said atomic.Value // a broker that refuses the sign-in says so at every attempt
 	joined := func(nc *nats.Conn) {
+		said.Store("")
 		if away.Swap(false) {
 			h.log.Info("the broker is back", "url", nc.ConnectedUrlRedacted())
 			h.warnOfForeignStreams()
@@ -114,8 +117,11 @@ func (h *instance) connect(ctx context.Context) error {
 		}),
 		nats.ConnectHandler(joined), nats.ReconnectHandler(joined),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			h.log.Warn("trouble on the broker connection", "error", err)
+			if said.Swap(err.Error()) != err.Error() {
+				h.log.Warn("trouble on the broker connection", "error", err)
+			}
 		}),
+		nats.ClosedHandler(h.lost("the connection to the broker")),
 	)
 	nc, err := nats.Connect(h.cfg.Server, options...)
 	if err != nil {
@@ -126,8 +132,20 @@ func (h *instance) connect(ctx context.Context) error {
 		h.log.Warn("no broker can be reached yet; joining when one can", "server", eventstream.RedactURL(h.cfg.Server))
 	}
 	h.nc = nc
-	h.onStop(func(context.Context) error { nc.Close(); return nil })
+	h.onStop(func(context.Context) error { nc.SetClosedHandler(nil); nc.Close(); return nil })
 	return nil
+}
+
+// lost returns a handler that ends the supervisor when a connection is closed for good:
+// nobody could reach it any more.
+func (h *instance) lost(what string) nats.ConnHandler {
+	return func(nc *nats.Conn) {
+		err := fmt.Errorf("%s is closed for good: %w", what, cmp.Or(nc.LastError(), nats.ErrConnectionClosed))
+		select {
+		case h.closed <- err:
+		default: // another one was first
+		}
+	}
 }
 
 // warnOfForeignStreams looks for streams that cover the supervisor's request subjects.

@@ -46,13 +46,14 @@ type instance struct {
 	endpoints   *natsapi.Endpoints
 	web         *web.Server
 	stops       []func(context.Context) error
-	started     []func() // log lines for when everything has started
+	started     []func()   // log lines for when everything has started
+	closed      chan error // a connection was closed for good
 }
 
 // Run runs the supervisor until ctx ends and then stops it cleanly. An error at the
 // start is one sentence for the user.
 func Run(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(Info)) error {
-	h := &instance{cfg: cfg, log: log}
+	h := &instance{cfg: cfg, log: log, closed: make(chan error, 1)}
 	err := h.start(ctx)
 	if err == nil {
 		ready(h.info())
@@ -60,6 +61,7 @@ func Run(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(In
 		case <-ctx.Done():
 			log.Info("stopping: finishing what is under way")
 		case err = <-h.web.Failed():
+		case err = <-h.closed:
 		}
 	}
 	if err = errors.Join(err, h.stop()); err == nil {

@@ -23,9 +23,9 @@ func (h *instance) connectSystem(context.Context) error {
 	var err error
 	switch {
 	case h.broker != nil:
-		h.system, err = h.broker.SystemConn(systemOptions()...)
+		h.system, err = h.broker.SystemConn(h.systemOptions()...)
 	case h.cfg.SystemSignIn != nil:
-		options := slices.Concat(h.cfg.NATS, h.cfg.SystemSignIn, systemOptions())
+		options := slices.Concat(h.cfg.NATS, h.cfg.SystemSignIn, h.systemOptions())
 		if h.system, err = nats.Connect(withoutUsers(h.cfg.Server), options...); err != nil {
 			err = fmt.Errorf("--server %s cannot be used for the system account: %w", eventstream.RedactURLs(h.cfg.Server), err)
 		}
@@ -33,16 +33,17 @@ func (h *instance) connectSystem(context.Context) error {
 		h.log.Info("deaths of agents are noticed when their leases end; with --system-creds, or --system-user and --system-password, at once")
 	}
 	if h.system != nil {
-		h.onStop(func(context.Context) error { h.system.Close(); return nil })
+		h.onStop(func(context.Context) error { h.system.SetClosedHandler(nil); h.system.Close(); return nil })
 	}
 	return err
 }
 
-func systemOptions() []nats.Option {
+func (h *instance) systemOptions() []nats.Option {
 	return []nats.Option{
 		nats.Name("supervisor:system"), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
 		nats.ReconnectWait(100 * time.Millisecond), nats.ReconnectJitter(50*time.Millisecond, 200*time.Millisecond),
 		nats.IgnoreAuthErrorAbort(), nats.PingInterval(5 * time.Second),
+		nats.ClosedHandler(h.lost("the connection to the broker's system account")),
 	}
 }
 

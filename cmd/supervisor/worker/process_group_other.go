@@ -6,7 +6,7 @@ import "os/exec"
 
 // Without process groups, only the command itself can be ended, and only at once.
 
-func ownGroup(*exec.Cmd) {}
+func ownSession(*exec.Cmd) {}
 
 func terminateGroup(cmd *exec.Cmd) { killGroup(cmd) }
 

@@ -7,10 +7,11 @@ import (
 	"syscall"
 )
 
-// ownGroup makes a command the leader of its own process group. Signals reach the whole
-// group; the terminal's Ctrl-C does not.
-func ownGroup(cmd *exec.Cmd) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+// ownSession makes a command the leader of its own session and process group. Signals
+// reach the whole group; the terminal's Ctrl-C and its end do not, and there is no
+// terminal to ask at.
+func ownSession(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	dieWithParent(cmd.SysProcAttr)
 }
 

@@ -6,14 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
-	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/agent"
@@ -37,9 +34,13 @@ var errTooMuch = fmt.Errorf("the command wrote more than %d KiB to its standard 
 // program is one run of a command for a mission.
 type program struct {
 	argv    []string
-	env     []string // in addition to this process's
+	env     []string // all of it
 	stdin   []byte
 	log     func(line string) // called for each line of its standard error
+	shows   func(line string) // called for what it shows without ending the line; "" for other signs of work
+	remark  func(text string) // called for what its user should know about the result
+	stall   time.Duration     // how long it may show no sign of work; 0 for ever
+	guard   *guard
 	stopNow <-chan struct{}
 	grace   time.Duration
 }
@@ -53,23 +54,32 @@ func (p *program) run(ctx context.Context) (json.RawMessage, error) {
 	defer runtime.UnlockOSThread()
 
 	cmd := exec.Command(p.argv[0], p.argv[1:]...)
-	cmd.Env = append(os.Environ(), p.env...)
-	ownGroup(cmd)
+	cmd.Env = p.env
+	ownSession(cmd)
 	pipes, err := newPipes(cmd)
 	if err != nil {
 		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
+	if err := children.start(cmd); err != nil {
 		pipes.close()
 		return nil, notStarted(err)
 	}
-	stdout, stderr := newResultReader(missions.MaxDataBytes), newStderrReader(ctx, p.log)
-	pipes.begin(p.stdin, stdout.read, stderr.read)
+	p.guard.began(cmd)
+	var shown activity
+	stdout, stderr := newResultReader(missions.MaxDataBytes), newStderrReader(ctx, p.log, &shown)
+	pipes.begin(p.stdin,
+		func(r io.Reader) { stdout.read(watched{r, &shown}) },
+		func(r io.Reader) { stderr.read(watched{r, &shown}) })
+	ended, reporting := make(chan struct{}), sync.WaitGroup{}
+	reporting.Go(func() { shown.report(ended, p.stall, p.shows) })
 
 	err = p.wait(ctx, cmd, stdout.tooMuch)
 	killGroup(cmd)
+	p.guard.ended(cmd)
 	pipes.end(outputGrace)
 	stderr.end()
+	close(ended)
+	reporting.Wait()
 
 	switch {
 	case stdout.full():
@@ -79,7 +89,7 @@ func (p *program) run(ctx context.Context) (json.RawMessage, error) {
 	case err != nil:
 		return nil, withReason(err, stderr.last())
 	}
-	return result(stdout.bytes)
+	return result(stdout.bytes, p.remark)
 }
 
 // notStarted is the error of a command that could not be started. Whatever the reason, it
@@ -95,7 +105,7 @@ func (p *program) wait(ctx context.Context, cmd *exec.Cmd, tooMuch <-chan struct
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		result = cmd.Wait()
+		result = children.wait(cmd)
 	}()
 	var reason error
 	select {
@@ -125,7 +135,7 @@ func (p *program) wait(ctx context.Context, cmd *exec.Cmd, tooMuch <-chan struct
 }
 
 // withReason adds a program's last lines to the error. The very last line, which usually
-// says why, comes first, so that it is the one shown where only one line fits.
+// says why, stands in the first line, too, so that it is the one shown where only one fits.
 func withReason(err error, last []string) error {
 	switch n := len(last); n {
 	case 0:
@@ -133,107 +143,6 @@ func withReason(err error, last []string) error {
 	case 1:
 		return fmt.Errorf("%w: %s", err, last[0])
 	default:
-		return fmt.Errorf("%w: %s\nafter these lines:\n%s", err, last[n-1], strings.Join(last[:n-1], "\n"))
+		return fmt.Errorf("%w: %s\nits last lines:\n%s", err, last[n-1], strings.Join(last, "\n"))
 	}
-}
-
-// result turns a program's output into a mission's result: JSON as it is, other text as a
-// string, no output as null.
-func result(output []byte) (json.RawMessage, error) {
-	text := strings.TrimRight(string(output), "\r\n")
-	if strings.TrimSpace(text) == "" {
-		return nil, nil
-	}
-	if value := jsontext.Value(text); utf8.ValidString(text) && value.IsValid() {
-		return json.RawMessage(value), nil
-	}
-	quoted, err := jsontext.AppendQuote(nil, strings.ToValidUTF8(text, "�"))
-	if err != nil {
-		return nil, agent.Permanent(fmt.Errorf("the command's output cannot be written as JSON: %w", err))
-	}
-	if len(quoted) > missions.MaxDataBytes {
-		return nil, agent.Permanent(fmt.Errorf("the command's output is larger than %d KiB as a JSON string, which is the most that a result may have", missions.MaxDataBytes>>10))
-	}
-	return json.RawMessage(quoted), nil
-}
-
-// pipes connect a program with this process.
-type pipes struct {
-	stdin          *os.File   // this process's end
-	stdout, stderr *os.File   // this process's ends
-	theirs         []*os.File // the program's ends
-	ended          chan struct{}
-}
-
-// newPipes creates a command's pipes. They are files rather than writers, so that
-// cmd.Wait waits only for the program, and not for processes it may have left behind.
-func newPipes(cmd *exec.Cmd) (*pipes, error) {
-	p := &pipes{ended: make(chan struct{}, 3)}
-	var in, out, errs *os.File
-	var err error
-	if in, p.stdin, err = os.Pipe(); err == nil {
-		if p.stdout, out, err = os.Pipe(); err == nil {
-			p.stderr, errs, err = os.Pipe()
-		}
-	}
-	for _, file := range []*os.File{in, out, errs} {
-		if file != nil {
-			p.theirs = append(p.theirs, file)
-		}
-	}
-	if err != nil {
-		p.close()
-		return nil, notStarted(err)
-	}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, errs
-	return p, nil
-}
-
-// close closes everything. Errors do not matter here.
-func (p *pipes) close() {
-	for _, file := range append([]*os.File{p.stdin, p.stdout, p.stderr}, p.theirs...) {
-		if file != nil {
-			_ = file.Close()
-		}
-	}
-}
-
-// begin starts to copy data after the program has started.
-func (p *pipes) begin(stdin []byte, stdout, stderr func(io.Reader)) {
-	for _, file := range p.theirs {
-		_ = file.Close() // the program has its own
-	}
-	p.theirs = nil
-	p.carry(func() {
-		_, _ = p.stdin.Write(stdin) // a program need not read its input
-		_ = p.stdin.Close()
-	})
-	p.carry(func() { stdout(p.stdout) })
-	p.carry(func() { stderr(p.stderr) })
-}
-
-func (p *pipes) carry(move func()) {
-	go func() {
-		move()
-		p.ended <- struct{}{}
-	}()
-}
-
-// end waits until all output is read. A process that has left the process group may hold
-// a pipe open forever, so end waits no longer than timeout.
-func (p *pipes) end(timeout time.Duration) {
-	_ = p.stdin.Close() // ends a write that nothing reads; may already be closed
-	timer := time.NewTimer(timeout)
-	defer timer.Stop()
-	for range 3 {
-		select {
-		case <-p.ended:
-			continue
-		case <-timer.C:
-		}
-		_, _ = p.stdout.Close(), p.stderr.Close()
-		<-p.ended
-		timer.Reset(0)
-	}
-	p.close()
 }

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,6 +48,10 @@ type Options struct {
 	// SecondInterrupt listens for the second Ctrl-C; nil: that of this process. The
 	// function that it returns stops listening.
 	SecondInterrupt func() (<-chan struct{}, func())
+
+	// Hangup calls a function when the terminal is closed; nil: that of this process. The
+	// function that it returns stops listening.
+	Hangup func(func()) func()
 }
 
 func (o Options) withDefaults() Options {
@@ -54,6 +60,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.SecondInterrupt == nil {
 		o.SecondInterrupt = secondInterrupt
+	}
+	if o.Hangup == nil {
+		o.Hangup = onHangup
 	}
 	return o
 }
@@ -78,12 +87,17 @@ func agentRunCommand(c *ui.Console, o Options) *cobra.Command {
 		Short: "Make an agent of any program",
 		Long: `Make an agent of any program: it is started once for each mission.
 
-The mission's data stands on its standard input as JSON, and MISSION_ID, MISSION_NAME,
-MISSION_TYPE, MISSION_ATTEMPT and AGENT_ID in its environment, with TRACEPARENT for a
-mission that belongs to a trace. What it writes to its standard output is the result, at
-most 512 KiB: JSON as it is, anything else as a string, nothing as null. Each line on its
-standard error becomes a log entry. An exit code other than 0 is a failure, which is tried
-again while attempts are left; the last lines of its standard error say why.
+The mission's data is on its standard input as JSON, and MISSION_ID, MISSION_NAME,
+MISSION_TYPE, MISSION_ATTEMPT and AGENT_ID are in its environment, with TRACEPARENT for a
+mission that belongs to a trace. The variables that the agent itself reads to connect
+(NATS_URL, NATS_PASSWORD, ...) are not. There is no terminal that it could ask at.
+
+What it writes to its standard output is the result, at most 512 KiB: JSON as it is,
+anything else as a string, nothing as null. Each line on its standard error becomes a log
+entry; a line that it redraws with carriage returns is the mission's progress until it is
+done, with a percentage if it has one, and so is a line that it does not end. Whatever it
+writes counts as progress for --stall. An exit code other than 0 is a failure, which is
+tried again while attempts are left; the last lines of its standard error say why.
 
 If the command cannot be started (it is missing, not executable, or there are no processes
 left), the mission is handed back without using up an attempt, and the agent waits before it
@@ -91,10 +105,11 @@ takes another: 1 s, then 2 s, up to 30 s. After 8 times in a row it goes offline
 
 When the mission is cancelled, its lease is lost or its time is over, the program and
 all that it has started get SIGTERM, and after 5 seconds SIGKILL. They are one process
-group; what is left of it when the program ends is killed, too.
+group; what is left of it when the program ends, or when the agent is killed, is killed,
+too. A process that has left the group, such as a daemon, is not.
 
-The first Ctrl-C lets programs that run finish, for at most --drain; the second one
-stops them at once. Missions that were not finished are handed back.`,
+The first Ctrl-C, or a closed terminal, lets programs that run finish, for at most --drain;
+the second Ctrl-C stops them at once. Missions that were not finished are handed back.`,
 		Example: `  supervisor agent run --type default -- cat
   supervisor agent run --type resize --concurrency 4 --id resizer-1 -- ./resize.sh --quality 80
   supervisor agent run --type build -- sh -c 'jq -r .target | xargs make >&2 && echo done'`,
@@ -190,15 +205,25 @@ func runAgent(c *ui.Console, cmd *cobra.Command, o Options, f *agentFlags, comma
 			c.Err.Printf("Traces that were not sent yet are lost: %v\n", err)
 		}
 	}()
+	guard, err := newGuard()
+	if err != nil {
+		c.Err.Printf("What programs start lives on if this agent is killed: %s\n", ui.Clean(err.Error()))
+	}
+	defer guard.stop()
+	defer reapOrphans()()
 	level := &slog.LevelVar{}
 	level.Set(slog.LevelWarn)
 	w := &worker{
 		console: c, flags: f, command: command, stopNow: stopNow, quiet: level,
-		requests: client.New(nc).Agent(f.id), grace: o.Grace,
+		requests: client.New(nc).Agent(f.id), grace: o.Grace, guard: guard, env: programEnvironment(),
 	}
 	c.Err.Printf("Agent %s works on missions of type %s, %s at once, at %s. Ctrl-C drains and stops.\n",
 		f.id, strings.Join(f.types, ", "), ui.Count(f.concurrency), eventstream.RedactURLs(b.URLs))
-	defer context.AfterFunc(cmd.Context(), func() {
+	defer o.Hangup(func() { cancel(errHangup) })()
+	defer context.AfterFunc(ctx, func() {
+		if deniedIn(ctx) != nil {
+			return
+		}
 		c.Err.Printf("Stopping: programs that run may finish within %s; Ctrl-C again stops them at once.\n", ui.DurationWords(f.drainTimeout))
 	})()
 	err = agent.Run(ctx, nc, agent.Config{
@@ -206,11 +231,30 @@ func runAgent(c *ui.Console, cmd *cobra.Command, o Options, f *agentFlags, comma
 		DrainTimeout: f.drainTimeout, Handler: w.handle, Tracer: tracer,
 		Logger: slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: level})),
 	})
+	if denied := deniedIn(ctx); denied != nil {
+		return denied
+	}
+	return err
+}
+
+// deniedIn returns the broker's refusal to let the user be the agent, if that is why ctx
+// ended, and nil otherwise.
+func deniedIn(ctx context.Context) error {
 	var denied *remote.NotThisAgentError
 	if errors.As(context.Cause(ctx), &denied) {
 		return denied
 	}
-	return err
+	return nil
+}
+
+// programEnvironment returns this process's environment without what it reads to sign in:
+// programs are not the agent.
+func programEnvironment() []string {
+	ours := config.ConnectionVariables()
+	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return slices.Contains(ours, name)
+	})
 }
 
 // traceFlushTimeout bounds the flush of the last traces when an agent ends.
@@ -225,19 +269,27 @@ type worker struct {
 	quiet    *slog.LevelVar
 	requests *client.Agent
 	grace    time.Duration
+	guard    *guard
+	env      []string // of programs
 }
 
 // handle is the agent's handler.
 func (w *worker) handle(ctx context.Context, t *agent.Task) (any, error) {
 	m, begun := &t.Mission, time.Now()
 	w.say(ui.Cyan, "▶", m, fmt.Sprintf("began, attempt %d of %d", m.Attempt, m.MaxAttempts))
+	var shown progressShown
 	p := &program{
-		argv: w.command, stdin: m.Data, stopNow: w.stopNow, grace: w.grace,
-		env: []string{
-			"MISSION_ID=" + m.ID, "MISSION_NAME=" + m.Name, "MISSION_TYPE=" + m.Type,
-			fmt.Sprintf("MISSION_ATTEMPT=%d", m.Attempt), "AGENT_ID=" + w.flags.id,
+		argv: w.command, stdin: m.Data, stopNow: w.stopNow, grace: w.grace, guard: w.guard, stall: m.Stall(),
+		env: append(slices.Clone(w.env),
+			"MISSION_ID="+m.ID, "MISSION_NAME="+m.Name, "MISSION_TYPE="+m.Type,
+			fmt.Sprintf("MISSION_ATTEMPT=%d", m.Attempt), "AGENT_ID="+w.flags.id,
+		),
+		log:    func(line string) { w.log(t, "info", line) },
+		remark: func(text string) { w.log(t, "warn", text) },
+		shows: func(line string) {
+			shown.show(line)
+			_ = t.Progress(shown.percent, shown.message) // a full or unreachable store does not stop the program
 		},
-		log: func(line string) { w.log(t, line) },
 	}
 	if trace := api.TraceOf(ctx); trace != "" {
 		p.env = append(p.env, "TRACEPARENT="+trace)
@@ -262,11 +314,11 @@ func (w *worker) handle(ctx context.Context, t *agent.Task) (any, error) {
 
 // log writes a line to the mission's log. A full or unreachable log does not stop the
 // program and does not delay the second Ctrl-C.
-func (w *worker) log(t *agent.Task, line string) {
+func (w *worker) log(t *agent.Task, level, line string) {
 	select {
 	case <-w.stopNow:
 	default:
-		_ = t.Log("info", line, nil)
+		_ = t.Log(level, line, nil)
 	}
 }
 

@@ -1,0 +1,80 @@
+//go:build unix
+
+package worker
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+)
+
+// guardScript keeps a list of process groups, and kills them when its standard input ends.
+const guardScript = `trap '' HUP INT TERM
+groups=
+while read -r change group; do
+  case $change in
+  +) groups="$groups $group" ;;
+  -) left=
+     for one in $groups; do [ "$one" = "$group" ] || left="$left $one"; done
+     groups=$left ;;
+  esac
+done
+for one in $groups; do kill -s KILL -- "-$one"; done 2>/dev/null
+`
+
+// guard kills the process groups of programs that run when this process is killed. It is a
+// shell beside it that waits for the end of a pipe. The kernel can kill only the program
+// itself with its parent, not what the program has started.
+//
+// A nil guard does nothing.
+type guard struct {
+	shell *exec.Cmd
+
+	mu   sync.Mutex
+	pipe io.WriteCloser
+}
+
+// newGuard starts a guard. It fails where there is no shell.
+func newGuard() (*guard, error) {
+	shell := exec.Command("/bin/sh", "-c", guardScript)
+	shell.Env = []string{}
+	shell.Dir = "/"
+	shell.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer read.Close() //nolint:errcheck // the shell has its own
+	shell.Stdin = read
+	if err := children.start(shell); err != nil {
+		_ = write.Close() // nothing reads it
+		return nil, err
+	}
+	return &guard{shell: shell, pipe: write}, nil
+}
+
+func (g *guard) began(cmd *exec.Cmd) { g.tell("+", cmd) }
+
+func (g *guard) ended(cmd *exec.Cmd) { g.tell("-", cmd) }
+
+// tell fails if the shell was killed. Then nothing is guarded.
+func (g *guard) tell(change string, cmd *exec.Cmd) {
+	if g == nil {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, _ = fmt.Fprintln(g.pipe, change, cmd.Process.Pid)
+}
+
+// stop ends the guard.
+func (g *guard) stop() {
+	if g == nil {
+		return
+	}
+	_ = g.pipe.Close()
+	_ = children.wait(g.shell) // it may have been killed
+}
