@@ -144,8 +144,11 @@ func newMission(spec api.MissionSpec) (missions.Mission, error) {
 // wire converts an item's error to its wire form and logs what the wire form omits.
 func (s *Service) wire(err error) *api.Error {
 	wire := api.FromError(err)
-	if wire != nil && wire.Status() >= 500 {
-		s.log.Error("an item of a batch failed", "error", err)
+	if wire == nil {
+		return nil
+	}
+	if level, logged := wire.Logged(); logged {
+		s.log.Log(context.Background(), level, "an item of a batch failed", "error", err)
 	}
 	return wire
 }
