@@ -55,6 +55,9 @@ func (s *Service) create(ctx context.Context, specs []api.MissionSpec) ([]api.Cr
 	for i := range specs {
 		m, err := newMission(specs[i])
 		m.Traceparent = api.TraceOf(ctx)
+		if err == nil {
+			err = s.fits(&m)
+		}
 		if err != nil {
 			results[i].Error = s.wire(err)
 			continue
@@ -172,9 +175,6 @@ func (s *Service) List(ctx context.Context, request api.ListRequest) (api.Missio
 	page, err := s.cfg.Store.List(ctx, filter)
 	return api.MissionList{Missions: page.Missions, NextCursor: api.Cursor(page.Next)}, err
 }
-
-// room returns how many bytes of missions fit into a reply.
-func (s *Service) room() int { return s.cfg.ReplyLimit() - 16<<10 }
 
 // Log returns a page of a mission's log.
 func (s *Service) Log(ctx context.Context, request api.LogRequest) (api.MissionLog, error) {
