@@ -49,26 +49,43 @@ func (s *Service) Heartbeat(ctx context.Context, agentID string, request api.Hea
 	return api.HeartbeatReply{Cancel: result.Cancel, Lost: result.Lost}, nil
 }
 
-// Claim assigns missions to an agent, and waits for some if there are none.
+// Claim assigns missions to an agent, and waits for some if there are none. Missions that no
+// reply can carry fail.
 func (s *Service) Claim(ctx context.Context, agentID string, request api.ClaimRequest) (api.Claimed, error) {
 	claim, wait, err := request.Claim(agentID)
 	if err != nil {
 		return api.Claimed{}, err
 	}
 	claim.MaxBytes, claim.Lease, claim.Alive = s.room(), s.cfg.Lease, true
-	result, err := s.dispatch.Wait(ctx, claim, wait)
+	claimed, err := s.claim(ctx, claim, wait)
 	if err != nil {
 		return api.Claimed{}, err
 	}
-	for i := range result.Missions {
-		for _, limit := range []time.Duration{result.Missions[i].Timeout(), result.Missions[i].Stall()} {
+	for i := range claimed {
+		for _, limit := range []time.Duration{claimed[i].Timeout(), claimed[i].Stall()} {
 			if limit > 0 {
 				s.dueBy(time.Now().Add(limit))
 			}
 		}
 	}
 	s.outboxGrew()
-	return api.Claimed{Missions: result.Missions}, nil
+	return api.Claimed{Missions: claimed}, nil
+}
+
+// claim waits for missions that a reply can carry.
+func (s *Service) claim(ctx context.Context, claim missions.ClaimRequest, wait time.Duration) ([]missions.Mission, error) {
+	until := time.Now().Add(wait)
+	for {
+		result, err := s.dispatch.Wait(ctx, claim, wait)
+		if err != nil {
+			return nil, err
+		}
+		carried, err := s.carry(ctx, claim.AgentID, result.Missions)
+		if err != nil || len(carried) > 0 || len(result.Missions) == 0 {
+			return carried, err
+		}
+		wait = max(0, time.Until(until))
+	}
 }
 
 // Progress stores the progress of a mission, and emits mission.progressed.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/dispatch"
 	"missioncontrol/wakeup"
 )
@@ -24,9 +25,12 @@ type Connections interface {
 	Connected(ctx context.Context, agents []string) (map[string]bool, error)
 
 	// Watching returns nil while the ends of all connections are seen, and otherwise
-	// why not.
+	// why not: [ErrStarting] until the first attempt to watch is over.
 	Watching() error
 }
+
+// ErrStarting means that it is not known yet whether connections can be watched.
+var ErrStarting = errors.New(api.Starting)
 
 // liveness takes agents offline whose connection has ended and that have not come back
 // within the grace time.

@@ -55,6 +55,9 @@ func (s *Service) create(ctx context.Context, specs []api.MissionSpec) ([]api.Cr
 	for i := range specs {
 		m, err := newMission(specs[i])
 		m.Traceparent = api.TraceOf(ctx)
+		if err == nil {
+			err = s.fits(&m)
+		}
 		if err != nil {
 			results[i].Error = s.wire(err)
 			continue
@@ -144,8 +147,11 @@ func newMission(spec api.MissionSpec) (missions.Mission, error) {
 // wire converts an item's error to its wire form and logs what the wire form omits.
 func (s *Service) wire(err error) *api.Error {
 	wire := api.FromError(err)
-	if wire != nil && wire.Status() >= 500 {
-		s.log.Error("an item of a batch failed", "error", err)
+	if wire == nil {
+		return nil
+	}
+	if level, logged := wire.Logged(); logged {
+		s.log.Log(context.Background(), level, "an item of a batch failed", "error", err)
 	}
 	return wire
 }
@@ -169,9 +175,6 @@ func (s *Service) List(ctx context.Context, request api.ListRequest) (api.Missio
 	page, err := s.cfg.Store.List(ctx, filter)
 	return api.MissionList{Missions: page.Missions, NextCursor: api.Cursor(page.Next)}, err
 }
-
-// room returns how many bytes of missions fit into a reply.
-func (s *Service) room() int { return s.cfg.ReplyLimit() - 16<<10 }
 
 // Log returns a page of a mission's log.
 func (s *Service) Log(ctx context.Context, request api.LogRequest) (api.MissionLog, error) {

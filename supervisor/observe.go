@@ -100,7 +100,9 @@ func (s *Service) checkLiveness() api.Check {
 	if s.cfg.Connections == nil {
 		return api.Check{Status: api.HealthOK, Message: late + "no system account of the broker was given"}
 	}
-	if err := s.cfg.Connections.Watching(); err != nil {
+	if err := s.cfg.Connections.Watching(); errors.Is(err, ErrStarting) {
+		return api.Check{Status: api.HealthOK, Message: late + err.Error()}
+	} else if err != nil {
 		return api.Check{Status: api.HealthDegraded, Message: late + err.Error()}
 	}
 	return api.Check{Status: api.HealthOK}

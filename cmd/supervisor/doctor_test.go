@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -183,6 +184,29 @@ func TestTheDoctorReadsClocksAndHealth(t *testing.T) {
 	wants(t, found, "agent_deaths", doubt, "only when leases end", "--system-creds")
 	wants(t, found, "clock", wrong, "the supervisor's clock is 1h00m behind this machine's", "timedatectl")
 	wants(t, found, "alerts", doubt, "firing: failing")
+}
+
+// A supervisor that has just started is asked again until it is what it will be.
+func TestTheDoctorWaitsForASupervisorThatStarts(t *testing.T) {
+	t.Parallel()
+	b := newFake(t)
+	answers := []string{
+		`"status":"degraded","uptime_seconds":0.1,"checks":{"store":{"status":"ok"},"event_stream":{"status":"degraded","message":"no connection has been made yet"},` +
+			`"agent_deaths":{"status":"ok","message":"deaths of agents are noticed when their leases end: ` + api.Starting + `"}}`,
+		`"status":"ok","uptime_seconds":0.2,"checks":{"store":{"status":"ok"},"event_stream":{"status":"ok"},` +
+			`"agent_deaths":{"status":"ok","message":"deaths of agents are noticed when their leases end: ` + api.Starting + `"}}`,
+		`"status":"ok","uptime_seconds":0.3,"checks":{"store":{"status":"ok"},"event_stream":{"status":"ok"},"agent_deaths":{"status":"ok"}}`,
+	}
+	var asked atomic.Int64
+	_, err := b.nc.Subscribe(api.SubjectHealth, func(msg *nats.Msg) {
+		n := min(int(asked.Add(1)), len(answers)) - 1
+		_ = msg.Respond([]byte(`{"timestamp":1,"version":"` + version() + `",` + answers[n] + `}`)) // a lost one fails the test
+	})
+	must(t, err)
+	must(t, b.nc.Flush())
+	found, _ := diagnosis(t, b.url)
+	wants(t, found, "event_stream", fine)
+	wants(t, found, "agent_deaths", fine)
 }
 
 func TestTheDoctorKnowsWhatAUserMay(t *testing.T) {

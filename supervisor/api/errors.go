@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 
 	"missioncontrol/missions"
@@ -80,6 +81,16 @@ func (e *Error) Status() int {
 		return status
 	}
 	return 500
+}
+
+// Logged returns whether a request that failed with the error is logged, and at what level.
+// Error is for what needs an operator. A store that is away logs that itself, once, and not
+// with each request.
+func (e *Error) Logged() (level slog.Level, logged bool) {
+	if e.Code == CodeInternal {
+		return slog.LevelError, true
+	}
+	return slog.LevelWarn, e.Status() >= 500
 }
 
 // StatusText is Status as text, for the NATS header.

@@ -26,6 +26,10 @@ type Checks struct {
 	AgentDeaths Check       `json:"agent_deaths"` // the message says whether deaths are detected only when leases expire
 }
 
+// Starting is how the message of a part ends that is healthy, as far as is known, but has
+// not begun to work yet.
+const Starting = "the supervisor is starting"
+
 // Check is the state of one part.
 type Check struct {
 	Status  string `json:"status"`

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"missioncontrol/missions"
+	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/api"
 )
 
@@ -52,13 +53,11 @@ const (
 	globalAccount = "$G"
 )
 
-var errNotWatching = errors.New("the system account has not answered yet")
-
 // NewAgentConnections returns the connections that a connection to the system account
 // reports, in the account of the supervisor's own connection. Either may be
 // disconnected.
 func NewAgentConnections(system, own *nats.Conn, log *slog.Logger) *AgentConnections {
-	return &AgentConnections{system: system, own: own, log: log, trouble: errNotWatching}
+	return &AgentConnections{system: system, own: own, log: log, trouble: supervisor.ErrStarting}
 }
 
 // Watching implements [supervisor.Connections].

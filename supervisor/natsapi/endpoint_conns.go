@@ -107,8 +107,8 @@ func (l *conn) send(to, name string, body []byte) {
 // wire converts an error to its wire form and logs what the wire form omits.
 func (l *conn) wire(name string, err error) *api.Error {
 	wire := api.FromError(err)
-	if wire.Status() >= 500 {
-		l.log.Error("a request failed", "endpoint", name, "error", err)
+	if level, logged := wire.Logged(); logged {
+		l.log.Log(context.Background(), level, "a request failed", "endpoint", name, "error", err)
 	}
 	return wire
 }

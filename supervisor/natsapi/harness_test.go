@@ -38,6 +38,7 @@ type rig struct {
 type rigOptions struct {
 	lease, heartbeat time.Duration
 	outboxLimit      int64
+	maxPayload       int32 // of the broker
 	wrap             func(missions.Store) missions.Store // replaces the store that the service gets
 }
 
@@ -52,7 +53,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
-	broker, err := embedded.Start(ctx, embedded.Config{StoreDir: filepath.Join(t.TempDir(), "js"), Logger: log})
+	broker, err := embedded.Start(ctx, embedded.Config{StoreDir: filepath.Join(t.TempDir(), "js"), MaxPayload: o.maxPayload, Logger: log})
 	must(t, err)
 	t.Cleanup(func() { must(t, broker.Shutdown(context.Background())) })
 	store, err := sqlitestore.Open(sqlitestore.Config{

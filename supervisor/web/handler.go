@@ -270,8 +270,12 @@ func (d frontEnd) reply(w http.ResponseWriter, r *http.Request, status int, repl
 
 func (d frontEnd) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	wire := api.FromError(err)
-	if wire.Status() >= http.StatusInternalServerError {
-		d.log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+	level, logged := wire.Logged()
+	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
+		level = slog.LevelDebug // the client has left
+	}
+	if logged {
+		d.log.Log(r.Context(), level, "a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	d.reply(w, r, wire.Status(), api.ErrorReply{Error: wire})
 }

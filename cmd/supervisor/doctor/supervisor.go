@@ -32,7 +32,7 @@ func (d *doctor) askSupervisor(ctx context.Context) {
 	if !d.may("supervisor", api.SubjectHealth) {
 		return
 	}
-	health, err := d.session.Client.Health(ctx)
+	health, err := d.settledHealth(ctx)
 	switch {
 	case errors.Is(err, client.ErrNoSupervisor):
 		d.add("supervisor", wrong, "nobody answers on this broker", "start a supervisor there: supervisor serve --server "+d.session.Conn.ConnectedUrlRedacted())
@@ -52,7 +52,41 @@ func (d *doctor) askSupervisor(ctx context.Context) {
 		stream.Message = ui.Plural(stream.Waiting, "event waits", "events wait")
 	}
 	d.judge("event_stream", stream.Check, wrong, "events wait in the store while the stream does not take them; the checks of the broker and the stream say what to do")
-	d.judge("agent_deaths", health.Checks.AgentDeaths, doubt, "give the supervisor the broker's system account: --system-user or --system-creds")
+	deaths := health.Checks.AgentDeaths
+	advice := "give the supervisor the broker's system account: --system-user or --system-creds"
+	if deaths.Status != api.HealthOK { // it has one
+		advice = "see that the broker runs and knows the credentials of its system account that the supervisor was given"
+	}
+	d.judge("agent_deaths", deaths, doubt, advice)
+}
+
+// A supervisor that has just started is given startTime until it is judged.
+const (
+	startTime = 5 * time.Second
+	startLook = 100 * time.Millisecond
+)
+
+// settledHealth returns the health of a supervisor that is not just starting, or the last
+// one that ctx leaves time for.
+func (d *doctor) settledHealth(ctx context.Context) (api.Health, error) {
+	health, err := d.session.Client.Health(ctx)
+	for err == nil && starting(health) {
+		select {
+		case <-time.After(startLook):
+		case <-ctx.Done():
+			return health, nil
+		}
+		if again, err := d.session.Client.Health(ctx); err == nil {
+			health = again
+		}
+	}
+	return health, err
+}
+
+// starting reports whether a part of a supervisor may not work because it has just started.
+func starting(health api.Health) bool {
+	settled := health.Status == api.HealthOK && !strings.HasSuffix(health.Checks.AgentDeaths.Message, api.Starting)
+	return !settled && health.UptimeSeconds > 0 && health.UptimeSeconds < startTime.Seconds()
 }
 
 // judge records one of the supervisor's own checks. A check that is ok but has a message
