@@ -122,6 +122,17 @@ func readTrusted[T any](file value, read func(path string) ([]T, error)) ([]T, e
 	return list, nil
 }
 
+// noteAccessFiles notes the files that say who may do what.
+func (s *Settings) noteAccessFiles() error {
+	for _, key := range []string{"config", "users_file", "tokens_file", "listen_tls_cert", "listen_tls_key", "listen_tls_client_ca",
+		"http_tls_cert", "http_tls_key", "http_tls_client_ca"} {
+		if file := s.values[key].text; file != "" {
+			s.AccessFiles = append(s.AccessFiles, file)
+		}
+	}
+	return nil
+}
+
 // tlsConfig loads the files of a TLS server, whose keys begin with prefix. It returns nil if
 // there are none.
 func (s *Settings) tlsConfig(prefix string) (*tls.Config, error) {

@@ -52,7 +52,7 @@ func LoadServe(flags *pflag.FlagSet, lookup Lookup, version string) (Settings, e
 	s.noteConfigFile(table, file)
 	connection := Connection{values: s.values}
 	for _, step := range []func() error{
-		s.trustConfigFile, s.checkLease, connection.check, s.setBroker, s.setAlerts, s.setAccess,
+		s.trustConfigFile, s.checkLease, connection.check, s.setBroker, s.setAlerts, s.setAccess, s.noteAccessFiles,
 	} {
 		if err := step(); err != nil {
 			return s, err

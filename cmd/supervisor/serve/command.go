@@ -25,6 +25,9 @@ both in --data-dir. Every flag is also a variable in the environment and, in low
 case and with _ for -, a key in the configuration file. A flag counts before the
 environment, the environment before the file.
 
+Users, tokens and certificates are read again when their files change, and on SIGHUP;
+everything else counts from the next start.
+
 Alert rules stand in the configuration file, as a list under alerts; some are there by
 default. docs/OPERATIONS.md has examples.
 
@@ -66,6 +69,11 @@ func serve(cmd *cobra.Command, c *ui.Console) error {
 		}
 	}
 	config.LogExposed(log, s.Exposed)
+	s.HangupStops = c.Out.Terminal || c.Err.Terminal
+	s.Reload = func() (config.Config, error) {
+		again, err := config.LoadServe(cmd.Flags(), c.LookupEnv, c.Version)
+		return again.Config, err
+	}
 	return Run(cmd.Context(), s.Config, log, func(info Info) {
 		ready(info)
 		tellSystemd(c.LookupEnv, sdReady, log)

@@ -45,6 +45,10 @@ type instance struct {
 	service     *supervisor.Service
 	endpoints   *natsapi.Endpoints
 	web         *web.Server
+	local       embedded.User // the admin of commands on this machine
+	localSeed   string        // of its key; "" if nobody has to sign in
+	brokerTLS   *liveTLS
+	httpTLS     *liveTLS
 	stops       []func(context.Context) error
 	started     []func() // log lines for when everything has started
 }
@@ -70,7 +74,7 @@ func Run(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(In
 
 func (h *instance) start(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
-		h.checkDataDir, h.stopTracing, h.takeHTTP, h.startBroker, h.startStore, h.startStream, h.connect, h.connectSystem, h.startService, h.startWeb,
+		h.followTLS, h.checkDataDir, h.stopTracing, h.takeHTTP, h.startBroker, h.startStore, h.startStream, h.connect, h.connectSystem, h.startService, h.startWeb, h.watchAccess,
 	} {
 		if err := part(ctx); err != nil {
 			return err
