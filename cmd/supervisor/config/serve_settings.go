@@ -26,6 +26,7 @@ type Settings struct {
 	rules         []ruleEntry
 	users         []credentials.User // in the configuration file itself
 	insecure      bool
+	signIns       []credentials.User // of the embedded broker; nil for everybody
 }
 
 // Context returns the name of the nats CLI's context that the broker was taken from; "" for

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"runtime"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -79,31 +78,4 @@ func serve(cmd *cobra.Command, c *ui.Console) error {
 		tellSystemd(c.LookupEnv, sdReady, log)
 		context.AfterFunc(cmd.Context(), func() { tellSystemd(c.LookupEnv, sdStopping, log) })
 	})
-}
-
-// banner says that everything is up, where it is, and what to try.
-func banner(out *ui.Screen, s *config.Settings, info Info) {
-	where := ""
-	url, _, _ := strings.Cut(info.Broker, " ")
-	switch {
-	case s.Context() != "":
-		where = " --context " + s.Context()
-	case url != config.DefaultServer:
-		where = " -s " + url
-	}
-	forNATS, forOurs := where, where
-	if s.Access != nil {
-		forNATS, forOurs = where+" --user NAME --password PASSWORD", where+" --user NAME --password-file FILE"
-	}
-	b := out.Card("Mission Control " + info.Version)
-	b.Line("Broker", info.Broker)
-	b.Line("Store", info.Store)
-	b.Line("Events", info.Events)
-	b.Line("HTTP", info.HTTP)
-	b.Gap()
-	b.Line("Try", out.Paint(ui.Cyan, "nats"+forNATS+" req supervisor.status ''"))
-	b.Line("and", out.Paint(ui.Cyan, `supervisor missions create`+forOurs+` "hello"`))
-	b.Gap()
-	b.Line("Stop", "Ctrl-C")
-	b.Print()
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -224,6 +225,9 @@ func (h *instance) startWeb(context.Context) error {
 func (h *instance) info() Info {
 	info := Info{Version: h.cfg.Version, Store: h.storeIn().String(), HTTP: "off", Broker: eventstream.RedactURL(h.cfg.Server)}
 	if h.broker != nil {
+		if h.cfg.ListenTLS != nil {
+			info.Broker = strings.Replace(info.Broker, "nats://", "tls://", 1)
+		}
 		info.Broker += " (embedded, JetStream in " + filepath.Join(h.cfg.DataDir, config.JetStreamName) + ")"
 	}
 	if h.web.Addr() != "" {
