@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -57,8 +58,8 @@ type Share struct {
 }
 
 // addTo adds the users to the options. Users without an account of their own are in
-// the global one.
-func (a *Access) addTo(opts *server.Options) {
+// the global one. It returns the guests' account.
+func (a *Access) addTo(opts *server.Options) *server.Account {
 	guests := server.NewAccount(guestAccount)
 	opts.Accounts = append(opts.Accounts, guests)
 	for _, u := range a.Users {
@@ -67,6 +68,7 @@ func (a *Access) addTo(opts *server.Options) {
 	for _, u := range a.Guests {
 		u.addTo(opts, guests)
 	}
+	return guests
 }
 
 func (u *User) addTo(opts *server.Options, account *server.Account) {
@@ -93,22 +95,52 @@ func allow(subjects []string) *server.SubjectPermission {
 }
 
 // openShares opens the shares between the accounts, before the broker starts.
-func (a *Access) openShares(broker *server.Server) error {
-	guests, err := broker.LookupAccount(guestAccount)
-	if err != nil {
-		return fmt.Errorf("the guests' account is not there: %w", err)
-	}
-	main, shares := broker.GlobalAccount(), a.Shares
-	// Without this share nats-server would let the guests' account answer JetStream
-	// requests itself, saying that it has no JetStream.
-	info := Share{Subject: server.JSApiAccountInfo}
-	if !slices.Contains(shares, info) {
-		shares = append(slices.Clip(shares), info)
-	}
-	for _, s := range shares {
+func (a *Access) openShares(main, guests *server.Account) error {
+	for _, s := range a.shares() {
 		if err := s.open(main, guests); err != nil {
 			return fmt.Errorf("%s cannot be shared with guests: %w", s.Subject, err)
 		}
+	}
+	return nil
+}
+
+// shares returns what is shared.
+func (a *Access) shares() []Share {
+	// Without this share nats-server would let the guests' account answer JetStream
+	// requests itself, saying that it has no JetStream.
+	info := Share{Subject: server.JSApiAccountInfo}
+	if slices.Contains(a.Shares, info) {
+		return a.Shares
+	}
+	return append(slices.Clip(a.Shares), info)
+}
+
+// ErrNoAccess is the error of [Server.SetAccess] on a broker that was started without
+// users.
+var ErrNoAccess = errors.New("the broker was started without users, and gets them at the next start only")
+
+// SetAccess replaces the users while the broker runs. Connections of users that are no
+// longer there, or that may do something else now, are closed. The shares stay those of the
+// start. After an error, the old users stay. It may be called concurrently.
+func (s *Server) SetAccess(access *Access) error {
+	if s.own == nil || access == nil {
+		return ErrNoAccess
+	}
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	cfg := s.cfg
+	cfg.Access = access
+	opts, guests := s.options(cfg)
+	// nats-server replaces what the account imports by what this one has. The exports of
+	// the other account stay.
+	shares := Access{Shares: s.cfg.Access.Shares}
+	for _, share := range shares.shares() {
+		if err := share.join(s.broker.GlobalAccount(), guests); err != nil {
+			return fmt.Errorf("%s cannot be shared with guests: %w", share.Subject, err)
+		}
+	}
+	if err := s.broker.ReloadOptions(opts); err != nil {
+		return fmt.Errorf("the broker does not take the users: %w", err)
 	}
 	return nil
 }
@@ -119,7 +151,7 @@ func (s *Share) open(main, guests *server.Account) error {
 		if err := main.AddStreamExport(s.Subject, to); err != nil {
 			return err
 		}
-		return guests.AddStreamImport(main, s.Subject, "")
+		return s.join(main, guests)
 	}
 	answers := server.Singleton
 	if s.Many {
@@ -127,6 +159,14 @@ func (s *Share) open(main, guests *server.Account) error {
 	}
 	if err := main.AddServiceExportWithResponse(s.Subject, answers, to); err != nil {
 		return err
+	}
+	return s.join(main, guests)
+}
+
+// join imports the share into the guests' account.
+func (s *Share) join(main, guests *server.Account) error {
+	if s.Events {
+		return guests.AddStreamImport(main, s.Subject, "")
 	}
 	return guests.AddServiceImport(main, s.Subject, s.Subject)
 }

@@ -32,6 +32,8 @@ type Server struct {
 	log    *slogLogger
 
 	storeDir  string
+	cfg       Config        // as Start got it, but for Access
+	reloading sync.Mutex    // held by SetAccess
 	restarted chan struct{} // closed when restartOnWriteError has ended
 	flushed   chan struct{} // closed when flushing has ended
 
@@ -62,7 +64,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err := checkPort(ctx, cfg.Host, cfg.Port); err != nil {
 		return nil, errors.Join(err, lock.Unlock())
 	}
-	s := &Server{tls: cfg.TLS != nil, lock: lock, log: newLogger(cfg.Logger, cfg.Now), storeDir: cfg.StoreDir,
+	s := &Server{cfg: cfg, tls: cfg.TLS != nil, lock: lock, log: newLogger(cfg.Logger, cfg.Now), storeDir: cfg.StoreDir,
 		restarted: make(chan struct{}), flushed: make(chan struct{}), stop: make(chan struct{}), stopped: make(chan struct{})}
 	if err := s.build(cfg); err != nil {
 		return nil, errors.Join(notReady(err), lock.Unlock())
@@ -86,23 +88,36 @@ func (s *Server) build(cfg Config) (err error) {
 	if s.system, err = newSystemUser(); err != nil {
 		return err
 	}
-	opts := options(cfg)
 	if cfg.Access != nil {
 		if s.own, err = newOwnUser(); err != nil {
 			return err
 		}
-		s.own.addTo(opts, cfg.Access.Own)
-		cfg.Access.addTo(opts)
 	}
-	s.system.addTo(opts)
+	opts, _ := s.options(cfg)
 	if s.broker, err = server.NewServer(opts); err != nil {
 		return err
 	}
 	s.broker.SetLoggerV2(s.log, s.log.debug(), false, false)
 	if cfg.Access != nil {
-		return cfg.Access.openShares(s.broker)
+		guests, err := s.broker.LookupAccount(guestAccount)
+		if err != nil {
+			return fmt.Errorf("the guests' account is not there: %w", err)
+		}
+		return cfg.Access.openShares(s.broker.GlobalAccount(), guests)
 	}
 	return nil
+}
+
+// options returns cfg with its users, and the guests' account, which is nil without
+// users, as nats-server takes them.
+func (s *Server) options(cfg Config) (opts *server.Options, guests *server.Account) {
+	opts = options(cfg)
+	if cfg.Access != nil {
+		s.own.addTo(opts, cfg.Access.Own)
+		guests = cfg.Access.addTo(opts)
+	}
+	s.system.addTo(opts)
+	return opts, guests
 }
 
 // options converts cfg for nats-server, except for the users. Other options keep

@@ -14,8 +14,8 @@ import (
 
 // Copy is a copy of a store, as of one commit.
 type Copy struct {
-	Identity string // of the store, see [missions.Store]
-	Position int64  // of the outbox's newest event; 0 before the first
+	Identity string `json:"identity"` // of the store, see [missions.Store]
+	Position int64  `json:"position"` // of the outbox's newest event; 0 before the first
 }
 
 // leaseLeap is by how much the fencing tokens of a restored store are ahead of those

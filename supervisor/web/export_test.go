@@ -33,7 +33,8 @@ func ServeSlow(grace time.Duration, rate int64, listener *Listener, service *sup
 // ServeAt serves with another clock for bad tokens.
 func ServeAt(now func() time.Time, listener *Listener, service *supervisor.Service, guard Guard, log *slog.Logger) *Server {
 	d := newFrontEnd(log)
-	d.tokens, d.hosts = guard.Tokens, newHosts(listener, guard)
+	d.tokens.set(guard.Tokens)
+	d.hosts = newHosts(listener, guard)
 	d.attempts = newAttempts(now, log)
 	return serveFrontEnd(d, listener, service, guard.TLS)
 }

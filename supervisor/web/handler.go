@@ -130,7 +130,7 @@ func safeHeaders(next http.Handler) http.Handler {
 // scope converts requests and replies of the protocol to and from HTTP.
 type frontEnd struct {
 	log      *slog.Logger
-	tokens   Tokens
+	tokens   *liveTokens
 	hosts    hosts
 	pace     pace
 	attempts *attempts
@@ -138,7 +138,7 @@ type frontEnd struct {
 
 // newDoor returns a scope that is open to all clients.
 func newFrontEnd(log *slog.Logger) frontEnd {
-	return frontEnd{log: log, pace: defaultPace, attempts: newAttempts(time.Now, log)}
+	return frontEnd{log: log, tokens: new(liveTokens), pace: defaultPace, attempts: newAttempts(time.Now, log)}
 }
 
 // get serves a method whose request is in the path and the query.

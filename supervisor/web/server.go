@@ -22,6 +22,7 @@ type Server struct {
 	http   *http.Server
 	errors *errorLog
 	addr   string
+	tokens *liveTokens
 	failed chan error
 	done   chan struct{}
 }
@@ -59,7 +60,8 @@ type Guard struct {
 // Serve serves on a listener until Stop. The server takes over the listener.
 func Serve(listener *Listener, service *supervisor.Service, guard Guard, log *slog.Logger) *Server {
 	d := newFrontEnd(log)
-	d.tokens, d.hosts = guard.Tokens, newHosts(listener, guard)
+	d.tokens.set(guard.Tokens)
+	d.hosts = newHosts(listener, guard)
 	return serveFrontEnd(d, listener, service, guard.TLS)
 }
 
@@ -69,6 +71,7 @@ func serveFrontEnd(d frontEnd, listener *Listener, service *supervisor.Service, 
 	errorLog := newErrorLog(d.log, time.Now)
 	s := &Server{
 		addr:   listener.Addr().String(),
+		tokens: d.tokens,
 		errors: errorLog,
 		failed: make(chan error, 1),
 		done:   make(chan struct{}),
@@ -103,6 +106,15 @@ func Off() *Server { return &Server{} }
 
 // Addr returns the address that the server listens on, or "" for [Off].
 func (s *Server) Addr() string { return s.addr }
+
+// SetTokens replaces the tokens. Without tokens at the start, or without any now, it does
+// nothing: whether clients need a token is decided at the start. Requests under way and
+// event streams go on. It may be called concurrently.
+func (s *Server) SetTokens(tokens Tokens) {
+	if s.tokens != nil && s.tokens.get() != nil && len(tokens) > 0 {
+		s.tokens.set(tokens)
+	}
+}
 
 // Failed returns a channel that gets an error if serving fails.
 func (s *Server) Failed() <-chan error { return s.failed }

@@ -22,26 +22,26 @@ func (t Tokens) session(r *http.Request) api.Session {
 // signIn makes a browser keep the token of the Authorization header. The server keeps
 // nothing, so every supervisor with the same tokens recognises the browser.
 func (d frontEnd) signIn(w http.ResponseWriter, r *http.Request) {
-	if d.tokens != nil {
+	if d.tokens.get() != nil {
 		token := bearer(r.Header.Get("Authorization"))
-		if d.tokens.find(token) == nil {
+		if d.tokens.get().find(token) == nil {
 			d.unknown(w, r)
 			return
 		}
 		setCookie(w, r, token)
 	}
-	d.reply(w, r, http.StatusOK, d.tokens.session(r))
+	d.reply(w, r, http.StatusOK, d.tokens.get().session(r))
 }
 
 // signOut makes a browser forget its token.
 func (d frontEnd) signOut(w http.ResponseWriter, r *http.Request) {
 	setCookie(w, r, "")
-	d.reply(w, r, http.StatusOK, api.Session{Authentication: d.tokens != nil})
+	d.reply(w, r, http.StatusOK, api.Session{Authentication: d.tokens.get() != nil})
 }
 
 // whoAmI returns what the client may do, and whether it needs a token for more.
 func (d frontEnd) whoAmI(w http.ResponseWriter, r *http.Request) {
-	session := d.tokens.session(r)
+	session := d.tokens.get().session(r)
 	if session.Role == "" && d.tooMany(w, r) {
 		return
 	}

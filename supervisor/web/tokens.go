@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
@@ -24,6 +25,19 @@ type Token struct {
 
 // Tokens say what each client may do over HTTP; nil allows everything to all clients.
 type Tokens []Token
+
+// liveTokens are the tokens at present.
+type liveTokens struct{ tokens atomic.Pointer[Tokens] }
+
+func (l *liveTokens) set(tokens Tokens) { l.tokens.Store(&tokens) }
+
+// get returns the tokens; nil allows everything to all clients.
+func (l *liveTokens) get() Tokens {
+	if tokens := l.tokens.Load(); tokens != nil {
+		return *tokens
+	}
+	return nil
+}
 
 // find returns the token with this text, or nil. Its duration depends on the number of
 // tokens, but not on their contents.
@@ -79,7 +93,7 @@ func needs(r *http.Request) roles.Role {
 
 // authorize passes on the requests that their token allows.
 func (d frontEnd) authorize(next http.Handler) http.Handler {
-	if d.tokens == nil {
+	if d.tokens.get() == nil {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -87,7 +101,7 @@ func (d frontEnd) authorize(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		token, needed := d.tokens.shown(r), needs(r)
+		token, needed := d.tokens.get().shown(r), needs(r)
 		switch {
 		case token == nil:
 			d.unknown(w, r)

@@ -133,7 +133,7 @@ and in a directory made with --jwt, NAME.creds credentials.`,
 		var path, reread string
 		if *users != "" {
 			secret, path, err = addUser(role, args[1], *users, *nkey)
-			reread = "a supervisor that runs with it has to be started again"
+			reread = "a supervisor that runs with it reads it within seconds"
 		} else {
 			secret, path, err = credentials.Dir(*dir).Add(role, args[1], *nkey)
 			reread = "a broker that runs reads it with: nats-server --signal reload"
@@ -193,7 +193,7 @@ NAME.token; in the file stands its hash.`,
 		if err != nil {
 			return authError(err)
 		}
-		added(c, "the token "+args[1]+" with the role "+string(role), path, "a supervisor that runs with it has to be started again", secret, *show)
+		added(c, "the token "+args[1]+" with the role "+string(role), path, "a supervisor that runs with it reads it within seconds", secret, *show)
 		return nil
 	}
 	return cmd

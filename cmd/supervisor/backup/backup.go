@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
@@ -33,28 +34,60 @@ func Command(c *ui.Console) *cobra.Command {
 		Long: `Copy the embedded data into a new directory while the supervisor runs: the missions of
 its SQLite store, and the streams of its broker with their consumers. Nothing waits for it.
 
-It runs where the data is, as the user whom the supervisor runs as, and finds the broker
-as every command does. Where users have to sign in, it takes an admin. Missions in Redis
-are backed up by Redis' own means.
+It runs where the data is, as the user whom the supervisor runs as or as root. It finds
+the broker, and how to sign in, in --data-dir, where the supervisor leaves both while it
+runs. A --server or a --context names another broker, and --user or --creds another
+user. Missions in Redis are backed up by Redis' own means.
+
+With --keep, DIR holds several backups, named by the time: a new one is made in it, and
+all but the newest N are deleted.
 
 restore makes a data directory of it.`,
 		Example: `  supervisor backup /var/backups/missions-$(date +%F)
-  supervisor backup copy --data-dir /var/lib/missioncontrol --user root --password-file root.password
+  supervisor backup /var/backups/missions --keep 14 --data-dir /var/lib/missioncontrol
   supervisor backup copy --config /etc/missioncontrol.yaml`,
 		Args: ui.Arguments(1, 1, "the directory to be made"),
 	}
 	config.AddStoreFlags(cmd.Flags())
 	config.AddConnectionFlags(cmd)
+	keep := cmd.Flags().Int("keep", 0, "make the backup in DIR, named by the time, and keep the newest `N` there")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if cmd.Flags().Changed("keep") && *keep < 1 {
+			return ui.Usagef("--keep %d: it is at least 1, the backup that is made", *keep)
+		}
 		store, err := storeToCopy(c, cmd)
 		if err != nil {
 			return err
 		}
-		return remote.Connect(c, cmd, remote.ConnectTimeout, func(ctx context.Context, s *remote.Session) error {
-			return backUp(ctx, c, s, store, args[0])
+		broker, exposed, err := config.LoadLocalBroker(cmd.Flags(), c.LookupEnv)
+		if err != nil {
+			return err
+		}
+		config.WarnOfExposed(c, exposed)
+		return remote.ConnectTo(cmd.Context(), broker, remote.ConnectTimeout, func(ctx context.Context, s *remote.Session) error {
+			if *keep == 0 {
+				return backUp(ctx, c, s, store, args[0])
+			}
+			return backUpAndRotate(ctx, c, s, store, args[0], *keep)
 		})
 	}
 	return cmd
+}
+
+// backUpAndRotate makes a backup in a directory of backups, and deletes old ones.
+func backUpAndRotate(ctx context.Context, c *ui.Console, s *remote.Session, store, dir string, keep int) error {
+	place, err := stamped(dir, time.Now())
+	if err != nil {
+		return err
+	}
+	if err := backUp(ctx, c, s, store, place); err != nil {
+		return err
+	}
+	deleted, err := rotate(dir, keep)
+	if deleted > 0 {
+		c.Out.Printf("Deleted %s, and kept the newest %d\n", ui.Plural(deleted, "older backup", "older backups"), keep)
+	}
+	return err
 }
 
 // storeToCopy returns the file of the embedded store.
@@ -74,13 +107,19 @@ func storeToCopy(c *ui.Console, cmd *cobra.Command) (string, error) {
 	return path, nil
 }
 
+// partialSuffix ends the name of a backup that is not complete.
+const partialSuffix = ".partial"
+
+// cutPartial returns a name without partialSuffix, and whether it had it.
+func cutPartial(name string) (string, bool) { return strings.CutSuffix(name, partialSuffix) }
+
 // backUp writes a backup next to its final place and then moves it there, so that an
 // incomplete backup is never mistaken for a complete one.
 func backUp(ctx context.Context, c *ui.Console, s *remote.Session, store, dir string) (err error) {
 	if err := requireEmpty(dir); err != nil {
 		return err
 	}
-	partial := filepath.Clean(dir) + ".partial"
+	partial := filepath.Clean(dir) + partialSuffix
 	if err := os.Mkdir(partial, 0o700); err != nil {
 		return fmt.Errorf("%s cannot be made: %w; a backup that was cut off leaves it, delete it then", partial, fileperm.Cause(err))
 	}

@@ -51,7 +51,9 @@ func readManifest(dir string) (*manifest, error) {
 		return nil, fmt.Errorf("the backup %s cannot be read: %w", dir, fileperm.Cause(err))
 	}
 	var m manifest
-	if err := json.Unmarshal(text, &m); err != nil { // which refuses names that stand there twice
+	// Names that stand there twice are refused. Older backups have "Identity" and
+	// "Position".
+	if err := json.Unmarshal(text, &m, json.MatchCaseInsensitiveNames(true)); err != nil {
 		return nil, fmt.Errorf("%s of the backup %s cannot be understood: %w", manifestName, dir, err)
 	}
 	if m.Format != backupFormat {

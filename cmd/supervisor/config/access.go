@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"missioncontrol/cmd/supervisor/ui"
@@ -56,8 +58,34 @@ func (s *Settings) setUsers() (err error) {
 	if len(users) == 0 {
 		return ui.Usagef("%s names nobody who may sign in; add somebody with: supervisor auth add ROLE NAME --users FILE", cmp.Or(file.where, inFile.where))
 	}
+	s.signIns = users
 	s.Access, err = accessOf(users)
 	return err
+}
+
+// CertificateFile returns the file with the embedded broker's certificate.
+func (s *Settings) CertificateFile() string { return s.values["listen_tls_cert"].text }
+
+// SecretFlags returns the flags, with a space before each, with which somebody of one of
+// the roles signs in to the embedded broker, and the name, which is "" if there is nobody
+// whose secret is where supervisor auth puts it. Without users there are no flags.
+func (s *Settings) SecretFlags(of ...roles.Role) (flags, name string) {
+	if s.Access == nil {
+		return "", ""
+	}
+	dir := filepath.Dir(s.values["users_file"].text)
+	for _, u := range s.signIns {
+		if !slices.Contains(of, u.Role) {
+			continue
+		}
+		for _, kind := range []struct{ suffix, flags string }{{".password", " --user " + u.Name + " --password-file "}, {".nk", " --nkey "}} {
+			path := filepath.Join(dir, u.Name+kind.suffix)
+			if _, err := os.Stat(path); err == nil && !strings.ContainsAny(path, " '\"\\$`") {
+				return kind.flags + path, u.Name
+			}
+		}
+	}
+	return " --user NAME --password-file FILE", ""
 }
 
 // accessOf returns the users' permissions at the embedded broker.
@@ -120,6 +148,17 @@ func readTrusted[T any](file value, read func(path string) ([]T, error)) ([]T, e
 		return nil, ui.Usagef("%s: %v", file.where, err)
 	}
 	return list, nil
+}
+
+// noteAccessFiles notes the files that say who may do what.
+func (s *Settings) noteAccessFiles() error {
+	for _, key := range []string{"config", "users_file", "tokens_file", "listen_tls_cert", "listen_tls_key", "listen_tls_client_ca",
+		"http_tls_cert", "http_tls_key", "http_tls_client_ca"} {
+		if file := s.values[key].text; file != "" {
+			s.AccessFiles = append(s.AccessFiles, file)
+		}
+	}
+	return nil
 }
 
 // tlsConfig loads the files of a TLS server, whose keys begin with prefix. It returns nil if

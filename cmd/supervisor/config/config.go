@@ -40,6 +40,15 @@ type Config struct {
 	ListenTLS *tls.Config      // of the embedded broker; nil without TLS
 	Guard     web.Guard        // who may use HTTP
 
+	// AccessFiles are the files that Access, ListenTLS and Guard were read from, and
+	// Reload reads everything again; nil if that cannot be.
+	AccessFiles []string
+	Reload      func() (Config, error)
+
+	// HangupStops means that SIGHUP stops the supervisor: its terminal was closed.
+	// Otherwise, the files are read again.
+	HangupStops bool
+
 	EventRetention time.Duration // of a newly created stream
 
 	Tracer *tracing.Tracer // nil unless the environment asks for traces

@@ -26,6 +26,7 @@ type Settings struct {
 	rules         []ruleEntry
 	users         []credentials.User // in the configuration file itself
 	insecure      bool
+	signIns       []credentials.User // of the embedded broker; nil for everybody
 }
 
 // Context returns the name of the nats CLI's context that the broker was taken from; "" for
@@ -52,7 +53,7 @@ func LoadServe(flags *pflag.FlagSet, lookup Lookup, version string) (Settings, e
 	s.noteConfigFile(table, file)
 	connection := Connection{values: s.values}
 	for _, step := range []func() error{
-		s.trustConfigFile, s.checkLease, connection.check, s.setBroker, s.setAlerts, s.setAccess,
+		s.trustConfigFile, s.checkLease, connection.check, s.setBroker, s.setAlerts, s.setAccess, s.noteAccessFiles,
 	} {
 		if err := step(); err != nil {
 			return s, err

@@ -43,9 +43,18 @@ func WithSession(c *ui.Console, use func(ctx context.Context, s *Session, args [
 // Connect opens a connection for the duration of use, and ends it when the broker denies
 // something: a denied request never gets an answer.
 func Connect(c *ui.Console, cmd *cobra.Command, timeout time.Duration, use func(context.Context, *Session) error) error {
-	ctx, cancel := context.WithCancelCause(cmd.Context())
+	b, err := load(c, cmd)
+	if err != nil {
+		return err
+	}
+	return ConnectTo(cmd.Context(), b, timeout, use)
+}
+
+// ConnectTo is [Connect] to a broker that the caller knows.
+func ConnectTo(ctx context.Context, b config.Broker, timeout time.Duration, use func(context.Context, *Session) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	s, err := Dial(c, cmd, timeout, func(err error) { cancel(&deniedError{err}) })
+	s, err := dial(b, timeout, func(err error) { cancel(&deniedError{err}) })
 	if err != nil {
 		return err
 	}
@@ -61,15 +70,27 @@ func Connect(c *ui.Console, cmd *cobra.Command, timeout time.Duration, use func(
 // Dial opens a connection, which the caller closes. It passes the broker's denials to
 // denied.
 func Dial(c *ui.Console, cmd *cobra.Command, timeout time.Duration, denied func(error)) (*Session, error) {
+	b, err := load(c, cmd)
+	if err != nil {
+		return nil, err
+	}
+	return dial(b, timeout, denied)
+}
+
+// load returns the broker that a command's flags and the environment name.
+func load(c *ui.Console, cmd *cobra.Command) (config.Broker, error) {
 	settings, err := config.LoadConnection(cmd.Flags(), c.LookupEnv)
 	if err != nil {
-		return nil, err
+		return config.Broker{}, err
 	}
 	b, err := settings.Broker(true)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		config.WarnOfExposed(c, settings.Exposed)
 	}
-	config.WarnOfExposed(c, settings.Exposed)
+	return b, err
+}
+
+func dial(b config.Broker, timeout time.Duration, denied func(error)) (*Session, error) {
 	options := append(b.Options,
 		nats.Name(programName), nats.Timeout(timeout), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), nats.PermissionErrOnSubscribe(true),
 		nats.ReconnectWait(200*time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 200*time.Millisecond),

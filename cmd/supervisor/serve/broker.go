@@ -6,16 +6,20 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
 
 	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/eventstream"
 	"missioncontrol/eventstream/embedded"
+	"missioncontrol/fileperm"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/roles"
 )
 
 func (h *instance) startBroker(ctx context.Context) error {
@@ -30,6 +34,9 @@ func (h *instance) startBroker(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("--listen %s is not an address like 127.0.0.1:4222", h.cfg.Listen)
 	}
+	if err := h.admitLocal(); err != nil {
+		return err
+	}
 	h.broker, err = embedded.Start(ctx, embedded.Config{
 		Host: host, Port: port, StoreDir: filepath.Join(h.cfg.DataDir, config.JetStreamName), Logger: h.log.With("part", "broker"),
 		Access: h.cfg.Access, TLS: h.cfg.ListenTLS,
@@ -39,6 +46,51 @@ func (h *instance) startBroker(ctx context.Context) error {
 	}
 	h.cfg.Server = h.broker.ClientURL()
 	h.onStop(h.broker.Shutdown)
+	return h.tellLocal()
+}
+
+// admitLocal adds an admin for commands of the same user on this machine, such as backup.
+func (h *instance) admitLocal() error {
+	if h.cfg.Access == nil {
+		return nil
+	}
+	key, err := nkeys.CreateUser()
+	if err != nil {
+		return err
+	}
+	public, err := key.PublicKey()
+	if err != nil {
+		return err
+	}
+	seed, err := key.Seed()
+	h.localSeed = string(seed)
+	h.local = embedded.User{NKey: public, Permissions: embedded.Permissions(roles.Admin.Permissions(""))}
+	access := *h.cfg.Access
+	access.Users = append(slices.Clone(access.Users), h.local)
+	h.cfg.Access = &access
+	return err
+}
+
+// tellLocal leaves in the data directory how such commands reach the broker.
+func (h *instance) tellLocal() error {
+	if err := h.writeLocal(); err != nil {
+		return err
+	}
+	h.onStop(func(context.Context) error {
+		_ = config.RemoveLocalBroker(h.cfg.DataDir) // it is of no use any more, and does no harm
+		return nil
+	})
+	return nil
+}
+
+func (h *instance) writeLocal() error {
+	local := config.LocalBroker{URL: h.broker.ClientURL(), Seed: h.localSeed}
+	if secure := h.brokerTLS.current.Load(); secure != nil {
+		local.Certificate = secure.Certificates[0].Certificate[0]
+	}
+	if err := local.Write(h.cfg.DataDir); err != nil {
+		return fmt.Errorf("%s cannot be written in %s: %w", config.LocalBrokerName, h.cfg.DataDir, fileperm.Cause(err))
+	}
 	return nil
 }
 

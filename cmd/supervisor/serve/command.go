@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"runtime"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -24,6 +23,9 @@ Without --server it brings its own broker, and without --store its own database,
 both in --data-dir. Every flag is also a variable in the environment and, in lower
 case and with _ for -, a key in the configuration file. A flag counts before the
 environment, the environment before the file.
+
+Users, tokens and certificates are read again when their files change, and on SIGHUP;
+everything else counts from the next start.
 
 Alert rules stand in the configuration file, as a list under alerts; some are there by
 default. docs/OPERATIONS.md has examples.
@@ -66,36 +68,14 @@ func serve(cmd *cobra.Command, c *ui.Console) error {
 		}
 	}
 	config.LogExposed(log, s.Exposed)
+	s.HangupStops = c.Out.Terminal || c.Err.Terminal
+	s.Reload = func() (config.Config, error) {
+		again, err := config.LoadServe(cmd.Flags(), c.LookupEnv, c.Version)
+		return again.Config, err
+	}
 	return Run(cmd.Context(), s.Config, log, func(info Info) {
 		ready(info)
 		tellSystemd(c.LookupEnv, sdReady, log)
 		context.AfterFunc(cmd.Context(), func() { tellSystemd(c.LookupEnv, sdStopping, log) })
 	})
-}
-
-// banner says that everything is up, where it is, and what to try.
-func banner(out *ui.Screen, s *config.Settings, info Info) {
-	where := ""
-	url, _, _ := strings.Cut(info.Broker, " ")
-	switch {
-	case s.Context() != "":
-		where = " --context " + s.Context()
-	case url != config.DefaultServer:
-		where = " -s " + url
-	}
-	forNATS, forOurs := where, where
-	if s.Access != nil {
-		forNATS, forOurs = where+" --user NAME --password PASSWORD", where+" --user NAME --password-file FILE"
-	}
-	b := out.Card("Mission Control " + info.Version)
-	b.Line("Broker", info.Broker)
-	b.Line("Store", info.Store)
-	b.Line("Events", info.Events)
-	b.Line("HTTP", info.HTTP)
-	b.Gap()
-	b.Line("Try", out.Paint(ui.Cyan, "nats"+forNATS+" req supervisor.status ''"))
-	b.Line("and", out.Paint(ui.Cyan, `supervisor missions create`+forOurs+` "hello"`))
-	b.Gap()
-	b.Line("Stop", "Ctrl-C")
-	b.Print()
 }

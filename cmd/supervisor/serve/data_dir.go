@@ -52,7 +52,7 @@ func holdsOnlyOurs(dir string) bool {
 	}
 	for _, entry := range entries {
 		name := entry.Name()
-		if name != config.JetStreamName && name != "lost+found" && !strings.HasPrefix(name, config.StoreFileName) {
+		if name != config.JetStreamName && name != config.LocalBrokerName && name != "lost+found" && !strings.HasPrefix(name, config.StoreFileName) {
 			return false
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,6 +46,10 @@ type instance struct {
 	service     *supervisor.Service
 	endpoints   *natsapi.Endpoints
 	web         *web.Server
+	local       embedded.User // the admin of commands on this machine
+	localSeed   string        // of its key; "" if nobody has to sign in
+	brokerTLS   *liveTLS
+	httpTLS     *liveTLS
 	stops       []func(context.Context) error
 	started     []func()   // log lines for when everything has started
 	closed      chan error // a connection was closed for good
@@ -72,7 +77,7 @@ func Run(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(In
 
 func (h *instance) start(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
-		h.checkDataDir, h.stopTracing, h.takeHTTP, h.startBroker, h.startStore, h.startStream, h.connect, h.connectSystem, h.startService, h.startWeb,
+		h.followTLS, h.checkDataDir, h.stopTracing, h.takeHTTP, h.startBroker, h.startStore, h.startStream, h.connect, h.connectSystem, h.startService, h.startWeb, h.watchAccess,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -222,6 +227,9 @@ func (h *instance) startWeb(context.Context) error {
 func (h *instance) info() Info {
 	info := Info{Version: h.cfg.Version, Store: h.storeIn().String(), HTTP: "off", Broker: eventstream.RedactURL(h.cfg.Server)}
 	if h.broker != nil {
+		if h.cfg.ListenTLS != nil {
+			info.Broker = strings.Replace(info.Broker, "nats://", "tls://", 1)
+		}
 		info.Broker += " (embedded, JetStream in " + filepath.Join(h.cfg.DataDir, config.JetStreamName) + ")"
 	}
 	if h.web.Addr() != "" {
