@@ -54,9 +54,9 @@ func lockDir(dir string) (*flock.Flock, error) {
 func tighten(dir string, log *slog.Logger) {
 	switch changed, err := fileperm.Tighten(dir); {
 	case err != nil:
-		log.Warn("others can read the broker's store directory, and that cannot be changed; chmod 700 it", "dir", dir, "error", fileperm.Cause(err))
+		log.Warn("other users can read the broker's store directory, and its mode cannot be changed; run chmod 700 on it", "dir", dir, "error", fileperm.Cause(err))
 	case changed:
-		log.Info("others could read the broker's store directory; now its owner alone can", "dir", dir)
+		log.Info("other users could read the broker's store directory; its mode was corrected", "dir", dir)
 	}
 }
 

@@ -227,7 +227,7 @@ func TestPermissionsThatAreTakenAwayWhileItRuns(t *testing.T) {
 	}
 }
 
-// A user that is gone, or has another password, is a store that does not let us in.
+// A user that is gone, or has another password, is a store that rejects the sign-in.
 func TestAUserThatIsTakenAwayWhileItRuns(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, "--appendfsync", "no")

@@ -121,26 +121,26 @@ func TestOpenRefusesWhatDoesNotSuit(t *testing.T) {
 	_, port, _ := net.SplitHostPort(master.Addr)
 	replica := redistest.Start(t, "--replicaof", "127.0.0.1 "+port)
 	wantOpenError(t, redisstore.Config{URL: replica.URL()}, redisstore.ErrUnsuitable, "replica of 127.0.0.1:"+port)
-	wantOpenError(t, redisstore.Config{URL: master.URL()}, redisstore.ErrUnreachable, "does not let us in")
-	wantOpenError(t, redisstore.Config{URL: "redis://:wrong@" + master.Addr}, redisstore.ErrUnreachable, "does not let us in")
+	wantOpenError(t, redisstore.Config{URL: master.URL()}, redisstore.ErrUnreachable, "rejects the sign-in")
+	wantOpenError(t, redisstore.Config{URL: "redis://:wrong@" + master.Addr}, redisstore.ErrUnreachable, "rejects the sign-in")
 	mustOpen(t, redisstore.Config{URL: "redis://:secret@" + master.Addr})
 
-	wantOpenError(t, redisstore.Config{URL: "redis://127.0.0.1:1", Timeout: time.Second}, redisstore.ErrUnreachable, "start it, or name another")
+	wantOpenError(t, redisstore.Config{URL: "redis://127.0.0.1:1", Timeout: time.Second}, redisstore.ErrUnreachable, "start it, or choose another")
 }
 
 func TestOpenRefusesAnOldRedis(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	old := rewriting(t, server.Addr, "redis_version:7.", "redis_version:6.")
-	wantOpenError(t, redisstore.Config{URL: "redis://" + old}, redisstore.ErrUnsuitable, "at least 7.0 is needed")
+	wantOpenError(t, redisstore.Config{URL: "redis://" + old}, redisstore.ErrUnsuitable, "needs 7.0 or newer")
 }
 
 func TestOpenRefusesAnotherDataSet(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	first := mustOpen(t, redisstore.Config{URL: server.URL(), Partitions: 2})
-	wantOpenError(t, redisstore.Config{URL: server.URL(), Partitions: 3}, redisstore.ErrPartitions, "created with 2, and 3")
-	wantOpenError(t, redisstore.Config{URL: server.URL() + "?partitions=1"}, redisstore.ErrPartitions, "created with 2, and 1")
+	wantOpenError(t, redisstore.Config{URL: server.URL(), Partitions: 3}, redisstore.ErrPartitions, "created with 2, not 3")
+	wantOpenError(t, redisstore.Config{URL: server.URL() + "?partitions=1"}, redisstore.ErrPartitions, "created with 2, not 1")
 	second := mustOpen(t, redisstore.Config{URL: server.URL()})
 	if first.Identity() != second.Identity() || len(second.Outboxes()) != 2 {
 		t.Errorf("the second store has identity %s and %d outboxes, want %s and 2", second.Identity(), len(second.Outboxes()), first.Identity())

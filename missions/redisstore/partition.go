@@ -37,7 +37,7 @@ func (s *Store) openDataSet(ctx context.Context, prefix string) error {
 		return s.openError(err)
 	}
 	if s.cfg.Partitions != 0 && has != s.cfg.Partitions {
-		return fmt.Errorf("%w: it was created with %d, and %d are asked for; leave partitions out, or choose another prefix",
+		return fmt.Errorf("%w: it was created with %d, not %d; omit partitions, or choose another prefix",
 			ErrPartitions, has, s.cfg.Partitions)
 	}
 	s.partitions = []*partition{first}
@@ -128,7 +128,7 @@ func (p *partition) begunAnew(ctx context.Context) error {
 		return err
 	}
 	if p.Identity() != was {
-		p.store.log.Error("the data set is gone from Redis; beginning an empty one", "partition", p.number)
+		p.store.log.Error("the data set is gone from Redis; creating an empty one", "partition", p.number)
 	}
 	return nil
 }

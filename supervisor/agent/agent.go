@@ -205,7 +205,7 @@ func (r *runner) register(ctx context.Context) error {
 			return fmt.Errorf("the supervisor refused the agent: %w", err)
 		}
 		if ctx.Err() == nil {
-			r.trouble("could not register; trying again", err)
+			r.trouble("cannot register; trying again", err)
 		}
 		if !sleep(ctx, pause) {
 			return ctx.Err()
@@ -258,7 +258,7 @@ func (r *runner) run(ctx context.Context) error {
 	leaveCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	if err := r.requests.Leave(leaveCtx); err != nil {
-		r.log.Warn("could not say goodbye; the supervisor will notice by itself", "error", err)
+		r.log.Warn("cannot send the leave request; the supervisor will notice that the agent is gone", "error", err)
 	}
 	return nil
 }

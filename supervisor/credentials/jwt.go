@@ -191,7 +191,7 @@ func NewCreds(role roles.Role, name, account string, signer nkeys.KeyPair) (Secr
 		return Secret{}, err
 	}
 	if role == roles.Agent && name == inboxName {
-		return Secret{}, fmt.Errorf("with JWTs an agent cannot be called %s; choose another name", inboxName)
+		return Secret{}, fmt.Errorf("with JWTs, an agent cannot be called %s; choose another name", inboxName)
 	}
 	pair, err := nkeys.CreateUser()
 	if err != nil {

@@ -41,7 +41,7 @@ func (u *User) check() error {
 	}
 	switch {
 	case (u.PasswordHash == "") == (u.NKey == ""):
-		return fmt.Errorf("%s has to have either a password_hash or an nkey", u.Name)
+		return fmt.Errorf("%s must have either a password_hash or an nkey", u.Name)
 	case u.NKey != "" && !nkeys.IsValidPublicUserKey(u.NKey):
 		return fmt.Errorf("the nkey of %s is not the public key of a user, which begins with U", u.Name)
 	case u.NKey != "":
@@ -62,7 +62,7 @@ func checkUsers(users []User) error {
 			return err
 		}
 		if seen[u.Name] || u.NKey != "" && seen[u.NKey] {
-			return fmt.Errorf("%s stands there twice", u.Name)
+			return fmt.Errorf("%s is in it twice", u.Name)
 		}
 		seen[u.Name], seen[u.NKey] = true, true
 	}

@@ -81,7 +81,7 @@ func New(claim ClaimFunc, probeInterval time.Duration) *Dispatcher {
 }
 
 // ErrStopping is the error of requests that wait when the supervisor stops.
-var ErrStopping = missions.Unavailable("the supervisor is stopping; ask again", nil)
+var ErrStopping = missions.Unavailable("the supervisor is stopping; try again", nil)
 
 // Wait returns what a claim gets, or nothing if there is no mission within maxWait.
 func (d *Dispatcher) Wait(ctx context.Context, request missions.ClaimRequest, maxWait time.Duration) (missions.ClaimResult, error) {

@@ -219,7 +219,7 @@ func (p *Peers) send(hints map[string]supervisor.Hint) {
 			err = p.nc.Publish(subject, body)
 		}
 		if err != nil {
-			p.log.Debug("other supervisors could not be told", "subject", subject, "error", err)
+			p.log.Debug("cannot notify other supervisors", "subject", subject, "error", err)
 			return
 		}
 	}
@@ -228,7 +228,7 @@ func (p *Peers) send(hints map[string]supervisor.Hint) {
 func (p *Peers) subscribe(subject string) {
 	sub, err := p.nc.ChanSubscribe(subject, p.in)
 	if err != nil {
-		p.log.Warn("other supervisors cannot be heard", "subject", subject, "error", err)
+		p.log.Warn("cannot receive messages from other supervisors", "subject", subject, "error", err)
 		return
 	}
 	p.subs[subject] = sub

@@ -43,10 +43,10 @@ const (
 
 // Reasons why a message is not handled as a request.
 var (
-	errReservedReply = errors.New("its reply would be taken for a request, an event or a command")
+	errReservedReply = errors.New("its reply would be mistaken for a request, an event or a command")
 	errFromBroker    = errors.New("it was sent by the broker, not by a client")
 	errNoReply       = errors.New("a request that changes missions needs a reply subject")
-	errForeignInbox  = errors.New("an agent's reply goes to the agent's own inbox only")
+	errForeignInbox  = errors.New("an agent's reply must go to the agent's own inbox")
 )
 
 // notAClients returns why a message is not a client's request, whatever the request is.
@@ -131,7 +131,7 @@ func (u *ownUser) ask(ctx context.Context, nc *nats.Conn) {
 	info, err := askUserInfo(ctx, nc)
 	if err != nil {
 		if ctx.Err() == nil || errors.Is(err, context.DeadlineExceeded) {
-			u.log.Warn("the broker does not say which user this is; let the supervisor publish to "+userInfoSubject+
+			u.log.Warn("the broker does not report the supervisor's user; allow the supervisor to publish to "+userInfoSubject+
 				" (supervisor auth render writes it)", "error", err)
 		}
 		return
@@ -193,6 +193,6 @@ func (u *ownUser) keep(ctx context.Context, nc *nats.Conn) {
 // refused logs a refusal, at a bounded rate: a client can send many such messages.
 func (u *ownUser) refused(ep *endpoint, reason error) {
 	if more, logged := u.refusals.Count(refusalKind); logged {
-		u.log.Warn("a request was refused without an answer", "endpoint", ep.Name, "reason", reason, "more", more)
+		u.log.Warn("refused a request without a reply", "endpoint", ep.Name, "reason", reason, "more", more)
 	}
 }

@@ -53,7 +53,7 @@ func (a *attempts) fail(address netip.Addr) (wait time.Duration) {
 	wait, lines := a.bucket(address).take(now), a.line(now)
 	a.mu.Unlock()
 	if lines > 0 {
-		a.log.Warn("tokens were shown over HTTP that are not known", "failures", lines, "last_address", address.String())
+		a.log.Warn("clients sent unknown tokens over HTTP", "failures", lines, "last_address", address.String())
 	}
 	return wait
 }

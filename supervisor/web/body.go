@@ -59,7 +59,7 @@ func (d frontEnd) body(w http.ResponseWriter, r *http.Request, a *admittedReques
 }
 
 func tooSlow(p pace) error {
-	e := api.Timeout("body came too slowly: after %v it has to come at %d KiB a second on average, and within %v", p.grace, p.rate>>10, p.most)
+	e := api.Timeout("body arrived too slowly: after %v, it must arrive at %d KiB/s on average, and be complete within %v", p.grace, p.rate>>10, p.most)
 	e.Field = "body"
 	return e
 }

@@ -92,7 +92,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	defer cancel()
 	counts, err := c.service.Counts(ctx)
 	if err != nil {
-		c.log.Warn("the store could not be read for metrics", "error", err)
+		c.log.Warn("cannot read the store for metrics", "error", err)
 		gauge(storeUpDesc, 0)
 		return
 	}

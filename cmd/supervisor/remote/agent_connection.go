@@ -24,7 +24,7 @@ func ConnectAgent(c *ui.Console, b config.Broker, id string, end context.CancelC
 		nats.PingInterval(5*time.Second),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				c.Err.Printf("The broker is away (%s); waiting for it.\n", ui.Clean(err.Error()))
+				c.Err.Printf("Lost the connection to the broker (%s); reconnecting.\n", ui.Clean(err.Error()))
 			}
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) { c.Err.Printf("Connected to %s.\n", nc.ConnectedUrlRedacted()) }),
@@ -33,7 +33,7 @@ func ConnectAgent(c *ui.Console, b config.Broker, id string, end context.CancelC
 				end(&NotThisAgentError{id, err})
 				return
 			}
-			c.Err.Printf("Trouble on the connection: %s\n", ui.Clean(err.Error()))
+			c.Err.Printf("Error on the connection: %s\n", ui.Clean(err.Error()))
 		}),
 	)
 	nc, err := nats.Connect(b.URLs, options...)
@@ -43,7 +43,7 @@ func ConnectAgent(c *ui.Console, b config.Broker, id string, end context.CancelC
 		}
 		return nc, nil
 	}
-	c.Err.Printf("No broker can be reached at %s yet; waiting for it. Ctrl-C stops.\n", eventstream.RedactURLs(b.URLs))
+	c.Err.Printf("Cannot reach a broker at %s yet; waiting. Press Ctrl-C to stop.\n", eventstream.RedactURLs(b.URLs))
 	nc, err = nats.Connect(b.URLs, append(options, nats.RetryOnFailedConnect(true))...)
 	if err != nil {
 		return nil, config.NotConnected(b.URLs, err)
@@ -69,7 +69,7 @@ type NotThisAgentError struct {
 }
 
 func (e *NotThisAgentError) Error() string {
-	return fmt.Sprintf("the broker does not let this user be the agent %s (%v); an agent's --id is the name of its user, which has the role agent", e.id, e.err)
+	return fmt.Sprintf("the broker does not allow this user to be the agent %s (%v); give the user's name as --id, and give the user the role agent", e.id, e.err)
 }
 
 func (e *NotThisAgentError) Unwrap() error { return e.err }

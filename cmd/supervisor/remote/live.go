@@ -23,7 +23,7 @@ func Trouble(c *ui.Console, err error, since time.Time) string {
 	}
 	reason := err.Error()
 	if errors.Is(err, context.DeadlineExceeded) {
-		reason = "the supervisor takes longer than " + ui.DurationWords(c.RefreshTimeout)
+		reason = "the supervisor has not answered within " + ui.DurationWords(c.RefreshTimeout)
 	}
 	if since.IsZero() {
 		return "no answer yet: " + reason

@@ -32,7 +32,7 @@ const (
 var errStopNow = errors.New("stopped by the second interrupt")
 
 // errTooMuch ends a program that writes more than a result may have.
-var errTooMuch = fmt.Errorf("the command wrote more than %d KiB to its standard output, which is the most that a result may have", missions.MaxDataBytes>>10)
+var errTooMuch = fmt.Errorf("the command wrote more than %d KiB to standard output, the maximum size of a result", missions.MaxDataBytes>>10)
 
 // program is one run of a command for a mission.
 type program struct {
@@ -61,7 +61,7 @@ func (p *program) run(ctx context.Context) (json.RawMessage, error) {
 	}
 	if err := cmd.Start(); err != nil {
 		pipes.close()
-		return nil, fmt.Errorf("the command could not be started: %w", err)
+		return nil, fmt.Errorf("cannot start the command: %w", err)
 	}
 	stdout, stderr := newResultReader(missions.MaxDataBytes), newStderrReader(ctx, p.log)
 	pipes.begin(p.stdin, stdout.read, stderr.read)
@@ -143,10 +143,10 @@ func result(output []byte) (json.RawMessage, error) {
 	}
 	quoted, err := jsontext.AppendQuote(nil, strings.ToValidUTF8(text, "�"))
 	if err != nil {
-		return nil, agent.Permanent(fmt.Errorf("the command's output cannot be written as JSON: %w", err))
+		return nil, agent.Permanent(fmt.Errorf("cannot encode the command's output as JSON: %w", err))
 	}
 	if len(quoted) > missions.MaxDataBytes {
-		return nil, agent.Permanent(fmt.Errorf("the command's output is larger than %d KiB as a JSON string, which is the most that a result may have", missions.MaxDataBytes>>10))
+		return nil, agent.Permanent(fmt.Errorf("the command's output is larger than %d KiB as a JSON string, the maximum size of a result", missions.MaxDataBytes>>10))
 	}
 	return json.RawMessage(quoted), nil
 }
@@ -177,7 +177,7 @@ func newPipes(cmd *exec.Cmd) (*pipes, error) {
 	}
 	if err != nil {
 		p.close()
-		return nil, fmt.Errorf("the command could not be started: %w", err)
+		return nil, fmt.Errorf("cannot start the command: %w", err)
 	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, errs
 	return p, nil
