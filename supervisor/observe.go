@@ -79,9 +79,9 @@ func (s *Service) checkStream() api.StreamCheck {
 // checkDeaths reports whether the end of an agent's connection is noticed at once. It
 // is noticed eventually in any case, so the supervisor is no less healthy without this.
 func (s *Service) checkLiveness() api.Check {
-	const late = "deaths of agents are noticed when their leases end: "
+	const late = "dead agents are detected only when their leases expire: "
 	if s.cfg.Connections == nil {
-		return api.Check{Status: api.HealthOK, Message: late + "no system account of the broker was given"}
+		return api.Check{Status: api.HealthOK, Message: late + "the supervisor has no credentials for the system account of the broker"}
 	}
 	if err := s.cfg.Connections.Watching(); err != nil {
 		return api.Check{Status: api.HealthDegraded, Message: late + err.Error()}
