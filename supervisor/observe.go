@@ -36,7 +36,7 @@ func (s *Service) Health(ctx context.Context, _ api.Empty) (api.Health, error) {
 			health.Checks.Store.Message = "the store does not answer"
 		}
 	} else if health.Checks.EventStream.Waiting, err = s.waiting.Get(ctx); err != nil {
-		s.log.Warn("the outbox could not be counted", "error", err)
+		s.log.Warn("cannot count the outbox", "error", err)
 	}
 	s.emit(ctx, charter.HealthChecked{Status: health.Status, CheckedAt: now}, now)
 	return health, nil

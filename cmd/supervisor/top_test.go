@@ -225,7 +225,7 @@ func TestTopOutlivesTheBroker(t *testing.T) {
 	d.await(t, "total 77")
 	proxy.SetTarget("127.0.0.1:1")
 	proxy.Cut()
-	d.await(t, "no answer since ", ": the broker is away", "total 77")
+	d.await(t, "no answer since ", ": the broker is unavailable", "total 77")
 	proxy.SetTarget(address)
 	d.until(t, "no trouble", func(page string) bool {
 		return !strings.Contains(page, "no answer") && strings.Contains(page, "total 77")

@@ -41,7 +41,7 @@ func lockDir(dir string) (*flock.Flock, error) {
 	if !locked {
 		return nil, &startError{
 			Kind:    ErrDirLocked,
-			Message: fmt.Sprintf("another supervisor%s holds %s; stop it, or choose another directory with --data-dir", readHolder(path), dir),
+			Message: fmt.Sprintf("another supervisor%s uses %s; stop it, or choose another directory with --data-dir", readHolder(path), dir),
 		}
 	}
 	// The pid is only for the error message above, so a failure here does not fail

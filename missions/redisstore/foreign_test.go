@@ -91,10 +91,10 @@ func TestAKeyOfAnotherProgramWhileItRuns(t *testing.T) {
 	s := mustOpen(t, redisstore.Config{URL: server.URL()})
 	must(t, server.Client().Set(t.Context(), "{mc:0}:q:1:t", "foreign", 0).Err())
 	_, err := tryCreate(s, "m")
-	wantUnavailable(t, err, "what another program has written")
+	wantUnavailable(t, err, "data of another program")
 	must(t, server.Client().HSet(t.Context(), "{mc:0}:meta", "identity", "foreign").Err())
 	_, err = s.Counts(t.Context())
-	wantUnavailable(t, err, "what another program has written")
+	wantUnavailable(t, err, "data of another program")
 }
 
 func refOf(m *missions.Mission) missions.LeaseRef {

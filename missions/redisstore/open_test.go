@@ -50,21 +50,21 @@ func TestParseURLRefuses(t *testing.T) {
 	for url, want := range map[string]string{
 		"":                              "begins with none of",
 		"http://h":                      "begins with none of",
-		"redis://":                      "names no host",
+		"redis://":                      "has no host",
 		"redis://a,b":                   "several hosts",
 		"redis://h:port":                "not an address",
 		"redis://h:70000":               "not an address",
 		"redis://h/x":                   "not the number of a database",
 		"redis://h/-1":                  "not the number of a database",
-		"redis://h?prefx=a":             "parameter that there is not; there are prefix",
+		"redis://h?prefx=a":             "unknown parameter; the parameters are prefix",
 		"redis://h?prefix=a:b":          "prefix is not",
 		"redis://h?prefix=":             "prefix is not",
 		"redis://h?partitions=0":        "partitions is not",
 		"redis://h?partitions=2000":     "partitions is not",
-		"redis://h?ca=/etc/ca.pem":      "begin with rediss",
+		"redis://h?ca=/etc/ca.pem":      "begins with rediss",
 		"rediss://h?ca=/nonexistent":    "no such file",
 		"rediss://h?cert=/etc/hostname": "needed together",
-		"redis-sentinel://h":            "does not name the master",
+		"redis-sentinel://h":            "has no master",
 		"redis-cluster://h/1":           "no numbered databases",
 		"redis://u:12/secret@h":         "%2F",
 		"redis://u:12?secret@h":         "%3F",
@@ -77,8 +77,8 @@ func TestParseURLRefuses(t *testing.T) {
 		"redis-cluster://u:p@ss/secret": "no numbered databases",
 		"redis://user:secret":           "not an address",
 		"redis://secret:p@h:x":          "not an address",
-		"redis://h?secret=1":            "parameter that there is not",
-		"redis-sentinel://h/m?sentinel_password=a&secret":  "parameter that there is not",
+		"redis://h?secret=1":            "unknown parameter",
+		"redis-sentinel://h/m?sentinel_password=a&secret":  "unknown parameter",
 		"redis-sentinel://h/m?sentinel_password=a;secret":  "%3B",
 		"redis-sentinel://h/m?sentinel_password=%zzsecret": "%25",
 		"redis://u:sec%zzret@h":                            "malformed",
@@ -149,7 +149,7 @@ func TestOpenRefusesAnotherDataSet(t *testing.T) {
 		if err := server.Client().HSet(context.Background(), "{mc:0}:meta", "schema", schema).Err(); err != nil {
 			t.Fatal(err)
 		}
-		wantOpenError(t, redisstore.Config{URL: server.URL()}, want, fmt.Sprintf("schema %d, and this one knows 3", schema))
+		wantOpenError(t, redisstore.Config{URL: server.URL()}, want, fmt.Sprintf("schema %d, but this version knows schema 3", schema))
 	}
 }
 

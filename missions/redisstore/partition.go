@@ -104,10 +104,10 @@ func readMeta(p *partition, said []string) (identity string, partitions int, err
 	case err != nil:
 		return "", 0, foreign(p.meta, "is not the head of a data set")
 	case schema > schemaVersion:
-		return "", 0, fmt.Errorf("%w: schema %d, and this one knows %d; upgrade the supervisor, or choose another prefix",
+		return "", 0, fmt.Errorf("%w: it has schema %d, but this version knows schema %d; upgrade the supervisor, or choose another prefix",
 			ErrNewerSchema, schema, schemaVersion)
 	case schema < schemaVersion:
-		return "", 0, fmt.Errorf("%w: schema %d, and this one knows %d only; choose another prefix, and let the earlier version finish what is here",
+		return "", 0, fmt.Errorf("%w: it has schema %d, but this version knows schema %d; choose another prefix, and let the earlier version finish its missions",
 			ErrOlderSchema, schema, schemaVersion)
 	}
 	partitions, err = strconv.Atoi(said[3])

@@ -63,8 +63,8 @@ func checkTokens(tokens []Token) error {
 
 var tokenList = list[Token]{
 	key: "tokens", name: func(t *Token) string { return t.Name }, check: checkTokens,
-	head: "# Who may do what over HTTP. `supervisor auth token` adds to it; to take a token\n" +
-		"# back, take its entry out. Tokens stand here as SHA-256 hashes.\n",
+	head: "# Who may do what over HTTP. `supervisor auth token` adds tokens. To revoke a token,\n" +
+		"# delete its entry. Tokens are stored as SHA-256 hashes.\n",
 }
 
 // ReadTokens reads a file of tokens.

@@ -75,8 +75,8 @@ var ErrExists = errors.New("there is one already")
 // userList is a file of users.
 var userList = list[User]{
 	key: "users", name: func(u *User) string { return u.Name }, check: checkUsers,
-	head: "# Who may sign in to the broker. `supervisor auth add` adds to it; to let somebody in\n" +
-		"# no more, take the entry out. Passwords stand here as bcrypt hashes.\n",
+	head: "# Who may sign in to the broker. `supervisor auth add` adds users. To remove a user,\n" +
+		"# delete the entry. Passwords are stored as bcrypt hashes.\n",
 }
 
 // ParseUsers parses the users below `users:`.

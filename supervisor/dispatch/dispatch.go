@@ -266,7 +266,7 @@ func (d *Dispatcher) park(c *ParkedClaim, kinds []string) {
 	agentID, why := c.request.AgentID, ""
 	switch {
 	case d.parkedByAgent[agentID] >= maxParkedPerAgent:
-		why = "too many claims of this agent are waiting; it needs no more than one"
+		why = "too many claims of this agent are waiting; one is enough"
 	case len(d.parked) >= maxParked:
 		why = "too many claims are waiting; try again later"
 	}

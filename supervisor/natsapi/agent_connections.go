@@ -273,7 +273,7 @@ func (c *AgentConnections) self(ctx context.Context) (connection, error) {
 func (c *AgentConnections) ownConnection() (server string, id uint64, err error) {
 	server = c.own.ConnectedServerId()
 	if server == "" || !c.system.IsConnected() {
-		return "", 0, errors.New("the broker is away")
+		return "", 0, errors.New("the broker is unavailable")
 	}
 	id, err = c.own.GetClientID()
 	return server, id, err

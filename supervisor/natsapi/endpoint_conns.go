@@ -52,7 +52,7 @@ func openConns(main *nats.Conn, log *slog.Logger) (conns [connKinds]*conn, err e
 		nc, err := options.Connect()
 		if err != nil {
 			closeConns(conns)
-			return conns, fmt.Errorf("open a connection to the broker beside the first: %w", err)
+			return conns, fmt.Errorf("open another connection to the broker: %w", err)
 		}
 		conns[kind] = &conn{nc: nc, log: log}
 	}

@@ -71,7 +71,7 @@ type hintWire struct {
 // identity cannot be part of a subject.
 func NewPeers(nc *nats.Conn, store string, log *slog.Logger) (*Peers, error) {
 	if err := missions.CheckToken("store identity", store); err != nil {
-		return nil, fmt.Errorf("peers cannot be told of: %w", err)
+		return nil, fmt.Errorf("cannot announce this supervisor to its peers: %w", err)
 	}
 	return &Peers{
 		nc: nc, root: api.PeersSubject(store) + ".", from: uuid.NewString(), log: log,
@@ -236,7 +236,7 @@ func (p *Peers) subscribe(subject string) {
 
 func (p *Peers) unsubscribe(sub *nats.Subscription) {
 	if err := sub.Unsubscribe(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
-		p.log.Debug("a subscription could not be ended", "subject", sub.Subject, "error", err)
+		p.log.Debug("cannot end a subscription", "subject", sub.Subject, "error", err)
 	}
 }
 

@@ -153,7 +153,7 @@ func askUserInfo(ctx context.Context, nc *nats.Conn) (*userInfo, error) {
 		} `json:"data"`
 	}
 	if err := json.Unmarshal(reply.Data, &answer); err != nil {
-		return nil, fmt.Errorf("what the broker says of this user cannot be read: %w", err)
+		return nil, fmt.Errorf("cannot decode the broker's reply about this user: %w", err)
 	}
 	if answer.Data.Account == "" {
 		return nil, errors.New("the broker does not say which account this is")

@@ -41,7 +41,7 @@ type bucket struct {
 func newAttempts(now func() time.Time, log *slog.Logger) *attempts {
 	return &attempts{log: log, now: now, addresses: map[netip.Addr]*list.Element{},
 		failed: prometheus.NewCounter(prometheus.CounterOpts{Name: "missioncontrol_http_sign_ins_failed_total",
-			Help: "Requests over HTTP with a token in Authorization that is not known."})}
+			Help: "Requests over HTTP with an unknown token in Authorization."})}
 }
 
 // fail records a bad token from an address. It returns how long the address must wait

@@ -55,7 +55,7 @@ func (d frontEnd) body(w http.ResponseWriter, r *http.Request, a *admittedReques
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, tooSlow(in.pace)
 	}
-	return nil, missions.Invalid("body", "could not be read to its end")
+	return nil, missions.Invalid("body", "could not be read completely")
 }
 
 func tooSlow(p pace) error {
@@ -91,7 +91,7 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 // deadline sets the time by which more must arrive; zero for none.
 func (b *bodyReader) deadline(at time.Time) error {
 	if err := b.conn.SetReadDeadline(at); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return fmt.Errorf("the connection is gone: %w", err)
+		return fmt.Errorf("the connection was lost: %w", err)
 	}
 	return nil
 }

@@ -89,7 +89,7 @@ func healthOverHTTP(ctx context.Context, address string) (health api.Health, raw
 	defer transport.CloseIdleConnections()
 	reply, err := transport.RoundTrip(request)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = errors.New("it takes too long")
+		err = errors.New("timed out")
 	}
 	if err != nil {
 		return health, nil, fmt.Errorf("no supervisor answers over HTTP at %s: %w", address, err)

@@ -12,7 +12,7 @@ import (
 )
 
 // ErrBrokerAway means that the connection is lost and being restored.
-var ErrBrokerAway = errors.New("the broker is away")
+var ErrBrokerAway = errors.New("the broker is unavailable")
 
 // Trouble says why there are no new figures, and how old the last ones are, if there are
 // any.

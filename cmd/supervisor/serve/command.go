@@ -21,8 +21,8 @@ func Command(c *ui.Console) *cobra.Command {
 		Long: `Run a supervisor until Ctrl-C.
 
 Without --server, it runs its own broker, and without --store, it has its own database,
-both in --data-dir. You can also set every flag with an environment variable, or with a
-key in the configuration file: in lower case, with _ instead of -. A flag overrides the
+both in --data-dir. Every flag, such as --data-dir, is also an environment variable,
+SUPERVISOR_DATA_DIR, and a key in the configuration file, data_dir. A flag overrides the
 environment, and the environment overrides the file.
 
 Alert rules are a list under alerts in the configuration file. Some rules exist by
