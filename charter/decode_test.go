@@ -148,8 +148,8 @@ func TestDecodeRefusesBadMeta(t *testing.T) {
 		{`{"correlation_id":null}`, "meta.correlation_id", "must be a string, not null"},
 		{`{"traceparent":[]}`, "meta.traceparent", "must be a string, not an array"},
 		{`{"traceparent":"\udc00"}`, "meta.traceparent", "surrogate"},
-		{`{"shard":1,"shard":1}`, "meta.shard", "stands there twice"},
-		{`{"shard":1,"\u0073hard":1}`, "meta.shard", "stands there twice"},
+		{`{"shard":1,"shard":1}`, "meta.shard", "is given twice"},
+		{`{"shard":1,"\u0073hard":1}`, "meta.shard", "is given twice"},
 		{`{"\ud800":1}`, "meta", "surrogate"},
 	} {
 		_, err := charter.Decode([]byte(envelopeWith("meta", c.json)))
@@ -203,9 +203,9 @@ func TestDecodeRefusesBrokenText(t *testing.T) {
 		{"meta not UTF-8", envelopeWith("meta", "{\"a\":\"\xfe\"}"), "meta", "is not UTF-8"},
 		{"extra not UTF-8", envelopeWith("extra", "\"\xfe\""), "extra", "is not UTF-8"},
 		{"name not UTF-8", "{\"\xfe\":1}", "", "is not UTF-8"},
-		{"name twice", envelopeWith("extra", `1,"extra":1`), "extra", "stands there twice"},
-		{"id twice", envelopeWith("extra", `1,"\u0069d":1`), "id", "stands there twice"},
-		{"one of many twice", envelopeWith("extra", `1,"a1":1,"a2":1,"a3":1,"a4":1,"a5":1,"a6":1,"a7":1,"a8":1,"a9":1,"a5":1`), "a5", "stands there twice"},
+		{"name twice", envelopeWith("extra", `1,"extra":1`), "extra", "is given twice"},
+		{"id twice", envelopeWith("extra", `1,"\u0069d":1`), "id", "is given twice"},
+		{"one of many twice", envelopeWith("extra", `1,"a1":1,"a2":1,"a3":1,"a4":1,"a5":1,"a6":1,"a7":1,"a8":1,"a9":1,"a5":1`), "a5", "is given twice"},
 		{"deep payload", envelopeWith("payload", `{"a":`+nested(127)+`}`), "payload", "is nested more than 128 levels deep"},
 		{"very deep payload", envelopeWith("payload", strings.Repeat(`{"a":`, 100_000)), "payload", "is nested more than 128 levels deep"},
 		{"deep extra", envelopeWith("extra", nested(128)), "extra", "is nested more than 128 levels deep"},

@@ -41,7 +41,7 @@ func (o *object) parse(text []byte, depth int) error {
 	if _, err := r.tokens.ReadToken(); err != nil {
 		return invalid(o.path, r.notClosed(n == 0).Error())
 	}
-	if o.err != nil { // a name stands there twice
+	if o.err != nil { // a name is given twice
 		return o.err
 	}
 	if err := r.end(); err != nil {
@@ -75,7 +75,7 @@ func (o *object) parseMember(r *reader, n, depth int) error {
 	return nil
 }
 
-// add keeps the nth member. That a name stands there twice is said only when the rest
+// add keeps the nth member. That a name is given twice is said only when the rest
 // of the text is in order.
 func (o *object) add(n int, name []byte, raw jsontext.Value) {
 	i := n // most writers keep our order
@@ -94,7 +94,7 @@ func (o *object) add(n int, name []byte, raw jsontext.Value) {
 		o.rest[string(name)] = json.RawMessage(raw)
 	}
 	if seen && o.err == nil {
-		o.err = invalid(o.pathOf(clip(string(name))), "stands there twice")
+		o.err = invalid(o.pathOf(clip(string(name))), "is given twice")
 	}
 }
 

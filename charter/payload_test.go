@@ -130,7 +130,7 @@ func TestDecodePayloadRefusesBadValues(t *testing.T) {
 		{"supervisor.health_checked", `1703001234.567`, `-1`, "payload.checked_at", "not negative"},
 		{"supervisor.health_checked", `1703001234.567`, `1e999`, "payload.checked_at", "must be finite"},
 		{"supervisor.health_checked", `1703001234.567`, `"2023-12-19T15:53:54Z"`, "payload.checked_at", "must be a number, not a string"},
-		{"supervisor.health_checked", `"status"`, `"checked_at":1,"status"`, "payload.checked_at", "stands there twice"},
+		{"supervisor.health_checked", `"status"`, `"checked_at":1,"status"`, "payload.checked_at", "is given twice"},
 		{"supervisor.status_queried", `150`, `150.5`, "payload.total_missions", "must be a whole number"},
 		{"supervisor.status_queried", `150`, `-150`, "payload.total_missions", "must be a whole number"},
 		{"supervisor.status_queried", `150`, `"150"`, "payload.total_missions", "must be a number, not a string"},

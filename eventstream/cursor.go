@@ -154,7 +154,7 @@ func (c *cursor) read(ctx context.Context, handle func(Stored) error) error {
 		err := c.pass(ctx, handle)
 		switch {
 		case errors.Is(err, errStalled), errors.Is(err, errSkipped), errors.Is(err, jetstream.ErrNoHeartbeat), errors.Is(err, jetstream.ErrConsumerDeleted):
-			c.debug("reading the event stream begins anew", "after", c.seen, "error", err)
+			c.debug("restarting to read the event stream", "after", c.seen, "error", err)
 			c.wait *= 2
 		default:
 			return err

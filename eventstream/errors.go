@@ -24,7 +24,7 @@ var (
 	ErrAckTimeout = errors.New("the broker did not acknowledge in time")
 	// ErrNoStream means that nothing listens on the event's subject, so nothing was
 	// stored. The stream was deleted, or has no leader.
-	ErrNoStream = errors.New("no stream takes the event")
+	ErrNoStream = errors.New("no stream accepts the event")
 	// ErrRefused means that the broker returned an error. Nothing was stored.
 	ErrRefused = errors.New("the broker refused the event")
 	// ErrPending means that the broker is still storing an earlier copy of the

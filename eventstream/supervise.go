@@ -144,7 +144,7 @@ func (s *Stream) explain(err error) string {
 	case isTimeout(err):
 		return fmt.Sprintf("%s does not answer in time: it hangs, or JetStream has no leader", broker)
 	default:
-		return fmt.Sprintf("%s does not take events: %v", broker, err)
+		return fmt.Sprintf("%s does not accept events: %v", broker, err)
 	}
 }
 

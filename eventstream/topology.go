@@ -89,7 +89,7 @@ func (s *Stream) ensureStream(ctx context.Context, sess *session) error {
 	sess.settle(info)
 	s.warnDifferences(info.Config)
 	if !covers(info.Config.Subjects, SubjectAll) {
-		return &conflictError{fmt.Sprintf("the stream %s exists and takes %s instead of %s; add the subject to it, or remove the stream",
+		return &conflictError{fmt.Sprintf("the stream %s exists and covers %s instead of %s; add the subject to it, or delete the stream",
 			s.cfg.StreamName, strings.Join(info.Config.Subjects, ", "), SubjectAll)}
 	}
 	return quorum(info)
@@ -142,7 +142,7 @@ func (s *Stream) overlap(ctx context.Context, sess *session) error {
 	if err != nil {
 		return err
 	}
-	return &conflictError{fmt.Sprintf("the stream %s cannot be created, because %s already takes subjects of %s; take them out of it, or remove it",
+	return &conflictError{fmt.Sprintf("cannot create the stream %s, because %s already covers subjects of %s; remove these subjects from it, or delete it",
 		s.cfg.StreamName, strings.Join(names, ", "), SubjectAll)}
 }
 
@@ -234,7 +234,7 @@ func (s *Stream) warnDifferences(have jetstream.StreamConfig) {
 	}
 	s.loggedDiff = text
 	if text != "" {
-		s.log.Warn("the event stream exists with other settings; they are left as they are", "stream", have.Name, "differences", text)
+		s.log.Warn("the event stream exists with different settings, which are left unchanged", "stream", have.Name, "differences", text)
 	}
 }
 

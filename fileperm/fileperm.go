@@ -29,7 +29,7 @@ const (
 )
 
 // ErrUntrusted says that others can change a file.
-var ErrUntrusted = errors.New("others can change it")
+var ErrUntrusted = errors.New("other users can change it")
 
 // ErrNotRegular says that something is not a regular file.
 var ErrNotRegular = errors.New("it is not a regular file")
@@ -71,7 +71,7 @@ func CheckTrusted(path string) error {
 		return err
 	}
 	if info.Mode()&othersWrite != 0 {
-		return fmt.Errorf("%w: %s has the mode %#o; chmod go-w %s", ErrUntrusted, path, info.Mode().Perm(), path)
+		return fmt.Errorf("%w: %s has the mode %#o; run chmod go-w %s", ErrUntrusted, path, info.Mode().Perm(), path)
 	}
 	if !info.Mode().IsRegular() {
 		return nil // a pipe, say, which is in no directory
@@ -116,7 +116,7 @@ func checkDir(dir string, info fs.FileInfo) error {
 	if mode&fs.ModeSticky != 0 || mode&othersWrite == 0 || mode&worldWrite == 0 && groupIsOwner(info) {
 		return nil
 	}
-	return fmt.Errorf("%w: they can put another one into %s, which has the mode %#o; chmod go-w %s", ErrUntrusted, dir, mode.Perm(), dir)
+	return fmt.Errorf("%w: they can replace it in %s, which has the mode %#o; run chmod go-w %s", ErrUntrusted, dir, mode.Perm(), dir)
 }
 
 func checkOwner(path string, info fs.FileInfo) error {
@@ -124,7 +124,7 @@ func checkOwner(path string, info fs.FileInfo) error {
 	if uid == 0 || uid == self() || unmapped(uid) {
 		return nil
 	}
-	return fmt.Errorf("%w: %s belongs to the user %d, and this process runs as %d; chown it to root or to that user", ErrUntrusted, path, uid, self())
+	return fmt.Errorf("%w: %s belongs to the user %d, but this process runs as %d; run chown on it, to root or to that user", ErrUntrusted, path, uid, self())
 }
 
 // Cause returns the error of a file without the operation and the path, for messages that

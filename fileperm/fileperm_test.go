@@ -42,10 +42,10 @@ func TestWhatOthersCanChangeIsNotTrusted(t *testing.T) {
 		{0o700, 0o600, ""},
 		{0o755, 0o644, ""},
 		{0o755, 0o440, ""},
-		{0o755, 0o620, "has the mode 0620; chmod go-w"},
-		{0o755, 0o602, "has the mode 0602; chmod go-w"},
-		{0o757, 0o600, "they can put another one into"},
-		{0o777, 0o600, "they can put another one into"},
+		{0o755, 0o620, "has the mode 0620; run chmod go-w"},
+		{0o755, 0o602, "has the mode 0602; run chmod go-w"},
+		{0o757, 0o600, "they can replace it in"},
+		{0o777, 0o600, "they can replace it in"},
 		{0o777 | fs.ModeSticky, 0o600, ""},
 	} {
 		file := place(t, c.dir, c.file)

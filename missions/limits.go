@@ -39,7 +39,7 @@ func CheckText(field, s string, most int) error {
 	}
 	for _, r := range s {
 		if r == 0 {
-			return Invalid(field, "holds a NUL character")
+			return Invalid(field, "contains a NUL character")
 		}
 	}
 	if !utf8.ValidString(s) {
@@ -58,7 +58,7 @@ func CheckLine(field, s string, mostChars int) error {
 	}
 	for _, r := range s {
 		if r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return Invalid(field, "holds a control character")
+			return Invalid(field, "contains a control character")
 		}
 	}
 	return nil

@@ -20,7 +20,7 @@ func CheckToken(field, s string) error {
 	}
 	for i := range len(s) {
 		if c := s[i]; !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-') {
-			return Invalid(field, "may hold only letters, digits, _ and -")
+			return Invalid(field, "may contain only letters, digits, _ and -")
 		}
 	}
 	return nil

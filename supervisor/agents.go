@@ -180,7 +180,7 @@ func finishEach[T any](ctx context.Context, s *Service, single T, batch []T,
 	case len(batch) > missions.MaxBatch:
 		return api.FinishReply{}, missions.TooLarge("results", "has more than %d entries", missions.MaxBatch)
 	case !reflect.ValueOf(single).IsZero():
-		return api.FinishReply{}, missions.Invalid("results", "cannot stand beside the fields of a single mission")
+		return api.FinishReply{}, missions.Invalid("results", "cannot be combined with the fields of a single mission")
 	}
 	results, err := finishBatch(ctx, s, batch, parse)
 	return api.FinishReply{Results: results}, err

@@ -23,7 +23,7 @@ func (s *Service) runAlerts(ctx context.Context) {
 	for {
 		err := s.lookAtAlerts(ctx)
 		if err != nil && ctx.Err() == nil && !failing {
-			s.log.Error("the alert rules could not be looked at; trying again", "error", err)
+			s.log.Error("cannot evaluate the alert rules; trying again", "error", err)
 		}
 		failing = err != nil
 		select {
@@ -199,7 +199,7 @@ func (s *Service) AlertStates(ctx context.Context) (map[string]missions.AlertSta
 // checkAlerts validates the alert settings of a configuration.
 func (cfg Config) checkAlerts() error {
 	if cfg.AlertInterval < 10*time.Millisecond || cfg.AlertInterval > missions.AlertCheckEvery {
-		return errors.New("alert rules are looked at every 10 ms to 20 s")
+		return errors.New("the interval for alert rules must be between 10 ms and 20 s")
 	}
 	return alerts.ValidateAll(cfg.Alerts)
 }

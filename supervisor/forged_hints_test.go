@@ -154,7 +154,7 @@ func TestForgedAnswersToTheQuestionWhoIsThere(t *testing.T) {
 		body, want string
 		times      int
 	}{
-		"another store":        {`{"store":"other","host":"h","pid":1}`, `the one on "h" with pid 1;`, 1},
+		"a different store":    {`{"store":"other","host":"h","pid":1}`, `the one on "h" with pid 1;`, 1},
 		"a host with commands": {`{"store":"other","host":"h\n\u001b[2Jred","pid":-1}`, `the one on "h\n\x1b[2Jred" with pid -1;`, 1},
 		"a host without end":   {`{"store":"other","host":"` + strings.Repeat("h", 100_000) + `"}`, strings.Repeat("h", 253) + `" with pid 0;`, 1},
 		"a store that is none": {`{"store":"a store\n"}`, "", 1},

@@ -152,7 +152,7 @@ func (d *liveness) decide(ctx context.Context, due map[string]candidate) {
 	}
 	connected, err := d.connections.Connected(ctx, agents)
 	if err != nil {
-		d.unanswered("the brokers do not say who is connected", err)
+		d.unanswered("the brokers do not report who is connected", err)
 		return
 	}
 	// The clock is read after the store's time, so that the time computed from it is
@@ -160,7 +160,7 @@ func (d *liveness) decide(ctx context.Context, due map[string]candidate) {
 	clock, err := d.now(ctx)
 	asked := time.Now()
 	if err != nil {
-		d.unanswered("the store does not tell the time", err)
+		d.unanswered("the store does not report the time", err)
 		return
 	}
 	d.failing = false
@@ -168,7 +168,7 @@ func (d *liveness) decide(ctx context.Context, due map[string]candidate) {
 		if !connected[agentID] {
 			since := clock.Add(-asked.Sub(s.ended) + d.grace/onItsWay)
 			if err := d.take(ctx, agentID, since); err != nil && !errors.Is(err, missions.ErrNotFound) {
-				d.unanswered("the store did not take it offline", err)
+				d.unanswered("the store did not mark it offline", err)
 				continue
 			}
 		}
@@ -178,7 +178,7 @@ func (d *liveness) decide(ctx context.Context, due map[string]candidate) {
 
 func (d *liveness) unanswered(what string, err error) {
 	if !d.failing && !errors.Is(err, context.Canceled) {
-		d.log.Warn("an agent's connection has ended, and it cannot be decided yet whether it lives", "because", what, "error", err)
+		d.log.Warn("an agent's connection ended, and it is not clear yet whether the agent is alive", "because", what, "error", err)
 	}
 	d.failing = true
 }

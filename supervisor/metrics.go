@@ -32,7 +32,7 @@ type Metrics struct {
 }
 
 var brokerRefusedDesc = prometheus.NewDesc("missioncontrol_broker_refused_total",
-	"What the embedded broker has refused its clients, by kind.", []string{"kind"}, nil)
+	"What the embedded broker refused its clients, by kind.", []string{"kind"}, nil)
 
 // Bucket limits for clients that do not read native histograms.
 var (
@@ -61,13 +61,13 @@ func newMetrics(version string) *Metrics {
 	counter := func(name, help string) prometheus.CounterOpts { return prometheus.CounterOpts{Name: name, Help: help} }
 	m := &Metrics{
 		stepSeconds: prometheus.NewHistogramVec(histogram("missioncontrol_store_step_duration_seconds",
-			"How long steps of the store took, the wait for their turn included.", shortTimes), []string{"step"}),
+			"Duration of store operations, including the time in the queue.", shortTimes), []string{"step"}),
 		stepErrors: prometheus.NewCounterVec(counter("missioncontrol_store_step_errors_total",
-			"Steps of the store that failed as a whole."), []string{"step"}),
+			"Store operations that failed as a whole."), []string{"step"}),
 		queueSeconds: prometheus.NewHistogram(histogram("missioncontrol_mission_queue_duration_seconds",
 			"From a mission's creation, or its not_before, to its first claim at this supervisor.", longTimes)),
 		runSeconds: prometheus.NewHistogramVec(histogram("missioncontrol_mission_run_duration_seconds",
-			"Run times of attempts that ended a mission, told to this supervisor.", longTimes), []string{"outcome"}),
+			"Run times of attempts that ended a mission, as reported to this supervisor.", longTimes), []string{"outcome"}),
 		created: prometheus.NewCounter(counter("missioncontrol_missions_created_total",
 			"Missions created, as relayed to the event stream by this supervisor.")),
 		finished: prometheus.NewCounterVec(counter("missioncontrol_missions_finished_total",

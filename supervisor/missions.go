@@ -43,7 +43,7 @@ func batchOnly(single api.MissionSpec, n int) error {
 	case n > missions.MaxBatch:
 		return missions.TooLarge("missions", "has more than %d entries", missions.MaxBatch)
 	case !reflect.ValueOf(single).IsZero():
-		return missions.Invalid("missions", "cannot stand beside the fields of a single mission")
+		return missions.Invalid("missions", "cannot be combined with the fields of a single mission")
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func (n *notifier) run(ctx context.Context) {
 			return
 		case err != nil:
 			if attempt == 1 {
-				n.log.Warn("the alert webhook cannot be told; trying again", "error", err)
+				n.log.Warn("cannot notify the alert webhook; trying again", "error", err)
 			}
 			n.wait(ctx, nil, n.backoff.Delay(attempt, rand.Float64()))
 			attempt++
@@ -110,7 +110,7 @@ func (n *notifier) publish(ctx context.Context, event *charter.Event) error {
 	}
 	err = n.webhook.Send(ctx, event.ID.String(), now, body)
 	if err != nil && ctx.Err() == nil && now.Sub(event.Timestamp) > noticeAge {
-		n.log.Error("the alert webhook could not be told for a day; given up", "event", event.ID, "error", err)
+		n.log.Error("cannot notify the alert webhook for a day; giving up", "event", event.ID, "error", err)
 		return nil
 	}
 	return err

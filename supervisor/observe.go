@@ -38,7 +38,7 @@ func (s *Service) Health(ctx context.Context, _ api.Empty) (api.Health, error) {
 			health.Checks.Store.Message = "the store does not answer"
 		}
 	} else if health.Checks.EventStream.Waiting, err = s.waiting.Get(ctx); err != nil {
-		s.log.Warn("the outbox could not be counted", "error", err)
+		s.log.Warn("cannot count the outbox", "error", err)
 	}
 	if problem := s.writes.problem(); problem != "" && health.Checks.Store.Status == api.HealthOK {
 		health.Status = api.HealthError
@@ -96,9 +96,9 @@ func (s *Service) streamState() string {
 // checkDeaths reports whether the end of an agent's connection is noticed at once. It
 // is noticed eventually in any case, so the supervisor is no less healthy without this.
 func (s *Service) checkLiveness() api.Check {
-	const late = "deaths of agents are noticed when their leases end: "
+	const late = "dead agents are detected only when their leases expire: "
 	if s.cfg.Connections == nil {
-		return api.Check{Status: api.HealthOK, Message: late + "no system account of the broker was given"}
+		return api.Check{Status: api.HealthOK, Message: late + "the supervisor has no credentials for the system account of the broker"}
 	}
 	if err := s.cfg.Connections.Watching(); errors.Is(err, ErrStarting) {
 		return api.Check{Status: api.HealthOK, Message: late + err.Error()}

@@ -127,7 +127,7 @@ func (q *queries) read(ctx context.Context) {
 	}()
 	end, err := q.stream.End(ctx)
 	if err != nil {
-		q.log.Debug("who asks for the status cannot be read", "error", err)
+		q.log.Debug("cannot read who requests the status", "error", err)
 		return
 	}
 	err = q.stream.Consume(ctx, eventstream.ConsumerConfig{
@@ -136,7 +136,7 @@ func (q *queries) read(ctx context.Context) {
 		OnStatus: q.onStatus,
 	}, func(_ context.Context, d eventstream.Delivery) error { q.add(&d); return nil })
 	if ctx.Err() == nil && !errors.Is(err, eventstream.ErrClosed) {
-		q.log.Warn("who asks for the status cannot be read", "error", err)
+		q.log.Warn("cannot read who requests the status", "error", err)
 		q.refuse(err.Error())
 		q.catch()
 	}

@@ -28,7 +28,7 @@ func (s *Service) reap(ctx context.Context) time.Time {
 		result, err := s.cfg.Store.Due(ctx, dueBatch)
 		if err != nil {
 			if ctx.Err() == nil {
-				s.log.Error("what was due could not be done; trying again", "error", err)
+				s.log.Error("cannot process scheduled work; trying again", "error", err)
 			}
 			return time.Now().Add(s.cfg.lookAgain)
 		}
@@ -68,7 +68,7 @@ func (s *Service) runRetention(ctx context.Context) {
 	for {
 		deleted, err := s.cfg.Store.Retain(ctx, s.cfg.Retention, batch)
 		if err != nil && ctx.Err() == nil {
-			s.log.Error("old missions could not be deleted; trying again", "error", err)
+			s.log.Error("cannot delete old missions; trying again", "error", err)
 		}
 		if err == nil && deleted == batch {
 			continue

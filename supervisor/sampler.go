@@ -12,7 +12,7 @@ func (s *Service) runSampler(ctx context.Context) {
 	for {
 		at, err := s.cfg.Store.Sample(ctx)
 		if err != nil && ctx.Err() == nil && !failing {
-			s.log.Error("the statistics could not be sampled; trying again", "error", err)
+			s.log.Error("cannot sample the statistics; trying again", "error", err)
 		}
 		failing = err != nil
 		wait := s.cfg.lookAgain

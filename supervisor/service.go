@@ -133,11 +133,11 @@ func (cfg Config) Validate() error {
 	case cfg.Leadership < 10*time.Millisecond:
 		return fmt.Errorf("a leadership of %s is too short", cfg.Leadership)
 	case cfg.SyncInterval < 0:
-		return fmt.Errorf("a sync interval of %s is none", cfg.SyncInterval)
+		return fmt.Errorf("a sync interval of %s is not valid", cfg.SyncInterval)
 	case cfg.Grace < time.Millisecond:
 		return fmt.Errorf("a grace time of %s is too short", cfg.Grace)
 	case cfg.Heartbeat < 10*time.Millisecond:
-		return fmt.Errorf("a heartbeat every %s is too often", cfg.Heartbeat)
+		return fmt.Errorf("a heartbeat interval of %s is too short", cfg.Heartbeat)
 	case cfg.Lease < 2*cfg.Heartbeat:
 		return fmt.Errorf("a lease of %s does not outlast two heartbeats of %s", cfg.Lease, cfg.Heartbeat)
 	case cfg.Retention < time.Second:

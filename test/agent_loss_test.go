@@ -75,7 +75,7 @@ func TestAKilledAgentIsNoticedByItsLease(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := externalWard(t, 1, append([]string{"--lease", "1s", "--heartbeat", "300ms"}, credentials...)...)
-			w.awaitHealth("leases", func(check api.Check) bool { return strings.Contains(check.Message, "when their leases end") })
+			w.awaitHealth("leases", func(check api.Check) bool { return strings.Contains(check.Message, "when their leases expire") })
 			w.runAgent("mayfly").kill()
 			if m, reason := w.inherit("mayfly"); !byItsLease(reason) || m.Attempt != 2 {
 				t.Fatalf("attempt %d, because %q", m.Attempt, reason)
@@ -85,7 +85,7 @@ func TestAKilledAgentIsNoticedByItsLease(t *testing.T) {
 }
 
 func byItsLease(reason string) bool {
-	return strings.Contains(reason, "ended without a heartbeat") || strings.Contains(reason, "no heartbeat for")
+	return strings.Contains(reason, "expired without a heartbeat") || strings.Contains(reason, "no heartbeat for")
 }
 
 // An ended connection is not a death if the agent has another one, reconnects, or

@@ -75,7 +75,7 @@ func guardExternal(t *testing.T, kind ...string) *guarded {
 			args = append(args, "--nkey")
 		}
 		output := auth(t, args...)
-		if nkey("--jwt") != strings.Contains(output, "the broker knows of it") {
+		if nkey("--jwt") != strings.Contains(output, "the broker needs no change") {
 			t.Errorf("auth add said %q", output)
 		}
 	}

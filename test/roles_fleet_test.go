@@ -36,7 +36,7 @@ func TestAFleetWithRoles(t *testing.T) {
 			// No user can act as another agent than the one in its credentials.
 			for _, who := range []string{"w1", "operator", "viewer"} {
 				_, stderr, code := g.command(who, "agent", "run", "--id", "w2", "--type", "x", "--", "cat")
-				if code != 1 || !strings.Contains(stderr, "the broker does not let this user be the agent w2") {
+				if code != 1 || !strings.Contains(stderr, "the broker does not allow this user to be the agent w2") {
 					t.Errorf("%s as the agent w2: exit code %d, %s", who, code, stderr)
 				}
 			}

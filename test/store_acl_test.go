@@ -31,7 +31,7 @@ func TestARunningSupervisorIsDeniedItsStore(t *testing.T) {
 	p := start(t, t.TempDir(), "--store", "redis://mc:PASSWORD@"+server.Addr)
 	c := p.client()
 	must(t, admin.Do(t.Context(), "ACL", "SETUSER", "mc", "-@write").Err())
-	if _, _, err := c.Create(t.Context(), api.MissionSpec{ID: "m", Name: "m"}); err == nil || !strings.Contains(err.Error(), "allowed what it needs") {
+	if _, _, err := c.Create(t.Context(), api.MissionSpec{ID: "m", Name: "m"}); err == nil || !strings.Contains(err.Error(), "a permission") {
 		t.Errorf("a mission that cannot be stored: %v", err)
 	}
 	health, err := c.Health(t.Context())

@@ -120,8 +120,8 @@ esac`)
 		{"one", "exit status 4: only line"},
 		{"quiet", "exit status 75"},
 		{"signal", "signal: killed"},
-		{"flood", "the command wrote more than 512 KiB to its standard output, which is the most that a result may have"},
-		{"inflated", "the command's output is larger than 512 KiB as a JSON string, which is the most that a result may have"},
+		{"flood", "the command wrote more than 512 KiB to standard output, the maximum size of a result"},
+		{"inflated", "the command's output is larger than 512 KiB as a JSON string, the maximum size of a result"},
 	} {
 		spec := api.MissionSpec{ID: want.id}
 		if want.id == "flood" || want.id == "inflated" {
@@ -262,7 +262,7 @@ func TestAgentDrainsOnCtrlC(t *testing.T) {
 	gate, err := os.OpenFile(path, os.O_WRONLY, 0) // waits for the script
 	must(t, err)
 	c.interrupt()
-	c.err.await(t, "Stopping: programs that run may finish within 30 seconds; Ctrl-C again stops them at once.\n", 1)
+	c.err.await(t, "Stopping: running programs have 30 seconds to finish. Press Ctrl-C again to stop them at once.\n", 1)
 	_, err = gate.WriteString("go\n")
 	must(t, err)
 	must(t, gate.Close())
@@ -316,7 +316,7 @@ func TestAgentWaitsForItsBroker(t *testing.T) {
 	address := listener.Addr().String()
 	must(t, listener.Close())
 	c := newCall(nil).start(t, "agent", "run", "--type", "t", "-s", "nats://"+address, "--", "echo", "1")
-	c.err.await(t, "No broker can be reached at nats://"+address+" yet; waiting for it. Ctrl-C stops.\n", 1)
+	c.err.await(t, "Cannot reach a broker at nats://"+address+" yet; waiting. Press Ctrl-C to stop.\n", 1)
 	b := startTestbed(t, config.Config{Listen: address, HTTP: "off", DataDir: t.TempDir(),
 		Lease: 5 * time.Second, Heartbeat: 500 * time.Millisecond, Retention: time.Hour, OutboxLimit: 10_000, Replicas: 1})
 	b.create(t, api.MissionSpec{ID: "m1"})

@@ -160,7 +160,7 @@ func TestAuthInit(t *testing.T) {
 			t.Errorf("%s: the files are\n%v, want\n%v", name, got, c.files)
 		}
 		code, _, stderr := authRun(t, append([]string{"init", "--dir", dir}, c.args...)...)
-		if code != 1 || !strings.Contains(stderr, "is not empty, and nothing is overwritten; name another directory with --dir") {
+		if code != 1 || !strings.Contains(stderr, "is not empty, and nothing is overwritten; choose another directory with --dir") {
 			t.Errorf("%s: the second init: %d %s", name, code, stderr)
 		}
 	}
@@ -201,20 +201,20 @@ func TestAuthRefusesBadInput(t *testing.T) {
 		args []string
 	}{
 		{2, "ROLE", []string{"add", "boss", "mary", "--users", file("users.yaml")}},
-		{2, `the name "mary.x" has to be 1 to 64 of A-Z a-z 0-9 _ -`, []string{"add", "viewer", "mary.x", "--users", file("users.yaml")}},
-		{2, `the name "../../etc/x" has to be`, []string{"add", "viewer", "../../etc/x", "--users", file("users.yaml")}},
-		{2, `the name "*" has to be`, []string{"add", "agent", "*", "--users", file("users.yaml")}},
-		{2, `the name ">" has to be`, []string{"add", "agent", ">", "--users", file("users.yaml")}},
+		{2, `the name "mary.x" must be 1 to 64 of A-Z a-z 0-9 _ -`, []string{"add", "viewer", "mary.x", "--users", file("users.yaml")}},
+		{2, `the name "../../etc/x" must be`, []string{"add", "viewer", "../../etc/x", "--users", file("users.yaml")}},
+		{2, `the name "*" must be`, []string{"add", "agent", "*", "--users", file("users.yaml")}},
+		{2, `the name ">" must be`, []string{"add", "agent", ">", "--users", file("users.yaml")}},
 		{2, "the name", []string{"add", "viewer", strings.Repeat("x", 65), "--users", file("users.yaml")}},
 		{2, "a ROLE and a NAME", []string{"add", "viewer"}},
-		{2, "the embedded broker is its supervisor's own", []string{"add", "system", "s", "--users", file("users.yaml")}},
-		{2, "--dir and --users are two places", []string{"add", "viewer", "mary", "--users", file("users.yaml"), "--dir", dir}},
+		{2, "the embedded broker has no user with the role", []string{"add", "system", "s", "--users", file("users.yaml")}},
+		{2, "--dir and --users are alternatives", []string{"add", "viewer", "mary", "--users", file("users.yaml"), "--dir", dir}},
 		{1, "there is one already", []string{"add", "viewer", "taken", "--users", file("users.yaml")}},
 		{1, "supervisor auth init --dir", []string{"add", "viewer", "mary", "--dir", file("nowhere")}},
 		{1, "nothing was added", []string{"add", "viewer", "mary", "--users", file("inline.yaml")}},
-		{1, "is not what can stand there", []string{"add", "viewer", "mary", "--users", file("broken.yaml")}},
+		{1, "has an unexpected value", []string{"add", "viewer", "mary", "--users", file("broken.yaml")}},
 		{1, "cannot be written", []string{"add", "viewer", "mary", "--users", file("nowhere/users.yaml")}},
-		{2, "--nkey and --jwt are two ways to sign in", []string{"init", "--dir", file("x"), "--nkey", "--jwt"}},
+		{2, "--nkey and --jwt are alternatives", []string{"init", "--dir", file("x"), "--nkey", "--jwt"}},
 		{2, "ROLE", []string{"token", "agent", "ci", "--tokens", file("tokens.yaml")}},
 		{2, "--tokens is required", []string{"token", "viewer", "ci"}},
 		{1, "cannot be read", []string{"render", "--dir", file("nowhere")}},

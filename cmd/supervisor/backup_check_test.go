@@ -211,8 +211,8 @@ func TestRestoreChecksWhatItReads(t *testing.T) {
 		"no name":                     {renamed(""), "a backup has no such name"},
 		"a name with a control":       {renamed("a\x1b[2J"), "a backup has no such name"},
 		"a name twice":                {func(t *testing.T, dir string) { t.Helper(); edit(t, dir, `"EVENTS": {`, `"EVENTS": {}, "EVENTS": {`) }, "duplicate"},
-		"no size":                     {func(t *testing.T, dir string) { t.Helper(); edit(t, dir, `"store_bytes"`, `"other_bytes"`) }, "another size"},
-		"the first format":            {func(t *testing.T, dir string) { t.Helper(); edit(t, dir, `"format": 2`, `"format": 1`) }, "has the format 1, and this program knows 2"},
+		"no size":                     {func(t *testing.T, dir string) { t.Helper(); edit(t, dir, `"store_bytes"`, `"other_bytes"`) }, "its size differs"},
+		"the first format":            {func(t *testing.T, dir string) { t.Helper(); edit(t, dir, `"format": 2`, `"format": 1`) }, "has format 1, but this version reads format 2"},
 		"a manifest that is a link":   {inPlaceOf(manifestName, link), "it is not a regular file"},
 		"a manifest that is a pipe":   {inPlaceOf(manifestName, pipe), "it is not a regular file"},
 		"a store that is a link":      {inPlaceOf(config.StoreFileName, link), "missions.db: it is not a regular file"},
@@ -224,27 +224,27 @@ func TestRestoreChecksWhatItReads(t *testing.T) {
 		"a store that is longer": {func(t *testing.T, dir string) {
 			t.Helper()
 			must(t, os.Truncate(filepath.Join(dir, config.StoreFileName), much))
-		}, "another size"},
+		}, "its size differs"},
 		"a store that is shorter": {func(t *testing.T, dir string) {
 			t.Helper()
 			must(t, os.Truncate(filepath.Join(dir, config.StoreFileName), 4096))
-		}, "another size"},
+		}, "its size differs"},
 		"a stream that is longer": {func(t *testing.T, dir string) {
 			t.Helper()
 			must(t, os.Truncate(filepath.Join(dir, snapshot), much))
-		}, "another size"},
-		"a stream that is no snapshot": {replaceSnapshot(0, func(*testing.T) []byte { return []byte("text") }), "its content is not what the manifest says"},
+		}, "its size differs"},
+		"a stream that is no snapshot": {replaceSnapshot(0, func(*testing.T) []byte { return []byte("text") }), "its content differs from the manifest"},
 		"a tar that is a bomb": {replaceSnapshot(0, func(t *testing.T) []byte { return snapshotOf(t, reg("msgs/1.blk", much)) }),
-			"bytes when it is decompressed"},
+			"bytes after decompression"},
 		"an archive that is a bomb": {replaceSnapshot(0, func(t *testing.T) []byte { return archiveOf(t, much) }),
-			"bytes when it is decompressed"},
+			"bytes after decompression"},
 		"a sparse file":            {replaceSnapshot(4096, sparse), `"bomb" is larger than the content`},
-		"a stream with less in it": {replaceSnapshot(4096, func(t *testing.T) []byte { return snapshotOf(t) }), "bytes when it is decompressed, and not"},
+		"a stream with less in it": {replaceSnapshot(4096, func(t *testing.T) []byte { return snapshotOf(t) }), "bytes after decompression instead of"},
 		"a file that leads out":    {replaceSnapshot(4096, func(t *testing.T) []byte { return snapshotOf(t, reg("../../x", 1)) }), `"../../x": a backup has no such name`},
 		"a link in a stream": {replaceSnapshot(4096, func(t *testing.T) []byte {
 			return snapshotOf(t, &tar.Header{Typeflag: tar.TypeSymlink, Name: "meta.inf", Linkname: "/etc/passwd"})
 		}), `"meta.inf": it is not a regular file`},
-		"a file twice": {replaceSnapshot(4096, func(t *testing.T) []byte { return snapshotOf(t, reg("a", 1), reg("a", 1)) }), `"a" stands in it twice`},
+		"a file twice": {replaceSnapshot(4096, func(t *testing.T) []byte { return snapshotOf(t, reg("a", 1), reg("a", 1)) }), `"a" is in it twice`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -34,25 +34,25 @@ func TestMistakesInWhatIsTypedAreOneLineAndExitCode2(t *testing.T) {
 		`flag needs an argument: --server; see supervisor status --help`:                                     {"status", "--server"},
 		`status takes no arguments, but was given "x"; see supervisor status --help`:                         {"status", "x"},
 		`missions get needs the ID of a mission; see supervisor missions get --help`:                         {"missions", "get"},
-		`missions get takes the ID of a mission, and not "b" besides; see supervisor missions get --help`:    {"missions", "get", "a", "b"},
-		`"a.b" is not a mission's id: it may hold only letters, digits, _ and -`:                             {"missions", "get", "a.b", "-s", "nats://127.0.0.1:1"},
+		`missions get takes the ID of a mission, but not also "b"; see supervisor missions get --help`:       {"missions", "get", "a", "b"},
+		`"a.b" is not a mission ID: it may contain only letters, digits, _ and -`:                            {"missions", "get", "a.b", "-s", "nats://127.0.0.1:1"},
 		`missions create needs the NAME of a mission, or --file FILE; see supervisor missions create --help`: {"missions", "create"},
 		`--priority must be one of LOW, NORMAL, HIGH, CRITICAL`:                                              {"missions", "create", "n", "--priority", "urgent"},
 		`--data must be a JSON object`:                                                                       {"missions", "create", "n", "--data", "[1]"},
-		`--role and --agent exclude each other: an agent's role is agent`:                                    {"doctor", "--role", "viewer", "--agent", "a"},
+		`--role and --agent are alternatives: an agent's role is always agent`:                               {"doctor", "--role", "viewer", "--agent", "a"},
 		`--limit: "x" is not a whole number`:                                                                 {"agents", "--limit", "x"},
 		`--watch: "perhaps" is not true or false`:                                                            {"status", "--watch=perhaps"},
 		`--data is not valid JSON: it ends too early`:                                                        {"missions", "create", "n", "--data", "{"},
 		`--data is not valid JSON: invalid character 'o' in literal null (expecting 'u') at byte 2`:          {"missions", "create", "n", "--data", "notjson"},
 		`--data is not valid JSON: invalid character '{' after top-level value at byte 4`:                    {"missions", "create", "n", "--data", "{} {}"},
 		`--data is not valid JSON: "b" is given twice`:                                                       {"missions", "create", "n", "--data", `{"x":{"b":1,"b":2}}`},
-		`--data is empty; give it JSON, @FILE, or - for the standard input, or leave it out`:                 {"missions", "create", "n", "--data", ""},
-		`--wait-timeout bounds --wait, which is not given`:                                                   {"missions", "create", "n", "--wait-timeout", "1m"},
+		`--data is empty; give JSON, @FILE, or - for standard input, or omit it`:                             {"missions", "create", "n", "--data", ""},
+		`--wait-timeout needs --wait`:                                                                        {"missions", "create", "n", "--wait-timeout", "1m"},
 		`--wait-timeout: 0s is not between 1 millisecond and 365 days`:                                       {"missions", "create", "n", "--wait", "--wait-timeout", "0s"},
 		`--timeout: "soon" is not a duration like 30s, 10m or 7d`:                                            {"missions", "wait", "m1", "--timeout", "soon"},
 		`--retention: 1ms is not between 1 second and 36,500 days`:                                           {"serve", "--retention", "1ms"},
-		`the command ./none cannot be run: no such file or directory`:                                        {"agent", "run", "--type", "t", "--", "./none"},
-		`--data: /does/not/exist cannot be read: no such file or directory`:                                  {"missions", "create", "n", "--data", "@/does/not/exist"},
+		`cannot run the command ./none: no such file or directory`:                                           {"agent", "run", "--type", "t", "--", "./none"},
+		`--data: cannot read /does/not/exist: no such file or directory`:                                     {"missions", "create", "n", "--data", "@/does/not/exist"},
 		`--data: the standard input is empty`:                                                                {"missions", "create", "n", "--data", "-"},
 		`--max-attempts must be between 1 and 1000`:                                                          {"missions", "create", "n", "--max-attempts", "0"},
 		`--timeout: "30" is not a duration like 30s, 10m or 7d`:                                              {"missions", "create", "n", "--timeout", "30"},
@@ -60,25 +60,25 @@ func TestMistakesInWhatIsTypedAreOneLineAndExitCode2(t *testing.T) {
 		`--stall: "soon" is not a duration like 30s, 10m or 7d`:                                              {"missions", "create", "n", "--stall", "soon"},
 		`--stall: 1000d is not between 1 microsecond and 366 days`:                                           {"missions", "create", "n", "--stall", "1000d"},
 		`--deadline: "soon" is neither a duration like 10m nor a time like 2026-01-31T15:04:05Z`:             {"missions", "create", "n", "--deadline", "soon"},
-		`--tag may hold only letters, digits, _ and -`:                                                       {"missions", "create", "n", "--tag", "a b"},
+		`--tag may contain only letters, digits, _ and -`:                                                    {"missions", "create", "n", "--tag", "a b"},
 		`the name is required`: {"missions", "create", ""},
-		`--file has missions with names of their own; it cannot stand beside the name "n"`:           {"missions", "create", "n", "--file", "f"},
-		`--wait cannot stand beside --file, whose lines say it for each mission`:                     {"missions", "create", "--file", "f", "--wait"},
-		`agent run needs a COMMAND to run, after --; see supervisor agent run --help`:                {"agent", "run", "--type", "t"},
-		`--type is required: the missions to work on; missions that name none have the type default`: {"agent", "run", "--", "cat"},
-		`the command no-such-command cannot be run: executable file not found in $PATH`:              {"agent", "run", "--type", "t", "--", "no-such-command"},
-		`--id may hold only letters, digits, _ and -`:                                                {"agent", "run", "--type", "t", "--id", "a.b", "--", "cat"},
-		`--type may hold only letters, digits, _ and -`:                                              {"agent", "run", "--type", "a.b", "--", "cat"},
-		`--concurrency must be between 1 and 1000`:                                                   {"agent", "run", "--type", "t", "--concurrency", "0", "--", "cat"},
-		`--drain: "x" is not a duration like 30s, 10m or 7d`:                                         {"agent", "run", "--type", "t", "--drain", "x", "--", "cat"},
-		`--listen: "4222" is not an address like 127.0.0.1:4222`:                                     {"--listen", "4222"},
-		`--store: "file" is not a store; write sqlite:PATH, or redis://HOST`:                         {"serve", "--store", "file"},
-		`--store: "Redis://…" is not a store; write sqlite:PATH, or redis://HOST`:                    {"serve", "--store", "Redis://h?sentinel_password=geheim"},
-		`--creds is for an external broker, and none is named; add --server URL or --context NAME`:   {"--creds", "cli_test.go"},
-		`there is no command "nosuch"; see supervisor completion --help`:                             {"completion", "nosuch"},
-		`completion needs a command: bash, fish, powershell, zsh`:                                    {"completion"},
-		`man needs the DIR to write to; see supervisor man --help`:                                   {"man"},
-		`serve takes no arguments, but was given "now"; see supervisor serve --help`:                 {"serve", "now"},
+		`--file contains the names of its missions; omit the name "n"`:                                               {"missions", "create", "n", "--file", "f"},
+		`--wait cannot be combined with --file`:                                                                      {"missions", "create", "--file", "f", "--wait"},
+		`agent run needs a COMMAND to run, after --; see supervisor agent run --help`:                                {"agent", "run", "--type", "t"},
+		`--type is required: the type of missions to work on; missions created without a type have the type default`: {"agent", "run", "--", "cat"},
+		`cannot run the command no-such-command: executable file not found in $PATH`:                                 {"agent", "run", "--type", "t", "--", "no-such-command"},
+		`--id may contain only letters, digits, _ and -`:                                                             {"agent", "run", "--type", "t", "--id", "a.b", "--", "cat"},
+		`--type may contain only letters, digits, _ and -`:                                                           {"agent", "run", "--type", "a.b", "--", "cat"},
+		`--concurrency must be between 1 and 1000`:                                                                   {"agent", "run", "--type", "t", "--concurrency", "0", "--", "cat"},
+		`--drain: "x" is not a duration like 30s, 10m or 7d`:                                                         {"agent", "run", "--type", "t", "--drain", "x", "--", "cat"},
+		`--listen: "4222" is not an address like 127.0.0.1:4222`:                                                     {"--listen", "4222"},
+		`--store: "file" is not a store; write sqlite:PATH, or redis://HOST`:                                         {"serve", "--store", "file"},
+		`--store: "Redis://…" is not a store; write sqlite:PATH, or redis://HOST`:                                    {"serve", "--store", "Redis://h?sentinel_password=geheim"},
+		`--creds is for an external broker; add --server URL or --context NAME`:                                      {"--creds", "cli_test.go"},
+		`there is no command "nosuch"; see supervisor completion --help`:                                             {"completion", "nosuch"},
+		`completion needs a command: bash, fish, powershell, zsh`:                                                    {"completion"},
+		`man needs the DIR to write to; see supervisor man --help`:                                                   {"man"},
+		`serve takes no arguments, but was given "now"; see supervisor serve --help`:                                 {"serve", "now"},
 	} {
 		code, stdout, stderr := runIn(t, nil, args...)
 		if code != 2 || stderr != "supervisor: "+want+"\n" || stdout != "" {
@@ -95,10 +95,10 @@ func TestMistakesFoundOnceConnected(t *testing.T) {
 	b.refused(t, 2, `--durable "a b" is not 1 to 64 of A-Z a-z 0-9 _ -`, "events", "--durable", "a b")
 	b.refused(t, 2, `--since: "x" is neither a duration like 10m nor a time like 2026-01-31T15:04:05Z`, "events", "--since", "x")
 	b.refused(t, 2, "--status must be one of PENDING, RUNNING, COMPLETED, FAILED, CANCELLED", "missions", "list", "--status", "DONE")
-	b.refused(t, 2, "--agent may hold only letters, digits, _ and -", "missions", "list", "--agent", "a.b")
-	b.refused(t, 2, "--limit must be at least 1; for every mission there is --all", "missions", "list", "--limit", "0")
+	b.refused(t, 2, "--agent may contain only letters, digits, _ and -", "missions", "list", "--agent", "a.b")
+	b.refused(t, 2, "--limit must be at least 1; to show all missions, use --all", "missions", "list", "--limit", "0")
 	b.refused(t, 2, "--state must be one of online, draining, offline", "agents", "--state", "asleep")
-	b.refused(t, 2, "deleting cannot be undone, and there is no terminal to ask on; add --yes to do it", "missions", "delete", "m1")
+	b.refused(t, 2, "deleting cannot be undone, and there is no terminal to ask for confirmation; add --yes", "missions", "delete", "m1")
 	b.refused(t, 1, `there is no mission "m1"`, "missions", "get", "m1")
 	b.refused(t, 1, `there is no mission "m1"`, "missions", "log", "m1", "--follow")
 	b.refused(t, 1, `there is no mission "m1"`, "missions", "wait", "m1", "--timeout", "1h")
@@ -230,8 +230,8 @@ func TestATakenHTTPAddressStopsTheStartBeforeItBegins(t *testing.T) {
 	code, stdout, stderr := runIn(t, nil, "serve", "--listen", "127.0.0.1:0", "--http", taken.Addr().String(), "--data-dir", dir)
 	equal(t, "exit code", code, 1)
 	equal(t, "stdout", stdout, "")
-	equal(t, "stderr", stderr, "supervisor: the HTTP address "+taken.Addr().String()+
-		" is taken by another process; choose another with --http, or go without with --http off\n")
+	equal(t, "stderr", stderr, "supervisor: another process uses the HTTP address "+taken.Addr().String()+
+		"; choose another with --http, or disable HTTP with --http off\n")
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Errorf("something was left in %s: %v", dir, err)
 	}
@@ -299,7 +299,7 @@ func TestServeRefusesABrokerOfASupervisorWithAnotherStore(t *testing.T) {
 	t.Parallel()
 	c := newCall(nil).start(t, "serve", "-s", newTestbed(t).url, "--http", "off", "--data-dir", t.TempDir())
 	equal(t, "exit code", c.wait(t), 1)
-	contains(t, c.err.String(), "another supervisor on this broker has another store", "give both the same --store")
+	contains(t, c.err.String(), "another supervisor on this broker uses a different store", "give both the same --store")
 }
 
 func TestServeWithAnExternalBroker(t *testing.T) {

@@ -35,10 +35,10 @@ var shells = []shell{
 func (c *cli) completionCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "completion",
-		Short: "Print a script that completes command lines in a shell",
-		Long: `Print a script that completes command lines in a shell: commands and flags, and the
-ids of missions and agents and the types of missions, for which the supervisor is
-asked. Bash needs its package bash-completion.`,
+		Short: "Print a completion script for a shell",
+		Long: `Print a completion script for a shell. It completes commands, flags, mission and agent
+IDs, and mission types; for IDs and types, it asks the supervisor. Bash needs the
+package bash-completion.`,
 		Example: `  source <(supervisor completion bash)
   supervisor completion zsh > "${fpath[1]}/_supervisor"
   supervisor completion fish | source`,

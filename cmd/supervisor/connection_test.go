@@ -95,7 +95,7 @@ func TestWaysToSignIn(t *testing.T) {
 
 	code, _, stderr := runIn(t, nil, "health", "-s", url, "--user", "mary", "--password", "wr0ng")
 	equal(t, "exit code", code, 1)
-	contains(t, stderr, "does not let us in", "check --creds, --user or --context", url)
+	contains(t, stderr, "rejects the sign-in", "check --creds, --user or --context", url)
 	if strings.Contains(stderr, "wr0ng") || strings.Count(stderr, "\n") != 1 {
 		t.Errorf("a password, or more than a line: %q", stderr)
 	}
@@ -108,16 +108,16 @@ func TestMistakesInTheConnection(t *testing.T) {
 		want string
 		args []string
 	}{
-		{1, "no broker can be reached at nats://***@127.0.0.1:1; name another with --server or --context, " +
-			"or ask the supervisor at its HTTP address, which answers without a broker: supervisor health --http ADDRESS",
+		{1, "cannot reach a broker at nats://***@127.0.0.1:1; choose another with --server or --context, " +
+			"or ask the supervisor over HTTP, which works without a broker: supervisor health --http ADDRESS",
 			[]string{"-s", "nats://mary:secret@127.0.0.1:1"}},
 		{2, `--server: URL http://127.0.0.1:1 has scheme "http"; use nats, tls, ws or wss`, []string{"-s", "http://127.0.0.1:1"}},
 		{2, "--creds: /does/not/exist cannot be read: no such file or directory", []string{"--creds", "/does/not/exist"}},
 		{2, "--tlsca: / is a directory", []string{"--tlsca", "/"}},
-		{2, "--nkey: connection_test.go does not hold an nkey seed", []string{"-s", "nats://127.0.0.1:1", "--nkey", "connection_test.go"}},
+		{2, "--nkey: connection_test.go does not contain an nkey seed", []string{"-s", "nats://127.0.0.1:1", "--nkey", "connection_test.go"}},
 		{2, "--password: a password needs a user; add --user NAME", []string{"--password", "secret"}},
 		{2, "--tlscert and --tlskey are needed together", []string{"--tlscert", "connection_test.go"}},
-		{2, "--user and --token are two ways to sign in; give one", []string{"--user", "a", "--token", "b"}},
+		{2, "--user and --token are alternative ways to sign in; give only one", []string{"--user", "a", "--token", "b"}},
 	} {
 		code, _, stderr := runIn(t, nil, append([]string{"status"}, c.args...)...)
 		if code != c.code || stderr != "supervisor: "+c.want+"\n" {
@@ -160,16 +160,16 @@ func TestContextsOfTheNATSCLI(t *testing.T) {
 	in(map[string]string{"NATS_CONTEXT": "right"}, noSupervisor)
 	in(map[string]string{"NATS_CONTEXT": "wrong"}, noSupervisor, "--context", "right")
 	in(nil, noSupervisor, "--context", filepath.Join(home, "nats", "context", "right.json"))
-	in(nil, "does not let us in", "--context", "wrong")
+	in(nil, "rejects the sign-in", "--context", "wrong")
 	in(nil, noSupervisor, "--context", "nowhere", "-s", url)
 	in(nil, noSupervisor, "--context", "wrong", "--user", "joe", "--password", "other")
-	in(nil, `--context: the context none cannot be used: unknown context "none"; see: nats context ls`, "--context", "none")
+	in(nil, `--context: cannot use the context none: unknown context "none"; see: nats context ls`, "--context", "none")
 
 	must(t, os.WriteFile(filepath.Join(home, "nats", "context.txt"), []byte("right\n"), 0o600))
 	in(nil, noSupervisor)
-	in(map[string]string{"NATS_URL": "nats://127.0.0.1:1"}, "no broker can be reached at nats://127.0.0.1:1")
+	in(map[string]string{"NATS_URL": "nats://127.0.0.1:1"}, "cannot reach a broker at nats://127.0.0.1:1")
 	must(t, os.WriteFile(filepath.Join(home, "nats", "context.txt"), []byte("gone\n"), 0o600))
-	in(nil, "the selected context of the nats CLI cannot be used")
+	in(nil, "cannot use the selected context of the nats CLI")
 
 	_, completions, _ := runIn(t, nil, "__complete", "health", "--context", "")
 	contains(t, completions, "nowhere\nright\nwrong\n:")
@@ -207,7 +207,7 @@ func TestTLS(t *testing.T) {
 	}
 	code, _, stderr := runIn(t, nil, "health", "-s", url)
 	equal(t, "exit code", code, 1)
-	contains(t, stderr, "no secure connection", "--tlsca")
+	contains(t, stderr, "cannot make a TLS connection", "--tlsca")
 }
 
 // selfSigned creates a certificate that is its own authority.

@@ -94,7 +94,7 @@ func TestTheDoctorFindsNothingWrong(t *testing.T) {
 	equal(t, "missions", status.TotalMissions, 2)
 	found, code = diagnosis(t, b.url, "--agent", "w1")
 	equal(t, "exit code", code, 0)
-	wants(t, found, "permissions", fine, "all that the agent w1 needs")
+	wants(t, found, "permissions", fine, "everything that the agent w1 needs")
 	agents, err := b.client.Agents(t.Context(), api.AgentsRequest{})
 	must(t, err)
 	if len(agents.Agents) != 1 || agents.Agents[0].State != missions.Online || agents.Agents[0].MissionsRunning != 1 {
@@ -102,8 +102,8 @@ func TestTheDoctorFindsNothingWrong(t *testing.T) {
 	}
 
 	text := b.ok(t, "doctor")
-	contains(t, text, "✔ stream_settings  takes events.>, in files, for 7 days, duplicates are recognised for 2 minutes\n",
-		"✔ permissions      all that an operator may", "\n0 errors, 0 warnings, 0 unknown, 16 fine.\n")
+	contains(t, text, "✔ stream_settings  covers events.>, in files, for 7 days, recognizes duplicates for 2 minutes\n",
+		"✔ permissions      everything an operator may do", "\n0 errors, 0 warnings, 0 unknown, 16 fine.\n")
 }
 
 func TestTheDoctorFindsMissionsWithoutAgents(t *testing.T) {
@@ -122,7 +122,7 @@ func TestTheDoctorWithoutBrokerOrSupervisor(t *testing.T) {
 	t.Parallel()
 	found, code := diagnosis(t, "nats://127.0.0.1:1")
 	equal(t, "exit code", code, 1)
-	wants(t, found, "broker", wrong, "no broker can be reached at nats://127.0.0.1:1; ")
+	wants(t, found, "broker", wrong, "cannot reach a broker at nats://127.0.0.1:1; ")
 	equal(t, "findings", len(found), 1)
 
 	found, code = diagnosis(t, newFake(t).url)
@@ -130,7 +130,7 @@ func TestTheDoctorWithoutBrokerOrSupervisor(t *testing.T) {
 	wants(t, found, "max_payload", doubt, "1.0 MiB", "set max_payload: 8MB")
 	wants(t, found, "jetstream", wrong, "has no JetStream", "enable it")
 	wants(t, found, "stream", wrong, "has no JetStream")
-	wants(t, found, "supervisor", wrong, "nobody answers", "supervisor serve --server nats://127.0.0.1:")
+	wants(t, found, "supervisor", wrong, "no supervisor answers", "supervisor serve --server nats://127.0.0.1:")
 	wants(t, found, "permissions", fine, "an operator")
 }
 
@@ -156,11 +156,11 @@ func TestTheDoctorKnowsTheStreamsSettings(t *testing.T) {
 	found, code := diagnosis(t, url)
 	equal(t, "exit code", code, 1)
 	wants(t, found, "foreign_streams", wrong, "GREEDY", "nats stream edit GREEDY --subjects")
-	wants(t, found, "stream_subjects", wrong, "takes events.mission.> and not events.>", "nats stream edit EVENTS --subjects 'events.>'")
+	wants(t, found, "stream_subjects", wrong, "covers events.mission.> instead of events.>", "nats stream edit EVENTS --subjects 'events.>'")
 	wants(t, found, "stream_storage", wrong, "in memory", "nats stream rm EVENTS")
 	wants(t, found, "stream_retention", wrong, "Interest")
 	wants(t, found, "stream_discard", doubt, "--discard old")
-	wants(t, found, "stream_duplicates", doubt, "for 1 second only, and should for 2 minutes", "--dupe-window 2m0s")
+	wants(t, found, "stream_duplicates", doubt, "for only 1 second; it should for 2 minutes", "--dupe-window 2m0s")
 	wants(t, found, "stream_max_age", doubt, "1 minute")
 	wants(t, found, "stream_ack", wrong)
 	wants(t, found, "stream_consumers", wrong, "EVENTS may have 1 consumer and has them", "nats consumer rm EVENTS")
@@ -179,7 +179,7 @@ func TestTheDoctorReadsClocksAndHealth(t *testing.T) {
 	found, code := diagnosis(t, b.url)
 	equal(t, "exit code", code, 1)
 	wants(t, found, "supervisor", doubt, "version 0.0.1 answers")
-	wants(t, found, "store", wrong, "error: disk full", "its disk is not full")
+	wants(t, found, "store", wrong, "error: disk full", "disk of the store's file is not full")
 	wants(t, found, "event_stream", wrong, "degraded: no broker")
 	wants(t, found, "agent_deaths", doubt, "only when leases end", "--system-creds")
 	wants(t, found, "clock", wrong, "the supervisor's clock is 1h00m behind this machine's", "timedatectl")
@@ -229,22 +229,22 @@ func TestTheDoctorKnowsWhatAUserMay(t *testing.T) {
 		found, _ := diagnosis(t, url, append([]string{"--user", name, "--password", "x"}, args...)...)
 		return found
 	}
-	wants(t, as("operator"), "permissions", fine, "all that an operator may")
+	wants(t, as("operator"), "permissions", fine, "everything an operator may do")
 	wants(t, as("operator", "--role", "operator"), "permissions", fine)
-	wants(t, as("viewer"), "permissions", fine, "all that a viewer may: look, and follow events")
+	wants(t, as("viewer"), "permissions", fine, "everything a viewer may do: read, and follow events")
 	wants(t, as("viewer", "--role", "operator"), "permissions", wrong,
 		"this user may not use supervisor.missions.cancel, supervisor.missions.create, supervisor.missions.delete, supervisor.missions.retry → ", "supervisor auth add operator NAME")
-	wants(t, as("half"), "permissions", fine, "all but supervisor.missions.cancel, supervisor.missions.delete, supervisor.missions.retry")
+	wants(t, as("half"), "permissions", fine, "except supervisor.missions.cancel, supervisor.missions.delete, supervisor.missions.retry")
 	found := as("less")
 	wants(t, found, "permissions", wrong, "$JS.API.INFO", "events.>", "supervisor.missions.list", "supervisor auth add viewer NAME")
 	wants(t, found, "jetstream", unknown)
 	wants(t, found, "foreign_streams", unknown)
 	wants(t, found, "stream", unknown)
-	wants(t, found, "supervisor", wrong, "nobody answers")
+	wants(t, found, "supervisor", wrong, "no supervisor answers")
 	wants(t, found, "agents", unknown)
 
-	wants(t, as("w1"), "permissions", wrong, "may not hear answers on _INBOX.", "--inbox-prefix")
-	wants(t, as("w1", "--agent", "w1", "--inbox-prefix", "_INBOX.w1"), "permissions", fine, "all that the agent w1 needs")
+	wants(t, as("w1"), "permissions", wrong, "may not receive replies on _INBOX.", "--inbox-prefix")
+	wants(t, as("w1", "--agent", "w1", "--inbox-prefix", "_INBOX.w1"), "permissions", fine, "everything that the agent w1 needs")
 	wants(t, as("w1", "--agent", "w2", "--inbox-prefix", "_INBOX.w1"), "permissions", wrong,
 		"supervisor.agent.w2.claim", "supervisor.agent.w2.commands", "supervisor auth add agent w2")
 }
@@ -252,9 +252,9 @@ func TestTheDoctorKnowsWhatAUserMay(t *testing.T) {
 func TestTheDoctorsMistakesInWhatIsTyped(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
-		"--role must be viewer or operator; for an agent there is --agent ID": {"doctor", "--role", "agent"},
-		"--agent may hold only letters, digits, _ and -":                      {"doctor", "--agent", "a.b"},
-		"--creds: /does/not/exist cannot be read: no such file or directory":  {"doctor", "--creds", "/does/not/exist"},
+		"--role must be viewer or operator; for an agent, use --agent ID":    {"doctor", "--role", "agent"},
+		"--agent may contain only letters, digits, _ and -":                  {"doctor", "--agent", "a.b"},
+		"--creds: /does/not/exist cannot be read: no such file or directory": {"doctor", "--creds", "/does/not/exist"},
 	} {
 		code, stdout, stderr := runIn(t, nil, args...)
 		equal(t, "exit code", code, 2)

@@ -67,7 +67,7 @@ func TestEventsAreALineEach(t *testing.T) {
 `+at+`mission.progressed          m1  40 % halfway
 `+at+`mission.status_changed      m1  RUNNING → FAILED, attempt 1, agent a1: broken
 `+at+`agent.online                a1  "Anna" builder [build, test]: registered
-`+at+`supervisor.alert_raised     slow: queue is 3, beyond 2 since 12:00:00
+`+at+`supervisor.alert_raised     slow: queue is 3, past the threshold of 2 since 12:00:00
 `+at+`other.thing                 x {"k":1}
 `)
 	equal(t, "agents'", strings.Count(b.ok(t, "events", "--type", "agent.*", "--type", "other.>"), "\n"), 2)
@@ -75,7 +75,7 @@ func TestEventsAreALineEach(t *testing.T) {
 		code, stdout, stderr := b.run(t, args...)
 		equal(t, "exit code", code, 0)
 		equal(t, "none", stdout, "")
-		equal(t, "stderr", stderr, "No events. Look further back with --since 7d, or wait for some with --follow.\n")
+		equal(t, "stderr", stderr, "No events. Look further back with --since 7d, or wait for new ones with --follow.\n")
 		equal(t, "none for a program", b.ok(t, append(args, "--json")...), "")
 	}
 
@@ -124,7 +124,7 @@ func TestADurableGoesOnWhereItStopped(t *testing.T) {
 		code, stdout, stderr := b.run(t, "events", "--durable", "billing", "--type", "mission.>")
 		equal(t, "exit code", code, 0)
 		equal(t, "nothing new", stdout, "")
-		equal(t, "stderr", stderr, "No events. Everything there is has been shown; wait for more with --follow.\n")
+		equal(t, "stderr", stderr, "No events. All events have been shown; wait for new ones with --follow.\n")
 	}
 	nothing()
 	b.publish(t, created("m3"))
@@ -156,12 +156,12 @@ func TestADurableIsNotBentToOtherWishes(t *testing.T) {
 	must(t, err)
 
 	other := ", choose another --durable, or remove this one with: nats consumer rm EVENTS "
-	has := "the durable consumer two exists, for --type 'mission.>' --type 'agent.>'; say that"
+	has := "the durable consumer two already exists, for --type 'mission.>' --type 'agent.>'; use the same filters"
 	b.refused(t, 2, has+other+"two", "events", "--durable", "two", "--type", "mission.>")
 	b.refused(t, 2, has+other+"two", "events", "--durable", "two", "--follow")
-	b.refused(t, 2, "the durable consumer every exists, for events of every type, without --type; say that"+other+"every",
+	b.refused(t, 2, "the durable consumer every already exists, for events of every type, without --type; use the same filters"+other+"every",
 		"events", "--durable", "every", "--type", "mission.>")
-	b.refused(t, 2, "--since cannot move the durable consumer two, which exists and goes on where it stopped; leave --since out"+other+"two",
+	b.refused(t, 2, "--since cannot move the durable consumer two, which exists and continues where it stopped; omit --since"+other+"two",
 		"events", "--durable", "two", "--type", "mission.>", "--type", "agent.>", "--since", "1h")
 	equal(t, "in another order", b.ok(t, "events", "--durable", "two", "--type", "agent.>", "--type", "mission.>", "--json"), "")
 
@@ -243,11 +243,11 @@ func TestEventsAreReadAlthoughACopyLags(t *testing.T) {
 func TestEventsWithoutAStreamOrJetStream(t *testing.T) {
 	t.Parallel()
 	none := newFake(t)
-	none.refused(t, 1, "the broker at "+none.url+" has no JetStream for us, and events are kept there; enable it, or use another broker or user", "events")
+	none.refused(t, 1, "the broker at "+none.url+" has no JetStream for this user, so there are no events; enable JetStream, or use another broker or user", "events")
 	options := emptyBroker()
 	options.JetStream, options.StoreDir = true, t.TempDir()
 	empty := &testbed{url: guardedBroker(t, options)}
-	empty.refused(t, 1, "there is no stream EVENTS at "+empty.url+" yet; a supervisor makes it when it starts", "events", "--follow")
+	empty.refused(t, 1, "there is no stream EVENTS at "+empty.url+" yet; a supervisor creates it when it starts", "events", "--follow")
 }
 
 func TestAnEnvelopeThatIsNoneIsLeftOut(t *testing.T) {
@@ -261,8 +261,8 @@ func TestAnEnvelopeThatIsNoneIsLeftOut(t *testing.T) {
 	_, stdout, stderr := b.run(t, "events", "--json")
 	equal(t, "envelopes", strings.Count(stdout, "\n"), 3)
 	contains(t, stdout, "{\"a\":1}\n")
-	equal(t, "stderr", stderr, "supervisor: an event was left out: its envelope is not valid JSON\n")
+	equal(t, "stderr", stderr, "supervisor: skipped an event: its envelope is not valid JSON\n")
 	_, stdout, stderr = b.run(t, "events")
 	equal(t, "lines", strings.Count(stdout, "\n"), 2)
-	equal(t, "complaints", strings.Count(stderr, "supervisor: an event was left out: "), 2)
+	equal(t, "complaints", strings.Count(stderr, "supervisor: skipped an event: "), 2)
 }

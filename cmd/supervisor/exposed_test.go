@@ -29,7 +29,7 @@ func TestFilesWithSecretsThatOthersCanRead(t *testing.T) {
 	answering(t, b.nc, api.SubjectStatus, statusReply)
 	for path, warned := range map[string]bool{closed: false, open: true} {
 		_, stdout, stderr := b.run(t, "status", "--user", "mary", "--password-file", path)
-		if (stderr == "supervisor: warning: others can read "+path+" (--password-file); chmod 600 "+path+"\n") != warned || stderr != "" && !warned || stdout == "" {
+		if (stderr == "supervisor: warning: other users can read "+path+" (--password-file); run: chmod 600 "+path+"\n") != warned || stderr != "" && !warned || stdout == "" {
 			t.Errorf("with %s: %q", path, stderr)
 		}
 	}
@@ -64,7 +64,7 @@ func TestFilesWithSecretsThatOthersCanRead(t *testing.T) {
 
 const bcryptOfNothing = "$2a$11$WEPRQdBERN3XQDmi2cqb8.P3Iv1/RttcWwhfT/9IuOz5ULtIQmNWG"
 
-// A file that says who may do what ends the start if others can change it.
+// A file that says who may do what ends the start if other users can change it.
 func TestFilesOfUsersThatOthersCanChangeAreRefused(t *testing.T) {
 	t.Parallel()
 	const users = "users:\n  - {name: mary, role: viewer, password_hash: " + bcryptOfNothing + "}\n"
@@ -84,7 +84,7 @@ func TestFilesOfUsersThatOthersCanChangeAreRefused(t *testing.T) {
 			must(t, os.WriteFile(path, []byte(text), 0o600))
 			must(t, os.Chmod(path, c.file))
 			must(t, os.Chmod(dir, c.dir))
-			if _, err := loadServe(t, flag, path); (err != nil) != c.refused || c.refused && !strings.Contains(err.Error(), "others can change it") {
+			if _, err := loadServe(t, flag, path); (err != nil) != c.refused || c.refused && !strings.Contains(err.Error(), "other users can change it") {
 				t.Errorf("%s, a file %v in a directory %v: %v", flag, c.file, c.dir, err)
 			}
 			if c.refused {

@@ -17,8 +17,8 @@ func (c *cli) manCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "man DIR",
 		Short: "Write a manual page for each command",
-		Long: `Write a manual page for each command, section 1, into a directory, which is made when
-it is missing. The pages' date is that of $SOURCE_DATE_EPOCH (Unix seconds) or today.`,
+		Long: `Write a manual page (section 1) for each command into a directory, which is created if it
+does not exist. The pages are dated today, or $SOURCE_DATE_EPOCH (Unix seconds).`,
 		Example: `  supervisor man ~/.local/share/man/man1 && man supervisor-missions-create
   supervisor man /usr/local/share/man/man1`,
 		Args: ui.Arguments(1, 1, "the DIR to write to"),
@@ -32,7 +32,7 @@ it is missing. The pages' date is that of $SOURCE_DATE_EPOCH (Unix seconds) or t
 // writeManual writes the pages of a command and its subcommands.
 func writeManual(root *cobra.Command, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("the directory %s cannot be made: %w", dir, fileperm.Cause(err))
+		return fmt.Errorf("cannot create the directory %s: %w", dir, fileperm.Cause(err))
 	}
 	root.DisableAutoGenTag = true
 	root.InitDefaultVersionFlag()

@@ -47,5 +47,5 @@ func TestEveryCommandHasAManualPage(t *testing.T) {
 	must(t, os.WriteFile(taken, nil, 0o600))
 	code, _, stderr = runIn(t, nil, "man", taken)
 	equal(t, "exit code", code, 1)
-	equal(t, "stderr", stderr, "supervisor: the directory "+taken+" cannot be made: not a directory\n")
+	equal(t, "stderr", stderr, "supervisor: cannot create the directory "+taken+": not a directory\n")
 }

@@ -58,10 +58,10 @@ func TestTheLifeOfAMission(t *testing.T) {
         Stall: 1m00s
 `, "CREATED", created))
 
-	b.refused(t, 1, `mission "build-1" exists with other content`, "missions", "create", "other", "--id", "build-1")
+	b.refused(t, 1, `mission "build-1" exists with different content`, "missions", "create", "other", "--id", "build-1")
 	equal(t, "cancel", b.ok(t, "missions", "cancel", "build-1", "--reason", "not needed"), "Cancelled mission build-1 (build it)\n")
 	b.refused(t, 1, "cannot cancel a mission that is CANCELLED", "missions", "cancel", "build-1")
-	equal(t, "retry", b.ok(t, "missions", "retry", "build-1"), "Will retry mission build-1 (build it)\n")
+	equal(t, "retry", b.ok(t, "missions", "retry", "build-1"), "Requeued mission build-1 (build it)\n")
 	log := b.ok(t, "missions", "log", "build-1")
 	for i, want := range []string{"created, PENDING", "PENDING → CANCELLED: cancelled: not needed", "CANCELLED → PENDING"} {
 		if line := strings.Split(log, "\n")[i]; !regexp.MustCompile(`^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  info  `).MatchString(line) || !strings.Contains(line, want) {
@@ -87,7 +87,7 @@ func TestMissionsHaveIDsBeforeTheyAreSent(t *testing.T) {
 	equal(t, "created", reply.Created, true)
 	equal(t, "name", reply.Mission.Name, "again")
 	out = b.ok(t, "missions", "create", "again", "--id", reply.Mission.ID)
-	equal(t, "the same once more", out, "Mission "+reply.Mission.ID+" is there already (PENDING)\n")
+	equal(t, "the same once more", out, "Mission "+reply.Mission.ID+" already exists (PENDING)\n")
 }
 
 func TestACreationIsSentAgainWhenItsFateIsUnknown(t *testing.T) {
@@ -122,7 +122,7 @@ func TestAMissionThatIsWaitedForIsKnownAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t)
 	c := b.start(t, "missions", "create", "n", "--id", "m1", "--type", "t", "--wait")
-	c.err.await(t, "Created mission m1; waiting for its end\n", 1)
+	c.err.await(t, "Created mission m1; waiting for it to end\n", 1)
 	c.interrupt()
 	equal(t, "exit code", c.wait(t), 1)
 	equal(t, "stdout", c.out.String(), "")
@@ -131,7 +131,7 @@ func TestAMissionThatIsWaitedForIsKnownAtOnce(t *testing.T) {
 	code, stdout, stderr := b.run(t, "missions", "create", "n", "--id", "m1", "--type", "t", "--wait", "--json", "--wait-timeout", "50ms")
 	equal(t, "exit code", code, 1)
 	equal(t, "stdout", stdout, "")
-	contains(t, stderr, "Mission m1 is there already (PENDING); waiting for its end\n",
+	contains(t, stderr, "Mission m1 already exists (PENDING); waiting for it to end\n",
 		"supervisor: mission m1 has not ended within the --wait-timeout of 50 milliseconds\n")
 
 	c = b.start(t, "missions", "create", "n", "--id", "m1", "--type", "t", "--wait", "--json", "--wait-timeout", "1h")
@@ -219,7 +219,7 @@ func TestListFiltersAndPages(t *testing.T) {
 │ m4 │ Invoice 4 │ bill │ CANCELLED │ NORMAL   │     0/3 │       │          │ CREATED4            │
 │ m3 │ Invoice 3 │ bill │ PENDING   │ NORMAL   │     0/3 │       │          │ CREATED3            │
 ╰────┴───────────┴──────┴───────────┴──────────┴─────────┴───────┴──────────┴─────────────────────╯
-The newest 2 are shown; there may be more: --limit N or --all shows them.
+Showing the newest 2; there may be more. Use --limit N or --all.
 `
 	want = strings.NewReplacer("CREATED4           ", created("m4"), "CREATED3           ", created("m3")).Replace(want)
 	equal(t, "table", strings.Join(strings.Split(table, "\n")[2:], "\n"), strings.Join(strings.Split(want, "\n")[2:], "\n"))
@@ -244,7 +244,7 @@ The newest 2 are shown; there may be more: --limit N or --all shows them.
 		}
 		equal(t, filter, strings.Join(got, " "), ids)
 	}
-	equal(t, "nothing", b.ok(t, "missions", "list", "--tag", "none"), "No missions that fit.\n")
+	equal(t, "nothing", b.ok(t, "missions", "list", "--tag", "none"), "No matching missions.\n")
 }
 
 func TestListOfSeveralPagesIsOneDocument(t *testing.T) {
@@ -283,12 +283,12 @@ func TestAFileOfMissions(t *testing.T) {
 	equal(t, "exit code", code, 1)
 	equal(t, "stdout", stdout, "")
 	for _, want := range []string{
-		":7: name is required\n", ":10: colour is not a field of this request\n", ":1201: name holds a control character\n",
-		`:2002: mission "f1999" exists with other content` + "\n", ":2003: line is longer than 2048 KiB\n", ":2004: body is not valid JSON at byte 1\n",
+		":7: name is required\n", ":10: colour is not a field of this request\n", ":1201: name contains a control character\n",
+		`:2002: mission "f1999" exists with different content` + "\n", ":2003: line is longer than 2048 KiB\n", ":2004: body is not valid JSON at byte 1\n",
 	} {
 		contains(t, stderr, file+want)
 	}
-	contains(t, stderr, "Created 2,492 missions, 1 already, 6 failed, in ")
+	contains(t, stderr, "Created 2,492 missions, 1 already existed, 6 failed, in ")
 	stats, err := b.client.Stats(t.Context(), "")
 	must(t, err)
 	equal(t, "stored", stats.Total, 2492)
@@ -299,7 +299,7 @@ func TestAFileOfMissions(t *testing.T) {
 		`{"line":3,"error":{"code":"invalid_request","message":"name is required","field":"name"}}`)
 	equal(t, "stderr", stderr, "standard input:3: name is required\n")
 
-	b.refused(t, 2, "--file: /does/not/exist cannot be read: no such file or directory", "missions", "create", "--file", "/does/not/exist")
+	b.refused(t, 2, "--file: cannot read /does/not/exist: no such file or directory", "missions", "create", "--file", "/does/not/exist")
 }
 
 func TestAFileShowsABarOnATerminal(t *testing.T) {
@@ -308,7 +308,7 @@ func TestAFileShowsABarOnATerminal(t *testing.T) {
 	c := newCall(map[string]string{"NATS_URL": b.url})
 	c.cli.In, c.cli.Err.Terminal = strings.NewReader("{\"name\":\"a\"}\n{\"name\":\"\"}\n"), true
 	equal(t, "exit code", c.start(t, "missions", "create", "--file", "-").wait(t), 1)
-	contains(t, c.err.String(), "Creating missions", "standard input:2: name is required", "Created 1 mission, 0 already, 1 failed")
+	contains(t, c.err.String(), "Creating missions", "standard input:2: name is required", "Created 1 mission, 0 already existed, 1 failed")
 }
 
 func TestALargeMissionFitsIntoABatchOfItsOwn(t *testing.T) {
@@ -320,7 +320,7 @@ func TestALargeMissionFitsIntoABatchOfItsOwn(t *testing.T) {
 	}
 	code, _, stderr := b.runWith(t, strings.NewReader(file.String()), "missions", "create", "--file", "-")
 	equal(t, "exit code", code, 0)
-	contains(t, stderr, "Created 40 missions, 0 already, 0 failed")
+	contains(t, stderr, "Created 40 missions, 0 already existed, 0 failed")
 }
 
 func TestWait(t *testing.T) {
@@ -330,7 +330,7 @@ func TestWait(t *testing.T) {
 		b.ok(t, "missions", "create", "job "+id, "--id", id, "--type", "t")
 	}
 	b.refused(t, 1, "mission m1 has not ended within the --timeout of 50 milliseconds", "missions", "wait", "m1", "--timeout", "50ms")
-	b.refused(t, 1, "not every mission has ended within the --timeout of 50 milliseconds", "missions", "wait", "m1", "m2", "--timeout", "50ms")
+	b.refused(t, 1, "not all missions have ended within the --timeout of 50 milliseconds", "missions", "wait", "m1", "m2", "--timeout", "50ms")
 	c := b.start(t, "missions", "wait", "m1", "m2")
 	b.finish(t, "m1", true)
 	c.out.await(t, "m1  COMPLETED  job m1 in ", 1)

@@ -121,8 +121,8 @@ func TestHealthOverHTTP(t *testing.T) {
 	}{
 		healthReply("degraded", ""):       {0, "Status: degraded", ""},
 		healthReply("error", "disk full"): {1, "Status: error", ""},
-		"<html>":                          {1, "", "is no supervisor"},
-		"":                                {1, "", "is no supervisor: 404 Not Found"},
+		"<html>":                          {1, "", "is not a supervisor"},
+		"":                                {1, "", "is not a supervisor: 404 Not Found"},
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if reply == "" || r.URL.Path != "/api/supervisor/health" {
@@ -200,7 +200,7 @@ func TestAStreamThatAnswersInTheSupervisorsPlaceIsNoticed(t *testing.T) {
 	t.Parallel()
 	b := newFake(t)
 	answering(t, b.nc, api.SubjectHealth, `{"stream":"ALL", "seq":1}`)
-	b.refused(t, 1, "a stream that covers supervisor.> answered in the supervisor's place; take that subject out of the stream", "health")
+	b.refused(t, 1, "a stream that covers supervisor.> answered instead of the supervisor; remove that subject from the stream", "health")
 }
 
 func TestStats(t *testing.T) {
@@ -234,7 +234,7 @@ func TestStats(t *testing.T) {
 │ 1 h   │  20,000 │       0 │         0 │      0 │         0 │       - │
 │ 24 h  │  20,000 │       0 │         0 │      0 │         0 │       - │
 ╰───────┴─────────┴─────────┴───────────┴────────┴───────────┴─────────╯
-Watched since 2026-01-31 14:04:05.
+Data since 2026-01-31 14:04:05.
 ╭────────────────────────────────────────────────────╮
 │                        Times                       │
 ├──────────┬───────┬─────────┬───────┬───────┬───────┤

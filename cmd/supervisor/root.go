@@ -21,12 +21,12 @@ func (c *cli) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "supervisor",
 		Short: "Mission Control: a supervisor for fleets of agents, on NATS",
-		Long: `Mission Control hands out missions to agents, watches over both, and tells what
-happens as a durable stream of events on NATS JetStream.
+		Long: `Mission Control hands out missions to agents, watches over both, and publishes every
+change as a durable stream of events on NATS JetStream.
 
-Without arguments it is a complete supervisor, with a broker and a database of its
-own. The other commands talk to a supervisor, here or anywhere, through NATS; they
-find their broker the way the nats CLI does.`,
+Without a command, supervisor runs a complete supervisor with its own broker and
+database. The other commands talk to a supervisor over NATS, on this machine or any
+other. They find their broker the way the nats CLI does.`,
 		Example: `  supervisor                                    run everything on this machine
   supervisor missions create "hello"            create a mission
   supervisor agent run --type default -- cat    work on missions with any program

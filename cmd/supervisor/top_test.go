@@ -159,7 +159,7 @@ func TestTopFiltersAndMoves(t *testing.T) {
 	answering(t, b.nc, api.SubjectMissionsList, `{"missions":[{"id":"m3","name":"three","status":"RUNNING"},`+
 		`{"id":"m2","name":"two","status":"RUNNING"},{"id":"m1","name":"one","status":"RUNNING"}]}`)
 	c, d := startTop(t, b.url, 130, 24)
-	page := d.await(t, "Running missions: 3", "has no JetStream for us")
+	page := d.await(t, "Running missions: 3", "has no JetStream for this user")
 	if strings.Index(page, " here ") > strings.Index(page, " gone ") {
 		t.Errorf("agents that are gone stand first:\n%s", page)
 	}
@@ -172,7 +172,7 @@ func TestTopFiltersAndMoves(t *testing.T) {
 		return strings.Contains(page, "/tHre\n") && strings.Contains(page, "three") && !strings.Contains(page, " two")
 	})
 	d.InjectKey(tcell.KeyEnter, 0, 0)
-	d.await(t, `only what holds "tHre"`, "Running missions: 1 of 3", "Agents: 0 of 2")
+	d.await(t, `only what contains "tHre"`, "Running missions: 1 of 3", "Agents: 0 of 2")
 	d.press("c")
 	d.await(t, "Cancel mission m3 (three)?")
 	d.press("x")
@@ -181,11 +181,11 @@ func TestTopFiltersAndMoves(t *testing.T) {
 	d.await(t, "Running missions: 3", "q quit")
 	d.InjectKey(tcell.KeyTab, 0, 0)
 	d.press("c")
-	d.await(t, "Missions can be cancelled; Tab goes to their list")
+	d.await(t, "Only missions can be cancelled; press Tab to get to their list")
 	d.press("?")
-	d.await(t, "cancel the selected mission, after a question")
+	d.await(t, "cancel the selected mission, after confirmation")
 	d.press("?")
-	d.until(t, "the lists again", func(page string) bool { return !strings.Contains(page, "after a question") })
+	d.until(t, "the lists again", func(page string) bool { return !strings.Contains(page, "after confirmation") })
 	d.InjectKey(tcell.KeyCtrlC, 0, tcell.ModCtrl)
 	d.ended(t, c)
 }
@@ -225,7 +225,7 @@ func TestTopOutlivesTheBroker(t *testing.T) {
 	d.await(t, "total 77")
 	proxy.SetTarget("127.0.0.1:1")
 	proxy.Cut()
-	d.await(t, "no answer since ", ": the broker is away", "total 77")
+	d.await(t, "no answer since ", ": the broker is unavailable", "total 77")
 	proxy.SetTarget(address)
 	d.until(t, "no trouble", func(page string) bool {
 		return !strings.Contains(page, "no answer") && strings.Contains(page, "total 77")
@@ -238,7 +238,7 @@ func TestTopNeedsATerminal(t *testing.T) {
 	t.Parallel()
 	code, stdout, stderr := runIn(t, nil, "top")
 	equal(t, "exit code", code, 2)
-	equal(t, "output", stdout+stderr, "supervisor: top needs a terminal; programs are served by: supervisor status --watch --json\n")
+	equal(t, "output", stdout+stderr, "supervisor: top needs a terminal; programs can use: supervisor status --watch --json\n")
 }
 
 // TestAHostileReplyCannotReachTheWholeTerminalEither checks every cell that would be

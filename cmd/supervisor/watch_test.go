@@ -107,9 +107,9 @@ func TestWatchSaysAtOnceThatTheBrokerIsAway(t *testing.T) {
 	c, proxy, address := watchThroughProxy(t, func(c *cli) { c.Interval = time.Hour })
 	proxy.SetTarget("127.0.0.1:1")
 	proxy.Cut()
-	c.out.await(t, ": the broker is away", 1)
+	c.out.await(t, ": the broker is unavailable", 1)
 	page := lastPage(c)
-	if !strings.HasPrefix(page, "no answer since ") || !strings.Contains(page, ": the broker is away\nMission Control at 2026-01-31 15:04:05\n") {
+	if !strings.HasPrefix(page, "no answer since ") || !strings.Contains(page, ": the broker is unavailable\nMission Control at 2026-01-31 15:04:05\n") {
 		t.Errorf("the page is\n%s", page)
 	}
 	pages := strings.Count(c.out.String(), "Utilization")
@@ -125,7 +125,7 @@ func TestWatchDoesNotWaitLongForAnAnswer(t *testing.T) {
 	t.Parallel()
 	c, proxy, _ := watchThroughProxy(t, func(c *cli) { c.RefreshTimeout = 50 * time.Millisecond })
 	proxy.Hang()
-	c.out.await(t, ": the supervisor takes longer than 50 milliseconds", 2)
+	c.out.await(t, ": the supervisor has not answered within 50 milliseconds", 2)
 	contains(t, lastPage(c), "no answer since ", "Missions: 1,234,567", "Utilization")
 	seen := strings.Count(c.out.String(), cursorHome+"Mission Control")
 	proxy.Resume()
@@ -161,5 +161,5 @@ func TestAnHTTPAddressThatDoesNotAnswerIsNotAdvised(t *testing.T) {
 	c := newCall(nil)
 	c.cli.RefreshTimeout = 50 * time.Millisecond
 	equal(t, "exit code", c.start(t, "health", "--watch", "--http", silent.Addr().String()).wait(t), 1)
-	equal(t, "stderr", c.err.String(), "supervisor: no supervisor answers over HTTP at "+silent.Addr().String()+": it takes too long\n")
+	equal(t, "stderr", c.err.String(), "supervisor: no supervisor answers over HTTP at "+silent.Addr().String()+": timed out\n")
 }

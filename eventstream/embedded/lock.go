@@ -41,7 +41,7 @@ func lockDir(dir string) (*flock.Flock, error) {
 	if !locked {
 		return nil, &startError{
 			Kind:    ErrDirLocked,
-			Message: fmt.Sprintf("another supervisor%s holds %s; stop it, or choose another directory with --data-dir", readHolder(path), dir),
+			Message: fmt.Sprintf("another supervisor%s uses %s; stop it, or choose another directory with --data-dir", readHolder(path), dir),
 		}
 	}
 	// The pid is only for the error message above, so a failure here does not fail
@@ -54,9 +54,9 @@ func lockDir(dir string) (*flock.Flock, error) {
 func tighten(dir string, log *slog.Logger) {
 	switch changed, err := fileperm.Tighten(dir); {
 	case err != nil:
-		log.Warn("others can read the broker's store directory, and that cannot be changed; chmod 700 it", "dir", dir, "error", fileperm.Cause(err))
+		log.Warn("other users can read the broker's store directory, and its mode cannot be changed; run chmod 700 on it", "dir", dir, "error", fileperm.Cause(err))
 	case changed:
-		log.Info("others could read the broker's store directory; now its owner alone can", "dir", dir)
+		log.Info("other users could read the broker's store directory; its mode was corrected", "dir", dir)
 	}
 }
 

@@ -99,7 +99,7 @@ func (l *slogLogger) flush(all bool) {
 		l.log.Warn(refusalText(left.Kind), "kind", left.Kind, "more", left.Events) //nolint:sloglint // one of a few texts
 	}
 	for _, left := range l.others.TakeLeft(all) {
-		l.log.Warn("lines of the broker's log were left out", "level", left.Kind, "more", left.Events)
+		l.log.Warn("omitted lines of the broker's log", "level", left.Kind, "more", left.Events)
 	}
 }
 

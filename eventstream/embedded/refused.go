@@ -31,9 +31,9 @@ var refusals = []struct{ kind, text string }{
 	{refusedSubscribe, "the broker refused a subscription"},
 	{refusedSignIn, "the broker refused a sign-in"},
 	{refusedHandshake, "a TLS handshake with the broker failed"},
-	{refusedProtocol, "the broker got what is not its protocol"},
+	{refusedProtocol, "a client sent the broker something that is not its protocol"},
 	{refusedJetStream, "JetStream refused a request"},
-	{slowConsumer, "the broker closed a connection that did not read"},
+	{slowConsumer, "the broker closed the connection of a client that did not read"},
 }
 
 // Lines that are not refusals are rate limited as well: nats-server logs more than

@@ -48,9 +48,9 @@ func (s *Server) restartOnWriteError(stop <-chan struct{}) {
 // restartJetStream restarts JetStream on the same files and reports whether it is
 // up.
 func (s *Server) restartJetStream() bool {
-	s.log.log.Warn("a stream could not be written; starting JetStream anew")
+	s.log.log.Warn("cannot write a stream; restarting JetStream")
 	if err := s.broker.ShutdownJetStream(); err != nil {
-		s.log.log.Warn("JetStream could not be stopped; trying again", "error", err)
+		s.log.log.Warn("cannot stop JetStream; trying again", "error", err)
 		return false
 	}
 	select { // reports made while stopping concern the failure being handled
@@ -58,7 +58,7 @@ func (s *Server) restartJetStream() bool {
 	default:
 	}
 	if err := s.broker.EnableJetStream(&server.JetStreamConfig{StoreDir: s.storeDir}); err != nil {
-		s.log.log.Warn("JetStream could not be started anew; trying again", "error", err)
+		s.log.log.Warn("cannot start JetStream; trying again", "error", err)
 		return false
 	}
 	return s.roundTrip(context.Background()) == nil

@@ -279,7 +279,7 @@ func checkPort(ctx context.Context, host string, port int) error {
 func portTaken(host string, port int, cause error) error {
 	return &startError{
 		Kind: ErrPortTaken,
-		Message: fmt.Sprintf("port %d on %s is taken by another process; stop it, or choose another with --listen, or use that broker with --server nats://%s",
+		Message: fmt.Sprintf("another process uses port %d on %s; stop it, choose another port with --listen, or, if it is a broker, use it with --server nats://%s",
 			port, host, net.JoinHostPort(host, strconv.Itoa(port))),
 		Cause: cause,
 	}

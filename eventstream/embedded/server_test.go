@@ -145,7 +145,7 @@ func TestPortTaken(t *testing.T) {
 	if !errors.Is(err, embedded.ErrPortTaken) {
 		t.Fatalf("error = %v, want ErrPortTaken", err)
 	}
-	want := fmt.Sprintf("port %d on 127.0.0.1 is taken by another process; stop it, or choose another with --listen, or use that broker with --server nats://127.0.0.1:%d", port, port)
+	want := fmt.Sprintf("another process uses port %d on 127.0.0.1; stop it, choose another port with --listen, or, if it is a broker, use it with --server nats://127.0.0.1:%d", port, port)
 	if err.Error() != want {
 		t.Errorf("error = %q\nwant    %q", err, want)
 	}

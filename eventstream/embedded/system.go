@@ -63,7 +63,7 @@ func (s *Server) SystemConn(options ...nats.Option) (*nats.Conn, error) {
 	options = append(options, nats.InProcessServer(s.broker), nats.Nkey(s.system.public, s.system.key.Sign))
 	nc, err := nats.Connect("", options...)
 	if err != nil {
-		return nil, fmt.Errorf("embedded broker: the system account does not let us in: %w", err)
+		return nil, fmt.Errorf("embedded broker: cannot sign in to the system account: %w", err)
 	}
 	return nc, nil
 }

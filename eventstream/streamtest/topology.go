@@ -65,7 +65,7 @@ func testStreamIsNotAltered(b *bench) {
 	if have := stream.CachedInfo().Config; have.MaxAge != time.Hour || have.MaxMsgs != 77 || have.Compression != jetstream.NoCompression {
 		b.Errorf("the operator's settings were changed: %+v", have)
 	}
-	if got := b.log.Count("left as they are"); got != 1 {
+	if got := b.log.Count("left unchanged"); got != 1 {
 		b.Errorf("%d lines about other settings, want 1:\n%s", got, b.log)
 	}
 	for _, want := range []string{"max_age is 1h0m0s, expected 168h0m0s", "compression is None, expected S2"} {
@@ -79,7 +79,7 @@ func testOverlap(b *bench) {
 	js := b.admin()
 	b.createStream(js, jetstream.StreamConfig{Name: "OTHER", Subjects: []string{"events.mission.>"}})
 	s := b.open(b.config())
-	b.awaitReason(s, "the stream EVENTS cannot be created, because OTHER already takes subjects of events.>")
+	b.awaitReason(s, "cannot create the stream EVENTS, because OTHER already covers subjects of events.>")
 	if _, err := s.Publish(b.ctx(), created(1)); !errors.Is(err, eventstream.ErrDegraded) {
 		b.Errorf("publish while degraded: %v, want ErrDegraded", err)
 	}
@@ -91,7 +91,7 @@ func testNarrowed(b *bench) {
 	js := b.admin()
 	b.createStream(js, jetstream.StreamConfig{Name: "EVENTS", Subjects: []string{"events.mission.>"}})
 	s := b.open(b.config())
-	b.awaitReason(s, "the stream EVENTS exists and takes events.mission.> instead of events.>")
+	b.awaitReason(s, "the stream EVENTS exists and covers events.mission.> instead of events.>")
 	_, err := js.UpdateStream(b.ctx(), jetstream.StreamConfig{Name: "EVENTS", Subjects: []string{"events.>"}})
 	b.must(err)
 	b.awaitState(s, eventstream.Connected)

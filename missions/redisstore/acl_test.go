@@ -208,9 +208,9 @@ func TestPermissionsThatAreTakenAwayWhileItRuns(t *testing.T) {
 		create(t, s, "before")
 		user(t, server, name, strings.Fields(taken)...)
 		_, err := tryCreate(s, "during")
-		wantUnavailable(t, err, "allowed what it needs")
+		wantUnavailable(t, err, "Redis denies permissions")
 		_, err = tryCreate(s, "later")
-		wantUnavailable(t, err, "the store is not allowed what it needs; nothing was done")
+		wantUnavailable(t, err, "Redis denies the supervisor a permission; nothing was done")
 		advised := "ACL SETUSER " + name + " "
 		wantUnavailable(t, s.Ping(t.Context()), advised)
 		if !strings.Contains(log.String(), advised) || strings.Contains(log.String(), "works again") || strings.Contains(log.String(), "PASSWORD") {
@@ -227,7 +227,7 @@ func TestPermissionsThatAreTakenAwayWhileItRuns(t *testing.T) {
 	}
 }
 
-// A user that is gone, or has another password, is a store that does not let us in.
+// A user that is gone, or has another password, is a store that rejects the sign-in.
 func TestAUserThatIsTakenAwayWhileItRuns(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, "--appendfsync", "no")

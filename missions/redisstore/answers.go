@@ -88,7 +88,7 @@ func refusal(answer []any, id string) error {
 	case "ended":
 		return missions.LeaseLost("mission %q is %s; the lease has ended", id, status())
 	case "superseded":
-		return missions.LeaseLost("mission %q has been given out again; this lease is no longer the newest", id)
+		return missions.LeaseLost("mission %q has a newer lease; this one has ended", id)
 	case "running":
 		return missions.Conflict("mission %q is RUNNING; cancel it first", id)
 	case "deadline":

@@ -205,13 +205,13 @@ func created(given *missions.Mission, answer any) missions.CreateResult {
 		case err != nil:
 			err = broken(err)
 		case !m.SameContent(given):
-			err = missions.Conflict("mission %q exists with other content", given.ID)
+			err = missions.Conflict("mission %q exists with different content", given.ID)
 		}
 		return missions.CreateResult{Mission: m, Err: err}
 	}
 	if text(answer) == "full" {
 		return missions.CreateResult{Err: &missions.Error{Code: missions.CodeOverloaded,
-			Message: "too many events wait for the event stream; try again when it has caught up"}}
+			Message: "too many events are waiting for the event stream; try again when it has caught up"}}
 	}
 	m := missions.Mission{
 		ID: given.ID, Name: given.Name, Description: given.Description, Type: given.Type, Data: given.Data,

@@ -19,9 +19,9 @@ const (
 	toldRefused     = "the store cannot write at present; nothing was done"
 	toldFull        = "the store's memory is full; nothing was done"
 	toldBroken      = "the store failed"
-	toldForbidden   = "the store is not allowed what it needs; nothing was done"
-	toldHalfway     = "the store is no longer allowed what it needs; how much of the request was done is not known"
-	toldForeign     = "the store met what another program has written; how much of the request was done is not known"
+	toldForbidden   = "Redis denies the supervisor a permission; nothing was done"
+	toldHalfway     = "Redis no longer grants the supervisor a permission; it is unknown how much of the request was done"
+	toldForeign     = "the store found data of another program; it is unknown how much of the request was done"
 )
 
 // refusals are the beginnings of Redis' errors for a request that it has not done.

@@ -60,7 +60,7 @@ func (s *Store) appendBatch(ctx context.Context, batch []missions.LogAppend) ([]
 			errs := make([]error, len(part))
 			for i, item := range items(answer) {
 				if text(items(item)[0]) == "full" {
-					errs[i] = missions.TooLarge("message", "cannot be added: the mission's log holds %d entries", missions.MaxLogEntries)
+					errs[i] = missions.TooLarge("message", "cannot be added: the mission's log is full, with %d entries", missions.MaxLogEntries)
 					continue
 				}
 				errs[i] = refusal(items(item), part[i].MissionID)

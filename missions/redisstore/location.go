@@ -112,19 +112,19 @@ func addresses(list string, of kind) ([]string, error) {
 	var addrs []string
 	for host := range strings.SplitSeq(list, ",") {
 		if host == "" {
-			return nil, fmt.Errorf("it names no host")
+			return nil, fmt.Errorf("it has no host")
 		}
 		if _, _, err := net.SplitHostPort(host); err != nil {
 			host = net.JoinHostPort(strings.Trim(host, "[]"), port)
 		}
 		_, port, err := net.SplitHostPort(host)
 		if n, bad := strconv.Atoi(port); err != nil || bad != nil || n < 1 || n > 65535 {
-			return nil, fmt.Errorf("what it names as a host is not an address like 127.0.0.1:6379")
+			return nil, fmt.Errorf("its host is not an address like 127.0.0.1:6379")
 		}
 		addrs = append(addrs, host)
 	}
 	if of == single && len(addrs) > 1 {
-		return nil, fmt.Errorf("it names several hosts; for a cluster begin with redis-cluster://, for Sentinel with redis-sentinel://")
+		return nil, fmt.Errorf("it has several hosts; use redis-cluster:// for a cluster, redis-sentinel:// for Sentinel")
 	}
 	return addrs, nil
 }
@@ -135,11 +135,11 @@ func (l *Location) path(path string) error {
 	case sentinel:
 		l.master, db, _ = strings.Cut(path, "/")
 		if l.master == "" {
-			return fmt.Errorf("it does not name the master: redis-sentinel://HOST/MASTER")
+			return fmt.Errorf("it has no master; write it like redis-sentinel://HOST/MASTER")
 		}
 	case cluster:
 		if path != "" {
-			return fmt.Errorf("a cluster has no numbered databases; leave the path out, and use prefix= to keep data sets apart")
+			return fmt.Errorf("a cluster has no numbered databases; omit the path, and use prefix= to separate data sets")
 		}
 	}
 	if db == "" {
@@ -147,7 +147,7 @@ func (l *Location) path(path string) error {
 	}
 	n, err := strconv.Atoi(db)
 	if err != nil || n < 0 {
-		return fmt.Errorf("what stands behind the / is not the number of a database")
+		return fmt.Errorf("the part after the / is not the number of a database")
 	}
 	l.db = n
 	return nil
@@ -168,7 +168,7 @@ func (l *Location) parameters(query url.Values, secure bool) error {
 			continue
 		}
 		if name != "partitions" {
-			return fmt.Errorf("it has a parameter that there is not; there are prefix, partitions, ca, cert, key, sentinel_user, sentinel_password")
+			return fmt.Errorf("it has an unknown parameter; the parameters are prefix, partitions, ca, cert, key, sentinel_user, sentinel_password")
 		}
 		n, err := strconv.Atoi(value)
 		if err != nil || n < 1 || n > MaxPartitions {
@@ -181,7 +181,7 @@ func (l *Location) parameters(query url.Values, secure bool) error {
 	}
 	if !secure {
 		if ca+cert+key != "" {
-			return fmt.Errorf("ca, cert and key are for TLS; begin with rediss")
+			return fmt.Errorf("ca, cert and key are for TLS; use a scheme that begins with rediss")
 		}
 		return nil
 	}
@@ -198,7 +198,7 @@ func (l *Location) secure(ca, cert, key string) error {
 		}
 		l.tls.RootCAs = x509.NewCertPool()
 		if !l.tls.RootCAs.AppendCertsFromPEM(pem) {
-			return fmt.Errorf("ca: %s holds no certificate", ca)
+			return fmt.Errorf("ca: %s contains no certificate", ca)
 		}
 	}
 	if (cert == "") != (key == "") {

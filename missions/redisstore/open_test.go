@@ -50,21 +50,21 @@ func TestParseURLRefuses(t *testing.T) {
 	for url, want := range map[string]string{
 		"":                              "begins with none of",
 		"http://h":                      "begins with none of",
-		"redis://":                      "names no host",
+		"redis://":                      "has no host",
 		"redis://a,b":                   "several hosts",
 		"redis://h:port":                "not an address",
 		"redis://h:70000":               "not an address",
 		"redis://h/x":                   "not the number of a database",
 		"redis://h/-1":                  "not the number of a database",
-		"redis://h?prefx=a":             "parameter that there is not; there are prefix",
+		"redis://h?prefx=a":             "unknown parameter; the parameters are prefix",
 		"redis://h?prefix=a:b":          "prefix is not",
 		"redis://h?prefix=":             "prefix is not",
 		"redis://h?partitions=0":        "partitions is not",
 		"redis://h?partitions=2000":     "partitions is not",
-		"redis://h?ca=/etc/ca.pem":      "begin with rediss",
+		"redis://h?ca=/etc/ca.pem":      "begins with rediss",
 		"rediss://h?ca=/nonexistent":    "no such file",
 		"rediss://h?cert=/etc/hostname": "needed together",
-		"redis-sentinel://h":            "does not name the master",
+		"redis-sentinel://h":            "has no master",
 		"redis-cluster://h/1":           "no numbered databases",
 		"redis://u:12/secret@h":         "%2F",
 		"redis://u:12?secret@h":         "%3F",
@@ -77,8 +77,8 @@ func TestParseURLRefuses(t *testing.T) {
 		"redis-cluster://u:p@ss/secret": "no numbered databases",
 		"redis://user:secret":           "not an address",
 		"redis://secret:p@h:x":          "not an address",
-		"redis://h?secret=1":            "parameter that there is not",
-		"redis-sentinel://h/m?sentinel_password=a&secret":  "parameter that there is not",
+		"redis://h?secret=1":            "unknown parameter",
+		"redis-sentinel://h/m?sentinel_password=a&secret":  "unknown parameter",
 		"redis-sentinel://h/m?sentinel_password=a;secret":  "%3B",
 		"redis-sentinel://h/m?sentinel_password=%zzsecret": "%25",
 		"redis://u:sec%zzret@h":                            "malformed",
@@ -121,26 +121,26 @@ func TestOpenRefusesWhatDoesNotSuit(t *testing.T) {
 	_, port, _ := net.SplitHostPort(master.Addr)
 	replica := redistest.Start(t, "--replicaof", "127.0.0.1 "+port)
 	wantOpenError(t, redisstore.Config{URL: replica.URL()}, redisstore.ErrUnsuitable, "replica of 127.0.0.1:"+port)
-	wantOpenError(t, redisstore.Config{URL: master.URL()}, redisstore.ErrUnreachable, "does not let us in")
-	wantOpenError(t, redisstore.Config{URL: "redis://:wrong@" + master.Addr}, redisstore.ErrUnreachable, "does not let us in")
+	wantOpenError(t, redisstore.Config{URL: master.URL()}, redisstore.ErrUnreachable, "rejects the sign-in")
+	wantOpenError(t, redisstore.Config{URL: "redis://:wrong@" + master.Addr}, redisstore.ErrUnreachable, "rejects the sign-in")
 	mustOpen(t, redisstore.Config{URL: "redis://:secret@" + master.Addr})
 
-	wantOpenError(t, redisstore.Config{URL: "redis://127.0.0.1:1", Timeout: time.Second}, redisstore.ErrUnreachable, "start it, or name another")
+	wantOpenError(t, redisstore.Config{URL: "redis://127.0.0.1:1", Timeout: time.Second}, redisstore.ErrUnreachable, "start it, or choose another")
 }
 
 func TestOpenRefusesAnOldRedis(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	old := rewriting(t, server.Addr, "redis_version:7.", "redis_version:6.")
-	wantOpenError(t, redisstore.Config{URL: "redis://" + old}, redisstore.ErrUnsuitable, "at least 7.0 is needed")
+	wantOpenError(t, redisstore.Config{URL: "redis://" + old}, redisstore.ErrUnsuitable, "needs 7.0 or newer")
 }
 
 func TestOpenRefusesAnotherDataSet(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	first := mustOpen(t, redisstore.Config{URL: server.URL(), Partitions: 2})
-	wantOpenError(t, redisstore.Config{URL: server.URL(), Partitions: 3}, redisstore.ErrPartitions, "created with 2, and 3")
-	wantOpenError(t, redisstore.Config{URL: server.URL() + "?partitions=1"}, redisstore.ErrPartitions, "created with 2, and 1")
+	wantOpenError(t, redisstore.Config{URL: server.URL(), Partitions: 3}, redisstore.ErrPartitions, "created with 2, not 3")
+	wantOpenError(t, redisstore.Config{URL: server.URL() + "?partitions=1"}, redisstore.ErrPartitions, "created with 2, not 1")
 	second := mustOpen(t, redisstore.Config{URL: server.URL()})
 	if first.Identity() != second.Identity() || len(second.Outboxes()) != 2 {
 		t.Errorf("the second store has identity %s and %d outboxes, want %s and 2", second.Identity(), len(second.Outboxes()), first.Identity())
@@ -149,7 +149,7 @@ func TestOpenRefusesAnotherDataSet(t *testing.T) {
 		if err := server.Client().HSet(context.Background(), "{mc:0}:meta", "schema", schema).Err(); err != nil {
 			t.Fatal(err)
 		}
-		wantOpenError(t, redisstore.Config{URL: server.URL()}, want, fmt.Sprintf("schema %d, and this one knows 3", schema))
+		wantOpenError(t, redisstore.Config{URL: server.URL()}, want, fmt.Sprintf("schema %d, but this version knows schema 3", schema))
 	}
 }
 

@@ -37,7 +37,7 @@ func (s *Store) openDataSet(ctx context.Context, prefix string) error {
 		return s.openError(err)
 	}
 	if s.cfg.Partitions != 0 && has != s.cfg.Partitions {
-		return fmt.Errorf("%w: it was created with %d, and %d are asked for; leave partitions out, or choose another prefix",
+		return fmt.Errorf("%w: it was created with %d, not %d; omit partitions, or choose another prefix",
 			ErrPartitions, has, s.cfg.Partitions)
 	}
 	s.partitions = []*partition{first}
@@ -104,10 +104,10 @@ func readMeta(p *partition, said []string) (identity string, partitions int, err
 	case err != nil:
 		return "", 0, foreign(p.meta, "is not the head of a data set")
 	case schema > schemaVersion:
-		return "", 0, fmt.Errorf("%w: schema %d, and this one knows %d; upgrade the supervisor, or choose another prefix",
+		return "", 0, fmt.Errorf("%w: it has schema %d, but this version knows schema %d; upgrade the supervisor, or choose another prefix",
 			ErrNewerSchema, schema, schemaVersion)
 	case schema < schemaVersion:
-		return "", 0, fmt.Errorf("%w: schema %d, and this one knows %d only; choose another prefix, and let the earlier version finish what is here",
+		return "", 0, fmt.Errorf("%w: it has schema %d, but this version knows schema %d; choose another prefix, and let the earlier version finish its missions",
 			ErrOlderSchema, schema, schemaVersion)
 	}
 	partitions, err = strconv.Atoi(said[3])
@@ -128,7 +128,7 @@ func (p *partition) begunAnew(ctx context.Context) error {
 		return err
 	}
 	if p.Identity() != was {
-		p.store.log.Error("the data set is gone from Redis; beginning an empty one", "partition", p.number)
+		p.store.log.Error("the data set is gone from Redis; creating an empty one", "partition", p.number)
 	}
 	return nil
 }

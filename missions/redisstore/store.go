@@ -76,14 +76,14 @@ type Config struct {
 
 // Errors of Open, to be matched with errors.Is. Their texts say what to do.
 var (
-	ErrURL         = errors.New("the Redis URL cannot be used")
-	ErrUnreachable = errors.New("the Redis cannot be reached")
-	ErrUnsuitable  = errors.New("this Redis does not suit")
+	ErrURL         = errors.New("cannot use the Redis URL")
+	ErrUnreachable = errors.New("cannot reach Redis")
+	ErrUnsuitable  = errors.New("cannot use this Redis")
 	ErrNewerSchema = errors.New("the data set was written by a newer version")
 	ErrOlderSchema = errors.New("the data set was written by a version before the first release")
-	ErrPartitions  = errors.New("the data set has another number of partitions")
-	ErrForbidden   = errors.New("the Redis does not allow what the store needs")
-	ErrForeign     = errors.New("a key of the data set is another program's")
+	ErrPartitions  = errors.New("the data set has a different number of partitions")
+	ErrForbidden   = errors.New("Redis denies permissions that the store needs")
+	ErrForeign     = errors.New("a key of the data set belongs to another program")
 )
 
 // Store implements [missions.Store] on Redis. All methods may be called

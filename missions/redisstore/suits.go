@@ -44,16 +44,16 @@ func suit(ctx context.Context, client redis.Cmdable, log *slog.Logger) error {
 	major, _, _ := strings.Cut(version, ".")
 	switch n, err := strconv.Atoi(major); {
 	case err != nil || n < oldest:
-		return fmt.Errorf("%w: it is Redis %s, and at least %d.0 is needed; upgrade it", ErrUnsuitable, version, oldest)
+		return fmt.Errorf("%w: it is Redis %s, but the store needs %d.0 or newer; upgrade it", ErrUnsuitable, version, oldest)
 	case says["maxmemory_policy"] != "noeviction":
-		return fmt.Errorf("%w: its maxmemory-policy is %s, which may throw away missions; set it to noeviction",
+		return fmt.Errorf("%w: its maxmemory-policy is %s, which can delete missions; set it to noeviction",
 			ErrUnsuitable, says["maxmemory_policy"])
 	case says["role"] == "slave":
-		return fmt.Errorf("%w: it is a read-only replica of %s:%s; name the master, or use a redis-sentinel:// or redis-cluster:// URL",
+		return fmt.Errorf("%w: it is a read-only replica of %s:%s; give the master, or use a redis-sentinel:// or redis-cluster:// URL",
 			ErrUnsuitable, says["master_host"], says["master_port"])
 	}
 	if says["aof_enabled"] != "1" {
-		log.Warn("Redis keeps no append-only file: what it has accepted since its last snapshot is lost when it stops; set appendonly yes")
+		log.Warn("Redis keeps no append-only file: when it stops, everything since its last snapshot is lost; set appendonly yes")
 	}
 	return nil
 }
@@ -87,9 +87,9 @@ func unreachable(err error) error {
 	var network net.Error
 	switch {
 	case redis.HasErrorPrefix(err, "NOAUTH"), redis.HasErrorPrefix(err, "WRONGPASS"), redis.HasErrorPrefix(err, "ERR AUTH"):
-		return fmt.Errorf("%w: it does not let us in (%w); check user and password in the URL", ErrUnreachable, err)
+		return fmt.Errorf("%w: it rejects the sign-in (%w); check the user and password in the URL", ErrUnreachable, err)
 	case errors.As(err, &network):
-		return fmt.Errorf("%w: %w; start it, or name another with --store", ErrUnreachable, err)
+		return fmt.Errorf("%w: %w; start it, or choose another with --store", ErrUnreachable, err)
 	}
 	return fmt.Errorf("%w: %w", ErrUnreachable, err)
 }

@@ -41,7 +41,7 @@ func (t *tx) create(m *missions.Mission) (missions.Mission, bool, error) {
 		old, found, err := t.existing(m)
 		if err == nil && !found {
 			err = &missions.Error{Code: missions.CodeOverloaded,
-				Message: "too many events wait for the event stream; try again when it has caught up"}
+				Message: "too many events are waiting for the event stream; try again when it has caught up"}
 		}
 		return old, false, err
 	}
@@ -75,7 +75,7 @@ func (t *tx) existing(m *missions.Mission) (missions.Mission, bool, error) {
 		return missions.Mission{}, false, nil
 	}
 	if err == nil && !old.SameContent(m) {
-		err = missions.Conflict("mission %q exists with other content", m.ID)
+		err = missions.Conflict("mission %q exists with different content", m.ID)
 	}
 	return old.Mission, true, err
 }

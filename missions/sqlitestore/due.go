@@ -55,7 +55,7 @@ func (d *due) leases() error {
 			if r.stallsAt != 0 && r.stallsAt <= d.now {
 				return d.attemptTimedOut(r, r.StalledReason())
 			}
-			return d.attemptLost(r, fmt.Sprintf("the lease of agent %s ended without a heartbeat", r.AgentID))
+			return d.attemptLost(r, fmt.Sprintf("the lease of agent %s expired without a heartbeat", r.AgentID))
 		})
 		if err != nil {
 			return err
@@ -156,7 +156,7 @@ func (d *due) pending() error {
 
 // expire fails a PENDING mission.
 func (d *due) expire(r *row) error {
-	const reason = "its deadline passed before it was done"
+	const reason = "its deadline passed while it was pending"
 	r.Error = reason
 	if err := d.saveOutcome(r, ""); err != nil {
 		return err

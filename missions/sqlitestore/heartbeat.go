@@ -33,7 +33,7 @@ func (t *tx) heartbeat(h *missions.Heartbeat) (result missions.HeartbeatResult, 
 	a.CPU, a.MemoryBytes = h.CPU, h.MemoryBytes
 	a.silence = h.Lease
 	a.draining = h.Draining
-	if err := t.signOfLife(&a, "its heartbeats are back"); err != nil {
+	if err := t.signOfLife(&a, "heartbeats resumed"); err != nil {
 		return result, err
 	}
 	listed := make(map[missions.LeaseRef]bool, len(h.Running))

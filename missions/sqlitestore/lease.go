@@ -17,7 +17,7 @@ func (t *tx) holder(agent string, ref missions.LeaseRef) (row, error) {
 		return r, missions.LeaseLost("mission %q is %s; the lease has ended", ref.MissionID, r.Status)
 	}
 	if string(r.AgentID) != agent || r.lease != ref.Lease {
-		return r, missions.LeaseLost("mission %q has been given out again; this lease is no longer the newest", ref.MissionID)
+		return r, missions.LeaseLost("mission %q has a newer lease; this one has ended", ref.MissionID)
 	}
 	return r, nil
 }

@@ -29,7 +29,7 @@ func lockFile(path string) (*os.File, error) {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		_ = f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%w: %s is locked; stop the other supervisor, or choose another place with --data-dir", ErrLocked, path)
+			return nil, fmt.Errorf("%w: %s is locked; stop the other supervisor, or choose another directory with --data-dir", ErrLocked, path)
 		}
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}

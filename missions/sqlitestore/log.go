@@ -137,7 +137,7 @@ func (t *tx) appendLog(r *row, l *missions.LogAppend) error {
 		return err
 	}
 	if last >= missions.MaxLogEntries {
-		return missions.TooLarge("message", "cannot be added: the mission's log holds %d entries", last)
+		return missions.TooLarge("message", "cannot be added: the mission's log is full, with %d entries", last)
 	}
 	entry := missions.LogEntry{Timestamp: t.now, Level: l.Level, Message: l.Message, Data: l.Data}
 	if err := t.record(r, last+1, entry); err != nil {

@@ -17,7 +17,7 @@ var migrationFiles embed.FS
 // another program's database is never mistaken for one.
 const applicationID = 0x4d69436f
 
-var errForeign = errors.New("the file is another program's database")
+var errForeign = errors.New("the file is the database of another program")
 
 // migrate brings the schema to the newest version that this program knows, one
 // step per file in migrations/, each in a transaction of its own. The version
@@ -35,8 +35,8 @@ func migrate(c *conn, path string) error {
 		return err
 	}
 	if version > int64(len(names)) {
-		return fmt.Errorf("%w: %s has schema %d and this program knows schema %d; "+
-			"run the newer supervisor, or choose another place with --data-dir",
+		return fmt.Errorf("%w: %s has schema %d, but this version knows schema %d; "+
+			"run the newer supervisor, or choose another directory with --data-dir",
 			ErrNewerSchema, path, version, len(names))
 	}
 	for n := version; n < int64(len(names)); n++ {

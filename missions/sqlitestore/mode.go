@@ -29,9 +29,9 @@ func tighten(path string, log *slog.Logger) {
 		changed, err := fileperm.Tighten(file)
 		switch {
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
-			log.Warn("others can read a file of the store, and that cannot be changed; chmod 600 it", "file", file, "error", fileperm.Cause(err))
+			log.Warn("other users can read a file of the store, and its mode cannot be changed; run chmod 600 on it", "file", file, "error", fileperm.Cause(err))
 		case changed:
-			log.Info("others could read a file of the store; now its owner alone can", "file", file)
+			log.Info("other users could read a file of the store; its mode was corrected", "file", file)
 		}
 	}
 }

@@ -45,7 +45,7 @@ func wantRefused(t *testing.T, path string, want error, tells ...string) {
 	if !errors.Is(err, want) {
 		t.Errorf("error is %v, want %v", err, want)
 	}
-	for _, part := range append(tells, path, "choose another place") {
+	for _, part := range append(tells, path, "choose another") {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("error %q does not say %q", err, part)
 		}
@@ -108,7 +108,7 @@ func TestOpenRefuses(t *testing.T) {
 		t.Parallel()
 		path := filepath.Join(t.TempDir(), "store.db")
 		alter(t, path, "CREATE TABLE recipes (name TEXT)")
-		wantRefused(t, path, ErrDamaged, "another program's database")
+		wantRefused(t, path, ErrDamaged, "the database of another program")
 		c, err := openConn(path, "")
 		if err != nil {
 			t.Fatal(err)

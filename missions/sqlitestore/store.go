@@ -102,7 +102,7 @@ func Open(cfg Config) (*Store, error) {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(cfg.Path), fileperm.DirMode); err != nil {
-		return nil, notWritable(cfg.Path, fmt.Errorf("its directory cannot be made: %w", fileperm.Cause(err)))
+		return nil, notWritable(cfg.Path, fmt.Errorf("cannot create its directory: %w", fileperm.Cause(err)))
 	}
 	lock, err := lockFile(cfg.Path + ".lock")
 	if err != nil {
@@ -196,14 +196,14 @@ func unusable(path string, cause error) error {
 	case errors.Is(cause, ErrNewerSchema):
 		return cause
 	case errors.Is(cause, sqlite3.NOTADB), errors.Is(cause, sqlite3.CORRUPT), errors.Is(cause, errForeign):
-		return fmt.Errorf("%w: %s: %w; restore a copy of it, or choose another place with --data-dir or --store",
+		return fmt.Errorf("%w: %s: %w; restore a backup, or choose another location with --data-dir or --store",
 			ErrDamaged, path, cause)
 	}
 	return notWritable(path, cause)
 }
 
 func notWritable(path string, cause error) error {
-	return fmt.Errorf("%w: %s: %w; make it writable, or choose another place with --data-dir or --store",
+	return fmt.Errorf("%w: %s: %w; make it writable, or choose another location with --data-dir or --store",
 		ErrNotWritable, path, cause)
 }
 

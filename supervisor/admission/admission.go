@@ -78,7 +78,7 @@ func (b *Bound) Enter(bytes int64) (leave func(), err error) {
 	leave = func() { b.requests.Add(-1); b.bytes.Add(-bytes) }
 	if requests > b.mostRequests || held > b.mostBytes && requests > 1 {
 		leave()
-		return nil, overloaded("too many requests of this kind are under way; try again later")
+		return nil, overloaded("too many requests of this kind are in progress; try again later")
 	}
 	return leave, nil
 }
@@ -88,7 +88,7 @@ func (b *Bound) Enter(bytes int64) (leave func(), err error) {
 func (b *Bound) Hold(bytes int64) error {
 	if b.bytes.Add(bytes) > b.mostBytes {
 		b.bytes.Add(-bytes)
-		return overloaded("too many bytes of requests of this kind are under way; try again later")
+		return overloaded("too many bytes of requests of this kind are in progress; try again later")
 	}
 	return nil
 }

@@ -237,7 +237,7 @@ func (r *runner) register(ctx context.Context) error {
 		}
 		if ctx.Err() == nil {
 			r.control.unanswered()
-			r.trouble("could not register; trying again", err)
+			r.trouble("cannot register; trying again", err)
 		}
 		if !sleep(ctx, pause) {
 			return ctx.Err()
@@ -291,7 +291,7 @@ func (r *runner) run(ctx, claims context.Context) {
 	leaveCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	if err := r.control.requests().Leave(leaveCtx); err != nil {
-		r.log.Warn("could not say goodbye; the supervisor will notice by itself", "error", err)
+		r.log.Warn("cannot send the leave request; the supervisor will notice that the agent is gone", "error", err)
 	}
 }
 

@@ -37,7 +37,7 @@ func (r *runner) beatOnce(ctx context.Context) {
 	cancel()
 	switch {
 	case errors.Is(err, api.ErrNotFound):
-		r.log.Info("the supervisor does not know this agent any more; registering again")
+		r.log.Info("the supervisor no longer knows this agent; registering again")
 		if err := r.register(ctx); err == nil {
 			r.beatNow.Send()
 		}
@@ -112,7 +112,7 @@ func (r *runner) command(msg *nats.Msg) {
 	}
 	var command api.Command
 	if err := api.DecodeReply(msg.Data, &command); err != nil {
-		r.log.Warn("a command could not be read", "error", err)
+		r.log.Warn("cannot decode a command", "error", err)
 		return
 	}
 	if command.Command != api.CommandCancel {

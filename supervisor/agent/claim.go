@@ -65,10 +65,10 @@ func (r *runner) claimFailed(ctx context.Context, err error) bool {
 		return true
 	}
 	if errors.Is(err, api.ErrNotFound) || errors.Is(err, api.ErrConflict) {
-		r.log.Info("the supervisor does not know this agent any more; registering again")
+		r.log.Info("the supervisor no longer knows this agent; registering again")
 		return r.register(ctx) == nil
 	}
-	r.trouble("could not claim; trying again", err)
+	r.trouble("cannot claim missions; trying again", err)
 	return sleep(ctx, pause)
 }
 

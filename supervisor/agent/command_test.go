@@ -60,7 +60,7 @@ func TestEventsAreNoCommands(t *testing.T) {
 	if !log.Await(func(said string) bool { return strings.Contains(said, "the end") }, nil, 20*time.Second) {
 		t.Fatal("the agent receives no commands")
 	}
-	if log.Count("an unknown command") != 1 || log.Count("could not be read") != 0 {
+	if log.Count("an unknown command") != 1 || log.Count("cannot decode") != 0 {
 		t.Errorf("the agent took events for commands:\n%s", log)
 	}
 }

@@ -213,7 +213,7 @@ func (t *Task) report(send func(context.Context) error) error {
 			t.runner.log.Warn("the report on a mission was refused", "mission", t.Mission.ID, "error", err)
 			return err
 		case time.Now().After(t.leaseEnd()):
-			t.runner.log.Warn("the report on a mission could not be sent before its lease ended", "mission", t.Mission.ID, "error", err)
+			t.runner.log.Warn("cannot report a mission before its lease expires", "mission", t.Mission.ID, "error", err)
 			return err
 		}
 		sleep(context.Background(), pause/5)

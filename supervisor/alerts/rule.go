@@ -86,7 +86,7 @@ func (r *Rule) Validate() error {
 	m, known := catalogue[r.Metric]
 	switch {
 	case !known:
-		return missions.Invalid("metric", "%q is no figure to watch%s", r.Metric, nearest(r.Metric))
+		return missions.Invalid("metric", "%q is not a metric%s", r.Metric, nearest(r.Metric))
 	case r.Comparison == "":
 		return missions.Invalid("comparison", "is required: one of >, >=, <, <=")
 	case !slices.Contains(Comparisons(), r.Comparison):
@@ -98,9 +98,9 @@ func (r *Rule) Validate() error {
 	case r.MinSamples < 0 || r.MinSamples > 1e9:
 		return missions.Invalid("min_samples", "is not between 0 and 1,000,000,000")
 	case r.MinSamples > 0 && m.samples == nil:
-		return missions.Invalid("min_samples", "is for a metric of a window, as missions.windows.1h.success_rate; %s is none", r.Metric)
+		return missions.Invalid("min_samples", "is only for metrics of a window, such as missions.windows.1h.success_rate, not for %s", r.Metric)
 	case r.Type != "" && !m.typed:
-		return missions.Invalid("type", "cannot narrow %s, which is not counted by type", r.Metric)
+		return missions.Invalid("type", "cannot be used with %s, which is not counted by type", r.Metric)
 	case r.Type != "":
 		return missions.CheckToken("type", r.Type)
 	}
@@ -118,7 +118,7 @@ func ValidateAll(rules []Rule) error {
 			return err
 		}
 		if seen[rules[i].Name] {
-			return missions.Invalid("name", "%q is given to two rules", rules[i].Name)
+			return missions.Invalid("name", "two rules have the name %q", rules[i].Name)
 		}
 		seen[rules[i].Name] = true
 	}

@@ -42,7 +42,7 @@ func NewWebhook(target, secret, userAgent string) (*Webhook, error) {
 	w := &Webhook{url: target, key: []byte(secret), userAgent: userAgent}
 	if encoded, ok := strings.CutPrefix(secret, secretPrefix); ok {
 		if w.key, err = base64.StdEncoding.DecodeString(encoded); err != nil || len(w.key) == 0 {
-			return nil, errors.New("what follows whsec_ in the secret is not base64")
+			return nil, errors.New("the part of the secret after whsec_ is not base64")
 		}
 	}
 	transport, ok := http.DefaultTransport.(*http.Transport)
@@ -68,7 +68,7 @@ func (w *Webhook) Close() { w.client.CloseIdleConnections() }
 func (w *Webhook) Send(ctx context.Context, id string, at time.Time, body []byte) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url, bytes.NewReader(body))
 	if err != nil {
-		return errors.New("the request could not be made")
+		return errors.New("cannot create the request")
 	}
 	timestamp := strconv.FormatInt(at.Unix(), 10)
 	request.Header.Set("Content-Type", "application/json")

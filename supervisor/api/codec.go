@@ -45,7 +45,7 @@ func Decode[T any](body []byte) (T, error) {
 		return request, nil
 	}
 	if depth(body) > maxDepth {
-		return request, missions.Invalid("body", "is nested deeper than %d levels", maxDepth)
+		return request, missions.Invalid("body", "is nested more than %d levels deep", maxDepth)
 	}
 	if err := json.Unmarshal(body, &request, decodeOptions); err != nil {
 		return request, refusal(err)

@@ -90,7 +90,7 @@ func TestErrorsSurviveTheWire(t *testing.T) {
 		}
 	}
 	secret := errors.New("password=hunter2")
-	if e := api.FromError(secret); e.Code != api.CodeInternal || e.Message != "something went wrong inside the supervisor; its log says what" {
+	if e := api.FromError(secret); e.Code != api.CodeInternal || e.Message != "internal error; see the supervisor's log for details" {
 		t.Errorf("%+v", e)
 	}
 	if e := api.FromError(missions.Unavailable("the store cannot be used", secret)); e.Message != "the store cannot be used" {

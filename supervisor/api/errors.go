@@ -119,11 +119,11 @@ func FromError(err error) *Error {
 		}
 		return &Error{Code: domain.Code, Message: message, Field: domain.Field, NothingDone: domain.NothingDone}
 	case errors.Is(err, context.DeadlineExceeded):
-		return &Error{Code: CodeTimeout, Message: "the request took too long; what it asked for was not done", NothingDone: true}
+		return &Error{Code: CodeTimeout, Message: "the request took too long; nothing was done", NothingDone: true}
 	case errors.Is(err, context.Canceled):
-		return &Error{Code: missions.CodeUnavailable, Message: "the supervisor is stopping; what was asked for was not done", NothingDone: true}
+		return &Error{Code: missions.CodeUnavailable, Message: "the supervisor is stopping; nothing was done", NothingDone: true}
 	}
-	return &Error{Code: CodeInternal, Message: "something went wrong inside the supervisor; its log says what"}
+	return &Error{Code: CodeInternal, Message: "internal error; see the supervisor's log for details"}
 }
 
 // Timeout returns an [ErrTimeout].

@@ -262,7 +262,7 @@ func checkLabels(labels map[string]string) error {
 func (r *HeartbeatRequest) Heartbeat(agentID string) (missions.Heartbeat, error) {
 	h := missions.Heartbeat{AgentID: agentID, CPU: r.CPU, MemoryBytes: r.MemoryBytes, Draining: r.Draining}
 	if r.Running == nil {
-		return h, missions.Invalid("running", "is required: the missions at work, [] for none")
+		return h, missions.Invalid("running", "is required: the missions that the agent is working on, or []")
 	}
 	if len(*r.Running) > missions.MaxCapacity {
 		return h, missions.TooLarge("running", "has more than %d entries", missions.MaxCapacity)

@@ -30,7 +30,7 @@ func (r *EventsRequest) Types() ([]string, error) {
 		}
 	}
 	if r.Since != 0 && r.After != 0 {
-		return nil, missions.Invalid("since", "cannot stand beside after")
+		return nil, missions.Invalid("since", "cannot be combined with after")
 	}
 	if r.Type == "" {
 		return nil, nil

@@ -35,7 +35,7 @@ var ErrNoSupervisor = errors.New("no supervisor answers on this broker")
 // ErrForeignStream means that a JetStream stream covers the supervisor's subjects and
 // acknowledged the request in place of the supervisor.
 var ErrForeignStream = errors.New("a stream that covers " + api.SubjectAll +
-	" answered in the supervisor's place; take that subject out of the stream")
+	" answered instead of the supervisor; remove that subject from the stream")
 
 // DefaultTimeout bounds requests whose context ends later or never. A large request has
 // longer, for links that carry no more than slowLink bytes a second, but no longer than
@@ -158,7 +158,7 @@ func (c *Client) Create(ctx context.Context, spec api.MissionSpec) (m missions.M
 		return m, false, err
 	}
 	if reply.Created == nil || reply.Created.Mission == nil {
-		return m, false, fmt.Errorf("the reply of %s holds no mission", api.OpCreate.Subject)
+		return m, false, fmt.Errorf("the reply of %s contains no mission", api.OpCreate.Subject)
 	}
 	return *reply.Created.Mission, reply.Created.Created != nil && *reply.Created.Created, nil
 }

@@ -76,10 +76,10 @@ func (d Dir) Init(kind Kind) error {
 		return fmt.Errorf("%s cannot be used: %w", d, fileperm.Cause(err))
 	}
 	if len(entries) > 0 {
-		return fmt.Errorf("%s is not empty, and nothing is overwritten; name another directory with --dir", d)
+		return fmt.Errorf("%s is not empty, and nothing is overwritten; choose another directory with --dir", d)
 	}
 	if err := os.MkdirAll(d.Secrets(), 0o700); err != nil {
-		return fmt.Errorf("%s cannot be made: %w", d.Secrets(), fileperm.Cause(err))
+		return fmt.Errorf("cannot create %s: %w", d.Secrets(), fileperm.Cause(err))
 	}
 	included := accountsConf
 	if kind == JWTs {
@@ -114,7 +114,7 @@ func (d Dir) initOperator() error {
 		return err
 	}
 	if err := os.Mkdir(d.file(keysDir), 0o700); err != nil {
-		return fmt.Errorf("%s cannot be made: %w", d.file(keysDir), fileperm.Cause(err))
+		return fmt.Errorf("cannot create %s: %w", d.file(keysDir), fileperm.Cause(err))
 	}
 	for name, key := range operator.keys() {
 		seed, err := key.Seed()
@@ -155,7 +155,7 @@ func (d Dir) Add(role roles.Role, name string, nkey bool) (Secret, string, error
 		return secret, path, err
 	}
 	if !d.has(usersFile) {
-		return Secret{}, "", fmt.Errorf("%s has no %s; begin with: supervisor auth init --dir %s", d, usersFile, d)
+		return Secret{}, "", fmt.Errorf("%s has no %s; start with: supervisor auth init --dir %s", d, usersFile, d)
 	}
 	user, secret, err := NewUser(role, name, nkey)
 	if err != nil {
@@ -204,7 +204,7 @@ func (d Dir) readKey(name string) (nkeys.KeyPair, error) {
 	}
 	key, err := nkeys.FromSeed(bytes.TrimSpace(seed))
 	if err != nil {
-		return nil, fmt.Errorf("%s does not hold a key", d.key(name))
+		return nil, fmt.Errorf("%s does not contain a key", d.key(name))
 	}
 	return key, nil
 }
@@ -258,7 +258,7 @@ func (d Dir) unchanged() error {
 	}
 	have, err := readSmall(d.file(accountsConf))
 	if err == nil && !bytes.Equal(have, want) {
-		err = fmt.Errorf("%s is not what %s says; nothing was changed. To write it anew: supervisor auth render --dir %s",
+		err = fmt.Errorf("%s does not match %s; nothing was changed. To rewrite it: supervisor auth render --dir %s",
 			d.file(accountsConf), usersFile, d)
 	}
 	return err

@@ -166,8 +166,8 @@ func (o *Operator) Config() ([]byte, error) {
 		return nil, err
 	}
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "# Mission Control's accounts, as JWTs. Users are not listed: whoever shows credentials\n"+
-		"# that a key of a role has signed is let in.\noperator: %s\nsystem_account: %s\nresolver: MEMORY\nresolver_preload {\n",
+	fmt.Fprintf(&out, "# Mission Control's accounts, as JWTs. Users are not listed: the broker accepts all\n"+
+		"# credentials that the key of a role has signed.\noperator: %s\nsystem_account: %s\nresolver: MEMORY\nresolver_preload {\n",
 		signed, operator.SystemAccount)
 	for _, a := range []roles.Account{roles.SystemAccount, roles.Missions, roles.Clients} {
 		claims, err := o.claims(a)
@@ -191,7 +191,7 @@ func NewCreds(role roles.Role, name, account string, signer nkeys.KeyPair) (Secr
 		return Secret{}, err
 	}
 	if role == roles.Agent && name == inboxName {
-		return Secret{}, fmt.Errorf("with JWTs an agent cannot be called %s; choose another name", inboxName)
+		return Secret{}, fmt.Errorf("with JWTs, an agent cannot be called %s; choose another name", inboxName)
 	}
 	pair, err := nkeys.CreateUser()
 	if err != nil {

@@ -41,7 +41,7 @@ func (l list[T]) read(path string) ([]T, error) {
 func readSmall(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err == nil && (info.IsDir() || info.Size() > maxList) {
-		return nil, fmt.Errorf("%s is not a file that this could be in", path)
+		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
 	var text []byte
 	if err == nil {
@@ -60,7 +60,7 @@ func (l list[T]) parse(text []byte) ([]T, error) {
 	}
 	for key := range file {
 		if key != l.key {
-			return nil, fmt.Errorf("there is no %s here, only %s", key, l.key)
+			return nil, fmt.Errorf("unknown key %s; the only key is %s", key, l.key)
 		}
 	}
 	return file[l.key], l.check(file[l.key])
@@ -83,9 +83,9 @@ func strict(text []byte, into any) error {
 	}
 	var known yaml.Error
 	if errors.As(err, &known) && known.GetToken() != nil {
-		return fmt.Errorf("line %d is not what can stand there", known.GetToken().Position.Line)
+		return fmt.Errorf("line %d has an unexpected value", known.GetToken().Position.Line)
 	}
-	return errors.New("it is not the YAML that was expected")
+	return errors.New("it is not YAML of the expected form")
 }
 
 // addAlone adds an entry under a lock: if two processes read the same list and each
@@ -130,7 +130,7 @@ func (l list[T]) add(path string, entry T) error {
 	text = append(text, indent(more)...)
 	after, err := l.parse(text)
 	if err != nil || len(after) != len(before)+1 {
-		return fmt.Errorf("%s is not written as `%s:` with an indented list at its end; nothing was added", path, l.key)
+		return fmt.Errorf("%s does not end with `%s:` and an indented list; nothing was added", path, l.key)
 	}
 	return replace(path, text)
 }

@@ -39,7 +39,7 @@ func (t *Token) check() error {
 		return err
 	}
 	if !t.Role.Covers(roles.Viewer) {
-		return fmt.Errorf("the role of %s is %q; over HTTP there are viewer, operator and admin", t.Name, string(t.Role))
+		return fmt.Errorf("the role of %s is %q; for HTTP, it must be viewer, operator or admin", t.Name, string(t.Role))
 	}
 	if hash, err := hex.DecodeString(t.SHA256); err != nil || len(hash) != sha256.Size {
 		return fmt.Errorf("the sha256 of %s is not 64 hexadecimal digits", t.Name)
@@ -54,7 +54,7 @@ func checkTokens(tokens []Token) error {
 			return err
 		}
 		if seen[tokens[i].Name] {
-			return fmt.Errorf("%s stands there twice", tokens[i].Name)
+			return fmt.Errorf("%s is in it twice", tokens[i].Name)
 		}
 		seen[tokens[i].Name] = true
 	}
@@ -63,8 +63,8 @@ func checkTokens(tokens []Token) error {
 
 var tokenList = list[Token]{
 	key: "tokens", name: func(t *Token) string { return t.Name }, check: checkTokens,
-	head: "# Who may do what over HTTP. `supervisor auth token` adds to it; to take a token\n" +
-		"# back, take its entry out. Tokens stand here as SHA-256 hashes.\n",
+	head: "# Who may do what over HTTP. `supervisor auth token` adds tokens. To revoke a token,\n" +
+		"# delete its entry. Tokens are stored as SHA-256 hashes.\n",
 }
 
 // ReadTokens reads a file of tokens.

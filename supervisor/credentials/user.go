@@ -41,7 +41,7 @@ func (u *User) check() error {
 	}
 	switch {
 	case (u.PasswordHash == "") == (u.NKey == ""):
-		return fmt.Errorf("%s has to have either a password_hash or an nkey", u.Name)
+		return fmt.Errorf("%s must have either a password_hash or an nkey", u.Name)
 	case u.NKey != "" && !nkeys.IsValidPublicUserKey(u.NKey):
 		return fmt.Errorf("the nkey of %s is not the public key of a user, which begins with U", u.Name)
 	case u.NKey != "":
@@ -62,7 +62,7 @@ func checkUsers(users []User) error {
 			return err
 		}
 		if seen[u.Name] || u.NKey != "" && seen[u.NKey] {
-			return fmt.Errorf("%s stands there twice", u.Name)
+			return fmt.Errorf("%s is in it twice", u.Name)
 		}
 		seen[u.Name], seen[u.NKey] = true, true
 	}
@@ -75,8 +75,8 @@ var ErrExists = errors.New("there is one already")
 // userList is a file of users.
 var userList = list[User]{
 	key: "users", name: func(u *User) string { return u.Name }, check: checkUsers,
-	head: "# Who may sign in to the broker. `supervisor auth add` adds to it; to let somebody in\n" +
-		"# no more, take the entry out. Passwords stand here as bcrypt hashes.\n",
+	head: "# Who may sign in to the broker. `supervisor auth add` adds users. To remove a user,\n" +
+		"# delete the entry. Passwords are stored as bcrypt hashes.\n",
 }
 
 // ParseUsers parses the users below `users:`.

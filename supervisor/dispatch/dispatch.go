@@ -81,7 +81,7 @@ func New(claim ClaimFunc, probeInterval time.Duration) *Dispatcher {
 }
 
 // ErrStopping is the error of requests that wait when the supervisor stops.
-var ErrStopping = missions.Unavailable("the supervisor is stopping; ask again", nil)
+var ErrStopping = missions.Unavailable("the supervisor is stopping; try again", nil)
 
 // Wait returns what a claim gets, or nothing if there is no mission within maxWait.
 func (d *Dispatcher) Wait(ctx context.Context, request missions.ClaimRequest, maxWait time.Duration) (missions.ClaimResult, error) {
@@ -266,7 +266,7 @@ func (d *Dispatcher) park(c *ParkedClaim, kinds []string) {
 	agentID, why := c.request.AgentID, ""
 	switch {
 	case d.parkedByAgent[agentID] >= maxParkedPerAgent:
-		why = "too many claims of this agent are waiting; it needs no more than one"
+		why = "too many claims of this agent are waiting; one is enough"
 	case len(d.parked) >= maxParked:
 		why = "too many claims are waiting; try again later"
 	}

@@ -91,7 +91,7 @@ func (l *Candidate) campaign(ctx context.Context, onElected func(context.Context
 			l.endTerm((*Term).revoke)
 		}
 		if !l.failing && ctx.Err() == nil {
-			l.log.Error("the store does not say who leads; asking again", "error", err)
+			l.log.Error("cannot find out which supervisor leads; trying again", "error", err)
 		}
 		l.failing = true
 		return l.ttl / renewals
@@ -122,7 +122,7 @@ func (l *Candidate) begin(ctx context.Context, until time.Time, onElected func(c
 	l.mu.Lock()
 	l.current = t
 	l.mu.Unlock()
-	l.log.Log(ctx, l.level, "this supervisor leads: it relays events and does what is due", "id", l.id)
+	l.log.Log(ctx, l.level, "this supervisor leads: it relays events and handles scheduled work", "id", l.id)
 	go func() {
 		defer close(t.done)
 		onElected(t.ctx, t)
@@ -139,7 +139,7 @@ func (l *Candidate) endTerm(end func(*Term)) {
 	l.mu.Lock()
 	l.current = nil
 	l.mu.Unlock()
-	l.log.Log(context.Background(), l.level, "this supervisor leads no longer", "id", l.id)
+	l.log.Log(context.Background(), l.level, "this supervisor no longer leads", "id", l.id)
 }
 
 // resign makes way for another supervisor. It tells the store even if this one does not
@@ -148,7 +148,7 @@ func (l *Candidate) resign(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resignTimeout)
 	defer cancel()
 	if err := l.store.Resign(ctx, l.id); err != nil {
-		l.log.Warn("the leadership could not be resigned; it ends by itself", "within", l.ttl, "error", err)
+		l.log.Warn("cannot resign the leadership; it will expire", "within", l.ttl, "error", err)
 	}
 }
 

@@ -71,7 +71,7 @@ const (
 
 // errSlow ends the watch of a watcher that does not keep up. It may continue behind the
 // last event that it received.
-var errSlow = &api.Error{Code: missions.CodeOverloaded, Message: "the events came faster than they were taken"}
+var errSlow = &api.Error{Code: missions.CodeOverloaded, Message: "the client reads events too slowly"}
 
 // Watch sends events to a watcher until ctx ends, the watcher returns an error, or it
 // does not keep up, which is an [api.ErrOverloaded]. It needs no broker: while there is
@@ -215,7 +215,7 @@ func (w *eventWatch) catchUp(ctx context.Context) error {
 			if refused, ok := errors.AsType[*eventstream.RefusedConsumer](err); ok {
 				w.refused = refused.Error()
 			}
-			w.log.Debug("a watcher could not be told of the past yet", "error", err)
+			w.log.Debug("cannot send past events to a watcher yet", "error", err)
 			return nil
 		}
 		w.refused = ""

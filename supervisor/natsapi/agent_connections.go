@@ -108,7 +108,7 @@ func (c *AgentConnections) sort(data []byte, unproven chan<- advisory, ended fun
 		select {
 		case unproven <- a:
 		default:
-			c.log.Debug("too many connections have ended at once; leases decide", "agent", agentID)
+			c.log.Debug("too many connections ended at once; their agents are detected by their leases", "agent", agentID)
 		}
 	}
 }
@@ -123,11 +123,11 @@ func (c *AgentConnections) prove(ctx context.Context, unproven <-chan advisory, 
 			closed, err := c.closed(ctx, a)
 			switch {
 			case err != nil:
-				c.log.Debug("it is not known whose a connection was; leases decide", "agent", agentID, "error", err)
+				c.log.Debug("cannot find out whose connection ended; its agent is detected by its lease", "agent", agentID, "error", err)
 			case closed.ownedBy(agentID, c.ownUser()):
 				ended(agentID)
 			default:
-				c.log.Warn("a connection that was named after an agent was not the agent's", "agent", agentID, "user", closed.User)
+				c.log.Warn("a connection has the name of an agent but does not belong to it", "agent", agentID, "user", closed.User)
 			}
 		case <-ctx.Done():
 			return
@@ -179,13 +179,13 @@ func (c *AgentConnections) watch(ctx context.Context, advisories chan *nats.Msg)
 		c.mu.Unlock()
 		if err == nil {
 			if logged != "" {
-				c.log.Info("deaths of agents are noticed at once again")
+				c.log.Info("dead agents are detected at once again")
 			}
 			return sub
 		}
 		if ctx.Err() == nil && logged != err.Error() {
 			logged = err.Error()
-			c.log.Warn("deaths of agents are noticed only when their leases end; trying again", "error", err)
+			c.log.Warn("dead agents are detected only when their leases expire; trying again", "error", err)
 		}
 		select {
 		case <-time.After(watchRetry):
@@ -256,7 +256,7 @@ func (c *AgentConnections) self(ctx context.Context) (connection, error) {
 	err = c.ask(ctx, fmt.Sprintf(connzOfServer, server), map[string]any{"cid": id, "auth": true}, &answer)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
-		return connection{}, errors.New("what should be a system account's credentials are another account's")
+		return connection{}, errors.New("the credentials for the system account belong to another account")
 	case err != nil:
 		return connection{}, fmt.Errorf("ask for the supervisor's own account: %w", err)
 	case len(answer.Data.Connections) == 0:
@@ -272,7 +272,7 @@ func (c *AgentConnections) self(ctx context.Context) (connection, error) {
 func (c *AgentConnections) ownConnection() (server string, id uint64, err error) {
 	server = c.own.ConnectedServerId()
 	if server == "" || !c.system.IsConnected() {
-		return "", 0, errors.New("the broker is away")
+		return "", 0, errors.New("the broker is unavailable")
 	}
 	id, err = c.own.GetClientID()
 	return server, id, err

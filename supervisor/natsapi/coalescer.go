@@ -82,7 +82,7 @@ func (c *coalescer) answer(batch []waitingRequest) {
 	body, err := api.Encode(answer)
 	if err != nil {
 		counters.failed.Add(int64(len(batch)))
-		c.endpoints.log.Error("a reply could not be written", "endpoint", name, "error", err)
+		c.endpoints.log.Error("cannot encode a reply", "endpoint", name, "error", err)
 		return
 	}
 	counters.answered.Add(int64(len(batch)))
@@ -120,4 +120,4 @@ func empty(body []byte) error {
 }
 
 var errTooMany = &api.Error{Code: missions.CodeOverloaded,
-	Message: "too many requests of this kind are under way; try again later"}
+	Message: "too many requests of this kind are in progress; try again later"}

@@ -57,7 +57,7 @@ func (d *discovery) listen(l *conn) (subs []*nats.Subscription, err error) {
 func (l *conn) respond(to string, answer any) {
 	body, err := json.Marshal(answer)
 	if err != nil {
-		l.log.Error("a question of the micro framework could not be answered", "error", err)
+		l.log.Error("cannot answer a request of the micro framework", "error", err)
 		return
 	}
 	l.send(to, "discovery", body)
@@ -101,7 +101,7 @@ func (c *endpointCounters) stats(ep *endpoint) *micro.EndpointStats {
 		"errors": c.failed.Load(), "refused": c.refused.Load(), "in_flight": ep.bound.UnderWay(), "busy_seconds": busy.Seconds(),
 	})
 	if err != nil {
-		slog.Default().Error("the counters of an endpoint could not be written", "error", err) // numbers can always be written
+		slog.Default().Error("cannot encode the counters of an endpoint", "error", err) // numbers can always be written
 	}
 	s.Data = data
 	return s

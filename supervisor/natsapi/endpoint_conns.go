@@ -52,7 +52,7 @@ func openConns(main *nats.Conn, log *slog.Logger) (conns [connKinds]*conn, err e
 		nc, err := options.Connect()
 		if err != nil {
 			closeConns(conns)
-			return conns, fmt.Errorf("open a connection to the broker beside the first: %w", err)
+			return conns, fmt.Errorf("open another connection to the broker: %w", err)
 		}
 		conns[kind] = &conn{nc: nc, log: log}
 	}
@@ -84,7 +84,7 @@ func (l *conn) reply(to, name string, answer any, err error) bool {
 		body, err = api.EncodeWithin(answer, int(limit))
 	}
 	if err == nil && limit > 0 && int64(len(body)) > limit {
-		err = missions.TooLarge("reply", "has %d bytes and the broker's max_payload is %d; ask for less, or raise it", len(body), limit)
+		err = missions.TooLarge("reply", "has %d bytes, but the broker's max_payload is %d; request less, or raise it", len(body), limit)
 	}
 	if err != nil {
 		l.refuse(to, l.wire(name, err))
@@ -100,7 +100,7 @@ func (l *conn) send(to, name string, body []byte) {
 		return
 	}
 	if err := l.nc.Publish(to, body); err != nil {
-		l.log.Warn("a reply could not be sent", "endpoint", name, "error", err)
+		l.log.Warn("cannot send a reply", "endpoint", name, "error", err)
 	}
 }
 
@@ -119,7 +119,7 @@ func (l *conn) refuse(to string, wire *api.Error) {
 	}
 	body, err := api.Encode(api.ErrorReply{Error: wire})
 	if err != nil {
-		l.log.Error("an error reply could not be written", "error", err)
+		l.log.Error("cannot encode an error reply", "error", err)
 		return
 	}
 	msg := nats.NewMsg(to)
@@ -127,7 +127,7 @@ func (l *conn) refuse(to string, wire *api.Error) {
 	msg.Header[api.HeaderError] = []string{wire.Message}
 	msg.Data = body
 	if err := l.nc.PublishMsg(msg); err != nil {
-		l.log.Warn("an error reply could not be sent", "error", err)
+		l.log.Warn("cannot send an error reply", "error", err)
 	}
 }
 

@@ -346,7 +346,7 @@ func Pusher(nc *nats.Conn, log *slog.Logger) func(agentID string, command api.Co
 			err = nc.Publish(api.CommandsSubject(agentID), body)
 		}
 		if err != nil {
-			log.Warn("a command could not be pushed; the agent's next heartbeat brings it", "agent", agentID, "error", err)
+			log.Warn("cannot push a command; the agent gets it with its next heartbeat", "agent", agentID, "error", err)
 		}
 	}
 }

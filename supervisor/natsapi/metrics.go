@@ -31,15 +31,15 @@ func (c *endpointCounters) took(d time.Duration) {
 
 var (
 	requestsDesc = prometheus.NewDesc("missioncontrol_requests_total",
-		"Requests over NATS, by endpoint and by what came of them: ok, failed, or refused for want of room.", []string{"endpoint", "outcome"}, nil)
+		"Requests over NATS, by endpoint and outcome: ok, failed, or refused because too many were in flight.", []string{"endpoint", "outcome"}, nil)
 	inFlightDesc = prometheus.NewDesc("missioncontrol_requests_in_flight",
-		"Requests over NATS that are being answered or parked; those that share an answer are not among them.", []string{"endpoint"}, nil)
+		"Requests over NATS that are being processed or are parked, without those that share a reply.", []string{"endpoint"}, nil)
 )
 
 // newEndpointMetrics gives the endpoints of a table their counters.
 func newEndpointMetrics(table []endpoint) *endpointMetrics {
 	seconds := prometheus.NewHistogramVec(supervisor.RequestHistogram("missioncontrol_request_duration_seconds",
-		"How long requests over NATS took to answer, but for those that may wait; requests that share an answer count once."), []string{"endpoint"})
+		"Duration of requests over NATS, except those that may wait; requests that share a reply count once."), []string{"endpoint"})
 	for i := range table {
 		table[i].counters = &endpointCounters{}
 		if !table[i].parks() {

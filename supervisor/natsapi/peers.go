@@ -71,7 +71,7 @@ type hintWire struct {
 // identity cannot be part of a subject.
 func NewPeers(nc *nats.Conn, store string, log *slog.Logger) (*Peers, error) {
 	if err := missions.CheckToken("store identity", store); err != nil {
-		return nil, fmt.Errorf("peers cannot be told of: %w", err)
+		return nil, fmt.Errorf("cannot announce this supervisor to its peers: %w", err)
 	}
 	return &Peers{
 		nc: nc, root: api.PeersSubject(store) + ".", from: uuid.NewString(), log: log,
@@ -219,7 +219,7 @@ func (p *Peers) send(hints map[string]supervisor.Hint) {
 			err = p.nc.Publish(subject, body)
 		}
 		if err != nil {
-			p.log.Debug("other supervisors could not be told", "subject", subject, "error", err)
+			p.log.Debug("cannot notify other supervisors", "subject", subject, "error", err)
 			return
 		}
 	}
@@ -228,7 +228,7 @@ func (p *Peers) send(hints map[string]supervisor.Hint) {
 func (p *Peers) subscribe(subject string) {
 	sub, err := p.nc.ChanSubscribe(subject, p.in)
 	if err != nil {
-		p.log.Warn("other supervisors cannot be heard", "subject", subject, "error", err)
+		p.log.Warn("cannot receive messages from other supervisors", "subject", subject, "error", err)
 		return
 	}
 	p.subs[subject] = sub
@@ -236,7 +236,7 @@ func (p *Peers) subscribe(subject string) {
 
 func (p *Peers) unsubscribe(sub *nats.Subscription) {
 	if err := sub.Unsubscribe(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
-		p.log.Debug("a subscription could not be ended", "subject", sub.Subject, "error", err)
+		p.log.Debug("cannot end a subscription", "subject", sub.Subject, "error", err)
 	}
 }
 

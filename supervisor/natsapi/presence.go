@@ -25,7 +25,7 @@ type presence struct {
 
 // ErrOtherStore means that a supervisor on the same broker uses another store. Requests
 // would reach either of the two.
-var ErrOtherStore = errors.New("another supervisor on this broker has another store")
+var ErrOtherStore = errors.New("another supervisor on this broker uses a different store")
 
 // Announce answers other supervisors on the broker with the identity of this
 // supervisor's store, until stop is called. It returns an [ErrOtherStore] if one of
@@ -41,7 +41,7 @@ func Announce(ctx context.Context, nc *nats.Conn, store func() string, log *slog
 			err = nc.Publish(msg.Reply, body)
 		}
 		if err != nil {
-			log.Warn("another supervisor could not be told of this one's store", "error", err)
+			log.Warn("cannot tell another supervisor about this one's store", "error", err)
 		}
 	})
 	if err != nil {
@@ -65,7 +65,7 @@ func lookForOthers(ctx context.Context, nc *nats.Conn, store string) error {
 	all, err := present(ctx, nc)
 	for _, other := range all {
 		if other.Store != store {
-			return fmt.Errorf("%w: the one on %q with pid %d; give both the same --store, or each a broker of its own",
+			return fmt.Errorf("%w: the one on %q with pid %d; give both the same --store, or each its own broker",
 				ErrOtherStore, other.Host, other.PID)
 		}
 	}

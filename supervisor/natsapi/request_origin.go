@@ -43,10 +43,10 @@ const (
 
 // Reasons why a message is not handled as a request.
 var (
-	errReservedReply = errors.New("its reply would be taken for a request, an event or a command")
+	errReservedReply = errors.New("its reply would be mistaken for a request, an event or a command")
 	errFromBroker    = errors.New("it was sent by the broker, not by a client")
 	errNoReply       = errors.New("a request that changes missions needs a reply subject")
-	errForeignInbox  = errors.New("an agent's reply goes to the agent's own inbox only")
+	errForeignInbox  = errors.New("an agent's reply must go to the agent's own inbox")
 )
 
 // notAClients returns why a message is not a client's request, whatever the request is.
@@ -131,7 +131,7 @@ func (u *ownUser) ask(ctx context.Context, nc *nats.Conn) {
 	info, err := askUserInfo(ctx, nc)
 	if err != nil {
 		if ctx.Err() == nil || errors.Is(err, context.DeadlineExceeded) {
-			u.log.Warn("the broker does not say which user this is; let the supervisor publish to "+userInfoSubject+
+			u.log.Warn("the broker does not report the supervisor's user; allow the supervisor to publish to "+userInfoSubject+
 				" (supervisor auth render writes it)", "error", err)
 		}
 		return
@@ -153,7 +153,7 @@ func askUserInfo(ctx context.Context, nc *nats.Conn) (*userInfo, error) {
 		} `json:"data"`
 	}
 	if err := json.Unmarshal(reply.Data, &answer); err != nil {
-		return nil, fmt.Errorf("what the broker says of this user cannot be read: %w", err)
+		return nil, fmt.Errorf("cannot decode the broker's reply about this user: %w", err)
 	}
 	if answer.Data.Account == "" {
 		return nil, errors.New("the broker does not say which account this is")
@@ -193,6 +193,6 @@ func (u *ownUser) keep(ctx context.Context, nc *nats.Conn) {
 // refused logs a refusal, at a bounded rate: a client can send many such messages.
 func (u *ownUser) refused(ep *endpoint, reason error) {
 	if more, logged := u.refusals.Count(refusalKind); logged {
-		u.log.Warn("a request was refused without an answer", "endpoint", ep.Name, "reason", reason, "more", more)
+		u.log.Warn("refused a request without a reply", "endpoint", ep.Name, "reason", reason, "more", more)
 	}
 }

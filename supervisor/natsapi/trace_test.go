@@ -140,7 +140,7 @@ func TestFieldsBesideABatchAreRefused(t *testing.T) {
 	} {
 		var refused api.ErrorReply
 		must(t, json.Unmarshal(r.request(subject, []byte(body)).Data, &refused))
-		if refused.Error == nil || !errors.Is(refused.Error, api.ErrInvalid) || !strings.Contains(refused.Error.Message, "cannot stand beside") {
+		if refused.Error == nil || !errors.Is(refused.Error, api.ErrInvalid) || !strings.Contains(refused.Error.Message, "cannot be combined") {
 			t.Errorf("%s %s: %+v", subject, body, refused.Error)
 		}
 	}

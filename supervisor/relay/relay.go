@@ -155,7 +155,7 @@ func (r *Relay) failed(err error) {
 		return // the tail is only read again
 	}
 	if !r.failing {
-		r.log.Warn("durable events wait: the event stream did not take them", "error", err)
+		r.log.Warn("durable events are waiting: the event stream does not accept them", "error", err)
 	}
 	r.failing = true
 }
@@ -173,7 +173,7 @@ func waitFor(ctx context.Context, signal, other <-chan struct{}, d time.Duration
 	}
 }
 
-var errNoRight = errors.New("this supervisor leads no longer")
+var errNoRight = errors.New("this supervisor no longer leads")
 
 // step relays one batch and returns how many events it sent. After an error the
 // stream's tail is unknown.
@@ -205,7 +205,7 @@ func (r *Relay) step(ctx context.Context, t Term) (sent int, err error) {
 		return stored, err
 	}
 	if r.failing {
-		r.log.Info("durable events flow again")
+		r.log.Info("the event stream accepts durable events again")
 		r.failing = false
 	}
 	return stored, nil

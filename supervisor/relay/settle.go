@@ -86,7 +86,7 @@ func (r *Relay) untilNext() time.Duration {
 	return min(next, r.cfg.CheckInterval)
 }
 
-var errLost = errors.New("the stream has lost what it had acknowledged; it is sent again")
+var errLost = errors.New("the stream lost events that it had acknowledged; sending them again")
 
 // settle deletes events from the outboxes whose acknowledgement is old enough, if the
 // stream has not lost them. One call deletes as much as was acknowledged in one or two

@@ -47,10 +47,10 @@ func Parse(text string) (Role, error) {
 	for i, r := range All() {
 		names[i] = string(r)
 	}
-	return "", fmt.Errorf("%q is not a role; roles are %s", text, strings.Join(names, ", "))
+	return "", fmt.Errorf("%q is not a role; the roles are %s", text, strings.Join(names, ", "))
 }
 
-var errName = errors.New("has to be " + missions.TokenRule)
+var errName = errors.New("must be " + missions.TokenRule)
 
 // CheckName refuses names that no user can have. An agent's name is its id.
 func CheckName(name string) error {

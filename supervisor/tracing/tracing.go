@@ -109,7 +109,7 @@ func wanted(lookup func(string) (string, bool)) (bool, error) {
 	for _, name := range []string{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"} {
 		if protocol := get(name); protocol != "" {
 			if protocol != "http/protobuf" {
-				return false, fmt.Errorf("%s: %q is not spoken here; use http/protobuf, to the collector's port 4318", name, protocol)
+				return false, fmt.Errorf("%s: %q is not supported; use http/protobuf, with port 4318 of the collector", name, protocol)
 			}
 			break
 		}

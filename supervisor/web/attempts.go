@@ -41,7 +41,7 @@ type bucket struct {
 func newAttempts(now func() time.Time, log *slog.Logger) *attempts {
 	return &attempts{log: log, now: now, addresses: map[netip.Addr]*list.Element{},
 		failed: prometheus.NewCounter(prometheus.CounterOpts{Name: "missioncontrol_http_sign_ins_failed_total",
-			Help: "Requests over HTTP with a token in Authorization that is not known."})}
+			Help: "Requests over HTTP with an unknown token in Authorization."})}
 }
 
 // fail records a bad token from an address. It returns how long the address must wait
@@ -53,7 +53,7 @@ func (a *attempts) fail(address netip.Addr) (wait time.Duration) {
 	wait, lines := a.bucket(address).take(now), a.line(now)
 	a.mu.Unlock()
 	if lines > 0 {
-		a.log.Warn("tokens were shown over HTTP that are not known", "failures", lines, "last_address", address.String())
+		a.log.Warn("clients sent unknown tokens over HTTP", "failures", lines, "last_address", address.String())
 	}
 	return wait
 }

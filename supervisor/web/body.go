@@ -55,11 +55,11 @@ func (d frontEnd) body(w http.ResponseWriter, r *http.Request, a *admittedReques
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, tooSlow(in.pace)
 	}
-	return nil, missions.Invalid("body", "could not be read to its end")
+	return nil, missions.Invalid("body", "could not be read completely")
 }
 
 func tooSlow(p pace) error {
-	e := api.Timeout("body came too slowly: after %v it has to come at %d KiB a second on average, and within %v", p.grace, p.rate>>10, p.most)
+	e := api.Timeout("body arrived too slowly: after %v, it must arrive at %d KiB/s on average, and be complete within %v", p.grace, p.rate>>10, p.most)
 	e.Field = "body"
 	return e
 }
@@ -91,7 +91,7 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 // deadline sets the time by which more must arrive; zero for none.
 func (b *bodyReader) deadline(at time.Time) error {
 	if err := b.conn.SetReadDeadline(at); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return fmt.Errorf("the connection is gone: %w", err)
+		return fmt.Errorf("the connection was lost: %w", err)
 	}
 	return nil
 }

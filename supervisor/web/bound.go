@@ -156,7 +156,7 @@ func (a *admittedRequest) turn(ctx context.Context) (done func(), err error) {
 func ofOne(err error) error {
 	wire := api.FromError(err)
 	if errors.Is(wire, api.ErrOverloaded) {
-		wire.Message += "; this is of one token or, without tokens, of one address"
+		wire.Message += "; this limit is per token or, without tokens, per address"
 	}
 	return wire
 }

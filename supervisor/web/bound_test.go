@@ -128,7 +128,7 @@ func TestBytesOfOneTokenAreBounded(t *testing.T) {
 	case refused = <-b.replies:
 	case <-time.After(testTimeout):
 	}
-	if !strings.HasPrefix(refused, "429 ") || !strings.Contains(refused, `"code":"overloaded"`) || !strings.Contains(refused, "one token") {
+	if !strings.HasPrefix(refused, "429 ") || !strings.Contains(refused, `"code":"overloaded"`) || !strings.Contains(refused, "per token") {
 		t.Errorf("70 MiB of one token: %q", refused)
 	}
 	if status, body, _ := call(t, "POST", url+"/api/missions", `{"name":"x"}`, "Authorization", asAdmin); status != http.StatusOK {
@@ -222,7 +222,7 @@ func TestABodyThatComesTooSlowlyIsCutOff(t *testing.T) {
 		"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
 	} {
 		reply := raw(t, "http://"+server.Addr(), "POST /api/missions HTTP/1.1\r\nHost: localhost\r\n"+body)
-		if !strings.HasPrefix(reply, "HTTP/1.1 408 ") || !strings.Contains(reply, `"code":"timeout","message":"body came too slowly`) {
+		if !strings.HasPrefix(reply, "HTTP/1.1 408 ") || !strings.Contains(reply, `"code":"timeout","message":"body arrived too slowly`) {
 			t.Errorf("%q: %s", body, reply)
 		}
 	}

@@ -27,9 +27,9 @@ var logKinds = []struct {
 	burst              int // lines per minute
 }{
 	{logHandshake, "http: TLS handshake error", "a TLS handshake over HTTP failed", slog.LevelWarn, 1},
-	{logAccept, "http: Accept error", "a connection over HTTP could not be accepted", slog.LevelWarn, 1},
-	{logPanic, "http: panic serving", "a request over HTTP ended in a panic", slog.LevelError, 10},
-	{logOther, "", "the HTTP server met what it did not expect", slog.LevelWarn, 1},
+	{logAccept, "http: Accept error", "cannot accept a connection over HTTP", slog.LevelWarn, 1},
+	{logPanic, "http: panic serving", "a request over HTTP panicked", slog.LevelError, 10},
+	{logOther, "", "unexpected error of the HTTP server", slog.LevelWarn, 1},
 }
 
 // maxReason is how many bytes of a net/http line are logged: enough for a stack.

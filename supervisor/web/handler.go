@@ -214,7 +214,7 @@ func withPath(r *http.Request, fields map[string]jsontext.Value, body []byte) ([
 	}
 	if id != "" {
 		if _, twice := fields["id"]; twice {
-			return nil, missions.Invalid("id", "stands in the path already")
+			return nil, missions.Invalid("id", "is already in the path")
 		}
 		quoted, err := jsontext.AppendQuote(nil, id)
 		if err != nil {
@@ -264,7 +264,7 @@ func (d frontEnd) reply(w http.ResponseWriter, r *http.Request, status int, repl
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	if _, err := w.Write(append(body, '\n')); err != nil {
-		d.log.Debug("a reply could not be sent", "path", r.URL.Path, "error", err)
+		d.log.Debug("cannot send a reply", "path", r.URL.Path, "error", err)
 	}
 }
 

@@ -40,7 +40,7 @@ func (h hosts) only(d frontEnd, next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if host := hostOnly(r.Host); host != "" && !h.allows(host) {
-			d.refuse(w, r, forbidden(fmt.Sprintf("the host %q is not allowed here; ask for localhost or an IP address, or allow a host with --http-host",
+			d.refuse(w, r, forbidden(fmt.Sprintf("the host %q is not allowed; use localhost or an IP address, or allow this host with --http-host",
 				printable(host))))
 			return
 		}
@@ -72,7 +72,7 @@ func (h hosts) sameOrigin(d frontEnd, next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if protection.Check(r) != nil && (r.Header.Get("Sec-Fetch-Site") != "" || !h.namedOrigin(r.Header.Get("Origin"))) {
-			d.refuse(w, r, forbidden("pages of other sites may not change anything here; allow the host of this page with --http-host if it is our own, behind a proxy"))
+			d.refuse(w, r, forbidden("pages of other sites may not change anything; if this page is served by the supervisor behind a proxy, allow its host with --http-host"))
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -126,24 +126,24 @@ func ParseHost(text string) (string, error) {
 	name := strings.ToLower(strings.TrimSuffix(text, "."))
 	switch {
 	case text == "":
-		return "", errors.New("a host is empty; it has to be a name like mc.example.com")
+		return "", errors.New("a host is empty; it must be a name like mc.example.com")
 	case strings.Contains(name, "://"):
-		return "", fmt.Errorf("%q is a URL; give the host alone, without a scheme", text)
+		return "", fmt.Errorf("%q is a URL; give only the host, without a scheme", text)
 	case strings.Contains(name, "/"):
-		return "", fmt.Errorf("%q has a path; give the host alone", text)
+		return "", fmt.Errorf("%q has a path; give only the host", text)
 	case strings.Contains(name, ":"):
-		return "", fmt.Errorf("%q has a port; give the host alone, any port will do", text)
+		return "", fmt.Errorf("%q has a port; give only the host: it is allowed with any port", text)
 	case strings.Contains(name, "*"):
 		return "", fmt.Errorf("%q has a wildcard; give each host by its name", text)
 	}
 	for label := range strings.SplitSeq(name, ".") {
 		if label == "" || len(label) > 63 || strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") ||
 			strings.ContainsFunc(label, func(r rune) bool { return !hostRune(r) }) {
-			return "", fmt.Errorf("%q is not the name of a host", text)
+			return "", fmt.Errorf("%q is not a host name", text)
 		}
 	}
 	if len(name) > maxHost {
-		return "", fmt.Errorf("%.20q… is longer than a host's name can be", text)
+		return "", fmt.Errorf("%.20q… is too long for a host name", text)
 	}
 	return name, nil
 }

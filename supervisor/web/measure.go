@@ -23,7 +23,7 @@ func measured(registry *prometheus.Registry, tracer *tracing.Tracer, next http.H
 		Name: "missioncontrol_http_requests_total", Help: "Requests over HTTP, by route and status.",
 	}, []string{"route", "code"})
 	seconds := prometheus.NewHistogramVec(supervisor.RequestHistogram("missioncontrol_http_request_duration_seconds",
-		"How long requests over HTTP took to answer, but for those that may wait."), []string{"route"})
+		"Duration of requests over HTTP, except those that may wait."), []string{"route"})
 	registry.MustRegister(requests, seconds)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begun := time.Now()

@@ -49,12 +49,12 @@ var (
 	agentsDesc     = prometheus.NewDesc("missioncontrol_agents", "Agents that are online or draining.", nil, nil)
 	slotsDesc      = prometheus.NewDesc("missioncontrol_agent_slots", "Missions that those agents can run at once.", nil, nil)
 	waitingDesc    = prometheus.NewDesc("missioncontrol_outbox_events", "Durable events that the event stream has not acknowledged yet.", nil, nil)
-	connectedDesc  = prometheus.NewDesc("missioncontrol_event_stream_connected", "1 while the event stream takes events, 0 while it is degraded.", nil, nil)
+	connectedDesc  = prometheus.NewDesc("missioncontrol_event_stream_connected", "1 while the event stream accepts events, 0 while it is degraded.", nil, nil)
 	publishedDesc  = prometheus.NewDesc("missioncontrol_events_published_total", "Events that the event stream has acknowledged.", nil, nil)
 	droppedDesc    = prometheus.NewDesc("missioncontrol_events_dropped_total", "Telemetry events that were dropped.", nil, nil)
-	duplicatesDesc = prometheus.NewDesc("missioncontrol_events_duplicate_total", "Acknowledgements of events that had been stored before.", nil, nil)
-	leaderDesc     = prometheus.NewDesc("missioncontrol_leader", "1 while this supervisor is the one of its store that relays events and does what is due.", nil, nil)
-	alertDesc      = prometheus.NewDesc("missioncontrol_alert", "1 for the state that an alert rule is in, 0 for the others.", []string{"rule", "state"}, nil)
+	duplicatesDesc = prometheus.NewDesc("missioncontrol_events_duplicate_total", "Events that were already in the stream.", nil, nil)
+	leaderDesc     = prometheus.NewDesc("missioncontrol_leader", "1 on the one supervisor of a store that relays events and handles scheduled work.", nil, nil)
+	alertDesc      = prometheus.NewDesc("missioncontrol_alert", "1 for the current state of an alert rule, 0 for its other states.", []string{"rule", "state"}, nil)
 	writableDesc   = prometheus.NewDesc("missioncontrol_store_writable", "1 while the store can be written, as far as the last steps tell.", nil, nil)
 	storeUpDesc    = prometheus.NewDesc("missioncontrol_store_up", "1 while the store answers.", nil, nil)
 )
@@ -94,7 +94,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	defer cancel()
 	counts, err := c.service.Counts(ctx)
 	if err != nil {
-		c.log.Warn("the store could not be read for metrics", "error", err)
+		c.log.Warn("cannot read the store for metrics", "error", err)
 		gauge(storeUpDesc, 0)
 		return
 	}

@@ -38,10 +38,10 @@ type Listener struct {
 func Listen(addr string) (*Listener, error) {
 	listener, err := net.Listen("tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("the HTTP address %s is taken by another process; choose another with --http, or go without with --http off", addr)
+		return nil, fmt.Errorf("another process uses the HTTP address %s; choose another with --http, or disable HTTP with --http off", addr)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the HTTP address %s cannot be used (%w); choose another with --http", addr, err)
+		return nil, fmt.Errorf("cannot use the HTTP address %s (%w); choose another with --http", addr, err)
 	}
 	return &Listener{listener, hostOnly(addr)}, nil
 }

@@ -72,7 +72,7 @@ func (d frontEnd) push(w http.ResponseWriter, r *http.Request, run func(context.
 	w.WriteHeader(http.StatusOK)
 	err := run(ctx, s)
 	if err != nil && ctx.Err() == nil {
-		d.log.Debug("a stream of events was cut off", "path", r.URL.Path, "error", err)
+		d.log.Debug("cut off a stream of events", "path", r.URL.Path, "error", err)
 	}
 }
 

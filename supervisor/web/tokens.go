@@ -106,7 +106,7 @@ func (d frontEnd) authorize(next http.Handler) http.Handler {
 		case token == nil:
 			d.unknown(w, r)
 		case !token.Role.Covers(needed):
-			d.refuse(w, r, forbidden("this takes the token of a role that may do it: "+string(needed)))
+			d.refuse(w, r, forbidden("this requires a token with one of the roles "+string(needed)))
 		default:
 			next.ServeHTTP(w, withToken(r, token))
 		}
@@ -121,7 +121,7 @@ func (d frontEnd) unknown(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("WWW-Authenticate", `Bearer realm="missioncontrol"`)
 	d.refuse(w, r, &api.Error{Code: api.CodeUnauthorized,
-		Message: "this takes a token that is known here, in the header Authorization: Bearer TOKEN"})
+		Message: "this requires a valid token, in the header Authorization: Bearer TOKEN"})
 }
 
 // tooMany counts a request with an unknown token, and refuses it if its address has
@@ -137,6 +137,6 @@ func (d frontEnd) tooMany(w http.ResponseWriter, r *http.Request) bool {
 	seconds := int64(math.Ceil(wait.Seconds()))
 	w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
 	d.refuse(w, r, &api.Error{Code: missions.CodeOverloaded,
-		Message: fmt.Sprintf("too many tokens that are not known here have come from this address; try again in %d s", seconds)})
+		Message: fmt.Sprintf("this address sent too many unknown tokens; try again in %d s", seconds)})
 	return true
 }

@@ -240,7 +240,7 @@ func TestATakenAddressIsSaid(t *testing.T) {
 	t.Parallel()
 	url, _ := newServer(t)
 	_, err := web.Listen(strings.TrimPrefix(url, "http://"))
-	if err == nil || !strings.Contains(err.Error(), "is taken") || !strings.Contains(err.Error(), "--http") {
+	if err == nil || !strings.Contains(err.Error(), "another process uses") || !strings.Contains(err.Error(), "--http") {
 		t.Fatalf("%v", err)
 	}
 }

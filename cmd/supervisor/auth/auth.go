@@ -23,22 +23,22 @@ func Command(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "auth",
 		GroupID: ui.GroupRun,
-		Short:   "Say who may do what: users of the broker, tokens for HTTP",
-		Long: `Say who may do what. Roles are:
+		Short:   "Manage users of the broker and tokens for HTTP",
+		Long: `Manage users of the broker and tokens for HTTP. The roles are:
 
   viewer      sees everything, changes nothing
-  operator    a viewer who also hands in, cancels, retries and deletes missions
-  agent       works on missions, as the agent whose id is the user's name
-  admin       everything, JetStream included
-  supervisor  the supervisor itself, on a broker of one's own
-  system      the broker's system account there, which tells of agents' deaths
+  operator    a viewer who also creates, cancels, retries and deletes missions
+  agent       works on missions, as the agent whose ID is the user's name
+  admin       everything, including JetStream
+  supervisor  the supervisor itself, on your own broker
+  system      the system account of your own broker, which reports dead agents
 
-For the embedded broker, users stand in a file that serve gets as --users-file. For a
-broker of one's own, init makes a directory with its configuration. Tokens for HTTP
-stand in a file that serve gets as --tokens-file.
+For the embedded broker, users are in a file for serve's --users-file. For your own
+broker, init creates a directory with its configuration. Tokens for HTTP are in a file
+for serve's --tokens-file.
 
-A secret goes into a file of its own that only you can read, and never to the screen
-unless --show is given. Nothing is overwritten.`,
+Each secret is written to its own file, which only you can read. It is not printed unless
+you give --show. Nothing is overwritten.`,
 		Example: `  supervisor auth add operator mary --users users.yaml
   supervisor serve --users-file users.yaml
   supervisor auth init --dir auth && supervisor auth add agent resizer-1 --dir auth
@@ -52,28 +52,28 @@ unless --show is given. Nothing is overwritten.`,
 func initCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
-		Short: "Make the configuration of a broker of one's own, with users",
-		Long: `Make a directory with the configuration of a nats-server: accounts, and a user for the
-supervisor, its system account, an admin, an operator and a viewer. More are added
-with add, an agent each.
+		Short: "Create the configuration of your own broker, with users",
+		Long: `Create a directory with the configuration of a nats-server: accounts, and a user each for
+the supervisor, its system account, an admin, an operator and a viewer. Use add to add
+more users, such as one for each agent.
 
-Users have passwords; with --nkey they have nkeys instead. With --jwt the broker has an
-operator, and users have credentials files: each role is a signing key whose template
-holds what it may do, so that whoever has that key can make users of this role only.
-Keep keys/operator.nk and the keys of the accounts somewhere else; the broker needs
-none of them.`,
+Users have passwords, or nkeys with --nkey. With --jwt, the broker has an operator, and
+users have credentials files. Each role is then a signing key with the role's
+permissions: with such a key, you can create users of that role only. Keep
+keys/operator.nk and the keys of the accounts somewhere else; the broker needs none of
+them.`,
 		Example: `  supervisor auth init
   supervisor auth init --dir auth --jwt`,
 		Args: ui.NoArguments,
 	}
 	dir := dirFlag(cmd)
-	nkey := cmd.Flags().Bool("nkey", false, "users have nkeys in place of passwords")
-	asJWT := cmd.Flags().Bool("jwt", false, "users have credentials files with JWTs")
+	nkey := cmd.Flags().Bool("nkey", false, "give users nkeys instead of passwords")
+	asJWT := cmd.Flags().Bool("jwt", false, "give users credentials files with JWTs")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		kind := credentials.Passwords
 		switch {
 		case *nkey && *asJWT:
-			return ui.Usagef("--nkey and --jwt are two ways to sign in; give one")
+			return ui.Usagef("--nkey and --jwt are alternatives; give only one")
 		case *nkey:
 			kind = credentials.NKeys
 		case *asJWT:
@@ -83,9 +83,9 @@ none of them.`,
 		if err := d.Init(kind); err != nil {
 			return err
 		}
-		c.Out.Printf("Made %s: start the broker with: nats-server --config %s\n", d, filepath.Join(*dir, "nats.conf"))
-		c.Out.Printf("Secrets are in %s: %s\n", d.Secrets(), list(credentials.DefaultUsers()))
-		c.Out.Printf("Agents are added with: supervisor auth add agent ID --dir %s\n", d)
+		c.Out.Printf("Created %s. Start the broker with: nats-server --config %s\n", d, filepath.Join(*dir, "nats.conf"))
+		c.Out.Printf("The secrets are in %s: %s\n", d.Secrets(), list(credentials.DefaultUsers()))
+		c.Out.Printf("Add agents with: supervisor auth add agent ID --dir %s\n", d)
 		return nil
 	}
 	return cmd
@@ -100,18 +100,19 @@ func list(all []roles.Role) string {
 }
 
 func dirFlag(cmd *cobra.Command) *string {
-	return cmd.Flags().String("dir", defaultAuthDir, "the `DIR` with the files for a broker of one's own")
+	return cmd.Flags().String("dir", defaultAuthDir, "the `DIR` with the files for your own broker")
 }
 
 func addCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add ROLE NAME",
-		Short: "Add a user of the broker",
-		Long: `Add a user of the broker: to the directory that init has made, or with --users to a file
-for the embedded one, which is made when it is missing. An agent's NAME is its id.
+		Short: "Add a user to the broker",
+		Long: `Add a user to the broker: to the directory that init created or, with --users, to a file
+for the embedded broker, which is created if it does not exist. An agent's NAME is its
+ID.
 
-The secret goes beside it into NAME.password; with --nkey, NAME.nk holds an nkey's seed;
-and in a directory made with --jwt, NAME.creds credentials.`,
+The secret is written next to it: a password to NAME.password; with --nkey, the seed of
+an nkey to NAME.nk; in a directory created with --jwt, credentials to NAME.creds.`,
 		Example: `  supervisor auth add agent resizer-1 --users users.yaml
   supervisor auth add operator mary --dir auth
   supervisor auth add viewer wall --users users.yaml --nkey`,
@@ -119,7 +120,7 @@ and in a directory made with --jwt, NAME.creds credentials.`,
 	}
 	dir := dirFlag(cmd)
 	users := cmd.Flags().String("users", "", "add to this `FILE`, for --users-file of serve")
-	nkey := cmd.Flags().Bool("nkey", false, "sign in with an nkey in place of a password")
+	nkey := cmd.Flags().Bool("nkey", false, "use an nkey instead of a password")
 	show := showFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		role, err := roleAndName(args, roles.All())
@@ -127,7 +128,7 @@ and in a directory made with --jwt, NAME.creds credentials.`,
 			return err
 		}
 		if *users != "" && cmd.Flags().Changed("dir") {
-			return ui.Usagef("--dir and --users are two places for a user; give one")
+			return ui.Usagef("--dir and --users are alternatives; give only one")
 		}
 		var secret credentials.Secret
 		var path, reread string
@@ -136,9 +137,9 @@ and in a directory made with --jwt, NAME.creds credentials.`,
 			reread = "a supervisor that runs with it reads it within seconds"
 		} else {
 			secret, path, err = credentials.Dir(*dir).Add(role, args[1], *nkey)
-			reread = "a broker that runs reads it with: nats-server --signal reload"
+			reread = "reload a running broker with: nats-server --signal reload"
 			if secret.Kind == "creds" {
-				reread = "the broker knows of it"
+				reread = "the broker needs no change"
 			}
 		}
 		if err != nil {
@@ -153,7 +154,7 @@ and in a directory made with --jwt, NAME.creds credentials.`,
 // addUser adds a user to a file for the embedded broker and writes the secret next to it.
 func addUser(role roles.Role, name, file string, nkey bool) (credentials.Secret, string, error) {
 	if role == roles.System || role == roles.Supervisor {
-		return credentials.Secret{}, "", ui.Usagef("the embedded broker is its supervisor's own; %s is for --dir", role)
+		return credentials.Secret{}, "", ui.Usagef("the embedded broker has no user with the role %s; use --dir for your own broker", role)
 	}
 	user, secret, err := credentials.NewUser(role, name, nkey)
 	if err != nil {
@@ -167,10 +168,10 @@ func tokenCommand(c *ui.Console) *cobra.Command {
 	some := []roles.Role{roles.Viewer, roles.Operator, roles.Admin}
 	cmd := &cobra.Command{
 		Use:   "token ROLE NAME --tokens FILE",
-		Short: "Make a bearer token for HTTP",
-		Long: `Make a bearer token for HTTP and add it to a file for --tokens-file of serve, which is
-made when it is missing. NAME says whose it is. The token goes beside the file into
-NAME.token; in the file stands its hash.`,
+		Short: "Create a bearer token for HTTP",
+		Long: `Create a bearer token for HTTP, and add its hash to a file for serve's --tokens-file,
+which is created if it does not exist. NAME says whose token it is. The token itself is
+written to NAME.token, next to the file.`,
 		Example: `  supervisor auth token viewer grafana --tokens tokens.yaml
   curl -H "Authorization: Bearer $(cat grafana.token)" http://127.0.0.1:8080/metrics`,
 		Args: ui.Arguments(2, 2, "a ROLE and a NAME"), ValidArgsFunction: roleNames(some),
@@ -183,7 +184,7 @@ NAME.token; in the file stands its hash.`,
 			return err
 		}
 		if *file == "" {
-			return ui.Usagef("--tokens is required: the FILE that serve gets as --tokens-file")
+			return ui.Usagef("--tokens is required: the FILE for serve's --tokens-file")
 		}
 		token, secret, err := credentials.NewToken(role, args[1])
 		if err != nil {
@@ -202,10 +203,10 @@ NAME.token; in the file stands its hash.`,
 func renderCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "render",
-		Short: "Write a broker's accounts anew, from the list of its users",
-		Long: `Write accounts.conf anew as users.yaml beside it has it: after you took an entry out,
-or with a newer version whose roles have other permissions. With JWTs, write operator.conf
-anew with the keys in the directory; users keep their credentials.`,
+		Short: "Rewrite a broker's accounts from the list of its users",
+		Long: `Rewrite accounts.conf from users.yaml in the same directory. Do this after you remove a
+user, or after an update that changes the permissions of roles. With JWTs, rewrite
+operator.conf from the keys in the directory; users keep their credentials.`,
 		Example: `  supervisor auth render --dir auth && nats-server --signal reload`,
 		Args:    ui.NoArguments,
 	}
@@ -215,14 +216,14 @@ anew with the keys in the directory; users keep their credentials.`,
 		if err != nil {
 			return err
 		}
-		c.Out.Printf("Wrote %s; a broker that runs reads it with: nats-server --signal reload\n", path)
+		c.Out.Printf("Wrote %s; reload a running broker with: nats-server --signal reload\n", path)
 		return nil
 	}
 	return cmd
 }
 
 func showFlag(cmd *cobra.Command) *bool {
-	return cmd.Flags().Bool("show", false, "print the secret, too")
+	return cmd.Flags().Bool("show", false, "also print the secret")
 }
 
 // added reports what was added, and shows the secret if show is set.
@@ -248,7 +249,7 @@ func roleAndName(args []string, some []roles.Role) (roles.Role, error) {
 // authError adds advice to the error for a name that is taken.
 func authError(err error) error {
 	if errors.Is(err, credentials.ErrExists) {
-		return fmt.Errorf("%w; choose another name, or take the old one out first", err)
+		return fmt.Errorf("%w; choose another name, or remove the old one first", err)
 	}
 	return err
 }

@@ -31,22 +31,22 @@ func Command(c *ui.Console) *cobra.Command {
 		Use:     "backup DIR",
 		GroupID: ui.GroupRun,
 		Short:   "Copy the missions and events of a supervisor that runs on this machine",
-		Long: `Copy the embedded data into a new directory while the supervisor runs: the missions of
-its SQLite store, and the streams of its broker with their consumers. Nothing waits for it.
+		Long: `Copy the embedded data into a new directory while the supervisor runs: the missions in its
+SQLite store, and the streams of its broker with their consumers. No request waits for it.
 
-It runs where the data is, as the user whom the supervisor runs as or as root. It finds
-the broker, and how to sign in, in --data-dir, where the supervisor leaves both while it
-runs. A --server or a --context names another broker, and --user or --creds another
-user. Missions in Redis are backed up by Redis' own means.
+Run backup on the same machine and as the same user as the supervisor, or as root. It finds
+the broker, and how to sign in, in --data-dir, where a running supervisor leaves both. To use
+another broker, give --server or --context; to sign in as another user, give --user or
+--creds. To back up missions in Redis, use Redis' own tools.
 
-With --keep, DIR holds several backups, named by the time: a new one is made in it, and
-all but the newest N are deleted.
+With --keep, DIR holds several backups, named by their times: a new one is added, and all but
+the newest N are deleted.
 
-restore makes a data directory of it.`,
+To create a data directory from a backup, use restore.`,
 		Example: `  supervisor backup /var/backups/missions-$(date +%F)
   supervisor backup /var/backups/missions --keep 14 --data-dir /var/lib/missioncontrol
   supervisor backup copy --config /etc/missioncontrol.yaml`,
-		Args: ui.Arguments(1, 1, "the directory to be made"),
+		Args: ui.Arguments(1, 1, "the directory to create"),
 	}
 	config.AddStoreFlags(cmd.Flags())
 	config.AddConnectionFlags(cmd)
@@ -99,10 +99,10 @@ func storeToCopy(c *ui.Console, cmd *cobra.Command) (string, error) {
 	config.WarnOfExposed(c, exposed)
 	path, embedded := store.Path()
 	if !embedded {
-		return "", ui.Usagef("%s: missions in Redis are backed up by Redis' own means, and events by nats stream backup; see docs/OPERATIONS.md", store.Where)
+		return "", ui.Usagef("%s: back up missions with Redis' own tools, and events with nats stream backup; see docs/OPERATIONS.md", store.Where)
 	}
 	if _, err := os.Stat(path); err != nil {
-		return "", ui.Usagef("there is no store at %s; name the place of the data with --data-dir or --store", path)
+		return "", ui.Usagef("there is no store at %s; give its location with --data-dir or --store", path)
 	}
 	return path, nil
 }
@@ -121,7 +121,7 @@ func backUp(ctx context.Context, c *ui.Console, s *remote.Session, store, dir st
 	}
 	partial := filepath.Clean(dir) + partialSuffix
 	if err := os.Mkdir(partial, 0o700); err != nil {
-		return fmt.Errorf("%s cannot be made: %w; a backup that was cut off leaves it, delete it then", partial, fileperm.Cause(err))
+		return fmt.Errorf("cannot create %s: %w; if an interrupted backup left it behind, delete it", partial, fileperm.Cause(err))
 	}
 	defer func() {
 		if err != nil {
@@ -149,9 +149,9 @@ func sameSupervisor(ctx context.Context, nc *nats.Conn, made sqlitestore.Copy) e
 	case err != nil:
 		return err
 	case len(stores) == 0:
-		return errors.New("no supervisor answers on this broker; start it, or, while it is stopped, copy its data directory as it is")
+		return errors.New("no supervisor answers on this broker; start it, or copy its data directory while it is stopped")
 	case !slices.Contains(stores, made.Identity):
-		return errors.New("the supervisor on this broker has another store; name its broker with --server, or its place with --data-dir or --store")
+		return errors.New("the supervisor on this broker has another store; choose the right broker with --server, or the right store with --data-dir or --store")
 	}
 	return nil
 }
@@ -163,11 +163,11 @@ func requireEmpty(dir string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%s is not a directory that can be used: %w", dir, fileperm.Cause(err))
+		return fmt.Errorf("cannot use the directory %s: %w", dir, fileperm.Cause(err))
 	}
 	for _, entry := range entries {
 		if entry.Name() != "lost+found" { // present at the root of a volume
-			return fmt.Errorf("%s is not empty; name another directory", dir)
+			return fmt.Errorf("%s is not empty; choose another directory", dir)
 		}
 	}
 	return nil

@@ -29,8 +29,8 @@ const maxManifest = 16 << 20
 // What can be wrong with a backup, beside [fileperm.ErrNotRegular].
 var (
 	errPartName = errors.New("a backup has no such name")
-	errPartSize = errors.New("it has another size than the manifest says")
-	errContent  = errors.New("its content is not what the manifest says")
+	errPartSize = errors.New("its size differs from the manifest")
+	errContent  = errors.New("its content differs from the manifest")
 )
 
 // readManifest reads what a backup holds.
@@ -48,16 +48,15 @@ func readManifest(dir string) (*manifest, error) {
 		err = fmt.Errorf("its %s has more than %d bytes", manifestName, maxManifest)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the backup %s cannot be read: %w", dir, fileperm.Cause(err))
+		return nil, fmt.Errorf("cannot read the backup %s: %w", dir, fileperm.Cause(err))
 	}
 	var m manifest
-	// Names that stand there twice are refused. Older backups have "Identity" and
-	// "Position".
+	// Names that occur twice are refused. Older backups have "Identity" and "Position".
 	if err := json.Unmarshal(text, &m, json.MatchCaseInsensitiveNames(true)); err != nil {
-		return nil, fmt.Errorf("%s of the backup %s cannot be understood: %w", manifestName, dir, err)
+		return nil, fmt.Errorf("cannot parse %s of the backup %s: %w", manifestName, dir, err)
 	}
 	if m.Format != backupFormat {
-		return nil, fmt.Errorf("the backup %s has the format %d, and this program knows %d; restore it with supervisor %s",
+		return nil, fmt.Errorf("the backup %s has format %d, but this version reads format %d; restore it with supervisor %s",
 			dir, m.Format, backupFormat, m.Version)
 	}
 	return &m, m.check(dir)
@@ -88,7 +87,7 @@ func isStreamName(name string) bool {
 }
 
 func wrongPart(dir, part string, err error) error {
-	return fmt.Errorf("the backup %s cannot be restored: %s: %w", dir, part, err)
+	return fmt.Errorf("cannot restore the backup %s: %s: %w", dir, part, err)
 }
 
 // openPart opens a file of a backup that has to have so many bytes.
@@ -100,7 +99,7 @@ func openPart(dir, name string, size int64) (*os.File, error) {
 	}
 	file, err := fileperm.OpenRegular(filepath.Join(dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("the backup %s is not whole: it has no %s", dir, name)
+		return nil, fmt.Errorf("the backup %s is incomplete: it has no %s", dir, name)
 	}
 	if errors.Is(err, fileperm.ErrNotRegular) {
 		err = fileperm.ErrNotRegular // without the path, which is named already
@@ -110,7 +109,7 @@ func openPart(dir, name string, size int64) (*os.File, error) {
 	}
 	info, err := file.Stat()
 	if err == nil && info.Size() != size {
-		err = fmt.Errorf("%w: %d bytes, and not %d", errPartSize, info.Size(), size)
+		err = fmt.Errorf("%w: %d bytes instead of %d", errPartSize, info.Size(), size)
 	}
 	if err != nil {
 		return nil, errors.Join(wrongPart(dir, name, err), file.Close())
@@ -153,11 +152,11 @@ func checkSnapshot(r io.Reader, want streamCopy) error {
 	}
 	switch {
 	case content.N == 0:
-		return fmt.Errorf("%w: it has more than %d bytes when it is decompressed", errContent, want.Content)
+		return fmt.Errorf("%w: more than %d bytes after decompression", errContent, want.Content)
 	case err != nil:
 		return fmt.Errorf("%w: %w", errContent, err)
 	case content.N != 1:
-		return fmt.Errorf("%w: it has %d bytes when it is decompressed, and not %d", errContent, want.Content+1-content.N, want.Content)
+		return fmt.Errorf("%w: %d bytes after decompression instead of %d", errContent, want.Content+1-content.N, want.Content)
 	}
 	return nil
 }
@@ -181,7 +180,7 @@ func checkTar(files *tar.Reader, most int64) error {
 		case header.Typeflag != tar.TypeReg:
 			return fmt.Errorf("%q: %w", name, fileperm.ErrNotRegular)
 		case seen[name]:
-			return fmt.Errorf("%q stands in it twice", name)
+			return fmt.Errorf("%q is in it twice", name)
 		case most < 0:
 			return fmt.Errorf("%q is larger than the content", name)
 		}

@@ -70,7 +70,7 @@ func makeBackup(ctx context.Context, nc *nats.Conn, version, store, dir string, 
 		m.Streams[info.Config.Name] = streamCopy{Before: info.State.LastSeq}
 	}
 	if err := streams.Err(); err != nil {
-		return nil, fmt.Errorf("the broker's streams cannot be listed: %w", err)
+		return nil, fmt.Errorf("cannot list the broker's streams: %w", err)
 	}
 	m.MadeAt = time.Now().UTC()
 	if m.Store, err = sqlitestore.Backup(ctx, store, filepath.Join(dir, config.StoreFileName)); err != nil {

@@ -26,20 +26,20 @@ func RestoreCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "restore DIR",
 		GroupID: ui.GroupRun,
-		Short:   "Make a data directory of a backup",
-		Long: `Make a data directory of a backup, for a supervisor that is then started on it. What is
-there already is never overwritten: the data directory must be empty, or not be.
+		Short:   "Create a data directory from a backup",
+		Long: `Create a data directory from a backup, and then start a supervisor on it. Nothing is
+overwritten: the data directory must be empty or not exist.
 
-Missions and events are as they were when the backup was made. Whatever happened later
-has not happened: missions that were claimed since are pending, and their agents are told
-that their leases are lost. Events of later are in no stream; a consumer elsewhere that
-has handled some knows more than the supervisor.`,
+Missions and events are as they were when the backup was made; later changes are lost.
+Missions that were claimed later are pending, and the requests of their agents get
+lease_lost. The stream has no later events. A consumer outside the broker that has handled
+some of them knows more than the supervisor.`,
 		Example: `  supervisor restore /var/backups/missions-2026-05-01 --data-dir /var/lib/missioncontrol
   supervisor restore copy && supervisor`,
 		Args: ui.Arguments(1, 1, "the directory of the backup"),
 	}
 	var dataDir string
-	cmd.Flags().StringVar(&dataDir, "data-dir", "", "`DIR` that is made ($SUPERVISOR_DATA_DIR); "+config.DefaultDataDir()+" without")
+	cmd.Flags().StringVar(&dataDir, "data-dir", "", "create `DIR` ($SUPERVISOR_DATA_DIR); default "+config.DefaultDataDir())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if dataDir == "" {
 			dataDir, _ = c.LookupEnv("SUPERVISOR_DATA_DIR")
@@ -64,7 +64,7 @@ func restore(ctx context.Context, c *ui.Console, dir, dataDir string) (err error
 	}
 	work := filepath.Join(dataDir, config.RestoringName)
 	if err := os.MkdirAll(work, fileperm.DirMode); err != nil {
-		return fmt.Errorf("%s cannot be made: %w", work, fileperm.Cause(err))
+		return fmt.Errorf("cannot create %s: %w", work, fileperm.Cause(err))
 	}
 	complete := false
 	defer func() {
@@ -80,9 +80,9 @@ func restore(ctx context.Context, c *ui.Console, dir, dataDir string) (err error
 	}
 	complete = true
 	if err := moveIn(work, dataDir); err != nil {
-		return fmt.Errorf("the restore into %s was cut off; empty it, and restore again: %w", dataDir, fileperm.Cause(err))
+		return fmt.Errorf("the restore into %s was interrupted; empty the directory, and restore again: %w", dataDir, fileperm.Cause(err))
 	}
-	showBackup(c, "Restored: the backup", dataDir, m)
+	showBackup(c, "Restored the backup", dataDir, m)
 	return nil
 }
 
@@ -95,7 +95,7 @@ func restoreStore(ctx context.Context, dir string, m *manifest, to string) error
 	defer func() { _ = file.Close() }() // nothing was written
 	restored, err := sqlitestore.Restore(ctx, wholeOf(file, m.StoreBytes), to)
 	if err == nil && restored != m.Store {
-		err = fmt.Errorf("the backup %s is not whole: its %s is not the one that %s tells of", dir, config.StoreFileName, manifestName)
+		err = fmt.Errorf("the backup %s is inconsistent: its %s is not the one that %s describes", dir, config.StoreFileName, manifestName)
 	}
 	return err
 }

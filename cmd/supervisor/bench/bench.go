@@ -28,13 +28,13 @@ func Command(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "bench",
 		GroupID: ui.GroupRun,
-		Short:   "Put a load on a supervisor and measure it",
+		Short:   "Put load on a supervisor and measure it",
 		Long: `Create missions at a running supervisor, work on them with agents that do nothing, and
-tell how fast that went.
+report how fast that was.
 
 The missions are real: their events are in the stream, they count in the statistics, and
-with other agents of their type these take some, too. In the end they are deleted, unless
---keep is given. Ctrl-C ends it early, and reports what was measured until then.`,
+other agents of their type may claim some of them. At the end they are deleted, unless you
+give --keep. Ctrl-C ends the benchmark early, and reports what was measured so far.`,
 		Example: `  supervisor bench
   supervisor bench --missions 100000 --batch 1000 --callers 4
   supervisor bench --agents 1 --concurrency 1 --callers 1     one after another: latency
@@ -44,11 +44,11 @@ with other agents of their type these take some, too. In the end they are delete
 	var f benchFlags
 	flags := cmd.Flags()
 	flags.IntVar(&f.missions, "missions", 10_000, "create `N` missions")
-	flags.IntVar(&f.agents, "agents", 4, "work on them with `N` agents, each with a connection of its own")
-	flags.IntVar(&f.concurrency, "concurrency", 32, "each agent works on `N` missions at once")
-	flags.IntVar(&f.callers, "callers", 32, "`N` callers create at once")
-	flags.IntVar(&f.batch, "batch", 1, "create `N` missions with each request")
-	flags.IntVar(&f.payload, "payload", 64, "each mission has `BYTES` of data")
+	flags.IntVar(&f.agents, "agents", 4, "work on them with `N` agents, each with its own connection")
+	flags.IntVar(&f.concurrency, "concurrency", 32, "work on `N` missions per agent at once")
+	flags.IntVar(&f.callers, "callers", 32, "create with `N` callers at once")
+	flags.IntVar(&f.batch, "batch", 1, "create `N` missions per request")
+	flags.IntVar(&f.payload, "payload", 64, "give each mission `BYTES` of data")
 	flags.StringVar(&f.kind, "type", "bench", "`TYPE` of the missions")
 	flags.BoolVar(&f.keep, "keep", false, "leave the missions in the store")
 	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
@@ -76,11 +76,11 @@ func (f *benchFlags) check() error {
 		{"batch", f.batch, missions.MaxBatch},
 	} {
 		if flag.value < 1 || flag.value > flag.most {
-			return ui.Usagef("--%s has to be between 1 and %d, not %d", flag.name, flag.most, flag.value)
+			return ui.Usagef("--%s must be between 1 and %d, not %d", flag.name, flag.most, flag.value)
 		}
 	}
 	if most := missions.MaxDataBytes - len(benchData(0)); f.payload < 0 || f.payload > most {
-		return ui.Usagef("--payload has to be between 0 and %d bytes, not %d", most, f.payload)
+		return ui.Usagef("--payload must be between 0 and %d bytes, not %d", most, f.payload)
 	}
 	if err := missions.CheckToken("type", f.kind); err != nil {
 		return ui.Usagef("--type: %v", remote.ErrorText(err))
@@ -119,7 +119,7 @@ func runBench(ctx context.Context, c *ui.Console, s *remote.Session, f *benchFla
 	cleaning, cancel := context.WithTimeout(context.WithoutCancel(ctx), benchCleaning)
 	defer cancel()
 	if left := run.clean(cleaning); left > 0 && err == nil {
-		return fmt.Errorf("%s could not be deleted; they go by themselves when the supervisor's retention time is over",
+		return fmt.Errorf("cannot delete %s; the supervisor deletes them after its retention time",
 			ui.Plural(left, "mission", "missions"))
 	}
 	return err

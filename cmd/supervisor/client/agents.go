@@ -30,7 +30,7 @@ func agentsCommand(c *ui.Console) *cobra.Command {
 	flags.StringVar((*string)(&request.State), "state", "", "only agents in this `STATE`: online, draining or offline")
 	flags.StringVar(&request.Type, "type", "", "only agents that work on missions of this `TYPE`")
 	flags.IntVar(&request.Limit, "limit", api.MaxPage, "at most `N` agents, 1 to 1000")
-	flags.StringVar(&request.Cursor, "after", "", "only agents whose id comes after this `ID`")
+	flags.StringVar(&request.Cursor, "after", "", "only agents whose ID sorts after this `ID`")
 	ui.CompleteFlag(cmd, "state", ui.CompleteWords("online", "draining", "offline"))
 	ui.CompleteFlag(cmd, "type", remote.MissionTypes(c))
 	ui.CompleteFlag(cmd, "after", remote.AgentIDs(c))
@@ -47,8 +47,8 @@ func agentsTable(out *ui.Screen, reply *api.Agents, now time.Time) {
 		out.Printf("No agents. Start one with: supervisor agent run --type TYPE -- COMMAND\n")
 		return
 	}
-	g := out.Table("Agents", "ID", "Name", "Role", "State", "Busy#", "Types", "CPU#", "Memory#", "Version", "Host", "Last heard of#")
-	g.Drop("Version", "Host", "Role", "Memory", "CPU", "Name", "Types", "Last heard of", "Busy", "State")
+	g := out.Table("Agents", "ID", "Name", "Role", "State", "Busy#", "Types", "CPU#", "Memory#", "Version", "Host", "Last seen#")
+	g.Drop("Version", "Host", "Role", "Memory", "CPU", "Name", "Types", "Last seen", "Busy", "State")
 	g.Cut("Types", 8)
 	for i := range reply.Agents {
 		a := &reply.Agents[i]
@@ -63,6 +63,6 @@ func agentsTable(out *ui.Screen, reply *api.Agents, now time.Time) {
 	}
 	g.Print()
 	if reply.NextCursor != "" {
-		out.Printf("%s of %s shown; go on with --after %s\n", ui.Count(len(reply.Agents)), ui.Count(reply.AgentCount), ui.Clean(reply.NextCursor))
+		out.Printf("Showing %s of %s; continue with --after %s\n", ui.Count(len(reply.Agents)), ui.Count(reply.AgentCount), ui.Clean(reply.NextCursor))
 	}
 }

@@ -17,11 +17,11 @@ func alertsCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "alerts",
 		GroupID: ui.GroupLook,
-		Short:   "Show how the alert rules stand",
-		Long: `Show how the alert rules stand: ok; pending, while a rule's condition holds but not for
-long enough yet; or firing.
+		Short:   "Show the state of the alert rules",
+		Long: `Show the state of the alert rules: ok, pending or firing. A rule is pending while its
+condition is true, but has not been true for long enough yet.
 
-Rules stand in the supervisor's configuration file; some are there by default.`,
+Rules are in the supervisor's configuration file; some exist by default.`,
 		Example: `  supervisor alerts
   supervisor alerts --watch
   supervisor alerts --json | jq '.alerts[] | select(.state == "firing")'`,

@@ -18,7 +18,7 @@ func (p *eventPrinter) print(raw []byte) {
 	p.printed = true
 	if p.json {
 		if !jsontext.Value(raw).IsValid() {
-			p.err.Printf("supervisor: an event was left out: its envelope is not valid JSON\n")
+			p.err.Printf("supervisor: skipped an event: its envelope is not valid JSON\n")
 			return
 		}
 		p.out.JSONLine(raw)
@@ -26,7 +26,7 @@ func (p *eventPrinter) print(raw []byte) {
 	}
 	event, err := charter.Decode(raw)
 	if err != nil {
-		p.err.Printf("supervisor: an event was left out: %s\n", ui.Clean(err.Error()))
+		p.err.Printf("supervisor: skipped an event: %s\n", ui.Clean(err.Error()))
 		return
 	}
 	p.out.Printf("%s  %s  %s\n", p.out.Paint(ui.Faint, p.out.Moment(event.Timestamp)),

@@ -35,16 +35,16 @@ func eventsCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "events",
 		GroupID: ui.GroupLook,
-		Short:   "Show what has happened, and follow what happens",
-		Long: `Show the events of the stream EVENTS, in their order: those of the last hour, those
-since a time, or those to come.
+		Short:   "Show past events, and follow new ones",
+		Long: `Show events of the stream EVENTS, in order: those of the last hour, those since a time, or
+new ones.
 
-With --durable the broker remembers under a name how far one has come: each event is
-acknowledged once it is printed, and the next run goes on behind it. The first run
-begins with the oldest event, or at --since; it also settles the --type filters, which
-every later run has to repeat.
+With --durable, the broker remembers your position under a name: each event is
+acknowledged once it is printed, and the next run continues after it. The first run starts
+with the oldest event, or at --since. It also fixes the --type filters: give the same ones
+in every later run.
 
-Only the broker has to be there, not the supervisor.`,
+This command needs the broker, but not the supervisor.`,
 		Example: `  supervisor events
   supervisor events --follow --type 'mission.>'
   supervisor events --since 24h --json | jq -r .type | sort | uniq -c
@@ -54,11 +54,11 @@ Only the broker has to be there, not the supervisor.`,
 	config.AddConnectionFlags(cmd)
 	var f eventFlags
 	flags := cmd.Flags()
-	flags.StringSliceVar(&f.types, "type", nil, "only events of this `TYPE`, with the wildcards * and >; may be given several times")
-	flags.StringVar(&f.since, "since", "", "begin at this `TIME`: 2h ago, or 2026-01-31T15:04:05Z (default 1h, or now with --follow)")
-	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with what happens, until Ctrl-C")
-	flags.StringVar(&f.durable, "durable", "", "go on where the last run with this `NAME` stopped")
-	flags.BoolVar(&f.json, "json", false, "print the envelopes as JSON, one on each line")
+	flags.StringSliceVar(&f.types, "type", nil, "only events of this `TYPE`, with the wildcards * and >; may be repeated")
+	flags.StringVar(&f.since, "since", "", "start at this `TIME`: 2h for two hours ago, or 2026-01-31T15:04:05Z (default 1h; with --follow, now)")
+	flags.BoolVarP(&f.follow, "follow", "f", false, "show new events as they arrive, until Ctrl-C")
+	flags.StringVar(&f.durable, "durable", "", "continue where the last run with this `NAME` stopped")
+	flags.BoolVar(&f.json, "json", false, "print the envelopes as JSON, one per line")
 	ui.CompleteFlag(cmd, "type", eventTypes)
 	cmd.PreRunE = func(*cobra.Command, []string) error { return f.check(c) }
 	cmd.RunE = remote.WithSession(c, func(ctx context.Context, s *remote.Session, _ []string) error {
@@ -120,11 +120,11 @@ func readEvents(ctx context.Context, nc *nats.Conn, stream jetstream.Stream, f *
 	} else {
 		err = reader.Read(ctx, f.types, eventstream.Range{Since: f.begin, Until: stream.CachedInfo().State.LastSeq}, show)
 		if err == nil {
-			p.none("Look further back with --since 7d, or wait for some with --follow.")
+			p.none("Look further back with --since 7d, or wait for new ones with --follow.")
 		}
 	}
 	if err != nil && ctx.Err() == nil && p.out.Failure() == nil {
-		return fmt.Errorf("the events cannot be read: %w", err)
+		return fmt.Errorf("cannot read the events: %w", err)
 	}
 	return err
 }

@@ -64,7 +64,7 @@ func durableEvents(ctx context.Context, c *ui.Console, s *remote.Session, stored
 	finish(nil)
 	watching.Wait()
 	if errors.Is(err, errCaughtUp) {
-		p.none("Everything there is has been shown; wait for more with --follow.")
+		p.none("All events have been shown; wait for new ones with --follow.")
 		return nil
 	}
 	return err
@@ -80,15 +80,15 @@ func (f *eventFlags) suit(ctx context.Context, stored jetstream.Stream) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("the durable consumer %s cannot be looked up: %w", f.durable, err)
+		return fmt.Errorf("cannot look up the durable consumer %s: %w", f.durable, err)
 	}
 	other := fmt.Sprintf("choose another --durable, or remove this one with: nats consumer rm %s %s", eventstream.DefaultStreamName, f.durable)
 	if f.since != "" {
-		return ui.Usagef("--since cannot move the durable consumer %s, which exists and goes on where it stopped; leave --since out, %s", f.durable, other)
+		return ui.Usagef("--since cannot move the durable consumer %s, which exists and continues where it stopped; omit --since, %s", f.durable, other)
 	}
 	has := typesOf(consumer.CachedInfo().Config)
 	if !slices.Equal(slices.Sorted(slices.Values(has)), slices.Sorted(slices.Values(f.types))) {
-		return ui.Usagef("the durable consumer %s exists, for %s; say that, %s", f.durable, filterFlags(has), other)
+		return ui.Usagef("the durable consumer %s already exists, for %s; use the same filters, %s", f.durable, filterFlags(has), other)
 	}
 	f.types = has // in the consumer's order
 	return nil

@@ -23,14 +23,14 @@ func healthCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "health",
 		GroupID: ui.GroupLook,
-		Short:   "Show whether the supervisor is well",
-		Long: `Show whether the supervisor, its store and its event stream are well.
+		Short:   "Show the health of the supervisor",
+		Long: `Show the health of the supervisor, its store and its event stream.
 
-Through NATS, any one of the supervisors that share the requests answers. With --http
-it is the one at that address, which answers while the broker is away, too: this is
-what a container's health check asks.
+Over NATS, any of the supervisors that share the requests answers. With --http, the
+supervisor at that address answers, even while the broker is unavailable. Use this for the
+health check of a container.
 
-The exit code is 0 when it is ok or degraded, and 1 when it is in error or does not
+The exit code is 0 if the health is ok or degraded, and 1 if it is error or there is no
 answer.`,
 		Example: `  supervisor health
   supervisor health --watch
@@ -40,7 +40,7 @@ answer.`,
 	}
 	config.AddConnectionFlags(cmd)
 	l := addLookFlags(cmd)
-	address := cmd.Flags().String("http", "", "ask the supervisor at this HTTP `ADDRESS`, and no broker")
+	address := cmd.Flags().String("http", "", "ask the supervisor at this HTTP `ADDRESS` instead of a broker")
 	overNATS := remote.WithSession(c, func(ctx context.Context, s *remote.Session, _ []string) error {
 		return showHealth(ctx, c, s.Conn, l, func(ctx context.Context) (api.Health, jsontext.Value, error) {
 			return remote.Ask(ctx, s, api.OpHealth, api.Empty{})
@@ -89,7 +89,7 @@ func healthOverHTTP(ctx context.Context, address string) (health api.Health, raw
 	defer transport.CloseIdleConnections()
 	reply, err := transport.RoundTrip(request)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = errors.New("it takes too long")
+		err = errors.New("timed out")
 	}
 	if err != nil {
 		return health, nil, fmt.Errorf("no supervisor answers over HTTP at %s: %w", address, err)
@@ -103,7 +103,7 @@ func healthOverHTTP(ctx context.Context, address string) (health api.Health, raw
 		err = api.DecodeReply(raw, &health)
 	}
 	if err != nil {
-		return health, nil, fmt.Errorf("what answers over HTTP at %s is no supervisor: %w", address, err)
+		return health, nil, fmt.Errorf("the server at %s is not a supervisor: %w", address, err)
 	}
 	return health, raw, nil
 }

@@ -55,7 +55,7 @@ func checkIDs(ids []string) error {
 	for _, id := range ids {
 		var invalid *missions.Error
 		if err := missions.CheckToken("id", id); errors.As(err, &invalid) {
-			return ui.Usagef("%q is not a mission's id: it %s", ui.Shorten(id, 80), invalid.Message)
+			return ui.Usagef("%q is not a mission ID: it %s", ui.Shorten(id, 80), invalid.Message)
 		}
 	}
 	return nil

@@ -16,14 +16,14 @@ import (
 func missionsCancelCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cancel ID...",
-		Short: "Cancel missions; agents that work on them stop",
+		Short: "Cancel missions, also running ones",
 		Example: `  supervisor missions cancel 0198c5b0-6f3c-7c55-9d3a-2b8c1de0a001
   supervisor missions cancel build-41 build-42 --reason "superseded"`,
 		Args:              someMissions,
 		ValidArgsFunction: remote.MissionIDs(c, -1, missions.Pending, missions.Running),
 	}
-	reason := cmd.Flags().String("reason", "", "why, in a `SENTENCE`")
-	asJSON := cmd.Flags().Bool("json", false, "print the replies as JSON, one on each line")
+	reason := cmd.Flags().String("reason", "", "the reason, a `SENTENCE`")
+	asJSON := cmd.Flags().Bool("json", false, "print the replies as JSON, one per line")
 	cmd.RunE = changeEach(c, "Cancelled", asJSON, api.OpCancel, func(id string) api.CancelRequest {
 		return api.CancelRequest{ID: id, Reason: *reason}
 	})
@@ -33,33 +33,33 @@ func missionsCancelCommand(c *ui.Console) *cobra.Command {
 func missionsRetryCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "retry ID...",
-		Short: "Have missions tried anew that failed or were cancelled",
+		Short: "Put failed or cancelled missions back into the queue",
 		Example: `  supervisor missions retry 0198c5b0-6f3c-7c55-9d3a-2b8c1de0a001
   supervisor missions list --status FAILED --json | jq -r '.missions[].id' | xargs supervisor missions retry`,
 		Args:              someMissions,
 		ValidArgsFunction: remote.MissionIDs(c, -1, missions.Failed, missions.Cancelled),
 	}
-	asJSON := cmd.Flags().Bool("json", false, "print the replies as JSON, one on each line")
-	cmd.RunE = changeEach(c, "Will retry", asJSON, api.OpRetry, func(id string) api.IDRequest { return api.IDRequest{ID: id} })
+	asJSON := cmd.Flags().Bool("json", false, "print the replies as JSON, one per line")
+	cmd.RunE = changeEach(c, "Requeued", asJSON, api.OpRetry, func(id string) api.IDRequest { return api.IDRequest{ID: id} })
 	return cmd
 }
 
 func missionsDeleteCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "delete ID...",
-		Short: "Delete missions that nobody works on, with their logs",
+		Short: "Delete missions that are not running, and their logs",
 		Example: `  supervisor missions delete 0198c5b0-6f3c-7c55-9d3a-2b8c1de0a001
   supervisor missions delete build-41 build-42 --yes`,
 		Args:              someMissions,
 		ValidArgsFunction: remote.MissionIDs(c, -1, missions.Pending, missions.Completed, missions.Failed, missions.Cancelled),
 	}
 	confirmed := cmd.Flags().BoolP("yes", "y", false, "do not ask")
-	asJSON := cmd.Flags().Bool("json", false, "print the replies as JSON, one on each line")
+	asJSON := cmd.Flags().Bool("json", false, "print the replies as JSON, one per line")
 	change := changeEach(c, "Deleted", asJSON, api.OpDelete, func(id string) api.IDRequest { return api.IDRequest{ID: id} })
 	cmd.RunE = func(cmd *cobra.Command, ids []string) error {
 		if !*confirmed {
 			if !c.Err.Terminal {
-				return ui.Usagef("deleting cannot be undone, and there is no terminal to ask on; add --yes to do it")
+				return ui.Usagef("deleting cannot be undone, and there is no terminal to ask for confirmation; add --yes")
 			}
 			if !confirm(c, "Delete "+ui.Plural(len(ids), "mission", "missions")+"? This cannot be undone.") {
 				c.Err.Printf("Nothing was deleted.\n")

@@ -41,14 +41,15 @@ func missionsCreateCommand(c *ui.Console) *cobra.Command {
 		Short: "Create a mission, or a file of missions",
 		Long: `Create a mission, or a file of missions.
 
-A file holds one mission on each line, as a JSON object with the fields of the
-protocol: {"name": "resize", "type": "resize", "data": {"width": 640}}. Give the
-missions in it ids of your own when the file may have to be sent again: a mission
-that is there already is not created twice.
+A file has one mission per line, as a JSON object with the fields of the protocol:
+{"name": "resize", "type": "resize", "data": {"width": 640}}. If you may have to send the
+file again, give its missions your own IDs: a mission that already exists is not created
+twice. Once it is deleted, which happens when the retention time is over, it would be
+created and run again.
 
-With --wait the mission's id is told at once, on the standard error, then its log and
-its progress as they come, and the outcome on the standard output once it is known.
-A mission that is no longer waited for goes on.`,
+With --wait, the command prints the mission's ID at once on standard error, then its log
+and progress as they arrive, and the outcome on standard output. If you stop waiting, the
+mission continues.`,
 		Example: `  supervisor missions create "hello"
   supervisor missions create "resize" --type resize --data '{"width": 640}' --priority HIGH --wait
   supervisor missions create "build" --type build --wait --wait-timeout 10m && echo built
@@ -81,21 +82,21 @@ A mission that is no longer waited for goes on.`,
 
 func (f *createFlags) add(c *ui.Console, cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.spec.Type, "type", "", "`TYPE` of mission, which decides on the agents that may take it")
-	flags.StringVar(&f.data, "data", "", "what the agent gets: `JSON`, @FILE, or - for the standard input")
+	flags.StringVar(&f.spec.Type, "type", "", "`TYPE` of the mission, by which agents select their work")
+	flags.StringVar(&f.data, "data", "", "data for the agent: `JSON`, @FILE, or - for standard input")
 	flags.StringVar(&f.priority, "priority", "", "`PRIORITY`: CRITICAL, HIGH, NORMAL or LOW")
-	flags.StringSliceVar(&f.spec.Tags, "tag", nil, "a `TAG`; may be given several times")
-	flags.StringVar(&f.spec.ID, "id", "", "an `ID` of your own; creating the same mission twice is then safe")
+	flags.StringSliceVar(&f.spec.Tags, "tag", nil, "a `TAG`; may be repeated")
+	flags.StringVar(&f.spec.ID, "id", "", "your own `ID`, which makes it safe to repeat the command until the mission is deleted")
 	flags.StringVar(&f.spec.Description, "description", "", "a `TEXT` for people")
-	flags.StringVar(&f.spec.CorrelationID, "correlation-id", "", "an `ID` that joins what belongs together")
+	flags.StringVar(&f.spec.CorrelationID, "correlation-id", "", "an `ID` shared by everything that belongs together")
 	flags.IntVar(&f.maxAttempts, "max-attempts", missions.DefaultMaxAttempts, "try at most `N` times")
-	flags.StringVar(&f.timeout, "timeout", "", "longest `DURATION` of one attempt")
-	flags.StringVar(&f.stall, "stall", "", "longest `DURATION` without a sign of progress, while the agent lives")
-	flags.StringVar(&f.notBefore, "not-before", "", "not before this `TIME`: 10m from now, or 2026-01-31T15:04:05Z")
-	flags.StringVar(&f.deadline, "deadline", "", "fail when not begun by this `TIME`")
-	flags.StringVar(&f.file, "file", "", "create the missions of this `FILE`, one JSON object on each line; - for the standard input")
-	flags.BoolVar(&f.wait, "wait", false, "show how the mission goes until it has ended")
-	flags.StringVar(&f.waitTimeout, "wait-timeout", "", "with --wait: give up after this `DURATION`; without, never")
+	flags.StringVar(&f.timeout, "timeout", "", "maximum `DURATION` of one attempt")
+	flags.StringVar(&f.stall, "stall", "", "maximum `DURATION` of an attempt without progress")
+	flags.StringVar(&f.notBefore, "not-before", "", "do not start before this `TIME`: 10m for ten minutes from now, or 2026-01-31T15:04:05Z")
+	flags.StringVar(&f.deadline, "deadline", "", "fail if the mission is still pending at this `TIME`")
+	flags.StringVar(&f.file, "file", "", "create the missions in this `FILE`, one JSON object per line; - for standard input")
+	flags.BoolVar(&f.wait, "wait", false, "show the mission's log and progress until it ends")
+	flags.StringVar(&f.waitTimeout, "wait-timeout", "", "with --wait: stop waiting after this `DURATION`; default: never")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	ui.CompleteFlag(cmd, "type", remote.MissionTypes(c))
 	ui.CompleteFlag(cmd, "priority", ui.CompleteWords(ui.PriorityNames()...))
@@ -104,12 +105,12 @@ func (f *createFlags) add(c *ui.Console, cmd *cobra.Command) {
 // fileAlone rejects flags and arguments that exclude --file.
 func (f *createFlags) fileAlone(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return ui.Usagef("--file has missions with names of their own; it cannot stand beside the name %q", args[0])
+		return ui.Usagef("--file contains the names of its missions; omit the name %q", args[0])
 	}
 	for _, name := range []string{"type", "data", "priority", "tag", "id", "description", "correlation-id",
 		"max-attempts", "timeout", "stall", "not-before", "deadline", "wait", "wait-timeout"} {
 		if cmd.Flags().Changed(name) {
-			return ui.Usagef("--%s cannot stand beside --file, whose lines say it for each mission", name)
+			return ui.Usagef("--%s cannot be combined with --file", name)
 		}
 	}
 	return nil
@@ -168,7 +169,7 @@ func (f *createFlags) durations() error {
 		return nil
 	}
 	if !f.wait {
-		return ui.Usagef("--wait-timeout bounds --wait, which is not given")
+		return ui.Usagef("--wait-timeout needs --wait")
 	}
 	var err error
 	if f.atMost, err = ui.DurationWithin(f.waitTimeout, time.Millisecond, 365*ui.Day); err != nil {
@@ -209,7 +210,7 @@ func checkJSON(flag string, text []byte) error {
 func rawData(c *ui.Console, text string) ([]byte, error) {
 	switch {
 	case text == "":
-		return nil, ui.Usagef("--data is empty; give it JSON, @FILE, or - for the standard input, or leave it out")
+		return nil, ui.Usagef("--data is empty; give JSON, @FILE, or - for standard input, or omit it")
 	case text == "-":
 		return limitedData("the standard input", c.In)
 	case text[0] != '@':
@@ -217,7 +218,7 @@ func rawData(c *ui.Console, text string) ([]byte, error) {
 	}
 	file, err := os.Open(text[1:])
 	if err != nil {
-		return nil, ui.Usagef("--data: %s cannot be read: %v", text[1:], fileperm.Cause(err))
+		return nil, ui.Usagef("--data: cannot read %s: %v", text[1:], fileperm.Cause(err))
 	}
 	defer func() { _ = file.Close() }() // nothing was written
 	return limitedData(text[1:], file)
@@ -228,7 +229,7 @@ func limitedData(name string, r io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, api.MaxBody+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("--data: %s cannot be read: %w", name, fileperm.Cause(err))
+		return nil, fmt.Errorf("--data: cannot read %s: %w", name, fileperm.Cause(err))
 	case len(data) == 0:
 		return nil, ui.Usagef("--data: %s is empty", name)
 	case len(data) > api.MaxBody:
@@ -244,7 +245,7 @@ func mintID(spec *api.MissionSpec) error {
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
-		return fmt.Errorf("no id could be made: %w", err)
+		return fmt.Errorf("cannot generate an ID: %w", err)
 	}
 	spec.ID = id.String()
 	return nil
@@ -291,11 +292,11 @@ func createOne(ctx context.Context, c *ui.Console, s *remote.Session, f *createF
 		return notCreated("mission "+f.spec.ID+" was", unknown, err)
 	}
 	if reply.Created == nil || reply.Mission == nil {
-		return errors.New("the supervisor's reply holds no mission")
+		return errors.New("the supervisor's reply contains no mission")
 	}
 	switch {
 	case f.wait:
-		c.Err.Printf("%s; waiting for its end\n", createdLine(&reply))
+		c.Err.Printf("%s; waiting for it to end\n", createdLine(&reply))
 		return waitAll(ctx, c, s, waiting{ids: []string{reply.Mission.ID}, json: f.json, atMost: f.atMost, flag: "--wait-timeout", live: true})
 	case f.json:
 		c.Out.JSON(raw)
@@ -309,7 +310,7 @@ func createOne(ctx context.Context, c *ui.Console, s *remote.Session, f *createF
 func createdLine(reply *api.CreateReply) string {
 	m := reply.Mission
 	if created := reply.Created.Created; created != nil && !*created {
-		return fmt.Sprintf("Mission %s is there already (%s)", ui.Clean(m.ID), ui.Clean(string(m.Status)))
+		return fmt.Sprintf("Mission %s already exists (%s)", ui.Clean(m.ID), ui.Clean(string(m.Status)))
 	}
 	return "Created mission " + ui.Clean(m.ID)
 }

@@ -54,7 +54,7 @@ func createFile(ctx context.Context, c *ui.Console, s *remote.Session, f *create
 	if f.file != "-" {
 		file, err := os.Open(f.file)
 		if err != nil {
-			return ui.Usagef("--file: %s cannot be read: %v", f.file, fileperm.Cause(err))
+			return ui.Usagef("--file: cannot read %s: %v", f.file, fileperm.Cause(err))
 		}
 		defer func() { _ = file.Close() }() // nothing was written
 		info, err := file.Stat()
@@ -72,7 +72,7 @@ func createFile(ctx context.Context, c *ui.Console, s *remote.Session, f *create
 		c.Err.Printf("and %s more\n", ui.Plural(im.failed-maxErrorsShown, "line that failed", "lines that failed"))
 	}
 	if !f.json || err != nil {
-		c.Err.Printf("Created %s, %s already, %s failed, in %s\n", ui.Plural(im.created, "mission", "missions"),
+		c.Err.Printf("Created %s, %s already existed, %s failed, in %s\n", ui.Plural(im.created, "mission", "missions"),
 			ui.Count(im.existed), ui.Count(im.failed), ui.FormatDuration(time.Since(begun)))
 	}
 	if err == nil && im.failed > 0 {
@@ -171,7 +171,7 @@ func (im *importer) send(ctx context.Context) error {
 		return notCreated(fmt.Sprintf("the missions of lines %d to %d were", im.lines[0], im.lines[len(im.lines)-1]), unknown, err)
 	}
 	if len(reply.Results) != len(im.specs) {
-		return errors.New("the supervisor's reply does not fit the request")
+		return errors.New("the supervisor's reply does not match the request")
 	}
 	for i := range reply.Results {
 		im.count(im.lines[i], &reply.Results[i])

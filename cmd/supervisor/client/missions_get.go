@@ -11,7 +11,7 @@ import (
 func missionsGetCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get ID",
-		Short: "Show one mission, with its result, error and progress",
+		Short: "Show a mission, with its progress, result and error",
 		Example: `  supervisor missions get 0198c5b0-6f3c-7c55-9d3a-2b8c1de0a001
   supervisor missions get build-42 --watch
   supervisor missions get build-42 --json | jq .mission.result`,

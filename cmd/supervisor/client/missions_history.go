@@ -11,7 +11,7 @@ import (
 func missionsHistoryCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history",
-		Short: "Show what happened minute by minute, up to a day back",
+		Short: "Show statistics minute by minute, for up to a day",
 		Example: `  supervisor missions history
   supervisor missions history --minutes 10 --type resize --watch
   supervisor missions history --minutes 1440 --json | jq '[.minutes[].completed] | add'`,
@@ -20,7 +20,7 @@ func missionsHistoryCommand(c *ui.Console) *cobra.Command {
 	l := addLookFlags(cmd)
 	var request api.HistoryRequest
 	cmd.Flags().StringVar(&request.Type, "type", "", "only missions of this `TYPE`")
-	cmd.Flags().IntVar(&request.Minutes, "minutes", 15, "the latest `N` minutes, 1 to 1440")
+	cmd.Flags().IntVar(&request.Minutes, "minutes", 15, "show the last `N` minutes, 1 to 1440")
 	ui.CompleteFlag(cmd, "type", remote.MissionTypes(c))
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		if request.Minutes == 0 {

@@ -41,13 +41,13 @@ func missionsListCommand(c *ui.Console) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&f.status, "status", "", "only missions with this `STATUS`")
 	flags.StringVar(&f.request.Type, "type", "", "only missions of this `TYPE`")
-	flags.StringVar(&f.request.AgentID, "agent", "", "only missions that the agent with this `ID` works on or worked on last")
+	flags.StringVar(&f.request.AgentID, "agent", "", "only missions whose current or last agent has this `ID`")
 	flags.StringVar(&f.request.Tag, "tag", "", "only missions with this `TAG`")
-	flags.StringVar(&f.request.Text, "text", "", "only missions with this `TEXT` in their name, whatever its case")
-	flags.StringVar(&f.after, "after", "", "only missions created after this `TIME`, or at most this long ago (24h)")
-	flags.StringVar(&f.before, "before", "", "only missions created before this `TIME`, or longer ago than this")
+	flags.StringVar(&f.request.Text, "text", "", "only missions with this `TEXT` in their name, ignoring case")
+	flags.StringVar(&f.after, "after", "", "only missions created after this `TIME`, or within this duration (24h)")
+	flags.StringVar(&f.before, "before", "", "only missions created before this `TIME`, or longer ago than this duration")
 	flags.IntVar(&f.limit, "limit", defaultList, "at most `N` missions")
-	flags.BoolVar(&f.all, "all", false, "every mission, however many there are")
+	flags.BoolVar(&f.all, "all", false, "show all missions")
 	ui.CompleteFlag(cmd, "status", ui.CompleteWords(ui.StatusNames()...))
 	ui.CompleteFlag(cmd, "type", remote.MissionTypes(c))
 	ui.CompleteFlag(cmd, "agent", remote.AgentIDs(c))
@@ -78,7 +78,7 @@ func (f *listFlags) check(c *ui.Console) error {
 		}
 	}
 	if f.limit < 1 {
-		return ui.Usagef("--limit must be at least 1; for every mission there is --all")
+		return ui.Usagef("--limit must be at least 1; to show all missions, use --all")
 	}
 	_, err = f.request.Filter()
 	return remote.BadFlag(err)
@@ -159,12 +159,12 @@ func listTable(ctx context.Context, s *remote.Session, out *ui.Screen, f *listFl
 		return err
 	}
 	if shown == 0 {
-		out.Printf("No missions that fit.\n")
+		out.Printf("No matching missions.\n")
 		return nil
 	}
 	g.Print()
 	if more {
-		out.Printf("The newest %s are shown; there may be more: --limit N or --all shows them.\n", ui.Count(shown))
+		out.Printf("Showing the newest %s; there may be more. Use --limit N or --all.\n", ui.Count(shown))
 	}
 	return nil
 }

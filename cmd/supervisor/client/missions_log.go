@@ -24,8 +24,8 @@ func missionsLogCommand(c *ui.Console) *cobra.Command {
 		Args:              oneMission,
 		ValidArgsFunction: remote.MissionIDs(c, 1),
 	}
-	follow := cmd.Flags().BoolP("follow", "f", false, "go on until the mission has ended")
-	asJSON := cmd.Flags().Bool("json", false, "print the entries as JSON, one on each line")
+	follow := cmd.Flags().BoolP("follow", "f", false, "show new entries until the mission ends")
+	asJSON := cmd.Flags().Bool("json", false, "print the entries as JSON, one per line")
 	cmd.RunE = remote.WithSession(c, func(ctx context.Context, s *remote.Session, ids []string) error {
 		r := &logPrinter{session: s, out: c.Out, id: ids[0], json: *asJSON}
 		if !*follow {

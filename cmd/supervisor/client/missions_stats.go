@@ -15,7 +15,7 @@ import (
 func missionsStatsCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "stats",
-		Short: "Show figures: statuses, types, durations, success",
+		Short: "Show statistics: statuses, types, durations, success",
 		Example: `  supervisor missions stats
   supervisor missions stats --type resize --watch
   supervisor missions stats --json | jq .stats.duration_seconds.p95`,
@@ -83,7 +83,7 @@ func windowsTable(out *ui.Screen, s *missions.Stats) {
 	}
 	g.Print()
 	if since := s.Windows.Day.Since.Time(); !since.IsZero() && s.LastUpdated.Time().Sub(since) < missions.Day-missions.LongSample {
-		out.Printf("%s\n", out.Paint(ui.Faint, "Watched since "+out.Moment(since)+"."))
+		out.Printf("%s\n", out.Paint(ui.Faint, "Data since "+out.Moment(since)+"."))
 	}
 }
 

@@ -22,19 +22,19 @@ const maxWaits = 100
 func missionsWaitCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "wait ID...",
-		Short: "Wait until missions have ended",
-		Long: `Wait until missions have ended, and show each as it does.
+		Short: "Wait until missions end",
+		Long: `Wait until missions end, and show each one when it does.
 
-The exit code is 0 when all of them completed, and 1 when one failed, was cancelled,
-or did not end in time.`,
+The exit code is 0 if all of them completed, and 1 if one failed, was cancelled, or did
+not end in time.`,
 		Example: `  supervisor missions wait 0198c5b0-6f3c-7c55-9d3a-2b8c1de0a001
   supervisor missions wait build-41 build-42 --timeout 10m && echo built`,
 		Args:              someMissions,
 		ValidArgsFunction: remote.MissionIDs(c, -1, missions.Pending, missions.Running),
 	}
-	timeout := cmd.Flags().String("timeout", "", "give up after this `DURATION`; without, never")
+	timeout := cmd.Flags().String("timeout", "", "stop waiting after this `DURATION`; default: never")
 	w := waiting{flag: "--timeout"}
-	cmd.Flags().BoolVar(&w.json, "json", false, "print the missions as JSON, one on each line")
+	cmd.Flags().BoolVar(&w.json, "json", false, "print the missions as JSON, one per line")
 	cmd.PreRunE = func(*cobra.Command, []string) (err error) {
 		if *timeout == "" {
 			return nil
@@ -61,11 +61,11 @@ type waiting struct {
 }
 
 // errTimeout means that the caller's timeout has passed.
-var errTimeout = errors.New("the waiting has taken too long")
+var errTimeout = errors.New("timed out")
 
 // gaveUp returns the error for a wait that timed out.
 func (w *waiting) gaveUp() error {
-	what := "not every mission has ended"
+	what := "not all missions have ended"
 	if len(w.ids) == 1 {
 		what = "mission " + w.ids[0] + " has not ended"
 	}

@@ -12,7 +12,7 @@ func statusCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "status",
 		GroupID: ui.GroupLook,
-		Short:   "Show how things stand: missions, agents, success",
+		Short:   "Show the status: missions, agents, success rate",
 		Example: `  supervisor status
   supervisor status --watch
   supervisor status --json | jq .pending_missions`,

@@ -93,15 +93,15 @@ func TestAgentsTable(t *testing.T) {
 		{ID: "b-2", Name: "b-2", State: missions.Offline, LastHeartbeat: missions.At(now.Add(-3 * time.Hour)), Capacity: 1, Types: []string{"default"}},
 	}}
 	agentsTable(ui.NewScreen(&out, os.LookupEnv), &reply, now)
-	equal(t, "agents", out.String(), `╭───────────────────────────────────────────────────────────────────────────────────────────────────────────╮
-│                                                   Agents                                                  │
-├─────┬─────────┬────────┬─────────┬──────┬──────────────┬──────┬──────────┬─────────┬──────┬───────────────┤
-│ ID  │ Name    │ Role   │ State   │ Busy │ Types        │  CPU │   Memory │ Version │ Host │ Last heard of │
-├─────┼─────────┼────────┼─────────┼──────┼──────────────┼──────┼──────────┼─────────┼──────┼───────────────┤
-│ a-1 │ Resizer │ worker │ online  │  3/4 │ resize, crop │ 26 % │ 64.0 MiB │ 1.0     │ h1   │        1s ago │
-│ b-2 │         │        │ offline │  0/1 │ default      │    - │        - │         │      │     3h00m ago │
-╰─────┴─────────┴────────┴─────────┴──────┴──────────────┴──────┴──────────┴─────────┴──────┴───────────────╯
-2 of 3 shown; go on with --after b-2
+	equal(t, "agents", out.String(), `╭───────────────────────────────────────────────────────────────────────────────────────────────────────╮
+│                                                 Agents                                                │
+├─────┬─────────┬────────┬─────────┬──────┬──────────────┬──────┬──────────┬─────────┬──────┬───────────┤
+│ ID  │ Name    │ Role   │ State   │ Busy │ Types        │  CPU │   Memory │ Version │ Host │ Last seen │
+├─────┼─────────┼────────┼─────────┼──────┼──────────────┼──────┼──────────┼─────────┼──────┼───────────┤
+│ a-1 │ Resizer │ worker │ online  │  3/4 │ resize, crop │ 26 % │ 64.0 MiB │ 1.0     │ h1   │    1s ago │
+│ b-2 │         │        │ offline │  0/1 │ default      │    - │        - │         │      │ 3h00m ago │
+╰─────┴─────────┴────────┴─────────┴──────┴──────────────┴──────┴──────────┴─────────┴──────┴───────────╯
+Showing 2 of 3; continue with --after b-2
 `)
 }
 
@@ -120,7 +120,7 @@ func TestTheListOfAgentsFitsTheTerminal(t *testing.T) {
 	}
 	contains(t, fits(t, table(300), 300), "The resizer of large images", "worker-17.example.com", "resize-large, crop", "64.0 MiB", "26 %")
 	for width, columns := range map[int][]string{
-		60: {"State", "draining", "Busy", "3/4"}, 80: {"Busy", "Last heard of", "1m30s ago"}, 100: {"Types", "resize-large, crop"}, 120: {"CPU", "26 %"},
+		60: {"State", "draining", "Busy", "3/4"}, 80: {"Busy", "Last seen", "1m30s ago"}, 100: {"Types", "resize-large, crop"}, 120: {"CPU", "26 %"},
 	} {
 		contains(t, fits(t, table(width), width), append(columns, "│ resizer-of-large-images-0f3a51b2 │")...)
 	}

@@ -22,7 +22,7 @@ type look struct {
 func addLookFlags(cmd *cobra.Command) *look {
 	l := &look{}
 	cmd.Flags().BoolVar(&l.json, "json", false, "print the reply as JSON")
-	cmd.Flags().BoolVarP(&l.watch, "watch", "w", false, "show it again every second, until Ctrl-C")
+	cmd.Flags().BoolVarP(&l.watch, "watch", "w", false, "refresh every second, until Ctrl-C")
 	return l
 }
 

@@ -25,7 +25,7 @@ func (s *Settings) setAccess() error {
 	if s.external() {
 		for _, key := range []string{"users_file", "users", "listen_tls_cert", "listen_tls_key", "listen_tls_client_ca"} {
 			if v := s.values[key]; v.text != "" {
-				return ui.Usagef("%s is for the embedded broker, and --server or --context names another one, which has users of its own", v.where)
+				return ui.Usagef("%s is for the embedded broker, but --server or --context selects another broker, which has its own users", v.where)
 			}
 		}
 	}
@@ -56,7 +56,7 @@ func (s *Settings) setUsers() (err error) {
 		return nil
 	}
 	if len(users) == 0 {
-		return ui.Usagef("%s names nobody who may sign in; add somebody with: supervisor auth add ROLE NAME --users FILE", cmp.Or(file.where, inFile.where))
+		return ui.Usagef("%s contains no users; add one with: supervisor auth add ROLE NAME --users FILE", cmp.Or(file.where, inFile.where))
 	}
 	s.signIns = users
 	s.Access, err = accessOf(users)
@@ -94,7 +94,7 @@ func accessOf(users []credentials.User) (*embedded.Access, error) {
 	seen := map[string]bool{}
 	for _, u := range users {
 		if seen[u.Name] {
-			return nil, ui.Usagef("the user %s stands both in the configuration file and in --users-file", u.Name)
+			return nil, ui.Usagef("the user %s is both in the configuration file and in --users-file", u.Name)
 		}
 		seen[u.Name] = true
 		user := embedded.User{Name: u.Name, PasswordHash: u.PasswordHash, NKey: u.NKey,
@@ -105,7 +105,7 @@ func accessOf(users []credentials.User) (*embedded.Access, error) {
 		case roles.Clients:
 			access.Guests = append(access.Guests, user)
 		case roles.SystemAccount:
-			return nil, ui.Usagef("the user %s has the role system, and the embedded broker's system account is the supervisor's alone", u.Name)
+			return nil, ui.Usagef("the user %s has the role system, but only the supervisor may use the embedded broker's system account", u.Name)
 		}
 	}
 	for _, share := range roles.Shares() {
@@ -129,7 +129,7 @@ func (s *Settings) setTokens() error {
 		return err
 	}
 	if len(tokens) == 0 {
-		return ui.Usagef("%s holds no tokens; add one with: supervisor auth token ROLE NAME --tokens FILE", file.where)
+		return ui.Usagef("%s contains no tokens; add one with: supervisor auth token ROLE NAME --tokens FILE", file.where)
 	}
 	for i := range tokens {
 		s.Guard.Tokens = append(s.Guard.Tokens, web.Token{Name: tokens[i].Name, Role: tokens[i].Role, Hash: tokens[i].Hash()})
@@ -167,7 +167,7 @@ func (s *Settings) tlsConfig(prefix string) (*tls.Config, error) {
 	cert, key, clientCA := s.values[prefix+"cert"], s.values[prefix+"key"], s.values[prefix+"client_ca"]
 	for _, pair := range [][2]value{{cert, key}, {key, cert}, {clientCA, cert}} {
 		if pair[0].text != "" && pair[1].text == "" {
-			return nil, ui.Usagef("%s needs a certificate and its key, too", pair[0].where)
+			return nil, ui.Usagef("%s also needs a certificate and its key", pair[0].where)
 		}
 	}
 	if cert.text == "" {
@@ -184,7 +184,7 @@ func (s *Settings) tlsConfig(prefix string) (*tls.Config, error) {
 	pem, err := os.ReadFile(clientCA.text)
 	config.ClientCAs, config.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
 	if err == nil && !config.ClientCAs.AppendCertsFromPEM(pem) {
-		err = errors.New("it holds no certificate")
+		err = errors.New("it contains no certificate")
 	}
 	if err != nil {
 		return nil, ui.Usagef("%s: %s cannot be used: %v", clientCA.where, clientCA.text, fileperm.Cause(err))
@@ -199,12 +199,12 @@ func (s *Settings) refuseExposed() error {
 		return nil
 	}
 	if !s.external() && Reachable(s.Listen) && s.Access == nil && s.values["listen_tls_client_ca"].text == "" {
-		return ui.Usagef("--listen %s can be reached from other machines, and nobody has to sign in; "+
-			"name users with --users-file (see: supervisor auth add --help), or say --insecure", s.Listen)
+		return ui.Usagef("--listen %s can be reached from other machines, and no sign-in is required; "+
+			"create users for --users-file (see: supervisor auth add --help), or give --insecure", s.Listen)
 	}
 	if s.HTTP != "off" && Reachable(s.HTTP) && s.Guard.Tokens == nil && s.values["http_tls_client_ca"].text == "" {
-		return ui.Usagef("--http %s can be reached from other machines, and takes no token; "+
-			"name tokens with --tokens-file (see: supervisor auth token --help), or say --insecure", s.HTTP)
+		return ui.Usagef("--http %s can be reached from other machines, and no token is required; "+
+			"create tokens for --tokens-file (see: supervisor auth token --help), or give --insecure", s.HTTP)
 	}
 	return nil
 }

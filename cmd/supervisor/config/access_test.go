@@ -87,16 +87,16 @@ func TestNamesOfTheHTTPHost(t *testing.T) {
 		"one in the file": {file: "http_host: a.example\n", want: "[a.example]"},
 		"empty":           {args: []string{"--http-host="}, want: "--http-host: a host is empty"},
 		"one is empty":    {env: "a.example,,b.example", want: "SUPERVISOR_HTTP_HOST: a host is empty"},
-		"a scheme":        {args: []string{"--http-host", "https://a.example"}, want: `"https://a.example" is a URL; give the host alone`},
+		"a scheme":        {args: []string{"--http-host", "https://a.example"}, want: `"https://a.example" is a URL; give only the host`},
 		"a port":          {args: []string{"--http-host", "a.example:8080"}, want: `"a.example:8080" has a port`},
 		"IPv6 and a port": {args: []string{"--http-host", "[::1]:8080"}, want: "has a port"},
 		"a path":          {args: []string{"--http-host", "a.example/x"}, want: `"a.example/x" has a path`},
 		"a wildcard":      {env: "*.example", want: `SUPERVISOR_HTTP_HOST: "*.example" has a wildcard`},
 		"everything":      {file: "http_host: '*'\n", want: "line 1: \"*\" has a wildcard"},
-		"spaces":          {args: []string{"--http-host", "a b"}, want: `"a b" is not the name of a host`},
-		"no label":        {args: []string{"--http-host", "a..example"}, want: "is not the name of a host"},
-		"not ASCII":       {args: []string{"--http-host", "bücher.example"}, want: "is not the name of a host"},
-		"nested":          {file: "http_host: [[a]]\n", want: "it has to be a single value"},
+		"spaces":          {args: []string{"--http-host", "a b"}, want: `"a b" is not a host name`},
+		"no label":        {args: []string{"--http-host", "a..example"}, want: "is not a host name"},
+		"not ASCII":       {args: []string{"--http-host", "bücher.example"}, want: "is not a host name"},
+		"nested":          {file: "http_host: [[a]]\n", want: "it must be a single value"},
 	} {
 		s, err := load(t, c.args, map[string]string{"SUPERVISOR_HTTP_HOST": c.env}, c.file)
 		if got := fmt.Sprint(s.Config.Guard.Hosts); err == nil && got != c.want {
@@ -118,22 +118,22 @@ func TestBadFilesOfUsersAndTokens(t *testing.T) {
 	token := func(fields string) string { return "tokens:\n  - {name: ci, " + fields + "}\n" }
 	hash := strings.Repeat("ab", 32)
 	for name, c := range map[string]struct{ flag, text, want string }{
-		"no YAML":         {"--users-file", "users: [\n", "is not what can stand there"},
-		"another key":     {"--users-file", "user: []\n", "there is no user here, only users"},
-		"unknown field":   {"--users-file", "users:\n  - {name: a, role: viewer, password: geheim}\n", "line 2 is not what can stand there"},
-		"nobody":          {"--users-file", "users:\n", "names nobody who may sign in"},
-		"no secret":       {"--users-file", user("role: viewer"), "has to have either a password_hash or an nkey"},
-		"both":            {"--users-file", user("role: viewer, nkey: x, password_hash: y"), "has to have either a password_hash or an nkey"},
+		"no YAML":         {"--users-file", "users: [\n", "has an unexpected value"},
+		"another key":     {"--users-file", "user: []\n", "unknown key user; the only key is users"},
+		"unknown field":   {"--users-file", "users:\n  - {name: a, role: viewer, password: geheim}\n", "line 2 has an unexpected value"},
+		"nobody":          {"--users-file", "users:\n", "contains no users"},
+		"no secret":       {"--users-file", user("role: viewer"), "must have either a password_hash or an nkey"},
+		"both":            {"--users-file", user("role: viewer, nkey: x, password_hash: y"), "must have either a password_hash or an nkey"},
 		"plain password":  {"--users-file", "users:\n  - {name: a, role: viewer, password_hash: geheim}\n", "the password_hash of a is not a bcrypt hash"},
 		"bad nkey":        {"--users-file", "users:\n  - {name: a, role: viewer, nkey: SUgeheim}\n", "the nkey of a is not the public key of a user"},
-		"bad role":        {"--users-file", user("role: boss, password_hash: " + bcryptOfNothing), `"boss" is not a role; roles are viewer, operator`},
-		"bad name":        {"--users-file", "users:\n  - {name: a.b, role: viewer, password_hash: " + bcryptOfNothing + "}\n", `the name "a.b" has to be 1 to 64 of`},
-		"twice":           {"--users-file", user("role: viewer, password_hash: "+bcryptOfNothing) + "  - {name: geheim, role: agent, password_hash: " + bcryptOfNothing + "}\n", "stands there twice"},
-		"system":          {"--users-file", user("role: system, password_hash: " + bcryptOfNothing), "the embedded broker's system account is the supervisor's alone"},
-		"no tokens":       {"--tokens-file", "tokens: []\n", "holds no tokens"},
-		"role of a token": {"--tokens-file", token("role: agent, sha256: " + hash), `the role of ci is "agent"; over HTTP there are viewer, operator and admin`},
+		"bad role":        {"--users-file", user("role: boss, password_hash: " + bcryptOfNothing), `"boss" is not a role; the roles are viewer, operator`},
+		"bad name":        {"--users-file", "users:\n  - {name: a.b, role: viewer, password_hash: " + bcryptOfNothing + "}\n", `the name "a.b" must be 1 to 64 of`},
+		"twice":           {"--users-file", user("role: viewer, password_hash: "+bcryptOfNothing) + "  - {name: geheim, role: agent, password_hash: " + bcryptOfNothing + "}\n", "is in it twice"},
+		"system":          {"--users-file", user("role: system, password_hash: " + bcryptOfNothing), "only the supervisor may use the embedded broker's system account"},
+		"no tokens":       {"--tokens-file", "tokens: []\n", "contains no tokens"},
+		"role of a token": {"--tokens-file", token("role: agent, sha256: " + hash), `the role of ci is "agent"; for HTTP, it must be viewer, operator or admin`},
 		"short hash":      {"--tokens-file", token("role: viewer, sha256: geheim"), "the sha256 of ci is not 64 hexadecimal digits"},
-		"token twice":     {"--tokens-file", token("role: viewer, sha256: "+hash) + "  - {name: ci, role: viewer, sha256: " + hash + "}\n", "ci stands there twice"},
+		"token twice":     {"--tokens-file", token("role: viewer, sha256: "+hash) + "  - {name: ci, role: viewer, sha256: " + hash + "}\n", "ci is in it twice"},
 	} {
 		_, err := load(t, []string{c.flag, kept(t, c.text)}, nil, "")
 		var usage *ui.UsageError
@@ -162,15 +162,15 @@ func TestUsersInTheConfigurationFile(t *testing.T) {
 	for _, nobody := range []string{"users: []\n", "users:\n"} {
 		_, err := load(t, nil, nil, nobody)
 		var usage *ui.UsageError
-		if !errors.As(err, &usage) || !strings.Contains(usage.Error(), "mc.yaml, line 1 names nobody who may sign in") {
+		if !errors.As(err, &usage) || !strings.Contains(usage.Error(), "mc.yaml, line 1 contains no users") {
 			t.Errorf("%q: got %v", nobody, err)
 		}
 	}
 	for text, want := range map[string]string{
 		"users: mary\n": "line 1",
 		"users:\n  - {name: mary, role: boss, nkey: x}\n":                               `"boss" is not a role`,
-		"users:\n  - {name: v, role: viewer, password_hash: " + bcryptOfNothing + "}\n": "the user v stands both in the configuration file and in --users-file",
-		mary + "server: nats://broker:4222\n":                                           "is for the embedded broker, and --server or --context names another one",
+		"users:\n  - {name: v, role: viewer, password_hash: " + bcryptOfNothing + "}\n": "the user v is both in the configuration file and in --users-file",
+		mary + "server: nats://broker:4222\n":                                           "is for the embedded broker, but --server or --context selects another broker",
 	} {
 		_, err := load(t, []string{"--users-file", g.users}, nil, text)
 		var usage *ui.UsageError
@@ -186,14 +186,14 @@ func TestBadCertificates(t *testing.T) {
 	pair, other, text := authority.Server(), authority.Client(), kept(t, "no certificate")
 	for _, where := range []string{"--listen-tls-", "--http-tls-"} {
 		for _, c := range []struct{ cert, key, ca, want string }{
-			{pair.Cert, "", "", "cert needs a certificate and its key, too"},
-			{"", pair.Key, "", "key needs a certificate and its key, too"},
-			{"", "", authority.File, "client-ca needs a certificate and its key, too"},
+			{pair.Cert, "", "", "cert also needs a certificate and its key"},
+			{"", pair.Key, "", "key also needs a certificate and its key"},
+			{"", "", authority.File, "client-ca also needs a certificate and its key"},
 			{"/none", pair.Key, "", "the certificate and its key cannot be used: no such file"},
 			{pair.Cert, other.Key, "", "the certificate and its key cannot be used"},
 			{text, pair.Key, "", "the certificate and its key cannot be used"},
 			{pair.Cert, pair.Key, "/none", "/none cannot be used: no such file"},
-			{pair.Cert, pair.Key, text, "it holds no certificate"},
+			{pair.Cert, pair.Key, text, "it contains no certificate"},
 		} {
 			var args []string
 			for flag, path := range map[string]string{"cert": c.cert, "key": c.key, "client-ca": c.ca} {
@@ -227,7 +227,7 @@ func TestASecretFromTwoSources(t *testing.T) {
 	} {
 		s, err := load(t, append(c.args, server...), c.env, "")
 		switch {
-		case c.want == "" && (err == nil || !strings.Contains(err.Error(), "the same is given in two ways")):
+		case c.want == "" && (err == nil || !strings.Contains(err.Error(), "this is set twice")):
 			t.Errorf("%v: %v", c.args, err)
 		case c.want != "":
 			must(t, err)
@@ -237,7 +237,7 @@ func TestASecretFromTwoSources(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                         "is empty",
 		"\n":                       "is empty",
-		"one\ntwo\n":               "holds more than one line",
+		"one\ntwo\n":               "contains more than one line",
 		strings.Repeat("x", 65537): "is too large to hold a secret",
 	} {
 		_, err := load(t, append(server, "--password-file", kept(t, text)), nil, "")

@@ -26,7 +26,7 @@ func (s *Settings) setAlerts() (err error) {
 	webhook, secret := s.values["alert_webhook"], s.values["alert_webhook_secret"]
 	if webhook.text == "" {
 		if secret.text != "" {
-			return ui.Usagef("%s is for a webhook, and none is named; add --alert-webhook URL", secret.where)
+			return ui.Usagef("%s needs a webhook; add --alert-webhook URL", secret.where)
 		}
 		return nil
 	}
@@ -44,7 +44,7 @@ func parseRules(text string) ([]ruleEntry, error) {
 	}
 	list, ok := file.Docs[0].Body.(*ast.SequenceNode)
 	if !ok {
-		return nil, errors.New("it has to be a list of rules, each beginning with - name: NAME")
+		return nil, errors.New("it must be a list of rules, each beginning with - name: NAME")
 	}
 	entries := make([]ruleEntry, len(list.Values))
 	for i, node := range list.Values {
@@ -52,7 +52,7 @@ func parseRules(text string) ([]ruleEntry, error) {
 		*e = ruleEntry{number: i + 1, fields: map[string]string{}}
 		pairs, err := mappingOf(node, "")
 		if err != nil {
-			return nil, fmt.Errorf("rule %d has to hold lines like metric: missions.pending", e.number)
+			return nil, fmt.Errorf("rule %d must consist of lines like metric: missions.pending", e.number)
 		}
 		for _, pair := range pairs {
 			key := pair.Key.GetToken().Value
@@ -61,7 +61,7 @@ func parseRules(text string) ([]ruleEntry, error) {
 				return nil, e.about(err)
 			}
 			if !ok {
-				return nil, e.about(fmt.Errorf("%s has to be a single value", key))
+				return nil, e.about(fmt.Errorf("%s must be a single value", key))
 			}
 			if text != "" {
 				e.fields[key] = text
@@ -97,7 +97,7 @@ func mergeRules(defaults []alerts.Rule, entries []ruleEntry) ([]alerts.Rule, err
 		e := &entries[i]
 		name := e.fields["name"]
 		if seen[name] {
-			return nil, e.about(errors.New("there is another rule of that name"))
+			return nil, e.about(errors.New("another rule has the same name"))
 		}
 		seen[name] = true
 		place := slices.IndexFunc(rules, func(r alerts.Rule) bool { return r.Name == name })

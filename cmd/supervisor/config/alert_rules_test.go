@@ -66,25 +66,25 @@ func TestARuleThatIsWrongIsNamed(t *testing.T) {
 	t.Parallel()
 	const good = "metric: missions.total, comparison: '>', threshold: 1"
 	for text, want := range map[string]string{
-		"alerts: 5":                                                  "it has to be a list of rules",
-		"alerts: {name: x}":                                          "it has to be a list of rules",
-		"alerts: [5]":                                                "rule 1 has to hold lines like metric:",
+		"alerts: 5":                                                  "it must be a list of rules",
+		"alerts: {name: x}":                                          "it must be a list of rules",
+		"alerts: [5]":                                                "rule 1 must consist of lines like metric:",
 		"alerts: [{metric: missions.total}]":                         "rule 1: name is required",
-		"alerts: [{name: a b, " + good + "}]":                        "rule 1 (a b): name may hold only letters",
+		"alerts: [{name: a b, " + good + "}]":                        "rule 1 (a b): name may contain only letters",
 		"alerts: [{name: x, " + good + ", y: 1}]":                    `rule 1 (x): "y" is not one of name, enabled, metric,`,
-		"alerts: [{name: x, metric: [a]}]":                           "rule 1 (x): metric has to be a single value",
-		"alerts: [{name: x, " + good + "}, {name: x, " + good + "}]": "rule 2 (x): there is another rule of that name",
+		"alerts: [{name: x, metric: [a]}]":                           "rule 1 (x): metric must be a single value",
+		"alerts: [{name: x, " + good + "}, {name: x, " + good + "}]": "rule 2 (x): another rule has the same name",
 		"alerts: [{name: x}]":                                        "rule 1 (x): metric is required",
-		"alerts: [{name: x, metric: missions.p95, comparison: '>', threshold: 1}]":            `rule 1 (x): metric "missions.p95" is no figure to watch; did you mean missions.duration_seconds.p95`,
+		"alerts: [{name: x, metric: missions.p95, comparison: '>', threshold: 1}]":            `rule 1 (x): metric "missions.p95" is not a metric; did you mean missions.duration_seconds.p95`,
 		"alerts: [{name: x, metric: missions.total, threshold: 1}]":                           "rule 1 (x): comparison is required",
 		"alerts: [{name: x, metric: missions.total, comparison: '>'}]":                        "rule 1 (x): threshold is required",
 		"alerts: [{name: x, metric: missions.total, comparison: over, threshold: 1}]":         `rule 1 (x): comparison "over" is not one of`,
 		"alerts: [{name: x, metric: missions.total, comparison: '>', threshold: lots}]":       `rule 1 (x): threshold: "lots" is not a number`,
 		"alerts: [{name: x, " + good + ", for: soon}]":                                        `rule 1 (x): for: "soon" is not a duration`,
 		"alerts: [{name: x, " + good + ", for: 2d}]":                                          "rule 1 (x): for: 2d is not between",
-		"alerts: [{name: x, " + good + ", min_samples: 5}]":                                   "rule 1 (x): min_samples is for a metric of a window",
+		"alerts: [{name: x, " + good + ", min_samples: 5}]":                                   "rule 1 (x): min_samples is only for metrics of a window",
 		"alerts: [{name: x, " + good + ", enabled: perhaps}]":                                 `rule 1 (x): enabled: "perhaps" is not true or false`,
-		"alerts: [{name: x, metric: events.waiting, comparison: '>', threshold: 1, type: t}]": "rule 1 (x): type cannot narrow events.waiting",
+		"alerts: [{name: x, metric: events.waiting, comparison: '>', threshold: 1, type: t}]": "rule 1 (x): type cannot be used with events.waiting",
 		"alerts: [{name: \"x\\e[31m\"}]":                                                      "rule 1 (x",
 	} {
 		_, err := load(t, nil, nil, text+"\n")
@@ -111,9 +111,9 @@ func TestTheAlertWebhook(t *testing.T) {
 		t.Errorf("%+v", s.Config)
 	}
 	for want, args := range map[string][]string{
-		"--alert-webhook-secret is for a webhook, and none is named; add --alert-webhook URL": {"--alert-webhook-secret", "geheim"},
-		"--alert-webhook: it is not a URL like":                                               {"--alert-webhook", "geheim"},
-		"--alert-webhook: what follows whsec_ in the secret is not base64":                    {"--alert-webhook", "http://x", "--alert-webhook-secret", "whsec_geheim!"},
+		"--alert-webhook-secret needs a webhook; add --alert-webhook URL":    {"--alert-webhook-secret", "geheim"},
+		"--alert-webhook: it is not a URL like":                              {"--alert-webhook", "geheim"},
+		"--alert-webhook: the part of the secret after whsec_ is not base64": {"--alert-webhook", "http://x", "--alert-webhook-secret", "whsec_geheim!"},
 	} {
 		if _, err := load(t, args, nil, ""); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "geheim") {
 			t.Errorf("%v: %v", args, err)

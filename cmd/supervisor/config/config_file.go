@@ -27,7 +27,7 @@ func readConfigFile(path string, table []setting) (values, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, ui.Usagef("the configuration file %s does not exist", path)
 	case err == nil && (info.IsDir() || info.Size() > maxConfigFile):
-		return nil, ui.Usagef("the configuration file %s is not a file of settings", path)
+		return nil, ui.Usagef("the configuration file %s is not a regular file", path)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -69,7 +69,7 @@ func mappingOf(body ast.Node, path string) ([]*ast.MappingValueNode, error) {
 	case *ast.MappingValueNode:
 		return []*ast.MappingValueNode{node}, nil
 	}
-	return nil, ui.Usagef("%s has to hold lines like data_dir: /var/lib/missioncontrol", path)
+	return nil, ui.Usagef("%s must consist of lines like data_dir: /var/lib/missioncontrol", path)
 }
 
 func addEntry(out values, entry *ast.MappingValueNode, path string, table []setting) error {
@@ -92,7 +92,7 @@ func addEntry(out values, entry *ast.MappingValueNode, path string, table []sett
 		}
 	}
 	if !ok {
-		return ui.Usagef("%s: it has to be a single value", where)
+		return ui.Usagef("%s: it must be a single value", where)
 	}
 	if text != "" {
 		out[key] = value{text, sourceFile, where}
@@ -142,5 +142,5 @@ func nearest(table []setting, key string) string {
 			keys = append(keys, row.key)
 		}
 	}
-	return "; settings are " + strings.Join(keys, ", ")
+	return "; the settings are " + strings.Join(keys, ", ")
 }

@@ -70,7 +70,7 @@ func (c *Connection) check() error {
 		return ui.Usagef("--tlscert and --tlskey are needed together")
 	}
 	if first, second := c.ways(); second.text != "" && first.source == second.source {
-		return ui.Usagef("%s and %s are two ways to sign in; give one", first.where, second.where)
+		return ui.Usagef("%s and %s are alternative ways to sign in; give only one", first.where, second.where)
 	}
 	for _, key := range []string{"creds", "nkey", "tlscert", "tlskey", "tlsca"} {
 		if err := checkReadable(c.at(key)); err != nil {
@@ -100,7 +100,7 @@ func checkReadable(file value) error {
 // checkInbox rejects a prefix that cannot begin a reply subject.
 func checkInbox(prefix string) error {
 	if nats.CustomInboxPrefix(prefix)(&nats.Options{}) != nil || strings.ContainsAny(prefix, " \t\r\n") {
-		return fmt.Errorf("%q cannot begin a subject; write it like _INBOX.me", prefix)
+		return fmt.Errorf("%q cannot be the beginning of a subject; write it like _INBOX.me", prefix)
 	}
 	return nil
 }
@@ -192,7 +192,7 @@ func (c *Connection) signIn() ([]nats.Option, error) {
 	default:
 		nkey, err := nats.NkeyOptionFromSeed(way.text)
 		if err != nil {
-			return nil, ui.Usagef("%s: %s does not hold an nkey seed", way.where, way.text)
+			return nil, ui.Usagef("%s: %s does not contain an nkey seed", way.where, way.text)
 		}
 		option = nkey
 	}
@@ -211,14 +211,14 @@ func NotConnected(urls string, err error) error {
 	shown := eventstream.RedactURLs(urls)
 	switch {
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked):
-		return fmt.Errorf("the broker at %s does not let us in (%w); check --creds, --user or --context", shown, err)
+		return fmt.Errorf("the broker at %s rejects the sign-in (%w); check --creds, --user or --context", shown, err)
 	case urls == DefaultServer && (errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout)):
-		return fmt.Errorf("no broker can be reached at %s; start one with: supervisor, or name another with --server or --context", shown)
+		return fmt.Errorf("cannot reach a broker at %s; start one with: supervisor, or choose another with --server or --context", shown)
 	case errors.Is(err, nats.ErrNoServers), errors.Is(err, nats.ErrTimeout):
-		return fmt.Errorf("no broker can be reached at %s; name another with --server or --context, "+
-			"or ask the supervisor at its HTTP address, which answers without a broker: supervisor health --http ADDRESS", shown)
+		return fmt.Errorf("cannot reach a broker at %s; choose another with --server or --context, "+
+			"or ask the supervisor over HTTP, which works without a broker: supervisor health --http ADDRESS", shown)
 	case strings.Contains(err.Error(), "x509") || strings.Contains(err.Error(), "tls:") || strings.Contains(err.Error(), "tls error"), errors.Is(err, nats.ErrSecureConnRequired):
-		return fmt.Errorf("no secure connection to the broker at %s: %w; check --tlsca, --tlscert and --tlskey", shown, err)
+		return fmt.Errorf("cannot make a TLS connection to the broker at %s: %w; check --tlsca, --tlscert and --tlskey", shown, err)
 	}
-	return fmt.Errorf("no connection to the broker at %s: %w", shown, err)
+	return fmt.Errorf("cannot connect to the broker at %s: %w", shown, err)
 }

@@ -10,7 +10,7 @@ import (
 func TestTheUsualBrokerCanBeStarted(t *testing.T) {
 	t.Parallel()
 	text := NotConnected(DefaultServer, nats.ErrNoServers).Error()
-	equal(t, "advice", text, "no broker can be reached at nats://127.0.0.1:4222; start one with: supervisor, or name another with --server or --context")
+	equal(t, "advice", text, "cannot reach a broker at nats://127.0.0.1:4222; start one with: supervisor, or choose another with --server or --context")
 }
 
 // Over TLS 1.3 a broker reports a missing client certificate after the handshake, or

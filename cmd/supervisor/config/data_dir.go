@@ -28,7 +28,7 @@ func DefaultDataDir() string {
 // RefuseHalfRestored refuses a data directory with an interrupted restore.
 func RefuseHalfRestored(dataDir string) error {
 	if _, err := os.Stat(filepath.Join(dataDir, RestoringName)); err == nil {
-		return fmt.Errorf("a restore into %s was cut off; empty it, and restore again", dataDir)
+		return fmt.Errorf("a restore into %s was interrupted; empty the directory, and restore again", dataDir)
 	}
 	return nil
 }

@@ -33,9 +33,9 @@ func contextOptions(name value) (contextBase, error) {
 	case errors.Is(err, errSeen):
 		return base, nil
 	case name.text == "":
-		return base, ui.Usagef("the selected context of the nats CLI cannot be used: %v; select another with: nats context select, or give --server", fileperm.Cause(err))
+		return base, ui.Usagef("cannot use the selected context of the nats CLI: %v; select another with: nats context select, or give --server", fileperm.Cause(err))
 	}
-	return base, ui.Usagef("%s: the context %s cannot be used: %v; see: nats context ls", name.where, name.text, fileperm.Cause(err))
+	return base, ui.Usagef("%s: cannot use the context %s: %v; see: nats context ls", name.where, name.text, fileperm.Cause(err))
 }
 
 // urls returns the context's brokers, "" if it names none. The error quotes no password.

@@ -31,7 +31,7 @@ func readSecret(path string) (string, error) {
 	case secret == "":
 		return "", fmt.Errorf("%s is empty", path)
 	case strings.ContainsAny(secret, "\r\n\x00"):
-		return "", fmt.Errorf("%s holds more than one line", path)
+		return "", fmt.Errorf("%s contains more than one line", path)
 	}
 	return secret, nil
 }

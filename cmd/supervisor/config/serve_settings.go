@@ -121,7 +121,7 @@ func (s *Settings) setBroker() (err error) {
 	connection := Connection{values: s.values}
 	if !s.external() {
 		if v, ok := connection.credential(); ok {
-			return ui.Usagef("%s is for an external broker, and none is named; add --server URL or --context NAME", v.where)
+			return ui.Usagef("%s is for an external broker; add --server URL or --context NAME", v.where)
 		}
 		return nil
 	}

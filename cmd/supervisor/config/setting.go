@@ -152,7 +152,7 @@ func (s *Settings) set(table []setting, row *setting, v value) (err error) {
 		switch direct := s.values[row.key]; {
 		case direct.text == "":
 		case direct.source == v.source:
-			return fmt.Errorf("%w: here and by %s", errTwice, direct.where)
+			return fmt.Errorf("%w: here and with %s", errTwice, direct.where)
 		case direct.source < v.source:
 			return nil
 		}
@@ -164,4 +164,4 @@ func (s *Settings) set(table []setting, row *setting, v value) (err error) {
 	return row.set(v.text)
 }
 
-var errTwice = errors.New("the same is given in two ways")
+var errTwice = errors.New("this is set twice")

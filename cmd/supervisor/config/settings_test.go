@@ -269,17 +269,17 @@ func errorOf(_ Settings, err error) error { return err }
 func TestConfigurationFiles(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
-		"unknown key":   {"stroe: x\n", "stroe in FILE, line 1: there is no such setting; settings are store, store_file, data_dir"},
-		"flag's name":   {"data-dir: x\n", "data-dir in FILE, line 1: there is no such setting; did you mean data_dir?"},
-		"itself":        {"config: x\n", "config in FILE, line 1: there is no such setting"},
-		"nested":        {"log_format: text\nlease:\n  seconds: 10\n", "lease in FILE, line 2: it has to be a single value"},
-		"list":          {"server: [a, b]\n", "server in FILE, line 1: it has to be a single value"},
-		"no mapping":    {"- lease\n", "FILE has to hold lines like"},
-		"not YAML":      {"lease: [\n", "FILE"},
-		"lease too low": {"lease: 4s\n", "lease in FILE, line 1: a lease of 4 seconds does not outlast two heartbeats of 3 seconds (--heartbeat)"},
-		"lonely user":   {"user: mary\n", "user in FILE, line 1 is for an external broker, and none is named; add --server URL or --context NAME"},
-		"lonely system": {"system_user: mary\nsystem_password: p\n", "system_user in FILE, line 1 is for an external broker, and none is named; the embedded one needs no credentials"},
-		"two ways":      {"server: nats://b:1\nuser: mary\ntoken: t\n", "user in FILE, line 2 and token in FILE, line 3 are two ways to sign in; give one"},
+		"unknown key":      {"stroe: x\n", "stroe in FILE, line 1: there is no such setting; the settings are store, store_file, data_dir"},
+		"flag's name":      {"data-dir: x\n", "data-dir in FILE, line 1: there is no such setting; did you mean data_dir?"},
+		"itself":           {"config: x\n", "config in FILE, line 1: there is no such setting"},
+		"nested":           {"log_format: text\nlease:\n  seconds: 10\n", "lease in FILE, line 2: it must be a single value"},
+		"list":             {"server: [a, b]\n", "server in FILE, line 1: it must be a single value"},
+		"no mapping":       {"- lease\n", "FILE must consist of lines like"},
+		"not YAML":         {"lease: [\n", "FILE"},
+		"lease too low":    {"lease: 4s\n", "lease in FILE, line 1: a lease of 4 seconds does not outlast two heartbeats of 3 seconds (--heartbeat)"},
+		"lonely user":      {"user: mary\n", "user in FILE, line 1 is for an external broker; add --server URL or --context NAME"},
+		"lonely system":    {"system_user: mary\nsystem_password: p\n", "system_user in FILE, line 1 is for an external broker; the embedded broker needs no credentials"},
+		"alternative ways": {"server: nats://b:1\nuser: mary\ntoken: t\n", "user in FILE, line 2 and token in FILE, line 3 are alternative ways to sign in; give only one"},
 	} {
 		_, err := load(t, nil, nil, c.text)
 		var usage *ui.UsageError

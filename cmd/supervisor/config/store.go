@@ -30,7 +30,7 @@ func checkStore(text string) error {
 	in := StoreLocation{Text: text}
 	if path, ok := in.Path(); ok {
 		if path == "" {
-			return fmt.Errorf("sqlite: names no file; write sqlite:PATH")
+			return fmt.Errorf("sqlite: has no file; write sqlite:PATH")
 		}
 		return nil
 	}

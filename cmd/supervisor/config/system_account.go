@@ -21,7 +21,7 @@ func (s *Settings) systemSignIn() ([]nats.Option, error) {
 		return nil, err
 	}
 	if v, ok := c.credential(); ok && !s.external() {
-		return nil, ui.Usagef("%s is for an external broker, and none is named; the embedded one needs no credentials", v.where)
+		return nil, ui.Usagef("%s is for an external broker; the embedded broker needs no credentials", v.where)
 	}
 	return c.signIn()
 }

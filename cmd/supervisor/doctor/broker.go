@@ -20,9 +20,9 @@ func (d *doctor) askBroker(ctx context.Context) {
 		d.failed("broker", err)
 		return
 	}
-	d.well("broker", "%s, nats-server %s, answers in %s", nc.ConnectedUrlRedacted(), nc.ConnectedServerVersion(), ui.FormatDuration(rtt))
+	d.well("broker", "%s, nats-server %s, responds in %s", nc.ConnectedUrlRedacted(), nc.ConnectedServerVersion(), ui.FormatDuration(rtt))
 	if most := nc.MaxPayload(); most < api.MaxBody {
-		d.add("max_payload", doubt, "messages may have "+ui.ByteSize(most)+": batches are smaller than they could be, and below 1.1 MiB a mission with data and a result at their limits cannot be told",
+		d.add("max_payload", doubt, "messages may have "+ui.ByteSize(most)+": batches are smaller than necessary, and below 1.1 MiB, a mission whose data and result are at their limits does not fit",
 			"set max_payload: 8MB in the broker's configuration")
 	} else {
 		d.well("max_payload", "%s", ui.ByteSize(most))
@@ -32,7 +32,7 @@ func (d *doctor) askBroker(ctx context.Context) {
 // jetStream returns JetStream if this user may ask it.
 func (d *doctor) jetStream(check, subject string) (jetstream.JetStream, bool) {
 	if denied, _ := d.denied.publish(subject); denied {
-		d.add(check, unknown, "this user may not ask", "")
+		d.add(check, unknown, "this user may not request it", "")
 		return nil, false
 	}
 	js, err := jetstream.New(d.session.Conn)
@@ -51,7 +51,7 @@ func (d *doctor) askJetStream(ctx context.Context) {
 	account, err := js.AccountInfo(ctx)
 	switch {
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount), errors.Is(err, nats.ErrNoResponders):
-		d.add("jetstream", wrong, "the broker has no JetStream for this user: no events are kept, and those of missions wait in the store",
+		d.add("jetstream", wrong, "the broker has no JetStream for this user: events about missions wait in the store, all others are dropped",
 			"enable it (jetstream {} in the broker's configuration, and for the account), or use another broker")
 	case err != nil:
 		d.failed("jetstream", err)
@@ -76,7 +76,7 @@ func (d *doctor) askForeignStreams(ctx context.Context) {
 		d.failed("foreign_streams", err)
 		return
 	} else if errors.Is(err, nats.ErrNoResponders) {
-		d.well("foreign_streams", "none, as there is no JetStream")
+		d.well("foreign_streams", "none, because there is no JetStream")
 		return
 	}
 	lister := js.StreamNames(ctx, jetstream.WithStreamListSubject(api.SubjectAll))
@@ -88,9 +88,9 @@ func (d *doctor) askForeignStreams(ctx context.Context) {
 	case lister.Err() != nil:
 		d.failed("foreign_streams", lister.Err())
 	case len(names) > 0:
-		d.add("foreign_streams", wrong, "the streams "+strings.Join(names, ", ")+" take subjects of "+api.SubjectAll+", so that JetStream answers requests in the supervisor's place",
-			"take these subjects out of them: nats stream edit "+names[0]+" --subjects SUBJECTS, or remove them")
+		d.add("foreign_streams", wrong, "the streams "+strings.Join(names, ", ")+" cover subjects of "+api.SubjectAll+", so JetStream answers requests instead of the supervisor",
+			"remove these subjects from them: nats stream edit "+names[0]+" --subjects SUBJECTS, or delete the streams")
 	default:
-		d.well("foreign_streams", "no stream takes subjects of %s", api.SubjectAll)
+		d.well("foreign_streams", "no stream covers subjects of %s", api.SubjectAll)
 	}
 }

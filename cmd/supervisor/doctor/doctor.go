@@ -27,15 +27,16 @@ func Command(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "doctor",
 		GroupID: ui.GroupLook,
-		Short:   "Check everything, and say what to do about what is wrong",
-		Long: `Check the broker, JetStream and the settings of the stream EVENTS, streams that stand in
-the way, the supervisor with its store and its event stream, the clocks, what this user
-may do, and whether somebody works on what is pending. What is not as it should be
-comes with what to do about it. Nothing is changed: whether a request is allowed is
-found out by sending one that has to be refused. What the broker denies it also
-writes to its log.
+		Short:   "Check the whole setup, and say what to fix",
+		Long: `Check the whole setup: the broker, JetStream and the settings of the stream EVENTS,
+streams that get in the way, the supervisor with its store and event stream, the clocks,
+what this user may do, and whether agents serve all pending missions. For each problem,
+doctor says what to do.
 
-The exit code is 0 when nothing is wrong, warnings or not, and 1 otherwise.`,
+doctor changes nothing. To find out whether a request is allowed, it sends one that must
+be refused. The broker logs what it denies.
+
+The exit code is 1 if there is an error, and otherwise 0, even with warnings.`,
 		Example: `  supervisor doctor
   supervisor doctor --context production --role operator
   supervisor doctor --agent resizer-1 --creds resizer-1.creds --inbox-prefix _INBOX.resizer-1
@@ -45,7 +46,7 @@ The exit code is 0 when nothing is wrong, warnings or not, and 1 otherwise.`,
 	config.AddConnectionFlags(cmd)
 	d := &doctor{console: c, denied: newDenials()}
 	flags := cmd.Flags()
-	flags.StringVar((*string)(&d.role), "role", "", "`ROLE` that this user should have: viewer or operator; without, what he may do is told")
+	flags.StringVar((*string)(&d.role), "role", "", "check that this user has the `ROLE` viewer or operator; default: show what this user may do")
 	flags.StringVar(&d.agent, "agent", "", "check that this user may work as the agent with this `ID`")
 	asJSON := flags.Bool("json", false, "print the findings as JSON")
 	ui.CompleteFlag(cmd, "role", ui.CompleteWords(string(roles.Viewer), string(roles.Operator)))
@@ -63,7 +64,7 @@ The exit code is 0 when nothing is wrong, warnings or not, and 1 otherwise.`,
 // verdict is the doctor's rating of a check.
 type verdict string
 
-// The verdicts. A check is unknown if this user may not ask, or if there is no answer.
+// The verdicts. A check is unknown if this user may not request it, or if there is no answer.
 const (
 	fine    verdict = "ok"
 	unknown verdict = "unknown"
@@ -93,13 +94,13 @@ type doctor struct {
 // check validates the flags.
 func (d *doctor) check() error {
 	if d.role != "" && d.role != roles.Viewer && d.role != roles.Operator {
-		return ui.Usagef("--role must be viewer or operator; for an agent there is --agent ID")
+		return ui.Usagef("--role must be viewer or operator; for an agent, use --agent ID")
 	}
 	if d.agent == "" {
 		return nil
 	}
 	if d.role != "" {
-		return ui.Usagef("--role and --agent exclude each other: an agent's role is agent")
+		return ui.Usagef("--role and --agent are alternatives: an agent's role is always agent")
 	}
 	var invalid *missions.Error
 	if err := missions.CheckToken("agent", d.agent); errors.As(err, &invalid) {

@@ -84,7 +84,7 @@ func (d *doctor) askPermissions(ctx context.Context) {
 	}
 	steer := d.tryAll(ctx, steering)
 	if unclear := slices.Concat(look.unclear, steer.unclear); len(unclear) > 0 {
-		d.add("permissions", doubt, "neither answered nor denied: "+strings.Join(unclear, ", "), "try again; the supervisor may be busy")
+		d.add("permissions", doubt, "no reply and no denial: "+strings.Join(unclear, ", "), "try again; the supervisor may be busy")
 	}
 	lacks := look.denied
 	if d.role == roles.Operator {
@@ -94,11 +94,11 @@ func (d *doctor) askPermissions(ctx context.Context) {
 	case len(lacks) > 0:
 		d.missing(lacks, "supervisor auth add "+string(cmp.Or(d.role, roles.Viewer))+" NAME")
 	case len(steer.denied) == 0:
-		d.well("permissions", "all that an operator may: look, follow events, create, cancel, retry and delete missions")
+		d.well("permissions", "everything an operator may do: read, follow events, create, cancel, retry and delete missions")
 	case len(steer.denied) == len(steering):
-		d.well("permissions", "all that a viewer may: look, and follow events")
+		d.well("permissions", "everything a viewer may do: read, and follow events")
 	default:
-		d.well("permissions", "all that a viewer may, and of an operator's requests all but %s", strings.Join(steer.denied, ", "))
+		d.well("permissions", "everything a viewer may do, and everything an operator may do except %s", strings.Join(steer.denied, ", "))
 	}
 }
 
@@ -117,9 +117,9 @@ func (d *doctor) askAgentPermissions(ctx context.Context) {
 	case len(found.denied) > 0:
 		d.missing(found.denied, "supervisor auth add agent "+d.agent)
 	case len(found.unclear) > 0:
-		d.add("permissions", doubt, "neither answered nor denied: "+strings.Join(found.unclear, ", "), "try again; the supervisor may be busy")
+		d.add("permissions", doubt, "no reply and no denial: "+strings.Join(found.unclear, ", "), "try again; the supervisor may be busy")
 	default:
-		d.well("permissions", "all that the agent %s needs", d.agent)
+		d.well("permissions", "everything that the agent %s needs", d.agent)
 	}
 }
 
@@ -137,12 +137,12 @@ func (d *doctor) noReplies() bool {
 }
 
 func (d *doctor) sayNoReplies() {
-	d.add("permissions", wrong, "this user may not hear answers on "+d.inbox(),
-		"give --inbox-prefix the subject below which he may; for an agent it is _INBOX.ID")
+	d.add("permissions", wrong, "this user may not receive replies on "+d.inbox(),
+		"set --inbox-prefix to the subject below which this user may subscribe; for an agent, it is _INBOX.ID")
 }
 
 // missing reports permissions that the user lacks.
 func (d *doctor) missing(denied []string, command string) {
 	d.add("permissions", wrong, "this user may not use "+strings.Join(denied, ", "),
-		"allow it (docs/OPERATIONS.md lists the subjects of each role), or make a user that may: "+command)
+		"allow it (docs/OPERATIONS.md lists the subjects of each role), or create a user with: "+command)
 }

@@ -21,7 +21,7 @@ func (d *doctor) askEventStream(ctx context.Context) {
 	}
 	stream, err := remote.OpenEvents(ctx, d.session.Conn)
 	if err != nil {
-		d.add("stream", wrong, remote.ErrorText(err), "start a supervisor that may make it; its health says what keeps it from that")
+		d.add("stream", wrong, remote.ErrorText(err), "start a supervisor, which creates it; if it cannot, its health says why")
 		return
 	}
 	info := stream.CachedInfo()
@@ -45,34 +45,34 @@ func (d *doctor) streamSettings(have *jetstream.StreamConfig) {
 	want := eventstream.Config{}.WithDefaults()
 	before := len(d.findings)
 	if !slices.ContainsFunc(have.Subjects, func(s string) bool { return s == eventstream.SubjectAll || s == ">" }) {
-		d.add("stream_subjects", wrong, fmt.Sprintf("%s takes %s and not %s: events are lost on it", name, strings.Join(have.Subjects, ", "), eventstream.SubjectAll),
+		d.add("stream_subjects", wrong, fmt.Sprintf("%s covers %s instead of %s: it misses events", name, strings.Join(have.Subjects, ", "), eventstream.SubjectAll),
 			"nats stream edit "+name+" --subjects '"+eventstream.SubjectAll+"'")
 	}
 	if have.Storage != jetstream.FileStorage {
 		d.add("stream_storage", wrong, name+" is kept in memory: a restart of the broker loses it",
-			"this cannot be changed; remove the stream, and a supervisor makes it anew: nats stream rm "+name)
+			"this cannot be changed; delete the stream, and a supervisor creates it again: nats stream rm "+name)
 	}
 	if have.Retention != jetstream.LimitsPolicy {
-		d.add("stream_retention", wrong, name+" has the retention "+have.Retention.String()+": events go once somebody has read them",
-			"nats stream edit "+name+" --retention limits, or remove the stream, and a supervisor makes it anew")
+		d.add("stream_retention", wrong, name+" has the retention "+have.Retention.String()+": events disappear once a consumer has read them",
+			"nats stream edit "+name+" --retention limits, or delete the stream, and a supervisor creates it again")
 	}
 	if have.Discard != jetstream.DiscardOld {
-		d.add("stream_discard", doubt, name+" refuses new events when it is full; they wait in the store, and then missions are refused",
+		d.add("stream_discard", doubt, name+" refuses new events when it is full; events then wait in the store, and in the end new missions are refused",
 			"nats stream edit "+name+" --discard old")
 	}
 	if have.NoAck {
-		d.add("stream_ack", wrong, name+" acknowledges nothing: no event can be known to be stored", "nats stream edit "+name+" --ack")
+		d.add("stream_ack", wrong, name+" acknowledges nothing, so it is never certain that an event is stored", "nats stream edit "+name+" --ack")
 	}
 	if have.Duplicates < want.DuplicateWindow {
-		d.add("stream_duplicates", doubt, fmt.Sprintf("%s recognises what is sent twice for %s only, and should for %s", name, ui.DurationWords(have.Duplicates), ui.DurationWords(want.DuplicateWindow)),
+		d.add("stream_duplicates", doubt, fmt.Sprintf("%s recognizes duplicates for only %s; it should for %s", name, ui.DurationWords(have.Duplicates), ui.DurationWords(want.DuplicateWindow)),
 			"nats stream edit "+name+" --dupe-window "+want.DuplicateWindow.String())
 	}
 	if have.PersistMode == jetstream.AsyncPersistMode {
-		d.add("stream_sync", wrong, name+" acknowledges events before they are written: a crash loses some that are believed to be stored",
+		d.add("stream_sync", wrong, name+" acknowledges events before they are written: a crash can lose acknowledged events",
 			"nats stream edit "+name+" --persist-mode default")
 	}
 	if have.MaxAge > 0 && have.MaxAge < time.Hour {
-		d.add("stream_max_age", doubt, name+" keeps events for "+ui.DurationWords(have.MaxAge)+" only; a consumer that stays away for longer misses some",
+		d.add("stream_max_age", doubt, name+" keeps events for "+ui.DurationWords(have.MaxAge)+" only; a consumer that stays away longer misses events",
 			"nats stream edit "+name+" --max-age 7d")
 	}
 	if len(d.findings) == before {
@@ -80,7 +80,7 @@ func (d *doctor) streamSettings(have *jetstream.StreamConfig) {
 		if have.MaxAge > 0 {
 			kept = "for " + ui.DurationWords(have.MaxAge)
 		}
-		d.well("stream_settings", "takes %s, in files, %s, duplicates are recognised for %s", eventstream.SubjectAll, kept, ui.DurationWords(have.Duplicates))
+		d.well("stream_settings", "covers %s, in files, %s, recognizes duplicates for %s", eventstream.SubjectAll, kept, ui.DurationWords(have.Duplicates))
 	}
 }
 
@@ -88,16 +88,16 @@ func (d *doctor) streamSettings(have *jetstream.StreamConfig) {
 func (d *doctor) streamCopies(info *jetstream.StreamInfo) {
 	const name = eventstream.DefaultStreamName
 	if d.session.Conn.ConnectedClusterName() == "" {
-		d.well("stream_copies", "one, as the broker is alone")
+		d.well("stream_copies", "one, because there is one broker")
 		return
 	}
 	if info.Config.Replicas < 3 {
-		d.add("stream_copies", doubt, fmt.Sprintf("%s on a cluster: while a broker that has it is away, events wait", ui.Plural(info.Config.Replicas, "copy", "copies")),
+		d.add("stream_copies", doubt, fmt.Sprintf("%s on a cluster: events wait while a broker that has a copy is unavailable", ui.Plural(info.Config.Replicas, "copy", "copies")),
 			"nats stream edit "+name+" --replicas 3")
 		return
 	}
 	if info.Cluster == nil || info.Cluster.Leader == "" {
-		d.add("stream_copies", wrong, "no leader: most of the brokers that keep the events are away", "start them again; nats server report jetstream lists them")
+		d.add("stream_copies", wrong, "no leader: most of the brokers that have copies are unavailable", "start them; nats server report jetstream lists them")
 		return
 	}
 	var absent []string
@@ -107,8 +107,8 @@ func (d *doctor) streamCopies(info *jetstream.StreamInfo) {
 		}
 	}
 	if len(absent) > 0 {
-		d.add("stream_copies", wrong, fmt.Sprintf("of %d copies, those of %s are away or behind", info.Config.Replicas, strings.Join(absent, ", ")),
-			"start these brokers again, or wait until they have caught up")
+		d.add("stream_copies", wrong, fmt.Sprintf("of %d copies, those on %s are unavailable or behind", info.Config.Replicas, strings.Join(absent, ", ")),
+			"start these brokers, or wait until they catch up")
 		return
 	}
 	d.well("stream_copies", "%d, all of them current", info.Config.Replicas)

@@ -21,7 +21,7 @@ import (
 func (d *doctor) may(check, subject string) bool {
 	denied, _ := d.denied.publish(subject)
 	if denied {
-		d.add(check, unknown, "this user may not ask", "")
+		d.add(check, unknown, "this user may not request it", "")
 		return false
 	}
 	return true
@@ -35,27 +35,27 @@ func (d *doctor) askSupervisor(ctx context.Context) {
 	health, err := d.settledHealth(ctx)
 	switch {
 	case errors.Is(err, client.ErrNoSupervisor):
-		d.add("supervisor", wrong, "nobody answers on this broker", "start a supervisor there: supervisor serve --server "+d.session.Conn.ConnectedUrlRedacted())
+		d.add("supervisor", wrong, "no supervisor answers on this broker", "start a supervisor: supervisor serve --server "+d.session.Conn.ConnectedUrlRedacted())
 		return
 	case err != nil:
 		d.failed("supervisor", err)
 		return
 	}
 	if health.Version != d.console.Version {
-		d.add("supervisor", doubt, fmt.Sprintf("version %s answers, and this is %s", health.Version, d.console.Version), "use the same on both sides")
+		d.add("supervisor", doubt, fmt.Sprintf("version %s answers, and this is %s", health.Version, d.console.Version), "use the same version on both sides")
 	} else {
 		d.well("supervisor", "version %s, up for %s", health.Version, ui.FormatDuration(time.Duration(health.UptimeSeconds*float64(time.Second))))
 	}
-	d.judge("store", health.Checks.Store, wrong, "the supervisor's log says more; with Redis, see that it runs and takes writes, with a file, that its disk is not full")
+	d.judge("store", health.Checks.Store, wrong, "see the supervisor's log; check that Redis runs and accepts writes, or that the disk of the store's file is not full")
 	stream := health.Checks.EventStream
 	if stream.Message == "" && stream.Waiting > 0 {
 		stream.Message = ui.Plural(stream.Waiting, "event waits", "events wait")
 	}
-	d.judge("event_stream", stream.Check, wrong, "events wait in the store while the stream does not take them; the checks of the broker and the stream say what to do")
+	d.judge("event_stream", stream.Check, wrong, "events wait in the store until this is fixed; see the checks of the broker and the stream")
 	deaths := health.Checks.AgentDeaths
-	advice := "give the supervisor the broker's system account: --system-user or --system-creds"
+	advice := "give the supervisor credentials for the broker's system account: --system-user or --system-creds"
 	if deaths.Status != api.HealthOK { // it has one
-		advice = "see that the broker runs and knows the credentials of its system account that the supervisor was given"
+		advice = "check that the broker runs and accepts the supervisor's credentials for its system account"
 	}
 	d.judge("agent_deaths", deaths, doubt, advice)
 }
@@ -124,7 +124,7 @@ func (d *doctor) askClocks(ctx context.Context) {
 		return // already reported
 	}
 	if supervisor.ahead < -100*365*ui.Day {
-		d.add("clock", unknown, "the supervisor does not tell its time", "")
+		d.add("clock", unknown, "the supervisor does not report its time", "")
 		return
 	}
 	d.compareClocks("clock", "the supervisor's clock", "this machine's", supervisor)
@@ -151,11 +151,11 @@ func (d *doctor) compareClocks(check, one, other string, c clock) {
 	}
 	apart := max(c.ahead, -c.ahead)
 	if apart-c.sure > clockTolerance {
-		d.add(check, wrong, fmt.Sprintf("%s is %s %s %s: times mean other moments there", one, ui.FormatDuration(apart), word, other),
+		d.add(check, wrong, fmt.Sprintf("%s is %s %s %s: the same time means different moments", one, ui.FormatDuration(apart), word, other),
 			"synchronise the clocks of all machines: timedatectl set-ntp true")
 		return
 	}
-	d.well(check, "%s agrees with %s, to within %s", one, other, ui.FormatDuration(max(apart+c.sure, time.Millisecond)))
+	d.well(check, "%s agrees with %s to within %s", one, other, ui.FormatDuration(max(apart+c.sure, time.Millisecond)))
 }
 
 // askAlerts reports the current alerts.

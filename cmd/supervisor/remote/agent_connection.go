@@ -23,7 +23,7 @@ func ConnectAgent(c *ui.Console, b config.Broker, id string, end context.CancelC
 	options := slices.Concat(b.Options, agent.ConnectionOptions(id), []nats.Option{
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				c.Err.Printf("The broker is away (%s); waiting for it.\n", ui.Clean(err.Error()))
+				c.Err.Printf("Lost the connection to the broker (%s); reconnecting.\n", ui.Clean(err.Error()))
 			}
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
@@ -36,7 +36,7 @@ func ConnectAgent(c *ui.Console, b config.Broker, id string, end context.CancelC
 				return
 			}
 			if said.Swap(err.Error()) != err.Error() {
-				c.Err.Printf("Trouble on the connection: %s\n", ui.Clean(err.Error()))
+				c.Err.Printf("Error on the connection: %s\n", ui.Clean(err.Error()))
 			}
 		}),
 	})
@@ -47,7 +47,7 @@ func ConnectAgent(c *ui.Console, b config.Broker, id string, end context.CancelC
 		}
 		return nc, nil
 	}
-	c.Err.Printf("No broker can be reached at %s yet; waiting for it. Ctrl-C stops.\n", eventstream.RedactURLs(b.URLs))
+	c.Err.Printf("Cannot reach a broker at %s yet; waiting. Press Ctrl-C to stop.\n", eventstream.RedactURLs(b.URLs))
 	nc, err = nats.Connect(b.URLs, append(options, nats.RetryOnFailedConnect(true))...)
 	if err != nil {
 		return nil, config.NotConnected(b.URLs, err)
@@ -62,7 +62,7 @@ type NotThisAgentError struct {
 }
 
 func (e *NotThisAgentError) Error() string {
-	return fmt.Sprintf("the broker does not let this user be the agent %s (%v); an agent's --id is the name of its user, which has the role agent", e.id, e.err)
+	return fmt.Sprintf("the broker does not allow this user to be the agent %s (%v); give the user's name as --id, and give the user the role agent", e.id, e.err)
 }
 
 func (e *NotThisAgentError) Unwrap() error { return e.err }

@@ -65,12 +65,12 @@ func ErrorText(err error) string {
 	case errors.As(err, &refusal):
 		return refusal.Message
 	case errors.Is(err, client.ErrNoSupervisor):
-		return err.Error() + "; start one there with: supervisor serve --server URL, or name another broker with --server or --context"
+		return err.Error() + "; start one with: supervisor serve --server URL, or choose another broker with --server or --context"
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
 		text := strings.NewReplacer(context.DeadlineExceeded.Error(), "no answer in time", nats.ErrTimeout.Error(), "no answer in time").Replace(err.Error())
-		return text + "; try again, or ask the supervisor at its HTTP address: supervisor health --http ADDRESS"
+		return text + "; try again, or ask the supervisor over HTTP: supervisor health --http ADDRESS"
 	}
 	return strings.ReplaceAll(err.Error(), "\n", "; ")
 }

@@ -23,12 +23,12 @@ func OpenEvents(ctx context.Context, nc *nats.Conn) (jetstream.Stream, error) {
 	shown := nc.ConnectedUrlRedacted()
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
-		return nil, fmt.Errorf("there is no stream %s at %s yet; a supervisor makes it when it starts", eventstream.DefaultStreamName, shown)
+		return nil, fmt.Errorf("there is no stream %s at %s yet; a supervisor creates it when it starts", eventstream.DefaultStreamName, shown)
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount),
 		errors.Is(err, nats.ErrNoResponders):
-		return nil, fmt.Errorf("the broker at %s has no JetStream for us, and events are kept there; enable it, or use another broker or user", shown)
+		return nil, fmt.Errorf("the broker at %s has no JetStream for this user, so there are no events; enable JetStream, or use another broker or user", shown)
 	case err != nil:
-		return nil, fmt.Errorf("the stream %s at %s cannot be read: %w", eventstream.DefaultStreamName, shown, err)
+		return nil, fmt.Errorf("cannot read the stream %s at %s: %w", eventstream.DefaultStreamName, shown, err)
 	}
 	return stream, nil
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // ErrBrokerAway means that the connection is lost and being restored.
-var ErrBrokerAway = errors.New("the broker is away")
+var ErrBrokerAway = errors.New("the broker is unavailable")
 
 // Trouble says why there are no new figures, and how old the last ones are, if there are
 // any.
@@ -23,7 +23,7 @@ func Trouble(c *ui.Console, err error, since time.Time) string {
 	}
 	reason := err.Error()
 	if errors.Is(err, context.DeadlineExceeded) {
-		reason = "the supervisor takes longer than " + ui.DurationWords(c.RefreshTimeout)
+		reason = "the supervisor has not answered within " + ui.DurationWords(c.RefreshTimeout)
 	}
 	if since.IsZero() {
 		return "no answer yet: " + reason

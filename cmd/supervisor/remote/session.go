@@ -120,7 +120,7 @@ func AskAs[R any](ctx context.Context, s *Session, subject string, request any) 
 		return reply, nil, err
 	}
 	if err := api.DecodeReply(raw, &reply); err != nil {
-		return reply, nil, fmt.Errorf("the reply of %s cannot be understood: %w", subject, err)
+		return reply, nil, fmt.Errorf("cannot decode the reply of %s: %w", subject, err)
 	}
 	return reply, raw, nil
 }

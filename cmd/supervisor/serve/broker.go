@@ -114,7 +114,7 @@ func (h *instance) startStream(ctx context.Context) error {
 	h.stream = stream
 	h.onStop(func(ctx context.Context) error {
 		if err := stream.Close(ctx); err != nil {
-			h.log.Warn("telemetry that was not sent yet is lost", "error", err)
+			h.log.Warn("unsent telemetry is lost", "error", err)
 		}
 		return nil
 	})
@@ -164,13 +164,13 @@ func (h *instance) connect(ctx context.Context) error {
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
 				away.Store(true)
-				h.log.Warn("the broker is away: requests over NATS cannot reach us until it is back", "error", err)
+				h.log.Warn("lost the connection to the broker: requests over NATS cannot reach this supervisor until it is back", "error", err)
 			}
 		}),
 		nats.ConnectHandler(joined), nats.ReconnectHandler(joined),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if said.Swap(err.Error()) != err.Error() {
-				h.log.Warn("trouble on the broker connection", "error", err)
+				h.log.Warn("error on the broker connection", "error", err)
 			}
 		}),
 		nats.ClosedHandler(h.lost("the connection to the broker")),
@@ -181,7 +181,7 @@ func (h *instance) connect(ctx context.Context) error {
 	}
 	if !nc.IsConnected() {
 		away.Store(true)
-		h.log.Warn("no broker can be reached yet; joining when one can", "server", eventstream.RedactURL(h.cfg.Server))
+		h.log.Warn("cannot reach the broker yet; connecting when it is available", "server", eventstream.RedactURL(h.cfg.Server))
 	}
 	h.nc = nc
 	h.onStop(func(context.Context) error { nc.SetClosedHandler(nil); nc.Close(); return nil })
@@ -207,7 +207,7 @@ func (h *instance) warnOfForeignStreams() {
 	defer cancel()
 	names, err := h.stream.ForeignStreams(ctx, api.SubjectAll)
 	if err != nil {
-		h.log.Debug("streams could not be checked", "error", err)
+		h.log.Debug("cannot check the streams", "error", err)
 		return
 	}
 	if len(names) > 0 {

@@ -16,22 +16,22 @@ func Command(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "serve",
 		GroupID: ui.GroupRun,
-		Short:   "Run a supervisor; what happens without any command",
+		Short:   "Run a supervisor (the default command)",
 		Long: `Run a supervisor until Ctrl-C.
 
-Without --server it brings its own broker, and without --store its own database,
-both in --data-dir. Every flag is also a variable in the environment and, in lower
-case and with _ for -, a key in the configuration file. A flag counts before the
-environment, the environment before the file.
+Without --server, it runs its own broker, and without --store, it has its own database,
+both in --data-dir. Every flag, such as --data-dir, is also an environment variable,
+SUPERVISOR_DATA_DIR, and a key in the configuration file, data_dir. A flag overrides the
+environment, and the environment overrides the file.
 
-Users, tokens and certificates are read again when their files change, and on SIGHUP;
-everything else counts from the next start.
+The supervisor reads users, tokens and certificates again when their files change, and on
+SIGHUP. Other changes take effect at the next start.
 
-Alert rules stand in the configuration file, as a list under alerts; some are there by
+Alert rules are a list under alerts in the configuration file. Some rules exist by
 default. docs/OPERATIONS.md has examples.
 
---event-retention and --replicas count when the stream of events is created. To change
-one that exists: nats stream edit EVENTS --max-age 30d, or --replicas 3.`,
+--event-retention and --replicas apply when the supervisor creates the event stream. To
+change an existing stream: nats stream edit EVENTS --max-age 30d, or --replicas 3.`,
 		Example: `  supervisor serve
   supervisor serve --data-dir /var/lib/missioncontrol --http off
   supervisor serve --server nats://broker.example.com:4222 --creds supervisor.creds

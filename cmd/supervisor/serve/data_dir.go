@@ -33,13 +33,13 @@ func (h *instance) closeDataDir() {
 	if holdsOnlyOurs(dir) {
 		if _, err := fileperm.Tighten(dir); err == nil {
 			h.onStarted(func() {
-				h.log.Info("others could look into the data directory; now its owner alone can", "dir", dir)
+				h.log.Info("other users could access the data directory; its mode was corrected", "dir", dir)
 			})
 			return
 		}
 	}
 	h.onStarted(func() {
-		h.log.Warn("others than its owner can look into the data directory; chmod 700 it, or name a directory with nothing else in it",
+		h.log.Warn("other users can access the data directory; run chmod 700 on it, or choose a directory with nothing else in it",
 			"dir", dir, "mode", info.Mode().String())
 	})
 }

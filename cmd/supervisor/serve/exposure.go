@@ -22,9 +22,9 @@ func (h *instance) warnOfExposure() {
 		switch {
 		case listener.address == "off" || listener.address == cfg.Listen && h.broker == nil || !config.Reachable(listener.address):
 		case !listener.guarded:
-			h.log.Warn("INSECURE: whoever can reach this address may do everything; --insecure was given", "address", listener.address)
+			h.log.Warn("INSECURE: everyone who can reach this address may do everything, because --insecure was given", "address", listener.address)
 		case !listener.encrypted:
-			h.log.Warn("what is sent to this address, passwords and tokens included, can be read on its way; add a TLS certificate", "address", listener.address)
+			h.log.Warn("traffic to this address, including passwords and tokens, is not encrypted; add a TLS certificate", "address", listener.address)
 		}
 	}
 }

@@ -30,6 +30,6 @@ func tellSystemd(lookup config.Lookup, state string, log *slog.Logger) {
 		_ = conn.Close() // the datagram has been sent or not
 	}
 	if err != nil {
-		log.Warn("systemd could not be told", "state", state, "error", err)
+		log.Warn("cannot notify systemd", "state", state, "error", err)
 	}
 }

@@ -64,7 +64,7 @@ func Run(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(In
 		ready(h.info())
 		select {
 		case <-ctx.Done():
-			log.Info("stopping: finishing what is under way")
+			log.Info("stopping: finishing requests in progress")
 		case err = <-h.web.Failed():
 		case err = <-h.closed:
 		}
@@ -115,7 +115,7 @@ func (h *instance) stop() error {
 func (h *instance) stopTracing(context.Context) error {
 	h.onStop(func(ctx context.Context) error {
 		if err := h.cfg.Tracer.Stop(ctx); err != nil {
-			h.log.Warn("traces that were not sent yet are lost", "error", err)
+			h.log.Warn("unsent traces are lost", "error", err)
 		}
 		return nil
 	})

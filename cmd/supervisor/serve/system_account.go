@@ -30,7 +30,7 @@ func (h *instance) connectSystem(context.Context) error {
 			err = fmt.Errorf("--server %s cannot be used for the system account: %w", eventstream.RedactURLs(h.cfg.Server), err)
 		}
 	default:
-		h.log.Info("deaths of agents are noticed when their leases end; with --system-creds, or --system-user and --system-password, at once")
+		h.log.Info("dead agents are detected only when their leases expire; to detect them at once, give --system-creds, or --system-user and --system-password")
 	}
 	if h.system != nil {
 		h.onStop(func(context.Context) error { h.system.SetClosedHandler(nil); h.system.Close(); return nil })

@@ -172,7 +172,7 @@ func (s *viewState) drawFooter(c *canvas, y, width int) {
 	case s.notice != "":
 		c.put(0, y, width, s.notice, ui.Yellow)
 	case s.filter != "":
-		c.put(0, y, width, "only what holds \""+s.filter+"\"; Esc shows everything", ui.Yellow)
+		c.put(0, y, width, "only what contains \""+s.filter+"\"; Esc shows everything", ui.Yellow)
 	default:
 		c.put(0, y, width, "q quit  Tab next list  ↑↓ jk move  c cancel mission  / filter  ? keys", ui.Faint)
 	}
@@ -190,12 +190,12 @@ func (s *viewState) nameOf(id string) string {
 
 func drawTopHelp(c *canvas, width int) {
 	for i, line := range []string{
-		"q, Ctrl-C      end",
-		"Tab, Shift-Tab the next list, the one before",
-		"↑ ↓, j k       move; PgUp, PgDn by pages; Home End, g G to the ends",
-		"c              cancel the selected mission, after a question",
-		"/              show only what holds a text; Esc shows everything again",
-		"?              these keys; any key goes back",
+		"q, Ctrl-C      quit",
+		"Tab, Shift-Tab next list, previous list",
+		"↑ ↓, j k       move; PgUp, PgDn: by page; Home, End, g, G: to the first or last",
+		"c              cancel the selected mission, after confirmation",
+		"/              filter by text; Esc shows everything again",
+		"?              these keys; press any key to go back",
 	} {
 		c.put(2, headerLines+1+i, width-2, line, "")
 	}

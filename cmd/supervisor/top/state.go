@@ -150,7 +150,7 @@ func (s *viewState) ask() {
 	l := &s.lists[missionList]
 	switch {
 	case s.list != missionList:
-		s.notice = "Missions can be cancelled; Tab goes to their list"
+		s.notice = "Only missions can be cancelled; press Tab to get to their list"
 	case len(l.rows) == 0:
 		s.notice = "No mission is selected"
 	default:

@@ -27,14 +27,13 @@ func Command(c *ui.Console, take func() (tcell.Screen, error)) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "top",
 		GroupID: ui.GroupLook,
-		Short:   "Show everything that goes on, on the whole terminal",
-		Long: `Show everything that goes on, on the whole terminal: missions by status and how many
-there are per minute, agents and what each is doing, running missions, and the latest
-events. It goes on while the broker or the supervisor is away, and says so.
+		Short:   "Show missions, agents and events, full screen",
+		Long: `Show missions by status and per minute, agents and what each is doing, running missions,
+and the latest events, full screen. top keeps running while the broker or the supervisor
+is unavailable, and says so.
 
-Keys: q ends it, Tab goes to the next list and the arrows or j and k move in it, c
-cancels the selected mission after asking, / shows only what holds a text, ? lists
-the keys.`,
+Press q to quit, Tab for the next list, and the arrow keys or j and k to move in it.
+Press c to cancel the selected mission, / to filter by text, and ? for all keys.`,
 		Example: `  supervisor top
   supervisor top --context production`,
 		Args: ui.NoArguments,
@@ -42,7 +41,7 @@ the keys.`,
 	config.AddConnectionFlags(cmd)
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		if !c.Out.Terminal {
-			return ui.Usagef("top needs a terminal; programs are served by: supervisor status --watch --json")
+			return ui.Usagef("top needs a terminal; programs can use: supervisor status --watch --json")
 		}
 		return nil
 	}
@@ -69,10 +68,10 @@ func runTop(ctx context.Context, c *ui.Console, s *remote.Session, take func() (
 	defer stop()
 	terminal, err := take()
 	if err != nil {
-		return fmt.Errorf("the terminal cannot be used: %w", err)
+		return fmt.Errorf("cannot use the terminal: %w", err)
 	}
 	if err := terminal.Init(); err != nil {
-		return fmt.Errorf("the terminal cannot be used: %w", err)
+		return fmt.Errorf("cannot use the terminal: %w", err)
 	}
 	t := &top{console: c, session: s, terminal: terminal, state: newViewState(s.Conn.ConnectedUrlRedacted()),
 		looks: make(chan snapshot), orders: make(chan string)}
@@ -151,7 +150,7 @@ func (t *top) cancel(ctx context.Context, id string) {
 }
 
 // errNoTerminal says why a terminal cannot be used.
-var errNoTerminal = errors.New("its kind is not known; set TERM, for example to xterm-256color")
+var errNoTerminal = errors.New("unknown terminal type; set TERM, for example to xterm-256color")
 
 // takeTerminal returns the terminal of this process.
 func takeTerminal() (tcell.Screen, error) {

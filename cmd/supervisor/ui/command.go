@@ -79,7 +79,7 @@ func Arguments(least, most int, what string) cobra.PositionalArgs {
 		case len(args) < least:
 			return Usagef("%s needs %s; see %s --help", ShortPath(cmd), what, cmd.CommandPath())
 		case most >= 0 && len(args) > most:
-			return Usagef("%s takes %s, and not %q besides; see %s --help", ShortPath(cmd), what, args[most], cmd.CommandPath())
+			return Usagef("%s takes %s, but not also %q; see %s --help", ShortPath(cmd), what, args[most], cmd.CommandPath())
 		}
 		return nil
 	}

@@ -86,9 +86,9 @@ func supervisorSummary(out *Screen, payload charter.Payload) string {
 	case charter.AgentsListed:
 		return Plural(p.AgentCount, "agent", "agents")
 	case charter.AlertRaised:
-		return Clean(fmt.Sprintf("%s: %s is %g, beyond %g since %s", p.Rule, p.Metric, p.Value, p.Threshold, out.Clock(p.Since)))
+		return Clean(fmt.Sprintf("%s: %s is %g, past the threshold of %g since %s", p.Rule, p.Metric, p.Value, p.Threshold, out.Clock(p.Since)))
 	case charter.AlertResolved:
-		return Clean(fmt.Sprintf("%s: %s is %g again", p.Rule, p.Metric, p.Value))
+		return Clean(fmt.Sprintf("%s: resolved, %s is %g", p.Rule, p.Metric, p.Value))
 	}
 	return ""
 }

@@ -29,7 +29,7 @@ const (
 var errStopNow = errors.New("stopped by the second interrupt")
 
 // errTooMuch ends a program that writes more than a result may have.
-var errTooMuch = fmt.Errorf("the command wrote more than %d KiB to its standard output, which is the most that a result may have", missions.MaxDataBytes>>10)
+var errTooMuch = fmt.Errorf("the command wrote more than %d KiB to standard output, the maximum size of a result", missions.MaxDataBytes>>10)
 
 // program is one run of a command for a mission.
 type program struct {

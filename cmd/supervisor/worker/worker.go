@@ -84,32 +84,36 @@ func Command(c *ui.Console, o Options) *cobra.Command {
 func agentRunCommand(c *ui.Console, o Options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run --type TYPE... [flags] -- COMMAND [ARGUMENT...]",
-		Short: "Make an agent of any program",
-		Long: `Make an agent of any program: it is started once for each mission.
+		Short: "Run any program as an agent",
+		Long: `Run any program as an agent. The program is started once for each mission.
 
-The mission's data is on its standard input as JSON, and MISSION_ID, MISSION_NAME,
-MISSION_TYPE, MISSION_ATTEMPT and AGENT_ID are in its environment, with TRACEPARENT for a
-mission that belongs to a trace. The variables that the agent itself reads to connect
-(NATS_URL, NATS_PASSWORD, ...) are not. There is no terminal that it could ask at.
+The program gets the mission's data as JSON on standard input, and MISSION_ID,
+MISSION_NAME, MISSION_TYPE, MISSION_ATTEMPT and AGENT_ID in its environment, also
+TRACEPARENT if the mission belongs to a trace. It does not get the variables that the agent
+itself reads to connect (NATS_URL, NATS_PASSWORD, ...), nor a terminal.
 
-What it writes to its standard output is the result, at most 512 KiB: JSON as it is,
-anything else as a string, nothing as null. Each line on its standard error becomes a log
-entry; a line that it redraws with carriage returns is the mission's progress until it is
-done, with a percentage if it has one, and so is a line that it does not end. Whatever it
-writes counts as progress for --stall. An exit code other than 0 is a failure, which is
-tried again while attempts are left; the last lines of its standard error say why.
+Its standard output is the result, at most 512 KiB: JSON as it is, other text as a string, no
+output as null. Each line on standard error becomes a log entry, until the mission's log is
+full (100,000 entries). A line that the program redraws with carriage returns, or does not
+end, is the mission's progress, with a percentage if it has one. All output counts as
+progress for --stall. An exit code other than 0 is a failure; the last lines on standard error
+are the reason. A failed mission is retried while attempts remain.
 
-If the command cannot be started (it is missing, not executable, or there are no processes
-left), the mission is handed back without using up an attempt, and the agent waits before it
-takes another: 1 s, then 2 s, up to 30 s. After 8 times in a row it goes offline and exits.
+If the command cannot be started (it is missing, not executable, or the machine has no
+processes left), the agent hands the mission back without using up an attempt, and waits
+before it takes another: 1 s, then 2 s, up to 30 s. After 8 times in a row it goes offline and
+exits.
 
-When the mission is cancelled, its lease is lost or its time is over, the program and
-all that it has started get SIGTERM, and after 5 seconds SIGKILL. They are one process
-group; what is left of it when the program ends, or when the agent is killed, is killed,
-too. A process that has left the group, such as a daemon, is not.
+When the mission is cancelled, its lease is lost or its time is over, the program and its
+process group get SIGTERM, and SIGKILL after 5 seconds. When the program ends, or the agent is
+killed, the rest of its process group is killed, too. A process that has left the group, such
+as a daemon, is not.
 
-The first Ctrl-C, or a closed terminal, lets programs that run finish, for at most --drain;
-the second Ctrl-C stops them at once. Missions that were not finished are handed back.`,
+The first Ctrl-C, or a closed terminal, gives running programs --drain to finish; the second
+Ctrl-C stops them at once. Unfinished missions are handed back.
+
+Run each agent with its own --id: the supervisor cannot tell two agents with the same ID
+apart, and ends each one's leases in turn.`,
 		Example: `  supervisor agent run --type default -- cat
   supervisor agent run --type resize --concurrency 4 --id resizer-1 -- ./resize.sh --quality 80
   supervisor agent run --type build -- sh -c 'jq -r .target | xargs make >&2 && echo done'`,
@@ -119,12 +123,12 @@ the second Ctrl-C stops them at once. Missions that were not finished are handed
 	var f agentFlags
 	flags := cmd.Flags()
 	flags.SetInterspersed(false) // flags after COMMAND belong to the command
-	flags.StringSliceVar(&f.types, "type", nil, "work on missions of this `TYPE`; may be given several times")
-	flags.StringVar(&f.id, "id", "", "the agent's `ID`; default: the program's name and something random")
+	flags.StringSliceVar(&f.types, "type", nil, "work on missions of this `TYPE`; may be repeated")
+	flags.StringVar(&f.id, "id", "", "the agent's `ID`, different for every process; default: the program's name and a random part")
 	flags.StringVar(&f.name, "name", "", "the agent's `NAME`, for people")
 	flags.StringVar(&f.role, "role", "", "the agent's `ROLE`, for people")
 	flags.IntVar(&f.concurrency, "concurrency", 1, "work on `N` missions at once")
-	flags.StringVar(&f.drain, "drain", "30s", "how long programs may go on after the first Ctrl-C, a `DURATION`")
+	flags.StringVar(&f.drain, "drain", "30s", "`DURATION` that running programs have to finish after the first Ctrl-C")
 	ui.CompleteFlag(cmd, "type", remote.MissionTypes(c))
 	ui.CompleteFlag(cmd, "id", ui.CompleteNothing)
 	cmd.RunE = func(cmd *cobra.Command, command []string) error {
@@ -139,7 +143,7 @@ the second Ctrl-C stops them at once. Missions that were not finished are handed
 // check validates the flags and gives the agent an id.
 func (f *agentFlags) check(command []string) error {
 	if len(f.types) == 0 {
-		return ui.Usagef("--type is required: the missions to work on; missions that name none have the type default")
+		return ui.Usagef("--type is required: the type of missions to work on; missions created without a type have the type default")
 	}
 	var err error
 	if f.drainTimeout, err = ui.DurationWithin(f.drain, time.Millisecond, 365*ui.Day); err != nil {
@@ -149,7 +153,7 @@ func (f *agentFlags) check(command []string) error {
 		return ui.Usagef("--concurrency must be between 1 and %d", missions.MaxBatch)
 	}
 	if _, err := exec.LookPath(command[0]); err != nil {
-		return ui.Usagef("the command %s cannot be run: %v", command[0], fileperm.Cause(errors.Unwrap(err)))
+		return ui.Usagef("cannot run the command %s: %v", command[0], fileperm.Cause(errors.Unwrap(err)))
 	}
 	if f.id == "" {
 		f.id = agentID(command[0])
@@ -202,7 +206,7 @@ func runAgent(c *ui.Console, cmd *cobra.Command, o Options, f *agentFlags, comma
 		sending, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), traceFlushTimeout)
 		defer cancel()
 		if err := tracer.Stop(sending); err != nil {
-			c.Err.Printf("Traces that were not sent yet are lost: %v\n", err)
+			c.Err.Printf("Unsent traces are lost: %v\n", err)
 		}
 	}()
 	guard, err := newGuard()
@@ -224,7 +228,7 @@ func runAgent(c *ui.Console, cmd *cobra.Command, o Options, f *agentFlags, comma
 		if deniedIn(ctx) != nil {
 			return
 		}
-		c.Err.Printf("Stopping: programs that run may finish within %s; Ctrl-C again stops them at once.\n", ui.DurationWords(f.drainTimeout))
+		c.Err.Printf("Stopping: running programs have %s to finish. Press Ctrl-C again to stop them at once.\n", ui.DurationWords(f.drainTimeout))
 	})()
 	err = agent.Run(ctx, nc, agent.Config{
 		ID: f.id, Name: f.name, Role: f.role, Types: f.types, Concurrency: f.concurrency, Version: c.Version,
@@ -330,7 +334,7 @@ func (w *worker) handBack(ctx context.Context, t *agent.Task) {
 	ctx, cancel := context.WithTimeout(ctx, remote.ConnectTimeout)
 	defer cancel()
 	if err := w.requests.Release(ctx, api.LeaseRef{MissionID: t.Mission.ID, Lease: t.Mission.Lease}); err != nil {
-		w.console.Err.Printf("Mission %s could not be handed back: %s\n", ui.Clean(t.Mission.ID), ui.Clean(remote.ErrorText(err)))
+		w.console.Err.Printf("Cannot hand back mission %s: %s\n", ui.Clean(t.Mission.ID), ui.Clean(remote.ErrorText(err)))
 	}
 }
 

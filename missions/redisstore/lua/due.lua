@@ -36,7 +36,7 @@ for _, id in ipairs(overdue('l')) do
 			outcome(m, reason, '')
 			attempt_failed(m, reason, back_off(m))
 		else
-			attempt_lost(m, format('the lease of agent %s ended without a heartbeat', m.A))
+			attempt_lost(m, format('the lease of agent %s expired without a heartbeat', m.A))
 		end
 	end)
 end
@@ -59,7 +59,7 @@ if left > 0 then
 end
 
 local function expire(m)
-	local reason = 'its deadline passed before it was done'
+	local reason = 'its deadline passed while it was pending'
 	outcome(m, reason, '')
 	finish(m, 'expire', reason)
 end

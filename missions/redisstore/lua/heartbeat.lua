@@ -45,7 +45,7 @@ local function heard_of(a, at)
 		end
 	end
 	a.q = ARGV[at + 4]
-	sign_of_life(a, ARGV[at + 3] == '1', 'its heartbeats are back')
+	sign_of_life(a, ARGV[at + 3] == '1', 'heartbeats resumed')
 end
 
 local function beat(at)
