@@ -1,4 +1,4 @@
-package supervisor_test
+package natsapi_test
 
 import (
 	"encoding/json"
