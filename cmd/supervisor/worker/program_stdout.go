@@ -67,10 +67,10 @@ func result(output []byte, remark func(string)) (json.RawMessage, error) {
 	}
 	quoted, err := jsontext.AppendQuote(nil, strings.ToValidUTF8(text, "�"))
 	if err != nil {
-		return nil, agent.Permanent(fmt.Errorf("the command's output cannot be written as JSON: %w", err))
+		return nil, agent.Permanent(fmt.Errorf("cannot encode the command's output as JSON: %w", err))
 	}
 	if len(quoted) > missions.MaxDataBytes {
-		return nil, agent.Permanent(fmt.Errorf("the command's output is larger than %d KiB as a JSON string, which is the most that a result may have", missions.MaxDataBytes>>10))
+		return nil, agent.Permanent(fmt.Errorf("the command's output is larger than %d KiB as a JSON string, the maximum size of a result", missions.MaxDataBytes>>10))
 	}
 	return json.RawMessage(quoted), nil
 }
