@@ -208,7 +208,7 @@ func TestPermissionsThatAreTakenAwayWhileItRuns(t *testing.T) {
 		create(t, s, "before")
 		user(t, server, name, strings.Fields(taken)...)
 		_, err := tryCreate(s, "during")
-		wantUnavailable(t, err, "Redis denies permissions")
+		wantUnavailable(t, err, "lacks permissions in Redis")
 		_, err = tryCreate(s, "later")
 		wantUnavailable(t, err, "Redis denies the supervisor a permission; nothing was done")
 		advised := "ACL SETUSER " + name + " "

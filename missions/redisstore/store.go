@@ -82,7 +82,7 @@ var (
 	ErrNewerSchema = errors.New("the data set was written by a newer version")
 	ErrOlderSchema = errors.New("the data set was written by a version before the first release")
 	ErrPartitions  = errors.New("the data set has a different number of partitions")
-	ErrForbidden   = errors.New("Redis denies permissions that the store needs")
+	ErrForbidden   = errors.New("the store lacks permissions in Redis")
 	ErrForeign     = errors.New("a key of the data set belongs to another program")
 )
 
