@@ -38,7 +38,7 @@ type rig struct {
 type rigOptions struct {
 	lease, heartbeat time.Duration
 	outboxLimit      int64
-	maxPayload       int32 // of the broker
+	maxPayload       int32                               // of the broker
 	wrap             func(missions.Store) missions.Store // replaces the store that the service gets
 }
 

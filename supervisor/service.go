@@ -11,6 +11,7 @@
 //     any ([Peers]);
 //   - the watch over agents' connections, if the broker reports them ([Connections]);
 //   - the readers of the event stream, which rest while no client watches;
+//   - the watch over the store's clock, which may be set;
 //   - the candidacy for the leadership of the store.
 //
 // The leader, one at a time, also runs the reaper, which handles what has become due;
@@ -207,6 +208,7 @@ type Service struct {
 	notify   *notifier
 	liveness *liveness // nil without Connections
 	peers    Peers
+	clock    *clockWatch
 
 	live    *live.Events
 	queries *queries
@@ -246,6 +248,7 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Connections != nil {
 		s.liveness = newLiveness(&cfg, s.markLost)
 	}
+	s.clock = newClockWatch(cfg.Store.Now, cfg.Logger)
 	s.live = live.NewEvents(cfg.Stream, cfg.Logger)
 	s.queries = newQueries(cfg.Stream, cfg.ID, cfg.Logger)
 	return s, nil
@@ -260,6 +263,7 @@ func (s *Service) Run(ctx context.Context) {
 	loops.Go(func() { s.dispatch.Run(ctx) })
 	loops.Go(func() { s.live.Run(ctx) })
 	loops.Go(func() { s.queries.run(ctx) })
+	loops.Go(func() { s.clock.run(ctx) })
 	loops.Go(func() { s.leader.Run(ctx, s.lead) })
 	if s.liveness != nil {
 		loops.Go(func() { s.liveness.run(ctx) })

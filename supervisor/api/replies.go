@@ -23,7 +23,8 @@ const (
 type Checks struct {
 	Store       Check       `json:"store"`
 	EventStream StreamCheck `json:"event_stream"`
-	AgentDeaths Check       `json:"agent_deaths"` // its message says if they are noticed only when leases end
+	AgentDeaths Check       `json:"agent_deaths"`   // its message says if they are noticed only when leases end
+	Clock       Check       `json:"clock,omitzero"` // there for some time after the store's clock was set; its message says what that does
 }
 
 // Starting is how the message of a part ends that is healthy, as far as is known, but has
