@@ -66,14 +66,16 @@ func (s *Stream) Extent(ctx context.Context) (Extent, error) {
 	if err != nil {
 		return Extent{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.AckTimeout)
+	limited, cancel := context.WithTimeout(ctx, s.cfg.AckTimeout)
 	defer cancel()
-	stream, err := sess.js.Stream(ctx, s.cfg.StreamName)
+	stream, err := sess.js.Stream(limited, s.cfg.StreamName)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		err = ErrNoStream
 	}
 	if err != nil {
-		sess.reportFailure(err)
+		if ctx.Err() == nil { // otherwise it is the caller who did not wait
+			sess.reportFailure(err)
+		}
 		return Extent{}, fmt.Errorf("reading the stream's last sequence: %w", err)
 	}
 	info := stream.CachedInfo()
@@ -108,10 +110,10 @@ type messageRequest struct {
 
 // stored requests a message on a session.
 func (s *Stream) stored(ctx context.Context, sess *session, which messageRequest) (Stored, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.AckTimeout)
+	limited, cancel := context.WithTimeout(ctx, s.cfg.AckTimeout)
 	defer cancel()
-	found, err := storedMessage(ctx, sess.nc, s.cfg.StreamName, which)
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	found, err := storedMessage(limited, sess.nc, s.cfg.StreamName, which)
+	if err != nil && !errors.Is(err, ErrNotFound) && ctx.Err() == nil {
 		sess.reportFailure(err)
 	}
 	return found, err

@@ -11,6 +11,7 @@
 //     any ([Peers]);
 //   - the watch over agents' connections, if the broker reports them ([Connections]);
 //   - the readers of the event stream, which rest while no client watches;
+//   - the watch over the store's clock, which may be set;
 //   - the candidacy for the leadership of the store.
 //
 // The leader, one at a time, also runs the reaper, which handles what has become due;

@@ -25,7 +25,7 @@ func (s *Service) Health(ctx context.Context, _ api.Empty) (api.Health, error) {
 	health := api.Health{
 		Status: api.HealthOK, Timestamp: missions.At(now), Version: s.cfg.Version,
 		UptimeSeconds: now.Sub(s.started).Seconds(),
-		Checks:        api.Checks{Store: api.Check{Status: api.HealthOK}, EventStream: s.checkStream(), AgentDeaths: s.checkLiveness()},
+		Checks:        api.Checks{Store: api.Check{Status: api.HealthOK}, EventStream: s.checkStream(), AgentDeaths: s.checkLiveness(), Clock: s.clock.check()},
 	}
 	if health.Checks.EventStream.Status != api.HealthOK {
 		health.Status = api.HealthDegraded

@@ -175,6 +175,7 @@ type Service struct {
 	notify   *notifier
 	liveness *liveness // nil without Connections
 	peers    Peers
+	clock    *clockWatch
 
 	live    *live.Events
 	queries *queries
@@ -215,6 +216,7 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Connections != nil {
 		s.liveness = newLiveness(&cfg, s.markLost)
 	}
+	s.clock = newClockWatch(cfg.Store.Now, cfg.Logger)
 	s.live = live.NewEvents(cfg.Stream, cfg.Logger)
 	s.queries = newQueries(cfg.Stream, cfg.ID, cfg.Logger)
 	return s, nil
@@ -230,6 +232,7 @@ func (s *Service) Run(ctx context.Context) {
 	loops.Go(func() { s.live.Run(ctx) })
 	loops.Go(func() { s.queries.run(ctx) })
 	loops.Go(func() { s.writes.run(ctx) })
+	loops.Go(func() { s.clock.run(ctx) })
 	loops.Go(func() { s.leader.Run(ctx, s.lead) })
 	if s.liveness != nil {
 		loops.Go(func() { s.liveness.run(ctx) })

@@ -174,7 +174,7 @@ func TestTheDoctorReadsClocksAndHealth(t *testing.T) {
 	b := newFake(t)
 	behind := float64(time.Now().Add(-time.Hour).Unix())
 	answering(t, b.nc, api.SubjectHealth, fmt.Sprintf(`{"status":"error","timestamp":%f,"version":"0.0.1","checks":{"store":{"status":"error","message":"disk full"},`+
-		`"event_stream":{"status":"degraded","message":"no broker"},"agent_deaths":{"status":"ok","message":"only when leases end"}}}`, behind))
+		`"event_stream":{"status":"degraded","message":"no broker"},"agent_deaths":{"status":"ok","message":"only when leases end"},"clock":{"status":"ok","message":"the store's clock was set 1h0m0s back"}}}`, behind))
 	answering(t, b.nc, api.SubjectAlerts, `{"alerts":[{"rule":"failing","state":"firing"},{"rule":"quiet","state":"ok"}]}`)
 	found, code := diagnosis(t, b.url)
 	equal(t, "exit code", code, 1)
@@ -183,6 +183,7 @@ func TestTheDoctorReadsClocksAndHealth(t *testing.T) {
 	wants(t, found, "event_stream", wrong, "degraded: no broker")
 	wants(t, found, "agent_deaths", doubt, "only when leases end", "--system-creds")
 	wants(t, found, "clock", wrong, "the supervisor's clock is 1h00m behind this machine's", "timedatectl")
+	wants(t, found, "clock_steps", doubt, "set 1h0m0s back", "corrected gradually")
 	wants(t, found, "alerts", doubt, "firing: failing")
 }
 

@@ -23,7 +23,8 @@ const (
 type Checks struct {
 	Store       Check       `json:"store"`
 	EventStream StreamCheck `json:"event_stream"`
-	AgentDeaths Check       `json:"agent_deaths"` // the message says whether deaths are detected only when leases expire
+	AgentDeaths Check       `json:"agent_deaths"`   // the message says whether deaths are detected only when leases expire
+	Clock       Check       `json:"clock,omitzero"` // present for some time after the store's clock was set; the message says what that does
 }
 
 // Starting is how the message of a part ends that is healthy, as far as is known, but has

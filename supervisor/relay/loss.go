@@ -107,8 +107,10 @@ func (r *Relay) lost(ctx context.Context, where place, extent eventstream.Extent
 	if err != nil {
 		return false, err
 	}
-	e, err := charter.Decode(found.Data)
-	return err != nil || e.ID != where.id, nil // the sequence was given again
+	if e, err := charter.Decode(found.Data); err == nil && e.ID == where.id {
+		return false, nil
+	}
+	return true, nil // the sequence was given again
 }
 
 // noteRemoval logs once that the newest events were removed.

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
 	"missioncontrol/missions"
 )
 
@@ -22,7 +20,7 @@ type checkpoint struct {
 // place is where the stream stored an event.
 type place struct {
 	seq uint64
-	id  uuid.UUID
+	id  [16]byte
 }
 
 const (

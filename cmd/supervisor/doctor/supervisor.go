@@ -52,6 +52,9 @@ func (d *doctor) askSupervisor(ctx context.Context) {
 		stream.Message = ui.Plural(stream.Waiting, "event waits", "events wait")
 	}
 	d.judge("event_stream", stream.Check, wrong, "events wait in the store until this is fixed; see the checks of the broker and the stream")
+	if clock := health.Checks.Clock; clock.Message != "" {
+		d.judge("clock_steps", clock, doubt, "let the clock be corrected gradually (chrony, or systemd-timesyncd), and look for missions that failed: supervisor missions list --status FAILED")
+	}
 	deaths := health.Checks.AgentDeaths
 	advice := "give the supervisor credentials for the broker's system account: --system-user or --system-creds"
 	if deaths.Status != api.HealthOK { // it has one
