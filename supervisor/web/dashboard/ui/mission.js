@@ -97,7 +97,7 @@ export function page(root, { id, signal, onChange }) {
       const reply = await api.get(api.missionPath(id) + "/log", { after: read.after, limit: logPage }, { signal });
       const fresh = reply.log.slice(read.known);
       for (const entry of fresh) {
-        const found = changed.exec(entry.message);
+        const found = entry.by === "supervisor" && changed.exec(entry.message);
         if (found && tones[found[2]]) steps.push({ entry, found });
         lines.append(line(entry));
       }
@@ -115,7 +115,7 @@ export function page(root, { id, signal, onChange }) {
     if (atEnd) log.scrollTop = log.scrollHeight;
   }
 
-  const line = (entry) => h("li", { "data-level": entry.level },
+  const line = (entry) => h("li", { "data-level": entry.level, "data-by": entry.by },
     h("time", { title: moment(entry.timestamp) }, clock(entry.timestamp, true)), h("span", { class: "level" }, entry.level),
     h("span", { class: "text" }, entry.message, entry.data !== null && entry.data !== undefined && h("span", { class: "muted" }, " " + JSON.stringify(entry.data))));
 
