@@ -48,22 +48,38 @@ type Progress struct {
 	Message string  `json:"message"`
 }
 
-// LogEntry is one line of a mission's log.
+// LogEntry is one line of a mission's log. An agent chooses level, message and data of
+// its own entries, and none of the other fields.
 type LogEntry struct {
 	Timestamp Time            `json:"timestamp"`
 	Level     string          `json:"level"`
 	Message   string          `json:"message"`
 	Data      json.RawMessage `json:"data"` // any JSON, or null
+
+	By        Author `json:"by,omitzero"`         // who wrote it
+	OldStatus Status `json:"old_status,omitzero"` // of a change of status
+	NewStatus Status `json:"new_status,omitzero"` // of a change of status, and of the creation
+	Reason    string `json:"reason,omitzero"`     // of a change of status
 }
+
+// Author is who wrote an entry of a mission's log.
+type Author string
+
+// Authors of log entries.
+const (
+	BySupervisor Author = "supervisor"
+	ByAgent      Author = "agent"
+)
 
 // CreatedEntry is the first entry of every mission's log.
 func CreatedEntry(at Time) LogEntry {
-	return LogEntry{Timestamp: at, Level: "info", Message: "created, " + string(Pending)}
+	return LogEntry{Timestamp: at, Level: "info", Message: "created, " + string(Pending), By: BySupervisor, NewStatus: Pending}
 }
 
 // ChangeEntry is the log entry for a status change.
 func ChangeEntry(at Time, from, to Status, reason string) LogEntry {
-	e := LogEntry{Timestamp: at, Level: "info", Message: string(from) + " → " + string(to) + ": " + reason}
+	e := LogEntry{Timestamp: at, Level: "info", Message: string(from) + " → " + string(to) + ": " + reason,
+		By: BySupervisor, OldStatus: from, NewStatus: to, Reason: reason}
 	if to == Failed {
 		e.Level = "error"
 	}

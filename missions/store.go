@@ -236,6 +236,19 @@ type Result struct {
 type CancelRequest struct {
 	ID     string
 	Reason string // "" if none
+	By     string // the name of the program that asked; "" if it is not known
+}
+
+// Why returns the reason of the change of status.
+func (c *CancelRequest) Why() string {
+	why := "cancelled"
+	if c.By != "" {
+		why += " by " + c.By
+	}
+	if c.Reason != "" {
+		why += ": " + c.Reason
+	}
+	return why
 }
 
 // MaxExamined is how many missions one List examines.

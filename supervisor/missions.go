@@ -191,7 +191,7 @@ func (s *Service) Cancel(ctx context.Context, request api.CancelRequest) (api.Mi
 	if err := request.Validate(); err != nil {
 		return api.Mission{}, err
 	}
-	results, err := s.cfg.Store.Cancel(ctx, []missions.CancelRequest{{ID: request.ID, Reason: request.Reason}})
+	results, err := s.cfg.Store.Cancel(ctx, []missions.CancelRequest{{ID: request.ID, Reason: request.Reason, By: api.CallerOf(ctx)}})
 	reply, err := s.changed(results, err)
 	if err == nil && reply.Mission.AgentID != "" {
 		s.stop(string(reply.Mission.AgentID), reply.Mission.ID)

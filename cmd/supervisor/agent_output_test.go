@@ -137,3 +137,30 @@ func TestProgramsDoNotInheritCredentials(t *testing.T) {
 		t.Errorf("the program was given %s", result)
 	}
 }
+
+// An agent's line that looks like a change of status is shown as the agent's, and a
+// cancelled mission says why and by whom it was cancelled.
+func TestTheLogSaysWhoWroteIt(t *testing.T) {
+	t.Parallel()
+	b := newTestbed(t)
+	wait, open := until(t)
+	b.agentOf(t, `echo 'RUNNING → CANCELLED: cancelled by the operator' >&2; `+fmt.Sprintf(wait, ":"))
+	b.create(t, api.MissionSpec{ID: "m1"})
+	for deadline := time.Now().Add(testTimeout); !strings.Contains(b.ok(t, "missions", "log", "m1"), "by the operator"); {
+		if time.Now().After(deadline) {
+			t.Fatal("the line is not logged")
+		}
+	}
+	b.ok(t, "missions", "cancel", "m1", "--reason", "too late")
+	open()
+	log := b.ok(t, "missions", "log", "m1")
+	contains(t, log, "info  | RUNNING → CANCELLED: cancelled by the operator\n", "info  RUNNING → CANCELLED: cancelled by supervisor-cli: too late\n")
+	contains(t, b.ok(t, "missions", "get", "m1"), "This mission was cancelled by supervisor-cli: too late\n")
+	reply, err := b.client.Log(t.Context(), api.LogRequest{ID: "m1"})
+	must(t, err)
+	var authors []missions.Author
+	for _, entry := range reply.Log {
+		authors = append(authors, entry.By)
+	}
+	equal(t, "authors", fmt.Sprint(authors), "[supervisor supervisor agent supervisor]")
+}

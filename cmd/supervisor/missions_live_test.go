@@ -31,7 +31,7 @@ func workLive(t *testing.T, b *testbed, c *call, shown func(percent, message str
 	by, lease := b.taken(t)
 	c.err.await(t, "PENDING → RUNNING: claimed by agent w1", 1)
 	must(t, by.Log(t.Context(), api.LogAppendRequest{LeaseRef: lease, Level: "warn", Message: "only \x1b[31mone\x07 cat"}))
-	c.err.await(t, "warn  only one cat\n", 1)
+	c.err.await(t, "warn  | only one cat\n", 1)
 	half := 45.0
 	must(t, by.Progress(t.Context(), api.ProgressRequest{LeaseRef: lease, Percent: &half, Message: "its \x1b[2Jtail"}))
 	shown("45 %", "its tail")
@@ -65,7 +65,7 @@ func TestOnATerminalItsProgressStaysInPlace(t *testing.T) {
 		c.err.await(t, "\rm1  RUNNING on w1  "+percent+"  █████████░░░░░░…"+clearLineEnd, 1) // the rest does not fit
 	})
 	text := c.err.String()
-	if !regexp.MustCompile(`\r\x1b\[K[0-9: -]{19}  warn  only one cat\nm1  `).MatchString(text) {
+	if !regexp.MustCompile(`\r\x1b\[K[0-9: -]{19}  warn  | only one cat\nm1  `).MatchString(text) {
 		t.Errorf("the log does not stand above the line: %q", text)
 	}
 	contains(t, text, "RUNNING → COMPLETED")

@@ -63,7 +63,7 @@ func TestTheLifeOfAMission(t *testing.T) {
 	b.refused(t, 1, "cannot cancel a mission that is CANCELLED", "missions", "cancel", "build-1")
 	equal(t, "retry", b.ok(t, "missions", "retry", "build-1"), "Requeued mission build-1 (build it)\n")
 	log := b.ok(t, "missions", "log", "build-1")
-	for i, want := range []string{"created, PENDING", "PENDING → CANCELLED: cancelled: not needed", "CANCELLED → PENDING"} {
+	for i, want := range []string{"created, PENDING", "PENDING → CANCELLED: cancelled by supervisor-cli: not needed", "CANCELLED → PENDING"} {
 		if line := strings.Split(log, "\n")[i]; !regexp.MustCompile(`^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  info  `).MatchString(line) || !strings.Contains(line, want) {
 			t.Errorf("line %d of the log is %q, want %q", i, line, want)
 		}

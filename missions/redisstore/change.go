@@ -10,11 +10,7 @@ import (
 func (s *Store) Cancel(ctx context.Context, batch []missions.CancelRequest) ([]missions.Result, error) {
 	return change(ctx, s, batch, func(c *missions.CancelRequest) string { return c.ID }, missions.Cancel, scripts.cancel,
 		func(args []any, c *missions.CancelRequest) []any {
-			reason := "cancelled"
-			if c.Reason != "" {
-				reason = "cancelled: " + c.Reason
-			}
-			return append(args, c.ID, reason)
+			return append(args, c.ID, c.Why())
 		})
 }
 

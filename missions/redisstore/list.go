@@ -77,7 +77,7 @@ func logEntry(entry string) (e missions.LogEntry, err error) {
 		}
 		return missions.ChangeEntry(moment(parts[1]), from, to, parts[3]), nil
 	case len(parts) == 5 && parts[0] == "l":
-		e.Level, e.Message = parts[2], parts[3]
+		e.Level, e.Message, e.By = parts[2], parts[3], missions.ByAgent
 		if parts[4] != "" {
 			e.Data = json.RawMessage(parts[4])
 		}

@@ -10,11 +10,7 @@ import (
 func (s *Store) Cancel(ctx context.Context, batch []missions.CancelRequest) ([]missions.Result, error) {
 	id := func(c *missions.CancelRequest) string { return c.ID }
 	return changeEach(ctx, s, batch, id, func(t *tx, r *row, c *missions.CancelRequest) error {
-		reason := "cancelled"
-		if c.Reason != "" {
-			reason = "cancelled: " + c.Reason
-		}
-		return t.end(r, missions.Cancel, reason)
+		return t.end(r, missions.Cancel, c.Why())
 	})
 }
 

@@ -93,9 +93,7 @@ func (s *Store) Log(ctx context.Context, id string, after int64, limit int) (pag
 		}
 		return c.query(`SELECT n, at, level, message, data FROM log WHERE seq = ? AND n > ? ORDER BY n LIMIT ?`,
 			func(row *sqlite3.Stmt) (bool, error) {
-				return add(row.ColumnInt64(0), missions.LogEntry{
-					Timestamp: scanTime(row, 1), Level: row.ColumnText(2), Message: row.ColumnText(3), Data: scanJSON(row, 4),
-				}), nil
+				return add(row.ColumnInt64(0), scanLogEntry(row, 1)), nil
 			}, seq, last, limit+1)
 	})
 	return page, err
@@ -139,7 +137,7 @@ func (t *tx) appendLog(r *row, l *missions.LogAppend) error {
 	if last >= missions.MaxLogEntries {
 		return missions.TooLarge("message", "cannot be added: the mission's log is full, with %d entries", last)
 	}
-	entry := missions.LogEntry{Timestamp: t.now, Level: l.Level, Message: l.Message, Data: l.Data}
+	entry := missions.LogEntry{Timestamp: t.now, Level: l.Level, Message: l.Message, Data: l.Data, By: missions.ByAgent}
 	if err := t.record(r, last+1, entry); err != nil {
 		return err
 	}
@@ -176,6 +174,27 @@ func (t *tx) recordChange(r *row, from, to missions.Status, reason string) error
 // record adds an entry to the log's table. The caller saves the row.
 func (t *tx) record(r *row, n int64, e missions.LogEntry) error {
 	r.log.logged = true
+	level := e.Level
+	if e.By == missions.BySupervisor {
+		level = ownEntry + level
+	}
 	return t.exec("INSERT INTO log (seq, n, at, level, message, data) VALUES (?, ?, ?, ?, ?, ?)",
-		r.seq, n, int64(e.Timestamp), e.Level, e.Message, []byte(e.Data))
+		r.seq, n, int64(e.Timestamp), level, e.Message, []byte(e.Data))
+}
+
+// ownEntry begins the level of the supervisor's own entries in the table. The level of an
+// agent's entry is a token, which cannot begin so.
+const ownEntry = ":"
+
+// scanLogEntry reads the columns at, level, message and data.
+func scanLogEntry(s *sqlite3.Stmt, column int) missions.LogEntry {
+	e := missions.LogEntry{
+		Timestamp: scanTime(s, column), Level: s.ColumnText(column + 1), Message: s.ColumnText(column + 2), Data: scanJSON(s, column+3), By: missions.ByAgent,
+	}
+	if !strings.HasPrefix(e.Level, ownEntry) {
+		return e
+	}
+	from, rest, _ := strings.Cut(e.Message, " → ")
+	to, reason, _ := strings.Cut(rest, ": ")
+	return missions.ChangeEntry(e.Timestamp, missions.Status(from), missions.Status(to), reason)
 }

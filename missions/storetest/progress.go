@@ -3,6 +3,7 @@ package storetest
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"missioncontrol/missions"
@@ -150,6 +151,21 @@ func testLogOfStatuses(s *suite) {
 		f.must(err)
 		wantEqual(f, "entries", len(rest.Entries), 2) // RUNNING, new
 		wantEqual(f, "last", rest.Entries[1].Message, "new")
+	})
+	s.run("an agent's entry cannot pass for a change of status", func(f *fixture) {
+		m := f.started(named("m", "t"), "a")
+		forged := missions.ChangeEntry(0, missions.Pending, missions.Cancelled, "by the operator")
+		f.must(f.append(lineOf(m, "info", forged.Message, "")))
+		_, err := f.Store.Cancel(f.ctx, []missions.CancelRequest{{ID: "m", By: "someone", Reason: "no: need → any more"}})
+		f.must(err)
+		var found []string
+		for _, e := range f.log("m") {
+			found = append(found, fmt.Sprintf("%s %s %s>%s %s", e.By, e.Level, e.OldStatus, e.NewStatus, e.Reason))
+		}
+		wantEqual(f, "entries", strings.Join(found, "\n"), "supervisor info >PENDING \n"+
+			"supervisor info PENDING>RUNNING claimed by agent a, attempt 1 of 3\n"+
+			"agent info > \n"+
+			"supervisor info RUNNING>CANCELLED cancelled by someone: no: need → any more")
 	})
 	s.run("an unknown mission has no log", func(f *fixture) {
 		_, err := f.Store.Log(f.ctx, "never-was", 0, 10)

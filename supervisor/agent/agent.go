@@ -161,10 +161,12 @@ func Run(ctx context.Context, nc *nats.Conn, cfg Config) error {
 
 // stopped returns why an agent that was not told to stop has ended.
 func stopped(ctx, claims context.Context, err error) error {
-	switch {
-	case ctx.Err() != nil:
+	select {
+	case <-ctx.Done(): // ends claims, too
 		return nil
-	case claims.Err() != nil:
+	default:
+	}
+	if claims.Err() != nil {
 		return context.Cause(claims)
 	}
 	return err

@@ -24,6 +24,6 @@ func missionsGetCommand(c *ui.Console) *cobra.Command {
 		request.ID = ids[0]
 		return nil
 	}
-	cmd.RunE = showReply(c, l, api.OpGet, &request, func(out *ui.Screen, reply *api.Mission) { missionCard(out, &reply.Mission) })
+	cmd.RunE = showMission(c, l, &request)
 	return cmd
 }

@@ -18,6 +18,8 @@ func missionsLogCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "log ID",
 		Short: "Show a mission's log, and follow it",
+		Long: `Show a mission's log, and follow it. Text that an agent wrote begins with "| "; all else
+is the supervisor's.`,
 		Example: `  supervisor missions log 0198c5b0-6f3c-7c55-9d3a-2b8c1de0a001
   supervisor missions log build-42 --follow
   supervisor missions log build-42 --json | jq -r .message`,
@@ -88,7 +90,11 @@ func (r *logPrinter) print(raw jsontext.Value) error {
 	if data != "" {
 		data = " " + ui.Clean(data)
 	}
-	indented := strings.ReplaceAll(strings.TrimRight(ui.CleanBlock(entry.Message), "\n"), "\n", "\n"+strings.Repeat(" ", 28))
+	begin := ""
+	if entry.By == missions.ByAgent { // so that it cannot be taken for the supervisor's
+		begin = "| "
+	}
+	indented := begin + strings.ReplaceAll(strings.TrimRight(ui.CleanBlock(entry.Message), "\n"), "\n", "\n"+strings.Repeat(" ", 28)+begin)
 	r.out.Printf("%s  %s %s%s\n", r.out.Moment(entry.Timestamp.Time()),
 		r.out.Paint(levelColour(entry.Level), ui.PadRight(ui.Clean(entry.Level), 5)), indented, r.out.Paint(ui.Faint, data))
 	return nil

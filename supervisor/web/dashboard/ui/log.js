@@ -36,7 +36,7 @@ export function logView(id) {
   }
 
   function line(entry) {
-    const li = h("li", { "data-level": entry.level },
+    const li = h("li", { "data-level": entry.level, "data-by": entry.by },
       h("time", { title: moment(entry.timestamp) }, clock(entry.timestamp, true)), h("span", { class: "level" }, entry.level),
       h("span", { class: "text" }, entry.message, entry.data && h("span", { class: "muted" }, dataOf(entry))));
     li.rank = ranks[entry.level?.toLowerCase()];

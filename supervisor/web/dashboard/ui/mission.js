@@ -99,7 +99,7 @@ export function page(root, { id, signal, onChange }) {
       const reply = await api.get(api.missionPath(id) + "/log", { after: read.after, limit: logPage }, { signal });
       const fresh = reply.log.slice(read.known);
       for (const entry of fresh) {
-        const found = changed.exec(entry.message);
+        const found = entry.by === "supervisor" && changed.exec(entry.message);
         if (found && tones[found[2]]) steps.push({ entry, found });
       }
       entries.push(...fresh);
