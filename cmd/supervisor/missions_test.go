@@ -124,7 +124,7 @@ func TestAMissionThatIsWaitedForIsKnownAtOnce(t *testing.T) {
 	c := b.start(t, "missions", "create", "n", "--id", "m1", "--type", "t", "--wait")
 	c.err.await(t, "Created mission m1; waiting for its end\n", 1)
 	c.interrupt()
-	equal(t, "exit code", c.wait(t), 1)
+	equal(t, "exit code", c.wait(t), 130)
 	equal(t, "stdout", c.out.String(), "")
 	contains(t, c.err.String(), "supervisor: interrupted\n")
 
@@ -150,7 +150,7 @@ func TestACreationWhoseFateIsUnknownNamesTheMission(t *testing.T) {
 	c := b.start(t, "missions", "create", "n", "--id", "m1")
 	<-asked
 	c.interrupt()
-	equal(t, "exit code", c.wait(t), 1)
+	equal(t, "exit code", c.wait(t), 130)
 	equal(t, "stderr", c.err.String(), "supervisor: it is not known whether mission m1 was created: interrupted\n")
 }
 
