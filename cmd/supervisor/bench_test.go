@@ -82,7 +82,7 @@ func TestBenchIsInterrupted(t *testing.T) {
 		}
 	}
 	c.interrupt()
-	equal(t, "exit code", c.wait(t), exitFailure)
+	equal(t, "exit code", c.wait(t), exitInterrupted)
 	if !strings.Contains(c.out.String(), "Done: ") || !strings.Contains(c.err.String(), "interrupted") {
 		t.Errorf("stdout %s\nstderr %s", c.out, c.err)
 	}

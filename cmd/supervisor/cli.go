@@ -4,6 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+	_ "time/tzdata" // the image has no zones
 
 	"github.com/gdamore/tcell/v2"
 	"github.com/spf13/cobra"
@@ -18,6 +23,10 @@ const (
 	exitOK      = 0
 	exitFailure = 1
 	exitUsage   = 2 // the command line makes no sense
+
+	// exitInterrupted is a shell's code for what Ctrl-C ended. Commands that go on until
+	// Ctrl-C end with exitOK.
+	exitInterrupted = 130
 )
 
 // cli is one run of the program: what its commands share, and what some of them need of
@@ -53,6 +62,7 @@ func (c *cli) run(ctx context.Context, args []string) int {
 	root.SetIn(c.In)
 	root.SetOut(c.Out)
 	root.SetErr(c.Err)
+	c.warnOfZone()
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		err = c.Out.Failure()
@@ -63,9 +73,28 @@ func (c *cli) run(ctx context.Context, args []string) int {
 	if text := remote.ErrorText(err); text != "" {
 		c.Err.Printf("supervisor: %s\n", ui.Clean(text))
 	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return exitInterrupted
+	}
 	var usage *ui.UsageError
 	if !c.running || errors.As(err, &usage) {
 		return exitUsage
 	}
 	return exitFailure
+}
+
+// warnOfZone says so when TZ names a zone that cannot be used: Go then takes UTC.
+func (c *cli) warnOfZone() {
+	name, _ := c.LookupEnv("TZ")
+	name = strings.TrimPrefix(name, ":")
+	if name == "" || c.Completing {
+		return
+	}
+	_, err := time.LoadLocation(name)
+	if filepath.IsAbs(name) {
+		_, err = os.Stat(name)
+	}
+	if err != nil {
+		c.Err.Printf("supervisor: TZ=%s is no time zone known here; times are in UTC. Zones are written like Europe/Berlin\n", ui.Clean(name))
+	}
 }

@@ -27,6 +27,8 @@ func TestMistakesInWhatIsTypedAreOneLineAndExitCode2(t *testing.T) {
 	for want, args := range map[string][]string{
 		`there is no command "frobnicate"; see supervisor --help`:                                            {"frobnicate"},
 		`there is no command "statu"; did you mean status?`:                                                  {"statu"},
+		`there is no command "mising"; did you mean missions?`:                                               {"mising"},
+		`unknown flag: --stat; did you mean --status?`:                                                       {"missions", "list", "--stat", "FAILED"},
 		`there is no command "delet"; did you mean delete?`:                                                  {"missions", "delet"},
 		`missions needs a command: cancel, create, delete, get, history, list, log, retry, stats, wait`:      {"missions"},
 		`unknown flag: --bogus; see supervisor status --help`:                                                {"status", "--bogus"},

@@ -114,14 +114,14 @@ func TestADurableGoesOnWhereItStopped(t *testing.T) {
 	b.publish(t, created("m1"), created("m2"), charter.New(charter.HealthChecked{Status: "ok", CheckedAt: noon}, noon))
 	run := func(extra ...string) string {
 		t.Helper()
-		return b.ok(t, append([]string{"events", "--durable", "billing", "--type", "mission.>"}, extra...)...)
+		return b.ok(t, append([]string{"events", "--durable", "billing", "--type", "mission"}, extra...)...)
 	}
 	first := run()
 	contains(t, first, "job m1", "job m2")
 	equal(t, "lines of the first run", strings.Count(first, "\n"), 2)
 	nothing := func() {
 		t.Helper()
-		code, stdout, stderr := b.run(t, "events", "--durable", "billing", "--type", "mission.>")
+		code, stdout, stderr := b.run(t, "events", "--durable", "billing", "--type", "mission")
 		equal(t, "exit code", code, 0)
 		equal(t, "nothing new", stdout, "")
 		equal(t, "stderr", stderr, "No events. All events have been shown; wait for new ones with --follow.\n")
@@ -132,7 +132,7 @@ func TestADurableGoesOnWhereItStopped(t *testing.T) {
 	contains(t, third, `"name":"job m3"`)
 	equal(t, "lines of the third run", strings.Count(third, "\n"), 1)
 
-	c := b.start(t, "events", "--durable", "billing", "--type", "mission.>", "--follow")
+	c := b.start(t, "events", "--durable", "billing", "--type", "mission", "--follow")
 	b.publish(t, created("m4"))
 	c.out.await(t, "job m4", 1)
 	c.interrupt()
@@ -148,7 +148,7 @@ func TestADurableIsNotBentToOtherWishes(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t)
 	b.publish(t, created("m1"))
-	b.ok(t, "events", "--durable", "two", "--type", "mission.>", "--type", "agent.>")
+	b.ok(t, "events", "--durable", "two", "--type", "mission", "--type", "agent.>")
 	b.ok(t, "events", "--durable", "every")
 	js, err := jetstream.New(b.nc)
 	must(t, err)
@@ -157,13 +157,13 @@ func TestADurableIsNotBentToOtherWishes(t *testing.T) {
 
 	other := ", choose another --durable, or remove this one with: nats consumer rm EVENTS "
 	has := "the durable consumer two already exists, for --type 'mission.>' --type 'agent.>'; use the same filters"
-	b.refused(t, 2, has+other+"two", "events", "--durable", "two", "--type", "mission.>")
+	b.refused(t, 2, has+other+"two", "events", "--durable", "two", "--type", "mission")
 	b.refused(t, 2, has+other+"two", "events", "--durable", "two", "--follow")
 	b.refused(t, 2, "the durable consumer every already exists, for events of every type, without --type; use the same filters"+other+"every",
-		"events", "--durable", "every", "--type", "mission.>")
+		"events", "--durable", "every", "--type", "mission")
 	b.refused(t, 2, "--since cannot move the durable consumer two, which exists and continues where it stopped; omit --since"+other+"two",
-		"events", "--durable", "two", "--type", "mission.>", "--type", "agent.>", "--since", "1h")
-	equal(t, "in another order", b.ok(t, "events", "--durable", "two", "--type", "agent.>", "--type", "mission.>", "--json"), "")
+		"events", "--durable", "two", "--type", "mission", "--type", "agent.>", "--since", "1h")
+	equal(t, "in another order", b.ok(t, "events", "--durable", "two", "--type", "agent.>", "--type", "mission", "--json"), "")
 
 	after, err := js.Consumer(t.Context(), eventstream.DefaultStreamName, "two")
 	must(t, err)

@@ -87,7 +87,7 @@ func TestAWaitSaysThatTheSupervisorIsAway(t *testing.T) {
 	c.start(t, "missions", "create", "n", "--id", "m1", "--wait") // nothing answers requests for its log
 	c.err.await(t, "\rno answer from the supervisor; waiting for it", 1)
 	c.interrupt()
-	equal(t, "exit code", c.wait(t), 1)
+	equal(t, "exit code", c.wait(t), 130)
 	if !strings.HasSuffix(c.err.String(), "\r"+clearLineEnd+"supervisor: interrupted\n") {
 		t.Errorf("the end is %q", c.err)
 	}

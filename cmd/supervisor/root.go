@@ -43,7 +43,6 @@ other. They find their broker the way the nats CLI does.`,
 		RunE:             serveCommand.RunE,
 		PersistentPreRun: func(*cobra.Command, []string) { c.running = true },
 	}
-	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(ui.FlagError)
 	root.SetVersionTemplate("supervisor {{.Version}}\n")
 	root.AddGroup(

@@ -50,6 +50,7 @@ func agentsTable(out *ui.Screen, reply *api.Agents, now time.Time) {
 	g := out.Table("Agents", "ID", "Name", "Role", "State", "Busy#", "Types", "CPU#", "Memory#", "Version", "Host", "Last seen#")
 	g.Drop("Version", "Host", "Role", "Memory", "CPU", "Name", "Types", "Last seen", "Busy", "State")
 	g.Cut("Types", 8)
+	g.List("Name")
 	for i := range reply.Agents {
 		a := &reply.Agents[i]
 		name := a.Name

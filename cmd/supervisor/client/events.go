@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,7 +55,7 @@ This command needs the broker, but not the supervisor.`,
 	config.AddConnectionFlags(cmd)
 	var f eventFlags
 	flags := cmd.Flags()
-	flags.StringSliceVar(&f.types, "type", nil, "only events of this `TYPE`, with the wildcards * and >; may be repeated")
+	flags.StringSliceVar(&f.types, "type", nil, "only events of this `TYPE`, with the wildcards * and >, or all that begin with mission, agent or supervisor; may be repeated")
 	flags.StringVar(&f.since, "since", "", "start at this `TIME`: 2h for two hours ago, or 2026-01-31T15:04:05Z (default 1h; with --follow, now)")
 	flags.BoolVarP(&f.follow, "follow", "f", false, "show new events as they arrive, until Ctrl-C")
 	flags.StringVar(&f.durable, "durable", "", "continue where the last run with this `NAME` stopped")
@@ -77,6 +78,7 @@ This command needs the broker, but not the supervisor.`,
 
 // check validates the flags and finds out where to begin.
 func (f *eventFlags) check(c *ui.Console) error {
+	f.types = wholeFamilies(f.types)
 	name := f.durable
 	if name == "" {
 		name = "unused"
@@ -96,6 +98,18 @@ func (f *eventFlags) check(c *ui.Console) error {
 		f.begin = time.Now().Add(-defaultSince)
 	}
 	return nil
+}
+
+// wholeFamilies replaces the first word of event types, such as mission, by all types that
+// begin with it.
+func wholeFamilies(types []string) []string {
+	whole := slices.Clone(types)
+	for i, name := range whole {
+		if slices.ContainsFunc(charter.Catalogue(), func(e charter.Entry) bool { return strings.HasPrefix(e.Type, name+".") }) {
+			whole[i] = name + ".>"
+		}
+	}
+	return whole
 }
 
 // readEvents prints the events stored so far, or follows the stream. It leaves nothing behind

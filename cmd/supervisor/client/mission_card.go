@@ -11,8 +11,9 @@ import (
 	"missioncontrol/missions"
 )
 
-// missionCard shows everything known about one mission.
-func missionCard(out *ui.Screen, m *missions.Mission) {
+// missionCard shows everything known about one mission. waits says what it waits for, if it
+// is PENDING and that is known.
+func missionCard(out *ui.Screen, m *missions.Mission, waits string) {
 	b := out.Card("Mission " + m.ID)
 	b.Line("Name", ui.Clean(m.Name))
 	b.Line("Description", m.Description)
@@ -21,17 +22,18 @@ func missionCard(out *ui.Screen, m *missions.Mission) {
 	b.Line("Tags", strings.Join(m.Tags, ", "))
 	b.Line("Correlation", ui.Clean(m.CorrelationID))
 	if string(m.Data) != "{}" {
-		b.Line("Data", document(m.Data))
+		b.Line("Data", excerpt(document(m.Data), m.ID, "data"))
 	}
 	b.Gap()
 	b.Line("Status", out.Paint(ui.StatusColour(m.Status), string(m.Status)))
+	b.Line("Waits", waits)
 	b.Line("Attempt", fmt.Sprintf("%d of %d", m.Attempt, m.MaxAttempts))
 	b.Line("Agent", string(m.AgentID))
 	if m.Progress != nil {
 		b.Line("Progress", strings.TrimSpace(fmt.Sprintf("%.0f %% %s", m.Progress.Percent, ui.Clean(m.Progress.Message))))
 	}
-	b.Line("Result", document(m.Result))
-	b.Line("Error", string(m.Error))
+	b.Line("Result", excerpt(document(m.Result), m.ID, "result"))
+	b.Line("Error", excerpt(string(m.Error), m.ID, "error"))
 	b.Gap()
 	missionTimes(out, b, m)
 	b.Print()
@@ -51,9 +53,31 @@ func missionTimes(out *ui.Screen, b *ui.Card, m *missions.Mission) {
 	b.Line("Started", out.Moment(m.StartedAt.Time()))
 	b.Line("Lease until", out.Moment(m.LeaseExpiresAt.Time()))
 	b.Line("Finished", out.Moment(m.FinishedAt.Time()))
-	if m.FinishedAt != 0 && m.StartedAt != 0 {
-		b.Line("Took", ui.FormatDuration(m.FinishedAt.Sub(m.StartedAt)))
+	b.Line("Took", took(m))
+}
+
+// How much of a value a card shows.
+const (
+	excerptLines = 20
+	excerptWidth = 1000 // characters of a line
+)
+
+// excerpt returns the beginning of a value that is too long for a card, and how to see the
+// rest.
+func excerpt(text, id, field string) string {
+	lines := strings.Split(text, "\n")
+	cut := len(lines) > excerptLines
+	shown := lines[:min(len(lines), excerptLines)]
+	for i, line := range shown {
+		if short := ui.Shorten(line, excerptWidth); short != line {
+			shown[i], cut = short, true
+		}
 	}
+	if !cut {
+		return text
+	}
+	return fmt.Sprintf("%s\n… %s in all; everything: supervisor missions get %s --json | jq .mission.%s",
+		strings.Join(shown, "\n"), ui.Plural(len(lines), "line", "lines"), ui.Clean(id), field)
 }
 
 // document formats JSON for people: indented if it is too long for one line, and "" if

@@ -24,7 +24,7 @@ func showMission(c *ui.Console, l *look, request *api.IDRequest) func(*cobra.Com
 				out.JSON(raw)
 				return nil
 			}
-			missionCard(out, &reply.Mission)
+			missionCard(out, &reply.Mission, waitsFor(ctx, s, out, &reply.Mission))
 			if reply.Mission.Status == missions.Cancelled {
 				if reason := cancelReason(ctx, s, reply.Mission.ID); reason != "" {
 					out.Printf("This mission was %s\n", ui.Clean(reason))

@@ -172,17 +172,34 @@ func listTable(ctx context.Context, s *remote.Session, out *ui.Screen, f *listFl
 // listGrid returns an empty list. On a narrow terminal it keeps status, attempt and
 // agent.
 func listGrid(out *ui.Screen) *ui.Table {
-	g := out.Table("Missions", "ID", "Name", "Type", "Status", "Priority", "Attempt#", "Agent", "Progress#", "Created")
-	g.Drop("Created", "Progress", "Priority", "Type", "Agent", "Attempt", "Name", "Status")
+	g := out.Table("Missions", "ID", "Name", "Type", "Status", "Priority", "Attempt#", "Agent", "Progress", "Took#", "Created")
+	g.Drop("Created", "Took", "Progress", "Priority", "Type", "Agent", "Attempt", "Name", "Status")
 	g.Cut("Name", 12)
+	g.List("Name")
 	return g
 }
 
 func listRow(g *ui.Table, out *ui.Screen, m *missions.Mission) {
-	progress := ""
-	if m.Progress != nil && m.Status == missions.Running {
-		progress = ui.ProgressPercent(m.Progress.Percent)
-	}
 	g.Row(m.ID, ui.Shorten(ui.Clean(m.Name), 48), m.Type, out.Paint(ui.StatusColour(m.Status), string(m.Status)), m.Priority,
-		ui.Attempts(m), string(m.AgentID), progress, out.Moment(m.CreatedAt.Time()))
+		ui.Attempts(m), string(m.AgentID), outcome(m), took(m), out.Moment(m.CreatedAt.Time()))
+}
+
+// outcome is how far a running mission has come, or why the last attempt failed: the first
+// line of the error.
+func outcome(m *missions.Mission) string {
+	switch {
+	case m.Progress != nil && m.Status == missions.Running:
+		return ui.ProgressPercent(m.Progress.Percent)
+	case m.Error != "" && m.Status != missions.Completed && m.Status != missions.Running:
+		return ui.Shorten(ui.Clean(ui.FirstLine(string(m.Error))), 60)
+	}
+	return ""
+}
+
+// took is how long a mission's last attempt took; "" if it has not ended.
+func took(m *missions.Mission) string {
+	if m.FinishedAt == 0 || m.StartedAt == 0 {
+		return ""
+	}
+	return ui.FormatDuration(m.FinishedAt.Sub(m.StartedAt))
 }

@@ -136,7 +136,7 @@ func printEnded(c *ui.Console, m *missions.Mission, raw jsontext.Value, asJSON, 
 	case asJSON:
 		c.Out.JSONLine(raw)
 	case onlyOne:
-		missionCard(c.Out, m)
+		missionCard(c.Out, m, "")
 	default:
 		c.Out.Printf("%s\n", missionLine(c.Out, m))
 	}

@@ -25,6 +25,18 @@ func DefaultDataDir() string {
 	return "missioncontrol-data"
 }
 
+// HomelessDataDir returns the data directory, absolute, if it is the default and stands
+// below the working directory because there is no home; otherwise "".
+func (s *Settings) HomelessDataDir() string {
+	if s.values["data_dir"].source != sourceDefault || filepath.IsAbs(s.DataDir) {
+		return ""
+	}
+	if dir, err := filepath.Abs(s.DataDir); err == nil {
+		return dir
+	}
+	return s.DataDir
+}
+
 // RefuseHalfRestored refuses a data directory with an interrupted restore.
 func RefuseHalfRestored(dataDir string) error {
 	if _, err := os.Stat(filepath.Join(dataDir, RestoringName)); err == nil {

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -38,8 +39,12 @@ type setting struct {
 	set func(text string) error
 }
 
-func (s *setting) flag() string      { return strings.ReplaceAll(s.key, "_", "-") }
-func (s *setting) serveEnv() string  { return "SUPERVISOR_" + strings.ToUpper(s.key) }
+// serveEnvPrefix begins the names of the variables of serve's settings.
+const serveEnvPrefix = "SUPERVISOR_"
+
+func (s *setting) flag() string     { return strings.ReplaceAll(s.key, "_", "-") }
+func (s *setting) serveEnv() string { return serveEnvPrefix + strings.ToUpper(s.key) }
+
 func (s *setting) clientEnv() string { return s.natsEnv }
 
 // find returns the setting with a key; nil if there is none.
@@ -50,6 +55,31 @@ func find(table []setting, key string) *setting {
 		}
 	}
 	return nil
+}
+
+// UnknownVariables returns the variables of an environment, given as NAME=VALUE, that are
+// named like settings of serve and are none, each with the name that was probably meant, or
+// "". It leaves out those that Kubernetes sets for a service with the name supervisor.
+func UnknownVariables(environment []string) map[string]string {
+	var names []string
+	table := new(Settings).table()
+	for i := range table {
+		names = append(names, strings.TrimPrefix(table[i].serveEnv(), serveEnvPrefix))
+	}
+	unknown := map[string]string{}
+	for _, entry := range environment {
+		name, value, _ := strings.Cut(entry, "=")
+		word, ours := strings.CutPrefix(name, serveEnvPrefix)
+		kubernetes := strings.HasPrefix(word, "PORT") || strings.HasPrefix(word, "SERVICE_")
+		if !ours || value == "" || slices.Contains(names, word) || kubernetes {
+			continue
+		}
+		unknown[name] = ""
+		if near := ui.Nearest(word, names); near != "" {
+			unknown[name] = serveEnvPrefix + near
+		}
+	}
+	return unknown
 }
 
 // addFlags adds the flags of a table's settings.

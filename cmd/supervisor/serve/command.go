@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"log/slog"
+	"os"
 	"runtime"
 
 	"github.com/spf13/cobra"
@@ -68,6 +69,10 @@ func serve(cmd *cobra.Command, c *ui.Console) error {
 		}
 	}
 	config.LogExposed(log, s.Exposed)
+	warnOfVariables(log)
+	if dir := s.HomelessDataDir(); dir != "" {
+		log.Warn("there is no HOME, so that the data goes below the working directory; name another place with --data-dir", "dir", dir)
+	}
 	s.HangupStops = c.Out.Terminal || c.Err.Terminal
 	s.Reload = func() (config.Config, error) {
 		again, err := config.LoadServe(cmd.Flags(), c.LookupEnv, c.Version)
@@ -78,4 +83,15 @@ func serve(cmd *cobra.Command, c *ui.Console) error {
 		tellSystemd(c.LookupEnv, sdReady, log)
 		context.AfterFunc(cmd.Context(), func() { tellSystemd(c.LookupEnv, sdStopping, log) })
 	})
+}
+
+// warnOfVariables warns of variables that look like settings and are none.
+func warnOfVariables(log *slog.Logger) {
+	for name, near := range config.UnknownVariables(os.Environ()) {
+		if near == "" {
+			log.Warn("there is no such setting; the variable is ignored", "variable", name)
+			continue
+		}
+		log.Warn("there is no such setting; the variable is ignored", "variable", name, "did_you_mean", near)
+	}
 }

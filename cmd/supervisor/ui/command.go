@@ -28,6 +28,16 @@ func FlagError(cmd *cobra.Command, err error) error {
 	if errors.As(err, &bad) && bad.GetFlag() != nil {
 		return Usagef("--%s: %q is not %s", bad.GetFlag().Name, bad.GetValue(), wantedOf(bad.GetFlag()))
 	}
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "" {
+		var names []string
+		for _, flags := range []*pflag.FlagSet{cmd.Flags(), cmd.InheritedFlags()} {
+			flags.VisitAll(func(flag *pflag.Flag) { names = append(names, flag.Name) })
+		}
+		if near := Nearest(unknown.GetSpecifiedName(), names); near != "" {
+			return Usagef("unknown flag: --%s; did you mean --%s?", unknown.GetSpecifiedName(), near)
+		}
+	}
 	return Usagef("%v; see %s --help", err, cmd.CommandPath())
 }
 
@@ -87,7 +97,6 @@ func Arguments(least, most int, what string) cobra.PositionalArgs {
 
 // SubcommandOnly makes cmd list its commands if it gets none, or one it does not know.
 func SubcommandOnly(cmd *cobra.Command) {
-	cmd.SuggestionsMinimumDistance = 2
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
 			return UnknownCommand(cmd, args[0])
@@ -105,8 +114,14 @@ func SubcommandOnly(cmd *cobra.Command) {
 
 // UnknownCommand returns the error for a name that is no command of cmd.
 func UnknownCommand(cmd *cobra.Command, name string) error {
-	if near := cmd.SuggestionsFor(name); len(near) > 0 {
-		return Usagef("there is no command %q; did you mean %s?", name, strings.Join(near, " or "))
+	var names []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	if near := Nearest(name, names); near != "" {
+		return Usagef("there is no command %q; did you mean %s?", name, near)
 	}
 	return Usagef("there is no command %q; see %s --help", name, cmd.CommandPath())
 }

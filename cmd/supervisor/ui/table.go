@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -21,6 +22,7 @@ type Table struct {
 	drop  []string // columns that a narrow terminal does without
 	cut   string   // the column that takes the room that the others leave; "" for none
 	least int      // its characters that remain
+	last  string   // see List
 }
 
 // Table begins a table. A column whose name ends in "#" holds numbers.
@@ -48,6 +50,11 @@ func (g *Table) Drop(columns ...string) { g.drop = columns }
 // Cut names the column whose cells are cut to what the others leave, but not below least
 // characters: before that, columns are dropped.
 func (g *Table) Cut(column string, least int) { g.cut, g.least = column, least }
+
+// List makes the table one that programs read: if the output is no terminal, it is lines of
+// columns without a frame. awk finds the columns: cells that are empty are -, and the
+// column with free text, last, is the last one.
+func (g *Table) List(last string) { g.last = last }
 
 // fit makes a table fit a width, as far as it may. A width of 0 means no limit.
 func (g *Table) fit(width int) {
@@ -102,8 +109,12 @@ func (g *Table) remove(i int) {
 	}
 }
 
-// Print draws the table, as wide as the terminal allows.
+// Print draws the table, as wide as the terminal allows; see also List.
 func (g *Table) Print() {
+	if g.last != "" && !g.screen.Terminal {
+		g.printPlain()
+		return
+	}
 	g.fit(g.screen.Width)
 	w := table.NewWriter()
 	style := table.StyleRounded
@@ -125,6 +136,29 @@ func (g *Table) Print() {
 		w.AppendRow(tableRow(row))
 	}
 	g.screen.Printf("%s\n", w.Render())
+}
+
+func (g *Table) printPlain() {
+	last := slices.Index(g.header, g.last)
+	widths := make([]int, len(g.header))
+	lines := append([][]string{g.header}, g.rows...)
+	for _, line := range lines {
+		for i, cell := range line {
+			widths[i] = max(widths[i], ShownWidth(cmp.Or(cell, "-")))
+		}
+	}
+	for _, line := range lines {
+		var text, rest strings.Builder
+		for i, cell := range line {
+			cell = cmp.Or(cell, "-")
+			into := &text
+			if i == last {
+				into = &rest
+			}
+			into.WriteString(cell + strings.Repeat(" ", widths[i]-ShownWidth(cell)+2))
+		}
+		g.screen.Printf("%s\n", strings.TrimRight(text.String()+rest.String(), " "))
+	}
 }
 
 func tableRow(cells []string) table.Row {
