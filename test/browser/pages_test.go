@@ -3,6 +3,8 @@ package browser
 import (
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -70,6 +72,12 @@ func TestPages(t *testing.T) {
 				if over := eval[int](b, "document.documentElement.scrollWidth - innerWidth"); over > 0 {
 					t.Errorf("%s%s is %d px too wide", p.name, suffix, over)
 				}
+				if slides := eval[string](b, `[...document.querySelectorAll("body *")].filter((e) => e.scrollWidth > e.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(e).overflowX) && e.checkVisibility()).map((e) => e.className).join()`); l == narrow && slides != "" {
+					t.Errorf("%s%s: these slide sideways: %s", p.name, suffix, slides)
+				}
+				if l == narrow && !eval[bool](b, `((r) => r.left >= 0 && r.right <= innerWidth)(document.querySelector(".nav a[href='#/alerts']").getBoundingClientRect())`) {
+					t.Errorf("%s%s: Alerts is out of reach", p.name, suffix)
+				}
 				b.audit(p.name + suffix)
 				eval[bool](b, "(scrollTo(0, 0), true)")
 				if p.picture {
@@ -92,5 +100,35 @@ func TestSize(t *testing.T) {
 	t.Logf("first paint after %.0f ms; %d bytes over the network, %d bytes of files", paint, b.received(), plain)
 	if plain == 0 || plain > 300_000 {
 		t.Errorf("%d bytes", plain)
+	}
+}
+
+// The page's parts reserve their space: what arrives late moves little of what is there.
+func TestLayoutShift(t *testing.T) {
+	t.Parallel()
+	s := fleet(t)
+	pages := map[string]string{"overview": "96.5 %", "missions": "Translate chapter 9", "mission/" + s.find("Slow trailer, cut 3"): "the cache is cold",
+		"mission/" + s.find("Bad archive 2"): "unexpected end of archive", "agents": "Slow trailer, cut 1", "events": "agent.online", "alerts": "Raised and resolved", "queries": "nightly-report"}
+	for suffix, l := range map[string]look{"": wide, "-narrow": narrow} {
+		for page, text := range pages {
+			b := openTab(t, s.HTTP, l)
+			b.call("Page.navigate", map[string]any{"url": s.HTTP + "/#/" + page}, nil)
+			b.awaitText(text)
+			b.awaitText("Connected")
+			b.settle()
+			moved := eval[[]string](b, `new Promise((done) => { const moved = []; new PerformanceObserver((l) => { for (const e of l.getEntries()) {
+				moved.push(e.value + " " + e.sources.map((s) => s.node?.className || s.node?.nodeName).join(", ")); } }).observe({type: "layout-shift", buffered: true});
+				requestAnimationFrame(() => setTimeout(() => done(moved))); })`)
+			var shift float64
+			for _, each := range moved {
+				value, _, _ := strings.Cut(each, " ")
+				v, err := strconv.ParseFloat(value, 64)
+				must(t, err)
+				shift += v
+			}
+			if shift >= 0.05 {
+				t.Errorf("%s%s shifts by %.3f: %s", page, suffix, shift, moved)
+			}
+		}
 	}
 }

@@ -39,7 +39,7 @@ type look struct {
 var (
 	wide   = look{width: 1360, height: 860}
 	night  = look{width: 1360, height: 860, dark: true}
-	narrow = look{width: 360, height: 760}
+	narrow = look{width: 390, height: 844}
 )
 
 func openTab(t *testing.T, base string, l look) *tab {

@@ -12,8 +12,9 @@ const order = ["firing", "pending", "ok"];
 export function page(root, { signal }) {
   const list = h("div");
   const past = h("div");
+  let grid; // hidden until it is known how large its parts are
   put(root, head("Alerts", "Rules over the figures, and which of them hold."),
-    h("div", { class: "grid" }, panel("Rules", list, { span: 12, flush: true }), panel("Raised and resolved", past, { span: 12, flush: true, aside: h("span", { class: "muted" }, "In the last day") })));
+    grid = h("div", { class: "grid", hidden: true }, panel("Rules", list, { span: 12, flush: true }), panel("Raised and resolved", past, { span: 12, flush: true, aside: h("span", { class: "muted" }, "In the last day") })));
   put(past, empty("Nothing was raised", "That is how it should be."));
 
   const rules = table("Alert rules", [{ label: "State", class: "narrow-col" }, { label: "Rule", class: "wide" }, { label: "Holds when" }, { label: "Now", class: "right narrow-col" }, { label: "For", class: "right narrow-col" }, { label: "Since", class: "right narrow-col" }]);
@@ -36,7 +37,7 @@ export function page(root, { signal }) {
   }
 
   const events = [];
-  const soon = repeat(10000, read, signal);
+  const soon = repeat(10000, () => read().finally(() => { grid.hidden = false; }), signal);
   watchEvents({ type: "supervisor.alert_raised,supervisor.alert_resolved", since: Math.floor(now() - 86400) }, {
     message: (text) => {
       const event = JSON.parse(text);

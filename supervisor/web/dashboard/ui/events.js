@@ -13,6 +13,8 @@ const kinds = [["mission.>,agent.>,supervisor.alert_raised,supervisor.alert_reso
   ["supervisor.alert_raised,supervisor.alert_resolved", "Alerts"], [">", "Everything"]];
 const backs = [["", "From now on"], ["900", "The last 15 min"], ["3600", "The last hour"], ["86400", "The last day"]];
 const most = 500; // rows that are kept
+const pauseOfPast = 100; // ms without an event in which the past is taken to have arrived
+const longestGathering = 1000; // ms
 const everyFrame = 50; // rows that are added at once; of a flood the newest are shown
 
 export function page(root, { params, signal, onChange, memory }) {
@@ -38,10 +40,12 @@ export function page(root, { params, signal, onChange, memory }) {
 
   // Rows that somebody points at, has chosen with the keyboard or has scrolled to do not
   // move: new ones wait above them.
-  const used = () => list.querySelector(".feed-row") && (list.matches(":hover") || list.contains(document.activeElement) || list.scrollTop > 0);
+  const used = () => list.querySelector(".feed-row") && (holder.matches(":hover") || list.contains(document.activeElement) || list.scrollTop > 0);
   const fresh = button("", () => { list.scrollTop = 0; flush(true); }, "primary small", { hidden: true });
   const freshBar = h("div", { class: "feed-new", "aria-live": "off" }, fresh);
-  for (const name of ["pointerleave", "focusout", "scroll"]) list.addEventListener(name, () => requestAnimationFrame(() => flush()));
+  const holder = h("div", { class: "feed-holder" }, freshBar, list);
+  holder.addEventListener("pointerleave", () => soon());
+  for (const name of ["focusout", "scroll"]) list.addEventListener(name, () => soon());
 
   put(root,
     head("Events", "What the stream stores, as it is stored.", pause),
@@ -49,7 +53,7 @@ export function page(root, { params, signal, onChange, memory }) {
       h("div", { class: "panel" },
         h("div", { class: "toolbar" }, field("Types", types), field("Mission", mission), field("Agent", agent), field("Begin with", back)),
         h("div", { class: "toolbar-status" }, choice, note),
-        h("div", { class: "feed-holder" }, freshBar, list)),
+        holder),
       detail));
   put(detail, empty("No event is chosen", "Choose one to see its envelope."));
   pageKeys({ p: ["Pause, or go on", () => pause.click()] });
@@ -59,9 +63,31 @@ export function page(root, { params, signal, onChange, memory }) {
   function hold(element) {
     held.push(element);
     if (held.length > most) held.shift();
-    if (held.length === 1) requestAnimationFrame(() => flush());
-    else tally();
+    if (!list.querySelector(".feed-row")) gather();
+    else soon();
   }
+
+  // soon flushes before the next picture.
+  let planned = false;
+  function soon(asked = false) {
+    if (planned) return;
+    planned = true;
+    requestAnimationFrame(() => {
+      planned = false;
+      flush(asked);
+    });
+  }
+
+  // gather waits for the end of the past, so that it comes into view at once.
+  let began = 0;
+  let gathering;
+  function gather() {
+    began ||= performance.now();
+    clearTimeout(gathering);
+    if (performance.now() - began < longestGathering) gathering = setTimeout(() => flush(true), pauseOfPast);
+    else flush(true);
+  }
+  signal.addEventListener("abort", () => clearTimeout(gathering));
 
   function flush(asked = false) {
     tally();
@@ -70,9 +96,10 @@ export function page(root, { params, signal, onChange, memory }) {
     if (waits) put(fresh, count(held.length) + " new");
     if (waits || held.length === 0) return;
     list.querySelector(".empty")?.remove();
-    for (const each of held.splice(0, everyFrame)) list.prepend(each);
+    const first = !list.querySelector(".feed-row");
+    for (const each of held.splice(0, first ? most : everyFrame)) list.prepend(each);
     while (list.children.length > most) list.lastChild.remove();
-    if (held.length) requestAnimationFrame(() => flush(asked));
+    if (held.length) soon(asked);
   }
 
   function row(event, source, seq) {
@@ -110,6 +137,7 @@ export function page(root, { params, signal, onChange, memory }) {
     connection?.close();
     held = [];
     seen = 0;
+    began = 0;
     put(list, empty("Nothing yet", "Events appear here as they happen."));
     put(note, "");
     amend({ type: type === kinds[0][0] ? "" : type, mission_id: mission.value.trim(), agent_id: agent.value.trim(), back: back.value === "3600" ? "" : back.value });

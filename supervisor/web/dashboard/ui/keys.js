@@ -18,7 +18,7 @@ const typing = (target) => target instanceof HTMLElement && (target.isContentEdi
 export function help() {
   const row = (keys, what) => [h("dt", null, keys.split(" ").map((key) => [h("kbd", null, key), " "])), h("dd", null, what)];
   dialog({
-    title: "Keyboard", action: "Done", submit: () => {},
+    title: "Keyboard", action: "Done", closes: false,
     body: h("dl", { class: "facts" },
       Object.entries(pages).map(([key, [, name]]) => row("g " + key, "Go to " + name)),
       row("?", "This list"), row("t", "Light, dark, or as the system"), row("j", "Next row"), row("k", "Row before"),

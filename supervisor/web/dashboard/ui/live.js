@@ -15,12 +15,14 @@ const workerAddress = () => {
 const watches = new Map(); // {fields, handlers, last} by number; "" is the status
 let count = 0;
 let port;
+let joined = false; // whether the hub has answered
 
 const send = (message) => port?.postMessage(message);
 const watch = (number, { fields, last }) => send({ act: "watch", watch: number, fields, last });
 
 function take({ watch: number, name, data, id }) {
   if (name === "joined" || name === "unknown") {
+    joined = true;
     if (!document.hidden) show();
     return;
   }
@@ -59,7 +61,7 @@ function start() {
     // The name is of what the windows and the worker say to each other: those of another
     // version have a worker of their own.
     const worker = new SharedWorker(workerAddress(), { type: "module", name: "missioncontrol-1" });
-    worker.onerror = own;
+    worker.onerror = () => { if (!joined) own(); };
     join(worker.port);
   } catch {
     own();

@@ -33,6 +33,7 @@ export function page(root, { id, signal, onChange }) {
       panel("Data", data, { span: 4 }),
       panel("Result", result, { span: 4 }),
       panel("About", about, { span: 4 })));
+  body.hidden = true; // until it is known how large its parts are
   put(root, top, body);
   put(top, head("Mission", id));
 
@@ -122,7 +123,7 @@ export function page(root, { id, signal, onChange }) {
     try {
       mission = (await api.get(api.missionPath(id), {}, { signal })).mission;
       show();
-      await Promise.all([readLog(), explain()]);
+      await Promise.all([readLog(), explain()]).finally(() => { body.hidden = false; });
     } catch (error) {
       if (error.name === "AbortError") return;
       if (error.status === 404 || error.status === 400) {

@@ -108,13 +108,13 @@ export function download(name, text, type = "application/json") {
 }
 
 // dialog shows a modal form; submit may throw, which is shown, and closes it otherwise.
-export function dialog({ title, text, body, action, danger, submit }) {
+export function dialog({ title, text, body, action, danger, submit = () => {}, closes = true }) {
   const failure = h("p", { class: "form-error", role: "alert", hidden: true });
   const go = h("button", { type: "submit", class: "button " + (danger ? "danger" : "primary") }, action);
   const form = h("form", { novalidate: true },
     h("div", { class: "dialog-head" }, h("h2", null, title), text && h("p", null, text)),
     h("div", { class: "dialog-body" }, body, failure),
-    h("div", { class: "dialog-foot" }, button("Close", () => box.close(), "quiet"), go));
+    h("div", { class: "dialog-foot" }, closes && button("Close", () => box.close(), "quiet"), go));
   const box = h("dialog", { "aria-label": title, onclose: () => box.remove() }, form);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
