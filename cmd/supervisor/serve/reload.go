@@ -102,16 +102,16 @@ func (h *instance) reloadOn(ctx context.Context, hangup <-chan os.Signal) {
 
 // fingerprint changes with the files, also with what symbolic links lead to.
 func fingerprint(files []string) string {
-	var print strings.Builder
+	var fingerprint strings.Builder
 	for _, file := range files {
 		info, err := os.Stat(file)
 		if err != nil {
-			fmt.Fprintln(&print, "none")
+			fmt.Fprintln(&fingerprint, "none")
 			continue
 		}
-		fmt.Fprintln(&print, info.ModTime().UnixNano(), info.Size(), info.Mode())
+		fmt.Fprintln(&fingerprint, info.ModTime().UnixNano(), info.Size(), info.Mode())
 	}
-	return print.String()
+	return fingerprint.String()
 }
 
 // reload reads the settings again and takes over what can change while the supervisor
