@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/nats-io/nats.go"
+
+	"missioncontrol/supervisor/api"
 )
 
 func pid(c *child) string { return strconv.Itoa(c.cmd.Process.Pid) }
@@ -69,6 +71,20 @@ func attempts() (table []attempt) {
 		attempt{subject: "supervisor.not.thought.of.yet", silent: true},
 		attempt{subject: "somewhere.else", silent: true},
 	)
+}
+
+// Every request is tried, so that nobody forgets to say who may send a new one.
+func TestEveryRequestIsTried(t *testing.T) {
+	t.Parallel()
+	tried := map[string]bool{}
+	for _, a := range attempts() {
+		tried[a.subject] = true
+	}
+	for _, op := range api.Operations() {
+		if subject := strings.Replace(op.Subject, "*", "w1", 1); subject != "" && !tried[subject] {
+			t.Errorf("the table does not say who may send %s", subject)
+		}
+	}
 }
 
 // subscriptions are subjects that a user may try to subscribe to.
