@@ -23,7 +23,7 @@ type verdict string
 const (
 	fine    verdict = "ok"
 	unknown verdict = "unknown"
-	doubt   verdict = "warning"
+	warned  verdict = "warning"
 	wrong   verdict = "error"
 )
 
@@ -127,7 +127,7 @@ func TestTheDoctorWithoutBrokerOrSupervisor(t *testing.T) {
 
 	found, code = diagnosis(t, newFake(t).url)
 	equal(t, "exit code", code, 1)
-	wants(t, found, "max_payload", doubt, "1.0 MiB", "set max_payload: 8MB")
+	wants(t, found, "max_payload", warned, "1.0 MiB", "set max_payload: 8MB")
 	wants(t, found, "jetstream", wrong, "has no JetStream", "enable it")
 	wants(t, found, "stream", wrong, "has no JetStream")
 	wants(t, found, "supervisor", wrong, "no supervisor answers", "supervisor serve --server nats://127.0.0.1:")
@@ -159,9 +159,9 @@ func TestTheDoctorKnowsTheStreamsSettings(t *testing.T) {
 	wants(t, found, "stream_subjects", wrong, "covers events.mission.> instead of events.>", "nats stream edit EVENTS --subjects 'events.>'")
 	wants(t, found, "stream_storage", wrong, "in memory", "nats stream rm EVENTS")
 	wants(t, found, "stream_retention", wrong, "Interest")
-	wants(t, found, "stream_discard", doubt, "--discard old")
-	wants(t, found, "stream_duplicates", doubt, "for only 1 second; it should for 2 minutes", "--dupe-window 2m0s")
-	wants(t, found, "stream_max_age", doubt, "1 minute")
+	wants(t, found, "stream_discard", warned, "--discard old")
+	wants(t, found, "stream_duplicates", warned, "for only 1 second; it should for 2 minutes", "--dupe-window 2m0s")
+	wants(t, found, "stream_max_age", warned, "1 minute")
 	wants(t, found, "stream_ack", wrong)
 	wants(t, found, "stream_consumers", wrong, "EVENTS may have 1 consumer and has them", "nats consumer rm EVENTS")
 	if f, there := found["stream_settings"]; there {
@@ -178,13 +178,13 @@ func TestTheDoctorReadsClocksAndHealth(t *testing.T) {
 	answering(t, b.nc, api.SubjectAlerts, `{"alerts":[{"rule":"failing","state":"firing"},{"rule":"quiet","state":"ok"}]}`)
 	found, code := diagnosis(t, b.url)
 	equal(t, "exit code", code, 1)
-	wants(t, found, "supervisor", doubt, "version 0.0.1 answers")
+	wants(t, found, "supervisor", warned, "version 0.0.1 answers")
 	wants(t, found, "store", wrong, "error: disk full", "disk of the store's file is not full")
 	wants(t, found, "event_stream", wrong, "degraded: no broker")
-	wants(t, found, "agent_deaths", doubt, "only when leases end", "--system-creds")
+	wants(t, found, "agent_deaths", warned, "only when leases end", "--system-creds")
 	wants(t, found, "clock", wrong, "the supervisor's clock is 1h00m behind this machine's", "timedatectl")
-	wants(t, found, "clock_steps", doubt, "set 1h0m0s back", "corrected gradually")
-	wants(t, found, "alerts", doubt, "firing: failing")
+	wants(t, found, "clock_steps", warned, "set 1h0m0s back", "corrected gradually")
+	wants(t, found, "alerts", warned, "firing: failing")
 }
 
 // A supervisor that has just started is asked again until it is what it will be.

@@ -84,7 +84,7 @@ func TestAGapAmongEvents(t *testing.T) {
 		return true;
 	})()`)
 	b.awaitText("before (t")
-	const rows = `[...document.querySelectorAll(".feed > *")].map((e) => e.querySelector(".gist")?.firstChild.textContent ?? e.textContent).join("; ")`
+	const rows = `[...document.querySelectorAll(".feed > *")].map((e) => e.querySelector(".summary")?.firstChild.textContent ?? e.textContent).join("; ")`
 	if got, want := eval[string](b, rows), "after (t, NORMAL); 7 events were left out here; before (t, NORMAL)"; got != want {
 		t.Errorf("the page shows %q, want %q", got, want)
 	}

@@ -22,7 +22,7 @@ func (d *doctor) askBroker(ctx context.Context) {
 	}
 	d.well("broker", "%s, nats-server %s, responds in %s", nc.ConnectedUrlRedacted(), nc.ConnectedServerVersion(), ui.FormatDuration(rtt))
 	if most := nc.MaxPayload(); most < api.MaxBody {
-		d.add("max_payload", doubt, "messages may have "+ui.ByteSize(most)+": batches are smaller than necessary, and below 1.1 MiB, a mission whose data and result are at their limits does not fit",
+		d.add("max_payload", warned, "messages may have "+ui.ByteSize(most)+": batches are smaller than necessary, and below 1.1 MiB, a mission whose data and result are at their limits does not fit",
 			"set max_payload: 8MB in the broker's configuration")
 	} else {
 		d.well("max_payload", "%s", ui.ByteSize(most))
@@ -56,7 +56,7 @@ func (d *doctor) askJetStream(ctx context.Context) {
 	case err != nil:
 		d.failed("jetstream", err)
 	case account.Limits.MaxStore > 0 && float64(account.Store) > 0.9*float64(account.Limits.MaxStore):
-		d.add("jetstream", doubt, ui.ByteSize(int64(account.Store))+" of "+ui.ByteSize(account.Limits.MaxStore)+" are in use",
+		d.add("jetstream", warned, ui.ByteSize(int64(account.Store))+" of "+ui.ByteSize(account.Limits.MaxStore)+" are in use",
 			"raise the account's limit, or keep events for a shorter time: nats stream edit EVENTS --max-age 3d")
 	case account.Limits.MaxConsumers > 0 && account.Consumers >= account.Limits.MaxConsumers:
 		d.add("jetstream", wrong, fmt.Sprintf("the account may have %s and has them: live pages, queries and new consumers are refused", ui.Plural(account.Limits.MaxConsumers, "consumer", "consumers")),

@@ -68,7 +68,7 @@ type verdict string
 const (
 	fine    verdict = "ok"
 	unknown verdict = "unknown"
-	doubt   verdict = "warning"
+	warned  verdict = "warning"
 	wrong   verdict = "error"
 )
 
@@ -171,7 +171,7 @@ type doctorReport struct {
 
 // worst returns the worst verdict of all findings.
 func (d *doctor) worst() verdict {
-	order := []verdict{fine, unknown, doubt, wrong}
+	order := []verdict{fine, unknown, warned, wrong}
 	worst := fine
 	for _, f := range d.findings {
 		if slices.Index(order, f.Status) > slices.Index(order, worst) {
@@ -199,7 +199,7 @@ func (d *doctor) report(asJSON bool) error {
 }
 
 // marks are the signs and colours of the verdicts.
-var marks = map[verdict]struct{ sign, colour string }{fine: {"✔", ui.Green}, unknown: {"?", ui.Faint}, doubt: {"!", ui.Yellow}, wrong: {"✘", ui.Red}}
+var marks = map[verdict]struct{ sign, colour string }{fine: {"✔", ui.Green}, unknown: {"?", ui.Faint}, warned: {"!", ui.Yellow}, wrong: {"✘", ui.Red}}
 
 func (d *doctor) print(out *ui.Screen) {
 	tally, width := map[verdict]int{}, 0
@@ -214,5 +214,5 @@ func (d *doctor) print(out *ui.Screen) {
 			out.Printf("  %s  → %s\n", ui.PadRight("", width), ui.Clean(f.Advice))
 		}
 	}
-	out.Printf("\n%s, %s, %d unknown, %d fine.\n", ui.Plural(tally[wrong], "error", "errors"), ui.Plural(tally[doubt], "warning", "warnings"), tally[unknown], tally[fine])
+	out.Printf("\n%s, %s, %d unknown, %d fine.\n", ui.Plural(tally[wrong], "error", "errors"), ui.Plural(tally[warned], "warning", "warnings"), tally[unknown], tally[fine])
 }

@@ -84,7 +84,7 @@ func (d *doctor) askPermissions(ctx context.Context) {
 	}
 	steer := d.tryAll(ctx, steering)
 	if unclear := slices.Concat(look.unclear, steer.unclear); len(unclear) > 0 {
-		d.add("permissions", doubt, "no reply and no denial: "+strings.Join(unclear, ", "), "try again; the supervisor may be busy")
+		d.add("permissions", warned, "no reply and no denial: "+strings.Join(unclear, ", "), "try again; the supervisor may be busy")
 	}
 	lacks := look.denied
 	if d.role == roles.Operator {
@@ -117,7 +117,7 @@ func (d *doctor) askAgentPermissions(ctx context.Context) {
 	case len(found.denied) > 0:
 		d.missing(found.denied, "supervisor auth add agent "+d.agent)
 	case len(found.unclear) > 0:
-		d.add("permissions", doubt, "no reply and no denial: "+strings.Join(found.unclear, ", "), "try again; the supervisor may be busy")
+		d.add("permissions", warned, "no reply and no denial: "+strings.Join(found.unclear, ", "), "try again; the supervisor may be busy")
 	default:
 		d.well("permissions", "everything that the agent %s needs", d.agent)
 	}

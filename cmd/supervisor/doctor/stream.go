@@ -57,14 +57,14 @@ func (d *doctor) streamSettings(have *jetstream.StreamConfig) {
 			"nats stream edit "+name+" --retention limits, or delete the stream, and a supervisor creates it again")
 	}
 	if have.Discard != jetstream.DiscardOld {
-		d.add("stream_discard", doubt, name+" refuses new events when it is full; events then wait in the store, and in the end new missions are refused",
+		d.add("stream_discard", warned, name+" refuses new events when it is full; events then wait in the store, and in the end new missions are refused",
 			"nats stream edit "+name+" --discard old")
 	}
 	if have.NoAck {
 		d.add("stream_ack", wrong, name+" acknowledges nothing, so it is never certain that an event is stored", "nats stream edit "+name+" --ack")
 	}
 	if have.Duplicates < want.DuplicateWindow {
-		d.add("stream_duplicates", doubt, fmt.Sprintf("%s recognizes duplicates for only %s; it should for %s", name, ui.DurationWords(have.Duplicates), ui.DurationWords(want.DuplicateWindow)),
+		d.add("stream_duplicates", warned, fmt.Sprintf("%s recognizes duplicates for only %s; it should for %s", name, ui.DurationWords(have.Duplicates), ui.DurationWords(want.DuplicateWindow)),
 			"nats stream edit "+name+" --dupe-window "+want.DuplicateWindow.String())
 	}
 	if have.PersistMode == jetstream.AsyncPersistMode {
@@ -72,7 +72,7 @@ func (d *doctor) streamSettings(have *jetstream.StreamConfig) {
 			"nats stream edit "+name+" --persist-mode default")
 	}
 	if have.MaxAge > 0 && have.MaxAge < time.Hour {
-		d.add("stream_max_age", doubt, name+" keeps events for "+ui.DurationWords(have.MaxAge)+" only; a consumer that stays away longer misses events",
+		d.add("stream_max_age", warned, name+" keeps events for "+ui.DurationWords(have.MaxAge)+" only; a consumer that stays away longer misses events",
 			"nats stream edit "+name+" --max-age 7d")
 	}
 	if len(d.findings) == before {
@@ -92,7 +92,7 @@ func (d *doctor) streamCopies(info *jetstream.StreamInfo) {
 		return
 	}
 	if info.Config.Replicas < 3 {
-		d.add("stream_copies", doubt, fmt.Sprintf("%s on a cluster: events wait while a broker that has a copy is unavailable", ui.Plural(info.Config.Replicas, "copy", "copies")),
+		d.add("stream_copies", warned, fmt.Sprintf("%s on a cluster: events wait while a broker that has a copy is unavailable", ui.Plural(info.Config.Replicas, "copy", "copies")),
 			"nats stream edit "+name+" --replicas 3")
 		return
 	}

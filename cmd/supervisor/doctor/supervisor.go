@@ -42,7 +42,7 @@ func (d *doctor) askSupervisor(ctx context.Context) {
 		return
 	}
 	if health.Version != d.console.Version {
-		d.add("supervisor", doubt, fmt.Sprintf("version %s answers, and this is %s", health.Version, d.console.Version), "use the same version on both sides")
+		d.add("supervisor", warned, fmt.Sprintf("version %s answers, and this is %s", health.Version, d.console.Version), "use the same version on both sides")
 	} else {
 		d.well("supervisor", "version %s, up for %s", health.Version, ui.FormatDuration(time.Duration(health.UptimeSeconds*float64(time.Second))))
 	}
@@ -53,14 +53,14 @@ func (d *doctor) askSupervisor(ctx context.Context) {
 	}
 	d.judge("event_stream", stream.Check, wrong, "events wait in the store until this is fixed; see the checks of the broker and the stream")
 	if clock := health.Checks.Clock; clock.Message != "" {
-		d.judge("clock_steps", clock, doubt, "let the clock be corrected gradually (chrony, or systemd-timesyncd), and look for missions that failed: supervisor missions list --status FAILED")
+		d.judge("clock_steps", clock, warned, "let the clock be corrected gradually (chrony, or systemd-timesyncd), and look for missions that failed: supervisor missions list --status FAILED")
 	}
 	deaths := health.Checks.AgentDeaths
 	advice := "give the supervisor credentials for the broker's system account: --system-user or --system-creds"
 	if deaths.Status != api.HealthOK { // it has one
 		advice = "check that the broker runs and accepts the supervisor's credentials for its system account"
 	}
-	d.judge("agent_deaths", deaths, doubt, advice)
+	d.judge("agent_deaths", deaths, warned, advice)
 }
 
 // A supervisor that has just started is given startTime until it is judged.
@@ -96,7 +96,7 @@ func starting(health api.Health) bool {
 // counts only if bad is doubt.
 func (d *doctor) judge(name string, c api.Check, bad verdict, advice string) {
 	switch {
-	case c.Status != api.HealthOK || c.Message != "" && bad == doubt:
+	case c.Status != api.HealthOK || c.Message != "" && bad == warned:
 		d.add(name, bad, remote.CheckText(c), advice)
 	default:
 		d.well(name, "%s", remote.CheckText(c))
@@ -177,7 +177,7 @@ func (d *doctor) askAlerts(ctx context.Context) {
 		}
 	}
 	if len(firing) > 0 {
-		d.add("alerts", doubt, "firing: "+strings.Join(firing, ", "), "supervisor alerts")
+		d.add("alerts", warned, "firing: "+strings.Join(firing, ", "), "supervisor alerts")
 		return
 	}
 	d.well("alerts", "none of %s is firing", ui.Plural(len(alerts), "rule", "rules"))

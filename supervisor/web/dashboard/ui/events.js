@@ -6,7 +6,7 @@ import { amend, to } from "./router.js";
 import { clock, count, moment, now } from "./format.js";
 import { button, empty, facts, field, head, segments } from "./parts.js";
 import { code } from "./code.js";
-import { gist, tone } from "./gist.js";
+import { summary, tone } from "./summary.js";
 import { pageKeys } from "./keys.js";
 
 const kinds = [["mission.>,agent.>,supervisor.alert_raised,supervisor.alert_resolved", "Changes"], ["mission.>", "Missions"], ["agent.>", "Agents"],
@@ -104,7 +104,7 @@ export function page(root, { params, signal, onChange, memory }) {
 
   function row(event, source, seq) {
     const element = h("button", { type: "button", class: "feed-row", "data-row": true, "data-tone": tone(event), "aria-pressed": "false" },
-      h("time", null, clock(event.timestamp, true)), h("span", { class: "type" }, event.type), h("span", { class: "gist" }, gist(event, source), about(event) && h("span", { class: "about" }, about(event))));
+      h("time", null, clock(event.timestamp, true)), h("span", { class: "type" }, event.type), h("span", { class: "summary" }, summary(event, source), about(event) && h("span", { class: "about" }, about(event))));
     const chooseIt = () => {
       memory.chosen = seq;
       for (const each of list.querySelectorAll('[aria-pressed="true"]')) each.setAttribute("aria-pressed", "false");

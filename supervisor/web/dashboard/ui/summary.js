@@ -20,9 +20,9 @@ const gists = {
   "supervisor.agents_listed": (p) => p.agent_count + " agents",
 };
 
-// gist is of an event and its source: of a type that is not known here its payload is shown
+// summary says what an event is about, given also its source; of a type that is not known here its payload is shown
 // as it is.
-export function gist(event, source) {
+export function summary(event, source) {
   try {
     return gists[event.type]?.(event.payload) ?? payload(source);
   } catch {
