@@ -6,7 +6,7 @@ import { parse } from "./json.js";
 const alert = (p) => p.rule + ": " + p.metric + " is " + figure(p.value) + ", the threshold " + figure(p.threshold);
 const agent = (p) => [p.agent_id, p.reason].filter(Boolean).join(": ");
 
-const gists = {
+const summaries = {
   "mission.created": (p) => p.name + " (" + p.type + ", " + p.priority + ")",
   "mission.status_changed": (p) => p.old_status + " → " + p.new_status + (p.reason ? ": " + p.reason : ""),
   "mission.log_appended": (p) => "[" + p.log_level + "] " + p.message,
@@ -20,11 +20,11 @@ const gists = {
   "supervisor.agents_listed": (p) => p.agent_count + " agents",
 };
 
-// summary says what an event is about, given also its source; of a type that is not known here its payload is shown
-// as it is.
+// summary says what an event is about. Of a type that is not known here, it returns the payload
+// as it is in the event's source.
 export function summary(event, source) {
   try {
-    return gists[event.type]?.(event.payload) ?? payload(source);
+    return summaries[event.type]?.(event.payload) ?? payload(source);
   } catch {
     return payload(source);
   }
