@@ -177,7 +177,7 @@ func TestDirLocked(t *testing.T) {
 	if !errors.Is(err, embedded.ErrDirLocked) {
 		t.Fatalf("error = %v, want ErrDirLocked", err)
 	}
-	want := fmt.Sprintf("another supervisor (pid %d) holds %s; stop it, or choose another directory with --data-dir", os.Getpid(), dir)
+	want := fmt.Sprintf("another supervisor (pid %d) uses %s; stop it, or choose another directory with --data-dir", os.Getpid(), dir)
 	if err.Error() != want {
 		t.Errorf("error = %q\nwant    %q", err, want)
 	}
