@@ -90,12 +90,12 @@ func TestATakenPortIsSaidInOneLine(t *testing.T) {
 	p := start(t, t.TempDir())
 	taken := strings.TrimPrefix(p.Broker, "nats://")
 	_, stderr, code := run(t, []string{"SUPERVISOR_HTTP=off"}, binary, "serve", "--data-dir", t.TempDir(), "--listen", taken)
-	if code != 1 || !strings.Contains(stderr, "taken") || !strings.Contains(stderr, "--listen") || strings.Count(strings.TrimSpace(stderr), "\n") != 0 {
+	if code != 1 || !strings.Contains(stderr, "another process uses") || !strings.Contains(stderr, "--listen") || strings.Count(strings.TrimSpace(stderr), "\n") != 0 {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
 	taken = strings.TrimPrefix(p.HTTP, "http://")
 	_, stderr, code = run(t, []string{"SUPERVISOR_LISTEN=127.0.0.1:0"}, binary, "serve", "--data-dir", t.TempDir(), "--http", taken)
-	if code != 1 || !strings.Contains(stderr, "taken") || !strings.Contains(stderr, "--http") {
+	if code != 1 || !strings.Contains(stderr, "another process uses") || !strings.Contains(stderr, "--http") {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
 }
