@@ -53,7 +53,8 @@ type Watcher interface {
 	Event(eventstream.Stored) error
 	// Gap is called before the first event if some events were left out.
 	Gap(api.Gap) error
-	// State is called at the start and whenever the state changes. While the stream is
+	// State is called at the start and whenever the state changes. Every event that is
+	// stored after the first call with a connected stream arrives. While the stream is
 	// degraded, or the broker refuses what events are read with, no events arrive. Events
 	// that it has stored follow later.
 	State(api.StreamState) error
@@ -180,6 +181,15 @@ func (w *eventWatch) sendState() error {
 	}
 	if now == w.sentState {
 		return nil
+	}
+	if now.State == string(eventstream.Connected) && !w.placed {
+		position, known := w.hub.at()
+		if !known {
+			return nil // until the hub has moved: an event stored now would be missed
+		}
+		if err := w.place(position); err != nil {
+			return err
+		}
 	}
 	w.sentState = now
 	return w.to.State(now)

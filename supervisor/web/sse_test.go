@@ -234,7 +234,7 @@ func TestEventsAreFiltered(t *testing.T) {
 func TestEventsOutliveTheBroker(t *testing.T) {
 	t.Parallel()
 	s := newLiveServer(t)
-	source := openSource(t, s.url+"/api/events?type=mission.created&since=1")
+	source := openSource(t, s.url+"/api/events?type=mission.created")
 	live := openSource(t, s.url+"/api/supervisor/live")
 	source.next("connected")
 	live.next("status")
