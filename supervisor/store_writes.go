@@ -121,9 +121,10 @@ const (
 // outageNotice is what the webhook is sent about one outage, directly: the store, which
 // keeps the notices of other alerts, cannot be written. Every supervisor sends its own.
 type outageNotice struct {
-	since time.Time
-	event charter.Event // alert_raised
-	sent  bool
+	since  time.Time
+	event  charter.Event // alert_raised
+	sent   bool
+	failed bool // whether it was logged that the receiver did not accept it
 }
 
 // newOutageNotice returns nil without a webhook. A nil notice sends nothing.
@@ -139,7 +140,7 @@ func newOutageNotice(webhook *alerts.Webhook, since time.Time) *outageNotice {
 // raised sends the beginning, unless the receiver has accepted it already.
 func (n *outageNotice) raised(ctx context.Context, w *storeWrites) {
 	if n != nil && !n.sent {
-		n.sent = w.send(ctx, &n.event)
+		n.sent = n.send(ctx, w, &n.event)
 	}
 }
 
@@ -152,17 +153,19 @@ func (n *outageNotice) resolved(ctx context.Context, w *storeWrites) {
 	end := charter.New(charter.AlertResolved{
 		Rule: ruleStoreWrites, Metric: metricStoreWrites, Value: 0, Threshold: 1, Since: n.since, ResolvedAt: now,
 	}, now)
-	w.send(ctx, &end)
+	n.send(ctx, w, &end)
 }
 
-// send makes one attempt, and reports whether the receiver accepted the event.
-func (w *storeWrites) send(ctx context.Context, event *charter.Event) bool {
+// send makes one attempt, and reports whether the receiver accepted the event. Of several
+// failures it logs the first.
+func (n *outageNotice) send(ctx context.Context, w *storeWrites, event *charter.Event) bool {
 	body, err := charter.Encode(event)
 	if err == nil {
 		err = w.webhook.Send(ctx, event.ID.String(), time.Now(), body)
 	}
-	if err != nil && ctx.Err() == nil {
-		w.log.Warn("the alert webhook could not be told about the store", "error", err)
+	if err != nil && ctx.Err() == nil && !n.failed {
+		n.failed = true
+		w.log.Warn("the alert webhook did not accept the alert about the store; trying again while the store cannot be written", "error", err)
 	}
 	return err == nil
 }

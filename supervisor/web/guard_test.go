@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/roles"
 	"missioncontrol/supervisor/web"
 	"missioncontrol/test/tlstest"
@@ -114,4 +116,32 @@ func TestHTTPOverTLS(t *testing.T) {
 			t.Errorf("%s: plain HTTP was answered with %d", name, status)
 		}
 	}
+}
+
+// An event stream ends when its token is removed, and is not begun anew. Tokens that stay
+// the same end nothing.
+func TestARemovedTokenSeesNothingMore(t *testing.T) {
+	t.Parallel()
+	service, _ := newService(t)
+	listener, err := web.Listen("127.0.0.1:0")
+	must(t, err)
+	server := web.Serve(listener, service, web.Guard{Tokens: tokens()}, quiet)
+	t.Cleanup(func() { must(t, server.Stop(context.Background())) })
+	url := "http://" + server.Addr() + "/api/supervisor/live"
+	viewer := []string{"Authorization", "Bearer token-of-viewer"}
+	source := openSource(t, url, viewer...)
+	source.next("status")
+
+	server.SetTokens(tokens())
+	_, err = service.Create(t.Context(), api.CreateRequest{MissionSpec: api.MissionSpec{Name: "a"}})
+	must(t, err)
+	source.next("status")
+
+	server.SetTokens(tokens()[1:])
+	for range source.events { // until the connection ends
+	}
+	if status, body, _ := call(t, http.MethodGet, url, "", viewer...); status != http.StatusUnauthorized {
+		t.Errorf("after the token was removed: %d %s", status, body)
+	}
+	openSource(t, url, "Authorization", "Bearer token-of-operator").next("status")
 }

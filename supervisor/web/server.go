@@ -108,8 +108,9 @@ func Off() *Server { return &Server{} }
 func (s *Server) Addr() string { return s.addr }
 
 // SetTokens replaces the tokens. Without tokens at the start, or without any now, it does
-// nothing: whether clients need a token is decided at the start. Requests under way and
-// event streams go on. It may be called concurrently.
+// nothing: whether clients need a token is decided at the start. Requests in progress
+// are finished; event streams end, and clients whose token is still known connect again.
+// It may be called concurrently.
 func (s *Server) SetTokens(tokens Tokens) {
 	if s.tokens != nil && s.tokens.get() != nil && len(tokens) > 0 {
 		s.tokens.set(tokens)

@@ -52,8 +52,9 @@ func eventsRequest(r *http.Request) (api.EventsRequest, error) {
 	return api.Decode[api.EventsRequest](body)
 }
 
-// push sends server-sent events until the browser disconnects, the server stops, or the
-// browser is too slow.
+// push sends server-sent events until the browser disconnects, the server stops, the
+// tokens change, or the browser is too slow. A browser whose token is still known connects
+// again, and continues where it was.
 func (d frontEnd) push(w http.ResponseWriter, r *http.Request, run func(context.Context, *sender) error) {
 	if r.Method == http.MethodHead {
 		return
@@ -61,6 +62,12 @@ func (d frontEnd) push(w http.ResponseWriter, r *http.Request, run func(context.
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(leaving(r), cancel)()
+	valid, allowed := d.tokens.still(r)
+	if !allowed {
+		d.unknown(w, r)
+		return
+	}
+	defer context.AfterFunc(valid, cancel)()
 	s := &sender{w: w, out: http.NewResponseController(w)}
 	// The server's limit on the duration of a reply does not apply here.
 	if err := errors.Join(s.out.SetReadDeadline(time.Time{}), s.out.SetWriteDeadline(time.Now().Add(sendTimeout))); err != nil && !errors.Is(err, http.ErrNotSupported) {

@@ -1,11 +1,13 @@
 package web
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -27,16 +29,44 @@ type Token struct {
 type Tokens []Token
 
 // liveTokens are the tokens at present.
-type liveTokens struct{ tokens atomic.Pointer[Tokens] }
+type liveTokens struct{ current atomic.Pointer[tokenSet] }
 
-func (l *liveTokens) set(tokens Tokens) { l.tokens.Store(&tokens) }
+// tokenSet is a set of tokens, and a context that ends when another set replaces it.
+type tokenSet struct {
+	tokens Tokens
+	valid  context.Context
+	end    context.CancelFunc
+}
+
+// set replaces the tokens, unless they are the same.
+func (l *liveTokens) set(tokens Tokens) {
+	old := l.current.Load()
+	if old != nil && slices.Equal(old.tokens, tokens) {
+		return
+	}
+	valid, end := context.WithCancel(context.Background())
+	l.current.Store(&tokenSet{tokens, valid, end})
+	if old != nil {
+		old.end()
+	}
+}
 
 // get returns the tokens; nil allows everything to all clients.
 func (l *liveTokens) get() Tokens {
-	if tokens := l.tokens.Load(); tokens != nil {
-		return *tokens
+	if set := l.current.Load(); set != nil {
+		return set.tokens
 	}
 	return nil
+}
+
+// still returns a context that ends when the tokens change, and whether a request, which
+// may have waited since it was authorized, still has a token.
+func (l *liveTokens) still(r *http.Request) (valid context.Context, allowed bool) {
+	set := l.current.Load()
+	if set == nil {
+		return context.Background(), true
+	}
+	return set.valid, set.tokens == nil || set.tokens.shown(r) != nil
 }
 
 // find returns the token with this text, or nil. Its duration depends on the number of

@@ -85,33 +85,35 @@ func (h *instance) reloadOn(ctx context.Context, hangup <-chan os.Signal) {
 	}
 	seen := fingerprint(h.cfg.AccessFiles)
 	for {
+		asked := false
 		select {
 		case <-hangup:
-			h.reload()
+			asked = true
 		case <-look:
-			if fingerprint(h.cfg.AccessFiles) == seen {
-				continue
-			}
-			h.reload()
 		case <-ctx.Done():
 			return
 		}
-		seen = fingerprint(h.cfg.AccessFiles)
+		// Before the files are read: what changes after that is seen the next time.
+		now := fingerprint(h.cfg.AccessFiles)
+		if asked || now != seen {
+			h.reload()
+		}
+		seen = now
 	}
 }
 
 // fingerprint changes with the files, also with what symbolic links lead to.
 func fingerprint(files []string) string {
-	var fingerprint strings.Builder
+	var sum strings.Builder
 	for _, file := range files {
 		info, err := os.Stat(file)
 		if err != nil {
-			fmt.Fprintln(&fingerprint, "none")
+			fmt.Fprintln(&sum, "none")
 			continue
 		}
-		fmt.Fprintln(&fingerprint, info.ModTime().UnixNano(), info.Size(), info.Mode())
+		fmt.Fprintln(&sum, info.ModTime().UnixNano(), info.Size(), info.Mode())
 	}
-	return fingerprint.String()
+	return sum.String()
 }
 
 // reload reads the settings again and takes over what can change while the supervisor
