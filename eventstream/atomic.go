@@ -47,8 +47,8 @@ func nothingStored(err error) bool {
 }
 
 // commit stores as many of the first events as fit into one batch, all or none. The
-// broker acknowledges the last one, which is the newest. After an error it is unknown whether they were stored,
-// unless nothingStored(err).
+// broker acknowledges the last one, which is the newest. After an error it is unknown
+// whether they were stored, unless nothingStored(err).
 func (s *Stream) commit(ctx context.Context, sess *session, events []charter.Event) (BatchAck, error) {
 	if err := sess.durable.acquire(ctx); err != nil {
 		return BatchAck{}, err

@@ -15,7 +15,7 @@ const (
 	clockInterval = 5 * time.Second
 	clockTimeout  = time.Second // for an answer of the store
 
-	// clockStep is the smallest step that is told. Clocks that are only corrected gradually
+	// clockStep is the smallest step that is reported. Clocks that are only corrected gradually
 	// never get so far within an interval.
 	clockStep = time.Second
 
@@ -24,7 +24,7 @@ const (
 	clockGap = 5 * time.Minute
 
 	// clockTold is how long health tells of a step, at least.
-	clockTold = time.Hour
+	clockReported = time.Hour
 )
 
 // clockWatch notices when the store's clock is set. Leases, timeouts and back-offs end by that
@@ -71,7 +71,7 @@ func (w *clockWatch) look(ctx context.Context) {
 	answer, err := w.now(ctx)
 	read := w.elapsed()
 	if err != nil {
-		return // that the store is away is told elsewhere
+		return // that the store is unavailable is reported elsewhere
 	}
 	now := answer.Time()
 	passed := read - w.lastRead
@@ -107,7 +107,7 @@ func (w *clockWatch) check() api.Check {
 	if size < 0 {
 		size, direction = -size, "back"
 	}
-	if size == 0 || w.elapsed()-w.at > max(clockTold, size) {
+	if size == 0 || w.elapsed()-w.at > max(clockReported, size) {
 		return api.Check{}
 	}
 	return api.Check{Status: api.HealthOK, Message: fmt.Sprintf("the store's clock was set %s %s at %s: %s",

@@ -22,14 +22,14 @@ type storeWrites struct {
 	every   time.Duration               // between two tries while they fail
 	webhook *alerts.Webhook             // nil for none
 	log     *slog.Logger
-	suspect wakeup.Signal
+	failed  wakeup.Signal
 	refused atomic.Pointer[refusal] // nil while the store can be written
 }
 
 // refusal is a time in which the store cannot be written.
 type refusal struct {
-	since time.Time
-	told  string // to clients: why
+	since   time.Time
+	message string // to clients: why
 }
 
 const (
@@ -40,21 +40,21 @@ const (
 func newStoreWrites(cfg *Config) *storeWrites {
 	return &storeWrites{
 		check: cfg.Store.CheckWrite, every: min(writeCheckInterval, cfg.lookAgain), webhook: cfg.Webhook,
-		log: cfg.Logger, suspect: wakeup.New(),
+		log: cfg.Logger, failed: wakeup.New(),
 	}
 }
 
 // wrote records how a step that writes ended.
 func (w *storeWrites) wrote(err error) {
 	if err != nil && errors.Is(err, missions.ErrUnavailable) {
-		w.suspect.Send()
+		w.failed.Send()
 	}
 }
 
 // problem returns why the store cannot be written, and "" while it can.
 func (w *storeWrites) problem() string {
 	if r := w.refused.Load(); r != nil {
-		return r.told
+		return r.message
 	}
 	return ""
 }
@@ -63,7 +63,7 @@ func (w *storeWrites) problem() string {
 func (w *storeWrites) run(ctx context.Context) {
 	for {
 		select {
-		case <-w.suspect:
+		case <-w.failed:
 			w.follow(ctx)
 		case <-ctx.Done():
 			return
@@ -94,7 +94,7 @@ func (w *storeWrites) follow(ctx context.Context) {
 			w.log.Error("the store cannot be written: nothing is accepted, claimed or finished until it can", "error", err)
 			outage = newOutageNotice(w.webhook, last.since)
 		}
-		w.refused.Store(&refusal{since: last.since, told: api.FromError(err).Message})
+		w.refused.Store(&refusal{since: last.since, message: api.FromError(err).Message})
 		outage.raised(ctx, w)
 		timer := time.NewTimer(w.every)
 		select {

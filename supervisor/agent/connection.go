@@ -52,7 +52,7 @@ func ConnectAndRun(ctx context.Context, url string, cfg Config, options ...nats.
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
-	var said atomic.Value // a broker that refuses the sign-in says so at every attempt
+	var lastError atomic.Value // a broker that refuses the sign-in says so at every attempt
 	log := cfg.Logger.With("agent", cfg.ID)
 	all := append(ConnectionOptions(cfg.ID),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
@@ -60,9 +60,9 @@ func ConnectAndRun(ctx context.Context, url string, cfg Config, options ...nats.
 				log.Warn("the broker is away; waiting for it", "error", err)
 			}
 		}),
-		nats.ReconnectHandler(func(*nats.Conn) { said.Store(""); log.Info("the broker is back") }),
+		nats.ReconnectHandler(func(*nats.Conn) { lastError.Store(""); log.Info("the broker is back") }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			if said.Swap(err.Error()) != err.Error() {
+			if lastError.Swap(err.Error()) != err.Error() {
 				log.Warn("trouble on the connection to the broker", "error", err)
 			}
 		}))

@@ -144,15 +144,15 @@ func (r *Relay) carryOver() {
 	}
 }
 
-// untold returns the origins that Stored was not called with, and regards them as told.
-func (r *Relay) untold(origins []Origin) []Origin {
-	told := func(o Origin) bool { return o.position <= r.told[o.outbox] }
-	untold := origins
-	if slices.ContainsFunc(origins, told) {
-		untold = slices.DeleteFunc(slices.Clone(origins), told)
+// unreported returns the origins that Stored was not called with, and regards them as reported.
+func (r *Relay) unreported(origins []Origin) []Origin {
+	reported := func(o Origin) bool { return o.position <= r.reported[o.outbox] }
+	unreported := origins
+	if slices.ContainsFunc(origins, reported) {
+		unreported = slices.DeleteFunc(slices.Clone(origins), reported)
 	}
-	for _, o := range untold {
-		r.told[o.outbox] = o.position
+	for _, o := range unreported {
+		r.reported[o.outbox] = o.position
 	}
-	return untold
+	return unreported
 }

@@ -15,8 +15,7 @@ import (
 // Stream is what the relay needs from the event stream. *eventstream.Stream implements
 // it.
 type Stream interface {
-	// PublishBatchWhile publishes events in order and returns how many of them, from the
-	// first on, are stored. It gives up with [eventstream.ErrChanged] once changed is
+	// PublishBatchWhile publishes events in order and returns what is stored of them. It gives up with [eventstream.ErrChanged] once changed is
 	// closed.
 	PublishBatchWhile(ctx context.Context, changed <-chan struct{}, events []charter.Event) (eventstream.BatchAck, error)
 	Last(ctx context.Context, eventType string) (charter.Event, uint64, error)
@@ -65,7 +64,7 @@ type Relay struct {
 	resumed     bool            // whether the stream's tail is known
 	failing     bool            // whether the last attempt failed, so that it is logged once
 	sent        []int64         // by outbox: the position that the sequence has reached
-	told        []int64         // by outbox: the position up to which Stored was called
+	reported    []int64         // by outbox: the position up to which Stored was called
 	first       int             // the outbox that comes first in the next batch
 	unsettled   *batch          // what a failed publish has left
 	acks        acknowledger
@@ -94,7 +93,7 @@ func New(cfg Config) *Relay {
 	}
 	return &Relay{
 		cfg: cfg, outboxes: cfg.Outboxes, stream: cfg.Stream, log: cfg.Logger, wake: wakeup.New(),
-		lag: cfg.SyncInterval + cfg.SyncInterval/4, acks: acknowledger{outboxes: cfg.Outboxes}, told: make([]int64, len(cfg.Outboxes)),
+		lag: cfg.SyncInterval + cfg.SyncInterval/4, acks: acknowledger{outboxes: cfg.Outboxes}, reported: make([]int64, len(cfg.Outboxes)),
 	}
 }
 
@@ -199,7 +198,7 @@ func (r *Relay) step(ctx context.Context, t Term) (sent int, err error) {
 	}
 	if stored > 0 {
 		r.note(b.reached(stored), place{ack.Seq, b.events[ack.Newest].ID}, stored)
-		r.cfg.Stored(r.untold(b.origins[:stored]), begun)
+		r.cfg.Stored(r.unreported(b.origins[:stored]), begun)
 	}
 	if err = errors.Join(err, r.acks.note(ctx, b.reached(stored)), r.settle(ctx)); err != nil {
 		return stored, err

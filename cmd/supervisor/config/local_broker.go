@@ -21,8 +21,8 @@ import (
 )
 
 // LocalBroker is how a command of the same user reaches the embedded broker of a running
-// supervisor. It is in a file in the data directory while the supervisor runs. Who can
-// read that directory can read the data itself.
+// supervisor. It is in a file in the data directory while the supervisor runs. Anyone
+// who can read that directory can read the data itself.
 type LocalBroker struct {
 	URL string `json:"url"`
 

@@ -19,7 +19,7 @@ import (
 // if the broker rejects the credentials. If the broker does not let the user be this
 // agent, ConnectAgent passes an error to end.
 func ConnectAgent(c *ui.Console, b config.Broker, id string, end context.CancelCauseFunc) (*nats.Conn, error) {
-	var said atomic.Value // a broker that refuses the sign-in says so at every attempt
+	var lastError atomic.Value // a broker that refuses the sign-in says so at every attempt
 	options := slices.Concat(b.Options, agent.ConnectionOptions(id), []nats.Option{
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
@@ -27,7 +27,7 @@ func ConnectAgent(c *ui.Console, b config.Broker, id string, end context.CancelC
 			}
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
-			said.Store("")
+			lastError.Store("")
 			c.Err.Printf("Connected to %s.\n", nc.ConnectedUrlRedacted())
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
@@ -35,7 +35,7 @@ func ConnectAgent(c *ui.Console, b config.Broker, id string, end context.CancelC
 				end(&NotThisAgentError{id, err})
 				return
 			}
-			if said.Swap(err.Error()) != err.Error() {
+			if lastError.Swap(err.Error()) != err.Error() {
 				c.Err.Printf("Error on the connection: %s\n", ui.Clean(err.Error()))
 			}
 		}),

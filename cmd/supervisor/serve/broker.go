@@ -46,7 +46,7 @@ func (h *instance) startBroker(ctx context.Context) error {
 	}
 	h.cfg.Server = h.broker.ClientURL()
 	h.onStop(h.broker.Shutdown)
-	return h.tellLocal()
+	return h.leaveLocalBroker()
 }
 
 // admitLocal adds an admin for commands of the same user on this machine, such as backup.
@@ -71,9 +71,9 @@ func (h *instance) admitLocal() error {
 	return err
 }
 
-// tellLocal leaves in the data directory how such commands reach the broker.
-func (h *instance) tellLocal() error {
-	if err := h.writeLocal(); err != nil {
+// leaveLocalBroker leaves in the data directory how such commands reach the broker.
+func (h *instance) leaveLocalBroker() error {
+	if err := h.writeLocalBroker(); err != nil {
 		return err
 	}
 	h.onStop(func(context.Context) error {
@@ -83,7 +83,7 @@ func (h *instance) tellLocal() error {
 	return nil
 }
 
-func (h *instance) writeLocal() error {
+func (h *instance) writeLocalBroker() error {
 	local := config.LocalBroker{URL: h.broker.ClientURL(), Seed: h.localSeed}
 	if secure := h.brokerTLS.current.Load(); secure != nil {
 		local.Certificate = secure.Certificates[0].Certificate[0]
@@ -147,9 +147,9 @@ func (h *instance) awaitStream(ctx context.Context) {
 // stream's, so that neither can slow down or disconnect the other.
 func (h *instance) connect(ctx context.Context) error {
 	var away atomic.Bool
-	var said atomic.Value // a broker that refuses the sign-in says so at every attempt
+	var lastError atomic.Value // a broker that refuses the sign-in says so at every attempt
 	joined := func(nc *nats.Conn) {
-		said.Store("")
+		lastError.Store("")
 		if away.Swap(false) {
 			h.log.Info("the broker is back", "url", nc.ConnectedUrlRedacted())
 			h.warnOfForeignStreams()
@@ -169,7 +169,7 @@ func (h *instance) connect(ctx context.Context) error {
 		}),
 		nats.ConnectHandler(joined), nats.ReconnectHandler(joined),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			if said.Swap(err.Error()) != err.Error() {
+			if lastError.Swap(err.Error()) != err.Error() {
 				h.log.Warn("error on the broker connection", "error", err)
 			}
 		}),

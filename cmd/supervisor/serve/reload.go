@@ -147,5 +147,5 @@ func (h *instance) replaceAccess(next *config.Config) error {
 	if h.broker == nil {
 		return nil
 	}
-	return h.writeLocal()
+	return h.writeLocalBroker()
 }

@@ -56,12 +56,12 @@ func newGuard() (*guard, error) {
 	return &guard{shell: shell, pipe: write}, nil
 }
 
-func (g *guard) began(cmd *exec.Cmd) { g.tell("+", cmd) }
+func (g *guard) began(cmd *exec.Cmd) { g.send("+", cmd) }
 
-func (g *guard) ended(cmd *exec.Cmd) { g.tell("-", cmd) }
+func (g *guard) ended(cmd *exec.Cmd) { g.send("-", cmd) }
 
-// tell fails if the shell was killed. Then nothing is guarded.
-func (g *guard) tell(change string, cmd *exec.Cmd) {
+// send sends a change. It fails if the shell was killed. Then nothing is guarded.
+func (g *guard) send(change string, cmd *exec.Cmd) {
 	if g == nil {
 		return
 	}

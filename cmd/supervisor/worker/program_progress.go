@@ -80,7 +80,7 @@ func (a *activity) report(stop <-chan struct{}, stall time.Duration, progress fu
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	var reported int64
-	told := time.Now()
+	reportedAt := time.Now()
 	shown, linesBefore := "", -1
 	for {
 		select {
@@ -95,12 +95,12 @@ func (a *activity) report(stop <-chan struct{}, stall time.Duration, progress fu
 		case line != "" && line != shown && old:
 			progress(line)
 			shown = line
-		case stall > 0 && written != reported && time.Since(told) >= stall/4:
+		case stall > 0 && written != reported && time.Since(reportedAt) >= stall/4:
 			progress("")
 		default:
 			continue
 		}
-		reported, told = written, time.Now()
+		reported, reportedAt = written, time.Now()
 	}
 }
 
