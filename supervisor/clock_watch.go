@@ -23,7 +23,7 @@ const (
 	// outage of the store, two clocks may differ by more without a step.
 	clockGap = 5 * time.Minute
 
-	// clockTold is how long health tells of a step, at least.
+	// clockReported is how long health reports a step, at least.
 	clockReported = time.Hour
 )
 

@@ -15,8 +15,8 @@ import (
 // Stream is what the relay needs from the event stream. *eventstream.Stream implements
 // it.
 type Stream interface {
-	// PublishBatchWhile publishes events in order and returns what is stored of them. It gives up with [eventstream.ErrChanged] once changed is
-	// closed.
+	// PublishBatchWhile publishes events in order and returns what is stored of them. It
+	// gives up with [eventstream.ErrChanged] once changed is closed.
 	PublishBatchWhile(ctx context.Context, changed <-chan struct{}, events []charter.Event) (eventstream.BatchAck, error)
 	Last(ctx context.Context, eventType string) (charter.Event, uint64, error)
 	At(ctx context.Context, seq uint64) (eventstream.Stored, error)
