@@ -108,11 +108,14 @@ type LeaseRef struct {
 
 // HeartbeatRequest reports that an agent is alive, and what it is working on. Running
 // is required, even if it is []: a lease that is missing in two heartbeats is released.
+// Receiving says that the reply to a claim is still arriving, on a slow link: meanwhile
+// the leases that are missing are renewed, too.
 type HeartbeatRequest struct {
 	Running     *[]LeaseRef `json:"running"`
 	CPU         *float64    `json:"cpu,omitzero"`
 	MemoryBytes *int64      `json:"memory_bytes,omitzero"`
 	Draining    bool        `json:"draining,omitzero"`
+	Receiving   bool        `json:"receiving,omitzero"`
 }
 
 // ClaimRequest claims missions, and waits for them if there are none.

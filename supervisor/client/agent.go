@@ -37,9 +37,13 @@ func (a *Agent) Heartbeat(ctx context.Context, request api.HeartbeatRequest) (ap
 	return sendAs(ctx, a, api.OpHeartbeat, request)
 }
 
-// Claim claims missions, and waits for some as long as the request says.
+// Claim claims missions, and waits for some as long as the request says. Only the deadline
+// of ctx, if it has one, bounds how long the reply may take, which can be large.
 func (a *Agent) Claim(ctx context.Context, request api.ClaimRequest) (reply api.Claimed, err error) {
 	timeout := time.Duration(request.WaitSeconds*float64(time.Second)) + a.client.timeout
+	if deadline, ok := ctx.Deadline(); ok {
+		timeout = time.Until(deadline)
+	}
 	return reply, a.client.do(ctx, timeout, api.AgentSubject(a.id, api.OpClaim.Verb), request, &reply)
 }
 
