@@ -6,7 +6,7 @@
 //
 // An [Engine] belongs to the one leader of a data set, which runs one goroutine that uses
 // it. The leader takes commands in the order of their arrival and computes a batch: for
-// each command it first loads what the command needs ([Engine.Need], [Engine.Supply]), then
+// each command it first loads what the command needs (its Need methods say what, [Engine.Load] loads it), then
 // applies it. The batch's [Changes] go to a [Backend], which stores all of them or none.
 // Only then are the replies sent.
 //

@@ -107,32 +107,6 @@ func (e *Engine) NeedDue(n *Need, now missions.Time, limit int) {
 	}
 }
 
-// SupplyMissions adds records as loaded for a need; those that are missing do not exist.
-func (e *Engine) SupplyMissions(ids []string, found []*Record) {
-	for _, r := range found {
-		e.records.supply(r)
-	}
-	for _, id := range ids {
-		if !e.records.known(id) {
-			e.records.absent[id] = true
-		}
-	}
-}
-
-// SupplyQueue adds the heads of a type's queue; all says that there are no more.
-func (e *Engine) SupplyQueue(missionType string, heads []Head, all bool) {
-	e.queue(missionType).load(heads, all)
-}
-
-// SupplyPlanned adds the missions that are due first; all says that there are no more.
-func (e *Engine) SupplyPlanned(planned []Planned, all bool) { e.planned.load(planned, all) }
-
-// QueueWindow and PlanWindow say how much to load at least.
-func (e *Engine) QueueWindow() int { return e.cfg.QueueWindow }
-
-// PlanWindow is like QueueWindow.
-func (e *Engine) PlanWindow() int { return e.cfg.PlanWindow }
-
 // queue returns the window on a type's queue.
 func (e *Engine) queue(missionType string) *window[Head] {
 	w := e.queues[missionType]

@@ -164,38 +164,10 @@ func (s *Store) prepare(ctx context.Context, st *step, committed bool) (again bo
 		case need.Ranged() && !committed:
 			return true, nil
 		}
-		if err := Load(ctx, s.backend, s.engine, &need); err != nil {
+		if err := s.engine.Load(ctx, s.backend, &need); err != nil {
 			return false, err
 		}
 	}
-}
-
-// Load loads what a step needs.
-func Load(ctx context.Context, backend engine.Backend, e *engine.Engine, need *engine.Need) error {
-	for missionType, n := range need.Queues {
-		limit := max(n, e.QueueWindow())
-		heads, err := backend.Queue(ctx, missionType, limit)
-		if err != nil {
-			return err
-		}
-		e.SupplyQueue(missionType, heads, len(heads) < limit)
-	}
-	if need.Planned > 0 {
-		limit := max(need.Planned, e.PlanWindow())
-		planned, err := backend.Planned(ctx, limit)
-		if err != nil {
-			return err
-		}
-		e.SupplyPlanned(planned, len(planned) < limit)
-	}
-	if len(need.IDs) > 0 {
-		found, err := backend.Records(ctx, need.IDs)
-		if err != nil {
-			return err
-		}
-		e.SupplyMissions(need.IDs, found)
-	}
-	return nil
 }
 
 // commit stores what the batch has changed. If it is unknown whether it was stored, or if
