@@ -7,15 +7,16 @@ import (
 )
 
 // Changes is what a batch changes. A backend stores all of it or nothing. Log lines come
-// before the deletions of their missions, and ended leases before changed ones.
+// before the deletions of their missions, ended leases before changed ones, and forgotten
+// agents before changed ones.
 type Changes struct {
 	Marks    Marks // as they are after the batch
 	Missions []MissionChange
 	Logs     []LogLine
-	Leases   []Lease // new or changed
 	Released []Lease // ended
-	Agents   []Agent // new or changed
+	Leases   []Lease // new or changed
 	Gone     []Agent // forgotten
+	Agents   []Agent // new or changed
 	Events   []missions.Event
 
 	Totals map[string]*Totals // by type, absolute; "" is the sum over all types

@@ -89,11 +89,11 @@ func (b *Memory) Commit(_ context.Context, epoch int64, c *engine.Changes) error
 	for _, l := range c.Leases {
 		b.leases[l.Seq] = l
 	}
-	for _, a := range c.Agents {
-		b.agents[a.ID] = a
-	}
 	for _, a := range c.Gone {
 		delete(b.agents, a.ID)
+	}
+	for _, a := range c.Agents {
+		b.agents[a.ID] = a
 	}
 	b.commitStatistics(c)
 	b.commitEvents(c)

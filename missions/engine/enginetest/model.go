@@ -76,7 +76,13 @@ func (m *model) held(agent string) (held []*modelMission) {
 	return held
 }
 
-// is returns a mission as one text, to compare it.
+// same reports whether two missions are what is can tell apart.
+func (x *modelMission) same(y *modelMission) bool {
+	return x.id == y.id && x.status == y.status && x.attempt == y.attempt && x.agent == y.agent && x.token == y.token &&
+		x.queued == y.queued && x.readyAt == y.readyAt && x.expires == y.expires && x.finished == y.finished && x.lines == y.lines
+}
+
+// is returns a mission as text.
 func (x *modelMission) is() string {
 	return fmt.Sprintf("%s %s attempt %d agent %q token %d queued %t ready %d expires %d finished %d lines %d",
 		x.id, x.status, x.attempt, x.agent, x.token, x.queued, x.readyAt, x.expires, x.finished, x.lines)

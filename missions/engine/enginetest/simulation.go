@@ -269,7 +269,7 @@ func (w *world) compareMissions() error {
 			id: r.ID, status: r.Status, attempt: r.Attempt, agent: string(r.AgentID), token: r.Token, queued: r.Ready,
 			readyAt: r.ReadyAt, expires: r.LeaseExpiresAt, finished: r.FinishedAt, lines: int(r.Entries),
 		}
-		if got.is() != x.is() {
+		if !got.same(x) {
 			return fmt.Errorf("stored is\n  %s\nand the model has\n  %s", got.is(), x.is())
 		}
 	}
