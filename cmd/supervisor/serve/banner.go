@@ -32,7 +32,7 @@ func banner(out *ui.Screen, s *config.Settings, info Info) {
 	b.Line("HTTP", info.HTTP)
 	b.Gap()
 	b.Line("Try", out.Paint(ui.Cyan, program+" agent run"+where+agent+" --type default -- cat"))
-	b.Line("then", out.Paint(ui.Cyan, program+" missions create"+where+person+` "hello" --wait`))
+	b.Line("then", out.Paint(ui.Cyan, program+" missions create"+where+person+` "hello" --data '{"hello":"world"}' --wait`))
 	b.Line("and", out.Paint(ui.Cyan, program+" events"+where+person+" --follow"))
 	b.Gap()
 	b.Line("Stop", "Ctrl-C")
