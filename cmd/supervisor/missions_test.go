@@ -28,6 +28,16 @@ func TestTheLifeOfAMission(t *testing.T) {
 	m, err := b.client.Get(t.Context(), "build-1")
 	must(t, err)
 	equal(t, "priority", m.Priority, missions.High)
+	file := filepath.Join(t.TempDir(), "missions.jsonl")
+	must(t, os.WriteFile(file, []byte(`{"id":"lower","name":"n","priority":"critical"}`+"\n"+`{"id":"mixed","name":"n","priority":"Low"}`+"\n"), 0o600))
+	if code, _, stderr := b.run(t, "missions", "create", "--file", file); code != 0 {
+		t.Errorf("priorities in small letters: %s", stderr)
+	}
+	for id, want := range map[string]missions.Priority{"lower": missions.Critical, "mixed": missions.Low} {
+		small, err := b.client.Get(t.Context(), id)
+		must(t, err)
+		equal(t, "priority of "+id, small.Priority, want)
+	}
 	equal(t, "tags", strings.Join(m.Tags, " "), "ci night x")
 	equal(t, "data", string(m.Data), `{"target":"all"}`)
 	equal(t, "timeout", m.TimeoutSeconds, 90)
