@@ -28,19 +28,26 @@ Rules are in the supervisor's configuration file; some exist by default.`,
 		Args: ui.NoArguments,
 	}
 	config.AddConnectionFlags(cmd)
-	l := addLookFlags(cmd)
-	cmd.RunE = showReply(c, l, api.OpAlerts, &api.Empty{}, func(out *ui.Screen, reply *api.Alerts) { alertsTable(out, reply, time.Now()) })
+	l := addListFlags(cmd)
+	cmd.RunE = showReply(c, l, api.OpAlerts, &api.Empty{}, func(out *ui.Screen, reply *api.Alerts) {
+		if l.names {
+			printNames(out, reply.Alerts, func(a *api.Alert) string { return a.Rule })
+			return
+		}
+		alertsTable(out, reply, time.Now())
+	})
 	return cmd
 }
 
 func alertsTable(out *ui.Screen, reply *api.Alerts, now time.Time) {
 	if len(reply.Alerts) == 0 {
-		out.Printf("No alert rules.\n")
+		out.Note("No alert rules.\n")
 		return
 	}
 	g := out.Table("Alerts", "Rule", "State", "Since#", "Metric", "Type", "Value#", "Condition")
 	g.Drop("Metric", "Type", "Since", "Condition")
 	g.Cut("Rule", 12)
+	g.Last("Condition")
 	for i := range reply.Alerts {
 		a := &reply.Alerts[i]
 		since := a.Since
