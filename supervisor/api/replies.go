@@ -141,6 +141,8 @@ type Alert struct {
 	State      missions.AlertState `json:"state"`
 	Since      missions.Time       `json:"since"` // when the condition became true
 	RaisedAt   missions.Time       `json:"raised_at"`
+	Types      []string            `json:"types,omitzero"` // for which the condition is true, at most 5; none if that is not known
+	Advice     string              `json:"advice"`         // what to do when the alert is raised
 }
 
 // Registered says how often an agent must send heartbeats and how long a lease lasts.
