@@ -51,36 +51,37 @@ func (r Claimed) appendJSON(dst []byte) ([]byte, error) {
 func (r CreateReply) size() int {
 	size := itemSize
 	if r.Created != nil {
-		size += r.Created.size()
+		size += outcomeSize(r.Created.Mission, r.Brief)
 	}
 	for i := range r.Results {
-		size += r.Results[i].size()
+		size += outcomeSize(r.Results[i].Mission, r.Brief)
 	}
 	return size
 }
 
 func (r CreateReply) appendJSON(dst []byte) ([]byte, error) {
-	return appendReply(dst, r.Created, r.Results, (*Created).appendFields)
+	return appendReply(dst, r.Created, r.Results, r.Brief, (*Created).appendFields)
 }
 
 func (r FinishReply) size() int {
 	size := itemSize
 	if r.Finished != nil {
-		size += missionSize(r.Finished.Mission)
+		size += outcomeSize(r.Finished.Mission, r.Brief)
 	}
 	for i := range r.Results {
-		size += itemSize + missionSize(r.Results[i].Mission)
+		size += outcomeSize(r.Results[i].Mission, r.Brief)
 	}
 	return size
 }
 
 func (r FinishReply) appendJSON(dst []byte) ([]byte, error) {
-	return appendReply(dst, r.Finished, r.Results, (*Finished).appendFields)
+	return appendReply(dst, r.Finished, r.Results, r.Brief, (*Finished).appendFields)
 }
 
 // appendReply writes a reply with one outcome or with those of a batch.
-func appendReply[T any](dst []byte, single *T, results []T, fields func(*T, *object)) ([]byte, error) {
+func appendReply[T any](dst []byte, single *T, results []T, brief bool, fields func(*T, *object)) ([]byte, error) {
 	o := open(dst)
+	o.brief = brief
 	if single != nil {
 		fields(single, &o)
 	}
@@ -92,6 +93,7 @@ func appendReply[T any](dst []byte, single *T, results []T, fields func(*T, *obj
 				o.dst = append(o.dst, ',')
 			}
 			item := open(o.dst)
+			item.brief = brief
 			fields(&results[i], &item)
 			o.dst = item.close()
 			if item.err != nil {
@@ -106,7 +108,13 @@ func appendReply[T any](dst []byte, single *T, results []T, fields func(*T, *obj
 // itemSize is about how many bytes the outcome of an item has, beside its mission.
 const itemSize = 64
 
-func (c *Created) size() int { return itemSize + missionSize(c.Mission) }
+// outcomeSize returns about how many bytes an outcome has.
+func outcomeSize(m *missions.Mission, brief bool) int {
+	if brief {
+		return 2 * itemSize
+	}
+	return itemSize + missionSize(m)
+}
 
 func (c *Created) appendFields(o *object) {
 	if c.Mission != nil {
@@ -132,9 +140,10 @@ func (f *Finished) appendFields(o *object) {
 
 // object is a JSON object that is being written.
 type object struct {
-	dst  []byte
-	more bool // a member has been written
-	err  error
+	dst   []byte
+	more  bool // a member has been written
+	brief bool // missions are written as a BriefMission
+	err   error
 }
 
 func open(dst []byte) object { return object{dst: append(dst, '{')} }
@@ -222,6 +231,13 @@ func (o *object) raw(name string, value stdjson.RawMessage) {
 
 func (o *object) mission(m *missions.Mission) {
 	o.name("mission")
+	if o.brief {
+		inner := open(o.dst)
+		inner.text("id", m.ID)
+		inner.text("status", string(m.Status))
+		o.dst = inner.close()
+		return
+	}
 	var err error
 	if o.dst, err = appendMission(o.dst, m); err != nil && o.err == nil {
 		o.err = err

@@ -104,6 +104,28 @@ func TestBrokenContentIsNotSent(t *testing.T) {
 	}
 }
 
+// The reply to a brief request is the reply to any other without most fields of its
+// missions.
+func TestBriefReplies(t *testing.T) {
+	t.Parallel()
+	yes, no := true, false
+	failure := &api.Error{Code: missions.CodeConflict, Message: "exists"}
+	broken := missions.Mission{ID: "b\"", Status: missions.Failed, Data: stdjson.RawMessage("{")} // not sent
+	m := benchmarkMission
+	for want, reply := range map[string]any{
+		`{"mission":{"id":"` + m.ID + `","status":"COMPLETED"},"created":true}`: api.CreateReply{Brief: true, Created: &api.Created{Mission: &m, Created: &yes}},
+		`{"results":[{"mission":{"id":"b\"","status":"FAILED"},"created":false},{"error":{"code":"conflict","message":"exists"}}]}`: api.CreateReply{Brief: true,
+			Results: []api.Created{{Mission: &broken, Created: &no}, {Error: failure}}},
+		`{"mission":{"id":"b\"","status":"FAILED"}}`: api.FinishReply{Brief: true, Finished: &api.Finished{Mission: &broken}},
+		`{"results":[{"error":{"code":"conflict","message":"exists"}},{"mission":{"id":"` + m.ID + `","status":"COMPLETED"}}]}`: api.FinishReply{Brief: true,
+			Results: []api.Finished{{Error: failure}, {Mission: &m}}},
+	} {
+		if got, err := api.Encode(reply); err != nil || string(got) != want {
+			t.Errorf("got  %s (%v)\nwant %s", got, err, want)
+		}
+	}
+}
+
 func FuzzEncodeMission(f *testing.F) {
 	f.Add("one", `{"n":1}`, 12.5, int64(1703001234_567000), uint64(1))
 	f.Add("a\"\\\x00\x7f\xff\u2028<é", ` { "a" : [ 1 , "\u0041\/" ] } `, 1e-7, int64(-1), uint64(2))
