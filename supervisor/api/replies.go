@@ -78,6 +78,7 @@ type Mission struct {
 type CreateReply struct {
 	*Created
 	Results []Created `json:"results,omitzero"`
+	Brief   bool      `json:"-"` // write each mission as a BriefMission
 }
 
 // Created is the outcome of one creation: a mission, or an error.
@@ -91,12 +92,26 @@ type Created struct {
 type FinishReply struct {
 	*Finished
 	Results []Finished `json:"results,omitzero"`
+	Brief   bool       `json:"-"` // write each mission as a BriefMission
 }
 
 // Finished is the outcome of one item: a mission, or an error.
 type Finished struct {
 	Mission *missions.Mission `json:"mission,omitzero"`
 	Error   *Error            `json:"error,omitzero"`
+}
+
+// BriefMission is what the reply to a brief request says of a mission.
+type BriefMission struct {
+	ID     string          `json:"id"`
+	Status missions.Status `json:"status"`
+}
+
+// BriefCreated is the outcome of one creation in the reply to a brief request.
+type BriefCreated struct {
+	Mission *BriefMission `json:"mission,omitzero"`
+	Created bool          `json:"created,omitzero"`
+	Error   *Error        `json:"error,omitzero"`
 }
 
 // MissionList is one page of missions.
