@@ -29,7 +29,7 @@ const (
 	wrongStream = "Nats-Expected-Stream: ELSEWHERE"
 )
 
-// attempts is docs/OPERATIONS.md, "Who may do what", subject by subject.
+// attempts is docs/OPERATIONS.md, "Access control", subject by subject.
 func attempts() (table []attempt) {
 	looks, steers, reads := []string{"viewer", "operator"}, []string{"operator"}, []string{"viewer", "operator", "supervisor"}
 	handles, serves := []string{"operator", "supervisor"}, []string{"supervisor"}

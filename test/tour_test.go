@@ -17,7 +17,7 @@ import (
 	"missioncontrol/test/output"
 )
 
-// block is one console block of the README's tour: a command and its output.
+// block is one command of a README's console block, and its output.
 type block struct {
 	command    string
 	want       []string // lines; if empty, the output is not checked
@@ -26,17 +26,28 @@ type block struct {
 	line       int      // where its output begins in the README, from 0
 }
 
-// TestTour runs every command of the README's tour, in order, with the real nats
-// CLI and our own, and compares the output with the README. With TOUR_UPDATE=1 it
-// writes the output into the README instead.
+// TestStart runs the README's first commands.
+func TestStart(t *testing.T) {
+	t.Parallel()
+	play(t, "Start", 3)
+}
+
+// TestTour runs every command of the README's tour, with the real nats CLI and our own.
 func TestTour(t *testing.T) {
 	t.Parallel()
+	play(t, "The tour", 8)
+}
+
+// play runs the commands of a section of the README, in order, and compares the output
+// with the README. With TOUR_UPDATE=1 it writes the output into the README instead.
+func play(t *testing.T, section string, atLeast int) {
+	t.Helper()
 	readme, err := os.ReadFile("../README.md")
 	must(t, err)
 	lines := strings.Split(string(readme), "\n")
-	blocks := tour(t, lines)
-	if len(blocks) < 8 {
-		t.Fatalf("only %d blocks in the tour", len(blocks))
+	blocks := commands(lines, section)
+	if len(blocks) < atLeast {
+		t.Fatalf("only %d commands in %q", len(blocks), section)
 	}
 	s := newStage(t)
 	got := make([][]string, len(blocks))
@@ -69,19 +80,17 @@ func TestTour(t *testing.T) {
 	}
 }
 
-var directive = regexp.MustCompile(`^<!-- tour: background(?: until "(.*)")? -->$`)
+var directive = regexp.MustCompile(`^<!-- background(?: until "(.*)")? -->$`)
 
-// tour reads the console blocks between "## The tour" and the next heading of that
-// level.
-func tour(t *testing.T, lines []string) (blocks []block) {
-	t.Helper()
-	inTour, inBlock := false, false
+// commands reads the console blocks between a heading and the next one of that level.
+func commands(lines []string, section string) (blocks []block) {
+	inSection, inBlock := false, false
 	var next block
 	for i, line := range lines {
 		switch m := directive.FindStringSubmatch(line); {
 		case strings.HasPrefix(line, "## "):
-			inTour = strings.HasPrefix(line, "## The tour")
-		case !inTour:
+			inSection = line == "## "+section
+		case !inSection:
 		case m != nil:
 			next.background, next.until = true, m[1]
 		case line == "```console":
@@ -108,7 +117,7 @@ func tour(t *testing.T, lines []string) (blocks []block) {
 	return blocks
 }
 
-// stage is the machine of the tour's reader: a data directory, two free ports, and
+// stage is the machine of the README's reader: a data directory, two free ports, and
 // the binary on the path.
 type stage struct {
 	t   *testing.T
@@ -213,6 +222,7 @@ var changing = []struct {
 	as      string
 }{
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "UUID"},
+	{regexp.MustCompile(`\bcat-[0-9a-f]{8}\b`), "AGENT"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( UTC|Z)?`), "TIME"},
 	{regexp.MustCompile(`\b\d\d:\d\d:\d\d(\.\d+)?\b`), "TIME"},
@@ -259,8 +269,8 @@ func sortHeaders(lines []string) {
 // usual one.
 var otherBroker = regexp.MustCompile(` -s nats://127\.0\.0\.1:\d+`)
 
-// shownDataDir represents the default data directory in the README.
-const shownDataDir = "/home/you/.local/share/missioncontrol"
+// shownDataDir is the README's data directory.
+const shownDataDir = "/tmp/tour"
 
 // rewrite writes the commands' output into the README.
 func rewrite(t *testing.T, lines []string, blocks []block, got [][]string, s *stage) {

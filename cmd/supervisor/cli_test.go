@@ -202,7 +202,7 @@ func TestServeRunsFromTheCommandLine(t *testing.T) {
 		"Events: JetStream stream EVENTS, ", "HTTP: http://127.0.0.1:")
 	_, rest, _ := strings.Cut(banner, "Broker: ")
 	url, _, _ := strings.Cut(rest, " ")
-	contains(t, banner, " agent run -s "+url+" --type default -- cat\n", " missions create -s "+url+" \"hello\" --wait\n", " events -s "+url+" --follow\n")
+	contains(t, banner, " agent run -s "+url+" --type default -- cat\n", " missions create -s "+url+` "hello" --data '{"hello":"world"}' --wait`+"\n", " events -s "+url+" --follow\n")
 	code, stdout, stderr := runIn(t, nil, "missions", "create", "-s", url, "hello")
 	equal(t, "exit code", code, 0)
 	contains(t, stdout+stderr, "Created mission ")

@@ -72,7 +72,7 @@ func opener(url string, partitions int) storetest.Opener {
 
 // TestConformance runs the suite on a single Redis and on a cluster of three, with
 // one partition and, where all clocks are one, with several: as the users of
-// docs/OPERATIONS.md, who may do what a store needs and no more.
+// docs/OPERATIONS.md, which have exactly the permissions that a store needs.
 func TestConformance(t *testing.T) {
 	redis := func(t *testing.T) string {
 		server := redistest.Start(t, "--appendfsync", "no")

@@ -22,12 +22,12 @@ func accountName(a roles.Account) string {
 
 // accountsTemplate is the template of a part of nats-server's configuration.
 var accountsTemplate = template.Must(template.New("accounts").Funcs(template.FuncMap{"quote": strconv.Quote}).Parse(
-	`# Who may do what on this broker. Generated from users.yaml: change that file, then run
-# ` + "`supervisor auth render`" + ` and let the broker read it: nats-server --signal reload
+	`# Accounts and permissions of this broker. Generated from users.yaml: change that file, then run
+# ` + "`supervisor auth render`" + ` and reload the broker: nats-server --signal reload
 #
 # The supervisor, agents and admins are in MISSIONS, where the streams are. Viewers and
-# operators are in CLIENTS. They can use what is imported here from MISSIONS, as far as their
-# own permissions allow. See docs/OPERATIONS.md, "Who may do what".
+# operators are in CLIENTS. They can use the imports from MISSIONS below, as far as their
+# permissions allow. See docs/OPERATIONS.md, "Access control".
 system_account: SYS
 accounts {
   SYS {

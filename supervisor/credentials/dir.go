@@ -46,7 +46,7 @@ const (
 
 // natsConfText is all that a broker needs besides the accounts.
 const natsConfText = `# A broker for Mission Control: nats-server --config nats.conf
-# For more than this machine, listen elsewhere and add tls {}; see docs/OPERATIONS.md.
+# To accept connections from other machines, change listen and add tls {}; see docs/OPERATIONS.md.
 listen: 127.0.0.1:4222
 max_payload: 8MB # the largest request of the protocol; the default is 1MB
 jetstream { store_dir: jetstream }

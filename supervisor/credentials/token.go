@@ -63,7 +63,7 @@ func checkTokens(tokens []Token) error {
 
 var tokenList = list[Token]{
 	key: "tokens", name: func(t *Token) string { return t.Name }, check: checkTokens,
-	head: "# Who may do what over HTTP. `supervisor auth token` adds tokens. To revoke a token,\n" +
+	head: "# Tokens for HTTP and their roles. `supervisor auth token` adds tokens. To revoke a token,\n" +
 		"# delete its entry. Tokens are stored as SHA-256 hashes.\n",
 }
 

@@ -75,7 +75,7 @@ var ErrExists = errors.New("there is one already")
 // userList is a file of users.
 var userList = list[User]{
 	key: "users", name: func(u *User) string { return u.Name }, check: checkUsers,
-	head: "# Who may sign in to the broker. `supervisor auth add` adds users. To remove a user,\n" +
+	head: "# The users of the broker. `supervisor auth add` adds users. To remove a user,\n" +
 		"# delete the entry. Passwords are stored as bcrypt hashes.\n",
 }
 
