@@ -37,6 +37,7 @@ cluster: build nats-server ## run brokers, Redis, supervisors and an agent: dock
 .PHONY: test
 test: tools ## run every test with the race detector; installs what they need
 	$(GOTEST) $(GOTESTARGS) ./...
+	SIMULATION_STEPS=1000000 go test -count=1 -run '^TestSimulation$$' -v ./missions/engine/enginetest
 
 .PHONY: tools
 tools: nats-server ## install what the tests need: a C compiler for -race, jq, Node.js, Redis, Chromium, the nats CLI
@@ -63,6 +64,10 @@ fuzz-keep: ## keep the inputs that fuzzing has found to be interesting, in testd
 .PHONY: manifests
 manifests: ## hold deploy/kubernetes and the dashboard against Kubernetes' and Prometheus' own readers
 	cd test/manifests && go vet ./... && go test ./...
+
+.PHONY: simulate
+simulate: ## run random histories of the engine for MINUTES, or repeat one by SIMULATION_SEED; see missions/engine/enginetest
+	SIMULATION_MINUTES=$(MINUTES) go test -count=1 -timeout 0 -run '^TestSimulation$$' -v ./missions/engine/enginetest
 
 .PHONY: soak
 soak: build ## overload a supervisor for SOAKMINUTES and print what becomes of its memory

@@ -10,11 +10,12 @@ import (
 	"missioncontrol/missions/engine/enginetest"
 )
 
-// StepsVariable and SeedVariable are the environment variables that make the simulation
-// longer, and that repeat a history.
+// Environment variables that make the simulation longer, by steps or by minutes, and that
+// repeat a history.
 const (
-	stepsVariable = "SIMULATION_STEPS"
-	seedVariable  = "SIMULATION_SEED"
+	stepsVariable   = "SIMULATION_STEPS"
+	minutesVariable = "SIMULATION_MINUTES"
+	seedVariable    = "SIMULATION_SEED"
 )
 
 // historySteps is the length of one history.
@@ -33,14 +34,29 @@ func setting(t *testing.T, variable string, otherwise uint64) uint64 {
 	return n
 }
 
+// minutes returns for how long the simulation runs at least.
+func minutes(t *testing.T) time.Duration {
+	t.Helper()
+	text := os.Getenv(minutesVariable)
+	if text == "" {
+		return 0
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(n * float64(time.Minute))
+}
+
 // TestSimulation runs random histories. A failing one is shrunk.
 func TestSimulation(t *testing.T) {
 	t.Parallel()
 	seed := setting(t, seedVariable, uint64(time.Now().UnixNano())) //nolint:gosec // any number will do
 	steps := setting(t, stepsVariable, 20_000)
+	end := time.Now().Add(minutes(t))
 	seeds := rand.New(rand.NewPCG(seed, 0))
 	var sum enginetest.Counted
-	for uint64(sum.Steps) < steps { //nolint:gosec // not negative
+	for uint64(sum.Steps) < steps || time.Now().Before(end) { //nolint:gosec // not negative
 		history := seeds.Uint64()
 		if os.Getenv(seedVariable) != "" {
 			history = seed
