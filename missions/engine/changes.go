@@ -27,7 +27,6 @@ type Changes struct {
 	Notices   []missions.Event // new
 	Noticed   []int64          // positions of deleted notices
 	Forgotten int64            // events up to this position leave the outbox; 0 for none
-	Idle      []string         // types whose totals are forgotten
 
 	marked bool // only marks have changed
 }

@@ -37,6 +37,6 @@
 // What grows with the number of missions is on the backend. A window that runs low is
 // loaded again, and a window that grows too long forgets its end. Records are kept up to a
 // number of bytes, the least recently used go first. Agents and leases are bounded by the
-// fleet, and alerts by the configured rules. Types that have no missions are forgotten
-// with the retention, but for their run and queue times.
+// fleet, and alerts by the configured rules. A type costs its counters and histograms, a few
+// kilobytes, for as long as the data set lives.
 package engine

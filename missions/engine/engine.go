@@ -99,6 +99,9 @@ func (e *Engine) End() *Changes {
 	}
 	clear(e.agentChanged)
 	e.forgetPoints()
+	if len(e.queues) > maxQueues {
+		clear(e.queues) // they are loaded again
+	}
 	if c.empty() {
 		return nil
 	}
@@ -167,6 +170,6 @@ func (e *Engine) log(r *Record, entry missions.LogEntry) {
 
 func (c *Changes) empty() bool {
 	return len(c.Missions)+len(c.Logs)+len(c.Leases)+len(c.Released)+len(c.Agents)+len(c.Gone)+len(c.Events)+
-		len(c.Totals)+len(c.Points)+len(c.Before)+len(c.Alerts)+len(c.Notices)+len(c.Noticed)+len(c.Idle) == 0 &&
+		len(c.Totals)+len(c.Points)+len(c.Before)+len(c.Alerts)+len(c.Notices)+len(c.Noticed) == 0 &&
 		c.Forgotten == 0 && !c.marked
 }

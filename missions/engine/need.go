@@ -107,14 +107,18 @@ func (e *Engine) NeedDue(n *Need, now missions.Time, limit int) {
 	}
 }
 
-// queue returns the window on a type's queue.
+// maxQueues bounds the types whose queues have a window between batches.
+const maxQueues = 4096
+
+// queue returns the window on a type's queue. A type without PENDING missions has an empty
+// queue, for which the backend need not be asked.
 func (e *Engine) queue(missionType string) *window[Head] {
-	w := e.queues[missionType]
-	if w == nil {
-		w = &window[Head]{compare: compareHeads}
-		// A type without missions has an empty queue; the backend need not be asked.
-		totals := e.byType[missionType]
-		w.all = totals == nil || totals.ByStatus[missions.Pending.Index()] == 0
+	if w := e.queues[missionType]; w != nil {
+		return w
+	}
+	totals := e.byType[missionType]
+	w := &window[Head]{compare: compareHeads, all: totals == nil || totals.ByStatus[missions.Pending.Index()] == 0}
+	if totals != nil { // an agent may ask for any type
 		e.queues[missionType] = w
 	}
 	return w

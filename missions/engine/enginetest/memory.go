@@ -107,9 +107,6 @@ func (b *Memory) commitStatistics(c *engine.Changes) {
 		before, forget := c.Before[key.Series]
 		return forget && key.Slot < before
 	})
-	for _, name := range c.Idle {
-		delete(b.totals, name)
-	}
 }
 
 func (b *Memory) commitEvents(c *engine.Changes) {
