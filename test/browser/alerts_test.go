@@ -55,6 +55,9 @@ func TestAnAlertSaysWhatToDo(t *testing.T) {
 			"queue-slow":            "/missions?status=PENDING",
 		} {
 			b.open("alerts", "Alerts")
+			b.await(name, control(name))
+			b.await("what was raised", `document.querySelectorAll("tbody")[1]?.children.length >= 3`)
+			b.settle()
 			b.press(name)
 			b.await(name, "location.hash === "+quote("#"+want))
 		}
