@@ -42,7 +42,7 @@ func TestAnAlertSaysWhatToDo(t *testing.T) {
 	for suffix, l := range map[string]look{"": wide, "-narrow": narrow} {
 		b := openTab(t, s.HTTP, l)
 		b.open("alerts", "Alerts")
-		for _, text := range []string{"9 missions", "0 missions", "93.2 %", "95 %", "3 agents", "5 agents", "15 min", "supervisor missions retry", "supervisor agent run --type TYPE"} {
+		for _, text := range []string{"9 missions", "0 missions", "93.2 %", "95 %", "3 agents", "5 agents", "15 min", "supervisor missions retry", "supervisor agent run, or cancel them"} {
 			b.awaitText(text)
 		}
 		b.audit("alerts while some fire" + suffix)
@@ -69,6 +69,7 @@ func TestAnAlertSaysWhatToDo(t *testing.T) {
 			b.fits(page+suffix, l)
 		}
 		b.open("overview", "Overview")
+		b.audit("a page below alerts" + suffix)
 		b.press("no-agent") // in the line above the page
 		b.await("its missions", `location.hash === "#/missions?status=PENDING&type=translate"`)
 		b.awaitText("Translate chapter 9")
