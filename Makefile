@@ -119,8 +119,8 @@ recovery: ## kill KILLS agents and measure how long their missions are away
 	go test -run '^$$' -bench Recovery -benchtime $(KILLS)x -timeout 60m ./test
 
 .PHONY: screenshots
-screenshots: tools ## take the pictures of the dashboard in docs/screenshots anew
-	SCREENSHOTS=$(CURDIR)/docs/screenshots go test -count 1 ./test/browser -run 'TestPages|TestTheBroker'
+screenshots: tools ## take the pictures of the dashboard in docs/screenshots anew, in the font that this system calls system-ui
+	SCREENSHOTS=$(CURDIR)/docs/screenshots go test -count 1 ./test/browser -run 'TestPages|TestTheBroker|TestAnAlertSays|TestAViewer'
 
 # How many asynq workers `make recovery-asynq` kills, all within a minute.
 ASYNQKILLS ?= 20
