@@ -293,7 +293,7 @@ func (r *runner) run(ctx, claims context.Context) {
 	leaveCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	if err := r.control.requests().Leave(leaveCtx); err != nil {
-		r.log.Warn("cannot send the leave request; the supervisor will notice that the agent is gone", "error", err)
+		r.log.Warn("cannot send the leave request; the supervisor will notice that the agent is offline", "error", err)
 	}
 }
 

@@ -185,7 +185,7 @@ var errNoJSON = errors.New("the raw message is not valid JSON")
 func text(err error) string {
 	s := strings.ToValidUTF8(strings.ReplaceAll(err.Error(), "\x00", "�"), "�")
 	if s == "" {
-		return "failed without saying why"
+		return "failed without an error message"
 	}
 	if len(s) > missions.MaxErrorBytes {
 		s = strings.ToValidUTF8(s[:missions.MaxErrorBytes-3], "") + "…"

@@ -58,9 +58,9 @@ func (r *runner) setback(t *Task, err error) {
 	r.setbacks.resting, r.setbacks.until = true, time.Now().Add(wait)
 	r.mu.Unlock()
 	if n >= maxSetbacks {
-		r.stop(fmt.Errorf("the agent could not begin missions %d times in a row, the last time: %w", n, err))
+		r.stop(fmt.Errorf("the agent could not start missions %d times in a row; the last error: %w", n, err))
 	} else {
-		r.log.Error("could not begin a mission, which another agent may be able to do; claiming none for a while",
+		r.log.Error("cannot start a mission, but another agent may be able to; claiming no missions for a while",
 			"error", err, "wait", wait, "in_a_row", n, "offline_after", maxSetbacks)
 	}
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(t.ctx), t.leaseEnd())
