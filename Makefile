@@ -82,15 +82,25 @@ chaos: tools ## mistreat everything for MINUTES, by SEED, on one SITE or on both
 		-minutes $(MINUTES) -seed $(SEED) -site '$(SITE)' -keep '$(if $(KEEP),$(abspath $(KEEP)))'
 
 ROUNDS     ?= 5
+# A regular expression of the rows to measure; the others keep their latest figures.
 ROWS       ?= .
-# The report is of all rows; a part of them is only printed.
-BENCHOUT   ?= $(if $(filter .,$(ROWS)),$(CURDIR)/docs/BENCHMARKS.md)
+BENCH      := go run . -results results.json -out $(CURDIR)/docs -rows '$(ROWS)'
+# More flags of test/bench, such as -busy, which tries rows out on a busy machine.
+BENCHFLAGS ?=
 
 .PHONY: bench
-bench: build ## measure Mission Control beside its peers, on a quiet machine; writes docs/BENCHMARKS.md
+bench: build ## measure Mission Control beside its peers, on a quiet machine, in 25 minutes; writes docs/BENCHMARKS.md and its picture
 	@command -v redis-server >/dev/null || { echo "redis-server is needed: apt-get install redis-server"; exit 1; }
 	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || { echo "PostgreSQL is needed: apt-get install postgresql"; exit 1; }
-	cd test/bench && go run . -binary $(CURDIR)/bin/supervisor -rounds $(ROUNDS) -rows '$(ROWS)' -out '$(BENCHOUT)'
+	cd test/bench && $(BENCH) -binary $(CURDIR)/bin/supervisor -rounds $(ROUNDS) $(BENCHFLAGS)
+
+.PHONY: bench-render
+bench-render: ## write docs/BENCHMARKS.md and its picture again, from the latest figures
+	cd test/bench && $(BENCH) -render
+
+.PHONY: bench-test
+bench-test: ## test what the benchmark computes and draws; it measures nothing
+	cd test/bench && go vet ./... && go test ./...
 
 .PHONY: bench-parts
 bench-parts: ## run the benchmarks of the envelope, the event stream and the stores

@@ -240,6 +240,8 @@ func ackError(refusal *jetstream.APIError) error {
 		return fmt.Errorf("%w: %w", ErrUnpublishable, refusal)
 	case refusal.ErrorCode == codeIDInProcess:
 		return ErrPending
+	case refusal.ErrorCode == codeWrongLastMsgID:
+		return errChainBroken
 	case slices.Contains(batchCodes, refusal.ErrorCode):
 		return fmt.Errorf("%w: %w", errBatchRefused, refusal)
 	default:
@@ -249,7 +251,8 @@ func ackError(refusal *jetstream.APIError) error {
 
 // harmless reports whether an outcome does not point to a problem with the stream.
 func harmless(err error) bool {
-	return errors.Is(err, ErrUnpublishable) || errors.Is(err, ErrDisconnected) || errors.Is(err, ErrPending) || errors.Is(err, errBatchRefused)
+	return errors.Is(err, ErrUnpublishable) || errors.Is(err, ErrDisconnected) || errors.Is(err, ErrPending) || errors.Is(err, errBatchRefused) ||
+		errors.Is(err, errChainBroken)
 }
 
 // noResponders reports whether msg is the broker's "no responders" status.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/google/uuid"
 
@@ -33,7 +34,7 @@ func (s *Stream) commitAll(ctx context.Context, sess *session, events []charter.
 			part, err = s.commit(ctx, sess, rest)
 		}
 		if len(rest) == 1 || nothingStored(err) {
-			part, err = s.pipeline(ctx, sess, rest, 1)
+			part, err = s.pipeline(ctx, sess, rest, 1, math.MaxUint64)
 		}
 		ack.add(part)
 	}

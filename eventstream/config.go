@@ -140,6 +140,8 @@ func validateURL(list string) error {
 		}
 		switch u.Scheme {
 		case "nats", "tls", "ws", "wss":
+		case "http", "https":
+			return badConfig("URL %s is an HTTP address; give the broker's NATS address, such as %s", RedactURL(u.String()), defaultURL)
 		default:
 			return badConfig("URL %s has scheme %q; use nats, tls, ws or wss", RedactURL(u.String()), u.Scheme)
 		}

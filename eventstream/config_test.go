@@ -24,7 +24,8 @@ func TestOpenRefusesBadConfiguration(t *testing.T) {
 		names string // what the error must name
 		cfg   eventstream.Config
 	}{
-		{"scheme", eventstream.Config{URL: "http://127.0.0.1:4222"}},
+		{"scheme", eventstream.Config{URL: "ftp://127.0.0.1:4222"}},
+		{"HTTP address", eventstream.Config{URL: "http://127.0.0.1:4222"}},
 		{"host", eventstream.Config{URL: "nats://:4222"}},
 		{"port", eventstream.Config{URL: "nats://127.0.0.1:66000"}},
 		{"cannot be parsed", eventstream.Config{URL: "nats://u:p@[::1"}},

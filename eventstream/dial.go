@@ -29,12 +29,17 @@ type dialer struct {
 
 // Dial implements [nats.CustomDialer].
 func (d *dialer) Dial(network, address string) (net.Conn, error) {
-	return d.keep(func() (net.Conn, error) {
+	dial := func(ctx context.Context) (net.Conn, error) {
 		if d.inner != nil {
 			return d.inner.Dial(network, address)
 		}
-		return (&net.Dialer{Timeout: d.timeout}).DialContext(d.ctx, network, address)
-	})
+		return (&net.Dialer{Timeout: d.timeout}).DialContext(ctx, network, address)
+	}
+	conn, err := d.keep(func() (net.Conn, error) { return dial(d.ctx) })
+	if err != nil {
+		return nil, err
+	}
+	return &greetedConn{Conn: conn, again: dial}, nil
 }
 
 // InProcessConn implements [nats.InProcessConnProvider].

@@ -87,7 +87,21 @@
 //  4. IDs are recognised within the duplicate window, 2 minutes. A caller that
 //     may have been away longer uses [Stream.Last] to find the end of the stream.
 //
-// A later event can still be stored without an earlier one if the broker rejects
+// A batch of new events on such a broker needs two acknowledgements, of its first and
+// its last event, because an acknowledgement for each event costs a tenth of what the
+// event costs. Each event but the first names the one before it
+// (Nats-Expected-Last-Msg-Id), and the broker refuses it unless that one is the
+// newest message of the stream. So no event of the batch is stored without its
+// predecessor, and if the first is stored anew and the last is stored, all are. The
+// sequences alone would not prove that: another publisher's message may take the
+// sequence of an event that the broker refused. If another message comes between, or
+// an event was stored before, the rest of the batch is refused and sent again with an
+// acknowledgement for each event, which the IDs make harmless. So is the first batch
+// of a session, because copies that the previous session sent may still arrive, and
+// every batch in the ten seconds after one was broken.
+//
+// In a batch that is acknowledged event by event, a later event can still be stored
+// without an earlier one if the broker rejects
 // a single message among several in flight. That happens if its ingest queue is
 // full (100,000 messages, which takes other publishers, because we never have
 // more than a few thousand in flight), if the disk is too full for the larger

@@ -115,6 +115,8 @@ func (e *emitter) burst(ctx context.Context, ev charter.Event) (full bool) {
 		e.stream.health.dropped.Add(1)
 		return len(e.queue) > 0 // those would wait for the same
 	}
+	sess.writing.Lock() // see sendChain
+	defer sess.writing.Unlock()
 	msg := e.encode(&ev)
 	for msg == nil && len(e.queue) > 0 {
 		msg = e.encodeNext()

@@ -9,6 +9,7 @@ const (
 	codeInsufficient         jetstream.ErrorCode = 10023 // the same in older servers
 	codeStreamMismatch       jetstream.ErrorCode = 10060 // a publish requires another stream
 	codeSubjectOverlap       jetstream.ErrorCode = 10065 // another stream has the subjects
+	codeWrongLastMsgID       jetstream.ErrorCode = 10070 // another message is the newest
 	codeReplicasNotSupported jetstream.ErrorCode = 10074 // not a cluster
 	codeHeaderTooLarge       jetstream.ErrorCode = 10097
 	codeNoLimits             jetstream.ErrorCode = 10120 // the account may not have replicated streams

@@ -22,6 +22,7 @@ func TestErrorCodesAreTheServers(t *testing.T) {
 		{"codeInsufficient", codeInsufficient, server.JSInsufficientResourcesErr},
 		{"codeStreamMismatch", codeStreamMismatch, server.JSStreamNotMatchErr},
 		{"codeSubjectOverlap", codeSubjectOverlap, server.JSStreamSubjectOverlapErr},
+		{"codeWrongLastMsgID", codeWrongLastMsgID, server.JSStreamWrongLastMsgIDErrF},
 		{"codeReplicasNotSupported", codeReplicasNotSupported, server.JSStreamReplicasNotSupportedErr},
 		{"codeHeaderTooLarge", codeHeaderTooLarge, server.JSStreamHeaderExceedsMaximumErr},
 		{"codeNoLimits", codeNoLimits, server.JSNoLimitsErr},

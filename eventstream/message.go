@@ -37,6 +37,7 @@ const (
 	hSubject
 	hContentType
 	hTraceparent
+	hPrevious
 	hBatchID
 	hBatchSequence
 	hBatchCommit

@@ -3,6 +3,7 @@ package eventstream
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 
 	"missioncontrol/charter"
@@ -24,6 +25,9 @@ type Ack struct {
 
 // encoders holds idle encoders for durable publishes.
 var encoders = sync.Pool{New: func() any { return newEncoder() }}
+
+// chainEncoders holds idle encoders for chains, whose messages have a header more.
+var chainEncoders = sync.Pool{New: func() any { return newEncoder() }}
 
 // Publish stores one event and returns when the broker acknowledges it, or when ctx
 // ends. While the stream is degraded it fails at once with [ErrDegraded]. After any
@@ -135,11 +139,11 @@ func (s *Stream) PublishBatchWhile(ctx context.Context, changed <-chan struct{},
 	}
 	switch sess.layout.Load().order {
 	case pipelined:
-		ack, err = s.pipeline(ctx, sess, events, s.cfg.MaxInFlight)
+		ack, err = s.publishInOrder(ctx, sess, events)
 	case atomically:
 		ack, err = s.commitAll(ctx, sess, events)
 	case oneByOne:
-		ack, err = s.pipeline(ctx, sess, events, 1)
+		ack, err = s.pipeline(ctx, sess, events, 1, math.MaxUint64)
 	}
 	if err != nil {
 		err = publishFailure(&events[ack.Stored], err)
@@ -148,9 +152,11 @@ func (s *Stream) PublishBatchWhile(ctx context.Context, changed <-chan struct{},
 }
 
 // pipeline sends events with at most limit in flight, until the end or the first
-// failure. Its results are those of PublishBatchWhile.
-func (s *Stream) pipeline(ctx context.Context, sess *session, events []charter.Event, limit int) (BatchAck, error) {
+// failure. Duplicates with a sequence above known are not counted as such. Its
+// results are those of PublishBatchWhile.
+func (s *Stream) pipeline(ctx context.Context, sess *session, events []charter.Event, limit int, known uint64) (BatchAck, error) {
 	b := newBatch(s.health, len(events), limit)
+	b.known = known
 	b.sendAll(ctx, s.closing, sess, events)
 	b.awaitAll(ctx)
 	return b.result()
@@ -160,6 +166,7 @@ func (s *Stream) pipeline(ctx context.Context, sess *session, events []charter.E
 type batch struct {
 	health *health
 	limit  int           // messages in flight
+	known  uint64        // what has a higher sequence was stored in the same call
 	wake   wakeup.Signal // something was settled
 
 	mu       sync.Mutex
@@ -271,6 +278,7 @@ func (b *batch) fail(i int, err error) {
 // settle implements settler.
 func (b *batch) settle(i int, o outcome) {
 	if o.err == nil {
+		o.duplicate = o.duplicate && o.seq <= b.known
 		b.health.count(o)
 	} else {
 		b.fail(i, o.err)

@@ -23,6 +23,12 @@ type session struct {
 
 	telemetry, durable *window
 
+	// writing is held while a burst of telemetry or a chain of durable events is
+	// written, so that the one does not get into the other. Nobody waits for an
+	// acknowledgement meanwhile.
+	writing  sync.Mutex
+	chaining chaining
+
 	// layout is how the broker keeps the stream; set before the session is live.
 	layout atomic.Pointer[layout]
 

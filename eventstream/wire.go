@@ -1,6 +1,10 @@
 package eventstream
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
 
 // Names on the wire: subjects, streams, buckets and headers. External programs
 // depend on them; they are not configurable.
@@ -49,6 +53,10 @@ const (
 	headerSubject     = "ce-subject"
 	headerContentType = "content-type"
 	headerTraceparent = "traceparent"
+
+	// An event stored in a chain keeps the ID of the event that had to be stored just
+	// before it; readers can ignore it.
+	headerPrevious = jetstream.ExpectedLastMsgIDHeader
 
 	// An event stored in an atomic batch keeps JetStream's batch headers; readers
 	// can ignore them.

@@ -1,6 +1,9 @@
 package missions
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"strings"
+)
 
 // Mission is a piece of work. The first fields are set by its creator and never
 // change; the others change over its life. The JSON is the wire format.
@@ -110,6 +113,10 @@ const (
 
 // Priorities lists every priority, lowest first.
 func Priorities() []Priority { return []Priority{Low, Normal, High, Critical} }
+
+// ParsePriority returns the priority that a text names, in upper or lower case. It may be
+// none of [Priorities], which [Mission.Validate] finds.
+func ParsePriority(text string) Priority { return Priority(strings.ToUpper(text)) }
 
 // Rank returns p's index in [Priorities], or -1.
 func (p Priority) Rank() int {

@@ -120,8 +120,9 @@ type Leases interface {
 
 	// Heartbeat records that agents are alive, and renews the leases they list. A
 	// lease that two consecutive heartbeats of its agent do not list is ended: the
-	// agent never received the reply to its claim. An item's error is [ErrNotFound]
-	// for an agent that is not registered or has left.
+	// agent never received the reply to its claim. While the agent is still receiving
+	// such a reply, all its leases are renewed. An item's error is [ErrNotFound] for an
+	// agent that is not registered or has left.
 	Heartbeat(ctx context.Context, batch []Heartbeat) ([]HeartbeatResult, error)
 
 	// Progress stores the progress of missions, and postpones the time at which
@@ -311,6 +312,7 @@ type Heartbeat struct {
 	CPU         *float64
 	MemoryBytes *int64
 	Draining    bool
+	Receiving   bool          // a claim's reply is still arriving: leases that are not listed are renewed, too
 	Lease       time.Duration // how long renewed leases last
 }
 

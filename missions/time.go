@@ -1,6 +1,7 @@
 package missions
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -82,6 +83,10 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 		*t = 0
 		return nil
 	}
+	if micros, ok := parseDecimal(b); ok {
+		*t = micros
+		return nil
+	}
 	var seconds float64
 	if json.Unmarshal(b, &seconds) != nil {
 		return errors.New("is not a number of Unix seconds")
@@ -92,4 +97,36 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	}
 	*t = Time(micros)
 	return nil
+}
+
+// exactTime is in the year 2112. Until then, a decimal and its float64 of seconds are the same
+// microsecond.
+const exactTime = Time(1 << 52)
+
+// parseDecimal reads a number of seconds before exactTime in the form that AppendJSON writes:
+// most times are read this way, without a float64.
+func parseDecimal(b []byte) (micros Time, ok bool) {
+	const wholeDigits, decimals = 10, 6
+	point := bytes.IndexByte(b, '.')
+	whole, rest := b, []byte(nil)
+	if point >= 0 {
+		whole, rest = b[:point], b[point+1:]
+	}
+	if len(whole) == 0 || len(whole) > wholeDigits || len(whole) > 1 && whole[0] == '0' || point >= 0 && len(rest) == 0 || len(rest) > decimals {
+		return 0, false
+	}
+	for i := range len(whole) + decimals {
+		digit := byte('0')
+		switch {
+		case i < len(whole):
+			digit = whole[i]
+		case i-len(whole) < len(rest):
+			digit = rest[i-len(whole)]
+		}
+		if digit < '0' || digit > '9' {
+			return 0, false
+		}
+		micros = micros*10 + Time(digit-'0')
+	}
+	return micros, micros < exactTime
 }

@@ -2,6 +2,7 @@ package missions
 
 import (
 	"encoding/json"
+	"math"
 	"testing"
 	"time"
 )
@@ -49,6 +50,27 @@ func TestTimeReadsWhatOthersWrite(t *testing.T) {
 			t.Errorf("%s is read as %d (%v), want %d", text, got, err, want)
 		}
 	}
+}
+
+// A decimal is read as the float64 that it stands for, whichever way it takes.
+func FuzzTimeReadsDecimals(f *testing.F) {
+	for _, text := range []string{"1703001234.567891", "0", "0.000001", "9007199254.740991", "9007199254.740992", "01", "1.", ".1", "1.1234567", "12345678901", "1.5e3", "-0"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var got Time
+		err := got.UnmarshalJSON([]byte(text))
+		var seconds float64
+		if json.Unmarshal([]byte(text), &seconds) != nil || seconds < 0 || math.Round(seconds*1e6) > 1<<53-1 {
+			if err == nil && text != "null" {
+				t.Fatalf("%q is read as %d, want an error", text, got)
+			}
+			return
+		}
+		if want := Time(math.Round(seconds * 1e6)); err != nil || got != want {
+			t.Fatalf("%q is read as %d (%v), want %d", text, got, err, want)
+		}
+	})
 }
 
 func TestTimeRefuses(t *testing.T) {

@@ -133,7 +133,7 @@ func firstError(errs []error, err error) error {
 
 // Complete completes missions.
 func (s *Service) Complete(ctx context.Context, agentID string, request api.CompleteRequest) (api.FinishReply, error) {
-	return finishEach(ctx, s, request.Completion, request.Results, func(c *api.Completion) (missions.Finish, error) {
+	return finishEach(ctx, s, request.Completion, request.Results, request.Brief, func(c *api.Completion) (missions.Finish, error) {
 		result, err := c.Compact()
 		return finish(agentID, missions.OutcomeComplete, c.LeaseRef, result), err
 	})
@@ -141,7 +141,7 @@ func (s *Service) Complete(ctx context.Context, agentID string, request api.Comp
 
 // Fail reports failed attempts.
 func (s *Service) Fail(ctx context.Context, agentID string, request api.FailRequest) (api.FinishReply, error) {
-	return finishEach(ctx, s, request.Failure, request.Results, func(f *api.Failure) (missions.Finish, error) {
+	return finishEach(ctx, s, request.Failure, request.Results, request.Brief, func(f *api.Failure) (missions.Finish, error) {
 		end := finish(agentID, missions.OutcomeFail, f.LeaseRef, nil)
 		end.Error, end.Retryable = f.Error, f.Retryable == nil || *f.Retryable
 		return end, f.Validate()
@@ -150,7 +150,7 @@ func (s *Service) Fail(ctx context.Context, agentID string, request api.FailRequ
 
 // Release returns missions to the queue without using up an attempt.
 func (s *Service) Release(ctx context.Context, agentID string, request api.ReleaseRequest) (api.FinishReply, error) {
-	return finishEach(ctx, s, request.LeaseRef, request.Results, func(l *api.LeaseRef) (missions.Finish, error) {
+	return finishEach(ctx, s, request.LeaseRef, request.Results, request.Brief, func(l *api.LeaseRef) (missions.Finish, error) {
 		_, err := l.Ref()
 		return finish(agentID, missions.OutcomeRelease, *l, nil), err
 	})
@@ -162,7 +162,7 @@ func finish(agentID string, outcome missions.Outcome, lease api.LeaseRef, result
 }
 
 // finishEach ends one attempt, or a batch of attempts, each with its own outcome.
-func finishEach[T any](ctx context.Context, s *Service, single T, batch []T,
+func finishEach[T any](ctx context.Context, s *Service, single T, batch []T, brief bool,
 	parse func(*T) (missions.Finish, error)) (api.FinishReply, error) {
 	if batch == nil {
 		results, err := finishBatch(ctx, s, []T{single}, parse)
@@ -172,7 +172,7 @@ func finishEach[T any](ctx context.Context, s *Service, single T, batch []T,
 		if results[0].Error != nil {
 			return api.FinishReply{}, results[0].Error
 		}
-		return api.FinishReply{Finished: &results[0]}, nil
+		return api.FinishReply{Finished: &results[0], Brief: brief}, nil
 	}
 	switch {
 	case len(batch) == 0:
@@ -183,7 +183,7 @@ func finishEach[T any](ctx context.Context, s *Service, single T, batch []T,
 		return api.FinishReply{}, missions.Invalid("results", "cannot be combined with the fields of a single mission")
 	}
 	results, err := finishBatch(ctx, s, batch, parse)
-	return api.FinishReply{Results: results}, err
+	return api.FinishReply{Results: results, Brief: brief}, err
 }
 
 func finishBatch[T any](ctx context.Context, s *Service, items []T, parse func(*T) (missions.Finish, error)) ([]api.Finished, error) {

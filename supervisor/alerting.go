@@ -170,11 +170,16 @@ func (s *Service) readAlerts(ctx context.Context) (api.Alerts, error) {
 		reply.Alerts = append(reply.Alerts, api.Alert{
 			Rule: rule.Name, Metric: rule.Metric, Comparison: string(rule.Comparison), Threshold: rule.Threshold,
 			ForSeconds: rule.For.Seconds(), MinSamples: rule.MinSamples, Type: rule.Type,
-			Value: value, State: missions.AlertOK,
+			Value: value, State: missions.AlertOK, Advice: rule.Advice(),
 		})
+		last := &reply.Alerts[i]
 		if alert, there := stored[rule.Name]; there {
-			last := &reply.Alerts[i]
 			last.State, last.Since, last.RaisedAt = alert.State, alert.Since, alert.RaisedAt
+		}
+		if last.State != missions.AlertOK {
+			if last.Types, err = rule.Types(ctx, figures); err != nil {
+				return api.Alerts{}, err
+			}
 		}
 	}
 	slices.SortFunc(reply.Alerts, func(a, b api.Alert) int { return strings.Compare(a.Rule, b.Rule) })

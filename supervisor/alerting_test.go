@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -96,6 +98,9 @@ func TestAnAlertIsRaisedAndResolved(t *testing.T) {
 	if *before.Value != 0 || before.Since != 0 || before.RaisedAt != 0 || before.ForSeconds != 0.06 || before.Comparison != ">" {
 		t.Errorf("before: %+v", before)
 	}
+	if before.Types != nil || !strings.Contains(before.Advice, "supervisor agent run") {
+		t.Errorf("before: %+v", before)
+	}
 	if none := awaitAlert(t, c, "failing", missions.AlertOK); none.Value != nil || none.MinSamples != 2 || none.Type != "t" {
 		t.Errorf("without missions: %+v", none)
 	}
@@ -108,6 +113,9 @@ func TestAnAlertIsRaisedAndResolved(t *testing.T) {
 		raised["since"] != alert.Since.Seconds() || raised["raised_at"] != alert.RaisedAt.Seconds() ||
 		alert.RaisedAt.Sub(alert.Since) < 60*time.Millisecond || *alert.Value != 2 {
 		t.Errorf("the event tells %v, the alert %+v", raised, alert)
+	}
+	if !slices.Equal(alert.Types, []string{"t"}) {
+		t.Errorf("the alert names the types %q", alert.Types)
 	}
 
 	m.register(t, "a", "t")

@@ -25,13 +25,13 @@ func (s *Service) Create(ctx context.Context, request api.CreateRequest) (api.Cr
 		if results[0].Error != nil {
 			return api.CreateReply{}, results[0].Error
 		}
-		return api.CreateReply{Created: &results[0]}, nil
+		return api.CreateReply{Created: &results[0], Brief: request.Brief}, nil
 	}
 	if err := batchOnly(request.MissionSpec, len(request.Missions)); err != nil {
 		return api.CreateReply{}, err
 	}
 	results, err := s.create(ctx, request.Missions)
-	return api.CreateReply{Results: results}, err
+	return api.CreateReply{Results: results, Brief: request.Brief}, err
 }
 
 // batchOnly refuses a batch that is empty, too large, or combined with the fields of a

@@ -9,8 +9,12 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"io"
+	"log/slog"
 	"math/big"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -111,7 +115,8 @@ func TestMistakesInTheConnection(t *testing.T) {
 		{1, "cannot reach a broker at nats://***@127.0.0.1:1; choose another with --server or --context, " +
 			"or ask the supervisor over HTTP, which works without a broker: supervisor health --http ADDRESS",
 			[]string{"-s", "nats://mary:secret@127.0.0.1:1"}},
-		{2, `--server: URL http://127.0.0.1:1 has scheme "http"; use nats, tls, ws or wss`, []string{"-s", "http://127.0.0.1:1"}},
+		{2, "--server: URL http://127.0.0.1:1 is an HTTP address; give the broker's NATS address, such as nats://127.0.0.1:4222", []string{"-s", "http://127.0.0.1:1"}},
+		{2, `--server: URL ftp://127.0.0.1:1 has scheme "ftp"; use nats, tls, ws or wss`, []string{"-s", "ftp://127.0.0.1:1"}},
 		{2, "--creds: /does/not/exist cannot be read: no such file or directory", []string{"--creds", "/does/not/exist"}},
 		{2, "--tlsca: / is a directory", []string{"--tlsca", "/"}},
 		{2, "--nkey: connection_test.go does not contain an nkey seed", []string{"-s", "nats://127.0.0.1:1", "--nkey", "connection_test.go"}},
@@ -121,6 +126,49 @@ func TestMistakesInTheConnection(t *testing.T) {
 	} {
 		code, _, stderr := runIn(t, nil, append([]string{"status"}, c.args...)...)
 		if code != c.code || stderr != "supervisor: "+c.want+"\n" {
+			t.Errorf("%v: exit code %d, %q", c.args, code, stderr)
+		}
+	}
+}
+
+// An HTTP server waits for the client to speak, and a client of a broker for the broker:
+// without more, each waits for the other one.
+func TestAnHTTPAddressIsNoBroker(t *testing.T) {
+	t.Parallel()
+	plain := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(plain.Close)
+	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = slog.NewLogLogger(quiet.Handler(), slog.LevelError)
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
+	mail, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { must(t, mail.Close()) })
+	go func() {
+		for {
+			conn, err := mail.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(conn, "220 mail.example.org ESMTP\r\n")
+			_ = conn.Close()
+		}
+	}()
+	http1, http2 := plain.Listener.Addr().String(), secure.Listener.Addr().String()
+	const advice = ": that is an HTTP address; give the broker's NATS address, such as nats://127.0.0.1:4222\n"
+	for _, c := range []struct {
+		code int
+		want string
+		args []string
+	}{
+		{2, "cannot connect to a broker at " + http1 + advice, []string{"status", "-s", http1}},
+		{2, "cannot connect to a broker at nats://" + http2 + advice, []string{"missions", "list", "-s", "nats://" + http2}},
+		{2, "cannot connect to a broker at tls://" + http2 + advice, []string{"events", "-s", "tls://" + http2}},
+		{2, "cannot connect to a broker at " + http1 + advice, []string{"agent", "run", "--type", "a", "-s", http1, "--", "cat"}},
+		{1, "cannot connect to a broker at " + mail.Addr().String() + ": what answers there does not speak NATS\n", []string{"status", "-s", mail.Addr().String()}},
+	} {
+		code, _, stderr := runIn(t, nil, c.args...)
+		if code != c.code || stderr != "supervisor: "+c.want {
 			t.Errorf("%v: exit code %d, %q", c.args, code, stderr)
 		}
 	}

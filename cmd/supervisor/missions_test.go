@@ -28,6 +28,16 @@ func TestTheLifeOfAMission(t *testing.T) {
 	m, err := b.client.Get(t.Context(), "build-1")
 	must(t, err)
 	equal(t, "priority", m.Priority, missions.High)
+	file := filepath.Join(t.TempDir(), "missions.jsonl")
+	must(t, os.WriteFile(file, []byte(`{"id":"lower","name":"n","priority":"critical"}`+"\n"+`{"id":"mixed","name":"n","priority":"Low"}`+"\n"), 0o600))
+	if code, _, stderr := b.run(t, "missions", "create", "--file", file); code != 0 {
+		t.Errorf("priorities in small letters: %s", stderr)
+	}
+	for id, want := range map[string]missions.Priority{"lower": missions.Critical, "mixed": missions.Low} {
+		small, err := b.client.Get(t.Context(), id)
+		must(t, err)
+		equal(t, "priority of "+id, small.Priority, want)
+	}
 	equal(t, "tags", strings.Join(m.Tags, " "), "ci night x")
 	equal(t, "data", string(m.Data), `{"target":"all"}`)
 	equal(t, "timeout", m.TimeoutSeconds, 90)
@@ -211,12 +221,27 @@ func TestListFiltersAndPages(t *testing.T) {
 		must(t, err)
 		return m.CreatedAt.Time().Format(time.DateTime)
 	}
-	table := b.ok(t, "missions", "list", "--type", "bill", "--limit", "2")
+	_, table, note := b.run(t, "missions", "list", "--type", "bill", "--limit", "2")
 	want := "ID  Type  Status     Priority  Attempt  Agent  Progress  Took  Created              Name\n" +
-		"m4  bill  CANCELLED  NORMAL    0/3      -      -         -     " + created("m4") + "  Invoice 4\n" +
-		"m3  bill  PENDING    NORMAL    0/3      -      -         -     " + created("m3") + "  Invoice 3\n" +
-		"Showing the newest 2; there may be more. Use --limit N or --all.\n"
+		"m4  bill  CANCELLED  NORMAL    0/3      -      -         -     " + strings.Replace(created("m4"), " ", "T", 1) + "  Invoice 4\n" +
+		"m3  bill  PENDING    NORMAL    0/3      -      -         -     " + strings.Replace(created("m3"), " ", "T", 1) + "  Invoice 3\n"
 	equal(t, "table", table, want)
+	const more = "Showing the newest 2; there may be more. Use --limit N or --all.\n"
+	equal(t, "note", note, more)
+
+	_, names, note := b.run(t, "missions", "list", "--type", "bill", "--limit", "2", "-o", "name")
+	equal(t, "names", names, "m4\nm3\n")
+	equal(t, "note with names", note, more)
+	equal(t, "names of none", b.ok(t, "missions", "list", "--type", "none", "-o", "name"), "")
+	equal(t, "JSON", b.ok(t, "missions", "list", "--type", "bill", "-o", "json"), b.ok(t, "missions", "list", "--type", "bill", "--json"))
+	equal(t, "the last one counts", b.ok(t, "missions", "list", "--type", "bill", "--json", "--output", "name"), "m4\nm3\nm2\nm1\nm0\n")
+	long := strings.Repeat("long ", 20) + "name"
+	b.ok(t, "missions", "create", long, "--id", "long", "--type", "long")
+	contains(t, b.ok(t, "missions", "list", "--type", "long"), "…\n")
+	contains(t, b.ok(t, "missions", "list", "--type", "long", "-o", "wide"), "  "+long+"\n")
+	b.ok(t, "missions", "delete", "long", "--yes")
+	b.refused(t, 2, `--output: "yaml" is not table, wide, json or name`, "missions", "list", "-o", "yaml")
+	b.refused(t, 2, `--output: "name" is not text or json`, "status", "-o", "name")
 
 	for filter, ids := range map[string]string{
 		"--text voice":                       "m4 m3 m2 m1 m0",
@@ -238,7 +263,9 @@ func TestListFiltersAndPages(t *testing.T) {
 		}
 		equal(t, filter, strings.Join(got, " "), ids)
 	}
-	equal(t, "nothing", b.ok(t, "missions", "list", "--tag", "none"), "No matching missions.\n")
+	_, stdout, note := b.run(t, "missions", "list", "--tag", "none")
+	equal(t, "nothing", stdout, "")
+	equal(t, "note of nothing", note, "No matching missions.\n")
 }
 
 func TestListOfSeveralPagesIsOneDocument(t *testing.T) {

@@ -147,7 +147,9 @@ func TestHealthOverHTTP(t *testing.T) {
 func TestNoAgents(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t)
-	equal(t, "agents", b.ok(t, "agents"), "No agents. Start one with: supervisor agent run --type TYPE -- COMMAND\n")
+	_, stdout, stderr := b.run(t, "agents")
+	equal(t, "what a program reads", stdout, "")
+	equal(t, "agents", stderr, "No agents. Start one with: supervisor agent run --type TYPE -- COMMAND\n")
 	equal(t, "JSON", b.ok(t, "agents", "--json"), `{"agents":[],"agent_count":0}`+"\n")
 }
 
@@ -224,39 +226,26 @@ func TestStats(t *testing.T) {
      Oldest pending: 1m01s
   Longest claimable: 2.00s
 
-╭──────────────────────────────────────────────────────────────────────╮
-│                             What happened                            │
-├───────┬─────────┬─────────┬───────────┬────────┬───────────┬─────────┤
-│ Last  │ Created │ Started │ Completed │ Failed │ Cancelled │ Success │
-├───────┼─────────┼─────────┼───────────┼────────┼───────────┼─────────┤
-│ 1 min │       3 │       0 │         0 │      0 │         0 │         │
-│ 5 min │  12,345 │      11 │         9 │      1 │         0 │  90.0 % │
-│ 1 h   │  20,000 │       0 │         0 │      0 │         0 │       - │
-│ 24 h  │  20,000 │       0 │         0 │      0 │         0 │       - │
-╰───────┴─────────┴─────────┴───────────┴────────┴───────────┴─────────╯
+Last  Created  Started  Completed  Failed  Cancelled  Success
+1min  3        0        0          0       0          -
+5min  12345    11       9          1       0          90.0%
+1h    20000    0        0          0       0          -
+24h   20000    0        0          0       0          -
 Data since 2026-01-31 14:04:05.
-╭────────────────────────────────────────────────────╮
-│                        Times                       │
-├──────────┬───────┬─────────┬───────┬───────┬───────┤
-│          │ Last  │ Average │   p50 │   p95 │   p99 │
-├──────────┼───────┼─────────┼───────┼───────┼───────┤
-│ Duration │ 5 min │   1.50s │ 1.00s │ 2.00s │ 2.50s │
-│          │ 1 h   │       - │     - │     - │     - │
-│          │ 24 h  │       - │     - │     - │     - │
-│          │ ever  │   1.50s │ 1.00s │ 2.00s │ 2.50s │
-│ Queue    │ 5 min │    10ms │  20ms │  30ms │  40ms │
-│          │ 1 h   │       - │     - │     - │     - │
-│          │ 24 h  │       - │     - │     - │     - │
-│          │ ever  │       - │     - │     - │     - │
-╰──────────┴───────┴─────────┴───────┴───────┴───────╯
-╭───────────────────╮
-│       Types       │
-├────────┬──────────┤
-│ Type   │ Missions │
-├────────┼──────────┤
-│ build  │        1 │
-│ resize │        2 │
-╰────────┴──────────╯
+
+What      Last  Average  p50    p95    p99
+Duration  5min  1.50s    1.00s  2.00s  2.50s
+Duration  1h    -        -      -      -
+Duration  24h   -        -      -      -
+Duration  ever  1.50s    1.00s  2.00s  2.50s
+Queue     5min  10ms     20ms   30ms   40ms
+Queue     1h    -        -      -      -
+Queue     24h   -        -      -      -
+Queue     ever  -        -      -      -
+
+Type    Missions
+build   1
+resize  2
 `)
 }
 
@@ -266,14 +255,9 @@ func TestHistory(t *testing.T) {
 	answering(t, b.nc, api.SubjectMissionsHistory, `{"minutes":[`+
 		`{"at":1769871780,"created":1,"started":2,"completed":3,"failed":4,"cancelled":5,"pending":null,"running":null},`+
 		`{"at":1769871840,"created":10000,"started":0,"completed":0,"failed":0,"cancelled":0,"pending":1234567,"running":8}]}`)
-	equal(t, "history", b.ok(t, "missions", "history", "--type", "resize"), `╭───────────────────────────────────────────────────────────────────────────────────╮
-│                          Missions by minute, type resize                          │
-├────────┬─────────┬─────────┬───────────┬────────┬───────────┬───────────┬─────────┤
-│ Minute │ Created │ Started │ Completed │ Failed │ Cancelled │   Pending │ Running │
-├────────┼─────────┼─────────┼───────────┼────────┼───────────┼───────────┼─────────┤
-│ 15:03  │       1 │       2 │         3 │      4 │         5 │         - │       - │
-│ 15:04  │  10,000 │       0 │         0 │      0 │         0 │ 1,234,567 │       8 │
-╰────────┴─────────┴─────────┴───────────┴────────┴───────────┴───────────┴─────────╯
+	equal(t, "history", b.ok(t, "missions", "history", "--type", "resize"), `Minute  Created  Started  Completed  Failed  Cancelled  Pending  Running
+15:03   1        2        3          4       5          -        -
+15:04   10000    0        0          0       0          1234567  8
 `)
 	for _, minutes := range []string{"0", "1441", "-1"} {
 		b.refused(t, 2, "--minutes must be between 1 and 1440", "missions", "history", "--minutes", minutes)
@@ -290,17 +274,14 @@ func TestAlerts(t *testing.T) {
 		`{"rule":"outbox-growing","metric":"events.waiting","comparison":">","threshold":10000,"for_seconds":120,"value":0,"state":"ok","since":null,"raised_at":null},`+
 		`{"rule":"slow","metric":"missions.windows.5m.duration_seconds.p95","comparison":">=","threshold":90,"for_seconds":0,"type":"resize",`+
 		`"value":null,"state":"pending","since":%d,"raised_at":null}]}`, now-7300, now-7205, now-3600))
-	equal(t, "alerts", b.ok(t, "alerts"), `╭──────────────────────────────────────────────────────────────────────────────────────────────────────────────╮
-│                                                    Alerts                                                    │
-├──────────────────┬─────────┬───────────┬─────────────────────────────────┬────────┬────────┬─────────────────┤
-│ Rule             │ State   │     Since │ Metric                          │ Type   │  Value │ Condition       │
-├──────────────────┼─────────┼───────────┼─────────────────────────────────┼────────┼────────┼─────────────────┤
-│ missions-failing │ firing  │ 2h00m ago │ windows.1h.success_rate         │        │ 62.5 % │ < 80.0 % for 1m │
-│ outbox-growing   │ ok      │           │ events.waiting                  │        │      0 │ > 10,000 for 2m │
-│ slow             │ pending │ 1h00m ago │ windows.5m.duration_seconds.p95 │ resize │      - │ >= 1m30s        │
-╰──────────────────┴─────────┴───────────┴─────────────────────────────────┴────────┴────────┴─────────────────╯
+	equal(t, "alerts", b.ok(t, "alerts"), `Rule              State    Since  Metric                           Type    Value  Condition
+missions-failing  firing   2h00m  windows.1h.success_rate          -       62.5%  < 80.0 % for 1m
+outbox-growing    ok       -      events.waiting                   -       0      > 10,000 for 2m
+slow              pending  1h00m  windows.5m.duration_seconds.p95  resize  -      >= 1m30s
 `)
 	empty := newFake(t)
 	answering(t, empty.nc, api.SubjectAlerts, `{"alerts":[]}`)
-	equal(t, "no alerts", empty.ok(t, "alerts"), "No alert rules.\n")
+	_, stdout, stderr := empty.run(t, "alerts")
+	equal(t, "no alerts", stdout+stderr, "No alert rules.\n")
+	equal(t, "names", b.ok(t, "alerts", "-o", "name"), "missions-failing\noutbox-growing\nslow\n")
 }

@@ -186,7 +186,7 @@ func beatIn(ctx context.Context, p *partition, batch []missions.Heartbeat) ([]mi
 
 // appendBeat appends what heartbeat.lua is given of one.
 func (p *partition) appendBeat(args []any, h *missions.Heartbeat) []any {
-	cpu, memory, draining := "", "", ""
+	cpu, memory, draining, receiving := "", "", "", ""
 	if h.CPU != nil {
 		cpu = strconv.FormatFloat(*h.CPU, 'g', -1, 64)
 	}
@@ -196,7 +196,10 @@ func (p *partition) appendBeat(args []any, h *missions.Heartbeat) []any {
 	if h.Draining {
 		draining = "1"
 	}
-	args = append(args, h.AgentID, cpu, memory, draining, h.Lease.Microseconds())
+	if h.Receiving {
+		receiving = "1"
+	}
+	args = append(args, h.AgentID, cpu, memory, draining, h.Lease.Microseconds(), receiving)
 	count := len(args)
 	args = append(args, 0)
 	for _, ref := range h.Running {

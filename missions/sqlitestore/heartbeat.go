@@ -46,10 +46,13 @@ func (t *tx) heartbeat(h *missions.Heartbeat) (result missions.HeartbeatResult, 
 	}
 	told := make(map[string]bool, len(h.Running)) // missions whose fate is settled
 	for _, l := range held {
-		if listed[missions.LeaseRef{MissionID: l.mission, Lease: l.lease}] {
+		switch {
+		case listed[missions.LeaseRef{MissionID: l.mission, Lease: l.lease}]:
 			told[l.mission] = true
 			err = t.renew(l, h)
-		} else {
+		case h.Receiving:
+			err = t.renew(l, h)
+		default:
 			err = t.miss(l, h.AgentID, &result)
 		}
 		if err != nil {

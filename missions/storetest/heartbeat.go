@@ -39,6 +39,26 @@ func testHeartbeat(s *suite) {
 		}
 		f.wantStatus("m", missions.Running)
 	})
+	s.run("an agent that is still receiving a claim's reply keeps what it does not list", func(f *fixture) {
+		f.create(numbered("m", "t", 2)...)
+		f.register("a", "t")
+		listed := f.claimOne("a")
+		f.claimOne("a") // its reply is on the way
+		for range 3 {
+			f.advance(40 * time.Minute)
+			result := f.tryHeartbeat(missions.Heartbeat{AgentID: "a", Running: []missions.LeaseRef{refOf(listed)}, Receiving: true, Lease: ttl})
+			f.must(result.Err)
+			wantEqual(f, "given up", len(result.GivenUp), 0)
+			f.wantNear("lease_expires_at", f.get("m-0001").LeaseExpiresAt, f.now().Add(ttl))
+		}
+		f.wantStatus("m-0001", missions.Running)
+		f.heartbeat("a", refOf(listed))
+		result := f.tryHeartbeat(missions.Heartbeat{AgentID: "a", Running: []missions.LeaseRef{refOf(listed)}, Receiving: true, Lease: ttl})
+		wantEqual(f, "given up after one that left it out", len(result.GivenUp), 0)
+		wantEqual(f, "given up at the next", len(f.heartbeat("a", refOf(listed)).GivenUp), 0) // the count began anew
+		f.wantSame("given up at the second in a row", f.heartbeat("a", refOf(listed)).GivenUp, []string{"t"})
+		f.wantStatus("m-0000", missions.Running)
+	})
 	s.run("does not renew what it does not list", func(f *fixture) {
 		f.started(named("m", "t"), "a")
 		f.advance(40 * time.Minute)

@@ -172,6 +172,7 @@ func (m *model) progress() {
 func (m *model) heartbeat() {
 	agent := modelNames[m.random.IntN(3)]
 	var listed []missions.LeaseRef
+	receiving := m.random.IntN(4) == 0
 	givenUp, cancelled, lost := 0, 0, 0
 	if old := m.any(); old.status != missions.Running {
 		listed = append(listed, missions.LeaseRef{MissionID: old.id, Lease: max(old.lease, 1)})
@@ -190,13 +191,17 @@ func (m *model) heartbeat() {
 			x.renewed, x.missed = m.ticks, 0
 			continue
 		}
+		if receiving {
+			x.renewed, x.missed = m.ticks, 0
+			continue
+		}
 		if x.missed++; x.missed == 2 {
 			if x.lost(); x.status == missions.Pending {
 				givenUp++
 			}
 		}
 	}
-	results, err := m.Store.Heartbeat(m.ctx, []missions.Heartbeat{{AgentID: agent, Running: listed, Lease: modelLease}})
+	results, err := m.Store.Heartbeat(m.ctx, []missions.Heartbeat{{AgentID: agent, Running: listed, Receiving: receiving, Lease: modelLease}})
 	m.must(err)
 	m.must(results[0].Err)
 	wantEqual(m.fixture, "given up", len(results[0].GivenUp), givenUp)

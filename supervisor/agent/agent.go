@@ -138,6 +138,7 @@ func Run(ctx context.Context, nc *nats.Conn, cfg Config) error {
 	defer control.close()
 	r := &runner{
 		cfg: cfg, log: cfg.Logger.With("agent", cfg.ID), requests: control.work, control: control, stop: stop,
+		arrivals: arrivals{nc: nc},
 		running: map[string]*Task{}, slots: make(chan struct{}, cfg.Concurrency), beatNow: wakeup.New(),
 		completions: make(chan *completion, cfg.Concurrency),
 	}
@@ -178,6 +179,7 @@ type runner struct {
 	log      *slog.Logger
 	requests *client.Agent
 	control  *control
+	arrivals arrivals
 
 	beating  sync.Mutex // held for each heartbeat: a later one never overtakes it
 	handlers sync.WaitGroup
@@ -289,6 +291,7 @@ func (r *runner) run(ctx, claims context.Context) {
 	r.drain()
 	die()
 	loops.Wait()
+	r.arrivals.pings.Wait()
 
 	leaveCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()

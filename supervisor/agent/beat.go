@@ -31,6 +31,7 @@ func (r *runner) beatOnce(ctx context.Context) {
 	r.beating.Lock()
 	defer r.beating.Unlock()
 	request, listed := r.listRunning()
+	request.Receiving = r.arrivals.pending(ctx)
 	sent, pace := time.Now(), r.currentPace()
 	timeout, cancel := context.WithTimeout(ctx, pace.heartbeat)
 	reply, err := r.control.requests().Heartbeat(timeout, request)

@@ -12,10 +12,11 @@ import (
 // claimWait is how long one claim is parked, in seconds. A supervisor that is killed
 // loses the claims parked there, and the agent is idle until it asks another
 // supervisor. So it asks often. claimReplyTimeout is how much longer it waits for the
-// answer.
+// answer, and for the answer to be read once it has arrived.
 const (
 	claimWait         = 5
 	claimReplyTimeout = 3 * time.Second
+	claimReadTimeout  = time.Second
 )
 
 // claim fills free slots with missions until ctx ends. Handlers run until life ends.
@@ -25,9 +26,7 @@ func (r *runner) claim(ctx, life context.Context) {
 		if !ok || !r.rest(ctx) {
 			return
 		}
-		asked, cancel := context.WithTimeout(ctx, claimWait*time.Second+claimReplyTimeout)
-		reply, err := r.requests.Claim(asked, api.ClaimRequest{Max: free, WaitSeconds: claimWait})
-		cancel()
+		reply, err := r.claimOnce(ctx, free)
 		for range free - len(reply.Missions) {
 			<-r.slots
 		}
@@ -38,6 +37,28 @@ func (r *runner) claim(ctx, life context.Context) {
 			return
 		}
 	}
+}
+
+// claimOnce sends one claim. It waits for the reply for as long as that may be arriving.
+func (r *runner) claimOnce(ctx context.Context, free int) (api.Claimed, error) {
+	ctx, cancel := context.WithTimeout(ctx, claimWait*time.Second+claimReplyTimeout+maxArriving+claimReadTimeout)
+	defer cancel()
+	r.arrivals.claiming.Store(true)
+	defer r.arrivals.claiming.Store(false)
+	late := make(chan struct{})
+	timer := time.AfterFunc(claimWait*time.Second+claimReplyTimeout, func() {
+		defer close(late)
+		r.arrivals.wait(ctx)
+		if sleep(ctx, claimReadTimeout) {
+			cancel()
+		}
+	})
+	reply, err := r.requests.Claim(ctx, api.ClaimRequest{Max: free, WaitSeconds: claimWait})
+	if !timer.Stop() {
+		cancel()
+		<-late
+	}
+	return reply, err
 }
 
 // takeSlots waits for a free slot and takes all free slots.

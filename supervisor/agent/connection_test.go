@@ -3,11 +3,13 @@ package agent_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -116,11 +118,12 @@ func TestConnectAndRun(t *testing.T) {
 	}
 }
 
-// slowLink is a proxy that carries only so many bytes of a connection to the broker until
-// it is opened.
+// slowLink is a proxy that carries only so many bytes of a connection to the broker, or from
+// it, until it is opened.
 type slowLink struct {
 	listener net.Listener
 	target   string
+	inbound  bool          // it is from the broker that it is slow
 	open     chan struct{}
 	full     chan struct{} // gets something when a connection has used up its bytes
 	wg       sync.WaitGroup
@@ -128,11 +131,11 @@ type slowLink struct {
 
 const slowLinkBytes = 64 << 10
 
-func newSlowLink(t *testing.T, target string) *slowLink {
+func newSlowLink(t *testing.T, target string, inbound bool) *slowLink {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
-	l := &slowLink{listener: listener, target: target, open: make(chan struct{}), full: make(chan struct{}, 100)}
+	l := &slowLink{listener: listener, target: target, inbound: inbound, open: make(chan struct{}), full: make(chan struct{}, 100)}
 	l.wg.Go(func() {
 		for {
 			client, err := listener.Accept()
@@ -152,21 +155,27 @@ func (l *slowLink) serve(client net.Conn) {
 	if err != nil {
 		return
 	}
-	l.wg.Go(func() { _, _ = io.Copy(client, broker); _ = client.Close() })
+	l.wg.Go(func() { l.carry(client, broker, l.inbound); _ = client.Close() })
 	defer broker.Close() //nolint:errcheck // likewise
-	if _, err := io.CopyN(broker, client, slowLinkBytes); err != nil {
-		return
+	l.carry(broker, client, !l.inbound)
+}
+
+func (l *slowLink) carry(to, from net.Conn, slow bool) {
+	if slow {
+		if _, err := io.CopyN(to, from, slowLinkBytes); err != nil {
+			return
+		}
+		l.full <- struct{}{}
+		<-l.open
 	}
-	l.full <- struct{}{}
-	<-l.open
-	_, _ = io.Copy(broker, client)
+	_, _ = io.Copy(to, from)
 }
 
 // Heartbeats do not wait behind a result that takes longer than its lease to send.
 func TestALargeResultOverASlowLinkCostsNoLease(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	link := newSlowLink(t, strings.TrimPrefix(b.url, "nats://"))
+	link := newSlowLink(t, strings.TrimPrefix(b.url, "nats://"), false)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	result := bytes.Repeat([]byte("x"), 480<<10)
@@ -188,6 +197,39 @@ func TestALargeResultOverASlowLinkCostsNoLease(t *testing.T) {
 	close(link.open)
 	if m := b.wait(t, id); m.Status != missions.Completed || m.Attempt != 1 || len(m.Result) != len(result)+2 {
 		t.Errorf("%s after %d attempts with %d bytes", m.Status, m.Attempt, len(m.Result))
+	}
+	stop()
+	must(t, <-ended)
+}
+
+// A claim's reply that takes longer than the lease to arrive is waited for, and costs no
+// lease either.
+func TestLargeDataOverASlowLinkCostsNoLease(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	link := newSlowLink(t, strings.TrimPrefix(b.url, "nats://"), true)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- agent.ConnectAndRun(ctx, "nats://"+link.listener.Addr().String(), agent.Config{ID: "w1", Types: []string{"default"}, Logger: quiet,
+			Handler: func(_ context.Context, t *agent.Task) (any, error) { return len(t.Mission.Data), nil }})
+	}()
+	data, err := json.Marshal(map[string]string{"text": strings.Repeat("x", 480<<10)})
+	must(t, err)
+	id := b.create(t, api.MissionSpec{Name: "large", Data: data}).ID
+	<-link.full
+	begun, err := b.client.Get(t.Context(), id)
+	must(t, err)
+	for m := begun; m.LeaseExpiresAt.Time().Sub(begun.LeaseExpiresAt.Time()) < 12*time.Second; { // a lease is 5 s, a claim 8 s
+		m, err = b.client.Get(t.Context(), id)
+		must(t, err)
+		if m.Status != missions.Running || m.Attempt != 1 {
+			t.Fatalf("%s at attempt %d: the lease was lost", m.Status, m.Attempt)
+		}
+	}
+	close(link.open)
+	if m := b.wait(t, id); m.Status != missions.Completed || m.Attempt != 1 || string(m.Result) != strconv.Itoa(len(data)) {
+		t.Errorf("%s after %d attempts with %s", m.Status, m.Attempt, m.Result)
 	}
 	stop()
 	must(t, <-ended)

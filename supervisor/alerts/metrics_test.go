@@ -46,6 +46,7 @@ func (f figures) Stats(_ context.Context, kind string) (missions.Stats, error) {
 	}
 	return missions.Stats{
 		Total:       total,
+		ByType:      map[string]int64{"t": 6, "u": 4, "none": 0},
 		ByStatus:    map[missions.Status]int64{"PENDING": 1, "RUNNING": 2, "COMPLETED": 3, "FAILED": 4, "CANCELLED": 5},
 		SuccessRate: &rate, Duration: spread(40), Queue: spread(50), OldestPendingSeconds: &oldest, OldestClaimableSeconds: &claimable,
 		PerMinute: map[missions.Happening]int64{"created": 61, "started": 62, "completed": 63, "failed": 64, "cancelled": 65},

@@ -7,7 +7,6 @@ import (
 	"context"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"missioncontrol/missions"
@@ -86,7 +85,7 @@ func (r *Rule) Validate() error {
 	m, known := catalogue[r.Metric]
 	switch {
 	case !known:
-		return missions.Invalid("metric", "%q is not a metric%s", r.Metric, nearest(r.Metric))
+		return missions.Invalid("metric", "%q is not a metric; they begin with missions., agents. or events.", r.Metric)
 	case r.Comparison == "":
 		return missions.Invalid("comparison", "is required: one of >, >=, <, <=")
 	case !slices.Contains(Comparisons(), r.Comparison):
@@ -123,28 +122,6 @@ func ValidateAll(rules []Rule) error {
 		seen[rules[i].Name] = true
 	}
 	return nil
-}
-
-// nearest suggests metrics that may have been meant: those with the same last part of
-// the name, or else the same first part.
-func nearest(name string) string {
-	last := name[strings.LastIndex(name, ".")+1:]
-	first, _, _ := strings.Cut(name, ".")
-	for _, sameKind := range []func(string) bool{
-		func(metric string) bool { return strings.HasSuffix(metric, "."+last) },
-		func(metric string) bool { return strings.HasPrefix(metric, first+".") },
-	} {
-		var found []string
-		for _, metric := range Metrics() {
-			if sameKind(metric) && len(found) < 4 {
-				found = append(found, metric)
-			}
-		}
-		if len(found) > 0 {
-			return "; did you mean " + strings.Join(found, ", ") + "?"
-		}
-	}
-	return "; they begin with missions., agents. or events."
 }
 
 // Look returns the metric's current value, or nil if it has none, and whether the

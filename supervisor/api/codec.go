@@ -27,7 +27,12 @@ var decodeOptions = json.JoinOptions(json.RejectUnknownMembers(true))
 var encodeOptions = json.JoinOptions(json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 
 // Encode encodes a request or reply.
-func Encode(v any) ([]byte, error) { return json.Marshal(v, encodeOptions) }
+func Encode(v any) ([]byte, error) {
+	if reply, ok := v.(appender); ok {
+		return reply.appendJSON(make([]byte, 0, reply.size()))
+	}
+	return json.Marshal(v, encodeOptions)
+}
 
 // DecodeReply decodes a reply. Unlike requests, replies may have fields that the reader
 // does not know, from a newer supervisor.

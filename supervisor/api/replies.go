@@ -78,6 +78,7 @@ type Mission struct {
 type CreateReply struct {
 	*Created
 	Results []Created `json:"results,omitzero"`
+	Brief   bool      `json:"-"` // write each mission as a BriefMission
 }
 
 // Created is the outcome of one creation: a mission, or an error.
@@ -91,12 +92,26 @@ type Created struct {
 type FinishReply struct {
 	*Finished
 	Results []Finished `json:"results,omitzero"`
+	Brief   bool       `json:"-"` // write each mission as a BriefMission
 }
 
 // Finished is the outcome of one item: a mission, or an error.
 type Finished struct {
 	Mission *missions.Mission `json:"mission,omitzero"`
 	Error   *Error            `json:"error,omitzero"`
+}
+
+// BriefMission is what the reply to a brief request says of a mission.
+type BriefMission struct {
+	ID     string          `json:"id"`
+	Status missions.Status `json:"status"`
+}
+
+// BriefCreated is the outcome of one creation in the reply to a brief request.
+type BriefCreated struct {
+	Mission *BriefMission `json:"mission,omitzero"`
+	Created bool          `json:"created,omitzero"`
+	Error   *Error        `json:"error,omitzero"`
 }
 
 // MissionList is one page of missions.
@@ -141,6 +156,8 @@ type Alert struct {
 	State      missions.AlertState `json:"state"`
 	Since      missions.Time       `json:"since"` // when the condition became true
 	RaisedAt   missions.Time       `json:"raised_at"`
+	Types      []string            `json:"types,omitzero"` // for which the condition is true, at most 5; none if that is not known
+	Advice     string              `json:"advice"`         // what to do when the alert is raised
 }
 
 // Registered says how often an agent must send heartbeats and how long a lease lasts.

@@ -25,7 +25,7 @@ type MissionSpec struct {
 	Description    string            `json:"description,omitzero"`
 	Type           string            `json:"type,omitzero"`            // default: "default"
 	Data           json.RawMessage   `json:"data,omitzero"`            // a JSON object, default {}
-	Priority       missions.Priority `json:"priority,omitzero"`        // default: NORMAL
+	Priority       missions.Priority `json:"priority,omitzero"`        // in any case, default: NORMAL
 	Tags           []string          `json:"tags,omitzero"`            // at most 32
 	MaxAttempts    *int              `json:"max_attempts,omitzero"`    // 1 to 1000, default 3
 	TimeoutSeconds *float64          `json:"timeout_seconds,omitzero"` // maximum duration of one attempt; default: no limit
@@ -39,6 +39,7 @@ type MissionSpec struct {
 type CreateRequest struct {
 	MissionSpec
 	Missions []MissionSpec `json:"missions,omitzero"` // up to 1000
+	Brief    bool          `json:"brief,omitzero"`    // the reply has only the id and the status of missions
 }
 
 // IDRequest names a mission.
@@ -108,11 +109,14 @@ type LeaseRef struct {
 
 // HeartbeatRequest reports that an agent is alive, and what it is working on. Running
 // is required, even if it is []: a lease that is missing in two heartbeats is released.
+// Receiving says that the reply to a claim is still arriving, on a slow link: meanwhile
+// the leases that are missing are renewed, too.
 type HeartbeatRequest struct {
 	Running     *[]LeaseRef `json:"running"`
 	CPU         *float64    `json:"cpu,omitzero"`
 	MemoryBytes *int64      `json:"memory_bytes,omitzero"`
 	Draining    bool        `json:"draining,omitzero"`
+	Receiving   bool        `json:"receiving,omitzero"`
 }
 
 // ClaimRequest claims missions, and waits for them if there are none.
@@ -147,6 +151,7 @@ type Completion struct {
 type CompleteRequest struct {
 	Completion
 	Results []Completion `json:"results,omitzero"` // up to 1000
+	Brief   bool         `json:"brief,omitzero"`   // the reply has only the id and the status of missions
 }
 
 // Failure is a failed attempt of a mission.
@@ -160,12 +165,14 @@ type Failure struct {
 type FailRequest struct {
 	Failure
 	Results []Failure `json:"results,omitzero"` // up to 1000
+	Brief   bool      `json:"brief,omitzero"`   // the reply has only the id and the status of missions
 }
 
 // ReleaseRequest returns one mission to the queue, or those in Results.
 type ReleaseRequest struct {
 	LeaseRef
 	Results []LeaseRef `json:"results,omitzero"` // up to 1000
+	Brief   bool       `json:"brief,omitzero"`   // the reply has only the id and the status of missions
 }
 
 // Command is a message that the supervisor pushes to an agent.

@@ -25,7 +25,7 @@ const (
 func (s *MissionSpec) Mission() (missions.Mission, error) {
 	m := missions.Mission{
 		ID: s.ID, Name: s.Name, Description: s.Description, Type: s.Type,
-		Priority: s.Priority, Tags: slices.Clone(s.Tags), StallSeconds: s.StallSeconds, NotBefore: s.NotBefore,
+		Priority: missions.ParsePriority(string(s.Priority)), Tags: slices.Clone(s.Tags), StallSeconds: s.StallSeconds, NotBefore: s.NotBefore,
 		Deadline: s.Deadline, CorrelationID: s.CorrelationID,
 	}
 	if s.MaxAttempts != nil {
@@ -260,7 +260,7 @@ func checkLabels(labels map[string]string) error {
 
 // Heartbeat checks the request and returns the heartbeat.
 func (r *HeartbeatRequest) Heartbeat(agentID string) (missions.Heartbeat, error) {
-	h := missions.Heartbeat{AgentID: agentID, CPU: r.CPU, MemoryBytes: r.MemoryBytes, Draining: r.Draining}
+	h := missions.Heartbeat{AgentID: agentID, CPU: r.CPU, MemoryBytes: r.MemoryBytes, Draining: r.Draining, Receiving: r.Receiving}
 	if r.Running == nil {
 		return h, missions.Invalid("running", "is required: the missions that the agent is working on, or []")
 	}

@@ -37,9 +37,13 @@ func (a *Agent) Heartbeat(ctx context.Context, request api.HeartbeatRequest) (ap
 	return sendAs(ctx, a, api.OpHeartbeat, request)
 }
 
-// Claim claims missions, and waits for some as long as the request says.
+// Claim claims missions, and waits for some as long as the request says. Only the deadline
+// of ctx, if it has one, bounds how long the reply may take, which can be large.
 func (a *Agent) Claim(ctx context.Context, request api.ClaimRequest) (reply api.Claimed, err error) {
 	timeout := time.Duration(request.WaitSeconds*float64(time.Second)) + a.client.timeout
+	if deadline, ok := ctx.Deadline(); ok {
+		timeout = time.Until(deadline)
+	}
 	return reply, a.client.do(ctx, timeout, api.AgentSubject(a.id, api.OpClaim.Verb), request, &reply)
 }
 
@@ -53,16 +57,30 @@ func (a *Agent) Log(ctx context.Context, request api.LogAppendRequest) error {
 	return a.do(ctx, api.OpAppendLog.Verb, request, nil)
 }
 
+// finish sends a brief request that ends attempts.
+func (a *Agent) finish(ctx context.Context, verb string, reply any, request func(brief bool) any) error {
+	return a.client.brief(ctx, api.AgentSubject(a.id, verb), reply, request)
+}
+
 // Complete completes one mission.
 func (a *Agent) Complete(ctx context.Context, done api.Completion) error {
-	return a.do(ctx, api.OpComplete.Verb, done, nil)
+	return a.finish(ctx, api.OpComplete.Verb, nil, func(brief bool) any {
+		return api.CompleteRequest{Completion: done, Brief: brief}
+	})
 }
 
 // CompleteAll completes up to 1000 missions in one request. It returns one error per
 // mission, nil if the report was accepted, or an error of the whole request.
 func (a *Agent) CompleteAll(ctx context.Context, done []api.Completion) ([]error, error) {
-	var reply api.FinishReply
-	if err := a.do(ctx, api.OpComplete.Verb, api.CompleteRequest{Results: done}, &reply); err != nil {
+	var reply struct { // missions are not read
+		Results []struct {
+			Error *api.Error `json:"error"`
+		} `json:"results"`
+	}
+	err := a.finish(ctx, api.OpComplete.Verb, &reply, func(brief bool) any {
+		return completions{done, brief}
+	})
+	if err != nil {
 		return nil, err
 	}
 	if len(reply.Results) != len(done) {
@@ -77,14 +95,24 @@ func (a *Agent) CompleteAll(ctx context.Context, done []api.Completion) ([]error
 	return errs, nil
 }
 
+// completions is an [api.CompleteRequest] of a batch.
+type completions struct {
+	Results []api.Completion `json:"results"`
+	Brief   bool             `json:"brief,omitzero"`
+}
+
 // Fail reports one failed attempt.
 func (a *Agent) Fail(ctx context.Context, failure api.Failure) error {
-	return a.do(ctx, api.OpFail.Verb, failure, nil)
+	return a.finish(ctx, api.OpFail.Verb, nil, func(brief bool) any {
+		return api.FailRequest{Failure: failure, Brief: brief}
+	})
 }
 
 // Release returns one mission to the queue without using up an attempt.
 func (a *Agent) Release(ctx context.Context, lease api.LeaseRef) error {
-	return a.do(ctx, api.OpRelease.Verb, lease, nil)
+	return a.finish(ctx, api.OpRelease.Verb, nil, func(brief bool) any {
+		return api.ReleaseRequest{LeaseRef: lease, Brief: brief}
+	})
 }
 
 // Leave takes the agent offline. The missions that it still holds return to the queue

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -27,6 +28,7 @@ type Client struct {
 	nc      *nats.Conn
 	timeout time.Duration
 	name    string
+	noBrief atomic.Bool // the supervisor is of an earlier version, without brief requests
 }
 
 // ErrNoSupervisor means that the broker was reached but no supervisor answers there.
@@ -166,11 +168,54 @@ func (c *Client) Create(ctx context.Context, spec api.MissionSpec) (m missions.M
 // CreateBatch creates up to a thousand missions, each with its own outcome.
 func (c *Client) CreateBatch(ctx context.Context, specs []api.MissionSpec) ([]api.Created, error) {
 	var reply api.CreateReply
-	request := struct {
-		Missions []api.MissionSpec `json:"missions"`
-	}{specs}
-	err := c.Do(ctx, api.OpCreate.Subject, request, &reply)
+	err := c.Do(ctx, api.OpCreate.Subject, creations{Missions: specs}, &reply)
 	return reply.Results, err
+}
+
+// CreateBrief does what Create does, and returns only the id and the status of the
+// mission: for many small missions, it costs less.
+func (c *Client) CreateBrief(ctx context.Context, spec api.MissionSpec) (m api.BriefMission, created bool, err error) {
+	var reply api.BriefCreated
+	err = c.brief(ctx, api.OpCreate.Subject, &reply, func(brief bool) any {
+		return api.CreateRequest{MissionSpec: spec, Brief: brief}
+	})
+	if err == nil && reply.Mission == nil {
+		err = fmt.Errorf("the reply of %s contains no mission", api.OpCreate.Subject)
+	}
+	if err != nil {
+		return m, false, err
+	}
+	return *reply.Mission, reply.Created, nil
+}
+
+// CreateBatchBrief does what CreateBatch does, and returns only the ids and the statuses of
+// the missions.
+func (c *Client) CreateBatchBrief(ctx context.Context, specs []api.MissionSpec) ([]api.BriefCreated, error) {
+	var reply struct {
+		Results []api.BriefCreated `json:"results"`
+	}
+	err := c.brief(ctx, api.OpCreate.Subject, &reply, func(brief bool) any { return creations{specs, brief} })
+	return reply.Results, err
+}
+
+// creations is an [api.CreateRequest] of a batch.
+type creations struct {
+	Missions []api.MissionSpec `json:"missions"`
+	Brief    bool              `json:"brief,omitzero"`
+}
+
+// brief sends a brief request. A supervisor of an earlier version, which refuses the
+// field, gets the request without it.
+func (c *Client) brief(ctx context.Context, subject string, reply any, request func(brief bool) any) error {
+	if !c.noBrief.Load() {
+		err := c.Do(ctx, subject, request(true), reply)
+		var refusal *api.Error
+		if !errors.As(err, &refusal) || refusal.Code != missions.CodeInvalid || refusal.Field != "brief" {
+			return err
+		}
+		c.noBrief.Store(true)
+	}
+	return c.Do(ctx, subject, request(false), reply)
 }
 
 // mission sends a request whose reply is a mission.

@@ -143,4 +143,16 @@ func (r *rig) register(id string, types ...string) *client.Agent {
 	return agent
 }
 
+// claimAll claims missions for an agent, and returns their leases.
+func (r *rig) claimAll(agent *client.Agent) map[string]int64 {
+	r.t.Helper()
+	reply, err := agent.Claim(r.t.Context(), api.ClaimRequest{Max: 10})
+	must(r.t, err)
+	leases := map[string]int64{}
+	for i := range reply.Missions {
+		leases[reply.Missions[i].ID] = reply.Missions[i].Lease
+	}
+	return leases
+}
+
 var must = fatal.If

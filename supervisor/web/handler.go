@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -134,11 +135,12 @@ type frontEnd struct {
 	hosts    hosts
 	pace     pace
 	attempts *attempts
+	first    *atomic.Pointer[[]string] // commands to try first
 }
 
 // newDoor returns a scope that is open to all clients.
 func newFrontEnd(log *slog.Logger) frontEnd {
-	return frontEnd{log: log, tokens: new(liveTokens), pace: defaultPace, attempts: newAttempts(time.Now, log)}
+	return frontEnd{log: log, tokens: new(liveTokens), pace: defaultPace, attempts: newAttempts(time.Now, log), first: new(atomic.Pointer[[]string])}
 }
 
 // get serves a method whose request is in the path and the query.

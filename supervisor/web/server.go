@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,6 +24,7 @@ type Server struct {
 	errors *errorLog
 	addr   string
 	tokens *liveTokens
+	first  *atomic.Pointer[[]string]
 	failed chan error
 	done   chan struct{}
 }
@@ -72,6 +74,7 @@ func serveFrontEnd(d frontEnd, listener *Listener, service *supervisor.Service, 
 	s := &Server{
 		addr:   listener.Addr().String(),
 		tokens: d.tokens,
+		first:  d.first,
 		errors: errorLog,
 		failed: make(chan error, 1),
 		done:   make(chan struct{}),
@@ -114,6 +117,14 @@ func (s *Server) Addr() string { return s.addr }
 func (s *Server) SetTokens(tokens Tokens) {
 	if s.tokens != nil && s.tokens.get() != nil && len(tokens) > 0 {
 		s.tokens.set(tokens)
+	}
+}
+
+// SetFirstCommands sets the commands that the dashboard shows while there are no missions.
+// It may be called concurrently.
+func (s *Server) SetFirstCommands(commands []string) {
+	if s.first != nil {
+		s.first.Store(&commands)
 	}
 }
 

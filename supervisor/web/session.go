@@ -19,6 +19,15 @@ func (t Tokens) session(r *http.Request) api.Session {
 	return api.Session{Authentication: true, Role: string(token.Role), Name: token.Name}
 }
 
+// session returns the session of a request, with what the client may try first.
+func (d frontEnd) session(r *http.Request) api.Session {
+	session := d.tokens.get().session(r)
+	if first := d.first.Load(); first != nil && roles.Role(session.Role).Covers(roles.Operator) {
+		session.FirstCommands = *first
+	}
+	return session
+}
+
 // signIn makes a browser keep the token of the Authorization header. The server keeps
 // nothing, so every supervisor with the same tokens recognises the browser.
 func (d frontEnd) signIn(w http.ResponseWriter, r *http.Request) {
@@ -30,7 +39,7 @@ func (d frontEnd) signIn(w http.ResponseWriter, r *http.Request) {
 		}
 		setCookie(w, r, token)
 	}
-	d.reply(w, r, http.StatusOK, d.tokens.get().session(r))
+	d.reply(w, r, http.StatusOK, d.session(r))
 }
 
 // signOut makes a browser forget its token.
@@ -41,7 +50,7 @@ func (d frontEnd) signOut(w http.ResponseWriter, r *http.Request) {
 
 // whoAmI returns what the client may do, and whether it needs a token for more.
 func (d frontEnd) whoAmI(w http.ResponseWriter, r *http.Request) {
-	session := d.tokens.get().session(r)
+	session := d.session(r)
 	if session.Role == "" && d.tooMany(w, r) {
 		return
 	}

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"crypto/tls"
 	"net/http"
 	"net/http/cookiejar"
@@ -138,4 +139,30 @@ func TestACookieOverTLS(t *testing.T) {
 	if status, _ := send("GET", "/api/missions", ""); status != http.StatusUnauthorized {
 		t.Errorf("after signing out: %d", status)
 	}
+}
+
+// Clients that may change something are told what to try first; viewers and clients without
+// a token are not.
+func TestFirstCommands(t *testing.T) {
+	t.Parallel()
+	service, _ := newService(t)
+	listener, err := web.Listen("127.0.0.1:0")
+	must(t, err)
+	server := web.Serve(listener, service, web.Guard{Tokens: tokens()}, quiet)
+	t.Cleanup(func() { must(t, server.Stop(context.Background())) })
+	session := func(token string) string {
+		_, body, _ := call(t, "GET", "http://"+server.Addr()+"/api/session", "", "Authorization", "Bearer "+token)
+		return body
+	}
+	if body := session("token-of-operator"); strings.Contains(body, "first_commands") {
+		t.Errorf("before there are any: %s", body)
+	}
+	server.SetFirstCommands([]string{"supervisor agent run", `supervisor missions create "hello"`})
+	const want = `"first_commands":["supervisor agent run","supervisor missions create \"hello\""]`
+	for token, told := range map[string]bool{"token-of-operator": true, "token-of-viewer": false, "unknown": false} {
+		if body := session(token); strings.Contains(body, want) != told || strings.Contains(body, "first_commands") != told {
+			t.Errorf("%s: %s", token, body)
+		}
+	}
+	web.Off().SetFirstCommands(nil)
 }

@@ -66,6 +66,8 @@ func TestRequestsAndRepliesAreAsDocumented(t *testing.T) {
 		{"POST", "/api/missions", `{"id":"m-1","name":"one","data":{"a":[1]},"tags":["a"],"deadline":9000000000}`, 200},
 		{"POST", "/api/missions", `{"missions":[{"name":"x"},{"name":""}]}`, 200},
 		{"POST", "/api/missions", `{"id":"m-1","name":"two"}`, 409},
+		{"POST", "/api/missions", `{"name":"x","brief":true}`, 200},
+		{"POST", "/api/missions", `{"missions":[{"name":"x"},{"name":""}],"brief":true}`, 200},
 		{"GET", "/api/missions?status=PENDING&limit=1", "", 200},
 		{"GET", "/api/missions/m-1", "", 200},
 		{"GET", "/api/missions/m-2", "", 404},

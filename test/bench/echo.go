@@ -6,18 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
-	"regexp"
 	"strconv"
 	"syscall"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nats.go/micro"
-	"github.com/nats-io/nuid"
 	"github.com/redis/go-redis/v9"
 
+	"missioncontrol/charter"
 	"missioncontrol/eventstream/embedded"
 )
 
@@ -27,7 +27,7 @@ import (
 const (
 	echoSubject  = "bare.echo"
 	echoBodyEnv  = "BENCH_ECHO_BODY"
-	echoEmitEnv  = "BENCH_ECHO_EMIT"  // publish so many bytes to JetStream with each answer
+	echoEmitEnv  = "BENCH_ECHO_EMIT"  // true: publish an event to JetStream with each answer
 	echoFlushEnv = "BENCH_ECHO_FLUSH" // before each answer, append a page to this file and flush it
 	echoRedisEnv = "BENCH_ECHO_REDIS" // before each answer, set a key in this Redis
 )
@@ -92,11 +92,23 @@ func startBroker(ctx context.Context) (broker *embedded.Server, end func(), err 
 	}, nil
 }
 
-// emitter returns what publishes one message to JetStream, and does not wait.
+// statusBody is what a status request is answered, in a store with many missions.
+const statusBody = `{"status":"ok","timestamp":1795948717.001458,"total_missions":1000000,"running_missions":0,` +
+	`"pending_missions":1000000,"completed_missions":0,"failed_missions":0,"cancelled_missions":0,"agent_count":0,` +
+	`"success_rate":null,"average_duration_seconds":null,"utilization":null}`
+
+// emitter returns what publishes one event to JetStream, of the same size and with the
+// same headers as that of a status request, and does not wait.
 func emitter(ctx context.Context, url string) (func(), error) {
-	size, _ := strconv.Atoi(os.Getenv(echoEmitEnv)) // ours
-	if size == 0 {
+	if emit, _ := strconv.ParseBool(os.Getenv(echoEmitEnv)); !emit {
 		return func() {}, nil
+	}
+	stream, err := openStream(url)
+	if err != nil {
+		return nil, err
+	}
+	if err := stream.Close(ctx); err != nil { // it was here to create the stream
+		return nil, err
 	}
 	nc, err := nats.Connect(url)
 	if err != nil {
@@ -106,11 +118,20 @@ func emitter(ctx context.Context, url string) (func(), error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = js.CreateStream(ctx, jetstream.StreamConfig{Name: "EVENTS", Subjects: []string{"events.>"}, Compression: jetstream.S2Compression})
-	event := bytes.Repeat([]byte("x"), size)
+	now := time.Now()
+	event, err := newEnvelope(charter.New(charter.StatusQueried{TotalMissions: 1_000_000, PendingMissions: 1_000_000, QueriedAt: now}, now))
+	if err != nil {
+		return nil, err
+	}
+	uuid.EnableRandPool()
+	core := os.Getenv("BENCH_ECHO_CORE") != ""
 	return func() {
-		_, _ = js.PublishMsgAsync(&nats.Msg{Subject: "events.bare", Data: event, Header: nats.Header{nats.MsgIdHdr: {nuid.Next()}}})
-	}, err
+		if core {
+			_ = nc.PublishMsg(event.message())
+			return
+		}
+		_, _ = js.PublishMsgAsync(event.message())
+	}, nil
 }
 
 // keeper returns what keeps something before each answer, as safely as a store does.
@@ -130,23 +151,11 @@ func keeper(ctx context.Context) (func() error, error) {
 	return func() error { return nil }, nil
 }
 
-// echo starts one that answers with a body, and returns its URL. With emit it also
-// publishes so many bytes to JetStream with each answer.
-func (w *workplace) echo(body string, emit int) (string, error) {
-	url, _, err := w.echoProcess(body, emit)
-	return url, err
-}
-
-func (w *workplace) echoProcess(body string, emit int) (string, *exec.Cmd, error) {
-	return w.self("echo", echoBodyEnv+"="+body, echoEmitEnv+"="+strconv.Itoa(emit))
-}
-
-// self starts this program in another role, in an environment, and returns the URL of its
-// broker.
-func (w *workplace) self(role string, env ...string) (string, *exec.Cmd, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", nil, err
+// bareEndpoint is a side: an endpoint that answers with the same bytes as the status. With
+// emit it also publishes an event to JetStream with each answer, like ours.
+func bareEndpoint(emit bool) side {
+	return func(_ context.Context, at *site) (load, error) {
+		url, _, err := at.self("echo", echoBodyEnv+"="+statusBody, echoEmitEnv+"="+strconv.FormatBool(emit))
+		return at.requests(url, echoSubject), err
 	}
-	return w.start(regexp.MustCompile(`Broker: (nats://\S+)`), "env", append(env, self, role)...)
 }

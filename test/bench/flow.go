@@ -23,9 +23,39 @@ const callers = 32
 // inAFlow is how many missions one measurement of a flow takes.
 const inAFlow = 20_000
 
-// oneByOne is missions on their whole way: created one by one by 32 callers, done by an
+// inAFlushedFlow is the same where each step waits for the disk.
+const inAFlushedFlow = 8_000
+
+// inABatchedFlow is the same in batches, which take less time each.
+const inABatchedFlow = 40_000
+
+// partOf is a part of so many things, in whole batches.
+func partOf(n int, part float64, batch int) int {
+	return max(int(float64(n)*part)/batch, 1) * batch
+}
+
+// oneByOneOn is missions on their whole way: created one by one by 32 callers, done by an
 // agent with 32 handlers that is written with the kit, three durable events each, and
 // all of those acknowledged by JetStream at the end.
+func oneByOneOn(store, fsync string, missions int) side {
+	return func(_ context.Context, at *site) (load, error) {
+		p, err := at.supervised(store, fsync)
+		return func(ctx context.Context, part float64) (figure, error) {
+			return oneByOne{p.url, partOf(missions, part, 1)}.run(ctx)
+		}, err
+	}
+}
+
+// batchesOn is the same in batches: 4 callers create, 4 claim and complete.
+func batchesOn(store string) side {
+	return func(_ context.Context, at *site) (load, error) {
+		p, err := at.supervised(store, "everysec")
+		return func(ctx context.Context, part float64) (figure, error) {
+			return inBatches{p.url, partOf(inABatchedFlow, part, batchSize), batchSize}.run(ctx)
+		}, err
+	}
+}
+
 type oneByOne struct {
 	url      string
 	missions int
@@ -98,14 +128,16 @@ func (f oneByOne) create(nc *nats.Conn) error {
 	return errors.Join(all...)
 }
 
-// inBatches is the same in batches: 4 callers create, 4 claim and complete.
 type inBatches struct {
 	url      string
 	missions int
 	batch    int
 }
 
-const batchCallers = 4
+const (
+	batchCallers = 4
+	batchSize    = 1000
+)
 
 func (f inBatches) run(context.Context) (figure, error) {
 	creators, err := nats.Connect(f.url)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"strconv"
@@ -47,7 +45,7 @@ func serveLimit() error {
 		return err
 	}
 	defer end()
-	stream, err := eventstream.Open(eventstream.Config{URL: broker.ClientURL(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	stream, err := openStream(broker.ClientURL())
 	if err != nil {
 		return err
 	}
@@ -92,14 +90,8 @@ type eventPublisher struct {
 }
 
 func newEventPublisher(stream *eventstream.Stream) *eventPublisher {
-	const id = "0192b0a0-0000-7000-8000-000000000001"
-	now := time.Now()
-	change := charter.MissionStatusChanged{MissionID: id, OldStatus: "PENDING", NewStatus: "RUNNING", ChangedAt: now,
-		Reason: "claimed by agent bench, attempt 1 of 3", Attempt: 1, AgentID: "bench"}
-	return &eventPublisher{stream: stream, todo: make(chan int, 1<<20), life: []charter.Event{
-		charter.New(charter.MissionCreated{MissionID: id, Name: "bench", Type: "bench", Priority: "NORMAL", Status: "PENDING", CreatedAt: now}, now),
-		charter.New(change, now), charter.New(change, now),
-	}}
+	created, running, completed := lifeOf(time.Now())
+	return &eventPublisher{stream: stream, todo: make(chan int, 1<<20), life: []charter.Event{created, running, completed}}
 }
 
 func (p *eventPublisher) add(missions int) {
@@ -141,117 +133,84 @@ func (p *eventPublisher) publish(ctx context.Context, missions int) {
 }
 
 // limitOf is a side: so many missions by so many callers, each request with some of them.
-func limitOf(url string, missions, batch, callers int) side {
-	return func(context.Context) (figure, error) {
-		nc, err := nats.Connect(url)
+func limitOf(missions, batch, callers int) side {
+	return func(_ context.Context, at *site) (load, error) {
+		url, _, err := at.self("limit", limitMissionsEnv+"="+strconv.Itoa(batch))
+		return func(_ context.Context, part float64) (figure, error) {
+			return loadLimit(url, partOf(missions, part, batch), batch, callers)
+		}, err
+	}
+}
+
+func loadLimit(url string, missions, batch, callers int) (figure, error) {
+	nc, err := nats.Connect(url)
+	if err != nil {
+		return figure{}, err
+	}
+	defer nc.Close()
+	body := make([]byte, 60*batch)
+	var left atomic.Int64
+	left.Store(int64(missions))
+	errs := make(chan error, callers)
+	var all sync.WaitGroup
+	began := time.Now()
+	for range callers {
+		all.Go(func() {
+			for left.Add(int64(-batch)) >= 0 {
+				if _, err := ask(nc, limitSubject, body); err != nil {
+					errs <- err
+					return
+				}
+			}
+			errs <- nil
+		})
+	}
+	all.Wait()
+	close(errs)
+	for err := range errs {
 		if err != nil {
 			return figure{}, err
 		}
-		defer nc.Close()
-		body := make([]byte, 60*batch)
-		var left atomic.Int64
-		left.Store(int64(missions))
-		errs := make(chan error, callers)
-		var all sync.WaitGroup
-		began := time.Now()
-		for range callers {
-			all.Go(func() {
-				for left.Add(int64(-batch)) >= 0 {
-					if _, err := ask(nc, limitSubject, body); err != nil {
-						errs <- err
-						return
-					}
-				}
-				errs <- nil
-			})
+	}
+	for {
+		reply, err := ask(nc, limitLeftSubject, nil)
+		if err != nil {
+			return figure{}, err
 		}
-		all.Wait()
-		close(errs)
-		for err := range errs {
-			if err != nil {
-				return figure{}, err
-			}
+		if string(reply) == "0" {
+			return perSecond(missions, time.Since(began)), nil
 		}
-		for {
-			reply, err := ask(nc, limitLeftSubject, nil)
-			if err != nil {
-				return figure{}, err
-			}
-			if string(reply) == "0" {
-				return perSecond(missions, time.Since(began)), nil
-			}
-			time.Sleep(5 * time.Millisecond)
-		}
+		time.Sleep(poll)
 	}
 }
 
-// limit starts the process.
-func (w *workplace) limit(batch int) (string, error) {
-	url, _, err := w.self("limit", limitMissionsEnv+"="+strconv.Itoa(batch))
-	return url, err
+// flushingRequest and redisRequest are bare requests whose handler keeps one thing, as a
+// store does, and nothing else; bareRequest keeps nothing.
+func flushingRequest(_ context.Context, at *site) (load, error) {
+	return at.restedRequest(echoFlushEnv + "=" + at.path("flushed"))
 }
 
-func limitBesideAsynq(fsync string) func(context.Context, *workplace) (side, side, error) {
-	return func(_ context.Context, w *workplace) (side, side, error) {
-		url, err := w.limit(1)
-		if err != nil {
-			return nil, nil, err
-		}
-		addr, err := w.redis(fsync)
-		return limitOf(url, inAFlow, 1, callers), asynqFlow(addr, inAFlow), err
+func redisRequest(_ context.Context, at *site) (load, error) {
+	addr, err := at.redis("everysec")
+	if err != nil {
+		return nil, err
 	}
+	return at.restedRequest(echoRedisEnv + "=" + addr)
 }
 
-func limitBesideRiver(fsync string) func(context.Context, *workplace) (side, side, error) {
-	return func(ctx context.Context, w *workplace) (side, side, error) {
-		url, err := w.limit(1000)
-		if err != nil {
-			return nil, nil, err
-		}
-		postgres, err := w.postgres(ctx, fsync)
-		if err != nil {
-			return nil, nil, err
-		}
-		theirs, err := w.riverFlow(ctx, postgres, 2*inAFlow, 1000)
-		return limitOf(url, 2*inAFlow, 1000, batchCallers), theirs, err
+func bareRequest(_ context.Context, at *site) (load, error) { return at.restedRequest() }
+
+// restedRequest asks once, after a rest, again and again.
+func (s *site) restedRequest(env ...string) (load, error) {
+	url, _, err := s.self("echo", append(env, echoBodyEnv+"={}")...)
+	if err != nil {
+		return nil, err
 	}
-}
-
-// keptBesideRequest measures a bare request whose handler keeps one thing, as the store
-// does, and nothing else.
-func keptBesideRequest(store string) func(context.Context, *workplace) (side, side, error) {
-	return func(_ context.Context, w *workplace) (side, side, error) {
-		env := echoFlushEnv + "=" + w.path("flushed")
-		if store == "Redis" {
-			addr, err := w.redis("everysec")
-			if err != nil {
-				return nil, nil, err
-			}
-			env = echoRedisEnv + "=" + addr
-		}
-		kept, _, err := w.self("echo", echoBodyEnv+"={}", env)
-		if err != nil {
-			return nil, nil, err
-		}
-		bare, err := w.echo("{}", 0)
-		if err != nil {
-			return nil, nil, err
-		}
-		first, err := w.connect(kept)
-		if err != nil {
-			return nil, nil, err
-		}
-		second, err := w.connect(bare)
-		return median500(rested(first)), median500(rested(second)), err
-	}
-}
-
-// rested asks once, after a rest.
-func rested(nc *nats.Conn) func() (time.Duration, error) {
-	return func() (time.Duration, error) {
+	nc, err := s.connect(url)
+	return medianOf(func() (time.Duration, error) {
 		time.Sleep(idle)
 		began := time.Now()
 		_, err := ask(nc, echoSubject, nil)
 		return time.Since(began), err
-	}
+	}), err
 }

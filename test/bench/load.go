@@ -27,9 +27,9 @@ func ask(nc *nats.Conn, subject string, body []byte) ([]byte, error) {
 	return msg.Data, nil
 }
 
-// inFlight keeps so many callers at one thing, over a few connections, for a time,
-// and returns how many things were done per second.
-func (w *workplace) inFlight(ctx context.Context, url string, callers int, do func(nc *nats.Conn, caller, i int) error) (figure, error) {
+// inFlight keeps so many callers at one thing, over a few connections, for a part of a
+// round, and returns how many things were done per second.
+func (w *workplace) inFlight(ctx context.Context, part float64, url string, callers int, do func(nc *nats.Conn) error) (figure, error) {
 	const connections = 4
 	var ncs []*nats.Conn
 	for range min(connections, callers) {
@@ -40,7 +40,7 @@ func (w *workplace) inFlight(ctx context.Context, url string, callers int, do fu
 		defer nc.Close()
 		ncs = append(ncs, nc)
 	}
-	ctx, cancel := context.WithTimeout(ctx, w.round)
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(float64(w.round)*part))
 	defer cancel()
 	var done atomic.Int64
 	var failure atomic.Pointer[error]
@@ -48,8 +48,8 @@ func (w *workplace) inFlight(ctx context.Context, url string, callers int, do fu
 	began := time.Now()
 	for c := range callers {
 		all.Go(func() {
-			for i := 0; ctx.Err() == nil; i++ {
-				if err := do(ncs[c%len(ncs)], c, i); err != nil {
+			for ctx.Err() == nil {
+				if err := do(ncs[c%len(ncs)]); err != nil {
 					failure.Store(&err)
 					cancel()
 					return
@@ -117,6 +117,9 @@ func repeat[T any](item T, n int) []T {
 	return all
 }
 
+// poll is how often a side is asked whether it is done, whichever side it is.
+const poll = 2 * time.Millisecond
+
 // drained waits until the event stream has taken what waited for it.
 func drained(nc *nats.Conn) error {
 	for {
@@ -135,6 +138,6 @@ func drained(nc *nats.Conn) error {
 		if health.Checks.EventStream.Waiting == 0 {
 			return nil
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(poll)
 	}
 }

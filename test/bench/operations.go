@@ -10,10 +10,11 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// operations are what has to cost the same in a small and in a large store.
+// operations are what has to cost the same in a small and in a large store. Each
+// is a load of a supervisor whose store has so many missions.
 var operations = []struct {
 	name string
-	of   func(*workplace, place) side
+	of   func(at *site, p place, stored int) load
 }{
 	{"status", statusOf},
 	{"get", getsOf},
@@ -21,46 +22,61 @@ var operations = []struct {
 	{"create, claim and complete", livesOf},
 }
 
-// requests is a side: the same request, 64 in flight.
-func (w *workplace) requests(url, subject, body string) side {
-	return func(ctx context.Context) (figure, error) {
-		return w.inFlight(ctx, url, 64, func(nc *nats.Conn, _, _ int) error {
-			_, err := ask(nc, subject, []byte(body))
+// inLarge and inSmall are an operation's sides.
+func inLarge(store string, of func(*site, place, int) load) side {
+	return func(ctx context.Context, at *site) (load, error) {
+		p, err := at.stocked(ctx, store)
+		return of(at, p, at.stored), err
+	}
+}
+
+func inSmall(store string, of func(*site, place, int) load) side {
+	return func(_ context.Context, at *site) (load, error) {
+		p, err := at.sparse(store)
+		return of(at, p, small), err
+	}
+}
+
+// requests sends the same request, 64 in flight.
+func (s *site) requests(url, subject string) load {
+	return func(ctx context.Context, part float64) (figure, error) {
+		return s.inFlight(ctx, part, url, 64, func(nc *nats.Conn) error {
+			_, err := ask(nc, subject, nil)
 			return err
 		})
 	}
 }
 
-func statusOf(w *workplace, p place) side { return w.requests(p.url, "supervisor.status", "") }
+func statusOf(at *site, p place, _ int) load { return at.requests(p.url, "supervisor.status") }
 
-func getsOf(w *workplace, p place) side {
-	return func(ctx context.Context) (figure, error) {
-		return w.inFlight(ctx, p.url, callers, func(nc *nats.Conn, _, _ int) error {
-			_, err := ask(nc, "supervisor.missions.get", fmt.Appendf(nil, `{"id":%q}`, storedID(rand.IntN(small))))
+func getsOf(at *site, p place, stored int) load {
+	return func(ctx context.Context, part float64) (figure, error) {
+		return at.inFlight(ctx, part, p.url, callers, func(nc *nats.Conn) error {
+			_, err := ask(nc, "supervisor.missions.get", fmt.Appendf(nil, `{"id":%q}`, storedID(rand.IntN(stored))))
 			return err
 		})
 	}
 }
 
-func createsOf(w *workplace, p place) side {
-	return func(ctx context.Context) (figure, error) {
-		f, err := w.inFlight(ctx, p.url, callers, func(nc *nats.Conn, _, _ int) error {
+func createsOf(at *site, p place, _ int) load {
+	return func(ctx context.Context, part float64) (figure, error) {
+		f, err := at.inFlight(ctx, part, p.url, callers, func(nc *nats.Conn) error {
 			_, err := ask(nc, "supervisor.missions.create", []byte(`{"name":"stored","type":"stored"}`))
 			return err
 		})
 		if err != nil {
 			return f, err
 		}
-		return f, w.settle(p)
+		return f, at.settle(p)
 	}
 }
 
 // livesOf has 32 callers each create a mission and then claim and complete the oldest one.
-func livesOf(w *workplace, p place) side {
-	return func(ctx context.Context) (figure, error) {
+func livesOf(at *site, p place, _ int) load {
+	return func(ctx context.Context, part float64) (figure, error) {
 		var register sync.Once
 		var failure error
-		f, err := w.inFlight(ctx, p.url, callers, func(nc *nats.Conn, _, _ int) error {
+		f, err := at.inFlight(ctx, part, p.url, callers, func(nc *nats.Conn) error {
 			register.Do(func() {
 				_, failure = ask(nc, "supervisor.agent.lives.register", []byte(`{"name":"lives","types":["stored"],"capacity":10000}`))
 			})
@@ -75,7 +91,7 @@ func livesOf(w *workplace, p place) side {
 		if err != nil {
 			return f, err
 		}
-		return f, w.settle(p)
+		return f, at.settle(p)
 	}
 }
 
@@ -105,8 +121,8 @@ func claimedOf(reply []byte) ([]claimed, error) {
 	return body.Missions, err
 }
 
-// settle waits until nothing of a side's work is left for the other one's time.
-func (w *workplace) settle(p place) error {
+// settle waits until nothing of what was done waits for the event stream.
+func (s *site) settle(p place) error {
 	nc, err := nats.Connect(p.url)
 	if err != nil {
 		return err

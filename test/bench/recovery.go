@@ -21,6 +21,9 @@ func recovery() error {
 	flags := flag.NewFlagSet("recovery", flag.ExitOnError)
 	kills := flags.Int("kills", 10, "how many workers are killed")
 	_ = flags.Parse(os.Args[2:]) // exits by itself
+	if *kills < 1 {
+		return fmt.Errorf("bench recovery: -kills is %d, but must be at least 1", *kills)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	w, err := newWorkplace(settings{})
@@ -28,14 +31,21 @@ func recovery() error {
 		return err
 	}
 	defer w.close()
-	times, err := asynqRecovery(ctx, w, *kills)
+	at, err := w.site()
 	if err != nil {
 		return err
 	}
-	slices.Sort(times)
-	median, longest := times[(len(times)-1)/2], times[len(times)-1]
+	defer at.close()
+	times, err := asynqRecovery(ctx, at, *kills)
+	if err != nil {
+		return err
+	}
+	seconds := make([]float64, len(times))
+	for i, t := range times {
+		seconds[i] = t.Seconds()
+	}
 	fmt.Printf("asynq, default settings, %d workers killed: median %.1f s, min %.1f s, max %.1f s\n",
-		len(times), median.Seconds(), times[0].Seconds(), longest.Seconds())
+		len(times), median(seconds), slices.Min(seconds), slices.Max(seconds))
 	return nil
 }
 
@@ -46,12 +56,12 @@ const scan = time.Minute
 // asynqRecovery gives each of some workers, in processes of their own, a task that does
 // not end, kills them, and returns how long it took from each kill until another worker
 // ran its task. All have asynq's default settings.
-func asynqRecovery(ctx context.Context, w *workplace, kills int) ([]time.Duration, error) {
+func asynqRecovery(ctx context.Context, at *site, kills int) ([]time.Duration, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	addr, err := w.redis("everysec")
+	addr, err := at.redis("everysec")
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +75,7 @@ func asynqRecovery(ctx context.Context, w *workplace, kills int) ([]time.Duratio
 		if _, err := client.Enqueue(asynq.NewTask("held", []byte(queue)), asynq.Queue(queue)); err != nil {
 			return nil, err
 		}
-		_, victim, err := w.start(regexp.MustCompile("(began)"), self, "asynq-worker", addr, queue)
+		_, victim, err := at.start(regexp.MustCompile("(began)"), self, "asynq-worker", addr, queue)
 		if err != nil {
 			return nil, err
 		}

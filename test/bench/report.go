@@ -5,57 +5,123 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"text/template"
+	"time"
 )
 
-// reading is what has to be said about the figures: why they are as they are.
-//
-//go:embed reading.md
-var reading string
+// opening and reading are the text around the tables: what a user gets, and why the
+// figures are what they are.
+var (
+	//go:embed opening.md
+	opening string
+	//go:embed reading.md
+	reading string
+)
 
-// report writes docs/BENCHMARKS.md.
-func report(ctx context.Context, s settings, done []result) ([]byte, error) {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, `# Benchmarks
-
-How fast Mission Control is, as ratios to what stands beside it. Both sides of a row run
-in turn, in the same rounds, on the same machine; %d rounds of %s where time decides, after
-one for warming up. A ratio is the median of the rounds', with the lowest and the highest.
-"By processor" is the same ratio by the processor time that each side's processes took
-together, clients, brokers and stores: it says less about what a user waits for, and is
-nearly the same on a busy machine. Above 1 we are better in both, but for what is to be
-small.
-
-Written by `+"`make bench`"+`; a single row again: `+"`make bench ROWS='one by one.*Redis'`"+`.
-
-%s
-
-| what | ratio | goal | | by processor | beside | durability |
-|---|---|---|---|---|---|---|
-`, s.rounds, s.round, surroundings(ctx))
-	for _, r := range done {
-		fmt.Fprintf(&b, "| %s | **%.2f** (%.2f–%.2f) | %s | %s | %s | %s | %s |\n", r.name, median(r.ratios), slices.Min(r.ratios),
-			slices.Max(r.ratios), r.aim(), r.verdict(), byProcessor(r), r.yardside, r.durable)
+// report writes docs/BENCHMARKS.md from the latest result of each row.
+func report(rows []row, all []result) ([]byte, error) {
+	by := map[string]result{}
+	for _, r := range all {
+		by[r.Name] = r
 	}
+	var b bytes.Buffer
+	text, err := template.New("opening").Funcs(template.FuncMap{
+		"ratio": func(name string) (string, error) {
+			if !slices.ContainsFunc(rows, func(r row) bool { return r.name == name }) {
+				return "", fmt.Errorf("there is no row %q", name)
+			}
+			r, ok := by[name]
+			if !ok {
+				return "(not measured)", nil
+			}
+			return fmt.Sprintf("%.3g", median(r.Ratios)), nil
+		},
+		"ours": func(name string) string { return short(median(by[name].Ours)) },
+	}).Parse(opening)
+	if err != nil {
+		return nil, err
+	}
+	if err := text.Execute(&b, nil); err != nil {
+		return nil, err
+	}
+	for _, group := range []string{besidePeers, ofAnySize, bounds, limits} {
+		writeGroup(&b, group, rows, by)
+	}
+	writeTaken(&b, all)
 	b.WriteString("\n" + reading)
 	return b.Bytes(), nil
 }
 
-func byProcessor(r result) string {
-	if len(r.cpu) == 0 {
-		return ""
+// writeGroup writes a table of the rows of a group that have been measured.
+func writeGroup(b *bytes.Buffer, group string, rows []row, by map[string]result) {
+	fmt.Fprintf(b, "\n### %s\n\n| what | ratio | goal | | by processor | ours | beside | beside what | durability |\n|---|---|---|---|---|---|---|---|---|\n", group)
+	for _, r := range rows {
+		done, ok := by[r.name]
+		if !ok || r.group != group {
+			continue
+		}
+		middle, low, high := done.ratio()
+		fmt.Fprintf(b, "| %s | **%.2f** (%.2f–%.2f) | %s | %s | %s | %s %s | %s | %s | %s |\n", r.name, middle, low, high, r.aim(),
+			r.verdict(middle), byProcessor(done), short(median(done.Ours)), r.unit, short(median(done.Theirs)), r.yardside, r.durable)
 	}
-	return fmt.Sprintf("%.2f", median(r.cpu))
 }
 
-// surroundings names everything that took part, with its version.
-func surroundings(ctx context.Context) string {
-	said := []string{fmt.Sprintf("%d cores, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())}
+// writeTaken says when and with what the rows were measured, and which rounds were thrown
+// away.
+func writeTaken(b *bytes.Buffer, all []result) {
+	b.WriteString("\n## When, and with what\n\n")
+	rows, thrown := map[string]int{}, 0
+	var order []string
+	for _, r := range all {
+		if rows[r.Taken] == 0 {
+			order = append(order, r.Taken)
+		}
+		rows[r.Taken]++
+		thrown += r.Thrown
+	}
+	for _, taken := range order {
+		fmt.Fprintf(b, "- %d rows: %s.\n", rows[taken], taken)
+	}
+	fmt.Fprintf(b, "\nRounds thrown away because the machine was busy: %d.\n", thrown)
+}
+
+func byProcessor(r result) string {
+	if len(r.CPU) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.2f", median(r.CPU))
+}
+
+// short writes a figure with three digits.
+func short(x float64) string {
+	switch {
+	case x >= 1000:
+		s := fmt.Sprintf("%.0f", x)
+		for at := len(s) - 3; at > 0; at -= 3 {
+			s = s[:at] + "," + s[at:]
+		}
+		return s
+	case x >= 100:
+		return fmt.Sprintf("%.0f", x)
+	}
+	return fmt.Sprintf("%.3g", x)
+}
+
+// surroundings names the time and everything that took part, with its version.
+func surroundings(ctx context.Context, s settings) string {
+	said := []string{
+		time.Now().UTC().Format("2006-01-02"),
+		fmt.Sprintf("%d rounds, %s each where time decides", s.rounds, s.round),
+		fmt.Sprintf("%d cores, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version()),
+		fmt.Sprintf("a flush of one page takes %.0f µs", flushTime()),
+	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, dep := range info.Deps {
 			switch dep.Path {
@@ -68,7 +134,27 @@ func surroundings(ctx context.Context) string {
 	if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres"); len(found) > 0 {
 		said = append(said, firstLine(ctx, found[len(found)-1], "--version"))
 	}
-	return "Taken with: " + strings.Join(said, "; ") + "."
+	return strings.Join(said, "; ")
+}
+
+// flushTime returns what it takes to write one page and flush it, in µs, a median; 0 if
+// there is no place for it.
+func flushTime() float64 {
+	file, err := os.CreateTemp("", "missioncontrol-bench")
+	if err != nil {
+		return 0
+	}
+	defer func() { _, _ = file.Close(), os.Remove(file.Name()) }()
+	page := make([]byte, 4096)
+	took := make([]float64, 50)
+	for i := range took {
+		began := time.Now()
+		if _, err := file.Write(page); err != nil || file.Sync() != nil {
+			return 0
+		}
+		took[i] = float64(time.Since(began).Nanoseconds()) / 1e3
+	}
+	return median(took)
 }
 
 func firstLine(ctx context.Context, name string, args ...string) string {

@@ -3,26 +3,33 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"slices"
 	"time"
 )
 
 // row is one comparison.
 type row struct {
 	name     string
-	goal     float64 // the ratio to reach, see less; 0 for none: the row is there to explain others
+	group    string
+	goal     float64 // the ratio to reach, see less; 0 for none: the row explains others
 	less     bool    // the ratio is to be at most the goal, not at least
 	unit     string  // of both sides' figures
 	yardside string  // what ours is measured beside
-	durable  string  // what either side promises of what it accepts
+	durable  string  // what each side guarantees for what it accepts
 
-	// prepare starts what both sides need and returns them.
-	prepare func(ctx context.Context, w *workplace) (ours, theirs side, err error)
+	ours, theirs side
+
+	stock    string // the store with 1,000,000 missions that the row uses, "" for none
+	rounds   int    // at most, 0 for as many as are asked for
+	cold     bool   // there is nothing to warm up
+	deferred bool   // work that is put off counts, see deferredWork
 }
 
-// side measures one side once.
-type side func(ctx context.Context) (figure, error)
+// side starts on a site what one side of a row needs, and returns how to load it. The
+// site ends everything after a round.
+type side func(ctx context.Context, at *site) (load, error)
+
+// load measures once. part is less than 1 when it only warms up.
+type load func(ctx context.Context, part float64) (figure, error)
 
 // figure is one measurement: what the row's unit says, and how many things were done
 // to find that out, 0 where that has no meaning.
@@ -36,77 +43,34 @@ func perSecond(done int, took time.Duration) figure {
 	return figure{value: float64(done) / took.Seconds(), done: done}
 }
 
-// result is what a row came to.
-type result struct {
-	row
-	ours, theirs, ratios []float64
-	cpu                  []float64 // processor time of one of theirs, in those of ours
-}
-
-func measure(ctx context.Context, w *workplace, r row) (result, error) {
-	out := result{row: r}
-	ours, theirs, err := r.prepare(ctx, w)
-	if err != nil {
-		return out, err
+// constant is the side of a limit.
+func constant(value float64) side {
+	return func(context.Context, *site) (load, error) {
+		return func(context.Context, float64) (figure, error) { return figure{value: value}, nil }, nil
 	}
-	for round := range w.rounds + 1 {
-		a, costA, err := timed(ctx, ours)
-		if err != nil {
-			return out, fmt.Errorf("ours: %w", err)
-		}
-		b, costB, err := timed(ctx, theirs)
-		if err != nil {
-			return out, fmt.Errorf("theirs: %w", err)
-		}
-		fmt.Fprintf(os.Stderr, "  round %d: %.4g beside %.4g %s, ratio %.2f; processor time %.4g beside %.4g µs each\n",
-			round, a.value, b.value, r.unit, a.value/b.value, costA, costB)
-		if round > 0 { // the first is for warming up
-			out.ours, out.theirs, out.ratios = append(out.ours, a.value), append(out.theirs, b.value), append(out.ratios, a.value/b.value)
-			if costA > 0 && costB > 0 {
-				out.cpu = append(out.cpu, costB/costA)
-			}
-		}
-	}
-	return out, nil
 }
 
-// timed measures a side, and the microseconds of processor time that each thing took,
-// of everything that the row has started: brokers, stores, clients.
-func timed(ctx context.Context, s side) (figure, float64, error) {
-	before := cpuTime()
-	f, err := s(ctx)
-	if f.done == 0 {
-		return f, 0, err
-	}
-	return f, float64((cpuTime() - before).Microseconds()) / float64(f.done), err
-}
-
-func median(all []float64) float64 {
-	sorted := slices.Sorted(slices.Values(all))
-	return sorted[len(sorted)/2]
-}
-
-// reached reports whether the goal was.
-func (r result) reached() bool {
+// reached reports whether a ratio reaches the goal.
+func (r row) reached(ratio float64) bool {
 	if r.less {
-		return median(r.ratios) <= r.goal
+		return ratio <= r.goal
 	}
-	return median(r.ratios) >= r.goal
+	return ratio >= r.goal
 }
 
-// verdict says in a word what became of the goal.
-func (r result) verdict() string {
+// verdict says what became of the goal.
+func (r row) verdict(ratio float64) string {
 	switch {
 	case r.goal == 0:
 		return "no goal"
-	case r.reached():
+	case r.reached(ratio):
 		return "reached"
 	}
 	return "not reached"
 }
 
 // aim writes the goal.
-func (r result) aim() string {
+func (r row) aim() string {
 	switch {
 	case r.goal == 0:
 		return ""
@@ -114,9 +78,4 @@ func (r result) aim() string {
 		return fmt.Sprintf("≤ %.3g", r.goal)
 	}
 	return fmt.Sprintf("≥ %.3g", r.goal)
-}
-
-func (r result) String() string {
-	return fmt.Sprintf("%-66s %6.2f (%.2f–%.2f)  %-7s %s", r.name, median(r.ratios),
-		slices.Min(r.ratios), slices.Max(r.ratios), r.aim(), r.verdict())
 }

@@ -4,19 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
-	"os/exec"
-	"strconv"
 	"syscall"
 	"time"
 
-	"github.com/hibiken/asynq"
 	"github.com/nats-io/nats.go"
-	"github.com/redis/go-redis/v9"
 
 	"missioncontrol/charter"
-	"missioncontrol/eventstream"
 )
 
 // The rows that measure one thing at a time.
@@ -28,32 +21,24 @@ const samples = 500
 // idle, and whatever is woken from idleness is slower than what is busy.
 const idle = 2 * time.Millisecond
 
-// dispatchBesideRequest measures from the create request until the agent, whose claim was
-// parked, has the mission.
-func dispatchBesideRequest(store string) func(context.Context, *workplace) (side, side, error) {
-	return func(_ context.Context, w *workplace) (side, side, error) {
-		p, err := w.supervised(store, "everysec")
+// dispatchOn measures from the create request until the agent, whose claim was parked,
+// has the mission.
+func dispatchOn(store string) side {
+	return func(_ context.Context, at *site) (load, error) {
+		p, err := at.supervised(store, "everysec")
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		echo, err := w.echo("{}", 0)
+		client, err := at.connect(p.url)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		client, err := w.connect(p.url)
+		worker, err := at.connect(p.url)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		worker, err := w.connect(p.url)
-		if err != nil {
-			return nil, nil, err
-		}
-		if _, err := ask(worker, "supervisor.agent.idle.register", []byte(`{"name":"idle","types":["bench"],"capacity":10}`)); err != nil {
-			return nil, nil, err
-		}
-		bare, err := w.connect(echo)
-		return median500(func() (time.Duration, error) { return dispatch(client, worker) }),
-			median500(rested(bare)), err
+		_, err = ask(worker, "supervisor.agent.idle.register", []byte(`{"name":"idle","types":["bench"],"capacity":10}`))
+		return medianOf(func() (time.Duration, error) { return dispatch(client, worker) }), err
 	}
 }
 
@@ -97,10 +82,10 @@ func dispatch(client, worker *nats.Conn) (time.Duration, error) {
 	return got.at.Sub(began), err
 }
 
-// median500 is a side: the median of many samples, in µs.
-func median500(sample func() (time.Duration, error)) side {
-	return func(context.Context) (figure, error) {
-		took := make([]float64, samples)
+// medianOf measures a median of many samples, in µs.
+func medianOf(sample func() (time.Duration, error)) load {
+	return func(_ context.Context, part float64) (figure, error) {
+		took := make([]float64, partOf(samples, part, 1))
 		for i := range took {
 			d, err := sample()
 			if err != nil {
@@ -112,130 +97,46 @@ func median500(sample func() (time.Duration, error)) side {
 	}
 }
 
-// constant is the side of a limit.
-func constant(value float64) side {
-	return func(context.Context) (figure, error) { return figure{value: value}, nil }
-}
-
 // emitHung measures Emit while the broker is stopped and its connection stays open.
-func emitHung(_ context.Context, w *workplace) (side, side, error) {
-	url, cmd, err := w.echoProcess("{}", 0)
+func emitHung(_ context.Context, at *site) (load, error) {
+	url, cmd, err := at.self("broker")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	stream, err := eventstream.Open(eventstream.Config{URL: url, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	stream, err := openStream(url)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	w.onClose(func() { _ = stream.Close(context.Background()) })
-	w.onClose(func() { _ = cmd.Process.Signal(syscall.SIGCONT) })
-	for stream.Status().State != eventstream.Connected {
-		<-stream.Changed()
-	}
+	at.onClose(func() { _ = stream.Close(context.Background()) })
+	at.onClose(func() { _ = cmd.Process.Signal(syscall.SIGCONT) })
 	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	event := charter.New(charter.HealthChecked{Status: "ok", CheckedAt: time.Now()}, time.Now())
-	return func(context.Context) (figure, error) {
+	return func(context.Context, float64) (figure, error) {
 		const times = 1_000_000
 		began := time.Now()
 		for range times {
 			stream.Emit(event)
 		}
 		return figure{value: float64(time.Since(began).Nanoseconds()) / 1e3 / times}, nil
-	}, constant(1), nil
+	}, nil
 }
 
-// memoryBesideAsynq compares how much Redis needs for what waits.
-func memoryBesideAsynq(_ context.Context, w *workplace) (side, side, error) {
-	const many = 100_000
-	return func(ctx context.Context) (figure, error) {
-			p, err := w.supervised("Redis", "no")
-			if err != nil {
-				return figure{}, err
-			}
-			nc, err := w.connect(p.url)
-			if err != nil {
-				return figure{}, err
-			}
-			before, err := usedMemory(ctx, p.redis)
-			if err != nil {
-				return figure{}, err
-			}
-			if err := fill(nc, many); err != nil {
-				return figure{}, err
-			}
-			after, err := settledMemory(ctx, nc, p.redis)
-			return figure{value: (after - before) / many}, err
-		}, func(ctx context.Context) (figure, error) {
-			addr, err := w.redis("no")
-			if err != nil {
-				return figure{}, err
-			}
-			client := asynq.NewClient(asynq.RedisClientOpt{Addr: addr})
-			defer func() { _ = client.Close() }() // nothing is under way
-			before, err := usedMemory(ctx, addr)
-			if err != nil {
-				return figure{}, err
-			}
-			for range many {
-				if _, err := client.Enqueue(asynq.NewTask("stored", nil)); err != nil {
-					return figure{}, err
-				}
-			}
-			after, err := usedMemory(ctx, addr)
-			return figure{value: (after - before) / many}, err
-		}, nil
-}
-
-// settledMemory waits until the outbox is empty, with what is kept behind the relay.
-func settledMemory(ctx context.Context, nc *nats.Conn, addr string) (float64, error) {
-	if err := drained(nc); err != nil {
-		return 0, err
-	}
-	least := -1.0
-	for quiet := 0; quiet < 15; quiet++ { // what is acknowledged is kept for longer than the broker's sync interval
-		used, err := usedMemory(ctx, addr)
+// start measures from the start of the process until a request is answered.
+func start(store string) side {
+	return func(ctx context.Context, at *site) (load, error) {
+		p, err := at.stocked(ctx, store)
 		if err != nil {
-			return 0, err
-		}
-		if least < 0 || used < least-1000 {
-			least, quiet = used, 0
-		}
-		time.Sleep(time.Second)
-	}
-	return least, nil
-}
-
-func usedMemory(ctx context.Context, addr string) (float64, error) {
-	client := redis.NewClient(&redis.Options{Addr: addr})
-	defer func() { _ = client.Close() }() // nothing is under way
-	info, err := client.InfoMap(ctx, "memory").Result()
-	if err != nil {
-		return 0, err
-	}
-	return strconv.ParseFloat(info["Memory"]["used_memory"], 64)
-}
-
-// startBesideSecond measures from the start of the process until a request is answered.
-func startBesideSecond(store string) func(context.Context, *workplace) (side, side, error) {
-	return func(_ context.Context, w *workplace) (side, side, error) {
-		p, err := w.stocked(store, w.stored)
-		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		end(p.cmd)
-		var running *exec.Cmd
-		return func(context.Context) (figure, error) {
-			if running != nil {
-				end(running)
-			}
+		return func(context.Context, float64) (figure, error) {
 			began := time.Now()
-			again, err := w.again(p)
+			again, err := at.again(p)
 			if err != nil {
 				return figure{}, err
 			}
-			running = again.cmd
 			nc, err := nats.Connect(again.url)
 			if err != nil {
 				return figure{}, err
@@ -243,6 +144,6 @@ func startBesideSecond(store string) func(context.Context, *workplace) (side, si
 			defer nc.Close()
 			_, err = ask(nc, "supervisor.status", nil)
 			return figure{value: time.Since(began).Seconds()}, err
-		}, constant(1), nil
+		}, nil
 	}
 }

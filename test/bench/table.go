@@ -1,63 +1,117 @@
 package main
 
-import (
-	"context"
-	"strconv"
-)
-
-// flushed and everySecond are what the two sides of a row promise of what they accept.
+// flushed and everySecond are what the two sides of a row guarantee for what they accept.
 const (
 	flushed     = "each commit is flushed to the disk, on both sides"
-	everySecond = "flushed once a second, on both sides"
+	everySecond = "Redis flushes once a second, on both sides"
 	readOnly    = "nothing is stored but telemetry"
+	fsyncOn     = "Redis flushes once a second; PostgreSQL flushes each commit"
 )
 
-// table is section 7 of the design, row by row.
+// The groups of the table.
+const (
+	besidePeers = "Beside others"
+	ofAnySize   = "A large store beside a small one"
+	bounds      = "By itself"
+	limits      = "What explains the others"
+)
+
+// stores are both of ours.
+var stores = []string{"SQLite", "Redis"}
+
+// table is the design's list of goals, row by row. Rows that use the same large store are
+// together, so that only one is filled at a time.
 func table() []row {
-	rows := []row{}
-	for _, store := range []string{"SQLite", "Redis"} {
-		rows = append(rows,
-			row{name: "status, 64 in flight, 1,000,000 missions, " + store, goal: 0.8, unit: "requests/s", durable: readOnly,
-				yardside: "a bare micro endpoint that answers the same bytes", prepare: statusBesideEcho(store, 0)},
-			row{name: "status, as above, " + store, unit: "requests/s", durable: readOnly,
-				yardside: "the same bare endpoint, publishing as many bytes to JetStream with each answer", prepare: statusBesideEcho(store, 500)})
-		for _, op := range operations {
-			rows = append(rows, row{name: op.name + ", 1,000,000 missions stored, " + store, goal: 1 / 1.2, unit: "operations/s",
-				yardside: "the same with 1,000 missions stored", durable: durability(op.name, store), prepare: largeBesideSmall(store, op.of)})
-		}
+	var rows []row
+	for _, store := range stores {
+		rows = append(rows, storeRows(store)...)
 	}
+	rows = append(rows, oneByOneRows()...)
+	rows = append(rows, batchRows()...)
+	rows = append(rows, dispatchRows()...)
 	return append(rows,
-		row{name: "one by one, 32 callers, Redis", goal: 2, unit: "missions/s", durable: everySecond,
-			yardside: "asynq on the same Redis, which has no events", prepare: flowBesideAsynq("Redis", "everysec")},
-		row{name: "one by one, 32 callers, SQLite", goal: 2, unit: "missions/s", durable: flushed,
-			yardside: "asynq on Redis, which has no events", prepare: flowBesideAsynq("SQLite", "always")},
-		row{name: "a request and three events a mission, and no store, 32 callers", unit: "missions/s", durable: everySecond,
-			yardside: "asynq on Redis", prepare: limitBesideAsynq("everysec")},
-		row{name: "in batches of 1000, Redis", goal: 1.5, unit: "missions/s", durable: "flushed once a second; PostgreSQL: not at all",
-			yardside: "River on PostgreSQL, InsertManyFast and work", prepare: batchesBesideRiver("Redis", "off")},
-		row{name: "in batches of 1000, SQLite", goal: 1.5, unit: "missions/s", durable: flushed,
-			yardside: "River on PostgreSQL, InsertManyFast and work", prepare: batchesBesideRiver("SQLite", "on")},
-		row{name: "three events a mission in batches of 1000, and no store", unit: "missions/s", durable: "PostgreSQL: not at all",
-			yardside: "River on PostgreSQL, InsertManyFast and work", prepare: limitBesideRiver("off")},
-		row{name: "a mission to a parked agent, median, SQLite", goal: 3, less: true, unit: "µs", durable: flushed,
-			yardside: "one bare request-reply, after the same rest", prepare: dispatchBesideRequest("SQLite")},
-		row{name: "a mission to a parked agent, median, Redis", goal: 3, less: true, unit: "µs", durable: everySecond,
-			yardside: "one bare request-reply, after the same rest", prepare: dispatchBesideRequest("Redis")},
-		row{name: "a request that flushes one page, and nothing else", less: true, unit: "µs", durable: "flushed to the disk",
-			yardside: "one bare request-reply, after the same rest", prepare: keptBesideRequest("SQLite")},
-		row{name: "a request that sets one key in Redis, and nothing else", less: true, unit: "µs", durable: "flushed once a second",
-			yardside: "one bare request-reply, after the same rest", prepare: keptBesideRequest("Redis")},
-		row{name: "Emit while the broker hangs", goal: 1, less: true, unit: "µs", yardside: "one microsecond", prepare: emitHung},
-		row{name: "bytes per pending mission in Redis", goal: 1, less: true, unit: "bytes", yardside: "a pending task of asynq's",
-			prepare: memoryBesideAsynq},
-		row{name: "start to ready, 1,000,000 missions, SQLite", goal: 1, less: true, unit: "s", yardside: "one second",
-			prepare: startBesideSecond("SQLite")},
-		row{name: "start to ready, 1,000,000 missions, Redis", goal: 1, less: true, unit: "s", yardside: "one second",
-			prepare: startBesideSecond("Redis")},
+		row{name: "Emit while the broker hangs", group: bounds, goal: 1, less: true, unit: "µs",
+			yardside: "one microsecond", ours: emitHung, theirs: constant(1), cold: true},
+		row{name: "bytes per pending mission in Redis", group: besidePeers, goal: 1, less: true, unit: "bytes",
+			yardside: "a pending task of asynq", ours: missionMemory, theirs: taskMemory, rounds: 2, cold: true},
 	)
 }
 
-// durability is what a store promises of what an operation changes.
+// storeRows are those that use a store with 1,000,000 missions.
+func storeRows(store string) []row {
+	rows := []row{
+		{name: "status, 64 in flight, 1,000,000 missions, " + store, group: besidePeers, goal: 1.2, unit: "requests/s", durable: readOnly,
+			yardside: "a bare micro endpoint that answers the same bytes and publishes an event with each answer",
+			ours:     inLarge(store, statusOf), theirs: bareEndpoint(true), stock: store},
+		{name: "status, as above, without events beside it, " + store, group: besidePeers, goal: 0.65, unit: "requests/s", durable: readOnly,
+			yardside: "a bare micro endpoint that answers the same bytes and publishes nothing",
+			ours:     inLarge(store, statusOf), theirs: bareEndpoint(false), stock: store},
+	}
+	for _, op := range operations {
+		rows = append(rows, row{
+			name: op.name + ", 1,000,000 missions stored, " + store, group: ofAnySize, goal: 1 / 1.2, unit: "operations/s",
+			yardside: "the same with 1,000 missions stored", durable: durability(op.name, store),
+			ours: inLarge(store, op.of), theirs: inSmall(store, op.of), stock: store,
+		})
+	}
+	rows = append(rows, row{name: "start to ready, 1,000,000 missions, " + store, group: bounds, goal: 1, less: true, unit: "s",
+		yardside: "one second", ours: start(store), theirs: constant(1), stock: store, cold: true})
+	if store == "Redis" {
+		rows = append(rows, row{name: "a new leader's first step, 1,000,000 missions, Redis", group: bounds, goal: 1, less: true, unit: "s",
+			yardside: "one second", ours: newLeader, theirs: constant(1), stock: store, cold: true})
+	}
+	return rows
+}
+
+func oneByOneRows() []row {
+	const unit = "missions/s"
+	return []row{
+		{name: "one by one, 32 callers, Redis", group: besidePeers, goal: 1.2, unit: unit, durable: everySecond, deferred: true,
+			yardside: "asynq on Redis, without results or events", ours: oneByOneOn("Redis", "everysec", inAFlow), theirs: asynqOn("everysec", inAFlow)},
+		{name: "one by one, 32 callers, Redis, all with events", group: besidePeers, goal: 2, unit: unit, durable: everySecond, deferred: true,
+			yardside: "asynq on Redis, results kept and three events published", ours: oneByOneOn("Redis", "everysec", inAFlow), theirs: asynqWithEvents("everysec", inAFlow)},
+		{name: "one by one, 32 callers, SQLite", group: besidePeers, goal: 2, unit: unit, durable: flushed, deferred: true,
+			yardside: "asynq on Redis, without results or events", ours: oneByOneOn("SQLite", "", inAFlushedFlow), theirs: asynqOn("always", inAFlushedFlow)},
+		{name: "one by one, 32 callers, SQLite, all with events", group: besidePeers, goal: 3, unit: unit, durable: flushed, deferred: true,
+			yardside: "asynq on Redis, results kept and three events published", ours: oneByOneOn("SQLite", "", inAFlushedFlow), theirs: asynqWithEvents("always", inAFlushedFlow)},
+		{name: "a request and three events a mission, and no store, 32 callers", group: limits, unit: unit, durable: everySecond,
+			yardside: "asynq on Redis, without results or events", ours: limitOf(inAFlow, 1, callers), theirs: asynqOn("everysec", inAFlow)},
+	}
+}
+
+func batchRows() []row {
+	const unit = "missions/s"
+	const plain, full = "River on PostgreSQL, InsertManyFast and work, without results or events",
+		"River on PostgreSQL, InsertManyFast and work, results kept and three events published"
+	return []row{
+		{name: "in batches of 1000, SQLite", group: besidePeers, goal: 1.2, unit: unit, durable: flushed, deferred: true,
+			yardside: plain, ours: batchesOn("SQLite"), theirs: riverOn},
+		{name: "in batches of 1000, SQLite, all with events", group: besidePeers, goal: 2.5, unit: unit, durable: flushed, deferred: true,
+			yardside: full, ours: batchesOn("SQLite"), theirs: riverWithEvents},
+		{name: "in batches of 1000, Redis", group: besidePeers, goal: 1, unit: unit, durable: fsyncOn, deferred: true,
+			yardside: plain, ours: batchesOn("Redis"), theirs: riverOn},
+		{name: "in batches of 1000, Redis, all with events", group: besidePeers, goal: 2, unit: unit, durable: fsyncOn, deferred: true,
+			yardside: full, ours: batchesOn("Redis"), theirs: riverWithEvents},
+		{name: "three events a mission in batches of 1000, and no store", group: limits, unit: unit, durable: "PostgreSQL flushes each commit",
+			yardside: plain, ours: limitOf(inABatchedFlow, batchSize, batchCallers), theirs: riverOn},
+	}
+}
+
+func dispatchRows() []row {
+	const bare = "one bare request-reply, after the same rest"
+	return []row{
+		{name: "a mission to a parked agent, median, SQLite", group: besidePeers, goal: 1.3, less: true, unit: "µs", durable: flushed,
+			yardside: "one bare request that flushes one page, after the same rest", ours: dispatchOn("SQLite"), theirs: flushingRequest},
+		{name: "a mission to a parked agent, median, Redis", group: besidePeers, goal: 3, less: true, unit: "µs", durable: "Redis flushes once a second",
+			yardside: bare, ours: dispatchOn("Redis"), theirs: bareRequest},
+		{name: "a request that flushes one page, and nothing else", group: limits, less: true, unit: "µs", durable: "flushed to the disk",
+			yardside: bare, ours: flushingRequest, theirs: bareRequest},
+		{name: "a request that sets one key in Redis, and nothing else", group: limits, less: true, unit: "µs", durable: "Redis flushes once a second",
+			yardside: bare, ours: redisRequest, theirs: bareRequest},
+	}
+}
+
+// durability is what a store guarantees for what an operation changes.
 func durability(operation, store string) string {
 	switch {
 	case operation == "status" || operation == "get":
@@ -66,82 +120,4 @@ func durability(operation, store string) string {
 		return everySecond
 	}
 	return flushed
-}
-
-// small is how many missions a small store has.
-const small = 1000
-
-// stocked starts a supervisor, once for all rows, whose store has n missions.
-func (w *workplace) stocked(store string, n int) (place, error) {
-	return once(w, "stocked "+store+" "+strconv.Itoa(n), func() (place, error) {
-		p, err := w.supervised(store, "everysec")
-		if err != nil {
-			return p, err
-		}
-		nc, err := w.connect(p.url)
-		if err != nil {
-			return p, err
-		}
-		return p, fill(nc, n)
-	})
-}
-
-func largeBesideSmall(store string, of func(*workplace, place) side) func(context.Context, *workplace) (side, side, error) {
-	return func(_ context.Context, w *workplace) (side, side, error) {
-		large, err := w.stocked(store, w.stored)
-		if err != nil {
-			return nil, nil, err
-		}
-		little, err := w.stocked(store, small)
-		return of(w, large), of(w, little), err
-	}
-}
-
-func statusBesideEcho(store string, emit int) func(context.Context, *workplace) (side, side, error) {
-	return func(_ context.Context, w *workplace) (side, side, error) {
-		p, err := w.stocked(store, w.stored)
-		if err != nil {
-			return nil, nil, err
-		}
-		nc, err := w.connect(p.url)
-		if err != nil {
-			return nil, nil, err
-		}
-		body, err := ask(nc, "supervisor.status", nil)
-		if err != nil {
-			return nil, nil, err
-		}
-		echo, err := once(w, "echo "+strconv.Itoa(emit), func() (string, error) { return w.echo(string(body), emit) })
-		return statusOf(w, p), w.requests(echo, echoSubject, ""), err
-	}
-}
-
-func flowBesideAsynq(store, fsync string) func(context.Context, *workplace) (side, side, error) {
-	return func(_ context.Context, w *workplace) (side, side, error) {
-		p, err := w.supervised(store, fsync)
-		if err != nil {
-			return nil, nil, err
-		}
-		if p.redis == "" {
-			if p.redis, err = w.redis(fsync); err != nil {
-				return nil, nil, err
-			}
-		}
-		return oneByOne{p.url, inAFlow}.run, asynqFlow(p.redis, inAFlow), nil
-	}
-}
-
-func batchesBesideRiver(store, fsync string) func(context.Context, *workplace) (side, side, error) {
-	return func(ctx context.Context, w *workplace) (side, side, error) {
-		p, err := w.supervised(store, "everysec")
-		if err != nil {
-			return nil, nil, err
-		}
-		postgres, err := w.postgres(ctx, fsync)
-		if err != nil {
-			return nil, nil, err
-		}
-		theirs, err := w.riverFlow(ctx, postgres, 2*inAFlow, 1000)
-		return inBatches{p.url, 2 * inAFlow, 1000}.run, theirs, err
-	}
 }

@@ -18,26 +18,14 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// workplace is what the rows' processes and files stand in; close ends them all.
+// workplace is a run: its settings, what it knows about the machine, and the large stores
+// that several rows use.
 type workplace struct {
 	settings
-	dir    string
-	closes []func()
-	shared map[string]any
-
-	supervisors int // that were started on empty stores
-}
-
-// once makes something that several rows use when the first of them does.
-func once[T any](w *workplace, name string, make func() (T, error)) (T, error) {
-	if made, ok := w.shared[name]; ok {
-		return made.(T), nil
-	}
-	made, err := make()
-	if err == nil {
-		w.shared[name] = made
-	}
-	return made, err
+	dir     string
+	spinner spinner
+	stocks  map[string]*stock
+	sites   int // made so far
 }
 
 func newWorkplace(s settings) (*workplace, error) {
@@ -45,42 +33,69 @@ func newWorkplace(s settings) (*workplace, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &workplace{settings: s, dir: dir, shared: map[string]any{}}
-	w.onClose(func() { _ = os.RemoveAll(dir) })
-	return w, nil
+	// PostgreSQL runs as another user, who has to get in.
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // see above
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return &workplace{settings: s, dir: dir, stocks: map[string]*stock{}}, nil
 }
 
-func (w *workplace) onClose(f func()) { w.closes = append(w.closes, f) }
-
 func (w *workplace) close() {
-	for i := len(w.closes) - 1; i >= 0; i-- {
-		w.closes[i]()
+	w.release(nil)
+	_ = os.RemoveAll(w.dir)
+}
+
+// site is where processes run that belong together. Closing it ends them and removes
+// their files.
+type site struct {
+	*workplace
+	dir         string
+	closes      []func()
+	supervisors int // started on empty stores
+}
+
+func (w *workplace) site() (*site, error) {
+	w.sites++
+	dir := filepath.Join(w.dir, "site-"+strconv.Itoa(w.sites))
+	return &site{workplace: w, dir: dir}, os.Mkdir(dir, 0o755) //nolint:gosec // see newWorkplace
+}
+
+func (s *site) onClose(f func()) { s.closes = append(s.closes, f) }
+
+func (s *site) close() {
+	for i := len(s.closes) - 1; i >= 0; i-- {
+		s.closes[i]()
 	}
-	w.closes = nil
+	s.closes = nil
+	_ = os.RemoveAll(s.dir)
+	syscall.Sync() // what is still unwritten would be written in the other side's time
 }
 
 // path returns a place for files of a name.
-func (w *workplace) path(name string) string { return filepath.Join(w.dir, name) }
+func (s *site) path(name string) string { return filepath.Join(s.dir, name) }
 
 // timeout bounds the start and the end of a process.
 const timeout = 5 * time.Minute
 
 // start starts a process and waits for a line of its output that matches; it
 // returns what the expression's group found.
-func (w *workplace) start(ready *regexp.Regexp, name string, args ...string) (string, *exec.Cmd, error) {
+func (s *site) start(ready *regexp.Regexp, name string, args ...string) (string, *exec.Cmd, error) {
 	cmd := exec.Command(name, args...) //nolint:gosec // our own
 	out, in, err := os.Pipe()
 	if err != nil {
 		return "", nil, err
 	}
 	cmd.Stdout, cmd.Stderr = in, in
-	if err := cmd.Start(); err != nil {
+	err = cmd.Start()
+	_ = in.Close() // the process has it
+	if err != nil {
+		_ = out.Close()
 		return "", nil, err
 	}
-	_ = in.Close() // the process has it
-	w.onClose(func() { end(cmd); _ = out.Close() })
-	found := make(chan string, 1)
+	found, read := make(chan string, 1), make(chan struct{})
+	s.onClose(func() { end(cmd); <-read; _ = out.Close() })
 	go func() {
+		defer close(read)
 		defer close(found)
 		var seen strings.Builder
 		scan := bufio.NewScanner(out)
@@ -116,7 +131,7 @@ func end(cmd *exec.Cmd) {
 
 var brokerLine = regexp.MustCompile(`Broker: (nats://[0-9.:]+)`)
 
-// place is a supervisor with its embedded broker, and its store.
+// place is a supervisor with its broker, and its store.
 type place struct {
 	url, redis string // redis is an address, "" on SQLite
 	args       []string
@@ -124,28 +139,28 @@ type place struct {
 }
 
 // supervised starts a supervisor on an empty store; fsync is that of its Redis.
-func (w *workplace) supervised(store, fsync string) (p place, err error) {
-	w.supervisors++
-	p.args = []string{"serve", "--data-dir", w.path("data-" + strconv.Itoa(w.supervisors)), "--listen", "127.0.0.1:0", "--http", "off"}
+func (s *site) supervised(store, fsync string) (p place, err error) {
+	s.supervisors++
+	p.args = []string{"serve", "--data-dir", s.path("data-" + strconv.Itoa(s.supervisors)), "--listen", "127.0.0.1:0", "--http", "off"}
 	if store == "Redis" {
-		if p.redis, err = w.redis(fsync); err != nil {
+		if p.redis, err = s.redis(fsync); err != nil {
 			return p, err
 		}
 		p.args = append(p.args, "--store", "redis://"+p.redis)
 	}
-	return w.again(p)
+	return s.again(p)
 }
 
 // again starts a supervisor on what it left behind.
-func (w *workplace) again(p place) (_ place, err error) {
-	p.url, p.cmd, err = w.start(brokerLine, w.binary, p.args...)
+func (s *site) again(p place) (_ place, err error) {
+	p.url, p.cmd, err = s.start(brokerLine, s.binary, p.args...)
 	return p, err
 }
 
-func (w *workplace) connect(url string) (*nats.Conn, error) {
+func (s *site) connect(url string) (*nats.Conn, error) {
 	nc, err := nats.Connect(url, nats.MaxReconnects(-1))
 	if err == nil {
-		w.onClose(nc.Close)
+		s.onClose(nc.Close)
 	}
 	return nc, err
 }
@@ -162,13 +177,23 @@ func freePort() string {
 }
 
 // redis starts a Redis and returns its address. fsync is always, everysec or no.
-func (w *workplace) redis(fsync string) (string, error) {
+func (s *site) redis(fsync string) (string, error) {
 	port := freePort()
-	dir := w.path("redis-" + port)
+	dir := s.path("redis-" + port)
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return "", err
 	}
-	_, _, err := w.start(regexp.MustCompile("(Ready to accept connections)"), "redis-server", "--port", port, "--bind", "127.0.0.1",
+	_, _, err := s.start(regexp.MustCompile("(Ready to accept connections)"), "redis-server", "--port", port, "--bind", "127.0.0.1",
 		"--dir", dir, "--save", "", "--appendonly", "yes", "--appendfsync", fsync)
 	return "127.0.0.1:" + port, err
+}
+
+// self starts this program in another role, in an environment, and returns the URL of its
+// broker.
+func (s *site) self(role string, env ...string) (string, *exec.Cmd, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", nil, err
+	}
+	return s.start(regexp.MustCompile(`Broker: (nats://\S+)`), "env", append(env, self, role)...)
 }

@@ -206,6 +206,9 @@ func TestKeyboard(t *testing.T) {
 	b.awaitText("1 selected")
 	b.key("?")
 	b.awaitText("Go to Overview")
+	if n := eval[int](b, `document.querySelectorAll("dialog button").length`); n != 1 {
+		t.Errorf("the list of shortcuts has %d buttons", n)
+	}
 	b.key("Escape")
 	b.awaitNoText("Go to Overview")
 	b.key("t")

@@ -16,9 +16,9 @@ import (
 )
 
 // fleet is a supervisor after some work: with agents, and missions in every state.
-func fleet(t *testing.T) *supervisor {
+func fleet(t *testing.T, args ...string) *supervisor {
 	t.Helper()
-	s := start(t)
+	s := start(t, args...)
 	hold := make(chan struct{})
 	for i, id := range []string{"render-1", "render-2", "mail-1"} {
 		types := []string{"render", "thumbnail"}

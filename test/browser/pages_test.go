@@ -35,6 +35,24 @@ func (b *tab) audit(what string) {
 	}
 }
 
+// fits fails the test if something is wider than the page, and on a narrow screen also if
+// something slides sideways or the link to the alerts is out of sight.
+func (b *tab) fits(what string, l look) {
+	b.t.Helper()
+	if over := eval[int](b, "document.documentElement.scrollWidth - innerWidth"); over > 0 {
+		b.t.Errorf("%s is %d px too wide", what, over)
+	}
+	if l != narrow {
+		return
+	}
+	if slides := eval[string](b, `[...document.querySelectorAll("body *")].filter((e) => e.scrollWidth > e.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(e).overflowX) && e.checkVisibility()).map((e) => e.className).join()`); slides != "" {
+		b.t.Errorf("%s: these slide sideways: %s", what, slides)
+	}
+	if !eval[bool](b, `((r) => r.left >= 0 && r.right <= innerWidth)(document.querySelector(".nav a[href='#/alerts']").getBoundingClientRect())`) {
+		b.t.Errorf("%s: Alerts is out of reach", what)
+	}
+}
+
 // Each page shows its content, in the light and the dark theme and on a narrow
 // screen. Nothing overflows, and the accessibility checker finds nothing serious.
 func TestPages(t *testing.T) {
@@ -69,15 +87,7 @@ func TestPages(t *testing.T) {
 					t.Errorf("%s%s: dark is %t", p.name, suffix, dark)
 				}
 				b.settle()
-				if over := eval[int](b, "document.documentElement.scrollWidth - innerWidth"); over > 0 {
-					t.Errorf("%s%s is %d px too wide", p.name, suffix, over)
-				}
-				if slides := eval[string](b, `[...document.querySelectorAll("body *")].filter((e) => e.scrollWidth > e.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(e).overflowX) && e.checkVisibility()).map((e) => e.className).join()`); l == narrow && slides != "" {
-					t.Errorf("%s%s: these slide sideways: %s", p.name, suffix, slides)
-				}
-				if l == narrow && !eval[bool](b, `((r) => r.left >= 0 && r.right <= innerWidth)(document.querySelector(".nav a[href='#/alerts']").getBoundingClientRect())`) {
-					t.Errorf("%s%s: Alerts is out of reach", p.name, suffix)
-				}
+				b.fits(p.name+suffix, l)
 				b.audit(p.name + suffix)
 				eval[bool](b, "(scrollTo(0, 0), true)")
 				if p.picture {

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -28,19 +29,26 @@ Rules are in the supervisor's configuration file; some exist by default.`,
 		Args: ui.NoArguments,
 	}
 	config.AddConnectionFlags(cmd)
-	l := addLookFlags(cmd)
-	cmd.RunE = showReply(c, l, api.OpAlerts, &api.Empty{}, func(out *ui.Screen, reply *api.Alerts) { alertsTable(out, reply, time.Now()) })
+	l := addListFlags(cmd)
+	cmd.RunE = showReply(c, l, api.OpAlerts, &api.Empty{}, func(out *ui.Screen, reply *api.Alerts) {
+		if l.names {
+			printNames(out, reply.Alerts, func(a *api.Alert) string { return a.Rule })
+			return
+		}
+		alertsTable(out, reply, time.Now())
+	})
 	return cmd
 }
 
 func alertsTable(out *ui.Screen, reply *api.Alerts, now time.Time) {
 	if len(reply.Alerts) == 0 {
-		out.Printf("No alert rules.\n")
+		out.Note("No alert rules.\n")
 		return
 	}
 	g := out.Table("Alerts", "Rule", "State", "Since#", "Metric", "Type", "Value#", "Condition")
 	g.Drop("Metric", "Type", "Since", "Condition")
 	g.Cut("Rule", 12)
+	g.Last("Condition")
 	for i := range reply.Alerts {
 		a := &reply.Alerts[i]
 		since := a.Since
@@ -51,10 +59,22 @@ func alertsTable(out *ui.Screen, reply *api.Alerts, now time.Time) {
 		if since != 0 {
 			begun = ui.Ago(now.Sub(since.Time()))
 		}
-		g.Row(a.Rule, out.Paint(alertColour(a.State), string(a.State)), begun, strings.TrimPrefix(a.Metric, "missions."), a.Type,
+		g.Row(a.Rule, out.Paint(alertColour(a.State), string(a.State)), begun, strings.TrimPrefix(a.Metric, "missions."), cmp.Or(a.Type, strings.Join(a.Types, ", ")),
 			figure(a.Metric, a.Value), condition(a))
 	}
 	g.Print()
+	if out.Terminal { // programs get the table alone
+		printAdvice(out, reply)
+	}
+}
+
+// printAdvice says what to do about the alerts that are firing.
+func printAdvice(out *ui.Screen, reply *api.Alerts) {
+	for i := range reply.Alerts {
+		if a := &reply.Alerts[i]; a.State == missions.AlertFiring && a.Advice != "" {
+			out.Printf("%s: %s\n", ui.Clean(a.Rule), ui.Clean(a.Advice))
+		}
+	}
 }
 
 // condition formats a rule's comparison, and how long it must hold.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -119,7 +118,7 @@ func (f *createFlags) fileAlone(cmd *cobra.Command, args []string) error {
 // complete turns the flags into a mission and gives it an id.
 func (f *createFlags) complete(c *ui.Console, cmd *cobra.Command) error {
 	var err error
-	f.spec.Priority = missions.Priority(strings.ToUpper(f.priority))
+	f.spec.Priority = missions.ParsePriority(f.priority)
 	if cmd.Flags().Changed("max-attempts") {
 		f.spec.MaxAttempts = &f.maxAttempts
 	}

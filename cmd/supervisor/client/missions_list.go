@@ -33,10 +33,11 @@ func missionsListCommand(c *ui.Console) *cobra.Command {
 		Example: `  supervisor missions list
   supervisor missions list --status RUNNING --type resize --watch
   supervisor missions list --text invoice --after 24h --limit 200
+  supervisor missions list --status FAILED -o name | xargs supervisor missions retry
   supervisor missions list --status FAILED --all --json | jq -r '.missions[].error'`,
 		Args: ui.NoArguments,
 	}
-	l := addLookFlags(cmd)
+	l := addListFlags(cmd)
 	var f listFlags
 	flags := cmd.Flags()
 	flags.StringVar(&f.status, "status", "", "only missions with this `STATUS`")
@@ -54,8 +55,11 @@ func missionsListCommand(c *ui.Console) *cobra.Command {
 	cmd.PreRunE = func(*cobra.Command, []string) error { return f.check(c) }
 	cmd.RunE = remote.WithSession(c, func(ctx context.Context, s *remote.Session, _ []string) error {
 		return show(ctx, c, s.Conn, l, func(ctx context.Context, out *ui.Screen) error {
-			if l.json {
+			switch {
+			case l.json:
 				return listJSON(ctx, s, out, &f)
+			case l.names:
+				return listNames(ctx, s, out, &f)
 			}
 			return listTable(ctx, s, out, &f)
 		})
@@ -159,14 +163,39 @@ func listTable(ctx context.Context, s *remote.Session, out *ui.Screen, f *listFl
 		return err
 	}
 	if shown == 0 {
-		out.Printf("No matching missions.\n")
+		out.Note("No matching missions.\n")
 		return nil
 	}
 	g.Print()
-	if more {
-		out.Printf("Showing the newest %s; there may be more. Use --limit N or --all.\n", ui.Count(shown))
-	}
+	noteMore(out, more, shown)
 	return nil
+}
+
+// listNames prints only the ids.
+func listNames(ctx context.Context, s *remote.Session, out *ui.Screen, f *listFlags) error {
+	shown := 0
+	more, err := f.eachPage(ctx, s, func(page *missionPage, _ jsontext.Value, _ bool) error {
+		for _, raw := range page.Missions {
+			var m missions.Mission
+			if err := api.DecodeReply(raw, &m); err != nil {
+				return err
+			}
+			shown++
+			out.Printf("%s\n", ui.Clean(m.ID))
+		}
+		return out.Failure()
+	})
+	if err == nil {
+		noteMore(out, more, shown)
+	}
+	return err
+}
+
+// noteMore says that a list may have more than what was shown.
+func noteMore(out *ui.Screen, more bool, shown int) {
+	if more {
+		out.Note("Showing the newest %s; there may be more. Use --limit N or --all.\n", ui.Count(shown))
+	}
 }
 
 // listGrid returns an empty list. On a narrow terminal it keeps status, attempt and
@@ -175,23 +204,23 @@ func listGrid(out *ui.Screen) *ui.Table {
 	g := out.Table("Missions", "ID", "Name", "Type", "Status", "Priority", "Attempt#", "Agent", "Progress", "Took#", "Created")
 	g.Drop("Created", "Took", "Progress", "Priority", "Type", "Agent", "Attempt", "Name", "Status")
 	g.Cut("Name", 12)
-	g.List("Name")
+	g.Last("Name")
 	return g
 }
 
 func listRow(g *ui.Table, out *ui.Screen, m *missions.Mission) {
-	g.Row(m.ID, ui.Shorten(ui.Clean(m.Name), 48), m.Type, out.Paint(ui.StatusColour(m.Status), string(m.Status)), m.Priority,
-		ui.Attempts(m), string(m.AgentID), outcome(m), took(m), out.Moment(m.CreatedAt.Time()))
+	g.Row(m.ID, out.Shorten(ui.Clean(m.Name), 48), m.Type, out.Paint(ui.StatusColour(m.Status), string(m.Status)), m.Priority,
+		ui.Attempts(m), string(m.AgentID), outcome(out, m), took(m), out.Moment(m.CreatedAt.Time()))
 }
 
 // outcome is how far a running mission has come, or why the last attempt failed: the first
 // line of the error.
-func outcome(m *missions.Mission) string {
+func outcome(out *ui.Screen, m *missions.Mission) string {
 	switch {
 	case m.Progress != nil && m.Status == missions.Running:
 		return ui.ProgressPercent(m.Progress.Percent)
 	case m.Error != "" && m.Status != missions.Completed && m.Status != missions.Running:
-		return ui.Shorten(ui.Clean(ui.FirstLine(string(m.Error))), 60)
+		return out.Shorten(ui.Clean(ui.FirstLine(string(m.Error))), 60)
 	}
 	return ""
 }

@@ -46,14 +46,23 @@ func statsCard(out *ui.Screen, s *missions.Stats, missionType string) {
 	b.Gap()
 	b.Print()
 	windowsTable(out, s)
+	gap(out)
 	timesTable(out, s)
 	if len(s.ByType) > 0 && missionType == "" {
+		gap(out)
 		types := out.Table("Types", "Type", "Missions#")
 		types.Cut("Type", 12)
 		for _, name := range slices.Sorted(maps.Keys(s.ByType)) {
 			types.Row(name, ui.Count(s.ByType[name]))
 		}
 		types.Print()
+	}
+}
+
+// gap separates tables that have no frames.
+func gap(out *ui.Screen) {
+	if !out.Terminal {
+		out.Printf("\n")
 	}
 }
 
@@ -89,7 +98,7 @@ func windowsTable(out *ui.Screen, s *missions.Stats) {
 
 // timesTable shows run times and queue times, per window and in total.
 func timesTable(out *ui.Screen, s *missions.Stats) {
-	g := out.Table("Times", "", "Last", "Average#", "p50#", "p95#", "p99#")
+	g := out.Table("Times", "What", "Last", "Average#", "p50#", "p95#", "p99#")
 	for _, times := range []struct {
 		what string
 		of   func(*missions.Window) *missions.Distribution
@@ -101,7 +110,9 @@ func timesTable(out *ui.Screen, s *missions.Stats) {
 		what := times.what
 		row := func(last string, d *missions.Distribution) {
 			g.Row(what, last, ui.Seconds(d.Average), ui.Seconds(d.P50), ui.Seconds(d.P95), ui.Seconds(d.P99))
-			what = "" // show it once
+			if out.Terminal {
+				what = "" // show it once
+			}
 		}
 		for _, w := range windows(s) {
 			row(w.name, times.of(w.Window))

@@ -13,19 +13,6 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// look is how a command shows its result.
-type look struct {
-	json, watch bool
-}
-
-// addLookFlags adds --json and --watch to a command.
-func addLookFlags(cmd *cobra.Command) *look {
-	l := &look{}
-	cmd.Flags().BoolVar(&l.json, "json", false, "print the reply as JSON")
-	cmd.Flags().BoolVarP(&l.watch, "watch", "w", false, "refresh every second, until Ctrl-C")
-	return l
-}
-
 // showReply returns the run function of a command that sends one request and prints the
 // reply: as JSON, or with draw. The flags may still fill in the request.
 func showReply[Q, R any](c *ui.Console, l *look, op api.Op[Q, R], request *Q, draw func(out *ui.Screen, reply *R)) func(*cobra.Command, []string) error {
@@ -49,6 +36,7 @@ func showReply[Q, R any](c *ui.Console, l *look, op api.Op[Q, R], request *Q, dr
 // the one before. A supervisor that is briefly unavailable does not end it. nc is nil for
 // what does not use NATS.
 func show(ctx context.Context, c *ui.Console, nc *nats.Conn, l *look, once func(ctx context.Context, out *ui.Screen) error) error {
+	c.Out.Wide = l.wide
 	if !l.watch {
 		return once(ctx, c.Out)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
@@ -21,7 +22,7 @@ func (s *Settings) setAlerts() (err error) {
 		defaults = alerts.Defaults()
 	}
 	if s.Alerts, err = mergeRules(defaults, s.rules); err != nil {
-		return ui.Usagef("%s: %v", s.values["alerts"].where, err)
+		return s.values["alerts"].refuse(err)
 	}
 	webhook, secret := s.values["alert_webhook"], s.values["alert_webhook_secret"]
 	if webhook.text == "" {
@@ -49,19 +50,23 @@ func parseRules(text string) ([]ruleEntry, error) {
 	entries := make([]ruleEntry, len(list.Values))
 	for i, node := range list.Values {
 		e := &entries[i]
-		*e = ruleEntry{number: i + 1, fields: map[string]string{}}
+		*e = ruleEntry{number: i + 1, line: node.GetToken().Position.Line, fields: map[string]string{}, lines: map[string]int{}}
 		pairs, err := mappingOf(node, "")
 		if err != nil {
-			return nil, fmt.Errorf("rule %d must consist of lines like metric: missions.pending", e.number)
+			return nil, &lineError{e.line, fmt.Errorf("rule %d must consist of lines like metric: missions.pending", e.number)}
+		}
+		if len(pairs) > 0 {
+			e.line = pairs[0].Key.GetToken().Position.Line
 		}
 		for _, pair := range pairs {
 			key := pair.Key.GetToken().Value
+			e.lines[key] = pair.Key.GetToken().Position.Line
 			text, ok := scalar(pair.Value)
 			if err := ui.OneOf(key, ruleFields...); err != nil {
-				return nil, e.about(err)
+				return nil, e.about(key, err)
 			}
 			if !ok {
-				return nil, e.about(fmt.Errorf("%s must be a single value", key))
+				return nil, e.about(key, fmt.Errorf("%s must be a single value", key))
 			}
 			if text != "" {
 				e.fields[key] = text
@@ -77,15 +82,19 @@ var ruleFields = []string{"name", "enabled", "metric", "comparison", "threshold"
 // ruleEntry is a rule in the configuration file, with its fields as written.
 type ruleEntry struct {
 	number int // 1 for the first
+	line   int // in the file
 	fields map[string]string
+	lines  map[string]int // of the fields, in the file
 }
 
-// about adds to an error which rule it is about.
-func (e *ruleEntry) about(err error) error {
+// about adds to an error which rule and field it is about. A field that is missing is
+// looked for where the rule begins.
+func (e *ruleEntry) about(field string, err error) error {
+	line := cmp.Or(e.lines[field], e.line)
 	if name := e.fields["name"]; name != "" {
-		return fmt.Errorf("rule %d (%s): %w", e.number, ui.Clean(name), err)
+		return &lineError{line, fmt.Errorf("rule %d (%s): %w", e.number, ui.Clean(name), err)}
 	}
-	return fmt.Errorf("rule %d: %w", e.number, err)
+	return &lineError{line, fmt.Errorf("rule %d: %w", e.number, err)}
 }
 
 // mergeRules merges the rules of the file with the defaults. A rule with the name of a
@@ -97,7 +106,7 @@ func mergeRules(defaults []alerts.Rule, entries []ruleEntry) ([]alerts.Rule, err
 		e := &entries[i]
 		name := e.fields["name"]
 		if seen[name] {
-			return nil, e.about(errors.New("another rule has the same name"))
+			return nil, e.about("name", errors.New("another rule has the same name"))
 		}
 		seen[name] = true
 		place := slices.IndexFunc(rules, func(r alerts.Rule) bool { return r.Name == name })
@@ -107,14 +116,14 @@ func mergeRules(defaults []alerts.Rule, entries []ruleEntry) ([]alerts.Rule, err
 		}
 		enabled, err := e.read(&rule)
 		if err == nil && (enabled || place < 0) {
-			err = inWords(rule.Validate())
+			err = e.check(&rule)
 		}
 		if err == nil && place < 0 && e.fields["threshold"] == "" {
-			err = errors.New("threshold is required")
+			err = e.about("threshold", errors.New("threshold is required"))
 		}
 		switch {
 		case err != nil:
-			return nil, e.about(err)
+			return nil, err
 		case enabled && place >= 0:
 			rules[place] = rule
 		case enabled:
@@ -125,6 +134,50 @@ func mergeRules(defaults []alerts.Rule, entries []ruleEntry) ([]alerts.Rule, err
 	}
 	slices.SortFunc(rules, func(a, b alerts.Rule) int { return cmp.Compare(a.Name, b.Name) })
 	return rules, inWords(alerts.ValidateAll(rules))
+}
+
+// check validates the rule that an entry makes.
+func (e *ruleEntry) check(rule *alerts.Rule) error {
+	if rule.Metric != "" && !slices.Contains(alerts.Metrics(), rule.Metric) {
+		return e.about("metric", fmt.Errorf("metric %q is not a metric; %s", ui.Clean(rule.Metric), nearestMetric(rule.Metric)))
+	}
+	err := rule.Validate()
+	var invalid *missions.Error
+	if errors.As(err, &invalid) {
+		return e.about(invalid.Field, inWords(err))
+	}
+	return err
+}
+
+// nearestMetric suggests the metric that was probably meant, of those with the same first
+// part of the name if there are any: what an unknown metric of missions means is no metric
+// of agents.
+func nearestMetric(name string) string {
+	kind, _, _ := strings.Cut(name, ".")
+	last := name[strings.LastIndex(name, ".")+1:]
+	all := alerts.Metrics()
+	var alike, sameEnd []string
+	for _, metric := range all {
+		if strings.HasPrefix(metric, kind+".") {
+			alike = append(alike, metric)
+		}
+	}
+	if len(alike) == 0 {
+		alike = all
+	}
+	for _, metric := range alike {
+		if strings.HasSuffix(metric, "."+last) && len(sameEnd) < 4 {
+			sameEnd = append(sameEnd, metric)
+		}
+	}
+	near := ui.Nearest(name, alike)
+	switch {
+	case len(sameEnd) > 1 && !slices.Contains(sameEnd, near):
+		return "did you mean " + strings.Join(sameEnd, ", ") + "?"
+	case near != "":
+		return "did you mean " + near + "?"
+	}
+	return "they begin with missions., agents. or events."
 }
 
 // inWords rewrites a rule's error for users; nil stays nil.
@@ -157,7 +210,7 @@ func (e *ruleEntry) read(rule *alerts.Rule) (enabled bool, err error) {
 			continue
 		}
 		if err := fields[key](e.fields[key]); err != nil {
-			return false, fmt.Errorf("%s: %w", key, err)
+			return false, e.about(key, fmt.Errorf("%s: %w", key, err))
 		}
 	}
 	return enabled, nil

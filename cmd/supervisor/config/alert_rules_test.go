@@ -103,6 +103,49 @@ func TestARuleThatIsWrongIsNamed(t *testing.T) {
 	}
 }
 
+// A mistake in a list is reported with its own line in the file.
+func TestAMistakeInAListHasItsLine(t *testing.T) {
+	t.Parallel()
+	const head = "# settings\nlease: 10s\n\nalerts:   # our own\n  # about speed\n  - name: slow\n\n    metric: missions.total\n    comparison: '>'\n    threshold: 1\n"
+	for text, want := range map[string]string{
+		head + "  - name: x\n    metric: missions.pendng\n    comparison: '>'\n    threshold: 1\nhttp: off\n": `line 12: rule 2 (x): metric "missions.pendng" is not a metric; did you mean missions.pending?`,
+		head + "  - name: x\n    # comment\n    metric: missions.total\n    threshold: 1\n":                   "line 11: rule 2 (x): comparison is required",
+		head + "  -\n    name: x\n    metric: missions.total\n    comparison: '>'\n    threshold: lots\n":     "line 15: rule 2 (x): threshold: ",
+		head + "  - 5\n":                    "line 11: rule 2 must consist of lines",
+		"alerts:\n- name: x\n  metrik: 5\n": `line 3: rule 1 (x): "metrik" is not one of`,
+		"lease: 9s\nalerts: [{name: a, metric: missions.total, comparison: '>', threshold: 1},\n  {name: a}]\n": "line 3: rule 2 (a): another rule",
+		"{lease: 9s,\nalerts: [{name: a, metric: missions.p0, comparison: '>', threshold: 1}]}\n":               "rule 1 (a): metric \"missions.p0\" is not a metric",
+		"lease: 9s\nusers:\n  # who\n  - name: mary\n    role: viewer\n    nkye: x\nlisten: 127.0.0.1:0\n":      "line 6 has an unexpected value",
+	} {
+		_, err := load(t, nil, nil, text)
+		var usage *ui.UsageError
+		if !errors.As(err, &usage) || !strings.Contains(usage.Error(), want) {
+			t.Errorf("%s: got %v, want %s", text, err, want)
+		}
+	}
+}
+
+func TestAnUnknownMetricNamesTheNearestOfItsKind(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"missions.pendng":                      "did you mean missions.pending?",
+		"mission.pending":                      "did you mean missions.pending?",
+		"mission.success_rate":                 "did you mean missions.success_rate?",
+		"agents.failed":                        "did you mean agents.",
+		"agent.online":                         "did you mean agents.online?",
+		"events.dropd":                         "did you mean events.dropped?",
+		"missions.windows.1h.sucess_rate":      "did you mean missions.windows.1h.success_rate?",
+		"missions.p95":                         "did you mean missions.duration_seconds.p95, missions.queue_seconds.p95, missions.windows.1h.duration_seconds.p95, missions.windows.1h.queue_seconds.p95?",
+		"missions.windows.2h.duration_seconds": "did you mean missions.windows.",
+		"Missions.Pending":                     "did you mean missions.pending?",
+		"x":                                    "they begin with missions., agents. or events.",
+	} {
+		if got := nearestMetric(name); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+}
+
 func TestTheAlertWebhook(t *testing.T) {
 	t.Parallel()
 	s, err := load(t, nil, map[string]string{"SUPERVISOR_ALERT_WEBHOOK_SECRET": "geheim"}, "alert_webhook: https://x/y\nalert_interval: 2s\n")

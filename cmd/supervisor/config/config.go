@@ -49,6 +49,9 @@ type Config struct {
 	// Otherwise, the files are read again.
 	HangupStops bool
 
+	// FirstCommands returns the commands that the banner shows, for a broker's address.
+	FirstCommands func(broker string) []string
+
 	EventRetention time.Duration // of a newly created stream
 
 	Tracer *tracing.Tracer // nil unless the environment asks for traces

@@ -52,12 +52,41 @@ func parseConfig(text []byte, path string, table []setting) (values, error) {
 			return nil, err
 		}
 		for _, entry := range entries {
-			if err := addEntry(out, entry, path, table); err != nil {
+			if err := addEntry(out, entry, path, table, text); err != nil {
 				return nil, err
 			}
 		}
 	}
 	return out, nil
+}
+
+// listText returns the YAML of a setting that is a list, so that its lines have the numbers
+// that they have in the file.
+func listText(entry *ast.MappingValueNode, file []byte) string {
+	key := entry.Key.GetToken()
+	lines := strings.Split(string(file), "\n")
+	if n := key.Position.Line - 1; n < len(lines) {
+		first := lines[n]
+		begin := strings.Index(first, key.Value) + len(key.Value)
+		begin += strings.Index(first[begin:], ":") + 1
+		block := strings.Repeat(" ", begin) + first[begin:]
+		for _, line := range lines[n+1:] {
+			if line != "" && !strings.ContainsAny(line[:1], " \t\r-#") || strings.HasPrefix(line, "---") {
+				break
+			}
+			block += "\n" + line
+		}
+		text := strings.Repeat("\n", n) + block
+		if whole, err := parser.ParseBytes([]byte(text), 0); err == nil && len(whole.Docs) == 1 && whole.Docs[0].Body != nil &&
+			whole.Docs[0].Body.String() == entry.Value.String() {
+			return text
+		}
+	}
+	text := entry.Value.String() // the lines are not as in the file
+	if text == "" || text == "null" {
+		return "[]" // a list without a value is an empty list
+	}
+	return text
 }
 
 func mappingOf(body ast.Node, path string) ([]*ast.MappingValueNode, error) {
@@ -72,7 +101,7 @@ func mappingOf(body ast.Node, path string) ([]*ast.MappingValueNode, error) {
 	return nil, ui.Usagef("%s must consist of lines like data_dir: /var/lib/missioncontrol", path)
 }
 
-func addEntry(out values, entry *ast.MappingValueNode, path string, table []setting) error {
+func addEntry(out values, entry *ast.MappingValueNode, path string, table []setting, file []byte) error {
 	key := entry.Key.GetToken().Value
 	where := fmt.Sprintf("%s in %s, line %d", key, path, entry.Key.GetToken().Position.Line)
 	row := find(table, key)
@@ -87,9 +116,7 @@ func addEntry(out values, entry *ast.MappingValueNode, path string, table []sett
 		text, ok = scalars(list)
 	}
 	if row.fileOnly {
-		if text, ok = entry.Value.String(), true; text == "" || text == "null" {
-			text = "[]" // a list without a value is an empty list
-		}
+		text, ok = listText(entry, file), true
 	}
 	if !ok {
 		return ui.Usagef("%s: it must be a single value", where)

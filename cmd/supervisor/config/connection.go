@@ -210,6 +210,10 @@ func withoutCredentials(o *nats.Options) error {
 func NotConnected(urls string, err error) error {
 	shown := eventstream.RedactURLs(urls)
 	switch {
+	case errors.Is(err, eventstream.ErrHTTPAddress):
+		return ui.Usagef("cannot connect to a broker at %s: %v, such as %s", shown, err, DefaultServer)
+	case errors.Is(err, nats.ErrNoInfoReceived):
+		return fmt.Errorf("cannot connect to a broker at %s: what answers there does not speak NATS", shown)
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked):
 		return fmt.Errorf("the broker at %s rejects the sign-in (%w); check --creds, --user or --context", shown, err)
 	case urls == DefaultServer && (errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout)):

@@ -119,6 +119,26 @@ type value struct {
 	where  string // as in errors: "--lease", "SUPERVISOR_LEASE", "lease in /etc/mc.yaml, line 3"
 }
 
+// lineError is what is wrong with one line of a value that has several.
+type lineError struct {
+	line int // in the file
+	err  error
+}
+
+func (e *lineError) Error() string { return e.err.Error() }
+func (e *lineError) Unwrap() error { return e.err }
+
+// refuse returns a usage error that says where the value was set, to the line if err knows
+// it.
+func (v value) refuse(err error) error {
+	where := v.where
+	var inLine *lineError
+	if file, _, ok := strings.Cut(where, ", line "); ok && errors.As(err, &inLine) {
+		where = fmt.Sprintf("%s, line %d", file, inLine.line)
+	}
+	return ui.Usagef("%s: %v", where, err)
+}
+
 // values are the values of settings, by key.
 type values map[string]value
 
@@ -162,7 +182,7 @@ func (s *Settings) read(table []setting, from sources) error {
 			continue
 		}
 		if err := s.set(table, row, v); err != nil {
-			return ui.Usagef("%s: %v", v.where, err)
+			return v.refuse(err)
 		}
 		if row.private && v.text != "" && fileperm.Exposed(v.text) {
 			s.Exposed = append(s.Exposed, Exposure{v.text, v.where})

@@ -21,6 +21,7 @@ import (
 func ConnectAgent(c *ui.Console, b config.Broker, id string, end context.CancelCauseFunc) (*nats.Conn, error) {
 	var lastError atomic.Value // a broker that refuses the sign-in says so at every attempt
 	options := slices.Concat(b.Options, agent.ConnectionOptions(id), []nats.Option{
+		eventstream.RefuseHTTP,
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
 				c.Err.Printf("Lost the connection to the broker (%s); reconnecting.\n", ui.Clean(err.Error()))

@@ -15,6 +15,7 @@ import (
 
 	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/eventstream"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
 )
@@ -93,7 +94,7 @@ func load(c *ui.Console, cmd *cobra.Command) (config.Broker, error) {
 func dial(b config.Broker, timeout time.Duration, denied func(error)) (*Session, error) {
 	options := append(b.Options,
 		nats.Name(programName), nats.Timeout(timeout), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), nats.PermissionErrOnSubscribe(true),
-		nats.ReconnectWait(200*time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 200*time.Millisecond),
+		eventstream.RefuseHTTP, nats.ReconnectWait(200*time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 200*time.Millisecond),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if errors.Is(err, nats.ErrPermissionViolation) {
 				denied(err)

@@ -15,37 +15,48 @@ import (
 	"missioncontrol/supervisor/roles"
 )
 
-// banner says that everything is up, where it is, and what makes something happen. The
-// commands can be run as they are printed; with users, where their secrets are in the
-// place that supervisor auth puts them in.
+// banner says that everything is up, where it is, and what makes something happen.
 func banner(out *ui.Screen, s *config.Settings, info Info) {
-	program, where := programName(os.Args[0]), connectionFlags(s, info)
-	agent, agentID := s.SecretFlags(roles.Agent)
-	if agentID != "" {
-		agent = " --id " + word(agentID) + agent
-	}
-	person, _ := s.SecretFlags(roles.Operator, roles.Admin)
 	b := out.Card("Mission Control " + info.Version)
 	b.Line("Broker", info.Broker)
 	b.Line("Store", info.Store)
 	b.Line("Events", info.Events)
 	b.Line("HTTP", info.HTTP)
 	b.Gap()
-	b.Line("Try", out.Paint(ui.Cyan, program+" agent run"+where+agent+" --type default -- cat"))
-	b.Line("then", out.Paint(ui.Cyan, program+" missions create"+where+person+` "hello" --data '{"hello":"world"}' --wait`))
-	b.Line("and", out.Paint(ui.Cyan, program+" events"+where+person+" --follow"))
+	first := firstCommands(s, info.Broker)
+	for i, label := range []string{"Try", "then", "and"} {
+		b.Line(label, out.Paint(ui.Cyan, first[i]))
+	}
 	b.Gap()
 	b.Line("Stop", "Ctrl-C")
 	b.Print()
 }
 
+// firstCommands returns the commands that make something happen: one that runs an agent,
+// one that creates a mission for it, and one that follows the events. They can be run as
+// they are; with users, where their secrets are in the place that supervisor auth puts
+// them in.
+func firstCommands(s *config.Settings, broker string) []string {
+	program, where := programName(os.Args[0]), connectionFlags(s, broker)
+	agent, agentID := s.SecretFlags(roles.Agent)
+	if agentID != "" {
+		agent = " --id " + word(agentID) + agent
+	}
+	person, _ := s.SecretFlags(roles.Operator, roles.Admin)
+	return []string{
+		program + " agent run" + where + agent + " --type default -- cat",
+		program + " missions create" + where + person + ` "hello" --data '{"hello":"world"}' --wait`,
+		program + " events" + where + person + " --follow",
+	}
+}
+
 // connectionFlags returns the flags with which commands reach the broker, with a space
 // before each.
-func connectionFlags(s *config.Settings, info Info) string {
+func connectionFlags(s *config.Settings, broker string) string {
 	if name := s.Context(); name != "" {
 		return " --context " + word(name)
 	}
-	address, _, _ := strings.Cut(info.Broker, " ")
+	address, _, _ := strings.Cut(broker, " ")
 	if s.ListenTLS == nil || s.Server != "" {
 		if address == config.DefaultServer {
 			return ""

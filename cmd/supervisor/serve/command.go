@@ -61,6 +61,7 @@ func serve(cmd *cobra.Command, c *ui.Console) error {
 	if s.Tracer, err = config.Tracer(cmd.Context(), "supervisor", c.Version, c.LookupEnv); err != nil {
 		return err
 	}
+	s.FirstCommands = func(broker string) []string { return firstCommands(&s, broker) }
 	ready := func(info Info) { banner(c.Out, &s, info) }
 	if s.LogFormat == "json" {
 		log = slog.New(slog.NewJSONHandler(c.Err, &slog.HandlerOptions{Level: s.LogLevel}))

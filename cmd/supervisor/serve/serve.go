@@ -220,18 +220,15 @@ func (h *instance) startWeb(context.Context) error {
 		return nil
 	}
 	h.web = web.Serve(h.http, h.service, h.cfg.Guard, h.log.With("part", "http"))
+	if h.cfg.FirstCommands != nil {
+		h.web.SetFirstCommands(h.cfg.FirstCommands(h.brokerInfo()))
+	}
 	h.onStop(h.web.Stop)
 	return nil
 }
 
 func (h *instance) info() Info {
-	info := Info{Version: h.cfg.Version, Store: h.storeIn().String(), HTTP: "off", Broker: eventstream.RedactURL(h.cfg.Server)}
-	if h.broker != nil {
-		if h.cfg.ListenTLS != nil {
-			info.Broker = strings.Replace(info.Broker, "nats://", "tls://", 1)
-		}
-		info.Broker += " (embedded, JetStream in " + filepath.Join(h.cfg.DataDir, config.JetStreamName) + ")"
-	}
+	info := Info{Version: h.cfg.Version, Store: h.storeIn().String(), HTTP: "off", Broker: h.brokerInfo()}
 	if h.web.Addr() != "" {
 		info.HTTP = "http://" + h.web.Addr()
 		if h.cfg.Guard.TLS != nil {
@@ -244,4 +241,15 @@ func (h *instance) info() Info {
 		info.Events += ": " + status.Reason
 	}
 	return info
+}
+
+func (h *instance) brokerInfo() string {
+	broker := eventstream.RedactURL(h.cfg.Server)
+	if h.broker == nil {
+		return broker
+	}
+	if h.cfg.ListenTLS != nil {
+		broker = strings.Replace(broker, "nats://", "tls://", 1)
+	}
+	return broker + " (embedded, JetStream in " + filepath.Join(h.cfg.DataDir, config.JetStreamName) + ")"
 }

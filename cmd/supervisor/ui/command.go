@@ -43,6 +43,9 @@ func FlagError(cmd *cobra.Command, err error) error {
 
 // wantedOf says what a flag accepts, if it does not accept everything.
 func wantedOf(flag *pflag.Flag) string {
+	if choice, ok := flag.Value.(interface{ Wanted() string }); ok {
+		return choice.Wanted()
+	}
 	switch flag.Value.Type() {
 	case "bool":
 		return "true or false"

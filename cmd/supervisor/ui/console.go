@@ -30,8 +30,10 @@ type Console struct {
 
 // NewConsole returns the console of this process's environment.
 func NewConsole(stdin io.Reader, stdout, stderr io.Writer, version string) *Console {
-	return &Console{
+	c := &Console{
 		In: stdin, Out: NewScreen(stdout, os.LookupEnv), Err: NewScreen(stderr, os.LookupEnv), LookupEnv: os.LookupEnv,
 		Version: version, Interval: time.Second, RefreshTimeout: 2 * time.Second,
 	}
+	c.Out.notes = c.Err
+	return c
 }

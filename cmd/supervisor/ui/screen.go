@@ -26,6 +26,11 @@ type Screen struct {
 
 	Size          func() (width, height int) // asks a terminal
 	Width, height int                        // in characters; 0: no limit
+
+	// Wide is whether nothing is cut or left out to save room.
+	Wide bool
+
+	notes *Screen // see Note; may be nil
 }
 
 // NewScreen returns a screen that writes to w. Colours need a terminal that supports
@@ -79,6 +84,24 @@ func (s *Screen) Failure() error {
 // Printf writes text that is safe for a terminal: external text must go through clean
 // first. A write failure is kept for the end of the run.
 func (s *Screen) Printf(format string, args ...any) { _, _ = fmt.Fprintf(s, format, args...) }
+
+// Note writes what is about the output rather than part of it. If the output is no
+// terminal, a program reads it, and the note goes to the other output.
+func (s *Screen) Note(format string, args ...any) {
+	if !s.Terminal && s.notes != nil {
+		s.notes.Printf(format, args...)
+		return
+	}
+	s.Printf(format, args...)
+}
+
+// Shorten is [Shorten] unless the screen is wide.
+func (s *Screen) Shorten(text string, most int) string {
+	if s.Wide {
+		return text
+	}
+	return Shorten(text, most)
+}
 
 // JSON writes one document: as received for a program, indented for a person. In both
 // cases it escapes everything that a terminal would interpret.
@@ -186,5 +209,5 @@ func (s *Screen) rows(line string) int {
 
 // Over returns a screen that behaves like s and writes to w.
 func (s *Screen) Over(w io.Writer) *Screen {
-	return &Screen{w: w, Terminal: s.Terminal, Colours: s.Colours, Width: s.Width, height: s.height, Zone: s.Zone}
+	return &Screen{w: w, Terminal: s.Terminal, Colours: s.Colours, Width: s.Width, height: s.height, Zone: s.Zone, Wide: s.Wide, notes: s.notes}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -22,7 +23,7 @@ type Table struct {
 	drop  []string // columns that a narrow terminal does without
 	cut   string   // the column that takes the room that the others leave; "" for none
 	least int      // its characters that remain
-	last  string   // see List
+	last  string   // see Last
 }
 
 // Table begins a table. A column whose name ends in "#" holds numbers.
@@ -51,14 +52,12 @@ func (g *Table) Drop(columns ...string) { g.drop = columns }
 // characters: before that, columns are dropped.
 func (g *Table) Cut(column string, least int) { g.cut, g.least = column, least }
 
-// List makes the table one that programs read: if the output is no terminal, it is lines of
-// columns without a frame. awk finds the columns: cells that are empty are -, and the
-// column with free text, last, is the last one.
-func (g *Table) List(last string) { g.last = last }
+// Last names the column with free text. Where programs read the table, it is the last one.
+func (g *Table) Last(column string) { g.last = column }
 
 // fit makes a table fit a width, as far as it may. A width of 0 means no limit.
 func (g *Table) fit(width int) {
-	if width <= 0 || g.width(math.MaxInt) <= width {
+	if width <= 0 || g.screen.Wide || g.width(math.MaxInt) <= width {
 		return
 	}
 	for _, column := range slices.Concat(g.empty(), g.drop) {
@@ -109,9 +108,10 @@ func (g *Table) remove(i int) {
 	}
 }
 
-// Print draws the table, as wide as the terminal allows; see also List.
+// Print draws the table, as wide as the terminal allows. If the output is no terminal, it
+// prints lines of words, which awk and its like can take apart.
 func (g *Table) Print() {
-	if g.last != "" && !g.screen.Terminal {
+	if !g.screen.Terminal {
 		g.printPlain()
 		return
 	}
@@ -138,19 +138,24 @@ func (g *Table) Print() {
 	g.screen.Printf("%s\n", w.Render())
 }
 
+// printPlain prints a line for each row, with a word for each column; only the column of
+// free text has spaces.
 func (g *Table) printPlain() {
 	last := slices.Index(g.header, g.last)
 	widths := make([]int, len(g.header))
-	lines := append([][]string{g.header}, g.rows...)
+	lines := append([][]string{slices.Clone(g.header)}, g.rows...)
 	for _, line := range lines {
 		for i, cell := range line {
-			widths[i] = max(widths[i], ShownWidth(cmp.Or(cell, "-")))
+			if i != last {
+				cell = word(cell)
+			}
+			line[i] = cmp.Or(cell, "-")
+			widths[i] = max(widths[i], ShownWidth(line[i]))
 		}
 	}
 	for _, line := range lines {
 		var text, rest strings.Builder
 		for i, cell := range line {
-			cell = cmp.Or(cell, "-")
 			into := &text
 			if i == last {
 				into = &rest
@@ -159,6 +164,23 @@ func (g *Table) printPlain() {
 		}
 		g.screen.Printf("%s\n", strings.TrimRight(text.String()+rest.String(), " "))
 	}
+}
+
+var (
+	bigNumber  = regexp.MustCompile(`^-?[0-9]{1,3}(,[0-9]{3})+$`)
+	withUnit   = regexp.MustCompile(`^(-?[0-9.]+) ([^ ]+)$`)
+	dateAndDay = regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{2}) ([0-9]{2}:)`)
+)
+
+// word returns a cell as one word, with numbers that programs can read.
+func word(cell string) string {
+	if bigNumber.MatchString(cell) {
+		return strings.ReplaceAll(cell, ",", "")
+	}
+	cell = strings.TrimSuffix(cell, " ago")
+	cell = withUnit.ReplaceAllString(cell, "$1$2")
+	cell = dateAndDay.ReplaceAllString(cell, "${1}T$2")
+	return strings.ReplaceAll(strings.ReplaceAll(cell, ", ", ","), " ", "_")
 }
 
 func tableRow(cells []string) table.Row {

@@ -4,7 +4,8 @@
 --
 -- KEYS[1]  the partition's meta hash
 -- ARGV[2…] for each agent: agent, cpu and memory ('' for none), '1' if draining, the
---          lease (µs), the number of leases it lists, and for each: id, fencing token
+--          lease (µs), '1' if it is still receiving a claim's reply, the number of leases
+--          it lists, and for each: id, fencing token
 --
 -- Answers for each {'ok', {id cancelled, …}, {id lost, …}, {type given up, …}} or
 -- {'not_found'}.
@@ -49,23 +50,25 @@ local function heard_of(a, at)
 end
 
 local function beat(at)
-	local agent, lasts, n = ARGV[at], ARGV[at + 4], ARGV[at + 5] + 0
+	local agent, lasts, receiving, n = ARGV[at], ARGV[at + 4], ARGV[at + 5] == '1', ARGV[at + 6] + 0
 	local a = fetch_agent(agent)
 	if not a or a.x == '1' then return {'not_found'} end
 	heard_of(a, at)
 	local listed, known = {}, {}
 	local cancelled, lost, given_up = {}, {}, {}
-	for i = at + 6, at + 5 + 2 * n, 2 do listed[ARGV[i] .. ' ' .. ARGV[i + 1]] = true end
+	for i = at + 7, at + 6 + 2 * n, 2 do listed[ARGV[i] .. ' ' .. ARGV[i + 1]] = true end
 	for _, id in ipairs(held_by(agent)) do
 		local token, expires, ends, stalls, missed = lease_of(id)
 		if listed[id .. ' ' .. int(token)] then
 			known[id] = true
 			renew(id, lasts, ends, stalls)
+		elseif receiving then
+			renew(id, lasts, ends, stalls)
 		else
 			miss(id, expires, missed, agent, given_up)
 		end
 	end
-	for i = at + 6, at + 5 + 2 * n, 2 do
+	for i = at + 7, at + 6 + 2 * n, 2 do
 		local id = ARGV[i]
 		if not known[id] then
 			known[id] = true
@@ -80,7 +83,7 @@ end
 local answers, at = {}, 2
 while at <= #ARGV do
 	answers[#answers + 1] = beat(at)
-	at = at + 6 + 2 * ARGV[at + 5]
+	at = at + 7 + 2 * ARGV[at + 6]
 end
 commit()
 return answers

@@ -22,7 +22,7 @@ type schemas struct {
 
 func newSchemas(comment comments) *schemas {
 	s := &schemas{comment: comment, components: object{}}
-	s.Generator = jsonschema.Generator{Special: special, Component: s.component}
+	s.Generator = jsonschema.Generator{Special: s.special, Component: s.component}
 	return s
 }
 
@@ -45,9 +45,14 @@ func componentName(t reflect.Type) string {
 	return t.Name()
 }
 
+// missionOrBrief is the type of a mission in a reply that may be brief.
+type missionOrBrief struct{}
+
 // special returns the schema of a type that is not written as its kind says, or nil.
-func special(t reflect.Type) jsonschema.Object {
+func (s *schemas) special(t reflect.Type) jsonschema.Object {
 	switch t {
+	case reflect.TypeFor[missionOrBrief]():
+		return jsonschema.Object{{"anyOf", []any{s.component(reflect.TypeFor[missions.Mission]()), s.component(reflect.TypeFor[api.BriefMission]())}}}
 	case reflect.TypeFor[missions.Time]():
 		return jsonschema.Object{{"type", "number"}, {"minimum", 0}}
 	case reflect.TypeFor[api.Cursor]():
@@ -65,10 +70,12 @@ func special(t reflect.Type) jsonschema.Object {
 // slice is either that one or a batch.
 func (s *schemas) structure(t reflect.Type) jsonschema.Object {
 	fields, single := s.fields(t)
+	var both []jsonschema.Field // of one item as well as of a batch
 	if single != nil {
-		for i := range fields {
-			fields[i].Optional = false
-		}
+		items := slices.IndexFunc(fields, func(f jsonschema.Field) bool { return f.Type.Kind() == reflect.Slice })
+		both = slices.Delete(slices.Clone(fields), items, items+1)
+		fields = fields[items : items+1]
+		fields[0].Optional = false
 	}
 	schema := s.Struct(fields)
 	if required, ok := schema.Get("required").([]string); ok {
@@ -76,6 +83,9 @@ func (s *schemas) structure(t reflect.Type) jsonschema.Object {
 	}
 	if single != nil {
 		schema = jsonschema.Object{{"anyOf", []any{s.component(single), schema}}}
+	}
+	if len(both) > 0 {
+		schema = schema.With("properties", s.Struct(both).Get("properties"))
 	}
 	if doc := s.comment[t.String()]; doc != "" {
 		schema = schema.With("description", doc)
@@ -104,28 +114,34 @@ func (s *schemas) fields(t reflect.Type) (fields []jsonschema.Field, single refl
 		if name == "" {
 			continue
 		}
+		kind := field.Type
+		if kind == reflect.TypeFor[*missions.Mission]() {
+			kind = reflect.TypeFor[missionOrBrief]()
+		}
 		fields = append(fields, jsonschema.Field{
-			Name: name, Type: field.Type, Description: s.comment[t.String()+"."+field.Name],
+			Name: name, Type: kind, Description: s.comment[t.String()+"."+field.Name],
 			Optional: optional, Nullable: !optional && isNullable(t, field),
 		})
 	}
 	return fields, single
 }
 
-// isBatch reports whether a struct is one item or a slice of items: its only field
-// besides the embedded ones is an optional slice.
+// isBatch reports whether a struct is one item or a slice of items: its only fields
+// besides the embedded ones are an optional slice, and what says how to answer.
 func isBatch(t reflect.Type) bool {
-	embeds, slice := 0, 0
+	embeds, slices, others := 0, 0, 0
 	for field := range t.Fields() {
-		_, optional := jsonName(field)
+		name, optional := jsonName(field)
 		switch {
 		case field.Anonymous:
 			embeds++
 		case optional && field.Type.Kind() == reflect.Slice && field.Type.Elem().Kind() == reflect.Struct:
-			slice++
+			slices++
+		case name != "" && field.Type.Kind() != reflect.Bool:
+			others++
 		}
 	}
-	return embeds == 1 && slice == 1 && t.NumField() == 2
+	return embeds == 1 && slices == 1 && others == 0
 }
 
 // isNullable reports whether a field without a value is written as null. Required

@@ -48,7 +48,7 @@ export function page(root, { params, signal, onChange }) {
       keyed(t.body, agents, (a) => a.id, row);
       if (list.firstChild !== t.element) put(list, t.element);
     } else if (state) put(list, empty("No agent is " + state));
-    else put(list, empty("No agents yet", "Any program can be one. In a terminal:", "supervisor agent run --type default -- cat"));
+    else put(list, empty("No agents yet", "Any program can be an agent. In a terminal:", api.firstCommands()[0]));
   }
 
   const soon = repeat(5000, async () => {

@@ -3,10 +3,11 @@
 import { h, keyed, put } from "./dom.js";
 import * as api from "./api.js";
 import { repeat, watchEvents } from "./live.js";
-import { duration, figure, moment, now, when } from "./format.js";
+import { duration, moment, now, when } from "./format.js";
 import { badge, empty, head, panel, table } from "./parts.js";
+import { aboutOf, limit, measured, subject, typesOf } from "./alert.js";
 
-const stateNames = { firing: "Firing", pending: "Pending", ok: "Ok" };
+const stateNames = { firing: "Firing", pending: "Pending", ok: "OK" };
 const order = ["firing", "pending", "ok"];
 
 export function page(root, { signal }) {
@@ -17,19 +18,24 @@ export function page(root, { signal }) {
     grid = h("div", { class: "grid", hidden: true }, panel("Rules", list, { span: 12, flush: true }), panel("Raised and resolved", past, { span: 12, flush: true, aside: h("span", { class: "muted" }, "In the last day") })));
   put(past, empty("Nothing was raised", "That is how it should be."));
 
-  const rules = table("Alert rules", [{ label: "State", class: "narrow-col" }, { label: "Rule", class: "wide" }, { label: "Holds when" }, { label: "Now", class: "right narrow-col" }, { label: "For", class: "right narrow-col" }, { label: "Since", class: "right narrow-col" }]);
+  const rules = table("Alert rules", [{ label: "State", class: "narrow-col" }, { label: "Rule", class: "wide" }, { label: "Holds when", class: "wide" }, { label: "Now", class: "right narrow-col" }, { label: "For", class: "right narrow-col" }, { label: "Since", class: "right narrow-col" }]);
 
-  const row = (a) => rules.row({}, [
-    badge(a.state, stateNames[a.state]),
-    [h("span", { class: "cell-main", tabindex: "0", "data-row": true }, a.rule), a.type && [" ", h("span", { class: "tag" }, a.type)]],
-    h("span", { class: "mono" }, a.metric + " " + a.comparison + " " + figure(a.threshold)),
-    figure(a.value), duration(a.for_seconds), a.since ? h("span", { title: moment(a.since) }, a.held) : "–"]);
+  const row = (a) => {
+    const { href, text } = aboutOf(a);
+    return rules.row({}, [
+      badge(a.state, stateNames[a.state]),
+      [h("a", { class: "cell-main", href, title: text, "data-row": true }, a.rule),
+        typesOf(a).map((type) => [" ", h("a", { class: "tag", href: subject(a.metric, type).href }, type)]),
+        a.state !== "ok" && h("div", { class: "cell-sub advice" }, a.advice, " ", h("a", { href }, text))],
+      h("span", { class: "mono" }, a.metric + " ", h("span", { class: "nowrap" }, a.comparison + " " + limit(a.metric, a.threshold))),
+      measured(a.metric, a.value), duration(a.for_seconds), a.since ? h("span", { title: moment(a.since) }, a.held) : "–"]);
+  };
 
   async function read() {
     const reply = await api.get("api/alerts", {}, { signal });
     const alerts = reply.alerts.sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state) || a.rule.localeCompare(b.rule));
     if (!alerts.length) {
-      put(list, empty("There are no rules", "They stand in the supervisor's config file."));
+      put(list, empty("There are no rules", "Rules are in the supervisor's configuration file."));
       return;
     }
     keyed(rules.body, alerts.map((a) => ({ ...a, held: a.since && (now() - a.since < 1 ? "just now" : duration(now() - a.since)) })), (a) => a.rule, row);
@@ -52,8 +58,8 @@ export function page(root, { signal }) {
     const t = table("Raised and resolved", [{ label: "What", class: "narrow-col" }, { label: "Rule", class: "wide" }, { label: "Value", class: "right narrow-col" }, { label: "Threshold", class: "right narrow-col" }, { label: "When", class: "right narrow-col" }]);
     for (const { type, payload, timestamp } of events) {
       const raised = type === "supervisor.alert_raised";
-      t.body.append(t.row({}, [badge(raised ? "firing" : "ok", raised ? "Raised" : "Resolved"), [h("span", { class: "cell-main" }, payload.rule), h("div", { class: "cell-sub mono" }, payload.metric)],
-        figure(payload.value), figure(payload.threshold), h("span", { title: moment(timestamp) }, when(timestamp))]));
+      t.body.append(t.row({}, [badge(raised ? "firing" : "ok", raised ? "Raised" : "Resolved"), [h("a", { class: "cell-main", href: subject(payload.metric).href }, payload.rule), h("div", { class: "cell-sub mono" }, payload.metric)],
+        measured(payload.metric, payload.value), limit(payload.metric, payload.threshold), h("span", { title: moment(timestamp) }, when(timestamp))]));
     }
     put(past, t.element);
   }

@@ -86,6 +86,10 @@ let unknown = () => {};
 
 export const me = () => session;
 
+// firstCommands are for a terminal: one runs an agent, one creates a mission, one follows
+// the events. A viewer is given none and sees how they look in general.
+export const firstCommands = () => session.first_commands ?? ["supervisor agent run --type default -- cat", "supervisor missions create \"hello\" --wait", "supervisor events --follow"];
+
 // mayChange tells whether the supervisor lets us change anything. Where it does not, the
 // page does not offer it.
 export const mayChange = () => session.role === "operator" || session.role === "admin";

@@ -10,7 +10,10 @@ export const short = (n) => (n === null || n === undefined ? none : Math.abs(n) 
 export const percent = (share, digits = 1) => (share === null || share === undefined ? none : (share * 100).toFixed(share === 1 || share === 0 ? 0 : digits) + " %");
 
 // figure is a number of any size, to three digits behind the point.
-export const figure = (n) => (n === null || n === undefined ? none : String(Math.round(n * 1000) / 1000));
+const precise = new Intl.NumberFormat("en", { maximumFractionDigits: 3 });
+export const figure = (n) => (n === null || n === undefined ? none : precise.format(n));
+
+export const firstLine = (text) => text.trim().split(/[\r\n]/, 1)[0];
 
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return none;

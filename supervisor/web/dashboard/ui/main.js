@@ -109,6 +109,7 @@ async function start() {
     show();
     frame.main.focus({ preventScroll: true });
   });
+  await frame.ready;
   show();
 }
 

@@ -5,7 +5,7 @@ import * as api from "./api.js";
 import { repeat, watchEvents } from "./live.js";
 import { go, to } from "./router.js";
 import { ago, clock, count, duration, moment, now, percent, when } from "./format.js";
-import { badge, button, empty, facts, head, idOf, meter, panel, tones } from "./parts.js";
+import { badge, button, empty, facts, head, idOf, meter, panel, statusName, tones } from "./parts.js";
 import { clean } from "./clean.js";
 import { code } from "./code.js";
 import { logView } from "./log.js";
@@ -38,7 +38,7 @@ export function page(root, { id, signal, onChange }) {
   put(top, head("Mission", id));
 
   let mission;
-  const steps = []; // those of them that tell of a change of status
+  const steps = []; // the log's entries that record a change of status
 
   function show() {
     const m = mission;
@@ -80,14 +80,13 @@ export function page(root, { id, signal, onChange }) {
 
   const afterwards = (seconds) => (seconds < 0.001 ? "at once" : "after " + duration(seconds));
 
-  // A change of status stands in the log as “OLD → NEW: why”.
-  const changed = /^(?:created, )?(?:([A-Z]+) → )?([A-Z]+)(?:: (.*))?$/s;
-
+  // The supervisor's own entries say which change of status they record. What a message
+  // says is the agent's business and changes nothing here.
   function showTimeline() {
-    put(timeline, h("ol", { class: "timeline" }, steps.map(({ entry, found: [, old, status, why] }, i) => h("li", { "data-tone": tones[status] },
-      h("div", null, h("strong", null, old ? status[0] + status.slice(1).toLowerCase() : "Created"), " ", h("span", { class: "when", title: moment(entry.timestamp) }, new Date(entry.timestamp * 1000).toDateString() === new Date().toDateString() ? clock(entry.timestamp, true) : when(entry.timestamp))),
-      why && h("div", { class: "why" }, why),
-      i > 0 && h("div", { class: "when" }, afterwards(entry.timestamp - steps[i - 1].entry.timestamp))))));
+    put(timeline, h("ol", { class: "timeline" }, steps.map((step, i) => h("li", { "data-tone": tones[step.new_status] },
+      h("div", null, h("strong", null, step.old_status ? statusName(step.new_status) : "Created"), " ", h("span", { class: "when", title: moment(step.timestamp) }, new Date(step.timestamp * 1000).toDateString() === new Date().toDateString() ? clock(step.timestamp, true) : when(step.timestamp))),
+      step.reason && h("div", { class: "why" }, step.reason),
+      i > 0 && h("div", { class: "when" }, afterwards(step.timestamp - steps[i - 1].timestamp))))));
   }
 
   // The last page of a log has no cursor: it is read again, and what is known is passed
@@ -99,10 +98,7 @@ export function page(root, { id, signal, onChange }) {
     for (;;) {
       const reply = await api.get(api.missionPath(id) + "/log", { after: read.after, limit: logPage }, { signal });
       const fresh = reply.log.slice(read.known);
-      for (const entry of fresh) {
-        const found = entry.by === "supervisor" && changed.exec(entry.message);
-        if (found && tones[found[2]]) steps.push({ entry, found });
-      }
+      steps.push(...fresh.filter((entry) => entry.by === "supervisor" && entry.new_status));
       entries.push(...fresh);
       read.known = reply.log.length;
       if (!reply.next_cursor) break;

@@ -4,12 +4,13 @@ import { h, icon, keyed, put, putNew } from "./dom.js";
 import * as api from "./api.js";
 import { repeat } from "./live.js";
 import { amend, go, place, to } from "./router.js";
-import { ago, count, duration, moment, now, percent } from "./format.js";
+import { ago, count, duration, firstLine, moment, now, percent } from "./format.js";
 import { badge, button, empty, field, head, idOf, meter, segments, statuses, statusName, table } from "./parts.js";
 import { allowed, change, create } from "./changes.js";
 import { pageKeys } from "./keys.js";
 
 const pageSize = 50;
+const pageOfErrors = 200; // the supervisor does not search in errors: this page does
 const looks = 5; // how many requests a page may take: each looks at no more than 10,000 missions
 
 export function page(root, { params, signal, onChange, memory }) {
@@ -73,7 +74,7 @@ export function page(root, { params, signal, onChange, memory }) {
     } else if (next !== null || filtered()) {
       put(list, empty("Nothing matches", "No mission" + (next !== null ? " of those looked at so far" : "") + " is like that."));
     } else {
-      put(list, empty("No missions yet", "Hand in the first one, here or from a terminal:", "supervisor missions create \"hello\""));
+      put(list, empty("No missions yet", "Create the first one here or in a terminal:", api.firstCommands()[1]));
     }
     const { params } = place();
     putNew(pager, [shown.length, next, [...params]], () => [
@@ -97,12 +98,13 @@ export function page(root, { params, signal, onChange, memory }) {
   }
 
   async function read() {
-    const fields = requestOf(place().params);
+    const { error, ...fields } = requestOf(place().params);
+    const failsSo = (m) => m.error?.toLowerCase().includes(error.toLowerCase());
     const found = [];
     let cursor = fields.cursor;
     for (let look = 0; look < looks; look++) {
-      const reply = await api.get("api/missions", { ...fields, cursor, limit: pageSize - found.length }, { signal });
-      found.push(...reply.missions);
+      const reply = await api.get("api/missions", { ...fields, cursor, limit: error ? pageOfErrors : pageSize - found.length }, { signal });
+      found.push(...(error ? reply.missions.filter(failsSo) : reply.missions));
       cursor = reply.next_cursor ?? null;
       if (found.length >= pageSize || cursor === null) break;
     }
@@ -142,7 +144,7 @@ export function page(root, { params, signal, onChange, memory }) {
     const input = (name, props) => h("input", { type: "text", name, value: shownValue(name, params), autocomplete: "off", spellcheck: "false",
       oninput: () => { clearTimeout(timer); timer = setTimeout(apply, 250); }, onchange: apply, ...props });
     const inputs = [
-      ["Name", input("text", { type: "search", placeholder: "Search by name" })], ["Type", input("type")], ["Agent", input("agent_id")], ["Tag", input("tag")],
+      ["Name", input("text", { type: "search", placeholder: "Search by name" })], ["Type", input("type")], ["Agent", input("agent_id")], ["Tag", input("tag")], ["Error", input("error")],
       ["Created after", input("created_after", { type: "datetime-local" })], ["Created before", input("created_before", { type: "datetime-local" })],
     ];
     let status = params.get("status") ?? "";
@@ -158,9 +160,7 @@ export function page(root, { params, signal, onChange, memory }) {
   }
 }
 
-const firstLine = (text) => text.trim().split(/[\r\n]/, 1)[0];
-
-const filters = ["status", "type", "agent_id", "tag", "text", "created_after", "created_before"];
+const filters = ["status", "type", "agent_id", "tag", "text", "error", "created_after", "created_before"];
 const filtered = () => filters.some((name) => place().params.get(name));
 const requestOf = (params) => Object.fromEntries([...filters, "cursor"].map((name) => [name, params.get(name) ?? ""]));
 const seconds = (local) => (local ? String(new Date(local).getTime() / 1000) : "");

@@ -5,8 +5,9 @@ import * as api from "./api.js";
 import { repeat } from "./live.js";
 import { to } from "./router.js";
 import { count, duration, percent, short } from "./format.js";
-import { empty, head, meter, panel, segments, stat, statuses, statusName, table, tones } from "./parts.js";
+import { commandLine, empty, head, meter, panel, segments, stat, statuses, statusName, table, tones } from "./parts.js";
 import { lines, sparkline } from "./charts.js";
+import { failures } from "./failures.js";
 
 const spans = [["5m", "5 min"], ["1h", "1 h"], ["24h", "24 h"], ["all", "All"]];
 let span = "1h";
@@ -27,19 +28,24 @@ export function page(root, { signal, onChange }) {
   const typeTable = table("Missions by type", [{ label: "Type" }, { label: "Missions", class: "right narrow-col" }, { label: "Share", class: "meter-cell" }]);
   const slots = h("div");
   const stream = h("div", { class: "stats" });
+  const failed = failures(signal);
+  const first = h("section", { class: "panel span-12", hidden: true });
+  let grid; // hidden until it is known what there is to show
   const choose = segments("Window", spans, span, (value) => { span = value; show(); });
 
   put(root,
     head("Overview", "How missions and agents stand, as it happens."),
     h("div", { class: "panel tiles" }, statuses.map((status) => tiles[status].element)),
-    h("div", { class: "grid" },
+    grid = h("div", { class: "grid dense", hidden: true },
+      first,
       panel("Throughput, a minute", chart, { span: 8, aside: h("span", { class: "muted" }, "Last hour") }),
       panel("Right now", figures, { span: 4 }),
+      panel("Latest failures", failed.element, { span: 8, flush: true, aside: failed.note }),
+      panel("Utilization", slots, { span: 4 }),
       panel("Queue and running", load, { span: 8, aside: h("span", { class: "muted" }, "Last hour") }),
-      panel("Utilisation", slots, { span: 4 }),
+      panel("By type", types, { span: 4, flush: true }),
       panel("How long it takes", times, { span: 6, aside: choose, flush: true }),
-      panel("By type", types, { span: 6, flush: true }),
-      panel("Event stream", stream, { span: 12 })));
+      panel("Event stream", stream, { span: 6 })));
 
   let stats, status, health;
 
@@ -76,7 +82,7 @@ export function page(root, { signal, onChange }) {
   function showTypes({ by_type: byType, total }) {
     const all = Object.entries(byType).sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
     if (all.length === 0) {
-      put(types, empty("No missions yet", "Hand in the first one, here or from a terminal:", "supervisor missions create \"hello\""));
+      put(types, empty("No missions yet", "Their types are listed here."));
       return;
     }
     const rows = all.slice(0, 6).map(([type, n]) => ({ type, n, share: n / total }));
@@ -85,6 +91,16 @@ export function page(root, { signal, onChange }) {
       ? [h("span", { class: "muted" }, count(more) + " more types"), "", ""]
       : [h("a", { href: to("missions", "", { type }) }, type), count(n), meter(share, percent(share, 0))]));
     if (types.firstChild !== typeTable.element) put(types, typeTable.element);
+  }
+
+  // showFirst shows what makes something happen, and leaves it there until the page is left:
+  // its commands are tried one after the other.
+  function showFirst() {
+    if (!first.hidden || stats.total > 0 || !api.mayChange()) return;
+    const steps = ["Run an agent", "Create a mission", "Follow the events"];
+    put(first, h("div", { class: "panel-head" }, h("h2", null, "Get started"), h("span", { class: "muted" }, "In terminals on the supervisor's machine")),
+      h("ol", { class: "panel-body steps" }, api.firstCommands().map((command, i) => h("li", null, h("span", { class: "label" }, steps[i]), commandLine(command)))));
+    first.hidden = false;
   }
 
   function showStream() {
@@ -113,19 +129,25 @@ export function page(root, { signal, onChange }) {
     for (const each of statuses) put(tiles[each].spark, sparkline(of(each.toLowerCase()), tones[each]));
   }
 
-  const soon = repeat(15000, async () => {
+  const read = async () => {
     [stats, health] = await Promise.all([
       api.get("api/missions/stats", {}, { signal }).then((reply) => reply.stats),
       api.get("api/supervisor/health", {}, { signal }),
     ]);
     show();
+    showFirst();
     showStream();
-  }, signal, 2000);
+  };
+  const soon = repeat(15000, () => read().finally(() => { grid.hidden = false; }), signal, 2000);
   repeat(15000, readHistory, signal);
+  let failuresSoon;
+  const readFailures = () => failed.read(status.failed_missions);
   onChange((what, known) => {
     if (what !== "status") return;
     status = known.status;
     show();
     soon();
+    if (failuresSoon) failuresSoon();
+    else failuresSoon = repeat(15000, readFailures, signal, 2000);
   });
 }

@@ -24,7 +24,11 @@ export const head = (title, text, ...actions) =>
     actions.length > 0 && h("div", { class: "actions" }, actions));
 
 export const empty = (title, text, command) =>
-  h("div", { class: "empty" }, h("strong", null, title), text && h("span", null, text), command && h("code", null, command));
+  h("div", { class: "empty" }, h("strong", null, title), text && h("span", null, text), command && commandLine(command));
+
+// commandLine is a command for a terminal, with a button that copies it.
+export const commandLine = (text) => h("span", { class: "command" }, h("code", null, text),
+  button(icon("copy"), () => copy(text, "Command"), "quiet small", { "aria-label": "Copy the command " + text, title: "Copy" }));
 
 // idOf shows an id, short where it is long, with a button that copies the whole.
 export const idOf = (id) => h("span", { class: "id" }, h("span", { class: "mono", title: id }, shortID(id)),

@@ -1,19 +1,23 @@
 // The frame: navigation, what is away, who we are. It listens to the supervisor and tells
 // the page when something has changed.
 
-import { h, icon, put } from "./dom.js";
+import { h, icon, put, putNew } from "./dom.js";
 import * as api from "./api.js";
 import { connect, repeat } from "./live.js";
 import * as theme from "./theme.js";
 import { help } from "./keys.js";
 import { short } from "./format.js";
+import { to } from "./router.js";
 import { button } from "./parts.js";
+import { aboutOf, measured, typesOf } from "./alert.js";
 
 // sentence begins with a capital, as what the supervisor says of a part does not.
 const sentence = (text) => text && text[0].toUpperCase() + text.slice(1) + ".";
 
 const pages = [["overview", "Overview"], ["missions", "Missions"], ["agents", "Agents"], ["events", "Events"], ["alerts", "Alerts"], ["queries", "Queries"]];
 const patience = 8000; // ms that a request may take before the page says so
+const alertsPatience = 1000; // ms that the first page waits for them
+const named = 3; // alerts in the line above the page
 const themeNames = { auto: "as the system", light: "light", dark: "dark" };
 const themeIcons = { auto: "auto", light: "sun", dark: "moon" };
 
@@ -31,6 +35,7 @@ export function shell() {
   const state = h("span", null, "Connecting");
   const pulse = h("div", { class: "pulse", role: "status" }, h("span", { class: "dot" }), state);
   const banner = h("div", { class: "banner", role: "alert", hidden: true });
+  const alarm = h("section", { class: "banner firing", "data-state": "error", "aria-label": "Firing alerts", hidden: true });
   const version = h("div", { class: "version" });
   const themeButton = h("button", { type: "button", class: "button quiet", onclick: () => nextTheme() });
   const main = h("main", { id: "content", tabindex: "-1" });
@@ -52,7 +57,7 @@ export function shell() {
         h("div", { class: "row" }, pulse,
           h("div", { class: "row" }, themeButton, h("button", { type: "button", class: "button quiet", "aria-label": "Keyboard shortcuts", title: "Keyboard shortcuts", onclick: help }, "?"))),
         version)),
-    h("div", { class: "content" }, banner, main));
+    h("div", { class: "content" }, banner, alarm, main));
 
   // What is known of how things stand, and who wants to know.
   const known = { status: null, reachable: null, store: "", stream: "" };
@@ -92,12 +97,23 @@ export function shell() {
     sum();
   };
   const alerts = async () => {
-    const firing = (await api.get("api/alerts")).alerts.filter((a) => a.state === "firing").length;
-    links.alerts.count.className = "count" + (firing ? " alarm" : "");
-    put(links.alerts.count, firing ? firing : "", firing ? h("span", { class: "visually-hidden" }, " firing") : "");
+    const firing = (await api.get("api/alerts")).alerts.filter((a) => a.state === "firing").sort((a, b) => b.raised_at - a.raised_at);
+    const n = firing.length;
+    links.alerts.count.className = "count" + (n ? " alarm" : "");
+    put(links.alerts.count, n || "", n > 0 && h("span", { class: "visually-hidden" }, " firing"));
+    alarm.hidden = n === 0;
+    putNew(alarm, firing.map((a) => [a.rule, typesOf(a), measured(a.metric, a.value)]), () => [
+      h("strong", null, n === 1 ? "Alert" : n + " alerts"),
+      h("span", null, firing.slice(0, named).map((a, i) => [i > 0 && " · ", h("a", { href: aboutOf(a).href, title: aboutOf(a).text }, a.rule), ": " + [measured(a.metric, a.value), ...typesOf(a)].join(", ")]),
+        n > named && " · " + (n - named) + " more"),
+      h("a", { href: to("alerts") }, "What to do")]);
   };
   setInterval(() => { if (!document.hidden) sum(); }, 2000);
-  repeat(20000, alerts, new AbortController().signal);
+  // A page is shown once it is known whether alerts are above it.
+  const ready = new Promise((done) => {
+    setTimeout(done, alertsPatience);
+    repeat(20000, () => alerts().finally(done), new AbortController().signal);
+  });
 
   connect({
     open: () => { known.reachable = true; reason(); }, // it may be another supervisor
@@ -120,8 +136,9 @@ export function shell() {
   });
 
   return {
-    element, main, nextTheme,
+    element, main, nextTheme, ready,
     current: (name) => {
+      element.dataset.page = name;
       for (const [each, { link }] of Object.entries(links)) {
         if (each === name || (name === "mission" && each === "missions")) link.setAttribute("aria-current", "page");
         else link.removeAttribute("aria-current");

@@ -1,9 +1,9 @@
 // What an event says, in a line.
 
-import { figure } from "./format.js";
+import { limit, measured } from "./alert.js";
 import { parse } from "./json.js";
 
-const alert = (p) => p.rule + ": " + p.metric + " is " + figure(p.value) + ", the threshold " + figure(p.threshold);
+const alert = (p) => p.rule + ": " + p.metric + " is " + measured(p.metric, p.value) + ", the threshold " + limit(p.metric, p.threshold);
 const agent = (p) => [p.agent_id, p.reason].filter(Boolean).join(": ");
 
 const summaries = {
