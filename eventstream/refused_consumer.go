@@ -8,8 +8,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// RefusedConsumer is the error of a read whose consumer the broker refuses. Its text is a
-// sentence that says why, and what helps.
+// RefusedConsumer is the error of a read whose consumer the broker refuses. Its text
+// gives the reason, and what to do about it.
 type RefusedConsumer struct{ cause error }
 
 // Error implements error.

@@ -44,9 +44,10 @@ func ownInbox(id string) nats.Option {
 }
 
 // ConnectAndRun connects to the broker at url, which may be several URLs separated by
-// commas, with [ConnectionOptions], and runs an agent like [Run] does. options are added,
-// for example for credentials. ConnectAndRun waits for a broker that is away. It returns
-// an error if the broker refuses the agent when it first connects, and the errors of Run.
+// commas, with [ConnectionOptions], and runs an agent like [Run] does. options are
+// added, for example for credentials. ConnectAndRun waits for a broker that is
+// unavailable. It returns an error if the broker refuses the agent when it first
+// connects, and the errors of Run.
 func ConnectAndRun(ctx context.Context, url string, cfg Config, options ...nats.Option) error {
 	cfg = cfg.WithDefaults()
 	if err := cfg.Validate(); err != nil {

@@ -95,8 +95,8 @@ type permanentError struct{ error }
 
 func (e permanentError) Unwrap() error { return e.error }
 
-// Permanent marks a handler's error as one that another attempt would also meet: the
-// mission fails at once. Permanent(nil) is nil.
+// Permanent marks a handler's error as one that a retry cannot fix: the mission fails
+// at once. Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {
 		return nil

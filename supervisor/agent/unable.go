@@ -11,12 +11,12 @@ type unableError struct{ error }
 
 func (e unableError) Unwrap() error { return e.error }
 
-// Unable marks a handler's error as the fault of the machine that the agent runs on: the
-// work could not begin, and another agent may be able to do it. A program is missing or
-// cannot be executed, or there are no processes or files left. The mission returns to the
-// queue without using up an attempt. The agent claims nothing for a second, and for twice
-// as long each time it happens again, up to half a minute; after 8 times in a row it goes
-// offline, and [Run] returns the error. Unable(nil) is nil.
+// Unable marks a handler's error as the fault of the machine that the agent runs on:
+// the work could not start, and another agent may be able to do it. A program is
+// missing or cannot be executed, or there are no processes or files left. The mission
+// returns to the queue without using up an attempt. The agent claims nothing for a
+// second, and for twice as long each time it happens again, up to half a minute; after
+// 8 times in a row it goes offline, and [Run] returns the error. Unable(nil) is nil.
 func Unable(err error) error {
 	if err == nil {
 		return nil
