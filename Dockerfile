@@ -1,7 +1,7 @@
-# The supervisor, alone on an empty file system:
+# The supervisor, on an empty file system:
 #   docker build -t missioncontrol .
-#   docker run -p 127.0.0.1:4222:4222 -p 127.0.0.1:8080:8080 -v missions:/data missioncontrol
-# And an agent, for programs that run in Alpine:
+#   docker run -p 127.0.0.1:4222:4222 -p 127.0.0.1:8080:8080 -v missions:/data missioncontrol serve --insecure
+# An agent, for programs that run on Alpine:
 #   docker build -t missioncontrol-agent --target agent .
 
 FROM golang:1.26 AS build

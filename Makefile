@@ -27,7 +27,7 @@ build: ## build bin/supervisor, static
 	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.buildVersion=$(VERSION)" -o bin/supervisor ./cmd/supervisor
 
 .PHONY: run
-run: ## run the supervisor on its embedded defaults
+run: ## run the supervisor with its embedded broker and store
 	go run ./cmd/supervisor
 
 .PHONY: cluster
@@ -56,13 +56,13 @@ fuzz: ## fuzz every decoder with FUZZRUNS inputs each
 		done; done
 
 .PHONY: fuzz-keep
-fuzz-keep: ## keep the inputs that fuzzing has found to be interesting, in testdata/fuzz
+fuzz-keep: ## keep the inputs that fuzzing has found, in testdata/fuzz
 	@cd "$$(go env GOCACHE)/fuzz/missioncontrol" && find . -type f -size -16k | while read -r input; do \
 		target=$$(dirname "$$input"); kept="$(CURDIR)/$$(dirname "$$target")/testdata/fuzz/$$(basename "$$target")"; \
 		mkdir -p "$$kept"; cp -n "$$input" "$$kept/"; done
 
 .PHONY: manifests
-manifests: ## hold deploy/kubernetes and the dashboard against Kubernetes' and Prometheus' own readers
+manifests: ## check deploy/kubernetes and the Grafana dashboard with the parsers of Kubernetes and Prometheus
 	cd test/manifests && go vet ./... && go test ./...
 
 .PHONY: simulate
@@ -70,7 +70,7 @@ simulate: ## run random histories of the engine for MINUTES, or repeat one by SI
 	SIMULATION_MINUTES=$(MINUTES) go test -count=1 -timeout 0 -run '^TestSimulation$$' -v ./missions/engine/enginetest
 
 .PHONY: soak
-soak: build ## overload a supervisor for SOAKMINUTES and print what becomes of its memory
+soak: build ## overload a supervisor for SOAKMINUTES and print its memory use
 	go run ./test/soak -minutes $(SOAKMINUTES)
 
 MINUTES    ?= 0.5
@@ -82,7 +82,7 @@ CHAOSTESTS   ?= ^TestChaos$$
 CHAOSTIMEOUT ?= 0
 
 .PHONY: chaos
-chaos: tools ## mistreat everything for MINUTES, by SEED, on one SITE or on both stores; see test/chaos
+chaos: tools ## inject faults for MINUTES, with SEED, on one SITE or on both stores; see test/chaos
 	go test -race -count 1 -timeout $(CHAOSTIMEOUT) -v -tags chaos ./test/chaos -run '$(CHAOSTESTS)' \
 		-minutes $(MINUTES) -seed $(SEED) -site '$(SITE)' -keep '$(if $(KEEP),$(abspath $(KEEP)))'
 
@@ -115,22 +115,22 @@ bench-parts: ## run the benchmarks of the envelope, the event stream and the sto
 KILLS ?= 100
 
 .PHONY: recovery
-recovery: ## kill KILLS agents and measure how long their missions are away
+recovery: ## kill KILLS agents and measure how long until other agents have their missions
 	go test -run '^$$' -bench Recovery -benchtime $(KILLS)x -timeout 60m ./test
 
 .PHONY: screenshots
-screenshots: tools ## take the pictures of the dashboard in docs/screenshots anew, in the font that this system calls system-ui
+screenshots: tools ## update the screenshots of the dashboard in docs/screenshots
 	SCREENSHOTS=$(CURDIR)/docs/screenshots go test -count 1 ./test/browser -run 'TestPages|TestTheBroker|TestAnAlertSays|TestAViewer'
 
 # How many asynq workers `make recovery-asynq` kills, all within a minute.
 ASYNQKILLS ?= 20
 
 .PHONY: recovery-asynq
-recovery-asynq: ## kill ASYNQKILLS asynq workers and measure how long their tasks are away
+recovery-asynq: ## kill ASYNQKILLS asynq workers and measure how long until others run their tasks
 	cd test/bench && go run . recovery -kills $(ASYNQKILLS)
 
 .PHONY: generate
-generate: ## write the generated files anew: schemas, EVENTS.md, OpenAPI, AsyncAPI
+generate: ## update the generated files: schemas, EVENTS.md, OpenAPI, AsyncAPI
 	go generate ./...
 
 .PHONY: docs
@@ -149,7 +149,7 @@ lint: ## gofmt, go vet and golangci-lint
 VULNDB ?=
 
 .PHONY: vuln
-vuln: ## look for known vulnerabilities in what we depend on, in the database at VULNDB
+vuln: ## check dependencies for known vulnerabilities, in the database at VULNDB
 	@test -x $(TOOLS)/govulncheck || GOBIN=$(TOOLS) go install $(GOVULNCHECK)
 	govulncheck $(if $(VULNDB),-db '$(VULNDB)') ./...
 
@@ -172,7 +172,7 @@ release: ## build static binaries for RELEASES into dist, with checksums and an 
 	@cd dist && sha256sum $(RELEASE)* >SHA256SUMS && cat SHA256SUMS
 
 .PHONY: reproducible
-reproducible: ## build the release anew from the last commit, elsewhere and without a cache, and compare
+reproducible: ## build the last commit again, in another directory and without a cache, and compare
 	@test/reproducible $(RELEASE)-linux-amd64 '$(RELEASEBUILD)'
 
 .PHONY: clean

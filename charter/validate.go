@@ -21,8 +21,8 @@ var (
 const maxTypeLength = 255
 
 // Validate returns a [FieldError] for the first rule of the envelope that the event
-// breaks. It checks only that the payload is a JSON object, which it takes for granted
-// of one that came from [New] or [Decode], and leaves the size to [Event.AppendJSON].
+// breaks. It checks only that the payload is a JSON object, and not even that if the
+// event came from [New] or [Decode]. [Event.AppendJSON] checks the size.
 func (e *Event) Validate() error {
 	switch {
 	case e.ID == uuid.Nil:

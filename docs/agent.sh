@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# A complete agent made of the nats CLI and jq: it upper-cases data.text.
-#   docs/agent.sh [ID]          (NATS_URL says where the broker is)
+# A complete agent that needs only the nats CLI and jq. It converts data.text to upper case.
+#   docs/agent.sh [ID]          (NATS_URL is the broker's URL)
 set -u
 id=${1:-shell-$$}
 dir=$(mktemp -d)
 
-# ask VERB sends its input. It ends the shell it runs in: call it with ( ), $( ) or &.
+# ask VERB sends its standard input. It ends its shell: call it with ( ), $( ) or &.
 ask() { exec nats req --raw --timeout 65s --inbox-prefix "_INBOX.$id" "supervisor.agent.$id.$1" 2>/dev/null; }
 
 register() { ask register <<<'{"name":"upper-case in shell","types":["upper"],"capacity":1}'; }
 
-# The work: a mission on the input, its result on the output, or an exit code.
+# The work: reads a mission, and prints its result or exits with an error.
 work() { exec jq -ce '.data.text | strings | ascii_upcase'; }
 
-# Beat with what is at work. Register again when forgotten; stop work that was
-# cancelled, or that is somebody else's by now.
+# Send heartbeats with the running missions. Register again if the supervisor no longer
+# knows this agent. Stop missions that were cancelled or that other agents have.
 beat() {
 	while sleep "$every"; do
 		lease=$(cat "$dir/lease" 2>/dev/null)

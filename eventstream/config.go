@@ -11,7 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// Defaults for [Config]; those for [Timing] stand there.
+// Defaults for [Config]. [Timing] has its own.
 const (
 	defaultURL             = "nats://127.0.0.1:4222"
 	defaultMaxAge          = 7 * 24 * time.Hour

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// StartPolicy says where a new durable consumer begins. An existing one resumes
-// where it stopped.
+// StartPolicy sets where a new durable consumer starts. An existing one resumes where
+// it stopped.
 type StartPolicy string
 
 // Start policies.

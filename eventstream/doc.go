@@ -1,5 +1,5 @@
-// Package eventstream publishes and consumes charter events through NATS
-// JetStream. While JetStream is unavailable it does nothing, and harms nothing.
+// Package eventstream publishes and consumes charter events through NATS JetStream.
+// While JetStream is unavailable, it does nothing and does not affect its callers.
 //
 // # States
 //
@@ -80,7 +80,7 @@
 //     resent without the caller's knowledge, as the client library would do after
 //     a missing response.
 //  3. A repetition starts at the first event not known to be stored, and every
-//     event carries its ID. What was stored the first time is recognised. If
+//     event carries its ID. The broker recognizes what it stored the first time. If
 //     leftover data of an old session still arrives while a new session repeats
 //     it, both are in order. Whichever copy comes first, no event overtakes its
 //     predecessor.
@@ -133,7 +133,7 @@
 //     accept, and serves more batches than the broker allows at a time.
 //  2. A batch without a response may be stored now, later or never, but only as a
 //     whole. The events are repeated with their IDs, so whichever copy is applied
-//     first, the other is recognised event by event.
+//     first, the broker recognizes the other one, event by event.
 //  3. While an earlier copy is undecided, an event fails with [ErrPending]. The
 //     next leader decides, or the current one once it has a quorum again.
 //  4. Each probe and each regular check reads how the broker keeps the stream. If

@@ -50,7 +50,7 @@ func (s *Stream) At(ctx context.Context, seq uint64) (Stored, error) {
 	return found, nil
 }
 
-// Extent tells one life of a stream from another, and how far it has come.
+// Extent identifies one incarnation of a stream, and its last sequence.
 type Extent struct {
 	// Created is when the stream was created. A restore from a snapshot keeps it.
 	Created time.Time

@@ -100,7 +100,7 @@ func (s *Stream) PublishBatch(ctx context.Context, events []charter.Event) (stor
 	return ack.Stored, err
 }
 
-// BatchAck says what is stored of a batch.
+// BatchAck reports which events of a batch are stored.
 type BatchAck struct {
 	// Stored is the length of the prefix that is known to be stored.
 	Stored int

@@ -5,17 +5,18 @@ import (
 	"time"
 )
 
-// Range says which stored events to read, by their sequence and by their time. Both limits
-// of its beginning hold.
+// Range selects stored events by their sequence and by their time. Both lower limits
+// apply.
 type Range struct {
 	After uint64    // begin behind this sequence
 	Since time.Time // begin with the first event stored at this time or later; zero: any time
 	Until uint64    // the last sequence
 }
 
-// Read passes the stored events of a range that match a filter to a function, in order. It
-// returns when all are handled or the function returns an error. Deleted events are skipped.
-// It creates nothing durable at the broker, and does not wait for a broker that is away.
+// Read passes the stored events of a range that match a filter to a function, in order.
+// It returns when all are handled or the function returns an error. Deleted events are
+// skipped. It creates nothing durable at the broker, and does not wait for a broker
+// that is unavailable.
 func (s *Stream) Read(ctx context.Context, filter []string, within Range, handle func(Stored) error) error {
 	if err := validateFilters(filter); err != nil {
 		return err

@@ -18,8 +18,8 @@ const (
 )
 
 // Reader reads the stored events of a stream on a connection of the caller's, which
-// reconnects by itself. It needs no permissions but to look the stream and its messages up and
-// to make consumers. All methods may be called concurrently.
+// reconnects by itself. It only needs permissions to look up the stream and its
+// messages, and to create consumers. All methods may be called concurrently.
 type Reader struct {
 	nc *nats.Conn
 	source
@@ -41,7 +41,8 @@ func NewReader(nc *nats.Conn, stream string) (*Reader, error) {
 	}}, nil
 }
 
-// Read is [Stream.Read], but once it has begun it waits through outages of the broker.
+// Read is [Stream.Read], but once it has started, it waits through outages of the
+// broker.
 func (r *Reader) Read(ctx context.Context, filter []string, within Range, handle func(Stored) error) error {
 	if err := validateFilters(filter); err != nil {
 		return err
@@ -56,8 +57,8 @@ func (r *Reader) Read(ctx context.Context, filter []string, within Range, handle
 	return r.persist(ctx, c, func(ctx context.Context) error { return c.read(ctx, handle) })
 }
 
-// Follow is [Stream.Follow], but the broker has to be there when it begins. The error is the
-// cause of ctx's end, or says why it could not begin.
+// Follow is [Stream.Follow], but the broker must be available when it starts. The error
+// is the cause of ctx's end, or the reason why it could not start.
 func (r *Reader) Follow(ctx context.Context, f Follower) error {
 	if err := validateFilters(f.Filter); err != nil {
 		return err
@@ -118,8 +119,8 @@ func (r *Reader) release(ctx context.Context, c *cursor) {
 	_ = r.js.DeleteConsumer(ctx, r.stream, c.consumer.CachedInfo().Name)
 }
 
-// Tail reads the newest events of a stream again and again, for somebody who looks at them.
-// It is not safe for concurrent use.
+// Tail repeatedly reads the newest events of a stream, for example for a page that
+// shows them. It is not safe for concurrent use.
 type Tail struct {
 	cursor
 	reach uint64
@@ -133,8 +134,9 @@ func (r *Reader) Tail(filter []string, reach uint64, most int) *Tail {
 	return &Tail{cursor: cursor{source: r.source, filter: filter}, reach: reach, most: most}
 }
 
-// Next returns what was stored since the last call, oldest first, without waiting for more.
-// After an error the next call goes on behind the events that were returned with it.
+// Next returns what was stored since the last call, oldest first, without waiting for
+// more. After an error, the next call continues after the events that were returned
+// with it.
 func (t *Tail) Next(ctx context.Context) (events []Stored, err error) {
 	if t.consumer == nil {
 		if err := t.locate(ctx, t.reach); err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// RefusedConsumer is the error of a read whose consumer the broker refuses. Its text is a
-// sentence that says why, and what helps.
+// RefusedConsumer is the error of a read whose consumer the broker refuses. Its text
+// gives the reason, and what to do about it.
 type RefusedConsumer struct{ cause error }
 
 // Error implements error.
@@ -66,6 +66,6 @@ func (h *health) refuse(reader any, text string) {
 	case before == 0 && text != "":
 		h.log.Warn("events are stored but cannot be read", "broker", h.broker, "reason", text)
 	case before > 0 && len(h.refused) == 0:
-		h.log.Info("no reader of events is refused any more", "broker", h.broker)
+		h.log.Info("the broker accepts consumers of the event stream again", "broker", h.broker)
 	}
 }

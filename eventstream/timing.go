@@ -2,8 +2,7 @@ package eventstream
 
 import "time"
 
-// Timing sets how long things take that only tests need to take otherwise. Every field has a
-// default.
+// Timing has the durations that only tests need to change. Every field has a default.
 type Timing struct {
 	// AckTimeout is how long to wait for an acknowledgement. Default 5 s, at least
 	// 10 ms.

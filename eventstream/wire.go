@@ -93,8 +93,8 @@ const natsHeaderPrefix = "Nats-"
 // filter such as "mission.>" to a subject filter.
 func eventSubject(eventType string) string { return SubjectPrefix + eventType }
 
-// EventType returns the type of the events with a subject; ok is false for a subject that
-// is no event's. It also converts a subject filter.
+// EventType returns the type of the events with a subject; ok is false if the subject
+// is not an event's. It also converts a subject filter.
 func EventType(subject string) (eventType string, ok bool) {
 	return strings.CutPrefix(subject, SubjectPrefix)
 }

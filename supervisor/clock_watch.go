@@ -94,9 +94,9 @@ func (w *clockWatch) note(step, at time.Duration, now time.Time) {
 // effect says what the latest step does. It is called with the lock held.
 func (w *clockWatch) effect() string {
 	if w.step > 0 {
-		return "leases, timeouts and back-offs ended early"
+		return "leases, timeouts and backoffs ended early"
 	}
-	return "leases, timeouts and back-offs that were running end late by as much"
+	return "leases, timeouts and backoffs in progress end late by the same amount"
 }
 
 // check returns what health says: nothing, or the latest step while it matters.

@@ -37,8 +37,8 @@ func TestAStepOfTheClockIsTold(t *testing.T) {
 		step time.Duration
 		told string
 	}{
-		"forward":     {time.Hour, "was set 1h0m0s forward, or its machine slept at 2027-01-15T09:00:05Z: leases, timeouts and back-offs ended early"},
-		"back":        {-2 * time.Hour, "was set 2h0m0s back at 2027-01-15T06:00:05Z: leases, timeouts and back-offs that were running end late by as much"},
+		"forward":     {time.Hour, "was set 1h0m0s forward, or its machine slept at 2027-01-15T09:00:05Z: leases, timeouts and backoffs ended early"},
+		"back":        {-2 * time.Hour, "was set 2h0m0s back at 2027-01-15T06:00:05Z: leases, timeouts and backoffs in progress end late by the same amount"},
 		"a little":    {900 * time.Millisecond, ""},
 		"not at all":  {0, ""},
 		"just enough": {-1100 * time.Millisecond, "was set 1.1s back"},

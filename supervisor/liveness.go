@@ -194,7 +194,7 @@ func (s *Service) markLost(ctx context.Context, agentID string, since missions.T
 	if err != nil || !result.Gone && len(result.Stop) == 0 {
 		return err
 	}
-	s.log.Warn("an agent is gone", "agent", agentID, "reason", connectionEnded, "missions", len(result.Stop))
+	s.log.Warn("an agent is offline", "agent", agentID, "reason", connectionEnded, "missions", len(result.Stop))
 	s.endClaims(agentID)
 	for _, stopped := range result.Stop {
 		s.stop(stopped.AgentID, stopped.MissionID)

@@ -39,7 +39,7 @@ func (s *Service) reap(ctx context.Context) time.Time {
 			s.endClaims(stopped.AgentID)
 		}
 		for _, agentID := range result.Offline {
-			s.log.Warn("an agent is gone", "agent", agentID)
+			s.log.Warn("an agent is offline", "agent", agentID)
 			s.endClaims(agentID)
 		}
 		for _, kind := range result.Ready {

@@ -97,7 +97,7 @@ esac`)
 	}
 	c.interrupt()
 	equal(t, "exit code", c.wait(t), 0)
-	contains(t, c.err.String(), " ▶ json job json: began, attempt 1 of 1\n", " ✔ json job json: completed in ")
+	contains(t, c.err.String(), " ▶ json job json: started, attempt 1 of 1\n", " ✔ json job json: completed in ")
 	agents, err := b.client.Agents(t.Context(), api.AgentsRequest{})
 	must(t, err)
 	equal(t, "state after Ctrl-C", agents.Agents[0].State, missions.Offline)
@@ -186,7 +186,7 @@ func holders(t *testing.T, path string) *os.File {
 // awaitLine reads a line that a process writes to the pipe.
 func awaitLine(t *testing.T, call *call, file *os.File) {
 	t.Helper()
-	call.err.await(t, "began", 1) // there is nothing to read before a process opens it for writing
+	call.err.await(t, "started, attempt", 1) // there is nothing to read before a process opens it for writing
 	for buffer := make([]byte, 64); ; {
 		n, err := file.Read(buffer)
 		if n > 0 {

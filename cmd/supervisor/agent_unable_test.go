@@ -35,7 +35,7 @@ func TestAnAgentThatCannotStartItsProgramHandsMissionsBack(t *testing.T) {
 			spoil(t, program)
 			b.create(t, api.MissionSpec{ID: "m1"})
 			c.err.await(t, "■ m1 job m1: handed back: the command could not be started: ", 1)
-			c.err.await(t, "claiming none for a while", 1)
+			c.err.await(t, "claiming no missions for a while", 1)
 			contains(t, c.err.String(), name)
 			b.agentOf(t, "echo 2")
 			m := b.ended(t, "m1")

@@ -209,7 +209,7 @@ func TestAuthRefusesBadInput(t *testing.T) {
 		{2, "a ROLE and a NAME", []string{"add", "viewer"}},
 		{2, "the embedded broker has no user with the role", []string{"add", "system", "s", "--users", file("users.yaml")}},
 		{2, "--dir and --users are alternatives", []string{"add", "viewer", "mary", "--users", file("users.yaml"), "--dir", dir}},
-		{1, "there is one already", []string{"add", "viewer", "taken", "--users", file("users.yaml")}},
+		{1, "it already exists", []string{"add", "viewer", "taken", "--users", file("users.yaml")}},
 		{1, "supervisor auth init --dir", []string{"add", "viewer", "mary", "--dir", file("nowhere")}},
 		{1, "nothing was added", []string{"add", "viewer", "mary", "--users", file("inline.yaml")}},
 		{1, "has an unexpected value", []string{"add", "viewer", "mary", "--users", file("broken.yaml")}},

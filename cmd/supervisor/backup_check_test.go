@@ -244,7 +244,7 @@ func TestRestoreChecksWhatItReads(t *testing.T) {
 		"a link in a stream": {replaceSnapshot(4096, func(t *testing.T) []byte {
 			return snapshotOf(t, &tar.Header{Typeflag: tar.TypeSymlink, Name: "meta.inf", Linkname: "/etc/passwd"})
 		}), `"meta.inf": it is not a regular file`},
-		"a file twice": {replaceSnapshot(4096, func(t *testing.T) []byte { return snapshotOf(t, reg("a", 1), reg("a", 1)) }), `"a" is in it twice`},
+		"a file twice": {replaceSnapshot(4096, func(t *testing.T) []byte { return snapshotOf(t, reg("a", 1), reg("a", 1)) }), `"a" appears twice`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

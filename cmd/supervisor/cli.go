@@ -95,6 +95,6 @@ func (c *cli) warnOfZone() {
 		_, err = os.Stat(name)
 	}
 	if err != nil {
-		c.Err.Printf("supervisor: TZ=%s is no time zone known here; times are in UTC. Zones are written like Europe/Berlin\n", ui.Clean(name))
+		c.Err.Printf("supervisor: TZ=%s is not a known time zone; times are in UTC. Use a name such as Europe/Berlin\n", ui.Clean(name))
 	}
 }

@@ -301,7 +301,7 @@ func TestServeRefusesABrokerOfASupervisorWithAnotherStore(t *testing.T) {
 	t.Parallel()
 	c := newCall(nil).start(t, "serve", "-s", newTestbed(t).url, "--http", "off", "--data-dir", t.TempDir())
 	equal(t, "exit code", c.wait(t), 1)
-	contains(t, c.err.String(), "another supervisor on this broker uses a different store", "give both the same --store")
+	contains(t, c.err.String(), "another supervisor on this broker uses a different store", "use the same --store for both")
 }
 
 func TestServeWithAnExternalBroker(t *testing.T) {

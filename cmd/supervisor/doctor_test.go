@@ -163,7 +163,7 @@ func TestTheDoctorKnowsTheStreamsSettings(t *testing.T) {
 	wants(t, found, "stream_duplicates", warned, "for only 1 second; it should for 2 minutes", "--dupe-window 2m0s")
 	wants(t, found, "stream_max_age", warned, "1 minute")
 	wants(t, found, "stream_ack", wrong)
-	wants(t, found, "stream_consumers", wrong, "EVENTS may have 1 consumer and has them", "nats consumer rm EVENTS")
+	wants(t, found, "stream_consumers", wrong, "EVENTS has reached its limit of 1 consumer", "nats consumer rm EVENTS")
 	if f, there := found["stream_settings"]; there {
 		t.Errorf("all the same: %+v", f)
 	}
@@ -178,7 +178,7 @@ func TestTheDoctorReadsClocksAndHealth(t *testing.T) {
 	answering(t, b.nc, api.SubjectAlerts, `{"alerts":[{"rule":"failing","state":"firing"},{"rule":"quiet","state":"ok"}]}`)
 	found, code := diagnosis(t, b.url)
 	equal(t, "exit code", code, 1)
-	wants(t, found, "supervisor", warned, "version 0.0.1 answers")
+	wants(t, found, "supervisor", warned, "the supervisor has version 0.0.1")
 	wants(t, found, "store", wrong, "error: disk full", "disk of the store's file is not full")
 	wants(t, found, "event_stream", wrong, "degraded: no broker")
 	wants(t, found, "agent_deaths", warned, "only when leases end", "--system-creds")

@@ -21,12 +21,12 @@ func (c *cli) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "supervisor",
 		Short: "Mission Control: a supervisor for fleets of agents, on NATS",
-		Long: `Mission Control hands out missions to agents, watches over both, and publishes every
+		Long: `Mission Control gives missions to agents, notices when an agent dies, and publishes every
 change as a durable stream of events on NATS JetStream.
 
 Without a command, supervisor runs a complete supervisor with its own broker and
 database. The other commands talk to a supervisor over NATS, on this machine or any
-other. They find their broker the way the nats CLI does.`,
+other. They connect to a broker like the nats CLI.`,
 		Example: `  supervisor                                    run everything on this machine
   supervisor missions create "hello"            create a mission
   supervisor agent run --type default -- cat    work on missions with any program

@@ -1,10 +1,10 @@
-// An agent in JavaScript, written from docs/PROTOCOL.md alone: it counts to data.to,
-// one number every data.every_ms milliseconds (100), and says how far it is.
+// An agent in JavaScript that uses only docs/PROTOCOL.md. It counts to data.to, one number
+// every data.every_ms milliseconds (100), and reports its progress.
 //
 //   npm install && node agent.mjs [ID]
 //
-// NATS_URL says where the broker is, or several with commas. SIGTERM and Ctrl-C let
-// missions under way finish for DRAIN_SECONDS (10), hand back the rest, and leave.
+// NATS_URL is the broker's URL, or several, separated by commas. On SIGTERM and Ctrl-C, the
+// agent gives running missions DRAIN_SECONDS (10) to finish, releases the rest, and leaves.
 
 import { setTimeout as pause } from "node:timers/promises";
 import { connect } from "@nats-io/transport-node";
@@ -12,24 +12,24 @@ import { connect } from "@nats-io/transport-node";
 const id = process.argv[2] ?? `js-${process.pid}`;
 const capacity = 2;
 
-// The work. It ends when signal is aborted; say tells of it while it goes on, and fails
-// nothing when nobody hears it.
+// The work. It stops when signal is aborted. say reports progress and logs; it does not fail
+// if the report gets lost.
 async function count({ to, every_ms = 100 }, signal, say) {
   if (!Number.isSafeInteger(to) || to < 1) throw new Hopeless("data.to is not a whole number above 0");
   await say("log", { message: `counting to ${to}` });
   for (let n = 1; n <= to; n++) {
-    // Work that keeps the processor busy belongs into a worker thread: in this one it
-    // would hold up the heartbeat until the leases are over.
+    // Do CPU-bound work in a worker thread: in this one, it would delay heartbeats until the
+    // leases expire.
     await pause(every_ms, undefined, { signal });
     await say("progress", { percent: (100 * n) / to, message: `${n} of ${to}` });
   }
   return { counted: to };
 }
 
-// Hopeless is a failure that trying again would not help.
+// Hopeless is a failure that a retry cannot fix.
 class Hopeless extends Error {}
 
-// Refused is an error reply; its code says what to do. See "Errors" in the protocol.
+// Refused is an error reply; its code shows what to do. See "Errors" in the protocol.
 class Refused extends Error {
   constructor({ code, message }) {
     super(message);
@@ -39,8 +39,8 @@ class Refused extends Error {
 
 const nc = await connect({
   servers: (process.env.NATS_URL || "127.0.0.1:4222").split(","),
-  name: `agent:${id}`, // by this name a broken connection is known to be ours
-  inboxPrefix: `_INBOX.${id}`, // where a broker that knows roles lets this agent listen
+  name: `agent:${id}`, // the supervisor recognizes our connection by this name
+  inboxPrefix: `_INBOX.${id}`, // a broker with roles allows this agent only this inbox
   waitOnFirstConnect: true,
   maxReconnectAttempts: -1,
   reconnectTimeWait: 250,
@@ -60,7 +60,7 @@ async function register() {
   terms = await ask("register", { name: "counts in JavaScript", types: ["count"], capacity });
 }
 
-// askAsKnown registers again when the supervisor no longer knows us.
+// askAsKnown registers again if the supervisor no longer knows us.
 async function askAsKnown(verb, body, seconds) {
   try {
     return await ask(verb, body, seconds);
@@ -71,8 +71,8 @@ async function askAsKnown(verb, body, seconds) {
   }
 }
 
-// What we hold, from the claim until the end of it has been said. A Task stops early
-// when it is over (we no longer hold it) or is handed back (we still do).
+// The missions that we hold, from the claim until their end is reported. A Task stops early
+// if we lose the mission, or if we release it.
 const held = new Set();
 
 class Task {
@@ -84,8 +84,8 @@ class Task {
     this.renewed(Date.now());
   }
 
-  // renewed counts the lease from when its renewal was asked for. Once it is over,
-  // somebody else may have begun.
+  // renewed counts the lease from the time of the request. Once it has expired, another
+  // agent may have started the mission.
   renewed(asked) {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.isOver("the lease is over"), asked + terms.lease_seconds * 1000 - Date.now());
@@ -101,7 +101,7 @@ class Task {
   }
 }
 
-let beating; // the heartbeat under way
+let beating; // the heartbeat in progress
 
 function beat() {
   beating ??= beatOnce()
@@ -110,7 +110,8 @@ function beat() {
   return beating;
 }
 
-// beatOnce lists all that we hold, which renews it, and stops what the reply says.
+// beatOnce lists the missions that we hold, which renews their leases, and stops those that
+// the reply lists.
 async function beatOnce() {
   const tasks = [...held];
   const asked = Date.now();
@@ -125,14 +126,14 @@ async function beatOnce() {
 let draining = false;
 let onReconnect = () => {};
 
-// claim parks one request after the other while there are free slots.
+// claim parks one request after another while there are free slots.
 async function claim() {
   while (!draining) {
     if (held.size >= capacity) {
       await Promise.race([...held].map((task) => task.done));
       continue;
     }
-    // The reply to a claim from before a reconnect may never come.
+    // The reply to a claim from before a reconnect may never arrive.
     await Promise.race([claimOnce(), new Promise((resolve) => (onReconnect = resolve))]);
   }
 }
@@ -143,7 +144,7 @@ async function claimOnce() {
     for (const mission of missions) {
       const task = new Task(mission);
       held.add(task);
-      if (draining || held.size > capacity) task.handBack(); // a claim that we gave up came through late
+      if (draining || held.size > capacity) task.handBack(); // the reply to a claim that we gave up on arrived late
       task.done = work(task).finally(() => {
         clearTimeout(task.timer);
         held.delete(task);
@@ -172,8 +173,8 @@ async function work(task) {
   }
 }
 
-// finish says how it ended until there is a reply or the lease is over: an end that was
-// carried out already changes nothing when it is said again.
+// finish reports the end until there is a reply or the lease expires. It is safe to report an
+// end again: it changes nothing.
 async function finish(task, verb, body) {
   while (!task.over) {
     try {
@@ -192,16 +193,16 @@ async function finish(task, verb, body) {
 async function drain() {
   draining = true;
   await beating;
-  await beat(); // says that we drain, which ends a claim that is parked
+  await beat(); // reports that we drain, which ends a parked claim
   const finished = claiming.then(() => Promise.all([...held].map((task) => task.done)));
   const patience = pause(1000 * (process.env.DRAIN_SECONDS ?? 10), undefined, { ref: false });
   await Promise.race([finished, patience]);
   for (const task of held) task.handBack();
   await Promise.all([...held].map((task) => task.done));
   clearInterval(heart);
-  await beating; // one that came after our leave would be that of a stranger
+  await beating; // a heartbeat after our leave would be refused
   await ask("leave").catch((error) => console.log(`no leave: ${error.message}`));
-  await nc.close(); // nothing is left that would keep us running
+  await nc.close(); // nothing else keeps the process running
 }
 
 while (!terms) {
@@ -210,7 +211,7 @@ while (!terms) {
     return pause(1000);
   });
 }
-// What is pushed here is a hint: the heartbeat's reply has it, too.
+// A command is a hint: the heartbeat's reply has the same.
 nc.subscribe(`supervisor.agent.${id}.commands`, { callback: () => beat() });
 const heart = setInterval(beat, terms.heartbeat_seconds * 1000);
 const claiming = claim();

@@ -1,11 +1,11 @@
-// A durable consumer in JavaScript: it prints every change of a mission's status, with
-// its sequence in the stream EVENTS.
+// A durable consumer in JavaScript. It prints every status change of a mission, with its
+// sequence in the stream EVENTS.
 //
 //   npm install && node consumer.mjs [NAME]
 //
-// The broker remembers under NAME (status-changes) how far it came. Kill it and start it
-// again: it goes on there, and nothing is missed. A change that was being handled at that
-// moment comes once more; its sequence tells. NATS_URL says where the broker is.
+// The broker remembers its position under NAME (status-changes). If you kill it and start it
+// again, it continues there and misses nothing. It gets the change that it was handling
+// again, with the same sequence. NATS_URL is the broker's URL.
 
 import { setTimeout as pause } from "node:timers/promises";
 import { AckPolicy, DeliverPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
@@ -21,7 +21,7 @@ const nc = await connect({
   pingInterval: 5_000,
 });
 
-// open makes the consumer, or finds the one that is there.
+// open creates the consumer, or finds the existing one.
 async function open() {
   const manager = await jetstreamManager(nc);
   await manager.consumers.add("EVENTS", {
@@ -29,13 +29,13 @@ async function open() {
     filter_subject: "events.mission.status_changed",
     deliver_policy: DeliverPolicy.All,
     ack_policy: AckPolicy.Explicit,
-    ack_wait: nanos(5_000), // what was not acknowledged by then comes again
-    max_ack_pending: 1, // one at a time: even what comes again comes in order
+    ack_wait: nanos(5_000), // a message that is not acknowledged by then is delivered again
+    max_ack_pending: 1, // one at a time, so that redeliveries stay in order
   });
   return jetstream(nc).consumers.get("EVENTS", name);
 }
 
-// handle does what this consumer is for. Only when it is done is the event acknowledged.
+// handle does the consumer's work. The event is acknowledged after it returns.
 function handle(event, sequence) {
   const { mission_id, old_status, new_status, reason } = event.payload;
   console.log(`${sequence} ${mission_id} ${old_status} → ${new_status}: ${reason}`);
@@ -44,7 +44,7 @@ function handle(event, sequence) {
 let consumer;
 while (!consumer) {
   consumer = await open().catch((error) => {
-    console.error(`no consumer yet: ${error.message}`); // the stream may still be on its way
+    console.error(`no consumer yet: ${error.message}`); // the stream may not exist yet
     return pause(1000);
   });
 }
@@ -54,6 +54,5 @@ for await (const message of messages) {
   handle(message.json(), message.seq);
   message.ack();
 }
-// The last acknowledgement goes out; while the broker is away it cannot, and the change
-// comes once more.
+// Send the last acknowledgement. If the broker is unavailable, the change is delivered again.
 await nc.drain().catch(() => nc.close());

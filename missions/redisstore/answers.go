@@ -94,7 +94,7 @@ func refusal(answer []any, id string) error {
 	case "deadline":
 		return missions.Conflict("the deadline of mission %q has passed", id)
 	default:
-		return fmt.Errorf("a script says %q of mission %q", verdict, id)
+		return fmt.Errorf("a script returned %q for mission %q", verdict, id)
 	}
 }
 

@@ -69,7 +69,7 @@ func claimed(answer []any, agent string) (r missions.ClaimResult, err error) {
 		r.Err = missions.Conflict("agent %q is draining and takes no more missions", agent)
 		return r, nil
 	default:
-		return r, fmt.Errorf("a script says %q of agent %q", verdict, agent)
+		return r, fmt.Errorf("a script returned %q for agent %q", verdict, agent)
 	}
 	r.Types, r.More = list(text(answer[1])), text(answer[2]) == "1"
 	taken := items(answer[3])

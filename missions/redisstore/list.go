@@ -73,7 +73,7 @@ func logEntry(entry string) (e missions.LogEntry, err error) {
 	case len(parts) == 4 && parts[0] == "s":
 		from, to, known := move(parts[2])
 		if !known {
-			return e, fmt.Errorf("a change of status from and to %q", parts[2])
+			return e, fmt.Errorf("a status change has the statuses %q", parts[2])
 		}
 		return missions.ChangeEntry(moment(parts[1]), from, to, parts[3]), nil
 	case len(parts) == 5 && parts[0] == "l":

@@ -47,7 +47,7 @@ func told(answer any) (missions.Mission, error) {
 func given(answer any) (missions.Mission, error) {
 	said := texts(answer)
 	if len(said) < 2 {
-		return missions.Mission{}, fmt.Errorf("a mission is told in %d texts", len(said))
+		return missions.Mission{}, fmt.Errorf("a mission record has %d fields", len(said))
 	}
 	data, result := "", ""
 	if len(said) == 4 {

@@ -58,7 +58,7 @@ func (h *logHead) read(created missions.Time) ([]missions.LogEntry, error) {
 		at, err := strconv.ParseInt(parts[0], 10, 64)
 		statusAt := func(i int) int { return int(parts[1][i] - '0') }
 		if err != nil || len(parts[1]) != 2 || statusAt(0) >= len(statuses) || statusAt(1) >= len(statuses) {
-			return nil, fmt.Errorf("a log's entry of %q about %q", parts[0], parts[1])
+			return nil, fmt.Errorf("a log entry of kind %q has the text %q", parts[0], parts[1])
 		}
 		list = append(list, missions.ChangeEntry(missions.Time(at), statuses[statusAt(0)], statuses[statusAt(1)], parts[2]))
 	}

@@ -107,7 +107,7 @@ func (c *conn) load(id string) (row, error) {
 func (c *conn) loadSeq(seq int64) (row, error) {
 	r, found, err := c.find(missionQuery+"WHERE m.seq = ?", seq)
 	if err == nil && !found {
-		err = fmt.Errorf("there is no mission with seq %d, and yet it is spoken of", seq)
+		err = fmt.Errorf("mission seq %d does not exist, but is referenced", seq)
 	}
 	return r, err
 }

@@ -122,11 +122,12 @@ func (cfg *Config) registration() *api.RegisterRequest {
 
 // Run runs an agent until ctx ends, drains it and sends the leave request. The
 // connection remains the caller's, who should make it with [ConnectionOptions];
-// [ConnectAndRun] does. Heartbeats get a connection of their own with the same settings,
-// so that they do not wait behind a large result on a slow link. Run waits for a
-// supervisor that is away. It returns an error for an invalid Config, if the supervisor
-// refuses the agent, if the connection is closed for good ([ErrDisconnected]), and if the
-// agent is unable to begin missions many times in a row ([Unable]).
+// [ConnectAndRun] does. Heartbeats get a connection of their own with the same
+// settings, so that they do not wait behind a large result on a slow link. Run waits
+// for a supervisor that is unavailable. It returns an error for an invalid Config, if
+// the supervisor refuses the agent, if the connection is closed for good
+// ([ErrDisconnected]), and if the agent is unable to begin missions many times in a row
+// ([Unable]).
 func Run(ctx context.Context, nc *nats.Conn, cfg Config) error {
 	cfg = cfg.WithDefaults()
 	if err := cfg.Validate(); err != nil {
@@ -139,7 +140,7 @@ func Run(ctx context.Context, nc *nats.Conn, cfg Config) error {
 	r := &runner{
 		cfg: cfg, log: cfg.Logger.With("agent", cfg.ID), requests: control.work, control: control, stop: stop,
 		arrivals: arrivals{nc: nc},
-		running: map[string]*Task{}, slots: make(chan struct{}, cfg.Concurrency), beatNow: wakeup.New(),
+		running:  map[string]*Task{}, slots: make(chan struct{}, cfg.Concurrency), beatNow: wakeup.New(),
 		completions: make(chan *completion, cfg.Concurrency),
 	}
 	warnOfSettings(r.log, cfg.ID, &nc.Opts)
@@ -296,7 +297,7 @@ func (r *runner) run(ctx, claims context.Context) {
 	leaveCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	if err := r.control.requests().Leave(leaveCtx); err != nil {
-		r.log.Warn("cannot send the leave request; the supervisor will notice that the agent is gone", "error", err)
+		r.log.Warn("cannot send the leave request; the supervisor will notice that the agent is offline", "error", err)
 	}
 }
 

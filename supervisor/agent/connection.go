@@ -44,9 +44,10 @@ func ownInbox(id string) nats.Option {
 }
 
 // ConnectAndRun connects to the broker at url, which may be several URLs separated by
-// commas, with [ConnectionOptions], and runs an agent like [Run] does. options are added,
-// for example for credentials. ConnectAndRun waits for a broker that is away. It returns
-// an error if the broker refuses the agent when it first connects, and the errors of Run.
+// commas, with [ConnectionOptions], and runs an agent like [Run] does. options are
+// added, for example for credentials. ConnectAndRun waits for a broker that is
+// unavailable. It returns an error if the broker refuses the agent when it first
+// connects, and the errors of Run.
 func ConnectAndRun(ctx context.Context, url string, cfg Config, options ...nats.Option) error {
 	cfg = cfg.WithDefaults()
 	if err := cfg.Validate(); err != nil {
@@ -57,19 +58,19 @@ func ConnectAndRun(ctx context.Context, url string, cfg Config, options ...nats.
 	all := append(ConnectionOptions(cfg.ID),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				log.Warn("the broker is away; waiting for it", "error", err)
+				log.Warn("the broker is unavailable; waiting for it", "error", err)
 			}
 		}),
 		nats.ReconnectHandler(func(*nats.Conn) { lastError.Store(""); log.Info("the broker is back") }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if lastError.Swap(err.Error()) != err.Error() {
-				log.Warn("trouble on the connection to the broker", "error", err)
+				log.Warn("error on the connection to the broker", "error", err)
 			}
 		}))
 	all = append(all, options...)
 	nc, err := nats.Connect(url, all...)
 	if errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout) {
-		log.Warn("the broker is away; waiting for it", "error", err)
+		log.Warn("the broker is unavailable; waiting for it", "error", err)
 		nc, err = nats.Connect(url, append(all, nats.RetryOnFailedConnect(true))...)
 	}
 	if err != nil {
@@ -82,13 +83,13 @@ func ConnectAndRun(ctx context.Context, url string, cfg Config, options ...nats.
 // warnOfSettings says which settings of a connection will leave the agent deaf one day.
 func warnOfSettings(log *slog.Logger, id string, o *nats.Options) {
 	if !o.AllowReconnect || o.MaxReconnect >= 0 {
-		log.Warn("the agent's connection gives up when the broker is away for long, and the agent ends then; set nats.MaxReconnects(-1), or use agent.ConnectAndRun")
+		log.Warn("the agent's connection gives up if the broker is unavailable for long, and the agent then stops; set nats.MaxReconnects(-1), or use agent.ConnectAndRun")
 	}
 	if !o.IgnoreAuthErrorAbort {
-		log.Warn("the agent's connection gives up when the broker refuses the sign-in twice, and the agent ends then; set nats.IgnoreAuthErrorAbort(), or use agent.ConnectAndRun")
+		log.Warn("the agent's connection gives up if the broker rejects the credentials twice, and the agent then stops; set nats.IgnoreAuthErrorAbort(), or use agent.ConnectAndRun")
 	}
 	if o.Name != api.ConnectionName(id) {
-		log.Info("the supervisor will notice only by the leases if the agent dies, since its connection has another name than "+api.ConnectionName(id)+"; use agent.ConnectAndRun", "name", o.Name) //nolint:sloglint // one of few
+		log.Info("if the agent dies, the supervisor notices only when the leases expire, because the connection is not named "+api.ConnectionName(id)+"; use agent.ConnectAndRun", "name", o.Name) //nolint:sloglint // one of few
 	}
 }
 
@@ -150,7 +151,7 @@ func openControl(work *nats.Conn, cfg *Config) *control {
 	}
 	nc, err := o.Connect()
 	if err != nil {
-		cfg.Logger.Warn("there is no second connection for heartbeats, which will wait behind large results", "agent", cfg.ID, "error", err)
+		cfg.Logger.Warn("cannot open a second connection for heartbeats; they will wait behind large results", "agent", cfg.ID, "error", err)
 		return c
 	}
 	c.nc, c.beats = nc, client.New(nc).Agent(cfg.ID)

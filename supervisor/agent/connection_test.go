@@ -123,7 +123,7 @@ func TestConnectAndRun(t *testing.T) {
 type slowLink struct {
 	listener net.Listener
 	target   string
-	inbound  bool          // it is from the broker that it is slow
+	inbound  bool // it is from the broker that it is slow
 	open     chan struct{}
 	full     chan struct{} // gets something when a connection has used up its bytes
 	wg       sync.WaitGroup

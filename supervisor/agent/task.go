@@ -95,8 +95,8 @@ type permanentError struct{ error }
 
 func (e permanentError) Unwrap() error { return e.error }
 
-// Permanent marks a handler's error as one that another attempt would also meet: the
-// mission fails at once. Permanent(nil) is nil.
+// Permanent marks a handler's error as one that a retry cannot fix: the mission fails
+// at once. Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
@@ -185,7 +185,7 @@ var errNoJSON = errors.New("the raw message is not valid JSON")
 func text(err error) string {
 	s := strings.ToValidUTF8(strings.ReplaceAll(err.Error(), "\x00", "�"), "�")
 	if s == "" {
-		return "failed without saying why"
+		return "failed without an error message"
 	}
 	if len(s) > missions.MaxErrorBytes {
 		s = strings.ToValidUTF8(s[:missions.MaxErrorBytes-3], "") + "…"

@@ -11,12 +11,12 @@ type unableError struct{ error }
 
 func (e unableError) Unwrap() error { return e.error }
 
-// Unable marks a handler's error as the fault of the machine that the agent runs on: the
-// work could not begin, and another agent may be able to do it. A program is missing or
-// cannot be executed, or there are no processes or files left. The mission returns to the
-// queue without using up an attempt. The agent claims nothing for a second, and for twice
-// as long each time it happens again, up to half a minute; after 8 times in a row it goes
-// offline, and [Run] returns the error. Unable(nil) is nil.
+// Unable marks a handler's error as the fault of the machine that the agent runs on:
+// the work could not start, and another agent may be able to do it. A program is
+// missing or cannot be executed, or there are no processes or files left. The mission
+// returns to the queue without using up an attempt. The agent claims nothing for a
+// second, and for twice as long each time it happens again, up to half a minute; after
+// 8 times in a row it goes offline, and [Run] returns the error. Unable(nil) is nil.
 func Unable(err error) error {
 	if err == nil {
 		return nil
@@ -58,9 +58,9 @@ func (r *runner) setback(t *Task, err error) {
 	r.setbacks.resting, r.setbacks.until = true, time.Now().Add(wait)
 	r.mu.Unlock()
 	if n >= maxSetbacks {
-		r.stop(fmt.Errorf("the agent could not begin missions %d times in a row, the last time: %w", n, err))
+		r.stop(fmt.Errorf("the agent could not start missions %d times in a row; the last error: %w", n, err))
 	} else {
-		r.log.Error("could not begin a mission, which another agent may be able to do; claiming none for a while",
+		r.log.Error("cannot start a mission, but another agent may be able to; claiming no missions for a while",
 			"error", err, "wait", wait, "in_a_row", n, "offline_after", maxSetbacks)
 	}
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(t.ctx), t.leaseEnd())

@@ -78,10 +78,10 @@ func TestAnAgentThatStaysBrokenGoesOffline(t *testing.T) {
 		ID: "broken", Types: []string{"default"}, Logger: slog.New(slog.NewTextHandler(log, nil)),
 		Handler: func(context.Context, *agent.Task) (any, error) { return nil, agent.Unable(errNoProgram) },
 	}.Resting(func(int) time.Duration { return time.Millisecond }))
-	if !errors.Is(err, errNoProgram) || !strings.Contains(err.Error(), "could not begin missions 8 times in a row") {
+	if !errors.Is(err, errNoProgram) || !strings.Contains(err.Error(), "could not start missions 8 times in a row") {
 		t.Fatalf("Run returned %v", err)
 	}
-	if n := log.Count("could not begin a mission"); n != agent.MaxSetbacks-1 {
+	if n := log.Count("cannot start a mission"); n != agent.MaxSetbacks-1 {
 		t.Errorf("%d setbacks were logged:\n%s", n, log)
 	}
 	b.awaitAgent(t, "broken", missions.Offline)

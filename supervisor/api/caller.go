@@ -6,11 +6,11 @@ import (
 )
 
 // HeaderClient names the program that sends a request, as a NATS header and over HTTP.
-// Without it, HTTP requests are named by their User-Agent. It is for people who look at
-// which programs send requests: any client can set any name.
+// Without it, HTTP requests are named by their User-Agent. It is informational only:
+// any client can set any name.
 const HeaderClient = "Mission-Control-Client"
 
-// HeaderPath says, in a sign-in or sign-out over HTTP, below which path the browser
+// HeaderPath has, in a sign-in or sign-out over HTTP, the path below which the browser
 // reaches the supervisor: "/", or what a proxy puts before it, such as "/mc/". The
 // session's cookie is limited to it.
 const HeaderPath = "Mission-Control-Path"

@@ -7,8 +7,8 @@ import (
 
 // Operation is a request of the protocol, over NATS, over HTTP or over both. The
 // endpoints, the HTTP routes, the permissions of the roles, the specifications, the
-// client's methods and what doctor tries are made from this table, or a test holds them
-// against it.
+// client's methods and what doctor tries are derived from this table, or a test
+// compares them with it.
 type Operation struct {
 	Name    string // of the endpoint over NATS, in its counters and metrics: missions-create
 	Method  string // of the service; "" if the front end itself answers
@@ -141,7 +141,7 @@ var (
 	OpMetrics = declare(Operation{HTTP: "GET /metrics", Summary: "Metrics for Prometheus", Media: "text/plain"})
 )
 
-// Paths that the front end treats apart.
+// Paths that the front end handles separately.
 const (
 	PathSession  = "/api/session"
 	PathOpenAPI  = "/api/openapi.json"

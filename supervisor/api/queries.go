@@ -12,13 +12,13 @@ type Queries struct {
 	Callers []QueryCaller `json:"callers"` // the most frequent first
 }
 
-// QueryMinute is how often the status was requested in a minute.
+// QueryMinute is the number of status requests in one minute.
 type QueryMinute struct {
 	At      missions.Time `json:"at"` // start of the minute
 	Queries int64         `json:"queries"`
 }
 
-// QueryCaller is a program that requests the status, by the name that it gives itself.
+// QueryCaller is a program that requests the status, under the name that it sends.
 type QueryCaller struct {
 	Name      string        `json:"name"` // "" for programs without a name
 	Queries   int64         `json:"queries"`

@@ -11,8 +11,8 @@ type Health struct {
 	Checks        Checks        `json:"checks"`
 }
 
-// The values of a health status. Degraded means that everything answers but the event
-// stream is away. Error means that the store is away or cannot be written.
+// The values of a health status. Degraded means that only the event stream is
+// unavailable. Error means that the store is unavailable or cannot be written.
 const (
 	HealthOK       = "ok"
 	HealthDegraded = "degraded"
@@ -27,8 +27,8 @@ type Checks struct {
 	Clock       Check       `json:"clock,omitzero"` // present for some time after the store's clock was set; the message says what that does
 }
 
-// Starting is how the message of a part ends that is healthy, as far as is known, but has
-// not begun to work yet.
+// Starting is the end of the message of a part that has not started to work yet, and
+// has no known problem.
 const Starting = "the supervisor is starting"
 
 // Check is the state of one part.
@@ -101,7 +101,7 @@ type Finished struct {
 	Error   *Error            `json:"error,omitzero"`
 }
 
-// BriefMission is what the reply to a brief request says of a mission.
+// BriefMission is a mission in the reply to a brief request.
 type BriefMission struct {
 	ID     string          `json:"id"`
 	Status missions.Status `json:"status"`
@@ -160,7 +160,7 @@ type Alert struct {
 	Advice     string              `json:"advice"`         // what to do when the alert is raised
 }
 
-// Registered says how often an agent must send heartbeats and how long a lease lasts.
+// Registered tells an agent how often to send heartbeats, and how long a lease lasts.
 type Registered struct {
 	HeartbeatSeconds float64 `json:"heartbeat_seconds"`
 	LeaseSeconds     float64 `json:"lease_seconds"`

@@ -73,8 +73,8 @@ func AgentOf(subject string) string {
 	return tokens[2]
 }
 
-// ConnectionName returns the name that an agent gives its broker connection. By this
-// name the supervisor knows whose connection has ended.
+// ConnectionName returns the name that an agent gives its broker connection. The
+// supervisor uses this name to find out whose connection has ended.
 func ConnectionName(agentID string) string { return connectionPrefix + agentID }
 
 const connectionPrefix = "agent:"

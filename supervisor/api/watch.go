@@ -104,7 +104,7 @@ func (r *LiveRequest) Watches() ([]EventsRequest, error) {
 	return asked.Events, nil
 }
 
-// StreamState says whether events can be sent at present.
+// StreamState is the current state of the event stream.
 type StreamState struct {
 	State  string `json:"state"`  // "connected", or "degraded": no events arrive
 	Reason string `json:"reason"` // why it is degraded, in a sentence; "" while connected

@@ -39,9 +39,9 @@ var ErrNoSupervisor = errors.New("no supervisor answers on this broker")
 var ErrForeignStream = errors.New("a stream that covers " + api.SubjectAll +
 	" answered instead of the supervisor; remove that subject from the stream")
 
-// DefaultTimeout bounds requests whose context ends later or never. A large request has
-// longer, for links that carry no more than slowLink bytes a second, but no longer than
-// slowest in addition.
+// DefaultTimeout bounds requests whose context ends later or never. A large request
+// gets more time, enough for a link of slowLink bytes per second, but at most slowest
+// in addition.
 const (
 	DefaultTimeout = 10 * time.Second
 
@@ -57,7 +57,7 @@ func sending(body []byte) time.Duration {
 // Option configures a client.
 type Option func(*Client)
 
-// Name adds the name of the calling program to every request, for people who look at
+// Name adds the name of the calling program to every request, so that people can see
 // which programs send requests. It should be one word; see [api.CallerName].
 func Name(name string) Option { return func(c *Client) { c.name = name } }
 

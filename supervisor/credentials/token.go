@@ -54,7 +54,7 @@ func checkTokens(tokens []Token) error {
 			return err
 		}
 		if seen[tokens[i].Name] {
-			return fmt.Errorf("%s is in it twice", tokens[i].Name)
+			return fmt.Errorf("%s appears twice", tokens[i].Name)
 		}
 		seen[tokens[i].Name] = true
 	}

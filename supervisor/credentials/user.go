@@ -62,7 +62,7 @@ func checkUsers(users []User) error {
 			return err
 		}
 		if seen[u.Name] || u.NKey != "" && seen[u.NKey] {
-			return fmt.Errorf("%s is in it twice", u.Name)
+			return fmt.Errorf("%s appears twice", u.Name)
 		}
 		seen[u.Name], seen[u.NKey] = true, true
 	}
@@ -70,7 +70,7 @@ func checkUsers(users []User) error {
 }
 
 // ErrExists means that the name is already taken.
-var ErrExists = errors.New("there is one already")
+var ErrExists = errors.New("it already exists")
 
 // userList is a file of users.
 var userList = list[User]{

@@ -159,7 +159,7 @@ func (c *AgentConnections) closed(ctx context.Context, a advisory) (connection, 
 			return connection{}, ctx.Err()
 		}
 	}
-	return connection{}, errors.New("its server does not remember it")
+	return connection{}, errors.New("its server has no record of it")
 }
 
 func (c *AgentConnections) ownUser() string {
@@ -258,9 +258,9 @@ func (c *AgentConnections) self(ctx context.Context) (connection, error) {
 	case errors.Is(err, nats.ErrNoResponders):
 		return connection{}, errors.New("the credentials for the system account belong to another account")
 	case err != nil:
-		return connection{}, fmt.Errorf("ask for the supervisor's own account: %w", err)
+		return connection{}, fmt.Errorf("look up the supervisor's own account: %w", err)
 	case len(answer.Data.Connections) == 0:
-		return connection{}, errors.New("the system account does not know of the supervisor's own connection")
+		return connection{}, errors.New("the system account does not list the supervisor's own connection")
 	}
 	self := answer.Data.Connections[0]
 	if self.Account == "" {
@@ -305,7 +305,7 @@ func (c *AgentConnections) Connected(ctx context.Context, agents []string) (map[
 		} `json:"statsz"`
 	}
 	if err := c.ask(ctx, fmt.Sprintf(statzOfServer, c.system.ConnectedServerId()), struct{}{}, &stats); err != nil {
-		return nil, fmt.Errorf("ask how many servers there are: %w", err)
+		return nil, fmt.Errorf("count the servers: %w", err)
 	}
 	wanted := make(map[string]string, len(agents))
 	for _, agentID := range agents {

@@ -65,7 +65,7 @@ func lookForOthers(ctx context.Context, nc *nats.Conn, store string) error {
 	all, err := present(ctx, nc)
 	for _, other := range all {
 		if other.Store != store {
-			return fmt.Errorf("%w: the one on %q with pid %d; give both the same --store, or each its own broker",
+			return fmt.Errorf("%w: the one on %q with pid %d; use the same --store for both, or a separate broker for each",
 				ErrOtherStore, other.Host, other.PID)
 		}
 	}

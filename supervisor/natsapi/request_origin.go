@@ -156,7 +156,7 @@ func askUserInfo(ctx context.Context, nc *nats.Conn) (*userInfo, error) {
 		return nil, fmt.Errorf("cannot decode the broker's reply about this user: %w", err)
 	}
 	if answer.Data.Account == "" {
-		return nil, errors.New("the broker does not say which account this is")
+		return nil, errors.New("the broker does not report this user's account")
 	}
 	info := &userInfo{origin: fmt.Sprintf(`"acc":%q`, answer.Data.Account)}
 	if p := answer.Data.Permissions; p != nil {

@@ -170,7 +170,7 @@ func tokenCommand(c *ui.Console) *cobra.Command {
 		Use:   "token ROLE NAME --tokens FILE",
 		Short: "Create a bearer token for HTTP",
 		Long: `Create a bearer token for HTTP, and add its hash to a file for serve's --tokens-file,
-which is created if it does not exist. NAME says whose token it is. The token itself is
+which is created if it does not exist. NAME identifies the owner. The token itself is
 written to NAME.token, next to the file.`,
 		Example: `  supervisor auth token viewer grafana --tokens tokens.yaml
   curl -H "Authorization: Bearer $(cat grafana.token)" http://127.0.0.1:8080/metrics`,

@@ -39,8 +39,8 @@ the broker, and how to sign in, in --data-dir, where a running supervisor leaves
 another broker, give --server or --context; to sign in as another user, give --user or
 --creds. To back up missions in Redis, use Redis' own tools.
 
-With --keep, DIR holds several backups, named by their times: a new one is added, and all but
-the newest N are deleted.
+With --keep, DIR holds several backups, named after their times: backup adds a new one, and
+deletes all but the newest N.
 
 To create a data directory from a backup, use restore.`,
 		Example: `  supervisor backup /var/backups/missions-$(date +%F)
@@ -50,10 +50,10 @@ To create a data directory from a backup, use restore.`,
 	}
 	config.AddStoreFlags(cmd.Flags())
 	config.AddConnectionFlags(cmd)
-	keep := cmd.Flags().Int("keep", 0, "make the backup in DIR, named by the time, and keep the newest `N` there")
+	keep := cmd.Flags().Int("keep", 0, "create the backup in DIR, named after the time, and keep the newest `N` there")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if cmd.Flags().Changed("keep") && *keep < 1 {
-			return ui.Usagef("--keep %d: it is at least 1, the backup that is made", *keep)
+			return ui.Usagef("--keep %d: it must be at least 1", *keep)
 		}
 		store, err := storeToCopy(c, cmd)
 		if err != nil {

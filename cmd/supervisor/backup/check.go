@@ -180,7 +180,7 @@ func checkTar(files *tar.Reader, most int64) error {
 		case header.Typeflag != tar.TypeReg:
 			return fmt.Errorf("%q: %w", name, fileperm.ErrNotRegular)
 		case seen[name]:
-			return fmt.Errorf("%q is in it twice", name)
+			return fmt.Errorf("%q appears twice", name)
 		case most < 0:
 			return fmt.Errorf("%q is larger than the content", name)
 		}

@@ -27,13 +27,13 @@ func RestoreCommand(c *ui.Console) *cobra.Command {
 		Use:     "restore DIR",
 		GroupID: ui.GroupRun,
 		Short:   "Create a data directory from a backup",
-		Long: `Create a data directory from a backup, and then start a supervisor on it. Nothing is
+		Long: `Create a data directory from a backup. You can then start a supervisor on it. Nothing is
 overwritten: the data directory must be empty or not exist.
 
 Missions and events are as they were when the backup was made; later changes are lost.
 Missions that were claimed later are pending, and the requests of their agents get
-lease_lost. The stream has no later events. A consumer outside the broker that has handled
-some of them knows more than the supervisor.`,
+lease_lost. The stream has no later events, but your consumers may already have handled
+some.`,
 		Example: `  supervisor restore /var/backups/missions-2026-05-01 --data-dir /var/lib/missioncontrol
   supervisor restore copy && supervisor`,
 		Args: ui.Arguments(1, 1, "the directory of the backup"),

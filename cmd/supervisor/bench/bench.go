@@ -28,13 +28,13 @@ func Command(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "bench",
 		GroupID: ui.GroupRun,
-		Short:   "Put load on a supervisor and measure it",
-		Long: `Create missions at a running supervisor, work on them with agents that do nothing, and
-report how fast that was.
+		Short:   "Measure how fast a supervisor is",
+		Long: `Create missions on a running supervisor, work on them with agents that do nothing, and
+report throughput and latency.
 
 The missions are real: their events are in the stream, they count in the statistics, and
-other agents of their type may claim some of them. At the end they are deleted, unless you
-give --keep. Ctrl-C ends the benchmark early, and reports what was measured so far.`,
+other agents of their type may claim some of them. bench deletes them at the end, unless
+you set --keep. Ctrl-C stops bench early; it reports the results so far.`,
 		Example: `  supervisor bench
   supervisor bench --missions 100000 --batch 1000 --callers 4
   supervisor bench --agents 1 --concurrency 1 --callers 1     one after another: latency
@@ -44,13 +44,13 @@ give --keep. Ctrl-C ends the benchmark early, and reports what was measured so f
 	var f benchFlags
 	flags := cmd.Flags()
 	flags.IntVar(&f.missions, "missions", 10_000, "create `N` missions")
-	flags.IntVar(&f.agents, "agents", 4, "work on them with `N` agents, each with its own connection")
+	flags.IntVar(&f.agents, "agents", 4, "run `N` agents, each with its own connection")
 	flags.IntVar(&f.concurrency, "concurrency", 32, "work on `N` missions per agent at once")
-	flags.IntVar(&f.callers, "callers", 32, "create with `N` callers at once")
+	flags.IntVar(&f.callers, "callers", 32, "create missions with `N` concurrent callers")
 	flags.IntVar(&f.batch, "batch", 1, "create `N` missions per request")
 	flags.IntVar(&f.payload, "payload", 64, "give each mission `BYTES` of data")
 	flags.StringVar(&f.kind, "type", "bench", "`TYPE` of the missions")
-	flags.BoolVar(&f.keep, "keep", false, "leave the missions in the store")
+	flags.BoolVar(&f.keep, "keep", false, "keep the missions in the store")
 	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
 	ui.CompleteFlag(cmd, "type", remote.MissionTypes(c))
 	config.AddConnectionFlags(cmd)

@@ -16,13 +16,13 @@ import (
 func missionsCancelCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cancel ID...",
-		Short: "Cancel missions, also running ones",
+		Short: "Cancel missions, including running ones",
 		Example: `  supervisor missions cancel 0198c5b0-6f3c-7c55-9d3a-2b8c1de0a001
   supervisor missions cancel build-41 build-42 --reason "superseded"`,
 		Args:              someMissions,
 		ValidArgsFunction: remote.MissionIDs(c, -1, missions.Pending, missions.Running),
 	}
-	reason := cmd.Flags().String("reason", "", "the reason, a `SENTENCE`")
+	reason := cmd.Flags().String("reason", "", "a `SENTENCE` with the reason")
 	asJSON := cmd.Flags().Bool("json", false, "print the replies as JSON, one per line")
 	cmd.RunE = changeEach(c, "Cancelled", asJSON, api.OpCancel, func(id string) api.CancelRequest {
 		return api.CancelRequest{ID: id, Reason: *reason}

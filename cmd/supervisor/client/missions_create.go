@@ -81,13 +81,13 @@ mission continues.`,
 
 func (f *createFlags) add(c *ui.Console, cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.spec.Type, "type", "", "`TYPE` of the mission, by which agents select their work")
+	flags.StringVar(&f.spec.Type, "type", "", "`TYPE` of the mission; agents work on missions of their types")
 	flags.StringVar(&f.data, "data", "", "data for the agent: `JSON`, @FILE, or - for standard input")
 	flags.StringVar(&f.priority, "priority", "", "`PRIORITY`: CRITICAL, HIGH, NORMAL or LOW")
 	flags.StringSliceVar(&f.spec.Tags, "tag", nil, "a `TAG`; may be repeated")
 	flags.StringVar(&f.spec.ID, "id", "", "your own `ID`, which makes it safe to repeat the command until the mission is deleted")
 	flags.StringVar(&f.spec.Description, "description", "", "a `TEXT` for people")
-	flags.StringVar(&f.spec.CorrelationID, "correlation-id", "", "an `ID` shared by everything that belongs together")
+	flags.StringVar(&f.spec.CorrelationID, "correlation-id", "", "an `ID` that you share among related missions")
 	flags.IntVar(&f.maxAttempts, "max-attempts", missions.DefaultMaxAttempts, "try at most `N` times")
 	flags.StringVar(&f.timeout, "timeout", "", "maximum `DURATION` of one attempt")
 	flags.StringVar(&f.stall, "stall", "", "maximum `DURATION` of an attempt without progress")

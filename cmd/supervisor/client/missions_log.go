@@ -18,8 +18,8 @@ func missionsLogCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "log ID",
 		Short: "Show a mission's log, and follow it",
-		Long: `Show a mission's log, and follow it. Text that an agent wrote begins with "| "; all else
-is the supervisor's.`,
+		Long: `Show a mission's log, and follow it. Text from an agent begins with "| "; everything else
+is from the supervisor.`,
 		Example: `  supervisor missions log 0198c5b0-6f3c-7c55-9d3a-2b8c1de0a001
   supervisor missions log build-42 --follow
   supervisor missions log build-42 --json | jq -r .message`,

@@ -128,12 +128,12 @@ func TestBadFilesOfUsersAndTokens(t *testing.T) {
 		"bad nkey":        {"--users-file", "users:\n  - {name: a, role: viewer, nkey: SUgeheim}\n", "the nkey of a is not the public key of a user"},
 		"bad role":        {"--users-file", user("role: boss, password_hash: " + bcryptOfNothing), `"boss" is not a role; the roles are viewer, operator`},
 		"bad name":        {"--users-file", "users:\n  - {name: a.b, role: viewer, password_hash: " + bcryptOfNothing + "}\n", `the name "a.b" must be 1 to 64 of`},
-		"twice":           {"--users-file", user("role: viewer, password_hash: "+bcryptOfNothing) + "  - {name: geheim, role: agent, password_hash: " + bcryptOfNothing + "}\n", "is in it twice"},
+		"twice":           {"--users-file", user("role: viewer, password_hash: "+bcryptOfNothing) + "  - {name: geheim, role: agent, password_hash: " + bcryptOfNothing + "}\n", "appears twice"},
 		"system":          {"--users-file", user("role: system, password_hash: " + bcryptOfNothing), "only the supervisor may use the embedded broker's system account"},
 		"no tokens":       {"--tokens-file", "tokens: []\n", "contains no tokens"},
 		"role of a token": {"--tokens-file", token("role: agent, sha256: " + hash), `the role of ci is "agent"; for HTTP, it must be viewer, operator or admin`},
 		"short hash":      {"--tokens-file", token("role: viewer, sha256: geheim"), "the sha256 of ci is not 64 hexadecimal digits"},
-		"token twice":     {"--tokens-file", token("role: viewer, sha256: "+hash) + "  - {name: ci, role: viewer, sha256: " + hash + "}\n", "ci is in it twice"},
+		"token twice":     {"--tokens-file", token("role: viewer, sha256: "+hash) + "  - {name: ci, role: viewer, sha256: " + hash + "}\n", "ci appears twice"},
 	} {
 		_, err := load(t, []string{c.flag, kept(t, c.text)}, nil, "")
 		var usage *ui.UsageError

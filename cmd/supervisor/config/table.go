@@ -67,11 +67,11 @@ func (s *Settings) alertSettings() []setting {
 // accessSettings say who may use the embedded broker and HTTP.
 func (s *Settings) accessSettings() []setting {
 	return []setting{
-		{key: "users_file", placeholder: "FILE", help: "FILE with the users of the embedded broker, from: supervisor auth add; default: everyone may do everything"},
+		{key: "users_file", placeholder: "FILE", help: "FILE with the users of the embedded broker, from: supervisor auth add; default: everyone can do everything"},
 		{key: "listen_tls_cert", placeholder: "FILE", help: "FILE with the embedded broker's TLS certificate"},
 		{key: "listen_tls_key", placeholder: "FILE", private: true, help: "FILE with its private key"},
 		{key: "listen_tls_client_ca", placeholder: "FILE", help: "FILE with the CA certificates that client certificates must be signed by"},
-		{key: "tokens_file", placeholder: "FILE", help: "FILE with the tokens for HTTP, from: supervisor auth token; default: everyone may do everything"},
+		{key: "tokens_file", placeholder: "FILE", help: "FILE with the tokens for HTTP, from: supervisor auth token; default: everyone can do everything"},
 		{key: "http_host", placeholder: "NAME", several: true, set: to(&s.Guard.Hosts, hosts),
 			help: "accept HTTP requests for the host NAME, besides localhost and IP addresses; may be repeated"},
 		{key: "http_tls_cert", placeholder: "FILE", help: "FILE with the certificate for HTTPS"},

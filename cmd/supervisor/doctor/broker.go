@@ -22,7 +22,7 @@ func (d *doctor) askBroker(ctx context.Context) {
 	}
 	d.well("broker", "%s, nats-server %s, responds in %s", nc.ConnectedUrlRedacted(), nc.ConnectedServerVersion(), ui.FormatDuration(rtt))
 	if most := nc.MaxPayload(); most < api.MaxBody {
-		d.add("max_payload", warned, "messages may have "+ui.ByteSize(most)+": batches are smaller than necessary, and below 1.1 MiB, a mission whose data and result are at their limits does not fit",
+		d.add("max_payload", warned, "messages can have at most "+ui.ByteSize(most)+": batches are smaller than necessary, and below 1.1 MiB, a mission whose data and result are at their limits does not fit",
 			"set max_payload: 8MB in the broker's configuration")
 	} else {
 		d.well("max_payload", "%s", ui.ByteSize(most))
@@ -32,7 +32,7 @@ func (d *doctor) askBroker(ctx context.Context) {
 // jetStream returns JetStream if this user may ask it.
 func (d *doctor) jetStream(check, subject string) (jetstream.JetStream, bool) {
 	if denied, _ := d.denied.publish(subject); denied {
-		d.add(check, unknown, "this user may not request it", "")
+		d.add(check, unknown, "this user does not have permission to request it", "")
 		return nil, false
 	}
 	js, err := jetstream.New(d.session.Conn)
@@ -59,8 +59,8 @@ func (d *doctor) askJetStream(ctx context.Context) {
 		d.add("jetstream", warned, ui.ByteSize(int64(account.Store))+" of "+ui.ByteSize(account.Limits.MaxStore)+" are in use",
 			"raise the account's limit, or keep events for a shorter time: nats stream edit EVENTS --max-age 3d")
 	case account.Limits.MaxConsumers > 0 && account.Consumers >= account.Limits.MaxConsumers:
-		d.add("jetstream", wrong, fmt.Sprintf("the account may have %s and has them: live pages, queries and new consumers are refused", ui.Plural(account.Limits.MaxConsumers, "consumer", "consumers")),
-			"raise the account's limit, or remove consumers that nobody needs: nats consumer rm STREAM")
+		d.add("jetstream", wrong, fmt.Sprintf("the account has reached its limit of %s: live pages, queries and new consumers are refused", ui.Plural(account.Limits.MaxConsumers, "consumer", "consumers")),
+			"raise the account's limit, or remove unused consumers: nats consumer rm STREAM")
 	default:
 		d.well("jetstream", "%s in %s", ui.ByteSize(int64(account.Store)), ui.Plural(account.Streams, "stream", "streams"))
 	}

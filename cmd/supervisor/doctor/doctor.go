@@ -27,11 +27,11 @@ func Command(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "doctor",
 		GroupID: ui.GroupLook,
-		Short:   "Check the whole setup, and say what to fix",
+		Short:   "Check the whole setup, and tell you what to fix",
 		Long: `Check the whole setup: the broker, JetStream and the settings of the stream EVENTS,
-streams that get in the way, the supervisor with its store and event stream, the clocks,
-what this user may do, and whether agents serve all pending missions. For each problem,
-doctor says what to do.
+streams that conflict with it, the supervisor with its store and event stream, the clocks,
+this user's permissions, and whether agents serve all pending missions. For each problem,
+doctor tells you what to do.
 
 doctor changes nothing. To find out whether a request is allowed, it sends one that must
 be refused. The broker logs what it denies.
@@ -64,7 +64,7 @@ The exit code is 1 if there is an error, and otherwise 0, even with warnings.`,
 // verdict is the doctor's rating of a check.
 type verdict string
 
-// The verdicts. A check is unknown if this user may not request it, or if there is no answer.
+// The verdicts. A check is unknown if this user does not have permission to request it, or if there is no answer.
 const (
 	fine    verdict = "ok"
 	unknown verdict = "unknown"

@@ -34,8 +34,8 @@ func (d *doctor) askEventStream(ctx context.Context) {
 // streamConsumers reports a stream that may have no more consumers: nobody new can read it.
 func (d *doctor) streamConsumers(info *jetstream.StreamInfo) {
 	if most := info.Config.MaxConsumers; most > 0 && info.State.Consumers >= most {
-		d.add("stream_consumers", wrong, fmt.Sprintf("%s may have %s and has them: live pages, queries and new consumers are refused", info.Config.Name, ui.Plural(most, "consumer", "consumers")),
-			"remove those that nobody needs: nats consumer rm "+info.Config.Name)
+		d.add("stream_consumers", wrong, fmt.Sprintf("%s has reached its limit of %s: live pages, queries and new consumers are refused", info.Config.Name, ui.Plural(most, "consumer", "consumers")),
+			"remove unused ones: nats consumer rm "+info.Config.Name)
 	}
 }
 

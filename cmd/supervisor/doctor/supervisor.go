@@ -21,7 +21,7 @@ import (
 func (d *doctor) may(check, subject string) bool {
 	denied, _ := d.denied.publish(subject)
 	if denied {
-		d.add(check, unknown, "this user may not request it", "")
+		d.add(check, unknown, "this user does not have permission to request it", "")
 		return false
 	}
 	return true
@@ -42,7 +42,7 @@ func (d *doctor) askSupervisor(ctx context.Context) {
 		return
 	}
 	if health.Version != d.console.Version {
-		d.add("supervisor", warned, fmt.Sprintf("version %s answers, and this is %s", health.Version, d.console.Version), "use the same version on both sides")
+		d.add("supervisor", warned, fmt.Sprintf("the supervisor has version %s, and this command has %s", health.Version, d.console.Version), "use the same version on both sides")
 	} else {
 		d.well("supervisor", "version %s, up for %s", health.Version, ui.FormatDuration(time.Duration(health.UptimeSeconds*float64(time.Second))))
 	}
@@ -154,7 +154,7 @@ func (d *doctor) compareClocks(check, one, other string, c clock) {
 	}
 	apart := max(c.ahead, -c.ahead)
 	if apart-c.sure > clockTolerance {
-		d.add(check, wrong, fmt.Sprintf("%s is %s %s %s: the same time means different moments", one, ui.FormatDuration(apart), word, other),
+		d.add(check, wrong, fmt.Sprintf("%s is %s %s %s: their times do not match", one, ui.FormatDuration(apart), word, other),
 			"synchronise the clocks of all machines: timedatectl set-ntp true")
 		return
 	}

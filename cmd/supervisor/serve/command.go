@@ -72,7 +72,7 @@ func serve(cmd *cobra.Command, c *ui.Console) error {
 	config.LogExposed(log, s.Exposed)
 	warnOfVariables(log)
 	if dir := s.HomelessDataDir(); dir != "" {
-		log.Warn("there is no HOME, so that the data goes below the working directory; name another place with --data-dir", "dir", dir)
+		log.Warn("HOME is not set, so the data is below the working directory; choose another directory with --data-dir", "dir", dir)
 	}
 	s.HangupStops = c.Out.Terminal || c.Err.Terminal
 	s.Reload = func() (config.Config, error) {
@@ -90,9 +90,9 @@ func serve(cmd *cobra.Command, c *ui.Console) error {
 func warnOfVariables(log *slog.Logger) {
 	for name, near := range config.UnknownVariables(os.Environ()) {
 		if near == "" {
-			log.Warn("there is no such setting; the variable is ignored", "variable", name)
+			log.Warn("ignored a variable that is not a setting", "variable", name)
 			continue
 		}
-		log.Warn("there is no such setting; the variable is ignored", "variable", name, "did_you_mean", near)
+		log.Warn("ignored a variable that is not a setting", "variable", name, "did_you_mean", near)
 	}
 }

@@ -22,7 +22,7 @@ func (h *instance) warnOfExposure() {
 		switch {
 		case listener.address == "off" || listener.address == cfg.Listen && h.broker == nil || !config.Reachable(listener.address):
 		case !listener.guarded:
-			h.log.Warn("INSECURE: everyone who can reach this address may do everything, because --insecure was given", "address", listener.address)
+			h.log.Warn("INSECURE: everyone who can reach this address can do everything, because --insecure is set", "address", listener.address)
 		case !listener.encrypted:
 			h.log.Warn("traffic to this address, including passwords and tokens, is not encrypted; add a TLS certificate", "address", listener.address)
 		}

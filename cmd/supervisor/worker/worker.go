@@ -211,7 +211,7 @@ func runAgent(c *ui.Console, cmd *cobra.Command, o Options, f *agentFlags, comma
 	}()
 	guard, err := newGuard()
 	if err != nil {
-		c.Err.Printf("What programs start lives on if this agent is killed: %s\n", ui.Clean(err.Error()))
+		c.Err.Printf("If this agent is killed, processes that its programs started keep running: %s\n", ui.Clean(err.Error()))
 	}
 	defer guard.stop()
 	defer reapOrphans()()
@@ -280,7 +280,7 @@ type worker struct {
 // handle is the agent's handler.
 func (w *worker) handle(ctx context.Context, t *agent.Task) (any, error) {
 	m, begun := &t.Mission, time.Now()
-	w.say(ui.Cyan, "▶", m, fmt.Sprintf("began, attempt %d of %d", m.Attempt, m.MaxAttempts))
+	w.say(ui.Cyan, "▶", m, fmt.Sprintf("started, attempt %d of %d", m.Attempt, m.MaxAttempts))
 	var shown progressShown
 	p := &program{
 		argv: w.command, stdin: m.Data, stopNow: w.stopNow, grace: w.grace, guard: w.guard, stall: m.Stall(),
