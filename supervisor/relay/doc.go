@@ -22,7 +22,7 @@
 //     events were sent before it, so it names a position at least as high.
 //
 // This holds however long the outage was. The stream's duplicate window only covers
-// events that are published twice within minutes.
+// events that are published twice within seconds.
 //
 // # What the broker may lose
 //
@@ -81,7 +81,7 @@
 // events with the same ids, each outbox's in order and without a gap from the end of
 // the stream. Whichever copy arrives first is stored, never before its predecessor. The
 // broker recognises the other copy by its id, since a takeover follows within seconds
-// and the duplicate window is minutes. "Not too far" still holds, so nothing is ever
+// and the duplicate window is 30 s. "Not too far" still holds, so nothing is ever
 // lost.
 //
 // "Far enough" needs a second look if there are several outboxes. The late copy may be
@@ -94,8 +94,7 @@
 // A leader that freezes instead of dying no longer has the right to act when it wakes
 // up, and checks this before each batch. What it had passed to the connection before is
 // a late arrival like any other. The broker recognises it if the freeze was shorter
-// than the duplicate window. It does not arrive at all if the freeze was longer than
-// the broker's timeout for silent clients.
+// than ten seconds. After a longer one, the connection resets itself instead of sending it.
 //
 // A new leader knows the sequences from the store. With each acknowledgement the relay
 // records, in the same step, the id and the sequence of the newest acknowledged event, and

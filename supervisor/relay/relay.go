@@ -82,10 +82,10 @@ const (
 	// batch costs more than one more event in it.
 	batchPause = 5 * time.Millisecond
 
-	// repeatFor is how long a failed batch is sent again unchanged, well within the
-	// duplicate window. If the broker refuses one event and accepts the next, this
+	// repeatFor is how long a failed batch is sent again unchanged. With the ten seconds
+	// that an event may take to the broker, this is well within the duplicate window. If the broker refuses one event and accepts the next, this
 	// fills the gap, which the stream's tail would hide.
-	repeatFor = time.Minute
+	repeatFor = 15 * time.Second
 )
 
 // New returns a relay that does not run yet.

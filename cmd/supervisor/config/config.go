@@ -49,7 +49,8 @@ type Config struct {
 	// Otherwise, the files are read again.
 	HangupStops bool
 
-	EventRetention time.Duration // of a newly created stream
+	EventRetention   time.Duration // of a newly created stream
+	EventCompression string        // of a newly created stream: s2 or none
 
 	Tracer *tracing.Tracer // nil unless the environment asks for traces
 
