@@ -45,6 +45,7 @@ type LogLine struct {
 type Marks struct {
 	Outbox       int64         // position given last
 	Acknowledged int64         // the stream has everything up to here
+	Mark         string        // of the latest acknowledgement, see missions.Outbox
 	Forgotten    int64         // everything up to here has left the outbox
 	Token        int64         // fencing token given last
 	Seq          int64         // given last to a mission

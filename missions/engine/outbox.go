@@ -3,11 +3,11 @@ package engine
 import "missioncontrol/missions"
 
 // Acknowledge records how far the stream has acknowledged events. See [missions.Outbox].
-func (e *Engine) Acknowledge(upTo int64) error {
+func (e *Engine) Acknowledge(upTo int64, mark string) error {
 	if upTo > e.marks.Outbox {
 		return missions.Invalid("up_to", "position %d has not been given yet", upTo)
 	}
-	e.marks.Acknowledged = max(e.marks.Forgotten, upTo)
+	e.marks.Acknowledged, e.marks.Mark = max(e.marks.Forgotten, upTo), mark
 	e.changes.marked = true
 	return nil
 }

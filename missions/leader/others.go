@@ -24,8 +24,14 @@ func (o outbox) Pending(ctx context.Context, after int64, limit int) ([]missions
 }
 
 // Acknowledge implements [missions.Outbox].
-func (o outbox) Acknowledge(ctx context.Context, upTo int64) error {
-	return o.act(ctx, func(e *engine.Engine) error { return e.Acknowledge(upTo) })
+func (o outbox) Acknowledge(ctx context.Context, upTo int64, mark string) error {
+	return o.act(ctx, func(e *engine.Engine) error { return e.Acknowledge(upTo, mark) })
+}
+
+// Acknowledged implements [missions.Outbox].
+func (o outbox) Acknowledged(ctx context.Context) (upTo int64, mark string, err error) {
+	err = o.do(ctx, nil, func(e *engine.Engine) { upTo, mark = e.Marks().Acknowledged, e.Marks().Mark })
+	return upTo, mark, err
 }
 
 // Forget implements [missions.Outbox].

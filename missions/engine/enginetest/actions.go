@@ -332,7 +332,7 @@ func (w *world) other(a Action) error {
 	}
 	switch a.Kind {
 	case "acknowledge":
-		return w.engine.Acknowledge(w.seen)
+		return w.engine.Acknowledge(w.seen, "")
 	case "forget":
 		return w.engine.Forget(w.seen)
 	case "sample":
