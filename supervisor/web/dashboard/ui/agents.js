@@ -18,9 +18,9 @@ export function page(root, { params, signal, onChange }) {
     amend({ state });
     soon();
   });
-  const t = table("Agents", [{ label: "State", class: "narrow-col" }, { label: "Agent", class: "wide" }, { label: "Works on" }, { label: "Slots", class: "meter-cell" },
-    { label: "At work on", class: "wide" }, { label: "CPU", class: "right narrow-col" }, { label: "Memory", class: "right narrow-col" }, { label: "Last heard", class: "right narrow-col" }]);
-  put(root, head("Agents", "Who works on missions, and on which."), h("div", { class: "panel" }, h("div", { class: "toolbar-status" }, choice, note), list));
+  const t = table("Agents", [{ label: "State", class: "narrow-col" }, { label: "Agent", class: "wide" }, { label: "Types" }, { label: "Slots", class: "meter-cell" },
+    { label: "Working on", class: "wide" }, { label: "CPU", class: "right narrow-col" }, { label: "Memory", class: "right narrow-col" }, { label: "Heartbeat", class: "right narrow-col" }]);
+  put(root, head("Agents", "All agents, and what each is working on."), h("div", { class: "panel" }, h("div", { class: "toolbar-status" }, choice, note), list));
 
   const row = (a) => t.row({ class: "link" }, [
     badge(a.state, a.state[0].toUpperCase() + a.state.slice(1)),

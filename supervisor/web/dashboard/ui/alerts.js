@@ -15,11 +15,11 @@ export function page(root, { signal }) {
   const list = h("div");
   const past = h("div");
   let grid; // hidden until it is known how large its parts are
-  put(root, head("Alerts", "Rules over the figures, and which of them hold."),
+  put(root, head("Alerts", "All alert rules, and which of them are firing."),
     grid = h("div", { class: "grid", hidden: true }, panel("Rules", list, { span: 12, flush: true }), panel("Raised and resolved", past, { span: 12, flush: true, aside: h("span", { class: "muted" }, "In the last day") })));
-  put(past, empty("Nothing was raised", "That is how it should be."));
+  put(past, empty("No alerts", "Alerts that are raised or resolved are listed here."));
 
-  const rules = table("Alert rules", [{ label: "State", class: "narrow-col" }, { label: "Rule", class: "wide" }, { label: "Holds when", class: "wide condition" }, { label: "Now", class: "right narrow-col" }, { label: "For", class: "right narrow-col" }, { label: "Since", class: "right narrow-col" }]);
+  const rules = table("Alert rules", [{ label: "State", class: "narrow-col" }, { label: "Rule", class: "wide" }, { label: "Condition", class: "wide condition" }, { label: "Now", class: "right narrow-col" }, { label: "For", class: "right narrow-col" }, { label: "Since", class: "right narrow-col" }]);
 
   const row = (a) => {
     const { href, text } = aboutOf(a);

@@ -14,9 +14,9 @@ export const allowed = {
 };
 
 const words = {
-  cancel: { title: "Cancel", done: "cancelled", text: "Nobody will work on it any more. An agent that is at it is told to stop." },
-  retry: { title: "Retry", done: "put back into the queue", text: "It goes back into the queue, with its attempts counted anew." },
-  delete: { title: "Delete", done: "deleted", text: "It is gone for good, with its log and its result." },
+  cancel: { title: "Cancel", done: "cancelled", text: "No agent will work on it. An agent that is running it is told to stop.", many: "No agent will work on them. Agents that are running them are told to stop." },
+  retry: { title: "Retry", done: "requeued", text: "It returns to the queue with all its attempts.", many: "They return to the queue with all their attempts." },
+  delete: { title: "Delete", done: "deleted", text: "The mission, its log and its result are deleted permanently.", many: "The missions, their logs and their results are deleted permanently." },
 };
 
 const requests = {
@@ -49,12 +49,12 @@ const missions = (n) => count(n) + (n === 1 ? " mission" : " missions");
 
 // change asks whether it is meant, does it, and says what came of it.
 export function change(verb, chosen, after) {
-  const { title, done, text } = words[verb];
+  const { title, done, text, many } = words[verb];
   const one = chosen.length === 1;
   const reason = h("input", { type: "text", name: "reason", maxlength: "500", autocomplete: "off" });
   dialog({
     title: one ? title + " “" + chosen[0].name + "”?" : title + " " + missions(chosen.length) + "?",
-    text: one ? text : text.replace("on it", "on them").replace("at it", "at one").replace(/^It goes/, "They go").replace("its attempts", "their attempts").replace(/^It is/, "They are").replace("its log and its result", "their logs and results"),
+    text: one ? text : many,
     body: verb === "cancel" ? field("Reason, for the log", reason) : null,
     action: one ? title + " mission" : title + " " + missions(chosen.length),
     danger: verb !== "retry",
@@ -81,14 +81,14 @@ export function create(like) {
       field("Priority", priority),
       field("Tags, separated by commas", input("tags", { value: (like?.tags ?? []).join(", ") })),
       field("Attempts", input("max_attempts", { type: "number", min: "1", max: "1000", placeholder: "3", value: like?.max_attempts ?? "" })),
-      field("Longest run of an attempt, seconds", input("timeout_seconds", { type: "number", min: "0", step: "any", placeholder: "no limit", value: like?.timeout_seconds ?? "" })),
-      field("Longest silence of an attempt, seconds", input("stall_seconds", { type: "number", min: "0", step: "any", placeholder: "no limit", value: like?.stall_seconds ?? "" })),
-      field("Id", input("id", { placeholder: "made for it" })),
+      field("Timeout per attempt (s)", input("timeout_seconds", { type: "number", min: "0", step: "any", placeholder: "no limit", value: like?.timeout_seconds ?? "" })),
+      field("Stall limit per attempt (s)", input("stall_seconds", { type: "number", min: "0", step: "any", placeholder: "no limit", value: like?.stall_seconds ?? "" })),
+      field("Id", input("id", { placeholder: "generated" })),
       field("Data, a JSON object", data, "wide"),
       field("Description", h("textarea", { name: "description", value: like?.description ?? "" }), "wide")),
     submit: async (form) => {
       const reply = await api.post("api/missions", specOf(form.elements));
-      toast(reply.created ? "Mission created." : "This mission was there already.");
+      toast(reply.created ? "Mission created." : "This mission already exists.");
       go(to("mission", reply.mission.id));
     },
   });

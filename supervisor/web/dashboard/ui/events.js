@@ -48,7 +48,7 @@ export function page(root, { params, signal, onChange, memory }) {
   for (const name of ["focusout", "scroll"]) list.addEventListener(name, () => soon());
 
   put(root,
-    head("Events", "What the stream stores, as it is stored.", pause),
+    head("Events", "The events in the stream, live.", pause),
     h("div", { class: "split" },
       h("div", { class: "panel" },
         h("div", { class: "toolbar" }, field("Types", types), field("Mission", mission), field("Agent", agent), field("Begin with", back)),

@@ -52,8 +52,8 @@ export function page(root, { id, signal, onChange }) {
       meter(m.progress.percent / 100, percent(m.progress.percent / 100, 0), "running"), h("span", { class: "muted" }, m.progress.message))]);
     putNew(error, [m.error, m.status], () => [m.error && h("section", { class: "panel error-panel", "aria-label": "Error" },
       h("div", { class: "panel-head" }, h("h2", null, m.status === "FAILED" ? "Why it failed" : "Why its latest attempt failed")), h("div", { class: "panel-body" }, h("p", { class: "error-text" }, m.error)))]);
-    putNew(data, [m.data], () => (m.data && !m.data.empty ? code(m.data.text, m.id + "-data") : h("p", { class: "muted" }, "It was given none.")));
-    putNew(result, [m.result, m.status], () => (m.result !== null ? code(m.result.text, m.id + "-result") : h("p", { class: "muted" }, m.finished_at ? "It has none." : "It has none yet.")));
+    putNew(data, [m.data], () => (m.data && !m.data.empty ? code(m.data.text, m.id + "-data") : h("p", { class: "muted" }, "No data")));
+    putNew(result, [m.result, m.status], () => (m.result !== null ? code(m.result.text, m.id + "-result") : h("p", { class: "muted" }, m.finished_at ? "No result" : "No result yet")));
     const took = m.started_at ? (m.finished_at ?? now()) - m.started_at : null;
     putNew(about, [{ ...m, data: null, result: null }, ago(m.lease_expires_at), ago(m.next_attempt_at), Math.floor(took ?? 0)], () => facts([
       ["Id", idOf(m.id)],

@@ -34,7 +34,7 @@ export function page(root, { signal, onChange }) {
   const choose = segments("Window", spans, span, (value) => { span = value; show(); });
 
   put(root,
-    head("Overview", "How missions and agents stand, as it happens."),
+    head("Overview", "Missions and agents, live."),
     h("div", { class: "panel tiles" }, statuses.map((status) => tiles[status].element)),
     grid = h("div", { class: "grid dense", hidden: true },
       first,

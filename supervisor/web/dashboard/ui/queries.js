@@ -10,15 +10,15 @@ import { lines, sparkline } from "./charts.js";
 export function page(root, { signal }) {
   const chart = lines("Requests for the status, a minute", [], []);
   const list = h("div");
-  const t = table("Who asks", [{ label: "Program", class: "wide" }, { label: "Requests", class: "right narrow-col" }, { label: "Share", class: "meter-cell" }, { label: "Last hour" }, { label: "Last asked", class: "right narrow-col" }]);
+  const t = table("Clients", [{ label: "Client", class: "wide" }, { label: "Requests", class: "right narrow-col" }, { label: "Share", class: "meter-cell" }, { label: "Last hour" }, { label: "Last request", class: "right narrow-col" }]);
   const note = h("span", { class: "muted number" });
-  put(root, head("Queries", "Who asks for the status, and how often. Read from the events supervisor.status_queried."),
+  put(root, head("Queries", "Which clients request the status, and how often. Taken from the events supervisor.status_queried."),
     h("div", { class: "grid" },
       panel("Requests a minute", chart, { span: 12, aside: note }),
-      panel("Who asks", list, { span: 12, flush: true })));
+      panel("Clients", list, { span: 12, flush: true })));
 
   const row = (c) => t.row({}, [
-    c.name ? h("span", { class: "cell-main", tabindex: "0", "data-row": true }, c.name) : h("span", { class: "cell-main", tabindex: "0", "data-row": true }, "Not named", h("div", { class: "cell-sub" }, "programs that do not say who they are")),
+    c.name ? h("span", { class: "cell-main", tabindex: "0", "data-row": true }, c.name) : h("span", { class: "cell-main", tabindex: "0", "data-row": true }, "Unnamed", h("div", { class: "cell-sub" }, "clients that send no name")),
     count(c.queries), meter(c.queries / c.total, percent(c.queries / c.total, 0)),
     h("div", { class: "spark-cell" }, sparkline(c.per_minute, "running")), h("span", { title: moment(c.last_at) }, c.asked)]);
 

@@ -10,7 +10,7 @@ export function signIn() {
   const form = h("form", null,
     h("a", { class: "brand", href: "#/" }, h("img", { src: "ui/mark.svg", alt: "" }), "Mission Control"),
     h("h1", null, "Sign in"),
-    h("p", { class: "muted" }, "This supervisor asks who is there. Paste the token that was made for you with “supervisor auth”."),
+    h("p", { class: "muted" }, "This supervisor requires a token. Paste the token that was made for you with “supervisor auth”."),
     field("Token", token), failure,
     h("button", { type: "submit", class: "button primary" }, "Sign in"));
   form.addEventListener("submit", async (event) => {
