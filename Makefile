@@ -37,6 +37,7 @@ cluster: build nats-server ## run brokers, Redis, supervisors and an agent: dock
 .PHONY: test
 test: tools ## run every test with the race detector; installs what they need
 	$(GOTEST) $(GOTESTARGS) ./...
+	SIMULATION_STEPS=1000000 go test -count=1 -run '^TestSimulation$$' -v ./missions/engine/enginetest
 
 .PHONY: tools
 tools: nats-server ## install what the tests need: a C compiler for -race, jq, Node.js, Redis, Chromium, the nats CLI
@@ -63,6 +64,10 @@ fuzz-keep: ## keep the inputs that fuzzing has found, in testdata/fuzz
 .PHONY: manifests
 manifests: ## check deploy/kubernetes and the Grafana dashboard with the parsers of Kubernetes and Prometheus
 	cd test/manifests && go vet ./... && go test ./...
+
+.PHONY: simulate
+simulate: ## run random histories of the engine for MINUTES, or repeat one by SIMULATION_SEED; see missions/engine/enginetest
+	SIMULATION_MINUTES=$(MINUTES) go test -count=1 -timeout 0 -run '^TestSimulation$$' -v ./missions/engine/enginetest
 
 .PHONY: soak
 soak: build ## overload a supervisor for SOAKMINUTES and print its memory use
@@ -115,7 +120,7 @@ recovery: ## kill KILLS agents and measure how long until other agents have thei
 
 .PHONY: screenshots
 screenshots: tools ## update the screenshots of the dashboard in docs/screenshots
-	SCREENSHOTS=$(CURDIR)/docs/screenshots go test -count 1 ./test/browser -run 'TestPages|TestTheBroker'
+	SCREENSHOTS=$(CURDIR)/docs/screenshots go test -count 1 ./test/browser -run 'TestPages|TestTheBroker|TestAnAlertSays|TestAViewer'
 
 # How many asynq workers `make recovery-asynq` kills, all within a minute.
 ASYNQKILLS ?= 20

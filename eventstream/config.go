@@ -15,7 +15,7 @@ import (
 const (
 	defaultURL             = "nats://127.0.0.1:4222"
 	defaultMaxAge          = 7 * 24 * time.Hour
-	DefaultDuplicateWindow = 2 * time.Minute
+	DefaultDuplicateWindow = 30 * time.Second
 	defaultEmitBuffer      = 8192
 	defaultMaxInFlight     = 1024
 )
@@ -38,8 +38,10 @@ type Config struct {
 	// MaxAge is how long a created stream keeps an event. Default 7 days.
 	MaxAge time.Duration
 	// DuplicateWindow is how long a created stream recognises an event's ID.
-	// Default 2 minutes, at least 100 ms, at most MaxAge.
+	// Default 30 s, at least 100 ms, at most MaxAge. See the package documentation.
 	DuplicateWindow time.Duration
+	// Uncompressed turns off the compression (S2) of streams that are created.
+	Uncompressed bool
 	// EmitBuffer is how many telemetry events are queued before new ones are
 	// dropped, 1 to 1,000,000. Default 8192.
 	EmitBuffer int

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -19,11 +20,12 @@ import (
 type dialer struct {
 	ctx       context.Context
 	timeout   time.Duration
+	ping      time.Duration              // how often the client library pings
 	inner     nats.CustomDialer          // the caller's own; may be nil
 	inProcess nats.InProcessConnProvider // likewise
 
 	mu   sync.Mutex
-	conn failStop
+	conn *failStop
 	err  error // the last failure, which the client library does not return
 }
 
@@ -56,7 +58,8 @@ func (d *dialer) keep(open func() (net.Conn, error)) (net.Conn, error) {
 	if d.err = err; err != nil {
 		return nil, err
 	}
-	d.conn = failStop{conn}
+	dropLate(conn, maxDelay)
+	d.conn = newFailStop(conn, max(maxDelay, 3*d.ping))
 	return d.conn, nil
 }
 
@@ -64,29 +67,66 @@ func (d *dialer) keep(open func() (net.Conn, error)) (net.Conn, error) {
 func (d *dialer) abort() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.conn.Conn != nil {
+	if d.conn != nil {
 		d.conn.abort()
 	}
 }
 
+// maxDelay limits how long after an event was written it may reach the broker. It leaves
+// much of the duplicate window to whoever sends the event again.
+const maxDelay = 10 * time.Second
+
 // failStop is a connection that closes at the first failed write. The client
 // library continues after a write that timed out, and drops the bytes. Later writes
 // would then overtake events that never reach the broker.
-type failStop struct{ net.Conn }
+//
+// It also closes instead of writing if nothing was written for longer than maxSilence.
+// The client library pings much more often, so the process was stopped, or its machine
+// was. What it was about to send may have been sent by another process long ago, and the
+// broker may no longer recognise the IDs.
+type failStop struct {
+	net.Conn
+	maxSilence time.Duration
+	written    atomic.Pointer[time.Time] // when the last write ended
+}
+
+func newFailStop(conn net.Conn, maxSilence time.Duration) *failStop {
+	c := &failStop{Conn: conn, maxSilence: maxSilence}
+	c.note()
+	return c
+}
+
+func (c *failStop) note() {
+	now := time.Now()
+	c.written.Store(&now)
+}
+
+var errFrozen = errors.New("the process was stopped for a while")
 
 // Write implements [net.Conn].
-func (c failStop) Write(p []byte) (int, error) {
+func (c *failStop) Write(p []byte) (int, error) {
+	if elapsed(*c.written.Load(), time.Now()) > c.maxSilence {
+		c.abort()
+		return 0, errFrozen
+	}
 	n, err := c.Conn.Write(p)
 	if err != nil {
 		c.abort()
 	}
+	c.note()
 	return n, err
+}
+
+// elapsed returns the time between two moments, also if the machine was suspended, when
+// only the wall clock goes on.
+func elapsed(from, to time.Time) time.Duration {
+	return max(to.Sub(from), to.Round(0).Sub(from.Round(0)))
 }
 
 // abort resets the connection, so the kernel discards unsent data. Otherwise events
 // of a dead connection could arrive minutes later, when the broker no longer
 // recognises their IDs.
-func (c failStop) abort() {
+func (c *failStop) abort() {
 	if tcp, ok := c.Conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0) // fails only if the connection is already closed
 	}
@@ -182,7 +222,7 @@ func withUser(configured string, found []string) []string {
 // connectTo makes one attempt with the servers in a list.
 func (s *Stream) connectTo(ctx context.Context, servers string) (*session, error) {
 	sess := newSession(s.cfg)
-	d := &dialer{ctx: ctx, timeout: s.cfg.DialTimeout, inner: s.options.CustomDialer, inProcess: s.options.InProcessServer}
+	d := &dialer{ctx: ctx, timeout: s.cfg.DialTimeout, ping: s.cfg.PingInterval, inner: s.options.CustomDialer, inProcess: s.options.InProcessServer}
 	sess.dialer = d
 
 	// During the handshake the client library obeys only its own timeout.

@@ -84,8 +84,11 @@
 //     leftover data of an old session still arrives while a new session repeats
 //     it, both are in order. Whichever copy comes first, no event overtakes its
 //     predecessor.
-//  4. IDs are recognised within the duplicate window, 2 minutes. A caller that
-//     may have been away longer uses [Stream.Last] to find the end of the stream.
+//  4. IDs are recognised within the duplicate window, 30 s. What was written reaches
+//     the broker within ten seconds, or not at all: a process that was stopped for
+//     longer resets its connection instead of writing, and the kernel gives up data
+//     that it cannot deliver (on Linux). A caller that may have been away longer uses
+//     [Stream.Last] to find the end of the stream.
 //
 // A batch of new events on such a broker needs two acknowledgements, of its first and
 // its last event, because an acknowledgement for each event costs a tenth of what the

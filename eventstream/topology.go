@@ -38,11 +38,18 @@ func (c Config) eventsConfig(apiLevel int) jetstream.StreamConfig {
 		Discard:            jetstream.DiscardOld,
 		MaxAge:             c.MaxAge,
 		Duplicates:         c.DuplicateWindow,
-		Compression:        jetstream.S2Compression,
+		Compression:        c.compression(),
 		Replicas:           c.Replicas,
 		AllowDirect:        true,
 		AllowAtomicPublish: apiLevel >= apiLevelAtomic,
 	}
+}
+
+func (c Config) compression() jetstream.StoreCompression {
+	if c.Uncompressed {
+		return jetstream.NoCompression
+	}
+	return jetstream.S2Compression
 }
 
 // probe checks that the stream exists, creates it if not, and checks that it
@@ -253,7 +260,9 @@ func differences(want, have jetstream.StreamConfig) []string {
 	differ("retention", want.Retention, have.Retention)
 	differ("discard", want.Discard, have.Discard)
 	differ("max_age", want.MaxAge, have.MaxAge)
-	differ("duplicate_window", want.Duplicates, have.Duplicates)
+	if have.Duplicates < want.Duplicates { // streams of earlier versions have a longer one
+		differ("duplicate_window", want.Duplicates, have.Duplicates)
+	}
 	differ("compression", want.Compression, have.Compression)
 	if want.Replicas != 0 {
 		differ("num_replicas", want.Replicas, have.Replicas)

@@ -163,6 +163,9 @@ type Agents interface {
 	ListAgents(ctx context.Context, filter AgentFilter) (AgentPage, error)
 }
 
+// MaxMark is the maximum length of a mark; see [Outbox].
+const MaxMark = 200
+
 // Outbox holds the events of changes until the event stream stores them. The relay
 // uses it.
 type Outbox interface {
@@ -176,8 +179,14 @@ type Outbox interface {
 	// Acknowledge records the position up to which, inclusive, the stream has
 	// acknowledged events. They no longer count as waiting, or against the outbox's
 	// limit. The position may move back if the stream lost acknowledged events, but
-	// not behind what was forgotten.
-	Acknowledge(ctx context.Context, upTo int64) error
+	// not behind what was forgotten. The mark is the caller's own note about the
+	// position, at most [MaxMark] bytes of UTF-8. The store keeps the last one, in the
+	// same step.
+	Acknowledge(ctx context.Context, upTo int64, mark string) error
+
+	// Acknowledged returns the position up to which events are acknowledged, and the
+	// last mark, or "" if there is none.
+	Acknowledged(ctx context.Context) (upTo int64, mark string, err error)
 
 	// Forget deletes the events up to a position, inclusive, once the stream can no
 	// longer lose them. It also acknowledges them.

@@ -133,7 +133,16 @@ func firstError(errs []error, err error) error {
 
 // Complete completes missions.
 func (s *Service) Complete(ctx context.Context, agentID string, request api.CompleteRequest) (api.FinishReply, error) {
-	return finishEach(ctx, s, request.Completion, request.Results, request.Brief, func(c *api.Completion) (missions.Finish, error) {
+	answer := s.CompleteEach(ctx, []Request[api.CompleteRequest]{{AgentID: agentID, Body: request}})[0]
+	return answer.Reply, answer.Err
+}
+
+// CompleteEach answers several requests that arrived together in one step, as do FailEach and
+// ReleaseEach. An error of the step is an error of each request.
+func (s *Service) CompleteEach(ctx context.Context, requests []Request[api.CompleteRequest]) []Answer[api.FinishReply] {
+	return finishTogether(ctx, s, requests, func(r *api.CompleteRequest) finishing[api.Completion] {
+		return finishing[api.Completion]{&r.Completion, r.Results, r.Brief}
+	}, func(agentID string, c *api.Completion) (missions.Finish, error) {
 		result, err := c.Compact()
 		return finish(agentID, missions.OutcomeComplete, c.LeaseRef, result), err
 	})
@@ -141,7 +150,15 @@ func (s *Service) Complete(ctx context.Context, agentID string, request api.Comp
 
 // Fail reports failed attempts.
 func (s *Service) Fail(ctx context.Context, agentID string, request api.FailRequest) (api.FinishReply, error) {
-	return finishEach(ctx, s, request.Failure, request.Results, request.Brief, func(f *api.Failure) (missions.Finish, error) {
+	answer := s.FailEach(ctx, []Request[api.FailRequest]{{AgentID: agentID, Body: request}})[0]
+	return answer.Reply, answer.Err
+}
+
+// FailEach is like CompleteEach.
+func (s *Service) FailEach(ctx context.Context, requests []Request[api.FailRequest]) []Answer[api.FinishReply] {
+	return finishTogether(ctx, s, requests, func(r *api.FailRequest) finishing[api.Failure] {
+		return finishing[api.Failure]{&r.Failure, r.Results, r.Brief}
+	}, func(agentID string, f *api.Failure) (missions.Finish, error) {
 		end := finish(agentID, missions.OutcomeFail, f.LeaseRef, nil)
 		end.Error, end.Retryable = f.Error, f.Retryable == nil || *f.Retryable
 		return end, f.Validate()
@@ -150,7 +167,15 @@ func (s *Service) Fail(ctx context.Context, agentID string, request api.FailRequ
 
 // Release returns missions to the queue without using up an attempt.
 func (s *Service) Release(ctx context.Context, agentID string, request api.ReleaseRequest) (api.FinishReply, error) {
-	return finishEach(ctx, s, request.LeaseRef, request.Results, request.Brief, func(l *api.LeaseRef) (missions.Finish, error) {
+	answer := s.ReleaseEach(ctx, []Request[api.ReleaseRequest]{{AgentID: agentID, Body: request}})[0]
+	return answer.Reply, answer.Err
+}
+
+// ReleaseEach is like CompleteEach.
+func (s *Service) ReleaseEach(ctx context.Context, requests []Request[api.ReleaseRequest]) []Answer[api.FinishReply] {
+	return finishTogether(ctx, s, requests, func(r *api.ReleaseRequest) finishing[api.LeaseRef] {
+		return finishing[api.LeaseRef]{&r.LeaseRef, r.Results, r.Brief}
+	}, func(agentID string, l *api.LeaseRef) (missions.Finish, error) {
 		_, err := l.Ref()
 		return finish(agentID, missions.OutcomeRelease, *l, nil), err
 	})
@@ -161,60 +186,91 @@ func finish(agentID string, outcome missions.Outcome, lease api.LeaseRef, result
 		LeaseRef: missions.LeaseRef{MissionID: lease.MissionID, Lease: lease.Lease}}
 }
 
-// finishEach ends one attempt, or a batch of attempts, each with its own outcome.
-func finishEach[T any](ctx context.Context, s *Service, single T, batch []T, brief bool,
-	parse func(*T) (missions.Finish, error)) (api.FinishReply, error) {
-	if batch == nil {
-		results, err := finishBatch(ctx, s, []T{single}, parse)
-		if err != nil {
-			return api.FinishReply{}, err
-		}
-		if results[0].Error != nil {
-			return api.FinishReply{}, results[0].Error
-		}
-		return api.FinishReply{Finished: &results[0], Brief: brief}, nil
-	}
-	switch {
-	case len(batch) == 0:
-		return api.FinishReply{}, missions.Invalid("results", "is empty")
-	case len(batch) > missions.MaxBatch:
-		return api.FinishReply{}, missions.TooLarge("results", "has more than %d entries", missions.MaxBatch)
-	case !reflect.ValueOf(single).IsZero():
-		return api.FinishReply{}, missions.Invalid("results", "cannot be combined with the fields of a single mission")
-	}
-	results, err := finishBatch(ctx, s, batch, parse)
-	return api.FinishReply{Results: results, Brief: brief}, err
+// finishing is a request that ends one attempt, or those of a batch, each with its own
+// outcome.
+type finishing[T any] struct {
+	single *T
+	batch  []T
+	brief  bool
 }
 
-func finishBatch[T any](ctx context.Context, s *Service, items []T, parse func(*T) (missions.Finish, error)) ([]api.Finished, error) {
-	results := make([]api.Finished, len(items))
-	batch := make([]missions.Finish, 0, len(items))
-	positions := make([]int, 0, len(items))
-	for i := range items {
-		end, err := parse(&items[i])
-		if err != nil {
-			results[i].Error = s.wire(err)
-			continue
-		}
-		batch, positions = append(batch, end), append(positions, i)
+// count returns how many attempts the request ends, or why it is refused.
+func (f finishing[T]) count() (int, error) {
+	switch {
+	case f.batch == nil:
+		return 1, nil
+	case len(f.batch) == 0:
+		return 0, missions.Invalid("results", "is empty")
+	case len(f.batch) > missions.MaxBatch:
+		return 0, missions.TooLarge("results", "has more than %d entries", missions.MaxBatch)
+	case !reflect.ValueOf(*f.single).IsZero():
+		return 0, missions.Invalid("results", "cannot be combined with the fields of a single mission")
 	}
+	return len(f.batch), nil
+}
+
+func (f finishing[T]) item(i int) *T {
+	if f.batch == nil {
+		return f.single
+	}
+	return &f.batch[i]
+}
+
+func (f finishing[T]) reply(results []api.Finished) (api.FinishReply, error) {
+	if f.batch != nil {
+		return api.FinishReply{Results: results, Brief: f.brief}, nil
+	}
+	if results[0].Error != nil {
+		return api.FinishReply{}, results[0].Error
+	}
+	return api.FinishReply{Finished: &results[0], Brief: f.brief}, nil
+}
+
+// finishTogether ends the attempts of several requests in one step.
+func finishTogether[Q, T any](ctx context.Context, s *Service, requests []Request[Q], of func(*Q) finishing[T],
+	parse func(agentID string, item *T) (missions.Finish, error)) []Answer[api.FinishReply] {
+	count := func(q *Q) (int, error) { return of(q).count() }
+	reply := func(q *Q, results []api.Finished) (api.FinishReply, error) { return of(q).reply(results) }
+	return together(requests, count, func(group []Request[Q]) ([][]api.Finished, error) {
+		results := make([][]api.Finished, len(group))
+		batch := make([]missions.Finish, 0, len(group))
+		outcomes := make([]*api.Finished, 0, len(group)) // of the batch
+		for i := range group {
+			ends := of(&group[i].Body)
+			n, _ := ends.count() // the request has passed this check
+			results[i] = make([]api.Finished, n)
+			for j := range n {
+				end, err := guarded(func() (missions.Finish, error) { return parse(group[i].AgentID, ends.item(j)) })
+				if err != nil {
+					results[i][j].Error = s.wire(err)
+					continue
+				}
+				batch, outcomes = append(batch, end), append(outcomes, &results[i][j])
+			}
+		}
+		return results, s.finish(ctx, batch, outcomes)
+	}, reply)
+}
+
+// finish ends attempts, and records their outcomes.
+func (s *Service) finish(ctx context.Context, batch []missions.Finish, outcomes []*api.Finished) error {
 	if len(batch) == 0 {
-		return results, nil
+		return nil
 	}
 	stored, err := s.cfg.Store.Finish(ctx, batch)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for i := range stored {
 		if stored[i].Err != nil {
-			results[positions[i]].Error = s.wire(stored[i].Err)
+			outcomes[i].Error = s.wire(stored[i].Err)
 			continue
 		}
-		results[positions[i]].Mission = &stored[i].Mission
+		outcomes[i].Mission = &stored[i].Mission
 		s.finished(&stored[i].Mission)
 	}
 	s.outboxGrew()
-	return results, nil
+	return nil
 }
 
 // finished notifies waiting requests that a mission has ended or can be claimed again.

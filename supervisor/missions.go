@@ -17,21 +17,34 @@ import (
 // Create stores one mission or a batch. Once it returns without error, the missions it
 // confirms are stored.
 func (s *Service) Create(ctx context.Context, request api.CreateRequest) (api.CreateReply, error) {
+	answer := s.CreateEach(ctx, []Request[api.CreateRequest]{{Body: request, Caller: api.Caller{Trace: api.TraceOf(ctx)}}})[0]
+	return answer.Reply, answer.Err
+}
+
+// CreateEach answers several requests that arrived together: their missions are stored in one
+// step. An error of the step is an error of each request.
+func (s *Service) CreateEach(ctx context.Context, requests []Request[api.CreateRequest]) []Answer[api.CreateReply] {
+	return together(requests, specsOf, func(requests []Request[api.CreateRequest]) ([][]api.Created, error) {
+		return s.create(ctx, requests)
+	}, createReply)
+}
+
+// specsOf returns how many missions a request creates.
+func specsOf(request *api.CreateRequest) (int, error) {
 	if request.Missions == nil {
-		results, err := s.create(ctx, []api.MissionSpec{request.MissionSpec})
-		if err != nil {
-			return api.CreateReply{}, err
-		}
-		if results[0].Error != nil {
-			return api.CreateReply{}, results[0].Error
-		}
-		return api.CreateReply{Created: &results[0], Brief: request.Brief}, nil
+		return 1, nil
 	}
-	if err := batchOnly(request.MissionSpec, len(request.Missions)); err != nil {
-		return api.CreateReply{}, err
+	return len(request.Missions), batchOnly(request.MissionSpec, len(request.Missions))
+}
+
+func createReply(request *api.CreateRequest, results []api.Created) (api.CreateReply, error) {
+	if request.Missions != nil {
+		return api.CreateReply{Results: results, Brief: request.Brief}, nil
 	}
-	results, err := s.create(ctx, request.Missions)
-	return api.CreateReply{Results: results, Brief: request.Brief}, err
+	if results[0].Error != nil {
+		return api.CreateReply{}, results[0].Error
+	}
+	return api.CreateReply{Created: &results[0], Brief: request.Brief}, nil
 }
 
 // batchOnly refuses a batch that is empty, too large, or combined with the fields of a
@@ -48,21 +61,26 @@ func batchOnly(single api.MissionSpec, n int) error {
 	return nil
 }
 
-func (s *Service) create(ctx context.Context, specs []api.MissionSpec) ([]api.Created, error) {
-	results := make([]api.Created, len(specs))
-	batch := make([]missions.Mission, 0, len(specs))
-	positions := make([]int, 0, len(specs))
-	for i := range specs {
-		m, err := newMission(specs[i])
-		m.Traceparent = api.TraceOf(ctx)
-		if err == nil {
-			err = s.fits(&m)
+// create stores the missions of several requests in one step.
+func (s *Service) create(ctx context.Context, requests []Request[api.CreateRequest]) ([][]api.Created, error) {
+	results := make([][]api.Created, len(requests))
+	batch := make([]missions.Mission, 0, len(requests))
+	outcomes := make([]*api.Created, 0, len(requests)) // of the batch
+	for i := range requests {
+		specs := requests[i].Body.Missions
+		if specs == nil {
+			specs = []api.MissionSpec{requests[i].Body.MissionSpec}
 		}
-		if err != nil {
-			results[i].Error = s.wire(err)
-			continue
+		results[i] = make([]api.Created, len(specs))
+		trace := api.Traceparent(requests[i].Caller.Trace)
+		for j := range specs {
+			m, err := guarded(func() (missions.Mission, error) { return s.newMission(specs[j], trace) })
+			if err != nil {
+				results[i][j].Error = s.wire(err)
+				continue
+			}
+			batch, outcomes = append(batch, m), append(outcomes, &results[i][j])
 		}
-		batch, positions = append(batch, m), append(positions, i)
 	}
 	if len(batch) == 0 {
 		return results, nil
@@ -71,12 +89,12 @@ func (s *Service) create(ctx context.Context, specs []api.MissionSpec) ([]api.Cr
 	if err != nil {
 		return nil, err
 	}
-	for i, result := range stored {
-		if result.Err != nil {
-			results[positions[i]].Error = s.wire(result.Err)
+	for i := range stored {
+		if stored[i].Err != nil {
+			outcomes[i].Error = s.wire(stored[i].Err)
 			continue
 		}
-		results[positions[i]].Mission, results[positions[i]].Created = &stored[i].Mission, &stored[i].Created
+		outcomes[i].Mission, outcomes[i].Created = &stored[i].Mission, &stored[i].Created
 	}
 	s.arrived(stored)
 	return results, nil
@@ -133,7 +151,7 @@ func earliest(a, b missions.Time) time.Time {
 
 // newMission returns the mission that a spec describes, with a new id if the spec has
 // none.
-func newMission(spec api.MissionSpec) (missions.Mission, error) {
+func (s *Service) newMission(spec api.MissionSpec, traceparent string) (missions.Mission, error) {
 	if spec.ID == "" {
 		id, err := uuid.NewV7()
 		if err != nil {
@@ -141,7 +159,12 @@ func newMission(spec api.MissionSpec) (missions.Mission, error) {
 		}
 		spec.ID = id.String()
 	}
-	return spec.Mission()
+	m, err := spec.Mission()
+	if err != nil {
+		return m, err
+	}
+	m.Traceparent = traceparent
+	return m, s.fits(&m)
 }
 
 // wire converts an item's error to its wire form and logs what the wire form omits.

@@ -2,6 +2,7 @@ package supervisor_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -144,27 +145,37 @@ func TestWhatIsTakenOutOfTheStreamStaysOut(t *testing.T) {
 	}
 }
 
-// A new supervisor knows nothing of what was removed. The broker still recognises the ids.
+// A new supervisor knows from the store what the stream had, also if the broker, restarted
+// as well, no longer recognises the ids of what was removed.
 func TestATakeoverSendsNothingAgainThatWasRemoved(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"a purge", "the newest events are deleted"} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			r := newRelayRig(t)
-			url := r.startBroker().ClientURL()
-			service, stop := r.startRelay(url)
-			r.create(service, 0, 20)
-			r.awaitEmptyOutbox()
-			removals[name](t, r, url)
-			stop()
-			service, stop = r.startRelay(url)
-			defer stop()
-			r.create(service, 20, 5)
-			r.awaitEmptyOutbox()
-			if state := r.state(url, func(s jetstream.StreamState) bool { return s.LastSeq >= 25 }); state.LastSeq != 25 {
-				t.Fatalf("25 missions were created, and the stream's last sequence is %d", state.LastSeq)
-			}
-		})
+	for name, remove := range removals {
+		for _, restarted := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, the broker restarted %t", name, restarted), func(t *testing.T) {
+				t.Parallel()
+				r := newRelayRig(t)
+				broker := r.startBroker()
+				url := broker.ClientURL()
+				service, stop := r.startRelay(url)
+				r.create(service, 0, 20)
+				r.awaitEmptyOutbox()
+				remove(t, r, url)
+				before := r.state(url, func(jetstream.StreamState) bool { return true })
+				stop()
+				if restarted {
+					must(t, broker.Shutdown(context.Background()))
+					r.startBroker()
+				}
+				service, stop = r.startRelay(url)
+				defer stop()
+				r.create(service, 20, 5)
+				r.awaitEmptyOutbox()
+				want := before.LastSeq + 5
+				if state := r.state(url, func(s jetstream.StreamState) bool { return s.LastSeq >= want }); state.LastSeq != want {
+					t.Fatalf("5 missions were created, and the stream's last sequence is %d instead of %d", state.LastSeq, want)
+				}
+			})
+		}
 	}
 }
 

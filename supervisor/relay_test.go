@@ -54,11 +54,11 @@ func (o forgetfulOutbox) Forget(ctx context.Context, upTo int64) error {
 	return o.Outbox.Forget(ctx, upTo)
 }
 
-func (o forgetfulOutbox) Acknowledge(ctx context.Context, upTo int64) error {
+func (o forgetfulOutbox) Acknowledge(ctx context.Context, upTo int64, mark string) error {
 	if err := o.killed(); err != nil {
 		return err
 	}
-	return o.Outbox.Acknowledge(ctx, upTo)
+	return o.Outbox.Acknowledge(ctx, upTo, mark)
 }
 
 func (o forgetfulOutbox) killed() error {

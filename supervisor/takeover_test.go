@@ -99,11 +99,11 @@ func (o mortalOutbox) Pending(ctx context.Context, after int64, limit int) ([]mi
 	return events, err
 }
 
-func (o mortalOutbox) Acknowledge(ctx context.Context, upTo int64) error {
+func (o mortalOutbox) Acknowledge(ctx context.Context, upTo int64, mark string) error {
 	if err := o.m.lost("forget"); err != nil {
 		return err
 	}
-	return o.Outbox.Acknowledge(ctx, upTo)
+	return o.Outbox.Acknowledge(ctx, upTo, mark)
 }
 
 func (o mortalOutbox) Forget(ctx context.Context, upTo int64) error {

@@ -102,7 +102,7 @@ func TestTheDoctorFindsNothingWrong(t *testing.T) {
 	}
 
 	text := b.ok(t, "doctor")
-	contains(t, text, "✔ stream_settings  covers events.>, in files, for 7 days, recognizes duplicates for 2 minutes\n",
+	contains(t, text, "✔ stream_settings  covers events.>, in files, for 7 days, recognizes duplicates for 30 seconds\n",
 		"✔ permissions      everything an operator may do", "\n0 errors, 0 warnings, 0 unknown, 16 fine.\n")
 }
 
@@ -160,13 +160,37 @@ func TestTheDoctorKnowsTheStreamsSettings(t *testing.T) {
 	wants(t, found, "stream_storage", wrong, "in memory", "nats stream rm EVENTS")
 	wants(t, found, "stream_retention", wrong, "Interest")
 	wants(t, found, "stream_discard", warned, "--discard old")
-	wants(t, found, "stream_duplicates", warned, "for only 1 second; it should for 2 minutes", "--dupe-window 2m0s")
+	wants(t, found, "stream_duplicates", warned, "for only 1 second; it should for 30 seconds", "--dupe-window 30s")
 	wants(t, found, "stream_max_age", warned, "1 minute")
 	wants(t, found, "stream_ack", wrong)
 	wants(t, found, "stream_consumers", wrong, "EVENTS has reached its limit of 1 consumer", "nats consumer rm EVENTS")
 	if f, there := found["stream_settings"]; there {
 		t.Errorf("all the same: %+v", f)
 	}
+}
+
+// A stream of an earlier version has a longer duplicate window than is needed. That is no
+// fault.
+func TestTheDoctorKnowsALongDuplicateWindow(t *testing.T) {
+	t.Parallel()
+	b := newTestbed(t)
+	b.awaitEvents(t)
+	nc, err := nats.Connect(b.url)
+	must(t, err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	must(t, err)
+	stream, err := js.Stream(t.Context(), "EVENTS")
+	must(t, err)
+	cfg := stream.CachedInfo().Config
+	equal(t, "the window of a new stream", cfg.Duplicates, 30*time.Second)
+	cfg.Duplicates = 2 * time.Minute
+	_, err = js.UpdateStream(t.Context(), cfg)
+	must(t, err)
+	found, code := diagnosis(t, b.url)
+	equal(t, "exit code", code, 0)
+	wants(t, found, "stream_duplicates", fine, "for 2 minutes", "30 seconds are enough", "nats stream edit EVENTS --dupe-window 30s")
+	wants(t, found, "stream_settings", fine, "recognizes duplicates for 2 minutes")
 }
 
 func TestTheDoctorReadsClocksAndHealth(t *testing.T) {

@@ -67,7 +67,7 @@ func BenchmarkSteps(b *testing.B) {
 						break
 					}
 					position = events[len(events)-1].Seq
-					must(b, outbox.Acknowledge(b.Context(), position))
+					must(b, outbox.Acknowledge(b.Context(), position, ""))
 					must(b, outbox.Forget(b.Context(), position))
 				}
 				lap(3)

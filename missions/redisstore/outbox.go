@@ -115,8 +115,22 @@ func ofAlert(e *missions.Event, kind string, parts []string) (known bool) {
 }
 
 // Acknowledge implements [missions.Outbox].
-func (p *partition) Acknowledge(ctx context.Context, upTo int64) error {
-	return p.upTo(ctx, scripts.acknowledge, upTo)
+func (p *partition) Acknowledge(ctx context.Context, upTo int64, mark string) error {
+	return p.upTo(ctx, scripts.acknowledge, upTo, mark)
+}
+
+// Acknowledged implements [missions.Outbox].
+func (p *partition) Acknowledged(ctx context.Context) (upTo int64, mark string, err error) {
+	if err := p.store.begin(ctx); err != nil {
+		return 0, "", err
+	}
+	defer p.store.calls.Done()
+	answer, err := p.call(ctx, scripts.acknowledged)
+	if err != nil {
+		return 0, "", err
+	}
+	said := texts(answer)
+	return number(said[0]), said[1], nil
 }
 
 // Forget implements [missions.Outbox].
@@ -124,14 +138,14 @@ func (p *partition) Forget(ctx context.Context, upTo int64) error {
 	return p.upTo(ctx, scripts.forget, upTo)
 }
 
-func (p *partition) upTo(ctx context.Context, s script, upTo int64) error {
+func (p *partition) upTo(ctx context.Context, s script, args ...any) error {
 	if err := p.store.begin(ctx); err != nil {
 		return err
 	}
 	defer p.store.calls.Done()
-	answer, err := p.call(ctx, s, upTo)
+	answer, err := p.call(ctx, s, args...)
 	if err == nil && text(answer) == "ahead" {
-		err = missions.Invalid("up_to", "position %d has not been given yet", upTo)
+		err = missions.Invalid("up_to", "position %d has not been given yet", args[0])
 	}
 	return err
 }

@@ -33,7 +33,8 @@ var scripts = struct {
 	counts, stats, due, ended, retain        script
 	sample, history, unserved                script
 	alerts, changeAlerts, notices, noticed   script
-	pending, acknowledge, forget, waiting    script
+	pending, acknowledge, acknowledged       script
+	forget, waiting                          script
 }{
 	usable: bare("usable"), init: bare("init"), ping: load("ping"), checkWrite: load("check_write"), now: load("now"), lead: load("lead"), resign: load("resign"),
 	create: load("create"), createAndClaim: load("create_and_claim"), nextSeq: load("next_seq"), get: load("get"), list: load("list"), log: load("log"),
@@ -44,7 +45,7 @@ var scripts = struct {
 	counts: load("counts"), stats: load("stats"), due: load("due"), ended: load("ended"), retain: load("retain"),
 	sample: load("sample"), history: load("history"), unserved: load("unserved"),
 	alerts: load("alerts"), changeAlerts: load("change_alerts"), notices: load("notices"), noticed: load("noticed"),
-	pending: load("pending"), acknowledge: load("acknowledge"), forget: load("forget"), waiting: load("waiting"),
+	pending: load("pending"), acknowledge: load("acknowledge"), acknowledged: load("acknowledged"), forget: load("forget"), waiting: load("waiting"),
 }
 
 // load reads a script. Its first line may say "-- uses: tally mission": the parts

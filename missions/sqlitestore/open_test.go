@@ -209,11 +209,11 @@ func TestMigrations(t *testing.T) {
 		if err := migrate(c, path); err != nil {
 			t.Fatal(err)
 		}
-		if version, _ := c.number("PRAGMA user_version"); version != 5 {
-			t.Errorf("the schema's version is %d, want 5", version)
+		if version, _ := c.number("PRAGMA user_version"); version != 6 {
+			t.Errorf("the schema's version is %d, want 6", version)
 		}
-		if n := tables(); n != 19 {
-			t.Errorf("there are %d tables, want 19", n)
+		if n := tables(); n != 20 {
+			t.Errorf("there are %d tables, want 20", n)
 		}
 	}
 	first, err := readIdentity(c)

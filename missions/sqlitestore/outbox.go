@@ -71,14 +71,33 @@ func (s *Store) Pending(ctx context.Context, after int64, limit int) (pending []
 }
 
 // Acknowledge implements [missions.Outbox].
-func (s *Store) Acknowledge(ctx context.Context, upTo int64) error {
+func (s *Store) Acknowledge(ctx context.Context, upTo int64, mark string) error {
 	return s.write(ctx, laneHouse, func(t *tx) error {
 		if upTo > t.marks.outbox {
 			return missions.Invalid("up_to", "position %d has not been given yet", upTo)
 		}
+		if err := t.exec("INSERT OR REPLACE INTO acknowledged (only, mark) VALUES (1, ?)", mark); err != nil {
+			return err
+		}
 		t.marks.acked = max(t.marks.forgotten, upTo)
 		return nil
 	})
+}
+
+// Acknowledged implements [missions.Outbox].
+func (s *Store) Acknowledged(ctx context.Context) (upTo int64, mark string, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		m, err := readMarks(c)
+		if err != nil {
+			return err
+		}
+		upTo = m.acked
+		return c.query("SELECT mark FROM acknowledged WHERE only = 1", func(row *sqlite3.Stmt) (bool, error) {
+			mark = row.ColumnText(0)
+			return false, nil
+		})
+	})
+	return upTo, mark, err
 }
 
 // Forget implements [missions.Outbox].

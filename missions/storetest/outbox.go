@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -113,6 +114,38 @@ func testOutbox(s *suite) {
 }
 
 func testOutboxPositions(s *suite) {
+	s.run("the last mark is kept with its position", func(f *fixture) {
+		for i := range 40 {
+			f.create(named(fmt.Sprintf("m%d", i), "t"))
+		}
+		mark := strings.Repeat("ä", missions.MaxMark/2)
+		for i := range f.Store.Outboxes() {
+			outbox := f.Store.Outboxes()[i] // of the store as it was opened last
+			all := f.eventsOf(outbox, 0)
+			if len(all) < 4 {
+				f.Fatalf("outbox %d has %d events", i, len(all))
+			}
+			want := func(what string, position int64, mark string) {
+				f.Helper()
+				gotPosition, gotMark, err := f.Store.Outboxes()[i].Acknowledged(f.ctx)
+				f.must(err)
+				wantEqual(f, what+": position", gotPosition, position)
+				wantEqual(f, what+": mark", gotMark, mark)
+			}
+			want("before the first", all[0].Seq-1, "")
+			f.must(outbox.Acknowledge(f.ctx, all[2].Seq, mark))
+			want("after the first", all[2].Seq, mark)
+			f.wantErr("a position to come", outbox.Acknowledge(f.ctx, all[len(all)-1].Seq+1000, "no"), missions.ErrInvalid)
+			want("after a refusal", all[2].Seq, mark)
+			back := fmt.Sprintf("of outbox %d", i)
+			f.must(outbox.Acknowledge(f.ctx, all[1].Seq, back))
+			want("moved back", all[1].Seq, back)
+			f.must(outbox.Forget(f.ctx, all[2].Seq))
+			want("after more was forgotten", all[2].Seq, back)
+			f.Store = f.Reopen(f.T)
+			want("after reopening", all[2].Seq, back)
+		}
+	})
 	s.run("pending pages in order, forget deletes, waiting counts", func(f *fixture) {
 		outbox := f.Store.Outboxes()[0]
 		var all []missions.Event
@@ -141,21 +174,21 @@ func testOutboxPositions(s *suite) {
 			f.Errorf("waiting is %d, want at least 30", n)
 		}
 		before := waiting()
-		f.must(outbox.Acknowledge(f.ctx, all[24].Seq))
+		f.must(outbox.Acknowledge(f.ctx, all[24].Seq, ""))
 		if n := waiting(); n > before-25 {
 			f.Errorf("waiting is %d, want at most %d", n, before-25)
 		}
 		f.wantSame("what is acknowledged stays", f.eventsOf(outbox, 0), all)
-		f.must(outbox.Acknowledge(f.ctx, all[4].Seq)) // the stream has lost some
+		f.must(outbox.Acknowledge(f.ctx, all[4].Seq, "")) // the stream has lost some
 		if n := waiting(); n < 25 {
 			f.Errorf("waiting is %d, want at least 25", n)
 		}
-		f.wantErr("a position to come", outbox.Acknowledge(f.ctx, all[len(all)-1].Seq+1000), missions.ErrInvalid)
+		f.wantErr("a position to come", outbox.Acknowledge(f.ctx, all[len(all)-1].Seq+1000, ""), missions.ErrInvalid)
 		f.must(outbox.Forget(f.ctx, all[19].Seq))
 		if n := waiting(); n > before-20 {
 			f.Errorf("waiting is %d, want at most %d", n, before-20)
 		}
-		f.must(outbox.Acknowledge(f.ctx, all[4].Seq)) // never behind what was forgotten
+		f.must(outbox.Acknowledge(f.ctx, all[4].Seq, "")) // never behind what was forgotten
 		if n := waiting(); n > before-20 {
 			f.Errorf("waiting is %d, want at most %d", n, before-20)
 		}
@@ -273,7 +306,7 @@ func testFullOutbox(s *suite) {
 		f.wantErr("the last of the batch", results[39].Err, missions.ErrOverloaded)
 		position := f.checkpoint()
 		for i, outbox := range f.Store.Outboxes() {
-			f.must(outbox.Acknowledge(f.ctx, position[i]))
+			f.must(outbox.Acknowledge(f.ctx, position[i], ""))
 		}
 		f.Store = f.Reopen(f.T)
 		n, err := f.Store.Waiting(f.ctx)

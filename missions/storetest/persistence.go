@@ -130,7 +130,11 @@ func calls(m missions.Mission) []call {
 		{"Notices", func(ctx context.Context, s missions.Store) error { return just(s.Notices(ctx, 10)) }},
 		{"Noticed", func(ctx context.Context, s missions.Store) error { return s.Noticed(ctx, 1) }},
 		{"Pending", func(ctx context.Context, s missions.Store) error { return just(s.Outboxes()[0].Pending(ctx, 0, 10)) }},
-		{"Acknowledge", func(ctx context.Context, s missions.Store) error { return s.Outboxes()[0].Acknowledge(ctx, 1) }},
+		{"Acknowledge", func(ctx context.Context, s missions.Store) error { return s.Outboxes()[0].Acknowledge(ctx, 1, "") }},
+		{"Acknowledged", func(ctx context.Context, s missions.Store) error {
+			_, _, err := s.Outboxes()[0].Acknowledged(ctx)
+			return err
+		}},
 		{"Forget", func(ctx context.Context, s missions.Store) error { return s.Outboxes()[0].Forget(ctx, 1) }},
 		{"Lead", func(ctx context.Context, s missions.Store) error { return just(s.Lead(ctx, "me", ttl)) }},
 		{"Resign", func(ctx context.Context, s missions.Store) error { return s.Resign(ctx, "me") }},

@@ -277,13 +277,14 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // run claims missions and sends heartbeats until claims ends, and then drains. Handlers
 // have the values of ctx.
 func (r *runner) run(ctx, claims context.Context) {
-	life, die := context.WithCancel(context.WithoutCancel(ctx))
+	values := context.WithoutCancel(ctx)
+	life, die := context.WithCancel(values)
 	defer die()
 	var loops sync.WaitGroup
 	loops.Go(func() { r.beat(life) })
 	loops.Go(func() { r.watchLeases(life) })
 	loops.Go(func() { r.reportCompletions(life) })
-	r.claim(claims, life)
+	r.claim(claims, values)
 
 	r.mu.Lock()
 	r.draining = true

@@ -19,8 +19,8 @@ const (
 	claimReadTimeout  = time.Second
 )
 
-// claim fills free slots with missions until ctx ends. Handlers run until life ends.
-func (r *runner) claim(ctx, life context.Context) {
+// claim fills free slots with missions until ctx ends. Handlers have the values of values.
+func (r *runner) claim(ctx, values context.Context) {
 	for ctx.Err() == nil {
 		free, ok := r.takeSlots(ctx)
 		if !ok || !r.rest(ctx) {
@@ -31,7 +31,7 @@ func (r *runner) claim(ctx, life context.Context) {
 			<-r.slots
 		}
 		for i := range reply.Missions {
-			r.start(life, &reply.Missions[i])
+			r.start(values, &reply.Missions[i])
 		}
 		if err != nil && !r.claimFailed(ctx, err) {
 			return
@@ -95,8 +95,8 @@ func (r *runner) claimFailed(ctx context.Context, err error) bool {
 
 // start runs the handler for a claimed mission, in the slot taken for it. A handler
 // that still works on the same mission has lost its lease: the new lease is newer.
-func (r *runner) start(life context.Context, m *missions.Mission) {
-	t := newTask(life, r, m)
+func (r *runner) start(values context.Context, m *missions.Mission) {
+	t := newTask(values, r, m)
 	r.mu.Lock()
 	if old := r.running[m.ID]; old != nil {
 		old.end(ErrLeaseLost)

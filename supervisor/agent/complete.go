@@ -2,6 +2,8 @@ package agent
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"missioncontrol/supervisor/api"
 )
@@ -19,20 +21,28 @@ const (
 	completionBytesAtOnce = 256 << 10
 )
 
-// complete reports a mission completed. If ctx ends first, the report may still be
-// sent.
-func (r *runner) complete(ctx context.Context, done api.Completion) error {
+var errLeaseEnded = errors.New("the lease ended before the supervisor answered")
+
+// complete reports a mission completed. If the lease ends first, the report may still be
+// sent. Most reports are answered soon, so that waiting costs a timer and no goroutine.
+func (r *runner) complete(t *Task, done api.Completion) error {
 	c := &completion{Completion: done, answer: make(chan error, 1)}
-	select {
-	case r.completions <- c:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	select {
-	case err := <-c.answer:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
+	timer := time.NewTimer(time.Until(t.leaseEnd()))
+	defer timer.Stop()
+	queue := r.completions
+	for {
+		select {
+		case queue <- c:
+			queue = nil
+		case err := <-c.answer:
+			return err
+		case <-timer.C:
+			left := time.Until(t.leaseEnd()) // heartbeats renew the lease
+			if left <= 0 {
+				return errLeaseEnded
+			}
+			timer.Reset(left)
+		}
 	}
 }
 

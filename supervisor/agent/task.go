@@ -31,8 +31,10 @@ type Task struct {
 	ends time.Time // when the lease ends, by this machine's clock
 }
 
-func newTask(life context.Context, r *runner, m *missions.Mission) *Task {
-	ctx, cancel := context.WithCancelCause(api.WithTrace(life, m.Traceparent))
+// newTask returns a task whose context has the values of values. What ends it is the runner,
+// which has a list of the tasks.
+func newTask(values context.Context, r *runner, m *missions.Mission) *Task {
+	ctx, cancel := context.WithCancelCause(api.WithTrace(values, m.Traceparent))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return &Task{Mission: *m, runner: r, ctx: ctx, cancel: cancel, round: r.setbacks.round, ends: time.Now().Add(r.pace.lease)}
@@ -106,11 +108,7 @@ func Permanent(err error) error {
 
 // work runs the handler and reports the outcome.
 func (t *Task) work() {
-	log := t.runner.log.With("mission", t.Mission.ID)
-	ctx, span := t.runner.cfg.Tracer.Start(t.ctx, "work on "+t.Mission.Type, tracing.Consumer)
-	span.About("missioncontrol.mission.id", t.Mission.ID)
-	span.About("missioncontrol.agent.id", t.runner.cfg.ID)
-	t.ctx = ctx // nothing else uses it yet
+	span := t.trace()
 	result, err := t.handle()
 	span.End(err)
 	if !IsUnable(err) {
@@ -118,7 +116,7 @@ func (t *Task) work() {
 	}
 	switch cause := context.Cause(t.ctx); {
 	case errors.Is(cause, ErrCancelled), errors.Is(cause, ErrLeaseLost):
-		log.Info("stopped working on a mission", "reason", cause)
+		t.runner.log.Info("stopped working on a mission", "mission", t.Mission.ID, "reason", cause)
 		return
 	case errors.Is(cause, ErrStopping), errors.Is(err, ErrStopping):
 		t.release()
@@ -130,8 +128,8 @@ func (t *Task) work() {
 	case err == nil:
 		var raw json.RawMessage
 		if raw, err = encode(result); err == nil {
-			err = t.report(func(ctx context.Context) error {
-				return t.runner.complete(ctx, api.Completion{LeaseRef: t.lease(), Result: raw})
+			err = t.report(func() error {
+				return t.runner.complete(t, api.Completion{LeaseRef: t.lease(), Result: raw})
 			})
 			if !refused(err) {
 				return
@@ -141,14 +139,31 @@ func (t *Task) work() {
 	}
 	var permanent permanentError
 	retryable := !errors.As(err, &permanent)
-	_ = t.report(func(ctx context.Context) error { // report has logged it
+	_ = t.report(func() error { // report has logged it
+		ctx, cancel := t.whileLeased()
+		defer cancel()
 		return t.runner.requests.Fail(ctx, api.Failure{LeaseRef: t.lease(), Error: text(err), Retryable: &retryable})
 	})
 }
 
+// trace begins the span of the handler, if there is a tracer.
+func (t *Task) trace() tracing.Span {
+	tracer := t.runner.cfg.Tracer
+	if tracer == nil {
+		return tracing.Span{}
+	}
+	ctx, span := tracer.Start(t.ctx, "work on "+t.Mission.Type, tracing.Consumer)
+	span.About("missioncontrol.mission.id", t.Mission.ID)
+	span.About("missioncontrol.agent.id", t.runner.cfg.ID)
+	t.ctx = ctx // nothing else uses it yet
+	return span
+}
+
 // release returns the mission to the queue.
 func (t *Task) release() {
-	_ = t.report(func(ctx context.Context) error { // report has logged it
+	_ = t.report(func() error { // report has logged it
+		ctx, cancel := t.whileLeased()
+		defer cancel()
 		return t.runner.requests.Release(ctx, t.lease())
 	})
 }
@@ -201,11 +216,9 @@ func refused(err error) bool {
 
 // report sends the outcome of a mission until the supervisor has answered or the lease
 // has ended. The same report may be sent twice, so a lost reply does no harm.
-func (t *Task) report(send func(context.Context) error) error {
+func (t *Task) report(send func() error) error {
 	for {
-		ctx, cancel := t.whileLeased()
-		err := send(ctx)
-		cancel()
+		err := send()
 		switch {
 		case err == nil:
 			return nil

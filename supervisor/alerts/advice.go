@@ -18,8 +18,8 @@ const (
 // longest that fits counts.
 var advice = map[string]string{
 	"missions.": "Look at the missions, and at the programs that create them.",
-	"missions.pending_without_agent": "No agent that is online accepts these missions: start one with " +
-		"supervisor agent run --type TYPE, or cancel the missions.",
+	"missions.pending_without_agent": "No agent that is online accepts these missions: start one for their types with " +
+		"supervisor agent run, or cancel them.",
 	"missions.pending":              waiting,
 	"missions.oldest_":              waiting,
 	"missions.queue_seconds":        waiting,
@@ -31,7 +31,7 @@ var advice = map[string]string{
 	"missions.running":              slow,
 	"missions.duration_seconds":     slow,
 	"agents.":                       "Check the hosts and logs of the agents that are missing, and their connections to the broker.",
-	"agents.utilization":            "Compare the agents' slots with the queue: start more agents or raise --concurrency if missions wait.",
+	"agents.utilization":            "Compare the agents' slots with the queue: start more agents or give them more slots if missions wait.",
 	"agents.draining":               "Agents that drain finish their missions and leave: check that others take their place.",
 	"events.":                       "Check the event stream with supervisor doctor.",
 	"events.degraded":               "The broker or its stream is away: supervisor doctor says why. Missions continue, and their events are sent when the stream is back.",
@@ -40,7 +40,7 @@ var advice = map[string]string{
 }
 
 const (
-	waiting   = "Missions wait longer than they should: start more agents for their types or raise --concurrency, and check that running missions still make progress."
+	waiting   = "Missions wait longer than they should: start more agents for their types or give them more slots, and check that running missions still make progress."
 	failing   = "Read what the failed missions report. Once the cause is gone, put them back with supervisor missions retry."
 	cancelled = "The missions' logs say who cancelled them and why."
 	slow      = "Check that running missions still make progress; a timeout or a stall limit ends attempts that hang."

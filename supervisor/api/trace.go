@@ -28,7 +28,7 @@ func TraceOf(ctx context.Context) string {
 
 // Traceparent returns a traceparent header, or "" if it is invalid.
 func Traceparent(header string) string {
-	if !isTraceparent(header) {
+	if header == "" || !isTraceparent(header) {
 		return ""
 	}
 	return header

@@ -33,6 +33,10 @@ type endpoint struct {
 	// answer.
 	coalesces func(context.Context, []api.Caller) (any, error)
 
+	// gather is set if small requests that arrive together are answered together. It
+	// returns their handler.
+	gather func(*Endpoints, *endpoint) nats.MsgHandler
+
 	counters *endpointCounters
 }
 
@@ -47,7 +51,7 @@ func endpoints(s *supervisor.Service) []endpoint {
 		on(connMain, api.OpHealth, s.Health),
 		status,
 		on(connBulk, api.OpAgents, s.Agents),
-		on(connBulk, api.OpCreate, s.Create),
+		gathers(on(connBulk, api.OpCreate, s.Create), s.CreateEach),
 		on(connBulk, api.OpGet, s.Get),
 		on(connBulk, api.OpCancel, s.Cancel),
 		on(connBulk, api.OpRetry, s.Retry),
@@ -63,9 +67,9 @@ func endpoints(s *supervisor.Service) []endpoint {
 		onAgent(connBulk, api.OpClaim, s.Claim),
 		onAgent(connBulk, api.OpProgress, s.Progress),
 		onAgent(connBulk, api.OpAppendLog, s.AppendLog),
-		onAgent(connBulk, api.OpComplete, s.Complete),
-		onAgent(connBulk, api.OpFail, s.Fail),
-		onAgent(connBulk, api.OpRelease, s.Release),
+		gathers(onAgent(connBulk, api.OpComplete, s.Complete), s.CompleteEach),
+		gathers(onAgent(connBulk, api.OpFail, s.Fail), s.FailEach),
+		gathers(onAgent(connBulk, api.OpRelease, s.Release), s.ReleaseEach),
 		onAgent(connHeartbeat, api.OpLeave, s.Leave),
 	}
 }
@@ -177,8 +181,11 @@ func (e *Endpoints) listen(version string) error {
 
 func (e *Endpoints) add(ep *endpoint) error {
 	handler := e.handOff(ep)
-	if ep.coalesces != nil {
+	switch {
+	case ep.coalesces != nil:
 		handler = e.coalesce(ep)
+	case ep.gather != nil && e.tracer == nil: // with a tracer, each request has its own step
+		handler = e.gatherSmall(ep, handler)
 	}
 	sub, err := e.conns[ep.conn].nc.QueueSubscribe(ep.Subject, api.Service, func(msg *nats.Msg) {
 		ep.counters.requests.Add(1)
@@ -210,6 +217,18 @@ func (e *Endpoints) coalesce(ep *endpoint) nats.MsgHandler {
 			ep.counters.refused.Add(1)
 			l.refuse(msg.Reply, errTooMany)
 		}
+	}
+}
+
+// gatherSmall returns a handler that gathers small requests, and passes on large ones.
+func (e *Endpoints) gatherSmall(ep *endpoint, large nats.MsgHandler) nats.MsgHandler {
+	small := ep.gather(e, ep)
+	return func(msg *nats.Msg) {
+		if len(msg.Data) > largestGathered {
+			large(msg)
+			return
+		}
+		small(msg)
 	}
 }
 

@@ -17,13 +17,14 @@ type acknowledger struct {
 
 	mu   sync.Mutex
 	next []int64       // by outbox: what to record, 0 for no change; nil for nothing
+	mark string        // of the newest event up to there
 	idle chan struct{} // closed when the work is done; nil while there is none
 	err  error         // of the work since the last call
 }
 
-// note takes positions, 0 for no change to an outbox, and returns the error of the work
-// before.
-func (a *acknowledger) note(ctx context.Context, positions []int64) error {
+// note takes positions, 0 for no change to an outbox, and the place of the newest event up
+// to there. It returns the error of the work before.
+func (a *acknowledger) note(ctx context.Context, positions []int64, newest place) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.next == nil {
@@ -32,6 +33,7 @@ func (a *acknowledger) note(ctx context.Context, positions []int64) error {
 	for i, p := range positions {
 		a.next[i] = max(a.next[i], p)
 	}
+	a.mark = newest.mark()
 	if a.idle == nil {
 		a.idle = make(chan struct{})
 		go a.work(ctx)
@@ -45,7 +47,7 @@ func (a *acknowledger) note(ctx context.Context, positions []int64) error {
 func (a *acknowledger) work(ctx context.Context) {
 	for {
 		a.mu.Lock()
-		positions := a.next
+		positions, mark := a.next, a.mark
 		a.next = nil
 		if positions == nil {
 			close(a.idle)
@@ -54,7 +56,7 @@ func (a *acknowledger) work(ctx context.Context) {
 			return
 		}
 		a.mu.Unlock()
-		err := each(a.outboxes, positions, func(o missions.Outbox, upTo int64) error { return o.Acknowledge(ctx, upTo) })
+		err := each(a.outboxes, positions, func(o missions.Outbox, upTo int64) error { return o.Acknowledge(ctx, upTo, mark) })
 		a.mu.Lock()
 		a.err = errors.Join(a.err, err)
 		a.mu.Unlock()

@@ -59,7 +59,7 @@ func (o *sampleOutbox) Pending(_ context.Context, after int64, limit int) ([]mis
 	return o.events[after:min(after+int64(limit), o.all)], nil
 }
 
-func (o *sampleOutbox) Acknowledge(_ context.Context, upTo int64) error {
+func (o *sampleOutbox) Acknowledge(_ context.Context, upTo int64, _ string) error {
 	if upTo == o.all {
 		close(o.done)
 	}

@@ -22,7 +22,7 @@
 //     events were sent before it, so it names a position at least as high.
 //
 // This holds however long the outage was. The stream's duplicate window only covers
-// events that are published twice within minutes.
+// events that are published twice within seconds.
 //
 // # What the broker may lose
 //
@@ -81,7 +81,7 @@
 // events with the same ids, each outbox's in order and without a gap from the end of
 // the stream. Whichever copy arrives first is stored, never before its predecessor. The
 // broker recognises the other copy by its id, since a takeover follows within seconds
-// and the duplicate window is minutes. "Not too far" still holds, so nothing is ever
+// and the duplicate window is 30 s. "Not too far" still holds, so nothing is ever
 // lost.
 //
 // "Far enough" needs a second look if there are several outboxes. The late copy may be
@@ -94,15 +94,14 @@
 // A leader that freezes instead of dying no longer has the right to act when it wakes
 // up, and checks this before each batch. What it had passed to the connection before is
 // a late arrival like any other. The broker recognises it if the freeze was shorter
-// than the duplicate window. It does not arrive at all if the freeze was longer than
-// the broker's timeout for silent clients.
+// than ten seconds. After a longer one, the connection resets itself instead of sending it.
 //
-// A new leader knows no sequences, unless it led before in the same process: what a leader
-// has seen stays true. From the stream alone it cannot tell what was removed from what was
-// lost, nor from what was never sent: an empty stream whose last sequence is high may have
-// been purged, or lost its newest events after the older ones had expired. So it decides for
-// the loss, and continues behind the newest durable event that it finds. What was removed
-// shortly before the takeover is therefore sent again: once, because then its sequence is
-// known. The broker recognises it if it has not been restarted and the duplicate window is
-// not over, and does not store it. Both hold for a takeover within seconds.
+// A new leader knows the sequences from the store. With each acknowledgement the relay
+// records, in the same step, the id and the sequence of the newest acknowledged event, and
+// when its stream was created. The new leader takes what each outbox has recorded as one more
+// checkpoint. Such a checkpoint is judged by itself, since a frozen leader may record late:
+// if its own event is lost, it says nothing, whatever the others say. An acknowledgement is
+// recorded just after it arrives. A leader that is killed in between leaves events of which
+// nobody knows a sequence. If they are removed as well before the next leader looks, they are
+// sent again.
 package relay

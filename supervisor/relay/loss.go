@@ -35,7 +35,7 @@ func (r *Relay) tail(ctx context.Context) (tail, error) {
 			ours = ours || position > 0
 		}
 		if ours && seq > t.newest.seq {
-			t.newest = place{seq, e.ID}
+			t.newest = place{seq: seq, id: e.ID}
 		}
 	}
 	return t, nil
@@ -53,9 +53,8 @@ func (c *checkpoint) beyond(positions []int64) bool {
 
 // streamLost reports whether the stream has lost events that it had acknowledged.
 func (r *Relay) streamLost(ctx context.Context, t tail) (bool, error) {
-	all := slices.Concat(r.safe, r.checkpoints)
-	kept, err := r.kept(ctx, all, t)
-	return kept < len(all), err
+	kept, err := r.kept(ctx, slices.Concat(r.safe, r.checkpoints), t)
+	return slices.Contains(kept, false), err
 }
 
 // truncate drops the checkpoints of events that the stream has lost.
@@ -64,34 +63,50 @@ func (r *Relay) truncate(ctx context.Context, t tail) error {
 	if err != nil {
 		return err
 	}
-	safe := min(kept, len(r.safe))
-	r.safe, r.checkpoints = r.safe[:safe], r.checkpoints[:kept-safe]
+	r.safe, r.checkpoints = only(r.safe, kept), only(r.checkpoints, kept[len(r.safe):])
 	return nil
 }
 
-// kept returns how many of all checkpoints, from the first on, the stream has not lost.
-// It asks only if the stream's tail does not answer that.
-func (r *Relay) kept(ctx context.Context, all []checkpoint, t tail) (int, error) {
-	n := len(all)
-	if n == 0 || !all[n-1].beyond(t.positions) {
+// only returns the checkpoints that are kept.
+func only(all []checkpoint, kept []bool) (some []checkpoint) {
+	for i, c := range all {
+		if kept[i] {
+			some = append(some, c)
+		}
+	}
+	return some
+}
+
+// kept returns for each of all checkpoints whether the stream has not lost it. It asks only
+// if the stream's tail does not answer that.
+func (r *Relay) kept(ctx context.Context, all []checkpoint, t tail) ([]bool, error) {
+	kept := slices.Repeat([]bool{true}, len(all))
+	beyond := func(c checkpoint) bool { return c.beyond(t.positions) }
+	if !slices.ContainsFunc(all, beyond) {
 		r.removed = false
-		return n, nil
+		return kept, nil
 	}
 	extent, err := r.stream.Extent(ctx)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	for ; n > 0 && all[n-1].beyond(t.positions); n-- {
-		lost, err := r.lost(ctx, all[n-1].newest, extent)
-		if err != nil {
-			return 0, err
+	known := false // whether a checkpoint of this life is not lost, so that those before it are not
+	for i, c := range slices.Backward(all) {
+		alone := c.recalled || !c.newest.created.Equal(extent.Created)
+		if !beyond(c) || !alone && known {
+			continue
 		}
+		lost, err := r.lost(ctx, c.newest, extent)
+		if err != nil {
+			return nil, err
+		}
+		kept[i] = !lost
+		known = known || !alone && !lost
 		if !lost {
 			r.noteRemoval()
-			break
 		}
 	}
-	return n, nil
+	return kept, nil
 }
 
 // lost reports whether the stream, which does not reach an event, has lost it. If not, the
@@ -102,7 +117,7 @@ func (r *Relay) lost(ctx context.Context, where place, extent eventstream.Extent
 	}
 	found, err := r.stream.At(ctx, where.seq)
 	if errors.Is(err, eventstream.ErrNotFound) {
-		return !extent.Created.Equal(r.created), nil
+		return !extent.Created.Equal(where.created), nil
 	}
 	if err != nil {
 		return false, err

@@ -2,11 +2,17 @@ package relay
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/uuid"
+
+	"missioncontrol/missions"
 )
 
 // sequence returns the numbers of a range, both included.
@@ -106,10 +112,7 @@ func TestAStreamCreatedAnewGetsWhatIsKept(t *testing.T) {
 	t.Parallel()
 	relaying(t, func(t *testing.T, r *Relay, l *ledge, b *brook) {
 		r.send(l, 10)
-		b.mu.Lock()
-		b.stored, b.last, b.created = nil, 1000, time.Now()
-		b.restarted(true)
-		b.mu.Unlock()
+		b.renew(1000)
 		r.send(l, 1)
 		b.wantStored(t, sequence(1, 11))
 	})
@@ -154,4 +157,97 @@ func TestTheNextTermOfALeader(t *testing.T) {
 			t.Fatalf("told of %v: each event once", told)
 		}
 	})
+}
+
+// leading runs a leader that has just started, on an outbox that others have relayed.
+func leading(t *testing.T, l *ledge, b *brook, during func(r *Relay)) {
+	t.Helper()
+	r := newTestRelay(l, b)
+	ctx, stop := context.WithCancel(t.Context())
+	var loop sync.WaitGroup
+	loop.Go(func() { r.Run(ctx, day{time.Now()}) })
+	synctest.Wait()
+	during(r)
+	stop()
+	loop.Wait()
+}
+
+// A leader that has just started tells a removal from a loss, too, although the broker has
+// forgotten the IDs.
+func TestANewLeaderTellsARemovalFromALoss(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		between func(b *brook)
+		want    [][]int64
+	}{
+		"a purge":                 {func(b *brook) { b.remove(40, true) }, [][]int64{sequence(41, 43)}},
+		"the newest":              {func(b *brook) { b.remove(7, true) }, [][]int64{sequence(1, 33), sequence(41, 43)}},
+		"a purge, and telemetry":  {func(b *brook) { b.remove(40, true); b.emit(100) }, [][]int64{sequence(41, 43)}},
+		"a loss":                  {func(b *brook) { b.lose(7, true) }, [][]int64{sequence(1, 43)}},
+		"a loss, and telemetry":   {func(b *brook) { b.lose(7, true); b.emit(100) }, [][]int64{sequence(1, 43)}},
+		"a loss, then a purge":    {func(b *brook) { b.lose(7, true); b.remove(33, true) }, [][]int64{sequence(1, 43)}},
+		"another stream":          {func(b *brook) { b.renew(0) }, [][]int64{sequence(1, 43)}},
+		"another, longer stream":  {func(b *brook) { b.renew(1000) }, [][]int64{sequence(1, 43)}},
+		"nothing":                 {func(*brook) {}, [][]int64{sequence(1, 43)}},
+		"only telemetry, a crowd": {func(b *brook) { b.emit(1000) }, [][]int64{sequence(1, 43)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l, b := &ledge{}, newBrook()
+				leading(t, l, b, func(r *Relay) { r.send(l, 40) })
+				c.between(b)
+				leading(t, l, b, func(r *Relay) { r.send(l, 3) })
+				b.wantStored(t, c.want...)
+				leading(t, l, b, func(*Relay) { after(5 * time.Minute) })
+				b.wantStored(t, c.want...)
+				if acked, forgotten := l.reach(); acked != 43 || forgotten != 43 {
+					t.Fatalf("acknowledged %d, forgotten %d", acked, forgotten)
+				}
+			})
+		})
+	}
+}
+
+// A leader that dies while it sends again what was lost leaves the rest to the next one,
+// which does not take the lost events for removed ones.
+func TestANewLeaderContinuesAfterALoss(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l, b := &ledge{}, newBrook()
+		leading(t, l, b, func(r *Relay) { r.send(l, 1200) })
+		b.lose(1000, true)
+		b.emit(3000)
+		term := &mortal{}
+		ctx, stop := context.WithCancel(t.Context())
+		b.before = func() { term.over.Store(true); stop() } // it dies after one batch
+		newTestRelay(l, b).Run(ctx, term)
+		b.wantStored(t, sequence(1, 700))
+		b.remove(20, true)
+		leading(t, l, b, func(*Relay) { after(time.Second) })
+		b.wantStored(t, sequence(1, 680), sequence(701, 1200))
+	})
+}
+
+// mortal is a term that ends on demand.
+type mortal struct{ over atomic.Bool }
+
+func (m *mortal) Until() time.Time { return time.Now().Add(time.Hour) }
+func (m *mortal) Holds() bool      { return !m.over.Load() }
+
+// A mark that this version cannot read says nothing.
+func TestMarks(t *testing.T) {
+	t.Parallel()
+	p := place{17, uuid.New(), time.Unix(1700000000, 123456789)}
+	if got := parseMark(p.mark()); got.seq != p.seq || got.id != p.id || !got.created.Equal(p.created) {
+		t.Fatalf("%+v became %+v", p, got)
+	}
+	if n := len(place{math.MaxUint64, uuid.New(), time.Unix(0, math.MaxInt64)}.mark()); n > missions.MaxMark {
+		t.Fatalf("a mark has %d bytes", n)
+	}
+	for _, mark := range []string{"", "x", "17", "17 x 5", "17 " + p.id.String(), "-1 " + p.id.String() + " 5"} {
+		if got := parseMark(mark); got.seq != 0 {
+			t.Errorf("%q became %+v", mark, got)
+		}
+	}
 }

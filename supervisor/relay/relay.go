@@ -58,7 +58,9 @@ type Relay struct {
 	changed     <-chan struct{} // closed once the stream may have a new tail
 	checkpoints []checkpoint    // acknowledged and not yet confirmed as safe, oldest first
 	safe        []checkpoint    // to be deleted from the outboxes
-	created     time.Time       // when the stream was created that the checkpoints are of
+	created     time.Time       // when the stream was created that events are sent to
+	newest      place           // the highest one of the acknowledged events
+	recalled    bool            // whether the checkpoints include what an earlier leader recorded
 	removed     bool            // whether it has been logged that the newest events were removed
 	asked       time.Time       // when the stream was last asked whether checkpoints are safe
 	resumed     bool            // whether the stream's tail is known
@@ -80,10 +82,10 @@ const (
 	// batch costs more than one more event in it.
 	batchPause = 5 * time.Millisecond
 
-	// repeatFor is how long a failed batch is sent again unchanged, well within the
-	// duplicate window. If the broker refuses one event and accepts the next, this
+	// repeatFor is how long a failed batch is sent again unchanged. With the ten seconds
+	// that an event may take to the broker, this is well within the duplicate window. If the broker refuses one event and accepts the next, this
 	// fills the gap, which the stream's tail would hide.
-	repeatFor = time.Minute
+	repeatFor = 15 * time.Second
 )
 
 // New returns a relay that does not run yet.
@@ -111,7 +113,7 @@ type Term interface {
 // Run relays until ctx ends. Then it sends what is left, as far as that is quick and
 // the right to act lasts. It must not run twice at the same time.
 func (r *Relay) Run(ctx context.Context, t Term) {
-	r.resumed, r.unsettled = false, nil
+	r.resumed, r.recalled, r.unsettled = false, false, nil
 	r.carryOver()
 	for ctx.Err() == nil {
 		changed := r.stream.Changed()
@@ -197,10 +199,14 @@ func (r *Relay) step(ctx context.Context, t Term) (sent int, err error) {
 		r.unsettled = nil
 	}
 	if stored > 0 {
-		r.note(b.reached(stored), place{ack.Seq, b.events[ack.Newest].ID}, stored)
+		newest := place{ack.Seq, b.events[ack.Newest].ID, r.created}
+		r.note(b.reached(stored), newest, stored)
+		if newest.seq > r.newest.seq {
+			r.newest = newest
+		}
 		r.cfg.Stored(r.unreported(b.origins[:stored]), begun)
 	}
-	if err = errors.Join(err, r.acks.note(ctx, b.reached(stored)), r.settle(ctx)); err != nil {
+	if err = errors.Join(err, r.acks.note(ctx, b.reached(stored), r.newest), r.settle(ctx)); err != nil {
 		return stored, err
 	}
 	if r.failing {
@@ -235,6 +241,9 @@ func (r *Relay) next(ctx context.Context) (*batch, error) {
 
 // resume continues behind what the stream holds, or held until it was removed.
 func (r *Relay) resume(ctx context.Context) error {
+	if err := r.recall(ctx); err != nil {
+		return err
+	}
 	extent, err := r.stream.Extent(ctx) // before the tail: what is seen there is of this stream, or of a later one
 	if err != nil {
 		return err
@@ -243,17 +252,19 @@ func (r *Relay) resume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	tail.newest.created = extent.Created
 	if err := r.truncate(ctx, tail); err != nil {
 		return err
 	}
 	r.created = extent.Created
+	r.newest = r.highest(tail.newest)
 	if n := len(r.checkpoints); n == 0 || !r.checkpoints[n-1].beyond(tail.positions) {
 		r.note(tail.positions, tail.newest, 0)
 	}
 	_ = r.acks.wait() // it is done again, and positions may go back
 	r.sent = r.reached(tail.positions)
 	for i, outbox := range r.outboxes { // even if the position is lower than before
-		if err := outbox.Acknowledge(ctx, r.sent[i]); err != nil {
+		if err := outbox.Acknowledge(ctx, r.sent[i], r.newest.mark()); err != nil {
 			return err
 		}
 	}

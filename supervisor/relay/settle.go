@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"missioncontrol/missions"
 )
 
@@ -15,12 +17,14 @@ type checkpoint struct {
 	events    int
 	positions []int64 // 0 for an outbox without acknowledgements
 	newest    place   // of the events in it
+	recalled  bool    // from an outbox, which says nothing about other checkpoints
 }
 
 // place is where the stream stored an event.
 type place struct {
-	seq uint64
-	id  [16]byte
+	seq     uint64
+	id      uuid.UUID
+	created time.Time // when the stream was created
 }
 
 const (

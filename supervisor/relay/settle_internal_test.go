@@ -22,6 +22,7 @@ type ledge struct {
 	mu                sync.Mutex
 	events            []missions.Event
 	acked, forgotten  int64
+	mark              string
 	forgottenAtMost   int64 // in one step
 	want              int64
 	acknowledgedAgain bool // the position went back
@@ -53,7 +54,7 @@ func (l *ledge) Pending(_ context.Context, after int64, limit int) (events []mis
 	return events, nil
 }
 
-func (l *ledge) Acknowledge(ctx context.Context, upTo int64) error {
+func (l *ledge) Acknowledge(ctx context.Context, upTo int64, mark string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.hangs {
@@ -65,8 +66,14 @@ func (l *ledge) Acknowledge(ctx context.Context, upTo int64) error {
 		return ctx.Err()
 	}
 	l.acknowledgedAgain = l.acknowledgedAgain || upTo < l.acked
-	l.acked = upTo
+	l.acked, l.mark = upTo, mark
 	return nil
+}
+
+func (l *ledge) Acknowledged(context.Context) (upTo int64, mark string, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return max(l.acked, l.forgotten), l.mark, nil
 }
 
 func (l *ledge) Forget(_ context.Context, upTo int64) error {
@@ -213,6 +220,14 @@ func (b *brook) remove(n int, restarted bool) {
 	defer b.mu.Unlock()
 	b.stored = b.stored[:len(b.stored)-n]
 	b.restarted(restarted)
+}
+
+// renew replaces the stream by another one, whose last sequence is given.
+func (b *brook) renew(last uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stored, b.last, b.created = nil, last, time.Now()
+	b.restarted(true)
 }
 
 // restarted is called with the lock held.

@@ -11,12 +11,12 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// What asynq does best with on two cores, of 32, 64, 128 and 256 workers in 1, 2 and 4
-// servers. A server takes one task at a time from Redis, whatever its workers do.
-const (
-	asynqServers = 2
-	asynqWorkers = 64 // of each server
-)
+// asynqPool is how many servers of asynq work in the process, and the workers of each. A
+// server takes one task at a time from Redis, whatever its workers do.
+type asynqPool struct{ servers, workers int }
+
+// asynqBest is what asynq does best with on two cores, see `bench peers`.
+var asynqBest = asynqPool{servers: 4, workers: 32}
 
 // resultKept is how long asynq keeps a finished task with its result.
 const resultKept = 24 * time.Hour
@@ -26,21 +26,22 @@ const resultKept = 24 * time.Hour
 type asynqFlow struct {
 	addr   string
 	tasks  int
+	pool   asynqPool
 	events *publishers // nil: neither results nor events
 }
 
 // asynqOn is the flow on a Redis of its own.
-func asynqOn(fsync string, tasks int) side {
+func asynqOn(fsync string, tasks int, pool asynqPool) side {
 	return func(_ context.Context, at *site) (load, error) {
 		addr, err := at.redis(fsync)
 		return func(ctx context.Context, part float64) (figure, error) {
-			return asynqFlow{addr: addr, tasks: partOf(tasks, part, 1)}.run(ctx)
+			return asynqFlow{addr: addr, tasks: partOf(tasks, part, 1), pool: pool}.run(ctx)
 		}, err
 	}
 }
 
 // asynqWithEvents is the same with results kept and three events published.
-func asynqWithEvents(fsync string, tasks int) side {
+func asynqWithEvents(fsync string, tasks int, pool asynqPool) side {
 	return func(_ context.Context, at *site) (load, error) {
 		addr, err := at.redis(fsync)
 		if err != nil {
@@ -48,7 +49,7 @@ func asynqWithEvents(fsync string, tasks int) side {
 		}
 		events, err := at.published()
 		return func(ctx context.Context, part float64) (figure, error) {
-			return asynqFlow{addr: addr, tasks: partOf(tasks, part, 1), events: events}.run(ctx)
+			return asynqFlow{addr: addr, tasks: partOf(tasks, part, 1), pool: pool, events: events}.run(ctx)
 		}, err
 	}
 }
@@ -70,8 +71,8 @@ func (f asynqFlow) run(ctx context.Context) (figure, error) {
 		}
 		return nil
 	})
-	for range asynqServers {
-		server := asynq.NewServer(opt, asynq.Config{Concurrency: asynqWorkers, LogLevel: asynq.FatalLevel, Logger: quiet{}})
+	for range f.pool.servers {
+		server := asynq.NewServer(opt, asynq.Config{Concurrency: f.pool.workers, LogLevel: asynq.FatalLevel, Logger: quiet{}})
 		if err := server.Start(handler); err != nil {
 			return figure{}, err
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -27,7 +26,7 @@ import (
 const (
 	echoSubject  = "bare.echo"
 	echoBodyEnv  = "BENCH_ECHO_BODY"
-	echoEmitEnv  = "BENCH_ECHO_EMIT"  // true: publish an event to JetStream with each answer
+	echoEmitEnv  = "BENCH_ECHO_EMIT"  // publish an event with each answer: "acknowledged" by JetStream, or only "sent"
 	echoFlushEnv = "BENCH_ECHO_FLUSH" // before each answer, append a page to this file and flush it
 	echoRedisEnv = "BENCH_ECHO_REDIS" // before each answer, set a key in this Redis
 )
@@ -100,7 +99,8 @@ const statusBody = `{"status":"ok","timestamp":1795948717.001458,"total_missions
 // emitter returns what publishes one event to JetStream, of the same size and with the
 // same headers as that of a status request, and does not wait.
 func emitter(ctx context.Context, url string) (func(), error) {
-	if emit, _ := strconv.ParseBool(os.Getenv(echoEmitEnv)); !emit {
+	emit := os.Getenv(echoEmitEnv)
+	if emit == "" {
 		return func() {}, nil
 	}
 	stream, err := openStream(url)
@@ -124,14 +124,10 @@ func emitter(ctx context.Context, url string) (func(), error) {
 		return nil, err
 	}
 	uuid.EnableRandPool()
-	core := os.Getenv("BENCH_ECHO_CORE") != ""
-	return func() {
-		if core {
-			_ = nc.PublishMsg(event.message())
-			return
-		}
-		_, _ = js.PublishMsgAsync(event.message())
-	}, nil
+	if emit == "sent" {
+		return func() { _ = nc.PublishMsg(event.message()) }, nil
+	}
+	return func() { _, _ = js.PublishMsgAsync(event.message()) }, nil
 }
 
 // keeper returns what keeps something before each answer, as safely as a store does.
@@ -152,10 +148,10 @@ func keeper(ctx context.Context) (func() error, error) {
 }
 
 // bareEndpoint is a side: an endpoint that answers with the same bytes as the status. With
-// emit it also publishes an event to JetStream with each answer, like ours.
-func bareEndpoint(emit bool) side {
+// emit, see echoEmitEnv, it also publishes an event to JetStream with each answer.
+func bareEndpoint(emit string) side {
 	return func(_ context.Context, at *site) (load, error) {
-		url, _, err := at.self("echo", echoBodyEnv+"="+statusBody, echoEmitEnv+"="+strconv.FormatBool(emit))
+		url, _, err := at.self("echo", echoBodyEnv+"="+statusBody, echoEmitEnv+"="+emit)
 		return at.requests(url, echoSubject), err
 	}
 }

@@ -17,8 +17,10 @@ func newLeader(ctx context.Context, at *site) (load, error) {
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"serve", "--server", url, "--store", "redis://" + redis, "--http", "off"}
-	leader, err := at.again(place{args: args})
+	args := func(name string) []string {
+		return []string{"serve", "--data-dir", at.path(name), "--server", url, "--store", "redis://" + redis, "--http", "off"}
+	}
+	leader, err := at.again(place{args: args("first")})
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +35,7 @@ func newLeader(ctx context.Context, at *site) (load, error) {
 	if err := create(); err != nil { // the first one leads
 		return nil, err
 	}
-	if _, err := at.again(place{args: args}); err != nil {
+	if _, err := at.again(place{args: args("second")}); err != nil {
 		return nil, err
 	}
 	return func(context.Context, float64) (figure, error) {

@@ -180,8 +180,8 @@ func (s settings) write(newer *result) error {
 	return os.WriteFile(filepath.Join(s.out, "benchmarks.svg"), picture(bars(rows, all)), 0o644) //nolint:gosec // a document
 }
 
-// roles are what this program also is: processes that rows need, and a measurement
-// apart from the table.
+// roles are what this program also is: processes that rows need, and measurements apart
+// from the table.
 var roles = map[string]func() error{
-	"echo": serveEcho, "limit": serveLimit, "broker": serveBroker, "recovery": recovery, "asynq-worker": workAsynq,
+	"echo": serveEcho, "limit": serveLimit, "broker": serveBroker, "recovery": recovery, "peers": peers, "asynq-worker": workAsynq,
 }

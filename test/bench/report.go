@@ -39,11 +39,18 @@ func report(rows []row, all []result) ([]byte, error) {
 			}
 			r, ok := by[name]
 			if !ok {
-				return "(not measured)", nil
+				return notMeasured, nil
 			}
-			return fmt.Sprintf("%.3g", median(r.Ratios)), nil
+			return short(median(r.Ratios)), nil
 		},
-		"ours": func(name string) string { return short(median(by[name].Ours)) },
+		"ours": func(name string) string {
+			r, ok := by[name]
+			if !ok {
+				return notMeasured
+			}
+			return short(median(r.Ours))
+		},
+		"slowest": func(group string) string { return slowest(group, rows, by) },
 	}).Parse(opening)
 	if err != nil {
 		return nil, err
@@ -57,6 +64,22 @@ func report(rows []row, all []result) ([]byte, error) {
 	writeTaken(&b, all)
 	b.WriteString("\n" + reading)
 	return b.Bytes(), nil
+}
+
+const notMeasured = "(not measured)"
+
+// slowest is the lowest ratio of a group of rows.
+func slowest(group string, rows []row, by map[string]result) string {
+	var ratios []float64
+	for _, r := range rows {
+		if done, ok := by[r.name]; ok && r.group == group {
+			ratios = append(ratios, median(done.Ratios))
+		}
+	}
+	if len(ratios) == 0 {
+		return notMeasured
+	}
+	return short(slices.Min(ratios))
 }
 
 // writeGroup writes a table of the rows of a group that have been measured.

@@ -31,6 +31,19 @@ func TestReportHasEachRow(t *testing.T) {
 	}
 }
 
+func TestOpeningNamesTheSlowestOfTheLargeStores(t *testing.T) {
+	text, err := report(table(), []result{
+		some("get, 1,000,000 missions stored, Redis", 1.1), some("create, 1,000,000 missions stored, SQLite", 0.9),
+		some("one by one, 32 callers, Redis", 0.5),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(strings.Join(strings.Fields(string(text)), " "), "requests run at 0.9 times the rate") {
+		t.Errorf("the document begins:\n%s", text[:1000])
+	}
+}
+
 func TestReportOfOneRow(t *testing.T) {
 	text, err := report(table(), []result{some("one by one, 32 callers, Redis", 2)})
 	if err != nil {

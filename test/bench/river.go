@@ -52,8 +52,8 @@ func (s *site) postgres(ctx context.Context) (string, error) {
 	return "postgres://bench@127.0.0.1:" + port + "/postgres", err
 }
 
-// riverWorkers is what River does best with on two cores, of 200 to 5000.
-const riverWorkers = 2000
+// riverBest is how many workers River does best with on two cores, see `bench peers`.
+const riverBest = 2000
 
 type riverArgs struct{ N int }
 
@@ -79,29 +79,34 @@ func (w *riverWorker) Work(ctx context.Context, _ *river.Job[riverArgs]) error {
 // riverFlow is jobs on their whole way on River: InsertManyFast in batches by 4 callers,
 // worked by one client in the same process, and marked as completed.
 type riverFlow struct {
-	pool   *pgxpool.Pool
-	jobs   int
-	events *publishers // nil: neither results nor events
+	pool    *pgxpool.Pool
+	jobs    int
+	workers int
+	events  *publishers // nil: neither results nor events
 }
 
 // riverOn is the flow on a PostgreSQL of its own.
-func riverOn(ctx context.Context, at *site) (load, error) {
-	pool, err := at.riverPool(ctx)
-	return func(ctx context.Context, part float64) (figure, error) {
-		return riverFlow{pool: pool, jobs: partOf(inABatchedFlow, part, batchSize)}.run(ctx)
-	}, err
+func riverOn(workers int) side {
+	return func(ctx context.Context, at *site) (load, error) {
+		pool, err := at.riverPool(ctx)
+		return func(ctx context.Context, part float64) (figure, error) {
+			return riverFlow{pool: pool, jobs: partOf(inABatchedFlow, part, batchSize), workers: workers}.run(ctx)
+		}, err
+	}
 }
 
 // riverWithEvents is the same with results kept and three events published.
-func riverWithEvents(ctx context.Context, at *site) (load, error) {
-	pool, err := at.riverPool(ctx)
-	if err != nil {
-		return nil, err
+func riverWithEvents(workers int) side {
+	return func(ctx context.Context, at *site) (load, error) {
+		pool, err := at.riverPool(ctx)
+		if err != nil {
+			return nil, err
+		}
+		events, err := at.published()
+		return func(ctx context.Context, part float64) (figure, error) {
+			return riverFlow{pool: pool, jobs: partOf(inABatchedFlow, part, batchSize), workers: workers, events: events}.run(ctx)
+		}, err
 	}
-	events, err := at.published()
-	return func(ctx context.Context, part float64) (figure, error) {
-		return riverFlow{pool: pool, jobs: partOf(inABatchedFlow, part, batchSize), events: events}.run(ctx)
-	}, err
 }
 
 // riverPool connects to a new database with River's tables.
@@ -130,7 +135,7 @@ func (f riverFlow) run(ctx context.Context) (figure, error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, worker)
 	client, err := river.NewClient(riverpgxv5.New(f.pool), &river.Config{
-		Queues:  map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: riverWorkers}},
+		Queues:  map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: f.workers}},
 		Workers: workers, Logger: slog.New(slog.DiscardHandler), FetchCooldown: time.Millisecond, FetchPollInterval: 20 * time.Millisecond,
 	})
 	if err != nil {

@@ -33,12 +33,14 @@ func fleet(t *testing.T, args ...string) *supervisor {
 	s.batch("render", "Render scene %d", 24, `,"priority":"HIGH","tags":["film","draft"]`)
 	s.batch("mail", "Newsletter, part %d", 18, `,"tags":["newsletter"]`)
 	s.batch("mail", "Bad archive %d", 3, "")
+	s.batch("render", "Bad scene %d", 2, `,"tags":["film"]`)
+	s.batch("thumbnail", "Bad asset %d", 1, "")
 	s.batch("render", "Slow trailer, cut %d", 4, `,"priority":"CRITICAL","tags":["film"],"description":"The trailer in four cuts, for review."`)
 	s.batch("translate", "Translate chapter %d", 9, `,"priority":"LOW"`)
 	s.asks("nightly-report", 12)
 	s.asks("status-board", 31)
 	s.awaitCounts(func(c *api.Status) bool {
-		return c.CompletedMissions == 82 && c.FailedMissions == 3 && c.RunningMissions == 4
+		return c.CompletedMissions == 82 && c.FailedMissions == 6 && c.RunningMissions == 4
 	})
 	return s
 }
@@ -55,6 +57,11 @@ func work(ctx context.Context, task *agent.Task, hold <-chan struct{}) (any, err
 		case <-ctx.Done():
 		}
 		return nil, ctx.Err()
+	case strings.HasPrefix(task.Mission.Name, "Bad scene"):
+		_ = task.Log("error", "the frame buffer cannot be allocated", nil)
+		return nil, agent.Permanent(errors.New("out of memory: 6.2 GiB of 4 GiB\nframe 812 of 1440"))
+	case strings.HasPrefix(task.Mission.Name, "Bad asset"):
+		return nil, agent.Permanent(errors.New("the origin answered 404 for s3://assets/1.png"))
 	case strings.HasPrefix(task.Mission.Name, "Bad"):
 		_ = task.Log("error", "the archive ends early", nil)
 		return nil, agent.Permanent(errors.New("unexpected end of archive at byte 10,485,760"))

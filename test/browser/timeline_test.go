@@ -37,6 +37,9 @@ func TestTheTimelineShowsChangesOnly(t *testing.T) {
 	type step struct{ Status, Why string }
 	steps := eval[[]step](b, `[...document.querySelectorAll(".timeline li")].map((li) => ({Status: li.querySelector("strong").textContent, Why: li.querySelector(".why")?.textContent ?? ""}))`)
 	want := []step{{"Created", ""}, {"Running", "claimed by agent w"}, {"Failed", "the disk is full"}}
+	if line := eval[string](b, `getComputedStyle(document.querySelector(".timeline li:last-child"), "::after").content`); line != "none" {
+		t.Error("the line goes on below the last step")
+	}
 	if len(steps) != len(want) {
 		t.Fatalf("the timeline has %q, want %q", steps, want)
 	}

@@ -52,7 +52,8 @@ type Config struct {
 	// FirstCommands returns the commands that the banner shows, for a broker's address.
 	FirstCommands func(broker string) []string
 
-	EventRetention time.Duration // of a newly created stream
+	EventRetention   time.Duration // of a newly created stream
+	EventCompression string        // of a newly created stream: s2 or none
 
 	Tracer *tracing.Tracer // nil unless the environment asks for traces
 

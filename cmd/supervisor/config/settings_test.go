@@ -93,6 +93,8 @@ func settingCases(t *testing.T) map[string]settingCase {
 			read: field(func(s *Settings) any { return s.Config.Retention })},
 		"event_retention": {flag: "1d", env: "2d", file: "36h", want: [3]string{"24h0m0s", "48h0m0s", "36h0m0s"}, fallback: "168h0m0s",
 			read: field(func(s *Settings) any { return s.Config.EventRetention })},
+		"event_compression": {flag: "none", env: "s2", file: "none", fallback: "s2",
+			read: field(func(s *Settings) any { return s.Config.EventCompression })},
 		"outbox_limit": {flag: "1", env: "2", file: "3", fallback: "1000000",
 			read: field(func(s *Settings) any { return s.Config.OutboxLimit })},
 		"broker_sync": {flag: "1s", env: "2s", file: "1ms", fallback: "2m0s",
@@ -231,7 +233,7 @@ func TestBadValuesAreCalledByWhereTheyCameFrom(t *testing.T) {
 	t.Parallel()
 	bad := map[string]string{
 		"store": "mysql://root:geheim@db/x", "listen": "4222", "http": "yes", "log_format": "xml", "log_level": "loud",
-		"lease": "10", "heartbeat": "0s", "grace": "0s", "retention": "-1d", "event_retention": "1m", "outbox_limit": "0", "broker_sync": "0s", "replicas": "6",
+		"lease": "10", "heartbeat": "0s", "grace": "0s", "retention": "-1d", "event_retention": "29s", "event_compression": "zip", "outbox_limit": "0", "broker_sync": "0s", "replicas": "6",
 		"server": "http://user:geheim@broker", "creds": "/does/not/exist", "tlsca": "/does/not/exist",
 		"alert_defaults": "yes", "alert_interval": "1m", "alert_webhook": "ftp://user:geheim@x", "alert_webhook_file": "/does/not/exist", "alert_webhook_secret_file": "/does/not/exist",
 		"system_creds": "/does/not/exist", "system_user": "mary", "system_password": "geheim",

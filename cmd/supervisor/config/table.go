@@ -44,6 +44,8 @@ func (s *Settings) ownSettings() []setting {
 		{key: "retention", placeholder: "DURATION", fallback: "7d", set: to(&s.Retention, duration(time.Second, 36500*ui.Day)), help: "DURATION to keep missions after they end"},
 		{key: "event_retention", placeholder: "DURATION", fallback: "7d", set: to(&s.EventRetention, duration(eventstream.DefaultDuplicateWindow, 36500*ui.Day)),
 			help: "DURATION for which a newly created stream keeps events; an existing stream is not changed"},
+		{key: "event_compression", placeholder: "s2|none", fallback: "s2", set: to(&s.EventCompression, word("s2", "none")),
+			help: "compress the events on disk in a newly created stream: s2|none; an existing stream is not changed"},
 		{key: "outbox_limit", placeholder: "N", fallback: "1000000", set: to(&s.OutboxLimit, whole[int64](1, 1_000_000_000)),
 			help: "refuse new missions when N durable events are waiting for the stream"},
 		{key: "broker_sync", placeholder: "DURATION", fallback: "2m", set: to(&s.BrokerSync, duration(time.Millisecond, ui.Day)),

@@ -82,6 +82,11 @@ func (d *doctor) streamSettings(have *jetstream.StreamConfig) {
 		}
 		d.well("stream_settings", "covers %s, in files, %s, recognizes duplicates for %s", eventstream.SubjectAll, kept, ui.DurationWords(have.Duplicates))
 	}
+	if have.Duplicates > want.DuplicateWindow {
+		d.add("stream_duplicates", fine, fmt.Sprintf("%s recognizes duplicates for %s, like streams of earlier versions; %s are enough, and cost the broker less",
+			name, ui.DurationWords(have.Duplicates), ui.DurationWords(want.DuplicateWindow)),
+			"nats stream edit "+name+" --dupe-window "+want.DuplicateWindow.String())
+	}
 }
 
 // streamCopies checks the replicas that a cluster keeps.

@@ -106,7 +106,7 @@ func (h *instance) brokerRefused() func() map[string]uint64 {
 func (h *instance) startStream(ctx context.Context) error {
 	stream, err := eventstream.Open(eventstream.Config{
 		URL: h.cfg.Server, Options: h.signIn(), Replicas: h.cfg.Replicas,
-		MaxAge: h.cfg.EventRetention, Logger: h.log.With("part", "events"),
+		MaxAge: h.cfg.EventRetention, Uncompressed: h.cfg.EventCompression == "none", Logger: h.log.With("part", "events"),
 	})
 	if err != nil {
 		return err

@@ -1,6 +1,6 @@
 // Rules, which of them hold, and what was raised and resolved.
 
-import { h, keyed, put } from "./dom.js";
+import { age, aging, h, keyed, put } from "./dom.js";
 import * as api from "./api.js";
 import { repeat, watchEvents } from "./live.js";
 import { duration, moment, now, when } from "./format.js";
@@ -8,6 +8,7 @@ import { badge, empty, head, panel, table } from "./parts.js";
 import { aboutOf, limit, measured, subject, typesOf } from "./alert.js";
 
 const stateNames = { firing: "Firing", pending: "Pending", ok: "OK" };
+const held = (since) => (now() - since < 1 ? "just now" : duration(now() - since));
 const order = ["firing", "pending", "ok"];
 
 export function page(root, { signal }) {
@@ -18,7 +19,7 @@ export function page(root, { signal }) {
     grid = h("div", { class: "grid", hidden: true }, panel("Rules", list, { span: 12, flush: true }), panel("Raised and resolved", past, { span: 12, flush: true, aside: h("span", { class: "muted" }, "In the last day") })));
   put(past, empty("Nothing was raised", "That is how it should be."));
 
-  const rules = table("Alert rules", [{ label: "State", class: "narrow-col" }, { label: "Rule", class: "wide" }, { label: "Holds when", class: "wide" }, { label: "Now", class: "right narrow-col" }, { label: "For", class: "right narrow-col" }, { label: "Since", class: "right narrow-col" }]);
+  const rules = table("Alert rules", [{ label: "State", class: "narrow-col" }, { label: "Rule", class: "wide" }, { label: "Holds when", class: "wide condition" }, { label: "Now", class: "right narrow-col" }, { label: "For", class: "right narrow-col" }, { label: "Since", class: "right narrow-col" }]);
 
   const row = (a) => {
     const { href, text } = aboutOf(a);
@@ -26,9 +27,9 @@ export function page(root, { signal }) {
       badge(a.state, stateNames[a.state]),
       [h("a", { class: "cell-main", href, title: text, "data-row": true }, a.rule),
         typesOf(a).map((type) => [" ", h("a", { class: "tag", href: subject(a.metric, type).href }, type)]),
-        a.state !== "ok" && h("div", { class: "cell-sub advice" }, a.advice, " ", h("a", { href }, text))],
+        a.state !== "ok" && h("div", { class: "cell-sub advice" }, a.advice, " ", h("a", { class: "nowrap", href }, text))],
       h("span", { class: "mono" }, a.metric + " ", h("span", { class: "nowrap" }, a.comparison + " " + limit(a.metric, a.threshold))),
-      measured(a.metric, a.value), duration(a.for_seconds), a.since ? h("span", { title: moment(a.since) }, a.held) : "–"]);
+      measured(a.metric, a.value), duration(a.for_seconds), a.since ? aging({ title: moment(a.since) }, () => held(a.since)) : "–"]);
   };
 
   async function read() {
@@ -38,7 +39,8 @@ export function page(root, { signal }) {
       put(list, empty("There are no rules", "Rules are in the supervisor's configuration file."));
       return;
     }
-    keyed(rules.body, alerts.map((a) => ({ ...a, held: a.since && (now() - a.since < 1 ? "just now" : duration(now() - a.since)) })), (a) => a.rule, row);
+    keyed(rules.body, alerts, (a) => a.rule, row);
+    age(rules.body);
     if (list.firstChild !== rules.element) put(list, rules.element);
   }
 

@@ -28,7 +28,7 @@ export function sparkline(values, tone) {
   const height = 30;
   const known = values.filter((v) => v !== null && v !== undefined);
   const svg = s("svg", { class: "spark", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "data-tone": tone, "aria-hidden": "true", width: "100%" });
-  if (known.length < 2) return svg;
+  if (known.length < 5) return svg; // too little to be a line
   const top = Math.max(1, ...known);
   const step = width / (values.length - 1);
   const points = values.map((v, i) => (v === null || v === undefined ? null : [i * step, height - 2 - (v / top) * (height - 5)]));

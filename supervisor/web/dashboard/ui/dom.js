@@ -69,6 +69,19 @@ export function keyed(parent, items, keyOf, make) {
   }
 }
 
+// aging is an element whose text depends on the time; age shows those below a parent anew,
+// so that rows which hold one are not made anew for it.
+export function aging(props, text) {
+  const element = h("span", { ...props, "data-aging": true }, text());
+  element.age = () => {
+    const now = text();
+    if (element.textContent !== now) element.textContent = now;
+  };
+  return element;
+}
+
+export const age = (parent) => parent.querySelectorAll("[data-aging]").forEach((element) => element.age());
+
 const focusable = "a[href], button, input, select, textarea, [tabindex]";
 
 // refocus gives the focus to what stands where it was before a child was made anew.

@@ -13,8 +13,8 @@ const kinds = [["mission.>,agent.>,supervisor.alert_raised,supervisor.alert_reso
   ["supervisor.alert_raised,supervisor.alert_resolved", "Alerts"], [">", "Everything"]];
 const backs = [["", "From now on"], ["900", "The last 15 min"], ["3600", "The last hour"], ["86400", "The last day"]];
 const most = 500; // rows that are kept
-const pauseOfPast = 100; // ms without an event in which the past is taken to have arrived
-const longestGathering = 1000; // ms
+const pauseOfPast = 250; // ms without an event in which the past is taken to have arrived
+const longestGathering = 2000; // ms
 const everyFrame = 50; // rows that are added at once; of a flood the newest are shown
 
 export function page(root, { params, signal, onChange, memory }) {

@@ -1,6 +1,6 @@
 // The latest failures, grouped by what the missions failed with.
 
-import { h, keyed, put } from "./dom.js";
+import { age, aging, h, keyed, put } from "./dom.js";
 import * as api from "./api.js";
 import { to } from "./router.js";
 import { ago, count, firstLine, moment } from "./format.js";
@@ -32,7 +32,7 @@ export function failures(signal) {
       h("a", { class: "error-link", href: to("missions", "", { status: "FAILED", type, error: g.error }), title: g.error, "data-row": true }, g.error || "No reason given"),
       type ? h("a", { href: to("missions", "", { status: "FAILED", type }) }, type) : h("span", { title: g.types.join(", ") }, count(g.types.length) + " types"),
       h("b", null, count(g.n)),
-      h("a", { href: to("mission", g.last.id), title: g.last.name + ", " + moment(g.last.at) }, g.age)]);
+      h("a", { href: to("mission", g.last.id), title: g.last.name + ", " + moment(g.last.at) }, aging({}, () => ago(g.last.at)))]);
   };
 
   function show() {
@@ -42,7 +42,8 @@ export function failures(signal) {
       put(note, "");
       return;
     }
-    keyed(t.body, groups.slice(0, shown).map((g) => ({ ...g, age: ago(g.last.at) })), (g) => g.error, row);
+    keyed(t.body, groups.slice(0, shown), (g) => g.error, row);
+    age(t.body);
     if (element.firstChild !== t.element) put(element, t.element);
     const more = groups.length - shown;
     put(note, more > 0 ? h("a", { href: to("missions", "", { status: "FAILED" }) }, count(more) + (more === 1 ? " more error" : " more errors")) : known > looked ? "Of the newest " + count(looked) : "");

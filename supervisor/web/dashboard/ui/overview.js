@@ -53,7 +53,7 @@ export function page(root, { signal, onChange }) {
     if (status) {
       for (const each of statuses) put(tiles[each].figure, short(status[each.toLowerCase() + "_missions"]));
       put(slots, status.utilization === null
-        ? empty("No agents", "Nobody offers slots at the moment.")
+        ? empty("No agents online", "Slots in use are shown while agents are online.")
         : h("div", { class: "stats" }, stat("Slots in use", percent(status.utilization, 0)), stat("Running", count(status.running_missions)), stat("Agents", count(status.agent_count))),
       status.utilization === null ? "" : h("p", { class: "bar-line" }, meter(status.utilization, "", status.utilization > 0.9 ? "cancelled" : "running")));
     }

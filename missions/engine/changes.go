@@ -1,0 +1,140 @@
+package engine
+
+import (
+	"context"
+
+	"missioncontrol/missions"
+)
+
+// Changes is what a batch changes. A backend stores all of it or nothing. Log lines come
+// before the deletions of their missions, ended leases before changed ones, and forgotten
+// agents before changed ones.
+type Changes struct {
+	Marks    Marks // as they are after the batch
+	Missions []MissionChange
+	Logs     []LogLine
+	Released []Lease // ended
+	Leases   []Lease // new or changed
+	Gone     []Agent // forgotten
+	Agents   []Agent // new or changed
+	Events   []missions.Event
+
+	Totals map[string]*Totals // by type, absolute; "" is the sum over all types
+	Points map[PointKey]Point // absolute
+	Before map[Series]int64   // points to forget: those of slots before this one
+
+	Alerts    []missions.Alert // new or changed; AlertOK deletes
+	Notices   []missions.Event // new
+	Noticed   []int64          // positions of deleted notices
+	Forgotten int64            // events up to this position leave the outbox; 0 for none
+
+	marked bool // only marks have changed
+}
+
+// MissionChange is the change of one mission. Before is nil for a new mission, After for a
+// deleted one; the log of a deleted mission goes with it.
+type MissionChange struct{ Before, After *Record }
+
+// LogLine is a new entry of a mission's log, the n-th from 1.
+type LogLine struct {
+	Seq, N int64
+	Entry  missions.LogEntry
+}
+
+// Marks are numbers that a data set never gives twice, and how far the outbox has come.
+type Marks struct {
+	Outbox       int64         // position given last
+	Acknowledged int64         // the stream has everything up to here
+	Forgotten    int64         // everything up to here has left the outbox
+	Token        int64         // fencing token given last
+	Seq          int64         // given last to a mission
+	Revision     int64         // given last to an alert
+	Sampled      missions.Time // when the latest sample was taken; 0 for never
+}
+
+// Waiting is the number of events that the stream has not acknowledged.
+func (m *Marks) Waiting() int64 { return m.Outbox - m.Acknowledged }
+
+// Backend makes changes durable and answers reads. Reads may be concurrent with each other
+// and with Commit, and see whole commits only. Their errors are *missions.Error with
+// CodeUnavailable, or the context's.
+type Backend interface {
+	// Begin begins a term and ends the current one: commits of older epochs are refused
+	// from now on. It returns the new epoch, and what an engine begins with: everything
+	// that was committed before.
+	Begin(ctx context.Context) (epoch int64, from *Snapshot, err error)
+
+	// Commit stores changes, all or nothing, if epoch is still the current one. After
+	// [ErrNotLeader], and after an error for which NothingDone is set, nothing is stored;
+	// after any other error the outcome is unknown.
+	Commit(ctx context.Context, epoch int64, changes *Changes) error
+
+	// Records returns the records of missions by id. Those that do not exist are left out.
+	Records(ctx context.Context, ids []string) ([]*Record, error)
+
+	// Queue returns the first claimable missions of a type: the highest priority first,
+	// then the oldest.
+	Queue(ctx context.Context, missionType string, limit int) ([]Head, error)
+
+	// Planned returns the PENDING missions that are due first.
+	Planned(ctx context.Context, limit int) ([]Planned, error)
+
+	// Ended returns the ids of the terminal missions that ended first, up to a time.
+	Ended(ctx context.Context, upTo missions.Time, limit int) ([]string, error)
+
+	// List, Log and Pending are those of [missions.Missions] and [missions.Outbox].
+	List(ctx context.Context, filter missions.Filter) (missions.Page, error)
+	Log(ctx context.Context, id string, after int64, limit int) (missions.LogPage, error)
+	Pending(ctx context.Context, after int64, limit int) ([]missions.Event, error)
+
+	// Notices is that of [missions.Alerts].
+	Notices(ctx context.Context, limit int) ([]missions.Event, error)
+
+	// Oldest returns when the oldest PENDING mission of a type ("" for all) was created,
+	// 0 if there is none.
+	Oldest(ctx context.Context, missionType string) (missions.Time, error)
+
+	// Points returns the points of a series and a type from a slot on, by slot.
+	Points(ctx context.Context, series Series, missionType string, from int64) (map[int64]Point, error)
+}
+
+// ErrNotLeader is the error of a commit of an epoch that has ended. Nothing is stored.
+var ErrNotLeader = missions.Refused("another supervisor leads now", nil)
+
+// Snapshot is what an engine begins a term with.
+type Snapshot struct {
+	Marks   Marks
+	Agents  []Agent
+	Leases  []Lease
+	Totals  map[string]*Totals
+	Alerts  []missions.Alert
+	Notices []int64            // positions
+	Points  map[PointKey]Point // of the latest slots, from which new points continue
+}
+
+// Config configures an engine.
+type Config struct {
+	OutboxLimit int64                // events waiting above which new missions are refused
+	Retry       missions.RetryPolicy // of missions that failed
+
+	QueueWindow  int // heads kept of each type's queue; default 512
+	PlanWindow   int // planned missions kept; default 4096
+	RecordsBytes int // records kept, approximately; default 32 MiB
+}
+
+func (c Config) withDefaults() Config {
+	if c.QueueWindow == 0 {
+		c.QueueWindow = 512
+	}
+	if c.PlanWindow == 0 {
+		c.PlanWindow = 4096
+	}
+	if c.RecordsBytes == 0 {
+		c.RecordsBytes = 32 << 20
+	}
+	return c
+}
+
+// missedBeats is how many heartbeats in a row may omit a lease: the one that was on its way
+// when the claim was answered. The next one ends the lease.
+const missedBeats = 1

@@ -1,0 +1,175 @@
+package engine
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"missioncontrol/missions"
+)
+
+// Engine is the live state of a data set. Its methods must not be called concurrently.
+type Engine struct {
+	cfg Config
+
+	marks   Marks
+	agents  map[string]*Agent
+	leases  map[int64]*Lease
+	held    map[string]map[int64]*Lease // by agent
+	byType  map[string]*Totals
+	alerts  map[string]missions.Alert
+	notices []int64
+
+	queues  map[string]*window[Head]
+	planned window[Planned]
+	ends    schedule[int64]  // of leases
+	silent  schedule[string] // agents
+	records records
+	points  map[PointKey]Point
+
+	// The batch that is being computed.
+	now     missions.Time
+	random  *rand.ChaCha8
+	chance  *rand.Rand
+	changes *Changes
+	touched map[string]bool // types whose totals changed
+
+	leaseChanged map[int64]bool
+	agentChanged map[string]bool
+	pruned       int64 // the minute in which points were last forgotten
+}
+
+// New returns the engine of a new term.
+func New(cfg Config, from *Snapshot) *Engine {
+	e := &Engine{
+		cfg: cfg.withDefaults(), marks: from.Marks,
+		agents: map[string]*Agent{}, leases: map[int64]*Lease{}, held: map[string]map[int64]*Lease{},
+		byType: map[string]*Totals{}, alerts: map[string]missions.Alert{}, notices: from.Notices,
+		queues: map[string]*window[Head]{}, planned: window[Planned]{compare: comparePlanned},
+		points: map[PointKey]Point{}, leaseChanged: map[int64]bool{}, agentChanged: map[string]bool{},
+	}
+	e.records.init(e.cfg.RecordsBytes)
+	for i := range from.Agents {
+		a := from.Agents[i]
+		e.agents[a.ID] = &a
+		e.silent.set(a.ID, a.due())
+	}
+	for i := range from.Leases {
+		e.hold(from.Leases[i])
+	}
+	for name, totals := range from.Totals {
+		e.byType[name] = totals.clone()
+	}
+	for _, alert := range from.Alerts {
+		e.alerts[alert.Rule] = alert
+	}
+	for key, point := range from.Points {
+		e.points[key] = point
+	}
+	return e
+}
+
+// Begin begins a batch. Times in it are now; seed decides the ids of events and the jitter
+// of back-offs, and must be unpredictable in production.
+func (e *Engine) Begin(now missions.Time, seed [32]byte) {
+	e.now = now
+	e.random = rand.NewChaCha8(seed)
+	e.chance = rand.New(e.random)
+	e.changes = &Changes{Points: map[PointKey]Point{}, Totals: map[string]*Totals{}, Before: map[Series]int64{}}
+	e.touched = map[string]bool{}
+}
+
+// End ends a batch and returns its changes; nil if it changed nothing. The engine's state is
+// that after the batch: if the changes are not stored, the engine must be discarded.
+func (e *Engine) End() *Changes {
+	c := e.changes
+	e.changes = nil
+	c.Marks = e.marks
+	e.records.settle(c)
+	for name := range e.touched {
+		if totals := e.byType[name]; totals != nil {
+			c.Totals[name] = totals.clone()
+		}
+	}
+	e.settleLeases(c)
+	for _, id := range slices.Sorted(keys(e.agentChanged)) {
+		c.Agents = append(c.Agents, *e.agents[id])
+	}
+	clear(e.agentChanged)
+	e.forgetPoints()
+	if len(e.queues) > maxQueues {
+		clear(e.queues) // they are loaded again
+	}
+	if c.empty() {
+		return nil
+	}
+	return c
+}
+
+// Marks returns the marks as they are after the latest batch.
+func (e *Engine) Marks() Marks { return e.marks }
+
+// Now returns the time of the batch.
+func (e *Engine) Now() missions.Time { return e.now }
+
+// nextSeq returns the creation time of a new mission in microseconds, made unique and never
+// going back.
+func (e *Engine) nextSeq() int64 {
+	e.marks.Seq = max(int64(e.now), e.marks.Seq+1)
+	return e.marks.Seq
+}
+
+// emit adds an event to the outbox, as of now unless it has a time.
+func (e *Engine) emit(event missions.Event) missions.Event {
+	event.ID = e.newID()
+	if event.At == 0 {
+		event.At = e.now
+	}
+	e.marks.Outbox++
+	event.Seq = e.marks.Outbox
+	e.changes.Events = append(e.changes.Events, event)
+	return event
+}
+
+// newID returns a UUIDv7 of the batch's time and seed.
+func (e *Engine) newID() (id uuid.UUID) {
+	binary.BigEndian.PutUint64(id[:8], uint64(e.now/1000)<<16|e.random.Uint64()&0xfff|0x7000) //nolint:gosec // not negative
+	binary.BigEndian.PutUint64(id[8:], e.random.Uint64()&^(3<<62)|2<<62)
+	return id
+}
+
+// move takes a mission through the state machine: it sets the status, keeps the counters,
+// and adds to the log and the outbox. The caller sets what else changes. The error is an
+// ErrConflict if there is no such transition; then nothing has changed.
+func (e *Engine) move(r *Record, trigger missions.Trigger, reason string) error {
+	next, err := r.Status.Next(trigger)
+	if err != nil {
+		return err
+	}
+	old := r.Status
+	r.Status, r.UpdatedAt = next, e.now
+	e.moveCount(r.Type, old, next)
+	if what := next.Happened(); what != "" {
+		e.happened(r.Type, what)
+	}
+	e.log(r, missions.ChangeEntry(e.now, old, next, reason))
+	e.emit(missions.Event{
+		Kind: missions.EventStatusChanged, MissionID: r.ID, CorrelationID: r.CorrelationID, Traceparent: r.Traceparent,
+		OldStatus: old, NewStatus: next, Reason: reason, Attempt: r.Attempt, AgentID: string(r.AgentID),
+	})
+	return nil
+}
+
+// log appends an entry to a mission's log.
+func (e *Engine) log(r *Record, entry missions.LogEntry) {
+	r.Entries++
+	e.changes.Logs = append(e.changes.Logs, LogLine{Seq: r.Seq, N: r.Entries, Entry: entry})
+}
+
+func (c *Changes) empty() bool {
+	return len(c.Missions)+len(c.Logs)+len(c.Leases)+len(c.Released)+len(c.Agents)+len(c.Gone)+len(c.Events)+
+		len(c.Totals)+len(c.Points)+len(c.Before)+len(c.Alerts)+len(c.Notices)+len(c.Noticed) == 0 &&
+		c.Forgotten == 0 && !c.marked
+}

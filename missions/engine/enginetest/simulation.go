@@ -1,0 +1,439 @@
+package enginetest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"missioncontrol/missions"
+	"missioncontrol/missions/engine"
+)
+
+// Durations of the simulation. Its time moves by steps of up to simulatedStep.
+const (
+	simulatedLease = 10 * time.Second
+	simulatedWait  = 5 * time.Second // of a mission that failed
+	simulatedStep  = 4 * time.Second
+	simulatedSkew  = 3 * time.Second // by which the clocks of leaders differ
+	retention      = 60 * time.Second
+)
+
+// Action is one thing that happens in a simulation. What it does is decided by three numbers
+// and by the state that it meets, so that a history from which actions are taken out is a
+// history, too.
+type Action struct {
+	Kind    string
+	A, B, C uint32
+}
+
+// actionWeights says how often each kind of action happens.
+var actionWeights = []struct {
+	kind   string
+	weight int
+}{
+	{"create", 24}, {"create and claim", 8}, {"claim", 22}, {"complete", 12}, {"fail", 8}, {"give up", 3}, {"release", 4},
+	{"progress", 4}, {"log", 4}, {"heartbeat", 14}, {"cancel", 3}, {"retry", 4}, {"delete", 3}, {"leave", 1}, {"lost", 2},
+	{"register", 2}, {"due", 8}, {"retain", 2}, {"acknowledge", 2}, {"forget", 2}, {"sample", 1}, {"alert", 1},
+	{"advance", 12}, {"commit", 60}, {"fault", 4}, {"take over", 1}, {"stale", 2},
+}
+
+// Actions returns a random history.
+func Actions(seed uint64, n int) []Action {
+	random := rand.New(rand.NewPCG(seed, 1))
+	total := 0
+	for _, w := range actionWeights {
+		total += w.weight
+	}
+	actions := make([]Action, n)
+	for i := range actions {
+		at := random.IntN(total)
+		for _, w := range actionWeights {
+			if at -= w.weight; at < 0 {
+				actions[i] = Action{w.kind, random.Uint32(), random.Uint32(), random.Uint32()}
+				break
+			}
+		}
+	}
+	return actions
+}
+
+// Run runs a history on a backend and returns what it counted. The error is the first thing
+// that the engine or the backend did otherwise than the model, or against an invariant.
+func Run(backend engine.Backend, actions []Action) (Counted, error) {
+	w := newWorld(backend)
+	err := w.run(actions)
+	return w.counted, err
+}
+
+func (w *world) run(actions []Action) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic: %v", cause)
+		}
+	}()
+	for i, action := range actions {
+		w.counted.Steps++
+		if err := w.act(action); err != nil {
+			return fmt.Errorf("action %d, %s: %w", i, action.Kind, err)
+		}
+	}
+	if err := w.commit(noFault); err != nil {
+		return err
+	}
+	return w.settle()
+}
+
+// Counted is what happened in a simulation.
+type Counted struct{ Steps, Commits, Faults, Takeovers, Stale int }
+
+// world is a simulated data set with its leaders.
+type world struct {
+	backend *faulty
+	ctx     context.Context
+	engine  *engine.Engine // of the leader; nil between terms
+	epoch   int64
+	skew    time.Duration // of the leader's clock
+	old     *engine.Engine
+	oldAt   int64 // the epoch of old
+	open    bool  // a batch is being computed
+	clock   missions.Time
+	batches uint64
+
+	is     *model // what is stored
+	next   *model // with the open batch
+	held   []heldLease
+	made   int
+	seen   int64             // outbox position up to which events were checked
+	status map[string]string // of each mission, as its events say
+
+	trusting bool // a leader that does not read the state again: a break
+
+	counted Counted
+}
+
+func newWorld(backend engine.Backend) *world {
+	w := &world{
+		backend: &faulty{Backend: backend}, ctx: context.Background(), clock: 1_700_000_000_000_000,
+		is: &model{agents: map[string]modelAgent{}}, status: map[string]string{},
+	}
+	return w
+}
+
+// now is the time of the leader's clock.
+func (w *world) now() missions.Time { return w.clock.Add(w.skew) }
+
+func simulatedConfig() engine.Config {
+	return engine.Config{
+		OutboxLimit: 1 << 40, Retry: missions.RetryPolicy{Base: simulatedWait, Max: simulatedWait},
+		QueueWindow: 3, PlanWindow: 3, RecordsBytes: 8 << 10,
+	}
+}
+
+// lead begins a term, if there is none.
+func (w *world) lead() error {
+	if w.engine != nil {
+		return nil
+	}
+	epoch, from, err := w.backend.Begin(w.ctx)
+	if err != nil {
+		return err
+	}
+	w.epoch, w.engine, w.open = epoch, engine.New(simulatedConfig(), from), false
+	return nil
+}
+
+// begin begins a batch, if none is open.
+func (w *world) begin() error {
+	if err := w.lead(); err != nil {
+		return err
+	}
+	if !w.open {
+		w.batches++
+		var seed [32]byte
+		for i := range 8 {
+			seed[i] = byte(w.batches >> (8 * i))
+		}
+		w.engine.Begin(w.now(), seed)
+		w.open, w.next = true, w.is.clone()
+	}
+	return nil
+}
+
+// commit ends the open batch, with a fault.
+func (w *world) commit(f fault) error {
+	if !w.open {
+		return nil
+	}
+	w.open = false
+	changes := w.engine.End()
+	if changes == nil {
+		w.is = w.next
+		return nil
+	}
+	w.backend.next = f
+	err := w.backend.Commit(w.ctx, w.epoch, changes)
+	w.counted.Commits++
+	if f.stores() {
+		w.is = w.next
+	}
+	switch {
+	case f == noFault && err != nil:
+		return fmt.Errorf("commit: %w", err)
+	case f != noFault:
+		w.counted.Faults++
+		if !w.trusting {
+			w.engine = nil // whatever happened: the state is read again
+		}
+	}
+	return w.compare()
+}
+
+// supply loads what a step needs; what cannot be loaded beside uncommitted changes makes it
+// commit first.
+func (w *world) supply(need func(*engine.Need)) error {
+	for {
+		if err := w.begin(); err != nil {
+			return err
+		}
+		var n engine.Need
+		need(&n)
+		if n.None() {
+			return nil
+		}
+		if n.Ranged() {
+			if err := w.commit(noFault); err != nil {
+				return err
+			}
+			if err := w.begin(); err != nil {
+				return err
+			}
+		}
+		if err := w.engine.Load(w.ctx, w.backend, &n); err != nil {
+			return err
+		}
+	}
+}
+
+// agree compares what the engine and the model answered.
+func (w *world) agree(got, want string) error {
+	if got != want {
+		return fmt.Errorf("the engine answers %q, the model %q", got, want)
+	}
+	return nil
+}
+
+// answer returns how an operation ended.
+func answer(err error, otherwise string) string {
+	if domain := (*missions.Error)(nil); errors.As(err, &domain) {
+		return string(domain.Code)
+	}
+	return otherwise
+}
+
+// compare checks everything that is stored against the model, and the invariants.
+func (w *world) compare() error {
+	if err := w.compareMissions(); err != nil {
+		return err
+	}
+	if err := w.compareCounts(); err != nil {
+		return err
+	}
+	return w.compareEvents()
+}
+
+func (w *world) compareMissions() error {
+	ids := make([]string, len(w.is.list))
+	for i := range w.is.list {
+		ids[i] = w.is.list[i].id
+	}
+	found, err := w.backend.Records(w.ctx, ids)
+	if err != nil {
+		return err
+	}
+	stored := map[string]*engine.Record{}
+	for _, r := range found {
+		stored[r.ID] = r
+	}
+	for i := range w.is.list {
+		x := &w.is.list[i]
+		r := stored[x.id]
+		if r == nil {
+			return fmt.Errorf("mission %s was confirmed, and is not stored", x.id)
+		}
+		got := modelMission{
+			id: r.ID, status: r.Status, attempt: r.Attempt, agent: string(r.AgentID), token: r.Token, queued: r.Ready,
+			readyAt: r.ReadyAt, expires: r.LeaseExpiresAt, finished: r.FinishedAt, lines: int(r.Entries),
+		}
+		if !got.same(x) {
+			return fmt.Errorf("stored is\n  %s\nand the model has\n  %s", got.is(), x.is())
+		}
+	}
+	page, err := w.backend.List(w.ctx, missions.Filter{})
+	if err == nil && len(page.Missions) != len(w.is.list) {
+		err = fmt.Errorf("%d missions are stored, the model has %d", len(page.Missions), len(w.is.list))
+	}
+	return err
+}
+
+// compareCounts checks the counters of the engine against a count of the model.
+func (w *world) compareCounts() error {
+	if w.engine == nil {
+		return nil
+	}
+	want := map[missions.Status]int64{}
+	running := map[string]int{}
+	for i := range w.is.list {
+		want[w.is.list[i].status]++
+		if w.is.list[i].status == missions.Running {
+			running[w.is.list[i].agent]++
+		}
+	}
+	counts := w.engine.Counts()
+	for _, status := range missions.Statuses() {
+		if counts.ByStatus[status] != want[status] {
+			return fmt.Errorf("%d missions are counted as %s, there are %d", counts.ByStatus[status], status, want[status])
+		}
+	}
+	online := int64(0)
+	page := w.engine.ListAgents(missions.AgentFilter{})
+	for _, a := range page.Agents {
+		if a.State != missions.Offline {
+			online++
+		}
+		if known := w.is.agents[a.ID]; known.state != a.State || running[a.ID] != a.MissionsRunning {
+			return fmt.Errorf("agent %s is %s with %d missions, in the model %s with %d", a.ID, a.State, a.MissionsRunning, known.state, running[a.ID])
+		}
+	}
+	if counts.Agents != online || len(page.Agents) != len(w.is.agents) {
+		return fmt.Errorf("%d agents are counted, %d are online; %d are known, in the model %d", counts.Agents, online, len(page.Agents), len(w.is.agents))
+	}
+	return nil
+}
+
+// compareEvents checks the events that were stored since the last time: their positions have
+// no gaps, and those of a mission are one chain from its creation to its present status.
+func (w *world) compareEvents() error {
+	for {
+		events, err := w.backend.Pending(w.ctx, w.seen, 500)
+		if err != nil || len(events) == 0 {
+			if err == nil {
+				err = w.compareStatuses()
+			}
+			return err
+		}
+		for _, e := range events {
+			if e.Seq != w.seen+1 {
+				return fmt.Errorf("event %d follows event %d", e.Seq, w.seen)
+			}
+			w.seen = e.Seq
+			switch e.Kind {
+			case missions.EventCreated:
+				// The id of a deleted mission may be used again.
+				if was := w.status[e.MissionID]; was != "" && !missions.Status(was).Terminal() {
+					return fmt.Errorf("mission %s is created again, after %s", e.MissionID, was)
+				}
+				w.status[e.MissionID] = string(missions.Pending)
+			case missions.EventStatusChanged:
+				if was := w.status[e.MissionID]; was != string(e.OldStatus) {
+					return fmt.Errorf("an event of mission %s says %s → %s, the one before it said %s", e.MissionID, e.OldStatus, e.NewStatus, was)
+				}
+				w.status[e.MissionID] = string(e.NewStatus)
+			}
+		}
+	}
+}
+
+func (w *world) compareStatuses() error {
+	for i := range w.is.list {
+		if x := &w.is.list[i]; w.status[x.id] != string(x.status) {
+			return fmt.Errorf("the events of mission %s end with %q, it is %s", x.id, w.status[x.id], x.status)
+		}
+	}
+	return nil
+}
+
+// settle lets every agent work without faults until every mission has ended: none may be
+// lost or stuck. Then the time passes until all are forgotten.
+func (w *world) settle() error {
+	for round := 0; w.unfinished() > 0; round++ {
+		if round > 400 {
+			return fmt.Errorf("%d missions do not end:\n%s", w.unfinished(), w.describe())
+		}
+		w.clock = w.clock.Add(simulatedStep)
+		for _, action := range []Action{{Kind: "due"}, {Kind: "register", A: uint32(round)}, {Kind: "claim", A: uint32(round), B: 2}, {Kind: "commit"}} { //nolint:gosec // small
+			if err := w.act(action); err != nil {
+				return fmt.Errorf("at the end, %s: %w", action.Kind, err)
+			}
+		}
+		for i := range w.is.list {
+			x := w.is.list[i]
+			if x.status != missions.Running {
+				continue
+			}
+			if err := w.finish(missions.Finish{AgentID: x.agent, LeaseRef: missions.LeaseRef{MissionID: x.id, Lease: x.token}, Outcome: missions.OutcomeComplete}); err != nil {
+				return fmt.Errorf("at the end: %w", err)
+			}
+		}
+		if err := w.commit(noFault); err != nil {
+			return fmt.Errorf("at the end: %w", err)
+		}
+	}
+	return nil
+}
+
+func (w *world) unfinished() (n int) {
+	for i := range w.is.list {
+		if !w.is.list[i].status.Terminal() {
+			n++
+		}
+	}
+	return n
+}
+
+func (w *world) describe() string {
+	lines := make([]string, len(w.is.list))
+	for i := range w.is.list {
+		lines[i] = w.is.list[i].is()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Shrink returns a history without the actions that it does not need to fail.
+func Shrink(actions []Action, fails func([]Action) bool) []Action {
+	for size := len(actions) / 2; size > 0; size /= 2 {
+		for at := 0; at+size <= len(actions); {
+			without := slices.Concat(actions[:at], actions[at+size:])
+			if fails(without) {
+				actions = without
+			} else {
+				at += size
+			}
+		}
+	}
+	return actions
+}
+
+// Describe returns a history as text, one action to a line.
+func Describe(actions []Action) string {
+	var text strings.Builder
+	for _, action := range actions {
+		line, _ := json.Marshal(action) // texts and numbers always marshal
+		text.Write(line)
+		text.WriteByte('\n')
+	}
+	return text.String()
+}
+
+// Add adds what happened in another simulation.
+func (c *Counted) Add(o Counted) {
+	c.Steps += o.Steps
+	c.Commits += o.Commits
+	c.Faults += o.Faults
+	c.Takeovers += o.Takeovers
+	c.Stale += o.Stale
+}

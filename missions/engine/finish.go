@@ -1,0 +1,120 @@
+package engine
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"missioncontrol/missions"
+)
+
+// Finish ends an attempt. See [missions.Leases]. It needs the mission's record.
+func (e *Engine) Finish(f *missions.Finish) missions.Result {
+	r, err := e.holder(f.AgentID, f.LeaseRef)
+	switch {
+	case r == nil:
+		return missions.Result{Err: err}
+	case err != nil && repeated(r, f):
+		return missions.Result{Mission: e.output(r)}
+	case err != nil:
+		return missions.Result{Mission: e.output(r), Err: err}
+	}
+	switch f.Outcome {
+	case missions.OutcomeComplete:
+		e.complete(r, f)
+	case missions.OutcomeFail:
+		e.fail(r, f)
+	case missions.OutcomeRelease:
+		r.Attempt--
+		e.giveBack(r, fmt.Sprintf("released by agent %s", f.AgentID), e.now)
+	default:
+		return missions.Result{Mission: e.output(r), Err: missions.Invalid("outcome", "is none of complete, fail, release"), Changed: true}
+	}
+	return missions.Result{Mission: e.output(r), Changed: true}
+}
+
+// repeated reports whether f is the report again that ended the mission's latest attempt.
+func repeated(r *Record, f *missions.Finish) bool {
+	if r.Report != (Report{AgentID: f.AgentID, Token: f.Lease}) {
+		return false
+	}
+	switch f.Outcome {
+	case missions.OutcomeComplete:
+		return r.Status == missions.Completed && bytes.Equal(r.Result, f.Result)
+	case missions.OutcomeFail:
+		return r.Status != missions.Completed && string(r.Error) == f.Why()
+	}
+	return false
+}
+
+func (e *Engine) complete(r *Record, f *missions.Finish) {
+	e.tookRun(r.Type, e.now.Sub(r.StartedAt))
+	if r.Result, r.Error = nil, ""; len(f.Result) > 0 {
+		r.Result = f.Result
+	}
+	r.Report = Report{f.AgentID, f.Lease}
+	e.endHeld(r, missions.Complete, fmt.Sprintf("completed by agent %s", f.AgentID))
+}
+
+func (e *Engine) fail(r *Record, f *missions.Finish) {
+	r.Error, r.Report = missions.Text(f.Why()), Report{f.AgentID, f.Lease}
+	reason := fmt.Sprintf("failed on agent %s: %s", f.AgentID, missions.FirstLine(f.Why()))
+	if !f.Retryable {
+		e.endHeld(r, missions.GiveUp, reason+" (not retryable)")
+		return
+	}
+	e.attemptFailed(r, reason, e.backOff(r))
+}
+
+// attemptLost takes a RUNNING mission back from an agent that is gone, silent or no longer
+// reports it. The attempt counts: nobody knows how far it got.
+func (e *Engine) attemptLost(r *Record, reason string) {
+	r.Error, r.Report = missions.Text(reason), Report{}
+	e.attemptFailed(r, reason, 0)
+}
+
+// attemptTimedOut ends an attempt that ran, or made no progress, for too long. It backs off
+// like a failure.
+func (e *Engine) attemptTimedOut(r *Record, reason string) {
+	r.Error, r.Report = missions.Text(reason), Report{}
+	e.attemptFailed(r, reason, e.backOff(r))
+}
+
+// attemptFailed returns a RUNNING mission to its queue after a wait, or fails it if the
+// attempt was its last.
+func (e *Engine) attemptFailed(r *Record, reason string, wait time.Duration) {
+	if r.Attempt >= r.MaxAttempts {
+		e.endHeld(r, missions.GiveUp, fmt.Sprintf("%s; attempt %d of %d was the last", reason, r.Attempt, r.MaxAttempts))
+		return
+	}
+	e.giveBack(r, reason, e.now.Add(wait))
+}
+
+func (e *Engine) backOff(r *Record) time.Duration {
+	return e.cfg.Retry.Delay(r.Attempt, e.chance.Float64())
+}
+
+// giveBack returns a RUNNING mission to its queue, claimable from a time on.
+func (e *Engine) giveBack(r *Record, reason string, from missions.Time) {
+	e.mustMove(r, missions.GiveBack, reason)
+	e.release(r.Seq)
+	r.AgentID, r.StartedAt, r.Progress = "", 0, nil
+	e.enqueue(r, from)
+	if !r.Ready {
+		r.NextAttemptAt = r.ReadyAt
+	}
+}
+
+// endHeld brings a RUNNING mission to a terminal status.
+func (e *Engine) endHeld(r *Record, trigger missions.Trigger, reason string) {
+	e.mustMove(r, trigger, reason)
+	e.release(r.Seq)
+	r.FinishedAt, r.NextAttemptAt = e.now, 0
+}
+
+// mustMove moves a mission whose status allows it.
+func (e *Engine) mustMove(r *Record, trigger missions.Trigger, reason string) {
+	if err := e.move(r, trigger, reason); err != nil {
+		panic(err)
+	}
+}

@@ -1,0 +1,39 @@
+package engine
+
+import "context"
+
+// Load supplies what a step needs from a backend.
+func (e *Engine) Load(ctx context.Context, backend Backend, need *Need) error {
+	for missionType, n := range need.Queues {
+		limit := max(n, e.cfg.QueueWindow)
+		heads, err := backend.Queue(ctx, missionType, limit)
+		if err != nil {
+			return err
+		}
+		e.queue(missionType).load(heads, len(heads) < limit)
+	}
+	if need.Planned > 0 {
+		limit := max(need.Planned, e.cfg.PlanWindow)
+		planned, err := backend.Planned(ctx, limit)
+		if err != nil {
+			return err
+		}
+		e.planned.load(planned, len(planned) < limit)
+	}
+	if len(need.IDs) == 0 {
+		return nil
+	}
+	found, err := backend.Records(ctx, need.IDs)
+	if err != nil {
+		return err
+	}
+	for _, r := range found {
+		e.records.supply(r)
+	}
+	for _, id := range need.IDs {
+		if !e.records.known(id) {
+			e.records.absent[id] = true
+		}
+	}
+	return nil
+}

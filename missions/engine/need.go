@@ -1,0 +1,147 @@
+package engine
+
+import (
+	"slices"
+
+	"missioncontrol/missions"
+)
+
+// Need is what a step needs from the backend before it can be applied.
+type Need struct {
+	IDs     []string       // missions whose records are needed
+	Queues  map[string]int // how many heads of these types' queues
+	Planned int            // how many of the planned missions
+}
+
+// None reports whether nothing is needed.
+func (n *Need) None() bool { return len(n.IDs)+len(n.Queues)+n.Planned == 0 }
+
+// Ranged reports whether parts of indexes are needed. They can only be loaded while
+// nothing is uncommitted.
+func (n *Need) Ranged() bool { return len(n.Queues)+n.Planned > 0 }
+
+// maxHeads bounds how many missions one step hands out.
+const maxHeads = 10_000
+
+// NeedMissions adds missions whose records the step reads.
+func (e *Engine) NeedMissions(n *Need, ids ...string) {
+	for _, id := range ids {
+		if !e.records.known(id) {
+			n.IDs = append(n.IDs, id)
+		}
+	}
+}
+
+// NeedHeld adds the missions that an agent holds.
+func (e *Engine) NeedHeld(n *Need, agentID string) {
+	for _, l := range e.heldBy(agentID) {
+		e.NeedMissions(n, l.MissionID)
+	}
+}
+
+// NeedClaims adds what claims need that are applied one after the other. It is called again
+// once queues that it needed were supplied: then it adds the missions at their heads.
+func (e *Engine) NeedClaims(n *Need, claims []missions.ClaimRequest) {
+	total := 0
+	for i := range claims {
+		q := &claims[i]
+		if e.claimer(q) != nil {
+			continue
+		}
+		// Claims before this one in the step may take the missions at the heads.
+		total = min(total+max(q.Max, 0), maxHeads)
+		types := e.typesOf(q)
+		for _, missionType := range types {
+			if !e.queue(missionType).has(total) {
+				if n.Queues == nil {
+					n.Queues = map[string]int{}
+				}
+				n.Queues[missionType] = max(n.Queues[missionType], total)
+			}
+		}
+	}
+	if n.Ranged() {
+		return
+	}
+	total = 0
+	for i := range claims {
+		q := &claims[i]
+		if e.claimer(q) != nil {
+			continue
+		}
+		total = min(total+max(q.Max, 0), maxHeads)
+		e.needHeads(n, e.candidates(e.typesOf(q), total), q.MaxBytes)
+	}
+	slices.Sort(n.IDs)
+	n.IDs = slices.Compact(n.IDs)
+}
+
+// needHeads adds candidates of a claim, as far as its reply has room for them.
+func (e *Engine) needHeads(n *Need, heads []Head, maxBytes int) {
+	size, most := 0, len(heads)
+	for i, head := range heads {
+		if size += head.Size; maxBytes > 0 && size > maxBytes && i > 0 {
+			most = i + 1 // the one that no longer fits
+			break
+		}
+	}
+	for _, head := range heads[:most] {
+		e.NeedMissions(n, head.ID)
+	}
+}
+
+// NeedDue adds what [Engine.Due] needs to process up to limit items.
+func (e *Engine) NeedDue(n *Need, now missions.Time, limit int) {
+	if !e.planned.has(limit) && (len(e.planned.list) == 0 || e.planned.list[len(e.planned.list)-1].At <= now) {
+		n.Planned = limit
+		return
+	}
+	for _, l := range e.dueLeases(now, limit) {
+		e.NeedMissions(n, l.MissionID)
+	}
+	for _, a := range e.dueAgents(now, limit) {
+		e.NeedHeld(n, a.ID)
+	}
+	for _, p := range e.duePlanned(now, limit) {
+		e.NeedMissions(n, p.ID)
+	}
+}
+
+// maxQueues bounds the types whose queues have a window between batches.
+const maxQueues = 4096
+
+// queue returns the window on a type's queue. A type without PENDING missions has an empty
+// queue, for which the backend need not be asked.
+func (e *Engine) queue(missionType string) *window[Head] {
+	if w := e.queues[missionType]; w != nil {
+		return w
+	}
+	totals := e.byType[missionType]
+	w := &window[Head]{compare: compareHeads, all: totals == nil || totals.ByStatus[missions.Pending.Index()] == 0}
+	if totals != nil { // an agent may ask for any type
+		e.queues[missionType] = w
+	}
+	return w
+}
+
+// unqueue takes a mission out of its queue and the plan, before it is changed.
+func (e *Engine) unqueue(r *Record) {
+	if r.Ready {
+		e.queue(r.Type).remove(r.head())
+	}
+	if r.DueAt != 0 {
+		e.planned.remove(r.planned())
+	}
+	r.Ready, r.DueAt = false, 0
+}
+
+// enqueue makes a PENDING mission claimable from a time on.
+func (e *Engine) enqueue(r *Record, from missions.Time) {
+	r.queue(e.now, from)
+	if r.Ready {
+		e.queue(r.Type).add(r.head(), 2*max(e.cfg.QueueWindow, 1))
+	}
+	if r.DueAt != 0 {
+		e.planned.add(r.planned(), 2*e.cfg.PlanWindow)
+	}
+}

@@ -1,0 +1,188 @@
+package engine
+
+import (
+	"math"
+	"slices"
+
+	"missioncontrol/missions"
+)
+
+// Counts returns the counters. See [missions.Statistics].
+func (e *Engine) Counts() missions.Counts {
+	all := e.byType[""]
+	if all == nil {
+		all = newTotals()
+	}
+	return missions.Counts{
+		ByStatus: all.byStatus(), Agents: all.Agents, Slots: all.Slots,
+		CompletedRuns: all.Run.Count, CompletedSeconds: all.Run.Seconds,
+	}
+}
+
+// History is what the backend knows of a type, for [Engine.Stats].
+type History struct {
+	Oldest      missions.Time // creation of the oldest PENDING mission; 0 if there is none
+	Short, Long map[int64]Point
+}
+
+// Stats returns the statistics of a type, or of all ("") at a time. See
+// [missions.Statistics]. It needs one head of each queue that it is about, and the type's
+// history.
+func (e *Engine) Stats(missionType string, now missions.Time, history *History) missions.Stats {
+	t := e.byType[missionType]
+	if t == nil {
+		t = newTotals()
+	}
+	counts := missions.Counts{ByStatus: t.byStatus()}
+	stats := missions.Stats{
+		Total: counts.Total(), ByStatus: counts.ByStatus, ByType: map[string]int64{}, SuccessRate: counts.SuccessRate(),
+		Duration: t.Run.Distribution(), Queue: t.Queue.Distribution(),
+		OldestClaimableSeconds: e.oldestClaimable(missionType, now),
+		PerMinute:              e.perMinute(missionType, now), LastUpdated: now,
+	}
+	for name, of := range e.byType {
+		n := missions.Counts{ByStatus: of.byStatus()}.Total()
+		if name != "" && n > 0 && (missionType == "" || name == missionType) {
+			stats.ByType[name] = n
+		}
+	}
+	if history.Oldest != 0 {
+		age := max(0, now.Sub(history.Oldest).Seconds())
+		stats.OldestPendingSeconds = &age
+	}
+	if e.marks.Sampled != 0 {
+		stats.Windows = e.windows(missionType, now, history)
+	}
+	return stats
+}
+
+// windows returns the windows of a type.
+func (e *Engine) windows(missionType string, now missions.Time, history *History) missions.Windows {
+	last := e.marks.Sampled
+	sums := missions.SumWindows(last, samples(history.Short), samples(history.Long))
+	latest := missions.NewSample(last)
+	from := max(minuteOf(last), minuteOf(now)-mostMinutes)
+	for i, n := range e.happenedIn(missionType, from, minuteOf(now)+1) {
+		latest.Happened[missions.Happenings()[i]] += n
+	}
+	if t := e.byType[missionType]; t != nil {
+		latest.Run, latest.Queue = gained(&t.Run, &t.SampledRun), gained(&t.Queue, &t.SampledQueue)
+	}
+	return missions.WindowsOf(&sums, &latest)
+}
+
+func samples(points map[int64]Point) []missions.Sample {
+	list := make([]missions.Sample, 0, len(points))
+	for _, slot := range slices.Sorted(keys(points)) {
+		point := points[slot]
+		sample := missions.NewSample(point.Since)
+		for i, what := range missions.Happenings() {
+			sample.Happened[what] = point.Happened[i]
+		}
+		sample.Run, sample.Queue = point.Run, point.Queue
+		list = append(list, sample)
+	}
+	return list
+}
+
+// perMinute returns what happened within the last minute: all of this minute so far, and of
+// the one before as much as lies within sixty seconds.
+func (e *Engine) perMinute(missionType string, now missions.Time) map[missions.Happening]int64 {
+	minute := minuteOf(now)
+	within := 1 - float64(int64(now)%60e6)/60e6
+	this, before := e.points[PointKey{Minutes, missionType, minute}], e.points[PointKey{Minutes, missionType, minute - 1}]
+	rates := make(map[missions.Happening]int64, len(missions.Happenings()))
+	for i, what := range missions.Happenings() {
+		rates[what] = int64(math.Round(float64(this.Happened[i]) + within*float64(before.Happened[i])))
+	}
+	return rates
+}
+
+// PendingTypes returns the types that have PENDING missions: of all, or the one.
+func (e *Engine) PendingTypes(missionType string) (types []string) {
+	for name, t := range e.byType {
+		if name != "" && t.ByStatus[missions.Pending.Index()] > 0 && (missionType == "" || name == missionType) {
+			types = append(types, name)
+		}
+	}
+	slices.Sort(types)
+	return types
+}
+
+// NeedHeads adds one head of each queue that has any.
+func (e *Engine) NeedHeads(n *Need, types []string) {
+	for _, name := range types {
+		if !e.queue(name).has(1) {
+			if n.Queues == nil {
+				n.Queues = map[string]int{}
+			}
+			n.Queues[name] = 1
+		}
+	}
+	if n.Ranged() {
+		return
+	}
+	for _, name := range types {
+		for _, head := range e.firstOfRanks(name) {
+			e.NeedMissions(n, head.ID)
+		}
+	}
+}
+
+// firstOfRanks returns the first of each priority in a queue, as far as they are loaded.
+func (e *Engine) firstOfRanks(missionType string) (first []Head) {
+	for _, head := range e.queue(missionType).list {
+		if len(first) == 0 || first[len(first)-1].Rank != head.Rank {
+			first = append(first, head)
+		}
+	}
+	return first
+}
+
+// oldestClaimable returns for how long the first missions in line have been claimable, the
+// longest of them; nil if there are none.
+func (e *Engine) oldestClaimable(missionType string, now missions.Time) *float64 {
+	oldest := missions.Time(math.MaxInt64)
+	for _, name := range e.PendingTypes(missionType) {
+		for _, head := range e.firstOfRanks(name) {
+			if r := e.records.get(head.ID); r != nil {
+				oldest = min(oldest, r.ReadyAt)
+			}
+		}
+	}
+	if oldest == math.MaxInt64 {
+		return nil
+	}
+	age := max(0, now.Sub(oldest).Seconds())
+	return &age
+}
+
+// Unserved returns the PENDING missions of types that no online agent serves. See
+// [missions.Statistics]. It needs one head of each queue.
+func (e *Engine) Unserved() map[string]int64 {
+	served := map[string]bool{}
+	for _, a := range e.agents {
+		if a.State == missions.Online {
+			for _, name := range a.Types {
+				served[name] = true
+			}
+		}
+	}
+	unserved := map[string]int64{}
+	for _, name := range e.PendingTypes("") {
+		if !served[name] && len(e.queue(name).list) > 0 && len(unserved) < missions.MaxSampledTypes {
+			unserved[name] = e.byType[name].ByStatus[missions.Pending.Index()]
+		}
+	}
+	return unserved
+}
+
+// LatestMinute returns what is known of a type in the current minute, for the last one of a
+// history.
+func (e *Engine) LatestMinute(missionType string) (pending, running int64) {
+	t := e.byType[missionType]
+	if t == nil {
+		return 0, 0
+	}
+	return t.ByStatus[missions.Pending.Index()], t.ByStatus[missions.Running.Index()]
+}

@@ -1,0 +1,148 @@
+package engine
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"missioncontrol/missions"
+)
+
+// Totals are the counters of a type, or of all types.
+type Totals struct {
+	ByStatus [5]int64 // by missions.Status.Index
+	Run      missions.Histogram
+	Queue    missions.Histogram
+
+	// What Run and Queue were when the latest sample was taken.
+	SampledRun, SampledQueue missions.Histogram
+
+	Agents, Slots int64 // of all types only
+}
+
+func newTotals() *Totals {
+	return &Totals{
+		Run: newHistogram(), Queue: newHistogram(), SampledRun: newHistogram(), SampledQueue: newHistogram(),
+	}
+}
+
+func newHistogram() missions.Histogram { return missions.Histogram{Buckets: map[int]int64{}} }
+
+func cloneHistogram(h missions.Histogram) missions.Histogram {
+	h.Buckets = maps.Clone(h.Buckets)
+	return h
+}
+
+// clone returns a copy that does not change with t.
+func (t *Totals) clone() *Totals {
+	c := *t
+	c.Run, c.Queue = cloneHistogram(t.Run), cloneHistogram(t.Queue)
+	c.SampledRun, c.SampledQueue = cloneHistogram(t.SampledRun), cloneHistogram(t.SampledQueue)
+	return &c
+}
+
+func (t *Totals) byStatus() map[missions.Status]int64 {
+	counts := make(map[missions.Status]int64, len(t.ByStatus))
+	for i, status := range missions.Statuses() {
+		counts[status] = t.ByStatus[i]
+	}
+	return counts
+}
+
+// count adds a duration to a histogram. Sums are kept in whole microseconds, so that they do
+// not depend on the order of additions.
+func count(h *missions.Histogram, d time.Duration) {
+	micros := max(d.Microseconds(), 0)
+	h.Count++
+	h.Seconds = float64(int64(h.Seconds*1e6+0.5)+micros) / 1e6
+	h.Buckets[missions.Bucket(float64(micros)/1e6)]++
+}
+
+// gained returns what a histogram has gained since it was sampled.
+func gained(is, was *missions.Histogram) missions.Histogram {
+	h := missions.Histogram{Count: is.Count - was.Count, Seconds: is.Seconds - was.Seconds, Buckets: map[int]int64{}}
+	for bucket, n := range is.Buckets {
+		if more := n - was.Buckets[bucket]; more > 0 {
+			h.Buckets[bucket] = more
+		}
+	}
+	return h
+}
+
+// Series is a series of points in time, of which a point covers one slot.
+type Series int8
+
+// The series. A slot is a minute since the epoch, of LongSamples ten.
+const (
+	Minutes      Series = iota // what happened
+	Gauges                     // how many missions there were at a minute's end
+	ShortSamples               // what was gained, for the windows up to an hour
+	LongSamples                // for the window of a day
+)
+
+// PointKey identifies a point.
+type PointKey struct {
+	Series Series
+	Type   string // "" for all types
+	Slot   int64
+}
+
+// Point is what is known of a type in a slot. Each series uses some of the fields.
+type Point struct {
+	Since            missions.Time // start of a sample
+	Happened         [5]int64      // by place in missions.Happenings
+	Run, Queue       missions.Histogram
+	Pending, Running int64
+}
+
+func minuteOf(t missions.Time) int64 { return int64(t) / 60e6 }
+
+// totals returns the counters of a type for a change.
+func (e *Engine) totals(missionType string) *Totals {
+	t := e.byType[missionType]
+	if t == nil {
+		t = newTotals()
+		e.byType[missionType] = t
+	}
+	e.touched[missionType] = true
+	return t
+}
+
+// moveCount counts a mission of a type under another status; "" is none.
+func (e *Engine) moveCount(missionType string, from, to missions.Status) {
+	for _, name := range []string{missionType, ""} {
+		t := e.totals(name)
+		if from != "" {
+			t.ByStatus[from.Index()]--
+		}
+		if to != "" {
+			t.ByStatus[to.Index()]++
+		}
+	}
+}
+
+// happened counts what happened in the current minute.
+func (e *Engine) happened(missionType string, what missions.Happening) {
+	place := slices.Index(missions.Happenings(), what)
+	for _, name := range []string{missionType, ""} {
+		e.point(PointKey{Minutes, name, minuteOf(e.now)}, func(p *Point) { p.Happened[place]++ })
+	}
+}
+
+// point changes a point.
+func (e *Engine) point(key PointKey, change func(*Point)) {
+	p := e.points[key]
+	change(&p)
+	e.points[key] = p
+	e.changes.Points[key] = p
+}
+
+func (e *Engine) tookQueue(missionType string, d time.Duration) {
+	count(&e.totals(missionType).Queue, d)
+	count(&e.totals("").Queue, d)
+}
+
+func (e *Engine) tookRun(missionType string, d time.Duration) {
+	count(&e.totals(missionType).Run, d)
+	count(&e.totals("").Run, d)
+}

@@ -1,0 +1,94 @@
+package leader
+
+import (
+	"context"
+
+	"missioncontrol/missions"
+	"missioncontrol/missions/engine"
+)
+
+// Counts implements [missions.Statistics].
+func (s *Store) Counts(ctx context.Context) (counts missions.Counts, err error) {
+	err = s.do(ctx, nil, func(e *engine.Engine) { counts = e.Counts() })
+	return counts, err
+}
+
+// Stats implements [missions.Statistics].
+func (s *Store) Stats(ctx context.Context, missionType string) (stats missions.Stats, err error) {
+	history, err := read(ctx, s, func() (h engine.History, err error) {
+		if h.Oldest, err = s.backend.Oldest(ctx, missionType); err != nil {
+			return h, err
+		}
+		if h.Short, err = s.backend.Points(ctx, engine.ShortSamples, missionType, 0); err != nil {
+			return h, err
+		}
+		h.Long, err = s.backend.Points(ctx, engine.LongSamples, missionType, 0)
+		return h, err
+	})
+	if err != nil {
+		return stats, err
+	}
+	need := func(e *engine.Engine, n *engine.Need) { e.NeedHeads(n, e.PendingTypes(missionType)) }
+	err = s.do(ctx, need, func(e *engine.Engine) { stats = e.Stats(missionType, e.Now(), &history) })
+	return stats, err
+}
+
+// Sample implements [missions.Statistics].
+func (s *Store) Sample(ctx context.Context) (at missions.Time, err error) {
+	err = s.do(ctx, nil, func(e *engine.Engine) { at = e.Sample() })
+	return at, err
+}
+
+// Unserved implements [missions.Statistics].
+func (s *Store) Unserved(ctx context.Context) (byType map[string]int64, err error) {
+	need := func(e *engine.Engine, n *engine.Need) { e.NeedHeads(n, e.PendingTypes("")) }
+	err = s.do(ctx, need, func(e *engine.Engine) { byType = e.Unserved() })
+	return byType, err
+}
+
+// History implements [missions.Statistics].
+func (s *Store) History(ctx context.Context, missionType string, minutes int) ([]missions.Minute, error) {
+	var pending, running int64
+	var now missions.Time
+	err := s.do(ctx, nil, func(e *engine.Engine) {
+		now = e.Now()
+		pending, running = e.LatestMinute(missionType)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return read(ctx, s, func() ([]missions.Minute, error) {
+		return s.history(ctx, missionType, int64(now)/60e6, minutes, pending, running)
+	})
+}
+
+// history returns the minutes up to one that has not ended.
+func (s *Store) history(ctx context.Context, missionType string, last int64, minutes int, pending, running int64) ([]missions.Minute, error) {
+	first := last - int64(minutes) + 1
+	happened, err := s.backend.Points(ctx, engine.Minutes, missionType, first)
+	if err != nil {
+		return nil, err
+	}
+	of, err := s.backend.Points(ctx, engine.Gauges, missionType, first)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.backend.Points(ctx, engine.Gauges, "", first)
+	if err != nil {
+		return nil, err
+	}
+	history := make([]missions.Minute, minutes)
+	for i := range history {
+		minute, m := first+int64(i), &history[i]
+		m.At = missions.Time(minute * 60e6)
+		for place, n := range happened[minute].Happened {
+			m.Count(missions.Happenings()[place], n)
+		}
+		if _, sampled := all[minute]; sampled { // a type without missions has no point
+			gauge := of[minute]
+			m.Pending, m.Running = &gauge.Pending, &gauge.Running
+		}
+	}
+	history[minutes-1].Pending, history[minutes-1].Running = &pending, &running
+	return history, nil
+}

@@ -1,0 +1,117 @@
+// Package leader runs an [engine.Engine] on an [engine.Backend]: it is the [missions.Store]
+// of a process that leads a data set.
+//
+// One goroutine takes the steps in the order of their arrival and computes a batch: what
+// arrives while a batch is being committed is in the next one, so that the steps share a
+// commit. A step is answered when its batch is stored.
+package leader
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"missioncontrol/missions"
+	"missioncontrol/missions/engine"
+)
+
+// Config configures a store.
+type Config struct {
+	Engine  engine.Config
+	Name    string // of the data set, as [missions.Store.Identity] returns it
+	Now     func() time.Time
+	Logger  *slog.Logger
+	Seed    func() [32]byte // default: unpredictable
+	Backend engine.Backend
+}
+
+// Store implements [missions.Store].
+type Store struct {
+	cfg     Config
+	backend engine.Backend
+	log     *slog.Logger
+	steps   chan *step
+	closing chan struct{}
+	closed  chan struct{}
+	once    sync.Once
+
+	// Owned by run.
+	engine *engine.Engine // nil between terms
+	epoch  int64
+
+	leadership leadership
+}
+
+var _ missions.Store = (*Store)(nil)
+
+// Open begins a term.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	if cfg.Seed == nil {
+		cfg.Seed = func() (seed [32]byte) { _, _ = rand.Read(seed[:]); return seed } // never fails
+	}
+	s := &Store{
+		cfg: cfg, backend: cfg.Backend, log: cfg.Logger,
+		steps: make(chan *step, 256), closing: make(chan struct{}), closed: make(chan struct{}),
+	}
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	go s.run()
+	return s, nil
+}
+
+// begin begins a term.
+func (s *Store) begin(ctx context.Context) error {
+	epoch, from, err := s.backend.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	s.epoch, s.engine = epoch, engine.New(s.cfg.Engine, from)
+	return nil
+}
+
+// Close implements [missions.Store].
+func (s *Store) Close() error {
+	s.once.Do(func() { close(s.closing) })
+	<-s.closed
+	return nil
+}
+
+var errClosed = missions.Refused("the store is closed", nil)
+
+// usable returns an error if ctx has ended or the store is closed.
+func (s *Store) usable(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case <-s.closing:
+		return errClosed
+	default:
+		return nil
+	}
+}
+
+func (s *Store) now() missions.Time { return missions.At(s.cfg.Now()) }
+
+// read runs a read of the backend.
+func read[T any](ctx context.Context, s *Store, read func() (T, error)) (result T, err error) {
+	if err := s.usable(ctx); err != nil {
+		return result, err
+	}
+	result, err = read()
+	return result, s.public(err)
+}
+
+// public returns what a caller may know of an error of the backend.
+func (s *Store) public(err error) error {
+	var domain *missions.Error
+	if err == nil || errors.As(err, &domain) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	s.log.Error("the store failed", "error", err)
+	return missions.Unavailable("the store cannot be used", err)
+}
