@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,10 +75,14 @@ func stored(ctx context.Context, t *testing.T, js jetstream.JetStream, sequence 
 	return msg
 }
 
-// shape is a header's names, each with the length of its value.
+// shape is the names in a header that the publisher wrote, each with the length of its
+// value.
 func shape(h nats.Header) []string {
 	var all []string
 	for name := range h {
+		if strings.HasPrefix(name, "Nats-") && name != nats.MsgIdHdr {
+			continue // the broker's, about where the message is stored
+		}
 		all = append(all, fmt.Sprintf("%s: %d bytes", name, len(h.Get(name))))
 	}
 	slices.Sort(all)

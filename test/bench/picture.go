@@ -102,7 +102,7 @@ func picture(all []bar) []byte {
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-label="%s">
   <style>%s</style>
   <rect class="page" x="0.5" y="0.5" width="%d" height="%d" rx="6"/>
-  <text class="title" x="16" y="26">Mission Control, times as fast as what it is measured beside</text>
+  <text class="title" x="16" y="26">Mission Control: how many times as fast, or as small, as what it is measured beside</text>
   <text class="quiet" x="16" y="46">Bars begin at 1 and go right where Mission Control is ahead; thin line: slowest to fastest round; thick mark: the goal.</text>
 `, pictureWidth, height, pictureWidth, height, escape(spoken(all)), pictureStyle, pictureWidth-1, height-1)
 	for tick := s.low; tick <= s.high; tick *= 2 {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -108,5 +110,35 @@ func TestSettingsThatCannotBe(t *testing.T) {
 	}
 	if err := good.validate(false, []string{"rows"}); err == nil {
 		t.Error("an argument without a flag is accepted")
+	}
+}
+
+func TestRowsAreMergedIntoTheDocument(t *testing.T) {
+	s := settings{out: t.TempDir()}
+	s.kept = filepath.Join(s.out, "results.json")
+	names := []string{"one by one, 32 callers, Redis", "in batches of 1000, Redis"}
+	for i, ratio := range []float64{1.5, 2.5} {
+		newer := some(names[i], ratio)
+		if err := s.write(&newer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := some(names[0], 3.5)
+	if err := s.write(&again); err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string][]string{
+		"BENCHMARKS.md":  {"| " + names[0] + " | **3.50**", "| " + names[1] + " | **2.50**"},
+		"benchmarks.svg": {names[0], names[1], "3.5×", "2.5×"},
+	} {
+		text, err := os.ReadFile(filepath.Join(s.out, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range want {
+			if !strings.Contains(string(text), w) {
+				t.Errorf("%s does not have %q", file, w)
+			}
+		}
 	}
 }
