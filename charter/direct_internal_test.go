@@ -1,6 +1,7 @@
 package charter
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"reflect"
 	"testing"
@@ -75,5 +76,55 @@ func TestWrittenMeta(t *testing.T) {
 	}
 	if again, err := Encode(&decoded); err != nil || string(again) != string(got) {
 		t.Fatalf("%s became %s, %v", got, again, err)
+	}
+}
+
+// An encoding is patched only for an event that differs in nothing but its ID.
+func TestReencode(t *testing.T) {
+	t.Parallel()
+	first := New(HealthChecked{Status: "ok", CheckedAt: exampleTime}, exampleTime)
+	first.Meta.SetWritten([]byte(`"a":1`))
+	for name, c := range map[string]struct {
+		change func(e *Event)
+		want   bool
+	}{
+		"the same":      {func(*Event) {}, true},
+		"equal written": {func(e *Event) { e.Meta.SetWritten([]byte(`"a":1`)) }, true},
+		"written":       {func(e *Event) { e.Meta.SetWritten([]byte(`"a":2`)) }, false},
+		"trace":         {func(e *Event) { e.Meta.Traceparent = "x" }, false},
+		"correlation":   {func(e *Event) { e.Meta.CorrelationID = "x" }, false},
+		"meta":          {func(e *Event) { e.Meta.Extra = map[string]json.RawMessage{"x": []byte("1")} }, false},
+		"extra":         {func(e *Event) { e.Extra = map[string]json.RawMessage{"x": []byte("1")} }, false},
+		"time":          {func(e *Event) { e.Timestamp = e.Timestamp.Add(time.Microsecond) }, false},
+		"type":          {func(e *Event) { e.Type = "a.b" }, false},
+		"source":        {func(e *Event) { e.Source = "x" }, false},
+		"target":        {func(e *Event) { e.Target = "x" }, false},
+		"payload":       {func(e *Event) { e.Payload = []byte(`{}`) }, false},
+		"no ID":         {func(e *Event) { e.ID = [16]byte{} }, false},
+		"producer":      {func(e *Event) { e.Meta.Producer = "x" }, false},
+		"module":        {func(e *Event) { e.Meta.SourceModule = "x" }, false},
+		"version":       {func(e *Event) { e.Meta.SchemaVersion = 2 }, false},
+	} {
+		encoded, err := Encode(&first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := string(encoded)
+		again := first.Again()
+		c.change(&again)
+		if got := again.Reencode(encoded, &first); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+		want := before
+		if c.want {
+			fresh, err := again.AppendJSON(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want = string(fresh)
+		}
+		if string(encoded) != want {
+			t.Errorf("%s: got  %s\nwant %s", name, encoded, want)
+		}
 	}
 }
