@@ -54,6 +54,9 @@ func (m *Meta) appendJSON(dst []byte) []byte {
 	dst = appendTextIfAny(dst, `"source_module":`, m.SourceModule)
 	dst = appendTextIfAny(dst, `"correlation_id":`, m.CorrelationID)
 	dst = appendTextIfAny(dst, `"traceparent":`, m.Traceparent)
+	if len(m.written) > 0 {
+		dst = append(appendComma(dst), m.written...)
+	}
 	return append(appendExtra(dst, m.Extra), '}')
 }
 
@@ -97,7 +100,7 @@ func appendUUID(dst []byte, id uuid.UUID) []byte {
 func (e *Event) sizeHint() int {
 	m := &e.Meta
 	size := 256 + len(e.Type) + len(e.Source) + len(e.Target) + len(e.Payload) +
-		len(m.Producer) + len(m.SourceModule) + len(m.CorrelationID) + len(m.Traceparent)
+		len(m.Producer) + len(m.SourceModule) + len(m.CorrelationID) + len(m.Traceparent) + len(m.written)
 	for _, extra := range []map[string]json.RawMessage{m.Extra, e.Extra} {
 		for name, raw := range extra {
 			size += len(name) + len(raw) + len(`"":,`)

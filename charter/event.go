@@ -46,7 +46,16 @@ type Meta struct {
 	CorrelationID string                     // links the events of one cause; "": absent
 	Traceparent   string                     // W3C trace context; "": absent
 	Extra         map[string]json.RawMessage // keys unknown to this version; nil if there are none
+
+	written []byte // further keys, as they are encoded
 }
+
+// SetWritten sets keys beyond the known ones in the form in which they are encoded,
+// `"name":value` separated by commas and sorted by name. They come before those in Extra,
+// where a reader finds them. It is for a writer of many events: it costs no map, and is
+// taken for granted, so the caller must see to it that each is valid and given once. The
+// bytes must not be changed later.
+func (m *Meta) SetWritten(fields []byte) { m.written = fields }
 
 // New returns the event for p, with a new random UUID and the source, target and
 // meta that the catalogue defines for its type. The time is truncated to the
@@ -68,7 +77,7 @@ func NewWithID(id uuid.UUID, p Payload, at time.Time) Event {
 	e.Source = entry.Source
 	e.Meta = Meta{SchemaVersion: schemaVersion, Producer: producer, SourceModule: entry.SourceModule}
 	if value := reflect.Indirect(reflect.ValueOf(p)); value.Type() == reflect.TypeOf(entry.Example) {
-		e.Payload, e.Target = entry.render(value)
+		e.Payload, e.Target = entry.render(p, value)
 		e.checked = e.Payload
 	} else {
 		e.Payload = p.AppendJSON(nil)
@@ -87,11 +96,11 @@ func (e *Event) Again() Event {
 // render returns a payload's JSON and its target. The two share one allocation: the
 // target's bytes follow the payload's, beyond the capacity of the slice that callers
 // get, so that they cannot be changed. That makes the string safe.
-func (e *Entry) render(p reflect.Value) (payload json.RawMessage, target string) {
-	buf := e.appendJSON(make([]byte, 0, e.sizeHint(p)), p)
+func (e *Entry) render(p Payload, value reflect.Value) (payload json.RawMessage, target string) {
+	buf := e.append(make([]byte, 0, e.sizeHint(value)), p, value)
 	end := len(buf)
 	if e.Targeted {
-		buf = append(append(buf, targetPrefix...), p.Field(0).String()...) // the mission's id
+		buf = append(append(buf, targetPrefix...), value.Field(0).String()...) // the mission's id
 		target = unsafe.String(unsafe.SliceData(buf[end:]), len(buf)-end)
 	}
 	return buf[:end:end], target

@@ -80,7 +80,15 @@ func (o *object) payloadNumber(i int, f *Field) float64 {
 
 // appendPayload is AppendJSON of a payload in the catalogue.
 func appendPayload(dst []byte, p Payload) []byte {
-	return entries[p.EventType()].appendJSON(dst, reflect.ValueOf(p))
+	return entries[p.EventType()].append(dst, p, reflect.ValueOf(p))
+}
+
+// append appends a payload of the entry's type, given also as a value.
+func (e *Entry) append(dst []byte, p Payload, value reflect.Value) []byte {
+	if d, ok := p.(direct); ok {
+		return append(d.appendFields(dst, e.labels), '}')
+	}
+	return e.appendJSON(dst, value)
 }
 
 // appendJSON appends a payload of the entry's type.

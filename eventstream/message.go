@@ -21,6 +21,7 @@ const timeLayout = "2006-01-02T15:04:05.000000Z"
 type encoder struct {
 	msg  nats.Msg
 	body []byte
+	last charter.Event // that body is of
 
 	// The header map points into this array, one element per header.
 	values [numHeaders]string
@@ -44,6 +45,9 @@ const (
 	numHeaders
 )
 
+// maxKept is the size up to which an encoder keeps an event for the next one.
+const maxKept = 4096
+
 func newEncoder() *encoder {
 	e := &encoder{}
 	e.values[hSpecVersion] = specVersion
@@ -65,11 +69,21 @@ func (e *encoder) slot(at int) []string { return e.values[at : at+1 : at+1] }
 
 // encode returns the message for an event; the error is an [ErrUnpublishable].
 func (e *encoder) encode(ev *charter.Event) (*nats.Msg, error) {
+	if ev.Reencode(e.body, &e.last) {
+		id := string(e.body[len(`{"id":"`):][:36])
+		e.values[hMsgID], e.values[hID], e.last.ID = id, id, ev.ID
+		e.msg.Reply = ""
+		return &e.msg, nil
+	}
+	e.last = charter.Event{}
 	body, err := ev.AppendJSON(e.body[:0])
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnpublishable, err)
 	}
 	e.body = body
+	if len(body) <= maxKept {
+		e.last = *ev
+	}
 
 	id := ev.ID.String()
 	e.values[hMsgID] = id

@@ -3,6 +3,7 @@ package eventstream
 import (
 	"errors"
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -54,6 +55,61 @@ func TestEncoderForgets(t *testing.T) {
 	if msg.Subject != "events.supervisor.health_checked" {
 		t.Errorf("subject = %q", msg.Subject)
 	}
+}
+
+// Events that differ only in their IDs are encoded once and patched. Their messages are those
+// of an encoder that knows nothing of the event before.
+func TestEncoderPatches(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	enc := newEncoder()
+	e := charter.New(charter.HealthChecked{Status: "ok", CheckedAt: at}, at)
+	for i := range 10 {
+		if i%4 == 3 {
+			e.Meta.Traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0" + string(rune('0'+i))
+		}
+		e = e.Again()
+		msg, err := enc.encode(&e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := newEncoder().encode(&e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(msg.Data) != string(want.Data) || msg.Subject != want.Subject ||
+			!maps.EqualFunc(msg.Header, want.Header, func(a, b []string) bool { return slices.Equal(a, b) }) {
+			t.Fatalf("got  %v %s\nwant %v %s", msg.Header, msg.Data, want.Header, want.Data)
+		}
+	}
+}
+
+// BenchmarkEncode measures the encoding of telemetry for requests that share an answer, and
+// of events that have nothing in common.
+func BenchmarkEncode(b *testing.B) {
+	now := time.Now()
+	e := charter.New(charter.StatusQueried{TotalMissions: 1_000_000, QueriedAt: now}, now)
+	enc := newEncoder()
+	b.Run("shared", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			again := e.Again()
+			if _, err := enc.encode(&again); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("other", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			again := e.Again()
+			again.Timestamp = again.Timestamp.Add(time.Microsecond)
+			e.Timestamp = again.Timestamp
+			if _, err := enc.encode(&again); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 func TestSubjects(t *testing.T) {

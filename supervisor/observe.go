@@ -61,13 +61,30 @@ const metaAskedBy = "asked_by"
 
 // setOrigin sets the request that a telemetry event is about.
 func setOrigin(e *charter.Event, trace, caller string) {
+	var o origin
+	o.set(e, trace, caller)
+}
+
+// origin sets the requests that events are about. It keeps what it has encoded, since
+// several requests in a row often come from one caller.
+type origin struct {
+	caller  string
+	written []byte // for the meta of its events
+}
+
+func (o *origin) set(e *charter.Event, trace, caller string) {
 	e.Meta.Traceparent = trace
 	if caller == "" {
 		return
 	}
-	if quoted, err := json.Marshal(caller); err == nil { // a string can always be written
-		e.Meta.Extra = map[string]json.RawMessage{metaAskedBy: quoted}
+	if caller != o.caller {
+		quoted, err := json.Marshal(caller)
+		if err != nil {
+			return // a string can always be written
+		}
+		o.caller, o.written = caller, append([]byte(`"`+metaAskedBy+`":`), quoted...)
 	}
+	e.Meta.SetWritten(o.written)
 }
 
 func (s *Service) checkStream() api.StreamCheck {
@@ -129,9 +146,10 @@ func (s *Service) StatusForEach(ctx context.Context, callers []api.Caller) (api.
 	}
 	status := s.status(counts)
 	event := charter.New(statusQueried(&status), status.Timestamp.Time())
+	var origin origin
 	for _, c := range callers {
 		e := event.Again()
-		setOrigin(&e, api.Traceparent(c.Trace), api.CallerName(c.Name))
+		origin.set(&e, api.Traceparent(c.Trace), api.CallerName(c.Name))
 		s.cfg.Stream.Emit(e)
 	}
 	return status, nil

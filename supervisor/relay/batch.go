@@ -38,15 +38,23 @@ func (r *Relay) take(ctx context.Context) (*batch, error) {
 		if err != nil {
 			return nil, err
 		}
-		events, err := Envelopes(r.outboxes[i].Identity(), pending)
+		meta, err := newMetaTemplate(r.outboxes[i].Identity())
+		if err != nil {
+			return nil, err
+		}
+		var positions func([]byte, int64) []byte
+		if n > 1 {
+			positions = func(dst []byte, position int64) []byte {
+				sent[i] = position
+				return r.appendPositions(dst, sent)
+			}
+		}
+		events, err := meta.envelopes(pending, positions)
 		if err != nil {
 			return nil, err
 		}
 		for j := range events {
 			sent[i] = pending[j].Seq
-			if n > 1 {
-				events[j].Meta.Extra[metaPositions] = r.positions(sent)
-			}
 			b.origins = append(b.origins, Origin{i, pending[j].Seq, &pending[j]})
 		}
 		b.events = append(b.events, events...)
@@ -55,14 +63,14 @@ func (r *Relay) take(ctx context.Context) (*batch, error) {
 	return b, nil
 }
 
-// positions encodes how far the outboxes have come.
-func (r *Relay) positions(sent []int64) []byte {
-	b := []byte{'{'}
+// appendPositions encodes how far the outboxes have come.
+func (r *Relay) appendPositions(b []byte, sent []int64) []byte {
+	b = append(b, '{')
 	for i, position := range sent {
 		if position == 0 {
 			continue // none of its events are known to have been sent
 		}
-		if len(b) > 1 {
+		if b[len(b)-1] != '{' {
 			b = append(b, ',')
 		}
 		b = strconv.AppendQuote(b, r.outboxes[i].Identity())

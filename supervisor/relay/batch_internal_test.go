@@ -2,7 +2,9 @@ package relay
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -130,9 +132,79 @@ func TestTheStoredPrefixOfEachOutbox(t *testing.T) {
 			t.Errorf("%d stored: %d are left over", stored, len(rest.events))
 		}
 		for i := range rest.events {
-			if e := &rest.events[i]; outboxPosition(e, r.outboxes[rest.origins[i].outbox].Identity()) != rest.origins[i].position {
+			if e := received(t, &rest.events[i]); outboxPosition(e, r.outboxes[rest.origins[i].outbox].Identity()) != rest.origins[i].position {
 				t.Errorf("%d stored: event %d of the rest has another's origin", stored, i)
 			}
+		}
+	}
+}
+
+// received returns an event as a reader gets it.
+func received(t *testing.T, e *charter.Event) *charter.Event {
+	t.Helper()
+	data, err := charter.Encode(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoded, err := charter.Decode(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &decoded
+}
+
+// The envelopes are those that the general encoder makes of the same keys, for random events
+// of each kind.
+func TestEnvelopesAreTheGeneralEncoders(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	text := func() string {
+		alphabet := []rune("ab \"\\\n\x00<\u2028ä\U0001F600")
+		out := make([]rune, random.IntN(12))
+		for i := range out {
+			out[i] = alphabet[random.IntN(len(alphabet))]
+		}
+		return string(out)
+	}
+	value := 1.5
+	for i := range 2000 {
+		kinds := []missions.EventKind{missions.EventCreated, missions.EventStatusChanged, missions.EventLogAppended, missions.EventAgentOnline,
+			missions.EventAgentOffline, missions.EventAlertRaised, missions.EventAlertResolved}
+		entry := missions.Event{
+			Seq: random.Int64(), ID: uuid.New(), Kind: kinds[i%len(kinds)], At: missions.Time(random.Int64N(4e15)), CorrelationID: text(), Traceparent: text(),
+			MissionID: text(), Name: text(), Description: text(), Type: text(), Priority: missions.Priority(text()), OldStatus: missions.Status(text()),
+			NewStatus: missions.Status(text()), Reason: text(), Attempt: random.IntN(100), AgentID: text(), Level: text(), Message: text(), Role: text(),
+			Types: []string{text(), text()}, Rule: text(), Metric: text(), Threshold: random.Float64(), Since: missions.Time(random.Int64N(4e15)),
+		}
+		if i%2 == 0 {
+			entry.Value = &value
+		}
+		outbox := text()
+		got, err := Envelopes(outbox, []missions.Event{entry})
+		if err != nil {
+			t.Fatal(err)
+		}
+		gotBytes, err := charter.Encode(&got[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		payload, err := payloadOf(&entry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := charter.NewWithID(entry.ID, payload, entry.At.Time())
+		want.Meta.CorrelationID, want.Meta.Traceparent = entry.CorrelationID, entry.Traceparent
+		name, err := json.Marshal(outbox)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want.Meta.Extra = map[string]json.RawMessage{"outbox": name, "outbox_position": fmt.Append(nil, entry.Seq)}
+		wantBytes, err := charter.Encode(&want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(gotBytes) != string(wantBytes) {
+			t.Fatalf("got  %s\nwant %s", gotBytes, wantBytes)
 		}
 	}
 }

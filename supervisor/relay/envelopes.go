@@ -32,11 +32,35 @@ var durableTypes = func() (types []string) {
 
 // Envelopes turns entries of an outbox, given by its identity, into envelopes.
 func Envelopes(outbox string, entries []missions.Event) ([]charter.Event, error) {
-	name, err := json.Marshal(outbox)
+	meta, err := newMetaTemplate(outbox)
 	if err != nil {
 		return nil, err
 	}
+	return meta.envelopes(entries, nil)
+}
+
+// metaTemplate writes the keys of our own in the meta of an outbox's events.
+type metaTemplate struct{ prefix string }
+
+func newMetaTemplate(outbox string) (metaTemplate, error) {
+	name, err := json.Marshal(outbox)
+	return metaTemplate{`"` + metaOutbox + `":` + string(name) + `,"` + metaPosition + `":`}, err
+}
+
+// append appends the keys, sorted by name. positions is not called if it is nil.
+func (m metaTemplate) append(dst []byte, position int64, positions func(dst []byte, position int64) []byte) []byte {
+	dst = strconv.AppendInt(append(dst, m.prefix...), position, 10)
+	if positions == nil {
+		return dst
+	}
+	return positions(append(dst, `,"`+metaPositions+`":`...), position)
+}
+
+// envelopes turns entries of the outbox into envelopes. positions appends how far all
+// outboxes have come with the event at a position of this one; nil if there is only one.
+func (m metaTemplate) envelopes(entries []missions.Event, positions func(dst []byte, position int64) []byte) ([]charter.Event, error) {
 	events := make([]charter.Event, len(entries))
+	written := make([]byte, 0, len(entries)*(len(m.prefix)+20)) // of all events; more for positions
 	for i := range entries {
 		entry := &entries[i]
 		payload, err := payloadOf(entry)
@@ -45,10 +69,9 @@ func Envelopes(outbox string, entries []missions.Event) ([]charter.Event, error)
 		}
 		events[i] = charter.NewWithID(entry.ID, payload, entry.At.Time())
 		events[i].Meta.CorrelationID, events[i].Meta.Traceparent = entry.CorrelationID, entry.Traceparent
-		events[i].Meta.Extra = map[string]json.RawMessage{
-			metaOutbox:   name,
-			metaPosition: strconv.AppendInt(nil, entry.Seq, 10),
-		}
+		begin := len(written)
+		written = m.append(written, entry.Seq, positions)
+		events[i].Meta.SetWritten(written[begin:len(written):len(written)])
 	}
 	return events, nil
 }

@@ -190,6 +190,13 @@ func (b *brook) store(e charter.Event) uint64 {
 			return s.seq
 		}
 	}
+	data, err := charter.Encode(&e)
+	if err != nil {
+		panic(err)
+	}
+	if e, err = charter.Decode(data); err != nil {
+		panic(err)
+	}
 	b.last++
 	b.stored = append(b.stored, stone{b.last, e})
 	return b.last
