@@ -16,7 +16,7 @@ const sentence = (text) => text && text[0].toUpperCase() + text.slice(1) + ".";
 
 const pages = [["overview", "Overview"], ["missions", "Missions"], ["agents", "Agents"], ["events", "Events"], ["alerts", "Alerts"], ["queries", "Queries"]];
 const patience = 8000; // ms that a request may take before the page says so
-const alertsPatience = 1000; // ms that the first page waits for them
+const alertsPatience = 3000; // ms that the first page waits for them
 const named = 3; // alerts in the line above the page
 const themeNames = { auto: "as the system", light: "light", dark: "dark" };
 const themeIcons = { auto: "auto", light: "sun", dark: "moon" };
