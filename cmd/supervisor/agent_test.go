@@ -12,9 +12,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/missions"
@@ -344,4 +347,35 @@ func TestTheInterruptsOfAProcess(t *testing.T) {
 	awaitGone(t, file)
 	must(t, child.Wait())
 	contains(t, stderr.String(), "handed back")
+}
+
+// The agent says once that a mission's log has no room, and the program goes on.
+func TestAgentSaysThatALogIsFull(t *testing.T) {
+	t.Parallel()
+	b := newFake(t)
+	const mission = `{"id":"m","name":"n","type":"t","data":{},"priority":"NORMAL","status":"RUNNING","tags":[],"max_attempts":1,"attempt":1,"lease":1,"created_at":1,"updated_at":1}`
+	answering(t, b.nc, "supervisor.agent.w1.register", `{"heartbeat_seconds":5,"lease_seconds":15}`)
+	answering(t, b.nc, "supervisor.agent.w1.heartbeat", `{"cancel":[],"lost":[]}`)
+	answering(t, b.nc, "supervisor.agent.w1.leave", `{}`)
+	answering(t, b.nc, "supervisor.agent.w1.complete", `{"mission":`+mission+`}`)
+	var claims atomic.Int32
+	_, err := b.nc.Subscribe("supervisor.agent.w1.claim", func(m *nats.Msg) {
+		if claims.Add(1) == 1 { // the others wait
+			_ = m.Respond([]byte(`{"missions":[` + mission + `]}`))
+		}
+	})
+	must(t, err)
+	_, err = b.nc.Subscribe("supervisor.agent.w1.log", func(m *nats.Msg) {
+		reply := nats.NewMsg(m.Reply)
+		reply.Header.Set(api.HeaderErrorCode, "413")
+		reply.Data = []byte(`{"error":{"code":"too_large","message":"the mission's log is full"}}`)
+		_ = b.nc.PublishMsg(reply)
+	})
+	must(t, err)
+	must(t, b.nc.Flush())
+	c := b.start(t, "agent", "run", "--type", "t", "--id", "w1", "--", "sh", "-c", "echo 1 >&2; echo 2 >&2; echo 3 >&2")
+	c.err.await(t, "completed in ", 1)
+	equal(t, "reports", strings.Count(c.err.String(), "its log is full; what its program writes from here on is lost"), 1)
+	c.interrupt()
+	c.wait(t)
 }

@@ -466,3 +466,22 @@ func TestLongLogsAreReadPageByPage(t *testing.T) {
 	equal(t, "asked", strings.Join(asked, " "), `{"id":"m","limit":1000} {"id":"m","after":"2","limit":1000} {"id":"m","after":"2","limit":1000} `+
 		`{"id":"m","after":"4","limit":1000} {"id":"m","after":"4","limit":1000}`)
 }
+
+// A mission's place in the queue is what a claim would do: priority first, then age,
+// without those that must wait.
+func TestAPendingMissionHasItsPlaceInTheQueue(t *testing.T) {
+	t.Parallel()
+	b := newTestbed(t)
+	for _, args := range []string{"first --type t", "other --type u", "later --type t --not-before 1h", "low --type t --priority low", "mine --type t", "urgent --type t --priority high", "last --type t"} {
+		name, flags, _ := strings.Cut(args, " ")
+		b.ok(t, append([]string{"missions", "create", name, "--id", name}, strings.Fields(flags)...)...)
+	}
+	_, err := b.client.Agent("w1").Register(t.Context(), api.RegisterRequest{Name: "w1", Types: []string{"t"}, Capacity: 2})
+	must(t, err)
+	for id, place := range map[string]string{"urgent": "1", "first": "2", "mine": "3", "last": "4", "low": "5"} {
+		contains(t, b.ok(t, "missions", "get", id),
+			"Waits: for a free agent: 1 agent is online for its type, with 0 of 2 slots busy; place "+place+" in the queue of its type\n")
+	}
+	contains(t, b.ok(t, "missions", "get", "later"), "Waits: until it may begin, at ")
+	contains(t, b.ok(t, "missions", "get", "other"), "Waits: for an agent: none is online for the type u; ")
+}

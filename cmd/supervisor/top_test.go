@@ -147,6 +147,17 @@ func TestTopShowsAndCancels(t *testing.T) {
 	m, err := b.client.Get(t.Context(), "cat")
 	must(t, err)
 	equal(t, "status", m.Status, missions.Cancelled)
+
+	b.ok(t, "missions", "create", "bad.png", "--id", "bad", "--type", "t", "--max-attempts", "1")
+	by, lease = b.taken(t)
+	err = by.Fail(t.Context(), api.Failure{LeaseRef: lease, Error: "no such file\nat line 5"})
+	must(t, err)
+	page = d.await(t, "Running and failed missions: 1", "  1/1      no such file  bad.png")
+	if strings.Contains(page, "at line 5") {
+		t.Errorf("more than a line of the error:\n%s", page)
+	}
+	d.press("c")
+	d.await(t, "This mission has failed already; put it back into the queue with: supervisor missions retry bad")
 	d.press("q")
 	d.ended(t, c)
 }

@@ -45,17 +45,64 @@ func waitsFor(ctx context.Context, s *remote.Session, out *ui.Screen, m *mission
 	case m.NotBefore > now:
 		return "until it may begin, at " + out.Moment(m.NotBefore.Time())
 	}
-	agents, err := s.Client.Agents(ctx, api.AgentsRequest{State: missions.Online, Type: m.Type, Limit: 1})
+	agents, err := s.Client.Agents(ctx, api.AgentsRequest{State: missions.Online, Type: m.Type, Limit: api.MaxPage})
 	if err != nil {
 		return ""
 	}
 	if agents.AgentCount == 0 {
 		return "for an agent: none is online for the type " + m.Type + "; start one: supervisor agent run --type " + m.Type + " -- COMMAND"
 	}
-	stats, err := s.Client.Stats(ctx, m.Type)
-	if err != nil {
-		return ""
+	busy, slots := 0, 0
+	for i := range agents.Agents {
+		busy, slots = busy+agents.Agents[i].MissionsRunning, slots+agents.Agents[i].Capacity
 	}
-	return fmt.Sprintf("for a free agent: %s online for its type, with %s pending", ui.Plural(agents.AgentCount, "agent is", "agents are"),
-		ui.Plural(stats.ByStatus[missions.Pending], "mission", "missions"))
+	text := fmt.Sprintf("for a free agent: %s online for its type, with %s of %s busy", ui.Plural(agents.AgentCount, "agent is", "agents are"),
+		ui.Count(busy), ui.Plural(slots, "slot", "slots"))
+	place, exact, err := placeOf(ctx, s, m, now)
+	switch {
+	case err != nil:
+		return text
+	case !exact:
+		return text + "; more than " + ui.Count(place-1) + " missions of its type are claimed before it"
+	}
+	return text + "; place " + ui.Count(place) + " in the queue of its type"
+}
+
+// maxAhead bounds the pending missions that are examined, on each side of a mission's age, to
+// find its place in the queue.
+const maxAhead = 2 * api.MaxPage
+
+// placeOf returns the place of a claimable mission in the queue of its type: 1 is claimed next.
+// If too many missions are pending to examine them all, it returns the lowest place that is
+// possible.
+func placeOf(ctx context.Context, s *remote.Session, m *missions.Mission, now missions.Time) (place int, exact bool, err error) {
+	older, allOlder, err := ahead(ctx, s, now, api.ListRequest{CreatedBefore: m.CreatedAt, Type: m.Type}, m.Priority.Rank())
+	if err != nil {
+		return 0, false, err
+	}
+	younger, allYounger, err := ahead(ctx, s, now, api.ListRequest{CreatedAfter: m.CreatedAt, Type: m.Type}, m.Priority.Rank()+1)
+	return older + younger + 1, allOlder && allYounger, err
+}
+
+// ahead counts the claimable missions of a list with at least a priority, and reports
+// whether these are all.
+func ahead(ctx context.Context, s *remote.Session, now missions.Time, request api.ListRequest, least int) (count int, all bool, err error) {
+	request.Status, request.Limit = missions.Pending, api.MaxPage
+	for examined := 0; examined < maxAhead; {
+		page, err := s.Client.List(ctx, request)
+		if err != nil {
+			return 0, false, err
+		}
+		for i := range page.Missions {
+			if m := &page.Missions[i]; m.Priority.Rank() >= least && m.NextAttemptAt <= now && m.NotBefore <= now {
+				count++
+			}
+		}
+		examined += max(1, len(page.Missions))
+		if page.NextCursor == 0 {
+			return count, true, nil
+		}
+		request.Cursor = page.NextCursor
+	}
+	return count, false, nil
 }

@@ -78,7 +78,11 @@ func (s *viewState) drawHeader(c *canvas, width int) {
 // drawList draws a list with the given height: a title, the columns' names, and rows.
 func (s *viewState) drawList(c *canvas, list, y, height, width int) {
 	l := &s.lists[list]
-	title := fmt.Sprintf(" %s: %s", listTitles[list], s.figure(list))
+	name := listTitles[list]
+	if list == missionList && len(s.look.failed) > 0 {
+		name = "Running and failed missions"
+	}
+	title := fmt.Sprintf(" %s: %s", name, s.figure(list))
 	focused := list == s.list
 	c.base = tcell.AttrReverse
 	if !focused {
@@ -115,7 +119,7 @@ func (s *viewState) figure(list int) string {
 	case agentList:
 		all = max(all, s.look.agents.AgentCount)
 	case missionList:
-		all = max(all, s.look.stats.ByStatus[missions.Running])
+		all = max(all, s.look.stats.ByStatus[missions.Running]+int64(len(s.look.failed)))
 	}
 	text := ui.Count(all)
 	if int64(l.all) < all || s.filter != "" {

@@ -2,6 +2,7 @@ package top
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"missioncontrol/charter"
@@ -14,7 +15,11 @@ import (
 const (
 	maxAgents  = 500
 	maxRunning = 200
+	maxFailed  = 20
 )
+
+// failedFor is how long a failure is shown.
+const failedFor = 10 * time.Minute
 
 // snapshot is the state at one moment, or why it is not known.
 type snapshot struct {
@@ -24,6 +29,7 @@ type snapshot struct {
 	stats   missions.Stats
 	agents  api.Agents
 	running []missions.Mission
+	failed  []missions.Mission // lately
 
 	events    []charter.Event // the new ones, oldest first
 	eventsErr error           // why there may be more
@@ -65,7 +71,7 @@ func (t *top) look(ctx context.Context, tail *eventTail) (look snapshot) {
 	ctx, cancel := context.WithTimeout(ctx, t.console.RefreshTimeout)
 	defer cancel()
 	look.events, look.eventsErr = tail.next(ctx)
-	var running api.MissionList
+	var running, failed api.MissionList
 	if look.stats, look.err = t.session.Client.Stats(ctx, ""); look.err != nil {
 		return look
 	}
@@ -73,6 +79,10 @@ func (t *top) look(ctx context.Context, tail *eventTail) (look snapshot) {
 		return look
 	}
 	running, look.err = t.session.Client.List(ctx, api.ListRequest{Status: missions.Running, Limit: maxRunning})
-	look.running = running.Missions
+	if look.running = running.Missions; look.err != nil {
+		return look
+	}
+	failed, look.err = t.session.Client.List(ctx, api.ListRequest{Status: missions.Failed, Limit: maxFailed})
+	look.failed = slices.DeleteFunc(failed.Missions, func(m missions.Mission) bool { return m.FinishedAt.Time().Before(look.at.Add(-failedFor)) })
 	return look
 }

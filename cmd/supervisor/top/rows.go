@@ -79,7 +79,7 @@ func doings(running []*missions.Mission, a *missions.Agent) string {
 }
 
 func (s *viewState) missionRows(now time.Time) []tableRow {
-	rows := make([]tableRow, len(s.look.running))
+	rows := make([]tableRow, len(s.look.running), len(s.look.running)+len(s.look.failed))
 	for i := range s.look.running {
 		m := &s.look.running[i]
 		progress, name := "", m.Name
@@ -91,6 +91,13 @@ func (s *viewState) missionRows(now time.Time) []tableRow {
 			{m.ID, ""}, {m.Type, ""}, {string(m.AgentID), ""}, {elapsed(m, now), ""},
 			{ui.Attempts(m), ""}, {progress, ui.Cyan}, {name, ""},
 		}}
+	}
+	for i := range s.look.failed {
+		m := &s.look.failed[i]
+		rows = append(rows, tableRow{m.ID, []tableCell{
+			{m.ID, ""}, {m.Type, ""}, {string(m.AgentID), ""}, {ui.Ago(now.Sub(m.FinishedAt.Time())), ""},
+			{ui.Attempts(m), ""}, {ui.FirstLine(string(m.Error)), ui.Red}, {m.Name, ""},
+		}})
 	}
 	return rows
 }

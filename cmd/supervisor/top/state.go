@@ -10,6 +10,7 @@ import (
 	"missioncontrol/charter"
 	"missioncontrol/cmd/supervisor/remote"
 	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/missions"
 )
 
 // maxEvents is how many events the list of the latest events keeps.
@@ -153,6 +154,8 @@ func (s *viewState) ask() {
 		s.notice = "Only missions can be cancelled; press Tab to get to their list"
 	case len(l.rows) == 0:
 		s.notice = "No mission is selected"
+	case slices.ContainsFunc(s.look.failed, func(m missions.Mission) bool { return m.ID == l.rows[l.at].key }):
+		s.notice = "This mission has failed already; put it back into the queue with: supervisor missions retry " + ui.Clean(l.rows[l.at].key)
 	default:
 		s.asked, s.mode = l.rows[l.at].key, modeAsking
 	}

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -282,14 +283,15 @@ func (w *worker) handle(ctx context.Context, t *agent.Task) (any, error) {
 	m, begun := &t.Mission, time.Now()
 	w.say(ui.Cyan, "▶", m, fmt.Sprintf("started, attempt %d of %d", m.Attempt, m.MaxAttempts))
 	var shown progressShown
+	var full sync.Once
 	p := &program{
 		argv: w.command, stdin: m.Data, stopNow: w.stopNow, grace: w.grace, guard: w.guard, stall: m.Stall(),
 		env: append(slices.Clone(w.env),
 			"MISSION_ID="+m.ID, "MISSION_NAME="+m.Name, "MISSION_TYPE="+m.Type,
 			fmt.Sprintf("MISSION_ATTEMPT=%d", m.Attempt), "AGENT_ID="+w.flags.id,
 		),
-		log:    func(line string) { w.log(t, "info", line) },
-		remark: func(text string) { w.log(t, "warn", text) },
+		log:    func(line string) { w.log(t, &full, "info", line) },
+		remark: func(text string) { w.log(t, &full, "warn", text) },
 		shows: func(line string) {
 			shown.show(line)
 			_ = t.Progress(shown.percent, shown.message) // a full or unreachable store does not stop the program
@@ -316,13 +318,17 @@ func (w *worker) handle(ctx context.Context, t *agent.Task) (any, error) {
 	return result, err
 }
 
-// log writes a line to the mission's log. A full or unreachable log does not stop the
-// program and does not delay the second Ctrl-C.
-func (w *worker) log(t *agent.Task, level, line string) {
+// log writes a line to the mission's log, and says once if that is full. A full or
+// unreachable log does not stop the program and does not delay the second Ctrl-C.
+func (w *worker) log(t *agent.Task, full *sync.Once, level, line string) {
 	select {
 	case <-w.stopNow:
 	default:
-		_ = t.Log(level, line, nil)
+		if errors.Is(t.Log(level, line, nil), api.ErrTooLarge) {
+			full.Do(func() {
+				w.say(ui.Yellow, "!", &t.Mission, "its log is full; what its program writes from here on is lost")
+			})
+		}
 	}
 }
 
