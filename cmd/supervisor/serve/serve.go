@@ -60,7 +60,10 @@ type instance struct {
 func Run(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(Info)) error {
 	h := &instance{cfg: cfg, log: log, closed: make(chan error, 1)}
 	err := h.start(ctx)
-	if err == nil {
+	switch {
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		err = nil // told to stop while starting, which is a clean stop, too
+	case err == nil:
 		ready(h.info())
 		select {
 		case <-ctx.Done():
