@@ -33,7 +33,7 @@ func testStreamIsCreated(b *bench) {
 		"retention":   have.Retention == jetstream.LimitsPolicy,
 		"discard":     have.Discard == jetstream.DiscardOld,
 		"max age":     have.MaxAge == 7*24*time.Hour,
-		"duplicates":  have.Duplicates == 2*time.Minute,
+		"duplicates":  have.Duplicates == 30*time.Second,
 		"compression": have.Compression == jetstream.S2Compression,
 		"replicas":    have.Replicas == b.Replicas(),
 		"direct":      have.AllowDirect,

@@ -49,12 +49,11 @@ func (e *Engine) remove(id string) {
 
 // change applies a change to a mission. The change does nothing if it returns an error.
 func (e *Engine) change(id string, change func(*Record) error) missions.Result {
-	r, err := e.record(id)
-	if err != nil {
+	if _, err := e.record(id); err != nil {
 		return missions.Result{Err: err}
 	}
-	r = e.records.edit(id)
-	err = change(r)
+	r := e.records.edit(id)
+	err := change(r)
 	return missions.Result{Mission: e.output(r), Err: err, Changed: err == nil}
 }
 

@@ -45,7 +45,7 @@ func (c *records) get(id string) *Record {
 		return nil
 	}
 	c.recent.MoveToFront(element)
-	return element.Value.(*keptRecord).record //nolint:errcheck // only these are kept
+	return element.Value.(*keptRecord).record
 }
 
 // supply adds a record as loaded, unless the mission is known already.
@@ -64,7 +64,7 @@ func (c *records) keep(k *keptRecord) {
 
 // edit returns a mission's record for changes.
 func (c *records) edit(id string) *Record {
-	k := c.byID[id].Value.(*keptRecord) //nolint:errcheck // only these are kept
+	k := c.byID[id].Value.(*keptRecord)
 	if !k.changed {
 		fork := *k.record
 		k.changed, k.before, k.record = true, k.record, &fork
@@ -85,7 +85,7 @@ func (c *records) add(r *Record) {
 func (c *records) remove(id string) {
 	element := c.byID[id]
 	c.edit(id)
-	k := element.Value.(*keptRecord) //nolint:errcheck // only these are kept
+	k := element.Value.(*keptRecord)
 	k.record = nil
 	c.recent.Remove(element)
 	delete(c.byID, id)
@@ -111,7 +111,7 @@ func (c *records) settle(changes *Changes) {
 	clear(c.absent)
 	for c.size > c.most && c.recent.Len() > 0 {
 		last := c.recent.Back()
-		k := last.Value.(*keptRecord) //nolint:errcheck // only these are kept
+		k := last.Value.(*keptRecord)
 		c.recent.Remove(last)
 		delete(c.byID, k.id)
 		c.size -= k.size

@@ -59,7 +59,7 @@ func (h *scheduleHeap[K]) Swap(i, j int) {
 }
 
 func (h *scheduleHeap[K]) Push(x any) {
-	entry := x.(scheduled[K]) //nolint:errcheck // only set pushes
+	entry := x.(scheduled[K])
 	h.places[entry.key] = len(h.entries)
 	h.entries = append(h.entries, entry)
 }

@@ -129,7 +129,7 @@ func TestBriefReplies(t *testing.T) {
 func FuzzEncodeMission(f *testing.F) {
 	f.Add("one", `{"n":1}`, 12.5, int64(1703001234_567000), uint64(1))
 	f.Add("a\"\\\x00\x7f\xff\u2028<é", ` { "a" : [ 1 , "\u0041\/" ] } `, 1e-7, int64(-1), uint64(2))
-	f.Add("", "\"\xff\"", -0.0, int64(0), uint64(3))
+	f.Add("", "\"\xff\"", math.Copysign(0, -1), int64(0), uint64(3))
 	f.Fuzz(func(t *testing.T, text, data string, number float64, at int64, seed uint64) {
 		r := random{rand.New(rand.NewPCG(seed, 0))}
 		var m missions.Mission

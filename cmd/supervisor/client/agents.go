@@ -41,7 +41,7 @@ func agentsCommand(c *ui.Console) *cobra.Command {
 	}
 	cmd.RunE = showReply(c, l, api.OpAgents, &request, func(out *ui.Screen, reply *api.Agents) {
 		if l.names {
-			printNames(out, reply.Agents, func(a *missions.Agent) string { return string(a.ID) })
+			printNames(out, reply.Agents, func(a *missions.Agent) string { return a.ID })
 		} else {
 			agentsTable(out, reply, time.Now())
 		}

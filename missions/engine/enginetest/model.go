@@ -19,14 +19,13 @@ type model struct {
 }
 
 type modelMission struct {
-	id, kind string
-	priority missions.Priority
-	most     int
-	timeout  time.Duration
-	stall    time.Duration
-	deadline missions.Time
-	notBefore,
-	created missions.Time
+	id, kind  string
+	priority  missions.Priority
+	most      int
+	timeout   time.Duration
+	stall     time.Duration
+	deadline  missions.Time
+	notBefore missions.Time
 
 	status   missions.Status
 	attempt  int
