@@ -27,8 +27,14 @@ type Follower struct {
 	// Event is called for every event, in order.
 	Event func(Stored)
 	// Refused, if set, is called with a sentence when the broker refuses the consumer that
-	// reads, and with "" once it no longer does. Follow goes on trying.
+	// reads, and with "" once it no longer does. Follow goes on trying. A [Reader] does not
+	// call it: there a [RefusedConsumer] is an interruption.
 	Refused func(reason string)
+	// Interrupted, if set, is called with the reason when reading was interrupted and is
+	// tried again, for each attempt, and with nil once it goes on.
+	Interrupted func(error)
+
+	broken bool // whether Interrupted was last called with a reason
 }
 
 // Follow passes what is stored to a follower, until ctx ends. It waits through outages and
@@ -46,7 +52,10 @@ func (s *Stream) Follow(ctx context.Context, f Follower) error {
 		if err != nil {
 			return err
 		}
-		c.source, c.asked = s.source(sess), func(err error) { s.refused(sess, &c, &f, err) }
+		c.source, c.asked = s.source(sess), func(err error) {
+			s.refused(sess, &c, &f, err)
+			f.asked(err)
+		}
 		since := time.Now()
 		err = s.during(ctx, sess, func(ctx context.Context) error { return c.follow(ctx, &f) })
 		if ctx.Err() != nil {
@@ -56,7 +65,23 @@ func (s *Stream) Follow(ctx context.Context, f Follower) error {
 			wait.reset()
 		}
 		s.log.Debug("following the event stream was interrupted", "error", err)
+		f.interrupted(err)
 		wait.sleep(ctx, nil)
+	}
+}
+
+// interrupted reports why reading was interrupted, or nil for the consumer that goes on.
+func (f *Follower) interrupted(err error) {
+	if f.Interrupted != nil && (err != nil || f.broken) {
+		f.broken = err != nil
+		f.Interrupted(err)
+	}
+}
+
+// asked takes the outcome of a request for a consumer.
+func (f *Follower) asked(err error) {
+	if err == nil {
+		f.interrupted(nil)
 	}
 }
 

@@ -54,7 +54,7 @@ func (r *Reader) Read(ctx context.Context, filter []string, within Range, handle
 	if err != nil {
 		return err
 	}
-	return r.persist(ctx, c, func(ctx context.Context) error { return c.read(ctx, handle) })
+	return r.persist(ctx, c, func(error) {}, func(ctx context.Context) error { return c.read(ctx, handle) })
 }
 
 // Follow is [Stream.Follow], but the broker must be available when it starts. The error
@@ -64,12 +64,14 @@ func (r *Reader) Follow(ctx context.Context, f Follower) error {
 		return err
 	}
 	c := &cursor{source: r.source, filter: f.Filter, since: f.Since}
-	return r.persist(ctx, c, func(ctx context.Context) error { return c.follow(ctx, &f) })
+	c.asked = f.asked
+	return r.persist(ctx, c, f.interrupted, func(ctx context.Context) error { return c.follow(ctx, &f) })
 }
 
 // persist repeats an attempt to read until it succeeds, ctx ends or the function that gets
-// the events fails. If it could not even begin, it gives up.
-func (r *Reader) persist(ctx context.Context, c *cursor, attempt func(context.Context) error) error {
+// the events fails. If it could not even begin, it gives up. It passes the errors after
+// which it goes on to interrupted.
+func (r *Reader) persist(ctx context.Context, c *cursor, interrupted func(error), attempt func(context.Context) error) error {
 	defer r.release(ctx, c)
 	wait := backoff{first: readerRetry, most: readerRetryMax}
 	for {
@@ -83,6 +85,7 @@ func (r *Reader) persist(ctx context.Context, c *cursor, attempt func(context.Co
 		case !c.begun || c.rejected || r.nc.IsClosed():
 			return err
 		}
+		interrupted(err)
 		if time.Since(since) > wait.most {
 			wait.reset()
 		}

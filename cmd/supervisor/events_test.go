@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"missioncontrol/charter"
@@ -45,6 +47,49 @@ func created(id string) charter.Event {
 	return charter.New(charter.MissionCreated{
 		MissionID: id, Name: "job " + id, Type: "build", Priority: "HIGH", Status: "PENDING", CreatedAt: noon,
 	}, noon)
+}
+
+// After a reconnect the broker may refuse another consumer, here since the one before is
+// still there.
+func TestFollowSaysThatTheBrokerRefusesItsConsumer(t *testing.T) {
+	t.Parallel()
+	url := guardedBroker(t, &server.Options{JetStream: true, StoreDir: t.TempDir()})
+	nc, err := nats.Connect(url)
+	must(t, err)
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	must(t, err)
+	stream, err := js.CreateStream(t.Context(), jetstream.StreamConfig{
+		Name: "EVENTS", Subjects: []string{"events.>"}, AllowDirect: true, MaxConsumers: 1,
+	})
+	must(t, err)
+	(&testbed{url: url}).publish(t, created("m1"))
+	proxy := streamtest.NewProxy(t, strings.TrimPrefix(url, "nats://"))
+	c := newCall(map[string]string{"NATS_URL": proxy.URL()}).start(t, "events", "--follow", "--since", "1h")
+	c.out.await(t, "m1", 1)
+	proxy.Cut()
+	c.err.await(t, "supervisor: the broker refuses the consumer that reads events: maximum consumers limit reached", 1)
+	for name := range stream.ConsumerNames(t.Context()).Name() {
+		must(t, stream.DeleteConsumer(t.Context(), name))
+	}
+	c.err.await(t, "supervisor: reading events again\n", 1)
+	(&testbed{url: url}).publish(t, created("m2"))
+	c.out.await(t, "m2", 1)
+	c.interrupt()
+	equal(t, "exit code", c.wait(t), 0)
+	equal(t, "reports of one trouble", strings.Count(c.err.String(), "refuses the consumer"), 1)
+
+	_, err = stream.CreateConsumer(t.Context(), jetstream.ConsumerConfig{Durable: "theirs", AckPolicy: jetstream.AckExplicitPolicy})
+	if err != nil { // the follower's own is not deleted yet
+		for name := range stream.ConsumerNames(t.Context()).Name() {
+			must(t, stream.DeleteConsumer(t.Context(), name))
+		}
+		_, err = stream.CreateConsumer(t.Context(), jetstream.ConsumerConfig{Durable: "theirs", AckPolicy: jetstream.AckExplicitPolicy})
+		must(t, err)
+	}
+	code, _, stderr := runIn(t, nil, "events", "--follow", "-s", url)
+	equal(t, "exit code when it cannot begin", code, 1)
+	contains(t, stderr, "supervisor: cannot read the events: reading the event stream: the broker refuses the consumer")
 }
 
 func TestEventsAreALineEach(t *testing.T) {

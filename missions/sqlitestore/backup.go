@@ -40,6 +40,13 @@ func Backup(ctx context.Context, path, to string) (made Copy, err error) {
 	if err := checkOurs(c); err != nil {
 		return Copy{}, unusable(path, err)
 	}
+	if mode, err := c.number("PRAGMA auto_vacuum"); err != nil {
+		return Copy{}, unusable(path, err)
+	} else if mode == 0 { // the copy of an older store can give back space, too
+		if err := c.exec(newFile); err != nil {
+			return Copy{}, unusable(path, err)
+		}
+	}
 	if err := createNew(to); err != nil {
 		return Copy{}, notWritable(to, fileperm.Cause(err))
 	}

@@ -202,6 +202,9 @@ func (s *Store) Retain(ctx context.Context, retention time.Duration, limit int) 
 		}
 		return t.forgetStatistics(cutoff)
 	})
+	if err == nil && deleted < limit { // nothing else is to be deleted now
+		err = s.vacuum(ctx)
+	}
 	return deleted, err
 }
 

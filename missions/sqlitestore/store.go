@@ -82,8 +82,12 @@ type Store struct {
 
 var _ missions.Store = (*Store)(nil)
 
+// newFile is for a file to which nothing has been written; see vacuum.go.
+const newFile = "PRAGMA auto_vacuum = INCREMENTAL;"
+
 // Durable against power loss: a commit is flushed to disk before it is answered, as
-// openConn has it.
+// openConn has it. A long reader makes the write-ahead log grow; with journal_size_limit it
+// shrinks again when it begins anew.
 const pragmas = `
 	PRAGMA journal_mode = WAL;
 	PRAGMA foreign_keys = OFF;
@@ -91,6 +95,7 @@ const pragmas = `
 	PRAGMA busy_timeout = 5000;
 	PRAGMA cache_size = -32768;
 	PRAGMA wal_autocheckpoint = 4000;
+	PRAGMA journal_size_limit = 33554432;
 `
 
 // Open opens the store, creates it when it does not exist, and brings an older
@@ -126,7 +131,11 @@ func (s *Store) open() (err error) {
 		return notWritable(s.cfg.Path, fileperm.Cause(err))
 	}
 	tighten(s.cfg.Path, s.log)
-	if s.writer, err = openConn(s.cfg.Path, pragmas); err != nil {
+	first := ""
+	if info, err := os.Stat(s.cfg.Path); err == nil && info.Size() == 0 {
+		first = newFile
+	}
+	if s.writer, err = openConn(s.cfg.Path, first+pragmas); err != nil {
 		return unusable(s.cfg.Path, err)
 	}
 	if err := migrate(s.writer, s.cfg.Path); err != nil {

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -126,11 +127,30 @@ func readEvents(ctx context.Context, nc *nats.Conn, stream jetstream.Stream, f *
 	if f.follow {
 		ctx, stop := context.WithCancelCause(ctx)
 		defer stop(nil)
-		err = reader.Follow(ctx, eventstream.Follower{Filter: f.types, Since: f.begin, Event: func(e eventstream.Stored) {
-			if failure := show(e); failure != nil {
-				stop(failure)
-			}
-		}})
+		trouble := ""
+		err = reader.Follow(ctx, eventstream.Follower{Filter: f.types, Since: f.begin,
+			Event: func(e eventstream.Stored) {
+				if failure := show(e); failure != nil {
+					stop(failure)
+				}
+			},
+			Interrupted: func(err error) {
+				switch {
+				case err == nil:
+					trouble = ""
+					p.err.Printf("supervisor: reading events again\n")
+					return
+				case !nc.IsConnected():
+					err = remote.ErrBrokerAway
+				}
+				if refused, ok := errors.AsType[*eventstream.RefusedConsumer](err); ok {
+					err = refused
+				}
+				if text := remote.ErrorText(err); text != trouble {
+					p.err.Printf("supervisor: %s; trying again\n", ui.Clean(text))
+					trouble = text
+				}
+			}})
 	} else {
 		err = reader.Read(ctx, f.types, eventstream.Range{Since: f.begin, Until: stream.CachedInfo().State.LastSeq}, show)
 		if err == nil {

@@ -47,6 +47,7 @@ type logPrinter struct {
 
 	after   api.Cursor
 	printed int // entries after the cursor that are already printed
+	total   int // entries printed
 }
 
 // logPage is a page of a log that keeps each entry's raw JSON.
@@ -77,11 +78,23 @@ func (r *logPrinter) read(ctx context.Context) error {
 	}
 }
 
+// print prints an entry, and behind the last one that a log has room for from agents, that
+// it is full.
 func (r *logPrinter) print(raw jsontext.Value) error {
 	if r.json {
 		r.out.JSONLine(raw)
 		return nil
 	}
+	if err := r.printText(raw); err != nil {
+		return err
+	}
+	if r.total++; r.total == missions.MaxLogEntries {
+		r.out.Note("The log is full: it keeps %s entries. What the agent writes from here on is lost; changes of status are still logged.\n", ui.Count(r.total))
+	}
+	return nil
+}
+
+func (r *logPrinter) printText(raw jsontext.Value) error {
 	var entry missions.LogEntry
 	if err := api.DecodeReply(raw, &entry); err != nil {
 		return err

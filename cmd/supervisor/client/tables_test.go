@@ -158,3 +158,18 @@ func TestLongValuesAndFailuresAreShort(t *testing.T) {
 		t.Errorf("more than a line of the error:\n%s", text)
 	}
 }
+
+// A log has room for so many entries; what a program writes after that is lost.
+func TestALogThatIsFullSaysSo(t *testing.T) {
+	t.Parallel()
+	out, text := onTerminal(0)
+	r := &logPrinter{out: out, total: missions.MaxLogEntries - 2}
+	entry := []byte(`{"timestamp":1,"level":"info","message":"x","by":"agent"}`)
+	const full = "The log is full: it keeps 100,000 entries. What the agent writes from here on is lost; changes of status are still logged.\n"
+	for i, ends := range []string{"| x\n", full, "| x\n"} {
+		text.Reset()
+		if err := r.print(entry); err != nil || !strings.HasSuffix(text.String(), ends) {
+			t.Errorf("entry %d: %q, %v", i, text, err)
+		}
+	}
+}
