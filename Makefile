@@ -4,7 +4,7 @@ SHELL      := /bin/bash
 TOOLS      := $(CURDIR)/.cache/bin
 export PATH := $(TOOLS):$(PATH)
 
-VERSION    ?= 0.1.0-dev
+VERSION    ?= $(shell sed -n 's/^const DevVersion = "\(.*\)"/\1/p' supervisor/api/version.go)
 GOTEST     ?= go test -race -timeout 8m
 GOTESTARGS ?=
 # A number of inputs, not a time: with a time, `go test -fuzz` now and then reports its own

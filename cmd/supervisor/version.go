@@ -9,13 +9,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"missioncontrol/cmd/supervisor/ui"
+	"missioncontrol/supervisor/api"
 )
 
 // buildVersion is set by release builds: -ldflags "-X main.buildVersion=1.2.3".
 var buildVersion string
-
-// devVersion is the version of builds without another one.
-const devVersion = "0.1.0-dev"
 
 // semVer is Semantic Versioning 2.0, in brief.
 var semVer = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
@@ -34,15 +32,15 @@ func versionFrom(set string, info *debug.BuildInfo) string {
 		return set
 	}
 	if info == nil {
-		return devVersion
+		return api.DevVersion
 	}
 	if v := info.Main.Version; len(v) > 1 && v[0] == 'v' && semVer.MatchString(v[1:]) && !pseudoVersion.MatchString(v) {
 		return v[1:]
 	}
 	if revision := buildSetting(info, "vcs.revision"); len(revision) >= 12 {
-		return devVersion + "+" + revision[:12]
+		return api.DevVersion + "+" + revision[:12]
 	}
-	return devVersion
+	return api.DevVersion
 }
 
 func buildSetting(info *debug.BuildInfo, key string) string {

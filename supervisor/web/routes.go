@@ -1,6 +1,11 @@
 package web
 
-import "net/http"
+import (
+	"net/http"
+
+	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/api/spec"
+)
 
 // routeTable is a mux that records its patterns, so that tests can compare the
 // documents with them.
@@ -19,9 +24,9 @@ func (t *routeTable) Handle(pattern string, handler http.Handler) {
 func (t *routeTable) HandleFunc(pattern string, handler http.HandlerFunc) { t.Handle(pattern, handler) }
 
 // document serves one of the machine-readable documents.
-func document(text []byte) http.HandlerFunc {
+func document(service *supervisor.Service, text []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(text) // fails only if the client is gone
+		_, _ = w.Write(spec.WithVersion(text, service.Version())) // fails only if the client is gone
 	}
 }

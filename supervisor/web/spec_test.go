@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/pb33f/libopenapi"
 	validator "github.com/pb33f/libopenapi-validator"
 
@@ -41,6 +43,25 @@ func TestTheDocumentTellsOfEveryRoute(t *testing.T) {
 	slices.Sort(described)
 	if !slices.Equal(served, described) {
 		t.Errorf("served:    %v\ndescribed: %v", served, described)
+	}
+}
+
+// The documents have the version of the supervisor that serves them.
+func TestTheDocumentsHaveTheVersion(t *testing.T) {
+	t.Parallel()
+	service, _ := newServiceWith(t, func(cfg *supervisor.Config) { cfg.Version = "7.8.9-rc.1" })
+	server := httptest.NewServer(web.Handler(service, quiet))
+	t.Cleanup(server.Close)
+	for path, want := range map[string]string{api.PathOpenAPI: "..", "/api/asyncapi.json": "127.0.0.1:4222"} {
+		_, text, _ := call(t, "GET", server.URL+path, "")
+		var document struct {
+			Info    struct{ Version string }
+			Servers jsontext.Value
+		}
+		must(t, json.Unmarshal([]byte(text), &document, json.MatchCaseInsensitiveNames(true)))
+		if document.Info.Version != "7.8.9-rc.1" || !strings.Contains(string(document.Servers), `"`+want+`"`) {
+			t.Errorf("%s: version %q, servers %s", path, document.Info.Version, document.Servers)
+		}
 	}
 }
 

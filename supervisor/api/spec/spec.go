@@ -4,8 +4,10 @@
 package spec
 
 import (
+	"bytes"
 	_ "embed"
 	"reflect"
+	"strconv"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
@@ -23,6 +25,12 @@ var OpenAPI []byte
 //
 //go:embed asyncapi.json
 var AsyncAPI []byte
+
+// WithVersion returns a document as the supervisor of a version serves it.
+func WithVersion(document []byte, version string) []byte {
+	quoted := func(version string) []byte { return []byte(`"version": ` + strconv.Quote(version)) }
+	return bytes.Replace(document, quoted(api.DevVersion), quoted(version), 1)
+}
 
 // Command returns the subject and type of the messages that the supervisor pushes to an
 // agent.

@@ -29,7 +29,7 @@ func asyncAPIDocument(comment comments) (object, error) {
 	return object{
 		"asyncapi": "3.0.0",
 		"info": object{
-			"title": "Mission Control", "version": "1.0.0", "license": object{"name": "Apache-2.0"},
+			"title": "Mission Control", "version": api.DevVersion, "license": object{"name": "Apache-2.0"},
 			"description": "Requests are NATS request-reply. An error reply has the headers Nats-Service-Error-Code and Nats-Service-Error. Events are in the JetStream stream EVENTS. See docs/PROTOCOL.md.",
 		},
 		"defaultContentType": "application/json",

@@ -27,12 +27,15 @@ func openAPIDocument(comment comments) object {
 	return object{
 		"openapi": "3.1.0",
 		"info": object{
-			"title": "Mission Control", "version": "1.0.0",
+			"title": "Mission Control", "version": api.DevVersion,
 			"summary":     "A supervisor for fleets of agents",
 			"description": "Times are Unix seconds. Replies may gain fields; requests with unknown fields are refused. See docs/PROTOCOL.md.",
 			"license":     object{"name": "Apache-2.0", "identifier": "Apache-2.0"},
 		},
-		"servers":  []object{{"url": "/"}},
+		"servers": []object{
+			{"url": "..", "description": "The supervisor that serves this document, also under a path of a proxy"},
+			{"url": "http://127.0.0.1:8080", "description": "A supervisor at its default address"},
+		},
 		"security": []object{{}, {"bearer": []string{}}},
 		"paths":    paths,
 		"components": object{
