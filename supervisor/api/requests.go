@@ -25,7 +25,7 @@ type MissionSpec struct {
 	Description    string            `json:"description,omitzero"`
 	Type           string            `json:"type,omitzero"`            // default: "default"
 	Data           json.RawMessage   `json:"data,omitzero"`            // a JSON object, default {}
-	Priority       missions.Priority `json:"priority,omitzero"`        // in any case, default: NORMAL
+	Priority       missions.Priority `json:"priority,omitzero"`        // default: NORMAL
 	Tags           []string          `json:"tags,omitzero"`            // at most 32
 	MaxAttempts    *int              `json:"max_attempts,omitzero"`    // 1 to 1000, default 3
 	TimeoutSeconds *float64          `json:"timeout_seconds,omitzero"` // maximum duration of one attempt; default: no limit

@@ -25,7 +25,7 @@ const (
 func (s *MissionSpec) Mission() (missions.Mission, error) {
 	m := missions.Mission{
 		ID: s.ID, Name: s.Name, Description: s.Description, Type: s.Type,
-		Priority: missions.ParsePriority(string(s.Priority)), Tags: slices.Clone(s.Tags), StallSeconds: s.StallSeconds, NotBefore: s.NotBefore,
+		Priority: s.Priority, Tags: slices.Clone(s.Tags), StallSeconds: s.StallSeconds, NotBefore: s.NotBefore,
 		Deadline: s.Deadline, CorrelationID: s.CorrelationID,
 	}
 	if s.MaxAttempts != nil {

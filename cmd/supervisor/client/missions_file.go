@@ -148,6 +148,7 @@ func (im *importer) add(ctx context.Context, line []byte, tooLong bool) error {
 
 func parseMission(line []byte) (api.MissionSpec, error) {
 	spec, err := api.Decode[api.MissionSpec](line)
+	spec.Priority = missions.ParsePriority(string(spec.Priority))
 	if err == nil {
 		err = mintID(&spec)
 	}
