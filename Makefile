@@ -5,7 +5,7 @@ TOOLS      := $(CURDIR)/.cache/bin
 export PATH := $(TOOLS):$(PATH)
 
 VERSION    ?= $(shell sed -n 's/^const DevVersion = "\(.*\)"/\1/p' supervisor/api/version.go)
-GOTEST     ?= go test -race -timeout 8m
+GOTEST     ?= go test -race -timeout 12m
 GOTESTARGS ?=
 # A number of inputs, not a time: with a time, `go test -fuzz` now and then reports its own
 # deadline as a failure (go.dev/issue/75804).

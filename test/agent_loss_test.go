@@ -39,7 +39,7 @@ func (w *ward) runAgent(id string) *child {
 	w.hold(id)
 	c := spawn(w.t, "", []string{"NATS_URL=" + w.urls[len(w.urls)-1], "NATS_CONTEXT="}, binary,
 		"agent", "run", "--id", id, "--type", "held-by-"+id, "--", "sleep", "100000")
-	c.awaitPrinted("began")
+	c.awaitPrinted("started")
 	return c
 }
 
