@@ -2,15 +2,12 @@ package engine
 
 import (
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 	"time"
 
 	"missioncontrol/missions"
 )
-
-func keys[K comparable, V any](m map[K]V) iter.Seq[K] { return maps.Keys(m) }
 
 // editAgent returns an agent for changes.
 func (e *Engine) editAgent(id string) *Agent {
@@ -144,7 +141,7 @@ func (e *Engine) outputAgent(a *Agent) missions.Agent {
 // ListAgents returns agents. See [missions.Agents].
 func (e *Engine) ListAgents(f missions.AgentFilter) missions.AgentPage {
 	page := missions.AgentPage{Agents: []missions.Agent{}}
-	for _, id := range slices.Sorted(keys(e.agents)) {
+	for _, id := range slices.Sorted(maps.Keys(e.agents)) {
 		a := e.agents[id]
 		if f.State != "" && a.State != f.State || f.Type != "" && !slices.Contains(a.Types, f.Type) {
 			continue

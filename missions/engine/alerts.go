@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"slices"
 
 	"missioncontrol/missions"
@@ -9,7 +10,7 @@ import (
 // Alerts returns the stored alerts. See [missions.Alerts].
 func (e *Engine) Alerts() []missions.Alert {
 	list := make([]missions.Alert, 0, len(e.alerts))
-	for _, rule := range slices.Sorted(keys(e.alerts)) {
+	for _, rule := range slices.Sorted(maps.Keys(e.alerts)) {
 		list = append(list, e.alerts[rule])
 	}
 	return list

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -179,7 +180,7 @@ func (e *Engine) Retain(ended []string, retention time.Duration) int {
 			deleted++
 		}
 	}
-	for _, id := range slices.Sorted(keys(e.agents)) {
+	for _, id := range slices.Sorted(maps.Keys(e.agents)) {
 		if a := e.agents[id]; a.State == missions.Offline && a.ChangedAt <= cutoff && len(e.held[id]) == 0 {
 			delete(e.agents, id)
 			delete(e.agentChanged, id)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"maps"
 	"math/rand/v2"
 	"slices"
 
@@ -94,7 +95,7 @@ func (e *Engine) End() *Changes {
 		}
 	}
 	e.settleLeases(c)
-	for _, id := range slices.Sorted(keys(e.agentChanged)) {
+	for _, id := range slices.Sorted(maps.Keys(e.agentChanged)) {
 		c.Agents = append(c.Agents, *e.agents[id])
 	}
 	clear(e.agentChanged)

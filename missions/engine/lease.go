@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"missioncontrol/missions"
@@ -36,7 +37,7 @@ func (e *Engine) release(seq int64) {
 
 // settleLeases adds the changed leases to a batch's changes.
 func (e *Engine) settleLeases(c *Changes) {
-	for _, seq := range slices.Sorted(keys(e.leaseChanged)) {
+	for _, seq := range slices.Sorted(maps.Keys(e.leaseChanged)) {
 		c.Leases = append(c.Leases, *e.leases[seq])
 	}
 	clear(e.leaseChanged)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -91,7 +92,7 @@ func (e *Engine) busy(from int64) []string {
 			}
 		}
 	}
-	names := slices.SortedFunc(keys(sums), func(a, b string) int {
+	names := slices.SortedFunc(maps.Keys(sums), func(a, b string) int {
 		return cmp.Or(cmp.Compare(sums[b], sums[a]), cmp.Compare(a, b))
 	})
 	return append(names[:min(len(names), missions.MaxSampledTypes)], "")
@@ -115,7 +116,7 @@ func (e *Engine) gauge() {
 		return
 	}
 	noted := 0
-	for _, name := range slices.Sorted(keys(e.byType)) {
+	for _, name := range slices.Sorted(maps.Keys(e.byType)) {
 		t := e.byType[name]
 		pending, running := t.ByStatus[missions.Pending.Index()], t.ByStatus[missions.Running.Index()]
 		if name != "" && (pending+running == 0 || noted == missions.MaxSampledTypes) {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -73,7 +74,7 @@ func (e *Engine) windows(missionType string, now missions.Time, history *History
 
 func samples(points map[int64]Point) []missions.Sample {
 	list := make([]missions.Sample, 0, len(points))
-	for _, slot := range slices.Sorted(keys(points)) {
+	for _, slot := range slices.Sorted(maps.Keys(points)) {
 		point := points[slot]
 		sample := missions.NewSample(point.Since)
 		for i, what := range missions.Happenings() {

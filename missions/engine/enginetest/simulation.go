@@ -2,11 +2,9 @@ package enginetest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"time"
 
@@ -401,32 +399,6 @@ func (w *world) describe() string {
 		lines[i] = w.is.list[i].is()
 	}
 	return strings.Join(lines, "\n")
-}
-
-// Shrink returns a history without the actions that it does not need to fail.
-func Shrink(actions []Action, fails func([]Action) bool) []Action {
-	for size := len(actions) / 2; size > 0; size /= 2 {
-		for at := 0; at+size <= len(actions); {
-			without := slices.Concat(actions[:at], actions[at+size:])
-			if fails(without) {
-				actions = without
-			} else {
-				at += size
-			}
-		}
-	}
-	return actions
-}
-
-// Describe returns a history as text, one action to a line.
-func Describe(actions []Action) string {
-	var text strings.Builder
-	for _, action := range actions {
-		line, _ := json.Marshal(action) // texts and numbers always marshal
-		text.Write(line)
-		text.WriteByte('\n')
-	}
-	return text.String()
 }
 
 // Add adds what happened in another simulation.
