@@ -25,8 +25,9 @@ type Engine struct {
 
 	queues  map[string]*window[Head]
 	planned window[Planned]
-	ends    schedule[int64]  // of leases
-	silent  schedule[string] // agents
+	long    map[*window[Head]]bool // queues to shorten at the end of the batch
+	ends    schedule[int64]        // of leases
+	silent  schedule[string]       // agents
 	records records
 	points  map[PointKey]Point
 
@@ -48,9 +49,10 @@ func New(cfg Config, from *Snapshot) *Engine {
 		cfg: cfg.withDefaults(), marks: from.Marks,
 		agents: map[string]*Agent{}, leases: map[int64]*Lease{}, held: map[string]map[int64]*Lease{},
 		byType: map[string]*Totals{}, alerts: map[string]missions.Alert{}, notices: from.Notices,
-		queues: map[string]*window[Head]{}, planned: window[Planned]{compare: comparePlanned},
+		queues: map[string]*window[Head]{}, long: map[*window[Head]]bool{},
 		points: map[PointKey]Point{}, leaseChanged: map[int64]bool{}, agentChanged: map[string]bool{},
 	}
+	e.planned = window[Planned]{compare: comparePlanned, most: 2 * e.cfg.PlanWindow}
 	e.records.init(e.cfg.RecordsBytes)
 	for i := range from.Agents {
 		a := from.Agents[i]
@@ -100,13 +102,23 @@ func (e *Engine) End() *Changes {
 	}
 	clear(e.agentChanged)
 	e.forgetPoints()
-	if len(e.queues) > maxQueues {
-		clear(e.queues) // they are loaded again
-	}
+	e.shortenWindows()
 	if c.empty() {
 		return nil
 	}
 	return c
+}
+
+// shortenWindows bounds what the windows hold between batches.
+func (e *Engine) shortenWindows() {
+	e.planned.shorten()
+	for w := range e.long {
+		w.shorten()
+	}
+	clear(e.long)
+	if len(e.queues) > maxQueues {
+		clear(e.queues) // they are loaded again
+	}
 }
 
 // Marks returns the marks as they are after the latest batch.

@@ -117,7 +117,7 @@ func (e *Engine) queue(missionType string) *window[Head] {
 		return w
 	}
 	totals := e.byType[missionType]
-	w := &window[Head]{compare: compareHeads, all: totals == nil || totals.ByStatus[missions.Pending.Index()] == 0}
+	w := &window[Head]{compare: compareHeads, most: 2 * e.cfg.QueueWindow, all: totals == nil || totals.ByStatus[missions.Pending.Index()] == 0}
 	if totals != nil { // an agent may ask for any type
 		e.queues[missionType] = w
 	}
@@ -139,9 +139,11 @@ func (e *Engine) unqueue(r *Record) {
 func (e *Engine) enqueue(r *Record, from missions.Time) {
 	r.queue(e.now, from)
 	if r.Ready {
-		e.queue(r.Type).add(r.head(), 2*max(e.cfg.QueueWindow, 1))
+		if w := e.queue(r.Type); w.add(r.head()) {
+			e.long[w] = true
+		}
 	}
 	if r.DueAt != 0 {
-		e.planned.add(r.planned(), 2*e.cfg.PlanWindow)
+		e.planned.add(r.planned())
 	}
 }

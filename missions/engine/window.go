@@ -5,6 +5,7 @@ import "slices"
 // window holds the first elements of an ordered set whose rest is on the backend.
 type window[E any] struct {
 	compare func(a, b E) int
+	most    int // elements kept between batches
 	list    []E
 	all     bool // it holds the whole set
 }
@@ -15,19 +16,24 @@ func (w *window[E]) covers(e E) bool {
 	return w.all || len(w.list) > 0 && w.compare(e, w.list[len(w.list)-1]) <= 0
 }
 
-// add adds an element to the set. The window then forgets what exceeds most elements.
-func (w *window[E]) add(e E, most int) {
+// add adds an element to the set, and reports whether the window has become too long. It is
+// not shortened at once, since a step may need all that was loaded for it.
+func (w *window[E]) add(e E) (long bool) {
 	if !w.covers(e) {
-		return
+		return false
 	}
 	at, there := slices.BinarySearchFunc(w.list, e, w.compare)
-	if there {
-		return
+	if !there {
+		w.list = slices.Insert(w.list, at, e)
 	}
-	w.list = slices.Insert(w.list, at, e)
-	if len(w.list) > most {
-		clear(w.list[most:])
-		w.list, w.all = w.list[:most], false
+	return len(w.list) > w.most
+}
+
+// shorten forgets the end of a window that is too long.
+func (w *window[E]) shorten() {
+	if len(w.list) > w.most {
+		clear(w.list[w.most:])
+		w.list, w.all = w.list[:w.most], false
 	}
 }
 

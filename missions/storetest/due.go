@@ -216,6 +216,28 @@ func testDueLimit(s *suite) {
 	})
 }
 
+// testDueWhilePlanning: a step that plans missions for later must not lose sight of those that
+// are due in it.
+func testDueWhilePlanning(s *suite) {
+	s.run("missions that fail in a step take no other's turn in it", func(f *fixture) {
+		waiting := numbered("w", "other", 20)
+		for i := range waiting {
+			waiting[i].NotBefore = f.now().Add(30 * time.Minute)
+		}
+		f.create(waiting...)
+		failing := numbered("f", "t", 5)
+		for i := range failing {
+			failing[i].TimeoutSeconds, failing[i].MaxAttempts = 30*60, 2
+		}
+		f.create(failing...)
+		f.must(f.registerSilent("a", 10*time.Hour))
+		f.must(f.tryClaim(missions.ClaimRequest{AgentID: "a", Max: 5, Lease: 10 * time.Hour}).Err)
+		wantEqual(f, "timed out", len(f.advance(31*time.Minute).Stop), 5)
+		f.must(f.registerSilent("b", time.Hour, "other"))
+		wantEqual(f, "claimable", len(f.claim("b", 30)), 20)
+	})
+}
+
 // settled counts the items made due by testDueLimit that were processed.
 func (f *fixture) settled() int {
 	f.Helper()

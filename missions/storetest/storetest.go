@@ -54,6 +54,7 @@ func Run(t *testing.T, open Opener) {
 		{"cancel, retry, delete", testChange},
 		{"due", testDue},
 		{"due limit", testDueLimit},
+		{"due while planning", testDueWhilePlanning},
 		{"stall", testStall},
 		{"agents", testAgents},
 		{"lost agents", testLost},

@@ -224,7 +224,9 @@ func (c *caller) insist(t *testing.T, op string, request any) answer {
 	return a
 }
 
-// take registers an agent and claims a mission for it.
+// take registers an agent and claims a mission for it. It claims often, since the agent sends
+// no heartbeats: each claim shows that it is alive. An agent that waited in one claim for a
+// lease to end would be gone soon after it got the mission.
 func (c *caller) take(t *testing.T) lease {
 	t.Helper()
 	c.insist(t, "agent.register", map[string]any{"name": c.who, "types": kinds, "capacity": 1})
@@ -235,7 +237,7 @@ func (c *caller) take(t *testing.T) lease {
 		} `json:"missions"`
 	}
 	if !until(recovery, func() bool {
-		c.insist(t, "agent.claim", map[string]any{"max": 1, "wait_seconds": 10}).read(&output)
+		c.insist(t, "agent.claim", map[string]any{"max": 1, "wait_seconds": 1}).read(&output)
 		return len(output.Missions) == 1
 	}) {
 		t.Fatalf("agent %s gets nothing", c.who)
