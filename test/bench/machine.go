@@ -17,7 +17,8 @@ import (
 const (
 	maxForeign = 0.05 // of the machine's processor time, by processes that are not ours
 	maxStolen  = 0.05 // of it, by other virtual machines
-	maxSpin    = 1.3  // times the fastest spin seen
+	maxSpin    = 2    // times the fastest spin seen
+	maxUnequal = 1.3  // times the other side's spin
 )
 
 // machineTimes is the first line of /proc/stat.
@@ -101,9 +102,18 @@ func (c condition) busy(fastest time.Duration) string {
 	case c.stolen > maxStolen:
 		return fmt.Sprintf("the hypervisor took %.0f %% of the machine", 100*c.stolen)
 	case float64(c.spin) > maxSpin*float64(fastest):
-		return fmt.Sprintf("the processor was %.2f times as slow as before", float64(c.spin)/float64(fastest))
+		return fmt.Sprintf("the processor was %.2f times as slow as at its fastest", float64(c.spin)/float64(fastest))
 	case c.restless:
 		return "our own processes did not come to rest"
+	}
+	return ""
+}
+
+// unequal says why two sides of a round cannot be compared, "" if they can.
+func unequal(a, b condition) string {
+	slow, fast := max(a.spin, b.spin), min(a.spin, b.spin)
+	if float64(slow) > maxUnequal*float64(fast) {
+		return fmt.Sprintf("the processor was %.2f times as slow for one side as for the other", float64(slow)/float64(fast))
 	}
 	return ""
 }

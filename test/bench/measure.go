@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,10 +53,8 @@ func measure(ctx context.Context, w *workplace, r row) (result, error) {
 		}
 		fmt.Fprintf(os.Stderr, "  round %d: %.4g beside %.4g %s, ratio %.2f; processor time %.4g beside %.4g µs each\n    ours:   %s\n    theirs: %s\n",
 			round, a.value, b.value, r.unit, a.value/b.value, a.cpu, b.cpu, a.condition, b.condition)
-		busy := a.condition.busy(w.spinner.fastest)
-		if busy == "" {
-			busy = b.condition.busy(w.spinner.fastest)
-		}
+		fastest := w.spinner.fastest
+		busy := cmp.Or(a.condition.busy(fastest), b.condition.busy(fastest), unequal(a.condition, b.condition))
 		if busy != "" && !w.busy {
 			out.Thrown++
 			fmt.Fprintf(os.Stderr, "    thrown away: %s\n", busy)
