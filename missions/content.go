@@ -68,8 +68,12 @@ func (m *Mission) SizeEstimate() int {
 	if m.Progress != nil {
 		text += len(m.Progress.Message)
 	}
-	return 1024 + len(m.Data) + len(m.Result) + 2*text + 70*len(m.Tags)
+	return SizeOf(len(m.Data)+len(m.Result), text, len(m.Tags))
 }
+
+// SizeOf is [Mission.SizeEstimate] of a mission with so many bytes of JSON and of text, and so
+// many tags.
+func SizeOf(json, text, tags int) int { return 1024 + json + 2*text + 70*tags }
 
 // MatchesText reports whether name contains the filter's text, ignoring case.
 func (f *Filter) MatchesText(name string) bool {

@@ -100,9 +100,6 @@ func (e *Engine) giveBack(r *Record, reason string, from missions.Time) {
 	e.release(r.Seq)
 	r.AgentID, r.StartedAt, r.Progress = "", 0, nil
 	e.enqueue(r, from)
-	if !r.Ready {
-		r.NextAttemptAt = r.ReadyAt
-	}
 }
 
 // endHeld brings a RUNNING mission to a terminal status.

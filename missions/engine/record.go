@@ -128,8 +128,15 @@ func (r *Record) planned() Planned { return Planned{At: r.DueAt, Seq: r.Seq, ID:
 func (r *Record) queue(now, from missions.Time) {
 	r.ReadyAt, r.Ready = from, from <= now
 	r.DueAt = r.Deadline
-	if !r.Ready && (r.DueAt == 0 || from < r.DueAt) {
+	r.NextAttemptAt = 0
+	if r.Ready {
+		return
+	}
+	if r.DueAt == 0 || from < r.DueAt {
 		r.DueAt = from
+	}
+	if r.Attempt > 0 {
+		r.NextAttemptAt = from
 	}
 }
 

@@ -18,10 +18,13 @@ type agentRow struct {
 	left     bool
 	silence  time.Duration
 	draining bool // what the next sign of life says of it
+	changed  missions.Time
 }
 
-const agentQuery = `SELECT id, name, role, state, has_left, last_heartbeat, silence_us, running, capacity, types,
-	version, host, labels, cpu, memory_bytes, registered_at FROM agents `
+const agentColumns = `id, name, role, state, has_left, last_heartbeat, silence_us, capacity, types,
+	version, host, labels, cpu, memory_bytes, registered_at, updated_at`
+
+const agentQuery = "SELECT " + agentColumns + ", running FROM agents "
 
 func scanAgent(s *sqlite3.Stmt) (a agentRow, err error) {
 	a.ID, a.Name, a.Role = s.ColumnText(0), s.ColumnText(1), s.ColumnText(2)
@@ -30,23 +33,24 @@ func scanAgent(s *sqlite3.Stmt) (a agentRow, err error) {
 	a.left = s.ColumnBool(4)
 	a.LastHeartbeat = scanTime(s, 5)
 	a.silence = time.Duration(s.ColumnInt64(6)) * time.Microsecond
-	a.MissionsRunning, a.Capacity = s.ColumnInt(7), s.ColumnInt(8)
-	if err := json.Unmarshal(s.ColumnRawText(9), &a.Types); err != nil {
+	a.Capacity = s.ColumnInt(7)
+	if err := json.Unmarshal(s.ColumnRawText(8), &a.Types); err != nil {
 		return a, err
 	}
-	a.Version, a.Host = s.ColumnText(10), s.ColumnText(11)
-	if err := json.Unmarshal(s.ColumnRawText(12), &a.Labels); err != nil {
+	a.Version, a.Host = s.ColumnText(9), s.ColumnText(10)
+	if err := json.Unmarshal(s.ColumnRawText(11), &a.Labels); err != nil {
 		return a, err
 	}
-	if s.ColumnType(13) != sqlite3.NULL {
-		cpu := s.ColumnFloat(13)
+	if s.ColumnType(12) != sqlite3.NULL {
+		cpu := s.ColumnFloat(12)
 		a.CPU = &cpu
 	}
-	if s.ColumnType(14) != sqlite3.NULL {
-		memory := s.ColumnInt64(14)
+	if s.ColumnType(13) != sqlite3.NULL {
+		memory := s.ColumnInt64(13)
 		a.MemoryBytes = &memory
 	}
-	a.RegisteredAt = scanTime(s, 15)
+	a.RegisteredAt, a.changed = scanTime(s, 14), scanTime(s, 15)
+	a.MissionsRunning = s.ColumnInt(16)
 	return a, nil
 }
 

@@ -99,18 +99,24 @@ func (t *tx) nextRevision() (int64, error) {
 
 // Notices implements [missions.Alerts].
 func (s *Store) Notices(ctx context.Context, limit int) (events []missions.Event, err error) {
-	err = s.read(ctx, func(c *conn) error {
-		events = []missions.Event{}
-		return c.query("SELECT seq, body FROM notices ORDER BY seq LIMIT ?", func(row *sqlite3.Stmt) (bool, error) {
-			e := missions.Event{}
-			if err := json.Unmarshal(row.ColumnRawBlob(1), &e); err != nil {
-				return false, fmt.Errorf("notice %d: %w", row.ColumnInt64(0), err)
-			}
-			e.Seq = row.ColumnInt64(0)
-			events = append(events, e)
-			return true, nil
-		}, limit)
+	err = s.read(ctx, func(c *conn) (err error) {
+		events, err = c.notices(limit)
+		return err
 	})
+	return events, err
+}
+
+func (c *conn) notices(limit int) (events []missions.Event, err error) {
+	events = []missions.Event{}
+	err = c.query("SELECT seq, body FROM notices ORDER BY seq LIMIT ?", func(row *sqlite3.Stmt) (bool, error) {
+		e := missions.Event{}
+		if err := json.Unmarshal(row.ColumnRawBlob(1), &e); err != nil {
+			return false, fmt.Errorf("notice %d: %w", row.ColumnInt64(0), err)
+		}
+		e.Seq = row.ColumnInt64(0)
+		events = append(events, e)
+		return true, nil
+	}, limit)
 	return events, err
 }
 

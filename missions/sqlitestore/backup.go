@@ -135,7 +135,7 @@ func leap(path string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.close()) }()
-	if err := migrate(c, path); err != nil {
+	if err := migrate(c, path, tableSchema); err != nil {
 		return err
 	}
 	m, err := readMarks(c)

@@ -24,41 +24,48 @@ func (s *Store) Get(ctx context.Context, id string) (m missions.Mission, err err
 
 // List implements [missions.Missions].
 func (s *Store) List(ctx context.Context, f missions.Filter) (page missions.Page, err error) {
-	err = s.readPage(ctx, func(c *conn) error {
-		page = missions.Page{Missions: []missions.Mission{}}
-		sql, args := listQuery(f)
-		var last int64
-		examined, size := 0, 0
-		return c.query(sql, func(candidate *sqlite3.Stmt) (bool, error) {
-			if examined == missions.MaxExamined || f.Limit > 0 && len(page.Missions) == f.Limit {
+	err = s.readPage(ctx, func(c *conn) (err error) {
+		page, err = c.list(&f)
+		return err
+	})
+	return page, err
+}
+
+// list returns a page of missions.
+func (c *conn) list(f *missions.Filter) (page missions.Page, err error) {
+	page.Missions = []missions.Mission{}
+	sql, args := listQuery(f)
+	var last int64
+	examined, size := 0, 0
+	err = c.query(sql, func(candidate *sqlite3.Stmt) (bool, error) {
+		if examined == missions.MaxExamined || f.Limit > 0 && len(page.Missions) == f.Limit {
+			page.Next = last
+			return false, nil
+		}
+		seq := candidate.ColumnInt64(0)
+		if matches(candidate, f) {
+			r, err := c.loadSeq(seq)
+			if err != nil {
+				return false, err
+			}
+			size += r.SizeEstimate()
+			if f.MaxBytes > 0 && size > f.MaxBytes && len(page.Missions) > 0 {
 				page.Next = last
 				return false, nil
 			}
-			seq := candidate.ColumnInt64(0)
-			if matches(candidate, &f) {
-				r, err := c.loadSeq(seq)
-				if err != nil {
-					return false, err
-				}
-				size += r.SizeEstimate()
-				if f.MaxBytes > 0 && size > f.MaxBytes && len(page.Missions) > 0 {
-					page.Next = last
-					return false, nil
-				}
-				page.Missions = append(page.Missions, r.Mission)
-			}
-			examined++
-			last = seq
-			return true, nil
-		}, args...)
-	})
+			page.Missions = append(page.Missions, r.Mission)
+		}
+		examined++
+		last = seq
+		return true, nil
+	}, args...)
 	return page, err
 }
 
 // listQuery picks the index that narrows most and walks it from new to old. What
 // the index does not decide, matches does. Each query names its index: SQLite,
 // which does not know how many missions a type or a status has, may pick worse.
-func listQuery(f missions.Filter) (sql string, args []any) {
+func listQuery(f *missions.Filter) (sql string, args []any) {
 	below, above := int64(math.MaxInt64), int64(0)
 	if f.CreatedBefore > 0 {
 		below = int64(f.CreatedBefore)

@@ -67,35 +67,42 @@ func (h *logHead) read(created missions.Time) ([]missions.LogEntry, error) {
 
 // Log implements [missions.Missions].
 func (s *Store) Log(ctx context.Context, id string, after int64, limit int) (page missions.LogPage, err error) {
-	err = s.readPage(ctx, func(c *conn) error {
-		page = missions.LogPage{Entries: []missions.LogEntry{}}
-		seq, log, err := c.logHead(id)
-		if err != nil {
-			return err
-		}
-		head, err := log.read(missions.Time(seq))
-		if err != nil {
-			return fmt.Errorf("mission %q: %w", id, err)
-		}
-		last := max(after, 0)
-		add := func(n int64, entry missions.LogEntry) (more bool) {
-			if len(page.Entries) == limit {
-				page.Next = last
-				return false
-			}
-			page.Entries, last = append(page.Entries, entry), n
-			return true
-		}
-		for i := last; i < int64(len(head)); i++ {
-			if !add(i+1, head[i]) {
-				return nil
-			}
-		}
-		return c.query(`SELECT n, at, level, message, data FROM log WHERE seq = ? AND n > ? ORDER BY n LIMIT ?`,
-			func(row *sqlite3.Stmt) (bool, error) {
-				return add(row.ColumnInt64(0), scanLogEntry(row, 1)), nil
-			}, seq, last, limit+1)
+	err = s.readPage(ctx, func(c *conn) (err error) {
+		page, err = c.logOf(id, after, limit)
+		return err
 	})
+	return page, err
+}
+
+// logOf returns a page of a mission's log.
+func (c *conn) logOf(id string, after int64, limit int) (page missions.LogPage, err error) {
+	page.Entries = []missions.LogEntry{}
+	seq, log, err := c.logHead(id)
+	if err != nil {
+		return page, err
+	}
+	head, err := log.read(missions.Time(seq))
+	if err != nil {
+		return page, fmt.Errorf("mission %q: %w", id, err)
+	}
+	last := max(after, 0)
+	add := func(n int64, entry missions.LogEntry) (more bool) {
+		if len(page.Entries) == limit {
+			page.Next = last
+			return false
+		}
+		page.Entries, last = append(page.Entries, entry), n
+		return true
+	}
+	for i := last; i < int64(len(head)); i++ {
+		if !add(i+1, head[i]) {
+			return page, nil
+		}
+	}
+	err = c.query(`SELECT n, at, level, message, data FROM log WHERE seq = ? AND n > ? ORDER BY n LIMIT ?`,
+		func(row *sqlite3.Stmt) (bool, error) {
+			return add(row.ColumnInt64(0), scanLogEntry(row, 1)), nil
+		}, seq, last, limit+1)
 	return page, err
 }
 

@@ -17,16 +17,25 @@ var migrationFiles embed.FS
 // another program's database is never mistaken for one.
 const applicationID = 0x4d69436f
 
+// tableSchema is the schema of [Store], journalSchema that of [Backend].
+const (
+	tableSchema   = 6
+	journalSchema = 7
+)
+
 var errForeign = errors.New("the file is the database of another program")
 
 // migrate brings the schema to the newest version that this program knows, one
 // step per file in migrations/, each in a transaction of its own. The version
 // stands in SQLite's user_version.
-func migrate(c *conn, path string) error {
+//
+// newest is the version that the caller knows.
+func migrate(c *conn, path string, newest int) error {
 	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
 	if err != nil {
 		return err
 	}
+	names = names[:newest]
 	version, err := c.number("PRAGMA user_version")
 	if err != nil {
 		return err

@@ -206,7 +206,7 @@ func TestMigrations(t *testing.T) {
 		t.Errorf("a migration that failed leaves %d tables", n)
 	}
 	for range 2 {
-		if err := migrate(c, path); err != nil {
+		if err := migrate(c, path, tableSchema); err != nil {
 			t.Fatal(err)
 		}
 		if version, _ := c.number("PRAGMA user_version"); version != 6 {

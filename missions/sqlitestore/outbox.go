@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/ncruces/go-sqlite3"
@@ -24,12 +25,12 @@ func (t *tx) writeEvents() error {
 	return nil
 }
 
-func (t *tx) writeEntry(events []missions.Event) error {
+func (c *conn) writeEntry(events []missions.Event) error {
 	body, err := json.Marshal(events)
 	if err != nil {
 		return err
 	}
-	return t.exec("INSERT OR REPLACE INTO outbox (seq, body) VALUES (?, ?)", events[len(events)-1].Seq, body)
+	return c.exec("INSERT OR REPLACE INTO outbox (seq, body) VALUES (?, ?)", events[len(events)-1].Seq, body)
 }
 
 // readEntry returns the events of an outbox' entry, whose position is that of the last.
@@ -52,22 +53,28 @@ func (s *Store) Pending(ctx context.Context, after int64, limit int) (pending []
 	if events, known := s.recent.after(after, limit); known {
 		return events, nil
 	}
-	err = s.read(ctx, func(c *conn) error {
-		pending = nil
-		return c.query("SELECT seq, body FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?", func(row *sqlite3.Stmt) (bool, error) {
-			events, err := readEntry(row)
-			if err != nil {
-				return false, err
-			}
-			for _, e := range events {
-				if e.Seq > after && len(pending) < limit {
-					pending = append(pending, e)
-				}
-			}
-			return len(pending) < limit, nil
-		}, after, limit)
+	err = s.read(ctx, func(c *conn) (err error) {
+		pending, err = c.pending(after, math.MaxInt64, limit)
+		return err
 	})
 	return pending, err
+}
+
+// pending returns the events after a position and before another one.
+func (c *conn) pending(after, before int64, limit int) (events []missions.Event, err error) {
+	err = c.query("SELECT seq, body FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?", func(row *sqlite3.Stmt) (bool, error) {
+		entry, err := readEntry(row)
+		if err != nil {
+			return false, err
+		}
+		for _, e := range entry {
+			if e.Seq > after && e.Seq < before && len(events) < limit {
+				events = append(events, e)
+			}
+		}
+		return len(events) < limit && entry[len(entry)-1].Seq < before, nil
+	}, after, limit)
+	return events, err
 }
 
 // Acknowledge implements [missions.Outbox].
@@ -106,10 +113,7 @@ func (s *Store) Forget(ctx context.Context, upTo int64) error {
 		if upTo > t.was.outbox { // what this group adds, nobody has read
 			return missions.Invalid("up_to", "position %d has not been given yet", upTo)
 		}
-		if err := t.exec("DELETE FROM outbox WHERE seq <= ?", upTo); err != nil {
-			return err
-		}
-		if err := t.forgetWithin(upTo); err != nil {
+		if err := t.forgetEvents(upTo); err != nil {
 			return err
 		}
 		t.marks.forgotten = max(t.marks.forgotten, upTo)
@@ -122,17 +126,21 @@ func (s *Store) Forget(ctx context.Context, upTo int64) error {
 	return err
 }
 
-// forgetWithin takes the events up to a position out of the entry that it lies within.
-func (t *tx) forgetWithin(upTo int64) error {
+// forgetEvents deletes the events up to a position: whole entries, and a part of the one that
+// it lies within.
+func (c *conn) forgetEvents(upTo int64) error {
+	if err := c.exec("DELETE FROM outbox WHERE seq <= ?", upTo); err != nil {
+		return err
+	}
 	var events []missions.Event
-	err := t.query("SELECT seq, body FROM outbox WHERE seq > ? ORDER BY seq LIMIT 1", func(row *sqlite3.Stmt) (_ bool, err error) {
+	err := c.query("SELECT seq, body FROM outbox WHERE seq > ? ORDER BY seq LIMIT 1", func(row *sqlite3.Stmt) (_ bool, err error) {
 		events, err = readEntry(row)
 		return false, err
 	}, upTo)
 	if err != nil || len(events) == 0 || events[0].Seq > upTo {
 		return err
 	}
-	return t.writeEntry(events[upTo-events[0].Seq+1:])
+	return c.writeEntry(events[upTo-events[0].Seq+1:])
 }
 
 // Waiting implements [missions.Store].

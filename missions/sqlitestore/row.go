@@ -32,12 +32,15 @@ var (
 )
 
 // missionQuery selects a whole mission in the order that scanMission reads.
-const missionQuery = `SELECT m.seq, m.id, m.name, m.type, m.priority, m.status, m.tags, m.max_attempts,
+const missionQuery = "SELECT " + missionColumns + missionTables
+
+const missionColumns = `m.seq, m.id, m.name, m.type, m.priority, m.status, m.tags, m.max_attempts,
 	m.timeout_us, m.not_before, m.deadline, m.correlation_id, m.attempt, m.agent_id, m.lease,
 	m.updated_at, m.started_at, m.finished_at, m.ready_at, m.ready, m.due_at,
 	m.progress_percent, m.progress_message, p.description, p.data, o.result, o.error, l.expires_at, m.traceparent,
-	m.stall_us, l.stalls_at, m.changes, m.logged
-	FROM missions m LEFT JOIN payloads p ON p.seq = m.seq
+	m.stall_us, l.stalls_at, m.changes, m.logged`
+
+const missionTables = ` FROM missions m LEFT JOIN payloads p ON p.seq = m.seq
 	LEFT JOIN outcomes o ON o.seq = m.seq LEFT JOIN leases l ON l.seq = m.seq `
 
 func scanMission(s *sqlite3.Stmt) (r row, err error) {

@@ -138,16 +138,20 @@ func (c *conn) byType(kind string) (map[string]int64, error) {
 }
 
 func (c *conn) oldestPending(kind string, now missions.Time) (*float64, error) {
-	sql, args := "SELECT min(seq) FROM missions INDEXED BY missions_status WHERE status = 0", []any(nil)
-	if kind != allTypes {
-		sql, args = "SELECT min(seq) FROM missions INDEXED BY missions_type WHERE type = ? AND status = 0", []any{kind}
-	}
-	oldest, err := c.number(sql, args...)
+	oldest, err := c.oldest(kind)
 	if err != nil || oldest == 0 {
 		return nil, err
 	}
 	age := max(0, now.Sub(missions.Time(oldest)).Seconds())
 	return &age, nil
+}
+
+// oldest returns the seq of the oldest PENDING mission of a type, 0 if there is none.
+func (c *conn) oldest(kind string) (int64, error) {
+	if kind != allTypes {
+		return c.number("SELECT min(seq) FROM missions INDEXED BY missions_type WHERE type = ? AND status = 0", kind)
+	}
+	return c.number("SELECT min(seq) FROM missions INDEXED BY missions_status WHERE status = 0")
 }
 
 // perMinute returns what happened within the last minute: all of this minute so

@@ -127,18 +127,10 @@ func Open(cfg Config) (*Store, error) {
 }
 
 func (s *Store) open() (err error) {
-	if err := createPrivate(s.cfg.Path); err != nil {
-		return notWritable(s.cfg.Path, fileperm.Cause(err))
+	if s.writer, err = openWriter(s.cfg.Path, s.log); err != nil {
+		return err
 	}
-	tighten(s.cfg.Path, s.log)
-	first := ""
-	if info, err := os.Stat(s.cfg.Path); err == nil && info.Size() == 0 {
-		first = newFile
-	}
-	if s.writer, err = openConn(s.cfg.Path, first+pragmas); err != nil {
-		return unusable(s.cfg.Path, err)
-	}
-	if err := migrate(s.writer, s.cfg.Path); err != nil {
+	if err := migrate(s.writer, s.cfg.Path, tableSchema); err != nil {
 		return unusable(s.cfg.Path, err)
 	}
 	if s.identity, err = readIdentity(s.writer); err != nil {
@@ -164,6 +156,23 @@ func (s *Store) open() (err error) {
 		return notWritable(s.cfg.Path, err)
 	}
 	return nil
+}
+
+// openWriter opens the file for writing, and creates it if it does not exist.
+func openWriter(path string, log *slog.Logger) (*conn, error) {
+	if err := createPrivate(path); err != nil {
+		return nil, notWritable(path, fileperm.Cause(err))
+	}
+	tighten(path, log)
+	first := ""
+	if info, err := os.Stat(path); err == nil && info.Size() == 0 {
+		first = newFile
+	}
+	c, err := openConn(path, first+pragmas)
+	if err != nil {
+		return nil, unusable(path, err)
+	}
+	return c, nil
 }
 
 // WithDefaults fills in what was left out.

@@ -117,7 +117,7 @@ func TestARestoredStoreCanGiveBackSpace(t *testing.T) {
 	old, copied, restored := filepath.Join(dir, "old.db"), filepath.Join(dir, "copy.db"), filepath.Join(dir, "restored.db")
 	c, err := openConn(old, "PRAGMA auto_vacuum = NONE; PRAGMA journal_mode = WAL")
 	if err == nil {
-		err = migrate(c, old)
+		err = migrate(c, old, tableSchema)
 	}
 	if err == nil {
 		err = c.close()
