@@ -18,10 +18,12 @@ const batchTime = 10 * time.Millisecond
 // step is one atomic step that waits for its batch. apply may run again in another batch if
 // nothing was stored: it sets what it returns to its caller, and never appends to it.
 type step struct {
-	need  func(*engine.Engine, *engine.Need) // nil if it needs nothing
-	apply func(*engine.Engine)
-	done  chan error
-	state atomic.Int32 // waiting, taken or abandoned
+	lane    lane
+	arrival int64                              // its number in the queue
+	need    func(*engine.Engine, *engine.Need) // nil if it needs nothing
+	apply   func(*engine.Engine)
+	done    chan error
+	state   atomic.Int32 // waiting, taken or abandoned
 }
 
 const (
@@ -30,20 +32,23 @@ const (
 	abandoned
 )
 
+// take claims a step for whoever computes a batch; false if its caller has gone.
+func (st *step) take() bool { return st.state.CompareAndSwap(waiting, taken) }
+
+var errUnanswered = missions.Unavailable("the store cannot be used", nil)
+
 // do runs a step and waits until it is stored. If ctx ends before the step was taken, nothing
-// is done and the error is ctx's; after that, do waits for the outcome.
-func (s *Store) do(ctx context.Context, need func(*engine.Engine, *engine.Need), apply func(*engine.Engine)) error {
-	if err := s.usable(ctx); err != nil {
+// is done and the error is ctx's; after that, do waits for the outcome. A caller that finds
+// nobody at it computes a batch itself, in which others' steps may be.
+func (s *Store) do(ctx context.Context, l lane, need func(*engine.Engine, *engine.Need), apply func(*engine.Engine)) error {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	st := &step{need: need, apply: apply, done: make(chan error, 1)}
-	select {
-	case s.steps <- st:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-s.closed:
+	st := &step{lane: l, need: need, apply: apply, done: make(chan error, 1)}
+	if !s.queue.push(st) {
 		return errClosed
 	}
+	s.serveIfIdle()
 	select {
 	case err := <-st.done:
 		return err
@@ -52,41 +57,53 @@ func (s *Store) do(ctx context.Context, need func(*engine.Engine, *engine.Need),
 			return ctx.Err()
 		}
 		return <-st.done
-	case <-s.closed:
-		select {
-		case err := <-st.done:
-			return err
-		default:
-			return errClosed // it came after the last batch
-		}
 	}
 }
 
-// run takes steps until the store is closed.
+// serveIfIdle serves the next step here and now, unless somebody is at it.
+func (s *Store) serveIfIdle() {
+	select {
+	case s.turn <- struct{}{}:
+		defer s.endTurn()
+		if st := s.queue.pop(); st != nil {
+			s.serve(st)
+		}
+	default: // who has the turn sees to it that everything is served
+	}
+}
+
+// endTurn lets others have the turn, and the store's goroutine if steps wait: those who
+// brought them found the turn taken.
+func (s *Store) endTurn() {
+	<-s.turn
+	s.queue.wakeIfAny()
+}
+
+// run serves steps that no caller has served, until the store is closed.
 func (s *Store) run() {
 	defer close(s.closed)
 	for {
 		select {
-		case st := <-s.steps:
-			s.serve(st)
+		case <-s.queue.wake:
+			s.turn <- struct{}{}
+			s.serveAll()
+			s.endTurn()
 		case <-s.closing:
-			for {
-				select {
-				case st := <-s.steps:
-					s.serve(st)
-				default:
-					return
-				}
-			}
+			s.turn <- struct{}{} // for good
+			s.serveAll()         // what came before the queue was closed
+			return
 		}
+	}
+}
+
+func (s *Store) serveAll() {
+	for st := s.queue.pop(); st != nil; st = s.queue.pop() {
+		s.serve(st)
 	}
 }
 
 // serve computes batches, beginning with a step, until no step is left that was taken.
 func (s *Store) serve(st *step) {
-	if !st.state.CompareAndSwap(waiting, taken) {
-		return
-	}
 	for st != nil {
 		st = s.batch(st)
 	}
@@ -96,6 +113,18 @@ func (s *Store) serve(st *step) {
 // one that needs what can only be loaded when everything is committed.
 func (s *Store) batch(first *step) (next *step) {
 	ctx, begun := context.Background(), time.Now()
+	steps := []*step{first}
+	defer func() { // nobody waits for ever, not even if the log handler panics
+		for _, st := range steps {
+			if st == next {
+				continue
+			}
+			select {
+			case st.done <- errUnanswered:
+			default: // it has its answer
+			}
+		}
+	}()
 	if s.engine == nil {
 		if err := s.begin(ctx); err != nil {
 			first.done <- s.public(err)
@@ -103,51 +132,78 @@ func (s *Store) batch(first *step) (next *step) {
 		}
 	}
 	s.engine.Begin(s.now(), s.cfg.Seed())
-	steps := []*step{}
-	for st := first; st != nil; st = s.neighbour(begun) {
-		again, err := s.prepare(ctx, st, len(steps) == 0)
+	applied := 0 // steps before this one have been applied
+	for at := begun; ; {
+		st := steps[applied]
+		again, err := s.prepare(ctx, st, applied == 0)
 		if again {
-			next = st
+			steps, next = steps[:applied], st
 			break
 		}
 		if err != nil {
 			st.done <- s.public(err)
-			continue
-		}
-		if panicked := guarded(func() { st.apply(s.engine) }); panicked != nil {
-			s.log.Error("a step failed; nothing of it is stored", "error", panicked)
+			steps = steps[:applied]
+		} else if panicked := guarded(func() { st.apply(s.engine) }); panicked != nil {
 			s.engine = nil
 			st.done <- missions.Refused("the request failed; nothing was done", panicked)
+			steps = steps[:applied]
+			s.log.Error("a step failed; nothing of it is stored", "error", panicked)
 			s.oneByOne(steps)
 			return nil
+		} else {
+			applied++
 		}
-		steps = append(steps, st)
+		now := time.Now()
+		s.queue.charge(st, now.Sub(at))
+		at = now
+		another := s.neighbour(begun, now)
+		if another == nil {
+			break
+		}
+		steps = append(steps, another)
 	}
-	answer(steps, s.commit(ctx))
+	err := s.commit(ctx)
+	for _, st := range steps {
+		st.done <- err
+	}
 	return next
 }
 
 // neighbour returns another step for the batch that was begun at a time, or nil.
-func (s *Store) neighbour(begun time.Time) *step {
-	for time.Since(begun) < batchTime {
-		select {
-		case st := <-s.steps:
-			if st.state.CompareAndSwap(waiting, taken) {
-				return st
-			}
-		default:
-			return nil
-		}
+func (s *Store) neighbour(begun, now time.Time) *step {
+	if now.Sub(begun) >= batchTime {
+		return nil
 	}
-	return nil
+	return s.queue.pop()
 }
 
 // oneByOne computes each step in a batch of its own, after a step of their batch panicked.
 func (s *Store) oneByOne(steps []*step) {
 	for _, st := range steps {
-		st.state.Store(waiting)
-		s.serve(st)
+		s.serveAlone(st)
 	}
+}
+
+// serveAlone computes a batch of one step.
+func (s *Store) serveAlone(st *step) {
+	ctx := context.Background()
+	if s.engine == nil {
+		if err := s.begin(ctx); err != nil {
+			st.done <- s.public(err)
+			return
+		}
+	}
+	s.engine.Begin(s.now(), s.cfg.Seed())
+	if _, err := s.prepare(ctx, st, true); err != nil {
+		st.done <- s.public(err)
+		return
+	}
+	if panicked := guarded(func() { st.apply(s.engine) }); panicked != nil {
+		s.engine = nil
+		st.done <- missions.Refused("the request failed; nothing was done", panicked)
+		return
+	}
+	st.done <- s.commit(ctx)
 }
 
 // prepare loads what a step needs. again says that this has to wait for a commit.
@@ -177,17 +233,12 @@ func (s *Store) commit(ctx context.Context) error {
 	if changes == nil {
 		return nil
 	}
-	err := s.backend.Commit(ctx, s.epoch, changes)
-	if err != nil {
+	if err := s.backend.Commit(ctx, s.epoch, changes); err != nil {
 		s.engine = nil
+		return s.public(err)
 	}
-	return s.public(err)
-}
-
-func answer(steps []*step, err error) {
-	for _, st := range steps {
-		st.done <- err
-	}
+	s.publish()
+	return nil
 }
 
 // guarded returns the panic of f as an error.

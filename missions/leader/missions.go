@@ -8,14 +8,14 @@ import (
 )
 
 // each applies a step to each item of a batch.
-func each[Item, Result any](ctx context.Context, s *Store, batch []Item, id func(*Item) string,
+func each[Item, Result any](ctx context.Context, s *Store, l lane, batch []Item, id func(*Item) string,
 	apply func(*engine.Engine, *Item) Result) (results []Result, err error) {
 	need := func(e *engine.Engine, n *engine.Need) {
 		for i := range batch {
 			e.NeedMissions(n, id(&batch[i]))
 		}
 	}
-	err = s.do(ctx, need, func(e *engine.Engine) { results = applyEach(e, batch, apply) })
+	err = s.do(ctx, l, need, func(e *engine.Engine) { results = applyEach(e, batch, apply) })
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func idOf(m *missions.Mission) string { return m.ID }
 
 // Create implements [missions.Missions].
 func (s *Store) Create(ctx context.Context, batch []missions.Mission) ([]missions.CreateResult, error) {
-	return each(ctx, s, batch, idOf, (*engine.Engine).Create)
+	return each(ctx, s, laneCreate, batch, idOf, (*engine.Engine).Create)
 }
 
 // CreateAndClaim implements [missions.Missions].
@@ -48,7 +48,7 @@ func (s *Store) CreateAndClaim(ctx context.Context, batch []missions.Mission, cl
 		}
 		e.NeedClaims(n, claims)
 	}
-	err = s.do(ctx, need, func(e *engine.Engine) {
+	err = s.do(ctx, laneCreate, need, func(e *engine.Engine) {
 		created = applyEach(e, batch, (*engine.Engine).Create)
 		claimed = applyEach(e, claims, (*engine.Engine).Claim)
 	})
@@ -85,23 +85,23 @@ func (s *Store) Log(ctx context.Context, id string, after int64, limit int) (mis
 
 // Cancel implements [missions.Missions].
 func (s *Store) Cancel(ctx context.Context, batch []missions.CancelRequest) ([]missions.Result, error) {
-	return each(ctx, s, batch, func(c *missions.CancelRequest) string { return c.ID }, (*engine.Engine).Cancel)
+	return each(ctx, s, laneChange, batch, func(c *missions.CancelRequest) string { return c.ID }, (*engine.Engine).Cancel)
 }
 
 // Retry implements [missions.Missions].
 func (s *Store) Retry(ctx context.Context, ids []string) ([]missions.Result, error) {
-	return each(ctx, s, ids, itself, func(e *engine.Engine, id *string) missions.Result { return e.Retry(*id) })
+	return each(ctx, s, laneChange, ids, itself, func(e *engine.Engine, id *string) missions.Result { return e.Retry(*id) })
 }
 
 // Delete implements [missions.Missions].
 func (s *Store) Delete(ctx context.Context, ids []string) ([]missions.Result, error) {
-	return each(ctx, s, ids, itself, func(e *engine.Engine, id *string) missions.Result { return e.Delete(*id) })
+	return each(ctx, s, laneChange, ids, itself, func(e *engine.Engine, id *string) missions.Result { return e.Delete(*id) })
 }
 
 // Claim implements [missions.Leases].
 func (s *Store) Claim(ctx context.Context, batch []missions.ClaimRequest) (results []missions.ClaimResult, err error) {
 	need := func(e *engine.Engine, n *engine.Need) { e.NeedClaims(n, batch) }
-	err = s.do(ctx, need, func(e *engine.Engine) { results = applyEach(e, batch, (*engine.Engine).Claim) })
+	err = s.do(ctx, laneClaim, need, func(e *engine.Engine) { results = applyEach(e, batch, (*engine.Engine).Claim) })
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (s *Store) Heartbeat(ctx context.Context, batch []missions.Heartbeat) (resu
 			e.NeedHeartbeat(n, &batch[i])
 		}
 	}
-	err = s.do(ctx, need, func(e *engine.Engine) { results = applyEach(e, batch, (*engine.Engine).Heartbeat) })
+	err = s.do(ctx, laneBeat, need, func(e *engine.Engine) { results = applyEach(e, batch, (*engine.Engine).Heartbeat) })
 	if err != nil {
 		return nil, err
 	}
@@ -124,15 +124,15 @@ func (s *Store) Heartbeat(ctx context.Context, batch []missions.Heartbeat) (resu
 
 // Progress implements [missions.Leases].
 func (s *Store) Progress(ctx context.Context, batch []missions.ProgressUpdate) ([]missions.ProgressResult, error) {
-	return each(ctx, s, batch, func(p *missions.ProgressUpdate) string { return p.MissionID }, (*engine.Engine).Progress)
+	return each(ctx, s, laneReport, batch, func(p *missions.ProgressUpdate) string { return p.MissionID }, (*engine.Engine).Progress)
 }
 
 // AppendLog implements [missions.Leases].
 func (s *Store) AppendLog(ctx context.Context, batch []missions.LogAppend) ([]error, error) {
-	return each(ctx, s, batch, func(l *missions.LogAppend) string { return l.MissionID }, (*engine.Engine).AppendLog)
+	return each(ctx, s, laneReport, batch, func(l *missions.LogAppend) string { return l.MissionID }, (*engine.Engine).AppendLog)
 }
 
 // Finish implements [missions.Leases].
 func (s *Store) Finish(ctx context.Context, batch []missions.Finish) ([]missions.Result, error) {
-	return each(ctx, s, batch, func(f *missions.Finish) string { return f.MissionID }, (*engine.Engine).Finish)
+	return each(ctx, s, laneFinish, batch, func(f *missions.Finish) string { return f.MissionID }, (*engine.Engine).Finish)
 }

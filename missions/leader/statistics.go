@@ -2,15 +2,20 @@ package leader
 
 import (
 	"context"
+	"maps"
 
 	"missioncontrol/missions"
 	"missioncontrol/missions/engine"
 )
 
-// Counts implements [missions.Statistics].
-func (s *Store) Counts(ctx context.Context) (counts missions.Counts, err error) {
-	err = s.do(ctx, nil, func(e *engine.Engine) { counts = e.Counts() })
-	return counts, err
+// Counts implements [missions.Statistics]: as of the latest commit.
+func (s *Store) Counts(ctx context.Context) (missions.Counts, error) {
+	if err := s.usable(ctx); err != nil {
+		return missions.Counts{}, err
+	}
+	counts := s.view.Load().counts
+	counts.ByStatus = maps.Clone(counts.ByStatus)
+	return counts, nil
 }
 
 // Stats implements [missions.Statistics].
@@ -29,20 +34,20 @@ func (s *Store) Stats(ctx context.Context, missionType string) (stats missions.S
 		return stats, err
 	}
 	need := func(e *engine.Engine, n *engine.Need) { e.NeedHeads(n, e.PendingTypes(missionType)) }
-	err = s.do(ctx, need, func(e *engine.Engine) { stats = e.Stats(missionType, e.Now(), &history) })
+	err = s.do(ctx, laneRead, need, func(e *engine.Engine) { stats = e.Stats(missionType, e.Now(), &history) })
 	return stats, err
 }
 
 // Sample implements [missions.Statistics].
 func (s *Store) Sample(ctx context.Context) (at missions.Time, err error) {
-	err = s.do(ctx, nil, func(e *engine.Engine) { at = e.Sample() })
+	err = s.do(ctx, laneHouse, nil, func(e *engine.Engine) { at = e.Sample() })
 	return at, err
 }
 
 // Unserved implements [missions.Statistics].
 func (s *Store) Unserved(ctx context.Context) (byType map[string]int64, err error) {
 	need := func(e *engine.Engine, n *engine.Need) { e.NeedHeads(n, e.PendingTypes("")) }
-	err = s.do(ctx, need, func(e *engine.Engine) { byType = e.Unserved() })
+	err = s.do(ctx, laneRead, need, func(e *engine.Engine) { byType = e.Unserved() })
 	return byType, err
 }
 
@@ -50,7 +55,7 @@ func (s *Store) Unserved(ctx context.Context) (byType map[string]int64, err erro
 func (s *Store) History(ctx context.Context, missionType string, minutes int) ([]missions.Minute, error) {
 	var pending, running int64
 	var now missions.Time
-	err := s.do(ctx, nil, func(e *engine.Engine) {
+	err := s.do(ctx, laneRead, nil, func(e *engine.Engine) {
 		now = e.Now()
 		pending, running = e.LatestMinute(missionType)
 	})

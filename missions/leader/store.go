@@ -1,9 +1,10 @@
 // Package leader runs an [engine.Engine] on an [engine.Backend]: it is the [missions.Store]
 // of a process that leads a data set.
 //
-// One goroutine takes the steps in the order of their arrival and computes a batch: what
-// arrives while a batch is being committed is in the next one, so that the steps share a
-// commit. A step is answered when its batch is stored.
+// One at a time computes a batch of steps and commits it: a caller that finds nobody at it, or
+// else a goroutine that serves all who wait. What arrives while a batch is being committed is
+// in the next one, so that the steps share a commit. A step is answered when its batch is
+// stored. Kinds of steps share the time fairly: see queue.go.
 package leader
 
 import (
@@ -12,6 +13,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"missioncontrol/missions"
@@ -33,12 +35,14 @@ type Store struct {
 	cfg     Config
 	backend engine.Backend
 	log     *slog.Logger
-	steps   chan *step
+	queue   *queue
 	closing chan struct{}
 	closed  chan struct{}
 	once    sync.Once
+	view    atomic.Pointer[view]
 
-	// Owned by run.
+	turn chan struct{} // holds a value while somebody computes a batch; what follows is theirs
+
 	engine *engine.Engine // nil between terms
 	epoch  int64
 
@@ -54,7 +58,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	s := &Store{
 		cfg: cfg, backend: cfg.Backend, log: cfg.Logger,
-		steps: make(chan *step, 256), closing: make(chan struct{}), closed: make(chan struct{}),
+		queue: newQueue(), turn: make(chan struct{}, 1), closing: make(chan struct{}), closed: make(chan struct{}),
 	}
 	if err := s.begin(ctx); err != nil {
 		return nil, err
@@ -70,12 +74,25 @@ func (s *Store) begin(ctx context.Context) error {
 		return err
 	}
 	s.epoch, s.engine = epoch, engine.New(s.cfg.Engine, from)
+	s.publish()
 	return nil
 }
 
+// view is what the engine knew after the latest commit, for who does not want to wait for the
+// one under way.
+type view struct {
+	counts missions.Counts
+	marks  engine.Marks
+}
+
+func (s *Store) publish() { s.view.Store(&view{s.engine.Counts(), s.engine.Marks()}) }
+
 // Close implements [missions.Store].
 func (s *Store) Close() error {
-	s.once.Do(func() { close(s.closing) })
+	s.once.Do(func() {
+		s.queue.close()
+		close(s.closing)
+	})
 	<-s.closed
 	return nil
 }
