@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -53,6 +54,7 @@ type Backend struct {
 	fresh  *unsettled // what commits add to
 	frozen *unsettled // what is being settled; nil if nothing is
 
+	deleted  atomic.Bool   // missions were deleted from the tables
 	wake     chan struct{} // there is something to settle
 	hurry    chan struct{} // there is much of it
 	closing  chan struct{}
@@ -100,7 +102,7 @@ func (b *Backend) open(readers int) (err error) {
 	if b.writer, err = openWriter(b.path, b.log); err != nil {
 		return err
 	}
-	if err := migrateToJournal(b.writer, b.path); err != nil {
+	if err := migrate(b.writer, b.path); err != nil {
 		return unusable(b.path, err)
 	}
 	if b.identity, err = readIdentity(b.writer); err != nil {
@@ -120,22 +122,17 @@ func (b *Backend) open(readers int) (err error) {
 	return nil
 }
 
-// replay settles what a crash has left in the journal.
-func (b *Backend) replay() error {
-	err := b.writer.query("SELECT n, body FROM journal ORDER BY n", func(row *sqlite3.Stmt) (bool, error) {
-		n, body := row.ColumnInt64(0), row.ColumnRawBlob(1)
-		c, err := engine.DecodeChanges(body)
-		if err != nil {
-			return false, fmt.Errorf("row %d of the journal: %w", n, err)
-		}
-		b.fresh.add(n, len(body), c)
-		b.row = n
-		return true, nil
-	})
-	if err != nil {
+// replay settles what a crash has left in the journal. On a full disk that has to wait.
+func (b *Backend) replay() (err error) {
+	if b.fresh, err = readJournal(b.writer); err != nil {
 		return err
 	}
-	return b.settle()
+	b.row = b.fresh.last
+	if err := b.settle(); !errors.Is(err, sqlite3.FULL) {
+		return err
+	}
+	b.log.Error("the disk of the store is full; what the store was told last is kept in its journal")
+	return nil
 }
 
 // Identity returns the name of the data set.
@@ -234,7 +231,11 @@ func (b *Backend) run() {
 		case <-b.closing:
 			return
 		}
-		if err := b.settle(); err != nil {
+		err := b.settle()
+		if err == nil && b.deleted.Swap(false) {
+			err = b.vacuum()
+		}
+		if err != nil {
 			_ = b.unavailable(err)
 			notify(b.wake) // again, when settleAge has passed
 		}

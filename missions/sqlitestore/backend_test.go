@@ -6,11 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"missioncontrol/missions"
 	"missioncontrol/missions/engine"
 	"missioncontrol/missions/engine/enginetest"
-	"missioncontrol/missions/leader"
-	"missioncontrol/missions/storetest"
 )
 
 // openBackend opens a backend that is closed when the test ends.
@@ -26,47 +23,6 @@ func openBackend(t testing.TB, path string) *Backend {
 		}
 	})
 	return b
-}
-
-// TestBackendConformance runs the suite of stores on the engine and a Backend.
-func TestBackendConformance(t *testing.T) {
-	t.Parallel()
-	storetest.Run(t, func(t *testing.T, options storetest.Options) storetest.Harness {
-		clock := newClock()
-		path := filepath.Join(t.TempDir(), "store.db")
-		var backend *Backend
-		var store *leader.Store
-		start := func(t *testing.T) missions.Store {
-			t.Helper()
-			backend = openBackend(t, path)
-			var err error
-			store, err = leader.Open(t.Context(), leader.Config{
-				Engine: engine.Config{OutboxLimit: options.OutboxLimit, Retry: options.Retry},
-				Name:   backend.Identity(), Backend: backend, Logger: silent(), Now: clock.Now,
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return store
-		}
-		stop := func(t *testing.T) {
-			t.Helper()
-			if err := errors.Join(store.Close(), backend.Close()); err != nil {
-				t.Error(err)
-			}
-		}
-		first := start(t)
-		t.Cleanup(func() { stop(t) })
-		return storetest.Harness{
-			Store:   first,
-			Advance: clock.Advance,
-			Reopen: func(t *testing.T) missions.Store {
-				t.Helper()
-				stop(t)
-				return start(t)
-			},
-		}
-	})
 }
 
 // TestBackendAnswersLikeMemory runs random histories on a Backend beside a backend in memory.

@@ -65,6 +65,9 @@ func Backup(ctx context.Context, path, to string) (made Copy, err error) {
 	case err != nil:
 		return Copy{}, fmt.Errorf("copy %s to %s: %w", path, to, err)
 	}
+	if err := withCopy(to, settleCopy); err != nil {
+		return Copy{}, unusable(to, err)
+	}
 	if err := flushToDisk(to); err != nil {
 		return Copy{}, notWritable(to, fileperm.Cause(err))
 	}
@@ -90,7 +93,7 @@ func Restore(ctx context.Context, from io.Reader, to string) (restored Copy, err
 	if restored, err = inspect(to); err != nil {
 		return Copy{}, err
 	}
-	if err := leap(to); err != nil {
+	if err := withCopy(to, func(c *conn) error { return leap(c, to) }); err != nil {
 		return Copy{}, unusable(to, err)
 	}
 	return restored, flushToDisk(to)
@@ -120,29 +123,60 @@ func inspect(path string) (found Copy, err error) {
 	if found.Identity, err = readIdentity(c); err != nil {
 		return Copy{}, unusable(path, err)
 	}
-	m, err := readMarks(c)
+	found.Position, err = position(c)
 	if err != nil {
 		return Copy{}, unusable(path, err)
 	}
-	found.Position = m.outbox
 	return found, nil
 }
 
-// leap brings a copy up to date and its fencing tokens far ahead.
-func leap(path string) (err error) {
+// schemaOf returns the version of a file's schema.
+func schemaOf(c *conn) (int64, error) { return c.number("PRAGMA user_version") }
+
+// journalSchema is the first schema with a journal. A supervisor of an older version may
+// have written the file that is copied.
+const journalSchema = 7
+
+// position returns the position of the outbox's newest event.
+func position(c *conn) (int64, error) {
+	schema, err := schemaOf(c)
+	if err == nil && schema < journalSchema {
+		old, err := readMarks(c)
+		return old.outbox, err
+	}
+	if err != nil {
+		return 0, err
+	}
+	return c.number("SELECT outbox FROM marks")
+}
+
+// settleCopy settles what is in the journal of a copy, so that a copy is complete without it.
+func settleCopy(c *conn) error {
+	if schema, err := schemaOf(c); err != nil || schema < journalSchema {
+		return err
+	}
+	return settleJournal(c)
+}
+
+// withCopy runs body with a connection to a file that nobody else uses.
+func withCopy(path string, body func(*conn) error) (err error) {
 	c, err := openConn(path, "PRAGMA temp_store = MEMORY;")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.close()) }()
-	if err := migrate(c, path, tableSchema); err != nil {
+	return body(c)
+}
+
+// leap brings a copy up to date and its fencing tokens far ahead.
+func leap(c *conn, path string) error {
+	if err := migrate(c, path); err != nil {
 		return err
 	}
-	m, err := readMarks(c)
-	if err != nil {
+	if err := settleJournal(c); err != nil {
 		return err
 	}
-	return c.exec("INSERT OR REPLACE INTO counters (type, name, n) VALUES ('', ?, ?)", markLease, m.lease+leaseLeap)
+	return c.exec("UPDATE marks SET token = token + ?", leaseLeap)
 }
 
 // createNew creates an empty file where nothing is.

@@ -44,7 +44,7 @@ func TestBackupBesideAnotherProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantConsistent(t, store, int(counts.Total()))
-	events, err := store.Pending(t.Context(), 0, 1_000_000)
+	events, err := store.Outboxes()[0].Pending(t.Context(), 0, 1_000_000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestLeasesAcrossARestore(t *testing.T) {
 		return missions.LeaseRef{MissionID: id, Lease: claimed[0].Missions[0].Lease}
 	}
 	before := claim(old, "before")
-	if _, err := Backup(ctx, old.cfg.Path, filepath.Join(dir, "copy.db")); err != nil {
+	if _, err := Backup(ctx, old.backend.path, filepath.Join(dir, "copy.db")); err != nil {
 		t.Fatal(err)
 	}
 	after := claim(old, "after")

@@ -37,10 +37,16 @@ func openConn(path string, pragmas string) (*conn, error) {
 }
 
 func (c *conn) close() error {
+	c.forgetStatements()
+	return c.db.Close()
+}
+
+// forgetStatements closes the prepared statements.
+func (c *conn) forgetStatements() {
 	for _, stmt := range c.stmts {
 		_ = stmt.Close()
 	}
-	return c.db.Close()
+	clear(c.stmts)
 }
 
 // snapshot runs body on one state of the database. Its statements end when ctx

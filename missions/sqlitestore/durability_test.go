@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"missioncontrol/missions"
+	"missioncontrol/missions/engine"
 )
 
 // childVariable makes the test binary a process that creates missions in the
@@ -123,13 +124,21 @@ func wantConsistent(t *testing.T, s *Store, least int) {
 	if counts.Total() < int64(least) {
 		t.Errorf("the store counts %d missions, want at least %d", counts.Total(), least)
 	}
-	err = s.read(t.Context(), func(c *conn) error {
+	err = s.backend.readSettled(t.Context(), func(c *conn) error {
+		totals := map[string]*engine.Totals{}
+		if err := snapshotTotals(c, &engine.Snapshot{Totals: totals}); err != nil {
+			return err
+		}
+		for _, name := range []string{"", "t"} {
+			if n := (missions.Counts{ByStatus: map[missions.Status]int64{missions.Pending: totals[name].ByStatus[0]}}).Total(); n != counts.Total() {
+				t.Errorf("totals of type %q: %d PENDING, want %d", name, n, counts.Total())
+			}
+		}
 		for what, sql := range map[string]string{
 			"missions":            "SELECT count(*) FROM missions",
 			"missions with a log": "SELECT count(*) FROM missions WHERE changes IS NOT NULL",
 			"events":              "SELECT sum(json_array_length(CAST(body AS TEXT))) FROM outbox",
-			"type's counter":      "SELECT sum(n) FROM counters WHERE type = 't' AND name < 10",
-			"outbox's mark":       "SELECT n FROM counters WHERE type = '' AND name = 20",
+			"outbox's mark":       "SELECT outbox FROM marks",
 		} {
 			n, err := c.number(sql)
 			if err != nil {

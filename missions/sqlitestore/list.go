@@ -1,7 +1,6 @@
 package sqlitestore
 
 import (
-	"context"
 	"encoding/json"
 	"math"
 	"slices"
@@ -11,25 +10,6 @@ import (
 
 	"missioncontrol/missions"
 )
-
-// Get implements [missions.Missions].
-func (s *Store) Get(ctx context.Context, id string) (m missions.Mission, err error) {
-	err = s.read(ctx, func(c *conn) error {
-		r, err := c.load(id)
-		m = r.Mission
-		return err
-	})
-	return m, err
-}
-
-// List implements [missions.Missions].
-func (s *Store) List(ctx context.Context, f missions.Filter) (page missions.Page, err error) {
-	err = s.readPage(ctx, func(c *conn) (err error) {
-		page, err = c.list(&f)
-		return err
-	})
-	return page, err
-}
 
 // list returns a page of missions.
 func (c *conn) list(f *missions.Filter) (page missions.Page, err error) {

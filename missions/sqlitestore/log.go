@@ -1,7 +1,6 @@
 package sqlitestore
 
 import (
-	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -65,15 +64,6 @@ func (h *logHead) read(created missions.Time) ([]missions.LogEntry, error) {
 	return list, nil
 }
 
-// Log implements [missions.Missions].
-func (s *Store) Log(ctx context.Context, id string, after int64, limit int) (page missions.LogPage, err error) {
-	err = s.readPage(ctx, func(c *conn) (err error) {
-		page, err = c.logOf(id, after, limit)
-		return err
-	})
-	return page, err
-}
-
 // logOf returns a page of a mission's log.
 func (c *conn) logOf(id string, after int64, limit int) (page missions.LogPage, err error) {
 	page.Entries = []missions.LogEntry{}
@@ -123,70 +113,6 @@ func scanLogHead(s *sqlite3.Stmt, column int) logHead {
 	return logHead{
 		holds: s.ColumnType(column) != sqlite3.NULL, changes: string(s.ColumnRawBlob(column)), logged: s.ColumnBool(column + 1),
 	}
-}
-
-// AppendLog implements [missions.Leases].
-func (s *Store) AppendLog(ctx context.Context, batch []missions.LogAppend) ([]error, error) {
-	return eachItem(ctx, s, laneReport, batch, func(t *tx, l *missions.LogAppend) (error, error) {
-		r, err := t.holder(l.AgentID, l.LeaseRef)
-		if err == nil {
-			err = t.appendLog(&r, l)
-		}
-		return err, err
-	})
-}
-
-func (t *tx) appendLog(r *row, l *missions.LogAppend) error {
-	last, err := t.lastEntry(r)
-	if err != nil {
-		return err
-	}
-	if last >= missions.MaxLogEntries {
-		return missions.TooLarge("message", "cannot be added: the mission's log is full, with %d entries", last)
-	}
-	entry := missions.LogEntry{Timestamp: t.now, Level: l.Level, Message: l.Message, Data: l.Data, By: missions.ByAgent}
-	if err := t.record(r, last+1, entry); err != nil {
-		return err
-	}
-	if err := t.save(r); err != nil {
-		return err
-	}
-	if err := t.moves(r); err != nil {
-		return err
-	}
-	return t.emit(missions.Event{Kind: missions.EventLogAppended, MissionID: r.ID,
-		CorrelationID: r.CorrelationID, Traceparent: r.Traceparent, Level: l.Level, Message: l.Message})
-}
-
-// lastEntry returns the number of the log's last entry.
-func (t *tx) lastEntry(r *row) (int64, error) {
-	if !r.log.logged {
-		return r.log.entries(), nil
-	}
-	return t.number("SELECT max(n) FROM log WHERE seq = ?", r.seq)
-}
-
-// recordChange tells a mission's log of a change of status. The caller saves the row.
-func (t *tx) recordChange(r *row, from, to missions.Status, reason string) error {
-	if r.log.add(t.now, from, to, reason) {
-		return nil
-	}
-	last, err := t.lastEntry(r)
-	if err != nil {
-		return err
-	}
-	return t.record(r, last+1, missions.ChangeEntry(t.now, from, to, reason))
-}
-
-// record adds an entry to the log's table. The caller saves the row.
-func (t *tx) record(r *row, n int64, e missions.LogEntry) error {
-	r.log.logged = true
-	level := e.Level
-	if e.By == missions.BySupervisor {
-		level = ownEntry + level
-	}
-	return t.exec("INSERT INTO log (seq, n, at, level, message, data) VALUES (?, ?, ?, ?, ?, ?)",
-		r.seq, n, int64(e.Timestamp), level, e.Message, []byte(e.Data))
 }
 
 // ownEntry begins the level of the supervisor's own entries in the table. The level of an

@@ -107,7 +107,7 @@ func TestAStoreFromBeforeEntries(t *testing.T) {
 	if results, err := s.Claim(t.Context(), []missions.ClaimRequest{{AgentID: "a", Max: 1, Lease: leaseTime}}); err != nil || len(results[0].Missions) != 1 {
 		t.Fatalf("claim: %v, %v", err, results)
 	}
-	events, err := s.Pending(t.Context(), 1, 10)
+	events, err := s.Outboxes()[0].Pending(t.Context(), 1, 10)
 	if err != nil || len(events) != 3 || events[0].Seq != 2 || events[0].MissionID != "m" || events[2].NewStatus != missions.Running {
 		t.Errorf("pending: %v, %+v", err, events)
 	}

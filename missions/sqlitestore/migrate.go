@@ -17,25 +17,16 @@ var migrationFiles embed.FS
 // another program's database is never mistaken for one.
 const applicationID = 0x4d69436f
 
-// tableSchema is the schema of [Store], journalSchema that of [Backend].
-const (
-	tableSchema   = 6
-	journalSchema = 7
-)
-
 var errForeign = errors.New("the file is the database of another program")
 
 // migrate brings the schema to the newest version that this program knows, one
 // step per file in migrations/, each in a transaction of its own. The version
-// stands in SQLite's user_version.
-//
-// newest is the version that the caller knows.
-func migrate(c *conn, path string, newest int) error {
+// stands in SQLite's user_version. What SQL cannot do is done behind it; see convert.go.
+func migrate(c *conn, path string) error {
 	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
 	if err != nil {
 		return err
 	}
-	names = names[:newest]
 	version, err := c.number("PRAGMA user_version")
 	if err != nil {
 		return err
@@ -57,7 +48,7 @@ func migrate(c *conn, path string, newest int) error {
 			return fmt.Errorf("bring it to schema %d: %w", n+1, err)
 		}
 	}
-	return nil
+	return convertStatistics(c)
 }
 
 func applyMigration(db *sqlite3.Conn, sql string, version int64) (err error) {

@@ -67,7 +67,7 @@ func scanRecord(s *sqlite3.Stmt) (*engine.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	const next = 33 // column
+	const next = 32 // column
 	record := &engine.Record{
 		Mission: r.Mission, Seq: r.seq, Token: r.lease, Ready: r.ready, ReadyAt: r.readyAt, DueAt: r.dueAt,
 		Entries: max(r.log.entries(), s.ColumnInt64(next+2)),
@@ -213,8 +213,10 @@ func (b *Backend) Pending(ctx context.Context, after int64, limit int) (events [
 	// What is in memory leaves it for the tables, so they are read later.
 	b.mu.RLock()
 	recent := [2][]missions.Event{nil, b.fresh.events}
+	after = max(after, b.fresh.marks.Forgotten)
 	if b.frozen != nil {
 		recent[0] = b.frozen.events
+		after = max(after, b.frozen.marks.Forgotten)
 	}
 	b.mu.RUnlock()
 	before := int64(math.MaxInt64)
@@ -277,4 +279,12 @@ func (b *Backend) Points(ctx context.Context, series engine.Series, missionType 
 		}, int64(series), missionType, from)
 	})
 	return points, err
+}
+
+// oldest returns the seq of the oldest PENDING mission of a type, 0 if there is none.
+func (c *conn) oldest(kind string) (int64, error) {
+	if kind != allTypes {
+		return c.number("SELECT min(seq) FROM missions INDEXED BY missions_type WHERE type = ? AND status = 0", kind)
+	}
+	return c.number("SELECT min(seq) FROM missions INDEXED BY missions_status WHERE status = 0")
 }

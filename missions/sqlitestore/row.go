@@ -13,14 +13,12 @@ import (
 // row is a mission as it stands in the tables.
 type row struct {
 	missions.Mission
-	seq      int64
-	lease    int64
-	readyAt  missions.Time
-	ready    bool
-	dueAt    missions.Time
-	stallsAt missions.Time // while RUNNING: when it will count as stalled
-	log      logHead
-	stored   values // as they stand in the table
+	seq     int64
+	lease   int64
+	readyAt missions.Time
+	ready   bool
+	dueAt   missions.Time
+	log     logHead
 }
 
 // What the small integers in the tables stand for.
@@ -38,7 +36,7 @@ const missionColumns = `m.seq, m.id, m.name, m.type, m.priority, m.status, m.tag
 	m.timeout_us, m.not_before, m.deadline, m.correlation_id, m.attempt, m.agent_id, m.lease,
 	m.updated_at, m.started_at, m.finished_at, m.ready_at, m.ready, m.due_at,
 	m.progress_percent, m.progress_message, p.description, p.data, o.result, o.error, l.expires_at, m.traceparent,
-	m.stall_us, l.stalls_at, m.changes, m.logged`
+	m.stall_us, m.changes, m.logged`
 
 const missionTables = ` FROM missions m LEFT JOIN payloads p ON p.seq = m.seq
 	LEFT JOIN outcomes o ON o.seq = m.seq LEFT JOIN leases l ON l.seq = m.seq `
@@ -70,12 +68,11 @@ func scanMission(s *sqlite3.Stmt) (r row, err error) {
 	r.Result, r.Error = scanJSON(s, 25), missions.Text(s.ColumnText(26))
 	r.LeaseExpiresAt = scanTime(s, 27)
 	r.Traceparent = s.ColumnText(28)
-	r.StallSeconds, r.stallsAt = float64(s.ColumnInt64(29))/1e6, scanTime(s, 30)
+	r.StallSeconds = float64(s.ColumnInt64(29)) / 1e6
 	if r.Status == missions.Pending && !r.ready && r.Attempt > 0 {
 		r.NextAttemptAt = r.readyAt
 	}
-	r.log = scanLogHead(s, 31)
-	r.stored = r.values()
+	r.log = scanLogHead(s, 30)
 	return r, nil
 }
 
@@ -95,15 +92,6 @@ func scanTags(text []byte) ([]string, error) {
 	}
 	err := json.Unmarshal(text, &tags)
 	return tags, err
-}
-
-// load returns the mission with this id, or an ErrNotFound.
-func (c *conn) load(id string) (row, error) {
-	r, found, err := c.find(missionQuery+"WHERE m.id = ?", id)
-	if err == nil && !found {
-		err = missions.NotFound("mission", id)
-	}
-	return r, err
 }
 
 // loadSeq returns the mission that a table or an index speaks of.
@@ -139,24 +127,6 @@ func (r *row) values() values {
 		r.log.bytes(), r.log.logged}
 }
 
-// save writes what has changed of a mission since it was read. A column that is written as
-// it was would have SQLite take it out of its indexes and put it back.
-func (t *tx) save(r *row) error {
-	args, changed := make([]any, 0, len(columns)+1), 0
-	now := r.values()
-	for i := range columns {
-		if now[i] != r.stored[i] {
-			changed |= 1 << i
-			args = append(args, now[i])
-		}
-	}
-	if changed == 0 {
-		return nil
-	}
-	r.stored = now
-	return t.exec(t.update(changed), append(args, r.seq)...)
-}
-
 // update returns the statement that writes a set of columns.
 func (c *conn) update(set int) string {
 	sql, ok := c.updates[set]
@@ -185,11 +155,4 @@ func messageOf(p *missions.Progress) any {
 		return nil
 	}
 	return p.Message
-}
-
-// saveOutcome keeps what an attempt came to, and which agent it was accepted
-// from; "" where the store itself ended the attempt.
-func (t *tx) saveOutcome(r *row, from string) error {
-	return t.exec("INSERT OR REPLACE INTO outcomes (seq, result, error, lease, agent_id) VALUES (?, ?, ?, ?, ?)",
-		r.seq, []byte(r.Result), optional(r.Error), r.lease, optional(from))
 }

@@ -38,6 +38,9 @@ func (b *Backend) settleLocked() error {
 		b.mu.Lock()
 		b.frozen = nil
 		b.mu.Unlock()
+		if u.deletes() {
+			b.deleted.Store(true)
+		}
 		if !again {
 			return nil
 		}
@@ -111,6 +114,16 @@ func (u *unsettled) work() []write {
 	return append(work, u.writeRest)
 }
 
+// deletes reports whether missions are deleted from the tables.
+func (u *unsettled) deletes() bool {
+	for _, m := range u.missions {
+		if m.after == nil && m.before != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // write brings a mission's rows up to date.
 func (m *unsettledMission) write(c *conn) error {
 	is := rowOf(m.after)
@@ -135,11 +148,11 @@ func (m *unsettledMission) write(c *conn) error {
 				return err
 			}
 		}
-		if err := c.updateMission(&was, &is, m.before.Type == ""); err != nil {
+		if err := c.updateMission(&was, &is); err != nil {
 			return err
 		}
 	}
-	if m.before == nil || m.before.Type == "" || outcomeOf(m.before) != outcomeOf(m.after) {
+	if m.before == nil || outcomeOf(m.before) != outcomeOf(m.after) {
 		return c.writeOutcome(m.after, m.before == nil)
 	}
 	return nil
@@ -210,14 +223,13 @@ func (c *conn) insertMission(r *row) error {
 	return nil
 }
 
-// updateMission writes what has changed of a mission, or everything that can change. A column
-// that is written as it was would be taken out of its indexes and put back.
-func (c *conn) updateMission(was, is *row, everything bool) error {
+// updateMission writes what has changed of a mission. A column that is written as it was
+// would be taken out of its indexes and put back.
+func (c *conn) updateMission(was, is *row) error {
 	old, now := was.values(), is.values()
 	args, changed := make([]any, 0, len(columns)+1), 0
 	for i := range columns {
-		logColumn := i >= len(columns)-2
-		if now[i] != old[i] || everything && (!logColumn || is.log.holds) {
+		if now[i] != old[i] {
 			changed |= 1 << i
 			args = append(args, now[i])
 		}
@@ -249,18 +261,9 @@ func (c *conn) writeOutcome(r *engine.Record, isNew bool) error {
 		r.Seq, []byte(r.Result), optional(r.Error), r.Report.Token, optional(r.Report.AgentID))
 }
 
-// removeMission deletes a mission and everything that belongs to it. Of before, the journal
-// has no more than ID and Seq.
+// removeMission deletes a mission and everything that belongs to it.
 func (c *conn) removeMission(before *engine.Record) error {
-	tags := before.Tags
-	if before.Type == "" {
-		r, found, err := c.find(missionQuery+"WHERE m.seq = ?", before.Seq)
-		if err != nil || !found { // removed before
-			return err
-		}
-		tags = r.Tags
-	}
-	for _, tag := range tags {
+	for _, tag := range before.Tags {
 		if err := c.exec("DELETE FROM tags WHERE tag = ? AND seq = ?", tag, before.Seq); err != nil {
 			return err
 		}

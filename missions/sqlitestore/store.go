@@ -1,20 +1,13 @@
-// Package sqlitestore keeps missions in one SQLite file, the embedded default:
-// nothing to install, durable against power loss, one supervisor at a time.
+// Package sqlitestore keeps missions in one SQLite file, the embedded default: nothing to
+// install, durable against power loss, one supervisor at a time.
 //
-// # How it writes
+// What steps mean is decided by an [engine.Engine], which package leader runs. This package
+// keeps what the engine decides: see [Backend]. SQLite's write-ahead log with
+// synchronous=FULL makes it durable: a step is answered after its commit was flushed.
+// Readers use connections of their own and see the last commit.
 //
-// One at a time writes: a caller that finds nobody writing, or else a goroutine that
-// serves all who wait. Callers queue steps; those that arrive while a commit is under
-// way share the next commit, so that one flush to disk serves many callers. Kinds of
-// steps share the writer's time fairly: see queue.go. The journal is SQLite's
-// write-ahead log with synchronous=FULL: a step is answered after its commit was
-// flushed. Readers use connections of their own and see the last commit; they never
-// wait for the writer.
-//
-// # How it stays flat
-//
-// Whatever is asked is answered from an index or a counter that the steps keep:
-// see migrations/0001_initial.sql for the tables and tally.go for the counters.
+// Whatever is asked is answered from an index, from a counter or from memory: see
+// migrations/ for the tables.
 package sqlitestore
 
 import (
@@ -23,15 +16,14 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
 
 	"missioncontrol/fileperm"
 	"missioncontrol/missions"
+	"missioncontrol/missions/engine"
+	"missioncontrol/missions/leader"
 )
 
 // Config says where a store lives and how it behaves.
@@ -41,7 +33,6 @@ type Config struct {
 	Retry       missions.RetryPolicy // back-off of failed missions; default missions.DefaultRetryPolicy
 	Readers     int                  // connections for reading; default 4
 	Now         func() time.Time     // the clock; default time.Now
-	Chance      func() float64       // in [0, 1), for the jitter of back-offs; default math/rand
 	Logger      *slog.Logger         // default slog.Default
 }
 
@@ -53,31 +44,10 @@ var (
 	ErrDamaged     = errors.New("the store is damaged, or is not a store")
 )
 
-// Store implements [missions.Store] on SQLite. All methods may be called
-// concurrently.
+// Store implements [missions.Store] on SQLite. All methods may be called concurrently.
 type Store struct {
-	cfg      Config
-	log      *slog.Logger
-	identity string
-	lock     *os.File
-
-	leadership leadership
-
-	turn    chan struct{} // holds a value while somebody writes
-	writer  *conn         // theirs who have the turn, like what follows
-	marks   marks
-	counts  atomic.Pointer[missions.Counts] // as of the last commit
-	recent  recent
-	sums    missions.WindowCache // of samples
-	queue   *queue
-	readers chan *conn
-	opened  int           // how many readers there are
-	bulk    chan struct{} // a place for each of them that may be busy with a page at once
-
-	closeOnce sync.Once
-	closeErr  error
-	closing   chan struct{} // closed when Close begins
-	closed    chan struct{} // closed when the writer has stopped
+	*leader.Store
+	backend *Backend
 }
 
 var _ missions.Store = (*Store)(nil)
@@ -103,60 +73,22 @@ const pragmas = `
 // file. Errors: [ErrLocked], [ErrNewerSchema], [ErrNotWritable], [ErrDamaged].
 func Open(cfg Config) (*Store, error) {
 	cfg = cfg.WithDefaults()
-	if err := cfg.Validate(); err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(filepath.Dir(cfg.Path), fileperm.DirMode); err != nil {
-		return nil, notWritable(cfg.Path, fmt.Errorf("cannot create its directory: %w", fileperm.Cause(err)))
-	}
-	lock, err := lockFile(cfg.Path + ".lock")
+	backend, err := OpenBackend(cfg)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{
-		cfg: cfg, log: cfg.Logger, lock: lock,
-		turn: make(chan struct{}, 1), queue: newQueue(),
-		readers: make(chan *conn, cfg.Readers), bulk: make(chan struct{}, max(1, cfg.Readers-1)),
-		closing: make(chan struct{}), closed: make(chan struct{}),
+	store, err := leader.Open(context.Background(), leader.Config{
+		Engine: engine.Config{OutboxLimit: cfg.OutboxLimit, Retry: cfg.Retry},
+		Name:   backend.Identity(), Backend: backend, Now: cfg.Now, Logger: cfg.Logger,
+	})
+	if err != nil {
+		return nil, errors.Join(unusable(cfg.Path, err), backend.Close())
 	}
-	if err := s.open(); err != nil {
-		return nil, errors.Join(err, s.free())
-	}
-	go s.runWriter()
-	return s, nil
+	return &Store{store, backend}, nil
 }
 
-func (s *Store) open() (err error) {
-	if s.writer, err = openWriter(s.cfg.Path, s.log); err != nil {
-		return err
-	}
-	if err := migrate(s.writer, s.cfg.Path, tableSchema); err != nil {
-		return unusable(s.cfg.Path, err)
-	}
-	if s.identity, err = readIdentity(s.writer); err != nil {
-		return unusable(s.cfg.Path, err)
-	}
-	if s.marks, err = readMarks(s.writer); err != nil {
-		return unusable(s.cfg.Path, err)
-	}
-	counts, err := readCounts(s.writer)
-	if err != nil {
-		return unusable(s.cfg.Path, err)
-	}
-	s.counts.Store(&counts)
-	for range s.cfg.Readers {
-		reader, err := openConn(s.cfg.Path, pragmas+"PRAGMA query_only = ON;")
-		if err != nil {
-			return unusable(s.cfg.Path, err)
-		}
-		s.readers <- reader
-		s.opened++
-	}
-	if err := hideJournal(s.cfg.Path); err != nil {
-		return notWritable(s.cfg.Path, err)
-	}
-	return nil
-}
+// Close implements [missions.Store]: steps already handed over are committed.
+func (s *Store) Close() error { return errors.Join(s.Store.Close(), s.backend.Close()) }
 
 // openWriter opens the file for writing, and creates it if it does not exist.
 func openWriter(path string, log *slog.Logger) (*conn, error) {
@@ -185,9 +117,6 @@ func (cfg Config) WithDefaults() Config {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
-	}
-	if cfg.Chance == nil {
-		cfg.Chance = defaultChance
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
@@ -225,93 +154,10 @@ func notWritable(path string, cause error) error {
 		ErrNotWritable, path, cause)
 }
 
-// Identity implements [missions.Store] and [missions.Outbox].
-func (s *Store) Identity() string { return s.identity }
-
-// Outboxes implements [missions.Store].
-func (s *Store) Outboxes() []missions.Outbox { return []missions.Outbox{s} }
-
-// Ping implements [missions.Store].
-func (s *Store) Ping(ctx context.Context) error {
-	return s.read(ctx, func(c *conn) error {
-		return c.exec("SELECT store_id FROM identity")
-	})
+// internal reports whether err is not for the caller but a fault of the store.
+func internal(err error) bool {
+	var domain *missions.Error
+	return err != nil && !errors.As(err, &domain)
 }
 
-// CheckWrite implements [missions.Store]: it commits a row as it is.
-func (s *Store) CheckWrite(ctx context.Context) error {
-	return s.write(ctx, laneHouse, func(t *tx) error {
-		return t.exec("UPDATE identity SET store_id = store_id")
-	})
-}
-
-// Close implements [missions.Store]: steps already handed over are committed.
-func (s *Store) Close() error {
-	s.closeOnce.Do(func() {
-		s.queue.close()
-		close(s.closing)
-		<-s.closed
-		s.closeErr = s.free()
-	})
-	return s.closeErr
-}
-
-// free closes every connection, once no reader uses one any more, and unlocks.
-func (s *Store) free() error {
-	var errs []error
-	if s.writer != nil {
-		for range s.opened {
-			errs = append(errs, (<-s.readers).close())
-		}
-		errs = append(errs, s.writer.close())
-	}
-	return errors.Join(append(errs, unlock(s.lock))...)
-}
-
-// usable returns an error once the store is being closed or ctx has ended.
-func (s *Store) usable(ctx context.Context) error {
-	select {
-	case <-s.closing:
-		return errClosed
-	default:
-		return ctx.Err()
-	}
-}
-
-// readPage is read for what may take long. Such readings leave a connection free for
-// the others.
-func (s *Store) readPage(ctx context.Context, body func(*conn) error) error {
-	select {
-	case s.bulk <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-s.closing:
-		return errClosed
-	}
-	defer func() { <-s.bulk }()
-	return s.read(ctx, body)
-}
-
-// read runs body with a reading connection, in one snapshot.
-func (s *Store) read(ctx context.Context, body func(*conn) error) error {
-	if err := s.usable(ctx); err != nil {
-		return err
-	}
-	var c *conn
-	select {
-	case c = <-s.readers:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-s.closing:
-		return errClosed
-	}
-	defer func() { s.readers <- c }()
-	err := c.snapshot(ctx, body)
-	if internal(err) {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return s.unavailable(err)
-	}
-	return err
-}
+var errClosed = missions.Refused("the store is closed", nil)

@@ -2,6 +2,7 @@ package sqlitestore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -71,16 +72,20 @@ func TestSpaceComesBackAfterRetention(t *testing.T) {
 	if m, err := s.Get(t.Context(), "kept"); err != nil || m.ID != "kept" {
 		t.Errorf("%v, %v", m, err)
 	}
-	if err := s.read(t.Context(), func(c *conn) error { return c.exec("PRAGMA integrity_check") }); err != nil {
+	if err := s.backend.read(t.Context(), func(c *conn) error { return c.exec("PRAGMA integrity_check") }); err != nil {
 		t.Error(err)
 	}
 }
 
-// checkpoint copies the write-ahead log into the database.
+// checkpoint settles, gives back space and copies the write-ahead log into the database.
 func (s *Store) checkpoint() error {
-	s.turn <- struct{}{}
-	defer s.endTurn()
-	return s.writer.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+	b := s.backend
+	if err := errors.Join(b.settle(), b.vacuum()); err != nil {
+		return err
+	}
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	return b.writer.exec("PRAGMA wal_checkpoint(TRUNCATE)")
 }
 
 // A long reader keeps the write-ahead log from beginning anew. When it has ended, the log
@@ -89,7 +94,7 @@ func TestTheJournalShrinksAfterALongReader(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "store.db")
 	s := mustOpen(t, Config{Path: path})
-	err := s.read(t.Context(), func(c *conn) error {
+	err := s.backend.read(t.Context(), func(c *conn) error {
 		if _, err := c.number("SELECT count(*) FROM missions"); err != nil { // it reads from here on
 			return err
 		}
@@ -117,7 +122,7 @@ func TestARestoredStoreCanGiveBackSpace(t *testing.T) {
 	old, copied, restored := filepath.Join(dir, "old.db"), filepath.Join(dir, "copy.db"), filepath.Join(dir, "restored.db")
 	c, err := openConn(old, "PRAGMA auto_vacuum = NONE; PRAGMA journal_mode = WAL")
 	if err == nil {
-		err = migrate(c, old, tableSchema)
+		err = migrate(c, old)
 	}
 	if err == nil {
 		err = c.close()

@@ -233,6 +233,9 @@ func (c *Compared) statistics(ctx context.Context) error {
 	if _, err := c.Notices(ctx, 10); err != nil {
 		return err
 	}
+	if _, err := c.Pending(ctx, 0, 1000); err != nil {
+		return err
+	}
 	_, err := c.Oldest(ctx, "")
 	return err
 }
