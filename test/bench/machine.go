@@ -17,7 +17,7 @@ import (
 const (
 	maxForeign = 0.05 // of the machine's processor time, by processes that are not ours
 	maxStolen  = 0.05 // of it, by other virtual machines
-	maxSpin    = 2    // times the fastest spin seen
+	maxSpin    = 1.5  // times this run's median spin
 	maxUnequal = 1.3  // times the other side's spin
 )
 
@@ -93,16 +93,16 @@ func conditionOf(before, after usage, spin time.Duration) condition {
 	return c
 }
 
-// busy says what makes a measurement worthless, "" for nothing. fastest is the fastest
-// spin that this run has seen.
-func (c condition) busy(fastest time.Duration) string {
+// busy says what makes a measurement worthless, "" for nothing. usual is the median spin
+// of this run.
+func (c condition) busy(usual time.Duration) string {
 	switch {
 	case c.foreign > maxForeign:
 		return fmt.Sprintf("other processes used %.0f %% of the machine", 100*c.foreign)
 	case c.stolen > maxStolen:
 		return fmt.Sprintf("the hypervisor took %.0f %% of the machine", 100*c.stolen)
-	case float64(c.spin) > maxSpin*float64(fastest):
-		return fmt.Sprintf("the processor was %.2f times as slow as at its fastest", float64(c.spin)/float64(fastest))
+	case float64(c.spin) > maxSpin*float64(usual):
+		return fmt.Sprintf("the processor was %.2f times as slow as usual", float64(c.spin)/float64(usual))
 	case c.restless:
 		return "our own processes did not come to rest"
 	}
@@ -132,10 +132,14 @@ func loadAverage() string {
 	return first
 }
 
-// spinner knows how long a fixed piece of work takes on this machine.
+// spinner knows how long a fixed piece of work takes on this machine. The fastest time tells
+// little: clock rates rise for moments.
 type spinner struct {
-	fastest time.Duration
+	spins []float64
 }
+
+// usual returns the median spin.
+func (s *spinner) usual() time.Duration { return time.Duration(median(s.spins)) }
 
 // spin does the fixed work on all cores at once, a few times, and returns the median of
 // the slowest core's times.
@@ -143,13 +147,10 @@ func (s *spinner) spin() time.Duration {
 	const times = 5
 	took := make([]float64, times)
 	for i := range took {
-		one := spinAll()
-		if s.fastest == 0 || one < s.fastest {
-			s.fastest = one
-		}
-		took[i] = float64(one)
+		took[i] = float64(spinAll())
 	}
-	return time.Duration(median(took))
+	s.spins = append(s.spins, median(took))
+	return time.Duration(s.spins[len(s.spins)-1])
 }
 
 func spinAll() time.Duration {

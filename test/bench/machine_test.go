@@ -37,21 +37,21 @@ func TestConditionLeavesOutOurOwnTime(t *testing.T) {
 }
 
 func TestBusyRounds(t *testing.T) {
-	const fastest = 10 * time.Millisecond
+	const usual = 10 * time.Millisecond
 	for _, c := range []struct {
 		name string
 		of   condition
 		want string // a part of the reason, "" for none
 	}{
-		{"quiet", condition{spin: fastest}, ""},
-		{"just quiet enough", condition{spin: 20 * time.Millisecond, foreign: 0.05, stolen: 0.05}, ""},
-		{"another process", condition{spin: fastest, foreign: 0.06}, "other processes used 6 %"},
-		{"the hypervisor", condition{spin: fastest, stolen: 0.2}, "the hypervisor took 20 %"},
-		{"slow", condition{spin: 21 * time.Millisecond}, "2.10 times as slow"},
-		{"our own", condition{spin: fastest, restless: true}, "come to rest"},
+		{"quiet", condition{spin: usual}, ""},
+		{"just quiet enough", condition{spin: 15 * time.Millisecond, foreign: 0.05, stolen: 0.05}, ""},
+		{"another process", condition{spin: usual, foreign: 0.06}, "other processes used 6 %"},
+		{"the hypervisor", condition{spin: usual, stolen: 0.2}, "the hypervisor took 20 %"},
+		{"slow", condition{spin: 16 * time.Millisecond}, "1.60 times as slow as usual"},
+		{"our own", condition{spin: usual, restless: true}, "come to rest"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := c.of.busy(fastest)
+			got := c.of.busy(usual)
 			if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}

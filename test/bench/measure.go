@@ -53,8 +53,8 @@ func measure(ctx context.Context, w *workplace, r row) (result, error) {
 		}
 		fmt.Fprintf(os.Stderr, "  round %d: %.4g beside %.4g %s, ratio %.2f; processor time %.4g beside %.4g µs each\n    ours:   %s\n    theirs: %s\n",
 			round, a.value, b.value, r.unit, a.value/b.value, a.cpu, b.cpu, a.condition, b.condition)
-		fastest := w.spinner.fastest
-		busy := cmp.Or(a.condition.busy(fastest), b.condition.busy(fastest), unequal(a.condition, b.condition))
+		usual := w.spinner.usual()
+		busy := cmp.Or(a.condition.busy(usual), b.condition.busy(usual), unequal(a.condition, b.condition))
 		if busy != "" && !w.busy {
 			out.Thrown++
 			fmt.Fprintf(os.Stderr, "    thrown away: %s\n", busy)
