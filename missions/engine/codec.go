@@ -145,7 +145,7 @@ func sequence[T any](c *codec, p *[]T, element func(*codec, *T)) {
 }
 
 // table is a map, by key; an empty one is read as an empty one.
-func table[K ~string | ~int | ~int8, V any](c *codec, p *map[K]V, key func(*codec, *K), value func(*codec, *V)) {
+func table[K ~string | ~int8, V any](c *codec, p *map[K]V, key func(*codec, *K), value func(*codec, *V)) {
 	n := c.length(len(*p))
 	if c.reading {
 		*p = map[K]V{}

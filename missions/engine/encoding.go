@@ -55,6 +55,27 @@ func DecodePoint(encoded []byte) (p Point, err error) {
 	return p, d.end()
 }
 
+// EncodeEvents returns an encoding of events without their positions.
+func EncodeEvents(events []*missions.Event) []byte {
+	e := &codec{buf: []byte{encodingVersion}}
+	e.length(len(events))
+	for _, of := range events {
+		event(e, of)
+	}
+	return e.buf
+}
+
+// DecodeEvents returns events from their encoding.
+func DecodeEvents(encoded []byte) ([]missions.Event, error) {
+	if len(encoded) == 0 || encoded[0] != encodingVersion {
+		return nil, errEncoding
+	}
+	var events []missions.Event
+	d := &codec{buf: encoded[1:], reading: true}
+	sequence(d, &events, event)
+	return events, d.end()
+}
+
 // end returns an error unless everything was read, and nothing else.
 func (c *codec) end() error {
 	if c.failed || len(c.buf) > 0 {
@@ -71,12 +92,12 @@ func (c *codec) changes(x *Changes) {
 	sequence(c, &x.Leases, lease)
 	sequence(c, &x.Gone, agent)
 	sequence(c, &x.Agents, agent)
-	sequence(c, &x.Events, event)
+	sequence(c, &x.Events, positioned)
 	c.totals(x)
 	c.points(x)
 	table(c, &x.Before, number, number)
 	sequence(c, &x.Alerts, alert)
-	sequence(c, &x.Notices, event)
+	sequence(c, &x.Notices, positioned)
 	sequence(c, &x.Noticed, number)
 	number(c, &x.Forgotten)
 }
@@ -251,8 +272,13 @@ func agent(c *codec, a *Agent) {
 	number(c, &a.Silence)
 }
 
-func event(c *codec, e *missions.Event) {
+// positioned is an event with its position.
+func positioned(c *codec, e *missions.Event) {
 	number(c, &e.Seq)
+	event(c, e)
+}
+
+func event(c *codec, e *missions.Event) {
 	identifier(c, &e.ID)
 	text(c, &e.Kind)
 	number(c, &e.At)
@@ -285,17 +311,18 @@ func totals(c *codec, t *Totals) {
 	for i := range t.ByStatus {
 		number(c, &t.ByStatus[i])
 	}
-	for _, h := range []*missions.Histogram{&t.Run, &t.Queue, &t.SampledRun, &t.SampledQueue} {
+	for _, h := range []*Histogram{&t.Run, &t.Queue, &t.SampledRun, &t.SampledQueue} {
 		histogram(c, h)
 	}
 	number(c, &t.Agents)
 	number(c, &t.Slots)
 }
 
-func histogram(c *codec, h *missions.Histogram) {
+func histogram(c *codec, h *Histogram) {
 	number(c, &h.Count)
-	float(c, &h.Seconds)
-	table(c, &h.Buckets, number, number)
+	number(c, &h.Micros)
+	number(c, &h.First)
+	sequence(c, &h.Buckets, number)
 }
 
 func point(c *codec, p *Point) {

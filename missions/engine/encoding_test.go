@@ -15,7 +15,7 @@ func FuzzDecodeChanges(f *testing.F) {
 		Marks:    Marks{Outbox: 7, Mark: "m"},
 		Missions: []MissionChange{{After: &Record{Seq: 1, Mission: missions.Mission{ID: "m", Priority: missions.High, Status: missions.Running}}}, {}},
 		Events:   []missions.Event{{Seq: 3, Types: []string{"a"}}},
-		Totals:   map[string]*Totals{"": newTotals()},
+		Totals:   map[string]*Totals{"": {Run: Histogram{Count: 1, First: 3, Buckets: []int64{1}}}},
 		Points:   map[PointKey]Point{{Series: Gauges, Type: "t", Slot: 3}: {Pending: 4}},
 		Before:   map[Series]int64{Minutes: 5},
 		Agents:   []Agent{{Agent: missions.Agent{ID: "a", State: missions.Draining, Labels: map[string]string{"k": "v"}}}},

@@ -70,23 +70,35 @@ func (e *Engine) NeedClaims(n *Need, claims []missions.ClaimRequest) {
 			continue
 		}
 		total = min(total+max(q.Max, 0), maxHeads)
-		e.needHeads(n, e.candidates(e.typesOf(q), total), q.MaxBytes)
+		e.needHeads(n, e.candidates(e.typesOf(q), total+readAhead), total, q.MaxBytes)
 	}
 	slices.Sort(n.IDs)
 	n.IDs = slices.Compact(n.IDs)
 }
 
-// needHeads adds candidates of a claim, as far as its reply has room for them.
-func (e *Engine) needHeads(n *Need, heads []Head, maxBytes int) {
-	size, most := 0, len(heads)
+// If the record of a claim's candidate has to be loaded, those of the candidates behind it
+// are loaded, too, as far as they are small: the next claims need them.
+const (
+	readAhead      = 64
+	readAheadBytes = 256 << 10
+)
+
+// needHeads adds candidates of a claim of so many missions, as far as its reply has room for
+// them.
+func (e *Engine) needHeads(n *Need, heads []Head, total, maxBytes int) {
+	size, missing := 0, false
 	for i, head := range heads {
-		if size += head.Size; maxBytes > 0 && size > maxBytes && i > 0 {
-			most = i + 1 // the one that no longer fits
-			break
+		size += head.Size
+		switch {
+		case i < total && missing, i < total && !e.records.known(head.ID):
+			missing = true
+		case i >= total && (!missing || size > readAheadBytes):
+			return
 		}
-	}
-	for _, head := range heads[:most] {
 		e.NeedMissions(n, head.ID)
+		if maxBytes > 0 && size > maxBytes && i > 0 { // the one that no longer fits
+			return
+		}
 	}
 }
 

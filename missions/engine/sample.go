@@ -52,7 +52,7 @@ func (e *Engine) Sample() missions.Time {
 // sampled notes that a type's histograms were sampled.
 func (e *Engine) sampled(missionType string) {
 	t := e.totals(missionType)
-	t.SampledRun, t.SampledQueue = cloneHistogram(t.Run), cloneHistogram(t.Queue)
+	t.SampledRun, t.SampledQueue = t.Run.clone(), t.Queue.clone()
 }
 
 // sample stores what was gained since the latest sample. Happenings are counted in whole
@@ -63,15 +63,15 @@ func (e *Engine) sample(last missions.Time) {
 	for _, name := range e.busy(from) {
 		happened := e.happenedIn(name, from, minute)
 		t := e.totals(name)
-		run, queue := gained(&t.Run, &t.SampledRun), gained(&t.Queue, &t.SampledQueue)
+		run, queue := t.Run.since(&t.SampledRun), t.Queue.since(&t.SampledQueue)
 		for _, series := range []Series{ShortSamples, LongSamples} {
 			e.point(PointKey{series, name, minute / slotMinutes[series].length}, func(p *Point) {
 				if p.Since == 0 {
-					p.Since, p.Run, p.Queue = last, newHistogram(), newHistogram()
+					p.Since = last
 				}
-				sum := missions.Sample{Since: p.Since, Happened: map[missions.Happening]int64{}, Run: cloneHistogram(p.Run), Queue: cloneHistogram(p.Queue)}
-				sum.Add(&missions.Sample{Since: p.Since, Run: run, Queue: queue})
-				p.Run, p.Queue = sum.Run, sum.Queue
+				p.Run, p.Queue = p.Run.clone(), p.Queue.clone() // the backend has the old ones
+				p.Run.merge(&run)
+				p.Queue.merge(&queue)
 				for i, n := range happened {
 					p.Happened[i] += n
 				}

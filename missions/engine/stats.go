@@ -12,11 +12,11 @@ import (
 func (e *Engine) Counts() missions.Counts {
 	all := e.byType[""]
 	if all == nil {
-		all = newTotals()
+		all = &Totals{}
 	}
 	return missions.Counts{
 		ByStatus: all.byStatus(), Agents: all.Agents, Slots: all.Slots,
-		CompletedRuns: all.Run.Count, CompletedSeconds: all.Run.Seconds,
+		CompletedRuns: all.Run.Count, CompletedSeconds: float64(all.Run.Micros) / 1e6,
 	}
 }
 
@@ -32,12 +32,12 @@ type History struct {
 func (e *Engine) Stats(missionType string, now missions.Time, history *History) missions.Stats {
 	t := e.byType[missionType]
 	if t == nil {
-		t = newTotals()
+		t = &Totals{}
 	}
 	counts := missions.Counts{ByStatus: t.byStatus()}
 	stats := missions.Stats{
 		Total: counts.Total(), ByStatus: counts.ByStatus, ByType: map[string]int64{}, SuccessRate: counts.SuccessRate(),
-		Duration: t.Run.Distribution(), Queue: t.Queue.Distribution(),
+		Duration: t.Run.public().Distribution(), Queue: t.Queue.public().Distribution(),
 		OldestClaimableSeconds: e.oldestClaimable(missionType, now),
 		PerMinute:              e.perMinute(missionType, now), LastUpdated: now,
 	}
@@ -67,7 +67,8 @@ func (e *Engine) windows(missionType string, now missions.Time, history *History
 		latest.Happened[missions.Happenings()[i]] += n
 	}
 	if t := e.byType[missionType]; t != nil {
-		latest.Run, latest.Queue = gained(&t.Run, &t.SampledRun), gained(&t.Queue, &t.SampledQueue)
+		run, queue := t.Run.since(&t.SampledRun), t.Queue.since(&t.SampledQueue)
+		latest.Run, latest.Queue = run.public(), queue.public()
 	}
 	return missions.WindowsOf(&sums, &latest)
 }
@@ -80,7 +81,7 @@ func samples(points map[int64]Point) []missions.Sample {
 		for i, what := range missions.Happenings() {
 			sample.Happened[what] = point.Happened[i]
 		}
-		sample.Run, sample.Queue = point.Run, point.Queue
+		sample.Run, sample.Queue = point.Run.public(), point.Queue.public()
 		list = append(list, sample)
 	}
 	return list

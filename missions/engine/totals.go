@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -11,33 +10,20 @@ import (
 // Totals are the counters of a type, or of all types.
 type Totals struct {
 	ByStatus [5]int64 // by missions.Status.Index
-	Run      missions.Histogram
-	Queue    missions.Histogram
+	Run      Histogram
+	Queue    Histogram
 
-	// What Run and Queue were when the latest sample was taken.
-	SampledRun, SampledQueue missions.Histogram
+	// What Run and Queue were when the latest sample was taken. They are replaced, never
+	// changed.
+	SampledRun, SampledQueue Histogram
 
 	Agents, Slots int64 // of all types only
-}
-
-func newTotals() *Totals {
-	return &Totals{
-		Run: newHistogram(), Queue: newHistogram(), SampledRun: newHistogram(), SampledQueue: newHistogram(),
-	}
-}
-
-func newHistogram() missions.Histogram { return missions.Histogram{Buckets: map[int]int64{}} }
-
-func cloneHistogram(h missions.Histogram) missions.Histogram {
-	h.Buckets = maps.Clone(h.Buckets)
-	return h
 }
 
 // clone returns a copy that does not change with t.
 func (t *Totals) clone() *Totals {
 	c := *t
-	c.Run, c.Queue = cloneHistogram(t.Run), cloneHistogram(t.Queue)
-	c.SampledRun, c.SampledQueue = cloneHistogram(t.SampledRun), cloneHistogram(t.SampledQueue)
+	c.Run, c.Queue = t.Run.clone(), t.Queue.clone()
 	return &c
 }
 
@@ -47,26 +33,6 @@ func (t *Totals) byStatus() map[missions.Status]int64 {
 		counts[status] = t.ByStatus[i]
 	}
 	return counts
-}
-
-// count adds a duration to a histogram. Sums are kept in whole microseconds, so that they do
-// not depend on the order of additions.
-func count(h *missions.Histogram, d time.Duration) {
-	micros := max(d.Microseconds(), 0)
-	h.Count++
-	h.Seconds = float64(int64(h.Seconds*1e6+0.5)+micros) / 1e6
-	h.Buckets[missions.Bucket(float64(micros)/1e6)]++
-}
-
-// gained returns what a histogram has gained since it was sampled.
-func gained(is, was *missions.Histogram) missions.Histogram {
-	h := missions.Histogram{Count: is.Count - was.Count, Seconds: is.Seconds - was.Seconds, Buckets: map[int]int64{}}
-	for bucket, n := range is.Buckets {
-		if more := n - was.Buckets[bucket]; more > 0 {
-			h.Buckets[bucket] = more
-		}
-	}
-	return h
 }
 
 // Series is a series of points in time, of which a point covers one slot.
@@ -91,7 +57,7 @@ type PointKey struct {
 type Point struct {
 	Since            missions.Time // start of a sample
 	Happened         [5]int64      // by place in missions.Happenings
-	Run, Queue       missions.Histogram
+	Run, Queue       Histogram
 	Pending, Running int64
 }
 
@@ -101,7 +67,7 @@ func minuteOf(t missions.Time) int64 { return int64(t) / 60e6 }
 func (e *Engine) totals(missionType string) *Totals {
 	t := e.byType[missionType]
 	if t == nil {
-		t = newTotals()
+		t = &Totals{}
 		e.byType[missionType] = t
 	}
 	e.touched[missionType] = true
@@ -138,11 +104,11 @@ func (e *Engine) point(key PointKey, change func(*Point)) {
 }
 
 func (e *Engine) tookQueue(missionType string, d time.Duration) {
-	count(&e.totals(missionType).Queue, d)
-	count(&e.totals("").Queue, d)
+	e.totals(missionType).Queue.count(d)
+	e.totals("").Queue.count(d)
 }
 
 func (e *Engine) tookRun(missionType string, d time.Duration) {
-	count(&e.totals(missionType).Run, d)
-	count(&e.totals("").Run, d)
+	e.totals(missionType).Run.count(d)
+	e.totals("").Run.count(d)
 }

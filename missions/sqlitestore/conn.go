@@ -55,12 +55,18 @@ func (c *conn) snapshot(ctx context.Context, body func(*conn) error) error {
 	if err := c.begin("BEGIN"); err != nil {
 		return err
 	}
-	old := c.db.SetInterrupt(ctx)
-	err := guarded(func() error { return body(c) })
-	c.db.SetInterrupt(old)
+	err := c.interruptible(ctx, func() error { return body(c) })
 	if end := c.rollback(); err == nil {
 		err = end
 	}
+	return err
+}
+
+// interruptible runs body, whose statements end when ctx does.
+func (c *conn) interruptible(ctx context.Context, body func() error) error {
+	old := c.db.SetInterrupt(ctx)
+	err := guarded(body)
+	c.db.SetInterrupt(old)
 	return err
 }
 

@@ -153,7 +153,7 @@ func oldTotals(c *conn, u *unsettled) error {
 			if row.ColumnInt64(1) == histogramQueue {
 				run = queue
 			}
-			addTo(run, row, 2)
+			run.Add(row.ColumnInt(2), row.ColumnInt64(3), row.ColumnInt64(4))
 			return true, nil
 		})
 	}
@@ -164,28 +164,15 @@ func (u *unsettled) total(missionType string) *engine.Totals {
 	t := u.totals[missionType]
 	if t == nil {
 		t = &engine.Totals{}
-		for _, h := range []*missions.Histogram{&t.Run, &t.Queue, &t.SampledRun, &t.SampledQueue} {
-			h.Buckets = map[int]int64{}
-		}
 		u.totals[missionType] = t
 	}
 	return t
 }
 
-// addTo adds the columns bucket, n and sum_us to a histogram.
-func addTo(h *missions.Histogram, row *sqlite3.Stmt, column int) {
-	h.Buckets[row.ColumnInt(column)] += row.ColumnInt64(column + 1)
-	h.Count += row.ColumnInt64(column + 1)
-	h.Seconds = float64(int64(h.Seconds*1e6+0.5)+row.ColumnInt64(column+2)) / 1e6
-}
-
 // change changes a point.
 func (u *unsettled) change(series engine.Series, missionType string, slot int64, change func(*engine.Point)) {
 	key := engine.PointKey{Series: series, Type: missionType, Slot: slot}
-	p, known := u.points[key]
-	if !known && (series == engine.ShortSamples || series == engine.LongSamples) {
-		p.Run.Buckets, p.Queue.Buckets = map[int]int64{}, map[int]int64{}
-	}
+	p := u.points[key]
 	change(&p)
 	u.points[key] = p
 }
@@ -229,9 +216,9 @@ func oldSamples(c *conn, u *unsettled) error {
 			p.Since = since[[2]int64{span, slot}]
 			switch name := row.ColumnInt64(3); name {
 			case sampledHistogram + histogramRun:
-				addTo(&p.Run, row, 4)
+				p.Run.Add(row.ColumnInt(4), row.ColumnInt64(5), row.ColumnInt64(6))
 			case sampledHistogram + histogramQueue:
-				addTo(&p.Queue, row, 4)
+				p.Queue.Add(row.ColumnInt(4), row.ColumnInt64(5), row.ColumnInt64(6))
 			default:
 				p.Happened[name] += row.ColumnInt64(5)
 			}

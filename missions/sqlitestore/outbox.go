@@ -7,23 +7,26 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"missioncontrol/missions"
+	"missioncontrol/missions/engine"
 )
 
 // eventsAnEntry is how many events an entry of the outbox holds at most.
 const eventsAnEntry = 32
 
-func (c *conn) writeEntry(events []missions.Event) error {
-	body, err := json.Marshal(events)
-	if err != nil {
-		return err
-	}
-	return c.exec("INSERT OR REPLACE INTO outbox (seq, body) VALUES (?, ?)", events[len(events)-1].Seq, body)
+func (c *conn) writeEntry(events []*missions.Event) error {
+	return c.exec("INSERT OR REPLACE INTO outbox (seq, body) VALUES (?, ?)", events[len(events)-1].Seq, engine.EncodeEvents(events))
 }
 
 // readEntry returns the events of an outbox' entry, whose position is that of the last.
+// Earlier versions wrote them as JSON.
 func readEntry(row *sqlite3.Stmt) (events []missions.Event, err error) {
-	last := row.ColumnInt64(0)
-	if err := json.Unmarshal(row.ColumnRawBlob(1), &events); err != nil {
+	last, body := row.ColumnInt64(0), row.ColumnRawBlob(1)
+	if len(body) > 0 && body[0] == '[' {
+		err = json.Unmarshal(body, &events)
+	} else {
+		events, err = engine.DecodeEvents(body)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("outbox entry %d: %w", last, err)
 	}
 	for i := range events {
@@ -63,5 +66,11 @@ func (c *conn) forgetEvents(upTo int64) error {
 	if err != nil || len(events) == 0 || events[0].Seq > upTo {
 		return err
 	}
-	return c.writeEntry(events[upTo-events[0].Seq+1:])
+	var left []*missions.Event
+	for i := range events {
+		if events[i].Seq > upTo {
+			left = append(left, &events[i])
+		}
+	}
+	return c.writeEntry(left)
 }

@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"math"
+	"slices"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -78,36 +79,43 @@ func scanRecord(s *sqlite3.Stmt) (*engine.Record, error) {
 	return record, nil
 }
 
-// Records implements [engine.Backend].
-func (b *Backend) Records(ctx context.Context, ids []string) (found []*engine.Record, err error) {
-	err = b.read(ctx, func(c *conn) error {
-		// Tables and memory are read as of the same commit: what is being settled stays in
-		// memory until the tables have all of it.
-		b.mu.RLock()
-		var stored []string
-		found, stored = b.unsettledRecords(ids)
-		_, err := c.number("SELECT 1 FROM identity")
-		b.mu.RUnlock()
+// Records implements [engine.Backend]. Each record is read as of some commit since the call
+// began.
+func (b *Backend) Records(ctx context.Context, ids []string) ([]*engine.Record, error) {
+	b.mu.RLock()
+	found, stored := b.unsettledRecords(ids)
+	b.mu.RUnlock()
+	if len(found)+len(stored) == 0 {
+		return nil, b.readers.usable(ctx)
+	}
+	c, err := b.readers.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer b.readers.give(c)
+	err = c.interruptible(ctx, func() error {
 		for _, r := range found {
-			if err == nil && r.Status == missions.Running {
-				var at int64
-				at, err = c.number("SELECT expires_at FROM leases WHERE seq = ?", r.Seq)
+			if r.Status == missions.Running {
+				at, err := c.number("SELECT expires_at FROM leases WHERE seq = ?", r.Seq)
+				if err != nil {
+					return err
+				}
 				r.LeaseExpiresAt = missions.Time(at)
 			}
 		}
 		for _, id := range stored {
-			if err != nil {
-				return err
-			}
-			err = c.query(recordQuery+"WHERE m.id = ?", func(row *sqlite3.Stmt) (bool, error) {
+			err := c.query(recordQuery+"WHERE m.id = ?", func(row *sqlite3.Stmt) (bool, error) {
 				r, err := scanRecord(row)
 				found = append(found, r)
 				return false, err
 			}, id)
+			if err != nil {
+				return err
+			}
 		}
-		return err
+		return nil
 	})
-	if err != nil {
+	if err := b.readError(ctx, err); err != nil {
 		return nil, err
 	}
 	b.setExpiries(found)
@@ -212,18 +220,16 @@ func (b *Backend) Log(ctx context.Context, id string, after int64, limit int) (p
 func (b *Backend) Pending(ctx context.Context, after int64, limit int) (events []missions.Event, err error) {
 	// What is in memory leaves it for the tables, so they are read later.
 	b.mu.RLock()
-	recent := [2][]missions.Event{nil, b.fresh.events}
+	recent := slices.Clone(b.fresh.events)
 	after = max(after, b.fresh.marks.Forgotten)
 	if b.frozen != nil {
-		recent[0] = b.frozen.events
+		recent = append(slices.Clone(b.frozen.events), recent...)
 		after = max(after, b.frozen.marks.Forgotten)
 	}
 	b.mu.RUnlock()
 	before := int64(math.MaxInt64)
-	for _, list := range recent {
-		if len(list) > 0 {
-			before = min(before, list[0].Seq)
-		}
+	if len(recent) > 0 {
+		before = recent[0][0].Seq
 	}
 	if after+1 < before {
 		err := b.read(ctx, func(c *conn) (err error) {
@@ -237,13 +243,13 @@ func (b *Backend) Pending(ctx context.Context, after int64, limit int) (events [
 		return nil, err
 	}
 	for _, list := range recent {
-		for i := range list {
-			if len(events) == limit {
-				return events, nil
-			}
-			if list[i].Seq > after {
-				events = append(events, list[i])
-			}
+		if last := list[len(list)-1].Seq; last <= after {
+			continue
+		}
+		list = list[max(0, after+1-list[0].Seq):]
+		events = append(events, list[:min(len(list), limit-len(events))]...)
+		if len(events) == limit {
+			break
 		}
 	}
 	return events, nil

@@ -165,7 +165,7 @@ func rowOf(r *engine.Record) row {
 
 // writeLines adds entries to a mission's log: to the beginning that is in its row as long as it
 // takes them, then to the table.
-func (c *conn) writeLines(r *row, lines []engine.LogLine) error {
+func (c *conn) writeLines(r *row, lines []*engine.LogLine) error {
 	for _, line := range lines {
 		if line.N <= r.log.entries() {
 			continue // the creation, or written before
@@ -315,12 +315,22 @@ func (u *unsettled) writeEvents(c *conn) error {
 	if err := c.forgetEvents(u.marks.Forgotten); err != nil {
 		return err
 	}
-	for events := range slices.Chunk(u.events, eventsAnEntry) {
-		if err := c.writeEntry(events); err != nil {
-			return err
+	entry := make([]*missions.Event, 0, eventsAnEntry)
+	for _, events := range u.events {
+		for i := range events {
+			if entry = append(entry, &events[i]); len(entry) < eventsAnEntry {
+				continue
+			}
+			if err := c.writeEntry(entry); err != nil {
+				return err
+			}
+			entry = entry[:0]
 		}
 	}
-	return nil
+	if len(entry) == 0 {
+		return nil
+	}
+	return c.writeEntry(entry)
 }
 
 func (u *unsettled) writeTotals(c *conn) error {

@@ -18,7 +18,7 @@ type unsettled struct {
 	byID     map[string]*unsettledMission
 	leases   map[int64]*engine.Lease  // nil: ended
 	agents   map[string]*engine.Agent // nil: forgotten
-	events   []missions.Event         // without a gap
+	events   [][]missions.Event       // of commits; positions have no gap
 	totals   map[string]*engine.Totals
 	points   map[engine.PointKey]engine.Point
 	before   map[engine.Series]int64
@@ -30,7 +30,7 @@ type unsettled struct {
 type unsettledMission struct {
 	before *engine.Record // as the tables have it; nil for a new mission
 	after  *engine.Record // nil if it was deleted
-	lines  []engine.LogLine
+	lines  []*engine.LogLine
 }
 
 func newUnsettled() *unsettled {
@@ -45,9 +45,9 @@ func newUnsettled() *unsettled {
 func (u *unsettled) add(row int64, size int, c *engine.Changes) {
 	u.last, u.marks = row, c.Marks
 	u.size += size
-	for _, line := range c.Logs {
-		m := u.mission(line.Seq)
-		m.lines = append(m.lines, line)
+	for i := range c.Logs {
+		m := u.mission(c.Logs[i].Seq)
+		m.lines = append(m.lines, &c.Logs[i])
 	}
 	for _, change := range c.Missions {
 		u.addMission(change)
@@ -76,7 +76,9 @@ func (u *unsettled) add(row int64, size int, c *engine.Changes) {
 	for _, position := range c.Noticed {
 		u.notices[position] = nil
 	}
-	u.events = append(u.events, c.Events...)
+	if len(c.Events) > 0 {
+		u.events = append(u.events, c.Events)
+	}
 	u.forget(c.Marks.Forgotten)
 }
 
@@ -110,9 +112,14 @@ func (u *unsettled) addMission(change engine.MissionChange) {
 
 // forget drops the events up to a position.
 func (u *unsettled) forget(upTo int64) {
-	if len(u.events) > 0 && u.events[0].Seq <= upTo {
-		n := min(int(upTo-u.events[0].Seq+1), len(u.events))
-		u.events = u.events[n:]
+	for len(u.events) > 0 && u.events[0][0].Seq <= upTo {
+		first := u.events[0]
+		if n := int(upTo - first[0].Seq + 1); n < len(first) {
+			u.events[0] = first[n:]
+			return
+		}
+		u.events[0] = nil // what lies before a slice would be kept alive
+		u.events = u.events[1:]
 	}
 }
 
