@@ -257,10 +257,13 @@ func stage(t *testing.T) (s *site, a *caller, held lease) {
 	return s, a, a.take(t)
 }
 
-// meanwhile changes the database while the supervisor is down.
+// meanwhile changes the database while the supervisor is down. A stop leaves everything in the
+// tables, a kill a part of it in the journal.
 func (s *site) meanwhile(t *testing.T, sql ...string) {
 	t.Helper()
-	s.supervisors[0].kill()
+	if !s.supervisors[0].stop(recovery) {
+		t.Fatal("the supervisor does not stop")
+	}
 	for _, statement := range sql {
 		must(t, execute(filepath.Join(s.dir, "s0", "missions.db"), statement))
 	}
@@ -289,7 +292,7 @@ func TestAStaleLeaseIsFound(t *testing.T) {
 	s, a, stale := stage(t)
 	s.witness(t, "b").take(t) // when a's lease has ended
 	s.meanwhile(t, fmt.Sprintf("UPDATE missions SET lease = %d, agent_id = 'a' WHERE id = 'm'", stale.Lease),
-		fmt.Sprintf("UPDATE leases SET lease = %d, agent_id = 'a', expires_at = expires_at + 60000000, due_at = due_at + 60000000", stale.Lease))
+		fmt.Sprintf("UPDATE leases SET lease = %d, agent_id = 'a', expires_at = expires_at + 60000000", stale.Lease))
 	a.insist(t, "agent.complete", stale)
 	found(t, 3, "was accepted, although agent b held lease", s.judge(t))
 }
@@ -300,8 +303,8 @@ func TestADeathThatNobodyNoticesIsFound(t *testing.T) {
 	t.Parallel()
 	s, _, _ := stage(t)
 	killed := check.Fault{Kind: check.KindKillAgent, Target: "a", From: monotonic(), To: monotonic()}
-	s.meanwhile(t, "UPDATE leases SET expires_at = expires_at + 3600000000, due_at = due_at + 3600000000",
-		"UPDATE agents SET due_at = due_at + 3600000000")
+	s.meanwhile(t, "UPDATE leases SET expires_at = expires_at + 3600000000",
+		"UPDATE agents SET silence_us = silence_us + 3600000000")
 	found(t, 6, "which never came back", s.judge(t, killed))
 }
 
