@@ -26,7 +26,6 @@ var (
 	statuses    = missions.Statuses()
 	priorities  = missions.Priorities()
 	agentStates = missions.AgentStates()
-	happenings  = missions.Happenings()
 )
 
 // missionQuery selects a whole mission in the order that scanMission reads.
