@@ -42,7 +42,9 @@ type Backend struct {
 	identity string
 	readers  *readers
 
-	settling sync.Mutex // held by whoever settles
+	settling sync.Mutex    // held by whoever settles
+	part     time.Duration // settleTime
+	settled  func()        // for tests: a part was settled
 
 	writing sync.Mutex // held by whoever uses what follows
 	writer  *conn
@@ -89,6 +91,7 @@ func OpenBackend(cfg Config) (*Backend, error) {
 	}
 	b := &Backend{
 		path: cfg.Path, log: cfg.Logger, lock: lock, fresh: newUnsettled(), readers: newReaders(cfg.Readers),
+		part: settleTime, settled: func() {},
 		wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), closing: make(chan struct{}), closed: make(chan struct{}),
 	}
 	if err := b.open(cfg.Readers); err != nil {

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"missioncontrol/missions"
 	"missioncontrol/missions/engine"
 	"missioncontrol/missions/engine/enginetest"
 )
@@ -26,16 +28,25 @@ func openBackend(t testing.TB, path string) *Backend {
 }
 
 // TestBackendAnswersLikeMemory runs random histories on a Backend beside a backend in memory.
-// Now and then its files are copied as they are, as a crash leaves them, and it goes on with
-// the copy.
+// Now and then its files are copied in the middle of settling, as a crash leaves them, and it
+// goes on with the copy.
 func TestBackendAnswersLikeMemory(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(6) {
 		first := openBackend(t, filepath.Join(t.TempDir(), "store.db"))
-		open := first
+		open, midway, cut := first, 0, 0
 		crash := func() (engine.Backend, error) {
 			path := filepath.Join(t.TempDir(), "store.db")
-			err := copyFiles(open.path, path)
+			copied, err := copyMidway(open, path, midway%7)
+			if midway++; err != nil {
+				return nil, err
+			}
+			if copied && midway%7 != 1 {
+				cut++
+			}
+			if !copied { // there was less to settle
+				err = copyFiles(open.path, path)
+			}
 			if err = errors.Join(err, open.Close()); err != nil {
 				return nil, err
 			}
@@ -46,7 +57,62 @@ func TestBackendAnswersLikeMemory(t *testing.T) {
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
-		t.Logf("seed %d: %+v", seed, counted)
+		t.Logf("seed %d: %+v, %d times cut off while settling", seed, counted, cut)
+	}
+}
+
+// copyMidway settles, with a transaction for each row, and copies the files after some of them.
+func copyMidway(b *Backend, to string, after int) (copied bool, err error) {
+	if after == 0 {
+		return true, copyFiles(b.path, to)
+	}
+	b.settling.Lock()
+	b.part, b.settled = 0, func() {
+		if after--; after == 0 {
+			copied, err = true, copyFiles(b.path, to)
+		}
+	}
+	b.settling.Unlock()
+	return copied, errors.Join(b.settle(), err)
+}
+
+// TestTheJournalIsRead: what a crash has left in the journal is complete, with what the journal
+// leaves out. A supervisor that starts on a full disk serves it as it is.
+func TestTheJournalIsRead(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path, crashed := filepath.Join(dir, "store.db"), filepath.Join(dir, "crashed.db")
+	s := mustOpen(t, Config{Path: path})
+	first := batchOf(0, 200)
+	for i := range first {
+		first[i].Data = []byte(`{"text":"` + strings.Repeat("x", 1000) + `"}`)
+	}
+	if _, err := s.Create(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.backend.settle(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Cancel(t.Context(), []missions.CancelRequest{{ID: first[0].ID}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := copyFiles(path, crashed); err != nil {
+		t.Fatal(err)
+	}
+	c, err := openConn(crashed, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := readJournal(c)
+	if err != nil || u.last == 0 {
+		t.Fatalf("the journal has nothing: %v", err)
+	}
+	m := u.byID[first[0].ID]
+	if m == nil || m.after.Status != missions.Cancelled || len(m.after.Data) < 1000 || m.before.Status != missions.Pending {
+		t.Errorf("in the journal the mission is %+v", m)
+	}
+	if err := c.close(); err != nil {
+		t.Fatal(err)
 	}
 }
 

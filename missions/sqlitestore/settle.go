@@ -34,6 +34,7 @@ func (b *Backend) settleLocked() error {
 				return err
 			}
 			work = work[done:]
+			b.settled()
 		}
 		b.mu.Lock()
 		b.frozen = nil
@@ -71,7 +72,7 @@ func (b *Backend) settleSome(work []write) (done int, err error) {
 		if err := b.writer.begin("BEGIN IMMEDIATE"); err != nil {
 			return err
 		}
-		for done < len(work) && (done == 0 || time.Since(begun) < settleTime) {
+		for done < len(work) && (done == 0 || time.Since(begun) < b.part) {
 			if err := work[done](b.writer); err != nil {
 				return err
 			}

@@ -19,6 +19,7 @@ const (
 	simulatedStep  = 4 * time.Second
 	simulatedSkew  = 3 * time.Second // by which the clocks of leaders differ
 	retention      = 60 * time.Second
+	listEvery      = 8 // commits
 )
 
 // Action is one thing that happens in a simulation. What it does is decided by three numbers
@@ -270,6 +271,9 @@ func (w *world) compareMissions() error {
 		if !got.same(x) {
 			return fmt.Errorf("stored is\n  %s\nand the model has\n  %s", got.is(), x.is())
 		}
+	}
+	if w.counted.Commits%listEvery > 0 { // a list makes a backend bring its tables up to date
+		return nil
 	}
 	page, err := w.backend.List(w.ctx, missions.Filter{})
 	if err == nil && len(page.Missions) != len(w.is.list) {
