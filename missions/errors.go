@@ -1,6 +1,9 @@
 package missions
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Code is the kind of failure of an [Error]. Its values are also the codes of error
 // replies on the wire, and are never renamed.
@@ -92,6 +95,18 @@ func LeaseLost(format string, args ...any) *Error {
 // Refused returns an [ErrUnavailable] for a step that certainly changed nothing.
 func Refused(message string, cause error) *Error {
 	return &Error{Code: CodeUnavailable, Message: message, Err: cause, NothingDone: true}
+}
+
+// ErrFull is the cause of a [Full] error.
+var ErrFull = errors.New("there is no room")
+
+// Full returns an [ErrUnavailable] for a step that changed nothing because the store has no
+// room for it. A smaller step may succeed.
+func Full(message string, cause error) *Error {
+	if cause == nil {
+		return Refused(message, ErrFull)
+	}
+	return Refused(message, fmt.Errorf("%w: %w", ErrFull, cause))
 }
 
 // Unavailable returns an [ErrUnavailable] whose cause is not sent on the wire.

@@ -24,6 +24,15 @@ type storeWrites struct {
 	log     *slog.Logger
 	failed  wakeup.Signal
 	refused atomic.Pointer[refusal] // nil while the store can be written
+	full    atomic.Pointer[refusedFor]
+	fullFor time.Duration // how long the store counts as full after it had no room for a step
+}
+
+// refusedFor is the latest step for which the store had no room. Smaller steps may succeed
+// meanwhile, such as the one that checks.
+type refusedFor struct {
+	at  time.Time
+	err error
 }
 
 // refusal is a time in which the store cannot be written.
@@ -35,20 +44,26 @@ type refusal struct {
 const (
 	writeCheckInterval = time.Second
 	writeCheckTimeout  = 5 * time.Second
+	fullChecks         = 30 // so many checks long the store counts as full
 )
 
 func newStoreWrites(cfg *Config) *storeWrites {
+	every := min(writeCheckInterval, cfg.lookAgain)
 	return &storeWrites{
-		check: cfg.Store.CheckWrite, every: min(writeCheckInterval, cfg.lookAgain), webhook: cfg.Webhook,
+		check: cfg.Store.CheckWrite, every: every, fullFor: fullChecks * every, webhook: cfg.Webhook,
 		log: cfg.Logger, failed: wakeup.New(),
 	}
 }
 
 // wrote records how a step that writes ended.
 func (w *storeWrites) wrote(err error) {
-	if err != nil && errors.Is(err, missions.ErrUnavailable) {
-		w.failed.Send()
+	if err == nil || !errors.Is(err, missions.ErrUnavailable) {
+		return
 	}
+	if errors.Is(err, missions.ErrFull) {
+		w.full.Store(&refusedFor{time.Now(), err})
+	}
+	w.failed.Send()
 }
 
 // problem returns why the store cannot be written, and "" while it can.
@@ -109,7 +124,13 @@ func (w *storeWrites) follow(ctx context.Context) {
 func (w *storeWrites) try(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, writeCheckTimeout)
 	defer cancel()
-	return w.check(ctx)
+	if err := w.check(ctx); err != nil {
+		return err
+	}
+	if full := w.full.Load(); full != nil && time.Since(full.at) < w.fullFor {
+		return full.err
+	}
+	return nil
 }
 
 // The alert that the store cannot keep, because it cannot be written.

@@ -121,3 +121,34 @@ func (o oneFailure) CheckWrite(ctx context.Context) error {
 	o.checked.Send()
 	return err
 }
+
+// nearlyFull is a store that has no room for missions with a description while full is set.
+// Its check succeeds all the same.
+type nearlyFull struct {
+	missions.Store
+	full *atomic.Bool
+}
+
+func (n nearlyFull) Create(ctx context.Context, batch []missions.Mission) ([]missions.CreateResult, error) {
+	if n.full.Load() && batch[0].Description != "" {
+		return nil, missions.Full("the store's disk is full; nothing was done", nil)
+	}
+	return n.Store.Create(ctx, batch)
+}
+
+// A store that has no room for a large step is full, although a small step still succeeds.
+func TestAStoreWithoutRoomForALargeStepIsFull(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	full := new(atomic.Bool)
+	m := f.start(memberOptions{store: nearlyFull{f.store, full}})
+	full.Store(true)
+	large := api.CreateRequest{MissionSpec: api.MissionSpec{Name: "m", Description: "large"}}
+	if _, err := m.Create(t.Context(), large); !errors.Is(err, missions.ErrUnavailable) {
+		t.Errorf("create: %v", err)
+	}
+	if check := awaitHealth(t, m, api.HealthError); !strings.Contains(check.Message, "the store's disk is full") {
+		t.Errorf("the check says %q", check.Message)
+	}
+	m.create(t, api.MissionSpec{ID: "small"})
+}

@@ -131,6 +131,12 @@ func (s *Store) batch(first *step) (next *step) {
 			return nil
 		}
 	}
+	if s.followClock(ctx); s.engine == nil { // that has failed
+		if err := s.begin(ctx); err != nil {
+			first.done <- s.public(err)
+			return nil
+		}
+	}
 	s.engine.Begin(s.now(), s.cfg.Seed())
 	applied := 0 // steps before this one have been applied
 	for at := begun; ; {
@@ -180,13 +186,12 @@ func (s *Store) neighbour(begun, now time.Time) *step {
 // oneByOne computes each step in a batch of its own, after a step of their batch panicked.
 func (s *Store) oneByOne(steps []*step) {
 	for _, st := range steps {
-		s.serveAlone(st)
+		s.serveAlone(context.Background(), st)
 	}
 }
 
 // serveAlone computes a batch of one step.
-func (s *Store) serveAlone(st *step) {
-	ctx := context.Background()
+func (s *Store) serveAlone(ctx context.Context, st *step) {
 	if s.engine == nil {
 		if err := s.begin(ctx); err != nil {
 			st.done <- s.public(err)

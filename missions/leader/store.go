@@ -22,9 +22,14 @@ import (
 
 // Config configures a store.
 type Config struct {
-	Engine  engine.Config
-	Name    string // of the data set, as [missions.Store.Identity] returns it
-	Now     func() time.Time
+	Engine engine.Config
+	Name   string // of the data set, as [missions.Store.Identity] returns it
+	Now    func() time.Time
+
+	// Steady is a clock that runs like Now, but never steps: it says how much time has passed
+	// since some moment. With it, a step of Now changes no duration. Optional.
+	Steady func() time.Duration
+
 	Logger  *slog.Logger
 	Seed    func() [32]byte // default: unpredictable
 	Backend engine.Backend
@@ -45,6 +50,7 @@ type Store struct {
 
 	engine *engine.Engine // nil between terms
 	epoch  int64
+	clock  clock
 
 	leadership leadership
 }

@@ -268,7 +268,7 @@ func (b *Backend) free() error {
 func (b *Backend) unavailable(err error) error {
 	b.log.Error("the store failed", "error", err)
 	if errors.Is(err, sqlite3.FULL) {
-		return missions.Refused("the store's disk is full; nothing was done", err)
+		return missions.Full("the store's disk is full; nothing was done", err)
 	}
 	return missions.Unavailable("the store cannot be used", err)
 }

@@ -32,7 +32,7 @@ type Config struct {
 	OutboxLimit int64                // events the outbox holds before new missions are refused; default 1,000,000
 	Retry       missions.RetryPolicy // back-off of failed missions; default missions.DefaultRetryPolicy
 	Readers     int                  // connections for reading; default 4
-	Now         func() time.Time     // the clock; default time.Now
+	Now         func() time.Time     // the clock; default time.Now, whose steps change no duration
 	Logger      *slog.Logger         // default slog.Default
 }
 
@@ -72,6 +72,11 @@ const pragmas = `
 // one up to date. It takes a lock, so that no second process opens the same
 // file. Errors: [ErrLocked], [ErrNewerSchema], [ErrNotWritable], [ErrDamaged].
 func Open(cfg Config) (*Store, error) {
+	var steady func() time.Duration
+	if cfg.Now == nil {
+		opened := time.Now()
+		steady = func() time.Duration { return time.Since(opened) } // of the monotonic clock
+	}
 	cfg = cfg.WithDefaults()
 	backend, err := OpenBackend(cfg)
 	if err != nil {
@@ -79,7 +84,7 @@ func Open(cfg Config) (*Store, error) {
 	}
 	store, err := leader.Open(context.Background(), leader.Config{
 		Engine: engine.Config{OutboxLimit: cfg.OutboxLimit, Retry: cfg.Retry},
-		Name:   backend.Identity(), Backend: backend, Now: cfg.Now, Logger: cfg.Logger,
+		Name:   backend.Identity(), Backend: backend, Now: cfg.Now, Steady: steady, Logger: cfg.Logger,
 	})
 	if err != nil {
 		return nil, errors.Join(unusable(cfg.Path, err), backend.Close())

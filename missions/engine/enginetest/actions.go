@@ -54,6 +54,8 @@ func (w *world) act(a Action) error {
 		return w.other(a)
 	case "advance":
 		return w.advance(a)
+	case "step":
+		return w.step(a)
 	case "commit":
 		return w.commit(noFault)
 	case "fault":
@@ -65,6 +67,23 @@ func (w *world) act(a Action) error {
 	}
 	return fmt.Errorf("unknown action %q", a.Kind)
 }
+
+// step lets the clock step, and durations follow it.
+func (w *world) step(a Action) error {
+	if err := w.commit(noFault); err != nil {
+		return err
+	}
+	by := time.Duration(int64(a.A)*int64(a.B)%int64(2*mostStepped)) - mostStepped
+	w.clock = w.clock.Add(by)
+	if err := w.supply(w.engineNeedShift); err != nil {
+		return err
+	}
+	w.engine.Shift(by)
+	w.next.shift(by, w.now())
+	return nil
+}
+
+func (w *world) engineNeedShift(n *engine.Need) { w.engine.NeedShift(n) }
 
 func (w *world) advance(a Action) error {
 	if err := w.commit(noFault); err != nil { // a batch has one time

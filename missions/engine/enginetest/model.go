@@ -387,3 +387,26 @@ func (m *model) retain(retention time.Duration, now missions.Time) string {
 	}
 	return fmt.Sprint("deleted ", before-len(m.list))
 }
+
+// shift moves what lasts for some time by a step of the clock.
+func (m *model) shift(by time.Duration, now missions.Time) {
+	for i := range m.list {
+		x := &m.list[i]
+		switch {
+		case x.status == missions.Running:
+			for _, at := range []*missions.Time{&x.expires, &x.ends, &x.stalls} {
+				if *at != 0 {
+					*at = at.Add(by)
+				}
+			}
+		case x.status == missions.Pending && !x.queued && x.attempt > 0:
+			x.wait(now, x.readyAt.Add(by))
+		}
+	}
+	for id, a := range m.agents {
+		if a.state != missions.Offline {
+			a.heard = a.heard.Add(by)
+			m.agents[id] = a
+		}
+	}
+}
