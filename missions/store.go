@@ -69,6 +69,15 @@ type Store interface {
 	Close() error
 }
 
+// SteadyStore is a [Store] that measures durations by a clock that never steps.
+type SteadyStore interface {
+	Store
+
+	// SteadyDurations reports whether leases, timeouts and back-offs last as long as
+	// before when the store's clock is set.
+	SteadyDurations() bool
+}
+
 // Missions is the part of a [Store] that creators and observers use.
 type Missions interface {
 	// Create stores new missions, which must be normalized and valid. If a

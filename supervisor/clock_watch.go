@@ -27,10 +27,11 @@ const (
 	clockReported = time.Hour
 )
 
-// clockWatch notices when the store's clock is set. Leases, timeouts and back-offs end by that
-// clock: they end early when it is set forward, and late when it is set back. The watch
-// compares it with a clock that is never set.
+// clockWatch notices when the store's clock is set. Unless the store has durations of its own,
+// leases, timeouts and back-offs end by that clock: they end early when it is set forward, and
+// late when it is set back. The watch compares it with a clock that is never set.
 type clockWatch struct {
+	steady  bool                                         // the store's durations do not follow a step
 	now     func(context.Context) (missions.Time, error) // the store's clock
 	elapsed func() time.Duration                         // the clock that is never set
 	log     *slog.Logger
@@ -93,7 +94,10 @@ func (w *clockWatch) note(step, at time.Duration, now time.Time) {
 
 // effect says what the latest step does. It is called with the lock held.
 func (w *clockWatch) effect() string {
-	if w.step > 0 {
+	switch {
+	case w.steady:
+		return "leases, timeouts and backoffs last as long as before; deadlines and not_before follow the clock"
+	case w.step > 0:
 		return "leases, timeouts and backoffs ended early"
 	}
 	return "leases, timeouts and backoffs in progress end late by the same amount"

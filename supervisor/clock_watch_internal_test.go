@@ -89,3 +89,14 @@ func TestWhatLooksLikeAStepOfTheClock(t *testing.T) {
 		t.Errorf("the log: %s", log)
 	}
 }
+
+// What a step does depends on the store.
+func TestAStepInASteadyStoreEndsNothing(t *testing.T) {
+	t.Parallel()
+	for steady, want := range map[bool]string{false: "ended early", true: "last as long as before"} {
+		w := &clockWatch{steady: steady, step: time.Hour, elapsed: func() time.Duration { return 0 }}
+		if message := w.check().Message; !strings.Contains(message, want) {
+			t.Errorf("steady %t: health says %q", steady, message)
+		}
+	}
+}

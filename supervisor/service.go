@@ -217,6 +217,9 @@ func New(cfg Config) (*Service, error) {
 		s.liveness = newLiveness(&cfg, s.markLost)
 	}
 	s.clock = newClockWatch(cfg.Store.Now, cfg.Logger)
+	if store, ok := cfg.Store.(missions.SteadyStore); ok {
+		s.clock.steady = store.SteadyDurations()
+	}
 	s.live = live.NewEvents(cfg.Stream, cfg.Logger)
 	s.queries = newQueries(cfg.Stream, cfg.ID, cfg.Logger)
 	return s, nil

@@ -30,6 +30,9 @@ func (c *clock) stepped(wall missions.Time, steady time.Duration) time.Duration 
 	return c.owed
 }
 
+// SteadyDurations implements [missions.SteadyStore].
+func (s *Store) SteadyDurations() bool { return s.cfg.Steady != nil }
+
 // followClock makes durations follow a step of the clock.
 func (s *Store) followClock(ctx context.Context) {
 	if s.cfg.Steady == nil {

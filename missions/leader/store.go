@@ -55,7 +55,7 @@ type Store struct {
 	leadership leadership
 }
 
-var _ missions.Store = (*Store)(nil)
+var _ missions.SteadyStore = (*Store)(nil)
 
 // Open begins a term.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
