@@ -22,6 +22,9 @@ func (s *Service) Register(ctx context.Context, agentID string, request api.Regi
 		return api.Registered{}, err
 	}
 	s.outboxGrew()
+	if s.sharing != nil {
+		s.sharing.hasRegistered(agentID)
+	}
 	return api.Registered{HeartbeatSeconds: s.cfg.Heartbeat.Seconds(), LeaseSeconds: s.cfg.Lease.Seconds()}, nil
 }
 

@@ -20,9 +20,9 @@ type Connections interface {
 	// connection named after the agent ends. It is called once.
 	Run(ctx context.Context, ended func(agentID string))
 
-	// Connected returns which of the agents have a connection now. After an error, that
+	// Connected returns how many connections the agents have now. After an error, that
 	// is not known.
-	Connected(ctx context.Context, agents []string) (map[string]bool, error)
+	Connected(ctx context.Context, agents []string) (map[string]int, error)
 
 	// Watching returns nil while the ends of all connections are seen, and otherwise
 	// why not: [ErrStarting] until the first attempt to watch is over.
@@ -165,7 +165,7 @@ func (d *liveness) decide(ctx context.Context, due map[string]candidate) {
 	}
 	d.failing = false
 	for agentID, s := range due {
-		if !connected[agentID] {
+		if connected[agentID] == 0 {
 			since := clock.Add(-asked.Sub(s.ended) + d.grace/onItsWay)
 			if err := d.take(ctx, agentID, since); err != nil && !errors.Is(err, missions.ErrNotFound) {
 				d.unanswered("the store did not mark it offline", err)

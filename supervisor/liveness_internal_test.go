@@ -18,7 +18,7 @@ import (
 // connected, which were taken offline, and since when those must have been silent.
 type switchboard struct {
 	mu        sync.Mutex
-	connected map[string]bool
+	connected map[string]int
 	broken    error
 	slow      time.Duration // how long the store takes to return the time
 	ahead     time.Duration // how far the store's clock is ahead of ours
@@ -29,7 +29,7 @@ type switchboard struct {
 func (b *switchboard) Run(ctx context.Context, _ func(string)) { <-ctx.Done() }
 func (b *switchboard) Watching() error                         { return nil }
 
-func (b *switchboard) Connected(context.Context, []string) (map[string]bool, error) {
+func (b *switchboard) Connected(context.Context, []string) (map[string]int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.connected, b.broken
@@ -85,7 +85,7 @@ const (
 func watching(t *testing.T, test func(d *liveness, b *switchboard)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		b := &switchboard{connected: map[string]bool{}, taken: map[string]time.Duration{}, ahead: time.Hour}
+		b := &switchboard{connected: map[string]int{}, taken: map[string]time.Duration{}, ahead: time.Hour}
 		d := &liveness{
 			connections: b, grace: testGrace, giveUp: testLease, take: b.take(time.Now()), now: b.now,
 			log: slog.New(slog.NewTextHandler(io.Discard, nil)), wake: wakeup.New(), candidates: map[string]candidate{},
@@ -129,7 +129,7 @@ func TestAnAgentThatDoesNotComeBackIsTaken(t *testing.T) {
 func TestAnAgentThatHasAConnectionIsNotTaken(t *testing.T) {
 	t.Parallel()
 	watching(t, func(d *liveness, b *switchboard) {
-		b.connected["a"] = true
+		b.connected["a"] = 1
 		d.ended("a")
 		d.ended("b")
 		after(time.Minute)

@@ -173,7 +173,8 @@ type Service struct {
 	reaper   *timer
 	relay    *relay.Relay
 	notify   *notifier
-	liveness *liveness // nil without Connections
+	liveness *liveness // nil without Connections, like sharing
+	sharing  *sharedIDs
 	peers    Peers
 	clock    *clockWatch
 
@@ -215,6 +216,7 @@ func New(cfg Config) (*Service, error) {
 	s.notify = newNotifier(cfg.Store, cfg.Store.Outboxes()[0].Identity(), cfg.Webhook, cfg.Logger)
 	if cfg.Connections != nil {
 		s.liveness = newLiveness(&cfg, s.markLost)
+		s.sharing = newSharedIDs(&cfg)
 	}
 	s.clock = newClockWatch(cfg.Store.Now, cfg.Logger)
 	if store, ok := cfg.Store.(missions.SteadyStore); ok {
@@ -239,6 +241,7 @@ func (s *Service) Run(ctx context.Context) {
 	loops.Go(func() { s.leader.Run(ctx, s.lead) })
 	if s.liveness != nil {
 		loops.Go(func() { s.liveness.run(ctx) })
+		loops.Go(func() { s.sharing.run(ctx) })
 		loops.Go(func() { s.cfg.Connections.Run(ctx, s.liveness.ended) })
 	}
 	<-ctx.Done()

@@ -293,7 +293,7 @@ func (c *AgentConnections) ask(ctx context.Context, subject string, question, an
 
 // Connected implements [supervisor.Connections]. It asks all servers, and needs answers from as
 // many as the connected server knows.
-func (c *AgentConnections) Connected(ctx context.Context, agents []string) (map[string]bool, error) {
+func (c *AgentConnections) Connected(ctx context.Context, agents []string) (map[string]int, error) {
 	ctx, cancel := context.WithTimeout(ctx, serversTimeout)
 	defer cancel()
 	c.mu.Lock()
@@ -311,10 +311,10 @@ func (c *AgentConnections) Connected(ctx context.Context, agents []string) (map[
 	for _, agentID := range agents {
 		wanted[api.ConnectionName(agentID)] = agentID
 	}
-	connected := map[string]bool{}
+	connected := map[string]int{}
 	err := c.askAll(ctx, max(stats.Statz.Servers, 1), account, func(found *connection) {
 		if agentID, ok := wanted[found.Name]; ok && found.ownedBy(agentID, user) {
-			connected[agentID] = true
+			connected[agentID]++
 		}
 	})
 	return connected, err
