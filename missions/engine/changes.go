@@ -119,6 +119,7 @@ type Config struct {
 	Retry       missions.RetryPolicy // of missions that failed
 
 	QueueWindow  int // heads kept of each type's queue; default 512
+	Heads        int // heads kept of all queues; default 200,000
 	PlanWindow   int // planned missions kept; default 4096
 	RecordsBytes int // records kept, approximately; default 32 MiB
 }
@@ -126,6 +127,9 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	if c.QueueWindow == 0 {
 		c.QueueWindow = 512
+	}
+	if c.Heads == 0 {
+		c.Heads = 200_000
 	}
 	if c.PlanWindow == 0 {
 		c.PlanWindow = 4096

@@ -24,6 +24,7 @@ type Engine struct {
 	notices []int64
 
 	queues  map[string]*window[Head]
+	heads   int // in all of them
 	planned window[Planned]
 	long    map[*window[Head]]bool // queues to shorten at the end of the batch
 	ends    schedule[int64]        // of leases
@@ -52,7 +53,7 @@ func New(cfg Config, from *Snapshot) *Engine {
 		queues: map[string]*window[Head]{}, long: map[*window[Head]]bool{},
 		points: map[PointKey]Point{}, leaseChanged: map[int64]bool{}, agentChanged: map[string]bool{},
 	}
-	e.planned = window[Planned]{compare: comparePlanned, most: 2 * e.cfg.PlanWindow}
+	e.planned = window[Planned]{compare: comparePlanned, most: 2 * e.cfg.PlanWindow, kept: new(int)}
 	e.records.init(e.cfg.RecordsBytes)
 	for i := range from.Agents {
 		a := from.Agents[i]
@@ -116,8 +117,9 @@ func (e *Engine) shortenWindows() {
 		w.shorten()
 	}
 	clear(e.long)
-	if len(e.queues) > maxQueues {
+	if len(e.queues) > maxQueues || e.heads > e.cfg.Heads {
 		clear(e.queues) // they are loaded again
+		e.heads = 0
 	}
 }
 

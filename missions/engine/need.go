@@ -129,7 +129,7 @@ func (e *Engine) queue(missionType string) *window[Head] {
 		return w
 	}
 	totals := e.byType[missionType]
-	w := &window[Head]{compare: compareHeads, most: 2 * e.cfg.QueueWindow, all: totals == nil || totals.ByStatus[missions.Pending.Index()] == 0}
+	w := &window[Head]{compare: compareHeads, most: 2 * e.cfg.QueueWindow, kept: &e.heads, all: totals == nil || totals.ByStatus[missions.Pending.Index()] == 0}
 	if totals != nil { // an agent may ask for any type
 		e.queues[missionType] = w
 	}

@@ -5,7 +5,8 @@ import "slices"
 // window holds the first elements of an ordered set whose rest is on the backend.
 type window[E any] struct {
 	compare func(a, b E) int
-	most    int // elements kept between batches
+	most    int  // elements kept between batches
+	kept    *int // the sum of the lengths of several windows
 	list    []E
 	all     bool // it holds the whole set
 }
@@ -25,15 +26,17 @@ func (w *window[E]) add(e E) (long bool) {
 	at, there := slices.BinarySearchFunc(w.list, e, w.compare)
 	if !there {
 		w.list = slices.Insert(w.list, at, e)
+		*w.kept++
 	}
 	return len(w.list) > w.most
 }
 
 // shorten forgets the end of a window that is too long.
 func (w *window[E]) shorten() {
-	if len(w.list) > w.most {
+	if long := len(w.list) - w.most; long > 0 {
 		clear(w.list[w.most:])
 		w.list, w.all = w.list[:w.most], false
+		*w.kept -= long
 	}
 }
 
@@ -41,6 +44,7 @@ func (w *window[E]) shorten() {
 func (w *window[E]) remove(e E) {
 	if at, there := slices.BinarySearchFunc(w.list, e, w.compare); there {
 		w.list = slices.Delete(w.list, at, at+1)
+		*w.kept--
 	}
 }
 
@@ -48,4 +52,7 @@ func (w *window[E]) remove(e E) {
 func (w *window[E]) has(n int) bool { return w.all || len(w.list) >= n }
 
 // load replaces the window by the first elements of the set; all says that there are no more.
-func (w *window[E]) load(list []E, all bool) { w.list, w.all = list, all }
+func (w *window[E]) load(list []E, all bool) {
+	*w.kept += len(list) - len(w.list)
+	w.list, w.all = list, all
+}
