@@ -31,7 +31,9 @@ func (e *Engine) Register(agent missions.Agent, silence time.Duration) missions.
 	if old != nil {
 		a.RegisteredAt = old.RegisteredAt
 	}
-	e.agents[agent.ID] = a
+	if e.agents[agent.ID] = a; old == nil {
+		e.agentIDs = nil
+	}
 	e.agentChanged[agent.ID] = true
 	e.silent.set(agent.ID, a.due())
 	if old != nil && old.State != missions.Offline {
@@ -138,10 +140,18 @@ func (e *Engine) outputAgent(a *Agent) missions.Agent {
 	return out
 }
 
+// sortedAgents returns the ids of all agents, in order.
+func (e *Engine) sortedAgents() []string {
+	if e.agentIDs == nil {
+		e.agentIDs = slices.Sorted(maps.Keys(e.agents))
+	}
+	return e.agentIDs
+}
+
 // ListAgents returns agents. See [missions.Agents].
 func (e *Engine) ListAgents(f missions.AgentFilter) missions.AgentPage {
 	page := missions.AgentPage{Agents: []missions.Agent{}}
-	for _, id := range slices.Sorted(maps.Keys(e.agents)) {
+	for _, id := range e.sortedAgents() {
 		a := e.agents[id]
 		if f.State != "" && a.State != f.State || f.Type != "" && !slices.Contains(a.Types, f.Type) {
 			continue

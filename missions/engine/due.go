@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -180,9 +179,10 @@ func (e *Engine) Retain(ended []string, retention time.Duration) int {
 			deleted++
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(e.agents)) {
+	for _, id := range e.sortedAgents() {
 		if a := e.agents[id]; a.State == missions.Offline && a.ChangedAt <= cutoff && len(e.held[id]) == 0 {
 			delete(e.agents, id)
+			e.agentIDs = nil
 			delete(e.agentChanged, id)
 			e.changes.Gone = append(e.changes.Gone, *a)
 		}

@@ -15,13 +15,14 @@ import (
 type Engine struct {
 	cfg Config
 
-	marks   Marks
-	agents  map[string]*Agent
-	leases  map[int64]*Lease
-	held    map[string]map[int64]*Lease // by agent
-	byType  map[string]*Totals
-	alerts  map[string]missions.Alert
-	notices []int64
+	marks    Marks
+	agents   map[string]*Agent
+	agentIDs []string // in order; nil if that has to be found out
+	leases   map[int64]*Lease
+	held     map[string]map[int64]*Lease // by agent
+	byType   map[string]*Totals
+	alerts   map[string]missions.Alert
+	notices  []int64
 
 	queues  map[string]*window[Head]
 	heads   int // in all of them
