@@ -14,14 +14,15 @@ import (
 
 // codec writes values to a buffer, or reads them from it: one function for each type says
 // what its fields are, in both directions. Numbers are varints, texts have their length
-// before them.
+// before them. What is written is only read: others may read it at the same time.
 type codec struct {
 	buf     []byte
 	reading bool
 	failed  bool // what was read is not what was written
 }
 
-var errEncoding = errors.New("the bytes are no encoding of this type")
+// ErrEncoding is the error of decoding what no version has encoded.
+var ErrEncoding = errors.New("the bytes are no encoding of this type")
 
 // fail ends reading: everything that is read after it is zero.
 func (c *codec) fail() { c.buf, c.failed = nil, true }
@@ -64,9 +65,7 @@ func text[T ~string](c *codec, p *T) {
 // content is text or JSON as bytes; nil stays nil.
 func content[T ~[]byte](c *codec, p *T) {
 	there := *p != nil
-	flag(c, &there)
-	if !there {
-		*p = nil
+	if flag(c, &there); !there {
 		return
 	}
 	n := c.length(len(*p))
@@ -82,8 +81,9 @@ func flag(c *codec, p *bool) {
 	if *p {
 		n = 1
 	}
-	number(c, &n)
-	*p = n == 1
+	if number(c, &n); c.reading {
+		*p = n == 1
+	}
 }
 
 func float(c *codec, p *float64) {
@@ -113,9 +113,7 @@ func identifier(c *codec, p *uuid.UUID) {
 // optional is a value that may be missing.
 func optional[T any](c *codec, p **T, value func(*codec, *T)) {
 	there := *p != nil
-	flag(c, &there)
-	if !there {
-		*p = nil
+	if flag(c, &there); !there {
 		return
 	}
 	if c.reading {

@@ -18,7 +18,7 @@ func (c *Changes) Encode(to []byte) []byte {
 // DecodeChanges returns changes from their encoding.
 func DecodeChanges(encoded []byte) (*Changes, error) {
 	if len(encoded) == 0 || encoded[0] != encodingVersion {
-		return nil, errEncoding
+		return nil, ErrEncoding
 	}
 	d := &codec{buf: encoded[1:], reading: true}
 	c := &Changes{}
@@ -68,7 +68,7 @@ func EncodeEvents(events []*missions.Event) []byte {
 // DecodeEvents returns events from their encoding.
 func DecodeEvents(encoded []byte) ([]missions.Event, error) {
 	if len(encoded) == 0 || encoded[0] != encodingVersion {
-		return nil, errEncoding
+		return nil, ErrEncoding
 	}
 	var events []missions.Event
 	d := &codec{buf: encoded[1:], reading: true}
@@ -79,7 +79,7 @@ func DecodeEvents(encoded []byte) ([]missions.Event, error) {
 // end returns an error unless everything was read, and nothing else.
 func (c *codec) end() error {
 	if c.failed || len(c.buf) > 0 {
-		return errEncoding
+		return ErrEncoding
 	}
 	return nil
 }
@@ -162,24 +162,28 @@ func missionChange(c *codec, m *MissionChange) {
 		kind = isDeleted
 	}
 	number(c, &kind)
-	if c.reading {
-		m.After, m.Before = &Record{}, &Record{}
+	if c.reading && kind != isDeleted {
+		m.After = &Record{}
+	}
+	if c.reading && kind != isNew {
+		m.Before = &Record{}
 	}
 	switch kind {
 	case isNew:
-		m.Before = nil
 		content(c, &m.After.Data)
 		text(c, &m.After.Description)
 		record(c, m.After)
 	case isChanged:
-		record(c, m.After)
-		m.Before.ID, m.Before.Seq = m.After.ID, m.After.Seq
+		if record(c, m.After); c.reading {
+			m.Before.ID, m.Before.Seq = m.After.ID, m.After.Seq
+		}
 	case isDeleted:
-		m.After = nil
 		text(c, &m.Before.ID)
 		number(c, &m.Before.Seq)
 	default:
-		m.Before, m.After = nil, nil
+		if c.reading {
+			m.Before, m.After = nil, nil
+		}
 		if kind != neverWas {
 			c.fail()
 		}
@@ -217,7 +221,7 @@ func record(c *codec, r *Record) {
 }
 
 func tags(c *codec, r *Record) {
-	if sequence(c, &r.Tags, text); r.Tags == nil {
+	if sequence(c, &r.Tags, text); c.reading && r.Tags == nil {
 		r.Tags = []string{}
 	}
 }
@@ -259,7 +263,7 @@ func agent(c *codec, a *Agent) {
 	}
 	place(c, &a.State, agentStates)
 	number(c, &a.Capacity)
-	if sequence(c, &a.Types, text); a.Types == nil {
+	if sequence(c, &a.Types, text); c.reading && a.Types == nil {
 		a.Types = []string{}
 	}
 	table(c, &a.Labels, text, text)

@@ -129,3 +129,69 @@ func copyFiles(from, to string) error {
 	}
 	return nil
 }
+
+// TestACrashBetweenTwoPartsOfSettling: what changes while a part of the tables is up to date
+// already is in the journal, and wins.
+func TestACrashBetweenTwoPartsOfSettling(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	settle := func(t *testing.T, meanwhile func(s *Store, failed missions.LeaseRef)) (crashed *Store, failed missions.LeaseRef) {
+		t.Helper()
+		dir := t.TempDir()
+		path, copied := filepath.Join(dir, "store.db"), filepath.Join(dir, "crashed.db")
+		s := mustOpen(t, Config{Path: path})
+		m := claimed(t, s, "m")
+		failed = missions.LeaseRef{MissionID: "m", Lease: m.Lease}
+		results, err := s.Finish(ctx, []missions.Finish{{AgentID: "a", LeaseRef: failed, Outcome: missions.OutcomeFail, Error: "it broke"}})
+		if err != nil || results[0].Err != nil {
+			t.Fatal(err, results)
+		}
+		once := false
+		b := s.backend
+		b.settling.Lock()
+		b.part, b.settled = 0, func() {
+			if !once {
+				once = true
+				meanwhile(s, failed)
+				if err := copyFiles(path, copied); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		b.settling.Unlock()
+		if err := b.settle(); err != nil {
+			t.Fatal(err)
+		}
+		return mustOpen(t, Config{Path: copied}), failed
+	}
+	t.Run("a mission is deleted", func(t *testing.T) {
+		t.Parallel()
+		s, _ := settle(t, func(s *Store, _ missions.LeaseRef) {
+			if results, err := s.Delete(ctx, []string{"m"}); err != nil || results[0].Err != nil {
+				t.Error(err, results)
+			}
+		})
+		page, err := s.List(ctx, missions.Filter{})
+		if err != nil || len(page.Missions) > 0 {
+			t.Errorf("after the crash there are %+v (%v)", page.Missions, err)
+		}
+		if counts, err := s.Counts(ctx); err != nil || counts.Total() != 0 {
+			t.Errorf("after the crash %d missions are counted (%v)", counts.Total(), err)
+		}
+	})
+	t.Run("a mission is retried", func(t *testing.T) {
+		t.Parallel()
+		s, failed := settle(t, func(s *Store, _ missions.LeaseRef) {
+			if results, err := s.Retry(ctx, []string{"m"}); err != nil || results[0].Err != nil {
+				t.Error(err, results)
+			}
+		})
+		if m, err := s.Get(ctx, "m"); err != nil || m.Status != missions.Pending || m.Error != "" {
+			t.Errorf("after the crash the mission is %+v (%v)", m, err)
+		}
+		results, err := s.Finish(ctx, []missions.Finish{{AgentID: "a", LeaseRef: failed, Outcome: missions.OutcomeFail, Error: "it broke"}})
+		if err != nil || !errors.Is(results[0].Err, missions.ErrLeaseLost) {
+			t.Errorf("the report of a lease that has ended: %v, %+v", err, results)
+		}
+	})
+}

@@ -39,10 +39,15 @@ func readJournal(c *conn) (*unsettled, error) {
 	return u, nil
 }
 
-// complete adds what the journal leaves out of a mission that is not new.
+// complete adds what the journal leaves out of a mission that is not new. A new mission may be
+// in the tables already: it was settled, and what followed was not.
 func (u *unsettled) complete(c *conn, change *engine.MissionChange) error {
-	if change.Before == nil {
+	switch {
+	case change.Before == nil && change.After == nil:
 		return nil
+	case change.Before == nil:
+		change.Before = &engine.Record{Seq: change.After.Seq}
+		return c.stored(change)
 	}
 	before := change.Before.Seq
 	if m := u.missions[before]; m != nil && m.after != nil {

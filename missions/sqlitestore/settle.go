@@ -345,14 +345,14 @@ func (u *unsettled) writeTotals(c *conn) error {
 }
 
 func (u *unsettled) writePoints(c *conn) error {
-	for key, point := range u.points {
-		if err := c.exec("INSERT OR REPLACE INTO points (series, type, slot, body) VALUES (?, ?, ?, ?)",
-			int64(key.Series), key.Type, key.Slot, point.Encode(nil)); err != nil {
+	for series, before := range u.before {
+		if err := c.exec("DELETE FROM points WHERE series = ? AND slot < ?", int64(series), before); err != nil {
 			return err
 		}
 	}
-	for series, before := range u.before {
-		if err := c.exec("DELETE FROM points WHERE series = ? AND slot < ?", int64(series), before); err != nil {
+	for key, point := range u.points {
+		if err := c.exec("INSERT OR REPLACE INTO points (series, type, slot, body) VALUES (?, ?, ?, ?)",
+			int64(key.Series), key.Type, key.Slot, point.Encode(nil)); err != nil {
 			return err
 		}
 	}

@@ -147,7 +147,7 @@ func unusable(path string, cause error) error {
 	switch {
 	case errors.Is(cause, ErrNewerSchema):
 		return cause
-	case errors.Is(cause, sqlite3.NOTADB), errors.Is(cause, sqlite3.CORRUPT), errors.Is(cause, errForeign):
+	case errors.Is(cause, sqlite3.NOTADB), errors.Is(cause, sqlite3.CORRUPT), errors.Is(cause, errForeign), errors.Is(cause, engine.ErrEncoding):
 		return fmt.Errorf("%w: %s: %w; restore a backup, or choose another location with --data-dir or --store",
 			ErrDamaged, path, cause)
 	}

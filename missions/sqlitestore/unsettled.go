@@ -21,7 +21,7 @@ type unsettled struct {
 	events   [][]missions.Event       // of commits; positions have no gap
 	totals   map[string]*engine.Totals
 	points   map[engine.PointKey]engine.Point
-	before   map[engine.Series]int64
+	before   map[engine.Series]int64 // points of the tables to forget
 	alerts   map[string]missions.Alert
 	notices  map[int64]*missions.Event // nil: deleted
 }
@@ -66,7 +66,10 @@ func (u *unsettled) add(row int64, size int, c *engine.Changes) {
 	}
 	maps.Copy(u.totals, c.Totals)
 	maps.Copy(u.points, c.Points)
-	maps.Copy(u.before, c.Before)
+	for series, before := range c.Before {
+		u.before[series] = max(u.before[series], before)
+		forgetPoints(u.points, series, before)
+	}
 	for _, a := range c.Alerts {
 		u.alerts[a.Rule] = a
 	}
@@ -106,8 +109,14 @@ func (u *unsettled) addMission(change engine.MissionChange) {
 	}
 	if m.after = change.After; m.after == nil {
 		m.lines = nil
+	} else if change.Before != nil { // what never changes is not in the journal, but kept
+		u.size += len(m.after.Data) + len(m.after.Description)
 	}
 	u.byID[of.ID] = m
+}
+
+func forgetPoints(points map[engine.PointKey]engine.Point, series engine.Series, before int64) {
+	maps.DeleteFunc(points, func(key engine.PointKey, _ engine.Point) bool { return key.Series == series && key.Slot < before })
 }
 
 // forget drops the events up to a position.
@@ -142,6 +151,9 @@ func (u *unsettled) over(s *engine.Snapshot) {
 		}
 	}
 	maps.Copy(s.Totals, u.totals)
+	for series, before := range u.before {
+		forgetPoints(s.Points, series, before)
+	}
 	maps.Copy(s.Points, u.points)
 	s.Alerts = slices.DeleteFunc(s.Alerts, func(a missions.Alert) bool { _, changed := u.alerts[a.Rule]; return changed })
 	for _, a := range u.alerts {
