@@ -95,6 +95,11 @@ type Backend interface {
 	// 0 if there is none.
 	Oldest(ctx context.Context, missionType string) (missions.Time, error)
 
+	// Fronts returns since when the first missions in line have been claimable: of each
+	// type, of the first missions of each priority the one that waits longest. Types without
+	// claimable missions are left out.
+	Fronts(ctx context.Context, types []string) (map[string]missions.Time, error)
+
 	// Points returns the points of a series and a type from a slot on, by slot.
 	Points(ctx context.Context, series Series, missionType string, from int64) (map[int64]Point, error)
 }

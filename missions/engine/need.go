@@ -42,6 +42,7 @@ func (e *Engine) NeedHeld(n *Need, agentID string) {
 // NeedClaims adds what claims need that are applied one after the other. It is called again
 // once queues that it needed were supplied: then it adds the missions at their heads.
 func (e *Engine) NeedClaims(n *Need, claims []missions.ClaimRequest) {
+	var wanted []wantedHeads
 	total := 0
 	for i := range claims {
 		q := &claims[i]
@@ -51,29 +52,47 @@ func (e *Engine) NeedClaims(n *Need, claims []missions.ClaimRequest) {
 		// Claims before this one in the step may take the missions at the heads.
 		total = min(total+max(q.Max, 0), maxHeads)
 		types := e.typesOf(q)
-		for _, missionType := range types {
-			if !e.queue(missionType).has(total) {
+		at := slices.IndexFunc(wanted, func(w wantedHeads) bool { return slices.Equal(w.types, types) })
+		if at < 0 {
+			at, wanted = len(wanted), append(wanted, wantedHeads{types: types})
+		}
+		wanted[at].add(total, q.MaxBytes)
+	}
+	for _, w := range wanted {
+		for _, missionType := range w.types {
+			if !e.queue(missionType).has(w.total) {
 				if n.Queues == nil {
 					n.Queues = map[string]int{}
 				}
-				n.Queues[missionType] = max(n.Queues[missionType], total)
+				n.Queues[missionType] = max(n.Queues[missionType], w.total)
 			}
 		}
 	}
 	if n.Ranged() {
 		return
 	}
-	total = 0
-	for i := range claims {
-		q := &claims[i]
-		if e.claimer(q) != nil {
-			continue
-		}
-		total = min(total+max(q.Max, 0), maxHeads)
-		e.needHeads(n, e.candidates(e.typesOf(q), total+readAhead), total, q.MaxBytes)
+	for _, w := range wanted {
+		e.needHeads(n, e.candidates(w.types, w.total+readAhead), w.total, w.maxBytes)
 	}
 	slices.Sort(n.IDs)
 	n.IDs = slices.Compact(n.IDs)
+}
+
+// wantedHeads is what claims of the same types want together.
+type wantedHeads struct {
+	types    []string
+	total    int // missions, with those that claims before them may take
+	maxBytes int // of all replies; 0 for no limit
+	endless  bool
+}
+
+func (w *wantedHeads) add(total, maxBytes int) {
+	w.total = total
+	if w.endless = w.endless || maxBytes == 0; w.endless {
+		w.maxBytes = 0
+		return
+	}
+	w.maxBytes += maxBytes
 }
 
 // If the record of a claim's candidate has to be loaded, those of the candidates behind it
@@ -108,13 +127,23 @@ func (e *Engine) NeedDue(n *Need, now missions.Time, limit int) {
 		n.Planned = limit
 		return
 	}
-	for _, l := range e.dueLeases(now, limit) {
+	left := limit // as Due counts
+	ended := map[int64]bool{}
+	for _, l := range e.dueLeases(now, left) {
 		e.NeedMissions(n, l.MissionID)
+		ended[l.Seq] = true
 	}
-	for _, a := range e.dueAgents(now, limit) {
-		e.NeedHeld(n, a.ID)
+	left -= len(ended)
+	for _, a := range e.dueAgents(now, left) {
+		for _, l := range e.heldBy(a.ID) {
+			if left > 0 && !ended[l.Seq] {
+				e.NeedMissions(n, l.MissionID)
+				left--
+			}
+		}
+		left = max(left-1, 0)
 	}
-	for _, p := range e.duePlanned(now, limit) {
+	for _, p := range e.duePlanned(now, left) {
 		e.NeedMissions(n, p.ID)
 	}
 }

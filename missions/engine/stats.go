@@ -22,13 +22,13 @@ func (e *Engine) Counts() missions.Counts {
 
 // History is what the backend knows of a type, for [Engine.Stats].
 type History struct {
-	Oldest      missions.Time // creation of the oldest PENDING mission; 0 if there is none
+	Oldest      missions.Time            // creation of the oldest PENDING mission; 0 if there is none
+	Fronts      map[string]missions.Time // of the types that PendingTypes returns, see Backend
 	Short, Long map[int64]Point
 }
 
 // Stats returns the statistics of a type, or of all ("") at a time. See
-// [missions.Statistics]. It needs one head of each queue that it is about, and the type's
-// history.
+// [missions.Statistics].
 func (e *Engine) Stats(missionType string, now missions.Time, history *History) missions.Stats {
 	t := e.byType[missionType]
 	if t == nil {
@@ -38,7 +38,7 @@ func (e *Engine) Stats(missionType string, now missions.Time, history *History) 
 	stats := missions.Stats{
 		Total: counts.Total(), ByStatus: counts.ByStatus, ByType: map[string]int64{}, SuccessRate: counts.SuccessRate(),
 		Duration: t.Run.public().Distribution(), Queue: t.Queue.public().Distribution(),
-		OldestClaimableSeconds: e.oldestClaimable(missionType, now),
+		OldestClaimableSeconds: longest(history.Fronts, now),
 		PerMinute:              e.perMinute(missionType, now), LastUpdated: now,
 	}
 	for name, of := range e.byType {
@@ -111,46 +111,12 @@ func (e *Engine) PendingTypes(missionType string) (types []string) {
 	return types
 }
 
-// NeedHeads adds one head of each queue that has any.
-func (e *Engine) NeedHeads(n *Need, types []string) {
-	for _, name := range types {
-		if !e.queue(name).has(1) {
-			if n.Queues == nil {
-				n.Queues = map[string]int{}
-			}
-			n.Queues[name] = 1
-		}
-	}
-	if n.Ranged() {
-		return
-	}
-	for _, name := range types {
-		for _, head := range e.firstOfRanks(name) {
-			e.NeedMissions(n, head.ID)
-		}
-	}
-}
-
-// firstOfRanks returns the first of each priority in a queue, as far as they are loaded.
-func (e *Engine) firstOfRanks(missionType string) (first []Head) {
-	for _, head := range e.queue(missionType).list {
-		if len(first) == 0 || first[len(first)-1].Rank != head.Rank {
-			first = append(first, head)
-		}
-	}
-	return first
-}
-
-// oldestClaimable returns for how long the first missions in line have been claimable, the
-// longest of them; nil if there are none.
-func (e *Engine) oldestClaimable(missionType string, now missions.Time) *float64 {
+// longest returns for how long the first missions in line have been claimable, the longest of
+// them; nil if there are none.
+func longest(fronts map[string]missions.Time, now missions.Time) *float64 {
 	oldest := missions.Time(math.MaxInt64)
-	for _, name := range e.PendingTypes(missionType) {
-		for _, head := range e.firstOfRanks(name) {
-			if r := e.records.get(head.ID); r != nil {
-				oldest = min(oldest, r.ReadyAt)
-			}
-		}
+	for _, since := range fronts {
+		oldest = min(oldest, since)
 	}
 	if oldest == math.MaxInt64 {
 		return nil
@@ -160,8 +126,8 @@ func (e *Engine) oldestClaimable(missionType string, now missions.Time) *float64
 }
 
 // Unserved returns the PENDING missions of types that no online agent serves. See
-// [missions.Statistics]. It needs one head of each queue.
-func (e *Engine) Unserved() map[string]int64 {
+// [missions.Statistics]. fronts are those of all PendingTypes.
+func (e *Engine) Unserved(fronts map[string]missions.Time) map[string]int64 {
 	served := map[string]bool{}
 	for _, a := range e.agents {
 		if a.State == missions.Online {
@@ -172,7 +138,7 @@ func (e *Engine) Unserved() map[string]int64 {
 	}
 	unserved := map[string]int64{}
 	for _, name := range e.PendingTypes("") {
-		if !served[name] && len(e.queue(name).list) > 0 && len(unserved) < missions.MaxSampledTypes {
+		if _, claimable := fronts[name]; claimable && !served[name] && len(unserved) < missions.MaxSampledTypes {
 			unserved[name] = e.byType[name].ByStatus[missions.Pending.Index()]
 		}
 	}

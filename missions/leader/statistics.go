@@ -20,22 +20,46 @@ func (s *Store) Counts(ctx context.Context) (missions.Counts, error) {
 
 // Stats implements [missions.Statistics].
 func (s *Store) Stats(ctx context.Context, missionType string) (stats missions.Stats, err error) {
-	history, err := read(ctx, s, func() (h engine.History, err error) {
+	for {
+		history, sampled, err := s.past(ctx, missionType)
+		if err != nil {
+			return stats, err
+		}
+		again := false
+		err = s.do(ctx, laneRead, nil, func(e *engine.Engine) {
+			if again = e.Marks().Sampled != sampled; !again { // else a sample was taken meanwhile
+				stats = e.Stats(missionType, e.Now(), history)
+			}
+		})
+		if err != nil || !again {
+			return stats, err
+		}
+	}
+}
+
+// past returns what the backend knows of a type, as of the latest sample.
+func (s *Store) past(ctx context.Context, missionType string) (h *engine.History, sampled missions.Time, err error) {
+	var types []string
+	err = s.do(ctx, laneRead, nil, func(e *engine.Engine) { types, sampled = e.PendingTypes(missionType), e.Marks().Sampled })
+	if err != nil {
+		return nil, 0, err
+	}
+	h, err = read(ctx, s, func() (*engine.History, error) {
+		var h engine.History
+		var err error
 		if h.Oldest, err = s.backend.Oldest(ctx, missionType); err != nil {
-			return h, err
+			return nil, err
+		}
+		if h.Fronts, err = s.backend.Fronts(ctx, types); err != nil {
+			return nil, err
 		}
 		if h.Short, err = s.backend.Points(ctx, engine.ShortSamples, missionType, 0); err != nil {
-			return h, err
+			return nil, err
 		}
 		h.Long, err = s.backend.Points(ctx, engine.LongSamples, missionType, 0)
-		return h, err
+		return &h, err
 	})
-	if err != nil {
-		return stats, err
-	}
-	need := func(e *engine.Engine, n *engine.Need) { e.NeedHeads(n, e.PendingTypes(missionType)) }
-	err = s.do(ctx, laneRead, need, func(e *engine.Engine) { stats = e.Stats(missionType, e.Now(), &history) })
-	return stats, err
+	return h, sampled, err
 }
 
 // Sample implements [missions.Statistics].
@@ -46,8 +70,15 @@ func (s *Store) Sample(ctx context.Context) (at missions.Time, err error) {
 
 // Unserved implements [missions.Statistics].
 func (s *Store) Unserved(ctx context.Context) (byType map[string]int64, err error) {
-	need := func(e *engine.Engine, n *engine.Need) { e.NeedHeads(n, e.PendingTypes("")) }
-	err = s.do(ctx, laneRead, need, func(e *engine.Engine) { byType = e.Unserved() })
+	var types []string
+	if err := s.do(ctx, laneRead, nil, func(e *engine.Engine) { types = e.PendingTypes("") }); err != nil {
+		return nil, err
+	}
+	fronts, err := read(ctx, s, func() (map[string]missions.Time, error) { return s.backend.Fronts(ctx, types) })
+	if err != nil {
+		return nil, err
+	}
+	err = s.do(ctx, laneRead, nil, func(e *engine.Engine) { byType = e.Unserved(fronts) })
 	return byType, err
 }
 

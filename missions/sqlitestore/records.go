@@ -274,6 +274,27 @@ func (b *Backend) Oldest(ctx context.Context, missionType string) (oldest missio
 	return oldest, err
 }
 
+// Fronts implements [engine.Backend].
+func (b *Backend) Fronts(ctx context.Context, types []string) (fronts map[string]missions.Time, err error) {
+	err = b.readSettled(ctx, func(c *conn) error {
+		fronts = map[string]missions.Time{}
+		for _, name := range types {
+			for rank := range priorities {
+				at, err := c.number(`SELECT ready_at FROM missions INDEXED BY missions_ready
+					WHERE type = ? AND priority = ? AND ready = 1 ORDER BY seq LIMIT 1`, name, rank)
+				if err != nil {
+					return err
+				}
+				if since, there := fronts[name]; at != 0 && (!there || missions.Time(at) < since) {
+					fronts[name] = missions.Time(at)
+				}
+			}
+		}
+		return nil
+	})
+	return fronts, err
+}
+
 // Points implements [engine.Backend].
 func (b *Backend) Points(ctx context.Context, series engine.Series, missionType string, from int64) (points map[int64]engine.Point, err error) {
 	err = b.readSettled(ctx, func(c *conn) error {

@@ -222,6 +222,9 @@ func (c *Compared) statistics(ctx context.Context) error {
 	if _, err := c.Pending(ctx, 0, 1000); err != nil {
 		return err
 	}
+	if _, err := c.Fronts(ctx, []string{"x", "y", "z", "none"}); err != nil {
+		return err
+	}
 	_, err := c.Oldest(ctx, "")
 	return err
 }
@@ -253,6 +256,13 @@ func (c *Compared) Oldest(ctx context.Context, missionType string) (missions.Tim
 	got, err := c.tested.Oldest(ctx, missionType)
 	want, wantErr := c.memory.Oldest(ctx, missionType)
 	return same("the oldest", got, err, want, wantErr)
+}
+
+// Fronts implements [engine.Backend].
+func (c *Compared) Fronts(ctx context.Context, types []string) (map[string]missions.Time, error) {
+	got, err := c.tested.Fronts(ctx, types)
+	want, wantErr := c.memory.Fronts(ctx, types)
+	return same("the fronts", got, err, want, wantErr)
 }
 
 // Points implements [engine.Backend].

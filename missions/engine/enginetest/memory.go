@@ -275,6 +275,26 @@ func (b *Memory) Oldest(ctx context.Context, missionType string) (missions.Time,
 	return list[0].CreatedAt, ctx.Err()
 }
 
+// Fronts implements [engine.Backend].
+func (b *Memory) Fronts(ctx context.Context, types []string) (map[string]missions.Time, error) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	fronts := map[string]missions.Time{}
+	for _, name := range types {
+		list := b.selected(func(r *engine.Record) bool { return r.Ready && r.Type == name }, func(a, b *engine.Record) int {
+			return cmp.Or(cmp.Compare(b.Priority.Rank(), a.Priority.Rank()), oldest(a, b))
+		})
+		for i, r := range list {
+			if i == 0 || list[i-1].Priority != r.Priority {
+				if since, there := fronts[name]; !there || r.ReadyAt < since {
+					fronts[name] = r.ReadyAt
+				}
+			}
+		}
+	}
+	return fronts, ctx.Err()
+}
+
 // Points implements [engine.Backend].
 func (b *Memory) Points(ctx context.Context, series engine.Series, missionType string, from int64) (map[int64]engine.Point, error) {
 	b.mu.RLock()
