@@ -65,8 +65,8 @@ func (s *Store) serveIfIdle() {
 	select {
 	case s.turn <- struct{}{}:
 		defer s.endTurn()
-		if st := s.queue.pop(); st != nil {
-			s.serve(st)
+		if st := s.pop(); st != nil {
+			s.next = s.batch(st)
 		}
 	default: // who has the turn sees to it that everything is served
 	}
@@ -75,8 +75,21 @@ func (s *Store) serveIfIdle() {
 // endTurn lets others have the turn, and the store's goroutine if steps wait: those who
 // brought them found the turn taken.
 func (s *Store) endTurn() {
-	<-s.turn
-	s.queue.wakeIfAny()
+	left := s.next != nil
+	if <-s.turn; left {
+		s.queue.wakeUp()
+	} else {
+		s.queue.wakeIfAny()
+	}
+}
+
+// pop returns the step that has to begin the next batch, or else one that waits; nil if there
+// is none.
+func (s *Store) pop() (st *step) {
+	if st, s.next = s.next, nil; st == nil {
+		st = s.queue.pop()
+	}
+	return st
 }
 
 // run serves steps that no caller has served, until the store is closed.
@@ -97,15 +110,8 @@ func (s *Store) run() {
 }
 
 func (s *Store) serveAll() {
-	for st := s.queue.pop(); st != nil; st = s.queue.pop() {
-		s.serve(st)
-	}
-}
-
-// serve computes batches, beginning with a step, until no step is left that was taken.
-func (s *Store) serve(st *step) {
-	for st != nil {
-		st = s.batch(st)
+	for st := s.pop(); st != nil; st = s.pop() {
+		s.next = s.batch(st)
 	}
 }
 
@@ -114,7 +120,11 @@ func (s *Store) serve(st *step) {
 func (s *Store) batch(first *step) (next *step) {
 	ctx, begun := context.Background(), time.Now()
 	steps := []*step{first}
+	whole := false
 	defer func() { // nobody waits for ever, not even if the log handler panics
+		if !whole {
+			s.engine = nil // it may be ahead of what is stored
+		}
 		for _, st := range steps {
 			if st == next {
 				continue
@@ -131,11 +141,9 @@ func (s *Store) batch(first *step) (next *step) {
 			return nil
 		}
 	}
-	if s.followClock(ctx); s.engine == nil { // that has failed
-		if err := s.begin(ctx); err != nil {
-			first.done <- s.public(err)
-			return nil
-		}
+	if err := s.followClock(ctx); err != nil { // what is due would be wrong
+		first.done <- err
+		return nil
 	}
 	s.engine.Begin(s.now(), s.cfg.Seed())
 	applied := 0 // steps before this one have been applied
@@ -147,7 +155,7 @@ func (s *Store) batch(first *step) (next *step) {
 			break
 		}
 		if err != nil {
-			st.done <- s.public(err)
+			st.done <- nothingDone(s.public(err))
 			steps = steps[:applied]
 		} else if panicked := guarded(func() { st.apply(s.engine) }); panicked != nil {
 			s.engine = nil
@@ -155,6 +163,7 @@ func (s *Store) batch(first *step) (next *step) {
 			steps = steps[:applied]
 			s.log.Error("a step failed; nothing of it is stored", "error", panicked)
 			s.oneByOne(steps)
+			whole = s.engine != nil
 			return nil
 		} else {
 			applied++
@@ -169,10 +178,20 @@ func (s *Store) batch(first *step) (next *step) {
 		steps = append(steps, another)
 	}
 	err := s.commit(ctx)
+	whole = true
 	for _, st := range steps {
 		st.done <- err
 	}
 	return next
+}
+
+// nothingDone says of the error of a step that it was not applied.
+func nothingDone(err error) error {
+	var domain *missions.Error
+	if errors.As(err, &domain) && domain.Code == missions.CodeUnavailable {
+		return missions.Refused(domain.Message, domain.Err)
+	}
+	return err
 }
 
 // neighbour returns another step for the batch that was begun at a time, or nil.
@@ -200,7 +219,7 @@ func (s *Store) serveAlone(ctx context.Context, st *step) {
 	}
 	s.engine.Begin(s.now(), s.cfg.Seed())
 	if _, err := s.prepare(ctx, st, true); err != nil {
-		st.done <- s.public(err)
+		st.done <- nothingDone(s.public(err))
 		return
 	}
 	if panicked := guarded(func() { st.apply(s.engine) }); panicked != nil {

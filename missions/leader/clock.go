@@ -34,21 +34,24 @@ func (c *clock) stepped(wall missions.Time, steady time.Duration) time.Duration 
 func (s *Store) SteadyDurations() bool { return s.cfg.Steady != nil }
 
 // followClock makes durations follow a step of the clock.
-func (s *Store) followClock(ctx context.Context) {
+func (s *Store) followClock(ctx context.Context) error {
 	if s.cfg.Steady == nil {
-		return
+		return nil
 	}
 	by := s.clock.stepped(s.now(), s.cfg.Steady())
 	if by == 0 {
-		return
+		return nil
 	}
 	st := &step{
 		need:  func(e *engine.Engine, n *engine.Need) { e.NeedShift(n) },
 		apply: func(e *engine.Engine) { e.Shift(by) },
 		done:  make(chan error, 1),
 	}
-	if s.serveAlone(ctx, st); <-st.done == nil {
-		s.clock.owed = 0
-		s.log.Info("the clock has stepped; leases, timeouts and back-offs last as long as before", "by", by)
+	s.serveAlone(ctx, st)
+	if err := <-st.done; err != nil {
+		return nothingDone(err)
 	}
+	s.clock.owed = 0
+	s.log.Info("the clock has stepped; leases, timeouts and back-offs last as long as before", "by", by)
+	return nil
 }

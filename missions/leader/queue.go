@@ -61,9 +61,13 @@ func (q *queue) push(st *step) bool {
 func (q *queue) wakeIfAny() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.next() == lanes {
-		return
+	if q.next() != lanes {
+		q.wakeUp()
 	}
+}
+
+// wakeUp tells the store's goroutine that a step waits.
+func (q *queue) wakeUp() {
 	select {
 	case q.wake <- struct{}{}:
 	default:

@@ -51,6 +51,7 @@ type Store struct {
 	engine *engine.Engine // nil between terms
 	epoch  int64
 	clock  clock
+	next   *step // has to begin the next batch; nil if none has
 
 	leadership leadership
 }

@@ -43,6 +43,7 @@ type Backend struct {
 	readers  *readers
 
 	settling sync.Mutex    // held by whoever settles
+	done     int64         // newest row of the journal that is settled
 	part     time.Duration // settleTime
 	settled  func()        // for tests: a part was settled
 
@@ -56,13 +57,15 @@ type Backend struct {
 	fresh  *unsettled // what commits add to
 	frozen *unsettled // what is being settled; nil if nothing is
 
-	deleted  atomic.Bool   // missions were deleted from the tables
-	wake     chan struct{} // there is something to settle
-	hurry    chan struct{} // there is much of it
-	closing  chan struct{}
-	closed   chan struct{}
-	once     sync.Once
-	closeErr error
+	committed atomic.Int64  // newest row of the journal
+	failing   atomic.Bool   // the latest commit or settling has failed
+	deleted   atomic.Bool   // missions were deleted from the tables
+	wake      chan struct{} // there is something to settle
+	hurry     chan struct{} // there is much of it
+	closing   chan struct{}
+	closed    chan struct{}
+	once      sync.Once
+	closeErr  error
 }
 
 var _ engine.Backend = (*Backend)(nil)
@@ -96,6 +99,9 @@ func OpenBackend(cfg Config) (*Backend, error) {
 	}
 	if err := b.open(cfg.Readers); err != nil {
 		return nil, errors.Join(err, b.free())
+	}
+	if b.done < b.row { // a full disk
+		notify(b.wake)
 	}
 	go b.run()
 	return b, nil
@@ -131,6 +137,7 @@ func (b *Backend) replay() (err error) {
 		return err
 	}
 	b.row = b.fresh.last
+	b.committed.Store(b.row)
 	if err := b.settle(); !errors.Is(err, sqlite3.FULL) {
 		return err
 	}
@@ -143,17 +150,22 @@ func (b *Backend) Identity() string { return b.identity }
 
 // Begin implements [engine.Backend].
 func (b *Backend) Begin(ctx context.Context) (epoch int64, from *engine.Snapshot, err error) {
+	c, err := b.readers.take(ctx) // before settling, as in readSettled
+	if err != nil {
+		return 0, nil, err
+	}
+	defer b.readers.give(c)
 	b.settling.Lock()
 	defer b.settling.Unlock()
 	b.writing.Lock()
 	b.epoch++
 	epoch = b.epoch
 	b.writing.Unlock() // what an older epoch has committed is complete
-	err = b.read(ctx, func(c *conn) (err error) {
+	err = c.snapshot(ctx, func(c *conn) (err error) {
 		from, err = readSnapshot(c)
 		return err
 	})
-	if err != nil {
+	if err := b.readError(ctx, err); err != nil {
 		return 0, nil, err
 	}
 	b.mu.RLock()
@@ -169,7 +181,7 @@ func (b *Backend) Begin(ctx context.Context) (epoch int64, from *engine.Snapshot
 func (b *Backend) Commit(_ context.Context, epoch int64, changes *engine.Changes) error {
 	if b.full() {
 		if err := b.settle(); err != nil {
-			return b.unavailable(err)
+			return missions.Refused("the store cannot be used; nothing was done", b.unavailable(err))
 		}
 	}
 	b.writing.Lock()
@@ -192,6 +204,8 @@ func (b *Backend) Commit(_ context.Context, epoch int64, changes *engine.Changes
 	b.fresh.add(b.row, len(b.body), changes)
 	much := b.fresh.size > settleSize
 	b.mu.Unlock()
+	b.committed.Store(b.row)
+	b.works()
 	notify(b.wake)
 	if much {
 		notify(b.hurry)
@@ -264,9 +278,20 @@ func (b *Backend) free() error {
 	return errors.Join(err, unlock(b.lock))
 }
 
-// unavailable logs an error and returns what the caller may know of it.
+// works ends a row of failures.
+func (b *Backend) works() {
+	if b.failing.Load() && b.failing.Swap(false) {
+		b.log.Info("the store works again")
+	}
+}
+
+// unavailable logs the first error of a row and returns what the caller may know of it.
 func (b *Backend) unavailable(err error) error {
-	b.log.Error("the store failed", "error", err)
+	level := slog.LevelError
+	if b.failing.Swap(true) {
+		level = slog.LevelDebug
+	}
+	b.log.Log(context.Background(), level, "the store failed", "error", err)
 	if errors.Is(err, sqlite3.FULL) {
 		return missions.Full("the store's disk is full; nothing was done", err)
 	}

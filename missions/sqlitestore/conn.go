@@ -55,6 +55,11 @@ func (c *conn) snapshot(ctx context.Context, body func(*conn) error) error {
 	if err := c.begin("BEGIN"); err != nil {
 		return err
 	}
+	return c.inSnapshot(ctx, body)
+}
+
+// inSnapshot runs body in the transaction under way, and ends it.
+func (c *conn) inSnapshot(ctx context.Context, body func(*conn) error) error {
 	err := c.interruptible(ctx, func() error { return body(c) })
 	if end := c.rollback(); err == nil {
 		err = end

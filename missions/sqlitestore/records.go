@@ -2,6 +2,7 @@ package sqlitestore
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 
@@ -22,31 +23,51 @@ func (b *Backend) read(ctx context.Context, body func(*conn) error) error {
 }
 
 // readSettled is read with tables that have everything that was committed before it, for what
-// may take long.
+// may take long. On a full disk it reads the tables as they are.
 func (b *Backend) readSettled(ctx context.Context, body func(*conn) error) error {
 	c, err := b.readers.takeLong(ctx)
 	if err != nil {
 		return err
 	}
 	defer b.readers.giveLong(c)
-	b.settling.Lock()
-	settling := true
-	defer func() {
-		if settling {
-			b.settling.Unlock()
-		}
-	}()
-	if err := b.settleLocked(); err != nil {
+	if err := b.settleTo(b.committed.Load(), c); err != nil && !errors.Is(err, sqlite3.FULL) {
+		_ = c.rollback()
 		return b.unavailable(err)
 	}
-	return b.readError(ctx, c.snapshot(ctx, func(c *conn) error {
-		if _, err := c.number("SELECT 1 FROM identity"); err != nil { // the snapshot begins with the first read
-			return err
-		}
-		b.settling.Unlock()
-		settling = false
-		return body(c)
-	}))
+	return b.readError(ctx, c.inSnapshot(ctx, body))
+}
+
+// readExactly is readSettled for the leader: it is short, goes before what may take long, and
+// fails on a full disk.
+func (b *Backend) readExactly(ctx context.Context, body func(*conn) error) error {
+	c, err := b.readers.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer b.readers.give(c)
+	if err := b.settleTo(b.committed.Load(), c); err != nil {
+		_ = c.rollback()
+		return b.unavailable(err)
+	}
+	return b.readError(ctx, c.inSnapshot(ctx, body))
+}
+
+// settleTo settles everything up to a row of the journal, unless somebody has, and begins a
+// snapshot of the tables before others settle more.
+func (b *Backend) settleTo(row int64, c *conn) (err error) {
+	b.settling.Lock()
+	defer b.settling.Unlock()
+	if b.done < row {
+		err = b.settleLocked()
+	}
+	if begun := c.begin("BEGIN"); begun != nil {
+		return errors.Join(err, begun)
+	}
+	_, read := c.number("SELECT 1 FROM identity") // with which the snapshot begins
+	if read != nil {
+		return errors.Join(err, read)
+	}
+	return err
 }
 
 func (b *Backend) readError(ctx context.Context, err error) error {
@@ -94,15 +115,6 @@ func (b *Backend) Records(ctx context.Context, ids []string) ([]*engine.Record, 
 	}
 	defer b.readers.give(c)
 	err = c.interruptible(ctx, func() error {
-		for _, r := range found {
-			if r.Status == missions.Running {
-				at, err := c.number("SELECT expires_at FROM leases WHERE seq = ?", r.Seq)
-				if err != nil {
-					return err
-				}
-				r.LeaseExpiresAt = missions.Time(at)
-			}
-		}
 		for _, id := range stored {
 			err := c.query(recordQuery+"WHERE m.id = ?", func(row *sqlite3.Stmt) (bool, error) {
 				r, err := scanRecord(row)
@@ -113,12 +125,11 @@ func (b *Backend) Records(ctx context.Context, ids []string) ([]*engine.Record, 
 				return err
 			}
 		}
-		return nil
+		return b.setExpiries(c, found)
 	})
 	if err := b.readError(ctx, err); err != nil {
 		return nil, err
 	}
-	b.setExpiries(found)
 	return found, nil
 }
 
@@ -141,25 +152,36 @@ func (b *Backend) unsettledRecords(ids []string) (found []*engine.Record, others
 	return found, others
 }
 
-// setExpiries sets the ends of leases that have changed.
-func (b *Backend) setExpiries(records []*engine.Record) {
+// setExpiries sets the ends of leases: in memory if they have changed, or else in the table.
+// While mu is held, what is in memory stays there.
+func (b *Backend) setExpiries(c *conn, records []*engine.Record) error {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	for _, r := range records {
 		if r.Status != missions.Running {
 			continue
 		}
-		for _, u := range []*unsettled{b.frozen, b.fresh} {
-			if u != nil && u.leases[r.Seq] != nil {
-				r.LeaseExpiresAt = u.leases[r.Seq].ExpiresAt
+		l, changed := b.fresh.leases[r.Seq]
+		if !changed && b.frozen != nil {
+			l, changed = b.frozen.leases[r.Seq]
+		}
+		switch {
+		case l != nil:
+			r.LeaseExpiresAt = l.ExpiresAt
+		case !changed:
+			at, err := c.number("SELECT expires_at FROM leases WHERE seq = ?", r.Seq)
+			if err != nil {
+				return err
 			}
+			r.LeaseExpiresAt = missions.Time(at)
 		}
 	}
+	return nil
 }
 
 // Queue implements [engine.Backend].
 func (b *Backend) Queue(ctx context.Context, missionType string, limit int) (heads []engine.Head, err error) {
-	err = b.readSettled(ctx, func(c *conn) error {
+	err = b.readExactly(ctx, func(c *conn) error {
 		heads = nil
 		return c.query(`SELECT m.priority, m.seq, m.id, octet_length(m.name), octet_length(p.description), octet_length(p.data),
 			json_array_length(m.tags) FROM missions m INDEXED BY missions_ready LEFT JOIN payloads p ON p.seq = m.seq
@@ -174,7 +196,7 @@ func (b *Backend) Queue(ctx context.Context, missionType string, limit int) (hea
 
 // Planned implements [engine.Backend].
 func (b *Backend) Planned(ctx context.Context, limit int) (planned []engine.Planned, err error) {
-	err = b.readSettled(ctx, func(c *conn) error {
+	err = b.readExactly(ctx, func(c *conn) error {
 		planned = nil
 		return c.query(`SELECT due_at, seq, id FROM missions INDEXED BY missions_due WHERE due_at IS NOT NULL
 			ORDER BY due_at, seq LIMIT ?`, func(row *sqlite3.Stmt) (bool, error) {
@@ -187,7 +209,7 @@ func (b *Backend) Planned(ctx context.Context, limit int) (planned []engine.Plan
 
 // Ended implements [engine.Backend].
 func (b *Backend) Ended(ctx context.Context, upTo missions.Time, limit int) (ids []string, err error) {
-	err = b.readSettled(ctx, func(c *conn) error {
+	err = b.readExactly(ctx, func(c *conn) error {
 		ids = nil
 		return c.query(`SELECT id FROM missions INDEXED BY missions_finished WHERE finished_at IS NOT NULL AND finished_at <= ?
 			ORDER BY finished_at, seq LIMIT ?`, func(row *sqlite3.Stmt) (bool, error) {

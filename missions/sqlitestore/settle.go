@@ -28,17 +28,21 @@ func (b *Backend) settleLocked() error {
 		if u == nil {
 			return nil
 		}
-		for work := u.work(); len(work) > 0; {
-			done, err := b.settleSome(work)
+		if u.todo == nil {
+			u.todo = u.work()
+		}
+		for len(u.todo) > 0 {
+			done, err := b.settleSome(u.todo)
 			if err != nil {
 				return err
 			}
-			work = work[done:]
+			u.todo = u.todo[done:]
 			b.settled()
 		}
 		b.mu.Lock()
 		b.frozen = nil
 		b.mu.Unlock()
+		b.done = u.last
 		if u.deletes() {
 			b.deleted.Store(true)
 		}

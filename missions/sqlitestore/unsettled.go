@@ -11,8 +11,9 @@ import (
 // unsettled is what commits have changed that the tables do not have yet. Everything in it is
 // absolute, so that it can be written to the tables again after a part of it was.
 type unsettled struct {
-	last     int64 // newest row of the journal that is in it; 0 if it is empty
-	size     int   // approximate bytes
+	last     int64   // newest row of the journal that is in it; 0 if it is empty
+	size     int     // approximate bytes
+	todo     []write // what is left to settle; nil before that begins
 	marks    engine.Marks
 	missions map[int64]*unsettledMission // by Seq
 	byID     map[string]*unsettledMission
