@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -104,6 +105,9 @@ func zombiesOf(t *testing.T, parent int) []string {
 // used up.
 func TestAClosedTerminalCostsNoAttempt(t *testing.T) {
 	t.Parallel()
+	hangups := make(chan os.Signal, 1) // else the agent ignores them if the tests do, under nohup
+	signal.Notify(hangups, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(hangups) })
 	b := newTestbed(t)
 	path := fifo(t)
 	child, stderr := startProcess(t, nil, "agent", "run", "-s", b.url, "--type", "t", "--", "sh", "-c", fmt.Sprintf(`read word < %s; echo "\"$word\""`, path))
