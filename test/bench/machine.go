@@ -17,8 +17,8 @@ import (
 const (
 	maxForeign = 0.05 // of the machine's processor time, by processes that are not ours
 	maxStolen  = 0.05 // of it, by other virtual machines
-	maxSpin    = 1.5  // times this run's median spin
-	maxUnequal = 1.3  // times the other side's spin
+	maxSpin    = 2    // times this run's median spin
+	maxUnequal = 1.5  // times the other side's spin
 )
 
 // machineTimes is the first line of /proc/stat.

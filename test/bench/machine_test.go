@@ -44,10 +44,10 @@ func TestBusyRounds(t *testing.T) {
 		want string // a part of the reason, "" for none
 	}{
 		{"quiet", condition{spin: usual}, ""},
-		{"just quiet enough", condition{spin: 15 * time.Millisecond, foreign: 0.05, stolen: 0.05}, ""},
+		{"just quiet enough", condition{spin: 20 * time.Millisecond, foreign: 0.05, stolen: 0.05}, ""},
 		{"another process", condition{spin: usual, foreign: 0.06}, "other processes used 6 %"},
 		{"the hypervisor", condition{spin: usual, stolen: 0.2}, "the hypervisor took 20 %"},
-		{"slow", condition{spin: 16 * time.Millisecond}, "1.60 times as slow as usual"},
+		{"slow", condition{spin: 21 * time.Millisecond}, "2.10 times as slow as usual"},
 		{"our own", condition{spin: usual, restless: true}, "come to rest"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -60,13 +60,13 @@ func TestBusyRounds(t *testing.T) {
 }
 
 func TestUnequalSides(t *testing.T) {
-	ten, thirteen, fourteen := condition{spin: 10 * time.Millisecond}, condition{spin: 13 * time.Millisecond}, condition{spin: 14 * time.Millisecond}
-	if got := unequal(ten, thirteen); got != "" {
-		t.Errorf("1.3 times as slow: got %q, want no reason", got)
+	ten, fifteen, sixteen := condition{spin: 10 * time.Millisecond}, condition{spin: 15 * time.Millisecond}, condition{spin: 16 * time.Millisecond}
+	if got := unequal(ten, fifteen); got != "" {
+		t.Errorf("1.5 times as slow: got %q, want no reason", got)
 	}
-	for _, got := range []string{unequal(ten, fourteen), unequal(fourteen, ten)} {
-		if !strings.Contains(got, "1.40 times as slow for one side") {
-			t.Errorf("1.4 times as slow: got %q", got)
+	for _, got := range []string{unequal(ten, sixteen), unequal(sixteen, ten)} {
+		if !strings.Contains(got, "1.60 times as slow for one side") {
+			t.Errorf("1.6 times as slow: got %q", got)
 		}
 	}
 }
