@@ -57,6 +57,10 @@ type Store interface {
 	// Now returns the time of the store's clock.
 	Now(ctx context.Context) (Time, error)
 
+	// SteadyDurations reports whether leases, timeouts and back-offs last as long as
+	// before when the store's clock is set.
+	SteadyDurations() bool
+
 	// Ping checks that the store can be read, and returns [ErrUnavailable] if not.
 	Ping(ctx context.Context) error
 
@@ -67,15 +71,6 @@ type Store interface {
 	// Close waits for running steps and releases the store's resources. Later calls
 	// of other methods return [ErrUnavailable]. Close may be called twice.
 	Close() error
-}
-
-// SteadyStore is a [Store] that measures durations by a clock that never steps.
-type SteadyStore interface {
-	Store
-
-	// SteadyDurations reports whether leases, timeouts and back-offs last as long as
-	// before when the store's clock is set.
-	SteadyDurations() bool
 }
 
 // Missions is the part of a [Store] that creators and observers use.

@@ -45,9 +45,9 @@ type clockWatch struct {
 	when time.Time     // the same, by the store's clock
 }
 
-func newClockWatch(now func(context.Context) (missions.Time, error), log *slog.Logger) *clockWatch {
+func newClockWatch(store missions.Store, log *slog.Logger) *clockWatch {
 	began := time.Now()
-	return &clockWatch{now: now, elapsed: func() time.Duration { return time.Since(began) }, log: log}
+	return &clockWatch{steady: store.SteadyDurations(), now: store.Now, elapsed: func() time.Duration { return time.Since(began) }, log: log}
 }
 
 // run watches until ctx ends.

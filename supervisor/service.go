@@ -218,10 +218,7 @@ func New(cfg Config) (*Service, error) {
 		s.liveness = newLiveness(&cfg, s.markLost)
 		s.sharing = newSharedIDs(&cfg)
 	}
-	s.clock = newClockWatch(cfg.Store.Now, cfg.Logger)
-	if store, ok := cfg.Store.(missions.SteadyStore); ok {
-		s.clock.steady = store.SteadyDurations()
-	}
+	s.clock = newClockWatch(cfg.Store, cfg.Logger)
 	s.live = live.NewEvents(cfg.Stream, cfg.Logger)
 	s.queries = newQueries(cfg.Stream, cfg.ID, cfg.Logger)
 	return s, nil

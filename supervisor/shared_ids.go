@@ -17,10 +17,10 @@ type sharedIDs struct {
 	wait        time.Duration // after a registration
 	log         *slog.Logger
 	wake        wakeup.Signal
+	told        map[string]time.Time // owned by run
 
 	mu         sync.Mutex
 	registered map[string]bool // since the brokers were last asked
-	told       map[string]time.Time
 }
 
 // sharedIDTold is how often the same ID is reported, at most.

@@ -70,7 +70,8 @@ type Backend interface {
 	// after any other error the outcome is unknown.
 	Commit(ctx context.Context, epoch int64, changes *Changes) error
 
-	// Records returns the records of missions by id. Those that do not exist are left out.
+	// Records returns the records of missions by id, each as of some commit since the call
+	// began. Those that do not exist are left out.
 	Records(ctx context.Context, ids []string) ([]*Record, error)
 
 	// Queue returns the first claimable missions of a type: the highest priority first,

@@ -22,9 +22,9 @@ func (e *Engine) Counts() missions.Counts {
 
 // History is what the backend knows of a type, for [Engine.Stats].
 type History struct {
-	Oldest      missions.Time            // creation of the oldest PENDING mission; 0 if there is none
-	Fronts      map[string]missions.Time // of the types that PendingTypes returns, see Backend
-	Short, Long map[int64]Point
+	Oldest  missions.Time            // creation of the oldest PENDING mission; 0 if there is none
+	Fronts  map[string]missions.Time // of the types that PendingTypes returns, see Backend
+	Windows *missions.WindowSums     // as of the latest sample
 }
 
 // Stats returns the statistics of a type, or of all ("") at a time. See
@@ -60,7 +60,6 @@ func (e *Engine) Stats(missionType string, now missions.Time, history *History) 
 // windows returns the windows of a type.
 func (e *Engine) windows(missionType string, now missions.Time, history *History) missions.Windows {
 	last := e.marks.Sampled
-	sums := missions.SumWindows(last, samples(history.Short), samples(history.Long))
 	latest := missions.NewSample(last)
 	from := max(minuteOf(last), minuteOf(now)-mostMinutes)
 	for i, n := range e.happenedIn(missionType, from, minuteOf(now)+1) {
@@ -70,7 +69,13 @@ func (e *Engine) windows(missionType string, now missions.Time, history *History
 		run, queue := t.Run.since(&t.SampledRun), t.Queue.since(&t.SampledQueue)
 		latest.Run, latest.Queue = run.public(), queue.public()
 	}
-	return missions.WindowsOf(&sums, &latest)
+	return missions.WindowsOf(history.Windows, &latest)
+}
+
+// SumWindows sums up the points of a type's samples, as of the latest one.
+func SumWindows(sampled missions.Time, short, long map[int64]Point) *missions.WindowSums {
+	sums := missions.SumWindows(sampled, samples(short), samples(long))
+	return &sums
 }
 
 func samples(points map[int64]Point) []missions.Sample {

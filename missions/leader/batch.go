@@ -77,7 +77,7 @@ func (s *Store) serveIfIdle() {
 func (s *Store) endTurn() {
 	left := s.next != nil
 	if <-s.turn; left {
-		s.queue.wakeUp()
+		s.queue.wake.Send()
 	} else {
 		s.queue.wakeIfAny()
 	}

@@ -30,7 +30,7 @@ func (c *clock) stepped(wall missions.Time, steady time.Duration) time.Duration 
 	return c.owed
 }
 
-// SteadyDurations implements [missions.SteadyStore].
+// SteadyDurations implements [missions.Store].
 func (s *Store) SteadyDurations() bool { return s.cfg.Steady != nil }
 
 // followClock makes durations follow a step of the clock.

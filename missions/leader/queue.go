@@ -3,6 +3,8 @@ package leader
 import (
 	"sync"
 	"time"
+
+	"missioncontrol/wakeup"
 )
 
 // lane is a kind of step. Steps of one lane are taken in the order of their arrival.
@@ -29,7 +31,7 @@ const (
 // that came before it. A lane that was empty begins with as much time behind it as the
 // one that is served, so that nothing is saved up.
 type queue struct {
-	wake chan struct{} // has a value when steps wait that nobody serves
+	wake wakeup.Signal // steps wait that nobody serves
 
 	mu       sync.Mutex
 	waiting  [lanes][]*step
@@ -39,7 +41,7 @@ type queue struct {
 	closed   bool
 }
 
-func newQueue() *queue { return &queue{wake: make(chan struct{}, 1)} }
+func newQueue() *queue { return &queue{wake: wakeup.New()} }
 
 // push adds a step, unless the queue is closed.
 func (q *queue) push(st *step) bool {
@@ -62,15 +64,7 @@ func (q *queue) wakeIfAny() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.next() != lanes {
-		q.wakeUp()
-	}
-}
-
-// wakeUp tells the store's goroutine that a step waits.
-func (q *queue) wakeUp() {
-	select {
-	case q.wake <- struct{}{}:
-	default:
+		q.wake.Send()
 	}
 }
 

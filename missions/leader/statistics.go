@@ -53,13 +53,28 @@ func (s *Store) past(ctx context.Context, missionType string) (h *engine.History
 		if h.Fronts, err = s.backend.Fronts(ctx, types); err != nil {
 			return nil, err
 		}
-		if h.Short, err = s.backend.Points(ctx, engine.ShortSamples, missionType, 0); err != nil {
-			return nil, err
-		}
-		h.Long, err = s.backend.Points(ctx, engine.LongSamples, missionType, 0)
+		h.Windows, err = s.windows(ctx, missionType, sampled)
 		return &h, err
 	})
 	return h, sampled, err
+}
+
+// windows returns a type's window sums as of the latest sample.
+func (s *Store) windows(ctx context.Context, missionType string, sampled missions.Time) (*missions.WindowSums, error) {
+	if sums, at := s.sums.Get(missionType); sums != nil && at == sampled {
+		return sums, nil
+	}
+	short, err := s.backend.Points(ctx, engine.ShortSamples, missionType, 0)
+	if err != nil {
+		return nil, err
+	}
+	long, err := s.backend.Points(ctx, engine.LongSamples, missionType, 0)
+	if err != nil {
+		return nil, err
+	}
+	sums := engine.SumWindows(sampled, short, long)
+	s.sums.Put(missionType, sums, sampled)
+	return sums, nil
 }
 
 // Sample implements [missions.Statistics].

@@ -45,6 +45,7 @@ type Store struct {
 	closed  chan struct{}
 	once    sync.Once
 	view    atomic.Pointer[view]
+	sums    missions.WindowCache
 
 	turn chan struct{} // holds a value while somebody computes a batch; what follows is theirs
 
@@ -56,7 +57,7 @@ type Store struct {
 	leadership leadership
 }
 
-var _ missions.SteadyStore = (*Store)(nil)
+var _ missions.Store = (*Store)(nil)
 
 // Open begins a term.
 func Open(ctx context.Context, cfg Config) (*Store, error) {

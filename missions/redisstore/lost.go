@@ -53,3 +53,6 @@ func (s *Store) Lost(ctx context.Context, id, reason string, since missions.Time
 	}
 	return result, nil
 }
+
+// SteadyDurations implements [missions.Store]: Redis' clock counts, and it can be set.
+func (s *Store) SteadyDurations() bool { return false }

@@ -6,26 +6,18 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
-	"missioncontrol/missions"
+	"missioncontrol/missions/engine"
 )
-
-// agentRow is an agent as it stands in the table.
-type agentRow struct {
-	missions.Agent
-	left    bool
-	silence time.Duration
-	changed missions.Time
-}
 
 const agentColumns = `id, name, role, state, has_left, last_heartbeat, silence_us, capacity, types,
 	version, host, labels, cpu, memory_bytes, registered_at, updated_at`
 
-func scanAgent(s *sqlite3.Stmt) (a agentRow, err error) {
+func scanAgent(s *sqlite3.Stmt) (a engine.Agent, err error) {
 	a.ID, a.Name, a.Role = s.ColumnText(0), s.ColumnText(1), s.ColumnText(2)
 	a.State = agentStates[s.ColumnInt(3)]
-	a.left = s.ColumnBool(4)
+	a.Left = s.ColumnBool(4)
 	a.LastHeartbeat = scanTime(s, 5)
-	a.silence = time.Duration(s.ColumnInt64(6)) * time.Microsecond
+	a.Silence = time.Duration(s.ColumnInt64(6)) * time.Microsecond
 	a.Capacity = s.ColumnInt(7)
 	if err := json.Unmarshal(s.ColumnRawText(8), &a.Types); err != nil {
 		return a, err
@@ -42,7 +34,7 @@ func scanAgent(s *sqlite3.Stmt) (a agentRow, err error) {
 		memory := s.ColumnInt64(13)
 		a.MemoryBytes = &memory
 	}
-	a.RegisteredAt, a.changed = scanTime(s, 14), scanTime(s, 15)
+	a.RegisteredAt, a.ChangedAt = scanTime(s, 14), scanTime(s, 15)
 	return a, nil
 }
 

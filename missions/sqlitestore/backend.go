@@ -16,6 +16,7 @@ import (
 	"missioncontrol/fileperm"
 	"missioncontrol/missions"
 	"missioncontrol/missions/engine"
+	"missioncontrol/wakeup"
 )
 
 // Backend implements [engine.Backend] on a SQLite file. All methods may be called
@@ -42,10 +43,10 @@ type Backend struct {
 	identity string
 	readers  *readers
 
-	settling sync.Mutex    // held by whoever settles
-	done     int64         // newest row of the journal that is settled
-	part     time.Duration // settleTime
-	settled  func()        // for tests: a part was settled
+	settling  sync.Mutex    // held by whoever settles
+	done      int64         // newest row of the journal that is settled
+	part      time.Duration // settleTime
+	afterPart func()        // for tests: a part was settled
 
 	writing sync.Mutex // held by whoever uses what follows
 	writer  *conn
@@ -60,8 +61,8 @@ type Backend struct {
 	committed atomic.Int64  // newest row of the journal
 	failing   atomic.Bool   // the latest commit or settling has failed
 	deleted   atomic.Bool   // missions were deleted from the tables
-	wake      chan struct{} // there is something to settle
-	hurry     chan struct{} // there is much of it
+	wake      wakeup.Signal // there is something to settle
+	hurry     wakeup.Signal // there is much of it
 	closing   chan struct{}
 	closed    chan struct{}
 	once      sync.Once
@@ -94,14 +95,14 @@ func OpenBackend(cfg Config) (*Backend, error) {
 	}
 	b := &Backend{
 		path: cfg.Path, log: cfg.Logger, lock: lock, fresh: newUnsettled(), readers: newReaders(cfg.Readers),
-		part: settleTime, settled: func() {},
-		wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), closing: make(chan struct{}), closed: make(chan struct{}),
+		part: settleTime, afterPart: func() {},
+		wake: wakeup.New(), hurry: wakeup.New(), closing: make(chan struct{}), closed: make(chan struct{}),
 	}
 	if err := b.open(cfg.Readers); err != nil {
 		return nil, errors.Join(err, b.free())
 	}
 	if b.done < b.row { // a full disk
-		notify(b.wake)
+		b.wake.Send()
 	}
 	go b.run()
 	return b, nil
@@ -131,17 +132,23 @@ func (b *Backend) open(readers int) (err error) {
 	return nil
 }
 
-// replay settles what a crash has left in the journal. On a full disk that has to wait.
+// replay settles what a crash has left in the journal.
 func (b *Backend) replay() (err error) {
 	if b.fresh, err = readJournal(b.writer); err != nil {
 		return err
 	}
 	b.row = b.fresh.last
 	b.committed.Store(b.row)
-	if err := b.settle(); !errors.Is(err, sqlite3.FULL) {
+	return b.settleIfRoom()
+}
+
+// settleIfRoom settles, unless the disk is full: then what is unsettled stays in the journal.
+func (b *Backend) settleIfRoom() error {
+	err := b.settle()
+	if !errors.Is(err, sqlite3.FULL) {
 		return err
 	}
-	b.log.Error("the disk of the store is full; what the store was told last is kept in its journal")
+	b.log.Error("the disk of the store is full; what the store was told last stays in its journal", "error", err)
 	return nil
 }
 
@@ -205,22 +212,14 @@ func (b *Backend) Commit(_ context.Context, epoch int64, changes *engine.Changes
 	much := b.fresh.size > settleSize
 	b.mu.Unlock()
 	b.committed.Store(b.row)
-	b.works()
-	notify(b.wake)
+	b.wake.Send()
 	if much {
-		notify(b.hurry)
+		b.hurry.Send()
 	}
 	if cap(b.body) > mostHeld {
 		b.body = nil
 	}
 	return nil
-}
-
-func notify(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
 }
 
 // full reports whether so much is unsettled that a commit has to settle first.
@@ -254,17 +253,19 @@ func (b *Backend) run() {
 		}
 		if err != nil {
 			_ = b.unavailable(err)
-			notify(b.wake) // again, when settleAge has passed
+			b.wake.Send() // again, when settleAge has passed
+			continue
 		}
+		b.works()
 	}
 }
 
-// Close settles what is unsettled, and frees everything.
+// Close settles what is unsettled, if there is room, and frees everything.
 func (b *Backend) Close() error {
 	b.once.Do(func() {
 		close(b.closing)
 		<-b.closed
-		b.closeErr = errors.Join(b.settle(), b.free())
+		b.closeErr = errors.Join(b.settleIfRoom(), b.free())
 	})
 	return b.closeErr
 }
@@ -278,7 +279,7 @@ func (b *Backend) free() error {
 	return errors.Join(err, unlock(b.lock))
 }
 
-// works ends a row of failures.
+// works ends a row of failures: what was committed since is settled.
 func (b *Backend) works() {
 	if b.failing.Load() && b.failing.Swap(false) {
 		b.log.Info("the store works again")

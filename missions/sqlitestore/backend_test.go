@@ -67,7 +67,7 @@ func copyMidway(b *Backend, to string, after int) (copied bool, err error) {
 		return true, copyFiles(b.path, to)
 	}
 	b.settling.Lock()
-	b.part, b.settled = 0, func() {
+	b.part, b.afterPart = 0, func() {
 		if after--; after == 0 {
 			copied, err = true, copyFiles(b.path, to)
 		}
@@ -149,7 +149,7 @@ func TestACrashBetweenTwoPartsOfSettling(t *testing.T) {
 		once := false
 		b := s.backend
 		b.settling.Lock()
-		b.part, b.settled = 0, func() {
+		b.part, b.afterPart = 0, func() {
 			if !once {
 				once = true
 				meanwhile(s, failed)

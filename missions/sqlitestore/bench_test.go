@@ -9,9 +9,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"missioncontrol/missions"
+	"missioncontrol/wakeup"
 )
 
 // fill puts n missions into an empty store by direct SQL: nine of ten COMPLETED,
@@ -224,12 +224,17 @@ func BenchmarkFlow(b *testing.B) {
 	sizes(b, func(b *testing.B, s *Store) {
 		ctx, stop := context.WithCancel(context.Background())
 		var relay sync.WaitGroup
+		grew := wakeup.New()
 		relay.Go(func() {
 			box, at := s.Outboxes()[0], int64(0)
-			for ctx.Err() == nil {
+			for {
+				select {
+				case <-grew:
+				case <-ctx.Done():
+					return
+				}
 				events, err := box.Pending(ctx, at, 1000)
 				if err != nil || len(events) == 0 {
-					time.Sleep(time.Millisecond)
 					continue
 				}
 				at = events[len(events)-1].Seq
@@ -259,6 +264,7 @@ func BenchmarkFlow(b *testing.B) {
 				if err != nil || ends[0].Err != nil {
 					b.Error(err, ends)
 				}
+				grew.Send()
 			}
 		})
 		stop()

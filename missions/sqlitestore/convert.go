@@ -113,11 +113,11 @@ func oldMarks(c *conn, u *unsettled) error {
 		return err
 	}
 	u.marks = engine.Marks{Outbox: old.outbox, Acknowledged: old.acked, Forgotten: old.forgotten, Token: old.lease, Seq: old.clock}
-	if sampled, err := c.number("SELECT n FROM counters WHERE type = '' AND name = ?", markSampled); err != nil {
+	sampled, err := c.number("SELECT n FROM counters WHERE type = '' AND name = ?", markSampled)
+	if err != nil {
 		return err
-	} else {
-		u.marks.Sampled = missions.Time(sampled)
 	}
+	u.marks.Sampled = missions.Time(sampled)
 	if u.marks.Revision, err = c.number("SELECT n FROM counters WHERE type = '' AND name = ?", markRevision); err != nil {
 		return err
 	}

@@ -30,8 +30,7 @@ func (b *Backend) readSettled(ctx context.Context, body func(*conn) error) error
 		return err
 	}
 	defer b.readers.giveLong(c)
-	if err := b.settleTo(b.committed.Load(), c); err != nil && !errors.Is(err, sqlite3.FULL) {
-		_ = c.rollback()
+	if err := b.beginSettled(c, true); err != nil {
 		return b.unavailable(err)
 	}
 	return b.readError(ctx, c.inSnapshot(ctx, body))
@@ -45,28 +44,27 @@ func (b *Backend) readExactly(ctx context.Context, body func(*conn) error) error
 		return err
 	}
 	defer b.readers.give(c)
-	if err := b.settleTo(b.committed.Load(), c); err != nil {
-		_ = c.rollback()
+	if err := b.beginSettled(c, false); err != nil {
 		return b.unavailable(err)
 	}
 	return b.readError(ctx, c.inSnapshot(ctx, body))
 }
 
-// settleTo settles everything up to a row of the journal, unless somebody has, and begins a
-// snapshot of the tables before others settle more.
-func (b *Backend) settleTo(row int64, c *conn) (err error) {
+// beginSettled settles what was committed before it, unless somebody has, and begins a
+// snapshot before others settle more. evenFull begins it even if the disk is full.
+func (b *Backend) beginSettled(c *conn, evenFull bool) error {
+	row := b.committed.Load()
 	b.settling.Lock()
 	defer b.settling.Unlock()
 	if b.done < row {
-		err = b.settleLocked()
+		if err := b.settleLocked(); err != nil && !(evenFull && errors.Is(err, sqlite3.FULL)) {
+			return err
+		}
 	}
-	if begun := c.begin("BEGIN"); begun != nil {
-		return errors.Join(err, begun)
+	if err := c.begin("BEGIN"); err != nil {
+		return err
 	}
-	_, read := c.number("SELECT 1 FROM identity") // with which the snapshot begins
-	if read != nil {
-		return errors.Join(err, read)
-	}
+	_, err := c.number("SELECT 1 FROM identity") // with which the snapshot begins
 	return err
 }
 

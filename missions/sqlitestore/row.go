@@ -93,23 +93,16 @@ func scanTags(text []byte) ([]string, error) {
 	return tags, err
 }
 
-// loadSeq returns the mission that a table or an index speaks of.
-func (c *conn) loadSeq(seq int64) (row, error) {
-	r, found, err := c.find(missionQuery+"WHERE m.seq = ?", seq)
-	if err == nil && !found {
+// loadSeq returns the mission that an index speaks of.
+func (c *conn) loadSeq(seq int64) (r row, err error) {
+	err = c.query(missionQuery+"WHERE m.seq = ?", func(s *sqlite3.Stmt) (_ bool, err error) {
+		r, err = scanMission(s)
+		return false, err
+	}, seq)
+	if err == nil && r.seq == 0 {
 		err = fmt.Errorf("mission seq %d does not exist, but is referenced", seq)
 	}
 	return r, err
-}
-
-func (c *conn) find(sql string, key any) (r row, found bool, err error) {
-	err = c.query(sql, func(s *sqlite3.Stmt) (bool, error) {
-		found = true
-		var err error
-		r, err = scanMission(s)
-		return false, err
-	}, key)
-	return r, found, err
 }
 
 // columns are those of a mission that may change once it is stored, but for its outcome

@@ -32,9 +32,9 @@ func snapshotMarks(c *conn, s *engine.Snapshot) error {
 }
 
 func snapshotAgents(c *conn, s *engine.Snapshot) error {
-	return c.query("SELECT "+agentColumns+", 0 FROM agents", func(row *sqlite3.Stmt) (bool, error) {
+	return c.query("SELECT "+agentColumns+" FROM agents", func(row *sqlite3.Stmt) (bool, error) {
 		a, err := scanAgent(row)
-		s.Agents = append(s.Agents, engine.Agent{Agent: a.Agent, Left: a.left, Silence: a.silence, ChangedAt: a.changed})
+		s.Agents = append(s.Agents, a)
 		return true, err
 	})
 }

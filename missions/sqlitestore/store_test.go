@@ -124,3 +124,38 @@ func claimed(t *testing.T, s *Store, id string) missions.Mission {
 	}
 	return results[0].Missions[0]
 }
+
+// A store that is closed on a full disk keeps what it has confirmed in its journal, and that is
+// no error.
+func TestAStoreIsClosedOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "store.db")
+	s := mustOpen(t, Config{Path: path, Logger: silent()})
+	large := mission("large", "t")
+	large.Data = fmt.Appendf(nil, `{"x":"%s"}`, strings.Repeat("x", 200<<10))
+	b := s.backend
+	b.settling.Lock() // until the disk is full
+	if _, err := s.Create(t.Context(), []missions.Mission{large}); err != nil {
+		t.Fatal(err)
+	}
+	b.writing.Lock()
+	err := b.writer.exec("PRAGMA max_page_count = 1") // as many as there are
+	b.writing.Unlock()
+	b.settling.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if page, err := s.List(t.Context(), missions.Filter{}); err != nil || len(page.Missions) != 0 {
+		t.Errorf("a list on a full disk has %d missions (%v), want what the tables have, nothing", len(page.Missions), err)
+	}
+	if m, err := s.Get(t.Context(), "large"); err != nil || len(m.Data) != len(large.Data) {
+		t.Errorf("get on a full disk: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Errorf("close on a full disk: %v", err)
+	}
+	again := mustOpen(t, Config{Path: path})
+	if m, err := again.Get(t.Context(), "large"); err != nil || len(m.Data) != len(large.Data) {
+		t.Errorf("get with room again: %v", err)
+	}
+}
