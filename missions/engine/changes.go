@@ -78,10 +78,12 @@ type Backend interface {
 	// then the oldest.
 	Queue(ctx context.Context, missionType string, limit int) ([]Head, error)
 
-	// Planned returns the PENDING missions that are due first.
+	// Planned returns the PENDING missions that are due first, of those that are due at one
+	// time the oldest.
 	Planned(ctx context.Context, limit int) ([]Planned, error)
 
-	// Ended returns the ids of the terminal missions that ended first, up to a time.
+	// Ended returns the ids of the terminal missions that ended first, up to a time; of those
+	// that ended at one time, in any order.
 	Ended(ctx context.Context, upTo missions.Time, limit int) ([]string, error)
 
 	// List, Log and Pending are those of [missions.Missions] and [missions.Outbox].

@@ -1,0 +1,41 @@
+package redisstore
+
+import (
+	"fmt"
+	"log/slog"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"missioncontrol/missions/engine"
+	"missioncontrol/missions/engine/enginetest"
+	"missioncontrol/missions/redisstore/redistest"
+)
+
+// TestBackendAnswersLikeMemory runs random histories on a Backend beside a backend in memory.
+// Now and then another Backend takes over.
+func TestBackendAnswersLikeMemory(t *testing.T) {
+	t.Parallel()
+	url := redistest.Start(t, "--appendonly", "no", "--save", "").URL()
+	options, err := redis.ParseURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(options)
+	t.Cleanup(func() {
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for seed := range uint64(4) {
+		another := func() (engine.Backend, error) {
+			return NewBackend(client, fmt.Sprint("compared-", seed), 0, 1, nil, slog.New(slog.DiscardHandler)), nil
+		}
+		first, _ := another()
+		counted, err := enginetest.Run(enginetest.Compare(first, another), enginetest.Actions(seed, 1500))
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		t.Logf("seed %d: %+v", seed, counted)
+	}
+}

@@ -1,0 +1,293 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"missioncontrol/missions"
+	"missioncontrol/missions/engine"
+)
+
+// Commit implements [engine.Backend].
+func (b *Backend) Commit(ctx context.Context, epoch int64, c *engine.Changes) error {
+	w := &writing{b: b, added: map[string][]string{}, removed: map[string][]string{}}
+	w.words = append(w.words, b.Identity(), decimal(epoch))
+	if err := w.changes(c); err != nil {
+		return b.damaged(err)
+	}
+	sent := b.clock.Steady()
+	answer, err := b.run(ctx, backendScripts.commit, w.words...)
+	if err != nil {
+		return err
+	}
+	said := texts(answer)
+	b.clock.observe(sent, time.Unix(number(said[0]), 1000*number(said[1])))
+	return nil
+}
+
+// wordsAtOnce bounds the words of a command: a script has no room for more than 8000.
+const wordsAtOnce = 4000
+
+// eventsAtOnce bounds the events of an entry of the outbox, which is read whole.
+const eventsAtOnce = 256
+
+// writing collects the commands of a commit. What it deletes comes before what it writes:
+// a batch may delete a mission and create one with the same id.
+type writing struct {
+	b     *Backend
+	words []any
+
+	deleted        []string            // keys
+	removed, added map[string][]string // members of sorted sets, and scores with members, by key
+	set            []string            // keys and values
+}
+
+// command adds a command.
+func (w *writing) command(words ...string) {
+	w.words = append(w.words, decimal(int64(len(words))))
+	for _, word := range words {
+		w.words = append(w.words, word)
+	}
+}
+
+// commands adds a command for some of the words at a time.
+func (w *writing) commands(words []string, name ...string) {
+	for some := range slices.Chunk(words, wordsAtOnce) {
+		w.command(append(slices.Clip(name), some...)...)
+	}
+}
+
+func (w *writing) changes(c *engine.Changes) error {
+	w.marks(&c.Marks) // first: it is refused while Redis is out of memory
+	bySeq := map[int64]string{}
+	for i := range c.Missions {
+		w.mission(&c.Missions[i])
+		if r := c.Missions[i].After; r != nil {
+			bySeq[r.Seq] = r.ID
+		}
+	}
+	w.leases(c)
+	if err := w.agents(c); err != nil {
+		return err
+	}
+	w.commands(w.deleted, "DEL")
+	for key, members := range w.removed {
+		w.commands(members, "ZREM", key)
+	}
+	for key, pairs := range w.added {
+		w.commands(pairs, "ZADD", key)
+	}
+	w.commands(w.set, "MSET")
+	w.logs(c.Logs, bySeq)
+	w.statistics(c)
+	w.events(c)
+	return w.alerts(c)
+}
+
+func (w *writing) marks(m *engine.Marks) {
+	w.command("HSET", w.b.key("meta"), "outbox", decimal(m.Outbox), "acknowledged", decimal(m.Acknowledged), "mark", m.Mark,
+		"forgotten", decimal(m.Forgotten), "token", decimal(m.Token), "seq", decimal(m.Seq), "revision", decimal(m.Revision),
+		"sampled", decimal(int64(m.Sampled)))
+}
+
+// entry is a mission's place in a sorted set.
+type entry struct {
+	key    string
+	score  int64
+	member string
+}
+
+// plannedMember is the member of a mission in the sorted set of what is due: at one time, the
+// oldest comes first.
+func plannedMember(r *engine.Record) string { return fmt.Sprintf("%016d:%s", r.Seq, r.ID) }
+
+// entries returns where a mission stands.
+func (b *Backend) entries(r *engine.Record) []entry {
+	list := make([]entry, 0, 4+len(r.Tags))
+	if r.Ready {
+		list = append(list, entry{b.key("q:", decimal(int64(r.Priority.Rank())), ":", r.Type), r.Seq, r.ID})
+	} else {
+		list = append(list, entry{b.key("i:", string(r.Status), ":", r.Type), r.Seq, r.ID})
+	}
+	if r.DueAt != 0 {
+		list = append(list, entry{b.key("w"), int64(r.DueAt), plannedMember(r)})
+	}
+	if r.FinishedAt != 0 {
+		list = append(list, entry{b.key("f"), int64(r.FinishedAt), r.ID})
+	}
+	if r.AgentID != "" {
+		list = append(list, entry{b.key("ia:", string(r.AgentID)), r.Seq, r.ID})
+	}
+	for _, tag := range r.Tags {
+		list = append(list, entry{b.key("ig:", tag), r.Seq, r.ID})
+	}
+	return list
+}
+
+func (w *writing) mission(change *engine.MissionChange) {
+	was, is := change.Before, change.After
+	var before, after []entry
+	id := ""
+	if was != nil {
+		before, id = w.b.entries(was), was.ID
+	}
+	if is != nil {
+		after, id = w.b.entries(is), is.ID
+		w.record(was, is)
+	} else if was != nil {
+		w.deleted = append(w.deleted, w.b.key("m:", id), w.b.key("d:", id), w.b.key("r:", id), w.b.key("g:", id))
+	}
+	for _, e := range before {
+		if !slices.ContainsFunc(after, func(a entry) bool { return a.key == e.key }) {
+			w.removed[e.key] = append(w.removed[e.key], e.member)
+		}
+	}
+	for _, e := range after {
+		if !slices.Contains(before, e) {
+			w.added[e.key] = append(w.added[e.key], decimal(e.score), e.member)
+		}
+	}
+}
+
+// record writes a mission's record, and what of it has a key of its own.
+func (w *writing) record(was, is *engine.Record) {
+	w.set = append(w.set, w.b.key("m:", is.ID), writeMission(is))
+	if was == nil && len(is.Data) > large {
+		w.set = append(w.set, w.b.key("d:", is.ID), string(is.Data))
+	}
+	had := was != nil && len(was.Result) > large
+	switch has := len(is.Result) > large; {
+	case has && !(had && string(was.Result) == string(is.Result)):
+		w.set = append(w.set, w.b.key("r:", is.ID), string(is.Result))
+	case had && !has:
+		w.deleted = append(w.deleted, w.b.key("r:", is.ID))
+	}
+}
+
+// logs appends to the logs of missions that the batch does not delete.
+func (w *writing) logs(lines []engine.LogLine, bySeq map[int64]string) {
+	byID := map[string][]string{}
+	for i := range lines {
+		id, there := bySeq[lines[i].Seq]
+		if there && lines[i].N > 1 { // the first one is known without being written
+			byID[id] = append(byID[id], writeLine(&lines[i].Entry))
+		}
+	}
+	for id, entries := range byID {
+		w.commands(entries, "RPUSH", w.b.key("g:", id))
+	}
+}
+
+func (w *writing) leases(c *engine.Changes) {
+	var released, changed []string
+	for i := range c.Released {
+		released = append(released, c.Released[i].MissionID)
+	}
+	for i := range c.Leases {
+		changed = append(changed, c.Leases[i].MissionID, writeLease(&c.Leases[i]))
+	}
+	w.commands(released, "HDEL", w.b.key("leases"))
+	w.commands(changed, "HSET", w.b.key("leases"))
+}
+
+func (w *writing) agents(c *engine.Changes) error {
+	var gone, changed []string
+	for i := range c.Gone {
+		gone = append(gone, c.Gone[i].ID)
+	}
+	for i := range c.Agents {
+		text, err := writeAgent(&c.Agents[i])
+		if err != nil {
+			return err
+		}
+		changed = append(changed, c.Agents[i].ID, text)
+	}
+	w.commands(gone, "HDEL", w.b.key("agents"))
+	w.commands(changed, "HSET", w.b.key("agents"))
+	return nil
+}
+
+func (w *writing) statistics(c *engine.Changes) {
+	var totals, counts, none []string
+	for name, t := range c.Totals {
+		totals = append(totals, name, string(t.Encode(nil)))
+		for i, n := range t.ByStatus {
+			field := string(statuses[i]) + ":" + name
+			switch {
+			case name == "":
+			case n == 0:
+				none = append(none, field)
+			default:
+				counts = append(counts, field, decimal(n))
+			}
+		}
+	}
+	w.commands(totals, "HSET", w.b.key("totals"))
+	w.commands(counts, "HSET", w.b.key("counts"))
+	w.commands(none, "HDEL", w.b.key("counts"))
+	points, slots := map[string][]string{}, map[string][]string{}
+	for key, p := range c.Points {
+		series, slot := decimal(int64(key.Series)), decimal(key.Slot)
+		of := w.b.key("p:", series, ":", slot)
+		if points[of] == nil {
+			slots[series] = append(slots[series], slot, slot)
+		}
+		points[of] = append(points[of], key.Type, string(p.Encode(nil)))
+	}
+	for key, fields := range points {
+		w.commands(fields, "HSET", key)
+	}
+	for series, pairs := range slots {
+		w.commands(pairs, "ZADD", w.b.key("slots:", series))
+	}
+	for series, before := range c.Before {
+		of := decimal(int64(series))
+		w.command("FORGET", w.b.key("slots:", of), w.b.key("p:", of, ":"), decimal(before))
+	}
+}
+
+func (w *writing) events(c *engine.Changes) {
+	for some := range slices.Chunk(c.Events, eventsAtOnce) {
+		list := make([]*missions.Event, len(some))
+		for i := range some {
+			list[i] = &some[i]
+		}
+		w.command("XADD", w.b.key("o"), decimal(some[len(some)-1].Seq)+"-0", "e", string(engine.EncodeEvents(list)))
+	}
+	if c.Forgotten > 0 {
+		w.command("XTRIM", w.b.key("o"), "MINID", decimal(c.Forgotten+1))
+	}
+}
+
+func (w *writing) alerts(c *engine.Changes) error {
+	var gone, changed, notices, noticed []string
+	latest := map[string]int{} // a batch may change an alert several times
+	for i := range c.Alerts {
+		latest[c.Alerts[i].Rule] = i
+	}
+	for _, i := range latest {
+		a := &c.Alerts[i]
+		if a.State == missions.AlertOK {
+			gone = append(gone, a.Rule)
+			continue
+		}
+		text, err := writeAlert(a)
+		if err != nil {
+			return err
+		}
+		changed = append(changed, a.Rule, text)
+	}
+	for i := range c.Notices {
+		notices = append(notices, decimal(c.Notices[i].Seq), string(engine.EncodeEvents([]*missions.Event{&c.Notices[i]})))
+	}
+	for _, position := range c.Noticed {
+		noticed = append(noticed, decimal(position))
+	}
+	w.commands(gone, "HDEL", w.b.key("alerts"))
+	w.commands(changed, "HSET", w.b.key("alerts"))
+	w.commands(notices, "HSET", w.b.key("notices"))
+	w.commands(noticed, "HDEL", w.b.key("notices"))
+	return nil
+}

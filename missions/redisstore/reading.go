@@ -1,0 +1,232 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"missioncontrol/missions"
+	"missioncontrol/missions/engine"
+)
+
+// Records implements [engine.Backend].
+func (b *Backend) Records(ctx context.Context, ids []string) (found []*engine.Record, err error) {
+	for some := range slices.Chunk(ids, missions.MaxBatch) {
+		args := make([]any, len(some))
+		for i := range some {
+			args[i] = some[i]
+		}
+		answer, err := b.run(ctx, backendScripts.records, args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range items(answer) {
+			if said := texts(item); len(said) > 0 {
+				r, err := recordOf(said)
+				if err != nil {
+					return nil, b.damaged(err)
+				}
+				found = append(found, r)
+			}
+		}
+	}
+	return found, ctx.Err()
+}
+
+// recordOf reads a mission as lua/lib/stored.lua answers it.
+func recordOf(said []string) (*engine.Record, error) {
+	id, lease := said[0], said[2]
+	r, err := readMission(id, said[1], said[3], said[4])
+	if err == nil && lease != "" {
+		var l engine.Lease
+		l, err = readLease(id, lease)
+		r.LeaseExpiresAt = l.ExpiresAt
+	}
+	return r, err
+}
+
+// besides is more than a record has on the wire beside its text.
+const besides = 1024
+
+// Queue implements [engine.Backend].
+func (b *Backend) Queue(ctx context.Context, missionType string, limit int) (heads []engine.Head, err error) {
+	answer, err := b.run(ctx, backendScripts.queue, missionType, limit)
+	if err != nil {
+		return nil, err
+	}
+	said := texts(answer)
+	for i := 0; i+3 < len(said); i += 4 {
+		heads = append(heads, engine.Head{Rank: int(number(said[i])), Seq: number(said[i+1]), ID: said[i+2], Size: besides + 2*int(number(said[i+3]))})
+	}
+	return heads, nil
+}
+
+// Planned implements [engine.Backend].
+func (b *Backend) Planned(ctx context.Context, limit int) (planned []engine.Planned, err error) {
+	rows, err := b.client.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{Key: b.key("w"), Start: 0, Stop: limit - 1}).Result()
+	if err != nil {
+		return nil, b.failed(ctx, "planned", err)
+	}
+	for _, row := range rows {
+		seq, id, _ := strings.Cut(row.Member.(string), ":")
+		planned = append(planned, engine.Planned{At: missions.Time(row.Score), Seq: number(seq), ID: id})
+	}
+	return planned, nil
+}
+
+// Ended implements [engine.Backend].
+func (b *Backend) Ended(ctx context.Context, upTo missions.Time, limit int) ([]string, error) {
+	rows, err := b.client.ZRangeArgs(ctx, redis.ZRangeArgs{
+		Key: b.key("f"), Start: "-inf", Stop: decimal(int64(upTo)), ByScore: true, Count: int64(limit),
+	}).Result()
+	if err != nil {
+		return nil, b.failed(ctx, "ended", err)
+	}
+	return append([]string(nil), rows...), nil
+}
+
+// Log implements [engine.Backend].
+func (b *Backend) Log(ctx context.Context, id string, after int64, limit int) (page missions.LogPage, err error) {
+	after = max(after, 0)
+	// The creation is the first entry, and one more than asked for tells whether there is more.
+	answer, err := b.run(ctx, backendScripts.log, id, max(after-1, 0), after+int64(limit)-1)
+	if err != nil {
+		return page, err
+	}
+	said := items(answer)
+	if len(said) == 0 {
+		return page, missions.NotFound("mission", id)
+	}
+	page.Entries = []missions.LogEntry{}
+	if after == 0 {
+		page.Entries = append(page.Entries, missions.CreatedEntry(moment(text(said[0]))))
+	}
+	for _, text := range texts(said[1]) {
+		entry, err := readLine(text)
+		if err != nil {
+			return page, b.damaged(fmt.Errorf("the log of mission %q: %w", id, err))
+		}
+		page.Entries = append(page.Entries, entry)
+	}
+	if len(page.Entries) > limit {
+		page.Entries = page.Entries[:limit]
+		page.Next = after + int64(limit)
+	}
+	return page, nil
+}
+
+// entriesAtOnce is how many entries of the outbox one script answers.
+const entriesAtOnce = 64
+
+// Pending implements [engine.Backend].
+func (b *Backend) Pending(ctx context.Context, after int64, limit int) (events []missions.Event, err error) {
+	for len(events) < limit {
+		answer, err := b.run(ctx, backendScripts.outbox, after, min(limit-len(events), entriesAtOnce))
+		if err != nil {
+			return nil, err
+		}
+		said := items(answer)
+		after = max(after, number(text(said[0])))
+		for _, item := range said[1:] {
+			entry := texts(item)
+			some, err := engine.DecodeEvents([]byte(entry[1]))
+			if err != nil {
+				return nil, b.damaged(fmt.Errorf("the outbox's entry %s: %w", entry[0], err))
+			}
+			last := number(entry[0])
+			for i := range some {
+				some[i].Seq = last - int64(len(some)-1-i)
+				if some[i].Seq > after {
+					events = append(events, some[i])
+				}
+			}
+			after = max(after, last)
+		}
+		if len(said) == 1 {
+			break
+		}
+	}
+	return events[:min(limit, len(events))], nil
+}
+
+// Notices implements [engine.Backend].
+func (b *Backend) Notices(ctx context.Context, limit int) (events []missions.Event, err error) {
+	all, err := b.client.HGetAll(ctx, b.key("notices")).Result()
+	if err != nil {
+		return nil, b.failed(ctx, "notices", err)
+	}
+	for position, encoded := range all {
+		some, err := engine.DecodeEvents([]byte(encoded))
+		if err != nil || len(some) != 1 {
+			return nil, b.damaged(fmt.Errorf("the notice %s: %w", position, err))
+		}
+		some[0].Seq = number(position)
+		events = append(events, some[0])
+	}
+	slices.SortFunc(events, func(a, b missions.Event) int { return int(a.Seq - b.Seq) })
+	return events[:min(limit, len(events))], nil
+}
+
+// Oldest implements [engine.Backend].
+func (b *Backend) Oldest(ctx context.Context, missionType string) (missions.Time, error) {
+	answer, err := b.run(ctx, backendScripts.oldest, missionType)
+	return moment(text(answer)), err
+}
+
+// Fronts implements [engine.Backend].
+func (b *Backend) Fronts(ctx context.Context, types []string) (map[string]missions.Time, error) {
+	fronts := map[string]missions.Time{}
+	for some := range slices.Chunk(types, missions.MaxBatch) {
+		args := make([]any, len(some))
+		for i := range some {
+			args[i] = some[i]
+		}
+		answer, err := b.run(ctx, backendScripts.fronts, args...)
+		if err != nil {
+			return nil, err
+		}
+		for i, item := range items(answer) {
+			for _, record := range texts(item) {
+				r, err := readMission("", withoutData(record), "", "")
+				if err != nil {
+					return nil, b.damaged(err)
+				}
+				if since, there := fronts[some[i]]; !there || r.ReadyAt < since {
+					fronts[some[i]] = r.ReadyAt
+				}
+			}
+		}
+	}
+	return fronts, ctx.Err()
+}
+
+// withoutData is a record without data and result.
+func withoutData(record string) string {
+	before, _, found := strings.Cut(record, `,"data_bytes":`)
+	if !found {
+		before, _, found = strings.Cut(record, `,"data":`)
+	}
+	if found {
+		return before + "}"
+	}
+	return record
+}
+
+// Points implements [engine.Backend].
+func (b *Backend) Points(ctx context.Context, series engine.Series, missionType string, from int64) (map[int64]engine.Point, error) {
+	answer, err := b.run(ctx, backendScripts.points, int(series), missionType, from)
+	if err != nil {
+		return nil, err
+	}
+	said := texts(answer)
+	points := make(map[int64]engine.Point, len(said)/2)
+	for i := 0; i+1 < len(said); i += 2 {
+		if points[number(said[i])], err = engine.DecodePoint([]byte(said[i+1])); err != nil {
+			return nil, b.damaged(fmt.Errorf("a point of %q: %w", missionType, err))
+		}
+	}
+	return points, nil
+}

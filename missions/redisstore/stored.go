@@ -1,0 +1,386 @@
+package redisstore
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"missioncontrol/missions"
+	"missioncontrol/missions/engine"
+)
+
+// What stands in Redis is JSON. Fields that have their usual value are left out, and times
+// are microseconds since the Unix epoch. The scripts rely on the order of a mission's fields:
+// status and type come first, data and result last.
+
+
+// object writes a JSON object.
+type object struct{ buf []byte }
+
+func newObject() object { return object{append(make([]byte, 0, 256), '{')} }
+
+func (o *object) name(name string) {
+	if len(o.buf) > 1 {
+		o.buf = append(o.buf, ',')
+	}
+	o.buf = append(append(append(o.buf, '"'), name...), '"', ':')
+}
+
+func (o *object) text(name, value string) {
+	if value != "" {
+		o.name(name)
+		o.quote(value)
+	}
+}
+
+func (o *object) quote(value string) {
+	o.buf, _ = jsontext.AppendQuote(o.buf, value) // texts are valid UTF-8
+}
+
+func (o *object) texts(name string, values []string) {
+	if len(values) == 0 {
+		return
+	}
+	o.name(name)
+	o.buf = append(o.buf, '[')
+	for i, value := range values {
+		if i > 0 {
+			o.buf = append(o.buf, ',')
+		}
+		o.quote(value)
+	}
+	o.buf = append(o.buf, ']')
+}
+
+func (o *object) number(name string, value int64) {
+	if value != 0 {
+		o.name(name)
+		o.buf = strconv.AppendInt(o.buf, value, 10)
+	}
+}
+
+func (o *object) float(name string, value float64) {
+	if value != 0 {
+		o.name(name)
+		o.buf = strconv.AppendFloat(o.buf, value, 'g', -1, 64)
+	}
+}
+
+func (o *object) flag(name string, value bool) {
+	if value {
+		o.name(name)
+		o.buf = append(o.buf, "true"...)
+	}
+}
+
+func (o *object) json(name string, value []byte) {
+	if value != nil {
+		o.name(name)
+		o.buf = append(o.buf, value...)
+	}
+}
+
+func (o *object) end() string { return string(append(o.buf, '}')) }
+
+// unusual returns value unless it is the usual one.
+func unusual[T comparable](value, usual T) (none T) {
+	if value == usual {
+		return none
+	}
+	return value
+}
+
+// writeMission returns a mission's record.
+func writeMission(r *engine.Record) string {
+	o := newObject()
+	o.text("status", string(r.Status))
+	o.text("type", r.Type)
+	o.texts("tags", r.Tags)
+	o.number("seq", r.Seq)
+	o.text("name", r.Name)
+	o.text("description", r.Description)
+	o.text("priority", string(unusual(r.Priority, missions.Normal)))
+	o.number("max_attempts", int64(unusual(r.MaxAttempts, missions.DefaultMaxAttempts)))
+	o.float("timeout_seconds", r.TimeoutSeconds)
+	o.float("stall_seconds", r.StallSeconds)
+	o.number("not_before", int64(r.NotBefore))
+	o.number("deadline", int64(r.Deadline))
+	if r.CorrelationID != r.ID {
+		o.name("correlation_id")
+		o.quote(r.CorrelationID)
+	}
+	o.text("traceparent", r.Traceparent)
+	o.number("attempt", int64(r.Attempt))
+	o.text("agent_id", string(r.AgentID))
+	if r.Progress != nil {
+		o.name("progress")
+		p := newObject()
+		p.float("percent", r.Progress.Percent)
+		p.text("message", r.Progress.Message)
+		o.buf = append(append(o.buf, p.buf...), '}')
+	}
+	o.text("error", string(r.Error))
+	o.number("created_at", unusual(int64(r.CreatedAt), r.Seq))
+	o.number("updated_at", unusual(int64(r.UpdatedAt), r.Seq))
+	o.number("started_at", int64(r.StartedAt))
+	o.number("finished_at", int64(r.FinishedAt))
+	o.number("next_attempt_at", int64(r.NextAttemptAt))
+	o.number("token", r.Token)
+	o.flag("waits", !r.Ready && r.Status == missions.Pending)
+	o.number("ready_at", unusual(int64(r.ReadyAt), r.Seq))
+	o.number("due_at", int64(r.DueAt))
+	o.number("entries", r.Entries)
+	o.text("report_agent_id", r.Report.AgentID)
+	o.number("report_token", r.Report.Token)
+	o.number("data_bytes", int64(atLeast(r.Data, large)))
+	o.number("result_bytes", int64(atLeast(r.Result, large)))
+	if len(r.Data) <= large && string(r.Data) != "{}" {
+		o.json("data", r.Data)
+	}
+	if len(r.Result) <= large {
+		o.json("result", r.Result)
+	}
+	return o.end()
+}
+
+// atLeast is the length of what is longer than a bound, otherwise 0.
+func atLeast(content []byte, most int) int {
+	if len(content) > most {
+		return len(content)
+	}
+	return 0
+}
+
+// storedMission is what [writeMission] writes.
+type storedMission struct {
+	Status         missions.Status    `json:"status"`
+	Type           string             `json:"type"`
+	Tags           []string           `json:"tags"`
+	Seq            int64              `json:"seq"`
+	Name           string             `json:"name"`
+	Description    string             `json:"description"`
+	Priority       missions.Priority  `json:"priority"`
+	MaxAttempts    int                `json:"max_attempts"`
+	TimeoutSeconds float64            `json:"timeout_seconds"`
+	StallSeconds   float64            `json:"stall_seconds"`
+	NotBefore      int64              `json:"not_before"`
+	Deadline       int64              `json:"deadline"`
+	CorrelationID  *string            `json:"correlation_id"`
+	Traceparent    string             `json:"traceparent"`
+	Attempt        int                `json:"attempt"`
+	AgentID        string             `json:"agent_id"`
+	Progress       *missions.Progress `json:"progress"`
+	Error          string             `json:"error"`
+	CreatedAt      int64              `json:"created_at"`
+	UpdatedAt      int64              `json:"updated_at"`
+	StartedAt      int64              `json:"started_at"`
+	FinishedAt     int64              `json:"finished_at"`
+	NextAttemptAt  int64              `json:"next_attempt_at"`
+	Token          int64              `json:"token"`
+	Waits          bool               `json:"waits"`
+	ReadyAt        int64              `json:"ready_at"`
+	DueAt          int64              `json:"due_at"`
+	Entries        int64              `json:"entries"`
+	ReportAgentID  string             `json:"report_agent_id"`
+	ReportToken    int64              `json:"report_token"`
+	DataBytes      int                `json:"data_bytes"`
+	ResultBytes    int                `json:"result_bytes"`
+	Data           json.RawMessage    `json:"data"`
+	Result         json.RawMessage    `json:"result"`
+}
+
+// readMission reads a mission's record, with data and result that are in keys of their own.
+func readMission(id, record, data, result string) (*engine.Record, error) {
+	s := storedMission{Priority: missions.Normal, MaxAttempts: missions.DefaultMaxAttempts}
+	if err := json.Unmarshal([]byte(record), &s); err != nil {
+		return nil, fmt.Errorf("the record of mission %q: %w", id, err)
+	}
+	if s.DataBytes > 0 {
+		s.Data = json.RawMessage(data)
+	}
+	if s.ResultBytes > 0 {
+		s.Result = json.RawMessage(result)
+	}
+	if s.DataBytes != atLeast(s.Data, large) || s.ResultBytes != atLeast(s.Result, large) ||
+		!slices.Contains(statuses, s.Status) || s.Priority.Rank() < 0 || s.Seq <= 0 {
+		return nil, fmt.Errorf("the record of mission %q is damaged", id)
+	}
+	return s.record(id), nil
+}
+
+func (s *storedMission) record(id string) *engine.Record {
+	usual := func(at int64) missions.Time {
+		if at == 0 {
+			at = s.Seq
+		}
+		return missions.Time(at)
+	}
+	correlation := id
+	if s.CorrelationID != nil {
+		correlation = *s.CorrelationID
+	}
+	if s.Tags == nil {
+		s.Tags = []string{}
+	}
+	if s.Data == nil {
+		s.Data = json.RawMessage("{}")
+	}
+	return &engine.Record{
+		Mission: missions.Mission{
+			ID: id, Name: s.Name, Description: s.Description, Type: s.Type, Data: s.Data, Priority: s.Priority,
+			Status: s.Status, Tags: s.Tags, MaxAttempts: s.MaxAttempts, TimeoutSeconds: s.TimeoutSeconds, StallSeconds: s.StallSeconds,
+			NotBefore: missions.Time(s.NotBefore), Deadline: missions.Time(s.Deadline),
+			CorrelationID: correlation, Traceparent: s.Traceparent,
+			Attempt: s.Attempt, AgentID: missions.Text(s.AgentID), Progress: s.Progress, Result: s.Result, Error: missions.Text(s.Error),
+			CreatedAt: usual(s.CreatedAt), UpdatedAt: usual(s.UpdatedAt), StartedAt: missions.Time(s.StartedAt),
+			FinishedAt: missions.Time(s.FinishedAt), NextAttemptAt: missions.Time(s.NextAttemptAt),
+		},
+		Seq: s.Seq, Token: s.Token, Ready: s.Status == missions.Pending && !s.Waits, ReadyAt: usual(s.ReadyAt),
+		DueAt: missions.Time(s.DueAt), Entries: s.Entries, Report: engine.Report{AgentID: s.ReportAgentID, Token: s.ReportToken},
+	}
+}
+
+// storedLine is an entry of a mission's log. Its first entry, the creation, is not stored.
+type storedLine struct {
+	At      int64           `json:"at"`
+	From    missions.Status `json:"from,omitempty"` // of a change of status
+	To      missions.Status `json:"to,omitempty"`
+	Reason  string          `json:"reason,omitempty"`
+	Level   string          `json:"level,omitempty"` // of an agent's entry
+	Message string          `json:"message,omitempty"`
+	Data    json.RawMessage `json:"data,omitempty"`
+}
+
+func writeLine(e *missions.LogEntry) string {
+	o := newObject()
+	o.number("at", int64(e.Timestamp))
+	if e.By == missions.BySupervisor {
+		o.text("from", string(e.OldStatus))
+		o.text("to", string(e.NewStatus))
+		o.text("reason", e.Reason)
+		return o.end()
+	}
+	o.text("level", e.Level)
+	o.text("message", e.Message)
+	o.json("data", e.Data)
+	return o.end()
+}
+
+func readLine(text string) (missions.LogEntry, error) {
+	var s storedLine
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		return missions.LogEntry{}, err
+	}
+	if s.To != "" {
+		return missions.ChangeEntry(missions.Time(s.At), s.From, s.To, s.Reason), nil
+	}
+	return missions.LogEntry{Timestamp: missions.Time(s.At), Level: s.Level, Message: s.Message, Data: s.Data, By: missions.ByAgent}, nil
+}
+
+// storedLease is a lease, by its mission's id.
+type storedLease struct {
+	Seq       int64  `json:"seq"`
+	Type      string `json:"type"`
+	AgentID   string `json:"agent_id"`
+	Token     int64  `json:"token"`
+	ExpiresAt int64  `json:"expires_at"`
+	EndsAt    int64  `json:"ends_at"`
+	StallsAt  int64  `json:"stalls_at"`
+	Missed    int    `json:"missed"`
+}
+
+func writeLease(l *engine.Lease) string {
+	o := newObject()
+	o.number("expires_at", int64(l.ExpiresAt)) // first, for the scripts
+	o.number("seq", l.Seq)
+	o.text("type", l.Type)
+	o.text("agent_id", l.AgentID)
+	o.number("token", l.Token)
+	o.number("ends_at", int64(l.EndsAt))
+	o.number("stalls_at", int64(l.StallsAt))
+	o.number("missed", int64(l.Missed))
+	return o.end()
+}
+
+func readLease(id, text string) (engine.Lease, error) {
+	var s storedLease
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		return engine.Lease{}, fmt.Errorf("the lease of mission %q: %w", id, err)
+	}
+	return engine.Lease{Seq: s.Seq, MissionID: id, Type: s.Type, AgentID: s.AgentID, Token: s.Token, ExpiresAt: missions.Time(s.ExpiresAt),
+		EndsAt: missions.Time(s.EndsAt), StallsAt: missions.Time(s.StallsAt), Missed: s.Missed}, nil
+}
+
+// storedAgent is an agent, by its id.
+type storedAgent struct {
+	Name          string              `json:"name,omitempty"`
+	Role          string              `json:"role,omitempty"`
+	State         missions.AgentState `json:"state"`
+	Left          bool                `json:"left,omitempty"`
+	Capacity      int                 `json:"capacity"`
+	Types         []string            `json:"types"`
+	Version       string              `json:"version,omitempty"`
+	Host          string              `json:"host,omitempty"`
+	Labels        map[string]string   `json:"labels"`
+	CPU           *float64            `json:"cpu,omitempty"`
+	MemoryBytes   *int64              `json:"memory_bytes,omitempty"`
+	LastHeartbeat int64               `json:"last_heartbeat"`
+	RegisteredAt  int64               `json:"registered_at"`
+	ChangedAt     int64               `json:"changed_at"`
+	Silence       int64               `json:"silence_ns"`
+}
+
+func writeAgent(a *engine.Agent) (string, error) {
+	text, err := json.Marshal(storedAgent{
+		Name: a.Name, Role: a.Role, State: a.State, Left: a.Left, Capacity: a.Capacity, Types: a.Types, Version: a.Version, Host: a.Host,
+		Labels: a.Labels, CPU: a.CPU, MemoryBytes: a.MemoryBytes, LastHeartbeat: int64(a.LastHeartbeat), RegisteredAt: int64(a.RegisteredAt),
+		ChangedAt: int64(a.ChangedAt), Silence: int64(a.Silence),
+	})
+	return string(text), err
+}
+
+func readAgent(id, text string) (engine.Agent, error) {
+	var s storedAgent
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		return engine.Agent{}, fmt.Errorf("agent %q: %w", id, err)
+	}
+	a := engine.Agent{Left: s.Left, ChangedAt: missions.Time(s.ChangedAt)}
+	a.Agent = missions.Agent{
+		ID: id, Name: s.Name, Role: s.Role, State: s.State, Capacity: s.Capacity, Types: s.Types, Version: s.Version, Host: s.Host,
+		Labels: s.Labels, CPU: s.CPU, MemoryBytes: s.MemoryBytes,
+		LastHeartbeat: missions.Time(s.LastHeartbeat), RegisteredAt: missions.Time(s.RegisteredAt),
+	}
+	a.Silence = time.Duration(s.Silence)
+	return a, nil
+}
+
+// storedAlert is an alert, by its rule.
+type storedAlert struct {
+	Metric    string              `json:"metric"`
+	Threshold float64             `json:"threshold"`
+	State     missions.AlertState `json:"state"`
+	Since     int64               `json:"since"`
+	RaisedAt  int64               `json:"raised_at,omitempty"`
+	ClearedAt int64               `json:"cleared_at,omitempty"`
+	CheckedAt int64               `json:"checked_at"`
+	Revision  int64               `json:"revision"`
+}
+
+func writeAlert(a *missions.Alert) (string, error) {
+	text, err := json.Marshal(storedAlert{Metric: a.Metric, Threshold: a.Threshold, State: a.State, Since: int64(a.Since),
+		RaisedAt: int64(a.RaisedAt), ClearedAt: int64(a.ClearedAt), CheckedAt: int64(a.CheckedAt), Revision: a.Revision})
+	return string(text), err
+}
+
+func readAlert(rule, text string) (missions.Alert, error) {
+	var s storedAlert
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		return missions.Alert{}, fmt.Errorf("alert %q: %w", rule, err)
+	}
+	return missions.Alert{Rule: rule, Metric: s.Metric, Threshold: s.Threshold, State: s.State, Since: missions.Time(s.Since),
+		RaisedAt: missions.Time(s.RaisedAt), ClearedAt: missions.Time(s.ClearedAt), CheckedAt: missions.Time(s.CheckedAt), Revision: s.Revision}, nil
+}
