@@ -1,6 +1,16 @@
 package engine
 
-import "missioncontrol/missions"
+import (
+	"missioncontrol/missions"
+	"missioncontrol/missions/codec"
+)
+
+var (
+	statuses    = missions.Statuses()
+	priorities  = missions.Priorities()
+	agentStates = missions.AgentStates()
+	alertStates = missions.AlertStates()
+)
 
 // encodingVersion is the first byte of encoded changes. An encoding is never changed: what
 // a backend has stored is read by later versions.
@@ -10,101 +20,93 @@ const encodingVersion = 1
 // not new, Data and Description are left out: they never change. Of its state before, there
 // is ID and Seq.
 func (c *Changes) Encode(to []byte) []byte {
-	e := &codec{buf: append(to, encodingVersion)}
-	e.changes(c)
-	return e.buf
+	e := codec.Writer(append(to, encodingVersion))
+	changesOf(e, c)
+	return e.Bytes()
 }
 
 // DecodeChanges returns changes from their encoding.
 func DecodeChanges(encoded []byte) (*Changes, error) {
 	if len(encoded) == 0 || encoded[0] != encodingVersion {
-		return nil, ErrEncoding
+		return nil, codec.ErrEncoding
 	}
-	d := &codec{buf: encoded[1:], reading: true}
+	d := codec.Reader(encoded[1:])
 	c := &Changes{}
-	d.changes(c)
-	return c, d.end()
+	changesOf(d, c)
+	return c, d.End()
 }
 
 // Encode appends an encoding of the totals.
 func (t *Totals) Encode(to []byte) []byte {
-	e := &codec{buf: to}
+	e := codec.Writer(to)
 	totals(e, t)
-	return e.buf
+	return e.Bytes()
 }
 
 // DecodeTotals returns totals from their encoding.
 func DecodeTotals(encoded []byte) (*Totals, error) {
-	d := &codec{buf: encoded, reading: true}
+	d := codec.Reader(encoded)
 	t := &Totals{}
 	totals(d, t)
-	return t, d.end()
+	return t, d.End()
 }
 
 // Encode appends an encoding of the point.
 func (p *Point) Encode(to []byte) []byte {
-	e := &codec{buf: to}
+	e := codec.Writer(to)
 	point(e, p)
-	return e.buf
+	return e.Bytes()
 }
 
 // DecodePoint returns a point from its encoding.
 func DecodePoint(encoded []byte) (p Point, err error) {
-	d := &codec{buf: encoded, reading: true}
+	d := codec.Reader(encoded)
 	point(d, &p)
-	return p, d.end()
+	return p, d.End()
 }
 
 // EncodeEvents returns an encoding of events without their positions.
 func EncodeEvents(events []*missions.Event) []byte {
-	e := &codec{buf: []byte{encodingVersion}}
-	e.length(len(events))
+	e := codec.Writer([]byte{encodingVersion})
+	e.Length(len(events))
 	for _, of := range events {
 		event(e, of)
 	}
-	return e.buf
+	return e.Bytes()
 }
 
 // DecodeEvents returns events from their encoding.
 func DecodeEvents(encoded []byte) ([]missions.Event, error) {
 	if len(encoded) == 0 || encoded[0] != encodingVersion {
-		return nil, ErrEncoding
+		return nil, codec.ErrEncoding
 	}
 	var events []missions.Event
-	d := &codec{buf: encoded[1:], reading: true}
-	sequence(d, &events, event)
-	return events, d.end()
+	d := codec.Reader(encoded[1:])
+	codec.Sequence(d, &events, event)
+	return events, d.End()
 }
 
-// end returns an error unless everything was read, and nothing else.
-func (c *codec) end() error {
-	if c.failed || len(c.buf) > 0 {
-		return ErrEncoding
-	}
-	return nil
-}
-
-func (c *codec) changes(x *Changes) {
+func changesOf(c *codec.Codec, x *Changes) {
 	marks(c, &x.Marks)
-	sequence(c, &x.Missions, missionChange)
-	sequence(c, &x.Logs, logLine)
-	sequence(c, &x.Released, lease)
-	sequence(c, &x.Leases, lease)
-	sequence(c, &x.Gone, agent)
-	sequence(c, &x.Agents, agent)
-	sequence(c, &x.Events, positioned)
-	c.totals(x)
-	c.points(x)
-	table(c, &x.Before, number, number)
-	sequence(c, &x.Alerts, alert)
-	sequence(c, &x.Notices, positioned)
-	sequence(c, &x.Noticed, number)
-	number(c, &x.Forgotten)
+	codec.Sequence(c, &x.Missions, missionChange)
+	codec.Sequence(c, &x.Logs, logLine)
+	codec.Sequence(c, &x.Released, lease)
+	codec.Sequence(c, &x.Leases, lease)
+	codec.Sequence(c, &x.Gone, agent)
+	codec.Sequence(c, &x.Agents, agent)
+	codec.Sequence(c, &x.Events, positioned)
+	totalsOf(c, x)
+	pointsOf(c, x)
+	codec.Table(c, &x.Before, codec.Number, codec.Number)
+	codec.Sequence(c, &x.Alerts, alert)
+	codec.Sequence(c, &x.Notices, positioned)
+	codec.Sequence(c, &x.Noticed, codec.Number)
+	codec.Number(c, &x.Forgotten)
 }
 
-func (c *codec) totals(x *Changes) {
-	table(c, &x.Totals, text, func(c *codec, t **Totals) {
-		if c.reading {
+func totalsOf(c *codec.Codec, x *Changes) {
+	codec.Table(c, &x.Totals, codec.Text, func(c *codec.Codec, t **Totals) {
+		if c.Reading() {
 			*t = &Totals{}
 		}
 		totals(c, *t)
@@ -112,7 +114,7 @@ func (c *codec) totals(x *Changes) {
 }
 
 // points are a list of keys and points.
-func (c *codec) points(x *Changes) {
+func pointsOf(c *codec.Codec, x *Changes) {
 	type keyed struct {
 		key   PointKey
 		point Point
@@ -121,13 +123,13 @@ func (c *codec) points(x *Changes) {
 	for key, p := range x.Points {
 		list = append(list, keyed{key, p})
 	}
-	sequence(c, &list, func(c *codec, k *keyed) {
-		number(c, &k.key.Series)
-		text(c, &k.key.Type)
-		number(c, &k.key.Slot)
+	codec.Sequence(c, &list, func(c *codec.Codec, k *keyed) {
+		codec.Number(c, &k.key.Series)
+		codec.Text(c, &k.key.Type)
+		codec.Number(c, &k.key.Slot)
 		point(c, &k.point)
 	})
-	if c.reading {
+	if c.Reading() {
 		x.Points = make(map[PointKey]Point, len(list))
 		for _, k := range list {
 			x.Points[k.key] = k.point
@@ -135,12 +137,12 @@ func (c *codec) points(x *Changes) {
 	}
 }
 
-func marks(c *codec, m *Marks) {
+func marks(c *codec.Codec, m *Marks) {
 	for _, n := range []*int64{&m.Outbox, &m.Acknowledged, &m.Forgotten, &m.Token, &m.Seq, &m.Revision} {
-		number(c, n)
+		codec.Number(c, n)
 	}
-	number(c, &m.Sampled)
-	text(c, &m.Mark)
+	codec.Number(c, &m.Sampled)
+	codec.Text(c, &m.Mark)
 }
 
 // What has happened to a mission.
@@ -151,7 +153,7 @@ const (
 	neverWas // it was created and deleted in one batch
 )
 
-func missionChange(c *codec, m *MissionChange) {
+func missionChange(c *codec.Codec, m *MissionChange) {
 	kind := isChanged
 	switch {
 	case m.Before == nil && m.After == nil:
@@ -161,181 +163,181 @@ func missionChange(c *codec, m *MissionChange) {
 	case m.After == nil:
 		kind = isDeleted
 	}
-	number(c, &kind)
-	if c.reading && kind != isDeleted {
+	codec.Number(c, &kind)
+	if c.Reading() && kind != isDeleted {
 		m.After = &Record{}
 	}
-	if c.reading && kind != isNew {
+	if c.Reading() && kind != isNew {
 		m.Before = &Record{}
 	}
 	switch kind {
 	case isNew:
-		content(c, &m.After.Data)
-		text(c, &m.After.Description)
+		codec.Content(c, &m.After.Data)
+		codec.Text(c, &m.After.Description)
 		record(c, m.After)
 	case isChanged:
-		if record(c, m.After); c.reading {
+		if record(c, m.After); c.Reading() {
 			m.Before.ID, m.Before.Seq = m.After.ID, m.After.Seq
 		}
 	case isDeleted:
-		text(c, &m.Before.ID)
-		number(c, &m.Before.Seq)
+		codec.Text(c, &m.Before.ID)
+		codec.Number(c, &m.Before.Seq)
 	default:
-		if c.reading {
+		if c.Reading() {
 			m.Before, m.After = nil, nil
 		}
 		if kind != neverWas {
-			c.fail()
+			c.Fail()
 		}
 	}
 }
 
 // record is what may change of a mission, and what identifies it.
-func record(c *codec, r *Record) {
-	number(c, &r.Seq)
-	text(c, &r.ID)
-	text(c, &r.Name)
-	text(c, &r.Type)
-	place(c, &r.Priority, priorities)
-	place(c, &r.Status, statuses)
+func record(c *codec.Codec, r *Record) {
+	codec.Number(c, &r.Seq)
+	codec.Text(c, &r.ID)
+	codec.Text(c, &r.Name)
+	codec.Text(c, &r.Type)
+	codec.Place(c, &r.Priority, priorities)
+	codec.Place(c, &r.Status, statuses)
 	tags(c, r)
-	number(c, &r.MaxAttempts)
-	float(c, &r.TimeoutSeconds)
-	float(c, &r.StallSeconds)
-	text(c, &r.CorrelationID)
-	text(c, &r.Traceparent)
-	number(c, &r.Attempt)
-	text(c, &r.AgentID)
-	optional(c, &r.Progress, progress)
-	content(c, &r.Result)
-	text(c, &r.Error)
+	codec.Number(c, &r.MaxAttempts)
+	codec.Float(c, &r.TimeoutSeconds)
+	codec.Float(c, &r.StallSeconds)
+	codec.Text(c, &r.CorrelationID)
+	codec.Text(c, &r.Traceparent)
+	codec.Number(c, &r.Attempt)
+	codec.Text(c, &r.AgentID)
+	codec.Optional(c, &r.Progress, progress)
+	codec.Content(c, &r.Result)
+	codec.Text(c, &r.Error)
 	for _, t := range []*missions.Time{&r.NotBefore, &r.Deadline, &r.CreatedAt, &r.UpdatedAt, &r.StartedAt, &r.FinishedAt,
 		&r.NextAttemptAt, &r.ReadyAt, &r.DueAt} {
-		number(c, t)
+		codec.Number(c, t)
 	}
-	number(c, &r.Token)
-	flag(c, &r.Ready)
-	number(c, &r.Entries)
-	text(c, &r.Report.AgentID)
-	number(c, &r.Report.Token)
+	codec.Number(c, &r.Token)
+	codec.Flag(c, &r.Ready)
+	codec.Number(c, &r.Entries)
+	codec.Text(c, &r.Report.AgentID)
+	codec.Number(c, &r.Report.Token)
 }
 
-func tags(c *codec, r *Record) {
-	if sequence(c, &r.Tags, text); c.reading && r.Tags == nil {
+func tags(c *codec.Codec, r *Record) {
+	if codec.Sequence(c, &r.Tags, codec.Text); c.Reading() && r.Tags == nil {
 		r.Tags = []string{}
 	}
 }
 
-func progress(c *codec, p *missions.Progress) {
-	float(c, &p.Percent)
-	text(c, &p.Message)
+func progress(c *codec.Codec, p *missions.Progress) {
+	codec.Float(c, &p.Percent)
+	codec.Text(c, &p.Message)
 }
 
-func logLine(c *codec, l *LogLine) {
-	number(c, &l.Seq)
-	number(c, &l.N)
+func logLine(c *codec.Codec, l *LogLine) {
+	codec.Number(c, &l.Seq)
+	codec.Number(c, &l.N)
 	e := &l.Entry
-	number(c, &e.Timestamp)
-	text(c, &e.Level)
-	text(c, &e.Message)
-	content(c, &e.Data)
-	text(c, &e.By)
-	text(c, &e.OldStatus)
-	text(c, &e.NewStatus)
-	text(c, &e.Reason)
+	codec.Number(c, &e.Timestamp)
+	codec.Text(c, &e.Level)
+	codec.Text(c, &e.Message)
+	codec.Content(c, &e.Data)
+	codec.Text(c, &e.By)
+	codec.Text(c, &e.OldStatus)
+	codec.Text(c, &e.NewStatus)
+	codec.Text(c, &e.Reason)
 }
 
-func lease(c *codec, l *Lease) {
-	number(c, &l.Seq)
-	text(c, &l.MissionID)
-	text(c, &l.Type)
-	text(c, &l.AgentID)
-	number(c, &l.Token)
+func lease(c *codec.Codec, l *Lease) {
+	codec.Number(c, &l.Seq)
+	codec.Text(c, &l.MissionID)
+	codec.Text(c, &l.Type)
+	codec.Text(c, &l.AgentID)
+	codec.Number(c, &l.Token)
 	for _, t := range []*missions.Time{&l.ExpiresAt, &l.EndsAt, &l.StallsAt} {
-		number(c, t)
+		codec.Number(c, t)
 	}
-	number(c, &l.Missed)
+	codec.Number(c, &l.Missed)
 }
 
-func agent(c *codec, a *Agent) {
+func agent(c *codec.Codec, a *Agent) {
 	for _, s := range []*string{&a.ID, &a.Name, &a.Role, &a.Version, &a.Host} {
-		text(c, s)
+		codec.Text(c, s)
 	}
-	place(c, &a.State, agentStates)
-	number(c, &a.Capacity)
-	if sequence(c, &a.Types, text); c.reading && a.Types == nil {
+	codec.Place(c, &a.State, agentStates)
+	codec.Number(c, &a.Capacity)
+	if codec.Sequence(c, &a.Types, codec.Text); c.Reading() && a.Types == nil {
 		a.Types = []string{}
 	}
-	table(c, &a.Labels, text, text)
-	optional(c, &a.CPU, float)
-	optional(c, &a.MemoryBytes, number)
+	codec.Table(c, &a.Labels, codec.Text, codec.Text)
+	codec.Optional(c, &a.CPU, codec.Float)
+	codec.Optional(c, &a.MemoryBytes, codec.Number)
 	for _, t := range []*missions.Time{&a.LastHeartbeat, &a.RegisteredAt, &a.ChangedAt} {
-		number(c, t)
+		codec.Number(c, t)
 	}
-	flag(c, &a.Left)
-	number(c, &a.Silence)
+	codec.Flag(c, &a.Left)
+	codec.Number(c, &a.Silence)
 }
 
 // positioned is an event with its position.
-func positioned(c *codec, e *missions.Event) {
-	number(c, &e.Seq)
+func positioned(c *codec.Codec, e *missions.Event) {
+	codec.Number(c, &e.Seq)
 	event(c, e)
 }
 
-func event(c *codec, e *missions.Event) {
-	identifier(c, &e.ID)
-	text(c, &e.Kind)
-	number(c, &e.At)
+func event(c *codec.Codec, e *missions.Event) {
+	codec.Identifier(c, &e.ID)
+	codec.Text(c, &e.Kind)
+	codec.Number(c, &e.At)
 	for _, s := range []*string{&e.CorrelationID, &e.Traceparent, &e.MissionID, &e.Name, &e.Description, &e.Type,
 		&e.Reason, &e.AgentID, &e.Level, &e.Message, &e.Role, &e.Rule, &e.Metric} {
-		text(c, s)
+		codec.Text(c, s)
 	}
-	place(c, &e.Priority, priorities)
-	place(c, &e.OldStatus, statuses)
-	place(c, &e.NewStatus, statuses)
-	number(c, &e.Attempt)
-	sequence(c, &e.Types, text)
-	optional(c, &e.Value, float)
-	float(c, &e.Threshold)
-	number(c, &e.Since)
+	codec.Place(c, &e.Priority, priorities)
+	codec.Place(c, &e.OldStatus, statuses)
+	codec.Place(c, &e.NewStatus, statuses)
+	codec.Number(c, &e.Attempt)
+	codec.Sequence(c, &e.Types, codec.Text)
+	codec.Optional(c, &e.Value, codec.Float)
+	codec.Float(c, &e.Threshold)
+	codec.Number(c, &e.Since)
 }
 
-func alert(c *codec, a *missions.Alert) {
-	text(c, &a.Rule)
-	text(c, &a.Metric)
-	float(c, &a.Threshold)
-	place(c, &a.State, alertStates)
+func alert(c *codec.Codec, a *missions.Alert) {
+	codec.Text(c, &a.Rule)
+	codec.Text(c, &a.Metric)
+	codec.Float(c, &a.Threshold)
+	codec.Place(c, &a.State, alertStates)
 	for _, t := range []*missions.Time{&a.Since, &a.RaisedAt, &a.ClearedAt, &a.CheckedAt} {
-		number(c, t)
+		codec.Number(c, t)
 	}
-	number(c, &a.Revision)
+	codec.Number(c, &a.Revision)
 }
 
-func totals(c *codec, t *Totals) {
+func totals(c *codec.Codec, t *Totals) {
 	for i := range t.ByStatus {
-		number(c, &t.ByStatus[i])
+		codec.Number(c, &t.ByStatus[i])
 	}
 	for _, h := range []*Histogram{&t.Run, &t.Queue, &t.SampledRun, &t.SampledQueue} {
 		histogram(c, h)
 	}
-	number(c, &t.Agents)
-	number(c, &t.Slots)
+	codec.Number(c, &t.Agents)
+	codec.Number(c, &t.Slots)
 }
 
-func histogram(c *codec, h *Histogram) {
-	number(c, &h.Count)
-	number(c, &h.Micros)
-	number(c, &h.First)
-	sequence(c, &h.Buckets, number)
+func histogram(c *codec.Codec, h *Histogram) {
+	codec.Number(c, &h.Count)
+	codec.Number(c, &h.Micros)
+	codec.Number(c, &h.First)
+	codec.Sequence(c, &h.Buckets, codec.Number)
 }
 
-func point(c *codec, p *Point) {
-	number(c, &p.Since)
+func point(c *codec.Codec, p *Point) {
+	codec.Number(c, &p.Since)
 	for i := range p.Happened {
-		number(c, &p.Happened[i])
+		codec.Number(c, &p.Happened[i])
 	}
 	histogram(c, &p.Run)
 	histogram(c, &p.Queue)
-	number(c, &p.Pending)
-	number(c, &p.Running)
+	codec.Number(c, &p.Pending)
+	codec.Number(c, &p.Running)
 }

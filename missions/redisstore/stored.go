@@ -17,7 +17,6 @@ import (
 // are microseconds since the Unix epoch. The scripts rely on the order of a mission's fields:
 // status and type come first, data and result last.
 
-
 // object writes a JSON object.
 type object struct{ buf []byte }
 

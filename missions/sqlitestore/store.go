@@ -22,6 +22,7 @@ import (
 
 	"missioncontrol/fileperm"
 	"missioncontrol/missions"
+	"missioncontrol/missions/codec"
 	"missioncontrol/missions/engine"
 	"missioncontrol/missions/leader"
 )
@@ -147,7 +148,7 @@ func unusable(path string, cause error) error {
 	switch {
 	case errors.Is(cause, ErrNewerSchema):
 		return cause
-	case errors.Is(cause, sqlite3.NOTADB), errors.Is(cause, sqlite3.CORRUPT), errors.Is(cause, errForeign), errors.Is(cause, engine.ErrEncoding):
+	case errors.Is(cause, sqlite3.NOTADB), errors.Is(cause, sqlite3.CORRUPT), errors.Is(cause, errForeign), errors.Is(cause, codec.ErrEncoding):
 		return fmt.Errorf("%w: %s: %w; restore a backup, or choose another location with --data-dir or --store",
 			ErrDamaged, path, cause)
 	}
