@@ -28,6 +28,9 @@ type Changes struct {
 	Noticed   []int64          // positions of deleted notices
 	Forgotten int64            // events up to this position leave the outbox; 0 for none
 
+	Receipts []Receipt // new; alone, they are no reason for a commit
+	Spent    []string  // ids of deleted receipts
+
 	marked bool // only marks have changed
 }
 
@@ -119,6 +122,9 @@ type Snapshot struct {
 	Alerts  []missions.Alert
 	Notices []int64            // positions
 	Points  map[PointKey]Point // of the latest slots, from which new points continue
+
+	// Receipts are in any order. A backend for one process has none: nobody forwards to it.
+	Receipts []Receipt
 }
 
 // Config configures an engine.

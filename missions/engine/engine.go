@@ -22,6 +22,7 @@ type Engine struct {
 	held     map[string]map[int64]*Lease // by agent
 	byType   map[string]*Totals
 	alerts   map[string]missions.Alert
+	receipts receipts
 	notices  []int64
 
 	queues  map[string]*window[Head]
@@ -56,6 +57,7 @@ func New(cfg Config, from *Snapshot) *Engine {
 	}
 	e.planned = window[Planned]{compare: comparePlanned, most: 2 * e.cfg.PlanWindow, kept: new(int)}
 	e.records.init(e.cfg.RecordsBytes)
+	e.receipts.load(from.Receipts)
 	for i := range from.Agents {
 		a := from.Agents[i]
 		e.agents[a.ID] = &a
@@ -108,6 +110,7 @@ func (e *Engine) End() *Changes {
 	if c.empty() {
 		return nil
 	}
+	e.forgetReceipts(c)
 	return c
 }
 

@@ -35,6 +35,7 @@ import (
 //	o               stream: the outbox. An entry holds the events of a commit, as
 //	                engine.EncodeEvents writes them; its id is the position of its last event
 //	notices         hash: events by position, as engine.EncodeEvents writes them
+//	receipts        hash: replies to forwarded requests by id, behind their time and a colon
 //
 // Sorted sets of missions, by their age if nothing else is said:
 //

@@ -32,7 +32,9 @@ func TestBackendAnswersLikeMemory(t *testing.T) {
 			return NewBackend(client, fmt.Sprint("compared-", seed), 0, 1, nil, slog.New(slog.DiscardHandler)), nil
 		}
 		first, _ := another()
-		counted, err := enginetest.Run(enginetest.Compare(first, another), enginetest.Actions(seed, 1500))
+		compared := enginetest.Compare(first, another)
+		compared.Shared = true
+		counted, err := enginetest.Run(compared, enginetest.Actions(seed, 1500))
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}

@@ -83,6 +83,7 @@ func (w *writing) changes(c *engine.Changes) error {
 	w.logs(c.Logs, bySeq)
 	w.statistics(c)
 	w.events(c)
+	w.receipts(c)
 	return w.alerts(c)
 }
 
@@ -259,6 +260,16 @@ func (w *writing) events(c *engine.Changes) {
 	if c.Forgotten > 0 {
 		w.command("XTRIM", w.b.key("o"), "MINID", decimal(c.Forgotten+1))
 	}
+}
+
+func (w *writing) receipts(c *engine.Changes) {
+	var issued []string
+	for i := range c.Receipts {
+		r := &c.Receipts[i]
+		issued = append(issued, r.ID, decimal(int64(r.At))+":"+string(r.Reply))
+	}
+	w.commands(issued, "HSET", w.b.key("receipts"))
+	w.commands(c.Spent, "HDEL", w.b.key("receipts"))
 }
 
 func (w *writing) alerts(c *engine.Changes) error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 
@@ -13,11 +14,12 @@ import (
 
 // snapshot reads what an engine begins with, once no other term can commit.
 func (b *Backend) snapshot(ctx context.Context) (*engine.Snapshot, error) {
-	var meta, agents, leases, totals, alerts *redis.MapStringStringCmd
+	var meta, agents, leases, totals, alerts, receipts *redis.MapStringStringCmd
 	var notices *redis.StringSliceCmd
 	_, err := b.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		meta, agents, leases = p.HGetAll(ctx, b.key("meta")), p.HGetAll(ctx, b.key("agents")), p.HGetAll(ctx, b.key("leases"))
 		totals, alerts, notices = p.HGetAll(ctx, b.key("totals")), p.HGetAll(ctx, b.key("alerts")), p.HKeys(ctx, b.key("notices"))
+		receipts = p.HGetAll(ctx, b.key("receipts"))
 		return nil
 	})
 	if err != nil {
@@ -33,6 +35,9 @@ func (b *Backend) snapshot(ctx context.Context) (*engine.Snapshot, error) {
 	}
 	if err == nil {
 		s.Alerts, err = readAll(alerts.Val(), readAlert)
+	}
+	if err == nil {
+		s.Receipts, err = readAll(receipts.Val(), readReceipt)
 	}
 	for name, encoded := range totals.Val() {
 		t, bad := engine.DecodeTotals([]byte(encoded))
@@ -51,6 +56,14 @@ func readMarks(meta map[string]string) engine.Marks {
 		Outbox: number(meta["outbox"]), Acknowledged: number(meta["acknowledged"]), Mark: meta["mark"], Forgotten: number(meta["forgotten"]),
 		Token: number(meta["token"]), Seq: number(meta["seq"]), Revision: number(meta["revision"]), Sampled: moment(meta["sampled"]),
 	}
+}
+
+func readReceipt(id, value string) (engine.Receipt, error) {
+	at, reply, found := strings.Cut(value, ":")
+	if !found {
+		return engine.Receipt{}, fmt.Errorf("the receipt %q is damaged", id)
+	}
+	return engine.Receipt{ID: id, At: moment(at), Reply: []byte(reply)}, nil
 }
 
 // readAll reads the values of a hash, in the order of its fields.

@@ -20,6 +20,9 @@ type Compared struct {
 	epochs map[int64]int64 // of tested, by those of memory
 	begun  int
 	crash  func() (engine.Backend, error)
+
+	// Shared says that several processes may use the tested backend, so that it keeps receipts.
+	Shared bool
 }
 
 var _ engine.Backend = (*Compared)(nil)
@@ -71,6 +74,9 @@ func (c *Compared) Begin(ctx context.Context) (int64, *engine.Snapshot, error) {
 		slices.SortFunc(s.Alerts, func(a, b missions.Alert) int { return cmp.Compare(a.Rule, b.Rule) })
 	}
 	_, err = same("the snapshot's marks", got.Marks, nil, want.Marks, nil)
+	if c.Shared && err == nil {
+		_, err = same("the snapshot's receipts", sortedReceipts(got), nil, sortedReceipts(want), nil)
+	}
 	for _, part := range []func(*engine.Snapshot) any{
 		func(s *engine.Snapshot) any { return append([]engine.Agent{}, s.Agents...) },
 		func(s *engine.Snapshot) any { return append([]engine.Lease{}, s.Leases...) },
@@ -84,6 +90,10 @@ func (c *Compared) Begin(ctx context.Context) (int64, *engine.Snapshot, error) {
 		}
 	}
 	return epoch, want, err
+}
+
+func sortedReceipts(s *engine.Snapshot) []engine.Receipt {
+	return append([]engine.Receipt{}, slices.SortedFunc(slices.Values(s.Receipts), func(a, b engine.Receipt) int { return cmp.Compare(a.ID, b.ID) })...)
 }
 
 func latest(points map[engine.PointKey]engine.Point, series engine.Series) (slot int64) {

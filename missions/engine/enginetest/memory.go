@@ -28,6 +28,8 @@ type Memory struct {
 	alerts  map[string]missions.Alert
 	notices []missions.Event
 	events  []missions.Event
+
+	receipts []engine.Receipt
 }
 
 var _ engine.Backend = (*Memory)(nil)
@@ -48,7 +50,7 @@ func (b *Memory) Begin(context.Context) (int64, *engine.Snapshot, error) {
 	b.epoch++
 	from := &engine.Snapshot{
 		Marks: b.marks, Agents: values(b.agents), Leases: values(b.leases), Totals: maps.Clone(b.totals),
-		Alerts: values(b.alerts), Points: maps.Clone(b.points),
+		Alerts: values(b.alerts), Points: maps.Clone(b.points), Receipts: slices.Clone(b.receipts),
 	}
 	for _, notice := range b.notices {
 		from.Notices = append(from.Notices, notice.Seq)
@@ -97,6 +99,8 @@ func (b *Memory) Commit(_ context.Context, epoch int64, c *engine.Changes) error
 	}
 	b.commitStatistics(c)
 	b.commitEvents(c)
+	b.receipts = append(b.receipts, c.Receipts...)
+	b.receipts = slices.DeleteFunc(b.receipts, func(r engine.Receipt) bool { return slices.Contains(c.Spent, r.ID) })
 	return nil
 }
 

@@ -170,6 +170,8 @@ func (w *world) commit(f fault) error {
 		return nil
 	}
 	w.open = false
+	receipt := fmt.Sprint("batch ", w.batches)
+	w.engine.Issue(receipt, []byte(receipt))
 	changes := w.engine.End()
 	if changes == nil {
 		w.is = w.next
@@ -189,8 +191,22 @@ func (w *world) commit(f fault) error {
 		if !w.trusting {
 			w.engine = nil // whatever happened: the state is read again
 		}
+		if err := w.receipt(receipt, f.stores()); err != nil {
+			return err
+		}
 	}
 	return w.compare()
+}
+
+// receipt checks that the next leader knows whether a request was carried out.
+func (w *world) receipt(id string, stored bool) error {
+	if err := w.lead(); err != nil {
+		return err
+	}
+	if reply, there := w.engine.Receipt(id); there != stored || stored && string(reply) != id {
+		return fmt.Errorf("the receipt of %s is %q, %v, want %v", id, reply, there, stored)
+	}
+	return nil
 }
 
 // supply loads what a step needs; what cannot be loaded beside uncommitted changes makes it
