@@ -2,31 +2,26 @@ package leader
 
 import (
 	"context"
-	"maps"
 
 	"missioncontrol/missions"
 	"missioncontrol/missions/engine"
 )
 
 // Counts implements [missions.Statistics]: as of the latest commit.
-func (s *Store) Counts(ctx context.Context) (missions.Counts, error) {
-	if err := s.usable(ctx); err != nil {
-		return missions.Counts{}, err
-	}
-	counts := s.view.Load().counts
-	counts.ByStatus = maps.Clone(counts.ByStatus)
-	return counts, nil
+func (r reads) Counts(ctx context.Context) (missions.Counts, error) {
+	counts, _, err := r.by.overview(ctx)
+	return counts, err
 }
 
 // Stats implements [missions.Statistics].
-func (s *Store) Stats(ctx context.Context, missionType string) (stats missions.Stats, err error) {
+func (r reads) Stats(ctx context.Context, missionType string) (stats missions.Stats, err error) {
 	for {
-		history, sampled, err := s.past(ctx, missionType)
+		history, sampled, err := r.past(ctx, missionType)
 		if err != nil {
 			return stats, err
 		}
 		again := false
-		err = s.do(ctx, laneRead, nil, func(e *engine.Engine) {
+		err = r.by.look(ctx, func(e *engine.Engine) {
 			if again = e.Marks().Sampled != sampled; !again { // else a sample was taken meanwhile
 				stats = e.Stats(missionType, e.Now(), history)
 			}
@@ -38,93 +33,87 @@ func (s *Store) Stats(ctx context.Context, missionType string) (stats missions.S
 }
 
 // past returns what the backend knows of a type, as of the latest sample.
-func (s *Store) past(ctx context.Context, missionType string) (h *engine.History, sampled missions.Time, err error) {
+func (r reads) past(ctx context.Context, missionType string) (h *engine.History, sampled missions.Time, err error) {
 	var types []string
-	err = s.do(ctx, laneRead, nil, func(e *engine.Engine) { types, sampled = e.PendingTypes(missionType), e.Marks().Sampled })
+	err = r.by.look(ctx, func(e *engine.Engine) { types, sampled = e.PendingTypes(missionType), e.Marks().Sampled })
 	if err != nil {
 		return nil, 0, err
 	}
-	h, err = read(ctx, s, func() (*engine.History, error) {
+	h, err = read(ctx, r.by, func() (*engine.History, error) {
 		var h engine.History
 		var err error
-		if h.Oldest, err = s.backend.Oldest(ctx, missionType); err != nil {
+		if h.Oldest, err = r.backend.Oldest(ctx, missionType); err != nil {
 			return nil, err
 		}
-		if h.Fronts, err = s.backend.Fronts(ctx, types); err != nil {
+		if h.Fronts, err = r.backend.Fronts(ctx, types); err != nil {
 			return nil, err
 		}
-		h.Windows, err = s.windows(ctx, missionType, sampled)
+		h.Windows, err = r.windows(ctx, missionType, sampled)
 		return &h, err
 	})
 	return h, sampled, err
 }
 
 // windows returns a type's window sums as of the latest sample.
-func (s *Store) windows(ctx context.Context, missionType string, sampled missions.Time) (*missions.WindowSums, error) {
-	if sums, at := s.sums.Get(missionType); sums != nil && at == sampled {
+func (r reads) windows(ctx context.Context, missionType string, sampled missions.Time) (*missions.WindowSums, error) {
+	if sums, at := r.sums.Get(missionType); sums != nil && at == sampled {
 		return sums, nil
 	}
-	short, err := s.backend.Points(ctx, engine.ShortSamples, missionType, 0)
+	short, err := r.backend.Points(ctx, engine.ShortSamples, missionType, 0)
 	if err != nil {
 		return nil, err
 	}
-	long, err := s.backend.Points(ctx, engine.LongSamples, missionType, 0)
+	long, err := r.backend.Points(ctx, engine.LongSamples, missionType, 0)
 	if err != nil {
 		return nil, err
 	}
 	sums := engine.SumWindows(sampled, short, long)
-	s.sums.Put(missionType, sums, sampled)
+	r.sums.Put(missionType, sums, sampled)
 	return sums, nil
 }
 
-// Sample implements [missions.Statistics].
-func (s *Store) Sample(ctx context.Context) (at missions.Time, err error) {
-	err = s.do(ctx, laneHouse, nil, func(e *engine.Engine) { at = e.Sample() })
-	return at, err
-}
-
 // Unserved implements [missions.Statistics].
-func (s *Store) Unserved(ctx context.Context) (byType map[string]int64, err error) {
+func (r reads) Unserved(ctx context.Context) (byType map[string]int64, err error) {
 	var types []string
-	if err := s.do(ctx, laneRead, nil, func(e *engine.Engine) { types = e.PendingTypes("") }); err != nil {
+	if err := r.by.look(ctx, func(e *engine.Engine) { types = e.PendingTypes("") }); err != nil {
 		return nil, err
 	}
-	fronts, err := read(ctx, s, func() (map[string]missions.Time, error) { return s.backend.Fronts(ctx, types) })
+	fronts, err := read(ctx, r.by, func() (map[string]missions.Time, error) { return r.backend.Fronts(ctx, types) })
 	if err != nil {
 		return nil, err
 	}
-	err = s.do(ctx, laneRead, nil, func(e *engine.Engine) { byType = e.Unserved(fronts) })
+	err = r.by.look(ctx, func(e *engine.Engine) { byType = e.Unserved(fronts) })
 	return byType, err
 }
 
 // History implements [missions.Statistics].
-func (s *Store) History(ctx context.Context, missionType string, minutes int) ([]missions.Minute, error) {
+func (r reads) History(ctx context.Context, missionType string, minutes int) ([]missions.Minute, error) {
 	var pending, running int64
 	var now missions.Time
-	err := s.do(ctx, laneRead, nil, func(e *engine.Engine) {
+	err := r.by.look(ctx, func(e *engine.Engine) {
 		now = e.Now()
 		pending, running = e.LatestMinute(missionType)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return read(ctx, s, func() ([]missions.Minute, error) {
-		return s.history(ctx, missionType, int64(now)/60e6, minutes, pending, running)
+	return read(ctx, r.by, func() ([]missions.Minute, error) {
+		return r.history(ctx, missionType, int64(now)/60e6, minutes, pending, running)
 	})
 }
 
 // history returns the minutes up to one that has not ended.
-func (s *Store) history(ctx context.Context, missionType string, last int64, minutes int, pending, running int64) ([]missions.Minute, error) {
+func (r reads) history(ctx context.Context, missionType string, last int64, minutes int, pending, running int64) ([]missions.Minute, error) {
 	first := last - int64(minutes) + 1
-	happened, err := s.backend.Points(ctx, engine.Minutes, missionType, first)
+	happened, err := r.backend.Points(ctx, engine.Minutes, missionType, first)
 	if err != nil {
 		return nil, err
 	}
-	of, err := s.backend.Points(ctx, engine.Gauges, missionType, first)
+	of, err := r.backend.Points(ctx, engine.Gauges, missionType, first)
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.backend.Points(ctx, engine.Gauges, "", first)
+	all, err := r.backend.Points(ctx, engine.Gauges, "", first)
 	if err != nil {
 		return nil, err
 	}

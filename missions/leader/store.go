@@ -12,6 +12,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,6 +38,9 @@ type Config struct {
 
 // Store implements [missions.Store].
 type Store struct {
+	commands
+	reads
+
 	cfg     Config
 	backend engine.Backend
 	log     *slog.Logger
@@ -45,7 +49,6 @@ type Store struct {
 	closed  chan struct{}
 	once    sync.Once
 	view    atomic.Pointer[view]
-	sums    missions.WindowCache
 
 	turn chan struct{} // holds a value while somebody computes a batch; what follows is theirs
 
@@ -68,6 +71,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		cfg: cfg, backend: cfg.Backend, log: cfg.Logger,
 		queue: newQueue(), turn: make(chan struct{}, 1), closing: make(chan struct{}), closed: make(chan struct{}),
 	}
+	s.commands, s.reads = commands{s}, reads{backend: cfg.Backend, by: s, sums: &missions.WindowCache{}}
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -120,16 +124,25 @@ func (s *Store) usable(ctx context.Context) error {
 	}
 }
 
-func (s *Store) now() missions.Time { return missions.At(s.cfg.Now()) }
-
-// read runs a read of the backend.
-func read[T any](ctx context.Context, s *Store, read func() (T, error)) (result T, err error) {
-	if err := s.usable(ctx); err != nil {
-		return result, err
-	}
-	result, err = read()
-	return result, s.public(err)
+// perform implements performer.
+func (s *Store) perform(ctx context.Context, c *call) error {
+	return s.do(ctx, c.lane, c.need, c.apply)
 }
+
+// look implements reader.
+func (s *Store) look(ctx context.Context, f func(*engine.Engine)) error {
+	return s.do(ctx, laneRead, nil, f)
+}
+
+// overview implements reader: as of the latest commit.
+func (s *Store) overview(ctx context.Context) (missions.Counts, engine.Marks, error) {
+	v := s.view.Load()
+	counts := v.counts
+	counts.ByStatus = maps.Clone(counts.ByStatus)
+	return counts, v.marks, s.usable(ctx)
+}
+
+func (s *Store) now() missions.Time { return missions.At(s.cfg.Now()) }
 
 // public returns what a caller may know of an error of the backend.
 func (s *Store) public(err error) error {

@@ -1,0 +1,278 @@
+package leader
+
+import (
+	"context"
+	"time"
+
+	"missioncontrol/missions"
+	"missioncontrol/missions/codec"
+	"missioncontrol/missions/engine"
+)
+
+// operation is a kind of step: what it needs, what it does, and how it is sent to the supervisor
+// that leads.
+type operation[Args, Reply any] struct {
+	name  string
+	lane  lane
+	need  func(*engine.Engine, *engine.Need, *Args) // nil if it needs nothing
+	apply func(*engine.Engine, *Args) Reply
+
+	args  func(*codec.Codec, *Args)
+	reply func(*codec.Codec, *Reply)
+}
+
+// call is an operation with its arguments.
+type call struct {
+	lane    lane
+	need    func(*engine.Engine, *engine.Need)
+	apply   func(*engine.Engine)
+	request func(id string) []byte    // what is sent to the leader
+	receive func(answer []byte) error // takes what it answers
+}
+
+// performer performs calls: a leader itself, another supervisor with the leader's help.
+type performer interface {
+	perform(ctx context.Context, c *call) error
+}
+
+// perform performs an operation.
+func perform[Args, Reply any](ctx context.Context, by performer, op *operation[Args, Reply], args Args) (reply Reply, err error) {
+	c := &call{lane: op.lane, apply: func(e *engine.Engine) { reply = op.apply(e, &args) }}
+	if op.need != nil {
+		c.need = func(e *engine.Engine, n *engine.Need) { op.need(e, n, &args) }
+	}
+	c.request = func(id string) []byte {
+		w := codec.Writer([]byte{wireVersion})
+		codec.Text(w, &id)
+		codec.Text(w, &op.name)
+		op.args(w, &args)
+		return w.Bytes()
+	}
+	c.receive = func(answer []byte) error {
+		r := codec.Reader(answer)
+		op.reply(r, &reply)
+		return r.End()
+	}
+	if err := by.perform(ctx, c); err != nil {
+		var nothing Reply
+		return nothing, err
+	}
+	return reply, nil
+}
+
+// served is an operation that another supervisor has asked for.
+type served interface {
+	serve(ctx context.Context, s *Store, id string, args *codec.Codec) ([]byte, error)
+}
+
+// serve performs an operation unless it has been performed, and returns the encoded reply.
+func (op *operation[Args, Reply]) serve(ctx context.Context, s *Store, id string, encoded *codec.Codec) (answer []byte, err error) {
+	var args Args
+	op.args(encoded, &args)
+	if err := encoded.End(); err != nil {
+		return nil, missions.Invalid("", "the request cannot be read")
+	}
+	var need func(*engine.Engine, *engine.Need)
+	if op.need != nil {
+		need = func(e *engine.Engine, n *engine.Need) { op.need(e, n, &args) }
+	}
+	err = s.do(ctx, op.lane, need, func(e *engine.Engine) {
+		known := false
+		if answer, known = e.Receipt(id); known {
+			return
+		}
+		reply := op.apply(e, &args)
+		w := codec.Writer(nil)
+		op.reply(w, &reply)
+		answer = w.Bytes()
+		e.Issue(id, answer)
+	})
+	return answer, err
+}
+
+// Serve performs a request of another supervisor and returns its encoded answer. A request that
+// has been performed is not performed again, whichever supervisor led then: the answer is the
+// same. The error is [engine.ErrNotLeader] if this supervisor does not lead.
+func (s *Store) Serve(ctx context.Context, request []byte) (answer []byte, err error) {
+	if len(request) == 0 || request[0] != wireVersion {
+		return nil, missions.Invalid("", "the request is of another version; all supervisors of a data set need the same version")
+	}
+	r := codec.Reader(request[1:])
+	var id, name string
+	codec.Text(r, &id)
+	codec.Text(r, &name)
+	op, there := operations[name]
+	if !there || r.Failed() {
+		return nil, missions.Invalid("", "the request cannot be read")
+	}
+	return op.serve(ctx, s, id, r)
+}
+
+// each is an operation that does something with each item of a batch.
+func each[Item, Result any](name string, l lane, id func(*Item) string, apply func(*engine.Engine, *Item) Result,
+	item func(*codec.Codec, *Item), result func(*codec.Codec, *Result)) *operation[[]Item, []Result] {
+	op := &operation[[]Item, []Result]{
+		name: name, lane: l, args: listOf(item), reply: listOf(result),
+		apply: func(e *engine.Engine, batch *[]Item) []Result { return applyEach(e, *batch, apply) },
+	}
+	if id != nil {
+		op.need = func(e *engine.Engine, n *engine.Need, batch *[]Item) {
+			for i := range *batch {
+				e.NeedMissions(n, id(&(*batch)[i]))
+			}
+		}
+	}
+	return op
+}
+
+func applyEach[Item, Result any](e *engine.Engine, batch []Item, apply func(*engine.Engine, *Item) Result) []Result {
+	results := make([]Result, len(batch))
+	for i := range batch {
+		results[i] = apply(e, &batch[i])
+	}
+	return results
+}
+
+// orError is a result, or an error of the operation itself.
+type orError[T any] struct {
+	value T
+	err   error
+}
+
+// Arguments and replies of operations that have several.
+type (
+	createAndClaim struct {
+		created []missions.Mission
+		claims  []missions.ClaimRequest
+	}
+	createdAndClaimed struct {
+		created []missions.CreateResult
+		claimed []missions.ClaimResult
+	}
+	registration struct {
+		agent   missions.Agent
+		silence time.Duration
+	}
+	departure struct {
+		id, reason string
+		since      missions.Time
+	}
+	position struct {
+		upTo int64
+		mark string
+	}
+	expired struct {
+		ids       []string
+		retention time.Duration
+	}
+	nothing struct{}
+)
+
+func itself(id *string) string { return *id }
+
+var (
+	opCreate = each("create", laneCreate, func(m *missions.Mission) string { return m.ID }, (*engine.Engine).Create, wireMission, wireCreated)
+
+	opCreateAndClaim = &operation[createAndClaim, createdAndClaimed]{
+		name: "create and claim", lane: laneCreate, args: wireCreateAndClaim, reply: wireCreatedAndClaimed,
+		need: func(e *engine.Engine, n *engine.Need, a *createAndClaim) {
+			for i := range a.created {
+				e.NeedMissions(n, a.created[i].ID)
+			}
+			e.NeedClaims(n, a.claims)
+		},
+		apply: func(e *engine.Engine, a *createAndClaim) createdAndClaimed {
+			r := createdAndClaimed{applyEach(e, a.created, (*engine.Engine).Create), applyEach(e, a.claims, (*engine.Engine).Claim)}
+			missions.MarkGiven(r.created, r.claimed)
+			return r
+		},
+	}
+
+	opCancel = each("cancel", laneChange, func(c *missions.CancelRequest) string { return c.ID }, (*engine.Engine).Cancel, wireCancel, wireResult)
+	opRetry  = each("retry", laneChange, itself, func(e *engine.Engine, id *string) missions.Result { return e.Retry(*id) }, codec.Text, wireResult)
+	opDelete = each("delete", laneChange, itself, func(e *engine.Engine, id *string) missions.Result { return e.Delete(*id) }, codec.Text, wireResult)
+
+	opClaim = &operation[[]missions.ClaimRequest, []missions.ClaimResult]{
+		name: "claim", lane: laneClaim, args: listOf(wireClaim), reply: listOf(wireClaimed),
+		need: func(e *engine.Engine, n *engine.Need, batch *[]missions.ClaimRequest) { e.NeedClaims(n, *batch) },
+		apply: func(e *engine.Engine, batch *[]missions.ClaimRequest) []missions.ClaimResult {
+			return applyEach(e, *batch, (*engine.Engine).Claim)
+		},
+	}
+	opHeartbeat = &operation[[]missions.Heartbeat, []missions.HeartbeatResult]{
+		name: "heartbeat", lane: laneBeat, args: listOf(wireHeartbeat), reply: listOf(wireBeaten),
+		need: func(e *engine.Engine, n *engine.Need, batch *[]missions.Heartbeat) {
+			for i := range *batch {
+				e.NeedHeartbeat(n, &(*batch)[i])
+			}
+		},
+		apply: func(e *engine.Engine, batch *[]missions.Heartbeat) []missions.HeartbeatResult {
+			return applyEach(e, *batch, (*engine.Engine).Heartbeat)
+		},
+	}
+	opProgress = each("progress", laneReport, func(p *missions.ProgressUpdate) string { return p.MissionID }, (*engine.Engine).Progress, wireUpdate, wireUpdated)
+	opAppend   = each("append log", laneReport, func(l *missions.LogAppend) string { return l.MissionID }, (*engine.Engine).AppendLog, wireAppend, wireError)
+	opFinish   = each("finish", laneFinish, func(f *missions.Finish) string { return f.MissionID }, (*engine.Engine).Finish, wireFinish, wireResult)
+
+	opRegister = &operation[registration, missions.Agent]{
+		name: "register", lane: laneBeat, args: wireRegistration, reply: wireAgent,
+		apply: func(e *engine.Engine, r *registration) missions.Agent { return e.Register(r.agent, r.silence) },
+	}
+	opLeave = &operation[departure, orError[missions.LeaveResult]]{
+		name: "leave", lane: laneBeat, args: wireDeparture, reply: wireLeft,
+		need: func(e *engine.Engine, n *engine.Need, d *departure) { e.NeedHeld(n, d.id) },
+		apply: func(e *engine.Engine, d *departure) (r orError[missions.LeaveResult]) {
+			r.value, r.err = e.Leave(d.id, d.reason)
+			return r
+		},
+	}
+	opLost = &operation[departure, orError[missions.LostResult]]{
+		name: "lost", lane: laneBeat, args: wireDeparture, reply: wireLost,
+		need: func(e *engine.Engine, n *engine.Need, d *departure) { e.NeedHeld(n, d.id) },
+		apply: func(e *engine.Engine, d *departure) (r orError[missions.LostResult]) {
+			r.value, r.err = e.Lost(d.id, d.reason, d.since)
+			return r
+		},
+	}
+
+	opChangeAlerts = each("change alerts", laneHouse, nil, (*engine.Engine).ChangeAlert, wireAlertChange, wireError)
+	opNoticed      = &operation[int64, nothing]{
+		name: "noticed", lane: laneHouse, args: codec.Number[int64], reply: none[nothing],
+		apply: func(e *engine.Engine, position *int64) nothing { e.Noticed(*position); return nothing{} },
+	}
+
+	opDue = &operation[int, missions.DueResult]{
+		name: "due", lane: laneHouse, args: codec.Number[int], reply: wireDue,
+		need:  func(e *engine.Engine, n *engine.Need, limit *int) { e.NeedDue(n, e.Now(), *limit) },
+		apply: func(e *engine.Engine, limit *int) missions.DueResult { return e.Due(*limit) },
+	}
+	opRetain = &operation[expired, int]{
+		name: "retain", lane: laneHouse, args: wireEnded, reply: codec.Number[int],
+		need:  func(e *engine.Engine, n *engine.Need, x *expired) { e.NeedMissions(n, x.ids...) },
+		apply: func(e *engine.Engine, x *expired) int { return e.Retain(x.ids, x.retention) },
+	}
+	opSample = &operation[nothing, missions.Time]{
+		name: "sample", lane: laneHouse, args: none[nothing], reply: codec.Number[missions.Time],
+		apply: func(e *engine.Engine, _ *nothing) missions.Time { return e.Sample() },
+	}
+	opAcknowledge = &operation[position, error]{
+		name: "acknowledge", lane: laneHouse, args: wirePosition, reply: wireError,
+		apply: func(e *engine.Engine, p *position) error { return e.Acknowledge(p.upTo, p.mark) },
+	}
+	opForget = &operation[position, error]{
+		name: "forget", lane: laneHouse, args: wirePosition, reply: wireError,
+		apply: func(e *engine.Engine, p *position) error { return e.Forget(p.upTo) },
+	}
+	opCheck = &operation[nothing, nothing]{
+		name: "check", lane: laneHouse, args: none[nothing], reply: none[nothing],
+		apply: func(e *engine.Engine, _ *nothing) nothing { e.Check(); return nothing{} },
+	}
+)
+
+// operations are all operations, by name.
+var operations = map[string]served{
+	opCreate.name: opCreate, opCreateAndClaim.name: opCreateAndClaim, opCancel.name: opCancel, opRetry.name: opRetry, opDelete.name: opDelete,
+	opClaim.name: opClaim, opHeartbeat.name: opHeartbeat, opProgress.name: opProgress, opAppend.name: opAppend, opFinish.name: opFinish,
+	opRegister.name: opRegister, opLeave.name: opLeave, opLost.name: opLost, opChangeAlerts.name: opChangeAlerts, opNoticed.name: opNoticed,
+	opDue.name: opDue, opRetain.name: opRetain, opSample.name: opSample, opAcknowledge.name: opAcknowledge, opForget.name: opForget, opCheck.name: opCheck,
+}
