@@ -46,13 +46,14 @@ func TestAKilledAgentTakesItsCommandAlong(t *testing.T) {
 }
 
 // TestAKilledAgentTakesGrandchildrenAlong kills the program with SIGKILL while its command
-// has a process in the background.
+// has a process in the background. The command reads its input first: by then, the guard knows
+// its process group.
 func TestAKilledAgentTakesGrandchildrenAlong(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t)
 	path := fifo(t)
 	file := holders(t, path)
-	script := fmt.Sprintf(`exec 9>%s; (trap "" HUP TERM; while :; do sleep 1000; done) & sh -c 'echo up >&9; while :; do sleep 1000; done'`, path)
+	script := fmt.Sprintf(`exec 9>%s; cat >/dev/null; (trap "" HUP TERM; while :; do sleep 1000; done) & sh -c 'echo up >&9; while :; do sleep 1000; done'`, path)
 	child, stderr := startProcess(t, nil, "agent", "run", "-s", b.url, "--type", "t", "--", "sh", "-c", script)
 	b.create(t, api.MissionSpec{ID: "m1"})
 	awaitLine(t, &call{err: stderr}, file)

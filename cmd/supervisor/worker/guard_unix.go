@@ -27,7 +27,8 @@ for one in $groups; do kill -s KILL -- "-$one"; done 2>/dev/null
 
 // guard kills the process groups of programs that run when this process is killed. It is a
 // shell beside it that waits for the end of a pipe. The kernel can kill only the program
-// itself with its parent, not what the program has started.
+// itself with its parent, not what the program has started. It learns of a program when that has
+// started: what the program does before it has any input may be missed.
 //
 // A nil guard does nothing.
 type guard struct {
