@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 
 	"missioncontrol/missions"
 )
@@ -110,8 +111,25 @@ type Backend interface {
 	Points(ctx context.Context, series Series, missionType string, from int64) (map[int64]Point, error)
 }
 
+// SharedBackend is a backend that several supervisors use, of which one at a time commits.
+type SharedBackend interface {
+	Backend
+
+	// Peek returns what a term would begin with, and begins none.
+	Peek(ctx context.Context) (*Snapshot, error)
+
+	// Overview returns the totals of all types and the marks, as of one commit since the
+	// call began.
+	Overview(ctx context.Context) (*Totals, Marks, error)
+}
+
+var errNotLeader = errors.New("it does not lead")
+
 // ErrNotLeader is the error of a commit of an epoch that has ended. Nothing is stored.
-var ErrNotLeader = missions.Refused("another supervisor leads now", nil)
+var ErrNotLeader = missions.Refused("another supervisor leads now", errNotLeader)
+
+// IsNotLeader reports whether an error is an ErrNotLeader. (errors.Is compares codes.)
+func IsNotLeader(err error) bool { return errors.Is(err, errNotLeader) }
 
 // Snapshot is what an engine begins a term with.
 type Snapshot struct {

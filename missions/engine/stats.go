@@ -10,10 +10,14 @@ import (
 
 // Counts returns the counters. See [missions.Statistics].
 func (e *Engine) Counts() missions.Counts {
-	all := e.byType[""]
-	if all == nil {
-		all = &Totals{}
+	if all := e.byType[""]; all != nil {
+		return all.Counts()
 	}
+	return (&Totals{}).Counts()
+}
+
+// Counts returns the counters of the sum over all types. See [missions.Statistics].
+func (all *Totals) Counts() missions.Counts {
 	return missions.Counts{
 		ByStatus: all.byStatus(), Agents: all.Agents, Slots: all.Slots,
 		CompletedRuns: all.Run.Count, CompletedSeconds: float64(all.Run.Micros) / 1e6,

@@ -259,6 +259,7 @@ func (s *Store) commit(ctx context.Context) error {
 	}
 	if err := s.backend.Commit(ctx, s.epoch, changes); err != nil {
 		s.engine = nil
+		s.noteTerm(err)
 		return s.public(err)
 	}
 	s.publish()

@@ -34,6 +34,10 @@ type Config struct {
 	Logger  *slog.Logger
 	Seed    func() [32]byte // default: unpredictable
 	Backend engine.Backend
+
+	// OneTerm is for a data set that others may lead: once another one does, the store
+	// performs nothing more. Every step then fails with [engine.ErrNotLeader].
+	OneTerm bool
 }
 
 // Store implements [missions.Store].
@@ -49,6 +53,7 @@ type Store struct {
 	closed  chan struct{}
 	once    sync.Once
 	view    atomic.Pointer[view]
+	deposed atomic.Bool // see Config.OneTerm
 
 	turn chan struct{} // holds a value while somebody computes a batch; what follows is theirs
 
@@ -81,13 +86,24 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 
 // begin begins a term.
 func (s *Store) begin(ctx context.Context) error {
+	if s.deposed.Load() {
+		return engine.ErrNotLeader
+	}
 	epoch, from, err := s.backend.Begin(ctx)
 	if err != nil {
+		s.noteTerm(err)
 		return err
 	}
 	s.epoch, s.engine = epoch, engine.New(s.cfg.Engine, from)
 	s.publish()
 	return nil
+}
+
+// noteTerm notes whether an error says that another one leads.
+func (s *Store) noteTerm(err error) {
+	if s.cfg.OneTerm && engine.IsNotLeader(err) {
+		s.deposed.Store(true)
+	}
 }
 
 // view is what the engine knew after the latest commit, for who does not want to wait for the
@@ -109,7 +125,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-var errClosed = missions.Refused("the store is closed", nil)
+var errClosed = missions.Refused("the store is closed", errStoreClosed)
 
 // usable returns an error if ctx has ended or the store is closed.
 func (s *Store) usable(ctx context.Context) error {
@@ -145,11 +161,13 @@ func (s *Store) overview(ctx context.Context) (missions.Counts, engine.Marks, er
 func (s *Store) now() missions.Time { return missions.At(s.cfg.Now()) }
 
 // public returns what a caller may know of an error of the backend.
-func (s *Store) public(err error) error {
+func (s *Store) public(err error) error { return publicError(s.log, err) }
+
+func publicError(log *slog.Logger, err error) error {
 	var domain *missions.Error
 	if err == nil || errors.As(err, &domain) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	s.log.Error("the store failed", "error", err)
+	log.Error("the store failed", "error", err)
 	return missions.Unavailable("the store cannot be used", err)
 }

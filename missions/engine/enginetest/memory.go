@@ -32,7 +32,7 @@ type Memory struct {
 	receipts []engine.Receipt
 }
 
-var _ engine.Backend = (*Memory)(nil)
+var _ engine.SharedBackend = (*Memory)(nil)
 
 // NewMemory returns an empty backend.
 func NewMemory() *Memory {
@@ -48,6 +48,28 @@ func (b *Memory) Begin(context.Context) (int64, *engine.Snapshot, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.epoch++
+	return b.epoch, b.snapshot(), nil
+}
+
+// Peek implements [engine.SharedBackend].
+func (b *Memory) Peek(context.Context) (*engine.Snapshot, error) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.snapshot(), nil
+}
+
+// Overview implements [engine.SharedBackend].
+func (b *Memory) Overview(context.Context) (*engine.Totals, engine.Marks, error) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	totals := engine.Totals{}
+	if all := b.totals[""]; all != nil {
+		totals = *all
+	}
+	return &totals, b.marks, nil
+}
+
+func (b *Memory) snapshot() *engine.Snapshot {
 	from := &engine.Snapshot{
 		Marks: b.marks, Agents: values(b.agents), Leases: values(b.leases), Totals: maps.Clone(b.totals),
 		Alerts: values(b.alerts), Points: maps.Clone(b.points), Receipts: slices.Clone(b.receipts),
@@ -55,7 +77,7 @@ func (b *Memory) Begin(context.Context) (int64, *engine.Snapshot, error) {
 	for _, notice := range b.notices {
 		from.Notices = append(from.Notices, notice.Seq)
 	}
-	return b.epoch, from, nil
+	return from
 }
 
 // values returns the values of a map, by key.
