@@ -22,9 +22,8 @@ const schemaVersion = 3
 type partition struct {
 	store    *Store
 	number   int
-	meta     string // the key that every script is given
+	permissions
 	identity atomic.Pointer[string]
-	denied   atomic.Bool          // the user may not do everything; see permission.go
 	sums     missions.WindowCache // of its samples
 }
 
@@ -63,7 +62,12 @@ func (s *Store) openError(err error) error {
 }
 
 func (s *Store) newPartition(prefix string, number int) *partition {
-	return &partition{store: s, number: number, meta: fmt.Sprintf("{%s:%d}:meta", prefix, number)}
+	return &partition{store: s, number: number, permissions: permissions{
+		where: &s.where, client: s.client, meta: fmt.Sprintf("{%s:%d}:meta", prefix, number), keys: map[string][]string{
+			"HLEN": {"meta", "a:", "alerts", "ct", "h:", "hs", "leader", "n:", "s:"},
+			"LLEN": {"g:"}, "SCARD": {"ah:"}, "STRLEN": {"d:", "m:", "r:"}, "XRANGE": {"notices", "o"},
+			"ZRANGE": {"ad", "ao", "as", "f", "i:", "ia:", "ig:", "l", "q:", "w"},
+		}}}
 }
 
 // open is init, once all that the scripts need has been tried.

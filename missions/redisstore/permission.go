@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -87,12 +88,27 @@ func unknown(commands ...string) error {
 		ErrUnsuitable, strings.ToUpper(strings.Join(commands, ", ")))
 }
 
+// permissions are what the user of a store may do with the keys of a partition.
+type permissions struct {
+	where  *Location
+	client redis.UniversalClient
+	meta   string              // the partition's meta hash
+	keys   map[string][]string // how keys are read, and which, or what they begin with
+	denied atomic.Bool         // the user may not do everything
+}
+
 // usable tries whether the scripts can do all that they do, before one of them is denied
 // a command halfway. It is always sent as a text, as every script is once Redis has
 // forgotten it. The error is the client's own, a denial, an [ErrUnsuitable] or an [ErrForeign].
-func (p *partition) usable(ctx context.Context) error {
-	cmd := once{redis.NewCmd(ctx, "EVAL", scripts.usable.source, 1, p.meta)}
-	if err := p.store.client.Process(ctx, cmd); err != nil {
+func (p *permissions) usable(ctx context.Context) error {
+	words := []any{"EVAL", scripts.usable.source, 1, p.meta}
+	for command, names := range p.keys {
+		for _, name := range names {
+			words = append(words, command, name)
+		}
+	}
+	cmd := once{redis.NewCmd(ctx, words...)}
+	if err := p.client.Process(ctx, cmd); err != nil {
 		return err
 	}
 	answer, err := cmd.Result()
@@ -104,7 +120,7 @@ func (p *partition) usable(ctx context.Context) error {
 	for i := 0; i+1 < len(said); i += 2 {
 		lacks[said[i]] = append(lacks[said[i]], said[i+1])
 	}
-	return p.store.where.lacking(lacks)
+	return p.where.lacking(lacks)
 }
 
 // lacking makes an error of what usable.lua answers.
@@ -145,13 +161,13 @@ func (h halfway) Unwrap() error { return h.denial }
 
 // explain says what a user lacks whose permissions were changed while the store is open.
 // From then on, nothing is begun in this partition until all is allowed again.
-func (p *partition) explain(ctx context.Context, err error) error {
+func (p *permissions) explain(ctx context.Context, err error) error {
 	var reply redis.Error
 	if !errors.As(err, &reply) {
 		return err
 	}
 	if !deniedHalfway(reply) {
-		err = p.store.where.explain(err)
+		err = p.where.explain(err)
 		p.denied.Store(p.denied.Load() || errors.Is(err, ErrForbidden))
 		return err
 	}
@@ -164,7 +180,7 @@ func (p *partition) explain(ctx context.Context, err error) error {
 }
 
 // allowedAgain tries whether the user may do everything, if once it could not.
-func (p *partition) allowedAgain(ctx context.Context) error {
+func (p *permissions) allowedAgain(ctx context.Context) error {
 	if !p.denied.Load() {
 		return nil
 	}
@@ -172,5 +188,5 @@ func (p *partition) allowedAgain(ctx context.Context) error {
 	if err == nil {
 		p.denied.Store(false)
 	}
-	return p.store.where.explain(err)
+	return p.where.explain(err)
 }

@@ -1,6 +1,7 @@
 -- Tries everything that the scripts do with Redis, and changes nothing that lasts.
 --
 -- KEYS[1]  the partition's meta hash, which need not exist
+-- ARGV[1…] how keys are read, each time with a key or what keys begin with
 --
 -- Answers, in pairs, what is not possible: 'command' and a command that the user may not
 -- run, 'unknown' and one that Redis does not know, 'key' and a key that the user may not
@@ -49,19 +50,12 @@ for _, command in ipairs(COMMANDS) do
 	end
 end
 
--- How the keys are read, or those that begin so.
+-- How the keys are read.
 local READS = {HLEN = {}, LLEN = {}, SCARD = {}, STRLEN = {}, XRANGE = {'-', '+', 'COUNT', 1}, ZRANGE = {0, 0}}
-local KEY_TYPES = {
-	HLEN = {'meta', 'a:', 'alerts', 'ct', 'h:', 'hs', 'leader', 'n:', 's:'},
-	LLEN = {'g:'}, SCARD = {'ah:'}, STRLEN = {'d:', 'm:', 'r:'},
-	XRANGE = {'notices', 'o'},
-	ZRANGE = {'ad', 'ao', 'as', 'f', 'i:', 'ia:', 'ig:', 'l', 'q:', 'w'},
-}
-for command, names in pairs(KEY_TYPES) do
-	for _, name in ipairs(names) do
-		local what = outcome(command, P .. name, unpack(READS[command]))
-		if what ~= 'foreign' and outcome('ZREM', P .. name, '') == 'key' then what = 'key' end
-		if what == 'foreign' or what == 'key' and keys then note(what, P .. name) end
-	end
+for i = 1, #ARGV, 2 do
+	local command, name = ARGV[i], ARGV[i + 1]
+	local what = outcome(command, P .. name, unpack(READS[command]))
+	if what ~= 'foreign' and outcome('ZREM', P .. name, '') == 'key' then what = 'key' end
+	if what == 'foreign' or what == 'key' and keys then note(what, P .. name) end
 end
 return answer
