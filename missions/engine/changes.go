@@ -128,6 +128,15 @@ var errNotLeader = errors.New("it does not lead")
 // ErrNotLeader is the error of a commit of an epoch that has ended. Nothing is stored.
 var ErrNotLeader = missions.Refused("another supervisor leads now", errNotLeader)
 
+// ErrGone is the error of a commit to a data set that is gone, or was begun anew. Nothing is
+// stored.
+var ErrGone = missions.Refused("the data set is gone; nothing was done", errGone)
+
+var errGone = errors.New("the data set is gone")
+
+// IsGone reports whether an error is an ErrGone.
+func IsGone(err error) bool { return errors.Is(err, errGone) }
+
 // IsNotLeader reports whether an error is an ErrNotLeader. (errors.Is compares codes.)
 func IsNotLeader(err error) bool { return errors.Is(err, errNotLeader) }
 

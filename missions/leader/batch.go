@@ -179,6 +179,10 @@ func (s *Store) batch(first *step) (next *step) {
 	}
 	err := s.commit(ctx)
 	whole = true
+	if replaced(err) && !s.deposed.Load() {
+		s.oneByOne(steps) // nothing was stored
+		return next
+	}
 	for _, st := range steps {
 		st.done <- err
 	}
@@ -249,6 +253,9 @@ func (s *Store) prepare(ctx context.Context, st *step, committed bool) (again bo
 		}
 	}
 }
+
+// replaced reports whether an error says that the term has ended, and with it nothing was stored.
+func replaced(err error) bool { return engine.IsNotLeader(err) || engine.IsGone(err) }
 
 // commit stores what the batch has changed. If it is unknown whether it was stored, or if
 // it was not, the term ends.

@@ -77,17 +77,28 @@ func TestACommitFails(t *testing.T) {
 	}
 }
 
-// A store whose term another one has ended stores nothing, and begins a new term.
+// A store whose term another one has ended stores nothing, if it was for one term, and begins a
+// new one otherwise.
 func TestAReplacedLeaderStoresNothing(t *testing.T) {
 	t.Parallel()
 	backend := enginetest.NewMemory()
-	old, current := open(t, backend), open(t, backend)
-	_, err := old.Create(t.Context(), []missions.Mission{mission("m")})
-	if !errors.Is(err, missions.ErrUnavailable) {
-		t.Errorf("the error is %v", err)
+	old, err := leader.Open(t.Context(), leader.Config{Engine: engine.Config{OutboxLimit: 1000}, Backend: backend, Logger: quiet, Now: time.Now, OneTerm: true})
+	must(t, err)
+	t.Cleanup(func() { must(t, old.Close()) })
+	current := open(t, backend)
+	for range 2 {
+		_, err := old.Create(t.Context(), []missions.Mission{mission("m")})
+		if !engine.IsNotLeader(err) {
+			t.Errorf("the error is %v", err)
+		}
 	}
 	if _, err := current.Get(t.Context(), "m"); !errors.Is(err, missions.ErrNotFound) {
 		t.Errorf("the mission was stored: %v", err)
+	}
+	another := open(t, backend)
+	for _, store := range []*leader.Store{current, another} {
+		_, err := store.Create(t.Context(), []missions.Mission{mission("m")})
+		must(t, err)
 	}
 }
 

@@ -16,6 +16,8 @@ import (
 
 var must = fatal.If
 
+func identity() string { return "test" }
+
 var quiet = slog.New(slog.DiscardHandler)
 
 // TestConformance runs the suite of stores with windows and a cache that hold next to
@@ -42,7 +44,7 @@ func harness(t *testing.T, options storetest.Options, cfg engine.Config) storete
 	start := func(t *testing.T) missions.Store {
 		t.Helper()
 		store, err := leader.Open(t.Context(), leader.Config{
-			Engine: cfg, Name: "test", Backend: backend, Logger: quiet,
+			Engine: cfg, Identity: identity, Backend: backend, Logger: quiet,
 			Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) },
 		})
 		must(t, err)

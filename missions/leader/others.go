@@ -9,7 +9,7 @@ import (
 )
 
 // Identity implements [missions.Store].
-func (s *Store) Identity() string { return s.cfg.Name }
+func (s *Store) Identity() string { return s.cfg.Identity() }
 
 // Outboxes implements [missions.Store].
 func (s *Store) Outboxes() []missions.Outbox {

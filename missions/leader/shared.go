@@ -23,6 +23,9 @@ type SharedConfig struct {
 	// after any other error that is unknown.
 	Send func(ctx context.Context, holder string, message []byte) (answer []byte, err error)
 
+	// Alone says that this supervisor is the only one: it leads, whatever Lead says.
+	Alone bool
+
 	// Wait is how long a change waits for a supervisor that leads. Default 10 s.
 	Wait time.Duration
 }
@@ -60,16 +63,24 @@ type term struct {
 
 var _ missions.Store = (*Shared)(nil)
 
-// NewShared returns a store that waits to be told who leads, by calls of [Shared.Lead].
-func NewShared(cfg SharedConfig) *Shared {
-	cfg.Config.Backend, cfg.OneTerm = cfg.Backend, true
+// OpenShared returns a store that waits to be told who leads, by calls of [Shared.Lead], unless
+// it is alone.
+func OpenShared(ctx context.Context, cfg SharedConfig) (*Shared, error) {
+	cfg.Config.Backend, cfg.OneTerm = cfg.Backend, !cfg.Alone
 	if cfg.Wait == 0 {
 		cfg.Wait = 10 * time.Second
 	}
 	s := &Shared{cfg: cfg, term: &term{over: make(chan struct{})}}
 	s.commands, s.reads = commands{s}, reads{backend: cfg.Backend, by: s, sums: &missions.WindowCache{}}
 	s.forwards.send = cfg.Send
-	return s
+	if cfg.Alone {
+		local, err := Open(ctx, cfg.Config)
+		if err != nil {
+			return nil, err
+		}
+		s.term = &term{local: local, over: make(chan struct{}), until: time.Now().AddDate(100, 0, 0)}
+	}
+	return s, nil
 }
 
 func (s *Shared) current() *term {
@@ -86,7 +97,7 @@ func (s *Shared) Lead(ctx context.Context, candidate string, ttl time.Duration) 
 	}
 	asked := time.Now()
 	l, err := s.cfg.Leaders.Lead(ctx, candidate, ttl)
-	if err == nil {
+	if err == nil && !s.cfg.Alone {
 		s.moving.Lock()
 		err = s.follow(ctx, l.Holder, candidate, asked.Add(ttl-ttl/10))
 		s.moving.Unlock()
@@ -143,6 +154,9 @@ func (s *Shared) Resign(ctx context.Context, candidate string) error {
 	if err := s.usable(ctx); err != nil {
 		return err
 	}
+	if s.cfg.Alone {
+		return s.cfg.Leaders.Resign(ctx, candidate)
+	}
 	s.moving.Lock()
 	defer s.moving.Unlock()
 	err := s.begin(&term{over: make(chan struct{})})
@@ -172,7 +186,7 @@ func (s *Shared) Close() error {
 }
 
 // Identity implements [missions.Store].
-func (s *Shared) Identity() string { return s.cfg.Name }
+func (s *Shared) Identity() string { return s.cfg.Identity() }
 
 // Outboxes implements [missions.Store].
 func (s *Shared) Outboxes() []missions.Outbox {

@@ -71,10 +71,11 @@ const (
 // join adds a supervisor.
 func (f *fleet) join(t *testing.T, name string) *leader.Shared {
 	t.Helper()
-	s := leader.NewShared(leader.SharedConfig{
-		Config:  leader.Config{Engine: f.cfg, Name: "test", Now: f.now, Logger: quiet},
+	s, err := leader.OpenShared(t.Context(), leader.SharedConfig{
+		Config:  leader.Config{Engine: f.cfg, Identity: identity, Now: f.now, Logger: quiet},
 		Backend: f.backend, Leaders: f.elector, Send: f.send,
 	})
+	must(t, err)
 	f.mu.Lock()
 	f.stores[name] = s
 	f.mu.Unlock()

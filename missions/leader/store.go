@@ -24,8 +24,10 @@ import (
 // Config configures a store.
 type Config struct {
 	Engine engine.Config
-	Name   string // of the data set, as [missions.Store.Identity] returns it
-	Now    func() time.Time
+	// Identity names the data set, as [missions.Store.Identity] returns it.
+	Identity func() string
+
+	Now func() time.Time
 
 	// Steady is a clock that runs like Now, but never steps: it says how much time has passed
 	// since some moment. With it, a step of Now changes no duration. Optional.

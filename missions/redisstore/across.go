@@ -11,7 +11,7 @@ import (
 
 // claimAcross claims from several partitions: it looks at the heads of all queues
 // in one round trip and takes the best of them in the next.
-func (s *Store) claimAcross(ctx context.Context, batch []missions.ClaimRequest) ([]missions.ClaimResult, error) {
+func (s *scripted) claimAcross(ctx context.Context, batch []missions.ClaimRequest) ([]missions.ClaimResult, error) {
 	first, err := s.peek(ctx, batch)
 	if err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func (s *Store) claimAcross(ctx context.Context, batch []missions.ClaimRequest) 
 }
 
 // inEach does something in each partition, all at once, within a call under way.
-func (s *Store) inEach(do func(*partition) error) error {
+func (s *scripted) inEach(do func(*partition) error) error {
 	errs := make(chan error, len(s.partitions))
 	for _, p := range s.partitions {
 		go func() { errs <- do(p) }()
@@ -70,7 +70,7 @@ type heads struct {
 
 // peek looks at the heads of the queues in all partitions. A partition that does
 // not answer has none, unless none answers.
-func (s *Store) peek(ctx context.Context, batch []missions.ClaimRequest) (heads, error) {
+func (s *scripted) peek(ctx context.Context, batch []missions.ClaimRequest) (heads, error) {
 	args, most := make([]any, 1, 1+2*len(batch)), 0
 	for i := range batch {
 		args = append(args, batch[i].AgentID, strings.Join(batch[i].Types, ","))
@@ -132,7 +132,7 @@ func (h *heads) next(types []string) (best headOf, from string) {
 
 // plan shares each request out over the partitions that hold the best missions for
 // it. Every partition is asked, if for nothing, so that each hears of the agent.
-func (s *Store) plan(batch []missions.ClaimRequest, h heads) (asks [][]missions.ClaimRequest, more []bool) {
+func (s *scripted) plan(batch []missions.ClaimRequest, h heads) (asks [][]missions.ClaimRequest, more []bool) {
 	asks, more = make([][]missions.ClaimRequest, len(s.partitions)), make([]bool, len(batch))
 	for i, q := range batch {
 		shares, bytes := make([]int, len(s.partitions)), 0

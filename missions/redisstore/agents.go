@@ -16,7 +16,7 @@ var agentStates = missions.AgentStates()
 
 // Register implements [missions.Agents]. Every partition hears of the agent; what
 // fails halfway is made whole by registering again, as an agent does.
-func (s *Store) Register(ctx context.Context, agent missions.Agent, silence time.Duration) (missions.Agent, error) {
+func (s *scripted) Register(ctx context.Context, agent missions.Agent, silence time.Duration) (missions.Agent, error) {
 	if agent.Types == nil {
 		agent.Types = []string{}
 	}
@@ -46,7 +46,7 @@ func (s *Store) Register(ctx context.Context, agent missions.Agent, silence time
 }
 
 // Leave implements [missions.Agents].
-func (s *Store) Leave(ctx context.Context, id, reason string) (missions.LeaveResult, error) {
+func (s *scripted) Leave(ctx context.Context, id, reason string) (missions.LeaveResult, error) {
 	answers := make([][]any, len(s.partitions))
 	err := s.everywhere(ctx, func(ctx context.Context, p *partition) error {
 		answer, err := p.call(ctx, scripts.leave, id, reason)
@@ -69,7 +69,7 @@ func (s *Store) Leave(ctx context.Context, id, reason string) (missions.LeaveRes
 }
 
 // ListAgents implements [missions.Agents].
-func (s *Store) ListAgents(ctx context.Context, f missions.AgentFilter) (missions.AgentPage, error) {
+func (s *scripted) ListAgents(ctx context.Context, f missions.AgentFilter) (missions.AgentPage, error) {
 	if err := s.begin(ctx); err != nil {
 		return missions.AgentPage{}, err
 	}
@@ -99,7 +99,7 @@ func (s *Store) ListAgents(ctx context.Context, f missions.AgentFilter) (mission
 }
 
 // addRunning adds what agents hold in the other partitions.
-func (s *Store) addRunning(ctx context.Context, agents []missions.Agent) error {
+func (s *scripted) addRunning(ctx context.Context, agents []missions.Agent) error {
 	ids := make([]any, len(agents))
 	for i := range agents {
 		ids[i] = agents[i].ID

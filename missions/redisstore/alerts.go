@@ -13,7 +13,7 @@ import (
 // Alerts are partition 0's.
 
 // Alerts implements [missions.Alerts].
-func (s *Store) Alerts(ctx context.Context) ([]missions.Alert, error) {
+func (s *scripted) Alerts(ctx context.Context) ([]missions.Alert, error) {
 	answer, err := s.first(ctx, scripts.alerts)
 	if err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func (s *Store) Alerts(ctx context.Context) ([]missions.Alert, error) {
 }
 
 // first runs a script in partition 0.
-func (s *Store) first(ctx context.Context, what script, args ...any) (any, error) {
+func (s *scripted) first(ctx context.Context, what script, args ...any) (any, error) {
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (s *Store) first(ctx context.Context, what script, args ...any) (any, error
 }
 
 // ChangeAlerts implements [missions.Alerts].
-func (s *Store) ChangeAlerts(ctx context.Context, batch []missions.AlertChange) ([]error, error) {
+func (s *scripted) ChangeAlerts(ctx context.Context, batch []missions.AlertChange) ([]error, error) {
 	args := []any{missions.MaxNotices}
 	for i := range batch {
 		args = appendAlert(args, &batch[i])
@@ -88,7 +88,7 @@ func appendAlert(args []any, change *missions.AlertChange) []any {
 }
 
 // Notices implements [missions.Alerts].
-func (s *Store) Notices(ctx context.Context, limit int) ([]missions.Event, error) {
+func (s *scripted) Notices(ctx context.Context, limit int) ([]missions.Event, error) {
 	answer, err := s.first(ctx, scripts.notices, limit)
 	if err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func (s *Store) Notices(ctx context.Context, limit int) ([]missions.Event, error
 }
 
 // Noticed implements [missions.Alerts].
-func (s *Store) Noticed(ctx context.Context, position int64) error {
+func (s *scripted) Noticed(ctx context.Context, position int64) error {
 	_, err := s.first(ctx, scripts.noticed, position)
 	return err
 }

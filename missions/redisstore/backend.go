@@ -2,11 +2,12 @@ package redisstore
 
 import (
 	"context"
-	"errors"
+	"crypto/rand"
+	"encoding/hex"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
@@ -20,8 +21,10 @@ import (
 // All its keys begin with {PREFIX:PARTITION}:, whose braces keep them in one slot of a Redis
 // Cluster.
 //
-//	meta            hash: schema, identity, partition, partitions; epoch, which each term
+//	meta            hash: schema, identity, partition, partitions; secret, with which its
+//	                supervisors mark messages to each other; epoch, which each term
 //	                increases; and the marks of engine.Marks
+//	leader          hash: who leads, until when, and where it is reached
 //	m:ID            a mission, JSON
 //	d:ID, r:ID      its data and its result, if they are larger than 512 bytes
 //	g:ID            list: its log after the creation, JSON
@@ -46,36 +49,55 @@ import (
 //	w               the PENDING ones with something due, by its time; members are AGE:ID
 //	f               the terminal ones, by the time of their end
 //
-// A commit is one script: lua/commit.lua.
+// A commit is one script: lua/engine/commit.lua.
 type Backend struct {
-	client     redis.UniversalClient
-	log        *slog.Logger
+	*connection
+	permissions
+	seal       seal
 	prefix     string // of all keys
 	number     int    // of the partition
 	partitions int
+	self       string // who begins terms; "" for whoever is alone
+	address    string
+	ahead      func() time.Duration
 	clock      *Clock
 
 	identity atomic.Pointer[string]
-	failing  atomic.Bool // Redis does not do what it should, and the log says so
+	leads    atomic.Pointer[leads]
 }
 
-var _ engine.Backend = (*Backend)(nil)
+var _ engine.SharedBackend = (*Backend)(nil)
 
-// NewBackend returns the backend of a partition of the data set under a prefix. The partition is
-// created when the first term begins. clock is set by what Redis says; it may be nil.
-func NewBackend(client redis.UniversalClient, prefix string, number, partitions int, clock *Clock, log *slog.Logger) *Backend {
-	if clock == nil {
-		clock = NewClock(nil)
-	}
+// newBackend returns the backend of a data set of one partition.
+func newBackend(c *connection, cfg Config) *Backend {
+	prefix := "{" + c.where.prefix + ":0}:"
 	b := &Backend{
-		client: client, log: log, prefix: fmt.Sprintf("{%s:%d}:", prefix, number), number: number, partitions: partitions, clock: clock,
+		connection: c, prefix: prefix, partitions: 1, ahead: cfg.Ahead, clock: NewClock(nil), address: cfg.Address,
+		permissions: permissions{where: &c.where, client: c.client, meta: prefix + "meta", keys: map[string][]string{
+			"HLEN": {"meta", "leases", "agents", "alerts", "counts", "totals", "p:", "notices", "receipts", "leader"},
+			"LLEN": {"g:"}, "STRLEN": {"m:", "d:", "r:"}, "XRANGE": {"o"}, "ZRANGE": {"slots:", "q:", "i:", "ia:", "ig:", "w", "f"},
+		}},
+	}
+	if cfg.Send != nil {
+		b.self = cfg.Self
 	}
 	b.identity.Store(new(string))
+	b.seal.secret.Store(new(string))
 	return b
 }
 
-// Identity returns the name of the partition, "" before the first term.
+// Identity returns the name of the partition.
 func (b *Backend) Identity() string { return *b.identity.Load() }
+
+// called notes the name of the partition. It has another one once it is begun anew.
+func (b *Backend) called(identity string) {
+	if identity == "" || identity == b.Identity() {
+		return
+	}
+	if was := b.identity.Swap(&identity); *was != "" {
+		b.log.Error("the data set is gone from Redis; creating an empty one", "partition", b.number)
+	}
+}
 
 func (b *Backend) key(parts ...string) string {
 	key := b.prefix
@@ -85,45 +107,105 @@ func (b *Backend) key(parts ...string) string {
 	return key
 }
 
-// backendSchema is the version of what the comment on Backend describes.
-const backendSchema = 4
+// The schemas: that of the scripts, and what the comment on Backend describes.
+const (
+	scriptsSchema = 3
+	engineSchema  = 4
+)
+
+// open finds or creates the partition, once all that is done with it has been tried.
+func (b *Backend) open(ctx context.Context) error {
+	if err := b.usable(ctx); err != nil {
+		return err
+	}
+	_, err := b.head(ctx, "look")
+	return err
+}
+
+// head makes the partition where there is none, learns what its head says, and begins a term
+// if who is somebody who may.
+func (b *Backend) head(ctx context.Context, who string) (epoch int64, err error) {
+	identity, err := uuid.NewV7()
+	if err != nil {
+		return 0, err
+	}
+	secret := make([]byte, 32)
+	_, _ = rand.Read(secret) // never fails
+	sent := b.clock.Steady()
+	answer, err := b.eval(ctx, backendScripts.begin, []any{engineSchema, identity.String(), b.number, b.partitions, hex.EncodeToString(secret),
+		who, b.ahead().Microseconds()})
+	if err != nil {
+		return 0, err
+	}
+	said := texts(answer)
+	b.clock.observe(sent, time.Unix(number(said[6]), 1000*number(said[7])))
+	if err := b.check(said); err != nil {
+		return 0, err
+	}
+	b.called(said[1])
+	b.seal.secret.Store(&said[4])
+	return number(said[5]), nil
+}
+
+// check checks what lua/engine/begin_term.lua says of a partition. A hash that is not ours, or damaged,
+// is an [ErrForeign].
+func (b *Backend) check(said []string) error {
+	schema, err := strconv.Atoi(said[0])
+	switch {
+	case err != nil:
+		return foreign(b.meta, "is not the head of a data set")
+	case schema > engineSchema:
+		return fmt.Errorf("%w: it has schema %d, but this version knows schema %d; upgrade the supervisor, or choose another prefix",
+			ErrNewerSchema, schema, engineSchema)
+	case schema < engineSchema:
+		return fmt.Errorf("%w: it has schema %d, but this version knows schema %d; choose another prefix, and let the earlier version finish its missions",
+			ErrOlderSchema, schema, engineSchema)
+	}
+	partitions, err := strconv.Atoi(said[3])
+	_, notUUID := uuid.Parse(said[1])
+	epoch, notEpoch := strconv.ParseInt(said[5], 10, 64)
+	if err != nil || notUUID != nil || partitions != b.partitions || said[2] != strconv.Itoa(b.number) || said[4] == "" || notEpoch != nil || epoch < 0 {
+		return foreign(b.meta, "is the damaged head of a data set")
+	}
+	return nil
+}
 
 // Begin implements [engine.Backend].
 func (b *Backend) Begin(ctx context.Context) (epoch int64, from *engine.Snapshot, err error) {
-	mint, err := uuid.NewV7()
+	if err = b.allowedAgain(ctx); err == nil {
+		epoch, err = b.head(ctx, b.self)
+	}
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, b.failed(ctx, "begin", b.explain(ctx, err))
 	}
-	answer, err := b.run(ctx, backendScripts.begin, backendSchema, mint.String(), b.number, b.partitions)
-	if err != nil {
-		return 0, nil, err
-	}
-	said := texts(answer)
-	was := b.identity.Swap(&said[0])
-	if *was != "" && *was != said[0] {
-		b.log.Error("the data set is gone from Redis; creating an empty one", "partition", b.number)
-	}
-	from, err = b.snapshot(ctx)
-	return number(said[1]), from, err
+	from, err = b.Peek(ctx)
+	return epoch, from, err
 }
 
 // Scripts of backends.
-var backendScripts = struct{ begin, commit, records, find, queue, fronts, oldest, log, outbox, points script }{
-	begin: bare("begin_term"), commit: bare("commit"), records: withStored("records"), find: withStored("find"),
-	queue: withStored("queue"), fronts: bare("fronts"), oldest: bare("oldest"), log: bare("entries"), outbox: bare("outbox"), points: bare("points"),
+var backendScripts = struct{ begin, elect, stepDown, snapshot, overview, commit, records, find, queue, fronts, oldest, log, outbox, points script }{
+	begin: bare("engine/begin_term"), elect: bare("engine/elect"), stepDown: bare("engine/step_down"), snapshot: bare("engine/snapshot"),
+	overview: bare("engine/overview"), commit: bare("engine/commit"),
+	records: withStored("engine/records"), find: withStored("engine/find"), queue: withStored("engine/queue"), fronts: bare("engine/fronts"), oldest: bare("engine/oldest"),
+	log: bare("engine/entries"), outbox: bare("engine/outbox"), points: bare("engine/points"),
 }
 
 // withStored puts a script behind what reads missions.
-func withStored(name string) script { return newScript(name, read("lib/stored.lua")+read(name+".lua")) }
+func withStored(name string) script {
+	return newScript(name, read("engine/stored.lua")+read(name+".lua"))
+}
 
 // run runs a script, and returns what a caller may know of an error.
 func (b *Backend) run(ctx context.Context, s script, args ...any) (any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if err := b.allowedAgain(ctx); err != nil {
+		return nil, b.failed(ctx, s.name, err)
+	}
 	answer, err := b.eval(ctx, s, args)
 	if err != nil {
-		return nil, b.failed(ctx, s.name, err)
+		return nil, b.failed(ctx, s.name, b.explain(ctx, err))
 	}
 	b.works()
 	return answer, nil
@@ -133,9 +215,9 @@ func (b *Backend) run(ctx context.Context, s script, args ...any) (any, error) {
 func (b *Backend) eval(ctx context.Context, s script, args []any) (any, error) {
 	send := func(command, what string) (any, error) {
 		words := make([]any, 0, 4+len(args))
-		words = append(append(words, command, what, 1, b.prefix+"meta"), args...)
+		words = append(append(words, command, what, 1, b.meta), args...)
 		cmd := once{redis.NewCmd(ctx, words...)}
-		if err := b.client.Process(ctx, cmd); err != nil {
+		if err := b.connection.client.Process(ctx, cmd); err != nil {
 			return nil, err
 		}
 		return cmd.Result()
@@ -147,38 +229,10 @@ func (b *Backend) eval(ctx context.Context, s script, args []any) (any, error) {
 	return answer, err
 }
 
-// failed logs the first of a row of failures and returns what a caller may know.
-func (b *Backend) failed(ctx context.Context, what string, err error) error {
-	switch {
-	case ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)):
-		return ctx.Err() // it was waiting for a connection: nothing was sent
-	case errors.Is(err, redis.ErrClosed):
-		return errClosed
-	case redis.HasErrorPrefix(err, "NOTLEADER"), redis.HasErrorPrefix(err, "NODATASET"):
-		return engine.ErrNotLeader
-	}
-	if !b.failing.Swap(true) {
-		b.log.Error("the store failed", "doing", what, "error", err)
-	}
-	told := missions.Unavailable(tell(err), err)
-	switch told.Message {
-	case toldUnreachable, toldRefused, toldFull, toldForbidden:
-		told.NothingDone = true
-	}
-	return told
-}
-
-// works ends a row of failures.
-func (b *Backend) works() {
-	if b.failing.Load() && b.failing.Swap(false) {
-		b.log.Info("the store works again")
-	}
-}
-
 // damaged is the error of what cannot be understood.
 func (b *Backend) damaged(err error) error {
 	b.log.Error("the store has data that it cannot read", "partition", b.number, "error", err)
-	return missions.Unavailable(toldBroken, err)
+	return missions.Unavailable(toldBroken, fmt.Errorf("%w, or is damaged: %w", ErrForeign, err))
 }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }

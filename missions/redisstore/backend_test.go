@@ -29,7 +29,9 @@ func TestBackendAnswersLikeMemory(t *testing.T) {
 	})
 	for seed := range uint64(4) {
 		another := func() (engine.Backend, error) {
-			return NewBackend(client, fmt.Sprint("compared-", seed), 0, 1, nil, slog.New(slog.DiscardHandler)), nil
+			cfg := Config{URL: url + fmt.Sprint("?prefix=compared-", seed), Logger: slog.New(slog.DiscardHandler)}.WithDefaults()
+			where, err := ParseURL(cfg.URL)
+			return newBackend(&connection{client: client, where: where, log: cfg.Logger}, cfg), err
 		}
 		first, _ := another()
 		compared := enginetest.Compare(first, another)

@@ -7,7 +7,7 @@ import (
 )
 
 // Cancel implements [missions.Missions].
-func (s *Store) Cancel(ctx context.Context, batch []missions.CancelRequest) ([]missions.Result, error) {
+func (s *scripted) Cancel(ctx context.Context, batch []missions.CancelRequest) ([]missions.Result, error) {
 	return change(ctx, s, batch, func(c *missions.CancelRequest) string { return c.ID }, missions.Cancel, scripts.cancel,
 		func(args []any, c *missions.CancelRequest) []any {
 			return append(args, c.ID, c.Why())
@@ -15,12 +15,12 @@ func (s *Store) Cancel(ctx context.Context, batch []missions.CancelRequest) ([]m
 }
 
 // Retry implements [missions.Missions].
-func (s *Store) Retry(ctx context.Context, ids []string) ([]missions.Result, error) {
+func (s *scripted) Retry(ctx context.Context, ids []string) ([]missions.Result, error) {
 	return change(ctx, s, ids, pointed, missions.Retry, scripts.retry, appendID)
 }
 
 // Delete implements [missions.Missions].
-func (s *Store) Delete(ctx context.Context, ids []string) ([]missions.Result, error) {
+func (s *scripted) Delete(ctx context.Context, ids []string) ([]missions.Result, error) {
 	return change(ctx, s, ids, pointed, missions.Cancel, scripts.delete, appendID)
 }
 
@@ -30,7 +30,7 @@ func appendID(args []any, id *string) []any { return append(args, *id) }
 
 // change runs a script on the missions of a batch. trigger is what the script's
 // verdict "status" refuses.
-func change[Item any](ctx context.Context, s *Store, batch []Item, id func(*Item) string, trigger missions.Trigger,
+func change[Item any](ctx context.Context, s *scripted, batch []Item, id func(*Item) string, trigger missions.Trigger,
 	does script, arguments func([]any, *Item) []any) ([]missions.Result, error) {
 	if err := s.begin(ctx); err != nil {
 		return nil, err

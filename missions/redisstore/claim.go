@@ -9,7 +9,7 @@ import (
 )
 
 // Claim implements [missions.Leases].
-func (s *Store) Claim(ctx context.Context, batch []missions.ClaimRequest) ([]missions.ClaimResult, error) {
+func (s *scripted) Claim(ctx context.Context, batch []missions.ClaimRequest) ([]missions.ClaimResult, error) {
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}

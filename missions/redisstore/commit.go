@@ -73,13 +73,13 @@ func (w *writing) changes(c *engine.Changes) error {
 		return err
 	}
 	w.commands(w.deleted, "DEL")
+	w.commands(w.set, "SETS")
 	for key, members := range w.removed {
 		w.commands(members, "ZREM", key)
 	}
 	for key, pairs := range w.added {
 		w.commands(pairs, "ZADD", key)
 	}
-	w.commands(w.set, "MSET")
 	w.logs(c.Logs, bySeq)
 	w.statistics(c)
 	w.events(c)

@@ -8,14 +8,14 @@ import (
 )
 
 // Create implements [missions.Missions].
-func (s *Store) Create(ctx context.Context, batch []missions.Mission) ([]missions.CreateResult, error) {
+func (s *scripted) Create(ctx context.Context, batch []missions.Mission) ([]missions.CreateResult, error) {
 	results, err := s.create.do(ctx, s, creations(batch, nil))
 	return createdOf(results), err
 }
 
 // CreateAndClaim implements [missions.Missions]. With several partitions the claims are a
 // step behind the missions.
-func (s *Store) CreateAndClaim(ctx context.Context, batch []missions.Mission, claims []missions.ClaimRequest) (
+func (s *scripted) CreateAndClaim(ctx context.Context, batch []missions.Mission, claims []missions.ClaimRequest) (
 	[]missions.CreateResult, []missions.ClaimResult, error) {
 	if len(s.partitions) > 1 || len(claims) == 0 {
 		created, err := s.Create(ctx, batch)
@@ -84,7 +84,7 @@ func createdOf(results []creationResult) []missions.CreateResult {
 
 // creationBatch does what callers of Create and of CreateAndClaim want done: all
 // missions are created before any claim has its turn.
-func (s *Store) creationBatch(ctx context.Context, items []creation) ([]creationResult, error) {
+func (s *scripted) creationBatch(ctx context.Context, items []creation) ([]creationResult, error) {
 	batch, claims := make([]*missions.Mission, 0, len(items)), []missions.ClaimRequest(nil)
 	for _, item := range items {
 		if item.claim != nil {
@@ -117,7 +117,7 @@ type aged struct {
 
 // createBatch creates missions and, which only a store of one partition is asked for,
 // answers claims.
-func (s *Store) createBatch(ctx context.Context, batch []*missions.Mission, claims []missions.ClaimRequest) (
+func (s *scripted) createBatch(ctx context.Context, batch []*missions.Mission, claims []missions.ClaimRequest) (
 	created []missions.CreateResult, claimed []missions.ClaimResult, err error) {
 	first, err := s.firstAge(ctx, len(batch))
 	if err != nil {
@@ -141,7 +141,7 @@ func (s *Store) createBatch(ctx context.Context, batch []*missions.Mission, clai
 // firstAge returns a seq that is newer than every mission's, so that a batch keeps
 // its order though its missions go to several partitions; 0 where that is no
 // question.
-func (s *Store) firstAge(ctx context.Context, n int) (int64, error) {
+func (s *scripted) firstAge(ctx context.Context, n int) (int64, error) {
 	if n == 1 || len(s.partitions) == 1 {
 		return 0, nil
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // Due implements [missions.Store].
-func (s *Store) Due(ctx context.Context, limit int) (missions.DueResult, error) {
+func (s *scripted) Due(ctx context.Context, limit int) (missions.DueResult, error) {
 	if err := s.begin(ctx); err != nil {
 		return missions.DueResult{}, err
 	}
@@ -50,7 +50,7 @@ func (p *partition) due(said []any, result *missions.DueResult) {
 }
 
 // Retain implements [missions.Store].
-func (s *Store) Retain(ctx context.Context, retention time.Duration, limit int) (int, error) {
+func (s *scripted) Retain(ctx context.Context, retention time.Duration, limit int) (int, error) {
 	if err := s.begin(ctx); err != nil {
 		return 0, err
 	}
@@ -72,7 +72,7 @@ func (s *Store) Retain(ctx context.Context, retention time.Duration, limit int) 
 
 // cutoff returns the time by which a mission must have ended to be among the limit
 // that ended first, in whatever partition, and long enough ago.
-func (s *Store) cutoff(ctx context.Context, retention time.Duration, limit int) (int64, error) {
+func (s *scripted) cutoff(ctx context.Context, retention time.Duration, limit int) (int64, error) {
 	var ended []int64
 	cutoff := int64(0)
 	for _, p := range s.partitions {

@@ -33,7 +33,7 @@ var refusals = map[string]string{
 }
 
 // failed logs the first of a row of failures and returns what the caller may know.
-func (s *Store) failed(ctx context.Context, script string, err error) error {
+func (s *scripted) failed(ctx context.Context, script string, err error) error {
 	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
 		return ctx.Err() // it was waiting for a connection: nothing was sent
 	}
@@ -52,7 +52,7 @@ func (s *Store) failed(ctx context.Context, script string, err error) error {
 }
 
 // works ends a row of failures.
-func (s *Store) works() {
+func (s *scripted) works() {
 	if s.failing.Load() && s.failing.Swap(false) {
 		s.log.Info("the store works again")
 	}

@@ -12,8 +12,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"missioncontrol/missions"
-	"missioncontrol/missions/engine"
-	"missioncontrol/missions/leader"
 	"missioncontrol/missions/redisstore"
 	"missioncontrol/missions/redisstore/redistest"
 	"missioncontrol/wakeup"
@@ -28,18 +26,7 @@ func BenchmarkFlow(b *testing.B) {
 	must(b, err)
 	client := redis.NewClient(options)
 	b.Cleanup(func() { must(b, client.Close()) })
-	b.Run("scripts", func(b *testing.B) {
-		flow(b, client, mustOpen(b, redisstore.Config{URL: url + "?prefix=" + newPrefix(), OutboxLimit: 1 << 40}))
-	})
-	b.Run("engine", func(b *testing.B) {
-		store, err := leader.Open(b.Context(), leader.Config{
-			Engine:  engine.Config{OutboxLimit: 1 << 40, Retry: missions.DefaultRetryPolicy()},
-			Backend: redisstore.NewBackend(client, newPrefix(), 0, 1, nil, silent()), Logger: silent(), Now: time.Now,
-		})
-		must(b, err)
-		flow(b, client, store)
-		must(b, store.Close())
-	})
+	flow(b, client, mustOpen(b, redisstore.Config{URL: url + "?prefix=" + newPrefix(), OutboxLimit: 1 << 40}))
 }
 
 // used returns the processor time that this process has used so far.

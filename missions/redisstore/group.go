@@ -33,7 +33,7 @@ const batchesAtOnce = 1
 // do does a caller's items and returns their results in order. A caller whose
 // context ends before its items are taken has done nothing; afterwards it waits for
 // the outcome, which Redis' time-out bounds.
-func (g *group[Item, Result]) do(ctx context.Context, s *Store, items []Item) ([]Result, error) {
+func (g *group[Item, Result]) do(ctx context.Context, s *scripted, items []Item) ([]Result, error) {
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func (g *group[Item, Result]) withdraw(mine *share[Item, Result]) bool {
 }
 
 // handOver has those served who have come while a caller ran a batch of its own.
-func (g *group[Item, Result]) handOver(ctx context.Context, s *Store) {
+func (g *group[Item, Result]) handOver(ctx context.Context, s *scripted) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.waiting) == 0 {

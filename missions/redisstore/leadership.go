@@ -8,7 +8,7 @@ import (
 )
 
 // Lead implements [missions.Leaders].
-func (s *Store) Lead(ctx context.Context, candidate string, lasts time.Duration) (missions.Leadership, error) {
+func (s *scripted) Lead(ctx context.Context, candidate string, lasts time.Duration) (missions.Leadership, error) {
 	if err := s.begin(ctx); err != nil {
 		return missions.Leadership{}, err
 	}
@@ -22,7 +22,7 @@ func (s *Store) Lead(ctx context.Context, candidate string, lasts time.Duration)
 }
 
 // Resign implements [missions.Leaders].
-func (s *Store) Resign(ctx context.Context, candidate string) error {
+func (s *scripted) Resign(ctx context.Context, candidate string) error {
 	if err := s.begin(ctx); err != nil {
 		return err
 	}

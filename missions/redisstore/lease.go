@@ -10,11 +10,11 @@ import (
 )
 
 // Progress implements [missions.Leases].
-func (s *Store) Progress(ctx context.Context, batch []missions.ProgressUpdate) ([]missions.ProgressResult, error) {
+func (s *scripted) Progress(ctx context.Context, batch []missions.ProgressUpdate) ([]missions.ProgressResult, error) {
 	return s.progress.do(ctx, s, batch)
 }
 
-func (s *Store) progressBatch(ctx context.Context, batch []missions.ProgressUpdate) ([]missions.ProgressResult, error) {
+func (s *scripted) progressBatch(ctx context.Context, batch []missions.ProgressUpdate) ([]missions.ProgressResult, error) {
 	return scatter(ctx, s, batch, func(u *missions.ProgressUpdate) string { return u.MissionID }, progressIn,
 		func(err error) missions.ProgressResult { return missions.ProgressResult{Err: err} })
 }
@@ -40,11 +40,11 @@ func progressIn(ctx context.Context, p *partition, part []missions.ProgressUpdat
 }
 
 // AppendLog implements [missions.Leases].
-func (s *Store) AppendLog(ctx context.Context, batch []missions.LogAppend) ([]error, error) {
+func (s *scripted) AppendLog(ctx context.Context, batch []missions.LogAppend) ([]error, error) {
 	return s.append.do(ctx, s, batch)
 }
 
-func (s *Store) appendBatch(ctx context.Context, batch []missions.LogAppend) ([]error, error) {
+func (s *scripted) appendBatch(ctx context.Context, batch []missions.LogAppend) ([]error, error) {
 	return scatter(ctx, s, batch, func(l *missions.LogAppend) string { return l.MissionID },
 		func(ctx context.Context, p *partition, part []missions.LogAppend) ([]error, error) {
 			args := make([]any, 1, 1+6*len(part))
@@ -70,11 +70,11 @@ func (s *Store) appendBatch(ctx context.Context, batch []missions.LogAppend) ([]
 }
 
 // Finish implements [missions.Leases].
-func (s *Store) Finish(ctx context.Context, batch []missions.Finish) ([]missions.Result, error) {
+func (s *scripted) Finish(ctx context.Context, batch []missions.Finish) ([]missions.Result, error) {
 	return s.finish.do(ctx, s, batch)
 }
 
-func (s *Store) finishBatch(ctx context.Context, batch []missions.Finish) ([]missions.Result, error) {
+func (s *scripted) finishBatch(ctx context.Context, batch []missions.Finish) ([]missions.Result, error) {
 	return scatter(ctx, s, batch, func(f *missions.Finish) string { return f.MissionID }, finishIn, resultOf)
 }
 
@@ -113,18 +113,18 @@ func finishIn(ctx context.Context, p *partition, part []missions.Finish) ([]miss
 }
 
 // retryPolicy appends what lua/lib/retry.lua reads.
-func (s *Store) retryPolicy(args []any) []any {
+func (s *scripted) retryPolicy(args []any) []any {
 	r := s.cfg.Retry
 	return append(args, r.Base.Microseconds(), r.Max.Microseconds(), strconv.FormatFloat(r.Jitter, 'g', -1, 64), rand.Int32())
 }
 
 // Heartbeat implements [missions.Leases].
-func (s *Store) Heartbeat(ctx context.Context, batch []missions.Heartbeat) ([]missions.HeartbeatResult, error) {
+func (s *scripted) Heartbeat(ctx context.Context, batch []missions.Heartbeat) ([]missions.HeartbeatResult, error) {
 	return s.beat.do(ctx, s, batch)
 }
 
 // beatBatch goes to every partition, each with the leases that are its own.
-func (s *Store) beatBatch(ctx context.Context, batch []missions.Heartbeat) ([]missions.HeartbeatResult, error) {
+func (s *scripted) beatBatch(ctx context.Context, batch []missions.Heartbeat) ([]missions.HeartbeatResult, error) {
 	parts := make([][]missions.HeartbeatResult, len(s.partitions))
 	err := s.inEach(func(p *partition) (err error) {
 		parts[p.number], err = beatIn(ctx, p, batch)

@@ -14,7 +14,7 @@ import (
 )
 
 // Get implements [missions.Missions].
-func (s *Store) Get(ctx context.Context, id string) (missions.Mission, error) {
+func (s *scripted) Get(ctx context.Context, id string) (missions.Mission, error) {
 	if err := s.begin(ctx); err != nil {
 		return missions.Mission{}, err
 	}
@@ -35,7 +35,7 @@ func (s *Store) Get(ctx context.Context, id string) (missions.Mission, error) {
 }
 
 // Log implements [missions.Missions].
-func (s *Store) Log(ctx context.Context, id string, after int64, limit int) (page missions.LogPage, err error) {
+func (s *scripted) Log(ctx context.Context, id string, after int64, limit int) (page missions.LogPage, err error) {
 	if err := s.begin(ctx); err != nil {
 		return page, err
 	}
@@ -103,7 +103,7 @@ func move(digits string) (from, to missions.Status, known bool) {
 const examineAtOnce = 1000
 
 // List implements [missions.Missions].
-func (s *Store) List(ctx context.Context, f missions.Filter) (missions.Page, error) {
+func (s *scripted) List(ctx context.Context, f missions.Filter) (missions.Page, error) {
 	if err := s.begin(ctx); err != nil {
 		return missions.Page{}, err
 	}
@@ -142,7 +142,7 @@ func (l *listing) want() int {
 
 // listOn looks at some more missions, in every partition, and reports whether there
 // is more to look at.
-func (s *Store) listOn(ctx context.Context, l *listing) (bool, error) {
+func (s *scripted) listOn(ctx context.Context, l *listing) (bool, error) {
 	parts := make([]part, len(s.partitions))
 	err := s.inEach(func(p *partition) (err error) {
 		parts[p.number], err = p.list(ctx, l, max(1, min(l.left, examineAtOnce)/len(s.partitions)))
@@ -184,7 +184,7 @@ type row struct {
 
 // take adds rows down to a bound to the page, and reports whether that filled it:
 // then the page's Next is set.
-func (s *Store) take(ctx context.Context, l *listing, rows []row, bound int64) (full bool, err error) {
+func (s *scripted) take(ctx context.Context, l *listing, rows []row, bound int64) (full bool, err error) {
 	rows = slices.DeleteFunc(rows, func(r row) bool { return r.seq < bound })
 	if l.filter.Text != "" {
 		if rows, err = s.fetchRows(ctx, l, rows); err != nil {
@@ -208,7 +208,7 @@ func (s *Store) take(ctx context.Context, l *listing, rows []row, bound int64) (
 
 // fetchRows reads the missions of rows of which only names are known: those that
 // still match, and one more than there is room for.
-func (s *Store) fetchRows(ctx context.Context, l *listing, rows []row) ([]row, error) {
+func (s *scripted) fetchRows(ctx context.Context, l *listing, rows []row) ([]row, error) {
 	ids := make([][]any, len(s.partitions))
 	found := map[string]missions.Mission{}
 	if most := l.want() + 1; len(rows) > most {

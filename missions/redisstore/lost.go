@@ -9,7 +9,7 @@ import (
 
 // Now implements [missions.Store]: the clock is that of partition 0, where agents are
 // at home.
-func (s *Store) Now(ctx context.Context) (missions.Time, error) {
+func (s *scripted) Now(ctx context.Context) (missions.Time, error) {
 	if err := s.begin(ctx); err != nil {
 		return 0, err
 	}
@@ -23,7 +23,7 @@ func (s *Store) Now(ctx context.Context) (missions.Time, error) {
 
 // Lost implements [missions.Agents]. Each partition looks for itself whether it has
 // heard of the agent, by its own clock: the nodes' differ by what NTP leaves.
-func (s *Store) Lost(ctx context.Context, id, reason string, since missions.Time) (missions.LostResult, error) {
+func (s *scripted) Lost(ctx context.Context, id, reason string, since missions.Time) (missions.LostResult, error) {
 	answers := make([][]any, len(s.partitions))
 	err := s.everywhere(ctx, func(ctx context.Context, p *partition) error {
 		answer, err := p.call(ctx, scripts.lost, id, reason, int64(since))
@@ -55,4 +55,4 @@ func (s *Store) Lost(ctx context.Context, id, reason string, since missions.Time
 }
 
 // SteadyDurations implements [missions.Store]: Redis' clock counts, and it can be set.
-func (s *Store) SteadyDurations() bool { return false }
+func (s *scripted) SteadyDurations() bool { return false }

@@ -145,11 +145,11 @@ func TestOpenRefusesAnotherDataSet(t *testing.T) {
 	if first.Identity() != second.Identity() || len(second.Outboxes()) != 2 {
 		t.Errorf("the second store has identity %s and %d outboxes, want %s and 2", second.Identity(), len(second.Outboxes()), first.Identity())
 	}
-	for schema, want := range map[int]error{2: redisstore.ErrOlderSchema, 4: redisstore.ErrNewerSchema} {
+	for schema, want := range map[int]error{2: redisstore.ErrOlderSchema, 5: redisstore.ErrNewerSchema} {
 		if err := server.Client().HSet(context.Background(), "{mc:0}:meta", "schema", schema).Err(); err != nil {
 			t.Fatal(err)
 		}
-		wantOpenError(t, redisstore.Config{URL: server.URL()}, want, fmt.Sprintf("schema %d, but this version knows schema 3", schema))
+		wantOpenError(t, redisstore.Config{URL: server.URL()}, want, fmt.Sprintf("schema %d, but this version knows schema 4", schema))
 	}
 }
 

@@ -151,7 +151,7 @@ func (p *partition) upTo(ctx context.Context, s script, args ...any) error {
 }
 
 // Waiting implements [missions.Store].
-func (s *Store) Waiting(ctx context.Context) (int64, error) {
+func (s *scripted) Waiting(ctx context.Context) (int64, error) {
 	var waiting atomic.Int64
 	err := s.everywhere(ctx, func(ctx context.Context, p *partition) error {
 		answer, err := p.call(ctx, scripts.waiting)

@@ -16,19 +16,19 @@ import (
 )
 
 // schemaVersion is the version of what lua/lib describes.
-const schemaVersion = 3
+const schemaVersion = scriptsSchema
 
 // partition is a part of the data set whose keys share a hash tag.
 type partition struct {
-	store    *Store
-	number   int
+	store  *scripted
+	number int
 	permissions
 	identity atomic.Pointer[string]
 	sums     missions.WindowCache // of its samples
 }
 
 // openDataSet finds or creates the data set under a prefix.
-func (s *Store) openDataSet(ctx context.Context, prefix string) error {
+func (s *scripted) openDataSet(ctx context.Context, prefix string) error {
 	first := s.newPartition(prefix, 0)
 	wanted := max(s.cfg.Partitions, 1)
 	has, err := first.open(ctx, wanted)
@@ -50,9 +50,11 @@ func (s *Store) openDataSet(ctx context.Context, prefix string) error {
 	return nil
 }
 
+func (s *scripted) openError(err error) error { return openError(&s.where, err) }
+
 // openError says what is wrong of what is not our own finding.
-func (s *Store) openError(err error) error {
-	err = s.where.explain(err)
+func openError(where *Location, err error) error {
+	err = where.explain(err)
 	for _, ours := range []error{ErrNewerSchema, ErrOlderSchema, ErrForbidden, ErrForeign, ErrUnsuitable} {
 		if errors.Is(err, ours) {
 			return err
@@ -61,7 +63,7 @@ func (s *Store) openError(err error) error {
 	return fmt.Errorf("%w: %w", ErrUnreachable, err)
 }
 
-func (s *Store) newPartition(prefix string, number int) *partition {
+func (s *scripted) newPartition(prefix string, number int) *partition {
 	return &partition{store: s, number: number, permissions: permissions{
 		where: &s.where, client: s.client, meta: fmt.Sprintf("{%s:%d}:meta", prefix, number), keys: map[string][]string{
 			"HLEN": {"meta", "a:", "alerts", "ct", "h:", "hs", "leader", "n:", "s:"},
@@ -141,7 +143,7 @@ func (p *partition) begunAnew(ctx context.Context) error {
 func (p *partition) Identity() string { return *p.identity.Load() }
 
 // home returns the partition of a mission.
-func (s *Store) home(missionID string) *partition {
+func (s *scripted) home(missionID string) *partition {
 	if len(s.partitions) == 1 {
 		return s.partitions[0]
 	}
@@ -152,7 +154,7 @@ func (s *Store) home(missionID string) *partition {
 
 // everywhere does something in each partition, all at once, and returns the first
 // error.
-func (s *Store) everywhere(ctx context.Context, do func(context.Context, *partition) error) error {
+func (s *scripted) everywhere(ctx context.Context, do func(context.Context, *partition) error) error {
 	if err := s.begin(ctx); err != nil {
 		return err
 	}
@@ -172,7 +174,7 @@ func (s *Store) everywhere(ctx context.Context, do func(context.Context, *partit
 // scatter does a batch's items in the partitions of their missions. A partition's
 // failure is its items' error while another partition did its part, and the whole
 // batch's otherwise.
-func scatter[Item, Result any](ctx context.Context, s *Store, batch []Item, id func(*Item) string,
+func scatter[Item, Result any](ctx context.Context, s *scripted, batch []Item, id func(*Item) string,
 	do func(context.Context, *partition, []Item) ([]Result, error), failed func(error) Result) ([]Result, error) {
 	if len(s.partitions) == 1 {
 		return do(ctx, s.partitions[0], batch)

@@ -14,6 +14,10 @@ import (
 
 // Records implements [engine.Backend].
 func (b *Backend) Records(ctx context.Context, ids []string) (found []*engine.Record, err error) {
+	if len(ids) == 0 { // somebody wants to know whether Redis answers
+		_, err := b.run(ctx, backendScripts.records)
+		return nil, err
+	}
 	for some := range slices.Chunk(ids, missions.MaxBatch) {
 		args := make([]any, len(some))
 		for i := range some {
@@ -36,7 +40,7 @@ func (b *Backend) Records(ctx context.Context, ids []string) (found []*engine.Re
 	return found, ctx.Err()
 }
 
-// recordOf reads a mission as lua/lib/stored.lua answers it.
+// recordOf reads a mission as lua/engine/stored.lua answers it.
 func recordOf(said []string) (*engine.Record, error) {
 	id, lease := said[0], said[2]
 	r, err := readMission(id, said[1], said[3], said[4])
@@ -66,7 +70,7 @@ func (b *Backend) Queue(ctx context.Context, missionType string, limit int) (hea
 
 // Planned implements [engine.Backend].
 func (b *Backend) Planned(ctx context.Context, limit int) (planned []engine.Planned, err error) {
-	rows, err := b.client.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{Key: b.key("w"), Start: 0, Stop: limit - 1}).Result()
+	rows, err := b.connection.client.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{Key: b.key("w"), Start: 0, Stop: limit - 1}).Result()
 	if err != nil {
 		return nil, b.failed(ctx, "planned", err)
 	}
@@ -79,7 +83,7 @@ func (b *Backend) Planned(ctx context.Context, limit int) (planned []engine.Plan
 
 // Ended implements [engine.Backend].
 func (b *Backend) Ended(ctx context.Context, upTo missions.Time, limit int) ([]string, error) {
-	rows, err := b.client.ZRangeArgs(ctx, redis.ZRangeArgs{
+	rows, err := b.connection.client.ZRangeArgs(ctx, redis.ZRangeArgs{
 		Key: b.key("f"), Start: "-inf", Stop: decimal(int64(upTo)), ByScore: true, Count: int64(limit),
 	}).Result()
 	if err != nil {
@@ -130,7 +134,8 @@ func (b *Backend) Pending(ctx context.Context, after int64, limit int) (events [
 		}
 		said := items(answer)
 		after = max(after, number(text(said[0])))
-		for _, item := range said[1:] {
+		b.called(text(said[1]))
+		for _, item := range said[2:] {
 			entry := texts(item)
 			some, err := engine.DecodeEvents([]byte(entry[1]))
 			if err != nil {
@@ -145,7 +150,7 @@ func (b *Backend) Pending(ctx context.Context, after int64, limit int) (events [
 			}
 			after = max(after, last)
 		}
-		if len(said) == 1 {
+		if len(said) == 2 {
 			break
 		}
 	}
@@ -154,7 +159,7 @@ func (b *Backend) Pending(ctx context.Context, after int64, limit int) (events [
 
 // Notices implements [engine.Backend].
 func (b *Backend) Notices(ctx context.Context, limit int) (events []missions.Event, err error) {
-	all, err := b.client.HGetAll(ctx, b.key("notices")).Result()
+	all, err := b.connection.client.HGetAll(ctx, b.key("notices")).Result()
 	if err != nil {
 		return nil, b.failed(ctx, "notices", err)
 	}

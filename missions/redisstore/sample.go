@@ -13,7 +13,7 @@ import (
 )
 
 // Sample implements [missions.Statistics]: each partition takes its own, by its own clock.
-func (s *Store) Sample(ctx context.Context) (missions.Time, error) {
+func (s *scripted) Sample(ctx context.Context) (missions.Time, error) {
 	var at missions.Time
 	err := s.everywhere(ctx, func(ctx context.Context, p *partition) error {
 		answer, err := p.call(ctx, scripts.sample, missions.MaxSampledTypes)
@@ -88,7 +88,7 @@ func sample(since, gain string) (missions.Sample, error) {
 const minutesAtOnce = 240
 
 // History implements [missions.Statistics].
-func (s *Store) History(ctx context.Context, kind string, minutes int) ([]missions.Minute, error) {
+func (s *scripted) History(ctx context.Context, kind string, minutes int) ([]missions.Minute, error) {
 	now, err := s.Now(ctx)
 	if err != nil {
 		return nil, err
@@ -158,7 +158,7 @@ func (h *history) total(partitions int) []missions.Minute {
 }
 
 // Unserved implements [missions.Statistics].
-func (s *Store) Unserved(ctx context.Context) (map[string]int64, error) {
+func (s *scripted) Unserved(ctx context.Context) (map[string]int64, error) {
 	var mu sync.Mutex
 	byType, claimable := map[string]int64{}, map[string]bool{}
 	err := s.everywhere(ctx, func(ctx context.Context, p *partition) error {

@@ -7,51 +7,63 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/redis/go-redis/v9"
-
 	"missioncontrol/missions/engine"
 )
 
-// snapshot reads what an engine begins with, once no other term can commit.
-func (b *Backend) snapshot(ctx context.Context) (*engine.Snapshot, error) {
-	var meta, agents, leases, totals, alerts, receipts *redis.MapStringStringCmd
-	var notices *redis.StringSliceCmd
-	_, err := b.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		meta, agents, leases = p.HGetAll(ctx, b.key("meta")), p.HGetAll(ctx, b.key("agents")), p.HGetAll(ctx, b.key("leases"))
-		totals, alerts, notices = p.HGetAll(ctx, b.key("totals")), p.HGetAll(ctx, b.key("alerts")), p.HKeys(ctx, b.key("notices"))
-		receipts = p.HGetAll(ctx, b.key("receipts"))
-		return nil
-	})
+// pointsBack is how many minutes before the newest point the points begin that an engine begins
+// with: a sample looks at so many.
+const pointsBack = 64
+
+// Peek implements [engine.SharedBackend].
+func (b *Backend) Peek(ctx context.Context) (*engine.Snapshot, error) {
+	answer, err := b.run(ctx, backendScripts.snapshot, int(engine.Minutes), pointsBack, int(engine.ShortSamples), 0, int(engine.LongSamples), 0)
 	if err != nil {
-		return nil, b.failed(ctx, "begin", err)
+		return nil, err
 	}
-	s := &engine.Snapshot{Marks: readMarks(meta.Val()), Totals: map[string]*engine.Totals{}, Points: map[engine.PointKey]engine.Point{}}
-	for _, position := range notices.Val() {
-		s.Notices = append(s.Notices, number(position))
-	}
-	slices.Sort(s.Notices)
-	if s.Agents, err = readAll(agents.Val(), readAgent); err == nil {
-		s.Leases, err = readAll(leases.Val(), readLease)
+	said := items(answer)
+	s := &engine.Snapshot{Marks: readMarks(hash(said[0]))}
+	if s.Agents, err = readAll(hash(said[1]), readAgent); err == nil {
+		s.Leases, err = readAll(hash(said[2]), readLease)
 	}
 	if err == nil {
-		s.Alerts, err = readAll(alerts.Val(), readAlert)
+		s.Totals, err = readTotals(hash(said[3]))
 	}
 	if err == nil {
-		s.Receipts, err = readAll(receipts.Val(), readReceipt)
+		s.Alerts, err = readAll(hash(said[4]), readAlert)
 	}
-	for name, encoded := range totals.Val() {
-		t, bad := engine.DecodeTotals([]byte(encoded))
-		if s.Totals[name] = t; bad != nil {
-			err = fmt.Errorf("totals of type %q: %w", name, bad)
-		}
+	if err == nil {
+		s.Receipts, err = readAll(hash(said[5]), readReceipt)
+	}
+	if err == nil {
+		s.Points, err = readPoints(items(said[7]))
 	}
 	if err != nil {
 		return nil, b.damaged(err)
 	}
-	return s, b.latestPoints(ctx, s)
+	for _, position := range texts(said[6]) {
+		s.Notices = append(s.Notices, number(position))
+	}
+	slices.Sort(s.Notices)
+	return s, nil
 }
 
-func readMarks(meta map[string]string) engine.Marks {
+// Overview implements [engine.SharedBackend].
+func (b *Backend) Overview(ctx context.Context) (*engine.Totals, engine.Marks, error) {
+	answer, err := b.run(ctx, backendScripts.overview)
+	if err != nil {
+		return nil, engine.Marks{}, err
+	}
+	said := items(answer)
+	totals := &engine.Totals{}
+	if encoded := text(said[0]); encoded != "" {
+		if totals, err = engine.DecodeTotals([]byte(encoded)); err != nil {
+			return nil, engine.Marks{}, b.damaged(err)
+		}
+	}
+	return totals, readMarks(hash(said[1])), nil
+}
+
+func readMarks(meta fields) engine.Marks {
 	return engine.Marks{
 		Outbox: number(meta["outbox"]), Acknowledged: number(meta["acknowledged"]), Mark: meta["mark"], Forgotten: number(meta["forgotten"]),
 		Token: number(meta["token"]), Seq: number(meta["seq"]), Revision: number(meta["revision"]), Sampled: moment(meta["sampled"]),
@@ -67,7 +79,7 @@ func readReceipt(id, value string) (engine.Receipt, error) {
 }
 
 // readAll reads the values of a hash, in the order of its fields.
-func readAll[T any](hash map[string]string, read func(field, value string) (T, error)) (list []T, err error) {
+func readAll[T any](hash fields, read func(field, value string) (T, error)) (list []T, err error) {
 	for _, field := range slices.Sorted(maps.Keys(hash)) {
 		value, err := read(field, hash[field])
 		if err != nil {
@@ -78,38 +90,29 @@ func readAll[T any](hash map[string]string, read func(field, value string) (T, e
 	return list, nil
 }
 
-// pointsBack is how many minutes before the newest point the points begin that an engine begins
-// with: a sample looks at so many.
-const pointsBack = 64
+func readTotals(hash fields) (map[string]*engine.Totals, error) {
+	totals := make(map[string]*engine.Totals, len(hash))
+	for name, encoded := range hash {
+		t, err := engine.DecodeTotals([]byte(encoded))
+		if err != nil {
+			return nil, fmt.Errorf("totals of type %q: %w", name, err)
+		}
+		totals[name] = t
+	}
+	return totals, nil
+}
 
-// latestPoints reads the points from which new points continue.
-func (b *Backend) latestPoints(ctx context.Context, s *engine.Snapshot) error {
-	for series, back := range map[engine.Series]int64{engine.Minutes: pointsBack, engine.ShortSamples: 0, engine.LongSamples: 0} {
-		key := b.key("slots:", decimal(int64(series)))
-		newest, err := b.client.ZRangeArgs(ctx, redis.ZRangeArgs{Key: key, Start: 0, Stop: 0, Rev: true}).Result()
-		if err != nil {
-			return b.failed(ctx, "begin", err)
-		}
-		if len(newest) == 0 {
-			continue
-		}
-		slots, err := b.client.ZRangeArgs(ctx, redis.ZRangeArgs{Key: key, Start: decimal(number(newest[0]) - back), Stop: "+inf", ByScore: true}).Result()
-		if err != nil {
-			return b.failed(ctx, "begin", err)
-		}
-		for _, slot := range slots {
-			points, err := b.client.HGetAll(ctx, b.key("p:", decimal(int64(series)), ":", slot)).Result()
+func readPoints(slots []any) (map[engine.PointKey]engine.Point, error) {
+	points := map[engine.PointKey]engine.Point{}
+	for _, of := range slots {
+		said := items(of)
+		for name, encoded := range hash(said[2]) {
+			p, err := engine.DecodePoint([]byte(encoded))
 			if err != nil {
-				return b.failed(ctx, "begin", err)
+				return nil, fmt.Errorf("a point of %q: %w", name, err)
 			}
-			for name, encoded := range points {
-				p, err := engine.DecodePoint([]byte(encoded))
-				if err != nil {
-					return b.damaged(fmt.Errorf("a point of %q: %w", name, err))
-				}
-				s.Points[engine.PointKey{Series: series, Type: name, Slot: number(slot)}] = p
-			}
+			points[engine.PointKey{Series: engine.Series(number(text(said[0]))), Type: name, Slot: number(text(said[1]))}] = p //nolint:gosec // one of ours
 		}
 	}
-	return nil
+	return points, nil
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // Counts implements [missions.Statistics].
-func (s *Store) Counts(ctx context.Context) (missions.Counts, error) {
+func (s *scripted) Counts(ctx context.Context) (missions.Counts, error) {
 	counts, runtime := missions.Counts{ByStatus: noneByStatus()}, int64(0)
 	var mu sync.Mutex
 	err := s.everywhere(ctx, func(ctx context.Context, p *partition) error {
@@ -46,7 +46,7 @@ func noneByStatus() map[missions.Status]int64 {
 }
 
 // Stats implements [missions.Statistics].
-func (s *Store) Stats(ctx context.Context, kind string) (missions.Stats, error) {
+func (s *scripted) Stats(ctx context.Context, kind string) (missions.Stats, error) {
 	sums := statistics{
 		stats:  missions.Stats{ByStatus: noneByStatus(), ByType: map[string]int64{}},
 		run:    missions.Histogram{Buckets: map[int]int64{}},

@@ -1,40 +1,3 @@
-// Package redisstore keeps missions in Redis: the store for many supervisors.
-//
-// # Steps
-//
-// Every method of [missions.Store] is one Lua script, in lua/, so that a mission,
-// its log, its lease, the counters and the events that tell of a change are one
-// atomic step there as they are in a database. Time is Redis' own: supervisors'
-// clocks decide nothing. Callers that arrive while a script is under way share the
-// next one.
-//
-// # Partitions
-//
-// A data set has a number of partitions, chosen when it is created. A mission lives
-// in the partition that its id hashes to, and all of a partition's keys carry one
-// hash tag, so that a Redis Cluster can spread the partitions over its nodes. With
-// one partition, the default, everything the contract says holds to the letter.
-// With more, a step that concerns several of them is one atomic step in each:
-//
-//   - A batch is split; items of a partition that cannot be reached have
-//     [missions.ErrUnavailable] as their own error while the others are stored.
-//   - Claims look at the heads of all partitions in one round trip and take the best
-//     in the next. They respect priority and age as these stood at the first: what
-//     arrives in between, or what another claim takes, can put a mission behind one
-//     of lower priority, by one round trip at most.
-//   - Age is the creation time by the clock of the partition's Redis node. A batch's
-//     missions keep the batch's order.
-//   - Lists merge the partitions' lists; counters are sums of counters read at
-//     nearly the same time.
-//   - Each partition has an outbox of its own. A mission's events are all in one.
-//
-// # What Redis has to promise
-//
-// maxmemory-policy noeviction, checked at the start. What a confirmed step survives
-// is what Redis' own persistence says: with appendfsync always everything, with
-// everysec up to a second may be lost with the machine. Without an append-only file
-// [Open] warns. A data set that is gone from a Redis that answers is begun anew,
-// with an error in the log.
 package redisstore
 
 import (
@@ -42,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"missioncontrol/missions"
+	"missioncontrol/missions/engine"
+	"missioncontrol/missions/leader"
 )
 
 // Config says where a store lives and how it behaves.
@@ -69,6 +30,14 @@ type Config struct {
 	// Ahead is how far the store's clock is ahead of Redis' own: for tests. Default
 	// not at all.
 	Ahead func() time.Duration
+	// Self is the id of this supervisor, and Address where others reach it without a broker,
+	// a URL; optional.
+	Self, Address string
+	// Send sends a message to another supervisor, at an address unless that is empty. It
+	// answers what its [Store.Answer] returns. [leader.ErrNotDelivered] says that the message
+	// has certainly not arrived. Without Send, this process is the only one that uses the data
+	// set.
+	Send func(ctx context.Context, supervisor, address string, message []byte) ([]byte, error)
 	// Logger takes a line when the store fails, and one when it is back. Default
 	// slog.Default.
 	Logger *slog.Logger
@@ -86,29 +55,13 @@ var (
 	ErrForeign     = errors.New("a key of the data set belongs to another program")
 )
 
-// Store implements [missions.Store] on Redis. All methods may be called
-// concurrently.
+// Store implements [missions.Store] on Redis. All methods may be called concurrently.
 type Store struct {
-	cfg    Config
-	log    *slog.Logger
-	where  Location
-	client redis.UniversalClient
+	missions.Store
 
-	partitions []*partition
-	failing    atomic.Bool // Redis does not do what it should, and the log says so
-
-	create   group[creation, creationResult]
-	finish   group[missions.Finish, missions.Result]
-	beat     group[missions.Heartbeat, missions.HeartbeatResult]
-	progress group[missions.ProgressUpdate, missions.ProgressResult]
-	append   group[missions.LogAppend, error]
-
-	mu     sync.Mutex // guards closed against calls.Add
-	closed bool
-	calls  sync.WaitGroup
+	shared *leader.Shared // nil for a data set that scripts keep
+	seal   *seal
 }
-
-var _ missions.Store = (*Store)(nil)
 
 // Open connects to Redis, checks that it suits, and creates the data set when there
 // is none. Errors: [ErrURL], [ErrUnreachable], [ErrUnsuitable], [ErrForbidden],
@@ -125,26 +78,92 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, log: cfg.Logger, where: where}
-	if s.client, err = where.connect(ctx, cfg.Timeout); err != nil {
+	client, err := where.connect(ctx, cfg.Timeout)
+	if err != nil {
 		return nil, err
 	}
-	if err := s.open(ctx); err != nil {
-		return nil, errors.Join(err, s.client.Close())
+	store, err := open(ctx, cfg, &connection{client: client, where: where, log: cfg.Logger})
+	if err != nil {
+		return nil, errors.Join(err, client.Close())
 	}
-	return s, nil
+	return store, nil
 }
 
-func (s *Store) open(ctx context.Context) error {
-	if err := suits(ctx, s.client, s.log); err != nil {
-		return s.where.explain(err)
+// open opens the data set, whichever schema it has. One of schema 3, or with several
+// partitions, is kept by scripts.
+func open(ctx context.Context, cfg Config, c *connection) (*Store, error) {
+	if err := suits(ctx, c.client, c.log); err != nil {
+		return nil, c.where.explain(err)
 	}
-	if err := s.openDataSet(ctx, s.where.prefix); err != nil {
-		return err
+	schema, err := c.schema(ctx)
+	if err != nil {
+		return nil, err
 	}
-	s.create.run, s.finish.run, s.beat.run = s.creationBatch, s.finishBatch, s.beatBatch
-	s.progress.run, s.append.run = s.progressBatch, s.appendBatch
-	return nil
+	if schema == scriptsSchema || schema == 0 && cfg.Partitions > 1 {
+		s := &scripted{cfg: cfg, log: cfg.Logger, where: c.where, client: c.client}
+		if err := s.open(ctx); err != nil {
+			return nil, err
+		}
+		return &Store{Store: s}, nil
+	}
+	return openEngine(ctx, cfg, c)
+}
+
+// openEngine opens a data set that the engine keeps.
+func openEngine(ctx context.Context, cfg Config, c *connection) (*Store, error) {
+	b := newBackend(c, cfg)
+	if err := b.open(ctx); err != nil {
+		return nil, openError(&c.where, err)
+	}
+	if cfg.Partitions > 1 {
+		return nil, fmt.Errorf("%w: it was created with 1, not %d; omit partitions, or choose another prefix", ErrPartitions, cfg.Partitions)
+	}
+	store := &Store{seal: &b.seal}
+	shared := leader.SharedConfig{
+		Config: leader.Config{
+			Engine: engine.Config{OutboxLimit: cfg.OutboxLimit, Retry: cfg.Retry}, Identity: b.Identity, Logger: cfg.Logger,
+			Now:    func() time.Time { return b.clock.Now().Add(cfg.Ahead()) },
+			Steady: func() time.Duration { return b.clock.Steady() + cfg.Ahead() },
+		},
+		Backend: b, Leaders: elections{b}, Alone: cfg.Send == nil,
+	}
+	if cfg.Send != nil {
+		shared.Send = func(ctx context.Context, holder string, message []byte) ([]byte, error) {
+			answer, err := cfg.Send(ctx, holder, b.addressOf(holder), b.seal.close(message))
+			if err != nil {
+				return nil, err
+			}
+			return b.seal.open(answer)
+		}
+	}
+	opened, err := leader.OpenShared(ctx, shared)
+	if err != nil {
+		return nil, openError(&c.where, err)
+	}
+	store.Store, store.shared = closing{opened, c}, opened
+	return store, nil
+}
+
+// closing is a store that closes its connection.
+type closing struct {
+	*leader.Shared
+	connection *connection
+}
+
+// Close implements [missions.Store].
+func (c closing) Close() error { return errors.Join(c.Shared.Close(), c.connection.close()) }
+
+// Answer answers a message that another supervisor's Send has sent. It may be called
+// concurrently. The error says that the message is not from a supervisor of this data set.
+func (s *Store) Answer(ctx context.Context, message []byte) ([]byte, error) {
+	if s.shared == nil {
+		return nil, errSeal
+	}
+	opened, err := s.seal.open(message)
+	if err != nil {
+		return nil, err
+	}
+	return s.seal.close(s.shared.Answer(ctx, opened)), nil
 }
 
 // WithDefaults fills in what was left out.
@@ -180,67 +199,5 @@ func (cfg Config) Validate() error {
 	case cfg.Timeout < time.Millisecond:
 		return fmt.Errorf("a Redis cannot answer within %s", cfg.Timeout)
 	}
-	return nil
-}
-
-// Identity implements [missions.Store].
-func (s *Store) Identity() string { return s.partitions[0].Identity() }
-
-// Outboxes implements [missions.Store].
-func (s *Store) Outboxes() []missions.Outbox {
-	outboxes := make([]missions.Outbox, len(s.partitions))
-	for i, p := range s.partitions {
-		outboxes[i] = p
-	}
-	return outboxes
-}
-
-// Ping implements [missions.Store]. Health is for operators, who are told what Redis does
-// not allow.
-func (s *Store) Ping(ctx context.Context) error {
-	return s.everywhere(ctx, func(ctx context.Context, p *partition) error {
-		_, err := p.call(ctx, scripts.ping)
-		var lacks *denial
-		if errors.As(err, &lacks) {
-			return missions.Unavailable(lacks.Error(), err)
-		}
-		return err
-	})
-}
-
-// CheckWrite implements [missions.Store].
-func (s *Store) CheckWrite(ctx context.Context) error {
-	return s.everywhere(ctx, func(ctx context.Context, p *partition) error {
-		_, err := p.call(ctx, scripts.checkWrite)
-		return err
-	})
-}
-
-// Close implements [missions.Store]: it waits for the scripts under way.
-func (s *Store) Close() error {
-	s.mu.Lock()
-	was := s.closed
-	s.closed = true
-	s.mu.Unlock()
-	s.calls.Wait()
-	if was {
-		return nil
-	}
-	return s.client.Close()
-}
-
-var errClosed = missions.Refused("the store is closed", nil)
-
-// begin notes a call; whoever gets no error calls s.calls.Done.
-func (s *Store) begin(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return errClosed
-	}
-	s.calls.Add(1)
 	return nil
 }

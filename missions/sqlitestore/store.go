@@ -84,8 +84,8 @@ func Open(cfg Config) (*Store, error) {
 		return nil, err
 	}
 	store, err := leader.Open(context.Background(), leader.Config{
-		Engine: engine.Config{OutboxLimit: cfg.OutboxLimit, Retry: cfg.Retry},
-		Name:   backend.Identity(), Backend: backend, Now: cfg.Now, Steady: steady, Logger: cfg.Logger,
+		Engine:   engine.Config{OutboxLimit: cfg.OutboxLimit, Retry: cfg.Retry},
+		Identity: backend.Identity, Backend: backend, Now: cfg.Now, Steady: steady, Logger: cfg.Logger,
 	})
 	if err != nil {
 		return nil, errors.Join(unusable(cfg.Path, err), backend.Close())
