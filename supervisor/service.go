@@ -95,7 +95,7 @@ func (cfg Config) WithDefaults() Config {
 	setDefault(&cfg.AlertInterval, 5*time.Second)
 	setDefault(&cfg.lookAgain, lookAgain)
 	if cfg.ID == "" {
-		cfg.ID = newID()
+		cfg.ID = NewID()
 	}
 	if cfg.Push == nil {
 		cfg.Push = func(string, api.Command) {}
@@ -109,8 +109,8 @@ func (cfg Config) WithDefaults() Config {
 	return cfg
 }
 
-// newID returns an id that no other supervisor has.
-func newID() string {
+// NewID returns an id that no other supervisor has.
+func NewID() string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"

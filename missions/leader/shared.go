@@ -149,18 +149,18 @@ func (s *Shared) begin(next *term) error {
 	return nil
 }
 
-// Resign implements [missions.Leaders]. What is being performed is finished first.
+// Resign implements [missions.Leaders]. Until another supervisor leads, this one goes on to
+// perform changes.
 func (s *Shared) Resign(ctx context.Context, candidate string) error {
 	if err := s.usable(ctx); err != nil {
 		return err
 	}
-	if s.cfg.Alone {
-		return s.cfg.Leaders.Resign(ctx, candidate)
+	if !s.cfg.Alone {
+		s.mu.Lock()
+		s.term.until = time.Time{}
+		s.mu.Unlock()
 	}
-	s.moving.Lock()
-	defer s.moving.Unlock()
-	err := s.begin(&term{over: make(chan struct{})})
-	return errors.Join(err, s.cfg.Leaders.Resign(ctx, candidate))
+	return s.cfg.Leaders.Resign(ctx, candidate)
 }
 
 // Close implements [missions.Store].

@@ -57,6 +57,9 @@ type Guard struct {
 	// Hosts, as [ParseHost] returns them, are allowed in Host and in Origin, with any
 	// port, in addition to localhost and IP addresses.
 	Hosts []string
+
+	// Answer answers messages of other supervisors, see [Forwarder]; nil if there are none.
+	Answer func(ctx context.Context, message []byte) ([]byte, error)
 }
 
 // Serve serves on a listener until Stop. The server takes over the listener.
@@ -64,6 +67,7 @@ func Serve(listener *Listener, service *supervisor.Service, guard Guard, log *sl
 	d := newFrontEnd(log)
 	d.tokens.set(guard.Tokens)
 	d.hosts = newHosts(listener, guard)
+	d.answer = guard.Answer
 	return serveFrontEnd(d, listener, service, guard.TLS)
 }
 
@@ -79,7 +83,7 @@ func serveFrontEnd(d frontEnd, listener *Listener, service *supervisor.Service, 
 		failed: make(chan error, 1),
 		done:   make(chan struct{}),
 		http: &http.Server{
-			Handler:           safeHeaders(d.hosts.only(d, typed(d.authorize(routes(d, service))))),
+			Handler:           safeHeaders(forwarding(d.answer, d.hosts.only(d, typed(d.authorize(routes(d, service)))))),
 			TLSConfig:         secure.Clone(),
 			ReadHeaderTimeout: 10 * time.Second,
 			ReadTimeout:       time.Minute,

@@ -25,6 +25,7 @@ type Config struct {
 	Store     string        // see StoreLocation
 	DataDir   string
 	HTTP      string // an address, or "off"
+	Advertise string // a URL of this supervisor, or ""
 	Lease     time.Duration
 	Heartbeat time.Duration
 	Retention time.Duration

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -105,6 +106,14 @@ func checkHTTP(text string) error {
 		return nil
 	}
 	return fmt.Errorf("%q is neither off nor an address like 127.0.0.1:8080", text)
+}
+
+func checkAdvertise(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("it is not a URL like http://10.0.0.7:8080") // it may hold a secret
+	}
+	return nil
 }
 
 func checkServer(text string) error {

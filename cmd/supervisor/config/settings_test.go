@@ -135,6 +135,7 @@ func settingCases(t *testing.T) map[string]settingCase {
 			read: field(func(s *Settings) any { return s.values["inbox_prefix"].text })},
 		"users_file":  guarded(g.users, "users_file"),
 		"tokens_file": guarded(g.tokens, "tokens_file"),
+		"advertise":   {flag: "http://f:1", env: "https://e:2/mc", file: "http://c:3", read: field(func(s *Settings) any { return s.Config.Advertise })},
 		"http_host": {flag: "f.example,F2.example.", env: "e.example, 192.0.2.7", file: "[c.example, c2]", fallback: "[]",
 			want: [3]string{"[f.example f2.example]", "[e.example 192.0.2.7]", "[c.example c2]"},
 			read: field(func(s *Settings) any { return s.Config.Guard.Hosts })},
@@ -238,7 +239,7 @@ func TestBadValuesAreCalledByWhereTheyCameFrom(t *testing.T) {
 		"alert_defaults": "yes", "alert_interval": "1m", "alert_webhook": "ftp://user:geheim@x", "alert_webhook_file": "/does/not/exist", "alert_webhook_secret_file": "/does/not/exist",
 		"system_creds": "/does/not/exist", "system_user": "mary", "system_password": "geheim",
 		"store_file": "/does/not/exist", "password_file": "/does/not/exist", "token_file": "/does/not/exist", "system_password_file": "/does/not/exist",
-		"inbox_prefix": "_INBOX.>", "tokens_file": "/does/not/exist", "http_host": "http://mc.example",
+		"inbox_prefix": "_INBOX.>", "tokens_file": "/does/not/exist", "http_host": "http://mc.example", "advertise": "http://user:geheim@x",
 	}
 	for key, value := range bad {
 		flag, variable := "--"+strings.ReplaceAll(key, "_", "-"), "SUPERVISOR_"+strings.ToUpper(key)

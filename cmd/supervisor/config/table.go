@@ -35,6 +35,8 @@ func (s *Settings) ownSettings() []setting {
 		{key: "data_dir", placeholder: "DIR", fallback: DefaultDataDir(), set: to(&s.DataDir, checked(checkNotEmpty)), help: "keep all local data in DIR"},
 		{key: "listen", placeholder: "ADDRESS", fallback: "127.0.0.1:4222", set: to(&s.Listen, checked(checkAddress)), help: "ADDRESS on which the embedded broker listens, unless --server is given"},
 		{key: "http", placeholder: "ADDRESS", fallback: "127.0.0.1:8080", set: to(&s.HTTP, checked(checkHTTP)), help: "ADDRESS on which HTTP listens (dashboard, API, metrics), or off"},
+		{key: "advertise", placeholder: "URL", set: to(&s.Advertise, checked(checkAdvertise)),
+			help: "URL at which other supervisors on the same Redis reach this one while the broker is down; default: that of --http, unless it listens on all addresses"},
 		{key: "log_format", placeholder: "FORMAT", fallback: "text", set: to(&s.LogFormat, word("text", "json")), help: "FORMAT of the log: text or json"},
 		{key: "log_level", placeholder: "LEVEL", fallback: "info", set: to(&s.LogLevel, logLevel), help: "lowest LEVEL to log: debug, info, warn or error"},
 		{key: "lease", placeholder: "DURATION", fallback: "10s", set: to(&s.Lease, duration(20*time.Millisecond, ui.Day)), help: "DURATION after which a lease expires unless the agent renews it"},

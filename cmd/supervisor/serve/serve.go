@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -37,7 +38,11 @@ type instance struct {
 	log *slog.Logger
 
 	broker      *embedded.Server
+	id          string // of this supervisor
 	store       missions.Store
+	redis       *redisstore.Store                  // the store, if it is in Redis
+	forwarding  atomic.Pointer[natsapi.Forwarding] // nil while there is no connection to the broker
+	overHTTP    *web.Forwarder
 	sharedStore bool          // whether other supervisors may use the same store
 	http        *web.Listener // opened, until web serves on it; nil for none
 	stream      *eventstream.Stream
@@ -58,7 +63,7 @@ type instance struct {
 // Run runs the supervisor until ctx ends and then stops it cleanly. An error at the
 // start is one sentence for the user.
 func Run(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(Info)) error {
-	h := &instance{cfg: cfg, log: log, closed: make(chan error, 1)}
+	h := &instance{cfg: cfg, log: log, closed: make(chan error, 1), id: supervisor.NewID(), overHTTP: web.NewForwarder()}
 	err := h.start(ctx)
 	switch {
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
@@ -140,7 +145,11 @@ func (h *instance) openStore(ctx context.Context) (missions.Store, error) {
 	if path, ok := h.storeIn().Path(); ok {
 		return sqlitestore.Open(sqlitestore.Config{Path: path, OutboxLimit: h.cfg.OutboxLimit, Logger: log})
 	}
-	return redisstore.Open(ctx, redisstore.Config{URL: h.cfg.Store, OutboxLimit: h.cfg.OutboxLimit, Logger: log})
+	var err error
+	h.redis, err = redisstore.Open(ctx, redisstore.Config{
+		URL: h.cfg.Store, OutboxLimit: h.cfg.OutboxLimit, Self: h.id, Address: h.advertised(), Send: h.forward, Logger: log,
+	})
+	return h.redis, err
 }
 
 func (h *instance) storeIn() config.StoreLocation {
@@ -157,8 +166,11 @@ func (h *instance) startService(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := h.startForwarding(); err != nil {
+		return err
+	}
 	service, err := supervisor.New(supervisor.Config{
-		Store: h.store, Stream: h.stream, Version: h.cfg.Version, Peers: peers,
+		ID: h.id, Store: h.store, Stream: h.stream, Version: h.cfg.Version, Peers: peers,
 		Lease: h.cfg.Lease, Heartbeat: h.cfg.Heartbeat, Retention: h.cfg.Retention,
 		Connections: h.connections(), Grace: h.cfg.Grace, SyncInterval: h.syncInterval(),
 		Alerts: h.cfg.Alerts, AlertInterval: h.cfg.AlertInterval, Webhook: h.cfg.Webhook,
@@ -222,7 +234,11 @@ func (h *instance) startWeb(context.Context) error {
 		h.web = web.Off()
 		return nil
 	}
-	h.web = web.Serve(h.http, h.service, h.cfg.Guard, h.log.With("part", "http"))
+	guard := h.cfg.Guard
+	if h.redis != nil {
+		guard.Answer = h.redis.Answer
+	}
+	h.web = web.Serve(h.http, h.service, guard, h.log.With("part", "http"))
 	if h.cfg.FirstCommands != nil {
 		h.web.SetFirstCommands(h.cfg.FirstCommands(h.brokerInfo()))
 	}

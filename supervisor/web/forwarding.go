@@ -1,0 +1,85 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"missioncontrol/missions/leader"
+)
+
+// forwardPath is where supervisors that share a store send each other messages while their
+// broker is away. It needs no token: who answers knows from a message itself whether it comes
+// from such a supervisor.
+const forwardPath = "/peers/forward"
+
+// maxForwarded is how many bytes a message has.
+const maxForwarded = 256 << 20
+
+// forwarding answers messages of other supervisors, and passes on all other requests.
+func forwarding(answer func(context.Context, []byte) ([]byte, error), next http.Handler) http.Handler {
+	if answer == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != forwardPath || r.Method != http.MethodPost {
+			next.ServeHTTP(w, r)
+			return
+		}
+		message, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForwarded))
+		if err != nil {
+			w.Header().Set("Connection", "close")
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		said, err := answer(r.Context(), message)
+		if err != nil {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		w.Header().Set("Content-Type", "application/octet-stream")
+		_, _ = w.Write(said) // who asked may have gone
+	})
+}
+
+// Forwarder sends messages to other supervisors over HTTP. It may be used concurrently.
+type Forwarder struct{ client *http.Client }
+
+// NewForwarder returns a forwarder.
+func NewForwarder() *Forwarder {
+	return &Forwarder{&http.Client{Transport: &http.Transport{
+		DialContext:         (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
+		MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: 5 * time.Second,
+	}}}
+}
+
+// Send sends a message to the supervisor at an address, a URL, and returns its answer. The error
+// is [leader.ErrNotDelivered] if it has certainly not arrived.
+func (f *Forwarder) Send(ctx context.Context, address string, message []byte) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(address, "/")+forwardPath, bytes.NewReader(message))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", leader.ErrNotDelivered, err)
+	}
+	response, err := f.client.Do(request)
+	var dial *net.OpError
+	switch {
+	case errors.As(err, &dial) && dial.Op == "dial":
+		return nil, fmt.Errorf("%w: %w", leader.ErrNotDelivered, err)
+	case err != nil:
+		return nil, err
+	}
+	defer response.Body.Close() //nolint:errcheck // it was read
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%w: %s answers with status %d", leader.ErrNotDelivered, address, response.StatusCode)
+	}
+	return io.ReadAll(io.LimitReader(response.Body, maxForwarded))
+}
+
+// Close closes connections that are not in use.
+func (f *Forwarder) Close() { f.client.CloseIdleConnections() }
