@@ -19,7 +19,8 @@ import (
 type held struct {
 	missions.Store
 	begun, gate chan struct{}
-	first       bool // whether there was one; steps follow one another
+	first       bool  // whether there was one; steps follow one another
+	ended       error // why its time was over
 }
 
 func (s *held) Create(ctx context.Context, batch []missions.Mission) ([]missions.CreateResult, error) {
@@ -29,7 +30,8 @@ func (s *held) Create(ctx context.Context, batch []missions.Mission) ([]missions
 		select {
 		case <-s.gate:
 		case <-ctx.Done():
-			return nil, missions.Unavailable("the store is stuck", ctx.Err())
+			s.ended = ctx.Err()
+			return nil, missions.Unavailable("the store is stuck", s.ended)
 		}
 	}
 	return s.Store.Create(ctx, batch)
@@ -148,6 +150,9 @@ func TestAStopThatMayNotWaitAnswersWhatIsGathered(t *testing.T) {
 	s.begin(ctx)
 	cancel()
 	must(t, <-s.stopped)
+	if !errors.Is(s.store.ended, context.Canceled) {
+		t.Errorf("the step ended because of: %v", s.store.ended)
+	}
 	if answers := s.answers(); answers["created"] > 0 {
 		t.Errorf("nothing was stored, and the answers are %v", answers)
 	}
