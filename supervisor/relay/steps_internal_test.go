@@ -330,6 +330,15 @@ func (r *stepRig) interrupt(h *halt, what interruption) {
 	r.wantOnce()
 }
 
+// A failed batch is not repeated when the broker may no longer know its IDs: the last copy
+// may be on its way for ten seconds.
+func TestARepetitionEndsWithinTheDuplicateWindow(t *testing.T) {
+	t.Parallel()
+	if last := repeatFor + 10*time.Second; last >= eventstream.DefaultDuplicateWindow {
+		t.Errorf("a copy may arrive %v after the first one, and a stream recognises it for %v", last, eventstream.DefaultDuplicateWindow)
+	}
+}
+
 // A leader's batch that arrives late, at any step of its successor, stores no event twice or
 // out of order.
 func TestABatchArrivesDuringATakeover(t *testing.T) {
