@@ -33,11 +33,11 @@ type Connections interface {
 var ErrStarting = errors.New(api.Starting)
 
 // liveness takes agents offline whose connection has ended and that have not come back
-// within the grace time.
+// within the grace period.
 //
 // An advisory is a hint. It may be lost or arrive twice. It may be about one of several
 // connections of an agent, or about another client that uses an agent's name. So
-// liveness decides when the grace time is over, by two questions:
+// liveness decides when the grace period is over, by two questions:
 //
 //   - Does the agent have a connection now? All brokers are asked. If one of them does not
 //     answer, nothing happens, and liveness asks again later.
@@ -69,7 +69,7 @@ type candidate struct {
 }
 
 const (
-	// onItsWay is the part of the grace time in which messages that arrive from an
+	// onItsWay is the part of the grace period in which messages that arrive from an
 	// agent count as sent before its connection ended: the end may overtake a request.
 	onItsWay = 5
 

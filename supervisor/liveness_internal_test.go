@@ -111,7 +111,7 @@ func TestAnAgentThatDoesNotComeBackIsTaken(t *testing.T) {
 		d.ended("a")
 		after(testGrace - 1)
 		if _, taken := b.since("a"); taken {
-			t.Fatal("taken before the grace time was over")
+			t.Fatal("taken before the grace period was over")
 		}
 		after(1)
 		since, taken := b.since("a")
@@ -140,7 +140,7 @@ func TestAnAgentThatHasAConnectionIsNotTaken(t *testing.T) {
 	})
 }
 
-// A connection that ends again restarts the grace time.
+// A connection that ends again restarts the grace period.
 func TestTheLastEndCounts(t *testing.T) {
 	t.Parallel()
 	watching(t, func(d *liveness, b *switchboard) {
@@ -149,7 +149,7 @@ func TestTheLastEndCounts(t *testing.T) {
 		d.ended("a")
 		after(testGrace - 1)
 		if _, taken := b.since("a"); taken {
-			t.Fatal("taken before the grace time was over")
+			t.Fatal("taken before the grace period was over")
 		}
 		after(1)
 		if since, _ := b.since("a"); since != testGrace/2+testGrace/onItsWay {

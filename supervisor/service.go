@@ -135,7 +135,7 @@ func (cfg Config) Validate() error {
 	case cfg.SyncInterval < 0:
 		return fmt.Errorf("a sync interval of %s is not valid", cfg.SyncInterval)
 	case cfg.Grace < time.Millisecond:
-		return fmt.Errorf("a grace time of %s is too short", cfg.Grace)
+		return fmt.Errorf("a grace period of %s is too short", cfg.Grace)
 	case cfg.Heartbeat < 10*time.Millisecond:
 		return fmt.Errorf("a heartbeat interval of %s is too short", cfg.Heartbeat)
 	case cfg.Lease < 2*cfg.Heartbeat:

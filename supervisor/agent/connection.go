@@ -25,7 +25,7 @@ func ConnectionOptions(id string) []nats.Option {
 	return []nats.Option{
 		nats.Name(api.ConnectionName(id)), ownInbox(id),
 		nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),
-		nats.ReconnectWait(200 * time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 200*time.Millisecond), // within the grace time
+		nats.ReconnectWait(200 * time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 200*time.Millisecond), // within the grace period
 		// A ping waits behind a large report, and over a slow link that takes long. The
 		// connection of the heartbeats notices sooner that the broker is gone.
 		nats.PingInterval(20 * time.Second), nats.MaxPingsOutstanding(3),

@@ -112,7 +112,7 @@ func normalized(id string) missions.Mission {
 	return m
 }
 
-func receive(t *testing.T, answers <-chan *nats.Msg) *nats.Msg {
+func receive(t testing.TB, answers <-chan *nats.Msg) *nats.Msg {
 	t.Helper()
 	select {
 	case msg := <-answers:

@@ -33,6 +33,7 @@ type rig struct {
 	service *supervisor.Service
 	nc      *nats.Conn // a user's connection
 	client  *client.Client
+	stop    func(context.Context) error // stops service and endpoints, once
 }
 
 type rigOptions struct {
@@ -79,7 +80,12 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	t.Cleanup(func() { stop(); loops.Wait() })
 	endpoints, err := natsapi.Listen(serverConn, r.service, log)
 	must(t, err)
-	t.Cleanup(func() { stop(); must(t, endpoints.Stop(context.Background())) })
+	var once sync.Once
+	r.stop = func(ctx context.Context) (err error) {
+		once.Do(func() { stop(); err = endpoints.Stop(ctx) })
+		return err
+	}
+	t.Cleanup(func() { must(t, r.stop(context.Background())) })
 	must(t, serverConn.Flush())
 
 	r.nc = r.connect()

@@ -69,6 +69,7 @@ type Relay struct {
 	reported    []int64         // by outbox: the position up to which Stored was called
 	first       int             // the outbox that comes first in the next batch
 	unsettled   *batch          // what a failed publish has left
+	repeatFor   time.Duration   // how long that is sent again unchanged
 	acks        acknowledger
 }
 
@@ -83,8 +84,9 @@ const (
 	batchPause = 5 * time.Millisecond
 
 	// repeatFor is how long a failed batch is sent again unchanged. With the ten seconds
-	// that an event may take to the broker, this is well within the duplicate window. If the broker refuses one event and accepts the next, this
-	// fills the gap, which the stream's tail would hide.
+	// that an event may take to the broker, this is well within the duplicate window. If
+	// the broker refuses one event and accepts the next, this fills the gap, which the
+	// stream's tail would hide.
 	repeatFor = 15 * time.Second
 )
 
@@ -95,7 +97,7 @@ func New(cfg Config) *Relay {
 	}
 	return &Relay{
 		cfg: cfg, outboxes: cfg.Outboxes, stream: cfg.Stream, log: cfg.Logger, wake: wakeup.New(),
-		lag: cfg.SyncInterval + cfg.SyncInterval/4, acks: acknowledger{outboxes: cfg.Outboxes}, reported: make([]int64, len(cfg.Outboxes)),
+		lag: cfg.SyncInterval + cfg.SyncInterval/4, repeatFor: repeatFor, acks: acknowledger{outboxes: cfg.Outboxes}, reported: make([]int64, len(cfg.Outboxes)),
 	}
 }
 
@@ -220,7 +222,7 @@ func (r *Relay) step(ctx context.Context, t Term) (sent int, err error) {
 // still recognises it as a duplicate and has the events before it. Otherwise it is the
 // next part of the outboxes.
 func (r *Relay) next(ctx context.Context) (*batch, error) {
-	if b := r.unsettled; b != nil && time.Since(b.since) < repeatFor {
+	if b := r.unsettled; b != nil && time.Since(b.since) < r.repeatFor {
 		tail, err := r.tail(ctx)
 		if err != nil {
 			return nil, err

@@ -12,7 +12,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// pace is how fast a body must arrive, on average, after a grace time.
+// pace is how fast a body must arrive, on average, after a grace period.
 type pace struct {
 	grace time.Duration
 	rate  int64         // bytes a second

@@ -42,7 +42,7 @@ func (s *Settings) ownSettings() []setting {
 		{key: "lease", placeholder: "DURATION", fallback: "10s", set: to(&s.Lease, duration(20*time.Millisecond, ui.Day)), help: "DURATION after which a lease expires unless the agent renews it"},
 		{key: "heartbeat", placeholder: "DURATION", fallback: "3s", set: to(&s.Heartbeat, duration(10*time.Millisecond, ui.Day)), help: "DURATION between an agent's heartbeats"},
 		{key: "grace", placeholder: "DURATION", fallback: "500ms", set: to(&s.Grace, duration(10*time.Millisecond, ui.Day)),
-			help: "DURATION that an agent has to reconnect before other agents get its missions"},
+			help: "DURATION of the grace period: how long an agent has to reconnect before others get its missions"},
 		{key: "retention", placeholder: "DURATION", fallback: "7d", set: to(&s.Retention, duration(time.Second, 36500*ui.Day)), help: "DURATION to keep missions after they end"},
 		{key: "event_retention", placeholder: "DURATION", fallback: "7d", set: to(&s.EventRetention, duration(eventstream.DefaultDuplicateWindow, 36500*ui.Day)),
 			help: "DURATION for which a newly created stream keeps events; an existing stream is not changed"},
