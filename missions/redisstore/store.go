@@ -150,6 +150,17 @@ type closing struct {
 	connection *connection
 }
 
+// Ping implements [missions.Store]. Health is for operators, who are told what Redis does not
+// allow.
+func (c closing) Ping(ctx context.Context) error {
+	err := c.Shared.Ping(ctx)
+	var lacks *denial
+	if errors.As(err, &lacks) {
+		return missions.Unavailable(lacks.Error(), err)
+	}
+	return err
+}
+
 // Close implements [missions.Store].
 func (c closing) Close() error { return errors.Join(c.Shared.Close(), c.connection.close()) }
 
