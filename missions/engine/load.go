@@ -1,6 +1,9 @@
 package engine
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Load supplies what a step needs from a backend.
 func (e *Engine) Load(ctx context.Context, backend Backend, need *Need) error {
@@ -23,6 +26,8 @@ func (e *Engine) Load(ctx context.Context, backend Backend, need *Need) error {
 	if len(need.IDs) == 0 {
 		return nil
 	}
+	slices.Sort(need.IDs)
+	need.IDs = slices.Compact(need.IDs)
 	found, err := backend.Records(ctx, need.IDs)
 	if err != nil {
 		return err

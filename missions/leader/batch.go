@@ -234,7 +234,20 @@ func (s *Store) serveAlone(ctx context.Context, st *step) {
 	st.done <- s.commit(ctx)
 }
 
-// prepare loads what a step needs. again says that this has to wait for a commit.
+// maxAhead is for how many of the steps that wait records are loaded at once.
+const maxAhead = 256
+
+// needIDs adds the missions whose records the step needs.
+func (st *step) needIDs(e *engine.Engine, n *engine.Need) {
+	if st.need == nil {
+		return
+	}
+	var own engine.Need
+	st.need(e, &own)
+	n.IDs = append(n.IDs, own.IDs...)
+}
+
+// prepare loads what a step needs, and the records that steps behind it need. again says that this has to wait for a commit.
 func (s *Store) prepare(ctx context.Context, st *step, committed bool) (again bool, err error) {
 	if st.need == nil {
 		return false, nil
@@ -247,6 +260,9 @@ func (s *Store) prepare(ctx context.Context, st *step, committed bool) (again bo
 			return false, nil
 		case need.Ranged() && !committed:
 			return true, nil
+		}
+		if len(need.IDs) > 0 {
+			s.queue.ahead(maxAhead, func(next *step) { next.needIDs(s.engine, &need) })
 		}
 		if err := s.engine.Load(ctx, s.backend, &need); err != nil {
 			return false, err

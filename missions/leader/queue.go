@@ -88,6 +88,28 @@ func (q *queue) pop() *step {
 	}
 }
 
+// ahead calls f with steps that need records by id and wait, up to n of each lane. Meanwhile
+// their callers cannot give them up.
+func (q *queue) ahead(n int, f func(*step)) {
+	for _, st := range q.take(n) {
+		f(st)
+		st.state.Store(waiting)
+	}
+}
+
+func (q *queue) take(n int) (steps []*step) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, l := range []lane{laneCreate, laneChange, laneReport, laneFinish} {
+		for _, st := range q.waiting[l][:min(n, len(q.waiting[l]))] {
+			if st.take() {
+				steps = append(steps, st)
+			}
+		}
+	}
+	return steps
+}
+
 // next returns the lane that has used least, of several the one whose step came first.
 func (q *queue) next() lane {
 	best := lanes
