@@ -148,18 +148,23 @@ func Optional[T any](c *Codec, p **T, value func(*Codec, *T)) {
 	value(c, *p)
 }
 
+// reservedElements bounds for how many elements memory is reserved before they were read.
+const reservedElements = 256
+
 // Sequence is a list; an empty one is read as nil.
 func Sequence[T any](c *Codec, p *[]T, element func(*Codec, *T)) {
 	n := c.Length(len(*p))
 	if c.reading {
 		*p = nil
+		if n > 0 {
+			*p = make([]T, 0, min(n, reservedElements))
+		}
 		for range n {
 			if c.failed {
 				return
 			}
-			var e T
-			element(c, &e)
-			*p = append(*p, e)
+			*p = append(*p, *new(T))
+			element(c, &(*p)[len(*p)-1])
 		}
 		return
 	}

@@ -18,7 +18,11 @@ func (b *Backend) Commit(ctx context.Context, epoch int64, c *engine.Changes) er
 		return b.damaged(err)
 	}
 	sent := b.clock.Steady()
-	answer, err := b.run(ctx, backendScripts.commit, w.words...)
+	args := make([]any, len(w.words))
+	for i := range w.words {
+		args[i] = &w.words[i] // a pointer takes no memory of its own
+	}
+	answer, err := b.run(ctx, backendScripts.commit, args...)
 	if err != nil {
 		return err
 	}
@@ -37,7 +41,7 @@ const eventsAtOnce = 256
 // a batch may delete a mission and create one with the same id.
 type writing struct {
 	b     *Backend
-	words []any
+	words []string
 
 	deleted        []string            // keys
 	removed, added map[string][]string // members of sorted sets, and scores with members, by key
@@ -47,15 +51,13 @@ type writing struct {
 // command adds a command.
 func (w *writing) command(words ...string) {
 	w.words = append(w.words, decimal(int64(len(words))))
-	for _, word := range words {
-		w.words = append(w.words, word)
-	}
+	w.words = append(w.words, words...)
 }
 
 // commands adds a command for some of the words at a time.
 func (w *writing) commands(words []string, name ...string) {
 	for some := range slices.Chunk(words, wordsAtOnce) {
-		w.command(append(slices.Clip(name), some...)...)
+		w.words = append(append(append(w.words, decimal(int64(len(name)+len(some)))), name...), some...)
 	}
 }
 

@@ -134,6 +134,9 @@ func (b *Backend) Pending(ctx context.Context, after int64, limit int) (events [
 		}
 		said := items(answer)
 		after = max(after, number(text(said[0])))
+		if events == nil {
+			events = make([]missions.Event, 0, min(limit+eventsAtOnce, 16*len(said)))
+		}
 		b.called(text(said[1]))
 		for _, item := range said[2:] {
 			entry := texts(item)
@@ -144,15 +147,16 @@ func (b *Backend) Pending(ctx context.Context, after int64, limit int) (events [
 			last := number(entry[0])
 			for i := range some {
 				some[i].Seq = last - int64(len(some)-1-i)
-				if some[i].Seq > after {
-					events = append(events, some[i])
-				}
 			}
+			events = append(events, some[max(0, len(some)-int(last-after)):]...)
 			after = max(after, last)
 		}
 		if len(said) == 2 {
 			break
 		}
+	}
+	if len(events) == 0 {
+		return nil, nil
 	}
 	return events[:min(limit, len(events))], nil
 }
