@@ -193,7 +193,10 @@ func (s *Store) batch(first *step) (next *step) {
 func nothingDone(err error) error {
 	var domain *missions.Error
 	if errors.As(err, &domain) && domain.Code == missions.CodeUnavailable {
-		return missions.Refused(domain.Message, domain.Err)
+		if domain.NothingDone {
+			return err
+		}
+		return missions.Refused("the store cannot be used at present; nothing was done", domain.Err)
 	}
 	return err
 }

@@ -36,9 +36,13 @@ type forwarded struct {
 	err     error
 }
 
-// ask sends a request and returns the answer. An error is what the leader said, or the
-// transport's.
-func (f *forwarder) ask(ctx context.Context, holder string, request []byte) ([]byte, error) {
+var errTermOver = errors.New("another supervisor may lead now")
+
+// ask sends a request and returns the answer, if that comes before the term is over. An error is
+// what the leader said, or the transport's.
+func (f *forwarder) ask(ctx context.Context, holder string, over <-chan struct{}, request []byte) ([]byte, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	one := &forwarded{ctx: ctx, request: request, done: make(chan struct{})}
 	f.mu.Lock()
 	if f.waiting == nil {
@@ -54,11 +58,12 @@ func (f *forwarder) ask(ctx context.Context, holder string, request []byte) ([]b
 	case <-one.done:
 		return one.answer, one.err
 	case <-ctx.Done():
-		if f.withdraw(holder, one) {
-			return nil, ErrNotDelivered
-		}
-		return nil, ctx.Err() // its message may have arrived
+	case <-over:
 	}
+	if f.withdraw(holder, one) {
+		return nil, ErrNotDelivered
+	}
+	return nil, errTermOver // its message may have arrived
 }
 
 // withdraw takes back a request that is not on its way yet.

@@ -95,7 +95,7 @@ func (op *operation[Args, Reply]) serve(ctx context.Context, s *Store, id string
 // same. The error is [engine.ErrNotLeader] if this supervisor does not lead.
 func (s *Store) Serve(ctx context.Context, request []byte) (answer []byte, err error) {
 	if len(request) == 0 || request[0] != wireVersion {
-		return nil, missions.Invalid("", "the request is of another version; all supervisors of a data set need the same version")
+		return nil, engine.ErrNotLeader // it waits for a leader of its own version
 	}
 	r := codec.Reader(request[1:])
 	var id, name string

@@ -266,7 +266,7 @@ func (s *Shared) ask(ctx context.Context, t *term, request []byte) (answer []byt
 	case t.holder == "":
 		return nil, false, errNoLeader
 	}
-	answer, err = s.forwards.ask(ctx, t.holder, request)
+	answer, err = s.forwards.ask(ctx, t.holder, t.over, request)
 	return answer, err != nil && !errors.Is(err, ErrNotDelivered) && !doneNothing(err), err
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,7 +24,8 @@ import (
 //
 //	meta            hash: schema, identity, partition, partitions; secret, with which its
 //	                supervisors mark messages to each other; epoch, which each term
-//	                increases; and the marks of engine.Marks
+//	                increases; term, its name; commits, how many it has made; and the
+//	                marks of engine.Marks
 //	leader          hash: who leads, until when, and where it is reached
 //	m:ID            a mission, JSON
 //	d:ID, r:ID      its data and its result, if they are larger than 512 bytes
@@ -64,6 +66,16 @@ type Backend struct {
 
 	identity atomic.Pointer[string]
 	leads    atomic.Pointer[leads]
+
+	mu   sync.Mutex
+	term backendTerm // the latest that was begun here
+}
+
+// backendTerm is a term. Its name is unique, also where Redis has lost an epoch.
+type backendTerm struct {
+	epoch   int64
+	name    string
+	commits int64
 }
 
 var _ engine.SharedBackend = (*Backend)(nil)
@@ -83,6 +95,7 @@ func newBackend(c *connection, cfg Config) *Backend {
 	}
 	b.identity.Store(new(string))
 	b.seal.secret.Store(new(string))
+	b.seal.now = b.clock.Now
 	return b
 }
 
@@ -118,13 +131,13 @@ func (b *Backend) open(ctx context.Context) error {
 	if err := b.usable(ctx); err != nil {
 		return err
 	}
-	_, err := b.head(ctx, "look")
+	_, err := b.head(ctx, "look", "")
 	return err
 }
 
 // head makes the partition where there is none, learns what its head says, and begins a term
 // if who is somebody who may.
-func (b *Backend) head(ctx context.Context, who string) (epoch int64, err error) {
+func (b *Backend) head(ctx context.Context, who, term string) (epoch int64, err error) {
 	identity, err := uuid.NewV7()
 	if err != nil {
 		return 0, err
@@ -133,7 +146,7 @@ func (b *Backend) head(ctx context.Context, who string) (epoch int64, err error)
 	_, _ = rand.Read(secret) // never fails
 	sent := b.clock.Steady()
 	answer, err := b.eval(ctx, backendScripts.begin, []any{engineSchema, identity.String(), b.number, b.partitions, hex.EncodeToString(secret),
-		who, b.ahead().Microseconds()})
+		who, b.ahead().Microseconds(), term})
 	if err != nil {
 		return 0, err
 	}
@@ -172,12 +185,16 @@ func (b *Backend) check(said []string) error {
 
 // Begin implements [engine.Backend].
 func (b *Backend) Begin(ctx context.Context) (epoch int64, from *engine.Snapshot, err error) {
+	name := uuid.NewString()
 	if err = b.allowedAgain(ctx); err == nil {
-		epoch, err = b.head(ctx, b.self)
+		epoch, err = b.head(ctx, b.self, name)
 	}
 	if err != nil {
 		return 0, nil, b.failed(ctx, "begin", b.explain(ctx, err))
 	}
+	b.mu.Lock()
+	b.term = backendTerm{epoch: epoch, name: name}
+	b.mu.Unlock()
 	from, err = b.Peek(ctx)
 	return epoch, from, err
 }

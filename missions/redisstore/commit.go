@@ -12,9 +12,15 @@ import (
 
 // Commit implements [engine.Backend].
 func (b *Backend) Commit(ctx context.Context, epoch int64, c *engine.Changes) error {
+	b.mu.Lock()
+	term := b.term
+	b.mu.Unlock()
+	if term.epoch != epoch {
+		return engine.ErrNotLeader
+	}
 	w := &writing{b: b, added: map[string][]string{}, removed: map[string][]string{}}
-	w.words = append(w.words, b.Identity(), decimal(epoch))
-	if err := w.changes(c); err != nil {
+	w.words = append(w.words, b.Identity(), term.name, decimal(term.commits))
+	if err := w.changes(c, term.commits+1); err != nil {
 		return b.damaged(err)
 	}
 	sent := b.clock.Steady()
@@ -26,6 +32,11 @@ func (b *Backend) Commit(ctx context.Context, epoch int64, c *engine.Changes) er
 	if err != nil {
 		return err
 	}
+	b.mu.Lock()
+	if b.term.name == term.name {
+		b.term.commits++
+	}
+	b.mu.Unlock()
 	said := texts(answer)
 	b.clock.observe(sent, time.Unix(number(said[0]), 1000*number(said[1])))
 	return nil
@@ -61,8 +72,8 @@ func (w *writing) commands(words []string, name ...string) {
 	}
 }
 
-func (w *writing) changes(c *engine.Changes) error {
-	w.marks(&c.Marks) // first: it is refused while Redis is out of memory
+func (w *writing) changes(c *engine.Changes, commits int64) error {
+	w.marks(&c.Marks, commits) // first: it is refused while Redis is out of memory
 	bySeq := map[int64]string{}
 	for i := range c.Missions {
 		w.mission(&c.Missions[i])
@@ -89,8 +100,8 @@ func (w *writing) changes(c *engine.Changes) error {
 	return w.alerts(c)
 }
 
-func (w *writing) marks(m *engine.Marks) {
-	w.command("HSET", w.b.key("meta"), "outbox", decimal(m.Outbox), "acknowledged", decimal(m.Acknowledged), "mark", m.Mark,
+func (w *writing) marks(m *engine.Marks, commits int64) {
+	w.command("HSET", w.b.key("meta"), "commits", decimal(commits), "outbox", decimal(m.Outbox), "acknowledged", decimal(m.Acknowledged), "mark", m.Mark,
 		"forgotten", decimal(m.Forgotten), "token", decimal(m.Token), "seq", decimal(m.Seq), "revision", decimal(m.Revision),
 		"sampled", decimal(int64(m.Sampled)))
 }

@@ -13,11 +13,17 @@ type elections struct{ *Backend }
 
 // Lead implements [missions.Leaders].
 func (e elections) Lead(ctx context.Context, candidate string, lasts time.Duration) (missions.Leadership, error) {
+	sent := e.clock.Steady()
 	answer, err := e.run(ctx, backendScripts.elect, candidate, lasts.Microseconds(), e.ahead().Microseconds(), e.address)
 	if err != nil {
 		return missions.Leadership{}, err
 	}
 	said := texts(answer)
+	e.clock.observe(sent, time.Unix(number(said[5]), 1000*number(said[6])))
+	e.called(said[3])
+	if said[4] != "" {
+		e.seal.secret.Store(&said[4])
+	}
 	e.leads.Store(&leads{said[0], said[2]})
 	return missions.Leadership{Holder: said[0], Left: time.Duration(number(said[1])) * time.Microsecond}, nil
 }

@@ -129,11 +129,13 @@ func openEngine(ctx context.Context, cfg Config, c *connection) (*Store, error) 
 	}
 	if cfg.Send != nil {
 		shared.Send = func(ctx context.Context, holder string, message []byte) ([]byte, error) {
-			answer, err := cfg.Send(ctx, holder, b.addressOf(holder), b.seal.close(message))
+			sealed := b.seal.close(message, nil)
+			answer, err := cfg.Send(ctx, holder, b.addressOf(holder), sealed)
 			if err != nil {
 				return nil, err
 			}
-			return b.seal.open(answer)
+			opened, _, err := b.seal.open(answer, sealed[:sealBytes])
+			return opened, err
 		}
 	}
 	opened, err := leader.OpenShared(ctx, shared)
@@ -170,11 +172,20 @@ func (s *Store) Answer(ctx context.Context, message []byte) ([]byte, error) {
 	if s.shared == nil {
 		return nil, errSeal
 	}
-	opened, err := s.seal.open(message)
+	opened, mark, err := s.seal.open(message, nil)
 	if err != nil {
 		return nil, err
 	}
-	return s.seal.close(s.shared.Answer(ctx, opened)), nil
+	return s.seal.close(s.shared.Answer(ctx, opened), mark), nil
+}
+
+// Pass returns a text that only supervisors of this data set know, for transports that want to
+// know before they read a message. It changes when the data set is begun anew.
+func (s *Store) Pass() string {
+	if s.seal == nil {
+		return ""
+	}
+	return s.seal.pass()
 }
 
 // WithDefaults fills in what was left out.

@@ -39,6 +39,10 @@ func PeersSubject(store string) string { return "supervisor.peers." + store }
 // use.
 const SubjectPresence = "supervisor.peers.presence"
 
+// SubjectForward is the root of the subjects on which supervisors that share a store forward
+// changes to the one that leads. They are not part of the protocol.
+const SubjectForward = "supervisor.peers.forward"
+
 // Verbs of the requests that an agent sends, to [AgentSubject].
 const (
 	AgentRegister  = "register"

@@ -14,13 +14,12 @@ import (
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 
-	"missioncontrol/missions"
 	"missioncontrol/missions/leader"
 	"missioncontrol/supervisor/api"
 )
 
 // Forwarding carries messages between supervisors that share a store, on the subjects
-// supervisor.peers.STORE.forward.SUPERVISOR. A message that is larger than the broker's
+// supervisor.peers.forward.SUPERVISOR. A message that is larger than the broker's
 // max_payload goes in parts.
 type Forwarding struct {
 	nc     *nats.Conn
@@ -74,14 +73,10 @@ func (a *assembly) add(number, of int, part []byte) (whole bool) {
 
 func (a *assembly) message() []byte { return slices.Concat(a.parts...) }
 
-// Forward listens for messages to this supervisor, which answer answers, until Stop. store is the
-// identity of the store that the supervisors share.
-func Forward(nc *nats.Conn, store, self string, answer func(context.Context, []byte) ([]byte, error), log *slog.Logger) (*Forwarding, error) {
-	if err := missions.CheckToken("store identity", store); err != nil {
-		return nil, fmt.Errorf("cannot be reached by other supervisors: %w", err)
-	}
+// Forward listens for messages to this supervisor, which answer answers, until Stop.
+func Forward(nc *nats.Conn, self string, answer func(context.Context, []byte) ([]byte, error), log *slog.Logger) (*Forwarding, error) {
 	f := &Forwarding{
-		nc: nc, root: api.PeersSubject(store) + ".forward.", inbox: nc.NewInbox() + ".", log: log,
+		nc: nc, root: api.SubjectForward + ".", inbox: nc.NewInbox() + ".", log: log,
 		pending: map[string]*assembly{}, arriving: map[string]*assembly{},
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"context"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
@@ -15,21 +16,40 @@ import (
 )
 
 // forwardPath is where supervisors that share a store send each other messages while their
-// broker is away. It needs no token: who answers knows from a message itself whether it comes
-// from such a supervisor.
+// broker is away. It needs no token of tokens_file.
 const forwardPath = "/peers/forward"
+
+// Peers are supervisors that share a store.
+type Peers struct {
+	// Answer answers a message of another supervisor. The error says that it comes from
+	// somebody else.
+	Answer func(ctx context.Context, message []byte) ([]byte, error)
+
+	// Pass returns a text that only supervisors of the data set know. Nothing is read from
+	// anybody else.
+	Pass func() string
+}
 
 // maxForwarded is how many bytes a message has.
 const maxForwarded = 256 << 20
 
+// passHeader has the pass of the data set.
+const passHeader = "X-Supervisor-Pass"
+
 // forwarding answers messages of other supervisors, and passes on all other requests.
-func forwarding(answer func(context.Context, []byte) ([]byte, error), next http.Handler) http.Handler {
-	if answer == nil {
+func forwarding(peers *Peers, next http.Handler) http.Handler {
+	if peers == nil {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != forwardPath || r.Method != http.MethodPost {
 			next.ServeHTTP(w, r)
+			return
+		}
+		pass := peers.Pass()
+		if pass == "" || subtle.ConstantTimeCompare([]byte(r.Header.Get(passHeader)), []byte(pass)) == 0 {
+			w.Header().Set("Connection", "close")
+			w.WriteHeader(http.StatusForbidden)
 			return
 		}
 		message, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForwarded))
@@ -38,7 +58,7 @@ func forwarding(answer func(context.Context, []byte) ([]byte, error), next http.
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
-		said, err := answer(r.Context(), message)
+		said, err := peers.Answer(r.Context(), message)
 		if err != nil {
 			w.WriteHeader(http.StatusForbidden)
 			return
@@ -61,11 +81,12 @@ func NewForwarder() *Forwarder {
 
 // Send sends a message to the supervisor at an address, a URL, and returns its answer. The error
 // is [leader.ErrNotDelivered] if it has certainly not arrived.
-func (f *Forwarder) Send(ctx context.Context, address string, message []byte) ([]byte, error) {
+func (f *Forwarder) Send(ctx context.Context, address, pass string, message []byte) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(address, "/")+forwardPath, bytes.NewReader(message))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", leader.ErrNotDelivered, err)
 	}
+	request.Header.Set(passHeader, pass)
 	response, err := f.client.Do(request)
 	var dial *net.OpError
 	switch {

@@ -136,7 +136,7 @@ type frontEnd struct {
 	pace     pace
 	attempts *attempts
 	first    *atomic.Pointer[[]string] // commands to try first
-	answer   func(context.Context, []byte) ([]byte, error)
+	peers    *Peers
 }
 
 // newDoor returns a scope that is open to all clients.

@@ -58,8 +58,8 @@ type Guard struct {
 	// port, in addition to localhost and IP addresses.
 	Hosts []string
 
-	// Answer answers messages of other supervisors, see [Forwarder]; nil if there are none.
-	Answer func(ctx context.Context, message []byte) ([]byte, error)
+	// Peers are the other supervisors on the store; nil if there are none.
+	Peers *Peers
 }
 
 // Serve serves on a listener until Stop. The server takes over the listener.
@@ -67,7 +67,7 @@ func Serve(listener *Listener, service *supervisor.Service, guard Guard, log *sl
 	d := newFrontEnd(log)
 	d.tokens.set(guard.Tokens)
 	d.hosts = newHosts(listener, guard)
-	d.answer = guard.Answer
+	d.peers = guard.Peers
 	return serveFrontEnd(d, listener, service, guard.TLS)
 }
 
@@ -83,7 +83,7 @@ func serveFrontEnd(d frontEnd, listener *Listener, service *supervisor.Service, 
 		failed: make(chan error, 1),
 		done:   make(chan struct{}),
 		http: &http.Server{
-			Handler:           safeHeaders(forwarding(d.answer, d.hosts.only(d, typed(d.authorize(routes(d, service)))))),
+			Handler:           safeHeaders(forwarding(d.peers, d.hosts.only(d, typed(d.authorize(routes(d, service)))))),
 			TLSConfig:         secure.Clone(),
 			ReadHeaderTimeout: 10 * time.Second,
 			ReadTimeout:       time.Minute,

@@ -19,12 +19,16 @@ func (h *instance) startForwarding() error {
 	if h.redis == nil {
 		return nil
 	}
-	forwarding, err := natsapi.Forward(h.nc, h.store.Identity(), h.id, h.redis.Answer, h.log.With("part", "peers"))
+	forwarding, err := natsapi.Forward(h.nc, h.id, h.redis.Answer, h.log.With("part", "peers"))
 	if err != nil {
 		return err
 	}
 	h.forwarding.Store(forwarding)
-	h.onStop(func(context.Context) error { forwarding.Stop(); return nil })
+	h.onStop(func(context.Context) error {
+		forwarding.Stop()
+		h.overHTTP.Close()
+		return nil
+	})
 	return nil
 }
 
@@ -40,7 +44,7 @@ func (h *instance) forward(ctx context.Context, supervisor, address string, mess
 	if address == "" || ctx.Err() != nil {
 		return nil, err
 	}
-	answer, direct := h.overHTTP.Send(ctx, address, message)
+	answer, direct := h.overHTTP.Send(ctx, address, h.redis.Pass(), message)
 	if errors.Is(direct, leader.ErrNotDelivered) && !errors.Is(err, leader.ErrNotDelivered) {
 		return nil, err // it may have arrived over the broker
 	}

@@ -236,7 +236,7 @@ func (h *instance) startWeb(context.Context) error {
 	}
 	guard := h.cfg.Guard
 	if h.redis != nil {
-		guard.Answer = h.redis.Answer
+		guard.Peers = &web.Peers{Answer: h.redis.Answer, Pass: h.redis.Pass}
 	}
 	h.web = web.Serve(h.http, h.service, guard, h.log.With("part", "http"))
 	if h.cfg.FirstCommands != nil {

@@ -5,7 +5,7 @@
 -- ARGV[3]  this partition's number   ARGV[4]  how many there are
 -- ARGV[5]  a secret of the data set's supervisors
 -- ARGV[6]  'look' to begin no term; who begins it; '' for whoever is alone
--- ARGV[7]  how far the clock is ahead (µs)
+-- ARGV[7]  how far the clock is ahead (µs)   ARGV[8]  a UUID to name the term with
 --
 -- Answers schema, identity, partition, partitions, secret, epoch and the time in seconds and
 -- microseconds; the error NOTLEADER if another supervisor leads.
@@ -21,6 +21,7 @@ if ARGV[6] ~= 'look' then
 		return redis.error_reply('NOTLEADER another supervisor leads')
 	end
 	redis.call('HINCRBY', KEYS[1], 'epoch', 1)
+	redis.call('HSET', KEYS[1], 'term', ARGV[8], 'commits', '0')
 end
 local said = redis.call('HMGET', KEYS[1], 'schema', 'identity', 'partition', 'partitions', 'secret', 'epoch')
 for i = 1, 6 do said[i] = said[i] or '' end
