@@ -32,7 +32,19 @@ type Changes struct {
 	Receipts []Receipt // new; alone, they are no reason for a commit
 	Spent    []string  // ids of deleted receipts
 
+	// Entries of indexes that fit no mission, as a commit can leave that was broken off halfway.
+	Misplaced []Misplaced
+
 	marked bool // only marks have changed
+}
+
+// Misplaced is an entry of a queue, or of the plan if Queue is empty, that fits no mission.
+type Misplaced struct {
+	Queue string
+	Rank  int
+	At    missions.Time
+	Seq   int64
+	ID    string
 }
 
 // MissionChange is the change of one mission. Before is nil for a new mission, After for a

@@ -20,7 +20,13 @@ func (e *Engine) Claim(q *missions.ClaimRequest) missions.ClaimResult {
 	candidates := e.candidates(result.Types, most)
 	size := 0
 	for i, head := range candidates {
-		if size += head.Size; q.MaxBytes > 0 && size > q.MaxBytes && i > 0 || e.records.get(head.ID) == nil {
+		r := e.records.get(head.ID)
+		if r == nil && e.records.absent[head.ID] || r != nil && !r.Ready { // a commit was broken off halfway
+			e.misplaced(result.Types, head)
+			result.More = true
+			continue
+		}
+		if size += head.Size; q.MaxBytes > 0 && size > q.MaxBytes && i > 0 || r == nil {
 			result.More = true
 			break
 		}
@@ -30,6 +36,17 @@ func (e *Engine) Claim(q *missions.ClaimRequest) missions.ClaimResult {
 		result.More = result.More || len(result.Missions) < most && !e.queue(missionType).all
 	}
 	return result
+}
+
+// misplaced takes a mission out of a queue in which it should not be, whichever of some types'
+// that is.
+func (e *Engine) misplaced(types []string, head Head) {
+	for _, missionType := range types {
+		if q := e.queue(missionType); slices.Contains(q.list, head) {
+			q.remove(head)
+			e.changes.Misplaced = append(e.changes.Misplaced, Misplaced{Queue: missionType, Rank: head.Rank, Seq: head.Seq, ID: head.ID})
+		}
+	}
 }
 
 // claimer returns why an agent may not claim.

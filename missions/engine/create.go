@@ -16,6 +16,7 @@ func (e *Engine) Create(m *missions.Mission) missions.CreateResult {
 	}
 	r := e.newRecord(m)
 	e.records.add(r)
+	e.batchBytes += r.SizeEstimate()
 	e.totals(r.Type)
 	e.queue(r.Type) // while it is known that a type without missions has an empty queue
 	e.moveCount(r.Type, "", missions.Pending)

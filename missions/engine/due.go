@@ -23,6 +23,10 @@ func (t *takenBack) isReady(missionType string) {
 
 // end ends the attempt under a lease.
 func (t *takenBack) end(l *Lease, attempt func(*Record)) {
+	if r := t.engine.records.get(l.MissionID); r == nil || r.Status != missions.Running || r.Token != l.Token {
+		t.engine.release(l.Seq) // it is of no mission: a commit was broken off halfway
+		return
+	}
 	t.stop = append(t.stop, missions.Stopped{AgentID: l.AgentID, MissionID: l.MissionID})
 	r := t.engine.records.edit(l.MissionID)
 	if attempt(r); r.Ready {
@@ -125,6 +129,11 @@ func (d *due) pending() {
 	e := d.engine
 	for _, p := range slices.Clone(e.duePlanned(e.now, d.left)) {
 		d.left--
+		if r := e.records.get(p.ID); r == nil || r.DueAt != p.At {
+			e.planned.remove(p) // it fits no mission: a commit was broken off halfway
+			e.changes.Misplaced = append(e.changes.Misplaced, Misplaced{At: p.At, Seq: p.Seq, ID: p.ID})
+			continue
+		}
 		r := e.records.edit(p.ID)
 		if r.Deadline != 0 && r.Deadline <= e.now {
 			e.expire(r)

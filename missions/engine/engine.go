@@ -43,6 +43,8 @@ type Engine struct {
 
 	leaseChanged map[int64]bool
 	agentChanged map[string]bool
+	batchBytes   int // about how many bytes of missions and replies the batch has
+	begun        bool
 	pruned       int64 // the minute in which points were last forgotten
 }
 
@@ -84,6 +86,11 @@ func (e *Engine) Begin(now missions.Time, seed [32]byte) {
 	e.now = now
 	e.random = rand.NewChaCha8(seed)
 	e.chance = rand.New(e.random)
+	e.batchBytes = 0
+	if !e.begun {
+		e.begun = true
+		e.receipts.shift(now, 0)
+	}
 	e.changes = &Changes{Points: map[PointKey]Point{}, Totals: map[string]*Totals{}, Before: map[Series]int64{}}
 	e.touched = map[string]bool{}
 }
@@ -107,10 +114,11 @@ func (e *Engine) End() *Changes {
 	clear(e.agentChanged)
 	e.forgetPoints()
 	e.shortenWindows()
-	if c.empty() {
+	empty := c.empty()
+	e.settleReceipts(c, empty)
+	if empty {
 		return nil
 	}
-	e.forgetReceipts(c)
 	return c
 }
 
@@ -129,6 +137,9 @@ func (e *Engine) shortenWindows() {
 
 // Marks returns the marks as they are after the latest batch.
 func (e *Engine) Marks() Marks { return e.marks }
+
+// BatchBytes returns about how many bytes of missions and replies the batch has.
+func (e *Engine) BatchBytes() int { return e.batchBytes }
 
 // Now returns the time of the batch.
 func (e *Engine) Now() missions.Time { return e.now }
@@ -189,6 +200,6 @@ func (e *Engine) log(r *Record, entry missions.LogEntry) {
 
 func (c *Changes) empty() bool {
 	return len(c.Missions)+len(c.Logs)+len(c.Leases)+len(c.Released)+len(c.Agents)+len(c.Gone)+len(c.Events)+
-		len(c.Totals)+len(c.Points)+len(c.Before)+len(c.Alerts)+len(c.Notices)+len(c.Noticed) == 0 &&
+		len(c.Totals)+len(c.Points)+len(c.Before)+len(c.Alerts)+len(c.Notices)+len(c.Noticed)+len(c.Misplaced) == 0 &&
 		c.Forgotten == 0 && !c.marked
 }

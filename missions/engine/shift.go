@@ -25,6 +25,7 @@ func (e *Engine) NeedShift(n *Need) {
 // time of day, such as deadline and not_before, stays where it is. The batch has the time
 // after the step. It needs what NeedShift says.
 func (e *Engine) Shift(by time.Duration) {
+	e.receipts.shift(e.now, by)
 	for _, l := range e.leases {
 		shifted := *l
 		for _, at := range []*missions.Time{&shifted.ExpiresAt, &shifted.EndsAt, &shifted.StallsAt} {

@@ -15,6 +15,9 @@ import (
 // batchTime bounds how long a batch is filled before it is committed.
 const batchTime = 10 * time.Millisecond
 
+// batchBytes bounds how many bytes of missions and replies a batch gathers.
+const batchBytes = 8 << 20
+
 // step is one atomic step that waits for its batch. apply may run again in another batch if
 // nothing was stored: it sets what it returns to its caller, and never appends to it.
 type step struct {
@@ -137,7 +140,7 @@ func (s *Store) batch(first *step) (next *step) {
 	}()
 	if s.engine == nil {
 		if err := s.begin(ctx); err != nil {
-			first.done <- s.public(err)
+			first.done <- nothingDone(s.public(err))
 			return nil
 		}
 	}
@@ -203,7 +206,7 @@ func nothingDone(err error) error {
 
 // neighbour returns another step for the batch that was begun at a time, or nil.
 func (s *Store) neighbour(begun, now time.Time) *step {
-	if now.Sub(begun) >= batchTime {
+	if now.Sub(begun) >= batchTime || s.engine.BatchBytes() >= batchBytes {
 		return nil
 	}
 	return s.queue.pop()
@@ -220,7 +223,7 @@ func (s *Store) oneByOne(steps []*step) {
 func (s *Store) serveAlone(ctx context.Context, st *step) {
 	if s.engine == nil {
 		if err := s.begin(ctx); err != nil {
-			st.done <- s.public(err)
+			st.done <- nothingDone(s.public(err))
 			return
 		}
 	}
@@ -285,6 +288,7 @@ func (s *Store) commit(ctx context.Context) error {
 	}
 	if err := s.backend.Commit(ctx, s.epoch, changes); err != nil {
 		s.engine = nil
+		s.view.Store(nil) // what is stored may be newer
 		s.noteTerm(err)
 		return s.public(err)
 	}

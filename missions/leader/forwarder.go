@@ -15,7 +15,11 @@ import (
 type forwarder struct {
 	send func(ctx context.Context, holder string, message []byte) ([]byte, error)
 
+	ctx    context.Context
+	cancel context.CancelFunc
+
 	mu      sync.Mutex
+	closed  bool
 	waiting map[string][]*forwarded // by holder
 	flights map[string]int
 	senders sync.WaitGroup
@@ -45,8 +49,9 @@ func (f *forwarder) ask(ctx context.Context, holder string, over <-chan struct{}
 	defer cancel()
 	one := &forwarded{ctx: ctx, request: request, done: make(chan struct{})}
 	f.mu.Lock()
-	if f.waiting == nil {
-		f.waiting, f.flights = map[string][]*forwarded{}, map[string]int{}
+	if f.closed {
+		f.mu.Unlock()
+		return nil, ErrNotDelivered
 	}
 	f.waiting[holder] = append(f.waiting[holder], one)
 	if f.flights[holder] < maxFlights {
@@ -114,7 +119,7 @@ func (f *forwarder) take(holder string) (some []*forwarded) {
 // deliver sends a message and gives each request its answer. It waits as long as any of those
 // who have asked.
 func (f *forwarder) deliver(holder string, some []*forwarded) {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(f.ctx)
 	left := make(chan struct{}, len(some))
 	stops := make([]func() bool, len(some))
 	for i, one := range some {
@@ -162,8 +167,19 @@ func (f *forwarder) exchange(ctx context.Context, holder string, some []*forward
 	return answers, nil
 }
 
-// wait waits until nothing is on its way.
-func (f *forwarder) wait() { f.senders.Wait() }
+func (f *forwarder) init(send func(ctx context.Context, holder string, message []byte) ([]byte, error)) {
+	f.send, f.waiting, f.flights = send, map[string][]*forwarded{}, map[string]int{}
+	f.ctx, f.cancel = context.WithCancel(context.Background())
+}
+
+// close ends what is on its way.
+func (f *forwarder) close() {
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
+	f.cancel()
+	f.senders.Wait()
+}
 
 // Answer performs the requests of a message that another supervisor has sent, and returns what
 // it is answered. It may be called concurrently.

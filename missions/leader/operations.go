@@ -49,7 +49,10 @@ func perform[Args, Reply any](ctx context.Context, by performer, op *operation[A
 		return w.Bytes()
 	}
 	c.receive = func(answer []byte) error {
-		r := codec.Reader(answer)
+		if len(answer) == 0 || answer[0] != wireVersion {
+			return codec.ErrEncoding
+		}
+		r := codec.Reader(answer[1:])
 		op.reply(r, &reply)
 		return r.End()
 	}
@@ -76,17 +79,22 @@ func (op *operation[Args, Reply]) serve(ctx context.Context, s *Store, id string
 	if op.need != nil {
 		need = func(e *engine.Engine, n *engine.Need) { op.need(e, n, &args) }
 	}
+	forgotten := false
 	err = s.do(ctx, op.lane, need, func(e *engine.Engine) {
 		known := false
 		if answer, known = e.Receipt(id); known {
+			forgotten = answer == nil
 			return
 		}
 		reply := op.apply(e, &args)
-		w := codec.Writer(nil)
+		w := codec.Writer([]byte{wireVersion})
 		op.reply(w, &reply)
 		answer = w.Bytes()
 		e.Issue(id, answer)
 	})
+	if err == nil && forgotten {
+		err = missions.Unavailable("the request was done, but its answer is no longer kept", nil)
+	}
 	return answer, err
 }
 

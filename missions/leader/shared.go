@@ -72,7 +72,7 @@ func OpenShared(ctx context.Context, cfg SharedConfig) (*Shared, error) {
 	}
 	s := &Shared{cfg: cfg, term: &term{over: make(chan struct{})}}
 	s.commands, s.reads = commands{s}, reads{backend: cfg.Backend, by: s, sums: &missions.WindowCache{}}
-	s.forwards.send = cfg.Send
+	s.forwards.init(cfg.Send)
 	if cfg.Alone {
 		local, err := Open(ctx, cfg.Config)
 		if err != nil {
@@ -101,6 +101,9 @@ func (s *Shared) Lead(ctx context.Context, candidate string, ttl time.Duration) 
 		s.moving.Lock()
 		err = s.follow(ctx, l.Holder, candidate, asked.Add(ttl-ttl/10))
 		s.moving.Unlock()
+		if err != nil && l.Holder == candidate { // another one may be able to lead
+			err = errors.Join(err, s.cfg.Leaders.Resign(ctx, candidate))
+		}
 	}
 	s.mu.Lock()
 	s.electing = err
@@ -177,12 +180,11 @@ func (s *Shared) Close() error {
 		return nil
 	}
 	close(last.over)
-	var err error
+	s.forwards.close()
 	if last.local != nil {
-		err = last.local.Close()
+		return last.local.Close()
 	}
-	s.forwards.wait()
-	return err
+	return nil
 }
 
 // Identity implements [missions.Store].
@@ -331,8 +333,8 @@ func (s *Shared) look(ctx context.Context, f func(*engine.Engine)) error {
 func (s *Shared) certain() *Store {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if time.Now().Before(s.term.until) {
-		return s.term.local
+	if local := s.term.local; local != nil && !local.deposed.Load() && time.Now().Before(s.term.until) {
+		return local
 	}
 	return nil
 }
@@ -340,7 +342,10 @@ func (s *Shared) certain() *Store {
 // overview implements reader.
 func (s *Shared) overview(ctx context.Context) (missions.Counts, engine.Marks, error) {
 	if local := s.certain(); local != nil {
-		return local.overview(ctx)
+		counts, marks, err := local.overview(ctx)
+		if !engine.IsNotLeader(err) && !errors.Is(err, errStoreClosed) {
+			return counts, marks, err
+		}
 	}
 	var marks engine.Marks
 	totals, err := read(ctx, s, func() (totals *engine.Totals, err error) {

@@ -155,6 +155,11 @@ func (s *Store) look(ctx context.Context, f func(*engine.Engine)) error {
 // overview implements reader: as of the latest commit.
 func (s *Store) overview(ctx context.Context) (missions.Counts, engine.Marks, error) {
 	v := s.view.Load()
+	if v == nil {
+		v = &view{}
+		err := s.look(ctx, func(e *engine.Engine) { v.counts, v.marks = e.Counts(), e.Marks() })
+		return v.counts, v.marks, err
+	}
 	counts := v.counts
 	counts.ByStatus = maps.Clone(counts.ByStatus)
 	return counts, v.marks, s.usable(ctx)

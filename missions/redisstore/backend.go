@@ -195,7 +195,7 @@ func (b *Backend) Begin(ctx context.Context) (epoch int64, from *engine.Snapshot
 	b.mu.Lock()
 	b.term = backendTerm{epoch: epoch, name: name}
 	b.mu.Unlock()
-	from, err = b.Peek(ctx)
+	from, err = b.snapshot(ctx, 1)
 	return epoch, from, err
 }
 

@@ -73,7 +73,11 @@ func (w *writing) commands(words []string, name ...string) {
 }
 
 func (w *writing) changes(c *engine.Changes, commits int64) error {
-	w.marks(&c.Marks, commits) // first: it is refused while Redis is out of memory
+	shrinks := c.Forgotten > 0 && len(c.Missions) == 0
+	if shrinks { // while Redis is out of memory, a script may write if it begins by deleting
+		w.forget(c.Forgotten)
+	}
+	w.marks(&c.Marks, commits) // is refused while Redis is out of memory
 	bySeq := map[int64]string{}
 	for i := range c.Missions {
 		w.mission(&c.Missions[i])
@@ -84,6 +88,13 @@ func (w *writing) changes(c *engine.Changes, commits int64) error {
 	w.leases(c)
 	if err := w.agents(c); err != nil {
 		return err
+	}
+	for _, m := range c.Misplaced {
+		key, member := w.b.key("q:", decimal(int64(m.Rank)), ":", m.Queue), m.ID
+		if m.Queue == "" {
+			key, member = w.b.key("w"), plannedMember(m.Seq, m.ID)
+		}
+		w.removed[key] = append(w.removed[key], member)
 	}
 	w.commands(w.deleted, "DEL")
 	w.commands(w.set, "SETS")
@@ -115,7 +126,7 @@ type entry struct {
 
 // plannedMember is the member of a mission in the sorted set of what is due: at one time, the
 // oldest comes first.
-func plannedMember(r *engine.Record) string { return fmt.Sprintf("%016d:%s", r.Seq, r.ID) }
+func plannedMember(seq int64, id string) string { return fmt.Sprintf("%016d:%s", seq, id) }
 
 // entries returns where a mission stands.
 func (b *Backend) entries(r *engine.Record) []entry {
@@ -126,7 +137,7 @@ func (b *Backend) entries(r *engine.Record) []entry {
 		list = append(list, entry{b.key("i:", string(r.Status), ":", r.Type), r.Seq, r.ID})
 	}
 	if r.DueAt != 0 {
-		list = append(list, entry{b.key("w"), int64(r.DueAt), plannedMember(r)})
+		list = append(list, entry{b.key("w"), int64(r.DueAt), plannedMember(r.Seq, r.ID)})
 	}
 	if r.FinishedAt != 0 {
 		list = append(list, entry{b.key("f"), int64(r.FinishedAt), r.ID})
@@ -268,11 +279,15 @@ func (w *writing) events(c *engine.Changes) {
 		for i := range some {
 			list[i] = &some[i]
 		}
-		w.command("XADD", w.b.key("o"), decimal(some[len(some)-1].Seq)+"-0", "e", string(engine.EncodeEvents(list)))
+		w.command("XADD", w.b.key("o"), decimal(some[len(some)-1].Seq)+"-0", "n", decimal(int64(len(some))), "e", string(engine.EncodeEvents(list)))
 	}
-	if c.Forgotten > 0 {
-		w.command("XTRIM", w.b.key("o"), "MINID", decimal(c.Forgotten+1))
+	if c.Forgotten > 0 && len(c.Missions) > 0 {
+		w.forget(c.Forgotten)
 	}
+}
+
+func (w *writing) forget(upTo int64) {
+	w.command("XTRIM", w.b.key("o"), "MINID", decimal(upTo+1))
 }
 
 func (w *writing) receipts(c *engine.Changes) {

@@ -72,8 +72,10 @@ func (b *Backend) search(ctx context.Context, s *search) (more bool, err error) 
 func (b *Backend) take(ctx context.Context, s *search, rows []any) (full bool, err error) {
 	for _, row := range rows {
 		said := texts(row)
-		r, err := recordOf(said)
-		if err == nil && s.filter.Text != "" {
+		var r *engine.Record
+		if s.filter.Text == "" {
+			r, err = recordOf(said)
+		} else if r, err = readHeadOf(said[0], said[1]); err == nil {
 			r, err = b.named(ctx, s, r)
 		}
 		if err != nil {

@@ -94,7 +94,7 @@ func TestAKeyOfAnotherProgramWhileItRuns(t *testing.T) {
 	_, err := tryCreate(s, "m")
 	wantUnavailable(t, err, "data of another program")
 	must(t, server.Client().HSet(t.Context(), "{mc:0}:meta", "identity", "foreign").Err())
-	wantUnavailable(t, s.CheckWrite(t.Context()), "data of another program")
+	wantUnavailable(t, s.CheckWrite(t.Context()), "belongs to another program")
 }
 
 func refOf(m *missions.Mission) missions.LeaseRef {

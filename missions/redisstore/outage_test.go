@@ -135,8 +135,9 @@ func TestAHungRedisIsUnknownNotRefused(t *testing.T) {
 	s := mustOpen(t, redisstore.Config{URL: server.URL(), Timeout: 200 * time.Millisecond})
 	create(t, s, "before")
 	server.Freeze()
-	_, err := tryCreate(s, "m")
-	wantUnavailable(t, err, "not known")
+	wantUnavailable(t, s.CheckWrite(t.Context()), "not known")
+	_, err := tryCreate(s, "m") // what it needs cannot be read
+	wantUnavailable(t, err, "nothing was done")
 	server.Thaw()
 	recovered(t, s)
 	results, err := tryCreate(s, "m")

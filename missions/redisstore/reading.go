@@ -15,13 +15,13 @@ import (
 // Records implements [engine.Backend].
 func (b *Backend) Records(ctx context.Context, ids []string) (found []*engine.Record, err error) {
 	if len(ids) == 0 { // somebody wants to know whether Redis answers
-		_, err := b.run(ctx, backendScripts.records)
+		_, err := b.run(ctx, backendScripts.records, 0)
 		return nil, err
 	}
-	for some := range slices.Chunk(ids, missions.MaxBatch) {
-		args := make([]any, len(some))
-		for i := range some {
-			args[i] = some[i]
+	for len(ids) > 0 {
+		args := []any{recordsBytes}
+		for _, id := range ids[:min(len(ids), missions.MaxBatch)] {
+			args = append(args, id)
 		}
 		answer, err := b.run(ctx, backendScripts.records, args...)
 		if err != nil {
@@ -36,9 +36,14 @@ func (b *Backend) Records(ctx context.Context, ids []string) (found []*engine.Re
 				found = append(found, r)
 			}
 		}
+		ids = ids[max(1, len(items(answer))):]
 	}
 	return found, ctx.Err()
 }
+
+// recordsBytes is about how many bytes of missions a script answers: Redis does nothing else
+// meanwhile.
+const recordsBytes = 4 << 20
 
 // recordOf reads a mission as lua/engine/stored.lua answers it.
 func recordOf(said []string) (*engine.Record, error) {
@@ -122,13 +127,10 @@ func (b *Backend) Log(ctx context.Context, id string, after int64, limit int) (p
 	return page, nil
 }
 
-// entriesAtOnce is how many entries of the outbox one script answers.
-const entriesAtOnce = 64
-
 // Pending implements [engine.Backend].
 func (b *Backend) Pending(ctx context.Context, after int64, limit int) (events []missions.Event, err error) {
 	for len(events) < limit {
-		answer, err := b.run(ctx, backendScripts.outbox, after, min(limit-len(events), entriesAtOnce))
+		answer, err := b.run(ctx, backendScripts.outbox, after, limit-len(events))
 		if err != nil {
 			return nil, err
 		}
@@ -199,7 +201,7 @@ func (b *Backend) Fronts(ctx context.Context, types []string) (map[string]missio
 		}
 		for i, item := range items(answer) {
 			for _, record := range texts(item) {
-				r, err := readMission("", withoutData(record), "", "")
+				r, err := readHeadOf("", record)
 				if err != nil {
 					return nil, b.damaged(err)
 				}
@@ -210,18 +212,6 @@ func (b *Backend) Fronts(ctx context.Context, types []string) (map[string]missio
 		}
 	}
 	return fronts, ctx.Err()
-}
-
-// withoutData is a record without data and result.
-func withoutData(record string) string {
-	before, _, found := strings.Cut(record, `,"data_bytes":`)
-	if !found {
-		before, _, found = strings.Cut(record, `,"data":`)
-	}
-	if found {
-		return before + "}"
-	}
-	return record
 }
 
 // Points implements [engine.Backend].

@@ -14,9 +14,12 @@ import (
 // with: a sample looks at so many.
 const pointsBack = 64
 
-// Peek implements [engine.SharedBackend].
-func (b *Backend) Peek(ctx context.Context) (*engine.Snapshot, error) {
-	answer, err := b.run(ctx, backendScripts.snapshot, int(engine.Minutes), pointsBack, int(engine.ShortSamples), 0, int(engine.LongSamples), 0)
+// Peek implements [engine.SharedBackend]. Whoever only looks has no use for receipts.
+func (b *Backend) Peek(ctx context.Context) (*engine.Snapshot, error) { return b.snapshot(ctx, 0) }
+
+// snapshot returns what a term begins with, with receipts if that is 1.
+func (b *Backend) snapshot(ctx context.Context, receipts int) (*engine.Snapshot, error) {
+	answer, err := b.run(ctx, backendScripts.snapshot, receipts, int(engine.Minutes), pointsBack, int(engine.ShortSamples), 0, int(engine.LongSamples), 0)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +78,11 @@ func readReceipt(id, value string) (engine.Receipt, error) {
 	if !found {
 		return engine.Receipt{}, fmt.Errorf("the receipt %q is damaged", id)
 	}
-	return engine.Receipt{ID: id, At: moment(at), Reply: []byte(reply)}, nil
+	r := engine.Receipt{ID: id, At: moment(at)}
+	if reply != "" {
+		r.Reply = []byte(reply)
+	}
+	return r, nil
 }
 
 // readAll reads the values of a hash, in the order of its fields.

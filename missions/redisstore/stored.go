@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -15,7 +16,7 @@ import (
 
 // What stands in Redis is JSON. Fields that have their usual value are left out, and times
 // are microseconds since the Unix epoch. The scripts rely on the order of a mission's fields:
-// status and type come first, data and result last.
+// status and type come first, the content last.
 
 // object writes a JSON object.
 type object struct{ buf []byte }
@@ -137,11 +138,16 @@ func writeMission(r *engine.Record) string {
 	o.number("report_token", r.Report.Token)
 	o.number("data_bytes", int64(atLeast(r.Data, large)))
 	o.number("result_bytes", int64(atLeast(r.Result, large)))
+	content := newObject()
 	if len(r.Data) <= large && string(r.Data) != "{}" {
-		o.json("data", r.Data)
+		content.json("data", r.Data)
 	}
 	if len(r.Result) <= large {
-		o.json("result", r.Result)
+		content.json("result", r.Result)
+	}
+	if len(content.buf) > 1 {
+		o.name("content")
+		o.buf = append(append(o.buf, content.buf...), '}')
 	}
 	return o.end()
 }
@@ -188,8 +194,13 @@ type storedMission struct {
 	ReportToken    int64              `json:"report_token"`
 	DataBytes      int                `json:"data_bytes"`
 	ResultBytes    int                `json:"result_bytes"`
-	Data           json.RawMessage    `json:"data"`
-	Result         json.RawMessage    `json:"result"`
+	Content        storedContent      `json:"content"`
+}
+
+// storedContent is what nobody but the creator and the agent understands, if it is small.
+type storedContent struct {
+	Data   json.RawMessage `json:"data"`
+	Result json.RawMessage `json:"result"`
 }
 
 // readMission reads a mission's record, with data and result that are in keys of their own.
@@ -199,13 +210,36 @@ func readMission(id, record, data, result string) (*engine.Record, error) {
 		return nil, fmt.Errorf("the record of mission %q: %w", id, err)
 	}
 	if s.DataBytes > 0 {
-		s.Data = json.RawMessage(data)
+		s.Content.Data = json.RawMessage(data)
 	}
 	if s.ResultBytes > 0 {
-		s.Result = json.RawMessage(result)
+		s.Content.Result = json.RawMessage(result)
 	}
-	if s.DataBytes != atLeast(s.Data, large) || s.ResultBytes != atLeast(s.Result, large) ||
-		!slices.Contains(statuses, s.Status) || s.Priority.Rank() < 0 || s.Seq <= 0 {
+	if s.DataBytes != atLeast(s.Content.Data, large) || s.ResultBytes != atLeast(s.Content.Result, large) || s.damaged() {
+		return nil, fmt.Errorf("the record of mission %q is damaged", id)
+	}
+	return s.record(id), nil
+}
+
+func (s *storedMission) damaged() bool {
+	return !slices.Contains(statuses, s.Status) || s.Priority.Rank() < 0 || s.Seq <= 0
+}
+
+// beforeContent is in a record what comes before data and result. Texts have no unescaped quotes.
+func beforeContent(record string) string {
+	if before, _, found := strings.Cut(record, `,"content":`); found {
+		return before + "}"
+	}
+	return record
+}
+
+// readHeadOf reads a mission's record without data and result.
+func readHeadOf(id, record string) (*engine.Record, error) {
+	s := storedMission{Priority: missions.Normal, MaxAttempts: missions.DefaultMaxAttempts}
+	if err := json.Unmarshal([]byte(beforeContent(record)), &s); err != nil {
+		return nil, fmt.Errorf("the record of mission %q: %w", id, err)
+	}
+	if s.damaged() {
 		return nil, fmt.Errorf("the record of mission %q is damaged", id)
 	}
 	return s.record(id), nil
@@ -225,16 +259,16 @@ func (s *storedMission) record(id string) *engine.Record {
 	if s.Tags == nil {
 		s.Tags = []string{}
 	}
-	if s.Data == nil {
-		s.Data = json.RawMessage("{}")
+	if s.Content.Data == nil {
+		s.Content.Data = json.RawMessage("{}")
 	}
 	return &engine.Record{
 		Mission: missions.Mission{
-			ID: id, Name: s.Name, Description: s.Description, Type: s.Type, Data: s.Data, Priority: s.Priority,
+			ID: id, Name: s.Name, Description: s.Description, Type: s.Type, Data: s.Content.Data, Priority: s.Priority,
 			Status: s.Status, Tags: s.Tags, MaxAttempts: s.MaxAttempts, TimeoutSeconds: s.TimeoutSeconds, StallSeconds: s.StallSeconds,
 			NotBefore: missions.Time(s.NotBefore), Deadline: missions.Time(s.Deadline),
 			CorrelationID: correlation, Traceparent: s.Traceparent,
-			Attempt: s.Attempt, AgentID: missions.Text(s.AgentID), Progress: s.Progress, Result: s.Result, Error: missions.Text(s.Error),
+			Attempt: s.Attempt, AgentID: missions.Text(s.AgentID), Progress: s.Progress, Result: s.Content.Result, Error: missions.Text(s.Error),
 			CreatedAt: usual(s.CreatedAt), UpdatedAt: usual(s.UpdatedAt), StartedAt: missions.Time(s.StartedAt),
 			FinishedAt: missions.Time(s.FinishedAt), NextAttemptAt: missions.Time(s.NextAttemptAt),
 		},

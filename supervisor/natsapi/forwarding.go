@@ -216,7 +216,7 @@ func (f *Forwarding) arrived(msg *nats.Msg, answer func(context.Context, []byte)
 			err = f.publish(msg.Reply, "", id, said)
 		}
 		if err != nil {
-			f.log.Warn("a message of another supervisor is not answered", "error", err)
+			f.log.Debug("a message is not answered", "subject", msg.Subject, "error", err)
 		}
 	})
 }

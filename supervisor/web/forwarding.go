@@ -96,8 +96,12 @@ func (f *Forwarder) Send(ctx context.Context, address, pass string, message []by
 		return nil, err
 	}
 	defer response.Body.Close() //nolint:errcheck // it was read
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%w: %s answers with status %d", leader.ErrNotDelivered, address, response.StatusCode)
+	switch status := response.StatusCode; {
+	case status == http.StatusOK:
+	case status >= http.StatusInternalServerError: // a proxy's, perhaps after the message was answered
+		return nil, fmt.Errorf("%s answers with status %d", address, status)
+	default:
+		return nil, fmt.Errorf("%w: %s answers with status %d", leader.ErrNotDelivered, address, status)
 	}
 	return io.ReadAll(io.LimitReader(response.Body, maxForwarded))
 }

@@ -121,7 +121,10 @@ func (b *Memory) Commit(_ context.Context, epoch int64, c *engine.Changes) error
 	}
 	b.commitStatistics(c)
 	b.commitEvents(c)
-	b.receipts = append(b.receipts, c.Receipts...)
+	for _, r := range c.Receipts {
+		b.receipts = slices.DeleteFunc(b.receipts, func(o engine.Receipt) bool { return o.ID == r.ID })
+		b.receipts = append(b.receipts, r)
+	}
 	b.receipts = slices.DeleteFunc(b.receipts, func(r engine.Receipt) bool { return slices.Contains(c.Spent, r.ID) })
 	return nil
 }

@@ -76,10 +76,10 @@ while true do
 		break
 	end
 	local id, age = src.rows[src.at], src.rows[src.at + 1]
-	local m = fetch(id)
-	if not m then return redis.error_reply('ERR mission ' .. id .. ' is in a list, but has no record') end
-	if not checks or matches(m[2]) then
-		if heads then m = {id, (string.gsub(m[2], ',"data":.*$', '}')), '', '', ''} end
+	local record = call('GET', P .. 'm:' .. id)
+	if not record then return redis.error_reply('ERR mission ' .. id .. ' is in a list, but has no record') end
+	if not checks or matches(record) then
+		local m = heads and {id, head_of(record), '', '', ''} or fetch(id)
 		bytes = bytes + #m[2] + #m[4] + #m[5]
 		if budget > 0 and bytes > budget and page[1] then
 			following = last

@@ -7,7 +7,7 @@ for rank = 3, 0, -1 do
 	local rows = call('ZRANGE', P .. 'q:' .. rank .. ':' .. ARGV[1], '-inf', '+inf', 'BYSCORE', 'LIMIT', 0, left, 'WITHSCORES')
 	for i = 1, #rows, 2 do
 		local id, n = rows[i], #heads
-		local bytes = call('STRLEN', P .. 'm:' .. id)
+		local bytes = call('STRLEN', P .. 'm:' .. id) + call('STRLEN', P .. 'd:' .. id)
 		heads[n + 1], heads[n + 2], heads[n + 3], heads[n + 4] = tostring(rank), rows[i + 1], id, bytes
 	end
 	left = left - #rows / 2

@@ -1,10 +1,11 @@
 -- Answers what a term begins with: the hashes meta, agents, leases, totals, alerts and
 -- receipts, the positions of notices, and {series, slot, points} of the latest slots.
 --
--- ARGV[1…] a series and how many slots before its newest one, each
+-- ARGV[1]  1 for receipts, otherwise there are none
+-- ARGV[2…] a series and how many slots before its newest one, each
 local call, P = redis.call, string.sub(KEYS[1], 1, -5)
 local points = {}
-for i = 1, #ARGV, 2 do
+for i = 2, #ARGV, 2 do
 	local slots = P .. 'slots:' .. ARGV[i]
 	local newest = call('ZRANGE', slots, 0, 0, 'REV')[1]
 	if tonumber(newest) then
@@ -14,4 +15,4 @@ for i = 1, #ARGV, 2 do
 	end
 end
 local function hash(key) return call('HGETALL', P .. key) end
-return {hash('meta'), hash('agents'), hash('leases'), hash('totals'), hash('alerts'), hash('receipts'), call('HKEYS', P .. 'notices'), points}
+return {hash('meta'), hash('agents'), hash('leases'), hash('totals'), hash('alerts'), ARGV[1] == '1' and hash('receipts') or {}, call('HKEYS', P .. 'notices'), points}

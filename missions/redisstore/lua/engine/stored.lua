@@ -4,15 +4,22 @@ local call, find, sub, match = redis.call, string.find, string.sub, string.match
 local P = sub(KEYS[1], 1, -5)
 
 -- fetch answers a mission as readMission takes it: {id, record, lease, data, result}; false
--- if there is none. Texts inside of a record have no unescaped quotes, and what is nobody's
--- but the creator's comes last, so that fields are found by their text.
+-- if there is none. Texts inside of a record have no unescaped quotes, and data and result come
+-- last, so that fields before them are found by their text.
+local function head_of(m)
+	local content = find(m, ',"content":', 1, true)
+	if content then return sub(m, 1, content - 1) .. '}' end
+	return m
+end
+
 local function fetch(id)
 	local m = call('GET', P .. 'm:' .. id)
 	if not m then return false end
 	local lease, data, result = '', '', ''
 	if sub(m, 1, 19) == '{"status":"RUNNING"' then lease = call('HGET', P .. 'leases', id) or '' end
-	if find(m, ',"data_bytes":', 1, true) then data = call('GET', P .. 'd:' .. id) or '' end
-	if find(m, ',"result_bytes":', 1, true) then result = call('GET', P .. 'r:' .. id) or '' end
+	local head = head_of(m)
+	if find(head, ',"data_bytes":', 1, true) then data = call('GET', P .. 'd:' .. id) or '' end
+	if find(head, ',"result_bytes":', 1, true) then result = call('GET', P .. 'r:' .. id) or '' end
 	return {id, m, lease, data, result}
 end
 
