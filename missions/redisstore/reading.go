@@ -68,7 +68,7 @@ func (b *Backend) Queue(ctx context.Context, missionType string, limit int) (hea
 	}
 	said := texts(answer)
 	for i := 0; i+3 < len(said); i += 4 {
-		heads = append(heads, engine.Head{Rank: int(number(said[i])), Seq: number(said[i+1]), ID: said[i+2], Size: besides + 2*int(number(said[i+3]))})
+		heads = append(heads, engine.Head{Rank: int(number(said[i])), Seq: number(said[i+1]), ID: said[i+2], Size: besides + int(number(said[i+3]))})
 	}
 	return heads, nil
 }

@@ -15,6 +15,13 @@ var sizes = []int{10, 500, 600, 5000, 100 << 10}
 // filled returns a JSON string of the given size.
 func filled(with string, size int) string { return `"` + strings.Repeat(with, size-2) + `"` }
 
+// endsWith completes a mission with a result, and reads it back.
+func (f *fixture) endsWith(m missions.Mission, result string) {
+	f.Helper()
+	f.finish(completion(m, result))
+	wantEqual(f, "result of "+m.ID, string(f.get(m.ID).Result), result)
+}
+
 func testLarge(s *suite) {
 	s.run("data and results of any size are what they were, all life long", func(f *fixture) {
 		f.register("a", "t")
@@ -35,6 +42,43 @@ func testLarge(s *suite) {
 			f.finish(release(claimed))
 			f.endsOf(f.claimOne("a"), data, sizes[len(sizes)-1-i])
 		}
+	})
+	s.run("data and results that look like a store's own fields, and large ones, are listed and searched", func(f *fixture) {
+		odd := []string{`{"a":1,"data":2}`, `{"a":1,"data_bytes":5,"result_bytes":7}`, `{"a":1,"content":{"data":3}}`, `{"status":"RUNNING","type":"x","tags":["red"]}`,
+			`{"a":"` + strings.Repeat("x", 600) + `","data":2}`, `{"a":",\"content\":","content":0}`}
+		for i, data := range odd {
+			m := named(fmt.Sprint("m", i), "t")
+			m.Data, m.Name, m.Tags = json.RawMessage(data), fmt.Sprint(`odd ,"content":`, i), []string{"odd"}
+			f.create(m)
+		}
+		all := f.list(missions.Filter{})
+		wantEqual(f, "how many are listed", len(all), len(odd))
+		for _, filter := range []missions.Filter{{Text: "ODD"}, {Tag: "odd", Status: missions.Pending}, {Type: "t", Text: "content"}} {
+			f.wantSame(fmt.Sprintf("%+v", filter), f.list(filter), all)
+		}
+		stats, err := f.Store.Stats(f.ctx, "t")
+		f.must(err)
+		wantEqual(f, "whether the oldest claimable one is known", stats.OldestClaimableSeconds != nil, true)
+		f.register("a", "t")
+		for i, m := range f.claim("a", len(odd)) {
+			f.endsWith(m, odd[len(odd)-1-i])
+		}
+		for _, m := range f.list(missions.Filter{Text: "odd"}) {
+			wantEqual(f, "status of "+m.ID, m.Status, missions.Completed)
+		}
+	})
+	s.run("a claim's limit of bytes counts large data, also after reopening", func(f *fixture) {
+		for i := range 4 {
+			m := named(fmt.Sprint("m", i), "t")
+			m.Data = json.RawMessage(`{"a":"` + strings.Repeat("x", 100<<10) + `"}`)
+			f.create(m)
+		}
+		f.register("a", "t")
+		f.Store = f.Reopen(f.T)
+		r := f.tryClaim(missions.ClaimRequest{AgentID: "a", Max: 4, MaxBytes: 250 << 10, Lease: ttl})
+		f.must(r.Err)
+		wantEqual(f, "missions within the limit", len(r.Missions), 2)
+		wantEqual(f, "more", r.More, true)
 	})
 	s.run("a log of any length is read in order, from any position", func(f *fixture) {
 		f.create(named("m", "t"))
