@@ -118,6 +118,10 @@ KILLS ?= 100
 recovery: ## kill KILLS agents and measure how long until other agents have their missions
 	go test -run '^$$' -bench Recovery -benchtime $(KILLS)x -timeout 60m ./test
 
+.PHONY: takeover
+takeover: ## kill KILLS supervisors that lead and measure for how long changes waited; see test
+	go test -run '^$$' -bench Takeover -benchtime $(KILLS)x -timeout 60m ./test
+
 .PHONY: screenshots
 screenshots: tools ## update the screenshots of the dashboard in docs/screenshots
 	SCREENSHOTS=$(CURDIR)/docs/screenshots go test -count 1 ./test/browser -run 'TestPages|TestTheBroker|TestAnAlertSays|TestAViewer'

@@ -18,6 +18,7 @@ func hintSubjects(store string) []string {
 	root := api.PeersSubject(store)
 	return []string{
 		api.SubjectPresence, root + ".ready.x", root + ".due", root + ".dismissed.w2", root + ".grown", root + ".resigned", root + ".ended.m",
+		api.SubjectForward + ".supervisor",
 	}
 }
 
