@@ -185,8 +185,18 @@ func TestAFullRedisIsRefused(t *testing.T) {
 
 func TestADataSetThatIsGoneIsBegunAnew(t *testing.T) {
 	t.Parallel()
+	for name, partitions := range map[string]int{"one partition": 1, "several": 2} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			begunAnew(t, partitions)
+		})
+	}
+}
+
+func begunAnew(t *testing.T, partitions int) {
+	t.Helper()
 	server := redistest.Start(t)
-	s := mustOpen(t, redisstore.Config{URL: server.URL(), Partitions: 2})
+	s := mustOpen(t, redisstore.Config{URL: server.URL(), Partitions: partitions})
 	create(t, s, "lost", "also")
 	other := mustOpen(t, redisstore.Config{URL: server.URL()})
 	before := s.Outboxes()[0].Identity()

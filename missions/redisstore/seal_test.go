@@ -40,7 +40,11 @@ func TestASealIsOfOneSecretTimeAndQuestion(t *testing.T) {
 		"another question": func() error { _, _, err := ours.open(answer, other[:sealBytes]); return err },
 		"as a question":    func() error { _, _, err := ours.open(answer, nil); return err },
 		"cut short":        func() error { _, _, err := ours.open(question[:10], nil); return err },
-		"too old":          func() error { now = now.Add(sealLasts + time.Second); _, _, err := ours.open(question, nil); return err },
+		"too old": func() error {
+			now = now.Add(sealLasts + time.Second)
+			_, _, err := ours.open(question, nil)
+			return err
+		},
 	} {
 		if err := open(); !errors.Is(err, errSeal) {
 			t.Errorf("%s: %v", name, err)
