@@ -138,14 +138,7 @@ func (s *Store) batch(first *step) (next *step) {
 			}
 		}
 	}()
-	if s.engine == nil {
-		if err := s.begin(ctx); err != nil {
-			first.done <- nothingDone(s.public(err))
-			return nil
-		}
-	}
-	if err := s.followClock(ctx); err != nil { // what is due would be wrong
-		first.done <- err
+	if !s.readyFor(ctx, first) {
 		return nil
 	}
 	s.engine.Begin(s.now(), s.cfg.Seed())
@@ -190,6 +183,22 @@ func (s *Store) batch(first *step) (next *step) {
 		st.done <- err
 	}
 	return next
+}
+
+// readyFor sees to it that there is a term, and that durations follow the clock. If it cannot, a
+// step has the error.
+func (s *Store) readyFor(ctx context.Context, first *step) bool {
+	if s.engine == nil {
+		if err := s.begin(ctx); err != nil {
+			first.done <- nothingDone(s.public(err))
+			return false
+		}
+	}
+	if err := s.followClock(ctx); err != nil { // what is due would be wrong
+		first.done <- err
+		return false
+	}
+	return true
 }
 
 // nothingDone says of the error of a step that it was not applied.

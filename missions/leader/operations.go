@@ -81,9 +81,8 @@ func (op *operation[Args, Reply]) serve(ctx context.Context, s *Store, id string
 	}
 	forgotten := false
 	err = s.do(ctx, op.lane, need, func(e *engine.Engine) {
-		known := false
-		if answer, known = e.Receipt(id); known {
-			forgotten = answer == nil
+		if kept, known := e.Receipt(id); known {
+			answer, forgotten = kept, kept == nil
 			return
 		}
 		reply := op.apply(e, &args)

@@ -154,15 +154,14 @@ func (b *Backend) entries(r *engine.Record) []entry {
 func (w *writing) mission(change *engine.MissionChange) {
 	was, is := change.Before, change.After
 	var before, after []entry
-	id := ""
 	if was != nil {
-		before, id = w.b.entries(was), was.ID
+		before = w.b.entries(was)
 	}
 	if is != nil {
-		after, id = w.b.entries(is), is.ID
+		after = w.b.entries(is)
 		w.record(was, is)
 	} else if was != nil {
-		w.deleted = append(w.deleted, w.b.key("m:", id), w.b.key("d:", id), w.b.key("r:", id), w.b.key("g:", id))
+		w.deleted = append(w.deleted, w.b.key("m:", was.ID), w.b.key("d:", was.ID), w.b.key("r:", was.ID), w.b.key("g:", was.ID))
 	}
 	for _, e := range before {
 		if !slices.ContainsFunc(after, func(a entry) bool { return a.key == e.key }) {

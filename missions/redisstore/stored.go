@@ -97,23 +97,7 @@ func unusual[T comparable](value, usual T) (none T) {
 // writeMission returns a mission's record.
 func writeMission(r *engine.Record) string {
 	o := newObject()
-	o.text("status", string(r.Status))
-	o.text("type", r.Type)
-	o.texts("tags", r.Tags)
-	o.number("seq", r.Seq)
-	o.text("name", r.Name)
-	o.text("description", r.Description)
-	o.text("priority", string(unusual(r.Priority, missions.Normal)))
-	o.number("max_attempts", int64(unusual(r.MaxAttempts, missions.DefaultMaxAttempts)))
-	o.float("timeout_seconds", r.TimeoutSeconds)
-	o.float("stall_seconds", r.StallSeconds)
-	o.number("not_before", int64(r.NotBefore))
-	o.number("deadline", int64(r.Deadline))
-	if r.CorrelationID != r.ID {
-		o.name("correlation_id")
-		o.quote(r.CorrelationID)
-	}
-	o.text("traceparent", r.Traceparent)
+	o.given(r)
 	o.number("attempt", int64(r.Attempt))
 	o.text("agent_id", string(r.AgentID))
 	if r.Progress != nil {
@@ -136,8 +120,35 @@ func writeMission(r *engine.Record) string {
 	o.number("entries", r.Entries)
 	o.text("report_agent_id", r.Report.AgentID)
 	o.number("report_token", r.Report.Token)
-	o.number("data_bytes", int64(atLeast(r.Data, large)))
-	o.number("result_bytes", int64(atLeast(r.Result, large)))
+	o.number("data_bytes", int64(largeBytes(r.Data)))
+	o.number("result_bytes", int64(largeBytes(r.Result)))
+	o.content(r)
+	return o.end()
+}
+
+// given writes what a mission's creator has given, and its status.
+func (o *object) given(r *engine.Record) {
+	o.text("status", string(r.Status))
+	o.text("type", r.Type)
+	o.texts("tags", r.Tags)
+	o.number("seq", r.Seq)
+	o.text("name", r.Name)
+	o.text("description", r.Description)
+	o.text("priority", string(unusual(r.Priority, missions.Normal)))
+	o.number("max_attempts", int64(unusual(r.MaxAttempts, missions.DefaultMaxAttempts)))
+	o.float("timeout_seconds", r.TimeoutSeconds)
+	o.float("stall_seconds", r.StallSeconds)
+	o.number("not_before", int64(r.NotBefore))
+	o.number("deadline", int64(r.Deadline))
+	if r.CorrelationID != r.ID {
+		o.name("correlation_id")
+		o.quote(r.CorrelationID)
+	}
+	o.text("traceparent", r.Traceparent)
+}
+
+// content writes data and result, as far as they are small.
+func (o *object) content(r *engine.Record) {
 	content := newObject()
 	if len(r.Data) <= large && string(r.Data) != "{}" {
 		content.json("data", r.Data)
@@ -149,12 +160,11 @@ func writeMission(r *engine.Record) string {
 		o.name("content")
 		o.buf = append(append(o.buf, content.buf...), '}')
 	}
-	return o.end()
 }
 
-// atLeast is the length of what is longer than a bound, otherwise 0.
-func atLeast(content []byte, most int) int {
-	if len(content) > most {
+// largeBytes is the length of what stands in a key of its own, otherwise 0.
+func largeBytes(content []byte) int {
+	if len(content) > large {
 		return len(content)
 	}
 	return 0
@@ -215,7 +225,7 @@ func readMission(id, record, data, result string) (*engine.Record, error) {
 	if s.ResultBytes > 0 {
 		s.Content.Result = json.RawMessage(result)
 	}
-	if s.DataBytes != atLeast(s.Content.Data, large) || s.ResultBytes != atLeast(s.Content.Result, large) || s.damaged() {
+	if s.DataBytes != largeBytes(s.Content.Data) || s.ResultBytes != largeBytes(s.Content.Result) || s.damaged() {
 		return nil, fmt.Errorf("the record of mission %q is damaged", id)
 	}
 	return s.record(id), nil
