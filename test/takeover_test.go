@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"missioncontrol/eventstream/streamtest"
 	"missioncontrol/missions/redisstore/redistest"
 )
@@ -20,7 +22,7 @@ import (
 // pair is two supervisors on one Redis.
 type pair struct {
 	t      testing.TB
-	redis  *redistest.Server
+	redis  *redis.Client
 	start  func() *supervisor
 	stands []*supervisor
 }
@@ -28,8 +30,9 @@ type pair struct {
 // startPair starts two supervisors on one Redis: on one broker, or each with its own.
 func startPair(t testing.TB, oneBroker bool) *pair {
 	t.Helper()
-	p := &pair{t: t, redis: redistest.Start(t)}
-	args := []string{"--store", p.redis.URL()}
+	server := redistest.Start(t)
+	p := &pair{t: t, redis: server.Client()}
+	args := []string{"--store", server.URL()}
 	if oneBroker {
 		args = append(args, "--server", streamtest.StartBroker(t, streamtest.FreePorts(t, 1)[0], t.TempDir()).ClientURL())
 	}
@@ -43,15 +46,20 @@ func (p *pair) leader() (leads, other *supervisor) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), testTimeout)
 	defer cancel()
-	client := p.redis.Client()
+	again := time.NewTicker(2 * time.Millisecond)
+	defer again.Stop()
 	for {
-		holder, _ := client.HGet(ctx, "{mc:0}:leader", "holder").Result() // none between two leaders
+		holder, _ := p.redis.HGet(ctx, "{mc:0}:leader", "holder").Result() // none between two leaders
 		for i, s := range p.stands {
 			if strings.Contains(holder, fmt.Sprintf("-%d-", s.Cmd.Process.Pid)) {
 				return s, p.stands[1-i]
 			}
 		}
-		must(p.t, ctx.Err())
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			p.t.Fatal("nobody leads")
+		}
 	}
 }
 
