@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"missioncontrol/missions"
+	"missioncontrol/missions/engine"
 )
 
 // What stands in Redis may have been damaged: whatever it is, reading it is an error or
@@ -39,6 +40,35 @@ func FuzzRecord(f *testing.F) {
 		m.Data, m.Result = nil, nil // are what an agent or a creator said, and not looked into
 		if _, err := json.Marshal(m); err != nil {
 			t.Fatalf("%q is read as what cannot be told: %v", record, err)
+		}
+	})
+}
+
+// FuzzMission reads a mission's record of schema 4, with data and a result that are elsewhere.
+func FuzzMission(f *testing.F) {
+	m := missions.Mission{ID: "m", Name: `a ,"content": name`, Type: "t", Data: json.RawMessage(`{"content":1}`), Priority: missions.High,
+		Status: missions.Running, Tags: []string{"red"}, MaxAttempts: 5, AgentID: "a", Progress: &missions.Progress{Percent: 12.5}}
+	whole := writeMission(&engine.Record{Mission: m, Seq: 1703001234567000, Token: 3})
+	m.Data, m.Status = json.RawMessage(strings.Repeat(" ", large)+"{}"), missions.Completed
+	f.Add(whole, "", "")
+	f.Add(writeMission(&engine.Record{Mission: m, Seq: 1}), string(m.Data), "")
+	f.Add(whole[:len(whole)/2], "", "")
+	f.Add(`{"status":"PENDING","seq":1,"data_bytes":-1}`, "", "")
+	f.Add("", "", "")
+	f.Fuzz(func(t *testing.T, record, data, result string) {
+		if head, err := readHeadOf("m", record); err == nil && (head.Seq <= 0 || head.Status.Index() < 0) {
+			t.Fatalf("%q is read as %+v", record, head)
+		}
+		r, err := readMission("m", record, data, result)
+		if err != nil {
+			return
+		}
+		again, err := readMission("m", writeMission(r), string(r.Data), string(r.Result))
+		if err != nil {
+			t.Fatalf("%q is read and written as %q: %v", record, writeMission(r), err)
+		}
+		if writeMission(again) != writeMission(r) {
+			t.Fatalf("%q is read and written as %q, and then as %q", record, writeMission(r), writeMission(again))
 		}
 	})
 }

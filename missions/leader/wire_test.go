@@ -1,0 +1,147 @@
+package leader
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"missioncontrol/missions"
+	"missioncontrol/missions/codec"
+	"missioncontrol/missions/engine"
+	"missioncontrol/missions/engine/enginetest"
+)
+
+// TestTheWireHasEveryField sets every field of what supervisors send each other and expects to
+// read it back: a field that somebody adds must be sent, too.
+func TestTheWireHasEveryField(t *testing.T) {
+	t.Parallel()
+	for name, sent := range map[string]func() (sent, read any, err error){
+		"creations":     onWire(listOf(wireMission)),
+		"created":       onWire(listOf(wireCreated)),
+		"results":       onWire(listOf(wireResult)),
+		"cancellations": onWire(listOf(wireCancel)),
+		"claims":        onWire(listOf(wireClaim)),
+		"claimed":       onWire(listOf(wireClaimed)),
+		"heartbeats":    onWire(listOf(wireHeartbeat)),
+		"beaten":        onWire(listOf(wireBeaten)),
+		"progress":      onWire(listOf(wireUpdate)),
+		"updated":       onWire(listOf(wireUpdated)),
+		"lines":         onWire(listOf(wireAppend)),
+		"errors":        onWire(listOf(wireError)),
+		"outcomes":      onWire(listOf(wireFinish)),
+		"registration":  onWire(wireRegistration),
+		"agent":         onWire(wireAgent),
+		"departure":     onWire(wireDeparture),
+		"left":          onWire(wireLeft),
+		"lost":          onWire(wireLost),
+		"alerts":        onWire(listOf(wireAlertChange)),
+		"due":           onWire(wireDue),
+		"both":          onWire(wireCreateAndClaim),
+		"both replies":  onWire(wireCreatedAndClaimed),
+		"position":      onWire(wirePosition),
+		"ended":         onWire(wireEnded),
+	} {
+		want, got, err := sent()
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v\n got %+v\nwant %+v", name, err, got, want)
+		}
+	}
+}
+
+// onWire fills a value, and sends it.
+func onWire[T any](wire func(*codec.Codec, *T)) func() (sent, read any, err error) {
+	return func() (any, any, error) {
+		var want, got T
+		set(reflect.NewAt(reflect.TypeFor[T](), reflect.ValueOf(&want).UnsafePointer()).Elem())
+		w := codec.Writer(nil)
+		wire(w, &want)
+		r := codec.Reader(w.Bytes())
+		wire(r, &got)
+		return want, got, r.End()
+	}
+}
+
+// set sets every field to something, also those that are not exported.
+func set(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			switch field := v.Field(i); {
+			case v.Type() == reflect.TypeFor[missions.Mission]() && v.Type().Field(i).Name == "Trimmed": // is not a store's
+			default:
+				set(reflect.NewAt(field.Type(), field.Addr().UnsafePointer()).Elem())
+			}
+		}
+	case reflect.Interface:
+		v.Set(reflect.ValueOf(missions.Full("no room", nil)))
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		set(v.Elem())
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		set(v.Index(0))
+		set(v.Index(1))
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(reflect.ValueOf("key"), reflect.ValueOf("value"))
+	case reflect.String:
+		v.SetString("text")
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Float64:
+		v.SetFloat(1.5)
+	case reflect.Uint8:
+		v.SetUint(42)
+	default:
+		v.SetInt(42)
+	}
+}
+
+// FuzzServe: whatever another supervisor sends, it is answered or refused, and the store goes on.
+func FuzzServe(f *testing.F) {
+	for _, c := range []*call{
+		callOf(opCreate, []missions.Mission{{ID: "m", Name: "m", Type: "t", Data: []byte("{}"), Priority: missions.Normal, MaxAttempts: 3}}),
+		callOf(opClaim, []missions.ClaimRequest{{AgentID: "a", Max: 3, Lease: time.Minute}}),
+		callOf(opHeartbeat, []missions.Heartbeat{{AgentID: "a", Running: []missions.LeaseRef{{MissionID: "m", Lease: 1}}}}),
+		callOf(opFinish, []missions.Finish{{AgentID: "a", LeaseRef: missions.LeaseRef{MissionID: "m", Lease: 1}, Outcome: missions.OutcomeComplete}}),
+		callOf(opRegister, registration{agent: missions.Agent{ID: "a", Types: []string{"t"}, Capacity: 1}, silence: time.Minute}),
+		callOf(opDue, 10), callOf(opSample, nothing{}), callOf(opRetry, []string{"m"}), callOf(opForget, position{upTo: 1}),
+	} {
+		f.Add(c.request(uuid.NewString()))
+	}
+	f.Add([]byte{})
+	store, err := Open(f.Context(), Config{Engine: engine.Config{OutboxLimit: 1 << 40}, Backend: enginetest.NewMemory(), Logger: quiet, Now: time.Now})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _ = store.Close() })
+	f.Fuzz(func(t *testing.T, request []byte) {
+		_, err := store.Serve(t.Context(), request)
+		var known *missions.Error
+		if err != nil && !errors.As(err, &known) {
+			t.Errorf("the error is %v", err)
+		}
+		if _, err := store.Create(t.Context(), []missions.Mission{mission("n")}); err != nil {
+			t.Errorf("after it, a create fails: %v", err)
+		}
+	})
+}
+
+// callOf returns a call as a supervisor makes it that does not lead.
+func callOf[Args, Reply any](op *operation[Args, Reply], args Args) *call {
+	var by caught
+	_, _ = perform(context.Background(), &by, op, args) // nothing is performed
+	return by.call
+}
+
+// caught is a performer that performs nothing.
+type caught struct{ call *call }
+
+func (c *caught) perform(_ context.Context, made *call) error {
+	c.call = made
+	return errUnanswered
+}
