@@ -114,7 +114,7 @@ func writeMission(r *engine.Record) string {
 	o.number("next_attempt_at", int64(r.NextAttemptAt))
 	o.number("token", r.Token)
 	o.flag("waits", !r.Ready && r.Status == missions.Pending)
-	o.number("ready_at", unusual(int64(r.ReadyAt), r.Seq))
+	o.number("ready_after", int64(r.ReadyAt)-r.Seq)
 	o.number("due_at", int64(r.DueAt))
 	o.number("entries", r.Entries)
 	o.text("report_agent_id", r.Report.AgentID)
@@ -127,7 +127,7 @@ func writeMission(r *engine.Record) string {
 
 // given writes what a mission's creator has given, and its status.
 func (o *object) given(r *engine.Record) {
-	o.text("status", string(r.Status))
+	o.text("status", string(unusual(r.Status, missions.Pending)))
 	o.text("type", r.Type)
 	o.texts("tags", r.Tags)
 	o.number("seq", r.Seq)
@@ -139,10 +139,7 @@ func (o *object) given(r *engine.Record) {
 	o.float("stall_seconds", r.StallSeconds)
 	o.number("not_before", int64(r.NotBefore))
 	o.number("deadline", int64(r.Deadline))
-	if r.CorrelationID != r.ID {
-		o.name("correlation_id")
-		o.quote(r.CorrelationID)
-	}
+	o.text("correlation_id", r.CorrelationID)
 	o.text("traceparent", r.Traceparent)
 }
 
@@ -183,7 +180,7 @@ type storedMission struct {
 	StallSeconds   float64            `json:"stall_seconds"`
 	NotBefore      int64              `json:"not_before"`
 	Deadline       int64              `json:"deadline"`
-	CorrelationID  *string            `json:"correlation_id"`
+	CorrelationID  string             `json:"correlation_id"`
 	Traceparent    string             `json:"traceparent"`
 	Attempt        int                `json:"attempt"`
 	AgentID        string             `json:"agent_id"`
@@ -196,7 +193,7 @@ type storedMission struct {
 	NextAttemptAt  int64              `json:"next_attempt_at"`
 	Token          int64              `json:"token"`
 	Waits          bool               `json:"waits"`
-	ReadyAt        int64              `json:"ready_at"`
+	ReadyAfter     int64              `json:"ready_after"` // its creation
 	DueAt          int64              `json:"due_at"`
 	Entries        int64              `json:"entries"`
 	ReportAgentID  string             `json:"report_agent_id"`
@@ -204,6 +201,11 @@ type storedMission struct {
 	DataBytes      int                `json:"data_bytes"`
 	ResultBytes    int                `json:"result_bytes"`
 	Content        storedContent      `json:"content"`
+}
+
+// usualMission has what is left out of a record where it is usual.
+func usualMission() storedMission {
+	return storedMission{Status: missions.Pending, Priority: missions.Normal, MaxAttempts: missions.DefaultMaxAttempts}
 }
 
 // storedContent is what nobody but the creator and the agent understands, if it is small.
@@ -214,7 +216,7 @@ type storedContent struct {
 
 // readMission reads a mission's record, with data and result that are in keys of their own.
 func readMission(id, record, data, result string) (*engine.Record, error) {
-	s := storedMission{Priority: missions.Normal, MaxAttempts: missions.DefaultMaxAttempts}
+	s := usualMission()
 	if err := json.Unmarshal([]byte(record), &s); err != nil {
 		return nil, fmt.Errorf("the record of mission %q: %w", id, err)
 	}
@@ -244,7 +246,7 @@ func beforeContent(record string) string {
 
 // readHeadOf reads a mission's record without data and result.
 func readHeadOf(id, record string) (*engine.Record, error) {
-	s := storedMission{Priority: missions.Normal, MaxAttempts: missions.DefaultMaxAttempts}
+	s := usualMission()
 	if err := json.Unmarshal([]byte(beforeContent(record)), &s); err != nil {
 		return nil, fmt.Errorf("the record of mission %q: %w", id, err)
 	}
@@ -261,10 +263,6 @@ func (s *storedMission) record(id string) *engine.Record {
 		}
 		return missions.Time(at)
 	}
-	correlation := id
-	if s.CorrelationID != nil {
-		correlation = *s.CorrelationID
-	}
 	if s.Tags == nil {
 		s.Tags = []string{}
 	}
@@ -276,12 +274,12 @@ func (s *storedMission) record(id string) *engine.Record {
 			ID: id, Name: s.Name, Description: s.Description, Type: s.Type, Data: s.Content.Data, Priority: s.Priority,
 			Status: s.Status, Tags: s.Tags, MaxAttempts: s.MaxAttempts, TimeoutSeconds: s.TimeoutSeconds, StallSeconds: s.StallSeconds,
 			NotBefore: missions.Time(s.NotBefore), Deadline: missions.Time(s.Deadline),
-			CorrelationID: correlation, Traceparent: s.Traceparent,
+			CorrelationID: s.CorrelationID, Traceparent: s.Traceparent,
 			Attempt: s.Attempt, AgentID: missions.Text(s.AgentID), Progress: s.Progress, Result: s.Content.Result, Error: missions.Text(s.Error),
 			CreatedAt: usual(s.CreatedAt), UpdatedAt: usual(s.UpdatedAt), StartedAt: missions.Time(s.StartedAt),
 			FinishedAt: missions.Time(s.FinishedAt), NextAttemptAt: missions.Time(s.NextAttemptAt),
 		},
-		Seq: s.Seq, Token: s.Token, Ready: s.Status == missions.Pending && !s.Waits, ReadyAt: usual(s.ReadyAt),
+		Seq: s.Seq, Token: s.Token, Ready: s.Status == missions.Pending && !s.Waits, ReadyAt: missions.Time(s.Seq + s.ReadyAfter),
 		DueAt: missions.Time(s.DueAt), Entries: s.Entries, Report: engine.Report{AgentID: s.ReportAgentID, Token: s.ReportToken},
 	}
 }

@@ -62,7 +62,9 @@ end
 local checks = (agent ~= '' or tag ~= '') and (status ~= '' or kind ~= '' or tag ~= '')
 
 local function matches(m)
-	local s, k, tags = match(m, '^{"status":"(%u+)","type":"([^"]*)",?([^%]]*)')
+	local s, rest = match(m, '^{"status":"(%u+)",(.*)$')
+	local k, tags = match(rest or sub(m, 2), '^"type":"([^"]*)",?([^%]]*)')
+	s = s or 'PENDING'
 	if status ~= '' and s ~= status or kind ~= '' and k ~= kind then return false end
 	return tag == '' or sub(tags, 1, 7) == '"tags":' and find(tags, '"' .. tag .. '"', 8, true)
 end
