@@ -333,7 +333,9 @@ func (s *Shared) look(ctx context.Context, f func(*engine.Engine)) error {
 func (s *Shared) certain() *Store {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if local := s.term.local; local != nil && !local.deposed.Load() && time.Now().Before(s.term.until) {
+	// The monotonic clock stops while a machine is suspended, and the wall clock can be set.
+	now, until := time.Now(), s.term.until
+	if local := s.term.local; local != nil && !local.deposed.Load() && now.Before(until) && now.Round(0).Before(until.Round(0)) {
 		return local
 	}
 	return nil
