@@ -26,6 +26,7 @@ func forwards(t *testing.T, url, self string, answer func(context.Context, []byt
 	f, err := natsapi.Forward(nc, self, answer, slog.New(slog.DiscardHandler))
 	must(t, err)
 	t.Cleanup(f.Stop)
+	must(t, nc.Flush()) // from now on, it is reached
 	return f
 }
 
