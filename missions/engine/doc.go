@@ -17,7 +17,8 @@
 //     type's run and queue times;
 //   - the first missions of each type's queue, and the PENDING missions that are due next:
 //     windows of bounded size on the backend's indexes;
-//   - records of missions that were used lately.
+//   - records of missions that were used lately;
+//   - the replies to requests that other supervisors have forwarded, for a minute.
 //
 // # What a crash leaves
 //

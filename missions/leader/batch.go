@@ -262,7 +262,8 @@ func (st *step) needIDs(e *engine.Engine, n *engine.Need) {
 	n.IDs = append(n.IDs, own.IDs...)
 }
 
-// prepare loads what a step needs, and the records that steps behind it need. again says that this has to wait for a commit.
+// prepare loads what a step needs, and the records that steps behind it need. again says that
+// this has to wait for a commit.
 func (s *Store) prepare(ctx context.Context, st *step, committed bool) (again bool, err error) {
 	if st.need == nil {
 		return false, nil

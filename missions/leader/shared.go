@@ -209,17 +209,16 @@ func (s *Shared) perform(ctx context.Context, c *call) error {
 		return err
 	}
 	if t := s.current(); t.local != nil {
-		if err := t.local.perform(ctx, c); !engine.IsNotLeader(err) && !s.gone(t, err) {
+		if err := t.local.perform(ctx, c); !moved(err) {
 			return err
 		}
 	}
 	return s.forward(ctx, c)
 }
 
-// gone reports whether an error says that a term's store was closed.
-func (s *Shared) gone(t *term, err error) bool {
-	return errors.Is(err, missions.ErrUnavailable) && s.current() != t && errors.Is(err, errStoreClosed)
-}
+// moved reports whether an error says that leadership has moved: nothing was done, and another
+// supervisor may do it.
+func moved(err error) bool { return engine.IsNotLeader(err) || errors.Is(err, errStoreClosed) }
 
 // retryPause is how long a change waits before it is sent again, unless leadership moves.
 const retryPause = 100 * time.Millisecond
@@ -286,7 +285,7 @@ var (
 func (s *Shared) final(err error) error {
 	var domain *missions.Error
 	switch {
-	case engine.IsNotLeader(err), errors.Is(err, errStoreClosed):
+	case moved(err):
 		return nil
 	case errors.As(err, &domain):
 		return err
@@ -314,7 +313,7 @@ func (s *Shared) gaveUp(ctx context.Context, sent bool) error {
 // look implements reader.
 func (s *Shared) look(ctx context.Context, f func(*engine.Engine)) error {
 	if local := s.certain(); local != nil {
-		if err := local.look(ctx, f); !engine.IsNotLeader(err) && !errors.Is(err, errStoreClosed) {
+		if err := local.look(ctx, f); !moved(err) {
 			return err
 		}
 	}
@@ -345,7 +344,7 @@ func (s *Shared) certain() *Store {
 func (s *Shared) overview(ctx context.Context) (missions.Counts, engine.Marks, error) {
 	if local := s.certain(); local != nil {
 		counts, marks, err := local.overview(ctx)
-		if !engine.IsNotLeader(err) && !errors.Is(err, errStoreClosed) {
+		if !moved(err) {
 			return counts, marks, err
 		}
 	}

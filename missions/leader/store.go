@@ -5,6 +5,10 @@
 // else a goroutine that serves all who wait. What arrives while a batch is being committed is
 // in the next one, so that the steps share a commit. A step is answered when its batch is
 // stored. Kinds of steps share the time fairly: see queue.go.
+//
+// [Shared] is the store of one of several supervisors on one data set. It has a [Store] while its
+// supervisor leads, and otherwise forwards changes to the one that does: see operations.go and
+// forwarder.go.
 package leader
 
 import (

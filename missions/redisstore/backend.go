@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/redis/go-redis/v9"
 
 	"missioncontrol/missions"
 	"missioncontrol/missions/engine"
@@ -160,8 +159,8 @@ func (b *Backend) head(ctx context.Context, who, term string) (epoch int64, err 
 	return number(said[5]), nil
 }
 
-// check checks what lua/engine/begin_term.lua says of a partition. A hash that is not ours, or damaged,
-// is an [ErrForeign].
+// check checks what lua/engine/begin_term.lua says of a partition. A hash that is not ours, or
+// damaged, is an [ErrForeign].
 func (b *Backend) check(said []string) error {
 	schema, err := strconv.Atoi(said[0])
 	switch {
@@ -190,7 +189,7 @@ func (b *Backend) Begin(ctx context.Context) (epoch int64, from *engine.Snapshot
 		epoch, err = b.head(ctx, b.self, name)
 	}
 	if err != nil {
-		return 0, nil, b.failed(ctx, "begin", b.explain(ctx, err))
+		return 0, nil, b.refused(ctx, "begin", err)
 	}
 	b.mu.Lock()
 	b.term = backendTerm{epoch: epoch, name: name}
@@ -222,28 +221,20 @@ func (b *Backend) run(ctx context.Context, s script, args ...any) (any, error) {
 	}
 	answer, err := b.eval(ctx, s, args)
 	if err != nil {
-		return nil, b.failed(ctx, s.name, b.explain(ctx, err))
+		return nil, b.refused(ctx, s.name, err)
 	}
 	b.works()
 	return answer, nil
 }
 
-// eval runs a script. Redis forgets scripts when it restarts; then the source is sent.
+// eval runs a script. The error is the client's own.
 func (b *Backend) eval(ctx context.Context, s script, args []any) (any, error) {
-	send := func(command, what string) (any, error) {
-		words := make([]any, 0, 4+len(args))
-		words = append(append(words, command, what, 1, b.meta), args...)
-		cmd := once{redis.NewCmd(ctx, words...)}
-		if err := b.connection.client.Process(ctx, cmd); err != nil {
-			return nil, err
-		}
-		return cmd.Result()
-	}
-	answer, err := send("EVALSHA", s.sha)
-	if redis.HasErrorPrefix(err, "NOSCRIPT") {
-		answer, err = send("EVAL", s.source)
-	}
-	return answer, err
+	return eval(ctx, b.connection.client, b.meta, s, args)
+}
+
+// refused returns what a caller may know of the error of a command.
+func (b *Backend) refused(ctx context.Context, what string, err error) error {
+	return b.failed(ctx, what, b.explain(ctx, err))
 }
 
 // damaged is the error of what cannot be understood.

@@ -8,7 +8,7 @@ import (
 // Clock tells the time of Redis, between two answers of Redis with the help of a clock of this
 // machine that never steps. It may be used concurrently.
 //
-// Redis says what time it is with every commit. It was that time at some moment between the
+// Redis says what time it is with every commit and election. It was that time at some moment between the
 // request and the answer, so the clock is set if it cannot have been right, and otherwise left
 // alone. A slow answer does not disturb it.
 type Clock struct {

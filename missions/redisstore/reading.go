@@ -77,7 +77,7 @@ func (b *Backend) Queue(ctx context.Context, missionType string, limit int) (hea
 func (b *Backend) Planned(ctx context.Context, limit int) (planned []engine.Planned, err error) {
 	rows, err := b.connection.client.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{Key: b.key("w"), Start: 0, Stop: limit - 1}).Result()
 	if err != nil {
-		return nil, b.failed(ctx, "planned", err)
+		return nil, b.refused(ctx, "planned", err)
 	}
 	for _, row := range rows {
 		seq, id, _ := strings.Cut(row.Member.(string), ":")
@@ -92,7 +92,7 @@ func (b *Backend) Ended(ctx context.Context, upTo missions.Time, limit int) ([]s
 		Key: b.key("f"), Start: "-inf", Stop: decimal(int64(upTo)), ByScore: true, Count: int64(limit),
 	}).Result()
 	if err != nil {
-		return nil, b.failed(ctx, "ended", err)
+		return nil, b.refused(ctx, "ended", err)
 	}
 	return append([]string(nil), rows...), nil
 }
@@ -167,7 +167,7 @@ func (b *Backend) Pending(ctx context.Context, after int64, limit int) (events [
 func (b *Backend) Notices(ctx context.Context, limit int) (events []missions.Event, err error) {
 	all, err := b.connection.client.HGetAll(ctx, b.key("notices")).Result()
 	if err != nil {
-		return nil, b.failed(ctx, "notices", err)
+		return nil, b.refused(ctx, "notices", err)
 	}
 	for position, encoded := range all {
 		some, err := engine.DecodeEvents([]byte(encoded))

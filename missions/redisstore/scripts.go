@@ -106,14 +106,19 @@ type once struct{ *redis.Cmd }
 // NoRetry tells the client so.
 func (once) NoRetry() bool { return true }
 
-// do runs a script in the partition. Redis forgets scripts when it restarts; then
-// the source is sent. The error is the client's own.
+// do runs a script in the partition. The error is the client's own.
 func (p *partition) do(ctx context.Context, s script, args ...any) (any, error) {
+	return eval(ctx, p.store.client, p.meta, s, args)
+}
+
+// eval runs a script, which gets the meta hash of a partition as its key. Redis forgets scripts
+// when it restarts; then the source is sent. The error is the client's own.
+func eval(ctx context.Context, client redis.UniversalClient, meta string, s script, args []any) (any, error) {
 	send := func(command, what string) (any, error) {
 		words := make([]any, 0, 4+len(args))
-		words = append(append(words, command, what, 1, p.meta), args...)
+		words = append(append(words, command, what, 1, meta), args...)
 		cmd := once{redis.NewCmd(ctx, words...)}
-		if err := p.store.client.Process(ctx, cmd); err != nil {
+		if err := client.Process(ctx, cmd); err != nil {
 			return nil, err
 		}
 		return cmd.Result()
