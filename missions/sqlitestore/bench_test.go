@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"missioncontrol/missions"
-	"missioncontrol/wakeup"
+	"missioncontrol/missions/storetest"
 )
 
 // fill puts n missions into an empty store by direct SQL: nine of ten COMPLETED,
@@ -218,56 +218,7 @@ func BenchmarkCounts(b *testing.B) {
 	})
 }
 
-// BenchmarkFlow has 32 callers that create, claim and complete one mission at a time, while
-// events are acknowledged, and forgotten a little later.
+// BenchmarkFlow is storetest.Flow, with stores of several sizes.
 func BenchmarkFlow(b *testing.B) {
-	sizes(b, func(b *testing.B, s *Store) {
-		ctx, stop := context.WithCancel(context.Background())
-		var relay sync.WaitGroup
-		grew := wakeup.New()
-		relay.Go(func() {
-			box, at := s.Outboxes()[0], int64(0)
-			for {
-				select {
-				case <-grew:
-				case <-ctx.Done():
-					return
-				}
-				events, err := box.Pending(ctx, at, 1000)
-				if err != nil || len(events) == 0 {
-					continue
-				}
-				at = events[len(events)-1].Seq
-				_ = box.Acknowledge(ctx, at, "mark")
-				_ = box.Forget(ctx, at-20_000)
-			}
-		})
-		var next atomic.Int64
-		b.SetParallelism(16)
-		b.RunParallel(func(pb *testing.PB) {
-			agent := fmt.Sprintf("a%d", next.Add(1))
-			if _, err := s.Register(ctx, missions.Agent{ID: agent, Types: []string{"flow"}, Capacity: 1}, leaseTime); err != nil {
-				b.Error(err)
-			}
-			for pb.Next() {
-				m := mission(fmt.Sprintf("new-%d", next.Add(1)), "flow")
-				if results, err := s.Create(ctx, []missions.Mission{m}); err != nil || results[0].Err != nil {
-					b.Error(err, results)
-				}
-				claims, err := s.Claim(ctx, []missions.ClaimRequest{{AgentID: agent, Max: 1, Lease: leaseTime}})
-				if err != nil || len(claims[0].Missions) != 1 {
-					b.Error(err, claims)
-					return
-				}
-				ends, err := s.Finish(ctx, []missions.Finish{{AgentID: agent, Outcome: missions.OutcomeComplete,
-					LeaseRef: missions.LeaseRef{MissionID: claims[0].Missions[0].ID, Lease: claims[0].Missions[0].Lease}, Result: []byte(`{"ok":true}`)}})
-				if err != nil || ends[0].Err != nil {
-					b.Error(err, ends)
-				}
-				grew.Send()
-			}
-		})
-		stop()
-		relay.Wait()
-	})
+	sizes(b, func(b *testing.B, s *Store) { storetest.Flow(b, s) })
 }
