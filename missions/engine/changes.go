@@ -73,8 +73,10 @@ type Marks struct {
 func (m *Marks) Waiting() int64 { return m.Outbox - m.Acknowledged }
 
 // Backend makes changes durable and answers reads. Reads may be concurrent with each other
-// and with Commit, and see whole commits only. Their errors are *missions.Error with
-// CodeUnavailable, or the context's.
+// and with Commit. Of what is in one partition of the data set they see whole commits only; a
+// backend of one process has one partition. Their errors are *missions.Error with
+// CodeUnavailable, or the context's. While a partition cannot be reached, its missions are
+// left out of what Queue, Planned, Ended, Oldest and Fronts return, and the others are refused.
 type Backend interface {
 	// Begin begins a term and ends the current one: commits of older epochs are refused
 	// from now on. It returns the new epoch, and what an engine begins with: everything
@@ -82,12 +84,13 @@ type Backend interface {
 	Begin(ctx context.Context) (epoch int64, from *Snapshot, err error)
 
 	// Commit stores changes, all or nothing, if epoch is still the current one. After
-	// [ErrNotLeader], and after an error for which NothingDone is set, nothing is stored;
-	// after any other error the outcome is unknown.
+	// [ErrNotLeader], [ErrGone], [ErrStale], and after an error for which NothingDone is set,
+	// nothing is stored; after any other error the outcome is unknown.
 	Commit(ctx context.Context, epoch int64, changes *Changes) error
 
 	// Records returns the records of missions by id, each as of some commit since the call
-	// began. Those that do not exist are left out.
+	// began. Those that do not exist are left out. An [*Unreachable] error says of which
+	// missions this cannot be known at present, and comes with the records of the others.
 	Records(ctx context.Context, ids []string) ([]*Record, error)
 
 	// Queue returns the first claimable missions of a type: the highest priority first,
@@ -146,8 +149,30 @@ var ErrGone = missions.Refused("the data set is gone; nothing was done", errGone
 
 var errGone = errors.New("the data set is gone")
 
+// ErrStale is the error of a commit of a term in which other missions could be reached than can
+// be now: what an engine knows of queues has to be read again, in another term. Nothing is stored.
+var ErrStale = missions.Refused("the store is being read again; nothing was done", errStale)
+
+var errStale = errors.New("a partition was lost or is back")
+
 // IsGone reports whether an error is an ErrGone.
 func IsGone(err error) bool { return errors.Is(err, errGone) }
+
+// IsStale reports whether an error is an ErrStale.
+func IsStale(err error) bool { return errors.Is(err, errStale) }
+
+// Unreachable is the error of [Backend].Records for missions of which nothing can be known at
+// present.
+type Unreachable struct {
+	IDs []string
+	Err error // what callers may know of it
+}
+
+// Error implements error.
+func (u *Unreachable) Error() string { return u.Err.Error() }
+
+// Unwrap returns what callers may know.
+func (u *Unreachable) Unwrap() error { return u.Err }
 
 // IsNotLeader reports whether an error is an ErrNotLeader. (errors.Is compares codes.)
 func IsNotLeader(err error) bool { return errors.Is(err, errNotLeader) }

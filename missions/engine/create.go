@@ -10,6 +10,9 @@ func (e *Engine) Create(m *missions.Mission) missions.CreateResult {
 		}
 		return missions.CreateResult{Mission: e.output(old)}
 	}
+	if err := e.records.cut[m.ID]; err != nil {
+		return missions.CreateResult{Err: err}
+	}
 	if e.marks.Waiting() >= e.cfg.OutboxLimit {
 		return missions.CreateResult{Err: &missions.Error{Code: missions.CodeOverloaded,
 			Message: "too many events are waiting for the event stream; try again when it has caught up"}}

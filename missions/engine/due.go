@@ -15,6 +15,10 @@ type takenBack struct {
 	stop   []missions.Stopped
 }
 
+// cutPause is after what time a lease that has ended is looked at again, if its mission could not
+// be reached.
+const cutPause = time.Second
+
 func (t *takenBack) isReady(missionType string) {
 	if !slices.Contains(t.ready, missionType) {
 		t.ready = append(t.ready, missionType)
@@ -23,6 +27,10 @@ func (t *takenBack) isReady(missionType string) {
 
 // end ends the attempt under a lease.
 func (t *takenBack) end(l *Lease, attempt func(*Record)) {
+	if t.engine.isCut(l.MissionID) {
+		t.engine.ends.set(l.Seq, t.engine.now.Add(cutPause))
+		return
+	}
 	if r := t.engine.records.get(l.MissionID); r == nil || r.Status != missions.Running || r.Token != l.Token {
 		t.engine.release(l.Seq) // it is of no mission: a commit was broken off halfway
 		return
@@ -129,6 +137,9 @@ func (d *due) pending() {
 	e := d.engine
 	for _, p := range slices.Clone(e.duePlanned(e.now, d.left)) {
 		d.left--
+		if e.isCut(p.ID) { // in the next term, it is not planned
+			continue
+		}
 		if r := e.records.get(p.ID); r == nil || r.DueAt != p.At {
 			e.planned.remove(p) // it fits no mission: a commit was broken off halfway
 			e.changes.Misplaced = append(e.changes.Misplaced, Misplaced{At: p.At, Seq: p.Seq, ID: p.ID})

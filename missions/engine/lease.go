@@ -140,6 +140,9 @@ func (e *Engine) missed(l *Lease, result *missions.HeartbeatResult) {
 		e.hold(again)
 		return
 	}
+	if e.isCut(l.MissionID) { // its lease will end
+		return
+	}
 	r := e.records.edit(l.MissionID)
 	e.attemptLost(r, fmt.Sprintf("agent %s no longer reports its lease: the reply to the claim was lost, the agent restarted, or two agents use this ID", l.AgentID))
 	if r.Status == missions.Pending {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 )
 
@@ -29,7 +30,12 @@ func (e *Engine) Load(ctx context.Context, backend Backend, need *Need) error {
 	slices.Sort(need.IDs)
 	need.IDs = slices.Compact(need.IDs)
 	found, err := backend.Records(ctx, need.IDs)
-	if err != nil {
+	var unreachable *Unreachable
+	if errors.As(err, &unreachable) {
+		for _, id := range unreachable.IDs {
+			e.records.cut[id] = unreachable.Err
+		}
+	} else if err != nil {
 		return err
 	}
 	for _, r := range found {

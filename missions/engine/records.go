@@ -9,13 +9,14 @@ import (
 // records keeps records of missions that were used lately. Those that the current batch
 // has changed stay until it ends.
 //
-// A mission that is known not to exist is kept as nil, for one batch.
+// A mission that is known not to exist, or that cannot be reached, is remembered for one batch.
 type records struct {
 	most    int
 	size    int
 	byID    map[string]*list.Element // of *keptRecord
 	recent  *list.List               // most recently used first
 	absent  map[string]bool          // missions that do not exist, as loaded for the current batch
+	cut     map[string]error         // missions that cannot be reached, and why
 	changed []*keptRecord            // in the current batch, in order
 }
 
@@ -28,13 +29,14 @@ type keptRecord struct {
 }
 
 func (c *records) init(most int) {
-	*c = records{most: most, byID: map[string]*list.Element{}, recent: list.New(), absent: map[string]bool{}}
+	*c = records{most: most, byID: map[string]*list.Element{}, recent: list.New(), absent: map[string]bool{}, cut: map[string]error{}}
 }
 
-// known reports whether it is known what the mission with this id is, or that there is none.
+// known reports whether it is known what the mission with this id is, or that there is none, or
+// that this cannot be known.
 func (c *records) known(id string) bool {
 	_, kept := c.byID[id]
-	return kept || c.absent[id]
+	return kept || c.absent[id] || c.cut[id] != nil
 }
 
 // get returns a mission's record, or nil if there is no such mission. The caller must not
@@ -109,6 +111,7 @@ func (c *records) settle(changes *Changes) {
 	clear(c.changed)
 	c.changed = c.changed[:0]
 	clear(c.absent)
+	clear(c.cut)
 	for c.size > c.most && c.recent.Len() > 0 {
 		last := c.recent.Back()
 		k := last.Value.(*keptRecord)
@@ -118,10 +121,16 @@ func (c *records) settle(changes *Changes) {
 	}
 }
 
-// record returns a mission's record, or an ErrNotFound.
+// record returns a mission's record, or why there is none: an ErrNotFound, or an ErrUnavailable.
 func (e *Engine) record(id string) (*Record, error) {
 	if r := e.records.get(id); r != nil {
 		return r, nil
 	}
+	if err := e.records.cut[id]; err != nil {
+		return nil, err
+	}
 	return nil, missions.NotFound("mission", id)
 }
+
+// isCut reports whether a mission cannot be reached.
+func (e *Engine) isCut(id string) bool { return e.records.cut[id] != nil }

@@ -18,7 +18,7 @@ func (s *scripted) claimAcross(ctx context.Context, batch []missions.ClaimReques
 	}
 	parts := make([][]missions.ClaimResult, len(s.partitions))
 	asks, more := s.plan(batch, first)
-	err = s.inEach(func(p *partition) (err error) {
+	err = s.inEach(func(p *oldPartition) (err error) {
 		parts[p.number], err = claimIn(ctx, p, asks[p.number])
 		return err
 	})
@@ -34,7 +34,7 @@ func (s *scripted) claimAcross(ctx context.Context, batch []missions.ClaimReques
 }
 
 // inEach does something in each partition, all at once, within a call under way.
-func (s *scripted) inEach(do func(*partition) error) error {
+func (s *scripted) inEach(do func(*oldPartition) error) error {
 	errs := make(chan error, len(s.partitions))
 	for _, p := range s.partitions {
 		go func() { errs <- do(p) }()
@@ -78,7 +78,7 @@ func (s *scripted) peek(ctx context.Context, batch []missions.ClaimRequest) (hea
 	}
 	args[0] = min(most, missions.MaxBatch)
 	answers := make([][]any, len(s.partitions))
-	err := s.inEach(func(p *partition) error {
+	err := s.inEach(func(p *oldPartition) error {
 		answer, err := p.call(ctx, scripts.peek, args...)
 		answers[p.number] = items(answer)
 		return err

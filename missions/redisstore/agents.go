@@ -28,7 +28,7 @@ func (s *scripted) Register(ctx context.Context, agent missions.Agent, silence t
 		return missions.Agent{}, missions.Invalid("labels", "cannot be written")
 	}
 	answers := make([][]string, len(s.partitions))
-	err = s.everywhere(ctx, func(ctx context.Context, p *partition) error {
+	err = s.everywhere(ctx, func(ctx context.Context, p *oldPartition) error {
 		answer, err := p.call(ctx, scripts.register, agent.ID, agent.Name, agent.Role, strings.Join(agent.Types, ","),
 			agent.Capacity, agent.Version, agent.Host, labels, silence.Microseconds())
 		answers[p.number] = texts(answer)
@@ -48,7 +48,7 @@ func (s *scripted) Register(ctx context.Context, agent missions.Agent, silence t
 // Leave implements [missions.Agents].
 func (s *scripted) Leave(ctx context.Context, id, reason string) (missions.LeaveResult, error) {
 	answers := make([][]any, len(s.partitions))
-	err := s.everywhere(ctx, func(ctx context.Context, p *partition) error {
+	err := s.everywhere(ctx, func(ctx context.Context, p *oldPartition) error {
 		answer, err := p.call(ctx, scripts.leave, id, reason)
 		answers[p.number] = items(answer)
 		return err

@@ -12,14 +12,13 @@ import (
 
 	"github.com/google/uuid"
 
-	"missioncontrol/missions"
 	"missioncontrol/missions/engine"
 )
 
-// Backend is a partition of a data set, as an [engine.Backend].
+// Backend is a data set, as an [engine.Backend]. It has one partition or several.
 //
-// All its keys begin with {PREFIX:PARTITION}:, whose braces keep them in one slot of a Redis
-// Cluster.
+// All keys of a partition begin with {PREFIX:PARTITION}:, whose braces keep them in one slot of a
+// Redis Cluster.
 //
 //	meta            hash: schema, identity, partition, partitions; secret, with which its
 //	                supervisors mark messages to each other; epoch, which each term
@@ -51,20 +50,33 @@ import (
 //	f               the terminal ones, by the time of their end
 //
 // A commit is one script: lua/engine/commit.lua.
+//
+// # Several partitions
+//
+// A mission is in the partition that its id hashes to; what is not a mission's is in partition 0,
+// and so are all leases. In the other partitions, meta has schema, identity, partition, partitions
+// and applied, and counts are of the partition's own missions.
+//
+// A commit of partition 0 also stores what it changes in other partitions, numbered:
+//
+//	j:PARTITION     stream: entries of a journal. The id of an entry is its number, and its field
+//	                w has the arguments of lua/engine/apply.lua
+//
+// and the field sent:PARTITION of meta has the number given last. Only then is it applied there,
+// and the partition's field applied is set to its number. An entry that was applied is kept for
+// some seconds: a partition that loses its latest commits, in a failover for example, gets
+// them again. See journal.go and repair.go.
 type Backend struct {
-	*connection
-	permissions
-	seal       seal
-	prefix     string // of all keys
-	number     int    // of the partition
-	partitions int
-	self       string // who begins terms; "" for whoever is alone
-	address    string
-	ahead      func() time.Duration
-	clock      *Clock
+	*partition // 0
+	others     []*partition
 
-	identity atomic.Pointer[string]
-	leads    atomic.Pointer[leads]
+	seal    seal
+	self    string // who begins terms; "" for whoever is alone
+	address string
+	ahead   func() time.Duration
+	leads   atomic.Pointer[leads]
+	journal journal
+	stale   atomic.Bool // other partitions can be reached than when the term began
 
 	mu   sync.Mutex
 	term backendTerm // the latest that was begun here
@@ -77,46 +89,33 @@ type backendTerm struct {
 	commits int64
 }
 
-var _ engine.SharedBackend = (*Backend)(nil)
-
-// newBackend returns the backend of a data set of one partition.
+// newBackend returns the backend of a data set. Its partitions are known once it is open.
 func newBackend(c *connection, cfg Config) *Backend {
-	prefix := "{" + c.where.prefix + ":0}:"
-	b := &Backend{
-		connection: c, prefix: prefix, partitions: 1, ahead: cfg.Ahead, clock: NewClock(nil), address: cfg.Address,
-		permissions: permissions{where: &c.where, client: c.client, meta: prefix + "meta", keys: map[string][]string{
-			"HLEN": {"meta", "leases", "agents", "alerts", "counts", "totals", "p:", "notices", "receipts", "leader"},
-			"LLEN": {"g:"}, "STRLEN": {"m:", "d:", "r:"}, "XRANGE": {"o"}, "ZRANGE": {"slots:", "q:", "i:", "ia:", "ig:", "w", "f"},
-		}},
-	}
+	b := &Backend{partition: newPartition(c, 0), ahead: cfg.Ahead, address: cfg.Address}
 	if cfg.Send != nil {
 		b.self = cfg.Self
 	}
-	b.identity.Store(new(string))
 	b.seal.secret.Store(new(string))
 	b.seal.now = b.clock.Now
 	return b
 }
 
-// Identity returns the name of the partition.
-func (b *Backend) Identity() string { return *b.identity.Load() }
-
-// called notes the name of the partition. It has another one once it is begun anew.
-func (b *Backend) called(identity string) {
-	if identity == "" || identity == b.Identity() {
-		return
-	}
-	if was := b.identity.Swap(&identity); *was != "" {
-		b.log.Error("the data set is gone from Redis; creating an empty one", "partition", b.number)
+// have makes the data set one of so many partitions.
+func (b *Backend) have(partitions int) {
+	b.partitions, b.fixed, b.others = partitions, true, nil
+	for number := 1; number < partitions; number++ {
+		p := newPartition(b.connection, number)
+		p.partitions, p.fixed = partitions, true
+		p.outage = &outage{of: p, changed: &b.stale, catchUp: func(ctx context.Context) error { return b.catchUp(ctx, p) }}
+		b.others = append(b.others, p)
 	}
 }
 
-func (b *Backend) key(parts ...string) string {
-	key := b.prefix
-	for _, part := range parts {
-		key += part
+// Close ends what the backend does by itself.
+func (b *Backend) Close() {
+	for _, p := range b.others {
+		p.outage.close()
 	}
-	return key
 }
 
 // The schemas: that of the scripts, and what the comment on Backend describes.
@@ -125,16 +124,32 @@ const (
 	engineSchema  = 4
 )
 
-// open finds or creates the partition, once all that is done with it has been tried.
-func (b *Backend) open(ctx context.Context) error {
+// open finds the data set, or creates it with so many partitions, once all that is done with it
+// has been tried.
+func (b *Backend) open(ctx context.Context, partitions int) error {
 	if err := b.usable(ctx); err != nil {
 		return err
 	}
-	_, err := b.head(ctx, "look", "")
-	return err
+	b.partitions = max(partitions, 1)
+	if _, err := b.head(ctx, "look", ""); err != nil {
+		return err
+	}
+	if partitions != 0 && partitions != b.partitions {
+		return fmt.Errorf("%w: it was created with %d, not %d; omit partitions, or choose another prefix", ErrPartitions, b.partitions, partitions)
+	}
+	b.have(b.partitions)
+	for _, p := range b.others {
+		if err := p.usable(ctx); err != nil {
+			return err
+		}
+		if _, err := p.look(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// head makes the partition where there is none, learns what its head says, and begins a term
+// head makes partition 0 where there is none, learns what its head says, and begins a term
 // if who is somebody who may.
 func (b *Backend) head(ctx context.Context, who, term string) (epoch int64, err error) {
 	identity, err := uuid.NewV7()
@@ -151,35 +166,11 @@ func (b *Backend) head(ctx context.Context, who, term string) (epoch int64, err 
 	}
 	said := texts(answer)
 	b.clock.observe(sent, time.Unix(number(said[6]), 1000*number(said[7])))
-	if err := b.check(said); err != nil {
+	if err := b.check(said, said[4] != "", said[5]); err != nil {
 		return 0, err
 	}
-	b.called(said[1])
 	b.seal.secret.Store(&said[4])
 	return number(said[5]), nil
-}
-
-// check checks what lua/engine/begin_term.lua says of a partition. A hash that is not ours, or
-// damaged, is an [ErrForeign].
-func (b *Backend) check(said []string) error {
-	schema, err := strconv.Atoi(said[0])
-	switch {
-	case err != nil:
-		return foreign(b.meta, "is not the head of a data set")
-	case schema > engineSchema:
-		return fmt.Errorf("%w: it has schema %d, but this version knows schema %d; upgrade the supervisor, or choose another prefix",
-			ErrNewerSchema, schema, engineSchema)
-	case schema < engineSchema:
-		return fmt.Errorf("%w: it has schema %d, but this version knows schema %d; choose another prefix, and let the earlier version finish its missions",
-			ErrOlderSchema, schema, engineSchema)
-	}
-	partitions, err := strconv.Atoi(said[3])
-	_, notUUID := uuid.Parse(said[1])
-	epoch, notEpoch := strconv.ParseInt(said[5], 10, 64)
-	if err != nil || notUUID != nil || partitions != b.partitions || said[2] != strconv.Itoa(b.number) || said[4] == "" || notEpoch != nil || epoch < 0 {
-		return foreign(b.meta, "is the damaged head of a data set")
-	}
-	return nil
 }
 
 // Begin implements [engine.Backend].
@@ -194,53 +185,35 @@ func (b *Backend) Begin(ctx context.Context) (epoch int64, from *engine.Snapshot
 	b.mu.Lock()
 	b.term = backendTerm{epoch: epoch, name: name}
 	b.mu.Unlock()
-	from, err = b.snapshot(ctx, 1)
+	if len(b.others) > 0 {
+		if err := b.gather(ctx); err != nil {
+			return 0, nil, err
+		}
+	}
+	from, meta, err := b.snapshot(ctx, 1)
+	if err == nil && len(b.others) > 0 {
+		b.journal.begin(meta, b.partitions)
+	}
 	return epoch, from, err
 }
 
 // Scripts of backends.
-var backendScripts = struct{ begin, elect, stepDown, snapshot, overview, commit, records, find, queue, fronts, oldest, log, outbox, points script }{
+var backendScripts = struct{ begin, elect, stepDown, snapshot, overview, commit, look, apply, recount, records, find, queue, fronts, oldest, log, outbox, points script }{
 	begin: bare("engine/begin_term"), elect: bare("engine/elect"), stepDown: bare("engine/step_down"), snapshot: bare("engine/snapshot"),
-	overview: bare("engine/overview"), commit: bare("engine/commit"),
+	overview: bare("engine/overview"), commit: performing("engine/commit"),
+	look: bare("engine/look"), apply: performing("engine/apply"), recount: bare("engine/recount"),
 	records: withStored("engine/records"), find: withStored("engine/find"), queue: withStored("engine/queue"), fronts: bare("engine/fronts"), oldest: bare("engine/oldest"),
 	log: bare("engine/entries"), outbox: bare("engine/outbox"), points: bare("engine/points"),
+}
+
+// performing puts a script behind what runs commands.
+func performing(name string) script {
+	return newScript(name, read("engine/perform.lua")+read(name+".lua"))
 }
 
 // withStored puts a script behind what reads missions.
 func withStored(name string) script {
 	return newScript(name, read("engine/stored.lua")+read(name+".lua"))
-}
-
-// run runs a script, and returns what a caller may know of an error.
-func (b *Backend) run(ctx context.Context, s script, args ...any) (any, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if err := b.allowedAgain(ctx); err != nil {
-		return nil, b.failed(ctx, s.name, err)
-	}
-	answer, err := b.eval(ctx, s, args)
-	if err != nil {
-		return nil, b.refused(ctx, s.name, err)
-	}
-	b.works()
-	return answer, nil
-}
-
-// eval runs a script. The error is the client's own.
-func (b *Backend) eval(ctx context.Context, s script, args []any) (any, error) {
-	return eval(ctx, b.connection.client, b.meta, s, args)
-}
-
-// refused returns what a caller may know of the error of a command.
-func (b *Backend) refused(ctx context.Context, what string, err error) error {
-	return b.failed(ctx, what, b.explain(ctx, err))
-}
-
-// damaged is the error of what cannot be understood.
-func (b *Backend) damaged(err error) error {
-	b.log.Error("the store has data that it cannot read", "partition", b.number, "error", err)
-	return missions.Unavailable(toldBroken, fmt.Errorf("%w, or is damaged: %w", ErrForeign, err))
 }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }

@@ -27,13 +27,22 @@ func TestBackendAnswersLikeMemory(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	for seed := range uint64(4) {
+	for seed := range uint64(6) {
+		partitions := 1 + 2*int(seed%2) //nolint:gosec // 1 or 3
 		another := func() (engine.Backend, error) {
 			cfg := Config{URL: url + fmt.Sprint("?prefix=compared-", seed), Logger: slog.New(slog.DiscardHandler)}.WithDefaults()
 			where, err := ParseURL(cfg.URL)
-			return newBackend(&connection{client: client, where: where, log: cfg.Logger}, cfg), err
+			if err != nil {
+				return nil, err
+			}
+			b := newBackend(&connection{client: client, where: where, log: cfg.Logger}, cfg)
+			t.Cleanup(b.Close)
+			return b, b.open(t.Context(), partitions)
 		}
-		first, _ := another()
+		first, err := another()
+		if err != nil {
+			t.Fatal(err)
+		}
 		compared := enginetest.Compare(first, another)
 		compared.Shared = true
 		counted, err := enginetest.Run(compared, enginetest.Actions(seed, 1500))

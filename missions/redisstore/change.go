@@ -36,7 +36,7 @@ func change[Item any](ctx context.Context, s *scripted, batch []Item, id func(*I
 		return nil, err
 	}
 	defer s.calls.Done()
-	return scatter(ctx, s, batch, id, func(ctx context.Context, p *partition, part []Item) ([]missions.Result, error) {
+	return scatter(ctx, s, batch, id, func(ctx context.Context, p *oldPartition, part []Item) ([]missions.Result, error) {
 		var args []any
 		for i := range part {
 			args = arguments(args, &part[i])

@@ -23,7 +23,7 @@ func (s *scripted) Claim(ctx context.Context, batch []missions.ClaimRequest) ([]
 	return claimIn(ctx, s.partitions[0], batch)
 }
 
-func claimIn(ctx context.Context, p *partition, batch []missions.ClaimRequest) ([]missions.ClaimResult, error) {
+func claimIn(ctx context.Context, p *oldPartition, batch []missions.ClaimRequest) ([]missions.ClaimResult, error) {
 	answer, err := p.call(ctx, scripts.claim, appendClaims(nil, batch)...)
 	if err != nil {
 		return nil, err

@@ -18,8 +18,15 @@ func (b *Backend) Commit(ctx context.Context, epoch int64, c *engine.Changes) er
 	if term.epoch != epoch {
 		return engine.ErrNotLeader
 	}
-	w := &writing{b: b, added: map[string][]string{}, removed: map[string][]string{}}
-	w.words = append(w.words, b.Identity(), term.name, decimal(term.commits))
+	if len(b.others) > 0 {
+		if b.stale.Load() {
+			return engine.ErrStale
+		}
+		if err := b.hasRoom(ctx, c); err != nil {
+			return err
+		}
+	}
+	w := newWriting(b, term)
 	if err := w.changes(c, term.commits+1); err != nil {
 		return b.damaged(err)
 	}
@@ -39,6 +46,9 @@ func (b *Backend) Commit(ctx context.Context, epoch int64, c *engine.Changes) er
 	b.mu.Unlock()
 	said := texts(answer)
 	b.clock.observe(sent, time.Unix(number(said[0]), 1000*number(said[1])))
+	if len(w.entries) > 0 {
+		return b.applyAll(ctx, w.entries)
+	}
 	return nil
 }
 
@@ -48,28 +58,86 @@ const wordsAtOnce = 4000
 // eventsAtOnce bounds the events of an entry of the outbox, which is read whole.
 const eventsAtOnce = 256
 
-// writing collects the commands of a commit. What it deletes comes before what it writes:
-// a batch may delete a mission and create one with the same id.
-type writing struct {
-	b     *Backend
+// commandList collects what a commit does in a partition. What it deletes comes before what it
+// writes: a batch may delete a mission and create one with the same id.
+type commandList struct {
+	p     *partition
 	words []string
 
 	deleted        []string            // keys
 	removed, added map[string][]string // members of sorted sets, and scores with members, by key
 	set            []string            // keys and values
+	counted        map[string]int64    // what is added to counts; not in partition 0
+}
+
+func newCommandList(p *partition) *commandList {
+	return &commandList{p: p, removed: map[string][]string{}, added: map[string][]string{}}
 }
 
 // command adds a command.
-func (w *writing) command(words ...string) {
+func (w *commandList) command(words ...string) {
 	w.words = append(w.words, decimal(int64(len(words))))
 	w.words = append(w.words, words...)
 }
 
 // commands adds a command for some of the words at a time.
-func (w *writing) commands(words []string, name ...string) {
+func (w *commandList) commands(words []string, name ...string) {
 	for some := range slices.Chunk(words, wordsAtOnce) {
 		w.words = append(append(append(w.words, decimal(int64(len(name)+len(some)))), name...), some...)
 	}
+}
+
+// finish adds the commands that were only collected so far.
+func (w *commandList) finish() {
+	w.commands(w.deleted, "DEL")
+	w.commands(w.set, "SETS")
+	for key, members := range w.removed {
+		w.commands(members, "ZREM", key)
+	}
+	for key, pairs := range w.added {
+		w.commands(pairs, "ZADD", key)
+	}
+	var counts []string
+	for field, by := range w.counted {
+		if by != 0 {
+			counts = append(counts, field, decimal(by))
+		}
+	}
+	w.commands(counts, "COUNT", w.p.key("counts"))
+}
+
+// writing collects what a commit does: the commands of partition 0, and entries of the journal
+// for the others.
+type writing struct {
+	b *Backend
+	*commandList
+	entries []*commandList
+	byHome  map[int]*commandList // entries, by partition; nil if there is one partition
+}
+
+func newWriting(b *Backend, term backendTerm) *writing {
+	w := &writing{b: b, commandList: newCommandList(b.partition)}
+	w.words = append(w.words, b.Identity(), term.name, decimal(term.commits))
+	if len(b.others) > 0 {
+		w.byHome = map[int]*commandList{}
+	}
+	return w
+}
+
+// of returns the commands of a mission's partition.
+func (w *writing) of(id string) *commandList {
+	p := w.b.home(id)
+	if p.outage == nil {
+		return w.commandList
+	}
+	c := w.byHome[p.number]
+	if c == nil {
+		c = newCommandList(p)
+		c.counted = map[string]int64{}
+		w.byHome[p.number] = c
+		w.entries = append(w.entries, c)
+	}
+	return c
 }
 
 func (w *writing) changes(c *engine.Changes, commits int64) error {
@@ -80,9 +148,12 @@ func (w *writing) changes(c *engine.Changes, commits int64) error {
 	w.marks(&c.Marks, commits) // is refused while Redis is out of memory
 	bySeq := map[int64]string{}
 	for i := range c.Missions {
-		w.mission(&c.Missions[i])
-		if r := c.Missions[i].After; r != nil {
+		change := &c.Missions[i]
+		if r := change.After; r != nil {
 			bySeq[r.Seq] = r.ID
+			w.of(r.ID).mission(change)
+		} else {
+			w.of(change.Before.ID).mission(change)
 		}
 	}
 	w.leases(c)
@@ -90,25 +161,43 @@ func (w *writing) changes(c *engine.Changes, commits int64) error {
 		return err
 	}
 	for _, m := range c.Misplaced {
-		key, member := w.b.key("q:", decimal(int64(m.Rank)), ":", m.Queue), m.ID
+		of := w.of(m.ID)
+		key, member := of.p.key("q:", decimal(int64(m.Rank)), ":", m.Queue), m.ID
 		if m.Queue == "" {
-			key, member = w.b.key("w"), plannedMember(m.Seq, m.ID)
+			key, member = of.p.key("w"), plannedMember(m.Seq, m.ID)
 		}
-		w.removed[key] = append(w.removed[key], member)
+		of.removed[key] = append(of.removed[key], member)
 	}
-	w.commands(w.deleted, "DEL")
-	w.commands(w.set, "SETS")
-	for key, members := range w.removed {
-		w.commands(members, "ZREM", key)
-	}
-	for key, pairs := range w.added {
-		w.commands(pairs, "ZADD", key)
+	w.finish()
+	for _, entry := range w.entries {
+		entry.finish()
 	}
 	w.logs(c.Logs, bySeq)
+	w.journal()
 	w.statistics(c)
 	w.events(c)
 	w.receipts(c)
 	return w.alerts(c)
+}
+
+// journal adds the entries of the journal, and deletes those that are no longer needed.
+func (w *writing) journal() {
+	if len(w.b.others) == 0 {
+		return
+	}
+	j, now := &w.b.journal, time.Now()
+	for k, number := range j.expired(now) {
+		w.command("XTRIM", w.b.key("j:", decimal(int64(k))), "MINID", decimal(number+1))
+	}
+	for _, entry := range w.entries {
+		k := entry.p.number
+		j.sent[k]++
+		encoded := encodeWords(entry.words)
+		j.kept = append(j.kept, journaled{partition: k, number: j.sent[k], at: now, bytes: len(encoded)})
+		j.bytes += len(encoded)
+		w.command("XADD", w.b.key("j:", decimal(int64(k))), decimal(j.sent[k])+"-0", "w", encoded)
+		w.command("HSET", w.b.meta, sentField(k), decimal(j.sent[k]))
+	}
 }
 
 func (w *writing) marks(m *engine.Marks, commits int64) {
@@ -129,39 +218,41 @@ type entry struct {
 func plannedMember(seq int64, id string) string { return fmt.Sprintf("%016d:%s", seq, id) }
 
 // entries returns where a mission stands.
-func (b *Backend) entries(r *engine.Record) []entry {
+func (p *partition) entries(r *engine.Record) []entry {
 	list := make([]entry, 0, 4+len(r.Tags))
 	if r.Ready {
-		list = append(list, entry{b.key("q:", decimal(int64(r.Priority.Rank())), ":", r.Type), r.Seq, r.ID})
+		list = append(list, entry{p.key("q:", decimal(int64(r.Priority.Rank())), ":", r.Type), r.Seq, r.ID})
 	} else {
-		list = append(list, entry{b.key("i:", string(r.Status), ":", r.Type), r.Seq, r.ID})
+		list = append(list, entry{p.key("i:", string(r.Status), ":", r.Type), r.Seq, r.ID})
 	}
 	if r.DueAt != 0 {
-		list = append(list, entry{b.key("w"), int64(r.DueAt), plannedMember(r.Seq, r.ID)})
+		list = append(list, entry{p.key("w"), int64(r.DueAt), plannedMember(r.Seq, r.ID)})
 	}
 	if r.FinishedAt != 0 {
-		list = append(list, entry{b.key("f"), int64(r.FinishedAt), r.ID})
+		list = append(list, entry{p.key("f"), int64(r.FinishedAt), r.ID})
 	}
 	if r.AgentID != "" {
-		list = append(list, entry{b.key("ia:", string(r.AgentID)), r.Seq, r.ID})
+		list = append(list, entry{p.key("ia:", string(r.AgentID)), r.Seq, r.ID})
 	}
 	for _, tag := range r.Tags {
-		list = append(list, entry{b.key("ig:", tag), r.Seq, r.ID})
+		list = append(list, entry{p.key("ig:", tag), r.Seq, r.ID})
 	}
 	return list
 }
 
-func (w *writing) mission(change *engine.MissionChange) {
+func (w *commandList) mission(change *engine.MissionChange) {
 	was, is := change.Before, change.After
+	w.count(was, -1)
+	w.count(is, 1)
 	var before, after []entry
 	if was != nil {
-		before = w.b.entries(was)
+		before = w.p.entries(was)
 	}
 	if is != nil {
-		after = w.b.entries(is)
+		after = w.p.entries(is)
 		w.record(was, is)
 	} else if was != nil {
-		w.deleted = append(w.deleted, w.b.key("m:", was.ID), w.b.key("d:", was.ID), w.b.key("r:", was.ID), w.b.key("g:", was.ID))
+		w.deleted = append(w.deleted, w.p.key("m:", was.ID), w.p.key("d:", was.ID), w.p.key("r:", was.ID), w.p.key("g:", was.ID))
 	}
 	for _, e := range before {
 		if !slices.ContainsFunc(after, func(a entry) bool { return a.key == e.key }) {
@@ -175,18 +266,25 @@ func (w *writing) mission(change *engine.MissionChange) {
 	}
 }
 
+// count counts a mission in a partition other than the first.
+func (w *commandList) count(r *engine.Record, by int64) {
+	if r != nil && w.counted != nil {
+		w.counted[string(r.Status)+":"+r.Type] += by
+	}
+}
+
 // record writes a mission's record, and what of it has a key of its own.
-func (w *writing) record(was, is *engine.Record) {
-	w.set = append(w.set, w.b.key("m:", is.ID), writeMission(is))
+func (w *commandList) record(was, is *engine.Record) {
+	w.set = append(w.set, w.p.key("m:", is.ID), writeMission(is))
 	if was == nil && len(is.Data) > large {
-		w.set = append(w.set, w.b.key("d:", is.ID), string(is.Data))
+		w.set = append(w.set, w.p.key("d:", is.ID), string(is.Data))
 	}
 	had := was != nil && len(was.Result) > large
 	switch has := len(is.Result) > large; {
 	case has && !(had && string(was.Result) == string(is.Result)):
-		w.set = append(w.set, w.b.key("r:", is.ID), string(is.Result))
+		w.set = append(w.set, w.p.key("r:", is.ID), string(is.Result))
 	case had && !has:
-		w.deleted = append(w.deleted, w.b.key("r:", is.ID))
+		w.deleted = append(w.deleted, w.p.key("r:", is.ID))
 	}
 }
 
@@ -200,7 +298,8 @@ func (w *writing) logs(lines []engine.LogLine, bySeq map[int64]string) {
 		}
 	}
 	for id, entries := range byID {
-		w.commands(entries, "RPUSH", w.b.key("g:", id))
+		of := w.of(id)
+		of.commands(entries, "RPUSH", of.p.key("g:", id))
 	}
 }
 

@@ -146,7 +146,7 @@ func (s *scripted) firstAge(ctx context.Context, n int) (int64, error) {
 		return 0, nil
 	}
 	newest := make([]int64, len(s.partitions))
-	err := s.inEach(func(p *partition) error {
+	err := s.inEach(func(p *oldPartition) error {
 		answer, err := p.call(ctx, scripts.nextSeq)
 		newest[p.number] = number(text(answer))
 		return err
@@ -157,7 +157,7 @@ func (s *scripted) firstAge(ctx context.Context, n int) (int64, error) {
 	return 0, err
 }
 
-func createIn(ctx context.Context, p *partition, batch []aged) ([]missions.CreateResult, error) {
+func createIn(ctx context.Context, p *oldPartition, batch []aged) ([]missions.CreateResult, error) {
 	answer, err := p.call(ctx, scripts.create, appendMissions([]any{p.outboxLimit()}, batch)...)
 	if err != nil {
 		return nil, err
@@ -165,7 +165,7 @@ func createIn(ctx context.Context, p *partition, batch []aged) ([]missions.Creat
 	return allCreated(batch, answer), nil
 }
 
-func createAndClaimIn(ctx context.Context, p *partition, batch []aged, claims []missions.ClaimRequest) (
+func createAndClaimIn(ctx context.Context, p *oldPartition, batch []aged, claims []missions.ClaimRequest) (
 	[]missions.CreateResult, []missions.ClaimResult, error) {
 	args := appendClaims(appendMissions([]any{p.outboxLimit(), len(batch)}, batch), claims)
 	answer, err := p.call(ctx, scripts.createAndClaim, args...)
@@ -178,7 +178,7 @@ func createAndClaimIn(ctx context.Context, p *partition, batch []aged, claims []
 }
 
 // outboxLimit is the partition's share.
-func (p *partition) outboxLimit() int64 {
+func (p *oldPartition) outboxLimit() int64 {
 	return max(1, p.store.cfg.OutboxLimit/int64(len(p.store.partitions)))
 }
 

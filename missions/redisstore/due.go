@@ -30,7 +30,7 @@ func (s *scripted) Due(ctx context.Context, limit int) (missions.DueResult, erro
 }
 
 // due adds what due.lua says to a result.
-func (p *partition) due(said []any, result *missions.DueResult) {
+func (p *oldPartition) due(said []any, result *missions.DueResult) {
 	result.StoreNow = moment(text(said[1]))
 	if next := moment(text(said[2])); next != 0 && (result.NextDue == 0 || next < result.NextDue) {
 		result.NextDue = next

@@ -18,6 +18,7 @@ const (
 	toldUnreachable = "the store cannot be reached; nothing was done"
 	toldRefused     = "the store cannot write at present; nothing was done"
 	toldFull        = "the store's memory is full; nothing was done"
+	toldAway        = "a partition of the store cannot be reached; nothing was done"
 	toldBroken      = "the store failed"
 	toldForbidden   = "Redis denies the supervisor a permission; nothing was done"
 	toldHalfway     = "Redis no longer grants the supervisor a permission; it is unknown how much of the request was done"

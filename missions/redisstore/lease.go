@@ -19,7 +19,7 @@ func (s *scripted) progressBatch(ctx context.Context, batch []missions.ProgressU
 		func(err error) missions.ProgressResult { return missions.ProgressResult{Err: err} })
 }
 
-func progressIn(ctx context.Context, p *partition, part []missions.ProgressUpdate) ([]missions.ProgressResult, error) {
+func progressIn(ctx context.Context, p *oldPartition, part []missions.ProgressUpdate) ([]missions.ProgressResult, error) {
 	args := make([]any, 0, 5*len(part))
 	for i := range part {
 		u := &part[i]
@@ -46,7 +46,7 @@ func (s *scripted) AppendLog(ctx context.Context, batch []missions.LogAppend) ([
 
 func (s *scripted) appendBatch(ctx context.Context, batch []missions.LogAppend) ([]error, error) {
 	return scatter(ctx, s, batch, func(l *missions.LogAppend) string { return l.MissionID },
-		func(ctx context.Context, p *partition, part []missions.LogAppend) ([]error, error) {
+		func(ctx context.Context, p *oldPartition, part []missions.LogAppend) ([]error, error) {
 			args := make([]any, 1, 1+6*len(part))
 			args[0] = missions.MaxLogEntries
 			for i := range part {
@@ -78,7 +78,7 @@ func (s *scripted) finishBatch(ctx context.Context, batch []missions.Finish) ([]
 	return scatter(ctx, s, batch, func(f *missions.Finish) string { return f.MissionID }, finishIn, resultOf)
 }
 
-func finishIn(ctx context.Context, p *partition, part []missions.Finish) ([]missions.Result, error) {
+func finishIn(ctx context.Context, p *oldPartition, part []missions.Finish) ([]missions.Result, error) {
 	results := make([]missions.Result, len(part))
 	args := p.store.retryPolicy(make([]any, 0, 4+8*len(part)))
 	sent := make([]int, 0, len(part)) // places of the items that the script is given
@@ -126,7 +126,7 @@ func (s *scripted) Heartbeat(ctx context.Context, batch []missions.Heartbeat) ([
 // beatBatch goes to every partition, each with the leases that are its own.
 func (s *scripted) beatBatch(ctx context.Context, batch []missions.Heartbeat) ([]missions.HeartbeatResult, error) {
 	parts := make([][]missions.HeartbeatResult, len(s.partitions))
-	err := s.inEach(func(p *partition) (err error) {
+	err := s.inEach(func(p *oldPartition) (err error) {
 		parts[p.number], err = beatIn(ctx, p, batch)
 		return err
 	})
@@ -163,7 +163,7 @@ func asListed(ids []string, listed []missions.LeaseRef) {
 	slices.SortStableFunc(ids, func(a, b string) int { return place[a] - place[b] })
 }
 
-func beatIn(ctx context.Context, p *partition, batch []missions.Heartbeat) ([]missions.HeartbeatResult, error) {
+func beatIn(ctx context.Context, p *oldPartition, batch []missions.Heartbeat) ([]missions.HeartbeatResult, error) {
 	var args []any
 	for i := range batch {
 		args = p.appendBeat(args, &batch[i])
@@ -185,7 +185,7 @@ func beatIn(ctx context.Context, p *partition, batch []missions.Heartbeat) ([]mi
 }
 
 // appendBeat appends what heartbeat.lua is given of one.
-func (p *partition) appendBeat(args []any, h *missions.Heartbeat) []any {
+func (p *oldPartition) appendBeat(args []any, h *missions.Heartbeat) []any {
 	cpu, memory, draining, receiving := "", "", "", ""
 	if h.CPU != nil {
 		cpu = strconv.FormatFloat(*h.CPU, 'g', -1, 64)

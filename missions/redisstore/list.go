@@ -144,7 +144,7 @@ func (l *listing) want() int {
 // is more to look at.
 func (s *scripted) listOn(ctx context.Context, l *listing) (bool, error) {
 	parts := make([]part, len(s.partitions))
-	err := s.inEach(func(p *partition) (err error) {
+	err := s.inEach(func(p *oldPartition) (err error) {
 		parts[p.number], err = p.list(ctx, l, max(1, min(l.left, examineAtOnce)/len(s.partitions)))
 		return err
 	})
@@ -253,7 +253,7 @@ type part struct {
 	next   int64 // it has been looked at down to here; 0: to the end
 }
 
-func (p *partition) list(ctx context.Context, l *listing, examine int) (result part, err error) {
+func (p *oldPartition) list(ctx context.Context, l *listing, examine int) (result part, err error) {
 	f := &l.filter
 	names, status := "", ""
 	want, budget := l.want()+1, f.MaxBytes

@@ -25,7 +25,7 @@ func (s *scripted) Now(ctx context.Context) (missions.Time, error) {
 // heard of the agent, by its own clock: the nodes' differ by what NTP leaves.
 func (s *scripted) Lost(ctx context.Context, id, reason string, since missions.Time) (missions.LostResult, error) {
 	answers := make([][]any, len(s.partitions))
-	err := s.everywhere(ctx, func(ctx context.Context, p *partition) error {
+	err := s.everywhere(ctx, func(ctx context.Context, p *oldPartition) error {
 		answer, err := p.call(ctx, scripts.lost, id, reason, int64(since))
 		answers[p.number] = items(answer)
 		return err

@@ -14,7 +14,7 @@ import (
 )
 
 // Pending implements [missions.Outbox].
-func (p *partition) Pending(ctx context.Context, after int64, limit int) ([]missions.Event, error) {
+func (p *oldPartition) Pending(ctx context.Context, after int64, limit int) ([]missions.Event, error) {
 	if err := p.store.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -27,7 +27,7 @@ func (p *partition) Pending(ctx context.Context, after int64, limit int) ([]miss
 }
 
 // events reads what pending.lua says: positions and entries.
-func (p *partition) events(said []string) ([]missions.Event, error) {
+func (p *oldPartition) events(said []string) ([]missions.Event, error) {
 	space, err := uuid.Parse(p.Identity())
 	if err != nil {
 		return nil, broken(fmt.Errorf("the outbox's identity is damaged: %w", err))
@@ -115,12 +115,12 @@ func ofAlert(e *missions.Event, kind string, parts []string) (known bool) {
 }
 
 // Acknowledge implements [missions.Outbox].
-func (p *partition) Acknowledge(ctx context.Context, upTo int64, mark string) error {
+func (p *oldPartition) Acknowledge(ctx context.Context, upTo int64, mark string) error {
 	return p.upTo(ctx, scripts.acknowledge, upTo, mark)
 }
 
 // Acknowledged implements [missions.Outbox].
-func (p *partition) Acknowledged(ctx context.Context) (upTo int64, mark string, err error) {
+func (p *oldPartition) Acknowledged(ctx context.Context) (upTo int64, mark string, err error) {
 	if err := p.store.begin(ctx); err != nil {
 		return 0, "", err
 	}
@@ -134,11 +134,11 @@ func (p *partition) Acknowledged(ctx context.Context) (upTo int64, mark string, 
 }
 
 // Forget implements [missions.Outbox].
-func (p *partition) Forget(ctx context.Context, upTo int64) error {
+func (p *oldPartition) Forget(ctx context.Context, upTo int64) error {
 	return p.upTo(ctx, scripts.forget, upTo)
 }
 
-func (p *partition) upTo(ctx context.Context, s script, args ...any) error {
+func (p *oldPartition) upTo(ctx context.Context, s script, args ...any) error {
 	if err := p.store.begin(ctx); err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func (p *partition) upTo(ctx context.Context, s script, args ...any) error {
 // Waiting implements [missions.Store].
 func (s *scripted) Waiting(ctx context.Context) (int64, error) {
 	var waiting atomic.Int64
-	err := s.everywhere(ctx, func(ctx context.Context, p *partition) error {
+	err := s.everywhere(ctx, func(ctx context.Context, p *oldPartition) error {
 		answer, err := p.call(ctx, scripts.waiting)
 		waiting.Add(number(text(answer)))
 		return err

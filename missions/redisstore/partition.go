@@ -2,230 +2,155 @@ package redisstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/fnv"
-	"slices"
 	"strconv"
-	"sync"
 	"sync/atomic"
 
 	"github.com/google/uuid"
 
 	"missioncontrol/missions"
+	"missioncontrol/missions/engine"
 )
 
-// schemaVersion is the version of what lua/lib describes.
-const schemaVersion = scriptsSchema
-
-// partition is a part of the data set whose keys share a hash tag.
+// partition is a part of a data set whose keys share a hash tag.
 type partition struct {
-	store  *scripted
-	number int
+	*connection
 	permissions
-	identity atomic.Pointer[string]
-	sums     missions.WindowCache // of its samples
+	number     int
+	partitions int    // of the data set
+	prefix     string // of all keys
+	clock      *Clock
+	identity   atomic.Pointer[string]
+	fixed      bool    // it is known how many partitions there are
+	outage     *outage // nil for partition 0, without which there is nothing
 }
 
-// openDataSet finds or creates the data set under a prefix.
-func (s *scripted) openDataSet(ctx context.Context, prefix string) error {
-	first := s.newPartition(prefix, 0)
-	wanted := max(s.cfg.Partitions, 1)
-	has, err := first.open(ctx, wanted)
-	if err != nil {
-		return s.openError(err)
+func newPartition(c *connection, number int) *partition {
+	prefix := fmt.Sprintf("{%s:%d}:", c.where.prefix, number)
+	keys := map[string][]string{"HLEN": {"meta", "counts"}, "LLEN": {"g:"}, "STRLEN": {"m:", "d:", "r:"}, "ZRANGE": {"q:", "i:", "ia:", "ig:", "w", "f"}}
+	if number == 0 {
+		keys["HLEN"] = append(keys["HLEN"], "leases", "agents", "alerts", "totals", "p:", "notices", "receipts", "leader")
+		keys["XRANGE"], keys["ZRANGE"] = []string{"o", "j:"}, append(keys["ZRANGE"], "slots:")
 	}
-	if s.cfg.Partitions != 0 && has != s.cfg.Partitions {
-		return fmt.Errorf("%w: it was created with %d, not %d; omit partitions, or choose another prefix",
-			ErrPartitions, has, s.cfg.Partitions)
+	p := &partition{
+		connection: c, number: number, partitions: 1, prefix: prefix, clock: NewClock(nil),
+		permissions: permissions{where: &c.where, client: c.client, meta: prefix + "meta", keys: keys},
 	}
-	s.partitions = []*partition{first}
-	for number := 1; number < has; number++ {
-		p := s.newPartition(prefix, number)
-		if _, err := p.open(ctx, has); err != nil {
-			return s.openError(err)
-		}
-		s.partitions = append(s.partitions, p)
-	}
-	return nil
+	p.identity.Store(new(string))
+	return p
 }
 
-func (s *scripted) openError(err error) error { return openError(&s.where, err) }
+// Identity returns the name of the partition.
+func (p *partition) Identity() string { return *p.identity.Load() }
 
-// openError says what is wrong of what is not our own finding.
-func openError(where *Location, err error) error {
-	err = where.explain(err)
-	for _, ours := range []error{ErrNewerSchema, ErrOlderSchema, ErrForbidden, ErrForeign, ErrUnsuitable} {
-		if errors.Is(err, ours) {
-			return err
-		}
+// called notes the name of the partition. It has another one once it is begun anew.
+func (p *partition) called(identity string) {
+	if identity == "" || identity == p.Identity() {
+		return
 	}
-	return fmt.Errorf("%w: %w", ErrUnreachable, err)
+	if was := p.identity.Swap(&identity); *was != "" {
+		p.log.Error("the data set is gone from Redis; creating an empty one", "partition", p.number)
+	}
 }
 
-func (s *scripted) newPartition(prefix string, number int) *partition {
-	return &partition{store: s, number: number, permissions: permissions{
-		where: &s.where, client: s.client, meta: fmt.Sprintf("{%s:%d}:meta", prefix, number), keys: map[string][]string{
-			"HLEN": {"meta", "a:", "alerts", "ct", "h:", "hs", "leader", "n:", "s:"},
-			"LLEN": {"g:"}, "SCARD": {"ah:"}, "STRLEN": {"d:", "m:", "r:"}, "XRANGE": {"notices", "o"},
-			"ZRANGE": {"ad", "ao", "as", "f", "i:", "ia:", "ig:", "l", "q:", "w"},
-		}}}
+func (p *partition) key(parts ...string) string {
+	key := p.prefix
+	for _, part := range parts {
+		key += part
+	}
+	return key
 }
 
-// open is init, once all that the scripts need has been tried.
-func (p *partition) open(ctx context.Context, partitions int) (int, error) {
-	if err := p.usable(ctx); err != nil {
-		return 0, err
-	}
-	return p.init(ctx, partitions)
-}
-
-// init creates the partition where there is none, learns its identity, and returns
-// how many partitions the data set has.
-func (p *partition) init(ctx context.Context, partitions int) (int, error) {
-	mint, err := uuid.NewV7()
-	if err != nil {
-		return 0, err
-	}
-	answer, err := p.do(ctx, scripts.init, schemaVersion, mint.String(), p.number, partitions)
-	if err != nil {
-		return 0, err
-	}
-	identity, has, err := readMeta(p, texts(answer))
-	if err != nil {
-		return 0, err
-	}
-	p.identity.Store(&identity)
-	return has, nil
-}
-
-// stateBytes is how long the meta hash's state is: lua/lib/begin.lua.
-const stateBytes = 14 * 8
-
-// readMeta reads what init.lua says of a partition. A hash that is not ours, or damaged,
-// is an [ErrForeign].
-func readMeta(p *partition, said []string) (identity string, partitions int, err error) {
+// check checks what lua/engine/begin_term.lua or look.lua says of a partition. A hash that is not
+// ours, or damaged, is an [ErrForeign].
+func (p *partition) check(said []string, whole bool, counter string) error {
 	schema, err := strconv.Atoi(said[0])
 	switch {
 	case err != nil:
-		return "", 0, foreign(p.meta, "is not the head of a data set")
-	case schema > schemaVersion:
-		return "", 0, fmt.Errorf("%w: it has schema %d, but this version knows schema %d; upgrade the supervisor, or choose another prefix",
-			ErrNewerSchema, schema, schemaVersion)
-	case schema < schemaVersion:
-		return "", 0, fmt.Errorf("%w: it has schema %d, but this version knows schema %d; choose another prefix, and let the earlier version finish its missions",
-			ErrOlderSchema, schema, schemaVersion)
+		return foreign(p.meta, "is not the head of a data set")
+	case schema > engineSchema:
+		return fmt.Errorf("%w: it has schema %d, but this version knows schema %d; upgrade the supervisor, or choose another prefix",
+			ErrNewerSchema, schema, engineSchema)
+	case schema < engineSchema:
+		return fmt.Errorf("%w: it has schema %d, but this version knows schema %d; choose another prefix, and let the earlier version finish its missions",
+			ErrOlderSchema, schema, engineSchema)
 	}
-	partitions, err = strconv.Atoi(said[3])
+	partitions, err := strconv.Atoi(said[3])
 	_, notUUID := uuid.Parse(said[1])
-	if err != nil || notUUID != nil || partitions < 1 || partitions > MaxPartitions ||
-		said[2] != strconv.Itoa(p.number) || said[4] != strconv.Itoa(stateBytes) {
-		return "", 0, foreign(p.meta, "is the damaged head of a data set")
+	n, notNumber := strconv.ParseInt(counter, 10, 64)
+	if err != nil || notUUID != nil || partitions < 1 || partitions > MaxPartitions || said[2] != strconv.Itoa(p.number) || !whole || notNumber != nil || n < 0 {
+		return foreign(p.meta, "is the damaged head of a data set")
 	}
-	return said[1], partitions, nil
-}
-
-// begunAnew makes the data set's partition again after it is gone from Redis, or
-// finds what another supervisor has made. Its positions start again too, which is
-// why it has another identity.
-func (p *partition) begunAnew(ctx context.Context) error {
-	was := p.Identity()
-	if _, err := p.init(ctx, len(p.store.partitions)); err != nil {
-		return err
+	if p.fixed && partitions != p.partitions {
+		return foreign(p.meta, "is of a data set with another number of partitions")
 	}
-	if p.Identity() != was {
-		p.store.log.Error("the data set is gone from Redis; creating an empty one", "partition", p.number)
-	}
+	p.partitions = partitions
+	p.called(said[1])
 	return nil
 }
 
-// Identity implements [missions.Outbox].
-func (p *partition) Identity() string { return *p.identity.Load() }
+// run runs a script, and returns what a caller may know of an error.
+func (p *partition) run(ctx context.Context, s script, args ...any) (any, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := p.outage.err(); err != nil {
+		return nil, err
+	}
+	if err := p.allowedAgain(ctx); err != nil {
+		return nil, p.failed(ctx, s.name, err)
+	}
+	answer, err := p.eval(ctx, s, args)
+	if err != nil {
+		return nil, p.refused(ctx, s.name, err)
+	}
+	p.works()
+	return answer, nil
+}
+
+// eval runs a script. The error is the client's own.
+func (p *partition) eval(ctx context.Context, s script, args []any) (any, error) {
+	return eval(ctx, p.connection.client, p.meta, s, args)
+}
+
+// refused returns what a caller may know of the error of a command.
+func (p *partition) refused(ctx context.Context, what string, err error) error {
+	return p.failed(ctx, what, p.explain(ctx, err))
+}
+
+// failed returns what a caller may know of an error, and notes the failure.
+func (p *partition) failed(ctx context.Context, what string, err error) error {
+	if p.outage != nil {
+		return p.outage.begin(ctx, err)
+	}
+	return p.connection.failed(ctx, what, err)
+}
+
+// works notes that Redis does what it should.
+func (p *partition) works() {
+	if p.outage == nil {
+		p.connection.works()
+	}
+}
+
+// damaged is the error of what cannot be understood.
+func (p *partition) damaged(err error) error {
+	p.log.Error("the store has data that it cannot read", "partition", p.number, "error", err)
+	return missions.Unavailable(toldBroken, fmt.Errorf("%w, or is damaged: %w", ErrForeign, err))
+}
 
 // home returns the partition of a mission.
-func (s *scripted) home(missionID string) *partition {
-	if len(s.partitions) == 1 {
-		return s.partitions[0]
+func (b *Backend) home(id string) *partition {
+	if len(b.others) == 0 {
+		return b.partition
 	}
 	hash := fnv.New32a()
-	_, _ = hash.Write([]byte(missionID)) // never fails
-	return s.partitions[hash.Sum32()%uint32(len(s.partitions))]
+	_, _ = hash.Write([]byte(id))                           // never fails
+	if n := hash.Sum32() % uint32(1+len(b.others)); n > 0 { //nolint:gosec // at most MaxPartitions
+		return b.others[n-1]
+	}
+	return b.partition
 }
 
-// everywhere does something in each partition, all at once, and returns the first
-// error.
-func (s *scripted) everywhere(ctx context.Context, do func(context.Context, *partition) error) error {
-	if err := s.begin(ctx); err != nil {
-		return err
-	}
-	defer s.calls.Done()
-	if len(s.partitions) == 1 {
-		return do(ctx, s.partitions[0])
-	}
-	errs := make([]error, len(s.partitions))
-	var all sync.WaitGroup
-	for i, p := range s.partitions {
-		all.Go(func() { errs[i] = do(ctx, p) })
-	}
-	all.Wait()
-	return errors.Join(errs...)
-}
-
-// scatter does a batch's items in the partitions of their missions. A partition's
-// failure is its items' error while another partition did its part, and the whole
-// batch's otherwise.
-func scatter[Item, Result any](ctx context.Context, s *scripted, batch []Item, id func(*Item) string,
-	do func(context.Context, *partition, []Item) ([]Result, error), failed func(error) Result) ([]Result, error) {
-	if len(s.partitions) == 1 {
-		return do(ctx, s.partitions[0], batch)
-	}
-	places := make([][]int, len(s.partitions))
-	for i := range batch {
-		number := s.home(id(&batch[i])).number
-		places[number] = append(places[number], i)
-	}
-	results := make([]Result, len(batch))
-	errs := make([]error, len(s.partitions))
-	var all sync.WaitGroup
-	for number, mine := range places {
-		if len(mine) == 0 {
-			continue
-		}
-		all.Go(func() {
-			part := make([]Item, len(mine))
-			for i, place := range mine {
-				part[i] = batch[place]
-			}
-			some, err := do(ctx, s.partitions[number], part)
-			errs[number] = err
-			for i, place := range mine {
-				if err != nil {
-					results[place] = failed(err)
-				} else {
-					results[place] = some[i]
-				}
-			}
-		})
-	}
-	all.Wait()
-	return results, unlessSome(errs, places)
-}
-
-// unlessSome returns an error when every partition that was asked has failed.
-func unlessSome(errs []error, places [][]int) error {
-	for number := range places {
-		if len(places[number]) > 0 && errs[number] == nil {
-			return nil
-		}
-	}
-	i := slices.IndexFunc(errs, func(err error) bool { return err != nil })
-	if i < 0 {
-		return nil
-	}
-	return errs[i]
-}
-
-// resultOf makes a Result of an error.
-func resultOf(err error) missions.Result { return missions.Result{Err: err} }
-
-func itself[T any](item T) T { return item }
+var _ engine.SharedBackend = (*Backend)(nil)

@@ -12,10 +12,11 @@ import (
 	"missioncontrol/missions/engine"
 )
 
-// Records implements [engine.Backend].
-func (b *Backend) Records(ctx context.Context, ids []string) (found []*engine.Record, err error) {
+// What follows reads in one partition. See partitions.go for what reads in several.
+
+func (p *partition) records(ctx context.Context, ids []string) (found []*engine.Record, err error) {
 	if len(ids) == 0 { // somebody wants to know whether Redis answers
-		_, err := b.run(ctx, backendScripts.records, 0)
+		_, err := p.run(ctx, backendScripts.records, 0)
 		return nil, err
 	}
 	for len(ids) > 0 {
@@ -23,7 +24,7 @@ func (b *Backend) Records(ctx context.Context, ids []string) (found []*engine.Re
 		for _, id := range ids[:min(len(ids), missions.MaxBatch)] {
 			args = append(args, id)
 		}
-		answer, err := b.run(ctx, backendScripts.records, args...)
+		answer, err := p.run(ctx, backendScripts.records, args...)
 		if err != nil {
 			return nil, err
 		}
@@ -31,7 +32,7 @@ func (b *Backend) Records(ctx context.Context, ids []string) (found []*engine.Re
 			if said := texts(item); len(said) > 0 {
 				r, err := recordOf(said)
 				if err != nil {
-					return nil, b.damaged(err)
+					return nil, p.damaged(err)
 				}
 				found = append(found, r)
 			}
@@ -60,9 +61,8 @@ func recordOf(said []string) (*engine.Record, error) {
 // besides is more than a record has on the wire beside its text.
 const besides = 1024
 
-// Queue implements [engine.Backend].
-func (b *Backend) Queue(ctx context.Context, missionType string, limit int) (heads []engine.Head, err error) {
-	answer, err := b.run(ctx, backendScripts.queue, missionType, limit)
+func (p *partition) queue(ctx context.Context, missionType string, limit int) (heads []engine.Head, err error) {
+	answer, err := p.run(ctx, backendScripts.queue, missionType, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -73,11 +73,13 @@ func (b *Backend) Queue(ctx context.Context, missionType string, limit int) (hea
 	return heads, nil
 }
 
-// Planned implements [engine.Backend].
-func (b *Backend) Planned(ctx context.Context, limit int) (planned []engine.Planned, err error) {
-	rows, err := b.connection.client.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{Key: b.key("w"), Start: 0, Stop: limit - 1}).Result()
+func (p *partition) planned(ctx context.Context, limit int) (planned []engine.Planned, err error) {
+	if err := p.outage.err(); err != nil {
+		return nil, err
+	}
+	rows, err := p.connection.client.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{Key: p.key("w"), Start: 0, Stop: limit - 1}).Result()
 	if err != nil {
-		return nil, b.refused(ctx, "planned", err)
+		return nil, p.refused(ctx, "planned", err)
 	}
 	for _, row := range rows {
 		seq, id, _ := strings.Cut(row.Member.(string), ":")
@@ -86,22 +88,32 @@ func (b *Backend) Planned(ctx context.Context, limit int) (planned []engine.Plan
 	return planned, nil
 }
 
-// Ended implements [engine.Backend].
-func (b *Backend) Ended(ctx context.Context, upTo missions.Time, limit int) ([]string, error) {
-	rows, err := b.connection.client.ZRangeArgs(ctx, redis.ZRangeArgs{
-		Key: b.key("f"), Start: "-inf", Stop: decimal(int64(upTo)), ByScore: true, Count: int64(limit),
-	}).Result()
-	if err != nil {
-		return nil, b.refused(ctx, "ended", err)
-	}
-	return append([]string(nil), rows...), nil
+// endedMission is a terminal mission.
+type endedMission struct {
+	id string
+	at float64
 }
 
-// Log implements [engine.Backend].
-func (b *Backend) Log(ctx context.Context, id string, after int64, limit int) (page missions.LogPage, err error) {
+func (p *partition) ended(ctx context.Context, upTo missions.Time, limit int) (ended []endedMission, err error) {
+	if err := p.outage.err(); err != nil {
+		return nil, err
+	}
+	rows, err := p.connection.client.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{
+		Key: p.key("f"), Start: "-inf", Stop: decimal(int64(upTo)), ByScore: true, Count: int64(limit),
+	}).Result()
+	if err != nil {
+		return nil, p.refused(ctx, "ended", err)
+	}
+	for _, row := range rows {
+		ended = append(ended, endedMission{row.Member.(string), row.Score})
+	}
+	return ended, nil
+}
+
+func (p *partition) entriesOf(ctx context.Context, id string, after int64, limit int) (page missions.LogPage, err error) {
 	after = max(after, 0)
 	// The creation is the first entry, and one more than asked for tells whether there is more.
-	answer, err := b.run(ctx, backendScripts.log, id, max(after-1, 0), after+int64(limit)-1)
+	answer, err := p.run(ctx, backendScripts.log, id, max(after-1, 0), after+int64(limit)-1)
 	if err != nil {
 		return page, err
 	}
@@ -116,7 +128,7 @@ func (b *Backend) Log(ctx context.Context, id string, after int64, limit int) (p
 	for _, text := range texts(said[1]) {
 		entry, err := readLine(text)
 		if err != nil {
-			return page, b.damaged(fmt.Errorf("the log of mission %q: %w", id, err))
+			return page, p.damaged(fmt.Errorf("the log of mission %q: %w", id, err))
 		}
 		page.Entries = append(page.Entries, entry)
 	}
@@ -181,21 +193,26 @@ func (b *Backend) Notices(ctx context.Context, limit int) (events []missions.Eve
 	return events[:min(limit, len(events))], nil
 }
 
-// Oldest implements [engine.Backend].
-func (b *Backend) Oldest(ctx context.Context, missionType string) (missions.Time, error) {
-	answer, err := b.run(ctx, backendScripts.oldest, missionType)
+func (p *partition) oldest(ctx context.Context, missionType string) (missions.Time, error) {
+	answer, err := p.run(ctx, backendScripts.oldest, missionType)
 	return moment(text(answer)), err
 }
 
-// Fronts implements [engine.Backend].
-func (b *Backend) Fronts(ctx context.Context, types []string) (map[string]missions.Time, error) {
-	fronts := map[string]missions.Time{}
+// front is the first claimable mission of a type and priority.
+type front struct {
+	seq     int64
+	readyAt missions.Time
+}
+
+// fronts returns the front of each type, by the rank of its priority.
+func (p *partition) fronts(ctx context.Context, types []string) (map[string]map[int]front, error) {
+	fronts := map[string]map[int]front{}
 	for some := range slices.Chunk(types, missions.MaxBatch) {
 		args := make([]any, len(some))
 		for i := range some {
 			args[i] = some[i]
 		}
-		answer, err := b.run(ctx, backendScripts.fronts, args...)
+		answer, err := p.run(ctx, backendScripts.fronts, args...)
 		if err != nil {
 			return nil, err
 		}
@@ -203,11 +220,12 @@ func (b *Backend) Fronts(ctx context.Context, types []string) (map[string]missio
 			for _, record := range texts(item) {
 				r, err := readHeadOf("", record)
 				if err != nil {
-					return nil, b.damaged(err)
+					return nil, p.damaged(err)
 				}
-				if since, there := fronts[some[i]]; !there || r.ReadyAt < since {
-					fronts[some[i]] = r.ReadyAt
+				if fronts[some[i]] == nil {
+					fronts[some[i]] = map[int]front{}
 				}
+				fronts[some[i]][r.Priority.Rank()] = front{r.Seq, r.ReadyAt}
 			}
 		}
 	}

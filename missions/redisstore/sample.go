@@ -15,7 +15,7 @@ import (
 // Sample implements [missions.Statistics]: each partition takes its own, by its own clock.
 func (s *scripted) Sample(ctx context.Context) (missions.Time, error) {
 	var at missions.Time
-	err := s.everywhere(ctx, func(ctx context.Context, p *partition) error {
+	err := s.everywhere(ctx, func(ctx context.Context, p *oldPartition) error {
 		answer, err := p.call(ctx, scripts.sample, missions.MaxSampledTypes)
 		if p.number == 0 {
 			at = moment(text(answer))
@@ -27,7 +27,7 @@ func (s *scripted) Sample(ctx context.Context) (missions.Time, error) {
 
 // addSamples adds what stats.lua says of a partition's samples, had being what they have
 // summed up to as of the sample that it was told of.
-func (t *statistics) addSamples(p *partition, kind string, had *missions.WindowSums, said []any) error {
+func (t *statistics) addSamples(p *oldPartition, kind string, had *missions.WindowSums, said []any) error {
 	if len(said) == 0 {
 		return nil
 	}
@@ -98,7 +98,7 @@ func (s *scripted) History(ctx context.Context, kind string, minutes int) ([]mis
 	for i := range h.minutes {
 		h.minutes[i].At = missions.Time((first + int64(i)) * int64(time.Minute/time.Microsecond))
 	}
-	err = s.everywhere(ctx, func(ctx context.Context, p *partition) error {
+	err = s.everywhere(ctx, func(ctx context.Context, p *oldPartition) error {
 		for from := 0; from < minutes; from += minutesAtOnce {
 			answer, err := p.call(ctx, scripts.history, kind, first+int64(from), min(minutesAtOnce, minutes-from))
 			if err != nil {
@@ -161,7 +161,7 @@ func (h *history) total(partitions int) []missions.Minute {
 func (s *scripted) Unserved(ctx context.Context) (map[string]int64, error) {
 	var mu sync.Mutex
 	byType, claimable := map[string]int64{}, map[string]bool{}
-	err := s.everywhere(ctx, func(ctx context.Context, p *partition) error {
+	err := s.everywhere(ctx, func(ctx context.Context, p *oldPartition) error {
 		answer, err := p.call(ctx, scripts.unserved)
 		if err != nil {
 			return err

@@ -19,7 +19,7 @@ type scripted struct {
 	where  Location
 	client redis.UniversalClient
 
-	partitions []*partition
+	partitions []*oldPartition
 	failing    atomic.Bool // Redis does not do what it should, and the log says so
 
 	create   group[creation, creationResult]
@@ -59,7 +59,7 @@ func (s *scripted) Outboxes() []missions.Outbox {
 // Ping implements [missions.Store]. Health is for operators, who are told what Redis does
 // not allow.
 func (s *scripted) Ping(ctx context.Context) error {
-	return s.everywhere(ctx, func(ctx context.Context, p *partition) error {
+	return s.everywhere(ctx, func(ctx context.Context, p *oldPartition) error {
 		_, err := p.call(ctx, scripts.ping)
 		var lacks *denial
 		if errors.As(err, &lacks) {
@@ -71,7 +71,7 @@ func (s *scripted) Ping(ctx context.Context) error {
 
 // CheckWrite implements [missions.Store].
 func (s *scripted) CheckWrite(ctx context.Context) error {
-	return s.everywhere(ctx, func(ctx context.Context, p *partition) error {
+	return s.everywhere(ctx, func(ctx context.Context, p *oldPartition) error {
 		_, err := p.call(ctx, scripts.checkWrite)
 		return err
 	})

@@ -107,7 +107,7 @@ type once struct{ *redis.Cmd }
 func (once) NoRetry() bool { return true }
 
 // do runs a script in the partition. The error is the client's own.
-func (p *partition) do(ctx context.Context, s script, args ...any) (any, error) {
+func (p *oldPartition) do(ctx context.Context, s script, args ...any) (any, error) {
 	return eval(ctx, p.store.client, p.meta, s, args)
 }
 
@@ -131,12 +131,12 @@ func eval(ctx context.Context, client redis.UniversalClient, meta string, s scri
 }
 
 // first is the argument that lua/lib/begin.lua reads.
-func (p *partition) first() string {
+func (p *oldPartition) first() string {
 	return strconv.FormatInt(p.store.cfg.Ahead().Microseconds(), 10) + " " + p.Identity()
 }
 
 // call runs a script of the data set and returns what a caller may know of an error.
-func (p *partition) call(ctx context.Context, s script, args ...any) (any, error) {
+func (p *oldPartition) call(ctx context.Context, s script, args ...any) (any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

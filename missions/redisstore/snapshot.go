@@ -15,16 +15,20 @@ import (
 const pointsBack = 64
 
 // Peek implements [engine.SharedBackend]. Whoever only looks has no use for receipts.
-func (b *Backend) Peek(ctx context.Context) (*engine.Snapshot, error) { return b.snapshot(ctx, 0) }
+func (b *Backend) Peek(ctx context.Context) (*engine.Snapshot, error) {
+	s, _, err := b.snapshot(ctx, 0)
+	return s, err
+}
 
-// snapshot returns what a term begins with, with receipts if that is 1.
-func (b *Backend) snapshot(ctx context.Context, receipts int) (*engine.Snapshot, error) {
+// snapshot returns what a term begins with, with receipts if that is 1, and the meta hash.
+func (b *Backend) snapshot(ctx context.Context, receipts int) (*engine.Snapshot, fields, error) {
 	answer, err := b.run(ctx, backendScripts.snapshot, receipts, int(engine.Minutes), pointsBack, int(engine.ShortSamples), 0, int(engine.LongSamples), 0)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	said := items(answer)
-	s := &engine.Snapshot{Marks: readMarks(hash(said[0]))}
+	meta := hash(said[0])
+	s := &engine.Snapshot{Marks: readMarks(meta)}
 	if s.Agents, err = readAll(hash(said[1]), readAgent); err == nil {
 		s.Leases, err = readAll(hash(said[2]), readLease)
 	}
@@ -41,13 +45,13 @@ func (b *Backend) snapshot(ctx context.Context, receipts int) (*engine.Snapshot,
 		s.Points, err = readPoints(items(said[7]))
 	}
 	if err != nil {
-		return nil, b.damaged(err)
+		return nil, nil, b.damaged(err)
 	}
 	for _, position := range texts(said[6]) {
 		s.Notices = append(s.Notices, number(position))
 	}
 	slices.Sort(s.Notices)
-	return s, nil
+	return s, meta, nil
 }
 
 // Overview implements [engine.SharedBackend].

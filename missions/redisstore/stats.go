@@ -16,7 +16,7 @@ import (
 func (s *scripted) Counts(ctx context.Context) (missions.Counts, error) {
 	counts, runtime := missions.Counts{ByStatus: noneByStatus()}, int64(0)
 	var mu sync.Mutex
-	err := s.everywhere(ctx, func(ctx context.Context, p *partition) error {
+	err := s.everywhere(ctx, func(ctx context.Context, p *oldPartition) error {
 		answer, err := p.call(ctx, scripts.counts)
 		if err != nil {
 			return err
@@ -54,7 +54,7 @@ func (s *scripted) Stats(ctx context.Context, kind string) (missions.Stats, erro
 		minute: map[missions.Happening]float64{},
 	}
 	var mu sync.Mutex
-	err := s.everywhere(ctx, func(ctx context.Context, p *partition) error {
+	err := s.everywhere(ctx, func(ctx context.Context, p *oldPartition) error {
 		had, sampled := p.sums.Get(kind)
 		if had == nil {
 			sampled = 0

@@ -89,8 +89,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	return store, nil
 }
 
-// open opens the data set, whichever schema it has. One of schema 3, or with several
-// partitions, is kept by scripts.
+// open opens the data set, whichever schema it has. One of schema 3 is kept by scripts.
 func open(ctx context.Context, cfg Config, c *connection) (*Store, error) {
 	if err := suits(ctx, c.client, c.log); err != nil {
 		return nil, c.where.explain(err)
@@ -99,7 +98,7 @@ func open(ctx context.Context, cfg Config, c *connection) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if schema == scriptsSchema || schema == 0 && cfg.Partitions > 1 {
+	if schema == scriptsSchema {
 		s := &scripted{cfg: cfg, log: cfg.Logger, where: c.where, client: c.client}
 		if err := s.open(ctx); err != nil {
 			return nil, err
@@ -112,11 +111,8 @@ func open(ctx context.Context, cfg Config, c *connection) (*Store, error) {
 // openEngine opens a data set that the engine keeps.
 func openEngine(ctx context.Context, cfg Config, c *connection) (*Store, error) {
 	b := newBackend(c, cfg)
-	if err := b.open(ctx); err != nil {
+	if err := b.open(ctx, cfg.Partitions); err != nil {
 		return nil, openError(&c.where, err)
-	}
-	if cfg.Partitions > 1 {
-		return nil, fmt.Errorf("%w: it was created with 1, not %d; omit partitions, or choose another prefix", ErrPartitions, cfg.Partitions)
 	}
 	store := &Store{seal: &b.seal}
 	shared := leader.SharedConfig{
@@ -142,14 +138,14 @@ func openEngine(ctx context.Context, cfg Config, c *connection) (*Store, error) 
 	if err != nil {
 		return nil, openError(&c.where, err)
 	}
-	store.Store, store.shared = closing{opened, c}, opened
+	store.Store, store.shared = closing{opened, b}, opened
 	return store, nil
 }
 
 // closing is a store that closes its connection.
 type closing struct {
 	*leader.Shared
-	connection *connection
+	backend *Backend
 }
 
 // Ping implements [missions.Store]. Health is for operators, who are told what Redis does not
@@ -164,7 +160,11 @@ func (c closing) Ping(ctx context.Context) error {
 }
 
 // Close implements [missions.Store].
-func (c closing) Close() error { return errors.Join(c.Shared.Close(), c.connection.close()) }
+func (c closing) Close() error {
+	err := c.Shared.Close()
+	c.backend.Close()
+	return errors.Join(err, c.backend.connection.close())
+}
 
 // Answer answers a message that another supervisor's Send has sent. It may be called
 // concurrently. The error says that the message is not from a supervisor of this data set.

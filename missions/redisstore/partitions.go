@@ -1,0 +1,196 @@
+package redisstore
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"missioncontrol/missions"
+	"missioncontrol/missions/engine"
+)
+
+// all returns all partitions.
+func (b *Backend) all() []*partition { return append([]*partition{b.partition}, b.others...) }
+
+// fromAll reads in all partitions at once. What cannot be reached is left out, but there is
+// nothing without partition 0.
+func fromAll[T any](b *Backend, read func(*partition) (T, error)) ([]T, error) {
+	if len(b.others) == 0 {
+		one, err := read(b.partition)
+		return []T{one}, err
+	}
+	found, errs := make([]T, 1+len(b.others)), make([]error, 1+len(b.others))
+	var all sync.WaitGroup
+	for i, p := range b.all() {
+		all.Go(func() { found[i], errs[i] = read(p) })
+	}
+	all.Wait()
+	return found, errs[0]
+}
+
+// Records implements [engine.Backend].
+func (b *Backend) Records(ctx context.Context, ids []string) ([]*engine.Record, error) {
+	if len(b.others) == 0 {
+		return b.partition.records(ctx, ids)
+	}
+	if len(ids) == 0 {
+		return nil, b.answers(ctx)
+	}
+	byHome := make([][]string, 1+len(b.others))
+	for _, id := range ids {
+		n := b.home(id).number
+		byHome[n] = append(byHome[n], id)
+	}
+	errs := make([]error, len(byHome))
+	found, _ := fromAll(b, func(p *partition) (found []*engine.Record, _ error) {
+		if p.number == 0 || len(byHome[p.number]) > 0 {
+			found, errs[p.number] = p.records(ctx, byHome[p.number])
+		}
+		return found, nil
+	})
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	all := slices.Concat(found...)
+	if err := b.leasesOf(ctx, all); err != nil {
+		return nil, err
+	}
+	cut := engine.Unreachable{}
+	for n, err := range errs {
+		if err != nil {
+			cut.IDs, cut.Err = append(cut.IDs, byHome[n]...), err
+		}
+	}
+	if cut.Err == nil {
+		return all, nil
+	}
+	return all, &cut
+}
+
+// answers returns an error if a partition does not answer.
+func (b *Backend) answers(ctx context.Context) error {
+	errs, err := fromAll(b, func(p *partition) (error, error) { //nolint:revive // the first one is what was found
+		_, err := p.records(ctx, nil)
+		return err, err
+	})
+	return cmp.Or(err, errors.Join(errs...))
+}
+
+// leasesOf supplies when the leases of missions end: they are in partition 0.
+func (b *Backend) leasesOf(ctx context.Context, records []*engine.Record) error {
+	var running []*missions.Mission
+	for _, r := range records {
+		running = append(running, &r.Mission)
+	}
+	return b.supplyLeases(ctx, running)
+}
+
+// withLeases is leasesOf for missions.
+func (b *Backend) withLeases(ctx context.Context, list []missions.Mission) error {
+	if len(b.others) == 0 {
+		return nil
+	}
+	all := make([]*missions.Mission, len(list))
+	for i := range list {
+		all[i] = &list[i]
+	}
+	return b.supplyLeases(ctx, all)
+}
+
+func (b *Backend) supplyLeases(ctx context.Context, list []*missions.Mission) error {
+	list = slices.DeleteFunc(list, func(m *missions.Mission) bool { return m.Status != missions.Running || m.LeaseExpiresAt != 0 })
+	for some := range slices.Chunk(list, missions.MaxBatch) {
+		ids := make([]string, len(some))
+		for i, m := range some {
+			ids[i] = m.ID
+		}
+		leases, err := b.connection.client.HMGet(ctx, b.key("leases"), ids...).Result()
+		if err != nil {
+			return b.refused(ctx, "leases", err)
+		}
+		for i, m := range some {
+			stored, _ := leases[i].(string)
+			if stored == "" { // the lease has ended meanwhile
+				continue
+			}
+			l, err := readLease(m.ID, stored)
+			if err != nil {
+				return b.damaged(err)
+			}
+			m.LeaseExpiresAt = l.ExpiresAt
+		}
+	}
+	return nil
+}
+
+// Queue implements [engine.Backend].
+func (b *Backend) Queue(ctx context.Context, missionType string, limit int) ([]engine.Head, error) {
+	found, err := fromAll(b, func(p *partition) ([]engine.Head, error) { return p.queue(ctx, missionType, limit) })
+	return merged(found, limit, func(x, y engine.Head) int { return cmp.Or(cmp.Compare(y.Rank, x.Rank), cmp.Compare(x.Seq, y.Seq)) }), err
+}
+
+// Planned implements [engine.Backend].
+func (b *Backend) Planned(ctx context.Context, limit int) ([]engine.Planned, error) {
+	found, err := fromAll(b, func(p *partition) ([]engine.Planned, error) { return p.planned(ctx, limit) })
+	return merged(found, limit, func(x, y engine.Planned) int { return cmp.Or(cmp.Compare(x.At, y.At), cmp.Compare(x.Seq, y.Seq)) }), err
+}
+
+// Ended implements [engine.Backend].
+func (b *Backend) Ended(ctx context.Context, upTo missions.Time, limit int) (ids []string, err error) {
+	found, err := fromAll(b, func(p *partition) ([]endedMission, error) { return p.ended(ctx, upTo, limit) })
+	for _, m := range merged(found, limit, func(x, y endedMission) int { return cmp.Compare(x.at, y.at) }) {
+		ids = append(ids, m.id)
+	}
+	return ids, err
+}
+
+// merged returns the first items of sorted lists.
+func merged[T any](lists [][]T, limit int, compare func(T, T) int) []T {
+	if len(lists) == 1 {
+		return lists[0]
+	}
+	all := slices.Concat(lists...)
+	slices.SortFunc(all, compare)
+	return all[:min(limit, len(all))]
+}
+
+// Log implements [engine.Backend].
+func (b *Backend) Log(ctx context.Context, id string, after int64, limit int) (missions.LogPage, error) {
+	return b.home(id).entriesOf(ctx, id, after, limit)
+}
+
+// Oldest implements [engine.Backend].
+func (b *Backend) Oldest(ctx context.Context, missionType string) (oldest missions.Time, err error) {
+	found, err := fromAll(b, func(p *partition) (missions.Time, error) { return p.oldest(ctx, missionType) })
+	for _, at := range found {
+		if at != 0 && (oldest == 0 || at < oldest) {
+			oldest = at
+		}
+	}
+	return oldest, err
+}
+
+// Fronts implements [engine.Backend].
+func (b *Backend) Fronts(ctx context.Context, types []string) (map[string]missions.Time, error) {
+	found, err := fromAll(b, func(p *partition) (map[string]map[int]front, error) { return p.fronts(ctx, types) })
+	if err != nil {
+		return nil, err
+	}
+	waiting := map[string]missions.Time{}
+	for _, missionType := range types {
+		for rank := range priorities {
+			var first front
+			for _, in := range found {
+				if f, there := in[missionType][rank]; there && (first.seq == 0 || f.seq < first.seq) {
+					first = f
+				}
+			}
+			if since, there := waiting[missionType]; first.seq != 0 && (!there || first.readyAt < since) {
+				waiting[missionType] = first.readyAt
+			}
+		}
+	}
+	return waiting, nil
+}
