@@ -188,6 +188,9 @@ func (s *Store) batch(first *step) (next *step) {
 // readyFor sees to it that there is a term, and that durations follow the clock. If it cannot, a
 // step has the error.
 func (s *Store) readyFor(ctx context.Context, first *step) bool {
+	if s.cfg.Stale != nil && s.cfg.Stale() {
+		s.engine = nil
+	}
 	if s.engine == nil {
 		if err := s.begin(ctx); err != nil {
 			first.done <- nothingDone(s.public(err))

@@ -41,6 +41,10 @@ type Config struct {
 	Seed    func() [32]byte // default: unpredictable
 	Backend engine.Backend
 
+	// Stale says that the backend has lost or regained missions since the latest term began, so
+	// that the next step needs another term. Optional.
+	Stale func() bool
+
 	// OneTerm is for a data set that others may lead: once another one does, the store
 	// performs nothing more. Every step then fails with [engine.ErrNotLeader].
 	OneTerm bool

@@ -118,3 +118,20 @@ func FuzzLogEntry(f *testing.F) {
 		}
 	})
 }
+
+// FuzzEntry reads an entry of the journal.
+func FuzzEntry(f *testing.F) {
+	f.Add(encodeWords([]string{"3", "SET", "key", strings.Repeat("x", 300), ""}))
+	f.Add("\x05abc")
+	f.Add("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff")
+	f.Add("")
+	f.Fuzz(func(t *testing.T, entry string) {
+		words, err := decodeWords(entry)
+		if err != nil {
+			return
+		}
+		if again, err := decodeWords(encodeWords(words)); err != nil || !slices.Equal(words, again) {
+			t.Fatalf("%q is read as %q, and written again as %q (%v)", entry, words, again, err)
+		}
+	})
+}

@@ -43,7 +43,7 @@ func (o *outage) err() error {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.cause != nil && !o.trying && !o.closed && time.Since(o.tried) >= tryPause {
+	if o.cause != nil && !o.lost && !o.trying && !o.closed && time.Since(o.tried) >= tryPause {
 		ctx, stop := context.WithCancel(context.Background())
 		o.trying, o.stop = true, stop
 		o.tries.Go(func() { o.try(ctx) })
@@ -58,12 +58,15 @@ func (o *outage) try(ctx context.Context) {
 	defer o.mu.Unlock()
 	o.stop()
 	o.trying, o.tried = false, time.Now()
-	lost := errors.Is(err, errLostCommits)
-	if err == nil || lost && !o.lost {
-		o.changed.Store(true)
+	if o.cause == nil {
+		return
 	}
-	if o.lost = lost; err == nil {
+	o.lost = errors.Is(err, errLostCommits)
+	if err == nil {
 		o.over()
+	}
+	if err == nil || o.lost { // the next term mends it
+		o.changed.Store(true)
 	}
 }
 

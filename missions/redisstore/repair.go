@@ -18,6 +18,23 @@ const tokensAfterLoss = 1 << 20
 // of them has lost commits: how many missions there are, and who holds which. All partitions can
 // be reached.
 func (b *Backend) repair(ctx context.Context) error {
+	var lost []*partition
+	for _, p := range b.others {
+		if p.outage.lacksCommits() {
+			p.outage.note(nil) // so that it can be read
+			lost = append(lost, p)
+		}
+	}
+	err := b.agree(ctx)
+	for _, p := range lost {
+		if err != nil {
+			p.outage.note(errLostCommits)
+		}
+	}
+	return err
+}
+
+func (b *Backend) agree(ctx context.Context) error {
 	from, meta, err := b.snapshot(ctx, 0)
 	if err != nil {
 		return err
@@ -50,7 +67,6 @@ func (b *Backend) repair(ctx context.Context) error {
 		if err := b.connection.client.HSet(ctx, p.meta, "applied", decimal(b.journal.sent[p.number])).Err(); err != nil {
 			return p.refused(ctx, "repair", err)
 		}
-		p.outage.note(nil)
 	}
 	return nil
 }

@@ -120,6 +120,7 @@ func openEngine(ctx context.Context, cfg Config, c *connection) (*Store, error) 
 			Engine: engine.Config{OutboxLimit: cfg.OutboxLimit, Retry: cfg.Retry}, Identity: b.Identity, Logger: cfg.Logger,
 			Now:    func() time.Time { return b.clock.Now().Add(cfg.Ahead()) },
 			Steady: func() time.Duration { return b.clock.Steady() + cfg.Ahead() },
+			Stale:  b.stale.Load,
 		},
 		Backend: b, Leaders: elections{b}, Alone: cfg.Send == nil,
 	}
