@@ -57,15 +57,15 @@ import (
 // and so are all leases. In the other partitions, meta has schema, identity, partition, partitions
 // and applied, and counts are of the partition's own missions.
 //
-// A commit of partition 0 also stores what it changes in other partitions, numbered:
+// A commit of partition 0 also stores what it changes in other partitions:
 //
-//	j:PARTITION     stream: entries of a journal. The id of an entry is its number, and its field
-//	                w has the arguments of lua/engine/apply.lua
+//	j               stream: the journal. The id of an entry is its number, and its field
+//	                PARTITION has the arguments of lua/engine/apply.lua
 //
-// and the field sent:PARTITION of meta has the number given last. Only then is it applied there,
-// and the partition's field applied is set to its number. An entry that was applied is kept for
-// some seconds: a partition that loses its latest commits, in a failover for example, gets
-// them again. See journal.go and repair.go.
+// and the field journal of meta has the number given last, sent:PARTITION that of the latest entry
+// that concerns a partition. Only then is the entry applied there, and the partition's field
+// applied is set to its number. Entries are kept for some seconds after that: a partition that loses
+// its latest commits, in a failover for example, gets them again. See journal.go and repair.go.
 type Backend struct {
 	*partition // 0
 	others     []*partition

@@ -133,7 +133,7 @@ func (w *writing) of(id string) *commandList {
 	c := w.byHome[p.number]
 	if c == nil {
 		c = newCommandList(p)
-		c.counted = map[string]int64{}
+		c.counted, c.words = map[string]int64{}, []string{decimal(w.b.journal.sent[p.number])}
 		w.byHome[p.number] = c
 		w.entries = append(w.entries, c)
 	}
@@ -180,24 +180,30 @@ func (w *writing) changes(c *engine.Changes, commits int64) error {
 	return w.alerts(c)
 }
 
-// journal adds the entries of the journal, and deletes those that are no longer needed.
+// journal adds the entry of the journal, and deletes those that are no longer needed.
 func (w *writing) journal() {
 	if len(w.b.others) == 0 {
 		return
 	}
 	j, now := &w.b.journal, time.Now()
-	for k, number := range j.expired(now) {
-		w.command("XTRIM", w.b.key("j:", decimal(int64(k))), "MINID", decimal(number+1))
+	if latest := j.expired(now); latest > 0 {
+		w.command("XTRIM", w.b.key("j"), "MINID", decimal(latest+1))
 	}
-	for _, entry := range w.entries {
-		k := entry.p.number
-		j.sent[k]++
-		encoded := encodeWords(entry.words)
-		j.kept = append(j.kept, journaled{partition: k, number: j.sent[k], at: now, bytes: len(encoded)})
-		j.bytes += len(encoded)
-		w.command("XADD", w.b.key("j:", decimal(int64(k))), decimal(j.sent[k])+"-0", "w", encoded)
-		w.command("HSET", w.b.meta, sentField(k), decimal(j.sent[k]))
+	if len(w.entries) == 0 {
+		return
 	}
+	j.latest++
+	id, kept := decimal(j.latest), journaled{number: j.latest, at: now}
+	entry, marks := []string{"XADD", w.b.key("j"), id + "-0"}, []string{"HSET", w.b.meta, "journal", id}
+	for _, in := range w.entries {
+		encoded := encodeWords(in.words)
+		kept.bytes += len(encoded)
+		entry, marks = append(entry, decimal(int64(in.p.number)), encoded), append(marks, sentField(in.p.number), id)
+		j.sent[in.p.number] = j.latest
+	}
+	j.kept, j.bytes = append(j.kept, kept), j.bytes+kept.bytes
+	w.command(entry...)
+	w.command(marks...)
 }
 
 func (w *writing) marks(m *engine.Marks, commits int64) {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,17 +18,18 @@ import (
 
 // journal is what the leader knows of the journal for partitions other than the first.
 type journal struct {
-	sent  []int64     // by partition: the number given last
-	kept  []journaled // entries that were applied and are still there, in the order of their commits
-	bytes int         // theirs
+	latest  int64       // the number given last
+	sent    []int64     // by partition: the latest entry that concerns it
+	kept    []journaled // entries that are still there, in order
+	bytes   int         // theirs
+	trimmed time.Time
 }
 
 // journaled is an entry of the journal.
 type journaled struct {
-	partition int
-	number    int64
-	at        time.Time
-	bytes     int
+	number int64
+	at     time.Time
+	bytes  int
 }
 
 // How long entries are kept after they were applied, unless they are too many. A Redis that fails
@@ -35,30 +37,32 @@ type journaled struct {
 const (
 	journalKept  = 10 * time.Second
 	journalBytes = 16 << 20
+	trimPause    = time.Second // between two trims, while they are not too many
 )
 
 // begin begins a term with what the meta hash of partition 0 says.
 func (j *journal) begin(meta fields, partitions int) {
-	*j = journal{sent: make([]int64, partitions)}
+	now := time.Now()
+	*j = journal{latest: number(meta["journal"]), sent: make([]int64, partitions), trimmed: now}
 	for k := 1; k < partitions; k++ {
-		if j.sent[k] = number(meta[sentField(k)]); j.sent[k] > 0 {
-			j.kept = append(j.kept, journaled{partition: k, number: j.sent[k], at: time.Now()})
-		}
+		j.sent[k] = number(meta[sentField(k)])
+	}
+	if j.latest > 0 { // those of earlier terms are older, but nobody knows by how much
+		j.kept = append(j.kept, journaled{number: j.latest, at: now})
 	}
 }
 
 func sentField(partition int) string { return "sent:" + decimal(int64(partition)) }
 
-// expired returns the latest entries of each partition that are no longer needed, by partition.
-func (j *journal) expired(now time.Time) map[int]int64 {
-	var latest map[int]int64
+// expired returns the latest entry that is no longer needed; 0 if it is not time to trim.
+func (j *journal) expired(now time.Time) (latest int64) {
+	if j.bytes <= journalBytes && now.Sub(j.trimmed) < trimPause {
+		return 0
+	}
 	for len(j.kept) > 0 && (now.Sub(j.kept[0].at) >= journalKept || j.bytes > journalBytes) {
-		if latest == nil {
-			latest = map[int]int64{}
-		}
-		latest[j.kept[0].partition] = j.kept[0].number
+		latest = j.kept[0].number
 		j.bytes -= j.kept[0].bytes
-		j.kept = j.kept[1:]
+		j.kept, j.trimmed = j.kept[1:], now
 	}
 	return latest
 }
@@ -109,7 +113,8 @@ func (p *partition) look(ctx context.Context) (applied int64, err error) {
 	return number(said[4]), nil
 }
 
-// apply applies an entry, unless that was done. The error is the client's own.
+// apply applies an entry, unless that was done. Its first word is the number of the entry before
+// it that concerns the partition. The error is the client's own.
 func (p *partition) apply(ctx context.Context, entry int64, words []string) error {
 	args := make([]any, 0, 2+len(words))
 	args = append(args, p.Identity(), entry)
@@ -139,44 +144,52 @@ func (b *Backend) catchUp(ctx context.Context, p *partition) error {
 	if err != nil {
 		return err
 	}
-	client, key := b.connection.client, b.key("j:", decimal(int64(p.number)))
-	for {
+	client := b.connection.client
+	for from := applied + 1; ; {
 		said, err := client.HGet(ctx, b.meta, sentField(p.number)).Result()
 		if err != nil && !errors.Is(err, redis.Nil) {
 			return err
 		}
-		switch sent := number(said); {
-		case applied == sent:
+		sent := number(said)
+		if applied == sent {
 			return nil
-		case applied > sent:
-			return fmt.Errorf("%w: partition %d has %d entries of the journal, of %d", errLostCommits, p.number, applied, sent)
 		}
-		entries, err := client.XRangeN(ctx, key, decimal(applied+1)+"-0", "+", entriesAtOnce).Result()
+		entries, err := client.XRangeN(ctx, b.key("j"), decimal(from)+"-0", "+", entriesAtOnce).Result()
 		if err != nil {
 			return err
 		}
+		if applied > sent || len(entries) == 0 {
+			return fmt.Errorf("%w: partition %d has entry %d of the journal, of %d", errLostCommits, p.number, applied, sent)
+		}
 		for _, entry := range entries {
-			if entry.ID != decimal(applied+1)+"-0" {
-				break
-			}
-			if err := b.reapply(ctx, p, applied+1, entry.Values["w"]); err != nil {
+			if from, err = b.reapply(ctx, p, entry, &applied); err != nil {
 				return err
 			}
-			applied++
-		}
-		if len(entries) == 0 || entries[0].ID != decimal(applied-int64(len(entries))+1)+"-0" {
-			return fmt.Errorf("%w: partition %d lacks entries of the journal from %d on", errLostCommits, p.number, applied+1)
 		}
 	}
 }
 
-func (b *Backend) reapply(ctx context.Context, p *partition, entry int64, value any) error {
-	encoded, _ := value.(string)
-	words, err := decodeWords(encoded)
-	if err != nil {
-		return fmt.Errorf("%w: number %d of partition %d", err, entry, p.number)
+// reapply applies an entry as it was stored, if it concerns the partition, and returns the number
+// of the next one.
+func (b *Backend) reapply(ctx context.Context, p *partition, entry redis.XMessage, applied *int64) (next int64, err error) {
+	id, _, _ := strings.Cut(entry.ID, "-")
+	n := number(id)
+	encoded, concerned := entry.Values[decimal(int64(p.number))].(string)
+	if !concerned {
+		return n + 1, nil
 	}
-	return p.apply(ctx, entry, words)
+	words, err := decodeWords(encoded)
+	switch {
+	case err != nil || len(words) == 0:
+		return 0, fmt.Errorf("%w: number %d", errEntry, n)
+	case number(words[0]) != *applied:
+		return 0, fmt.Errorf("%w: partition %d has entry %d of the journal, and entry %d follows %s", errLostCommits, p.number, *applied, n, words[0])
+	}
+	if err := p.apply(ctx, n, words); err != nil {
+		return 0, err
+	}
+	*applied = n
+	return n + 1, nil
 }
 
 // gather begins a term in the other partitions: those that can be reached are brought up to
@@ -219,7 +232,7 @@ func (b *Backend) applyAll(ctx context.Context, entries []*commandList) error {
 	for i, c := range entries {
 		all.Go(func() {
 			if errs[i] = c.p.outage.err(); errs[i] == nil {
-				errs[i] = c.p.apply(ctx, b.journal.sent[c.p.number], c.words)
+				errs[i] = c.p.apply(ctx, b.journal.latest, c.words)
 			}
 		})
 	}

@@ -31,7 +31,7 @@ func newPartition(c *connection, number int) *partition {
 	keys := map[string][]string{"HLEN": {"meta", "counts"}, "LLEN": {"g:"}, "STRLEN": {"m:", "d:", "r:"}, "ZRANGE": {"q:", "i:", "ia:", "ig:", "w", "f"}}
 	if number == 0 {
 		keys["HLEN"] = append(keys["HLEN"], "leases", "agents", "alerts", "totals", "p:", "notices", "receipts", "leader")
-		keys["XRANGE"], keys["ZRANGE"] = []string{"o", "j:"}, append(keys["ZRANGE"], "slots:")
+		keys["XRANGE"], keys["ZRANGE"] = []string{"o", "j"}, append(keys["ZRANGE"], "slots:")
 	}
 	p := &partition{
 		connection: c, number: number, partitions: 1, prefix: prefix, clock: NewClock(nil),

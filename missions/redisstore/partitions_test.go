@@ -210,7 +210,7 @@ func TestAPartitionLosesCommits(t *testing.T) {
 			newest := held[len(held)-1].Lease
 			restore(t, client, lose.partition, before)
 			if lose.journal {
-				must(t, client.Del(ctx, "{mc:0}:j:1").Err())
+				must(t, client.Del(ctx, "{mc:0}:j").Err())
 			}
 
 			noticed := inPartition(1, 3, 7)[6]
@@ -311,7 +311,7 @@ func TestTheJournalIsTrimmed(t *testing.T) {
 		r, err := s.Create(context.Background(), []missions.Mission{m})
 		must(t, err)
 		must(t, r[0].Err)
-		if n := server.Client().XLen(t.Context(), "{mc:0}:j:1").Val(); n > 20 || n == 0 {
+		if n := server.Client().XLen(t.Context(), "{mc:0}:j").Val(); n > 20 || n == 0 {
 			t.Fatalf("after %d missions of nearly 1 MB, the journal has %d entries", i+1, n)
 		}
 	}
