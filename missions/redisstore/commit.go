@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -67,7 +68,7 @@ type commandList struct {
 	deleted        []string            // keys
 	removed, added map[string][]string // members of sorted sets, and scores with members, by key
 	set            []string            // keys and values
-	counted        map[string]int64    // what is added to counts; not in partition 0
+	counted        map[string]bool     // fields of counts that change; nil in partition 0
 }
 
 func newCommandList(p *partition) *commandList {
@@ -97,13 +98,7 @@ func (w *commandList) finish() {
 	for key, pairs := range w.added {
 		w.commands(pairs, "ZADD", key)
 	}
-	var counts []string
-	for field, by := range w.counted {
-		if by != 0 {
-			counts = append(counts, field, decimal(by))
-		}
-	}
-	w.commands(counts, "COUNT", w.p.key("counts"))
+	w.commands(slices.Collect(maps.Keys(w.counted)), "COUNT", w.p.prefix)
 }
 
 // writing collects what a commit does: the commands of partition 0, and entries of the journal
@@ -133,7 +128,7 @@ func (w *writing) of(id string) *commandList {
 	c := w.byHome[p.number]
 	if c == nil {
 		c = newCommandList(p)
-		c.counted, c.words = map[string]int64{}, []string{decimal(w.b.journal.sent[p.number])}
+		c.counted, c.words = map[string]bool{}, []string{decimal(w.b.journal.sent[p.number])}
 		w.byHome[p.number] = c
 		w.entries = append(w.entries, c)
 	}
@@ -248,8 +243,8 @@ func (p *partition) entries(r *engine.Record) []entry {
 
 func (w *commandList) mission(change *engine.MissionChange) {
 	was, is := change.Before, change.After
-	w.count(was, -1)
-	w.count(is, 1)
+	w.count(was)
+	w.count(is)
 	var before, after []entry
 	if was != nil {
 		before = w.p.entries(was)
@@ -272,10 +267,10 @@ func (w *commandList) mission(change *engine.MissionChange) {
 	}
 }
 
-// count counts a mission in a partition other than the first.
-func (w *commandList) count(r *engine.Record, by int64) {
+// count notes that missions like this one have to be counted anew.
+func (w *commandList) count(r *engine.Record) {
 	if r != nil && w.counted != nil {
-		w.counted[string(r.Status)+":"+r.Type] += by
+		w.counted[string(r.Status)+":"+r.Type] = true
 	}
 }
 

@@ -9,15 +9,20 @@ local function forget(slots, points, before)
 	end
 end
 
--- count adds to counters, of which none is 0.
-local function count(key, field, by)
-	if call('HINCRBY', key, field, by) == 0 then call('HDEL', key, field) end
+-- count writes how many missions of a partition have a status and type, STATUS:TYPE; none is 0.
+local function count(prefix, field)
+	local n = call('ZCARD', prefix .. 'i:' .. field)
+	local kind = string.match(field, '^PENDING:(.*)$')
+	if kind then
+		for rank = 0, 3 do n = n + call('ZCARD', prefix .. 'q:' .. rank .. ':' .. kind) end
+	end
+	if n == 0 then call('HDEL', prefix .. 'counts', field) else call('HSET', prefix .. 'counts', field, n) end
 end
 
 -- perform runs the commands in ARGV from i on, each behind the number of its words. Three are our
 -- own: SETS takes keys with values; FORGET takes the key of a series' slots, the beginning of the
--- keys of its points, and the slot before which points are deleted; COUNT takes the key of
--- counters, and fields with what is added to them.
+-- keys of its points, and the slot before which points are deleted; COUNT takes what
+-- the partition's keys begin with, and the fields of counts that are written anew.
 local function perform(i)
 	while ARGV[i] do
 		local first, last = i + 1, i + ARGV[i]
@@ -27,7 +32,7 @@ local function perform(i)
 		elseif name == 'FORGET' then
 			forget(ARGV[first + 1], ARGV[first + 2], ARGV[first + 3])
 		elseif name == 'COUNT' then
-			for at = first + 2, last, 2 do count(ARGV[first + 1], ARGV[at], ARGV[at + 1]) end
+			for at = first + 2, last do count(ARGV[first + 1], ARGV[at]) end
 		else
 			call(unpack(ARGV, first, last))
 		end
