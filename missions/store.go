@@ -54,12 +54,9 @@ type Store interface {
 	// limit missions at a time. It returns the number of deleted missions.
 	Retain(ctx context.Context, retention time.Duration, limit int) (int, error)
 
-	// Now returns the time of the store's clock.
+	// Now returns the time of the store's clock. If it is set, leases, timeouts and back-offs
+	// last as long as before.
 	Now(ctx context.Context) (Time, error)
-
-	// SteadyDurations reports whether leases, timeouts and back-offs last as long as
-	// before when the store's clock is set.
-	SteadyDurations() bool
 
 	// Ping checks that the store can be read, and returns [ErrUnavailable] if not.
 	Ping(ctx context.Context) error

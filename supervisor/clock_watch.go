@@ -27,11 +27,9 @@ const (
 	clockReported = time.Hour
 )
 
-// clockWatch notices when the store's clock is set. Unless the store has durations of its own,
-// leases, timeouts and back-offs end by that clock: they end early when it is set forward, and
-// late when it is set back. The watch compares it with a clock that is never set.
+// clockWatch notices when the store's clock is set: deadline and not_before follow it. It compares
+// the clock with one that is never set.
 type clockWatch struct {
-	steady  bool                                         // the store's durations do not follow a step
 	now     func(context.Context) (missions.Time, error) // the store's clock
 	elapsed func() time.Duration                         // the clock that is never set
 	log     *slog.Logger
@@ -47,7 +45,7 @@ type clockWatch struct {
 
 func newClockWatch(store missions.Store, log *slog.Logger) *clockWatch {
 	began := time.Now()
-	return &clockWatch{steady: store.SteadyDurations(), now: store.Now, elapsed: func() time.Duration { return time.Since(began) }, log: log}
+	return &clockWatch{now: store.Now, elapsed: func() time.Duration { return time.Since(began) }, log: log}
 }
 
 // run watches until ctx ends.
@@ -89,19 +87,11 @@ func (w *clockWatch) note(step, at time.Duration, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.step, w.at, w.when = step, at, now
-	w.log.Warn("the store's clock was set", "by", step.Round(time.Millisecond), "meaning", w.effect())
+	w.log.Warn("the store's clock was set", "by", step.Round(time.Millisecond), "meaning", clockEffect)
 }
 
-// effect says what the latest step does. It is called with the lock held.
-func (w *clockWatch) effect() string {
-	switch {
-	case w.steady:
-		return "leases, timeouts and backoffs last as long as before; deadlines and not_before follow the clock"
-	case w.step > 0:
-		return "leases, timeouts and backoffs ended early"
-	}
-	return "leases, timeouts and backoffs in progress end late by the same amount"
-}
+// clockEffect is what a step does.
+const clockEffect = "leases, timeouts and backoffs last as long as before; deadlines and not_before follow the clock"
 
 // check returns what health says: nothing, or the latest step while it matters.
 func (w *clockWatch) check() api.Check {
@@ -115,5 +105,5 @@ func (w *clockWatch) check() api.Check {
 		return api.Check{}
 	}
 	return api.Check{Status: api.HealthOK, Message: fmt.Sprintf("the store's clock was set %s %s at %s: %s",
-		size.Round(time.Millisecond), direction, w.when.UTC().Format(time.RFC3339), w.effect())}
+		size.Round(time.Millisecond), direction, w.when.UTC().Format(time.RFC3339), clockEffect)}
 }

@@ -4,14 +4,11 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"missioncontrol/eventstream"
 	"missioncontrol/missions"
-	"missioncontrol/missions/sqlitestore"
 	"missioncontrol/supervisor/api"
 )
 
@@ -32,7 +29,6 @@ type clockOnly struct {
 func (c clockOnly) Now(context.Context) (missions.Time, error) {
 	return missions.At(c.hands.store), nil
 }
-func (c clockOnly) SteadyDurations() bool { return false }
 
 // newWatched returns a watch over hands, which has read them once.
 func newWatched(t *testing.T) (*clockWatch, *hands, *bytes.Buffer) {
@@ -51,8 +47,8 @@ func TestAStepOfTheClockIsTold(t *testing.T) {
 		step time.Duration
 		told string
 	}{
-		"forward":     {time.Hour, "was set 1h0m0s forward, or its machine slept at 2027-01-15T09:00:05Z: leases, timeouts and backoffs ended early"},
-		"back":        {-2 * time.Hour, "was set 2h0m0s back at 2027-01-15T06:00:05Z: leases, timeouts and backoffs in progress end late by the same amount"},
+		"forward":     {time.Hour, "was set 1h0m0s forward, or its machine slept at 2027-01-15T09:00:05Z: leases, timeouts and backoffs last as long as before; deadlines and not_before follow the clock"},
+		"back":        {-2 * time.Hour, "was set 2h0m0s back at 2027-01-15T06:00:05Z: leases"},
 		"a little":    {900 * time.Millisecond, ""},
 		"not at all":  {0, ""},
 		"just enough": {-1100 * time.Millisecond, "was set 1.1s back"},
@@ -101,25 +97,5 @@ func TestWhatLooksLikeAStepOfTheClock(t *testing.T) {
 	w.look(t.Context())
 	if log.Len() > 0 {
 		t.Errorf("the log: %s", log)
-	}
-}
-
-// What a step does depends on the store: a service on the embedded one knows that it ends
-// nothing.
-func TestAStepInASteadyStoreEndsNothing(t *testing.T) {
-	t.Parallel()
-	store, err := sqlitestore.Open(sqlitestore.Config{Path: filepath.Join(t.TempDir(), "missions.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = store.Close() })
-	service, err := New(Config{Store: store, Stream: new(eventstream.Stream)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := service.clock
-	w.note(time.Hour, w.elapsed(), time.Now())
-	if message := w.check().Message; !strings.Contains(message, "last as long as before") {
-		t.Errorf("health says %q", message)
 	}
 }

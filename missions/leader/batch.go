@@ -290,7 +290,9 @@ func (s *Store) prepare(ctx context.Context, st *step, committed bool) (again bo
 }
 
 // replaced reports whether an error says that the term has ended, and with it nothing was stored.
-func replaced(err error) bool { return engine.IsNotLeader(err) || engine.IsGone(err) || engine.IsStale(err) }
+func replaced(err error) bool {
+	return engine.IsNotLeader(err) || engine.IsGone(err) || engine.IsStale(err)
+}
 
 // commit stores what the batch has changed. If it is unknown whether it was stored, or if
 // it was not, the term ends.

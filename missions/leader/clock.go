@@ -30,9 +30,6 @@ func (c *clock) stepped(wall missions.Time, steady time.Duration) time.Duration 
 	return c.owed
 }
 
-// SteadyDurations implements [missions.Store].
-func (s *Store) SteadyDurations() bool { return s.cfg.Steady != nil }
-
 // followClock makes durations follow a step of the clock.
 func (s *Store) followClock(ctx context.Context) error {
 	if s.cfg.Steady == nil {

@@ -200,9 +200,6 @@ func (s *Shared) Retain(ctx context.Context, retention time.Duration, limit int)
 	return retain(ctx, s.commands, s.reads, retention, limit)
 }
 
-// SteadyDurations implements [missions.Store].
-func (s *Shared) SteadyDurations() bool { return s.cfg.Steady != nil }
-
 // perform implements performer.
 func (s *Shared) perform(ctx context.Context, c *call) error {
 	if err := s.usable(ctx); err != nil {

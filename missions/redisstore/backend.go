@@ -49,7 +49,7 @@ import (
 //	w               the PENDING ones with something due, by its time; members are AGE:ID
 //	f               the terminal ones, by the time of their end
 //
-// A commit is one script: lua/engine/commit.lua.
+// A commit is one script: lua/commit.lua.
 //
 // # Several partitions
 //
@@ -60,7 +60,7 @@ import (
 // A commit of partition 0 also stores what it changes in other partitions:
 //
 //	j               stream: the journal. The id of an entry is its number, and its field
-//	                PARTITION has the arguments of lua/engine/apply.lua
+//	                PARTITION has the arguments of lua/apply.lua
 //
 // and the field journal of meta has the number given last, sent:PARTITION that of the latest entry
 // that concerns a partition. Only then is the entry applied there, and the partition's field
@@ -118,10 +118,10 @@ func (b *Backend) Close() {
 	}
 }
 
-// The schemas: that of the scripts, and what the comment on Backend describes.
+// The schema that the comment on Backend describes, and the one that [Migrate] brings to it.
 const (
-	scriptsSchema = 3
-	engineSchema  = 4
+	migratable   = 3
+	engineSchema = 4
 )
 
 // open finds the data set, or creates it with so many partitions, once all that is done with it
@@ -139,11 +139,15 @@ func (b *Backend) open(ctx context.Context, partitions int) error {
 	}
 	b.have(b.partitions)
 	for _, p := range b.others {
-		if err := p.usable(ctx); err != nil {
-			return err
+		err := p.usable(ctx)
+		if err == nil {
+			_, err = p.look(ctx)
 		}
-		if _, err := p.look(ctx); err != nil {
-			return err
+		if err != nil {
+			if err = b.connection.where.explain(err); isOurs(err) {
+				return err
+			}
+			p.outage.note(err) // the others can be used
 		}
 	}
 	return nil
@@ -159,7 +163,7 @@ func (b *Backend) head(ctx context.Context, who, term string) (epoch int64, err 
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret) // never fails
 	sent := b.clock.Steady()
-	answer, err := b.eval(ctx, backendScripts.begin, []any{engineSchema, identity.String(), b.number, b.partitions, hex.EncodeToString(secret),
+	answer, err := b.eval(ctx, scripts.begin, []any{engineSchema, identity.String(), b.number, b.partitions, hex.EncodeToString(secret),
 		who, b.ahead().Microseconds(), term})
 	if err != nil {
 		return 0, err
@@ -198,22 +202,22 @@ func (b *Backend) Begin(ctx context.Context) (epoch int64, from *engine.Snapshot
 }
 
 // Scripts of backends.
-var backendScripts = struct{ begin, elect, stepDown, snapshot, overview, commit, look, apply, recount, records, find, queue, fronts, oldest, log, outbox, points script }{
-	begin: bare("engine/begin_term"), elect: bare("engine/elect"), stepDown: bare("engine/step_down"), snapshot: bare("engine/snapshot"),
-	overview: bare("engine/overview"), commit: performing("engine/commit"),
-	look: bare("engine/look"), apply: performing("engine/apply"), recount: bare("engine/recount"),
-	records: withStored("engine/records"), find: withStored("engine/find"), queue: withStored("engine/queue"), fronts: bare("engine/fronts"), oldest: bare("engine/oldest"),
-	log: bare("engine/entries"), outbox: bare("engine/outbox"), points: bare("engine/points"),
+var scripts = struct{ usable, begin, elect, stepDown, snapshot, overview, commit, look, apply, recount, records, find, queue, fronts, oldest, log, outbox, points script }{
+	usable: bare("usable"), begin: bare("begin_term"), elect: bare("elect"), stepDown: bare("step_down"), snapshot: bare("snapshot"),
+	overview: bare("overview"), commit: performing("commit"),
+	look: bare("look"), apply: performing("apply"), recount: bare("recount"),
+	records: withStored("records"), find: withStored("find"), queue: withStored("queue"), fronts: bare("fronts"), oldest: bare("oldest"),
+	log: bare("entries"), outbox: bare("outbox"), points: bare("points"),
 }
 
 // performing puts a script behind what runs commands.
 func performing(name string) script {
-	return newScript(name, read("engine/perform.lua")+read(name+".lua"))
+	return newScript(name, read("perform.lua")+read(name+".lua"))
 }
 
 // withStored puts a script behind what reads missions.
 func withStored(name string) script {
-	return newScript(name, read("engine/stored.lua")+read(name+".lua"))
+	return newScript(name, read("stored.lua")+read(name+".lua"))
 }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }

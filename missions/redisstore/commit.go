@@ -36,7 +36,7 @@ func (b *Backend) Commit(ctx context.Context, epoch int64, c *engine.Changes) er
 	for i := range w.words {
 		args[i] = &w.words[i] // a pointer takes no memory of its own
 	}
-	answer, err := b.run(ctx, backendScripts.commit, args...)
+	answer, err := b.run(ctx, scripts.commit, args...)
 	if err != nil {
 		return err
 	}

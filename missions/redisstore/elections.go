@@ -14,7 +14,7 @@ type elections struct{ *Backend }
 // Lead implements [missions.Leaders].
 func (e elections) Lead(ctx context.Context, candidate string, lasts time.Duration) (missions.Leadership, error) {
 	sent := e.clock.Steady()
-	answer, err := e.run(ctx, backendScripts.elect, candidate, lasts.Microseconds(), e.ahead().Microseconds(), e.address)
+	answer, err := e.run(ctx, scripts.elect, candidate, lasts.Microseconds(), e.ahead().Microseconds(), e.address)
 	if err != nil {
 		return missions.Leadership{}, err
 	}
@@ -30,7 +30,7 @@ func (e elections) Lead(ctx context.Context, candidate string, lasts time.Durati
 
 // Resign implements [missions.Leaders].
 func (e elections) Resign(ctx context.Context, candidate string) error {
-	_, err := e.run(ctx, backendScripts.stepDown, candidate)
+	_, err := e.run(ctx, scripts.stepDown, candidate)
 	return err
 }
 

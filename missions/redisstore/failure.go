@@ -1,7 +1,6 @@
 package redisstore
 
 import (
-	"context"
 	"errors"
 	"net"
 	"strings"
@@ -33,32 +32,9 @@ var refusals = map[string]string{
 	"ERR max number of clients": toldRefused,
 }
 
-// failed logs the first of a row of failures and returns what the caller may know.
-func (s *scripted) failed(ctx context.Context, script string, err error) error {
-	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
-		return ctx.Err() // it was waiting for a connection: nothing was sent
-	}
-	if errors.Is(err, redis.ErrClosed) {
-		return errClosed
-	}
-	if !s.failing.Swap(true) {
-		s.log.Error("the store failed", "script", script, "error", err)
-	}
-	told := missions.Unavailable(tell(err), err)
-	switch told.Message {
-	case toldUnreachable, toldRefused, toldFull, toldForbidden:
-		told.NothingDone = true
-	}
-	return told
-}
+var errClosed = missions.Refused("the store is closed", nil)
 
-// works ends a row of failures.
-func (s *scripted) works() {
-	if s.failing.Load() && s.failing.Swap(false) {
-		s.log.Info("the store works again")
-	}
-}
-
+// tell returns what callers are told of an error.
 func tell(err error) string {
 	var dial *net.OpError
 	if errors.As(err, &dial) && dial.Op == "dial" || errors.Is(err, redis.ErrPoolTimeout) {

@@ -9,6 +9,12 @@ import (
 	"missioncontrol/missions/engine"
 )
 
+// examineAtOnce is how many missions a script looks at: Redis does nothing else meanwhile.
+const examineAtOnce = 1000
+
+// maxSeq is more than any mission's age, and a number that Redis compares exactly.
+const maxSeq = 1<<53 - 1
+
 // List implements [engine.Backend].
 func (b *Backend) List(ctx context.Context, f missions.Filter) (missions.Page, error) {
 	below := int64(math.MaxInt64)
@@ -41,7 +47,7 @@ type search struct {
 // source is what a partition finds.
 type source struct {
 	p     *partition
-	rows  []any // missions that match as far as lua/engine/find.lua can tell
+	rows  []any // missions that match as far as lua/find.lua can tell
 	below int64 // everything from here on has been looked at
 	more  bool  // there may be more
 }
@@ -121,7 +127,7 @@ func (s *source) look(ctx context.Context, by *search, examine int) (looked int,
 	if f.Text != "" {
 		most, heads, budget = examine, "1", 0
 	}
-	answer, err := s.p.run(ctx, backendScripts.find, decimal(min(s.below, maxSeq)), int64(f.CreatedAfter), most, examine, budget, heads,
+	answer, err := s.p.run(ctx, scripts.find, decimal(min(s.below, maxSeq)), int64(f.CreatedAfter), most, examine, budget, heads,
 		string(f.Status), f.Type, f.AgentID, f.Tag)
 	if err != nil {
 		return 0, err

@@ -60,7 +60,7 @@ func TestOpenNamesAKeyOfAnotherProgram(t *testing.T) {
 	}{
 		"a text as the head":       {true, text("{mc:0}:meta"), "{mc:0}:meta holds a value of another type"},
 		"a hash as the head":       {true, head("foreign", "x"), "{mc:0}:meta is not the head"},
-		"a schema and nothing":     {true, head("schema", "3"), "{mc:0}:meta is the damaged head"},
+		"a schema and nothing":     {true, head("schema", "4"), "{mc:0}:meta is the damaged head"},
 		"a schema that is none":    {false, head("schema", "x"), "{mc:0}:meta is not the head"},
 		"partitions without end":   {false, head("partitions", "1000000000"), "{mc:0}:meta is the damaged head"},
 		"no partitions":            {false, head("partitions", "0"), "{mc:0}:meta is the damaged head"},

@@ -101,7 +101,7 @@ func (p *partition) look(ctx context.Context) (applied int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	answer, err := p.eval(ctx, backendScripts.look, []any{engineSchema, identity.String(), p.number, p.partitions})
+	answer, err := p.eval(ctx, scripts.look, []any{engineSchema, identity.String(), p.number, p.partitions})
 	if err != nil {
 		return 0, err
 	}
@@ -121,7 +121,7 @@ func (p *partition) apply(ctx context.Context, entry int64, words []string) erro
 	for i := range words {
 		args = append(args, &words[i])
 	}
-	answer, err := p.eval(ctx, backendScripts.apply, args)
+	answer, err := p.eval(ctx, scripts.apply, args)
 	if err == nil {
 		p.outage.full.Store(text(answer) != "")
 	}

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"strconv"
@@ -28,9 +29,9 @@ type partition struct {
 
 func newPartition(c *connection, number int) *partition {
 	prefix := fmt.Sprintf("{%s:%d}:", c.where.prefix, number)
-	keys := map[string][]string{"HLEN": {"meta", "counts"}, "LLEN": {"g:"}, "STRLEN": {"m:", "d:", "r:"}, "ZRANGE": {"q:", "i:", "ia:", "ig:", "w", "f"}}
+	keys := map[string][]string{"HGET": {"meta", "counts"}, "LRANGE": {"g:"}, "STRLEN": {"m:", "d:", "r:"}, "ZRANGE": {"q:", "i:", "ia:", "ig:", "w", "f"}}
 	if number == 0 {
-		keys["HLEN"] = append(keys["HLEN"], "leases", "agents", "alerts", "totals", "p:", "notices", "receipts", "leader")
+		keys["HGET"] = append(keys["HGET"], "leases", "agents", "alerts", "totals", "p:", "notices", "receipts", "leader")
 		keys["XRANGE"], keys["ZRANGE"] = []string{"o", "j"}, append(keys["ZRANGE"], "slots:")
 	}
 	p := &partition{
@@ -62,19 +63,15 @@ func (p *partition) key(parts ...string) string {
 	return key
 }
 
-// check checks what lua/engine/begin_term.lua or look.lua says of a partition. A hash that is not
+// check checks what lua/begin_term.lua or look.lua says of a partition. A hash that is not
 // ours, or damaged, is an [ErrForeign].
 func (p *partition) check(said []string, whole bool, counter string) error {
 	schema, err := strconv.Atoi(said[0])
-	switch {
-	case err != nil:
+	if err != nil {
 		return foreign(p.meta, "is not the head of a data set")
-	case schema > engineSchema:
-		return fmt.Errorf("%w: it has schema %d, but this version knows schema %d; upgrade the supervisor, or choose another prefix",
-			ErrNewerSchema, schema, engineSchema)
-	case schema < engineSchema:
-		return fmt.Errorf("%w: it has schema %d, but this version knows schema %d; choose another prefix, and let the earlier version finish its missions",
-			ErrOlderSchema, schema, engineSchema)
+	}
+	if err := ofSchema(schema); err != nil {
+		return err
 	}
 	partitions, err := strconv.Atoi(said[3])
 	_, notUUID := uuid.Parse(said[1])
@@ -88,6 +85,32 @@ func (p *partition) check(said []string, whole bool, counter string) error {
 	p.partitions = partitions
 	p.called(said[1])
 	return nil
+}
+
+// ofSchema returns an error if a data set has another schema than this version keeps.
+func ofSchema(schema int) error {
+	switch {
+	case schema > engineSchema:
+		return fmt.Errorf("%w: it has schema %d, but this version knows schema %d; upgrade the supervisor, or choose another prefix",
+			ErrNewerSchema, schema, engineSchema)
+	case schema == migratable:
+		return fmt.Errorf("%w: it has schema %d, and this version keeps schema %d; stop every supervisor of the data set, back it up, and run: supervisor migrate",
+			ErrOlderSchema, schema, engineSchema)
+	case schema < migratable:
+		return fmt.Errorf("%w: it has schema %d, but this version knows schema %d; choose another prefix, and let the earlier version finish its missions",
+			ErrOlderSchema, schema, engineSchema)
+	}
+	return nil
+}
+
+// isOurs reports whether an error of opening a data set is our own finding.
+func isOurs(err error) bool {
+	for _, ours := range []error{ErrNewerSchema, ErrOlderSchema, ErrForbidden, ErrForeign, ErrUnsuitable, ErrPartitions} {
+		if errors.Is(err, ours) {
+			return true
+		}
+	}
+	return false
 }
 
 // run runs a script, and returns what a caller may know of an error.
@@ -154,3 +177,11 @@ func (b *Backend) home(id string) *partition {
 }
 
 var _ engine.SharedBackend = (*Backend)(nil)
+
+// openError says what is wrong of what is not our own finding.
+func openError(where *Location, err error) error {
+	if err = where.explain(err); isOurs(err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnreachable, err)
+}

@@ -16,7 +16,7 @@ import (
 
 func (p *partition) records(ctx context.Context, ids []string) (found []*engine.Record, err error) {
 	if len(ids) == 0 { // somebody wants to know whether Redis answers
-		_, err := p.run(ctx, backendScripts.records, 0)
+		_, err := p.run(ctx, scripts.records, 0)
 		return nil, err
 	}
 	for len(ids) > 0 {
@@ -24,7 +24,7 @@ func (p *partition) records(ctx context.Context, ids []string) (found []*engine.
 		for _, id := range ids[:min(len(ids), missions.MaxBatch)] {
 			args = append(args, id)
 		}
-		answer, err := p.run(ctx, backendScripts.records, args...)
+		answer, err := p.run(ctx, scripts.records, args...)
 		if err != nil {
 			return nil, err
 		}
@@ -46,7 +46,7 @@ func (p *partition) records(ctx context.Context, ids []string) (found []*engine.
 // meanwhile.
 const recordsBytes = 4 << 20
 
-// recordOf reads a mission as lua/engine/stored.lua answers it.
+// recordOf reads a mission as lua/stored.lua answers it.
 func recordOf(said []string) (*engine.Record, error) {
 	id, lease := said[0], said[2]
 	r, err := readMission(id, said[1], said[3], said[4])
@@ -62,7 +62,7 @@ func recordOf(said []string) (*engine.Record, error) {
 const besides = 1024
 
 func (p *partition) queue(ctx context.Context, missionType string, limit int) (heads []engine.Head, err error) {
-	answer, err := p.run(ctx, backendScripts.queue, missionType, limit)
+	answer, err := p.run(ctx, scripts.queue, missionType, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (p *partition) ended(ctx context.Context, upTo missions.Time, limit int) (e
 func (p *partition) entriesOf(ctx context.Context, id string, after int64, limit int) (page missions.LogPage, err error) {
 	after = max(after, 0)
 	// The creation is the first entry, and one more than asked for tells whether there is more.
-	answer, err := p.run(ctx, backendScripts.log, id, max(after-1, 0), after+int64(limit)-1)
+	answer, err := p.run(ctx, scripts.log, id, max(after-1, 0), after+int64(limit)-1)
 	if err != nil {
 		return page, err
 	}
@@ -142,7 +142,7 @@ func (p *partition) entriesOf(ctx context.Context, id string, after int64, limit
 // Pending implements [engine.Backend].
 func (b *Backend) Pending(ctx context.Context, after int64, limit int) (events []missions.Event, err error) {
 	for len(events) < limit {
-		answer, err := b.run(ctx, backendScripts.outbox, after, limit-len(events))
+		answer, err := b.run(ctx, scripts.outbox, after, limit-len(events))
 		if err != nil {
 			return nil, err
 		}
@@ -194,7 +194,7 @@ func (b *Backend) Notices(ctx context.Context, limit int) (events []missions.Eve
 }
 
 func (p *partition) oldest(ctx context.Context, missionType string) (missions.Time, error) {
-	answer, err := p.run(ctx, backendScripts.oldest, missionType)
+	answer, err := p.run(ctx, scripts.oldest, missionType)
 	return moment(text(answer)), err
 }
 
@@ -212,7 +212,7 @@ func (p *partition) fronts(ctx context.Context, types []string) (map[string]map[
 		for i := range some {
 			args[i] = some[i]
 		}
-		answer, err := p.run(ctx, backendScripts.fronts, args...)
+		answer, err := p.run(ctx, scripts.fronts, args...)
 		if err != nil {
 			return nil, err
 		}
@@ -234,7 +234,7 @@ func (p *partition) fronts(ctx context.Context, types []string) (map[string]map[
 
 // Points implements [engine.Backend].
 func (b *Backend) Points(ctx context.Context, series engine.Series, missionType string, from int64) (map[int64]engine.Point, error) {
-	answer, err := b.run(ctx, backendScripts.points, int(series), missionType, from)
+	answer, err := b.run(ctx, scripts.points, int(series), missionType, from)
 	if err != nil {
 		return nil, err
 	}

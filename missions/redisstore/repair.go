@@ -96,7 +96,7 @@ func (b *Backend) recount(ctx context.Context) (counts map[string]int64, running
 	for i, p := range b.all() {
 		all.Go(func() {
 			for some := range slices.Chunk(args, missions.MaxBatch) {
-				answer, err := p.eval(ctx, backendScripts.recount, some)
+				answer, err := p.eval(ctx, scripts.recount, some)
 				if err != nil {
 					errs[i] = p.refused(ctx, "recount", err)
 					return

@@ -22,7 +22,7 @@ func (b *Backend) Peek(ctx context.Context) (*engine.Snapshot, error) {
 
 // snapshot returns what a term begins with, with receipts if that is 1, and the meta hash.
 func (b *Backend) snapshot(ctx context.Context, receipts int) (*engine.Snapshot, fields, error) {
-	answer, err := b.run(ctx, backendScripts.snapshot, receipts, int(engine.Minutes), pointsBack, int(engine.ShortSamples), 0, int(engine.LongSamples), 0)
+	answer, err := b.run(ctx, scripts.snapshot, receipts, int(engine.Minutes), pointsBack, int(engine.ShortSamples), 0, int(engine.LongSamples), 0)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -56,7 +56,7 @@ func (b *Backend) snapshot(ctx context.Context, receipts int) (*engine.Snapshot,
 
 // Overview implements [engine.SharedBackend].
 func (b *Backend) Overview(ctx context.Context) (*engine.Totals, engine.Marks, error) {
-	answer, err := b.run(ctx, backendScripts.overview)
+	answer, err := b.run(ctx, scripts.overview)
 	if err != nil {
 		return nil, engine.Marks{}, err
 	}

@@ -49,7 +49,7 @@ var (
 	ErrUnreachable = errors.New("cannot reach Redis")
 	ErrUnsuitable  = errors.New("cannot use this Redis")
 	ErrNewerSchema = errors.New("the data set was written by a newer version")
-	ErrOlderSchema = errors.New("the data set was written by a version before the first release")
+	ErrOlderSchema = errors.New("the data set was written by an earlier version")
 	ErrPartitions  = errors.New("the data set has a different number of partitions")
 	ErrForbidden   = errors.New("the store lacks permissions in Redis")
 	ErrForeign     = errors.New("a key of the data set belongs to another program")
@@ -59,7 +59,7 @@ var (
 type Store struct {
 	missions.Store
 
-	shared *leader.Shared // nil for a data set that scripts keep
+	shared *leader.Shared
 	seal   *seal
 }
 
@@ -89,27 +89,18 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	return store, nil
 }
 
-// open opens the data set, whichever schema it has. One of schema 3 is kept by scripts.
+// open opens the data set.
 func open(ctx context.Context, cfg Config, c *connection) (*Store, error) {
 	if err := suits(ctx, c.client, c.log); err != nil {
 		return nil, c.where.explain(err)
 	}
 	schema, err := c.schema(ctx)
+	if err == nil && schema != 0 {
+		err = ofSchema(schema) // before its keys are looked at
+	}
 	if err != nil {
 		return nil, err
 	}
-	if schema == scriptsSchema {
-		s := &scripted{cfg: cfg, log: cfg.Logger, where: c.where, client: c.client}
-		if err := s.open(ctx); err != nil {
-			return nil, err
-		}
-		return &Store{Store: s}, nil
-	}
-	return openEngine(ctx, cfg, c)
-}
-
-// openEngine opens a data set that the engine keeps.
-func openEngine(ctx context.Context, cfg Config, c *connection) (*Store, error) {
 	b := newBackend(c, cfg)
 	if err := b.open(ctx, cfg.Partitions); err != nil {
 		return nil, openError(&c.where, err)
@@ -170,9 +161,6 @@ func (c closing) Close() error {
 // Answer answers a message that another supervisor's Send has sent. It may be called
 // concurrently. The error says that the message is not from a supervisor of this data set.
 func (s *Store) Answer(ctx context.Context, message []byte) ([]byte, error) {
-	if s.shared == nil {
-		return nil, errSeal
-	}
 	opened, mark, err := s.seal.open(message, nil)
 	if err != nil {
 		return nil, err
@@ -183,9 +171,6 @@ func (s *Store) Answer(ctx context.Context, message []byte) ([]byte, error) {
 // Pass returns a text that only supervisors of this data set know, for transports that want to
 // know before they read a message. It changes when the data set is begun anew.
 func (s *Store) Pass() string {
-	if s.seal == nil {
-		return ""
-	}
 	return s.seal.pass()
 }
 

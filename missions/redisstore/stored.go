@@ -17,6 +17,9 @@ import (
 // are microseconds since the Unix epoch. The scripts rely on the order of a mission's fields:
 // status and type come first, the content last.
 
+// large is how many bytes of data or of a result stand in a key of their own.
+const large = 512
+
 // object writes a JSON object.
 type object struct{ buf []byte }
 

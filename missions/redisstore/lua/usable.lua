@@ -32,11 +32,10 @@ end
 
 -- DEL comes last: it removes the key.
 local COMMANDS = {
-	{'SET', ''}, {'EXPIRE', 60}, {'EXISTS'}, {'GET'}, {'GETRANGE', 0, 0}, {'SETRANGE', 0, ''}, {'STRLEN'},
-	{'HDEL', ''}, {'HGET', ''}, {'HGETALL'}, {'HINCRBY', '', 1}, {'HKEYS'}, {'HLEN'}, {'HMGET', ''}, {'HSET', '', ''}, {'HSETNX', '', ''},
-	{'LLEN'}, {'LRANGE', 0, 0}, {'RPUSH', ''}, {'SADD', ''}, {'SCARD'}, {'SMEMBERS'}, {'SREM', ''},
-	{'XADD', '*', 'a', 'a'}, {'XDEL', '0-1'}, {'XRANGE', '-', '+', 'COUNT', 1}, {'XTRIM', 'MAXLEN', 0},
-	{'ZADD', 0, ''}, {'ZRANGE', 0, 0}, {'ZREM', ''}, {'DEL'},
+	{'SET', '', 'EX', 60}, {'EXISTS'}, {'GET'}, {'STRLEN'},
+	{'HDEL', ''}, {'HGET', ''}, {'HGETALL'}, {'HINCRBY', '', 1}, {'HKEYS'}, {'HMGET', ''}, {'HSET', '', ''}, {'LRANGE', 0, 0}, {'RPUSH', ''},
+	{'XADD', '*', 'a', 'a'}, {'XRANGE', '-', '+', 'COUNT', 1}, {'XTRIM', 'MAXLEN', 0},
+	{'ZADD', 0, ''}, {'ZCARD'}, {'ZRANGE', 0, 0}, {'ZREM', ''}, {'DEL'},
 }
 if outcome('TIME') == 'command' then note('command', 'TIME') end
 local keys = true
@@ -51,7 +50,7 @@ for _, command in ipairs(COMMANDS) do
 end
 
 -- How the keys are read.
-local READS = {HLEN = {}, LLEN = {}, SCARD = {}, STRLEN = {}, XRANGE = {'-', '+', 'COUNT', 1}, ZRANGE = {0, 0}}
+local READS = {HGET = {''}, LRANGE = {0, 0}, STRLEN = {}, XRANGE = {'-', '+', 'COUNT', 1}, ZRANGE = {0, 0}}
 for i = 1, #ARGV, 2 do
 	local command, name = ARGV[i], ARGV[i + 1]
 	local what = outcome(command, P .. name, unpack(READS[command]))

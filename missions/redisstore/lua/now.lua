@@ -1,4 +1,0 @@
--- Reads the clock.
---
--- KEYS[1]  the partition's meta hash
-return int(now)
