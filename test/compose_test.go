@@ -21,10 +21,11 @@ import (
 // and the broker.
 type compose struct {
 	Services map[string]struct {
-		Image   string
-		Build   struct{ Target string }
-		Command []string
-		Volumes []string
+		Image       string
+		Build       struct{ Target string }
+		Command     []string
+		Environment map[string]string
+		Volumes     []string
 	}
 	Configs map[string]struct{ Content string }
 	Volumes map[string]struct{}
@@ -68,6 +69,11 @@ func TestComposeCommandsAreOurs(t *testing.T) {
 					t.Errorf("%s: %s: there is no service %q", name, arg, u.Hostname())
 				}
 			}
+		}
+	}
+	for _, name := range ours {
+		if want := "http://" + name + ":8080"; c.Services[name].Build.Target == "supervisor" && c.Services[name].Environment["SUPERVISOR_ADVERTISE"] != want {
+			t.Errorf("%s advertises %q, want %q", name, c.Services[name].Environment["SUPERVISOR_ADVERTISE"], want)
 		}
 	}
 	slices.Sort(ours)

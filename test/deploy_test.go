@@ -154,8 +154,15 @@ type deployment struct {
 		Template struct {
 			Spec struct {
 				Containers []struct {
-					Args                                        []string
-					Env                                         []struct{ Name, Value string }
+					Args []string
+					Env  []struct {
+						Name, Value string
+						ValueFrom   struct {
+							FieldRef struct {
+								FieldPath string `yaml:"fieldPath"`
+							} `yaml:"fieldRef"`
+						} `yaml:"valueFrom"`
+					}
 					StartupProbe, LivenessProbe, ReadinessProbe struct {
 						HTTPGet struct{ Path string } `yaml:"httpGet"`
 					}
@@ -202,7 +209,11 @@ func TestTheDeploymentOfKubernetes(t *testing.T) {
 	}
 	help, _, _ := run(t, nil, binary, "serve", "--help")
 	var env []string
+	podIP := ""
 	for _, v := range container.Env {
+		if v.ValueFrom.FieldRef.FieldPath == "status.podIP" {
+			podIP = v.Name
+		}
 		if strings.HasPrefix(v.Name, "SUPERVISOR_") && !strings.Contains(help, "($"+v.Name+")") {
 			t.Errorf("serve knows no %s", v.Name)
 		}
@@ -210,6 +221,11 @@ func TestTheDeploymentOfKubernetes(t *testing.T) {
 		switch v.Name {
 		case "SUPERVISOR_SERVER":
 			value = g.broker
+		case "SUPERVISOR_ADVERTISE":
+			if want := "http://$(" + podIP + "):8080"; podIP == "" || value != want {
+				t.Errorf("a pod advertises %q, want %q, with a variable from before it", value, want)
+			}
+			value = strings.Replace(value, "$("+podIP+")", "127.0.0.1", 1)
 		case "SUPERVISOR_HTTP":
 			value = strings.Replace(value, ":8080", ":0", 1)
 		}
