@@ -60,7 +60,7 @@ func Migrate(ctx context.Context, cfg Config, report func(MigrationProgress)) (M
 		return Migrated{}, err
 	}
 	c := &connection{client: client, where: where, log: cfg.Logger}
-	done, err := migrate(ctx, cfg, c, report)
+	done, err := migrate(ctx, cfg, c, usualBounds, report)
 	return done, errors.Join(err, c.close())
 }
 
@@ -68,6 +68,7 @@ func Migrate(ctx context.Context, cfg Config, report func(MigrationProgress)) (M
 type migration struct {
 	*connection
 	cfg    Config
+	most   migrationBounds
 	report func(MigrationProgress)
 
 	name string    // as which it holds the data set
@@ -78,6 +79,16 @@ type migration struct {
 
 	blank []byte // stands for data and results that are not read
 }
+
+// migrationBounds are how many of something are looked at, at once.
+type migrationBounds struct {
+	keys    int64 // a record has up to some 40 KiB
+	lines   int64 // of a log; one has up to some 72 KiB
+	entries int64 // of an outbox; one has up to some 300 KiB
+	slots   int64 // of the statistics, each of one partition
+}
+
+var usualBounds = migrationBounds{keys: 256, lines: 64, entries: 16, slots: 256}
 
 // oldPart is a partition that is migrated.
 type oldPart struct {
@@ -102,11 +113,11 @@ const (
 )
 
 // migrate migrates the data set of a connection.
-func migrate(ctx context.Context, cfg Config, c *connection, report func(MigrationProgress)) (Migrated, error) {
+func migrate(ctx context.Context, cfg Config, c *connection, most migrationBounds, report func(MigrationProgress)) (Migrated, error) {
 	if report == nil {
 		report = func(MigrationProgress) {}
 	}
-	m := &migration{connection: c, cfg: cfg, report: report, name: migrating + uuid.NewString()}
+	m := &migration{connection: c, cfg: cfg, most: most, report: report, name: migrating + uuid.NewString()}
 	if err := suits(ctx, c.client, c.log); err != nil {
 		return Migrated{}, c.where.explain(err)
 	}
@@ -182,7 +193,16 @@ func (m *migration) permitted(ctx context.Context) error {
 	if err := m.client.Rename(ctx, none, none).Err(); err != nil && !strings.Contains(err.Error(), "no such key") {
 		return err
 	}
-	return m.write(ctx, func(p redis.Pipeliner) { p.Unlink(ctx, none) })
+	if err := m.client.Unlink(ctx, none).Err(); err != nil {
+		return err
+	}
+	err := m.write(ctx, func(p redis.Pipeliner) { p.Exists(ctx, none) })
+	if err != nil && strings.HasPrefix(err.Error(), "EXECABORT") {
+		if name := deniedCommand.FindStringSubmatch(err.Error()); name != nil {
+			return m.where.denies(name[1])
+		}
+	}
+	return err
 }
 
 // write sends commands of one partition, all or nothing.
@@ -291,7 +311,7 @@ func (m *migration) failure(err error) error {
 	}
 	var reply redis.Error
 	if errors.As(err, &reply) && !redis.HasErrorPrefix(err, "NOAUTH") && !redis.HasErrorPrefix(err, "WRONGPASS") {
-		return fmt.Errorf("cannot write to Redis: %w", err)
+		return fmt.Errorf("Redis refuses a command: %w", err)
 	}
 	return unreachable(err)
 }

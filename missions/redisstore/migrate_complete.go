@@ -12,11 +12,11 @@ import (
 // summary counts what the data set has.
 func (m *migration) summary(ctx context.Context) (done Migrated, err error) {
 	home := m.partitions[0]
-	var counts *redis.StringSliceCmd
+	var counts *redis.MapStringStringCmd
 	var leases, agents *redis.IntCmd
 	var marks *redis.SliceCmd
 	err = m.ask(ctx, func(p redis.Pipeliner) {
-		counts, marks = p.HVals(ctx, home.key("counts")), p.HMGet(ctx, home.key("meta"), "outbox", "acknowledged")
+		counts, marks = p.HGetAll(ctx, home.key("counts")), p.HMGet(ctx, home.key("meta"), "outbox", "acknowledged")
 		leases, agents = p.HLen(ctx, home.key("leases")), p.HLen(ctx, home.key("agents"))
 	})
 	if err != nil {

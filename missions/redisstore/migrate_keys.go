@@ -11,9 +11,6 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// keysAtOnce is about how many keys are looked at, at once. A record has up to some 40 KiB.
-const keysAtOnce = 256
-
 // oldKey is a key of the data set.
 type oldKey struct {
 	partition int
@@ -61,12 +58,12 @@ func (m *migration) eachOf(ctx context.Context, node redis.Cmdable, beginning st
 	}
 	for cursor := uint64(0); ; {
 		var names []string
-		names, cursor, err = node.Scan(ctx, cursor, "{"+m.where.prefix+":*}:"+beginning+"*", keysAtOnce).Result()
+		names, cursor, err = node.Scan(ctx, cursor, "{"+m.where.prefix+":*}:"+beginning+"*", m.most.keys).Result()
 		if err != nil {
 			return err
 		}
 		slices.Sort(names)
-		for some := range slices.Chunk(slices.Compact(names), keysAtOnce) {
+		for some := range slices.Chunk(slices.Compact(names), int(m.most.keys)) {
 			if err := m.hold(ctx); err != nil {
 				return err
 			}

@@ -10,9 +10,6 @@ import (
 	"missioncontrol/missions/engine"
 )
 
-// linesAtOnce is how many entries of a log are read at once. One has up to some 72 KiB.
-const linesAtOnce = 64
-
 // convert converts missions that are still those of schema 3, and indexes all.
 func (m *migration) convert(ctx context.Context) error {
 	is, err := m.summary(ctx)
@@ -155,8 +152,8 @@ func (m *migration) convertLog(ctx context.Context, part *oldPart, r *oldRecord)
 		return err
 	}
 	lines := linesOf(r)
-	for from := int64(0); ; from += linesAtOnce {
-		entries, err := m.client.LRange(ctx, part.key("g:", r.ID), from, from+linesAtOnce-1).Result()
+	for from := int64(0); ; from += m.most.lines {
+		entries, err := m.client.LRange(ctx, part.key("g:", r.ID), from, from+m.most.lines-1).Result()
 		if err != nil {
 			return err
 		}
@@ -177,7 +174,7 @@ func (m *migration) convertLog(ctx context.Context, part *oldPart, r *oldRecord)
 				return err
 			}
 		}
-		if lines = lines[:0]; len(entries) < linesAtOnce {
+		if lines = lines[:0]; int64(len(entries)) < m.most.lines {
 			return m.hold(ctx)
 		}
 	}

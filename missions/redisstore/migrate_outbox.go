@@ -10,9 +10,6 @@ import (
 	"missioncontrol/missions/engine"
 )
 
-// oldEntries is how many entries of an outbox are read at once. One has up to some 300 KiB.
-const oldEntries = 16
-
 // eventsAnEntry is how many events an entry gets at most.
 const eventsAnEntry = 16
 
@@ -28,7 +25,7 @@ type oldOutbox struct {
 func (o *oldOutbox) fill(ctx context.Context, m *migration) error {
 	for len(o.next) == 0 && !o.ended {
 		// A client's XRange drops all but one of the fields with the same name.
-		answer, err := m.client.Do(ctx, "XRANGE", o.part.key("o"), decimal(o.after+1)+"-0", "+", "COUNT", oldEntries).Slice()
+		answer, err := m.client.Do(ctx, "XRANGE", o.part.key("o"), decimal(o.after+1)+"-0", "+", "COUNT", m.most.entries).Slice()
 		if err != nil {
 			return err
 		}
@@ -37,7 +34,7 @@ func (o *oldOutbox) fill(ctx context.Context, m *migration) error {
 				return err
 			}
 		}
-		o.ended = len(answer) < oldEntries
+		o.ended = int64(len(answer)) < m.most.entries
 	}
 	return nil
 }

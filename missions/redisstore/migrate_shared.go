@@ -60,8 +60,8 @@ func (m *migration) setFields(ctx context.Context, name string, fields []any) er
 // oldAgents reads the agents, some at a time.
 func (m *migration) oldAgents(ctx context.Context, do func([]engine.Agent) error) error {
 	home := m.partitions[0]
-	for from := int64(0); ; from += keysAtOnce {
-		ids, err := m.client.ZRange(ctx, home.key("as"), from, from+keysAtOnce-1).Result()
+	for from := int64(0); ; from += m.most.keys {
+		ids, err := m.client.ZRange(ctx, home.key("as"), from, from+m.most.keys-1).Result()
 		if err != nil || len(ids) == 0 {
 			return err
 		}

@@ -137,9 +137,6 @@ func (t *oldTotal) add(histograms map[string]string, gain string, unknown bool) 
 	return t.sampled.addGain(gain)
 }
 
-// slotsAtOnce is how many slots of the statistics are read at once, each of one partition.
-const slotsAtOnce = 256
-
 // sharePoints writes what is known of the latest minutes. Older ones expire by themselves.
 func (m *migration) sharePoints(ctx context.Context) error {
 	now, err := m.client.Time(ctx).Result()
@@ -157,7 +154,7 @@ func (m *migration) sharePoints(ctx context.Context) error {
 		{engine.ShortSamples, "s:1:", minute - 70, minute + 1, oldSamples(engine.ShortSamples)},
 		{engine.LongSamples, "s:10:", minute/10 - 160, minute/10 + 1, oldSamples(engine.LongSamples)},
 	} {
-		atOnce := int64(max(1, slotsAtOnce/len(m.partitions)))
+		atOnce := max(1, m.most.slots/int64(len(m.partitions)))
 		for from := of.from; from <= of.to; from += atOnce {
 			if err := m.hold(ctx); err != nil {
 				return err

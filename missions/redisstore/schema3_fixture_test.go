@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -166,26 +164,49 @@ func contents(t testing.TB, client redis.UniversalClient) map[string]any {
 	ctx := t.Context()
 	keys, err := client.Keys(ctx, "*").Result()
 	must(t, err)
-	all := map[string]any{}
-	for _, key := range keys {
-		switch kind := client.Type(ctx, key).Val(); kind {
-		case "string":
-			all[key] = client.Get(ctx, key).Val()
-		case "hash":
-			all[key] = client.HGetAll(ctx, key).Val()
-		case "zset":
-			all[key] = client.ZRangeWithScores(ctx, key, 0, -1).Val()
-		case "set":
-			all[key] = slices.Sorted(maps.Keys(client.SMembersMap(ctx, key).Val()))
-		case "list":
-			all[key] = client.LRange(ctx, key, 0, -1).Val()
-		case "stream":
-			all[key] = client.Do(ctx, "XRANGE", key, "-", "+").Val()
-		default:
-			t.Fatalf("%s is of type %s", key, kind)
+	kinds, values := make([]*redis.StatusCmd, len(keys)), make([]func() any, len(keys))
+	_, err = client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, key := range keys {
+			kinds[i] = p.Type(ctx, key)
 		}
+		return nil
+	})
+	must(t, err)
+	_, err = client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, key := range keys {
+			values[i] = content(ctx, p, kinds[i].Val(), key)
+		}
+		return nil
+	})
+	must(t, err)
+	all := map[string]any{}
+	for i, key := range keys {
+		all[key] = values[i]()
 	}
 	return all
+}
+
+// content asks for a value, which is there when all were asked.
+func content(ctx context.Context, p redis.Pipeliner, kind, key string) func() any {
+	switch kind {
+	case "string":
+		value := p.Get(ctx, key)
+		return func() any { return value.Val() }
+	case "hash":
+		value := p.HGetAll(ctx, key)
+		return func() any { return value.Val() }
+	case "zset":
+		value := p.ZRangeWithScores(ctx, key, 0, -1)
+		return func() any { return value.Val() }
+	case "set":
+		value := p.SMembersMap(ctx, key)
+		return func() any { return value.Val() }
+	case "list":
+		value := p.LRange(ctx, key, 0, -1)
+		return func() any { return value.Val() }
+	}
+	value := p.Do(ctx, "XRANGE", key, "-", "+")
+	return func() any { return value.Val() }
 }
 
 // anew replaces what every migration makes anew.
@@ -228,7 +249,7 @@ func (m *toMigrate) migrate(t testing.TB, hooks ...redis.Hook) (Migrated, error)
 		client.AddHook(hook)
 	}
 	c := &connection{client: client, where: where, log: cfg.Logger}
-	done, err := migrate(t.Context(), cfg, c, nil)
+	done, err := migrate(t.Context(), cfg, c, migrationBounds{keys: 40, lines: 10, entries: 2, slots: 600}, nil)
 	must(t, c.close())
 	return done, err
 }

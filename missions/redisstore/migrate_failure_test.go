@@ -1,0 +1,220 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// dies is a client whose process dies with a command: after Redis has it, or, of several commands,
+// the first half. Later commands are not sent.
+type dies struct {
+	at      int // counted from 1; 0 for never
+	halfway bool
+	sent    []int // how many commands that may be done in part were sent at once, of each
+}
+
+var errDead = errors.New("the process is dead")
+
+func (d *dies) DialHook(next redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
+}
+
+func (d *dies) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		d.sent = append(d.sent, 1)
+		if d.at == 0 || len(d.sent) <= d.at {
+			if err := next(ctx, cmd); d.at == 0 || len(d.sent) < d.at {
+				return err
+			}
+		}
+		return errDead
+	}
+}
+
+func (d *dies) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		if d.sent = append(d.sent, len(cmds)); cmds[0].Name() == "multi" {
+			d.sent[len(d.sent)-1] = 1
+		}
+		switch {
+		case d.at == 0 || len(d.sent) < d.at:
+			return next(ctx, cmds)
+		case len(d.sent) == d.at && d.halfway:
+			_ = next(ctx, cmds[:len(cmds)/2])
+		case len(d.sent) == d.at:
+			_ = next(ctx, cmds)
+		}
+		for _, cmd := range cmds {
+			cmd.SetErr(errDead)
+		}
+		return errDead
+	}
+}
+
+// TestAMigrationThatDiesGoesOn lets a migration die with each of its commands. Another one brings
+// the data set to the same end.
+func TestAMigrationThatDiesGoesOn(t *testing.T) {
+	t.Parallel()
+	for _, partitions := range []int{1, 3} {
+		m := newToMigrate(t, partitions)
+		client := m.server.Client()
+		_, err := m.migrate(t) // Redis knows the scripts from then on
+		must(t, err)
+		m.restore(t, client)
+		alive := &dies{}
+		_, err = m.migrate(t, alive)
+		must(t, err)
+		want := anew(t, contents(t, client))
+		for i, commands := range alive.sent {
+			for _, death := range []*dies{{at: i + 1}, {at: i + 1, halfway: true}} {
+				if death.halfway && commands == 1 {
+					continue // as with the one before
+				}
+				m.restore(t, client)
+				m.cfg.Ahead = m.ahead(0)
+				if _, err := m.migrate(t, death); err == nil && death.at < len(alive.sent) {
+					t.Errorf("a migration ends well that died with command %d", death.at)
+				}
+				m.cfg.Ahead = m.ahead(heldFor + time.Second)
+				if _, err := m.migrate(t); err != nil {
+					t.Fatalf("after one that died with command %d, halfway: %t: %v", death.at, death.halfway, err)
+				}
+				if got := anew(t, contents(t, client)); !reflect.DeepEqual(got, want) {
+					t.Fatalf("after a migration that died with command %d, halfway: %t, the keys %v differ", death.at, death.halfway, differing(got, want))
+				}
+			}
+		}
+	}
+}
+
+func differing(a, b map[string]any) (keys []string) {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		if !reflect.DeepEqual(a[key], b[key]) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// TestMigrateRefuses refuses, and changes nothing.
+func TestMigrateRefuses(t *testing.T) {
+	t.Parallel()
+	m := newToMigrate(t, 1)
+	client, ctx := m.server.Client(), t.Context()
+	for name, refused := range map[string]struct {
+		change func() error
+		want   error
+		words  string
+	}{
+		"led": {func() error {
+			return client.HSet(ctx, "{mc:0}:leader", "holder", "supervisor-7", "until", int64(m.At)+60e6).Err()
+		}, ErrInUse, "supervisor supervisor-7 is running; stop every supervisor of this data set first"},
+		"migrated by another": {func() error {
+			return client.HSet(ctx, "{mc:0}:leader", "holder", migrating+"1", "until", int64(m.At)+60e6).Err()
+		}, ErrInUse, "another migration is running"},
+		"no data set": {func() error { return client.FlushAll(ctx).Err() }, ErrNoDataSet, "{mc:0}:meta"},
+		"older":       {func() error { return client.HSet(ctx, "{mc:0}:meta", "schema", 2).Err() }, ErrOlderSchema, "schema 2"},
+		"newer":       {func() error { return client.HSet(ctx, "{mc:0}:meta", "schema", 5).Err() }, ErrNewerSchema, "schema 5"},
+		"no number":   {func() error { return client.HSet(ctx, "{mc:0}:meta", "schema", "x").Err() }, ErrForeign, "is not the head"},
+		"foreign":     {func() error { return client.Set(ctx, "{mc:0}:meta", "x", 0).Err() }, ErrForeign, "another type"},
+	} {
+		m.restore(t, client)
+		must(t, refused.change())
+		before := contents(t, client)
+		if _, err := m.migrate(t); !errors.Is(err, refused.want) || !strings.Contains(err.Error(), refused.words) {
+			t.Errorf("%s: error is %v, want %v with %q", name, err, refused.want, refused.words)
+		}
+		if after := contents(t, client); !reflect.DeepEqual(after, before) {
+			t.Errorf("%s: a migration that was refused has changed %v", name, differing(after, before))
+		}
+	}
+	m.restore(t, client)
+	cfg := m.cfg
+	m.cfg.Partitions = 2
+	if _, err := m.migrate(t); !errors.Is(err, ErrPartitions) {
+		t.Errorf("of another number of partitions: %v", err)
+	}
+	m.cfg = cfg
+	if _, err := m.migrate(t); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// TestAMigrationNamesWhatIsDamaged does not end well, and does when the key is gone.
+func TestAMigrationNamesWhatIsDamaged(t *testing.T) {
+	t.Parallel()
+	m := newToMigrate(t, 3)
+	client, ctx := m.server.Client(), t.Context()
+	b := m.partitionOf("b-01")
+	must(t, client.Set(ctx, b.key("m:", "b-01"), "\x02damaged", 0).Err())
+	_, err := m.migrate(t)
+	if !errors.Is(err, errOldDamaged) || !strings.Contains(err.Error(), `mission "b-01"`) || !strings.Contains(err.Error(), "run again") {
+		t.Errorf("the error is %v", err)
+	}
+	if _, err := Open(ctx, m.cfg); err == nil {
+		t.Error("a data set is opened that is half migrated")
+	}
+	must(t, client.Del(ctx, b.key("m:", "b-01")).Err())
+	_, err = m.migrate(t)
+	must(t, err)
+}
+
+// formerScript is what every script of schema 3 began with, and a change.
+const formerScript = `
+local meta = redis.call('HMGET', KEYS[1], 'identity', 'partition', 'partitions', 'state')
+local seq = struct.unpack('<i8i8i8i8i8i8i8i8i8i8i8i8i8i8', meta[4])
+return redis.call('SET', string.sub(KEYS[1], 1, -5) .. 'm:new', seq)`
+
+// TestAMigrationFencesEarlierSupervisors: as soon as it has begun, their scripts do nothing.
+func TestAMigrationFencesEarlierSupervisors(t *testing.T) {
+	t.Parallel()
+	m := newToMigrate(t, 3)
+	client, ctx := m.server.Client(), t.Context()
+	former := func(partition int) error {
+		return client.Eval(ctx, formerScript, []string{"{mc:" + decimal(int64(partition)) + "}:meta"}).Err()
+	}
+	must(t, former(1))
+	must(t, client.Del(ctx, "{mc:1}:m:new").Err())
+	shares := &watch{on: "{mc:0}:leases", do: func() {
+		for partition := range m.Partitions {
+			if err := former(partition); err == nil || client.Exists(ctx, "{mc:"+decimal(int64(partition))+"}:m:new").Val() != 0 {
+				t.Errorf("a script of schema 3 runs in partition %d: %v", partition, err)
+			}
+		}
+	}}
+	_, err := m.migrate(t, shares)
+	must(t, err)
+	if shares.seen == 0 {
+		t.Error("the migration has not cleared the leases")
+	}
+	shares.do()
+}
+
+// watch does something before the first command that names a key.
+type watch struct {
+	dies
+	on   string
+	do   func()
+	seen int
+}
+
+func (w *watch) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if w.seen == 0 && slices.ContainsFunc(cmd.Args(), func(arg any) bool { return arg == w.on }) {
+			w.seen++
+			w.do()
+		}
+		return next(ctx, cmd)
+	}
+}
