@@ -12,6 +12,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+// Schema is the schema of data sets that this version migrates others to.
+const Schema = engineSchema
+
 // Errors of Migrate, beside those of Open, to be matched with errors.Is.
 var (
 	ErrNoDataSet = errors.New("there is no data set")
@@ -134,6 +137,9 @@ func migrate(ctx context.Context, cfg Config, c *connection, most migrationBound
 	case schema < migratable:
 		return Migrated{}, fmt.Errorf("%w: it has schema %d, but this version migrates schema %d", ErrOlderSchema, schema, migratable)
 	}
+	if err := m.count(ctx); err != nil {
+		return Migrated{}, m.failure(err)
+	}
 	if err := m.permitted(ctx); err != nil {
 		return Migrated{}, m.failure(err)
 	}
@@ -178,6 +184,23 @@ func (m *migration) steps(ctx context.Context) (done Migrated, err error) {
 }
 
 func (m *migration) metaKey(partition int) string { return m.prefix(partition) + "meta" }
+
+// count learns how many partitions there are.
+func (m *migration) count(ctx context.Context) error {
+	text, err := m.client.HGet(ctx, m.metaKey(0), "partitions").Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return err
+	}
+	partitions, err := strconv.Atoi(text)
+	if err != nil || partitions < 1 || partitions > MaxPartitions {
+		return foreign(m.metaKey(0), "is the damaged head of a data set")
+	}
+	if m.cfg.Partitions != 0 && m.cfg.Partitions != partitions {
+		return fmt.Errorf("%w: it was created with %d, not %d; omit partitions", ErrPartitions, partitions, m.cfg.Partitions)
+	}
+	m.partitions = make([]*oldPart, partitions)
+	return nil
+}
 
 // prefix begins the keys of a partition.
 func (m *migration) prefix(partition int) string {
@@ -259,8 +282,7 @@ var fenceScript = bare("fence")
 
 // fence keeps supervisors of earlier versions from every partition, and reads the heads of all.
 func (m *migration) fence(ctx context.Context) error {
-	m.partitions = nil
-	for number, partitions := 0, 1; number < partitions; number++ {
+	for number := range m.partitions {
 		if err := m.hold(ctx); err != nil {
 			return err
 		}
@@ -271,25 +293,17 @@ func (m *migration) fence(ctx context.Context) error {
 		said := texts(answer)
 		if number == 0 {
 			m.next = said[5]
-			partitions, _ = strconv.Atoi(said[3])
-			if partitions < 1 || partitions > MaxPartitions {
-				return foreign(m.metaKey(0), "is the damaged head of a data set")
-			}
-			if m.cfg.Partitions != 0 && m.cfg.Partitions != partitions {
-				return fmt.Errorf("%w: it was created with %d, not %d; omit partitions", ErrPartitions, partitions, m.cfg.Partitions)
-			}
 		}
-		part, err := m.head(number, partitions, said)
-		if err != nil {
+		if m.partitions[number], err = m.head(number, said); err != nil {
 			return err
 		}
-		m.partitions = append(m.partitions, part)
 	}
 	return nil
 }
 
 // head reads the head of a partition, as fence.lua answers it.
-func (m *migration) head(number, partitions int, said []string) (part *oldPart, err error) {
+func (m *migration) head(number int, said []string) (part *oldPart, err error) {
+	partitions := len(m.partitions)
 	part = &oldPart{partition: newPartition(m.connection, number)}
 	part.outbox, err = uuid.Parse(said[1])
 	if err == nil && m.next == toShare {

@@ -126,6 +126,7 @@ func TestMigrateRefuses(t *testing.T) {
 		"no data set": {func() error { return client.FlushAll(ctx).Err() }, ErrNoDataSet, "{mc:0}:meta"},
 		"older":       {func() error { return client.HSet(ctx, "{mc:0}:meta", "schema", 2).Err() }, ErrOlderSchema, "schema 2"},
 		"newer":       {func() error { return client.HSet(ctx, "{mc:0}:meta", "schema", 5).Err() }, ErrNewerSchema, "schema 5"},
+		"partitions": {func() error { return client.HSet(ctx, "{mc:0}:meta", "partitions", 0).Err() }, ErrForeign, "damaged"},
 		"no number":   {func() error { return client.HSet(ctx, "{mc:0}:meta", "schema", "x").Err() }, ErrForeign, "is not the head"},
 		"foreign":     {func() error { return client.Set(ctx, "{mc:0}:meta", "x", 0).Err() }, ErrForeign, "another type"},
 	} {
@@ -140,12 +141,12 @@ func TestMigrateRefuses(t *testing.T) {
 		}
 	}
 	m.restore(t, client)
-	cfg := m.cfg
+	before := contents(t, client)
 	m.cfg.Partitions = 2
-	if _, err := m.migrate(t); !errors.Is(err, ErrPartitions) {
+	if _, err := m.migrate(t); !errors.Is(err, ErrPartitions) || !reflect.DeepEqual(contents(t, client), before) {
 		t.Errorf("of another number of partitions: %v", err)
 	}
-	m.cfg = cfg
+	m.cfg.Partitions = 1
 	if _, err := m.migrate(t); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
