@@ -126,7 +126,7 @@ func TestMigrateRefuses(t *testing.T) {
 		"no data set": {func() error { return client.FlushAll(ctx).Err() }, ErrNoDataSet, "{mc:0}:meta"},
 		"older":       {func() error { return client.HSet(ctx, "{mc:0}:meta", "schema", 2).Err() }, ErrOlderSchema, "schema 2"},
 		"newer":       {func() error { return client.HSet(ctx, "{mc:0}:meta", "schema", 5).Err() }, ErrNewerSchema, "schema 5"},
-		"partitions": {func() error { return client.HSet(ctx, "{mc:0}:meta", "partitions", 0).Err() }, ErrForeign, "damaged"},
+		"partitions":  {func() error { return client.HSet(ctx, "{mc:0}:meta", "partitions", 0).Err() }, ErrForeign, "damaged"},
 		"no number":   {func() error { return client.HSet(ctx, "{mc:0}:meta", "schema", "x").Err() }, ErrForeign, "is not the head"},
 		"foreign":     {func() error { return client.Set(ctx, "{mc:0}:meta", "x", 0).Err() }, ErrForeign, "another type"},
 	} {

@@ -10,7 +10,8 @@ import (
 	"missioncontrol/missions/engine"
 )
 
-// convert converts missions that are still those of schema 3, and indexes all.
+// convert converts missions that are still those of schema 3, and indexes all. No two of them have
+// the same age: ages of partition k leave k when divided by the number of partitions.
 func (m *migration) convert(ctx context.Context) error {
 	is, err := m.summary(ctx)
 	if err != nil {

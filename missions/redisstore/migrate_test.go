@@ -94,7 +94,7 @@ func take[T any](all map[string]any, key string) (value T) {
 func (m *toMigrate) checkMissions(t *testing.T, all map[string]any) {
 	t.Helper()
 	leases := take[map[string]string](all, "{mc:0}:leases")
-	indexes := map[string][]redis.Z{}
+	indexes, ages := map[string][]redis.Z{}, map[int64]bool{}
 	for i := range m.Want.Missions {
 		want := m.Want.Missions[i]
 		b := m.partitionOf(want.ID)
@@ -103,6 +103,10 @@ func (m *toMigrate) checkMissions(t *testing.T, all map[string]any) {
 		if r.Token != m.Want.Tokens[want.ID] || r.Seq != int64(want.CreatedAt) {
 			t.Errorf("mission %s has the token %d and the age %d, want %d and %d", want.ID, r.Token, r.Seq, m.Want.Tokens[want.ID], int64(want.CreatedAt))
 		}
+		if ages[r.Seq] {
+			t.Errorf("another mission has the age %d of %s", r.Seq, want.ID)
+		}
+		ages[r.Seq] = true
 		if held, is := m.Want.Leases[want.ID]; is {
 			l, err := readLease(want.ID, leases[want.ID])
 			must(t, err)
