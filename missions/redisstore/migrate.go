@@ -325,7 +325,7 @@ func (m *migration) failure(err error) error {
 	}
 	var reply redis.Error
 	if errors.As(err, &reply) && !redis.HasErrorPrefix(err, "NOAUTH") && !redis.HasErrorPrefix(err, "WRONGPASS") {
-		return fmt.Errorf("Redis refuses a command: %w", err)
+		return fmt.Errorf("a command was refused: %w", err)
 	}
 	return unreachable(err)
 }

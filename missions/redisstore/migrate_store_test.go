@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -129,6 +130,15 @@ func TestWorkGoesOnAfterAMigration(t *testing.T) {
 			results, err := s.Finish(ctx, []missions.Finish{f})
 			must(t, err)
 			return results[0]
+		}
+		_, err := s.Due(ctx, 1000)
+		must(t, err)
+		counts, err := s.Counts(ctx)
+		must(t, err)
+		same(t, "counts while nothing is due", counts, m.Want.Counts)
+		left, err := s.Claim(ctx, []missions.ClaimRequest{{AgentID: "eve", Max: 1, Lease: time.Minute}})
+		if err != nil || !errors.Is(left[0].Err, missions.ErrConflict) {
+			t.Errorf("an agent that has left claims %+v, %v", left, err)
 		}
 		beats, err := s.Heartbeat(ctx, []missions.Heartbeat{{AgentID: "bob", Lease: time.Minute, Running: []missions.LeaseRef{ref("s-03"), ref("b-08")}}})
 		must(t, err)

@@ -22,6 +22,7 @@ func TestMigrate(t *testing.T) {
 	t.Parallel()
 	for _, partitions := range []int{1, 3} {
 		m := newToMigrate(t, partitions)
+		must(t, m.server.Client().ZAdd(t.Context(), "{mc:0}:q:1:build", redis.Z{Score: 1, Member: "never-was"}).Err())
 		done, err := m.migrate(t)
 		must(t, err)
 		waiting := 0
@@ -94,7 +95,7 @@ func take[T any](all map[string]any, key string) (value T) {
 func (m *toMigrate) checkMissions(t *testing.T, all map[string]any) {
 	t.Helper()
 	leases := take[map[string]string](all, "{mc:0}:leases")
-	indexes, ages := map[string][]redis.Z{}, map[int64]bool{}
+	ages := map[int64]bool{}
 	for i := range m.Want.Missions {
 		want := m.Want.Missions[i]
 		b := m.partitionOf(want.ID)
@@ -126,21 +127,47 @@ func (m *toMigrate) checkMissions(t *testing.T, all map[string]any) {
 		if r.Entries != int64(len(log)) {
 			t.Errorf("mission %s has %d entries in its log, want %d", want.ID, r.Entries, len(log))
 		}
-		for _, e := range b.entries(r) {
-			indexes[e.key] = append(indexes[e.key], redis.Z{Score: float64(e.score), Member: e.member})
-		}
 	}
 	if len(leases) > 0 {
 		t.Errorf("leases of missions that are not RUNNING: %v", leases)
 	}
-	for key, want := range indexes {
-		slices.SortFunc(want, func(a, b redis.Z) int {
-			return cmp.Or(cmp.Compare(a.Score, b.Score), strings.Compare(a.Member.(string), b.Member.(string)))
-		})
+	for key, want := range m.indexes(t) {
 		if got := take[[]redis.Z](all, key); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s is %v, want %v", key, got, want)
 		}
 	}
+}
+
+// indexes returns what the indexes of schema 3 are in schema 4.
+func (m *toMigrate) indexes(t *testing.T) map[string][]redis.Z {
+	t.Helper()
+	ages, indexes := map[string]int64{}, map[string][]redis.Z{}
+	for i := range m.Want.Missions {
+		ages[m.Want.Missions[i].ID] = int64(m.Want.Missions[i].CreatedAt)
+	}
+	for _, k := range m.Keys {
+		prefix, name, _ := strings.Cut(k.Key, "}:")
+		kind, of, _ := strings.Cut(name, ":")
+		if k.Type != "zset" || !slices.Contains([]string{"q", "i", "ia", "ig", "w", "f"}, kind) {
+			continue
+		}
+		if kind == "i" {
+			name = "i:" + string(statuses[of[0]-'0']) + of[1:]
+		}
+		var members []redis.Z
+		for _, f := range k.Fields {
+			member := f[0]
+			if kind == "w" {
+				member = plannedMember(ages[member], member)
+			}
+			members = append(members, redis.Z{Score: float64(number(f[1])), Member: member})
+		}
+		slices.SortFunc(members, func(a, b redis.Z) int {
+			return cmp.Or(cmp.Compare(a.Score, b.Score), strings.Compare(a.Member.(string), b.Member.(string)))
+		})
+		indexes[prefix+"}:"+name] = members
+	}
+	return indexes
 }
 
 // checkShared checks what partition 0 has of all.
@@ -216,6 +243,9 @@ func (m *toMigrate) checkCounts(t *testing.T, all map[string]any) {
 func (m *toMigrate) checkOutbox(t *testing.T, b *Backend, marks engine.Marks) {
 	t.Helper()
 	from := marks.Acknowledged
+	if m.Partitions > 1 && marks.Mark != "" {
+		t.Errorf("the mark %q is that of another outbox", marks.Mark)
+	}
 	if m.Partitions == 1 {
 		from = marks.Forgotten
 		o := m.Want.Outboxes[0]

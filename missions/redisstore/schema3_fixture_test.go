@@ -220,7 +220,7 @@ func anew(t testing.TB, all map[string]any) map[string]any {
 	return all
 }
 
-// migrating is a data set that was restored, and how to migrate it.
+// toMigrate is a data set that was restored, and how to migrate it.
 type toMigrate struct {
 	*fixture
 	server *redistest.Server
