@@ -323,6 +323,9 @@ func (m *migration) failure(err error) error {
 			return err
 		}
 	}
+	if redis.HasErrorPrefix(err, "WRONGTYPE") {
+		return fmt.Errorf("%w: %w", ErrForeign, err)
+	}
 	var reply redis.Error
 	if errors.As(err, &reply) && !redis.HasErrorPrefix(err, "NOAUTH") && !redis.HasErrorPrefix(err, "WRONGPASS") {
 		return fmt.Errorf("a command was refused: %w", err)

@@ -171,6 +171,27 @@ func TestAMigrationNamesWhatIsDamaged(t *testing.T) {
 	must(t, err)
 }
 
+// TestAnIndexThatFailsIsMadeUpFor: while missions are written, a key appears that is not ours.
+func TestAnIndexThatFailsIsMadeUpFor(t *testing.T) {
+	t.Parallel()
+	m := newToMigrate(t, 1)
+	client, ctx := m.server.Client(), t.Context()
+	_, err := m.migrate(t)
+	must(t, err)
+	want := anew(t, contents(t, client))
+	m.restore(t, client)
+	converts := &watch{command: "hset", key: "{mc:0}:leases", do: func() { must(t, client.Set(ctx, "{mc:0}:f", "x", 0).Err()) }}
+	if _, err := m.migrate(t, converts); !errors.Is(err, ErrForeign) {
+		t.Errorf("error is %v, want %v", err, ErrForeign)
+	}
+	must(t, client.Del(ctx, "{mc:0}:f").Err())
+	_, err = m.migrate(t)
+	must(t, err)
+	if got := anew(t, contents(t, client)); !reflect.DeepEqual(got, want) {
+		t.Errorf("the keys %v differ", differing(got, want))
+	}
+}
+
 // formerScript is what every script of schema 3 began with, and a change.
 const formerScript = `
 local meta = redis.call('HMGET', KEYS[1], 'identity', 'partition', 'partitions', 'state')
@@ -187,7 +208,7 @@ func TestAMigrationFencesEarlierSupervisors(t *testing.T) {
 	}
 	must(t, former(1))
 	must(t, client.Del(ctx, "{mc:1}:m:new").Err())
-	shares := &watch{on: "{mc:0}:leases", do: func() {
+	shares := &watch{command: "unlink", key: "{mc:0}:leases", do: func() {
 		for partition := range m.Partitions {
 			if err := former(partition); err == nil || client.Exists(ctx, "{mc:"+decimal(int64(partition))+"}:m:new").Val() != 0 {
 				t.Errorf("a script of schema 3 runs in partition %d: %v", partition, err)
@@ -202,17 +223,17 @@ func TestAMigrationFencesEarlierSupervisors(t *testing.T) {
 	shares.do()
 }
 
-// watch does something before the first command that names a key.
+// watch does something before the first command with a name that names a key.
 type watch struct {
 	dies
-	on   string
-	do   func()
-	seen int
+	command, key string
+	do           func()
+	seen         int
 }
 
 func (w *watch) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		if w.seen == 0 && slices.ContainsFunc(cmd.Args(), func(arg any) bool { return arg == w.on }) {
+		if w.seen == 0 && cmd.Name() == w.command && slices.ContainsFunc(cmd.Args(), func(arg any) bool { return arg == w.key }) {
 			w.seen++
 			w.do()
 		}
