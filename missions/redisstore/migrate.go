@@ -219,6 +219,9 @@ func (m *migration) permitted(ctx context.Context) error {
 	if err := m.client.Unlink(ctx, none).Err(); err != nil {
 		return err
 	}
+	if err := m.client.HLen(ctx, none).Err(); err != nil {
+		return err
+	}
 	err := m.write(ctx, func(p redis.Pipeliner) { p.Exists(ctx, none) })
 	if err != nil && strings.HasPrefix(err.Error(), "EXECABORT") {
 		if name := deniedCommand.FindStringSubmatch(err.Error()); name != nil {
