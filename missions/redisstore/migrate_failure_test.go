@@ -192,6 +192,52 @@ func TestAnIndexThatFailsIsMadeUpFor(t *testing.T) {
 	}
 }
 
+// TestAMigrationEndsWhenAnotherHasTheDataSet: it does not put in place what it may not have written
+// alone.
+func TestAMigrationEndsWhenAnotherHasTheDataSet(t *testing.T) {
+	t.Parallel()
+	m := newToMigrate(t, 1)
+	client, ctx := m.server.Client(), t.Context()
+	converts := &watch{command: "hset", key: "{mc:0}:leases", do: func() {
+		must(t, client.HSet(ctx, "{mc:0}:leader", "holder", migrating+"other", "until", int64(m.At)+60e6).Err())
+	}}
+	_, err := m.migrate(t, converts)
+	if schema := client.HGet(ctx, "{mc:0}:meta", "schema").Val(); !errors.Is(err, ErrInUse) || schema != "3" {
+		t.Errorf("error is %v, want %v; the schema is %s", err, ErrInUse, schema)
+	}
+}
+
+// TestAMigrationNoticesAnotherRedis: a cursor of one Redis means nothing to another, which has
+// taken its place.
+func TestAMigrationNoticesAnotherRedis(t *testing.T) {
+	t.Parallel()
+	m := newToMigrate(t, 1)
+	another := &promoted{}
+	if _, err := m.migrate(t, another); !errors.Is(err, errRestarted) {
+		t.Errorf("error is %v, want %v", err, errRestarted)
+	}
+	_, err := m.migrate(t)
+	must(t, err)
+}
+
+// promoted is a client that another Redis answers once keys have been read.
+type promoted struct {
+	dies
+	scanned bool
+}
+
+func (p *promoted) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		_, is := cmd.(*redis.ScanCmd)
+		p.scanned = p.scanned || is && cmd.Args()[3] != "{mc:0}:migrating:none"
+		if info, asked := cmd.(*redis.StringCmd); asked && p.scanned && cmd.Name() == "info" {
+			info.SetVal("run_id:0123\r\n")
+		}
+		return err
+	}
+}
+
 // formerScript is what every script of schema 3 began with, and a change.
 const formerScript = `
 local meta = redis.call('HMGET', KEYS[1], 'identity', 'partition', 'partitions', 'state')
