@@ -96,10 +96,10 @@ func (e *Engine) Leave(id, reason string) (missions.LeaveResult, error) {
 	}
 	var result missions.LeaveResult
 	for _, l := range e.heldBy(id) {
-		if e.isCut(l.MissionID) { // its lease will end
+		r := e.heldRecord(l)
+		if r == nil {
 			continue
 		}
-		r := e.records.edit(l.MissionID)
 		r.Attempt--
 		e.giveBack(r, fmt.Sprintf("agent %s left", id), e.now)
 		result.GivenBack = append(result.GivenBack, r.Type)

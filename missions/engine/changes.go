@@ -162,10 +162,11 @@ func IsGone(err error) bool { return errors.Is(err, errGone) }
 func IsStale(err error) bool { return errors.Is(err, errStale) }
 
 // Unreachable is the error of [Backend].Records for missions of which nothing can be known at
-// present.
+// present, and for those that do not exist and cannot be created.
 type Unreachable struct {
-	IDs []string
-	Err error // what callers may know of it
+	IDs    []string
+	NoRoom []string // do not exist, and where they would be, there is no memory for them
+	Err    error    // what callers may know of it
 }
 
 // Error implements error.

@@ -21,6 +21,10 @@ func (e *Engine) Claim(q *missions.ClaimRequest) missions.ClaimResult {
 	size := 0
 	for i, head := range candidates {
 		r := e.records.get(head.ID)
+		if r != nil && e.leases[r.Seq] != nil { // what is stored is older than its lease
+			result.More = true
+			continue
+		}
 		if r == nil && e.records.absent[head.ID] || r != nil && !r.Ready { // a commit was broken off halfway
 			e.misplaced(result.Types, head)
 			result.More = true

@@ -31,12 +31,11 @@ func (t *takenBack) end(l *Lease, attempt func(*Record)) {
 		t.engine.ends.set(l.Seq, t.engine.now.Add(cutPause))
 		return
 	}
-	if r := t.engine.records.get(l.MissionID); r == nil || r.Status != missions.Running || r.Token != l.Token {
-		t.engine.release(l.Seq) // it is of no mission: a commit was broken off halfway
+	r := t.engine.heldRecord(l)
+	if r == nil {
 		return
 	}
 	t.stop = append(t.stop, missions.Stopped{AgentID: l.AgentID, MissionID: l.MissionID})
-	r := t.engine.records.edit(l.MissionID)
 	if attempt(r); r.Ready {
 		t.isReady(r.Type)
 	}

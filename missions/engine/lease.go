@@ -43,6 +43,20 @@ func (e *Engine) settleLeases(c *Changes) {
 	clear(e.leaseChanged)
 }
 
+// heldRecord returns the record of the mission that a lease is of, for changes. nil if it cannot be
+// reached: then the lease will end by itself; or if the lease is of no mission, as a commit can
+// leave that was broken off halfway: then it is released.
+func (e *Engine) heldRecord(l *Lease) *Record {
+	if e.isCut(l.MissionID) {
+		return nil
+	}
+	if r := e.records.get(l.MissionID); r == nil || r.Status != missions.Running || r.Token != l.Token {
+		e.release(l.Seq)
+		return nil
+	}
+	return e.records.edit(l.MissionID)
+}
+
 // heldBy returns the leases of an agent, the oldest mission first.
 func (e *Engine) heldBy(agentID string) []*Lease {
 	list := make([]*Lease, 0, len(e.held[agentID]))
@@ -140,10 +154,10 @@ func (e *Engine) missed(l *Lease, result *missions.HeartbeatResult) {
 		e.hold(again)
 		return
 	}
-	if e.isCut(l.MissionID) { // its lease will end
+	r := e.heldRecord(l)
+	if r == nil {
 		return
 	}
-	r := e.records.edit(l.MissionID)
 	e.attemptLost(r, fmt.Sprintf("agent %s no longer reports its lease: the reply to the claim was lost, the agent restarted, or two agents use this ID", l.AgentID))
 	if r.Status == missions.Pending {
 		result.GivenUp = append(result.GivenUp, r.Type)

@@ -32,7 +32,7 @@ func (e *Engine) Load(ctx context.Context, backend Backend, need *Need) error {
 	found, err := backend.Records(ctx, need.IDs)
 	var unreachable *Unreachable
 	if errors.As(err, &unreachable) {
-		for _, id := range unreachable.IDs {
+		for _, id := range slices.Concat(unreachable.IDs, unreachable.NoRoom) {
 			e.records.cut[id] = unreachable.Err
 		}
 	} else if err != nil {

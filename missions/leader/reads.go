@@ -2,6 +2,7 @@ package leader
 
 import (
 	"context"
+	"errors"
 
 	"missioncontrol/missions"
 	"missioncontrol/missions/engine"
@@ -44,7 +45,8 @@ func read[T any](ctx context.Context, by reader, read func() (T, error)) (result
 func (r reads) Get(ctx context.Context, id string) (missions.Mission, error) {
 	return read(ctx, r.by, func() (missions.Mission, error) {
 		found, err := r.backend.Records(ctx, []string{id})
-		if err != nil {
+		var unreachable *engine.Unreachable
+		if err != nil && !(errors.As(err, &unreachable) && len(unreachable.NoRoom) > 0) {
 			return missions.Mission{}, err
 		}
 		if len(found) == 0 {

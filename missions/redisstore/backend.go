@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"missioncontrol/missions/engine"
+	"missioncontrol/wakeup"
 )
 
 // Backend is a data set, as an [engine.Backend]. It has one partition or several.
@@ -76,7 +77,9 @@ type Backend struct {
 	ahead   func() time.Duration
 	leads   atomic.Pointer[leads]
 	journal journal
-	stale   atomic.Bool // other partitions can be reached than when the term began
+	stale   atomic.Bool // other partitions can be used than when the term began
+	stop    context.CancelFunc
+	watches sync.WaitGroup
 
 	mu   sync.Mutex
 	term backendTerm // the latest that was begun here
@@ -91,7 +94,7 @@ type backendTerm struct {
 
 // newBackend returns the backend of a data set. Its partitions are known once it is open.
 func newBackend(c *connection, cfg Config) *Backend {
-	b := &Backend{partition: newPartition(c, 0), ahead: cfg.Ahead, address: cfg.Address}
+	b := &Backend{partition: newPartition(c, 0), ahead: cfg.Ahead, address: cfg.Address, stop: func() {}, journal: journal{keep: journalKept}}
 	if cfg.Send != nil {
 		b.self = cfg.Self
 	}
@@ -106,16 +109,15 @@ func (b *Backend) have(partitions int) {
 	for number := 1; number < partitions; number++ {
 		p := newPartition(b.connection, number)
 		p.partitions, p.fixed = partitions, true
-		p.outage = &outage{of: p, changed: &b.stale, catchUp: func(ctx context.Context) error { return b.catchUp(ctx, p) }}
+		p.outage = &outage{of: p, changed: &b.stale, look: wakeup.New()}
 		b.others = append(b.others, p)
 	}
 }
 
 // Close ends what the backend does by itself.
 func (b *Backend) Close() {
-	for _, p := range b.others {
-		p.outage.close()
-	}
+	b.stop()
+	b.watches.Wait()
 }
 
 // The schema that the comment on Backend describes, and the one that [Migrate] brings to it.
@@ -149,6 +151,11 @@ func (b *Backend) open(ctx context.Context, partitions int) error {
 			}
 			p.outage.note(err) // the others can be used
 		}
+	}
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+	b.stop = stop
+	for _, p := range b.others {
+		b.watches.Go(func() { b.watch(watching, p) })
 	}
 	return nil
 }
@@ -196,18 +203,23 @@ func (b *Backend) Begin(ctx context.Context) (epoch int64, from *engine.Snapshot
 	}
 	from, meta, err := b.snapshot(ctx, 1)
 	if err == nil && len(b.others) > 0 {
-		b.journal.begin(meta, b.partitions)
+		b.journal.begin(meta, b.others)
 	}
 	return epoch, from, err
 }
 
-// Scripts of backends.
-var scripts = struct{ usable, begin, elect, stepDown, snapshot, overview, commit, look, apply, recount, records, find, queue, fronts, oldest, log, outbox, points script }{
+// scripts are the scripts of backends.
+var scripts = struct {
+	usable, begin, elect, stepDown, snapshot, overview, commit, outbox, points, leases script
+	look, applied, apply, recount                                                      script
+	records, find, queue, fronts, oldest, log, planned, ended                          script
+}{
 	usable: bare("usable"), begin: bare("begin_term"), elect: bare("elect"), stepDown: bare("step_down"), snapshot: bare("snapshot"),
-	overview: bare("overview"), commit: performing("commit"),
-	look: bare("look"), apply: performing("apply"), recount: bare("recount"),
-	records: withStored("records"), find: withStored("find"), queue: withStored("queue"), fronts: bare("fronts"), oldest: bare("oldest"),
-	log: bare("entries"), outbox: bare("outbox"), points: bare("points"),
+	overview: bare("overview"), commit: performing("commit"), outbox: bare("outbox"), points: bare("points"), leases: bare("leases"),
+	look: bare("look"), applied: bare("applied"), apply: performing("apply"), recount: withStored("recount"),
+	records: reading(withStored("records")), find: reading(withStored("find")), queue: reading(withStored("queue")),
+	fronts: reading(bare("fronts")), oldest: reading(bare("oldest")), log: reading(bare("entries")),
+	planned: reading(bare("planned")), ended: reading(bare("ended")),
 }
 
 // performing puts a script behind what runs commands.

@@ -19,13 +19,8 @@ func (b *Backend) Commit(ctx context.Context, epoch int64, c *engine.Changes) er
 	if term.epoch != epoch {
 		return engine.ErrNotLeader
 	}
-	if len(b.others) > 0 {
-		if b.stale.Load() {
-			return engine.ErrStale
-		}
-		if err := b.hasRoom(ctx, c); err != nil {
-			return err
-		}
+	if b.stale.Load() {
+		return engine.ErrStale
 	}
 	w := newWriting(b, term)
 	if err := w.changes(c, term.commits+1); err != nil {
@@ -181,18 +176,26 @@ func (w *writing) journal() {
 		return
 	}
 	j, now := &w.b.journal, time.Now()
-	if latest := j.expired(now); latest > 0 {
-		w.command("XTRIM", w.b.key("j"), "MINID", decimal(latest+1))
+	upTo, some := j.expired(now)
+	if upTo > 0 {
+		w.command("XTRIM", w.b.key("j"), "MINID", decimal(upTo+1))
 	}
+	w.commands(some, "XDEL", w.b.key("j"))
+	for k, n := range j.mended {
+		w.command("HSET", w.b.meta, sentField(k), decimal(n))
+		j.sent[k] = n
+	}
+	j.mended = nil
 	if len(w.entries) == 0 {
 		return
 	}
-	j.latest++
+	j.latest = max(j.latest+1, now.UnixMicro())
 	id, kept := decimal(j.latest), journaled{number: j.latest, at: now}
 	entry, marks := []string{"XADD", w.b.key("j"), id + "-0"}, []string{"HSET", w.b.meta, "journal", id}
 	for _, in := range w.entries {
 		encoded := encodeWords(in.words)
 		kept.bytes += len(encoded)
+		kept.concerns = append(kept.concerns, in.p)
 		entry, marks = append(entry, decimal(int64(in.p.number)), encoded), append(marks, sentField(in.p.number), id)
 		j.sent[in.p.number] = j.latest
 	}
@@ -291,16 +294,28 @@ func (w *commandList) record(was, is *engine.Record) {
 
 // logs appends to the logs of missions that the batch does not delete.
 func (w *writing) logs(lines []engine.LogLine, bySeq map[int64]string) {
-	byID := map[string][]string{}
+	byID, first := map[string][]string{}, map[string]int64{}
 	for i := range lines {
 		id, there := bySeq[lines[i].Seq]
 		if there && lines[i].N > 1 { // the first one is known without being written
+			if byID[id] == nil {
+				first[id] = lines[i].N - 1
+			}
 			byID[id] = append(byID[id], writeLine(&lines[i].Entry))
 		}
 	}
 	for id, entries := range byID {
 		of := w.of(id)
-		of.commands(entries, "RPUSH", of.p.key("g:", id))
+		key := of.p.key("g:", id)
+		if of.p.outage == nil {
+			of.commands(entries, "RPUSH", key)
+			continue
+		}
+		place := first[id]
+		for some := range slices.Chunk(entries, wordsAtOnce) {
+			of.command(append([]string{"LOG", key, decimal(place)}, some...)...)
+			place += int64(len(some))
+		}
 	}
 }
 

@@ -13,58 +13,103 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"missioncontrol/missions"
-	"missioncontrol/missions/engine"
 )
 
 // journal is what the leader knows of the journal for partitions other than the first.
 type journal struct {
-	latest  int64       // the number given last
-	sent    []int64     // by partition: the latest entry that concerns it
-	kept    []journaled // entries that are still there, in order
+	latest int64         // the number given last
+	sent   map[int]int64 // by partition: the latest entry that concerns it
+	mended map[int]int64 // what sent becomes with the next commit: see repair.go
+
+	older   journaled   // the latest entry of earlier terms; none once they are gone
+	kept    []journaled // later entries that are still there, in order
 	bytes   int         // theirs
 	trimmed time.Time
+	keep    time.Duration // journalKept but in tests
 }
 
-// journaled is an entry of the journal.
+// journaled is an entry of the journal. Numbers are never given twice, also where Redis has lost
+// some: they are the time in µs since 1970, or a little more.
 type journaled struct {
-	number int64
-	at     time.Time
-	bytes  int
+	number   int64
+	at       time.Time
+	concerns []*partition
+	bytes    int
 }
 
-// How long entries are kept after they were applied, unless they are too many. A Redis that fails
-// over loses about as much as its replica is behind.
+// How long entries are kept. A Redis that fails over loses about as much as its replica is behind,
+// so an entry goes once its partitions are seen to have it some time after it was applied. If there are
+// too many bytes, it goes once they are seen to have it.
 const (
 	journalKept  = 10 * time.Second
 	journalBytes = 16 << 20
-	trimPause    = time.Second // between two trims, while they are not too many
+	trimPause    = time.Second
 )
 
 // begin begins a term with what the meta hash of partition 0 says.
-func (j *journal) begin(meta fields, partitions int) {
-	now := time.Now()
-	*j = journal{latest: number(meta["journal"]), sent: make([]int64, partitions), trimmed: now}
-	for k := 1; k < partitions; k++ {
-		j.sent[k] = number(meta[sentField(k)])
+func (j *journal) begin(meta fields, others []*partition) {
+	latest := number(meta["journal"])
+	if latest != j.latest {
+		*j = journal{keep: j.keep, latest: latest, older: journaled{number: latest, at: time.Now(), concerns: others}}
 	}
-	if j.latest > 0 { // those of earlier terms are older, but nobody knows by how much
-		j.kept = append(j.kept, journaled{number: j.latest, at: now})
+	j.mended, j.sent = nil, make(map[int]int64, len(others))
+	for _, p := range others {
+		j.sent[p.number] = number(meta[sentField(p.number)])
+		if p.outage.err() == nil {
+			p.acked.Store(j.sent[p.number])
+		}
 	}
 }
 
 func sentField(partition int) string { return "sent:" + decimal(int64(partition)) }
 
-// expired returns the latest entry that is no longer needed; 0 if it is not time to trim.
-func (j *journal) expired(now time.Time) (latest int64) {
+// expired takes entries that are no longer needed: all up to a number, and some after it.
+func (j *journal) expired(now time.Time) (upTo int64, some []string) {
 	if j.bytes <= journalBytes && now.Sub(j.trimmed) < trimPause {
-		return 0
+		return 0, nil
 	}
-	for len(j.kept) > 0 && (now.Sub(j.kept[0].at) >= journalKept || j.bytes > journalBytes) {
-		latest = j.kept[0].number
-		j.bytes -= j.kept[0].bytes
-		j.kept, j.trimmed = j.kept[1:], now
+	j.trimmed = now
+	if j.older.number > 0 {
+		if j.needed(&j.older) {
+			return 0, nil
+		}
+		upTo, j.older = j.older.number, journaled{}
 	}
-	return latest
+	left, first := j.kept[:0], true
+	for i := range j.kept {
+		entry := j.kept[i]
+		if j.needed(&entry) {
+			left, first = append(left, entry), false
+			continue
+		}
+		j.bytes -= entry.bytes
+		if first {
+			upTo = entry.number
+		} else {
+			some = append(some, decimal(entry.number)+"-0")
+		}
+	}
+	clear(j.kept[len(left):])
+	j.kept = left
+	return upTo, some
+}
+
+// needed reports whether a partition may need an entry again. If there are too many bytes, that is
+// looked at more often.
+func (j *journal) needed(entry *journaled) (needed bool) {
+	until := entry.at.Add(j.keep)
+	if j.bytes > journalBytes {
+		until = entry.at
+	}
+	for _, p := range entry.concerns {
+		if last := min(entry.number, j.sent[p.number]); last > 0 && !p.had(last, until) {
+			needed = true
+			if j.bytes > journalBytes {
+				p.outage.look.Send()
+			}
+		}
+	}
+	return needed
 }
 
 // encodeWords returns words as an entry of the journal has them: each behind its length.
@@ -130,7 +175,20 @@ func (p *partition) apply(ctx context.Context, entry int64, words []string) erro
 
 // errLostCommits says that a partition lacks entries that are no longer in the journal, or has
 // some that partition 0 has lost.
-var errLostCommits = errors.New("Redis has lost commits")
+var errLostCommits = errors.New("commits were lost in Redis")
+
+// lostCommits is an errLostCommits.
+type lostCommits struct {
+	partition     int
+	applied, sent int64 // entries
+}
+
+func (l *lostCommits) Error() string {
+	return fmt.Sprintf("%v: partition %d has entry %d of the journal, and should have %d", errLostCommits, l.partition, l.applied, l.sent)
+}
+
+// Is says that it is an errLostCommits.
+func (l *lostCommits) Is(target error) bool { return target == errLostCommits }
 
 // entriesAtOnce is how many entries of the journal are read at once; each is a batch's changes.
 const entriesAtOnce = 4
@@ -152,6 +210,7 @@ func (b *Backend) catchUp(ctx context.Context, p *partition) error {
 		}
 		sent := number(said)
 		if applied == sent {
+			p.acked.Store(applied)
 			return nil
 		}
 		entries, err := client.XRangeN(ctx, b.key("j"), decimal(from)+"-0", "+", entriesAtOnce).Result()
@@ -159,7 +218,7 @@ func (b *Backend) catchUp(ctx context.Context, p *partition) error {
 			return err
 		}
 		if applied > sent || len(entries) == 0 {
-			return fmt.Errorf("%w: partition %d has entry %d of the journal, of %d", errLostCommits, p.number, applied, sent)
+			return &lostCommits{p.number, applied, sent}
 		}
 		for _, entry := range entries {
 			if from, err = b.reapply(ctx, p, entry, &applied); err != nil {
@@ -183,7 +242,7 @@ func (b *Backend) reapply(ctx context.Context, p *partition, entry redis.XMessag
 	case err != nil || len(words) == 0:
 		return 0, fmt.Errorf("%w: number %d", errEntry, n)
 	case number(words[0]) != *applied:
-		return 0, fmt.Errorf("%w: partition %d has entry %d of the journal, and entry %d follows %s", errLostCommits, p.number, *applied, n, words[0])
+		return 0, &lostCommits{p.number, *applied, n}
 	}
 	if err := p.apply(ctx, n, words); err != nil {
 		return 0, err
@@ -192,14 +251,15 @@ func (b *Backend) reapply(ctx context.Context, p *partition, entry redis.XMessag
 	return n + 1, nil
 }
 
-// gather begins a term in the other partitions: those that can be reached are brought up to
-// date, the others are left out until they can be.
+// gather begins a term in the other partitions: those that can be used are brought up to date,
+// the others are left out until they can be.
 func (b *Backend) gather(ctx context.Context) error {
 	b.stale.Store(false)
 	errs := make([]error, len(b.others))
+	tried := make([]bool, len(b.others))
 	var all sync.WaitGroup
 	for i, p := range b.others {
-		if p.outage.err() == nil || p.outage.lacksCommits() {
+		if tried[i] = p.outage.err() == nil || p.outage.lacksCommits(); tried[i] {
 			all.Go(func() { errs[i] = b.catchUp(ctx, p) })
 		}
 	}
@@ -207,61 +267,45 @@ func (b *Backend) gather(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	lost := false
+	var lost []*partition
+	whole := true
 	for i, p := range b.others {
-		if errs[i] != nil || p.outage.lacksCommits() {
+		if tried[i] {
 			p.outage.note(p.explain(ctx, errs[i]))
 		}
-		lost = lost || errors.Is(errs[i], errLostCommits)
-	}
-	if !lost {
-		return nil
-	}
-	for _, p := range b.others {
-		if p.outage.err() != nil && !p.outage.lacksCommits() {
-			return nil // what is left can be counted once all partitions are there
+		if p.outage.lacksCommits() {
+			lost = append(lost, p)
+		} else {
+			whole = whole && p.outage.err() == nil
 		}
 	}
-	return b.repair(ctx)
-}
-
-// applyAll applies the latest entries of the journal to their partitions.
-func (b *Backend) applyAll(ctx context.Context, entries []*commandList) error {
-	errs := make([]error, len(entries))
-	var all sync.WaitGroup
-	for i, c := range entries {
-		all.Go(func() {
-			if errs[i] = c.p.outage.err(); errs[i] == nil {
-				errs[i] = c.p.apply(ctx, b.journal.latest, c.words)
-			}
-		})
-	}
-	all.Wait()
-	for i, c := range entries {
-		if errs[i] != nil {
-			c.p.outage.note(c.p.explain(ctx, errs[i]))
-			return missions.Unavailable(toldUnknown, errs[i]) // the next term applies it
-		}
+	if len(lost) > 0 && whole { // otherwise, it cannot be counted what is left
+		b.repair(ctx, lost)
 	}
 	return nil
 }
 
-// hasRoom returns an error if a partition that is to have new missions has no memory for them.
-func (b *Backend) hasRoom(ctx context.Context, c *engine.Changes) error {
-	for i := range c.Missions {
-		if c.Missions[i].Before != nil {
-			continue
+// applyAll applies the latest entry of the journal to its partitions.
+func (b *Backend) applyAll(ctx context.Context, parts []*commandList) error {
+	errs := make([]error, len(parts))
+	var all sync.WaitGroup
+	for i, part := range parts {
+		all.Go(func() {
+			if errs[i] = part.p.outage.err(); errs[i] == nil {
+				errs[i] = part.p.apply(ctx, b.journal.latest, part.words)
+			}
+		})
+	}
+	all.Wait()
+	for i, part := range parts {
+		if errs[i] == nil {
+			part.p.acked.Store(b.journal.latest)
+		} else if part.p.outage.err() == nil {
+			part.p.outage.tell(part.p.explain(ctx, errs[i]))
 		}
-		p := b.home(c.Missions[i].After.ID)
-		if p.outage == nil || !p.outage.full.Load() {
-			continue
-		}
-		if _, err := p.look(ctx); err != nil {
-			return p.refused(ctx, "look", err)
-		}
-		if p.outage.full.Load() {
-			return missions.Refused(toldFull, fmt.Errorf("partition %d", p.number))
-		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return missions.Unavailable(toldUnknown, err) // it will be applied
 	}
 	return nil
 }

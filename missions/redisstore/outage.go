@@ -10,31 +10,23 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"missioncontrol/missions"
+	"missioncontrol/wakeup"
 )
 
 // outage is that a partition other than the first cannot be used. Nobody waits for it: while it
-// lasts, whatever needs the partition has an error at once, and one goroutine tries every second
-// whether it is over.
+// lasts, whatever needs the partition has an error at once. See watch.
 //
 // Methods may be called concurrently, and by a nil outage, which never begins.
 type outage struct {
 	of      *partition
-	changed *atomic.Bool // set when an outage begins or ends
-	catchUp func(context.Context) error
-	full    atomic.Bool // there is no memory for new missions
+	changed *atomic.Bool  // set when an outage begins or ends
+	look    wakeup.Signal // at the partition, now
+	full    atomic.Bool   // there is no memory for new missions
 
-	mu     sync.Mutex
-	cause  error // what callers are told; nil while the partition can be used
-	lost   bool  // it cannot be used because it lacks commits
-	tried  time.Time
-	trying bool
-	stop   context.CancelFunc // nil before the first try
-	closed bool
-	tries  sync.WaitGroup
+	mu    sync.Mutex
+	cause error // what callers are told; nil while the partition can be used
+	lost  bool  // it cannot be used because it lacks commits
 }
-
-// tryPause is the time between two tries.
-const tryPause = time.Second
 
 // err returns what a caller is told while the outage lasts.
 func (o *outage) err() error {
@@ -43,53 +35,33 @@ func (o *outage) err() error {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.cause != nil && !o.lost && !o.trying && !o.closed && time.Since(o.tried) >= tryPause {
-		ctx, stop := context.WithCancel(context.Background())
-		o.trying, o.stop = true, stop
-		o.tries.Go(func() { o.try(ctx) })
-	}
 	return o.cause
 }
 
-// try ends the outage if the partition can be brought up to date.
-func (o *outage) try(ctx context.Context) {
-	err := o.catchUp(ctx)
+// note begins or ends an outage, and reports whether that is news.
+func (o *outage) note(err error) (news bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.stop()
-	o.trying, o.tried = false, time.Now()
-	if o.cause == nil {
-		return
+	lost := errors.Is(err, errLostCommits)
+	switch {
+	case err == nil && o.cause != nil:
+		o.of.log.Info("a partition of the store can be used again", "partition", o.of.number)
+	case err != nil && o.cause == nil:
+		o.of.log.Error("a partition of the store cannot be used", "partition", o.of.number, "error", err)
+		o.look.Send()
 	}
-	o.lost = errors.Is(err, errLostCommits)
-	if err == nil {
-		o.over()
+	news = (err == nil) != (o.cause == nil) || lost != o.lost
+	if o.cause, o.lost = nil, lost; err != nil {
+		o.cause = toldOf(err)
 	}
-	if err == nil || o.lost { // the next term mends it
+	return news
+}
+
+// tell notes an outage or its end, and has the leader begin another term if that is news.
+func (o *outage) tell(err error) {
+	if o.note(err) {
 		o.changed.Store(true)
 	}
-}
-
-// over ends the outage; o.mu is held.
-func (o *outage) over() {
-	if o.cause != nil {
-		o.cause, o.lost = nil, false
-		o.of.log.Info("a partition of the store can be used again", "partition", o.of.number)
-	}
-}
-
-// note begins or ends an outage without telling anybody.
-func (o *outage) note(err error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if err == nil {
-		o.over()
-		return
-	}
-	if o.cause == nil {
-		o.of.log.Error("a partition of the store cannot be used", "partition", o.of.number, "error", err)
-	}
-	o.cause, o.lost = toldOf(err), errors.Is(err, errLostCommits)
 }
 
 // lacksCommits reports whether the partition cannot be used because it lacks commits.
@@ -99,9 +71,9 @@ func (o *outage) lacksCommits() bool {
 	return o.lost
 }
 
-// begin begins an outage if an error says that the partition cannot be used. It returns what the
+// failed begins an outage if an error says that the partition cannot be used. It returns what the
 // caller of a read may know.
-func (o *outage) begin(ctx context.Context, err error) error {
+func (o *outage) failed(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)):
 		return ctx.Err()
@@ -110,8 +82,11 @@ func (o *outage) begin(ctx context.Context, err error) error {
 	}
 	switch tell(err) {
 	case toldUnreachable, toldRefused, toldUnknown, toldForbidden:
-		o.note(err)
-		o.changed.Store(true)
+		o.tell(err)
+	case toldBroken:
+		if redis.HasErrorPrefix(err, "NODATASET") {
+			o.tell(err)
+		}
 	}
 	return toldOf(err)
 }
@@ -125,13 +100,55 @@ func toldOf(err error) error {
 	return missions.Refused(toldAway, err)
 }
 
-// close ends a try that is under way, and waits for it.
-func (o *outage) close() {
-	o.mu.Lock()
-	o.closed = true
-	if o.stop != nil {
-		o.stop()
+// watchPause is the time between two looks at a partition.
+const watchPause = time.Second
+
+// watch looks at a partition now and then until ctx ends: whether an outage is over, and whether
+// what it had is still there.
+func (b *Backend) watch(ctx context.Context, p *partition) {
+	tick := time.NewTicker(watchPause)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-p.outage.look:
+		case <-ctx.Done():
+			return
+		}
+		if p.outage.err() != nil {
+			if err := b.catchUp(ctx, p); ctx.Err() == nil {
+				p.outage.tell(p.explain(ctx, err))
+			}
+		} else if p.acked.Load() > 0 {
+			p.verify(ctx)
+		}
 	}
-	o.mu.Unlock()
-	o.tries.Wait()
+}
+
+// verify looks whether a partition has what it had. Whoever leads does this.
+func (p *partition) verify(ctx context.Context) {
+	s := sight{entry: p.acked.Load(), at: time.Now()}
+	var err error
+	if p.outage.full.Load() {
+		_, err = p.look(ctx)
+	} else {
+		_, err = p.eval(ctx, scripts.applied, []any{s.entry})
+	}
+	if err != nil {
+		_ = p.refused(ctx, "verify", err) // whoever needs the partition is told
+		return
+	}
+	p.seen.Store(&s)
+}
+
+// sight is that a partition was seen to have an entry of the journal.
+type sight struct {
+	entry int64
+	at    time.Time
+}
+
+// had reports whether the partition was seen to have an entry, at a time or later.
+func (p *partition) had(entry int64, at time.Time) bool {
+	s := p.seen.Load()
+	return p.outage.err() == nil && s != nil && s.entry >= entry && !s.at.Before(at)
 }

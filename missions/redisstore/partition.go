@@ -25,6 +25,9 @@ type partition struct {
 	identity   atomic.Pointer[string]
 	fixed      bool    // it is known how many partitions there are
 	outage     *outage // nil for partition 0, without which there is nothing
+
+	acked atomic.Int64          // it has confirmed this entry of the journal to this process
+	seen  atomic.Pointer[sight] // the latest
 }
 
 func newPartition(c *connection, number int) *partition {
@@ -82,7 +85,9 @@ func (p *partition) check(said []string, whole bool, counter string) error {
 	if p.fixed && partitions != p.partitions {
 		return foreign(p.meta, "is of a data set with another number of partitions")
 	}
-	p.partitions = partitions
+	if !p.fixed {
+		p.partitions = partitions
+	}
 	p.called(said[1])
 	return nil
 }
@@ -124,6 +129,9 @@ func (p *partition) run(ctx context.Context, s script, args ...any) (any, error)
 	if err := p.allowedAgain(ctx); err != nil {
 		return nil, p.failed(ctx, s.name, err)
 	}
+	if p.outage != nil {
+		s, args = s.checked(), append(args, p.acked.Load())
+	}
 	answer, err := p.eval(ctx, s, args)
 	if err != nil {
 		return nil, p.refused(ctx, s.name, err)
@@ -145,7 +153,7 @@ func (p *partition) refused(ctx context.Context, what string, err error) error {
 // failed returns what a caller may know of an error, and notes the failure.
 func (p *partition) failed(ctx context.Context, what string, err error) error {
 	if p.outage != nil {
-		return p.outage.begin(ctx, err)
+		return p.outage.failed(ctx, err)
 	}
 	return p.connection.failed(ctx, what, err)
 }

@@ -3,7 +3,6 @@ package redisstore
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"sync"
 
@@ -14,8 +13,7 @@ import (
 // all returns all partitions.
 func (b *Backend) all() []*partition { return append([]*partition{b.partition}, b.others...) }
 
-// fromAll reads in all partitions at once. What cannot be reached is left out, but there is
-// nothing without partition 0.
+// fromAll reads in all partitions at once. What is in a partition that cannot be used is left out.
 func fromAll[T any](b *Backend, read func(*partition) (T, error)) ([]T, error) {
 	if len(b.others) == 0 {
 		one, err := read(b.partition)
@@ -27,7 +25,12 @@ func fromAll[T any](b *Backend, read func(*partition) (T, error)) ([]T, error) {
 		all.Go(func() { found[i], errs[i] = read(p) })
 	}
 	all.Wait()
-	return found, errs[0]
+	for i, p := range b.all() {
+		if errs[i] != nil && p.outage.err() == nil {
+			return found, errs[i]
+		}
+	}
+	return found, nil
 }
 
 // Records implements [engine.Backend].
@@ -44,38 +47,60 @@ func (b *Backend) Records(ctx context.Context, ids []string) ([]*engine.Record, 
 		byHome[n] = append(byHome[n], id)
 	}
 	errs := make([]error, len(byHome))
-	found, _ := fromAll(b, func(p *partition) (found []*engine.Record, _ error) {
+	found, err := fromAll(b, func(p *partition) (found []*engine.Record, err error) {
 		if p.number == 0 || len(byHome[p.number]) > 0 {
-			found, errs[p.number] = p.records(ctx, byHome[p.number])
+			found, err = p.records(ctx, byHome[p.number])
 		}
-		return found, nil
+		errs[p.number] = err
+		return found, err
 	})
-	if err := ctx.Err(); err != nil {
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
 		return nil, err
 	}
 	all := slices.Concat(found...)
 	if err := b.leasesOf(ctx, all); err != nil {
 		return nil, err
 	}
-	cut := engine.Unreachable{}
+	var cut engine.Unreachable
 	for n, err := range errs {
-		if err != nil {
+		switch {
+		case err != nil:
 			cut.IDs, cut.Err = append(cut.IDs, byHome[n]...), err
+		case n > 0 && b.others[n-1].outage.full.Load():
+			cut.NoRoom = append(cut.NoRoom, missing(byHome[n], found[n])...)
 		}
 	}
-	if cut.Err == nil {
+	if len(cut.IDs)+len(cut.NoRoom) == 0 {
 		return all, nil
+	}
+	if cut.Err == nil {
+		cut.Err = missions.Refused(toldFull, nil)
 	}
 	return all, &cut
 }
 
+// missing returns the ids of which there is no record.
+func missing(ids []string, found []*engine.Record) []string {
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+		return slices.ContainsFunc(found, func(r *engine.Record) bool { return r.ID == id })
+	})
+}
+
 // answers returns an error if a partition does not answer.
 func (b *Backend) answers(ctx context.Context) error {
-	errs, err := fromAll(b, func(p *partition) (error, error) { //nolint:revive // the first one is what was found
-		_, err := p.records(ctx, nil)
-		return err, err
-	})
-	return cmp.Or(err, errors.Join(errs...))
+	for _, p := range b.others {
+		if err := p.outage.err(); err != nil {
+			return err
+		}
+	}
+	_, err := fromAll(b, func(p *partition) ([]*engine.Record, error) { return p.records(ctx, nil) })
+	for _, p := range b.others {
+		err = cmp.Or(err, p.outage.err())
+	}
+	return err
 }
 
 // leasesOf supplies when the leases of missions end: they are in partition 0.
@@ -102,16 +127,17 @@ func (b *Backend) withLeases(ctx context.Context, list []missions.Mission) error
 func (b *Backend) supplyLeases(ctx context.Context, list []*missions.Mission) error {
 	list = slices.DeleteFunc(list, func(m *missions.Mission) bool { return m.Status != missions.Running || m.LeaseExpiresAt != 0 })
 	for some := range slices.Chunk(list, missions.MaxBatch) {
-		ids := make([]string, len(some))
+		ids := make([]any, len(some))
 		for i, m := range some {
 			ids[i] = m.ID
 		}
-		leases, err := b.connection.client.HMGet(ctx, b.key("leases"), ids...).Result()
+		answer, err := b.run(ctx, scripts.leases, ids...)
 		if err != nil {
-			return b.refused(ctx, "leases", err)
+			return err
 		}
+		leases := texts(answer)
 		for i, m := range some {
-			stored, _ := leases[i].(string)
+			stored := leases[i]
 			if stored == "" { // the lease has ended meanwhile
 				continue
 			}

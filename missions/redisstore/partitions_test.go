@@ -251,6 +251,116 @@ func TestAPartitionLosesCommits(t *testing.T) {
 	}
 }
 
+// TestWhatAPartitionHasLostIsNotRead: a supervisor that leads notices what a partition has lost
+// when it reads there, and the journal brings it back. Numbers of entries mean one thing for ever.
+func TestWhatAPartitionHasLostIsNotRead(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, "--appendfsync", "no")
+	client := server.Client()
+	s := mustOpen(t, redisstore.Config{URL: server.URL(), Partitions: 2})
+	withAgent(t, s)
+	ids := append(inPartition(1, 2, 4), inPartition(0, 2, 1)...)
+	create(t, s, ids[0])
+	before := stored(t, client, 1)
+	first := stored(t, client, 0)
+	create(t, s, ids[1])
+	held := claimAll(t, s, 2)
+	there := func(ids ...string) {
+		t.Helper()
+		for _, status := range statusesOf(t, s, ids) { // fails for one that is not there
+			if status == "" {
+				t.Error("a mission has no status")
+			}
+		}
+	}
+	restore(t, client, 1, before)
+	there(ids[:2]...)
+	restore(t, client, 1, before)
+	if given := claimAll(t, s, 2); len(given) > 0 {
+		t.Errorf("missions %v were given to a second holder", given)
+	}
+	completed(t, s, held...)
+	there(ids[:2]...)
+
+	// Partition 0 loses an entry, another one is made, and then the partition becomes what it
+	// was with the one that is gone.
+	after := stored(t, client, 1)
+	restore(t, client, 0, first)
+	eventually(t, func() error { return s.CheckWrite(t.Context()) })
+	create(t, s, ids[4]) // whoever creates waits until the partitions agree again
+	eventually(t, func() error {
+		r, err := tryCreate(s, ids[2])
+		if err == nil {
+			err = r[0].Err
+		}
+		return err
+	})
+	restore(t, client, 1, after)
+	there(ids[2])
+	wantCounted(t, s)
+}
+
+// TestAPartitionIsBack: an agent that does nothing but ask gets the missions of a partition that
+// is back.
+func TestAPartitionIsBack(t *testing.T) {
+	t.Parallel()
+	cluster := redistest.StartCluster(t, 3, "--cluster-require-full-coverage", "no")
+	s := mustOpen(t, redisstore.Config{URL: cluster.URL(), Partitions: 8, Timeout: time.Second})
+	withAgent(t, s)
+	var ids []string
+	for k := range 8 {
+		ids = append(ids, inPartition(k, 8, 1)...)
+	}
+	create(t, s, ids...)
+	var away *redistest.Server
+	for _, node := range cluster.Nodes { // any but that of partition 0
+		if n, err := node.Client().Exists(t.Context(), "{mc:0}:meta").Result(); err != nil || n == 0 {
+			away = node
+		}
+	}
+	away.Kill()
+	given := 0
+	var held []missions.LeaseRef
+	ask := func() (n int) {
+		// The reply of a claim that the node has interrupted is lost: heartbeats say so.
+		_, err := s.Heartbeat(t.Context(), []missions.Heartbeat{{AgentID: "a", Lease: time.Hour, Running: held}})
+		if err != nil && !errors.Is(err, missions.ErrUnavailable) {
+			t.Fatal(err)
+		}
+		claimed, err := s.Claim(t.Context(), []missions.ClaimRequest{{AgentID: "a", Max: 8, Lease: time.Hour}})
+		if err == nil {
+			err = claimed[0].Err
+		}
+		if err != nil && !errors.Is(err, missions.ErrUnavailable) {
+			t.Fatal(err)
+		}
+		if err == nil {
+			n = len(claimed[0].Missions)
+			for i := range claimed[0].Missions {
+				held = append(held, refOf(&claimed[0].Missions[i]))
+			}
+		}
+		return n
+	}
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for restarted := false; given < len(ids); {
+		n := ask()
+		if given += n; n == 0 && given > 0 && !restarted {
+			restarted = true
+			if given == len(ids) {
+				t.Fatal("the node that is away has no partition")
+			}
+			away.Restart()
+		}
+		select {
+		case <-again.C:
+		case <-t.Context().Done():
+			t.Fatalf("%d of %d missions were given", given, len(ids))
+		}
+	}
+}
+
 // TestAPartitionIsFull: new missions are refused, and those that are there can be finished.
 func TestAPartitionIsFull(t *testing.T) {
 	t.Parallel()
@@ -291,11 +401,21 @@ func TestAPartitionIsFull(t *testing.T) {
 		}
 		return ""
 	}
-	_, err := tryCreate(s, another(there[0]))
-	wantUnavailable(t, err, "memory is full; nothing was done")
-	create(t, s, another(elsewhere[0]))
+	r, err := tryCreate(s, another(there[0]), another(elsewhere[0]))
+	must(t, err)
+	wantUnavailable(t, r[0].Err, "memory is full; nothing was done")
+	must(t, r[1].Err)
+	if _, err := s.Get(ctx, another(there[0])); !errors.Is(err, missions.ErrNotFound) {
+		t.Errorf("the mission that was refused: %v", err)
+	}
 	must(t, full.Client().ConfigSet(ctx, "maxmemory", "0").Err())
-	create(t, s, another(there[0]))
+	eventually(t, func() error {
+		r, err := tryCreate(s, another(there[0]))
+		if err == nil {
+			err = r[0].Err
+		}
+		return err
+	})
 }
 
 // TestTheJournalIsTrimmed: entries that were applied go after some seconds.
@@ -311,8 +431,16 @@ func TestTheJournalIsTrimmed(t *testing.T) {
 		r, err := s.Create(context.Background(), []missions.Mission{m})
 		must(t, err)
 		must(t, r[0].Err)
-		if n := server.Client().XLen(t.Context(), "{mc:0}:j").Val(); n > 20 || n == 0 {
-			t.Fatalf("after %d missions of nearly 1 MB, the journal has %d entries", i+1, n)
+		if n := server.Client().XLen(t.Context(), "{mc:0}:j").Val(); n == 0 {
+			t.Fatalf("after %d missions of nearly 1 MB, the journal has no entries", i+1)
 		}
 	}
+	eventually(t, func() error { // once the partition was seen to have them
+		must(t, s.CheckWrite(t.Context()))
+		create(t, s, fmt.Sprint("more-", time.Now().UnixNano()))
+		if n := server.Client().XLen(t.Context(), "{mc:0}:j").Val(); n > 22 {
+			return missions.Unavailable(fmt.Sprint("the journal has ", n, " entries"), nil)
+		}
+		return nil
+	})
 }

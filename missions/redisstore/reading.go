@@ -4,9 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
-
-	"github.com/redis/go-redis/v9"
 
 	"missioncontrol/missions"
 	"missioncontrol/missions/engine"
@@ -74,38 +73,38 @@ func (p *partition) queue(ctx context.Context, missionType string, limit int) (h
 }
 
 func (p *partition) planned(ctx context.Context, limit int) (planned []engine.Planned, err error) {
-	if err := p.outage.err(); err != nil {
+	answer, err := p.run(ctx, scripts.planned, limit)
+	if err != nil {
 		return nil, err
 	}
-	rows, err := p.connection.client.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{Key: p.key("w"), Start: 0, Stop: limit - 1}).Result()
-	if err != nil {
-		return nil, p.refused(ctx, "planned", err)
-	}
-	for _, row := range rows {
-		seq, id, _ := strings.Cut(row.Member.(string), ":")
-		planned = append(planned, engine.Planned{At: missions.Time(row.Score), Seq: number(seq), ID: id})
+	said := texts(answer)
+	for i := 0; i+1 < len(said); i += 2 {
+		seq, id, _ := strings.Cut(said[i], ":")
+		planned = append(planned, engine.Planned{At: score(said[i+1]), Seq: number(seq), ID: id})
 	}
 	return planned, nil
+}
+
+// score reads the time by which a mission stands in a sorted set: 0 for what is none.
+func score(text string) missions.Time {
+	at, _ := strconv.ParseFloat(text, 64) // large ones have an exponent
+	return missions.Time(at)
 }
 
 // endedMission is a terminal mission.
 type endedMission struct {
 	id string
-	at float64
+	at missions.Time
 }
 
 func (p *partition) ended(ctx context.Context, upTo missions.Time, limit int) (ended []endedMission, err error) {
-	if err := p.outage.err(); err != nil {
+	answer, err := p.run(ctx, scripts.ended, int64(upTo), limit)
+	if err != nil {
 		return nil, err
 	}
-	rows, err := p.connection.client.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{
-		Key: p.key("f"), Start: "-inf", Stop: decimal(int64(upTo)), ByScore: true, Count: int64(limit),
-	}).Result()
-	if err != nil {
-		return nil, p.refused(ctx, "ended", err)
-	}
-	for _, row := range rows {
-		ended = append(ended, endedMission{row.Member.(string), row.Score})
+	said := texts(answer)
+	for i := 0; i+1 < len(said); i += 2 {
+		ended = append(ended, endedMission{said[i], score(said[i+1])})
 	}
 	return ended, nil
 }

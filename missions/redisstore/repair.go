@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"sync"
 
 	"missioncontrol/missions"
 	"missioncontrol/missions/engine"
@@ -14,36 +13,36 @@ import (
 // which ones were given out.
 const tokensAfterLoss = 1 << 20
 
-// repair makes what partition 0 says of missions agree with the other partitions again, after one
-// of them has lost commits: how many missions there are, and who holds which. All partitions can
-// be reached.
-func (b *Backend) repair(ctx context.Context) error {
-	var lost []*partition
-	for _, p := range b.others {
-		if p.outage.lacksCommits() {
-			p.outage.note(nil) // so that it can be read
-			lost = append(lost, p)
-		}
+// repair makes what partition 0 says of missions agree with the other partitions again, after some
+// have lost commits: how many missions there are, and who holds which. All partitions can be
+// reached. If it fails, those that have lost commits stay left out.
+func (b *Backend) repair(ctx context.Context, lost []*partition) {
+	if err := b.agree(ctx, lost); err != nil {
+		b.log.Error("Redis has lost commits of a part of the data set, and what is left cannot be counted", "error", err)
+		return
 	}
-	err := b.agree(ctx)
 	for _, p := range lost {
-		if err != nil {
-			p.outage.note(errLostCommits)
-		}
+		p.acked.Store(b.journal.sent[p.number])
+		p.outage.note(nil)
 	}
-	return err
 }
 
-func (b *Backend) agree(ctx context.Context) error {
+func (b *Backend) agree(ctx context.Context, lost []*partition) error {
 	from, meta, err := b.snapshot(ctx, 0)
 	if err != nil {
 		return err
 	}
-	counts, running, err := b.recount(ctx)
-	if err != nil {
-		return err
+	b.journal.begin(meta, b.others)
+	b.journal.mended = map[int]int64{}
+	for _, p := range lost {
+		applied, err := p.look(ctx)
+		if err != nil {
+			return err
+		}
+		b.journal.mended[p.number] = applied
+		b.journal.latest = max(b.journal.latest, applied)
 	}
-	held, err := b.Records(ctx, running)
+	counts, held, err := b.recount(ctx)
 	if err != nil {
 		return err
 	}
@@ -56,29 +55,21 @@ func (b *Backend) agree(ctx context.Context) error {
 	c.Released, c.Leases = leasesFor(from.Leases, held)
 	b.log.Error("Redis has lost commits of a part of the data set; what is left is counted anew",
 		"leases_dropped", len(c.Released), "missions_without_lease", len(c.Leases))
-	b.journal.begin(meta, b.partitions)
 	b.mu.Lock()
 	epoch := b.term.epoch
 	b.mu.Unlock()
-	if err := b.Commit(ctx, epoch, c); err != nil {
-		return err
-	}
-	for _, p := range b.others {
-		if err := b.connection.client.HSet(ctx, p.meta, "applied", decimal(b.journal.sent[p.number])).Err(); err != nil {
-			return p.refused(ctx, "repair", err)
-		}
-	}
-	return nil
+	b.stale.Store(false)
+	return b.Commit(ctx, epoch, c)
 }
 
-// recount counts the missions of all partitions by STATUS:TYPE, and returns the ids of those that
-// are RUNNING.
-func (b *Backend) recount(ctx context.Context) (counts map[string]int64, running []string, err error) {
+// recount counts the missions of all partitions by STATUS:TYPE, and returns those that are RUNNING,
+// without data and results.
+func (b *Backend) recount(ctx context.Context) (counts map[string]int64, running []*engine.Record, err error) {
 	types := map[string]bool{}
 	for _, p := range b.all() {
 		fields, err := b.connection.client.HKeys(ctx, p.key("counts")).Result()
 		if err != nil {
-			return nil, nil, p.refused(ctx, "recount", err)
+			return nil, nil, err
 		}
 		for _, field := range fields {
 			_, missionType, _ := strings.Cut(field, ":")
@@ -90,35 +81,30 @@ func (b *Backend) recount(ctx context.Context) (counts map[string]int64, running
 		args = append(args, missionType)
 	}
 	counts = map[string]int64{}
-	var mu sync.Mutex
-	var all sync.WaitGroup
-	errs := make([]error, 1+len(b.others))
-	for i, p := range b.all() {
-		all.Go(func() {
-			for some := range slices.Chunk(args, missions.MaxBatch) {
-				answer, err := p.eval(ctx, scripts.recount, some)
-				if err != nil {
-					errs[i] = p.refused(ctx, "recount", err)
-					return
-				}
-				said := items(answer)
-				mu.Lock()
-				for field, n := range hash(said[0]) {
-					counts[field] += number(n)
-				}
-				running = append(running, texts(said[1])...)
-				mu.Unlock()
+	for _, p := range b.all() {
+		for some := range slices.Chunk(args, recountAtOnce) {
+			answer, err := p.eval(ctx, scripts.recount, some)
+			if err != nil {
+				return nil, nil, err
 			}
-		})
-	}
-	all.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return nil, nil, err
+			said := items(answer)
+			for field, n := range hash(said[0]) {
+				counts[field] += number(n)
+			}
+			for id, head := range hash(said[1]) {
+				r, err := readHeadOf(id, head)
+				if err != nil {
+					return nil, nil, err
+				}
+				running = append(running, r)
+			}
 		}
 	}
 	return counts, running, nil
 }
+
+// recountAtOnce is the missions of how many types a script counts.
+const recountAtOnce = 100
 
 // recounted returns totals with other counts of missions.
 func recounted(totals map[string]*engine.Totals, counts map[string]int64) map[string]*engine.Totals {

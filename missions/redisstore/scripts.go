@@ -13,7 +13,25 @@ import (
 var lua embed.FS
 
 // script is a Lua script.
-type script struct{ name, source, sha string }
+type script struct {
+	name, source, sha string
+	behind            *script // the same behind lua/checked.lua; nil if it cannot be
+}
+
+// checked returns the script behind lua/checked.lua.
+func (s script) checked() script {
+	if s.behind == nil {
+		return s
+	}
+	return *s.behind
+}
+
+// reading returns a script that reads missions, in any partition.
+func reading(s script) script {
+	behind := newScript(s.name, read("checked.lua")+s.source)
+	s.behind = &behind
+	return s
+}
 
 // bare reads a script that uses nothing.
 func bare(name string) script { return newScript(name, read(name+".lua")) }

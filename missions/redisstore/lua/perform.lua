@@ -19,10 +19,17 @@ local function count(prefix, field)
 	if n == 0 then call('HDEL', prefix .. 'counts', field) else call('HSET', prefix .. 'counts', field, n) end
 end
 
--- perform runs the commands in ARGV from i on, each behind the number of its words. Three are our
+-- append appends lines to a list, of which the first becomes the n-th. Those that are there stay:
+-- an entry of the journal may be applied twice, if it was broken off halfway.
+local function append(key, n, first, last)
+	for at = first + math.max(0, call('LLEN', key) - n + 1), last do call('RPUSH', key, ARGV[at]) end
+end
+
+-- perform runs the commands in ARGV from i on, each behind the number of its words. Four are our
 -- own: SETS takes keys with values; FORGET takes the key of a series' slots, the beginning of the
 -- keys of its points, and the slot before which points are deleted; COUNT takes what
--- the partition's keys begin with, and the fields of counts that are written anew.
+-- the partition's keys begin with, and the fields of counts that are written anew; LOG takes a list,
+-- the place that the first of some lines has in it, and the lines.
 local function perform(i)
 	while ARGV[i] do
 		local first, last = i + 1, i + ARGV[i]
@@ -33,6 +40,8 @@ local function perform(i)
 			forget(ARGV[first + 1], ARGV[first + 2], ARGV[first + 3])
 		elseif name == 'COUNT' then
 			for at = first + 2, last do count(ARGV[first + 1], ARGV[at]) end
+		elseif name == 'LOG' then
+			append(ARGV[first + 1], ARGV[first + 2] + 0, first + 3, last)
 		else
 			call(unpack(ARGV, first, last))
 		end

@@ -33,8 +33,8 @@ end
 -- DEL comes last: it removes the key.
 local COMMANDS = {
 	{'SET', '', 'EX', 60}, {'EXISTS'}, {'GET'}, {'STRLEN'},
-	{'HDEL', ''}, {'HGET', ''}, {'HGETALL'}, {'HINCRBY', '', 1}, {'HKEYS'}, {'HMGET', ''}, {'HSET', '', ''}, {'LRANGE', 0, 0}, {'RPUSH', ''},
-	{'XADD', '*', 'a', 'a'}, {'XRANGE', '-', '+', 'COUNT', 1}, {'XTRIM', 'MAXLEN', 0},
+	{'HDEL', ''}, {'HGET', ''}, {'HGETALL'}, {'HINCRBY', '', 1}, {'HKEYS'}, {'HMGET', ''}, {'HSET', '', ''}, {'LLEN'}, {'LRANGE', 0, 0}, {'RPUSH', ''},
+	{'XADD', '*', 'a', 'a'}, {'XDEL', '0-1'}, {'XRANGE', '-', '+', 'COUNT', 1}, {'XTRIM', 'MAXLEN', 0},
 	{'ZADD', 0, ''}, {'ZCARD'}, {'ZRANGE', 0, 0}, {'ZREM', ''}, {'DEL'},
 }
 if outcome('TIME') == 'command' then note('command', 'TIME') end
