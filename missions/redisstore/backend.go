@@ -65,8 +65,9 @@ import (
 //
 // and the field journal of meta has the number given last, sent:PARTITION that of the latest entry
 // that concerns a partition. Only then is the entry applied there, and the partition's field
-// applied is set to its number. Entries are kept for some seconds after that: a partition that loses
-// its latest commits, in a failover for example, gets them again. See journal.go and repair.go.
+// applied is set to its number. Entries are kept until the partition was seen to have them some
+// seconds later: one that loses its latest commits, in a failover for example, gets them again. See
+// journal.go and repair.go.
 type Backend struct {
 	*partition // 0
 	others     []*partition

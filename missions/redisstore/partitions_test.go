@@ -206,7 +206,7 @@ func TestAPartitionLosesCommits(t *testing.T) {
 
 			create(t, s, second...)
 			held = append(held, claimAll(t, s, 9)...)
-			completed(t, s, held[:5]...)
+			completed(t, s, held[7:]...)
 			newest := held[len(held)-1].Lease
 			restore(t, client, lose.partition, before)
 			if lose.journal {
@@ -226,7 +226,7 @@ func TestAPartitionLosesCommits(t *testing.T) {
 				if got := statusesOf(t, s, ids); len(got) != len(ids) {
 					t.Errorf("the missions are %v", got)
 				}
-				completed(t, s, held[5:]...)
+				completed(t, s, held[:7]...)
 			}
 			_, err := s.Leave(ctx, "a", "ends its attempts")
 			must(t, err)
