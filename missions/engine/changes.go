@@ -149,8 +149,8 @@ var ErrGone = missions.Refused("the data set is gone; nothing was done", errGone
 
 var errGone = errors.New("the data set is gone")
 
-// ErrStale is the error of a commit of a term in which other missions could be reached than can
-// be now: what an engine knows of queues has to be read again, in another term. Nothing is stored.
+// ErrStale is the error of a commit or a read in a term in which other missions could be reached than
+// can be now: what an engine knows has to be read again, in another term. Nothing is stored.
 var ErrStale = missions.Refused("the store is being read again; nothing was done", errStale)
 
 var errStale = errors.New("a partition was lost or is back")

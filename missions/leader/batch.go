@@ -150,7 +150,12 @@ func (s *Store) batch(first *step) (next *step) {
 			steps, next = steps[:applied], st
 			break
 		}
-		if err != nil {
+		if engine.IsStale(err) {
+			s.engine = nil
+			s.oneByOne(steps)
+			whole = true
+			return nil
+		} else if err != nil {
 			st.done <- nothingDone(s.public(err))
 			steps = steps[:applied]
 		} else if panicked := guarded(func() { st.apply(s.engine) }); panicked != nil {
@@ -224,32 +229,55 @@ func (s *Store) neighbour(begun, now time.Time) *step {
 	return s.queue.pop()
 }
 
-// oneByOne computes each step in a batch of its own, after a step of their batch panicked.
+// oneByOne computes each step in a batch of its own, after a step of their batch panicked, or the
+// term ended before anything was stored.
 func (s *Store) oneByOne(steps []*step) {
 	for _, st := range steps {
 		s.serveAlone(context.Background(), st)
 	}
 }
 
+// mostTerms is how often a step is computed in another term, if terms end before it is stored.
+const mostTerms = 5
+
 // serveAlone computes a batch of one step.
 func (s *Store) serveAlone(ctx context.Context, st *step) {
-	if s.engine == nil {
-		if err := s.begin(ctx); err != nil {
-			st.done <- nothingDone(s.public(err))
+	for range mostTerms - 1 {
+		if s.tryAlone(ctx, st, false) {
 			return
 		}
 	}
+	s.tryAlone(ctx, st, true)
+}
+
+// tryAlone computes a batch of one step. false says that nothing was done, and that it can be tried
+// again in another term.
+func (s *Store) tryAlone(ctx context.Context, st *step, last bool) (answered bool) {
+	if s.engine == nil {
+		if err := s.begin(ctx); err != nil {
+			st.done <- nothingDone(s.public(err))
+			return true
+		}
+	}
 	s.engine.Begin(s.now(), s.cfg.Seed())
-	if _, err := s.prepare(ctx, st, true); err != nil {
+	if _, err := s.prepare(ctx, st, true); engine.IsStale(err) && !last {
+		s.engine = nil
+		return false
+	} else if err != nil {
 		st.done <- nothingDone(s.public(err))
-		return
+		return true
 	}
 	if panicked := guarded(func() { st.apply(s.engine) }); panicked != nil {
 		s.engine = nil
 		st.done <- missions.Refused("the request failed; nothing was done", panicked)
-		return
+		return true
 	}
-	st.done <- s.commit(ctx)
+	err := s.commit(ctx)
+	if replaced(err) && !s.deposed.Load() && !last {
+		return false
+	}
+	st.done <- err
+	return true
 }
 
 // maxAhead is for how many of the steps that wait records are loaded at once.

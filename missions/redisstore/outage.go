@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"missioncontrol/missions"
+	"missioncontrol/missions/engine"
 	"missioncontrol/wakeup"
 )
 
@@ -25,7 +26,7 @@ type outage struct {
 
 	mu    sync.Mutex
 	cause error // what callers are told; nil while the partition can be used
-	lost  bool  // it cannot be used because it lacks commits
+	lost  bool  // it lacks commits: the next term sees to it
 }
 
 // err returns what a caller is told while the outage lasts.
@@ -42,7 +43,7 @@ func (o *outage) err() error {
 func (o *outage) note(err error) (news bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	lost := errors.Is(err, errLostCommits)
+	lost := errors.Is(err, errLostCommits) || redis.HasErrorPrefix(err, "NODATASET")
 	switch {
 	case err == nil && o.cause != nil:
 		o.of.log.Info("a partition of the store can be used again", "partition", o.of.number)
@@ -86,6 +87,7 @@ func (o *outage) failed(ctx context.Context, err error) error {
 	case toldBroken:
 		if redis.HasErrorPrefix(err, "NODATASET") {
 			o.tell(err)
+			return engine.ErrStale
 		}
 	}
 	return toldOf(err)

@@ -26,7 +26,7 @@ func fromAll[T any](b *Backend, read func(*partition) (T, error)) ([]T, error) {
 	}
 	all.Wait()
 	for i, p := range b.all() {
-		if errs[i] != nil && p.outage.err() == nil {
+		if errs[i] != nil && (p.outage.err() == nil || engine.IsStale(errs[i])) {
 			return found, errs[i]
 		}
 	}
