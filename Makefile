@@ -80,11 +80,13 @@ KEEP       ?=
 # What of test/chaos `make chaos` runs, and how long it may take; 0: as long as it takes.
 CHAOSTESTS   ?= ^TestChaos$$
 CHAOSTIMEOUT ?= 0
+# More flags, such as -leader, which kills the leading supervisor every few seconds.
+CHAOSFLAGS   ?=
 
 .PHONY: chaos
 chaos: tools ## inject faults for MINUTES, with SEED, on one SITE or on both stores; see test/chaos
 	go test -race -count 1 -timeout $(CHAOSTIMEOUT) -v -tags chaos ./test/chaos -run '$(CHAOSTESTS)' \
-		-minutes $(MINUTES) -seed $(SEED) -site '$(SITE)' -keep '$(if $(KEEP),$(abspath $(KEEP)))'
+		-minutes $(MINUTES) -seed $(SEED) -site '$(SITE)' $(CHAOSFLAGS) -keep '$(if $(KEEP),$(abspath $(KEEP)))'
 
 ROUNDS     ?= 5
 # A regular expression of the rows to measure; the others keep their latest figures.

@@ -17,7 +17,8 @@ import (
 var (
 	minutes = flag.Float64("minutes", 0.2, "how long faults happen in TestChaos, in minutes")
 	seed    = flag.Uint64("seed", 0, "what happens; 0: another each time")
-	where   = flag.String("site", "", "one site of sqlite, redis and sqlite-cluster; without, the first two")
+	where   = flag.String("site", "", "one site of sqlite, redis, redis-partitions and sqlite-cluster; without, the first two")
+	leader  = flag.Bool("leader", false, "on Redis, kill the supervisor that leads every few seconds")
 	keep    = flag.String("keep", "", "a directory to keep everything in; without, it is kept only of a run that fails")
 )
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
+	"strings"
 	"time"
 
 	"missioncontrol/test/chaos/check"
@@ -20,6 +22,7 @@ type fault struct {
 	duration  [2]time.Duration
 	exclusive bool // nothing else is wrong meanwhile, and the observer sends requests
 
+	pick  func() string // the target, when it is to begin; nil: one of targets
 	begin func(target string)
 	heal  func(target string)        // nil: nothing to heal
 	name  func(target string) string // the name of the target when it begins; nil: unchanged
@@ -49,6 +52,9 @@ func (s *site) faults() []fault {
 	}
 	if s.redis != nil {
 		all = append(all, s.redisFaults()...)
+	}
+	if s.redis != nil && *leader {
+		all = append(all, s.killingTheLeader())
 	}
 	if s.redis == nil && canLimitFiles {
 		all = append(all, filling("the disk of a supervisor is full", 3, s.supervisors))
@@ -211,17 +217,40 @@ func (s *site) redisFaults() []fault {
 	}
 }
 
+// killingTheLeader is kill -9 of the supervisor that leads, or of the first one while that is not
+// known, about every four seconds.
+func (s *site) killingTheLeader() fault {
+	f := killing("kill the supervisor that leads", 30, s.supervisors)
+	f.pick = func() string {
+		at := slices.Index(s.webs, s.askRedis("HGET {mc:0}:leader address"))
+		return s.supervisors[max(at, 0)].name
+	}
+	return f
+}
+
 // tellRedis sends a command; if it does not arrive, that is a fault like any other.
-func (s *site) tellRedis(command string) {
+func (s *site) tellRedis(command string) { s.askRedis(command) }
+
+// askRedis sends a command and returns what Redis answers, a short text; "" if it does not.
+func (s *site) askRedis(command string) string {
 	conn, err := net.DialTimeout("tcp", s.redisAddr, time.Second)
 	if err != nil {
-		return
+		return ""
 	}
 	defer func() { _ = conn.Close() }() // everything was sent
 	_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
-	if _, err := fmt.Fprintf(conn, "%s\r\n", command); err == nil {
-		_, _ = bufio.NewReader(conn).ReadString('\n') // OK, or the connection is gone
+	if _, err := fmt.Fprintf(conn, "%s\r\n", command); err != nil {
+		return ""
 	}
+	answer := bufio.NewReader(conn)
+	line, err := answer.ReadString('\n')
+	if err == nil && strings.HasPrefix(line, "$") { // its length
+		line, err = answer.ReadString('\n')
+	}
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(line)
 }
 
 // misfortune is one fault of a plan.

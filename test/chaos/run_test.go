@@ -62,6 +62,9 @@ func (r *run) mistreat(next func() misfortune, duration time.Duration) {
 			continue
 		}
 		time.Sleep(m.gap) // the schedule is what is tested
+		if m.pick != nil {
+			m.target = m.pick()
+		}
 		r.suffer(m)
 	}
 	r.healing.Wait()

@@ -40,17 +40,19 @@ type site struct {
 
 // layout is what a site consists of.
 type layout struct {
-	redis   bool // or SQLite
-	brokers int  // 0: the supervisor's own
+	redis      bool // or SQLite
+	partitions int  // of the data set in Redis, if not 1
+	brokers    int  // 0: the supervisor's own
 
 	supervisors, agents, clients int
 }
 
 // layouts are the kinds of sites.
 var layouts = map[string]layout{
-	"sqlite":         {supervisors: 1, agents: 3, clients: 3},
-	"redis":          {redis: true, brokers: 3, supervisors: 2, agents: 3, clients: 3},
-	"sqlite-cluster": {brokers: 3, supervisors: 1, agents: 3, clients: 3},
+	"sqlite":           {supervisors: 1, agents: 3, clients: 3},
+	"redis":            {redis: true, brokers: 3, supervisors: 2, agents: 3, clients: 3},
+	"redis-partitions": {redis: true, partitions: 4, brokers: 3, supervisors: 2, agents: 3, clients: 3},
+	"sqlite-cluster":   {brokers: 3, supervisors: 1, agents: 3, clients: 3},
 }
 
 // newSite prepares a site in a directory; nothing runs yet.
@@ -179,7 +181,11 @@ func (s *site) addSupervisors(l layout) error {
 				return err
 			}
 			s.redisLinks[name] = way
-			args = append(args, "--store", "redis://"+way.proxies[0].addr())
+			store := "redis://" + way.proxies[0].addr()
+			if l.partitions > 0 {
+				store += fmt.Sprint("?partitions=", l.partitions)
+			}
+			args = append(args, "--store", store)
 		}
 		s.supervisors = append(s.supervisors, newProcess(s.dir, name, "Ctrl-C", func() *exec.Cmd {
 			cmd := exec.Command(supervisorBinary, args...)
