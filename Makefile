@@ -124,6 +124,10 @@ recovery: ## kill KILLS agents and measure how long until other agents have thei
 takeover: ## kill KILLS supervisors that lead and measure for how long changes waited; see test
 	go test -run '^$$' -bench Takeover -benchtime $(KILLS)x -timeout 60m ./test
 
+.PHONY: memory
+memory: ## create a million missions on each store, and report the most memory that the supervisor has used
+	go test -run '^$$' -bench Memory -benchtime 1x -timeout 30m ./test
+
 .PHONY: screenshots
 screenshots: tools ## update the screenshots of the dashboard in docs/screenshots
 	SCREENSHOTS=$(CURDIR)/docs/screenshots go test -count 1 ./test/browser -run 'TestPages|TestTheBroker|TestAnAlertSays|TestAViewer'
