@@ -150,24 +150,21 @@ func (s *Store) batch(first *step) (next *step) {
 			steps, next = steps[:applied], st
 			break
 		}
-		if engine.IsStale(err) {
+		switch {
+		case engine.IsStale(err):
 			s.engine = nil
 			s.oneByOne(steps)
-			whole = true
 			return nil
-		} else if err != nil {
+		case err != nil:
 			st.done <- nothingDone(s.public(err))
 			steps = steps[:applied]
-		} else if panicked := guarded(func() { st.apply(s.engine) }); panicked != nil {
-			s.engine = nil
-			st.done <- missions.Refused("the request failed; nothing was done", panicked)
+		case s.apply(st):
+			applied++
+		default: // the others are computed without it
 			steps = steps[:applied]
-			s.log.Error("a step failed; nothing of it is stored", "error", panicked)
 			s.oneByOne(steps)
 			whole = s.engine != nil
 			return nil
-		} else {
-			applied++
 		}
 		now := time.Now()
 		s.queue.charge(st, now.Sub(at))
@@ -188,6 +185,18 @@ func (s *Store) batch(first *step) (next *step) {
 		st.done <- err
 	}
 	return next
+}
+
+// apply applies a step. If it panics, it is refused, and the term ends.
+func (s *Store) apply(st *step) (applied bool) {
+	panicked := guarded(func() { st.apply(s.engine) })
+	if panicked == nil {
+		return true
+	}
+	s.engine = nil
+	st.done <- missions.Refused("the request failed; nothing was done", panicked)
+	s.log.Error("a step failed; nothing of it is stored", "error", panicked)
+	return false
 }
 
 // readyFor sees to it that there is a term, and that durations follow the clock. If it cannot, a
@@ -267,9 +276,7 @@ func (s *Store) tryAlone(ctx context.Context, st *step, last bool) (answered boo
 		st.done <- nothingDone(s.public(err))
 		return true
 	}
-	if panicked := guarded(func() { st.apply(s.engine) }); panicked != nil {
-		s.engine = nil
-		st.done <- missions.Refused("the request failed; nothing was done", panicked)
+	if !s.apply(st) {
 		return true
 	}
 	err := s.commit(ctx)
