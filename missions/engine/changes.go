@@ -165,8 +165,9 @@ func IsStale(err error) bool { return errors.Is(err, errStale) }
 // present, and for those that do not exist and cannot be created.
 type Unreachable struct {
 	IDs    []string
-	NoRoom []string // do not exist, and where they would be, there is no memory for them
 	Err    error    // what callers may know of it
+	NoRoom []string // do not exist, and where they would be, there is no memory for them
+	Full   error    // what callers may know of that
 }
 
 // Error implements error.

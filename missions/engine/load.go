@@ -32,8 +32,11 @@ func (e *Engine) Load(ctx context.Context, backend Backend, need *Need) error {
 	found, err := backend.Records(ctx, need.IDs)
 	var unreachable *Unreachable
 	if errors.As(err, &unreachable) {
-		for _, id := range slices.Concat(unreachable.IDs, unreachable.NoRoom) {
+		for _, id := range unreachable.IDs {
 			e.records.cut[id] = unreachable.Err
+		}
+		for _, id := range unreachable.NoRoom {
+			e.records.cut[id] = unreachable.Full
 		}
 	} else if err != nil {
 		return err

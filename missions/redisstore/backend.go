@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -141,17 +142,8 @@ func (b *Backend) open(ctx context.Context, partitions int) error {
 		return fmt.Errorf("%w: it was created with %d, not %d; omit partitions, or choose another prefix", ErrPartitions, b.partitions, partitions)
 	}
 	b.have(b.partitions)
-	for _, p := range b.others {
-		err := p.usable(ctx)
-		if err == nil {
-			_, err = p.look(ctx)
-		}
-		if err != nil {
-			if err = b.connection.where.explain(err); isOurs(err) {
-				return err
-			}
-			p.outage.note(err) // the others can be used
-		}
+	if err := b.tryOthers(ctx); err != nil {
+		return err
 	}
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	b.stop = stop
@@ -159,6 +151,28 @@ func (b *Backend) open(ctx context.Context, partitions int) error {
 		b.watches.Go(func() { b.watch(watching, p) })
 	}
 	return nil
+}
+
+// tryOthers tries all that is done with the other partitions. Those that cannot be reached are left
+// out for now.
+func (b *Backend) tryOthers(ctx context.Context) error {
+	errs := make([]error, len(b.others))
+	var all sync.WaitGroup
+	for i, p := range b.others {
+		all.Go(func() {
+			err := p.usable(ctx)
+			if err == nil {
+				_, err = p.look(ctx)
+			}
+			if err = b.connection.where.explain(err); err != nil && !isOurs(err) {
+				p.outage.note(err)
+				err = nil
+			}
+			errs[i] = err
+		})
+	}
+	all.Wait()
+	return cmp.Or(errs...)
 }
 
 // head makes partition 0 where there is none, learns what its head says, and begins a term

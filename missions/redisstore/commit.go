@@ -182,14 +182,15 @@ func (w *writing) journal() {
 	}
 	w.commands(some, "XDEL", w.b.key("j"))
 	for k, n := range j.mended {
-		w.command("HSET", w.b.meta, sentField(k), decimal(n))
-		j.sent[k] = n
+		w.command("HSET", w.b.meta, sentField(k), decimal(n), "journal", decimal(j.latest))
+		j.sent[k], j.stored = n, j.latest
 	}
 	j.mended = nil
 	if len(w.entries) == 0 {
 		return
 	}
 	j.latest = max(j.latest+1, now.UnixMicro())
+	j.stored = j.latest
 	id, kept := decimal(j.latest), journaled{number: j.latest, at: now}
 	entry, marks := []string{"XADD", w.b.key("j"), id + "-0"}, []string{"HSET", w.b.meta, "journal", id}
 	for _, in := range w.entries {

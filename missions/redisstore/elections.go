@@ -25,6 +25,11 @@ func (e elections) Lead(ctx context.Context, candidate string, lasts time.Durati
 		e.seal.secret.Store(&said[4])
 	}
 	e.leads.Store(&leads{said[0], said[2]})
+	if said[0] != candidate { // what partitions have confirmed counts for whoever leads
+		for _, p := range e.others {
+			p.acked.Store(0)
+		}
+	}
 	return missions.Leadership{Holder: said[0], Left: time.Duration(number(said[1])) * time.Microsecond}, nil
 }
 

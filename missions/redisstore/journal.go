@@ -17,7 +17,8 @@ import (
 
 // journal is what the leader knows of the journal for partitions other than the first.
 type journal struct {
-	latest int64         // the number given last
+	latest int64         // no number up to this one is given again
+	stored int64         // the number given last, as partition 0 has it
 	sent   map[int]int64 // by partition: the latest entry that concerns it
 	mended map[int]int64 // what sent becomes with the next commit: see repair.go
 
@@ -48,13 +49,13 @@ const (
 
 // begin begins a term with what the meta hash of partition 0 says.
 func (j *journal) begin(meta fields, others []*partition) {
-	latest := number(meta["journal"])
-	if latest != j.latest {
-		*j = journal{keep: j.keep, latest: latest, older: journaled{number: latest, at: time.Now(), concerns: others}}
+	if latest := number(meta["journal"]); latest != j.stored {
+		*j = journal{keep: j.keep, latest: latest, stored: latest, older: journaled{number: latest, at: time.Now(), concerns: others}}
 	}
 	j.mended, j.sent = nil, make(map[int]int64, len(others))
 	for _, p := range others {
 		j.sent[p.number] = number(meta[sentField(p.number)])
+		j.latest = max(j.latest, j.sent[p.number]) // partition 0 may have lost the entry
 		if p.outage.err() == nil {
 			p.acked.Store(j.sent[p.number])
 		}
@@ -69,13 +70,12 @@ func (j *journal) expired(now time.Time) (upTo int64, some []string) {
 		return 0, nil
 	}
 	j.trimmed = now
-	if j.older.number > 0 {
-		if j.needed(&j.older) {
-			return 0, nil
-		}
-		upTo, j.older = j.older.number, journaled{}
-	}
 	left, first := j.kept[:0], true
+	if j.older.number > 0 {
+		if first = !j.needed(&j.older); first {
+			upTo, j.older = j.older.number, journaled{}
+		}
+	}
 	for i := range j.kept {
 		entry := j.kept[i]
 		if j.needed(&entry) {
@@ -190,6 +190,11 @@ func (l *lostCommits) Error() string {
 // Is says that it is an errLostCommits.
 func (l *lostCommits) Is(target error) bool { return target == errLostCommits }
 
+// homeError is an error of partition 0, which says nothing of the others.
+type homeError struct{ error }
+
+func (h *homeError) Unwrap() error { return h.error }
+
 // entriesAtOnce is how many entries of the journal are read at once; each is a batch's changes.
 const entriesAtOnce = 4
 
@@ -206,7 +211,7 @@ func (b *Backend) catchUp(ctx context.Context, p *partition) error {
 	for from := applied + 1; ; {
 		said, err := client.HGet(ctx, b.meta, sentField(p.number)).Result()
 		if err != nil && !errors.Is(err, redis.Nil) {
-			return err
+			return &homeError{err}
 		}
 		sent := number(said)
 		if applied == sent {
@@ -215,7 +220,7 @@ func (b *Backend) catchUp(ctx context.Context, p *partition) error {
 		}
 		entries, err := client.XRangeN(ctx, b.key("j"), decimal(from)+"-0", "+", entriesAtOnce).Result()
 		if err != nil {
-			return err
+			return &homeError{err}
 		}
 		if applied > sent || len(entries) == 0 {
 			return &lostCommits{p.number, applied, sent}
@@ -241,8 +246,8 @@ func (b *Backend) reapply(ctx context.Context, p *partition, entry redis.XMessag
 	switch {
 	case err != nil || len(words) == 0:
 		return 0, fmt.Errorf("%w: number %d", errEntry, n)
-	case number(words[0]) != *applied:
-		return 0, &lostCommits{p.number, *applied, n}
+	case number(words[0]) != *applied: // of before a repair, or one before it is lost
+		return n + 1, nil
 	}
 	if err := p.apply(ctx, n, words); err != nil {
 		return 0, err
@@ -266,6 +271,11 @@ func (b *Backend) gather(ctx context.Context) error {
 	all.Wait()
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	for _, err := range errs {
+		if home := (*homeError)(nil); errors.As(err, &home) {
+			return b.refused(ctx, "begin", home.error)
+		}
 	}
 	var lost []*partition
 	whole := true

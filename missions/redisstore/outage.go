@@ -23,6 +23,7 @@ type outage struct {
 	changed *atomic.Bool  // set when an outage begins or ends
 	look    wakeup.Signal // at the partition, now
 	full    atomic.Bool   // there is no memory for new missions
+	doubted atomic.Bool   // it did not answer somebody in time
 
 	mu    sync.Mutex
 	cause error // what callers are told; nil while the partition can be used
@@ -82,8 +83,13 @@ func (o *outage) failed(ctx context.Context, err error) error {
 		return errClosed
 	}
 	switch tell(err) {
-	case toldUnreachable, toldRefused, toldUnknown, toldForbidden:
-		o.tell(err)
+	case toldUnreachable, toldRefused, toldForbidden:
+		if !errors.Is(err, redis.ErrPoolTimeout) {
+			o.tell(err)
+		}
+	case toldUnknown: // perhaps it was only a slow answer
+		o.doubted.Store(true)
+		o.look.Send()
 	case toldBroken:
 		if redis.HasErrorPrefix(err, "NODATASET") {
 			o.tell(err)
@@ -117,14 +123,31 @@ func (b *Backend) watch(ctx context.Context, p *partition) {
 		case <-ctx.Done():
 			return
 		}
-		if p.outage.err() != nil {
-			if err := b.catchUp(ctx, p); ctx.Err() == nil {
-				p.outage.tell(p.explain(ctx, err))
-			}
+		if doubted := p.outage.doubted.Swap(false); doubted || p.outage.err() != nil {
+			b.tryAgain(ctx, p)
 		} else if p.acked.Load() > 0 {
 			p.verify(ctx)
 		}
 	}
+}
+
+// tryAgain ends an outage if the partition can be brought up to date. If it lacks commits, another
+// term sees to it, unless other partitions cannot be used.
+func (b *Backend) tryAgain(ctx context.Context, p *partition) {
+	err := b.catchUp(ctx, p)
+	if home := (*homeError)(nil); ctx.Err() != nil || errors.As(err, &home) {
+		return
+	}
+	p.outage.tell(p.explain(ctx, err))
+	if !p.outage.lacksCommits() {
+		return
+	}
+	for _, other := range b.others {
+		if other.outage.err() != nil && !other.outage.lacksCommits() {
+			return
+		}
+	}
+	b.stale.Store(true)
 }
 
 // verify looks whether a partition has what it had. Whoever leads does this.
@@ -132,7 +155,11 @@ func (p *partition) verify(ctx context.Context) {
 	s := sight{entry: p.acked.Load(), at: time.Now()}
 	var err error
 	if p.outage.full.Load() {
-		_, err = p.look(ctx)
+		var applied int64
+		if applied, err = p.look(ctx); err == nil && applied < s.entry {
+			p.outage.tell(&lostCommits{p.number, applied, s.entry})
+			return
+		}
 	} else {
 		_, err = p.eval(ctx, scripts.applied, []any{s.entry})
 	}

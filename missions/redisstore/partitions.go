@@ -76,8 +76,9 @@ func (b *Backend) Records(ctx context.Context, ids []string) ([]*engine.Record, 
 	if len(cut.IDs)+len(cut.NoRoom) == 0 {
 		return all, nil
 	}
+	cut.Full = missions.Refused(toldFull, nil)
 	if cut.Err == nil {
-		cut.Err = missions.Refused(toldFull, nil)
+		cut.Err = cut.Full
 	}
 	return all, &cut
 }

@@ -128,6 +128,7 @@ func open(ctx context.Context, cfg Config, c *connection) (*Store, error) {
 	}
 	opened, err := leader.OpenShared(ctx, shared)
 	if err != nil {
+		b.Close()
 		return nil, openError(&c.where, err)
 	}
 	store.Store, store.shared = closing{opened, b}, opened

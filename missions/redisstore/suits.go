@@ -23,11 +23,23 @@ func suits(ctx context.Context, client redis.UniversalClient, log *slog.Logger) 
 		return suit(ctx, client, log)
 	}
 	var one sync.Mutex // nodes are asked at once, and each may log
+	reached := false
+	var away error
 	err := nodes.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+		err := suit(ctx, node, log)
 		one.Lock()
 		defer one.Unlock()
-		return suit(ctx, node, log)
+		if network := (net.Error)(nil); errors.As(err, &network) { // the others may have what is needed
+			log.Warn("a node of the Redis Cluster cannot be reached", "error", err)
+			away = err
+			return nil
+		}
+		reached = true
+		return err
 	})
+	if err == nil && !reached {
+		err = away
+	}
 	if err != nil && !errors.Is(err, ErrUnsuitable) && !errors.Is(err, ErrUnreachable) {
 		return unreachable(err)
 	}

@@ -7,11 +7,11 @@
 -- ARGV[4…] commands
 --
 -- Answers '1' if there is no memory for more, otherwise ''. The error NODATASET says that the
--- partition is another one, or lacks entries before this one.
+-- partition is another one, lacks entries before this one, or has later ones.
 local meta = call('HMGET', KEYS[1], 'identity', 'applied')
 if meta[1] ~= ARGV[1] then return redis.error_reply('NODATASET the partition is not in this Redis') end
 local applied = (meta[2] or 0) + 0
-if applied >= ARGV[2] + 0 then return '' end
+if applied == ARGV[2] + 0 then return '' end
 if applied ~= ARGV[3] + 0 then return redis.error_reply('NODATASET Redis has lost commits') end
 
 -- The entry is stored already, so that it is applied where Redis would refuse it for lack of
