@@ -319,6 +319,10 @@ func TestAPartitionIsBack(t *testing.T) {
 		}
 	}
 	away.Kill()
+	another := mustOpen(t, redisstore.Config{URL: cluster.URL(), Timeout: time.Second}) // starts all the same
+	if _, err := another.ListAgents(t.Context(), missions.AgentFilter{}); err != nil {
+		t.Error(err)
+	}
 	given := 0
 	var held []missions.LeaseRef
 	ask := func() (n int) {
