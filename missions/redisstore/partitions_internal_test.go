@@ -233,15 +233,18 @@ func TestAfterARepairEntriesAreApplied(t *testing.T) {
 	p.must(p.add(ids[2]))
 	p.must(p.client.XDel(t.Context(), "{mc:0}:j", lost+"-0").Err())
 	back()
-	next := p.in(1)
-	p.until(func() error { return p.add(next) }) // after the repair
+	p.until(func() error { // until the partition is repaired
+		p.must(p.CheckWrite(t.Context()))
+		_, err := p.Get(t.Context(), ids[0])
+		return err
+	})
 	accept := p.refusing()
 	late := p.in(1)
 	if err := p.add(late); err == nil {
 		t.Fatal("a mission was created in a partition that refuses it")
 	}
 	accept()
-	p.there(ids[0], next, late)
+	p.there(ids[0], late)
 }
 
 // TestARepairIsTriedAgain after it has failed.
