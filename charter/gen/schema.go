@@ -169,7 +169,7 @@ func outboxSchema(entry charter.Entry) object {
 			{"type", "integer"}, {"minimum", 1},
 		}},
 		{"outbox_positions", object{
-			{"description", "If the store has several outboxes: the last position sent from each of them, including this event."},
+			{"description", "Only in events of earlier versions, from a data set in Redis with several partitions: the last position sent from each outbox, including this event."},
 			{"type", "object"}, {"additionalProperties", object{{"type", "integer"}, {"minimum", 0}}},
 		}},
 	}
