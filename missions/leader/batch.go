@@ -128,15 +128,7 @@ func (s *Store) batch(first *step) (next *step) {
 		if !whole {
 			s.engine = nil // it may be ahead of what is stored
 		}
-		for _, st := range steps {
-			if st == next {
-				continue
-			}
-			select {
-			case st.done <- errUnanswered:
-			default: // it has its answer
-			}
-		}
+		unanswered(steps, next)
 	}()
 	if !s.readyFor(ctx, first) {
 		return nil
@@ -177,14 +169,33 @@ func (s *Store) batch(first *step) (next *step) {
 	}
 	err := s.commit(ctx)
 	whole = true
+	s.answer(steps, err)
+	return next
+}
+
+// answer answers the steps of a batch with the outcome of its commit, or computes them again if
+// the term has ended and nothing was stored.
+func (s *Store) answer(steps []*step, err error) {
 	if replaced(err) && !s.deposed.Load() {
-		s.oneByOne(steps) // nothing was stored
-		return next
+		s.oneByOne(steps)
+		return
 	}
 	for _, st := range steps {
 		st.done <- err
 	}
-	return next
+}
+
+// unanswered answers steps that have no answer, but for the one that is to be in the next batch.
+func unanswered(steps []*step, next *step) {
+	for _, st := range steps {
+		if st == next {
+			continue
+		}
+		select {
+		case st.done <- errUnanswered:
+		default: // it has its answer
+		}
+	}
 }
 
 // apply applies a step. If it panics, it is refused, and the term ends.
