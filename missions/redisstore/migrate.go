@@ -133,7 +133,7 @@ func migrate(ctx context.Context, cfg Config, c *connection, most migrationBound
 	case err != nil:
 		return Migrated{}, err
 	case schema == 0:
-		return Migrated{}, fmt.Errorf("%w: Redis has no key %s", ErrNoDataSet, m.metaKey(0))
+		return Migrated{}, m.noDataSet(ctx)
 	case schema == engineSchema:
 		return Migrated{Already: true}, nil
 	case schema > engineSchema:

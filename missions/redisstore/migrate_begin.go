@@ -2,12 +2,22 @@ package redisstore
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 )
+
+// noDataSet says why there is none: the user may not be allowed to see it.
+func (m *migration) noDataSet(ctx context.Context) error {
+	if err := m.client.HGet(ctx, m.metaKey(0), "schema").Err(); err != nil && !errors.Is(err, redis.Nil) {
+		return m.failure(err)
+	}
+	return fmt.Errorf("%w: Redis has no key %s", ErrNoDataSet, m.metaKey(0))
+}
 
 // permitted tries on every Redis what a migration does, before any change is made: each node of a
 // cluster has permissions of its own.

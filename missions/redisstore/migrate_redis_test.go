@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -111,4 +112,28 @@ func TestMigrateNamesWhatItMayNotDo(t *testing.T) {
 	user(t, server, "mc", rules...)
 	_, err = redisstore.Migrate(t.Context(), cfg, nil)
 	must(t, err)
+}
+
+// TestMigrateSaysThatItMayNotLook is refused because of the permission, not for lack of a data set.
+func TestMigrateSaysThatItMayNotLook(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, "--appendonly", "no", "--save", "")
+	ahead := redisstore.RestoreSchema3(t, server.Client(), 1)
+	for rules, want := range map[string]string{
+		"reset on >PASSWORD +@all":                 "~{mc:*",
+		"reset on >PASSWORD +@all ~{other:*":       "~{mc:*",
+		"reset on >PASSWORD +@all ~{mc:0}:meta":    "~{mc:*",
+		"reset on >PASSWORD +@all %R~{mc:*":        "~{mc:*",
+		"reset on >PASSWORD +@all ~{mc:* -hget":    "+hget",
+		"reset on >PASSWORD +@all ~{mc:* -hincrby": "+hincrby",
+	} {
+		user(t, server, "mc", strings.Fields(rules)...)
+		_, err := redisstore.Migrate(t.Context(), redisstore.Config{URL: as("mc", server), Ahead: ahead, Logger: silent()}, nil)
+		if want = "allow it with: ACL SETUSER mc " + want; !errors.Is(err, redisstore.ErrForbidden) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error is %v, want one with %q", rules, err, want)
+		}
+		if !server.Client().HExists(t.Context(), "{mc:0}:meta", "state").Val() {
+			t.Fatalf("%s: the partition is fenced", rules)
+		}
+	}
 }
