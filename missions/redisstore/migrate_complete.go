@@ -63,10 +63,9 @@ func (m *migration) complete(ctx context.Context) error {
 	m.held = m.held.Add(-heldFor)
 	return m.write(ctx, 0, func(p redis.Pipeliner) {
 		for i, name := range names {
+			p.Unlink(ctx, home.key(name)) // RENAME would delete it at once, however much it holds
 			if there[i].Val() == 1 {
 				p.Rename(ctx, home.key("migrating:", name), home.key(name))
-			} else {
-				p.Unlink(ctx, home.key(name))
 			}
 		}
 		p.Unlink(ctx, home.key("leader"))

@@ -184,14 +184,12 @@ func (c *converting) write(ctx context.Context, p redis.Pipeliner) {
 	}
 	for _, r := range c.old {
 		log := c.part.key("g:", r.ID)
+		p.Unlink(ctx, log)
 		switch {
 		case r.logGoesOn && r.Entries > 1:
 			p.Rename(ctx, c.part.migratedLog(r.ID), log)
-		default:
-			p.Unlink(ctx, log)
-			if len(r.log) > 0 {
-				p.RPush(ctx, log, linesOf(r)...)
-			}
+		case len(r.log) > 0:
+			p.RPush(ctx, log, linesOf(r)...)
 		}
 		p.Set(ctx, c.part.key("m:", r.ID), writeMission(&r.Record), 0)
 	}
