@@ -78,6 +78,7 @@ type migration struct {
 
 	partitions []*oldPart
 	next       string // what is to be done next: the name of a step
+	masters    string // that have what was written since the first step
 
 	blank []byte // stands for data and results that are not read
 }
@@ -189,8 +190,8 @@ func (m *migration) because(ctx context.Context, err error) error {
 // prepare does the steps before the last one.
 func (m *migration) prepare(ctx context.Context) error {
 	for {
-		if m.next == toSwitch {
-			return nil
+		if err := m.compareMasters(ctx); err != nil || m.next == toSwitch {
+			return err
 		}
 		if err := m.step(ctx); err != nil {
 			return err
@@ -204,6 +205,10 @@ func (m *migration) step(ctx context.Context) error {
 	case toShare:
 		if err := m.share(ctx); err != nil {
 			return err
+		}
+		// What was read is there until the next step, and can be shared again.
+		if masters, err := m.runIDs(ctx); err != nil || masters != m.masters {
+			return errors.Join(err, errRestarted)
 		}
 		return m.goOn(ctx, toDrop)
 	case toDrop:
@@ -223,7 +228,24 @@ func (m *migration) step(ctx context.Context) error {
 // goOn notes what is to be done next.
 func (m *migration) goOn(ctx context.Context, next string) error {
 	m.next = next
-	return m.write(ctx, 0, func(p redis.Pipeliner) { p.HSet(ctx, m.metaKey(0), "migration", next) })
+	return m.write(ctx, 0, func(p redis.Pipeliner) { p.HSet(ctx, m.metaKey(0), "migration", next, "masters", m.masters) })
+}
+
+// compareMasters goes back if a Redis has restarted, or another node has taken its place, since the
+// first step: it may lack the latest of what was deleted and converted.
+func (m *migration) compareMasters(ctx context.Context) error {
+	masters, err := m.runIDs(ctx)
+	if err != nil || masters == m.masters {
+		return err
+	}
+	m.masters = masters
+	if m.next == toShare {
+		return nil
+	}
+	if err := m.shareLost(ctx); err != nil {
+		return err
+	}
+	return m.goOn(ctx, toDrop)
 }
 
 func (m *migration) metaKey(partition int) string { return m.prefix(partition) + "meta" }

@@ -114,7 +114,7 @@ func (m *migration) begin(ctx context.Context, number int, name string) error {
 		return errReplaced // by one that is complete, or nearly so
 	}
 	if number == 0 {
-		m.next = said[5]
+		m.next, m.masters = said[5], said[6]
 	}
 	part, err := m.head(number, said)
 	if err != nil {

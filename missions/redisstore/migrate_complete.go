@@ -69,7 +69,7 @@ func (m *migration) complete(ctx context.Context) error {
 			}
 		}
 		p.Unlink(ctx, home.key("leader"))
-		p.HDel(ctx, home.key("meta"), "schema3_state", "migration", "migrator")
+		p.HDel(ctx, home.key("meta"), "schema3_state", "migration", "masters", "migrator")
 		p.HSet(ctx, home.key("meta"), head...)
 	})
 }

@@ -92,6 +92,22 @@ func runID(ctx context.Context, node redis.Cmdable) (string, error) {
 	return id, nil
 }
 
+// runIDs returns what all are called that have a part of the data set.
+func (m *migration) runIDs(ctx context.Context) (string, error) {
+	nodes, err := m.nodes(ctx)
+	if err != nil {
+		return "", err
+	}
+	ids := make([]string, len(nodes))
+	for i, node := range nodes {
+		if ids[i], err = runID(ctx, node); err != nil {
+			return "", err
+		}
+	}
+	slices.Sort(ids)
+	return strings.Join(ids, " "), nil
+}
+
 // parse takes keys apart. Those of no partition are left out, and those of one that is complete.
 func (m *migration) parse(names []string) []oldKey {
 	keys := make([]oldKey, 0, len(names))

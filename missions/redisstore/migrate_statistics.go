@@ -103,6 +103,21 @@ func (m *migration) setCounts(ctx context.Context, part *oldPart, counts map[str
 	return m.setFieldsOf(ctx, part, "counts", fields)
 }
 
+// shareLost writes what the first step has written beside partition 0, where it may be lost: where
+// what it read has not been deleted after it.
+func (m *migration) shareLost(ctx context.Context) error {
+	for _, part := range m.partitions[1:] {
+		counts, err := m.oldCounts(ctx, part)
+		if err == nil {
+			err = m.setCounts(ctx, part, counts)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // addHistograms adds the histograms of all types, and what they were at the latest sample. What a
 // type has of which there is no sample yet is no gain of the next one.
 func (m *migration) addHistograms(ctx context.Context, totals oldTotals) error {
