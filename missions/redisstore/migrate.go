@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -74,11 +73,12 @@ type migration struct {
 	most   migrationBounds
 	report func(MigrationProgress)
 
-	name string    // as which it holds the data set
+	name string    // as which it holds the data set, and writes
 	held time.Time // when that was last renewed
 
 	partitions []*oldPart
 	next       string // what is to be done next: the name of a step
+	masters    string // that have what was written since the first step
 
 	blank []byte // stands for data and results that are not read
 }
@@ -96,9 +96,14 @@ var usualBounds = migrationBounds{keys: 256, lines: 64, entries: 16, slots: 256}
 // oldPart is a partition that is migrated.
 type oldPart struct {
 	*partition // of which only the names of keys are used
+	schema     string
 	outbox     uuid.UUID
 	state      oldState
 }
+
+// switched reports whether a partition is complete. Every earlier write to it is there then, too:
+// Redis loses none but the latest.
+func (p *oldPart) switched() bool { return p.schema != oldSchema }
 
 // heldFor is how long a migration that has died keeps others from the data set.
 const heldFor = 15 * time.Second
@@ -129,7 +134,7 @@ func migrate(ctx context.Context, cfg Config, c *connection, most migrationBound
 	case err != nil:
 		return Migrated{}, err
 	case schema == 0:
-		return Migrated{}, fmt.Errorf("%w: Redis has no key %s", ErrNoDataSet, m.metaKey(0))
+		return Migrated{}, m.noDataSet(ctx)
 	case schema == engineSchema:
 		return Migrated{Already: true}, nil
 	case schema > engineSchema:
@@ -137,18 +142,20 @@ func migrate(ctx context.Context, cfg Config, c *connection, most migrationBound
 	case schema < migratable:
 		return Migrated{}, fmt.Errorf("%w: it has schema %d, but this version migrates schema %d", ErrOlderSchema, schema, migratable)
 	}
-	if err := m.count(ctx); err != nil {
-		return Migrated{}, m.failure(err)
-	}
-	if err := m.permitted(ctx); err != nil {
-		return Migrated{}, m.failure(err)
-	}
-	if err := m.hold(ctx); err != nil {
-		return Migrated{}, m.failure(err)
+	for _, check := range []func(context.Context) error{m.count, m.permitted, m.hold} {
+		if err := check(ctx); err != nil {
+			return Migrated{}, m.failure(err)
+		}
 	}
 	defer m.release(ctx)
+	if err := m.look(ctx); err != nil {
+		return Migrated{}, m.failure(err)
+	}
 	done, err := m.steps(ctx)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrInUse):
+		return Migrated{}, fmt.Errorf("this migration was suspended for too long; run supervisor migrate again, to complete it or to see that it is complete: %w", err)
+	case err != nil:
 		return Migrated{}, fmt.Errorf("the migration is not complete; no supervisor can use the data set until supervisor migrate is run again: %w", m.failure(err))
 	}
 	return done, nil
@@ -159,28 +166,86 @@ func (m *migration) steps(ctx context.Context) (done Migrated, err error) {
 	if err := m.fence(ctx); err != nil {
 		return done, err
 	}
-	for _, step := range []struct {
-		name, then string
-		do         func(context.Context) error
-	}{{toShare, toDrop, m.share}, {toDrop, toConvert, m.drop}, {toConvert, toSwitch, m.convert}} {
-		if step.name != m.next {
-			continue
-		}
-		if err := step.do(ctx); err != nil {
-			return done, err
-		}
-		if err := m.write(ctx, func(p redis.Pipeliner) { p.HSet(ctx, m.metaKey(0), "migration", step.then) }); err != nil {
-			return done, err
-		}
-		m.next = step.then
+	if err = m.prepare(ctx); err == nil {
+		done, err = m.summary(ctx)
 	}
-	if m.next != toSwitch {
-		return done, foreign(m.metaKey(0), "is the damaged head of a data set")
+	if err == nil {
+		err = m.complete(ctx)
 	}
-	if done, err = m.summary(ctx); err != nil {
-		return done, err
+	return done, m.because(ctx, err)
+}
+
+// because says that another migration has begun, if so: it may be the reason for any failure, since
+// what it has written is not what is read here.
+func (m *migration) because(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
 	}
-	return done, m.complete(ctx)
+	if now := m.write(ctx, 0, func(redis.Pipeliner) {}); errors.Is(now, ErrInUse) {
+		return now
+	}
+	return err
+}
+
+// prepare does the steps before the last one.
+func (m *migration) prepare(ctx context.Context) error {
+	for {
+		if err := m.compareMasters(ctx); err != nil || m.next == toSwitch {
+			return err
+		}
+		if err := m.step(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// step does the next step.
+func (m *migration) step(ctx context.Context) error {
+	switch m.next {
+	case toShare:
+		if err := m.share(ctx); err != nil {
+			return err
+		}
+		// What was read is there until the next step, and can be shared again.
+		if masters, err := m.runIDs(ctx); err != nil || masters != m.masters {
+			return errors.Join(err, errRestarted)
+		}
+		return m.goOn(ctx, toDrop)
+	case toDrop:
+		if err := m.drop(ctx); err != nil {
+			return err
+		}
+		return m.goOn(ctx, toConvert)
+	case toConvert:
+		if err := m.convert(ctx); err != nil {
+			return err
+		}
+		return m.goOn(ctx, toSwitch)
+	}
+	return foreign(m.metaKey(0), "is the damaged head of a data set")
+}
+
+// goOn notes what is to be done next.
+func (m *migration) goOn(ctx context.Context, next string) error {
+	m.next = next
+	return m.write(ctx, 0, func(p redis.Pipeliner) { p.HSet(ctx, m.metaKey(0), "migration", next, "masters", m.masters) })
+}
+
+// compareMasters goes back if a Redis has restarted, or another node has taken its place, since the
+// first step: it may lack the latest of what was deleted and converted.
+func (m *migration) compareMasters(ctx context.Context) error {
+	masters, err := m.runIDs(ctx)
+	if err != nil || masters == m.masters {
+		return err
+	}
+	m.masters = masters
+	if m.next == toShare {
+		return nil
+	}
+	if err := m.shareLost(ctx); err != nil {
+		return err
+	}
+	return m.goOn(ctx, toDrop)
 }
 
 func (m *migration) metaKey(partition int) string { return m.prefix(partition) + "meta" }
@@ -205,117 +270,6 @@ func (m *migration) count(ctx context.Context) error {
 // prefix begins the keys of a partition.
 func (m *migration) prefix(partition int) string {
 	return fmt.Sprintf("{%s:%d}:", m.where.prefix, partition)
-}
-
-// permitted tries the commands that supervisors do not use, before any change is made.
-func (m *migration) permitted(ctx context.Context) error {
-	none := m.prefix(0) + "migrating:none"
-	if err := m.client.Scan(ctx, 0, none, 1).Err(); err != nil {
-		return err
-	}
-	if err := m.client.Rename(ctx, none, none).Err(); err != nil && !strings.Contains(err.Error(), "no such key") {
-		return err
-	}
-	if err := m.client.Unlink(ctx, none).Err(); err != nil {
-		return err
-	}
-	if err := m.client.HLen(ctx, none).Err(); err != nil {
-		return err
-	}
-	err := m.write(ctx, func(p redis.Pipeliner) { p.Exists(ctx, none) })
-	if err != nil && strings.HasPrefix(err.Error(), "EXECABORT") {
-		if name := deniedCommand.FindStringSubmatch(err.Error()); name != nil {
-			return m.where.denies(name[1])
-		}
-	}
-	return err
-}
-
-// write sends commands of one partition, all or nothing.
-func (m *migration) write(ctx context.Context, commands func(redis.Pipeliner)) error {
-	_, err := m.client.TxPipelined(ctx, func(p redis.Pipeliner) error { commands(p); return nil })
-	return err
-}
-
-// ask sends commands at once, and returns the first error that is not a missing key.
-func (m *migration) ask(ctx context.Context, commands func(redis.Pipeliner)) error {
-	sent, err := m.client.Pipelined(ctx, func(p redis.Pipeliner) error { commands(p); return nil })
-	if !errors.Is(err, redis.Nil) {
-		return err
-	}
-	for _, command := range sent {
-		if err := command.Err(); err != nil && !errors.Is(err, redis.Nil) {
-			return err
-		}
-	}
-	return nil
-}
-
-// hold keeps supervisors and other migrations from leading, and is called again and again. The
-// error is an [ErrInUse] if somebody else leads.
-func (m *migration) hold(ctx context.Context) error {
-	if time.Since(m.held) < heldFor/4 {
-		return nil
-	}
-	held := time.Now()
-	answer, err := eval(ctx, m.client, m.metaKey(0), scripts.elect, []any{m.name, heldFor.Microseconds(), m.cfg.Ahead().Microseconds(), ""})
-	if err != nil {
-		return err
-	}
-	switch holder := texts(answer)[0]; {
-	case holder == m.name:
-		m.held = held
-		return nil
-	case strings.HasPrefix(holder, migrating):
-		return fmt.Errorf("%w: another migration is running, or was interrupted less than %s ago; wait for it", ErrInUse, heldFor)
-	default:
-		return fmt.Errorf("%w: supervisor %s is running; stop every supervisor of this data set first", ErrInUse, holder)
-	}
-}
-
-// release lets others have the data set at once. Whatever becomes of it, they have it soon.
-func (m *migration) release(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.cfg.Timeout)
-	defer cancel()
-	_, _ = eval(ctx, m.client, m.metaKey(0), scripts.stepDown, []any{m.name})
-}
-
-// fenceScript is in no list of scripts: supervisors do not run it.
-var fenceScript = bare("fence")
-
-// fence keeps supervisors of earlier versions from every partition, and reads the heads of all.
-func (m *migration) fence(ctx context.Context) error {
-	for number := range m.partitions {
-		if err := m.hold(ctx); err != nil {
-			return err
-		}
-		answer, err := eval(ctx, m.client, m.metaKey(number), fenceScript, nil)
-		if err != nil {
-			return err
-		}
-		said := texts(answer)
-		if number == 0 {
-			m.next = said[5]
-		}
-		if m.partitions[number], err = m.head(number, said); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// head reads the head of a partition, as fence.lua answers it.
-func (m *migration) head(number int, said []string) (part *oldPart, err error) {
-	partitions := len(m.partitions)
-	part = &oldPart{partition: newPartition(m.connection, number)}
-	part.outbox, err = uuid.Parse(said[1])
-	if err == nil && m.next == toShare {
-		part.state, err = readOldState(said[4])
-	}
-	if err != nil || said[2] != strconv.Itoa(number) || said[3] != strconv.Itoa(partitions) {
-		return nil, foreign(m.metaKey(number), "is the damaged head of a data set")
-	}
-	return part, nil
 }
 
 // failure says what is wrong of what is not our own finding.

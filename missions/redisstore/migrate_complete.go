@@ -34,12 +34,12 @@ func (m *migration) summary(ctx context.Context) (done Migrated, err error) {
 // complete puts everything in place. From then on, the data set has the new schema.
 func (m *migration) complete(ctx context.Context) error {
 	for _, part := range m.partitions[1:] {
-		if err := m.hold(ctx); err != nil {
-			return err
+		if part.switched() {
+			continue
 		}
-		err := m.write(ctx, func(p redis.Pipeliner) {
+		err := m.write(ctx, part.number, func(p redis.Pipeliner) {
 			p.Unlink(ctx, part.key("o"))
-			p.HDel(ctx, part.key("meta"), "schema3_state", "mark", "revision", "sampled")
+			p.HDel(ctx, part.key("meta"), "schema3_state", "mark", "revision", "sampled", "migrator")
 			p.HSet(ctx, part.key("meta"), "schema", engineSchema)
 		})
 		if err != nil {
@@ -61,19 +61,15 @@ func (m *migration) complete(ctx context.Context) error {
 		return err
 	}
 	m.held = m.held.Add(-heldFor)
-	if err := m.hold(ctx); err != nil {
-		return err
-	}
-	return m.write(ctx, func(p redis.Pipeliner) {
+	return m.write(ctx, 0, func(p redis.Pipeliner) {
 		for i, name := range names {
+			p.Unlink(ctx, home.key(name)) // RENAME would delete it at once, however much it holds
 			if there[i].Val() == 1 {
 				p.Rename(ctx, home.key("migrating:", name), home.key(name))
-			} else {
-				p.Unlink(ctx, home.key(name))
 			}
 		}
 		p.Unlink(ctx, home.key("leader"))
-		p.HDel(ctx, home.key("meta"), "schema3_state", "migration")
+		p.HDel(ctx, home.key("meta"), "schema3_state", "migration", "masters", "migrator")
 		p.HSet(ctx, home.key("meta"), head...)
 	})
 }

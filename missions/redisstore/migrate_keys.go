@@ -92,13 +92,29 @@ func runID(ctx context.Context, node redis.Cmdable) (string, error) {
 	return id, nil
 }
 
-// parse takes keys apart. Those of no partition are left out.
+// runIDs returns what all are called that have a part of the data set.
+func (m *migration) runIDs(ctx context.Context) (string, error) {
+	nodes, err := m.nodes(ctx)
+	if err != nil {
+		return "", err
+	}
+	ids := make([]string, len(nodes))
+	for i, node := range nodes {
+		if ids[i], err = runID(ctx, node); err != nil {
+			return "", err
+		}
+	}
+	slices.Sort(ids)
+	return strings.Join(ids, " "), nil
+}
+
+// parse takes keys apart. Those of no partition are left out, and those of one that is complete.
 func (m *migration) parse(names []string) []oldKey {
 	keys := make([]oldKey, 0, len(names))
 	for _, name := range names {
 		number, rest, found := strings.Cut(strings.TrimPrefix(name, "{"+m.where.prefix+":"), "}:")
 		partition, err := strconv.Atoi(number)
-		if found && err == nil && partition >= 0 && partition < len(m.partitions) && strconv.Itoa(partition) == number {
+		if found && err == nil && partition >= 0 && partition < len(m.partitions) && strconv.Itoa(partition) == number && !m.partitions[partition].switched() {
 			keys = append(keys, oldKey{partition, rest})
 		}
 	}
@@ -123,7 +139,7 @@ func (m *migration) drop(ctx context.Context) error {
 			for i := range names {
 				names[i] = m.prefix(partition) + names[i]
 			}
-			if err := m.client.Unlink(ctx, names...).Err(); err != nil {
+			if err := m.write(ctx, partition, func(p redis.Pipeliner) { p.Unlink(ctx, names...) }); err != nil {
 				return err
 			}
 		}

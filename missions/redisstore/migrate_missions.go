@@ -66,11 +66,11 @@ func (m *migration) convertSome(ctx context.Context, part *oldPart, names []stri
 		}
 	}
 	if len(c.leases) > 0 {
-		if err := m.client.HSet(ctx, m.partitions[0].key("leases"), c.leases...).Err(); err != nil {
+		if err := m.setFields(ctx, "leases", c.leases); err != nil {
 			return err
 		}
 	}
-	return m.write(ctx, func(p redis.Pipeliner) { c.write(ctx, p) })
+	return m.write(ctx, part.number, func(p redis.Pipeliner) { c.write(ctx, p) })
 }
 
 // add adds a mission. One that was converted before may still be missing in indexes.
@@ -149,7 +149,7 @@ func linesOf(r *oldRecord) []any {
 // convertLog writes the log of a mission that goes on in a list, beside that list.
 func (m *migration) convertLog(ctx context.Context, part *oldPart, r *oldRecord) error {
 	to := part.migratedLog(r.ID)
-	if err := m.client.Unlink(ctx, to).Err(); err != nil {
+	if err := m.write(ctx, part.number, func(p redis.Pipeliner) { p.Unlink(ctx, to) }); err != nil {
 		return err
 	}
 	lines := linesOf(r)
@@ -167,16 +167,12 @@ func (m *migration) convertLog(ctx context.Context, part *oldPart, r *oldRecord)
 		}
 		r.Entries += int64(len(entries))
 		if len(lines) > 0 {
-			n, err := m.client.RPush(ctx, to, lines...).Result()
-			if err == nil && n != r.Entries-1 { // a cluster's client repeats what was not answered
-				err = fmt.Errorf("the log of mission %q was written twice", r.ID)
-			}
-			if err != nil {
+			if err := m.write(ctx, part.number, func(p redis.Pipeliner) { p.RPush(ctx, to, lines...) }); err != nil {
 				return err
 			}
 		}
 		if lines = lines[:0]; int64(len(entries)) < m.most.lines {
-			return m.hold(ctx)
+			return nil
 		}
 	}
 }
@@ -188,14 +184,12 @@ func (c *converting) write(ctx context.Context, p redis.Pipeliner) {
 	}
 	for _, r := range c.old {
 		log := c.part.key("g:", r.ID)
+		p.Unlink(ctx, log)
 		switch {
 		case r.logGoesOn && r.Entries > 1:
 			p.Rename(ctx, c.part.migratedLog(r.ID), log)
-		default:
-			p.Unlink(ctx, log)
-			if len(r.log) > 0 {
-				p.RPush(ctx, log, linesOf(r)...)
-			}
+		case len(r.log) > 0:
+			p.RPush(ctx, log, linesOf(r)...)
 		}
 		p.Set(ctx, c.part.key("m:", r.ID), writeMission(&r.Record), 0)
 	}

@@ -143,9 +143,8 @@ func (m *migration) appendEvents(ctx context.Context, events []*missions.Event, 
 	if len(events) == 0 {
 		return nil
 	}
-	if err := m.hold(ctx); err != nil {
-		return err
-	}
-	return m.client.XAdd(ctx, &redis.XAddArgs{Stream: m.partitions[0].key("migrating:o"), ID: decimal(last) + "-0",
-		Values: []any{"n", len(events), "e", engine.EncodeEvents(events)}}).Err()
+	return m.write(ctx, 0, func(p redis.Pipeliner) {
+		p.XAdd(ctx, &redis.XAddArgs{Stream: m.partitions[0].key("migrating:o"), ID: decimal(last) + "-0",
+			Values: []any{"n", len(events), "e", engine.EncodeEvents(events)}})
+	})
 }

@@ -22,7 +22,7 @@ func (m *migration) share(ctx context.Context) error {
 				keys = append(keys, part.key(name))
 			}
 		}
-		if err := m.client.Unlink(ctx, keys...).Err(); err != nil {
+		if err := m.write(ctx, part.number, func(p redis.Pipeliner) { p.Unlink(ctx, keys...) }); err != nil {
 			return err
 		}
 	}
@@ -46,11 +46,13 @@ func (m *migration) share(ctx context.Context) error {
 
 // setFields sets fields of a hash of partition 0: names and values.
 func (m *migration) setFields(ctx context.Context, name string, fields []any) error {
+	return m.setFieldsOf(ctx, m.partitions[0], name, fields)
+}
+
+// setFieldsOf sets fields of a hash of a partition.
+func (m *migration) setFieldsOf(ctx context.Context, part *oldPart, name string, fields []any) error {
 	for some := range slices.Chunk(fields, wordsAtOnce) {
-		if err := m.hold(ctx); err != nil {
-			return err
-		}
-		if err := m.client.HSet(ctx, m.partitions[0].key(name), some...).Err(); err != nil {
+		if err := m.write(ctx, part.number, func(p redis.Pipeliner) { p.HSet(ctx, part.key(name), some...) }); err != nil {
 			return err
 		}
 	}

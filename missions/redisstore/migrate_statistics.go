@@ -56,33 +56,63 @@ func (m *migration) shareTotals(ctx context.Context) error {
 func (m *migration) shareCounts(ctx context.Context, totals oldTotals) error {
 	everywhere := map[string]int64{}
 	for _, part := range slices.Backward(m.partitions) {
-		counted, err := m.client.HGetAll(ctx, part.key("ct")).Result()
+		here, err := m.oldCounts(ctx, part)
 		if err != nil {
 			return err
 		}
-		var here []any
-		for field, n := range counted {
-			digit, name, _ := strings.Cut(field, ":")
-			status := oldDigit(statuses, digit)
-			if status == "" || name == "" {
-				return fmt.Errorf("the counter %q of schema 3: %w", field, errOldDamaged)
-			}
-			count := string(status) + ":" + name
-			everywhere[count] += number(n)
-			here = append(here, count, number(n))
-			totals.of(name).byStatus[status.Index()] += number(n)
-			totals.of("").byStatus[status.Index()] += number(n)
+		for count, n := range here {
+			status, name, _ := strings.Cut(count, ":")
+			place := missions.Status(status).Index()
+			everywhere[count] += n
+			totals.of(name).byStatus[place] += n
+			totals.of("").byStatus[place] += n
 		}
 		if part.number == 0 {
-			here = here[:0]
-			for count, n := range everywhere {
-				here = append(here, count, n)
-			}
+			here = everywhere
 		}
-		for some := range slices.Chunk(here, wordsAtOnce) {
-			if err := m.client.HSet(ctx, part.key("counts"), some...).Err(); err != nil {
-				return err
-			}
+		if err := m.setCounts(ctx, part, here); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// oldCounts reads how many missions of a partition there are, by STATUS:TYPE.
+func (m *migration) oldCounts(ctx context.Context, part *oldPart) (map[string]int64, error) {
+	counted, err := m.client.HGetAll(ctx, part.key("ct")).Result()
+	if err != nil {
+		return nil, err
+	}
+	here := map[string]int64{}
+	for field, n := range counted {
+		digit, name, _ := strings.Cut(field, ":")
+		status := oldDigit(statuses, digit)
+		if status == "" || name == "" {
+			return nil, fmt.Errorf("the counter %q of schema 3: %w", field, errOldDamaged)
+		}
+		here[string(status)+":"+name] += number(n)
+	}
+	return here, nil
+}
+
+func (m *migration) setCounts(ctx context.Context, part *oldPart, counts map[string]int64) error {
+	var fields []any
+	for count, n := range counts {
+		fields = append(fields, count, n)
+	}
+	return m.setFieldsOf(ctx, part, "counts", fields)
+}
+
+// shareLost writes what the first step has written beside partition 0, where it may be lost: where
+// what it read has not been deleted after it.
+func (m *migration) shareLost(ctx context.Context) error {
+	for _, part := range m.partitions[1:] {
+		counts, err := m.oldCounts(ctx, part)
+		if err == nil {
+			err = m.setCounts(ctx, part, counts)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -209,7 +239,10 @@ func (m *migration) sharePointsOf(ctx context.Context, slot int64, points map[en
 		if err := m.setFields(ctx, "p:"+of+":"+decimal(slot), fields); err != nil {
 			return err
 		}
-		if err := m.client.ZAdd(ctx, m.partitions[0].key("slots:", of), redis.Z{Score: float64(slot), Member: decimal(slot)}).Err(); err != nil {
+		err := m.write(ctx, 0, func(p redis.Pipeliner) {
+			p.ZAdd(ctx, m.partitions[0].key("slots:", of), redis.Z{Score: float64(slot), Member: decimal(slot)})
+		})
+		if err != nil {
 			return err
 		}
 	}
