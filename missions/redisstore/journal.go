@@ -199,10 +199,19 @@ func (h *homeError) Unwrap() error { return h.error }
 const entriesAtOnce = 4
 
 // catchUp applies what a partition lacks. The error is the client's own, or errLostCommits.
-func (b *Backend) catchUp(ctx context.Context, p *partition) error {
+func (b *Backend) catchUp(ctx context.Context, p *partition) (err error) {
 	if err := p.allowedAgain(ctx); err != nil {
 		return err
 	}
+	for range 3 { // others may apply the same entries, or the partition be begun anew
+		if err = b.applyMissing(ctx, p); !redis.HasErrorPrefix(err, "NODATASET") {
+			return err
+		}
+	}
+	return err
+}
+
+func (b *Backend) applyMissing(ctx context.Context, p *partition) error {
 	applied, err := p.look(ctx)
 	if err != nil {
 		return err
