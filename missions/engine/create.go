@@ -10,7 +10,7 @@ func (e *Engine) Create(m *missions.Mission) missions.CreateResult {
 		}
 		return missions.CreateResult{Mission: e.output(old)}
 	}
-	if err := e.records.cut[m.ID]; err != nil {
+	if err := e.records.unreachable[m.ID]; err != nil {
 		return missions.CreateResult{Err: err}
 	}
 	if e.marks.Waiting() >= e.cfg.OutboxLimit {

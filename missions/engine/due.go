@@ -15,9 +15,9 @@ type takenBack struct {
 	stop   []missions.Stopped
 }
 
-// cutPause is after what time a lease that has ended is looked at again, if its mission could not
+// unreachablePause is after what time a lease that has ended is looked at again, if its mission could not
 // be reached.
-const cutPause = time.Second
+const unreachablePause = time.Second
 
 func (t *takenBack) isReady(missionType string) {
 	if !slices.Contains(t.ready, missionType) {
@@ -27,8 +27,8 @@ func (t *takenBack) isReady(missionType string) {
 
 // end ends the attempt under a lease.
 func (t *takenBack) end(l *Lease, attempt func(*Record)) {
-	if t.engine.isCut(l.MissionID) {
-		t.engine.ends.set(l.Seq, t.engine.now.Add(cutPause))
+	if t.engine.isUnreachable(l.MissionID) {
+		t.engine.ends.set(l.Seq, t.engine.now.Add(unreachablePause))
 		return
 	}
 	r := t.engine.heldRecord(l)
@@ -136,7 +136,7 @@ func (d *due) pending() {
 	e := d.engine
 	for _, p := range slices.Clone(e.duePlanned(e.now, d.left)) {
 		d.left--
-		if e.isCut(p.ID) { // in the next term, it is not planned
+		if e.isUnreachable(p.ID) { // in the next term, it is not planned
 			continue
 		}
 		if r := e.records.get(p.ID); r == nil || r.DueAt != p.At {

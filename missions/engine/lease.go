@@ -47,7 +47,7 @@ func (e *Engine) settleLeases(c *Changes) {
 // reached: then the lease will end by itself; or if the lease is of no mission, as a commit can
 // leave that was broken off halfway: then it is released.
 func (e *Engine) heldRecord(l *Lease) *Record {
-	if e.isCut(l.MissionID) {
+	if e.isUnreachable(l.MissionID) {
 		return nil
 	}
 	if r := e.records.get(l.MissionID); r == nil || r.Status != missions.Running || r.Token != l.Token {

@@ -30,13 +30,13 @@ func (e *Engine) Load(ctx context.Context, backend Backend, need *Need) error {
 	slices.Sort(need.IDs)
 	need.IDs = slices.Compact(need.IDs)
 	found, err := backend.Records(ctx, need.IDs)
-	var unreachable *Unreachable
-	if errors.As(err, &unreachable) {
-		for _, id := range unreachable.IDs {
-			e.records.cut[id] = unreachable.Err
+	var some *Unreachable
+	if errors.As(err, &some) {
+		for _, id := range some.IDs {
+			e.records.unreachable[id] = some.Err
 		}
-		for _, id := range unreachable.NoRoom {
-			e.records.cut[id] = unreachable.Full
+		for _, id := range some.NoRoom {
+			e.records.unreachable[id] = some.Full
 		}
 	} else if err != nil {
 		return err

@@ -11,13 +11,13 @@ import (
 //
 // A mission that is known not to exist, or that cannot be reached, is remembered for one batch.
 type records struct {
-	most    int
-	size    int
-	byID    map[string]*list.Element // of *keptRecord
-	recent  *list.List               // most recently used first
-	absent  map[string]bool          // missions that do not exist, as loaded for the current batch
-	cut     map[string]error         // missions that cannot be reached, and why
-	changed []*keptRecord            // in the current batch, in order
+	most        int
+	size        int
+	byID        map[string]*list.Element // of *keptRecord
+	recent      *list.List               // most recently used first
+	absent      map[string]bool          // missions that do not exist, as loaded for the current batch
+	unreachable map[string]error         // missions that cannot be reached, and why
+	changed     []*keptRecord            // in the current batch, in order
 }
 
 type keptRecord struct {
@@ -29,14 +29,14 @@ type keptRecord struct {
 }
 
 func (c *records) init(most int) {
-	*c = records{most: most, byID: map[string]*list.Element{}, recent: list.New(), absent: map[string]bool{}, cut: map[string]error{}}
+	*c = records{most: most, byID: map[string]*list.Element{}, recent: list.New(), absent: map[string]bool{}, unreachable: map[string]error{}}
 }
 
 // known reports whether it is known what the mission with this id is, or that there is none, or
 // that this cannot be known.
 func (c *records) known(id string) bool {
 	_, kept := c.byID[id]
-	return kept || c.absent[id] || c.cut[id] != nil
+	return kept || c.absent[id] || c.unreachable[id] != nil
 }
 
 // get returns a mission's record, or nil if there is no such mission. The caller must not
@@ -111,7 +111,7 @@ func (c *records) settle(changes *Changes) {
 	clear(c.changed)
 	c.changed = c.changed[:0]
 	clear(c.absent)
-	clear(c.cut)
+	clear(c.unreachable)
 	for c.size > c.most && c.recent.Len() > 0 {
 		last := c.recent.Back()
 		k := last.Value.(*keptRecord)
@@ -126,11 +126,11 @@ func (e *Engine) record(id string) (*Record, error) {
 	if r := e.records.get(id); r != nil {
 		return r, nil
 	}
-	if err := e.records.cut[id]; err != nil {
+	if err := e.records.unreachable[id]; err != nil {
 		return nil, err
 	}
 	return nil, missions.NotFound("mission", id)
 }
 
-// isCut reports whether a mission cannot be reached.
-func (e *Engine) isCut(id string) bool { return e.records.cut[id] != nil }
+// isUnreachable reports whether a mission cannot be reached.
+func (e *Engine) isUnreachable(id string) bool { return e.records.unreachable[id] != nil }

@@ -105,8 +105,8 @@ func newBackend(c *connection, cfg Config) *Backend {
 	return b
 }
 
-// have makes the data set one of so many partitions.
-func (b *Backend) have(partitions int) {
+// setPartitions sets how many partitions there are.
+func (b *Backend) setPartitions(partitions int) {
 	b.partitions, b.fixed, b.others = partitions, true, nil
 	for number := 1; number < partitions; number++ {
 		p := newPartition(b.connection, number)
@@ -141,7 +141,7 @@ func (b *Backend) open(ctx context.Context, partitions int) error {
 	if partitions != 0 && partitions != b.partitions {
 		return fmt.Errorf("%w: it was created with %d, not %d; omit partitions, or choose another prefix", ErrPartitions, b.partitions, partitions)
 	}
-	b.have(b.partitions)
+	b.setPartitions(b.partitions)
 	if err := b.tryOthers(ctx); err != nil {
 		return err
 	}
@@ -212,7 +212,7 @@ func (b *Backend) Begin(ctx context.Context) (epoch int64, from *engine.Snapshot
 	b.term = backendTerm{epoch: epoch, name: name}
 	b.mu.Unlock()
 	if len(b.others) > 0 {
-		if err := b.gather(ctx); err != nil {
+		if err := b.catchUpAll(ctx); err != nil {
 			return 0, nil, err
 		}
 	}

@@ -265,9 +265,9 @@ func (b *Backend) reapply(ctx context.Context, p *partition, entry redis.XMessag
 	return n + 1, nil
 }
 
-// gather begins a term in the other partitions: those that can be used are brought up to date,
+// catchUpAll begins a term in the other partitions: those that can be used are brought up to date,
 // the others are left out until they can be.
-func (b *Backend) gather(ctx context.Context) error {
+func (b *Backend) catchUpAll(ctx context.Context) error {
 	b.stale.Store(false)
 	errs := make([]error, len(b.others))
 	tried := make([]bool, len(b.others))

@@ -17,7 +17,7 @@ const tokensAfterLoss = 1 << 20
 // have lost commits: how many missions there are, and who holds which. All partitions can be
 // reached. If it fails, those that have lost commits stay left out.
 func (b *Backend) repair(ctx context.Context, lost []*partition) {
-	if err := b.agree(ctx, lost); err != nil {
+	if err := b.reconcile(ctx, lost); err != nil {
 		b.log.Error("Redis has lost commits of a part of the data set, and what is left cannot be counted", "error", err)
 		return
 	}
@@ -27,7 +27,7 @@ func (b *Backend) repair(ctx context.Context, lost []*partition) {
 	}
 }
 
-func (b *Backend) agree(ctx context.Context, lost []*partition) error {
+func (b *Backend) reconcile(ctx context.Context, lost []*partition) error {
 	from, meta, err := b.snapshot(ctx, 0)
 	if err != nil {
 		return err
