@@ -71,10 +71,28 @@ func StartClusterWith(tb testing.TB, cfg ClusterConfig) *Cluster {
 	return c
 }
 
+// brokerDir returns a directory for a broker of a cluster, which is removed when the test ends. Such a
+// broker can still write its metadata after it has shut down, so that one try is not enough.
+func brokerDir(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.MkdirTemp("", "streamtest-")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		again := time.NewTicker(10 * time.Millisecond)
+		defer again.Stop()
+		for os.RemoveAll(dir) != nil { // until the test's own timeout
+			<-again.C
+		}
+	})
+	return dir
+}
+
 // write writes the configuration file of node i.
 func (cfg ClusterConfig) write(tb testing.TB, i, client int, routes []int) string {
 	tb.Helper()
-	dir := tb.TempDir()
+	dir := brokerDir(tb)
 	var b strings.Builder
 	fmt.Fprintf(&b, "server_name: n%d\nlisten: 127.0.0.1:%d\n", i, client)
 	fmt.Fprintf(&b, "jetstream { store_dir: %q, max_mem: 256MB, max_file: 4GB }\n", filepath.Join(dir, "store"))
