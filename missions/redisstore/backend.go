@@ -74,6 +74,7 @@ type Backend struct {
 	others     []*partition
 
 	seal    seal
+	clock   *Clock
 	self    string // who begins terms; "" for whoever is alone
 	address string
 	ahead   func() time.Duration
@@ -96,7 +97,7 @@ type backendTerm struct {
 
 // newBackend returns the backend of a data set. Its partitions are known once it is open.
 func newBackend(c *connection, cfg Config) *Backend {
-	b := &Backend{partition: newPartition(c, 0), ahead: cfg.Ahead, address: cfg.Address, stop: func() {}, journal: journal{keep: journalKept}}
+	b := &Backend{partition: newPartition(c, 0), clock: NewClock(nil), ahead: cfg.Ahead, address: cfg.Address, stop: func() {}, journal: journal{keep: journalKept}}
 	if cfg.Send != nil {
 		b.self = cfg.Self
 	}
@@ -231,7 +232,7 @@ var scripts = struct {
 }{
 	usable: bare("usable"), begin: bare("begin_term"), elect: bare("elect"), stepDown: bare("step_down"), snapshot: bare("snapshot"),
 	overview: bare("overview"), commit: performing("commit"), outbox: bare("outbox"), points: bare("points"), leases: bare("leases"),
-	look: bare("look"), applied: bare("applied"), apply: performing("apply"), recount: withStored("recount"),
+	look: bare("look"), applied: newScript("applied", read("checked.lua")+"return 'ok'"), apply: performing("apply"), recount: withStored("recount"),
 	records: reading(withStored("records")), find: reading(withStored("find")), queue: reading(withStored("queue")),
 	fronts: reading(bare("fronts")), oldest: reading(bare("oldest")), log: reading(bare("entries")),
 	planned: reading(bare("planned")), ended: reading(bare("ended")),

@@ -21,7 +21,6 @@ type partition struct {
 	number     int
 	partitions int    // of the data set
 	prefix     string // of all keys
-	clock      *Clock
 	identity   atomic.Pointer[string]
 	fixed      bool    // it is known how many partitions there are
 	outage     *outage // nil for partition 0, without which there is nothing
@@ -38,7 +37,7 @@ func newPartition(c *connection, number int) *partition {
 		keys["XRANGE"], keys["ZRANGE"] = []string{"o", "j"}, append(keys["ZRANGE"], "slots:")
 	}
 	p := &partition{
-		connection: c, number: number, partitions: 1, prefix: prefix, clock: NewClock(nil),
+		connection: c, number: number, partitions: 1, prefix: prefix,
 		permissions: permissions{where: &c.where, client: c.client, meta: prefix + "meta", keys: keys},
 	}
 	p.identity.Store(new(string))
