@@ -1,10 +1,17 @@
 package test
 
 import (
+	"errors"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"missioncontrol/eventstream/streamtest"
 	"missioncontrol/missions/redisstore/redistest"
+	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/client"
 )
 
 // site is where supervisors run: a kind of store and a kind of broker.
@@ -57,6 +64,35 @@ func (s *site) start(args ...string) *supervisor {
 	p := start(s.t, s.dir, append(append([]string{}, s.args...), args...)...)
 	if s.broker != "" {
 		p.Broker = s.broker
+		s.awaitReached()
 	}
 	return p
+}
+
+// awaitReached waits until a supervisor is reached over each broker of the site: a broker learns
+// later than its peer, to which the supervisor is connected, what it subscribes to. A supervisor
+// receives requests on three connections.
+func (s *site) awaitReached() {
+	s.t.Helper()
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for url := range strings.SplitSeq(s.broker, ",") {
+		nc, err := nats.Connect(url)
+		must(s.t, err)
+		c := client.New(nc)
+		for _, ask := range []func() error{
+			func() error { _, err := c.Health(s.t.Context()); return err },
+			func() error { _, err := c.Get(s.t.Context(), "none"); return err },
+			func() error { _, err := c.Agent("none").Heartbeat(s.t.Context(), api.HeartbeatRequest{}); return err },
+		} {
+			for errors.Is(ask(), client.ErrNoSupervisor) {
+				select {
+				case <-again.C:
+				case <-s.t.Context().Done():
+					s.t.Fatalf("no supervisor is reached over %s", url)
+				}
+			}
+		}
+		nc.Close()
+	}
 }
