@@ -77,6 +77,11 @@ func TooLarge(field, format string, args ...any) *Error {
 	return &Error{Code: CodeTooLarge, Field: field, Message: fmt.Sprintf(format, args...)}
 }
 
+// Overloaded returns an [ErrOverloaded].
+func Overloaded(format string, args ...any) *Error {
+	return &Error{Code: CodeOverloaded, Message: fmt.Sprintf(format, args...)}
+}
+
 // NotFound returns an [ErrNotFound] for a thing ("mission", "agent") and its id.
 func NotFound(thing, id string) *Error {
 	return &Error{Code: CodeNotFound, Message: fmt.Sprintf("there is no %s %q", thing, id)}

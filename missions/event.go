@@ -12,6 +12,10 @@ const (
 	EventLogAppended   EventKind = "log_appended"
 	EventAgentOnline   EventKind = "agent_online"
 	EventAgentOffline  EventKind = "agent_offline"
+	EventWaiting       EventKind = "waiting"
+	EventReady         EventKind = "ready"
+	EventSignalled     EventKind = "signalled"
+	EventSignalSeen    EventKind = "signal_seen"
 	EventAlertRaised   EventKind = "alert_raised"
 	EventAlertResolved EventKind = "alert_resolved"
 )
@@ -54,3 +58,12 @@ type Event struct {
 	Threshold float64  `json:"th,omitzero"`
 	Since     Time     `json:"si,omitzero"`
 }
+
+// Event kinds of waits and signals use fields of others: see the engine's functions that emit
+// them, and the supervisor's that publish them.
+//
+//   - EventWaiting: Types has the conditions, Since when the wait ends (0 for never), Attempt
+//     the turn.
+//   - EventReady: Reason.
+//   - EventSignalled: Name of the signal, Attempt its number, Message who sent it.
+//   - EventSignalSeen: Attempt the number, AgentID who has seen it.

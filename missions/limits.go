@@ -82,6 +82,7 @@ func (m *Mission) Normalize() {
 	if m.Tags == nil {
 		m.Tags = []string{}
 	}
+	m.Flow = m.Flow.Normalize()
 	m.Status = Pending
 }
 
@@ -99,6 +100,7 @@ func (m *Mission) Validate() error {
 		m.checkData(),
 		CheckTokens("tags", m.Tags, MaxTags),
 		m.checkNumbers(),
+		m.Flow.Validate(m.ID),
 	}
 	if m.CorrelationID != "" {
 		checks = append(checks, CheckLine("correlation_id", m.CorrelationID, MaxNameChars))

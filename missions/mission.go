@@ -40,6 +40,15 @@ type Mission struct {
 	NextAttemptAt Time  `json:"next_attempt_at,omitzero"` // end of the back-off while PENDING
 	Lease         int64 `json:"lease,omitzero"`           // the fencing token; only in the reply to the claim that obtained it
 
+	// Turn is how often it was claimed.
+	Turn int `json:"turn,omitzero"`
+
+	// Checkpoint is what its holders keep from turn to turn, any JSON. A claimed mission
+	// without one carries null.
+	Checkpoint json.RawMessage `json:"checkpoint,omitzero"`
+
+	*Flow
+
 	// Trimmed names the fields left out because the reply would have exceeded the
 	// broker's max_payload. Stores do not set it.
 	Trimmed []string `json:"trimmed,omitzero"`

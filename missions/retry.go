@@ -1,6 +1,9 @@
 package missions
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // RetryPolicy sets how long a failed mission waits before its next attempt. The
 // zero value means [DefaultRetryPolicy].
@@ -8,6 +11,9 @@ type RetryPolicy struct {
 	Base   time.Duration // the wait after the first failure
 	Max    time.Duration // the longest wait
 	Jitter float64       // 0 to 1: the random part of the wait
+	Factor float64       // how much longer each wait is than the one before; 0: 2
+
+	fixed bool // zero fields are meant
 }
 
 // DefaultRetryPolicy waits about 1 s, 2 s, 4 s … up to 5 minutes, each ±20 %.
@@ -23,7 +29,11 @@ func (p RetryPolicy) Delay(attempt int, chance float64) time.Duration {
 		p = DefaultRetryPolicy()
 	}
 	delay := p.Max
-	if shift := max(attempt, 1) - 1; p.Base <= p.Max>>min(shift, 63) {
+	if p.Factor != 0 && p.Factor != 2 {
+		if grown := float64(p.Base) * math.Pow(p.Factor, float64(max(attempt, 1)-1)); grown < float64(p.Max) {
+			delay = time.Duration(grown)
+		}
+	} else if shift := max(attempt, 1) - 1; p.Base <= p.Max>>min(shift, 63) {
 		delay = p.Base << shift
 	}
 	return min(p.Max, time.Duration(float64(delay)*(1+p.Jitter*(2*chance-1))))

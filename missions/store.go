@@ -58,6 +58,10 @@ type Store interface {
 	// last as long as before.
 	Now(ctx context.Context) (Time, error)
 
+	// DueNow signals that [Store.Due] has something to do at once, while this process
+	// leads. It never closes.
+	DueNow() <-chan struct{}
+
 	// Ping checks that the store can be read, and returns [ErrUnavailable] if not.
 	Ping(ctx context.Context) error
 
@@ -103,7 +107,23 @@ type Missions interface {
 	// Retry returns FAILED and CANCELLED missions to PENDING and resets their
 	// attempts. Item errors: [ErrNotFound]; [ErrConflict] for any other status, and
 	// for a mission whose deadline has passed.
-	Retry(ctx context.Context, ids []string) ([]Result, error)
+	Retry(ctx context.Context, batch []RetryRequest) ([]Result, error)
+
+	// Signal stores signals. A mission that waits for one proceeds in the same step. Item
+	// errors: [ErrNotFound]; [ErrConflict] for a terminal mission; [ErrInvalid] for data
+	// that is none of the choices; [ErrOverloaded] beyond [MaxSignals].
+	Signal(ctx context.Context, batch []SignalRequest) ([]SignalResult, error)
+
+	// CloseBatches closes batches, and creates those that do not exist. A closed one stays
+	// as it is.
+	CloseBatches(ctx context.Context, ids []string) ([]BatchResult, error)
+
+	// Batch returns a batch, or [ErrNotFound].
+	Batch(ctx context.Context, id string) (Batch, error)
+
+	// Batches returns batches, those created last first. cursor is Next of the previous
+	// page, "" for the first.
+	Batches(ctx context.Context, cursor string, limit int) (BatchPage, error)
 
 	// Delete removes missions and their logs and returns their last state. A
 	// PENDING mission is cancelled in the same step, so that its events are
@@ -134,6 +154,19 @@ type Leases interface {
 	// errors: [ErrNotFound], [ErrLeaseLost], [ErrTooLarge] once a log has
 	// [MaxLogEntries].
 	AppendLog(ctx context.Context, batch []LogAppend) ([]error, error)
+
+	// CreateChildren does what [Missions.Create] does for the holder of a lease, whose
+	// mission becomes the parent. The error is [ErrNotFound] or [ErrLeaseLost].
+	CreateChildren(ctx context.Context, agentID string, parent LeaseRef, batch []Mission) ([]CreateResult, error)
+
+	// Signals returns the signals of a mission behind one, with their data, for the holder
+	// of its lease: as many as fit into maxBytes, 0 for no limit, and at least one. Errors:
+	// [ErrNotFound], [ErrLeaseLost].
+	Signals(ctx context.Context, agentID string, ref LeaseRef, after, maxBytes int) (SignalPage, error)
+
+	// Input returns the outcome of a mission or batch that a mission has waited for, whole,
+	// for the holder of its lease. Errors: [ErrNotFound], [ErrLeaseLost].
+	Input(ctx context.Context, agentID string, ref LeaseRef, source string) (Input, error)
 
 	// Finish ends attempts: it completes, fails or releases missions. Item errors:
 	// [ErrNotFound], [ErrLeaseLost]. If the holder sends an accepted completion or
@@ -262,6 +295,13 @@ func (c *CancelRequest) Why() string {
 	return why
 }
 
+// RetryRequest is one item of [Missions.Retry].
+type RetryRequest struct {
+	ID         string
+	Fresh      bool // without the checkpoint
+	Dependents bool // also the missions that were cancelled because this one did not complete
+}
+
 // MaxExamined is how many missions one List examines.
 const MaxExamined = 10_000
 
@@ -274,9 +314,13 @@ type Filter struct {
 	Text          string // a part of the name, ignoring case
 	CreatedAfter  Time   // exclusive
 	CreatedBefore Time   // exclusive
-	Limit         int    // maximum number of missions
-	MaxBytes      int    // approximate maximum bytes of JSON after the first mission; 0: no limit
-	Cursor        int64  // Next of the previous page; 0 for the first
+	Waiting       WaitKind
+	ParentID      string
+	Batch         string
+	After         Condition // missions with a condition on this mission or batch, met or not
+	Limit         int       // maximum number of missions
+	MaxBytes      int       // approximate maximum bytes of JSON after the first mission; 0: no limit
+	Cursor        int64     // Next of the previous page; 0 for the first
 }
 
 // Page is one page of a list of missions.
@@ -318,7 +362,8 @@ type LeaseRef struct {
 // Heartbeat is one heartbeat of an agent.
 type Heartbeat struct {
 	AgentID     string
-	Running     []LeaseRef // the missions it is working on; these leases are renewed
+	Running     []LeaseRef  // the missions it is working on; these leases are renewed
+	Seen        []SignalRef // signals of those missions that it has seen, up to a number
 	CPU         *float64
 	MemoryBytes *int64
 	Draining    bool
@@ -328,9 +373,10 @@ type Heartbeat struct {
 
 // HeartbeatResult is one item of [Leases.Heartbeat].
 type HeartbeatResult struct {
-	Cancel  []string // listed missions that were cancelled under this lease
-	Lost    []string // listed missions whose lease the agent no longer holds
-	GivenUp []string // types of missions returned to the queue because the agent did not list them
+	Cancel  []string    // listed missions that were cancelled, or exceeded their max_usage, under this lease
+	Lost    []string    // listed missions whose lease the agent no longer holds
+	GivenUp []string    // types of missions returned to the queue because the agent did not list them
+	Signals []SignalRef // signals of listed missions that have not been seen
 	Err     error
 }
 
@@ -339,6 +385,14 @@ type ProgressUpdate struct {
 	AgentID string
 	LeaseRef
 	Progress
+	Unchanged bool // Progress says nothing: the mission's stays as it is
+	Report
+}
+
+// Report is what any report of a holder may say beside what it is for.
+type Report struct {
+	Checkpoint json.RawMessage // replaces the previous one; nil: none
+	Usage      Usage           // of the turn so far
 }
 
 // ProgressResult is one item's result of [Leases.Progress], with what the event
@@ -346,6 +400,7 @@ type ProgressUpdate struct {
 type ProgressResult struct {
 	CorrelationID string
 	Traceparent   string
+	Stopped       bool // the usage has exceeded the maximum: the attempt has ended
 	Err           error
 }
 
@@ -372,10 +427,13 @@ const (
 type Finish struct {
 	AgentID string
 	LeaseRef
-	Outcome   Outcome
-	Result    json.RawMessage // of a completion
-	Error     string          // of a failure
-	Retryable bool            // of a failure: whether another attempt may succeed
+	Outcome    Outcome
+	Result     json.RawMessage // of a completion
+	Error      string          // of a failure
+	Retryable  bool            // of a failure: whether another attempt may succeed
+	RetryAfter *float64        // of a failure: seconds that replace the back-off; nil: not given
+	Park       *Park           // of a release: what the mission waits for; nil: nothing
+	Report
 }
 
 // LeaveResult is the result of [Agents.Leave].

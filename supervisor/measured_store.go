@@ -84,9 +84,9 @@ func (s measuredStore) Cancel(ctx context.Context, batch []missions.CancelReques
 	return result, err
 }
 
-func (s measuredStore) Retry(ctx context.Context, ids []string) ([]missions.Result, error) {
+func (s measuredStore) Retry(ctx context.Context, batch []missions.RetryRequest) ([]missions.Result, error) {
 	begun := time.Now()
-	result, err := s.Store.Retry(ctx, ids)
+	result, err := s.Store.Retry(ctx, batch)
 	s.change(ctx, "retry", begun, err)
 	return result, err
 }

@@ -232,7 +232,7 @@ func (s *Service) Retry(ctx context.Context, request api.IDRequest) (api.Mission
 	if err := request.Validate(); err != nil {
 		return api.Mission{}, err
 	}
-	results, err := s.cfg.Store.Retry(ctx, []string{request.ID})
+	results, err := s.cfg.Store.Retry(ctx, []missions.RetryRequest{{ID: request.ID}})
 	reply, err := s.changed(results, err)
 	if err == nil {
 		s.ready(reply.Mission.Type, 1)

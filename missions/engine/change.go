@@ -9,7 +9,8 @@ func (e *Engine) Cancel(c *missions.CancelRequest) missions.Result {
 }
 
 // Retry returns a mission to its queue. See [missions.Missions].
-func (e *Engine) Retry(id string) missions.Result {
+func (e *Engine) Retry(q *missions.RetryRequest) missions.Result {
+	id := q.ID
 	return e.change(id, func(r *Record) error {
 		if _, err := r.Status.Next(missions.Retry); err != nil {
 			return err

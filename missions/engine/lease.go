@@ -184,8 +184,11 @@ func (e *Engine) Progress(p *missions.ProgressUpdate) missions.ProgressResult {
 		}
 		return result
 	}
-	progress := p.Progress
-	r.Mission.Progress, r.UpdatedAt = &progress, e.now
+	if !p.Unchanged {
+		progress := p.Progress
+		r.Mission.Progress = &progress
+	}
+	r.UpdatedAt = e.now
 	e.showsProgress(r)
 	return missions.ProgressResult{CorrelationID: r.CorrelationID, Traceparent: r.Traceparent}
 }

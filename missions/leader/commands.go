@@ -28,8 +28,24 @@ func (c commands) Cancel(ctx context.Context, batch []missions.CancelRequest) ([
 }
 
 // Retry implements [missions.Missions].
-func (c commands) Retry(ctx context.Context, ids []string) ([]missions.Result, error) {
-	return perform(ctx, c.by, opRetry, ids)
+func (c commands) Retry(ctx context.Context, batch []missions.RetryRequest) ([]missions.Result, error) {
+	return perform(ctx, c.by, opRetry, batch)
+}
+
+// Signal implements [missions.Missions].
+func (c commands) Signal(ctx context.Context, batch []missions.SignalRequest) ([]missions.SignalResult, error) {
+	return perform(ctx, c.by, opSignal, batch)
+}
+
+// CloseBatches implements [missions.Missions].
+func (c commands) CloseBatches(ctx context.Context, ids []string) ([]missions.BatchResult, error) {
+	return perform(ctx, c.by, opCloseBatches, ids)
+}
+
+// CreateChildren implements [missions.Leases].
+func (c commands) CreateChildren(ctx context.Context, agentID string, parent missions.LeaseRef, batch []missions.Mission) ([]missions.CreateResult, error) {
+	r, err := perform(ctx, c.by, opCreateChildren, children{agentID, parent, batch})
+	return r.value, firstOf(err, r.err)
 }
 
 // Delete implements [missions.Missions].

@@ -116,20 +116,25 @@ func (s *Store) Serve(ctx context.Context, request []byte) (answer []byte, err e
 }
 
 // each is an operation that does something with each item of a batch.
-func each[Item, Result any](name string, l lane, id func(*Item) string, apply func(*engine.Engine, *Item) Result,
+func each[Item, Result any](name string, l lane, need func(*engine.Engine, *engine.Need, *Item), apply func(*engine.Engine, *Item) Result,
 	item func(*codec.Codec, *Item), result func(*codec.Codec, *Result)) *operation[[]Item, []Result] {
 	op := &operation[[]Item, []Result]{
 		name: name, lane: l, args: listOf(item), reply: listOf(result),
 		apply: func(e *engine.Engine, batch *[]Item) []Result { return applyEach(e, *batch, apply) },
 	}
-	if id != nil {
+	if need != nil {
 		op.need = func(e *engine.Engine, n *engine.Need, batch *[]Item) {
 			for i := range *batch {
-				e.NeedMissions(n, id(&(*batch)[i]))
+				need(e, n, &(*batch)[i])
 			}
 		}
 	}
 	return op
+}
+
+// missionOf says that an item needs one mission.
+func missionOf[Item any](id func(*Item) string) func(*engine.Engine, *engine.Need, *Item) {
+	return func(e *engine.Engine, n *engine.Need, item *Item) { e.NeedMissions(n, id(item)) }
 }
 
 func applyEach[Item, Result any](e *engine.Engine, batch []Item, apply func(*engine.Engine, *Item) Result) []Result {
@@ -164,6 +169,11 @@ type (
 		id, reason string
 		since      missions.Time
 	}
+	children struct {
+		agentID string
+		parent  missions.LeaseRef
+		batch   []missions.Mission
+	}
 	position struct {
 		upTo int64
 		mark string
@@ -178,13 +188,13 @@ type (
 func itself(id *string) string { return *id }
 
 var (
-	opCreate = each("create", laneCreate, func(m *missions.Mission) string { return m.ID }, (*engine.Engine).Create, wireMission, wireCreated)
+	opCreate = each("create", laneCreate, (*engine.Engine).NeedCreate, (*engine.Engine).Create, wireMission, wireCreated)
 
 	opCreateAndClaim = &operation[createAndClaim, createdAndClaimed]{
 		name: "create and claim", lane: laneCreate, args: wireCreateAndClaim, reply: wireCreatedAndClaimed,
 		need: func(e *engine.Engine, n *engine.Need, a *createAndClaim) {
 			for i := range a.created {
-				e.NeedMissions(n, a.created[i].ID)
+				e.NeedCreate(n, &a.created[i])
 			}
 			e.NeedClaims(n, a.claims)
 		},
@@ -195,9 +205,27 @@ var (
 		},
 	}
 
-	opCancel = each("cancel", laneChange, func(c *missions.CancelRequest) string { return c.ID }, (*engine.Engine).Cancel, wireCancel, wireResult)
-	opRetry  = each("retry", laneChange, itself, func(e *engine.Engine, id *string) missions.Result { return e.Retry(*id) }, codec.Text, wireResult)
-	opDelete = each("delete", laneChange, itself, func(e *engine.Engine, id *string) missions.Result { return e.Delete(*id) }, codec.Text, wireResult)
+	opCreateChildren = &operation[children, orError[[]missions.CreateResult]]{
+		name: "create children", lane: laneCreate, args: wireChildren, reply: wireChildrenCreated,
+		need: func(e *engine.Engine, n *engine.Need, x *children) {
+			e.NeedMissions(n, x.parent.MissionID)
+			for i := range x.batch {
+				e.NeedCreate(n, &x.batch[i])
+			}
+		},
+		apply: func(e *engine.Engine, x *children) (r orError[[]missions.CreateResult]) {
+			if r.err = e.Holds(x.agentID, x.parent); r.err == nil {
+				r.value = applyEach(e, x.batch, (*engine.Engine).Create)
+			}
+			return r
+		},
+	}
+
+	opCancel       = each("cancel", laneChange, missionOf(func(c *missions.CancelRequest) string { return c.ID }), (*engine.Engine).Cancel, wireCancel, wireResult)
+	opRetry        = each("retry", laneChange, (*engine.Engine).NeedRetry, (*engine.Engine).Retry, wireRetry, wireResult)
+	opSignal       = each("signal", laneChange, missionOf(func(r *missions.SignalRequest) string { return r.MissionID }), (*engine.Engine).Signal, wireSignalRequest, wireSignalled)
+	opCloseBatches = each("close batches", laneChange, (*engine.Engine).NeedBatch, (*engine.Engine).CloseBatch, codec.Text, wireBatchResult)
+	opDelete       = each("delete", laneChange, missionOf(itself), func(e *engine.Engine, id *string) missions.Result { return e.Delete(*id) }, codec.Text, wireResult)
 
 	opClaim = &operation[[]missions.ClaimRequest, []missions.ClaimResult]{
 		name: "claim", lane: laneClaim, args: listOf(wireClaim), reply: listOf(wireClaimed),
@@ -217,9 +245,9 @@ var (
 			return applyEach(e, *batch, (*engine.Engine).Heartbeat)
 		},
 	}
-	opProgress = each("progress", laneReport, func(p *missions.ProgressUpdate) string { return p.MissionID }, (*engine.Engine).Progress, wireUpdate, wireUpdated)
-	opAppend   = each("append log", laneReport, func(l *missions.LogAppend) string { return l.MissionID }, (*engine.Engine).AppendLog, wireAppend, wireError)
-	opFinish   = each("finish", laneFinish, func(f *missions.Finish) string { return f.MissionID }, (*engine.Engine).Finish, wireFinish, wireResult)
+	opProgress = each("progress", laneReport, missionOf(func(p *missions.ProgressUpdate) string { return p.MissionID }), (*engine.Engine).Progress, wireUpdate, wireUpdated)
+	opAppend   = each("append log", laneReport, missionOf(func(l *missions.LogAppend) string { return l.MissionID }), (*engine.Engine).AppendLog, wireAppend, wireError)
+	opFinish   = each("finish", laneFinish, (*engine.Engine).NeedFinish, (*engine.Engine).Finish, wireFinish, wireResult)
 
 	opRegister = &operation[registration, missions.Agent]{
 		name: "register", lane: laneBeat, args: wireRegistration, reply: wireAgent,
@@ -278,7 +306,7 @@ var (
 
 // operations are all operations, by name.
 var operations = map[string]served{
-	opCreate.name: opCreate, opCreateAndClaim.name: opCreateAndClaim, opCancel.name: opCancel, opRetry.name: opRetry, opDelete.name: opDelete,
+	opCreate.name: opCreate, opCreateAndClaim.name: opCreateAndClaim, opCancel.name: opCancel, opRetry.name: opRetry, opSignal.name: opSignal, opCloseBatches.name: opCloseBatches, opCreateChildren.name: opCreateChildren, opDelete.name: opDelete,
 	opClaim.name: opClaim, opHeartbeat.name: opHeartbeat, opProgress.name: opProgress, opAppend.name: opAppend, opFinish.name: opFinish,
 	opRegister.name: opRegister, opLeave.name: opLeave, opLost.name: opLost, opChangeAlerts.name: opChangeAlerts, opNoticed.name: opNoticed,
 	opDue.name: opDue, opRetain.name: opRetain, opSample.name: opSample, opAcknowledge.name: opAcknowledge, opForget.name: opForget, opCheck.name: opCheck,

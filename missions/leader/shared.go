@@ -10,6 +10,7 @@ import (
 
 	"missioncontrol/missions"
 	"missioncontrol/missions/engine"
+	"missioncontrol/wakeup"
 )
 
 // SharedConfig configures a [Shared] store.
@@ -70,6 +71,7 @@ func OpenShared(ctx context.Context, cfg SharedConfig) (*Shared, error) {
 	if cfg.Wait == 0 {
 		cfg.Wait = 10 * time.Second
 	}
+	cfg.DueNow = wakeup.New()
 	s := &Shared{cfg: cfg, term: &term{over: make(chan struct{})}}
 	s.commands, s.reads = commands{s}, reads{backend: cfg.Backend, by: s, sums: &missions.WindowCache{}}
 	s.forwards.init(cfg.Send)
@@ -165,6 +167,9 @@ func (s *Shared) Resign(ctx context.Context, candidate string) error {
 	}
 	return s.cfg.Leaders.Resign(ctx, candidate)
 }
+
+// DueNow implements [missions.Store].
+func (s *Shared) DueNow() <-chan struct{} { return s.cfg.DueNow }
 
 // Close implements [missions.Store].
 func (s *Shared) Close() error {

@@ -23,6 +23,7 @@ import (
 
 	"missioncontrol/missions"
 	"missioncontrol/missions/engine"
+	"missioncontrol/wakeup"
 )
 
 // Config configures a store.
@@ -44,6 +45,9 @@ type Config struct {
 	// Stale says that the backend has lost or regained missions since the latest term began, so
 	// that the next step needs another term. Optional.
 	Stale func() bool
+
+	// DueNow receives a wake-up when Due has something to do at once. Default: a new signal.
+	DueNow wakeup.Signal
 
 	// OneTerm is for a data set that others may lead: once another one does, the store
 	// performs nothing more. Every step then fails with [engine.ErrNotLeader].
@@ -81,6 +85,9 @@ var _ missions.Store = (*Store)(nil)
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Seed == nil {
 		cfg.Seed = func() (seed [32]byte) { _, _ = rand.Read(seed[:]); return seed } // never fails
+	}
+	if cfg.DueNow == nil {
+		cfg.DueNow = wakeup.New()
 	}
 	s := &Store{
 		cfg: cfg, backend: cfg.Backend, log: cfg.Logger,
@@ -124,6 +131,9 @@ type view struct {
 }
 
 func (s *Store) publish() { s.view.Store(&view{s.engine.Counts(), s.engine.Marks()}) }
+
+// DueNow implements [missions.Store].
+func (s *Store) DueNow() <-chan struct{} { return s.cfg.DueNow }
 
 // Close implements [missions.Store].
 func (s *Store) Close() error {

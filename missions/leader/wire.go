@@ -9,7 +9,7 @@ import (
 
 // What supervisors send each other: arguments of operations and their replies. All supervisors
 // of a data set need the same version of it, which is the first byte of each request.
-const wireVersion = 1
+const wireVersion = 2
 
 // listOf is a list of values, as [codec.Sequence] has it; an empty one is empty, not nil.
 func listOf[T any](element func(*codec.Codec, *T)) func(*codec.Codec, *[]T) {
@@ -51,6 +51,9 @@ func wireMission(c *codec.Codec, m *missions.Mission) {
 		codec.Number(c, t)
 	}
 	codec.Number(c, &m.Lease)
+	codec.Number(c, &m.Turn)
+	codec.Content(c, &m.Checkpoint)
+	codec.Optional(c, &m.Flow, wireFlow)
 }
 
 func wireProgress(c *codec.Codec, p *missions.Progress) {
@@ -124,6 +127,7 @@ func wireClaimed(c *codec.Codec, r *missions.ClaimResult) {
 func wireHeartbeat(c *codec.Codec, h *missions.Heartbeat) {
 	codec.Text(c, &h.AgentID)
 	codec.Sequence(c, &h.Running, wireRef)
+	codec.Sequence(c, &h.Seen, wireSignalRef)
 	codec.Optional(c, &h.CPU, codec.Float)
 	codec.Optional(c, &h.MemoryBytes, codec.Number)
 	codec.Flag(c, &h.Draining)
@@ -135,6 +139,7 @@ func wireBeaten(c *codec.Codec, r *missions.HeartbeatResult) {
 	for _, list := range []*[]string{&r.Cancel, &r.Lost, &r.GivenUp} {
 		optionalList(c, list, codec.Text)
 	}
+	optionalList(c, &r.Signals, wireSignalRef)
 	wireError(c, &r.Err)
 }
 
@@ -142,11 +147,14 @@ func wireUpdate(c *codec.Codec, p *missions.ProgressUpdate) {
 	codec.Text(c, &p.AgentID)
 	wireRef(c, &p.LeaseRef)
 	wireProgress(c, &p.Progress)
+	codec.Flag(c, &p.Unchanged)
+	wireReport(c, &p.Report)
 }
 
 func wireUpdated(c *codec.Codec, r *missions.ProgressResult) {
 	codec.Text(c, &r.CorrelationID)
 	codec.Text(c, &r.Traceparent)
+	codec.Flag(c, &r.Stopped)
 	wireError(c, &r.Err)
 }
 
@@ -165,6 +173,9 @@ func wireFinish(c *codec.Codec, f *missions.Finish) {
 	codec.Content(c, &f.Result)
 	codec.Text(c, &f.Error)
 	codec.Flag(c, &f.Retryable)
+	codec.Optional(c, &f.RetryAfter, codec.Float)
+	codec.Optional(c, &f.Park, wirePark)
+	wireReport(c, &f.Report)
 }
 
 func wireAgent(c *codec.Codec, a *missions.Agent) {

@@ -109,7 +109,7 @@ func FuzzServe(f *testing.F) {
 		callOf(opHeartbeat, []missions.Heartbeat{{AgentID: "a", Running: []missions.LeaseRef{{MissionID: "m", Lease: 1}}}}),
 		callOf(opFinish, []missions.Finish{{AgentID: "a", LeaseRef: missions.LeaseRef{MissionID: "m", Lease: 1}, Outcome: missions.OutcomeComplete}}),
 		callOf(opRegister, registration{agent: missions.Agent{ID: "a", Types: []string{"t"}, Capacity: 1}, silence: time.Minute}),
-		callOf(opDue, 10), callOf(opSample, nothing{}), callOf(opRetry, []string{"m"}), callOf(opForget, position{upTo: 1}),
+		callOf(opDue, 10), callOf(opSample, nothing{}), callOf(opRetry, []missions.RetryRequest{{ID: "m"}}), callOf(opForget, position{upTo: 1}),
 	} {
 		f.Add(c.request(uuid.NewString()))
 	}

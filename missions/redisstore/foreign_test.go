@@ -171,7 +171,7 @@ func everything(ctx context.Context, s *redisstore.Store, n int) (errs []error) 
 	}
 	did(s.Heartbeat(ctx, []missions.Heartbeat{{AgentID: "a"}}))
 	did(s.Cancel(ctx, []missions.CancelRequest{{ID: "m3"}}))
-	did(s.Retry(ctx, []string{"m3"}))
+	did(s.Retry(ctx, []missions.RetryRequest{{ID: "m3"}}))
 	did(s.Delete(ctx, []string{"m5"}))
 	did(s.Retain(ctx, time.Nanosecond, 10))
 	did(s.Lost(ctx, "a", "gone", missions.At(time.Now())))

@@ -168,7 +168,7 @@ func TestWorkGoesOnAfterAMigration(t *testing.T) {
 		for _, r := range deleted {
 			must(t, r.Err)
 		}
-		retried, err := s.Retry(ctx, []string{"d-05"})
+		retried, err := s.Retry(ctx, []missions.RetryRequest{{ID: "d-05"}})
 		must(t, err)
 		must(t, retried[0].Err)
 	}

@@ -182,7 +182,7 @@ func TestACrashBetweenTwoPartsOfSettling(t *testing.T) {
 	t.Run("a mission is retried", func(t *testing.T) {
 		t.Parallel()
 		s, failed := settle(t, func(s *Store, _ missions.LeaseRef) {
-			if results, err := s.Retry(ctx, []string{"m"}); err != nil || results[0].Err != nil {
+			if results, err := s.Retry(ctx, []missions.RetryRequest{{ID: "m"}}); err != nil || results[0].Err != nil {
 				t.Error(err, results)
 			}
 		})

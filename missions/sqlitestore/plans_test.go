@@ -205,7 +205,7 @@ func workIn(t *testing.T, n int) map[string]int {
 	work("cancel, retry, delete", func() error {
 		return cmp.Or(
 			just(s.Cancel(ctx, []missions.CancelRequest{{ID: last}})),
-			just(s.Retry(ctx, []string{last})),
+			just(s.Retry(ctx, []missions.RetryRequest{{ID: last}})),
 			just(s.Delete(ctx, []string{last})))
 	})
 	checkPlans(t, s)

@@ -40,7 +40,7 @@ func testChange(s *suite) {
 		f.create(numbered("m", "t", 3)...)
 		cancelled, err := f.Store.Cancel(f.ctx, []missions.CancelRequest{{ID: "m-0000"}, {ID: "never-was"}, {ID: "m-0000"}, {ID: "m-0002"}})
 		f.must(err)
-		retried, err := f.Store.Retry(f.ctx, []string{"m-0000", "never-was", "m-0000", "m-0002"})
+		retried, err := f.Store.Retry(f.ctx, []missions.RetryRequest{{ID: "m-0000"}, {ID: "never-was"}, {ID: "m-0000"}, {ID: "m-0002"}})
 		f.must(err)
 		deleted, err := f.Store.Delete(f.ctx, []string{"m-0000", "never-was", "m-0000", "m-0002"})
 		f.must(err)

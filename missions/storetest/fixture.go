@@ -249,7 +249,7 @@ func (f *fixture) cancel(id string) missions.Result {
 
 func (f *fixture) retry(id string) missions.Result {
 	f.Helper()
-	results, err := f.Store.Retry(f.ctx, []string{id})
+	results, err := f.Store.Retry(f.ctx, []missions.RetryRequest{{ID: id}})
 	f.must(err)
 	return results[0]
 }

@@ -285,7 +285,7 @@ func (w *world) change(a Action) error {
 	case "cancel":
 		result = w.engine.Cancel(&missions.CancelRequest{ID: id})
 	case "retry":
-		result = w.engine.Retry(id)
+		result = w.engine.Retry(&missions.RetryRequest{ID: id})
 	default:
 		if result = w.engine.Delete(id); result.Err == nil {
 			result.Mission.Status = "gone"
