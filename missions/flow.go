@@ -154,7 +154,9 @@ func (f *Flow) Normalize() *Flow {
 			f.OnUnmet = UnmetCancel
 		}
 	}
-	if len(f.MaxUsage) > 0 && f.OnExceeded == "" {
+	if len(f.MaxUsage) == 0 {
+		f.MaxUsage = nil
+	} else if f.OnExceeded == "" {
 		f.OnExceeded = ExceededFail
 	}
 	if len(f.After)+len(f.MaxUsage) == 0 && f.AfterTimeoutSeconds == 0 && f.OnUnmet == "" && f.OnExceeded == "" &&
@@ -167,8 +169,12 @@ func (f *Flow) Normalize() *Flow {
 func withDefaults(conditions []Condition) []Condition {
 	conditions = slices.Clone(conditions)
 	for i := range conditions {
-		if c := &conditions[i]; c.Signal == "" && c.When == "" {
+		c := &conditions[i]
+		if c.Signal == "" && c.When == "" {
 			c.When = WhenCompleted
+		}
+		if len(c.Choices) == 0 {
+			c.Choices = nil
 		}
 	}
 	return conditions

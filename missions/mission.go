@@ -43,8 +43,7 @@ type Mission struct {
 	// Turn is how often it was claimed.
 	Turn int `json:"turn,omitzero"`
 
-	// Checkpoint is what its holders keep from turn to turn, any JSON. A claimed mission
-	// without one carries null.
+	// Checkpoint is what its holders keep from turn to turn, any JSON.
 	Checkpoint json.RawMessage `json:"checkpoint,omitzero"`
 
 	*Flow

@@ -100,7 +100,7 @@ func (e *Engine) Leave(id, reason string) (missions.LeaveResult, error) {
 		if r == nil {
 			continue
 		}
-		r.Attempt--
+		uncount(r)
 		e.giveBack(r, fmt.Sprintf("agent %s left", id), e.now)
 		result.GivenBack = append(result.GivenBack, r.Type)
 	}

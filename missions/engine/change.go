@@ -8,21 +8,79 @@ func (e *Engine) Cancel(c *missions.CancelRequest) missions.Result {
 	return e.change(c.ID, func(r *Record) error { return e.end(r, missions.Cancel, c.Why()) })
 }
 
+// NeedRetry adds what a retry needs.
+func (e *Engine) NeedRetry(n *Need, q *missions.RetryRequest) {
+	e.NeedMissions(n, q.ID)
+	r := e.needRecord(n, q.ID)
+	if r == nil || r.Flow == nil {
+		return
+	}
+	e.needConditions(n, r.Flow.Conditions)
+	if r.Flow.ParentID != "" {
+		e.needRecord(n, r.Flow.ParentID)
+		e.needDocs(n, docCount+r.Flow.ParentID)
+	}
+}
+
 // Retry returns a mission to its queue. See [missions.Missions].
 func (e *Engine) Retry(q *missions.RetryRequest) missions.Result {
-	id := q.ID
-	return e.change(id, func(r *Record) error {
+	return e.retry(q, "retried by an operator", true)
+}
+
+// retry returns a mission to its queue. With override, conditions that can no longer be met do not
+// hold it up.
+func (e *Engine) retry(q *missions.RetryRequest, reason string, override bool) missions.Result {
+	return e.change(q.ID, func(r *Record) error {
 		if _, err := r.Status.Next(missions.Retry); err != nil {
 			return err
 		}
 		if r.Deadline != 0 && r.Deadline <= e.now {
-			return missions.Conflict("the deadline of mission %q has passed", id)
+			return missions.Conflict("the deadline of mission %q has passed", q.ID)
+		}
+		if r.Attempt > 0 {
+			flowOf(r).ExtraTurns += r.Attempt
 		}
 		r.Attempt, r.AgentID, r.StartedAt, r.FinishedAt = 0, "", 0, 0
 		r.Progress, r.Result, r.Error, r.Report = nil, nil, "", Report{}
+		e.mustMove(r, missions.Retry, reason)
+		unmet := -1
+		if r.Flow != nil {
+			unmet = e.retryFlow(r, q, override)
+		}
 		e.enqueue(r, max(e.now, r.NotBefore))
-		return e.move(r, missions.Retry, "retried by an operator")
+		if unmet >= 0 && !r.Flow.Parked && r.Flow.OnUnmet != missions.UnmetRun {
+			why, source := r.Flow.unmetReason(unmet)
+			e.cannotGoOn(r, why, source)
+		}
+		return nil
 	})
+}
+
+// retryFlow has a mission wait again for what has not been met. It returns the place of a condition
+// that can no longer be met, or -1.
+func (e *Engine) retryFlow(r *Record, q *missions.RetryRequest, override bool) (unmet int) {
+	f := r.Flow
+	e.forgiven(r)
+	e.forgetSignals(r)
+	f.Stopped, f.TimedOut = 0, false
+	if q.Fresh {
+		f.Checkpoint = nil
+	}
+	if q.Dependents {
+		e.wake(&wake{source: missionSource(r.ID), upTo: e.marks.Outbox, again: true})
+	}
+	if p := e.records.get(f.ParentID); p != nil && !p.Status.Terminal() {
+		e.enterParent(r)
+	}
+	for i := range f.Conditions {
+		if c := &f.Conditions[i]; f.Outcomes[i] != open && !f.Outcomes[i].meets(c) {
+			f.setOutcome(i, open)
+		}
+	}
+	if f.unmet() == 0 {
+		return -1
+	}
+	return e.resolve(r, func(*missions.Condition) bool { return override })
 }
 
 // Delete deletes a mission. See [missions.Missions].
@@ -45,6 +103,13 @@ func (e *Engine) Delete(id string) missions.Result {
 func (e *Engine) remove(id string) {
 	r := e.records.get(id)
 	e.moveCount(r.Type, r.Status, "")
+	if r.Flow != nil {
+		r = e.records.edit(id)
+		e.forgiven(r)
+		if r.Flow.Batch != "" {
+			e.countInBatch(r.Flow.Batch, r.Status, "")
+		}
+	}
 	e.records.remove(id)
 }
 

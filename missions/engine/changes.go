@@ -35,6 +35,11 @@ type Changes struct {
 	// Entries of indexes that fit no mission, as a commit can leave that was broken off halfway.
 	Misplaced []Misplaced
 
+	// Parts, documents and members of sets, each once. Parts of deleted missions go with them.
+	Parts   []Part
+	Docs    []Doc
+	Members []Member
+
 	marked bool // only marks have changed
 }
 
@@ -87,6 +92,16 @@ type Backend interface {
 	// [ErrNotLeader], [ErrGone], [ErrStale], and after an error for which NothingDone is set,
 	// nothing is stored; after any other error the outcome is unknown.
 	Commit(ctx context.Context, epoch int64, changes *Changes) error
+
+	// Docs returns documents by key. Those that do not exist are left out.
+	Docs(ctx context.Context, keys []string) (map[string][]byte, error)
+
+	// Members returns parts of sets, in the order of the ranges.
+	Members(ctx context.Context, ranges []Range) ([][]string, error)
+
+	// Parts returns parts of missions, in the order of the keys, nil for those that do not
+	// exist or cannot be reached.
+	Parts(ctx context.Context, keys []PartKey) ([][]byte, error)
 
 	// Records returns the records of missions by id, each as of some commit since the call
 	// began. Those that do not exist are left out. An [*Unreachable] error says of which
@@ -188,6 +203,8 @@ type Snapshot struct {
 	Alerts  []missions.Alert
 	Notices []int64            // positions
 	Points  map[PointKey]Point // of the latest slots, from which new points continue
+
+	Recounted []string // types whose totals are not what is stored, but right
 
 	// Receipts are in any order. A backend for one process has none: nobody forwards to it.
 	Receipts []Receipt

@@ -104,8 +104,12 @@ func (e *Engine) give(r *Record, q *missions.ClaimRequest) missions.Mission {
 	e.hold(Lease{
 		Seq: r.Seq, MissionID: r.ID, Type: r.Type, AgentID: q.AgentID, Token: r.Token,
 		ExpiresAt: e.now.Add(q.Lease), EndsAt: after(e.now, r.Timeout()), StallsAt: after(e.now, r.Stall()),
+		Signal: r.Flow.unseen(),
 	})
 	m := e.output(r)
 	m.Lease = r.Token
+	if m.Flow != nil {
+		m.Flow.Signals = slices.DeleteFunc(m.Flow.Signals, func(s missions.Signal) bool { return s.SeenAt != 0 })
+	}
 	return m
 }

@@ -74,7 +74,8 @@ func (e *Engine) Due(limit int) missions.DueResult {
 	d.leases()
 	d.agents()
 	d.pending()
-	return missions.DueResult{Ready: d.ready, Stop: d.stop, Offline: d.offline, More: d.left <= 0,
+	d.wakes()
+	return missions.DueResult{Ready: d.ready, Stop: d.stop, Offline: d.offline, More: d.left <= 0 || e.DueNow(),
 		NextDue: e.nextDue(), StoreNow: e.now}
 }
 
@@ -149,6 +150,12 @@ func (d *due) pending() {
 			e.expire(r)
 			continue
 		}
+		if r.waits() {
+			if e.waitTimedOut(r); r.Ready {
+				d.isReady(r.Type)
+			}
+			continue
+		}
 		from := r.ReadyAt
 		e.unqueue(r)
 		e.enqueue(r, from)
@@ -183,6 +190,9 @@ func (e *Engine) nextDue() (next missions.Time) {
 	} else if !e.planned.all {
 		earlier(e.now) // what is planned next is not loaded
 	}
+	if len(e.wakes.list) > 0 || !e.wakes.all {
+		earlier(max(e.now, e.wakesFrom))
+	}
 	return next
 }
 
@@ -206,6 +216,7 @@ func (e *Engine) Retain(ended []string, retention time.Duration) int {
 			e.changes.Gone = append(e.changes.Gone, *a)
 		}
 	}
+	e.retainBatches(cutoff)
 	e.changes.Before[Minutes] = minuteOf(e.now.Add(-24 * time.Hour))
 	return deleted
 }

@@ -13,33 +13,52 @@ var (
 )
 
 // encodingVersion is the first byte of encoded changes. An encoding is never changed: what
-// a backend has stored is read by later versions.
-const encodingVersion = 1
+// a backend has stored is read by later versions. With extendedVersion, what encodingVersion
+// has no place for comes behind it: see extension.
+const (
+	encodingVersion = 1
+	extendedVersion = 2
+)
 
 // Encode appends an encoding of the changes, for a backend's journal. Of a mission that is
 // not new, Data and Description are left out: they never change. Of its state before, there
 // is ID and Seq.
 func (c *Changes) Encode(to []byte) []byte {
-	e := codec.Writer(append(to, encodingVersion))
-	changesOf(e, c)
+	version := byte(encodingVersion)
+	x := extensionOf(c)
+	if x != nil {
+		version = extendedVersion
+	}
+	e := codec.Writer(append(to, version))
+	if changesOf(e, c); x != nil {
+		extend(e, x)
+	}
 	return e.Bytes()
 }
 
 // DecodeChanges returns changes from their encoding.
 func DecodeChanges(encoded []byte) (*Changes, error) {
-	if len(encoded) == 0 || encoded[0] != encodingVersion {
+	if len(encoded) == 0 || encoded[0] != encodingVersion && encoded[0] != extendedVersion {
 		return nil, codec.ErrEncoding
 	}
 	d := codec.Reader(encoded[1:])
 	c := &Changes{}
 	changesOf(d, c)
+	if encoded[0] == extendedVersion {
+		x := &extension{}
+		if extend(d, x); !d.Failed() && !x.applyTo(c) {
+			return nil, codec.ErrEncoding
+		}
+	}
 	return c, d.End()
 }
 
 // Encode appends an encoding of the totals.
 func (t *Totals) Encode(to []byte) []byte {
 	e := codec.Writer(to)
-	totals(e, t)
+	if totals(e, t); t.extended() {
+		moreTotals(e, t)
+	}
 	return e.Bytes()
 }
 
@@ -47,21 +66,27 @@ func (t *Totals) Encode(to []byte) []byte {
 func DecodeTotals(encoded []byte) (*Totals, error) {
 	d := codec.Reader(encoded)
 	t := &Totals{}
-	totals(d, t)
+	if totals(d, t); len(d.Bytes()) > 0 {
+		moreTotals(d, t)
+	}
 	return t, d.End()
 }
 
 // Encode appends an encoding of the point.
 func (p *Point) Encode(to []byte) []byte {
 	e := codec.Writer(to)
-	point(e, p)
+	if point(e, p); len(p.Usage) > 0 {
+		usage(e, &p.Usage)
+	}
 	return e.Bytes()
 }
 
 // DecodePoint returns a point from its encoding.
 func DecodePoint(encoded []byte) (p Point, err error) {
 	d := codec.Reader(encoded)
-	point(d, &p)
+	if point(d, &p); len(d.Bytes()) > 0 {
+		usage(d, &p.Usage)
+	}
 	return p, d.End()
 }
 

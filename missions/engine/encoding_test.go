@@ -21,6 +21,14 @@ func FuzzDecodeChanges(f *testing.F) {
 		Agents:   []Agent{{Agent: missions.Agent{ID: "a", State: missions.Draining, Labels: map[string]string{"k": "v"}}}},
 		Alerts:   []missions.Alert{{Rule: "r", State: missions.AlertFiring}},
 	}).Encode(nil))
+	f.Add((&Changes{
+		Missions: []MissionChange{{After: &Record{Seq: 1, Mission: missions.Mission{ID: "m", Priority: missions.High, Status: missions.Pending},
+			Flow: &Flow{Outcomes: []Outcome{open}, Waiting: true, Spent: missions.Usage{"usd": 1}}}}},
+		Totals: map[string]*Totals{"": {Waiting: [4]int64{1}}},
+		Points: map[PointKey]Point{{Series: Minutes}: {Usage: missions.Usage{"usd": 1}}},
+		Docs:   []Doc{{"k", []byte("b")}}, Parts: []Part{{Seq: 1, MissionID: "m", Name: PartCheckpoint, Body: []byte("1")}},
+		Members: []Member{{"s", "m", true}}, Leases: []Lease{{Seq: 1, Signal: 2}},
+	}).Encode(nil))
 	f.Fuzz(func(t *testing.T, encoded []byte) {
 		c, err := DecodeChanges(encoded)
 		if err != nil {
@@ -44,10 +52,17 @@ func TestEncodingHasEveryField(t *testing.T) {
 	fill(reflect.ValueOf(&r).Elem())
 	r.Priority, r.Status = missions.High, missions.Failed
 	r.Lease, r.LeaseExpiresAt, r.Trimmed = 0, 0, nil // never a backend's
+	r.Turn, r.Mission.Checkpoint, r.Mission.Flow = 0, nil, nil
+	r.Flow.Outcomes = []Outcome{signalled, outcomeOf(missions.Failed)}
+	for i := range r.Flow.Signals {
+		r.Flow.Signals[i].Elsewhere = false // set on output
+	}
 	var l LogLine
 	fill(reflect.ValueOf(&l).Elem())
 	var held Lease
 	fill(reflect.ValueOf(&held).Elem())
+	released := held
+	released.Signal = 0 // of no use
 	var a Agent
 	fill(reflect.ValueOf(&a).Elem())
 	a.State, a.MissionsRunning = missions.Draining, 0
@@ -64,10 +79,15 @@ func TestEncodingHasEveryField(t *testing.T) {
 	var m Marks
 	fill(reflect.ValueOf(&m).Elem())
 	want := &Changes{
-		Marks: m, Missions: []MissionChange{{After: &r}}, Logs: []LogLine{l}, Released: []Lease{held}, Leases: []Lease{held},
+		Marks: m, Missions: []MissionChange{{After: &r}}, Logs: []LogLine{l}, Released: []Lease{released}, Leases: []Lease{held},
 		Gone: []Agent{a}, Agents: []Agent{a}, Events: []missions.Event{e}, Totals: map[string]*Totals{"t": &total},
 		Points: map[PointKey]Point{{Series: LongSamples, Type: "t", Slot: 9}: p}, Before: map[Series]int64{Gauges: 3},
 		Alerts: []missions.Alert{alert}, Notices: []missions.Event{e}, Noticed: []int64{5}, Forgotten: 6,
+		Parts: []Part{
+			{Seq: r.Seq, MissionID: r.ID, Name: PartConditions, Body: EncodeConditions(r.Flow.Conditions)},
+			{Seq: r.Seq, MissionID: r.ID, Name: PartCheckpoint, Body: r.Flow.Checkpoint}, {Seq: 1, Name: "gone"},
+		},
+		Docs: []Doc{{"k", []byte("b")}, {Key: "gone"}}, Members: []Member{{"s", "m", true}},
 	}
 	got, err := DecodeChanges(want.Encode(nil))
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -34,6 +35,12 @@ type Engine struct {
 	records records
 	points  map[PointKey]Point
 
+	docs      docs
+	wakes     window[string]        // names of wake-ups, the oldest first
+	wakesFrom missions.Time         // when wake-ups are looked at again, if none can be done at present
+	wakeAfter map[string]string     // by set: the last member that could not be reached
+	members   map[string]memberList // of sets, as loaded for the current batch
+
 	// The batch that is being computed.
 	now     missions.Time
 	random  *rand.ChaCha8
@@ -41,11 +48,13 @@ type Engine struct {
 	changes *Changes
 	touched map[string]bool // types whose totals changed
 
-	leaseChanged map[int64]bool
-	agentChanged map[string]bool
-	batchBytes   int // about how many bytes of missions and replies the batch has
-	begun        bool
-	pruned       int64 // the minute in which points were last forgotten
+	leaseChanged  map[int64]bool
+	agentChanged  map[string]bool
+	memberChanges map[Member]bool // whether it is gone
+	recounted     []string        // types whose totals the first batch stores
+	batchBytes    int             // about how many bytes of missions and replies the batch has
+	begun         bool
+	pruned        int64 // the minute in which points were last forgotten
 }
 
 // New returns the engine of a new term.
@@ -58,6 +67,9 @@ func New(cfg Config, from *Snapshot) *Engine {
 		points: map[PointKey]Point{}, leaseChanged: map[int64]bool{}, agentChanged: map[string]bool{},
 	}
 	e.planned = window[Planned]{compare: comparePlanned, most: 2 * e.cfg.PlanWindow, kept: new(int)}
+	e.wakes = window[string]{compare: strings.Compare, most: 2 * e.cfg.PlanWindow, kept: new(int)}
+	e.docs = docs{byKey: map[string]any{}, changed: map[string]bool{}}
+	e.wakeAfter, e.members, e.memberChanges = map[string]string{}, map[string]memberList{}, map[Member]bool{}
 	e.records.init(e.cfg.RecordsBytes)
 	e.receipts.load(from.Receipts)
 	for i := range from.Agents {
@@ -71,6 +83,7 @@ func New(cfg Config, from *Snapshot) *Engine {
 	for name, totals := range from.Totals {
 		e.byType[name] = totals.clone()
 	}
+	e.recounted = from.Recounted
 	for _, alert := range from.Alerts {
 		e.alerts[alert.Rule] = alert
 	}
@@ -93,6 +106,10 @@ func (e *Engine) Begin(now missions.Time, seed [32]byte) {
 	}
 	e.changes = &Changes{Points: map[PointKey]Point{}, Totals: map[string]*Totals{}, Before: map[Series]int64{}}
 	e.touched = map[string]bool{}
+	for _, name := range e.recounted {
+		e.touched[name] = true
+	}
+	e.recounted = nil
 }
 
 // End ends a batch and returns its changes; nil if it changed nothing. The engine's state is
@@ -102,6 +119,10 @@ func (e *Engine) End() *Changes {
 	e.changes = nil
 	c.Marks = e.marks
 	e.records.settle(c)
+	for i := range c.Missions {
+		e.countWaits(&c.Missions[i])
+	}
+	e.settleDocs(c)
 	for name := range e.touched {
 		if totals := e.byType[name]; totals != nil {
 			c.Totals[name] = totals.clone()
@@ -125,6 +146,7 @@ func (e *Engine) End() *Changes {
 // shortenWindows bounds what the windows hold between batches.
 func (e *Engine) shortenWindows() {
 	e.planned.shorten()
+	e.wakes.shorten()
 	for w := range e.long {
 		w.shorten()
 	}
@@ -189,6 +211,9 @@ func (e *Engine) move(r *Record, trigger missions.Trigger, reason string) error 
 		Kind: missions.EventStatusChanged, MissionID: r.ID, CorrelationID: r.CorrelationID, Traceparent: r.Traceparent,
 		OldStatus: old, NewStatus: next, Reason: reason, Attempt: r.Attempt, AgentID: string(r.AgentID),
 	})
+	if r.Flow != nil {
+		e.flowMoved(r, old, next, reason)
+	}
 	return nil
 }
 
@@ -200,6 +225,6 @@ func (e *Engine) log(r *Record, entry missions.LogEntry) {
 
 func (c *Changes) empty() bool {
 	return len(c.Missions)+len(c.Logs)+len(c.Leases)+len(c.Released)+len(c.Agents)+len(c.Gone)+len(c.Events)+
-		len(c.Totals)+len(c.Points)+len(c.Before)+len(c.Alerts)+len(c.Notices)+len(c.Noticed)+len(c.Misplaced) == 0 &&
+		len(c.Totals)+len(c.Points)+len(c.Before)+len(c.Alerts)+len(c.Notices)+len(c.Noticed)+len(c.Misplaced)+len(c.Parts)+len(c.Docs)+len(c.Members) == 0 &&
 		c.Forgotten == 0 && !c.marked
 }

@@ -19,18 +19,55 @@ func (e *Engine) Finish(f *missions.Finish) missions.Result {
 	case err != nil:
 		return missions.Result{Mission: e.output(r), Err: err}
 	}
-	switch f.Outcome {
-	case missions.OutcomeComplete:
+	if err := e.checkFinish(r, f); err != nil {
+		return missions.Result{Mission: e.output(r), Err: err}
+	}
+	exceeded := e.report(r, &f.Report)
+	switch {
+	case f.Outcome == missions.OutcomeComplete: // what was used is used, and the result is there
 		e.complete(r, f)
-	case missions.OutcomeFail:
+	case exceeded != "":
+		e.exceeded(r, exceeded, f.Park)
+	case f.Outcome == missions.OutcomeFail:
 		e.fail(r, f)
-	case missions.OutcomeRelease:
-		r.Attempt--
-		e.giveBack(r, fmt.Sprintf("released by agent %s", f.AgentID), e.now)
+	case f.Park != nil && (len(f.Park.After) > 0 || f.Park.TimeoutSeconds > 0):
+		uncount(r)
+		e.park(r, fmt.Sprintf("parked by agent %s", f.AgentID), f.Park.After, f.Park.TimeoutSeconds)
 	default:
-		return missions.Result{Mission: e.output(r), Err: missions.Invalid("outcome", "is none of complete, fail, release"), Changed: true}
+		uncount(r)
+		e.giveBack(r, fmt.Sprintf("released by agent %s", f.AgentID), e.now)
 	}
 	return missions.Result{Mission: e.output(r), Changed: true}
+}
+
+// NeedFinish adds what the end of an attempt needs.
+func (e *Engine) NeedFinish(n *Need, f *missions.Finish) {
+	e.NeedMissions(n, f.MissionID)
+	if f.Park != nil {
+		e.needConditions(n, f.Park.After)
+	}
+}
+
+// Holds returns an error unless an agent holds a lease. It needs the mission's record.
+func (e *Engine) Holds(agentID string, ref missions.LeaseRef) error {
+	_, err := e.holder(agentID, ref)
+	return err
+}
+
+// checkFinish returns why the end of an attempt is refused.
+func (e *Engine) checkFinish(r *Record, f *missions.Finish) error {
+	switch f.Outcome {
+	case missions.OutcomeComplete, missions.OutcomeFail, missions.OutcomeRelease:
+	default:
+		return missions.Invalid("outcome", "is none of complete, fail, release")
+	}
+	if err := r.checkReport(&f.Report); err != nil || f.Park == nil {
+		return err
+	}
+	if r.turn() >= missions.MaxTurns {
+		return missions.TooLarge("after", "cannot be waited for: the mission has had %d turns", missions.MaxTurns)
+	}
+	return e.checkConditions(r.ID, f.Park.After)
 }
 
 // repeated reports whether f is the report again that ended the mission's latest attempt.
@@ -63,7 +100,11 @@ func (e *Engine) fail(r *Record, f *missions.Finish) {
 		e.endHeld(r, missions.GiveUp, reason+" (not retryable)")
 		return
 	}
-	e.attemptFailed(r, reason, e.backOff(r))
+	wait := e.backOff(r)
+	if f.RetryAfter != nil {
+		wait = seconds(*f.RetryAfter)
+	}
+	e.attemptFailed(r, reason, wait)
 }
 
 // attemptLost takes a RUNNING mission back from an agent that is gone, silent or no longer
@@ -91,7 +132,11 @@ func (e *Engine) attemptFailed(r *Record, reason string, wait time.Duration) {
 }
 
 func (e *Engine) backOff(r *Record) time.Duration {
-	return e.cfg.Retry.Delay(r.Attempt, e.chance.Float64())
+	policy := e.cfg.Retry
+	if r.Flow != nil {
+		policy = policy.With(r.Flow.Retry)
+	}
+	return policy.Delay(r.Attempt, e.chance.Float64())
 }
 
 // giveBack returns a RUNNING mission to its queue, claimable from a time on.

@@ -74,10 +74,8 @@ func (e *Engine) holder(agentID string, ref missions.LeaseRef) (*Record, error) 
 	switch {
 	case err != nil:
 		return nil, err
-	case r.Status != missions.Running:
-		return r, missions.LeaseLost("mission %q is %s; the lease has ended", ref.MissionID, r.Status)
-	case string(r.AgentID) != agentID || r.Token != ref.Lease:
-		return r, missions.LeaseLost("mission %q has a newer lease; this one has ended", ref.MissionID)
+	case r.HeldBy(agentID, ref.Lease) != nil:
+		return r, r.HeldBy(agentID, ref.Lease)
 	}
 	return e.records.edit(ref.MissionID), nil
 }
@@ -101,6 +99,9 @@ func (e *Engine) NeedHeartbeat(n *Need, h *missions.Heartbeat) {
 		if !held[ref] {
 			e.NeedMissions(n, ref.MissionID)
 		}
+	}
+	for i := range h.Seen {
+		e.NeedMissions(n, h.Seen[i].MissionID)
 	}
 }
 
@@ -136,6 +137,15 @@ func (e *Engine) Heartbeat(h *missions.Heartbeat) (result missions.HeartbeatResu
 			e.notHeld(ref, h.AgentID, &result)
 		}
 	}
+	for i := range h.Seen {
+		e.seen(h.AgentID, h.Seen[i].MissionID, h.Seen[i].Seq)
+	}
+	for _, l := range e.held[h.AgentID] {
+		if l.Signal != 0 && known[l.MissionID] {
+			result.Signals = append(result.Signals, missions.SignalRef{MissionID: l.MissionID, Seq: l.Signal})
+		}
+	}
+	slices.SortFunc(result.Signals, func(a, b missions.SignalRef) int { return cmp.Compare(a.MissionID, b.MissionID) })
 	return result
 }
 
@@ -167,7 +177,8 @@ func (e *Engine) missed(l *Lease, result *missions.HeartbeatResult) {
 // notHeld sorts a listed mission whose lease is not the agent's.
 func (e *Engine) notHeld(ref missions.LeaseRef, agentID string, result *missions.HeartbeatResult) {
 	r := e.records.get(ref.MissionID)
-	if r != nil && r.Status == missions.Cancelled && string(r.AgentID) == agentID && r.Token == ref.Lease {
+	stopped := r != nil && r.Flow != nil && r.Flow.Stopped == ref.Lease && ref.Lease != 0
+	if stopped || r != nil && r.Status == missions.Cancelled && string(r.AgentID) == agentID && r.Token == ref.Lease {
 		result.Cancel = append(result.Cancel, ref.MissionID)
 	} else {
 		result.Lost = append(result.Lost, ref.MissionID)
@@ -184,13 +195,21 @@ func (e *Engine) Progress(p *missions.ProgressUpdate) missions.ProgressResult {
 		}
 		return result
 	}
+	if err := r.checkReport(&p.Report); err != nil {
+		return missions.ProgressResult{Err: err}
+	}
 	if !p.Unchanged {
 		progress := p.Progress
 		r.Mission.Progress = &progress
 	}
 	r.UpdatedAt = e.now
 	e.showsProgress(r)
-	return missions.ProgressResult{CorrelationID: r.CorrelationID, Traceparent: r.Traceparent}
+	result := missions.ProgressResult{CorrelationID: r.CorrelationID, Traceparent: r.Traceparent}
+	if exceeded := e.report(r, &p.Report); exceeded != "" {
+		e.exceeded(r, exceeded, nil)
+		result.Stopped = true
+	}
+	return result
 }
 
 // showsProgress postpones the time at which a mission counts as stalled.

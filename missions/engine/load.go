@@ -24,8 +24,8 @@ func (e *Engine) Load(ctx context.Context, backend Backend, need *Need) error {
 		}
 		e.planned.load(planned, len(planned) < limit)
 	}
-	if len(need.IDs) == 0 {
-		return nil
+	if err := e.loadFlow(ctx, backend, need); err != nil || len(need.IDs) == 0 {
+		return err
 	}
 	slices.Sort(need.IDs)
 	need.IDs = slices.Compact(need.IDs)
@@ -47,6 +47,39 @@ func (e *Engine) Load(ctx context.Context, backend Backend, need *Need) error {
 	for _, id := range need.IDs {
 		if !e.records.known(id) {
 			e.records.absent[id] = true
+		}
+	}
+	return nil
+}
+
+// loadFlow supplies documents and parts of sets.
+func (e *Engine) loadFlow(ctx context.Context, backend Backend, need *Need) error {
+	if len(need.Ranges) > 0 {
+		lists, err := backend.Members(ctx, need.Ranges)
+		if err != nil {
+			return err
+		}
+		for i, of := range need.Ranges {
+			list, all := lists[i], len(lists[i]) < of.Limit
+			if of.Set == setWakes {
+				e.wakes.load(list, all)
+			} else {
+				e.members[of.Set] = memberList{list, all}
+			}
+		}
+	}
+	if len(need.Docs) == 0 {
+		return nil
+	}
+	slices.Sort(need.Docs)
+	need.Docs = slices.Compact(need.Docs)
+	found, err := backend.Docs(ctx, need.Docs)
+	if err != nil {
+		return err
+	}
+	for _, key := range need.Docs {
+		if err := e.supplyDoc(key, found[key]); err != nil {
+			return err
 		}
 	}
 	return nil

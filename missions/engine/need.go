@@ -11,25 +11,39 @@ type Need struct {
 	IDs     []string       // missions whose records are needed
 	Queues  map[string]int // how many heads of these types' queues
 	Planned int            // how many of the planned missions
+	Docs    []string       // documents
+	Ranges  []Range        // parts of sets
 }
 
 // None reports whether nothing is needed.
-func (n *Need) None() bool { return len(n.IDs)+len(n.Queues)+n.Planned == 0 }
+func (n *Need) None() bool { return len(n.IDs)+len(n.Queues)+n.Planned+len(n.Docs)+len(n.Ranges) == 0 }
 
 // Ranged reports whether parts of indexes are needed. They can only be loaded while
 // nothing is uncommitted.
-func (n *Need) Ranged() bool { return len(n.Queues)+n.Planned > 0 }
+func (n *Need) Ranged() bool { return len(n.Queues)+n.Planned+len(n.Ranges) > 0 }
 
 // maxHeads bounds how many missions one step hands out.
 const maxHeads = 10_000
 
-// NeedMissions adds missions whose records the step reads.
+// NeedMissions adds missions that the step may change. It is called again once their records
+// were supplied: then it adds what they need besides.
 func (e *Engine) NeedMissions(n *Need, ids ...string) {
 	for _, id := range ids {
-		if !e.records.known(id) {
-			n.IDs = append(n.IDs, id)
+		if r := e.needRecord(n, id); r != nil && r.Flow != nil {
+			e.needFlow(n, r)
 		}
 	}
+}
+
+// needRecord adds a mission that the step only reads, and returns its record if it is known.
+func (e *Engine) needRecord(n *Need, id string) *Record {
+	if element := e.records.byID[id]; element != nil {
+		return element.Value.(*keptRecord).record
+	}
+	if !e.records.known(id) {
+		n.IDs = append(n.IDs, id)
+	}
+	return nil
 }
 
 // NeedHeld adds the missions that an agent holds.
@@ -143,9 +157,11 @@ func (e *Engine) NeedDue(n *Need, now missions.Time, limit int) {
 		}
 		left = max(left-1, 0)
 	}
-	for _, p := range e.duePlanned(now, left) {
+	due := e.duePlanned(now, left)
+	for _, p := range due {
 		e.NeedMissions(n, p.ID)
 	}
+	e.needWakes(n, now, left-len(due))
 }
 
 // maxQueues bounds the types whose queues have a window between batches.

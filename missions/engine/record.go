@@ -19,10 +19,18 @@ type Record struct {
 	DueAt   missions.Time // while PENDING: when Due must look at it; 0 for never
 	Entries int64         // in its log
 	Report  Report        // the latest report that ended an attempt
+	Flow    *Flow
 }
 
-// Output returns a copy of the mission that shares nothing with the record.
+// Output returns the mission as callers see it, which shares nothing with the record.
 func (r *Record) Output() missions.Mission {
+	m := r.Copied()
+	r.show(&m)
+	return m
+}
+
+// Copied returns a copy of the mission without its flow, which shares nothing with the record.
+func (r *Record) Copied() missions.Mission {
 	m := r.Mission
 	m.Tags, m.Data, m.Result = slices.Clone(m.Tags), slices.Clone(m.Data), slices.Clone(m.Result)
 	if m.Progress != nil {
@@ -50,6 +58,7 @@ type Lease struct {
 	EndsAt    missions.Time // by timeout_seconds; 0 for never
 	StallsAt  missions.Time // by stall_seconds; 0 for never
 	Missed    int           // consecutive heartbeats that did not list it
+	Signal    int           // number of the last signal that the holder has not seen; 0 for none
 }
 
 // due returns when Due must look at the lease.
@@ -124,8 +133,15 @@ func (r *Record) head() Head {
 
 func (r *Record) planned() Planned { return Planned{At: r.DueAt, Seq: r.Seq, ID: r.ID} }
 
-// queue makes a PENDING mission claimable from a time on.
+// queue makes a PENDING mission claimable from a time on, unless it waits.
 func (r *Record) queue(now, from missions.Time) {
+	if r.waits() {
+		r.ReadyAt, r.Ready, r.NextAttemptAt, r.DueAt = 0, false, 0, r.Deadline
+		if until := r.Flow.Until; until != 0 && (r.DueAt == 0 || until < r.DueAt) {
+			r.DueAt = until
+		}
+		return
+	}
 	r.ReadyAt, r.Ready = from, from <= now
 	r.DueAt = r.Deadline
 	r.NextAttemptAt = 0

@@ -69,6 +69,10 @@ func (c *records) edit(id string) *Record {
 	k := c.byID[id].Value.(*keptRecord)
 	if !k.changed {
 		fork := *k.record
+		if fork.Flow != nil {
+			flow := *fork.Flow
+			fork.Flow = &flow
+		}
 		k.changed, k.before, k.record = true, k.record, &fork
 		c.changed = append(c.changed, k)
 	}
@@ -100,6 +104,7 @@ func (c *records) settle(changes *Changes) {
 	for _, k := range c.changed {
 		if k.before != nil || k.record != nil {
 			changes.Missions = append(changes.Missions, MissionChange{Before: k.before, After: k.record})
+			changes.flowParts(k.before, k.record)
 		}
 		k.changed, k.before = false, nil
 		if k.record != nil {

@@ -26,6 +26,7 @@ func (e *Engine) NeedShift(n *Need) {
 // after the step. It needs what NeedShift says.
 func (e *Engine) Shift(by time.Duration) {
 	e.receipts.shift(e.now, by)
+	e.wakesFrom = 0
 	for _, l := range e.leases {
 		shifted := *l
 		for _, at := range []*missions.Time{&shifted.ExpiresAt, &shifted.EndsAt, &shifted.StallsAt} {
@@ -44,14 +45,16 @@ func (e *Engine) Shift(by time.Duration) {
 	}
 	var waiting []string
 	for _, p := range e.planned.list[:min(len(e.planned.list), maxShifted)] {
-		if r := e.records.get(p.ID); r != nil && r.NextAttemptAt != 0 {
+		if r := e.records.get(p.ID); r != nil && (r.NextAttemptAt != 0 || r.waits() && r.Flow.Until != 0) {
 			waiting = append(waiting, p.ID)
 		}
 	}
 	for _, id := range waiting {
 		r := e.records.edit(id)
 		from := r.ReadyAt.Add(by)
-		e.unqueue(r)
+		if e.unqueue(r); r.waits() {
+			r.Flow.Until = r.Flow.Until.Add(by)
+		}
 		e.enqueue(r, from)
 	}
 }

@@ -18,6 +18,9 @@ type Totals struct {
 	SampledRun, SampledQueue Histogram
 
 	Agents, Slots int64 // of all types only
+
+	Waiting [4]int64       // PENDING missions by place in missions.WaitKinds; one may wait for several
+	Usage   missions.Usage // in all; replaced, never changed
 }
 
 // clone returns a copy that does not change with t.
@@ -25,6 +28,12 @@ func (t *Totals) clone() *Totals {
 	c := *t
 	c.Run, c.Queue = t.Run.clone(), t.Queue.clone()
 	return &c
+}
+
+// CountUnready counts PENDING missions that cannot be claimed yet, for a data set of a version that did
+// not count them: they wait for a time.
+func (t *Totals) CountUnready(n int64) {
+	t.Waiting[slices.Index(missions.WaitKinds(), missions.WaitTime)] = n
 }
 
 func (t *Totals) byStatus() map[missions.Status]int64 {
@@ -59,6 +68,7 @@ type Point struct {
 	Happened         [5]int64      // by place in missions.Happenings
 	Run, Queue       Histogram
 	Pending, Running int64
+	Usage            missions.Usage // replaced, never changed
 }
 
 func minuteOf(t missions.Time) int64 { return int64(t) / 60e6 }

@@ -308,7 +308,7 @@ func (st *step) needIDs(e *engine.Engine, n *engine.Need) {
 	}
 	var own engine.Need
 	st.need(e, &own)
-	n.IDs = append(n.IDs, own.IDs...)
+	n.IDs, n.Docs = append(n.IDs, own.IDs...), append(n.Docs, own.Docs...)
 }
 
 // prepare loads what a step needs, and the records that steps behind it need. again says that
@@ -354,6 +354,9 @@ func (s *Store) commit(ctx context.Context) error {
 		return s.public(err)
 	}
 	s.publish()
+	if s.engine.DueNow() {
+		s.cfg.DueNow.Send()
+	}
 	return nil
 }
 

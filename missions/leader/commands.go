@@ -8,7 +8,10 @@ import (
 )
 
 // commands are the methods of [missions.Store] that change something.
-type commands struct{ by performer }
+type commands struct {
+	by    performer
+	reads reads // completes claimed missions
+}
 
 // Create implements [missions.Missions].
 func (c commands) Create(ctx context.Context, batch []missions.Mission) ([]missions.CreateResult, error) {
@@ -19,6 +22,7 @@ func (c commands) Create(ctx context.Context, batch []missions.Mission) ([]missi
 func (c commands) CreateAndClaim(ctx context.Context, batch []missions.Mission, claims []missions.ClaimRequest) (
 	[]missions.CreateResult, []missions.ClaimResult, error) {
 	r, err := perform(ctx, c.by, opCreateAndClaim, createAndClaim{batch, claims})
+	c.reads.complete(ctx, claims, r.claimed)
 	return r.created, r.claimed, err
 }
 
@@ -55,7 +59,9 @@ func (c commands) Delete(ctx context.Context, ids []string) ([]missions.Result, 
 
 // Claim implements [missions.Leases].
 func (c commands) Claim(ctx context.Context, batch []missions.ClaimRequest) ([]missions.ClaimResult, error) {
-	return perform(ctx, c.by, opClaim, batch)
+	results, err := perform(ctx, c.by, opClaim, batch)
+	c.reads.complete(ctx, batch, results)
+	return results, err
 }
 
 // Heartbeat implements [missions.Leases].

@@ -283,7 +283,7 @@ var (
 	}
 	opRetain = &operation[expired, int]{
 		name: "retain", lane: laneHouse, args: wireEnded, reply: codec.Number[int],
-		need:  func(e *engine.Engine, n *engine.Need, x *expired) { e.NeedMissions(n, x.ids...) },
+		need:  func(e *engine.Engine, n *engine.Need, x *expired) { e.NeedRetain(n, x.ids) },
 		apply: func(e *engine.Engine, x *expired) int { return e.Retain(x.ids, x.retention) },
 	}
 	opSample = &operation[nothing, missions.Time]{

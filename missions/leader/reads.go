@@ -52,7 +52,8 @@ func (r reads) Get(ctx context.Context, id string) (missions.Mission, error) {
 		if len(found) == 0 {
 			return missions.Mission{}, missions.NotFound("mission", id)
 		}
-		return found[0].Mission, nil
+		m := found[0].Output()
+		return m, nil
 	})
 }
 

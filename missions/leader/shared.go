@@ -73,7 +73,8 @@ func OpenShared(ctx context.Context, cfg SharedConfig) (*Shared, error) {
 	}
 	cfg.DueNow = wakeup.New()
 	s := &Shared{cfg: cfg, term: &term{over: make(chan struct{})}}
-	s.commands, s.reads = commands{s}, reads{backend: cfg.Backend, by: s, sums: &missions.WindowCache{}}
+	s.reads = reads{backend: cfg.Backend, by: s, sums: &missions.WindowCache{}}
+	s.commands = commands{s, s.reads}
 	s.forwards.init(cfg.Send)
 	if cfg.Alone {
 		local, err := Open(ctx, cfg.Config)

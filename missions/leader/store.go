@@ -93,7 +93,8 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		cfg: cfg, backend: cfg.Backend, log: cfg.Logger,
 		queue: newQueue(), turn: make(chan struct{}, 1), closing: make(chan struct{}), closed: make(chan struct{}),
 	}
-	s.commands, s.reads = commands{s}, reads{backend: cfg.Backend, by: s, sums: &missions.WindowCache{}}
+	s.reads = reads{backend: cfg.Backend, by: s, sums: &missions.WindowCache{}}
+	s.commands = commands{s, s.reads}
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}

@@ -61,6 +61,7 @@ func wireSignal(c *codec.Codec, s *missions.Signal) {
 	codec.Number(c, &s.At)
 	codec.Number(c, &s.SeenAt)
 	codec.Text(c, &s.SeenBy)
+	codec.Flag(c, &s.Elsewhere)
 }
 
 func wireReport(c *codec.Codec, r *missions.Report) {

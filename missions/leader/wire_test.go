@@ -32,6 +32,12 @@ func TestTheWireHasEveryField(t *testing.T) {
 		"updated":       onWire(listOf(wireUpdated)),
 		"lines":         onWire(listOf(wireAppend)),
 		"errors":        onWire(listOf(wireError)),
+		"retries":       onWire(listOf(wireRetry)),
+		"signals":       onWire(listOf(wireSignalRequest)),
+		"signalled":     onWire(listOf(wireSignalled)),
+		"batches":       onWire(listOf(wireBatchResult)),
+		"children":      onWire(wireChildren),
+		"born":          onWire(wireChildrenCreated),
 		"outcomes":      onWire(listOf(wireFinish)),
 		"registration":  onWire(wireRegistration),
 		"agent":         onWire(wireAgent),
@@ -72,6 +78,7 @@ func set(v reflect.Value) {
 		for i := range v.NumField() {
 			switch field := v.Field(i); {
 			case v.Type() == reflect.TypeFor[missions.Mission]() && v.Type().Field(i).Name == "Trimmed": // is not a store's
+			case v.Type() == reflect.TypeFor[missions.Flow]() && v.Type().Field(i).Name == "Inputs": // each supervisor reads them itself
 			default:
 				set(reflect.NewAt(field.Type(), field.Addr().UnsafePointer()).Elem())
 			}
@@ -87,7 +94,10 @@ func set(v reflect.Value) {
 		set(v.Index(1))
 	case reflect.Map:
 		v.Set(reflect.MakeMap(v.Type()))
-		v.SetMapIndex(reflect.ValueOf("key"), reflect.ValueOf("value"))
+		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		set(key)
+		set(value)
+		v.SetMapIndex(key, value)
 	case reflect.String:
 		v.SetString("text")
 	case reflect.Bool:

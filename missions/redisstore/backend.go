@@ -218,6 +218,9 @@ func (b *Backend) Begin(ctx context.Context) (epoch int64, from *engine.Snapshot
 		}
 	}
 	from, meta, err := b.snapshot(ctx, 1)
+	if err == nil {
+		err = b.countUnready(ctx, from)
+	}
 	if err == nil && len(b.others) > 0 {
 		b.journal.begin(meta, b.others)
 	}
@@ -229,6 +232,7 @@ var scripts = struct {
 	usable, begin, elect, stepDown, snapshot, overview, commit, outbox, points, leases script
 	look, applied, apply, recount                                                      script
 	records, find, queue, fronts, oldest, log, planned, ended                          script
+	docs, members, parts                                                               script
 }{
 	usable: bare("usable"), begin: bare("begin_term"), elect: bare("elect"), stepDown: bare("step_down"), snapshot: bare("snapshot"),
 	overview: bare("overview"), commit: performing("commit"), outbox: bare("outbox"), points: bare("points"), leases: bare("leases"),
@@ -236,6 +240,7 @@ var scripts = struct {
 	records: reading(withStored("records")), find: reading(withStored("find")), queue: reading(withStored("queue")),
 	fronts: reading(bare("fronts")), oldest: reading(bare("oldest")), log: reading(bare("entries")),
 	planned: reading(bare("planned")), ended: reading(bare("ended")),
+	docs: bare("docs"), members: bare("members"), parts: reading(bare("parts")),
 }
 
 // performing puts a script behind what runs commands.

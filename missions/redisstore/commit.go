@@ -157,10 +157,12 @@ func (w *writing) changes(c *engine.Changes, commits int64) error {
 		}
 		of.removed[key] = append(of.removed[key], member)
 	}
+	w.documents(c)
 	w.finish()
 	for _, entry := range w.entries {
 		entry.finish()
 	}
+	w.parts(c, bySeq)
 	w.logs(c.Logs, bySeq)
 	w.journal()
 	w.statistics(c)

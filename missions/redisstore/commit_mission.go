@@ -54,7 +54,11 @@ func (w *commandList) mission(change *engine.MissionChange) {
 		w.record(was, is)
 	} else if was != nil {
 		w.deleted = append(w.deleted, w.p.key("m:", was.ID), w.p.key("d:", was.ID), w.p.key("r:", was.ID), w.p.key("g:", was.ID))
+		if was.Flow != nil {
+			w.deleted = append(w.deleted, w.p.key("x:", was.ID))
+		}
 	}
+	w.labels(change)
 	for _, e := range before {
 		if !slices.ContainsFunc(after, func(a entry) bool { return a.key == e.key }) {
 			w.removed[e.key] = append(w.removed[e.key], e.member)

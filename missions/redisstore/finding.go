@@ -52,7 +52,10 @@ type source struct {
 	more  bool  // there may be more
 }
 
-func (s *source) age() int64 { return number(text(items(s.rows[0])[5])) }
+func (s *source) age() int64 {
+	row := items(s.rows[0])
+	return number(text(row[len(row)-1]))
+}
 
 // run fills the page.
 func (s *search) run(ctx context.Context) error {
@@ -127,8 +130,15 @@ func (s *source) look(ctx context.Context, by *search, examine int) (looked int,
 	if f.Text != "" {
 		most, heads, budget = examine, "1", 0
 	}
-	answer, err := s.p.run(ctx, scripts.find, decimal(min(s.below, maxSeq)), int64(f.CreatedAfter), most, examine, budget, heads,
-		string(f.Status), f.Type, f.AgentID, f.Tag)
+	status := f.Status
+	if f.Waiting != "" && status == "" {
+		status = missions.Pending
+	}
+	args := []any{decimal(min(s.below, maxSeq)), int64(f.CreatedAfter), most, examine, budget, heads, string(status), f.Type, f.AgentID, f.Tag}
+	for _, label := range engine.FilterLabels(f) {
+		args = append(args, label)
+	}
+	answer, err := s.p.run(ctx, scripts.find, args...)
 	if err != nil {
 		return 0, err
 	}
@@ -143,7 +153,7 @@ func (s *source) look(ctx context.Context, by *search, examine int) (looked int,
 func (s *search) take(ctx context.Context, from *source) (full bool, err error) {
 	said := texts(from.rows[0])
 	var r *engine.Record
-	if s.filter.Text == "" {
+	if said = said[:len(said)-1]; s.filter.Text == "" {
 		r, err = recordOf(said)
 	} else if r, err = readHeadOf(said[0], said[1]); err == nil {
 		r, err = from.p.named(ctx, &s.filter, r)
@@ -151,13 +161,13 @@ func (s *search) take(ctx context.Context, from *source) (full bool, err error) 
 	if err != nil {
 		return false, from.p.damaged(err)
 	}
-	if r != nil {
+	if r != nil && r.Matches(&s.filter) {
 		s.bytes += r.SizeEstimate()
 		if s.filter.MaxBytes > 0 && s.bytes > s.filter.MaxBytes && len(s.page.Missions) > 0 {
 			s.page.Next = s.last
 			return true, nil
 		}
-		s.page.Missions = append(s.page.Missions, r.Mission)
+		s.page.Missions = append(s.page.Missions, r.Output())
 	}
 	s.last, from.rows = from.age(), from.rows[1:]
 	if s.filter.Limit > 0 && len(s.page.Missions) == s.filter.Limit {

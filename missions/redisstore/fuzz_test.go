@@ -28,11 +28,11 @@ func FuzzMission(f *testing.F) {
 		if head, err := readHeadOf("m", record); err == nil && (head.Seq <= 0 || head.Status.Index() < 0) {
 			t.Fatalf("%q is read as %+v", record, head)
 		}
-		r, err := readMission("m", record, data, result)
+		r, err := readMission("m", record, data, result, "", "")
 		if err != nil {
 			return
 		}
-		again, err := readMission("m", writeMission(r), string(r.Data), string(r.Result))
+		again, err := readMission("m", writeMission(r), string(r.Data), string(r.Result), "", "")
 		if err != nil {
 			t.Fatalf("%q is read and written as %q: %v", record, writeMission(r), err)
 		}

@@ -99,7 +99,7 @@ func (m *toMigrate) checkMissions(t *testing.T, all map[string]any) {
 	for i := range m.Want.Missions {
 		want := m.Want.Missions[i]
 		b := m.partitionOf(want.ID)
-		r, err := readMission(want.ID, take[string](all, b.key("m:", want.ID)), take[string](all, b.key("d:", want.ID)), take[string](all, b.key("r:", want.ID)))
+		r, err := readMission(want.ID, take[string](all, b.key("m:", want.ID)), take[string](all, b.key("d:", want.ID)), take[string](all, b.key("r:", want.ID)), "", "")
 		must(t, err)
 		if r.Token != m.Want.Tokens[want.ID] || r.Seq != int64(want.CreatedAt) {
 			t.Errorf("mission %s has the token %d and the age %d, want %d and %d", want.ID, r.Token, r.Seq, m.Want.Tokens[want.ID], int64(want.CreatedAt))

@@ -48,7 +48,11 @@ const recordsBytes = 4 << 20
 // recordOf reads a mission as lua/stored.lua answers it.
 func recordOf(said []string) (*engine.Record, error) {
 	id, lease := said[0], said[2]
-	r, err := readMission(id, said[1], said[3], said[4])
+	conditions, checkpoint := "", ""
+	if len(said) > 6 {
+		conditions, checkpoint = said[5], said[6]
+	}
+	r, err := readMission(id, said[1], said[3], said[4], conditions, checkpoint)
 	if err == nil && lease != "" {
 		var l engine.Lease
 		l, err = readLease(id, lease)

@@ -62,7 +62,7 @@ func FuzzOldRecord(f *testing.F) {
 		if !m.largeResult && m.Result != nil {
 			m.Result = bytes.Trim(m.Result, jsonSpace)
 		}
-		again, err := readMission("m", writeMission(&m.Record), data, result)
+		again, err := readMission("m", writeMission(&m.Record), data, result, "", "")
 		if err != nil {
 			t.Fatalf("%q is written as %q: %v", record, writeMission(&m.Record), err)
 		}

@@ -122,6 +122,7 @@ func writeMission(r *engine.Record) string {
 	o.number("entries", r.Entries)
 	o.text("report_agent_id", r.Report.AgentID)
 	o.number("report_token", r.Report.Token)
+	o.text("flow", writeFlow(r.Flow))
 	o.number("data_bytes", int64(largeBytes(r.Data)))
 	o.number("result_bytes", int64(largeBytes(r.Result)))
 	o.content(r)
@@ -201,6 +202,7 @@ type storedMission struct {
 	Entries        int64              `json:"entries"`
 	ReportAgentID  string             `json:"report_agent_id"`
 	ReportToken    int64              `json:"report_token"`
+	Flow           string             `json:"flow"`
 	DataBytes      int                `json:"data_bytes"`
 	ResultBytes    int                `json:"result_bytes"`
 	Content        storedContent      `json:"content"`
@@ -217,8 +219,9 @@ type storedContent struct {
 	Result json.RawMessage `json:"result"`
 }
 
-// readMission reads a mission's record, with data and result that are in keys of their own.
-func readMission(id, record, data, result string) (*engine.Record, error) {
+// readMission reads a mission's record, with data and result that are in keys of their own, and the parts
+// of its flow that are read with it.
+func readMission(id, record, data, result, conditions, checkpoint string) (*engine.Record, error) {
 	s := usualMission()
 	if err := json.Unmarshal([]byte(record), &s); err != nil {
 		return nil, fmt.Errorf("the record of mission %q: %w", id, err)
@@ -232,7 +235,12 @@ func readMission(id, record, data, result string) (*engine.Record, error) {
 	if s.DataBytes != largeBytes(s.Content.Data) || s.ResultBytes != largeBytes(s.Content.Result) || s.damaged() {
 		return nil, fmt.Errorf("the record of mission %q is damaged", id)
 	}
-	return s.record(id), nil
+	r := s.record(id)
+	var err error
+	if r.Flow, err = readFlow(s.Flow, conditions, checkpoint); err != nil {
+		return nil, fmt.Errorf("the flow of mission %q: %w", id, err)
+	}
+	return r, nil
 }
 
 func (s *storedMission) damaged() bool {

@@ -56,6 +56,7 @@ type storedLease struct {
 	EndsAt    int64  `json:"ends_at"`
 	StallsAt  int64  `json:"stalls_at"`
 	Missed    int    `json:"missed"`
+	Signal    int    `json:"signal"`
 }
 
 func writeLease(l *engine.Lease) string {
@@ -68,6 +69,7 @@ func writeLease(l *engine.Lease) string {
 	o.number("ends_at", int64(l.EndsAt))
 	o.number("stalls_at", int64(l.StallsAt))
 	o.number("missed", int64(l.Missed))
+	o.number("signal", int64(l.Signal))
 	return o.end()
 }
 
@@ -77,7 +79,7 @@ func readLease(id, text string) (engine.Lease, error) {
 		return engine.Lease{}, fmt.Errorf("the lease of mission %q: %w", id, err)
 	}
 	return engine.Lease{Seq: s.Seq, MissionID: id, Type: s.Type, AgentID: s.AgentID, Token: s.Token, ExpiresAt: missions.Time(s.ExpiresAt),
-		EndsAt: missions.Time(s.EndsAt), StallsAt: missions.Time(s.StallsAt), Missed: s.Missed}, nil
+		EndsAt: missions.Time(s.EndsAt), StallsAt: missions.Time(s.StallsAt), Missed: s.Missed, Signal: s.Signal}, nil
 }
 
 // storedAgent is an agent, by its id.

@@ -121,6 +121,9 @@ func (b *Backend) open(readers int) (err error) {
 	if err := b.replay(); err != nil {
 		return unusable(b.path, err)
 	}
+	if err := countWaiting(b.writer); err != nil {
+		return unusable(b.path, err)
+	}
 	for range readers {
 		if err := b.readers.open(b.path); err != nil {
 			return unusable(b.path, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"missioncontrol/missions"
+	"missioncontrol/missions/engine"
 )
 
 // list returns a page of missions.
@@ -28,12 +29,17 @@ func (c *conn) list(f *missions.Filter) (page missions.Page, err error) {
 			if err != nil {
 				return false, err
 			}
+			if !r.Matches(f) {
+				examined++
+				last = seq
+				return true, nil
+			}
 			size += r.SizeEstimate()
 			if f.MaxBytes > 0 && size > f.MaxBytes && len(page.Missions) > 0 {
 				page.Next = last
 				return false, nil
 			}
-			page.Missions = append(page.Missions, r.Mission)
+			page.Missions = append(page.Missions, r.Output())
 		}
 		examined++
 		last = seq
@@ -56,18 +62,26 @@ func listQuery(f *missions.Filter) (sql string, args []any) {
 	if f.CreatedAfter > 0 {
 		above = int64(f.CreatedAfter)
 	}
-	const columns = "SELECT m.seq, m.status, m.type, m.agent_id, m.tags, m.name FROM "
+	const columns = "SELECT m.seq, m.status, m.type, m.agent_id, m.tags, m.name, m.ready FROM "
 	const window = " AND m.seq < ? AND m.seq > ?"
 	const newest = " ORDER BY m.seq DESC"
+	status := f.Status
+	if f.Waiting != "" && status == "" {
+		status = missions.Pending
+	}
+	labels := engine.FilterLabels(f)
+	if len(labels) == 0 && f.Tag != "" {
+		labels = []string{f.Tag}
+	}
 	switch {
 	case f.AgentID != "":
 		return columns + "missions m INDEXED BY missions_agent WHERE m.agent_id = ?" + window + newest, []any{f.AgentID, below, above}
-	case f.Tag != "":
+	case len(labels) > 0: // the others are compared
 		return columns + "tags t CROSS JOIN missions m ON m.seq = t.seq WHERE t.tag = ? AND t.seq < ? AND t.seq > ? ORDER BY t.seq DESC",
-			[]any{f.Tag, below, above}
-	case f.Type != "" && f.Status != "":
+			[]any{labels[0], below, above}
+	case f.Type != "" && status != "":
 		return columns + "missions m INDEXED BY missions_type WHERE m.type = ? AND m.status = ?" + window + newest,
-			[]any{f.Type, f.Status.Index(), below, above}
+			[]any{f.Type, status.Index(), below, above}
 	case f.Type != "":
 		// The index has the statuses apart; a compound select merges them in order.
 		parts := make([]string, 0, 5)
@@ -76,8 +90,8 @@ func listQuery(f *missions.Filter) (sql string, args []any) {
 			args = append(args, f.Type, len(parts)-1, below, above)
 		}
 		return strings.Join(parts, " UNION ALL ") + " ORDER BY 1 DESC", args
-	case f.Status != "":
-		return columns + "missions m INDEXED BY missions_status WHERE m.status = ?" + window + newest, []any{f.Status.Index(), below, above}
+	case status != "":
+		return columns + "missions m INDEXED BY missions_status WHERE m.status = ?" + window + newest, []any{status.Index(), below, above}
 	}
 	return columns + "missions m WHERE m.seq < ? AND m.seq > ?" + newest, []any{below, above}
 }
@@ -85,7 +99,8 @@ func listQuery(f *missions.Filter) (sql string, args []any) {
 func matches(candidate *sqlite3.Stmt, f *missions.Filter) bool {
 	if f.Status != "" && candidate.ColumnInt(1) != f.Status.Index() ||
 		f.Type != "" && candidate.ColumnText(2) != f.Type ||
-		f.AgentID != "" && candidate.ColumnText(3) != f.AgentID {
+		f.AgentID != "" && candidate.ColumnText(3) != f.AgentID ||
+		f.Waiting != "" && candidate.ColumnBool(6) {
 		return false
 	}
 	if f.Tag != "" {

@@ -209,11 +209,11 @@ func TestMigrations(t *testing.T) {
 		if err := migrate(c, path); err != nil {
 			t.Fatal(err)
 		}
-		if version, _ := c.number("PRAGMA user_version"); version != 7 {
-			t.Errorf("the schema's version is %d, want 7", version)
+		if version, _ := c.number("PRAGMA user_version"); version != 8 {
+			t.Errorf("the schema's version is %d, want 8", version)
 		}
-		if n := tables(); n != 15 {
-			t.Errorf("there are %d tables, want 15", n)
+		if n := tables(); n != 18 {
+			t.Errorf("there are %d tables, want 18", n)
 		}
 	}
 	first, err := readIdentity(c)

@@ -80,7 +80,7 @@ func (b *Backend) readError(ctx context.Context, err error) error {
 
 // recordQuery selects a mission in the order that scanRecord reads.
 const recordQuery = "SELECT " + missionColumns + `, o.lease, o.agent_id,
-	CASE WHEN m.logged THEN (SELECT max(n) FROM log WHERE log.seq = m.seq) END` + missionTables
+	CASE WHEN m.logged THEN (SELECT max(n) FROM log WHERE log.seq = m.seq) END` + flowColumns + missionTables
 
 func scanRecord(s *sqlite3.Stmt) (*engine.Record, error) {
 	r, err := scanMission(s)
@@ -95,7 +95,8 @@ func scanRecord(s *sqlite3.Stmt) (*engine.Record, error) {
 	if agent := s.ColumnText(next + 1); agent != "" {
 		record.Report = engine.Report{AgentID: agent, Token: s.ColumnInt64(next)}
 	}
-	return record, nil
+	record.Flow, err = scanFlow(s, next+3)
+	return record, err
 }
 
 // Records implements [engine.Backend]. Each record is read as of some commit since the call
@@ -143,7 +144,7 @@ func (b *Backend) unsettledRecords(ids []string) (found []*engine.Record, others
 			others = append(others, id)
 		case m.after != nil:
 			r := *m.after
-			r.Mission, r.LeaseExpiresAt = m.after.Output(), 0
+			r.Mission, r.LeaseExpiresAt = m.after.Copied(), 0
 			found = append(found, &r)
 		}
 	}

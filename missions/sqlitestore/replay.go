@@ -57,6 +57,9 @@ func (u *unsettled) complete(c *conn, change *engine.MissionChange) error {
 	}
 	if change.After != nil {
 		change.After.Data, change.After.Description = change.Before.Data, change.Before.Description
+		if change.After.Flow != nil {
+			change.After.Flow.CompleteFrom(change.Before.Flow)
+		}
 	}
 	return nil
 }

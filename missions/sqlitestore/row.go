@@ -8,6 +8,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"missioncontrol/missions"
+	"missioncontrol/missions/engine"
 )
 
 // row is a mission as it stands in the tables.
@@ -18,6 +19,7 @@ type row struct {
 	readyAt missions.Time
 	ready   bool
 	dueAt   missions.Time
+	flow    bool
 	log     logHead
 }
 
@@ -93,22 +95,33 @@ func scanTags(text []byte) ([]string, error) {
 	return tags, err
 }
 
-// loadSeq returns the mission that an index speaks of.
-func (c *conn) loadSeq(seq int64) (r row, err error) {
-	err = c.query(missionQuery+"WHERE m.seq = ?", func(s *sqlite3.Stmt) (_ bool, err error) {
-		r, err = scanMission(s)
+// flowColumns are a mission's flow and its parts as scanFlow reads them.
+const flowColumns = `,
+	CASE WHEN m.flow THEN (SELECT body FROM parts WHERE parts.seq = m.seq AND name = 'flow') END,
+	CASE WHEN m.flow THEN (SELECT body FROM parts WHERE parts.seq = m.seq AND name = 'conditions') END,
+	CASE WHEN m.flow THEN (SELECT body FROM parts WHERE parts.seq = m.seq AND name = 'checkpoint') END`
+
+// loadSeq returns the mission that an index speaks of, for a list: without what only the engine needs.
+func (c *conn) loadSeq(seq int64) (found *engine.Record, err error) {
+	err = c.query("SELECT "+missionColumns+flowColumns+missionTables+"WHERE m.seq = ?", func(s *sqlite3.Stmt) (bool, error) {
+		r, err := scanMission(s)
+		if err != nil {
+			return false, err
+		}
+		found = &engine.Record{Mission: r.Mission, Seq: r.seq, Ready: r.ready}
+		found.Flow, err = scanFlow(s, 32)
 		return false, err
 	}, seq)
-	if err == nil && r.seq == 0 {
+	if err == nil && found == nil {
 		err = fmt.Errorf("mission seq %d does not exist, but is referenced", seq)
 	}
-	return r, err
+	return found, err
 }
 
 // columns are those of a mission that may change once it is stored, but for its outcome
 // and its lease.
 var columns = [...]string{"status", "attempt", "agent_id", "lease", "updated_at", "started_at", "finished_at",
-	"ready_at", "ready", "due_at", "progress_percent", "progress_message", "changes", "logged"}
+	"ready_at", "ready", "due_at", "progress_percent", "progress_message", "changes", "logged", "flow"}
 
 // values are what stands in the columns.
 type values [len(columns)]any
@@ -116,7 +129,7 @@ type values [len(columns)]any
 func (r *row) values() values {
 	return values{r.Status.Index(), r.Attempt, optional(r.AgentID), r.lease, int64(r.UpdatedAt), r.StartedAt, r.FinishedAt,
 		int64(r.readyAt), r.ready, r.dueAt, percentOf(r.Progress), messageOf(r.Progress),
-		r.log.bytes(), r.log.logged}
+		r.log.bytes(), r.log.logged, r.flow}
 }
 
 // update returns the statement that writes a set of columns.

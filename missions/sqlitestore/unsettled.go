@@ -24,7 +24,9 @@ type unsettled struct {
 	points   map[engine.PointKey]engine.Point
 	before   map[engine.Series]int64 // points of the tables to forget
 	alerts   map[string]missions.Alert
-	notices  map[int64]*missions.Event // nil: deleted
+	notices  map[int64]*missions.Event  // nil: deleted
+	docs     map[string][]byte          // nil: deleted
+	members  map[string]map[string]bool // by set: whether they are gone
 }
 
 // unsettledMission is a mission that has changed.
@@ -32,13 +34,14 @@ type unsettledMission struct {
 	before *engine.Record // as the tables have it; nil for a new mission
 	after  *engine.Record // nil if it was deleted
 	lines  []*engine.LogLine
+	parts  map[string][]byte // nil: deleted
 }
 
 func newUnsettled() *unsettled {
 	return &unsettled{
 		missions: map[int64]*unsettledMission{}, byID: map[string]*unsettledMission{}, leases: map[int64]*engine.Lease{},
 		agents: map[string]*engine.Agent{}, totals: map[string]*engine.Totals{}, points: map[engine.PointKey]engine.Point{},
-		before: map[engine.Series]int64{}, alerts: map[string]missions.Alert{}, notices: map[int64]*missions.Event{},
+		before: map[engine.Series]int64{}, alerts: map[string]missions.Alert{}, notices: map[int64]*missions.Event{}, docs: map[string][]byte{}, members: map[string]map[string]bool{},
 	}
 }
 
@@ -80,6 +83,7 @@ func (u *unsettled) add(row int64, size int, c *engine.Changes) {
 	for _, position := range c.Noticed {
 		u.notices[position] = nil
 	}
+	u.addFlow(c)
 	if len(c.Events) > 0 {
 		u.events = append(u.events, c.Events)
 	}
@@ -109,7 +113,7 @@ func (u *unsettled) addMission(change engine.MissionChange) {
 		m.before = change.Before
 	}
 	if m.after = change.After; m.after == nil {
-		m.lines = nil
+		m.lines, m.parts = nil, nil
 	} else if change.Before != nil { // what never changes is not in the journal, but kept
 		u.size += len(m.after.Data) + len(m.after.Description)
 	}

@@ -38,14 +38,16 @@ func (m *unsettledMission) write(c *conn) error {
 		}
 	}
 	if m.before == nil || outcomeOf(m.before) != outcomeOf(m.after) {
-		return c.writeOutcome(m.after, m.before == nil)
+		if err := c.writeOutcome(m.after, m.before == nil); err != nil {
+			return err
+		}
 	}
-	return nil
+	return m.writeFlow(c)
 }
 
 // rowOf returns a record as a row. The log's beginning is not known.
 func rowOf(r *engine.Record) row {
-	return row{Mission: r.Mission, seq: r.Seq, lease: r.Token, ready: r.Ready, readyAt: r.ReadyAt, dueAt: r.DueAt}
+	return row{Mission: r.Mission, seq: r.Seq, lease: r.Token, ready: r.Ready, readyAt: r.ReadyAt, dueAt: r.DueAt, flow: r.Flow != nil}
 }
 
 // writeLines adds entries to a mission's log: to the beginning that is in its row as long as it
@@ -81,12 +83,12 @@ func (c *conn) insertMission(r *row) error {
 	}
 	err := c.exec(`INSERT OR REPLACE INTO missions (seq, id, name, type, priority, status, tags, max_attempts, timeout_us, stall_us,
 		not_before, deadline, correlation_id, traceparent, attempt, agent_id, lease, updated_at, started_at, finished_at,
-		ready_at, ready, due_at, progress_percent, progress_message, changes, logged)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		ready_at, ready, due_at, progress_percent, progress_message, changes, logged, flow)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		r.seq, r.ID, r.Name, r.Type, r.Priority.Rank(), r.Status.Index(), optional(tags), r.MaxAttempts,
 		r.Timeout().Microseconds(), r.Stall().Microseconds(), r.NotBefore, r.Deadline, optional(r.CorrelationID), optional(r.Traceparent),
 		r.Attempt, optional(r.AgentID), r.lease, int64(r.UpdatedAt), r.StartedAt, r.FinishedAt, int64(r.readyAt), r.ready, r.dueAt,
-		percentOf(r.Progress), messageOf(r.Progress), r.log.bytes(), r.log.logged)
+		percentOf(r.Progress), messageOf(r.Progress), r.log.bytes(), r.log.logged, r.flow)
 	if err != nil {
 		return err
 	}
@@ -153,6 +155,16 @@ func (c *conn) removeMission(before *engine.Record) error {
 			return err
 		}
 	}
+	for _, label := range before.Labels() {
+		if err := c.exec("DELETE FROM tags WHERE tag = ? AND seq = ?", label, before.Seq); err != nil {
+			return err
+		}
+	}
+	if before.Flow != nil {
+		if err := c.exec("DELETE FROM parts WHERE seq = ?", before.Seq); err != nil {
+			return err
+		}
+	}
 	for _, sql := range []string{
 		"DELETE FROM log WHERE seq = ?",
 		"DELETE FROM payloads WHERE seq = ?",
@@ -170,8 +182,16 @@ func (c *conn) writeLease(seq int64, l *engine.Lease) error {
 	if l == nil {
 		return c.exec("DELETE FROM leases WHERE seq = ?", seq)
 	}
-	return c.exec(`INSERT OR REPLACE INTO leases (seq, agent_id, lease, expires_at, ends_at, stalls_at, missed)
-		VALUES (?, ?, ?, ?, ?, ?, ?)`, seq, l.AgentID, l.Token, int64(l.ExpiresAt), l.EndsAt, l.StallsAt, l.Missed)
+	return c.exec(`INSERT OR REPLACE INTO leases (seq, agent_id, lease, expires_at, ends_at, stalls_at, missed, signal)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, seq, l.AgentID, l.Token, int64(l.ExpiresAt), l.EndsAt, l.StallsAt, l.Missed, nullable(l.Signal))
+}
+
+// nullable is null for 0.
+func nullable(n int) any {
+	if n == 0 {
+		return nil
+	}
+	return n
 }
 
 func (c *conn) writeAgent(id string, a *engine.Agent) error {
@@ -188,7 +208,7 @@ func (c *conn) writeAgent(id string, a *engine.Agent) error {
 
 // writeRest writes what is no mission, lease or agent, and empties the journal.
 func (u *unsettled) writeRest(c *conn) error {
-	for _, part := range []func(*conn) error{u.writeEvents, u.writeTotals, u.writePoints, u.writeAlerts, u.writeNotices, u.writeMarks} {
+	for _, part := range []func(*conn) error{u.writeEvents, u.writeTotals, u.writePoints, u.writeAlerts, u.writeNotices, u.writeDocs, u.writeMembers, u.writeMarks} {
 		if err := part(c); err != nil {
 			return err
 		}

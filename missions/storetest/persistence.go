@@ -93,7 +93,9 @@ func calls(m missions.Mission) []call {
 		{"Cancel", func(ctx context.Context, s missions.Store) error {
 			return just(s.Cancel(ctx, []missions.CancelRequest{{ID: m.ID}}))
 		}},
-		{"Retry", func(ctx context.Context, s missions.Store) error { return just(s.Retry(ctx, []missions.RetryRequest{{ID: "cancelled"}})) }},
+		{"Retry", func(ctx context.Context, s missions.Store) error {
+			return just(s.Retry(ctx, []missions.RetryRequest{{ID: "cancelled"}}))
+		}},
 		{"Delete", func(ctx context.Context, s missions.Store) error { return just(s.Delete(ctx, []string{"cancelled"})) }},
 		{"Counts", func(ctx context.Context, s missions.Store) error { return just(s.Counts(ctx)) }},
 		{"Stats", func(ctx context.Context, s missions.Store) error { return just(s.Stats(ctx, "")) }},

@@ -291,3 +291,29 @@ func (c *Compared) Points(ctx context.Context, series engine.Series, missionType
 	want, wantErr := c.memory.Points(ctx, series, missionType, from)
 	return same("the points", got, err, want, wantErr)
 }
+
+// Docs implements [engine.Backend].
+func (c *Compared) Docs(ctx context.Context, keys []string) (map[string][]byte, error) {
+	got, err := c.tested.Docs(ctx, keys)
+	want, wantErr := c.memory.Docs(ctx, keys)
+	return same("the documents", got, err, want, wantErr)
+}
+
+// Members implements [engine.Backend].
+func (c *Compared) Members(ctx context.Context, ranges []engine.Range) ([][]string, error) {
+	got, err := c.tested.Members(ctx, ranges)
+	want, wantErr := c.memory.Members(ctx, ranges)
+	for _, lists := range [][][]string{got, want} {
+		for i := range lists {
+			lists[i] = append([]string{}, lists[i]...)
+		}
+	}
+	return same("the members", got, err, want, wantErr)
+}
+
+// Parts implements [engine.Backend].
+func (c *Compared) Parts(ctx context.Context, keys []engine.PartKey) ([][]byte, error) {
+	got, err := c.tested.Parts(ctx, keys)
+	want, wantErr := c.memory.Parts(ctx, keys)
+	return same("the parts", got, err, want, wantErr)
+}

@@ -30,6 +30,9 @@ type Memory struct {
 	events  []missions.Event
 
 	receipts []engine.Receipt
+	parts    map[engine.PartKey][]byte
+	docs     map[string][]byte
+	sets     map[string]map[string]bool
 }
 
 var _ engine.SharedBackend = (*Memory)(nil)
@@ -39,7 +42,7 @@ func NewMemory() *Memory {
 	return &Memory{
 		byID: map[string]*engine.Record{}, logs: map[int64][]missions.LogEntry{}, leases: map[int64]engine.Lease{},
 		agents: map[string]engine.Agent{}, totals: map[string]*engine.Totals{}, points: map[engine.PointKey]engine.Point{},
-		alerts: map[string]missions.Alert{},
+		alerts: map[string]missions.Alert{}, parts: map[engine.PartKey][]byte{}, docs: map[string][]byte{}, sets: map[string]map[string]bool{},
 	}
 }
 
@@ -119,6 +122,7 @@ func (b *Memory) Commit(_ context.Context, epoch int64, c *engine.Changes) error
 	for _, a := range c.Agents {
 		b.agents[a.ID] = a
 	}
+	b.commitFlow(c)
 	b.commitStatistics(c)
 	b.commitEvents(c)
 	for _, r := range c.Receipts {
@@ -127,6 +131,72 @@ func (b *Memory) Commit(_ context.Context, epoch int64, c *engine.Changes) error
 	}
 	b.receipts = slices.DeleteFunc(b.receipts, func(r engine.Receipt) bool { return slices.Contains(c.Spent, r.ID) })
 	return nil
+}
+
+func (b *Memory) commitFlow(c *engine.Changes) {
+	for _, p := range c.Parts {
+		key := engine.PartKey{MissionID: p.MissionID, Name: p.Name}
+		if delete(b.parts, key); p.Body != nil {
+			b.parts[key] = p.Body
+		}
+	}
+	for _, change := range c.Missions {
+		if change.Before != nil && change.After == nil {
+			maps.DeleteFunc(b.parts, func(key engine.PartKey, _ []byte) bool { return key.MissionID == change.Before.ID })
+		}
+	}
+	for _, d := range c.Docs {
+		if delete(b.docs, d.Key); d.Body != nil {
+			b.docs[d.Key] = d.Body
+		}
+	}
+	for _, m := range c.Members {
+		if b.sets[m.Set] == nil {
+			b.sets[m.Set] = map[string]bool{}
+		}
+		if delete(b.sets[m.Set], m.Member); !m.Gone {
+			b.sets[m.Set][m.Member] = true
+		}
+	}
+}
+
+// Docs implements [engine.Backend].
+func (b *Memory) Docs(ctx context.Context, keys []string) (map[string][]byte, error) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	found := map[string][]byte{}
+	for _, key := range keys {
+		if body := b.docs[key]; body != nil {
+			found[key] = body
+		}
+	}
+	return found, ctx.Err()
+}
+
+// Members implements [engine.Backend].
+func (b *Memory) Members(ctx context.Context, ranges []engine.Range) ([][]string, error) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	lists := make([][]string, len(ranges))
+	for i, of := range ranges {
+		for _, member := range slices.Sorted(maps.Keys(b.sets[of.Set])) {
+			if member > of.After && len(lists[i]) < of.Limit {
+				lists[i] = append(lists[i], member)
+			}
+		}
+	}
+	return lists, ctx.Err()
+}
+
+// Parts implements [engine.Backend].
+func (b *Memory) Parts(ctx context.Context, keys []engine.PartKey) ([][]byte, error) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	bodies := make([][]byte, len(keys))
+	for i, key := range keys {
+		bodies[i] = b.parts[key]
+	}
+	return bodies, ctx.Err()
 }
 
 func (b *Memory) commitStatistics(c *engine.Changes) {
@@ -167,7 +237,7 @@ func (b *Memory) Records(ctx context.Context, ids []string) (found []*engine.Rec
 // output returns a record with the end of its lease.
 func (b *Memory) output(r *engine.Record) *engine.Record {
 	out := *r
-	out.Mission = r.Output()
+	out.Mission = r.Copied()
 	out.LeaseExpiresAt = b.leases[r.Seq].ExpiresAt
 	return &out
 }
@@ -233,7 +303,7 @@ func (b *Memory) List(ctx context.Context, f missions.Filter) (missions.Page, er
 		return (f.Cursor == 0 || r.Seq < f.Cursor) &&
 			(f.CreatedBefore == 0 || r.CreatedAt < f.CreatedBefore) && (f.CreatedAfter == 0 || r.CreatedAt > f.CreatedAfter) &&
 			(f.Status == "" || r.Status == f.Status) && (f.Type == "" || r.Type == f.Type) &&
-			(f.AgentID == "" || string(r.AgentID) == f.AgentID) && (f.Tag == "" || slices.Contains(r.Tags, f.Tag))
+			(f.AgentID == "" || string(r.AgentID) == f.AgentID) && (f.Tag == "" || slices.Contains(r.Tags, f.Tag)) && r.Matches(&f)
 	}, func(a, b *engine.Record) int { return oldest(b, a) })
 	var last int64
 	size := 0
@@ -247,7 +317,7 @@ func (b *Memory) List(ctx context.Context, f missions.Filter) (missions.Page, er
 				page.Next = last
 				break
 			}
-			page.Missions = append(page.Missions, b.output(r).Mission)
+			page.Missions = append(page.Missions, b.output(r).Output())
 		}
 		last = r.Seq
 	}

@@ -5,6 +5,7 @@
 -- ARGV[5]  the most bytes beyond the first mission, 0 for no bound
 -- ARGV[6]  '1' for what comes before data and result in place of whole missions
 -- ARGV[7…10] status, type, agent, tag; '' for any
+-- ARGV[11…]  labels
 --
 -- Answers {age to go on below, '' when there are no more; how many it looked at; missions, of
 -- which each has its age behind it}.
@@ -24,7 +25,9 @@ local function sources_of(s, k)
 	end
 end
 
-if agent ~= '' then
+if ARGV[11] then
+	source('ig:' .. ARGV[11])
+elseif agent ~= '' then
 	source('ia:' .. agent)
 elseif tag ~= '' then
 	source('ig:' .. tag)
@@ -59,7 +62,15 @@ local function newest()
 end
 
 -- matches checks what the source does not decide.
-local checks = (agent ~= '' or tag ~= '') and (status ~= '' or kind ~= '' or tag ~= '')
+local checks = ARGV[11] or (agent ~= '' or tag ~= '') and (status ~= '' or kind ~= '' or tag ~= '')
+
+-- labelled checks the labels, and the agent if the source is a label.
+local function labelled(id)
+	for i = 12, #ARGV do
+		if not call('ZSCORE', P .. 'ig:' .. ARGV[i], id) then return false end
+	end
+	return agent == '' or call('ZSCORE', P .. 'ia:' .. agent, id)
+end
 
 local function matches(m)
 	local s, rest = match(m, '^{"status":"(%u+)",(.*)$')
@@ -80,14 +91,14 @@ while true do
 	local id, age = src.rows[src.at], src.rows[src.at + 1]
 	local record = call('GET', P .. 'm:' .. id)
 	if not record then return redis.error_reply('ERR mission ' .. id .. ' is in a list, but has no record') end
-	if not checks or matches(record) then
+	if not checks or matches(record) and (not ARGV[11] or labelled(id)) then
 		local m = heads and {id, head_of(record), '', '', ''} or fetch(id)
 		bytes = bytes + #m[2] + #m[4] + #m[5]
 		if budget > 0 and bytes > budget and page[1] then
 			following = last
 			break
 		end
-		m[6] = age
+		m[#m + 1] = age
 		page[#page + 1] = m
 	end
 	src.at = src.at + 2

@@ -1,0 +1,282 @@
+package engine
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"missioncontrol/missions"
+	"missioncontrol/missions/codec"
+)
+
+// Part is something that belongs to a mission and has a place of its own, so that what changes
+// a mission does not write it again.
+type Part struct {
+	Seq       int64
+	MissionID string
+	Name      string // see the constants
+	Body      []byte // nil: it is deleted
+}
+
+// PartKey identifies a part.
+type PartKey struct{ MissionID, Name string }
+
+// Parts of a mission. The first two are read with its record.
+const (
+	PartConditions = "conditions"
+	PartCheckpoint = "checkpoint"
+	partInput      = "input:"  // and the condition's place: its outcome, as JSON
+	partSignal     = "signal:" // and its number: the data
+)
+
+// Doc is a document of the data set: a batch, how many missions wait for a source, or a wake-up.
+type Doc struct {
+	Key  string
+	Body []byte // nil: it is deleted
+}
+
+// Member is a member of a set of the data set. The members of a set are ordered by their bytes.
+type Member struct {
+	Set, Member string
+	Gone        bool
+}
+
+// Range is a part of a set: the first members behind one.
+type Range struct {
+	Set, After string
+	Limit      int
+}
+
+// The sets and documents. Missions that wait for a source, and living children of a mission, stand
+// in the source's set: see registered. A source is "m/ID", a mission, or "b/ID", a batch.
+const (
+	setWakes   = "wakes"   // names of wake-ups, the oldest first
+	setBatches = "batches" // ids, behind their age: the youngest first
+	setIdle    = "idle"    // ids of batches without missions, behind the time since when
+	setWaiters = "w/"      // and a source: see registered
+	setCaused  = "x/"      // and a source: ids of missions that were cancelled because it did not complete
+
+	docCount = "n/" // and a mission's id: how many stand in its set
+	docBatch = "b/" // and an id
+	docWake  = "k/" // and a name
+)
+
+func missionSource(id string) string { return "m/" + id }
+func batchSource(id string) string   { return "b/" + id }
+
+// docs are documents that were used lately. Absent ones are nil.
+type docs struct {
+	byKey   map[string]any
+	changed map[string]bool
+}
+
+// mostDocs bounds how many documents are kept between batches.
+const mostDocs = 8192
+
+// doc types.
+type (
+	count int64
+
+	batch struct {
+		open      bool
+		byStatus  [5]int64
+		createdAt missions.Time
+		endedAt   missions.Time
+		idleAt    missions.Time // since when it has no missions
+		waiters   int64
+	}
+
+	// wake is a source that has ended while missions waited for it: Due tells them. With again,
+	// those are tried again that were cancelled because of it.
+	wake struct {
+		source string
+		upTo   int64 // who has registered later waits for the next end
+		status missions.Status
+		result []byte
+		why    string
+		again  bool
+	}
+)
+
+func (b *batch) total() (n int64) {
+	for _, of := range b.byStatus {
+		n += of
+	}
+	return n
+}
+
+func (b *batch) living() int64 {
+	return b.byStatus[missions.Pending.Index()] + b.byStatus[missions.Running.Index()]
+}
+
+// public returns the batch as callers see it.
+func (b *batch) public(id string) missions.Batch {
+	out := missions.Batch{ID: id, Open: b.open, Total: b.total(), ByStatus: map[missions.Status]int64{}, CreatedAt: b.createdAt, EndedAt: b.endedAt}
+	for i, status := range statuses {
+		out.ByStatus[status] = b.byStatus[i]
+	}
+	return out
+}
+
+// needDocs adds documents.
+func (e *Engine) needDocs(n *Need, keys ...string) {
+	for _, key := range keys {
+		if _, known := e.docs.byKey[key]; !known {
+			n.Docs = append(n.Docs, key)
+		}
+	}
+}
+
+// supplyDoc adds a document as loaded; nil if there is none.
+func (e *Engine) supplyDoc(key string, body []byte) error {
+	if _, known := e.docs.byKey[key]; known {
+		return nil
+	}
+	if body == nil {
+		e.docs.byKey[key] = nil
+		return nil
+	}
+	value, err := decodeDoc(key, body)
+	if err == nil {
+		e.docs.byKey[key] = value
+	}
+	return err
+}
+
+// setDoc changes a document; nil deletes it.
+func (e *Engine) setDoc(key string, value any) {
+	e.docs.byKey[key] = value
+	e.docs.changed[key] = true
+}
+
+// batch returns a batch for changes, or nil if there is none.
+func (e *Engine) batch(id string) *batch {
+	b, _ := e.docs.byKey[docBatch+id].(*batch)
+	return b
+}
+
+func (e *Engine) member(set, member string, gone bool) {
+	e.memberChanges[Member{Set: set, Member: member}] = gone
+}
+
+// settleDocs adds changed documents and members to a batch's changes.
+func (e *Engine) settleDocs(c *Changes) {
+	for _, key := range slices.Sorted(maps.Keys(e.docs.changed)) {
+		c.Docs = append(c.Docs, Doc{key, encodeDoc(e.docs.byKey[key])})
+	}
+	clear(e.docs.changed)
+	if len(e.docs.byKey) > mostDocs {
+		clear(e.docs.byKey)
+	}
+	for m, gone := range e.memberChanges {
+		m.Gone = gone
+		c.Members = append(c.Members, m)
+	}
+	slices.SortFunc(c.Members, func(a, b Member) int { return cmp.Or(cmp.Compare(a.Set, b.Set), cmp.Compare(a.Member, b.Member)) })
+	clear(e.memberChanges)
+	clear(e.members)
+}
+
+func encodeDoc(value any) []byte {
+	if value == nil {
+		return nil
+	}
+	c := codec.Writer([]byte{1}) // version
+	switch v := value.(type) {
+	case count:
+		codec.Number(c, &v)
+	case *batch:
+		batchOf(c, v)
+	case *wake:
+		wakeOf(c, v)
+	}
+	return c.Bytes()
+}
+
+func decodeDoc(key string, body []byte) (any, error) {
+	if len(body) == 0 || body[0] != 1 {
+		return nil, codec.ErrEncoding
+	}
+	c := codec.Reader(body[1:])
+	switch key[:2] {
+	case docCount:
+		var n count
+		codec.Number(c, &n)
+		return n, c.End()
+	case docBatch:
+		b := &batch{}
+		batchOf(c, b)
+		return b, c.End()
+	}
+	w := &wake{}
+	wakeOf(c, w)
+	return w, c.End()
+}
+
+func batchOf(c *codec.Codec, b *batch) {
+	codec.Flag(c, &b.open)
+	for i := range b.byStatus {
+		codec.Number(c, &b.byStatus[i])
+	}
+	for _, t := range []*missions.Time{&b.createdAt, &b.endedAt, &b.idleAt} {
+		codec.Number(c, t)
+	}
+	codec.Number(c, &b.waiters)
+}
+
+func wakeOf(c *codec.Codec, w *wake) {
+	codec.Text(c, &w.source)
+	codec.Number(c, &w.upTo)
+	codec.Place(c, &w.status, statuses)
+	codec.Content(c, &w.result)
+	codec.Text(c, &w.why)
+	codec.Flag(c, &w.again)
+}
+
+// DecodeBatch returns a batch from the document that a backend has of it.
+func DecodeBatch(id string, body []byte) (missions.Batch, error) {
+	value, err := decodeDoc(docBatch, body)
+	if err != nil {
+		return missions.Batch{}, err
+	}
+	return value.(*batch).public(id), nil
+}
+
+// BatchKey returns the key of a batch's document.
+func BatchKey(id string) string { return docBatch + id }
+
+// BatchRange returns the range of the set of all batches behind a cursor.
+func BatchRange(cursor string, limit int) Range {
+	return Range{Set: setBatches, After: cursor, Limit: limit}
+}
+
+// BatchOfMember returns the id of a batch by its member of the set of all batches.
+func BatchOfMember(member string) string { return member[min(len(member), 17):] }
+
+// SignalPart returns the key of a signal's data.
+func SignalPart(id string, seq int) PartKey { return PartKey{id, signalPart(seq)} }
+
+// InputPart returns the key of a condition's outcome.
+func InputPart(id string, place int) PartKey { return PartKey{id, inputPart(place)} }
+
+// flowParts adds the parts that stand in a record, if they have changed.
+func (c *Changes) flowParts(before, after *Record) {
+	if after == nil || after.Flow == nil {
+		return
+	}
+	was := &Flow{}
+	if before != nil && before.Flow != nil {
+		was = before.Flow
+	}
+	if is := after.Flow; !sameSlice(was.Conditions, is.Conditions) {
+		c.Parts = append(c.Parts, Part{after.Seq, after.ID, PartConditions, EncodeConditions(is.Conditions)})
+	}
+	if is := after.Flow; !sameSlice(was.Checkpoint, is.Checkpoint) {
+		c.Parts = append(c.Parts, Part{after.Seq, after.ID, PartCheckpoint, is.Checkpoint})
+	}
+}
+
+// sameSlice reports whether two slices are one.
+func sameSlice[T any](a, b []T) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}

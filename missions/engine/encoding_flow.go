@@ -1,0 +1,289 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+
+	"missioncontrol/missions"
+	"missioncontrol/missions/codec"
+)
+
+// extension is what comes behind encoded changes if missions use a [Flow].
+type extension struct {
+	flows   []placed[Flow] // of Changes.Missions, by place
+	signals []placed[int]  // of Changes.Leases, by place
+	totals  []named[Totals]
+	points  []keyed[missions.Usage]
+	parts   []Part
+	docs    []Doc
+	members []Member
+}
+
+type placed[T any] struct {
+	place int
+	value T
+}
+
+type named[T any] struct {
+	name  string
+	value T
+}
+
+type keyed[T any] struct {
+	key   PointKey
+	value T
+}
+
+// extensionOf returns the extension of changes, nil if they need none.
+func extensionOf(c *Changes) *extension {
+	x := &extension{parts: c.Parts, docs: c.Docs, members: c.Members}
+	needed := len(c.Parts)+len(c.Docs)+len(c.Members) > 0
+	for i := range c.Missions {
+		if r := c.Missions[i].After; r != nil && r.Flow != nil {
+			x.flows = append(x.flows, placed[Flow]{i, *r.Flow})
+		}
+	}
+	for i := range c.Leases {
+		if n := c.Leases[i].Signal; n != 0 {
+			x.signals = append(x.signals, placed[int]{i, n})
+		}
+	}
+	for name, t := range c.Totals {
+		if t.extended() {
+			x.totals = append(x.totals, named[Totals]{name, *t})
+		}
+	}
+	for key, p := range c.Points {
+		if len(p.Usage) > 0 {
+			x.points = append(x.points, keyed[missions.Usage]{key, p.Usage})
+		}
+	}
+	if !needed && len(x.flows)+len(x.signals)+len(x.totals)+len(x.points) == 0 {
+		return nil
+	}
+	slices.SortFunc(x.totals, func(a, b named[Totals]) int { return cmp.Compare(a.name, b.name) })
+	slices.SortFunc(x.points, func(a, b keyed[missions.Usage]) int {
+		return cmp.Or(cmp.Compare(a.key.Series, b.key.Series), cmp.Compare(a.key.Type, b.key.Type), cmp.Compare(a.key.Slot, b.key.Slot))
+	})
+	return x
+}
+
+func extend(c *codec.Codec, x *extension) {
+	codec.Sequence(c, &x.flows, func(c *codec.Codec, p *placed[Flow]) {
+		codec.Number(c, &p.place)
+		flow(c, &p.value)
+	})
+	codec.Sequence(c, &x.signals, func(c *codec.Codec, p *placed[int]) {
+		codec.Number(c, &p.place)
+		codec.Number(c, &p.value)
+	})
+	codec.Sequence(c, &x.totals, func(c *codec.Codec, t *named[Totals]) {
+		codec.Text(c, &t.name)
+		moreTotals(c, &t.value)
+	})
+	codec.Sequence(c, &x.points, func(c *codec.Codec, p *keyed[missions.Usage]) {
+		codec.Number(c, &p.key.Series)
+		codec.Text(c, &p.key.Type)
+		codec.Number(c, &p.key.Slot)
+		usage(c, &p.value)
+	})
+	codec.Sequence(c, &x.parts, func(c *codec.Codec, p *Part) {
+		codec.Number(c, &p.Seq)
+		codec.Text(c, &p.MissionID)
+		codec.Text(c, &p.Name)
+		codec.Content(c, &p.Body)
+	})
+	codec.Sequence(c, &x.docs, func(c *codec.Codec, d *Doc) {
+		codec.Text(c, &d.Key)
+		codec.Content(c, &d.Body)
+	})
+	codec.Sequence(c, &x.members, func(c *codec.Codec, m *Member) {
+		codec.Text(c, &m.Set)
+		codec.Text(c, &m.Member)
+		codec.Flag(c, &m.Gone)
+	})
+}
+
+// applyTo completes changes that were decoded. It reports false for what fits no changes.
+func (x *extension) applyTo(c *Changes) bool {
+	parts := map[PartKey][]byte{}
+	for i := range x.parts {
+		parts[PartKey{x.parts[i].MissionID, x.parts[i].Name}] = x.parts[i].Body
+	}
+	for i := range x.flows {
+		place := x.flows[i].place
+		if place < 0 || place >= len(c.Missions) || c.Missions[place].After == nil {
+			return false
+		}
+		r := c.Missions[place].After
+		r.Flow = &x.flows[i].value
+		if err := r.Flow.Complete(parts[PartKey{r.ID, PartConditions}], parts[PartKey{r.ID, PartCheckpoint}]); err != nil {
+			return false
+		}
+	}
+	for _, s := range x.signals {
+		if s.place < 0 || s.place >= len(c.Leases) {
+			return false
+		}
+		c.Leases[s.place].Signal = s.value
+	}
+	for i := range x.totals {
+		if t := c.Totals[x.totals[i].name]; t != nil {
+			t.Waiting, t.Usage = x.totals[i].value.Waiting, x.totals[i].value.Usage
+		}
+	}
+	for _, p := range x.points {
+		of := c.Points[p.key]
+		of.Usage = p.value
+		c.Points[p.key] = of
+	}
+	c.Parts, c.Docs, c.Members = x.parts, x.docs, x.members
+	return true
+}
+
+// Encode appends an encoding of the flow, without its conditions and its checkpoint.
+func (f *Flow) Encode(to []byte) []byte {
+	e := codec.Writer(append(to, encodingVersion))
+	flow(e, f)
+	return e.Bytes()
+}
+
+// DecodeFlow returns a flow from its encoding. [Flow.Complete] adds the rest.
+func DecodeFlow(encoded []byte) (*Flow, error) {
+	if len(encoded) == 0 || encoded[0] != encodingVersion {
+		return nil, codec.ErrEncoding
+	}
+	d := codec.Reader(encoded[1:])
+	f := &Flow{}
+	flow(d, f)
+	return f, d.End()
+}
+
+// Complete adds the parts of a mission that are read with its record, nil for those that are not
+// known: then what is there stays.
+func (f *Flow) Complete(conditions, checkpoint []byte) error {
+	if conditions != nil {
+		d := codec.Reader(conditions)
+		codec.Sequence(d, &f.Conditions, condition)
+		if err := d.End(); err != nil || len(f.Conditions) != len(f.Outcomes) {
+			return codec.ErrEncoding
+		}
+	}
+	if checkpoint != nil {
+		f.Checkpoint, f.kept = checkpoint, false
+	}
+	return nil
+}
+
+// Incomplete reports whether parts are missing that are read with the record.
+func (f *Flow) Incomplete() (conditions, checkpoint bool) {
+	return len(f.Conditions) != len(f.Outcomes), f.kept && f.Checkpoint == nil
+}
+
+// CompleteFrom takes from an earlier state of the mission what is missing.
+func (f *Flow) CompleteFrom(before *Flow) {
+	conditions, checkpoint := f.Incomplete()
+	if conditions && before != nil {
+		f.Conditions = before.Conditions
+	}
+	if checkpoint && before != nil {
+		f.Checkpoint, f.kept = before.Checkpoint, false
+	}
+}
+
+// EncodeConditions returns an encoding of conditions, nil for none.
+func EncodeConditions(conditions []missions.Condition) []byte {
+	if len(conditions) == 0 {
+		return nil
+	}
+	e := codec.Writer(nil)
+	codec.Sequence(e, &conditions, condition)
+	return e.Bytes()
+}
+
+func condition(c *codec.Codec, x *missions.Condition) {
+	for _, s := range []*string{&x.Mission, &x.Batch, &x.Signal, &x.Prompt} {
+		codec.Text(c, s)
+	}
+	codec.Text(c, &x.When)
+	codec.Sequence(c, &x.Choices, codec.Text)
+}
+
+func flow(c *codec.Codec, f *Flow) {
+	codec.Text(c, &f.Digest)
+	codec.Text(c, &f.OnUnmet)
+	usage(c, &f.MaxUsage)
+	codec.Text(c, &f.OnExceeded)
+	codec.Optional(c, &f.Retry, retryOptions)
+	codec.Text(c, &f.ParentID)
+	codec.Flag(c, &f.Detached)
+	codec.Text(c, &f.Batch)
+	codec.Sequence(c, &f.Outcomes, func(c *codec.Codec, o *Outcome) {
+		n := int(*o)
+		codec.Number(c, &n)
+		if n < 0 || n >= int(endedWith)+len(statuses) {
+			c.Fail()
+			n = 0
+		}
+		*o = Outcome(n) //nolint:gosec // it is in range
+	})
+	codec.Float(c, &f.Timeout)
+	for _, flag := range []*bool{&f.Waiting, &f.Parked, &f.TimedOut, &f.Awaited} {
+		codec.Flag(c, flag)
+	}
+	codec.Number(c, &f.WaitAt)
+	codec.Number(c, &f.Since)
+	codec.Number(c, &f.Until)
+	codec.Number(c, &f.ExtraTurns)
+	usage(c, &f.Spent)
+	usage(c, &f.TurnUsage)
+	codec.Sequence(c, &f.Signals, signal)
+	codec.Number(c, &f.ChildAt)
+	codec.Text(c, &f.CancelledBy)
+	codec.Number(c, &f.Stopped)
+	kept := f.Checkpoint != nil
+	if codec.Flag(c, &kept); c.Reading() {
+		f.kept = kept
+	}
+}
+
+func signal(c *codec.Codec, s *Signal) {
+	codec.Number(c, &s.Seq)
+	codec.Text(c, &s.Name)
+	codec.Content(c, &s.Data)
+	codec.Text(c, &s.By)
+	codec.Flag(c, &s.ByProven)
+	codec.Number(c, &s.At)
+	codec.Number(c, &s.SeenAt)
+	codec.Text(c, &s.SeenBy)
+	codec.Text(c, &s.ID)
+	codec.Flag(c, &s.Large)
+	codec.Flag(c, &s.Used)
+}
+
+func retryOptions(c *codec.Codec, o *missions.RetryOptions) {
+	for _, p := range []**float64{&o.FirstSeconds, &o.Factor, &o.MaxSeconds, &o.Jitter} {
+		codec.Optional(c, p, codec.Float)
+	}
+}
+
+// usage is a table; an empty one is read as nil.
+func usage(c *codec.Codec, u *missions.Usage) {
+	table := map[string]float64(*u)
+	codec.Table(c, &table, codec.Text, codec.Float)
+	if c.Reading() {
+		if *u = table; len(table) == 0 {
+			*u = nil
+		}
+	}
+}
+
+// extended reports whether the totals have what comes behind their encoding.
+func (t *Totals) extended() bool { return t.Waiting != [len(t.Waiting)]int64{} || len(t.Usage) > 0 }
+
+func moreTotals(c *codec.Codec, t *Totals) {
+	for i := range t.Waiting {
+		codec.Number(c, &t.Waiting[i])
+	}
+	usage(c, &t.Usage)
+}
