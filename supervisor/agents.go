@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"context"
-	"encoding/json"
 	"reflect"
 	"time"
 
@@ -145,10 +144,7 @@ func (s *Service) Complete(ctx context.Context, agentID string, request api.Comp
 func (s *Service) CompleteEach(ctx context.Context, requests []Request[api.CompleteRequest]) []Answer[api.FinishReply] {
 	return finishTogether(ctx, s, requests, func(r *api.CompleteRequest) finishing[api.Completion] {
 		return finishing[api.Completion]{&r.Completion, r.Results, r.Brief}
-	}, func(agentID string, c *api.Completion) (missions.Finish, error) {
-		result, err := c.Compact()
-		return finish(agentID, missions.OutcomeComplete, c.LeaseRef, result), err
-	})
+	}, func(agentID string, c *api.Completion) (missions.Finish, error) { return c.Finish(agentID) })
 }
 
 // Fail reports failed attempts.
@@ -161,11 +157,7 @@ func (s *Service) Fail(ctx context.Context, agentID string, request api.FailRequ
 func (s *Service) FailEach(ctx context.Context, requests []Request[api.FailRequest]) []Answer[api.FinishReply] {
 	return finishTogether(ctx, s, requests, func(r *api.FailRequest) finishing[api.Failure] {
 		return finishing[api.Failure]{&r.Failure, r.Results, r.Brief}
-	}, func(agentID string, f *api.Failure) (missions.Finish, error) {
-		end := finish(agentID, missions.OutcomeFail, f.LeaseRef, nil)
-		end.Error, end.Retryable = f.Error, f.Retryable == nil || *f.Retryable
-		return end, f.Validate()
-	})
+	}, func(agentID string, f *api.Failure) (missions.Finish, error) { return f.Finish(agentID) })
 }
 
 // Release returns missions to the queue without using up an attempt.
@@ -176,17 +168,9 @@ func (s *Service) Release(ctx context.Context, agentID string, request api.Relea
 
 // ReleaseEach is like CompleteEach.
 func (s *Service) ReleaseEach(ctx context.Context, requests []Request[api.ReleaseRequest]) []Answer[api.FinishReply] {
-	return finishTogether(ctx, s, requests, func(r *api.ReleaseRequest) finishing[api.LeaseRef] {
-		return finishing[api.LeaseRef]{&r.LeaseRef, r.Results, r.Brief}
-	}, func(agentID string, l *api.LeaseRef) (missions.Finish, error) {
-		_, err := l.Ref()
-		return finish(agentID, missions.OutcomeRelease, *l, nil), err
-	})
-}
-
-func finish(agentID string, outcome missions.Outcome, lease api.LeaseRef, result json.RawMessage) missions.Finish {
-	return missions.Finish{AgentID: agentID, Outcome: outcome, Result: result,
-		LeaseRef: missions.LeaseRef{MissionID: lease.MissionID, Lease: lease.Lease}}
+	return finishTogether(ctx, s, requests, func(r *api.ReleaseRequest) finishing[api.Release] {
+		return finishing[api.Release]{&r.Release, r.Results, r.Brief}
+	}, func(agentID string, r *api.Release) (missions.Finish, error) { return r.Finish(agentID) })
 }
 
 // finishing is a request that ends one attempt, or those of a batch, each with its own

@@ -228,11 +228,12 @@ func (s *Service) stop(agentID, missionID string) {
 }
 
 // Retry puts a mission that failed or was cancelled back to PENDING.
-func (s *Service) Retry(ctx context.Context, request api.IDRequest) (api.Mission, error) {
-	if err := request.Validate(); err != nil {
+func (s *Service) Retry(ctx context.Context, request api.RetryRequest) (api.Mission, error) {
+	retry, err := request.Retry()
+	if err != nil {
 		return api.Mission{}, err
 	}
-	results, err := s.cfg.Store.Retry(ctx, []missions.RetryRequest{{ID: request.ID}})
+	results, err := s.cfg.Store.Retry(ctx, []missions.RetryRequest{retry})
 	reply, err := s.changed(results, err)
 	if err == nil {
 		s.ready(reply.Mission.Type, 1)

@@ -85,14 +85,14 @@ func (s *Service) carry(ctx context.Context, agentID string, claimed []missions.
 		if err != nil {
 			return nil, err
 		}
-		lease := api.LeaseRef{MissionID: m.ID, Lease: m.Lease}
+		end := missions.Finish{AgentID: agentID, LeaseRef: missions.LeaseRef{MissionID: m.ID, Lease: m.Lease}, Outcome: missions.OutcomeRelease}
 		switch {
 		case size > limit:
-			end := finish(agentID, missions.OutcomeFail, lease, nil)
+			end.Outcome = missions.OutcomeFail
 			end.Error = fmt.Sprintf("the mission has %d bytes, and no reply can carry it to an agent: the broker's max_payload is %d; raise it, and retry the mission", size, limit+replyHead)
 			ends = append(ends, end)
 		case used+size > limit:
-			ends = append(ends, finish(agentID, missions.OutcomeRelease, lease, nil))
+			ends = append(ends, end)
 		default:
 			used += size
 			fitting = append(fitting, m)

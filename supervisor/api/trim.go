@@ -16,6 +16,30 @@ var trims = []struct {
 	{"result", func(m *missions.Mission) { m.Result = nil }},
 	{"description", func(m *missions.Mission) { m.Description = "" }},
 	{"error", func(m *missions.Mission) { m.Error = "" }},
+	{"inputs", func(m *missions.Mission) { changeFlow(m, func(f *missions.Flow) { f.Inputs = nil }) }},
+	{"checkpoint", func(m *missions.Mission) { m.Checkpoint = nil }},
+	{"signals", TrimSignals},
+}
+
+// TrimSignals removes the data of a mission's signals, and leaves those of other copies as
+// they are.
+func TrimSignals(m *missions.Mission) {
+	changeFlow(m, func(f *missions.Flow) {
+		f.Signals = slices.Clone(f.Signals)
+		for i := range f.Signals {
+			f.Signals[i].Data = nil
+		}
+	})
+}
+
+// changeFlow changes a mission's flow, if it has one, and leaves other copies as they are.
+func changeFlow(m *missions.Mission, change func(*missions.Flow)) {
+	if m.Flow == nil {
+		return
+	}
+	copied := *m.Flow
+	change(&copied)
+	m.Flow = &copied
 }
 
 // EncodeWithin encodes a reply in at most limit bytes, if that is possible without the
