@@ -48,7 +48,11 @@ func (s *Service) Heartbeat(ctx context.Context, agentID string, request api.Hea
 	}
 	s.readyAll(result.GivenUp)
 	s.outboxGrew()
-	return api.HeartbeatReply{Cancel: result.Cancel, Lost: result.Lost}, nil
+	reply := api.HeartbeatReply{Cancel: result.Cancel, Lost: result.Lost}
+	for _, ref := range result.Signals {
+		reply.Signals = append(reply.Signals, api.SignalRef(ref))
+	}
+	return reply, nil
 }
 
 // Claim assigns missions to an agent, and waits for some if there are none. Missions that no
@@ -64,6 +68,9 @@ func (s *Service) Claim(ctx context.Context, agentID string, request api.ClaimRe
 		return api.Claimed{}, err
 	}
 	for i := range claimed {
+		if claimed[i].Checkpoint == nil {
+			claimed[i].Checkpoint = noCheckpoint
+		}
 		for _, limit := range []time.Duration{claimed[i].Timeout(), claimed[i].Stall()} {
 			if limit > 0 {
 				s.dueBy(time.Now().Add(limit))
@@ -90,7 +97,8 @@ func (s *Service) claim(ctx context.Context, claim missions.ClaimRequest, wait t
 	}
 }
 
-// Progress stores the progress of a mission, and emits mission.progressed.
+// Progress stores the progress of a mission, and emits mission.progressed unless the report
+// says nothing of it. If the mission has exceeded its max_usage, the agent is told to stop.
 func (s *Service) Progress(ctx context.Context, agentID string, request api.ProgressRequest) (api.Empty, error) {
 	update, err := request.Update(agentID)
 	if err != nil {
@@ -102,6 +110,14 @@ func (s *Service) Progress(ctx context.Context, agentID string, request api.Prog
 	}
 	if err != nil {
 		return api.Empty{}, err
+	}
+	if results[0].Stopped {
+		s.stop(agentID, update.MissionID)
+		s.ended(update.MissionID)
+		s.outboxGrew()
+	}
+	if update.Unchanged {
+		return api.Empty{}, nil
 	}
 	now := time.Now()
 	e := charter.New(charter.MissionProgressed{
@@ -262,16 +278,15 @@ func (s *Service) finish(ctx context.Context, batch []missions.Finish, outcomes 
 
 // finished notifies waiting requests that a mission has ended or can be claimed again.
 func (s *Service) finished(m *missions.Mission) {
-	switch {
-	case m.Status.Terminal():
+	if m.Status.Terminal() {
 		s.ended(m.ID)
-	case m.NextAttemptAt != 0:
-		s.dueBy(m.NextAttemptAt.Time())
-	default:
+		return
+	}
+	if m.NextAttemptAt == 0 && !waits(m) {
 		s.ready(m.Type, 1)
-		if m.Deadline != 0 {
-			s.dueBy(m.Deadline.Time())
-		}
+	}
+	if at := earliest(m.NextAttemptAt, m.Deadline, waitingUntil(m)); at != 0 {
+		s.dueBy(at.Time())
 	}
 }
 

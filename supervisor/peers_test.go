@@ -34,7 +34,10 @@ func TestAClaimParkedAtAnotherSupervisorIsWoken(t *testing.T) {
 		},
 		"released": func(t *testing.T, m *member, kind string) func() error {
 			lease := m.hold(t, "holder", kind)
-			return func() error { _, err := m.Release(ctx, "holder", api.ReleaseRequest{Release: api.Release{LeaseRef: lease}}); return err }
+			return func() error {
+				_, err := m.Release(ctx, "holder", api.ReleaseRequest{Release: api.Release{LeaseRef: lease}})
+				return err
+			}
 		},
 		"failed, to be tried again": func(t *testing.T, m *member, kind string) func() error {
 			lease := m.hold(t, "holder", kind)

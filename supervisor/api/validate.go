@@ -38,6 +38,9 @@ func (s *MissionSpec) Mission() (missions.Mission, error) {
 			return m, missions.Invalid("timeout_seconds", "must be above 0")
 		}
 	}
+	if s.ParentID != "" && s.ParentID == s.ID {
+		return m, missions.Invalid("parent_id", "is the mission itself")
+	}
 	var err error
 	if m.Data, err = compact("data", s.Data); err != nil {
 		return m, err
