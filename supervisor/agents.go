@@ -68,9 +68,6 @@ func (s *Service) Claim(ctx context.Context, agentID string, request api.ClaimRe
 		return api.Claimed{}, err
 	}
 	for i := range claimed {
-		if claimed[i].Checkpoint == nil {
-			claimed[i].Checkpoint = noCheckpoint
-		}
 		for _, limit := range []time.Duration{claimed[i].Timeout(), claimed[i].Stall()} {
 			if limit > 0 {
 				s.dueBy(time.Now().Add(limit))

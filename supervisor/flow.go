@@ -2,15 +2,11 @@ package supervisor
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 )
-
-// noCheckpoint is the checkpoint of a claimed mission that has none.
-var noCheckpoint = json.RawMessage("null")
 
 // waits reports whether a mission waits for something, so that nobody can claim it.
 func waits(m *missions.Mission) bool {
