@@ -36,11 +36,12 @@ type Form uint8
 
 // Forms of fields.
 const (
-	FormText   Form = iota + 1 // a string
-	FormTexts                  // an array of strings
-	FormCount                  // a whole number of zero or more
-	FormNumber                 // a finite number
-	FormTime                   // Unix seconds, a number of zero or more, with microsecond precision
+	FormText       Form = iota + 1 // a string
+	FormTexts                      // an array of strings
+	FormCount                      // a whole number of zero or more
+	FormNumber                     // a finite number
+	FormTime                       // Unix seconds, a number of zero or more, with microsecond precision
+	FormConditions                 // an array of objects; see [Condition]
 )
 
 // Field describes one field of a payload, as the tags of its struct do; see [Payload].
@@ -89,7 +90,7 @@ const (
 	sourceMissions   = "missions_service"
 )
 
-var catalogue = described(slices.Concat(supervisorEntries, missionEntries, agentEntries))
+var catalogue = described(slices.Concat(supervisorEntries, missionEntries, flowEntries, agentEntries))
 
 var entries = func() map[string]*Entry {
 	m := make(map[string]*Entry, len(catalogue))
@@ -121,11 +122,12 @@ func described(entries []Entry) []Entry {
 
 // forms maps the Go types that a payload's fields can have.
 var forms = map[reflect.Type]Form{
-	reflect.TypeFor[string]():    FormText,
-	reflect.TypeFor[[]string]():  FormTexts,
-	reflect.TypeFor[int64]():     FormCount,
-	reflect.TypeFor[float64]():   FormNumber,
-	reflect.TypeFor[time.Time](): FormTime,
+	reflect.TypeFor[string]():      FormText,
+	reflect.TypeFor[[]string]():    FormTexts,
+	reflect.TypeFor[int64]():       FormCount,
+	reflect.TypeFor[float64]():     FormNumber,
+	reflect.TypeFor[time.Time]():   FormTime,
+	reflect.TypeFor[[]Condition](): FormConditions,
 }
 
 // fieldsOf reads a payload's struct; see [Payload] for its tags.

@@ -34,6 +34,10 @@ var contract = []struct {
 	{"mission.status_changed", missionsService, "missions", charter.Durable, true, "mission_id old_status new_status changed_at reason attempt agent_id"},
 	{"mission.log_appended", missionsService, "missions", charter.Durable, true, "mission_id log_level message appended_at"},
 	{"mission.progressed", missionsService, "missions", charter.Telemetry, true, "mission_id percent message progressed_at"},
+	{"mission.waiting", missionsService, "missions", charter.Durable, true, "mission_id conditions until turn changed_at"},
+	{"mission.ready", missionsService, "missions", charter.Durable, true, "mission_id reason changed_at"},
+	{"mission.signalled", missionsService, "missions", charter.Durable, true, "mission_id seq name by signalled_at"},
+	{"mission.signal_seen", missionsService, "missions", charter.Durable, true, "mission_id seq agent_id seen_at"},
 	{"agent.online", supervisorService, "agents", charter.Durable, false, "agent_id name role types reason changed_at"},
 	{"agent.offline", supervisorService, "agents", charter.Durable, false, "agent_id name role types reason changed_at"},
 }
@@ -91,6 +95,8 @@ var tokenOf = map[charter.Form]string{
 	charter.FormCount:  "float64",
 	charter.FormNumber: "float64",
 	charter.FormTime:   "float64",
+
+	charter.FormConditions: "[]interface {}",
 }
 
 // members returns an object's names in order, and the Go types of its values.
@@ -126,7 +132,7 @@ func TestCatalogueIsDescribed(t *testing.T) {
 			if !sentence.MatchString(f.Description) {
 				t.Errorf("%s.%s: %q: want one sentence", entry.Type, f.Name, f.Description)
 			}
-			if measured := f.Form != charter.FormText && f.Form != charter.FormTexts; measured != (f.Unit != "") {
+			if measured := f.Form != charter.FormText && f.Form != charter.FormTexts && f.Form != charter.FormConditions; measured != (f.Unit != "") {
 				t.Errorf("%s.%s has the unit %q", entry.Type, f.Name, f.Unit)
 			}
 		}

@@ -62,7 +62,11 @@ func (o *object) set(into reflect.Value, i int, f *Field) {
 	case FormNumber:
 		into.SetFloat(o.payloadNumber(i, f))
 	case FormTime:
-		*into.Addr().Interface().(*time.Time) = o.time(i)
+		if !f.Nullable || !o.isNull(i) { // null is the zero time
+			*into.Addr().Interface().(*time.Time) = o.time(i)
+		}
+	case FormConditions:
+		*into.Addr().Interface().(*[]Condition) = o.conditions(i)
 	}
 }
 
@@ -109,7 +113,13 @@ func (e *Entry) appendJSON(dst []byte, p reflect.Value) []byte {
 		case FormNumber:
 			dst = appendNumber(dst, value.Float())
 		case FormTime:
-			dst = appendUnix(dst, value.Interface().(time.Time))
+			if at := value.Interface().(time.Time); e.Fields[i].Nullable && at.IsZero() {
+				dst = append(dst, "null"...)
+			} else {
+				dst = appendUnix(dst, at)
+			}
+		case FormConditions:
+			dst = appendConditions(dst, value.Interface().([]Condition))
 		}
 	}
 	return append(dst, '}')
@@ -129,6 +139,10 @@ func (e *Entry) sizeHint(p reflect.Value) int {
 		case FormTexts:
 			for _, s := range p.Field(i).Interface().([]string) {
 				size += len(s) + len(`"",`)
+			}
+		case FormConditions:
+			for _, c := range p.Field(i).Interface().([]Condition) {
+				size += len(c.Mission) + len(c.Batch) + len(c.Signal) + len(`{"mission":""},`)
 			}
 		default:
 			size += 24 // the longest number

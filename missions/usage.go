@@ -46,8 +46,8 @@ func isUnit(s string) bool {
 	return s != "" && len(s) <= MaxUnitChars
 }
 
-// RetryOptions are what a mission changes of the supervisor's [RetryPolicy]. Fields that are
-// nil change nothing.
+// RetryOptions are what a mission changes of the supervisor's [RetryPolicy]. What is left out
+// stays as it is.
 type RetryOptions struct {
 	FirstSeconds *float64 `json:"first_seconds,omitzero"` // wait after the first failure
 	Factor       *float64 `json:"factor,omitzero"`        // 1 to 100: how much longer each wait is than the one before

@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"context"
-	"encoding/json"
 	"reflect"
 	"time"
 
@@ -49,7 +48,11 @@ func (s *Service) Heartbeat(ctx context.Context, agentID string, request api.Hea
 	}
 	s.readyAll(result.GivenUp)
 	s.outboxGrew()
-	return api.HeartbeatReply{Cancel: result.Cancel, Lost: result.Lost}, nil
+	reply := api.HeartbeatReply{Cancel: result.Cancel, Lost: result.Lost}
+	for _, ref := range result.Signals {
+		reply.Signals = append(reply.Signals, api.SignalRef(ref))
+	}
+	return reply, nil
 }
 
 // Claim assigns missions to an agent, and waits for some if there are none. Missions that no
@@ -91,7 +94,8 @@ func (s *Service) claim(ctx context.Context, claim missions.ClaimRequest, wait t
 	}
 }
 
-// Progress stores the progress of a mission, and emits mission.progressed.
+// Progress stores the progress of a mission, and emits mission.progressed unless the report
+// says nothing of it. If the mission has exceeded its max_usage, the agent is told to stop.
 func (s *Service) Progress(ctx context.Context, agentID string, request api.ProgressRequest) (api.Empty, error) {
 	update, err := request.Update(agentID)
 	if err != nil {
@@ -103,6 +107,14 @@ func (s *Service) Progress(ctx context.Context, agentID string, request api.Prog
 	}
 	if err != nil {
 		return api.Empty{}, err
+	}
+	if results[0].Stopped {
+		s.stop(agentID, update.MissionID)
+		s.ended(update.MissionID)
+		s.outboxGrew()
+	}
+	if update.Unchanged {
+		return api.Empty{}, nil
 	}
 	now := time.Now()
 	e := charter.New(charter.MissionProgressed{
@@ -145,10 +157,7 @@ func (s *Service) Complete(ctx context.Context, agentID string, request api.Comp
 func (s *Service) CompleteEach(ctx context.Context, requests []Request[api.CompleteRequest]) []Answer[api.FinishReply] {
 	return finishTogether(ctx, s, requests, func(r *api.CompleteRequest) finishing[api.Completion] {
 		return finishing[api.Completion]{&r.Completion, r.Results, r.Brief}
-	}, func(agentID string, c *api.Completion) (missions.Finish, error) {
-		result, err := c.Compact()
-		return finish(agentID, missions.OutcomeComplete, c.LeaseRef, result), err
-	})
+	}, func(agentID string, c *api.Completion) (missions.Finish, error) { return c.Finish(agentID) })
 }
 
 // Fail reports failed attempts.
@@ -161,11 +170,7 @@ func (s *Service) Fail(ctx context.Context, agentID string, request api.FailRequ
 func (s *Service) FailEach(ctx context.Context, requests []Request[api.FailRequest]) []Answer[api.FinishReply] {
 	return finishTogether(ctx, s, requests, func(r *api.FailRequest) finishing[api.Failure] {
 		return finishing[api.Failure]{&r.Failure, r.Results, r.Brief}
-	}, func(agentID string, f *api.Failure) (missions.Finish, error) {
-		end := finish(agentID, missions.OutcomeFail, f.LeaseRef, nil)
-		end.Error, end.Retryable = f.Error, f.Retryable == nil || *f.Retryable
-		return end, f.Validate()
-	})
+	}, func(agentID string, f *api.Failure) (missions.Finish, error) { return f.Finish(agentID) })
 }
 
 // Release returns missions to the queue without using up an attempt.
@@ -176,17 +181,9 @@ func (s *Service) Release(ctx context.Context, agentID string, request api.Relea
 
 // ReleaseEach is like CompleteEach.
 func (s *Service) ReleaseEach(ctx context.Context, requests []Request[api.ReleaseRequest]) []Answer[api.FinishReply] {
-	return finishTogether(ctx, s, requests, func(r *api.ReleaseRequest) finishing[api.LeaseRef] {
-		return finishing[api.LeaseRef]{&r.LeaseRef, r.Results, r.Brief}
-	}, func(agentID string, l *api.LeaseRef) (missions.Finish, error) {
-		_, err := l.Ref()
-		return finish(agentID, missions.OutcomeRelease, *l, nil), err
-	})
-}
-
-func finish(agentID string, outcome missions.Outcome, lease api.LeaseRef, result json.RawMessage) missions.Finish {
-	return missions.Finish{AgentID: agentID, Outcome: outcome, Result: result,
-		LeaseRef: missions.LeaseRef{MissionID: lease.MissionID, Lease: lease.Lease}}
+	return finishTogether(ctx, s, requests, func(r *api.ReleaseRequest) finishing[api.Release] {
+		return finishing[api.Release]{&r.Release, r.Results, r.Brief}
+	}, func(agentID string, r *api.Release) (missions.Finish, error) { return r.Finish(agentID) })
 }
 
 // finishing is a request that ends one attempt, or those of a batch, each with its own
@@ -278,16 +275,15 @@ func (s *Service) finish(ctx context.Context, batch []missions.Finish, outcomes 
 
 // finished notifies waiting requests that a mission has ended or can be claimed again.
 func (s *Service) finished(m *missions.Mission) {
-	switch {
-	case m.Status.Terminal():
+	if m.Status.Terminal() {
 		s.ended(m.ID)
-	case m.NextAttemptAt != 0:
-		s.dueBy(m.NextAttemptAt.Time())
-	default:
+		return
+	}
+	if m.NextAttemptAt == 0 && !waits(m) {
 		s.ready(m.Type, 1)
-		if m.Deadline != 0 {
-			s.dueBy(m.Deadline.Time())
-		}
+	}
+	if at := earliest(m.NextAttemptAt, m.Deadline, waitingUntil(m)); at != 0 {
+		s.dueBy(at.Time())
 	}
 }
 

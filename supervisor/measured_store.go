@@ -91,6 +91,55 @@ func (s measuredStore) Retry(ctx context.Context, batch []missions.RetryRequest)
 	return result, err
 }
 
+func (s measuredStore) Signal(ctx context.Context, batch []missions.SignalRequest) ([]missions.SignalResult, error) {
+	begun := time.Now()
+	result, err := s.Store.Signal(ctx, batch)
+	s.change(ctx, "signal", begun, err)
+	return result, err
+}
+
+func (s measuredStore) CloseBatches(ctx context.Context, ids []string) ([]missions.BatchResult, error) {
+	begun := time.Now()
+	result, err := s.Store.CloseBatches(ctx, ids)
+	s.change(ctx, "close_batches", begun, err)
+	return result, err
+}
+
+func (s measuredStore) Batch(ctx context.Context, id string) (missions.Batch, error) {
+	begun := time.Now()
+	result, err := s.Store.Batch(ctx, id)
+	s.step(ctx, "batch", begun, err)
+	return result, err
+}
+
+func (s measuredStore) Batches(ctx context.Context, cursor string, limit int) (missions.BatchPage, error) {
+	begun := time.Now()
+	result, err := s.Store.Batches(ctx, cursor, limit)
+	s.step(ctx, "batches", begun, err)
+	return result, err
+}
+
+func (s measuredStore) CreateChildren(ctx context.Context, agentID string, parent missions.LeaseRef, batch []missions.Mission) ([]missions.CreateResult, error) {
+	begun := time.Now()
+	result, err := s.Store.CreateChildren(ctx, agentID, parent, batch)
+	s.change(ctx, "create_children", begun, err)
+	return result, err
+}
+
+func (s measuredStore) Signals(ctx context.Context, agentID string, ref missions.LeaseRef, after, maxBytes int) (missions.SignalPage, error) {
+	begun := time.Now()
+	result, err := s.Store.Signals(ctx, agentID, ref, after, maxBytes)
+	s.step(ctx, "signals", begun, err)
+	return result, err
+}
+
+func (s measuredStore) Input(ctx context.Context, agentID string, ref missions.LeaseRef, source string) (missions.Input, error) {
+	begun := time.Now()
+	result, err := s.Store.Input(ctx, agentID, ref, source)
+	s.step(ctx, "input", begun, err)
+	return result, err
+}
+
 func (s measuredStore) Delete(ctx context.Context, ids []string) ([]missions.Result, error) {
 	begun := time.Now()
 	result, err := s.Store.Delete(ctx, ids)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -31,10 +30,16 @@ func (s *Service) CreateEach(ctx context.Context, requests []Request[api.CreateR
 
 // specsOf returns how many missions a request creates.
 func specsOf(request *api.CreateRequest) (int, error) {
+	if err := checkClose(request); err != nil {
+		return 0, err
+	}
 	if request.Missions == nil {
 		return 1, nil
 	}
-	return len(request.Missions), batchOnly(request.MissionSpec, len(request.Missions))
+	if err := batchOnly(request.MissionSpec, len(request.Missions)); err != nil {
+		return 0, err
+	}
+	return len(request.Missions), api.CheckOrder(request.Missions)
 }
 
 func createReply(request *api.CreateRequest, results []api.Created) (api.CreateReply, error) {
@@ -72,14 +77,10 @@ func (s *Service) create(ctx context.Context, requests []Request[api.CreateReque
 			specs = []api.MissionSpec{requests[i].Body.MissionSpec}
 		}
 		results[i] = make([]api.Created, len(specs))
-		trace := api.Traceparent(requests[i].Caller.Trace)
-		for j := range specs {
-			m, err := guarded(func() (missions.Mission, error) { return s.newMission(specs[j], trace) })
-			if err != nil {
-				results[i][j].Error = s.wire(err)
-				continue
-			}
-			batch, outcomes = append(batch, m), append(outcomes, &results[i][j])
+		begin := len(batch)
+		batch, outcomes = s.prepare(batch, outcomes, specs, results[i], api.Traceparent(requests[i].Caller.Trace))
+		if requests[i].Body.CloseBatch && len(batch)-begin == len(specs) {
+			closeBatches(batch[begin:])
 		}
 	}
 	if len(batch) == 0 {
@@ -89,15 +90,37 @@ func (s *Service) create(ctx context.Context, requests []Request[api.CreateReque
 	if err != nil {
 		return nil, err
 	}
-	for i := range stored {
-		if stored[i].Err != nil {
-			outcomes[i].Error = s.wire(stored[i].Err)
+	s.created(stored, outcomes)
+	return results, nil
+}
+
+// prepare appends the missions that specs describe to a batch, those that others wait for
+// first, and the places of their outcomes. A spec that describes none has its outcome at once.
+func (s *Service) prepare(batch []missions.Mission, places []*api.Created, specs []api.MissionSpec, outcomes []api.Created, trace string) (
+	[]missions.Mission, []*api.Created) {
+	begin := len(batch)
+	for i := range specs {
+		m, err := guarded(func() (missions.Mission, error) { return s.newMission(specs[i], trace) })
+		if err != nil {
+			outcomes[i].Error = s.wire(err)
 			continue
 		}
-		outcomes[i].Mission, outcomes[i].Created = &stored[i].Mission, &stored[i].Created
+		batch, places = append(batch, m), append(places, &outcomes[i])
+	}
+	sortForCreation(batch[begin:], places[begin:])
+	return batch, places
+}
+
+// created records what became of new missions, and wakes what waits for them.
+func (s *Service) created(stored []missions.CreateResult, places []*api.Created) {
+	for i := range stored {
+		if stored[i].Err != nil {
+			places[i].Error = s.wire(stored[i].Err)
+			continue
+		}
+		places[i].Mission, places[i].Created = &stored[i].Mission, &stored[i].Created
 	}
 	s.arrived(stored)
-	return results, nil
 }
 
 // store stores new missions. In the same step, it assigns them to the claims that wait
@@ -105,7 +128,9 @@ func (s *Service) create(ctx context.Context, requests []Request[api.CreateReque
 func (s *Service) store(ctx context.Context, batch []missions.Mission) (created []missions.CreateResult, err error) {
 	byType := map[string]int{}
 	for i := range batch {
-		byType[batch[i].Type]++
+		if f := batch[i].Flow; f == nil || len(f.After) == 0 {
+			byType[batch[i].Type]++
+		}
 	}
 	claims := s.dispatch.Reserve(byType)
 	if len(claims) == 0 {
@@ -129,11 +154,11 @@ func (s *Service) arrived(created []missions.CreateResult) {
 			continue
 		}
 		m := &created[i].Mission
-		if !created[i].Given {
+		if !created[i].Given && !waits(m) {
 			byType[m.Type]++
 		}
-		if m.NotBefore != 0 || m.Deadline != 0 {
-			s.dueBy(earliest(m.NotBefore, m.Deadline))
+		if at := earliest(m.NotBefore, m.Deadline, waitingUntil(m)); at != 0 {
+			s.dueBy(at.Time())
 		}
 	}
 	for kind, n := range byType {
@@ -142,11 +167,14 @@ func (s *Service) arrived(created []missions.CreateResult) {
 	s.outboxGrew()
 }
 
-func earliest(a, b missions.Time) time.Time {
-	if a == 0 || b != 0 && b < a {
-		a = b
+// earliest returns the earliest of times, zero if there is none.
+func earliest(times ...missions.Time) (first missions.Time) {
+	for _, at := range times {
+		if at != 0 && (first == 0 || at < first) {
+			first = at
+		}
 	}
-	return a.Time()
+	return first
 }
 
 // newMission returns the mission that a spec describes, with a new id if the spec has
@@ -194,6 +222,9 @@ func (s *Service) List(ctx context.Context, request api.ListRequest) (api.Missio
 	if err != nil {
 		return api.MissionList{}, err
 	}
+	if filter.Waiting == api.WaitLimit { // no limit holds anything back
+		return api.MissionList{Missions: []missions.Mission{}}, nil
+	}
 	filter.MaxBytes = s.room()
 	page, err := s.cfg.Store.List(ctx, filter)
 	return api.MissionList{Missions: page.Missions, NextCursor: api.Cursor(page.Next)}, err
@@ -228,17 +259,15 @@ func (s *Service) stop(agentID, missionID string) {
 }
 
 // Retry puts a mission that failed or was cancelled back to PENDING.
-func (s *Service) Retry(ctx context.Context, request api.IDRequest) (api.Mission, error) {
-	if err := request.Validate(); err != nil {
+func (s *Service) Retry(ctx context.Context, request api.RetryRequest) (api.Mission, error) {
+	retry, err := request.Retry()
+	if err != nil {
 		return api.Mission{}, err
 	}
-	results, err := s.cfg.Store.Retry(ctx, []missions.RetryRequest{{ID: request.ID}})
+	results, err := s.cfg.Store.Retry(ctx, []missions.RetryRequest{retry})
 	reply, err := s.changed(results, err)
 	if err == nil {
-		s.ready(reply.Mission.Type, 1)
-		if reply.Mission.Deadline != 0 {
-			s.dueBy(reply.Mission.Deadline.Time())
-		}
+		s.finished(&reply.Mission)
 	}
 	return reply, err
 }

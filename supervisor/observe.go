@@ -26,6 +26,7 @@ func (s *Service) Health(ctx context.Context, _ api.Empty) (api.Health, error) {
 		Status: api.HealthOK, Timestamp: missions.At(now), Version: s.cfg.Version,
 		UptimeSeconds: now.Sub(s.started).Seconds(),
 		Checks:        api.Checks{Store: api.Check{Status: api.HealthOK}, EventStream: s.checkStream(), AgentDeaths: s.checkLiveness(), Clock: s.clock.check()},
+		Features:      api.Features(),
 	}
 	if health.Checks.EventStream.Status != api.HealthOK {
 		health.Status = api.HealthDegraded

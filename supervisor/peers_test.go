@@ -30,11 +30,14 @@ func TestAClaimParkedAtAnotherSupervisorIsWoken(t *testing.T) {
 			id := m.create(t, api.MissionSpec{Type: kind}).ID
 			_, err := m.Cancel(ctx, api.CancelRequest{ID: id})
 			must(t, err)
-			return func() error { _, err := m.Retry(ctx, api.IDRequest{ID: id}); return err }
+			return func() error { _, err := m.Retry(ctx, api.RetryRequest{ID: id}); return err }
 		},
 		"released": func(t *testing.T, m *member, kind string) func() error {
 			lease := m.hold(t, "holder", kind)
-			return func() error { _, err := m.Release(ctx, "holder", api.ReleaseRequest{LeaseRef: lease}); return err }
+			return func() error {
+				_, err := m.Release(ctx, "holder", api.ReleaseRequest{Release: api.Release{LeaseRef: lease}})
+				return err
+			}
 		},
 		"failed, to be tried again": func(t *testing.T, m *member, kind string) func() error {
 			lease := m.hold(t, "holder", kind)
@@ -51,7 +54,7 @@ func TestAClaimParkedAtAnotherSupervisorIsWoken(t *testing.T) {
 			m.hold(t, "holder", kind)
 			return func() error {
 				for range 2 {
-					if _, err := m.Heartbeat(ctx, "holder", api.HeartbeatRequest{Running: &[]api.LeaseRef{}}); err != nil {
+					if _, err := m.Heartbeat(ctx, "holder", api.HeartbeatRequest{Running: &[]api.Held{}}); err != nil {
 						return err
 					}
 				}
@@ -163,7 +166,7 @@ func TestADismissalReachesEverySupervisor(t *testing.T) {
 	leader, other, looked := newFleet(t).pair(false)
 	for agent, endClaims := range map[string]func(agent string) error{
 		"drains": func(agent string) error {
-			_, err := leader.Heartbeat(t.Context(), agent, api.HeartbeatRequest{Running: &[]api.LeaseRef{}, Draining: true})
+			_, err := leader.Heartbeat(t.Context(), agent, api.HeartbeatRequest{Running: &[]api.Held{}, Draining: true})
 			return err
 		},
 		"leaves": func(agent string) error {

@@ -59,6 +59,19 @@ func (s *Service) reap(ctx context.Context) time.Time {
 	}
 }
 
+// runDueNow has the reaper look whenever the store has something to do at once, such as
+// missions whose wait has ended.
+func (s *Service) runDueNow(ctx context.Context) {
+	for {
+		select {
+		case <-s.cfg.Store.DueNow():
+			s.reaper.noLaterThan(time.Now())
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // runRetention deletes terminal missions after their retention.
 func (s *Service) runRetention(ctx context.Context) {
 	const batch = 200

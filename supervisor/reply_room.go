@@ -1,8 +1,11 @@
 package supervisor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
@@ -31,14 +34,28 @@ func (s *Service) room() int {
 // because no broker has been connected yet, it does.
 func (s *Service) fits(m *missions.Mission) error {
 	limit := s.cfg.ReplyLimit()
-	if limit <= 0 || sizeAtMost(m)+replyHead <= limit {
+	claimed := asClaimed(m)
+	if limit <= 0 || sizeAtMost(claimed)+replyHead <= limit {
 		return nil
 	}
-	size, err := sizeOf(m)
+	size, err := sizeOf(claimed)
 	if err == nil && size+replyHead+claimedExtra > limit {
 		err = missions.TooLarge("mission", "has %d bytes, and no reply could carry it to an agent: the broker's max_payload is %d; make its data smaller, or raise max_payload", size, limit)
 	}
 	return err
+}
+
+// asClaimed returns a new mission with the conditions that it has once it is claimed.
+func asClaimed(m *missions.Mission) *missions.Mission {
+	if m.Flow == nil || len(m.After) == 0 {
+		return m
+	}
+	claimed, flow := *m, *m.Flow
+	claimed.Flow = &flow
+	for _, c := range m.After {
+		flow.WaitedFor = append(flow.WaitedFor, missions.Wait{Condition: c, Met: true, Status: missions.Completed})
+	}
+	return &claimed
 }
 
 // sizeOf returns the size of a mission in a reply.
@@ -58,7 +75,31 @@ func sizeAtMost(m *missions.Mission) int {
 		text += len(tag) + 1
 	}
 	const fields = 1 << 10 // names, numbers and times
-	return len(m.Data) + len(m.Result) + escaped*text + fields + claimedExtra
+	return len(m.Data) + len(m.Result) + escaped*text + fields + claimedExtra + flowAtMost(m)
+}
+
+// flowAtMost is sizeAtMost of what a mission waits for, keeps and is told.
+func flowAtMost(m *missions.Mission) int {
+	size := len(m.Checkpoint)
+	f := m.Flow
+	if f == nil {
+		return size
+	}
+	const each = 512 // names, numbers and ids
+	size += 4*each + each*(len(f.WaitingFor)+len(f.WaitedFor)+len(f.Signals)+len(f.Inputs))
+	for wait := range waitsOf(f) {
+		size += escaped * len(wait.Prompt)
+		for _, choice := range wait.Choices {
+			size += escaped*len(choice) + 3
+		}
+	}
+	for i := range f.Signals {
+		size += len(f.Signals[i].Data) + escaped*len(f.Signals[i].By)
+	}
+	for _, input := range f.Inputs {
+		size += len(input.Result)
+	}
+	return size
 }
 
 // carry returns those of the missions of a claim that one reply can carry. A mission that no
@@ -77,22 +118,18 @@ func (s *Service) carry(ctx context.Context, agentID string, claimed []missions.
 	var ends []missions.Finish
 	used := 0
 	for _, m := range claimed {
-		size, err := sizeOf(&m)
-		if err == nil && size > limit && m.Error != "" { // of an earlier attempt
-			m.Error, m.Trimmed = "", append(m.Trimmed, "error")
-			size, err = sizeOf(&m)
-		}
+		size, err := shorten(&m, limit)
 		if err != nil {
 			return nil, err
 		}
-		lease := api.LeaseRef{MissionID: m.ID, Lease: m.Lease}
+		end := missions.Finish{AgentID: agentID, LeaseRef: missions.LeaseRef{MissionID: m.ID, Lease: m.Lease}, Outcome: missions.OutcomeRelease}
 		switch {
 		case size > limit:
-			end := finish(agentID, missions.OutcomeFail, lease, nil)
+			end.Outcome = missions.OutcomeFail
 			end.Error = fmt.Sprintf("the mission has %d bytes, and no reply can carry it to an agent: the broker's max_payload is %d; raise it, and retry the mission", size, limit+replyHead)
 			ends = append(ends, end)
 		case used+size > limit:
-			ends = append(ends, finish(agentID, missions.OutcomeRelease, lease, nil))
+			ends = append(ends, end)
 		default:
 			used += size
 			fitting = append(fitting, m)
@@ -102,6 +139,54 @@ func (s *Service) carry(ctx context.Context, agentID string, claimed []missions.
 		return fitting, nil
 	}
 	return fitting, s.giveUp(ctx, ends)
+}
+
+// shorten leaves out of a claimed mission what its agent can do without or ask for, until it
+// fits, and returns its size.
+func shorten(m *missions.Mission, limit int) (size int, err error) {
+	size, err = sizeOf(m)
+	if err == nil && size > limit && m.Error != "" { // of an earlier attempt
+		m.Error, m.Trimmed = "", append(m.Trimmed, "error")
+		size, err = sizeOf(m)
+	}
+	if err != nil || size <= limit || m.Flow == nil {
+		return size, err
+	}
+	flow := *m.Flow
+	m.Flow = &flow
+	if excess := size - limit + len(`,"trimmed":["inputs"]`); len(flow.Inputs) > 0 {
+		flow.Inputs = withoutLargest(flow.Inputs, excess)
+		m.Trimmed = append(m.Trimmed, "inputs")
+		size, err = sizeOf(m)
+	}
+	if err == nil && size > limit && len(flow.Signals) > 0 {
+		flow.Signals = slices.Clone(flow.Signals)
+		for i := range flow.Signals {
+			flow.Signals[i].Data = nil
+		}
+		m.Trimmed = append(m.Trimmed, "signals")
+		size, err = sizeOf(m)
+	}
+	return size, err
+}
+
+// withoutLargest leaves out the largest results of inputs, of which there are more bytes than
+// fit.
+func withoutLargest(inputs map[string]missions.Input, excess int) map[string]missions.Input {
+	inputs = maps.Clone(inputs)
+	sources := slices.SortedFunc(maps.Keys(inputs), func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(inputs[b].Result), len(inputs[a].Result)), cmp.Compare(a, b))
+	})
+	for _, source := range sources {
+		input := inputs[source]
+		if excess <= 0 || len(input.Result) <= len("null") {
+			break
+		}
+		excess -= len(input.Result) - len("null")
+		input.Result = nil
+		inputs[source] = input
+	}
+	return inputs
 }
 
 // giveUp ends attempts that no agent has begun.

@@ -254,6 +254,7 @@ func (s *Service) lead(ctx context.Context, t *election.Term) {
 	s.dispatch.ProbeNow() // the previous leader may not have reported what it made claimable
 	var loops sync.WaitGroup
 	loops.Go(func() { s.runReaper(ctx) })
+	loops.Go(func() { s.runDueNow(ctx) })
 	loops.Go(func() { s.runRetention(ctx) })
 	loops.Go(func() { s.runSampler(ctx) })
 	loops.Go(func() { s.runAlerts(ctx) })

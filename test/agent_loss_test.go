@@ -124,7 +124,7 @@ func TestWhoLivesKeepsItsMissions(t *testing.T) {
 				return
 			default:
 				lease := beats.lease()
-				_, err := anotherWay.Heartbeat(w.t.Context(), api.HeartbeatRequest{Running: &[]api.LeaseRef{lease}})
+				_, err := anotherWay.Heartbeat(w.t.Context(), api.HeartbeatRequest{Running: &[]api.Held{{LeaseRef: lease}}})
 				must(w.t, err)
 			}
 		}
@@ -195,7 +195,7 @@ func TestAClaimWhoseReplyIsLost(t *testing.T) {
 			}
 		}
 		for _, want := range []missions.Status{missions.Running, missions.Pending} {
-			_, err := agent.Heartbeat(w.t.Context(), api.HeartbeatRequest{Running: &[]api.LeaseRef{}})
+			_, err := agent.Heartbeat(w.t.Context(), api.HeartbeatRequest{Running: &[]api.Held{}})
 			must(w.t, err)
 			m, err := w.c.Get(w.t.Context(), "lost")
 			must(w.t, err)

@@ -80,7 +80,7 @@ func runPuppet(id string) {
 	lease := api.LeaseRef{MissionID: claimed.Missions[0].ID, Lease: claimed.Missions[0].Lease}
 	go func() {
 		for range time.Tick(time.Duration(pace.HeartbeatSeconds * float64(time.Second))) {
-			_, err := agent.Heartbeat(ctx, api.HeartbeatRequest{Running: &[]api.LeaseRef{lease}})
+			_, err := agent.Heartbeat(ctx, api.HeartbeatRequest{Running: &[]api.Held{{LeaseRef: lease}}})
 			check("heartbeat", err)
 		}
 	}()

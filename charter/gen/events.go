@@ -69,6 +69,8 @@ func form(field charter.Field) string {
 		charter.FormCount:  "whole number, 0 or more",
 		charter.FormNumber: "number",
 		charter.FormTime:   "number",
+
+		charter.FormConditions: "array of objects with one of `mission`, `batch`, `signal`",
 	}[field.Form]
 	if field.Nullable {
 		name += " or null"

@@ -105,6 +105,13 @@ var payloads = jsonschema.Generator{Special: func(t reflect.Type) object {
 		return timeType
 	case reflect.TypeFor[int64]():
 		return object{{"type", "integer"}, {"minimum", 0}}
+	case reflect.TypeFor[charter.Condition]():
+		text := object{{"type", "string"}, {"minLength", 1}}
+		return object{
+			{"type", "object"},
+			{"properties", object{{"mission", text}, {"batch", text}, {"signal", text}}},
+			{"additionalProperties", true},
+		}
 	}
 	return nil
 }}

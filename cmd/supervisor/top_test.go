@@ -128,7 +128,7 @@ func TestTopShowsAndCancels(t *testing.T) {
 	half := 45.0
 	must(t, by.Progress(t.Context(), api.ProgressRequest{LeaseRef: lease, Percent: &half, Message: "its tail"}))
 	cpu, bytes := 0.25, int64(64<<20)
-	_, err := by.Heartbeat(t.Context(), api.HeartbeatRequest{Running: &[]api.LeaseRef{lease}, CPU: &cpu, MemoryBytes: &bytes})
+	_, err := by.Heartbeat(t.Context(), api.HeartbeatRequest{Running: &[]api.Held{{LeaseRef: lease}}, CPU: &cpu, MemoryBytes: &bytes})
 	must(t, err)
 	b.ok(t, "missions", "create", "waits", "--id", "later", "--type", "nobody")
 

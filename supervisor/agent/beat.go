@@ -68,13 +68,13 @@ func (r *runner) beatOnce(ctx context.Context) {
 func (r *runner) listRunning() (api.HeartbeatRequest, []*Task) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	leases := make([]api.LeaseRef, 0, len(r.running))
+	held := make([]api.Held, 0, len(r.running))
 	listed := make([]*Task, 0, len(r.running))
 	for _, t := range r.running {
-		leases, listed = append(leases, t.lease()), append(listed, t)
+		held, listed = append(held, api.Held{LeaseRef: t.lease()}), append(listed, t)
 	}
 	cpu, memory := usage()
-	return api.HeartbeatRequest{Running: &leases, CPU: cpu, MemoryBytes: memory, Draining: r.draining || r.setbacks.resting}, listed
+	return api.HeartbeatRequest{Running: &held, CPU: cpu, MemoryBytes: memory, Draining: r.draining || r.setbacks.resting}, listed
 }
 
 // watchLeases ends handlers whose lease has run out, until ctx ends. It runs beside the

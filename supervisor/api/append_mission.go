@@ -9,7 +9,7 @@ func missionSize(m *missions.Mission) int {
 	}
 	const fields = 512 // names, numbers, times and an id
 	return fields + len(m.Name) + len(m.Description) + len(m.Type) + len(m.Data) + len(m.CorrelationID) +
-		len(m.Traceparent) + len(m.Result) + len(m.Error)
+		len(m.Traceparent) + len(m.Result) + len(m.Error) + flowSize(m)
 }
 
 func missionsSize(all []missions.Mission) int {
@@ -65,6 +65,15 @@ func appendMission(dst []byte, m *missions.Mission) ([]byte, error) {
 	o.timeIf("next_attempt_at", m.NextAttemptAt)
 	if m.Lease != 0 {
 		o.integer("lease", m.Lease)
+	}
+	if m.Turn != 0 {
+		o.integer("turn", int64(m.Turn))
+	}
+	if m.Checkpoint != nil {
+		o.raw("checkpoint", m.Checkpoint)
+	}
+	if m.Flow != nil {
+		o.flow(m.Flow)
 	}
 	if m.Trimmed != nil {
 		o.texts("trimmed", m.Trimmed)

@@ -176,6 +176,13 @@ func (r random) fill(v reflect.Value, probability float64) {
 		v.SetFloat(r.number())
 	case reflect.Bool:
 		v.SetBool(true)
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		for i := range r.IntN(4) {
+			value := reflect.New(v.Type().Elem()).Elem()
+			r.fill(value, 1)
+			v.SetMapIndex(reflect.ValueOf([]string{"usd", "a-1", "input_tokens", "Z"}[i]), value)
+		}
 	default:
 		panic("a mission has a new kind of field: " + v.Type().String())
 	}

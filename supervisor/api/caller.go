@@ -35,6 +35,23 @@ func WithCaller(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, callerKey{}, name)
 }
 
+type userKey struct{}
+
+// WithUser returns a context that carries the name of the user as whom the request was
+// authenticated.
+func WithUser(ctx context.Context, name string) context.Context {
+	return context.WithValue(ctx, userKey{}, name)
+}
+
+// SenderOf returns who sent a request, "" if that is not known, and whether that was
+// authenticated: the user, or else the calling program as far as it can be believed.
+func SenderOf(ctx context.Context) (name string, proven bool) {
+	if user, _ := ctx.Value(userKey{}).(string); user != "" {
+		return user, true
+	}
+	return CallerOf(ctx), false
+}
+
 // CallerOf returns the name of the calling program, or "" if it is not known.
 func CallerOf(ctx context.Context) string {
 	name, _ := ctx.Value(callerKey{}).(string)

@@ -3,6 +3,8 @@ package api
 import (
 	"reflect"
 	"strings"
+
+	"missioncontrol/missions"
 )
 
 // Operation is a request of the protocol, over NATS, over HTTP or over both. The
@@ -100,8 +102,14 @@ var (
 	OpHistory = readOp[HistoryRequest, History]("History", KindPage, SubjectMissionsHistory, "GET /api/missions/history", "Statistics minute by minute")
 	OpAlerts  = readOp[Empty, Alerts]("Alerts", KindBrief, SubjectAlerts, "GET /api/alerts", "State of the alert rules")
 	OpCancel  = changeOp[CancelRequest, Mission]("Cancel", SubjectMissionsCancel, "POST /api/missions/{id}/cancel", "Cancel a mission")
-	OpRetry   = changeOp[IDRequest, Mission]("Retry", SubjectMissionsRetry, "POST /api/missions/{id}/retry", "Requeue a failed or cancelled mission")
+	OpRetry   = changeOp[RetryRequest, Mission]("Retry", SubjectMissionsRetry, "POST /api/missions/{id}/retry", "Requeue a failed or cancelled mission")
 	OpDelete  = changeOp[IDRequest, Mission]("Delete", SubjectMissionsDelete, "DELETE /api/missions/{id}", "Delete a mission that is not running")
+
+	OpSignal     = changeOp[SignalRequest, Signalled]("Signal", SubjectMissionsSignal, "POST /api/missions/{id}/signal", "Send a signal to a mission")
+	OpGraph      = readOp[IDRequest, Graph]("Graph", KindPage, SubjectMissionsGraph, "GET /api/missions/{id}/graph", "Get the missions before and behind a mission")
+	OpBatch      = readOp[IDRequest, missions.Batch]("Batch", KindBrief, SubjectBatchesGet, "GET /api/batches/{id}", "Get a batch")
+	OpBatches    = readOp[BatchesRequest, BatchList]("Batches", KindPage, SubjectBatchesList, "GET /api/batches", "List batches, those created last first")
+	OpCloseBatch = changeOp[IDRequest, missions.Batch]("CloseBatch", SubjectBatchesClose, "POST /api/batches/{id}/close", "Close a batch, and create it if it does not exist")
 )
 
 // Requests of agents.
@@ -115,6 +123,10 @@ var (
 	OpFail      = agentOp[FailRequest, FinishReply]("Fail", KindBrief, AgentFail, "Report failed attempts")
 	OpRelease   = agentOp[ReleaseRequest, FinishReply]("Release", KindBrief, AgentRelease, "Return missions to the queue")
 	OpLeave     = agentOp[Empty, Empty]("Leave", KindBrief, AgentLeave, "Go offline, and return the missions still held")
+
+	OpCreateChildren = agentOp[ChildrenRequest, CreateReply]("CreateChildren", KindBrief, AgentCreate, "Create children of a mission")
+	OpSignals        = agentOp[SignalsRequest, Signals]("Signals", KindPage, AgentSignals, "Read the signals of a mission")
+	OpInput          = agentOp[InputRequest, InputReply]("Input", KindSingle, AgentInputs, "Read the outcome of what a mission has waited for")
 )
 
 // Requests that exist over HTTP only.

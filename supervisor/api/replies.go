@@ -9,6 +9,7 @@ type Health struct {
 	Version       string        `json:"version"`
 	UptimeSeconds float64       `json:"uptime_seconds"`
 	Checks        Checks        `json:"checks"`
+	Features      []string      `json:"features,omitzero"` // what requests may use, in alphabetical order
 }
 
 // The values of a health status. Degraded means that only the event stream is
@@ -166,10 +167,12 @@ type Registered struct {
 	LeaseSeconds     float64 `json:"lease_seconds"`
 }
 
-// HeartbeatReply says which missions an agent must stop working on.
+// HeartbeatReply says which missions an agent must stop working on, and which have signals
+// that it has not seen.
 type HeartbeatReply struct {
-	Cancel []string `json:"cancel"` // missions that were cancelled
-	Lost   []string `json:"lost"`   // missions that no longer belong to it
+	Cancel  []string    `json:"cancel"`           // missions that were cancelled, or exceeded their max_usage
+	Lost    []string    `json:"lost"`             // missions that no longer belong to it
+	Signals []SignalRef `json:"signals,omitzero"` // missions with signals that it has not seen
 }
 
 // Claimed has the missions that a claim got, if any.

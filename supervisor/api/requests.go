@@ -33,13 +33,24 @@ type MissionSpec struct {
 	NotBefore      missions.Time     `json:"not_before,omitzero"`
 	Deadline       missions.Time     `json:"deadline,omitzero"`
 	CorrelationID  string            `json:"correlation_id,omitzero"`
+
+	After               []missions.Condition   `json:"after,omitzero"`                 // what must have happened before it can be claimed; at most 100
+	AfterTimeoutSeconds float64                `json:"after_timeout_seconds,omitzero"` // how long it waits for them; default: no limit
+	OnUnmet             missions.OnUnmet       `json:"on_unmet,omitzero"`              // what becomes of it if they can no longer be met, or in time; default: cancel
+	MaxUsage            missions.Usage         `json:"max_usage,omitzero"`             // by unit
+	OnExceeded          missions.OnExceeded    `json:"on_exceeded,omitzero"`           // what becomes of it if it exceeds max_usage; default: fail
+	RetryPolicy         *missions.RetryOptions `json:"retry_policy,omitzero"`          // default: the supervisor's
+	ParentID            string                 `json:"parent_id,omitzero"`             // the mission with whose cancellation or failure it is cancelled
+	Detached            bool                   `json:"detached,omitzero"`              // it lives on when its parent is cancelled or fails
+	Batch               string                 `json:"batch,omitzero"`                 // the batch that it belongs to
 }
 
 // CreateRequest creates one mission, or those in Missions.
 type CreateRequest struct {
 	MissionSpec
-	Missions []MissionSpec `json:"missions,omitzero"` // up to 1000
-	Brief    bool          `json:"brief,omitzero"`    // the reply has only the id and the status of missions
+	Missions   []MissionSpec `json:"missions,omitzero"`    // up to 1000
+	Brief      bool          `json:"brief,omitzero"`       // the reply has only the id and the status of missions
+	CloseBatch bool          `json:"close_batch,omitzero"` // close the batches of these missions once they are created
 }
 
 // IDRequest names a mission.
@@ -68,8 +79,13 @@ type ListRequest struct {
 	Text          string          `json:"text,omitzero"` // part of the name, ignoring case
 	CreatedAfter  missions.Time   `json:"created_after,omitzero"`
 	CreatedBefore missions.Time   `json:"created_before,omitzero"`
-	Limit         int             `json:"limit,omitzero"` // 1 to 1000, default 100
-	Cursor        Cursor          `json:"cursor,omitzero"`
+
+	Waiting  missions.WaitKind `json:"waiting,omitzero"` // what it waits for
+	ParentID string            `json:"parent_id,omitzero"`
+	Batch    string            `json:"batch,omitzero"`
+
+	Limit  int    `json:"limit,omitzero"` // 1 to 1000, default 100
+	Cursor Cursor `json:"cursor,omitzero"`
 }
 
 // LogRequest lists a mission's log, oldest first.
@@ -112,11 +128,11 @@ type LeaseRef struct {
 // Receiving says that the reply to a claim is still arriving, on a slow link: meanwhile
 // the leases that are missing are renewed, too.
 type HeartbeatRequest struct {
-	Running     *[]LeaseRef `json:"running"`
-	CPU         *float64    `json:"cpu,omitzero"`
-	MemoryBytes *int64      `json:"memory_bytes,omitzero"`
-	Draining    bool        `json:"draining,omitzero"`
-	Receiving   bool        `json:"receiving,omitzero"`
+	Running     *[]Held  `json:"running"`
+	CPU         *float64 `json:"cpu,omitzero"`
+	MemoryBytes *int64   `json:"memory_bytes,omitzero"`
+	Draining    bool     `json:"draining,omitzero"`
+	Receiving   bool     `json:"receiving,omitzero"`
 }
 
 // ClaimRequest claims missions, and waits for them if there are none.
@@ -129,8 +145,9 @@ type ClaimRequest struct {
 // ProgressRequest reports the progress of a mission.
 type ProgressRequest struct {
 	LeaseRef
-	Percent *float64 `json:"percent"` // 0 to 100
+	Percent *float64 `json:"percent,omitzero"` // 0 to 100; required unless there is a checkpoint or usage
 	Message string   `json:"message,omitzero"`
+	Report
 }
 
 // LogAppendRequest appends to a mission's log.
@@ -145,6 +162,7 @@ type LogAppendRequest struct {
 type Completion struct {
 	LeaseRef
 	Result json.RawMessage `json:"result,omitzero"` // any JSON
+	Report
 }
 
 // CompleteRequest completes one mission, or those in Results.
@@ -157,8 +175,10 @@ type CompleteRequest struct {
 // Failure is a failed attempt of a mission.
 type Failure struct {
 	LeaseRef
-	Error     string `json:"error"`
-	Retryable *bool  `json:"retryable,omitzero"` // default true
+	Error             string   `json:"error"`
+	Retryable         *bool    `json:"retryable,omitzero"`           // default true
+	RetryAfterSeconds *float64 `json:"retry_after_seconds,omitzero"` // replaces the back-off after this attempt
+	Report
 }
 
 // FailRequest reports one failed attempt, or those in Results.
@@ -168,18 +188,30 @@ type FailRequest struct {
 	Brief   bool      `json:"brief,omitzero"`   // the reply has only the id and the status of missions
 }
 
+// Release is a mission that goes back to the queue, at once or when something happens.
+type Release struct {
+	LeaseRef
+	After               []missions.Condition `json:"after,omitzero"`                 // what must have happened before the next claim; at most 100
+	AfterTimeoutSeconds float64              `json:"after_timeout_seconds,omitzero"` // how long it waits for them, or just waits; default: no limit
+	Report
+}
+
 // ReleaseRequest returns one mission to the queue, or those in Results.
 type ReleaseRequest struct {
-	LeaseRef
-	Results []LeaseRef `json:"results,omitzero"` // up to 1000
-	Brief   bool       `json:"brief,omitzero"`   // the reply has only the id and the status of missions
+	Release
+	Results []Release `json:"results,omitzero"` // up to 1000
+	Brief   bool      `json:"brief,omitzero"`   // the reply has only the id and the status of missions
 }
 
 // Command is a message that the supervisor pushes to an agent.
 type Command struct {
 	Command   string `json:"command"`
 	MissionID string `json:"mission_id"`
+	Seq       int    `json:"seq,omitzero"` // of a signal: its number
 }
 
-// CommandCancel tells an agent to stop working on a mission.
-const CommandCancel = "cancel"
+// The commands.
+const (
+	CommandCancel = "cancel" // stop working on the mission
+	CommandSignal = "signal" // the mission has a signal
+)

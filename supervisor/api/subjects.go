@@ -24,6 +24,11 @@ const (
 	SubjectMissionsLog     = "supervisor.missions.log"
 	SubjectMissionsStats   = "supervisor.missions.stats"
 	SubjectMissionsHistory = "supervisor.missions.history"
+	SubjectMissionsSignal  = "supervisor.missions.signal"
+	SubjectMissionsGraph   = "supervisor.missions.graph"
+	SubjectBatchesGet      = "supervisor.batches.get"
+	SubjectBatchesList     = "supervisor.batches.list"
+	SubjectBatchesClose    = "supervisor.batches.close"
 	SubjectAlerts          = "supervisor.alerts"
 )
 
@@ -54,6 +59,9 @@ const (
 	AgentFail      = "fail"
 	AgentRelease   = "release"
 	AgentLeave     = "leave"
+	AgentCreate    = "create"
+	AgentSignals   = "signals"
+	AgentInputs    = "inputs"
 )
 
 // agentCommands is the last token of the subject on which the supervisor pushes

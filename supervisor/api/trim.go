@@ -10,12 +10,43 @@ import (
 // order, until it fits.
 var trims = []struct {
 	field string
+	there func(*missions.Mission) bool // nil: always
 	trim  func(*missions.Mission)
 }{
-	{"data", func(m *missions.Mission) { m.Data = nil }},
-	{"result", func(m *missions.Mission) { m.Result = nil }},
-	{"description", func(m *missions.Mission) { m.Description = "" }},
-	{"error", func(m *missions.Mission) { m.Error = "" }},
+	{"data", nil, func(m *missions.Mission) { m.Data = nil }},
+	{"result", nil, func(m *missions.Mission) { m.Result = nil }},
+	{"description", nil, func(m *missions.Mission) { m.Description = "" }},
+	{"error", nil, func(m *missions.Mission) { m.Error = "" }},
+	{
+		"inputs", func(m *missions.Mission) bool { return m.Flow != nil && m.Inputs != nil },
+		func(m *missions.Mission) { changeFlow(m, func(f *missions.Flow) { f.Inputs = nil }) },
+	},
+	{
+		"checkpoint", func(m *missions.Mission) bool { return m.Checkpoint != nil },
+		func(m *missions.Mission) { m.Checkpoint = nil },
+	},
+	{"signals", func(m *missions.Mission) bool { return m.Flow != nil && m.Signals != nil }, trimSignals},
+}
+
+// trimSignals removes the data of a mission's signals, and leaves those of other copies as
+// they are.
+func trimSignals(m *missions.Mission) {
+	changeFlow(m, func(f *missions.Flow) {
+		f.Signals = slices.Clone(f.Signals)
+		for i := range f.Signals {
+			f.Signals[i].Data = nil
+		}
+	})
+}
+
+// changeFlow changes a mission's flow, if it has one, and leaves other copies as they are.
+func changeFlow(m *missions.Mission, change func(*missions.Flow)) {
+	if m.Flow == nil {
+		return
+	}
+	copied := *m.Flow
+	change(&copied)
+	m.Flow = &copied
 }
 
 // EncodeWithin encodes a reply in at most limit bytes, if that is possible without the
@@ -37,8 +68,10 @@ func EncodeWithin(reply any, limit int) ([]byte, error) {
 	for i := range trims {
 		trimmed := owner.each(func(m *missions.Mission) {
 			for _, t := range trims[:i+1] {
-				t.trim(m)
-				m.Trimmed = append(m.Trimmed, t.field)
+				if t.there == nil || t.there(m) {
+					t.trim(m)
+					m.Trimmed = append(m.Trimmed, t.field)
+				}
 			}
 		})
 		body, err := Encode(trimmed)

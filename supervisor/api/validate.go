@@ -26,7 +26,7 @@ func (s *MissionSpec) Mission() (missions.Mission, error) {
 	m := missions.Mission{
 		ID: s.ID, Name: s.Name, Description: s.Description, Type: s.Type,
 		Priority: s.Priority, Tags: slices.Clone(s.Tags), StallSeconds: s.StallSeconds, NotBefore: s.NotBefore,
-		Deadline: s.Deadline, CorrelationID: s.CorrelationID,
+		Deadline: s.Deadline, CorrelationID: s.CorrelationID, Flow: s.flow(),
 	}
 	if s.MaxAttempts != nil {
 		if m.MaxAttempts = *s.MaxAttempts; m.MaxAttempts == 0 {
@@ -37,6 +37,9 @@ func (s *MissionSpec) Mission() (missions.Mission, error) {
 		if m.TimeoutSeconds = *s.TimeoutSeconds; m.TimeoutSeconds < 1e-6 {
 			return m, missions.Invalid("timeout_seconds", "must be above 0")
 		}
+	}
+	if s.ParentID != "" && s.ParentID == s.ID {
+		return m, missions.Invalid("parent_id", "is the mission itself")
 	}
 	var err error
 	if m.Data, err = compact("data", s.Data); err != nil {
@@ -58,17 +61,18 @@ func compact(field string, raw json.RawMessage) (json.RawMessage, error) {
 	return json.RawMessage(value), nil
 }
 
-// Compact checks a completion and returns its result without white space, or nil if it
-// has none.
-func (c *Completion) Compact() (json.RawMessage, error) {
-	if err := c.check(); err != nil {
-		return nil, err
+// Finish checks a completion and returns it. Its result has no white space, and is nil if
+// there is none.
+func (c *Completion) Finish(agentID string) (missions.Finish, error) {
+	end, err := c.LeaseRef.finish(agentID, missions.OutcomeComplete, &c.Report)
+	if err != nil {
+		return end, err
 	}
-	result, err := compact("result", c.Result)
-	if err == nil && len(result) > missions.MaxDataBytes {
+	end.Result, err = compact("result", c.Result)
+	if err == nil && len(end.Result) > missions.MaxDataBytes {
 		err = missions.TooLarge("result", "is larger than %d KiB", missions.MaxDataBytes>>10)
 	}
-	return result, err
+	return end, err
 }
 
 func (l *LeaseRef) check() error {
@@ -86,15 +90,42 @@ func (l *LeaseRef) Ref() (missions.LeaseRef, error) {
 	return missions.LeaseRef{MissionID: l.MissionID, Lease: l.Lease}, l.check()
 }
 
-// Validate checks a failure report.
-func (f *Failure) Validate() error {
-	if err := f.check(); err != nil {
-		return err
+// Finish checks a failure report and returns it.
+func (f *Failure) Finish(agentID string) (missions.Finish, error) {
+	end, err := f.LeaseRef.finish(agentID, missions.OutcomeFail, &f.Report)
+	if err != nil {
+		return end, err
 	}
+	end.Error, end.Retryable, end.RetryAfter = f.Error, f.Retryable == nil || *f.Retryable, f.RetryAfterSeconds
 	if f.Error == "" {
-		return missions.Invalid("error", "is required")
+		return end, missions.Invalid("error", "is required")
 	}
-	return missions.CheckText("error", f.Error, missions.MaxErrorBytes)
+	if f.RetryAfterSeconds != nil {
+		if err := missions.CheckRetryAfter(*f.RetryAfterSeconds); err != nil {
+			return end, err
+		}
+	}
+	return end, missions.CheckText("error", f.Error, missions.MaxErrorBytes)
+}
+
+// Finish checks a release and returns it. It parks the mission if it says what for.
+func (r *Release) Finish(agentID string) (missions.Finish, error) {
+	end, err := r.LeaseRef.finish(agentID, missions.OutcomeRelease, &r.Report)
+	if err != nil || len(r.After) == 0 && r.AfterTimeoutSeconds == 0 {
+		return end, err
+	}
+	end.Park = &missions.Park{After: r.After, TimeoutSeconds: r.AfterTimeoutSeconds}
+	end.Park.Normalize()
+	return end, end.Park.Validate(r.MissionID)
+}
+
+// finish checks what the ends of attempts have in common.
+func (l *LeaseRef) finish(agentID string, outcome missions.Outcome, report *Report) (end missions.Finish, err error) {
+	end.AgentID, end.Outcome = agentID, outcome
+	if end.LeaseRef, err = l.Ref(); err == nil {
+		end.Report, err = report.compact()
+	}
+	return end, err
 }
 
 // Validate checks that the request names a mission.
@@ -143,7 +174,12 @@ func (r *ListRequest) Filter() (missions.Filter, error) {
 	if r.Status != "" && r.Status.Index() < 0 {
 		return missions.Filter{}, missions.Invalid("status", "must be one of PENDING, RUNNING, COMPLETED, FAILED, CANCELLED")
 	}
-	for _, token := range []struct{ field, value string }{{"type", r.Type}, {"agent_id", r.AgentID}, {"tag", r.Tag}} {
+	if r.Waiting != "" && r.Waiting != WaitLimit && !slices.Contains(missions.WaitKinds(), r.Waiting) {
+		return missions.Filter{}, missions.Invalid("waiting", "must be one of mission, batch, signal, limit, time")
+	}
+	for _, token := range []struct{ field, value string }{
+		{"type", r.Type}, {"agent_id", r.AgentID}, {"tag", r.Tag}, {"parent_id", r.ParentID}, {"batch", r.Batch},
+	} {
 		if token.value == "" {
 			continue
 		}
@@ -157,6 +193,7 @@ func (r *ListRequest) Filter() (missions.Filter, error) {
 	return missions.Filter{
 		Status: r.Status, Type: r.Type, AgentID: r.AgentID, Tag: r.Tag, Text: r.Text,
 		CreatedAfter: r.CreatedAfter, CreatedBefore: r.CreatedBefore, Limit: limit, Cursor: int64(r.Cursor),
+		Waiting: r.Waiting, ParentID: r.ParentID, Batch: r.Batch,
 	}, nil
 }
 
@@ -267,12 +304,18 @@ func (r *HeartbeatRequest) Heartbeat(agentID string) (missions.Heartbeat, error)
 	if len(*r.Running) > missions.MaxCapacity {
 		return h, missions.TooLarge("running", "has more than %d entries", missions.MaxCapacity)
 	}
-	for _, lease := range *r.Running {
-		ref, err := lease.Ref()
+	for _, held := range *r.Running {
+		ref, err := held.Ref()
 		if err != nil {
 			return h, err
 		}
 		h.Running = append(h.Running, ref)
+		if held.Seen < 0 {
+			return h, missions.Invalid("seen", "must not be negative")
+		}
+		if held.Seen > 0 {
+			h.Seen = append(h.Seen, missions.SignalRef{MissionID: held.MissionID, Seq: held.Seen})
+		}
 	}
 	if r.CPU != nil && !(*r.CPU >= 0 && *r.CPU < 1e6) {
 		return h, missions.Invalid("cpu", "must not be negative")
@@ -301,6 +344,13 @@ func (r *ProgressRequest) Update(agentID string) (missions.ProgressUpdate, error
 	var err error
 	if u.LeaseRef, err = r.Ref(); err != nil {
 		return u, err
+	}
+	if u.Report, err = r.Report.compact(); err != nil {
+		return u, err
+	}
+	if r.Percent == nil && r.Message == "" && (u.Checkpoint != nil || u.Usage != nil) {
+		u.Unchanged = true
+		return u, nil
 	}
 	if r.Percent == nil || math.IsNaN(*r.Percent) || *r.Percent < 0 || *r.Percent > 100 {
 		return u, missions.Invalid("percent", "is required: between 0 and 100")

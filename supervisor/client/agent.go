@@ -110,9 +110,32 @@ func (a *Agent) Fail(ctx context.Context, failure api.Failure) error {
 
 // Release returns one mission to the queue without using up an attempt.
 func (a *Agent) Release(ctx context.Context, lease api.LeaseRef) error {
+	return a.Park(ctx, api.Release{LeaseRef: lease})
+}
+
+// Park returns one mission to the queue without using up an attempt, until what the release
+// says has happened.
+func (a *Agent) Park(ctx context.Context, release api.Release) error {
 	return a.finish(ctx, api.OpRelease.Verb, nil, func(brief bool) any {
-		return api.ReleaseRequest{LeaseRef: lease, Brief: brief}
+		return api.ReleaseRequest{Release: release, Brief: brief}
 	})
+}
+
+// CreateChildren creates up to a thousand missions whose parent is the one of the lease,
+// each with its own outcome.
+func (a *Agent) CreateChildren(ctx context.Context, request api.ChildrenRequest) ([]api.Created, error) {
+	reply, err := sendAs(ctx, a, api.OpCreateChildren, request)
+	return reply.Results, err
+}
+
+// Signals returns signals of a mission, with their data.
+func (a *Agent) Signals(ctx context.Context, request api.SignalsRequest) (api.Signals, error) {
+	return sendAs(ctx, a, api.OpSignals, request)
+}
+
+// Input returns the outcome of a mission or a batch that a mission has waited for.
+func (a *Agent) Input(ctx context.Context, request api.InputRequest) (api.InputReply, error) {
+	return sendAs(ctx, a, api.OpInput, request)
 }
 
 // Leave takes the agent offline. The missions that it still holds return to the queue

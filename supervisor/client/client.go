@@ -194,14 +194,15 @@ func (c *Client) CreateBatchBrief(ctx context.Context, specs []api.MissionSpec) 
 	var reply struct {
 		Results []api.BriefCreated `json:"results"`
 	}
-	err := c.brief(ctx, api.OpCreate.Subject, &reply, func(brief bool) any { return creations{specs, brief} })
+	err := c.brief(ctx, api.OpCreate.Subject, &reply, func(brief bool) any { return creations{Missions: specs, Brief: brief} })
 	return reply.Results, err
 }
 
 // creations is an [api.CreateRequest] of a batch.
 type creations struct {
-	Missions []api.MissionSpec `json:"missions"`
-	Brief    bool              `json:"brief,omitzero"`
+	Missions   []api.MissionSpec `json:"missions"`
+	Brief      bool              `json:"brief,omitzero"`
+	CloseBatch bool              `json:"close_batch,omitzero"`
 }
 
 // brief sends a brief request. A supervisor of an earlier version, which refuses the
@@ -236,7 +237,12 @@ func (c *Client) Cancel(ctx context.Context, id, reason string) (missions.Missio
 
 // Retry puts a mission that failed or was cancelled back to PENDING.
 func (c *Client) Retry(ctx context.Context, id string) (missions.Mission, error) {
-	return mission(ctx, c, api.OpRetry, api.IDRequest{ID: id})
+	return c.RetryAs(ctx, api.RetryRequest{ID: id})
+}
+
+// RetryAs does so as the request says.
+func (c *Client) RetryAs(ctx context.Context, request api.RetryRequest) (missions.Mission, error) {
+	return mission(ctx, c, api.OpRetry, request)
 }
 
 // Delete removes a mission that no agent is working on.

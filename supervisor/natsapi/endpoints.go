@@ -62,6 +62,11 @@ func endpoints(s *supervisor.Service) []endpoint {
 		on(connMain, api.OpStats, s.Stats),
 		on(connBulk, api.OpHistory, s.History),
 		on(connMain, api.OpAlerts, s.Alerts),
+		on(connBulk, api.OpSignal, s.Signal),
+		on(connBulk, api.OpGraph, s.Graph),
+		on(connBulk, api.OpBatch, s.Batch),
+		on(connBulk, api.OpBatches, s.Batches),
+		on(connBulk, api.OpCloseBatch, s.CloseBatch),
 		onAgent(connHeartbeat, api.OpRegister, s.Register),
 		onAgent(connHeartbeat, api.OpHeartbeat, s.Heartbeat),
 		onAgent(connBulk, api.OpClaim, s.Claim),
@@ -71,6 +76,9 @@ func endpoints(s *supervisor.Service) []endpoint {
 		gathers(onAgent(connBulk, api.OpFail, s.Fail), s.FailEach),
 		gathers(onAgent(connBulk, api.OpRelease, s.Release), s.ReleaseEach),
 		onAgent(connHeartbeat, api.OpLeave, s.Leave),
+		onAgent(connBulk, api.OpCreateChildren, s.CreateChildren),
+		onAgent(connBulk, api.OpSignals, s.Signals),
+		onAgent(connBulk, api.OpInput, s.Input),
 	}
 }
 

@@ -46,11 +46,11 @@ func TestNobodyIsMadeAMessenger(t *testing.T) {
 	for range 20 {
 		_, err = js.Stream(t.Context(), "EVENTS")
 		must(t, err)
-		if _, err := victim.Heartbeat(t.Context(), api.HeartbeatRequest{Running: &[]api.LeaseRef{}}); err != nil {
+		if _, err := victim.Heartbeat(t.Context(), api.HeartbeatRequest{Running: &[]api.Held{}}); err != nil {
 			t.Fatalf("the victim was dismissed: %v", err)
 		}
 	}
-	if _, err := attacker.Heartbeat(t.Context(), api.HeartbeatRequest{Running: &[]api.LeaseRef{}}); err != nil {
+	if _, err := attacker.Heartbeat(t.Context(), api.HeartbeatRequest{Running: &[]api.Held{}}); err != nil {
 		t.Errorf("a request whose reply leads to a request was carried out: %v", err)
 	}
 }

@@ -23,7 +23,7 @@ func TestAStalledMissionIsTakenFromALivingAgent(t *testing.T) {
 	claimed, err := agent.Claim(t.Context(), api.ClaimRequest{Max: 1})
 	must(t, err)
 	lease := api.LeaseRef{MissionID: m.ID, Lease: claimed.Missions[0].Lease}
-	_, err = agent.Heartbeat(t.Context(), api.HeartbeatRequest{Running: &[]api.LeaseRef{lease}})
+	_, err = agent.Heartbeat(t.Context(), api.HeartbeatRequest{Running: &[]api.Held{{LeaseRef: lease}}})
 	must(t, err)
 
 	push, err := commands.NextMsg(testTimeout)
@@ -31,7 +31,7 @@ func TestAStalledMissionIsTakenFromALivingAgent(t *testing.T) {
 	if want := `{"command":"cancel","mission_id":"` + m.ID + `"}`; string(push.Data) != want {
 		t.Errorf("pushed %s, want %s", push.Data, want)
 	}
-	reply, err := agent.Heartbeat(t.Context(), api.HeartbeatRequest{Running: &[]api.LeaseRef{lease}})
+	reply, err := agent.Heartbeat(t.Context(), api.HeartbeatRequest{Running: &[]api.Held{{LeaseRef: lease}}})
 	must(t, err)
 	if len(reply.Lost) != 1 || reply.Lost[0] != m.ID || len(reply.Cancel) != 0 {
 		t.Errorf("the heartbeat is answered %+v", reply)

@@ -190,7 +190,7 @@ func TestCancelIsPushedAndRepeated(t *testing.T) {
 	}
 	for range 2 { // as long as the agent lists it
 		beat, err := agent.Heartbeat(t.Context(), api.HeartbeatRequest{
-			Running: &[]api.LeaseRef{{MissionID: m.ID, Lease: claimed.Missions[0].Lease}},
+			Running: &[]api.Held{{LeaseRef: api.LeaseRef{MissionID: m.ID, Lease: claimed.Missions[0].Lease}}},
 		})
 		must(t, err)
 		if !slices.Equal(beat.Cancel, []string{m.ID}) || len(beat.Lost) != 0 {

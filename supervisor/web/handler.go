@@ -49,6 +49,11 @@ func table(d frontEnd, service *supervisor.Service, registry *prometheus.Registr
 	route(mux, d, api.OpRetry, service.Retry)
 	route(mux, d, api.OpWait, service.Wait)
 	route(mux, d, api.OpLog, service.Log)
+	route(mux, d, api.OpSignal, service.Signal)
+	route(mux, d, api.OpGraph, service.Graph)
+	route(mux, d, api.OpBatches, service.Batches)
+	route(mux, d, api.OpBatch, service.Batch)
+	route(mux, d, api.OpCloseBatch, service.CloseBatch)
 	route(mux, d, api.OpQueries, service.Queries)
 	watching := newBound(admission.For(api.KindWatching))
 	for op, handler := range map[*api.Operation]http.HandlerFunc{
@@ -187,7 +192,8 @@ func serve[Q, R any](d frontEnd, w http.ResponseWriter, r *http.Request, method 
 		d.refuse(w, r, err)
 		return
 	}
-	reply, err := method(api.WithCaller(api.WithTrace(r.Context(), r.Header.Get(api.HeaderTraceparent)), caller(r)), request)
+	ctx := api.WithCaller(api.WithTrace(r.Context(), r.Header.Get(api.HeaderTraceparent)), caller(r))
+	reply, err := method(api.WithUser(ctx, credentialOf(r).token), request)
 	if err != nil {
 		d.refuse(w, r, err)
 		return

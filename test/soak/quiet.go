@@ -53,7 +53,7 @@ func (q *quietAgent) look(ctx context.Context) (health, beat time.Duration, err 
 		return 0, 0, fmt.Errorf("health says of the store: %s", h.Checks.Store.Message)
 	}
 	health, begun = time.Since(begun), time.Now()
-	reply, err := q.agent.Heartbeat(ctx, api.HeartbeatRequest{Running: &[]api.LeaseRef{q.lease}})
+	reply, err := q.agent.Heartbeat(ctx, api.HeartbeatRequest{Running: &[]api.Held{{LeaseRef: q.lease}}})
 	if err != nil {
 		return 0, 0, fmt.Errorf("heartbeat: %w", err)
 	}

@@ -40,7 +40,7 @@ func missionsRetryCommand(c *ui.Console) *cobra.Command {
 		ValidArgsFunction: remote.MissionIDs(c, -1, missions.Failed, missions.Cancelled),
 	}
 	asJSON := cmd.Flags().Bool("json", false, "print the replies as JSON, one per line")
-	cmd.RunE = changeEach(c, "Requeued", asJSON, api.OpRetry, func(id string) api.IDRequest { return api.IDRequest{ID: id} })
+	cmd.RunE = changeEach(c, "Requeued", asJSON, api.OpRetry, func(id string) api.RetryRequest { return api.RetryRequest{ID: id} })
 	return cmd
 }
 

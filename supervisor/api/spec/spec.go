@@ -50,6 +50,18 @@ func Values(t reflect.Type) (values []string) {
 		return texts(missions.Priorities())
 	case reflect.TypeFor[missions.AgentState]():
 		return texts(missions.AgentStates())
+	case reflect.TypeFor[missions.When]():
+		return texts([]missions.When{missions.WhenCompleted, missions.WhenEnded})
+	case reflect.TypeFor[missions.OnUnmet]():
+		return texts([]missions.OnUnmet{missions.UnmetCancel, missions.UnmetFail, missions.UnmetRun})
+	case reflect.TypeFor[missions.OnExceeded]():
+		return texts([]missions.OnExceeded{missions.ExceededFail, missions.ExceededAsk})
+	case reflect.TypeFor[missions.WaitKind]():
+		return texts(append(missions.WaitKinds(), api.WaitLimit))
+	case reflect.TypeFor[missions.Delivery]():
+		return texts([]missions.Delivery{missions.DeliveredWaiting, missions.DeliveredRunning, missions.DeliveredStored})
+	case reflect.TypeFor[api.EdgeKind]():
+		return texts(api.EdgeKinds())
 	case reflect.TypeFor[missions.AlertState]():
 		return texts(missions.AlertStates())
 	}

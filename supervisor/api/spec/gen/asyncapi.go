@@ -97,7 +97,7 @@ func (a *async) command() {
 	subject, t := spec.Command()
 	message := a.payload(t)
 	channel := a.channel("agent-commands", subject, "Commands to an agent; the next heartbeat's reply contains the same", message)
-	a.operations["agent-commands"] = object{"action": "send", "summary": "Tell an agent to stop working on a mission", "channel": channel, "messages": []object{in(channel, message)}}
+	a.operations["agent-commands"] = object{"action": "send", "summary": "Tell an agent to stop working on a mission, or that the mission has a signal", "channel": channel, "messages": []object{in(channel, message)}}
 }
 
 // event adds an event type and its schema.
