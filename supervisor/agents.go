@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"encoding/json"
 	"reflect"
 	"time"
 
@@ -68,6 +69,9 @@ func (s *Service) Claim(ctx context.Context, agentID string, request api.ClaimRe
 		return api.Claimed{}, err
 	}
 	for i := range claimed {
+		if claimed[i].Checkpoint == nil {
+			claimed[i].Checkpoint = noCheckpoint
+		}
 		for _, limit := range []time.Duration{claimed[i].Timeout(), claimed[i].Stall()} {
 			if limit > 0 {
 				s.dueBy(time.Now().Add(limit))
@@ -77,6 +81,9 @@ func (s *Service) Claim(ctx context.Context, agentID string, request api.ClaimRe
 	s.outboxGrew()
 	return api.Claimed{Missions: claimed}, nil
 }
+
+// noCheckpoint is what a claimed mission carries if its holders have kept none.
+var noCheckpoint = json.RawMessage("null")
 
 // claim waits for missions that a reply can carry.
 func (s *Service) claim(ctx context.Context, claim missions.ClaimRequest, wait time.Duration) ([]missions.Mission, error) {
