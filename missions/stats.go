@@ -39,6 +39,9 @@ type Counts struct {
 	// Run times of the missions completed since the store was created.
 	CompletedRuns    int64
 	CompletedSeconds float64
+
+	Waiting [4]int64 // PENDING missions by place in [WaitKinds]; one may wait for several things
+	Usage   Usage    // since the store was created; not to be changed
 }
 
 // Total returns the number of stored missions.
@@ -95,6 +98,19 @@ type Stats struct {
 	// in line has been claimable, or nil if none is.
 	OldestClaimableSeconds *float64 `json:"oldest_claimable_seconds"`
 
+	// Waiting has, by what they wait for, the number of PENDING missions that cannot be
+	// claimed yet. One that waits for several things counts for each.
+	Waiting map[WaitKind]int64 `json:"waiting"`
+
+	// OldestSignalWaitSeconds is how long the mission has waited that has waited longest for
+	// a signal, or nil if none does. HighestUsageRatio is the highest part of its max_usage
+	// that a living mission has used, in steps of a hundredth, or nil if none has a maximum
+	// and has used something. Both are nil in the statistics of one type.
+	OldestSignalWaitSeconds *float64 `json:"oldest_signal_wait_seconds"`
+	HighestUsageRatio       *float64 `json:"highest_usage_ratio"`
+	HighestUsageMission     string   `json:"highest_usage_mission,omitzero"` // its id
+
+	Usage       Usage               `json:"usage,omitzero"` // since the store was created, by unit
 	Windows     Windows             `json:"windows"`
 	PerMinute   map[Happening]int64 `json:"per_minute"`
 	LastUpdated Time                `json:"last_updated"`

@@ -1,6 +1,7 @@
 package missions
 
 import (
+	"maps"
 	"math"
 	"time"
 )
@@ -35,6 +36,19 @@ func (u Usage) check(field string) error {
 		}
 	}
 	return nil
+}
+
+// Plus returns the sum of two usages, which stay as they are.
+func (u Usage) Plus(other Usage) Usage {
+	if len(other) == 0 {
+		return u
+	}
+	sum := make(Usage, len(u)+len(other))
+	maps.Copy(sum, u)
+	for unit, amount := range other {
+		sum[unit] += amount
+	}
+	return sum
 }
 
 func isUnit(s string) bool {

@@ -23,6 +23,7 @@ type Window struct {
 	SuccessRate *float64     `json:"success_rate"` // completed / (completed + failed); null if there are neither
 	Duration    Distribution `json:"duration_seconds"`
 	Queue       Distribution `json:"queue_seconds"`
+	Usage       Usage        `json:"usage,omitzero"` // by unit
 }
 
 // Lengths of the windows, and of the samples they consist of. Samples are kept for
@@ -49,6 +50,7 @@ type Sample struct {
 	Since      Time
 	Happened   map[Happening]int64
 	Run, Queue Histogram
+	Usage      Usage // replaced, never changed
 }
 
 // NewSample returns an empty sample.
@@ -67,6 +69,7 @@ func (s *Sample) Add(other *Sample) {
 	}
 	s.Run.add(&other.Run)
 	s.Queue.add(&other.Queue)
+	s.Usage = s.Usage.Plus(other.Usage)
 }
 
 func (h *Histogram) add(other *Histogram) {
@@ -83,7 +86,7 @@ func (s *Sample) window() Window {
 	return Window{
 		Since: s.Since, Created: s.Happened[HappenedCreated], Started: s.Happened[HappenedStarted],
 		Completed: s.Happened[HappenedCompleted], Failed: s.Happened[HappenedFailed], Cancelled: s.Happened[HappenedCancelled],
-		SuccessRate: ended.SuccessRate(), Duration: s.Run.Distribution(), Queue: s.Queue.Distribution(),
+		SuccessRate: ended.SuccessRate(), Duration: s.Run.Distribution(), Queue: s.Queue.Distribution(), Usage: s.Usage,
 	}
 }
 
@@ -168,6 +171,7 @@ type Minute struct {
 	Cancelled int64  `json:"cancelled"`
 	Pending   *int64 `json:"pending"` // null if no sample was taken then
 	Running   *int64 `json:"running"`
+	Usage     Usage  `json:"usage,omitzero"` // reported in it, by unit
 }
 
 // Count adds to a count.

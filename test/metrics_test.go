@@ -18,6 +18,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 
+	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
 )
@@ -97,6 +98,8 @@ func TestMetrics(t *testing.T) {
 		{1, "missioncontrol_missions_finished_total", []string{"outcome", "failed"}},
 		{1, "missioncontrol_missions_finished_total", []string{"outcome", "cancelled"}},
 		{1, "missioncontrol_missions_requeued_total", nil},
+		{2, "missioncontrol_usage_total", []string{"unit", "usd"}},
+		{0, "missioncontrol_missions_waiting", []string{"for", "signal"}},
 		{3, "missioncontrol_mission_queue_duration_seconds", nil},
 		{1, "missioncontrol_mission_run_duration_seconds", []string{"outcome", "completed"}},
 		{1, "missioncontrol_mission_run_duration_seconds", []string{"outcome", "failed"}},
@@ -145,7 +148,9 @@ func doSomeOfEach(t *testing.T, c *client.Client) {
 	_, err := agent.Register(ctx, api.RegisterRequest{Name: "secret-name", Types: []string{"secret-type"}, Capacity: 4})
 	must(t, err)
 	for i, end := range []func(api.LeaseRef) error{
-		func(l api.LeaseRef) error { return agent.Complete(ctx, api.Completion{LeaseRef: l}) },
+		func(l api.LeaseRef) error {
+			return agent.Complete(ctx, api.Completion{LeaseRef: l, Report: api.Report{Usage: missions.Usage{"usd": 2}}})
+		},
 		func(l api.LeaseRef) error {
 			return agent.Fail(ctx, api.Failure{LeaseRef: l, Error: "secret", Retryable: ptr(false)})
 		},

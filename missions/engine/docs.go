@@ -54,6 +54,8 @@ const (
 	setBatches = "batches" // ids, behind their age: the youngest first
 	setIdle    = "idle"    // ids of batches without missions, behind the time since when
 	setWaiters = "w/"      // and a source: see registered
+	setAsks    = "asks"    // ids of missions that wait for a signal, behind the time since when
+	setBudgets = "budgets" // ids of living missions that have used some of their maximum, those behind that have used less
 	setCaused  = "x/"      // and a source: ids of missions that were cancelled because it did not complete
 
 	docCount = "n/" // and a mission's id: how many stand in its set

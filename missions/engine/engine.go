@@ -120,7 +120,7 @@ func (e *Engine) End() *Changes {
 	c.Marks = e.marks
 	e.records.settle(c)
 	for i := range c.Missions {
-		e.countWaits(&c.Missions[i])
+		e.follow(&c.Missions[i])
 	}
 	e.settleDocs(c)
 	for name := range e.touched {

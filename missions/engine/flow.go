@@ -3,7 +3,9 @@ package engine
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strconv"
 
 	"missioncontrol/missions"
 )
@@ -173,21 +175,7 @@ func (f *Flow) setOutcome(i int, o Outcome) {
 }
 
 // used returns the usage of all turns.
-func (f *Flow) used() missions.Usage { return sum(f.Spent, f.TurnUsage) }
-
-func sum(a, b missions.Usage) missions.Usage {
-	if len(b) == 0 {
-		return a
-	}
-	all := make(missions.Usage, len(a)+len(b))
-	for unit, n := range a {
-		all[unit] = n
-	}
-	for unit, n := range b {
-		all[unit] += n
-	}
-	return all
-}
+func (f *Flow) used() missions.Usage { return f.Spent.Plus(f.TurnUsage) }
 
 // size is about how many bytes the flow takes.
 func (f *Flow) size() int {
@@ -272,8 +260,23 @@ func (r *Record) WaitsFor(kind missions.WaitKind) bool {
 	return place >= 0 && r.kinds()&(1<<place) != 0
 }
 
-// countWaits keeps the counters of what missions wait for.
-func (e *Engine) countWaits(change *MissionChange) {
+// follow keeps the counters of what missions wait for, and the sets of those that people may have to
+// look at.
+func (e *Engine) follow(change *MissionChange) {
+	if flowIn(change.Before) != nil || flowIn(change.After) != nil {
+		for _, of := range []struct {
+			set    string
+			member func(*Record) string
+		}{{setAsks, (*Record).asks}, {setBudgets, (*Record).nearMaximum}} {
+			before, after := of.member(change.Before), of.member(change.After)
+			if before != after && before != "" {
+				e.member(of.set, before, true)
+			}
+			if before != after && after != "" {
+				e.member(of.set, after, false)
+			}
+		}
+	}
 	before, after := change.Before.kinds(), change.After.kinds()
 	if before == after {
 		return
@@ -316,4 +319,54 @@ func (r *Record) InputSources() map[int]string {
 		}
 	}
 	return sources
+}
+
+// asks returns the member of a mission of the set of those that wait for a signal, "" for none.
+func (r *Record) asks() string {
+	if r == nil || !r.waits() || r.kinds()&(1<<slices.Index(missions.WaitKinds(), missions.WaitSignal)) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%016x:%s", int64(r.Flow.Since), r.ID)
+}
+
+// nearMaximum returns the member of a living mission of the set of those that have a maximum and have
+// used some of it, "" for none.
+func (r *Record) nearMaximum() string {
+	if r == nil || r.Flow == nil || len(r.Flow.MaxUsage) == 0 || r.Status.Terminal() {
+		return ""
+	}
+	used, highest := r.Flow.used(), 0.0
+	for unit, most := range r.Flow.MaxUsage {
+		if used[unit] > 0 {
+			highest = max(highest, used[unit]/max(most, 1e-9))
+		}
+	}
+	if highest == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%04x:%s", mostRatio-int(min(100*highest, mostRatio)), r.ID)
+}
+
+// mostRatio is the highest ratio that is told from higher ones, in hundredths.
+const mostRatio = 0xffff
+
+// History of what the sets say: the oldest wait for a signal, and the highest ratio of a usage.
+func (h *History) fromSets(asks, budgets []string, now missions.Time) {
+	if len(asks) > 0 {
+		if since, err := strconv.ParseInt(asks[0][:16], 16, 64); err == nil {
+			waited := max(0, now.Sub(missions.Time(since)).Seconds())
+			h.SignalWait = &waited
+		}
+	}
+	if len(budgets) > 0 {
+		if n, err := strconv.ParseInt(budgets[0][:4], 16, 64); err == nil {
+			ratio := float64(mostRatio-n) / 100
+			h.UsageRatio, h.UsageMission = &ratio, budgets[0][5:]
+		}
+	}
+}
+
+// SetsOfStatistics are what statistics of all missions need of sets.
+func SetsOfStatistics() []Range {
+	return []Range{{Set: setAsks, Limit: 1}, {Set: setBudgets, Limit: 1}}
 }

@@ -18,7 +18,7 @@ func (r *Record) checkReport(p *missions.Report) error {
 	if len(p.Usage) == 0 || r.Flow == nil {
 		return nil
 	}
-	if units := len(sum(r.Flow.used(), p.Usage)); units > missions.MaxUnits {
+	if units := len(r.Flow.used().Plus(p.Usage)); units > missions.MaxUnits {
 		return missions.TooLarge("usage", "would have %d units with those reported before; the most is %d", units, missions.MaxUnits)
 	}
 	return nil

@@ -61,7 +61,7 @@ func (e *Engine) sample(last missions.Time) {
 	minute := minuteOf(e.now)
 	from := max(minuteOf(last), minute-mostMinutes)
 	for _, name := range e.busy(from) {
-		happened := e.happenedIn(name, from, minute)
+		happened, spent := e.happenedIn(name, from, minute), e.spentIn(name, from, minute)
 		t := e.totals(name)
 		run, queue := t.Run.since(&t.SampledRun), t.Queue.since(&t.SampledQueue)
 		for _, series := range []Series{ShortSamples, LongSamples} {
@@ -72,6 +72,7 @@ func (e *Engine) sample(last missions.Time) {
 				p.Run, p.Queue = p.Run.clone(), p.Queue.clone() // the backend has the old ones
 				p.Run.merge(&run)
 				p.Queue.merge(&queue)
+				p.Usage = p.Usage.Plus(spent)
 				for i, n := range happened {
 					p.Happened[i] += n
 				}
@@ -90,6 +91,9 @@ func (e *Engine) busy(from int64) []string {
 			for _, n := range point.Happened {
 				sums[key.Type] += n
 			}
+			if len(point.Usage) > 0 {
+				sums[key.Type]++
+			}
 		}
 	}
 	names := slices.SortedFunc(maps.Keys(sums), func(a, b string) int {
@@ -105,6 +109,14 @@ func (e *Engine) happenedIn(missionType string, from, before int64) (sum [5]int6
 		for i, n := range point.Happened {
 			sum[i] += n
 		}
+	}
+	return sum
+}
+
+// spentIn returns what missions of a type have used from one minute on and before another.
+func (e *Engine) spentIn(missionType string, from, before int64) (sum missions.Usage) {
+	for minute := from; minute < before; minute++ {
+		sum = sum.Plus(e.points[PointKey{Minutes, missionType, minute}].Usage)
 	}
 	return sum
 }

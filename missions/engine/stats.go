@@ -21,6 +21,7 @@ func (all *Totals) Counts() missions.Counts {
 	return missions.Counts{
 		ByStatus: all.byStatus(), Agents: all.Agents, Slots: all.Slots,
 		CompletedRuns: all.Run.Count, CompletedSeconds: float64(all.Run.Micros) / 1e6,
+		Waiting: all.Waiting, Usage: all.Usage,
 	}
 }
 
@@ -29,6 +30,10 @@ type History struct {
 	Oldest  missions.Time            // creation of the oldest PENDING mission; 0 if there is none
 	Fronts  map[string]missions.Time // of the types that PendingTypes returns, see Backend
 	Windows *missions.WindowSums     // as of the latest sample
+	Sets    [][]string               // what SetsOfStatistics says; nil for one type
+
+	SignalWait, UsageRatio *float64
+	UsageMission           string
 }
 
 // Stats returns the statistics of a type, or of all ("") at a time. See
@@ -55,6 +60,15 @@ func (e *Engine) Stats(missionType string, now missions.Time, history *History) 
 		age := max(0, now.Sub(history.Oldest).Seconds())
 		stats.OldestPendingSeconds = &age
 	}
+	if len(history.Sets) == len(SetsOfStatistics()) {
+		history.fromSets(history.Sets[0], history.Sets[1], now)
+	}
+	stats.OldestSignalWaitSeconds, stats.Usage = history.SignalWait, t.Usage
+	stats.HighestUsageRatio, stats.HighestUsageMission = history.UsageRatio, history.UsageMission
+	stats.Waiting = map[missions.WaitKind]int64{}
+	for i, kind := range missions.WaitKinds() {
+		stats.Waiting[kind] = t.Waiting[i]
+	}
 	if e.marks.Sampled != 0 {
 		stats.Windows = e.windows(missionType, now, history)
 	}
@@ -69,6 +83,7 @@ func (e *Engine) windows(missionType string, now missions.Time, history *History
 	for i, n := range e.happenedIn(missionType, from, minuteOf(now)+1) {
 		latest.Happened[missions.Happenings()[i]] += n
 	}
+	latest.Usage = e.spentIn(missionType, from, minuteOf(now)+1)
 	if t := e.byType[missionType]; t != nil {
 		run, queue := t.Run.since(&t.SampledRun), t.Queue.since(&t.SampledQueue)
 		latest.Run, latest.Queue = run.public(), queue.public()
@@ -90,6 +105,7 @@ func samples(points map[int64]Point) []missions.Sample {
 		for i, what := range missions.Happenings() {
 			sample.Happened[what] = point.Happened[i]
 		}
+		sample.Usage = point.Usage
 		sample.Run, sample.Queue = point.Run.public(), point.Queue.public()
 		list = append(list, sample)
 	}

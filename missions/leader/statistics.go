@@ -48,6 +48,11 @@ func (r reads) past(ctx context.Context, missionType string) (h *engine.History,
 		if h.Fronts, err = r.backend.Fronts(ctx, types); err != nil {
 			return nil, err
 		}
+		if missionType == "" {
+			if h.Sets, err = r.backend.Members(ctx, engine.SetsOfStatistics()); err != nil {
+				return nil, err
+			}
+		}
 		h.Windows, err = r.windows(ctx, missionType, sampled)
 		return &h, err
 	})
@@ -124,6 +129,7 @@ func (r reads) history(ctx context.Context, missionType string, last int64, minu
 		for place, n := range happened[minute].Happened {
 			m.Count(missions.Happenings()[place], n)
 		}
+		m.Usage = happened[minute].Usage
 		if _, sampled := all[minute]; sampled { // a type without missions has no point
 			gauge := of[minute]
 			m.Pending, m.Running = &gauge.Pending, &gauge.Running

@@ -23,6 +23,11 @@ var advice = map[string]string{
 	"missions.pending":              waiting,
 	"missions.oldest_":              waiting,
 	"missions.queue_seconds":        waiting,
+	"missions.oldest_signal_wait":   asked,
+	"missions.waiting.signal":       asked,
+	"missions.waiting.":             "supervisor missions list --waiting says what missions wait for.",
+	"missions.highest_usage_ratio":  spending,
+	"missions.usage.":               spending,
 	"missions.success_rate":         failing,
 	"missions.failed":               failing,
 	"missions.per_minute.failed":    failing,
@@ -41,6 +46,8 @@ var advice = map[string]string{
 
 const (
 	waiting   = "Missions wait longer than they should: start more agents for their types or give them more slots, and check that running missions still make progress."
+	asked     = "Somebody has to decide: answer in supervisor missions inbox, or in the dashboard under Needs you."
+	spending  = "Look at what the missions use: cancel those that are not worth it, or raise their maximum."
 	failing   = "Read what the failed missions report. Once the cause is gone, put them back with supervisor missions retry."
 	cancelled = "The missions' logs say who cancelled them and why."
 	slow      = "Check that running missions still make progress; a timeout or a stall limit ends attempts that hang."

@@ -30,6 +30,31 @@ var catalogue = func() map[string]metric {
 // Metrics lists the metrics that rules may watch, sorted.
 func Metrics() []string { return slices.Sorted(maps.Keys(catalogue)) }
 
+// lookup returns a metric by name. Usage has one for each unit, such as
+// missions.windows.1h.usage.usd.
+func lookup(name string) (metric, bool) {
+	if m, known := catalogue[name]; known {
+		return m, true
+	}
+	for window, usage := range map[string]func(*missions.Stats) missions.Usage{
+		"":             func(s *missions.Stats) missions.Usage { return s.Usage },
+		"windows.5m.":  func(s *missions.Stats) missions.Usage { return s.Windows.FiveMinutes.Usage },
+		"windows.1h.":  func(s *missions.Stats) missions.Usage { return s.Windows.Hour.Usage },
+		"windows.24h.": func(s *missions.Stats) missions.Usage { return s.Windows.Day.Usage },
+	} {
+		unit, found := strings.CutPrefix(name, "missions."+window+"usage.")
+		if !found || missions.CheckUsage("", missions.Usage{unit: 0}) != nil {
+			continue
+		}
+		return metric{typed: true, read: func(ctx context.Context, f *Figures, kind string) (*float64, error) {
+			stats, err := f.stats(ctx, kind)
+			amount := usage(&stats)[unit]
+			return &amount, err
+		}}, true
+	}
+	return metric{}, false
+}
+
 func number[N int64 | uint64](n N) *float64 {
 	value := float64(n)
 	return &value
@@ -52,6 +77,17 @@ func addMissions(all map[string]metric) {
 	add("success_rate", func(s *missions.Stats) *float64 { return s.SuccessRate })
 	add("oldest_pending_seconds", func(s *missions.Stats) *float64 { return s.OldestPendingSeconds })
 	add("oldest_claimable_seconds", func(s *missions.Stats) *float64 { return s.OldestClaimableSeconds })
+	ofAll := func(name string, read func(*missions.Stats) *float64) {
+		add(name, read)
+		m := all["missions."+name]
+		m.typed = false
+		all["missions."+name] = m
+	}
+	ofAll("oldest_signal_wait_seconds", func(s *missions.Stats) *float64 { return s.OldestSignalWaitSeconds })
+	ofAll("highest_usage_ratio", func(s *missions.Stats) *float64 { return s.HighestUsageRatio })
+	for _, kind := range missions.WaitKinds() {
+		add("waiting."+string(kind), func(s *missions.Stats) *float64 { return number(s.Waiting[kind]) })
+	}
 	for name, figure := range distribution {
 		add("duration_seconds."+name, func(s *missions.Stats) *float64 { return figure(&s.Duration) })
 		add("queue_seconds."+name, func(s *missions.Stats) *float64 { return figure(&s.Queue) })

@@ -35,11 +35,12 @@ func spread(first float64) missions.Distribution {
 func window(first int64) missions.Window {
 	rate := float64(first) / 1000
 	return missions.Window{Created: first + 1, Started: first + 2, Completed: first + 3, Failed: first + 4, Cancelled: first + 5,
-		SuccessRate: &rate, Duration: spread(float64(first) + 10), Queue: spread(float64(first) + 20)}
+		SuccessRate: &rate, Duration: spread(float64(first) + 10), Queue: spread(float64(first) + 20),
+		Usage: missions.Usage{"usd": float64(first) + 0.5}}
 }
 
 func (f figures) Stats(_ context.Context, kind string) (missions.Stats, error) {
-	rate, oldest, claimable := 0.25, 33.0, 22.0
+	rate, oldest, claimable, asked, ratio := 0.25, 33.0, 22.0, 44.0, 0.85
 	total := int64(10)
 	if kind == "t" {
 		total = 7
@@ -49,6 +50,8 @@ func (f figures) Stats(_ context.Context, kind string) (missions.Stats, error) {
 		ByType:      map[string]int64{"t": 6, "u": 4, "none": 0},
 		ByStatus:    map[missions.Status]int64{"PENDING": 1, "RUNNING": 2, "COMPLETED": 3, "FAILED": 4, "CANCELLED": 5},
 		SuccessRate: &rate, Duration: spread(40), Queue: spread(50), OldestPendingSeconds: &oldest, OldestClaimableSeconds: &claimable,
+		OldestSignalWaitSeconds: &asked, HighestUsageRatio: &ratio, Usage: missions.Usage{"usd": 70.5},
+		Waiting:   map[missions.WaitKind]int64{"mission": 11, "batch": 12, "signal": 13, "time": 14},
 		PerMinute: map[missions.Happening]int64{"created": 61, "started": 62, "completed": 63, "failed": 64, "cancelled": 65},
 		Windows:   missions.Windows{FiveMinutes: window(100), Hour: window(200), Day: window(300)},
 	}, f.read("stats " + kind)
@@ -77,8 +80,10 @@ func TestEveryMetricIsTheFigureOfItsName(t *testing.T) {
 	want := map[string]float64{
 		"missions.total": 10, "missions.pending": 1, "missions.running": 2, "missions.completed": 3, "missions.failed": 4,
 		"missions.cancelled": 5, "missions.success_rate": 0.25, "missions.oldest_pending_seconds": 33,
-		"missions.oldest_claimable_seconds": 22, "missions.pending_without_agent": 9,
-		"missions.per_minute.created": 61, "missions.per_minute.started": 62, "missions.per_minute.completed": 63,
+		"missions.oldest_claimable_seconds": 22, "missions.oldest_signal_wait_seconds": 44, "missions.highest_usage_ratio": 0.85,
+		"missions.waiting.mission": 11, "missions.waiting.batch": 12, "missions.waiting.signal": 13, "missions.waiting.time": 14,
+		"missions.pending_without_agent": 9,
+		"missions.per_minute.created":    61, "missions.per_minute.started": 62, "missions.per_minute.completed": 63,
 		"missions.per_minute.failed": 64, "missions.per_minute.cancelled": 65,
 		"missions.duration_seconds.average": 40, "missions.duration_seconds.p50": 41, "missions.duration_seconds.p95": 42,
 		"missions.duration_seconds.p99": 43, "missions.queue_seconds.average": 50, "missions.queue_seconds.p50": 51,
@@ -99,6 +104,11 @@ func TestEveryMetricIsTheFigureOfItsName(t *testing.T) {
 	if len(want) != len(alerts.Metrics()) {
 		t.Errorf("there are %d metrics, want %d", len(alerts.Metrics()), len(want))
 	}
+	// Usage has metrics for units, of which nobody knows the names.
+	for name, figure := range map[string]float64{"usage": 70.5, "windows.5m.usage": 100.5, "windows.1h.usage": 200.5, "windows.24h.usage": 300.5} {
+		want["missions."+name+".usd"] = figure
+	}
+	want["missions.usage.tokens"] = 0
 	var reads []string
 	read := alerts.NewFigures(figures{reads: &reads})
 	for metric, figure := range want {

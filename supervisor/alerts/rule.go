@@ -69,7 +69,9 @@ func Defaults() []Rule {
 			For: time.Minute, MinSamples: 20},
 		{Name: "missions-waiting", Metric: "missions.oldest_claimable_seconds", Comparison: Above, Threshold: 900, For: time.Minute},
 		{Name: "no-agent", Metric: "missions.pending_without_agent", Comparison: Above, Threshold: 0, For: 2 * time.Minute},
+		{Name: "max-usage-near", Metric: "missions.highest_usage_ratio", Comparison: AtLeast, Threshold: 0.8, For: 0},
 		{Name: "outbox-growing", Metric: "events.waiting", Comparison: Above, Threshold: 10_000, For: 2 * time.Minute},
+		{Name: "person-needed", Metric: "missions.oldest_signal_wait_seconds", Comparison: Above, Threshold: 3600, For: time.Minute},
 	}
 }
 
@@ -82,7 +84,7 @@ func (r *Rule) Validate() error {
 	if r.Metric == "" {
 		return missions.Invalid("metric", "is required")
 	}
-	m, known := catalogue[r.Metric]
+	m, known := lookup(r.Metric)
 	switch {
 	case !known:
 		return missions.Invalid("metric", "%q is not a metric; they begin with missions., agents. or events.", r.Metric)
@@ -127,7 +129,7 @@ func ValidateAll(rules []Rule) error {
 // Look returns the metric's current value, or nil if it has none, and whether the
 // rule's condition holds. The error is the source's.
 func (r *Rule) Look(ctx context.Context, f *Figures) (value *float64, holds bool, err error) {
-	m := catalogue[r.Metric]
+	m, _ := lookup(r.Metric)
 	if r.MinSamples > 0 {
 		n, err := m.samples(ctx, f, r.Type)
 		if err != nil || n < r.MinSamples {

@@ -46,6 +46,8 @@ type collector struct {
 
 var (
 	missionsDesc   = prometheus.NewDesc("missioncontrol_missions", "Missions stored, by status.", []string{"status"}, nil)
+	usageDesc      = prometheus.NewDesc("missioncontrol_usage_total", "What missions have used, as reported by agents, by unit.", []string{"unit"}, nil)
+	parkedDesc     = prometheus.NewDesc("missioncontrol_missions_waiting", "PENDING missions that cannot be claimed yet, by what they wait for.", []string{"for"}, nil)
 	agentsDesc     = prometheus.NewDesc("missioncontrol_agents", "Agents that are online or draining.", nil, nil)
 	slotsDesc      = prometheus.NewDesc("missioncontrol_agent_slots", "Missions that those agents can run at once.", nil, nil)
 	waitingDesc    = prometheus.NewDesc("missioncontrol_outbox_events", "Durable events that the event stream has not acknowledged yet.", nil, nil)
@@ -61,7 +63,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(descs chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{missionsDesc, agentsDesc, slotsDesc, waitingDesc, connectedDesc,
+	for _, desc := range []*prometheus.Desc{missionsDesc, usageDesc, parkedDesc, agentsDesc, slotsDesc, waitingDesc, connectedDesc,
 		publishedDesc, droppedDesc, duplicatesDesc, leaderDesc, alertDesc, storeUpDesc, writableDesc} {
 		descs <- desc
 	}
@@ -101,6 +103,12 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	gauge(storeUpDesc, 1)
 	for _, status := range missions.Statuses() {
 		gauge(missionsDesc, float64(counts.ByStatus[status]), strings.ToLower(string(status)))
+	}
+	for i, kind := range missions.WaitKinds() {
+		gauge(parkedDesc, float64(counts.Waiting[i]), string(kind))
+	}
+	for unit, amount := range counts.Usage {
+		out <- prometheus.MustNewConstMetric(usageDesc, prometheus.CounterValue, amount, unit)
 	}
 	gauge(agentsDesc, float64(counts.Agents))
 	gauge(slotsDesc, float64(counts.Slots))
