@@ -12,6 +12,7 @@ import (
 	"missioncontrol/missions"
 	"missioncontrol/missions/redisstore"
 	"missioncontrol/missions/redisstore/redistest"
+	"missioncontrol/missions/storetest"
 )
 
 // BenchmarkSteps takes missions through their lives in batches of different sizes: as
@@ -92,4 +93,20 @@ func processor(b *testing.B, client *redis.Client) time.Duration {
 		sum += seconds
 	}
 	return time.Duration(sum * float64(time.Second))
+}
+
+// BenchmarkFanIn is storetest.FanIn: 100,000 missions wait for one batch.
+func BenchmarkFanIn(b *testing.B) {
+	server := redistest.Start(b, "--appendonly", "yes", "--appendfsync", "everysec")
+	storetest.FanIn(b, mustOpen(b, redisstore.Config{URL: server.URL(), OutboxLimit: 1 << 40}), 100_000)
+}
+
+// BenchmarkConditions is storetest.Conditions, with one and with a hundred.
+func BenchmarkConditions(b *testing.B) {
+	for _, n := range []int{1, 100} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			server := redistest.Start(b, "--appendonly", "yes", "--appendfsync", "everysec")
+			storetest.Conditions(b, mustOpen(b, redisstore.Config{URL: server.URL(), OutboxLimit: 1 << 40}), n)
+		})
+	}
 }

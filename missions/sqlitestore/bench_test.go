@@ -222,3 +222,27 @@ func BenchmarkCounts(b *testing.B) {
 func BenchmarkFlow(b *testing.B) {
 	sizes(b, func(b *testing.B, s *Store) { storetest.Flow(b, s) })
 }
+
+// BenchmarkFanIn is storetest.FanIn: 100,000 missions wait for one batch.
+func BenchmarkFanIn(b *testing.B) { storetest.FanIn(b, emptyStore(b), 100_000) }
+
+// BenchmarkConditions is storetest.Conditions, with one and with a hundred.
+func BenchmarkConditions(b *testing.B) {
+	for _, n := range []int{1, 100} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) { storetest.Conditions(b, emptyStore(b), n) })
+	}
+}
+
+func emptyStore(b *testing.B) *Store {
+	b.Helper()
+	s, err := Open(Config{Path: filepath.Join(b.TempDir(), "store.db"), OutboxLimit: 1 << 40})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	return s
+}
