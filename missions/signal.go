@@ -12,6 +12,9 @@ type Signal struct {
 	At       Time            `json:"at"`               // when it was stored
 	SeenAt   Time            `json:"seen_at,omitzero"` // when an agent said that it has seen it
 	SeenBy   string          `json:"seen_by,omitzero"` // the agent
+
+	// Elsewhere says that it has data that is left out, because it is large.
+	Elsewhere bool `json:"data_left_out,omitzero"`
 }
 
 // Signals are the signals of a mission, in order.
