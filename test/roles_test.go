@@ -40,10 +40,12 @@ func attempts() (table []attempt) {
 	}
 	add(looks, nonsense, "supervisor.health", "supervisor.status", "supervisor.agents", "supervisor.missions.get",
 		"supervisor.missions.wait", "supervisor.missions.list", "supervisor.missions.log", "supervisor.missions.stats",
-		"supervisor.missions.history", "supervisor.alerts")
-	add(steers, nonsense, "supervisor.missions.create", "supervisor.missions.cancel", "supervisor.missions.retry", "supervisor.missions.delete")
+		"supervisor.missions.history", "supervisor.missions.graph", "supervisor.batches.get", "supervisor.batches.list", "supervisor.alerts")
+	add(steers, nonsense, "supervisor.missions.create", "supervisor.missions.cancel", "supervisor.missions.retry", "supervisor.missions.delete",
+		"supervisor.missions.signal", "supervisor.batches.close")
 	for _, agent := range []string{"w1", "w2"} {
-		for _, verb := range []string{"register", "heartbeat", "claim", "progress", "log", "complete", "fail", "release", "leave"} {
+		for _, verb := range []string{"register", "heartbeat", "claim", "progress", "log", "complete", "fail", "release", "leave",
+			"create", "signals", "inputs"} {
 			add([]string{agent}, nonsense, "supervisor.agent."+agent+"."+verb)
 		}
 	}

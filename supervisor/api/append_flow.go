@@ -141,6 +141,7 @@ func (o *object) signal(s *missions.Signal) {
 	o.time("at", s.At)
 	o.timeIf("seen_at", s.SeenAt)
 	o.textIf("seen_by", s.SeenBy)
+	o.trueIf("data_left_out", s.Elsewhere)
 }
 
 // inputs omits nil.

@@ -24,6 +24,19 @@ func TestRepliesHaveTheirGoldenForm(t *testing.T) {
 	}
 	idle := missions.Mission{ID: "m-2", Name: "two", Type: "default", Data: json.RawMessage(`{}`), Priority: missions.Normal,
 		Status: missions.Pending, Tags: []string{}, MaxAttempts: 3, CreatedAt: 1703001234_567000, UpdatedAt: 1703001234_567000}
+	waiting, again := idle, mission
+	waiting.Flow = &missions.Flow{OnUnmet: missions.UnmetCancel, MaxUsage: missions.Usage{"usd": 5}, OnExceeded: missions.ExceededAsk,
+		RetryPolicy: &missions.RetryOptions{FirstSeconds: &half}, ParentID: "m-0", Detached: true, Batch: "b-1",
+		WaitingFor: []missions.Wait{
+			{Condition: missions.Condition{Mission: "build", When: missions.WhenCompleted}, Met: true, Status: missions.Completed},
+			{Condition: missions.Condition{Batch: "tests-7", When: missions.WhenEnded}},
+			{Condition: missions.Condition{Signal: "approved", Prompt: "Deploy?", Choices: []string{"yes", "no"}}}},
+		WaitingSince: 1703001234_567000, WaitingUntil: 1703009999_000000,
+		Signals: missions.Signals{{Seq: 1, Name: "note", Data: json.RawMessage(`"hi"`), By: "cli", At: 1703001235_000000}}}
+	again.Turn, again.Checkpoint = 3, json.RawMessage(`{"step":4}`)
+	again.Flow = &missions.Flow{Usage: missions.Usage{"usd": 0.42, "input_tokens": 1200}, TimedOut: true,
+		WaitedFor: []missions.Wait{{Condition: missions.Condition{Mission: "build", When: missions.WhenCompleted}, Met: true, Status: missions.Completed}},
+		Inputs:    map[string]missions.Input{"build": {Status: missions.Completed, Result: json.RawMessage(`{"ok":true}`)}, "a": {Status: missions.Failed}}}
 	for name, reply := range map[string]any{
 		"health": api.Health{Status: api.HealthDegraded, Timestamp: 1703001234_567000, Version: "1.2.3", UptimeSeconds: 1.5,
 			Checks: api.Checks{Store: api.Check{Status: api.HealthOK},
@@ -53,9 +66,25 @@ func TestRepliesHaveTheirGoldenForm(t *testing.T) {
 			{Rule: "slow", Metric: "missions.windows.5m.success_rate", Comparison: "<", Threshold: 0.8, ForSeconds: 90, MinSamples: 20, Type: "t",
 				Value: &half, State: missions.AlertFiring, Since: 1703001100_000000, RaisedAt: 1703001190_000001},
 			{Rule: "waiting", Metric: "events.waiting", Comparison: ">", Threshold: 1e4, State: missions.AlertOK}}},
-		"registered": api.Registered{HeartbeatSeconds: 3, LeaseSeconds: 10},
-		"empty":      api.Empty{},
-		"command":    api.Command{Command: api.CommandCancel, MissionID: "m-1"},
+		"waiting":       api.Mission{Mission: waiting},
+		"claimed_again": api.Claimed{Missions: []missions.Mission{again}},
+		"signalled":     api.Signalled{Seq: 3, Delivered: missions.DeliveredWaiting},
+		"signals": api.Signals{More: true, Signals: []missions.Signal{
+			{Seq: 1, Name: "steer", Data: json.RawMessage(`{"more":"tests"}`), By: "alice", ByProven: true, At: 1703001234_567000, SeenAt: 1703001235_000000, SeenBy: "w-1"},
+			{Seq: 2, Name: "go", At: 1703001236_000000}}},
+		"input": api.InputReply{Source: "build", Input: missions.Input{Status: missions.Completed, Result: json.RawMessage(`{"ok":true}`)}},
+		"batch": missions.Batch{ID: "tests-7", Open: true, Total: 2, ByStatus: map[missions.Status]int64{missions.Pending: 2}, CreatedAt: 1703001234_567000},
+		"batches": api.BatchList{Batches: []missions.Batch{{ID: "tests-7", ByStatus: map[missions.Status]int64{}, CreatedAt: 1703001234_567000,
+			EndedAt: 1703001235_000000}}, NextCursor: "x"},
+		"graph": api.Graph{Missions: []api.GraphMission{
+			{ID: "deploy", Name: "d", Type: "t", Status: missions.Pending, Waiting: true, CreatedAt: 1703001234_567000},
+			{ID: "test-1", Name: "t", Type: "t", Status: missions.Completed, Batch: "tests-7", CreatedAt: 1703001234_567000, StartedAt: 1703001235_000000, FinishedAt: 1703001236_000000}},
+			Edges: []api.GraphEdge{{From: "test-1", To: "deploy", Kind: api.EdgeBatch, Batch: "tests-7"}, {From: "build", To: "deploy", Kind: api.EdgeAfter}}},
+		"heartbeat_signals": api.HeartbeatReply{Cancel: []string{}, Lost: []string{}, Signals: []api.SignalRef{{MissionID: "m-1", Seq: 3}}},
+		"command_signal":    api.Command{Command: api.CommandSignal, MissionID: "m-1", Seq: 3},
+		"registered":        api.Registered{HeartbeatSeconds: 3, LeaseSeconds: 10},
+		"empty":             api.Empty{},
+		"command":           api.Command{Command: api.CommandCancel, MissionID: "m-1"},
 	} {
 		got, err := api.Encode(reply)
 		if err != nil {

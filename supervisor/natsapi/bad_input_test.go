@@ -32,6 +32,11 @@ var subjects = []struct {
 	{"supervisor.missions.stats", ""},
 	{"supervisor.missions.history", ""},
 	{"supervisor.alerts", ""},
+	{"supervisor.missions.signal", "id"},
+	{"supervisor.missions.graph", "id"},
+	{"supervisor.batches.get", "id"},
+	{"supervisor.batches.list", ""},
+	{"supervisor.batches.close", "id"},
 	{"supervisor.agent.a1.register", "name"},
 	{"supervisor.agent.a1.heartbeat", "running"},
 	{"supervisor.agent.a1.claim", "max"},
@@ -40,6 +45,9 @@ var subjects = []struct {
 	{"supervisor.agent.a1.complete", "mission_id"},
 	{"supervisor.agent.a1.fail", "mission_id"},
 	{"supervisor.agent.a1.release", "mission_id"},
+	{"supervisor.agent.a1.create", "mission_id"},
+	{"supervisor.agent.a1.signals", "mission_id"},
+	{"supervisor.agent.a1.inputs", "mission_id"},
 }
 
 func TestBrokenBodiesAreRefusedAndChangeNothing(t *testing.T) {
@@ -176,7 +184,7 @@ func TestAgentIDsInSubjectsAreChecked(t *testing.T) {
 	}
 }
 
-func checkErrorBody(t *testing.T, what string, body []byte) api.Error {
+func checkErrorBody(t testing.TB, what string, body []byte) api.Error {
 	t.Helper()
 	var reply struct {
 		Error *api.Error `json:"error"`
@@ -200,5 +208,7 @@ func (r *rig) snapshot() string {
 	for i := range agents.Agents {
 		agents.Agents[i].LastHeartbeat = 0 // any well-formed claim counts as a heartbeat
 	}
-	return fmt.Sprintf("%v %v %v", counts, page, agents.Agents)
+	text, err := json.Marshal(page)
+	must(r.t, err)
+	return fmt.Sprintf("%v %s %v", counts, text, agents.Agents)
 }

@@ -63,6 +63,19 @@ var fuzzSeeds = [][2]string{
 	{"agent.a1.complete", `{"mission_id":"m1","lease":7777,"result":{"ok":true}}`},
 	{"agent.a1.complete", `{"results":[{"mission_id":"m1","lease":7777},{"mission_id":"m2","lease":1}]}`},
 	{"agent.a1.fail", `{"mission_id":"m1","lease":7777,"error":"e","retryable":false}`}, {"agent.a1.release", `{"mission_id":"m1","lease":7777}`},
+	{"missions.create", `{"missions":[{"id":"m4","name":"n","batch":"b1"},{"id":"m5","name":"n","after":[{"mission":"m4"},{"batch":"b1","when":"ended"},` +
+		`{"signal":"go","prompt":"p","choices":["y","n"]}],"after_timeout_seconds":60,"on_unmet":"run"}],"close_batch":true}`},
+	{"missions.create", `{"id":"m6","name":"n","max_usage":{"usd":1},"on_exceeded":"ask","retry_policy":{"first_seconds":1,"factor":2,"max_seconds":3,"jitter":0},` +
+		`"parent_id":"m1","detached":true}`},
+	{"missions.retry", `{"id":"m2","fresh":true,"dependents":true}`}, {"missions.graph", `{"id":"m1"}`},
+	{"missions.signal", `{"id":"m1","name":"go","data":{"a":1},"signal_id":"s1"}`},
+	{"missions.list", `{"waiting":"signal","parent_id":"m1","batch":"b1"}`}, {"batches.get", `{"id":"b1"}`}, {"batches.list", `{"limit":1,"cursor":"1"}`},
+	{"batches.close", `{"id":"b1"}`}, {"agent.a1.create", `{"mission_id":"m1","lease":7777,"missions":[{"name":"child"}]}`},
+	{"agent.a1.signals", `{"mission_id":"m1","lease":7777,"after":1}`}, {"agent.a1.inputs", `{"mission_id":"m1","lease":7777,"source":"m2"}`},
+	{"agent.a1.heartbeat", `{"running":[{"mission_id":"m1","lease":7777,"seen":1}]}`},
+	{"agent.a1.progress", `{"mission_id":"m1","lease":7777,"checkpoint":{"step":1},"usage":{"usd":0.5}}`},
+	{"agent.a1.fail", `{"mission_id":"m1","lease":7777,"error":"e","retry_after_seconds":5}`},
+	{"agent.a1.release", `{"mission_id":"m1","lease":7777,"after":[{"signal":"go"}],"after_timeout_seconds":60,"checkpoint":1}`},
 	{"agent.a1.leave", ``}, {"agent.a1.commands", `{}`}, {"agent.*.claim", `{"max":1}`}, {"agent..leave", ``}, {"missions.create.more", `{}`}, {"", ``},
 }
 
@@ -72,11 +85,13 @@ var replies = map[string]func() any{
 	"missions.create": reply[api.CreateReply], "missions.get": reply[api.Mission], "missions.cancel": reply[api.Mission],
 	"missions.retry": reply[api.Mission], "missions.delete": reply[api.Mission], "missions.wait": reply[api.Mission],
 	"missions.list": reply[api.MissionList], "missions.log": reply[api.MissionLog], "missions.stats": reply[api.StatsReply],
-	"missions.history": reply[api.History], "alerts": reply[api.Alerts],
+	"missions.history": reply[api.History], "alerts": reply[api.Alerts], "missions.signal": reply[api.Signalled], "missions.graph": reply[api.Graph],
+	"batches.get": reply[missions.Batch], "batches.list": reply[api.BatchList], "batches.close": reply[missions.Batch],
 	"agent.AGENT.register": reply[api.Registered], "agent.AGENT.heartbeat": reply[api.HeartbeatReply],
 	"agent.AGENT.claim": reply[api.Claimed], "agent.AGENT.progress": reply[api.Empty], "agent.AGENT.log": reply[api.Empty],
 	"agent.AGENT.complete": reply[api.FinishReply], "agent.AGENT.fail": reply[api.FinishReply],
 	"agent.AGENT.release": reply[api.FinishReply], "agent.AGENT.leave": reply[api.Empty],
+	"agent.AGENT.create": reply[api.CreateReply], "agent.AGENT.signals": reply[api.Signals], "agent.AGENT.inputs": reply[api.InputReply],
 }
 
 func reply[T any]() any { return new(T) }

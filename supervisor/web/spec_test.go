@@ -70,20 +70,7 @@ func TestRequestsAndRepliesAreAsDocumented(t *testing.T) {
 	t.Parallel()
 	rule := alerts.Rule{Name: "failing", Metric: "missions.windows.1h.success_rate", Comparison: alerts.Below, Threshold: 0.5}
 	service, _ := newServiceWith(t, func(cfg *supervisor.Config) { cfg.Alerts = []alerts.Rule{rule} })
-	server := httptest.NewServer(web.Handler(service, quiet))
-	t.Cleanup(server.Close)
-	url := server.URL
-	_, text, _ := call(t, "GET", url+api.PathOpenAPI, "")
-	document, err := libopenapi.NewDocument([]byte(text))
-	must(t, err)
-	v, errs := validator.NewValidator(document)
-	for _, err := range errs {
-		t.Fatal(err)
-	}
-	for _, c := range []struct {
-		method, path, body string
-		status             int
-	}{
+	checkDocumented(t, service, []documented{
 		{"POST", "/api/missions", `{"id":"m-1","name":"one","data":{"a":[1]},"tags":["a"],"deadline":9000000000}`, 200},
 		{"POST", "/api/missions", `{"missions":[{"name":"x"},{"name":""}]}`, 200},
 		{"POST", "/api/missions", `{"id":"m-1","name":"two"}`, 409},
@@ -106,7 +93,55 @@ func TestRequestsAndRepliesAreAsDocumented(t *testing.T) {
 		{"GET", "/api/supervisor/agents", "", 200},
 		{"GET", "/api/queries", "", 200},
 		{"GET", api.PathAsyncAPI, "", 200},
-	} {
+	})
+}
+
+// Requests about what missions wait for, keep and are told are as the document describes them.
+func TestFlowRequestsAreAsDocumented(t *testing.T) {
+	t.Parallel()
+	service, _ := newService(t)
+	checkDocumented(t, service, []documented{
+		{"POST", "/api/missions", `{"missions":[{"id":"deploy","name":"d","after":[{"mission":"build"},{"batch":"tests","when":"ended"},` +
+			`{"signal":"approved","prompt":"Deploy?","choices":["yes","no"]}],"after_timeout_seconds":60,"on_unmet":"fail","max_usage":{"usd":5},` +
+			`"on_exceeded":"ask","retry_policy":{"first_seconds":1}},{"id":"build","name":"b","batch":"tests"}],"close_batch":true}`, 200},
+		{"GET", "/api/missions/deploy", "", 200},
+		{"GET", "/api/missions?waiting=signal", "", 200},
+		{"GET", "/api/missions?batch=tests&limit=2", "", 200},
+		{"GET", "/api/missions?waiting=limit", "", 200},
+		{"POST", "/api/missions/deploy/signal", `{"name":"approved","data":"yes","signal_id":"s-1"}`, 200},
+		{"POST", "/api/missions/deploy/signal", `{"name":"a b"}`, 400},
+		{"GET", "/api/missions/deploy", "", 200},
+		{"GET", "/api/missions/deploy/graph", "", 200},
+		{"GET", "/api/missions/nowhere/graph", "", 404},
+		{"GET", "/api/batches?limit=5", "", 200},
+		{"GET", "/api/batches/tests", "", 200},
+		{"GET", "/api/batches/nowhere", "", 404},
+		{"POST", "/api/batches/empty/close", `{}`, 200},
+		{"POST", "/api/missions/deploy/cancel", `{}`, 200},
+		{"POST", "/api/missions/deploy/retry", `{"fresh":true,"dependents":true}`, 200},
+	})
+}
+
+// documented is a request, and the status of its reply.
+type documented struct {
+	method, path, body string
+	status             int
+}
+
+// checkDocumented sends requests, and compares them and their replies with the document.
+func checkDocumented(t *testing.T, service *supervisor.Service, requests []documented) {
+	t.Helper()
+	server := httptest.NewServer(web.Handler(service, quiet))
+	t.Cleanup(server.Close)
+	url := server.URL
+	_, text, _ := call(t, "GET", url+api.PathOpenAPI, "")
+	document, err := libopenapi.NewDocument([]byte(text))
+	must(t, err)
+	v, errs := validator.NewValidator(document)
+	for _, err := range errs {
+		t.Fatal(err)
+	}
+	for _, c := range requests {
 		request := func() *http.Request {
 			r, err := http.NewRequestWithContext(t.Context(), c.method, url+c.path, strings.NewReader(c.body))
 			must(t, err)
