@@ -28,7 +28,12 @@ func (s *Service) Graph(ctx context.Context, request api.IDRequest) (api.Graph, 
 	if err != nil {
 		return api.Graph{}, err
 	}
-	w := &graphWalk{store: s.cfg.Store, until: time.Now().Add(graphTime), places: map[string]int{}, seen: map[graphStep]struct{}{}, batches: map[graphStep]struct{}{}}
+	return s.graph(ctx, m, time.Now().Add(graphTime))
+}
+
+// graph searches until a time.
+func (s *Service) graph(ctx context.Context, m missions.Mission, until time.Time) (api.Graph, error) {
+	w := &graphWalk{store: s.cfg.Store, until: until, places: map[string]int{}, seen: map[graphStep]struct{}{}, batches: map[graphStep]struct{}{}}
 	w.add(upstream, m)
 	w.add(downstream, m)
 	if err := w.run(ctx); err != nil {

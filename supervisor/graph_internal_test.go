@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
@@ -70,7 +71,11 @@ func (s *related) List(_ context.Context, f missions.Filter) (page missions.Page
 
 func graphOf(t *testing.T, s *related, id string) api.Graph {
 	t.Helper()
-	g, err := (&Service{cfg: Config{Store: s}}).Graph(t.Context(), api.IDRequest{ID: id})
+	m, err := s.Get(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := (&Service{cfg: Config{Store: s}}).graph(t.Context(), m, time.Now().Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}

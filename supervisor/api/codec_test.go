@@ -58,7 +58,9 @@ func TestRepliesHaveTheirGoldenForm(t *testing.T) {
 		"stats": api.StatsReply{Stats: missions.Stats{Total: 1, ByStatus: map[missions.Status]int64{missions.Pending: 1},
 			ByType: map[string]int64{"default": 1}, Duration: missions.Distribution{Average: &half, P50: &half, P95: &half, P99: &half},
 			PerMinute: map[missions.Happening]int64{missions.HappenedCreated: 1}, LastUpdated: 1703001234_567000,
-			Windows: missions.Windows{FiveMinutes: missions.Window{Since: 1703000934_500000, Created: 5, Started: 4, Completed: 3, Failed: 3,
+			Waiting: map[missions.WaitKind]int64{missions.WaitSignal: 2}, OldestSignalWaitSeconds: &half, HighestUsageRatio: &half, HighestUsageMission: "m",
+			Usage: missions.Usage{"usd": 1.5},
+			Windows: missions.Windows{FiveMinutes: missions.Window{Usage: missions.Usage{"usd": 0.5}, Since: 1703000934_500000, Created: 5, Started: 4, Completed: 3, Failed: 3,
 				Cancelled: 1, SuccessRate: &half, Queue: missions.Distribution{Average: &half, P50: &half, P95: &half, P99: &half}}}}},
 		"history": api.History{Minutes: []missions.Minute{
 			{At: 1703001180_000000, Created: 5, Started: 4, Completed: 3, Failed: 2, Cancelled: 1}, {At: 1703001240_000000, Pending: &memory, Running: &memory}}},
