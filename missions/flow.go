@@ -180,6 +180,17 @@ func withDefaults(conditions []Condition) []Condition {
 	return conditions
 }
 
+// ChildOf returns a mission that is to be created as the child of another.
+func (m *Mission) ChildOf(parent string) Mission {
+	child, flow := *m, Flow{}
+	if m.Flow != nil {
+		flow = *m.Flow
+	}
+	flow.ParentID = parent
+	child.Flow = &flow
+	return child
+}
+
 // Validate checks what a creator sets of a mission with an id.
 func (f *Flow) Validate(id string) error {
 	if f == nil {

@@ -48,9 +48,6 @@ func (e *Engine) idle(id string, b *batch) {
 
 // countInBatch counts a mission of a batch under another status; "" is none.
 func (e *Engine) countInBatch(id string, from, to missions.Status) {
-	if e.batch(id) == nil {
-		return
-	}
 	b := e.editBatch(id)
 	if from != "" {
 		b.byStatus[from.Index()]--
@@ -69,21 +66,16 @@ func (e *Engine) batchChanged(id string, b *batch) {
 	ended := !b.open && b.living() == 0
 	switch {
 	case !ended:
-		b.endedAt = 0
+		b.endedAt, b.outcome = 0, ""
 	case b.endedAt == 0:
-		b.endedAt = e.now
+		b.endedAt, b.outcome = e.now, missions.Failed
+		if b.byStatus[missions.Completed.Index()] == b.total() {
+			b.outcome = missions.Completed
+		}
 		if b.waiters > 0 {
-			e.wake(&wake{source: batchSource(id), upTo: e.marks.Outbox, status: b.status(), result: b.result(id)})
+			e.wake(&wake{source: batchSource(id), upTo: e.marks.Outbox, status: b.outcome, result: b.result(id)})
 		}
 	}
-}
-
-// status returns how a batch has ended.
-func (b *batch) status() missions.Status {
-	if b.byStatus[missions.Completed.Index()] == b.total() {
-		return missions.Completed
-	}
-	return missions.Failed
 }
 
 // result returns what those get as a result that wait for a batch.
@@ -99,10 +91,7 @@ func (b *batch) result(id string) []byte {
 // leaveBatch takes a member out of the set of a batch.
 func (e *Engine) leaveBatch(id, member string) {
 	e.member(setWaiters+batchSource(id), member, true)
-	if e.batch(id) != nil {
-		b := e.editBatch(id)
-		b.waiters = max(0, b.waiters-1)
-	}
+	e.editBatch(id).waiters--
 }
 
 // CloseBatch closes a batch, and creates it if it does not exist. See [missions.Missions].
@@ -140,12 +129,12 @@ func (e *Engine) retainBatches(cutoff missions.Time) {
 		switch {
 		case b == nil || fmt.Sprintf("%016x:%s", int64(b.idleAt), id) != member:
 			e.member(setIdle, member, true)
-		case b.idleAt > cutoff:
-			return
-		case b.waiters == 0:
+		case b.idleAt > cutoff || b.waiters > 0:
+		default:
 			e.setDoc(docBatch+id, nil)
 			e.member(setIdle, member, true)
 			e.member(setBatches, e.batchMember(id, b), true)
 		}
 	}
+	clear(e.members) // what comes behind it in the batch may have changed it
 }

@@ -37,6 +37,9 @@ func (e *Engine) retry(q *missions.RetryRequest, reason string, override bool) m
 		if r.Deadline != 0 && r.Deadline <= e.now {
 			return missions.Conflict("the deadline of mission %q has passed", q.ID)
 		}
+		if err := e.retryUnreachable(q.ID); err != nil {
+			return err
+		}
 		if r.Attempt > 0 {
 			flowOf(r).ExtraTurns += r.Attempt
 		}
@@ -50,10 +53,37 @@ func (e *Engine) retry(q *missions.RetryRequest, reason string, override bool) m
 		e.enqueue(r, max(e.now, r.NotBefore))
 		if unmet >= 0 && !r.Flow.Parked && r.Flow.OnUnmet != missions.UnmetRun {
 			why, source := r.Flow.unmetReason(unmet)
-			e.cannotGoOn(r, why, source)
+			e.cannotGoOn(r, why, source, e.marks.Outbox)
 		}
 		return nil
 	})
+}
+
+// retryUnreachable returns why a mission cannot be retried at present: something that it waits for, or its parent,
+// cannot be reached.
+func (e *Engine) retryUnreachable(id string) error {
+	r := e.records.get(id)
+	if r == nil || r.Flow == nil {
+		return nil
+	}
+	for i := range r.Flow.Conditions {
+		if err := e.records.unreachable[r.Flow.Conditions[i].Mission]; err != nil {
+			return err
+		}
+	}
+	return e.records.unreachable[r.Flow.ParentID]
+}
+
+// isGone reports whether the mission or batch of a condition does not exist any more.
+func (e *Engine) isGone(c *missions.Condition) bool {
+	switch c.Kind() {
+	case missions.WaitMission:
+		return e.records.get(c.Mission) == nil
+	case missions.WaitBatch:
+		return e.batch(c.Batch) == nil
+	case missions.WaitSignal, missions.WaitTime:
+	}
+	return false
 }
 
 // retryFlow has a mission wait again for what has not been met. It returns the place of a condition
@@ -72,13 +102,24 @@ func (e *Engine) retryFlow(r *Record, q *missions.RetryRequest, override bool) (
 	if p := e.records.get(f.ParentID); p != nil && !p.Status.Terminal() {
 		e.enterParent(r)
 	}
+	unmet = -1
 	for i := range f.Conditions {
-		if c := &f.Conditions[i]; f.Outcomes[i] != open && !f.Outcomes[i].meets(c) {
+		c := &f.Conditions[i]
+		switch gone := e.isGone(c); {
+		case f.Outcomes[i] != open && f.Outcomes[i].meets(c):
+			continue
+		case !gone:
 			f.setOutcome(i, open)
+			continue
+		case f.Outcomes[i] == open: // it has ended since, somehow
+			e.setOutcome(r, i, outcomeOf(missions.Cancelled), nil)
+		}
+		if !override && unmet < 0 && !f.Outcomes[i].meets(c) {
+			unmet = i
 		}
 	}
-	if f.unmet() == 0 {
-		return -1
+	if unmet >= 0 || f.unmet() == 0 {
+		return unmet
 	}
 	return e.resolve(r, func(*missions.Condition) bool { return override })
 }

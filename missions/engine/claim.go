@@ -30,7 +30,7 @@ func (e *Engine) Claim(q *missions.ClaimRequest) missions.ClaimResult {
 			result.More = true
 			continue
 		}
-		if size += head.Size; q.MaxBytes > 0 && size > q.MaxBytes && i > 0 || r == nil {
+		if size += head.Size; q.MaxBytes > 0 && size > q.MaxBytes && i > 0 || r == nil || !e.complete(r) {
 			result.More = true
 			break
 		}

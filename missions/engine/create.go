@@ -44,7 +44,7 @@ func (e *Engine) Create(m *missions.Mission) missions.CreateResult {
 	e.enqueue(r, max(e.now, r.NotBefore))
 	if unmet >= 0 && r.Flow.OnUnmet != missions.UnmetRun {
 		reason, source := r.Flow.unmetReason(unmet)
-		e.cannotGoOn(r, reason, source)
+		e.cannotGoOn(r, reason, source, e.marks.Outbox)
 	}
 	if m.Flow != nil && m.Flow.CloseBatch {
 		e.CloseBatch(&r.Flow.Batch)
@@ -79,8 +79,10 @@ func (e *Engine) checkFlow(m *missions.Mission) error {
 			return missions.Conflict("the parent %q is %s", id, p.Status)
 		}
 	}
-	if b := e.batch(m.Batch); b != nil && !b.open {
-		return missions.Conflict("batch %q is closed", m.Batch)
+	if m.Batch != "" {
+		if b := e.batch(m.Batch); b != nil && !b.open {
+			return missions.Conflict("batch %q is closed", m.Batch)
+		}
 	}
 	return e.checkConditions(m.ID, m.After)
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -45,6 +46,8 @@ type Member struct {
 type Range struct {
 	Set, After string
 	Limit      int
+
+	of string // what it is loaded for, if the set does not say it
 }
 
 // The sets and documents. Missions that wait for a source, and living children of a mission, stand
@@ -56,7 +59,7 @@ const (
 	setWaiters = "w/"      // and a source: see registered
 	setAsks    = "asks"    // ids of missions that wait for a signal, behind the time since when
 	setBudgets = "budgets" // ids of living missions that have used some of their maximum, those behind that have used less
-	setCaused  = "x/"      // and a source: ids of missions that were cancelled because it did not complete
+	setCaused  = "x/"      // and a source: missions that were cancelled because it did not complete, see registered
 
 	docCount = "n/" // and a mission's id: how many stand in its set
 	docBatch = "b/" // and an id
@@ -84,7 +87,8 @@ type (
 		byStatus  [5]int64
 		createdAt missions.Time
 		endedAt   missions.Time
-		idleAt    missions.Time // since when it has no missions
+		outcome   missions.Status // once it has ended
+		idleAt    missions.Time   // since when it has no missions
 		waiters   int64
 	}
 
@@ -151,10 +155,26 @@ func (e *Engine) setDoc(key string, value any) {
 	e.docs.changed[key] = true
 }
 
-// batch returns a batch for changes, or nil if there is none.
+// doc returns a document as it is, nil if there is none. It panics if the step did not say that it needs
+// it: what would be computed without it would be wrong, and stay so.
+func (e *Engine) doc(key string) any {
+	value, known := e.docs.byKey[key]
+	if !known {
+		panic(fmt.Sprintf("document %q is not loaded", key))
+	}
+	return value
+}
+
+// batch returns a batch as it is, or nil if there is none.
 func (e *Engine) batch(id string) *batch {
-	b, _ := e.docs.byKey[docBatch+id].(*batch)
+	b, _ := e.doc(docBatch + id).(*batch)
 	return b
+}
+
+// inSet returns how many members the set of a mission has.
+func (e *Engine) inSet(source string) count {
+	n, _ := e.doc(docCount + source).(count)
+	return n
 }
 
 func (e *Engine) member(set, member string, gone bool) {
@@ -224,7 +244,11 @@ func batchOf(c *codec.Codec, b *batch) {
 		codec.Number(c, t)
 	}
 	codec.Number(c, &b.waiters)
+	codec.Place(c, &b.outcome, outcomes)
 }
+
+// outcomes are those of a batch.
+var outcomes = []missions.Status{"", missions.Completed, missions.Failed}
 
 func wakeOf(c *codec.Codec, w *wake) {
 	codec.Text(c, &w.source)

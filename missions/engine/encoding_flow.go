@@ -240,6 +240,7 @@ func flow(c *codec.Codec, f *Flow) {
 	codec.Sequence(c, &f.Signals, signal)
 	codec.Number(c, &f.ChildAt)
 	codec.Text(c, &f.CancelledBy)
+	codec.Number(c, &f.CancelledAt)
 	codec.Number(c, &f.Stopped)
 	kept := f.Checkpoint != nil
 	if codec.Flag(c, &kept); c.Reading() {

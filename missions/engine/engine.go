@@ -38,8 +38,9 @@ type Engine struct {
 	docs      docs
 	wakes     window[string]        // names of wake-ups, the oldest first
 	wakesFrom missions.Time         // when wake-ups are looked at again, if none can be done at present
-	wakeAfter map[string]string     // by set: the last member that could not be reached
-	members   map[string]memberList // of sets, as loaded for the current batch
+	wakeAfter map[string]string     // by name: the last member that could not be reached
+	stuck     map[string]bool       // names of wake-ups of which nobody who is left can be reached
+	members   map[string]memberList // of sets, as loaded for a step, by set or name of a wake-up
 
 	// The batch that is being computed.
 	now     missions.Time
@@ -69,7 +70,7 @@ func New(cfg Config, from *Snapshot) *Engine {
 	e.planned = window[Planned]{compare: comparePlanned, most: 2 * e.cfg.PlanWindow, kept: new(int)}
 	e.wakes = window[string]{compare: strings.Compare, most: 2 * e.cfg.PlanWindow, kept: new(int)}
 	e.docs = docs{byKey: map[string]any{}, changed: map[string]bool{}}
-	e.wakeAfter, e.members, e.memberChanges = map[string]string{}, map[string]memberList{}, map[Member]bool{}
+	e.wakeAfter, e.stuck, e.members, e.memberChanges = map[string]string{}, map[string]bool{}, map[string]memberList{}, map[Member]bool{}
 	e.records.init(e.cfg.RecordsBytes)
 	e.receipts.load(from.Receipts)
 	for i := range from.Agents {

@@ -25,9 +25,12 @@ func (e *Engine) Finish(f *missions.Finish) missions.Result {
 	exceeded := e.report(r, &f.Report)
 	switch {
 	case f.Outcome == missions.OutcomeComplete: // what was used is used, and the result is there
-		e.complete(r, f)
-	case exceeded != "":
+		e.completed(r, f)
+	case exceeded != "" && (f.Outcome == missions.OutcomeRelease || f.Retryable): // another failure is final anyway
 		e.exceeded(r, exceeded, f.Park)
+		if f.Outcome == missions.OutcomeFail {
+			r.Report = Report{f.AgentID, f.Lease}
+		}
 	case f.Outcome == missions.OutcomeFail:
 		e.fail(r, f)
 	case f.Park != nil && (len(f.Park.After) > 0 || f.Park.TimeoutSeconds > 0):
@@ -79,12 +82,12 @@ func repeated(r *Record, f *missions.Finish) bool {
 	case missions.OutcomeComplete:
 		return r.Status == missions.Completed && bytes.Equal(r.Result, f.Result)
 	case missions.OutcomeFail:
-		return r.Status != missions.Completed && string(r.Error) == f.Why()
+		return r.Status != missions.Completed && (string(r.Error) == f.Why() || r.Flow != nil && r.Flow.Stopped == f.Lease)
 	}
 	return false
 }
 
-func (e *Engine) complete(r *Record, f *missions.Finish) {
+func (e *Engine) completed(r *Record, f *missions.Finish) {
 	e.tookRun(r.Type, e.now.Sub(r.StartedAt))
 	if r.Result, r.Error = nil, ""; len(f.Result) > 0 {
 		r.Result = f.Result

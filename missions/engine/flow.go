@@ -42,6 +42,7 @@ type Flow struct {
 	Awaited     bool   // missions have waited for it, or are its children
 	ChildAt     int64  // position under which it stands in its parent's set; 0 for none
 	CancelledBy string // the mission or batch that did not complete, "m/ID" or "b/ID"
+	CancelledAt int64  // position of its end
 	Stopped     int64  // token of the attempt that exceeded max_usage
 
 	kept bool // as decoded: there is a checkpoint
@@ -87,8 +88,9 @@ type Signal struct {
 	Used  bool // it has met a condition
 }
 
-// inlineSignal is how many bytes of a signal's data stand in the record.
-const inlineSignal = 256
+// inlineSignal is how many bytes of a signal's data stand in the record: answers do, in nearly every form, so that
+// a condition can be checked with what was stored before.
+const inlineSignal = 512
 
 // digest identifies what a creator has given.
 func digest(f *missions.Flow) string {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -64,7 +65,7 @@ func (e *Engine) loadFlow(ctx context.Context, backend Backend, need *Need) erro
 			if of.Set == setWakes {
 				e.wakes.load(list, all)
 			} else {
-				e.members[of.Set] = memberList{list, all}
+				e.members[cmp.Or(of.of, of.Set)] = memberList{list, all}
 			}
 		}
 	}

@@ -62,7 +62,7 @@ func amount(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 func (e *Engine) exceeded(r *Record, reason string, also *missions.Park) {
 	f := flowOf(r)
 	f.Stopped = r.Token
-	if f.OnExceeded == missions.ExceededAsk {
+	if f.OnExceeded == missions.ExceededAsk && r.turn() < missions.MaxTurns {
 		conditions := []missions.Condition{{Signal: missions.BudgetSignal, Prompt: reason + ". A new maximum?"}}
 		timeout := 0.0
 		if also != nil {

@@ -37,7 +37,7 @@ func (e *Engine) Signal(q *missions.SignalRequest) missions.SignalResult {
 	switch {
 	case place >= 0:
 		result.Delivered = missions.DeliveredWaiting
-		e.answered(r, place, s.Seq)
+		e.answered(r, place, s.Seq, q.Data)
 		if r.Ready {
 			result.Ready = r.Type
 		}
@@ -108,21 +108,20 @@ func (f *Flow) checkAnswer(c *missions.Condition, data json.RawMessage) error {
 }
 
 // answered notes that a signal has met a condition of a waiting mission.
-func (e *Engine) answered(r *Record, place, seq int) {
-	e.takeAnswer(r, place, seq)
+func (e *Engine) answered(r *Record, place, seq int, data json.RawMessage) {
+	e.takeAnswer(r, place, seq, data)
 	if r.Flow.unmet() == 0 {
 		e.goOn(r, "the signal "+r.Flow.Conditions[place].Signal+" has come")
 	}
 }
 
 // takeAnswer has a stored signal meet a condition.
-func (e *Engine) takeAnswer(r *Record, place, seq int) {
+func (e *Engine) takeAnswer(r *Record, place, seq int, data json.RawMessage) {
 	f := r.Flow
 	f.Signals = slices.Clone(f.Signals)
-	s := &f.Signals[seq-1]
-	s.Used = true
+	f.Signals[seq-1].Used = true
 	if c := &f.Conditions[place]; c.Signal == missions.BudgetSignal && f.asksForBudget() {
-		if budget, err := f.newBudget(s.Data); err == nil {
+		if budget, err := f.newBudget(data); err == nil {
 			f.MaxUsage = budget
 		}
 	}
@@ -138,7 +137,7 @@ func (e *Engine) useStored(r *Record, place int) {
 			continue
 		}
 		if f.checkAnswer(&f.Conditions[place], s.Data) == nil {
-			e.takeAnswer(r, place, s.Seq)
+			e.takeAnswer(r, place, s.Seq, s.Data)
 			return
 		}
 	}

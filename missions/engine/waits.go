@@ -15,10 +15,13 @@ func signalPart(seq int) string  { return partSignal + strconv.Itoa(seq) }
 // child is the place of a child in the members of its parent's set: it waits for no condition.
 const child = 0xff
 
+// position is a position as a part of members and names, which are in order of it.
+func position(at int64) string { return fmt.Sprintf("%016x", at) }
+
 // registered is the member for a condition of a waiting mission, or for a child: by the position
 // of the event that told of it, so that each is behind those that were there before.
-func registered(position int64, place int, id string) string {
-	return fmt.Sprintf("%016x:%02x:%s", position, place, id)
+func registered(at int64, place int, id string) string {
+	return fmt.Sprintf("%s:%02x:%s", position(at), place, id)
 }
 
 // parseRegistered is the reverse of registered.
@@ -74,6 +77,16 @@ func (e *Engine) needFlow(n *Need, r *Record) {
 	}
 }
 
+// complete reports whether what needFlow says is loaded.
+func (e *Engine) complete(r *Record) bool {
+	if r.Flow == nil {
+		return true
+	}
+	var n Need
+	e.needFlow(&n, r)
+	return n.None()
+}
+
 // checkConditions returns why a mission cannot wait for conditions.
 func (e *Engine) checkConditions(id string, conditions []missions.Condition) error {
 	for i := range conditions {
@@ -100,13 +113,12 @@ func (e *Engine) checkConditions(id string, conditions []missions.Condition) err
 // checkSource returns why a mission cannot wait for another, or be its child.
 func (e *Engine) checkSource(field, id, source string) error {
 	s := e.records.get(source)
-	n, _ := e.docs.byKey[docCount+source].(count)
 	switch {
 	case e.isUnreachable(source):
 		return e.records.unreachable[source]
 	case s == nil:
 		return missions.Invalid(field, "there is no mission %q", source)
-	case n >= missions.MaxWaiters && !s.Status.Terminal():
+	case e.inSet(source) >= missions.MaxWaiters && !s.Status.Terminal():
 		return missions.Overloaded("%s: %d missions wait for mission %q already", field, missions.MaxWaiters, source)
 	case s.waits() && s.Flow.waitsForMission(id):
 		return missions.Invalid(field, "waits for this mission: neither could go on")
@@ -132,7 +144,7 @@ func (e *Engine) outcomeNow(c *missions.Condition) (o Outcome, result []byte) {
 		}
 	case missions.WaitBatch:
 		if b := e.batch(c.Batch); b != nil && b.endedAt != 0 {
-			return outcomeOf(b.status()), b.result(c.Batch)
+			return outcomeOf(b.outcome), b.result(c.Batch)
 		}
 	case missions.WaitSignal, missions.WaitTime:
 	}
@@ -231,14 +243,13 @@ func (e *Engine) enter(source, member string) {
 	if s := e.records.get(source); s.Flow == nil || !s.Flow.Awaited {
 		flowOf(e.records.edit(source)).Awaited = true
 	}
-	n, _ := e.docs.byKey[docCount+source].(count)
-	e.setDoc(docCount+source, n+1)
+	e.setDoc(docCount+source, e.inSet(source)+1)
 	e.member(setWaiters+missionSource(source), member, false)
 }
 
 // leave takes a member out of the set of a mission.
 func (e *Engine) leave(source, member string) {
-	if n, _ := e.docs.byKey[docCount+source].(count); n > 1 {
+	if n := e.inSet(source); n > 1 {
 		e.setDoc(docCount+source, n-1)
 	} else {
 		e.setDoc(docCount+source, nil)
@@ -278,23 +289,23 @@ func (e *Engine) goOn(r *Record, reason string) {
 	e.enqueue(r, max(e.now, r.NotBefore))
 }
 
-// settled acts on the outcome of a condition of a waiting mission.
-func (e *Engine) settled(r *Record, place int, o Outcome, result []byte) {
-	c := &r.Flow.Conditions[place]
+// settled acts on the outcome of a condition of a waiting mission, of which a wake-up tells.
+func (e *Engine) settled(r *Record, place int, w *wake) {
+	c, o := &r.Flow.Conditions[place], outcomeOf(w.status)
 	e.unregister(r, place)
-	e.setOutcome(r, place, o, result)
+	e.setOutcome(r, place, o, w.result)
 	r.UpdatedAt = e.now
 	switch {
 	case !o.meets(c):
 		reason, source := r.Flow.unmetReason(place)
-		e.cannotGoOn(r, reason, source)
+		e.cannotGoOn(r, reason, source, w.upTo)
 	case r.Flow.unmet() == 0:
 		e.goOn(r, "everything that it waited for has happened")
 	}
 }
 
-// cannotGoOn does what a waiting mission's on_unmet says.
-func (e *Engine) cannotGoOn(r *Record, reason, source string) {
+// cannotGoOn does what a waiting mission's on_unmet says, because of a source's end at a position, if it is one.
+func (e *Engine) cannotGoOn(r *Record, reason, source string, position int64) {
 	switch {
 	case r.Flow.Parked || r.Flow.OnUnmet == missions.UnmetRun:
 		e.goOn(r, reason)
@@ -303,7 +314,7 @@ func (e *Engine) cannotGoOn(r *Record, reason, source string) {
 		e.mustEnd(r, missions.Expire, reason)
 	default:
 		e.mustEnd(r, missions.Cancel, "cancelled: "+reason)
-		e.causedBy(r, source)
+		e.causedBy(r, source, position)
 	}
 }
 
@@ -313,19 +324,20 @@ func (e *Engine) mustEnd(r *Record, trigger missions.Trigger, reason string) {
 	}
 }
 
-// causedBy notes which source's end has cancelled a mission, so that a retry of it can retry the mission as well.
-func (e *Engine) causedBy(r *Record, source string) {
+// causedBy notes which source's end, at a position, has cancelled a mission, so that a later retry of it can
+// retry the mission as well.
+func (e *Engine) causedBy(r *Record, source string, position int64) {
 	if source != "" {
-		r.Flow.CancelledBy = source
-		e.member(setCaused+source, r.ID, false)
+		r.Flow.CancelledBy, r.Flow.CancelledAt = source, position
+		e.member(setCaused+source, registered(position, 0, r.ID), false)
 	}
 }
 
 // forgiven forgets what has cancelled a mission.
 func (e *Engine) forgiven(r *Record) {
-	if source := r.Flow.CancelledBy; source != "" {
-		r.Flow.CancelledBy = ""
-		e.member(setCaused+source, r.ID, true)
+	if f := r.Flow; f.CancelledBy != "" {
+		e.member(setCaused+f.CancelledBy, registered(f.CancelledAt, 0, r.ID), true)
+		f.CancelledBy, f.CancelledAt = "", 0
 	}
 }
 
@@ -335,7 +347,7 @@ func (e *Engine) waitTimedOut(r *Record) {
 	if r.Flow.Parked || r.Flow.OnUnmet == missions.UnmetRun {
 		r.Flow.TimedOut = true
 	}
-	e.cannotGoOn(r, reason, "")
+	e.cannotGoOn(r, reason, "", 0)
 }
 
 // emitWaiting tells what a mission waits for.

@@ -45,7 +45,7 @@ func (e *Engine) flowEnded(r *Record, reason string) {
 
 // wake has Due tell those that wait for a source.
 func (e *Engine) wake(w *wake) {
-	name := fmt.Sprintf("%016x:%s", e.marks.Outbox, w.source)
+	name := position(e.marks.Outbox) + ":" + w.source
 	if w.again {
 		name += ":again"
 	}
@@ -67,6 +67,42 @@ func (e *Engine) DueNow() bool {
 	return (len(e.wakes.list) > 0 || !e.wakes.has(1)) && e.wakesFrom <= e.now
 }
 
+// wakesToDo returns the names of wake-ups that Due looks at: of those that can get somewhere, the oldest.
+func (e *Engine) wakesToDo() (names []string) {
+	for _, name := range e.wakes.list {
+		if len(names) == wakesAtOnce {
+			break
+		}
+		if !e.stuck[name] {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// before returns the latest wake-up of the same source before one, "" if there is none. Who was there at an end
+// is told of that end.
+func (e *Engine) before(name string, w *wake) (earlier string) {
+	for _, other := range e.wakes.list {
+		if other >= name {
+			break
+		}
+		if other[len(position(0))+1:] == w.source {
+			earlier = other
+		}
+	}
+	return earlier
+}
+
+// rangeOf returns what has to be loaded of those that a wake-up concerns.
+func (e *Engine) rangeOf(name string, w *wake, limit int) Range {
+	from := e.wakeAfter[name]
+	if earlier := e.before(name, w); from == "" && earlier != "" {
+		from = earlier[:len(position(0))] + ":~" // behind all those that the earlier one tells
+	}
+	return Range{Set: w.set(), After: from, Limit: limit, of: name}
+}
+
 // needWakes adds what telling of sources that have ended needs.
 func (e *Engine) needWakes(n *Need, now missions.Time, limit int) {
 	if !e.wakes.has(1) {
@@ -76,45 +112,41 @@ func (e *Engine) needWakes(n *Need, now missions.Time, limit int) {
 	if now < e.wakesFrom || limit <= 0 {
 		return
 	}
-	names := e.wakes.list[:min(len(e.wakes.list), wakesAtOnce)]
+	names := e.wakesToDo()
 	for _, name := range names {
 		e.needDocs(n, docWake+name)
 	}
 	left := limit
 	for _, name := range names {
 		w, _ := e.docs.byKey[docWake+name].(*wake)
-		if w == nil || left <= 0 {
+		if w == nil || left <= 0 || w.again && e.before(name, w) != "" {
 			continue
-		}
-		set := w.set()
-		list, loaded := e.members[set]
-		if !loaded {
-			n.Ranges = append(n.Ranges, Range{Set: set, After: e.wakeAfter[set], Limit: limit})
-			continue
-		}
-		for _, member := range list.members[:min(len(list.members), left)] {
-			e.needWoken(n, w, member)
-			left--
 		}
 		if kind := w.source[:2]; kind == docBatch {
 			e.needDocs(n, w.source)
 		} else {
 			e.needDocs(n, docCount+w.source[2:])
 		}
+		list, loaded := e.members[name]
+		if !loaded {
+			n.Ranges = append(n.Ranges, e.rangeOf(name, w, limit))
+			continue
+		}
+		for _, member := range list.members[:min(len(list.members), left)] {
+			at, _, id, ok := parseRegistered(member)
+			if at > w.upTo {
+				break
+			}
+			if left--; ok && w.again {
+				e.NeedRetry(n, &missions.RetryRequest{ID: id})
+			} else if ok {
+				e.NeedMissions(n, id)
+			}
+		}
 	}
 }
 
-func (e *Engine) needWoken(n *Need, w *wake, member string) {
-	if w.again {
-		e.NeedRetry(n, &missions.RetryRequest{ID: member})
-		return
-	}
-	if _, _, id, ok := parseRegistered(member); ok {
-		e.NeedMissions(n, id)
-	}
-}
-
-// memberList is what was loaded of a set for a batch.
+// memberList is what was loaded of a set for a step.
 type memberList struct {
 	members []string
 	all     bool
@@ -126,63 +158,58 @@ func (d *due) wakes() {
 	if e.now < e.wakesFrom {
 		return
 	}
-	waits := false // some cannot be reached
-	names := append([]string(nil), e.wakes.list[:min(len(e.wakes.list), wakesAtOnce)]...)
-	for _, name := range names {
-		if d.left <= 0 {
-			return
-		}
-		if !d.wake(name) {
-			waits = true
+	for _, name := range e.wakesToDo() {
+		if d.left > 0 && !d.wake(name) {
+			e.stuck[name] = true
 		}
 	}
-	if waits && len(e.wakes.list) == len(names) {
+	clear(e.members) // what comes behind it in the batch may change them
+	if len(e.wakes.list) > 0 && len(e.wakesToDo()) == 0 {
 		e.wakesFrom = e.now.Add(unreachablePause)
+		clear(e.stuck)
 	}
 }
 
 // wake tells some of those that wait for a source, and reports whether it got anywhere.
 func (d *due) wake(name string) (moved bool) {
 	e := d.engine
-	w, _ := e.docs.byKey[docWake+name].(*wake)
-	if w == nil { // a commit was broken off halfway
+	value, known := e.docs.byKey[docWake+name]
+	list, loaded := e.members[name]
+	w, there := value.(*wake)
+	switch {
+	case !known: // Due has more room than was thought
+		return true
+	case !there: // a commit was broken off halfway
 		e.doneWaking(name)
 		return true
 	}
-	set := w.set()
-	list, loaded := e.members[set]
-	if !loaded {
-		return true // Due had less room than was thought
+	if earlier := e.before(name, w); w.again && earlier != "" { // which may cancel more that are to be retried
+		return !e.stuck[earlier]
 	}
-	at, stays, over := 0, false, false
-	for ; at < len(list.members) && d.left > 0 && !over; at++ {
+	if !loaded {
+		return true
+	}
+	at, over, stays := 0, false, false
+	for ; at < len(list.members) && d.left > 0; at++ {
 		member := list.members[at]
 		position, _, id, _ := parseRegistered(member)
-		if w.again {
-			id = member
-		} else if over = position > w.upTo; over { // what follows waits for the next end
-			break
-		}
-		if !e.records.known(id) { // not loaded
+		if over = position > w.upTo; over || !e.records.known(id) { // what follows waits for the next end, or is not loaded
 			break
 		}
 		d.left--
-		if e.isUnreachable(id) {
-			stays = true
-			e.wakeAfter[set] = member
+		if e.isUnreachable(id) || w.again && e.retryUnreachable(id) != nil {
+			stays, e.wakeAfter[name] = true, member
 			continue
 		}
 		moved = true
 		e.wakeOne(d, w, member)
 	}
-	list.members = list.members[at:]
-	e.members[set] = list
-	over = over || len(list.members) == 0 && list.all
+	over = over || at == len(list.members) && list.all
 	switch {
 	case !over: // the rest is for the next time
-		return moved || !stays
-	case stays || e.wakeAfter[set] != "":
-		delete(e.wakeAfter, set) // once more, from the beginning
+		return moved || stays || at == 0
+	case stays || e.wakeAfter[name] != "": // once more, from the beginning
+		delete(e.wakeAfter, name)
 		return moved
 	}
 	e.doneWaking(name)
@@ -193,25 +220,27 @@ func (e *Engine) doneWaking(name string) {
 	e.setDoc(docWake+name, nil)
 	e.member(setWakes, name, true)
 	e.wakes.remove(name)
+	delete(e.stuck, name)
 }
 
 // wakeOne tells one of those that wait for a source.
 func (e *Engine) wakeOne(d *due, w *wake, member string) {
-	if w.again {
-		e.retryDependent(d, w, member)
-		return
+	if gone := e.memberChanges[Member{Set: w.set(), Member: member}]; gone {
+		return // what this step has told another mission has ended its wait
 	}
 	position, place, id, ok := parseRegistered(member)
 	r := e.records.get(id)
 	switch {
+	case w.again:
+		e.retryDependent(d, w, position, id)
 	case ok && r != nil && place == child && r.Flow != nil && r.Flow.ChildAt == position:
 		e.parentEnded(d, e.records.edit(id), w)
 	case ok && r != nil && r.waits() && r.Flow.WaitAt == position && place < len(r.Flow.Outcomes) && r.Flow.Outcomes[place] == open:
 		r = e.records.edit(id)
-		if e.settled(r, place, outcomeOf(w.status), w.result); r.Ready {
+		if e.settled(r, place, w); r.Ready {
 			d.isReady(r.Type)
 		}
-	case w.source[:2] == docBatch: // it no longer waits
+	case w.source[:2] == docBatch: // a commit was broken off halfway
 		e.leaveBatch(w.source[2:], member)
 	default:
 		e.leave(w.source[2:], member)
@@ -229,14 +258,14 @@ func (e *Engine) parentEnded(d *due, r *Record, w *wake) {
 		d.stop = append(d.stop, missions.Stopped{AgentID: l.AgentID, MissionID: r.ID})
 	}
 	e.mustEnd(r, missions.Cancel, fmt.Sprintf("cancelled: its parent %s is %s", r.Flow.ParentID, w.status))
-	e.causedBy(r, w.source)
+	e.causedBy(r, w.source, w.upTo)
 }
 
-// retryDependent retries a mission that was cancelled because a source did not complete.
-func (e *Engine) retryDependent(d *due, w *wake, id string) {
+// retryDependent retries a mission that was cancelled because a source did not complete, at a position.
+func (e *Engine) retryDependent(d *due, w *wake, position int64, id string) {
 	r := e.records.get(id)
-	if r == nil || r.Flow == nil || r.Flow.CancelledBy != w.source {
-		e.member(setCaused+w.source, id, true)
+	if r == nil || r.Flow == nil || r.Flow.CancelledBy != w.source || r.Flow.CancelledAt != position {
+		e.member(setCaused+w.source, registered(position, 0, id), true)
 		return
 	}
 	result := e.retry(&missions.RetryRequest{ID: id, Dependents: true}, "retried with "+w.source[2:], false)

@@ -48,7 +48,11 @@ func (c commands) CloseBatches(ctx context.Context, ids []string) ([]missions.Ba
 
 // CreateChildren implements [missions.Leases].
 func (c commands) CreateChildren(ctx context.Context, agentID string, parent missions.LeaseRef, batch []missions.Mission) ([]missions.CreateResult, error) {
-	r, err := perform(ctx, c.by, opCreateChildren, children{agentID, parent, batch})
+	of := make([]missions.Mission, len(batch))
+	for i := range batch {
+		of[i] = batch[i].ChildOf(parent.MissionID)
+	}
+	r, err := perform(ctx, c.by, opCreateChildren, children{agentID, parent, of})
 	return r.value, firstOf(err, r.err)
 }
 

@@ -1,6 +1,7 @@
 package leader
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 
@@ -162,7 +163,7 @@ func (r reads) inputs(ctx context.Context, keys []engine.PartKey) ([]*missions.I
 // is named in Trimmed: its holder can ask for it.
 func (r reads) complete(ctx context.Context, claims []missions.ClaimRequest, results []missions.ClaimResult) {
 	for i := range results {
-		left := claims[i].MaxBytes
+		left := cmp.Or(claims[i].MaxBytes, maxBeside)
 		for j := range results[i].Missions {
 			left -= results[i].Missions[j].SizeEstimate()
 		}
@@ -173,12 +174,8 @@ func (r reads) complete(ctx context.Context, claims []missions.ClaimRequest, res
 			}
 			f := *m.Flow
 			m.Flow = &f
-			room := left
-			if claims[i].MaxBytes == 0 {
-				room = maxBeside
-			}
-			left -= r.completeInputs(ctx, m, room)
-			left -= r.completeSignals(ctx, m, room)
+			left -= r.completeInputs(ctx, m, left)
+			left -= r.completeSignals(ctx, m, left)
 		}
 	}
 }

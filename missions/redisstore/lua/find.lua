@@ -64,12 +64,20 @@ end
 -- matches checks what the source does not decide.
 local checks = ARGV[11] or (agent ~= '' or tag ~= '') and (status ~= '' or kind ~= '' or tag ~= '')
 
--- labelled checks the labels, and the agent if the source is a label.
-local function labelled(id)
-	for i = 12, #ARGV do
-		if not call('ZSCORE', P .. 'ig:' .. ARGV[i], id) then return false end
+-- stands checks whether a mission of some age stands in a sorted set.
+local function stands(key, id, age)
+	for _, member in ipairs(call('ZRANGE', P .. key, age, age, 'BYSCORE')) do
+		if member == id then return true end
 	end
-	return agent == '' or call('ZSCORE', P .. 'ia:' .. agent, id)
+	return false
+end
+
+-- labelled checks the labels, and the agent if the source is a label.
+local function labelled(id, age)
+	for i = 12, #ARGV do
+		if not stands('ig:' .. ARGV[i], id, age) then return false end
+	end
+	return agent == '' or stands('ia:' .. agent, id, age)
 end
 
 local function matches(m)
@@ -91,7 +99,7 @@ while true do
 	local id, age = src.rows[src.at], src.rows[src.at + 1]
 	local record = call('GET', P .. 'm:' .. id)
 	if not record then return redis.error_reply('ERR mission ' .. id .. ' is in a list, but has no record') end
-	if not checks or matches(record) and (not ARGV[11] or labelled(id)) then
+	if not checks or matches(record) and (not ARGV[11] or labelled(id, age)) then
 		local m = heads and {id, head_of(record), '', '', ''} or fetch(id)
 		bytes = bytes + #m[2] + #m[4] + #m[5]
 		if budget > 0 and bytes > budget and page[1] then
