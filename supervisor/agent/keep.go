@@ -74,7 +74,7 @@ func (t *Task) Restore(v any) (bool, error) {
 }
 
 // Inputs returns the outcomes of the missions and batches that the mission has waited for,
-// by id. The result of one that was too large for the claim is missing; [Task.Input] has it.
+// by id. Those for which the claim had no room are missing; [Task.Input] has them.
 func (t *Task) Inputs() map[string]missions.Input {
 	if t.Mission.Flow == nil {
 		return nil
@@ -82,11 +82,13 @@ func (t *Task) Inputs() map[string]missions.Input {
 	return t.Mission.Inputs
 }
 
-// Input returns one of [Task.Inputs] in full, which may take a request. It asks a
-// supervisor that does not answer again, until ctx or the lease ends.
+// Input returns the outcome of a mission or batch that the mission has waited for, also if
+// the claim had no room for it: then it asks, and asks a supervisor that does not answer
+// again, until ctx or the lease ends. The error is an [api.ErrNotFound] if the mission did
+// not wait for source.
 func (t *Task) Input(ctx context.Context, source string) (missions.Input, error) {
 	input, there := t.Inputs()[source]
-	if there && !(t.trimmed("inputs") && (len(input.Result) == 0 || string(input.Result) == "null")) {
+	if empty := len(input.Result) == 0 || string(input.Result) == "null"; there && !(empty && t.trimmed("inputs")) {
 		return input, nil
 	}
 	err := t.insist(ctx, func() error {
