@@ -53,7 +53,8 @@ func (r *runner) beatOnce(ctx context.Context) {
 	r.answered()
 	// The reply is about the leases that were listed. By now the agent may hold a newer
 	// lease of the same mission.
-	for _, t := range listed {
+	for i, t := range listed {
+		t.inbox.acknowledged((*request.Running)[i].Seen)
 		switch {
 		case slices.Contains(reply.Cancel, t.Mission.ID):
 			t.end(ErrCancelled)
@@ -61,6 +62,13 @@ func (r *runner) beatOnce(ctx context.Context) {
 			t.end(ErrLeaseLost)
 		default:
 			t.renewed(sent.Add(pace.lease))
+		}
+	}
+	for _, signal := range reply.Signals {
+		for _, t := range listed {
+			if t.Mission.ID == signal.MissionID {
+				t.signalled(signal.Seq)
+			}
 		}
 	}
 }
@@ -71,7 +79,7 @@ func (r *runner) listRunning() (api.HeartbeatRequest, []*Task) {
 	held := make([]api.Held, 0, len(r.running))
 	listed := make([]*Task, 0, len(r.running))
 	for _, t := range r.running {
-		held, listed = append(held, api.Held{LeaseRef: t.lease()}), append(listed, t)
+		held, listed = append(held, api.Held{LeaseRef: t.lease(), Seen: t.inbox.seen()}), append(listed, t)
 	}
 	cpu, memory := usage()
 	return api.HeartbeatRequest{Running: &held, CPU: cpu, MemoryBytes: memory, Draining: r.draining || r.setbacks.resting}, listed
@@ -116,10 +124,18 @@ func (r *runner) command(msg *nats.Msg) {
 		r.log.Warn("cannot decode a command", "error", err)
 		return
 	}
-	if command.Command != api.CommandCancel {
+	switch command.Command {
+	case api.CommandCancel:
+		// The push does not say which lease it is for. The heartbeat reply does.
+		r.beatNow.Send()
+	case api.CommandSignal:
+		r.mu.Lock()
+		t := r.running[command.MissionID]
+		r.mu.Unlock()
+		if t != nil { // else the heartbeat reply or the next claim tells of it
+			t.signalled(command.Seq)
+		}
+	default:
 		r.log.Warn("an unknown command", "command", command.Command)
-		return
 	}
-	// The push does not say which lease it is for. The heartbeat reply does.
-	r.beatNow.Send()
 }

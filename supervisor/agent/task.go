@@ -5,13 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"runtime/debug"
-	"strings"
 	"sync"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
-	"github.com/nats-io/nats.go"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
@@ -27,8 +22,15 @@ type Task struct {
 	cancel context.CancelCauseFunc
 	round  int // of setbacks, in which it was claimed
 
-	mu   sync.Mutex
-	ends time.Time // when the lease ends, by this machine's clock
+	saving   sync.Mutex // held while a checkpoint is stored
+	spending spending
+	inbox    inbox
+
+	mu      sync.Mutex
+	ends    time.Time       // when the lease ends, by this machine's clock
+	attempt context.Context // of what helps the handler; ends when it has returned
+	over    bool            // it has
+	helpers sync.WaitGroup
 }
 
 // newTask returns a task whose context has the values of values. What ends it is the runner,
@@ -59,12 +61,34 @@ func (t *Task) renewed(until time.Time) {
 // end ends the handler's context. The first cause counts.
 func (t *Task) end(cause error) { t.cancel(cause) }
 
+// lost returns why the mission is no longer this task's, nil if it is or that is not known.
+func (t *Task) lost() error {
+	if cause := context.Cause(t.ctx); errors.Is(cause, ErrCancelled) || errors.Is(cause, ErrLeaseLost) {
+		return cause
+	}
+	return nil
+}
+
+// help runs f beside the handler until the context that it gets ends, which is when the
+// handler has returned. It returns false if it has.
+func (t *Task) help(f func(ctx context.Context)) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.over {
+		return false
+	}
+	t.helpers.Go(func() { f(t.attempt) })
+	return true
+}
+
 // Progress reports the progress of the mission, from 0 to 100 percent, and what is
 // being done. The caller may ignore the error, which is [ErrLeaseLost] or one of the
 // request.
 func (t *Task) Progress(percent float64, message string) error {
-	return t.check(t.runner.requests.Progress(t.ctx, api.ProgressRequest{
-		LeaseRef: t.lease(), Percent: &percent, Message: message,
+	return t.check(t.withUsage(func(report api.Report) error {
+		return t.runner.requests.Progress(t.ctx, api.ProgressRequest{
+			LeaseRef: t.lease(), Percent: &percent, Message: message, Report: report,
+		})
 	}))
 }
 
@@ -93,59 +117,6 @@ func (t *Task) check(err error) error {
 	return err
 }
 
-type permanentError struct{ error }
-
-func (e permanentError) Unwrap() error { return e.error }
-
-// Permanent marks a handler's error as one that a retry cannot fix: the mission fails
-// at once. Permanent(nil) is nil.
-func Permanent(err error) error {
-	if err == nil {
-		return nil
-	}
-	return permanentError{err}
-}
-
-// work runs the handler and reports the outcome.
-func (t *Task) work() {
-	span := t.trace()
-	result, err := t.handle()
-	span.End(err)
-	if !IsUnable(err) {
-		t.runner.couldBegin(t)
-	}
-	switch cause := context.Cause(t.ctx); {
-	case errors.Is(cause, ErrCancelled), errors.Is(cause, ErrLeaseLost):
-		t.runner.log.Info("stopped working on a mission", "mission", t.Mission.ID, "reason", cause)
-		return
-	case errors.Is(cause, ErrStopping), errors.Is(err, ErrStopping):
-		t.release()
-		return
-	case IsUnable(err):
-		t.runner.setback(t, err)
-		t.release()
-		return
-	case err == nil:
-		var raw json.RawMessage
-		if raw, err = encode(result); err == nil {
-			err = t.report(func() error {
-				return t.runner.complete(t, api.Completion{LeaseRef: t.lease(), Result: raw})
-			})
-			if !refused(err) {
-				return
-			}
-		}
-		err = Permanent(fmt.Errorf("the result was refused: %w", err))
-	}
-	var permanent permanentError
-	retryable := !errors.As(err, &permanent)
-	_ = t.report(func() error { // report has logged it
-		ctx, cancel := t.whileLeased()
-		defer cancel()
-		return t.runner.requests.Fail(ctx, api.Failure{LeaseRef: t.lease(), Error: text(err), Retryable: &retryable})
-	})
-}
-
 // trace begins the span of the handler, if there is a tracer.
 func (t *Task) trace() tracing.Span {
 	tracer := t.runner.cfg.Tracer
@@ -157,90 +128,4 @@ func (t *Task) trace() tracing.Span {
 	span.About("missioncontrol.agent.id", t.runner.cfg.ID)
 	t.ctx = ctx // nothing else uses it yet
 	return span
-}
-
-// release returns the mission to the queue.
-func (t *Task) release() {
-	_ = t.report(func() error { // report has logged it
-		ctx, cancel := t.whileLeased()
-		defer cancel()
-		return t.runner.requests.Release(ctx, t.lease())
-	})
-}
-
-// handle calls the handler. A panic is a failure like any other.
-func (t *Task) handle() (result any, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			t.runner.log.Error("a handler panicked", "mission", t.Mission.ID, "panic", p, "stack", string(debug.Stack()))
-			err = fmt.Errorf("the handler panicked: %v", p)
-		}
-	}()
-	return t.runner.cfg.Handler(t.ctx, t)
-}
-
-// encode encodes a handler's result as JSON. Invalid JSON would break the report that
-// it shares with other results.
-func encode(result any) (json.RawMessage, error) {
-	if raw, ok := result.(json.RawMessage); ok {
-		if raw != nil && !jsontext.Value(raw).IsValid() {
-			return nil, errNoJSON
-		}
-		return raw, nil
-	}
-	if result == nil {
-		return nil, nil
-	}
-	return json.Marshal(result)
-}
-
-var errNoJSON = errors.New("the raw message is not valid JSON")
-
-// text makes an error's text fit into a failure.
-func text(err error) string {
-	s := strings.ToValidUTF8(strings.ReplaceAll(err.Error(), "\x00", "�"), "�")
-	if s == "" {
-		return "failed without an error message"
-	}
-	if len(s) > missions.MaxErrorBytes {
-		s = strings.ToValidUTF8(s[:missions.MaxErrorBytes-3], "") + "…"
-	}
-	return s
-}
-
-// refused reports whether the supervisor refused a report because of its content, or
-// the broker would not carry it.
-func refused(err error) bool {
-	return errors.Is(err, api.ErrInvalid) || errors.Is(err, api.ErrTooLarge) || errors.Is(err, nats.ErrMaxPayload)
-}
-
-// report sends the outcome of a mission until the supervisor has answered or the lease
-// has ended. The same report may be sent twice, so a lost reply does no harm.
-func (t *Task) report(send func() error) error {
-	for {
-		err := send()
-		switch {
-		case err == nil:
-			return nil
-		case errors.Is(err, api.ErrLeaseLost), errors.Is(err, api.ErrNotFound), refused(err):
-			t.runner.log.Warn("the report on a mission was refused", "mission", t.Mission.ID, "error", err)
-			return err
-		case time.Now().After(t.leaseEnd()):
-			t.runner.log.Warn("cannot report a mission before its lease expires", "mission", t.Mission.ID, "error", err)
-			return err
-		}
-		sleep(context.Background(), pause/5)
-	}
-}
-
-// whileLeased returns a context that ends when the lease has ended. Heartbeats renew the
-// lease while a report is on its way.
-func (t *Task) whileLeased() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.ctx))
-	go func() { // ends with ctx
-		for left := time.Until(t.leaseEnd()); left > 0 && sleep(ctx, left); left = time.Until(t.leaseEnd()) {
-		}
-		cancel()
-	}()
-	return ctx, cancel
 }

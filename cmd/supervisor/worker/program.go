@@ -39,7 +39,10 @@ type program struct {
 	log     func(line string) // called for each line of its standard error
 	shows   func(line string) // called for what it shows without ending the line; "" for other signs of work
 	remark  func(text string) // called for what its user should know about the result
-	stall   time.Duration     // how long it may show no sign of work; 0 for ever
+	reports *reportPipe
+	lines   *reportLines         // does what it reports
+	began   func() (stop func()) // called when it has started; stop is called when it has ended
+	stall   time.Duration        // how long it may show no sign of work; 0 for ever
 	guard   *guard
 	stopNow <-chan struct{}
 	grace   time.Duration
@@ -60,11 +63,14 @@ func (p *program) run(ctx context.Context) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.reports.attach(cmd)
 	if err := children.start(cmd); err != nil {
 		pipes.close()
 		return nil, notStarted(err)
 	}
 	p.guard.began(cmd)
+	p.reports.begin(p.lines)
+	stop := p.began()
 	var shown activity
 	stdout, stderr := newResultReader(missions.MaxDataBytes), newStderrReader(ctx, p.log, &shown)
 	pipes.begin(p.stdin,
@@ -78,6 +84,8 @@ func (p *program) run(ctx context.Context) (json.RawMessage, error) {
 	p.guard.ended(cmd)
 	pipes.end(outputGrace)
 	stderr.end()
+	p.reports.end()
+	stop()
 	close(ended)
 	reporting.Wait()
 

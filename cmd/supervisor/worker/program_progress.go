@@ -108,16 +108,34 @@ var percentage = regexp.MustCompile(`(\d{1,3}(?:[.,]\d+)?) ?%`)
 
 // progressShown is what a mission's progress says of its program.
 type progressShown struct {
-	percent float64
-	message string
+	mu       sync.Mutex
+	percent  float64
+	message  string
+	reported bool // the program has said it in so many words
 }
 
 // maxShown is how many characters of a line are shown as progress.
 const maxShown = 200
 
+// report takes progress that the program reports. From then on, what it shows does not count.
+func (p *progressShown) report(percent float64, message string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.percent, p.message, p.reported = percent, message, true
+}
+
 // show takes a line that the program shows; "" leaves everything as it is. A percentage in
-// it becomes the mission's.
-func (p *progressShown) show(line string) {
+// it becomes the mission's. It returns the progress.
+func (p *progressShown) show(line string) (percent float64, message string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.reported {
+		p.take(line)
+	}
+	return p.percent, p.message
+}
+
+func (p *progressShown) take(line string) {
 	if line = strings.TrimSpace(ui.Clean(line)); line == "" {
 		return
 	}

@@ -255,7 +255,7 @@ func deniedIn(ctx context.Context) error {
 // programEnvironment returns this process's environment without what it reads to sign in:
 // programs are not the agent.
 func programEnvironment() []string {
-	ours := config.ConnectionVariables()
+	ours := append(config.ConnectionVariables(), timedOutVariable)
 	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
 		return slices.Contains(ours, name)
@@ -281,26 +281,9 @@ type worker struct {
 // handle is the agent's handler.
 func (w *worker) handle(ctx context.Context, t *agent.Task) (any, error) {
 	m, begun := &t.Mission, time.Now()
-	w.say(ui.Cyan, "▶", m, fmt.Sprintf("started, attempt %d of %d", m.Attempt, m.MaxAttempts))
-	var shown progressShown
+	w.say(ui.Cyan, "▶", m, started(m))
 	var full sync.Once
-	p := &program{
-		argv: w.command, stdin: m.Data, stopNow: w.stopNow, grace: w.grace, guard: w.guard, stall: m.Stall(),
-		env: append(slices.Clone(w.env),
-			"MISSION_ID="+m.ID, "MISSION_NAME="+m.Name, "MISSION_TYPE="+m.Type,
-			fmt.Sprintf("MISSION_ATTEMPT=%d", m.Attempt), "AGENT_ID="+w.flags.id,
-		),
-		log:    func(line string) { w.log(t, &full, "info", line) },
-		remark: func(text string) { w.log(t, &full, "warn", text) },
-		shows: func(line string) {
-			shown.show(line)
-			_ = t.Progress(shown.percent, shown.message) // a full or unreachable store does not stop the program
-		},
-	}
-	if trace := api.TraceOf(ctx); trace != "" {
-		p.env = append(p.env, "TRACEPARENT="+trace)
-	}
-	result, err := p.run(ctx)
+	result, parking, err := w.run(ctx, t, &full)
 	took := ui.FormatDuration(time.Since(begun))
 	switch {
 	case ctx.Err() != nil:
@@ -312,10 +295,71 @@ func (w *worker) handle(ctx context.Context, t *agent.Task) (any, error) {
 		w.say(ui.Yellow, "■", m, "handed back: "+err.Error())
 	case err != nil:
 		w.say(ui.Red, "✘", m, "failed after "+took+": "+ui.Shorten(ui.Clean(ui.FirstLine(err.Error())), 300))
+	case parking != nil:
+		w.say(ui.Cyan, "‖", m, "after "+took+", "+parking.Error())
+		if result != nil {
+			w.log(t, &full, "warn", "the standard output is dropped, because the mission is parked")
+		}
 	default:
 		w.say(ui.Green, "✔", m, "completed in "+took)
 	}
+	if err == nil && parking != nil {
+		err = parking
+	}
 	return result, err
+}
+
+// started says which attempt of a mission begins.
+func started(m *missions.Mission) string {
+	text := fmt.Sprintf("started, attempt %d of %d", m.Attempt, m.MaxAttempts)
+	if m.Turn > m.Attempt {
+		text += fmt.Sprintf(", turn %d", m.Turn)
+	}
+	return text
+}
+
+// run runs the program for a mission. It returns the result, and what the mission is to wait
+// for, if the program has said so.
+func (w *worker) run(ctx context.Context, t *agent.Task, full *sync.Once) (any, *agent.Parking, error) {
+	m := &t.Mission
+	remark := func(text string) { w.log(t, full, "warn", text) }
+	files, err := newMissionFiles(ctx, t, remark)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer files.remove()
+	reports, err := newReportPipe(files.dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer reports.close()
+	var shown progressShown
+	lines := &reportLines{ctx: ctx, task: t, remark: remark, stopNow: w.stopNow, progress: func(percent float64, message string) {
+		shown.report(percent, message)
+		_ = t.Progress(percent, message) // a full or unreachable store does not stop the program
+	}}
+	p := &program{
+		argv: w.command, stdin: m.Data, stopNow: w.stopNow, grace: w.grace, guard: w.guard, stall: m.Stall(),
+		env: slices.Concat(w.env, []string{
+			"MISSION_ID=" + m.ID, "MISSION_NAME=" + m.Name, "MISSION_TYPE=" + m.Type,
+			fmt.Sprintf("MISSION_ATTEMPT=%d", m.Attempt), "AGENT_ID=" + w.flags.id,
+		}, files.environment(), reports.environment()),
+		log:    func(line string) { w.log(t, full, "info", line) },
+		remark: remark,
+		shows: func(line string) {
+			percent, message := shown.show(line)
+			_ = t.Progress(percent, message) // likewise
+		},
+		reports: reports, lines: lines, began: files.follow,
+	}
+	if trace := api.TraceOf(ctx); trace != "" {
+		p.env = append(p.env, "TRACEPARENT="+trace)
+	}
+	result, err := p.run(ctx)
+	if result == nil {
+		return nil, lines.parking, err
+	}
+	return result, lines.parking, err
 }
 
 // log writes a line to the mission's log, and says once if that is full. A full or
