@@ -73,11 +73,7 @@ func (s *viewState) drawHeader(c *ui.Canvas, width int) {
 // drawList draws a list with the given height: a title, the columns' names, and rows.
 func (s *viewState) drawList(c *ui.Canvas, list, y, height, width int) {
 	l := &s.lists[list]
-	name := listTitles[list]
-	if list == missionList && len(s.look.failed) > 0 {
-		name = "Running and failed missions"
-	}
-	title := fmt.Sprintf(" %s: %s", name, s.figure(list))
+	title := fmt.Sprintf(" %s: %s", s.title(list), s.figure(list))
 	focused := list == s.list
 	c.Base = tcell.AttrReverse
 	if !focused {
@@ -106,6 +102,23 @@ func (s *viewState) drawList(c *ui.Canvas, list, y, height, width int) {
 	}
 }
 
+// title returns what a list holds.
+func (s *viewState) title(list int) string {
+	if list != missionList {
+		return listTitles[list]
+	}
+	waiting, failed := len(s.look.waiting) > 0, len(s.look.failed) > 0
+	switch {
+	case waiting && failed:
+		return "Waiting, running and failed missions"
+	case waiting:
+		return "Waiting and running missions"
+	case failed:
+		return "Running and failed missions"
+	}
+	return listTitles[list]
+}
+
 // figure formats the number of rows of a list.
 func (s *viewState) figure(list int) string {
 	l := &s.lists[list]
@@ -114,7 +127,7 @@ func (s *viewState) figure(list int) string {
 	case agentList:
 		all = max(all, s.look.agents.AgentCount)
 	case missionList:
-		all = max(all, s.look.stats.ByStatus[missions.Running]+int64(len(s.look.failed)))
+		all = max(all, s.look.stats.ByStatus[missions.Running]+int64(len(s.look.failed)+len(s.look.waiting)))
 	}
 	text := ui.Count(all)
 	if int64(l.All) < all || s.filter != "" {
@@ -177,10 +190,10 @@ func (s *viewState) drawFooter(c *ui.Canvas, y, width int) {
 	}
 }
 
-// nameOf returns a running mission's name in brackets.
+// nameOf returns the name of a running or waiting mission in brackets.
 func (s *viewState) nameOf(id string) string {
-	for i := range s.look.running {
-		if m := &s.look.running[i]; m.ID == id {
+	for _, m := range slices.Concat(s.look.running, s.look.waiting) {
+		if m.ID == id {
 			return " (" + ui.Shorten(ui.Clean(m.Name), 48) + ")"
 		}
 	}

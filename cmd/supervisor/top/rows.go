@@ -78,8 +78,21 @@ func doings(running []*missions.Mission, a *missions.Agent) string {
 	return strings.Join(parts, ", ")
 }
 
+// missionRows returns the missions that wait for a person, then those that run, then those
+// that failed.
 func (s *viewState) missionRows(now time.Time) []ui.ListRow {
-	rows := make([]ui.ListRow, len(s.look.running), len(s.look.running)+len(s.look.failed))
+	rows := make([]ui.ListRow, 0, len(s.look.waiting)+len(s.look.running)+len(s.look.failed))
+	for i := range s.look.waiting {
+		m := &s.look.waiting[i]
+		name := m.Name
+		if prompt := ui.Unmet(m)[0].Prompt; prompt != "" {
+			name += ": " + prompt
+		}
+		rows = append(rows, ui.ListRow{Key: m.ID, Cells: []ui.Cell{
+			ui.Text(m.ID, ""), ui.Text(m.Type, ""), ui.Text("", ""), ui.Text(ui.WaitedFor(m.WaitingSince, now), ""),
+			ui.Text(ui.Attempts(m), ""), ui.Text(ui.WaitSummary(&ui.Screen{}, m), ui.Yellow), ui.Text(name, ""),
+		}})
+	}
 	for i := range s.look.running {
 		m := &s.look.running[i]
 		progress, name := "", m.Name
@@ -87,10 +100,10 @@ func (s *viewState) missionRows(now time.Time) []ui.ListRow {
 			progress = fmt.Sprintf("%5s %s", ui.ProgressPercent(m.Progress.Percent), ui.Gauge(m.Progress.Percent, 10))
 			name = strings.TrimSuffix(m.Name+": "+m.Progress.Message, ": ")
 		}
-		rows[i] = ui.ListRow{Key: m.ID, Cells: []ui.Cell{
+		rows = append(rows, ui.ListRow{Key: m.ID, Cells: []ui.Cell{
 			ui.Text(m.ID, ""), ui.Text(m.Type, ""), ui.Text(string(m.AgentID), ""), ui.Text(elapsed(m, now), ""),
 			ui.Text(ui.Attempts(m), ""), ui.Text(progress, ui.Cyan), ui.Text(name, ""),
-		}}
+		}})
 	}
 	for i := range s.look.failed {
 		m := &s.look.failed[i]

@@ -147,18 +147,12 @@ func (s *viewState) ask() {
 
 // edit handles a key that edits the filter.
 func (s *viewState) edit(key *tcell.EventKey) {
-	letters := []rune(s.filter)
 	switch key.Key() {
-	case tcell.KeyRune:
-		s.filter = ui.Clean(string(append(letters, key.Rune())))
-	case tcell.KeyBackspace, tcell.KeyBackspace2:
-		s.filter = string(letters[:max(0, len(letters)-1)])
-	case tcell.KeyCtrlU:
-		s.filter = ""
 	case tcell.KeyEnter:
 		s.mode = modeMoving
 	case tcell.KeyEscape:
 		s.filter, s.mode = "", modeMoving
-	default: // other keys do not edit
+	default:
+		s.filter = ui.EditLine(s.filter, key)
 	}
 }

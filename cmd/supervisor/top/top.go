@@ -20,8 +20,8 @@ func Command(c *ui.Console, take func() (tcell.Screen, error)) *cobra.Command {
 		Use:     "top",
 		GroupID: ui.GroupLook,
 		Short:   "Show missions, agents and events, full screen",
-		Long: `Show missions by status and per minute, agents and what each is doing, running missions,
-and the latest events, full screen. top keeps running while the broker or the supervisor
+		Long: `Show missions by status and per minute, agents and what each is doing, missions that wait
+for a person, that run and that have just failed, and the latest events, full screen. top keeps running while the broker or the supervisor
 is unavailable, and says so.
 
 Press q to quit, Tab for the next list, and the arrow keys or j and k to move in it.

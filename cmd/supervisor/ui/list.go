@@ -77,3 +77,18 @@ func (l *List) Show(height int) []ListRow {
 	}
 	return l.Rows[l.First:min(len(l.Rows), l.First+height)]
 }
+
+// EditLine returns a line after a key that edits it.
+func EditLine(line string, key *tcell.EventKey) string {
+	letters := []rune(line)
+	switch key.Key() {
+	case tcell.KeyRune:
+		return Clean(string(append(letters, key.Rune())))
+	case tcell.KeyBackspace, tcell.KeyBackspace2:
+		return string(letters[:max(0, len(letters)-1)])
+	case tcell.KeyCtrlU:
+		return ""
+	default: // other keys do not edit
+		return line
+	}
+}
