@@ -87,7 +87,7 @@ func (t *graphTree) link(from, to string, e *api.GraphEdge, parent string) {
 	}
 	links := t.links[from]
 	if i := slices.IndexFunc(links, func(l graphLink) bool { return l.to == to }); i >= 0 {
-		links[i].label = strings.TrimPrefix(links[i].label+", "+label, ", ")
+		links[i].label = strings.Trim(links[i].label+", "+label, ", ")
 		return
 	}
 	t.links[from] = append(links, graphLink{to, label})
