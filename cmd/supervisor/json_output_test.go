@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 )
 
@@ -29,6 +30,13 @@ var jsonCommands = []struct{ line, holds string }{
 	{"missions cancel m --json --reason " + hostile, hostile},
 	{"missions wait m --json", hostile},
 	{"missions retry m --json", hostile},
+	{"missions signal m note " + hostile + " --json", ""},
+	{"missions graph m --json", hostileLine},
+	{"missions inbox --json", hostile},
+	{"batches --json", ""},
+	{"batches list --json", ""},
+	{"batches get b --json", ""},
+	{"batches close b --json", ""},
 	{"missions create " + hostileLine + " --json", hostileLine},
 	{"agents --json", hostileLine},
 	{"alerts --json", ""},
@@ -51,6 +59,8 @@ func TestJSONIntoAPipeHoldsNothingThatATerminalObeys(t *testing.T) {
 	_, err := b.client.Agent("a").Register(ctx, api.RegisterRequest{Name: hostileLine, Types: []string{"other"}, Capacity: 1})
 	must(t, err)
 	_, _, err = b.client.Create(ctx, api.MissionSpec{ID: "m", Name: hostileLine, Description: hostile, Type: "t", Data: []byte(`{"x":"` + "\u009b\u202e" + `"}`)})
+	must(t, err)
+	_, _, err = b.client.Create(ctx, api.MissionSpec{Name: "asks", Type: "t", Batch: "b", After: []missions.Condition{{Signal: "s", Prompt: hostile}}})
 	must(t, err)
 	_, err = b.client.Cancel(ctx, "m", hostile)
 	must(t, err)

@@ -58,7 +58,7 @@ other. They connect to a broker like the nats CLI.`,
 		top.Command(c.Console, c.takeTerminal), doctor.Command(c.Console),
 		c.completionCommand(), c.manCommand(), c.versionCommand(),
 	)
-	root.AddCommand(client.Commands(c.Console)...)
+	root.AddCommand(client.Commands(c.Console, c.takeTerminal)...)
 	root.SetHelpCommand(helpCommand())
 	ui.WrapHelp(root, c.Out.Width)
 	return root

@@ -21,17 +21,25 @@ func missionCard(out *ui.Screen, m *missions.Mission, waits string) {
 	b.Line("Priority", m.Priority)
 	b.Line("Tags", strings.Join(m.Tags, ", "))
 	b.Line("Correlation", ui.Clean(m.CorrelationID))
+	flowOrigin(b, m.Flow)
 	if string(m.Data) != "{}" {
 		b.Line("Data", excerpt(document(m.Data), m.ID, "data"))
 	}
 	b.Gap()
 	b.Line("Status", out.Paint(ui.StatusColour(m.Status), string(m.Status)))
 	b.Line("Waits", waits)
+	flowConditions(out, b, m)
 	b.Line("Attempt", fmt.Sprintf("%d of %d", m.Attempt, m.MaxAttempts))
+	if m.Turn > m.Attempt { // more often claimed than attempted
+		b.Line("Turn", ui.Count(m.Turn))
+	}
 	b.Line("Agent", string(m.AgentID))
 	if m.Progress != nil {
 		b.Line("Progress", strings.TrimSpace(fmt.Sprintf("%.0f %% %s", m.Progress.Percent, ui.Clean(m.Progress.Message))))
 	}
+	flowUsage(b, m.Flow)
+	b.Line("Checkpoint", excerpt(document(m.Checkpoint), m.ID, "checkpoint"))
+	flowSignals(out, b, m.Flow)
 	b.Line("Result", excerpt(document(m.Result), m.ID, "result"))
 	b.Line("Error", excerpt(string(m.Error), m.ID, "error"))
 	b.Gap()
@@ -48,6 +56,10 @@ func missionTimes(out *ui.Screen, b *ui.Card, m *missions.Mission) {
 	}
 	if m.StallSeconds > 0 {
 		b.Line("Stall", ui.FormatDuration(m.Stall()))
+	}
+	if m.Flow != nil {
+		b.Line("Waiting since", out.Moment(m.WaitingSince.Time()))
+		b.Line("Waiting until", out.Moment(m.WaitingUntil.Time()))
 	}
 	b.Line("Next attempt", out.Moment(m.NextAttemptAt.Time()))
 	b.Line("Started", out.Moment(m.StartedAt.Time()))

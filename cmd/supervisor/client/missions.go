@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gdamore/tcell/v2"
 	"github.com/spf13/cobra"
 
 	"missioncontrol/cmd/supervisor/config"
@@ -14,12 +15,12 @@ import (
 	"missioncontrol/missions"
 )
 
-func missionsCommand(c *ui.Console) *cobra.Command {
+func missionsCommand(c *ui.Console, take func() (tcell.Screen, error)) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "missions",
 		Aliases: []string{"mission", "m"},
 		GroupID: ui.GroupAction,
-		Short:   "Create, find, follow and change missions",
+		Short:   "Create, find, follow, answer and change missions",
 		Example: `  supervisor missions create "resize" --type resize --data '{"width": 640}' --wait
   supervisor missions list --status FAILED
   supervisor missions retry 0198c5b0-6f3c-7c55-9d3a-2b8c1de0a001`,
@@ -28,7 +29,8 @@ func missionsCommand(c *ui.Console) *cobra.Command {
 	cmd.AddCommand(
 		missionsCreateCommand(c), missionsGetCommand(c), missionsListCommand(c), missionsLogCommand(c),
 		missionsWaitCommand(c), missionsCancelCommand(c), missionsRetryCommand(c), missionsDeleteCommand(c),
-		missionsStatsCommand(c), missionsHistoryCommand(c),
+		missionsStatsCommand(c), missionsHistoryCommand(c), missionsSignalCommand(c), missionsGraphCommand(c),
+		missionsInboxCommand(c, take),
 	)
 	ui.SubcommandOnly(cmd)
 	return cmd

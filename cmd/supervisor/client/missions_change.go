@@ -34,13 +34,25 @@ func missionsRetryCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "retry ID...",
 		Short: "Put failed or cancelled missions back into the queue",
+		Long: `Put failed or cancelled missions back into the queue, with all their attempts. A mission
+keeps its checkpoint, so that its agent continues where the last one stopped, unless you
+add --fresh. With --dependents, the missions are also put back that were cancelled because
+this one did not complete.`,
 		Example: `  supervisor missions retry 0198c5b0-6f3c-7c55-9d3a-2b8c1de0a001
+  supervisor missions retry build-42 --fresh --dependents
   supervisor missions list --status FAILED --json | jq -r '.missions[].id' | xargs supervisor missions retry`,
 		Args:              someMissions,
 		ValidArgsFunction: remote.MissionIDs(c, -1, missions.Failed, missions.Cancelled),
 	}
+	var request api.RetryRequest
+	cmd.Flags().BoolVar(&request.Fresh, "fresh", false, "without the checkpoint")
+	cmd.Flags().BoolVar(&request.Dependents, "dependents", false, "also the missions that were cancelled because this one did not complete")
 	asJSON := cmd.Flags().Bool("json", false, "print the replies as JSON, one per line")
-	cmd.RunE = changeEach(c, "Requeued", asJSON, api.OpRetry, func(id string) api.RetryRequest { return api.RetryRequest{ID: id} })
+	cmd.RunE = changeEach(c, "Requeued", asJSON, api.OpRetry, func(id string) api.RetryRequest {
+		q := request
+		q.ID = id
+		return q
+	})
 	return cmd
 }
 

@@ -24,6 +24,7 @@ import (
 // createFlags are the flags that describe a mission.
 type createFlags struct {
 	spec                api.MissionSpec
+	flow                flowFlags
 	data, priority      string
 	maxAttempts         int
 	timeout, stall      string
@@ -44,7 +45,20 @@ A file has one mission per line, as a JSON object with the fields of the protoco
 {"name": "resize", "type": "resize", "data": {"width": 640}}. If you may have to send the
 file again, give its missions your own IDs: a mission that already exists is not created
 twice. Once it is deleted, which happens when the retention time is over, it would be
-created and run again.
+created and run again. A mission that waits for others stands behind them, or at most a
+few hundred lines before them.
+
+--after names what the mission waits for. Repeat it, or separate conditions by commas, to
+wait for all of them:
+
+  build                 the mission with this ID has completed; also mission:build
+  build:ended           it has ended in any way
+  batch:tests-7         the batch is closed, and all its missions have completed
+  batch:tests-7:ended   the batch is closed, and all its missions have ended
+  signal:approved       somebody has sent this signal; see missions signal and inbox
+
+--prompt and --choice say what people are asked. With several signals, put them behind the
+--after that they belong to.
 
 With --wait, the command prints the mission's ID at once on standard error, then its log
 and progress as they arrive, and the outcome on standard output. If you stop waiting, the
@@ -53,7 +67,12 @@ mission continues.`,
   supervisor missions create "resize" --type resize --data '{"width": 640}' --priority HIGH --wait
   supervisor missions create "build" --type build --wait --wait-timeout 10m && echo built
   supervisor missions create "report" --data @report.json --not-before 10m --timeout 5m --tag nightly
+  supervisor missions create "deploy" --after build --after batch:tests-7 --after signal:approved \
+    --prompt "Deploy to production?" --choice yes --choice no --after-timeout 24h
+  supervisor missions create "write the report" --max-usage usd=5 --on-exceeded ask --retry first=10s,max=10m
+  supervisor missions create "tell me" --after batch:tests-7:ended --parent build-42
   supervisor missions create --file missions.jsonl
+  supervisor missions create --file tests.jsonl --batch tests-7 --close-batch
   generate | supervisor missions create --file -`,
 		Args:              ui.Arguments(0, 1, "the NAME of a mission"),
 		ValidArgsFunction: ui.CompleteNothing,
@@ -94,6 +113,7 @@ func (f *createFlags) add(c *ui.Console, cmd *cobra.Command) {
 	flags.StringVar(&f.notBefore, "not-before", "", "do not start before this `TIME`: 10m for ten minutes from now, or 2026-01-31T15:04:05Z")
 	flags.StringVar(&f.deadline, "deadline", "", "fail if the mission is still pending at this `TIME`")
 	flags.StringVar(&f.file, "file", "", "create the missions in this `FILE`, one JSON object per line; - for standard input")
+	f.flow.add(c, cmd, &f.spec)
 	flags.BoolVar(&f.wait, "wait", false, "show the mission's log and progress until it ends")
 	flags.StringVar(&f.waitTimeout, "wait-timeout", "", "with --wait: stop waiting after this `DURATION`; default: never")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
@@ -106,8 +126,8 @@ func (f *createFlags) fileAlone(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return ui.Usagef("--file contains the names of its missions; omit the name %q", args[0])
 	}
-	for _, name := range []string{"type", "data", "priority", "tag", "id", "description", "correlation-id",
-		"max-attempts", "timeout", "stall", "not-before", "deadline", "wait", "wait-timeout"} {
+	for _, name := range append([]string{"type", "data", "priority", "tag", "id", "description", "correlation-id",
+		"max-attempts", "timeout", "stall", "not-before", "deadline", "wait", "wait-timeout"}, flowFlagNames...) {
 		if cmd.Flags().Changed(name) {
 			return ui.Usagef("--%s cannot be combined with --file", name)
 		}
@@ -128,6 +148,9 @@ func (f *createFlags) complete(c *ui.Console, cmd *cobra.Command) error {
 		}
 	}
 	if err := f.durations(); err != nil {
+		return err
+	}
+	if err := f.flow.complete(&f.spec); err != nil {
 		return err
 	}
 	for _, moment := range []struct {
@@ -267,7 +290,7 @@ func sendCreate(ctx context.Context, s *remote.Session, request any) (reply api.
 		reply, raw, err = remote.AskAs[api.CreateReply](ctx, s, api.OpCreate.Subject, request)
 		unknown = err != nil && (unknown || !remote.NothingDone(err))
 		if err == nil || try == createTries || ctx.Err() != nil || !remote.Unsure(err) || try == 1 && remote.Unavailable(err) {
-			return reply, raw, unknown, remote.BadRequest(err)
+			return reply, raw, unknown, err
 		}
 		pause(ctx, time.Duration(try)*300*time.Millisecond)
 	}
@@ -286,9 +309,9 @@ func notCreated(whatWas string, unknown bool, err error) error {
 }
 
 func createOne(ctx context.Context, c *ui.Console, s *remote.Session, f *createFlags) error {
-	reply, raw, unknown, err := sendCreate(ctx, s, f.spec)
+	reply, raw, unknown, err := sendCreate(ctx, s, api.CreateRequest{MissionSpec: f.spec, CloseBatch: f.flow.closeBatch})
 	if err != nil {
-		return notCreated("mission "+f.spec.ID+" was", unknown, err)
+		return notCreated("mission "+f.spec.ID+" was", unknown, remote.BadRequest(remote.BadSource(err)))
 	}
 	if reply.Created == nil || reply.Mission == nil {
 		return errors.New("the supervisor's reply contains no mission")

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -37,6 +38,7 @@ type importer struct {
 	console *ui.Console
 	session *remote.Session
 	name    string
+	batch   string // of missions that name none
 	json    bool
 	bar     *ui.ProgressBar
 
@@ -46,6 +48,9 @@ type importer struct {
 	room  int   // for a batch
 
 	line, created, existed, failed int
+
+	batches []string // to close, in the order of the file; nil: none
+	named   map[string]struct{}
 }
 
 // createFile creates the missions of a file.
@@ -64,7 +69,10 @@ func createFile(ctx context.Context, c *ui.Console, s *remote.Session, f *create
 		input, name, size = file, f.file, info.Size()
 	}
 	begun := time.Now()
-	im := &importer{console: c, session: s, name: name, json: f.json, room: int(s.Conn.MaxPayload()) - 16<<10}
+	im := &importer{console: c, session: s, name: name, batch: f.spec.Batch, json: f.json, room: int(s.Conn.MaxPayload()) - 16<<10}
+	if f.flow.closeBatch {
+		im.named = map[string]struct{}{}
+	}
 	im.bar = ui.NewProgressBar(c.Err, "Creating missions", size, progress.UnitsBytes)
 	err := im.run(ctx, input)
 	im.bar.Stop()
@@ -75,10 +83,39 @@ func createFile(ctx context.Context, c *ui.Console, s *remote.Session, f *create
 		c.Err.Printf("Created %s, %s already existed, %s failed, in %s\n", ui.Plural(im.created, "mission", "missions"),
 			ui.Count(im.existed), ui.Count(im.failed), ui.FormatDuration(time.Since(begun)))
 	}
-	if err == nil && im.failed > 0 {
-		err = ui.ErrSilent
+	if err == nil {
+		err = im.closeBatches(ctx)
 	}
 	return err
+}
+
+// closeBatches closes the batches of the file, unless a line failed.
+func (im *importer) closeBatches(ctx context.Context) error {
+	if im.failed > 0 {
+		if len(im.batches) > 0 {
+			im.console.Err.Printf("%s not closed, because of what failed; once that is created: supervisor batches close %s\n",
+				ui.Plural(len(im.batches), "batch was", "batches were"), ui.Clean(ui.Shorten(strings.Join(im.batches, " "), 500)))
+		}
+		return ui.ErrSilent
+	}
+	for _, id := range im.batches {
+		if _, err := im.session.Client.CloseBatch(ctx, id); err != nil {
+			return remote.ErrorAbout("batch "+id+" was not closed", err)
+		}
+	}
+	return nil
+}
+
+// belongs notes the batch of a mission, which may be that of the command line.
+func (im *importer) belongs(spec *api.MissionSpec) {
+	if spec.Batch == "" {
+		spec.Batch = im.batch
+	}
+	if _, known := im.named[spec.Batch]; im.named == nil || known || spec.Batch == "" {
+		return
+	}
+	im.named[spec.Batch] = struct{}{}
+	im.batches = append(im.batches, spec.Batch)
 }
 
 // run reads lines and sends them. Missions sent before an error stay created.
@@ -136,6 +173,7 @@ func (im *importer) add(ctx context.Context, line []byte, tooLong bool) error {
 		im.fail(im.line, err)
 		return nil
 	}
+	im.belongs(&spec)
 	size := len(line) + replyOverhead
 	if len(im.specs) == missions.MaxBatch || len(im.specs) > 0 && im.bytes+size > im.room {
 		if err := im.send(ctx); err != nil {
@@ -169,6 +207,10 @@ func (im *importer) send(ctx context.Context) error {
 	}{im.specs}
 	reply, _, unknown, err := sendCreate(ctx, im.session, request)
 	if err != nil {
+		if where := im.place(err); where != nil {
+			err = where
+		}
+		err = remote.BadRequest(err)
 		return notCreated(fmt.Sprintf("the missions of lines %d to %d were", im.lines[0], im.lines[len(im.lines)-1]), unknown, err)
 	}
 	if len(reply.Results) != len(im.specs) {
@@ -179,6 +221,21 @@ func (im *importer) send(ctx context.Context) error {
 	}
 	im.specs, im.lines, im.bytes = im.specs[:0], im.lines[:0], 0
 	return nil
+}
+
+// place returns an error with the line of the mission that the supervisor names as the reason
+// for refusing all of a request; nil if it names none.
+func (im *importer) place(err error) error {
+	var refusal *api.Error
+	if !errors.As(err, &refusal) {
+		return nil
+	}
+	var i int
+	if n, _ := fmt.Sscanf(refusal.Field, "missions[%d].", &i); n != 1 || i < 0 || i >= len(im.lines) {
+		return nil
+	}
+	return ui.Usagef("%s:%d: %s; the missions of lines %d to %d were not created", im.name, im.lines[i],
+		strings.TrimPrefix(refusal.Message, fmt.Sprintf("missions[%d].", i)), im.lines[0], im.lines[len(im.lines)-1])
 }
 
 func (im *importer) count(line int, result *api.Created) {

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -40,6 +41,8 @@ func waitsFor(ctx context.Context, s *remote.Session, out *ui.Screen, m *mission
 	switch {
 	case m.Status != missions.Pending:
 		return ""
+	case ui.Waiting(m):
+		return waitsForOthers(out, m)
 	case m.NextAttemptAt > now && m.Attempt > 0:
 		return "for the next attempt, at " + out.Moment(m.NextAttemptAt.Time())
 	case m.NotBefore > now:
@@ -68,6 +71,30 @@ func waitsFor(ctx context.Context, s *remote.Session, out *ui.Screen, m *mission
 	return text + "; place " + ui.Count(place) + " in the queue of its type"
 }
 
+// waitsForOthers says what a mission waits for, other than an agent, and what happens when its
+// time is up.
+func waitsForOthers(out *ui.Screen, m *missions.Mission) string {
+	text := "until its time is up"
+	if unmet := ui.Unmet(m); len(unmet) > 0 {
+		text = "for " + unmet[0].String()
+		if len(unmet) > 1 {
+			text += " and " + ui.Count(len(unmet)-1) + " more"
+		}
+		if name := unmet[0].Signal; name != "" {
+			text += "; send it: supervisor missions signal " + m.ID + " " + name + " DATA, or answer in: supervisor missions inbox"
+		}
+	}
+	if m.WaitingUntil == 0 {
+		return text
+	}
+	then := "it continues"
+	if m.Turn == 0 { // afterwards its agent decides
+		then = map[missions.OnUnmet]string{missions.UnmetFail: "it fails", missions.UnmetRun: "it can begin"}[m.OnUnmet]
+		then = cmp.Or(then, "it is cancelled")
+	}
+	return text + "; at " + out.Moment(m.WaitingUntil.Time()) + " " + then
+}
+
 // maxAhead bounds the pending missions that are examined, on each side of a mission's age, to
 // find its place in the queue.
 const maxAhead = 2 * api.MaxPage
@@ -94,7 +121,7 @@ func ahead(ctx context.Context, s *remote.Session, now missions.Time, request ap
 			return 0, false, err
 		}
 		for i := range page.Missions {
-			if m := &page.Missions[i]; m.Priority.Rank() >= least && m.NextAttemptAt <= now && m.NotBefore <= now {
+			if m := &page.Missions[i]; m.Priority.Rank() >= least && !ui.Waiting(m) && m.NextAttemptAt <= now && m.NotBefore <= now {
 				count++
 			}
 		}

@@ -32,6 +32,8 @@ func missionsListCommand(c *ui.Console) *cobra.Command {
 		Short:   "List missions, newest first",
 		Example: `  supervisor missions list
   supervisor missions list --status RUNNING --type resize --watch
+  supervisor missions list --waiting signal
+  supervisor missions list --batch tests-7 --status FAILED
   supervisor missions list --text invoice --after 24h --limit 200
   supervisor missions list --status FAILED -o name | xargs supervisor missions retry
   supervisor missions list --status FAILED --all --json | jq -r '.missions[].error'`,
@@ -45,6 +47,9 @@ func missionsListCommand(c *ui.Console) *cobra.Command {
 	flags.StringVar(&f.request.AgentID, "agent", "", "only missions whose current or last agent has this `ID`")
 	flags.StringVar(&f.request.Tag, "tag", "", "only missions with this `TAG`")
 	flags.StringVar(&f.request.Text, "text", "", "only missions with this `TEXT` in their name, ignoring case")
+	flags.StringVar((*string)(&f.request.Waiting), "waiting", "", "only missions that wait for `WHAT`: mission, batch, signal, time or limit")
+	flags.StringVar(&f.request.ParentID, "parent", "", "only children of the mission with this `ID`")
+	flags.StringVar(&f.request.Batch, "batch", "", "only missions of the batch with this `ID`")
 	flags.StringVar(&f.after, "after", "", "only missions created after this `TIME`, or within this duration (24h)")
 	flags.StringVar(&f.before, "before", "", "only missions created before this `TIME`, or longer ago than this duration")
 	flags.IntVar(&f.limit, "limit", defaultList, "at most `N` missions")
@@ -52,6 +57,9 @@ func missionsListCommand(c *ui.Console) *cobra.Command {
 	ui.CompleteFlag(cmd, "status", ui.CompleteWords(ui.StatusNames()...))
 	ui.CompleteFlag(cmd, "type", remote.MissionTypes(c))
 	ui.CompleteFlag(cmd, "agent", remote.AgentIDs(c))
+	ui.CompleteFlag(cmd, "waiting", ui.CompleteWords("mission", "batch", "signal", "time", "limit"))
+	ui.CompleteFlag(cmd, "parent", remote.MissionIDs(c, -1))
+	ui.CompleteFlag(cmd, "batch", remote.BatchIDs(c, -1))
 	cmd.PreRunE = func(*cobra.Command, []string) error { return f.check(c) }
 	cmd.RunE = remote.WithSession(c, func(ctx context.Context, s *remote.Session, _ []string) error {
 		return show(ctx, c, s.Conn, l, func(ctx context.Context, out *ui.Screen) error {
@@ -213,10 +221,12 @@ func listRow(g *ui.Table, out *ui.Screen, m *missions.Mission) {
 		ui.Attempts(m), string(m.AgentID), outcome(out, m), took(m), out.Moment(m.CreatedAt.Time()))
 }
 
-// outcome is how far a running mission has come, or why the last attempt failed: the first
-// line of the error.
+// outcome is how far a running mission has come, what a pending one waits for, or why the
+// last attempt failed: the first line of the error.
 func outcome(out *ui.Screen, m *missions.Mission) string {
 	switch {
+	case ui.Waiting(m):
+		return out.Shorten(ui.Clean(ui.WaitSummary(out, m)), 60)
 	case m.Progress != nil && m.Status == missions.Running:
 		return ui.ProgressPercent(m.Progress.Percent)
 	case m.Error != "" && m.Status != missions.Completed && m.Status != missions.Running:

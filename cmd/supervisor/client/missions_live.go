@@ -74,6 +74,9 @@ func (l *missionLive) state(m *missions.Mission) ui.Painted {
 	if m.AgentID != "" && m.Status == missions.Running {
 		text += ui.Painted(" on " + ui.Clean(string(m.AgentID)))
 	}
+	if waits := ui.WaitSummary(l.console.Err, m); waits != "" {
+		text += ui.Painted("  " + ui.Clean(waits))
+	}
 	if m.Progress != nil && m.Status == missions.Running {
 		text += ui.Painted("  " + ui.ProgressPercent(m.Progress.Percent) + "  " + ui.Gauge(m.Progress.Percent, 20) + "  " + ui.Clean(m.Progress.Message))
 	}

@@ -87,3 +87,48 @@ func MissionTypes(c *ui.Console) ui.Completer {
 		})
 	}
 }
+
+// BatchIDs suggests the newest batches. It takes at most most arguments (-1: any number).
+func BatchIDs(c *ui.Console, most int) ui.Completer {
+	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if most >= 0 && len(args) >= most {
+			return ui.CompleteNothing(cmd, args, begun)
+		}
+		return askFor(c, cmd, func(ctx context.Context, s *Session) ([]string, error) {
+			page, err := s.Client.Batches(ctx, api.BatchesRequest{Limit: 200})
+			var found []string
+			for i := range page.Batches {
+				b := &page.Batches[i]
+				if strings.HasPrefix(b.ID, begun) && !slices.Contains(args, b.ID) {
+					found = append(found, cobra.CompletionWithDesc(b.ID, ui.BatchState(b)+", "+ui.Plural(b.Total, "mission", "missions")))
+				}
+			}
+			return found, err
+		})
+	}
+}
+
+// Signals suggests, behind the id of a mission, the names of the signals that it waits for
+// and, behind a name, the choices.
+func Signals(c *ui.Console) ui.Completer {
+	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		return askFor(c, cmd, func(ctx context.Context, s *Session) ([]string, error) {
+			m, err := s.Client.Get(ctx, args[0])
+			var found []string
+			for _, w := range ui.Unmet(&m) {
+				switch {
+				case w.Signal == "":
+				case len(args) == 1 && strings.HasPrefix(w.Signal, begun):
+					found = append(found, cobra.CompletionWithDesc(w.Signal, ui.Shorten(ui.Clean(w.Prompt), 60)))
+				case len(args) == 2 && w.Signal == args[1]:
+					for _, choice := range w.Choices {
+						if strings.HasPrefix(choice, begun) {
+							found = append(found, ui.Clean(choice))
+						}
+					}
+				}
+			}
+			return found, err
+		})
+	}
+}

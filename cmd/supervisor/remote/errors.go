@@ -94,6 +94,13 @@ var flagNames = map[string]string{
 	"created_after":   "--after",
 	"created_before":  "--before",
 	"agent_id":        "--agent",
+	"parent_id":       "--parent",
+
+	"after_timeout_seconds":      "--after-timeout",
+	"retry_policy.first_seconds": "--retry first",
+	"retry_policy.factor":        "--retry factor",
+	"retry_policy.max_seconds":   "--retry max",
+	"retry_policy.jitter":        "--retry jitter",
 }
 
 // BadFlag turns a domain error about a field into a usage error about its flag; nil stays
@@ -103,10 +110,33 @@ func BadFlag(err error) error {
 	if !errors.As(err, &invalid) || invalid.Field == "" {
 		return err
 	}
-	field, _, _ := strings.Cut(invalid.Field, "[")
-	flag, ok := flagNames[field]
-	if !ok {
-		flag = "--" + strings.ReplaceAll(field, "_", "-")
+	return ui.Usagef("%s %s", flagOf(invalid.Field), invalid.Message)
+}
+
+// flagOf returns the flag for a field, which may be a part of it.
+func flagOf(field string) string {
+	if flag, ok := flagNames[field]; ok {
+		return flag
 	}
-	return ui.Usagef("%s %s", flag, invalid.Message)
+	if end := strings.IndexAny(field, "[."); end >= 0 {
+		field = field[:end]
+	}
+	if flag, ok := flagNames[field]; ok {
+		return flag
+	}
+	return "--" + strings.ReplaceAll(field, "_", "-")
+}
+
+// BadSource turns the supervisor's rejection of what a mission waits for, its parent or its
+// batch into a usage error about the flag. Other errors stay as they are.
+func BadSource(err error) error {
+	var refusal *api.Error
+	if !errors.As(err, &refusal) || refusal.Field == "" {
+		return err
+	}
+	switch flag := flagOf(refusal.Field); flag {
+	case "--after", "--parent", "--batch":
+		return ui.Usagef("%s: %s", flag, strings.TrimPrefix(refusal.Message, refusal.Field+" "))
+	}
+	return err
 }

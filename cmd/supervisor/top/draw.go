@@ -12,19 +12,14 @@ import (
 	"missioncontrol/missions"
 )
 
-// tones maps the colours of package ui to those of the terminal library.
-var tones = map[string]tcell.Color{
-	ui.Red: tcell.ColorMaroon, ui.Green: tcell.ColorGreen, ui.Yellow: tcell.ColorOlive, ui.Blue: tcell.ColorNavy, ui.Cyan: tcell.ColorTeal,
-}
-
 // headerLines is the number of lines above the lists.
 const headerLines = 4
 
 // draw shows the state. Only changes since the last call are sent to the terminal, so
 // nothing flickers.
-func (s *viewState) draw(c *canvas, now time.Time) {
-	width, height := c.begin()
-	s.fill(c.zone, now)
+func (s *viewState) draw(c *ui.Canvas, now time.Time) {
+	width, height := c.Begin()
+	s.fill(c.Zone, now)
 	s.drawHeader(c, width)
 	body := height - headerLines - 1
 	switch {
@@ -39,91 +34,104 @@ func (s *viewState) draw(c *canvas, now time.Time) {
 		s.drawList(c, eventList, headerLines+agents+running, body-agents-running, width)
 	}
 	s.drawFooter(c, height-1, width)
-	c.end()
+	c.End()
 }
 
-func (s *viewState) drawHeader(c *canvas, width int) {
-	x := c.put(0, 0, width, "Mission Control", ui.Bold)
-	x += c.put(x+2, 0, width-x-2, s.broker, ui.Faint) + 2
+func (s *viewState) drawHeader(c *ui.Canvas, width int) {
+	x := c.Put(0, 0, width, "Mission Control", ui.Bold)
+	x += c.Put(x+2, 0, width-x-2, s.broker, ui.Faint) + 2
 	switch {
 	case s.trouble != "":
-		c.put(x+2, 0, width-x-2, s.trouble, ui.Red)
+		c.Put(x+2, 0, width-x-2, s.trouble, ui.Red)
 	case s.at.IsZero():
-		c.put(x+2, 0, width-x-2, "asking …", ui.Faint)
+		c.Put(x+2, 0, width-x-2, "asking …", ui.Faint)
 	default:
-		c.put(x+2, 0, width-x-2, s.at.In(c.zone).Format(time.TimeOnly), ui.Faint)
+		c.Put(x+2, 0, width-x-2, s.at.In(c.Zone).Format(time.TimeOnly), ui.Faint)
 	}
 	if s.at.IsZero() {
 		return
 	}
 	stats := &s.look.stats
-	parts := []tableCell{{"Missions ", ""}, {"total " + ui.Count(stats.Total), ""}}
+	parts := []ui.Cell{ui.Text("Missions ", ""), ui.Text("total "+ui.Count(stats.Total), "")}
 	for _, status := range missions.Statuses() {
-		parts = append(parts, tableCell{strings.ToLower(string(status)) + " " + ui.Count(stats.ByStatus[status]), ui.StatusColour(status)})
+		parts = append(parts, ui.Text(strings.ToLower(string(status))+" "+ui.Count(stats.ByStatus[status]), ui.StatusColour(status)))
 	}
-	c.line(1, width, parts)
+	c.Line(1, width, parts)
 
-	parts = []tableCell{{"A minute ", ""}}
+	parts = []ui.Cell{ui.Text("A minute ", "")}
 	for _, happening := range missions.Happenings() {
-		parts = append(parts, tableCell{string(happening) + " " + ui.Count(stats.PerMinute[happening]), ""})
+		parts = append(parts, ui.Text(string(happening)+" "+ui.Count(stats.PerMinute[happening]), ""))
 	}
-	c.line(2, width, parts)
+	c.Line(2, width, parts)
 	lately := &stats.Windows.FiveMinutes
-	c.line(3, width, []tableCell{{"5 minutes", ""}, {"success " + ui.Percent(lately.SuccessRate), ""},
-		{"run p50 " + ui.Seconds(lately.Duration.P50) + " p95 " + ui.Seconds(lately.Duration.P95), ""},
-		{"queue p50 " + ui.Seconds(lately.Queue.P50) + " p95 " + ui.Seconds(lately.Queue.P95), ""},
-		{"oldest pending " + ui.Seconds(stats.OldestPendingSeconds), ""}})
+	c.Line(3, width, []ui.Cell{ui.Text("5 minutes", ""), ui.Text("success "+ui.Percent(lately.SuccessRate), ""),
+		ui.Text("run p50 "+ui.Seconds(lately.Duration.P50)+" p95 "+ui.Seconds(lately.Duration.P95), ""),
+		ui.Text("queue p50 "+ui.Seconds(lately.Queue.P50)+" p95 "+ui.Seconds(lately.Queue.P95), ""),
+		ui.Text("oldest pending "+ui.Seconds(stats.OldestPendingSeconds), "")})
 }
 
 // drawList draws a list with the given height: a title, the columns' names, and rows.
-func (s *viewState) drawList(c *canvas, list, y, height, width int) {
+func (s *viewState) drawList(c *ui.Canvas, list, y, height, width int) {
 	l := &s.lists[list]
-	name := listTitles[list]
-	if list == missionList && len(s.look.failed) > 0 {
-		name = "Running and failed missions"
-	}
-	title := fmt.Sprintf(" %s: %s", name, s.figure(list))
+	title := fmt.Sprintf(" %s: %s", s.title(list), s.figure(list))
 	focused := list == s.list
-	c.base = tcell.AttrReverse
+	c.Base = tcell.AttrReverse
 	if !focused {
-		c.base = tcell.AttrUnderline
+		c.Base = tcell.AttrUnderline
 	}
-	c.put(0, y, width, ui.PadRight(title, width), "")
-	c.base = 0
+	c.Put(0, y, width, ui.PadRight(title, width), "")
+	c.Base = 0
 	if height < 3 {
 		return
 	}
-	rows := l.show(height - 2)
+	rows := l.Show(height - 2)
 	widths := columnWidths(list, rows, width)
-	header := make([]tableCell, len(widths))
+	header := make([]ui.Cell, len(widths))
 	for i, name := range columnNames[list] {
-		header[i] = tableCell{name, ui.Faint}
+		header[i] = ui.Text(name, ui.Faint)
 	}
-	c.row(y+1, widths, header, width)
+	c.Row(y+1, widths, header, width)
 	for i := range rows {
-		if focused && l.first+i == l.at {
-			c.base = tcell.AttrReverse
+		if focused && l.First+i == l.At {
+			c.Base = tcell.AttrReverse
 		}
-		cells := slices.Clone(rows[i].cells)
-		cells[0].text = ui.CutMiddle(cells[0].text, widths[0])
-		c.row(y+2+i, widths, cells, width)
-		c.base = 0
+		cells := slices.Clone(rows[i].Cells)
+		cells[0].Text = ui.CutMiddle(cells[0].Text, widths[0])
+		c.Row(y+2+i, widths, cells, width)
+		c.Base = 0
 	}
+}
+
+// title returns what a list holds.
+func (s *viewState) title(list int) string {
+	if list != missionList {
+		return listTitles[list]
+	}
+	waiting, failed := len(s.look.waiting) > 0, len(s.look.failed) > 0
+	switch {
+	case waiting && failed:
+		return "Waiting, running and failed missions"
+	case waiting:
+		return "Waiting and running missions"
+	case failed:
+		return "Running and failed missions"
+	}
+	return listTitles[list]
 }
 
 // figure formats the number of rows of a list.
 func (s *viewState) figure(list int) string {
 	l := &s.lists[list]
-	all := int64(l.all)
+	all := int64(l.All)
 	switch list {
 	case agentList:
 		all = max(all, s.look.agents.AgentCount)
 	case missionList:
-		all = max(all, s.look.stats.ByStatus[missions.Running]+int64(len(s.look.failed)))
+		all = max(all, s.look.stats.ByStatus[missions.Running]+int64(len(s.look.failed)+len(s.look.waiting)))
 	}
 	text := ui.Count(all)
-	if int64(l.all) < all || s.filter != "" {
-		text = ui.Count(len(l.rows)) + " of " + text
+	if int64(l.All) < all || s.filter != "" {
+		text = ui.Count(len(l.Rows)) + " of " + text
 	}
 	if list == eventList && s.noMore != "" {
 		text += ", and no newer ones: " + s.noMore
@@ -138,7 +146,7 @@ const (
 )
 
 // columnWidths fits columns to their contents. A column that must go gets a width of 0.
-func columnWidths(list int, rows []tableRow, width int) []int {
+func columnWidths(list int, rows []ui.ListRow, width int) []int {
 	names := columnNames[list]
 	last := len(names) - 1
 	widths := make([]int, len(names))
@@ -146,7 +154,7 @@ func columnWidths(list int, rows []tableRow, width int) []int {
 	for i, name := range names[:last] {
 		widths[i] = len(name)
 		for _, row := range rows {
-			widths[i] = max(widths[i], min(maxColumnWidth, ui.ShownWidth(ui.Clean(row.cells[i].text))))
+			widths[i] = max(widths[i], min(maxColumnWidth, ui.ShownWidth(ui.Clean(row.Cells[i].Text))))
 		}
 		left -= widths[i] + 2
 	}
@@ -166,33 +174,33 @@ func columnWidths(list int, rows []tableRow, width int) []int {
 	return widths
 }
 
-func (s *viewState) drawFooter(c *canvas, y, width int) {
+func (s *viewState) drawFooter(c *ui.Canvas, y, width int) {
 	switch {
 	case s.mode == modeAsking:
-		c.put(0, y, width, "Cancel mission "+s.asked+s.nameOf(s.asked)+"? y/n", ui.Bold)
+		c.Put(0, y, width, "Cancel mission "+s.asked+s.nameOf(s.asked)+"? y/n", ui.Bold)
 	case s.mode == modeFiltering:
-		x := c.put(0, y, width-1, "/"+s.filter, "")
-		c.cursor(x, y)
+		x := c.Put(0, y, width-1, "/"+s.filter, "")
+		c.Cursor(x, y)
 	case s.notice != "":
-		c.put(0, y, width, s.notice, ui.Yellow)
+		c.Put(0, y, width, s.notice, ui.Yellow)
 	case s.filter != "":
-		c.put(0, y, width, "only what contains \""+s.filter+"\"; Esc shows everything", ui.Yellow)
+		c.Put(0, y, width, "only what contains \""+s.filter+"\"; Esc shows everything", ui.Yellow)
 	default:
-		c.put(0, y, width, "q quit  Tab next list  ↑↓ jk move  c cancel mission  / filter  ? keys", ui.Faint)
+		c.Put(0, y, width, "q quit  Tab next list  ↑↓ jk move  c cancel mission  / filter  ? keys", ui.Faint)
 	}
 }
 
-// nameOf returns a running mission's name in brackets.
+// nameOf returns the name of a running or waiting mission in brackets.
 func (s *viewState) nameOf(id string) string {
-	for i := range s.look.running {
-		if m := &s.look.running[i]; m.ID == id {
+	for _, m := range slices.Concat(s.look.running, s.look.waiting) {
+		if m.ID == id {
 			return " (" + ui.Shorten(ui.Clean(m.Name), 48) + ")"
 		}
 	}
 	return ""
 }
 
-func drawTopHelp(c *canvas, width int) {
+func drawTopHelp(c *ui.Canvas, width int) {
 	for i, line := range []string{
 		"q, Ctrl-C      quit",
 		"Tab, Shift-Tab next list, previous list",
@@ -201,6 +209,6 @@ func drawTopHelp(c *canvas, width int) {
 		"/              filter by text; Esc shows everything again",
 		"?              these keys; press any key to go back",
 	} {
-		c.put(2, headerLines+1+i, width-2, line, "")
+		c.Put(2, headerLines+1+i, width-2, line, "")
 	}
 }

@@ -2,11 +2,13 @@ package top
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"missioncontrol/charter"
 	"missioncontrol/cmd/supervisor/remote"
+	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 )
@@ -16,6 +18,7 @@ const (
 	maxAgents  = 500
 	maxRunning = 200
 	maxFailed  = 20
+	maxWaiting = 20
 )
 
 // failedFor is how long a failure is shown.
@@ -30,6 +33,7 @@ type snapshot struct {
 	agents  api.Agents
 	running []missions.Mission
 	failed  []missions.Mission // lately
+	waiting []missions.Mission // for a person
 
 	events    []charter.Event // the new ones, oldest first
 	eventsErr error           // why there may be more
@@ -71,7 +75,7 @@ func (t *top) look(ctx context.Context, tail *eventTail) (look snapshot) {
 	ctx, cancel := context.WithTimeout(ctx, t.console.RefreshTimeout)
 	defer cancel()
 	look.events, look.eventsErr = tail.next(ctx)
-	var running, failed api.MissionList
+	var running, failed, waiting api.MissionList
 	if look.stats, look.err = t.session.Client.Stats(ctx, ""); look.err != nil {
 		return look
 	}
@@ -80,6 +84,14 @@ func (t *top) look(ctx context.Context, tail *eventTail) (look snapshot) {
 	}
 	running, look.err = t.session.Client.List(ctx, api.ListRequest{Status: missions.Running, Limit: maxRunning})
 	if look.running = running.Missions; look.err != nil {
+		return look
+	}
+	waiting, look.err = t.session.Client.List(ctx, api.ListRequest{Waiting: missions.WaitSignal, Limit: maxWaiting})
+	look.waiting = slices.DeleteFunc(waiting.Missions, func(m missions.Mission) bool { return len(ui.Unmet(&m)) == 0 || ui.Unmet(&m)[0].Signal == "" })
+	if errors.Is(look.err, api.ErrInvalid) {
+		look.err = nil // a supervisor of an earlier version, where nobody waits for a person
+	}
+	if look.err != nil {
 		return look
 	}
 	failed, look.err = t.session.Client.List(ctx, api.ListRequest{Status: missions.Failed, Limit: maxFailed})

@@ -26,13 +26,13 @@ var (
 
 // fill builds the rows of all lists from the current state.
 func (s *viewState) fill(zone *time.Location, now time.Time) {
-	s.lists[agentList].fill(s.agentRows(), s.filter)
-	s.lists[missionList].fill(s.missionRows(now), s.filter)
-	s.lists[eventList].fill(s.eventRows(zone), s.filter)
+	s.lists[agentList].Fill(s.agentRows(), s.filter)
+	s.lists[missionList].Fill(s.missionRows(now), s.filter)
+	s.lists[eventList].Fill(s.eventRows(zone), s.filter)
 }
 
 // agentRows returns the agents, connected ones first.
-func (s *viewState) agentRows() []tableRow {
+func (s *viewState) agentRows() []ui.ListRow {
 	doing := map[string][]*missions.Mission{}
 	for i := range s.look.running {
 		m := &s.look.running[i]
@@ -40,12 +40,12 @@ func (s *viewState) agentRows() []tableRow {
 	}
 	agents := slices.Clone(s.look.agents.Agents)
 	slices.SortStableFunc(agents, func(a, b missions.Agent) int { return rankOf(a.State) - rankOf(b.State) })
-	rows := make([]tableRow, len(agents))
+	rows := make([]ui.ListRow, len(agents))
 	for i := range agents {
 		a := &agents[i]
-		rows[i] = tableRow{a.ID, []tableCell{
-			{a.ID, ""}, {string(a.State), ui.AgentColour(a.State)}, {fmt.Sprintf("%d/%d", a.MissionsRunning, a.Capacity), ""},
-			{ui.FormatCores(a.CPU), ""}, {ui.FormatMemory(a.MemoryBytes), ""}, {doings(doing[a.ID], a), ""},
+		rows[i] = ui.ListRow{Key: a.ID, Cells: []ui.Cell{
+			ui.Text(a.ID, ""), ui.Text(string(a.State), ui.AgentColour(a.State)), ui.Text(fmt.Sprintf("%d/%d", a.MissionsRunning, a.Capacity), ""),
+			ui.Text(ui.FormatCores(a.CPU), ""), ui.Text(ui.FormatMemory(a.MemoryBytes), ""), ui.Text(doings(doing[a.ID], a), ""),
 		}}
 	}
 	return rows
@@ -78,8 +78,21 @@ func doings(running []*missions.Mission, a *missions.Agent) string {
 	return strings.Join(parts, ", ")
 }
 
-func (s *viewState) missionRows(now time.Time) []tableRow {
-	rows := make([]tableRow, len(s.look.running), len(s.look.running)+len(s.look.failed))
+// missionRows returns the missions that wait for a person, then those that run, then those
+// that failed.
+func (s *viewState) missionRows(now time.Time) []ui.ListRow {
+	rows := make([]ui.ListRow, 0, len(s.look.waiting)+len(s.look.running)+len(s.look.failed))
+	for i := range s.look.waiting {
+		m := &s.look.waiting[i]
+		name := m.Name
+		if prompt := ui.Unmet(m)[0].Prompt; prompt != "" {
+			name += ": " + prompt
+		}
+		rows = append(rows, ui.ListRow{Key: m.ID, Cells: []ui.Cell{
+			ui.Text(m.ID, ""), ui.Text(m.Type, ""), ui.Text("", ""), ui.Text(ui.WaitedFor(m.WaitingSince, now), ""),
+			ui.Text(ui.Attempts(m), ""), ui.Text(ui.WaitSummary(&ui.Screen{}, m), ui.Yellow), ui.Text(name, ""),
+		}})
+	}
 	for i := range s.look.running {
 		m := &s.look.running[i]
 		progress, name := "", m.Name
@@ -87,16 +100,16 @@ func (s *viewState) missionRows(now time.Time) []tableRow {
 			progress = fmt.Sprintf("%5s %s", ui.ProgressPercent(m.Progress.Percent), ui.Gauge(m.Progress.Percent, 10))
 			name = strings.TrimSuffix(m.Name+": "+m.Progress.Message, ": ")
 		}
-		rows[i] = tableRow{m.ID, []tableCell{
-			{m.ID, ""}, {m.Type, ""}, {string(m.AgentID), ""}, {elapsed(m, now), ""},
-			{ui.Attempts(m), ""}, {progress, ui.Cyan}, {name, ""},
-		}}
+		rows = append(rows, ui.ListRow{Key: m.ID, Cells: []ui.Cell{
+			ui.Text(m.ID, ""), ui.Text(m.Type, ""), ui.Text(string(m.AgentID), ""), ui.Text(elapsed(m, now), ""),
+			ui.Text(ui.Attempts(m), ""), ui.Text(progress, ui.Cyan), ui.Text(name, ""),
+		}})
 	}
 	for i := range s.look.failed {
 		m := &s.look.failed[i]
-		rows = append(rows, tableRow{m.ID, []tableCell{
-			{m.ID, ""}, {m.Type, ""}, {string(m.AgentID), ""}, {ui.Ago(now.Sub(m.FinishedAt.Time())), ""},
-			{ui.Attempts(m), ""}, {ui.FirstLine(string(m.Error)), ui.Red}, {m.Name, ""},
+		rows = append(rows, ui.ListRow{Key: m.ID, Cells: []ui.Cell{
+			ui.Text(m.ID, ""), ui.Text(m.Type, ""), ui.Text(string(m.AgentID), ""), ui.Text(ui.Ago(now.Sub(m.FinishedAt.Time())), ""),
+			ui.Text(ui.Attempts(m), ""), ui.Text(ui.FirstLine(string(m.Error)), ui.Red), ui.Text(m.Name, ""),
 		}})
 	}
 	return rows
@@ -116,12 +129,12 @@ func elapsed(m *missions.Mission, now time.Time) string {
 }
 
 // eventRows returns the latest events, newest first.
-func (s *viewState) eventRows(zone *time.Location) []tableRow {
+func (s *viewState) eventRows(zone *time.Location) []ui.ListRow {
 	plain := &ui.Screen{Zone: zone}
-	rows := make([]tableRow, 0, len(s.events))
+	rows := make([]ui.ListRow, 0, len(s.events))
 	for _, e := range slices.Backward(s.events) {
-		rows = append(rows, tableRow{e.ID.String(), []tableCell{
-			{plain.Clock(e.Timestamp), ui.Faint}, {e.Type, eventColour(&e)}, {string(ui.EventSummary(plain, &e)), ""},
+		rows = append(rows, ui.ListRow{Key: e.ID.String(), Cells: []ui.Cell{
+			ui.Text(plain.Clock(e.Timestamp), ui.Faint), ui.Text(e.Type, eventColour(&e)), ui.Text(string(ui.EventSummary(plain, &e)), ""),
 		}})
 	}
 	return rows

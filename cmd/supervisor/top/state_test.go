@@ -7,39 +7,6 @@ import (
 	"missioncontrol/cmd/supervisor/ui"
 )
 
-func TestASelectionStaysWithItsRow(t *testing.T) {
-	t.Parallel()
-	rows := func(keys ...string) []tableRow {
-		var all []tableRow
-		for _, key := range keys {
-			all = append(all, tableRow{key, []tableCell{{key, ""}}})
-		}
-		return all
-	}
-	var l listState
-	l.fill(rows("b", "c", "d"), "")
-	l.selectRow(1)
-	l.fill(rows("a", "b", "c", "d"), "")
-	equal(t, "still selected", l.rows[l.at].key, "c")
-	l.fill(rows("a", "b"), "")
-	equal(t, "nearest to what has gone", l.rows[l.at].key, "b")
-	l.fill(nil, "")
-	l.selectRow(5)
-	equal(t, "shown of nothing", len(l.show(3)), 0)
-	l.fill(rows("a", "b", "c", "d", "e"), "")
-	l.selectRow(4)
-	shown := l.show(2)
-	equal(t, "scrolled", shown[0].key+shown[1].key, "de")
-
-	newest := listState{newest: true}
-	newest.fill(rows("2", "1"), "")
-	newest.fill(rows("3", "2", "1"), "")
-	equal(t, "the newest", newest.rows[newest.at].key, "3")
-	newest.selectRow(1)
-	newest.fill(rows("4", "3", "2", "1"), "")
-	equal(t, "the one that was gone to", newest.rows[newest.at].key, "2")
-}
-
 func equal[T comparable](t *testing.T, what string, got, want T) {
 	t.Helper()
 	if got != want {
@@ -52,7 +19,7 @@ func equal[T comparable](t *testing.T, what string, got, want T) {
 func TestNamesKeepTheirRoom(t *testing.T) {
 	t.Parallel()
 	const id = "01a20dc7-7eb2-7b5c-9e63-de283aabbf09"
-	rows := []tableRow{{id, []tableCell{{id, ""}, {"resize", ""}, {"w1", ""}, {"12s", ""}, {"1/3", ""}, {"  50% ▕█████     ▏", ""}, {"resize cat.png: half of it", ""}}}}
+	rows := []ui.ListRow{{Key: id, Cells: []ui.Cell{ui.Text(id, ""), ui.Text("resize", ""), ui.Text("w1", ""), ui.Text("12s", ""), ui.Text("1/3", ""), ui.Text("  50% ▕█████     ▏", ""), ui.Text("resize cat.png: half of it", "")}}}
 	for width, want := range map[int][]int{
 		200: {36, 6, 5, 7, 7, 18, 108},
 		120: {36, 6, 5, 7, 7, 18, 28},

@@ -3,11 +3,6 @@ package top
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"os/signal"
-	"sync"
-	"syscall"
 	"time"
 
 	"github.com/gdamore/tcell/v2"
@@ -21,15 +16,12 @@ import (
 // Command returns the command top, which draws on the terminal that take returns; nil
 // takes that of the process.
 func Command(c *ui.Console, take func() (tcell.Screen, error)) *cobra.Command {
-	if take == nil {
-		take = takeTerminal
-	}
 	cmd := &cobra.Command{
 		Use:     "top",
 		GroupID: ui.GroupLook,
 		Short:   "Show missions, agents and events, full screen",
-		Long: `Show missions by status and per minute, agents and what each is doing, running missions,
-and the latest events, full screen. top keeps running while the broker or the supervisor
+		Long: `Show missions by status and per minute, agents and what each is doing, missions that wait
+for a person, that run and that have just failed, and the latest events, full screen. top keeps running while the broker or the supervisor
 is unavailable, and says so.
 
 Press q to quit, Tab for the next list, and the arrow keys or j and k to move in it.
@@ -51,55 +43,29 @@ Press c to cancel the selected mission, / to filter by text, and ? for all keys.
 
 // top is the full-screen terminal and the session that provides its data.
 type top struct {
-	console  *ui.Console
-	session  *remote.Session
-	terminal tcell.Screen
-	state    viewState
+	*ui.FullScreen
+
+	console *ui.Console
+	session *remote.Session
+	state   viewState
 
 	looks  chan snapshot
 	orders chan string // results of orders to the supervisor
-	work   sync.WaitGroup
 }
 
-// runTop shows everything until the user ends it. It always restores the terminal, however
-// it ends.
+// runTop shows everything until the user ends it.
 func runTop(ctx context.Context, c *ui.Console, s *remote.Session, take func() (tcell.Screen, error)) error {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP, syscall.SIGQUIT)
-	defer stop()
-	terminal, err := take()
-	if err != nil {
-		return fmt.Errorf("cannot use the terminal: %w", err)
-	}
-	if err := terminal.Init(); err != nil {
-		return fmt.Errorf("cannot use the terminal: %w", err)
-	}
-	t := &top{console: c, session: s, terminal: terminal, state: newViewState(s.Conn.ConnectedUrlRedacted()),
-		looks: make(chan snapshot), orders: make(chan string)}
-	defer t.work.Wait()
-	defer terminal.Fini()
-	defer stop() // before the wait: it ends the workers
-	return remote.EndOfWatch(ctx, t.run(ctx))
-}
-
-// goSafely runs a part of top in its own goroutine. A panic there restores the terminal
-// first.
-func (t *top) goSafely(part func()) {
-	t.work.Go(func() {
-		defer func() {
-			if reason := recover(); reason != nil {
-				t.terminal.Fini()
-				panic(reason)
-			}
-		}()
-		part()
+	return ui.TakeOver(ctx, take, func(ctx context.Context, screen *ui.FullScreen) error {
+		t := &top{FullScreen: screen, console: c, session: s, state: newViewState(s.Conn.ConnectedUrlRedacted()),
+			looks: make(chan snapshot), orders: make(chan string)}
+		return remote.EndOfWatch(ctx, t.run(ctx))
 	})
 }
 
 func (t *top) run(ctx context.Context) error {
-	events := make(chan tcell.Event)
-	t.goSafely(func() { t.terminal.ChannelEvents(events, ctx.Done()) })
-	t.goSafely(func() { t.poll(ctx) })
-	canvas := &canvas{terminal: t.terminal, zone: t.console.Out.Zone, colours: t.console.Out.Colours}
+	events := t.Events(ctx)
+	t.Go(func() { t.poll(ctx) })
+	canvas := t.console.Out.Canvas(t.Terminal)
 	for {
 		t.state.draw(canvas, time.Now())
 		select {
@@ -124,11 +90,11 @@ func (t *top) run(ctx context.Context) error {
 func (t *top) handle(ctx context.Context, event tcell.Event) (end bool) {
 	switch event := event.(type) {
 	case *tcell.EventResize:
-		t.terminal.Sync()
+		t.Terminal.Sync()
 	case *tcell.EventKey:
 		order := t.state.key(event)
 		if order.cancel != "" {
-			t.goSafely(func() { t.cancel(ctx, order.cancel) })
+			t.Go(func() { t.cancel(ctx, order.cancel) })
 		}
 		return order.end
 	}
@@ -147,16 +113,4 @@ func (t *top) cancel(ctx context.Context, id string) {
 	case t.orders <- notice:
 	case <-ctx.Done():
 	}
-}
-
-// errNoTerminal says why a terminal cannot be used.
-var errNoTerminal = errors.New("unknown terminal type; set TERM, for example to xterm-256color")
-
-// takeTerminal returns the terminal of this process.
-func takeTerminal() (tcell.Screen, error) {
-	terminal, err := tcell.NewScreen()
-	if errors.Is(err, tcell.ErrTermNotFound) {
-		return nil, errNoTerminal
-	}
-	return terminal, err
 }

@@ -113,3 +113,13 @@ func ShownWidth(s string) int { return text.StringWidthWithoutEscSequences(s) }
 
 // CutEnd cuts a text, which may be painted, to a width in terminal cells.
 func CutEnd(s string, width int) string { return text.Snip(s, width, "…") }
+
+// WrapLines breaks a text into lines of at most width terminal cells, at spaces where that
+// is possible.
+func WrapLines(s string, width int) []string {
+	s = strings.TrimSpace(CleanBlock(s))
+	if s == "" || width <= 0 {
+		return nil
+	}
+	return strings.Split(text.WrapSoft(s, width), "\n")
+}

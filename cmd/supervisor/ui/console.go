@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"golang.org/x/term"
 )
 
 // A Console is what a command has of the process that runs it: input, outputs and
@@ -15,6 +17,9 @@ type Console struct {
 	Out       *Screen                     // results
 	Err       *Screen                     // errors, questions and progress
 	LookupEnv func(string) (string, bool) // as [os.LookupEnv]
+
+	// InTerminal is whether somebody can press keys: the input is a terminal.
+	InTerminal bool
 
 	Version string // the program's, SemVer without a leading v
 
@@ -35,5 +40,8 @@ func NewConsole(stdin io.Reader, stdout, stderr io.Writer, version string) *Cons
 		Version: version, Interval: time.Second, RefreshTimeout: 2 * time.Second,
 	}
 	c.Out.notes = c.Err
+	if file, ok := stdin.(*os.File); ok {
+		c.InTerminal = term.IsTerminal(int(file.Fd()))
+	}
 	return c
 }

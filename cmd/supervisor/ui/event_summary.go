@@ -36,6 +36,14 @@ func EventSummary(out *Screen, e *charter.Event) Painted {
 		return about(p.MissionID, p.LogLevel+": "+p.Message)
 	case charter.MissionProgressed:
 		return about(p.MissionID, strings.TrimSpace(ProgressPercent(p.Percent)+" "+p.Message))
+	case charter.MissionWaiting:
+		return about(p.MissionID, waitingSummary(out, &p))
+	case charter.MissionReady:
+		return about(p.MissionID, strings.TrimSuffix("can be claimed: "+p.Reason, ": "))
+	case charter.MissionSignalled:
+		return about(p.MissionID, strings.TrimSuffix(fmt.Sprintf("signal %d: %s, from %s", p.Seq, p.Name, p.By), ", from "))
+	case charter.MissionSignalSeen:
+		return about(p.MissionID, fmt.Sprintf("signal %d was seen by agent %s", p.Seq, p.AgentID))
 	case charter.AgentOnline:
 		return about(p.AgentID, agentSummary(p.Name, p.Role, p.Types, p.Reason))
 	case charter.AgentOffline:
@@ -62,6 +70,30 @@ func statusSummary(out *Screen, p *charter.MissionStatusChanged) Painted {
 	}
 	return about(p.MissionID, p.OldStatus+" →") + " " + out.Paint(StatusColour(missions.Status(p.NewStatus)), p.NewStatus) +
 		Painted(Shorten(Clean(more.String()), 300))
+}
+
+func waitingSummary(out *Screen, p *charter.MissionWaiting) string {
+	parts := make([]string, 0, len(p.Conditions))
+	for _, c := range p.Conditions {
+		switch {
+		case c.Mission != "":
+			parts = append(parts, "mission "+c.Mission)
+		case c.Batch != "":
+			parts = append(parts, "batch "+c.Batch)
+		case c.Signal != "":
+			parts = append(parts, "signal "+c.Signal)
+		default: // what a later version has added
+			parts = append(parts, "something else")
+		}
+	}
+	text := "waits"
+	if len(parts) > 0 {
+		text += " for " + strings.Join(parts, ", ")
+	}
+	if !p.Until.IsZero() {
+		text += " until " + out.Moment(p.Until)
+	}
+	return text
 }
 
 func agentSummary(name, role string, types []string, reason string) string {
