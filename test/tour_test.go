@@ -29,27 +29,45 @@ type block struct {
 // TestStart runs the README's first commands.
 func TestStart(t *testing.T) {
 	t.Parallel()
-	play(t, "Start", 3)
+	newStage(t).play("../README.md", "Start", 3)
 }
 
 // TestTour runs every command of the README's tour, with the real nats CLI and our own.
 func TestTour(t *testing.T) {
 	t.Parallel()
-	play(t, "The tour", 8)
+	newStage(t).play("../README.md", "The tour", 8)
 }
 
-// play runs the commands of a section of the README, in order, and compares the output
-// with the README. With TOUR_UPDATE=1 it writes the output into the README instead.
-func play(t *testing.T, section string, atLeast int) {
-	t.Helper()
-	readme, err := os.ReadFile("../README.md")
+// TestCookbook runs every recipe of the cookbook beside a supervisor.
+func TestCookbook(t *testing.T) {
+	t.Parallel()
+	book, err := os.ReadFile("../docs/COOKBOOK.md")
 	must(t, err)
-	lines := strings.Split(string(readme), "\n")
+	recipes := regexp.MustCompile(`(?m)^## (.+)$`).FindAllStringSubmatch(string(book), -1)
+	if len(recipes) < 6 {
+		t.Fatalf("there are %d recipes", len(recipes))
+	}
+	for _, recipe := range recipes {
+		t.Run(recipe[1], func(t *testing.T) {
+			s := newStage(t)
+			s.startBackground(block{command: "supervisor", background: true, until: "Ctrl-C"}, func([]string) {})
+			s.play("../docs/COOKBOOK.md", recipe[1], 3)
+		})
+	}
+}
+
+// play runs the commands of a section of a document, in order, and compares the output
+// with the document. With TOUR_UPDATE=1 it writes the output into the document instead.
+func (s *stage) play(document, section string, atLeast int) {
+	t := s.t
+	t.Helper()
+	text, err := os.ReadFile(document)
+	must(t, err)
+	lines := strings.Split(string(text), "\n")
 	blocks := commands(lines, section)
 	if len(blocks) < atLeast {
 		t.Fatalf("only %d commands in %q", len(blocks), section)
 	}
-	s := newStage(t)
 	got := make([][]string, len(blocks))
 	waits := make([]func(), len(blocks))
 	for i, b := range blocks {
@@ -66,7 +84,7 @@ func play(t *testing.T, section string, atLeast int) {
 		}
 	}
 	if os.Getenv("TOUR_UPDATE") != "" {
-		rewrite(t, lines, blocks, got, s)
+		rewrite(t, document, lines, blocks, got, s)
 		return
 	}
 	for i, b := range blocks {
@@ -75,7 +93,7 @@ func play(t *testing.T, section string, atLeast int) {
 			printed = printed[:min(len(printed), len(want))]
 		}
 		if !slices.Equal(want, printed) {
-			t.Errorf("$ %s\n--- README\n%s\n--- printed\n%s", b.command, strings.Join(want, "\n"), strings.Join(printed, "\n"))
+			t.Errorf("$ %s\n--- %s\n%s\n--- printed\n%s", b.command, document, strings.Join(want, "\n"), strings.Join(printed, "\n"))
 		}
 	}
 }
@@ -134,7 +152,7 @@ func newStage(t *testing.T) *stage {
 	return &stage{t: t, dir: dir, env: append(os.Environ(),
 		"PATH="+path, "SUPERVISOR_LISTEN="+broker, "NATS_URL=nats://"+broker,
 		"SUPERVISOR_HTTP=127.0.0.1:"+fmt.Sprint(freePort(t)), "SUPERVISOR_DATA_DIR="+filepath.Join(dir, "data"),
-		"XDG_CONFIG_HOME="+dir, "NO_COLOR=1", "COLUMNS=120", "LC_ALL=C.UTF-8", "TZ=UTC")}
+		"XDG_CONFIG_HOME="+dir, "TMPDIR="+dir, "NO_COLOR=1", "COLUMNS=120", "LC_ALL=C.UTF-8", "TZ=UTC")}
 }
 
 func (s *stage) command(ctx context.Context, b block, shown *output.Buffer) *exec.Cmd {
@@ -229,6 +247,7 @@ var changing = []struct {
 	{regexp.MustCompile(`\b1\d{9}(\.\d+)?\b`), "TIME"},
 	{regexp.MustCompile(`(_seconds"?: ?)\d+(\.\d+)?`), "${1}SECONDS"},
 	{regexp.MustCompile(`\b(\d+(\.\d+)?(µs|ms|ns|s|m|h))+\b`), "DURATION"},
+	{regexp.MustCompile(`^now\b`), "DURATION"},
 	{regexp.MustCompile(`\b[0-9A-Za-z]{20,22}\b`), "NUID"},
 	{regexp.MustCompile(`"?(outbox_position|published|waiting|lease|capacity_seconds|total_bytes)"?: ?\d+`), "$1 N"},
 	{regexp.MustCompile(`\b\d+(\.\d+)? (B|KiB|MiB|bytes)\b`), "SIZE"},
@@ -273,12 +292,15 @@ var otherBroker = regexp.MustCompile(` -s nats://127\.0\.0\.1:\d+`)
 const shownDataDir = "/tmp/tour"
 
 // rewrite writes the commands' output into the README.
-func rewrite(t *testing.T, lines []string, blocks []block, got [][]string, s *stage) {
+func rewrite(t *testing.T, document string, lines []string, blocks []block, got [][]string, s *stage) {
 	t.Helper()
 	broker := regexp.MustCompile(`127\.0\.0\.1:\d+`)
 	http := value(s.env, "SUPERVISOR_HTTP")
 	for i := len(blocks) - 1; i >= 0; i-- {
 		b := blocks[i]
+		if b.background && len(b.want) == 0 {
+			continue
+		}
 		var shown []string
 		for _, line := range got[i] {
 			line = strings.ReplaceAll(line, filepath.Join(s.dir, "data"), shownDataDir)
@@ -296,7 +318,7 @@ func rewrite(t *testing.T, lines []string, blocks []block, got [][]string, s *st
 	}
 	var out bytes.Buffer
 	out.WriteString(strings.Join(lines, "\n"))
-	must(t, os.WriteFile("../README.md", out.Bytes(), 0o644))
+	must(t, os.WriteFile(document, out.Bytes(), 0o644))
 }
 
 func value(env []string, name string) (v string) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -56,7 +57,8 @@ func (f *Flow) exceeds() string {
 	return ""
 }
 
-func amount(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
+// amount returns an amount as a person reads it, without what sums of fractions leave.
+func amount(n float64) string { return strconv.FormatFloat(math.Round(n*1e6)/1e6, 'f', -1, 64) }
 
 // exceeded ends an attempt whose usage is above the maximum.
 func (e *Engine) exceeded(r *Record, reason string, also *missions.Park) {
