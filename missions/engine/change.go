@@ -47,7 +47,8 @@ func (e *Engine) retry(q *missions.RetryRequest, reason string, override bool) m
 		r.Progress, r.Result, r.Error, r.Report = nil, nil, "", Report{}
 		e.mustMove(r, missions.Retry, reason)
 		unmet := -1
-		if r.Flow != nil {
+		if r.Flow != nil || q.Dependents { // those that it had cancelled may have come after its end
+			flowOf(r)
 			unmet = e.retryFlow(r, q, override)
 		}
 		e.enqueue(r, max(e.now, r.NotBefore))

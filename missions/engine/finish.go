@@ -29,7 +29,9 @@ func (e *Engine) Finish(f *missions.Finish) missions.Result {
 	case exceeded != "" && (f.Outcome == missions.OutcomeRelease || f.Retryable): // another failure is final anyway
 		e.exceeded(r, exceeded, f.Park)
 		if f.Outcome == missions.OutcomeFail {
-			r.Report = Report{f.AgentID, f.Lease}
+			if r.Report = (Report{f.AgentID, f.Lease}); r.Status == missions.Pending {
+				r.Error = missions.Text(f.Why())
+			}
 		}
 	case f.Outcome == missions.OutcomeFail:
 		e.fail(r, f)

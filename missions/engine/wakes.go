@@ -159,7 +159,14 @@ func (d *due) wakes() {
 		return
 	}
 	for _, name := range e.wakesToDo() {
-		if d.left > 0 && !d.wake(name) {
+		if d.left <= 0 {
+			break
+		}
+		moved, loaded := d.wake(name)
+		if !loaded { // the next Due goes on here
+			break
+		}
+		if !moved {
 			e.stuck[name] = true
 		}
 	}
@@ -170,24 +177,24 @@ func (d *due) wakes() {
 	}
 }
 
-// wake tells some of those that wait for a source, and reports whether it got anywhere.
-func (d *due) wake(name string) (moved bool) {
+// wake tells some of those that wait for a source, and reports whether it got anywhere, and whether what it needs
+// was loaded.
+func (d *due) wake(name string) (moved, loaded bool) {
 	e := d.engine
 	value, known := e.docs.byKey[docWake+name]
-	list, loaded := e.members[name]
 	w, there := value.(*wake)
-	switch {
-	case !known: // Due has more room than was thought
-		return true
-	case !there: // a commit was broken off halfway
+	if known && !there { // a commit was broken off halfway
 		e.doneWaking(name)
-		return true
+		return true, true
 	}
-	if earlier := e.before(name, w); w.again && earlier != "" { // which may cancel more that are to be retried
-		return !e.stuck[earlier]
+	if known && w.again {
+		if earlier := e.before(name, w); earlier != "" { // it may cancel more that are to be retried
+			return !e.stuck[earlier], true
+		}
 	}
-	if !loaded {
-		return true
+	list, loaded := e.members[name]
+	if !loaded || !known {
+		return true, false
 	}
 	at, over, stays := 0, false, false
 	for ; at < len(list.members) && d.left > 0; at++ {
@@ -207,13 +214,13 @@ func (d *due) wake(name string) (moved bool) {
 	over = over || at == len(list.members) && list.all
 	switch {
 	case !over: // the rest is for the next time
-		return moved || stays || at == 0
+		return moved || stays || at == 0, true
 	case stays || e.wakeAfter[name] != "": // once more, from the beginning
 		delete(e.wakeAfter, name)
-		return moved
+		return moved, true
 	}
 	e.doneWaking(name)
-	return true
+	return true, true
 }
 
 func (e *Engine) doneWaking(name string) {

@@ -38,8 +38,12 @@ func (w *world) act(a Action) error {
 		return w.create(a, w.claimRequest(a.C))
 	case "claim":
 		return w.claim(w.claimRequest(a.A))
-	case "complete", "fail", "give up", "release":
+	case "complete", "fail", "give up", "release", "park":
 		return w.report(a)
+	case "signal":
+		return w.signal(a)
+	case "close batch":
+		return w.closeBatch(pick(simulatedBatches, a.A))
 	case "progress", "log":
 		return w.progress(a)
 	case "heartbeat":
@@ -48,8 +52,10 @@ func (w *world) act(a Action) error {
 		return w.change(a)
 	case "leave", "lost", "register":
 		return w.agent(a)
-	case "due", "retain":
-		return w.house(a)
+	case "due":
+		return w.due(a)
+	case "retain":
+		return w.retain()
 	case "acknowledge", "forget", "sample", "alert":
 		return w.other(a)
 	case "advance":
@@ -150,8 +156,10 @@ func (w *world) create(a Action, claim *missions.ClaimRequest) error {
 	case 3:
 		x.deadline = now.Add(time.Duration(a.C) % (3 * simulatedLease))
 	}
+	flow, flows := w.flow(a.dice(), x.id)
+	x.flows = flows
 	given := missions.Mission{
-		ID: x.id, Name: "mission " + x.id, Type: x.kind, Priority: x.priority, MaxAttempts: x.most, NotBefore: x.notBefore,
+		Flow: flow, ID: x.id, Name: "mission " + x.id, Type: x.kind, Priority: x.priority, MaxAttempts: x.most, NotBefore: x.notBefore,
 		Deadline: x.deadline, TimeoutSeconds: x.timeout.Seconds(), StallSeconds: x.stall.Seconds(),
 	}
 	given.Normalize()
@@ -160,7 +168,7 @@ func (w *world) create(a Action, claim *missions.ClaimRequest) error {
 		claims = append(claims, *claim)
 	}
 	err := w.supply(func(n *engine.Need) {
-		w.engine.NeedMissions(n, x.id)
+		w.engine.NeedCreate(n, &given)
 		w.engine.NeedClaims(n, claims)
 	})
 	if err != nil {
@@ -193,7 +201,11 @@ func (w *world) claimed(q *missions.ClaimRequest) error {
 	got := "claimed"
 	for i := range result.Missions {
 		m := &result.Missions[i]
-		got += fmt.Sprintf(" %s:%d", m.ID, m.Lease)
+		signals := 0
+		if m.Flow != nil {
+			signals = len(m.Signals)
+		}
+		got += fmt.Sprintf(" %s:%d turn %d, %d signals", m.ID, m.Lease, m.Turn, signals)
 		w.held = append(w.held, heldLease{q.AgentID, missions.LeaseRef{MissionID: m.ID, Lease: m.Lease}})
 	}
 	if len(w.held) > 24 {
@@ -233,15 +245,31 @@ func (w *world) report(a Action) error {
 	default:
 		f.Error, f.Retryable = text, a.Kind == "fail"
 	}
-	return w.finish(f)
+	d := a.dice()
+	f.Report = reportOf(d)
+	if a.Kind == "fail" && d.one(4) {
+		soon := 2.0
+		f.RetryAfter = &soon
+	}
+	var park []modelCondition
+	if a.Kind == "park" {
+		f.Outcome, f.Error, f.Retryable, f.Park = missions.OutcomeRelease, "", false, &missions.Park{}
+		if !d.one(4) {
+			f.Park.After, park = w.conditions(d, ref.MissionID)
+		}
+		if d.one(2) {
+			f.Park.TimeoutSeconds = float64(1 + d.below(20))
+		}
+	}
+	return w.finish(f, park)
 }
 
-func (w *world) finish(f missions.Finish) error {
-	if err := w.supply(func(n *engine.Need) { w.engine.NeedMissions(n, f.MissionID) }); err != nil {
+func (w *world) finish(f missions.Finish, park []modelCondition) error {
+	if err := w.supply(func(n *engine.Need) { w.engine.NeedFinish(n, &f) }); err != nil {
 		return err
 	}
 	result := w.engine.Finish(&f)
-	return w.agree(answer(result.Err, string(result.Mission.Status)), w.next.finish(&f, simulatedWait, w.now()))
+	return w.agree(answer(result.Err, string(result.Mission.Status)), w.next.finish(&f, park, simulatedWait, w.now()))
 }
 
 func (w *world) progress(a Action) error {
@@ -249,14 +277,17 @@ func (w *world) progress(a Action) error {
 	if err := w.supply(func(n *engine.Need) { w.engine.NeedMissions(n, ref.MissionID) }); err != nil {
 		return err
 	}
-	line := a.Kind == "log"
-	var err error
-	if line {
-		err = w.engine.AppendLog(&missions.LogAppend{AgentID: agent, LeaseRef: ref, Level: "info", Message: "line"})
-	} else {
-		err = w.engine.Progress(&missions.ProgressUpdate{AgentID: agent, LeaseRef: ref, Progress: missions.Progress{Percent: 50}}).Err
+	if a.Kind == "log" {
+		err := w.engine.AppendLog(&missions.LogAppend{AgentID: agent, LeaseRef: ref, Level: "info", Message: "line"})
+		return w.agree(answer(err, "ok"), w.next.line(agent, ref, w.now()))
 	}
-	return w.agree(answer(err, "ok"), w.next.progress(agent, ref.MissionID, ref.Lease, line, w.now()))
+	p := missions.ProgressUpdate{AgentID: agent, LeaseRef: ref, Progress: missions.Progress{Percent: 50}, Report: reportOf(a.dice())}
+	result := w.engine.Progress(&p)
+	got := "ok"
+	if result.Stopped {
+		got = "stopped"
+	}
+	return w.agree(answer(result.Err, got), w.next.progress(&p, w.now()))
 }
 
 // heartbeat lists some of what an agent holds, and something that it may not hold.
@@ -265,19 +296,30 @@ func (w *world) heartbeat(a Action) error {
 	for i, held := range w.held {
 		if held.agent == h.AgentID && (a.B>>(i%32))&1 == 1 {
 			h.Running = append(h.Running, held.ref)
+			if a.C>>(i%32)&1 == 1 {
+				h.Seen = append(h.Seen, missions.SignalRef{MissionID: held.ref.MissionID, Seq: int(a.C % 3)})
+			}
 		}
 	}
 	if err := w.supply(func(n *engine.Need) { w.engine.NeedHeartbeat(n, &h) }); err != nil {
 		return err
 	}
 	result := w.engine.Heartbeat(&h)
-	got := fmt.Sprint(len(result.GivenUp), " ", append([]string{}, result.Cancel...), " ", append([]string{}, result.Lost...))
+	got := fmt.Sprint(len(result.GivenUp), " ", append([]string{}, result.Cancel...), " ", append([]string{}, result.Lost...), " ", result.Signals)
 	return w.agree(answer(result.Err, got), w.next.heartbeat(&h, w.now()))
 }
 
 func (w *world) change(a Action) error {
 	id := w.mission(a.A)
-	if err := w.supply(func(n *engine.Need) { w.engine.NeedMissions(n, id) }); err != nil {
+	q := missions.RetryRequest{ID: id, Fresh: a.B%3 == 0, Dependents: a.C%2 == 0}
+	err := w.supply(func(n *engine.Need) {
+		if a.Kind == "retry" {
+			w.engine.NeedRetry(n, &q)
+		} else {
+			w.engine.NeedMissions(n, id)
+		}
+	})
+	if err != nil {
 		return err
 	}
 	var result missions.Result
@@ -285,13 +327,13 @@ func (w *world) change(a Action) error {
 	case "cancel":
 		result = w.engine.Cancel(&missions.CancelRequest{ID: id})
 	case "retry":
-		result = w.engine.Retry(&missions.RetryRequest{ID: id})
+		result = w.engine.Retry(&q)
 	default:
 		if result = w.engine.Delete(id); result.Err == nil {
 			result.Mission.Status = "gone"
 		}
 	}
-	return w.agree(answer(result.Err, string(result.Mission.Status)), w.next.change(a.Kind, id, w.now()))
+	return w.agree(answer(result.Err, string(result.Mission.Status)), w.next.change(a.Kind, id, &q, w.now()))
 }
 
 func (w *world) agent(a Action) error {
@@ -318,19 +360,10 @@ func (w *world) agent(a Action) error {
 	return nil
 }
 
-// house does what the leader does by itself.
-func (w *world) house(a Action) error {
+// retain does what the leader does by itself, with what is old.
+func (w *world) retain() error {
 	const everything = 1000
 	now := w.now()
-	if a.Kind == "due" {
-		if err := w.supply(func(n *engine.Need) { w.engine.NeedDue(n, now, everything) }); err != nil {
-			return err
-		}
-		result := w.engine.Due(everything)
-		slices.Sort(result.Offline)
-		got := fmt.Sprint("stopped ", len(result.Stop), " offline ", append([]string{}, result.Offline...))
-		return w.agree(got, w.next.due(simulatedWait, now))
-	}
 	if err := w.commit(noFault); err != nil {
 		return err
 	}
@@ -338,7 +371,7 @@ func (w *world) house(a Action) error {
 	if err != nil {
 		return err
 	}
-	if err := w.supply(func(n *engine.Need) { w.engine.NeedMissions(n, ended...) }); err != nil {
+	if err := w.supply(func(n *engine.Need) { w.engine.NeedRetain(n, ended) }); err != nil {
 		return err
 	}
 	return w.agree(fmt.Sprint("deleted ", w.engine.Retain(ended, retention)), w.next.retain(retention, now))

@@ -44,9 +44,22 @@ func (w *world) compareMissions() error {
 		if !got.same(x) {
 			return fmt.Errorf("stored is\n  %s\nand the model has\n  %s", got.is(), x.is())
 		}
+		if r.Flow == nil && x.flows == nil || r.Flow == w.flows[r.ID] && w.counted.Commits%listEvery > 0 {
+			continue
+		}
+		w.flows[r.ID] = r.Flow
+		if got, want := flowText(r), x.text(); got != want && !(x.flows == nil && r.Output().Flow == nil) {
+			return fmt.Errorf("of mission %s is stored\n  %s\nand the model has\n  %s", x.id, got, want)
+		}
+		if x.waits() && (r.AgentID != "" || r.LeaseExpiresAt != 0 || r.Ready) {
+			return fmt.Errorf("mission %s waits, and is held by %q", x.id, r.AgentID)
+		}
 	}
 	if w.counted.Commits%listEvery > 0 { // a list makes a backend bring its tables up to date
 		return nil
+	}
+	if err := w.compareFlows(); err != nil {
+		return err
 	}
 	page, err := w.backend.List(w.ctx, missions.Filter{})
 	if err == nil && len(page.Missions) != len(w.is.list) {

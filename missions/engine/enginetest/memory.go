@@ -134,15 +134,21 @@ func (b *Memory) Commit(_ context.Context, epoch int64, c *engine.Changes) error
 }
 
 func (b *Memory) commitFlow(c *engine.Changes) {
-	for _, p := range c.Parts {
-		key := engine.PartKey{MissionID: p.MissionID, Name: p.Name}
-		if delete(b.parts, key); p.Body != nil {
-			b.parts[key] = p.Body
+	lives := map[int64]bool{}
+	for _, change := range c.Missions {
+		if change.After != nil {
+			lives[change.After.Seq] = true
+		} else if change.Before.Flow != nil {
+			maps.DeleteFunc(b.parts, func(key engine.PartKey, _ []byte) bool { return key.MissionID == change.Before.ID })
 		}
 	}
-	for _, change := range c.Missions {
-		if change.Before != nil && change.After == nil {
-			maps.DeleteFunc(b.parts, func(key engine.PartKey, _ []byte) bool { return key.MissionID == change.Before.ID })
+	for _, p := range c.Parts {
+		key := engine.PartKey{MissionID: p.MissionID, Name: p.Name}
+		if !lives[p.Seq] {
+			continue // deleted with the mission
+		}
+		if delete(b.parts, key); p.Body != nil {
+			b.parts[key] = p.Body
 		}
 	}
 	for _, d := range c.Docs {

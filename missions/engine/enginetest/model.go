@@ -16,6 +16,10 @@ type model struct {
 	list   []modelMission // by age
 	agents map[string]modelAgent
 	tokens int64
+
+	batches map[string]modelBatch
+	wakes   []modelWake // in order
+	at      int64       // the position of the latest event, as far as order goes
 }
 
 type modelMission struct {
@@ -40,6 +44,7 @@ type modelMission struct {
 	finished missions.Time
 	report   string // who ended the latest attempt by which report
 	lines    int    // in its log
+	flows    *modelFlow
 }
 
 type modelAgent struct {
@@ -53,7 +58,11 @@ type modelAgent struct {
 }
 
 func (m *model) clone() *model {
-	return &model{list: slices.Clone(m.list), agents: maps.Clone(m.agents), tokens: m.tokens}
+	c := &model{list: slices.Clone(m.list), agents: maps.Clone(m.agents), tokens: m.tokens, batches: maps.Clone(m.batches), wakes: m.wakes, at: m.at}
+	for i := range c.list {
+		c.list[i].flows = c.list[i].flows.clone()
+	}
+	return c
 }
 
 func (m *model) find(id string) *modelMission {
@@ -88,48 +97,84 @@ func (x *modelMission) is() string {
 }
 
 // to changes a mission's status, which is a line of its log.
-func (x *modelMission) to(status missions.Status) { x.status, x.lines = status, x.lines+1 }
+func (m *model) to(x *modelMission, now missions.Time, status missions.Status) {
+	m.at++
+	x.status, x.lines = status, x.lines+1
+	if x.flows != nil {
+		m.batchChanged(x.flows.batch, now)
+	}
+}
 
 // wait puts a PENDING mission into the queue, or lets it wait for its time.
 func (x *modelMission) wait(now, from missions.Time) { x.readyAt, x.queued = from, from <= now }
 
-func (x *modelMission) back(now, from missions.Time) {
-	x.to(missions.Pending)
+func (m *model) back(x *modelMission, now, from missions.Time) {
+	m.to(x, now, missions.Pending)
 	x.agent, x.expires = "", 0
 	x.wait(now, from)
 }
 
-func (x *modelMission) end(now missions.Time, status missions.Status) {
-	x.to(status)
+// uncounted gives a mission back whose attempt does not count.
+func (m *model) uncounted(x *modelMission, now missions.Time) {
+	x.attempt--
+	x.flow().extra++
+	m.back(x, now, now)
+}
+
+func (m *model) end(x *modelMission, now missions.Time, status missions.Status) {
+	m.to(x, now, status)
 	x.expires, x.queued, x.finished = 0, false, now
+	m.hasEnded(x)
 }
 
 // failed ends an attempt that failed: the mission waits, or has failed with its last one.
-func (x *modelMission) failed(now missions.Time, wait time.Duration, report string) {
+func (m *model) failed(x *modelMission, now missions.Time, wait time.Duration, report string) {
 	x.report = report
 	if x.attempt >= x.most {
-		x.end(now, missions.Failed)
+		m.end(x, now, missions.Failed)
 		return
 	}
-	x.back(now, now.Add(wait))
+	m.back(x, now, now.Add(wait))
 }
 
-// create answers "created", "exists" or "conflict".
+// create answers "created", "exists", or why it is refused.
 func (m *model) create(x modelMission, now missions.Time) string {
 	if old := m.find(x.id); old != nil {
 		if old.kind == x.kind && old.priority == x.priority && old.most == x.most && old.timeout == x.timeout &&
-			old.stall == x.stall && old.deadline == x.deadline && old.notBefore == x.notBefore {
+			old.stall == x.stall && old.deadline == x.deadline && old.notBefore == x.notBefore && old.spec() == x.spec() {
+			if x.flows != nil && x.flows.closes {
+				m.closeBatch(x.flows.batch, now)
+			}
 			return "exists"
 		}
 		return "conflict"
 	}
+	if refused := m.refusesFlow(&x); refused != "" {
+		return refused
+	}
+	m.at++
 	x.status, x.lines = missions.Pending, 1
-	x.wait(now, max(now, x.notBefore))
 	m.list = append(m.list, x)
+	is := &m.list[len(m.list)-1]
+	unmet := m.begin(is, now)
+	m.enqueue(is, now, max(now, x.notBefore))
+	if f := is.flows; unmet >= 0 && f.unmet != missions.UnmetRun {
+		m.cannotGoOn(is, now, f.conditions[unmet].source, m.at)
+	}
+	if f := is.flows; f != nil && f.closes {
+		m.closeBatch(f.batch, now)
+	}
 	return "created"
 }
 
-// claim answers with the missions and their tokens.
+func (x *modelMission) spec() string {
+	if x.flows == nil {
+		return ""
+	}
+	return x.flows.spec
+}
+
+// claim answers with the missions, their tokens and turns, and how many signals they carry.
 func (m *model) claim(q *missions.ClaimRequest, now missions.Time) string {
 	agent := q.AgentID
 	a, known := m.agents[agent]
@@ -153,7 +198,10 @@ func (m *model) claim(q *missions.ClaimRequest, now missions.Time) string {
 	answer := "claimed"
 	for _, x := range queue[:min(len(queue), q.Max)] {
 		m.tokens++
-		x.to(missions.Running)
+		m.to(x, now, missions.Running)
+		if x.flows != nil {
+			x.flows.stopped = 0
+		}
 		x.attempt, x.agent, x.token, x.queued, x.missed = x.attempt+1, agent, m.tokens, false, 0
 		x.expires, x.ends, x.stalls = now.Add(q.Lease), 0, 0
 		if x.timeout > 0 {
@@ -162,7 +210,8 @@ func (m *model) claim(q *missions.ClaimRequest, now missions.Time) string {
 		if x.stall > 0 {
 			x.stalls = now.Add(x.stall)
 		}
-		answer += fmt.Sprintf(" %s:%d", x.id, x.token)
+		_, unseen := x.unseen()
+		answer += fmt.Sprintf(" %s:%d turn %d, %d signals", x.id, x.token, x.turn(), unseen)
 	}
 	return answer
 }
@@ -180,43 +229,85 @@ func (m *model) holder(agent, id string, token int64) (*modelMission, string) {
 }
 
 // finish answers with the mission's status.
-func (m *model) finish(f *missions.Finish, wait time.Duration, now missions.Time) string {
+func (m *model) finish(f *missions.Finish, park []modelCondition, wait time.Duration, now missions.Time) string {
 	x, refused := m.holder(f.AgentID, f.MissionID, f.Lease)
 	report := fmt.Sprint(f.Outcome, f.AgentID, f.Lease, f.Error, string(f.Result))
+	final := fmt.Sprint("exceeded", f.AgentID, f.Lease)
 	switch {
+	case refused == "lease_lost" && f.Outcome == missions.OutcomeFail && x.report == final:
+		return string(x.status)
 	case refused == "lease_lost" && x.report == report && f.Outcome != missions.OutcomeRelease &&
 		(x.status == missions.Completed) == (f.Outcome == missions.OutcomeComplete):
 		return string(x.status)
 	case refused != "":
 		return refused
+	}
+	if f.Park != nil {
+		if refused := m.refuses(x.id, park); refused != "" {
+			return refused
+		}
+	}
+	exceeded := m.reports(x, &f.Report)
+	timeout := time.Duration(0)
+	if f.Park != nil {
+		timeout = time.Duration(f.Park.TimeoutSeconds * float64(time.Second))
+	}
+	if f.RetryAfter != nil {
+		wait = time.Duration(*f.RetryAfter * float64(time.Second))
+	}
+	switch {
 	case f.Outcome == missions.OutcomeComplete:
 		x.report = report
-		x.end(now, missions.Completed)
+		m.end(x, now, missions.Completed)
+	case exceeded && (f.Outcome == missions.OutcomeRelease || f.Retryable):
+		m.exceeded(x, now, park, timeout)
+		if f.Outcome == missions.OutcomeFail {
+			if x.report = report; x.status == missions.Failed {
+				x.report = final
+			}
+		}
+	case f.Outcome == missions.OutcomeRelease && (len(park) > 0 || timeout > 0):
+		m.park(x, now, park, timeout)
 	case f.Outcome == missions.OutcomeRelease:
-		x.attempt--
-		x.back(now, now)
+		m.uncounted(x, now)
 	case f.Retryable:
-		x.failed(now, wait, report)
+		m.failed(x, now, wait, report)
 	default:
 		x.report = report
-		x.end(now, missions.Failed)
+		m.end(x, now, missions.Failed)
 	}
 	return string(x.status)
 }
 
-// progress answers "ok" or why it is refused. line says that it is a log entry.
-func (m *model) progress(agent, id string, token int64, line bool, now missions.Time) string {
-	x, refused := m.holder(agent, id, token)
+// progress answers "ok", "stopped", or why it is refused.
+func (m *model) progress(p *missions.ProgressUpdate, now missions.Time) string {
+	x, refused := m.holder(p.AgentID, p.MissionID, p.Lease)
 	if refused != "" {
 		return refused
 	}
+	x.moved(now)
+	if m.reports(x, &p.Report) {
+		m.exceeded(x, now, nil, 0)
+		return "stopped"
+	}
+	return "ok"
+}
+
+// line answers "ok" or why a log entry is refused.
+func (m *model) line(agent string, ref missions.LeaseRef, now missions.Time) string {
+	x, refused := m.holder(agent, ref.MissionID, ref.Lease)
+	if refused != "" {
+		return refused
+	}
+	x.moved(now)
+	x.lines++
+	return "ok"
+}
+
+func (x *modelMission) moved(now missions.Time) {
 	if x.stall > 0 {
 		x.stalls = now.Add(x.stall)
 	}
-	if line {
-		x.lines++
-	}
-	return "ok"
 }
 
 // heartbeat answers with what was given up, cancelled and lost.
@@ -238,7 +329,7 @@ func (m *model) heartbeat(h *missions.Heartbeat, now missions.Time) string {
 		case x.missed == 0:
 			x.missed = 1
 		default:
-			if x.failed(now, 0, ""); x.status == missions.Pending {
+			if m.failed(x, now, 0, ""); x.status == missions.Pending {
 				givenUp++
 			}
 		}
@@ -253,36 +344,64 @@ func (m *model) heartbeat(h *missions.Heartbeat, now missions.Time) string {
 		x, _ := m.holder(h.AgentID, ref.MissionID, ref.Lease)
 		switch {
 		case said[ref.MissionID]:
-		case x != nil && x.status == missions.Cancelled && x.agent == h.AgentID && x.token == ref.Lease:
+		case x != nil && x.flows != nil && x.flows.stopped == ref.Lease,
+			x != nil && x.status == missions.Cancelled && x.agent == h.AgentID && x.token == ref.Lease:
 			cancelled = append(cancelled, ref.MissionID)
 		default:
 			lost = append(lost, ref.MissionID)
 		}
 		said[ref.MissionID] = true
 	}
-	return fmt.Sprint(givenUp, " ", cancelled, " ", lost)
+	return fmt.Sprint(givenUp, " ", cancelled, " ", lost, " ", m.seen(h))
+}
+
+// seen answers which signals of the missions that a heartbeat lists are still not seen.
+func (m *model) seen(h *missions.Heartbeat) (left []missions.SignalRef) {
+	for _, ref := range h.Seen {
+		if x := m.find(ref.MissionID); x != nil && x.flows != nil && x.status == missions.Running && x.agent == h.AgentID {
+			for i := range x.flows.signals {
+				x.flows.signals[i].seen = x.flows.signals[i].seen || i < ref.Seq
+			}
+		}
+	}
+	for _, x := range m.held(h.AgentID) {
+		listed := slices.ContainsFunc(h.Running, func(ref missions.LeaseRef) bool { return ref.MissionID == x.id })
+		if last, _ := x.unseen(); last > 0 && listed {
+			left = append(left, missions.SignalRef{MissionID: x.id, Seq: last})
+		}
+	}
+	slices.SortFunc(left, func(a, b missions.SignalRef) int { return cmp.Compare(a.MissionID, b.MissionID) })
+	return left
 }
 
 // change answers with the mission's status, "gone", or why it is refused.
-func (m *model) change(what, id string, now missions.Time) string {
+func (m *model) change(what, id string, q *missions.RetryRequest, now missions.Time) string {
 	x := m.find(id)
 	if x == nil {
 		return "not_found"
 	}
 	switch ended := x.status.Terminal(); {
 	case what == "cancel" && !ended:
-		x.end(now, missions.Cancelled)
-	case what == "retry" && (x.status == missions.Failed || x.status == missions.Cancelled) && (x.deadline == 0 || x.deadline > now):
-		x.to(missions.Pending)
-		x.attempt, x.agent, x.finished, x.report = 0, "", 0, ""
-		x.wait(now, max(now, x.notBefore))
+		m.end(x, now, missions.Cancelled)
+	case what == "retry" && m.retry(x, now, q, true):
 	case what == "delete" && x.status != missions.Running:
-		m.list = slices.DeleteFunc(m.list, func(y modelMission) bool { return y.id == id })
+		if !ended {
+			m.end(x, now, missions.Cancelled)
+		}
+		m.remove(id, now)
 		return "gone"
 	default:
 		return "conflict"
 	}
 	return string(x.status)
+}
+
+func (m *model) remove(id string, now missions.Time) {
+	x := *m.find(id)
+	m.list = slices.DeleteFunc(m.list, func(y modelMission) bool { return y.id == id })
+	if x.flows != nil {
+		m.batchChanged(x.flows.batch, now)
+	}
 }
 
 func (m *model) register(id string, types []string, silence time.Duration, now missions.Time) {
@@ -297,8 +416,7 @@ func (m *model) leave(id string, now missions.Time) string {
 	}
 	held := m.held(id)
 	for _, x := range held {
-		x.attempt--
-		x.back(now, now)
+		m.uncounted(x, now)
 	}
 	if a.state != missions.Offline {
 		a.state, a.changed = missions.Offline, now
@@ -319,7 +437,7 @@ func (m *model) lost(id string, since, now missions.Time) string {
 	}
 	held := m.held(id)
 	for _, x := range held {
-		x.failed(now, 0, "")
+		m.failed(x, now, 0, "")
 	}
 	if a.state != missions.Offline {
 		a.state, a.changed = missions.Offline, now
@@ -329,63 +447,104 @@ func (m *model) lost(id string, since, now missions.Time) string {
 }
 
 // due answers how many missions were taken from their holders, and which agents went
-// offline. It has no limit.
-func (m *model) due(wait time.Duration, now missions.Time) string {
-	stopped := 0
+// offline. What is due at one time is done in the order of what the engine has stopped.
+func (m *model) due(stopped []missions.Stopped, silent []string, wait time.Duration, now missions.Time) string {
+	taken := 0
 	past := func(at missions.Time) bool { return at != 0 && at <= now }
-	for i := range m.list {
-		x := &m.list[i]
+	for _, x := range m.inOrder(stopped) {
 		switch {
 		case x.status != missions.Running:
 			continue
 		case past(x.ends) || past(x.stalls):
-			x.failed(now, wait, "")
+			m.failed(x, now, wait, "")
 		case past(x.expires):
-			x.failed(now, 0, "")
+			m.failed(x, now, 0, "")
 		default:
 			continue
 		}
-		stopped++
+		taken++
 	}
 	offline := []string{}
-	for _, id := range slices.Sorted(maps.Keys(m.agents)) {
-		a := m.agents[id]
-		if a.state == missions.Offline || a.heard.Add(a.silence) > now {
+	for _, id := range append(slices.Clone(silent), slices.Sorted(maps.Keys(m.agents))...) {
+		a, there := m.agents[id]
+		if !there || a.state == missions.Offline || a.heard.Add(a.silence) > now {
 			continue
 		}
 		for _, x := range m.held(id) {
-			x.failed(now, 0, "")
-			stopped++
+			m.failed(x, now, 0, "")
+			taken++
 		}
 		a.state, a.left, a.changed = missions.Offline, false, now
 		m.agents[id] = a
 		offline = append(offline, id)
 	}
+	slices.Sort(offline)
+	m.planned(now)
+	taken += m.tell(now)
+	return fmt.Sprint("stopped ", taken, " offline ", offline)
+}
+
+// inOrder returns all missions: first those that were stopped.
+func (m *model) inOrder(stopped []missions.Stopped) (list []*modelMission) {
+	for _, s := range stopped {
+		if x := m.find(s.MissionID); x != nil {
+			list = append(list, x)
+		}
+	}
 	for i := range m.list {
-		x := &m.list[i]
+		if x := &m.list[i]; !slices.Contains(list, x) {
+			list = append(list, x)
+		}
+	}
+	return list
+}
+
+// planned does what is due with PENDING missions, the earliest first.
+func (m *model) planned(now missions.Time) {
+	var list []*modelMission
+	for i := range m.list {
+		if x := &m.list[i]; x.status == missions.Pending && x.dueAt() != 0 && x.dueAt() <= now {
+			list = append(list, x)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *modelMission) int { return cmp.Compare(a.dueAt(), b.dueAt()) })
+	for _, x := range list {
 		switch {
-		case x.status != missions.Pending:
-		case past(x.deadline):
+		case x.deadline != 0 && x.deadline <= now:
 			x.report = ""
-			x.end(now, missions.Failed)
-		case !x.queued && past(x.readyAt):
+			m.end(x, now, missions.Failed)
+		case x.waits():
+			if x.flows.parked || x.flows.unmet == missions.UnmetRun {
+				x.flows.timedOut = true
+			}
+			m.cannotGoOn(x, now, "", 0)
+		default:
 			x.queued = true
 		}
 	}
-	return fmt.Sprint("stopped ", stopped, " offline ", offline)
 }
 
 // retain answers how many missions were deleted.
 func (m *model) retain(retention time.Duration, now missions.Time) string {
 	cutoff := now.Add(-retention)
-	before := len(m.list)
-	m.list = slices.DeleteFunc(m.list, func(x modelMission) bool { return x.finished != 0 && x.finished <= cutoff })
+	idle := map[string]bool{}
+	for id, b := range m.batches {
+		idle[id] = b.idle != 0
+	}
+	deleted := 0
+	for _, x := range slices.Clone(m.list) {
+		if x.finished != 0 && x.finished <= cutoff {
+			m.remove(x.id, now)
+			deleted++
+		}
+	}
 	for id, a := range m.agents {
 		if a.state == missions.Offline && a.changed <= cutoff && len(m.held(id)) == 0 {
 			delete(m.agents, id)
 		}
 	}
-	return fmt.Sprint("deleted ", before-len(m.list))
+	m.retainBatches(cutoff, idle)
+	return fmt.Sprint("deleted ", deleted)
 }
 
 // shift moves what lasts for some time by a step of the clock.
@@ -398,6 +557,10 @@ func (m *model) shift(by time.Duration, now missions.Time) {
 				if *at != 0 {
 					*at = at.Add(by)
 				}
+			}
+		case x.waits():
+			if x.flows.until != 0 {
+				x.flows.until = x.flows.until.Add(by)
 			}
 		case x.status == missions.Pending && !x.queued && x.attempt > 0:
 			x.wait(now, x.readyAt.Add(by))

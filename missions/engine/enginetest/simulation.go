@@ -37,6 +37,7 @@ var actionWeights = []struct {
 	weight int
 }{
 	{"create", 24}, {"create and claim", 8}, {"claim", 22}, {"complete", 12}, {"fail", 8}, {"give up", 3}, {"release", 4},
+	{"park", 6}, {"signal", 10}, {"close batch", 2},
 	{"progress", 4}, {"log", 4}, {"heartbeat", 14}, {"cancel", 3}, {"retry", 4}, {"delete", 3}, {"leave", 1}, {"lost", 2},
 	{"register", 2}, {"due", 8}, {"retain", 2}, {"acknowledge", 2}, {"forget", 2}, {"sample", 1}, {"alert", 1},
 	{"advance", 12}, {"step", 1}, {"commit", 60}, {"fault", 4}, {"take over", 1}, {"stale", 2},
@@ -108,8 +109,9 @@ type world struct {
 	next   *model // with the open batch
 	held   []heldLease
 	made   int
-	seen   int64             // outbox position up to which events were checked
-	status map[string]string // of each mission, as its events say
+	seen   int64                   // outbox position up to which events were checked
+	status map[string]string       // of each mission, as its events say
+	flows  map[string]*engine.Flow // as compared last
 
 	trusting bool // a leader that does not read the state again: a break
 
@@ -119,7 +121,7 @@ type world struct {
 func newWorld(backend engine.Backend) *world {
 	w := &world{
 		backend: &faulty{Backend: backend}, ctx: context.Background(), clock: 1_700_000_000_000_000,
-		is: &model{agents: map[string]modelAgent{}}, status: map[string]string{},
+		is: &model{agents: map[string]modelAgent{}, batches: map[string]modelBatch{}}, status: map[string]string{}, flows: map[string]*engine.Flow{},
 	}
 	return w
 }
@@ -148,7 +150,9 @@ func (w *world) lead() error {
 }
 
 // begin begins a batch, if none is open.
-func (w *world) begin() error {
+func (w *world) begin() error { return w.beginAt(w.now()) }
+
+func (w *world) beginAt(now missions.Time) error {
 	if err := w.lead(); err != nil {
 		return err
 	}
@@ -158,7 +162,7 @@ func (w *world) begin() error {
 		for i := range 8 {
 			seed[i] = byte(w.batches >> (8 * i))
 		}
-		w.engine.Begin(w.now(), seed)
+		w.engine.Begin(now, seed)
 		w.open, w.next = true, w.is.clone()
 	}
 	return nil
@@ -212,20 +216,27 @@ func (w *world) receipt(id string, stored bool) error {
 // supply loads what a step needs; what cannot be loaded beside uncommitted changes makes it
 // commit first.
 func (w *world) supply(need func(*engine.Need)) error {
-	for {
-		if err := w.begin(); err != nil {
+	return w.supplyAt(w.now(), need)
+}
+
+// supplyAt supplies what a step at some time needs.
+func (w *world) supplyAt(now missions.Time, need func(*engine.Need)) error {
+	for committed := false; ; {
+		if err := w.beginAt(now); err != nil {
 			return err
 		}
 		var n engine.Need
 		need(&n)
 		if n.None() {
+			w.next.at = w.engine.Marks().Outbox
 			return nil
 		}
-		if n.Ranged() {
+		if n.Ranged() && !committed {
+			committed = true
 			if err := w.commit(noFault); err != nil {
 				return err
 			}
-			if err := w.begin(); err != nil {
+			if err := w.beginAt(now); err != nil {
 				return err
 			}
 		}
@@ -256,7 +267,7 @@ func answer(err error, otherwise string) string {
 func (w *world) settle() error {
 	for i := range w.is.list { // a clock that stepped back is far from the time of day that these wait for
 		if x := &w.is.list[i]; x.status == missions.Pending {
-			w.clock = max(w.clock, x.readyAt)
+			w.clock = max(w.clock, x.readyAt, x.notBefore)
 		}
 	}
 	for round := 0; w.unfinished() > 0; round++ {
@@ -264,6 +275,11 @@ func (w *world) settle() error {
 			return fmt.Errorf("%d missions do not end:\n%s", w.unfinished(), w.describe())
 		}
 		w.clock = w.clock.Add(simulatedStep)
+		if round%10 == 5 {
+			if err := w.answerAll(round > 100); err != nil {
+				return fmt.Errorf("at the end: %w", err)
+			}
+		}
 		for _, action := range []Action{{Kind: "due"}, {Kind: "register", A: uint32(round)}, {Kind: "claim", A: uint32(round), B: 2}, {Kind: "commit"}} { //nolint:gosec // small
 			if err := w.act(action); err != nil {
 				return fmt.Errorf("at the end, %s: %w", action.Kind, err)
@@ -274,7 +290,7 @@ func (w *world) settle() error {
 			if x.status != missions.Running {
 				continue
 			}
-			if err := w.finish(missions.Finish{AgentID: x.agent, LeaseRef: missions.LeaseRef{MissionID: x.id, Lease: x.token}, Outcome: missions.OutcomeComplete}); err != nil {
+			if err := w.finish(missions.Finish{AgentID: x.agent, LeaseRef: missions.LeaseRef{MissionID: x.id, Lease: x.token}, Outcome: missions.OutcomeComplete}, nil); err != nil {
 				return fmt.Errorf("at the end: %w", err)
 			}
 		}
@@ -283,6 +299,44 @@ func (w *world) settle() error {
 		}
 	}
 	return nil
+}
+
+// answerAll does what people would do for what waits for them: it sends signals and closes batches, and cancels
+// what waits for each other.
+func (w *world) answerAll(cancel bool) error {
+	for _, id := range simulatedBatches {
+		if err := w.closeBatch(id); err != nil {
+			return err
+		}
+	}
+	for i := range w.is.list {
+		x := w.is.list[i]
+		if !x.waits() || x.status.Terminal() {
+			continue
+		}
+		for _, c := range x.flows.conditions {
+			if c.outcome != "" || c.source[0] != 's' || w.next.find(x.id).status.Terminal() {
+				continue
+			}
+			q := missions.SignalRequest{MissionID: x.id, Name: c.source[2:], Data: []byte(`"yes"`)}
+			if x.flows.asks() && c.source == "s/budget" {
+				q.Data = []byte(`{"usd":1000}`)
+			}
+			if err := w.send(q); err != nil {
+				return err
+			}
+		}
+		if cancel {
+			if err := w.supply(func(n *engine.Need) { w.engine.NeedMissions(n, x.id) }); err != nil {
+				return err
+			}
+			result := w.engine.Cancel(&missions.CancelRequest{ID: x.id})
+			if err := w.agree(answer(result.Err, string(result.Mission.Status)), w.next.change("cancel", x.id, nil, w.now())); err != nil {
+				return err
+			}
+		}
+	}
+	return w.commit(noFault)
 }
 
 func (w *world) unfinished() (n int) {
