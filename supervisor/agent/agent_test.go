@@ -46,6 +46,12 @@ type bench struct {
 
 func newBench(t *testing.T) bench {
 	t.Helper()
+	return newBenchWith(t, nil)
+}
+
+// newBenchWith is newBench with replies of at most so many bytes, if limit is not nil.
+func newBenchWith(t *testing.T, limit func() int) bench {
+	t.Helper()
 	broker, err := embedded.Start(t.Context(), embedded.Config{StoreDir: filepath.Join(t.TempDir(), "js"), Logger: quiet})
 	must(t, err)
 	t.Cleanup(func() { must(t, broker.Shutdown(context.Background())) })
@@ -61,7 +67,7 @@ func newBench(t *testing.T) bench {
 	nc := connect(t, broker.ClientURL())
 	service, err := supervisor.New(supervisor.Config{
 		Store: store, Stream: stream, Logger: quiet, Push: natsapi.Pusher(nc, quiet),
-		Heartbeat: 500 * time.Millisecond, Lease: 5 * time.Second,
+		Heartbeat: 500 * time.Millisecond, Lease: 5 * time.Second, ReplyLimit: limit,
 	})
 	must(t, err)
 	run, stop := context.WithCancel(context.Background())

@@ -88,10 +88,23 @@ func agentRunCommand(c *ui.Console, o Options) *cobra.Command {
 		Short: "Run any program as an agent",
 		Long: `Run any program as an agent. The program is started once for each mission.
 
-The program gets the mission's data as JSON on standard input, and MISSION_ID,
-MISSION_NAME, MISSION_TYPE, MISSION_ATTEMPT and AGENT_ID in its environment, also
-TRACEPARENT if the mission belongs to a trace. It does not get the variables that the agent
-itself reads to connect (NATS_URL, NATS_PASSWORD, ...), nor a terminal.
+The program gets the mission's data as JSON on standard input, and in its environment:
+
+    MISSION_ID, MISSION_NAME, MISSION_TYPE, MISSION_ATTEMPT, AGENT_ID
+    MISSION_TURN        how often the mission was claimed, this time included
+    MISSION_CHECKPOINT  a file with the latest checkpoint; there is none if nothing was stored
+    MISSION_INPUTS      a file with the outcomes of what the mission has waited for, by ID, as
+                        a JSON object: {"build":{"status":"COMPLETED","result":7}}
+    MISSION_SIGNALS     a file with the signals that no agent has seen yet, one JSON object per
+                        line; those that arrive meanwhile are appended. What was written to it
+                        while the program runs counts as seen
+    MISSION_TIMED_OUT   1 if the mission's latest wait ended because its time was up, else unset
+    MISSION_REPORT      a named pipe for lines to the supervisor; MISSION_FD is a descriptor of
+                        it that is already open
+    TRACEPARENT         if the mission belongs to a trace
+
+It does not get the variables that the agent itself reads to connect (NATS_URL, NATS_PASSWORD,
+...), nor a terminal.
 
 Its standard output is the result, at most 512 KiB: JSON as it is, other text as a string, no
 output as null. Each line on standard error becomes a log entry, until the mission's log is
@@ -99,6 +112,17 @@ full (100,000 entries). A line that the program redraws with carriage returns, o
 end, is the mission's progress, with a percentage if it has one. All output counts as
 progress for --stall. An exit code other than 0 is a failure; the last lines on standard error
 are the reason. A failed mission is retried while attempts remain.
+
+The program can write these lines to MISSION_REPORT or MISSION_FD (on Unix):
+
+    progress 50 half of it            the mission's progress, in percent
+    checkpoint {"step":4}             any JSON, at most 64 KiB: MISSION_CHECKPOINT of the next turn
+    usage usd=0.42 input_tokens=1200  what was used since the last such line; the agent adds it up
+    park {"after":[{"signal":"approved","prompt":"Deploy?"}],"after_timeout_seconds":3600}
+                                      if the exit code is 0, the mission does not complete: it is
+                                      handed back until all that has happened, or the time is up
+
+Other lines are ignored, with a warning in the mission's log. The last park counts.
 
 If the command cannot be started (it is missing, not executable, or the machine has no
 processes left), the agent hands the mission back without using up an attempt, and waits
@@ -117,7 +141,8 @@ Run each agent with its own --id: the supervisor cannot tell two agents with the
 apart, and ends each one's leases in turn.`,
 		Example: `  supervisor agent run --type default -- cat
   supervisor agent run --type resize --concurrency 4 --id resizer-1 -- ./resize.sh --quality 80
-  supervisor agent run --type build -- sh -c 'jq -r .target | xargs make >&2 && echo done'`,
+  supervisor agent run --type build -- sh -c 'jq -r .target | xargs make >&2 && echo done'
+  supervisor agent run --type deploy -- docs/examples/deploy.sh`,
 		Args:              ui.Arguments(1, -1, "a COMMAND to run, after --"),
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 	}
