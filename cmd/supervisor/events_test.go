@@ -101,6 +101,12 @@ func TestEventsAreALineEach(t *testing.T) {
 		charter.New(charter.MissionLogAppended{MissionID: "m1", LogLevel: "warn", Message: "two\nlines \x1b[31mred", AppendedAt: noon}, noon),
 		charter.New(charter.MissionProgressed{MissionID: "m1", Percent: 40, Message: "halfway", ProgressedAt: noon}, noon),
 		charter.New(charter.MissionStatusChanged{MissionID: "m1", OldStatus: "RUNNING", NewStatus: "FAILED", Attempt: 1, AgentID: "a1", Reason: "broken", ChangedAt: noon}, noon),
+		charter.New(charter.MissionWaiting{MissionID: "m1", Conditions: []charter.Condition{{Mission: "build"}, {Batch: "tests"}, {Signal: "ok"}, {}}, Until: noon, ChangedAt: noon}, noon),
+		charter.New(charter.MissionWaiting{MissionID: "m1", ChangedAt: noon}, noon),
+		charter.New(charter.MissionReady{MissionID: "m1", Reason: "the signal ok has come", ChangedAt: noon}, noon),
+		charter.New(charter.MissionSignalled{MissionID: "m1", Seq: 2, Name: "ok", By: "ada", SignalledAt: noon}, noon),
+		charter.New(charter.MissionSignalled{MissionID: "m1", Seq: 3, Name: "ok", SignalledAt: noon}, noon),
+		charter.New(charter.MissionSignalSeen{MissionID: "m1", Seq: 2, AgentID: "w1", SeenAt: noon}, noon),
 		charter.New(charter.AgentOnline{AgentID: "a1", Name: "Anna", Role: "builder", Types: []string{"build", "test"}, Reason: "registered", ChangedAt: noon}, noon),
 		charter.New(charter.AlertRaised{Rule: "slow", Metric: "queue", Value: 3, Threshold: 2, Since: noon, RaisedAt: noon}, noon),
 		charter.Event{ID: uuid.New(), Type: "other.thing", Source: "elsewhere", Target: "x", Timestamp: noon, Payload: json.RawMessage(`{"k":1}`)},
@@ -111,6 +117,12 @@ func TestEventsAreALineEach(t *testing.T) {
 `+at+`mission.log_appended        m1  warn: two lines red
 `+at+`mission.progressed          m1  40 % halfway
 `+at+`mission.status_changed      m1  RUNNING → FAILED, attempt 1, agent a1: broken
+`+at+`mission.waiting             m1  waits for mission build, batch tests, signal ok, something else until 2026-01-31 12:00:00
+`+at+`mission.waiting             m1  waits
+`+at+`mission.ready               m1  can be claimed: the signal ok has come
+`+at+`mission.signalled           m1  signal 2: ok, from ada
+`+at+`mission.signalled           m1  signal 3: ok
+`+at+`mission.signal_seen         m1  signal 2 was seen by agent w1
 `+at+`agent.online                a1  "Anna" builder [build, test]: registered
 `+at+`supervisor.alert_raised     slow: queue is 3, past the threshold of 2 since 12:00:00
 `+at+`other.thing                 x {"k":1}
@@ -131,7 +143,7 @@ func TestEventsAreALineEach(t *testing.T) {
 	equal(t, "consumers left behind", stream.CachedInfo().State.Consumers, 0)
 
 	lines := strings.Split(strings.TrimSpace(b.ok(t, "events", "--json", "--since", "1h")), "\n")
-	equal(t, "envelopes", len(lines), 8)
+	equal(t, "envelopes", len(lines), 14)
 	for _, line := range lines {
 		if _, err := charter.Decode([]byte(line)); err != nil {
 			t.Errorf("not an envelope: %v in %s", err, line)

@@ -156,6 +156,11 @@ func TestTopShowsAndCancels(t *testing.T) {
 	if strings.Contains(page, "at line 5") {
 		t.Errorf("more than a line of the error:\n%s", page)
 	}
+	b.ok(t, "missions", "create", "deploy", "--id", "deploy", "--type", "t", "--after", "signal:approved", "--prompt", "Sure?")
+	page = d.await(t, "Waiting, running and failed missions: 2", "waits for signal approved  deploy: Sure?", "deploy  waits for signal approved")
+	if strings.Index(page, "deploy: Sure?") > strings.Index(page, "no such file ") {
+		t.Errorf("what waits for a person is not first:\n%s", page)
+	}
 	d.press("c")
 	d.await(t, "This mission has failed already; put it back into the queue with: supervisor missions retry bad")
 	d.press("q")

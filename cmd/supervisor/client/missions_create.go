@@ -45,8 +45,7 @@ A file has one mission per line, as a JSON object with the fields of the protoco
 {"name": "resize", "type": "resize", "data": {"width": 640}}. If you may have to send the
 file again, give its missions your own IDs: a mission that already exists is not created
 twice. Once it is deleted, which happens when the retention time is over, it would be
-created and run again. A mission that waits for others stands behind them, or at most a
-few hundred lines before them.
+created and run again. Write a mission behind those that it waits for.
 
 --after names what the mission waits for. Repeat it, or separate conditions by commas, to
 wait for all of them:

@@ -121,5 +121,9 @@ func WrapLines(s string, width int) []string {
 	if s == "" || width <= 0 {
 		return nil
 	}
-	return strings.Split(text.WrapSoft(s, width), "\n")
+	lines := strings.Split(text.WrapSoft(s, width), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return lines
 }
