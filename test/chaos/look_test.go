@@ -173,6 +173,7 @@ func (l *look) agents(e *check.Evidence) error {
 	return nil
 }
 
+// batches reads the list of batches.
 func (l *look) batches(e *check.Evidence) error {
 	e.Batches = map[string]check.Batch{}
 	for cursor := json.RawMessage(nil); ; {
@@ -199,6 +200,7 @@ func (l *look) batches(e *check.Evidence) error {
 	}
 }
 
+// usage reads what the statistics count.
 func (l *look) usage(e *check.Evidence) error {
 	var output struct {
 		Stats struct {
@@ -206,10 +208,7 @@ func (l *look) usage(e *check.Evidence) error {
 		} `json:"stats"`
 	}
 	err := l.ask("missions.stats", struct{}{}, &output)
-	e.Usage = map[string]float64{}
-	for unit, n := range output.Stats.Usage {
-		e.Usage[unit] = n
-	}
+	e.Usage = output.Stats.Usage
 	return err
 }
 

@@ -85,7 +85,7 @@ func (c *caller) answers(n int) {
 
 // flowing are the habits of a client that has missions wait for each other, and answers them.
 var flowing = []habit{
-	{4, (*client).createPipeline}, {2, (*client).createFan}, {5, (*client).createAsking}, {4, (*client).createCapped}, {5, (*client).createPlainFlow},
+	{6, (*client).createPipeline}, {3, (*client).createFan}, {7, (*client).createAsking}, {5, (*client).createCapped}, {4, (*client).createPlainFlow},
 	{10, (*client).answerSome}, {6, (*client).signalSome}, {3, (*client).retryDependents}, {2, (*client).retryFresh},
 	{2, (*client).aboutABatch}, {1, (*client).graph},
 }

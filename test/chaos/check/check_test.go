@@ -50,6 +50,9 @@ func (w *world) event(eventType string, p Payload) {
 }
 
 func (w *world) log(mission, message string) {
+	if w.Logs == nil {
+		return // nobody reads them
+	}
 	w.Logs[mission] = append(w.Logs[mission], LogEntry{Message: message})
 }
 

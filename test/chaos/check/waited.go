@@ -29,6 +29,7 @@ func (x *index) waited() {
 			x.violated(10, id, fmt.Sprintf("mission %s is %s, and waits for %s", id, m.Status, m.WaitingFor[0].String()))
 		}
 		x.outcomesAreReal(id, &m)
+		x.nothingHasEnded(id, &m)
 	}
 	for id, claims := range x.claims {
 		for _, c := range claims {
@@ -210,6 +211,16 @@ func (x *index) startsAfterItsConditions(id string) {
 			}
 		}
 		return
+	}
+}
+
+// nothingHasEnded: in the end nobody waits for a mission that has ended.
+func (x *index) nothingHasEnded(id string, m *Mission) {
+	for _, c := range m.WaitingFor {
+		source, there := x.Missions[c.Mission]
+		if c.Mission != "" && !c.Met && (!there || terminal(source.Status)) {
+			x.violated(10, id, fmt.Sprintf("mission %s waits for mission %s, which has ended (%s)", id, c.Mission, source.Status))
+		}
 	}
 }
 
