@@ -90,6 +90,9 @@ var flowing = []habit{
 	{2, (*client).aboutABatch}, {1, (*client).graph},
 }
 
+// simpleFlowing are those of a client that uses HTTP.
+var simpleFlowing = []habit{{3, (*client).createAsking}, {3, (*client).createPlainFlow}, {5, (*client).answerSome}, {5, (*client).signalSome}}
+
 // newFlowSpec returns a mission of the type whose agents report checkpoints and usage.
 func (c *client) newFlowSpec() spec {
 	s := c.newSpec()

@@ -73,7 +73,11 @@ func play(args []string) {
 		newClient(c, dice).run(ctx, habits)
 	case "web":
 		c.entry = overHTTP{strings.Split(p.urls, ",")}
-		newClient(c, dice).run(ctx, simple)
+		habits := simple
+		if p.flow {
+			habits = append(slices.Clone(habits), simpleFlowing...)
+		}
+		newClient(c, dice).run(ctx, habits)
 	default:
 		log.Fatalf("no such role: %q", p.role)
 	}
