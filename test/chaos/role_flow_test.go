@@ -87,7 +87,7 @@ func (c *caller) answers(n int) {
 var flowing = []habit{
 	{6, (*client).createPipeline}, {3, (*client).createFan}, {7, (*client).createAsking}, {5, (*client).createCapped}, {4, (*client).createPlainFlow},
 	{10, (*client).answerSome}, {6, (*client).signalSome}, {3, (*client).retryDependents}, {2, (*client).retryFresh},
-	{2, (*client).aboutABatch}, {1, (*client).graph},
+	{2, (*client).aboutABatch}, {1, (*client).graph}, {1, (*client).createCrowd},
 }
 
 // simpleFlowing are those of a client that uses HTTP.
@@ -170,6 +170,26 @@ func (c *client) createFan() {
 	c.insist("missions.create", together{Missions: all[half:], CloseBatch: c.dice.IntN(2) == 0})
 	if c.dice.IntN(2) == 0 {
 		c.ask("batches.close", byID{batch})
+	}
+}
+
+// createCrowd rarely creates so many missions that wait for one that the supervisor cannot tell them all
+// in one step.
+func (c *client) createCrowd() {
+	if c.dice.IntN(5) > 0 {
+		return
+	}
+	source := c.newFlowSpec()
+	all := []spec{source}
+	for range 110 + c.dice.IntN(150) {
+		s := c.newFlowSpec()
+		s.Type, s.After = kinds[c.dice.IntN(len(kinds))], []condition{c.after(source.ID)}
+		all = append(all, s)
+	}
+	c.insist("missions.create", together{Missions: all})
+	if c.dice.IntN(2) == 0 {
+		c.ask("missions.cancel", byID{source.ID})
+		c.ask("missions.retry", map[string]any{"id": source.ID, "dependents": true})
 	}
 }
 
