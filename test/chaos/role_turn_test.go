@@ -276,23 +276,10 @@ func (a *agent) createChildren(h *hold) (ids []string) {
 		return nil
 	}
 	var all []spec
-	var wanted []string
+	patient := map[string]bool{} // there is no use in waiting for these
 	for i := range 1 + a.roll(3) {
-		id := fmt.Sprintf("%s-%dk%d", h.Mission, h.Lease, i)
-		child := spec{ID: id, Name: "child " + id, Type: flowKind, Priority: "NORMAL", MaxAttempts: 1 + a.roll(3),
-			Data: map[string]any{"depth": h.flow.Data.Depth + 1}}
-		switch a.roll(8) {
-		case 0: // unless its parent fails, it waits for its time
-			child.After, child.AfterTimeout, child.OnUnmet = []condition{{Signal: neverSent}}, float64(1+a.roll(20)), "run"
-		case 1:
-			child.Detached = true
-			wanted = append(wanted, id)
-		case 2:
-			child.Type = kinds[0]
-			wanted = append(wanted, id)
-		default:
-			wanted = append(wanted, id)
-		}
+		child := a.newChild(h, i)
+		patient[child.ID] = len(child.After) > 0
 		all = append(all, child)
 	}
 	request := map[string]any{"mission_id": h.Mission, "lease": h.Lease, "missions": all}
@@ -301,24 +288,32 @@ func (a *agent) createChildren(h *hold) (ids []string) {
 			Mission *byID `json:"mission"`
 		} `json:"results"`
 	}
-	for range 3 {
-		reply := a.ask("agent.create", request)
-		if reply.outcome == check.Unknown {
-			continue
+	for range 3 { // their IDs are ours: a repeated request creates them once
+		if reply := a.ask("agent.create", request); reply.outcome != check.Unknown {
+			reply.read(&output)
+			break
 		}
-		reply.read(&output)
-		break
 	}
-	there := map[string]bool{}
 	for _, r := range output.Results {
-		if r.Mission != nil {
-			there[r.Mission.ID] = true
-		}
-	}
-	for _, id := range wanted {
-		if there[id] {
-			ids = append(ids, id)
+		if r.Mission != nil && !patient[r.Mission.ID] {
+			ids = append(ids, r.Mission.ID)
 		}
 	}
 	return ids
+}
+
+// newChild returns the i-th child of a turn.
+func (a *agent) newChild(h *hold, i int) spec {
+	id := fmt.Sprintf("%s-%dk%d", h.Mission, h.Lease, i)
+	child := spec{ID: id, Name: "child " + id, Type: flowKind, Priority: "NORMAL", MaxAttempts: 1 + a.roll(3),
+		Data: map[string]any{"depth": h.flow.Data.Depth + 1}}
+	switch a.roll(8) {
+	case 0: // unless its parent fails, it waits for its time
+		child.After, child.AfterTimeout, child.OnUnmet = []condition{{Signal: neverSent}}, float64(1+a.roll(20)), "run"
+	case 1:
+		child.Detached = true
+	case 2:
+		child.Type = kinds[0]
+	}
+	return child
 }

@@ -106,7 +106,7 @@ func (x *index) batchBetween(id string, c *Condition, after, before place) (o ou
 		deletes = deletes || len(x.possible(m, "missions.delete")) > 0
 	}
 	slices.Sort(places)
-	any := x.anyEnd(id, c)
+	every := x.anyEnd(id, c)
 	for _, at := range places {
 		alive, bad := 0, 0
 		for _, m := range members {
@@ -120,8 +120,8 @@ func (x *index) batchBetween(id string, c *Condition, after, before place) (o ou
 		if alive > 0 {
 			continue
 		}
-		o.met = o.met || any || bad == 0 || deletes
-		o.unmet = o.unmet || !any && (bad > 0 || deletes)
+		o.met = o.met || every || bad == 0 || deletes
+		o.unmet = o.unmet || !every && (bad > 0 || deletes)
 	}
 	return o
 }

@@ -108,11 +108,11 @@ func (x *index) inputsAreReal(id string, c *step) {
 		if len(x.events[source]) == 0 || x.lives(source) > 1 { // a batch
 			continue
 		}
-		real := false
+		happened := false
 		for _, e := range x.ends(source, 0, theEnd) {
-			real = real || e.Payload.NewStatus == in.Status
+			happened = happened || e.Payload.NewStatus == in.Status
 		}
-		if !real {
+		if !happened {
 			x.violated(11, id, fmt.Sprintf("lease %d of mission %s has the input %s, which is %s, and that never was", c.lease, id, source, in.Status))
 		}
 		stored, there := x.Missions[source]

@@ -234,11 +234,11 @@ func (x *index) outcomesAreReal(id string, m *Mission) {
 		if c.Mission == "" || c.Status == "" || x.lives(c.Mission) > 1 {
 			continue
 		}
-		real := false
+		happened := false
 		for _, e := range x.ends(c.Mission, 0, theEnd) {
-			real = real || e.Payload.NewStatus == c.Status
+			happened = happened || e.Payload.NewStatus == c.Status
 		}
-		if !real {
+		if !happened {
 			x.violated(10, id, fmt.Sprintf("mission %s says that mission %s ended %s, which it did not", id, c.Mission, c.Status))
 		}
 	}
