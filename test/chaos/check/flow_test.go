@@ -232,6 +232,9 @@ var brokenWaits = map[string]flowBreak{
 		w.moved("deploy", pending, cancelled, 0, "")
 		w.early(len(w.Events)-1, w.place("build", completed))
 	}},
+	"a mission fails that should be cancelled": {10, "nothing ended it", func(w *world) {
+		w.Events[w.place("next", cancelled)].Payload.NewStatus = failed
+	}},
 	"a mission that ended waits": {10, "and waits for", func(w *world) {
 		w.change("deploy", func(m *Mission) { m.WaitingFor = m.WaitedFor })
 	}},

@@ -95,9 +95,20 @@ func (x *index) endsForAReason(w *wait) {
 		}
 		return
 	}
-	if !(unmet || late) && !x.isEnded(w.mission, w.end) {
+	if !((unmet || late) && (w.parked || w.end.Payload.NewStatus == unmetStatus(onUnmet))) && !x.isEnded(w.mission, w.end) {
 		x.violated(10, w.mission, fmt.Sprintf("message %d: mission %s was waiting and is %s (%s), and nothing ended it", w.end.Seq, w.mission, w.end.Payload.NewStatus, w.end.Payload.Reason))
 	}
+}
+
+// unmetStatus returns how a mission ends whose conditions cannot be met; "" if it does not.
+func unmetStatus(onUnmet string) string {
+	switch onUnmet {
+	case unmetRun:
+		return ""
+	case unmetFail:
+		return failed
+	}
+	return cancelled
 }
 
 func (x *index) onUnmet(id string) string {
