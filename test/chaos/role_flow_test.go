@@ -87,7 +87,7 @@ func (c *caller) answers(n int) {
 var flowing = []habit{
 	{6, (*client).createPipeline}, {3, (*client).createFan}, {7, (*client).createAsking}, {5, (*client).createCapped}, {4, (*client).createPlainFlow},
 	{10, (*client).answerSome}, {6, (*client).signalSome}, {3, (*client).retryDependents}, {2, (*client).retryFresh},
-	{2, (*client).aboutABatch}, {1, (*client).graph}, {1, (*client).createCrowd},
+	{2, (*client).aboutABatch}, {1, (*client).graph}, {1, (*client).createCrowd}, {3, (*client).outliveSource},
 }
 
 // simpleFlowing are those of a client that uses HTTP.
@@ -171,6 +171,28 @@ func (c *client) createFan() {
 	if c.dice.IntN(2) == 0 {
 		c.ask("batches.close", byID{batch})
 	}
+}
+
+// outliveSource has a mission lose what it waits for, and go on or not: the source ends, is deleted, and
+// then the mission is retried.
+func (c *client) outliveSource() {
+	source, s := c.newFlowSpec(), c.newFlowSpec()
+	source.After = []condition{{Signal: neverSent}}
+	source.AfterTimeout = 10
+	s.After = []condition{c.after(source.ID), {Signal: "go"}}
+	if c.dice.IntN(3) == 0 {
+		s.After, s.OnUnmet = s.After[:1], "run"
+	}
+	c.insist("missions.create", together{Missions: []spec{s, source}})
+	if c.dice.IntN(3) > 0 {
+		c.ask("missions.cancel", byID{source.ID})
+	}
+	c.ask("missions.delete", byID{source.ID})
+	if c.dice.IntN(2) == 0 {
+		c.ask("missions.get", byID{s.ID})
+	}
+	c.ask("missions.cancel", byID{s.ID})
+	c.ask("missions.retry", map[string]any{"id": s.ID, "dependents": c.dice.IntN(2) == 0})
 }
 
 // createCrowd rarely creates so many missions that wait for one that the supervisor cannot tell them all
