@@ -208,3 +208,18 @@ func (p *process) troubles() []string {
 	defer p.mu.Unlock()
 	return p.trouble
 }
+
+// panics returns what a supervisor has printed of panics. Each fails a request and not the process, so
+// that nothing else tells of it.
+func (p *process) panics() (all []string) {
+	text, err := os.ReadFile(p.log)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for line := range bytes.Lines(text) {
+		if bytes.Contains(line, []byte("panic: ")) {
+			all = append(all, fmt.Sprintf("%s has panicked: %s", p.name, line[:min(len(line), 2000)]))
+		}
+	}
+	return all
+}

@@ -286,6 +286,9 @@ func (r *run) complete(e *check.Evidence) (err error) {
 	for _, p := range r.processes() {
 		e.Troubles = append(e.Troubles, p.troubles()...)
 	}
+	for _, p := range r.supervisors {
+		e.Troubles = append(e.Troubles, p.panics()...)
+	}
 	e.Wall = wall()
 	text, err := json.MarshalIndent(e.Faults, "", " ")
 	if err != nil {
