@@ -10,6 +10,7 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -138,11 +139,22 @@ func (d overHTTP) send(ctx context.Context, op string, body []byte) (answer, err
 	return answer{}, err
 }
 
+// query returns the fields of a request as a query.
+func query(fields map[string]any) string {
+	values := url.Values{}
+	for name, value := range fields {
+		values.Set(name, fmt.Sprint(value))
+	}
+	return values.Encode()
+}
+
 func (d overHTTP) sendTo(ctx context.Context, url, op string, body []byte) (answer, error) {
 	var request struct {
 		ID string `json:"id"`
 	}
 	_ = json.Unmarshal(body, &request) // not every request has one
+	fields := map[string]any{}
+	_ = json.Unmarshal(body, &fields) // every request is an object
 	method, path := http.MethodGet, "/api/supervisor/"+op
 	switch op {
 	case "health", "status", "agents":
@@ -153,6 +165,12 @@ func (d overHTTP) sendTo(ctx context.Context, url, op string, body []byte) (answ
 		path = "/api/missions/" + request.ID
 	case "missions.log":
 		path = "/api/missions/" + request.ID + "/log"
+	case "missions.list":
+		path = "/api/missions?" + query(fields)
+	case "missions.signal":
+		method, path = http.MethodPost, "/api/missions/"+request.ID+"/signal"
+		delete(fields, "id")
+		body, _ = json.Marshal(fields) // as it was decoded
 	default:
 		return answer{}, fmt.Errorf("%s is not asked over HTTP", op)
 	}

@@ -19,6 +19,7 @@ var (
 	seed    = flag.Uint64("seed", 0, "what happens; 0: another each time")
 	where   = flag.String("site", "", "one site of sqlite, redis, redis-partitions and sqlite-cluster; without, the first two")
 	leader  = flag.Bool("leader", false, "on Redis, kill the supervisor that leads every few seconds")
+	flow    = flag.Bool("flow", true, "a part of the missions wait for others and for signals, report checkpoints and usage, and have children")
 	keep    = flag.String("keep", "", "a directory to keep everything in; without, it is kept only of a run that fails")
 )
 

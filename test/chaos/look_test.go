@@ -46,11 +46,16 @@ func (l *look) ask(op string, request, reply any) error {
 	return err
 }
 
-// awaitEnds waits until no mission is pending or running.
-func (l *look) awaitEnds(timeout time.Duration) error {
+// awaitEnds waits until no mission is pending or running. Meanwhile, somebody does what operators do.
+func (l *look) awaitEnds(timeout time.Duration, meanwhile func()) error {
 	var counts check.Counts
 	var err error
+	next := time.Now()
 	if until(timeout, func() bool {
+		if now := time.Now(); !now.Before(next) {
+			meanwhile()
+			next = now.Add(time.Second)
+		}
 		err = l.ask("status", struct{}{}, &counts)
 		return err == nil && counts.Pending+counts.Running == 0
 	}) {
@@ -83,7 +88,7 @@ func (l *look) awaitEmptyOutbox(timeout time.Duration) error {
 // collect reads the store and the stream.
 func (l *look) collect() (*check.Evidence, error) {
 	e := &check.Evidence{Missions: map[string]check.Mission{}, Logs: map[string][]check.LogEntry{}, Agents: map[string]bool{}, Counts: &check.Counts{}}
-	for _, step := range []func(*check.Evidence) error{l.missions, l.logs, l.agents, l.events} {
+	for _, step := range []func(*check.Evidence) error{l.missions, l.logs, l.agents, l.batches, l.usage, l.events} {
 		if err := step(e); err != nil {
 			return nil, err
 		}
@@ -166,6 +171,45 @@ func (l *look) agents(e *check.Evidence) error {
 		e.Agents[a.ID] = true
 	}
 	return nil
+}
+
+// batches reads the list of batches.
+func (l *look) batches(e *check.Evidence) error {
+	e.Batches = map[string]check.Batch{}
+	for cursor := json.RawMessage(nil); ; {
+		var page struct {
+			Batches []check.Batch   `json:"batches"`
+			Next    json.RawMessage `json:"next_cursor"`
+		}
+		request := map[string]any{"limit": 500}
+		if cursor != nil {
+			request["cursor"] = cursor
+		}
+		if err := l.ask("batches.list", request, &page); err != nil {
+			return err
+		}
+		for _, b := range page.Batches {
+			if _, twice := e.Batches[b.ID]; twice {
+				e.Troubles = append(e.Troubles, fmt.Sprintf("batch %s is listed twice", b.ID))
+			}
+			e.Batches[b.ID] = b
+		}
+		if cursor = page.Next; len(cursor) == 0 || string(cursor) == "null" {
+			return nil
+		}
+	}
+}
+
+// usage reads what the statistics count.
+func (l *look) usage(e *check.Evidence) error {
+	var output struct {
+		Stats struct {
+			Usage map[string]float64 `json:"usage"`
+		} `json:"stats"`
+	}
+	err := l.ask("missions.stats", struct{}{}, &output)
+	e.Usage = output.Stats.Usage
+	return err
 }
 
 // events reads the whole stream from its leader. A consumer may be on a lagging

@@ -4,6 +4,7 @@ package chaos
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -207,4 +208,24 @@ func (p *process) troubles() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.trouble
+}
+
+// panics returns what a supervisor has printed of panics. Each fails a request and not the process, so
+// that nothing else tells of it.
+func (p *process) panics() []string {
+	text, err := os.ReadFile(p.log)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	first, n := "", 0
+	for line := range bytes.Lines(text) {
+		if bytes.Contains(line, []byte("panic: ")) {
+			first = cmp.Or(first, string(line[:min(len(line), 3000)]))
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s tells %d times of panics, first: %s", p.name, n, first)}
 }

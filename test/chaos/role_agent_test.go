@@ -27,6 +27,8 @@ type hold struct {
 	lease
 	attempt int
 	stop    context.CancelFunc
+
+	flow *turn // nil for a mission that uses nothing of it
 }
 
 // agent works on missions, mostly correctly. Sometimes it fails, forgets what it
@@ -34,9 +36,11 @@ type hold struct {
 // not its own.
 type agent struct {
 	*caller
+	types []string
 	beat  time.Duration
 	known chan struct{} // a value: it must register
 	freed chan struct{} // a value: a slot is free
+	told  chan struct{} // a value: it has something to say in a heartbeat
 
 	mu    sync.Mutex
 	dice  *rand.Rand
@@ -46,7 +50,7 @@ type agent struct {
 }
 
 func newAgent(c *caller, dice *rand.Rand) *agent {
-	return &agent{caller: c, dice: dice, beat: time.Second, known: make(chan struct{}, 1), freed: make(chan struct{}, 1), held: map[string]*hold{}}
+	return &agent{caller: c, dice: dice, types: kinds, beat: time.Second, known: make(chan struct{}, 1), freed: make(chan struct{}, 1), told: make(chan struct{}, 1), held: map[string]*hold{}}
 }
 
 // chance is true with the given probability in percent.
@@ -84,7 +88,7 @@ func (a *agent) run(ctx context.Context) {
 
 func (a *agent) register(ctx context.Context) {
 	for ctx.Err() == nil {
-		reply := a.ask("agent.register", map[string]any{"name": a.who, "types": kinds, "capacity": slots})
+		reply := a.ask("agent.register", map[string]any{"name": a.who, "types": a.types, "capacity": slots})
 		var output struct {
 			Heartbeat float64 `json:"heartbeat_seconds"`
 		}
@@ -116,14 +120,15 @@ func (a *agent) heartbeats(alive, stopping context.Context) {
 	defer ticker.Stop()
 	for {
 		a.mu.Lock()
-		running := []lease{}
+		running := []heldLease{}
 		for _, h := range a.held {
-			running = append(running, h.lease)
+			running = append(running, heldLease{h.lease, h.flow.acknowledged()})
 		}
 		a.mu.Unlock()
 		var output struct {
-			Cancel []string `json:"cancel"`
-			Lost   []string `json:"lost"`
+			Cancel  []string    `json:"cancel"`
+			Lost    []string    `json:"lost"`
+			Signals []signalRef `json:"signals"`
 		}
 		reply := a.ask("agent.heartbeat", map[string]any{"running": running, "draining": stopping.Err() != nil})
 		if reply.code == "not_found" {
@@ -135,8 +140,10 @@ func (a *agent) heartbeats(alive, stopping context.Context) {
 				a.drop(id)
 			}
 		}
+		a.hear(output.Signals)
 		select {
 		case <-ticker.C:
+		case <-a.told:
 		case <-stopping.Done():
 			a.rest(alive)
 		case <-alive.Done():
@@ -174,11 +181,7 @@ func (a *agent) claims(ctx, alive context.Context, work *sync.WaitGroup) {
 		}
 		reply := a.askWithin(usual+2*time.Second, "agent.claim", map[string]any{"max": 1 + a.roll(free), "wait_seconds": 2})
 		var output struct {
-			Missions []struct {
-				ID      string `json:"id"`
-				Lease   int64  `json:"lease"`
-				Attempt int    `json:"attempt"`
-			} `json:"missions"`
+			Missions []given `json:"missions"`
 		}
 		reply.read(&output)
 		switch {
@@ -188,14 +191,15 @@ func (a *agent) claims(ctx, alive context.Context, work *sync.WaitGroup) {
 			a.rest(ctx)
 		}
 		for _, m := range output.Missions {
-			a.begin(alive, work, lease{m.ID, m.Lease}, m.Attempt)
+			a.begin(alive, work, &m)
 		}
 	}
 }
 
-func (a *agent) begin(alive context.Context, work *sync.WaitGroup, l lease, attempt int) {
+func (a *agent) begin(alive context.Context, work *sync.WaitGroup, m *given) {
 	ctx, stop := context.WithCancel(alive)
-	h := &hold{lease: l, attempt: attempt, stop: stop}
+	l := lease{m.ID, m.Lease}
+	h := &hold{lease: l, attempt: m.Attempt, stop: stop, flow: newTurn(m)}
 	a.mu.Lock()
 	before := a.held[l.Mission]
 	a.held[l.Mission] = h
@@ -205,7 +209,11 @@ func (a *agent) begin(alive context.Context, work *sync.WaitGroup, l lease, atte
 	}
 	work.Go(func() {
 		defer stop()
-		a.work(ctx, h)
+		if h.flow == nil {
+			a.work(ctx, h)
+		} else {
+			a.workFlow(ctx, h)
+		}
 		a.mu.Lock()
 		if a.held[l.Mission] == h {
 			delete(a.held, l.Mission)
@@ -305,7 +313,9 @@ func (a *agent) meddle() {
 	if l.Lease == 0 || holding {
 		return
 	}
-	switch a.roll(3) {
+	switch a.roll(len(a.types) + 1) {
+	case 3: // only with what missions wait for, keep and spend
+		a.ask("agent.release", parking{lease: l, After: []condition{{Signal: "go"}}, Timeout: 1, Checkpoint: a.result(l.Lease), Usage: map[string]float64{"tokens": 1000}})
 	case 0:
 		a.ask("agent.complete", map[string]any{"mission_id": l.Mission, "lease": l.Lease, "result": a.result(l.Lease)})
 	case 1:

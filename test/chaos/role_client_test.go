@@ -26,6 +26,21 @@ type spec struct {
 	Timeout     float64        `json:"timeout_seconds,omitempty"`
 	NotBefore   float64        `json:"not_before,omitempty"`
 	Deadline    float64        `json:"deadline,omitempty"`
+
+	After        []condition        `json:"after,omitempty"`
+	AfterTimeout float64            `json:"after_timeout_seconds,omitempty"`
+	OnUnmet      string             `json:"on_unmet,omitempty"`
+	MaxUsage     map[string]float64 `json:"max_usage,omitempty"`
+	OnExceeded   string             `json:"on_exceeded,omitempty"`
+	RetryPolicy  map[string]float64 `json:"retry_policy,omitempty"`
+	Detached     bool               `json:"detached,omitempty"`
+	Batch        string             `json:"batch,omitempty"`
+}
+
+// together are missions of one request.
+type together struct {
+	Missions   []spec `json:"missions"`
+	CloseBatch bool   `json:"close_batch,omitempty"`
 }
 
 type byID struct {
@@ -104,8 +119,8 @@ func (c *client) insist(op string, request any) {
 	switch r := request.(type) {
 	case spec:
 		c.made = append(c.made, r)
-	case map[string][]spec:
-		c.made = append(c.made, r["missions"]...)
+	case together:
+		c.made = append(c.made, r.Missions...)
 	}
 	for range 1 + c.dice.IntN(6) {
 		if a := c.ask(op, request); a.outcome != check.Unknown {
@@ -119,7 +134,7 @@ func (c *client) createBatch() {
 	for range 2 + c.dice.IntN(6) {
 		batch = append(batch, c.newSpec())
 	}
-	c.insist("missions.create", map[string][]spec{"missions": batch})
+	c.insist("missions.create", together{Missions: batch})
 }
 
 // createAgain requests a mission that may already exist: unchanged, or with the

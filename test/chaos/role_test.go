@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -24,11 +25,12 @@ type part struct {
 	urls string // of brokers, or of supervisors for HTTP
 	dir  string // for its history
 	seed uint64
+	flow bool // whether it uses what missions wait for, keep and spend
 }
 
 // arguments returns the parameters as arguments for play.
 func (p part) arguments() []string {
-	return []string{"role", "-role", p.role, "-id", p.id, "-urls", p.urls, "-dir", p.dir, "-seed", fmt.Sprint(p.seed)}
+	return []string{"role", "-role", p.role, "-id", p.id, "-urls", p.urls, "-dir", p.dir, "-seed", fmt.Sprint(p.seed), fmt.Sprint("-flow=", p.flow)}
 }
 
 // play is the program of an agent or a client. It exits on SIGTERM.
@@ -40,6 +42,7 @@ func play(args []string) {
 	flags.StringVar(&p.urls, "urls", "", "where to connect")
 	flags.StringVar(&p.dir, "dir", "", "where its history goes")
 	flags.Uint64Var(&p.seed, "seed", 1, "what it does at random")
+	flags.BoolVar(&p.flow, "flow", true, "see the suite's flag")
 	_ = flags.Parse(args) // exits by itself
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -54,15 +57,27 @@ func play(args []string) {
 		nc := dial(p.urls, "agent:"+p.id)
 		defer nc.Close()
 		c.entry = overNATS{nc, p.id}
-		newAgent(c, dice).run(ctx)
+		a := newAgent(c, dice)
+		if p.flow {
+			a.types = append(slices.Clone(kinds), flowKind)
+		}
+		a.run(ctx)
 	case "client":
 		nc := dial(p.urls, p.id)
 		defer nc.Close()
 		c.entry = overNATS{nc: nc}
-		newClient(c, dice).run(ctx, everything)
+		habits := everything
+		if p.flow {
+			habits = append(slices.Clone(habits), flowing...)
+		}
+		newClient(c, dice).run(ctx, habits)
 	case "web":
 		c.entry = overHTTP{strings.Split(p.urls, ",")}
-		newClient(c, dice).run(ctx, simple)
+		habits := simple
+		if p.flow {
+			habits = append(slices.Clone(habits), simpleFlowing...)
+		}
+		newClient(c, dice).run(ctx, habits)
 	default:
 		log.Fatalf("no such role: %q", p.role)
 	}

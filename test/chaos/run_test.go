@@ -229,7 +229,11 @@ func (r *run) finish(timeout time.Duration) (*check.Evidence, error) {
 		return nil, err
 	}
 	defer look.close()
-	settled := look.awaitEnds(timeout)
+	meanwhile, err := r.answering(look)
+	if err != nil {
+		return nil, err
+	}
+	settled := look.awaitEnds(timeout, meanwhile)
 	for _, p := range r.agents {
 		if !p.stop(stopTimeout) {
 			r.trouble = append(r.trouble, p.name+" did not end when it was asked to")
@@ -256,6 +260,19 @@ func (r *run) finish(timeout time.Duration) (*check.Evidence, error) {
 	return e, r.complete(e)
 }
 
+// answering returns what answers those who wait for a person, if anybody does.
+func (r *run) answering(l *look) (func(), error) {
+	if !r.flow {
+		return func() {}, nil
+	}
+	rec, err := check.Record(r.histories, "person", monotonic)
+	person, n := caller{who: "person", rec: rec, entry: overNATS{nc: l.nc}}, 0
+	return func() {
+		n += 1000
+		person.answers(n)
+	}, err
+}
+
 // wall returns Unix seconds minus the monotonic clock's.
 func wall() float64 { return float64(time.Now().UnixNano()-monotonic()) / 1e9 }
 
@@ -268,6 +285,9 @@ func (r *run) complete(e *check.Evidence) (err error) {
 	e.Faults, e.Troubles = r.done, r.trouble
 	for _, p := range r.processes() {
 		e.Troubles = append(e.Troubles, p.troubles()...)
+	}
+	for _, p := range r.supervisors {
+		e.Troubles = append(e.Troubles, p.panics()...)
 	}
 	e.Wall = wall()
 	text, err := json.MarshalIndent(e.Faults, "", " ")

@@ -20,6 +20,7 @@ type site struct {
 	dir       string // for everything
 	histories string // of agents and clients
 	seed      uint64
+	flow      bool // see the flag
 	lease     string
 	heartbeat string
 
@@ -57,7 +58,7 @@ var layouts = map[string]layout{
 
 // newSite prepares a site in a directory; nothing runs yet.
 func newSite(dir string, seed uint64, l layout) (*site, error) {
-	s := &site{dir: dir, histories: filepath.Join(dir, "histories"), seed: seed, lease: "3s", heartbeat: "1s", jetStream: true, agentIDs: map[string]*agentID{},
+	s := &site{dir: dir, histories: filepath.Join(dir, "histories"), seed: seed, flow: *flow, lease: "3s", heartbeat: "1s", jetStream: true, agentIDs: map[string]*agentID{},
 		brokerLinks: map[string]*link{}, redisLinks: map[string]*link{}}
 	if err := os.MkdirAll(s.histories, 0o700); err != nil {
 		return nil, err
@@ -199,7 +200,7 @@ func (s *site) addSupervisors(l layout) error {
 // addPart adds an agent or a client, which gets its name from id when it starts.
 func (s *site) addPart(role, name string, id func() string, urls string) *process {
 	return newProcess(s.dir, name, "", func() *exec.Cmd {
-		p := part{role: role, id: id(), urls: urls, dir: s.histories, seed: s.seed ^ hash(id())}
+		p := part{role: role, id: id(), urls: urls, dir: s.histories, seed: s.seed ^ hash(id()), flow: s.flow}
 		return exec.Command(os.Args[0], p.arguments()...)
 	})
 }

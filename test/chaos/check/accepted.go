@@ -69,6 +69,14 @@ func differs(asked, is *Mission) string {
 		return "data"
 	case fmt.Sprint(asked.Tags) != fmt.Sprint(is.Tags):
 		return "tags"
+	case asked.Batch != is.Batch:
+		return "batch"
+	case asked.ParentID != is.ParentID:
+		return "parent_id"
+	case asked.Detached != is.Detached:
+		return "detached"
+	case asked.OnUnmet != "" && asked.OnUnmet != is.OnUnmet:
+		return "on_unmet"
 	}
 	return ""
 }

@@ -20,6 +20,12 @@ func Check(e *Evidence) []Violation {
 	x.streamed()
 	x.answered()
 	x.returned()
+	x.waited()
+	x.batched()
+	x.orphaned()
+	x.kept()
+	x.spent()
+	x.signalled()
 	slices.SortStableFunc(x.problems, func(a, b Violation) int { return a.Guarantee - b.Guarantee })
 	return x.problems
 }
@@ -27,6 +33,8 @@ func Check(e *Evidence) []Violation {
 // Figures are the totals of a run.
 type Figures struct {
 	Calls, Answered, Unknown, Faults, Missions, Completed, Failed, Cancelled, Deleted, Events, Durable int
+
+	Waits, Signals, Seen, Children, Batches, Parked, Resumed int
 }
 
 // Count counts what there is to check.
@@ -56,7 +64,38 @@ func Count(e *Evidence) Figures {
 			f.Durable++
 		}
 	}
+	x.countFlow(&f)
 	return f
+}
+
+// countFlow counts what missions waited for and were told.
+func (x *index) countFlow(f *Figures) {
+	for i := range x.Events {
+		switch x.Events[i].Type {
+		case missionWaiting:
+			f.Waits++
+		case missionSignalled:
+			f.Signals++
+		case signalSeen:
+			f.Seen++
+		}
+	}
+	for id := range x.steps {
+		if parent, _ := x.parent(id); parent != "" && len(x.confirmed(id, "missions.create")) > 0 {
+			f.Children++
+		}
+	}
+	f.Batches = len(x.Batches)
+	for _, s := range x.byOp["agent.release"] {
+		if s.outcome == OK && (len(s.after) > 0 || s.timeout > 0) {
+			f.Parked++
+		}
+	}
+	for _, s := range x.byOp["agent.claim"] {
+		if s.mission != "" && !empty(s.published.Checkpoint) {
+			f.Resumed++
+		}
+	}
 }
 
 // everMissions returns the missions that exist or existed, according to any answer.

@@ -11,8 +11,9 @@ import (
 // world builds evidence by hand.
 type world struct {
 	*Evidence
-	at int64
-	n  int
+	at    int64
+	n     int
+	turns map[string]int
 }
 
 // call adds a request with its answer; an empty reply means that there was none.
@@ -49,6 +50,9 @@ func (w *world) event(eventType string, p Payload) {
 }
 
 func (w *world) log(mission, message string) {
+	if w.Logs == nil {
+		return // nobody reads them
+	}
 	w.Logs[mission] = append(w.Logs[mission], LogEntry{Message: message})
 }
 
@@ -63,7 +67,8 @@ func (w *world) create(id string) {
 }
 
 func (w *world) claim(agent, id string, lease, attempt int) {
-	w.call(agent, "agent.claim", `{"max":1}`, fmt.Sprintf(`{"missions":[{"id":%q,"lease":%d,"attempt":%d,"status":"RUNNING"}]}`, id, lease, attempt))
+	w.turns[id]++
+	w.call(agent, "agent.claim", `{"max":1}`, fmt.Sprintf(`{"missions":[{"id":%q,"lease":%d,"attempt":%d,"turn":%d,"status":"RUNNING"}]}`, id, lease, attempt, w.turns[id]))
 	w.moved(id, pending, running, attempt, agent)
 }
 
@@ -76,7 +81,7 @@ func (w *world) complete(agent, id string, lease, attempt int) {
 // good returns evidence without violations: a mission that outlived its agent, one
 // that was cancelled and retried and failed, and one that was deleted.
 func good() *world {
-	w := &world{Evidence: &Evidence{Missions: map[string]Mission{}, Logs: map[string][]LogEntry{}, Agents: map[string]bool{"a": true, "b": true}}}
+	w := &world{turns: map[string]int{}, Evidence: &Evidence{Missions: map[string]Mission{}, Logs: map[string][]LogEntry{}, Agents: map[string]bool{"a": true, "b": true}}}
 	for _, agent := range []string{"a", "b"} {
 		w.call(agent, "agent.register", `{}`, `{"heartbeat_seconds":1}`)
 		w.event(agentOnline, Payload{AgentID: agent})
@@ -93,7 +98,7 @@ func good() *world {
 	w.complete("b", "outlived", 3, 2)
 	w.call("c", "missions.get", `{"id":"outlived"}`, `{"mission":{"id":"outlived","status":"COMPLETED"}}`)
 	w.Missions["outlived"] = Mission{ID: "outlived", Name: "n", Data: json.RawMessage(`{"n":1}`), MaxAttempts: 2, Attempt: 2,
-		Status: completed, AgentID: "b", Result: json.RawMessage(`{"lease":3}`)}
+		Status: completed, AgentID: "b", Result: json.RawMessage(`{"lease":3}`), Flow: Flow{Turn: 2}}
 
 	w.create("failed")
 	w.call("c", "missions.cancel", `{"id":"failed"}`, `{"mission":{"id":"failed","status":"CANCELLED"}}`)
@@ -103,7 +108,7 @@ func good() *world {
 	w.claim("b", "failed", 4, 1)
 	w.call("b", "agent.fail", `{"mission_id":"failed","lease":4,"error":"no","retryable":false}`, `{"mission":{"id":"failed","status":"FAILED"}}`)
 	w.moved("failed", running, failed, 1, "b")
-	w.Missions["failed"] = Mission{ID: "failed", Name: "n", Data: json.RawMessage(`{"n":1}`), MaxAttempts: 2, Attempt: 1, Status: failed, AgentID: "b"}
+	w.Missions["failed"] = Mission{ID: "failed", Name: "n", Data: json.RawMessage(`{"n":1}`), MaxAttempts: 2, Attempt: 1, Status: failed, AgentID: "b", Flow: Flow{Turn: 1}}
 
 	w.create("deleted")
 	w.call("c", "missions.delete", `{"id":"deleted"}`, `{"mission":{"id":"deleted","status":"PENDING"}}`)

@@ -11,4 +11,7 @@
 //  4. Every durable change is in the stream exactly once, in order per mission.
 //  5. Telemetry is free: without the stream every request is answered.
 //  6. An agent's death is noticed, and its missions come back.
+//  10. Every wait ends, and ends once: missions start when what they wait for has
+//     happened, and not before.
+//  11. What is reported is kept and counted once: checkpoints, usage, signals.
 package check

@@ -13,6 +13,8 @@ type Evidence struct {
 	Logs     map[string][]LogEntry // the final logs of all missions
 	Agents   map[string]bool       // the agents known at the end
 	Counts   *Counts               // the final counters; nil if not requested
+	Batches  map[string]Batch      // the batches known at the end; nil if not requested
+	Usage    map[string]float64    // what the final statistics count, by unit; nil if not requested
 	Waiting  int64                 // events not yet in the stream
 	Events   []Event               // the stream, in order
 	Table    map[string]Row        // the missions in the database; nil if it was not read
@@ -38,6 +40,8 @@ type Mission struct {
 	Result  json.RawMessage `json:"result"`
 	Error   string          `json:"error"`
 	Lease   int64           `json:"lease"` // only in the answer to a claim
+
+	Flow
 }
 
 // Statuses of a mission.
@@ -102,6 +106,10 @@ type Payload struct {
 	Attempt   int    `json:"attempt"`
 	AgentID   string `json:"agent_id"`
 	Message   string `json:"message"`
+
+	Conditions []Condition `json:"conditions"` // of mission.waiting
+	Until      float64     `json:"until"`      // likewise; 0 if it may last
+	Seq        int         `json:"seq"`        // of a signal
 }
 
 // ParseEvent reads a message of the stream.
@@ -130,11 +138,17 @@ const (
 	logAppended    = "mission.log_appended"
 	agentOnline    = "agent.online"
 	agentOffline   = "agent.offline"
+
+	missionWaiting   = "mission.waiting"
+	missionReady     = "mission.ready"
+	missionSignalled = "mission.signalled"
+	signalSeen       = "mission.signal_seen"
 )
 
 func durable(eventType string) bool {
 	switch eventType {
-	case missionCreated, statusChanged, logAppended, agentOnline, agentOffline, "supervisor.alert_raised", "supervisor.alert_resolved":
+	case missionCreated, statusChanged, logAppended, agentOnline, agentOffline,
+		missionWaiting, missionReady, missionSignalled, signalSeen, "supervisor.alert_raised", "supervisor.alert_resolved":
 		return true
 	}
 	return false
@@ -159,7 +173,7 @@ type Fault struct {
 
 // Violation is a guarantee that was not kept.
 type Violation struct {
-	Guarantee int    // 1 to 6; 0 if it violates no numbered guarantee
+	Guarantee int    // 1 to 6, 10, 11; 0 if it violates no numbered guarantee
 	Mission   string // whose story shows it; "" if it concerns no mission
 	What      string
 }

@@ -12,9 +12,9 @@ func (x *index) finished() {
 			stuck = true
 			x.violated(2, id, fmt.Sprintf("mission %s is still %s, attempt %d of %d, agent %q", id, m.Status, m.Attempt, m.MaxAttempts, m.AgentID))
 		case m.Status == failed && !x.mayFail(&m):
-			x.violated(2, id, fmt.Sprintf("mission %s is FAILED (%s) with %d of %d attempts made, no deadline, and no agent called it hopeless",
+			x.violated(2, id, fmt.Sprintf("mission %s is FAILED (%s) with %d of %d attempts made, no deadline, no agent called it hopeless, and nothing that it waited for or used ended it",
 				id, m.Error, m.Attempt, m.MaxAttempts))
-		case m.Status == cancelled && len(x.possible(id, "missions.cancel")) == 0:
+		case m.Status == cancelled && len(x.possible(id, "missions.cancel")) == 0 && !x.mayEndUnmet(&m):
 			x.violated(2, id, fmt.Sprintf("mission %s is CANCELLED, and nobody cancelled it", id))
 		}
 	}
@@ -32,5 +32,5 @@ func (x *index) mayFail(m *Mission) bool {
 			return true
 		}
 	}
-	return false
+	return x.mayEndUnmet(m) || x.mayHaveExceeded(m)
 }

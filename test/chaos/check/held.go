@@ -11,6 +11,7 @@ func (x *index) held() {
 	for id := range x.steps {
 		x.leasesDiffer(id)
 		x.staleIsRefused(id)
+		x.givenBackIsRefused(id)
 		x.oneResult(id)
 	}
 	for _, id := range slices.Sorted(maps.Keys(x.events)) {
@@ -37,13 +38,32 @@ func (x *index) leasesDiffer(id string) {
 	}
 }
 
+// underLease are an agent's requests under a lease.
+var underLease = []string{"agent.complete", "agent.fail", "agent.release", "agent.progress", "agent.log", "agent.create", "agent.signals", "agent.inputs"}
+
+// givenBackIsRefused: a lease ends with the release or the failure that is confirmed.
+func (x *index) givenBackIsRefused(id string) {
+	if x.lives(id) > 1 {
+		return
+	}
+	for _, end := range append(x.confirmed(id, "agent.release"), x.confirmed(id, "agent.fail")...) {
+		for _, op := range underLease {
+			for _, s := range x.confirmed(id, op) {
+				if s.lease == end.lease && s.Who == end.Who && s.Asked > end.Told && !(op == "agent.fail" && s.error == end.error) {
+					x.violated(3, id, fmt.Sprintf("%s by agent %s under lease %d of mission %s was accepted, which %s had ended", op, s.Who, s.lease, id, end.Op))
+				}
+			}
+		}
+	}
+}
+
 // staleIsRefused: an agent's report under a lease is accepted only if the lease is
 // its own, and no newer one was given before the agent sent the report.
 func (x *index) staleIsRefused(id string) {
 	if x.lives(id) > 1 {
 		return
 	}
-	for _, op := range []string{"agent.complete", "agent.fail", "agent.release", "agent.progress", "agent.log"} {
+	for _, op := range underLease {
 		for _, s := range x.confirmed(id, op) {
 			mine := false
 			for _, c := range x.claims[id] {

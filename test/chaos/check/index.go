@@ -3,11 +3,13 @@ package check
 import (
 	"encoding/json"
 	"math"
+	"slices"
 )
 
 // step is one mission's part of a call: batches are split.
 type step struct {
 	*Call
+	op        string // its operation; an agent's creation of children counts as a creation
 	mission   string
 	outcome   Outcome // of this part
 	code      string  // of its refusal
@@ -20,6 +22,14 @@ type step struct {
 	error     string
 	retryable bool
 	message   string
+
+	after      []Condition // of a create or a release
+	timeout    float64     // seconds, likewise
+	signalID   string      // of a signal
+	seq        int         // in the answer to a signal
+	fresh      bool        // of a retry
+	dependents bool        // likewise
+	closes     bool        // of a create: closes the batch
 }
 
 // by returns the time before which a step was carried out, if it was.
@@ -33,10 +43,12 @@ func (s *step) by() int64 {
 // index is the evidence, by mission.
 type index struct {
 	*Evidence
-	steps    map[string][]*step  // by mission, in no order
-	byOp     map[string][]*step  // by operation
-	claims   map[string][]*step  // by mission: what agents were told that they hold
-	events   map[string][]*Event // by mission, in the stream's order
+	steps    map[string][]*step         // by mission, in no order
+	byOp     map[string][]*step         // by operation
+	claims   map[string][]*step         // by mission: what agents were told that they hold
+	events   map[string][]*Event        // by mission, in the stream's order
+	waiters  map[string]map[string]bool // by mission: those that may wait for it from their creation
+	batches  map[string][]string        // by batch: the missions that may be in it
 	problems []Violation
 }
 
@@ -46,16 +58,25 @@ func (x *index) violated(guarantee int, mission, what string) {
 
 func newIndex(e *Evidence) *index {
 	x := &index{Evidence: e, steps: map[string][]*step{}, byOp: map[string][]*step{},
-		claims: map[string][]*step{}, events: map[string][]*Event{}}
+		claims: map[string][]*step{}, events: map[string][]*Event{},
+		waiters: map[string]map[string]bool{}, batches: map[string][]string{}}
 	for i := range e.Calls {
 		for _, s := range steps(&e.Calls[i]) {
-			x.byOp[s.Op] = append(x.byOp[s.Op], s)
+			if s.op == "" {
+				s.op = s.Op
+			}
+			x.byOp[s.op] = append(x.byOp[s.op], s)
 			if s.mission != "" {
 				x.steps[s.mission] = append(x.steps[s.mission], s)
-				if s.Op == "agent.claim" {
+				if s.op == "agent.claim" {
 					x.claims[s.mission] = append(x.claims[s.mission], s)
 				}
 			}
+		}
+	}
+	for id := range x.steps {
+		for _, s := range x.possible(id, "missions.create") {
+			x.member(id, s)
 		}
 	}
 	for i := range e.Events {
@@ -66,10 +87,25 @@ func newIndex(e *Evidence) *index {
 	return x
 }
 
+// member notes what the request for a mission says of others.
+func (x *index) member(id string, s *step) {
+	for i := range s.after {
+		if source := s.after[i].Mission; source != "" {
+			if x.waiters[source] == nil {
+				x.waiters[source] = map[string]bool{}
+			}
+			x.waiters[source][id] = true
+		}
+	}
+	if b := s.asked.Batch; b != "" && !slices.Contains(x.batches[b], id) {
+		x.batches[b] = append(x.batches[b], id)
+	}
+}
+
 // of returns a mission's steps of one operation.
 func (x *index) of(mission, op string) (some []*step) {
 	for _, s := range x.steps[mission] {
-		if s.Op == op {
+		if s.op == op {
 			some = append(some, s)
 		}
 	}
@@ -83,12 +119,19 @@ type item struct {
 	MissionID string `json:"mission_id"`
 	Retryable *bool  `json:"retryable"`
 	Message   string `json:"message"`
+
+	After      json.RawMessage `json:"after"` // conditions; to some requests it is a position
+	Timeout    float64         `json:"after_timeout_seconds"`
+	SignalID   string          `json:"signal_id"`
+	Fresh      bool            `json:"fresh"`
+	Dependents bool            `json:"dependents"`
 }
 
 // answer is one answer of a batch, or the only one.
 type answer struct {
 	Mission *Mission `json:"mission"`
 	Created bool     `json:"created"`
+	Seq     int      `json:"seq"`
 	Error   *struct {
 		Code string `json:"code"`
 	} `json:"error"`
@@ -99,13 +142,14 @@ func steps(c *Call) []*step {
 	switch c.Op {
 	case "agent.claim":
 		return claimed(c)
-	case "agent.register", "agent.heartbeat", "agent.leave", "health", "status", "agents", "missions.list", "missions.stats":
+	case "agent.register", "agent.heartbeat", "agent.leave", "health", "status", "agents", "missions.list", "missions.stats", "batches.list", "batches.get", "batches.close":
 		return []*step{{Call: c, outcome: c.Outcome, code: c.Code}}
 	}
 	var request struct {
 		item
-		Missions []item `json:"missions"`
-		Results  []item `json:"results"`
+		Missions   []item `json:"missions"`
+		Results    []item `json:"results"`
+		CloseBatch bool   `json:"close_batch"`
 	}
 	if json.Unmarshal(c.Request, &request) != nil {
 		return nil
@@ -130,13 +174,22 @@ func steps(c *Call) []*step {
 			}
 		}
 		all[i] = newStep(c, &it, &replied)
+		all[i].closes = request.CloseBatch
+		if c.Op == "agent.create" {
+			all[i].op, all[i].asked.ParentID = "missions.create", request.MissionID
+		}
+	}
+	if c.Op == "agent.create" { // what it says of the parent's lease
+		all = append(all, &step{Call: c, mission: request.MissionID, outcome: c.Outcome, code: c.Code, lease: request.Lease})
 	}
 	return all
 }
 
 func newStep(c *Call, it *item, replied *answer) *step {
 	s := &step{Call: c, mission: it.MissionID, outcome: c.Outcome, code: c.Code, asked: it.Mission, created: replied.Created,
-		lease: it.Lease, result: it.Result, error: it.Error, retryable: it.Retryable == nil || *it.Retryable, message: it.Message}
+		lease: it.Lease, result: it.Result, error: it.Error, retryable: it.Retryable == nil || *it.Retryable, message: it.Message,
+		timeout: it.Timeout, signalID: it.SignalID, seq: replied.Seq, fresh: it.Fresh, dependents: it.Dependents}
+	_ = json.Unmarshal(it.After, &s.after) // absent, or no conditions
 	if s.mission == "" {
 		s.mission = it.ID
 	}

@@ -36,11 +36,7 @@ func (e *Evidence) Story(mission string) string {
 	}
 	for _, ev := range x.events[mission] {
 		p := &ev.Payload
-		text := p.Message
-		if ev.Type == statusChanged {
-			text = fmt.Sprintf("%s%s%s, attempt %d, agent %q: %s", p.OldStatus, arrow, p.NewStatus, p.Attempt, p.AgentID, p.Reason)
-		}
-		describe(ev.Timestamp-e.Wall, "message %d, %d of its outbox: %s %s", ev.Seq, ev.Position, ev.Type, text)
+		describe(ev.Timestamp-e.Wall, "message %d, %d of its outbox: %s %s", ev.Seq, ev.Position, ev.Type, p.text(ev.Type))
 	}
 	for _, f := range e.Faults {
 		describe(float64(f.From)/1e9, "--- %s %s", f.Kind, f.Target)
@@ -61,10 +57,32 @@ func (e *Evidence) Story(mission string) string {
 	}
 	if m, there := e.Missions[mission]; there {
 		fmt.Fprintf(&out, "            in the end: %s, attempt %d of %d, agent %q, result %s, error %q\n", m.Status, m.Attempt, m.MaxAttempts, m.AgentID, short(m.Result), m.Error)
+		if m.Turn != m.Attempt || len(m.WaitingFor)+len(m.WaitedFor)+len(m.Usage)+len(m.Signals) > 0 {
+			fmt.Fprintf(&out, "            turn %d, checkpoint %s, usage %v, waits for %+v, waited for %+v, signals %d\n", m.Turn, short(m.Checkpoint), m.Usage, m.WaitingFor, m.WaitedFor, len(m.Signals))
+		}
 	} else {
 		fmt.Fprintln(&out, "            in the end: not there")
 	}
 	return out.String()
+}
+
+// text returns what an event of a type says.
+func (p *Payload) text(eventType string) string {
+	switch eventType {
+	case statusChanged:
+		return fmt.Sprintf("%s%s%s, attempt %d, agent %q: %s", p.OldStatus, arrow, p.NewStatus, p.Attempt, p.AgentID, p.Reason)
+	case missionWaiting:
+		text := fmt.Sprintf("until %f", p.Until)
+		for i := range p.Conditions {
+			text += ", for " + p.Conditions[i].String()
+		}
+		return text
+	case missionReady:
+		return p.Reason
+	case missionSignalled, signalSeen:
+		return fmt.Sprintf("%d %s, agent %q", p.Seq, p.Name, p.AgentID)
+	}
+	return p.Message
 }
 
 // trimFaults removes the faults before the first and after the last other entry.
@@ -81,7 +99,7 @@ func trimFaults[T any](story []T, isFault func(T) bool) []T {
 func what(s *step) string {
 	switch {
 	case s.Op == "agent.claim":
-		return fmt.Sprintf("that it holds lease %d, attempt %d", s.lease, s.published.Attempt)
+		return fmt.Sprintf("that it holds lease %d, attempt %d, turn %d, checkpoint %s", s.lease, s.published.Attempt, s.published.Turn, short(s.published.Checkpoint))
 	case s.published.ID != "":
 		return fmt.Sprintf("ok: %s, attempt %d, created %v", s.published.Status, s.published.Attempt, s.created)
 	}
