@@ -9,12 +9,23 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
+// eventsOnly has the page ask for nothing by itself every 20 s, but only when it is told of
+// something.
+func (b *tab) eventsOnly() {
+	b.t.Helper()
+	b.call("Page.addScriptToEvaluateOnNewDocument", map[string]any{"source": `{
+		const real = window.setTimeout;
+		window.setTimeout = (call, ms, ...more) => (ms === 20000 ? 0 : real(call, ms, ...more));
+	}`}, nil)
+}
+
 // A question appears by itself on the page that is open, in the navigation and in the title,
 // is answered with the keyboard, says so, and goes away.
 func TestAQuestionIsAnsweredWithTheKeyboard(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	b := openTab(t, s.HTTP, wide)
+	b.eventsOnly()
 	b.open("overview", "Overview")
 	b.awaitText("Connected")
 	if eval[bool](b, `document.querySelector(".asks").checkVisibility()`) {
@@ -136,6 +147,7 @@ func TestAQuestionGoesAwayByItself(t *testing.T) {
 		api.MissionSpec{ID: "a", Name: "first", Type: "t", After: []missions.Condition{asks("s", "First?", "yes")}},
 		api.MissionSpec{ID: "b", Name: "second", Type: "t", After: []missions.Condition{asks("s", "Second?", "yes")}})
 	b := openTab(t, s.HTTP, wide)
+	b.eventsOnly()
 	b.open("overview", "Overview")
 	b.awaitText("First?")
 	b.awaitText("Second?")

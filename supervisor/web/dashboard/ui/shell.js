@@ -130,7 +130,7 @@ export function shell() {
     Promise.all(both).then(done);
   });
   watchEvents({ type: "mission.waiting,mission.ready,mission.signalled" }, {
-    message: (text) => { if (known.questions?.questions.length || text.includes('"signal ')) askSoon(); },
+    message: (text) => { if (known.questions?.questions.length || text.includes('"signal":')) askSoon(); },
     connected: askSoon, gap: askSoon,
   }, always);
   // The title counts also while the page is not seen: it is for those who look elsewhere.

@@ -2,6 +2,7 @@
 
 import { limit, measured } from "./alert.js";
 import { parse } from "./json.js";
+import { conditionText } from "./conditions.js";
 import { moment } from "./format.js";
 
 const alert = (p) => p.rule + ": " + p.metric + " is " + measured(p.metric, p.value) + ", the threshold " + limit(p.metric, p.threshold);
@@ -12,7 +13,7 @@ const summaries = {
   "mission.status_changed": (p) => p.old_status + " → " + p.new_status + (p.reason ? ": " + p.reason : ""),
   "mission.log_appended": (p) => "[" + p.log_level + "] " + p.message,
   "mission.progressed": (p) => Math.round(p.percent) + " % " + p.message,
-  "mission.waiting": (p) => (p.conditions?.length ? p.conditions.join(", ") : "a time") + (p.until ? ", until " + moment(p.until) : ""),
+  "mission.waiting": (p) => (p.conditions?.length ? p.conditions.map(conditionText).join(", ") : "a time") + (p.until ? ", until " + moment(p.until) : ""),
   "mission.ready": (p) => p.reason,
   "mission.signalled": (p) => p.name + ", number " + p.seq + (p.by ? ", by " + p.by : ""),
   "mission.signal_seen": (p) => "number " + p.seq + ", by " + p.agent_id,
