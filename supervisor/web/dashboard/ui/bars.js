@@ -5,9 +5,9 @@ import { count, duration, when } from "./format.js";
 import { ticksOf } from "./spans.js";
 
 const most = 400; // bars that are drawn: the last ones
-const height = 74;
-const top = 8;
-const thick = 34;
+const height = 62;
+const top = 2;
+const thick = 28;
 const thinnest = 3; // px: what is too short to be seen is there, too
 
 // sayOf is a span in words.
@@ -18,14 +18,13 @@ export function sayOf(span) {
   return { what, times, why: span.kind === "run" ? span.ended || span.began : span.began };
 }
 
-// bars is {element, show}: show takes spans. What the pointer or the arrow keys are on is
+// bars is {element, legend, show}: show takes spans. What the pointer or the arrow keys are on is
 // said below the bars.
 export function bars() {
   const says = h("div", { class: "bars-says" });
   const holder = h("div", { class: "chart bars", tabindex: "0", role: "img" });
-  const legend = h("div", { class: "legend" },
-    h("span", { class: "swatch wait" }, "Waiting"), h("span", { class: "swatch", "data-tone": "running" }, "A turn"), h("span", { class: "swatch", "data-tone": "completed" }, "completed"), h("span", { class: "swatch", "data-tone": "failed" }, "failed"));
-  const element = h("div", null, holder, h("div", { class: "bars-foot" }, says, legend));
+  const legend = h("div", { class: "legend" });
+  const element = h("div", null, holder, says);
   let spans = [];
   let left = 0; // how many are not drawn
   let at = -1;
@@ -37,7 +36,7 @@ export function bars() {
       const runs = spans.filter((span) => span.kind === "run");
       const total = (kind) => spans.filter((span) => span.kind === kind).reduce((sum, span) => sum + span.to - span.from, 0);
       const last = spans.at(-1);
-      put(says, h("b", null, count(last?.turn ?? 0) + (last?.turn === 1 ? " turn" : " turns")), h("span", null, "ran " + (runs.length ? duration(total("run")) : "not yet") + ", waited " + duration(total("wait"))),
+      put(says, h("b", null, runs.length ? count(last.turn) + (last.turn === 1 ? " turn" : " turns") : "No turn yet"), h("span", null, (runs.length ? "ran " + duration(total("run")) + ", " : "") + "waited " + duration(total("wait"))),
         left > 0 && h("span", { class: "muted" }, "the last " + count(spans.length) + " bars are shown"));
       return;
     }
@@ -64,6 +63,9 @@ export function bars() {
     put(holder, svg);
     const last = spans.at(-1);
     holder.setAttribute("aria-label", "Turns and waits. " + (last ? (last.open ? sayOf(last).what : "The last one: " + sayOf(last).what) + ". " : "") + "The timeline has them as a list.");
+    put(legend, [["wait", "", "Waiting"], ["run", "running", "A turn"], ["run", "completed", "Completed"], ["run", "failed", "Failed"], ["run", "cancelled", "Cancelled"]]
+      .filter(([kind, tone]) => spans.some((span) => span.kind === kind && (!tone || span.tone === tone)))
+      .map(([kind, tone, name]) => h("span", { class: "swatch " + kind, "data-tone": tone }, name)));
     say();
   }
 
@@ -72,8 +74,8 @@ export function bars() {
     const { what, times, why } = sayOf(span);
     return s("g", { "data-bar": i, "data-kind": span.kind, "data-tone": span.tone, class: span.open ? "open" : null },
       s("title", null, [what, times, why].filter(Boolean).join("\n")),
-      s("rect", { x: place, y: span.kind === "run" ? top : top + 5, width, height: span.kind === "run" ? thick : thick - 10, rx: Math.min(4, width / 2), fill: span.kind === "wait" ? "url(#hatch)" : undefined }),
-      span.kind === "run" && width > 26 && s("text", { x: place + 8, y: top + thick / 2 + 4 }, count(span.turn)));
+      s("rect", { x: place, y: span.kind === "run" ? top : top + 4, width, height: span.kind === "run" ? thick : thick - 8, rx: Math.min(4, width / 2), fill: span.kind === "wait" ? "url(#hatch)" : undefined }),
+      span.kind === "run" && width > 18 && s("text", { x: place + width / 2, y: top + thick / 2 + 4, "text-anchor": "middle" }, count(span.turn)));
   }
 
   const move = (i) => {
@@ -96,7 +98,7 @@ export function bars() {
   new ResizeObserver(() => requestAnimationFrame(draw)).observe(holder);
 
   return {
-    element,
+    element, legend,
     show: (all) => {
       left = Math.max(0, all.length - most);
       spans = all.slice(left);

@@ -10,7 +10,7 @@ const box = { width: 176, height: 46 };
 const gap = { x: 62, y: 16 };
 const margin = 16;
 const tallest = 420; // px
-const letters = 22; // of a name
+const letters = 20; // of a name
 const scales = [0.15, 0.25, 0.4, 0.6, 0.8, 1, 1.25];
 const stride = 60; // px that an arrow key moves
 
@@ -27,6 +27,7 @@ export function drawing(id, opened) {
   let here = { x: 0, y: 0 };
   let view = { x: 0, y: 0, scale: 1 };
   let drawn = "";
+  let begun = false;
 
   const move = (x, y, scale = view.scale) => {
     // Some of the drawing is always in view.
@@ -55,12 +56,11 @@ export function drawing(id, opened) {
     event.preventDefault();
     act();
   });
-  new ResizeObserver(() => requestAnimationFrame(() => move(view.x, view.y))).observe(holder);
+  new ResizeObserver(() => requestAnimationFrame(refresh)).observe(holder);
 
   function show(graph) {
     const print = JSON.stringify(graph);
     if (print === drawn) return;
-    const first = drawn === "";
     drawn = print;
     const { nodes, edges, layers, rows } = layersOf(graph, id);
     size = { width: margin * 2 + layers * box.width + (layers - 1) * gap.x, height: margin * 2 + rows * box.height + (rows - 1) * gap.y };
@@ -75,13 +75,17 @@ export function drawing(id, opened) {
     put(content, lines(nodes, edges), nodes.map((node) => (node.missions.length > 1 ? pile(node, opened) : one(node))));
     if (!svg.parentNode) put(svg, content);
     if (!holder.contains(svg)) put(holder, svg);
-    if (!first) move(view.x, view.y);
-    else if (holder.isConnected && holder.clientWidth) begin();
-    else requestAnimationFrame(begin);
+    refresh();
   }
 
-  // begin shows the whole graph if it is legible so, else the part around the mission.
-  function begin() {
+  // refresh shows the whole graph at first, if it is legible so, else the part around the mission.
+  function refresh() {
+    if (!drawn || !holder.clientWidth) return; // it is not seen yet
+    if (begun) {
+      move(view.x, view.y);
+      return;
+    }
+    begun = true;
     const whole = Math.min(holder.clientWidth / size.width, holder.clientHeight / size.height);
     if (whole >= 0.7) fit();
     else centre();

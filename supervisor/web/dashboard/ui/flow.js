@@ -1,13 +1,13 @@
 // What a mission's page says of its waits, what it spends, what it was told, and of whom it is
 // part.
 
-import { aging, h, put, putNew } from "./dom.js";
+import { h, put, putNew } from "./dom.js";
 import * as api from "./api.js";
 import { to } from "./router.js";
-import { ago, count, moment, when } from "./format.js";
+import { count, moment, when } from "./format.js";
 import { badge, button, dialog, field, idOf, meter, panel, statuses, statusName, toast, tones } from "./parts.js";
 import { code } from "./code.js";
-import { condition } from "./conditions.js";
+import { conditions } from "./conditions.js";
 import { usageMeter } from "./question.js";
 import { answer } from "./questions.js";
 import { hint, readAnswer, signalID } from "./answer.js";
@@ -26,25 +26,13 @@ function part(title, aside) {
   return { element, show };
 }
 
-// waitPart shows the conditions of a mission's wait, or of its latest one, and what became of each.
+// waitPart shows the conditions of a mission's latest wait, once that is over.
 export function waitPart() {
-  const { element, show } = part("What it waits for");
-  const heading = element.querySelector("h2");
-  const row = (wait) => {
-    const failed = wait.status && !wait.met;
-    return h("li", { "data-tone": wait.met ? "completed" : failed ? "failed" : "pending" }, h("span", { class: "tick", "aria-hidden": "true" }, wait.met ? "✓" : failed ? "✗" : "○"),
-      h("span", null, condition(wait), wait.prompt && h("span", { class: "muted why" }, wait.prompt)),
-      h("span", { class: "muted" }, wait.signal ? (wait.met ? "has come" : "not yet") : wait.status ? statusName(wait.status).toLowerCase() : "not yet"));
-  };
+  const { element, show } = part("What it waited for");
   return {
     element,
-    show: (m) => {
-      const waits = m.waiting_for ?? m.waited_for;
-      put(heading, m.waiting_for ? "What it waits for" : "What it waited for");
-      show(waits?.length ? { waits, until: m.waiting_until, timedOut: m.timed_out } : null, () => [h("ol", { class: "waits-list" }, waits.map(row)),
-        m.waiting_until && h("p", { class: "muted" }, "Until " + moment(m.waiting_until) + ", ", aging({}, () => ago(m.waiting_until)), m.on_unmet && !m.turn && ["; then it ", { cancel: "is cancelled", fail: "fails", run: "runs" }[m.on_unmet]], "."),
-        m.timed_out && h("p", { class: "muted" }, "Its time to wait was up.")]);
-    },
+    show: (m) => show(!m.waiting_since && (m.waited_for?.length || m.timed_out) ? [m.waited_for, m.timed_out] : null, () => [
+      m.waited_for && conditions(m.waited_for), m.timed_out && h("p", { class: "muted" }, "Its time to wait was up.")]),
   };
 }
 

@@ -11,6 +11,7 @@ import { code } from "./code.js";
 import { cards, shortcuts } from "./asked.js";
 import { questionsOf } from "./questions.js";
 import { bars } from "./bars.js";
+import { conditions, open } from "./conditions.js";
 import { spansOf } from "./spans.js";
 import { graphView, readGraph } from "./graph.js";
 import { relatedPart, sendSignal, signalPart, usagePart, waitPart } from "./flow.js";
@@ -27,7 +28,7 @@ export function page(root, { id, signal, onChange }) {
   const top = h("div");
   const progress = h("div");
   const about = h("div");
-  const timeline = h("div");
+  const timeline = h("div", { class: "timeline-box", tabindex: "0", role: "region", "aria-label": "Timeline" });
   const error = h("div");
   const data = h("div");
   const result = h("div");
@@ -46,7 +47,7 @@ export function page(root, { id, signal, onChange }) {
   const body = h("div", null,
     questions, progress, waits, error,
     h("div", { class: "grid" },
-      panel("Turns and waits", turns.element, { span: 12 }),
+      panel("Turns and waits", turns.element, { span: 12, aside: turns.legend }),
       panel("Log", log.element, { span: 8, flush: true, aside: log.note }),
       panel("Timeline", timeline, { span: 4 }),
       graph.element),
@@ -145,8 +146,9 @@ export function page(root, { id, signal, onChange }) {
   }
 
   async function explain() {
-    const why = mission.status === "PENDING" ? await whyItWaits(mission, signal) : null;
-    putNew(waits, why, () => why && h("section", { class: "panel waits", "aria-label": "Why it waits" }, h("strong", null, why.title), h("span", { class: "muted" }, why.text)));
+    const asked = mission.waiting_for?.every((wait) => wait.signal && open(wait)); // the questions above say it all
+    const why = mission.status === "PENDING" && !asked ? await whyItWaits(mission, signal) : null;
+    putNew(waits, why, () => why && h("section", { class: "panel waits", "aria-label": "Why it waits" }, h("strong", null, why.title), h("span", { class: "muted" }, why.text), why.waits?.length > 0 && conditions(why.waits)));
   }
 
   async function refresh() {

@@ -4,12 +4,14 @@
 import { aging, h, put } from "./dom.js";
 import * as api from "./api.js";
 import { to } from "./router.js";
-import { ago, duration, figure, moment, now } from "./format.js";
+import { ago, figure, moment, now } from "./format.js";
 import { button, field, idOf, meter, toast } from "./parts.js";
 import { answer, askerOf } from "./questions.js";
 import { hint, readAnswer, signalID } from "./answer.js";
 import { change } from "./changes.js";
 import { Source } from "./json.js";
+
+const sentence = (text) => text && text[0].toUpperCase() + text.slice(1);
 
 const keys = 9; // choices that a key answers
 
@@ -43,8 +45,8 @@ export function question(q, done, home = false) {
   askerOf(q).then((reason) => put(asker, reason && [" · ", reason]));
   return h("div", { class: "question" },
     h("div", { class: "question-head" },
-      h("h3", { class: "prompt" }, q.prompt || "It waits for the signal “" + q.signal + "”."),
-      aging({ class: "muted number", title: "since " + moment(q.since) }, () => "for " + duration(Math.max(1, Math.floor(now() - q.since))))),
+      h("h3", { class: "prompt" }, sentence(q.prompt) || "It waits for the signal “" + q.signal + "”."),
+      aging({ class: "muted number", title: "since " + moment(q.since) }, () => "asked " + ago(q.since))),
     h("p", { class: "muted who" },
       !home && [h("a", { href: to("mission", q.id) }, q.name), " "], !home && idOf(q.id), !home && " · ",
       q.type, q.batch && [" · batch ", h("a", { href: to("missions", "", { batch: q.batch }) }, q.batch)], asker,

@@ -38,20 +38,20 @@ export const countOf = ({ questions, more }) => (questions.length ? questions.le
 
 const askers = new Map(); // by key
 
-// askerOf says why a mission went back to the queue: who parked it. It is "" if its log does
-// not say.
+// askerOf says who asks: why the mission went back to the queue, which names the agent that has
+// parked it, or who had claimed it before it exceeded its budget. It is "" if its log does not say.
 export function askerOf(question) {
   if (!question.turn) return Promise.resolve("");
-  if (!askers.has(question.key)) askers.set(question.key, readAsker(question.id).catch(() => ""));
+  if (!askers.has(question.key)) askers.set(question.key, readAsker(question).catch(() => ""));
   return askers.get(question.key);
 }
 
-async function readAsker(id) {
+async function readAsker({ id, budget }) {
   let reason = "";
   let after;
   for (let page = 0; page < logPages; page++) {
     const reply = await api.get(api.missionPath(id) + "/log", { after, limit: logPage });
-    for (const entry of reply.log) if (entry.by === "supervisor" && entry.old_status === "RUNNING" && entry.new_status === "PENDING") reason = entry.reason;
+    for (const entry of reply.log) if (entry.by === "supervisor" && (budget ? entry.new_status === "RUNNING" : entry.old_status === "RUNNING" && entry.new_status === "PENDING")) reason = entry.reason;
     after = reply.next_cursor;
     if (!after) return reason;
   }

@@ -116,7 +116,7 @@ export function shell() {
   const questions = async () => {
     known.questions = await readQuestions();
     const n = countOf(known.questions);
-    links.inbox.count.className = "count" + (n ? " asks" : "");
+    links.inbox.count.className = "count" + (n ? " due" : "");
     put(links.inbox.count, n, n && h("span", { class: "visually-hidden" }, " waiting for an answer"));
     waits(n);
     tell("questions");
