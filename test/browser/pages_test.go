@@ -58,14 +58,19 @@ func (b *tab) fits(what string, l look) {
 func TestPages(t *testing.T) {
 	t.Parallel()
 	s := fleet(t)
+	s.campaign()
 	slow := s.find("Slow trailer, cut 3")
 	bad := s.find("Bad archive 2")
 	pages := []struct {
 		name, where, heading, text string
 		picture                    bool
 	}{
-		{"overview", "overview", "Overview", "93.2 %", true},
-		{"missions", "missions", "Missions", "Translate chapter 9", true},
+		{"overview", "overview", "Overview", "93.9 %", true},
+		{"inbox", "inbox", "Needs you", "Pull request 812", true},
+		{"turns", "mission/billing", "Move billing", "all of them are from before", true},
+		{"graph", "mission/deploy", "Deploy 4.2", "48 × test", true},
+		{"steered", "mission/archive", "Index the archive", "not seen yet", true},
+		{"missions", "missions", "Missions", "Deploy 4.2", true},
 		{"mission", "mission/" + slow, "Slow trailer", "the cache is cold", true},
 		{"failed", "mission/" + bad, "Bad archive", "unexpected end of archive", false},
 		{"agents", "agents", "Agents", "Slow trailer, cut 1", true},

@@ -98,6 +98,7 @@ document.addEventListener("focusin", (event) => {
 
 const icons = {
   overview: "M2.5 9.5h4v4h-4zM9.5 2.5h4v11h-4zM2.5 2.5h4v4h-4z",
+  inbox: "M2.5 9h3l1 2h3l1-2h3M2.5 9l2-6.5h7l2 6.5v4.5h-11z",
   missions: "M2.5 4h11M2.5 8h11M2.5 12h7",
   agents: "M3 3h10v6H3zM5.5 13h5M8 9v4",
   events: "M1.5 8h3l2-5 3 10 2-5h3",

@@ -19,7 +19,7 @@ export class Source {
 }
 
 // The members of the protocol that hold what programs wrote.
-const written = new Set(["data", "result"]);
+const written = new Set(["data", "result", "checkpoint"]);
 
 const space = /[ \t\n\r]*/y;
 const scalar = /[^ \t\n\r{}[\],:"]+/y;

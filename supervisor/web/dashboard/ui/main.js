@@ -8,7 +8,9 @@ import { shell } from "./shell.js";
 import { listen, pageKeys } from "./keys.js";
 import { signIn } from "./signin.js";
 import { empty, head } from "./parts.js";
+import { titled } from "./title.js";
 import { page as overview } from "./overview.js";
+import { page as inbox } from "./inbox.js";
 import { page as missions } from "./missions.js";
 import { page as mission } from "./mission.js";
 import { page as agents } from "./agents.js";
@@ -16,7 +18,7 @@ import { page as events } from "./events.js";
 import { page as alerts } from "./alerts.js";
 import { page as queries } from "./queries.js";
 
-const pages = { overview, missions, mission, agents, events, alerts, queries };
+const pages = { overview, inbox, missions, mission, agents, events, alerts, queries };
 
 // What a page of the history looked like when it was left, by its entry: gone back to, it is
 // where it was. Entries of the page's own beginning are known by a number in their state.
@@ -86,8 +88,7 @@ function show() {
   put(frame.main, root);
   const recalled = recall();
   page(root, { ...here, signal, memory: recalled, onChange: (call) => frame.onChange(call, signal) });
-  const title = root.querySelector("h1")?.textContent;
-  document.title = (title ? title + " · " : "") + "Mission Control";
+  titled(root.querySelector("h1")?.textContent ?? "");
   restore(root, recalled, signal);
 }
 

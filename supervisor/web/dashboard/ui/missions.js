@@ -8,6 +8,7 @@ import { ago, count, duration, firstLine, moment, now, percent } from "./format.
 import { badge, button, empty, field, head, idOf, meter, segments, statuses, statusName, table } from "./parts.js";
 import { allowed, change, create } from "./changes.js";
 import { pageKeys } from "./keys.js";
+import { waitsFor } from "./conditions.js";
 
 const pageSize = 50;
 const pageOfErrors = 200; // the supervisor does not search in errors: this page does
@@ -44,6 +45,17 @@ export function page(root, { params, signal, onChange, memory }) {
     show();
   }
 
+  // how far it is: what it failed with, what it waits for, or its progress.
+  function standing(m) {
+    if (m.status === "FAILED" && m.error) return h("span", { class: "error-line", title: m.error }, firstLine(m.error));
+    if (m.status === "PENDING" && m.waiting_since) {
+      const prompt = m.waiting_for?.find((wait) => wait.signal && !wait.met)?.prompt;
+      return h("span", { class: "wait-line", title: prompt }, waitsFor(m));
+    }
+    if (m.progress) return meter(m.progress.percent / 100, percent(m.progress.percent / 100, 0), m.status === "RUNNING" ? "running" : "pending");
+    return h("span", { class: "muted" }, "–");
+  }
+
   function row(m) {
     const box = h("input", { type: "checkbox", "aria-label": "Select " + m.name, checked: m.chosen, onchange: (event) => choose([m], event.target.checked) });
     const took = m.started_at ? (m.finished_at ?? (m.status === "RUNNING" ? m.now : null)) - m.started_at : null;
@@ -54,7 +66,7 @@ export function page(root, { params, signal, onChange, memory }) {
       [link, h("div", { class: "cell-sub" }, idOf(m.id)), m.tags.length > 0 && h("div", null, m.tags.map((tag) => [h("a", { class: "tag", href: to("missions", "", { tag }) }, tag), " "]))],
       h("a", { href: to("missions", "", { type: m.type }) }, m.type),
       m.agent_id ? h("a", { href: to("missions", "", { agent_id: m.agent_id }) }, m.agent_id) : h("span", { class: "muted" }, "–"),
-      m.status === "FAILED" && m.error ? h("span", { class: "error-line", title: m.error }, firstLine(m.error)) : m.progress ? meter(m.progress.percent / 100, percent(m.progress.percent / 100, 0), m.status === "RUNNING" ? "running" : "pending") : h("span", { class: "muted" }, "–"),
+      standing(m),
       m.attempt + " / " + m.max_attempts,
       took === null || took < 0 ? "–" : duration(took),
       h("span", { title: moment(m.created_at) }, m.age),
@@ -69,7 +81,7 @@ export function page(root, { params, signal, onChange, memory }) {
     if (shown.length) {
       const time = Math.floor(now());
       // Rows are made anew only where what they show has changed.
-      keyed(t.body, shown.map((m) => ({ ...m, data: null, result: null, lease_expires_at: null, updated_at: null, chosen: chosen.has(m.id), age: ago(m.created_at), now: m.status === "RUNNING" ? time : null })), (m) => m.id, row);
+      keyed(t.body, shown.map((m) => ({ ...m, data: null, result: null, checkpoint: null, signals: null, lease_expires_at: null, updated_at: null, chosen: chosen.has(m.id), age: ago(m.created_at), now: m.status === "RUNNING" ? time : null })), (m) => m.id, row);
       if (list.firstChild !== t.element) put(list, t.element);
     } else if (next !== null || filtered()) {
       put(list, empty("Nothing matches", "No mission" + (next !== null ? " of those looked at so far" : "") + " is like that."));
@@ -146,6 +158,8 @@ export function page(root, { params, signal, onChange, memory }) {
     const inputs = [
       ["Name", input("text", { type: "search", placeholder: "Search by name" })], ["Type", input("type")], ["Agent", input("agent_id")], ["Tag", input("tag")], ["Error", input("error")],
       ["Created after", input("created_after", { type: "datetime-local" })], ["Created before", input("created_before", { type: "datetime-local" })],
+      ["Waits for", h("select", { name: "waiting", onchange: () => apply() }, waits.map(([value, label]) => h("option", { value, selected: value === (params.get("waiting") ?? "") }, label)))],
+      ["Batch", input("batch")], ["Parent", input("parent_id")],
     ];
     let status = params.get("status") ?? "";
     const choice = segments("Status", [["", "All"], ...statuses.map((s) => [s, statusName(s)])], status, (value) => { status = value; apply(); });
@@ -160,7 +174,8 @@ export function page(root, { params, signal, onChange, memory }) {
   }
 }
 
-const filters = ["status", "type", "agent_id", "tag", "text", "error", "created_after", "created_before"];
+const filters = ["status", "type", "agent_id", "tag", "text", "error", "created_after", "created_before", "waiting", "batch", "parent_id"];
+const waits = [["", "anything or nothing"], ["signal", "a signal"], ["mission", "a mission"], ["batch", "a batch"], ["time", "a time"], ["limit", "a limit"]];
 const filtered = () => filters.some((name) => place().params.get(name));
 const requestOf = (params) => Object.fromEntries([...filters, "cursor"].map((name) => [name, params.get(name) ?? ""]));
 const seconds = (local) => (local ? String(new Date(local).getTime() / 1000) : "");

@@ -8,6 +8,10 @@ import { count, duration, percent, short } from "./format.js";
 import { commandLine, empty, head, meter, panel, segments, stat, statuses, statusName, table, tones } from "./parts.js";
 import { lines, sparkline } from "./charts.js";
 import { failures } from "./failures.js";
+import { above } from "./inbox.js";
+import { shortcuts } from "./asked.js";
+import { pageKeys } from "./keys.js";
+import { showSpend, spendOf } from "./spend.js";
 
 const spans = [["5m", "5 min"], ["1h", "1 h"], ["24h", "24 h"], ["all", "All"]];
 let span = "1h";
@@ -30,11 +34,16 @@ export function page(root, { signal, onChange }) {
   const stream = h("div", { class: "stats" });
   const failed = failures(signal);
   const first = h("section", { class: "panel span-12", hidden: true });
+  const spend = h("div");
+  const spent = panel("Usage", spend, { span: 6, flush: true, aside: h("a", { href: to("missions", "", { status: "RUNNING" }) }, "Running missions") });
+  spent.hidden = true; // while nothing was used
+  const streamPanel = panel("Event stream", stream, { span: 6 });
   let grid; // hidden until it is known what there is to show
   const choose = segments("Window", spans, span, (value) => { span = value; show(); });
 
   put(root,
     head("Overview", "Missions and agents, live."),
+    above(signal, onChange),
     h("div", { class: "panel tiles" }, statuses.map((status) => tiles[status].element)),
     grid = h("div", { class: "grid dense", hidden: true },
       first,
@@ -45,7 +54,8 @@ export function page(root, { signal, onChange }) {
       panel("Queue and running", load, { span: 8, aside: h("span", { class: "muted" }, "Last hour") }),
       panel("By type", types, { span: 4, flush: true }),
       panel("How long it takes", times, { span: 6, aside: choose, flush: true }),
-      panel("Event stream", stream, { span: 6 })));
+      spent, streamPanel));
+  if (api.mayChange()) pageKeys(shortcuts);
 
   let stats, status, health;
 
@@ -68,6 +78,15 @@ export function page(root, { signal, onChange }) {
       stat("Average run", duration(stats.duration_seconds.average)));
     showTimes(of);
     showTypes(stats);
+    showSpent(spendOf(stats));
+  }
+
+  // showSpent makes room for what was used, if anything was.
+  function showSpent(rows) {
+    spent.hidden = rows.length === 0;
+    streamPanel.classList.toggle("span-6", spent.hidden);
+    streamPanel.classList.toggle("span-12", !spent.hidden);
+    showSpend(spend, rows);
   }
 
   function showTimes(of) {

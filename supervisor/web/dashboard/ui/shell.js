@@ -3,20 +3,23 @@
 
 import { h, icon, put, putNew } from "./dom.js";
 import * as api from "./api.js";
-import { connect, repeat } from "./live.js";
+import { connect, repeat, watchEvents } from "./live.js";
 import * as theme from "./theme.js";
 import { help } from "./keys.js";
 import { short } from "./format.js";
 import { to } from "./router.js";
 import { button } from "./parts.js";
+import { countOf, readQuestions } from "./questions.js";
+import { waits } from "./title.js";
 import { aboutOf, measured, typesOf } from "./alert.js";
 
 // sentence begins with a capital, as what the supervisor says of a part does not.
 const sentence = (text) => text && text[0].toUpperCase() + text.slice(1) + ".";
 
-const pages = [["overview", "Overview"], ["missions", "Missions"], ["agents", "Agents"], ["events", "Events"], ["alerts", "Alerts"], ["queries", "Queries"]];
+const pages = [["overview", "Overview"], ["inbox", "Needs you"], ["missions", "Missions"], ["agents", "Agents"], ["events", "Events"], ["alerts", "Alerts"], ["queries", "Queries"]];
 const patience = 8000; // ms that a request may take before the page says so
-const alertsPatience = 3000; // ms that the first page waits for them
+const firstPatience = 3000; // ms that the first page waits for what stands above it
+const unseenEvery = 60000; // ms between looks for questions, while nobody sees the page
 const named = 3; // alerts in the line above the page
 const themeNames = { auto: "as the system", light: "light", dark: "dark" };
 const themeIcons = { auto: "auto", light: "sun", dark: "moon" };
@@ -60,7 +63,7 @@ export function shell() {
     h("div", { class: "content" }, banner, alarm, main));
 
   // What is known of how things stand, and who wants to know.
-  const known = { status: null, reachable: null, store: "", stream: "" };
+  const known = { status: null, questions: null, reachable: null, store: "", stream: "" };
   const listeners = new Set();
   const tell = (what) => listeners.forEach((call) => call(what, known));
 
@@ -109,11 +112,29 @@ export function shell() {
       h("a", { href: to("alerts") }, "What to do")]);
   };
   setInterval(() => { if (!document.hidden) sum(); }, 2000);
-  // A page is shown once it is known whether alerts are above it.
+  const always = new AbortController().signal;
+  const questions = async () => {
+    known.questions = await readQuestions();
+    const n = countOf(known.questions);
+    links.inbox.count.className = "count" + (n ? " due" : "");
+    put(links.inbox.count, n, n && h("span", { class: "visually-hidden" }, " waiting for an answer"));
+    waits(n);
+    tell("questions");
+  };
+  // A page is shown once it is known whether alerts or questions are above it.
+  let askSoon = () => {};
   const ready = new Promise((done) => {
-    setTimeout(done, alertsPatience);
-    repeat(20000, () => alerts().finally(done), new AbortController().signal);
+    setTimeout(done, firstPatience);
+    const both = [new Promise((one) => { repeat(20000, () => alerts().finally(one), always); }),
+      new Promise((one) => { askSoon = repeat(20000, () => questions().finally(one), always); })];
+    Promise.all(both).then(done);
   });
+  watchEvents({ type: "mission.waiting,mission.ready,mission.signalled" }, {
+    message: (text) => { if (known.questions?.questions.length || text.includes('"signal":')) askSoon(); },
+    connected: askSoon, gap: askSoon,
+  }, always);
+  // The title counts also while the page is not seen: it is for those who look elsewhere.
+  setInterval(() => { if (document.hidden) questions().catch(() => {}); }, unseenEvery);
 
   connect({
     open: () => { known.reachable = true; reason(); }, // it may be another supervisor
@@ -129,6 +150,7 @@ export function shell() {
         put(links.missions.count, short(status.total_missions));
         put(links.agents.count, short(status.agent_count));
         sum();
+        if (known.questions?.questions.length || status.status !== "ok") askSoon(); // a wait may have ended, or its event waits
         tell("status");
       },
       unavailable: (text) => { const { error } = JSON.parse(text); known.reachable = true; known.store = error.message; sum(); tell("unavailable"); },
@@ -148,6 +170,7 @@ export function shell() {
     onChange: (call, signal) => {
       listeners.add(call);
       signal.addEventListener("abort", () => listeners.delete(call));
+      if (known.questions) call("questions", known);
       if (known.status) call("status", known);
     },
   };

@@ -2,6 +2,8 @@
 
 import { limit, measured } from "./alert.js";
 import { parse } from "./json.js";
+import { conditionText } from "./conditions.js";
+import { moment } from "./format.js";
 
 const alert = (p) => p.rule + ": " + p.metric + " is " + measured(p.metric, p.value) + ", the threshold " + limit(p.metric, p.threshold);
 const agent = (p) => [p.agent_id, p.reason].filter(Boolean).join(": ");
@@ -11,6 +13,10 @@ const summaries = {
   "mission.status_changed": (p) => p.old_status + " → " + p.new_status + (p.reason ? ": " + p.reason : ""),
   "mission.log_appended": (p) => "[" + p.log_level + "] " + p.message,
   "mission.progressed": (p) => Math.round(p.percent) + " % " + p.message,
+  "mission.waiting": (p) => (p.conditions?.length ? p.conditions.map(conditionText).join(", ") : "a time") + (p.until ? ", until " + moment(p.until) : ""),
+  "mission.ready": (p) => p.reason,
+  "mission.signalled": (p) => p.name + ", number " + p.seq + (p.by ? ", by " + p.by : ""),
+  "mission.signal_seen": (p) => "number " + p.seq + ", by " + p.agent_id,
   "agent.online": agent,
   "agent.offline": agent,
   "supervisor.alert_raised": alert,
@@ -36,5 +42,5 @@ const tones = { COMPLETED: "completed", FAILED: "failed", CANCELLED: "cancelled"
 
 export function tone({ type, payload }) {
   if (type === "mission.status_changed") return tones[payload.new_status] ?? "pending";
-  return { "supervisor.alert_raised": "failed", "supervisor.alert_resolved": "completed", "agent.online": "completed", "agent.offline": "cancelled", "mission.progressed": "running" }[type] ?? "pending";
+  return { "supervisor.alert_raised": "failed", "supervisor.alert_resolved": "completed", "agent.online": "completed", "agent.offline": "cancelled", "mission.progressed": "running", "mission.waiting": "cancelled", "mission.signalled": "running" }[type] ?? "pending";
 }

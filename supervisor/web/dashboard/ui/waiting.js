@@ -1,18 +1,23 @@
 // Why a mission waits that nobody works on yet.
 
 import * as api from "./api.js";
+import { open, waitsFor } from "./conditions.js";
 import { count, moment, now, ago } from "./format.js";
 
 const looked = 1000; // missions of the queue
 const ranks = { LOW: 0, NORMAL: 1, HIGH: 2, CRITICAL: 3 };
+
+const afterwards = { cancel: "is cancelled", fail: "fails", run: "runs" };
 
 const ready = (m) => !(m.next_attempt_at > now()) && !(m.not_before > now());
 
 // before tells whether the queue has a before b: by priority, then by age.
 const before = (a, b) => ranks[a.priority] > ranks[b.priority] || (a.priority === b.priority && (a.created_at < b.created_at || (a.created_at === b.created_at && a.id < b.id)));
 
-// whyItWaits is {title, text} for a PENDING mission.
+// whyItWaits is {title, text, waits} for a PENDING mission; waits are its conditions, if it has
+// any.
 export async function whyItWaits(m, signal) {
+  if (m.waiting_since) return whatItWaitsFor(m);
   if (m.next_attempt_at > now()) return { title: "Waits for its next attempt", text: "Its latest attempt failed. The next one is due " + ago(m.next_attempt_at) + ", at " + moment(m.next_attempt_at) + "." };
   if (m.not_before > now()) return { title: "Not due yet", text: "No agent gets it before " + moment(m.not_before) + "." };
   const [{ agents }, { missions, next_cursor: more }] = await Promise.all([
@@ -26,5 +31,17 @@ export async function whyItWaits(m, signal) {
   return {
     title: busy ? "All agents for its type are busy" : "In the queue",
     text: (ahead || more ? many + " of its type will start before it." : "It is the next of its type.") + " Agents online for it: " + count(agents.length) + ".",
+  };
+}
+
+function whatItWaitsFor(m) {
+  const waits = m.waiting_for ?? [];
+  const met = waits.length - waits.filter(open).length;
+  const words = waits.length ? waitsFor(m) : "waits for a time";
+  return {
+    waits,
+    title: words[0].toUpperCase() + words.slice(1),
+    text: [waits.length > 1 && count(met) + " of " + count(waits.length) + " conditions are met.", m.waiting_until && "Its time to wait ends " + ago(m.waiting_until) + ", at " + moment(m.waiting_until) + (m.on_unmet && !m.turn ? "; then it " + afterwards[m.on_unmet] : "") + ".",
+      !m.waiting_until && "It has no limit, and holds no agent meanwhile."].filter(Boolean).join(" "),
   };
 }
