@@ -6,8 +6,12 @@ import (
 	"missioncontrol/missions"
 )
 
-// wakesAtOnce bounds how many sources one Due tells of.
-const wakesAtOnce = 64
+// Bounds of what one Due does: how many sources it tells of, and how many missions it tells. A heartbeat may
+// have to wait for it.
+const (
+	wakesAtOnce = 64
+	wokenAtOnce = 100
+)
 
 // flowMoved follows a change of a mission's status.
 func (e *Engine) flowMoved(r *Record, from, to missions.Status, reason string) {
@@ -112,6 +116,7 @@ func (e *Engine) needWakes(n *Need, now missions.Time, limit int) {
 	if now < e.wakesFrom || limit <= 0 {
 		return
 	}
+	limit = min(limit, wokenAtOnce)
 	names := e.wakesToDo()
 	for _, name := range names {
 		e.needDocs(n, docWake+name)
@@ -158,6 +163,9 @@ func (d *due) wakes() {
 	if e.now < e.wakesFrom {
 		return
 	}
+	kept := max(0, d.left-wokenAtOnce)
+	d.left -= kept
+	defer func() { d.left += kept }()
 	for _, name := range e.wakesToDo() {
 		if d.left <= 0 {
 			break
