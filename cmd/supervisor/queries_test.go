@@ -249,6 +249,24 @@ resize  2
 `)
 }
 
+func TestStatsOfWhatWaitsAndSpends(t *testing.T) {
+	t.Parallel()
+	b := newFake(t)
+	answering(t, b.nc, api.SubjectMissionsStats, `{"stats":{"total":3,"by_status":{},"by_type":{},"waiting":{"mission":1,"batch":0,"signal":1200,"time":0},`+
+		`"usage":{"usd":12.5,"input_tokens":1234567},"per_minute":{},"last_updated":1769871845,`+
+		`"windows":{"5m":{"usage":{"usd":0.30000000000000004}},"1h":{"usage":{"usd":2}},"24h":{}}}}`)
+	text := b.ok(t, "missions", "stats")
+	for _, want := range []string{"Waiting: 1,200 for a signal, 1 for a mission\n", `
+Unit          5min  1h  24h  Ever
+input_tokens  0     0   0    1234567
+usd           0.3   2   0    12.5
+`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s\ndoes not contain %s", text, want)
+		}
+	}
+}
+
 func TestHistory(t *testing.T) {
 	t.Parallel()
 	b := newFake(t)

@@ -3,6 +3,7 @@ package client
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -40,6 +41,9 @@ func statsCard(out *ui.Screen, s *missions.Stats, missionType string) {
 	for _, status := range missions.Statuses() {
 		b.Line(ui.Capitalized(string(status)), ui.Count(s.ByStatus[status]))
 	}
+	if waiting := waitingText(s.Waiting); waiting != "" {
+		b.Line("Waiting", waiting)
+	}
 	b.Line("Success rate", ui.Percent(s.SuccessRate))
 	b.Line("Oldest pending", ui.Seconds(s.OldestPendingSeconds))
 	b.Line("Longest claimable", ui.Seconds(s.OldestClaimableSeconds))
@@ -48,6 +52,7 @@ func statsCard(out *ui.Screen, s *missions.Stats, missionType string) {
 	windowsTable(out, s)
 	gap(out)
 	timesTable(out, s)
+	usageTable(out, s)
 	if len(s.ByType) > 0 && missionType == "" {
 		gap(out)
 		types := out.Table("Types", "Type", "Missions#")
@@ -57,6 +62,37 @@ func statsCard(out *ui.Screen, s *missions.Stats, missionType string) {
 		}
 		types.Print()
 	}
+}
+
+// waitingText says how many missions wait for what: "2 for a signal, 1 for a mission".
+func waitingText(waiting map[missions.WaitKind]int64) string {
+	var parts []string
+	for _, of := range []struct {
+		kind missions.WaitKind
+		name string
+	}{{missions.WaitSignal, "a signal"}, {missions.WaitMission, "a mission"}, {missions.WaitBatch, "a batch"}, {missions.WaitTime, "a time"}} {
+		if n := waiting[of.kind]; n > 0 {
+			parts = append(parts, ui.Count(n)+" for "+of.name)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// usageTable shows what missions have used, per window and in total, if they have used anything.
+func usageTable(out *ui.Screen, s *missions.Stats) {
+	if len(s.Usage) == 0 {
+		return
+	}
+	gap(out)
+	g := out.Table("Usage", "Unit", "5 min#", "1 h#", "24 h#", "Ever#")
+	for _, unit := range slices.Sorted(maps.Keys(s.Usage)) {
+		row := []any{unit}
+		for _, u := range []missions.Usage{s.Windows.FiveMinutes.Usage, s.Windows.Hour.Usage, s.Windows.Day.Usage, s.Usage} {
+			row = append(row, ui.Amount(u[unit]))
+		}
+		g.Row(row...)
+	}
+	g.Print()
 }
 
 // gap separates tables that have no frames.

@@ -3,6 +3,7 @@ package ui
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -91,9 +92,9 @@ func UsageText(usage, most missions.Usage) string {
 	}
 	parts := make([]string, 0, len(units))
 	for _, unit := range slices.Sorted(maps.Keys(units)) {
-		text := amount(usage[unit]) + " " + unit
+		text := Amount(usage[unit]) + " " + unit
 		if limit, limited := most[unit]; limited {
-			text = amount(usage[unit]) + " of " + amount(limit) + " " + unit
+			text = Amount(usage[unit]) + " of " + Amount(limit) + " " + unit
 			if limit > 0 {
 				text += fmt.Sprintf(" (%.0f %%)", usage[unit]/limit*100)
 			}
@@ -103,9 +104,9 @@ func UsageText(usage, most missions.Usage) string {
 	return strings.Join(parts, ", ")
 }
 
-// amount formats a number with thousands separators, and its fraction as it is.
-func amount(n float64) string {
-	whole, fraction, _ := strings.Cut(strconv.FormatFloat(n, 'f', -1, 64), ".")
+// Amount formats a number with thousands separators, to a millionth.
+func Amount(n float64) string {
+	whole, fraction, _ := strings.Cut(strconv.FormatFloat(math.Round(n*1e6)/1e6, 'f', -1, 64), ".")
 	if number, err := strconv.ParseInt(whole, 10, 64); err == nil && number > 0 {
 		whole = Count(number)
 	}
