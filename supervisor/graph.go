@@ -24,16 +24,16 @@ func (s *Service) Graph(ctx context.Context, request api.IDRequest) (api.Graph, 
 	if err := request.Validate(); err != nil {
 		return api.Graph{}, err
 	}
-	m, err := s.cfg.Store.Get(ctx, request.ID)
+	return graphOf(ctx, s.cfg.Store, request.ID, time.Now().Add(graphTime))
+}
+
+// graphOf returns what can be found before and behind a mission until a time.
+func graphOf(ctx context.Context, store missions.Store, id string, until time.Time) (api.Graph, error) {
+	m, err := store.Get(ctx, id)
 	if err != nil {
 		return api.Graph{}, err
 	}
-	return s.graph(ctx, m, time.Now().Add(graphTime))
-}
-
-// graph searches until a time.
-func (s *Service) graph(ctx context.Context, m missions.Mission, until time.Time) (api.Graph, error) {
-	w := &graphWalk{store: s.cfg.Store, until: until, places: map[string]int{}, seen: map[graphStep]struct{}{}, batches: map[graphStep]struct{}{}}
+	w := &graphWalk{store: store, until: until, places: map[string]int{}, seen: map[graphStep]struct{}{}, batches: map[graphStep]struct{}{}}
 	w.add(upstream, m)
 	w.add(downstream, m)
 	if err := w.run(ctx); err != nil {

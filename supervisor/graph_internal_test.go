@@ -69,13 +69,9 @@ func (s *related) List(_ context.Context, f missions.Filter) (page missions.Page
 	return page, nil
 }
 
-func graphOf(t *testing.T, s *related, id string) api.Graph {
+func graphIn(t *testing.T, s *related, id string, until time.Time) api.Graph {
 	t.Helper()
-	m, err := s.Get(t.Context(), id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := (&Service{cfg: Config{Store: s}}).graph(t.Context(), m, time.Now().Add(time.Hour))
+	g, err := graphOf(t.Context(), s, id, until)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +107,8 @@ func TestAGraphHasWhatIsBeforeAndBehind(t *testing.T) {
 	s.add("report", "", "", "+release")
 	s.add("elsewhere", "", "")
 
-	g := graphOf(t, s, "deploy")
+	later := time.Now().Add(time.Hour)
+	g := graphIn(t, s, "deploy", later)
 	found, edges := described(&g)
 	if want := "deploy test-1 test-2 build smoke announce report source"; found != want {
 		t.Errorf("found %s, want %s", found, want)
@@ -121,7 +118,7 @@ func TestAGraphHasWhatIsBeforeAndBehind(t *testing.T) {
 	if edges != want || g.Truncated {
 		t.Errorf("edges %s, want %s, truncated: %t", edges, want, g.Truncated)
 	}
-	if g := graphOf(t, s, "elsewhere"); len(g.Missions) != 1 || g.Edges == nil || len(g.Edges) != 0 || g.Truncated {
+	if g := graphIn(t, s, "elsewhere", later); len(g.Missions) != 1 || g.Edges == nil || len(g.Edges) != 0 || g.Truncated {
 		t.Errorf("%+v", g)
 	}
 }
@@ -140,7 +137,7 @@ func TestALargeGraphIsTruncated(t *testing.T) {
 		id           string
 		least, reads int
 	}{"fan": {fan, "end", 1000, 10}, "chain": {chain, "t-0000", 1000, 1010}, "from its middle": {chain, "t-1000", 800, graphReads + 1}} {
-		g := graphOf(t, c.related, c.id)
+		g := graphIn(t, c.related, c.id, time.Now().Add(time.Hour))
 		n := len(g.Missions)
 		if n > graphMissions || n < c.least || !g.Truncated || g.Missions[0].ID != c.id || len(g.Edges) != n-1 {
 			t.Errorf("%s: %d missions, %d edges, truncated: %t", name, n, len(g.Edges), g.Truncated)
@@ -149,5 +146,8 @@ func TestALargeGraphIsTruncated(t *testing.T) {
 			t.Errorf("%s: %d reads", name, c.related.reads)
 		}
 		c.related.reads = 0
+	}
+	if g := graphIn(t, chain, "t-0000", time.Now()); !g.Truncated || len(g.Missions) != 1 {
+		t.Errorf("when its time is up, it has %d missions, truncated: %t", len(g.Missions), g.Truncated)
 	}
 }
