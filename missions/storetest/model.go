@@ -109,8 +109,8 @@ func (m *model) step() string {
 	}{
 		{"create", 18, m.create}, {"claim", 22, m.claim}, {"complete", 10, m.complete}, {"fail", 10, m.fail},
 		{"give up", 4, m.giveUp}, {"release", 5, m.release}, {"progress", 8, m.progress}, {"heartbeat", 14, m.heartbeat}, {"cancel", 5, m.cancel},
-		{"retry", 6, m.retry}, {"delete", 8, m.delete}, {"leave", 1, m.leave}, {"tick", 5, m.tick}, {"lose", 1, m.lose},
-		{"park", 6, m.park}, {"signal", 6, m.signal}, {"spend", 6, m.spend}, {"reopen", 0, m.reopen},
+		{"retry", 6, m.retry}, {"delete", 8, m.delete}, {"leave", 1, m.leave}, {"tick", 6, m.tick}, {"lose", 1, m.lose},
+		{"park", 10, m.park}, {"signal", 6, m.signal}, {"spend", 6, m.spend}, {"reopen", 0, m.reopen},
 	}
 	operations[len(operations)-1].weight = m.random.IntN(2) * m.random.IntN(2)
 	total := 0
