@@ -84,7 +84,8 @@ func repeated(r *Record, f *missions.Finish) bool {
 	case missions.OutcomeComplete:
 		return r.Status == missions.Completed && bytes.Equal(r.Result, f.Result)
 	case missions.OutcomeFail:
-		return r.Status != missions.Completed && (string(r.Error) == f.Why() || r.Flow != nil && r.Flow.Stopped == f.Lease)
+		stopped := r.Status == missions.Failed && r.Flow != nil && r.Flow.Stopped == f.Lease // and says so in place of why
+		return r.Status != missions.Completed && (stopped || string(r.Error) == f.Why())
 	}
 	return false
 }

@@ -45,6 +45,8 @@ type modelMission struct {
 	renewed int  // the tick of the last renewal
 	missed  int  // consecutive heartbeats that did not list it
 	moved   int  // the tick of the last progress
+
+	modelFlow
 }
 
 // model is a store in its simplest form: a list of missions by age.
@@ -77,6 +79,8 @@ func testModel(s *suite) {
 			}
 			for i := range steps {
 				name := m.step()
+				m.due()
+				m.tell()
 				if m.compare(); f.Failed() {
 					f.Fatalf("the store and the model parted at step %d: %s", i, name)
 				}
@@ -105,7 +109,8 @@ func (m *model) step() string {
 	}{
 		{"create", 18, m.create}, {"claim", 22, m.claim}, {"complete", 10, m.complete}, {"fail", 10, m.fail},
 		{"give up", 4, m.giveUp}, {"release", 5, m.release}, {"progress", 8, m.progress}, {"heartbeat", 14, m.heartbeat}, {"cancel", 5, m.cancel},
-		{"retry", 6, m.retry}, {"delete", 8, m.delete}, {"leave", 1, m.leave}, {"tick", 5, m.tick}, {"lose", 1, m.lose}, {"reopen", 0, m.reopen},
+		{"retry", 6, m.retry}, {"delete", 8, m.delete}, {"leave", 1, m.leave}, {"tick", 6, m.tick}, {"lose", 1, m.lose},
+		{"park", 10, m.park}, {"signal", 6, m.signal}, {"spend", 6, m.spend}, {"reopen", 0, m.reopen},
 	}
 	operations[len(operations)-1].weight = m.random.IntN(2) * m.random.IntN(2)
 	total := 0
@@ -126,23 +131,25 @@ func (m *model) step() string {
 func (m *model) compare() {
 	m.Helper()
 	var got, want []string
-	for _, stored := range m.list(missions.Filter{}) {
-		got = append(got, fmt.Sprintf("%s %s attempt %d agent %s", stored.ID, stored.Status, stored.Attempt, stored.AgentID))
+	list := m.list(missions.Filter{})
+	for i := range list {
+		got = append(got, stored(&list[i]))
 	}
 	counts := map[missions.Status]int64{}
 	running := map[string]int{}
 	for _, x := range slices.Backward(m.missions) {
-		want = append(want, fmt.Sprintf("%s %s attempt %d agent %s", x.id, x.status, x.attempt, x.leader))
+		want = append(want, x.is())
 		counts[x.status]++
 		if x.status == missions.Running {
 			running[x.leader]++
 		}
 	}
 	wantEqual(m.fixture, "missions", strings.Join(got, "\n"), strings.Join(want, "\n"))
-	stored, err := m.Store.Counts(m.ctx)
+	m.compareBatches()
+	total, err := m.Store.Counts(m.ctx)
 	m.must(err)
 	for _, status := range missions.Statuses() {
-		wantEqual(m.fixture, string(status), stored.ByStatus[status], counts[status])
+		wantEqual(m.fixture, string(status), total.ByStatus[status], counts[status])
 	}
 	for _, a := range m.agents(missions.AgentFilter{}).Agents {
 		wantEqual(m.fixture, "running on "+a.ID, a.MissionsRunning, running[a.ID])
@@ -189,7 +196,7 @@ func (x *modelMission) lost() {
 func (m *model) claimable(agent string) []*modelMission {
 	var list []*modelMission
 	for _, x := range m.missions {
-		if x.status == missions.Pending && !x.waiting && slices.Contains(modelAgents[agent], x.kind) {
+		if x.status == missions.Pending && !x.waiting && !x.waits && slices.Contains(modelAgents[agent], x.kind) {
 			list = append(list, x)
 		}
 	}

@@ -26,6 +26,9 @@ func (m *model) create() {
 	}
 	given := named(x.id, x.kind)
 	given.Priority, given.MaxAttempts = x.priority, x.most
+	if m.find(x.id) == nil && m.random.IntN(2) == 0 {
+		m.withFlow(x, &given)
+	}
 	if x.stalls {
 		given.StallSeconds = modelStall.Seconds()
 	}
@@ -46,7 +49,7 @@ func (m *model) create() {
 func (m *model) wasCreated(x *modelMission, result missions.CreateResult) {
 	if old := m.find(x.id); old != nil {
 		var want *missions.Error
-		if old.kind != x.kind || old.priority != x.priority || old.most != x.most || old.stalls != x.stalls {
+		if old.given || old.kind != x.kind || old.priority != x.priority || old.most != x.most || old.stalls != x.stalls {
 			want = missions.ErrConflict
 		}
 		m.wantErr("create again", result.Err, want)
@@ -55,6 +58,7 @@ func (m *model) wasCreated(x *modelMission, result missions.CreateResult) {
 	}
 	m.wantErr("create", result.Err, nil)
 	m.missions = append(m.missions, x)
+	m.begins(x, 0)
 }
 
 func (m *model) claim() {
@@ -142,7 +146,7 @@ func (m *model) giveUp() {
 
 func (m *model) release() {
 	m.finish(missions.Finish{Outcome: missions.OutcomeRelease}, func(x *modelMission) {
-		x.attempt--
+		x.uncounted()
 		x.back()
 	})
 }
@@ -232,14 +236,19 @@ func (m *model) cancel() {
 func (m *model) retry() {
 	x := m.any()
 	if m.change("retry", x, m.fixture.retry(x.id).Err, x.status == missions.Failed || x.status == missions.Cancelled) {
-		x.attempt = 0
+		x.extra, x.attempt = x.turn(), 0
 		x.back()
+		m.retried(x)
 	}
 }
 
 func (m *model) delete() {
 	x := m.any()
 	if m.change("delete", x, m.remove(x.id).Err, x.status != missions.Running) {
+		if !x.status.Terminal() { // it is cancelled first
+			x.status = missions.Cancelled
+		}
+		m.tell()
 		m.missions = slices.DeleteFunc(m.missions, func(y *modelMission) bool { return y == x })
 	}
 }
@@ -251,7 +260,7 @@ func (m *model) leave() {
 	back := 0
 	for _, x := range m.missions {
 		if x.status == missions.Running && x.leader == agent {
-			x.attempt--
+			x.uncounted()
 			x.back()
 			back++
 		}
@@ -265,20 +274,22 @@ func (m *model) leave() {
 func (m *model) tick() {
 	m.ticks++
 	due := m.advance(tick)
-	stopped := 0
+	var held []*modelMission
 	for _, x := range m.missions {
 		x.waiting = false
 		if x.status != missions.Running {
 			continue
 		}
+		held = append(held, x)
 		stalled := x.stalls && m.ticks-x.moved >= 3
 		if stalled || m.ticks-x.renewed >= 2 {
 			x.lost()
 			x.waiting = stalled && x.status == missions.Pending
-			stopped++
 		}
 	}
-	wantEqual(m.fixture, "stopped", len(due.Stop), stopped)
+	m.endWaits() // which may cancel children that run
+	held = slices.DeleteFunc(held, func(x *modelMission) bool { return x.status == missions.Running })
+	wantEqual(m.fixture, "stopped", len(due.Stop), len(held))
 }
 
 func (m *model) reopen() { m.Store = m.Reopen(m.T) }

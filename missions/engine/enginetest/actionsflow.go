@@ -93,7 +93,7 @@ func (w *world) flow(d *dice, id string) (*missions.Flow, *modelFlow) {
 		is.parent, is.detached = given.ParentID, given.Detached
 	}
 	if d.one(4) {
-		is.max, is.ask = 3, d.one(2)
+		is.max, is.ask = 3, !d.one(3)
 		given.MaxUsage, given.OnExceeded = missions.Usage{"usd": 3}, missions.ExceededFail
 		if is.ask {
 			given.OnExceeded = missions.ExceededAsk
@@ -112,7 +112,7 @@ func (w *world) flow(d *dice, id string) (*missions.Flow, *modelFlow) {
 // reportOf chooses what a holder reports beside what a report is for.
 func reportOf(d *dice) (r missions.Report) {
 	if d.one(3) {
-		r.Usage = missions.Usage{"usd": float64(d.below(5)) / 2}
+		r.Usage = missions.Usage{"usd": float64(d.below(8)) / 2}
 	}
 	if d.one(4) {
 		r.Checkpoint = fmt.Appendf(nil, "%d", d.below(100))

@@ -2,6 +2,8 @@ package enginetest
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"testing"
 
 	"missioncontrol/missions/engine"
@@ -15,6 +17,7 @@ type broken struct {
 	commit  func(c *engine.Changes) (store bool)
 	queue   func([]engine.Head) []engine.Head
 	planned func([]engine.Planned) []engine.Planned
+	members func([]string) []string
 	epochs  bool // every epoch is accepted
 	epoch   int64
 }
@@ -58,6 +61,47 @@ func (b *broken) Planned(ctx context.Context, limit int) ([]engine.Planned, erro
 	return planned, err
 }
 
+func (b *broken) Members(ctx context.Context, ranges []engine.Range) ([][]string, error) {
+	lists, err := b.Backend.Members(ctx, ranges)
+	for i := range lists {
+		if b.members != nil && b.n%4 == 0 {
+			lists[i] = b.members(lists[i])
+		}
+	}
+	return lists, err
+}
+
+// flowsWith changes the flows of a commit.
+func flowsWith(change func(*engine.Flow)) func(*engine.Changes) bool {
+	return func(c *engine.Changes) bool {
+		c.Missions = slices.Clone(c.Missions)
+		for i := range c.Missions {
+			if r := c.Missions[i].After; r != nil && r.Flow != nil {
+				wrong, flow := *r, *r.Flow
+				change(&flow)
+				wrong.Flow, c.Missions[i].After = &flow, &wrong
+			}
+		}
+		return true
+	}
+}
+
+// withoutDocs leaves out documents of a kind.
+func withoutDocs(kind string) func(*engine.Changes) bool {
+	return func(c *engine.Changes) bool {
+		c.Docs = slices.DeleteFunc(slices.Clone(c.Docs), func(d engine.Doc) bool { return strings.HasPrefix(d.Key, kind) })
+		return true
+	}
+}
+
+// withoutParts leaves out parts of a kind.
+func withoutParts(kind string) func(*engine.Changes) bool {
+	return func(c *engine.Changes) bool {
+		c.Parts = slices.DeleteFunc(slices.Clone(c.Parts), func(p engine.Part) bool { return strings.HasPrefix(p.Name, kind) && p.Body != nil })
+		return true
+	}
+}
+
 // but returns a list without its last element.
 func but[E any](list []E) []E {
 	if len(list) == 0 {
@@ -89,6 +133,27 @@ func TestBreaksAreFound(t *testing.T) {
 		"each change is one event: a position is given again": {begin: func(from *engine.Snapshot) { from.Marks.Outbox -= min(from.Marks.Outbox, 1) }},
 		"a death is noticed: the agent is forgotten":          {begin: func(from *engine.Snapshot) { from.Agents = but(from.Agents) }},
 		"counters: they are not read":                         {begin: func(from *engine.Snapshot) { from.Totals = map[string]*engine.Totals{} }},
+		"every end is told once: who waits is not in the set": {commit: func(c *engine.Changes) bool {
+			c.Members = slices.DeleteFunc(slices.Clone(c.Members), func(m engine.Member) bool { return strings.HasPrefix(m.Set, "w/") && !m.Gone })
+			return true
+		}},
+		"every end is told once: who was told stays in the set": {commit: func(c *engine.Changes) bool {
+			c.Members = slices.DeleteFunc(slices.Clone(c.Members), func(m engine.Member) bool { return m.Gone })
+			return true
+		}},
+		"every end is told once: an end is forgotten": {commit: func(c *engine.Changes) bool {
+			c.Members = slices.DeleteFunc(slices.Clone(c.Members), func(m engine.Member) bool { return m.Set == "wakes" && !m.Gone })
+			return true
+		}},
+		"every end is told once: the last one of a set is not":  {members: but[string]},
+		"batch counts: they are not stored":                     {commit: withoutDocs("b/")},
+		"a waiting mission holds no lease: it does":             {commit: func(c *engine.Changes) bool { c.Released = but(c.Released); return true }},
+		"usage is the sum of all turns: a report is not stored": {commit: flowsWith(func(f *engine.Flow) { f.TurnUsage = nil })},
+		"usage is the sum of all turns: a turn is forgotten":    {commit: flowsWith(func(f *engine.Flow) { f.Spent = nil })},
+		"every signal is seen or stored: it is lost":            {commit: flowsWith(func(f *engine.Flow) { f.Signals = but(f.Signals) })},
+		"every signal is seen or stored: its data is lost":      {commit: withoutParts("signal:")},
+		"outcomes are copied: they are lost":                    {commit: withoutParts("input:")},
+		"a checkpoint survives: it is lost":                     {commit: flowsWith(func(f *engine.Flow) { f.Checkpoint = nil })},
 		"claim order: the oldest goes first": {queue: func(heads []engine.Head) []engine.Head {
 			for i := range heads {
 				heads[i].Rank = 0

@@ -204,6 +204,7 @@ func (c *Compared) List(ctx context.Context, f missions.Filter) (missions.Page, 
 		}
 		for _, filter := range []missions.Filter{
 			{Status: m.Status}, {Type: m.Type, Status: m.Status}, {Type: m.Type, Limit: 3}, {AgentID: string(m.AgentID)},
+			{After: missions.Condition{Mission: m.ID}}, {ParentID: m.ID}, {ParentID: m.ID, Waiting: missions.WaitMission},
 		} {
 			got, err := c.tested.List(ctx, filter)
 			want, wantErr := c.memory.List(ctx, filter)
@@ -215,7 +216,34 @@ func (c *Compared) List(ctx context.Context, f missions.Filter) (missions.Page, 
 			return page, err
 		}
 	}
+	if err := c.waits(ctx); err != nil {
+		return page, err
+	}
 	return page, c.statistics(ctx)
+}
+
+// waits compares the lists of what waits, and of batches.
+func (c *Compared) waits(ctx context.Context) error {
+	filters := []missions.Filter{}
+	for _, kind := range missions.WaitKinds() {
+		filters = append(filters, missions.Filter{Waiting: kind})
+		if kind != missions.WaitTime { // of those, a page may end before the last one that is looked at
+			filters = append(filters, missions.Filter{Waiting: kind, Type: "x", Limit: 2})
+		}
+	}
+	for _, id := range simulatedBatches {
+		filters = append(filters, missions.Filter{Batch: id}, missions.Filter{Batch: id, Waiting: missions.WaitSignal},
+			missions.Filter{After: missions.Condition{Batch: id}})
+	}
+	for i := range filters {
+		got, err := c.tested.List(ctx, filters[i])
+		want, wantErr := c.memory.List(ctx, filters[i])
+		if _, err := same(fmt.Sprintf("the list of %+v", filters[i]), got, err, want, wantErr); err != nil {
+			return err
+		}
+	}
+	_, err := c.Members(ctx, []engine.Range{engine.BatchRange("", 2)})
+	return err
 }
 
 func (c *Compared) log(ctx context.Context, id string) error {
