@@ -85,7 +85,7 @@ func (c *caller) answers(n int) {
 
 // flowing are the habits of a client that has missions wait for each other, and answers them.
 var flowing = []habit{
-	{6, (*client).createPipeline}, {3, (*client).createFan}, {7, (*client).createAsking}, {5, (*client).createCapped}, {4, (*client).createPlainFlow},
+	{5, (*client).createPipeline}, {2, (*client).createFan}, {6, (*client).createAsking}, {5, (*client).createCapped}, {4, (*client).createPlainFlow},
 	{10, (*client).answerSome}, {6, (*client).signalSome}, {3, (*client).retryDependents}, {2, (*client).retryFresh},
 	{2, (*client).aboutABatch}, {1, (*client).graph}, {1, (*client).createCrowd}, {3, (*client).outliveSource},
 }
@@ -198,7 +198,7 @@ func (c *client) outliveSource() {
 // createCrowd rarely creates so many missions that wait for one that the supervisor cannot tell them all
 // in one step.
 func (c *client) createCrowd() {
-	if c.dice.IntN(5) > 0 {
+	if c.dice.IntN(9) > 0 {
 		return
 	}
 	source := c.newFlowSpec()

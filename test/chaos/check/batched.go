@@ -62,7 +62,24 @@ func (x *index) isClosed(batch string) bool {
 			return true
 		}
 	}
+	for _, m := range x.batches[batch] {
+		for _, s := range x.confirmed(m, "missions.create") {
+			if s.closes && x.wholly(s.Call) {
+				return true
+			}
+		}
+	}
 	return false
+}
+
+// wholly reports whether every mission of a request was accepted.
+func (x *index) wholly(c *Call) bool {
+	for _, s := range x.byOp["missions.create"] {
+		if s.Call == c && s.outcome != OK {
+			return false
+		}
+	}
+	return true
 }
 
 // orphaned checks guarantee 10 for children: they do not outlive a parent that is cancelled or fails.

@@ -125,6 +125,13 @@ func (w *world) inABatch() {
 	w.make("all", `,"after":[{"batch":"t","when":"ended"}]`)
 	w.waits("all", Condition{Batch: "t"})
 	w.call("c", "batches.close", `{"id":"t"}`, `{"id":"t"}`)
+	w.call("c", "missions.create", `{"missions":[{"id":"alone","name":"n","batch":"u"}],"close_batch":true}`,
+		`{"results":[{"mission":{"id":"alone","name":"n","batch":"u"},"created":true}]}`)
+	w.event(missionCreated, Payload{MissionID: "alone", Status: pending})
+	w.Missions["alone"] = Mission{ID: "alone", Name: "n", Flow: Flow{Batch: "u"}}
+	w.given("a", "alone", 19, "")
+	w.ends("a", "alone", 19, completed, "")
+	w.Batches["u"] = Batch{ID: "u", Total: 1, ByStatus: map[string]int{completed: 1}, EndedAt: 1}
 	for i, id := range []string{"t1", "t2"} {
 		w.given("a", id, 20+i, "")
 		w.ends("a", id, 20+i, []string{completed, failed}[i], "")
@@ -260,13 +267,14 @@ var brokenWaits = map[string]flowBreak{
 		last.Asked, last.Told = w.find("a", "agent.release", "build").Told+1, w.find("a", "agent.release", "build").Told+2
 		w.Calls[len(w.Calls)-1] = last
 	}},
-	"a batch counts wrongly":        {10, "counts 1 missions that are COMPLETED", func(w *world) { w.change("t1", func(m *Mission) { m.Status = failed }) }},
-	"a batch has a wrong total":     {10, "counts 2 missions, and there are 3", func(w *world) { w.change("all", func(m *Mission) { m.Batch = "t" }) }},
-	"a batch is gone":               {10, "which does not exist", func(w *world) { delete(w.Batches, "t") }},
-	"a batch does not end":          {10, "missions that live", func(w *world) { w.Batches["t"] = Batch{ID: "t", Total: 2, ByStatus: w.Batches["t"].ByStatus} }},
-	"a batch that is closed opens":  {10, "was closed, and is open", func(w *world) { b := w.Batches["t"]; b.Open, b.EndedAt = true, 0; w.Batches["t"] = b }},
-	"a child outlives its parent":   {10, "lived on for", func(w *world) { w.drop(w.place("child", cancelled), true) }},
-	"a mission is not in its batch": {1, "another batch", func(w *world) { w.change("t1", func(m *Mission) { m.Batch = "" }) }},
+	"a batch counts wrongly":                {10, "counts 1 missions that are COMPLETED", func(w *world) { w.change("t1", func(m *Mission) { m.Status = failed }) }},
+	"a batch has a wrong total":             {10, "counts 2 missions, and there are 3", func(w *world) { w.change("all", func(m *Mission) { m.Batch = "t" }) }},
+	"a batch is gone":                       {10, "which does not exist", func(w *world) { delete(w.Batches, "t") }},
+	"a batch does not end":                  {10, "missions that live", func(w *world) { w.Batches["t"] = Batch{ID: "t", Total: 2, ByStatus: w.Batches["t"].ByStatus} }},
+	"a batch that is closed opens":          {10, "was closed, and is open", func(w *world) { b := w.Batches["t"]; b.Open, b.EndedAt = true, 0; w.Batches["t"] = b }},
+	"a batch is not closed that was filled": {10, "was closed, and is open", func(w *world) { b := w.Batches["u"]; b.Open, b.EndedAt = true, 0; w.Batches["u"] = b }},
+	"a child outlives its parent":           {10, "lived on for", func(w *world) { w.drop(w.place("child", cancelled), true) }},
+	"a mission is not in its batch":         {1, "another batch", func(w *world) { w.change("t1", func(m *Mission) { m.Batch = "" }) }},
 }
 
 var brokenReports = map[string]flowBreak{
