@@ -50,9 +50,9 @@ func (s *supervisor) migration() {
 	s.moment(100 * time.Millisecond)
 	lease = h.take("code")
 	h.sees(lease, 1)
-	h.spends(lease, 80, "the tests pass", api.Report{Usage: usage(2.1, 655_000)})
+	h.spends(lease, 80, "the tests pass", api.Report{Usage: usage(0.7, 173_000)})
 	s.moment(900 * time.Millisecond)
-	h.parks(lease, api.Report{Usage: usage(2.75, 900_400), Checkpoint: json.RawMessage(`{"step":"review","files":31,"pull_request":812,"branch":"ledger","tests":{"passed":418,"skipped":3}}`)},
+	h.parks(lease, api.Report{Usage: usage(1.35, 418_400), Checkpoint: json.RawMessage(`{"step":"review","files":31,"pull_request":812,"branch":"ledger","tests":{"passed":418,"skipped":3}}`)},
 		asks("merge", "Pull request 812 is ready: 31 files, all tests pass. What shall I do?", "merge it", "wait for a second reviewer", "revise: smaller steps"))
 }
 

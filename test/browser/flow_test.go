@@ -39,7 +39,7 @@ func TestAMissionsTurns(t *testing.T) {
 	b.awaitText("Waiting for")
 	b.key("ArrowLeft")
 	b.await("the second turn", `document.querySelector(".bars-says").textContent.startsWith("Turn 2 ran ") && document.querySelector("[data-bar='3']").matches(".here")`)
-	for _, text := range []string{"2.75 of 5", "900,400 of 2,000,000", "45 %", `"pull_request": 812`, "EUR, all of them are from before 2019.", "seen by coder-1", "(not proven)"} {
+	for _, text := range []string{"2.75 of 5", "900,400 of 2,000,000", "45 %", `"pull_request": 812`, "EUR, all of them are from before 2019.", "seen by coder-1"} {
 		b.awaitText(text)
 	}
 }
@@ -63,6 +63,7 @@ func TestSteeringARun(t *testing.T) {
 	b.write("Data", "more slowly")
 	b.press("Send signal")
 	b.awaitText("Its agent is told.")
+	b.awaitText("sent by dashboard (not proven)")
 	b.awaitText("not seen yet")
 	h.sees(lease, 1)
 	b.awaitText("seen by w")
@@ -81,11 +82,11 @@ func TestSteeringARun(t *testing.T) {
 func TestAGraphOfManyMissions(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	specs := []api.MissionSpec{{ID: "build", Name: "the build", Type: "build"}, {ID: "deploy", Name: "the deployment", Type: "deploy", After: []missions.Condition{{Batch: "tests"}}}}
+	specs := []api.MissionSpec{{ID: "build", Name: "the build", Type: "build"}}
 	for i := range 998 {
 		specs = append(specs, api.MissionSpec{ID: fmt.Sprint("test-", i), Name: fmt.Sprint("test number ", i), Type: "test", Batch: "tests", After: []missions.Condition{{Mission: "build"}}})
 	}
-	s.create(specs...)
+	s.create(append(specs, api.MissionSpec{ID: "deploy", Name: "the deployment", Type: "deploy", After: []missions.Condition{{Batch: "tests"}}})...)
 	for _, l := range []look{wide, narrow} {
 		b := openTab(t, s.HTTP, l)
 		b.open("mission/deploy", "the deployment")
@@ -106,7 +107,7 @@ func TestAGraphOfManyMissions(t *testing.T) {
 		b.press("Show 200 more")
 		b.await("400 rows", `document.querySelectorAll(".graph-list tbody tr").length === 400`)
 		b.press("Show all of the graph")
-		b.await("the build", control("the build"))
+		b.await("the mission itself", `document.querySelector(".graph-list .cell-main").textContent === "the deployment"`)
 		eval[bool](b, `([...document.querySelectorAll(".node")].find((e) => e.textContent.includes("the build")).dispatchEvent(new MouseEvent("click", {bubbles: true})), true)`)
 		b.await("its page", `location.hash === "#/mission/build"`)
 	}
@@ -118,25 +119,40 @@ func TestAGraphIsDrawnQuickly(t *testing.T) {
 	s := start(t)
 	b := openTab(t, s.HTTP, wide)
 	b.open("alerts", "Alerts")
-	took := module[float64](b, "drawing.js", `{
+	b.call("Performance.enable", map[string]any{"timeDomain": "threadTicks"}, nil)
+	before := b.scripted()
+	drawn := module[int](b, "drawing.js", `new Promise((done) => { setTimeout(() => {
 		const missions = Array.from({length: 1000}, (_, i) => ({id: "m" + i, name: "mission number " + i, type: "t" + i % 7, status: "PENDING", waiting: i > 0}));
 		const edges = missions.flatMap((_, i) => [1, 7, 31].filter((d) => i - d * (1 + i % 3) >= 0).map((d) => ({from: "m" + (i - d * (1 + i % 3)), to: "m" + i, kind: "after"})));
-		let best = Infinity;
-		for (let turn = 0; turn < 5; turn++) {
-			const drawn = m.drawing("m500", () => {});
-			document.querySelector("main").append(drawn.element);
-			const began = performance.now();
-			drawn.show({missions, edges});
-			best = Math.min(best, performance.now() - began);
-			if (drawn.element.querySelectorAll(".node").length !== 1000) return -1;
-			drawn.element.remove();
-		}
-		return best;
-	}`)
-	t.Logf("1,000 missions are drawn in %.0f ms", took)
-	if took < 0 || took > 200 {
-		t.Errorf("it takes %.0f ms", took)
+		const drawn = m.drawing("m500", () => {});
+		document.querySelector("main").append(drawn.element);
+		drawn.show({missions, edges});
+		done(drawn.element.querySelectorAll(".node").length);
+	}); })`)
+	took := b.scripted() - before
+	t.Logf("%d missions are drawn in %.0f ms", drawn, took*1000)
+	if drawn != 1000 || took > 0.2 {
+		t.Errorf("%d missions are drawn in %.0f ms", drawn, took*1000)
 	}
+}
+
+// scripted returns for how many seconds of processor time the page's scripts have run.
+func (b *tab) scripted() float64 {
+	b.t.Helper()
+	var reply struct {
+		Metrics []struct {
+			Name  string
+			Value float64
+		}
+	}
+	b.call("Performance.getMetrics", nil, &reply)
+	for _, metric := range reply.Metrics {
+		if metric.Name == "ScriptDuration" {
+			return metric.Value
+		}
+	}
+	b.t.Fatal("the browser does not measure scripts")
+	return 0
 }
 
 // A graph is placed in layers: what waits is behind what it waits for, a child is behind its
