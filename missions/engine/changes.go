@@ -219,6 +219,7 @@ type Config struct {
 	Heads        int // heads kept of all queues; default 200,000
 	PlanWindow   int // planned missions kept; default 4096
 	RecordsBytes int // records kept, approximately; default 32 MiB
+	DocsBytes    int // documents kept between batches, approximately; default 2 MiB
 }
 
 func (c Config) withDefaults() Config {
@@ -233,6 +234,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.RecordsBytes == 0 {
 		c.RecordsBytes = 32 << 20
+	}
+	if c.DocsBytes == 0 {
+		c.DocsBytes = 2 << 20
 	}
 	return c
 }

@@ -71,12 +71,20 @@ func batchSource(id string) string   { return "b/" + id }
 
 // docs are documents that were used lately. Absent ones are nil.
 type docs struct {
+	most    int
+	size    int // about how many bytes were added since it was empty
 	byKey   map[string]any
 	changed map[string]bool
 }
 
-// mostDocs bounds how many documents are kept between batches.
-const mostDocs = 8192
+// set adds a document, or replaces it.
+func (d *docs) set(key string, value any) {
+	d.byKey[key] = value
+	d.size += 256
+	if w, ok := value.(*wake); ok {
+		d.size += len(w.result)
+	}
+}
 
 // doc types.
 type (
@@ -139,19 +147,19 @@ func (e *Engine) supplyDoc(key string, body []byte) error {
 		return nil
 	}
 	if body == nil {
-		e.docs.byKey[key] = nil
+		e.docs.set(key, nil)
 		return nil
 	}
 	value, err := decodeDoc(key, body)
 	if err == nil {
-		e.docs.byKey[key] = value
+		e.docs.set(key, value)
 	}
 	return err
 }
 
 // setDoc changes a document; nil deletes it.
 func (e *Engine) setDoc(key string, value any) {
-	e.docs.byKey[key] = value
+	e.docs.set(key, value)
 	e.docs.changed[key] = true
 }
 
@@ -187,8 +195,9 @@ func (e *Engine) settleDocs(c *Changes) {
 		c.Docs = append(c.Docs, Doc{key, encodeDoc(e.docs.byKey[key])})
 	}
 	clear(e.docs.changed)
-	if len(e.docs.byKey) > mostDocs {
+	if e.docs.size > e.docs.most {
 		clear(e.docs.byKey)
+		e.docs.size = 0
 	}
 	for m, gone := range e.memberChanges {
 		m.Gone = gone

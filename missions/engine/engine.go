@@ -54,6 +54,7 @@ type Engine struct {
 	memberChanges map[Member]bool // whether it is gone
 	recounted     []string        // types whose totals the first batch stores
 	batchBytes    int             // about how many bytes of missions and replies the batch has
+	copied        int             // bytes of outcomes that the batch has copied to those that waited for them
 	begun         bool
 	pruned        int64 // the minute in which points were last forgotten
 }
@@ -69,7 +70,7 @@ func New(cfg Config, from *Snapshot) *Engine {
 	}
 	e.planned = window[Planned]{compare: comparePlanned, most: 2 * e.cfg.PlanWindow, kept: new(int)}
 	e.wakes = window[string]{compare: strings.Compare, most: 2 * e.cfg.PlanWindow, kept: new(int)}
-	e.docs = docs{byKey: map[string]any{}, changed: map[string]bool{}}
+	e.docs = docs{most: e.cfg.DocsBytes, byKey: map[string]any{}, changed: map[string]bool{}}
 	e.wakeAfter, e.stuck, e.members, e.memberChanges = map[string]string{}, map[string]bool{}, map[string]memberList{}, map[Member]bool{}
 	e.records.init(e.cfg.RecordsBytes)
 	e.receipts.load(from.Receipts)
@@ -100,7 +101,7 @@ func (e *Engine) Begin(now missions.Time, seed [32]byte) {
 	e.now = now
 	e.random = rand.NewChaCha8(seed)
 	e.chance = rand.New(e.random)
-	e.batchBytes = 0
+	e.batchBytes, e.copied = 0, 0
 	if !e.begun {
 		e.begun = true
 		e.receipts.shift(now, 0)

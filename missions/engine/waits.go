@@ -87,14 +87,21 @@ func (e *Engine) complete(r *Record) bool {
 	return n.None()
 }
 
+// mostCopied bounds the bytes of outcomes that a step copies to those that wait for them, but for one mission's.
+const mostCopied = 16 << 20
+
 // checkConditions returns why a mission cannot wait for conditions.
 func (e *Engine) checkConditions(id string, conditions []missions.Condition) error {
+	size := 0
 	for i := range conditions {
 		field := fmt.Sprintf("after[%d]", i)
 		switch c := &conditions[i]; c.Kind() {
 		case missions.WaitMission:
 			if err := e.checkSource(field+".mission", id, c.Mission); err != nil {
 				return err
+			}
+			if s := e.records.get(c.Mission); s.Status.Terminal() {
+				size += len(s.Result)
 			}
 		case missions.WaitBatch:
 			b := e.batch(c.Batch)
@@ -106,6 +113,9 @@ func (e *Engine) checkConditions(id string, conditions []missions.Condition) err
 			}
 		case missions.WaitSignal, missions.WaitTime:
 		}
+	}
+	if e.copied > 0 && e.copied+size > mostCopied {
+		return missions.Overloaded("after: the results of what it waits for are too much for one request, with those of the missions before it; send it again")
 	}
 	return nil
 }
@@ -224,6 +234,8 @@ func (e *Engine) setOutcome(r *Record, place int, o Outcome, result []byte) {
 		input, _ = json.Marshal(missions.Input{Status: o.status()}) // a result is JSON
 	}
 	e.part(r, inputPart(place), input)
+	e.copied += len(input)
+	e.batchBytes += len(input)
 }
 
 // register enters a mission into the set of the source of a condition.

@@ -205,7 +205,7 @@ func (d *due) wake(name string) (moved, loaded bool) {
 		return true, false
 	}
 	at, over, stays := 0, false, false
-	for ; at < len(list.members) && d.left > 0; at++ {
+	for ; at < len(list.members) && d.left > 0 && e.copied < mostCopied; at++ {
 		member := list.members[at]
 		position, _, id, _ := parseRegistered(member)
 		if over = position > w.upTo; over || !e.records.known(id) { // what follows waits for the next end, or is not loaded

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -355,5 +356,48 @@ func TestStepsOfTheClockAndWaits(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestLargeOutcomes: a step copies a bounded number of bytes to those that wait, whether they wait already or are
+// created after the end; the others follow.
+func TestLargeOutcomes(t *testing.T) {
+	t.Parallel()
+	f := newFlowing(t, enginetest.NewMemory())
+	f.add(mission("s"))
+	claims, err := f.Claim(t.Context(), []missions.ClaimRequest{{AgentID: "a", Max: 1, Lease: time.Hour}})
+	must(t, err)
+	var batch []missions.Mission
+	want := map[string]string{}
+	for i := range 80 {
+		batch = append(batch, behind(fmt.Sprintf("early-%02d", i), "s"))
+		want[batch[i].ID] = "PENDING"
+	}
+	f.add(batch...)
+	_, err = f.Finish(t.Context(), []missions.Finish{{AgentID: "a", LeaseRef: missions.LeaseRef{MissionID: "s", Lease: claims[0].Missions[0].Lease},
+		Outcome: missions.OutcomeComplete, Result: []byte(`"` + strings.Repeat("r", 500<<10) + `"`)}})
+	must(t, err)
+	if calls := f.due(1000); calls < 3 {
+		t.Errorf("80 of them were told in %d calls", calls)
+	}
+	f.wantStatuses(want)
+	for i := range batch {
+		batch[i].ID = fmt.Sprintf("late-%02d", i)
+		batch[i].Normalize()
+	}
+	created := 0
+	for round := 0; created < len(batch); round++ {
+		results, err := f.Create(t.Context(), batch)
+		must(t, err)
+		for _, r := range results {
+			if r.Created {
+				created++
+			} else if r.Err != nil && !isCode(r.Err, missions.CodeOverloaded) {
+				t.Fatal(r.Err)
+			}
+		}
+		if round == 0 && created == len(batch) || round > 10 {
+			t.Fatalf("after %d requests %d are created", round+1, created)
+		}
 	}
 }

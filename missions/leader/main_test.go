@@ -24,7 +24,7 @@ var quiet = slog.New(slog.DiscardHandler)
 // nothing, so that everything is loaded all the time, and with those of production.
 func TestConformance(t *testing.T) {
 	for name, small := range map[string]engine.Config{
-		"production": {}, "small": {QueueWindow: 2, PlanWindow: 2, RecordsBytes: 1},
+		"production": {}, "small": {QueueWindow: 2, PlanWindow: 2, RecordsBytes: 1, DocsBytes: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

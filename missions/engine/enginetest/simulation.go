@@ -132,7 +132,7 @@ func (w *world) now() missions.Time { return w.clock.Add(w.skew) }
 func simulatedConfig() engine.Config {
 	return engine.Config{
 		OutboxLimit: 1 << 40, Retry: missions.RetryPolicy{Base: simulatedWait, Max: simulatedWait},
-		QueueWindow: 3, Heads: 7, PlanWindow: 3, RecordsBytes: 8 << 10,
+		QueueWindow: 3, Heads: 7, PlanWindow: 3, RecordsBytes: 8 << 10, DocsBytes: 2 << 10,
 	}
 }
 
