@@ -29,6 +29,8 @@ func TestInteropJavaScript(t *testing.T) {
 	t.Run("a cancelled mission stops", js.stopsWhatIsCancelled)
 	t.Run("the mission of a killed agent is done by another", js.isReplaced)
 	t.Run("SIGTERM hands back what does not finish", js.handsBack)
+	t.Run("a mission asks, is answered, and goes on where it was", js.asks)
+	t.Run("a mission is steered while it runs", js.isSteered)
 	t.Run("the agent outlives the broker", js.outlivesTheBroker)
 	t.Run("the killed consumer misses nothing", js.missesNothing)
 }
@@ -184,6 +186,60 @@ func (e examples) handsBack(t *testing.T) {
 		t.Fatalf("exit code %d", code)
 	}
 	awaitEnd(t, c, "short", missions.Completed, "js-2")
+}
+
+// waits returns a mission once it waits.
+func waits(t *testing.T, c *client.Client, id string) missions.Mission {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*testTimeout)
+	defer cancel()
+	for {
+		m, err := c.Get(ctx, id)
+		must(t, err)
+		if m.Flow != nil && len(m.WaitingFor) > 0 {
+			return m
+		}
+	}
+}
+
+func (e examples) asks(t *testing.T) {
+	t.Parallel()
+	p := start(t, t.TempDir())
+	c := p.client()
+	e.agent(t, p, "js-1")
+	for id, answer := range map[string]string{"on": "yes", "off": "no"} {
+		spec := counting(id, 5)
+		spec.Data = json.RawMessage(`{"to":5,"every_ms":1,"ask_at":3}`)
+		create(t, c, spec)
+		m := waits(t, c, id)
+		if m.WaitingFor[0].Prompt != "Count on from 3?" || string(m.Checkpoint) != `{"counted":3}` || m.Flow.Usage["numbers"] != 3 {
+			t.Fatalf("%+v with the checkpoint %s", m.Flow, m.Checkpoint)
+		}
+		_, err := c.Signal(t.Context(), api.SignalRequest{ID: id, Name: "go_on", Data: json.RawMessage(`"` + answer + `"`)})
+		must(t, err)
+		result, used := `{"counted":5}`, 5.0
+		if answer == "no" {
+			result, used = `{"counted":3}`, 3
+		}
+		m = awaitEnd(t, c, id, missions.Completed, "js-1")
+		if string(m.Result) != result || m.Flow.Usage["numbers"] != used || m.Attempt != 1 || m.Turn != 2 || m.Signals[0].SeenAt == 0 {
+			t.Fatalf("%s after %d turns: %+v", m.Result, m.Turn, m.Flow)
+		}
+	}
+}
+
+func (e examples) isSteered(t *testing.T) {
+	t.Parallel()
+	p := start(t, t.TempDir())
+	c := p.client()
+	agent := e.agent(t, p, "js-1")
+	create(t, c, counting("endless", forever))
+	agent.awaitPrinted("began endless")
+	_, err := c.Signal(t.Context(), api.SignalRequest{ID: "endless", Name: "to", Data: json.RawMessage(`1`)})
+	must(t, err)
+	if m := awaitEnd(t, c, "endless", missions.Completed, "js-1"); m.Signals[0].SeenBy != "js-1" {
+		t.Fatalf("%+v", m.Signals)
+	}
 }
 
 func (e examples) outlivesTheBroker(t *testing.T) {

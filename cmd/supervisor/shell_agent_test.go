@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,9 +13,20 @@ import (
 	"testing"
 	"time"
 
+	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 )
+
+// newShellTestbed starts a supervisor whose leases last longer than a shell's requests take on
+// a busy machine.
+func newShellTestbed(t *testing.T) *testbed {
+	t.Helper()
+	return startTestbed(t, config.Config{
+		Listen: "127.0.0.1:0", HTTP: "off", DataDir: t.TempDir(),
+		Lease: 2 * time.Minute, Heartbeat: 2 * time.Second, Retention: time.Hour, OutboxLimit: 100_000, Replicas: 1,
+	})
+}
 
 // shellAgent runs docs/agent.sh with a part of it replaced.
 func (h *testbed) shellAgent(t *testing.T, old, replacement string) (*exec.Cmd, *tape) {
@@ -44,7 +56,7 @@ func (h *testbed) shellAgent(t *testing.T, old, replacement string) (*exec.Cmd, 
 // The shell agent reports each mission's outcome and nothing else.
 func TestTheShellsAgentSaysWhatBecameOfAMission(t *testing.T) {
 	t.Parallel()
-	b := newTestbed(t)
+	b := newShellTestbed(t)
 	_, output := b.shellAgent(t, "", "")
 	for id, data := range map[string]string{"good": `{"text":"hello"}`, "number": `{"text":7}`, "none": `{}`} {
 		_, _, err := b.client.Create(t.Context(), api.MissionSpec{ID: id, Name: "job " + id, Type: "upper", Data: json.RawMessage(data)})
@@ -58,12 +70,61 @@ func TestTheShellsAgentSaysWhatBecameOfAMission(t *testing.T) {
 	equal(t, "output", len(output.String()), len("agent shell-1 is waiting for missions of type upper\nCOMPLETED job good\nFAILED job number\nFAILED job none\n"))
 }
 
+// The shell agent asks a person, does other missions meanwhile, and goes on with the answer.
+func TestTheShellsAgentAsks(t *testing.T) {
+	t.Parallel()
+	b := newShellTestbed(t)
+	_, output := b.shellAgent(t, "", "")
+	for id, answer := range map[string]string{"m1": "yes", "m2": "no"} {
+		_, _, err := b.client.Create(t.Context(), api.MissionSpec{ID: id, Name: "job " + id, Type: "upper", Data: json.RawMessage(`{"text":"hello","ask":"Aloud?"}`)})
+		must(t, err)
+		m := b.waiting(t, id)
+		equal(t, "prompt", m.WaitingFor[0].Prompt, "Aloud?")
+		equal(t, "checkpoint", string(m.Checkpoint), `{"text":"HELLO"}`)
+		output.await(t, "PENDING job "+id+"\n", 1)
+		b.signal(t, id, "answer", `"`+answer+`"`)
+		m = b.ended(t, id)
+		equal(t, "status", string(m.Status)+string(m.Error), string(missions.Completed))
+		result, used := `"HELLO"`, "map[letters:5 questions:1]"
+		if answer == "no" {
+			result, used = "null", "map[questions:1]"
+		}
+		equal(t, "result", string(m.Result), result)
+		equal(t, "usage", fmt.Sprint(m.Flow.Usage), used)
+		equal(t, "attempts", m.Attempt, 1)
+		if m.Signals[0].SeenAt == 0 {
+			t.Error("the answer was not reported as seen")
+		}
+		output.await(t, "COMPLETED job "+id+"\n", 1)
+	}
+}
+
+// Work that waits for a file replaces the example's.
+func TestTheShellsAgentReadsSignals(t *testing.T) {
+	t.Parallel()
+	b := newShellTestbed(t)
+	wait, open := until(t)
+	_, output := b.shellAgent(t, "work() {\n", "work() {\n\t"+fmt.Sprintf(wait, ":")+"; exec echo '{\"result\":\"done\"}'\n")
+	_, _, err := b.client.Create(t.Context(), api.MissionSpec{ID: "m1", Name: "steered", Type: "upper"})
+	must(t, err)
+	awaitBegun(t, b, "m1")
+	for n := 1; n <= 2; n++ {
+		b.signal(t, "m1", "steer", fmt.Sprint(n))
+		output.await(t, fmt.Sprintf("signal steer: %d\n", n), 1)
+		b.awaitMission(t, "m1", func(m *missions.Mission) bool { return m.Signals[n-1].SeenAt != 0 })
+	}
+	open()
+	equal(t, "result", string(b.ended(t, "m1").Result), `"done"`)
+	equal(t, "signals", strings.Count(output.String(), "signal steer"), 2)
+}
+
 // Endless work replaces the example's.
 func TestTheShellsAgentDropsWhatWasCancelled(t *testing.T) {
 	t.Parallel()
-	b := newTestbed(t)
-	_, output := b.shellAgent(t, "work() { exec jq -ce '.data.text | strings | ascii_upcase'; }",
-		`work() { grep -q endless || exec echo '"done"'; exec sleep 1000; }`)
+	b := newShellTestbed(t)
+	_, output := b.shellAgent(t, "work() {\n", `work() {
+	grep -q endless || exec echo '{"result":"done"}'; exec sleep 1000
+`)
 	_, _, err := b.client.Create(t.Context(), api.MissionSpec{ID: "m1", Name: "endless", Type: "upper"})
 	must(t, err)
 	awaitBegun(t, b, "m1")
@@ -89,7 +150,7 @@ func awaitBegun(t *testing.T, b *testbed, id string) {
 // The claim in progress would wait longer than this test's timeout.
 func TestTheShellsAgentStopsWhenItIsTold(t *testing.T) {
 	t.Parallel()
-	b := newTestbed(t)
+	b := newShellTestbed(t)
 	agent, output := b.shellAgent(t, `"wait_seconds":20`, `"wait_seconds":60`)
 	must(t, agent.Process.Signal(syscall.SIGTERM))
 	ended := make(chan error, 1)

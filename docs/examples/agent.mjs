@@ -1,5 +1,7 @@
 // An agent in JavaScript that uses only docs/PROTOCOL.md. It counts to data.to, one number
-// every data.every_ms milliseconds (100), and reports its progress.
+// every data.every_ms milliseconds (100), and reports its progress. A mission that another
+// agent began goes on where that one was. With data.ask_at, it stops at that number until a
+// person answers with the signal go_on. The signal to, a number, changes how far it counts.
 //
 //   npm install && node agent.mjs [ID]
 //
@@ -13,17 +15,41 @@ const id = process.argv[2] ?? `js-${process.pid}`;
 const capacity = 2;
 
 // The work. It stops when signal is aborted. say reports progress and logs; it does not fail
-// if the report gets lost.
-async function count({ to, every_ms = 100 }, signal, say) {
+// if the report gets lost. inbox returns the signals that have come since the last call.
+async function count({ data, checkpoint }, signal, say, inbox) {
+  let { to, every_ms = 100, ask_at } = data;
   if (!Number.isSafeInteger(to) || to < 1) throw new Hopeless("data.to is not a whole number above 0");
-  await say("log", { message: `counting to ${to}` });
-  for (let n = 1; n <= to; n++) {
+  let { counted = 0, answer } = checkpoint ?? {};
+  await say("log", { message: counted ? `counting from ${counted} on to ${to}` : `counting to ${to}` });
+  for (const begun = counted; ; ) {
+    for (const { name, data } of inbox()) {
+      if (name === "to") to = data;
+      if (name === "go_on") answer = data;
+    }
+    if (counted >= to || answer === "no") return { counted };
+    if (counted === ask_at && !answer) {
+      const after = [{ signal: "go_on", prompt: `Count on from ${counted}?`, choices: ["yes", "no"] }];
+      throw new Parked({ after, after_timeout_seconds: 86_400, checkpoint: { counted } });
+    }
     // Do CPU-bound work in a worker thread: in this one, it would delay heartbeats until the
     // leases expire.
     await pause(every_ms, undefined, { signal });
-    await say("progress", { percent: (100 * n) / to, message: `${n} of ${to}` });
+    counted++;
+    await say("progress", {
+      percent: Math.min(100, (100 * counted) / to),
+      message: `${counted} of ${to}`,
+      checkpoint: { counted, answer }, // whoever goes on from here need not ask again
+      usage: { numbers: counted - begun }, // of this turn so far
+    });
   }
-  return { counted: to };
+}
+
+// Parked hands a mission back until something has happened.
+class Parked extends Error {
+  constructor(wait) {
+    super("parked");
+    this.wait = wait;
+  }
 }
 
 // Hopeless is a failure that a retry cannot fix.
@@ -81,7 +107,25 @@ class Task {
     this.ref = { mission_id: mission.id, lease: mission.lease };
     this.stopper = new AbortController();
     this.signal = this.stopper.signal;
+    const { signals = [], trimmed = [] } = mission; // those that no agent has seen
+    this.signals = trimmed.includes("signals") ? [] : signals; // read, and not taken yet
+    this.read = this.signals.at(-1)?.seq ?? (signals[0]?.seq ?? 1) - 1; // up to this one
     this.renewed(Date.now());
+  }
+
+  // inbox takes the signals that have come. The next heartbeat says that they were seen.
+  inbox() {
+    const taken = this.signals.splice(0);
+    if (taken.length) this.seen = taken.at(-1).seq;
+    return taken;
+  }
+
+  // fetch reads the signals up to a number, unless they were read.
+  async fetch(seq) {
+    if (seq <= this.read) return;
+    const { signals } = await ask("signals", { ...this.ref, after: this.read });
+    for (const one of signals.filter(({ seq, seen_at }) => seq > this.read && !seen_at)) this.signals.push(one);
+    this.read = Math.max(this.read, signals.at(-1)?.seq ?? 0);
   }
 
   // renewed counts the lease from the time of the request. Once it has expired, another
@@ -111,15 +155,18 @@ function beat() {
 }
 
 // beatOnce lists the missions that we hold, which renews their leases, and stops those that
-// the reply lists.
+// the reply lists, and reads the signals that it tells of.
 async function beatOnce() {
   const tasks = [...held];
   const asked = Date.now();
-  const { cancel, lost } = await askAsKnown("heartbeat", { running: tasks.map((task) => task.ref), draining });
+  const running = tasks.map(({ ref, seen }) => ({ ...ref, seen }));
+  const { cancel, lost, signals = [] } = await askAsKnown("heartbeat", { running, draining });
   for (const task of tasks) {
+    const news = signals.find(({ mission_id }) => mission_id === task.mission.id);
     if (cancel.includes(task.mission.id)) task.isOver("it was cancelled");
     else if (lost.includes(task.mission.id)) task.isOver("the lease is lost");
     else if (held.has(task)) task.renewed(asked);
+    if (news && !task.over) await task.fetch(news.seq).catch((error) => console.log(`no signals: ${error.message}`));
   }
 }
 
@@ -165,17 +212,26 @@ async function work(task) {
   try {
     signal.throwIfAborted();
     console.log(`began ${mission.id}, attempt ${mission.attempt} of ${mission.max_attempts}`);
-    await finish(task, "complete", { result: await count(mission.data, signal, say) });
+    await finish(task, "complete", { result: await count(mission, signal, say, () => task.inbox()) });
   } catch (error) {
     if (task.over) console.log(`stopped ${mission.id}: ${task.over}`);
+    else if (error instanceof Parked) await finish(task, "release", error.wait);
     else if (signal.aborted) await finish(task, "release");
     else await finish(task, "fail", { error: error.message, retryable: !(error instanceof Hopeless) });
   }
 }
 
+// acknowledge reports the signals that were taken as seen: after the mission's end, nobody can.
+async function acknowledge(task) {
+  if (!task.seen || task.over) return;
+  await beating; // it may have been sent before
+  await beat();
+}
+
 // finish reports the end until there is a reply or the lease expires. It is safe to report an
 // end again: it changes nothing.
 async function finish(task, verb, body) {
+  await acknowledge(task);
   while (!task.over) {
     try {
       await ask(verb, { ...task.ref, ...body });
