@@ -144,7 +144,9 @@ func TestATakenSignalAnswersNothing(t *testing.T) {
 	b.create(t, api.MissionSpec{Name: "m"})
 	id := <-first
 	b.signal(t, id, "go", "")
-	b.awaitMission(t, id, func(m *missions.Mission) bool { return m.Status == missions.Pending && m.Flow != nil && len(m.WaitingFor) > 0 })
+	b.awaitMission(t, id, func(m *missions.Mission) bool {
+		return m.Status == missions.Pending && m.Flow != nil && len(m.WaitingFor) > 0
+	})
 	b.signal(t, id, "go", "")
 	if m := b.wait(t, id); string(m.Result) != "2" {
 		t.Errorf("it went on with signal %s", m.Result)
