@@ -48,6 +48,9 @@ func (e *Engine) idle(id string, b *batch) {
 
 // countInBatch counts a mission of a batch under another status; "" is none.
 func (e *Engine) countInBatch(id string, from, to missions.Status) {
+	if e.batch(id) == nil { // the store has lost it
+		return
+	}
 	b := e.editBatch(id)
 	if from != "" {
 		b.byStatus[from.Index()]--
@@ -91,7 +94,9 @@ func (b *batch) result(id string) []byte {
 // leaveBatch takes a member out of the set of a batch.
 func (e *Engine) leaveBatch(id, member string) {
 	e.member(setWaiters+batchSource(id), member, true)
-	e.editBatch(id).waiters--
+	if e.batch(id) != nil { // or else the store has lost it
+		e.editBatch(id).waiters--
+	}
 }
 
 // CloseBatch closes a batch, and creates it if it does not exist. See [missions.Missions].

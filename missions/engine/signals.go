@@ -43,9 +43,7 @@ func (e *Engine) Signal(q *missions.SignalRequest) missions.SignalResult {
 		}
 	case r.Status == missions.Running:
 		result.Delivered, result.AgentID = missions.DeliveredRunning, string(r.AgentID)
-		l := *e.leases[r.Seq]
-		l.Signal = s.Seq
-		e.hold(l)
+		e.tellHolder(r, s.Seq)
 	}
 	return result
 }
@@ -176,9 +174,16 @@ func (e *Engine) seen(agentID, id string, upTo int) {
 			Attempt: s.Seq, AgentID: agentID,
 		})
 	}
-	l := *e.leases[r.Seq]
-	l.Signal = f.unseen()
-	e.hold(l)
+	e.tellHolder(r, f.unseen())
+}
+
+// tellHolder has heartbeats of the holder be answered with the number of a signal; 0 for none.
+func (e *Engine) tellHolder(r *Record, seq int) {
+	if l := e.leases[r.Seq]; l != nil { // or else a commit was broken off halfway
+		told := *l
+		told.Signal = seq
+		e.hold(told)
+	}
 }
 
 // forgetSignals drops the signals of a mission that begins anew.

@@ -120,6 +120,16 @@ func FuzzServe(f *testing.F) {
 		callOf(opFinish, []missions.Finish{{AgentID: "a", LeaseRef: missions.LeaseRef{MissionID: "m", Lease: 1}, Outcome: missions.OutcomeComplete}}),
 		callOf(opRegister, registration{agent: missions.Agent{ID: "a", Types: []string{"t"}, Capacity: 1}, silence: time.Minute}),
 		callOf(opDue, 10), callOf(opSample, nothing{}), callOf(opRetry, []missions.RetryRequest{{ID: "m"}}), callOf(opForget, position{upTo: 1}),
+		callOf(opCreate, []missions.Mission{{ID: "w", Name: "w", Type: "t", Data: []byte("{}"), Priority: missions.Normal, MaxAttempts: 3, Flow: &missions.Flow{
+			After:               []missions.Condition{{Mission: "m", When: missions.WhenEnded}, {Batch: "b", When: missions.WhenCompleted}, {Signal: "go", Choices: []string{"yes"}}},
+			AfterTimeoutSeconds: 1, OnUnmet: missions.UnmetRun, MaxUsage: missions.Usage{"usd": 1}, OnExceeded: missions.ExceededAsk, ParentID: "m", Batch: "b", CloseBatch: true}}}),
+		callOf(opFinish, []missions.Finish{{AgentID: "a", LeaseRef: missions.LeaseRef{MissionID: "m", Lease: 1}, Outcome: missions.OutcomeRelease,
+			Park: &missions.Park{After: []missions.Condition{{Signal: "go"}}, TimeoutSeconds: 1}, Report: missions.Report{Checkpoint: []byte("1"), Usage: missions.Usage{"usd": 1}}}}),
+		callOf(opProgress, []missions.ProgressUpdate{{AgentID: "a", LeaseRef: missions.LeaseRef{MissionID: "m", Lease: 1}, Report: missions.Report{Usage: missions.Usage{"usd": 2}}}}),
+		callOf(opSignal, []missions.SignalRequest{{MissionID: "m", Name: "go", Data: []byte(`"yes"`), SignalID: "s"}}),
+		callOf(opCloseBatches, []string{"b"}), callOf(opRetry, []missions.RetryRequest{{ID: "m", Fresh: true, Dependents: true}}),
+		callOf(opCreateChildren, children{agentID: "a", parent: missions.LeaseRef{MissionID: "m", Lease: 1}, batch: []missions.Mission{mission("c")}}),
+		callOf(opRetain, expired{ids: []string{"m"}, retention: time.Minute}), callOf(opDelete, []string{"m"}),
 	} {
 		f.Add(c.request(uuid.NewString()))
 	}

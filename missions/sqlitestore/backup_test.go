@@ -152,3 +152,52 @@ func opened(t *testing.T, path string) io.Reader {
 	t.Cleanup(func() { _ = f.Close() })
 	return f
 }
+
+// What missions wait for is in a copy, also what nobody has been told of yet.
+func TestWaitsAcrossARestore(t *testing.T) {
+	t.Parallel()
+	ctx, dir := t.Context(), t.TempDir()
+	old := mustOpen(t, Config{Path: filepath.Join(dir, "old.db")})
+	waiter := mission("waiter", "t")
+	waiter.Flow = &missions.Flow{After: []missions.Condition{{Mission: "source"}, {Signal: "go"}}, Batch: "b"}
+	waiter.Normalize()
+	if results, err := old.Create(ctx, []missions.Mission{mission("source", "s"), waiter}); err != nil || results[1].Err != nil {
+		t.Fatal(err, results)
+	}
+	give := func(s *Store, missionType string) missions.Mission {
+		t.Helper()
+		if _, err := s.Register(ctx, missions.Agent{ID: "a", Types: []string{"s", "t"}, Capacity: 9}, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		claimed, err := s.Claim(ctx, []missions.ClaimRequest{{AgentID: "a", Types: []string{missionType}, Max: 1, Lease: time.Hour}})
+		if err != nil || len(claimed[0].Missions) != 1 {
+			t.Fatal(claimed, err)
+		}
+		return claimed[0].Missions[0]
+	}
+	source := give(old, "s")
+	_, err := old.Finish(ctx, []missions.Finish{{AgentID: "a", LeaseRef: missions.LeaseRef{MissionID: "source", Lease: source.Lease},
+		Outcome: missions.OutcomeComplete, Result: []byte(`"whole"`)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Backup(ctx, old.backend.path, filepath.Join(dir, "copy.db")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Restore(ctx, opened(t, filepath.Join(dir, "copy.db")), filepath.Join(dir, "new.db")); err != nil {
+		t.Fatal(err)
+	}
+	restored := mustOpen(t, Config{Path: filepath.Join(dir, "new.db")})
+	if due, err := restored.Due(ctx, 100); err != nil || due.More {
+		t.Fatalf("%+v, %v", due, err)
+	}
+	if _, err := restored.Signal(ctx, []missions.SignalRequest{{MissionID: "waiter", Name: "go"}}); err != nil {
+		t.Fatal(err)
+	}
+	if m := give(restored, "t"); string(m.Inputs["source"].Result) != `"whole"` {
+		t.Errorf("inputs: %+v", m.Inputs)
+	}
+	if b, err := restored.Batch(ctx, "b"); err != nil || b.ByStatus[missions.Running] != 1 {
+		t.Errorf("batch: %+v, %v", b, err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ func testPersistence(s *suite) {
 		m := f.started(named("late", "z"), "c")
 		f.must(f.progress(progressOf(m, 12.5, "on the way")))
 		f.must(f.append(lineOf(m, "debug", "line", `{"a":[1]}`)))
+		f.flowing(m)
 		f.must(f.tryHeartbeat(missions.Heartbeat{AgentID: "b", Draining: true, Lease: ttl}).Err)
 		before := f.dump()
 		f.Store = f.Reopen(f.T)
@@ -55,6 +57,12 @@ func (f *fixture) dump() map[string]string {
 	for _, m := range list {
 		dump["log of "+m.ID] = f.json(f.log(m.ID))
 	}
+	for _, kind := range missions.WaitKinds() {
+		dump["waiting for a "+string(kind)] = f.json(f.list(missions.Filter{Waiting: kind}))
+	}
+	page, err := f.Store.Batches(f.ctx, "", 100)
+	f.must(err)
+	dump["batches"] = f.json(page)
 	counts, err := f.Store.Counts(f.ctx)
 	f.must(err)
 	dump["counts"] = f.json(counts)
@@ -77,6 +85,21 @@ type call struct {
 	do   func(context.Context, missions.Store) error
 }
 
+// flowing adds something of everything that missions can wait for, keep, spend and be told. m is held.
+func (f *fixture) flowing(m missions.Mission) {
+	f.Helper()
+	f.report(m, `{"at":[1,2]}`, missions.Usage{"usd": 1.5})
+	f.signal(m.ID, "hint", `"`+strings.Repeat("long ", 300)+`"`)
+	f.create(with("waits", missions.Flow{After: []missions.Condition{completed(m.ID), signalled("go", "yes", "no")}, AfterTimeoutSeconds: 1000,
+		OnUnmet: missions.UnmetRun, Batch: "b1", MaxUsage: missions.Usage{"usd": 3}, OnExceeded: missions.ExceededAsk}))
+	f.create(with("child", missions.Flow{ParentID: m.ID, Batch: "b1", CloseBatch: true, RetryPolicy: &missions.RetryOptions{Factor: pointer(3.0)}}))
+	f.create(waiting("behind", batchEnded("b1")))
+	f.closeBatch("empty")
+	f.create(named("ended", "t"))
+	f.create(waiting("untold", ended("ended")))
+	f.must(f.cancel("ended").Err) // untold is told by the next Due
+}
+
 // calls returns a call for every such method. Each would change something, also
 // after those before it.
 func calls(m missions.Mission) []call {
@@ -90,6 +113,17 @@ func calls(m missions.Mission) []call {
 			return just(s.List(ctx, missions.Filter{Limit: 10}))
 		}},
 		{"Log", func(ctx context.Context, s missions.Store) error { return just(s.Log(ctx, m.ID, 0, 10)) }},
+		{"Signal", func(ctx context.Context, s missions.Store) error {
+			return just(s.Signal(ctx, []missions.SignalRequest{{MissionID: m.ID, Name: "go"}}))
+		}},
+		{"CloseBatches", func(ctx context.Context, s missions.Store) error { return just(s.CloseBatches(ctx, []string{"new"})) }},
+		{"Batch", func(ctx context.Context, s missions.Store) error { return just(s.Batch(ctx, "batch")) }},
+		{"Batches", func(ctx context.Context, s missions.Store) error { return just(s.Batches(ctx, "", 10)) }},
+		{"CreateChildren", func(ctx context.Context, s missions.Store) error {
+			return just(s.CreateChildren(ctx, "a", refOf(m), []missions.Mission{named("child", "t")}))
+		}},
+		{"Signals", func(ctx context.Context, s missions.Store) error { return just(s.Signals(ctx, "a", refOf(m), 0, 0)) }},
+		{"Input", func(ctx context.Context, s missions.Store) error { return just(s.Input(ctx, "a", refOf(m), "source")) }},
 		{"Cancel", func(ctx context.Context, s missions.Store) error {
 			return just(s.Cancel(ctx, []missions.CancelRequest{{ID: m.ID}}))
 		}},
@@ -155,7 +189,9 @@ func (f *fixture) furnished() missions.Mission {
 	f.Helper()
 	f.create(named("cancelled", "other"))
 	f.must(f.cancel("cancelled").Err)
-	m := f.started(named("m", "t"), "a")
+	f.create(named("source", "t"))
+	f.must(f.cancel("source").Err)
+	m := f.started(with("m", missions.Flow{After: []missions.Condition{ended("source")}, Batch: "batch"}), "a")
 	f.create(named("waiting", "t"))
 	return m
 }
