@@ -34,7 +34,7 @@ func (h *testbed) waiting(t *testing.T, id string) missions.Mission {
 // A program reports by name, as any language can, and by descriptor, and its mission has it.
 func TestAProgramReports(t *testing.T) {
 	t.Parallel()
-	b := newTestbed(t)
+	b := newPatientTestbed(t)
 	wait, open := until(t)
 	b.agentOf(t, `echo "progress 12.5% a  bit of it" >> "$MISSION_REPORT"
 echo 'checkpoint {"step": 1}' >&$MISSION_FD
@@ -60,7 +60,7 @@ printf 'usage usd=0.25' >> "$MISSION_REPORT"; echo 7`)
 // Lines that say nothing are ignored, with a warning in the mission's log, and spoil nothing.
 func TestBadReportsAreIgnored(t *testing.T) {
 	t.Parallel()
-	b := newTestbed(t)
+	b := newPatientTestbed(t)
 	b.agentOf(t, `{ echo 'hello'; echo 'progress half'; echo 'progress 101'; echo 'progress'; echo 'checkpoint {"a":'; echo 'checkpoint'
 echo 'usage usd'; echo 'usage'; echo 'usage usd=1 US$=1'; echo 'usage usd=-1'; echo 'usage usd=NaN'
 echo 'park'; echo 'park [1]'; echo 'park {"afer":[]}'; echo 'park {"after":[{"signal":"a b"}]}'; echo 'park {"after":[{"signal":"a","choices":["x","x"]}]}'
@@ -91,7 +91,7 @@ echo '"done"'`)
 // A program gets what its mission carries, parks it, and is started again with the answer.
 func TestAProgramParksItsMission(t *testing.T) {
 	t.Parallel()
-	b := newTestbed(t)
+	b := newPatientTestbed(t)
 	c := b.agentOf(t, `if [ $MISSION_TURN = 1 ]; then
   [ ! -e "$MISSION_CHECKPOINT" ] && [ ! -s "$MISSION_SIGNALS" ] && [ "$(cat "$MISSION_INPUTS")" = '{}' ] || exit 9
   echo 'checkpoint {"step":4}' >> "$MISSION_REPORT"
@@ -122,7 +122,7 @@ jq -c --slurpfile c "$MISSION_CHECKPOINT" '[env.MISSION_TURN, env.MISSION_ATTEMP
 // A parking counts only if the program ends well, and a program sees that its time was up.
 func TestAProgramThatFailsDoesNotPark(t *testing.T) {
 	t.Parallel()
-	b := newTestbed(t)
+	b := newPatientTestbed(t)
 	b.agentOf(t, `echo 'park {"after":[{"signal":"never"}],"after_timeout_seconds":0.05}' >> "$MISSION_REPORT"
 case $MISSION_TURN in 1) exit 3;; 3) echo "$MISSION_TIMED_OUT" >&2; echo 'park {"after":[{"mission":"nowhere"}]}' >> "$MISSION_REPORT";; esac`)
 	two := 2
@@ -137,7 +137,7 @@ case $MISSION_TURN in 1) exit 3;; 3) echo "$MISSION_TIMED_OUT" >&2; echo 'park {
 // Signals that come while a program runs are appended for it, which is the receipt.
 func TestSignalsReachAProgram(t *testing.T) {
 	t.Parallel()
-	b := newTestbed(t)
+	b := newPatientTestbed(t)
 	b.agentOf(t, `tail -n +1 -f "$MISSION_SIGNALS" | while read -r line; do
   echo "$line" | jq -r '.name + " " + (.data | tostring)' >&2
   case $line in *'"stop"'*) exit;; esac
@@ -156,7 +156,7 @@ done`)
 // A program gets the results of what its mission has waited for.
 func TestInputsReachAProgram(t *testing.T) {
 	t.Parallel()
-	b := newTestbed(t)
+	b := newPatientTestbed(t)
 	b.agentOf(t, `[ $MISSION_ID != join ] && exec echo "\"$MISSION_ID\""; jq -c '[.a.status, .a.result, .b1.result.total]' "$MISSION_INPUTS"`)
 	results, err := b.client.CreateAll(t.Context(), api.CreateRequest{CloseBatch: true, Missions: []api.MissionSpec{
 		{ID: "a", Name: "a", Type: "t"}, {ID: "b", Name: "b", Type: "t", Batch: "b1"},
@@ -176,7 +176,7 @@ func TestInputsReachAProgram(t *testing.T) {
 // A process that outlives its program and holds the pipe delays nothing, and nothing of a
 // mission's files is left.
 func TestNothingIsLeftOfAMissionsFiles(t *testing.T) {
-	b := newTestbed(t)
+	b := newPatientTestbed(t)
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
 	path := fifo(t)
@@ -195,7 +195,7 @@ func TestNothingIsLeftOfAMissionsFiles(t *testing.T) {
 
 // A machine without room for a mission's files is at fault, and not the mission.
 func TestAnAgentWithoutRoomForFilesHandsMissionsBack(t *testing.T) {
-	b := newTestbed(t)
+	b := newPatientTestbed(t)
 	t.Setenv("TMPDIR", "/dev/null")
 	c := b.agentOf(t, "echo 1")
 	b.create(t, api.MissionSpec{ID: "m1"})
@@ -211,7 +211,7 @@ func TestAnAgentWithoutRoomForFilesHandsMissionsBack(t *testing.T) {
 // A program that uses too much is stopped, and says how far it got.
 func TestAProgramThatUsesTooMuchIsStopped(t *testing.T) {
 	t.Parallel()
-	b := newTestbed(t)
+	b := newPatientTestbed(t)
 	c := b.agentOf(t, `[ $MISSION_TURN = 2 ] && exec cat "$MISSION_CHECKPOINT"; echo 'checkpoint {"step":1}' >&3; while :; do echo usage usd=1 >&3; sleep 0.05; done`)
 	b.create(t, api.MissionSpec{ID: "m1", MaxUsage: missions.Usage{"usd": 3}, OnExceeded: missions.ExceededAsk})
 	m := b.waiting(t, "m1")

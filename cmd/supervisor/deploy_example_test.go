@@ -17,7 +17,7 @@ import (
 // it was.
 func TestTheExampleForAgentRun(t *testing.T) {
 	t.Parallel()
-	b := newTestbed(t)
+	b := newPatientTestbed(t)
 	program, err := filepath.Abs("../../docs/examples/deploy.sh")
 	must(t, err)
 	c := b.start(t, "agent", "run", "--type", "t", "--id", "w1", "--", program)

@@ -106,6 +106,15 @@ func newTestbed(t *testing.T) *testbed {
 	})
 }
 
+// newPatientTestbed is newTestbed with leases and heartbeats that a busy machine does not miss.
+func newPatientTestbed(t *testing.T) *testbed {
+	t.Helper()
+	return startTestbed(t, config.Config{
+		Listen: "127.0.0.1:0", HTTP: "off", DataDir: t.TempDir(),
+		Lease: 2 * time.Minute, Heartbeat: 2 * time.Second, Retention: time.Hour, OutboxLimit: 100_000, Replicas: 1,
+	})
+}
+
 func startTestbed(t *testing.T, cfg config.Config) *testbed {
 	t.Helper()
 	cfg.Version = version()

@@ -13,20 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 )
-
-// newShellTestbed starts a supervisor whose leases last longer than a shell's requests take on
-// a busy machine.
-func newShellTestbed(t *testing.T) *testbed {
-	t.Helper()
-	return startTestbed(t, config.Config{
-		Listen: "127.0.0.1:0", HTTP: "off", DataDir: t.TempDir(),
-		Lease: 2 * time.Minute, Heartbeat: 2 * time.Second, Retention: time.Hour, OutboxLimit: 100_000, Replicas: 1,
-	})
-}
 
 // shellAgent runs docs/agent.sh with a part of it replaced.
 func (h *testbed) shellAgent(t *testing.T, old, replacement string) (*exec.Cmd, *tape) {
@@ -56,7 +45,7 @@ func (h *testbed) shellAgent(t *testing.T, old, replacement string) (*exec.Cmd, 
 // The shell agent reports each mission's outcome and nothing else.
 func TestTheShellsAgentSaysWhatBecameOfAMission(t *testing.T) {
 	t.Parallel()
-	b := newShellTestbed(t)
+	b := newPatientTestbed(t)
 	_, output := b.shellAgent(t, "", "")
 	for id, data := range map[string]string{"good": `{"text":"hello"}`, "number": `{"text":7}`, "none": `{}`} {
 		_, _, err := b.client.Create(t.Context(), api.MissionSpec{ID: id, Name: "job " + id, Type: "upper", Data: json.RawMessage(data)})
@@ -73,7 +62,7 @@ func TestTheShellsAgentSaysWhatBecameOfAMission(t *testing.T) {
 // The shell agent asks a person, does other missions meanwhile, and goes on with the answer.
 func TestTheShellsAgentAsks(t *testing.T) {
 	t.Parallel()
-	b := newShellTestbed(t)
+	b := newPatientTestbed(t)
 	_, output := b.shellAgent(t, "", "")
 	for id, answer := range map[string]string{"m1": "yes", "m2": "no"} {
 		_, _, err := b.client.Create(t.Context(), api.MissionSpec{ID: id, Name: "job " + id, Type: "upper", Data: json.RawMessage(`{"text":"hello","ask":"Aloud?"}`)})
@@ -102,7 +91,7 @@ func TestTheShellsAgentAsks(t *testing.T) {
 // Work that waits for a file replaces the example's.
 func TestTheShellsAgentReadsSignals(t *testing.T) {
 	t.Parallel()
-	b := newShellTestbed(t)
+	b := newPatientTestbed(t)
 	wait, open := until(t)
 	_, output := b.shellAgent(t, "work() {\n", "work() {\n\t"+fmt.Sprintf(wait, ":")+"; exec echo '{\"result\":\"done\"}'\n")
 	_, _, err := b.client.Create(t.Context(), api.MissionSpec{ID: "m1", Name: "steered", Type: "upper"})
@@ -121,7 +110,7 @@ func TestTheShellsAgentReadsSignals(t *testing.T) {
 // Endless work replaces the example's.
 func TestTheShellsAgentDropsWhatWasCancelled(t *testing.T) {
 	t.Parallel()
-	b := newShellTestbed(t)
+	b := newPatientTestbed(t)
 	_, output := b.shellAgent(t, "work() {\n", `work() {
 	grep -q endless || exec echo '{"result":"done"}'; exec sleep 1000
 `)
@@ -150,7 +139,7 @@ func awaitBegun(t *testing.T, b *testbed, id string) {
 // The claim in progress would wait longer than this test's timeout.
 func TestTheShellsAgentStopsWhenItIsTold(t *testing.T) {
 	t.Parallel()
-	b := newShellTestbed(t)
+	b := newPatientTestbed(t)
 	agent, output := b.shellAgent(t, `"wait_seconds":20`, `"wait_seconds":60`)
 	must(t, agent.Process.Signal(syscall.SIGTERM))
 	ended := make(chan error, 1)

@@ -15,6 +15,15 @@
 // its lease is lost (also because the supervisor cannot be reached), or when the agent
 // stops for good. The result of a handler whose lease was lost is not sent. A result is
 // sent until the supervisor has answered or the lease has ended.
+//
+// # Missions that take several turns
+//
+// A mission that fails, loses its agent or waits for something is claimed again, and its
+// handler runs from the start. [Task.Checkpoint] keeps what the next turn needs, and
+// [Task.Restore] returns it. [Task.Usage] counts what is spent. A handler that returns
+// [Park] waits for people, missions or batches without a lease and without a slot.
+// [Task.Signals] has what people say, [Task.Inputs] what the missions that it waited for
+// have returned, and [Task.Create] creates children.
 package agent
 
 import (
@@ -41,7 +50,8 @@ import (
 // sent unchanged. An error fails the attempt. A failed attempt is retried while the
 // mission has attempts left, unless the error is [Permanent]. [ErrStopping] returns the
 // mission to the queue without using up an attempt, and so does an error that is
-// [Unable]. A handler should return soon after its context has ended; context.Cause says
+// [Unable]; one that is a [Parking] returns it until something happens. [RetryAfter] says when
+// to retry. A handler should return soon after its context has ended; context.Cause says
 // why it ended. Handlers run concurrently, up to Config.Concurrency.
 type Handler func(ctx context.Context, t *Task) (result any, err error)
 

@@ -46,11 +46,18 @@ type bench struct {
 
 func newBench(t *testing.T) bench {
 	t.Helper()
-	return newBenchWith(t, nil)
+	return newBenchWith(t, func(*supervisor.Config) {})
 }
 
-// newBenchWith is newBench with replies of at most so many bytes, if limit is not nil.
-func newBenchWith(t *testing.T, limit func() int) bench {
+// newPatientBench is newBench with leases and heartbeats that a busy machine does not miss.
+func newPatientBench(t *testing.T) bench {
+	t.Helper()
+	return newBenchWith(t, patient)
+}
+
+func patient(cfg *supervisor.Config) { cfg.Heartbeat, cfg.Lease = 5*time.Second, 2*time.Minute }
+
+func newBenchWith(t *testing.T, change func(*supervisor.Config)) bench {
 	t.Helper()
 	broker, err := embedded.Start(t.Context(), embedded.Config{StoreDir: filepath.Join(t.TempDir(), "js"), Logger: quiet})
 	must(t, err)
@@ -65,10 +72,12 @@ func newBenchWith(t *testing.T, limit func() int) bench {
 	must(t, err)
 	t.Cleanup(func() { must(t, stream.Close(context.Background())) })
 	nc := connect(t, broker.ClientURL())
-	service, err := supervisor.New(supervisor.Config{
+	cfg := supervisor.Config{
 		Store: store, Stream: stream, Logger: quiet, Push: natsapi.Pusher(nc, quiet),
-		Heartbeat: 500 * time.Millisecond, Lease: 5 * time.Second, ReplyLimit: limit,
-	})
+		Heartbeat: 500 * time.Millisecond, Lease: 5 * time.Second,
+	}
+	change(&cfg)
+	service, err := supervisor.New(cfg)
 	must(t, err)
 	run, stop := context.WithCancel(context.Background())
 	var loops sync.WaitGroup
@@ -116,7 +125,7 @@ func (b bench) create(t *testing.T, spec api.MissionSpec) missions.Mission {
 
 func (b bench) wait(t *testing.T, id string) missions.Mission {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	m, err := b.client.Wait(ctx, id)
 	must(t, err)
@@ -315,7 +324,7 @@ func TestAnAgentThatWasForgottenRegistersAgain(t *testing.T) {
 // awaitAgent polls until the registry shows the agent in a state.
 func (b bench) awaitAgent(t *testing.T, id string, state missions.AgentState) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for {
 		reply, err := b.client.Agents(ctx, api.AgentsRequest{})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"missioncontrol/missions"
+	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/agent"
 	"missioncontrol/supervisor/api"
 )
@@ -20,7 +21,7 @@ type place struct {
 // A checkpoint outlives a failure and a parking, and a turn that has none keeps it.
 func TestACheckpointGoesFromTurnToTurn(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newPatientBench(t)
 	var turns []string
 	b.start(t, agent.Config{Handler: func(_ context.Context, task *agent.Task) (any, error) {
 		var at place
@@ -56,7 +57,7 @@ func TestACheckpointGoesFromTurnToTurn(t *testing.T) {
 // What is too large or no JSON is refused, and leaves the checkpoint as it is.
 func TestCheckpointsThatAreRefused(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newPatientBench(t)
 	b.start(t, agent.Config{Handler: func(_ context.Context, task *agent.Task) (any, error) {
 		if task.Turn() == 2 {
 			return task.Mission.Checkpoint, nil
@@ -83,7 +84,7 @@ func TestCheckpointsThatAreRefused(t *testing.T) {
 // A handler whose agent is being stopped can still store a checkpoint.
 func TestACheckpointAtTheEndOfTheDrain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newPatientBench(t)
 	started := make(chan string, 1)
 	stop := b.start(t, agent.Config{DrainTimeout: time.Millisecond, Handler: func(ctx context.Context, task *agent.Task) (any, error) {
 		started <- task.Mission.ID
@@ -104,7 +105,7 @@ func TestACheckpointAtTheEndOfTheDrain(t *testing.T) {
 // A handler whose mission was cancelled is told so when it stores a checkpoint.
 func TestACheckpointWithoutTheLease(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newPatientBench(t)
 	started, refusal := make(chan string, 1), make(chan error, 1)
 	b.start(t, agent.Config{Handler: func(ctx context.Context, task *agent.Task) (any, error) {
 		started <- task.Mission.ID
@@ -124,7 +125,7 @@ func TestACheckpointWithoutTheLease(t *testing.T) {
 // A handler gets what its mission has waited for.
 func TestInputs(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newPatientBench(t)
 	b.start(t, agent.Config{Concurrency: 3, Handler: func(ctx context.Context, task *agent.Task) (any, error) {
 		if task.Mission.Name != "join" {
 			if task.Inputs() != nil {
@@ -158,7 +159,7 @@ func TestInputs(t *testing.T) {
 // Inputs that are too large for a claim are fetched.
 func TestInputsThatAreTooLargeForAClaim(t *testing.T) {
 	t.Parallel()
-	b := newBenchWith(t, func() int { return 64 << 10 })
+	b := newBenchWith(t, func(cfg *supervisor.Config) { patient(cfg); cfg.ReplyLimit = func() int { return 64 << 10 } })
 	const large, many = 20 << 10, 4
 	b.start(t, agent.Config{Concurrency: 4, Handler: func(ctx context.Context, task *agent.Task) (any, error) {
 		if task.Mission.Name != "join" {

@@ -16,7 +16,7 @@ import (
 // A mission that asks a person costs nothing while it waits, and goes on with the answer.
 func TestAHandlerParksUntilAPersonAnswers(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newPatientBench(t)
 	b.start(t, agent.Config{Handler: func(_ context.Context, task *agent.Task) (any, error) {
 		if task.Turn() == 1 {
 			must(t, task.Checkpoint(place{4}))
@@ -49,7 +49,7 @@ func TestAHandlerParksUntilAPersonAnswers(t *testing.T) {
 // A mission that nobody answers goes on when its time is up.
 func TestAParkingThatTimesOut(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newPatientBench(t)
 	b.start(t, agent.Config{Handler: func(_ context.Context, task *agent.Task) (any, error) {
 		if task.Turn() == 1 {
 			return nil, agent.Park(agent.AfterSignal("approved", "")).For(50 * time.Millisecond)
@@ -64,7 +64,7 @@ func TestAParkingThatTimesOut(t *testing.T) {
 // What cannot be waited for fails the mission, with the reason.
 func TestAParkingThatIsRefused(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newPatientBench(t)
 	b.start(t, agent.Config{Handler: func(_ context.Context, task *agent.Task) (any, error) {
 		return nil, agent.Park(agent.AfterMission("nowhere"))
 	}})
@@ -77,7 +77,7 @@ func TestAParkingThatIsRefused(t *testing.T) {
 // A mission that hands out parts of itself waits for them, and gets their results.
 func TestAHandlerWaitsForItsChildren(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newPatientBench(t)
 	b.start(t, agent.Config{Concurrency: 2, Handler: func(ctx context.Context, task *agent.Task) (any, error) {
 		switch {
 		case task.Mission.Name != "parent":
@@ -109,7 +109,7 @@ func TestAHandlerWaitsForItsChildren(t *testing.T) {
 // Of several children, those that break a rule are named, and the others exist.
 func TestChildrenThatAreRefused(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newPatientBench(t)
 	b.start(t, agent.Config{Handler: func(ctx context.Context, task *agent.Task) (any, error) {
 		if task.Mission.Name != "parent" {
 			return nil, nil
@@ -131,7 +131,7 @@ func TestChildrenThatAreRefused(t *testing.T) {
 // A failure with a time of its own is retried after that, rather than after the back-off.
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newPatientBench(t)
 	b.start(t, agent.Config{Handler: func(_ context.Context, task *agent.Task) (any, error) {
 		return nil, fmt.Errorf("wrapped: %w", agent.RetryAfter(errors.New("429"), time.Hour))
 	}})

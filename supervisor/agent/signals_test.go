@@ -28,7 +28,7 @@ func (b bench) signal(t *testing.T, id, name, data string) api.Signalled {
 // has taken is reported as seen, and what it has not goes to the next turn.
 func TestSignalsReachAHandler(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newPatientBench(t)
 	taken := make(chan string, 10)
 	again := make(chan struct{})
 	b.start(t, agent.Config{ID: "w1", Handler: func(ctx context.Context, task *agent.Task) (any, error) {
@@ -82,7 +82,7 @@ func TestSignalsReachAHandler(t *testing.T) {
 // A handler that does not listen is not disturbed, and its signals stay unseen.
 func TestAHandlerThatDoesNotListen(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newPatientBench(t)
 	started, end := make(chan struct{}), make(chan struct{})
 	b.start(t, agent.Config{Handler: func(ctx context.Context, task *agent.Task) (any, error) {
 		close(started)
@@ -101,7 +101,7 @@ func TestAHandlerThatDoesNotListen(t *testing.T) {
 // The channel is closed when the mission is cancelled, and when the handler has returned.
 func TestTheChannelOfSignalsIsClosed(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newPatientBench(t)
 	started, tasks := make(chan string, 1), make(chan *agent.Task, 2)
 	b.start(t, agent.Config{Handler: func(ctx context.Context, task *agent.Task) (any, error) {
 		tasks <- task
@@ -129,7 +129,7 @@ func TestTheChannelOfSignalsIsClosed(t *testing.T) {
 // A signal that was taken does not answer the question that is asked after it.
 func TestATakenSignalAnswersNothing(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newPatientBench(t)
 	first := make(chan string, 1)
 	b.start(t, agent.Config{Handler: func(_ context.Context, task *agent.Task) (any, error) {
 		if task.Turn() == 1 {
