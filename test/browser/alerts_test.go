@@ -62,7 +62,7 @@ func TestAnAlertSaysWhatToDo(t *testing.T) {
 			b.press(name)
 			b.await(name, "location.hash === "+quote("#"+want))
 		}
-		for page, heading := range map[string]string{"overview": "Overview", "missions": "Missions", "agents": "Agents", "events": "Events", "queries": "Queries", "mission/" + s.find("Bad archive 2"): "Bad archive"} {
+		for page, heading := range map[string]string{"overview": "Overview", "inbox": "Needs you", "missions": "Missions", "agents": "Agents", "events": "Events", "queries": "Queries", "mission/" + s.find("Bad archive 2"): "Bad archive"} {
 			b.open(page, heading)
 			b.awaitText("3 alerts")
 			b.settle()

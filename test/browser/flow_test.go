@@ -1,7 +1,6 @@
 package browser
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -248,20 +247,23 @@ func TestUsageOnTheOverview(t *testing.T) {
 	s := start(t)
 	s.archive()
 	b := openTab(t, s.HTTP, wide)
-	windows, err := json.Marshal(map[string]any{"1h": map[string]any{"usage": map[string]float64{"usd": 4.5}}, "24h": map[string]any{"usage": map[string]float64{"usd": 31.25, "input_tokens": 1_250_000}}})
-	must(t, err)
-	rows := module[string](b.at("overview", "Overview"), "spend.js", `m.spendOf({windows: `+string(windows)+`}).map((r) => [r.unit, r.hour, r.day].join(" ")).join(", ")`)
-	if rows != "input_tokens 0 1250000, usd 4.5 31.25" {
-		t.Errorf("the rows are %s", rows)
-	}
+	// What the supervisor says is replaced, as if it had spent for a day.
+	b.call("Page.addScriptToEvaluateOnNewDocument", map[string]any{"source": `{
+		const text = Response.prototype.text;
+		window.used = {"1h": {usd: 4.5}, "24h": {usd: 31.25, input_tokens: 1250000}};
+		Response.prototype.text = async function () {
+			const whole = await text.call(this);
+			if (!this.url.endsWith("/api/missions/stats")) return whole;
+			const reply = JSON.parse(whole);
+			for (const [name, usage] of Object.entries(window.used)) reply.stats.windows[name].usage = usage;
+			return JSON.stringify(reply);
+		};
+	}`}, nil)
+	b.open("overview", "Overview")
+	const rows = `[...document.querySelectorAll("[aria-label='Usage by unit'] tbody tr")].map((tr) => [...tr.children].map((td) => td.textContent).join(" ")).join(", ")`
+	b.await("the usage", rows+` === "input_tokens 0 1,250,000, usd 4.5 31.25"`)
+	b.audit("the overview with usage")
 	if none := module[int](b, "spend.js", `m.spendOf({windows: {"1h": {}}}).length + m.spendOf({}).length`); none != 0 {
 		t.Error("a supervisor that tells no usage has some")
 	}
-}
-
-// at opens a page and returns the tab.
-func (b *tab) at(where, heading string) *tab {
-	b.t.Helper()
-	b.open(where, heading)
-	return b
 }

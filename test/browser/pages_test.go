@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -64,19 +65,21 @@ func TestPages(t *testing.T) {
 	pages := []struct {
 		name, where, heading, text string
 		picture                    bool
+		top                        string // the part that the picture begins with; "" for the page's top
 	}{
-		{"overview", "overview", "Overview", "93.9 %", true},
-		{"inbox", "inbox", "Needs you", "Pull request 812", true},
-		{"turns", "mission/billing", "Move billing", "all of them are from before", true},
-		{"graph", "mission/deploy", "Deploy 4.2", "48 × test", true},
-		{"steered", "mission/archive", "Index the archive", "not seen yet", true},
-		{"missions", "missions", "Missions", "Deploy 4.2", true},
-		{"mission", "mission/" + slow, "Slow trailer", "the cache is cold", true},
-		{"failed", "mission/" + bad, "Bad archive", "unexpected end of archive", false},
-		{"agents", "agents", "Agents", "Slow trailer, cut 1", true},
-		{"events", "events", "Events", "agent.online", true},
-		{"alerts", "alerts", "Alerts", "Raised and resolved", true},
-		{"queries", "queries", "Queries", "nightly-report", true},
+		{"overview", "overview", "Overview", "93.9 %", true, ""},
+		{"usage", "overview", "Overview", "93.9 %", true, ".dense"},
+		{"inbox", "inbox", "Needs you", "Pull request 812", true, ""},
+		{"turns", "mission/billing", "Move billing", "all of them are from before", true, ""},
+		{"graph", "mission/deploy", "Deploy 4.2", "48 × test", true, ".graph"},
+		{"steered", "mission/archive", "Index the archive", "not seen yet", true, ".graph"},
+		{"missions", "missions", "Missions", "Deploy 4.2", true, ""},
+		{"mission", "mission/" + slow, "Slow trailer", "the cache is cold", true, ""},
+		{"failed", "mission/" + bad, "Bad archive", "unexpected end of archive", false, ""},
+		{"agents", "agents", "Agents", "Slow trailer, cut 1", true, ""},
+		{"events", "events", "Events", "agent.online", true, ""},
+		{"alerts", "alerts", "Alerts", "Raised and resolved", true, ""},
+		{"queries", "queries", "Queries", "nightly-report", true, ""},
 	}
 	for suffix, l := range map[string]look{"": wide, "-dark": night, "-narrow": narrow} {
 		t.Run("look"+suffix, func(t *testing.T) {
@@ -94,7 +97,7 @@ func TestPages(t *testing.T) {
 				b.settle()
 				b.fits(p.name+suffix, l)
 				b.audit(p.name + suffix)
-				eval[bool](b, "(scrollTo(0, 0), true)")
+				eval[bool](b, "(scrollTo(0, "+quote(p.top)+" ? document.querySelector("+quote(cmp.Or(p.top, "main"))+").getBoundingClientRect().top + scrollY - 14 : 0), true)")
 				if p.picture {
 					b.shoot(p.name + suffix)
 				}
@@ -122,7 +125,8 @@ func TestSize(t *testing.T) {
 func TestLayoutShift(t *testing.T) {
 	t.Parallel()
 	s := fleet(t)
-	pages := map[string]string{"overview": "93.2 %", "missions": "Translate chapter 9", "mission/" + s.find("Slow trailer, cut 3"): "the cache is cold",
+	s.campaign()
+	pages := map[string]string{"overview": "93.9 %", "inbox": "Pull request 812", "missions": "Deploy 4.2", "mission/billing": "all of them are from before", "mission/deploy": "48 × test", "mission/" + s.find("Slow trailer, cut 3"): "the cache is cold",
 		"mission/" + s.find("Bad archive 2"): "unexpected end of archive", "agents": "Slow trailer, cut 1", "events": "agent.online", "alerts": "Raised and resolved", "queries": "nightly-report"}
 	for suffix, l := range map[string]look{"": wide, "-narrow": narrow} {
 		for page, text := range pages {

@@ -27,7 +27,7 @@ func TestManyWindows(t *testing.T) {
 		if pages[i%len(pages)].heading == "Events" {
 			w.awaitText("the newest (default")
 		}
-		w.await(fmt.Sprintf("the count in window %d", i), `document.querySelector(".nav .count")?.parentElement && [...document.querySelectorAll(".nav .count")][1].textContent === "5"`)
+		w.await(fmt.Sprintf("the count in window %d", i), `document.querySelector(".nav a[href='#/missions'] .count").textContent === "5"`)
 		if status := eval[int](w, `fetch("api/supervisor/health").then((r) => r.status)`); status != 200 {
 			t.Errorf("window %d: %d", i, status)
 		}

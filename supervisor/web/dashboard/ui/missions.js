@@ -157,9 +157,9 @@ export function page(root, { params, signal, onChange, memory }) {
       oninput: () => { clearTimeout(timer); timer = setTimeout(apply, 250); }, onchange: apply, ...props });
     const inputs = [
       ["Name", input("text", { type: "search", placeholder: "Search by name" })], ["Type", input("type")], ["Agent", input("agent_id")], ["Tag", input("tag")], ["Error", input("error")],
-      ["Created after", input("created_after", { type: "datetime-local" })], ["Created before", input("created_before", { type: "datetime-local" })],
       ["Waits for", h("select", { name: "waiting", onchange: () => apply() }, waits.map(([value, label]) => h("option", { value, selected: value === (params.get("waiting") ?? "") }, label)))],
       ["Batch", input("batch")], ["Parent", input("parent_id")],
+      ["Created after", input("created_after", { type: "datetime-local" })], ["Created before", input("created_before", { type: "datetime-local" })],
     ];
     let status = params.get("status") ?? "";
     const choice = segments("Status", [["", "All"], ...statuses.map((s) => [s, statusName(s)])], status, (value) => { status = value; apply(); });
@@ -175,7 +175,7 @@ export function page(root, { params, signal, onChange, memory }) {
 }
 
 const filters = ["status", "type", "agent_id", "tag", "text", "error", "created_after", "created_before", "waiting", "batch", "parent_id"];
-const waits = [["", "anything or nothing"], ["signal", "a signal"], ["mission", "a mission"], ["batch", "a batch"], ["time", "a time"], ["limit", "a limit"]];
+const waits = [["", "any"], ["signal", "a signal"], ["mission", "a mission"], ["batch", "a batch"], ["time", "a time"], ["limit", "a limit"]];
 const filtered = () => filters.some((name) => place().params.get(name));
 const requestOf = (params) => Object.fromEntries([...filters, "cursor"].map((name) => [name, params.get(name) ?? ""]));
 const seconds = (local) => (local ? String(new Date(local).getTime() / 1000) : "");

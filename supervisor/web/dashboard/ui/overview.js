@@ -35,11 +35,12 @@ export function page(root, { signal, onChange }) {
   const failed = failures(signal);
   const first = h("section", { class: "panel span-12", hidden: true });
   const spend = h("div");
-  const spent = panel("Usage", spend, { span: 6, flush: true, aside: h("a", { href: to("missions", "", { status: "RUNNING" }) }, "Running missions") });
+  const spent = panel("Usage", spend, { span: 4, flush: true });
   spent.hidden = true; // while nothing was used
+  const choose = segments("Window", spans, span, (value) => { span = value; show(); });
+  const timesPanel = panel("How long it takes", times, { span: 6, aside: choose, flush: true });
   const streamPanel = panel("Event stream", stream, { span: 6 });
   let grid; // hidden until it is known what there is to show
-  const choose = segments("Window", spans, span, (value) => { span = value; show(); });
 
   put(root,
     head("Overview", "Missions and agents, live."),
@@ -50,11 +51,11 @@ export function page(root, { signal, onChange }) {
       panel("Throughput, a minute", chart, { span: 8, aside: h("span", { class: "muted" }, "Last hour") }),
       panel("Right now", figures, { span: 4 }),
       panel("Latest failures", failed.element, { span: 8, flush: true, aside: failed.note }),
-      panel("Utilization", slots, { span: 4 }),
+      spent,
       panel("Queue and running", load, { span: 8, aside: h("span", { class: "muted" }, "Last hour") }),
+      panel("Utilization", slots, { span: 4 }),
       panel("By type", types, { span: 4, flush: true }),
-      panel("How long it takes", times, { span: 6, aside: choose, flush: true }),
-      spent, streamPanel));
+      timesPanel, streamPanel));
   if (api.mayChange()) pageKeys(shortcuts);
 
   let stats, status, health;
@@ -84,8 +85,10 @@ export function page(root, { signal, onChange }) {
   // showSpent makes room for what was used, if anything was.
   function showSpent(rows) {
     spent.hidden = rows.length === 0;
-    streamPanel.classList.toggle("span-6", spent.hidden);
-    streamPanel.classList.toggle("span-12", !spent.hidden);
+    for (const [each, span] of [[timesPanel, "span-8"], [streamPanel, "span-12"]]) {
+      each.classList.toggle("span-6", spent.hidden);
+      each.classList.toggle(span, !spent.hidden);
+    }
     showSpend(spend, rows);
   }
 
