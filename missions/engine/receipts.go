@@ -14,6 +14,8 @@ type Receipt struct {
 	ID    string
 	At    missions.Time
 	Reply []byte
+
+	passing bool // it is not stored: its batch changed nothing
 }
 
 // How long receipts are kept, which is longer than a supervisor tries. Of replies, some bytes
@@ -65,8 +67,9 @@ func (e *Engine) Receipt(id string) (reply []byte, there bool) {
 	return receipt.Reply, there
 }
 
-// Issue keeps the reply to a request, as a part of the batch. If the batch changes nothing else,
-// nothing is kept: the request can be carried out again.
+// Issue keeps the reply to a request, as a part of the batch. If the batch changes nothing else, it is not
+// stored, and known only in this term: a request that was refused is not carried out when another copy of
+// it comes late. A copy that was on its way to a leader before is refused by that one.
 func (e *Engine) Issue(id string, reply []byte) {
 	receipt := Receipt{ID: id, At: e.now, Reply: reply}
 	e.receipts.add(receipt)
@@ -75,31 +78,38 @@ func (e *Engine) Issue(id string, reply []byte) {
 }
 
 // settleReceipts forgets receipts that nobody needs any more. Those of a batch that changes nothing
-// are not kept.
+// are not stored.
 func (e *Engine) settleReceipts(c *Changes, empty bool) {
 	r := &e.receipts
 	if empty {
 		for _, receipt := range c.Receipts {
-			r.drop(receipt.ID)
+			receipt.passing = true
+			r.byID[receipt.ID] = receipt
 		}
-		r.order = r.order[:len(r.order)-len(c.Receipts)]
 		c.Receipts = nil
-		return
 	}
 	for len(r.order) > 0 && e.now.Sub(r.byID[r.order[0]].At) >= keepReceipts {
-		c.Spent = append(c.Spent, r.order[0])
-		r.drop(r.order[0])
+		first := r.byID[r.order[0]]
+		switch {
+		case !first.passing && empty: // with the next batch that changes something
+			return
+		case !first.passing:
+			c.Spent = append(c.Spent, first.ID)
+		}
+		r.drop(first.ID)
 		r.order = r.order[1:]
 	}
 	for i := 0; i < len(r.order) && r.bytes > mostReceiptsBytes; i++ {
 		receipt := r.byID[r.order[i]]
-		if receipt.Reply == nil {
+		if receipt.Reply == nil || empty && !receipt.passing {
 			continue
 		}
 		r.bytes -= len(receipt.Reply)
 		receipt.Reply = nil
 		r.byID[receipt.ID] = receipt
-		c.Receipts = append(c.Receipts, receipt)
+		if !receipt.passing {
+			c.Receipts = append(c.Receipts, receipt)
+		}
 	}
 }
 
