@@ -70,6 +70,7 @@ func (e *Engine) duePlanned(now missions.Time, limit int) []Planned {
 
 // Due processes what is due. See [missions.Store]. It needs what NeedDue says.
 func (e *Engine) Due(limit int) missions.DueResult {
+	limit = max(limit, 0)
 	d := due{takenBack: takenBack{engine: e}, left: limit}
 	d.leases()
 	d.agents()

@@ -137,6 +137,7 @@ func (e *Engine) needHeads(n *Need, heads []Head, total, maxBytes int) {
 
 // NeedDue adds what [Engine.Due] needs to process up to limit items.
 func (e *Engine) NeedDue(n *Need, now missions.Time, limit int) {
+	limit = max(limit, 0)
 	if !e.planned.has(limit) && (len(e.planned.list) == 0 || e.planned.list[len(e.planned.list)-1].At <= now) {
 		n.Planned = limit
 		return
