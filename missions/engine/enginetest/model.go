@@ -19,6 +19,7 @@ type model struct {
 
 	batches map[string]modelBatch
 	wakes   []modelWake // in order
+	spent   float64     // by all missions, also those that are deleted
 	at      int64       // the position of the latest event, as far as order goes
 }
 
@@ -58,7 +59,7 @@ type modelAgent struct {
 }
 
 func (m *model) clone() *model {
-	c := &model{list: slices.Clone(m.list), agents: maps.Clone(m.agents), tokens: m.tokens, batches: maps.Clone(m.batches), wakes: m.wakes, at: m.at}
+	c := &model{list: slices.Clone(m.list), agents: maps.Clone(m.agents), tokens: m.tokens, batches: maps.Clone(m.batches), wakes: m.wakes, spent: m.spent, at: m.at}
 	for i := range c.list {
 		c.list[i].flows = c.list[i].flows.clone()
 	}
