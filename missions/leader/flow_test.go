@@ -2,6 +2,7 @@ package leader_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -167,8 +168,8 @@ func TestMostTurns(t *testing.T) {
 }
 
 func isCode(err error, code missions.Code) bool {
-	domain, ok := err.(*missions.Error) //nolint:errorlint // an item's error is one
-	return ok && domain.Code == code
+	var domain *missions.Error
+	return errors.As(err, &domain) && domain.Code == code
 }
 
 // crowded is a backend that says of a mission how many wait for it.

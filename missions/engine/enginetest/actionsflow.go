@@ -160,6 +160,8 @@ func (w *world) due(a Action) error {
 	if err := w.commit(noFault); err != nil {
 		return err
 	}
+	w.draining = true
+	defer func() { w.draining = false }()
 	d := a.dice()
 	var stopped []missions.Stopped
 	var offline []string

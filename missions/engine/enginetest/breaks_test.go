@@ -149,11 +149,25 @@ func TestBreaksAreFound(t *testing.T) {
 		"batch counts: they are not stored":                     {commit: withoutDocs("b/")},
 		"a waiting mission holds no lease: it does":             {commit: func(c *engine.Changes) bool { c.Released = but(c.Released); return true }},
 		"usage is the sum of all turns: a report is not stored": {commit: flowsWith(func(f *engine.Flow) { f.TurnUsage = nil })},
-		"usage is the sum of all turns: a turn is forgotten":    {commit: flowsWith(func(f *engine.Flow) { f.Spent = nil })},
-		"every signal is seen or stored: it is lost":            {commit: flowsWith(func(f *engine.Flow) { f.Signals = but(f.Signals) })},
-		"every signal is seen or stored: its data is lost":      {commit: withoutParts("signal:")},
-		"outcomes are copied: they are lost":                    {commit: withoutParts("input:")},
-		"a checkpoint survives: it is lost":                     {commit: flowsWith(func(f *engine.Flow) { f.Checkpoint = nil })},
+		"counters: what was spent is not": {begin: func(from *engine.Snapshot) {
+			if t := from.Totals[""]; t != nil {
+				wrong := *t
+				wrong.Usage = nil
+				from.Totals[""] = &wrong
+			}
+		}},
+		"counters: what waits is not": {begin: func(from *engine.Snapshot) {
+			if t := from.Totals[""]; t != nil {
+				wrong := *t
+				wrong.Waiting[0]++
+				from.Totals[""] = &wrong
+			}
+		}},
+		"usage is the sum of all turns: a turn is forgotten": {commit: flowsWith(func(f *engine.Flow) { f.Spent = nil })},
+		"every signal is seen or stored: it is lost":         {commit: flowsWith(func(f *engine.Flow) { f.Signals = but(f.Signals) })},
+		"every signal is seen or stored: its data is lost":   {commit: withoutParts("signal:")},
+		"outcomes are copied: they are lost":                 {commit: withoutParts("input:")},
+		"a checkpoint survives: it is lost":                  {commit: flowsWith(func(f *engine.Flow) { f.Checkpoint = nil })},
 		"claim order: the oldest goes first": {queue: func(heads []engine.Head) []engine.Head {
 			for i := range heads {
 				heads[i].Rank = 0

@@ -110,6 +110,39 @@ func (w *world) compareFlows() error {
 	return w.compareParts()
 }
 
+// compareTotals checks how many missions wait for what, and what was spent.
+func (w *world) compareTotals(stored *engine.Totals) error {
+	if stored == nil || w.draining {
+		return nil
+	}
+	var want [4]int64
+	kinds := map[byte]missions.WaitKind{'m': missions.WaitMission, 'b': missions.WaitBatch, 's': missions.WaitSignal}
+	for i := range w.is.list {
+		x := &w.is.list[i]
+		if x.status != missions.Pending || x.queued {
+			continue
+		}
+		waits := map[missions.WaitKind]bool{}
+		if x.waits() {
+			for _, c := range x.flows.conditions {
+				if c.outcome == "" {
+					waits[kinds[c.source[0]]] = true
+				}
+			}
+		}
+		if len(waits) == 0 {
+			waits[missions.WaitTime] = true
+		}
+		for kind := range waits {
+			want[slices.Index(missions.WaitKinds(), kind)]++
+		}
+	}
+	if stored.Waiting != want || stored.Usage["usd"] != w.is.spent {
+		return fmt.Errorf("counted as waiting are %v, want %v; %v were spent, want %v", stored.Waiting, want, stored.Usage["usd"], w.is.spent)
+	}
+	return nil
+}
+
 // compareSet checks who stands in the set of a source.
 func (w *world) compareSet(source string, members []string) error {
 	var got, want []string

@@ -113,6 +113,7 @@ type world struct {
 	status map[string]string       // of each mission, as its events say
 	flows  map[string]*engine.Flow // as compared last
 
+	draining bool // Due is called again and again: the model follows once it is through
 	trusting bool // a leader that does not read the state again: a break
 
 	counted Counted
@@ -146,7 +147,7 @@ func (w *world) lead() error {
 		return err
 	}
 	w.epoch, w.engine, w.open = epoch, engine.New(simulatedConfig(), from), false
-	return nil
+	return w.compareTotals(from.Totals[""])
 }
 
 // begin begins a batch, if none is open.
