@@ -4,7 +4,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -12,7 +11,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -82,11 +80,7 @@ func Command(c *ui.Console, o Options) *cobra.Command {
 	return cmd
 }
 
-func agentRunCommand(c *ui.Console, o Options) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "run --type TYPE... [flags] -- COMMAND [ARGUMENT...]",
-		Short: "Run any program as an agent",
-		Long: `Run any program as an agent. The program is started once for each mission.
+const runHelp = `Run any program as an agent. The program is started once for each mission.
 
 The program gets the mission's data as JSON on standard input, and in its environment:
 
@@ -138,7 +132,13 @@ The first Ctrl-C, or a closed terminal, gives running programs --drain to finish
 Ctrl-C stops them at once. Unfinished missions are handed back.
 
 Run each agent with its own --id: the supervisor cannot tell two agents with the same ID
-apart, and ends each one's leases in turn.`,
+apart, and ends each one's leases in turn.`
+
+func agentRunCommand(c *ui.Console, o Options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "run --type TYPE... [flags] -- COMMAND [ARGUMENT...]",
+		Short: "Run any program as an agent",
+		Long:  runHelp,
 		Example: `  supervisor agent run --type default -- cat
   supervisor agent run --type resize --concurrency 4 --id resizer-1 -- ./resize.sh --quality 80
   supervisor agent run --type build -- sh -c 'jq -r .target | xargs make >&2 && echo done'
@@ -289,132 +289,3 @@ func programEnvironment() []string {
 
 // traceFlushTimeout bounds the flush of the last traces when an agent ends.
 const traceFlushTimeout = 5 * time.Second
-
-// worker runs the command for missions, one after the other or several at once.
-type worker struct {
-	console  *ui.Console
-	flags    *agentFlags
-	command  []string
-	stopNow  <-chan struct{} // closed by the second Ctrl-C
-	quiet    *slog.LevelVar
-	requests *client.Agent
-	grace    time.Duration
-	guard    *guard
-	env      []string // of programs
-}
-
-// handle is the agent's handler.
-func (w *worker) handle(ctx context.Context, t *agent.Task) (any, error) {
-	m, begun := &t.Mission, time.Now()
-	w.say(ui.Cyan, "▶", m, started(m))
-	var full sync.Once
-	result, parking, err := w.run(ctx, t, &full)
-	took := ui.FormatDuration(time.Since(begun))
-	switch {
-	case ctx.Err() != nil:
-		w.say(ui.Yellow, "■", m, "stopped after "+took+": "+context.Cause(ctx).Error())
-	case errors.Is(err, errStopNow):
-		w.say(ui.Yellow, "■", m, "stopped after "+took+" and handed back")
-		w.handBack(ctx, t)
-	case agent.IsUnable(err):
-		w.say(ui.Yellow, "■", m, "handed back: "+err.Error())
-	case err != nil:
-		w.say(ui.Red, "✘", m, "failed after "+took+": "+ui.Shorten(ui.Clean(ui.FirstLine(err.Error())), 300))
-	case parking != nil:
-		w.say(ui.Cyan, "‖", m, "after "+took+", "+parking.Error())
-		if result != nil {
-			w.log(t, &full, "warn", "the standard output is dropped, because the mission is parked")
-		}
-	default:
-		w.say(ui.Green, "✔", m, "completed in "+took)
-	}
-	if err == nil && parking != nil {
-		err = parking
-	}
-	return result, err
-}
-
-// started says which attempt of a mission begins.
-func started(m *missions.Mission) string {
-	text := fmt.Sprintf("started, attempt %d of %d", m.Attempt, m.MaxAttempts)
-	if m.Turn > m.Attempt {
-		text += fmt.Sprintf(", turn %d", m.Turn)
-	}
-	return text
-}
-
-// run runs the program for a mission. It returns the result, and what the mission is to wait
-// for, if the program has said so.
-func (w *worker) run(ctx context.Context, t *agent.Task, full *sync.Once) (any, *agent.Parking, error) {
-	m := &t.Mission
-	remark := func(text string) { w.log(t, full, "warn", text) }
-	files, err := newMissionFiles(ctx, t, remark)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer files.remove()
-	reports, err := newReportPipe(files.dir)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer reports.close()
-	var shown progressShown
-	lines := &reportLines{ctx: ctx, task: t, remark: remark, stopNow: w.stopNow, progress: func(percent float64, message string) {
-		shown.report(percent, message)
-		_ = t.Progress(percent, message) // a full or unreachable store does not stop the program
-	}}
-	p := &program{
-		argv: w.command, stdin: m.Data, stopNow: w.stopNow, grace: w.grace, guard: w.guard, stall: m.Stall(),
-		env: slices.Concat(w.env, []string{
-			"MISSION_ID=" + m.ID, "MISSION_NAME=" + m.Name, "MISSION_TYPE=" + m.Type,
-			fmt.Sprintf("MISSION_ATTEMPT=%d", m.Attempt), "AGENT_ID=" + w.flags.id,
-		}, files.environment(), reports.environment()),
-		log:    func(line string) { w.log(t, full, "info", line) },
-		remark: remark,
-		shows: func(line string) {
-			percent, message := shown.show(line)
-			_ = t.Progress(percent, message) // likewise
-		},
-		reports: reports, lines: lines, began: files.follow,
-	}
-	if trace := api.TraceOf(ctx); trace != "" {
-		p.env = append(p.env, "TRACEPARENT="+trace)
-	}
-	result, err := p.run(ctx)
-	if result == nil {
-		return nil, lines.parking, err
-	}
-	return result, lines.parking, err
-}
-
-// log writes a line to the mission's log, and says once if that is full. A full or
-// unreachable log does not stop the program and does not delay the second Ctrl-C.
-func (w *worker) log(t *agent.Task, full *sync.Once, level, line string) {
-	select {
-	case <-w.stopNow:
-	default:
-		if errors.Is(t.Log(level, line, nil), api.ErrTooLarge) {
-			full.Do(func() {
-				w.say(ui.Yellow, "!", &t.Mission, "its log is full; what its program writes from here on is lost")
-			})
-		}
-	}
-}
-
-// handBack releases a mission before the agent reports its handler's error. The
-// supervisor then refuses that report, since the lease is gone; this is expected and not
-// logged.
-func (w *worker) handBack(ctx context.Context, t *agent.Task) {
-	w.quiet.Set(slog.LevelError)
-	ctx, cancel := context.WithTimeout(ctx, remote.ConnectTimeout)
-	defer cancel()
-	if err := w.requests.Release(ctx, api.LeaseRef{MissionID: t.Mission.ID, Lease: t.Mission.Lease}); err != nil {
-		w.console.Err.Printf("Cannot hand back mission %s: %s\n", ui.Clean(t.Mission.ID), ui.Clean(remote.ErrorText(err)))
-	}
-}
-
-// say prints a line about a mission.
-func (w *worker) say(colour, marker string, m *missions.Mission, text string) {
-	out := w.console.Err
-	out.Printf("%s %s %s %s: %s\n", out.Clock(time.Now()), out.Paint(colour, marker), ui.Clean(m.ID), ui.Shorten(ui.Clean(m.Name), 48), ui.Clean(text))
-}

@@ -8,8 +8,10 @@ import { to } from "./router.js";
 export function measured(metric, n) {
   if (n === null || n === undefined) return "–";
   if (metric.includes("seconds")) return duration(n);
-  if (/(rate|utilization)$/.test(metric)) return figure(Math.round(n * 1000) / 10) + " %";
+  if (/(rate|ratio|utilization)$/.test(metric)) return figure(Math.round(n * 1000) / 10) + " %";
   if (metric === "events.degraded") return n ? "degraded" : "connected";
+  const unit = /\.usage\.(\w+)$/.exec(metric)?.[1];
+  if (unit) return figure(n) + " " + unit;
   const thing = metric === "agents.slots" ? "slot" : metric.split(".")[0].replace(/s$/, "");
   return figure(n) + " " + thing + (n === 1 ? "" : "s") + (metric.includes("per_minute") ? " a minute" : "");
 }
@@ -18,7 +20,7 @@ export function measured(metric, n) {
 export const limit = (metric, n) => (metric === "events.degraded" ? figure(n) : measured(metric, n));
 
 const statusOf = [[/pending|oldest|queue/, "PENDING"], [/success_rate|failed/, "FAILED"], [/cancelled/, "CANCELLED"],
-  [/running/, "RUNNING"], [/completed|duration/, "COMPLETED"]];
+  [/running|usage/, "RUNNING"], [/completed|duration/, "COMPLETED"]];
 
 // typesOf are the types of missions that an alert is about, as far as that is known.
 export const typesOf = (a) => a.types ?? (a.type ? [a.type] : []);
@@ -29,6 +31,9 @@ export function subject(metric, type = "") {
     const state = /draining|offline/.exec(metric)?.[0] ?? "";
     return { href: to("agents", "", { state }), text: "Show " + (state ? state + " agents" : "agents") };
   }
+  if (/signal/.test(metric)) return { href: to("inbox"), text: "Show what waits for you" };
+  const waiting = /\.waiting\.(\w+)$/.exec(metric)?.[1];
+  if (waiting) return { href: to("missions", "", { waiting, type }), text: "Show what waits" };
   if (metric.startsWith("events.")) return { href: to("overview"), text: "Show the event stream" };
   const status = statusOf.find(([pattern]) => pattern.test(metric))?.[1] ?? "";
   return { href: to("missions", "", { status, type }), text: "Show " + (status ? statusName(status).toLowerCase() + " missions" : "missions") };

@@ -13,6 +13,7 @@ import { answer } from "./questions.js";
 import { hint, readAnswer, signalID } from "./answer.js";
 
 const family = 20; // children that are listed
+const said = 240; // characters of a signal's data that are shown in a line
 
 // part is a panel that is hidden while it has nothing to show.
 function part(title, aside) {
@@ -58,7 +59,7 @@ export function signalPart(send) {
     show: (m) => {
       element.querySelector(".panel-head button")?.toggleAttribute("hidden", !!m.finished_at);
       show(m.signals?.length ? m.signals : null, () => h("ol", { class: "signals" }, m.signals.map((signal) => h("li", null,
-        h("div", null, h("b", null, signal.name), " ", h("span", { class: "muted" }, "number " + count(signal.seq) + ", sent", by(signal), ", ", h("span", { class: "number", title: moment(signal.at) }, when(signal.at)))),
+        h("div", null, h("b", null, signal.name), " ", h("span", { class: "muted" }, "number " + count(signal.seq) + ", sent", by(signal), " ", h("span", { class: "number", title: moment(signal.at) }, when(signal.at)))),
         signal.data_left_out ? h("p", { class: "muted" }, "Its data is too large to be shown.") : signal.data && dataOf(signal, m.id),
         h("div", { class: "receipt", "data-tone": signal.seen_at ? "completed" : "pending" }, signal.seen_at
           ? ["seen", signal.seen_by && " by " + signal.seen_by, ", ", h("span", { class: "number", title: moment(signal.seen_at) }, when(signal.seen_at))]
@@ -67,7 +68,7 @@ export function signalPart(send) {
   };
 }
 
-const dataOf = ({ data, seq }, id) => (data.text.length > 200 || /^[[{]/.test(data.text.trim()) ? code(data.text, id + "-signal-" + seq) : h("code", { class: "said" }, data.text));
+const dataOf = ({ data, seq }, id) => (data.text.length > said ? code(data.text, id + "-signal-" + seq) : h("code", { class: "said" }, data.text));
 
 const told = { waiting: "The mission waited for it and goes on.", running: "Its agent is told.", stored: "It is kept until the mission waits for it or runs." };
 
