@@ -72,7 +72,7 @@ func (e *Engine) NeedCreate(n *Need, m *missions.Mission) {
 // checkFlow returns why a mission cannot be created.
 func (e *Engine) checkFlow(m *missions.Mission) error {
 	if id := m.ParentID; id != "" {
-		if err := e.checkSource("parent_id", m.ID, id); err != nil {
+		if err := e.checkSource("parent_id", id); err != nil {
 			return err
 		}
 		if p := e.records.get(id); p.Status.Terminal() {
@@ -84,7 +84,7 @@ func (e *Engine) checkFlow(m *missions.Mission) error {
 			return missions.Conflict("batch %q is closed", m.Batch)
 		}
 	}
-	return e.checkConditions(m.ID, m.After)
+	return e.checkConditions("", m.Batch, m.After)
 }
 
 // beginFlow has a new mission wait for its conditions, and enters it where it belongs. It returns

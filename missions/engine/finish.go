@@ -50,6 +50,11 @@ func (e *Engine) NeedFinish(n *Need, f *missions.Finish) {
 	e.NeedMissions(n, f.MissionID)
 	if f.Park != nil {
 		e.needConditions(n, f.Park.After)
+		for i := range f.Park.After {
+			if source := f.Park.After[i].Mission; source != "" {
+				e.needAhead(n, source, map[string]bool{})
+			}
+		}
 	}
 }
 
@@ -72,7 +77,11 @@ func (e *Engine) checkFinish(r *Record, f *missions.Finish) error {
 	if r.turn() >= missions.MaxTurns {
 		return missions.TooLarge("after", "cannot be waited for: the mission has had %d turns", missions.MaxTurns)
 	}
-	return e.checkConditions(r.ID, f.Park.After)
+	batch := ""
+	if r.Flow != nil {
+		batch = r.Flow.Batch
+	}
+	return e.checkConditions(r.ID, batch, f.Park.After)
 }
 
 // repeated reports whether f is the report again that ended the mission's latest attempt.

@@ -54,6 +54,38 @@ func (e *Engine) needConditions(n *Need, conditions []missions.Condition) {
 	}
 }
 
+// mostAhead bounds how many missions that wait for each other are looked at for a cycle.
+const mostAhead = 200
+
+// needAhead adds the missions for which a mission waits, and those for which they wait.
+func (e *Engine) needAhead(n *Need, id string, seen map[string]bool) {
+	r := e.needRecord(n, id)
+	if r == nil || !r.waits() || seen[id] || len(seen) >= mostAhead {
+		return
+	}
+	seen[id] = true
+	for i, o := range r.Flow.Outcomes {
+		if source := r.Flow.Conditions[i].Mission; o == open && source != "" {
+			e.needAhead(n, source, seen)
+		}
+	}
+}
+
+// isAhead reports whether a mission waits for another, or for one that does.
+func (e *Engine) isAhead(id, of string, seen map[string]bool) bool {
+	r := e.records.get(of)
+	if r == nil || !r.waits() || seen[of] || len(seen) >= mostAhead {
+		return false
+	}
+	seen[of] = true
+	for i, o := range r.Flow.Outcomes {
+		if source := r.Flow.Conditions[i].Mission; o == open && source != "" && (source == id || e.isAhead(id, source, seen)) {
+			return true
+		}
+	}
+	return false
+}
+
 // needFlow adds what any change of a mission may need beside its record.
 func (e *Engine) needFlow(n *Need, r *Record) {
 	f := r.Flow
@@ -90,15 +122,19 @@ func (e *Engine) complete(r *Record) bool {
 // mostCopied bounds the bytes of outcomes that a step copies to those that wait for them, but for one mission's.
 const mostCopied = 16 << 20
 
-// checkConditions returns why a mission cannot wait for conditions.
-func (e *Engine) checkConditions(id string, conditions []missions.Condition) error {
+// checkConditions returns why a mission of a batch, "" for none, cannot wait for conditions. id is "" for one that does
+// not exist yet: nobody waits for it.
+func (e *Engine) checkConditions(id, batch string, conditions []missions.Condition) error {
 	size := 0
 	for i := range conditions {
 		field := fmt.Sprintf("after[%d]", i)
 		switch c := &conditions[i]; c.Kind() {
 		case missions.WaitMission:
-			if err := e.checkSource(field+".mission", id, c.Mission); err != nil {
+			if err := e.checkSource(field+".mission", c.Mission); err != nil {
 				return err
+			}
+			if id != "" && e.isAhead(id, c.Mission, map[string]bool{}) {
+				return missions.Invalid(field+".mission", "waits for this mission: neither could go on")
 			}
 			if s := e.records.get(c.Mission); s.Status.Terminal() {
 				size += len(s.Result)
@@ -106,6 +142,8 @@ func (e *Engine) checkConditions(id string, conditions []missions.Condition) err
 		case missions.WaitBatch:
 			b := e.batch(c.Batch)
 			switch {
+			case c.Batch == batch:
+				return missions.Invalid(field+".batch", "is the batch of the mission itself")
 			case b == nil:
 				return missions.Invalid(field+".batch", "there is no batch %q", c.Batch)
 			case b.waiters >= missions.MaxWaiters:
@@ -121,7 +159,7 @@ func (e *Engine) checkConditions(id string, conditions []missions.Condition) err
 }
 
 // checkSource returns why a mission cannot wait for another, or be its child.
-func (e *Engine) checkSource(field, id, source string) error {
+func (e *Engine) checkSource(field, source string) error {
 	s := e.records.get(source)
 	switch {
 	case e.isUnreachable(source):
@@ -130,19 +168,8 @@ func (e *Engine) checkSource(field, id, source string) error {
 		return missions.Invalid(field, "there is no mission %q", source)
 	case e.inSet(source) >= missions.MaxWaiters && !s.Status.Terminal():
 		return missions.Overloaded("%s: %d missions wait for mission %q already", field, missions.MaxWaiters, source)
-	case s.waits() && s.Flow.waitsForMission(id):
-		return missions.Invalid(field, "waits for this mission: neither could go on")
 	}
 	return nil
-}
-
-func (f *Flow) waitsForMission(id string) bool {
-	for i, o := range f.Outcomes {
-		if o == open && f.Conditions[i].Mission == id {
-			return true
-		}
-	}
-	return false
 }
 
 // outcomeNow returns the outcome that a condition has now, and the result of its source.

@@ -89,6 +89,8 @@ func testParking(s *suite) {
 		}
 		f.create(waiting("waits", completed("m")))
 		f.wantErr("a mission that waits for it", f.tryFinish(park(m, 0, completed("waits"))).Err, missions.ErrInvalid)
+		f.create(waiting("behind", signalled("go"), completed("waits")))
+		f.wantErr("a mission that waits for one that does", f.tryFinish(park(m, 0, completed("behind"))).Err, missions.ErrInvalid)
 		f.must(f.remove("waits").Err)
 		f.due()
 		wantEqual(f, "the mission", f.whole("m"), before)

@@ -266,6 +266,7 @@ func testWaitsRefused(s *suite) {
 			"an unknown batch":   waiting("m", ended("done"), batchEnded("nothing")),
 			"an unknown parent":  with("m", missions.Flow{ParentID: "nobody"}),
 			"itself":             waiting("m", completed("m")),
+			"its own batch":      with("m", missions.Flow{Batch: "own", After: []missions.Condition{batchEnded("own")}}),
 		} {
 			f.wantErr(name, f.createOne(m).Err, missions.ErrInvalid)
 		}

@@ -244,7 +244,11 @@ func (m *model) finish(f *missions.Finish, park []modelCondition, wait time.Dura
 		return refused
 	}
 	if f.Park != nil {
-		if refused := m.refuses(x.id, park); refused != "" {
+		batch := ""
+		if x.flows != nil {
+			batch = x.flows.batch
+		}
+		if refused := m.refuses(x.id, batch, park); refused != "" {
 			return refused
 		}
 	}

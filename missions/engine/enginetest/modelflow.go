@@ -148,19 +148,26 @@ func (m *model) exists(source string) bool {
 }
 
 // refuses returns why a mission cannot wait for conditions.
-func (m *model) refuses(id string, conditions []modelCondition) string {
+func (m *model) refuses(id, batch string, conditions []modelCondition) string {
 	for i := range conditions {
 		source := conditions[i].source
-		if !m.exists(source) || source[0] == 'm' && m.waitsFor(source[2:], id) {
+		if !m.exists(source) || source == "b/"+batch || id != "" && source[0] == 'm' && m.waitsFor(source[2:], id, map[string]bool{}) {
 			return "invalid_request"
 		}
 	}
 	return ""
 }
 
-func (m *model) waitsFor(waiter, id string) bool {
+// waitsFor reports whether a mission waits for another, or for one that does.
+func (m *model) waitsFor(waiter, id string, seen map[string]bool) bool {
 	x := m.find(waiter)
-	return x != nil && x.waits() && slices.ContainsFunc(x.flows.conditions, func(c modelCondition) bool { return c.outcome == "" && c.source == "m/"+id })
+	if x == nil || !x.waits() || seen[waiter] {
+		return false
+	}
+	seen[waiter] = true
+	return slices.ContainsFunc(x.flows.conditions, func(c modelCondition) bool {
+		return c.outcome == "" && c.source[0] == 'm' && (c.source[2:] == id || m.waitsFor(c.source[2:], id, seen))
+	})
 }
 
 // refusesFlow returns why a mission cannot be created.
@@ -171,7 +178,7 @@ func (m *model) refusesFlow(x *modelMission) string {
 	}
 	if p := m.find(f.parent); f.parent != "" {
 		switch {
-		case p == nil || m.waitsFor(f.parent, x.id):
+		case p == nil:
 			return "invalid_request"
 		case p.status.Terminal():
 			return "conflict"
@@ -180,7 +187,7 @@ func (m *model) refusesFlow(x *modelMission) string {
 	if b, there := m.batches[f.batch]; there && !b.open {
 		return "conflict"
 	}
-	return m.refuses(x.id, f.conditions)
+	return m.refuses("", f.batch, f.conditions)
 }
 
 // begin enters a new mission where it belongs.
