@@ -68,7 +68,7 @@ func (f *fixture) dump() map[string]string {
 	dump["counts"] = f.json(counts)
 	for _, kind := range []string{"", "x", "y", "z"} {
 		stats := f.stats(kind)
-		stats.LastUpdated, stats.OldestPendingSeconds, stats.OldestClaimableSeconds, stats.PerMinute = 0, nil, nil, nil
+		stats.LastUpdated, stats.OldestPendingSeconds, stats.OldestClaimableSeconds, stats.PerMinute, stats.OldestSignalWaitSeconds = 0, nil, nil, nil, nil
 		dump["statistics of "+kind] = f.json(stats)
 	}
 	dump["agents"] = f.json(f.agents(missions.AgentFilter{}))
