@@ -30,9 +30,7 @@ var (
 	agentStates = missions.AgentStates()
 )
 
-// missionQuery selects a whole mission in the order that scanMission reads.
-const missionQuery = "SELECT " + missionColumns + missionTables
-
+// missionColumns are those of a whole mission in the order that scanMission reads, from missionTables.
 const missionColumns = `m.seq, m.id, m.name, m.type, m.priority, m.status, m.tags, m.max_attempts,
 	m.timeout_us, m.not_before, m.deadline, m.correlation_id, m.attempt, m.agent_id, m.lease,
 	m.updated_at, m.started_at, m.finished_at, m.ready_at, m.ready, m.due_at,

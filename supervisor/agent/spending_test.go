@@ -108,7 +108,9 @@ func TestAMissionThatUsesTooMuchIsStopped(t *testing.T) {
 		t.Errorf("%s after %d attempts with %v: %s", m.Status, m.Attempt, m.Flow, m.Error)
 	}
 	asks := b.create(t, api.MissionSpec{Name: "asks", MaxUsage: missions.Usage{"usd": 5}, OnExceeded: missions.ExceededAsk})
-	<-cause
+	if err := <-cause; !errors.Is(err, agent.ErrCancelled) {
+		t.Errorf("the cause is %v", err)
+	}
 	b.awaitMission(t, asks.ID, func(m *missions.Mission) bool { return len(m.WaitingFor) == 1 })
 	_, err := b.client.Signal(t.Context(), api.SignalRequest{ID: asks.ID, Name: missions.BudgetSignal, Data: []byte(`{"usd":10}`)})
 	must(t, err)

@@ -16,7 +16,6 @@ func TestConditionsAreEasyToType(t *testing.T) {
 		c, ok := parseCondition(text)
 		got := ""
 		if ok {
-			got = fmt.Sprint(c.Mission, c.Batch, c.Signal, c.When)
 			got = fmt.Sprintf("{%s %s %s %s %s %v}", c.Mission, c.Batch, c.Signal, c.When, c.Prompt, c.Choices)
 		}
 		equal(t, text, got, want)

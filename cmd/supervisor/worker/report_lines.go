@@ -2,7 +2,6 @@ package worker
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -163,7 +162,7 @@ func (r *reportLines) doPark(rest string) error {
 	}
 	decoder := json.NewDecoder(strings.NewReader(rest))
 	decoder.DisallowUnknownFields()
-	if !jsontext.Value(rest).IsValid() || !bytes.HasPrefix([]byte(rest), []byte("{")) {
+	if !jsontext.Value(rest).IsValid() || !strings.HasPrefix(rest, "{") {
 		return errors.New(`park needs a JSON object such as {"after":[{"signal":"approved"}]}, on one line`)
 	}
 	if err := decoder.Decode(&request); err != nil {

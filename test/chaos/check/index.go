@@ -164,7 +164,7 @@ func steps(c *Call) []*step {
 		Results []answer `json:"results"`
 	}
 	_ = json.Unmarshal(c.Reply, &reply) // a call without an answer has none
-	all := make([]*step, len(items))
+	all := make([]*step, 0, len(items)+1)
 	for i, it := range items {
 		replied := reply.answer
 		if batch {
@@ -173,11 +173,12 @@ func steps(c *Call) []*step {
 				replied = reply.Results[i]
 			}
 		}
-		all[i] = newStep(c, &it, &replied)
-		all[i].closes = request.CloseBatch
+		st := newStep(c, &it, &replied)
+		st.closes = request.CloseBatch
 		if c.Op == "agent.create" {
-			all[i].op, all[i].asked.ParentID = "missions.create", request.MissionID
+			st.op, st.asked.ParentID = "missions.create", request.MissionID
 		}
+		all = append(all, st)
 	}
 	if c.Op == "agent.create" { // what it says of the parent's lease
 		all = append(all, &step{Call: c, mission: request.MissionID, outcome: c.Outcome, code: c.Code, lease: request.Lease})
