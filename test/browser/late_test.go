@@ -69,10 +69,15 @@ func TestAGapAmongEvents(t *testing.T) {
 	b.call("Page.addScriptToEvaluateOnNewDocument", map[string]any{"source": `
 		delete window.SharedWorker;
 		window.EventSource = class {
-			constructor(url) { this.handlers = {}; if (String(url).includes("events=")) window.source = this; }
+			constructor(url) {
+				this.handlers = {};
+				// The frame has a watch of its own.
+				this.at = JSON.parse(new URL(url).searchParams.get("events") ?? "[]").findIndex((watch) => watch.type.startsWith("mission.>"));
+				if (this.at >= 0) window.source = this;
+			}
 			addEventListener(name, handle) { this.handlers[name] = handle; }
 			close() {}
-			send(name, data, id) { this.handlers["0." + name]({data: JSON.stringify(data), lastEventId: id}); }
+			send(name, data, id) { this.handlers[this.at + "." + name]({data: JSON.stringify(data), lastEventId: id}); }
 		};`}, nil)
 	b.open("events", "Events")
 	b.await("the connection", "window.source")
