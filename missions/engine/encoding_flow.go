@@ -225,7 +225,9 @@ func flow(c *codec.Codec, f *Flow) {
 			c.Fail()
 			n = 0
 		}
-		*o = Outcome(n) //nolint:gosec // it is in range
+		if c.Reading() { // others may read a record while it is written to a journal
+			*o = Outcome(n) //nolint:gosec // it is in range
+		}
 	})
 	codec.Float(c, &f.Timeout)
 	for _, flag := range []*bool{&f.Waiting, &f.Parked, &f.TimedOut, &f.Awaited} {
