@@ -344,57 +344,84 @@ func CheckCheckpoint(checkpoint json.RawMessage) error {
 // wait for first, or an [ErrInvalid] that names a condition that is part of a cycle. Missions
 // that none of the others waits for keep their places.
 func Order(batch []Mission) ([]int, error) {
-	byID := make(map[string]int, len(batch))
-	plain := true
+	o := &ordering{batch: batch, byID: make(map[string]int, len(batch)), byBatch: map[string][]int{}, state: make([]visit, len(batch))}
 	for i := range batch {
-		byID[batch[i].ID] = i
-		plain = plain && (batch[i].Flow == nil || len(batch[i].After) == 0 && batch[i].ParentID == "")
-	}
-	order := make([]int, 0, len(batch))
-	if plain {
-		for i := range batch {
-			order = append(order, i)
+		o.byID[batch[i].ID] = i
+		if f := batch[i].Flow; f != nil && f.Batch != "" {
+			o.byBatch[f.Batch] = append(o.byBatch[f.Batch], i)
 		}
-		return order, nil
 	}
-	const (
-		under = 1 // being visited
-		done  = 2
-	)
-	state := make([]int, len(batch))
-	var visit func(i int) error
-	visit = func(i int) error {
-		state[i] = under
-		if f := batch[i].Flow; f != nil {
-			sources := make([]string, 0, len(f.After)+1)
-			for j := range f.After {
-				sources = append(sources, f.After[j].Mission)
-			}
-			for j, source := range append(sources, f.ParentID) {
-				at, there := byID[source]
-				switch {
-				case !there || source == "" || state[at] == done:
-				case state[at] == under && j < len(f.After):
-					return Invalid(fmt.Sprintf("missions[%d].after[%d].mission", i, j), "is part of a cycle: %q waits for %q as well", source, batch[i].ID)
-				case state[at] == under:
-					return Invalid(fmt.Sprintf("missions[%d].parent_id", i), "is part of a cycle")
-				default:
-					if err := visit(at); err != nil {
-						return err
-					}
-				}
-			}
+	for i := range batch {
+		if err := o.visit(i); err != nil {
+			return nil, err
 		}
-		state[i] = done
-		order = append(order, i)
+	}
+	return o.order, nil
+}
+
+// ordering searches missions of one request, depth first.
+type ordering struct {
+	batch   []Mission
+	byID    map[string]int
+	byBatch map[string][]int
+	state   []visit
+	order   []int
+}
+
+// visit is how far a mission was searched.
+type visit int8
+
+const (
+	unseen visit = iota
+	begun        // what it waits for is being searched
+	placed
+)
+
+// visit places a mission behind what it waits for.
+func (o *ordering) visit(i int) error {
+	if o.state[i] != unseen {
 		return nil
 	}
-	for i := range batch {
-		if state[i] == 0 {
-			if err := visit(i); err != nil {
-				return nil, err
+	o.state[i] = begun
+	if f := o.batch[i].Flow; f != nil {
+		for j := range f.After {
+			c := &f.After[j]
+			field := fmt.Sprintf("missions[%d].after[%d].%s", i, j, c.Kind())
+			if err := o.before(i, o.sources(c), field); err != nil {
+				return err
+			}
+		}
+		if at, there := o.byID[f.ParentID]; there && f.ParentID != "" {
+			if err := o.before(i, []int{at}, fmt.Sprintf("missions[%d].parent_id", i)); err != nil {
+				return err
 			}
 		}
 	}
-	return order, nil
+	o.state[i] = placed
+	o.order = append(o.order, i)
+	return nil
+}
+
+// sources returns the missions of the request that a condition waits for.
+func (o *ordering) sources(c *Condition) []int {
+	if at, there := o.byID[c.Mission]; there && c.Mission != "" {
+		return []int{at}
+	}
+	if c.Batch != "" {
+		return o.byBatch[c.Batch]
+	}
+	return nil
+}
+
+// before places missions before another one.
+func (o *ordering) before(i int, sources []int, field string) error {
+	for _, source := range sources {
+		if o.state[source] == begun {
+			return Invalid(field, "is part of a cycle: %q waits for %q as well", o.batch[source].ID, o.batch[i].ID)
+		}
+		if err := o.visit(source); err != nil {
+			return err
+		}
+	}
+	return nil
 }
