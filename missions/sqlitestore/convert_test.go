@@ -102,22 +102,24 @@ func sameJSON(t *testing.T, a, b json.RawMessage) bool {
 		if err := json.Unmarshal(text, &values[i]); err != nil {
 			t.Fatalf("%v in %s", err, text)
 		}
-		withoutTurns(values[i])
+		withoutLater(values[i])
 	}
 	return reflect.DeepEqual(values[0], values[1])
 }
 
-// withoutTurns removes the turns of missions, which the version that was recorded did not count.
-func withoutTurns(value any) {
+// withoutLater removes what the version that was recorded did not count.
+func withoutLater(value any) {
 	switch v := value.(type) {
 	case map[string]any:
-		delete(v, "turn")
+		for _, field := range []string{"turn", "waiting", "oldest_signal_wait_seconds", "highest_usage_ratio", "Waiting", "Usage"} {
+			delete(v, field)
+		}
 		for _, inner := range v {
-			withoutTurns(inner)
+			withoutLater(inner)
 		}
 	case []any:
 		for _, inner := range v {
-			withoutTurns(inner)
+			withoutLater(inner)
 		}
 	}
 }
