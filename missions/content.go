@@ -13,13 +13,15 @@ import (
 
 // Timeout returns the maximum duration of one attempt, to the microsecond, or 0 for
 // no limit. A very short limit never becomes 0.
-func (m *Mission) Timeout() time.Duration { return limit(m.TimeoutSeconds) }
+func (m *Mission) Timeout() time.Duration { return Seconds(m.TimeoutSeconds) }
 
 // Stall returns how long a mission may go without progress or log entries before it
 // is taken back. It rounds like Timeout.
-func (m *Mission) Stall() time.Duration { return limit(m.StallSeconds) }
+func (m *Mission) Stall() time.Duration { return Seconds(m.StallSeconds) }
 
-func limit(seconds float64) time.Duration {
+// Seconds returns a number of seconds as a duration, to the microsecond. More than 0 never
+// becomes 0, which often means that there is no limit.
+func Seconds(seconds float64) time.Duration {
 	if seconds == 0 {
 		return 0
 	}

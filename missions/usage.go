@@ -3,7 +3,6 @@ package missions
 import (
 	"maps"
 	"math"
-	"time"
 )
 
 // Usage is what a mission has used, by unit, such as usd or input_tokens.
@@ -98,15 +97,14 @@ func (p RetryPolicy) With(o *RetryOptions) RetryPolicy {
 	if o == nil {
 		return p
 	}
-	seconds := func(s float64) time.Duration { return time.Duration(math.Round(s*1e6)) * time.Microsecond }
 	if o.FirstSeconds != nil {
-		p.Base = seconds(*o.FirstSeconds)
+		p.Base = Seconds(*o.FirstSeconds)
 	}
 	if o.Factor != nil {
 		p.Factor = *o.Factor
 	}
 	if o.MaxSeconds != nil {
-		p.Max = seconds(*o.MaxSeconds)
+		p.Max = Seconds(*o.MaxSeconds)
 	}
 	if o.Jitter != nil {
 		p.Jitter = *o.Jitter

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"encoding/json"
-	"fmt"
 	"math"
 
 	"missioncontrol/missions"
@@ -25,24 +24,23 @@ func (e *Engine) makeBatch(id string) *batch {
 	}
 	b := &batch{open: true, createdAt: e.now}
 	e.setDoc(docBatch+id, b)
-	e.member(setBatches, e.batchMember(id, b), false)
+	e.member(setBatches, b.member(id), false)
 	e.idle(id, b)
 	return b
 }
 
-func (e *Engine) batchMember(id string, b *batch) string {
-	return fmt.Sprintf("%016x:%s", math.MaxInt64-int64(b.createdAt), id)
-}
+// member returns the member of a batch of the set of all, in which the youngest is the first.
+func (b *batch) member(id string) string { return inOrder(math.MaxInt64-int64(b.createdAt), id) }
 
 // idle notes since when a batch has no missions, or that it has some.
 func (e *Engine) idle(id string, b *batch) {
 	if b.idleAt != 0 {
-		e.member(setIdle, fmt.Sprintf("%016x:%s", int64(b.idleAt), id), true)
+		e.member(setIdle, inOrder(int64(b.idleAt), id), true)
 		b.idleAt = 0
 	}
 	if b.total() == 0 {
 		b.idleAt = e.now
-		e.member(setIdle, fmt.Sprintf("%016x:%s", int64(b.idleAt), id), false)
+		e.member(setIdle, inOrder(int64(b.idleAt), id), false)
 	}
 }
 
@@ -132,13 +130,13 @@ func (e *Engine) retainBatches(cutoff missions.Time) {
 		id := BatchOfMember(member)
 		b := e.batch(id)
 		switch {
-		case b == nil || fmt.Sprintf("%016x:%s", int64(b.idleAt), id) != member:
+		case b == nil || inOrder(int64(b.idleAt), id) != member:
 			e.member(setIdle, member, true)
 		case b.idleAt > cutoff || b.waiters > 0:
 		default:
 			e.setDoc(docBatch+id, nil)
 			e.member(setIdle, member, true)
-			e.member(setBatches, e.batchMember(id, b), true)
+			e.member(setBatches, b.member(id), true)
 		}
 	}
 	clear(e.members) // what comes behind it in the batch may have changed it

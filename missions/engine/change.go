@@ -122,7 +122,7 @@ func (e *Engine) retryFlow(r *Record, q *missions.RetryRequest, override bool) (
 	if unmet >= 0 || f.unmet() == 0 {
 		return unmet
 	}
-	return e.resolve(r, func(*missions.Condition) bool { return override })
+	return e.resolve(r, override)
 }
 
 // Delete deletes a mission. See [missions.Missions].

@@ -86,7 +86,7 @@ func (d *docs) set(key string, value any) {
 	}
 }
 
-// doc types.
+// What documents are.
 type (
 	count int64
 
@@ -107,7 +107,6 @@ type (
 		upTo   int64 // who has registered later waits for the next end
 		status missions.Status
 		result []byte
-		why    string
 		again  bool
 	}
 )
@@ -264,7 +263,6 @@ func wakeOf(c *codec.Codec, w *wake) {
 	codec.Number(c, &w.upTo)
 	codec.Place(c, &w.status, statuses)
 	codec.Content(c, &w.result)
-	codec.Text(c, &w.why)
 	codec.Flag(c, &w.again)
 }
 

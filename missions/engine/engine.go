@@ -214,7 +214,7 @@ func (e *Engine) move(r *Record, trigger missions.Trigger, reason string) error 
 		OldStatus: old, NewStatus: next, Reason: reason, Attempt: r.Attempt, AgentID: string(r.AgentID),
 	})
 	if r.Flow != nil {
-		e.flowMoved(r, old, next, reason)
+		e.flowMoved(r, old, next)
 	}
 	return nil
 }

@@ -117,7 +117,7 @@ func (e *Engine) fail(r *Record, f *missions.Finish) {
 	}
 	wait := e.backOff(r)
 	if f.RetryAfter != nil {
-		wait = seconds(*f.RetryAfter)
+		wait = missions.Seconds(*f.RetryAfter)
 	}
 	e.attemptFailed(r, reason, wait)
 }

@@ -143,7 +143,7 @@ func flowOf(r *Record) *Flow {
 	return r.Flow
 }
 
-// Waits reports whether the mission is PENDING and waits for something.
+// waits reports whether the mission is PENDING and waits for something.
 func (r *Record) waits() bool { return r.Flow != nil && r.Flow.Waiting }
 
 // turn returns how often the mission was claimed.
@@ -205,7 +205,9 @@ func (r *Record) show(m *missions.Mission) {
 	if f == nil {
 		return
 	}
-	m.Checkpoint = slices.Clone(f.Checkpoint)
+	if m.Checkpoint = slices.Clone(f.Checkpoint); !f.visible() {
+		return
+	}
 	out := &missions.Flow{
 		OnUnmet: f.OnUnmet, MaxUsage: f.MaxUsage, OnExceeded: f.OnExceeded, RetryPolicy: f.Retry,
 		ParentID: f.ParentID, Detached: f.Detached, Batch: f.Batch, Usage: f.used(), TimedOut: f.TimedOut,
@@ -225,9 +227,7 @@ func (r *Record) show(m *missions.Mission) {
 	case len(waits) > 0:
 		out.WaitedFor = waits
 	}
-	if f.visible() {
-		m.Flow = out
-	}
+	m.Flow = out
 }
 
 // visible reports whether a flow has anything but what the supervisor itself needs to know.
@@ -328,7 +328,7 @@ func (r *Record) asks() string {
 	if r == nil || !r.waits() || r.kinds()&(1<<slices.Index(missions.WaitKinds(), missions.WaitSignal)) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%016x:%s", int64(r.Flow.Since), r.ID)
+	return inOrder(int64(r.Flow.Since), r.ID)
 }
 
 // nearMaximum returns the member of a living mission of the set of those that have a maximum and have
@@ -352,7 +352,7 @@ func (r *Record) nearMaximum() string {
 // mostRatio is the highest ratio that is told from higher ones, in hundredths.
 const mostRatio = 0xffff
 
-// History of what the sets say: the oldest wait for a signal, and the highest ratio of a usage.
+// fromSets takes from the sets the oldest wait for a signal, and the highest ratio of a usage.
 func (h *History) fromSets(asks, budgets []string, now missions.Time) {
 	if len(asks) > 0 {
 		if since, err := strconv.ParseInt(asks[0][:16], 16, 64); err == nil {

@@ -7,12 +7,9 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"time"
 
 	"missioncontrol/missions"
 )
-
-func seconds(s float64) time.Duration { return time.Duration(s*1e6) * time.Microsecond }
 
 // checkReport returns why a report is refused.
 func (r *Record) checkReport(p *missions.Report) error {

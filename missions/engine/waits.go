@@ -18,6 +18,9 @@ const child = 0xff
 // position is a position as a part of members and names, which are in order of it.
 func position(at int64) string { return fmt.Sprintf("%016x", at) }
 
+// inOrder is a member of a set that is in the order of numbers, such as times.
+func inOrder(number int64, id string) string { return position(number) + ":" + id }
+
 // registered is the member for a condition of a waiting mission, or for a child: by the position
 // of the event that told of it, so that each is behind those that were there before.
 func registered(at int64, place int, id string) string {
@@ -38,138 +41,6 @@ func parseRegistered(member string) (position int64, place int, id string, ok bo
 // part sets a part of a mission; nil deletes it.
 func (e *Engine) part(r *Record, name string, body []byte) {
 	e.changes.Parts = append(e.changes.Parts, Part{Seq: r.Seq, MissionID: r.ID, Name: name, Body: body})
-}
-
-// needConditions adds what beginning to wait needs.
-func (e *Engine) needConditions(n *Need, conditions []missions.Condition) {
-	for i := range conditions {
-		switch c := &conditions[i]; c.Kind() {
-		case missions.WaitMission:
-			e.needRecord(n, c.Mission)
-			e.needDocs(n, docCount+c.Mission)
-		case missions.WaitBatch:
-			e.needDocs(n, docBatch+c.Batch)
-		case missions.WaitSignal, missions.WaitTime:
-		}
-	}
-}
-
-// mostAhead bounds how many missions that wait for each other are looked at for a cycle.
-const mostAhead = 200
-
-// needAhead adds the missions for which a mission waits, and those for which they wait.
-func (e *Engine) needAhead(n *Need, id string, seen map[string]bool) {
-	r := e.needRecord(n, id)
-	if r == nil || !r.waits() || seen[id] || len(seen) >= mostAhead {
-		return
-	}
-	seen[id] = true
-	for i, o := range r.Flow.Outcomes {
-		if source := r.Flow.Conditions[i].Mission; o == open && source != "" {
-			e.needAhead(n, source, seen)
-		}
-	}
-}
-
-// isAhead reports whether a mission waits for another, or for one that does.
-func (e *Engine) isAhead(id, of string, seen map[string]bool) bool {
-	r := e.records.get(of)
-	if r == nil || !r.waits() || seen[of] || len(seen) >= mostAhead {
-		return false
-	}
-	seen[of] = true
-	for i, o := range r.Flow.Outcomes {
-		if source := r.Flow.Conditions[i].Mission; o == open && source != "" && (source == id || e.isAhead(id, source, seen)) {
-			return true
-		}
-	}
-	return false
-}
-
-// needFlow adds what any change of a mission may need beside its record.
-func (e *Engine) needFlow(n *Need, r *Record) {
-	f := r.Flow
-	if f.Batch != "" {
-		e.needDocs(n, docBatch+f.Batch)
-	}
-	if f.ChildAt != 0 {
-		e.needDocs(n, docCount+f.ParentID)
-	}
-	if !f.Waiting {
-		return
-	}
-	for i, o := range f.Outcomes {
-		switch c := &f.Conditions[i]; {
-		case o != open:
-		case c.Mission != "":
-			e.needDocs(n, docCount+c.Mission)
-		case c.Batch != "":
-			e.needDocs(n, docBatch+c.Batch)
-		}
-	}
-}
-
-// complete reports whether what needFlow says is loaded.
-func (e *Engine) complete(r *Record) bool {
-	if r.Flow == nil {
-		return true
-	}
-	var n Need
-	e.needFlow(&n, r)
-	return n.None()
-}
-
-// mostCopied bounds the bytes of outcomes that a step copies to those that wait for them, but for one mission's.
-const mostCopied = 16 << 20
-
-// checkConditions returns why a mission of a batch, "" for none, cannot wait for conditions. id is "" for one that does
-// not exist yet: nobody waits for it.
-func (e *Engine) checkConditions(id, batch string, conditions []missions.Condition) error {
-	size := 0
-	for i := range conditions {
-		field := fmt.Sprintf("after[%d]", i)
-		switch c := &conditions[i]; c.Kind() {
-		case missions.WaitMission:
-			if err := e.checkSource(field+".mission", c.Mission); err != nil {
-				return err
-			}
-			if id != "" && e.isAhead(id, c.Mission, map[string]bool{}) {
-				return missions.Invalid(field+".mission", "waits for this mission: neither could go on")
-			}
-			if s := e.records.get(c.Mission); s.Status.Terminal() {
-				size += len(s.Result)
-			}
-		case missions.WaitBatch:
-			b := e.batch(c.Batch)
-			switch {
-			case c.Batch == batch:
-				return missions.Invalid(field+".batch", "is the batch of the mission itself")
-			case b == nil:
-				return missions.Invalid(field+".batch", "there is no batch %q", c.Batch)
-			case b.waiters >= missions.MaxWaiters:
-				return missions.Overloaded("%s.batch: %d missions wait for batch %q already", field, missions.MaxWaiters, c.Batch)
-			}
-		case missions.WaitSignal, missions.WaitTime:
-		}
-	}
-	if e.copied > 0 && e.copied+size > mostCopied {
-		return missions.Overloaded("after: the results of what it waits for are too much for one request, with those of the missions before it; send it again")
-	}
-	return nil
-}
-
-// checkSource returns why a mission cannot wait for another, or be its child.
-func (e *Engine) checkSource(field, source string) error {
-	s := e.records.get(source)
-	switch {
-	case e.isUnreachable(source):
-		return e.records.unreachable[source]
-	case s == nil:
-		return missions.Invalid(field, "there is no mission %q", source)
-	case e.inSet(source) >= missions.MaxWaiters && !s.Status.Terminal():
-		return missions.Overloaded("%s: %d missions wait for mission %q already", field, missions.MaxWaiters, source)
-	}
-	return nil
 }
 
 // outcomeNow returns the outcome that a condition has now, and the result of its source.
@@ -199,13 +70,13 @@ func (e *Engine) wait(r *Record, conditions []missions.Condition, timeout float6
 		f.Conditions, f.Outcomes = conditions, make([]Outcome, len(conditions))
 	}
 	f.Timeout, f.Parked, f.TimedOut, f.Since = timeout, parked, false, e.now
-	return e.resolve(r, func(*missions.Condition) bool { return false })
+	return e.resolve(r, false)
 }
 
 // resolve gives those open conditions of a mission an outcome that have one already, and has the
-// mission wait for the others. ignored says which outcomes do not count although they do not meet
-// their condition.
-func (e *Engine) resolve(r *Record, ignored func(*missions.Condition) bool) (unmet int) {
+// mission wait for the others. With override, an outcome that does not meet its condition does not hold the
+// mission up.
+func (e *Engine) resolve(r *Record, override bool) (unmet int) {
 	f := flowOf(r)
 	f.Waiting, f.Until, unmet = false, 0, -1
 	for i := range f.Conditions {
@@ -222,14 +93,14 @@ func (e *Engine) resolve(r *Record, ignored func(*missions.Condition) bool) (unm
 			continue
 		}
 		e.setOutcome(r, i, o, result)
-		if !o.meets(c) && !ignored(c) && unmet < 0 {
+		if !o.meets(c) && !override && unmet < 0 {
 			unmet = i
 		}
 	}
 	if unmet >= 0 || f.unmet() == 0 && (len(f.Conditions) > 0 || f.Timeout == 0) {
 		return unmet
 	}
-	f.Waiting, f.Until = true, after(e.now, seconds(f.Timeout))
+	f.Waiting, f.Until = true, after(e.now, missions.Seconds(f.Timeout))
 	e.emitWaiting(r)
 	f.WaitAt = e.marks.Outbox
 	for i := range f.Conditions {

@@ -14,7 +14,7 @@ const (
 )
 
 // flowMoved follows a change of a mission's status.
-func (e *Engine) flowMoved(r *Record, from, to missions.Status, reason string) {
+func (e *Engine) flowMoved(r *Record, from, to missions.Status) {
 	f := r.Flow
 	if f.Batch != "" {
 		e.countInBatch(f.Batch, from, to)
@@ -24,12 +24,12 @@ func (e *Engine) flowMoved(r *Record, from, to missions.Status, reason string) {
 		f.Spent, f.TurnUsage = f.used(), nil
 		f.Stopped = 0
 	case to.Terminal():
-		e.flowEnded(r, reason)
+		e.flowEnded(r)
 	}
 }
 
 // flowEnded does what the end of a mission means for others.
-func (e *Engine) flowEnded(r *Record, reason string) {
+func (e *Engine) flowEnded(r *Record) {
 	f := r.Flow
 	if f.Waiting {
 		e.endWait(r)
@@ -43,7 +43,7 @@ func (e *Engine) flowEnded(r *Record, reason string) {
 	}
 	if f.Awaited {
 		f.Awaited = false
-		e.wake(&wake{source: missionSource(r.ID), upTo: e.marks.Outbox, status: r.Status, result: r.Result, why: reason})
+		e.wake(&wake{source: missionSource(r.ID), upTo: e.marks.Outbox, status: r.Status, result: r.Result})
 	}
 }
 

@@ -51,6 +51,11 @@ func testParking(s *suite) {
 		f.signal("m", "go", "")
 		wantEqual(f, "timed_out after it", f.claimOne("a").TimedOut, false)
 	})
+	s.run("a very short time is one", func(f *fixture) {
+		f.finish(park(f.started(named("m", "t"), "a"), 1e-7))
+		f.advance(time.Second)
+		wantEqual(f, "timed_out", f.claimOne("a").TimedOut, true)
+	})
 	s.run("for some time only", func(f *fixture) {
 		f.finish(park(f.started(named("m", "t"), "a"), 3600))
 		f.wantWaiting("m")
