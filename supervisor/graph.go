@@ -16,6 +16,7 @@ const (
 	graphEdges    = 10_000
 	graphReads    = 3000
 	graphTime     = 3 * time.Second
+	graphBytes    = 4 << 20 // of missions that are read at once
 )
 
 // Graph returns what lies before and behind a mission: what it waits or waited for, its
@@ -78,6 +79,7 @@ func (w *graphWalk) add(d direction, m missions.Mission) {
 			return
 		}
 		w.places[m.ID] = len(w.found)
+		m.Data, m.Result, m.Checkpoint, m.Description = nil, nil, nil, "" // a graph does not show them
 		w.found = append(w.found, m)
 	}
 	step := graphStep{d, m.ID}
@@ -163,7 +165,7 @@ func (w *graphWalk) list(ctx context.Context, d direction, filter missions.Filte
 		}
 		w.batches[step] = struct{}{}
 	}
-	filter.Limit = graphMissions
+	filter.Limit, filter.MaxBytes = graphMissions, graphBytes
 	for w.mayRead() {
 		page, err := w.store.List(ctx, filter)
 		if err != nil {

@@ -154,7 +154,7 @@ func shorten(m *missions.Mission, limit int) (size int, err error) {
 	}
 	flow := *m.Flow
 	m.Flow = &flow
-	if excess := size - limit + len(`,"trimmed":["inputs"]`); len(flow.Inputs) > 0 {
+	if excess := size - limit + len(`,"trimmed":["inputs"]`); hasResults(flow.Inputs) {
 		flow.Inputs = withoutLargest(flow.Inputs, excess)
 		m.Trimmed = append(m.Trimmed, "inputs")
 		size, err = sizeOf(m)
@@ -168,6 +168,16 @@ func shorten(m *missions.Mission, limit int) (size int, err error) {
 		size, err = sizeOf(m)
 	}
 	return size, err
+}
+
+// hasResults reports whether any input has a result.
+func hasResults(inputs map[string]missions.Input) bool {
+	for _, input := range inputs {
+		if len(input.Result) > len("null") {
+			return true
+		}
+	}
+	return false
 }
 
 // withoutLargest leaves out the largest results of inputs, of which there are more bytes than

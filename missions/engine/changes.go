@@ -103,7 +103,7 @@ type Backend interface {
 	// exist or cannot be reached.
 	Parts(ctx context.Context, keys []PartKey) ([][]byte, error)
 
-	// Records returns the records of missions by id, each as of some commit since the call
+	// Records returns the records of missions by id, whose flows are shared and never changed, each as of some commit since the call
 	// began. Those that do not exist are left out. An [*Unreachable] error says of which
 	// missions this cannot be known at present, and comes with the records of the others.
 	Records(ctx context.Context, ids []string) ([]*Record, error)

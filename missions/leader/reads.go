@@ -52,8 +52,7 @@ func (r reads) Get(ctx context.Context, id string) (missions.Mission, error) {
 		if len(found) == 0 {
 			return missions.Mission{}, missions.NotFound("mission", id)
 		}
-		m := found[0].Output()
-		return m, nil
+		return found[0].Output(), nil
 	})
 }
 

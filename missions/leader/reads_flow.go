@@ -1,9 +1,9 @@
 package leader
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
+	"slices"
 
 	"missioncontrol/missions"
 	"missioncontrol/missions/engine"
@@ -97,7 +97,7 @@ func (r reads) Signals(ctx context.Context, agentID string, ref missions.LeaseRe
 		page := missions.SignalPage{Signals: []missions.Signal{}}
 		size := 0
 		for i := range of.Flow.Signals {
-			s := &of.Flow.Signals[i]
+			s := of.Flow.Signals[i] // the record is shared
 			if s.Seq <= after {
 				continue
 			}
@@ -163,84 +163,93 @@ func (r reads) inputs(ctx context.Context, keys []engine.PartKey) ([]*missions.I
 // is named in Trimmed: its holder can ask for it.
 func (r reads) complete(ctx context.Context, claims []missions.ClaimRequest, results []missions.ClaimResult) {
 	for i := range results {
-		left := cmp.Or(claims[i].MaxBytes, maxBeside)
-		for j := range results[i].Missions {
-			left -= results[i].Missions[j].SizeEstimate()
+		claimed := results[i].Missions
+		pieces := piecesOf(claimed)
+		if len(pieces) == 0 {
+			continue
 		}
-		for j := range results[i].Missions {
-			m := &results[i].Missions[j]
-			if m.Flow == nil {
-				continue
+		room := maxBeside
+		if claims[i].MaxBytes > 0 {
+			room = claims[i].MaxBytes
+			for j := range claimed {
+				room -= claimed[j].SizeEstimate()
 			}
-			f := *m.Flow
-			m.Flow = &f
-			left -= r.completeInputs(ctx, m, left)
-			left -= r.completeSignals(ctx, m, left)
+		}
+		keys := make([]engine.PartKey, len(pieces))
+		for j := range pieces {
+			keys[j] = pieces[j].key
+		}
+		bodies, err := read(ctx, r.by, func() ([][]byte, error) { return r.backend.Parts(ctx, keys) })
+		if err != nil {
+			bodies = make([][]byte, len(pieces))
+		}
+		for j := range pieces {
+			room -= pieces[j].add(bodies[j], room)
 		}
 	}
 }
 
-// maxBeside bounds what is added to a claimed mission without a limit.
+// maxBeside bounds what is added to the missions of a claim without a limit.
 const maxBeside = 64 << 20
 
-// completeInputs adds inputs to a claimed mission, and returns their bytes.
-func (r reads) completeInputs(ctx context.Context, m *missions.Mission, room int) (used int) {
-	var keys []engine.PartKey
-	var sources []string
-	for place := range m.WaitedFor {
-		if w := &m.WaitedFor[place]; w.Status != "" {
-			keys, sources = append(keys, engine.InputPart(m.ID, place)), append(sources, w.Source())
-		}
-	}
-	if len(keys) == 0 {
-		return 0
-	}
-	m.Inputs = map[string]missions.Input{}
-	inputs, err := r.inputs(ctx, keys)
-	if err != nil {
-		m.Trimmed = append(m.Trimmed, "inputs")
-		return 0
-	}
-	for i, input := range inputs {
-		if input == nil {
-			continue
-		}
-		if size := len(input.Result) + len(sources[i]) + 64; used+size > room {
-			m.Trimmed = append(m.Trimmed, "inputs."+sources[i])
-		} else {
-			used += size
-			m.Inputs[sources[i]] = *input
-		}
-	}
-	return used
+// piece is a part that a claimed mission is to have: the outcome of a source, or the data of a signal.
+type piece struct {
+	of     *missions.Mission
+	key    engine.PartKey
+	source string // "" for a signal
+	place  int    // of the signal
 }
 
-// completeSignals adds the data of signals to a claimed mission, and returns its bytes.
-func (r reads) completeSignals(ctx context.Context, m *missions.Mission, room int) (used int) {
-	var keys []engine.PartKey
-	var places []int
-	for i := range m.Signals {
-		if m.Signals[i].Elsewhere {
-			keys, places = append(keys, engine.SignalPart(m.ID, m.Signals[i].Seq)), append(places, i)
-		}
-	}
-	if len(keys) == 0 {
-		return 0
-	}
-	signals := append(missions.Signals(nil), m.Signals...)
-	m.Signals = signals
-	bodies, err := read(ctx, r.by, func() ([][]byte, error) { return r.backend.Parts(ctx, keys) })
-	trimmed := err != nil
-	for i, place := range places {
-		if err != nil || bodies[i] == nil || used+len(bodies[i]) > room {
-			trimmed = true
+// piecesOf returns what claimed missions are to have. Their flows are their own from then on.
+func piecesOf(claimed []missions.Mission) (pieces []piece) {
+	for i := range claimed {
+		m := &claimed[i]
+		if m.Flow == nil {
 			continue
 		}
-		used += len(bodies[i])
-		signals[place].Data, signals[place].Elsewhere = bodies[i], false
+		flow := *m.Flow
+		flow.Signals = slices.Clone(flow.Signals)
+		m.Flow = &flow
+		for place := range flow.WaitedFor {
+			if w := &flow.WaitedFor[place]; w.Status != "" {
+				pieces = append(pieces, piece{of: m, key: engine.InputPart(m.ID, place), source: w.Source()})
+			}
+		}
+		for place := range flow.Signals {
+			if s := &flow.Signals[place]; s.Elsewhere {
+				pieces = append(pieces, piece{of: m, key: engine.SignalPart(m.ID, s.Seq), place: place})
+			}
+		}
 	}
-	if trimmed {
-		m.Trimmed = append(m.Trimmed, "signals")
+	return pieces
+}
+
+// add gives the mission a part, nil if it could not be read, and returns its bytes.
+func (p *piece) add(body []byte, room int) (used int) {
+	if p.source == "" {
+		if body == nil || len(body) > room {
+			p.trim("signals")
+			return 0
+		}
+		s := &p.of.Signals[p.place]
+		s.Data, s.Elsewhere = body, false
+		return len(body)
 	}
-	return used
+	if p.of.Inputs == nil {
+		p.of.Inputs = map[string]missions.Input{}
+	}
+	var input missions.Input
+	size := len(body) + len(p.source) + 64
+	if body == nil || size > room || json.Unmarshal(body, &input) != nil {
+		p.trim("inputs." + p.source)
+		return 0
+	}
+	p.of.Inputs[p.source] = input
+	return size
+}
+
+func (p *piece) trim(field string) {
+	if !slices.Contains(p.of.Trimmed, field) {
+		p.of.Trimmed = append(p.of.Trimmed, field)
+	}
 }

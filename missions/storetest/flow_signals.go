@@ -200,6 +200,7 @@ func testSignalData(s *suite) {
 		f.wantSame("read", seqs, []int{1, 2, 3, 4, 5})
 		wantEqual(f, "one at least", len(f.signals(m, 1, 1).Signals), 1)
 		wantEqual(f, "none behind the last", len(f.signals(m, 5, 0).Signals), 0)
+		wantEqual(f, "elsewhere after it was read", f.get("m").Signals[0].Data == nil, true)
 	})
 	s.run("what makes a claim too large is left out and named", func(f *fixture) {
 		large := `"` + strings.Repeat("d", 60<<10) + `"`

@@ -36,14 +36,17 @@ type retryError struct {
 
 func (e retryError) Unwrap() error { return e.error }
 
+// mostRetryAfter is the longest wait that the supervisor accepts.
+const mostRetryAfter = 366 * 24 * time.Hour
+
 // RetryAfter marks a handler's error as one after which the mission is to be tried again
-// after this time, at most 366 days, rather than after the usual back-off. It uses up an
+// after this time, which is cut to 366 days, rather than after the usual back-off. It uses up an
 // attempt like any failure. RetryAfter(nil, d) is nil.
 func RetryAfter(err error, after time.Duration) error {
 	if err == nil {
 		return nil
 	}
-	return retryError{err, max(0, after)}
+	return retryError{err, min(max(0, after), mostRetryAfter)}
 }
 
 // work runs the handler and reports the outcome.
@@ -98,9 +101,8 @@ func (t *Task) fail(err error) {
 	retryable := !errors.As(err, &permanent)
 	failure := api.Failure{LeaseRef: t.lease(), Error: text(err), Retryable: &retryable}
 	if retry := (retryError{}); errors.As(err, &retry) {
-		if wait := retry.after.Seconds(); missions.CheckRetryAfter(wait) == nil {
-			failure.RetryAfterSeconds = &wait
-		}
+		wait := retry.after.Seconds()
+		failure.RetryAfterSeconds = &wait
 	}
 	_ = t.report(func(report api.Report) error { // report has logged it
 		ctx, cancel := t.whileLeased()
@@ -199,7 +201,7 @@ func (t *Task) report(send func(api.Report) error) error {
 // insist sends a request until the supervisor has answered, ctx ends or the lease has ended.
 // It can be sent twice.
 func (t *Task) insist(ctx context.Context, send func() error) error {
-	for {
+	for tried := 0; ; tried++ {
 		err := send()
 		switch {
 		case err == nil:
@@ -209,6 +211,9 @@ func (t *Task) insist(ctx context.Context, send func() error) error {
 		}
 		if cause := t.lost(); cause != nil {
 			return cause
+		}
+		if tried == 0 {
+			t.runner.log.Warn("a request about a mission was not answered; sending it again", "mission", t.Mission.ID, "error", err)
 		}
 		if time.Now().After(t.leaseEnd()) || !sleep(ctx, pause/5) {
 			return err

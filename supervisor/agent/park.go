@@ -90,8 +90,11 @@ func (t *Task) park(p *Parking) {
 // asParking returns the parking that a handler's error is or wraps, or nil.
 func asParking(err error) *Parking {
 	var p *Parking
-	if errors.As(err, &p) {
-		return p
+	if !errors.As(err, &p) {
+		return nil
 	}
-	return nil
+	if p == nil { // a variable that nothing was assigned to
+		p = Park()
+	}
+	return p
 }

@@ -24,8 +24,8 @@ type inbox struct {
 // Signals returns a channel of the signals to the mission, in order: first those that it
 // was claimed with, which no agent has seen yet, then those that arrive while the handler
 // runs. What is taken from the channel is reported as seen, which happens at once. The
-// channel is closed when the handler's context ends or the handler has returned. It is
-// always the same channel.
+// channel is closed when the handler's context ends, when the handler has returned, or if the
+// signals cannot be read, which is logged. It is always the same channel.
 func (t *Task) Signals() <-chan missions.Signal {
 	b := &t.inbox
 	b.mu.Lock()

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
@@ -135,5 +136,18 @@ func TestFeaturesAreSorted(t *testing.T) {
 	t.Parallel()
 	if features := api.Features(); !slices.IsSorted(features) || len(features) != 9 {
 		t.Errorf("%v", features)
+	}
+}
+
+// TestOrderOfARequest: missions of one request may wait for each other's batches, but not in a circle.
+func TestOrderOfARequest(t *testing.T) {
+	t.Parallel()
+	if err := api.CheckOrder([]api.MissionSpec{{ID: "end", After: []missions.Condition{{Batch: "x"}}}, {ID: "a", Batch: "x"}}); err != nil {
+		t.Error(err)
+	}
+	err := api.CheckOrder([]api.MissionSpec{{ID: "a", Batch: "x", After: []missions.Condition{{Mission: "b"}}}, {ID: "b", After: []missions.Condition{{Batch: "x"}}}})
+	var refused *missions.Error
+	if !errors.As(err, &refused) || refused.Field != "missions[1].after[0].batch" {
+		t.Errorf("a circle through a batch: %v", err)
 	}
 }

@@ -84,8 +84,8 @@ func CheckOrder(specs []MissionSpec) error {
 	batch := make([]missions.Mission, len(specs))
 	for i := range specs {
 		batch[i] = missions.Mission{ID: specs[i].ID}
-		if s := &specs[i]; len(s.After) > 0 || s.ParentID != "" {
-			batch[i].Flow = &missions.Flow{After: s.After, ParentID: s.ParentID}
+		if s := &specs[i]; len(s.After) > 0 || s.ParentID != "" || s.Batch != "" {
+			batch[i].Flow = &missions.Flow{After: s.After, ParentID: s.ParentID, Batch: s.Batch}
 		}
 	}
 	_, err := missions.Order(batch)

@@ -7,7 +7,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// CreateAll does what the request says, with one outcome for each of its Missions.
+// CreateAll creates the request's Missions, with one outcome for each. Its own MissionSpec is not used.
 func (c *Client) CreateAll(ctx context.Context, request api.CreateRequest) ([]api.Created, error) {
 	var reply api.CreateReply
 	err := c.Do(ctx, api.OpCreate.Subject, creations{Missions: request.Missions, Brief: request.Brief, CloseBatch: request.CloseBatch}, &reply)

@@ -109,9 +109,6 @@ func (f *flowFlags) complete(spec *api.MissionSpec) (err error) {
 	return err
 }
 
-// splitList splits a list of words at commas.
-func splitList(text string) []string { return strings.Split(text, ",") }
-
 // parseUsage parses amounts such as usd=5.
 func parseUsage(amounts []string) (missions.Usage, error) {
 	usage := missions.Usage{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -92,7 +93,7 @@ func signalData(name, text string) []byte {
 		return []byte(text)
 	}
 	if name == missions.BudgetSignal {
-		if usage, err := parseUsage(splitList(text)); err == nil && missions.CheckUsage("data", usage) == nil {
+		if usage, err := parseUsage(strings.Split(text, ",")); err == nil && missions.CheckUsage("data", usage) == nil {
 			return signalJSON(usage)
 		}
 	}
@@ -144,7 +145,7 @@ func signalledLine(request *api.SignalRequest, reply *api.Signalled) string {
 	return fmt.Sprintf("Mission %s does not wait for the signal %s yet; it is stored (signal %d)", request.ID, request.Name, reply.Seq)
 }
 
-// completeSignal completes the missions that wait for a signal, the names of these signals,
+// completeSignal completes missions that have not ended, the names of these signals,
 // and their choices.
 func completeSignal(c *ui.Console) ui.Completer {
 	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {

@@ -87,7 +87,10 @@ func (t *top) look(ctx context.Context, tail *eventTail) (look snapshot) {
 		return look
 	}
 	waiting, look.err = t.session.Client.List(ctx, api.ListRequest{Waiting: missions.WaitSignal, Limit: maxWaiting})
-	look.waiting = slices.DeleteFunc(waiting.Missions, func(m missions.Mission) bool { return len(ui.Unmet(&m)) == 0 || ui.Unmet(&m)[0].Signal == "" })
+	look.waiting = slices.DeleteFunc(waiting.Missions, func(m missions.Mission) bool {
+		unmet := ui.Unmet(&m)
+		return len(unmet) == 0 || unmet[0].Signal == ""
+	})
 	if errors.Is(look.err, api.ErrInvalid) {
 		look.err = nil // a supervisor of an earlier version, where nobody waits for a person
 	}

@@ -124,7 +124,7 @@ func WaitedFor(since missions.Time, now time.Time) string {
 	return Ago(now.Sub(since.Time()))
 }
 
-// BatchState says how far a batch is: open, running or ended.
+// BatchState says how far a batch is: open, closed or ended.
 func BatchState(b *missions.Batch) string {
 	switch {
 	case b.EndedAt != 0:

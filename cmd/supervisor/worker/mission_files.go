@@ -63,23 +63,28 @@ func (f *missionFiles) write(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = f.create("inputs.json", inputs)
-	if checkpoint := (json.RawMessage)(nil); err == nil {
-		restored, _ := f.task.Restore(&checkpoint) // any JSON fits
-		if restored {
-			err = f.create("checkpoint.json", checkpoint)
-		}
-	}
-	if err == nil {
-		f.signals, err = os.OpenFile(f.path("signals.jsonl"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	}
-	if err == nil {
-		err = f.writeCarried()
-	}
-	if err != nil {
+	if err := f.writeAll(inputs); err != nil {
 		return agent.Unable(fmt.Errorf("cannot write the mission's files: %w", err))
 	}
 	return nil
+}
+
+func (f *missionFiles) writeAll(inputs []byte) error {
+	if err := f.create("inputs.json", inputs); err != nil {
+		return err
+	}
+	var checkpoint json.RawMessage
+	restored, err := f.task.Restore(&checkpoint)
+	if err == nil && restored {
+		err = f.create("checkpoint.json", checkpoint)
+	}
+	if err != nil { // without its checkpoint, it would do again what it has done
+		return err
+	}
+	if f.signals, err = os.OpenFile(f.path("signals.jsonl"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
+		return err
+	}
+	return f.writeCarried()
 }
 
 func (f *missionFiles) create(name string, content []byte) error {
