@@ -204,7 +204,9 @@ type Snapshot struct {
 	Notices []int64            // positions
 	Points  map[PointKey]Point // of the latest slots, from which new points continue
 
-	Recounted []string // types whose totals are not what is stored, but right
+	// Recounted are types whose totals are not what is stored, but right. It is not nil if they were counted
+	// because there is no document DocCounted, which the first batch then stores with them.
+	Recounted []string
 
 	// Receipts are in any order. A backend for one process has none: nobody forwards to it.
 	Receipts []Receipt

@@ -66,6 +66,10 @@ const (
 	docWake  = "k/" // and a name
 )
 
+// DocCounted is the key of a document that says that totals count missions that wait. Data sets of earlier
+// versions have none.
+const DocCounted = "counted"
+
 func missionSource(id string) string { return "m/" + id }
 func batchSource(id string) string   { return "b/" + id }
 

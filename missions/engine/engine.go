@@ -108,6 +108,9 @@ func (e *Engine) Begin(now missions.Time, seed [32]byte) {
 	}
 	e.changes = &Changes{Points: map[PointKey]Point{}, Totals: map[string]*Totals{}, Before: map[Series]int64{}}
 	e.touched = map[string]bool{}
+	if e.recounted != nil {
+		e.setDoc(DocCounted, count(1))
+	}
 	for _, name := range e.recounted {
 		e.touched[name] = true
 	}

@@ -166,14 +166,19 @@ func (p *partition) parts(ctx context.Context, keys []engine.PartKey, which []in
 	return nil
 }
 
-// countUnready has totals count the PENDING missions that cannot be claimed yet, if no totals do: earlier
-// versions did not count them.
+// countUnready has totals count the PENDING missions that cannot be claimed yet, unless that was done: earlier
+// versions did not count them. While a partition is away, it is left to a later term.
 func (b *Backend) countUnready(ctx context.Context, s *engine.Snapshot) error {
-	for _, t := range s.Totals {
-		if t.Waiting != [len(t.Waiting)]int64{} {
+	counted, err := b.Docs(ctx, []string{engine.DocCounted})
+	if err != nil || len(counted) > 0 {
+		return err
+	}
+	for _, p := range b.others {
+		if p.outage.err() != nil {
 			return nil
 		}
 	}
+	s.Recounted = []string{}
 	all := int64(0)
 	for name, t := range s.Totals {
 		if name == "" || t.ByStatus[missions.Pending.Index()] == 0 {

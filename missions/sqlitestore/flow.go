@@ -237,13 +237,10 @@ func scanFlow(s *sqlite3.Stmt, column int) (*engine.Flow, error) {
 	return f, f.Complete(s.ColumnBlob(column+1, nil), s.ColumnBlob(column+2, nil))
 }
 
-// docCounted says that totals count missions that wait.
-const docCounted = "counted"
-
 // countWaiting adds to the totals how many PENDING missions cannot be claimed yet, unless they have it:
 // versions before schema 8 did not count them, and what they left in the journal does not either.
 func countWaiting(c *conn) (err error) {
-	if counted, err := c.number("SELECT count(*) FROM docs WHERE key = ?", docCounted); err != nil || counted > 0 {
+	if counted, err := c.number("SELECT count(*) FROM docs WHERE key = ?", engine.DocCounted); err != nil || counted > 0 {
 		return err
 	}
 	transaction, err := c.db.BeginImmediate()
@@ -275,5 +272,5 @@ func countWaiting(c *conn) (err error) {
 			return err
 		}
 	}
-	return c.exec("INSERT INTO docs (key, body) VALUES (?, x'01')", docCounted)
+	return c.exec("INSERT INTO docs (key, body) VALUES (?, x'01')", engine.DocCounted)
 }

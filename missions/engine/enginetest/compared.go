@@ -63,6 +63,7 @@ func (c *Compared) Begin(ctx context.Context) (int64, *engine.Snapshot, error) {
 		return 0, nil, err
 	}
 	c.epochs[epoch] = at
+	want.Recounted = got.Recounted
 	// Of the points, a backend need not return more than the latest ones.
 	maps.DeleteFunc(want.Points, func(key engine.PointKey, _ engine.Point) bool {
 		_, there := got.Points[key]
