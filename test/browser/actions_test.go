@@ -162,7 +162,7 @@ func TestHostileText(t *testing.T) {
 		}
 		return map[string]any{evil: evil}, nil
 	}})
-	s.batch("evil", strings.ReplaceAll(evil, "%", "%%")+" %d", 2, `,"description":"<b>bold</b>"`)
+	s.batch("evil", strings.ReplaceAll(evil, "%", "%%")+" %d", 2, `,"description":"<u>underlined</u>"`)
 	s.awaitCounts(func(c *api.Status) bool { return c.CompletedMissions == 1 && c.FailedMissions == 1 })
 	list, err := s.client().List(t.Context(), api.ListRequest{})
 	must(t, err)
@@ -177,7 +177,7 @@ func TestHostileText(t *testing.T) {
 			b.awaitText("<script>")
 		}
 		b.settle()
-		if n := eval[int](b, `document.querySelectorAll("main img, main script, main b").length`); n > 0 && !strings.Contains(p.where, "x") {
+		if n := eval[int](b, `document.querySelectorAll("main img, main script, main u").length`); n > 0 && !strings.Contains(p.where, "x") {
 			t.Errorf("%s: %d elements that nobody made", p.where, n)
 		}
 	}
