@@ -173,10 +173,8 @@ func (b *Backend) countUnready(ctx context.Context, s *engine.Snapshot) error {
 	if err != nil || len(counted) > 0 {
 		return err
 	}
-	for _, p := range b.others {
-		if p.outage.err() != nil {
-			return nil
-		}
+	if !b.whole() {
+		return nil
 	}
 	s.Recounted = []string{}
 	all := int64(0)

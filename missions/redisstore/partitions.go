@@ -13,6 +13,11 @@ import (
 // all returns all partitions.
 func (b *Backend) all() []*partition { return append([]*partition{b.partition}, b.others...) }
 
+// whole reports whether all partitions can be used.
+func (b *Backend) whole() bool {
+	return !slices.ContainsFunc(b.others, func(p *partition) bool { return p.outage.err() != nil })
+}
+
 // fromAll reads in all partitions at once. What is in a partition that cannot be used is left out.
 func fromAll[T any](b *Backend, read func(*partition) (T, error)) ([]T, error) {
 	if len(b.others) == 0 {
