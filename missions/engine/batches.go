@@ -64,19 +64,25 @@ func (e *Engine) countInBatch(id string, from, to missions.Status) {
 
 // batchChanged notes that a batch has ended, or goes on.
 func (e *Engine) batchChanged(id string, b *batch) {
-	ended := !b.open && b.living() == 0
-	switch {
+	if b.follow(e.now) && b.waiters > 0 {
+		e.wake(&wake{source: batchSource(id), upTo: e.marks.Outbox, status: b.outcome, result: b.result(id)})
+	}
+}
+
+// follow notes that the batch has ended, or goes on, and reports whether it ends now.
+func (b *batch) follow(now missions.Time) (ends bool) {
+	switch ended := !b.open && b.living() == 0; {
 	case !ended:
 		b.endedAt, b.outcome = 0, ""
-	case b.endedAt == 0:
-		b.endedAt, b.outcome = e.now, missions.Failed
-		if b.byStatus[missions.Completed.Index()] == b.total() {
-			b.outcome = missions.Completed
-		}
-		if b.waiters > 0 {
-			e.wake(&wake{source: batchSource(id), upTo: e.marks.Outbox, status: b.outcome, result: b.result(id)})
-		}
+		return false
+	case b.endedAt != 0:
+		return false
 	}
+	b.endedAt, b.outcome = now, missions.Failed
+	if b.byStatus[missions.Completed.Index()] == b.total() {
+		b.outcome = missions.Completed
+	}
+	return true
 }
 
 // result returns what those get as a result that wait for a batch.

@@ -73,6 +73,17 @@ const DocCounted = "counted"
 func missionSource(id string) string { return "m/" + id }
 func batchSource(id string) string   { return "b/" + id }
 
+// sourceOf returns the mission or batch of a condition, "" for others.
+func sourceOf(c *missions.Condition) string {
+	switch {
+	case c.Mission != "":
+		return missionSource(c.Mission)
+	case c.Batch != "":
+		return batchSource(c.Batch)
+	}
+	return ""
+}
+
 // docs are documents that were used lately. Absent ones are nil.
 type docs struct {
 	most    int

@@ -251,7 +251,7 @@ func (r *Record) kinds() (kinds waitKinds) {
 		}
 	}
 	if kinds == 0 {
-		kinds = 1 << slices.Index(missions.WaitKinds(), missions.WaitTime)
+		kinds = 1 << timePlace
 	}
 	return kinds
 }

@@ -53,11 +53,8 @@ func (f *Flow) conditionLabels() (labels []string) {
 }
 
 func labelOf(c *missions.Condition) string {
-	switch {
-	case c.Mission != "":
-		return labelAfter + missionSource(c.Mission)
-	case c.Batch != "":
-		return labelAfter + batchSource(c.Batch)
+	if source := sourceOf(c); source != "" {
+		return labelAfter + source
 	}
 	return ""
 }

@@ -33,8 +33,10 @@ func (t *Totals) clone() *Totals {
 // CountUnready counts PENDING missions that cannot be claimed yet, for a data set of a version that did
 // not count them: they wait for a time.
 func (t *Totals) CountUnready(n int64) {
-	t.Waiting[slices.Index(missions.WaitKinds(), missions.WaitTime)] = n
+	t.Waiting[timePlace] = n
 }
+
+var timePlace = slices.Index(missions.WaitKinds(), missions.WaitTime)
 
 func (t *Totals) byStatus() map[missions.Status]int64 {
 	counts := make(map[missions.Status]int64, len(t.ByStatus))

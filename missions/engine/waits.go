@@ -114,11 +114,7 @@ func (e *Engine) resolve(r *Record, override bool) (unmet int) {
 // unmetReason says why a condition can no longer be met, and which source has ended.
 func (f *Flow) unmetReason(place int) (reason, source string) {
 	c := &f.Conditions[place]
-	source = missionSource(c.Mission)
-	if c.Batch != "" {
-		source = batchSource(c.Batch)
-	}
-	return fmt.Sprintf("%s is %s", c, f.Outcomes[place].status()), source
+	return fmt.Sprintf("%s is %s", c, f.Outcomes[place].status()), sourceOf(c)
 }
 
 // setOutcome notes the outcome of a condition.

@@ -49,13 +49,19 @@ func (e *Engine) flowEnded(r *Record) {
 
 // wake has Due tell those that wait for a source.
 func (e *Engine) wake(w *wake) {
-	name := position(e.marks.Outbox) + ":" + w.source
-	if w.again {
-		name += ":again"
-	}
+	name := w.name(e.marks.Outbox)
 	e.setDoc(docWake+name, w)
 	e.member(setWakes, name, false)
 	e.wakes.add(name)
+}
+
+// name returns the name of a wake-up, by which they are in order.
+func (w *wake) name(at int64) string {
+	name := position(at) + ":" + w.source
+	if w.again {
+		name += ":again"
+	}
+	return name
 }
 
 // set returns the set of those that a wake-up concerns.

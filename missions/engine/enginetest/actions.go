@@ -56,6 +56,8 @@ func (w *world) act(a Action) error {
 		return w.due(a)
 	case "retain":
 		return w.retain()
+	case "lose":
+		return w.lose()
 	case "acknowledge", "forget", "sample", "alert":
 		return w.other(a)
 	case "advance":
