@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -18,15 +19,34 @@ func (w *world) lose() error {
 	if err := w.commit(noFault); err != nil || !inMemory || len(b.sets["wakes"]) > 0 {
 		return err
 	}
+	before := b.counts()
 	b.loseCounts()
 	w.engine, w.old = nil, nil
 	epoch, from, err := b.Begin(w.ctx)
 	if err != nil {
 		return err
 	}
-	return engine.Recount(w.ctx, b, from, w.now(), b.flows(), b.unready(), func(c *engine.Changes) error {
+	err = engine.Recount(w.ctx, b, from, w.now(), b.flows(), b.unready(), func(c *engine.Changes) error {
 		return b.Commit(w.ctx, epoch, c)
 	})
+	if after := b.counts(); err == nil && after != before {
+		err = fmt.Errorf("counted anew is %s, want %s", after, before)
+	}
+	return err
+}
+
+// counts returns what the model does not have: how many missions wait for each, and the sets for statistics.
+func (b *Memory) counts() string {
+	counted := map[string]string{}
+	for key, body := range b.docs {
+		if strings.HasPrefix(key, "n/") {
+			counted[key] = fmt.Sprintf("%x", body)
+		}
+	}
+	for _, set := range []string{"asks", "budgets"} {
+		counted[set] = fmt.Sprint(slices.Sorted(maps.Keys(b.sets[set])))
+	}
+	return fmt.Sprint(counted)
 }
 
 // loseCounts loses what Recount finds, and has stale members in some sets.
