@@ -217,8 +217,15 @@ func (b *Backend) Begin(ctx context.Context) (epoch int64, from *engine.Snapshot
 			return 0, nil, err
 		}
 	}
+	known, err := b.Docs(ctx, []string{engine.DocCounted, engine.DocRecount})
+	if err == nil && known[engine.DocRecount] != nil && b.whole() {
+		err = b.recountWaits(ctx, epoch)
+	}
+	if err != nil {
+		return 0, nil, err
+	}
 	from, meta, err := b.snapshot(ctx, 1)
-	if err == nil {
+	if err == nil && known[engine.DocCounted] == nil && b.whole() { // otherwise, a later term does it
 		err = b.countUnready(ctx, from)
 	}
 	if err == nil && len(b.others) > 0 {
@@ -232,7 +239,7 @@ var scripts = struct {
 	usable, begin, elect, stepDown, snapshot, overview, commit, outbox, points, leases script
 	look, applied, apply, recount                                                      script
 	records, find, queue, fronts, oldest, log, planned, ended                          script
-	docs, members, parts                                                               script
+	docs, members, parts, flows                                                        script
 }{
 	usable: bare("usable"), begin: bare("begin_term"), elect: bare("elect"), stepDown: bare("step_down"), snapshot: bare("snapshot"),
 	overview: bare("overview"), commit: performing("commit"), outbox: bare("outbox"), points: bare("points"), leases: bare("leases"),
@@ -240,7 +247,7 @@ var scripts = struct {
 	records: reading(withStored("records")), find: reading(withStored("find")), queue: reading(withStored("queue")),
 	fronts: reading(bare("fronts")), oldest: reading(bare("oldest")), log: reading(bare("entries")),
 	planned: reading(bare("planned")), ended: reading(bare("ended")),
-	docs: bare("docs"), members: bare("members"), parts: reading(bare("parts")),
+	docs: bare("docs"), members: bare("members"), parts: reading(bare("parts")), flows: reading(withStored("flows")),
 }
 
 // performing puts a script behind what runs commands.

@@ -166,19 +166,10 @@ func (p *partition) parts(ctx context.Context, keys []engine.PartKey, which []in
 	return nil
 }
 
-// countUnready has totals count the PENDING missions that cannot be claimed yet, unless that was done: earlier
-// versions did not count them. While a partition is away, it is left to a later term.
-func (b *Backend) countUnready(ctx context.Context, s *engine.Snapshot) error {
-	counted, err := b.Docs(ctx, []string{engine.DocCounted})
-	if err != nil || len(counted) > 0 {
-		return err
-	}
-	if !b.whole() {
-		return nil
-	}
-	s.Recounted = []string{}
-	all := int64(0)
-	for name, t := range s.Totals {
+// unready returns, by type, how many PENDING missions cannot be claimed yet. All partitions can be used.
+func (b *Backend) unready(ctx context.Context, totals map[string]*engine.Totals) (map[string]int64, error) {
+	unready := map[string]int64{}
+	for name, t := range totals {
 		if name == "" || t.ByStatus[missions.Pending.Index()] == 0 {
 			continue
 		}
@@ -190,14 +181,26 @@ func (b *Backend) countUnready(ctx context.Context, s *engine.Snapshot) error {
 			return n, err
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		n := int64(0)
-		for _, of := range found {
-			n += of
+		for _, n := range found {
+			unready[name] += n
 		}
+	}
+	return unready, nil
+}
+
+// countUnready has totals count the PENDING missions that cannot be claimed yet: earlier versions did not.
+func (b *Backend) countUnready(ctx context.Context, s *engine.Snapshot) error {
+	unready, err := b.unready(ctx, s.Totals)
+	if err != nil {
+		return err
+	}
+	s.Recounted = []string{}
+	all := int64(0)
+	for name, n := range unready {
 		if all += n; n > 0 {
-			t.CountUnready(n)
+			s.Totals[name].CountUnready(n)
 			s.Recounted = append(s.Recounted, name)
 		}
 	}

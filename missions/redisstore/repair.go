@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"strings"
 
@@ -46,7 +47,7 @@ func (b *Backend) reconcile(ctx context.Context, lost []*partition) error {
 	if err != nil {
 		return err
 	}
-	c := &engine.Changes{Marks: from.Marks, Totals: recounted(from.Totals, counts)}
+	c := &engine.Changes{Marks: from.Marks, Totals: recounted(from.Totals, counts), Docs: []engine.Doc{engine.RecountDoc()}}
 	c.Marks.Token += tokensAfterLoss
 	for _, r := range held {
 		c.Marks.Token = max(c.Marks.Token, r.Token)
@@ -60,6 +61,84 @@ func (b *Backend) reconcile(ctx context.Context, lost []*partition) error {
 	b.mu.Unlock()
 	b.stale.Store(false)
 	return b.Commit(ctx, epoch, c)
+}
+
+// recountWaits has who waits for what agree with the missions again, after a repair: it has stored the document that
+// says that this is to be done. All partitions can be used.
+func (b *Backend) recountWaits(ctx context.Context, epoch int64) error {
+	from, meta, err := b.snapshot(ctx, 0)
+	if err != nil {
+		return err
+	}
+	b.journal.begin(meta, b.others)
+	unready, err := b.unready(ctx, from.Totals)
+	if err != nil {
+		return err
+	}
+	err = engine.Recount(ctx, b, from, missions.At(b.clock.Now()), b.flows(ctx, from.Totals), unready, func(c *engine.Changes) error { return b.Commit(ctx, epoch, c) })
+	if err == nil {
+		b.log.Warn("what missions wait for, and what batches have, is counted anew")
+	}
+	return err
+}
+
+// flowsAtOnce is at how many missions a script looks for such as have a flow.
+const flowsAtOnce = 256
+
+// flows returns all missions of some types that have a flow, without data and results.
+func (b *Backend) flows(ctx context.Context, totals map[string]*engine.Totals) iter.Seq2[*engine.Record, error] {
+	return func(yield func(*engine.Record, error) bool) {
+		for _, p := range b.all() {
+			for name := range totals {
+				if name == "" {
+					continue
+				}
+				for _, set := range setsOfType(name) {
+					if !p.flows(ctx, set, yield) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// setsOfType returns the sets in which each mission of a type stands once.
+func setsOfType(name string) (sets []string) {
+	for _, status := range statuses {
+		sets = append(sets, "i:"+string(status)+":"+name)
+	}
+	for rank := range priorities {
+		sets = append(sets, "q:"+decimal(int64(rank))+":"+name)
+	}
+	return sets
+}
+
+// flows yields the missions of a set that have a flow, and reports whether to go on.
+func (p *partition) flows(ctx context.Context, set string, yield func(*engine.Record, error) bool) bool {
+	for from := 0; ; from += flowsAtOnce {
+		answer, err := p.run(ctx, scripts.flows, set, from, from+flowsAtOnce-1)
+		if err != nil {
+			return yield(nil, err)
+		}
+		said := texts(answer)
+		for some := range slices.Chunk(said[1:], 3) {
+			s, err := readHead(some[0], some[1])
+			if err != nil {
+				return yield(nil, p.damaged(err))
+			}
+			r := s.record(some[0])
+			if r.Flow, err = readFlow(s.Flow, some[2], ""); err != nil {
+				return yield(nil, p.damaged(err))
+			}
+			if !yield(r, nil) {
+				return false
+			}
+		}
+		if number(said[0]) < flowsAtOnce {
+			return true
+		}
+	}
 }
 
 // recount counts the missions of all partitions by STATUS:TYPE, and returns those that are RUNNING,

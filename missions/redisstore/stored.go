@@ -255,8 +255,16 @@ func beforeContent(record string) string {
 	return record
 }
 
-// readHeadOf reads a mission's record without data and result.
+// readHeadOf reads a mission's record without data and result, and without its flow.
 func readHeadOf(id, record string) (*engine.Record, error) {
+	s, err := readHead(id, record)
+	if err != nil {
+		return nil, err
+	}
+	return s.record(id), nil
+}
+
+func readHead(id, record string) (*storedMission, error) {
 	s := usualMission()
 	if err := json.Unmarshal([]byte(beforeContent(record)), &s); err != nil {
 		return nil, fmt.Errorf("the record of mission %q: %w", id, err)
@@ -264,7 +272,7 @@ func readHeadOf(id, record string) (*engine.Record, error) {
 	if s.damaged() {
 		return nil, fmt.Errorf("the record of mission %q is damaged", id)
 	}
-	return s.record(id), nil
+	return &s, nil
 }
 
 func (s *storedMission) record(id string) *engine.Record {
