@@ -278,17 +278,25 @@ func checkSpec(spec *api.MissionSpec) error {
 	return err
 }
 
-// createTries is how often a create request with an unknown outcome is sent.
-const createTries = 4
-
 // sendCreate sends a create request, and repeats it when its outcome is unknown. The
 // repeated request finds the missions that the first one created. unknown is whether the
 // missions may have been created although there is an error.
 func sendCreate(ctx context.Context, s *remote.Session, request any) (reply api.CreateReply, raw []byte, unknown bool, err error) {
+	return askAgain(ctx, func() (api.CreateReply, []byte, error) {
+		return remote.AskAs[api.CreateReply](ctx, s, api.OpCreate.Subject, request)
+	})
+}
+
+// mostTries is how often a request with an unknown outcome is sent.
+const mostTries = 4
+
+// askAgain sends a request that has an id, and repeats it when its outcome is unknown. unknown is whether
+// it may have been executed although there is an error.
+func askAgain[T any](ctx context.Context, ask func() (T, []byte, error)) (reply T, raw []byte, unknown bool, err error) {
 	for try := 1; ; try++ {
-		reply, raw, err = remote.AskAs[api.CreateReply](ctx, s, api.OpCreate.Subject, request)
+		reply, raw, err = ask()
 		unknown = err != nil && (unknown || !remote.NothingDone(err))
-		if err == nil || try == createTries || ctx.Err() != nil || !remote.Unsure(err) || try == 1 && remote.Unavailable(err) {
+		if err == nil || try == mostTries || ctx.Err() != nil || !remote.Unsure(err) || try == 1 && remote.Unavailable(err) {
 			return reply, raw, unknown, err
 		}
 		pause(ctx, time.Duration(try)*300*time.Millisecond)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -119,15 +118,7 @@ func sendSignal(ctx context.Context, s *remote.Session, request api.SignalReques
 		}
 		request.SignalID = id.String()
 	}
-	unknown := false
-	for try := 1; ; try++ {
-		reply, raw, err = remote.Ask(ctx, s, api.OpSignal, request)
-		unknown = err != nil && (unknown || !remote.NothingDone(err))
-		if err == nil || try == createTries || ctx.Err() != nil || !remote.Unsure(err) || try == 1 && remote.Unavailable(err) {
-			break
-		}
-		pause(ctx, time.Duration(try)*300*time.Millisecond)
-	}
+	reply, raw, unknown, err := askAgain(ctx, func() (api.Signalled, []byte, error) { return remote.Ask(ctx, s, api.OpSignal, request) })
 	if unknown {
 		err = remote.ErrorAbout("it is not known whether the signal was stored", err)
 	}
