@@ -69,6 +69,11 @@ manifests: ## check deploy/kubernetes and the Grafana dashboard with the parsers
 simulate: ## run random histories of the engine for MINUTES, or repeat one by SIMULATION_SEED; see missions/engine/enginetest
 	SIMULATION_MINUTES=$(MINUTES) go test -count=1 -timeout 0 -run '^TestSimulation$$' -v ./missions/engine/enginetest
 
+.PHONY: migrations
+migrations: tools ## interrupt migrations of Redis at each of their commands, of which `make test` tries every fifth
+	MIGRATION_EVERY_COMMAND=1 go test -race -count 1 -timeout 30m -v ./missions/redisstore \
+		-run 'TestAMigrationThatDiesGoesOn|TestASuspendedMigrationChangesNothingLater'
+
 .PHONY: soak
 soak: build ## overload a supervisor for SOAKMINUTES and print its memory use
 	go run ./test/soak -minutes $(SOAKMINUTES)

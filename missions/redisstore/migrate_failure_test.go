@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math/rand/v2"
 	"net"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -62,7 +64,25 @@ func (d *dies) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 	}
 }
 
-// TestAMigrationThatDiesGoesOn lets a migration die with each of its commands. Another one brings
+// everyCommand has tests interrupt a migration at each of its commands, as `make migrations` does.
+const everyCommand = "MIGRATION_EVERY_COMMAND"
+
+// interrupted returns at which of n commands a test interrupts a migration: some of them, others in each run.
+func interrupted(t *testing.T, n int) (at []int) {
+	t.Helper()
+	step := 5
+	if os.Getenv(everyCommand) != "" {
+		step = 1
+	}
+	first := rand.IntN(step) //nolint:gosec // any will do
+	t.Logf("of %d commands, every %d. is interrupted, from number %d", n, step, first)
+	for i := first; i < n; i += step {
+		at = append(at, i)
+	}
+	return at
+}
+
+// TestAMigrationThatDiesGoesOn lets a migration die with its commands. Another one brings
 // the data set to the same end.
 func TestAMigrationThatDiesGoesOn(t *testing.T) {
 	t.Parallel()
@@ -76,7 +96,8 @@ func TestAMigrationThatDiesGoesOn(t *testing.T) {
 		_, err = m.migrate(t, alive)
 		must(t, err)
 		want := anew(t, contents(t, client))
-		for i, commands := range alive.sent {
+		for _, i := range interrupted(t, len(alive.sent)) {
+			commands := alive.sent[i]
 			for _, death := range []*dies{{at: i + 1}, {at: i + 1, halfway: true}} {
 				if death.halfway && commands == 1 {
 					continue // as with the one before
