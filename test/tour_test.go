@@ -178,7 +178,7 @@ func (s *stage) settle() {
 
 func (s *stage) foreground(b block) []string {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), testTimeout)
+	ctx, cancel := context.WithTimeout(s.t.Context(), 10*testTimeout)
 	defer cancel()
 	shown := &output.Buffer{}
 	cmd := s.command(ctx, b, shown)
