@@ -43,6 +43,9 @@ func eventsOfMissionsThatOutlivedKills(t *testing.T, at *site) {
 	p.stop()
 }
 
+// mostAhead is how many missions load creates beyond those that are completed.
+const mostAhead = 100
+
 // load creates, claims and completes missions until a few hundred are confirmed,
 // and returns their IDs.
 func load(t *testing.T, c *client.Client, round int) (confirmed []string) {
@@ -55,9 +58,15 @@ func load(t *testing.T, c *client.Client, round int) (confirmed []string) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var done atomic.Int64
+	room := make(chan struct{}, mostAhead)
 	for worker := range 4 {
 		wg.Go(func() {
-			for i := 0; ctx.Err() == nil; i++ {
+			for i := 0; ; i++ {
+				select {
+				case room <- struct{}{}:
+				case <-ctx.Done():
+					return
+				}
 				id := fmt.Sprintf("r%d-w%d-%d", round, worker, i)
 				if _, _, err := c.Create(ctx, api.MissionSpec{ID: id, Name: id, MaxAttempts: ptr(1000)}); err == nil {
 					mu.Lock()
@@ -68,7 +77,14 @@ func load(t *testing.T, c *client.Client, round int) (confirmed []string) {
 		})
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				if work(ctx, agent) && done.Add(1) == 150 {
+				if !work(ctx, agent) {
+					continue
+				}
+				select {
+				case <-room:
+				default: // it is of an earlier round
+				}
+				if done.Add(1) == 150 {
 					cancel() // the others are interrupted in whatever they do
 				}
 			}

@@ -227,24 +227,39 @@ func (c *Compared) List(ctx context.Context, f missions.Filter) (missions.Page, 
 func (c *Compared) waits(ctx context.Context) error {
 	filters := []missions.Filter{}
 	for _, kind := range missions.WaitKinds() {
-		filters = append(filters, missions.Filter{Waiting: kind})
-		if kind != missions.WaitTime { // of those, a page may end before the last one that is looked at
-			filters = append(filters, missions.Filter{Waiting: kind, Type: "x", Limit: 2})
-		}
+		filters = append(filters, missions.Filter{Waiting: kind}, missions.Filter{Waiting: kind, Type: "x", Limit: 2})
 	}
 	for _, id := range simulatedBatches {
 		filters = append(filters, missions.Filter{Batch: id}, missions.Filter{Batch: id, Waiting: missions.WaitSignal},
 			missions.Filter{After: missions.Condition{Batch: id}})
 	}
 	for i := range filters {
-		got, err := c.tested.List(ctx, filters[i])
-		want, wantErr := c.memory.List(ctx, filters[i])
+		got, err := pages(ctx, c.tested, filters[i])
+		want, wantErr := pages(ctx, c.memory, filters[i])
 		if _, err := same(fmt.Sprintf("the list of %+v", filters[i]), got, err, want, wantErr); err != nil {
 			return err
 		}
 	}
 	_, err := c.Members(ctx, []engine.Range{engine.BatchRange("", 2)})
 	return err
+}
+
+// pages returns the missions of all pages. A full page, and one for which many missions were looked at, may have a next
+// one that is empty.
+func pages(ctx context.Context, b engine.Backend, f missions.Filter) (all []missions.Mission, err error) {
+	for {
+		page, err := b.List(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, page.Missions...); page.Next == 0 {
+			return all, nil
+		}
+		if f.Limit > 0 && len(page.Missions) > f.Limit || f.Cursor > 0 && page.Next >= f.Cursor {
+			return nil, fmt.Errorf("a page of %d missions, with limit %d, goes on at %d after %d", len(page.Missions), f.Limit, page.Next, f.Cursor)
+		}
+		f.Cursor = page.Next
+	}
 }
 
 func (c *Compared) log(ctx context.Context, id string) error {
