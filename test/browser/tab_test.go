@@ -58,7 +58,9 @@ func openTabIn(t *testing.T, profile, base string, l look) *tab {
 	b.session, b.profile = session, in
 	t.Cleanup(func() {
 		if profile == "" {
-			_ = chrome.call(context.Background(), "", "Target.disposeBrowserContext", map[string]any{"browserContextId": in}, nil)
+			ctx, cancel := context.WithTimeout(context.Background(), testTimeout) // a page that hangs is not closed
+			defer cancel()
+			_ = chrome.call(ctx, "", "Target.disposeBrowserContext", map[string]any{"browserContextId": in}, nil)
 		}
 		b.mu.Lock()
 		defer b.mu.Unlock()
