@@ -71,7 +71,7 @@ func testModel(s *suite) {
 	options.Retry = missions.RetryPolicy{Base: modelWait, Max: modelWait}
 	for run := range uint64(3) {
 		s.runWith(options, fmt.Sprintf("random operations %d", run), func(f *fixture) {
-			seed, steps := setting(f, SeedVariable, uint64(time.Now().UnixNano())), setting(f, StepsVariable, 800)
+			seed, steps := setting(f, SeedVariable, uint64(time.Now().UnixNano())), setting(f, StepsVariable, 500)
 			f.Logf("repeat this with %s=%d", SeedVariable, seed)
 			m := &model{fixture: f, random: rand.New(rand.NewPCG(seed, run))}
 			for _, id := range modelNames {
