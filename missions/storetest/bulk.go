@@ -33,10 +33,10 @@ func (f *fixture) wantChanged(results []missions.BulkResult, ids ...string) {
 	f.wantSame("changed", changed, append([]string{}, ids...))
 }
 
-// asOf returns the time of the store's clock, and lets time pass.
+// asOf returns a time behind everything that has happened, and before everything that will.
 func (f *fixture) asOf() missions.Time {
 	f.Helper()
-	now := f.now()
+	now := f.advance(time.Minute).StoreNow
 	f.advance(time.Minute)
 	return now
 }

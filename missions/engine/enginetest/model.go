@@ -18,9 +18,9 @@ type model struct {
 	tokens int64
 
 	batches map[string]modelBatch
-	wakes   []modelWake // in order
-	spent   float64     // by all missions, also those that are deleted
-	at      int64       // the position of the latest event, as far as order goes
+	wakes   []modelWake   // in order
+	spent   float64       // by all missions, also those that are deleted
+	at      int64         // the position of the latest event, as far as order goes
 	seq     missions.Time // given last to a mission
 }
 
