@@ -35,7 +35,7 @@ type changeFlags struct {
 	console *ui.Console
 	action  missions.BulkAction
 	words   manyWords
-	filter  filterFlags
+	filter  missionFilter
 
 	all, yes, dryRun, json bool
 }

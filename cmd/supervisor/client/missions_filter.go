@@ -12,17 +12,17 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// filterFlags are the flags that narrow down missions.
-type filterFlags struct {
+// missionFilter are the flags that narrow down missions.
+type missionFilter struct {
 	request       api.ListRequest
 	status        string
 	after, before string
 }
 
-// filterFlagNames are the names of these flags.
-var filterFlagNames = []string{"status", "type", "agent", "tag", "text", "waiting", "parent", "batch", "after", "before"}
+// missionFilterNames are the names of these flags.
+var missionFilterNames = []string{"status", "type", "agent", "tag", "text", "waiting", "parent", "batch", "after", "before"}
 
-func (f *filterFlags) add(c *ui.Console, cmd *cobra.Command) {
+func (f *missionFilter) add(c *ui.Console, cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.status, "status", "", "only missions with this `STATUS`")
 	flags.StringVar(&f.request.Type, "type", "", "only missions of this `TYPE`")
@@ -43,12 +43,12 @@ func (f *filterFlags) add(c *ui.Console, cmd *cobra.Command) {
 }
 
 // given reports whether any of the flags is set.
-func (f *filterFlags) given(cmd *cobra.Command) bool {
-	return slices.ContainsFunc(filterFlagNames, cmd.Flags().Changed)
+func (f *missionFilter) given(cmd *cobra.Command) bool {
+	return slices.ContainsFunc(missionFilterNames, cmd.Flags().Changed)
 }
 
 // check turns the flags into a request.
-func (f *filterFlags) check(c *ui.Console) error {
+func (f *missionFilter) check(c *ui.Console) error {
 	f.request.Status = missions.Status(strings.ToUpper(f.status))
 	var err error
 	if f.after != "" {

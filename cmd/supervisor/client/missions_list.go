@@ -17,7 +17,7 @@ const defaultList = 50
 
 // listFlags say which missions a list shows, and how many.
 type listFlags struct {
-	filterFlags
+	missionFilter
 	limit int
 	all   bool
 }
@@ -62,7 +62,7 @@ func (f *listFlags) check(c *ui.Console) error {
 	if f.limit < 1 {
 		return ui.Usagef("--limit must be at least 1; to show all missions, use --all")
 	}
-	return f.filterFlags.check(c)
+	return f.missionFilter.check(c)
 }
 
 // missionPage is a page of a list that keeps each mission's raw JSON.
