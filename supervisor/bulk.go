@@ -27,16 +27,9 @@ func (s *Service) Bulk(ctx context.Context, request api.BulkRequest) (api.BulkRe
 	if room := s.room(); room > 0 { // each mission may have an error
 		page.List.Limit = min(page.List.Limit, max(1, room/bulkErrorBytes))
 	}
-	listed, err := s.cfg.Store.List(ctx, page.List)
-	if err != nil {
-		return api.BulkReply{}, err
-	}
-	reply.NextCursor = page.Next(listed.Next)
 	do := page.Do
-	for i := range listed.Missions {
-		if m := &listed.Missions[i]; do.Applies(m) {
-			do.IDs = append(do.IDs, m.ID)
-		}
+	if do.IDs, reply.NextCursor, err = s.matching(ctx, page); err != nil {
+		return api.BulkReply{}, err
 	}
 	if reply.Matched = len(do.IDs); request.DryRun || reply.Matched == 0 {
 		return reply, nil
@@ -57,6 +50,28 @@ func (s *Service) Bulk(ctx context.Context, request api.BulkRequest) (api.BulkRe
 	}
 	s.tell(results)
 	return reply, nil
+}
+
+// matching returns the missions of a page, and the cursor of the next one; "" if there is none.
+func (s *Service) matching(ctx context.Context, page *api.BulkPage) (ids []string, next string, err error) {
+	for {
+		listed, err := s.cfg.Store.List(ctx, page.List)
+		if err != nil {
+			return nil, "", err
+		}
+		for i := range listed.Missions {
+			if m := &listed.Missions[i]; page.Do.Applies(m) {
+				ids = append(ids, m.ID)
+			}
+		}
+		page.List.Limit -= len(listed.Missions)
+		switch more := page.Advance(listed.Next); {
+		case !more:
+			return ids, "", nil
+		case listed.Next != 0 || page.List.Limit <= 0: // as much as one request does
+			return ids, page.Cursor(), nil
+		}
+	}
 }
 
 // tell tells those whom changes to missions concern: the agents that held them, the requests

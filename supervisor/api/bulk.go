@@ -45,8 +45,8 @@ type BulkError struct {
 	Error *Error `json:"error"`
 }
 
-// BulkPage is one step of a [BulkRequest]: what to list, what to do with it, and where the
-// next step goes on.
+// BulkPage is one step of a [BulkRequest]: what to list, one status after the other, and what to do
+// with it.
 type BulkPage struct {
 	List missions.Filter
 	Do   missions.BulkRequest // without the ids
@@ -58,7 +58,7 @@ type BulkPage struct {
 
 // Bounds of a [BulkPage].
 const (
-	bulkBytes = 2 << 20     // of missions that a step may change
+	bulkBytes = 2 << 20     // of missions of one status that a step may change
 	clockSkew = time.Second // by which an as_of may be ahead: supervisors may tell the time a little differently
 )
 
@@ -212,7 +212,7 @@ func (p *BulkPage) begin(r *BulkRequest, now missions.Time) error {
 // resume goes on where a cursor says.
 func (p *BulkPage) resume(cursor string) error {
 	parts := strings.Split(cursor, "-")
-	var numbers [3]int64 // as Next writes them
+	var numbers [3]int64 // as Cursor writes them
 	valid := len(parts) == len(numbers)+1
 	for i := range numbers {
 		if valid {
@@ -232,15 +232,20 @@ func (p *BulkPage) resume(cursor string) error {
 	return nil
 }
 
-// Next returns the cursor of the step behind this one, after whose missions the list goes on
-// at a position: 0 if there are no more of this status. It is "" for the last step.
-func (p *BulkPage) Next(position int64) string {
-	place := p.place
+// Advance goes on to what the list has behind a position: 0 if it has no more missions of this
+// status. It reports whether there may be more at all.
+func (p *BulkPage) Advance(position int64) (more bool) {
+	p.List.Cursor = position
 	if position == 0 {
-		place++
+		if p.place++; p.place == len(p.statuses) {
+			return false
+		}
+		p.List.Status = p.statuses[p.place]
 	}
-	if place == len(p.statuses) {
-		return ""
-	}
-	return fmt.Sprintf("%d-%d-%d-%s", p.Do.AsOf, place, position, p.digest)
+	return true
+}
+
+// Cursor returns the cursor of a request that goes on here.
+func (p *BulkPage) Cursor() string {
+	return fmt.Sprintf("%d-%d-%d-%s", p.Do.AsOf, p.place, p.List.Cursor, p.digest)
 }

@@ -86,7 +86,7 @@ func TestWhatMatchesIsChangedPageByPage(t *testing.T) {
 
 	retry.DryRun, retry.AsOf = false, counted.AsOf
 	sum, requests := r.bulk(retry)
-	if sum.Matched != 2299 || sum.Changed != 2299 || len(sum.Errors) != 0 || requests > 5 {
+	if sum.Matched != 2299 || sum.Changed != 2299 || len(sum.Errors) != 0 || requests != 3 {
 		t.Errorf("%d requests: %+v", requests, sum)
 	}
 	if m := r.get("a-7"); m.Status != missions.Cancelled {
