@@ -22,21 +22,21 @@ type BulkRequest struct {
 	AsOf   missions.Time       `json:"as_of,omitzero"`   // missions created or changed later are left alone; default: now, or that of the cursor
 	Cursor string              `json:"cursor,omitzero"`
 
-	Reason     string          `json:"reason,omitzero"`     // of cancel
-	Fresh      bool            `json:"fresh,omitzero"`      // of retry, as there
-	Dependents bool            `json:"dependents,omitzero"` // of retry, as there
-	Name       string          `json:"name,omitzero"`       // of signal, which requires it
-	Data       json.RawMessage `json:"data,omitzero"`       // of signal, as there
-	SignalID   string          `json:"signal_id,omitzero"`  // of signal, as there; default: one for this as_of, name and data
+	Reason     string          `json:"reason,omitzero"`     // of cancel: the reason, for the log
+	Fresh      bool            `json:"fresh,omitzero"`      // of retry: without the checkpoint
+	Dependents bool            `json:"dependents,omitzero"` // of retry: also the missions that were cancelled because of these
+	Name       string          `json:"name,omitzero"`       // of signal: its name, which is required
+	Data       json.RawMessage `json:"data,omitzero"`       // of signal: any JSON up to 64 KiB
+	SignalID   string          `json:"signal_id,omitzero"`  // of signal: each mission accepts it once; default: one for this as_of, name and data
 }
 
 // BulkReply says what became of one page of missions.
 type BulkReply struct {
 	Matched    int           `json:"matched"` // missions to which the action applied when they were listed
-	Changed    int           `json:"changed"` // those without an error that are left have changed meanwhile
+	Changed    int           `json:"changed"` // the others without an error have changed meanwhile
 	Errors     []BulkError   `json:"errors"`
 	AsOf       missions.Time `json:"as_of"`
-	NextCursor string        `json:"next_cursor,omitzero"` // until there are no more missions
+	NextCursor string        `json:"next_cursor,omitzero"` // absent once there are no more missions
 }
 
 // BulkError says why a mission could not be changed.
