@@ -76,7 +76,9 @@ func TestOptionsOfARetryApplyToAllThatMatch(t *testing.T) {
 	b.ok(t, "missions", "cancel", "build")
 	_, err := b.client.Wait(t.Context(), "deploy")
 	must(t, err)
-	b.ok(t, "missions", "retry", "--type", "t", "--dependents", "--yes")
+	code, _, stderr := b.run(t, "missions", "retry", "--type", "t", "--dependents", "--yes")
+	equal(t, "exit code", code, 0)
+	contains(t, stderr, "Requeued 1 mission, ")
 	deploy := b.start(t, "missions", "get", "deploy", "--watch")
 	deploy.out.await(t, "Waits: for mission build\n", 1)
 }
