@@ -129,6 +129,11 @@ type Missions interface {
 	// PENDING mission is cancelled in the same step, so that its events are
 	// complete. Item errors: [ErrNotFound], [ErrConflict] for a RUNNING mission.
 	Delete(ctx context.Context, ids []string) ([]Result, error)
+
+	// Bulk does to missions what Cancel, Retry, Delete or Signal does. Unlike there, a
+	// mission that has changed since AsOf, that is gone, or to whose status the action does
+	// not apply is left alone, which is no error. Item errors are those of the action.
+	Bulk(ctx context.Context, request BulkRequest) ([]BulkResult, error)
 }
 
 // Leases is the part of a [Store] that agents use, through the supervisor.

@@ -147,6 +147,16 @@ func (s measuredStore) Delete(ctx context.Context, ids []string) ([]missions.Res
 	return result, err
 }
 
+func (s measuredStore) Bulk(ctx context.Context, request missions.BulkRequest) ([]missions.BulkResult, error) {
+	begun := time.Now()
+	result, err := s.Store.Bulk(ctx, request)
+	s.change(ctx, "bulk", begun, err)
+	for i := range result {
+		s.writes.wrote(result[i].Err)
+	}
+	return result, err
+}
+
 func (s measuredStore) Stats(ctx context.Context, missionType string) (missions.Stats, error) {
 	begun := time.Now()
 	result, err := s.Store.Stats(ctx, missionType)

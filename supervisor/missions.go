@@ -246,11 +246,7 @@ func (s *Service) Cancel(ctx context.Context, request api.CancelRequest) (api.Mi
 		return api.Mission{}, err
 	}
 	results, err := s.cfg.Store.Cancel(ctx, []missions.CancelRequest{{ID: request.ID, Reason: request.Reason, By: api.CallerOf(ctx)}})
-	reply, err := s.changed(results, err)
-	if err == nil && reply.Mission.AgentID != "" {
-		s.stop(string(reply.Mission.AgentID), reply.Mission.ID)
-	}
-	return reply, err
+	return s.changed(missions.BulkCancel, results, err)
 }
 
 // stop commands an agent to stop working on a mission.
@@ -265,11 +261,7 @@ func (s *Service) Retry(ctx context.Context, request api.RetryRequest) (api.Miss
 		return api.Mission{}, err
 	}
 	results, err := s.cfg.Store.Retry(ctx, []missions.RetryRequest{retry})
-	reply, err := s.changed(results, err)
-	if err == nil {
-		s.finished(&reply.Mission)
-	}
-	return reply, err
+	return s.changed(missions.BulkRetry, results, err)
 }
 
 // Delete removes a mission that no agent is working on, and its log.
@@ -278,19 +270,28 @@ func (s *Service) Delete(ctx context.Context, request api.IDRequest) (api.Missio
 		return api.Mission{}, err
 	}
 	results, err := s.cfg.Store.Delete(ctx, []string{request.ID})
-	return s.changed(results, err)
+	return s.changed(missions.BulkDelete, results, err)
 }
 
-// changed unwraps the result of a change to one mission, and notifies the requests that
-// wait for the mission.
-func (s *Service) changed(results []missions.Result, err error) (api.Mission, error) {
+// changed unwraps the result of an action on one mission, and tells those whom it concerns.
+func (s *Service) changed(action missions.BulkAction, results []missions.Result, err error) (api.Mission, error) {
 	if err == nil {
 		err = results[0].Err
 	}
 	if err != nil {
 		return api.Mission{}, err
 	}
-	s.outboxGrew()
-	s.ended(results[0].Mission.ID)
-	return api.Mission{Mission: results[0].Mission}, nil
+	m := &results[0].Mission
+	change := missions.BulkResult{ID: m.ID, Changed: true}
+	switch {
+	case action == missions.BulkCancel:
+		change.AgentID = string(m.AgentID)
+	case action == missions.BulkRetry && !m.Status.Terminal():
+		if !waits(m) {
+			change.Ready = m.Type
+		}
+		change.Due = earliest(m.NextAttemptAt, m.Deadline, waitingUntil(m))
+	}
+	s.tell([]missions.BulkResult{change})
+	return api.Mission{Mission: *m}, nil
 }

@@ -23,13 +23,11 @@ func (s *Service) Signal(ctx context.Context, request api.SignalRequest) (api.Si
 		return api.Signalled{}, err
 	}
 	result := &results[0]
-	if result.Delivered == missions.DeliveredRunning && result.AgentID != "" {
-		s.cfg.Push(result.AgentID, api.Command{Command: api.CommandSignal, MissionID: signal.MissionID, Seq: result.Seq})
+	told := missions.BulkResult{ID: signal.MissionID, Changed: true, Seq: result.Seq, Ready: result.Ready}
+	if result.Delivered == missions.DeliveredRunning {
+		told.AgentID = result.AgentID
 	}
-	if result.Ready != "" {
-		s.ready(result.Ready, 1)
-	}
-	s.outboxGrew()
+	s.tell([]missions.BulkResult{told})
 	return api.Signalled{Seq: result.Seq, Delivered: result.Delivered}, nil
 }
 

@@ -42,7 +42,7 @@ func attempts() (table []attempt) {
 		"supervisor.missions.wait", "supervisor.missions.list", "supervisor.missions.log", "supervisor.missions.stats",
 		"supervisor.missions.history", "supervisor.missions.graph", "supervisor.batches.get", "supervisor.batches.list", "supervisor.alerts")
 	add(steers, nonsense, "supervisor.missions.create", "supervisor.missions.cancel", "supervisor.missions.retry", "supervisor.missions.delete",
-		"supervisor.missions.signal", "supervisor.batches.close")
+		"supervisor.missions.bulk", "supervisor.missions.signal", "supervisor.batches.close")
 	for _, agent := range []string{"w1", "w2"} {
 		for _, verb := range []string{"register", "heartbeat", "claim", "progress", "log", "complete", "fail", "release", "leave",
 			"create", "signals", "inputs"} {

@@ -130,6 +130,12 @@ func TestMistakesFoundOnceConnected(t *testing.T) {
 	b.refused(t, 2, "--limit must be at least 1; to show all missions, use --all", "missions", "list", "--limit", "0")
 	b.refused(t, 2, "--state must be one of online, draining, offline", "agents", "--state", "asleep")
 	b.refused(t, 2, "deleting cannot be undone, and there is no terminal to ask for confirmation; add --yes", "missions", "delete", "m1")
+	b.refused(t, 2, "missions cancel needs the ID of at least one mission, or flags that say which, such as --type or --status; see supervisor missions cancel --help", "missions", "cancel")
+	b.refused(t, 2, "missions retry takes IDs, or flags that say which missions, but not both; see supervisor missions retry --help", "missions", "retry", "m1", "--tag", "x")
+	b.refused(t, 2, "--dry-run cannot be combined with IDs", "missions", "delete", "m1", "--dry-run")
+	b.refused(t, 2, "--status must be one of PENDING, RUNNING, COMPLETED, FAILED, CANCELLED", "missions", "cancel", "--status", "DONE")
+	b.refused(t, 2, "--status must not be COMPLETED: retry applies to missions that are FAILED or CANCELLED", "missions", "retry", "--status", "completed", "--yes")
+	b.refused(t, 2, "there is no terminal to ask for confirmation; add --yes, or --dry-run to count", "missions", "retry", "--all")
 	b.refused(t, 1, `there is no mission "m1"`, "missions", "get", "m1")
 	b.refused(t, 1, `there is no mission "m1"`, "missions", "log", "m1", "--follow")
 	b.refused(t, 1, `there is no mission "m1"`, "missions", "wait", "m1", "--timeout", "1h")
@@ -186,6 +192,8 @@ func TestShellCompletion(t *testing.T) {
 		{"build-2\tCANCELLED second\n:36\n", []string{"missions", "retry", ""}},
 		{":4\n", []string{"missions", "get", "build-1", ""}},
 		{"RUNNING\n:36\n", []string{"missions", "list", "--status", "r"}},
+		{"RUNNING\n:36\n", []string{"missions", "cancel", "--status", "r"}},
+		{"tests-7\topen, 1 mission\n:36\n", []string{"missions", "retry", "--batch", "te"}},
 		{"CRITICAL\nHIGH\nNORMAL\nLOW\n:36\n", []string{"missions", "create", "--priority", ""}},
 		{"build\n:36\n", []string{"missions", "stats", "--type", ""}},
 		{"worker-1\tonline Worker\n:36\n", []string{"missions", "list", "--agent", ""}},

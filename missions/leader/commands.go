@@ -61,6 +61,11 @@ func (c commands) Delete(ctx context.Context, ids []string) ([]missions.Result, 
 	return perform(ctx, c.by, opDelete, ids)
 }
 
+// Bulk implements [missions.Missions].
+func (c commands) Bulk(ctx context.Context, request missions.BulkRequest) ([]missions.BulkResult, error) {
+	return perform(ctx, c.by, opBulk, request)
+}
+
 // Claim implements [missions.Leases].
 func (c commands) Claim(ctx context.Context, batch []missions.ClaimRequest) ([]missions.ClaimResult, error) {
 	results, err := perform(ctx, c.by, opClaim, batch)

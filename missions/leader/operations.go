@@ -227,6 +227,11 @@ var (
 	opCloseBatches = each("close batches", laneChange, (*engine.Engine).NeedBatch, (*engine.Engine).CloseBatch, codec.Text, wireBatchResult)
 	opDelete       = each("delete", laneChange, missionOf(itself), func(e *engine.Engine, id *string) missions.Result { return e.Delete(*id) }, codec.Text, wireResult)
 
+	opBulk = &operation[missions.BulkRequest, []missions.BulkResult]{
+		name: "bulk", lane: laneChange, args: wireBulk, reply: listOf(wireBulkResult),
+		need: (*engine.Engine).NeedBulk, apply: (*engine.Engine).Bulk,
+	}
+
 	opClaim = &operation[[]missions.ClaimRequest, []missions.ClaimResult]{
 		name: "claim", lane: laneClaim, args: listOf(wireClaim), reply: listOf(wireClaimed),
 		need: func(e *engine.Engine, n *engine.Need, batch *[]missions.ClaimRequest) { e.NeedClaims(n, *batch) },
@@ -306,7 +311,7 @@ var (
 
 // operations are all operations, by name.
 var operations = map[string]served{
-	opCreate.name: opCreate, opCreateAndClaim.name: opCreateAndClaim, opCancel.name: opCancel, opRetry.name: opRetry, opSignal.name: opSignal, opCloseBatches.name: opCloseBatches, opCreateChildren.name: opCreateChildren, opDelete.name: opDelete,
+	opCreate.name: opCreate, opCreateAndClaim.name: opCreateAndClaim, opCancel.name: opCancel, opRetry.name: opRetry, opSignal.name: opSignal, opCloseBatches.name: opCloseBatches, opCreateChildren.name: opCreateChildren, opDelete.name: opDelete, opBulk.name: opBulk,
 	opClaim.name: opClaim, opHeartbeat.name: opHeartbeat, opProgress.name: opProgress, opAppend.name: opAppend, opFinish.name: opFinish,
 	opRegister.name: opRegister, opLeave.name: opLeave, opLost.name: opLost, opChangeAlerts.name: opChangeAlerts, opNoticed.name: opNoticed,
 	opDue.name: opDue, opRetain.name: opRetain, opSample.name: opSample, opAcknowledge.name: opAcknowledge, opForget.name: opForget, opCheck.name: opCheck,

@@ -102,6 +102,25 @@ func wireSignalled(c *codec.Codec, r *missions.SignalResult) {
 	wireError(c, &r.Err)
 }
 
+func wireBulk(c *codec.Codec, q *missions.BulkRequest) {
+	codec.Text(c, &q.Action)
+	codec.Sequence(c, &q.IDs, codec.Text)
+	codec.Number(c, &q.AsOf)
+	wireCancel(c, &q.Cancel)
+	wireRetry(c, &q.Retry)
+	wireSignalRequest(c, &q.Signal)
+}
+
+func wireBulkResult(c *codec.Codec, r *missions.BulkResult) {
+	codec.Text(c, &r.ID)
+	codec.Flag(c, &r.Changed)
+	codec.Text(c, &r.AgentID)
+	codec.Number(c, &r.Seq)
+	codec.Text(c, &r.Ready)
+	codec.Number(c, &r.Due)
+	wireError(c, &r.Err)
+}
+
 func wireBatch(c *codec.Codec, b *missions.Batch) {
 	codec.Text(c, &b.ID)
 	codec.Flag(c, &b.Open)

@@ -35,6 +35,8 @@ func TestTheWireHasEveryField(t *testing.T) {
 		"retries":       onWire(listOf(wireRetry)),
 		"signals":       onWire(listOf(wireSignalRequest)),
 		"signalled":     onWire(listOf(wireSignalled)),
+		"bulk":          onWire(wireBulk),
+		"bulk results":  onWire(listOf(wireBulkResult)),
 		"batches":       onWire(listOf(wireBatchResult)),
 		"children":      onWire(wireChildren),
 		"born":          onWire(wireChildrenCreated),
@@ -130,6 +132,7 @@ func FuzzServe(f *testing.F) {
 		callOf(opCloseBatches, []string{"b"}), callOf(opRetry, []missions.RetryRequest{{ID: "m", Fresh: true, Dependents: true}}),
 		callOf(opCreateChildren, children{agentID: "a", parent: missions.LeaseRef{MissionID: "m", Lease: 1}, batch: []missions.Mission{mission("c")}}),
 		callOf(opRetain, expired{ids: []string{"m"}, retention: time.Minute}), callOf(opDelete, []string{"m"}),
+		callOf(opBulk, missions.BulkRequest{Action: missions.BulkSignal, IDs: []string{"m", "w"}, AsOf: 1 << 52, Signal: missions.SignalRequest{Name: "go", Data: []byte("1")}}),
 	} {
 		f.Add(c.request(uuid.NewString()))
 	}

@@ -131,6 +131,9 @@ func calls(m missions.Mission) []call {
 			return just(s.Retry(ctx, []missions.RetryRequest{{ID: "cancelled"}}))
 		}},
 		{"Delete", func(ctx context.Context, s missions.Store) error { return just(s.Delete(ctx, []string{"cancelled"})) }},
+		{"Bulk", func(ctx context.Context, s missions.Store) error {
+			return just(s.Bulk(ctx, missions.BulkRequest{Action: missions.BulkCancel, IDs: []string{"waiting"}, AsOf: m.CreatedAt + 1<<40}))
+		}},
 		{"Counts", func(ctx context.Context, s missions.Store) error { return just(s.Counts(ctx)) }},
 		{"Stats", func(ctx context.Context, s missions.Store) error { return just(s.Stats(ctx, "")) }},
 		{"Claim", func(ctx context.Context, s missions.Store) error {

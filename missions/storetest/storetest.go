@@ -52,6 +52,7 @@ func Run(t *testing.T, open Opener) {
 		{"large", testLarge},
 		{"operations by status", testOperationsByStatus},
 		{"cancel, retry, delete", testChange},
+		{"bulk", testBulk},
 		{"due", testDue},
 		{"due limit", testDueLimit},
 		{"due while planning", testDueWhilePlanning},

@@ -71,6 +71,8 @@ func TestRepliesHaveTheirGoldenForm(t *testing.T) {
 		"waiting":       api.Mission{Mission: waiting},
 		"claimed_again": api.Claimed{Missions: []missions.Mission{again}},
 		"signalled":     api.Signalled{Seq: 3, Delivered: missions.DeliveredWaiting},
+		"bulk": api.BulkReply{Matched: 3, Changed: 1, Errors: []api.BulkError{{ID: "m-1", Error: &api.Error{Code: missions.CodeConflict, Message: "the deadline of mission \"m-1\" has passed"}}},
+			AsOf: 1703001234_567000, NextCursor: "1703001234567000-0-1703001230000000-0f"},
 		"signals": api.Signals{More: true, Signals: []missions.Signal{
 			{Seq: 1, Name: "steer", Data: json.RawMessage(`{"more":"tests"}`), By: "alice", ByProven: true, At: 1703001234_567000, SeenAt: 1703001235_000000, SeenBy: "w-1"},
 			{Seq: 2, Name: "go", At: 1703001236_000000}}},

@@ -134,6 +134,7 @@ type SignalRef struct {
 // Names of what supervisors of earlier versions do not understand, in [Health].
 const (
 	FeatureBatches     = "batches"
+	FeatureBulk        = "bulk"
 	FeatureCheckpoints = "checkpoints"
 	FeatureChildren    = "children"
 	FeatureGraph       = "graph"
@@ -146,6 +147,6 @@ const (
 
 // Features lists them in alphabetical order.
 func Features() []string {
-	return []string{FeatureBatches, FeatureCheckpoints, FeatureChildren, FeatureGraph, FeatureParking, FeatureRetryPolicy,
-		FeatureSignals, FeatureUsage, FeatureWaits}
+	return []string{FeatureBatches, FeatureBulk, FeatureCheckpoints, FeatureChildren, FeatureGraph, FeatureParking,
+		FeatureRetryPolicy, FeatureSignals, FeatureUsage, FeatureWaits}
 }

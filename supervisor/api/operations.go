@@ -105,6 +105,8 @@ var (
 	OpRetry   = changeOp[RetryRequest, Mission]("Retry", SubjectMissionsRetry, "POST /api/missions/{id}/retry", "Requeue a failed or cancelled mission")
 	OpDelete  = changeOp[IDRequest, Mission]("Delete", SubjectMissionsDelete, "DELETE /api/missions/{id}", "Delete a mission that is not running")
 
+	OpBulk = typedOp[BulkRequest, BulkReply]("Bulk", KindPage, AccessChange, SubjectMissionsBulk, "POST /api/missions/bulk", "Cancel, retry, delete or signal all missions that match a filter, a page at a time")
+
 	OpSignal     = changeOp[SignalRequest, Signalled]("Signal", SubjectMissionsSignal, "POST /api/missions/{id}/signal", "Send a signal to a mission")
 	OpGraph      = readOp[IDRequest, Graph]("Graph", KindPage, SubjectMissionsGraph, "GET /api/missions/{id}/graph", "Get the missions before and behind a mission")
 	OpBatch      = readOp[IDRequest, missions.Batch]("Batch", KindBrief, SubjectBatchesGet, "GET /api/batches/{id}", "Get a batch")

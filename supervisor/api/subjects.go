@@ -26,6 +26,7 @@ const (
 	SubjectMissionsHistory = "supervisor.missions.history"
 	SubjectMissionsSignal  = "supervisor.missions.signal"
 	SubjectMissionsGraph   = "supervisor.missions.graph"
+	SubjectMissionsBulk    = "supervisor.missions.bulk"
 	SubjectBatchesGet      = "supervisor.batches.get"
 	SubjectBatchesList     = "supervisor.batches.list"
 	SubjectBatchesClose    = "supervisor.batches.close"

@@ -19,6 +19,12 @@ func (c *Client) Signal(ctx context.Context, request api.SignalRequest) (api.Sig
 	return send(ctx, c, api.OpSignal, request)
 }
 
+// Bulk applies an action to one page of the missions that match a filter, or counts them. With the as_of of an
+// earlier reply it can be sent again: what it has changed has changed after that.
+func (c *Client) Bulk(ctx context.Context, request api.BulkRequest) (api.BulkReply, error) {
+	return send(ctx, c, api.OpBulk, request)
+}
+
 // Graph returns the missions before and behind a mission.
 func (c *Client) Graph(ctx context.Context, id string) (api.Graph, error) {
 	return send(ctx, c, api.OpGraph, api.IDRequest{ID: id})

@@ -33,6 +33,7 @@ var subjects = []struct {
 	{"supervisor.missions.history", ""},
 	{"supervisor.alerts", ""},
 	{"supervisor.missions.signal", "id"},
+	{"supervisor.missions.bulk", "action"},
 	{"supervisor.missions.graph", "id"},
 	{"supervisor.batches.get", "id"},
 	{"supervisor.batches.list", ""},

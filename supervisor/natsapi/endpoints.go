@@ -56,6 +56,7 @@ func endpoints(s *supervisor.Service) []endpoint {
 		on(connBulk, api.OpCancel, s.Cancel),
 		on(connBulk, api.OpRetry, s.Retry),
 		on(connBulk, api.OpDelete, s.Delete),
+		on(connBulk, api.OpBulk, s.Bulk),
 		on(connBulk, api.OpWait, s.Wait),
 		on(connBulk, api.OpList, s.List),
 		on(connBulk, api.OpLog, s.Log),

@@ -55,6 +55,7 @@ func TestTokensOpenWhatTheirRoleMayDo(t *testing.T) {
 		{"GET", "/api/batches", roles.Viewer},
 		{"GET", "/api/batches/b", roles.Viewer},
 		{"POST", "/api/missions/m/signal", roles.Operator},
+		{"POST", "/api/missions/bulk", roles.Operator},
 		{"POST", "/api/batches/b/close", roles.Operator},
 		{"POST", "/api/missions", roles.Operator},
 		{"POST", "/api/missions/m/cancel", roles.Operator},

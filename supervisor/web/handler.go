@@ -47,6 +47,7 @@ func table(d frontEnd, service *supervisor.Service, registry *prometheus.Registr
 	route(mux, d, api.OpDelete, service.Delete)
 	route(mux, d, api.OpCancel, service.Cancel)
 	route(mux, d, api.OpRetry, service.Retry)
+	route(mux, d, api.OpBulk, service.Bulk)
 	route(mux, d, api.OpWait, service.Wait)
 	route(mux, d, api.OpLog, service.Log)
 	route(mux, d, api.OpSignal, service.Signal)

@@ -113,6 +113,8 @@ func TestEverythingAnswersWhileTheBrokerIsAway(t *testing.T) {
 		{"POST", "/api/missions/m-1/cancel", `{"id":"m-2"}`, 400, `"field":"id"`},
 		{"POST", "/api/missions/m-1/cancel", `[`, 400, `"field":"body"`},
 		{"POST", "/api/missions/m-1/retry", ``, 200, `"status":"PENDING"`},
+		{"POST", "/api/missions/bulk", `{"action":"cancel","filter":{"tag":"a"},"dry_run":true}`, 200, `{"matched":1,"changed":0,"errors":[],"as_of":`},
+		{"POST", "/api/missions/bulk", `{"action":"cancel","filter":{"limit":1}}`, 400, `"field":"filter.limit"`},
 		{"DELETE", "/api/missions/m-1", ``, 200, `"status":"CANCELLED"`},
 		{"GET", "/api/missions/m-1", "", 404, `"code":"not_found"`},
 		{"GET", "/api/missions/a%20b", "", 400, `"field":"id"`},

@@ -218,3 +218,69 @@ func TestKeyboard(t *testing.T) {
 	b.key("n")
 	b.awaitText("New mission")
 }
+
+// All missions that match a filter are changed, also those on other pages.
+func TestAllThatMatch(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.batch("t", "number %d", 120, "")
+	s.batch("u", "other %d", 3, "")
+	b := openTab(t, s.HTTP, wide)
+	b.open("missions?type=t", "Missions")
+	b.awaitText("number 120")
+	b.press("Select number 120")
+	b.awaitText("1 selected")
+	b.awaitNoText("All that match")
+	b.press("Select all on this page")
+	b.awaitText("50 selected")
+	b.press("All that match")
+	b.press("Cancel all")
+	b.awaitText("Cancel 120 missions?")
+	b.press("Close")
+	b.awaitNoText("Cancel 120 missions?")
+	s.awaitCounts(func(c *api.Status) bool { return c.PendingMissions == 123 })
+	b.press("Cancel all")
+	b.write("Reason, for the log", "not needed")
+	b.press("Cancel 120 missions")
+	b.awaitText("120 missions cancelled.")
+	s.awaitCounts(func(c *api.Status) bool { return c.CancelledMissions == 120 && c.PendingMissions == 3 })
+	b.awaitNoText("All that match")
+
+	b.open("missions?status=CANCELLED", "Missions")
+	b.awaitText("number 120")
+	b.press("Select all on this page")
+	b.press("All that match")
+	if disabled := eval[bool](b, `[...document.querySelectorAll(".bulk button")].find((e) => e.textContent === "Cancel all").disabled`); !disabled {
+		t.Error("what is cancelled can be cancelled")
+	}
+	b.press("Retry all")
+	b.press("Retry 120 missions")
+	b.awaitText("120 missions requeued.")
+	s.awaitCounts(func(c *api.Status) bool { return c.PendingMissions == 123 })
+}
+
+// A change of many goes on after requests that nobody answered, and can be stopped.
+func TestAllThatMatchPageByPage(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.batch("t", "number %d", 60, "")
+	b := openTab(t, s.HTTP, wide)
+	b.open("missions", "Missions")
+	b.awaitText("number 60")
+	// The supervisor changes 60 missions at once: a page that has 20 shows what happens in between.
+	eval[bool](b, `(() => { const ask = window.fetch; let asked = 0; window.hold = null; window.fetch = async (path, init) => {
+		if (path !== "api/missions/bulk") return ask(path, init);
+		const body = JSON.parse(init.body); body.limit = 20;
+		if (!body.dry_run && ++asked === 2) throw new TypeError("nobody answers");
+		if (!body.dry_run && asked === 4) await new Promise((done, stop) => { window.hold = done; init.signal.addEventListener("abort", () => stop(init.signal.reason)); });
+		return ask(path, {...init, body: JSON.stringify(body)}); }; return true; })()`)
+	b.press("Select all on this page")
+	b.press("All that match")
+	b.press("Delete all")
+	b.press("Delete 60 missions")
+	b.awaitText("40 of 60")
+	b.await("the third page", "!!window.hold")
+	b.press("Close")
+	b.awaitText("40 missions deleted. Stopped.")
+	s.awaitCounts(func(c *api.Status) bool { return c.TotalMissions == 20 })
+}

@@ -15,61 +15,66 @@ import (
 
 func missionsCancelCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "cancel ID...",
+		Use:   "cancel ID... | cancel --status STATUS ...",
 		Short: "Cancel missions, including running ones",
+		Long:  "Cancel missions, including running ones.\n\n" + manyHelp,
 		Example: `  supervisor missions cancel 0198c5b0-6f3c-7c55-9d3a-2b8c1de0a001
-  supervisor missions cancel build-41 build-42 --reason "superseded"`,
-		Args:              someMissions,
+  supervisor missions cancel build-41 build-42 --reason "superseded"
+  supervisor missions cancel --type resize --status PENDING --dry-run
+  supervisor missions cancel --batch tests-7 --yes`,
 		ValidArgsFunction: remote.MissionIDs(c, -1, missions.Pending, missions.Running),
 	}
 	reason := cmd.Flags().String("reason", "", "a `SENTENCE` with the reason")
-	asJSON := cmd.Flags().Bool("json", false, "print the replies as JSON, one per line")
-	cmd.RunE = changeEach(c, "Cancelled", asJSON, api.OpCancel, func(id string) api.CancelRequest {
+	many := addChangeFlags(c, cmd, missions.BulkCancel)
+	each := changeEach(c, "Cancelled", &many.json, api.OpCancel, func(id string) api.CancelRequest {
 		return api.CancelRequest{ID: id, Reason: *reason}
 	})
+	many.run(cmd, each, func(q *api.BulkRequest) { q.Reason = *reason })
 	return cmd
 }
 
 func missionsRetryCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "retry ID...",
+		Use:   "retry ID... | retry --status STATUS ...",
 		Short: "Put failed or cancelled missions back into the queue",
 		Long: `Put failed or cancelled missions back into the queue, with all their attempts. A mission
 keeps its checkpoint, so that its agent continues where the last one stopped, unless you
 add --fresh. With --dependents, the missions are also put back that were cancelled because
-this one did not complete.`,
+this one did not complete.
+
+` + manyHelp,
 		Example: `  supervisor missions retry 0198c5b0-6f3c-7c55-9d3a-2b8c1de0a001
   supervisor missions retry build-42 --fresh --dependents
-  supervisor missions list --status FAILED --json | jq -r '.missions[].id' | xargs supervisor missions retry`,
-		Args:              someMissions,
+  supervisor missions retry --status FAILED --type resize --after 2h`,
 		ValidArgsFunction: remote.MissionIDs(c, -1, missions.Failed, missions.Cancelled),
 	}
 	var request api.RetryRequest
 	cmd.Flags().BoolVar(&request.Fresh, "fresh", false, "without the checkpoint")
 	cmd.Flags().BoolVar(&request.Dependents, "dependents", false, "also the missions that were cancelled because this one did not complete")
-	asJSON := cmd.Flags().Bool("json", false, "print the replies as JSON, one per line")
-	cmd.RunE = changeEach(c, "Requeued", asJSON, api.OpRetry, func(id string) api.RetryRequest {
+	many := addChangeFlags(c, cmd, missions.BulkRetry)
+	each := changeEach(c, "Requeued", &many.json, api.OpRetry, func(id string) api.RetryRequest {
 		q := request
 		q.ID = id
 		return q
 	})
+	many.run(cmd, each, func(q *api.BulkRequest) { q.Fresh, q.Dependents = request.Fresh, request.Dependents })
 	return cmd
 }
 
 func missionsDeleteCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "delete ID...",
+		Use:   "delete ID... | delete --status STATUS ...",
 		Short: "Delete missions that are not running, and their logs",
+		Long:  "Delete missions that are not running, and their logs.\n\n" + manyHelp,
 		Example: `  supervisor missions delete 0198c5b0-6f3c-7c55-9d3a-2b8c1de0a001
-  supervisor missions delete build-41 build-42 --yes`,
-		Args:              someMissions,
+  supervisor missions delete build-41 build-42 --yes
+  supervisor missions delete --status COMPLETED --before 24h`,
 		ValidArgsFunction: remote.MissionIDs(c, -1, missions.Pending, missions.Completed, missions.Failed, missions.Cancelled),
 	}
-	confirmed := cmd.Flags().BoolP("yes", "y", false, "do not ask")
-	asJSON := cmd.Flags().Bool("json", false, "print the replies as JSON, one per line")
-	change := changeEach(c, "Deleted", asJSON, api.OpDelete, func(id string) api.IDRequest { return api.IDRequest{ID: id} })
-	cmd.RunE = func(cmd *cobra.Command, ids []string) error {
-		if !*confirmed {
+	many := addChangeFlags(c, cmd, missions.BulkDelete)
+	change := changeEach(c, "Deleted", &many.json, api.OpDelete, func(id string) api.IDRequest { return api.IDRequest{ID: id} })
+	each := func(cmd *cobra.Command, ids []string) error {
+		if !many.yes {
 			if !c.Err.Terminal {
 				return ui.Usagef("deleting cannot be undone, and there is no terminal to ask for confirmation; add --yes")
 			}
@@ -80,6 +85,7 @@ func missionsDeleteCommand(c *ui.Console) *cobra.Command {
 		}
 		return change(cmd, ids)
 	}
+	many.run(cmd, each, func(*api.BulkRequest) {})
 	return cmd
 }
 

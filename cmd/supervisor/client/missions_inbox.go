@@ -50,7 +50,7 @@ Programs answer with: supervisor missions signal ID NAME DATA.`,
 		}
 		return show(ctx, c, s.Conn, l, func(ctx context.Context, out *ui.Screen) error {
 			if l.json {
-				return listJSON(ctx, s, out, &listFlags{request: filter, all: true})
+				return listJSON(ctx, s, out, &listFlags{missionFilter: missionFilter{request: filter}, all: true})
 			}
 			questions, more, err := readInbox(ctx, s.Client, filter)
 			if err != nil {

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
@@ -16,13 +15,11 @@ import (
 // defaultList is how many missions a list shows by default.
 const defaultList = 50
 
-// listFlags are the filters of a list.
+// listFlags say which missions a list shows, and how many.
 type listFlags struct {
-	request       api.ListRequest
-	status        string
-	after, before string
-	limit         int
-	all           bool
+	missionFilter
+	limit int
+	all   bool
 }
 
 func missionsListCommand(c *ui.Console) *cobra.Command {
@@ -42,24 +39,9 @@ func missionsListCommand(c *ui.Console) *cobra.Command {
 	l := addListFlags(cmd)
 	var f listFlags
 	flags := cmd.Flags()
-	flags.StringVar(&f.status, "status", "", "only missions with this `STATUS`")
-	flags.StringVar(&f.request.Type, "type", "", "only missions of this `TYPE`")
-	flags.StringVar(&f.request.AgentID, "agent", "", "only missions whose current or last agent has this `ID`")
-	flags.StringVar(&f.request.Tag, "tag", "", "only missions with this `TAG`")
-	flags.StringVar(&f.request.Text, "text", "", "only missions with this `TEXT` in their name, ignoring case")
-	flags.StringVar((*string)(&f.request.Waiting), "waiting", "", "only missions that wait for `WHAT`: mission, batch, signal, time or limit")
-	flags.StringVar(&f.request.ParentID, "parent", "", "only children of the mission with this `ID`")
-	flags.StringVar(&f.request.Batch, "batch", "", "only missions of the batch with this `ID`")
-	flags.StringVar(&f.after, "after", "", "only missions created after this `TIME`, or within this duration (24h)")
-	flags.StringVar(&f.before, "before", "", "only missions created before this `TIME`, or longer ago than this duration")
+	f.add(c, cmd)
 	flags.IntVar(&f.limit, "limit", defaultList, "at most `N` missions")
 	flags.BoolVar(&f.all, "all", false, "show all missions")
-	ui.CompleteFlag(cmd, "status", ui.CompleteWords(ui.StatusNames()...))
-	ui.CompleteFlag(cmd, "type", remote.MissionTypes(c))
-	ui.CompleteFlag(cmd, "agent", remote.AgentIDs(c))
-	ui.CompleteFlag(cmd, "waiting", ui.CompleteWords("mission", "batch", "signal", "time", "limit"))
-	ui.CompleteFlag(cmd, "parent", remote.MissionIDs(c, -1))
-	ui.CompleteFlag(cmd, "batch", remote.BatchIDs(c, -1))
 	cmd.PreRunE = func(*cobra.Command, []string) error { return f.check(c) }
 	cmd.RunE = remote.WithSession(c, func(ctx context.Context, s *remote.Session, _ []string) error {
 		return show(ctx, c, s.Conn, l, func(ctx context.Context, out *ui.Screen) error {
@@ -77,23 +59,10 @@ func missionsListCommand(c *ui.Console) *cobra.Command {
 
 // check turns the flags into a request.
 func (f *listFlags) check(c *ui.Console) error {
-	f.request.Status = missions.Status(strings.ToUpper(f.status))
-	var err error
-	if f.after != "" {
-		if f.request.CreatedAfter, err = c.ParseMoment(f.after, -1); err != nil {
-			return ui.Usagef("--after: %v", err)
-		}
-	}
-	if f.before != "" {
-		if f.request.CreatedBefore, err = c.ParseMoment(f.before, -1); err != nil {
-			return ui.Usagef("--before: %v", err)
-		}
-	}
 	if f.limit < 1 {
 		return ui.Usagef("--limit must be at least 1; to show all missions, use --all")
 	}
-	_, err = f.request.Filter()
-	return remote.BadFlag(err)
+	return f.missionFilter.check(c)
 }
 
 // missionPage is a page of a list that keeps each mission's raw JSON.

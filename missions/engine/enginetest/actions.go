@@ -50,6 +50,8 @@ func (w *world) act(a Action) error {
 		return w.heartbeat(a)
 	case "cancel", "retry", "delete":
 		return w.change(a)
+	case "bulk":
+		return w.bulk(a)
 	case "leave", "lost", "register":
 		return w.agent(a)
 	case "due":

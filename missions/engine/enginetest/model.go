@@ -18,9 +18,10 @@ type model struct {
 	tokens int64
 
 	batches map[string]modelBatch
-	wakes   []modelWake // in order
-	spent   float64     // by all missions, also those that are deleted
-	at      int64       // the position of the latest event, as far as order goes
+	wakes   []modelWake   // in order
+	spent   float64       // by all missions, also those that are deleted
+	at      int64         // the position of the latest event, as far as order goes
+	seq     missions.Time // given last to a mission
 }
 
 type modelMission struct {
@@ -45,6 +46,9 @@ type modelMission struct {
 	finished missions.Time
 	report   string // who ended the latest attempt by which report
 	lines    int    // in its log
+	created  missions.Time
+	changed  missions.Time // but for reports of its holder
+	started  missions.Time // while RUNNING
 	flows    *modelFlow
 }
 
@@ -59,7 +63,7 @@ type modelAgent struct {
 }
 
 func (m *model) clone() *model {
-	c := &model{list: slices.Clone(m.list), agents: maps.Clone(m.agents), tokens: m.tokens, batches: maps.Clone(m.batches), wakes: m.wakes, spent: m.spent, at: m.at}
+	c := &model{list: slices.Clone(m.list), agents: maps.Clone(m.agents), tokens: m.tokens, batches: maps.Clone(m.batches), wakes: m.wakes, spent: m.spent, at: m.at, seq: m.seq}
 	for i := range c.list {
 		c.list[i].flows = c.list[i].flows.clone()
 	}
@@ -100,7 +104,7 @@ func (x *modelMission) is() string {
 // to changes a mission's status, which is a line of its log.
 func (m *model) to(x *modelMission, now missions.Time, status missions.Status) {
 	m.at++
-	x.status, x.lines = status, x.lines+1
+	x.status, x.lines, x.changed = status, x.lines+1, now
 	if x.flows != nil {
 		m.batchChanged(x.flows.batch, now)
 	}
@@ -154,7 +158,8 @@ func (m *model) create(x modelMission, now missions.Time) string {
 		return refused
 	}
 	m.at++
-	x.status, x.lines = missions.Pending, 1
+	m.seq = max(now, m.seq+1)
+	x.status, x.lines, x.created, x.changed = missions.Pending, 1, m.seq, m.seq
 	m.list = append(m.list, x)
 	is := &m.list[len(m.list)-1]
 	unmet := m.begin(is, now)
@@ -203,7 +208,7 @@ func (m *model) claim(q *missions.ClaimRequest, now missions.Time) string {
 		if x.flows != nil {
 			x.flows.stopped = 0
 		}
-		x.attempt, x.agent, x.token, x.queued, x.missed = x.attempt+1, agent, m.tokens, false, 0
+		x.attempt, x.agent, x.token, x.queued, x.missed, x.started = x.attempt+1, agent, m.tokens, false, 0, now
 		x.expires, x.ends, x.stalls = now.Add(q.Lease), 0, 0
 		if x.timeout > 0 {
 			x.ends = now.Add(x.timeout)

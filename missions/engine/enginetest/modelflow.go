@@ -257,7 +257,7 @@ func (m *model) enqueue(x *modelMission, now, from missions.Time) {
 
 // goOn ends a wait.
 func (m *model) goOn(x *modelMission, now missions.Time) {
-	x.flows.waits, x.flows.until = false, 0
+	x.flows.waits, x.flows.until, x.changed = false, 0, now
 	m.at++
 	x.wait(now, max(now, x.notBefore))
 }

@@ -70,6 +70,7 @@ func (m *model) signal(q *missions.SignalRequest, now missions.Time) string {
 	}
 	f := x.flow()
 	m.at++
+	x.changed = now
 	f.signals = append(f.signals, modelSignal{name: q.Name, data: string(q.Data), id: q.SignalID})
 	said := fmt.Sprint(len(f.signals), " ", x.delivery(place >= 0))
 	if place >= 0 {

@@ -126,6 +126,7 @@ func (m *model) tell(now missions.Time) (stopped int) {
 				}
 			case of.place != children && f.waits && f.waitAt == of.at && f.conditions[of.place].outcome == "":
 				c := &f.conditions[of.place]
+				x.changed = now
 				if c.outcome = string(w.status); !c.meets() {
 					m.cannotGoOn(x, now, w.source, w.at)
 				} else if f.open() == 0 {

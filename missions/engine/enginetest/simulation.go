@@ -38,7 +38,7 @@ var actionWeights = []struct {
 }{
 	{"create", 24}, {"create and claim", 8}, {"claim", 22}, {"complete", 12}, {"fail", 8}, {"give up", 3}, {"release", 4},
 	{"park", 6}, {"signal", 10}, {"close batch", 2},
-	{"progress", 4}, {"log", 4}, {"heartbeat", 14}, {"cancel", 3}, {"retry", 4}, {"delete", 3}, {"leave", 1}, {"lost", 2},
+	{"progress", 4}, {"log", 4}, {"heartbeat", 14}, {"cancel", 3}, {"retry", 4}, {"delete", 3}, {"bulk", 4}, {"leave", 1}, {"lost", 2},
 	{"register", 2}, {"due", 8}, {"retain", 2}, {"acknowledge", 2}, {"forget", 2}, {"sample", 1}, {"alert", 1},
 	{"advance", 12}, {"step", 1}, {"commit", 60}, {"fault", 4}, {"take over", 1}, {"stale", 2}, {"lose", 1},
 }

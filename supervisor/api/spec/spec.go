@@ -60,6 +60,8 @@ func Values(t reflect.Type) (values []string) {
 		return texts(append(missions.WaitKinds(), api.WaitLimit))
 	case reflect.TypeFor[missions.Delivery]():
 		return texts([]missions.Delivery{missions.DeliveredWaiting, missions.DeliveredRunning, missions.DeliveredStored})
+	case reflect.TypeFor[missions.BulkAction]():
+		return texts(missions.BulkActions())
 	case reflect.TypeFor[api.EdgeKind]():
 		return texts(api.EdgeKinds())
 	case reflect.TypeFor[missions.AlertState]():

@@ -13,7 +13,7 @@ export const allowed = {
   delete: (m) => m.status !== "RUNNING",
 };
 
-const words = {
+export const words = {
   cancel: { title: "Cancel", done: "cancelled", text: "No agent will work on it. An agent that is running it is told to stop.", many: "No agent will work on them. Agents that are running them are told to stop." },
   retry: { title: "Retry", done: "requeued", text: "It returns to the queue with all its attempts.", many: "They return to the queue with all their attempts." },
   delete: { title: "Delete", done: "deleted", text: "The mission, its log and its result are deleted permanently.", many: "The missions, their logs and their results are deleted permanently." },
@@ -45,7 +45,7 @@ async function each(ids, request) {
   return outcome;
 }
 
-const missions = (n) => count(n) + (n === 1 ? " mission" : " missions");
+export const missions = (n) => count(n) + (n === 1 ? " mission" : " missions");
 
 // change asks whether it is meant, does it, and says what came of it.
 export function change(verb, chosen, after) {

@@ -5,8 +5,9 @@ import * as api from "./api.js";
 import { repeat } from "./live.js";
 import { amend, go, place, to } from "./router.js";
 import { ago, count, duration, firstLine, moment, now, percent } from "./format.js";
-import { badge, button, empty, field, head, idOf, meter, segments, statuses, statusName, table } from "./parts.js";
+import { badge, button, empty, field, head, idOf, meter, segments, statuses, statusName, table, toast } from "./parts.js";
 import { allowed, change, create } from "./changes.js";
+import { changeAll } from "./bulk.js";
 import { pageKeys } from "./keys.js";
 import { waitsFor } from "./conditions.js";
 
@@ -17,6 +18,9 @@ const looks = 5; // how many requests a page may take: each looks at no more tha
 export function page(root, { params, signal, onChange, memory }) {
   const chosen = (memory.chosen ??= new Map()); // of the missions that are selected, by id
   let { shown = [], next = null } = memory; // what was there before is there at once
+  let every = false; // all missions that match are selected, on all pages
+  let counted = null; // how many of them are counted so far; null while nothing counts
+  let counting = null; // ends the count
 
   const list = h("div");
   const pager = h("div", { class: "pager" });
@@ -42,6 +46,14 @@ export function page(root, { params, signal, onChange, memory }) {
 
   function choose(missions, yes) {
     for (const m of missions) yes ? chosen.set(m.id, m) : chosen.delete(m.id);
+    every = false;
+    show();
+  }
+
+  function clear() {
+    counting?.abort();
+    chosen.clear();
+    every = false;
     show();
   }
 
@@ -98,15 +110,41 @@ export function page(root, { params, signal, onChange, memory }) {
   }
 
   function showBulk() {
-    bulk.hidden = chosen.size === 0;
+    bulk.hidden = chosen.size === 0 && !every;
     if (bulk.hidden) return;
+    if (every) {
+      putNew(bulk, [every, counted], () => [h("b", null, counted === null ? "All that match" : "Counting… " + count(counted)),
+        actAll("cancel", "Cancel all", "danger"), actAll("retry", "Retry all"), actAll("delete", "Delete all", "danger"), button("Clear", clear, "quiet")]);
+      return;
+    }
+    const { params } = place();
+    const offered = all.checked && (next !== null || params.has("cursor")) && !params.get("error"); // the supervisor does not search in errors
     const missions = [...chosen.values()];
     const act = (verb, label, kind) => {
       const fit = missions.filter(allowed[verb]);
-      return button(label + " " + count(fit.length), () => change(verb, fit, () => { chosen.clear(); show(); soon(); }), kind, { disabled: fit.length === 0 });
+      return button(label + " " + count(fit.length), () => change(verb, fit, () => { clear(); soon(); }), kind, { disabled: fit.length === 0 });
     };
-    putNew(bulk, missions.map((m) => [m.id, m.status]), () => [h("b", null, count(chosen.size) + " selected"), act("cancel", "Cancel", "danger"), act("retry", "Retry"), act("delete", "Delete", "danger"),
-      button("Clear", () => { chosen.clear(); show(); }, "quiet")]);
+    putNew(bulk, [offered, ...missions.map((m) => [m.id, m.status])], () => [h("b", null, count(chosen.size) + " selected"),
+      offered && button("All that match", () => { every = true; show(); }), act("cancel", "Cancel", "danger"), act("retry", "Retry"), act("delete", "Delete", "danger"),
+      button("Clear", clear, "quiet")]);
+  }
+
+  // actAll is a button that does something to all missions that match.
+  function actAll(verb, label, kind) {
+    const { params } = place();
+    const status = params.get("status");
+    const progress = (n) => { counted = n; if (!signal.aborted) show(); };
+    return button(label, async () => {
+      counting = new AbortController();
+      const ends = AbortSignal.any([signal, counting.signal]);
+      progress(0);
+      try {
+        await changeAll(verb, filterOf(params), { signal: ends, counting: progress, after: () => { clear(); soon(); } });
+      } catch (error) {
+        if (!ends.aborted) toast(error.message, "bad");
+      }
+      progress(null);
+    }, kind, { disabled: counted !== null || status && !allowed[verb]({ status }) });
   }
 
   async function read() {
@@ -151,6 +189,7 @@ export function page(root, { params, signal, onChange, memory }) {
       if (signal.aborted) return; // of a field that lost the focus as the page was left
       amend({ ...values(), cursor: "" });
       chosen.clear();
+      every = false;
       guarded();
     };
     const input = (name, props) => h("input", { type: "text", name, value: shownValue(name, params), autocomplete: "off", spellcheck: "false",
@@ -178,6 +217,9 @@ const filters = ["status", "type", "agent_id", "tag", "text", "error", "created_
 const waits = [["", "any"], ["signal", "a signal"], ["mission", "a mission"], ["batch", "a batch"], ["time", "a time"], ["limit", "a limit"]];
 const filtered = () => filters.some((name) => place().params.get(name));
 const requestOf = (params) => Object.fromEntries([...filters, "cursor"].map((name) => [name, params.get(name) ?? ""]));
+// filterOf is what the address says of missions, as a request has it.
+const filterOf = (params) => Object.fromEntries(filters.filter((name) => name !== "error" && params.get(name))
+  .map((name) => [name, name.startsWith("created_") ? Number(params.get(name)) : params.get(name)]));
 const seconds = (local) => (local ? String(new Date(local).getTime() / 1000) : "");
 
 // shownValue is a filter as its field shows it.
