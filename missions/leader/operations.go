@@ -227,6 +227,25 @@ var (
 	opCloseBatches = each("close batches", laneChange, (*engine.Engine).NeedBatch, (*engine.Engine).CloseBatch, codec.Text, wireBatchResult)
 	opDelete       = each("delete", laneChange, missionOf(itself), func(e *engine.Engine, id *string) missions.Result { return e.Delete(*id) }, codec.Text, wireResult)
 
+	opSetSchedule = &operation[missions.ScheduleRequest, missions.ScheduleResult]{
+		name: "set schedule", lane: laneChange, args: wireScheduleRequest, reply: wireScheduleResult,
+		need:  func(e *engine.Engine, n *engine.Need, q *missions.ScheduleRequest) { e.NeedSetSchedule(n, q.Spec.ID) },
+		apply: (*engine.Engine).SetSchedule,
+	}
+	opDeleteSchedule = &operation[missions.DeleteScheduleRequest, missions.ScheduleResult]{
+		name: "delete schedule", lane: laneChange, args: wireDeleteSchedule, reply: wireScheduleResult,
+		need:  func(e *engine.Engine, n *engine.Need, q *missions.DeleteScheduleRequest) { e.NeedSetSchedule(n, q.ID) },
+		apply: (*engine.Engine).DeleteSchedule,
+	}
+	opTrigger = &operation[string, missions.CreateResult]{
+		name: "trigger schedule", lane: laneCreate, args: codec.Text[string], reply: wireCreated,
+		need: (*engine.Engine).NeedTrigger, apply: (*engine.Engine).TriggerSchedule,
+	}
+	opBackfill = &operation[missions.BackfillRequest, missions.Backfilled]{
+		name: "backfill schedule", lane: laneCreate, args: wireBackfill, reply: wireBackfilled,
+		need: (*engine.Engine).NeedBackfill, apply: (*engine.Engine).Backfill,
+	}
+
 	opClaim = &operation[[]missions.ClaimRequest, []missions.ClaimResult]{
 		name: "claim", lane: laneClaim, args: listOf(wireClaim), reply: listOf(wireClaimed),
 		need: func(e *engine.Engine, n *engine.Need, batch *[]missions.ClaimRequest) { e.NeedClaims(n, *batch) },
@@ -309,5 +328,6 @@ var operations = map[string]served{
 	opCreate.name: opCreate, opCreateAndClaim.name: opCreateAndClaim, opCancel.name: opCancel, opRetry.name: opRetry, opSignal.name: opSignal, opCloseBatches.name: opCloseBatches, opCreateChildren.name: opCreateChildren, opDelete.name: opDelete,
 	opClaim.name: opClaim, opHeartbeat.name: opHeartbeat, opProgress.name: opProgress, opAppend.name: opAppend, opFinish.name: opFinish,
 	opRegister.name: opRegister, opLeave.name: opLeave, opLost.name: opLost, opChangeAlerts.name: opChangeAlerts, opNoticed.name: opNoticed,
+	opSetSchedule.name: opSetSchedule, opDeleteSchedule.name: opDeleteSchedule, opTrigger.name: opTrigger, opBackfill.name: opBackfill,
 	opDue.name: opDue, opRetain.name: opRetain, opSample.name: opSample, opAcknowledge.name: opAcknowledge, opForget.name: opForget, opCheck.name: opCheck,
 }
