@@ -139,6 +139,7 @@ const (
 	FeatureGraph       = "graph"
 	FeatureParking     = "parking"
 	FeatureRetryPolicy = "retry_policy"
+	FeatureSchedules   = "schedules"
 	FeatureSignals     = "signals"
 	FeatureUsage       = "usage"
 	FeatureWaits       = "waits"
@@ -147,5 +148,5 @@ const (
 // Features lists them in alphabetical order.
 func Features() []string {
 	return []string{FeatureBatches, FeatureCheckpoints, FeatureChildren, FeatureGraph, FeatureParking, FeatureRetryPolicy,
-		FeatureSignals, FeatureUsage, FeatureWaits}
+		FeatureSchedules, FeatureSignals, FeatureUsage, FeatureWaits}
 }
