@@ -151,7 +151,7 @@ func TestEventsAreALineEach(t *testing.T) {
 	equal(t, "consumers left behind", stream.CachedInfo().State.Consumers, 0)
 
 	lines := strings.Split(strings.TrimSpace(b.ok(t, "events", "--json", "--since", "1h")), "\n")
-	equal(t, "envelopes", len(lines), 14)
+	equal(t, "envelopes", len(lines), 18)
 	for _, line := range lines {
 		if _, err := charter.Decode([]byte(line)); err != nil {
 			t.Errorf("not an envelope: %v in %s", err, line)
