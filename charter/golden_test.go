@@ -79,6 +79,12 @@ var ours = map[string]charter.Event{
 		charter.MissionSignalled{MissionID: goldenMission, Seq: 4, Name: "steer", SignalledAt: micros(1703001240_000002)}),
 	"mission.signal_seen": goldenEvent("12", 1703001241_500000,
 		charter.MissionSignalSeen{MissionID: goldenMission, Seq: 3, AgentID: "rover-1", SeenAt: micros(1703001241_500000)}),
+	"schedule.changed": goldenEvent("13", 1703001242_000000,
+		charter.ScheduleChanged{ScheduleID: "nightly", By: "alice", ChangedAt: micros(1703001242_000000)}),
+	"schedule.changed.by_nobody": goldenEvent("14", 1703001242_000001,
+		charter.ScheduleChanged{ScheduleID: "nightly", ChangedAt: micros(1703001242_000001)}),
+	"schedule.missed": goldenEvent("15", 1703001243_250000,
+		charter.ScheduleMissed{ScheduleID: "nightly", Count: 3, From: micros(1702778400_000000), To: micros(1702951200_000000)}),
 	"agent.online": goldenEvent("0b", 1703001230_000050,
 		charter.AgentOnline{
 			AgentID: "rover-1", Name: "Rover 1", Role: "scout", Types: []string{"survey", "default"},

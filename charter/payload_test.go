@@ -64,6 +64,11 @@ func TestDecodePayload(t *testing.T) {
 		"mission.signal_seen": charter.MissionSignalSeen{
 			MissionID: goldenMission, Seq: 3, AgentID: "rover-1", SeenAt: micros(1703001241_500000),
 		},
+		"schedule.changed":           charter.ScheduleChanged{ScheduleID: "nightly", By: "alice", ChangedAt: micros(1703001242_000000)},
+		"schedule.changed.by_nobody": charter.ScheduleChanged{ScheduleID: "nightly", ChangedAt: micros(1703001242_000001)},
+		"schedule.missed": charter.ScheduleMissed{
+			ScheduleID: "nightly", Count: 3, From: micros(1702778400_000000), To: micros(1702951200_000000),
+		},
 		"agent.online": charter.AgentOnline{
 			AgentID: "rover-1", Name: "Rover 1", Role: "scout", Types: []string{"survey", "default"},
 			Reason: "registered", ChangedAt: micros(1703001230_000050),

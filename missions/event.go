@@ -18,6 +18,9 @@ const (
 	EventSignalSeen    EventKind = "signal_seen"
 	EventAlertRaised   EventKind = "alert_raised"
 	EventAlertResolved EventKind = "alert_resolved"
+
+	EventScheduleChanged EventKind = "schedule_changed"
+	EventScheduleMissed  EventKind = "schedule_missed"
 )
 
 // Event is one entry of the outbox: a stored change, waiting to be published. A
@@ -59,7 +62,7 @@ type Event struct {
 	Since     Time     `json:"si,omitzero"`
 }
 
-// Event kinds of waits and signals use fields of others: see the engine's functions that emit
+// Event kinds of waits, signals and schedules use fields of others: see the engine's functions that emit
 // them, and the supervisor's that publish them.
 //
 //   - EventWaiting: Types has the conditions, Since when the wait ends (0 for never), Attempt
@@ -67,3 +70,6 @@ type Event struct {
 //   - EventReady: Reason.
 //   - EventSignalled: Name of the signal, Attempt its number, Message who sent it.
 //   - EventSignalSeen: Attempt the number, AgentID who has seen it.
+//   - EventScheduleChanged: Name of the schedule, Message who has changed it.
+//   - EventScheduleMissed: Name of the schedule, Attempt how many occurrences, Since the first of them, Threshold
+//     the last in Unix seconds.

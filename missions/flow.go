@@ -22,6 +22,10 @@ type Flow struct {
 	Detached            bool          `json:"detached,omitzero"` // it lives on when its parent is cancelled or fails
 	Batch               string        `json:"batch,omitzero"`
 
+	// Set by the schedule that has created it.
+	ScheduleID   string `json:"schedule_id,omitzero"`
+	ScheduledFor Time   `json:"scheduled_for,omitzero"`
+
 	Usage        Usage   `json:"usage,omitzero"`         // the sum over its turns
 	WaitingFor   []Wait  `json:"waiting_for,omitzero"`   // while it waits
 	WaitingSince Time    `json:"waiting_since,omitzero"` // while it waits
@@ -160,7 +164,7 @@ func (f *Flow) Normalize() *Flow {
 		f.OnExceeded = ExceededFail
 	}
 	if len(f.After)+len(f.MaxUsage) == 0 && f.AfterTimeoutSeconds == 0 && f.OnUnmet == "" && f.OnExceeded == "" &&
-		f.RetryPolicy == nil && f.ParentID == "" && !f.Detached && f.Batch == "" && !f.CloseBatch {
+		f.RetryPolicy == nil && f.ParentID == "" && !f.Detached && f.Batch == "" && !f.CloseBatch && f.ScheduleID == "" {
 		return nil
 	}
 	return f

@@ -27,6 +27,7 @@ type Store interface {
 	Agents
 	Leaders
 	Alerts
+	Schedules
 
 	// Identity returns the ID of this data set. It is generated when the data set
 	// is created.
@@ -46,7 +47,8 @@ type Store interface {
 	// progress for stall_seconds. It makes missions claimable whose backoff or
 	// not_before has passed, fails PENDING missions whose deadline has passed, and
 	// marks agents offline that have been silent for longer than their lease. An
-	// attempt that timed out or stalled backs off like a failed one.
+	// attempt that timed out or stalled backs off like a failed one. It creates the
+	// missions of schedules that are due; see [Schedules].
 	Due(ctx context.Context, limit int) (DueResult, error)
 
 	// Retain deletes terminal missions that ended more than retention ago, agents
@@ -134,6 +136,38 @@ type Missions interface {
 	// mission that has changed since AsOf, that is gone, or to whose status the action does
 	// not apply is left alone, which is no error. Item errors are those of the action.
 	Bulk(ctx context.Context, request BulkRequest) ([]BulkResult, error)
+}
+
+// Schedules is the part of a [Store] that creates missions at times. [Store.Due] creates the mission of an occurrence
+// and moves NextAt in the same step. The mission's id says which occurrence it is, so that none has two. An occurrence has no
+// mission if the schedule's latest one is still PENDING or RUNNING, unless the template says that they may overlap. If a
+// mission cannot be created because the outbox is full, the occurrence stays due.
+//
+// Of occurrences that were missed while nothing ran, CatchUp says which have a mission. Those that have none are counted, and
+// told of in an event.
+type Schedules interface {
+	// SetSchedule adds a schedule, or changes it. A new one, or one with other times, is next due after now, and
+	// never at a time that it has been due before. Errors: [ErrOverloaded] beyond [MaxSchedules].
+	SetSchedule(ctx context.Context, request ScheduleRequest) (ScheduleResult, error)
+
+	// DeleteSchedule deletes a schedule, not its missions, and returns its last state, or [ErrNotFound].
+	DeleteSchedule(ctx context.Context, request DeleteScheduleRequest) (ScheduleResult, error)
+
+	// TriggerSchedule creates a mission of the schedule for this second. If missions of the schedule may not overlap and the
+	// latest one has not ended, that one is returned with Created false. Item errors: [ErrNotFound], and those of Create.
+	TriggerSchedule(ctx context.Context, id string) (CreateResult, error)
+
+	// Backfill creates the missions of past occurrences that have none, whether or not they overlap: some in each
+	// step, and the result says where to go on. If it has an error, missions may have been created
+	// before. Errors: [ErrNotFound], and those of Create.
+	Backfill(ctx context.Context, request BackfillRequest) (Backfilled, error)
+
+	// Schedule returns a schedule, or [ErrNotFound].
+	Schedule(ctx context.Context, id string) (Schedule, error)
+
+	// Schedules returns schedules by id: about as many as fit into maxBytes of JSON, 0 for no limit, and at least one. cursor is Next
+	// of the previous page, "" for the first.
+	Schedules(ctx context.Context, cursor string, limit, maxBytes int) (SchedulePage, error)
 }
 
 // Leases is the part of a [Store] that agents use, through the supervisor.
@@ -470,12 +504,13 @@ type AgentPage struct {
 
 // DueResult is the result of [Store.Due].
 type DueResult struct {
-	Ready    []string  // types with missions that became claimable
-	Stop     []Stopped // missions taken from agents that may still work on them
-	Offline  []string  // agents marked offline
-	More     bool      // the limit was reached: call again at once
-	NextDue  Time      // when something will next be due; zero if nothing is planned
-	StoreNow Time      // the store's clock, for comparison with NextDue
+	Ready     []string  // types with missions that became claimable
+	Stop      []Stopped // missions taken from agents that may still work on them
+	Offline   []string  // agents marked offline
+	Scheduled bool      // schedules were due
+	More      bool      // the limit was reached: call again at once
+	NextDue   Time      // when something will next be due; zero if nothing is planned
+	StoreNow  Time      // the store's clock, for comparison with NextDue
 }
 
 // Stopped is a mission that its agent should stop working on.

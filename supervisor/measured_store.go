@@ -119,6 +119,48 @@ func (s measuredStore) Batches(ctx context.Context, cursor string, limit int) (m
 	return result, err
 }
 
+func (s measuredStore) SetSchedule(ctx context.Context, request missions.ScheduleRequest) (missions.ScheduleResult, error) {
+	begun := time.Now()
+	result, err := s.Store.SetSchedule(ctx, request)
+	s.change(ctx, "set_schedule", begun, err)
+	return result, err
+}
+
+func (s measuredStore) DeleteSchedule(ctx context.Context, request missions.DeleteScheduleRequest) (missions.ScheduleResult, error) {
+	begun := time.Now()
+	result, err := s.Store.DeleteSchedule(ctx, request)
+	s.change(ctx, "delete_schedule", begun, err)
+	return result, err
+}
+
+func (s measuredStore) TriggerSchedule(ctx context.Context, id string) (missions.CreateResult, error) {
+	begun := time.Now()
+	result, err := s.Store.TriggerSchedule(ctx, id)
+	s.change(ctx, "trigger_schedule", begun, err)
+	return result, err
+}
+
+func (s measuredStore) Backfill(ctx context.Context, request missions.BackfillRequest) (missions.Backfilled, error) {
+	begun := time.Now()
+	result, err := s.Store.Backfill(ctx, request)
+	s.change(ctx, "backfill", begun, err)
+	return result, err
+}
+
+func (s measuredStore) Schedule(ctx context.Context, id string) (missions.Schedule, error) {
+	begun := time.Now()
+	result, err := s.Store.Schedule(ctx, id)
+	s.step(ctx, "schedule", begun, err)
+	return result, err
+}
+
+func (s measuredStore) Schedules(ctx context.Context, cursor string, limit, maxBytes int) (missions.SchedulePage, error) {
+	begun := time.Now()
+	result, err := s.Store.Schedules(ctx, cursor, limit, maxBytes)
+	s.step(ctx, "schedules", begun, err)
+	return result, err
+}
+
 func (s measuredStore) CreateChildren(ctx context.Context, agentID string, parent missions.LeaseRef, batch []missions.Mission) ([]missions.CreateResult, error) {
 	begun := time.Now()
 	result, err := s.Store.CreateChildren(ctx, agentID, parent, batch)

@@ -45,7 +45,7 @@ func (s *Service) reap(ctx context.Context) time.Time {
 		for _, kind := range result.Ready {
 			s.ready(kind, dispatch.AnyNumber)
 		}
-		if len(result.Stop)+len(result.Offline)+len(result.Ready) > 0 || result.More {
+		if len(result.Stop)+len(result.Offline)+len(result.Ready) > 0 || result.Scheduled || result.More {
 			s.relay.Poke()
 		}
 		if result.More {

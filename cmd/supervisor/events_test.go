@@ -107,6 +107,10 @@ func TestEventsAreALineEach(t *testing.T) {
 		charter.New(charter.MissionSignalled{MissionID: "m1", Seq: 2, Name: "ok", By: "ada", SignalledAt: noon}, noon),
 		charter.New(charter.MissionSignalled{MissionID: "m1", Seq: 3, Name: "ok", SignalledAt: noon}, noon),
 		charter.New(charter.MissionSignalSeen{MissionID: "m1", Seq: 2, AgentID: "w1", SeenAt: noon}, noon),
+		charter.New(charter.ScheduleChanged{ScheduleID: "nightly", By: "ada", ChangedAt: noon}, noon),
+		charter.New(charter.ScheduleChanged{ScheduleID: "nightly", ChangedAt: noon}, noon),
+		charter.New(charter.ScheduleMissed{ScheduleID: "nightly", Count: 1, From: noon, To: noon}, noon),
+		charter.New(charter.ScheduleMissed{ScheduleID: "nightly", Count: 3, From: noon, To: noon.Add(time.Hour)}, noon),
 		charter.New(charter.AgentOnline{AgentID: "a1", Name: "Anna", Role: "builder", Types: []string{"build", "test"}, Reason: "registered", ChangedAt: noon}, noon),
 		charter.New(charter.AlertRaised{Rule: "slow", Metric: "queue", Value: 3, Threshold: 2, Since: noon, RaisedAt: noon}, noon),
 		charter.Event{ID: uuid.New(), Type: "other.thing", Source: "elsewhere", Target: "x", Timestamp: noon, Payload: json.RawMessage(`{"k":1}`)},
@@ -123,6 +127,10 @@ func TestEventsAreALineEach(t *testing.T) {
 `+at+`mission.signalled           m1  signal 2: ok, from ada
 `+at+`mission.signalled           m1  signal 3: ok
 `+at+`mission.signal_seen         m1  signal 2 was seen by agent w1
+`+at+`schedule.changed            nightly  schedule changed by ada
+`+at+`schedule.changed            nightly  schedule changed
+`+at+`schedule.missed             nightly  missed 1 occurrence: 2026-01-31 12:00:00
+`+at+`schedule.missed             nightly  missed 3 occurrences: 2026-01-31 12:00:00 to 2026-01-31 13:00:00
 `+at+`agent.online                a1  "Anna" builder [build, test]: registered
 `+at+`supervisor.alert_raised     slow: queue is 3, past the threshold of 2 since 12:00:00
 `+at+`other.thing                 x {"k":1}
@@ -143,7 +151,7 @@ func TestEventsAreALineEach(t *testing.T) {
 	equal(t, "consumers left behind", stream.CachedInfo().State.Consumers, 0)
 
 	lines := strings.Split(strings.TrimSpace(b.ok(t, "events", "--json", "--since", "1h")), "\n")
-	equal(t, "envelopes", len(lines), 14)
+	equal(t, "envelopes", len(lines), 18)
 	for _, line := range lines {
 		if _, err := charter.Decode([]byte(line)); err != nil {
 			t.Errorf("not an envelope: %v in %s", err, line)

@@ -37,6 +37,16 @@ var jsonCommands = []struct{ line, holds string }{
 	{"batches list --json", ""},
 	{"batches get b --json", ""},
 	{"batches close b --json", ""},
+	{"schedules --json", hostileLine},
+	{"schedules list --json", hostileLine},
+	{"schedules get s --json", hostile},
+	{"schedules set other --json --every 1h " + hostileLine, hostileLine},
+	{"schedules trigger s --json", hostile},
+	{"schedules pause s --json", hostile},
+	{"schedules resume s --json", hostile},
+	{"schedules backfill s --json --from 1m", ""},
+	{"schedules preview --json --every 1h", ""},
+	{"schedules delete s --json --yes", hostile},
 	{"missions create " + hostileLine + " --json", hostileLine},
 	{"agents --json", hostileLine},
 	{"alerts --json", ""},
@@ -61,6 +71,8 @@ func TestJSONIntoAPipeHoldsNothingThatATerminalObeys(t *testing.T) {
 	_, _, err = b.client.Create(ctx, api.MissionSpec{ID: "m", Name: hostileLine, Description: hostile, Type: "t", Data: []byte(`{"x":"` + "\u009b\u202e" + `"}`)})
 	must(t, err)
 	_, _, err = b.client.Create(ctx, api.MissionSpec{Name: "asks", Type: "t", Batch: "b", After: []missions.Condition{{Signal: "s", Prompt: hostile}}})
+	must(t, err)
+	_, err = b.client.SetSchedule(ctx, missions.ScheduleSpec{ID: "s", EverySeconds: 3600, Mission: missions.Template{Name: hostileLine, Description: hostile}})
 	must(t, err)
 	_, err = b.client.Cancel(ctx, "m", hostile)
 	must(t, err)

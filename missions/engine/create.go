@@ -16,7 +16,7 @@ func (e *Engine) Create(m *missions.Mission) missions.CreateResult {
 	if err := e.records.unreachable[m.ID]; err != nil {
 		return missions.CreateResult{Err: err}
 	}
-	if e.marks.Waiting() >= e.cfg.OutboxLimit {
+	if e.outboxFull() {
 		return missions.CreateResult{Err: &missions.Error{Code: missions.CodeOverloaded,
 			Message: "too many events are waiting for the event stream; try again when it has caught up"}}
 	}
@@ -51,6 +51,9 @@ func (e *Engine) Create(m *missions.Mission) missions.CreateResult {
 	}
 	return missions.CreateResult{Mission: e.output(r), Created: true}
 }
+
+// outboxFull reports whether so many events wait that no missions are created.
+func (e *Engine) outboxFull() bool { return e.marks.Waiting() >= e.cfg.OutboxLimit }
 
 // NeedCreate adds what creating a mission needs.
 func (e *Engine) NeedCreate(n *Need, m *missions.Mission) {

@@ -30,7 +30,7 @@ const (
 	partSignal     = "signal:" // and its number: the data
 )
 
-// Doc is a document of the data set: a batch, how many missions wait for a source, or a wake-up.
+// Doc is a document of the data set: a batch, how many missions wait for a source, a wake-up, or a schedule.
 type Doc struct {
 	Key  string
 	Body []byte // nil: it is deleted
@@ -96,8 +96,11 @@ type docs struct {
 func (d *docs) set(key string, value any) {
 	d.byKey[key] = value
 	d.size += 256
-	if w, ok := value.(*wake); ok {
-		d.size += len(w.result)
+	switch v := value.(type) {
+	case *wake:
+		d.size += len(v.result)
+	case *timetable:
+		d.size += 4096 + 2*len(v.Mission.Data) + len(v.Mission.Description)
 	}
 }
 
@@ -234,6 +237,8 @@ func encodeDoc(value any) []byte {
 		batchOf(c, v)
 	case *wake:
 		wakeOf(c, v)
+	case *timetable:
+		timetableOf(c, v)
 	}
 	return c.Bytes()
 }
@@ -252,6 +257,10 @@ func decodeDoc(key string, body []byte) (any, error) {
 		b := &batch{}
 		batchOf(c, b)
 		return b, c.End()
+	case docSchedule:
+		t := &timetable{}
+		timetableOf(c, t)
+		return t, c.End()
 	}
 	w := &wake{}
 	wakeOf(c, w)

@@ -76,15 +76,17 @@ func (e *Engine) Due(limit int) missions.DueResult {
 	d.agents()
 	d.pending()
 	d.wakes()
-	return missions.DueResult{Ready: d.ready, Stop: d.stop, Offline: d.offline, More: d.left <= 0 || e.DueNow(),
+	d.schedules()
+	return missions.DueResult{Ready: d.ready, Stop: d.stop, Offline: d.offline, Scheduled: d.scheduled, More: d.left <= 0 || e.DueNow(),
 		NextDue: e.nextDue(), StoreNow: e.now}
 }
 
 // due is one run of Due.
 type due struct {
 	takenBack
-	left    int
-	offline []string
+	left      int
+	offline   []string
+	scheduled bool
 }
 
 // leases takes back missions whose lease or timeout has ended, or that have stalled.
@@ -193,6 +195,9 @@ func (e *Engine) nextDue() (next missions.Time) {
 	}
 	if len(e.wakes.list) > 0 || !e.wakes.all {
 		earlier(max(e.now, e.wakesFrom))
+	}
+	if at, there := e.firstDue(); there || !e.due.all {
+		earlier(max(e.now, e.dueFrom, at))
 	}
 	return next
 }

@@ -14,10 +14,11 @@ var (
 
 // encodingVersion is the first byte of encoded changes. An encoding is never changed: what
 // a backend has stored is read by later versions. With extendedVersion, what encodingVersion
-// has no place for comes behind it: see extension.
+// has no place for comes behind it: see extension. With scheduledVersion, what schedules need comes behind that.
 const (
-	encodingVersion = 1
-	extendedVersion = 2
+	encodingVersion  = 1
+	extendedVersion  = 2
+	scheduledVersion = 3
 )
 
 // Encode appends an encoding of the changes, for a backend's journal. Of a mission that is
@@ -26,27 +27,36 @@ const (
 func (c *Changes) Encode(to []byte) []byte {
 	version := byte(encodingVersion)
 	x := extensionOf(c)
-	if x != nil {
+	switch {
+	case x != nil && x.occurrences != nil:
+		version = scheduledVersion
+	case x != nil:
 		version = extendedVersion
 	}
 	e := codec.Writer(append(to, version))
 	if changesOf(e, c); x != nil {
 		extend(e, x)
 	}
+	if version == scheduledVersion {
+		schedules(e, x)
+	}
 	return e.Bytes()
 }
 
 // DecodeChanges returns changes from their encoding.
 func DecodeChanges(encoded []byte) (*Changes, error) {
-	if len(encoded) == 0 || encoded[0] != encodingVersion && encoded[0] != extendedVersion {
+	if len(encoded) == 0 || encoded[0] < encodingVersion || encoded[0] > scheduledVersion {
 		return nil, codec.ErrEncoding
 	}
 	d := codec.Reader(encoded[1:])
 	c := &Changes{}
 	changesOf(d, c)
-	if encoded[0] == extendedVersion {
+	if encoded[0] >= extendedVersion {
 		x := &extension{}
-		if extend(d, x); !d.Failed() && !x.applyTo(c) {
+		if extend(d, x); encoded[0] == scheduledVersion {
+			schedules(d, x)
+		}
+		if !d.Failed() && !x.applyTo(c) {
 			return nil, codec.ErrEncoding
 		}
 	}

@@ -17,6 +17,19 @@ type extension struct {
 	parts   []Part
 	docs    []Doc
 	members []Member
+
+	occurrences []placed[occurrence] // of flows, by place; they make it the encoding of a later version
+}
+
+// occurrence is what a flow has of the schedule that created its mission.
+type occurrence struct {
+	scheduleID string
+	at         missions.Time
+}
+
+func occurrenceOf(c *codec.Codec, o *occurrence) {
+	codec.Text(c, &o.scheduleID)
+	codec.Number(c, &o.at)
 }
 
 type placed[T any] struct {
@@ -40,6 +53,9 @@ func extensionOf(c *Changes) *extension {
 	needed := len(c.Parts)+len(c.Docs)+len(c.Members) > 0
 	for i := range c.Missions {
 		if r := c.Missions[i].After; r != nil && r.Flow != nil {
+			if id := r.Flow.ScheduleID; id != "" {
+				x.occurrences = append(x.occurrences, placed[occurrence]{len(x.flows), occurrence{id, r.Flow.ScheduledFor}})
+			}
 			x.flows = append(x.flows, placed[Flow]{i, *r.Flow})
 		}
 	}
@@ -104,8 +120,23 @@ func extend(c *codec.Codec, x *extension) {
 	})
 }
 
+// schedules is what comes behind an extension if missions were created by schedules.
+func schedules(c *codec.Codec, x *extension) {
+	codec.Sequence(c, &x.occurrences, func(c *codec.Codec, p *placed[occurrence]) {
+		codec.Number(c, &p.place)
+		occurrenceOf(c, &p.value)
+	})
+}
+
 // applyTo completes changes that were decoded. It reports false for what fits no changes.
 func (x *extension) applyTo(c *Changes) bool {
+	for _, o := range x.occurrences {
+		if o.place < 0 || o.place >= len(x.flows) {
+			return false
+		}
+		f := &x.flows[o.place].value
+		f.ScheduleID, f.ScheduledFor = o.value.scheduleID, o.value.at
+	}
 	parts := map[PartKey][]byte{}
 	for i := range x.parts {
 		parts[PartKey{x.parts[i].MissionID, x.parts[i].Name}] = x.parts[i].Body
@@ -141,21 +172,34 @@ func (x *extension) applyTo(c *Changes) bool {
 	return true
 }
 
+// scheduledFlow is the first byte of an encoded flow of a mission that a schedule has created.
+const scheduledFlow = 2
+
 // Encode appends an encoding of the flow, without its conditions and its checkpoint.
 func (f *Flow) Encode(to []byte) []byte {
-	e := codec.Writer(append(to, encodingVersion))
+	if f.ScheduleID == "" {
+		e := codec.Writer(append(to, encodingVersion))
+		flow(e, f)
+		return e.Bytes()
+	}
+	e := codec.Writer(append(to, scheduledFlow))
 	flow(e, f)
+	occurrenceOf(e, &occurrence{f.ScheduleID, f.ScheduledFor})
 	return e.Bytes()
 }
 
 // DecodeFlow returns a flow from its encoding. [Flow.Complete] adds the rest.
 func DecodeFlow(encoded []byte) (*Flow, error) {
-	if len(encoded) == 0 || encoded[0] != encodingVersion {
+	if len(encoded) == 0 || encoded[0] != encodingVersion && encoded[0] != scheduledFlow {
 		return nil, codec.ErrEncoding
 	}
 	d := codec.Reader(encoded[1:])
 	f := &Flow{}
-	flow(d, f)
+	if flow(d, f); encoded[0] == scheduledFlow {
+		var o occurrence
+		occurrenceOf(d, &o)
+		f.ScheduleID, f.ScheduledFor = o.scheduleID, o.at
+	}
 	return f, d.End()
 }
 

@@ -139,3 +139,29 @@ func fill(v reflect.Value) {
 		v.SetInt(42)
 	}
 }
+
+// TestFlowsWithoutSchedulesKeepTheirBytes: only a mission that a schedule has created is encoded in a form that earlier
+// versions do not read.
+func TestFlowsWithoutSchedulesKeepTheirBytes(t *testing.T) {
+	t.Parallel()
+	f := Flow{Batch: "b"}
+	plain := f.Encode(nil)
+	if plain[0] != encodingVersion {
+		t.Errorf("a flow without a schedule has version %d", plain[0])
+	}
+	f.ScheduleID, f.ScheduledFor = "s", 17
+	scheduled := f.Encode(nil)
+	if scheduled[0] == encodingVersion || string(scheduled[1:len(plain)]) != string(plain[1:]) {
+		t.Errorf("a flow with a schedule is %x, without one %x", scheduled, plain)
+	}
+	for _, encoded := range [][]byte{plain, scheduled} {
+		read, err := DecodeFlow(encoded)
+		if err != nil || string(read.Encode(nil)) != string(encoded) {
+			t.Errorf("read %+v, %v", read, err)
+		}
+	}
+	c := &Changes{Missions: []MissionChange{{After: &Record{Mission: missions.Mission{ID: "m", Priority: missions.High, Status: missions.Pending}, Flow: &Flow{Batch: "b"}}}}}
+	if version := c.Encode(nil)[0]; version != extendedVersion {
+		t.Errorf("changes without schedules have version %d", version)
+	}
+}

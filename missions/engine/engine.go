@@ -42,6 +42,10 @@ type Engine struct {
 	stuck     map[string]bool       // names of wake-ups of which nobody who is left can be reached
 	members   map[string]memberList // of sets, as loaded for a step, by set or name of a wake-up
 
+	due     window[string]  // members of the set of schedules that are due
+	dueFrom missions.Time   // when schedules are looked at again, if none can be done at present
+	delayed map[string]bool // members of schedules that are due and cannot be done
+
 	// The batch that is being computed.
 	now     missions.Time
 	random  *rand.ChaCha8
@@ -70,6 +74,8 @@ func New(cfg Config, from *Snapshot) *Engine {
 	}
 	e.planned = window[Planned]{compare: comparePlanned, most: 2 * e.cfg.PlanWindow, kept: new(int)}
 	e.wakes = window[string]{compare: strings.Compare, most: 2 * e.cfg.PlanWindow, kept: new(int)}
+	e.due = window[string]{compare: strings.Compare, most: 2 * e.cfg.PlanWindow, kept: new(int)}
+	e.delayed = map[string]bool{}
 	e.docs = docs{most: e.cfg.DocsBytes, byKey: map[string]any{}, changed: map[string]bool{}}
 	e.wakeAfter, e.stuck, e.members, e.memberChanges = map[string]string{}, map[string]bool{}, map[string]memberList{}, map[Member]bool{}
 	e.records.init(e.cfg.RecordsBytes)
@@ -152,6 +158,7 @@ func (e *Engine) End() *Changes {
 func (e *Engine) shortenWindows() {
 	e.planned.shorten()
 	e.wakes.shorten()
+	e.due.shorten()
 	for w := range e.long {
 		w.shorten()
 	}

@@ -23,6 +23,9 @@ type Flow struct {
 	Detached   bool
 	Batch      string
 
+	ScheduleID   string // the schedule that has created it, "" if none has
+	ScheduledFor missions.Time
+
 	// The latest wait. A mission may have several conditions, each with an outcome.
 	Conditions []missions.Condition
 	Outcomes   []Outcome
@@ -132,6 +135,7 @@ func newFlow(m *missions.Mission) *Flow {
 	return &Flow{
 		Digest: digest(given), OnUnmet: given.OnUnmet, MaxUsage: given.MaxUsage, OnExceeded: given.OnExceeded,
 		Retry: given.RetryPolicy, ParentID: given.ParentID, Detached: given.Detached, Batch: given.Batch,
+		ScheduleID: given.ScheduleID, ScheduledFor: given.ScheduledFor,
 	}
 }
 
@@ -211,6 +215,7 @@ func (r *Record) show(m *missions.Mission) {
 	out := &missions.Flow{
 		OnUnmet: f.OnUnmet, MaxUsage: f.MaxUsage, OnExceeded: f.OnExceeded, RetryPolicy: f.Retry,
 		ParentID: f.ParentID, Detached: f.Detached, Batch: f.Batch, Usage: f.used(), TimedOut: f.TimedOut,
+		ScheduleID: f.ScheduleID, ScheduledFor: f.ScheduledFor,
 	}
 	for i := range f.Signals {
 		s := f.Signals[i].Signal

@@ -62,9 +62,12 @@ func (e *Engine) loadFlow(ctx context.Context, backend Backend, need *Need) erro
 		}
 		for i, of := range need.Ranges {
 			list, all := lists[i], len(lists[i]) < of.Limit
-			if of.Set == setWakes {
+			switch of.Set {
+			case setWakes:
 				e.wakes.load(list, all)
-			} else {
+			case setDue:
+				e.due.load(list, all)
+			default:
 				e.members[cmp.Or(of.of, of.Set)] = memberList{list, all}
 			}
 		}

@@ -163,6 +163,7 @@ func (e *Engine) NeedDue(n *Need, now missions.Time, limit int) {
 		e.NeedMissions(n, p.ID)
 	}
 	e.needWakes(n, now, left-len(due))
+	e.needSchedules(n, now)
 }
 
 // maxQueues bounds the types whose queues have a window between batches.

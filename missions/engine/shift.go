@@ -26,7 +26,7 @@ func (e *Engine) NeedShift(n *Need) {
 // after the step. It needs what NeedShift says.
 func (e *Engine) Shift(by time.Duration) {
 	e.receipts.shift(e.now, by)
-	e.wakesFrom = 0 // they are looked at again
+	e.wakesFrom, e.dueFrom = 0, 0 // they are looked at again
 	for _, l := range e.leases {
 		shifted := *l
 		for _, at := range []*missions.Time{&shifted.ExpiresAt, &shifted.EndsAt, &shifted.StallsAt} {

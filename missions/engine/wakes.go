@@ -74,7 +74,7 @@ func (w *wake) set() string {
 
 // DueNow reports whether Due has something to do at once.
 func (e *Engine) DueNow() bool {
-	return (len(e.wakes.list) > 0 || !e.wakes.has(1)) && e.wakesFrom <= e.now
+	return (len(e.wakes.list) > 0 || !e.wakes.has(1)) && e.wakesFrom <= e.now || len(e.dueSchedules(e.now)) > 0 || !e.due.has(1)
 }
 
 // wakesToDo returns the names of wake-ups that Due looks at: of those that can get somewhere, the oldest.

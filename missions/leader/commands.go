@@ -46,6 +46,30 @@ func (c commands) CloseBatches(ctx context.Context, ids []string) ([]missions.Ba
 	return perform(ctx, c.by, opCloseBatches, ids)
 }
 
+// SetSchedule implements [missions.Schedules].
+func (c commands) SetSchedule(ctx context.Context, request missions.ScheduleRequest) (missions.ScheduleResult, error) {
+	r, err := perform(ctx, c.by, opSetSchedule, request)
+	return r, firstOf(err, r.Err)
+}
+
+// DeleteSchedule implements [missions.Schedules].
+func (c commands) DeleteSchedule(ctx context.Context, request missions.DeleteScheduleRequest) (missions.ScheduleResult, error) {
+	r, err := perform(ctx, c.by, opDeleteSchedule, request)
+	return r, firstOf(err, r.Err)
+}
+
+// TriggerSchedule implements [missions.Schedules].
+func (c commands) TriggerSchedule(ctx context.Context, id string) (missions.CreateResult, error) {
+	r, err := perform(ctx, c.by, opTrigger, id)
+	return r, firstOf(err, r.Err)
+}
+
+// Backfill implements [missions.Schedules].
+func (c commands) Backfill(ctx context.Context, request missions.BackfillRequest) (missions.Backfilled, error) {
+	r, err := perform(ctx, c.by, opBackfill, request)
+	return r, firstOf(err, r.Err)
+}
+
 // CreateChildren implements [missions.Leases].
 func (c commands) CreateChildren(ctx context.Context, agentID string, parent missions.LeaseRef, batch []missions.Mission) ([]missions.CreateResult, error) {
 	of := make([]missions.Mission, len(batch))

@@ -231,6 +231,24 @@ var (
 		name: "bulk", lane: laneChange, args: wireBulk, reply: listOf(wireBulkResult),
 		need: (*engine.Engine).NeedBulk, apply: (*engine.Engine).Bulk,
 	}
+	opSetSchedule = &operation[missions.ScheduleRequest, missions.ScheduleResult]{
+		name: "set schedule", lane: laneChange, args: wireScheduleRequest, reply: wireScheduleResult,
+		need:  func(e *engine.Engine, n *engine.Need, q *missions.ScheduleRequest) { e.NeedSetSchedule(n, q.Spec.ID) },
+		apply: (*engine.Engine).SetSchedule,
+	}
+	opDeleteSchedule = &operation[missions.DeleteScheduleRequest, missions.ScheduleResult]{
+		name: "delete schedule", lane: laneChange, args: wireDeleteSchedule, reply: wireScheduleResult,
+		need:  func(e *engine.Engine, n *engine.Need, q *missions.DeleteScheduleRequest) { e.NeedSetSchedule(n, q.ID) },
+		apply: (*engine.Engine).DeleteSchedule,
+	}
+	opTrigger = &operation[string, missions.CreateResult]{
+		name: "trigger schedule", lane: laneCreate, args: codec.Text[string], reply: wireCreated,
+		need: (*engine.Engine).NeedTrigger, apply: (*engine.Engine).TriggerSchedule,
+	}
+	opBackfill = &operation[missions.BackfillRequest, missions.Backfilled]{
+		name: "backfill schedule", lane: laneCreate, args: wireBackfill, reply: wireBackfilled,
+		need: (*engine.Engine).NeedBackfill, apply: (*engine.Engine).Backfill,
+	}
 
 	opClaim = &operation[[]missions.ClaimRequest, []missions.ClaimResult]{
 		name: "claim", lane: laneClaim, args: listOf(wireClaim), reply: listOf(wireClaimed),
@@ -314,5 +332,6 @@ var operations = map[string]served{
 	opCreate.name: opCreate, opCreateAndClaim.name: opCreateAndClaim, opCancel.name: opCancel, opRetry.name: opRetry, opSignal.name: opSignal, opCloseBatches.name: opCloseBatches, opCreateChildren.name: opCreateChildren, opDelete.name: opDelete, opBulk.name: opBulk,
 	opClaim.name: opClaim, opHeartbeat.name: opHeartbeat, opProgress.name: opProgress, opAppend.name: opAppend, opFinish.name: opFinish,
 	opRegister.name: opRegister, opLeave.name: opLeave, opLost.name: opLost, opChangeAlerts.name: opChangeAlerts, opNoticed.name: opNoticed,
+	opSetSchedule.name: opSetSchedule, opDeleteSchedule.name: opDeleteSchedule, opTrigger.name: opTrigger, opBackfill.name: opBackfill,
 	opDue.name: opDue, opRetain.name: opRetain, opSample.name: opSample, opAcknowledge.name: opAcknowledge, opForget.name: opForget, opCheck.name: opCheck,
 }

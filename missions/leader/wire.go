@@ -9,7 +9,7 @@ import (
 
 // What supervisors send each other: arguments of operations and their replies. All supervisors
 // of a data set need the same version of it, which is the first byte of each request.
-const wireVersion = 2
+const wireVersion = 3
 
 // listOf is a list of values, as [codec.Sequence] has it; an empty one is empty, not nil.
 func listOf[T any](element func(*codec.Codec, *T)) func(*codec.Codec, *[]T) {
@@ -219,6 +219,7 @@ func wireDue(c *codec.Codec, r *missions.DueResult) {
 	optionalList(c, &r.Ready, codec.Text)
 	optionalList(c, &r.Stop, wireStopped)
 	optionalList(c, &r.Offline, codec.Text)
+	codec.Flag(c, &r.Scheduled)
 	codec.Flag(c, &r.More)
 	codec.Number(c, &r.NextDue)
 	codec.Number(c, &r.StoreNow)

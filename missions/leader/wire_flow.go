@@ -16,6 +16,8 @@ func wireFlow(c *codec.Codec, f *missions.Flow) {
 	codec.Text(c, &f.ParentID)
 	codec.Flag(c, &f.Detached)
 	codec.Text(c, &f.Batch)
+	codec.Text(c, &f.ScheduleID)
+	codec.Number(c, &f.ScheduledFor)
 	wireUsage(c, &f.Usage)
 	optionalList(c, &f.WaitingFor, wireWait)
 	codec.Number(c, &f.WaitingSince)

@@ -2,6 +2,7 @@ package leader
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"reflect"
 	"testing"
@@ -39,6 +40,11 @@ func TestTheWireHasEveryField(t *testing.T) {
 		"bulk results":  onWire(listOf(wireBulkResult)),
 		"batches":       onWire(listOf(wireBatchResult)),
 		"children":      onWire(wireChildren),
+		"schedule":      onWire(wireScheduleRequest),
+		"scheduled":     onWire(wireScheduleResult),
+		"unscheduled":   onWire(wireDeleteSchedule),
+		"backfill":      onWire(wireBackfill),
+		"backfilled":    onWire(wireBackfilled),
 		"born":          onWire(wireChildrenCreated),
 		"outcomes":      onWire(listOf(wireFinish)),
 		"registration":  onWire(wireRegistration),
@@ -91,6 +97,10 @@ func set(v reflect.Value) {
 		v.Set(reflect.New(v.Type().Elem()))
 		set(v.Elem())
 	case reflect.Slice:
+		if v.Type() == reflect.TypeFor[json.RawMessage]() {
+			v.SetBytes([]byte("42"))
+			return
+		}
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
 		set(v.Index(0))
 		set(v.Index(1))
@@ -131,6 +141,8 @@ func FuzzServe(f *testing.F) {
 		callOf(opSignal, []missions.SignalRequest{{MissionID: "m", Name: "go", Data: []byte(`"yes"`), SignalID: "s"}}),
 		callOf(opCloseBatches, []string{"b"}), callOf(opRetry, []missions.RetryRequest{{ID: "m", Fresh: true, Dependents: true}}),
 		callOf(opCreateChildren, children{agentID: "a", parent: missions.LeaseRef{MissionID: "m", Lease: 1}, batch: []missions.Mission{mission("c")}}),
+		callOf(opSetSchedule, missions.ScheduleRequest{Spec: missions.ScheduleSpec{ID: "s", EverySeconds: 1, Mission: missions.Template{Name: "n"}}}),
+		callOf(opTrigger, "s"), callOf(opBackfill, missions.BackfillRequest{ID: "s", From: 1}), callOf(opDeleteSchedule, missions.DeleteScheduleRequest{ID: "s"}),
 		callOf(opRetain, expired{ids: []string{"m"}, retention: time.Minute}), callOf(opDelete, []string{"m"}),
 		callOf(opBulk, missions.BulkRequest{Action: missions.BulkSignal, IDs: []string{"m", "w"}, AsOf: 1 << 52, Signal: missions.SignalRequest{Name: "go", Data: []byte("1")}}),
 	} {

@@ -63,6 +63,9 @@ func (f *fixture) dump() map[string]string {
 	page, err := f.Store.Batches(f.ctx, "", 100)
 	f.must(err)
 	dump["batches"] = f.json(page)
+	schedules, err := f.Store.Schedules(f.ctx, "", 100, 0)
+	f.must(err)
+	dump["schedules"] = f.json(schedules)
 	counts, err := f.Store.Counts(f.ctx)
 	f.must(err)
 	dump["counts"] = f.json(counts)
@@ -95,6 +98,9 @@ func (f *fixture) flowing(m missions.Mission) {
 	f.create(with("child", missions.Flow{ParentID: m.ID, Batch: "b1", CloseBatch: true, RetryPolicy: &missions.RetryOptions{Factor: pointer(3.0)}}))
 	f.create(waiting("behind", batchEnded("b1")))
 	f.closeBatch("empty")
+	f.setSchedule(f.hourly("hourly"))
+	_, err := f.Store.TriggerSchedule(f.ctx, "hourly")
+	f.must(err)
 	f.create(named("ended", "t"))
 	f.create(waiting("untold", ended("ended")))
 	f.must(f.cancel("ended").Err) // untold is told by the next Due
@@ -119,6 +125,18 @@ func calls(m missions.Mission) []call {
 		{"CloseBatches", func(ctx context.Context, s missions.Store) error { return just(s.CloseBatches(ctx, []string{"new"})) }},
 		{"Batch", func(ctx context.Context, s missions.Store) error { return just(s.Batch(ctx, "batch")) }},
 		{"Batches", func(ctx context.Context, s missions.Store) error { return just(s.Batches(ctx, "", 10)) }},
+		{"SetSchedule", func(ctx context.Context, s missions.Store) error {
+			return just(s.SetSchedule(ctx, missions.ScheduleRequest{Spec: missions.ScheduleSpec{ID: "new", EverySeconds: 60}}))
+		}},
+		{"Schedule", func(ctx context.Context, s missions.Store) error { return just(s.Schedule(ctx, "often")) }},
+		{"Schedules", func(ctx context.Context, s missions.Store) error { return just(s.Schedules(ctx, "", 10, 0)) }},
+		{"TriggerSchedule", func(ctx context.Context, s missions.Store) error { return just(s.TriggerSchedule(ctx, "often")) }},
+		{"Backfill", func(ctx context.Context, s missions.Store) error {
+			return just(s.Backfill(ctx, missions.BackfillRequest{ID: "often", From: m.CreatedAt.Add(-time.Hour)}))
+		}},
+		{"DeleteSchedule", func(ctx context.Context, s missions.Store) error {
+			return just(s.DeleteSchedule(ctx, missions.DeleteScheduleRequest{ID: "often"}))
+		}},
 		{"CreateChildren", func(ctx context.Context, s missions.Store) error {
 			return just(s.CreateChildren(ctx, "a", refOf(m), []missions.Mission{named("child", "t")}))
 		}},
@@ -196,6 +214,7 @@ func (f *fixture) furnished() missions.Mission {
 	f.must(f.cancel("source").Err)
 	m := f.started(with("m", missions.Flow{After: []missions.Condition{ended("source")}, Batch: "batch"}), "a")
 	f.create(named("waiting", "t"))
+	f.setSchedule(f.hourly("often"))
 	return m
 }
 

@@ -85,6 +85,7 @@ func Run(t *testing.T, open Opener) {
 		{"graph", testGraph},
 		{"events of waits and signals", testFlowEvents},
 		{"many waiters", testManyWaiters},
+		{"schedules", testSchedules},
 		{"leadership", testLeadership},
 		{"persistence", testPersistence},
 		{"contexts", testContexts},

@@ -39,6 +39,8 @@ func (o *object) flow(f *missions.Flow) {
 	o.textIf("parent_id", f.ParentID)
 	o.trueIf("detached", f.Detached)
 	o.textIf("batch", f.Batch)
+	o.textIf("schedule_id", f.ScheduleID)
+	o.timeIf("scheduled_for", f.ScheduledFor)
 	o.usage("usage", f.Usage)
 	listIf(o, "waiting_for", f.WaitingFor, (*object).wait)
 	o.timeIf("waiting_since", f.WaitingSince)

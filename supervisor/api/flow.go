@@ -140,6 +140,7 @@ const (
 	FeatureGraph       = "graph"
 	FeatureParking     = "parking"
 	FeatureRetryPolicy = "retry_policy"
+	FeatureSchedules   = "schedules"
 	FeatureSignals     = "signals"
 	FeatureUsage       = "usage"
 	FeatureWaits       = "waits"
@@ -148,5 +149,5 @@ const (
 // Features lists them in alphabetical order.
 func Features() []string {
 	return []string{FeatureBatches, FeatureBulk, FeatureCheckpoints, FeatureChildren, FeatureGraph, FeatureParking,
-		FeatureRetryPolicy, FeatureSignals, FeatureUsage, FeatureWaits}
+		FeatureRetryPolicy, FeatureSchedules, FeatureSignals, FeatureUsage, FeatureWaits}
 }

@@ -114,6 +114,17 @@ var (
 	OpCloseBatch = changeOp[IDRequest, missions.Batch]("CloseBatch", SubjectBatchesClose, "POST /api/batches/{id}/close", "Close a batch, and create it if it does not exist")
 )
 
+// Requests about schedules.
+var (
+	OpSetSchedule     = changeOp[SetScheduleRequest, Schedule]("SetSchedule", SubjectSchedulesSet, "PUT /api/schedules/{id}", "Add or change a schedule")
+	OpSchedule        = readOp[IDRequest, Schedule]("Schedule", KindBrief, SubjectSchedulesGet, "GET /api/schedules/{id}", "Get a schedule and its next times")
+	OpSchedules       = readOp[SchedulesRequest, ScheduleList]("Schedules", KindPage, SubjectSchedulesList, "GET /api/schedules", "List schedules")
+	OpDeleteSchedule  = changeOp[IDRequest, missions.Schedule]("DeleteSchedule", SubjectSchedulesDelete, "DELETE /api/schedules/{id}", "Delete a schedule, not its missions")
+	OpTriggerSchedule = changeOp[IDRequest, Triggered]("TriggerSchedule", SubjectSchedulesTrigger, "POST /api/schedules/{id}/trigger", "Create a mission of a schedule now")
+	OpBackfill        = changeOp[BackfillRequest, Backfilled]("Backfill", SubjectSchedulesBackfill, "POST /api/schedules/{id}/backfill", "Create the missions of past occurrences of a schedule")
+	OpPreview         = readOp[PreviewRequest, Preview]("Preview", KindBrief, SubjectSchedulesPreview, "GET /api/schedules/preview", "Times at which a schedule would be due")
+)
+
 // Requests of agents.
 var (
 	OpRegister  = agentOp[RegisterRequest, Registered]("Register", KindBrief, AgentRegister, "Register an agent")

@@ -31,6 +31,14 @@ const (
 	SubjectBatchesList     = "supervisor.batches.list"
 	SubjectBatchesClose    = "supervisor.batches.close"
 	SubjectAlerts          = "supervisor.alerts"
+
+	SubjectSchedulesSet      = "supervisor.schedules.set"
+	SubjectSchedulesGet      = "supervisor.schedules.get"
+	SubjectSchedulesList     = "supervisor.schedules.list"
+	SubjectSchedulesDelete   = "supervisor.schedules.delete"
+	SubjectSchedulesTrigger  = "supervisor.schedules.trigger"
+	SubjectSchedulesBackfill = "supervisor.schedules.backfill"
+	SubjectSchedulesPreview  = "supervisor.schedules.preview"
 )
 
 // SubjectAll covers every subject of the service. No stream may cover any part of it;

@@ -79,6 +79,13 @@ var fuzzSeeds = [][2]string{
 	{"agent.a1.progress", `{"mission_id":"m1","lease":7777,"checkpoint":{"step":1},"usage":{"usd":0.5}}`},
 	{"agent.a1.fail", `{"mission_id":"m1","lease":7777,"error":"e","retry_after_seconds":5}`},
 	{"agent.a1.release", `{"mission_id":"m1","lease":7777,"after":[{"signal":"go"}],"after_timeout_seconds":60,"checkpoint":1}`},
+	{"schedules.set", `{"id":"s1","cron":"0 2 * * mon-fri","time_zone":"Europe/Berlin","mission":{"name":"n","type":"t","data":{"a":1},"batch":"b1",` +
+		`"after":[{"signal":"go"}],"max_attempts":2,"timeout_seconds":1,"unique":null},"catch_up":"all","catch_up_seconds":60,"jitter_seconds":5,` +
+		`"starts_at":null,"ends_at":9000000000,"paused":true}`},
+	{"schedules.set", `{"id":"s1","every_seconds":1,"offset_seconds":0,"mission":{"name":"n"},"catch_up":"none"}`},
+	{"schedules.get", `{"id":"s1"}`}, {"schedules.list", `{"limit":1,"cursor":"a"}`}, {"schedules.trigger", `{"id":"s1"}`},
+	{"schedules.backfill", `{"id":"s1","from":1700000000,"to":1700000009.5}`}, {"schedules.preview", `{"cron":"@daily","time_zone":"UTC","count":3}`},
+	{"schedules.delete", `{"id":"s1"}`},
 	{"agent.a1.leave", ``}, {"agent.a1.commands", `{}`}, {"agent.*.claim", `{"max":1}`}, {"agent..leave", ``}, {"missions.create.more", `{}`}, {"", ``},
 }
 
@@ -90,6 +97,9 @@ var replies = map[string]func() any{
 	"missions.list": reply[api.MissionList], "missions.log": reply[api.MissionLog], "missions.stats": reply[api.StatsReply],
 	"missions.history": reply[api.History], "alerts": reply[api.Alerts], "missions.bulk": reply[api.BulkReply], "missions.signal": reply[api.Signalled], "missions.graph": reply[api.Graph],
 	"batches.get": reply[missions.Batch], "batches.list": reply[api.BatchList], "batches.close": reply[missions.Batch],
+	"schedules.set": reply[api.Schedule], "schedules.get": reply[api.Schedule], "schedules.list": reply[api.ScheduleList],
+	"schedules.delete": reply[missions.Schedule], "schedules.trigger": reply[api.Triggered], "schedules.backfill": reply[api.Backfilled],
+	"schedules.preview":    reply[api.Preview],
 	"agent.AGENT.register": reply[api.Registered], "agent.AGENT.heartbeat": reply[api.HeartbeatReply],
 	"agent.AGENT.claim": reply[api.Claimed], "agent.AGENT.progress": reply[api.Empty], "agent.AGENT.log": reply[api.Empty],
 	"agent.AGENT.complete": reply[api.FinishReply], "agent.AGENT.fail": reply[api.FinishReply],

@@ -170,7 +170,8 @@ func TestEnvelopesAreTheGeneralEncoders(t *testing.T) {
 	for i := range 2000 {
 		kinds := []missions.EventKind{missions.EventCreated, missions.EventStatusChanged, missions.EventLogAppended, missions.EventAgentOnline,
 			missions.EventAgentOffline, missions.EventAlertRaised, missions.EventAlertResolved,
-			missions.EventWaiting, missions.EventReady, missions.EventSignalled, missions.EventSignalSeen}
+			missions.EventWaiting, missions.EventReady, missions.EventSignalled, missions.EventSignalSeen,
+			missions.EventScheduleChanged, missions.EventScheduleMissed}
 		entry := missions.Event{
 			Seq: random.Int64(), ID: uuid.New(), Kind: kinds[i%len(kinds)], At: missions.Time(random.Int64N(4e15)), CorrelationID: text(), Traceparent: text(),
 			MissionID: text(), Name: text(), Description: text(), Type: text(), Priority: missions.Priority(text()), OldStatus: missions.Status(text()),

@@ -93,6 +93,8 @@ func payloadOf(e *missions.Event) (charter.Payload, error) {
 		return charter.MissionLogAppended{MissionID: e.MissionID, LogLevel: e.Level, Message: e.Message, AppendedAt: at}, nil
 	case missions.EventWaiting, missions.EventReady, missions.EventSignalled, missions.EventSignalSeen:
 		return flowPayload(e), nil
+	case missions.EventScheduleChanged, missions.EventScheduleMissed:
+		return schedulePayload(e), nil
 	case missions.EventAgentOnline:
 		return charter.AgentOnline{AgentID: e.AgentID, Name: e.Name, Role: e.Role, Types: e.Types, Reason: e.Reason, ChangedAt: at}, nil
 	case missions.EventAgentOffline:

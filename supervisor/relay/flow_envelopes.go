@@ -26,6 +26,14 @@ func flowPayload(e *missions.Event) charter.Payload {
 	return charter.MissionSignalSeen{MissionID: e.MissionID, Seq: int64(e.Attempt), AgentID: e.AgentID, SeenAt: at}
 }
 
+// schedulePayload returns the payload of an event about a schedule.
+func schedulePayload(e *missions.Event) charter.Payload {
+	if e.Kind == missions.EventScheduleChanged {
+		return charter.ScheduleChanged{ScheduleID: e.Name, By: e.Message, ChangedAt: e.At.Time()}
+	}
+	return charter.ScheduleMissed{ScheduleID: e.Name, Count: int64(e.Attempt), From: e.Since.Time(), To: missions.Time(e.Threshold * 1e6).Time()}
+}
+
 // conditionsOf reads conditions as [missions.Condition.String] writes them.
 func conditionsOf(texts []string) []charter.Condition {
 	conditions := make([]charter.Condition, len(texts))

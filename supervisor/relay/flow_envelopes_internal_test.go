@@ -9,6 +9,31 @@ import (
 	"missioncontrol/missions"
 )
 
+// Events about schedules say what the store has recorded of them, and have no mission.
+func TestPayloadsOfSchedules(t *testing.T) {
+	t.Parallel()
+	at, from, to := missions.Time(1703001234_567000), missions.Time(1702778400_000000), missions.Time(1702951200_000000)
+	for _, c := range []struct {
+		entry missions.Event
+		want  charter.Payload
+	}{
+		{missions.Event{Kind: missions.EventScheduleChanged, Name: "s", Message: "alice"}, charter.ScheduleChanged{ScheduleID: "s", By: "alice", ChangedAt: at.Time()}},
+		{
+			missions.Event{Kind: missions.EventScheduleMissed, Name: "s", Attempt: 3, Since: from, Threshold: to.Seconds()},
+			charter.ScheduleMissed{ScheduleID: "s", Count: 3, From: from.Time(), To: to.Time()},
+		},
+	} {
+		c.entry.At = at
+		got, err := payloadOf(&c.entry)
+		if err != nil || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: got %+v, %v\nwant %+v", c.entry.Kind, got, err, c.want)
+		}
+		if e := charter.New(got, at.Time()); e.Target != "" {
+			t.Errorf("%s: target %q", e.Type, e.Target)
+		}
+	}
+}
+
 // Events about waits and signals say what the store has recorded of them.
 func TestPayloadsOfWaitsAndSignals(t *testing.T) {
 	t.Parallel()

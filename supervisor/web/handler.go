@@ -55,6 +55,13 @@ func table(d frontEnd, service *supervisor.Service, registry *prometheus.Registr
 	route(mux, d, api.OpBatches, service.Batches)
 	route(mux, d, api.OpBatch, service.Batch)
 	route(mux, d, api.OpCloseBatch, service.CloseBatch)
+	route(mux, d, api.OpSetSchedule, service.SetSchedule)
+	route(mux, d, api.OpSchedule, service.Schedule)
+	route(mux, d, api.OpSchedules, service.Schedules)
+	route(mux, d, api.OpDeleteSchedule, service.DeleteSchedule)
+	route(mux, d, api.OpTriggerSchedule, service.TriggerSchedule)
+	route(mux, d, api.OpBackfill, service.Backfill)
+	route(mux, d, api.OpPreview, service.Preview)
 	route(mux, d, api.OpQueries, service.Queries)
 	watching := newBound(admission.For(api.KindWatching))
 	for op, handler := range map[*api.Operation]http.HandlerFunc{
@@ -237,7 +244,7 @@ func withPath(r *http.Request, fields map[string]jsontext.Value, body []byte) ([
 
 // numeric are the query parameters that are numbers in the protocol.
 var numeric = map[string]bool{"limit": true, "created_after": true, "created_before": true, "timeout_seconds": true,
-	"since": true, "minutes": true}
+	"since": true, "minutes": true, "count": true, "every_seconds": true, "offset_seconds": true}
 
 func queryFields(raw string) (map[string]jsontext.Value, error) {
 	fields := map[string]jsontext.Value{}

@@ -21,7 +21,7 @@ func missionCard(out *ui.Screen, m *missions.Mission, waits string) {
 	b.Line("Priority", m.Priority)
 	b.Line("Tags", strings.Join(m.Tags, ", "))
 	b.Line("Correlation", ui.Clean(m.CorrelationID))
-	flowOrigin(b, m.Flow)
+	flowOrigin(out, b, m.Flow)
 	if string(m.Data) != "{}" {
 		b.Line("Data", excerpt(document(m.Data), m.ID, "data"))
 	}

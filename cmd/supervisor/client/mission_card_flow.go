@@ -9,7 +9,7 @@ import (
 )
 
 // flowOrigin shows what a mission belongs to.
-func flowOrigin(b *ui.Card, f *missions.Flow) {
+func flowOrigin(out *ui.Screen, b *ui.Card, f *missions.Flow) {
 	if f == nil {
 		return
 	}
@@ -19,6 +19,9 @@ func flowOrigin(b *ui.Card, f *missions.Flow) {
 	}
 	b.Line("Parent", parent)
 	b.Line("Batch", f.Batch)
+	if f.ScheduleID != "" {
+		b.Line("Schedule", f.ScheduleID+", for "+out.Moment(f.ScheduledFor.Time()))
+	}
 }
 
 // flowConditions shows the conditions that a mission waits for or waited for, marked by what

@@ -99,16 +99,8 @@ mission continues.`,
 
 func (f *createFlags) add(c *ui.Console, cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.spec.Type, "type", "", "`TYPE` of the mission; agents work on missions of their types")
-	flags.StringVar(&f.data, "data", "", "data for the agent: `JSON`, @FILE, or - for standard input")
-	flags.StringVar(&f.priority, "priority", "", "`PRIORITY`: CRITICAL, HIGH, NORMAL or LOW")
-	flags.StringSliceVar(&f.spec.Tags, "tag", nil, "a `TAG`; may be repeated")
+	f.addWork(c, cmd)
 	flags.StringVar(&f.spec.ID, "id", "", "your own `ID`, which makes it safe to repeat the command until the mission is deleted")
-	flags.StringVar(&f.spec.Description, "description", "", "a `TEXT` for people")
-	flags.StringVar(&f.spec.CorrelationID, "correlation-id", "", "an `ID` that you share among related missions")
-	flags.IntVar(&f.maxAttempts, "max-attempts", missions.DefaultMaxAttempts, "try at most `N` times")
-	flags.StringVar(&f.timeout, "timeout", "", "maximum `DURATION` of one attempt")
-	flags.StringVar(&f.stall, "stall", "", "maximum `DURATION` of an attempt without progress")
 	flags.StringVar(&f.notBefore, "not-before", "", "do not start before this `TIME`: 10m for ten minutes from now, or 2026-01-31T15:04:05Z")
 	flags.StringVar(&f.deadline, "deadline", "", "fail if the mission is still pending at this `TIME`")
 	flags.StringVar(&f.file, "file", "", "create the missions in this `FILE`, one JSON object per line; - for standard input")
@@ -116,6 +108,20 @@ func (f *createFlags) add(c *ui.Console, cmd *cobra.Command) {
 	flags.BoolVar(&f.wait, "wait", false, "show the mission's log and progress until it ends")
 	flags.StringVar(&f.waitTimeout, "wait-timeout", "", "with --wait: stop waiting after this `DURATION`; default: never")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
+}
+
+// addWork adds the flags that say what is to be done.
+func (f *createFlags) addWork(c *ui.Console, cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.spec.Type, "type", "", "`TYPE` of the mission; agents work on missions of their types")
+	flags.StringVar(&f.data, "data", "", "data for the agent: `JSON`, @FILE, or - for standard input")
+	flags.StringVar(&f.priority, "priority", "", "`PRIORITY`: CRITICAL, HIGH, NORMAL or LOW")
+	flags.StringSliceVar(&f.spec.Tags, "tag", nil, "a `TAG`; may be repeated")
+	flags.StringVar(&f.spec.Description, "description", "", "a `TEXT` for people")
+	flags.StringVar(&f.spec.CorrelationID, "correlation-id", "", "an `ID` that you share among related missions")
+	flags.IntVar(&f.maxAttempts, "max-attempts", missions.DefaultMaxAttempts, "try at most `N` times")
+	flags.StringVar(&f.timeout, "timeout", "", "maximum `DURATION` of one attempt")
+	flags.StringVar(&f.stall, "stall", "", "maximum `DURATION` of an attempt without progress")
 	ui.CompleteFlag(cmd, "type", remote.MissionTypes(c))
 	ui.CompleteFlag(cmd, "priority", ui.CompleteWords(ui.PriorityNames()...))
 }
@@ -136,17 +142,8 @@ func (f *createFlags) fileAlone(cmd *cobra.Command, args []string) error {
 
 // complete turns the flags into a mission and gives it an id.
 func (f *createFlags) complete(c *ui.Console, cmd *cobra.Command) error {
-	var err error
-	f.spec.Priority = missions.ParsePriority(f.priority)
-	if cmd.Flags().Changed("max-attempts") {
-		f.spec.MaxAttempts = &f.maxAttempts
-	}
-	if cmd.Flags().Changed("data") {
-		if f.spec.Data, err = readData(c, f.data); err != nil {
-			return err
-		}
-	}
-	if err := f.durations(); err != nil {
+	err := f.completeWork(c, cmd)
+	if err != nil {
 		return err
 	}
 	if err := f.flow.complete(&f.spec); err != nil {
@@ -167,6 +164,20 @@ func (f *createFlags) complete(c *ui.Console, cmd *cobra.Command) error {
 		return err
 	}
 	return remote.BadFlag(checkSpec(&f.spec))
+}
+
+// completeWork turns the flags of addWork into a part of a mission.
+func (f *createFlags) completeWork(c *ui.Console, cmd *cobra.Command) (err error) {
+	f.spec.Priority = missions.ParsePriority(f.priority)
+	if cmd.Flags().Changed("max-attempts") {
+		f.spec.MaxAttempts = &f.maxAttempts
+	}
+	if cmd.Flags().Changed("data") {
+		if f.spec.Data, err = readData(c, f.data); err != nil {
+			return err
+		}
+	}
+	return f.durations()
 }
 
 // durations parses --timeout, --stall and --wait-timeout.

@@ -108,6 +108,25 @@ func BatchIDs(c *ui.Console, most int) ui.Completer {
 	}
 }
 
+// ScheduleIDs suggests schedules, for one argument.
+func ScheduleIDs(c *ui.Console) ui.Completer {
+	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return ui.CompleteNothing(cmd, args, begun)
+		}
+		return askFor(c, cmd, func(ctx context.Context, s *Session) ([]string, error) {
+			page, err := s.Client.Schedules(ctx, api.SchedulesRequest{Limit: 200})
+			var found []string
+			for i := range page.Schedules {
+				if of := &page.Schedules[i]; strings.HasPrefix(of.ID, begun) {
+					found = append(found, cobra.CompletionWithDesc(of.ID, ui.Clean(of.ScheduleSpec.String())))
+				}
+			}
+			return found, err
+		})
+	}
+}
+
 // Signals suggests, behind the id of a mission, the names of the signals that it waits for
 // and, behind a name, the choices.
 func Signals(c *ui.Console) ui.Completer {

@@ -15,6 +15,8 @@ func EventColour(eventType string) string {
 		return Cyan
 	case "agent":
 		return Blue
+	case "schedule":
+		return Cyan
 	}
 	return ""
 }
@@ -44,6 +46,10 @@ func EventSummary(out *Screen, e *charter.Event) Painted {
 		return about(p.MissionID, strings.TrimSuffix(fmt.Sprintf("signal %d: %s, from %s", p.Seq, p.Name, p.By), ", from "))
 	case charter.MissionSignalSeen:
 		return about(p.MissionID, fmt.Sprintf("signal %d was seen by agent %s", p.Seq, p.AgentID))
+	case charter.ScheduleChanged:
+		return about(p.ScheduleID, strings.TrimSuffix("schedule changed by "+p.By, " by "))
+	case charter.ScheduleMissed:
+		return about(p.ScheduleID, missedSummary(out, &p))
 	case charter.AgentOnline:
 		return about(p.AgentID, agentSummary(p.Name, p.Role, p.Types, p.Reason))
 	case charter.AgentOffline:
@@ -92,6 +98,14 @@ func waitingSummary(out *Screen, p *charter.MissionWaiting) string {
 	}
 	if !p.Until.IsZero() {
 		text += " until " + out.Moment(p.Until)
+	}
+	return text
+}
+
+func missedSummary(out *Screen, p *charter.ScheduleMissed) string {
+	text := fmt.Sprintf("missed %s: %s", Plural(p.Count, "occurrence", "occurrences"), out.Moment(p.From))
+	if p.Count > 1 {
+		text += " to " + out.Moment(p.To)
 	}
 	return text
 }

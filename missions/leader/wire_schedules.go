@@ -1,0 +1,50 @@
+package leader
+
+import (
+	"encoding/json"
+
+	"missioncontrol/missions"
+	"missioncontrol/missions/codec"
+)
+
+// wireSchedule is a schedule or a part of one, as JSON.
+func wireSchedule[T any](c *codec.Codec, s *T) {
+	var text []byte
+	if !c.Reading() {
+		text, _ = json.Marshal(s) // it was read from JSON
+	}
+	if codec.Content(c, &text); c.Reading() && json.Unmarshal(text, s) != nil {
+		c.Fail()
+	}
+}
+
+func wireScheduleRequest(c *codec.Codec, q *missions.ScheduleRequest) {
+	wireSchedule(c, &q.Spec)
+	codec.Text(c, &q.By)
+	codec.Flag(c, &q.ByProven)
+}
+
+func wireScheduleResult(c *codec.Codec, r *missions.ScheduleResult) {
+	wireSchedule(c, &r.Schedule)
+	codec.Flag(c, &r.Changed)
+	wireError(c, &r.Err)
+}
+
+func wireDeleteSchedule(c *codec.Codec, q *missions.DeleteScheduleRequest) {
+	codec.Text(c, &q.ID)
+	codec.Text(c, &q.By)
+}
+
+func wireBackfill(c *codec.Codec, q *missions.BackfillRequest) {
+	codec.Text(c, &q.ID)
+	codec.Number(c, &q.From)
+	codec.Number(c, &q.To)
+}
+
+func wireBackfilled(c *codec.Codec, b *missions.Backfilled) {
+	codec.Number(c, &b.Created)
+	codec.Number(c, &b.Existing)
+	optionalList(c, &b.Ready, codec.Text)
+	codec.Number(c, &b.Next)
+	wireError(c, &b.Err)
+}

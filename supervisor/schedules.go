@@ -1,0 +1,160 @@
+package supervisor
+
+import (
+	"context"
+	"time"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/dispatch"
+)
+
+// SetSchedule adds a schedule, or changes it.
+func (s *Service) SetSchedule(ctx context.Context, request api.SetScheduleRequest) (api.Schedule, error) {
+	spec, err := request.Spec()
+	if err != nil {
+		return api.Schedule{}, err
+	}
+	mission := spec.Occurrence(spec.EndsAt)
+	if err := s.fits(&mission); err != nil {
+		return api.Schedule{}, err
+	}
+	q := missions.ScheduleRequest{Spec: spec}
+	q.By, q.ByProven = api.SenderOf(ctx)
+	result, err := s.cfg.Store.SetSchedule(ctx, q)
+	if err != nil {
+		return api.Schedule{}, err
+	}
+	if at := result.Schedule.NextAt; at != 0 {
+		s.dueBy(at.Time())
+	}
+	s.outboxGrew()
+	return s.withTimes(result.Schedule)
+}
+
+// withTimes adds when a schedule is due next.
+func (s *Service) withTimes(of missions.Schedule) (api.Schedule, error) {
+	timing, err := of.Timing()
+	if err != nil {
+		return api.Schedule{}, err
+	}
+	out := api.Schedule{Schedule: of, NextTimes: []missions.Time{}}
+	if of.NextAt != 0 {
+		out.NextTimes = append(out.NextTimes, of.NextAt)
+		out.NextTimes = append(out.NextTimes, timing.Times(of.NextAt, api.NextTimes-1)...)
+	}
+	return out, nil
+}
+
+// Schedule returns a schedule and when it is due next.
+func (s *Service) Schedule(ctx context.Context, request api.IDRequest) (api.Schedule, error) {
+	if err := request.Validate(); err != nil {
+		return api.Schedule{}, err
+	}
+	found, err := s.cfg.Store.Schedule(ctx, request.ID)
+	if err != nil {
+		return api.Schedule{}, err
+	}
+	return s.withTimes(found)
+}
+
+// Schedules returns a page of schedules, by id.
+func (s *Service) Schedules(ctx context.Context, request api.SchedulesRequest) (api.ScheduleList, error) {
+	limit, err := request.Page()
+	if err != nil {
+		return api.ScheduleList{}, err
+	}
+	page, err := s.cfg.Store.Schedules(ctx, request.Cursor, limit, s.room())
+	return api.ScheduleList{Schedules: page.Schedules, NextCursor: page.Next}, err
+}
+
+// DeleteSchedule deletes a schedule and returns its last state.
+func (s *Service) DeleteSchedule(ctx context.Context, request api.IDRequest) (missions.Schedule, error) {
+	if err := request.Validate(); err != nil {
+		return missions.Schedule{}, err
+	}
+	q := missions.DeleteScheduleRequest{ID: request.ID}
+	q.By, _ = api.SenderOf(ctx)
+	result, err := s.cfg.Store.DeleteSchedule(ctx, q)
+	if err != nil {
+		return missions.Schedule{}, err
+	}
+	s.outboxGrew()
+	return result.Schedule, nil
+}
+
+// TriggerSchedule creates a mission of a schedule now.
+func (s *Service) TriggerSchedule(ctx context.Context, request api.IDRequest) (api.Triggered, error) {
+	if err := request.Validate(); err != nil {
+		return api.Triggered{}, err
+	}
+	result, err := s.cfg.Store.TriggerSchedule(ctx, request.ID)
+	if err != nil {
+		return api.Triggered{}, err
+	}
+	s.arrived([]missions.CreateResult{result})
+	return api.Triggered{Mission: result.Mission, Created: result.Created}, nil
+}
+
+// Backfill creates the missions of past occurrences of a schedule, each once. If it fails, it can be repeated.
+func (s *Service) Backfill(ctx context.Context, request api.BackfillRequest) (api.Backfilled, error) {
+	q, err := request.Backfill()
+	if err != nil {
+		return api.Backfilled{}, err
+	}
+	if err := s.checkBackfill(ctx, &q); err != nil {
+		return api.Backfilled{}, err
+	}
+	var done api.Backfilled
+	for {
+		part, err := s.cfg.Store.Backfill(ctx, q)
+		done.Created += part.Created
+		done.Existing += part.Existing
+		for _, kind := range part.Ready {
+			s.ready(kind, dispatch.AnyNumber)
+		}
+		if part.Created > 0 {
+			s.dueBy(time.Now()) // some may wait for a time
+			s.outboxGrew()
+		}
+		if err != nil || part.Next == 0 {
+			return done, err
+		}
+		q.From = part.Next
+	}
+}
+
+// checkBackfill refuses a request for too many occurrences.
+func (s *Service) checkBackfill(ctx context.Context, q *missions.BackfillRequest) error {
+	schedule, err := s.cfg.Store.Schedule(ctx, q.ID)
+	if err != nil {
+		return err
+	}
+	timing, err := schedule.Timing()
+	if err != nil {
+		return err
+	}
+	if q.To == 0 {
+		if q.To, err = s.cfg.Store.Now(ctx); err != nil {
+			return err
+		}
+	}
+	times := timing.Times(q.From-1, missions.MaxBackfill+1)
+	if len(times) > missions.MaxBackfill && times[missions.MaxBackfill] <= q.To {
+		return missions.TooLarge("to", "is too late: the schedule is due more than %d times since from", missions.MaxBackfill)
+	}
+	return nil
+}
+
+// Preview returns when a schedule would be due next.
+func (s *Service) Preview(ctx context.Context, request api.PreviewRequest) (api.Preview, error) {
+	timing, n, err := request.Timing()
+	if err != nil {
+		return api.Preview{}, err
+	}
+	now, err := s.cfg.Store.Now(ctx)
+	if err != nil {
+		return api.Preview{}, err
+	}
+	return api.Preview{Times: timing.Times(now, n)}, nil
+}
