@@ -3,6 +3,7 @@ package check
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -168,6 +169,22 @@ func (w *world) family() {
 func TestNothingIsWrongWithFlow(t *testing.T) {
 	for _, v := range Check(flowing().Evidence) {
 		t.Error(v)
+	}
+}
+
+// A signal without an answer keeps its place when it is sent again, whoever was answered in between.
+func TestARepeatedSignalKeepsItsPlace(t *testing.T) {
+	w := flowing()
+	first := w.signalOf("go")
+	request, reply := string(first.Request), string(first.Reply)
+	first.Told, first.Outcome, first.Reply = 0, Unknown, nil
+	w.call("c", "missions.signal", request, reply)
+	calls := slices.Clone(w.Calls)
+	slices.Reverse(calls) // of two clients, either may come first
+	for _, w.Calls = range [][]Call{w.Calls, calls} {
+		for _, v := range Check(w.Evidence) {
+			t.Error(v)
+		}
 	}
 }
 

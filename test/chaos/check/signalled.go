@@ -111,7 +111,7 @@ func (x *index) signalsAreOnce(id string) {
 			switch {
 			case again != (s.seq == other.seq):
 				x.violated(11, id, fmt.Sprintf("the signals %q and %q of mission %s were accepted as its signals %d and %d", s.signalID, other.signalID, id, s.seq, other.seq))
-			case !again && (s.Told < other.Asked && s.seq > other.seq && !x.repeats(s) || other.Told < s.Asked && other.seq > s.seq && !x.repeats(s)):
+			case !again && (s.Told < other.Asked && s.seq > other.seq && !x.repeats(other) || other.Told < s.Asked && other.seq > s.seq && !x.repeats(s)):
 				x.violated(11, id, fmt.Sprintf("signals %d and %d of mission %s were accepted in another order", s.seq, other.seq, id))
 			}
 		}
