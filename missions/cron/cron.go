@@ -188,12 +188,9 @@ func (s *Schedule) Next(after time.Time, zone *time.Location) time.Time {
 	hour, minute := local.Hour(), local.Minute()
 	for last := y + mostYears; y <= last; {
 		switch {
-		case s.months>>m&1 == 0:
-			y, m, d = nextMonth(y, m)
-		case d > daysIn(y, m):
-			y, m, d = nextMonth(y, m)
-			hour, minute = 0, 0
-			continue
+		case s.months>>m&1 == 0 || d > daysIn(y, m):
+			y, m = nextMonth(y, m)
+			d = 1
 		case s.on(y, m, d):
 			if due := s.onDay(y, m, d, hour, minute, after, zone); !due.IsZero() {
 				return due
@@ -237,11 +234,11 @@ func (s *Schedule) on(y int, m time.Month, d int) bool {
 	return byDay && byWeekday
 }
 
-func nextMonth(y int, m time.Month) (int, time.Month, int) {
+func nextMonth(y int, m time.Month) (int, time.Month) {
 	if m == time.December {
-		return y + 1, time.January, 1
+		return y + 1, time.January
 	}
-	return y, m + 1, 1
+	return y, m + 1
 }
 
 func daysIn(y int, m time.Month) int { return time.Date(y, m+1, 0, 0, 0, 0, 0, time.UTC).Day() }
