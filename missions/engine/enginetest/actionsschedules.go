@@ -11,13 +11,17 @@ import (
 
 var simulatedSchedules = []string{"s0", "s1", "s2"}
 
+// simulatedPeriods are so long that one Due does all that a step of the clock makes due: else, the order in which
+// missions of several schedules are created would depend on how much one Due does.
+var simulatedPeriods = []int{31, 37, 41}
+
 // setSchedule adds a schedule, or changes it.
 func (w *world) setSchedule(a Action) error {
 	d := a.dice()
 	is := modelSchedule{id: pick(simulatedSchedules, a.A), overlaps: d.one(3), paused: d.one(6)}
-	spec := missions.ScheduleSpec{ID: is.id, EverySeconds: int64(pick([]int{5, 7, 11}, uint32(d.below(3)))), Mission: missions.Template{Name: "scheduled", Type: "x"}, Paused: is.paused} //nolint:gosec // small
-	spec.CatchUp = pick([]missions.CatchUp{missions.CatchUpLast, missions.CatchUpAll, missions.CatchUpNone}, uint32(d.below(3)))                                                          //nolint:gosec // small
-	spec.CatchUpSeconds = int64(pick([]int{1, 40}, uint32(d.below(2))))                                                                                                                   //nolint:gosec // small
+	spec := missions.ScheduleSpec{ID: is.id, EverySeconds: int64(pick(simulatedPeriods, uint32(d.below(3)))), Mission: missions.Template{Name: "scheduled", Type: "x"}, Paused: is.paused} //nolint:gosec // small
+	spec.CatchUp = pick([]missions.CatchUp{missions.CatchUpLast, missions.CatchUpAll, missions.CatchUpNone}, uint32(d.below(3)))                                                           //nolint:gosec // small
+	spec.CatchUpSeconds = int64(pick([]int{1, 200}, uint32(d.below(2))))                                                                                                                   //nolint:gosec // small
 	if is.overlaps {
 		spec.Mission.Unique = json.RawMessage("null")
 	}
