@@ -15,6 +15,16 @@ var simulatedSchedules = []string{"s0", "s1", "s2"}
 // missions of several schedules are created would depend on how much one Due does.
 var simulatedPeriods = []int{31, 37, 41}
 
+func (w *world) changeSchedule(a Action) error {
+	switch a.Kind {
+	case "set schedule":
+		return w.setSchedule(a)
+	case "delete schedule":
+		return w.deleteSchedule(pick(simulatedSchedules, a.A))
+	}
+	return w.trigger(pick(simulatedSchedules, a.A))
+}
+
 // setSchedule adds a schedule, or changes it.
 func (w *world) setSchedule(a Action) error {
 	d := a.dice()
