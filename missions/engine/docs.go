@@ -248,7 +248,11 @@ func decodeDoc(key string, body []byte) (any, error) {
 		return nil, codec.ErrEncoding
 	}
 	c := codec.Reader(body[1:])
-	switch key[:2] {
+	kind := key[:2]
+	if key == docSchedules {
+		kind = docCount
+	}
+	switch kind {
 	case docCount:
 		var n count
 		codec.Number(c, &n)

@@ -231,3 +231,33 @@ func TestSchedulesAreBounded(t *testing.T) {
 		t.Errorf("in place of a deleted one: %v", err)
 	}
 }
+
+// What is caught up has a mission each, also the last one, which is on time, and also if it takes several steps.
+func TestTheLastOccurrenceOfManyIsCaughtUp(t *testing.T) {
+	t.Parallel()
+	s := newScheduler(t)
+	first := s.set(missions.ScheduleSpec{ID: "s", EverySeconds: 60, CatchUp: missions.CatchUpAll, Mission: missions.Template{Name: "m"}}).Schedule.NextAt
+	s.now = first.Add(100 * time.Minute)
+	s.due(false)
+	times, _ := s.created()
+	if got := s.schedule("s"); len(times) != 101 || got.Missed != 0 || got.LastAt != s.now {
+		t.Errorf("%d missions were created, %d occurrences are missed, the last one was at %v", len(times), got.Missed, got.LastAt.Time())
+	}
+}
+
+// A change of what is created loses nothing that is due.
+func TestAChangeOfTheMissionLosesNoOccurrence(t *testing.T) {
+	t.Parallel()
+	s := newScheduler(t)
+	spec := missions.ScheduleSpec{ID: "s", EverySeconds: 3600, Mission: missions.Template{Name: "m"}}
+	first := s.set(spec).Schedule.NextAt
+	s.now = first.Add(time.Minute)
+	spec.Mission.Name = "another"
+	if next := s.set(spec).Schedule.NextAt; next != first {
+		t.Errorf("it is due at %v, and was at %v", next.Time(), first.Time())
+	}
+	s.due(false)
+	if times, _ := s.created(); times[missions.OccurrenceID("s", first)] != 1 {
+		t.Errorf("created: %v", times)
+	}
+}

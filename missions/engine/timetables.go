@@ -14,8 +14,8 @@ const (
 	setSchedules = "schedules" // ids
 	setDue       = "due"       // ids, behind the time at which they are due next
 
-	docSchedule  = "c/"                    // and an id
-	docSchedules = docCount + "/schedules" // how many there are; no id has a slash
+	docSchedule  = "c/"        // and an id
+	docSchedules = "schedules" // how many there are
 )
 
 // timetable is a schedule as its document has it.
@@ -80,6 +80,12 @@ func (e *Engine) timetable(id string) *timetable {
 	return t
 }
 
+// schedules returns how many schedules there are.
+func (e *Engine) schedules() count {
+	n, _ := e.doc(docSchedules).(count)
+	return n
+}
+
 // editTimetable returns a schedule for changes.
 func (e *Engine) editTimetable(t *timetable) *timetable {
 	fork := *t
@@ -136,7 +142,7 @@ func (e *Engine) SetSchedule(q *missions.ScheduleRequest) missions.ScheduleResul
 	same := false
 	switch {
 	case t == nil:
-		n := e.inSet("/schedules")
+		n := e.schedules()
 		if n >= missions.MaxSchedules {
 			return missions.ScheduleResult{Err: &missions.Error{Code: missions.CodeOverloaded,
 				Message: "there are " + strconv.Itoa(missions.MaxSchedules) + " schedules, and there can be no more; delete one"}}
@@ -176,7 +182,7 @@ func (e *Engine) DeleteSchedule(q *missions.DeleteScheduleRequest) missions.Sche
 	last := t.Schedule
 	e.planNext(t, 0)
 	e.setDoc(docSchedule+q.ID, nil)
-	e.setDoc(docSchedules, max(0, e.inSet("/schedules")-1))
+	e.setDoc(docSchedules, max(0, e.schedules()-1))
 	e.member(setSchedules, q.ID, true)
 	e.scheduleChanged(q.ID, q.By)
 	return missions.ScheduleResult{Schedule: last, Changed: true}

@@ -44,6 +44,8 @@ func (w *world) act(a Action) error {
 		return w.signal(a)
 	case "close batch":
 		return w.closeBatch(pick(simulatedBatches, a.A))
+	case "set schedule", "delete schedule", "trigger":
+		return w.changeSchedule(a)
 	case "progress", "log":
 		return w.progress(a)
 	case "heartbeat":

@@ -202,6 +202,9 @@ func (w *world) due(a Action) error {
 	if err := w.compare(); err != nil {
 		return err
 	}
+	if err := w.onTime(now); err != nil {
+		return err
+	}
 	return w.drained()
 }
 

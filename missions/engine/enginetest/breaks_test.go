@@ -145,8 +145,13 @@ func TestBreaksAreFound(t *testing.T) {
 			c.Members = slices.DeleteFunc(slices.Clone(c.Members), func(m engine.Member) bool { return m.Set == "wakes" && !m.Gone })
 			return true
 		}},
-		"every end is told once: the last one of a set is not":  {members: but[string]},
-		"batch counts: they are not stored":                     {commit: withoutDocs("b/")},
+		"every end is told once: the last one of a set is not":              {members: but[string]},
+		"batch counts: they are not stored":                                 {commit: withoutDocs("b/")},
+		"no occurrence exists twice: that a schedule goes on is not stored": {commit: withoutDocs("c/")},
+		"no schedule is overdue: its place is forgotten": {commit: func(c *engine.Changes) bool {
+			c.Members = slices.DeleteFunc(slices.Clone(c.Members), func(m engine.Member) bool { return m.Set == "due" && !m.Gone })
+			return true
+		}},
 		"a waiting mission holds no lease: it does":             {commit: func(c *engine.Changes) bool { c.Released = but(c.Released); return true }},
 		"usage is the sum of all turns: a report is not stored": {commit: flowsWith(func(f *engine.Flow) { f.TurnUsage = nil })},
 		"counters: what was spent is not": {begin: func(from *engine.Snapshot) {

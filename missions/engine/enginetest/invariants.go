@@ -15,6 +15,9 @@ func (w *world) compare() error {
 	if err := w.compareCounts(); err != nil {
 		return err
 	}
+	if err := w.compareSchedules(); err != nil {
+		return err
+	}
 	return w.compareEvents()
 }
 

@@ -17,6 +17,8 @@ type model struct {
 	agents map[string]modelAgent
 	tokens int64
 
+	schedules []modelSchedule // by id
+
 	batches map[string]modelBatch
 	wakes   []modelWake   // in order
 	spent   float64       // by all missions, also those that are deleted
@@ -63,7 +65,8 @@ type modelAgent struct {
 }
 
 func (m *model) clone() *model {
-	c := &model{list: slices.Clone(m.list), agents: maps.Clone(m.agents), tokens: m.tokens, batches: maps.Clone(m.batches), wakes: m.wakes, spent: m.spent, at: m.at, seq: m.seq}
+	c := &model{list: slices.Clone(m.list), agents: maps.Clone(m.agents), tokens: m.tokens, batches: maps.Clone(m.batches), wakes: m.wakes, spent: m.spent, at: m.at, seq: m.seq,
+		schedules: slices.Clone(m.schedules)}
 	for i := range c.list {
 		c.list[i].flows = c.list[i].flows.clone()
 	}

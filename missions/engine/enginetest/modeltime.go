@@ -151,6 +151,7 @@ func (m *model) due(stopped []missions.Stopped, silent []string, wait time.Durat
 	slices.Sort(offline)
 	m.planned(now)
 	taken += m.tell(now)
+	m.occur(now)
 	return fmt.Sprint("stopped ", taken, " offline ", offline)
 }
 

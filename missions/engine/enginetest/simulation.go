@@ -38,6 +38,7 @@ var actionWeights = []struct {
 }{
 	{"create", 24}, {"create and claim", 8}, {"claim", 22}, {"complete", 12}, {"fail", 8}, {"give up", 3}, {"release", 4},
 	{"park", 6}, {"signal", 10}, {"close batch", 2},
+	{"set schedule", 2}, {"delete schedule", 1}, {"trigger", 1},
 	{"progress", 4}, {"log", 4}, {"heartbeat", 14}, {"cancel", 3}, {"retry", 4}, {"delete", 3}, {"bulk", 4}, {"leave", 1}, {"lost", 2},
 	{"register", 2}, {"due", 8}, {"retain", 2}, {"acknowledge", 2}, {"forget", 2}, {"sample", 1}, {"alert", 1},
 	{"advance", 12}, {"step", 1}, {"commit", 60}, {"fault", 4}, {"take over", 1}, {"stale", 2}, {"lose", 1},
@@ -270,6 +271,14 @@ func (w *world) settle() error {
 		if x := &w.is.list[i]; x.status == missions.Pending {
 			w.clock = max(w.clock, x.readyAt, x.notBefore)
 		}
+	}
+	for _, id := range simulatedSchedules {
+		if err := w.deleteSchedule(id); err != nil {
+			return err
+		}
+	}
+	if err := w.commit(noFault); err != nil {
+		return err
 	}
 	for round := 0; w.unfinished() > 0; round++ {
 		if round > 400 {
