@@ -154,20 +154,35 @@ func quote(s string) string {
 }
 
 // eval returns the value of an expression; it awaits a promise.
-func eval[T any](b *tab, expression string) (value T) {
+func eval[T any](b *tab, expression string) T {
 	b.t.Helper()
+	value, err := evaluate[T](b, expression)
+	must(b.t, err)
+	return value
+}
+
+func evaluate[T any](b *tab, expression string) (value T, err error) {
 	var reply struct {
 		Result           struct{ Value json.RawMessage }
 		ExceptionDetails *struct{ Exception struct{ Description string } }
 	}
-	b.call("Runtime.evaluate", map[string]any{"expression": expression, "returnByValue": true, "awaitPromise": true}, &reply)
-	if reply.ExceptionDetails != nil {
-		b.t.Fatalf("%s: %s", expression, reply.ExceptionDetails.Exception.Description)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
+	defer cancel()
+	err = chrome.call(ctx, b.session, "Runtime.evaluate", map[string]any{"expression": expression, "returnByValue": true, "awaitPromise": true}, &reply)
+	switch {
+	case err != nil:
+		return value, err
+	case reply.ExceptionDetails != nil:
+		return value, fmt.Errorf("%s: %s", expression, reply.ExceptionDetails.Exception.Description)
+	case len(reply.Result.Value) > 0:
+		err = json.Unmarshal(reply.Result.Value, &value)
 	}
-	if len(reply.Result.Value) > 0 {
-		must(b.t, json.Unmarshal(reply.Result.Value, &value))
-	}
-	return value
+	return value, err
+}
+
+// leaves reports whether an expression has no value because the page makes way for another one.
+func leaves(err error) bool {
+	return err != nil && (strings.Contains(err.Error(), "navigated or closed") || strings.Contains(err.Error(), "Execution context was destroyed"))
 }
 
 // await waits until an expression is true.
@@ -176,7 +191,11 @@ func (b *tab) await(what, expression string) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.After(testTimeout); ; {
-		if eval[bool](b, "!!("+expression+")") {
+		there, err := evaluate[bool](b, "!!("+expression+")")
+		if !leaves(err) {
+			must(b.t, err)
+		}
+		if there {
 			return
 		}
 		select {
