@@ -159,6 +159,11 @@ func (f *fixture) ahead(more time.Duration) func() time.Duration {
 	return func() time.Duration { return f.At.Time().Sub(began) + more }
 }
 
+// later is a clock that is some more ahead of Redis, however long whoever uses the other one has taken.
+func later(ahead func() time.Duration, more time.Duration) func() time.Duration {
+	return func() time.Duration { return ahead() + more }
+}
+
 // contents returns every key of a data set, in a form that can be compared.
 func contents(t testing.TB, client redis.UniversalClient) map[string]any {
 	t.Helper()
