@@ -78,7 +78,7 @@ func (m *toMigrate) suspended(t *testing.T, before int, last string) bool {
 	m.cfg.Ahead = m.ahead(0)
 	var done map[string]any
 	other := &nth{at: before + 1, do: func() {
-		m.cfg.Ahead = later(m.cfg.Ahead, heldFor+time.Second)
+		m.cfg.Ahead = aheadBy(m.cfg.Ahead, heldFor+time.Second)
 		if _, err := m.migrate(t, &diesAfter{word: last}); err != nil && last == "" {
 			t.Errorf("the other migration: %v", err)
 		}

@@ -107,7 +107,7 @@ func TestAMigrationThatDiesGoesOn(t *testing.T) {
 				if _, err := m.migrate(t, death); err == nil && death.at < len(alive.sent) {
 					t.Errorf("a migration ends well that died with command %d", death.at)
 				}
-				m.cfg.Ahead = later(m.cfg.Ahead, heldFor+time.Second)
+				m.cfg.Ahead = aheadBy(m.cfg.Ahead, heldFor+time.Second)
 				if _, err := m.migrate(t); err != nil {
 					t.Fatalf("after one that died with command %d, halfway: %t: %v", death.at, death.halfway, err)
 				}

@@ -159,8 +159,8 @@ func (f *fixture) ahead(more time.Duration) func() time.Duration {
 	return func() time.Duration { return f.At.Time().Sub(began) + more }
 }
 
-// later is a clock that is some more ahead of Redis, however long whoever uses the other one has taken.
-func later(ahead func() time.Duration, more time.Duration) func() time.Duration {
+// aheadBy is a clock that is some more ahead of Redis, however long whoever uses the other one has taken.
+func aheadBy(ahead func() time.Duration, more time.Duration) func() time.Duration {
 	return func() time.Duration { return ahead() + more }
 }
 
