@@ -60,8 +60,6 @@ func (w *world) act(a Action) error {
 		return w.due(a)
 	case "retain":
 		return w.retain()
-	case "lose":
-		return w.lose()
 	case "acknowledge", "forget", "sample", "alert":
 		return w.other(a)
 	case "advance":
@@ -72,6 +70,15 @@ func (w *world) act(a Action) error {
 		return w.commit(noFault)
 	case "fault":
 		return w.commit(fault(1 + a.A%uint32(numberOfFaults-1)))
+	}
+	return w.disturb(a)
+}
+
+// disturb does what happens to leaders and to what is stored.
+func (w *world) disturb(a Action) error {
+	switch a.Kind {
+	case "lose":
+		return w.lose()
 	case "take over":
 		return w.takeOver(a)
 	case "stale":
