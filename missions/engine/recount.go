@@ -21,7 +21,7 @@ func RecountDoc() Doc { return Doc{DocRecount, encodeDoc(count(1))} }
 // Recount makes documents, sets and counters of what missions wait for agree with the missions that there are. flows
 // are all missions that have a flow, with their conditions, in any order; unready are, by type, how many PENDING
 // missions cannot be claimed yet. store stores a part of what has changed, as [Backend].Commit does; the last part
-// deletes [DocRecount], and what is stored is right also if that part is never reached. No term has begun with the
+// deletes [DocRecount] and stores [DocCounted], and what is stored is right also if that part is never reached. No term has begun with the
 // backend meanwhile. It takes memory for everything that missions wait for.
 func Recount(ctx context.Context, b Backend, from *Snapshot, now missions.Time, flows iter.Seq2[*Record, error], unready map[string]int64, store func(*Changes) error) error {
 	c := &recount{
@@ -47,7 +47,7 @@ func Recount(ctx context.Context, b Backend, from *Snapshot, now missions.Time, 
 		}
 	}
 	c.totals(unready)
-	c.changes.Docs = append(c.changes.Docs, Doc{Key: DocRecount})
+	c.changes.Docs = append(c.changes.Docs, Doc{DocCounted, encodeDoc(count(1))}, Doc{Key: DocRecount})
 	return c.flush(0)
 }
 
@@ -75,7 +75,6 @@ func (c *recount) add(r *Record) {
 	if at := c.from.Marks.Outbox; max(f.WaitAt, f.ChildAt, f.CancelledAt) > at {
 		c.moved[r.ID] = true
 		f = f.within(at)
-		r = &Record{Mission: r.Mission, Seq: r.Seq, Ready: r.Ready, Flow: f}
 	}
 	if f.Batch != "" {
 		if c.batches[f.Batch] == nil {

@@ -225,7 +225,7 @@ func (b *Backend) Begin(ctx context.Context) (epoch int64, from *engine.Snapshot
 		return 0, nil, err
 	}
 	from, meta, err := b.snapshot(ctx, 1)
-	if err == nil && known[engine.DocCounted] == nil && b.whole() { // otherwise, a later term does it
+	if err == nil && len(known) == 0 && b.whole() { // otherwise, a recount or a later term does it
 		err = b.countUnready(ctx, from)
 	}
 	if err == nil && len(b.others) > 0 {
