@@ -1,6 +1,8 @@
 package missions
 
 import (
+	"path"
+	"sync"
 	"time"
 	_ "time/tzdata" // a machine may have no time zones, or old ones
 
@@ -43,15 +45,22 @@ func (s *ScheduleSpec) Timing() (*Timing, error) {
 	return t, err
 }
 
+// zones are time zones by name, once they are read from a file. There are some hundred.
+var zones sync.Map
+
 // zoneOf returns a time zone by name.
 func zoneOf(name string) (*time.Location, error) {
+	if known, there := zones.Load(name); there {
+		return known.(*time.Location), nil
+	}
 	if err := CheckLine("time_zone", name, maxZoneChars); err != nil {
 		return nil, err
 	}
 	zone, err := time.LoadLocation(name)
-	if err != nil || name == time.Local.String() { // where would that be?
+	if err != nil || name == time.Local.String() || path.Clean(name) != name { // Local: where would that be?
 		return nil, Invalid("time_zone", "is not the name of a time zone, such as Europe/Berlin")
 	}
+	zones.Store(name, zone)
 	return zone, nil
 }
 

@@ -144,8 +144,7 @@ func (e *Engine) SetSchedule(q *missions.ScheduleRequest) missions.ScheduleResul
 	case t == nil:
 		n := e.schedules()
 		if n >= missions.MaxSchedules {
-			return missions.ScheduleResult{Err: &missions.Error{Code: missions.CodeOverloaded,
-				Message: "there are " + strconv.Itoa(missions.MaxSchedules) + " schedules, and there can be no more; delete one"}}
+			return missions.ScheduleResult{Err: missions.Overloaded("there are %d schedules, and there can be no more; delete one", missions.MaxSchedules)}
 		}
 		e.setDoc(docSchedules, n+1)
 		e.member(setSchedules, q.Spec.ID, false)
