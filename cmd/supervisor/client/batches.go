@@ -56,25 +56,14 @@ func batchesListCommand(c *ui.Console) *cobra.Command {
 func listBatches(c *ui.Console, cmd *cobra.Command) {
 	l := addListFlags(cmd)
 	var request api.BatchesRequest
-	cmd.Flags().IntVar(&request.Limit, "limit", defaultList, "at most `N` batches, 1 to 1000")
-	cmd.Flags().StringVar(&request.Cursor, "cursor", "", "continue with this `CURSOR`, next_cursor of the list before")
-	ui.CompleteFlag(cmd, "cursor", ui.CompleteNothing)
-	cmd.PreRunE = func(*cobra.Command, []string) error {
-		if request.Limit == 0 {
-			request.Limit = -1 // on the wire, 0 means the default
-		}
-		_, err := request.Page()
-		return remote.BadFlag(err)
-	}
+	addPageFlags(cmd, "batches", &request.Limit, &request.Cursor, request.Page)
 	cmd.RunE = showReply(c, l, api.OpBatches, &request, func(out *ui.Screen, reply *api.BatchList) {
 		if l.names {
 			printNames(out, reply.Batches, func(b *missions.Batch) string { return b.ID })
 		} else {
 			batchesTable(out, reply.Batches)
 		}
-		if reply.NextCursor != "" {
-			out.Note("Showing %s; continue with --cursor %s\n", ui.Count(len(reply.Batches)), ui.Clean(reply.NextCursor))
-		}
+		noteCursor(out, len(reply.Batches), reply.NextCursor)
 	})
 }
 

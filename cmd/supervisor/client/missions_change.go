@@ -74,19 +74,27 @@ func missionsDeleteCommand(c *ui.Console) *cobra.Command {
 	many := addChangeFlags(c, cmd, missions.BulkDelete)
 	change := changeEach(c, "Deleted", &many.json, api.OpDelete, func(id string) api.IDRequest { return api.IDRequest{ID: id} })
 	each := func(cmd *cobra.Command, ids []string) error {
-		if !many.yes {
-			if !c.Err.Terminal {
-				return ui.Usagef("deleting cannot be undone, and there is no terminal to ask for confirmation; add --yes")
-			}
-			if !confirm(c, "Delete "+ui.Plural(len(ids), "mission", "missions")+"? This cannot be undone.") {
-				c.Err.Printf("Nothing was deleted.\n")
-				return ui.ErrSilent
-			}
+		if err := confirmDeletion(c, many.yes, ui.Plural(len(ids), "mission", "missions")); err != nil {
+			return err
 		}
 		return change(cmd, ids)
 	}
 	many.run(cmd, each, func(*api.BulkRequest) {})
 	return cmd
+}
+
+// confirmDeletion asks before something is deleted, unless that is confirmed already.
+func confirmDeletion(c *ui.Console, confirmed bool, what string) error {
+	switch {
+	case confirmed:
+		return nil
+	case !c.Err.Terminal:
+		return ui.Usagef("deleting cannot be undone, and there is no terminal to ask for confirmation; add --yes")
+	case !confirm(c, "Delete "+what+"? This cannot be undone."):
+		c.Err.Printf("Nothing was deleted.\n")
+		return ui.ErrSilent
+	}
+	return nil
 }
 
 // confirm asks a question. Any answer but yes means no.

@@ -149,16 +149,8 @@ func (f *createFlags) complete(c *ui.Console, cmd *cobra.Command) error {
 	if err := f.flow.complete(&f.spec); err != nil {
 		return err
 	}
-	for _, moment := range []struct {
-		flag, text string
-		into       *missions.Time
-	}{{"not-before", f.notBefore, &f.spec.NotBefore}, {"deadline", f.deadline, &f.spec.Deadline}} {
-		if moment.text == "" {
-			continue
-		}
-		if *moment.into, err = c.ParseMoment(moment.text, 1); err != nil {
-			return ui.Usagef("--%s: %v", moment.flag, err)
-		}
+	if err := parseMoments(c, 1, momentFlag{"not-before", f.notBefore, &f.spec.NotBefore}, momentFlag{"deadline", f.deadline, &f.spec.Deadline}); err != nil {
+		return err
 	}
 	if err := mintID(&f.spec); err != nil {
 		return err

@@ -50,17 +50,9 @@ func (f *missionFilter) given(cmd *cobra.Command) bool {
 // check turns the flags into a request.
 func (f *missionFilter) check(c *ui.Console) error {
 	f.request.Status = missions.Status(strings.ToUpper(f.status))
-	var err error
-	if f.after != "" {
-		if f.request.CreatedAfter, err = c.ParseMoment(f.after, -1); err != nil {
-			return ui.Usagef("--after: %v", err)
-		}
+	if err := parseMoments(c, -1, momentFlag{"after", f.after, &f.request.CreatedAfter}, momentFlag{"before", f.before, &f.request.CreatedBefore}); err != nil {
+		return err
 	}
-	if f.before != "" {
-		if f.request.CreatedBefore, err = c.ParseMoment(f.before, -1); err != nil {
-			return ui.Usagef("--before: %v", err)
-		}
-	}
-	_, err = f.request.Filter()
+	_, err := f.request.Filter()
 	return remote.BadFlag(err)
 }

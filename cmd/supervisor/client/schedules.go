@@ -62,25 +62,14 @@ func schedulesListCommand(c *ui.Console) *cobra.Command {
 func listSchedules(c *ui.Console, cmd *cobra.Command) {
 	l := addListFlags(cmd)
 	var request api.SchedulesRequest
-	cmd.Flags().IntVar(&request.Limit, "limit", defaultList, "at most `N` schedules, 1 to 1000")
-	cmd.Flags().StringVar(&request.Cursor, "cursor", "", "continue with this `CURSOR`, next_cursor of the list before")
-	ui.CompleteFlag(cmd, "cursor", ui.CompleteNothing)
-	cmd.PreRunE = func(*cobra.Command, []string) error {
-		if request.Limit == 0 {
-			request.Limit = -1 // on the wire, 0 means the default
-		}
-		_, err := request.Page()
-		return remote.BadFlag(err)
-	}
+	addPageFlags(cmd, "schedules", &request.Limit, &request.Cursor, request.Page)
 	cmd.RunE = showReply(c, l, api.OpSchedules, &request, func(out *ui.Screen, reply *api.ScheduleList) {
 		if l.names {
 			printNames(out, reply.Schedules, func(s *missions.Schedule) string { return s.ID })
 		} else {
 			schedulesTable(out, reply.Schedules)
 		}
-		if reply.NextCursor != "" {
-			out.Note("Showing %s; continue with --cursor %s\n", ui.Count(len(reply.Schedules)), ui.Clean(reply.NextCursor))
-		}
+		noteCursor(out, len(reply.Schedules), reply.NextCursor)
 	})
 }
 
@@ -281,13 +270,8 @@ left out, so that you can repeat the command. The missions may run at the same t
 		if *from == "" {
 			return ui.Usagef("--from is required: the first time, such as 7d or 2026-01-31")
 		}
-		if request.From, err = c.ParseMoment(*from, -1); err != nil {
-			return ui.Usagef("--from: %v", err)
-		}
-		if *to != "" {
-			if request.To, err = c.ParseMoment(*to, -1); err != nil {
-				return ui.Usagef("--to: %v", err)
-			}
+		if err = parseMoments(c, -1, momentFlag{"from", *from, &request.From}, momentFlag{"to", *to, &request.To}); err != nil {
+			return err
 		}
 		_, err = request.Backfill()
 		return remote.BadFlag(err)
@@ -330,14 +314,8 @@ func schedulesDeleteCommand(c *ui.Console) *cobra.Command {
 		return nil
 	})
 	cmd.RunE = func(cmd *cobra.Command, ids []string) error {
-		if !*confirmed {
-			if !c.Err.Terminal {
-				return ui.Usagef("deleting cannot be undone, and there is no terminal to ask for confirmation; add --yes")
-			}
-			if !confirm(c, "Delete schedule "+ids[0]+"? This cannot be undone.") {
-				c.Err.Printf("Nothing was deleted.\n")
-				return ui.ErrSilent
-			}
+		if err := confirmDeletion(c, *confirmed, "schedule "+ids[0]); err != nil {
+			return err
 		}
 		return remove(cmd, ids)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -152,16 +153,8 @@ func (f *scheduleFlags) complete(c *ui.Console, cmd *cobra.Command, args []strin
 	if f.spec.JitterSeconds, err = seconds("jitter", f.jitter, 0, ui.Day); err != nil {
 		return err
 	}
-	for _, moment := range []struct {
-		flag, text string
-		into       *missions.Time
-	}{{"starts", f.starts, &f.spec.StartsAt}, {"ends", f.ends, &f.spec.EndsAt}} {
-		if moment.text == "" {
-			continue
-		}
-		if *moment.into, err = c.ParseMoment(moment.text, 1); err != nil {
-			return ui.Usagef("--%s: %v", moment.flag, err)
-		}
+	if err := parseMoments(c, 1, momentFlag{"starts", f.starts, &f.spec.StartsAt}, momentFlag{"ends", f.ends, &f.spec.EndsAt}); err != nil {
+		return err
 	}
 	return badScheduleFlag(checkSchedule(&f.spec))
 }
@@ -193,9 +186,7 @@ func badScheduleFlag(err error) error {
 		return ui.Usagef("%s %s", flag, invalid.Message)
 	}
 	within := *invalid
-	if len(within.Field) > len("mission.") && within.Field[:len("mission.")] == "mission." {
-		within.Field = within.Field[len("mission."):]
-	}
+	within.Field = strings.TrimPrefix(within.Field, "mission.")
 	return remote.BadFlag(&within)
 }
 

@@ -18,7 +18,7 @@ const summaries = {
   "mission.signalled": (p) => p.name + ", number " + p.seq + (p.by ? ", by " + p.by : ""),
   "mission.signal_seen": (p) => "number " + p.seq + ", by " + p.agent_id,
   "schedule.changed": (p) => p.schedule_id + (p.by ? ", by " + p.by : ""),
-  "schedule.missed": (p) => p.schedule_id + ": " + p.count + (p.count === 1 ? " time" : " times") + ", " + (p.count === 1 ? "at " : "from ") + moment(p.from) + (p.count === 1 ? "" : " to " + moment(p.to)),
+  "schedule.missed": (p) => p.schedule_id + ": " + (p.count === 1 ? moment(p.from) : p.count + " times from " + moment(p.from) + " to " + moment(p.to)),
   "agent.online": agent,
   "agent.offline": agent,
   "supervisor.alert_raised": alert,
