@@ -90,7 +90,7 @@ const (
 	sourceMissions   = "missions_service"
 )
 
-var catalogue = described(slices.Concat(supervisorEntries, missionEntries, flowEntries, scheduleEntries, agentEntries))
+var catalogue = described(slices.Concat(supervisorEntries, missionEntries, flowEntries, limitEntries, scheduleEntries, agentEntries))
 
 var entries = func() map[string]*Entry {
 	m := make(map[string]*Entry, len(catalogue))

@@ -18,6 +18,7 @@ const (
 	CodeTooLarge    Code = "too_large"       // a size limit is exceeded
 	CodeOverloaded  Code = "overloaded"      // a limit is reached; the same request may succeed later
 	CodeUnavailable Code = "unavailable"     // the store cannot be reached or cannot write
+	CodeQuota       Code = "quota_exceeded"  // as many missions of the key are PENDING as a limit allows
 )
 
 // Error is returned by the domain and every [Store] for a failure the caller can
@@ -41,6 +42,7 @@ var (
 	ErrTooLarge    = &Error{Code: CodeTooLarge}
 	ErrOverloaded  = &Error{Code: CodeOverloaded}
 	ErrUnavailable = &Error{Code: CodeUnavailable}
+	ErrQuota       = &Error{Code: CodeQuota}
 )
 
 func (e *Error) Error() string {

@@ -21,6 +21,7 @@ const (
 
 	EventScheduleChanged EventKind = "schedule_changed"
 	EventScheduleMissed  EventKind = "schedule_missed"
+	EventLimitChanged    EventKind = "limit_changed"
 )
 
 // Event is one entry of the outbox: a stored change, waiting to be published. A
@@ -71,5 +72,6 @@ type Event struct {
 //   - EventSignalled: Name of the signal, Attempt its number, Message who sent it.
 //   - EventSignalSeen: Attempt the number, AgentID who has seen it.
 //   - EventScheduleChanged: Name of the schedule, Message who has changed it.
+//   - EventLimitChanged: Name of the limit, Message who has changed it.
 //   - EventScheduleMissed: Name of the schedule, Attempt how many occurrences, Since the first of them, Threshold
 //     the last in Unix seconds.

@@ -22,6 +22,11 @@ type Flow struct {
 	Detached            bool          `json:"detached,omitzero"` // it lives on when its parent is cancelled or fails
 	Batch               string        `json:"batch,omitzero"`
 
+	// Which agents may have it, and with which missions it shares limits.
+	Key      string            `json:"key,omitzero"`      // a tenant, user or account: keys take turns
+	Limits   []string          `json:"limits,omitzero"`   // by name, beside those of its type; in order
+	Requires map[string]string `json:"requires,omitzero"` // labels that an agent must have
+
 	// Set by the schedule that has created it.
 	ScheduleID   string `json:"schedule_id,omitzero"`
 	ScheduledFor Time   `json:"scheduled_for,omitzero"`
@@ -163,8 +168,15 @@ func (f *Flow) Normalize() *Flow {
 	} else if f.OnExceeded == "" {
 		f.OnExceeded = ExceededFail
 	}
+	if f.Limits = slices.Sorted(slices.Values(f.Limits)); len(f.Limits) == 0 {
+		f.Limits = nil
+	}
+	if len(f.Requires) == 0 {
+		f.Requires = nil
+	}
 	if len(f.After)+len(f.MaxUsage) == 0 && f.AfterTimeoutSeconds == 0 && f.OnUnmet == "" && f.OnExceeded == "" &&
-		f.RetryPolicy == nil && f.ParentID == "" && !f.Detached && f.Batch == "" && !f.CloseBatch && f.ScheduleID == "" {
+		f.RetryPolicy == nil && f.ParentID == "" && !f.Detached && f.Batch == "" && !f.CloseBatch && f.ScheduleID == "" &&
+		f.Key == "" && len(f.Limits)+len(f.Requires) == 0 {
 		return nil
 	}
 	return f
@@ -206,6 +218,7 @@ func (f *Flow) Validate(id string) error {
 		f.checkChoices(),
 		f.MaxUsage.check("max_usage"),
 		f.RetryPolicy.check(),
+		f.checkRouting(),
 	}
 	if f.ParentID != "" {
 		checks = append(checks, CheckToken("parent_id", f.ParentID))

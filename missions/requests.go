@@ -79,6 +79,7 @@ type Filter struct {
 	Waiting       WaitKind
 	ParentID      string
 	Batch         string
+	Key           string
 	After         Condition // missions with a condition on this mission or batch, met or not
 	Limit         int       // maximum number of missions
 	MaxBytes      int       // approximate maximum bytes of JSON after the first mission; 0: no limit
@@ -193,8 +194,9 @@ type Finish struct {
 	Result     json.RawMessage // of a completion
 	Error      string          // of a failure
 	Retryable  bool            // of a failure: whether another attempt may succeed
-	RetryAfter *float64        // of a failure: seconds that replace the back-off; nil: not given
+	RetryAfter *float64        // of a failure: seconds that replace the back-off; with Limit: how long it is closed; nil: not given
 	Park       *Park           // of a release: what the mission waits for; nil: nothing
+	Limit      string          // of a failure or release: a limit to close for RetryAfter; "": none
 	Report
 }
 

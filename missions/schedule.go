@@ -64,6 +64,10 @@ type Template struct {
 	RetryPolicy         *RetryOptions `json:"retry_policy,omitzero"`          // default: the supervisor's
 	Batch               string        `json:"batch,omitzero"`                 // the batch that they belong to
 
+	Key      string            `json:"key,omitzero"`      // a tenant, user or account: keys take turns
+	Limits   []string          `json:"limits,omitzero"`   // by name, beside those of the type
+	Requires map[string]string `json:"requires,omitzero"` // labels that an agent must have
+
 	// Unique is null if missions of the schedule may be alive at the same time. Nothing else can be given.
 	Unique json.RawMessage `json:"unique,omitzero"`
 }
@@ -185,6 +189,7 @@ func (t *Template) mission(id, schedule string, at Time) Mission {
 		Flow: &Flow{
 			After: t.After, AfterTimeoutSeconds: t.AfterTimeoutSeconds, OnUnmet: t.OnUnmet, MaxUsage: t.MaxUsage,
 			OnExceeded: t.OnExceeded, RetryPolicy: t.RetryPolicy, Batch: t.Batch, ScheduleID: schedule, ScheduledFor: at,
+			Key: t.Key, Limits: t.Limits, Requires: t.Requires,
 		},
 	}
 	if t.MaxAttempts != nil {

@@ -27,6 +27,7 @@ type Store interface {
 	Leaders
 	Alerts
 	Schedules
+	Limits
 
 	// Identity returns the ID of this data set. It is generated when the data set
 	// is created.
@@ -135,6 +136,23 @@ type Missions interface {
 	// mission that has changed since AsOf, that is gone, or to whose status the action does
 	// not apply is left alone, which is no error. Item errors are those of the action.
 	Bulk(ctx context.Context, request BulkRequest) ([]BulkResult, error)
+}
+
+// Limits is the part of a [Store] that says how many missions run, start, wait and spend. What a limit counts changes in
+// the step that starts or ends a mission, and nowhere else.
+type Limits interface {
+	// SetLimit adds a limit, or changes it. It holds for the next claim; what runs goes on. Errors: [ErrOverloaded]
+	// beyond [MaxLimits].
+	SetLimit(ctx context.Context, q LimitRequest) (LimitResult, error)
+
+	// DeleteLimit deletes a limit and returns its last state, or [ErrNotFound]. Missions that name it run without it.
+	DeleteLimit(ctx context.Context, q DeleteLimitRequest) (LimitResult, error)
+
+	// Limit returns a limit and what it counts, or [ErrNotFound].
+	Limit(ctx context.Context, name string) (LimitStatus, error)
+
+	// Limits returns limits by name, a page at a time.
+	Limits(ctx context.Context, q LimitsRequest) (LimitPage, error)
 }
 
 // Schedules is the part of a [Store] that creates missions at times. [Store.Due] creates the mission of an occurrence

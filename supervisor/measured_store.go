@@ -119,6 +119,34 @@ func (s measuredStore) Batches(ctx context.Context, cursor string, limit int) (m
 	return result, err
 }
 
+func (s measuredStore) SetLimit(ctx context.Context, request missions.LimitRequest) (missions.LimitResult, error) {
+	begun := time.Now()
+	result, err := s.Store.SetLimit(ctx, request)
+	s.change(ctx, "set_limit", begun, err)
+	return result, err
+}
+
+func (s measuredStore) DeleteLimit(ctx context.Context, request missions.DeleteLimitRequest) (missions.LimitResult, error) {
+	begun := time.Now()
+	result, err := s.Store.DeleteLimit(ctx, request)
+	s.change(ctx, "delete_limit", begun, err)
+	return result, err
+}
+
+func (s measuredStore) Limit(ctx context.Context, name string) (missions.LimitStatus, error) {
+	begun := time.Now()
+	result, err := s.Store.Limit(ctx, name)
+	s.step(ctx, "limit", begun, err)
+	return result, err
+}
+
+func (s measuredStore) Limits(ctx context.Context, request missions.LimitsRequest) (missions.LimitPage, error) {
+	begun := time.Now()
+	result, err := s.Store.Limits(ctx, request)
+	s.step(ctx, "limits", begun, err)
+	return result, err
+}
+
 func (s measuredStore) SetSchedule(ctx context.Context, request missions.ScheduleRequest) (missions.ScheduleResult, error) {
 	begun := time.Now()
 	result, err := s.Store.SetSchedule(ctx, request)

@@ -57,7 +57,7 @@ func (e *Engine) bulk(q *missions.BulkRequest, id string) missions.BulkResult {
 		return result
 	}
 	if r = e.records.get(id); r != nil && r.Status == missions.Pending {
-		if result.Due = r.DueAt; r.Ready {
+		if result.Due = r.DueAt; r.claimable() {
 			result.Ready = r.Type
 		}
 	}

@@ -16,6 +16,10 @@ func (e *Engine) Claim(q *missions.ClaimRequest) missions.ClaimResult {
 		e.signOfLife(e.editAgent(q.AgentID), "claimed again")
 	}
 	result := missions.ClaimResult{Types: e.typesOf(q), Missions: []missions.Mission{}}
+	if e.hasTurns(result.Types) {
+		e.claimByTurn(q, &result)
+		return result
+	}
 	most := min(max(q.Max, 0), maxHeads)
 	candidates := e.candidates(result.Types, most)
 	size := 0
@@ -91,6 +95,10 @@ func (e *Engine) candidates(types []string, most int) []Head {
 // give makes an agent the holder of a claimable mission.
 func (e *Engine) give(r *Record, q *missions.ClaimRequest) missions.Mission {
 	e.tookQueue(r.Type, e.now.Sub(r.ReadyAt))
+	e.started(e.limitsOf(r.Type, r.limits()))
+	if r.Flow != nil && r.Flow.Queued {
+		e.leaveLane(r, true)
+	}
 	e.unqueue(r)
 	e.marks.Token++
 	r.Token = e.marks.Token
@@ -104,7 +112,7 @@ func (e *Engine) give(r *Record, q *missions.ClaimRequest) missions.Mission {
 	e.hold(Lease{
 		Seq: r.Seq, MissionID: r.ID, Type: r.Type, AgentID: q.AgentID, Token: r.Token,
 		ExpiresAt: e.now.Add(q.Lease), EndsAt: after(e.now, r.Timeout()), StallsAt: after(e.now, r.Stall()),
-		Signal: r.Flow.unseen(),
+		Key: r.key(), Limits: r.limits(), Signal: r.Flow.unseen(),
 	})
 	m := e.output(r)
 	m.Lease = r.Token

@@ -61,6 +61,9 @@ func (e *Engine) needFlow(n *Need, r *Record) {
 	if f.ChildAt != 0 {
 		e.needDocs(n, docCount+f.ParentID)
 	}
+	if k := r.kind(); k != nil {
+		e.needDocs(n, keyDoc(k.id(), f.Key))
+	}
 	if !f.Waiting {
 		return
 	}

@@ -70,6 +70,9 @@ func (e *Engine) NeedCreate(n *Need, m *missions.Mission) {
 	if f.Batch != "" {
 		e.needDocs(n, docBatch+f.Batch)
 	}
+	if k := kindOf(m.Type, f); k != nil {
+		e.needDocs(n, keyDoc(k.id(), f.Key))
+	}
 }
 
 // checkFlow returns why a mission cannot be created.
@@ -87,6 +90,14 @@ func (e *Engine) checkFlow(m *missions.Mission) error {
 			return missions.Conflict("batch %q is closed", m.Batch)
 		}
 	}
+	if k := kindOf(m.Type, m.Flow); k != nil {
+		if err := e.checkLane(k); err != nil {
+			return err
+		}
+		if err := e.checkQuota(k, m.Key); err != nil {
+			return err
+		}
+	}
 	return e.checkConditions("", m.Batch, m.After)
 }
 
@@ -98,6 +109,7 @@ func (e *Engine) beginFlow(r *Record, given *missions.Flow) (unmet int) {
 		e.countInBatch(r.Flow.Batch, "", missions.Pending)
 	}
 	e.enterParent(r)
+	e.laneMoved(r, "", missions.Pending)
 	if len(given.After) == 0 {
 		return -1
 	}

@@ -101,6 +101,8 @@ func (d *docs) set(key string, value any) {
 		d.size += len(v.result)
 	case *timetable:
 		d.size += 4096 + 2*len(v.Mission.Data) + len(v.Mission.Description)
+	case *keyMissions:
+		d.size += 192 * len(v.lanes)
 	}
 }
 
@@ -239,6 +241,14 @@ func encodeDoc(value any) []byte {
 		wakeOf(c, v)
 	case *timetable:
 		timetableOf(c, v)
+	case *missions.Limit:
+		limitOf(c, &v)
+	case *limitState:
+		limitStateOf(c, v)
+	case *lane:
+		laneOf(c, v)
+	case *keyMissions:
+		keyMissionsOf(c, v)
 	}
 	return c.Bytes()
 }
@@ -265,6 +275,22 @@ func decodeDoc(key string, body []byte) (any, error) {
 		t := &timetable{}
 		timetableOf(c, t)
 		return t, c.End()
+	case docLimit:
+		var l *missions.Limit
+		limitOf(c, &l)
+		return l, c.End()
+	case docLimitState:
+		s := &limitState{}
+		limitStateOf(c, s)
+		return s, c.End()
+	case docLane:
+		l := &lane{}
+		laneOf(c, l)
+		return l, c.End()
+	case docKey, docWithout:
+		k := &keyMissions{}
+		keyMissionsOf(c, k)
+		return k, c.End()
 	}
 	w := &wake{}
 	wakeOf(c, w)

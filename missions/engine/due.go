@@ -36,7 +36,7 @@ func (t *takenBack) end(l *Lease, attempt func(*Record)) {
 		return
 	}
 	t.stop = append(t.stop, missions.Stopped{AgentID: l.AgentID, MissionID: l.MissionID})
-	if attempt(r); r.Ready {
+	if attempt(r); r.claimable() {
 		t.isReady(r.Type)
 	}
 }
@@ -77,6 +77,7 @@ func (e *Engine) Due(limit int) missions.DueResult {
 	d.pending()
 	d.wakes()
 	d.schedules()
+	d.limits()
 	return missions.DueResult{Ready: d.ready, Stop: d.stop, Offline: d.offline, Scheduled: d.scheduled, More: d.left <= 0 || e.DueNow(),
 		NextDue: e.nextDue(), StoreNow: e.now}
 }
@@ -86,6 +87,7 @@ type due struct {
 	takenBack
 	left      int
 	offline   []string
+	opened    []string // limits
 	scheduled bool
 }
 
@@ -154,7 +156,7 @@ func (d *due) pending() {
 			continue
 		}
 		if r.waits() {
-			if e.waitTimedOut(r); r.Ready {
+			if e.waitTimedOut(r); r.claimable() {
 				d.isReady(r.Type)
 			}
 			continue
@@ -198,6 +200,12 @@ func (e *Engine) nextDue() (next missions.Time) {
 	}
 	if at, there := e.firstDue(); there || !e.due.all {
 		earlier(max(e.now, e.dueFrom, at))
+	}
+	if _, at, ok := e.opening.first(); ok {
+		earlier(at)
+	}
+	if len(e.announced) > 0 {
+		earlier(e.now)
 	}
 	return next
 }

@@ -19,6 +19,41 @@ type extension struct {
 	members []Member
 
 	occurrences []placed[occurrence] // of flows, by place; they make it the encoding of a later version
+
+	// They make it the encoding of a still later version.
+	routings []placed[routing] // of flows, by place
+	shares   []placed[routing] // of Changes.Leases, by place
+}
+
+// routing is what a flow or a lease has of keys, limits and requirements.
+type routing struct {
+	key      string
+	limits   []string
+	requires map[string]string
+	queued   bool
+}
+
+func routingOf(c *codec.Codec, r *routing) {
+	codec.Text(c, &r.key)
+	codec.Sequence(c, &r.limits, codec.Text)
+	codec.Table(c, &r.requires, codec.Text, codec.Text)
+	if codec.Flag(c, &r.queued); c.Reading() {
+		if len(r.limits) == 0 {
+			r.limits = nil
+		}
+		if len(r.requires) == 0 {
+			r.requires = nil
+		}
+	}
+}
+
+// routing returns what a flow has of keys, limits and requirements, and whether that is anything.
+func (f *Flow) routing() (r routing, there bool) {
+	return routing{f.Key, f.Limits, f.Requires, f.Queued}, f.Key != "" || len(f.Limits)+len(f.Requires) > 0
+}
+
+func (f *Flow) setRouting(r *routing) {
+	f.Key, f.Limits, f.Requires, f.Queued = r.key, r.limits, r.requires, r.queued
 }
 
 // occurrence is what a flow has of the schedule that created its mission.
@@ -56,12 +91,18 @@ func extensionOf(c *Changes) *extension {
 			if id := r.Flow.ScheduleID; id != "" {
 				x.occurrences = append(x.occurrences, placed[occurrence]{len(x.flows), occurrence{id, r.Flow.ScheduledFor}})
 			}
+			if of, there := r.Flow.routing(); there {
+				x.routings = append(x.routings, placed[routing]{len(x.flows), of})
+			}
 			x.flows = append(x.flows, placed[Flow]{i, *r.Flow})
 		}
 	}
 	for i := range c.Leases {
 		if n := c.Leases[i].Signal; n != 0 {
 			x.signals = append(x.signals, placed[int]{i, n})
+		}
+		if l := &c.Leases[i]; l.Key != "" || len(l.Limits) > 0 {
+			x.shares = append(x.shares, placed[routing]{i, routing{key: l.Key, limits: l.Limits}})
 		}
 	}
 	for name, t := range c.Totals {
@@ -74,7 +115,7 @@ func extensionOf(c *Changes) *extension {
 			x.points = append(x.points, keyed[missions.Usage]{key, p.Usage})
 		}
 	}
-	if !needed && len(x.flows)+len(x.signals)+len(x.totals)+len(x.points) == 0 {
+	if !needed && len(x.flows)+len(x.signals)+len(x.shares)+len(x.totals)+len(x.points) == 0 {
 		return nil
 	}
 	slices.SortFunc(x.totals, func(a, b named[Totals]) int { return cmp.Compare(a.name, b.name) })
@@ -128,6 +169,35 @@ func schedules(c *codec.Codec, x *extension) {
 	})
 }
 
+// routings is what comes behind that if missions have keys, limits or requirements.
+func routings(c *codec.Codec, x *extension) {
+	for _, list := range []*[]placed[routing]{&x.routings, &x.shares} {
+		codec.Sequence(c, list, func(c *codec.Codec, p *placed[routing]) {
+			codec.Number(c, &p.place)
+			routingOf(c, &p.value)
+		})
+	}
+}
+
+// applyRoutings completes flows and leases that were decoded.
+func (x *extension) applyRoutings(c *Changes) bool {
+	for i := range x.routings {
+		r := &x.routings[i]
+		if r.place < 0 || r.place >= len(x.flows) {
+			return false
+		}
+		x.flows[r.place].value.setRouting(&r.value)
+	}
+	for i := range x.shares {
+		s := &x.shares[i]
+		if s.place < 0 || s.place >= len(c.Leases) {
+			return false
+		}
+		c.Leases[s.place].Key, c.Leases[s.place].Limits = s.value.key, s.value.limits
+	}
+	return true
+}
+
 // applyTo completes changes that were decoded. It reports false for what fits no changes.
 func (x *extension) applyTo(c *Changes) bool {
 	for _, o := range x.occurrences {
@@ -136,6 +206,9 @@ func (x *extension) applyTo(c *Changes) bool {
 		}
 		f := &x.flows[o.place].value
 		f.ScheduleID, f.ScheduledFor = o.value.scheduleID, o.value.at
+	}
+	if !x.applyRoutings(c) {
+		return false
 	}
 	parts := map[PartKey][]byte{}
 	for i := range x.parts {
@@ -172,33 +245,72 @@ func (x *extension) applyTo(c *Changes) bool {
 	return true
 }
 
-// scheduledFlow is the first byte of an encoded flow of a mission that a schedule has created.
-const scheduledFlow = 2
+// The first byte of an encoded flow: of a mission that a schedule has created, and of one of which there is more to
+// say. Then flags say what comes behind the flow.
+const (
+	scheduledFlow = 2
+	flowWithMore  = 3
+
+	moreOccurrence = 1
+	moreRouting    = 4
+)
 
 // Encode appends an encoding of the flow, without its conditions and its checkpoint.
 func (f *Flow) Encode(to []byte) []byte {
-	if f.ScheduleID == "" {
-		e := codec.Writer(append(to, encodingVersion))
-		flow(e, f)
-		return e.Bytes()
+	of, routed := f.routing()
+	version := byte(encodingVersion)
+	switch {
+	case routed:
+		version = flowWithMore
+	case f.ScheduleID != "":
+		version = scheduledFlow
 	}
-	e := codec.Writer(append(to, scheduledFlow))
+	e := codec.Writer(append(to, version))
 	flow(e, f)
-	occurrenceOf(e, &occurrence{f.ScheduleID, f.ScheduledFor})
+	more := 0
+	if f.ScheduleID != "" {
+		more |= moreOccurrence
+	}
+	if routed {
+		more |= moreRouting
+		codec.Number(e, &more)
+	}
+	if more&moreOccurrence != 0 {
+		occurrenceOf(e, &occurrence{f.ScheduleID, f.ScheduledFor})
+	}
+	if more&moreRouting != 0 {
+		routingOf(e, &of)
+	}
 	return e.Bytes()
 }
 
 // DecodeFlow returns a flow from its encoding. [Flow.Complete] adds the rest.
 func DecodeFlow(encoded []byte) (*Flow, error) {
-	if len(encoded) == 0 || encoded[0] != encodingVersion && encoded[0] != scheduledFlow {
+	if len(encoded) == 0 || encoded[0] < encodingVersion || encoded[0] > flowWithMore {
 		return nil, codec.ErrEncoding
 	}
 	d := codec.Reader(encoded[1:])
 	f := &Flow{}
-	if flow(d, f); encoded[0] == scheduledFlow {
+	flow(d, f)
+	more := 0
+	switch encoded[0] {
+	case scheduledFlow:
+		more = moreOccurrence
+	case flowWithMore:
+		codec.Number(d, &more)
+	}
+	if more&^(moreOccurrence|moreRouting) != 0 {
+		return nil, codec.ErrEncoding
+	}
+	if more&moreOccurrence != 0 {
 		var o occurrence
 		occurrenceOf(d, &o)
 		f.ScheduleID, f.ScheduledFor = o.scheduleID, o.at
+	}
+	if more&moreRouting != 0 {
+		var r routing
+		routingOf(d, &r)
+		f.setRouting(&r)
 	}
 	return f, d.End()
 }

@@ -46,6 +46,16 @@ type Engine struct {
 	dueFrom missions.Time   // when schedules are looked at again, if none can be done at present
 	delayed map[string]bool // members of schedules that are due and cannot be done
 
+	limits     map[string]*limit
+	applied    map[string][]*limit // which apply to missions of a type that name some
+	opening    schedule[string]    // limits that are full for some time
+	announced  map[string]bool     // types with missions that limits held and that can be claimed
+	lanes      map[string]*lane
+	lanesOf    map[string][]*lane         // by type, in order of their ids
+	setWindows map[string]*window[string] // on sets of turns and of queued missions
+	windowed   int                        // members in all of them
+	longSets   map[*window[string]]bool   // windows to shorten at the end of the batch
+
 	// The batch that is being computed.
 	now     missions.Time
 	random  *rand.ChaCha8
@@ -78,6 +88,9 @@ func New(cfg Config, from *Snapshot) *Engine {
 	e.delayed = map[string]bool{}
 	e.docs = docs{most: e.cfg.DocsBytes, byKey: map[string]any{}, changed: map[string]bool{}}
 	e.wakeAfter, e.stuck, e.members, e.memberChanges = map[string]string{}, map[string]bool{}, map[string]memberList{}, map[Member]bool{}
+	e.limits, e.applied, e.announced = map[string]*limit{}, map[string][]*limit{}, map[string]bool{}
+	e.lanes, e.lanesOf = map[string]*lane{}, map[string][]*lane{}
+	e.setWindows, e.longSets = map[string]*window[string]{}, map[*window[string]]bool{}
 	e.records.init(e.cfg.RecordsBytes)
 	e.receipts.load(from.Receipts)
 	for i := range from.Agents {
@@ -163,6 +176,14 @@ func (e *Engine) shortenWindows() {
 		w.shorten()
 	}
 	clear(e.long)
+	for w := range e.longSets {
+		w.shorten()
+	}
+	clear(e.longSets)
+	if len(e.setWindows) > maxQueues || e.windowed > e.cfg.Heads {
+		clear(e.setWindows)
+		e.windowed = 0
+	}
 	if len(e.queues) > maxQueues || e.heads > e.cfg.Heads {
 		clear(e.queues) // they are loaded again
 		e.heads = 0

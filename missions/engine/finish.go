@@ -23,6 +23,7 @@ func (e *Engine) Finish(f *missions.Finish) missions.Result {
 		return missions.Result{Mission: e.output(r), Err: err}
 	}
 	exceeded := e.report(r, &f.Report)
+	e.block(f.Limit, f.RetryAfter)
 	switch {
 	case f.Outcome == missions.OutcomeComplete: // what was used is used, and the result is there
 		e.completed(r, f)
@@ -70,6 +71,9 @@ func (e *Engine) checkFinish(r *Record, f *missions.Finish) error {
 	case missions.OutcomeComplete, missions.OutcomeFail, missions.OutcomeRelease:
 	default:
 		return missions.Invalid("outcome", "is none of complete, fail, release")
+	}
+	if err := e.checkBlock(r, f.Limit); err != nil {
+		return err
 	}
 	if err := r.checkReport(&f.Report); err != nil || f.Park == nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -22,6 +23,11 @@ type Flow struct {
 	ParentID   string
 	Detached   bool
 	Batch      string
+
+	Key      string            // "" for none
+	Limits   []string          // by name, in order
+	Requires map[string]string // labels; never changed
+	Queued   bool              // it is claimable, and in the queue of its lane
 
 	ScheduleID   string // the schedule that has created it, "" if none has
 	ScheduledFor missions.Time
@@ -110,8 +116,11 @@ func digest(f *missions.Flow) string {
 		Parent   string
 		Detached bool
 		Batch    string
+		Key      string            `json:",omitempty"` // what was stored before this was known has the same digest
+		Limits   []string          `json:",omitempty"`
+		Requires map[string]string `json:",omitempty"`
 	}
-	text, err := json.Marshal(content{f.After, f.AfterTimeoutSeconds, f.OnUnmet, f.MaxUsage, f.OnExceeded, f.RetryPolicy, f.ParentID, f.Detached, f.Batch})
+	text, err := json.Marshal(content{f.After, f.AfterTimeoutSeconds, f.OnUnmet, f.MaxUsage, f.OnExceeded, f.RetryPolicy, f.ParentID, f.Detached, f.Batch, f.Key, f.Limits, f.Requires})
 	if err != nil {
 		panic(err) // numbers are finite
 	}
@@ -136,6 +145,7 @@ func newFlow(m *missions.Mission) *Flow {
 		Digest: digest(given), OnUnmet: given.OnUnmet, MaxUsage: given.MaxUsage, OnExceeded: given.OnExceeded,
 		Retry: given.RetryPolicy, ParentID: given.ParentID, Detached: given.Detached, Batch: given.Batch,
 		ScheduleID: given.ScheduleID, ScheduledFor: given.ScheduledFor,
+		Key: given.Key, Limits: slices.Clone(given.Limits), Requires: maps.Clone(given.Requires),
 	}
 }
 
@@ -185,7 +195,7 @@ func (f *Flow) used() missions.Usage { return f.Spent.Plus(f.TurnUsage) }
 
 // size is about how many bytes the flow takes.
 func (f *Flow) size() int {
-	n := 256 + len(f.Checkpoint) + 128*len(f.Signals) + 64*(len(f.Spent)+len(f.TurnUsage))
+	n := 256 + len(f.Checkpoint) + 128*len(f.Signals) + 64*(len(f.Spent)+len(f.TurnUsage)+len(f.Limits)) + 256*len(f.Requires)
 	for i := range f.Conditions {
 		c := &f.Conditions[i]
 		n += 96 + 2*len(c.Prompt) + 64*len(c.Choices)
@@ -216,6 +226,7 @@ func (r *Record) show(m *missions.Mission) {
 		OnUnmet: f.OnUnmet, MaxUsage: f.MaxUsage, OnExceeded: f.OnExceeded, RetryPolicy: f.Retry,
 		ParentID: f.ParentID, Detached: f.Detached, Batch: f.Batch, Usage: f.used(), TimedOut: f.TimedOut,
 		ScheduleID: f.ScheduleID, ScheduledFor: f.ScheduledFor,
+		Key: f.Key, Limits: slices.Clone(f.Limits), Requires: maps.Clone(f.Requires),
 	}
 	for i := range f.Signals {
 		s := f.Signals[i].Signal
@@ -245,7 +256,7 @@ type waitKinds uint8
 
 // kinds returns what a mission waits for.
 func (r *Record) kinds() (kinds waitKinds) {
-	if r == nil || r.Status != missions.Pending || r.Ready {
+	if r == nil || r.Status != missions.Pending || r.claimable() {
 		return 0
 	}
 	if r.waits() {

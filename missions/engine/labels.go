@@ -13,6 +13,7 @@ const (
 	labelBatch   = ">batch:"
 	labelWaiting = ">waiting:"
 	labelAfter   = ">after:"
+	labelKey     = ">key:"
 )
 
 // Labels returns the labels of a mission.
@@ -31,6 +32,9 @@ func (r *Record) stateLabels() (labels []string) {
 	}
 	if f.Batch != "" {
 		labels = append(labels, labelBatch+f.Batch)
+	}
+	if f.Key != "" {
+		labels = append(labels, labelKey+f.Key)
 	}
 	if f.Waiting {
 		for i, kind := range missions.WaitKinds() {
@@ -70,6 +74,9 @@ func FilterLabels(f *missions.Filter) (labels []string) {
 	}
 	if f.Batch != "" {
 		labels = append(labels, labelBatch+f.Batch)
+	}
+	if f.Key != "" {
+		labels = append(labels, labelKey+f.Key)
 	}
 	if f.Waiting != "" && f.Waiting != missions.WaitTime { // others than those with a flow wait for a time
 		labels = append(labels, labelWaiting+string(f.Waiting))

@@ -11,6 +11,7 @@ import (
 
 // hold adds a lease, or replaces it by a changed one.
 func (e *Engine) hold(l Lease) {
+	renewed := e.leases[l.Seq] != nil
 	e.leases[l.Seq] = &l
 	if e.held[l.AgentID] == nil {
 		e.held[l.AgentID] = map[int64]*Lease{}
@@ -19,6 +20,9 @@ func (e *Engine) hold(l Lease) {
 	e.ends.set(l.Seq, l.due())
 	if e.changes != nil {
 		e.leaseChanged[l.Seq] = true
+	}
+	if !renewed && e.countRunning(&l, 1) {
+		e.followKey(l.Key)
 	}
 }
 
@@ -33,6 +37,9 @@ func (e *Engine) release(seq int64) {
 	e.ends.set(seq, 0)
 	delete(e.leaseChanged, seq)
 	e.changes.Released = append(e.changes.Released, *l)
+	if e.countRunning(l, -1) {
+		e.followKey(l.Key)
+	}
 }
 
 // settleLeases adds the changed leases to a batch's changes.
@@ -92,7 +99,7 @@ func (e *Engine) NeedHeartbeat(n *Need, h *missions.Heartbeat) {
 		ref := missions.LeaseRef{MissionID: l.MissionID, Lease: l.Token}
 		held[ref] = true
 		if !listed[ref] {
-			e.NeedMissions(n, l.MissionID)
+			e.needLease(n, l)
 		}
 	}
 	for _, ref := range h.Running {

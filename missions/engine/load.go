@@ -68,6 +68,10 @@ func (e *Engine) loadFlow(ctx context.Context, backend Backend, need *Need) erro
 			case setDue:
 				e.due.load(list, all)
 			default:
+				if kind := of.Set[:2]; kind == setTurns || kind == setQueue {
+					e.window(of.Set, false).load(list, all)
+					continue
+				}
 				e.members[cmp.Or(of.of, of.Set)] = memberList{list, all}
 			}
 		}

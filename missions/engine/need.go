@@ -49,7 +49,15 @@ func (e *Engine) needRecord(n *Need, id string) *Record {
 // NeedHeld adds the missions that an agent holds.
 func (e *Engine) NeedHeld(n *Need, agentID string) {
 	for _, l := range e.heldBy(agentID) {
-		e.NeedMissions(n, l.MissionID)
+		e.needLease(n, l)
+	}
+}
+
+// needLease adds what the end of a lease needs.
+func (e *Engine) needLease(n *Need, l *Lease) {
+	e.NeedMissions(n, l.MissionID)
+	if l.Key != "" {
+		e.needDocs(n, docKey+l.Key)
 	}
 }
 
@@ -57,7 +65,7 @@ func (e *Engine) NeedHeld(n *Need, agentID string) {
 // once queues that it needed were supplied: then it adds the missions at their heads.
 func (e *Engine) NeedClaims(n *Need, claims []missions.ClaimRequest) {
 	var wanted []wantedHeads
-	total := 0
+	total, turns := 0, 0
 	for i := range claims {
 		q := &claims[i]
 		if e.claimer(q) != nil {
@@ -66,6 +74,10 @@ func (e *Engine) NeedClaims(n *Need, claims []missions.ClaimRequest) {
 		// Claims before this one in the step may take the missions at the heads.
 		total = min(total+max(q.Max, 0), maxHeads)
 		types := e.typesOf(q)
+		if e.hasTurns(types) {
+			turns++
+			continue
+		}
 		at := slices.IndexFunc(wanted, func(w wantedHeads) bool { return slices.Equal(w.types, types) })
 		if at < 0 {
 			at, wanted = len(wanted), append(wanted, wantedHeads{types: types})
@@ -75,12 +87,12 @@ func (e *Engine) NeedClaims(n *Need, claims []missions.ClaimRequest) {
 	for _, w := range wanted {
 		for _, missionType := range w.types {
 			if !e.queue(missionType).has(w.total) {
-				if n.Queues == nil {
-					n.Queues = map[string]int{}
-				}
-				n.Queues[missionType] = max(n.Queues[missionType], w.total)
+				n.queue(missionType, w.total)
 			}
 		}
+	}
+	if turns > 0 {
+		e.needClaimsByTurn(n, claims)
 	}
 	if n.Ranged() {
 		return
@@ -90,6 +102,14 @@ func (e *Engine) NeedClaims(n *Need, claims []missions.ClaimRequest) {
 	}
 	slices.Sort(n.IDs)
 	n.IDs = slices.Compact(n.IDs)
+}
+
+// queue adds the first missions of a type's queue.
+func (n *Need) queue(missionType string, heads int) {
+	if n.Queues == nil {
+		n.Queues = map[string]int{}
+	}
+	n.Queues[missionType] = max(n.Queues[missionType], heads)
 }
 
 // wantedHeads is what claims of the same types want together.
@@ -145,14 +165,14 @@ func (e *Engine) NeedDue(n *Need, now missions.Time, limit int) {
 	left := limit // as Due counts
 	ended := map[int64]bool{}
 	for _, l := range e.dueLeases(now, left) {
-		e.NeedMissions(n, l.MissionID)
+		e.needLease(n, l)
 		ended[l.Seq] = true
 	}
 	left -= len(ended)
 	for _, a := range e.dueAgents(now, left) {
 		for _, l := range e.heldBy(a.ID) {
 			if left > 0 && !ended[l.Seq] {
-				e.NeedMissions(n, l.MissionID)
+				e.needLease(n, l)
 				left--
 			}
 		}
@@ -185,8 +205,11 @@ func (e *Engine) queue(missionType string) *window[Head] {
 
 // unqueue takes a mission out of its queue and the plan, before it is changed.
 func (e *Engine) unqueue(r *Record) {
-	if r.Ready {
+	switch {
+	case r.Ready:
 		e.queue(r.Type).remove(r.head())
+	case r.claimable():
+		e.leaveLane(r, false)
 	}
 	if r.DueAt != 0 {
 		e.planned.remove(r.planned())
@@ -197,7 +220,11 @@ func (e *Engine) unqueue(r *Record) {
 // enqueue makes a PENDING mission claimable from a time on.
 func (e *Engine) enqueue(r *Record, from missions.Time) {
 	r.queue(e.now, from)
-	if r.Ready {
+	switch {
+	case r.Ready && r.kind() != nil:
+		r.Ready = false
+		e.joinLane(r)
+	case r.Ready:
 		if w := e.queue(r.Type); w.add(r.head()) {
 			e.long[w] = true
 		}

@@ -192,7 +192,7 @@ func (e *Engine) occurrence(d *due, t *timetable, at missions.Time, caught bool)
 		return result.Err
 	}
 	t.previous = m.ID
-	if r := e.records.get(m.ID); r.Ready {
+	if r := e.records.get(m.ID); r.claimable() {
 		d.isReady(r.Type)
 	}
 	return nil
@@ -250,7 +250,7 @@ func (e *Engine) Backfill(q *missions.BackfillRequest) (b missions.Backfilled) {
 			break
 		}
 		b.Created++
-		if r := e.records.get(m.ID); r.Ready {
+		if r := e.records.get(m.ID); r.claimable() {
 			ready.isReady(r.Type)
 		}
 	}

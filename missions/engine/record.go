@@ -14,7 +14,7 @@ type Record struct {
 
 	Seq     int64         // creation time in microseconds, made unique: the mission's age
 	Token   int64         // fencing token of the newest lease; 0 before the first claim
-	Ready   bool          // it can be claimed
+	Ready   bool          // it can be claimed, and is in its type's queue; or else see Flow.Queued
 	ReadyAt missions.Time // while PENDING: since or from when it can be claimed
 	DueAt   missions.Time // while PENDING: when Due must look at it; 0 for never
 	Entries int64         // in its log
@@ -58,6 +58,8 @@ type Lease struct {
 	EndsAt    missions.Time // by timeout_seconds; 0 for never
 	StallsAt  missions.Time // by stall_seconds; 0 for never
 	Missed    int           // consecutive heartbeats that did not list it
+	Key       string        // the mission's
+	Limits    []string      // that the mission names; never changed
 	Signal    int           // number of the last signal that the holder has not seen; 0 for none
 }
 

@@ -36,6 +36,7 @@ func (e *Engine) report(r *Record, p *missions.Report) (exceeded string) {
 	for _, unit := range slices.Sorted(maps.Keys(p.Usage)) {
 		if n := p.Usage[unit]; n >= latest[unit] { // reports may overtake each other
 			e.spent(r.Type, unit, n-latest[unit])
+			e.spentOf(r, unit, n-latest[unit])
 			latest[unit] = n
 		}
 	}

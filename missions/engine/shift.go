@@ -27,6 +27,7 @@ func (e *Engine) NeedShift(n *Need) {
 func (e *Engine) Shift(by time.Duration) {
 	e.receipts.shift(e.now, by)
 	e.wakesFrom, e.dueFrom = 0, 0 // they are looked at again
+	e.shiftLimits(by)
 	for _, l := range e.leases {
 		shifted := *l
 		for _, at := range []*missions.Time{&shifted.ExpiresAt, &shifted.EndsAt, &shifted.StallsAt} {

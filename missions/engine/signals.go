@@ -38,7 +38,7 @@ func (e *Engine) Signal(q *missions.SignalRequest) missions.SignalResult {
 	case place >= 0:
 		result.Delivered = missions.DeliveredWaiting
 		e.answered(r, place, s.Seq, q.Data)
-		if r.Ready {
+		if r.claimable() {
 			result.Ready = r.Type
 		}
 	case r.Status == missions.Running:

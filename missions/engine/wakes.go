@@ -19,6 +19,7 @@ func (e *Engine) flowMoved(r *Record, from, to missions.Status) {
 	if f.Batch != "" {
 		e.countInBatch(f.Batch, from, to)
 	}
+	e.laneMoved(r, from, to)
 	switch {
 	case to == missions.Running:
 		f.Spent, f.TurnUsage = f.used(), nil
@@ -258,7 +259,7 @@ func (e *Engine) wakeOne(d *due, w *wake, member string) {
 		e.parentEnded(d, e.records.edit(id), w)
 	case ok && r != nil && r.waits() && r.Flow.WaitAt == position && place < len(r.Flow.Outcomes) && r.Flow.Outcomes[place] == open:
 		r = e.records.edit(id)
-		if e.settled(r, place, w); r.Ready {
+		if e.settled(r, place, w); r.claimable() {
 			d.isReady(r.Type)
 		}
 	case w.source[:2] == docBatch: // a commit was broken off halfway
@@ -292,7 +293,7 @@ func (e *Engine) retryDependent(d *due, w *wake, position int64, id string) {
 	result := e.retry(&missions.RetryRequest{ID: id, Dependents: true}, "retried with "+w.source[2:], false)
 	if result.Err != nil { // its deadline has passed, for example
 		e.forgiven(e.records.edit(id))
-	} else if e.records.get(id).Ready {
+	} else if e.records.get(id).claimable() {
 		d.isReady(r.Type)
 	}
 }

@@ -70,6 +70,29 @@ func (c commands) Backfill(ctx context.Context, request missions.BackfillRequest
 	return r, firstOf(err, r.Err)
 }
 
+// SetLimit implements [missions.Limits].
+func (c commands) SetLimit(ctx context.Context, request missions.LimitRequest) (missions.LimitResult, error) {
+	r, err := perform(ctx, c.by, opSetLimit, request)
+	return r, firstOf(err, r.Err)
+}
+
+// DeleteLimit implements [missions.Limits].
+func (c commands) DeleteLimit(ctx context.Context, request missions.DeleteLimitRequest) (missions.LimitResult, error) {
+	r, err := perform(ctx, c.by, opDeleteLimit, request)
+	return r, firstOf(err, r.Err)
+}
+
+// Limit implements [missions.Limits].
+func (c commands) Limit(ctx context.Context, name string) (missions.LimitStatus, error) {
+	r, err := perform(ctx, c.by, opLimit, name)
+	return r.Limit, firstOf(err, r.Err)
+}
+
+// Limits implements [missions.Limits].
+func (c commands) Limits(ctx context.Context, request missions.LimitsRequest) (missions.LimitPage, error) {
+	return perform(ctx, c.by, opLimits, request)
+}
+
 // CreateChildren implements [missions.Leases].
 func (c commands) CreateChildren(ctx context.Context, agentID string, parent missions.LeaseRef, batch []missions.Mission) ([]missions.CreateResult, error) {
 	of := make([]missions.Mission, len(batch))

@@ -241,6 +241,20 @@ var (
 		need:  func(e *engine.Engine, n *engine.Need, q *missions.DeleteScheduleRequest) { e.NeedSetSchedule(n, q.ID) },
 		apply: (*engine.Engine).DeleteSchedule,
 	}
+	opSetLimit = &operation[missions.LimitRequest, missions.LimitResult]{
+		name: "set limit", lane: laneChange, args: wireLimitRequest, reply: wireLimitResult,
+		need: (*engine.Engine).NeedSetLimit, apply: (*engine.Engine).SetLimit,
+	}
+	opDeleteLimit = &operation[missions.DeleteLimitRequest, missions.LimitResult]{
+		name: "delete limit", lane: laneChange, args: wireDeleteLimit, reply: wireLimitResult,
+		need: (*engine.Engine).NeedDeleteLimit, apply: (*engine.Engine).DeleteLimit,
+	}
+	opLimit = &operation[string, missions.LimitResult]{
+		name: "limit", lane: laneReport, args: codec.Text[string], reply: wireLimitResult, apply: (*engine.Engine).Limit,
+	}
+	opLimits = &operation[missions.LimitsRequest, missions.LimitPage]{
+		name: "limits", lane: laneReport, args: wireLimits, reply: wireLimitPage, apply: (*engine.Engine).Limits,
+	}
 	opTrigger = &operation[string, missions.CreateResult]{
 		name: "trigger schedule", lane: laneCreate, args: codec.Text[string], reply: wireCreated,
 		need: (*engine.Engine).NeedTrigger, apply: (*engine.Engine).TriggerSchedule,
@@ -333,5 +347,6 @@ var operations = map[string]served{
 	opClaim.name: opClaim, opHeartbeat.name: opHeartbeat, opProgress.name: opProgress, opAppend.name: opAppend, opFinish.name: opFinish,
 	opRegister.name: opRegister, opLeave.name: opLeave, opLost.name: opLost, opChangeAlerts.name: opChangeAlerts, opNoticed.name: opNoticed,
 	opSetSchedule.name: opSetSchedule, opDeleteSchedule.name: opDeleteSchedule, opTrigger.name: opTrigger, opBackfill.name: opBackfill,
+	opSetLimit.name: opSetLimit, opDeleteLimit.name: opDeleteLimit, opLimit.name: opLimit, opLimits.name: opLimits,
 	opDue.name: opDue, opRetain.name: opRetain, opSample.name: opSample, opAcknowledge.name: opAcknowledge, opForget.name: opForget, opCheck.name: opCheck,
 }

@@ -112,7 +112,11 @@ func (s *Store) begin(ctx context.Context) error {
 		s.noteTerm(err)
 		return err
 	}
-	s.epoch, s.engine = epoch, engine.New(s.cfg.Engine, from)
+	e := engine.New(s.cfg.Engine, from)
+	if err := e.LoadLimits(ctx, s.backend, s.now()); err != nil {
+		return err
+	}
+	s.epoch, s.engine = epoch, e
 	s.publish()
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 
 // What supervisors send each other: arguments of operations and their replies. All supervisors
 // of a data set need the same version of it, which is the first byte of each request.
-const wireVersion = 3
+const wireVersion = 4
 
 // listOf is a list of values, as [codec.Sequence] has it; an empty one is empty, not nil.
 func listOf[T any](element func(*codec.Codec, *T)) func(*codec.Codec, *[]T) {
@@ -174,6 +174,7 @@ func wireFinish(c *codec.Codec, f *missions.Finish) {
 	codec.Text(c, &f.Error)
 	codec.Flag(c, &f.Retryable)
 	codec.Optional(c, &f.RetryAfter, codec.Float)
+	codec.Text(c, &f.Limit)
 	codec.Optional(c, &f.Park, wirePark)
 	wireReport(c, &f.Report)
 }

@@ -18,6 +18,12 @@ func wireFlow(c *codec.Codec, f *missions.Flow) {
 	codec.Text(c, &f.Batch)
 	codec.Text(c, &f.ScheduleID)
 	codec.Number(c, &f.ScheduledFor)
+	codec.Text(c, &f.Key)
+	optionalList(c, &f.Limits, codec.Text)
+	there := f.Requires != nil
+	if codec.Flag(c, &there); there {
+		codec.Table(c, &f.Requires, codec.Text, codec.Text)
+	}
 	wireUsage(c, &f.Usage)
 	optionalList(c, &f.WaitingFor, wireWait)
 	codec.Number(c, &f.WaitingSince)

@@ -7,8 +7,8 @@ import (
 	"missioncontrol/missions/codec"
 )
 
-// wireSchedule is a schedule or a part of one, as JSON.
-func wireSchedule[T any](c *codec.Codec, s *T) {
+// wireJSON is a schedule or a limit, or a part of one, as JSON.
+func wireJSON[T any](c *codec.Codec, s *T) {
 	var text []byte
 	if !c.Reading() {
 		text, _ = json.Marshal(s) // it was read from JSON
@@ -19,13 +19,13 @@ func wireSchedule[T any](c *codec.Codec, s *T) {
 }
 
 func wireScheduleRequest(c *codec.Codec, q *missions.ScheduleRequest) {
-	wireSchedule(c, &q.Spec)
+	wireJSON(c, &q.Spec)
 	codec.Text(c, &q.By)
 	codec.Flag(c, &q.ByProven)
 }
 
 func wireScheduleResult(c *codec.Codec, r *missions.ScheduleResult) {
-	wireSchedule(c, &r.Schedule)
+	wireJSON(c, &r.Schedule)
 	codec.Flag(c, &r.Changed)
 	wireError(c, &r.Err)
 }

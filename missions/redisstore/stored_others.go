@@ -57,6 +57,9 @@ type storedLease struct {
 	StallsAt  int64  `json:"stalls_at"`
 	Missed    int    `json:"missed"`
 	Signal    int    `json:"signal"`
+
+	Key    string   `json:"key"`
+	Limits []string `json:"limits"`
 }
 
 func writeLease(l *engine.Lease) string {
@@ -70,6 +73,8 @@ func writeLease(l *engine.Lease) string {
 	o.number("stalls_at", int64(l.StallsAt))
 	o.number("missed", int64(l.Missed))
 	o.number("signal", int64(l.Signal))
+	o.text("key", l.Key)
+	o.texts("limits", l.Limits)
 	return o.end()
 }
 
@@ -79,7 +84,8 @@ func readLease(id, text string) (engine.Lease, error) {
 		return engine.Lease{}, fmt.Errorf("the lease of mission %q: %w", id, err)
 	}
 	return engine.Lease{Seq: s.Seq, MissionID: id, Type: s.Type, AgentID: s.AgentID, Token: s.Token, ExpiresAt: missions.Time(s.ExpiresAt),
-		EndsAt: missions.Time(s.EndsAt), StallsAt: missions.Time(s.StallsAt), Missed: s.Missed, Signal: s.Signal}, nil
+		EndsAt: missions.Time(s.EndsAt), StallsAt: missions.Time(s.StallsAt), Missed: s.Missed, Signal: s.Signal,
+		Key: s.Key, Limits: s.Limits}, nil
 }
 
 // storedAgent is an agent, by its id.

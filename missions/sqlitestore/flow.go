@@ -225,6 +225,14 @@ next:
 	return bodies, err
 }
 
+// scanFlowOf reads the flow of a record and its parts from three columns.
+func scanFlowOf(r *engine.Record, s *sqlite3.Stmt, column int) (err error) {
+	if r.Flow, err = scanFlow(s, column); err == nil && r.Flow != nil && r.Flow.Queued {
+		r.NextAttemptAt = 0 // it can be claimed, though it is not in its type's queue
+	}
+	return err
+}
+
 // scanFlow reads a flow and its parts from three columns, the first of which is null if there is none.
 func scanFlow(s *sqlite3.Stmt, column int) (*engine.Flow, error) {
 	if s.ColumnType(column) == sqlite3.NULL {

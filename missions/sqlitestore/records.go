@@ -95,8 +95,7 @@ func scanRecord(s *sqlite3.Stmt) (*engine.Record, error) {
 	if agent := s.ColumnText(next + 1); agent != "" {
 		record.Report = engine.Report{AgentID: agent, Token: s.ColumnInt64(next)}
 	}
-	record.Flow, err = scanFlow(s, next+3)
-	return record, err
+	return record, scanFlowOf(record, s, next+3)
 }
 
 // Records implements [engine.Backend]. Each record is read as of some commit since the call

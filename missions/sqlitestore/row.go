@@ -107,8 +107,7 @@ func (c *conn) loadSeq(seq int64) (found *engine.Record, err error) {
 			return false, err
 		}
 		found = &engine.Record{Mission: r.Mission, Seq: r.seq, Ready: r.ready}
-		found.Flow, err = scanFlow(s, 32)
-		return false, err
+		return false, scanFlowOf(found, s, 32)
 	}, seq)
 	if err == nil && found == nil {
 		err = fmt.Errorf("mission seq %d does not exist, but is referenced", seq)

@@ -40,13 +40,22 @@ func snapshotAgents(c *conn, s *engine.Snapshot) error {
 }
 
 func snapshotLeases(c *conn, s *engine.Snapshot) error {
-	return c.query(`SELECT l.seq, m.id, m.type, l.agent_id, l.lease, l.expires_at, l.ends_at, l.stalls_at, l.missed, l.signal
+	return c.query(`SELECT l.seq, m.id, m.type, l.agent_id, l.lease, l.expires_at, l.ends_at, l.stalls_at, l.missed, l.signal,
+			CASE WHEN m.flow THEN (SELECT body FROM parts WHERE parts.seq = m.seq AND name = 'flow') END
 		FROM leases l CROSS JOIN missions m ON m.seq = l.seq`, func(row *sqlite3.Stmt) (bool, error) {
-		s.Leases = append(s.Leases, engine.Lease{
+		held := engine.Lease{
 			Seq: row.ColumnInt64(0), MissionID: row.ColumnText(1), Type: row.ColumnText(2), AgentID: row.ColumnText(3),
 			Token: row.ColumnInt64(4), ExpiresAt: scanTime(row, 5), EndsAt: scanTime(row, 6), StallsAt: scanTime(row, 7),
 			Missed: row.ColumnInt(8), Signal: row.ColumnInt(9),
-		})
+		}
+		if row.ColumnType(10) != sqlite3.NULL {
+			f, err := engine.DecodeFlow(row.ColumnRawBlob(10))
+			if err != nil {
+				return false, fmt.Errorf("the flow of mission %q: %w", held.MissionID, err)
+			}
+			held.Key, held.Limits = f.Key, f.Limits
+		}
+		s.Leases = append(s.Leases, held)
 		return true, nil
 	})
 }

@@ -15,7 +15,10 @@ func flowSize(m *missions.Mission) int {
 		return size
 	}
 	const each = 128 // names, numbers and ids
-	size += 4 * each
+	size += 4*each + len(m.Key)
+	for label, value := range m.Requires {
+		size += 8 + len(label) + len(value)
+	}
 	for _, waits := range [][]missions.Wait{m.WaitingFor, m.WaitedFor} {
 		for i := range waits {
 			size += each + len(waits[i].Prompt)
@@ -39,6 +42,11 @@ func (o *object) flow(f *missions.Flow) {
 	o.textIf("parent_id", f.ParentID)
 	o.trueIf("detached", f.Detached)
 	o.textIf("batch", f.Batch)
+	o.textIf("key", f.Key)
+	if f.Limits != nil {
+		o.texts("limits", f.Limits)
+	}
+	o.labels("requires", f.Requires)
 	o.textIf("schedule_id", f.ScheduleID)
 	o.timeIf("scheduled_for", f.ScheduledFor)
 	o.usage("usage", f.Usage)
@@ -87,6 +95,19 @@ func listIf[T any](o *object, name string, values []T, fields func(*object, *T))
 		o.within(func(inner *object) { fields(inner, &values[i]) })
 	}
 	o.dst = append(o.dst, ']')
+}
+
+// labels omits nil.
+func (o *object) labels(name string, labels map[string]string) {
+	if labels == nil {
+		return
+	}
+	o.name(name)
+	o.within(func(inner *object) {
+		for _, label := range slices.Sorted(maps.Keys(labels)) {
+			inner.text(label, labels[label])
+		}
+	})
 }
 
 // usage omits nil.

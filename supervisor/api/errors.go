@@ -45,6 +45,7 @@ var (
 	ErrLeaseLost   = &Error{Code: missions.CodeLeaseLost}
 	ErrTooLarge    = &Error{Code: missions.CodeTooLarge}
 	ErrOverloaded  = &Error{Code: missions.CodeOverloaded}
+	ErrQuota       = &Error{Code: missions.CodeQuota}
 	ErrInternal    = &Error{Code: CodeInternal}
 	ErrUnavailable = &Error{Code: missions.CodeUnavailable}
 )
@@ -70,6 +71,7 @@ var statuses = map[missions.Code]int{
 	missions.CodeLeaseLost:   409,
 	missions.CodeTooLarge:    413,
 	missions.CodeOverloaded:  429,
+	missions.CodeQuota:       429,
 	CodeInternal:             500,
 	missions.CodeUnavailable: 503,
 }

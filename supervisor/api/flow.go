@@ -138,7 +138,10 @@ const (
 	FeatureCheckpoints = "checkpoints"
 	FeatureChildren    = "children"
 	FeatureGraph       = "graph"
+	FeatureKeys        = "keys"
+	FeatureLimits      = "limits"
 	FeatureParking     = "parking"
+	FeatureRequires    = "requires"
 	FeatureRetryPolicy = "retry_policy"
 	FeatureSchedules   = "schedules"
 	FeatureSignals     = "signals"
@@ -148,6 +151,6 @@ const (
 
 // Features lists them in alphabetical order.
 func Features() []string {
-	return []string{FeatureBatches, FeatureBulk, FeatureCheckpoints, FeatureChildren, FeatureGraph, FeatureParking,
-		FeatureRetryPolicy, FeatureSchedules, FeatureSignals, FeatureUsage, FeatureWaits}
+	return []string{FeatureBatches, FeatureBulk, FeatureCheckpoints, FeatureChildren, FeatureGraph, FeatureKeys, FeatureLimits, FeatureParking,
+		FeatureRequires, FeatureRetryPolicy, FeatureSchedules, FeatureSignals, FeatureUsage, FeatureWaits}
 }

@@ -114,6 +114,14 @@ var (
 	OpCloseBatch = changeOp[IDRequest, missions.Batch]("CloseBatch", SubjectBatchesClose, "POST /api/batches/{id}/close", "Close a batch, and create it if it does not exist")
 )
 
+// Requests about limits.
+var (
+	OpSetLimit    = changeOp[SetLimitRequest, missions.LimitStatus]("SetLimit", SubjectLimitsSet, "PUT /api/limits/{name}", "Add or change a limit")
+	OpLimit       = readOp[LimitNameRequest, missions.LimitStatus]("Limit", KindBrief, SubjectLimitsGet, "GET /api/limits/{name}", "Get a limit and what it counts")
+	OpLimits      = readOp[LimitsRequest, LimitList]("Limits", KindPage, SubjectLimitsList, "GET /api/limits", "List limits")
+	OpDeleteLimit = changeOp[LimitNameRequest, missions.LimitStatus]("DeleteLimit", SubjectLimitsDelete, "DELETE /api/limits/{name}", "Delete a limit; missions that name it run without it")
+)
+
 // Requests about schedules.
 var (
 	OpSetSchedule     = changeOp[SetScheduleRequest, Schedule]("SetSchedule", SubjectSchedulesSet, "PUT /api/schedules/{id}", "Add or change a schedule")

@@ -43,6 +43,10 @@ type MissionSpec struct {
 	ParentID            string                 `json:"parent_id,omitzero"`             // the mission with whose cancellation or failure it is cancelled
 	Detached            bool                   `json:"detached,omitzero"`              // it lives on when its parent is cancelled or fails
 	Batch               string                 `json:"batch,omitzero"`                 // the batch that it belongs to
+
+	Key      string            `json:"key,omitzero"`      // a tenant, user or account: keys take turns; at most 128 characters
+	Limits   []string          `json:"limits,omitzero"`   // limits by name, beside those of its type; at most 2
+	Requires map[string]string `json:"requires,omitzero"` // labels that an agent must have; at most 8
 }
 
 // CreateRequest creates one mission, or those in Missions.
@@ -83,6 +87,7 @@ type ListRequest struct {
 	Waiting  missions.WaitKind `json:"waiting,omitzero"` // what it waits for
 	ParentID string            `json:"parent_id,omitzero"`
 	Batch    string            `json:"batch,omitzero"`
+	Key      string            `json:"key,omitzero"`
 
 	Limit  int    `json:"limit,omitzero"` // 1 to 1000, default 100
 	Cursor Cursor `json:"cursor,omitzero"`
@@ -178,6 +183,7 @@ type Failure struct {
 	Error             string   `json:"error"`
 	Retryable         *bool    `json:"retryable,omitzero"`           // default true
 	RetryAfterSeconds *float64 `json:"retry_after_seconds,omitzero"` // replaces the back-off after this attempt
+	Limit             string   `json:"limit,omitzero"`               // a limit that no mission starts under for retry_after_seconds
 	Report
 }
 
@@ -193,6 +199,8 @@ type Release struct {
 	LeaseRef
 	After               []missions.Condition `json:"after,omitzero"`                 // what must have happened before the next claim; at most 100
 	AfterTimeoutSeconds float64              `json:"after_timeout_seconds,omitzero"` // how long it waits for them, or just waits; default: no limit
+	Limit               string               `json:"limit,omitzero"`                 // a limit that no mission starts under for retry_after_seconds
+	RetryAfterSeconds   *float64             `json:"retry_after_seconds,omitzero"`   // only with limit
 	Report
 }
 

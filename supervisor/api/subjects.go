@@ -32,6 +32,11 @@ const (
 	SubjectBatchesClose    = "supervisor.batches.close"
 	SubjectAlerts          = "supervisor.alerts"
 
+	SubjectLimitsSet    = "supervisor.limits.set"
+	SubjectLimitsGet    = "supervisor.limits.get"
+	SubjectLimitsList   = "supervisor.limits.list"
+	SubjectLimitsDelete = "supervisor.limits.delete"
+
 	SubjectSchedulesSet      = "supervisor.schedules.set"
 	SubjectSchedulesGet      = "supervisor.schedules.get"
 	SubjectSchedulesList     = "supervisor.schedules.list"

@@ -105,18 +105,34 @@ func (f *Failure) Finish(agentID string) (missions.Finish, error) {
 			return end, err
 		}
 	}
+	if end.Limit = f.Limit; f.Limit != "" {
+		if err := missions.CheckLimitPause(f.Limit, f.RetryAfterSeconds); err != nil {
+			return end, err
+		}
+	}
 	return end, missions.CheckText("error", f.Error, missions.MaxErrorBytes)
 }
 
 // Finish checks a release and returns it. It parks the mission if it says what for.
 func (r *Release) Finish(agentID string) (missions.Finish, error) {
 	end, err := r.LeaseRef.finish(agentID, missions.OutcomeRelease, &r.Report)
+	if err == nil {
+		end.Limit, end.RetryAfter = r.Limit, r.RetryAfterSeconds
+		err = r.checkLimit()
+	}
 	if err != nil || len(r.After) == 0 && r.AfterTimeoutSeconds == 0 {
 		return end, err
 	}
 	end.Park = &missions.Park{After: r.After, TimeoutSeconds: r.AfterTimeoutSeconds}
 	end.Park.Normalize()
 	return end, end.Park.Validate(r.MissionID)
+}
+
+func (r *Release) checkLimit() error {
+	if r.Limit == "" && r.RetryAfterSeconds != nil {
+		return missions.Invalid("retry_after_seconds", "needs limit; to wait for a time, use after_timeout_seconds")
+	}
+	return missions.CheckLimitPause(r.Limit, r.RetryAfterSeconds)
 }
 
 // finish checks what the ends of attempts have in common.
@@ -187,13 +203,16 @@ func (r *ListRequest) Filter() (missions.Filter, error) {
 			return missions.Filter{}, err
 		}
 	}
+	if err := missions.CheckLine("key", r.Key, missions.MaxKeyChars); err != nil {
+		return missions.Filter{}, err
+	}
 	if err := missions.CheckLine("text", r.Text, maxListTextSize); err != nil {
 		return missions.Filter{}, err
 	}
 	return missions.Filter{
 		Status: r.Status, Type: r.Type, AgentID: r.AgentID, Tag: r.Tag, Text: r.Text,
 		CreatedAfter: r.CreatedAfter, CreatedBefore: r.CreatedBefore, Limit: limit, Cursor: int64(r.Cursor),
-		Waiting: r.Waiting, ParentID: r.ParentID, Batch: r.Batch,
+		Waiting: r.Waiting, ParentID: r.ParentID, Batch: r.Batch, Key: r.Key,
 	}, nil
 }
 

@@ -95,6 +95,8 @@ func payloadOf(e *missions.Event) (charter.Payload, error) {
 		return flowPayload(e), nil
 	case missions.EventScheduleChanged, missions.EventScheduleMissed:
 		return schedulePayload(e), nil
+	case missions.EventLimitChanged:
+		return charter.LimitChanged{Name: e.Name, By: e.Message, ChangedAt: at}, nil
 	case missions.EventAgentOnline:
 		return charter.AgentOnline{AgentID: e.AgentID, Name: e.Name, Role: e.Role, Types: e.Types, Reason: e.Reason, ChangedAt: at}, nil
 	case missions.EventAgentOffline:

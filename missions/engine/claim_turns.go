@@ -1,0 +1,274 @@
+package engine
+
+import (
+	"slices"
+
+	"missioncontrol/missions"
+)
+
+// source is where the missions of a claim may come from: a lane, or those of a type that are in no lane and the keys
+// that take turns with them.
+type source struct {
+	missionType string
+	own         bool  // it has those that are in no lane
+	lane        *lane // nil: none
+	limits      []*limit
+}
+
+// candidate is the first mission of a source.
+type candidate struct {
+	Head
+	source *source
+	key    string
+	inLane bool
+}
+
+// hasTurns reports whether missions of some types are in lanes, or have limits.
+func (e *Engine) hasTurns(types []string) bool {
+	if len(e.limits)+len(e.lanes) == 0 {
+		return false
+	}
+	return slices.ContainsFunc(types, func(t string) bool { return len(e.lanesOf[t]) > 0 || len(e.limitsOf(t, nil)) > 0 })
+}
+
+// sources returns where missions of some types for an agent may come from.
+func (e *Engine) sources(agentID string, types []string) (all []source) {
+	labels := e.agents[agentID].Labels
+	for i, name := range types {
+		if slices.Contains(types[:i], name) {
+			continue
+		}
+		own, lanes := source{missionType: name, own: true, limits: e.limitsOf(name, nil)}, e.lanesOf[name]
+		if len(lanes) > 0 {
+			own.lane = e.lanes[only(name)]
+		}
+		all = append(all, own)
+		for _, l := range lanes {
+			if l != own.lane && l.serves(labels) {
+				all = append(all, source{missionType: name, lane: l, limits: e.limitsOf(name, l.Limits)})
+			}
+		}
+	}
+	return all
+}
+
+// first returns the first mission of a source, if the limits let one start. It is not loaded if it is not known which
+// one it is.
+func (e *Engine) first(s *source) (c candidate, found, loaded bool) {
+	if e.anyFull(s.limits) {
+		return c, false, true
+	}
+	if s.own {
+		switch w := e.queue(s.missionType); {
+		case len(w.list) > 0:
+			c, found = candidate{Head: w.list[0], source: s}, true
+		case !w.all:
+			return c, false, false
+		}
+	}
+	if s.lane == nil || s.lane.ready == 0 {
+		return c, found, true
+	}
+	w := e.turns(s.lane)
+	if len(w.list) == 0 {
+		return c, found, w.all
+	}
+	rank, at, key, ok := parseTurn(w.list[0])
+	if found && ok && (c.Rank > rank || c.Rank == rank && s.lane.ownTurnAt(rank) <= at.turn) {
+		return c, true, true
+	}
+	head, loaded := e.firstOf(s.lane, key)
+	if !loaded || !ok {
+		return c, false, false
+	}
+	return candidate{Head: head, source: s, key: key, inLane: true}, true, true
+}
+
+// ownTurnAt returns the turn of the missions of the type that are in no lane.
+func (l *lane) ownTurnAt(rank int) int64 { return max(l.own[rank], l.turn[rank]) }
+
+// firstOf returns the first mission with a key in a lane.
+func (e *Engine) firstOf(l *lane, key string) (h Head, loaded bool) {
+	if _, known := e.docs.byKey[keyDoc(l.id, key)]; !known {
+		return h, false
+	}
+	w := e.queued(l, key)
+	if len(w.list) == 0 {
+		return h, false
+	}
+	return parseQueued(w.list[0])
+}
+
+// claimByTurn gives missions of types that are in lanes, or have limits.
+func (e *Engine) claimByTurn(q *missions.ClaimRequest, result *missions.ClaimResult) {
+	sources := e.sources(q.AgentID, result.Types)
+	most, size := min(max(q.Max, 0), maxHeads), 0
+	for len(result.Missions) < most {
+		c, found, loaded := e.best(sources)
+		if !loaded {
+			result.More = true
+			return
+		}
+		if !found {
+			return
+		}
+		r := e.records.get(c.ID)
+		if r != nil && e.leases[r.Seq] != nil || r == nil && e.records.absent[c.ID] || r != nil && !r.claimable() {
+			e.misplacedByTurn(&c) // a commit was broken off halfway
+			result.More = true
+			continue
+		}
+		if r == nil || !e.complete(r) {
+			result.More = true
+			return
+		}
+		if size += r.SizeEstimate(); q.MaxBytes > 0 && size > q.MaxBytes && len(result.Missions) > 0 {
+			result.More = true
+			return
+		}
+		if l := c.source.lane; l != nil && !c.inLane && e.hasTurnAt(l, c.Rank) {
+			e.ownTurn(l, c.Rank)
+		}
+		result.Missions = append(result.Missions, e.give(e.records.edit(c.ID), q))
+	}
+}
+
+// hasTurnAt reports whether keys have a turn with missions of a priority. The window is loaded.
+func (e *Engine) hasTurnAt(l *lane, rank int) bool {
+	w := e.turns(l)
+	if len(w.list) == 0 {
+		return false
+	}
+	first, _, _, ok := parseTurn(w.list[0])
+	return ok && first == rank
+}
+
+// best returns the mission that is the first in line of several sources: by priority, then by age.
+func (e *Engine) best(sources []source) (best candidate, found, loaded bool) {
+	for i := range sources {
+		c, there, loaded := e.first(&sources[i])
+		if !loaded {
+			return best, false, false
+		}
+		if there && (!found || compareHeads(c.Head, best.Head) < 0) {
+			best, found = c, true
+		}
+	}
+	return best, found, true
+}
+
+// misplacedByTurn takes a mission out of a queue in which it should not be.
+func (e *Engine) misplacedByTurn(c *candidate) {
+	if !c.inLane {
+		e.misplaced([]string{c.source.missionType}, c.Head)
+		return
+	}
+	e.takeOut(c.source.lane, c.key, c.Head, false)
+}
+
+// Bounds of what is loaded of a lane for a claim: how many keys behind those that it may need, and how many missions
+// of each key at least.
+const (
+	keysAhead   = 64
+	queuedAhead = 16
+)
+
+// needClaimsByTurn adds what claims need of types that are in lanes, or have limits.
+func (e *Engine) needClaimsByTurn(n *Need, claims []missions.ClaimRequest) {
+	total := 0
+	for i := range claims {
+		q := &claims[i]
+		if e.claimer(q) != nil {
+			continue
+		}
+		total = min(total+max(q.Max, 0), maxHeads)
+		if e.hasTurns(e.typesOf(q)) {
+			e.needTurns(n, q, total)
+		}
+	}
+}
+
+// needTurns adds what a claim needs of lanes, if it and those before it take so many missions.
+func (e *Engine) needTurns(n *Need, q *missions.ClaimRequest, total int) {
+	sources := e.sources(q.AgentID, e.typesOf(q))
+	before := len(n.Queues) + len(n.Ranges) + len(n.Docs)
+	for i := range sources {
+		s := &sources[i]
+		if e.anyFull(s.limits) {
+			continue
+		}
+		if s.own && !e.queue(s.missionType).has(total) {
+			n.queue(s.missionType, total)
+		}
+		if s.lane != nil && s.lane.ready > 0 {
+			e.needKeys(n, s.lane, total)
+		}
+	}
+	if len(n.Queues)+len(n.Ranges)+len(n.Docs) > before {
+		return
+	}
+	for i := range sources {
+		if s := &sources[i]; !e.anyFull(s.limits) {
+			e.needFirst(n, s, total, q.MaxBytes)
+		}
+	}
+}
+
+// needKeys adds the first keys of a lane, and their first missions.
+func (e *Engine) needKeys(n *Need, l *lane, total int) {
+	w := e.turns(l)
+	if !w.has(total) {
+		n.Ranges = append(n.Ranges, Range{Set: setTurns + l.id, Limit: max(total, e.cfg.QueueWindow)})
+		return
+	}
+	missing := false
+	for i, member := range w.list {
+		if i >= total && !missing || i >= total+keysAhead {
+			return
+		}
+		_, _, key, ok := parseTurn(member)
+		if !ok {
+			continue
+		}
+		if _, known := e.docs.byKey[keyDoc(l.id, key)]; !known {
+			missing = true
+			n.Docs = append(n.Docs, keyDoc(l.id, key))
+			if e.setWindows[queueSet(l.id, key)] == nil { // it is not empty: the key has a turn
+				n.Ranges = append(n.Ranges, Range{Set: queueSet(l.id, key), Limit: max(total, queuedAhead)})
+			}
+			continue
+		}
+		if of := e.queued(l, key); !of.has(1 + total/(i+1)) {
+			missing = true
+			n.Ranges = append(n.Ranges, Range{Set: queueSet(l.id, key), Limit: max(total, queuedAhead)})
+		}
+	}
+}
+
+// needFirst adds the records of the first missions of a source.
+func (e *Engine) needFirst(n *Need, s *source, total, maxBytes int) {
+	if s.own {
+		list := e.queue(s.missionType).list
+		e.needHeads(n, list[:min(len(list), total+readAhead)], total, maxBytes)
+	}
+	if s.lane == nil || s.lane.ready == 0 {
+		return
+	}
+	left, missing := total+readAhead, false
+	for i, member := range e.turns(s.lane).list {
+		_, _, key, ok := parseTurn(member)
+		if _, known := e.docs.byKey[keyDoc(s.lane.id, key)]; !known || !ok {
+			return
+		}
+		list := e.queued(s.lane, key).list
+		for _, member := range list[:min(len(list), 1+total/(i+1))] {
+			h, _ := parseQueued(member)
+			if i >= total && !missing || left == 0 {
+				return
+			}
+			left--
+			missing = missing || !e.records.known(h.ID)
+			e.NeedMissions(n, h.ID)
+		}
+	}
+}

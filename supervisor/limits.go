@@ -1,0 +1,62 @@
+package supervisor
+
+import (
+	"context"
+	"time"
+
+	"missioncontrol/missions"
+	"missioncontrol/supervisor/api"
+)
+
+// SetLimit adds a limit, or changes it.
+func (s *Service) SetLimit(ctx context.Context, request api.SetLimitRequest) (missions.LimitStatus, error) {
+	spec, err := request.Spec()
+	if err != nil {
+		return missions.LimitStatus{}, err
+	}
+	q := missions.LimitRequest{Spec: spec}
+	q.By, q.ByProven = api.SenderOf(ctx)
+	result, err := s.cfg.Store.SetLimit(ctx, q)
+	return s.limitChanged(result, err)
+}
+
+// limitChanged has Due tell those who wait for missions that may start now.
+func (s *Service) limitChanged(result missions.LimitResult, err error) (missions.LimitStatus, error) {
+	if err != nil {
+		return missions.LimitStatus{}, err
+	}
+	if result.Changed {
+		s.dueBy(time.Now())
+		s.outboxGrew()
+	}
+	return result.Limit, nil
+}
+
+// Limit returns a limit and what it counts.
+func (s *Service) Limit(ctx context.Context, request api.LimitNameRequest) (missions.LimitStatus, error) {
+	if err := request.Validate(); err != nil {
+		return missions.LimitStatus{}, err
+	}
+	return s.cfg.Store.Limit(ctx, request.Name)
+}
+
+// Limits returns a page of limits, by name.
+func (s *Service) Limits(ctx context.Context, request api.LimitsRequest) (api.LimitList, error) {
+	q, err := request.Page()
+	if err != nil {
+		return api.LimitList{}, err
+	}
+	page, err := s.cfg.Store.Limits(ctx, q)
+	return api.LimitList{Limits: page.Limits, NextCursor: page.Next}, err
+}
+
+// DeleteLimit deletes a limit and returns its last state.
+func (s *Service) DeleteLimit(ctx context.Context, request api.LimitNameRequest) (missions.LimitStatus, error) {
+	if err := request.Validate(); err != nil {
+		return missions.LimitStatus{}, err
+	}
+	q := missions.DeleteLimitRequest{Name: request.Name}
+	q.By, _ = api.SenderOf(ctx)
+	result, err := s.cfg.Store.DeleteLimit(ctx, q)
+	return s.limitChanged(result, err)
+}
