@@ -130,7 +130,7 @@ func (l *LimitSpec) Validate() error {
 		}
 	}
 	checks := []error{
-		checkCount("total", l.Total), checkCount("per_key", l.PerKey), checkCount("max_pending_per_key", l.MaxPendingPerKey),
+		checkCount("total", l.Total), l.checkPerKey(), checkCount("max_pending_per_key", l.MaxPendingPerKey),
 		l.Rate.check(), l.Budget.check(), CheckLine("note", l.Note, MaxNameChars), l.checkKeys(),
 	}
 	for _, err := range checks {
@@ -146,6 +146,14 @@ func checkCount(field string, n *int64) error {
 		return Invalid(field, "must be between 0 and %d", maxCountOfLimit)
 	}
 	return nil
+}
+
+// checkPerKey refuses 0: the keys that it would hold are not known, unlike those that have missions which run.
+func (l *LimitSpec) checkPerKey() error {
+	if l.PerKey != nil && *l.PerKey == 0 {
+		return Invalid("per_key", "must be at least 1; to stop everything, use paused")
+	}
+	return checkCount("per_key", l.PerKey)
 }
 
 func (r *Rate) check() error {

@@ -15,6 +15,7 @@ import (
 // turn.go.
 const (
 	setLanes = "lanes" // ids
+	setKeys  = "keys"  // documents of keys
 	setTurns = "r/"    // and a lane's id: keys with missions that can be claimed
 	setQueue = "k/"    // and a lane's id, / and a key: its missions that can be claimed
 
@@ -210,4 +211,13 @@ func (e *Engine) sortedLanes() []*lane {
 		list = append(list, e.lanes[id])
 	}
 	return list
+}
+
+// Lane returns the id of the lane that the mission is in and its key; "" if it is in none.
+func (r *Record) Lane() (id, key string) {
+	k := r.kind()
+	if k == nil || r.Status.Terminal() {
+		return "", ""
+	}
+	return k.id(), r.key()
 }

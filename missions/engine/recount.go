@@ -28,6 +28,7 @@ func Recount(ctx context.Context, b Backend, from *Snapshot, now missions.Time, 
 		backend: b, from: from, now: now, store: store, changes: &Changes{Marks: from.Marks},
 		batches: map[string]*[5]int64{}, sets: map[string]map[string]bool{setAsks: {}, setBudgets: {}}, sources: map[string]bool{},
 		moved: map[string]bool{}, waiting: map[string]*[4]int64{},
+		counted: lanesCounted{lanes: map[string]*lane{}, keys: map[string]*keyMissions{}, names: map[string]string{}, shares: map[string]*Record{}},
 	}
 	for r, err := range flows {
 		if err != nil {
@@ -39,6 +40,9 @@ func Recount(ctx context.Context, b Backend, from *Snapshot, now missions.Time, 
 		return err
 	}
 	if err := c.allBatches(ctx); err != nil {
+		return err
+	}
+	if err := c.allLanes(ctx); err != nil {
 		return err
 	}
 	for _, set := range slices.Sorted(maps.Keys(c.sets)) {
@@ -67,6 +71,7 @@ type recount struct {
 	sources map[string]bool            // missions for which others wait, or that have children
 	moved   map[string]bool            // missions with positions that the outbox has lost
 	waiting map[string]*[4]int64       // as Totals.Waiting, by type, of missions that have a flow
+	counted lanesCounted
 }
 
 // add counts a mission.
@@ -95,7 +100,8 @@ func (c *recount) add(r *Record) {
 	}
 	c.member(setAsks, r.asks())
 	c.member(setBudgets, r.nearMaximum())
-	if kinds := r.kinds(); kinds != 0 {
+	c.addToLane(r)
+	if kinds := r.kinds(); kinds != 0 || f.Queued {
 		t := c.waiting[r.Type]
 		if t == nil {
 			t = &[4]int64{}
@@ -135,7 +141,7 @@ func (c *recount) member(set, member string) {
 
 // flush stores what was collected, if it is more than some.
 func (c *recount) flush(more int) error {
-	n := len(c.changes.Docs) + len(c.changes.Members) + len(c.changes.Missions)
+	n := len(c.changes.Docs) + len(c.changes.Members) + len(c.changes.Missions) + len(c.changes.Leases)
 	if n <= more {
 		return nil
 	}

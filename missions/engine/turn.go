@@ -88,13 +88,19 @@ func (e *Engine) editKey(l *lane, key string) *keyInLane {
 	k := e.keyedIn(l.id, key)
 	if k == nil {
 		k = &keyMissions{}
+		e.member(setKeys, keyDoc(l.id, key), false)
 	}
 	e.setDoc(keyDoc(l.id, key), k)
-	if in := k.in(l.id); in != nil {
+	return k.add(l.id)
+}
+
+// add returns the missions in a lane for changes.
+func (k *keyMissions) add(lane string) *keyInLane {
+	if in := k.in(lane); in != nil {
 		return in
 	}
-	at, _ := slices.BinarySearchFunc(k.lanes, l.id, func(in keyInLane, id string) int { return compareText(in.lane, id) })
-	k.lanes = slices.Insert(k.lanes, at, keyInLane{lane: l.id})
+	at, _ := slices.BinarySearchFunc(k.lanes, lane, func(in keyInLane, id string) int { return compareText(in.lane, id) })
+	k.lanes = slices.Insert(k.lanes, at, keyInLane{lane: lane})
 	return &k.lanes[at]
 }
 
@@ -104,6 +110,7 @@ func (e *Engine) settleKeyDoc(l *lane, key string) {
 	k.lanes = slices.DeleteFunc(k.lanes, func(in keyInLane) bool { return in.pending == 0 && !in.anyReady() })
 	if len(k.lanes) == 0 {
 		e.setDoc(keyDoc(l.id, key), nil)
+		e.member(setKeys, keyDoc(l.id, key), true)
 	}
 }
 

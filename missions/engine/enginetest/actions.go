@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -44,6 +45,10 @@ func (w *world) act(a Action) error {
 		return w.signal(a)
 	case "close batch":
 		return w.closeBatch(pick(simulatedBatches, a.A))
+	case "set limit":
+		return w.setLimit(a)
+	case "delete limit":
+		return w.deleteLimit(pick(simulatedLimits, a.A))
 	case "set schedule", "delete schedule", "trigger":
 		return w.changeSchedule(a)
 	case "progress", "log":
@@ -125,7 +130,7 @@ func (w *world) create(a Action, claim *missions.ClaimRequest) error {
 	case 3:
 		x.deadline = now.Add(time.Duration(a.C) % (3 * simulatedLease))
 	}
-	flow, flows := w.flow(a.dice(), x.id)
+	flow, flows := w.flow(a.dice(), x.id, x.kind)
 	x.flows = flows
 	given := missions.Mission{
 		Flow: flow, ID: x.id, Name: "mission " + x.id, Type: x.kind, Priority: x.priority, MaxAttempts: x.most, NotBefore: x.notBefore,
@@ -168,8 +173,10 @@ func (w *world) claim(q *missions.ClaimRequest) error {
 func (w *world) claimed(q *missions.ClaimRequest) error {
 	result := w.engine.Claim(q)
 	got := "claimed"
+	var given []string
 	for i := range result.Missions {
 		m := &result.Missions[i]
+		given = append(given, m.ID)
 		signals := 0
 		if m.Flow != nil {
 			signals = len(m.Signals)
@@ -179,6 +186,13 @@ func (w *world) claimed(q *missions.ClaimRequest) error {
 	}
 	if len(w.held) > 24 {
 		w.held = slices.Delete(w.held, 0, len(w.held)-24)
+	}
+	if result.Err == nil && w.next.hasTurns(q.AgentID) {
+		want, wrong := w.next.claimByTurn(q, given, result.More, w.now())
+		if wrong != "" {
+			return errors.New(wrong)
+		}
+		return w.agree(got, want)
 	}
 	return w.agree(answer(result.Err, got), w.next.claim(q, w.now()))
 }
@@ -219,6 +233,10 @@ func (w *world) report(a Action) error {
 	if a.Kind == "fail" && d.one(4) {
 		soon := 2.0
 		f.RetryAfter = &soon
+	}
+	if (a.Kind == "fail" || a.Kind == "release") && d.one(6) {
+		pause := 5.0
+		f.Limit, f.RetryAfter = pick(simulatedLimits, a.C), &pause
 	}
 	var park []modelCondition
 	if a.Kind == "park" {
@@ -324,7 +342,7 @@ func (w *world) agent(a Action) error {
 		}
 		return w.agree(answer(err, got), w.next.lost(id, since, now))
 	}
-	w.engine.Register(missions.Agent{ID: id, Types: simulatedTypes[id], Capacity: 2}, simulatedLease)
+	w.engine.Register(missions.Agent{ID: id, Types: simulatedTypes[id], Capacity: 2, Labels: labels(id)}, simulatedLease)
 	w.next.register(id, simulatedTypes[id], simulatedLease, now)
 	return nil
 }

@@ -67,11 +67,14 @@ func (w *world) conditions(d *dice, id string) (given []missions.Condition, mode
 }
 
 // flow chooses what a new mission waits for and so on; most missions have nothing of it.
-func (w *world) flow(d *dice, id string) (*missions.Flow, *modelFlow) {
+func (w *world) flow(d *dice, id, kind string) (*missions.Flow, *modelFlow) {
 	if d.below(5) < 2 {
 		return nil, nil
 	}
 	given, is := &missions.Flow{}, &modelFlow{}
+	if d.one(2) {
+		route(d, kind, given, is)
+	}
 	if d.one(2) {
 		given.After, is.conditions = w.conditions(d, id)
 	}

@@ -15,6 +15,9 @@ func (w *world) compare() error {
 	if err := w.compareCounts(); err != nil {
 		return err
 	}
+	if err := w.compareLimits(); err != nil {
+		return err
+	}
 	if err := w.compareSchedules(); err != nil {
 		return err
 	}
@@ -41,7 +44,7 @@ func (w *world) compareMissions() error {
 			return fmt.Errorf("mission %s was confirmed, and is not stored", x.id)
 		}
 		got := modelMission{
-			id: r.ID, status: r.Status, attempt: r.Attempt, agent: string(r.AgentID), token: r.Token, queued: r.Ready,
+			id: r.ID, status: r.Status, attempt: r.Attempt, agent: string(r.AgentID), token: r.Token, queued: r.Ready || r.Flow != nil && r.Flow.Queued,
 			readyAt: r.ReadyAt, expires: r.LeaseExpiresAt, finished: r.FinishedAt, lines: int(r.Entries),
 		}
 		if !got.same(x) {
@@ -54,7 +57,7 @@ func (w *world) compareMissions() error {
 		if got, want := flowText(r), x.text(); got != want && !(x.flows == nil && r.Output().Flow == nil) {
 			return fmt.Errorf("of mission %s is stored\n  %s\nand the model has\n  %s", x.id, got, want)
 		}
-		if x.waits() && (r.AgentID != "" || r.LeaseExpiresAt != 0 || r.Ready) {
+		if x.waits() && (r.AgentID != "" || r.LeaseExpiresAt != 0 || got.queued) {
 			return fmt.Errorf("mission %s waits, and is held by %q", x.id, r.AgentID)
 		}
 	}
@@ -62,6 +65,9 @@ func (w *world) compareMissions() error {
 		return nil
 	}
 	if err := w.compareFlows(); err != nil {
+		return err
+	}
+	if err := w.compareLanes(found); err != nil {
 		return err
 	}
 	page, err := w.backend.List(w.ctx, missions.Filter{})

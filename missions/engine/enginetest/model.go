@@ -18,6 +18,9 @@ type model struct {
 	tokens int64
 
 	schedules []modelSchedule // by id
+	limits    []modelLimit    // by name; replaced, never changed but by their steps
+	turns     modelTurns
+	now       missions.Time // of the batch
 
 	batches map[string]modelBatch
 	wakes   []modelWake   // in order
@@ -66,7 +69,7 @@ type modelAgent struct {
 
 func (m *model) clone() *model {
 	c := &model{list: slices.Clone(m.list), agents: maps.Clone(m.agents), tokens: m.tokens, batches: maps.Clone(m.batches), wakes: m.wakes, spent: m.spent, at: m.at, seq: m.seq,
-		schedules: slices.Clone(m.schedules)}
+		schedules: slices.Clone(m.schedules), limits: slices.Clone(m.limits), turns: m.turns.clone(), now: m.now}
 	for i := range c.list {
 		c.list[i].flows = c.list[i].flows.clone()
 	}
@@ -194,8 +197,7 @@ func (m *model) claim(q *missions.ClaimRequest, now missions.Time) string {
 		return "conflict"
 	}
 	if q.Alive {
-		a.state, a.heard, a.changed = missions.Online, now, now
-		m.agents[agent] = a
+		m.alive(agent, now)
 	}
 	var queue []*modelMission
 	for i := range m.list {
@@ -206,23 +208,34 @@ func (m *model) claim(q *missions.ClaimRequest, now missions.Time) string {
 	slices.SortStableFunc(queue, func(x, y *modelMission) int { return cmp.Compare(y.priority.Rank(), x.priority.Rank()) })
 	answer := "claimed"
 	for _, x := range queue[:min(len(queue), q.Max)] {
-		m.tokens++
-		m.to(x, now, missions.Running)
-		if x.flows != nil {
-			x.flows.stopped = 0
-		}
-		x.attempt, x.agent, x.token, x.queued, x.missed, x.started = x.attempt+1, agent, m.tokens, false, 0, now
-		x.expires, x.ends, x.stalls = now.Add(q.Lease), 0, 0
-		if x.timeout > 0 {
-			x.ends = now.Add(x.timeout)
-		}
-		if x.stall > 0 {
-			x.stalls = now.Add(x.stall)
-		}
-		_, unseen := x.unseen()
-		answer += fmt.Sprintf(" %s:%d turn %d, %d signals", x.id, x.token, x.turn(), unseen)
+		answer += m.give(x, q, now)
 	}
 	return answer
+}
+
+func (m *model) alive(agent string, now missions.Time) {
+	a := m.agents[agent]
+	a.state, a.heard, a.changed = missions.Online, now, now
+	m.agents[agent] = a
+}
+
+// give makes an agent the holder of a mission.
+func (m *model) give(x *modelMission, q *missions.ClaimRequest, now missions.Time) string {
+	m.tokens++
+	m.to(x, now, missions.Running)
+	if x.flows != nil {
+		x.flows.stopped = 0
+	}
+	x.attempt, x.agent, x.token, x.queued, x.missed, x.started = x.attempt+1, q.AgentID, m.tokens, false, 0, now
+	x.expires, x.ends, x.stalls = now.Add(q.Lease), 0, 0
+	if x.timeout > 0 {
+		x.ends = now.Add(x.timeout)
+	}
+	if x.stall > 0 {
+		x.stalls = now.Add(x.stall)
+	}
+	_, unseen := x.unseen()
+	return fmt.Sprintf(" %s:%d turn %d, %d signals", x.id, x.token, x.turn(), unseen)
 }
 
 // holder answers why a report under a lease is refused, "" if it is not.
@@ -251,6 +264,9 @@ func (m *model) finish(f *missions.Finish, park []modelCondition, wait time.Dura
 	case refused != "":
 		return refused
 	}
+	if l := m.limit(f.Limit); f.Limit != "" && (l == nil || !l.applies(x)) {
+		return "invalid_request"
+	}
 	if f.Park != nil {
 		batch := ""
 		if x.flows != nil {
@@ -261,6 +277,9 @@ func (m *model) finish(f *missions.Finish, park []modelCondition, wait time.Dura
 		}
 	}
 	exceeded := m.reports(x, &f.Report)
+	if f.Limit != "" {
+		m.closes(f.Limit, time.Duration(*f.RetryAfter*float64(time.Second)))
+	}
 	timeout := time.Duration(0)
 	if f.Park != nil {
 		timeout = time.Duration(f.Park.TimeoutSeconds * float64(time.Second))

@@ -19,6 +19,9 @@ type modelFlow struct {
 	detached bool
 	batch    string
 	closes   bool // as given: its batch is closed
+	key      string
+	limits   []string
+	requires bool // a GPU
 
 	conditions []modelCondition // of its latest wait
 	timeout    time.Duration

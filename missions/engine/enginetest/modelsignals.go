@@ -118,6 +118,7 @@ func (m *model) reports(x *modelMission, r *missions.Report) bool {
 	}
 	last := &f.turns[x.turn()-1]
 	m.spent += max(0, r.Usage["usd"]-*last)
+	m.spends(x, max(0, r.Usage["usd"]-*last))
 	*last = max(*last, r.Usage["usd"])
 	return f.max > 0 && f.used() > f.max
 }

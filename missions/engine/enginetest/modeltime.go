@@ -220,6 +220,7 @@ func (m *model) retain(retention time.Duration, now missions.Time) string {
 
 // shift moves what lasts for some time by a step of the clock.
 func (m *model) shift(by time.Duration, now missions.Time) {
+	m.shiftLimits(by)
 	for i := range m.list {
 		x := &m.list[i]
 		switch {

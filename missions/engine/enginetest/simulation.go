@@ -38,6 +38,7 @@ var actionWeights = []struct {
 }{
 	{"create", 24}, {"create and claim", 8}, {"claim", 22}, {"complete", 12}, {"fail", 8}, {"give up", 3}, {"release", 4},
 	{"park", 6}, {"signal", 10}, {"close batch", 2},
+	{"set limit", 3}, {"delete limit", 2},
 	{"set schedule", 2}, {"delete schedule", 1}, {"trigger", 1},
 	{"progress", 4}, {"log", 4}, {"heartbeat", 14}, {"cancel", 3}, {"retry", 4}, {"delete", 3}, {"bulk", 4}, {"leave", 1}, {"lost", 2},
 	{"register", 2}, {"due", 8}, {"retain", 2}, {"acknowledge", 2}, {"forget", 2}, {"sample", 1}, {"alert", 1},
@@ -113,6 +114,7 @@ type world struct {
 	seen   int64                   // outbox position up to which events were checked
 	status map[string]string       // of each mission, as its events say
 	flows  map[string]*engine.Flow // as compared last
+	sets   map[string][]string     // of lanes, as compared last
 
 	draining bool // Due is called again and again: the model follows once it is through
 	trusting bool // a leader that does not read the state again: a break
@@ -123,7 +125,7 @@ type world struct {
 func newWorld(backend engine.Backend) *world {
 	w := &world{
 		backend: &faulty{Backend: backend}, ctx: context.Background(), clock: 1_700_000_000_000_000,
-		is: &model{agents: map[string]modelAgent{}, batches: map[string]modelBatch{}}, status: map[string]string{}, flows: map[string]*engine.Flow{},
+		is: &model{agents: map[string]modelAgent{}, batches: map[string]modelBatch{}, turns: modelTurns{map[string]int64{}, map[string]int64{}}}, sets: map[string][]string{}, status: map[string]string{}, flows: map[string]*engine.Flow{},
 	}
 	return w
 }
@@ -148,6 +150,9 @@ func (w *world) lead() error {
 		return err
 	}
 	w.epoch, w.engine, w.open = epoch, engine.New(simulatedConfig(), from), false
+	if err := w.engine.LoadLimits(w.ctx, w.backend, w.now()); err != nil {
+		return err
+	}
 	return w.compareTotals(from.Totals[""])
 }
 
@@ -166,6 +171,7 @@ func (w *world) beginAt(now missions.Time) error {
 		}
 		w.engine.Begin(now, seed)
 		w.open, w.next = true, w.is.clone()
+		w.next.now = now
 	}
 	return nil
 }
@@ -270,6 +276,11 @@ func (w *world) settle() error {
 	for i := range w.is.list { // a clock that stepped back is far from the time of day that these wait for
 		if x := &w.is.list[i]; x.status == missions.Pending {
 			w.clock = max(w.clock, x.readyAt, x.notBefore)
+		}
+	}
+	for _, name := range simulatedLimits {
+		if err := w.deleteLimit(name); err != nil {
+			return err
 		}
 	}
 	for _, id := range simulatedSchedules {
