@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -46,22 +47,30 @@ func (l *look) ask(op string, request, reply any) error {
 	return err
 }
 
-// awaitEnds waits until no mission is pending or running. Meanwhile, somebody does what operators do.
+// awaitEnds waits until every mission has ended; meanwhile, somebody does what operators do. The error says that none of them has for the timeout: how long all of
+// them take depends on the machine, and on how many there are.
 func (l *look) awaitEnds(timeout time.Duration, meanwhile func()) error {
 	var counts check.Counts
 	var err error
-	next := time.Now()
-	if until(timeout, func() bool {
-		if now := time.Now(); !now.Before(next) {
-			meanwhile()
-			next = now.Add(time.Second)
+	next, fewest := time.Now(), math.MaxInt
+	for {
+		ended := false
+		if !until(timeout, func() bool {
+			if now := time.Now(); !now.Before(next) {
+				meanwhile()
+				next = now.Add(time.Second)
+			}
+			err = l.ask("status", struct{}{}, &counts)
+			left := counts.Pending + counts.Running
+			ended = left == 0
+			return err == nil && left < fewest
+		}) {
+			return errors.Join(err, fmt.Errorf("for %s, %d missions have been PENDING and %d RUNNING", timeout, counts.Pending, counts.Running))
 		}
-		err = l.ask("status", struct{}{}, &counts)
-		return err == nil && counts.Pending+counts.Running == 0
-	}) {
-		return nil
+		if fewest = counts.Pending + counts.Running; ended {
+			return nil
+		}
 	}
-	return errors.Join(err, fmt.Errorf("after %s, %d missions are PENDING and %d are RUNNING", timeout, counts.Pending, counts.Running))
 }
 
 func (l *look) waiting() (int64, error) {
