@@ -102,8 +102,8 @@ func (e *Engine) firstOf(l *lane, key string) (h Head, loaded bool) {
 // claimByTurn gives missions of types that are in lanes, or have limits.
 func (e *Engine) claimByTurn(q *missions.ClaimRequest, result *missions.ClaimResult) {
 	sources := e.sources(q.AgentID, result.Types)
-	most, size := min(max(q.Max, 0), maxHeads), 0
-	for len(result.Missions) < most {
+	most, size, misplaced := min(max(q.Max, 0), maxHeads), 0, 0
+	for len(result.Missions) < most && misplaced < mostMisplaced {
 		c, found, loaded := e.best(sources)
 		if !loaded {
 			result.More = true
@@ -116,6 +116,7 @@ func (e *Engine) claimByTurn(q *missions.ClaimRequest, result *missions.ClaimRes
 		if r != nil && e.leases[r.Seq] != nil || r == nil && e.records.absent[c.ID] || r != nil && !r.claimable() {
 			e.misplacedByTurn(&c) // a commit was broken off halfway
 			result.More = true
+			misplaced++
 			continue
 		}
 		if r == nil || !e.complete(r) {
@@ -165,6 +166,9 @@ func (e *Engine) misplacedByTurn(c *candidate) {
 	}
 	e.takeOut(c.source.lane, c.key, c.Head, false)
 }
+
+// mostMisplaced bounds how many missions a claim finds in queues in which they should not be.
+const mostMisplaced = 64
 
 // Bounds of what is loaded of a lane for a claim: how many keys behind those that it may need, and how many missions
 // of each key at least.

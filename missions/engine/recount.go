@@ -20,7 +20,7 @@ func RecountDoc() Doc { return Doc{DocRecount, encodeDoc(count(1))} }
 
 // Recount makes documents, sets and counters of what missions wait for agree with the missions that there are. flows
 // are all missions that have a flow, with their conditions, in any order; unready are, by type, how many PENDING
-// missions cannot be claimed yet. store stores a part of what has changed, as [Backend].Commit does; the last part
+// missions are not in its queue. store stores a part of what has changed, as [Backend].Commit does; the last part
 // deletes [DocRecount] and stores [DocCounted], and what is stored is right also if that part is never reached. No term has begun with the
 // backend meanwhile. It takes memory for everything that missions wait for.
 func Recount(ctx context.Context, b Backend, from *Snapshot, now missions.Time, flows iter.Seq2[*Record, error], unready map[string]int64, store func(*Changes) error) error {

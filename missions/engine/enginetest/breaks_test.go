@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +19,7 @@ type broken struct {
 	queue   func([]engine.Head) []engine.Head
 	planned func([]engine.Planned) []engine.Planned
 	members func([]string) []string
+	docs    func(map[string][]byte)
 	epochs  bool // every epoch is accepted
 	epoch   int64
 }
@@ -71,6 +73,14 @@ func (b *broken) Members(ctx context.Context, ranges []engine.Range) ([][]string
 	return lists, err
 }
 
+func (b *broken) Docs(ctx context.Context, keys []string) (map[string][]byte, error) {
+	found, err := b.Backend.Docs(ctx, keys)
+	if b.docs != nil {
+		b.docs(found)
+	}
+	return found, err
+}
+
 // flowsWith changes the flows of a commit.
 func flowsWith(change func(*engine.Flow)) func(*engine.Changes) bool {
 	return func(c *engine.Changes) bool {
@@ -98,6 +108,14 @@ func withoutDocs(kind string) func(*engine.Changes) bool {
 func withoutParts(kind string) func(*engine.Changes) bool {
 	return func(c *engine.Changes) bool {
 		c.Parts = slices.DeleteFunc(slices.Clone(c.Parts), func(p engine.Part) bool { return strings.HasPrefix(p.Name, kind) && p.Body != nil })
+		return true
+	}
+}
+
+// withoutMembers leaves out new members of sets of a kind.
+func withoutMembers(kind string) func(*engine.Changes) bool {
+	return func(c *engine.Changes) bool {
+		c.Members = slices.DeleteFunc(slices.Clone(c.Members), func(m engine.Member) bool { return strings.HasPrefix(m.Set, kind) && !m.Gone })
 		return true
 	}
 }
@@ -152,6 +170,19 @@ func TestBreaksAreFound(t *testing.T) {
 			c.Members = slices.DeleteFunc(slices.Clone(c.Members), func(m engine.Member) bool { return m.Set == "due" && !m.Gone })
 			return true
 		}},
+		"no limit is exceeded: leases are not counted": {begin: func(from *engine.Snapshot) {
+			for i := range from.Leases {
+				from.Leases[i].Key, from.Leases[i].Limits = "", nil
+			}
+		}},
+		"no limit is exceeded: it is forgotten": {commit: withoutDocs("l/")},
+		"no limit is exceeded: what has started is": {docs: func(found map[string][]byte) {
+			maps.DeleteFunc(found, func(key string, _ []byte) bool { return strings.HasPrefix(key, "s/") })
+		}},
+		"nobody is stuck with room: a key has no turn":          {commit: withoutMembers("r/")},
+		"nobody is stuck with room: a mission has no place":     {commit: withoutMembers("k/")},
+		"nobody is stuck with room: a key is held for ever":     {commit: withoutDocs("q/")},
+		"keys take turns: where they are is not stored":         {commit: withoutDocs("a/")},
 		"a waiting mission holds no lease: it does":             {commit: func(c *engine.Changes) bool { c.Released = but(c.Released); return true }},
 		"usage is the sum of all turns: a report is not stored": {commit: flowsWith(func(f *engine.Flow) { f.TurnUsage = nil })},
 		"counters: what was spent is not": {begin: func(from *engine.Snapshot) {

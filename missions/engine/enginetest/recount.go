@@ -21,6 +21,8 @@ func (w *world) lose() error {
 	}
 	before := b.counts()
 	b.loseCounts()
+	b.loseLanes()
+	w.is.turns = modelTurns{map[string]int64{}, map[string]int64{}} // all begin anew
 	w.engine, w.old = nil, nil
 	epoch, from, err := b.Begin(w.ctx)
 	if err != nil {
@@ -83,6 +85,26 @@ func (b *Memory) loseCounts() {
 		lost := *t
 		lost.Waiting = [4]int64{7}
 		b.totals[name] = &lost
+	}
+}
+
+// loseLanes loses some of what is stored of lanes, and what leases say of them.
+func (b *Memory) loseLanes() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i, set := range slices.Sorted(maps.Keys(b.sets)) {
+		if kind := set[:2]; (kind == "r/" || kind == "k/") && i%2 == 0 {
+			delete(b.sets, set)
+		}
+	}
+	for i, key := range slices.Sorted(maps.Keys(b.docs)) {
+		if kind := key[:2]; (kind == "a/" || kind == "q/" || kind == "p/") && i%3 == 0 {
+			delete(b.docs, key)
+		}
+	}
+	for seq, l := range b.leases {
+		l.Key, l.Limits = "", nil
+		b.leases[seq] = l
 	}
 }
 
