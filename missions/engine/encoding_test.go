@@ -29,6 +29,11 @@ func FuzzDecodeChanges(f *testing.F) {
 		Docs:   []Doc{{"k", []byte("b")}}, Parts: []Part{{Seq: 1, MissionID: "m", Name: PartCheckpoint, Body: []byte("1")}},
 		Members: []Member{{"s", "m", true}}, Leases: []Lease{{Seq: 1, Signal: 2}},
 	}).Encode(nil))
+	f.Add((&Changes{
+		Missions: []MissionChange{{After: &Record{Seq: 1, Mission: missions.Mission{ID: "m", Priority: missions.High, Status: missions.Pending},
+			Flow: &Flow{Key: "k", Limits: []string{"l"}, Requires: map[string]string{"gpu": "h100"}, Queued: true, ScheduleID: "s"}}}},
+		Leases: []Lease{{Seq: 1, Key: "k", Limits: []string{"l"}}},
+	}).Encode(nil))
 	f.Fuzz(func(t *testing.T, encoded []byte) {
 		c, err := DecodeChanges(encoded)
 		if err != nil {
@@ -62,7 +67,7 @@ func TestEncodingHasEveryField(t *testing.T) {
 	var held Lease
 	fill(reflect.ValueOf(&held).Elem())
 	released := held
-	released.Signal = 0 // of no use
+	released.Signal, released.Key, released.Limits = 0, "", nil // of no use
 	var a Agent
 	fill(reflect.ValueOf(&a).Elem())
 	a.State, a.MissionsRunning = missions.Draining, 0
