@@ -94,6 +94,10 @@ const (
 	WaitTime    WaitKind = "time" // not_before, a back-off, or parked for some time
 )
 
+// WaitLimit is the kind of wait of missions that could be claimed if it were not for a limit. It is none of
+// [WaitKinds]: it changes with the limits, not with the missions.
+const WaitLimit WaitKind = "limit"
+
 // WaitKinds lists every kind.
 func WaitKinds() []WaitKind { return []WaitKind{WaitMission, WaitBatch, WaitSignal, WaitTime} }
 

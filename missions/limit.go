@@ -263,6 +263,21 @@ func CheckLimitPause(name string, seconds *float64) error {
 	return CheckToken("limit", name)
 }
 
+// Hold is which missions a limit holds back at present.
+type Hold struct {
+	Limit string
+	Type  string   // the limit's
+	All   bool     // all that it applies to
+	Keys  []string // or else those with one of these keys
+}
+
+// Holds reports whether a mission of a type is held that names some limits and has a key, "" for none.
+func (h *Hold) Holds(missionType string, limits []string, key string) bool {
+	spec := LimitSpec{Type: h.Type}
+	applies := spec.AppliesToType(missionType) || slices.Contains(limits, h.Limit)
+	return applies && (h.All || key != "" && slices.Contains(h.Keys, key))
+}
+
 // LimitRequest is what [Limits.SetLimit] is asked for. The spec is normalized and valid.
 type LimitRequest struct {
 	Spec     LimitSpec

@@ -80,6 +80,7 @@ type Filter struct {
 	ParentID      string
 	Batch         string
 	Key           string
+	Holds         []Hold    // with Waiting [WaitLimit]: as [Limits.Held] returns them
 	After         Condition // missions with a condition on this mission or batch, met or not
 	Limit         int       // maximum number of missions
 	MaxBytes      int       // approximate maximum bytes of JSON after the first mission; 0: no limit

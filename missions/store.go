@@ -153,6 +153,9 @@ type Limits interface {
 
 	// Limits returns limits by name, a page at a time.
 	Limits(ctx context.Context, q LimitsRequest) (LimitPage, error)
+
+	// Held returns which missions limits hold back at present.
+	Held(ctx context.Context) ([]Hold, error)
 }
 
 // Schedules is the part of a [Store] that creates missions at times. [Store.Due] creates the mission of an occurrence

@@ -21,8 +21,8 @@ func (s *Service) Bulk(ctx context.Context, request api.BulkRequest) (api.BulkRe
 		return api.BulkReply{}, err
 	}
 	reply := api.BulkReply{Errors: []api.BulkError{}, AsOf: page.Do.AsOf}
-	if page.List.Waiting == api.WaitLimit { // no limit holds anything back
-		return reply, nil
+	if page.List.Holds, err = s.holds(ctx, page.List.Waiting); err != nil {
+		return api.BulkReply{}, err
 	}
 	if room := s.room(); room > 0 { // each mission may have an error
 		page.List.Limit = min(page.List.Limit, max(1, room/bulkErrorBytes))

@@ -60,3 +60,11 @@ func (s *Service) DeleteLimit(ctx context.Context, request api.LimitNameRequest)
 	result, err := s.cfg.Store.DeleteLimit(ctx, q)
 	return s.limitChanged(result, err)
 }
+
+// holds returns what limits hold back, if a list is about that.
+func (s *Service) holds(ctx context.Context, kind missions.WaitKind) ([]missions.Hold, error) {
+	if kind != missions.WaitLimit {
+		return nil, nil
+	}
+	return s.cfg.Store.Held(ctx)
+}

@@ -147,6 +147,13 @@ func (s measuredStore) Limits(ctx context.Context, request missions.LimitsReques
 	return result, err
 }
 
+func (s measuredStore) Held(ctx context.Context) ([]missions.Hold, error) {
+	begun := time.Now()
+	result, err := s.Store.Held(ctx)
+	s.step(ctx, "held", begun, err)
+	return result, err
+}
+
 func (s measuredStore) SetSchedule(ctx context.Context, request missions.ScheduleRequest) (missions.ScheduleResult, error) {
 	begun := time.Now()
 	result, err := s.Store.SetSchedule(ctx, request)

@@ -222,8 +222,8 @@ func (s *Service) List(ctx context.Context, request api.ListRequest) (api.Missio
 	if err != nil {
 		return api.MissionList{}, err
 	}
-	if filter.Waiting == api.WaitLimit { // no limit holds anything back
-		return api.MissionList{Missions: []missions.Mission{}}, nil
+	if filter.Holds, err = s.holds(ctx, filter.Waiting); err != nil {
+		return api.MissionList{}, err
 	}
 	filter.MaxBytes = s.room()
 	page, err := s.cfg.Store.List(ctx, filter)

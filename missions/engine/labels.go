@@ -78,7 +78,7 @@ func FilterLabels(f *missions.Filter) (labels []string) {
 	if f.Key != "" {
 		labels = append(labels, labelKey+f.Key)
 	}
-	if f.Waiting != "" && f.Waiting != missions.WaitTime { // others than those with a flow wait for a time
+	if f.Waiting != "" && f.Waiting != missions.WaitTime && f.Waiting != missions.WaitLimit { // others than those with a flow wait for a time
 		labels = append(labels, labelWaiting+string(f.Waiting))
 	}
 	return labels
@@ -91,6 +91,9 @@ func (r *Record) Matches(f *missions.Filter) bool {
 		if !slices.Contains(labels, label) {
 			return false
 		}
+	}
+	if f.Waiting == missions.WaitLimit {
+		return r.isHeld(f.Holds)
 	}
 	return f.Waiting == "" || r.WaitsFor(f.Waiting)
 }

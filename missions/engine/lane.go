@@ -40,6 +40,7 @@ type lane struct {
 	living  int64
 	pending int64
 	ready   int64         // can be claimed, if the limits let them
+	held    int64         // of them, those with a key of which no mission may start because of a limit
 	since   missions.Time // since when some can be and none was
 	turn    [4]int64      // by the rank of their priority: the turn at which a key begins
 	own     [4]int64      // the turn of missions of the type that are in no lane
@@ -96,7 +97,7 @@ func laneOf(c *codec.Codec, l *lane) {
 	codec.Text(c, &l.Type)
 	codec.Table(c, &l.Requires, codec.Text, codec.Text)
 	codec.Sequence(c, &l.Limits, codec.Text)
-	for _, n := range []*int64{&l.living, &l.pending, &l.ready} {
+	for _, n := range []*int64{&l.living, &l.pending, &l.ready, &l.held} {
 		codec.Number(c, n)
 	}
 	codec.Number(c, &l.since)

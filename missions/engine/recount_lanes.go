@@ -85,6 +85,9 @@ func (c *recount) allLanes(ctx context.Context) error {
 			l := n.lanes[in.lane]
 			in.held = in.anyReady() && anyFullFor(limits.limitsOf(l.Type, l.Limits), key)
 			for rank, ready := range in.ready {
+				if in.held {
+					l.held += ready
+				}
 				if in.place[rank] = (place{}); ready > 0 && !in.held {
 					c.member(setTurns+l.id, turnMember(rank, in.place[rank], key))
 				}

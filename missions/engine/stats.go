@@ -47,7 +47,7 @@ func (e *Engine) Stats(missionType string, now missions.Time, history *History) 
 	stats := missions.Stats{
 		Total: counts.Total(), ByStatus: counts.ByStatus, ByType: map[string]int64{}, SuccessRate: counts.SuccessRate(),
 		Duration: t.Run.public().Distribution(), Queue: t.Queue.public().Distribution(),
-		OldestClaimableSeconds: longest(history.Fronts, now),
+		OldestClaimableSeconds: longest(e.laneFronts(missionType, history.Fronts), now),
 		PerMinute:              e.perMinute(missionType, now), LastUpdated: now,
 	}
 	for name, of := range e.byType {
@@ -69,6 +69,7 @@ func (e *Engine) Stats(missionType string, now missions.Time, history *History) 
 	for i, kind := range missions.WaitKinds() {
 		stats.Waiting[kind] = t.Waiting[i]
 	}
+	stats.Waiting[missions.WaitLimit] = e.heldOf(missionType)
 	if e.marks.Sampled != 0 {
 		stats.Windows = e.windows(missionType, now, history)
 	}
@@ -164,7 +165,12 @@ func (e *Engine) Unserved(fronts map[string]missions.Time) map[string]int64 {
 	unserved := map[string]int64{}
 	for _, name := range e.PendingTypes("") {
 		if _, claimable := fronts[name]; claimable && !served[name] && len(unserved) < missions.MaxSampledTypes {
-			unserved[name] = e.byType[name].ByStatus[missions.Pending.Index()]
+			unserved[name] = e.pendingOf(name)
+		}
+	}
+	for _, l := range e.lanes {
+		if l.ready > 0 && !e.isServed(l) && len(unserved) < missions.MaxSampledTypes {
+			unserved[l.Type] += l.pending
 		}
 	}
 	return unserved

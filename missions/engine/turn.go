@@ -219,7 +219,9 @@ func (e *Engine) joinLane(r *Record) {
 	}
 	l.ready++
 	in := e.editKey(l, key)
-	in.held = anyFullFor(e.limitsOf(l.Type, l.Limits), key)
+	if in.held = anyFullFor(e.limitsOf(l.Type, l.Limits), key); in.held {
+		l.held++
+	}
 	if in.ready[rank]++; in.ready[rank] == 1 {
 		in.place[rank] = place{l.turn[rank], e.marks.Outbox}
 		if !in.held {
@@ -241,6 +243,9 @@ func (e *Engine) takeOut(l *lane, key string, h Head, starts bool) {
 	l.ready--
 	in := e.editKey(l, key)
 	in.ready[h.Rank]--
+	if in.held {
+		l.held--
+	}
 	at := in.place[h.Rank]
 	e.listed(queueSet(l.id, key), queueMember(h.Rank, h.Seq, h.ID), true)
 	if starts {
@@ -293,10 +298,12 @@ func (e *Engine) followKey(key string) {
 		if !held {
 			e.announced[l.Type] = true
 		}
+		e.setDoc(docLane+l.id, l)
 		for rank, n := range in.ready {
 			if n == 0 {
 				continue
 			}
+			l.held += n * delta(held)
 			if !held {
 				in.place[rank].turn = max(in.place[rank].turn, l.turn[rank])
 			}

@@ -93,6 +93,11 @@ func (c commands) Limits(ctx context.Context, request missions.LimitsRequest) (m
 	return perform(ctx, c.by, opLimits, request)
 }
 
+// Held implements [missions.Limits].
+func (c commands) Held(ctx context.Context) ([]missions.Hold, error) {
+	return perform(ctx, c.by, opHeld, nothing{})
+}
+
 // CreateChildren implements [missions.Leases].
 func (c commands) CreateChildren(ctx context.Context, agentID string, parent missions.LeaseRef, batch []missions.Mission) ([]missions.CreateResult, error) {
 	of := make([]missions.Mission, len(batch))

@@ -252,6 +252,10 @@ var (
 	opLimit = &operation[string, missions.LimitResult]{
 		name: "limit", lane: laneReport, args: codec.Text[string], reply: wireLimitResult, apply: (*engine.Engine).Limit,
 	}
+	opHeld = &operation[nothing, []missions.Hold]{
+		name: "held", lane: laneReport, args: none[nothing], reply: listOf(wireHold),
+		apply: func(e *engine.Engine, _ *nothing) []missions.Hold { return e.Held() },
+	}
 	opLimits = &operation[missions.LimitsRequest, missions.LimitPage]{
 		name: "limits", lane: laneReport, args: wireLimits, reply: wireLimitPage, apply: (*engine.Engine).Limits,
 	}
@@ -347,6 +351,6 @@ var operations = map[string]served{
 	opClaim.name: opClaim, opHeartbeat.name: opHeartbeat, opProgress.name: opProgress, opAppend.name: opAppend, opFinish.name: opFinish,
 	opRegister.name: opRegister, opLeave.name: opLeave, opLost.name: opLost, opChangeAlerts.name: opChangeAlerts, opNoticed.name: opNoticed,
 	opSetSchedule.name: opSetSchedule, opDeleteSchedule.name: opDeleteSchedule, opTrigger.name: opTrigger, opBackfill.name: opBackfill,
-	opSetLimit.name: opSetLimit, opDeleteLimit.name: opDeleteLimit, opLimit.name: opLimit, opLimits.name: opLimits,
+	opSetLimit.name: opSetLimit, opDeleteLimit.name: opDeleteLimit, opLimit.name: opLimit, opLimits.name: opLimits, opHeld.name: opHeld,
 	opDue.name: opDue, opRetain.name: opRetain, opSample.name: opSample, opAcknowledge.name: opAcknowledge, opForget.name: opForget, opCheck.name: opCheck,
 }

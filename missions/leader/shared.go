@@ -325,6 +325,9 @@ func (s *Shared) look(ctx context.Context, f func(*engine.Engine)) error {
 		return err
 	}
 	e := engine.New(s.cfg.Engine, from)
+	if _, err := read(ctx, s, func() (nothing, error) { return nothing{}, e.LoadLimits(ctx, s.cfg.Backend, s.now()) }); err != nil {
+		return err
+	}
 	e.Begin(s.now(), [32]byte{})
 	f(e)
 	return nil

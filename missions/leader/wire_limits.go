@@ -31,3 +31,10 @@ func wireLimitPage(c *codec.Codec, p *missions.LimitPage) {
 	codec.Sequence(c, &p.Limits, wireJSON[missions.LimitStatus])
 	codec.Text(c, &p.Next)
 }
+
+func wireHold(c *codec.Codec, h *missions.Hold) {
+	codec.Text(c, &h.Limit)
+	codec.Text(c, &h.Type)
+	codec.Flag(c, &h.All)
+	optionalList(c, &h.Keys, codec.Text)
+}

@@ -100,7 +100,7 @@ func matches(candidate *sqlite3.Stmt, f *missions.Filter) bool {
 	if f.Status != "" && candidate.ColumnInt(1) != f.Status.Index() ||
 		f.Type != "" && candidate.ColumnText(2) != f.Type ||
 		f.AgentID != "" && candidate.ColumnText(3) != f.AgentID ||
-		f.Waiting != "" && candidate.ColumnBool(6) {
+		f.Waiting != "" && f.Waiting != missions.WaitLimit && candidate.ColumnBool(6) {
 		return false
 	}
 	if f.Tag != "" {

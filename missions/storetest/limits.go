@@ -80,8 +80,10 @@ func testLimits(s *suite) {
 		f.wantLimit("l", 0, 3, "")
 		held := f.wantNext("a", "b", "free")
 		f.wantLimit("l", 2, 1, missions.FullTotal)
+		f.wantHeld("c")
 		f.finish(completion(held[0], `1`))
 		f.wantLimit("l", 1, 1, "")
+		f.wantHeld()
 		wantEqual(f, "as stored", strings.Join(f.get("c").Flow.Limits, " "), "l")
 		f.wantNext("c")
 		f.finish(failure(held[1], "no", true))
@@ -94,6 +96,7 @@ func testLimits(s *suite) {
 		f.create(named("a", "t"), named("b", "t"), named("c", "u"), limited("k", "key"))
 		f.wantNext("a", "c")
 		f.wantLimit("l", 1, 2, missions.FullTotal)
+		f.wantHeld("b", "k")
 		f.setLimit(missions.LimitSpec{Name: "l", Type: missions.AllTypes, Total: pointer[int64](3)})
 		f.wantLimit("l", 2, 2, "")
 		wantEqual(f, "given", len(f.claim("w", 10)), 1)
@@ -127,6 +130,7 @@ func testLimits(s *suite) {
 			limited("off1", "off"), named("free1", "t"), named("free2", "t"))
 		held := f.claim("w", 10)
 		f.wantAnyOrder(held, "a1", "big1", "big2", "free1", "free2")
+		f.wantHeld("a2", "big3", "off1")
 		l := f.limit("l")
 		wantEqual(f, "running", l.Running, 5)
 		f.wantSame("busiest", l.Busiest, []missions.BusyKey{{Key: "big", Running: 2}, {Key: "a", Running: 1}})
@@ -242,6 +246,15 @@ func testFreed(f *fixture) {
 		f.wantLimit("l", 0, 0, "")
 	}
 	f.wantRecount()
+}
+
+// wantHeld checks which missions limits hold back.
+func (f *fixture) wantHeld(ids ...string) {
+	f.Helper()
+	holds, err := f.Store.Held(f.ctx)
+	f.must(err)
+	f.wantAnyOrder(f.list(missions.Filter{Waiting: missions.WaitLimit, Holds: holds}), ids...)
+	wantEqual(f, "counted as held", f.stats("").Waiting[missions.WaitLimit], int64(len(ids)))
 }
 
 func (f *fixture) wantEqualIDs(got []missions.Mission, want ...string) {
@@ -500,6 +513,12 @@ func testRequires(s *suite) {
 		f.wantEqualIDs(f.claim("gpu", 10), "m")
 		f.wantSame("as stored", f.get("m").Flow.Requires, m.Flow.Requires)
 		f.wantStatus("other", missions.Pending)
+		unserved, err := f.Store.Unserved(f.ctx)
+		f.must(err)
+		f.wantSame("unserved", unserved, map[string]int64{"t": 1})
+		if waits := f.stats("t").OldestClaimableSeconds; waits == nil {
+			f.Error("nothing is claimable")
+		}
 		f.wantRecount()
 	})
 }

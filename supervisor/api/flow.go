@@ -122,9 +122,6 @@ type InputReply struct {
 	missions.Input
 }
 
-// WaitLimit is the kind of wait of missions that a limit holds back.
-const WaitLimit missions.WaitKind = "limit"
-
 // SignalRef says that a mission has signals up to a number.
 type SignalRef struct {
 	MissionID string `json:"mission_id"`

@@ -190,7 +190,7 @@ func (r *ListRequest) Filter() (missions.Filter, error) {
 	if r.Status != "" && r.Status.Index() < 0 {
 		return missions.Filter{}, missions.Invalid("status", "must be one of PENDING, RUNNING, COMPLETED, FAILED, CANCELLED")
 	}
-	if r.Waiting != "" && r.Waiting != WaitLimit && !slices.Contains(missions.WaitKinds(), r.Waiting) {
+	if r.Waiting != "" && r.Waiting != missions.WaitLimit && !slices.Contains(missions.WaitKinds(), r.Waiting) {
 		return missions.Filter{}, missions.Invalid("waiting", "must be one of mission, batch, signal, limit, time")
 	}
 	for _, token := range []struct{ field, value string }{

@@ -13,6 +13,6 @@ import (
 // returns; nil takes that of the process.
 func Commands(c *ui.Console, take func() (tcell.Screen, error)) []*cobra.Command {
 	return []*cobra.Command{
-		healthCommand(c), statusCommand(c), agentsCommand(c), alertsCommand(c), eventsCommand(c), missionsCommand(c, take), batchesCommand(c), schedulesCommand(c),
+		healthCommand(c), statusCommand(c), agentsCommand(c), alertsCommand(c), eventsCommand(c), missionsCommand(c, take), batchesCommand(c), limitsCommand(c), schedulesCommand(c),
 	}
 }

@@ -2,6 +2,8 @@ package client
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"missioncontrol/cmd/supervisor/ui"
@@ -19,6 +21,13 @@ func flowOrigin(out *ui.Screen, b *ui.Card, f *missions.Flow) {
 	}
 	b.Line("Parent", parent)
 	b.Line("Batch", f.Batch)
+	b.Line("Key", f.Key)
+	b.Line("Limits", strings.Join(f.Limits, ", "))
+	required := make([]string, 0, len(f.Requires))
+	for _, label := range slices.Sorted(maps.Keys(f.Requires)) {
+		required = append(required, label+"="+f.Requires[label])
+	}
+	b.Line("Requires", strings.Join(required, ", "))
 	if f.ScheduleID != "" {
 		b.Line("Schedule", f.ScheduleID+", for "+out.Moment(f.ScheduledFor.Time()))
 	}

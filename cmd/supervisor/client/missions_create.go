@@ -122,6 +122,12 @@ func (f *createFlags) addWork(c *ui.Console, cmd *cobra.Command) {
 	flags.IntVar(&f.maxAttempts, "max-attempts", missions.DefaultMaxAttempts, "try at most `N` times")
 	flags.StringVar(&f.timeout, "timeout", "", "maximum `DURATION` of one attempt")
 	flags.StringVar(&f.stall, "stall", "", "maximum `DURATION` of an attempt without progress")
+	flags.StringVar(&f.spec.Key, "key", "", "the `KEY` of a tenant, user or account: keys take turns, and limits count them")
+	flags.StringSliceVar(&f.spec.Limits, "limits", nil, "the name of a `LIMIT` beside those of the type; may be repeated")
+	flags.StringToStringVar(&f.spec.Requires, "requires", nil, "a label that an agent must have: `LABEL=VALUE`; may be repeated")
+	ui.CompleteFlag(cmd, "key", ui.CompleteNothing)
+	ui.CompleteFlag(cmd, "limits", remote.LimitNames(c))
+	ui.CompleteFlag(cmd, "requires", ui.CompleteNothing)
 	ui.CompleteFlag(cmd, "type", remote.MissionTypes(c))
 	ui.CompleteFlag(cmd, "priority", ui.CompleteWords(ui.PriorityNames()...))
 }
@@ -132,7 +138,7 @@ func (f *createFlags) fileAlone(cmd *cobra.Command, args []string) error {
 		return ui.Usagef("--file contains the names of its missions; omit the name %q", args[0])
 	}
 	for _, name := range append([]string{"type", "data", "priority", "tag", "id", "description", "correlation-id",
-		"max-attempts", "timeout", "stall", "not-before", "deadline", "wait", "wait-timeout"}, flowFlagNames...) {
+		"max-attempts", "timeout", "stall", "key", "limits", "requires", "not-before", "deadline", "wait", "wait-timeout"}, flowFlagNames...) {
 		if cmd.Flags().Changed(name) {
 			return ui.Usagef("--%s cannot be combined with --file", name)
 		}

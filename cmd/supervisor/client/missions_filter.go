@@ -20,7 +20,7 @@ type missionFilter struct {
 }
 
 // missionFilterNames are the names of these flags.
-var missionFilterNames = []string{"status", "type", "agent", "tag", "text", "waiting", "parent", "batch", "after", "before"}
+var missionFilterNames = []string{"status", "type", "agent", "tag", "text", "waiting", "parent", "batch", "key", "after", "before"}
 
 func (f *missionFilter) add(c *ui.Console, cmd *cobra.Command) {
 	flags := cmd.Flags()
@@ -32,6 +32,7 @@ func (f *missionFilter) add(c *ui.Console, cmd *cobra.Command) {
 	flags.StringVar((*string)(&f.request.Waiting), "waiting", "", "only missions that wait for `WHAT`: mission, batch, signal, time or limit")
 	flags.StringVar(&f.request.ParentID, "parent", "", "only children of the mission with this `ID`")
 	flags.StringVar(&f.request.Batch, "batch", "", "only missions of the batch with this `ID`")
+	flags.StringVar(&f.request.Key, "key", "", "only missions with this `KEY`")
 	flags.StringVar(&f.after, "after", "", "only missions created after this `TIME`, or within this duration (24h)")
 	flags.StringVar(&f.before, "before", "", "only missions created before this `TIME`, or longer ago than this duration")
 	ui.CompleteFlag(cmd, "status", ui.CompleteWords(ui.StatusNames()...))

@@ -164,6 +164,7 @@ func templateOf(spec *api.MissionSpec) missions.Template {
 	return missions.Template{
 		Name: spec.Name, Description: spec.Description, Type: spec.Type, Data: spec.Data, Priority: spec.Priority, Tags: spec.Tags,
 		MaxAttempts: spec.MaxAttempts, TimeoutSeconds: spec.TimeoutSeconds, StallSeconds: spec.StallSeconds, CorrelationID: spec.CorrelationID,
+		Key: spec.Key, Limits: spec.Limits, Requires: spec.Requires,
 	}
 }
 
@@ -196,7 +197,7 @@ func (f *scheduleFlags) fromFile(c *ui.Console, cmd *cobra.Command, args []strin
 		return ui.Usagef("--file contains the name of the missions; omit the name %q", args[1])
 	}
 	for _, name := range []string{"cron", "time-zone", "every", "offset", "type", "data", "priority", "tag", "description", "correlation-id",
-		"max-attempts", "timeout", "stall", "overlap", "catch-up", "catch-up-within", "jitter", "starts", "ends", "paused"} {
+		"max-attempts", "timeout", "stall", "key", "limits", "requires", "overlap", "catch-up", "catch-up-within", "jitter", "starts", "ends", "paused"} {
 		if cmd.Flags().Changed(name) {
 			return ui.Usagef("--%s cannot be combined with --file", name)
 		}

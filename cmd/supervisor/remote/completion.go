@@ -127,6 +127,25 @@ func ScheduleIDs(c *ui.Console) ui.Completer {
 	}
 }
 
+// LimitNames suggests limits, for one argument.
+func LimitNames(c *ui.Console) ui.Completer {
+	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return ui.CompleteNothing(cmd, args, begun)
+		}
+		return askFor(c, cmd, func(ctx context.Context, s *Session) ([]string, error) {
+			page, err := s.Client.Limits(ctx, api.LimitsRequest{Limit: 200})
+			var found []string
+			for i := range page.Limits {
+				if of := &page.Limits[i]; strings.HasPrefix(of.Name, begun) {
+					found = append(found, cobra.CompletionWithDesc(of.Name, ui.Clean(of.Note)))
+				}
+			}
+			return found, err
+		})
+	}
+}
+
 // Signals suggests, behind the id of a mission, the names of the signals that it waits for
 // and, behind a name, the choices.
 func Signals(c *ui.Console) ui.Completer {

@@ -15,7 +15,7 @@ func EventColour(eventType string) string {
 		return Cyan
 	case "agent":
 		return Blue
-	case "schedule":
+	case "schedule", "limit":
 		return Cyan
 	}
 	return ""
@@ -46,6 +46,8 @@ func EventSummary(out *Screen, e *charter.Event) Painted {
 		return about(p.MissionID, strings.TrimSuffix(fmt.Sprintf("signal %d: %s, from %s", p.Seq, p.Name, p.By), ", from "))
 	case charter.MissionSignalSeen:
 		return about(p.MissionID, fmt.Sprintf("signal %d was seen by agent %s", p.Seq, p.AgentID))
+	case charter.LimitChanged:
+		return about(p.Name, strings.TrimSuffix("limit changed by "+p.By, " by "))
 	case charter.ScheduleChanged:
 		return about(p.ScheduleID, strings.TrimSuffix("schedule changed by "+p.By, " by "))
 	case charter.ScheduleMissed:

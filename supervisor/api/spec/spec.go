@@ -57,7 +57,7 @@ func Values(t reflect.Type) (values []string) {
 	case reflect.TypeFor[missions.OnExceeded]():
 		return texts([]missions.OnExceeded{missions.ExceededFail, missions.ExceededAsk})
 	case reflect.TypeFor[missions.WaitKind]():
-		return texts(append(missions.WaitKinds(), api.WaitLimit))
+		return texts(append(missions.WaitKinds(), missions.WaitLimit))
 	case reflect.TypeFor[missions.Delivery]():
 		return texts([]missions.Delivery{missions.DeliveredWaiting, missions.DeliveredRunning, missions.DeliveredStored})
 	case reflect.TypeFor[missions.BulkAction]():

@@ -9,7 +9,7 @@ import { code } from "./code.js";
 import { summary, tone } from "./summary.js";
 import { pageKeys } from "./keys.js";
 
-const kinds = [["mission.>,agent.>,schedule.>,supervisor.alert_raised,supervisor.alert_resolved", "Changes"], ["mission.>", "Missions"], ["agent.>", "Agents"],
+const kinds = [["mission.>,agent.>,limit.>,schedule.>,supervisor.alert_raised,supervisor.alert_resolved", "Changes"], ["mission.>", "Missions"], ["agent.>", "Agents"],
   ["supervisor.alert_raised,supervisor.alert_resolved", "Alerts"], [">", "Everything"]];
 const backs = [["", "From now on"], ["900", "The last 15 min"], ["3600", "The last hour"], ["86400", "The last day"]];
 const most = 500; // rows that are kept

@@ -17,6 +17,7 @@ const summaries = {
   "mission.ready": (p) => p.reason,
   "mission.signalled": (p) => p.name + ", number " + p.seq + (p.by ? ", by " + p.by : ""),
   "mission.signal_seen": (p) => "number " + p.seq + ", by " + p.agent_id,
+  "limit.changed": (p) => p.name + (p.by ? ", by " + p.by : ""),
   "schedule.changed": (p) => p.schedule_id + (p.by ? ", by " + p.by : ""),
   "schedule.missed": (p) => p.schedule_id + ": " + (p.count === 1 ? moment(p.from) : p.count + " times from " + moment(p.from) + " to " + moment(p.to)),
   "agent.online": agent,
