@@ -131,7 +131,7 @@ func TestAFilterOfAListDecidesWhatIsChanged(t *testing.T) {
 	r.wantBulk(api.BulkRequest{Action: missions.BulkCancel, Filter: &api.ListRequest{AgentID: "w1"}, DryRun: true}, 1, 0)
 	r.wantBulk(api.BulkRequest{Action: missions.BulkCancel, Filter: &api.ListRequest{CreatedAfter: created}, DryRun: true}, 3, 0)
 	r.wantBulk(api.BulkRequest{Action: missions.BulkCancel, Filter: &api.ListRequest{CreatedBefore: created}, DryRun: true}, 3, 0)
-	r.wantBulk(api.BulkRequest{Action: missions.BulkCancel, Filter: &api.ListRequest{Waiting: api.WaitLimit}, DryRun: true}, 0, 0)
+	r.wantBulk(api.BulkRequest{Action: missions.BulkCancel, Filter: &api.ListRequest{Waiting: missions.WaitLimit}, DryRun: true}, 0, 0)
 	r.wantBulk(api.BulkRequest{Action: missions.BulkDelete, Filter: &api.ListRequest{}, DryRun: true}, 6, 0)
 	for _, id := range []string{"runs", "typed"} {
 		if m := r.get(id); m.Status.Terminal() {

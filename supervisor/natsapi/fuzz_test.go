@@ -79,6 +79,8 @@ var fuzzSeeds = [][2]string{
 	{"agent.a1.progress", `{"mission_id":"m1","lease":7777,"checkpoint":{"step":1},"usage":{"usd":0.5}}`},
 	{"agent.a1.fail", `{"mission_id":"m1","lease":7777,"error":"e","retry_after_seconds":5}`},
 	{"agent.a1.release", `{"mission_id":"m1","lease":7777,"after":[{"signal":"go"}],"after_timeout_seconds":60,"checkpoint":1}`},
+	{"limits.set", `{"name":"l1","type":"*","total":25,"per_key":3,"rate":{"count":60,"per_seconds":60},"budget":{"unit":"usd","amount":50,"per_seconds":86400},"keys":{"k":{"weight":2.5,"paused":true}}}`},
+	{"limits.get", `{"name":"l1"}`}, {"limits.list", `{"limit":1,"cursor":"a"}`}, {"limits.delete", `{"name":"l1"}`},
 	{"schedules.set", `{"id":"s1","cron":"0 2 * * mon-fri","time_zone":"Europe/Berlin","mission":{"name":"n","type":"t","data":{"a":1},"batch":"b1",` +
 		`"after":[{"signal":"go"}],"max_attempts":2,"timeout_seconds":1,"unique":null},"catch_up":"all","catch_up_seconds":60,"jitter_seconds":5,` +
 		`"starts_at":null,"ends_at":9000000000,"paused":true}`},
@@ -97,6 +99,7 @@ var replies = map[string]func() any{
 	"missions.list": reply[api.MissionList], "missions.log": reply[api.MissionLog], "missions.stats": reply[api.StatsReply],
 	"missions.history": reply[api.History], "alerts": reply[api.Alerts], "missions.bulk": reply[api.BulkReply], "missions.signal": reply[api.Signalled], "missions.graph": reply[api.Graph],
 	"batches.get": reply[missions.Batch], "batches.list": reply[api.BatchList], "batches.close": reply[missions.Batch],
+	"limits.set": reply[missions.LimitStatus], "limits.get": reply[missions.LimitStatus], "limits.list": reply[api.LimitList], "limits.delete": reply[missions.LimitStatus],
 	"schedules.set": reply[api.Schedule], "schedules.get": reply[api.Schedule], "schedules.list": reply[api.ScheduleList],
 	"schedules.delete": reply[missions.Schedule], "schedules.trigger": reply[api.Triggered], "schedules.backfill": reply[api.Backfilled],
 	"schedules.preview":    reply[api.Preview],
