@@ -37,6 +37,13 @@ var jsonCommands = []struct{ line, holds string }{
 	{"batches list --json", ""},
 	{"batches get b --json", ""},
 	{"batches close b --json", ""},
+	{"limits --json", hostileLine},
+	{"limits list --json", hostileLine},
+	{"limits get l --json", hostileLine},
+	{"limits set other --json --total 3", ""},
+	{"limits pause l --json", hostileLine},
+	{"limits resume l --json", hostileLine},
+	{"limits delete l --json --yes", hostileLine},
 	{"schedules --json", hostileLine},
 	{"schedules list --json", hostileLine},
 	{"schedules get s --json", hostile},
@@ -71,6 +78,8 @@ func TestJSONIntoAPipeHoldsNothingThatATerminalObeys(t *testing.T) {
 	_, _, err = b.client.Create(ctx, api.MissionSpec{ID: "m", Name: hostileLine, Description: hostile, Type: "t", Data: []byte(`{"x":"` + "\u009b\u202e" + `"}`)})
 	must(t, err)
 	_, _, err = b.client.Create(ctx, api.MissionSpec{Name: "asks", Type: "t", Batch: "b", After: []missions.Condition{{Signal: "s", Prompt: hostile}}})
+	must(t, err)
+	_, err = b.client.SetLimit(ctx, missions.LimitSpec{Name: "l", Note: hostileLine, Keys: map[string]missions.KeyLimit{hostileLine: {Weight: 2}}})
 	must(t, err)
 	_, err = b.client.SetSchedule(ctx, missions.ScheduleSpec{ID: "s", EverySeconds: 3600, Mission: missions.Template{Name: hostileLine, Description: hostile}})
 	must(t, err)

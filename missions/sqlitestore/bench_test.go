@@ -246,3 +246,10 @@ func emptyStore(b *testing.B) *Store {
 	})
 	return s
 }
+
+// BenchmarkKeys is storetest.Keys: with one key, and with 10,000 of which one has nearly everything.
+func BenchmarkKeys(b *testing.B) {
+	for _, keys := range []int{1, 10_000} {
+		b.Run(fmt.Sprint(keys), func(b *testing.B) { storetest.Keys(b, emptyStore(b), keys, 100_000) })
+	}
+}
