@@ -38,6 +38,7 @@ var contract = []struct {
 	{"mission.ready", missionsService, "missions", charter.Durable, true, "mission_id reason changed_at"},
 	{"mission.signalled", missionsService, "missions", charter.Durable, true, "mission_id seq name by signalled_at"},
 	{"mission.signal_seen", missionsService, "missions", charter.Durable, true, "mission_id seq agent_id seen_at"},
+	{"limit.changed", missionsService, "limits", charter.Durable, false, "name by changed_at"},
 	{"schedule.changed", missionsService, "schedules", charter.Durable, false, "schedule_id by changed_at"},
 	{"schedule.missed", missionsService, "schedules", charter.Durable, false, "schedule_id count from to"},
 	{"agent.online", supervisorService, "agents", charter.Durable, false, "agent_id name role types reason changed_at"},

@@ -79,6 +79,8 @@ var ours = map[string]charter.Event{
 		charter.MissionSignalled{MissionID: goldenMission, Seq: 4, Name: "steer", SignalledAt: micros(1703001240_000002)}),
 	"mission.signal_seen": goldenEvent("12", 1703001241_500000,
 		charter.MissionSignalSeen{MissionID: goldenMission, Seq: 3, AgentID: "rover-1", SeenAt: micros(1703001241_500000)}),
+	"limit.changed": goldenEvent("16", 1703001242_000002,
+		charter.LimitChanged{Name: "anthropic", By: "alice", ChangedAt: micros(1703001242_000002)}),
 	"schedule.changed": goldenEvent("13", 1703001242_000000,
 		charter.ScheduleChanged{ScheduleID: "nightly", By: "alice", ChangedAt: micros(1703001242_000000)}),
 	"schedule.changed.by_nobody": goldenEvent("14", 1703001242_000001,

@@ -64,6 +64,7 @@ func TestDecodePayload(t *testing.T) {
 		"mission.signal_seen": charter.MissionSignalSeen{
 			MissionID: goldenMission, Seq: 3, AgentID: "rover-1", SeenAt: micros(1703001241_500000),
 		},
+		"limit.changed":              charter.LimitChanged{Name: "anthropic", By: "alice", ChangedAt: micros(1703001242_000002)},
 		"schedule.changed":           charter.ScheduleChanged{ScheduleID: "nightly", By: "alice", ChangedAt: micros(1703001242_000000)},
 		"schedule.changed.by_nobody": charter.ScheduleChanged{ScheduleID: "nightly", ChangedAt: micros(1703001242_000001)},
 		"schedule.missed": charter.ScheduleMissed{

@@ -224,7 +224,10 @@ func caller(r *http.Request) string {
 // withPath adds the id in the path to the request's fields. A request means the same
 // over NATS and HTTP: it is decoded from the same JSON, by the same rules.
 func withPath(r *http.Request, fields map[string]jsontext.Value, body []byte) ([]byte, error) {
-	id := r.PathValue("id")
+	name, id := "id", r.PathValue("id")
+	if of := r.PathValue("name"); of != "" {
+		name, id = "name", of
+	}
 	if id == "" && len(fields) == 0 {
 		return body, nil
 	}
@@ -234,14 +237,14 @@ func withPath(r *http.Request, fields map[string]jsontext.Value, body []byte) ([
 		}
 	}
 	if id != "" {
-		if _, twice := fields["id"]; twice {
-			return nil, missions.Invalid("id", "is already in the path")
+		if _, twice := fields[name]; twice {
+			return nil, missions.Invalid(name, "is already in the path")
 		}
 		quoted, err := jsontext.AppendQuote(nil, id)
 		if err != nil {
-			return nil, missions.Invalid("id", "is not valid UTF-8")
+			return nil, missions.Invalid(name, "is not valid UTF-8")
 		}
-		fields["id"] = quoted
+		fields[name] = quoted
 	}
 	return json.Marshal(fields, json.Deterministic(true))
 }
