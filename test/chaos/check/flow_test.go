@@ -188,6 +188,30 @@ func TestARepeatedSignalKeepsItsPlace(t *testing.T) {
 	}
 }
 
+// The ID of a deleted mission may be used again: what was seen of its signals says nothing about those of the new one.
+func TestSignalsOfADeletedMissionAreNotThoseOfTheNext(t *testing.T) {
+	w := flowing()
+	for lease := 90; lease < 92; lease++ {
+		w.make("again", `,"after":[{"signal":"go"}]`)
+		w.turns["again"] = 0
+		w.waits("again", Condition{Signal: "go"})
+		w.signal("again", "go", `"yes"`, 1)
+		w.Calls[len(w.Calls)-1].replace("s-go-1", fmt.Sprint("s-", lease))
+		w.ready("again")
+		w.given("a", "again", lease, "")
+		if lease == 90 {
+			w.seen("a", "again", lease, 1)
+			w.call("c", "missions.cancel", `{"id":"again"}`, `{"mission":{"id":"again","status":"CANCELLED"}}`)
+			w.moved("again", running, cancelled, 1, "a")
+			w.call("c", "missions.delete", `{"id":"again"}`, `{"mission":{"id":"again","status":"CANCELLED"}}`)
+		}
+	}
+	w.ends("a", "again", 91, completed, `,"result":{}`)
+	for _, v := range Check(w.Evidence) {
+		t.Error(v)
+	}
+}
+
 // at returns the position of a mission's event of a type, counted from 0.
 func (w *world) nth(mission, eventType string, n int) int {
 	for i := range w.Events {

@@ -248,9 +248,15 @@ func (x *index) seenIsSaid(id string, seen []seenBy) {
 	if !there || x.retried(id) {
 		return
 	}
+	created := int64(0) // the ID of a deleted mission may be used again
+	for _, e := range x.events[id] {
+		if e.Type == missionCreated {
+			created = max(created, e.Position)
+		}
+	}
 	told := map[int]bool{}
 	for _, e := range x.events[id] {
-		if e.Type == signalSeen {
+		if e.Type == signalSeen && e.Position > created {
 			told[e.Payload.Seq] = true
 		}
 	}
