@@ -263,8 +263,8 @@ func queryFields(raw string) (map[string]jsontext.Value, error) {
 			return nil, missions.Invalid(name, "is given twice")
 		}
 		value := jsontext.Value(values[0])
-		plain := numeric[name] && value.Kind() == '0' || boolean[name] && (values[0] == "true" || values[0] == "false")
-		if !plain || !value.IsValid() {
+		asItIs := numeric[name] && value.Kind() == '0' || boolean[name] && (values[0] == "true" || values[0] == "false")
+		if !asItIs || !value.IsValid() {
 			quoted, err := jsontext.AppendQuote(nil, values[0])
 			if err != nil {
 				return nil, missions.Invalid(name, "is not valid UTF-8")

@@ -41,7 +41,7 @@ func (w *wantedSchedule) Read(ctx context.Context, s *remote.Session) (any, erro
 	found, err := s.Client.Schedule(ctx, w.spec.ID)
 	switch {
 	case errors.Is(err, api.ErrNotFound):
-		return nil, nil //nolint:nilnil // there is none
+		return nil, nil // there is none
 	case err != nil:
 		return nil, err
 	}

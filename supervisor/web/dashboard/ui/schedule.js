@@ -10,7 +10,7 @@ import { code } from "./code.js";
 import { pageKeys } from "./keys.js";
 import { edit } from "./schedule-form.js";
 import { legend, missedWords, strip } from "./strip.js";
-import { occurrenceID, removeSchedule, rhythm, runNow, schedulePath, setPaused, stateBadge, watchMissed } from "./scheduling.js";
+import { isDue, occurrenceID, removeSchedule, rhythm, runNow, schedulePath, setPaused, stateBadge, watchMissed } from "./scheduling.js";
 
 const shown = 10; // runs before now
 const ahead = 5;
@@ -82,7 +82,10 @@ export function one(root, { id, signal }) {
     }
   };
   const soon = repeat(10000, load, signal);
-  repeat(1000, async () => age(runs), signal);
+  repeat(1000, async () => {
+    age(runs);
+    if (known && isDue(known.schedule)) soon();
+  }, signal);
   watchMissed(missed, signal, () => soon());
   if (api.mayChange()) {
     pageKeys({ r: ["Run now", () => runNow(id, soon)], p: ["Pause, or resume", () => known && setPaused(id, !known.schedule.paused, soon)] });

@@ -10,13 +10,13 @@ import { pageKeys } from "./keys.js";
 import { edit } from "./schedule-form.js";
 import { one } from "./schedule.js";
 import { legend, strip } from "./strip.js";
-import { occurrenceID, rhythm, runNow, setPaused, stateBadge, watchMissed } from "./scheduling.js";
+import { isDue, occurrenceID, rhythm, runNow, setPaused, stateBadge, watchMissed } from "./scheduling.js";
 
 const pageSize = 50;
 
 export const page = (root, context) => (context.id ? one(root, context) : all(root, context));
 
-function all(root, { params, signal, onChange }) {
+function all(root, { params, signal }) {
   const missed = new Map(); // of the last day, by schedule
   let known = null;
   const list = h("div");
@@ -63,7 +63,9 @@ function all(root, { params, signal, onChange }) {
     show();
   };
   const soon = repeat(30000, load, signal);
-  repeat(1000, async () => age(t.body), signal);
+  repeat(1000, async () => {
+    age(t.body);
+    if (known?.schedules.some(isDue)) soon();
+  }, signal);
   watchMissed(missed, signal, () => { show(); soon(); });
-  onChange((what) => { if (what === "status") soon(); });
 }

@@ -10,6 +10,9 @@ export const schedulePath = (id) => "api/schedules/" + encodeURIComponent(id);
 // occurrenceID is the id of the mission of a time.
 export const occurrenceID = (id, at) => id + "-" + Math.floor(at);
 
+// isDue tells whether something has happened to a schedule since it was read.
+export const isDue = (s) => s.next_at && s.next_at < now();
+
 // rhythm says when a schedule is due.
 export const rhythm = (s) => (s.cron ? s.cron + " " + s.time_zone : "every " + duration(s.every_seconds) + (s.offset_seconds ? " + " + duration(s.offset_seconds) : ""));
 
