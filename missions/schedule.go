@@ -36,6 +36,7 @@ type Schedule struct {
 	NextAt    Time   `json:"next_at"`             // null while it is paused, and once it has ended
 	LastAt    Time   `json:"last_at"`             // the latest occurrence that has a mission
 	Missed    int64  `json:"missed"`              // how many occurrences have none
+	MissedAt  Time   `json:"missed_at,omitzero"`  // when that was found of the latest of them
 	LastError string `json:"last_error,omitzero"` // why the latest occurrence has no mission
 	CreatedAt Time   `json:"created_at"`
 	ChangedAt Time   `json:"changed_at"`
@@ -254,6 +255,10 @@ type ScheduleRequest struct {
 	Spec     ScheduleSpec
 	By       string // the name of who asks; "" if it is not known
 	ByProven bool
+
+	// IfChangedAt is the ChangedAt of the schedule that is to be changed: if there is none, or it has changed since,
+	// nothing is done. 0 for any.
+	IfChangedAt Time
 }
 
 // ScheduleResult is the result of a change of a schedule.
@@ -289,6 +294,19 @@ type Backfilled struct {
 type SchedulePage struct {
 	Schedules []Schedule
 	Next      string // "" if there are no more
+	Total     int    // how many there are in all, as the store counts them
+}
+
+// MostMissed is up to how many schedules [ScheduleFigures] counts.
+const MostMissed = 100
+
+// RecentlyMissed is how long a schedule that has missed an occurrence counts.
+const RecentlyMissed = time.Hour
+
+// ScheduleFigures say whether schedules do what they should.
+type ScheduleFigures struct {
+	Overdue time.Duration // for how long the one has been due that was due first; 0 if none is
+	Missed  int           // how many have missed an occurrence recently; at most [MostMissed]
 }
 
 // String returns when the schedule is due, for people.

@@ -167,7 +167,8 @@ type Limits interface {
 // told of in an event.
 type Schedules interface {
 	// SetSchedule adds a schedule, or changes it. A new one, or one with other times, is next due after now, and
-	// never at a time that it has been due before. Errors: [ErrOverloaded] beyond [MaxSchedules].
+	// never at a time that it has been due before. Errors: [ErrOverloaded] beyond [MaxSchedules]; [ErrConflict], or
+	// [ErrNotFound], if IfChangedAt is of another schedule.
 	SetSchedule(ctx context.Context, request ScheduleRequest) (ScheduleResult, error)
 
 	// DeleteSchedule deletes a schedule, not its missions, and returns its last state, or [ErrNotFound].
@@ -188,6 +189,10 @@ type Schedules interface {
 	// Schedules returns schedules by id: about as many as fit into maxBytes of JSON, 0 for no limit, and at least one. cursor is Next
 	// of the previous page, "" for the first.
 	Schedules(ctx context.Context, cursor string, limit, maxBytes int) (SchedulePage, error)
+
+	// ScheduleFigures says whether any schedule is overdue, or has missed an occurrence. Its cost does not depend on
+	// how many there are.
+	ScheduleFigures(ctx context.Context) (ScheduleFigures, error)
 }
 
 // Leases is the part of a [Store] that agents use, through the supervisor.

@@ -25,6 +25,7 @@ type Metrics struct {
 	created      prometheus.Counter
 	finished     *prometheus.CounterVec
 	requeued     prometheus.Counter
+	missed       prometheus.Counter
 	relaySeconds prometheus.Histogram
 	build        prometheus.Gauge
 
@@ -74,6 +75,8 @@ func newMetrics(version string) *Metrics {
 			"Missions that ended, by outcome, as relayed to the event stream by this supervisor."), []string{"outcome"}),
 		requeued: prometheus.NewCounter(counter("missioncontrol_missions_requeued_total",
 			"Missions that went back to the queue: after a failure, a release, or the loss of their agent.")),
+		missed: prometheus.NewCounter(counter("missioncontrol_schedule_occurrences_missed_total",
+			"Times of schedules that have no mission, as relayed to the event stream by this supervisor.")),
 		relaySeconds: prometheus.NewHistogram(histogram("missioncontrol_relay_delay_seconds",
 			"From a change to the acknowledgement of its event, of the oldest event of each batch.", shortTimes)),
 		build: prometheus.NewGauge(prometheus.GaugeOpts{Name: "missioncontrol_build_info",
@@ -98,7 +101,7 @@ func (m *Metrics) parts() []prometheus.Collector {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return append([]prometheus.Collector{m.stepSeconds, m.stepErrors, m.queueSeconds, m.runSeconds,
-		m.created, m.finished, m.requeued, m.relaySeconds, m.build}, m.frontEnds...)
+		m.created, m.finished, m.requeued, m.missed, m.relaySeconds, m.build}, m.frontEnds...)
 }
 
 // Describe implements [prometheus.Collector].
@@ -133,6 +136,8 @@ func (m *Metrics) relayed(origins []relay.Origin) {
 		switch {
 		case e.Kind == missions.EventCreated:
 			m.created.Inc()
+		case e.Kind == missions.EventScheduleMissed:
+			m.missed.Add(float64(e.Attempt))
 		case e.Kind != missions.EventStatusChanged:
 		case e.NewStatus.Terminal():
 			m.finished.WithLabelValues(outcomeLabel(e.NewStatus)).Inc()

@@ -19,7 +19,7 @@ func (s *Service) SetSchedule(ctx context.Context, request api.SetScheduleReques
 	if err := s.fits(&mission); err != nil {
 		return api.Schedule{}, err
 	}
-	q := missions.ScheduleRequest{Spec: spec}
+	q := missions.ScheduleRequest{Spec: spec, IfChangedAt: request.IfChangedAt}
 	q.By, q.ByProven = api.SenderOf(ctx)
 	result, err := s.cfg.Store.SetSchedule(ctx, q)
 	if err != nil {
@@ -58,14 +58,39 @@ func (s *Service) Schedule(ctx context.Context, request api.IDRequest) (api.Sche
 	return s.withTimes(found)
 }
 
+// nextTimesBytes is how large the next times of a schedule are in a reply.
+const nextTimesBytes = 100
+
 // Schedules returns a page of schedules, by id.
 func (s *Service) Schedules(ctx context.Context, request api.SchedulesRequest) (api.ScheduleList, error) {
 	limit, err := request.Page()
 	if err != nil {
 		return api.ScheduleList{}, err
 	}
-	page, err := s.cfg.Store.Schedules(ctx, request.Cursor, limit, s.room())
-	return api.ScheduleList{Schedules: page.Schedules, NextCursor: page.Next}, err
+	room := s.room()
+	if request.Times && room > 0 {
+		room = max(1, room-limit*nextTimesBytes)
+	}
+	page, err := s.cfg.Store.Schedules(ctx, request.Cursor, limit, room)
+	if err != nil {
+		return api.ScheduleList{}, err
+	}
+	list := api.ScheduleList{Schedules: make([]api.Schedule, len(page.Schedules)), Total: page.Total, NextCursor: page.Next}
+	for i, found := range page.Schedules {
+		list.Schedules[i].Schedule = found
+		if !request.Times {
+			continue
+		}
+		if list.Schedules[i], err = s.withTimes(found); err != nil {
+			return api.ScheduleList{}, err
+		}
+	}
+	return list, nil
+}
+
+// ScheduleFigures says whether any schedule is overdue, or has missed a time. It is for metrics.
+func (s *Service) ScheduleFigures(ctx context.Context) (missions.ScheduleFigures, error) {
+	return s.cfg.Store.ScheduleFigures(ctx)
 }
 
 // DeleteSchedule deletes a schedule and returns its last state.
@@ -151,6 +176,9 @@ func (s *Service) Preview(ctx context.Context, request api.PreviewRequest) (api.
 	timing, n, err := request.Timing()
 	if err != nil {
 		return api.Preview{}, err
+	}
+	if request.From != 0 {
+		return api.Preview{Times: timing.Times(request.From-1, n)}, nil
 	}
 	now, err := s.cfg.Store.Now(ctx)
 	if err != nil {

@@ -2,6 +2,7 @@ package test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	dto "github.com/prometheus/client_model/go"
@@ -81,6 +83,7 @@ func TestMetrics(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir())
 	doSomeOfEach(t, p.client())
+	missATime(t, p.client())
 	awaitEmptyOutbox(t, p.client())
 	sendNonsense(t, p.Broker)
 	if code := statusOf(t, p.HTTP+"/api/missions/nowhere"); code != http.StatusNotFound {
@@ -100,6 +103,9 @@ func TestMetrics(t *testing.T) {
 		{1, "missioncontrol_missions_requeued_total", nil},
 		{2, "missioncontrol_usage_total", []string{"unit", "usd"}},
 		{0, "missioncontrol_missions_waiting", []string{"for", "signal"}},
+		{1, "missioncontrol_schedules_missed", nil},
+		{1, "missioncontrol_schedule_occurrences_missed_total", nil},
+		{0, "missioncontrol_schedule_overdue_seconds", nil},
 		{3, "missioncontrol_mission_queue_duration_seconds", nil},
 		{1, "missioncontrol_mission_run_duration_seconds", []string{"outcome", "completed"}},
 		{1, "missioncontrol_mission_run_duration_seconds", []string{"outcome", "failed"}},
@@ -168,6 +174,26 @@ func doSomeOfEach(t *testing.T, c *client.Client) {
 	must(t, err)
 	if _, err := c.Get(ctx, "secret-nowhere"); err == nil {
 		t.Error("a mission that is not there was found")
+	}
+}
+
+// missATime has a schedule miss the only time at which it is due.
+func missATime(t *testing.T, c *client.Client) {
+	t.Helper()
+	_, err := c.CloseBatch(t.Context(), "closed")
+	must(t, err)
+	at := missions.At(time.Now().Add(2 * time.Second).Truncate(time.Second))
+	_, err = c.SetSchedule(t.Context(), missions.ScheduleSpec{ID: "secret-schedule", EverySeconds: 1, StartsAt: at, EndsAt: at,
+		Mission: missions.Template{Name: "secret", Batch: "closed"}})
+	must(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
+	defer cancel()
+	for {
+		s, err := c.Schedule(ctx, "secret-schedule")
+		must(t, err)
+		if s.Missed == 1 {
+			return
+		}
 	}
 }
 

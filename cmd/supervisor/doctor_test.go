@@ -77,7 +77,7 @@ func TestTheDoctorFindsNothingWrong(t *testing.T) {
 	found, code := diagnosis(t, b.url, "--role", "operator")
 	equal(t, "exit code", code, 0)
 	for _, check := range []string{"broker", "max_payload", "permissions", "jetstream", "foreign_streams", "stream", "stream_settings", "stream_copies",
-		"supervisor", "store", "event_stream", "agent_deaths", "clock", "broker_clock", "alerts", "agents"} {
+		"supervisor", "store", "event_stream", "agent_deaths", "clock", "broker_clock", "alerts", "agents", "schedules"} {
 		wants(t, found, check, fine)
 		delete(found, check)
 	}
@@ -103,7 +103,7 @@ func TestTheDoctorFindsNothingWrong(t *testing.T) {
 
 	text := b.ok(t, "doctor")
 	contains(t, text, "✔ stream_settings  covers events.>, in files, for 7 days, recognizes duplicates for 30 seconds\n",
-		"✔ permissions      everything an operator may do", "\n0 errors, 0 warnings, 0 unknown, 16 fine.\n")
+		"✔ permissions      everything an operator may do", "\n0 errors, 0 warnings, 0 unknown, 17 fine.\n")
 }
 
 func TestTheDoctorFindsMissionsWithoutAgents(t *testing.T) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode"
@@ -54,6 +55,7 @@ var jsonCommands = []struct{ line, holds string }{
 	{"schedules backfill s --json --from 1m", ""},
 	{"schedules preview --json --every 1h", ""},
 	{"schedules delete s --json --yes", hostile},
+	{"apply -f FILE --json", hostile},
 	{"missions create " + hostileLine + " --json", hostileLine},
 	{"agents --json", hostileLine},
 	{"alerts --json", ""},
@@ -88,10 +90,13 @@ func TestJSONIntoAPipeHoldsNothingThatATerminalObeys(t *testing.T) {
 	_, err = b.client.Retry(ctx, "m")
 	must(t, err)
 
+	description, err := json.Marshal(hostile)
+	must(t, err)
+	file := writeFile(t, filepath.Join(t.TempDir(), "schedules.yaml"), `{"schedules":[{"id":"applied","every_seconds":60,"mission":{"name":"n","description":`+string(description)+`}}]}`)
 	tested := map[string]bool{}
 	for _, c := range jsonCommands {
-		args := strings.Split(c.line, " ")
-		tested[strings.TrimSuffix(strings.Join(args[:2], " "), " --json")] = true
+		args := strings.Split(strings.Replace(c.line, "FILE", file, 1), " ")
+		tested[strings.TrimSuffix(strings.TrimSuffix(strings.Join(args[:2], " "), " --json"), " -f")] = true
 		_, stdout, stderr := b.run(t, args...)
 		if stdout == "" {
 			t.Errorf("%s printed nothing: %s", c.line, stderr)

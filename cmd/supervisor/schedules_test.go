@@ -5,8 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
@@ -101,6 +104,40 @@ func TestSchedulesByHand(t *testing.T) {
 	}
 	preview = b.ok(t, "schedules", "preview", "--every", "1h")
 	equal(t, "lines", strings.Count(preview, ":00:00\n"), 5)
+}
+
+// A pause that somebody overtakes with another change is made again, to what the schedule then says.
+func TestAPauseLosesNoChange(t *testing.T) {
+	t.Parallel()
+	b := newFake(t)
+	var overtaken atomic.Bool
+	const before = `{"id":"s","every_seconds":60,"mission":{"name":"before"},"catch_up":"last","catch_up_seconds":86400,"changed_at":1}`
+	after := strings.NewReplacer("before", "after", `"changed_at":1`, `"changed_at":2`).Replace(before)
+	_, err := b.nc.Subscribe(api.SubjectSchedulesGet, func(m *nats.Msg) {
+		if overtaken.Load() {
+			_ = m.Respond([]byte(after)) // a lost one fails the test
+			return
+		}
+		_ = m.Respond([]byte(before)) // likewise
+	})
+	must(t, err)
+	set := make(chan string, 2)
+	_, err = b.nc.Subscribe(api.SubjectSchedulesSet, func(m *nats.Msg) {
+		set <- string(m.Data)
+		if overtaken.CompareAndSwap(false, true) {
+			reply := nats.NewMsg(m.Reply)
+			reply.Header.Set(api.HeaderErrorCode, "409")
+			reply.Data = []byte(`{"error":{"code":"conflict","message":"schedule \"s\" has changed meanwhile"}}`)
+			_ = m.RespondMsg(reply)
+			return
+		}
+		_ = m.Respond([]byte(after))
+	})
+	must(t, err)
+	must(t, b.nc.Flush())
+	contains(t, b.ok(t, "schedules", "pause", "s"), "Paused schedule s")
+	contains(t, <-set, `"name":"before"`, `"paused":true`, `"if_changed_at":1`)
+	contains(t, <-set, `"name":"after"`, `"paused":true`, `"if_changed_at":2`)
 }
 
 // writeFile writes a file and returns its name.

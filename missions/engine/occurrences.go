@@ -156,6 +156,7 @@ func (d *due) occurrences(of *timetable) error {
 	}
 	if o.count > 0 {
 		t.Missed += int64(o.count)
+		e.missedLast(&t, e.now)
 		e.emit(missions.Event{Kind: missions.EventScheduleMissed, Name: t.ID, Attempt: o.count, Since: o.from, Threshold: o.to.Seconds()})
 	}
 	t.behind = o.next != 0 && o.next <= e.now

@@ -13,6 +13,7 @@ import (
 const (
 	setSchedules = "schedules" // ids
 	setDue       = "due"       // ids, behind the time at which they are due next
+	setMissed    = "missed"    // ids of those that have missed occurrences, the latest first
 
 	docSchedule  = "c/"        // and an id
 	docSchedules = "schedules" // how many there are
@@ -141,6 +142,8 @@ func (e *Engine) SetSchedule(q *missions.ScheduleRequest) missions.ScheduleResul
 	t := e.timetable(q.Spec.ID)
 	same := false
 	switch {
+	case t == nil && q.IfChangedAt != 0:
+		return missions.ScheduleResult{Err: missions.NotFound("schedule", q.Spec.ID)}
 	case t == nil:
 		n := e.schedules()
 		if n >= missions.MaxSchedules {
@@ -151,6 +154,8 @@ func (e *Engine) SetSchedule(q *missions.ScheduleRequest) missions.ScheduleResul
 		t = e.editTimetable(&timetable{Schedule: missions.Schedule{ScheduleSpec: q.Spec, CreatedAt: e.now}})
 	case t.SameContent(&q.Spec):
 		return missions.ScheduleResult{Schedule: t.Schedule}
+	case q.IfChangedAt != 0 && q.IfChangedAt != t.ChangedAt:
+		return missions.ScheduleResult{Err: missions.Conflict("schedule %q has changed meanwhile", q.Spec.ID)}
 	default:
 		same = t.SameTimes(&q.Spec) && !t.Paused
 		t = e.editTimetable(t)
@@ -180,6 +185,7 @@ func (e *Engine) DeleteSchedule(q *missions.DeleteScheduleRequest) missions.Sche
 	t = e.editTimetable(t)
 	last := t.Schedule
 	e.planNext(t, 0)
+	e.missedLast(t, 0)
 	e.setDoc(docSchedule+q.ID, nil)
 	e.setDoc(docSchedules, max(0, e.schedules()-1))
 	e.member(setSchedules, q.ID, true)

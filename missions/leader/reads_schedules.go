@@ -53,6 +53,10 @@ const schedulesAtOnce = 100
 func (r reads) Schedules(ctx context.Context, cursor string, limit, maxBytes int) (missions.SchedulePage, error) {
 	page := missions.SchedulePage{Schedules: []missions.Schedule{}}
 	size := 0
+	var err error
+	if page.Total, err = r.scheduleCount(ctx); err != nil {
+		return missions.SchedulePage{}, err
+	}
 	for page.Next = cursor; ; {
 		want := min(schedulesAtOnce, limit-len(page.Schedules))
 		ids, err := r.scheduleIDs(ctx, page.Next, want+1)
@@ -85,6 +89,26 @@ func (r reads) Schedules(ctx context.Context, cursor string, limit, maxBytes int
 		}
 		page.Next = ids[len(ids)-1] // some may have been deleted meanwhile
 	}
+}
+
+// scheduleCount returns how many schedules there are.
+func (r reads) scheduleCount(ctx context.Context) (int, error) {
+	return read(ctx, r.by, func() (int, error) {
+		docs, err := r.backend.Docs(ctx, []string{engine.SchedulesKey()})
+		if err != nil {
+			return 0, err
+		}
+		return engine.DecodeScheduleCount(docs[engine.SchedulesKey()])
+	})
+}
+
+// ScheduleFigures implements [missions.Schedules].
+func (r reads) ScheduleFigures(ctx context.Context) (missions.ScheduleFigures, error) {
+	lists, err := read(ctx, r.by, func() ([][]string, error) { return r.backend.Members(ctx, engine.RangesOfSchedules()) })
+	if err != nil {
+		return missions.ScheduleFigures{}, err
+	}
+	return engine.ScheduleFigures(lists, r.by.now()), nil
 }
 
 func (r reads) scheduleIDs(ctx context.Context, after string, limit int) ([]string, error) {

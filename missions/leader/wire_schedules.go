@@ -22,6 +22,7 @@ func wireScheduleRequest(c *codec.Codec, q *missions.ScheduleRequest) {
 	wireJSON(c, &q.Spec)
 	codec.Text(c, &q.By)
 	codec.Flag(c, &q.ByProven)
+	codec.Number(c, &q.IfChangedAt)
 }
 
 func wireScheduleResult(c *codec.Codec, r *missions.ScheduleResult) {

@@ -129,6 +129,8 @@ func testSchedules(s *suite) {
 		f.wantRecount()
 	})
 	testScheduleChanges(s)
+	testScheduleConditions(s)
+	testScheduleFigures(s)
 	testCatchUp(s)
 	testOverlap(s)
 	testTriggerAndBackfill(s)

@@ -38,6 +38,8 @@ var advice = map[string]string{
 	"agents.":                       "Check the hosts and logs of the agents that are missing, and their connections to the broker.",
 	"agents.utilization":            "Compare the agents' slots with the queue: start more agents or give them more slots if missions wait.",
 	"agents.draining":               "Agents that drain finish their missions and leave: check that others take their place.",
+	"schedules.":                    "supervisor doctor names the schedules and says why.",
+	"schedules.missed":              missed,
 	"events.":                       "Check the event stream with supervisor doctor.",
 	"events.degraded":               "The broker or its stream is away: supervisor doctor says why. Missions continue, and their events are sent when the stream is back.",
 	"events.waiting":                "The broker takes events more slowly than they occur: check its disk and load with supervisor doctor.",
@@ -49,6 +51,7 @@ const (
 	asked     = "Somebody has to decide: answer in supervisor missions inbox, or in the dashboard under Needs you."
 	spending  = "Look at what the missions use: cancel those that are not worth it, or raise their maximum."
 	failing   = "Read what the failed missions report. Once the cause is gone, put them back with supervisor missions retry."
+	missed    = "A time of a schedule has no mission, for example because the one before has not ended: supervisor doctor names the schedules, and supervisor schedules get says why. Create what is missing with supervisor schedules backfill."
 	cancelled = "The missions' logs say who cancelled them and why."
 	slow      = "Check that running missions still make progress; a timeout or a stall limit ends attempts that hang."
 )

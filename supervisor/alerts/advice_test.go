@@ -28,6 +28,8 @@ func TestEveryMetricHasAdvice(t *testing.T) {
 		"agents.online":                             "hosts and logs",
 		"events.degraded":                           "supervisor doctor",
 		"events.waiting":                            "disk and load",
+		"schedules.missed":                          "supervisor schedules backfill",
+		"schedules.overdue_seconds":                 "supervisor doctor",
 	} {
 		if text := (&alerts.Rule{Metric: metric}).Advice(); !strings.Contains(text, want) {
 			t.Errorf("the advice for %s is %q, want %q in it", metric, text, want)

@@ -13,6 +13,7 @@ type Source interface {
 	Unserved(ctx context.Context) (map[string]int64, error)
 	AgentCount(ctx context.Context, state missions.AgentState, missionType string) (int64, error)
 	Waiting(ctx context.Context) (int64, error)
+	Schedules(ctx context.Context) (missions.ScheduleFigures, error)
 	Stream() StreamFigures // does no I/O
 }
 
@@ -62,4 +63,8 @@ func (f *Figures) agents(ctx context.Context, state missions.AgentState, kind st
 
 func (f *Figures) waiting(ctx context.Context) (int64, error) {
 	return once(f, "waiting", func() (int64, error) { return f.source.Waiting(ctx) })
+}
+
+func (f *Figures) schedules(ctx context.Context) (missions.ScheduleFigures, error) {
+	return once(f, "schedules", func() (missions.ScheduleFigures, error) { return f.source.Schedules(ctx) })
 }

@@ -24,6 +24,7 @@ var catalogue = func() map[string]metric {
 	addWindows(all)
 	addAgents(all)
 	addEvents(all)
+	addSchedules(all)
 	return all
 }()
 
@@ -191,4 +192,16 @@ func addEvents(all map[string]metric) {
 		n, err := f.waiting(ctx)
 		return number(n), err
 	}}
+}
+
+func addSchedules(all map[string]metric) {
+	for name, figure := range map[string]func(*missions.ScheduleFigures) *float64{
+		"missed":          func(s *missions.ScheduleFigures) *float64 { return number(int64(s.Missed)) },
+		"overdue_seconds": func(s *missions.ScheduleFigures) *float64 { seconds := s.Overdue.Seconds(); return &seconds },
+	} {
+		all["schedules."+name] = metric{read: func(ctx context.Context, f *Figures, _ string) (*float64, error) {
+			figures, err := f.schedules(ctx)
+			return figure(&figures), err
+		}}
+	}
 }

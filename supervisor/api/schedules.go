@@ -5,24 +5,29 @@ import (
 )
 
 // SetScheduleRequest adds a schedule, or changes it.
-type SetScheduleRequest struct{ missions.ScheduleSpec }
+type SetScheduleRequest struct {
+	missions.ScheduleSpec
+	IfChangedAt missions.Time `json:"if_changed_at,omitzero"` // changed_at of the schedule that is to be changed; default: any, or none
+}
 
 // Schedule is a schedule, and when it is due next.
 type Schedule struct {
 	missions.Schedule
-	NextTimes []missions.Time `json:"next_times"` // the next five; none while it is paused
+	NextTimes []missions.Time `json:"next_times,omitzero"` // the next five; none while it is paused
 }
 
 // SchedulesRequest lists schedules, by id.
 type SchedulesRequest struct {
 	Limit  int    `json:"limit,omitzero"` // 1 to 1000, default 100
 	Cursor string `json:"cursor,omitzero"`
+	Times  bool   `json:"times,omitzero"` // with next_times
 }
 
 // ScheduleList is one page of schedules.
 type ScheduleList struct {
-	Schedules  []missions.Schedule `json:"schedules"`
-	NextCursor string              `json:"next_cursor,omitzero"`
+	Schedules  []Schedule `json:"schedules"`
+	Total      int        `json:"total"` // how many there are in all
+	NextCursor string     `json:"next_cursor,omitzero"`
 }
 
 // Triggered is the mission of a schedule that was triggered.
@@ -46,11 +51,12 @@ type Backfilled struct {
 
 // PreviewRequest asks when a schedule would be due.
 type PreviewRequest struct {
-	Cron          string `json:"cron,omitzero"`
-	TimeZone      string `json:"time_zone,omitzero"`     // default: UTC
-	EverySeconds  int64  `json:"every_seconds,omitzero"` // instead of cron
-	OffsetSeconds int64  `json:"offset_seconds,omitzero"`
-	Count         int    `json:"count,omitzero"` // 1 to 100, default 5
+	Cron          string        `json:"cron,omitzero"`
+	TimeZone      string        `json:"time_zone,omitzero"`     // default: UTC
+	EverySeconds  int64         `json:"every_seconds,omitzero"` // instead of cron
+	OffsetSeconds int64         `json:"offset_seconds,omitzero"`
+	Count         int           `json:"count,omitzero"` // 1 to 100, default 5
+	From          missions.Time `json:"from,omitzero"`  // the earliest time; default: now
 }
 
 // Preview is when a schedule would be due next.
@@ -67,6 +73,9 @@ const maxPreview = 100
 func (r *SetScheduleRequest) Spec() (missions.ScheduleSpec, error) {
 	spec := r.ScheduleSpec
 	spec.Normalize()
+	if r.IfChangedAt < 0 {
+		return spec, missions.Invalid("if_changed_at", "is not a time in Unix seconds")
+	}
 	return spec, spec.Validate()
 }
 
@@ -103,6 +112,8 @@ func (r *PreviewRequest) Timing() (*missions.Timing, int, error) {
 	switch {
 	case err != nil:
 		return nil, 0, err
+	case r.From < 0:
+		return nil, 0, missions.Invalid("from", "is not a time in Unix seconds")
 	case r.Count == 0:
 		return timing, NextTimes, nil
 	case r.Count < 1 || r.Count > maxPreview:

@@ -12,6 +12,12 @@ func (c *Client) SetSchedule(ctx context.Context, spec missions.ScheduleSpec) (a
 	return send(ctx, c, api.OpSetSchedule, api.SetScheduleRequest{ScheduleSpec: spec})
 }
 
+// ChangeSchedule changes a schedule that was read, with the ChangedAt that it had. If it has changed since, the error
+// is [api.ErrConflict], and nothing is done.
+func (c *Client) ChangeSchedule(ctx context.Context, spec missions.ScheduleSpec, read missions.Time) (api.Schedule, error) {
+	return send(ctx, c, api.OpSetSchedule, api.SetScheduleRequest{ScheduleSpec: spec, IfChangedAt: read})
+}
+
 // Schedule returns a schedule and when it is due next.
 func (c *Client) Schedule(ctx context.Context, id string) (api.Schedule, error) {
 	return send(ctx, c, api.OpSchedule, api.IDRequest{ID: id})

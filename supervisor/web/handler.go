@@ -251,7 +251,10 @@ func withPath(r *http.Request, fields map[string]jsontext.Value, body []byte) ([
 
 // numeric are the query parameters that are numbers in the protocol.
 var numeric = map[string]bool{"limit": true, "created_after": true, "created_before": true, "timeout_seconds": true,
-	"since": true, "minutes": true, "count": true, "every_seconds": true, "offset_seconds": true}
+	"since": true, "minutes": true, "count": true, "every_seconds": true, "offset_seconds": true, "from": true}
+
+// boolean are those that are true or false.
+var boolean = map[string]bool{"times": true}
 
 func queryFields(raw string) (map[string]jsontext.Value, error) {
 	fields := map[string]jsontext.Value{}
@@ -267,7 +270,8 @@ func queryFields(raw string) (map[string]jsontext.Value, error) {
 			return nil, missions.Invalid(name, "is given twice")
 		}
 		value := jsontext.Value(values[0])
-		if !numeric[name] || value.Kind() != '0' || !value.IsValid() {
+		asItIs := numeric[name] && value.Kind() == '0' || boolean[name] && (values[0] == "true" || values[0] == "false")
+		if !asItIs || !value.IsValid() {
 			quoted, err := jsontext.AppendQuote(nil, values[0])
 			if err != nil {
 				return nil, missions.Invalid(name, "is not valid UTF-8")

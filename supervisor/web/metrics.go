@@ -58,13 +58,15 @@ var (
 	leaderDesc     = prometheus.NewDesc("missioncontrol_leader", "1 on the one supervisor of a store that relays events and handles scheduled work.", nil, nil)
 	alertDesc      = prometheus.NewDesc("missioncontrol_alert", "1 for the current state of an alert rule, 0 for its other states.", []string{"rule", "state"}, nil)
 	writableDesc   = prometheus.NewDesc("missioncontrol_store_writable", "1 while the store can be written, as far as the last steps tell.", nil, nil)
+	overdueDesc    = prometheus.NewDesc("missioncontrol_schedule_overdue_seconds", "For how long the schedule has been due that was due first, 0 if none is.", nil, nil)
+	lateDesc       = prometheus.NewDesc("missioncontrol_schedules_missed", "Schedules that have missed a time within the last hour, up to 100.", nil, nil)
 	storeUpDesc    = prometheus.NewDesc("missioncontrol_store_up", "1 while the store answers.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{missionsDesc, usageDesc, parkedDesc, agentsDesc, slotsDesc, waitingDesc, connectedDesc,
-		publishedDesc, droppedDesc, duplicatesDesc, leaderDesc, alertDesc, storeUpDesc, writableDesc} {
+		publishedDesc, droppedDesc, duplicatesDesc, leaderDesc, alertDesc, storeUpDesc, writableDesc, overdueDesc, lateDesc} {
 		descs <- desc
 	}
 }
@@ -114,6 +116,10 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	gauge(slotsDesc, float64(counts.Slots))
 	if waiting, err := c.service.Waiting(ctx); err == nil {
 		gauge(waitingDesc, float64(waiting))
+	}
+	if schedules, err := c.service.ScheduleFigures(ctx); err == nil {
+		gauge(overdueDesc, schedules.Overdue.Seconds())
+		gauge(lateDesc, float64(schedules.Missed))
 	}
 	if states, err := c.service.AlertStates(ctx); err == nil {
 		for rule, is := range states {

@@ -97,7 +97,7 @@ func (l *look) awaitEmptyOutbox(timeout time.Duration) error {
 // collect reads the store and the stream.
 func (l *look) collect() (*check.Evidence, error) {
 	e := &check.Evidence{Missions: map[string]check.Mission{}, Logs: map[string][]check.LogEntry{}, Agents: map[string]bool{}, Counts: &check.Counts{}}
-	for _, step := range []func(*check.Evidence) error{l.missions, l.logs, l.agents, l.batches, l.usage, l.events} {
+	for _, step := range []func(*check.Evidence) error{l.missions, l.logs, l.agents, l.batches, l.schedules, l.usage, l.events} {
 		if err := step(e); err != nil {
 			return nil, err
 		}
@@ -208,6 +208,53 @@ func (l *look) batches(e *check.Evidence) error {
 		}
 	}
 }
+
+// schedules reads the list of schedules.
+func (l *look) schedules(e *check.Evidence) error {
+	e.Schedules, e.SchedulesAt = map[string]check.Schedule{}, float64(time.Now().UnixMicro())/1e6
+	for cursor := ""; ; {
+		var page struct {
+			Schedules []check.Schedule `json:"schedules"`
+			Next      string           `json:"next_cursor"`
+		}
+		request := map[string]any{"limit": 500}
+		if cursor != "" {
+			request["cursor"] = cursor
+		}
+		if err := l.ask("schedules.list", request, &page); err != nil {
+			return err
+		}
+		for _, s := range page.Schedules {
+			if _, twice := e.Schedules[s.ID]; twice {
+				e.Troubles = append(e.Troubles, fmt.Sprintf("schedule %s is listed twice", s.ID))
+			}
+			e.Schedules[s.ID] = s
+		}
+		if cursor = page.Next; cursor == "" {
+			return nil
+		}
+	}
+}
+
+// awaitDue reads the schedules once none of them is overdue, or after as long as that may take.
+func (l *look) awaitDue(e *check.Evidence) error {
+	var err error
+	until(overdue, func() bool {
+		if err = l.schedules(e); err != nil {
+			return false
+		}
+		for _, s := range e.Schedules {
+			if s.NextAt != 0 && s.NextAt < e.SchedulesAt {
+				return false
+			}
+		}
+		return true
+	})
+	return err
+}
+
+// overdue is how long schedules may take to catch up once nothing is wrong.
+const overdue = 15 * time.Second
 
 // usage reads what the statistics count.
 func (l *look) usage(e *check.Evidence) error {

@@ -55,8 +55,8 @@ func answerTo(c *condition, n int) any {
 	return map[string]int{"n": n}
 }
 
-// answers answers everybody who waits for a signal, and closes the batches that are open. It is what
-// operators do in the end: without it, some missions would rightly wait for ever.
+// answers answers everybody who waits for a signal, and closes the batches that are open, and
+// deletes the schedules. It is what operators do in the end: without it, some missions would rightly wait for ever.
 func (c *caller) answers(n int) {
 	var list struct {
 		Missions []waiting `json:"missions"`
@@ -72,6 +72,7 @@ func (c *caller) answers(n int) {
 			n++
 		}
 	}
+	c.deleteSchedules()
 	var batches struct {
 		Batches []check.Batch `json:"batches"`
 	}

@@ -68,7 +68,7 @@ func play(args []string) {
 		c.entry = overNATS{nc: nc}
 		habits := everything
 		if p.flow {
-			habits = append(slices.Clone(habits), flowing...)
+			habits = slices.Concat(habits, flowing, scheduling)
 		}
 		newClient(c, dice).run(ctx, habits)
 	case "web":

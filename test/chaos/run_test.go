@@ -229,6 +229,10 @@ func (r *run) finish(timeout time.Duration) (*check.Evidence, error) {
 		return nil, err
 	}
 	defer look.close()
+	end := &check.Evidence{}
+	if err := look.awaitDue(end); err != nil {
+		return nil, err
+	}
 	meanwhile, err := r.answering(look)
 	if err != nil {
 		return nil, err
@@ -246,7 +250,7 @@ func (r *run) finish(timeout time.Duration) (*check.Evidence, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.Settled = settled
+	e.Settled, e.Schedules, e.SchedulesAt = settled, end.Schedules, end.SchedulesAt
 	for _, p := range r.supervisors {
 		if !p.stop(stopTimeout) {
 			r.trouble = append(r.trouble, fmt.Sprintf("%s did not end cleanly:\n%s", p.name, tail(p.printed())))

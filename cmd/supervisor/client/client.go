@@ -14,5 +14,6 @@ import (
 func Commands(c *ui.Console, take func() (tcell.Screen, error)) []*cobra.Command {
 	return []*cobra.Command{
 		healthCommand(c), statusCommand(c), agentsCommand(c), alertsCommand(c), eventsCommand(c), missionsCommand(c, take), batchesCommand(c), limitsCommand(c), schedulesCommand(c),
+		applyCommand(c),
 	}
 }

@@ -65,7 +65,7 @@ func listSchedules(c *ui.Console, cmd *cobra.Command) {
 	addPageFlags(cmd, "schedules", &request.Limit, &request.Cursor, request.Page)
 	cmd.RunE = showReply(c, l, api.OpSchedules, &request, func(out *ui.Screen, reply *api.ScheduleList) {
 		if l.names {
-			printNames(out, reply.Schedules, func(s *missions.Schedule) string { return s.ID })
+			printNames(out, reply.Schedules, func(s *api.Schedule) string { return s.ID })
 		} else {
 			schedulesTable(out, reply.Schedules)
 		}
@@ -73,7 +73,7 @@ func listSchedules(c *ui.Console, cmd *cobra.Command) {
 	})
 }
 
-func schedulesTable(out *ui.Screen, schedules []missions.Schedule) {
+func schedulesTable(out *ui.Screen, schedules []api.Schedule) {
 	if len(schedules) == 0 {
 		out.Note("No schedules. Add one with: supervisor schedules set ID NAME --cron EXPRESSION\n")
 		return
@@ -81,7 +81,7 @@ func schedulesTable(out *ui.Screen, schedules []missions.Schedule) {
 	g := out.Table("Schedules", "ID", "State", "When", "Next", "Last", "Missed#", "Mission")
 	g.Drop("Mission", "Missed", "Last")
 	for i := range schedules {
-		s := &schedules[i]
+		s := &schedules[i].Schedule
 		g.Row(s.ID, scheduleState(out, s), s.ScheduleSpec.String(), out.Moment(s.NextAt.Time()), out.Moment(s.LastAt.Time()),
 			ui.Count(s.Missed), ui.Shorten(s.Mission.Name, 40))
 	}
@@ -221,13 +221,7 @@ schedules backfill.`
 	}
 	asJSON := cmd.Flags().Bool("json", false, "print the reply as JSON")
 	cmd.RunE = remote.WithSession(c, func(ctx context.Context, s *remote.Session, ids []string) error {
-		found, err := s.Client.Schedule(ctx, ids[0])
-		if err != nil {
-			return remote.BadRequest(err)
-		}
-		request := api.SetScheduleRequest{ScheduleSpec: found.ScheduleSpec}
-		request.Paused = pause
-		reply, raw, err := sendSchedule(ctx, s, request)
+		reply, raw, err := pauseSchedule(ctx, s, ids[0], pause)
 		switch {
 		case err != nil:
 			return err
@@ -239,6 +233,23 @@ schedules backfill.`
 		return nil
 	})
 	return cmd
+}
+
+// pauseSchedule pauses or resumes a schedule. If somebody changes it meanwhile, it is read again, so that no change
+// is lost.
+func pauseSchedule(ctx context.Context, s *remote.Session, id string, pause bool) (reply api.Schedule, raw []byte, err error) {
+	for range mostTries {
+		var found api.Schedule
+		if found, err = s.Client.Schedule(ctx, id); err != nil {
+			return reply, nil, remote.BadRequest(err)
+		}
+		request := api.SetScheduleRequest{ScheduleSpec: found.ScheduleSpec, IfChangedAt: found.ChangedAt}
+		request.Paused = pause
+		if reply, raw, err = sendSchedule(ctx, s, request); !errors.Is(err, api.ErrConflict) {
+			return reply, raw, err
+		}
+	}
+	return reply, nil, err
 }
 
 // nextWords says when a schedule is due next.

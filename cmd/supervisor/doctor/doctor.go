@@ -30,8 +30,9 @@ func Command(c *ui.Console) *cobra.Command {
 		Short:   "Check the whole setup, and tell you what to fix",
 		Long: `Check the whole setup: the broker, JetStream and the settings of the stream EVENTS,
 streams that conflict with it, the supervisor with its store and event stream, the clocks,
-this user's permissions, and whether agents serve all pending missions. For each problem,
-doctor tells you what to do.
+this user's permissions, whether agents serve all pending missions, and schedules: it counts
+them, and names those that are behind, that missed their latest time or will never be due
+again. For each problem, doctor tells you what to do.
 
 doctor changes nothing. To find out whether a request is allowed, it sends one that must
 be refused. The broker logs what it denies.
@@ -159,6 +160,7 @@ func (d *doctor) examine(cmd *cobra.Command) error {
 		d.ask(ctx, question)
 	}
 	d.askAgents(ctx)
+	d.askSchedules(ctx)
 	return ctx.Err()
 }
 

@@ -3,6 +3,7 @@ package enginetest
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"missioncontrol/missions"
@@ -82,6 +83,7 @@ func (w *world) compareSchedules() error {
 	if err != nil {
 		return err
 	}
+	var missed []missions.Time
 	for i, id := range simulatedSchedules {
 		got, want := "", ""
 		if body := docs[keys[i]]; body != nil {
@@ -90,6 +92,7 @@ func (w *world) compareSchedules() error {
 				return err
 			}
 			got = (&modelSchedule{id: s.ID, paused: s.Paused, next: s.NextAt, last: s.LastAt, missed: s.Missed}).is()
+			missed = append(missed, s.MissedAt)
 		}
 		if s := w.is.schedule(id); s != nil {
 			want = s.is()
@@ -97,6 +100,24 @@ func (w *world) compareSchedules() error {
 		if got != want {
 			return fmt.Errorf("stored is the schedule\n  %s\nand the model has\n  %s", got, want)
 		}
+	}
+	return w.compareMissed(missed)
+}
+
+// compareMissed checks that the schedules that have missed occurrences stand in their set, and no others do.
+func (w *world) compareMissed(at []missions.Time) error {
+	lists, err := w.backend.Members(w.ctx, engine.RangesOfSchedules())
+	if err != nil {
+		return err
+	}
+	want, latest := 0, slices.Max(append(at, 0))
+	for _, t := range at {
+		if t != 0 && latest.Sub(t) < missions.RecentlyMissed {
+			want++
+		}
+	}
+	if got := engine.ScheduleFigures(lists, latest).Missed; got != want {
+		return fmt.Errorf("%d schedules have missed occurrences, and %d are counted", want, got)
 	}
 	return nil
 }

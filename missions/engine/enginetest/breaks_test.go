@@ -179,10 +179,14 @@ func TestBreaksAreFound(t *testing.T) {
 		"no limit is exceeded: what has started is": {docs: func(found map[string][]byte) {
 			maps.DeleteFunc(found, func(key string, _ []byte) bool { return strings.HasPrefix(key, "s/") })
 		}},
-		"nobody is stuck with room: a key has no turn":          {commit: withoutMembers("r/")},
-		"nobody is stuck with room: a mission has no place":     {commit: withoutMembers("k/")},
-		"nobody is stuck with room: a key is held for ever":     {commit: withoutDocs("q/")},
-		"keys take turns: where they are is not stored":         {commit: withoutDocs("a/")},
+		"nobody is stuck with room: a key has no turn":      {commit: withoutMembers("r/")},
+		"nobody is stuck with room: a mission has no place": {commit: withoutMembers("k/")},
+		"nobody is stuck with room: a key is held for ever": {commit: withoutDocs("q/")},
+		"keys take turns: where they are is not stored":     {commit: withoutDocs("a/")},
+		"who missed an occurrence is counted: its place is forgotten": {commit: func(c *engine.Changes) bool {
+			c.Members = slices.DeleteFunc(slices.Clone(c.Members), func(m engine.Member) bool { return m.Set == "missed" && !m.Gone })
+			return true
+		}},
 		"a waiting mission holds no lease: it does":             {commit: func(c *engine.Changes) bool { c.Released = but(c.Released); return true }},
 		"usage is the sum of all turns: a report is not stored": {commit: flowsWith(func(f *engine.Flow) { f.TurnUsage = nil })},
 		"counters: what was spent is not": {begin: func(from *engine.Snapshot) {

@@ -26,6 +26,8 @@ func Check(e *Evidence) []Violation {
 	x.kept()
 	x.spent()
 	x.signalled()
+	x.changedMany()
+	x.scheduled()
 	slices.SortStableFunc(x.problems, func(a, b Violation) int { return a.Guarantee - b.Guarantee })
 	return x.problems
 }
@@ -35,6 +37,8 @@ type Figures struct {
 	Calls, Answered, Unknown, Faults, Missions, Completed, Failed, Cancelled, Deleted, Events, Durable int
 
 	Waits, Signals, Seen, Children, Batches, Parked, Resumed int
+
+	Schedules, Occurrences, Missed, Many int
 }
 
 // Count counts what there is to check.
@@ -78,6 +82,12 @@ func (x *index) countFlow(f *Figures) {
 			f.Signals++
 		case signalSeen:
 			f.Seen++
+		case missionCreated:
+			if x.isOccurrence(x.Events[i].Payload.MissionID) {
+				f.Occurrences++
+			}
+		case scheduleMissed:
+			f.Missed += int(x.Events[i].Payload.Count)
 		}
 	}
 	for id := range x.steps {
@@ -85,7 +95,12 @@ func (x *index) countFlow(f *Figures) {
 			f.Children++
 		}
 	}
-	f.Batches = len(x.Batches)
+	f.Batches, f.Schedules = len(x.Batches), len(x.Schedules)
+	for _, s := range x.byOp[bulk] {
+		if _, there := s.many(); there && s.outcome == OK {
+			f.Many++
+		}
+	}
 	for _, s := range x.byOp["agent.release"] {
 		if s.outcome == OK && (len(s.after) > 0 || s.timeout > 0) {
 			f.Parked++

@@ -7,20 +7,22 @@ import (
 
 // Evidence is everything known about a run.
 type Evidence struct {
-	Calls    []Call                // in any order
-	Faults   []Fault               // likewise
-	Missions map[string]Mission    // the store's final content
-	Logs     map[string][]LogEntry // the final logs of all missions
-	Agents   map[string]bool       // the agents known at the end
-	Counts   *Counts               // the final counters; nil if not requested
-	Batches  map[string]Batch      // the batches known at the end; nil if not requested
-	Usage    map[string]float64    // what the final statistics count, by unit; nil if not requested
-	Waiting  int64                 // events not yet in the stream
-	Events   []Event               // the stream, in order
-	Table    map[string]Row        // the missions in the database; nil if it was not read
-	Wall     float64               // Unix seconds minus the monotonic clock's
-	Settled  error                 // why the run ended before everything was finished; nil if it was finished
-	Troubles []string              // what a supervisor should never do, such as crash
+	Calls       []Call                // in any order
+	Faults      []Fault               // likewise
+	Missions    map[string]Mission    // the store's final content
+	Logs        map[string][]LogEntry // the final logs of all missions
+	Agents      map[string]bool       // the agents known at the end
+	Counts      *Counts               // the final counters; nil if not requested
+	Batches     map[string]Batch      // the batches known at the end; nil if not requested
+	Schedules   map[string]Schedule   // the schedules known at the end; nil if not requested
+	SchedulesAt float64               // when they were read, in Unix seconds
+	Usage       map[string]float64    // what the final statistics count, by unit; nil if not requested
+	Waiting     int64                 // events not yet in the stream
+	Events      []Event               // the stream, in order
+	Table       map[string]Row        // the missions in the database; nil if it was not read
+	Wall        float64               // Unix seconds minus the monotonic clock's
+	Settled     error                 // why the run ended before everything was finished; nil if it was finished
+	Troubles    []string              // what a supervisor should never do, such as crash
 }
 
 // Mission holds the fields of a mission that the checker reads.
@@ -110,6 +112,12 @@ type Payload struct {
 	Conditions []Condition `json:"conditions"` // of mission.waiting
 	Until      float64     `json:"until"`      // likewise; 0 if it may last
 	Seq        int         `json:"seq"`        // of a signal
+
+	ScheduleID string  `json:"schedule_id"`
+	ChangedAt  float64 `json:"changed_at"` // of schedule.changed
+	Count      int64   `json:"count"`      // of schedule.missed
+	From       float64 `json:"from"`       // likewise: the first time
+	To         float64 `json:"to"`         // likewise: the last one
 }
 
 // ParseEvent reads a message of the stream.
@@ -143,12 +151,15 @@ const (
 	missionReady     = "mission.ready"
 	missionSignalled = "mission.signalled"
 	signalSeen       = "mission.signal_seen"
+
+	scheduleChanged = "schedule.changed"
+	scheduleMissed  = "schedule.missed"
 )
 
 func durable(eventType string) bool {
 	switch eventType {
 	case missionCreated, statusChanged, logAppended, agentOnline, agentOffline,
-		missionWaiting, missionReady, missionSignalled, signalSeen, "supervisor.alert_raised", "supervisor.alert_resolved":
+		missionWaiting, missionReady, missionSignalled, signalSeen, scheduleChanged, scheduleMissed, "supervisor.alert_raised", "supervisor.alert_resolved":
 		return true
 	}
 	return false
@@ -173,7 +184,7 @@ type Fault struct {
 
 // Violation is a guarantee that was not kept.
 type Violation struct {
-	Guarantee int    // 1 to 6, 10, 11; 0 if it violates no numbered guarantee
+	Guarantee int    // 1 to 6, 10 to 12; 0 if it violates no numbered guarantee
 	Mission   string // whose story shows it; "" if it concerns no mission
 	What      string
 }

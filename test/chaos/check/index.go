@@ -43,13 +43,14 @@ func (s *step) by() int64 {
 // index is the evidence, by mission.
 type index struct {
 	*Evidence
-	steps    map[string][]*step         // by mission, in no order
-	byOp     map[string][]*step         // by operation
-	claims   map[string][]*step         // by mission: what agents were told that they hold
-	events   map[string][]*Event        // by mission, in the stream's order
-	waiters  map[string]map[string]bool // by mission: those that may wait for it from their creation
-	batches  map[string][]string        // by batch: the missions that may be in it
-	problems []Violation
+	steps     map[string][]*step         // by mission, in no order
+	byOp      map[string][]*step         // by operation
+	claims    map[string][]*step         // by mission: what agents were told that they hold
+	events    map[string][]*Event        // by mission, in the stream's order
+	waiters   map[string]map[string]bool // by mission: those that may wait for it from their creation
+	batches   map[string][]string        // by batch: the missions that may be in it
+	schedules map[string]bool            // those that somebody may have set
+	problems  []Violation
 }
 
 func (x *index) violated(guarantee int, mission, what string) {
@@ -59,7 +60,7 @@ func (x *index) violated(guarantee int, mission, what string) {
 func newIndex(e *Evidence) *index {
 	x := &index{Evidence: e, steps: map[string][]*step{}, byOp: map[string][]*step{},
 		claims: map[string][]*step{}, events: map[string][]*Event{},
-		waiters: map[string]map[string]bool{}, batches: map[string][]string{}}
+		waiters: map[string]map[string]bool{}, batches: map[string][]string{}, schedules: map[string]bool{}}
 	for i := range e.Calls {
 		for _, s := range steps(&e.Calls[i]) {
 			if s.op == "" {
@@ -82,6 +83,12 @@ func newIndex(e *Evidence) *index {
 	for i := range e.Events {
 		if id := e.Events[i].Payload.MissionID; id != "" {
 			x.events[id] = append(x.events[id], &e.Events[i])
+		}
+	}
+	x.addMany()
+	for _, s := range x.byOp["schedules.set"] {
+		if s.outcome != Refused {
+			x.schedules[s.about()] = true
 		}
 	}
 	return x
@@ -142,7 +149,8 @@ func steps(c *Call) []*step {
 	switch c.Op {
 	case "agent.claim":
 		return claimed(c)
-	case "agent.register", "agent.heartbeat", "agent.leave", "health", "status", "agents", "missions.list", "missions.stats", "batches.list", "batches.get", "batches.close":
+	case "agent.register", "agent.heartbeat", "agent.leave", "health", "status", "agents", "missions.list", "missions.stats", "batches.list", "batches.get", "batches.close",
+		"schedules.set", "schedules.get", "schedules.list", "schedules.delete", "schedules.trigger", "schedules.backfill", bulk:
 		return []*step{{Call: c, outcome: c.Outcome, code: c.Code}}
 	}
 	var request struct {

@@ -79,6 +79,7 @@ export function query(fields) {
 
 export const get = (path, fields, options) => ask("GET", path + query(fields), undefined, options);
 export const post = (path, body, options) => ask("POST", path, body ?? {}, options);
+export const put = (path, body, options) => ask("PUT", path, body, options);
 export const remove = (path, options) => ask("DELETE", path, undefined, options);
 
 let session = { role: "admin", authentication: false };

@@ -106,11 +106,16 @@ export function parse(text, kept = written) {
   return value();
 }
 
-// encode is JSON.stringify of an object, with the source of the members that are Source.
+// encode is JSON.stringify of an object, with the source of the members that are Source, also
+// of objects within.
 export function encode(members) {
-  const parts = Object.entries(members).filter(([, value]) => value !== undefined)
-    .map(([name, value]) => JSON.stringify(name) + ":" + (value instanceof Source ? value.text : JSON.stringify(value)));
+  const parts = Object.entries(members).filter(([, value]) => value !== undefined).map(([name, value]) => JSON.stringify(name) + ":" + encoded(value));
   return "{" + parts.join(",") + "}";
+}
+
+function encoded(value) {
+  if (value instanceof Source) return value.text;
+  return value?.constructor === Object ? encode(value) : JSON.stringify(value);
 }
 
 // indent lays out valid JSON in lines; each scalar and string stays as it is.

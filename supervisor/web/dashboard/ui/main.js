@@ -11,6 +11,7 @@ import { empty, head } from "./parts.js";
 import { titled } from "./title.js";
 import { page as overview } from "./overview.js";
 import { page as inbox } from "./inbox.js";
+import { page as schedules } from "./schedules.js";
 import { page as missions } from "./missions.js";
 import { page as mission } from "./mission.js";
 import { page as agents } from "./agents.js";
@@ -18,7 +19,7 @@ import { page as events } from "./events.js";
 import { page as alerts } from "./alerts.js";
 import { page as queries } from "./queries.js";
 
-const pages = { overview, inbox, missions, mission, agents, events, alerts, queries };
+const pages = { overview, inbox, missions, mission, schedules, agents, events, alerts, queries };
 
 // What a page of the history looked like when it was left, by its entry: gone back to, it is
 // where it was. Entries of the page's own beginning are known by a number in their state.
