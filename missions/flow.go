@@ -21,6 +21,7 @@ type Flow struct {
 	ParentID            string        `json:"parent_id,omitzero"`
 	Detached            bool          `json:"detached,omitzero"` // it lives on when its parent is cancelled or fails
 	Batch               string        `json:"batch,omitzero"`
+	Unique              *Unique       `json:"unique,omitzero"` // the key that it holds; shared and never changed
 
 	// Set by the schedule that has created it.
 	ScheduleID   string `json:"schedule_id,omitzero"`
@@ -163,8 +164,9 @@ func (f *Flow) Normalize() *Flow {
 	} else if f.OnExceeded == "" {
 		f.OnExceeded = ExceededFail
 	}
+	f.Unique = f.Unique.normalized()
 	if len(f.After)+len(f.MaxUsage) == 0 && f.AfterTimeoutSeconds == 0 && f.OnUnmet == "" && f.OnExceeded == "" &&
-		f.RetryPolicy == nil && f.ParentID == "" && !f.Detached && f.Batch == "" && !f.CloseBatch && f.ScheduleID == "" {
+		f.RetryPolicy == nil && f.ParentID == "" && !f.Detached && f.Batch == "" && !f.CloseBatch && f.ScheduleID == "" && f.Unique == nil {
 		return nil
 	}
 	return f
@@ -206,6 +208,7 @@ func (f *Flow) Validate(id string) error {
 		f.checkChoices(),
 		f.MaxUsage.check("max_usage"),
 		f.RetryPolicy.check(),
+		f.Unique.check("unique"),
 	}
 	if f.ParentID != "" {
 		checks = append(checks, CheckToken("parent_id", f.ParentID))

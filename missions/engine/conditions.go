@@ -61,6 +61,9 @@ func (e *Engine) needFlow(n *Need, r *Record) {
 	if f.ChildAt != 0 {
 		e.needDocs(n, docCount+f.ParentID)
 	}
+	if f.Unique != nil {
+		e.needDocs(n, docUnique+f.Unique.Key)
+	}
 	if !f.Waiting {
 		return
 	}

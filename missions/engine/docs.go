@@ -30,7 +30,7 @@ const (
 	partSignal     = "signal:" // and its number: the data
 )
 
-// Doc is a document of the data set: a batch, how many missions wait for a source, a wake-up, or a schedule.
+// Doc is a document of the data set: a batch, how many missions wait for a source, a wake-up, a schedule, or who holds a unique key.
 type Doc struct {
 	Key  string
 	Body []byte // nil: it is deleted
@@ -239,6 +239,8 @@ func encodeDoc(value any) []byte {
 		wakeOf(c, v)
 	case *timetable:
 		timetableOf(c, v)
+	case *uniqueKey:
+		uniqueKeyOf(c, v)
 	}
 	return c.Bytes()
 }
@@ -261,6 +263,10 @@ func decodeDoc(key string, body []byte) (any, error) {
 		b := &batch{}
 		batchOf(c, b)
 		return b, c.End()
+	case docUnique:
+		k := &uniqueKey{}
+		uniqueKeyOf(c, k)
+		return k, c.End()
 	case docSchedule:
 		t := &timetable{}
 		timetableOf(c, t)

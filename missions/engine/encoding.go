@@ -14,11 +14,13 @@ var (
 
 // encodingVersion is the first byte of encoded changes. An encoding is never changed: what
 // a backend has stored is read by later versions. With extendedVersion, what encodingVersion
-// has no place for comes behind it: see extension. With scheduledVersion, what schedules need comes behind that.
+// has no place for comes behind it: see extension. With scheduledVersion, what schedules need comes behind that, and with
+// uniqueVersion also what unique keys need. Each has only what is used: what uses less keeps the bytes that it had before.
 const (
 	encodingVersion  = 1
 	extendedVersion  = 2
 	scheduledVersion = 3
+	uniqueVersion    = 4
 )
 
 // Encode appends an encoding of the changes, for a backend's journal. Of a mission that is
@@ -28,6 +30,8 @@ func (c *Changes) Encode(to []byte) []byte {
 	version := byte(encodingVersion)
 	x := extensionOf(c)
 	switch {
+	case x != nil && x.uniques != nil:
+		version = uniqueVersion
 	case x != nil && x.occurrences != nil:
 		version = scheduledVersion
 	case x != nil:
@@ -37,15 +41,18 @@ func (c *Changes) Encode(to []byte) []byte {
 	if changesOf(e, c); x != nil {
 		extend(e, x)
 	}
-	if version == scheduledVersion {
+	if version >= scheduledVersion {
 		schedules(e, x)
+	}
+	if version >= uniqueVersion {
+		uniques(e, x)
 	}
 	return e.Bytes()
 }
 
 // DecodeChanges returns changes from their encoding.
 func DecodeChanges(encoded []byte) (*Changes, error) {
-	if len(encoded) == 0 || encoded[0] < encodingVersion || encoded[0] > scheduledVersion {
+	if len(encoded) == 0 || encoded[0] < encodingVersion || encoded[0] > uniqueVersion {
 		return nil, codec.ErrEncoding
 	}
 	d := codec.Reader(encoded[1:])
@@ -53,8 +60,11 @@ func DecodeChanges(encoded []byte) (*Changes, error) {
 	changesOf(d, c)
 	if encoded[0] >= extendedVersion {
 		x := &extension{}
-		if extend(d, x); encoded[0] == scheduledVersion {
+		if extend(d, x); encoded[0] >= scheduledVersion {
 			schedules(d, x)
+		}
+		if encoded[0] >= uniqueVersion {
+			uniques(d, x)
 		}
 		if !d.Failed() && !x.applyTo(c) {
 			return nil, codec.ErrEncoding

@@ -18,7 +18,9 @@ type extension struct {
 	docs    []Doc
 	members []Member
 
-	occurrences []placed[occurrence] // of flows, by place; they make it the encoding of a later version
+	// Of flows, by place. They make it the encoding of a later version.
+	occurrences []placed[occurrence]
+	uniques     []placed[missions.Unique]
 }
 
 // occurrence is what a flow has of the schedule that created its mission.
@@ -55,6 +57,9 @@ func extensionOf(c *Changes) *extension {
 		if r := c.Missions[i].After; r != nil && r.Flow != nil {
 			if id := r.Flow.ScheduleID; id != "" {
 				x.occurrences = append(x.occurrences, placed[occurrence]{len(x.flows), occurrence{id, r.Flow.ScheduledFor}})
+			}
+			if u := r.Flow.Unique; u != nil {
+				x.uniques = append(x.uniques, placed[missions.Unique]{len(x.flows), *u})
 			}
 			x.flows = append(x.flows, placed[Flow]{i, *r.Flow})
 		}
@@ -128,6 +133,14 @@ func schedules(c *codec.Codec, x *extension) {
 	})
 }
 
+// uniques is what comes behind that if missions have unique keys.
+func uniques(c *codec.Codec, x *extension) {
+	codec.Sequence(c, &x.uniques, func(c *codec.Codec, p *placed[missions.Unique]) {
+		codec.Number(c, &p.place)
+		uniqueOf(c, &p.value)
+	})
+}
+
 // applyTo completes changes that were decoded. It reports false for what fits no changes.
 func (x *extension) applyTo(c *Changes) bool {
 	for _, o := range x.occurrences {
@@ -136,6 +149,13 @@ func (x *extension) applyTo(c *Changes) bool {
 		}
 		f := &x.flows[o.place].value
 		f.ScheduleID, f.ScheduledFor = o.value.scheduleID, o.value.at
+	}
+	for i := range x.uniques {
+		place := x.uniques[i].place
+		if place < 0 || place >= len(x.flows) {
+			return false
+		}
+		x.flows[place].value.Unique = &x.uniques[i].value
 	}
 	parts := map[PartKey][]byte{}
 	for i := range x.parts {
@@ -172,35 +192,78 @@ func (x *extension) applyTo(c *Changes) bool {
 	return true
 }
 
-// scheduledFlow is the first byte of an encoded flow of a mission that a schedule has created.
-const scheduledFlow = 2
+// The first byte of an encoded flow: encodingVersion, or scheduledFlow if a schedule has created the mission and it uses
+// nothing newer. With flaggedFlow, a number behind the flow says what comes behind that, in the order of its bits.
+const (
+	scheduledFlow = 2
+	flaggedFlow   = 3
+)
+
+// What comes behind a flow.
+const (
+	flowOccurrence = 1 << iota
+	flowUnique
+
+	knownFlow = flowOccurrence | flowUnique
+)
 
 // Encode appends an encoding of the flow, without its conditions and its checkpoint.
 func (f *Flow) Encode(to []byte) []byte {
-	if f.ScheduleID == "" {
-		e := codec.Writer(append(to, encodingVersion))
-		flow(e, f)
-		return e.Bytes()
+	first, more := byte(encodingVersion), 0
+	if f.ScheduleID != "" {
+		first, more = scheduledFlow, flowOccurrence
 	}
-	e := codec.Writer(append(to, scheduledFlow))
-	flow(e, f)
-	occurrenceOf(e, &occurrence{f.ScheduleID, f.ScheduledFor})
+	if f.Unique != nil {
+		first, more = flaggedFlow, more|flowUnique
+	}
+	e := codec.Writer(append(to, first))
+	if flow(e, f); first == flaggedFlow {
+		codec.Number(e, &more)
+	}
+	moreOfFlow(e, f, more)
 	return e.Bytes()
 }
 
 // DecodeFlow returns a flow from its encoding. [Flow.Complete] adds the rest.
 func DecodeFlow(encoded []byte) (*Flow, error) {
-	if len(encoded) == 0 || encoded[0] != encodingVersion && encoded[0] != scheduledFlow {
+	if len(encoded) == 0 || encoded[0] < encodingVersion || encoded[0] > flaggedFlow {
 		return nil, codec.ErrEncoding
 	}
 	d := codec.Reader(encoded[1:])
-	f := &Flow{}
-	if flow(d, f); encoded[0] == scheduledFlow {
-		var o occurrence
-		occurrenceOf(d, &o)
-		f.ScheduleID, f.ScheduledFor = o.scheduleID, o.at
+	f, more := &Flow{}, 0
+	flow(d, f)
+	switch encoded[0] {
+	case scheduledFlow:
+		more = flowOccurrence
+	case flaggedFlow:
+		if codec.Number(d, &more); more&^knownFlow != 0 {
+			return nil, codec.ErrEncoding // of a later version
+		}
 	}
+	moreOfFlow(d, f, more)
 	return f, d.End()
+}
+
+// moreOfFlow is what comes behind a flow.
+func moreOfFlow(c *codec.Codec, f *Flow, more int) {
+	if more&flowOccurrence != 0 {
+		o := occurrence{f.ScheduleID, f.ScheduledFor}
+		if occurrenceOf(c, &o); c.Reading() {
+			f.ScheduleID, f.ScheduledFor = o.scheduleID, o.at
+		}
+	}
+	if more&flowUnique != 0 {
+		if c.Reading() {
+			f.Unique = &missions.Unique{}
+		}
+		uniqueOf(c, f.Unique)
+	}
+}
+
+func uniqueOf(c *codec.Codec, u *missions.Unique) {
+	codec.Text(c, &u.Key)
+	codec.Text(c, &u.OnConflict)
+	codec.Float(c, &u.ForSeconds)
 }
 
 // Complete adds the parts of a mission that are read with its record, nil for those that are not
@@ -265,7 +328,7 @@ func flow(c *codec.Codec, f *Flow) {
 	codec.Sequence(c, &f.Outcomes, func(c *codec.Codec, o *Outcome) {
 		n := int(*o)
 		codec.Number(c, &n)
-		if n < 0 || n >= int(endedWith)+len(statuses) {
+		if n < 0 || n > int(waived) {
 			c.Fail()
 			n = 0
 		}

@@ -22,6 +22,7 @@ type Flow struct {
 	ParentID   string
 	Detached   bool
 	Batch      string
+	Unique     *missions.Unique // the key that it holds, nil for none
 
 	ScheduleID   string // the schedule that has created it, "" if none has
 	ScheduledFor missions.Time
@@ -60,13 +61,15 @@ const (
 	open      Outcome = iota
 	signalled         // by a signal
 	endedWith
+
+	waived = endedWith + 5 // behind the five statuses: the mission did not wait for it any longer
 )
 
 func outcomeOf(s missions.Status) Outcome { return endedWith + Outcome(s.Index()) } //nolint:gosec // five statuses
 
 // status returns how the source ended; "" if it has not, or is a signal.
 func (o Outcome) status() missions.Status {
-	if o < endedWith {
+	if o < endedWith || o == waived {
 		return ""
 	}
 	return statuses[o-endedWith]
@@ -110,8 +113,9 @@ func digest(f *missions.Flow) string {
 		Parent   string
 		Detached bool
 		Batch    string
+		Unique   *missions.Unique `json:",omitempty"` // as the digest was before there were any
 	}
-	text, err := json.Marshal(content{f.After, f.AfterTimeoutSeconds, f.OnUnmet, f.MaxUsage, f.OnExceeded, f.RetryPolicy, f.ParentID, f.Detached, f.Batch})
+	text, err := json.Marshal(content{f.After, f.AfterTimeoutSeconds, f.OnUnmet, f.MaxUsage, f.OnExceeded, f.RetryPolicy, f.ParentID, f.Detached, f.Batch, f.Unique})
 	if err != nil {
 		panic(err) // numbers are finite
 	}
@@ -132,9 +136,14 @@ func newFlow(m *missions.Mission) *Flow {
 	if given == nil {
 		return nil
 	}
+	unique := given.Unique
+	if unique != nil {
+		own := *unique
+		unique = &own
+	}
 	return &Flow{
 		Digest: digest(given), OnUnmet: given.OnUnmet, MaxUsage: given.MaxUsage, OnExceeded: given.OnExceeded,
-		Retry: given.RetryPolicy, ParentID: given.ParentID, Detached: given.Detached, Batch: given.Batch,
+		Retry: given.RetryPolicy, ParentID: given.ParentID, Detached: given.Detached, Batch: given.Batch, Unique: unique,
 		ScheduleID: given.ScheduleID, ScheduledFor: given.ScheduledFor,
 	}
 }
@@ -190,6 +199,9 @@ func (f *Flow) size() int {
 		c := &f.Conditions[i]
 		n += 96 + 2*len(c.Prompt) + 64*len(c.Choices)
 	}
+	if f.Unique != nil {
+		n += 64 + 2*len(f.Unique.Key)
+	}
 	return n
 }
 
@@ -215,7 +227,7 @@ func (r *Record) show(m *missions.Mission) {
 	out := &missions.Flow{
 		OnUnmet: f.OnUnmet, MaxUsage: f.MaxUsage, OnExceeded: f.OnExceeded, RetryPolicy: f.Retry,
 		ParentID: f.ParentID, Detached: f.Detached, Batch: f.Batch, Usage: f.used(), TimedOut: f.TimedOut,
-		ScheduleID: f.ScheduleID, ScheduledFor: f.ScheduledFor,
+		Unique: f.Unique, ScheduleID: f.ScheduleID, ScheduledFor: f.ScheduledFor,
 	}
 	for i := range f.Signals {
 		s := f.Signals[i].Signal
@@ -320,7 +332,7 @@ func (r *Record) InputSources() map[int]string {
 	sources := map[int]string{}
 	if r.Flow != nil {
 		for i, o := range r.Flow.Outcomes {
-			if o >= endedWith {
+			if o >= endedWith && o != waived {
 				sources[i] = r.Flow.Conditions[i].Source()
 			}
 		}

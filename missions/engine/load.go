@@ -67,6 +67,8 @@ func (e *Engine) loadFlow(ctx context.Context, backend Backend, need *Need) erro
 				e.wakes.load(list, all)
 			case setDue:
 				e.due.load(list, all)
+			case setUntil:
+				e.until.load(list, all)
 			default:
 				e.members[cmp.Or(of.of, of.Set)] = memberList{list, all}
 			}

@@ -164,6 +164,7 @@ func (e *Engine) NeedDue(n *Need, now missions.Time, limit int) {
 	}
 	e.needWakes(n, now, left-len(due))
 	e.needSchedules(n, now)
+	e.needKeys(n, now)
 }
 
 // maxQueues bounds the types whose queues have a window between batches.

@@ -9,7 +9,7 @@ import (
 
 // What supervisors send each other: arguments of operations and their replies. All supervisors
 // of a data set need the same version of it, which is the first byte of each request.
-const wireVersion = 3
+const wireVersion = 4
 
 // listOf is a list of values, as [codec.Sequence] has it; an empty one is empty, not nil.
 func listOf[T any](element func(*codec.Codec, *T)) func(*codec.Codec, *[]T) {
@@ -93,6 +93,7 @@ func wireCreated(c *codec.Codec, r *missions.CreateResult) {
 	wireMission(c, &r.Mission)
 	codec.Flag(c, &r.Created)
 	codec.Flag(c, &r.Given)
+	optionalList(c, &r.Replaced, wireStopped)
 	wireError(c, &r.Err)
 }
 

@@ -86,6 +86,7 @@ func Run(t *testing.T, open Opener) {
 		{"events of waits and signals", testFlowEvents},
 		{"many waiters", testManyWaiters},
 		{"schedules", testSchedules},
+		{"unique keys", testUnique},
 		{"leadership", testLeadership},
 		{"persistence", testPersistence},
 		{"contexts", testContexts},

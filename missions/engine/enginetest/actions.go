@@ -145,8 +145,11 @@ func (w *world) create(a Action, claim *missions.ClaimRequest) error {
 	}
 	created := w.engine.Create(&given)
 	got := "exists"
-	if created.Created {
-		got = "created"
+	switch {
+	case created.Created:
+		got = fmt.Sprint("created, replaced ", len(created.Replaced))
+	case created.Mission.ID != given.ID:
+		got = "keeps " + created.Mission.ID
 	}
 	if err := w.agree(answer(created.Err, got), w.next.create(x, now)); err != nil {
 		return err

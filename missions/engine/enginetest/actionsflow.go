@@ -99,6 +99,7 @@ func (w *world) flow(d *dice, id string) (*missions.Flow, *modelFlow) {
 			given.OnExceeded = missions.ExceededAsk
 		}
 	}
+	given.Unique, is.unique = w.unique(d)
 	if given = given.Normalize(); given == nil {
 		return nil, nil
 	}
@@ -203,6 +204,9 @@ func (w *world) due(a Action) error {
 		return err
 	}
 	if err := w.onTime(now); err != nil {
+		return err
+	}
+	if err := w.passed(now); err != nil {
 		return err
 	}
 	return w.drained()
