@@ -100,7 +100,7 @@ func (e *Engine) isGone(c *missions.Condition) bool {
 func (e *Engine) retryFlow(r *Record, q *missions.RetryRequest, override bool) (unmet int) {
 	f := r.Flow
 	if f.Unique != nil {
-		e.takeKey(r)
+		e.takeKeyAgain(r)
 	}
 	e.forgiven(r)
 	e.forgetSignals(r)

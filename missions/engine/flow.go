@@ -78,7 +78,7 @@ func (o Outcome) status() missions.Status {
 // meets reports whether an outcome meets a condition.
 func (o Outcome) meets(c *missions.Condition) bool {
 	switch {
-	case o == open:
+	case o == open || o == waived:
 		return false
 	case o == signalled || c.When == missions.WhenEnded:
 		return true

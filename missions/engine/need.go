@@ -53,11 +53,25 @@ func (e *Engine) NeedHeld(n *Need, agentID string) {
 	}
 }
 
+// NeedCreateAndClaim adds what creating missions needs, and claims that are applied behind it.
+func (e *Engine) NeedCreateAndClaim(n *Need, created []missions.Mission, claims []missions.ClaimRequest) {
+	replaced := 0 // missions that may no longer be at the heads then
+	for i := range created {
+		e.NeedCreate(n, &created[i])
+		if f := created[i].Flow; f != nil && f.Unique != nil && f.Unique.OnConflict != missions.ConflictKeep {
+			replaced++
+		}
+	}
+	e.needClaims(n, claims, replaced)
+}
+
 // NeedClaims adds what claims need that are applied one after the other. It is called again
 // once queues that it needed were supplied: then it adds the missions at their heads.
-func (e *Engine) NeedClaims(n *Need, claims []missions.ClaimRequest) {
+func (e *Engine) NeedClaims(n *Need, claims []missions.ClaimRequest) { e.needClaims(n, claims, 0) }
+
+// needClaims adds what claims need before which so many missions may be taken from the heads.
+func (e *Engine) needClaims(n *Need, claims []missions.ClaimRequest, total int) {
 	var wanted []wantedHeads
-	total := 0
 	for i := range claims {
 		q := &claims[i]
 		if e.claimer(q) != nil {

@@ -167,28 +167,36 @@ func (e *Engine) makeWay(m *missions.Mission) (replaced []missions.Stopped) {
 	return replaced
 }
 
-// takeKey has a mission that is created or retried hold its key. If another one holds it that is RUNNING, the
-// mission has to wait for its end, and takeKey returns it.
+// takeKey has a new mission hold its key. If another one holds it that is RUNNING, the mission has to wait for its
+// end, and takeKey returns it.
 func (e *Engine) takeKey(r *Record) (behind string) {
-	u, until := r.Flow.Unique, missions.Time(0)
-	if u.ForSeconds > 0 {
-		until = r.CreatedAt.Add(missions.Seconds(u.ForSeconds))
-	}
-	k := e.heldKey(u.Key)
-	switch {
-	case k != nil && k.holder == r.ID: // retried within its time, which has followed the clock
-		until = k.until
-	case k != nil && !k.ended:
+	u := r.Flow.Unique
+	if k := e.heldKey(u.Key); k != nil && !k.ended {
 		after := *k
-		after.next, after.nextUntil = r.ID, until
+		after.next, after.nextUntil = r.ID, e.heldUntil(r)
 		e.setUniqueKey(u.Key, &after)
 		return k.holder
 	}
-	if until <= e.now {
-		until = 0
-	}
-	e.setUniqueKey(u.Key, &uniqueKey{holder: r.ID, until: until})
+	e.setUniqueKey(u.Key, &uniqueKey{holder: r.ID, until: e.heldUntil(r)})
 	return ""
+}
+
+// takeKeyAgain has a mission that is retried hold its key, which nobody else holds.
+func (e *Engine) takeKeyAgain(r *Record) {
+	key, until := r.Flow.Unique.Key, e.heldUntil(r)
+	if k := e.uniqueKey(key); k != nil && k.holder == r.ID {
+		until = k.until // it has followed the clock
+	}
+	e.setUniqueKey(key, &uniqueKey{holder: r.ID, until: until})
+}
+
+// heldUntil returns up to when a mission holds its key even if it has ended, 0 for not at all.
+func (e *Engine) heldUntil(r *Record) missions.Time {
+	d := missions.Seconds(r.Flow.Unique.ForSeconds)
+	if until := r.CreatedAt.Add(d); d > 0 && until > e.now {
+		return until
+	}
+	return 0
 }
 
 // checkRetryKey returns why a mission that has ended cannot take its key again.

@@ -39,6 +39,10 @@ func (o *object) flow(f *missions.Flow) {
 	o.textIf("parent_id", f.ParentID)
 	o.trueIf("detached", f.Detached)
 	o.textIf("batch", f.Batch)
+	if f.Unique != nil {
+		o.name("unique")
+		o.within(func(inner *object) { inner.unique(f.Unique) })
+	}
 	o.textIf("schedule_id", f.ScheduleID)
 	o.timeIf("scheduled_for", f.ScheduledFor)
 	o.usage("usage", f.Usage)
@@ -117,6 +121,14 @@ func (o *object) retryPolicy(p *missions.RetryOptions) {
 			}
 		}
 	})
+}
+
+func (o *object) unique(u *missions.Unique) {
+	o.text("key", u.Key)
+	o.textIf("on_conflict", string(u.OnConflict))
+	if u.ForSeconds != 0 {
+		o.number("for_seconds", u.ForSeconds)
+	}
 }
 
 func (o *object) wait(w *missions.Wait) {

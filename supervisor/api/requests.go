@@ -43,6 +43,7 @@ type MissionSpec struct {
 	ParentID            string                 `json:"parent_id,omitzero"`             // the mission with whose cancellation or failure it is cancelled
 	Detached            bool                   `json:"detached,omitzero"`              // it lives on when its parent is cancelled or fails
 	Batch               string                 `json:"batch,omitzero"`                 // the batch that it belongs to
+	Unique              *missions.Unique       `json:"unique,omitzero"`                // a key that one mission at a time holds; default: none
 }
 
 // CreateRequest creates one mission, or those in Missions.

@@ -19,6 +19,7 @@ func flowOrigin(out *ui.Screen, b *ui.Card, f *missions.Flow) {
 	}
 	b.Line("Parent", parent)
 	b.Line("Batch", f.Batch)
+	b.Line("Unique", uniqueText(f.Unique))
 	if f.ScheduleID != "" {
 		b.Line("Schedule", f.ScheduleID+", for "+out.Moment(f.ScheduledFor.Time()))
 	}

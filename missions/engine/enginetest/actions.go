@@ -137,8 +137,7 @@ func (w *world) create(a Action, claim *missions.ClaimRequest) error {
 		claims = append(claims, *claim)
 	}
 	err := w.supply(func(n *engine.Need) {
-		w.engine.NeedCreate(n, &given)
-		w.engine.NeedClaims(n, claims)
+		w.engine.NeedCreateAndClaim(n, []missions.Mission{given}, claims)
 	})
 	if err != nil {
 		return err

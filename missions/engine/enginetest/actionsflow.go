@@ -99,7 +99,9 @@ func (w *world) flow(d *dice, id string) (*missions.Flow, *modelFlow) {
 			given.OnExceeded = missions.ExceededAsk
 		}
 	}
-	given.Unique, is.unique = w.unique(d)
+	if given.Unique, is.unique = w.unique(d); given.Unique != nil && len(given.After) > 0 && d.one(2) {
+		given.OnUnmet, is.unmet = missions.UnmetRun, missions.UnmetRun
+	}
 	if given = given.Normalize(); given == nil {
 		return nil, nil
 	}

@@ -206,7 +206,7 @@ func (m *model) begin(x *modelMission, now missions.Time) (unmet int) {
 	if f.parent != "" && !f.detached {
 		f.childAt = m.at
 	}
-	behind := m.takeKey(x, now)
+	behind := m.takeKey(x, false, now)
 	if behind != "" {
 		f.conditions = append(slices.Clone(f.conditions), modelCondition{source: "m/" + behind, ended: true})
 	}

@@ -90,8 +90,8 @@ func (m *model) makeWay(x *modelMission, now missions.Time) (replaced int) {
 	return replaced
 }
 
-// takeKey has a mission hold its key, or returns for whose end it has to wait.
-func (m *model) takeKey(x *modelMission, now missions.Time) (behind string) {
+// takeKey has a mission hold its key, for the first time or again, or returns for whose end it has to wait.
+func (m *model) takeKey(x *modelMission, again bool, now missions.Time) (behind string) {
 	u := x.unique()
 	if u.key == "" {
 		return ""
@@ -100,17 +100,16 @@ func (m *model) takeKey(x *modelMission, now missions.Time) (behind string) {
 	if u.at > 0 {
 		until = x.created.Add(u.at)
 	}
-	k, held := m.keyNow(u.key, now)
-	switch {
-	case held && k.holder == x.id:
+	if until <= now {
+		until = 0
+	}
+	switch k, there := m.keys[u.key]; {
+	case there && again && k.holder == x.id:
 		until = k.until
-	case held && m.living(k.holder, u.key):
+	case there && !again && k.holder != x.id && m.living(k.holder, u.key):
 		k.next, k.nextUntil = x.id, until
 		m.keys[u.key] = k
 		return k.holder
-	}
-	if until <= now {
-		until = 0
 	}
 	m.keys[u.key] = modelKey{holder: x.id, until: until}
 	return ""

@@ -182,7 +182,7 @@ func (m *model) retry(x *modelMission, now missions.Time, q *missions.RetryReque
 
 func (m *model) retryFlow(x *modelMission, now missions.Time, q *missions.RetryRequest, override bool) (unmet int) {
 	f := x.flows
-	m.takeKey(x, now)
+	m.takeKey(x, true, now)
 	f.cancelledBy, f.cancelledAt, f.signals, f.stopped, f.timedOut = "", 0, nil, 0, false
 	if q.Fresh {
 		f.checkpoint = ""
