@@ -134,7 +134,7 @@ func TestTrimmingLeavesOutInputsCheckpointAndData(t *testing.T) {
 
 func TestFeaturesAreSorted(t *testing.T) {
 	t.Parallel()
-	if features := api.Features(); !slices.IsSorted(features) || len(features) != 11 {
+	if features := api.Features(); !slices.IsSorted(features) || len(features) != 12 {
 		t.Errorf("%v", features)
 	}
 }
