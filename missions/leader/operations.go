@@ -192,7 +192,9 @@ var (
 
 	opCreateAndClaim = &operation[createAndClaim, createdAndClaimed]{
 		name: "create and claim", lane: laneCreate, args: wireCreateAndClaim, reply: wireCreatedAndClaimed,
-		need: func(e *engine.Engine, n *engine.Need, a *createAndClaim) { e.NeedCreateAndClaim(n, a.created, a.claims) },
+		need: func(e *engine.Engine, n *engine.Need, a *createAndClaim) {
+			e.NeedCreateAndClaim(n, a.created, a.claims)
+		},
 		apply: func(e *engine.Engine, a *createAndClaim) createdAndClaimed {
 			r := createdAndClaimed{applyEach(e, a.created, (*engine.Engine).Create), applyEach(e, a.claims, (*engine.Engine).Claim)}
 			missions.MarkGiven(r.created, r.claimed)

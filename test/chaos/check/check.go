@@ -26,6 +26,7 @@ func Check(e *Evidence) []Violation {
 	x.kept()
 	x.spent()
 	x.signalled()
+	x.unique()
 	slices.SortStableFunc(x.problems, func(a, b Violation) int { return a.Guarantee - b.Guarantee })
 	return x.problems
 }
@@ -35,6 +36,8 @@ type Figures struct {
 	Calls, Answered, Unknown, Faults, Missions, Completed, Failed, Cancelled, Deleted, Events, Durable int
 
 	Waits, Signals, Seen, Children, Batches, Parked, Resumed int
+
+	Kept, Replaced int
 }
 
 // Count counts what there is to check.
@@ -78,6 +81,16 @@ func (x *index) countFlow(f *Figures) {
 			f.Signals++
 		case signalSeen:
 			f.Seen++
+		}
+	}
+	for _, s := range x.byOp["missions.create"] {
+		if s.code == kept {
+			f.Kept++
+		}
+	}
+	for i := range x.Events {
+		if _, replaced := x.replacer(&x.Events[i]); replaced {
+			f.Replaced++
 		}
 	}
 	for id := range x.steps {

@@ -14,4 +14,5 @@
 //  10. Every wait ends, and ends once: missions start when what they wait for has
 //     happened, and not before.
 //  11. What is reported is kept and counted once: checkpoints, usage, signals.
+//  13. A unique key has one holder, which lives.
 package check
