@@ -21,6 +21,7 @@ type Flow struct {
 	ParentID            string        `json:"parent_id,omitzero"`
 	Detached            bool          `json:"detached,omitzero"` // it lives on when its parent is cancelled or fails
 	Batch               string        `json:"batch,omitzero"`
+	Unique              *Unique       `json:"unique,omitzero"` // the key that it holds; shared and never changed
 
 	// Which agents may have it, and with which missions it shares limits.
 	Key      string            `json:"key,omitzero"`      // a tenant, user or account: keys take turns
@@ -172,6 +173,7 @@ func (f *Flow) Normalize() *Flow {
 	} else if f.OnExceeded == "" {
 		f.OnExceeded = ExceededFail
 	}
+	f.Unique = f.Unique.normalized()
 	if f.Limits = slices.Sorted(slices.Values(f.Limits)); len(f.Limits) == 0 {
 		f.Limits = nil
 	}
@@ -179,7 +181,7 @@ func (f *Flow) Normalize() *Flow {
 		f.Requires = nil
 	}
 	if len(f.After)+len(f.MaxUsage) == 0 && f.AfterTimeoutSeconds == 0 && f.OnUnmet == "" && f.OnExceeded == "" &&
-		f.RetryPolicy == nil && f.ParentID == "" && !f.Detached && f.Batch == "" && !f.CloseBatch && f.ScheduleID == "" &&
+		f.RetryPolicy == nil && f.ParentID == "" && !f.Detached && f.Batch == "" && !f.CloseBatch && f.ScheduleID == "" && f.Unique == nil &&
 		f.Key == "" && len(f.Limits)+len(f.Requires) == 0 {
 		return nil
 	}
@@ -223,6 +225,7 @@ func (f *Flow) Validate(id string) error {
 		f.MaxUsage.check("max_usage"),
 		f.RetryPolicy.check(),
 		f.checkRouting(),
+		f.Unique.check("unique"),
 	}
 	if f.ParentID != "" {
 		checks = append(checks, CheckToken("parent_id", f.ParentID))

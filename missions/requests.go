@@ -9,10 +9,14 @@ import (
 
 // CreateResult is one item of [Missions.Create].
 type CreateResult struct {
-	Mission Mission // as created
+	Mission Mission // as created, or the one that exists, or that holds its unique key
 	Created bool
 	Given   bool // to a claim of the same step
 	Err     error
+
+	// Replaced are the missions that were cancelled because they held its unique key, or waited for that. AgentID is
+	// "" for those that were PENDING.
+	Replaced []Stopped
 }
 
 // MarkGiven sets Given in the results of a step that created missions and claimed

@@ -69,7 +69,8 @@ type Template struct {
 	Limits   []string          `json:"limits,omitzero"`   // by name, beside those of the type
 	Requires map[string]string `json:"requires,omitzero"` // labels that an agent must have
 
-	// Unique is null if missions of the schedule may be alive at the same time. Nothing else can be given.
+	// Unique is null if missions of the schedule may be alive at the same time, or what each is given, a [Unique].
+	// Default: while one lives, no other is created.
 	Unique json.RawMessage `json:"unique,omitzero"`
 }
 
@@ -110,6 +111,9 @@ func (s *ScheduleSpec) Normalize() {
 		s.CatchUpSeconds = defaultCatchUpSeconds
 	}
 	var data bytes.Buffer
+	if u := s.Mission.unique().normalized(); u != nil {
+		s.Mission.Unique, _ = json.Marshal(u) // it was read from JSON
+	}
 	switch {
 	case len(s.Mission.Data) == 0 || string(s.Mission.Data) == "null":
 		s.Mission.Data = nil
@@ -165,8 +169,8 @@ func (t *Template) validate(m Mission) error {
 		return Invalid("max_attempts", "must be between 1 and %d", MaxAttemptsLimit)
 	case t.TimeoutSeconds != nil && *t.TimeoutSeconds < 1e-6:
 		return Invalid("timeout_seconds", "must be above 0")
-	case t.Unique != nil && !t.Overlaps():
-		return Invalid("unique", "can only be null, which lets missions of the schedule overlap")
+	case t.Unique != nil && !t.Overlaps() && t.unique() == nil:
+		return Invalid("unique", "must be null, which lets missions of the schedule overlap, or an object with key, on_conflict, for_seconds")
 	case len(t.Data) > 0 && !json.Valid(t.Data):
 		return Invalid("data", "is not valid JSON")
 	}
@@ -182,6 +186,23 @@ func (t *Template) validate(m Mission) error {
 // Overlaps reports whether missions of the schedule may be alive at the same time.
 func (t *Template) Overlaps() bool { return string(t.Unique) == "null" }
 
+// KeepsApart reports whether no mission is created while the latest one lives.
+func (t *Template) KeepsApart() bool { return t.Unique == nil }
+
+// unique returns the key that missions are given, nil if there is none.
+func (t *Template) unique() *Unique {
+	if t.Unique == nil || t.Overlaps() {
+		return nil
+	}
+	u := &Unique{}
+	d := json.NewDecoder(bytes.NewReader(t.Unique))
+	d.DisallowUnknownFields()
+	if d.Decode(u) != nil {
+		return nil
+	}
+	return u
+}
+
 // mission returns a mission of a schedule.
 func (t *Template) mission(id, schedule string, at Time) Mission {
 	m := Mission{
@@ -189,7 +210,7 @@ func (t *Template) mission(id, schedule string, at Time) Mission {
 		Tags: slices.Clone(t.Tags), StallSeconds: t.StallSeconds, CorrelationID: t.CorrelationID,
 		Flow: &Flow{
 			After: t.After, AfterTimeoutSeconds: t.AfterTimeoutSeconds, OnUnmet: t.OnUnmet, MaxUsage: t.MaxUsage,
-			OnExceeded: t.OnExceeded, RetryPolicy: t.RetryPolicy, Batch: t.Batch, ScheduleID: schedule, ScheduledFor: at,
+			OnExceeded: t.OnExceeded, RetryPolicy: t.RetryPolicy, Batch: t.Batch, Unique: t.unique(), ScheduleID: schedule, ScheduledFor: at,
 			Key: t.Key, Limits: t.Limits, Requires: t.Requires,
 		},
 	}
@@ -283,10 +304,11 @@ type BackfillRequest struct {
 
 // Backfilled is the result of [Schedules.Backfill].
 type Backfilled struct {
-	Created  int      // new missions
-	Existing int      // occurrences that had one
-	Ready    []string // types of missions that can be claimed
-	Next     Time     // where to go on, 0 if that was all
+	Created  int       // new missions
+	Existing int       // occurrences that had one, or whose unique key is held
+	Ready    []string  // types of missions that can be claimed
+	Stop     []Stopped // missions that were replaced while agents worked on them
+	Next     Time      // where to go on, 0 if that was all
 	Err      error
 }
 

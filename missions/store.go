@@ -82,7 +82,8 @@ type Missions interface {
 	// mission's ID exists with the same content, the stored mission is returned
 	// with Created false; with different content, the item's error is an
 	// [ErrConflict]. While the outbox is full because too many events are waiting,
-	// every item's error is an [ErrOverloaded].
+	// every item's error is an [ErrOverloaded]. If another mission holds its unique key, see
+	// [OnConflict]; an [ErrConflict] says that its holder is deleted and its time has not passed.
 	Create(ctx context.Context, batch []Mission) ([]CreateResult, error)
 
 	// CreateAndClaim does what Create does and then, in the same step, what
@@ -107,8 +108,8 @@ type Missions interface {
 	Cancel(ctx context.Context, batch []CancelRequest) ([]Result, error)
 
 	// Retry returns FAILED and CANCELLED missions to PENDING and resets their
-	// attempts. Item errors: [ErrNotFound]; [ErrConflict] for any other status, and
-	// for a mission whose deadline has passed.
+	// attempts. Item errors: [ErrNotFound]; [ErrConflict] for any other status, for a
+	// mission whose deadline has passed, and while another mission holds its unique key.
 	Retry(ctx context.Context, batch []RetryRequest) ([]Result, error)
 
 	// Signal stores signals. A mission that waits for one proceeds in the same step. Item
@@ -179,7 +180,7 @@ type Schedules interface {
 	TriggerSchedule(ctx context.Context, id string) (CreateResult, error)
 
 	// Backfill creates the missions of past occurrences that have none, whether or not they overlap: some in each
-	// step, and the result says where to go on. If it has an error, missions may have been created
+	// step, and the result says where to go on. While their unique key is held, none is created. If it has an error, missions may have been created
 	// before. Errors: [ErrNotFound], and those of Create.
 	Backfill(ctx context.Context, request BackfillRequest) (Backfilled, error)
 

@@ -153,6 +153,7 @@ func (s *Service) arrived(created []missions.CreateResult) {
 		if !created[i].Created || created[i].Err != nil {
 			continue
 		}
+		s.replaced(created[i].Replaced)
 		m := &created[i].Mission
 		if !created[i].Given && !waits(m) {
 			byType[m.Type]++

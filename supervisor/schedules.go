@@ -138,6 +138,7 @@ func (s *Service) Backfill(ctx context.Context, request api.BackfillRequest) (ap
 		for _, kind := range part.Ready {
 			s.ready(kind, dispatch.AnyNumber)
 		}
+		s.replaced(part.Stop)
 		if part.Created > 0 {
 			s.dueBy(time.Now()) // some may wait for a time
 			s.outboxGrew()

@@ -16,6 +16,11 @@ func (e *Engine) NeedRetry(n *Need, q *missions.RetryRequest) {
 		return
 	}
 	e.needConditions(n, r.Flow.Conditions)
+	if u := r.Flow.Unique; u != nil {
+		if k, _ := e.docs.byKey[docUnique+u.Key].(*uniqueKey); k != nil {
+			e.needRecord(n, k.holder)
+		}
+	}
 	if r.Flow.ParentID != "" {
 		e.needRecord(n, r.Flow.ParentID)
 		e.needDocs(n, docCount+r.Flow.ParentID)
@@ -38,6 +43,9 @@ func (e *Engine) retry(q *missions.RetryRequest, reason string, override bool) m
 			return missions.Conflict("the deadline of mission %q has passed", q.ID)
 		}
 		if err := e.retryUnreachable(q.ID); err != nil {
+			return err
+		}
+		if err := e.checkRetryKey(r); err != nil {
 			return err
 		}
 		if r.Attempt > 0 {
@@ -91,6 +99,9 @@ func (e *Engine) isGone(c *missions.Condition) bool {
 // that can no longer be met, or -1.
 func (e *Engine) retryFlow(r *Record, q *missions.RetryRequest, override bool) (unmet int) {
 	f := r.Flow
+	if f.Unique != nil {
+		e.takeKeyAgain(r)
+	}
 	e.forgiven(r)
 	e.forgetSignals(r)
 	f.Stopped, f.TimedOut = 0, false

@@ -177,9 +177,9 @@ const (
 	queuedAhead = 16
 )
 
-// needClaimsByTurn adds what claims need of types that are in lanes, or have limits.
-func (e *Engine) needClaimsByTurn(n *Need, claims []missions.ClaimRequest) {
-	total := 0
+// needClaimsByTurn adds what claims need of types that are in lanes, or have limits, before which so many missions may be
+// taken from the queues.
+func (e *Engine) needClaimsByTurn(n *Need, claims []missions.ClaimRequest, total int) {
 	for i := range claims {
 		q := &claims[i]
 		if e.claimer(q) != nil {
@@ -205,7 +205,7 @@ func (e *Engine) needTurns(n *Need, q *missions.ClaimRequest, total int) {
 			n.queue(s.missionType, total)
 		}
 		if s.lane != nil && s.lane.ready > 0 {
-			e.needKeys(n, s.lane, total)
+			e.needLane(n, s.lane, total)
 		}
 	}
 	if len(n.Queues)+len(n.Ranges)+len(n.Docs) > before {
@@ -218,8 +218,8 @@ func (e *Engine) needTurns(n *Need, q *missions.ClaimRequest, total int) {
 	}
 }
 
-// needKeys adds the first keys of a lane, and their first missions.
-func (e *Engine) needKeys(n *Need, l *lane, total int) {
+// needLane adds the first keys of a lane, and their first missions.
+func (e *Engine) needLane(n *Need, l *lane, total int) {
 	w := e.turns(l)
 	if !w.has(total) {
 		n.Ranges = append(n.Ranges, Range{Set: setTurns + l.id, Limit: max(total, e.cfg.QueueWindow)})

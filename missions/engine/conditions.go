@@ -64,6 +64,9 @@ func (e *Engine) needFlow(n *Need, r *Record) {
 	if k := r.kind(); k != nil {
 		e.needDocs(n, keyDoc(k.id(), f.Key))
 	}
+	if f.Unique != nil {
+		e.needDocs(n, docUnique+f.Unique.Key)
+	}
 	if !f.Waiting {
 		return
 	}

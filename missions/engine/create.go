@@ -1,6 +1,10 @@
 package engine
 
-import "missioncontrol/missions"
+import (
+	"slices"
+
+	"missioncontrol/missions"
+)
 
 // Create creates a mission. See [missions.Missions]. It needs the mission's record.
 func (e *Engine) Create(m *missions.Mission) missions.CreateResult {
@@ -16,6 +20,11 @@ func (e *Engine) Create(m *missions.Mission) missions.CreateResult {
 	if err := e.records.unreachable[m.ID]; err != nil {
 		return missions.CreateResult{Err: err}
 	}
+	if m.Flow != nil && m.Unique != nil {
+		if answer := e.conflict(m); answer != nil {
+			return *answer
+		}
+	}
 	if e.outboxFull() {
 		return missions.CreateResult{Err: &missions.Error{Code: missions.CodeOverloaded,
 			Message: "too many events are waiting for the event stream; try again when it has caught up"}}
@@ -24,6 +33,10 @@ func (e *Engine) Create(m *missions.Mission) missions.CreateResult {
 		if err := e.checkFlow(m); err != nil {
 			return missions.CreateResult{Err: err}
 		}
+	}
+	var replaced []missions.Stopped
+	if m.Flow != nil && m.Unique != nil {
+		replaced = e.makeWay(m)
 	}
 	r := e.newRecord(m)
 	e.records.add(r)
@@ -49,7 +62,7 @@ func (e *Engine) Create(m *missions.Mission) missions.CreateResult {
 	if m.Flow != nil && m.Flow.CloseBatch {
 		e.CloseBatch(&r.Flow.Batch)
 	}
-	return missions.CreateResult{Mission: e.output(r), Created: true}
+	return missions.CreateResult{Mission: e.output(r), Created: true, Replaced: replaced}
 }
 
 // outboxFull reports whether so many events wait that no missions are created.
@@ -72,6 +85,9 @@ func (e *Engine) NeedCreate(n *Need, m *missions.Mission) {
 	}
 	if k := kindOf(m.Type, f); k != nil {
 		e.needDocs(n, keyDoc(k.id(), f.Key))
+	}
+	if f.Unique != nil {
+		e.needUnique(n, f.Unique.Key)
 	}
 }
 
@@ -110,10 +126,21 @@ func (e *Engine) beginFlow(r *Record, given *missions.Flow) (unmet int) {
 	}
 	e.enterParent(r)
 	e.laneMoved(r, "", missions.Pending)
-	if len(given.After) == 0 {
+	after, behind := given.After, ""
+	if given.Unique != nil {
+		if behind = e.takeKey(r); behind != "" {
+			after = append(slices.Clone(after), missions.Condition{Mission: behind, When: missions.WhenEnded})
+		}
+	}
+	if len(after) == 0 {
 		return -1
 	}
-	return e.wait(r, given.After, given.AfterTimeoutSeconds, false)
+	unmet = e.wait(r, after, given.AfterTimeoutSeconds, false)
+	if unmet >= 0 && behind != "" && r.Flow.OnUnmet == missions.UnmetRun {
+		e.waitBehind(r)
+		return -1
+	}
+	return unmet
 }
 
 // enterParent enters a mission into the set of its parent, which cancels it when it ends itself.

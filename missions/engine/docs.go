@@ -30,7 +30,7 @@ const (
 	partSignal     = "signal:" // and its number: the data
 )
 
-// Doc is a document of the data set: a batch, how many missions wait for a source, a wake-up, or a schedule.
+// Doc is a document of the data set: a batch, how many missions wait for a source, a wake-up, a schedule, or who holds a unique key.
 type Doc struct {
 	Key  string
 	Body []byte // nil: it is deleted
@@ -249,6 +249,8 @@ func encodeDoc(value any) []byte {
 		laneOf(c, v)
 	case *keyMissions:
 		keyMissionsOf(c, v)
+	case *uniqueKey:
+		uniqueKeyOf(c, v)
 	}
 	return c.Bytes()
 }
@@ -271,6 +273,10 @@ func decodeDoc(key string, body []byte) (any, error) {
 		b := &batch{}
 		batchOf(c, b)
 		return b, c.End()
+	case docUnique:
+		k := &uniqueKey{}
+		uniqueKeyOf(c, k)
+		return k, c.End()
 	case docSchedule:
 		t := &timetable{}
 		timetableOf(c, t)

@@ -25,6 +25,15 @@ func (t *takenBack) isReady(missionType string) {
 	}
 }
 
+// replaced notes missions that were replaced.
+func (t *takenBack) replaced(list []missions.Stopped) {
+	for _, of := range list {
+		if of.AgentID != "" {
+			t.stop = append(t.stop, of)
+		}
+	}
+}
+
 // end ends the attempt under a lease.
 func (t *takenBack) end(l *Lease, attempt func(*Record)) {
 	if t.engine.isUnreachable(l.MissionID) {
@@ -78,6 +87,7 @@ func (e *Engine) Due(limit int) missions.DueResult {
 	d.wakes()
 	d.schedules()
 	d.limits()
+	d.keys()
 	return missions.DueResult{Ready: d.ready, Stop: d.stop, Offline: d.offline, Scheduled: d.scheduled, More: d.left <= 0 || e.DueNow(),
 		NextDue: e.nextDue(), StoreNow: e.now}
 }
@@ -206,6 +216,9 @@ func (e *Engine) nextDue() (next missions.Time) {
 	}
 	if len(e.announced) > 0 {
 		earlier(e.now)
+	}
+	if at, there := e.firstKey(); there || !e.until.all {
+		earlier(max(e.now, at))
 	}
 	return next
 }

@@ -14,13 +14,14 @@ var (
 
 // encodingVersion is the first byte of encoded changes. An encoding is never changed: what
 // a backend has stored is read by later versions. With extendedVersion, what encodingVersion
-// has no place for comes behind it: see extension. With scheduledVersion, what schedules need comes behind that, and
-// with routedVersion what keys, limits and requirements need behind that.
+// has no place for comes behind it: see extension. With scheduledVersion, what schedules need comes behind that, and with
+// taggedVersion also what unique keys, keys, limits and requirements need. Each has only what is used: what uses less keeps the
+// bytes that it had before.
 const (
 	encodingVersion  = 1
 	extendedVersion  = 2
 	scheduledVersion = 3
-	routedVersion    = 4
+	taggedVersion    = 4
 )
 
 // Encode appends an encoding of the changes, for a backend's journal. Of a mission that is
@@ -30,8 +31,8 @@ func (c *Changes) Encode(to []byte) []byte {
 	version := byte(encodingVersion)
 	x := extensionOf(c)
 	switch {
-	case x != nil && len(x.routings)+len(x.shares) > 0:
-		version = routedVersion
+	case x != nil && len(x.uniques)+len(x.routings)+len(x.shares) > 0:
+		version = taggedVersion
 	case x != nil && x.occurrences != nil:
 		version = scheduledVersion
 	case x != nil:
@@ -44,7 +45,8 @@ func (c *Changes) Encode(to []byte) []byte {
 	if version >= scheduledVersion {
 		schedules(e, x)
 	}
-	if version == routedVersion {
+	if version >= taggedVersion {
+		uniques(e, x)
 		routings(e, x)
 	}
 	return e.Bytes()
@@ -52,7 +54,7 @@ func (c *Changes) Encode(to []byte) []byte {
 
 // DecodeChanges returns changes from their encoding.
 func DecodeChanges(encoded []byte) (*Changes, error) {
-	if len(encoded) == 0 || encoded[0] < encodingVersion || encoded[0] > routedVersion {
+	if len(encoded) == 0 || encoded[0] < encodingVersion || encoded[0] > taggedVersion {
 		return nil, codec.ErrEncoding
 	}
 	d := codec.Reader(encoded[1:])
@@ -63,7 +65,8 @@ func DecodeChanges(encoded []byte) (*Changes, error) {
 		if extend(d, x); encoded[0] >= scheduledVersion {
 			schedules(d, x)
 		}
-		if encoded[0] == routedVersion {
+		if encoded[0] >= taggedVersion {
+			uniques(d, x)
 			routings(d, x)
 		}
 		if !d.Failed() && !x.applyTo(c) {

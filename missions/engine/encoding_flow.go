@@ -18,11 +18,12 @@ type extension struct {
 	docs    []Doc
 	members []Member
 
-	occurrences []placed[occurrence] // of flows, by place; they make it the encoding of a later version
+	// Of flows, by place. They make it the encoding of a later version.
+	occurrences []placed[occurrence]
+	uniques     []placed[missions.Unique]
+	routings    []placed[routing]
 
-	// They make it the encoding of a still later version.
-	routings []placed[routing] // of flows, by place
-	shares   []placed[routing] // of Changes.Leases, by place
+	shares []placed[routing] // of Changes.Leases, by place; they do so, too
 }
 
 // routing is what a flow or a lease has of keys, limits and requirements.
@@ -93,6 +94,9 @@ func extensionOf(c *Changes) *extension {
 			}
 			if of, there := r.Flow.routing(); there {
 				x.routings = append(x.routings, placed[routing]{len(x.flows), of})
+			}
+			if u := r.Flow.Unique; u != nil {
+				x.uniques = append(x.uniques, placed[missions.Unique]{len(x.flows), *u})
 			}
 			x.flows = append(x.flows, placed[Flow]{i, *r.Flow})
 		}
@@ -198,6 +202,14 @@ func (x *extension) applyRoutings(c *Changes) bool {
 	return true
 }
 
+// uniques is what comes behind that if missions have unique keys.
+func uniques(c *codec.Codec, x *extension) {
+	codec.Sequence(c, &x.uniques, func(c *codec.Codec, p *placed[missions.Unique]) {
+		codec.Number(c, &p.place)
+		uniqueOf(c, &p.value)
+	})
+}
+
 // applyTo completes changes that were decoded. It reports false for what fits no changes.
 func (x *extension) applyTo(c *Changes) bool {
 	for _, o := range x.occurrences {
@@ -209,6 +221,13 @@ func (x *extension) applyTo(c *Changes) bool {
 	}
 	if !x.applyRoutings(c) {
 		return false
+	}
+	for i := range x.uniques {
+		place := x.uniques[i].place
+		if place < 0 || place >= len(x.flows) {
+			return false
+		}
+		x.flows[place].value.Unique = &x.uniques[i].value
 	}
 	parts := map[PartKey][]byte{}
 	for i := range x.parts {
@@ -245,74 +264,88 @@ func (x *extension) applyTo(c *Changes) bool {
 	return true
 }
 
-// The first byte of an encoded flow: of a mission that a schedule has created, and of one of which there is more to
-// say. Then flags say what comes behind the flow.
+// The first byte of an encoded flow: encodingVersion, or scheduledFlow if a schedule has created the mission and it uses
+// nothing newer. With flaggedFlow, a number behind the flow says what comes behind that, in the order of its bits.
 const (
 	scheduledFlow = 2
-	flowWithMore  = 3
+	flaggedFlow   = 3
+)
 
-	moreOccurrence = 1
-	moreRouting    = 4
+// What comes behind a flow.
+const (
+	flowOccurrence = 1 << iota
+	flowUnique
+	flowRouting
+
+	knownFlow = flowOccurrence | flowUnique | flowRouting
 )
 
 // Encode appends an encoding of the flow, without its conditions and its checkpoint.
 func (f *Flow) Encode(to []byte) []byte {
-	of, routed := f.routing()
-	version := byte(encodingVersion)
-	switch {
-	case routed:
-		version = flowWithMore
-	case f.ScheduleID != "":
-		version = scheduledFlow
-	}
-	e := codec.Writer(append(to, version))
-	flow(e, f)
-	more := 0
+	first, more := byte(encodingVersion), 0
 	if f.ScheduleID != "" {
-		more |= moreOccurrence
+		first, more = scheduledFlow, flowOccurrence
 	}
-	if routed {
-		more |= moreRouting
+	if f.Unique != nil {
+		first, more = flaggedFlow, more|flowUnique
+	}
+	if _, routed := f.routing(); routed {
+		first, more = flaggedFlow, more|flowRouting
+	}
+	e := codec.Writer(append(to, first))
+	if flow(e, f); first == flaggedFlow {
 		codec.Number(e, &more)
 	}
-	if more&moreOccurrence != 0 {
-		occurrenceOf(e, &occurrence{f.ScheduleID, f.ScheduledFor})
-	}
-	if more&moreRouting != 0 {
-		routingOf(e, &of)
-	}
+	moreOfFlow(e, f, more)
 	return e.Bytes()
 }
 
 // DecodeFlow returns a flow from its encoding. [Flow.Complete] adds the rest.
 func DecodeFlow(encoded []byte) (*Flow, error) {
-	if len(encoded) == 0 || encoded[0] < encodingVersion || encoded[0] > flowWithMore {
+	if len(encoded) == 0 || encoded[0] < encodingVersion || encoded[0] > flaggedFlow {
 		return nil, codec.ErrEncoding
 	}
 	d := codec.Reader(encoded[1:])
-	f := &Flow{}
+	f, more := &Flow{}, 0
 	flow(d, f)
-	more := 0
 	switch encoded[0] {
 	case scheduledFlow:
-		more = moreOccurrence
-	case flowWithMore:
-		codec.Number(d, &more)
+		more = flowOccurrence
+	case flaggedFlow:
+		if codec.Number(d, &more); more&^knownFlow != 0 {
+			return nil, codec.ErrEncoding // of a later version
+		}
 	}
-	if more&^(moreOccurrence|moreRouting) != 0 {
-		return nil, codec.ErrEncoding
-	}
-	if more&moreOccurrence != 0 {
-		var o occurrence
-		occurrenceOf(d, &o)
-		f.ScheduleID, f.ScheduledFor = o.scheduleID, o.at
-	}
-	if more&moreRouting != 0 {
-		var r routing
-		routingOf(d, &r)
-		f.setRouting(&r)
-	}
+	moreOfFlow(d, f, more)
 	return f, d.End()
+}
+
+// moreOfFlow is what comes behind a flow.
+func moreOfFlow(c *codec.Codec, f *Flow, more int) {
+	if more&flowOccurrence != 0 {
+		o := occurrence{f.ScheduleID, f.ScheduledFor}
+		if occurrenceOf(c, &o); c.Reading() {
+			f.ScheduleID, f.ScheduledFor = o.scheduleID, o.at
+		}
+	}
+	if more&flowUnique != 0 {
+		if c.Reading() {
+			f.Unique = &missions.Unique{}
+		}
+		uniqueOf(c, f.Unique)
+	}
+	if more&flowRouting != 0 {
+		r, _ := f.routing()
+		if routingOf(c, &r); c.Reading() {
+			f.setRouting(&r)
+		}
+	}
+}
+
+func uniqueOf(c *codec.Codec, u *missions.Unique) {
+	codec.Text(c, &u.Key)
+	codec.Text(c, &u.OnConflict)
+	codec.Float(c, &u.ForSeconds)
 }
 
 // Complete adds the parts of a mission that are read with its record, nil for those that are not
@@ -377,7 +410,7 @@ func flow(c *codec.Codec, f *Flow) {
 	codec.Sequence(c, &f.Outcomes, func(c *codec.Codec, o *Outcome) {
 		n := int(*o)
 		codec.Number(c, &n)
-		if n < 0 || n >= int(endedWith)+len(statuses) {
+		if n < 0 || n > int(waived) {
 			c.Fail()
 			n = 0
 		}

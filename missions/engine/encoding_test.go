@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"crypto/sha256"
 	"reflect"
 	"testing"
 
@@ -33,6 +34,10 @@ func FuzzDecodeChanges(f *testing.F) {
 		Missions: []MissionChange{{After: &Record{Seq: 1, Mission: missions.Mission{ID: "m", Priority: missions.High, Status: missions.Pending},
 			Flow: &Flow{Key: "k", Limits: []string{"l"}, Requires: map[string]string{"gpu": "h100"}, Queued: true, ScheduleID: "s"}}}},
 		Leases: []Lease{{Seq: 1, Key: "k", Limits: []string{"l"}}},
+	}).Encode(nil))
+	f.Add((&Changes{
+		Missions: []MissionChange{{After: &Record{Seq: 1, Mission: missions.Mission{ID: "m", Priority: missions.High, Status: missions.Pending},
+			Flow: &Flow{Unique: &missions.Unique{Key: "k", OnConflict: missions.ConflictReplace, ForSeconds: 2}}}}},
 	}).Encode(nil))
 	f.Fuzz(func(t *testing.T, encoded []byte) {
 		c, err := DecodeChanges(encoded)
@@ -145,9 +150,9 @@ func fill(v reflect.Value) {
 	}
 }
 
-// TestFlowsWithoutSchedulesKeepTheirBytes: only a mission that a schedule has created is encoded in a form that earlier
-// versions do not read.
-func TestFlowsWithoutSchedulesKeepTheirBytes(t *testing.T) {
+// TestFlowsKeepTheirBytes: only a mission that a schedule has created, or that has a unique key, is encoded in a form that
+// earlier versions do not read.
+func TestFlowsKeepTheirBytes(t *testing.T) {
 	t.Parallel()
 	f := Flow{Batch: "b"}
 	plain := f.Encode(nil)
@@ -159,14 +164,34 @@ func TestFlowsWithoutSchedulesKeepTheirBytes(t *testing.T) {
 	if scheduled[0] == encodingVersion || string(scheduled[1:len(plain)]) != string(plain[1:]) {
 		t.Errorf("a flow with a schedule is %x, without one %x", scheduled, plain)
 	}
-	for _, encoded := range [][]byte{plain, scheduled} {
+	f.Unique = &missions.Unique{Key: "k", OnConflict: missions.ConflictKeep, ForSeconds: 2}
+	both := f.Encode(nil)
+	f.ScheduleID, f.ScheduledFor = "", 0
+	unique := f.Encode(nil)
+	for _, encoded := range [][]byte{plain, scheduled, both, unique} {
 		read, err := DecodeFlow(encoded)
 		if err != nil || string(read.Encode(nil)) != string(encoded) {
 			t.Errorf("read %+v, %v", read, err)
 		}
 	}
-	c := &Changes{Missions: []MissionChange{{After: &Record{Mission: missions.Mission{ID: "m", Priority: missions.High, Status: missions.Pending}, Flow: &Flow{Batch: "b"}}}}}
-	if version := c.Encode(nil)[0]; version != extendedVersion {
-		t.Errorf("changes without schedules have version %d", version)
+	if _, err := DecodeFlow(append([]byte{flaggedFlow}, append(plain[1:], 1<<5)...)); err == nil {
+		t.Error("a flow of a later version is read")
+	}
+	for version, of := range map[byte]Flow{
+		extendedVersion: {Batch: "b"}, scheduledVersion: {Batch: "b", ScheduleID: "s"}, taggedVersion: {Unique: f.Unique},
+	} {
+		c := &Changes{Missions: []MissionChange{{After: &Record{Mission: missions.Mission{ID: "m", Priority: missions.High, Status: missions.Pending}, Flow: &of}}}}
+		if got := c.Encode(nil)[0]; got != version {
+			t.Errorf("changes with the flow %+v have version %d, want %d", of, got, version)
+		}
+	}
+}
+
+// TestTheDigestWithoutAKeyStays: a creation that an earlier version has stored is still the same when it is repeated.
+func TestTheDigestWithoutAKeyStays(t *testing.T) {
+	t.Parallel()
+	was := sha256.Sum256([]byte(`{"After":null,"Timeout":0,"OnUnmet":"","Max":null,"Exceeded":"","Retry":null,"Parent":"","Detached":false,"Batch":"b"}`))
+	if got := digest(&missions.Flow{Batch: "b"}); got != string(was[:16]) {
+		t.Errorf("the digest is %x, and was %x", got, was[:16])
 	}
 }

@@ -56,6 +56,8 @@ type Engine struct {
 	windowed   int                        // members in all of them
 	longSets   map[*window[string]]bool   // windows to shorten at the end of the batch
 
+	until window[string] // members of the set of unique keys that are held for some time
+
 	// The batch that is being computed.
 	now     missions.Time
 	random  *rand.ChaCha8
@@ -85,6 +87,7 @@ func New(cfg Config, from *Snapshot) *Engine {
 	e.planned = window[Planned]{compare: comparePlanned, most: 2 * e.cfg.PlanWindow, kept: new(int)}
 	e.wakes = window[string]{compare: strings.Compare, most: 2 * e.cfg.PlanWindow, kept: new(int)}
 	e.due = window[string]{compare: strings.Compare, most: 2 * e.cfg.PlanWindow, kept: new(int)}
+	e.until = window[string]{compare: strings.Compare, most: 2 * e.cfg.PlanWindow, kept: new(int)}
 	e.delayed = map[string]bool{}
 	e.docs = docs{most: e.cfg.DocsBytes, byKey: map[string]any{}, changed: map[string]bool{}}
 	e.wakeAfter, e.stuck, e.members, e.memberChanges = map[string]string{}, map[string]bool{}, map[string]memberList{}, map[Member]bool{}
@@ -172,6 +175,7 @@ func (e *Engine) shortenWindows() {
 	e.planned.shorten()
 	e.wakes.shorten()
 	e.due.shorten()
+	e.until.shorten()
 	for w := range e.long {
 		w.shorten()
 	}

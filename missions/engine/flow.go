@@ -23,6 +23,7 @@ type Flow struct {
 	ParentID   string
 	Detached   bool
 	Batch      string
+	Unique     *missions.Unique // the key that it holds, nil for none
 
 	Key      string            // "" for none
 	Limits   []string          // by name, in order
@@ -66,13 +67,15 @@ const (
 	open      Outcome = iota
 	signalled         // by a signal
 	endedWith
+
+	waived = endedWith + 5 // behind the five statuses: the mission did not wait for it any longer
 )
 
 func outcomeOf(s missions.Status) Outcome { return endedWith + Outcome(s.Index()) } //nolint:gosec // five statuses
 
 // status returns how the source ended; "" if it has not, or is a signal.
 func (o Outcome) status() missions.Status {
-	if o < endedWith {
+	if o < endedWith || o == waived {
 		return ""
 	}
 	return statuses[o-endedWith]
@@ -81,7 +84,7 @@ func (o Outcome) status() missions.Status {
 // meets reports whether an outcome meets a condition.
 func (o Outcome) meets(c *missions.Condition) bool {
 	switch {
-	case o == open:
+	case o == open || o == waived:
 		return false
 	case o == signalled || c.When == missions.WhenEnded:
 		return true
@@ -116,11 +119,13 @@ func digest(f *missions.Flow) string {
 		Parent   string
 		Detached bool
 		Batch    string
-		Key      string            `json:",omitempty"` // what was stored before this was known has the same digest
+		Unique   *missions.Unique  `json:",omitempty"` // what was stored before these were known has the same digest
+		Key      string            `json:",omitempty"`
 		Limits   []string          `json:",omitempty"`
 		Requires map[string]string `json:",omitempty"`
 	}
-	text, err := json.Marshal(content{f.After, f.AfterTimeoutSeconds, f.OnUnmet, f.MaxUsage, f.OnExceeded, f.RetryPolicy, f.ParentID, f.Detached, f.Batch, f.Key, f.Limits, f.Requires})
+	text, err := json.Marshal(content{f.After, f.AfterTimeoutSeconds, f.OnUnmet, f.MaxUsage, f.OnExceeded, f.RetryPolicy, f.ParentID, f.Detached, f.Batch,
+		f.Unique, f.Key, f.Limits, f.Requires})
 	if err != nil {
 		panic(err) // numbers are finite
 	}
@@ -141,9 +146,14 @@ func newFlow(m *missions.Mission) *Flow {
 	if given == nil {
 		return nil
 	}
+	unique := given.Unique
+	if unique != nil {
+		own := *unique
+		unique = &own
+	}
 	return &Flow{
 		Digest: digest(given), OnUnmet: given.OnUnmet, MaxUsage: given.MaxUsage, OnExceeded: given.OnExceeded,
-		Retry: given.RetryPolicy, ParentID: given.ParentID, Detached: given.Detached, Batch: given.Batch,
+		Retry: given.RetryPolicy, ParentID: given.ParentID, Detached: given.Detached, Batch: given.Batch, Unique: unique,
 		ScheduleID: given.ScheduleID, ScheduledFor: given.ScheduledFor,
 		Key: given.Key, Limits: slices.Clone(given.Limits), Requires: maps.Clone(given.Requires),
 	}
@@ -200,6 +210,9 @@ func (f *Flow) size() int {
 		c := &f.Conditions[i]
 		n += 96 + 2*len(c.Prompt) + 64*len(c.Choices)
 	}
+	if f.Unique != nil {
+		n += 64 + 2*len(f.Unique.Key)
+	}
 	return n
 }
 
@@ -225,7 +238,7 @@ func (r *Record) show(m *missions.Mission) {
 	out := &missions.Flow{
 		OnUnmet: f.OnUnmet, MaxUsage: f.MaxUsage, OnExceeded: f.OnExceeded, RetryPolicy: f.Retry,
 		ParentID: f.ParentID, Detached: f.Detached, Batch: f.Batch, Usage: f.used(), TimedOut: f.TimedOut,
-		ScheduleID: f.ScheduleID, ScheduledFor: f.ScheduledFor,
+		Unique: f.Unique, ScheduleID: f.ScheduleID, ScheduledFor: f.ScheduledFor,
 		Key: f.Key, Limits: slices.Clone(f.Limits), Requires: maps.Clone(f.Requires),
 	}
 	for i := range f.Signals {
@@ -331,7 +344,7 @@ func (r *Record) InputSources() map[int]string {
 	sources := map[int]string{}
 	if r.Flow != nil {
 		for i, o := range r.Flow.Outcomes {
-			if o >= endedWith {
+			if o >= endedWith && o != waived {
 				sources[i] = r.Flow.Conditions[i].Source()
 			}
 		}

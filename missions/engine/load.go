@@ -67,6 +67,8 @@ func (e *Engine) loadFlow(ctx context.Context, backend Backend, need *Need) erro
 				e.wakes.load(list, all)
 			case setDue:
 				e.due.load(list, all)
+			case setUntil:
+				e.until.load(list, all)
 			default:
 				if kind := of.Set[:2]; kind == setTurns || kind == setQueue {
 					e.window(of.Set, false).load(list, all)

@@ -61,11 +61,26 @@ func (e *Engine) needLease(n *Need, l *Lease) {
 	}
 }
 
+// NeedCreateAndClaim adds what creating missions needs, and claims that are applied behind it.
+func (e *Engine) NeedCreateAndClaim(n *Need, created []missions.Mission, claims []missions.ClaimRequest) {
+	replaced := 0 // missions that may no longer be at the heads then
+	for i := range created {
+		e.NeedCreate(n, &created[i])
+		if f := created[i].Flow; f != nil && f.Unique != nil && f.Unique.OnConflict != missions.ConflictKeep {
+			replaced++
+		}
+	}
+	e.needClaims(n, claims, replaced)
+}
+
 // NeedClaims adds what claims need that are applied one after the other. It is called again
 // once queues that it needed were supplied: then it adds the missions at their heads.
-func (e *Engine) NeedClaims(n *Need, claims []missions.ClaimRequest) {
+func (e *Engine) NeedClaims(n *Need, claims []missions.ClaimRequest) { e.needClaims(n, claims, 0) }
+
+// needClaims adds what claims need before which so many missions may be taken from the heads.
+func (e *Engine) needClaims(n *Need, claims []missions.ClaimRequest, total int) {
 	var wanted []wantedHeads
-	total, turns := 0, 0
+	before, turns := total, 0
 	for i := range claims {
 		q := &claims[i]
 		if e.claimer(q) != nil {
@@ -92,7 +107,7 @@ func (e *Engine) NeedClaims(n *Need, claims []missions.ClaimRequest) {
 		}
 	}
 	if turns > 0 {
-		e.needClaimsByTurn(n, claims)
+		e.needClaimsByTurn(n, claims, before)
 	}
 	if n.Ranged() {
 		return
@@ -184,6 +199,7 @@ func (e *Engine) NeedDue(n *Need, now missions.Time, limit int) {
 	}
 	e.needWakes(n, now, left-len(due))
 	e.needSchedules(n, now)
+	e.needKeys(n, now)
 }
 
 // maxQueues bounds the types whose queues have a window between batches.

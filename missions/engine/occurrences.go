@@ -180,7 +180,7 @@ func (e *Engine) occurrence(d *due, t *timetable, at missions.Time, caught bool)
 	if e.records.get(m.ID) != nil {
 		return nil
 	}
-	if !caught && !t.Mission.Overlaps() {
+	if !caught && t.Mission.KeepsApart() {
 		switch alive, err := e.previousLives(t); {
 		case err != nil:
 			return err
@@ -189,9 +189,13 @@ func (e *Engine) occurrence(d *due, t *timetable, at missions.Time, caught bool)
 		}
 	}
 	result := e.Create(&m)
-	if result.Err != nil {
+	switch {
+	case result.Err != nil:
 		return result.Err
+	case !result.Created:
+		return missions.Conflict("the unique key %q is held by mission %q", m.Unique.Key, result.Mission.ID)
 	}
+	d.replaced(result.Replaced)
 	t.previous = m.ID
 	if r := e.records.get(m.ID); r.claimable() {
 		d.isReady(r.Type)
@@ -246,10 +250,16 @@ func (e *Engine) Backfill(q *missions.BackfillRequest) (b missions.Backfilled) {
 			b.Existing++
 			continue
 		}
-		if b.Err = e.Create(&m).Err; b.Err != nil {
+		result := e.Create(&m)
+		if b.Err = result.Err; b.Err != nil {
 			b.Next = at
 			break
 		}
+		if !result.Created {
+			b.Existing++
+			continue
+		}
+		ready.replaced(result.Replaced)
 		b.Created++
 		if r := e.records.get(m.ID); r.claimable() {
 			ready.isReady(r.Type)
@@ -258,6 +268,6 @@ func (e *Engine) Backfill(q *missions.BackfillRequest) (b missions.Backfilled) {
 	if b.Err == nil {
 		b.Next = next
 	}
-	b.Ready = ready.ready
+	b.Ready, b.Stop = ready.ready, ready.stop
 	return b
 }

@@ -26,8 +26,8 @@ func RecountDoc() Doc { return Doc{DocRecount, encodeDoc(count(1))} }
 func Recount(ctx context.Context, b Backend, from *Snapshot, now missions.Time, flows iter.Seq2[*Record, error], unready map[string]int64, store func(*Changes) error) error {
 	c := &recount{
 		backend: b, from: from, now: now, store: store, changes: &Changes{Marks: from.Marks},
-		batches: map[string]*[5]int64{}, sets: map[string]map[string]bool{setAsks: {}, setBudgets: {}}, sources: map[string]bool{},
-		moved: map[string]bool{}, waiting: map[string]*[4]int64{},
+		batches: map[string]*[5]int64{}, sets: map[string]map[string]bool{setAsks: {}, setBudgets: {}, setUnique: {}, setUntil: {}}, sources: map[string]bool{},
+		moved: map[string]bool{}, waiting: map[string]*[4]int64{}, keys: map[string][]keyClaim{},
 		counted: lanesCounted{lanes: map[string]*lane{}, keys: map[string]*keyMissions{}, names: map[string]string{}, shares: map[string]*Record{}},
 	}
 	for r, err := range flows {
@@ -43,6 +43,9 @@ func Recount(ctx context.Context, b Backend, from *Snapshot, now missions.Time, 
 		return err
 	}
 	if err := c.allLanes(ctx); err != nil {
+		return err
+	}
+	if err := c.allKeys(ctx); err != nil {
 		return err
 	}
 	for _, set := range slices.Sorted(maps.Keys(c.sets)) {
@@ -72,6 +75,7 @@ type recount struct {
 	moved   map[string]bool            // missions with positions that the outbox has lost
 	waiting map[string]*[4]int64       // as Totals.Waiting, by type, of missions that have a flow
 	counted lanesCounted
+	keys    map[string][]keyClaim // what missions that live say of their unique keys
 }
 
 // add counts a mission.
@@ -95,6 +99,7 @@ func (c *recount) add(r *Record) {
 			c.waits(source, registered(f.WaitAt, i, r.ID))
 		}
 	}
+	c.key(r)
 	if f.CancelledBy != "" {
 		c.member(setCaused+f.CancelledBy, registered(f.CancelledAt, 0, r.ID))
 	}

@@ -18,14 +18,16 @@ func (e *Engine) NeedShift(n *Need) {
 	for _, p := range e.planned.list[:min(len(e.planned.list), maxShifted)] {
 		e.NeedMissions(n, p.ID)
 	}
+	e.needShiftKeys(n)
 }
 
 // Shift follows a step of the clock: what lasts for some time lasts as long as before, which
-// is leases, timeouts, stall limits, the silence of agents and back-offs. What is due at a
+// is leases, timeouts, stall limits, the silence of agents, back-offs and for_seconds of unique keys. What is due at a
 // time of day, such as deadline and not_before, stays where it is. The batch has the time
 // after the step. It needs what NeedShift says.
 func (e *Engine) Shift(by time.Duration) {
 	e.receipts.shift(e.now, by)
+	e.shiftKeys(by)
 	e.wakesFrom, e.dueFrom = 0, 0 // they are looked at again
 	e.shiftLimits(by)
 	for _, l := range e.leases {

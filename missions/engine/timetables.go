@@ -226,7 +226,7 @@ func (e *Engine) TriggerSchedule(id *string) missions.CreateResult {
 	switch {
 	case err != nil:
 		return missions.CreateResult{Err: err}
-	case alive && !t.Mission.Overlaps():
+	case alive && t.Mission.KeepsApart():
 		return missions.CreateResult{Mission: e.output(e.records.get(t.previous))}
 	}
 	result := e.Create(&m)

@@ -214,7 +214,9 @@ func (e *Engine) settled(r *Record, place int, w *wake) {
 func (e *Engine) cannotGoOn(r *Record, reason, source string, position int64) {
 	switch {
 	case r.Flow.Parked || r.Flow.OnUnmet == missions.UnmetRun:
-		e.goOn(r, reason)
+		if !e.staysBehind(r) {
+			e.goOn(r, reason)
+		}
 	case r.Flow.OnUnmet == missions.UnmetFail:
 		r.Error, r.Report = missions.Text(reason), Report{}
 		e.mustEnd(r, missions.Expire, reason)

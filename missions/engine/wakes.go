@@ -39,6 +39,9 @@ func (e *Engine) flowEnded(r *Record) {
 		e.leave(f.ParentID, registered(f.ChildAt, child, r.ID))
 		f.ChildAt = 0
 	}
+	if f.Unique != nil {
+		e.freeKey(r)
+	}
 	if r.Status == missions.Completed {
 		f.Checkpoint = nil
 	}
@@ -75,7 +78,8 @@ func (w *wake) set() string {
 
 // DueNow reports whether Due has something to do at once.
 func (e *Engine) DueNow() bool {
-	return (len(e.wakes.list) > 0 || !e.wakes.has(1)) && e.wakesFrom <= e.now || len(e.dueSchedules(e.now)) > 0 || !e.due.has(1)
+	return (len(e.wakes.list) > 0 || !e.wakes.has(1)) && e.wakesFrom <= e.now || len(e.dueSchedules(e.now)) > 0 || !e.due.has(1) ||
+		len(e.dueKeys(e.now, 1)) > 0 || !e.until.has(1)
 }
 
 // wakesToDo returns the names of wake-ups that Due looks at: of those that can get somewhere, the oldest.

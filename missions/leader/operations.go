@@ -193,10 +193,7 @@ var (
 	opCreateAndClaim = &operation[createAndClaim, createdAndClaimed]{
 		name: "create and claim", lane: laneCreate, args: wireCreateAndClaim, reply: wireCreatedAndClaimed,
 		need: func(e *engine.Engine, n *engine.Need, a *createAndClaim) {
-			for i := range a.created {
-				e.NeedCreate(n, &a.created[i])
-			}
-			e.NeedClaims(n, a.claims)
+			e.NeedCreateAndClaim(n, a.created, a.claims)
 		},
 		apply: func(e *engine.Engine, a *createAndClaim) createdAndClaimed {
 			r := createdAndClaimed{applyEach(e, a.created, (*engine.Engine).Create), applyEach(e, a.claims, (*engine.Engine).Claim)}

@@ -93,6 +93,7 @@ func wireCreated(c *codec.Codec, r *missions.CreateResult) {
 	wireMission(c, &r.Mission)
 	codec.Flag(c, &r.Created)
 	codec.Flag(c, &r.Given)
+	optionalList(c, &r.Replaced, wireStopped)
 	wireError(c, &r.Err)
 }
 

@@ -16,6 +16,7 @@ func wireFlow(c *codec.Codec, f *missions.Flow) {
 	codec.Text(c, &f.ParentID)
 	codec.Flag(c, &f.Detached)
 	codec.Text(c, &f.Batch)
+	codec.Optional(c, &f.Unique, wireUnique)
 	codec.Text(c, &f.ScheduleID)
 	codec.Number(c, &f.ScheduledFor)
 	codec.Text(c, &f.Key)
@@ -31,6 +32,12 @@ func wireFlow(c *codec.Codec, f *missions.Flow) {
 	optionalList(c, &f.WaitedFor, wireWait)
 	codec.Flag(c, &f.TimedOut)
 	optionalList(c, (*[]missions.Signal)(&f.Signals), wireSignal)
+}
+
+func wireUnique(c *codec.Codec, u *missions.Unique) {
+	codec.Text(c, &u.Key)
+	codec.Text(c, &u.OnConflict)
+	codec.Float(c, &u.ForSeconds)
 }
 
 func wireCondition(c *codec.Codec, x *missions.Condition) {

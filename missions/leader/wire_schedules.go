@@ -46,6 +46,7 @@ func wireBackfilled(c *codec.Codec, b *missions.Backfilled) {
 	codec.Number(c, &b.Created)
 	codec.Number(c, &b.Existing)
 	optionalList(c, &b.Ready, codec.Text)
+	optionalList(c, &b.Stop, wireStopped)
 	codec.Number(c, &b.Next)
 	wireError(c, &b.Err)
 }

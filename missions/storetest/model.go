@@ -47,6 +47,7 @@ type modelMission struct {
 	moved   int  // the tick of the last progress
 
 	modelFlow
+	modelUnique
 }
 
 // model is a store in its simplest form: a list of missions by age.
@@ -58,6 +59,7 @@ type model struct {
 	holders  []string            // to which agent
 	created  int
 	ticks    int
+	keys     map[string]*modelKey
 }
 
 var (
@@ -73,7 +75,7 @@ func testModel(s *suite) {
 		s.runWith(options, fmt.Sprintf("random operations %d", run), func(f *fixture) {
 			seed, steps := setting(f, SeedVariable, uint64(time.Now().UnixNano())), setting(f, StepsVariable, 500)
 			f.Logf("repeat this with %s=%d", SeedVariable, seed)
-			m := &model{fixture: f, random: rand.New(rand.NewPCG(seed, run))}
+			m := &model{fixture: f, random: rand.New(rand.NewPCG(seed, run)), keys: map[string]*modelKey{}}
 			for _, id := range modelNames {
 				m.registerAgent(id)
 			}

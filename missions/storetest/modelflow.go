@@ -32,6 +32,7 @@ type modelCondition struct {
 	ended  bool
 	met    bool
 	over   bool // it does not count any more in this wait
+	behind bool // it is the end of the holder of its key
 }
 
 // modelBatches are those in which missions are.
@@ -83,6 +84,7 @@ func (m *model) withFlow(x *modelMission, given *missions.Mission) {
 		x.parent, x.born = p.id, p.id
 		flow.ParentID = p.id
 	}
+	m.withUnique(x, &flow)
 	given.Flow = &flow
 	given.Normalize()
 	x.given = given.Flow != nil
@@ -140,6 +142,7 @@ func (m *model) retried(x *modelMission) {
 func (m *model) tell() {
 	for again := true; again; {
 		again = false
+		m.followKeys()
 		for _, x := range m.missions {
 			again = m.told(x) || again
 		}
@@ -180,6 +183,9 @@ func (m *model) told(x *modelMission) (changed bool) {
 
 // unmet does what becomes of a mission whose wait cannot end well.
 func (m *model) unmet(x *modelMission) (changed bool) {
+	if !x.parked && x.runs && x.staysBehind() {
+		return m.told(x)
+	}
 	if x.waits = false; x.parked || x.runs {
 		return false
 	}

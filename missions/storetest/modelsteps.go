@@ -41,8 +41,8 @@ func (m *model) create() {
 	m.must(err)
 	m.wasCreated(x, created[0])
 	m.wasClaimed(q, claimed[0])
-	is := m.find(x.id)
-	wantEqual(m.fixture, "given", created[0].Given, slices.ContainsFunc(claimed[0].Missions, func(c missions.Mission) bool { return c.ID == is.id }))
+	answered := created[0].Mission.ID // or the holder of its key
+	wantEqual(m.fixture, "given", created[0].Given, slices.ContainsFunc(claimed[0].Missions, func(c missions.Mission) bool { return c.ID == answered }))
 }
 
 // wasCreated checks the result of creating a mission.
@@ -56,7 +56,11 @@ func (m *model) wasCreated(x *modelMission, result missions.CreateResult) {
 		wantEqual(m.fixture, "created", result.Created, false)
 		return
 	}
+	if m.keptFor(x, result) {
+		return
+	}
 	m.wantErr("create", result.Err, nil)
+	m.takesKey(x, result)
 	m.missions = append(m.missions, x)
 	m.begins(x, 0)
 }
@@ -235,7 +239,10 @@ func (m *model) cancel() {
 
 func (m *model) retry() {
 	x := m.any()
-	if m.change("retry", x, m.fixture.retry(x.id).Err, x.status == missions.Failed || x.status == missions.Cancelled) {
+	if m.change("retry", x, m.fixture.retry(x.id).Err, (x.status == missions.Failed || x.status == missions.Cancelled) && m.mayRetry(x)) {
+		if x.key != "" {
+			m.keys[x.key] = &modelKey{holder: x}
+		}
 		x.extra, x.attempt = x.turn(), 0
 		x.back()
 		m.retried(x)

@@ -90,6 +90,7 @@ func Run(t *testing.T, open Opener) {
 		{"limits in time", testLimitTimes},
 		{"turns", testTurns},
 		{"requires", testRequires},
+		{"unique keys", testUnique},
 		{"leadership", testLeadership},
 		{"persistence", testPersistence},
 		{"contexts", testContexts},

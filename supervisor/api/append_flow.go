@@ -42,6 +42,10 @@ func (o *object) flow(f *missions.Flow) {
 	o.textIf("parent_id", f.ParentID)
 	o.trueIf("detached", f.Detached)
 	o.textIf("batch", f.Batch)
+	if f.Unique != nil {
+		o.name("unique")
+		o.within(func(inner *object) { inner.unique(f.Unique) })
+	}
 	o.textIf("key", f.Key)
 	if f.Limits != nil {
 		o.texts("limits", f.Limits)
@@ -138,6 +142,14 @@ func (o *object) retryPolicy(p *missions.RetryOptions) {
 			}
 		}
 	})
+}
+
+func (o *object) unique(u *missions.Unique) {
+	o.text("key", u.Key)
+	o.textIf("on_conflict", string(u.OnConflict))
+	if u.ForSeconds != 0 {
+		o.number("for_seconds", u.ForSeconds)
+	}
 }
 
 func (o *object) wait(w *missions.Wait) {

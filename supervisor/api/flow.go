@@ -142,6 +142,7 @@ const (
 	FeatureRetryPolicy = "retry_policy"
 	FeatureSchedules   = "schedules"
 	FeatureSignals     = "signals"
+	FeatureUnique      = "unique"
 	FeatureUsage       = "usage"
 	FeatureWaits       = "waits"
 )
@@ -149,5 +150,5 @@ const (
 // Features lists them in alphabetical order.
 func Features() []string {
 	return []string{FeatureBatches, FeatureBulk, FeatureCheckpoints, FeatureChildren, FeatureGraph, FeatureKeys, FeatureLimits, FeatureParking,
-		FeatureRequires, FeatureRetryPolicy, FeatureSchedules, FeatureSignals, FeatureUsage, FeatureWaits}
+		FeatureRequires, FeatureRetryPolicy, FeatureSchedules, FeatureSignals, FeatureUnique, FeatureUsage, FeatureWaits}
 }

@@ -134,7 +134,7 @@ func TestTrimmingLeavesOutInputsCheckpointAndData(t *testing.T) {
 
 func TestFeaturesAreSorted(t *testing.T) {
 	t.Parallel()
-	if features := api.Features(); !slices.IsSorted(features) || len(features) != 14 {
+	if features := api.Features(); !slices.IsSorted(features) || len(features) != 15 {
 		t.Errorf("%v", features)
 	}
 }

@@ -85,7 +85,7 @@ type CreateReply struct {
 // Created is the outcome of one creation: a mission, or an error.
 type Created struct {
 	Mission *missions.Mission `json:"mission,omitzero"`
-	Created *bool             `json:"created,omitzero"` // false if it existed with the same content
+	Created *bool             `json:"created,omitzero"` // false if it existed with the same content, or another one holds its unique key, which is then the mission
 	Error   *Error            `json:"error,omitzero"`
 }
 

@@ -43,6 +43,7 @@ type MissionSpec struct {
 	ParentID            string                 `json:"parent_id,omitzero"`             // the mission with whose cancellation or failure it is cancelled
 	Detached            bool                   `json:"detached,omitzero"`              // it lives on when its parent is cancelled or fails
 	Batch               string                 `json:"batch,omitzero"`                 // the batch that it belongs to
+	Unique              *missions.Unique       `json:"unique,omitzero"`                // a key that one mission at a time holds; default: none
 
 	Key      string            `json:"key,omitzero"`      // a tenant, user or account: keys take turns; at most 128 characters
 	Limits   []string          `json:"limits,omitzero"`   // limits by name, beside those of its type; at most 2

@@ -33,7 +33,7 @@ type ScheduleList struct {
 // Triggered is the mission of a schedule that was triggered.
 type Triggered struct {
 	Mission missions.Mission `json:"mission"`
-	Created bool             `json:"created"` // false if it has existed: an earlier one has not ended, and they may not overlap
+	Created bool             `json:"created"` // false if it has existed: an earlier one has not ended, and they may not overlap, or holds their unique key
 }
 
 // BackfillRequest creates the missions of past occurrences of a schedule.
@@ -46,7 +46,7 @@ type BackfillRequest struct {
 // Backfilled says what became of past occurrences.
 type Backfilled struct {
 	Created  int `json:"created"`
-	Existing int `json:"existing"` // they had a mission
+	Existing int `json:"existing"` // they had a mission, or one holds its unique key
 }
 
 // PreviewRequest asks when a schedule would be due.

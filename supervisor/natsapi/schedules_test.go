@@ -56,7 +56,8 @@ func TestRefusalsOfSchedulesNameTheField(t *testing.T) {
 		{set, of(`"name":"n","after":[{"mission":"a b"}]`), "400", "mission.after[0].mission"},
 		{set, of(`"name":"n","data":[]`), "400", "mission.data"},
 		{set, of(`"name":"n","data":{"a":"` + strings.Repeat("x", 64<<10) + `"}`), "413", "mission"},
-		{set, of(`"name":"n","unique":{"key":"k"}`), "400", "mission.unique"},
+		{set, of(`"name":"n","unique":{"key":"k","on_conflict":"x"}`), "400", "mission.unique.on_conflict"},
+		{set, of(`"name":"n","unique":{"key":"k","ttl":5}`), "400", "mission.unique"},
 		{set, of(`"name":"n","unique":false`), "400", "mission.unique"},
 
 		{"supervisor.schedules.get", `{"id":"nowhere"}`, "404", ""},

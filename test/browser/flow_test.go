@@ -267,3 +267,20 @@ func TestUsageOnTheOverview(t *testing.T) {
 		t.Error("a supervisor that tells no usage has some")
 	}
 }
+
+// A mission's page shows its unique key, and that it waits for the end of the mission that holds it.
+func TestAUniqueKey(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.create(api.MissionSpec{ID: "m", Name: "the sync", Type: "t", Unique: &missions.Unique{Key: "sync:42"}})
+	s.hands("w", "t").take("t")
+	s.create(api.MissionSpec{ID: "n", Name: "the next sync", Type: "t", Unique: &missions.Unique{Key: "sync:42", OnConflict: missions.ConflictReplacePending, ForSeconds: 300}})
+	b := openTab(t, s.HTTP, wide)
+	b.open("mission/n", "the next sync")
+	for _, text := range []string{"Waits for the end of mission m", "sync:42", "replaces a pending one", "Held at least"} {
+		b.awaitText(text)
+	}
+	b.settle()
+	b.fits("the mission", wide)
+	b.audit("the mission")
+}

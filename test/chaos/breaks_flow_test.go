@@ -63,3 +63,23 @@ func TestAWrongCountIsFound(t *testing.T) {
 	s.meanwhile(t, "UPDATE docs SET body = (SELECT body FROM docs WHERE key = 'b/one') WHERE key = 'b/two'")
 	found(t, 10, "batch two counts 1 missions, and there are 2", s.judge(t, check.Fault{Kind: check.KindUndisturbing}))
 }
+
+// A supervisor that does not know any more who holds a unique key gives it to another mission, and the checker detects
+// it.
+func TestALostKeyIsFound(t *testing.T) {
+	t.Parallel()
+	s, err := newSite(t.TempDir(), 1, layout{supervisors: 1})
+	must(t, err)
+	t.Cleanup(s.close)
+	must(t, s.start())
+	c := s.witness(t, "creator")
+	create := func(id string) {
+		c.insist(t, "missions.create", spec{ID: id, Name: id, Type: kinds[0], Priority: "LOW", MaxAttempts: 1, Unique: &check.Unique{Key: "k", OnConflict: "keep"}})
+	}
+	create("first")
+	s.witness(t, "a").take(t)
+	s.meanwhile(t, append(lasting, "DELETE FROM docs WHERE key = 'u/k'")...)
+	create("second")
+	s.witness(t, "b").take(t)
+	found(t, 13, `mission second starts, and mission first with the same key "k" is RUNNING`, s.judge(t))
+}

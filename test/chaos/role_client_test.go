@@ -35,6 +35,7 @@ type spec struct {
 	RetryPolicy  map[string]float64 `json:"retry_policy,omitempty"`
 	Detached     bool               `json:"detached,omitempty"`
 	Batch        string             `json:"batch,omitempty"`
+	Unique       *check.Unique      `json:"unique,omitempty"`
 }
 
 // together are missions of one request.

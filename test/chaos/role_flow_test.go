@@ -88,11 +88,11 @@ func (c *caller) answers(n int) {
 var flowing = []habit{
 	{5, (*client).createPipeline}, {2, (*client).createFan}, {6, (*client).createAsking}, {5, (*client).createCapped}, {4, (*client).createPlainFlow},
 	{10, (*client).answerSome}, {6, (*client).signalSome}, {3, (*client).retryDependents}, {2, (*client).retryFresh},
-	{2, (*client).aboutABatch}, {1, (*client).graph}, {1, (*client).createCrowd}, {3, (*client).outliveSource},
+	{2, (*client).aboutABatch}, {1, (*client).graph}, {1, (*client).createCrowd}, {3, (*client).outliveSource}, {8, (*client).createUnique},
 }
 
 // simpleFlowing are those of a client that uses HTTP.
-var simpleFlowing = []habit{{3, (*client).createAsking}, {3, (*client).createPlainFlow}, {5, (*client).answerSome}, {5, (*client).signalSome}}
+var simpleFlowing = []habit{{3, (*client).createAsking}, {3, (*client).createPlainFlow}, {5, (*client).answerSome}, {5, (*client).signalSome}, {3, (*client).createUnique}}
 
 // newFlowSpec returns a mission of the type whose agents report checkpoints and usage.
 func (c *client) newFlowSpec() spec {
@@ -105,6 +105,27 @@ func (c *client) newFlowSpec() spec {
 }
 
 func (c *client) createPlainFlow() { c.insist("missions.create", c.newFlowSpec()) }
+
+// createUnique creates a mission with one of a few keys, or two in one request.
+func (c *client) createUnique() {
+	var all []spec
+	for range 1 + c.dice.IntN(2) {
+		s := c.newFlowSpec()
+		if c.dice.IntN(2) == 0 {
+			s.Type = kinds[c.dice.IntN(len(kinds))]
+		}
+		s.Unique = &check.Unique{Key: fmt.Sprint("key:", c.dice.IntN(4)), OnConflict: []string{"keep", "keep", "replace_pending", "replace"}[c.dice.IntN(4)]}
+		if c.dice.IntN(3) == 0 {
+			s.Unique.ForSeconds = 4 * c.dice.Float64()
+		}
+		all = append(all, s)
+	}
+	if len(all) == 1 {
+		c.insist("missions.create", all[0])
+		return
+	}
+	c.insist("missions.create", together{Missions: all})
+}
 
 // unmet sets what becomes of a mission whose conditions cannot be met, and sometimes when.
 func (c *client) unmet(s *spec) {

@@ -28,6 +28,7 @@ func flowOrigin(out *ui.Screen, b *ui.Card, f *missions.Flow) {
 		required = append(required, label+"="+f.Requires[label])
 	}
 	b.Line("Requires", strings.Join(required, ", "))
+	b.Line("Unique", uniqueText(f.Unique))
 	if f.ScheduleID != "" {
 		b.Line("Schedule", f.ScheduleID+", for "+out.Moment(f.ScheduledFor.Time()))
 	}

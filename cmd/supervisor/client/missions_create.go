@@ -59,6 +59,15 @@ wait for all of them:
 --prompt and --choice say what people are asked. With several signals, put them behind the
 --after that they belong to.
 
+With --unique, no two missions with the same key are pending or running at the same time. If
+another mission holds the key, --on-conflict says what to do:
+
+  keep             create none; the command names the mission that there is (the default)
+  replace_pending  cancel that mission if it is pending, or else start when it has ended
+  replace          cancel that mission, and start
+
+Where one waits already to start next, the new one takes its place.
+
 With --wait, the command prints the mission's ID at once on standard error, then its log
 and progress as they arrive, and the outcome on standard output. If you stop waiting, the
 mission continues.`,
@@ -69,6 +78,8 @@ mission continues.`,
   supervisor missions create "deploy" --after build --after batch:tests-7 --after signal:approved \
     --prompt "Deploy to production?" --choice yes --choice no --after-timeout 24h
   supervisor missions create "write the report" --max-usage usd=5 --on-exceeded ask --retry first=10s,max=10m
+  supervisor missions create "sync" --type sync --unique sync:42 --on-conflict replace_pending
+  supervisor missions create "warm the cache" --unique warm --unique-for 5m
   supervisor missions create "tell me" --after batch:tests-7:ended --parent build-42
   supervisor missions create --file missions.jsonl
   supervisor missions create --file tests.jsonl --batch tests-7 --close-batch
@@ -334,20 +345,23 @@ func createOne(ctx context.Context, c *ui.Console, s *remote.Session, f *createF
 	}
 	switch {
 	case f.wait:
-		c.Err.Printf("%s; waiting for it to end\n", createdLine(&reply))
+		c.Err.Printf("%s; waiting for it to end\n", createdLine(&reply, f.spec.ID))
 		return waitAll(ctx, c, s, waiting{ids: []string{reply.Mission.ID}, json: f.json, atMost: f.atMost, flag: "--wait-timeout", live: true})
 	case f.json:
 		c.Out.JSON(raw)
 	default:
-		c.Out.Printf("%s\n", createdLine(&reply))
+		c.Out.Printf("%s\n", createdLine(&reply, f.spec.ID))
 	}
 	return nil
 }
 
-// createdLine says whether the mission was created or already existed.
-func createdLine(reply *api.CreateReply) string {
+// createdLine says whether the mission was created, already existed, or another one holds its unique key.
+func createdLine(reply *api.CreateReply, id string) string {
 	m := reply.Mission
 	if created := reply.Created.Created; created != nil && !*created {
+		if m.ID != id {
+			return fmt.Sprintf("No mission is created: mission %s holds the unique key (%s)", ui.Clean(m.ID), ui.Clean(string(m.Status)))
+		}
 		return fmt.Sprintf("Mission %s already exists (%s)", ui.Clean(m.ID), ui.Clean(string(m.Status)))
 	}
 	return "Created mission " + ui.Clean(m.ID)

@@ -19,11 +19,12 @@ type flowFlags struct {
 	afterTimeout string
 	maxUsage     []string
 	retry        string
+	unique       uniqueFlags
 	closeBatch   bool
 }
 
 // flowFlagNames are those that describe one mission, and exclude --file.
-var flowFlagNames = []string{"after", "prompt", "choice", "after-timeout", "on-unmet", "max-usage", "on-exceeded", "retry", "parent", "detached"}
+var flowFlagNames = []string{"after", "prompt", "choice", "after-timeout", "on-unmet", "max-usage", "on-exceeded", "retry", "parent", "detached", "unique", "on-conflict", "unique-for"}
 
 func (f *flowFlags) add(c *ui.Console, cmd *cobra.Command, spec *api.MissionSpec) {
 	flags := cmd.Flags()
@@ -35,6 +36,7 @@ func (f *flowFlags) add(c *ui.Console, cmd *cobra.Command, spec *api.MissionSpec
 	flags.StringSliceVar(&f.maxUsage, "max-usage", nil, "the most that the mission may use: `UNIT=AMOUNT`, such as usd=5; may be repeated")
 	flags.StringVar((*string)(&spec.OnExceeded), "on-exceeded", "", "`WHAT` to do if it uses more: fail (the default), or ask a person for a new maximum")
 	flags.StringVar(&f.retry, "retry", "", "how long to wait before each new attempt: `POLICY`, any of first=1s,factor=2,max=5m,jitter=0.2")
+	f.unique.add(cmd)
 	flags.StringVar(&spec.ParentID, "parent", "", "the `ID` of the mission with whose cancellation or failure this one is cancelled")
 	flags.BoolVar(&spec.Detached, "detached", false, "with --parent: live on when the parent is cancelled or fails")
 	flags.StringVar(&spec.Batch, "batch", "", "the `ID` of the batch that the mission belongs to; with --file: those that name none")
@@ -104,8 +106,11 @@ func (f *flowFlags) complete(spec *api.MissionSpec) (err error) {
 		}
 	}
 	if f.retry != "" {
-		spec.RetryPolicy, err = parseRetry(f.retry)
+		if spec.RetryPolicy, err = parseRetry(f.retry); err != nil {
+			return err
+		}
 	}
+	spec.Unique, err = f.unique.complete()
 	return err
 }
 

@@ -153,6 +153,7 @@ func scheduleCard(out *ui.Screen, s *api.Schedule) {
 	if s.Mission.Overlaps() {
 		card.Line("Overlap", "yes")
 	}
+	card.Line("Unique", uniqueText(s.Occurrence(s.EndsAt).Unique))
 	card.Line("Data", ui.Shorten(string(s.Mission.Data), 300))
 	card.Gap()
 	next := make([]string, len(s.NextTimes))

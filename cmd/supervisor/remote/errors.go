@@ -101,6 +101,8 @@ var flagNames = map[string]string{
 	"retry_policy.factor":        "--retry factor",
 	"retry_policy.max_seconds":   "--retry max",
 	"retry_policy.jitter":        "--retry jitter",
+	"unique.on_conflict":         "--on-conflict",
+	"unique.for_seconds":         "--unique-for",
 }
 
 // BadFlag turns a domain error about a field into a usage error about its flag; nil stays

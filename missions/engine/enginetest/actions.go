@@ -142,16 +142,18 @@ func (w *world) create(a Action, claim *missions.ClaimRequest) error {
 		claims = append(claims, *claim)
 	}
 	err := w.supply(func(n *engine.Need) {
-		w.engine.NeedCreate(n, &given)
-		w.engine.NeedClaims(n, claims)
+		w.engine.NeedCreateAndClaim(n, []missions.Mission{given}, claims)
 	})
 	if err != nil {
 		return err
 	}
 	created := w.engine.Create(&given)
 	got := "exists"
-	if created.Created {
-		got = "created"
+	switch {
+	case created.Created:
+		got = fmt.Sprint("created, replaced ", len(created.Replaced))
+	case created.Mission.ID != given.ID:
+		got = "keeps " + created.Mission.ID
 	}
 	if err := w.agree(answer(created.Err, got), w.next.create(x, now)); err != nil {
 		return err

@@ -102,6 +102,9 @@ func (w *world) flow(d *dice, id, kind string) (*missions.Flow, *modelFlow) {
 			given.OnExceeded = missions.ExceededAsk
 		}
 	}
+	if given.Unique, is.unique = w.unique(d); given.Unique != nil && len(given.After) > 0 && d.one(2) {
+		given.OnUnmet, is.unmet = missions.UnmetRun, missions.UnmetRun
+	}
 	if given = given.Normalize(); given == nil {
 		return nil, nil
 	}
@@ -206,6 +209,9 @@ func (w *world) due(a Action) error {
 		return err
 	}
 	if err := w.onTime(now); err != nil {
+		return err
+	}
+	if err := w.passed(now); err != nil {
 		return err
 	}
 	return w.drained()

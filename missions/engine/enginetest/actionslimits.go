@@ -11,13 +11,13 @@ import (
 
 var (
 	simulatedLimits = []string{"l0", "l1", "l2"}
-	simulatedKeys   = []string{"k0", "k1", "k2"}
+	simulatedTenants   = []string{"k0", "k1", "k2"}
 )
 
 // route chooses a key, limits and requirements of a new mission; most have nothing of it.
 func route(d *dice, kind string, given *missions.Flow, is *modelFlow) {
 	if d.one(2) {
-		given.Key = pick(simulatedKeys, uint32(d.below(3))) //nolint:gosec // small
+		given.Key = pick(simulatedTenants, uint32(d.below(3))) //nolint:gosec // small
 		is.key = given.Key
 	}
 	if d.one(4) {
@@ -54,7 +54,7 @@ func (w *world) setLimit(a Action) error {
 		spec.Paused = true
 	}
 	if d.one(4) {
-		is.pausedKey = pick(simulatedKeys, a.C)
+		is.pausedKey = pick(simulatedTenants, a.C)
 		spec.Keys = map[string]missions.KeyLimit{is.pausedKey: {Paused: true}}
 	}
 	if d.one(4) {

@@ -187,6 +187,11 @@ func TestBreaksAreFound(t *testing.T) {
 			c.Members = slices.DeleteFunc(slices.Clone(c.Members), func(m engine.Member) bool { return m.Set == "missed" && !m.Gone })
 			return true
 		}},
+		"a key's holder lives: who holds it is not stored": {commit: withoutDocs("u/")},
+		"a key's holder lives: that its time passes is forgotten": {commit: func(c *engine.Changes) bool {
+			c.Members = slices.DeleteFunc(slices.Clone(c.Members), func(m engine.Member) bool { return m.Set == "until" && !m.Gone })
+			return true
+		}},
 		"a waiting mission holds no lease: it does":             {commit: func(c *engine.Changes) bool { c.Released = but(c.Released); return true }},
 		"usage is the sum of all turns: a report is not stored": {commit: flowsWith(func(f *engine.Flow) { f.TurnUsage = nil })},
 		"counters: what was spent is not": {begin: func(from *engine.Snapshot) {

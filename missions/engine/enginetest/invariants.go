@@ -21,6 +21,9 @@ func (w *world) compare() error {
 	if err := w.compareSchedules(); err != nil {
 		return err
 	}
+	if err := w.compareKeys(); err != nil {
+		return err
+	}
 	return w.compareEvents()
 }
 

@@ -25,7 +25,7 @@ func (x *modelMission) text() string {
 	for i := range f.conditions {
 		c := &f.conditions[i]
 		status := c.outcome
-		if status == "signalled" {
+		if status == "signalled" || status == "waived" {
 			status = ""
 		}
 		fmt.Fprint(&t, " ", c.source, " ", c.meets(), " ", status)
@@ -191,7 +191,7 @@ func (w *world) compareParts() error {
 			continue
 		}
 		for place, c := range x.flows.conditions {
-			if c.outcome != "" && c.outcome != "signalled" {
+			if c.outcome != "" && c.outcome != "signalled" && c.outcome != "waived" {
 				keys, want = append(keys, engine.InputPart(x.id, place)), append(want, c.outcome)
 			}
 		}

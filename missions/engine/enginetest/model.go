@@ -23,10 +23,11 @@ type model struct {
 	now       missions.Time // of the batch
 
 	batches map[string]modelBatch
-	wakes   []modelWake   // in order
-	spent   float64       // by all missions, also those that are deleted
-	at      int64         // the position of the latest event, as far as order goes
-	seq     missions.Time // given last to a mission
+	keys    map[string]modelKey // unique ones
+	wakes   []modelWake         // in order
+	spent   float64             // by all missions, also those that are deleted
+	at      int64               // the position of the latest event, as far as order goes
+	seq     missions.Time       // given last to a mission
 }
 
 type modelMission struct {
@@ -69,7 +70,7 @@ type modelAgent struct {
 
 func (m *model) clone() *model {
 	c := &model{list: slices.Clone(m.list), agents: maps.Clone(m.agents), tokens: m.tokens, batches: maps.Clone(m.batches), wakes: m.wakes, spent: m.spent, at: m.at, seq: m.seq,
-		schedules: slices.Clone(m.schedules), limits: slices.Clone(m.limits), turns: m.turns.clone(), now: m.now}
+		schedules: slices.Clone(m.schedules), limits: slices.Clone(m.limits), turns: m.turns.clone(), now: m.now, keys: maps.Clone(m.keys)}
 	for i := range c.list {
 		c.list[i].flows = c.list[i].flows.clone()
 	}
@@ -135,7 +136,7 @@ func (m *model) uncounted(x *modelMission, now missions.Time) {
 func (m *model) end(x *modelMission, now missions.Time, status missions.Status) {
 	m.to(x, now, status)
 	x.expires, x.queued, x.finished = 0, false, now
-	m.hasEnded(x)
+	m.hasEnded(x, now)
 }
 
 // failed ends an attempt that failed: the mission waits, or has failed with its last one.
@@ -148,7 +149,7 @@ func (m *model) failed(x *modelMission, now missions.Time, wait time.Duration, r
 	m.back(x, now, now.Add(wait))
 }
 
-// create answers "created", "exists", or why it is refused.
+// create answers "created" and how many it replaces, "exists", which one is kept instead, or why it is refused.
 func (m *model) create(x modelMission, now missions.Time) string {
 	if old := m.find(x.id); old != nil {
 		if old.kind == x.kind && old.priority == x.priority && old.most == x.most && old.timeout == x.timeout &&
@@ -160,9 +161,13 @@ func (m *model) create(x modelMission, now missions.Time) string {
 		}
 		return "conflict"
 	}
+	if answer := m.conflicts(&x, now); answer != "" {
+		return answer
+	}
 	if refused := m.refusesFlow(&x); refused != "" {
 		return refused
 	}
+	replaced := m.makeWay(&x, now)
 	m.at++
 	m.seq = max(now, m.seq+1)
 	x.status, x.lines, x.created, x.changed = missions.Pending, 1, m.seq, m.seq
@@ -176,7 +181,7 @@ func (m *model) create(x modelMission, now missions.Time) string {
 	if f := is.flows; f != nil && f.closes {
 		m.closeBatch(f.batch, now)
 	}
-	return "created"
+	return fmt.Sprint("created, replaced ", replaced)
 }
 
 func (x *modelMission) spec() string {

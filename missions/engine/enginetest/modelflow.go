@@ -22,6 +22,7 @@ type modelFlow struct {
 	key      string
 	limits   []string
 	requires bool // a GPU
+	unique   modelUnique
 
 	conditions []modelCondition // of its latest wait
 	timeout    time.Duration
@@ -45,11 +46,11 @@ type modelCondition struct {
 	source  string // "m/ID", "b/ID" or "s/NAME"
 	ended   bool   // it is met by any end
 	choices bool
-	outcome string // "" while there is none, "signalled", or a status
+	outcome string // "" while there is none, "signalled", "waived" if it does not matter any more, or a status
 }
 
 func (c *modelCondition) meets() bool {
-	return c.outcome == "signalled" || c.outcome == string(missions.Completed) || c.outcome != "" && c.ended
+	return c.outcome == "signalled" || c.outcome == string(missions.Completed) || c.outcome != "" && c.outcome != "waived" && c.ended
 }
 
 func (f *modelFlow) clone() *modelFlow {
@@ -208,10 +209,22 @@ func (m *model) begin(x *modelMission, now missions.Time) (unmet int) {
 	if f.parent != "" && !f.detached {
 		f.childAt = m.at
 	}
+	behind := m.takeKey(x, false, now)
+	if behind != "" {
+		f.conditions = append(slices.Clone(f.conditions), modelCondition{source: "m/" + behind, ended: true})
+	}
 	if len(f.conditions) == 0 {
 		return -1
 	}
-	return m.resolve(x, now, false)
+	unmet = m.resolve(x, now, false)
+	if unmet >= 0 && behind != "" && f.unmet == missions.UnmetRun {
+		f.waive()
+		timeout := f.timeout
+		f.timeout = 0
+		unmet = m.resolve(x, now, false)
+		f.timeout = timeout
+	}
+	return unmet
 }
 
 // wait begins a wait.
@@ -269,7 +282,9 @@ func (m *model) cannotGoOn(x *modelMission, now missions.Time, source string, at
 	f := x.flows
 	switch {
 	case f.parked || f.unmet == missions.UnmetRun:
-		m.goOn(x, now)
+		if !m.staysBehind(x, now) {
+			m.goOn(x, now)
+		}
 	case f.unmet == missions.UnmetFail:
 		x.report = ""
 		m.end(x, now, missions.Failed)

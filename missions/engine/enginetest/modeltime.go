@@ -152,6 +152,7 @@ func (m *model) due(stopped []missions.Stopped, silent []string, wait time.Durat
 	m.planned(now)
 	taken += m.tell(now)
 	m.occur(now)
+	m.keysPass(now)
 	return fmt.Sprint("stopped ", taken, " offline ", offline)
 }
 
@@ -221,6 +222,7 @@ func (m *model) retain(retention time.Duration, now missions.Time) string {
 // shift moves what lasts for some time by a step of the clock.
 func (m *model) shift(by time.Duration, now missions.Time) {
 	m.shiftLimits(by)
+	m.shiftKeys(by)
 	for i := range m.list {
 		x := &m.list[i]
 		switch {

@@ -25,9 +25,10 @@ type modelWake struct {
 }
 
 // hasEnded follows the end of a mission.
-func (m *model) hasEnded(x *modelMission) {
+func (m *model) hasEnded(x *modelMission, now missions.Time) {
 	if f := x.flows; f != nil {
 		f.waits, f.until, f.childAt = false, 0, 0
+		m.freeKey(x, now)
 		if x.status == missions.Completed {
 			f.checkpoint = ""
 		}
@@ -159,6 +160,9 @@ func (m *model) retry(x *modelMission, now missions.Time, q *missions.RetryReque
 	if x.status != missions.Failed && x.status != missions.Cancelled || x.deadline != 0 && x.deadline <= now {
 		return false
 	}
+	if k, held := m.keyNow(x.unique().key, now); held && k.holder != x.id {
+		return false
+	}
 	if x.attempt > 0 {
 		x.flow().extra += x.attempt
 	}
@@ -178,6 +182,7 @@ func (m *model) retry(x *modelMission, now missions.Time, q *missions.RetryReque
 
 func (m *model) retryFlow(x *modelMission, now missions.Time, q *missions.RetryRequest, override bool) (unmet int) {
 	f := x.flows
+	m.takeKey(x, true, now)
 	f.cancelledBy, f.cancelledAt, f.signals, f.stopped, f.timedOut = "", 0, nil, 0, false
 	if q.Fresh {
 		f.checkpoint = ""

@@ -63,6 +63,7 @@ func (b *Memory) loseCounts() {
 			delete(b.sets, set)
 		}
 	}
+	b.loseKeys()
 	for key, body := range b.docs {
 		if strings.HasPrefix(key, "n/") {
 			delete(b.docs, key)
@@ -105,6 +106,24 @@ func (b *Memory) loseLanes() {
 	for seq, l := range b.leases {
 		l.Key, l.Limits = "", nil
 		b.leases[seq] = l
+	}
+}
+
+// loseKeys loses who holds keys, as far as missions say it, and has stale members in the sets of keys.
+func (b *Memory) loseKeys() {
+	lost := func(id string) bool { return id == "" || b.byID[id] != nil && b.byID[id].Flow.Unique.ForSeconds == 0 }
+	for name, body := range b.docs {
+		key, unique := strings.CutPrefix(name, engine.UniqueKeyDoc(""))
+		if k, err := engine.DecodeUniqueKey(body); unique && err == nil && !k.Ended && lost(k.Holder) && lost(k.Next) {
+			delete(b.docs, name)
+			delete(b.sets["unique"], key)
+		}
+	}
+	if len(b.sets["unique"]) > 0 {
+		b.sets["unique"]["nobody's"] = true
+	}
+	if len(b.sets["until"]) > 0 {
+		b.sets["until"] = map[string]bool{"0000000000000001:nobody's": true}
 	}
 }
 

@@ -125,7 +125,7 @@ type world struct {
 func newWorld(backend engine.Backend) *world {
 	w := &world{
 		backend: &faulty{Backend: backend}, ctx: context.Background(), clock: 1_700_000_000_000_000,
-		is: &model{agents: map[string]modelAgent{}, batches: map[string]modelBatch{}, turns: modelTurns{map[string]int64{}, map[string]int64{}}}, sets: map[string][]string{}, status: map[string]string{}, flows: map[string]*engine.Flow{},
+		is: &model{agents: map[string]modelAgent{}, batches: map[string]modelBatch{}, keys: map[string]modelKey{}, turns: modelTurns{map[string]int64{}, map[string]int64{}}}, sets: map[string][]string{}, status: map[string]string{}, flows: map[string]*engine.Flow{},
 	}
 	return w
 }

@@ -54,6 +54,8 @@ func Values(t reflect.Type) (values []string) {
 		return texts([]missions.When{missions.WhenCompleted, missions.WhenEnded})
 	case reflect.TypeFor[missions.OnUnmet]():
 		return texts([]missions.OnUnmet{missions.UnmetCancel, missions.UnmetFail, missions.UnmetRun})
+	case reflect.TypeFor[missions.OnConflict]():
+		return texts(missions.OnConflicts())
 	case reflect.TypeFor[missions.OnExceeded]():
 		return texts([]missions.OnExceeded{missions.ExceededFail, missions.ExceededAsk})
 	case reflect.TypeFor[missions.WaitKind]():

@@ -75,6 +75,8 @@ func differs(asked, is *Mission) string {
 		return "parent_id"
 	case asked.Detached != is.Detached:
 		return "detached"
+	case asked.Unique != nil && (is.Unique == nil || asked.Unique.Key != is.Unique.Key):
+		return "unique"
 	case asked.OnUnmet != "" && asked.OnUnmet != is.OnUnmet:
 		return "on_unmet"
 	}

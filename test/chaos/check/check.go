@@ -28,6 +28,7 @@ func Check(e *Evidence) []Violation {
 	x.signalled()
 	x.changedMany()
 	x.scheduled()
+	x.unique()
 	slices.SortStableFunc(x.problems, func(a, b Violation) int { return a.Guarantee - b.Guarantee })
 	return x.problems
 }
@@ -39,6 +40,7 @@ type Figures struct {
 	Waits, Signals, Seen, Children, Batches, Parked, Resumed int
 
 	Schedules, Occurrences, Missed, Many int
+	Kept, Replaced                       int
 }
 
 // Count counts what there is to check.
@@ -88,6 +90,16 @@ func (x *index) countFlow(f *Figures) {
 			}
 		case scheduleMissed:
 			f.Missed += int(x.Events[i].Payload.Count)
+		}
+	}
+	for _, s := range x.byOp["missions.create"] {
+		if s.code == kept {
+			f.Kept++
+		}
+	}
+	for i := range x.Events {
+		if _, replaced := x.replacer(&x.Events[i]); replaced {
+			f.Replaced++
 		}
 	}
 	for id := range x.steps {

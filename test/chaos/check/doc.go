@@ -15,4 +15,5 @@
 //     happened, and not before.
 //  11. What is reported is kept and counted once: checkpoints, usage, signals.
 //  12. A schedule is due once: each of its times has one mission, or is told to be missed.
+//  13. A unique key has one holder, which lives.
 package check

@@ -75,7 +75,7 @@ func (x *index) anyEnd(id string, c *Condition) bool {
 			return true
 		}
 	}
-	return false
+	return c.Mission != "" && x.sameKey(id, c.Mission) // it may wait for the holder of its key
 }
 
 // conditions returns the conditions that a mission may have had.

@@ -184,7 +184,7 @@ type Fault struct {
 
 // Violation is a guarantee that was not kept.
 type Violation struct {
-	Guarantee int    // 1 to 6, 10 to 12; 0 if it violates no numbered guarantee
+	Guarantee int    // 1 to 6, 10 to 13; 0 if it violates no numbered guarantee
 	Mission   string // whose story shows it; "" if it concerns no mission
 	What      string
 }

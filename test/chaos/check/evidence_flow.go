@@ -10,6 +10,7 @@ type Flow struct {
 	ParentID   string             `json:"parent_id"`
 	Detached   bool               `json:"detached"`
 	Batch      string             `json:"batch"`
+	Unique     *Unique            `json:"unique"`
 
 	Turn       int                `json:"turn"`
 	Checkpoint json.RawMessage    `json:"checkpoint"`

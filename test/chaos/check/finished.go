@@ -14,7 +14,7 @@ func (x *index) finished() {
 		case m.Status == failed && !x.mayFail(&m):
 			x.violated(2, id, fmt.Sprintf("mission %s is FAILED (%s) with %d of %d attempts made, no deadline, no agent called it hopeless, and nothing that it waited for or used ended it",
 				id, m.Error, m.Attempt, m.MaxAttempts))
-		case m.Status == cancelled && len(x.possible(id, "missions.cancel")) == 0 && !x.mayEndUnmet(&m):
+		case m.Status == cancelled && len(x.possible(id, "missions.cancel")) == 0 && !x.mayEndUnmet(&m) && !x.wasReplaced(id):
 			x.violated(2, id, fmt.Sprintf("mission %s is CANCELLED, and nobody cancelled it", id))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"slices"
+	"strings"
 )
 
 // step is one mission's part of a call: batches are split.
@@ -30,6 +31,7 @@ type step struct {
 	fresh      bool        // of a retry
 	dependents bool        // likewise
 	closes     bool        // of a create: closes the batch
+	keptFor    string      // of a create that created nothing: the mission that holds its unique key
 }
 
 // by returns the time before which a step was carried out, if it was.
@@ -204,6 +206,9 @@ func newStep(c *Call, it *item, replied *answer) *step {
 	}
 	if replied.Mission != nil {
 		s.published = *replied.Mission
+	}
+	if c.Outcome == OK && strings.HasSuffix(c.Op, ".create") && replied.Mission != nil && !replied.Created && replied.Mission.ID != it.ID && it.Unique != nil {
+		s.outcome, s.code, s.keptFor = Refused, kept, replied.Mission.ID
 	}
 	if c.Outcome == OK && replied.Error != nil {
 		s.outcome, s.code = Refused, replied.Error.Code

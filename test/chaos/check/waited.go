@@ -122,6 +122,9 @@ func (x *index) onUnmet(id string) string {
 
 // isEnded reports whether somebody may have ended a mission that did not run, or its parent or its deadline.
 func (x *index) isEnded(id string, end *Event) bool {
+	if _, replaced := x.replacer(end); replaced {
+		return true
+	}
 	for _, s := range x.possible(id, "missions.create") {
 		if s.asked.Deadline != 0 && end.Payload.NewStatus == failed {
 			return true

@@ -22,6 +22,7 @@ import { pageKeys } from "./keys.js";
 
 const logPage = 1000;
 const mostSteps = 200; // of the timeline, of which the last are listed
+const onConflict = { keep: "keeps the other mission", replace_pending: "replaces a pending one", replace: "replaces the other mission" };
 const graphPatience = 1500; // ms that the page waits for its graph
 
 export function page(root, { id, signal, onChange }) {
@@ -105,6 +106,9 @@ export function page(root, { id, signal, onChange }) {
       ["Tags", m.tags.length > 0 && m.tags.map((tag) => [h("a", { class: "tag", href: to("missions", "", { tag }) }, tag), " "])],
       ["Parent", m.parent_id && h("a", { href: to("mission", m.parent_id) }, m.parent_id)],
       ["Batch", m.batch && h("a", { href: to("missions", "", { batch: m.batch }) }, m.batch)],
+      ["Unique key", m.unique?.key],
+      ["If it is held", m.unique && onConflict[m.unique.on_conflict]],
+      ["Held at least", m.unique?.for_seconds && duration(m.unique.for_seconds)],
       ["If unmet", m.on_unmet],
       ["If exceeded", m.on_exceeded],
       ["Correlation", m.correlation_id && idOf(m.correlation_id)],
