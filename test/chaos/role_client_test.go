@@ -36,6 +36,8 @@ type spec struct {
 	Detached     bool               `json:"detached,omitempty"`
 	Batch        string             `json:"batch,omitempty"`
 	Unique       *check.Unique      `json:"unique,omitempty"`
+	Key          string             `json:"key,omitempty"`
+	Limits       []string           `json:"limits,omitempty"`
 }
 
 // together are missions of one request.
@@ -54,6 +56,8 @@ type client struct {
 	dice *rand.Rand
 	made []spec // missions that were confirmed, or may have been
 	next int
+
+	limited bool // the limit is certainly set
 }
 
 func newClient(c *caller, dice *rand.Rand) *client { return &client{caller: c, dice: dice} }

@@ -73,13 +73,19 @@ func (c *caller) answers(n int) {
 		}
 	}
 	c.deleteSchedules()
-	var batches struct {
-		Batches []check.Batch `json:"batches"`
-	}
-	c.ask("batches.list", map[string]any{"limit": 200}).read(&batches)
-	for _, b := range batches.Batches {
-		if b.Open {
-			c.ask("batches.close", byID{b.ID})
+	for cursor := ""; ; {
+		var batches struct {
+			Batches []check.Batch `json:"batches"`
+			Next    string        `json:"next_cursor"`
+		}
+		c.ask("batches.list", map[string]any{"limit": 200, "cursor": cursor}).read(&batches)
+		for _, b := range batches.Batches {
+			if b.Open {
+				c.ask("batches.close", byID{b.ID})
+			}
+		}
+		if cursor = batches.Next; cursor == "" {
+			return
 		}
 	}
 }
@@ -88,7 +94,7 @@ func (c *caller) answers(n int) {
 var flowing = []habit{
 	{5, (*client).createPipeline}, {2, (*client).createFan}, {6, (*client).createAsking}, {5, (*client).createCapped}, {4, (*client).createPlainFlow},
 	{10, (*client).answerSome}, {6, (*client).signalSome}, {3, (*client).retryDependents}, {2, (*client).retryFresh},
-	{2, (*client).aboutABatch}, {1, (*client).graph}, {1, (*client).createCrowd}, {3, (*client).outliveSource}, {8, (*client).createUnique},
+	{2, (*client).aboutABatch}, {1, (*client).graph}, {1, (*client).createCrowd}, {3, (*client).outliveSource}, {8, (*client).createUnique}, {8, (*client).createLimited},
 }
 
 // simpleFlowing are those of a client that uses HTTP.

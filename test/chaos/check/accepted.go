@@ -77,6 +77,8 @@ func differs(asked, is *Mission) string {
 		return "detached"
 	case asked.Unique != nil && (is.Unique == nil || asked.Unique.Key != is.Unique.Key):
 		return "unique"
+	case asked.Key != is.Key || fmt.Sprint(asked.Limits) != fmt.Sprint(is.Limits):
+		return "key or limits"
 	case asked.OnUnmet != "" && asked.OnUnmet != is.OnUnmet:
 		return "on_unmet"
 	}

@@ -29,6 +29,7 @@ func Check(e *Evidence) []Violation {
 	x.changedMany()
 	x.scheduled()
 	x.unique()
+	x.limited()
 	slices.SortStableFunc(x.problems, func(a, b Violation) int { return a.Guarantee - b.Guarantee })
 	return x.problems
 }
@@ -40,7 +41,7 @@ type Figures struct {
 	Waits, Signals, Seen, Children, Batches, Parked, Resumed int
 
 	Schedules, Occurrences, Missed, Many int
-	Kept, Replaced                       int
+	Kept, Replaced, Limited              int
 }
 
 // Count counts what there is to check.
@@ -107,6 +108,7 @@ func (x *index) countFlow(f *Figures) {
 			f.Children++
 		}
 	}
+	f.Limited = x.limitedStarts()
 	f.Batches, f.Schedules = len(x.Batches), len(x.Schedules)
 	for _, s := range x.byOp[bulk] {
 		if _, there := s.many(); there && s.outcome == OK {

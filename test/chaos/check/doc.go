@@ -16,4 +16,5 @@
 //  11. What is reported is kept and counted once: checkpoints, usage, signals.
 //  12. A schedule is due once: each of its times has one mission, or is told to be missed.
 //  13. A unique key has one holder, which lives.
+//  14. Limits hold: no more missions run than one allows, all in all and of each key.
 package check

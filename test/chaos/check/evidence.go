@@ -142,6 +142,7 @@ func ParseEvent(seq uint64, subject, msgID string, body []byte) (Event, error) {
 // Types of events that the checker reads.
 const (
 	missionCreated = "mission.created"
+	limitChanged   = "limit.changed"
 	statusChanged  = "mission.status_changed"
 	logAppended    = "mission.log_appended"
 	agentOnline    = "agent.online"
@@ -158,7 +159,7 @@ const (
 
 func durable(eventType string) bool {
 	switch eventType {
-	case missionCreated, statusChanged, logAppended, agentOnline, agentOffline,
+	case missionCreated, statusChanged, logAppended, agentOnline, limitChanged, agentOffline,
 		missionWaiting, missionReady, missionSignalled, signalSeen, scheduleChanged, scheduleMissed, "supervisor.alert_raised", "supervisor.alert_resolved":
 		return true
 	}
@@ -184,7 +185,7 @@ type Fault struct {
 
 // Violation is a guarantee that was not kept.
 type Violation struct {
-	Guarantee int    // 1 to 6, 10 to 13; 0 if it violates no numbered guarantee
+	Guarantee int    // 1 to 6, 10 to 14; 0 if it violates no numbered guarantee
 	Mission   string // whose story shows it; "" if it concerns no mission
 	What      string
 }

@@ -11,6 +11,8 @@ type Flow struct {
 	Detached   bool               `json:"detached"`
 	Batch      string             `json:"batch"`
 	Unique     *Unique            `json:"unique"`
+	Key        string             `json:"key"`
+	Limits     []string           `json:"limits"`
 
 	Turn       int                `json:"turn"`
 	Checkpoint json.RawMessage    `json:"checkpoint"`
