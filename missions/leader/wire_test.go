@@ -141,6 +141,8 @@ func FuzzServe(f *testing.F) {
 		callOf(opSignal, []missions.SignalRequest{{MissionID: "m", Name: "go", Data: []byte(`"yes"`), SignalID: "s"}}),
 		callOf(opCloseBatches, []string{"b"}), callOf(opRetry, []missions.RetryRequest{{ID: "m", Fresh: true, Dependents: true}}),
 		callOf(opCreateChildren, children{agentID: "a", parent: missions.LeaseRef{MissionID: "m", Lease: 1}, batch: []missions.Mission{mission("c")}}),
+		callOf(opCreate, []missions.Mission{{ID: "u", Name: "u", Type: "t", Data: []byte("{}"), Priority: missions.Normal, MaxAttempts: 3,
+			Flow: &missions.Flow{Unique: &missions.Unique{Key: "k", OnConflict: missions.ConflictReplacePending, ForSeconds: 1}}}}),
 		callOf(opSetSchedule, missions.ScheduleRequest{Spec: missions.ScheduleSpec{ID: "s", EverySeconds: 1, Mission: missions.Template{Name: "n"}}}),
 		callOf(opTrigger, "s"), callOf(opBackfill, missions.BackfillRequest{ID: "s", From: 1}), callOf(opDeleteSchedule, missions.DeleteScheduleRequest{ID: "s"}),
 		callOf(opRetain, expired{ids: []string{"m"}, retention: time.Minute}), callOf(opDelete, []string{"m"}),

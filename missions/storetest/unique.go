@@ -141,6 +141,14 @@ func testUniqueKeep(s *suite) {
 		f.wantClaimable("d")
 		f.wantRecount()
 	})
+	s.run("a mission that is not created cannot be waited for", func(f *fixture) {
+		f.create(keyed("m", keep))
+		results, err := f.Store.Create(f.ctx, []missions.Mission{keyed("n", keep), waiting("behind", completed("n")), waiting("waits", completed("m"))})
+		f.must(err)
+		wantEqual(f, "kept", results[0].Mission.ID, "m")
+		f.wantErr("behind the one that is not created", results[1].Err, missions.ErrInvalid)
+		f.wantErr("behind the one that is kept", results[2].Err, nil)
+	})
 	s.run("a mission that is not created closes its batch all the same", func(f *fixture) {
 		f.create(keyed("m", keep))
 		kept := with("n", missions.Flow{Batch: "b", CloseBatch: true, Unique: &missions.Unique{Key: "k"}})

@@ -20,7 +20,7 @@ import (
 // it gives them ids of its own, such as the mission's with a number.
 //
 // It returns one mission for each spec, in order, also of those that exist already with the
-// same content, and an error if one was refused: the missions of the others exist, and its
+// same content, or in their place the one that holds their unique key, and an error if one was refused: the missions of the others exist, and its
 // own is zero.
 func (t *Task) Create(ctx context.Context, specs ...api.MissionSpec) ([]missions.Mission, error) {
 	specs = slices.Clone(specs)

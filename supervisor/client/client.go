@@ -153,7 +153,7 @@ func (c *Client) Agents(ctx context.Context, request api.AgentsRequest) (api.Age
 }
 
 // Create creates one mission. created is false if the mission already existed with the
-// same content.
+// same content, or if m is another one that holds its unique key.
 func (c *Client) Create(ctx context.Context, spec api.MissionSpec) (m missions.Mission, created bool, err error) {
 	reply, err := send(ctx, c, api.OpCreate, api.CreateRequest{MissionSpec: spec})
 	if err != nil {

@@ -35,11 +35,7 @@ type createFlags struct {
 	atMost              time.Duration // how long to wait; 0: forever
 }
 
-func missionsCreateCommand(c *ui.Console) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "create NAME | create --file FILE",
-		Short: "Create a mission, or a file of missions",
-		Long: `Create a mission, or a file of missions.
+const missionsCreateLong = `Create a mission, or a file of missions.
 
 A file has one mission per line, as a JSON object with the fields of the protocol:
 {"name": "resize", "type": "resize", "data": {"width": 640}}. If you may have to send the
@@ -59,7 +55,7 @@ wait for all of them:
 --prompt and --choice say what people are asked. With several signals, put them behind the
 --after that they belong to.
 
-With --unique, no two missions with the same key are pending or running at the same time. If
+With --unique, no two missions with the same key run at the same time. If
 another mission holds the key, --on-conflict says what to do:
 
   keep             create none; the command names the mission that there is (the default)
@@ -70,7 +66,13 @@ Where one waits already to start next, the new one takes its place.
 
 With --wait, the command prints the mission's ID at once on standard error, then its log
 and progress as they arrive, and the outcome on standard output. If you stop waiting, the
-mission continues.`,
+mission continues.`
+
+func missionsCreateCommand(c *ui.Console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "create NAME | create --file FILE",
+		Short: "Create a mission, or a file of missions",
+		Long:  missionsCreateLong,
 		Example: `  supervisor missions create "hello"
   supervisor missions create "resize" --type resize --data '{"width": 640}' --priority HIGH --wait
   supervisor missions create "build" --type build --wait --wait-timeout 10m && echo built
