@@ -283,6 +283,10 @@ type LimitRequest struct {
 	Spec     LimitSpec
 	By       string // the name of who asks; "" if it is not known
 	ByProven bool
+
+	// IfChangedAt is the ChangedAt of the limit that is to be changed: if there is none, or it has changed since,
+	// nothing is. 0: whatever there is.
+	IfChangedAt Time
 }
 
 // LimitResult is the result of a change of a limit.

@@ -143,7 +143,7 @@ type Missions interface {
 // the step that starts or ends a mission, and nowhere else.
 type Limits interface {
 	// SetLimit adds a limit, or changes it. It holds for the next claim; what runs goes on. Errors: [ErrOverloaded]
-	// beyond [MaxLimits].
+	// beyond [MaxLimits]; [ErrConflict], or [ErrNotFound], if IfChangedAt is of another limit.
 	SetLimit(ctx context.Context, q LimitRequest) (LimitResult, error)
 
 	// DeleteLimit deletes a limit and returns its last state, or [ErrNotFound]. Missions that name it run without it.

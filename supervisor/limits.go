@@ -14,7 +14,7 @@ func (s *Service) SetLimit(ctx context.Context, request api.SetLimitRequest) (mi
 	if err != nil {
 		return missions.LimitStatus{}, err
 	}
-	q := missions.LimitRequest{Spec: spec}
+	q := missions.LimitRequest{Spec: spec, IfChangedAt: request.IfChangedAt}
 	q.By, q.ByProven = api.SenderOf(ctx)
 	result, err := s.cfg.Store.SetLimit(ctx, q)
 	return s.limitChanged(result, err)

@@ -75,6 +75,37 @@ func TestApply(t *testing.T) {
 		`{"dry_run":true,"steps":[{"kind":"schedule","id":"often","action":"unchanged","changes":[]}]}`+"\n")
 }
 
+func TestApplyLimits(t *testing.T) {
+	t.Parallel()
+	b := newTestbed(t)
+	file := writeFile(t, filepath.Join(t.TempDir(), "limits.yaml"), `
+limits:
+  - name: anthropic
+    total: 25
+    rate: {count: 60, per_seconds: 60}
+    keys: {tenant-7: {weight: 4}}
+`)
+	equal(t, "apply", b.ok(t, "apply", "-f", file), `+ limit anthropic
+    keys.tenant-7.weight: 4
+    name: "anthropic"
+    rate.count: 60
+    rate.per_seconds: 60
+    total: 25
+1 added, 0 changed, 0 unchanged.
+`)
+	equal(t, "again", b.ok(t, "apply", "-f", file), "= limit anthropic\n0 added, 0 changed, 1 unchanged.\n")
+	writeFile(t, file, `limits: [{name: anthropic, total: 30, paused: true}]`)
+	equal(t, "change", b.ok(t, "apply", "-f", file), `~ limit anthropic
+    keys.tenant-7.weight: 4 → not set
+    paused: not set → true
+    rate.count: 60 → not set
+    rate.per_seconds: 60 → not set
+    total: 25 → 30
+0 added, 1 changed, 0 unchanged.
+`)
+	b.refused(t, 2, "total: must be between 0 and 1000000000", "apply", "-f", writeFile(t, file, `limits: [{name: l, total: -1}]`))
+}
+
 func TestApplyFromStandardInput(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t)

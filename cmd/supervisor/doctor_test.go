@@ -77,7 +77,7 @@ func TestTheDoctorFindsNothingWrong(t *testing.T) {
 	found, code := diagnosis(t, b.url, "--role", "operator")
 	equal(t, "exit code", code, 0)
 	for _, check := range []string{"broker", "max_payload", "permissions", "jetstream", "foreign_streams", "stream", "stream_settings", "stream_copies",
-		"supervisor", "store", "event_stream", "agent_deaths", "clock", "broker_clock", "alerts", "agents", "schedules"} {
+		"supervisor", "store", "event_stream", "agent_deaths", "clock", "broker_clock", "alerts", "agents", "limits", "schedules"} {
 		wants(t, found, check, fine)
 		delete(found, check)
 	}
@@ -258,8 +258,8 @@ func TestTheDoctorKnowsWhatAUserMay(t *testing.T) {
 	wants(t, as("operator", "--role", "operator"), "permissions", fine)
 	wants(t, as("viewer"), "permissions", fine, "everything a viewer may do: read, and follow events")
 	wants(t, as("viewer", "--role", "operator"), "permissions", wrong,
-		"this user may not use supervisor.batches.close, supervisor.missions.bulk, supervisor.missions.cancel, supervisor.missions.create, supervisor.missions.delete, supervisor.missions.retry, supervisor.missions.signal, supervisor.schedules.backfill, supervisor.schedules.delete, supervisor.schedules.set, supervisor.schedules.trigger → ", "supervisor auth add operator NAME")
-	wants(t, as("half"), "permissions", fine, "except supervisor.batches.close, supervisor.missions.bulk, supervisor.missions.cancel, supervisor.missions.delete, supervisor.missions.retry, supervisor.missions.signal, supervisor.schedules.backfill, supervisor.schedules.delete, supervisor.schedules.set, supervisor.schedules.trigger")
+		"this user may not use supervisor.batches.close, supervisor.limits.delete, supervisor.limits.set, supervisor.missions.bulk, supervisor.missions.cancel, supervisor.missions.create, supervisor.missions.delete, supervisor.missions.retry, supervisor.missions.signal, supervisor.schedules.backfill, supervisor.schedules.delete, supervisor.schedules.set, supervisor.schedules.trigger → ", "supervisor auth add operator NAME")
+	wants(t, as("half"), "permissions", fine, "except supervisor.batches.close, supervisor.limits.delete, supervisor.limits.set, supervisor.missions.bulk, supervisor.missions.cancel, supervisor.missions.delete, supervisor.missions.retry, supervisor.missions.signal, supervisor.schedules.backfill, supervisor.schedules.delete, supervisor.schedules.set, supervisor.schedules.trigger")
 	found := as("less")
 	wants(t, found, "permissions", wrong, "$JS.API.INFO", "events.>", "supervisor.missions.list", "supervisor auth add viewer NAME")
 	wants(t, found, "jetstream", unknown)

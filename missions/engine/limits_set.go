@@ -131,10 +131,14 @@ func (e *Engine) SetLimit(q *missions.LimitRequest) missions.LimitResult {
 	name := q.Spec.Name
 	x := e.limits[name]
 	switch {
+	case x == nil && q.IfChangedAt != 0:
+		return missions.LimitResult{Err: missions.NotFound("limit", name)}
 	case x == nil && len(e.limits) >= missions.MaxLimits:
 		return missions.LimitResult{Err: missions.Overloaded("there are %d limits, and there can be no more; delete one", missions.MaxLimits)}
 	case x != nil && x.SameContent(&q.Spec):
 		return missions.LimitResult{Limit: e.limitStatus(x)}
+	case x != nil && q.IfChangedAt != 0 && q.IfChangedAt != x.ChangedAt:
+		return missions.LimitResult{Err: missions.Conflict("limit %q has changed meanwhile", name)}
 	}
 	keys := e.keysUnder(name, &q.Spec)
 	createdAt := e.now

@@ -9,6 +9,7 @@ func wireLimitRequest(c *codec.Codec, q *missions.LimitRequest) {
 	wireJSON(c, &q.Spec)
 	codec.Text(c, &q.By)
 	codec.Flag(c, &q.ByProven)
+	codec.Number(c, &q.IfChangedAt)
 }
 
 func wireLimitResult(c *codec.Codec, r *missions.LimitResult) {

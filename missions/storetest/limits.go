@@ -193,6 +193,21 @@ func testLimits(s *suite) {
 		}
 		f.wantSame("events", told, []string{"l by alice", "other by alice"})
 	})
+	s.run("a change is only made to the one that was read", func(f *fixture) {
+		spec := missions.LimitSpec{Name: "l", Note: "one"}
+		set := func(ifChangedAt missions.Time) error {
+			_, err := f.Store.SetLimit(f.ctx, missions.LimitRequest{Spec: spec, IfChangedAt: ifChangedAt})
+			return err
+		}
+		f.wantErr("of one that is gone", set(1), missions.ErrNotFound)
+		read := f.setLimit(spec)
+		f.advance(time.Second)
+		spec.Note = "two"
+		f.must(set(read.ChangedAt))
+		spec.Note = "three"
+		f.wantErr("of an earlier one", set(read.ChangedAt), missions.ErrConflict)
+		wantEqual(f, "as it was", f.limit("l").Note, "two")
+	})
 	s.run("ends of attempts free what they held", testFreed)
 	s.run("what is counted outlives the process", func(f *fixture) {
 		f.register("w", "t")

@@ -3,7 +3,10 @@ package api
 import "missioncontrol/missions"
 
 // SetLimitRequest adds a limit, or changes it.
-type SetLimitRequest struct{ missions.LimitSpec }
+type SetLimitRequest struct {
+	missions.LimitSpec
+	IfChangedAt missions.Time `json:"if_changed_at,omitzero"` // changed_at of the limit that is to be changed; default: any, or none
+}
 
 // LimitNameRequest names a limit.
 type LimitNameRequest struct {
@@ -25,6 +28,9 @@ type LimitList struct {
 // Spec checks the request and returns the limit.
 func (r *SetLimitRequest) Spec() (missions.LimitSpec, error) {
 	spec := r.LimitSpec
+	if r.IfChangedAt < 0 {
+		return spec, missions.Invalid("if_changed_at", "is not a time in Unix seconds")
+	}
 	spec.Normalize()
 	return spec, spec.Validate()
 }

@@ -12,6 +12,12 @@ func (c *Client) SetLimit(ctx context.Context, spec missions.LimitSpec) (mission
 	return send(ctx, c, api.OpSetLimit, api.SetLimitRequest{LimitSpec: spec})
 }
 
+// ChangeLimit changes a limit that has not changed since it was read, with that ChangedAt. Otherwise, the error is an
+// [api.ErrConflict], or an [api.ErrNotFound] if it was deleted.
+func (c *Client) ChangeLimit(ctx context.Context, spec missions.LimitSpec, read missions.Time) (missions.LimitStatus, error) {
+	return send(ctx, c, api.OpSetLimit, api.SetLimitRequest{LimitSpec: spec, IfChangedAt: read})
+}
+
 // Limit returns a limit and what it counts.
 func (c *Client) Limit(ctx context.Context, name string) (missions.LimitStatus, error) {
 	return send(ctx, c, api.OpLimit, api.LimitNameRequest{Name: name})

@@ -21,7 +21,7 @@ type kind struct {
 }
 
 // kinds lists every kind, in the order in which they are set.
-var kinds = []kind{scheduleKind}
+var kinds = []kind{limitKind, scheduleKind}
 
 // wanted is a thing as a file describes it.
 type wanted interface {
@@ -62,11 +62,12 @@ func applyCommand(c *ui.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "apply -f FILE",
 		GroupID: ui.GroupAction,
-		Short:   "Set what files describe, such as schedules, and show the difference",
+		Short:   "Set limits and schedules as files describe them, and show the difference",
 		Long: `Set what YAML files describe, and show the difference, field by field. So you can keep
-schedules in a repository, and apply them after each change. A file has a list under each of
-these keys:
+limits and schedules in a repository, and apply them after each change. A file has a list under
+each of these keys:
 
+  limits      each as for limits.set in the protocol
   schedules   each as for schedules.set in the protocol
 
 The command first reads all files and compares them with the supervisor; if anything is wrong,

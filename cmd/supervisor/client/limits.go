@@ -243,7 +243,7 @@ go on. To stop a type or everything, give a limit that type, or '*'.`,
 		if err != nil {
 			return remote.BadRequest(err)
 		}
-		request := api.SetLimitRequest{LimitSpec: found.LimitSpec}
+		request := api.SetLimitRequest{LimitSpec: found.LimitSpec, IfChangedAt: found.ChangedAt}
 		request.Paused = pause
 		reply, raw, err := sendLimit(ctx, s, request)
 		switch {

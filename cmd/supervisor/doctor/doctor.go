@@ -160,6 +160,7 @@ func (d *doctor) examine(cmd *cobra.Command) error {
 		d.ask(ctx, question)
 	}
 	d.askAgents(ctx)
+	d.askLimits(ctx)
 	d.askSchedules(ctx)
 	return ctx.Err()
 }

@@ -10,8 +10,8 @@ import (
 )
 
 var (
-	simulatedLimits = []string{"l0", "l1", "l2"}
-	simulatedTenants   = []string{"k0", "k1", "k2"}
+	simulatedLimits  = []string{"l0", "l1", "l2"}
+	simulatedTenants = []string{"k0", "k1", "k2"}
 )
 
 // route chooses a key, limits and requirements of a new mission; most have nothing of it.
