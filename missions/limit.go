@@ -263,6 +263,12 @@ func CheckLimitPause(name string, seconds *float64) error {
 	return CheckToken("limit", name)
 }
 
+// LimitFigures are figures of all limits.
+type LimitFigures struct {
+	Full   int // let nothing start at present, though missions wait, but for those that are paused
+	Paused int // are paused while missions wait
+}
+
 // Hold is which missions a limit holds back at present.
 type Hold struct {
 	Limit string

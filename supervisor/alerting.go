@@ -139,6 +139,10 @@ func (f figureSource) AgentCount(ctx context.Context, state missions.AgentState,
 
 func (f figureSource) Waiting(ctx context.Context) (int64, error) { return f.service.waiting.Get(ctx) }
 
+func (f figureSource) Limits(ctx context.Context) (missions.LimitFigures, error) {
+	return f.service.limitFigures(ctx)
+}
+
 func (f figureSource) Schedules(ctx context.Context) (missions.ScheduleFigures, error) {
 	return f.service.cfg.Store.ScheduleFigures(ctx)
 }

@@ -68,3 +68,32 @@ func (s *Service) holds(ctx context.Context, kind missions.WaitKind) ([]missions
 	}
 	return s.cfg.Store.Held(ctx)
 }
+
+// AllLimits returns all limits, by name.
+func (s *Service) AllLimits(ctx context.Context) (all []missions.LimitStatus, _ error) {
+	for q := (missions.LimitsRequest{Limit: api.MaxPage}); ; {
+		page, err := s.cfg.Store.Limits(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Limits...)
+		if q.Cursor = page.Next; q.Cursor == "" {
+			return all, nil
+		}
+	}
+}
+
+// limitFigures counts the limits that let nothing start although missions wait.
+func (s *Service) limitFigures(ctx context.Context) (figures missions.LimitFigures, _ error) {
+	all, err := s.AllLimits(ctx)
+	for i := range all {
+		switch l := &all[i]; {
+		case l.Waiting == 0 || l.Full == "":
+		case l.Full == missions.FullPaused:
+			figures.Paused++
+		default:
+			figures.Full++
+		}
+	}
+	return figures, err
+}

@@ -71,17 +71,20 @@ func (e *Engine) isServed(l *lane) bool {
 	return false
 }
 
-// laneFronts adds to since when the first missions in line of types could be claimed those in lanes.
+// laneFronts adds to since when the first missions in line of types could be claimed those in lanes, and leaves out
+// those that limits hold back.
 func (e *Engine) laneFronts(missionType string, fronts map[string]missions.Time) map[string]missions.Time {
-	if len(e.lanes) == 0 {
+	if len(e.lanes)+len(e.limits) == 0 {
 		return fronts
 	}
-	all := maps.Clone(fronts)
-	if all == nil {
-		all = map[string]missions.Time{}
+	all := map[string]missions.Time{}
+	for name, since := range fronts {
+		if !e.anyFull(e.limitsOf(name, nil)) {
+			all[name] = since
+		}
 	}
 	for _, l := range e.lanes {
-		if l.ready == 0 || missionType != "" && l.Type != missionType {
+		if l.ready == l.held || missionType != "" && l.Type != missionType || e.anyFull(e.limitsOf(l.Type, l.Limits)) {
 			continue
 		}
 		if since, there := all[l.Type]; !there || l.since < since {

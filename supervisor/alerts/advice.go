@@ -38,6 +38,8 @@ var advice = map[string]string{
 	"agents.":                       "Check the hosts and logs of the agents that are missing, and their connections to the broker.",
 	"agents.utilization":            "Compare the agents' slots with the queue: start more agents or give them more slots if missions wait.",
 	"agents.draining":               "Agents that drain finish their missions and leave: check that others take their place.",
+	"limits.":                       "supervisor limits says which ones are full or paused, and how many missions wait.",
+	"limits.paused":                 "Somebody has paused a limit, and missions wait: supervisor limits says which one, by whom and why; supervisor limits resume NAME lets them start.",
 	"schedules.":                    "supervisor doctor names the schedules and says why.",
 	"schedules.missed":              missed,
 	"events.":                       "Check the event stream with supervisor doctor.",

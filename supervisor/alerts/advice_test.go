@@ -28,6 +28,8 @@ func TestEveryMetricHasAdvice(t *testing.T) {
 		"agents.online":                             "hosts and logs",
 		"events.degraded":                           "supervisor doctor",
 		"events.waiting":                            "disk and load",
+		"limits.full":                               "supervisor limits",
+		"limits.paused":                             "supervisor limits resume",
 		"schedules.missed":                          "supervisor schedules backfill",
 		"schedules.overdue_seconds":                 "supervisor doctor",
 	} {

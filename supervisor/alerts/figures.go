@@ -14,6 +14,7 @@ type Source interface {
 	AgentCount(ctx context.Context, state missions.AgentState, missionType string) (int64, error)
 	Waiting(ctx context.Context) (int64, error)
 	Schedules(ctx context.Context) (missions.ScheduleFigures, error)
+	Limits(ctx context.Context) (missions.LimitFigures, error)
 	Stream() StreamFigures // does no I/O
 }
 
@@ -63,6 +64,10 @@ func (f *Figures) agents(ctx context.Context, state missions.AgentState, kind st
 
 func (f *Figures) waiting(ctx context.Context) (int64, error) {
 	return once(f, "waiting", func() (int64, error) { return f.source.Waiting(ctx) })
+}
+
+func (f *Figures) limits(ctx context.Context) (missions.LimitFigures, error) {
+	return once(f, "limits", func() (missions.LimitFigures, error) { return f.source.Limits(ctx) })
 }
 
 func (f *Figures) schedules(ctx context.Context) (missions.ScheduleFigures, error) {

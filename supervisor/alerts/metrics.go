@@ -24,6 +24,7 @@ var catalogue = func() map[string]metric {
 	addWindows(all)
 	addAgents(all)
 	addEvents(all)
+	addLimits(all)
 	addSchedules(all)
 	return all
 }()
@@ -192,6 +193,18 @@ func addEvents(all map[string]metric) {
 		n, err := f.waiting(ctx)
 		return number(n), err
 	}}
+}
+
+func addLimits(all map[string]metric) {
+	for name, figure := range map[string]func(*missions.LimitFigures) int{
+		"full":   func(l *missions.LimitFigures) int { return l.Full },
+		"paused": func(l *missions.LimitFigures) int { return l.Paused },
+	} {
+		all["limits."+name] = metric{read: func(ctx context.Context, f *Figures, _ string) (*float64, error) {
+			figures, err := f.limits(ctx)
+			return number(int64(figure(&figures))), err
+		}}
+	}
 }
 
 func addSchedules(all map[string]metric) {

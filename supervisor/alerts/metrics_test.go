@@ -72,6 +72,10 @@ func (f figures) AgentCount(_ context.Context, state missions.AgentState, kind s
 
 func (f figures) Waiting(context.Context) (int64, error) { return 71, f.read("waiting") }
 
+func (f figures) Limits(context.Context) (missions.LimitFigures, error) {
+	return missions.LimitFigures{Full: 93, Paused: 94}, f.read("limits")
+}
+
 func (f figures) Schedules(context.Context) (missions.ScheduleFigures, error) {
 	return missions.ScheduleFigures{Missed: 91, Overdue: 92500 * time.Millisecond}, f.read("schedules")
 }
@@ -95,6 +99,7 @@ func TestEveryMetricIsTheFigureOfItsName(t *testing.T) {
 		"missions.queue_seconds.p95": 52, "missions.queue_seconds.p99": 53,
 		"agents.online": 6, "agents.draining": 8, "agents.offline": 7, "agents.count": 3, "agents.slots": 8, "agents.utilization": 0.25,
 		"events.degraded": 1, "events.published": 81, "events.dropped": 82, "events.duplicates": 83, "events.waiting": 71,
+		"limits.full": 93, "limits.paused": 94,
 		"schedules.missed": 91, "schedules.overdue_seconds": 92.5,
 	}
 	for name, first := range map[string]float64{"5m": 100, "1h": 200, "24h": 300} {
@@ -124,7 +129,7 @@ func TestEveryMetricIsTheFigureOfItsName(t *testing.T) {
 			t.Errorf("%s: %v %v %v, want %v", metric, value, holds, err, figure)
 		}
 	}
-	if len(reads) != 8 { // stats, counts, unserved, waiting, schedules, agents in three states
+	if len(reads) != 9 { // stats, counts, unserved, waiting, limits, schedules, agents in three states
 		t.Errorf("for all metrics %d reads were made: %v", len(reads), reads)
 	}
 }

@@ -71,6 +71,8 @@ func Defaults() []Rule {
 		{Name: "no-agent", Metric: "missions.pending_without_agent", Comparison: Above, Threshold: 0, For: 2 * time.Minute},
 		{Name: "max-usage-near", Metric: "missions.highest_usage_ratio", Comparison: AtLeast, Threshold: 0.8, For: 0},
 		{Name: "outbox-growing", Metric: "events.waiting", Comparison: Above, Threshold: 10_000, For: 2 * time.Minute},
+		{Name: "limit-full", Metric: "limits.full", Comparison: Above, Threshold: 0, For: time.Hour},
+		{Name: "limit-paused", Metric: "limits.paused", Comparison: Above, Threshold: 0, For: time.Hour},
 		{Name: "schedule-missed", Metric: "schedules.missed", Comparison: Above, Threshold: 0, For: 0},
 		{Name: "schedule-overdue", Metric: "schedules.overdue_seconds", Comparison: Above, Threshold: 60, For: time.Minute},
 		{Name: "person-needed", Metric: "missions.oldest_signal_wait_seconds", Comparison: Above, Threshold: 3600, For: time.Minute},
@@ -89,7 +91,7 @@ func (r *Rule) Validate() error {
 	m, known := lookup(r.Metric)
 	switch {
 	case !known:
-		return missions.Invalid("metric", "%q is not a metric; they begin with missions., agents., events. or schedules.", r.Metric)
+		return missions.Invalid("metric", "%q is not a metric; they begin with missions., agents., events., limits. or schedules.", r.Metric)
 	case r.Comparison == "":
 		return missions.Invalid("comparison", "is required: one of >, >=, <, <=")
 	case !slices.Contains(Comparisons(), r.Comparison):

@@ -43,7 +43,7 @@ func TestARuleThatCannotBeUsedNamesItsField(t *testing.T) {
 	}
 	misspelt := good()
 	misspelt.Metric = "mission.success_rate"
-	if err := misspelt.Validate(); err == nil || !strings.Contains(err.Error(), "missions., agents., events. or schedules.") {
+	if err := misspelt.Validate(); err == nil || !strings.Contains(err.Error(), "missions., agents., events., limits. or schedules.") {
 		t.Errorf("a misspelt metric: %v", err)
 	}
 	if err := alerts.ValidateAll([]alerts.Rule{good(), good()}); !errors.Is(err, missions.ErrInvalid) {

@@ -58,6 +58,9 @@ var (
 	leaderDesc     = prometheus.NewDesc("missioncontrol_leader", "1 on the one supervisor of a store that relays events and handles scheduled work.", nil, nil)
 	alertDesc      = prometheus.NewDesc("missioncontrol_alert", "1 for the current state of an alert rule, 0 for its other states.", []string{"rule", "state"}, nil)
 	writableDesc   = prometheus.NewDesc("missioncontrol_store_writable", "1 while the store can be written, as far as the last steps tell.", nil, nil)
+	limitRunDesc   = prometheus.NewDesc("missioncontrol_limit_running", "RUNNING missions under a limit.", []string{"limit"}, nil)
+	limitWaitDesc  = prometheus.NewDesc("missioncontrol_limit_waiting", "PENDING missions to which a limit applies.", []string{"limit"}, nil)
+	limitFullDesc  = prometheus.NewDesc("missioncontrol_limit_full", "1 while a limit lets no mission start, 0 otherwise.", []string{"limit"}, nil)
 	overdueDesc    = prometheus.NewDesc("missioncontrol_schedule_overdue_seconds", "For how long the schedule has been due that was due first, 0 if none is.", nil, nil)
 	lateDesc       = prometheus.NewDesc("missioncontrol_schedules_missed", "Schedules that have missed a time within the last hour, up to 100.", nil, nil)
 	storeUpDesc    = prometheus.NewDesc("missioncontrol_store_up", "1 while the store answers.", nil, nil)
@@ -66,7 +69,7 @@ var (
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{missionsDesc, usageDesc, parkedDesc, agentsDesc, slotsDesc, waitingDesc, connectedDesc,
-		publishedDesc, droppedDesc, duplicatesDesc, leaderDesc, alertDesc, storeUpDesc, writableDesc, overdueDesc, lateDesc} {
+		publishedDesc, droppedDesc, duplicatesDesc, leaderDesc, alertDesc, storeUpDesc, writableDesc, overdueDesc, lateDesc, limitRunDesc, limitWaitDesc, limitFullDesc} {
 		descs <- desc
 	}
 }
@@ -116,6 +119,14 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	gauge(slotsDesc, float64(counts.Slots))
 	if waiting, err := c.service.Waiting(ctx); err == nil {
 		gauge(waitingDesc, float64(waiting))
+	}
+	if limits, err := c.service.AllLimits(ctx); err == nil {
+		for i := range limits {
+			l := &limits[i]
+			gauge(limitRunDesc, float64(l.Running), l.Name)
+			gauge(limitWaitDesc, float64(l.Waiting), l.Name)
+			gauge(limitFullDesc, oneIf(l.Full != ""), l.Name)
+		}
 	}
 	if schedules, err := c.service.ScheduleFigures(ctx); err == nil {
 		gauge(overdueDesc, schedules.Overdue.Seconds())

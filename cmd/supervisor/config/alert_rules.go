@@ -177,7 +177,7 @@ func nearestMetric(name string) string {
 	case near != "":
 		return "did you mean " + near + "?"
 	}
-	return "they begin with missions., agents., events. or schedules."
+	return "they begin with missions., agents., events., limits. or schedules."
 }
 
 // inWords rewrites a rule's error for users; nil stays nil.

@@ -30,6 +30,8 @@ missions-waiting: missions.oldest_claimable_seconds > 900 for 1m0s, 0 samples
 no-agent: missions.pending_without_agent > 0 for 2m0s, 0 samples
 outbox-growing: events.waiting > 10000 for 2m0s, 0 samples
 person-needed: missions.oldest_signal_wait_seconds > 3600 for 1m0s, 0 samples
+limit-full: limits.full > 0 for 1h0m0s, 0 samples
+limit-paused: limits.paused > 0 for 1h0m0s, 0 samples
 schedule-missed: schedules.missed > 0 for 0s, 0 samples
 schedule-overdue: schedules.overdue_seconds > 60 for 1m0s, 0 samples
 `
@@ -61,6 +63,8 @@ missions-failing: missions.windows.1h.success_rate < 0.5 for 1m0s, 20 samples
 missions-waiting: missions.oldest_claimable_seconds > 900 for 1m0s, 0 samples
 no-agent: missions.pending_without_agent > 0 for 2m0s, 0 samples
 person-needed: missions.oldest_signal_wait_seconds > 3600 for 1m0s, 0 samples
+limit-full: limits.full > 0 for 1h0m0s, 0 samples
+limit-paused: limits.paused > 0 for 1h0m0s, 0 samples
 schedule-missed: schedules.missed > 0 for 0s, 0 samples
 schedule-overdue: schedules.overdue_seconds > 60 for 1m0s, 0 samples
 slow: missions.windows.5m.duration_seconds.p95resize > 30 for 5m0s, 0 samples
@@ -146,7 +150,7 @@ func TestAnUnknownMetricNamesTheNearestOfItsKind(t *testing.T) {
 		"missions.p95":                         "did you mean missions.duration_seconds.p95, missions.queue_seconds.p95, missions.windows.1h.duration_seconds.p95, missions.windows.1h.queue_seconds.p95?",
 		"missions.windows.2h.duration_seconds": "did you mean missions.windows.",
 		"Missions.Pending":                     "did you mean missions.pending?",
-		"x":                                    "they begin with missions., agents., events. or schedules.",
+		"x":                                    "they begin with missions., agents., events., limits. or schedules.",
 	} {
 		if got := nearestMetric(name); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: %s, want %s", name, got, want)
