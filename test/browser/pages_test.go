@@ -76,6 +76,7 @@ func TestPages(t *testing.T) {
 		{"missions", "missions", "Missions", "Deploy 4.2", true, ""},
 		{"mission", "mission/" + slow, "Slow trailer", "the cache is cold", true, ""},
 		{"failed", "mission/" + bad, "Bad archive", "unexpected end of archive", false, ""},
+		{"schedules", "schedules", "Schedules", "No schedules yet", false, ""},
 		{"agents", "agents", "Agents", "Slow trailer, cut 1", true, ""},
 		{"events", "events", "Events", "agent.online", true, ""},
 		{"alerts", "alerts", "Alerts", "Raised and resolved", true, ""},
@@ -135,7 +136,7 @@ func TestLayoutShift(t *testing.T) {
 	s := fleet(t, "--config", quiet(t)) // an alert that begins meanwhile moves the page
 	s.campaign()
 	pages := map[string]string{"overview": "93.9 %", "inbox": "Pull request 812", "missions": "Deploy 4.2", "mission/billing": "all of them are from before", "mission/deploy": "48 × test", "mission/" + s.find("Slow trailer, cut 3"): "the cache is cold",
-		"mission/" + s.find("Bad archive 2"): "unexpected end of archive", "agents": "Slow trailer, cut 1", "events": "agent.online", "alerts": "Raised and resolved", "queries": "nightly-report"}
+		"mission/" + s.find("Bad archive 2"): "unexpected end of archive", "schedules": "No schedules yet", "agents": "Slow trailer, cut 1", "events": "agent.online", "alerts": "Raised and resolved", "queries": "nightly-report"}
 	for suffix, l := range map[string]look{"": wide, "-narrow": narrow} {
 		for page, text := range pages {
 			t.Run(page+suffix, func(t *testing.T) { stays(t, s, l, page, text) })

@@ -110,6 +110,9 @@ func TestTheRunsOfASchedule(t *testing.T) {
 			c.open(page[0], page[1])
 			c.settle()
 			c.fits(page[0], l)
+			if places := eval[string](c, `((all) => new Set(all.map((a) => a.offsetTop)).size > 2 ? all.map((a) => a.offsetWidth + "@" + a.offsetTop).join() : "")([...document.querySelectorAll(".nav a")])`); l == narrow && places != "" {
+				t.Errorf("the navigation has more than two rows: %s", places)
+			}
 			c.audit(page[0])
 		}
 		c.awaitText("There is no such schedule")

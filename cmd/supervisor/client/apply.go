@@ -74,7 +74,8 @@ The command first reads all files and compares them with the supervisor; if anyt
 it sets nothing. What is already as described stays untouched, so that you can repeat the
 command. It deletes nothing: what a file no longer describes stays until you delete it.
 
-If somebody changes one of the things meanwhile, the command stops, and keeps that change.`,
+If somebody changes one that exists already meanwhile, the command stops, and keeps that
+change.`,
 		Example: `  supervisor apply -f schedules.yaml --dry-run
   supervisor apply -f schedules.yaml
   supervisor apply -f nightly.yaml -f hourly.yaml
