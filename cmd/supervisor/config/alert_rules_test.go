@@ -24,14 +24,14 @@ func TestAlertRulesComeFromTheFile(t *testing.T) {
 	s, err := load(t, nil, nil, "")
 	must(t, err)
 	const defaults = `event-stream-degraded: events.degraded >= 1 for 1m0s, 0 samples
+limit-full: limits.full > 0 for 1h0m0s, 0 samples
+limit-paused: limits.paused > 0 for 1h0m0s, 0 samples
 max-usage-near: missions.highest_usage_ratio >= 0.8 for 0s, 0 samples
 missions-failing: missions.windows.1h.success_rate < 0.8 for 1m0s, 20 samples
 missions-waiting: missions.oldest_claimable_seconds > 900 for 1m0s, 0 samples
 no-agent: missions.pending_without_agent > 0 for 2m0s, 0 samples
 outbox-growing: events.waiting > 10000 for 2m0s, 0 samples
 person-needed: missions.oldest_signal_wait_seconds > 3600 for 1m0s, 0 samples
-limit-full: limits.full > 0 for 1h0m0s, 0 samples
-limit-paused: limits.paused > 0 for 1h0m0s, 0 samples
 schedule-missed: schedules.missed > 0 for 0s, 0 samples
 schedule-overdue: schedules.overdue_seconds > 60 for 1m0s, 0 samples
 `
@@ -58,13 +58,13 @@ alerts:
 	must(t, err)
 	equal(t, "rules", alertRequests(s.Config.Alerts), `event-stream-degraded: events.degraded >= 1 for 1m0s, 0 samples
 idle: agents.utilization < 0.05 for 24h0m0s, 0 samples
+limit-full: limits.full > 0 for 1h0m0s, 0 samples
+limit-paused: limits.paused > 0 for 1h0m0s, 0 samples
 max-usage-near: missions.highest_usage_ratio >= 0.8 for 0s, 0 samples
 missions-failing: missions.windows.1h.success_rate < 0.5 for 1m0s, 20 samples
 missions-waiting: missions.oldest_claimable_seconds > 900 for 1m0s, 0 samples
 no-agent: missions.pending_without_agent > 0 for 2m0s, 0 samples
 person-needed: missions.oldest_signal_wait_seconds > 3600 for 1m0s, 0 samples
-limit-full: limits.full > 0 for 1h0m0s, 0 samples
-limit-paused: limits.paused > 0 for 1h0m0s, 0 samples
 schedule-missed: schedules.missed > 0 for 0s, 0 samples
 schedule-overdue: schedules.overdue_seconds > 60 for 1m0s, 0 samples
 slow: missions.windows.5m.duration_seconds.p95resize > 30 for 5m0s, 0 samples
