@@ -103,7 +103,7 @@ limits:
     total: 25 → 30
 0 added, 1 changed, 0 unchanged.
 `)
-	b.refused(t, 2, "total: must be between 0 and 1000000000", "apply", "-f", writeFile(t, file, `limits: [{name: l, total: -1}]`))
+	b.refused(t, 2, file+", line 1: limit: total: must be between 0 and 1000000000", "apply", "-f", writeFile(t, file, `limits: [{name: l, total: -1}]`))
 }
 
 func TestApplyFromStandardInput(t *testing.T) {
@@ -123,9 +123,9 @@ func TestWhatIsWrongWithAFileThatIsApplied(t *testing.T) {
 	const good = "schedules:\n- {id: good, every_seconds: 60, mission: {name: n}}\n"
 	name := filepath.Join(dir, "f.yaml")
 	for text, says := range map[string]string{
-		"":                     " describes nothing; the keys of a file are schedules",
-		"- 1\n":                ", line 1: it must be a list under one of the keys schedules",
-		"limit: []\n":          `, line 1: "limit" is not one of the keys schedules`,
+		"":                     " describes nothing; the keys of a file are limits, schedules",
+		"- 1\n":                ", line 1: it must be a list under one of the keys limits, schedules",
+		"limit: []\n":          `, line 1: "limit" is not one of the keys limits, schedules`,
 		"schedules: {id: s}\n": ", line 1: schedules must be a list",
 		good + "- {id: s, cron: 0 2 * *, mission: {name: n}}\n":                       ", line 3: schedule s: cron: has 4 fields",
 		good + "- id: s\n  every_seconds: 60\n  mision: {name: n}\n":                  ", line 3: schedule s: mision: is not a field of this request",

@@ -103,7 +103,7 @@ func TestTheDoctorFindsNothingWrong(t *testing.T) {
 
 	text := b.ok(t, "doctor")
 	contains(t, text, "✔ stream_settings  covers events.>, in files, for 7 days, recognizes duplicates for 30 seconds\n",
-		"✔ permissions      everything an operator may do", "\n0 errors, 0 warnings, 0 unknown, 17 fine.\n")
+		"✔ permissions      everything an operator may do", "\n0 errors, 0 warnings, 0 unknown, 18 fine.\n")
 }
 
 func TestTheDoctorFindsMissionsWithoutAgents(t *testing.T) {

@@ -59,7 +59,8 @@ func TestLimits(t *testing.T) {
 	equal(t, "pause", b.ok(t, "limits", "pause", "anthropic"), "Paused limit anthropic; 1 mission runs, 1 waiting\n")
 	b.ok(t, "limits", "set", "code", "--type", "code", "--total", "1")
 	_, stdout, note = b.run(t, "limits", "--limit", "2")
-	contains(t, stdout, "Name       State        Applies to", "anthropic  paused       missions_that_name_it        1  25", "code       full:_total  type_code")
+	contains(t, stdout, "Name       State        Applies_to             Running  Of  Waiting  Spent        Note",
+		"anthropic  paused       missions_that_name_it  1        25  1        0_of_50_usd  contract_2026", "code       full:_total  type_code              1        1   1        -            -")
 	equal(t, "note", note, "")
 	equal(t, "resume", b.ok(t, "limits", "resume", "anthropic"), "Resumed limit anthropic; 1 mission runs, 1 waiting\n")
 	equal(t, "names", b.ok(t, "limits", "list", "-o", "name"), "anthropic\ncode\n")
