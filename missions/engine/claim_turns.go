@@ -70,33 +70,58 @@ func (e *Engine) first(s *source) (c candidate, found, loaded bool) {
 		return c, found, true
 	}
 	w := e.turns(s.lane)
-	if len(w.list) == 0 {
-		return c, found, w.all
+	for at := 0; at < len(w.list) && at < keysAhead; {
+		member := w.list[at]
+		rank, turn, key, ok := parseTurn(member)
+		if found && ok && (c.Rank > rank || c.Rank == rank && s.lane.ownTurnAt(rank) <= turn.turn) {
+			return c, true, true
+		}
+		head, is := e.firstOf(s.lane, key)
+		switch {
+		case is == firstUnloaded:
+			return c, false, false
+		case is == firstNone || !ok: // a commit was broken off halfway
+			e.listed(setTurns+s.lane.id, member, true)
+		case is == firstUnreachable:
+			at++
+		default:
+			return candidate{Head: head, source: s, key: key, inLane: true}, true, true
+		}
 	}
-	rank, at, key, ok := parseTurn(w.list[0])
-	if found && ok && (c.Rank > rank || c.Rank == rank && s.lane.ownTurnAt(rank) <= at.turn) {
-		return c, true, true
-	}
-	head, loaded := e.firstOf(s.lane, key)
-	if !loaded || !ok {
-		return c, false, false
-	}
-	return candidate{Head: head, source: s, key: key, inLane: true}, true, true
+	return c, found, w.all || len(w.list) >= keysAhead
 }
+
+// What is known of the first mission with a key.
+type firstIs int
+
+const (
+	firstKnown firstIs = iota
+	firstNone
+	firstUnreachable // none of those that are loaded can be reached
+	firstUnloaded
+)
 
 // ownTurnAt returns the turn of the missions of the type that are in no lane.
 func (l *lane) ownTurnAt(rank int) int64 { return max(l.own[rank], l.turn[rank]) }
 
 // firstOf returns the first mission with a key in a lane.
-func (e *Engine) firstOf(l *lane, key string) (h Head, loaded bool) {
+func (e *Engine) firstOf(l *lane, key string) (h Head, is firstIs) {
 	if _, known := e.docs.byKey[keyDoc(l.id, key)]; !known {
-		return h, false
+		return h, firstUnloaded
 	}
 	w := e.queued(l, key)
-	if len(w.list) == 0 {
-		return h, false
+	for _, member := range w.list {
+		if h, ok := parseQueued(member); ok && !e.isUnreachable(h.ID) {
+			return h, firstKnown
+		}
 	}
-	return parseQueued(w.list[0])
+	switch {
+	case len(w.list) > 0:
+		return h, firstUnreachable
+	case w.all:
+		return h, firstNone
+	}
+	return h, firstUnloaded
 }
 
 // claimByTurn gives missions of types that are in lanes, or have limits.
@@ -221,7 +246,7 @@ func (e *Engine) needTurns(n *Need, q *missions.ClaimRequest, total int) {
 // needLane adds the first keys of a lane, and their first missions.
 func (e *Engine) needLane(n *Need, l *lane, total int) {
 	w := e.turns(l)
-	if !w.has(total) {
+	if total += e.unreachableKeys(l, w.list); !w.has(total) {
 		n.Ranges = append(n.Ranges, Range{Set: setTurns + l.id, Limit: max(total, e.cfg.QueueWindow)})
 		return
 	}
@@ -249,6 +274,21 @@ func (e *Engine) needLane(n *Need, l *lane, total int) {
 	}
 }
 
+// unreachableKeys counts the keys of which no mission can be reached, as far as that is known: they are passed over.
+func (e *Engine) unreachableKeys(l *lane, turns []string) (n int) {
+	if len(e.records.unreachable) == 0 {
+		return 0
+	}
+	for _, member := range turns[:min(len(turns), keysAhead)] {
+		if _, _, key, ok := parseTurn(member); ok {
+			if _, is := e.firstOf(l, key); is == firstUnreachable {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // needFirst adds the records of the first missions of a source.
 func (e *Engine) needFirst(n *Need, s *source, total, maxBytes int) {
 	if s.own {
@@ -258,21 +298,30 @@ func (e *Engine) needFirst(n *Need, s *source, total, maxBytes int) {
 	if s.lane == nil || s.lane.ready == 0 {
 		return
 	}
-	left, missing := total+readAhead, false
-	for i, member := range e.turns(s.lane).list {
+	left, missing, keys := total+readAhead, false, 0
+	for _, member := range e.turns(s.lane).list {
 		_, _, key, ok := parseTurn(member)
 		if _, known := e.docs.byKey[keyDoc(s.lane.id, key)]; !known || !ok {
 			return
 		}
-		list := e.queued(s.lane, key).list
-		for _, member := range list[:min(len(list), 1+total/(i+1))] {
+		of := 0 // missions with the key that can be reached, as far as that is known
+		for _, member := range e.queued(s.lane, key).list {
 			h, _ := parseQueued(member)
-			if i >= total && !missing || left == 0 {
+			if e.isUnreachable(h.ID) {
+				continue
+			}
+			if keys >= total && !missing || left == 0 {
 				return
+			}
+			if of++; of > 1+total/(keys+1) {
+				break
 			}
 			left--
 			missing = missing || !e.records.known(h.ID)
 			e.NeedMissions(n, h.ID)
+		}
+		if of > 0 {
+			keys++
 		}
 	}
 }

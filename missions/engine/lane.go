@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"maps"
 	"slices"
 
 	"missioncontrol/missions"
@@ -204,14 +203,6 @@ func (e *Engine) pendingOf(missionType string) int64 {
 		n -= l.pending
 	}
 	return n
-}
-
-func (e *Engine) sortedLanes() []*lane {
-	list := make([]*lane, 0, len(e.lanes))
-	for _, id := range slices.Sorted(maps.Keys(e.lanes)) {
-		list = append(list, e.lanes[id])
-	}
-	return list
 }
 
 // Lane returns the id of the lane that the mission is in and its key; "" if it is in none.

@@ -59,9 +59,6 @@ func limitOf(c *codec.Codec, l **missions.Limit) {
 	}
 }
 
-// stored returns the limit as its document has it.
-func (x *limit) stored() *missions.Limit { return x.Limit }
-
 // tick is the time in which the bucket of a rate gets a token, in nanoseconds.
 func tick(r *missions.Rate) int64 {
 	return int64(math.Ceil(float64(r.PerSeconds) * 1e9 / float64(r.Count)))

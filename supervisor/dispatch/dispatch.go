@@ -254,6 +254,7 @@ func (d *Dispatcher) serve(ctx context.Context, batch []*ParkedClaim) {
 			c.reply <- result
 		default:
 			d.park(c, result.Types)
+			d.passOn(c, result) // claims before it in the step may have taken what was loaded for it
 		}
 	}
 }
