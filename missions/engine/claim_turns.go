@@ -250,7 +250,7 @@ func (e *Engine) needLane(n *Need, l *lane, total int) {
 		n.Ranges = append(n.Ranges, Range{Set: setTurns + l.id, Limit: max(total, e.cfg.QueueWindow)})
 		return
 	}
-	missing := false
+	missing, ahead := false, min(queuedAhead, e.cfg.QueueWindow)
 	for i, member := range w.list {
 		if i >= total && !missing || i >= total+keysAhead {
 			return
@@ -259,17 +259,18 @@ func (e *Engine) needLane(n *Need, l *lane, total int) {
 		if !ok {
 			continue
 		}
+		share := 1 + total/(i+1) // of those behind it, all have had a turn by then
 		if _, known := e.docs.byKey[keyDoc(l.id, key)]; !known {
 			missing = true
 			n.Docs = append(n.Docs, keyDoc(l.id, key))
 			if e.setWindows[queueSet(l.id, key)] == nil { // it is not empty: the key has a turn
-				n.Ranges = append(n.Ranges, Range{Set: queueSet(l.id, key), Limit: max(total, queuedAhead)})
+				n.Ranges = append(n.Ranges, Range{Set: queueSet(l.id, key), Limit: max(share, ahead)})
 			}
 			continue
 		}
-		if of := e.queued(l, key); !of.has(1 + total/(i+1)) {
+		if !e.queued(l, key).has(share) {
 			missing = true
-			n.Ranges = append(n.Ranges, Range{Set: queueSet(l.id, key), Limit: max(total, queuedAhead)})
+			n.Ranges = append(n.Ranges, Range{Set: queueSet(l.id, key), Limit: max(share, ahead)})
 		}
 	}
 }

@@ -311,18 +311,27 @@ func (st *step) needIDs(e *engine.Engine, n *engine.Need) {
 	n.IDs, n.Docs = append(n.IDs, own.IDs...), append(n.Docs, own.Docs...)
 }
 
+// mostLoads bounds how often something is loaded for one step: what is loaded may show that more is needed, but a step that
+// never has enough would hold up everybody.
+const mostLoads = 10_000
+
+var errEndless = errors.New("a step needs again and again what was loaded")
+
 // prepare loads what a step needs, and the records that steps behind it need. again says that
 // this has to wait for a commit.
 func (s *Store) prepare(ctx context.Context, st *step, committed bool) (again bool, err error) {
 	if st.need == nil {
 		return false, nil
 	}
-	for {
+	for round := 0; ; round++ {
 		var need engine.Need
 		st.need(s.engine, &need)
 		switch {
 		case need.None():
 			return false, nil
+		case round == mostLoads:
+			s.log.Error("a step needs again what was loaded; it is refused")
+			return false, missions.Refused("the request failed; nothing was done", errEndless)
 		case need.Ranged() && !committed:
 			return true, nil
 		}

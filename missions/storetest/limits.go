@@ -467,6 +467,24 @@ func testTurns(s *suite) {
 		f.wantAnyOrder(f.claim("w", 4), "a0", "a1", "b0", "a2")
 		f.wantNext("a3", "a4", "u0")
 	})
+	s.run("a claim of many with few keys", func(f *fixture) {
+		f.register("w", "t")
+		for i := range 200 {
+			f.create(limited(fmt.Sprintf("m%03d", i), fmt.Sprint("key", i%2)))
+		}
+		f.Store = f.Reopen(f.T)
+		given := 0
+		for _, most := range []int{1, 15, 16, 17, 40, 200} {
+			for got := f.claim("w", most); len(got) > 0 && given < 200; got = nil {
+				given += len(got)
+			}
+		}
+		for got := f.claim("w", 100); len(got) > 0; got = f.claim("w", 100) {
+			given += len(got)
+		}
+		wantEqual(f, "given", given, 200)
+		f.wantRecount()
+	})
 	s.run("what leaves the queue takes its turn along", func(f *fixture) {
 		f.register("w", "t")
 		f.create(limited("a0", "a"), limited("a1", "a"), limited("b0", "b"), limited("b1", "b"))

@@ -41,7 +41,7 @@ func TestQueries(t *testing.T) {
 	for _, line := range alert.FindAllStringSubmatch(string(text), -1) {
 		queries["METRICS.md"] = append(queries["METRICS.md"], line[1])
 	}
-	want(t, "alerts", len(queries["METRICS.md"]), 9)
+	want(t, "alerts", len(queries["METRICS.md"]), 11)
 	for where, all := range queries {
 		for _, query := range all {
 			if _, err := parser.NewParser(parser.Options{}).ParseExpr(query); err != nil {
