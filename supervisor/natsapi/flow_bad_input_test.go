@@ -135,7 +135,7 @@ func TestRefusalsOfReportsAndSignalsNameTheField(t *testing.T) {
 		{"supervisor.missions.list", `{"waiting":"forever"}`, "400", "waiting"},
 		{"supervisor.missions.list", `{"parent_id":"a b"}`, "400", "parent_id"},
 		{"supervisor.missions.list", `{"batch":"a b"}`, "400", "batch"},
-		{"supervisor.missions.list", `{"key":"k"}`, "400", "key"},
+		{"supervisor.missions.list", `{"keys":"k"}`, "400", "keys"},
 		{"supervisor.batches.get", `{"id":"a b"}`, "400", "id"},
 		{"supervisor.batches.list", `{"limit":1001}`, "400", "limit"},
 
