@@ -75,7 +75,7 @@ func alertOutlivesAKill(t *testing.T, at *site) {
 	}
 	out, _, code := run(t, nil, binary, "alerts", "--json", "-s", p.Broker)
 	var reply api.Alerts
-	if err := json.Unmarshal([]byte(out), &reply); err != nil || code != 0 || len(reply.Alerts) != 7 {
+	if err := json.Unmarshal([]byte(out), &reply); err != nil || code != 0 || len(reply.Alerts) != 11 {
 		t.Fatalf("exit code %d, %v: %s", code, err, out)
 	}
 	awaitStreamed(t, p.Broker, raised.ID.String(), resolved.ID.String())
