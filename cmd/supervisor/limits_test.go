@@ -48,7 +48,7 @@ func TestLimits(t *testing.T) {
         Rate: 60 starts every 1 minute
       Budget: 0 of 50 usd every 1 day
      Busiest: user:1  1
-   Keys full: 1
+   Keys full: 2
         Keys: tenant-7:per-key=10,weight=4
               user:9:paused
 

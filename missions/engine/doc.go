@@ -38,6 +38,7 @@
 // What grows with the number of missions is on the backend. A window that runs low is
 // loaded again, and a window that grows too long forgets its end. Records are kept up to a
 // number of bytes, the least recently used go first. Agents and leases are bounded by the
-// fleet, and alerts by the configured rules. A type costs its counters and histograms, a few
+// fleet, and alerts by the configured rules. Limits and the lanes of missions that have keys, requirements or limits
+// are kept whole, up to [missions.MaxLimits] and [missions.MaxLanes]. A type costs its counters and histograms, a few
 // kilobytes, for as long as the data set lives.
 package engine

@@ -51,10 +51,11 @@ type Engine struct {
 	opening    schedule[string]    // limits that are full for some time
 	announced  map[string]bool     // types with missions that limits held and that can be claimed
 	lanes      map[string]*lane
-	lanesOf    map[string][]*lane         // by type, in order of their ids
-	setWindows map[string]*window[string] // on sets of turns and of queued missions
-	windowed   int                        // members in all of them
-	longSets   map[*window[string]]bool   // windows to shorten at the end of the batch
+	lanesOf    map[string][]*lane          // by type, in order of their ids
+	lanesUnder map[string]map[string]*lane // by the name of a limit that their missions name, by id
+	setWindows map[string]*window[string]  // on sets of turns and of queued missions
+	windowed   int                         // members in all of them
+	longSets   map[*window[string]]bool    // windows to shorten at the end of the batch
 
 	until window[string] // members of the set of unique keys that are held for some time
 
@@ -92,7 +93,7 @@ func New(cfg Config, from *Snapshot) *Engine {
 	e.docs = docs{most: e.cfg.DocsBytes, byKey: map[string]any{}, changed: map[string]bool{}}
 	e.wakeAfter, e.stuck, e.members, e.memberChanges = map[string]string{}, map[string]bool{}, map[string]memberList{}, map[Member]bool{}
 	e.limits, e.applied, e.announced = map[string]*limit{}, map[string][]*limit{}, map[string]bool{}
-	e.lanes, e.lanesOf = map[string]*lane{}, map[string][]*lane{}
+	e.lanes, e.lanesOf, e.lanesUnder = map[string]*lane{}, map[string][]*lane{}, map[string]map[string]*lane{}
 	e.setWindows, e.longSets = map[string]*window[string]{}, map[*window[string]]bool{}
 	e.records.init(e.cfg.RecordsBytes)
 	e.receipts.load(from.Receipts)

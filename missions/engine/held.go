@@ -13,21 +13,26 @@ func (e *Engine) Held() (held []missions.Hold) {
 		x := e.limits[name]
 		h := missions.Hold{Limit: name, Type: x.Type, All: x.isFull(e.now) != ""}
 		if !h.All {
-			keys := map[string]bool{}
-			for key := range x.byKey {
-				keys[key] = x.isFullFor(key)
-			}
-			for key := range x.Keys {
-				keys[key] = x.isFullFor(key)
-			}
-			maps.DeleteFunc(keys, func(_ string, full bool) bool { return !full })
-			h.Keys = slices.Sorted(maps.Keys(keys))
+			h.Keys = x.fullKeys()
 		}
 		if h.All || len(h.Keys) > 0 {
 			held = append(held, h)
 		}
 	}
 	return held
+}
+
+// fullKeys returns the keys of which no mission starts, whatever others do.
+func (x *limit) fullKeys() []string {
+	keys := map[string]bool{}
+	for key := range x.byKey {
+		keys[key] = x.isFullFor(key)
+	}
+	for key := range x.Keys {
+		keys[key] = x.isFullFor(key)
+	}
+	maps.DeleteFunc(keys, func(_ string, full bool) bool { return !full })
+	return slices.Sorted(maps.Keys(keys))
 }
 
 // heldOf counts the missions of a type, or of all (""), that could be claimed if it were not for limits. Of missions

@@ -133,6 +133,12 @@ func (e *Engine) addLane(l *lane) {
 	list := e.lanesOf[l.Type]
 	at, _ := slices.BinarySearchFunc(list, l.id, func(l *lane, id string) int { return compareText(l.id, id) })
 	e.lanesOf[l.Type] = slices.Insert(list, at, l)
+	for _, name := range l.Limits {
+		if e.lanesUnder[name] == nil {
+			e.lanesUnder[name] = map[string]*lane{}
+		}
+		e.lanesUnder[name][l.id] = l
+	}
 }
 
 // dropLane forgets a lane without missions.
@@ -141,6 +147,11 @@ func (e *Engine) dropLane(l *lane) {
 	list := slices.DeleteFunc(e.lanesOf[l.Type], func(other *lane) bool { return other == l })
 	if e.lanesOf[l.Type] = list; len(list) == 0 {
 		delete(e.lanesOf, l.Type)
+	}
+	for _, name := range l.Limits {
+		if delete(e.lanesUnder[name], l.id); len(e.lanesUnder[name]) == 0 {
+			delete(e.lanesUnder, name)
+		}
 	}
 	e.setDoc(docLane+l.id, nil)
 	e.member(setLanes, l.id, true)

@@ -237,8 +237,8 @@ func (e *Engine) planLimit(x *limit) {
 
 // announce has the next Due say that missions under a limit can be claimed.
 func (e *Engine) announce(x *limit) {
-	for _, l := range e.lanes {
-		if l.ready > 0 && slices.Contains(e.limitsOf(l.Type, l.Limits), x) {
+	for _, l := range e.lanesUnder[x.Name] {
+		if l.ready > 0 {
 			e.announced[l.Type] = true
 		}
 	}

@@ -245,33 +245,32 @@ func (e *Engine) limitStatus(x *limit) missions.LimitStatus {
 	if x.state.blocked > e.now {
 		s.BlockedUntil = x.state.blocked
 	}
-	for _, l := range e.lanes {
-		if slices.Contains(e.limitsOf(l.Type, l.Limits), x) {
-			s.Waiting += l.pending
-		}
-	}
-	switch x.Type {
-	case "":
-	case missions.AllTypes:
-		for name := range e.byType {
-			if name != "" {
-				s.Waiting += e.pendingOf(name)
-			}
-		}
-	default:
-		s.Waiting += e.pendingOf(x.Type)
-	}
+	s.Waiting, s.KeysFull = e.waitingUnder(x), int64(len(x.fullKeys()))
 	for key, n := range x.byKey {
 		s.Busiest = append(s.Busiest, missions.BusyKey{Key: key, Running: n})
-		if x.isFullFor(key) {
-			s.KeysFull++
-		}
 	}
 	slices.SortFunc(s.Busiest, func(a, b missions.BusyKey) int {
 		return cmp.Or(cmp.Compare(b.Running, a.Running), cmp.Compare(a.Key, b.Key))
 	})
 	s.Busiest = slices.Clip(s.Busiest[:min(len(s.Busiest), missions.BusiestKeys)])
 	return s
+}
+
+// waitingUnder counts the PENDING missions to which a limit applies.
+func (e *Engine) waitingUnder(x *limit) (n int64) {
+	of := x.Type
+	if of == missions.AllTypes {
+		of = ""
+	}
+	if t := e.byType[of]; t != nil && x.Type != "" {
+		n = t.ByStatus[missions.Pending.Index()]
+	}
+	for _, l := range e.lanesUnder[x.Name] {
+		if !x.AppliesToType(l.Type) { // or else it is counted
+			n += l.pending
+		}
+	}
+	return n
 }
 
 // checkQuota returns why no mission with a key is created.

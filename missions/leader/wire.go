@@ -1,6 +1,7 @@
 package leader
 
 import (
+	"encoding/json"
 	"errors"
 
 	"missioncontrol/missions"
@@ -268,4 +269,15 @@ func wirePosition(c *codec.Codec, p *position) {
 func wireEnded(c *codec.Codec, r *expired) {
 	codec.Sequence(c, &r.ids, codec.Text)
 	codec.Number(c, &r.retention)
+}
+
+// wireJSON is a schedule or a limit, or a part of one, as JSON.
+func wireJSON[T any](c *codec.Codec, s *T) {
+	var text []byte
+	if !c.Reading() {
+		text, _ = json.Marshal(s) // it was read from JSON
+	}
+	if codec.Content(c, &text); c.Reading() && json.Unmarshal(text, s) != nil {
+		c.Fail()
+	}
 }

@@ -1,22 +1,9 @@
 package leader
 
 import (
-	"encoding/json"
-
 	"missioncontrol/missions"
 	"missioncontrol/missions/codec"
 )
-
-// wireJSON is a schedule or a limit, or a part of one, as JSON.
-func wireJSON[T any](c *codec.Codec, s *T) {
-	var text []byte
-	if !c.Reading() {
-		text, _ = json.Marshal(s) // it was read from JSON
-	}
-	if codec.Content(c, &text); c.Reading() && json.Unmarshal(text, s) != nil {
-		c.Fail()
-	}
-}
 
 func wireScheduleRequest(c *codec.Codec, q *missions.ScheduleRequest) {
 	wireJSON(c, &q.Spec)

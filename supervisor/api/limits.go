@@ -48,3 +48,11 @@ func (r *LimitsRequest) Page() (missions.LimitsRequest, error) {
 	limit, err := page(r.Limit)
 	return missions.LimitsRequest{Cursor: r.Cursor, Limit: limit}, err
 }
+
+// checkLimit checks for how long a release closes a limit.
+func (r *Release) checkLimit() error {
+	if r.Limit == "" && r.RetryAfterSeconds != nil {
+		return missions.Invalid("retry_after_seconds", "needs limit; to wait for a time, use after_timeout_seconds")
+	}
+	return missions.CheckLimitPause(r.Limit, r.RetryAfterSeconds)
+}

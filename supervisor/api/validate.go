@@ -128,13 +128,6 @@ func (r *Release) Finish(agentID string) (missions.Finish, error) {
 	return end, end.Park.Validate(r.MissionID)
 }
 
-func (r *Release) checkLimit() error {
-	if r.Limit == "" && r.RetryAfterSeconds != nil {
-		return missions.Invalid("retry_after_seconds", "needs limit; to wait for a time, use after_timeout_seconds")
-	}
-	return missions.CheckLimitPause(r.Limit, r.RetryAfterSeconds)
-}
-
 // finish checks what the ends of attempts have in common.
 func (l *LeaseRef) finish(agentID string, outcome missions.Outcome, report *Report) (end missions.Finish, err error) {
 	end.AgentID, end.Outcome = agentID, outcome
