@@ -98,7 +98,7 @@ func TestManyAtOnce(t *testing.T) {
 	b.awaitText("50 selected")
 	b.press("Cancel 50")
 	b.press("Cancel 50 missions")
-	b.awaitText("50 missions cancelled.")
+	b.awaitMessage("50 missions cancelled.")
 	s.awaitCounts(func(c *api.Status) bool { return c.CancelledMissions == 50 && c.PendingMissions == 10 })
 	b.awaitNoText("50 selected")
 	b.awaitNoText("Pending\tnumber")
@@ -242,7 +242,7 @@ func TestAllThatMatch(t *testing.T) {
 	b.press("Cancel all")
 	b.write("Reason, for the log", "not needed")
 	b.press("Cancel 120 missions")
-	b.awaitText("120 missions cancelled.")
+	b.awaitMessage("120 missions cancelled.")
 	s.awaitCounts(func(c *api.Status) bool { return c.CancelledMissions == 120 && c.PendingMissions == 3 })
 	b.awaitNoText("All that match")
 
@@ -255,7 +255,7 @@ func TestAllThatMatch(t *testing.T) {
 	}
 	b.press("Retry all")
 	b.press("Retry 120 missions")
-	b.awaitText("120 missions requeued.")
+	b.awaitMessage("120 missions requeued.")
 	s.awaitCounts(func(c *api.Status) bool { return c.PendingMissions == 123 })
 }
 
@@ -281,6 +281,6 @@ func TestAllThatMatchPageByPage(t *testing.T) {
 	b.awaitText("40 of 60")
 	b.await("the third page", "!!window.hold")
 	b.press("Close")
-	b.awaitText("40 missions deleted. Stopped.")
+	b.awaitMessage("40 missions deleted. Stopped.")
 	s.awaitCounts(func(c *api.Status) bool { return c.TotalMissions == 20 })
 }

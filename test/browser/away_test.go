@@ -125,7 +125,7 @@ func TestAViewerIsNotOfferedChanges(t *testing.T) {
 	b.key("Enter")
 	b.press("Delete")
 	b.press("Delete mission")
-	b.awaitText("1 mission deleted.")
+	b.awaitMessage("1 mission deleted.")
 	if s.mission("m-1").Name != "number 1" {
 		t.Error("the other one is gone, too")
 	}

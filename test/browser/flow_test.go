@@ -61,7 +61,7 @@ func TestSteeringARun(t *testing.T) {
 	b.write("Name", "steer")
 	b.write("Data", "more slowly")
 	b.press("Send signal")
-	b.awaitText("Its agent is told.")
+	b.awaitMessage("Its agent is told.")
 	b.awaitText("sent by dashboard (not proven)")
 	b.awaitText("not seen yet")
 	h.sees(lease, 1)

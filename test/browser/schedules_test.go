@@ -41,7 +41,7 @@ func TestTheLifeOfASchedule(t *testing.T) {
 	b.write("Name of its missions", "report")
 	b.write("Data, a JSON object", `{"id":9007199254740993}`)
 	b.press("Add schedule")
-	b.awaitText("Schedule added.")
+	b.awaitMessage("Schedule added.")
 	b.awaitText("0 2 * * * Asia/Kolkata")
 	is, err := s.client().Schedule(t.Context(), "nightly")
 	must(t, err)
@@ -50,9 +50,9 @@ func TestTheLifeOfASchedule(t *testing.T) {
 	}
 
 	b.press("Run now nightly")
-	b.awaitText(" created.")
+	b.awaitMessage(" created.")
 	b.press("Run now nightly")
-	b.awaitText("has not ended, so no other was created.")
+	b.awaitMessage("has not ended, so no other was created.")
 	b.press("Pause nightly")
 	b.await("the state", `document.querySelector("main .badge").textContent === "Paused"`)
 	is, err = s.client().Schedule(t.Context(), "nightly")
@@ -71,7 +71,7 @@ func TestTheLifeOfASchedule(t *testing.T) {
 	b.press("Change")
 	b.write("Name of its missions", "another report")
 	b.press("Change schedule")
-	b.awaitText("Schedule changed.")
+	b.awaitMessage("Schedule changed.")
 	is, err = s.client().Schedule(t.Context(), "nightly")
 	must(t, err)
 	if is.Mission.Name != "another report" || !is.Paused || string(is.Mission.Data) != `{"id":9007199254740993}` || is.Cron != "0 2 * * *" {

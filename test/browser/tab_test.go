@@ -71,9 +71,16 @@ func openTabIn(t *testing.T, profile, base string, l look) *tab {
 	for _, domain := range []string{"Page", "Runtime", "Log", "Network"} {
 		b.call(domain+".enable", nil, nil)
 	}
+	b.call("Page.addScriptToEvaluateOnNewDocument", map[string]any{"source": recordTexts}, nil)
 	b.as(l)
 	return b
 }
+
+// recordTexts keeps the texts that the page has shown: some are gone before a busy machine looks.
+const recordTexts = `window.shown = []; new MutationObserver((changes) => {
+	for (const change of changes) for (const node of change.addedNodes) if (node.textContent) window.shown.push(node.textContent.slice(0, 2000));
+	window.shown.splice(0, window.shown.length - 5000);
+}).observe(document, { subtree: true, childList: true });`
 
 func (b *tab) call(method string, params, result any) {
 	b.t.Helper()
@@ -210,6 +217,12 @@ func (b *tab) await(what, expression string) {
 func (b *tab) awaitText(text string) {
 	b.t.Helper()
 	b.await(fmt.Sprintf("%q", text), "document.body?.innerText.includes("+quote(text)+")")
+}
+
+// awaitMessage waits until the page has shown a text after that of the previous call, though it may be gone again.
+func (b *tab) awaitMessage(text string) {
+	b.t.Helper()
+	b.await(fmt.Sprintf("the message %q", text), "((i) => i >= 0 && window.shown.splice(0, i + 1))(window.shown.findIndex((each) => each.includes("+quote(text)+")))")
 }
 
 func (b *tab) awaitNoText(text string) {
