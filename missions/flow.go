@@ -1,6 +1,7 @@
 package missions
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -27,6 +28,8 @@ type Flow struct {
 	Key      string            `json:"key,omitzero"`      // a tenant, user or account: keys take turns
 	Limits   []string          `json:"limits,omitzero"`   // by name, beside those of its type; in order
 	Requires map[string]string `json:"requires,omitzero"` // labels that an agent must have
+	Preference
+	PreferUntil Time `json:"prefer_until,omitzero"` // until when it is withheld from other agents, while it is
 
 	// Set by the schedule that has created it.
 	ScheduleID   string `json:"schedule_id,omitzero"`
@@ -155,6 +158,7 @@ type Input struct {
 type Park struct {
 	After          []Condition
 	TimeoutSeconds float64 // 0: no limit
+	Preference             // from now on; the mission's own if it names no agent
 }
 
 // Normalize sets the defaults of a flow, and returns nil if it says nothing.
@@ -180,9 +184,10 @@ func (f *Flow) Normalize() *Flow {
 	if len(f.Requires) == 0 {
 		f.Requires = nil
 	}
+	f.Preference.normalize()
 	if len(f.After)+len(f.MaxUsage) == 0 && f.AfterTimeoutSeconds == 0 && f.OnUnmet == "" && f.OnExceeded == "" &&
 		f.RetryPolicy == nil && f.ParentID == "" && !f.Detached && f.Batch == "" && !f.CloseBatch && f.ScheduleID == "" && f.Unique == nil &&
-		f.Key == "" && len(f.Limits)+len(f.Requires) == 0 {
+		f.Key == "" && len(f.Limits)+len(f.Requires) == 0 && f.Preference == (Preference{}) {
 		return nil
 	}
 	return f
@@ -225,6 +230,7 @@ func (f *Flow) Validate(id string) error {
 		f.MaxUsage.check("max_usage"),
 		f.RetryPolicy.check(),
 		f.checkRouting(),
+		f.Preference.check(),
 		f.Unique.check("unique"),
 	}
 	if f.ParentID != "" {
@@ -269,14 +275,14 @@ func checkWait(field string, seconds float64) error {
 }
 
 // Normalize sets the defaults.
-func (p *Park) Normalize() { p.After = withDefaults(p.After) }
+func (p *Park) Normalize() {
+	p.After = withDefaults(p.After)
+	p.Preference.normalize()
+}
 
 // Validate checks what the mission with an id is parked for.
 func (p *Park) Validate(id string) error {
-	if err := checkWait("after_timeout_seconds", p.TimeoutSeconds); err != nil {
-		return err
-	}
-	return CheckConditions("after", p.After, id)
+	return cmp.Or(checkWait("after_timeout_seconds", p.TimeoutSeconds), CheckConditions("after", p.After, id), p.Preference.check())
 }
 
 // CheckConditions checks the conditions of the mission with an id. It does not know which

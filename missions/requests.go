@@ -144,6 +144,7 @@ type HeartbeatResult struct {
 	Cancel  []string    // listed missions that were cancelled, or exceeded their max_usage, under this lease
 	Lost    []string    // listed missions whose lease the agent no longer holds
 	GivenUp []string    // types of missions returned to the queue because the agent did not list them
+	Ready   []string    // types of missions that were withheld for the agent, which others can claim now
 	Signals []SignalRef // signals of listed missions that have not been seen
 	Err     error
 }
@@ -208,6 +209,7 @@ type Finish struct {
 // LeaveResult is the result of [Agents.Leave].
 type LeaveResult struct {
 	GivenBack []string // types of the missions returned to the queue
+	Ready     []string // types of missions that were withheld for the agent, which others can claim now
 }
 
 // LostResult is the result of [Agents.Lost].

@@ -68,6 +68,7 @@ type Template struct {
 	Key      string            `json:"key,omitzero"`      // a tenant, user or account: keys take turns
 	Limits   []string          `json:"limits,omitzero"`   // by name, beside those of the type
 	Requires map[string]string `json:"requires,omitzero"` // labels that an agent must have
+	Preference
 
 	// Unique is null if missions of the schedule may be alive at the same time, or what each is given, a [Unique].
 	// Default: while one lives, no other is created.
@@ -211,7 +212,7 @@ func (t *Template) mission(id, schedule string, at Time) Mission {
 		Flow: &Flow{
 			After: t.After, AfterTimeoutSeconds: t.AfterTimeoutSeconds, OnUnmet: t.OnUnmet, MaxUsage: t.MaxUsage,
 			OnExceeded: t.OnExceeded, RetryPolicy: t.RetryPolicy, Batch: t.Batch, Unique: t.unique(), ScheduleID: schedule, ScheduledFor: at,
-			Key: t.Key, Limits: t.Limits, Requires: t.Requires,
+			Key: t.Key, Limits: t.Limits, Requires: t.Requires, Preference: t.Preference,
 		},
 	}
 	if t.MaxAttempts != nil {

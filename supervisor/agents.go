@@ -48,6 +48,7 @@ func (s *Service) Heartbeat(ctx context.Context, agentID string, request api.Hea
 		s.endClaims(agentID)
 	}
 	s.readyAll(result.GivenUp)
+	s.readyAll(result.Ready)
 	s.outboxGrew()
 	reply := api.HeartbeatReply{Cancel: result.Cancel, Lost: result.Lost}
 	for _, ref := range result.Signals {
@@ -303,6 +304,7 @@ func (s *Service) Leave(ctx context.Context, agentID string, _ api.Empty) (api.E
 	}
 	s.endClaims(agentID) // a claim may have arrived between the two
 	s.readyAll(result.GivenBack)
+	s.readyAll(result.Ready)
 	s.outboxGrew()
 	return api.Empty{}, nil
 }

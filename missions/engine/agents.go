@@ -34,6 +34,7 @@ func (e *Engine) Register(agent missions.Agent, silence time.Duration) missions.
 	if e.agents[agent.ID] = a; old == nil {
 		e.agentIDs = nil
 	}
+	e.followAgent(a.ID)
 	e.agentChanged[agent.ID] = true
 	e.silent.set(agent.ID, a.due())
 	if old != nil && old.State != missions.Offline {
@@ -49,6 +50,7 @@ func (e *Engine) signOfLife(a *Agent, reason string) {
 	was := a.State
 	if was == missions.Offline {
 		a.State = missions.Online
+		e.followAgent(a.ID)
 	}
 	a.LastHeartbeat, a.ChangedAt = e.now, e.now
 	e.silent.set(a.ID, a.due())
@@ -62,8 +64,12 @@ func (e *Engine) drains(a *Agent, draining bool) {
 	if a.State == missions.Offline {
 		e.signOfLife(a, "heartbeats resumed")
 	}
+	was := a.State
 	if a.State = missions.Online; draining {
 		a.State = missions.Draining
+	}
+	if a.State != was {
+		e.followAgent(a.ID)
 	}
 }
 
@@ -84,6 +90,7 @@ func (e *Engine) departed(a *Agent, left bool, reason string) {
 	all.Agents--
 	all.Slots -= int64(a.Capacity)
 	a.State, a.Left, a.ChangedAt = missions.Offline, left, e.now
+	e.followAgent(a.ID)
 	e.silent.set(a.ID, 0)
 	e.emit(agentEvent(missions.EventAgentOffline, a, reason))
 }
@@ -110,6 +117,7 @@ func (e *Engine) Leave(id, reason string) (missions.LeaveResult, error) {
 		return result, nil
 	}
 	e.departed(a, true, reason)
+	result.Ready = e.takeAnnounced(nil)
 	return result, nil
 }
 
@@ -131,6 +139,7 @@ func (e *Engine) Lost(id, reason string, since missions.Time) (missions.LostResu
 	if a.State != missions.Offline {
 		result.Gone = true
 		e.departed(e.editAgent(id), false, reason)
+		result.Ready = e.takeAnnounced(result.Ready)
 	}
 	return result, nil
 }

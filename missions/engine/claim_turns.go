@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"slices"
 
 	"missioncontrol/missions"
@@ -38,7 +39,7 @@ func (e *Engine) sources(agentID string, types []string) (all []source) {
 		if slices.Contains(types[:i], name) {
 			continue
 		}
-		own, lanes := source{missionType: name, own: true, limits: e.limitsOf(name, nil)}, e.lanesOf[name]
+		own, lanes := source{missionType: name, own: true, limits: e.limitsOf(name, nil)}, e.openLanes[name]
 		if len(lanes) > 0 {
 			own.lane = e.lanes[only(name)]
 		}
@@ -47,6 +48,11 @@ func (e *Engine) sources(agentID string, types []string) (all []source) {
 			if l != own.lane && l.serves(labels) {
 				all = append(all, source{missionType: name, lane: l, limits: e.limitsOf(name, l.Limits)})
 			}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(e.ownLanes[agentID])) {
+		if l := e.ownLanes[agentID][id]; !l.open && slices.Contains(types, l.Type) {
+			all = append(all, source{missionType: l.Type, lane: l, limits: e.limitsOf(l.Type, l.Limits)})
 		}
 	}
 	return all

@@ -61,9 +61,7 @@ func (e *Engine) needFlow(n *Need, r *Record) {
 	if f.ChildAt != 0 {
 		e.needDocs(n, docCount+f.ParentID)
 	}
-	if k := r.kind(); k != nil {
-		e.needDocs(n, keyDoc(k.id(), f.Key))
-	}
+	e.needLanes(n, r.Type, f.Key, f.Limits, f.Requires, &f.Preference)
 	if f.Unique != nil {
 		e.needDocs(n, docUnique+f.Unique.Key)
 	}

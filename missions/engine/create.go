@@ -83,9 +83,7 @@ func (e *Engine) NeedCreate(n *Need, m *missions.Mission) {
 	if f.Batch != "" {
 		e.needDocs(n, docBatch+f.Batch)
 	}
-	if k := kindOf(m.Type, f); k != nil {
-		e.needDocs(n, keyDoc(k.id(), f.Key))
-	}
+	e.needLanes(n, m.Type, f.Key, f.Limits, f.Requires, &f.Preference)
 	if f.Unique != nil {
 		e.needUnique(n, f.Unique.Key)
 	}

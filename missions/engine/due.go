@@ -171,9 +171,11 @@ func (d *due) pending() {
 			}
 			continue
 		}
-		from := r.ReadyAt
-		e.unqueue(r)
-		e.enqueue(r, from)
+		until := missions.Time(0)
+		if !r.withheld() {
+			until = r.preferUntil(r.ReadyAt)
+		}
+		e.requeue(r, r.ReadyAt, until)
 		d.isReady(r.Type)
 	}
 }

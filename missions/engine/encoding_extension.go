@@ -26,19 +26,25 @@ type extension struct {
 	shares []placed[routing] // of Changes.Leases, by place; they do so, too
 }
 
-// routing is what a flow or a lease has of keys, limits and requirements.
+// routing is what a flow or a lease has of keys, limits, requirements and preferences.
 type routing struct {
 	key      string
 	limits   []string
 	requires map[string]string
 	queued   bool
+
+	prefers     missions.Preference
+	preferUntil missions.Time
 }
 
 func routingOf(c *codec.Codec, r *routing) {
 	codec.Text(c, &r.key)
 	codec.Sequence(c, &r.limits, codec.Text)
 	codec.Table(c, &r.requires, codec.Text, codec.Text)
-	if codec.Flag(c, &r.queued); c.Reading() {
+	codec.Flag(c, &r.queued)
+	codec.Text(c, &r.prefers.PreferAgent)
+	codec.Float(c, &r.prefers.PreferSeconds)
+	if codec.Number(c, &r.preferUntil); c.Reading() {
 		if len(r.limits) == 0 {
 			r.limits = nil
 		}
@@ -48,13 +54,15 @@ func routingOf(c *codec.Codec, r *routing) {
 	}
 }
 
-// routing returns what a flow has of keys, limits and requirements, and whether that is anything.
+// routing returns what a flow has of keys, limits, requirements and preferences, and whether that is anything.
 func (f *Flow) routing() (r routing, there bool) {
-	return routing{f.Key, f.Limits, f.Requires, f.Queued}, f.Key != "" || len(f.Limits)+len(f.Requires) > 0
+	return routing{f.Key, f.Limits, f.Requires, f.Queued, f.Preference, f.PreferUntil},
+		f.Key != "" || len(f.Limits)+len(f.Requires) > 0 || f.PreferAgent != ""
 }
 
 func (f *Flow) setRouting(r *routing) {
 	f.Key, f.Limits, f.Requires, f.Queued = r.key, r.limits, r.requires, r.queued
+	f.Preference, f.PreferUntil = r.prefers, r.preferUntil
 }
 
 // occurrence is what a flow has of the schedule that created its mission.

@@ -53,6 +53,8 @@ type Engine struct {
 	lanes      map[string]*lane
 	lanesOf    map[string][]*lane          // by type, in order of their ids
 	lanesUnder map[string]map[string]*lane // by the name of a limit that their missions name, by id
+	openLanes  map[string][]*lane          // by type: those from which any agent that serves them may claim, in order of their ids
+	ownLanes   map[string]map[string]*lane // by agent: those that prefer it, by id
 	setWindows map[string]*window[string]  // on sets of turns and of queued missions
 	windowed   int                         // members in all of them
 	longSets   map[*window[string]]bool    // windows to shorten at the end of the batch
@@ -94,6 +96,7 @@ func New(cfg Config, from *Snapshot) *Engine {
 	e.wakeAfter, e.stuck, e.members, e.memberChanges = map[string]string{}, map[string]bool{}, map[string]memberList{}, map[Member]bool{}
 	e.limits, e.applied, e.announced = map[string]*limit{}, map[string][]*limit{}, map[string]bool{}
 	e.lanes, e.lanesOf, e.lanesUnder = map[string]*lane{}, map[string][]*lane{}, map[string]map[string]*lane{}
+	e.openLanes, e.ownLanes = map[string][]*lane{}, map[string]map[string]*lane{}
 	e.setWindows, e.longSets = map[string]*window[string]{}, map[*window[string]]bool{}
 	e.records.init(e.cfg.RecordsBytes)
 	e.receipts.load(from.Receipts)

@@ -24,6 +24,9 @@ func (e *Engine) Finish(f *missions.Finish) missions.Result {
 	}
 	exceeded := e.report(r, &f.Report)
 	e.block(f.Limit, f.RetryAfter)
+	if f.Park != nil && f.Park.PreferAgent != "" {
+		flowOf(r).Preference = f.Park.Preference
+	}
 	switch {
 	case f.Outcome == missions.OutcomeComplete: // what was used is used, and the result is there
 		e.completed(r, f)
@@ -50,6 +53,9 @@ func (e *Engine) Finish(f *missions.Finish) missions.Result {
 func (e *Engine) NeedFinish(n *Need, f *missions.Finish) {
 	e.NeedMissions(n, f.MissionID)
 	if f.Park != nil {
+		if r := e.needRecord(n, f.MissionID); r != nil {
+			e.needLanes(n, r.Type, r.key(), r.limits(), r.requires(), &f.Park.Preference)
+		}
 		e.needConditions(n, f.Park.After)
 		for i := range f.Park.After {
 			if source := f.Park.After[i].Mission; source != "" {

@@ -30,6 +30,9 @@ type Flow struct {
 	Requires map[string]string // labels; never changed
 	Queued   bool              // it is claimable, and in the queue of its lane
 
+	missions.Preference
+	PreferUntil missions.Time // it is claimable, and in the lane of the agent that it prefers; 0: it is not
+
 	ScheduleID   string // the schedule that has created it, "" if none has
 	ScheduledFor missions.Time
 
@@ -123,9 +126,10 @@ func digest(f *missions.Flow) string {
 		Key      string            `json:",omitempty"`
 		Limits   []string          `json:",omitempty"`
 		Requires map[string]string `json:",omitempty"`
+		missions.Preference
 	}
 	text, err := json.Marshal(content{f.After, f.AfterTimeoutSeconds, f.OnUnmet, f.MaxUsage, f.OnExceeded, f.RetryPolicy, f.ParentID, f.Detached, f.Batch,
-		f.Unique, f.Key, f.Limits, f.Requires})
+		f.Unique, f.Key, f.Limits, f.Requires, f.Preference})
 	if err != nil {
 		panic(err) // numbers are finite
 	}
@@ -155,7 +159,7 @@ func newFlow(m *missions.Mission) *Flow {
 		Digest: digest(given), OnUnmet: given.OnUnmet, MaxUsage: given.MaxUsage, OnExceeded: given.OnExceeded,
 		Retry: given.RetryPolicy, ParentID: given.ParentID, Detached: given.Detached, Batch: given.Batch, Unique: unique,
 		ScheduleID: given.ScheduleID, ScheduledFor: given.ScheduledFor,
-		Key: given.Key, Limits: slices.Clone(given.Limits), Requires: maps.Clone(given.Requires),
+		Key: given.Key, Limits: slices.Clone(given.Limits), Requires: maps.Clone(given.Requires), Preference: given.Preference,
 	}
 }
 
@@ -239,7 +243,7 @@ func (r *Record) show(m *missions.Mission) {
 		OnUnmet: f.OnUnmet, MaxUsage: f.MaxUsage, OnExceeded: f.OnExceeded, RetryPolicy: f.Retry,
 		ParentID: f.ParentID, Detached: f.Detached, Batch: f.Batch, Usage: f.used(), TimedOut: f.TimedOut,
 		Unique: f.Unique, ScheduleID: f.ScheduleID, ScheduledFor: f.ScheduledFor,
-		Key: f.Key, Limits: slices.Clone(f.Limits), Requires: maps.Clone(f.Requires),
+		Key: f.Key, Limits: slices.Clone(f.Limits), Requires: maps.Clone(f.Requires), Preference: f.Preference, PreferUntil: f.PreferUntil,
 	}
 	for i := range f.Signals {
 		s := f.Signals[i].Signal
@@ -261,7 +265,7 @@ func (r *Record) show(m *missions.Mission) {
 
 // visible reports whether a flow has anything but what the supervisor itself needs to know.
 func (f *Flow) visible() bool {
-	return f.Digest != "" || len(f.Outcomes)+len(f.Signals)+len(f.Spent)+len(f.TurnUsage)+len(f.MaxUsage) > 0 || f.Waiting || f.TimedOut
+	return f.Digest != "" || len(f.Outcomes)+len(f.Signals)+len(f.Spent)+len(f.TurnUsage)+len(f.MaxUsage) > 0 || f.Waiting || f.TimedOut || f.PreferAgent != ""
 }
 
 // waitKinds are the kinds of waits, as bits by their place in [missions.WaitKinds].

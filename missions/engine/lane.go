@@ -29,6 +29,7 @@ type kind struct {
 	Type     string            `json:"type"`
 	Requires map[string]string `json:"requires,omitempty"`
 	Limits   []string          `json:"limits,omitempty"`
+	Prefers  string            `json:"prefers,omitempty"` // the agent from which others keep off: see prefer.go
 }
 
 // lane is the living missions of one type with the same requirements and limits. Those with a key are in a lane even
@@ -43,6 +44,7 @@ type lane struct {
 	since   missions.Time // since when some can be and none was
 	turn    [4]int64      // by the rank of their priority: the turn at which a key begins
 	own     [4]int64      // the turn of missions of the type that are in no lane
+	open    bool          // any agent that serves it may claim from it; not stored
 }
 
 // id returns the lane's id. It is in the names of sets, so it is short.
@@ -61,18 +63,27 @@ func only(missionType string) string { return (&kind{Type: missionType}).id() }
 // kind returns what tells the mission's lane from others, nil if it is in none.
 func (r *Record) kind() *kind {
 	f := r.Flow
-	if f == nil || f.Key == "" && len(f.Limits)+len(f.Requires) == 0 {
+	if f == nil {
 		return nil
 	}
-	return &kind{r.Type, f.Requires, f.Limits}
+	k := kind{Type: r.Type, Requires: f.Requires, Limits: f.Limits}
+	if f.PreferUntil != 0 {
+		k.Prefers = f.PreferAgent
+	}
+	return k.orNone(f.Key)
+}
+
+// orNone returns nil for missions with a key, or "", that are in no lane.
+func (k *kind) orNone(key string) *kind {
+	if key == "" && len(k.Limits)+len(k.Requires) == 0 && k.Prefers == "" {
+		return nil
+	}
+	return k
 }
 
 // kindOf is that of a mission that is to be created.
 func kindOf(missionType string, f *missions.Flow) *kind {
-	if f.Key == "" && len(f.Limits)+len(f.Requires) == 0 {
-		return nil
-	}
-	return &kind{missionType, f.Requires, f.Limits}
+	return (&kind{Type: missionType, Requires: f.Requires, Limits: f.Limits}).orNone(f.Key)
 }
 
 func (r *Record) key() string {
@@ -89,6 +100,13 @@ func (r *Record) limits() []string {
 	return r.Flow.Limits
 }
 
+func (r *Record) requires() map[string]string {
+	if r.Flow == nil {
+		return nil
+	}
+	return r.Flow.Requires
+}
+
 // claimable reports whether a mission can be claimed, if the limits let it.
 func (r *Record) claimable() bool { return r.Ready || r.Flow != nil && r.Flow.Queued }
 
@@ -96,6 +114,7 @@ func laneOf(c *codec.Codec, l *lane) {
 	codec.Text(c, &l.Type)
 	codec.Table(c, &l.Requires, codec.Text, codec.Text)
 	codec.Sequence(c, &l.Limits, codec.Text)
+	codec.Text(c, &l.Prefers)
 	for _, n := range []*int64{&l.living, &l.pending, &l.ready, &l.held} {
 		codec.Number(c, n)
 	}
@@ -133,6 +152,7 @@ func (e *Engine) addLane(l *lane) {
 	list := e.lanesOf[l.Type]
 	at, _ := slices.BinarySearchFunc(list, l.id, func(l *lane, id string) int { return compareText(l.id, id) })
 	e.lanesOf[l.Type] = slices.Insert(list, at, l)
+	e.openLane(l)
 	for _, name := range l.Limits {
 		if e.lanesUnder[name] == nil {
 			e.lanesUnder[name] = map[string]*lane{}
@@ -148,6 +168,7 @@ func (e *Engine) dropLane(l *lane) {
 	if e.lanesOf[l.Type] = list; len(list) == 0 {
 		delete(e.lanesOf, l.Type)
 	}
+	e.closeLane(l)
 	for _, name := range l.Limits {
 		if delete(e.lanesUnder[name], l.id); len(e.lanesUnder[name]) == 0 {
 			delete(e.lanesUnder, name)

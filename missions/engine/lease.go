@@ -152,6 +152,7 @@ func (e *Engine) Heartbeat(h *missions.Heartbeat) (result missions.HeartbeatResu
 			result.Signals = append(result.Signals, missions.SignalRef{MissionID: l.MissionID, Seq: l.Signal})
 		}
 	}
+	result.Ready = e.takeAnnounced(nil)
 	slices.SortFunc(result.Signals, func(a, b missions.SignalRef) int { return cmp.Compare(a.MissionID, b.MissionID) })
 	return result
 }

@@ -272,10 +272,7 @@ func (d *due) limits() {
 		}
 	}
 	d.left -= len(d.opened)
-	for _, name := range slices.Sorted(maps.Keys(e.announced)) {
-		d.isReady(name)
-	}
-	clear(e.announced)
+	d.ready = e.takeAnnounced(d.ready)
 }
 
 // shiftLimits follows a step of the clock.

@@ -231,11 +231,21 @@ func (e *Engine) unqueue(r *Record) {
 		e.planned.remove(r.planned())
 	}
 	r.Ready, r.DueAt = false, 0
+	if r.withheld() {
+		e.changeLane(r, 0)
+	}
 }
 
 // enqueue makes a PENDING mission claimable from a time on.
 func (e *Engine) enqueue(r *Record, from missions.Time) {
-	r.queue(e.now, from)
+	e.enqueueUntil(r, from, r.preferUntil(from))
+}
+
+// enqueueUntil has it prefer its agent until a time; 0: not at all.
+func (e *Engine) enqueueUntil(r *Record, from, until missions.Time) {
+	if r.queue(e.now, from); r.Ready && until != 0 {
+		e.withhold(r, until)
+	}
 	switch {
 	case r.Ready && r.kind() != nil:
 		r.Ready = false

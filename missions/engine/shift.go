@@ -22,7 +22,7 @@ func (e *Engine) NeedShift(n *Need) {
 }
 
 // Shift follows a step of the clock: what lasts for some time lasts as long as before, which
-// is leases, timeouts, stall limits, the silence of agents, back-offs and for_seconds of unique keys. What is due at a
+// is leases, timeouts, stall limits, the silence of agents, back-offs, for_seconds of unique keys and prefer_seconds. What is due at a
 // time of day, such as deadline and not_before, stays where it is. The batch has the time
 // after the step. It needs what NeedShift says.
 func (e *Engine) Shift(by time.Duration) {
@@ -48,12 +48,16 @@ func (e *Engine) Shift(by time.Duration) {
 	}
 	var waiting []string
 	for _, p := range e.planned.list[:min(len(e.planned.list), maxShifted)] {
-		if r := e.records.get(p.ID); r != nil && (r.NextAttemptAt != 0 || r.waits() && r.Flow.Until != 0) {
+		if r := e.records.get(p.ID); r != nil && (r.NextAttemptAt != 0 || r.waits() && r.Flow.Until != 0 || r.withheld()) {
 			waiting = append(waiting, p.ID)
 		}
 	}
 	for _, id := range waiting {
 		r := e.records.edit(id)
+		if r.withheld() {
+			e.shiftPreference(r, by)
+			continue
+		}
 		from := r.ReadyAt.Add(by)
 		if e.unqueue(r); r.waits() {
 			r.Flow.Until = r.Flow.Until.Add(by)

@@ -138,7 +138,7 @@ func wireHeartbeat(c *codec.Codec, h *missions.Heartbeat) {
 }
 
 func wireBeaten(c *codec.Codec, r *missions.HeartbeatResult) {
-	for _, list := range []*[]string{&r.Cancel, &r.Lost, &r.GivenUp} {
+	for _, list := range []*[]string{&r.Cancel, &r.Lost, &r.GivenUp, &r.Ready} {
 		optionalList(c, list, codec.Text)
 	}
 	optionalList(c, &r.Signals, wireSignalRef)
@@ -251,6 +251,7 @@ func wireDeparture(c *codec.Codec, d *departure) {
 
 func wireLeft(c *codec.Codec, r *orError[missions.LeaveResult]) {
 	optionalList(c, &r.value.GivenBack, codec.Text)
+	optionalList(c, &r.value.Ready, codec.Text)
 	wireError(c, &r.err)
 }
 

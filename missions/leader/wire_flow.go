@@ -25,6 +25,8 @@ func wireFlow(c *codec.Codec, f *missions.Flow) {
 	if codec.Flag(c, &there); there {
 		codec.Table(c, &f.Requires, codec.Text, codec.Text)
 	}
+	wirePreference(c, &f.Preference)
+	codec.Number(c, &f.PreferUntil)
 	wireUsage(c, &f.Usage)
 	optionalList(c, &f.WaitingFor, wireWait)
 	codec.Number(c, &f.WaitingSince)
@@ -32,6 +34,11 @@ func wireFlow(c *codec.Codec, f *missions.Flow) {
 	optionalList(c, &f.WaitedFor, wireWait)
 	codec.Flag(c, &f.TimedOut)
 	optionalList(c, (*[]missions.Signal)(&f.Signals), wireSignal)
+}
+
+func wirePreference(c *codec.Codec, p *missions.Preference) {
+	codec.Text(c, &p.PreferAgent)
+	codec.Float(c, &p.PreferSeconds)
 }
 
 func wireUnique(c *codec.Codec, u *missions.Unique) {
@@ -87,6 +94,7 @@ func wireReport(c *codec.Codec, r *missions.Report) {
 func wirePark(c *codec.Codec, p *missions.Park) {
 	optionalList(c, &p.After, wireCondition)
 	codec.Float(c, &p.TimeoutSeconds)
+	wirePreference(c, &p.Preference)
 }
 
 func wireSignalRef(c *codec.Codec, r *missions.SignalRef) {

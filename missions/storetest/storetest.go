@@ -90,6 +90,7 @@ func Run(t *testing.T, open Opener) {
 		{"limits in time", testLimitTimes},
 		{"turns", testTurns},
 		{"requires", testRequires},
+		{"prefer agent", testPreferAgent},
 		{"unique keys", testUnique},
 		{"leadership", testLeadership},
 		{"persistence", testPersistence},

@@ -13,8 +13,9 @@ import (
 
 // Parking is what a handler returns as its error to have the mission wait. See [Park].
 type Parking struct {
-	after  []missions.Condition
-	atMost time.Duration
+	after   []missions.Condition
+	atMost  time.Duration
+	prefers missions.Preference
 }
 
 // Park hands the mission back until all conditions, at most 100, are met. It costs no
@@ -33,7 +34,18 @@ func Park(conditions ...missions.Condition) *Parking {
 // mission can be claimed, and its [Task.TimedOut] is true. Without conditions, the mission
 // just waits that long.
 func (p *Parking) For(atMost time.Duration) *Parking {
-	return &Parking{after: p.after, atMost: atMost}
+	limited := *p
+	limited.atMost = atMost
+	return &limited
+}
+
+// PreferSelf returns p with the wish that other agents leave the mission to this one, to the agent that parks it, for up
+// to a day once it can be claimed again, while this agent is online. Use it if the agent keeps something that the next
+// turn needs, such as a checkout. It replaces a preference that the mission has, for good.
+func (p *Parking) PreferSelf(atMost time.Duration) *Parking {
+	preferring := *p
+	preferring.prefers.PreferSeconds = min(atMost.Seconds(), missions.MaxPreferSeconds)
+	return &preferring
 }
 
 // Error says what the mission waits for.
@@ -77,10 +89,14 @@ func Ended(c missions.Condition) missions.Condition {
 // park has the mission wait. If the supervisor refuses that, the mission has failed.
 func (t *Task) park(p *Parking) {
 	t.acknowledge(true)
+	prefers := p.prefers
+	if prefers.PreferSeconds > 0 {
+		prefers.PreferAgent = t.runner.cfg.ID
+	}
 	err := t.report(func(report api.Report) error {
 		ctx, cancel := t.whileLeased()
 		defer cancel()
-		return t.runner.requests.Park(ctx, api.Release{LeaseRef: t.lease(), After: p.after, AfterTimeoutSeconds: p.atMost.Seconds(), Report: report})
+		return t.runner.requests.Park(ctx, api.Release{LeaseRef: t.lease(), After: p.after, AfterTimeoutSeconds: p.atMost.Seconds(), Preference: prefers, Report: report})
 	})
 	if refused(err) {
 		t.fail(Permanent(fmt.Errorf("the mission cannot wait: %w", err)))

@@ -51,6 +51,11 @@ func (o *object) flow(f *missions.Flow) {
 		o.texts("limits", f.Limits)
 	}
 	o.labels("requires", f.Requires)
+	o.textIf("prefer_agent", f.PreferAgent)
+	if f.PreferSeconds != 0 {
+		o.number("prefer_seconds", f.PreferSeconds)
+	}
+	o.timeIf("prefer_until", f.PreferUntil)
 	o.textIf("schedule_id", f.ScheduleID)
 	o.timeIf("scheduled_for", f.ScheduledFor)
 	o.usage("usage", f.Usage)

@@ -138,6 +138,7 @@ const (
 	FeatureKeys        = "keys"
 	FeatureLimits      = "limits"
 	FeatureParking     = "parking"
+	FeaturePreferAgent = "prefer_agent"
 	FeatureRequires    = "requires"
 	FeatureRetryPolicy = "retry_policy"
 	FeatureSchedules   = "schedules"
@@ -149,6 +150,6 @@ const (
 
 // Features lists them in alphabetical order.
 func Features() []string {
-	return []string{FeatureBatches, FeatureBulk, FeatureCheckpoints, FeatureChildren, FeatureGraph, FeatureKeys, FeatureLimits, FeatureParking,
+	return []string{FeatureBatches, FeatureBulk, FeatureCheckpoints, FeatureChildren, FeatureGraph, FeatureKeys, FeatureLimits, FeatureParking, FeaturePreferAgent,
 		FeatureRequires, FeatureRetryPolicy, FeatureSchedules, FeatureSignals, FeatureUnique, FeatureUsage, FeatureWaits}
 }

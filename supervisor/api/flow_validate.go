@@ -15,7 +15,7 @@ func (s *MissionSpec) flow() *missions.Flow {
 		After: slices.Clone(s.After), AfterTimeoutSeconds: s.AfterTimeoutSeconds, OnUnmet: s.OnUnmet,
 		MaxUsage: s.MaxUsage, OnExceeded: s.OnExceeded, RetryPolicy: s.RetryPolicy,
 		ParentID: s.ParentID, Detached: s.Detached, Batch: s.Batch, Unique: s.Unique,
-		Key: s.Key, Limits: s.Limits, Requires: s.Requires,
+		Key: s.Key, Limits: s.Limits, Requires: s.Requires, Preference: s.Preference,
 	}
 	return f.Normalize()
 }

@@ -48,6 +48,7 @@ type MissionSpec struct {
 	Key      string            `json:"key,omitzero"`      // a tenant, user or account: keys take turns; at most 128 characters
 	Limits   []string          `json:"limits,omitzero"`   // limits by name, beside those of its type; at most 2
 	Requires map[string]string `json:"requires,omitzero"` // labels that an agent must have; at most 8
+	missions.Preference
 }
 
 // CreateRequest creates one mission, or those in Missions.
@@ -202,6 +203,7 @@ type Release struct {
 	AfterTimeoutSeconds float64              `json:"after_timeout_seconds,omitzero"` // how long it waits for them, or just waits; default: no limit
 	Limit               string               `json:"limit,omitzero"`                 // a limit that no mission starts under for retry_after_seconds
 	RetryAfterSeconds   *float64             `json:"retry_after_seconds,omitzero"`   // only with limit
+	missions.Preference                      // from now on; default: the mission's own
 	Report
 }
 

@@ -120,10 +120,10 @@ func (r *Release) Finish(agentID string) (missions.Finish, error) {
 		end.Limit, end.RetryAfter = r.Limit, r.RetryAfterSeconds
 		err = r.checkLimit()
 	}
-	if err != nil || len(r.After) == 0 && r.AfterTimeoutSeconds == 0 {
+	if err != nil || len(r.After) == 0 && r.AfterTimeoutSeconds == 0 && r.Preference == (missions.Preference{}) {
 		return end, err
 	}
-	end.Park = &missions.Park{After: r.After, TimeoutSeconds: r.AfterTimeoutSeconds}
+	end.Park = &missions.Park{After: r.After, TimeoutSeconds: r.AfterTimeoutSeconds, Preference: r.Preference}
 	end.Park.Normalize()
 	return end, end.Park.Validate(r.MissionID)
 }

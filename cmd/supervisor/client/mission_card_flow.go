@@ -28,10 +28,22 @@ func flowOrigin(out *ui.Screen, b *ui.Card, f *missions.Flow) {
 		required = append(required, label+"="+f.Requires[label])
 	}
 	b.Line("Requires", strings.Join(required, ", "))
+	b.Line("Prefers", preferenceText(out, f))
 	b.Line("Unique", uniqueText(f.Unique))
 	if f.ScheduleID != "" {
 		b.Line("Schedule", f.ScheduleID+", for "+out.Moment(f.ScheduledFor.Time()))
 	}
+}
+
+// preferenceText says which agent others leave a mission to, and until when.
+func preferenceText(out *ui.Screen, f *missions.Flow) string {
+	switch {
+	case f.PreferAgent == "":
+		return ""
+	case f.PreferUntil != 0:
+		return fmt.Sprintf("agent %s, until %s while it is online", f.PreferAgent, out.Moment(f.PreferUntil.Time()))
+	}
+	return fmt.Sprintf("agent %s, for %s", f.PreferAgent, f.PreferTime())
 }
 
 // flowConditions shows the conditions that a mission waits for or waited for, marked by what

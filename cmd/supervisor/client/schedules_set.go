@@ -164,7 +164,7 @@ func templateOf(spec *api.MissionSpec) missions.Template {
 	return missions.Template{
 		Name: spec.Name, Description: spec.Description, Type: spec.Type, Data: spec.Data, Priority: spec.Priority, Tags: spec.Tags,
 		MaxAttempts: spec.MaxAttempts, TimeoutSeconds: spec.TimeoutSeconds, StallSeconds: spec.StallSeconds, CorrelationID: spec.CorrelationID,
-		Key: spec.Key, Limits: spec.Limits, Requires: spec.Requires,
+		Key: spec.Key, Limits: spec.Limits, Requires: spec.Requires, Preference: spec.Preference,
 	}
 }
 

@@ -249,6 +249,9 @@ func (w *world) report(a Action) error {
 		if d.one(2) {
 			f.Park.TimeoutSeconds = float64(1 + d.below(20))
 		}
+		if d.one(4) {
+			f.Park.Preference = preference(d)
+		}
 	}
 	return w.finish(f, park)
 }

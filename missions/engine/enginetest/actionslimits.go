@@ -27,6 +27,14 @@ func route(d *dice, kind string, given *missions.Flow, is *modelFlow) {
 	if kind != "z" && d.one(8) { // which the agent does not serve
 		given.Requires, is.requires = map[string]string{"gpu": "h100"}, true
 	}
+	if d.one(6) {
+		given.Preference = preference(d)
+		is.prefers, is.preferFor = given.PreferAgent, given.PreferTime()
+	}
+}
+
+func preference(d *dice) missions.Preference {
+	return missions.Preference{PreferAgent: pick(simulatedAgents, uint32(d.below(3))), PreferSeconds: float64(1 + d.below(30))} //nolint:gosec // small
 }
 
 // labels are those of an agent.

@@ -208,6 +208,7 @@ func TestBreaksAreFound(t *testing.T) {
 				from.Totals[""] = &wrong
 			}
 		}},
+		"a mission is withheld for its agent: until when is not stored": {commit: flowsWith(func(f *engine.Flow) { f.PreferUntil = 0 })},
 		"usage is the sum of all turns: a turn is forgotten": {commit: flowsWith(func(f *engine.Flow) { f.Spent = nil })},
 		"every signal is seen or stored: it is lost":         {commit: flowsWith(func(f *engine.Flow) { f.Signals = but(f.Signals) })},
 		"every signal is seen or stored: its data is lost":   {commit: withoutParts("signal:")},

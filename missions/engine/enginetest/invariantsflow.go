@@ -22,6 +22,9 @@ func (x *modelMission) text() string {
 	if f.waits {
 		fmt.Fprint(&t, " waits until ", f.until)
 	}
+	if f.prefers != "" {
+		fmt.Fprint(&t, " prefers ", f.prefers, " until ", f.preferUntil)
+	}
 	for i := range f.conditions {
 		c := &f.conditions[i]
 		status := c.outcome
@@ -50,6 +53,9 @@ func flowText(r *engine.Record) string {
 	if f.WaitingSince != 0 {
 		fmt.Fprint(&t, " waits until ", f.WaitingUntil)
 		waits = f.WaitingFor
+	}
+	if f.PreferAgent != "" {
+		fmt.Fprint(&t, " prefers ", f.PreferAgent, " until ", f.PreferUntil)
 	}
 	for i := range waits {
 		c := &waits[i]

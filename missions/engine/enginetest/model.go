@@ -118,7 +118,10 @@ func (m *model) to(x *modelMission, now missions.Time, status missions.Status) {
 }
 
 // wait puts a PENDING mission into the queue, or lets it wait for its time.
-func (x *modelMission) wait(now, from missions.Time) { x.readyAt, x.queued = from, from <= now }
+func (x *modelMission) wait(now, from missions.Time) {
+	x.readyAt, x.queued = from, from <= now
+	x.prefer(now)
+}
 
 func (m *model) back(x *modelMission, now, from missions.Time) {
 	m.to(x, now, missions.Pending)
@@ -135,7 +138,8 @@ func (m *model) uncounted(x *modelMission, now missions.Time) {
 
 func (m *model) end(x *modelMission, now missions.Time, status missions.Status) {
 	m.to(x, now, status)
-	x.expires, x.queued, x.finished = 0, false, now
+	x.unqueue()
+	x.expires, x.finished = 0, now
 	m.hasEnded(x, now)
 }
 
@@ -231,7 +235,8 @@ func (m *model) give(x *modelMission, q *missions.ClaimRequest, now missions.Tim
 	if x.flows != nil {
 		x.flows.stopped = 0
 	}
-	x.attempt, x.agent, x.token, x.queued, x.missed, x.started = x.attempt+1, q.AgentID, m.tokens, false, 0, now
+	x.unqueue()
+	x.attempt, x.agent, x.token, x.missed, x.started = x.attempt+1, q.AgentID, m.tokens, 0, now
 	x.expires, x.ends, x.stalls = now.Add(q.Lease), 0, 0
 	if x.timeout > 0 {
 		x.ends = now.Add(x.timeout)
@@ -282,6 +287,9 @@ func (m *model) finish(f *missions.Finish, park []modelCondition, wait time.Dura
 		}
 	}
 	exceeded := m.reports(x, &f.Report)
+	if f.Park != nil && f.Park.PreferAgent != "" {
+		x.flow().prefers, x.flow().preferFor = f.Park.PreferAgent, f.Park.PreferTime()
+	}
 	if f.Limit != "" {
 		m.closes(f.Limit, time.Duration(*f.RetryAfter*float64(time.Second)))
 	}

@@ -22,7 +22,11 @@ type modelFlow struct {
 	key      string
 	limits   []string
 	requires bool // a GPU
+	prefers  string
 	unique   modelUnique
+
+	preferFor   time.Duration
+	preferUntil missions.Time // until when it is withheld from others; 0 if it is not
 
 	conditions []modelCondition // of its latest wait
 	timeout    time.Duration
@@ -97,6 +101,8 @@ func (x *modelMission) dueAt() missions.Time {
 		at = x.flows.until
 	} else if !x.queued {
 		at = x.readyAt
+	} else if x.withheld() {
+		at = x.flows.preferUntil
 	}
 	if x.deadline != 0 && (at == 0 || x.deadline < at) {
 		at = x.deadline
@@ -265,7 +271,8 @@ func (m *model) resolve(x *modelMission, now missions.Time, override bool) (unme
 // enqueue lets a PENDING mission be claimable from a time on, unless it waits.
 func (m *model) enqueue(x *modelMission, now, from missions.Time) {
 	if x.waits() {
-		x.readyAt, x.queued = 0, false
+		x.unqueue()
+		x.readyAt = 0
 		return
 	}
 	x.wait(now, from)

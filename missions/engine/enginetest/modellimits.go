@@ -113,7 +113,7 @@ func (m *model) heldBack(x *modelMission) bool {
 
 // eligible reports whether an agent may have a mission now.
 func (m *model) eligible(x *modelMission, agent string, now missions.Time) bool {
-	if !x.queued || !slices.Contains(m.agents[agent].types, x.kind) || x.flows != nil && x.flows.requires && agent != simulatedGPU {
+	if !x.queued || !m.serves(agent, x) || x.withheld() && x.flows.prefers != agent && m.keepsOff(x.flows.prefers, x) {
 		return false
 	}
 	for i := range m.limits {
@@ -124,20 +124,56 @@ func (m *model) eligible(x *modelMission, agent string, now missions.Time) bool 
 	return true
 }
 
+// serves reports whether an agent has the type of a mission, and what it requires.
+func (m *model) serves(agent string, x *modelMission) bool {
+	return slices.Contains(m.agents[agent].types, x.kind) && (x.flows == nil || !x.flows.requires || agent == simulatedGPU)
+}
+
+// withheld reports whether a mission that can be claimed prefers an agent at present.
+func (x *modelMission) withheld() bool { return x.queued && x.flows != nil && x.flows.preferUntil != 0 }
+
+// keepsOff reports whether an agent keeps others from a mission that prefers it.
+func (m *model) keepsOff(agent string, x *modelMission) bool {
+	return m.agents[agent].state == missions.Online && m.serves(agent, x)
+}
+
+// prefer has a mission prefer its agent, once it can be claimed.
+func (x *modelMission) prefer(now missions.Time) {
+	if x.flows == nil {
+		return
+	}
+	x.flows.preferUntil = 0
+	if until := x.readyAt.Add(x.flows.preferFor); x.queued && x.flows.prefers != "" && until > now {
+		x.flows.preferUntil = until
+	}
+}
+
+// unqueue has a mission that nobody can claim.
+func (x *modelMission) unqueue() {
+	x.queued = false
+	if x.flows != nil {
+		x.flows.preferUntil = 0
+	}
+}
+
 // simulatedGPU is the agent with the label that some missions require.
 const simulatedGPU = "b"
 
 // inLane reports whether a mission has a key, requirements or limits.
 func (x *modelMission) inLane() bool {
-	return x.flows != nil && (x.flows.key != "" || x.flows.requires || len(x.flows.limits) > 0)
+	return x.flows != nil && (x.flows.key != "" || x.flows.requires || len(x.flows.limits) > 0 || x.withheld())
 }
 
 // group is what missions have in common that take turns.
 func (x *modelMission) group() string {
 	if x.flows == nil {
-		return x.kind + " [] false"
+		return x.kind + " [] false "
 	}
-	return fmt.Sprint(x.kind, " ", append([]string{}, x.flows.limits...), " ", x.flows.requires)
+	prefers := ""
+	if x.withheld() {
+		prefers = x.flows.prefers
+	}
+	return fmt.Sprint(x.kind, " ", append([]string{}, x.flows.limits...), " ", x.flows.requires, " ", prefers)
 }
 
 func (x *modelMission) turnOf() (group, key string) {

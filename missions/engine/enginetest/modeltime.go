@@ -190,8 +190,10 @@ func (m *model) planned(now missions.Time) {
 				x.flows.timedOut = true
 			}
 			m.cannotGoOn(x, now, "", 0)
+		case x.queued: // others can have it now
+			x.flows.preferUntil = 0
 		default:
-			x.queued = true
+			x.wait(now, x.readyAt)
 		}
 	}
 }
@@ -238,6 +240,11 @@ func (m *model) shift(by time.Duration, now missions.Time) {
 			}
 		case x.status == missions.Pending && !x.queued && x.attempt > 0:
 			x.wait(now, x.readyAt.Add(by))
+		case x.withheld():
+			x.readyAt, x.flows.preferUntil = min(x.readyAt.Add(by), now), x.flows.preferUntil.Add(by)
+			if x.flows.preferUntil <= now {
+				x.flows.preferUntil = 0
+			}
 		}
 	}
 	for id, a := range m.agents {
