@@ -214,6 +214,11 @@ func (l *LimitSpec) AppliesToType(missionType string) bool {
 	return l.Type != "" && (l.Type == missionType || l.Type == AllTypes)
 }
 
+// AppliesTo reports whether the limit applies to a mission of a type that names some limits.
+func (l *LimitSpec) AppliesTo(missionType string, named []string) bool {
+	return l.AppliesToType(missionType) || slices.Contains(named, l.Name)
+}
+
 // checkRouting checks what a creator sets of limits, keys and requirements.
 func (f *Flow) checkRouting() error {
 	if f.Key != "" {
@@ -279,9 +284,8 @@ type Hold struct {
 
 // Holds reports whether a mission of a type is held that names some limits and has a key, "" for none.
 func (h *Hold) Holds(missionType string, limits []string, key string) bool {
-	spec := LimitSpec{Type: h.Type}
-	applies := spec.AppliesToType(missionType) || slices.Contains(limits, h.Limit)
-	return applies && (h.All || key != "" && slices.Contains(h.Keys, key))
+	spec := LimitSpec{Name: h.Limit, Type: h.Type}
+	return spec.AppliesTo(missionType, limits) && (h.All || key != "" && slices.Contains(h.Keys, key))
 }
 
 // LimitRequest is what [Limits.SetLimit] is asked for. The spec is normalized and valid.

@@ -8,8 +8,8 @@ import (
 // Preference is the agent that a mission is withheld from others for. Whenever the mission becomes claimable, only that
 // agent can claim it for PreferSeconds, as long as it is online and serves the mission.
 type Preference struct {
-	PreferAgent   string  `json:"prefer_agent,omitzero"`
-	PreferSeconds float64 `json:"prefer_seconds,omitzero"` // default: DefaultPreferSeconds; at most MaxPreferSeconds
+	PreferAgent   string  `json:"prefer_agent,omitzero"`   // an agent's id
+	PreferSeconds float64 `json:"prefer_seconds,omitzero"` // default 30, at most 86400
 }
 
 // Bounds of a [Preference], in seconds.

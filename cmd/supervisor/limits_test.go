@@ -32,6 +32,7 @@ func TestLimits(t *testing.T) {
 		t.Fatalf("%d missions started, want 1", len(claimed.Missions))
 	}
 	equal(t, "held", b.ok(t, "missions", "list", "--waiting", "limit", "-o", "name"), "m2\n")
+	contains(t, b.ok(t, "missions", "get", "m2"), "Waits: for the limit anthropic: 1 of 1 missions with its key user:1 run\n")
 	l, err := b.client.Limit(ctx, "anthropic")
 	must(t, err)
 	moment := func(at missions.Time) string { return at.Time().Format(time.DateTime) }
@@ -57,6 +58,7 @@ func TestLimits(t *testing.T) {
           By: supervisor-cli (unproven)
 `)
 	equal(t, "pause", b.ok(t, "limits", "pause", "anthropic"), "Paused limit anthropic; 1 mission runs, 1 waiting\n")
+	contains(t, b.ok(t, "missions", "get", "m2"), "Waits: for the limit anthropic: it is paused; resume it: supervisor limits resume anthropic\n")
 	b.ok(t, "limits", "set", "code", "--type", "code", "--total", "1")
 	_, stdout, note = b.run(t, "limits", "--limit", "2")
 	contains(t, stdout, "Name       State        Applies_to             Running  Of  Waiting  Spent        Note",
@@ -67,6 +69,21 @@ func TestLimits(t *testing.T) {
 	equal(t, "delete", b.ok(t, "limits", "delete", "code", "--yes"), "Deleted limit code\n")
 	b.refused(t, 1, `there is no limit "code"`, "limits", "get", "code")
 	b.refused(t, 1, `there is no limit "code"`, "limits", "pause", "code")
+}
+
+// A mission says which agent it waits for, and why another one does not get it.
+func TestWhichAgentAMissionWaitsFor(t *testing.T) {
+	t.Parallel()
+	b := newTestbed(t)
+	b.ok(t, "missions", "create", "work", "--type", "code", "--prefer-agent", "w", "--prefer-seconds", "3600", "--id", "m")
+	b.ok(t, "missions", "create", "work", "--type", "code", "--requires", "gpu=h100", "--id", "gpu")
+	card := b.ok(t, "missions", "get", "m")
+	contains(t, card, "Waits: for an agent: none is online for the type code; ", "Prefers: agent w, until ")
+	_, err := b.client.Agent("w").Register(t.Context(), api.RegisterRequest{Name: "w", Types: []string{"code"}, Capacity: 4})
+	must(t, err)
+	contains(t, b.ok(t, "missions", "get", "m"), "Waits: for agent w, to which others leave it while it is online; at ", " they can have it\n")
+	contains(t, b.ok(t, "missions", "get", "gpu"), "Waits: for an agent: of 1 agent that is online for its type, none has the labels gpu=h100\n")
+	b.refused(t, 2, "--prefer-seconds needs prefer_agent", "missions", "create", "work", "--prefer-seconds", "3")
 }
 
 func TestLimitFlags(t *testing.T) {

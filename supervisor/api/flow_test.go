@@ -134,7 +134,7 @@ func TestTrimmingLeavesOutInputsCheckpointAndData(t *testing.T) {
 
 func TestFeaturesAreSorted(t *testing.T) {
 	t.Parallel()
-	if features := api.Features(); !slices.IsSorted(features) || len(features) != 15 {
+	if features := api.Features(); !slices.IsSorted(features) || len(features) != 16 {
 		t.Errorf("%v", features)
 	}
 }

@@ -2,8 +2,6 @@ package client
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"missioncontrol/cmd/supervisor/ui"
@@ -23,11 +21,7 @@ func flowOrigin(out *ui.Screen, b *ui.Card, f *missions.Flow) {
 	b.Line("Batch", f.Batch)
 	b.Line("Key", f.Key)
 	b.Line("Limits", strings.Join(f.Limits, ", "))
-	required := make([]string, 0, len(f.Requires))
-	for _, label := range slices.Sorted(maps.Keys(f.Requires)) {
-		required = append(required, label+"="+f.Requires[label])
-	}
-	b.Line("Requires", strings.Join(required, ", "))
+	b.Line("Requires", labelsText(f.Requires))
 	b.Line("Prefers", preferenceText(out, f))
 	b.Line("Unique", uniqueText(f.Unique))
 	if f.ScheduleID != "" {

@@ -197,7 +197,7 @@ export function page(root, { params, signal, onChange, memory }) {
     const inputs = [
       ["Name", input("text", { type: "search", placeholder: "Search by name" })], ["Type", input("type")], ["Agent", input("agent_id")], ["Tag", input("tag")], ["Error", input("error")],
       ["Waits for", h("select", { name: "waiting", onchange: () => apply() }, waits.map(([value, label]) => h("option", { value, selected: value === (params.get("waiting") ?? "") }, label)))],
-      ["Batch", input("batch")], ["Parent", input("parent_id")],
+      ["Batch", input("batch")], ["Key", input("key")], ["Parent", input("parent_id")],
       ["Created after", input("created_after", { type: "datetime-local" })], ["Created before", input("created_before", { type: "datetime-local" })],
     ];
     let status = params.get("status") ?? "";
@@ -213,7 +213,7 @@ export function page(root, { params, signal, onChange, memory }) {
   }
 }
 
-const filters = ["status", "type", "agent_id", "tag", "text", "error", "created_after", "created_before", "waiting", "batch", "parent_id"];
+const filters = ["status", "type", "agent_id", "tag", "text", "error", "created_after", "created_before", "waiting", "batch", "key", "parent_id"];
 const waits = [["", "any"], ["signal", "a signal"], ["mission", "a mission"], ["batch", "a batch"], ["time", "a time"], ["limit", "a limit"]];
 const filtered = () => filters.some((name) => place().params.get(name));
 const requestOf = (params) => Object.fromEntries([...filters, "cursor"].map((name) => [name, params.get(name) ?? ""]));
