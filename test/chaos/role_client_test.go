@@ -38,6 +38,9 @@ type spec struct {
 	Unique       *check.Unique      `json:"unique,omitempty"`
 	Key          string             `json:"key,omitempty"`
 	Limits       []string           `json:"limits,omitempty"`
+
+	PreferAgent   string `json:"prefer_agent,omitempty"`
+	PreferSeconds int    `json:"prefer_seconds,omitempty"`
 }
 
 // together are missions of one request.

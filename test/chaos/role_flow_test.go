@@ -110,7 +110,11 @@ func (c *client) newFlowSpec() spec {
 	return s
 }
 
-func (c *client) createPlainFlow() { c.insist("missions.create", c.newFlowSpec()) }
+func (c *client) createPlainFlow() {
+	s := c.newFlowSpec()
+	c.prefer(&s)
+	c.insist("missions.create", s)
+}
 
 // createUnique creates a mission with one of a few keys, or two in one request.
 func (c *client) createUnique() {
