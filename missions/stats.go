@@ -25,6 +25,10 @@ type Statistics interface {
 	// current minute.
 	History(ctx context.Context, missionType string, minutes int) ([]Minute, error)
 
+	// Queues returns what is PENDING, by type, requirements and limits, with who serves it and the keys with the most
+	// missions. It reads what is stored of up to [MaxKeysOfQueues] keys.
+	Queues(ctx context.Context) (Queues, error)
+
 	// Unserved returns the number of PENDING missions per type, for types that have
 	// claimable missions and no online agent. At most [MaxSampledTypes] types.
 	Unserved(ctx context.Context) (map[string]int64, error)

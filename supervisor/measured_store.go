@@ -241,6 +241,13 @@ func (s measuredStore) Stats(ctx context.Context, missionType string) (missions.
 	return result, err
 }
 
+func (s measuredStore) Queues(ctx context.Context) (missions.Queues, error) {
+	begun := time.Now()
+	result, err := s.Store.Queues(ctx)
+	s.step(ctx, "queues", begun, err)
+	return result, err
+}
+
 func (s measuredStore) History(ctx context.Context, missionType string, minutes int) ([]missions.Minute, error) {
 	begun := time.Now()
 	result, err := s.Store.History(ctx, missionType, minutes)

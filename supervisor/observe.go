@@ -219,6 +219,11 @@ func (s *Service) History(ctx context.Context, request api.HistoryRequest) (api.
 	return api.History{Minutes: history}, err
 }
 
+// Queues returns what is pending. Those who ask meanwhile get the same answer.
+func (s *Service) Queues(ctx context.Context, _ api.Empty) (missions.Queues, error) {
+	return s.queues.Get(ctx)
+}
+
 // ErrUnwritable is the error of [Service.Ready] while the store can be read but not
 // written.
 var ErrUnwritable = errors.New("nothing can be stored")

@@ -166,6 +166,7 @@ type Service struct {
 	waiting *coalesce.Read[int64]
 	ping    *coalesce.Read[struct{}]
 	alerts  *coalesce.Read[api.Alerts]
+	queues  *coalesce.Read[missions.Queues]
 
 	dispatch *dispatch.Dispatcher
 	waits    *waiters
@@ -194,6 +195,7 @@ func New(cfg Config) (*Service, error) {
 	cfg.Store = measuredStore{cfg.Store, metrics, cfg.Tracer, writes}
 	s := &Service{cfg: cfg, writes: writes, log: cfg.Logger, started: time.Now(), metrics: metrics}
 	s.counts = coalesce.NewRead(cfg.Store.Counts, readTimeout)
+	s.queues = coalesce.NewRead(cfg.Store.Queues, readTimeout)
 	s.waiting = coalesce.NewRead(cfg.Store.Waiting, readTimeout)
 	s.ping = coalesce.NewRead(func(ctx context.Context) (struct{}, error) { return struct{}{}, cfg.Store.Ping(ctx) }, readTimeout)
 	s.alerts = coalesce.NewRead(s.readAlerts, readTimeout)

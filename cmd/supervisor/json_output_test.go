@@ -27,6 +27,7 @@ var jsonCommands = []struct{ line, holds string }{
 	{"missions list --json", hostileLine},
 	{"missions log m --json", hostile},
 	{"missions history --json", ""},
+	{"missions queues --json", ""},
 	{"missions stats --json", ""},
 	{"missions cancel m --json --reason " + hostile, hostile},
 	{"missions wait m --json", hostile},

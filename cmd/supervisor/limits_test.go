@@ -1,6 +1,8 @@
 package main
 
 import (
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,6 +71,26 @@ func TestLimits(t *testing.T) {
 	equal(t, "delete", b.ok(t, "limits", "delete", "code", "--yes"), "Deleted limit code\n")
 	b.refused(t, 1, `there is no limit "code"`, "limits", "get", "code")
 	b.refused(t, 1, `there is no limit "code"`, "limits", "pause", "code")
+}
+
+func TestQueues(t *testing.T) {
+	t.Parallel()
+	b := newTestbed(t)
+	_, stdout, note := b.run(t, "missions", "queues")
+	equal(t, "none", stdout+note, "Nothing is pending\n")
+	b.ok(t, "limits", "set", "anthropic", "--paused")
+	for _, args := range []string{"--type code", "--type code --key a --limits anthropic", "--type code --key a --limits anthropic", "--type code --limits anthropic --requires gpu=h100"} {
+		b.ok(t, append([]string{"missions", "create", "work"}, strings.Fields(args)...)...)
+	}
+	_, err := b.client.Agent("w").Register(t.Context(), api.RegisterRequest{Name: "w", Types: []string{"code"}, Capacity: 4})
+	must(t, err)
+	out := regexp.MustCompile(` +`).ReplaceAllString(b.ok(t, "missions", "queues"), " ")
+	out = regexp.MustCompile(`\d+(\.\d+)?m?s`).ReplaceAllString(out, "TIME")
+	contains(t, out, `Type For Pending Claimable Held Oldest Agents Busy Keys
+code anthropic 2 2 2 TIME 1 0/4 a_2
+code - 1 1 0 TIME 1 0/4 -
+code anthropic,gpu=h100 1 1 1 TIME 0 0/0 -
+`)
 }
 
 // A mission says which agent it waits for, and why another one does not get it.

@@ -50,20 +50,29 @@ func (e *Engine) heldOf(missionType string) (n int64) {
 			n += l.held
 		}
 	}
-	for name, t := range e.byType {
-		if name == "" || missionType != "" && name != missionType || !e.anyFull(e.limitsOf(name, nil)) {
-			continue
+	for name := range e.byType {
+		if name != "" && (missionType == "" || name == missionType) && e.anyFull(e.limitsOf(name, nil)) {
+			n += e.readyOf(name)
 		}
-		unready := int64(0)
-		for _, waiting := range t.Waiting {
-			unready += waiting
-		}
-		for _, l := range e.lanesOf[name] {
-			unready -= l.pending - l.ready
-		}
-		n += max(0, e.pendingOf(name)-max(0, unready))
 	}
 	return n
+}
+
+// readyOf counts the missions of a type that are in no lane and can be claimed, if limits let them. Those that wait for
+// several things make it too low.
+func (e *Engine) readyOf(missionType string) int64 {
+	t := e.byType[missionType]
+	if t == nil {
+		return 0
+	}
+	unready := int64(0)
+	for _, waiting := range t.Waiting {
+		unready += waiting
+	}
+	for _, l := range e.lanesOf[missionType] {
+		unready -= l.pending - l.ready
+	}
+	return max(0, e.pendingOf(missionType)-max(0, unready))
 }
 
 // isServed reports whether an agent that is online serves a lane.

@@ -1,7 +1,9 @@
 package leader
 
 import (
+	"cmp"
 	"context"
+	"maps"
 
 	"missioncontrol/missions"
 	"missioncontrol/missions/engine"
@@ -89,6 +91,48 @@ func (r reads) Unserved(ctx context.Context) (byType map[string]int64, err error
 	}
 	err = r.by.look(ctx, func(e *engine.Engine) { byType = e.Unserved(fronts) })
 	return byType, err
+}
+
+// Queues implements [missions.Statistics].
+func (r reads) Queues(ctx context.Context) (queues missions.Queues, err error) {
+	var types []string
+	if err := r.by.look(ctx, func(e *engine.Engine) { types = e.PendingTypes("") }); err != nil {
+		return queues, err
+	}
+	all := false
+	docs := engine.KeyDocs{}
+	fronts, err := read(ctx, r.by, func() (map[string]missions.Time, error) {
+		if all, err = r.keys(ctx, docs); err != nil {
+			return nil, err
+		}
+		return r.backend.Fronts(ctx, types)
+	})
+	if err != nil {
+		return queues, err
+	}
+	var wrong error
+	err = r.by.look(ctx, func(e *engine.Engine) { queues, wrong = e.Queues(fronts, docs, all) })
+	return queues, cmp.Or(err, wrong)
+}
+
+// keys reads the documents of keys, up to [missions.MaxKeysOfQueues]. It reports whether these are all.
+func (r reads) keys(ctx context.Context, docs engine.KeyDocs) (all bool, err error) {
+	for after := engine.NextKeys(""); len(docs) < missions.MaxKeysOfQueues; {
+		lists, err := r.backend.Members(ctx, []engine.Range{after})
+		if err != nil || len(lists[0]) == 0 {
+			return true, err
+		}
+		found, err := r.backend.Docs(ctx, lists[0])
+		if err != nil {
+			return false, err
+		}
+		maps.Copy(docs, found)
+		if len(lists[0]) < after.Limit {
+			return true, nil
+		}
+		after = engine.NextKeys(lists[0][len(lists[0])-1])
+	}
+	return false, nil
 }
 
 // History implements [missions.Statistics].

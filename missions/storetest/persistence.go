@@ -179,6 +179,7 @@ func calls(m missions.Mission) []call {
 		}},
 		{"Sample", func(ctx context.Context, s missions.Store) error { return just(s.Sample(ctx)) }},
 		{"History", func(ctx context.Context, s missions.Store) error { return just(s.History(ctx, "", 10)) }},
+		{"Queues", func(ctx context.Context, s missions.Store) error { return just(s.Queues(ctx)) }},
 		{"Unserved", func(ctx context.Context, s missions.Store) error { return just(s.Unserved(ctx)) }},
 		{"Alerts", func(ctx context.Context, s missions.Store) error { return just(s.Alerts(ctx)) }},
 		{"ChangeAlerts", func(ctx context.Context, s missions.Store) error {

@@ -91,6 +91,7 @@ func Run(t *testing.T, open Opener) {
 		{"turns", testTurns},
 		{"requires", testRequires},
 		{"prefer agent", testPreferAgent},
+		{"queues", testQueues},
 		{"unique keys", testUnique},
 		{"leadership", testLeadership},
 		{"persistence", testPersistence},

@@ -100,6 +100,7 @@ var (
 	OpWait    = readOp[WaitRequest, Mission]("Wait", KindParking, SubjectMissionsWait, "GET /api/missions/{id}/wait", "Wait until a mission ends")
 	OpStats   = readOp[StatsRequest, StatsReply]("Stats", KindBrief, SubjectMissionsStats, "GET /api/missions/stats", "Statistics of all missions or of one type")
 	OpHistory = readOp[HistoryRequest, History]("History", KindPage, SubjectMissionsHistory, "GET /api/missions/history", "Statistics minute by minute")
+	OpQueues  = readOp[Empty, missions.Queues]("Queues", KindPage, SubjectMissionsQueues, "GET /api/missions/queues", "What is pending, by type and key, and who serves it")
 	OpAlerts  = readOp[Empty, Alerts]("Alerts", KindBrief, SubjectAlerts, "GET /api/alerts", "State of the alert rules")
 	OpCancel  = changeOp[CancelRequest, Mission]("Cancel", SubjectMissionsCancel, "POST /api/missions/{id}/cancel", "Cancel a mission")
 	OpRetry   = changeOp[RetryRequest, Mission]("Retry", SubjectMissionsRetry, "POST /api/missions/{id}/retry", "Requeue a failed or cancelled mission")

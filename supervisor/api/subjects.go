@@ -24,6 +24,7 @@ const (
 	SubjectMissionsLog     = "supervisor.missions.log"
 	SubjectMissionsStats   = "supervisor.missions.stats"
 	SubjectMissionsHistory = "supervisor.missions.history"
+	SubjectMissionsQueues  = "supervisor.missions.queues"
 	SubjectMissionsSignal  = "supervisor.missions.signal"
 	SubjectMissionsGraph   = "supervisor.missions.graph"
 	SubjectMissionsBulk    = "supervisor.missions.bulk"

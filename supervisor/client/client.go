@@ -304,6 +304,11 @@ func (c *Client) History(ctx context.Context, missionType string, minutes int) (
 	return reply.Minutes, err
 }
 
+// Queues returns what is pending, by type, requirements and limits, with the keys that have the most missions.
+func (c *Client) Queues(ctx context.Context) (missions.Queues, error) {
+	return send(ctx, c, api.OpQueues, api.Empty{})
+}
+
 // Alerts returns the state of the alert rules.
 func (c *Client) Alerts(ctx context.Context) ([]api.Alert, error) {
 	reply, err := send(ctx, c, api.OpAlerts, api.Empty{})

@@ -31,6 +31,7 @@ var subjects = []struct {
 	{"supervisor.missions.log", "id"},
 	{"supervisor.missions.stats", ""},
 	{"supervisor.missions.history", ""},
+	{"supervisor.missions.queues", ""},
 	{"supervisor.alerts", ""},
 	{"supervisor.missions.signal", "id"},
 	{"supervisor.missions.bulk", "action"},

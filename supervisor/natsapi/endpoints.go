@@ -62,6 +62,7 @@ func endpoints(s *supervisor.Service) []endpoint {
 		on(connBulk, api.OpLog, s.Log),
 		on(connMain, api.OpStats, s.Stats),
 		on(connBulk, api.OpHistory, s.History),
+		on(connBulk, api.OpQueues, s.Queues),
 		on(connMain, api.OpAlerts, s.Alerts),
 		on(connBulk, api.OpSignal, s.Signal),
 		on(connBulk, api.OpGraph, s.Graph),

@@ -26,7 +26,7 @@ import (
 // cannot name stays as it is.
 func FuzzHTTP(f *testing.F) {
 	for _, target := range []string{"/", "/healthz", "/readyz", "/metrics", "/api/supervisor/health", "/api/supervisor/status",
-		"/api/supervisor/agents?state=online&limit=2", "/api/missions?status=PENDING&tag=a&limit=1&created_after=1&text=x", "/api/missions/stats?type=t", "/api/missions/history?minutes=5&type=t", "/api/alerts",
+		"/api/supervisor/agents?state=online&limit=2", "/api/missions?status=PENDING&tag=a&limit=1&created_after=1&text=x", "/api/missions/stats?type=t", "/api/missions/history?minutes=5&type=t", "/api/missions/queues", "/api/alerts",
 		"/api/missions/m1", "/api/missions/m1/log?limit=1&after=1", "/api/missions/m1/wait?timeout_seconds=1",
 		"/api/events?type=mission.>&mission_id=m1&since=1", "/api/supervisor/live", "/api/queries", "/ui/main.js", "/api/missions/../x", "//", "*"} {
 		f.Add("GET", target, "", "")

@@ -47,6 +47,7 @@ func TestTokensOpenWhatTheirRoleMayDo(t *testing.T) {
 		{"GET", "/api/missions", roles.Viewer},
 		{"GET", "/api/missions/stats", roles.Viewer},
 		{"GET", "/api/missions/history", roles.Viewer},
+		{"GET", "/api/missions/queues", roles.Viewer},
 		{"GET", "/api/alerts", roles.Viewer},
 		{"GET", "/api/missions/m", roles.Viewer},
 		{"GET", "/api/missions/m/log", roles.Viewer},

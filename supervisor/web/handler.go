@@ -42,6 +42,7 @@ func table(d frontEnd, service *supervisor.Service, registry *prometheus.Registr
 	route(mux, d, api.OpList, service.List)
 	route(mux, d, api.OpStats, service.Stats)
 	route(mux, d, api.OpHistory, service.History)
+	route(mux, d, api.OpQueues, service.Queues)
 	route(mux, d, api.OpAlerts, service.Alerts)
 	route(mux, d, api.OpGet, service.Get)
 	route(mux, d, api.OpDelete, service.Delete)

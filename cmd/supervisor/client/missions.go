@@ -29,7 +29,7 @@ func missionsCommand(c *ui.Console, take func() (tcell.Screen, error)) *cobra.Co
 	cmd.AddCommand(
 		missionsCreateCommand(c), missionsGetCommand(c), missionsListCommand(c), missionsLogCommand(c),
 		missionsWaitCommand(c), missionsCancelCommand(c), missionsRetryCommand(c), missionsDeleteCommand(c),
-		missionsStatsCommand(c), missionsHistoryCommand(c), missionsSignalCommand(c), missionsGraphCommand(c),
+		missionsStatsCommand(c), missionsHistoryCommand(c), missionsQueuesCommand(c), missionsSignalCommand(c), missionsGraphCommand(c),
 		missionsInboxCommand(c, take),
 	)
 	ui.SubcommandOnly(cmd)

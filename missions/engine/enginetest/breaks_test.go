@@ -209,11 +209,11 @@ func TestBreaksAreFound(t *testing.T) {
 			}
 		}},
 		"a mission is withheld for its agent: until when is not stored": {commit: flowsWith(func(f *engine.Flow) { f.PreferUntil = 0 })},
-		"usage is the sum of all turns: a turn is forgotten": {commit: flowsWith(func(f *engine.Flow) { f.Spent = nil })},
-		"every signal is seen or stored: it is lost":         {commit: flowsWith(func(f *engine.Flow) { f.Signals = but(f.Signals) })},
-		"every signal is seen or stored: its data is lost":   {commit: withoutParts("signal:")},
-		"outcomes are copied: they are lost":                 {commit: withoutParts("input:")},
-		"a checkpoint survives: it is lost":                  {commit: flowsWith(func(f *engine.Flow) { f.Checkpoint = nil })},
+		"usage is the sum of all turns: a turn is forgotten":            {commit: flowsWith(func(f *engine.Flow) { f.Spent = nil })},
+		"every signal is seen or stored: it is lost":                    {commit: flowsWith(func(f *engine.Flow) { f.Signals = but(f.Signals) })},
+		"every signal is seen or stored: its data is lost":              {commit: withoutParts("signal:")},
+		"outcomes are copied: they are lost":                            {commit: withoutParts("input:")},
+		"a checkpoint survives: it is lost":                             {commit: flowsWith(func(f *engine.Flow) { f.Checkpoint = nil })},
 		"claim order: the oldest goes first": {queue: func(heads []engine.Head) []engine.Head {
 			for i := range heads {
 				heads[i].Rank = 0
