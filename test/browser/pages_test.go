@@ -76,6 +76,7 @@ func TestPages(t *testing.T) {
 		{"missions", "missions", "Missions", "Deploy 4.2", true, ""},
 		{"mission", "mission/" + slow, "Slow trailer", "the cache is cold", true, ""},
 		{"failed", "mission/" + bad, "Bad archive", "unexpected end of archive", false, ""},
+		{"queue", "queue", "Queue", "for an agent", false, ""},
 		{"schedules", "schedules", "Schedules", "No schedules yet", false, ""},
 		{"agents", "agents", "Agents", "Slow trailer, cut 1", true, ""},
 		{"events", "events", "Events", "agent.online", true, ""},

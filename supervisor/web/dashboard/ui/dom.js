@@ -100,6 +100,7 @@ const icons = {
   overview: "M2.5 9.5h4v4h-4zM9.5 2.5h4v11h-4zM2.5 2.5h4v4h-4z",
   inbox: "M2.5 9h3l1 2h3l1-2h3M2.5 9l2-6.5h7l2 6.5v4.5h-11z",
   missions: "M2.5 4h11M2.5 8h11M2.5 12h7",
+  queue: "M2.5 3.5h11M2.5 8h7M2.5 12.5h4",
   schedules: "M8 14a6 6 0 1 0 0-12 6 6 0 0 0 0 12zM8 4.5V8l2.5 1.5",
   agents: "M3 3h10v6H3zM5.5 13h5M8 9v4",
   events: "M1.5 8h3l2-5 3 10 2-5h3",

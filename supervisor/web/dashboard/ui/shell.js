@@ -16,7 +16,7 @@ import { aboutOf, measured, typesOf } from "./alert.js";
 // sentence begins with a capital, as what the supervisor says of a part does not.
 const sentence = (text) => text && text[0].toUpperCase() + text.slice(1) + ".";
 
-const pages = [["overview", "Overview"], ["inbox", "Needs you"], ["missions", "Missions"], ["schedules", "Schedules"], ["agents", "Agents"], ["events", "Events"], ["alerts", "Alerts"], ["queries", "Queries"]];
+const pages = [["overview", "Overview"], ["inbox", "Needs you"], ["missions", "Missions"], ["queue", "Queue"], ["schedules", "Schedules"], ["agents", "Agents"], ["events", "Events"], ["alerts", "Alerts"], ["queries", "Queries"]];
 const patience = 8000; // ms that a request may take before the page says so
 const firstPatience = 3000; // ms that the first page waits for what stands above it
 const unseenEvery = 60000; // ms between looks for questions, while nobody sees the page
