@@ -88,6 +88,7 @@ func Run(t *testing.T, open Opener) {
 		{"schedules", testSchedules},
 		{"limits", testLimits},
 		{"limits in time", testLimitTimes},
+		{"limits while claiming", testLimitsWhileClaiming},
 		{"turns", testTurns},
 		{"requires", testRequires},
 		{"prefer agent", testPreferAgent},
