@@ -28,6 +28,29 @@ func (h *testbed) createTagged(t *testing.T, tag string, n int) {
 	must(t, err)
 }
 
+func TestASignalToAllThatMatch(t *testing.T) {
+	t.Parallel()
+	b := newTestbed(t)
+	b.createTagged(t, "red", 3)
+	b.createTagged(t, "blue", 1)
+	equal(t, "dry run", b.ok(t, "missions", "signal", "--tag", "red", "steer", "stop early", "--dry-run"), "Would signal 3 missions\n")
+	for _, want := range []string{"Signalled 3 missions, 0 skipped, 0 failed, in TIME\n", "Signalled 0 missions, 3 skipped, 0 failed, in TIME\n"} {
+		_, stdout, stderr := b.run(t, "missions", "signal", "--tag", "red", "steer", "stop early", "--id", "steer-1", "--yes")
+		equal(t, "sent", stdout+tookTime(stderr), want)
+	}
+	for id, want := range map[string]int{"red-0": 1, "red-2": 1, "blue-0": 0} {
+		m, err := b.client.Get(t.Context(), id)
+		must(t, err)
+		if got := m.Flow; want == 0 && got != nil || want == 1 && (got == nil || len(got.Signals) != 1 || string(got.Signals[0].Data) != `"stop early"`) {
+			t.Errorf("%s has %+v, want %d signals", id, got, want)
+		}
+	}
+	b.refused(t, 2, "missions signal takes the NAME of a signal, and maybe DATA, but not also \"data\"; see supervisor missions signal --help", "missions", "signal", "--tag", "red", "red-0", "steer", "data")
+	b.refused(t, 2, "the NAME of the signal may contain only letters, digits, _ and -", "missions", "signal", "--tag", "red", "a b", "--yes")
+	b.refused(t, 2, "--dry-run cannot be combined with an ID", "missions", "signal", "red-0", "steer", "--dry-run")
+	b.refused(t, 2, "there is no terminal to ask for confirmation; add --yes, or --dry-run to count", "missions", "signal", "--all", "steer")
+}
+
 func TestAllThatMatchAreCountedAndChanged(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t)

@@ -27,6 +27,7 @@ var wordsOfMany = map[missions.BulkAction]manyWords{
 	missions.BulkCancel: {"Cancel", "Cancelled", "Cancelling", ""},
 	missions.BulkRetry:  {"Retry", "Requeued", "Requeueing", ""},
 	missions.BulkDelete: {"Delete", "Deleted", "Deleting", " This cannot be undone."},
+	missions.BulkSignal: {"Signal", "Signalled", "Signalling", ""},
 }
 
 // changeFlags are the flags of a command that changes missions: those with some IDs, or all that
@@ -53,7 +54,7 @@ func addChangeFlags(c *ui.Console, cmd *cobra.Command, action missions.BulkActio
 
 // run has a command change the missions that its arguments name, or those that match.
 func (f *changeFlags) run(cmd *cobra.Command, each func(*cobra.Command, []string) error, complete func(*api.BulkRequest)) {
-	request := api.BulkRequest{Action: f.action, Filter: &f.filter.request}
+	request := f.request()
 	cmd.Args = f.arguments
 	cmd.PreRunE = func(_ *cobra.Command, ids []string) error {
 		if len(ids) > 0 {
@@ -66,15 +67,28 @@ func (f *changeFlags) run(cmd *cobra.Command, each func(*cobra.Command, []string
 		if len(ids) > 0 {
 			return each(cmd, ids)
 		}
-		return remote.Connect(f.console, cmd, remote.ConnectTimeout, func(ctx context.Context, s *remote.Session) error {
-			return f.changeMany(ctx, s, request)
-		})
+		return f.connect(cmd, request)
 	}
+}
+
+// request returns the request that the flags stand for.
+func (f *changeFlags) request() api.BulkRequest {
+	return api.BulkRequest{Action: f.action, Filter: &f.filter.request}
+}
+
+// matching reports whether flags say which missions.
+func (f *changeFlags) matching(cmd *cobra.Command) bool { return f.all || f.filter.given(cmd) }
+
+// connect changes the missions that match.
+func (f *changeFlags) connect(cmd *cobra.Command, request api.BulkRequest) error {
+	return remote.Connect(f.console, cmd, remote.ConnectTimeout, func(ctx context.Context, s *remote.Session) error {
+		return f.changeMany(ctx, s, request)
+	})
 }
 
 // arguments accepts IDs, or flags that say which missions.
 func (f *changeFlags) arguments(cmd *cobra.Command, ids []string) error {
-	switch matching := f.all || f.filter.given(cmd); {
+	switch matching := f.matching(cmd); {
 	case len(ids) > 0 && matching:
 		return ui.Usagef("%s takes IDs, or flags that say which missions, but not both; see %s --help", ui.ShortPath(cmd), cmd.CommandPath())
 	case len(ids) > 0 && f.dryRun:
@@ -93,6 +107,9 @@ func (f *changeFlags) check(request *api.BulkRequest) error {
 		return err
 	}
 	_, err := request.Page(missions.At(time.Now()))
+	if f.action == missions.BulkSignal {
+		err = badSignal(err)
+	}
 	if invalid := (*missions.Error)(nil); errors.As(err, &invalid) {
 		of := *invalid
 		of.Field = strings.TrimPrefix(of.Field, "filter.")

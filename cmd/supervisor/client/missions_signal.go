@@ -18,8 +18,9 @@ import (
 )
 
 func missionsSignalCommand(c *ui.Console) *cobra.Command {
+	var many *changeFlags
 	cmd := &cobra.Command{
-		Use:   "signal ID NAME [DATA]",
+		Use:   "signal {ID | --status … | --all} NAME [DATA]",
 		Short: "Send a signal to a mission: an answer, an approval, an instruction",
 		Long: `Send a signal to a mission. DATA is JSON, or a text, which is sent as a JSON string. For the
 signal budget, which a mission waits for that has used too much, DATA can also be
@@ -30,11 +31,18 @@ told of it. Otherwise, it is stored until the mission asks for it. The command s
 of these it was. missions get shows which agent has seen it, and when.
 
 With --id, a signal that was sent before is not stored again, so that you can repeat the
-command.`,
+command.
+
+In place of the ID, flags can say which missions: those that match all of them, or --all
+that have not ended. The command first counts, and asks.`,
 		Example: `  supervisor missions signal deploy-42 approved yes
   supervisor missions signal deploy-42 steer '{"focus": "the tests first"}' --id steer-1
-  supervisor missions signal report-7 budget usd=10`,
+  supervisor missions signal report-7 budget usd=10
+  supervisor missions signal --type code --status running steer "commit what you have"`,
 		Args: func(cmd *cobra.Command, args []string) error {
+			if many.matching(cmd) {
+				return ui.Arguments(1, 2, "the NAME of a signal, and maybe DATA")(cmd, args)
+			}
 			if err := ui.Arguments(2, 3, "the ID of a mission, the NAME of a signal, and maybe DATA")(cmd, args); err != nil {
 				return err
 			}
@@ -42,11 +50,22 @@ command.`,
 		},
 		ValidArgsFunction: completeSignal(c),
 	}
+	many = addChangeFlags(c, cmd, missions.BulkSignal)
 	var request api.SignalRequest
+	bulk := many.request()
 	cmd.Flags().StringVar(&request.SignalID, "id", "", "your own `ID` for the signal, which makes it safe to repeat the command")
-	asJSON := cmd.Flags().Bool("json", false, "print the reply as JSON")
 	ui.CompleteFlag(cmd, "id", ui.CompleteNothing)
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
+		if many.matching(cmd) {
+			bulk.Name, bulk.SignalID = args[0], request.SignalID
+			if len(args) == 2 {
+				bulk.Data = signalData(bulk.Name, args[1])
+			}
+			return many.check(&bulk)
+		}
+		if many.dryRun {
+			return ui.Usagef("--dry-run cannot be combined with an ID")
+		}
 		request.ID, request.Name = args[0], args[1]
 		if len(args) == 3 {
 			request.Data = signalData(request.Name, args[2])
@@ -54,18 +73,24 @@ command.`,
 		_, err := request.Signal()
 		return badSignal(err)
 	}
-	cmd.RunE = remote.WithSession(c, func(ctx context.Context, s *remote.Session, _ []string) error {
+	one := remote.WithSession(c, func(ctx context.Context, s *remote.Session, _ []string) error {
 		reply, raw, err := sendSignal(ctx, s, request)
 		switch {
 		case err != nil:
 			return remote.BadRequest(err)
-		case *asJSON:
+		case many.json:
 			c.Out.JSON(raw)
 		default:
 			c.Out.Printf("%s\n", ui.Clean(signalledLine(&request, &reply)))
 		}
 		return nil
 	})
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if many.matching(cmd) {
+			return many.connect(cmd, bulk)
+		}
+		return one(cmd, args)
+	}
 	return cmd
 }
 
