@@ -92,7 +92,7 @@ func (x *index) deletedIsGone(id string) {
 		return
 	}
 	for _, d := range x.confirmed(id, "missions.delete") {
-		again := false
+		again := x.isAskedForAgain(id, d.Asked)
 		for _, c := range x.possible(id, "missions.create") {
 			again = again || c.by() > d.Asked
 		}

@@ -141,7 +141,7 @@ func (x *index) createsOnce(t *timetable) {
 	for _, at := range slices.Sorted(maps.Keys(t.created)) {
 		events := t.created[at]
 		id := events[0].Payload.MissionID
-		asked := x.isAskedFor(t, at)
+		asked := x.isAskedFor(t.id, at, 0)
 		deleted := len(x.possible(id, "missions.delete")) > 0
 		if len(events) > 1 && !(asked && deleted) {
 			x.violated(12, id, fmt.Sprintf("mission %s of schedule %s was created %d times (messages %d and %d)", id, t.id, len(events), events[0].Seq, events[1].Seq))
@@ -156,11 +156,22 @@ func (x *index) createsOnce(t *timetable) {
 	}
 }
 
-// isAskedFor reports whether somebody may have asked for a schedule's mission of a time.
-func (x *index) isAskedFor(t *timetable, at int64) bool {
+// isAskedForAgain reports whether somebody may have asked for a mission of a schedule after it was deleted.
+func (x *index) isAskedForAgain(id string, deleted int64) bool {
+	end := strings.LastIndexByte(id, '-')
+	if end < 0 {
+		return false
+	}
+	at, err := strconv.ParseInt(id[end+1:], 10, 64)
+	return err == nil && x.isAskedFor(id[:end], at, deleted)
+}
+
+// isAskedFor reports whether somebody may have asked for a schedule's mission of a time, after a time of the monotonic
+// clock.
+func (x *index) isAskedFor(schedule string, at, after int64) bool {
 	for _, s := range x.byOp["schedules.trigger"] {
 		from, to := float64(s.Asked)/1e9+x.Wall-1-slack, float64(s.by())/1e9+x.Wall+slack
-		if s.about() == t.id && s.outcome != Refused && float64(at) >= from && float64(at) <= to {
+		if s.about() == schedule && s.outcome != Refused && s.by() > after && float64(at) >= from && float64(at) <= to {
 			return true
 		}
 	}
@@ -169,7 +180,7 @@ func (x *index) isAskedFor(t *timetable, at int64) bool {
 			From, To float64
 		}
 		_ = json.Unmarshal(s.Request, &request) // nothing
-		if s.about() == t.id && s.outcome != Refused && float64(at) >= request.From && float64(at) <= request.To {
+		if s.about() == schedule && s.outcome != Refused && s.by() > after && float64(at) >= request.From && float64(at) <= request.To {
 			return true
 		}
 	}
@@ -222,7 +233,7 @@ func (x *index) dueIsDone(t *timetable, i int) {
 		created, missed := len(t.created[at]) > 0, t.isMissed(at)
 		strict := s.content.CatchUp == catchUpAll && s.content.overlaps() && s.content.Within == defaultWithin
 		switch {
-		case s.content.Paused && created && !x.isAskedFor(t, at):
+		case s.content.Paused && created && !x.isAskedFor(t.id, at, 0):
 			x.violated(12, id, fmt.Sprintf("schedule %s was paused, and mission %s was created", t.id, id))
 		case s.content.Paused:
 		case !created && !missed:

@@ -23,13 +23,16 @@ func (w *world) sets(id, fields string) {
 func (w *world) until(at int64) { w.at = max(w.at, at*1e9) }
 
 // occurs has the mission of a time created, and completed.
-func (w *world) occurs(schedule string, at int64) {
+func (w *world) occurs(schedule string, at int64) { w.occursAs(schedule, at, int(at)) }
+
+// occursAs has it run under a lease.
+func (w *world) occursAs(schedule string, at int64, lease int) {
 	w.until(at)
 	id := fmt.Sprintf("%s-%d", schedule, at)
 	w.event(missionCreated, Payload{MissionID: id, Status: pending})
 	w.Missions[id] = Mission{ID: id, Name: "n"}
-	w.given("a", id, int(at), "")
-	w.ends("a", id, int(at), completed, fmt.Sprintf(`,"result":{"lease":%d}`, at))
+	w.given("a", id, lease, "")
+	w.ends("a", id, lease, completed, fmt.Sprintf(`,"result":{"lease":%d}`, lease))
 }
 
 // scheduling returns evidence without violations: a schedule that catches up all, one that misses times, is paused,
@@ -56,6 +59,9 @@ func scheduling() *world {
 	w.until(1057)
 	w.call("c", "schedules.trigger", `{"id":"some"}`, `{"mission":{"id":"some-1057"},"created":true}`)
 	w.occurs("some", 1057)
+	w.call("c", "missions.delete", `{"id":"some-1055"}`, `{"mission":{"id":"some-1055","status":"COMPLETED"}}`)
+	w.call("c", "schedules.backfill", `{"id":"some","from":1050,"to":1056}`, `{"created":1,"existing":0}`)
+	w.occursAs("some", 1055, 2055)
 	w.SchedulesAt = 1058
 	for id, next := range map[string]float64{"all": 1060, "some": 1065} {
 		s := w.Schedules[id]
@@ -144,6 +150,7 @@ var brokenSchedules = map[string]flowBreak{
 	"a mission is for no time":   {12, "was never due then", func(w *world) { w.occurs("all", 1059) }},
 	"a schedule is due in pause": {12, "was paused, and mission some-1045", func(w *world) { w.occurs("some", 1045) }},
 	"a trigger does nothing":     {12, "no event tells of mission some-1057", func(w *world) { w.without("some-1057"); w.triggered() }},
+	"a deleted one comes back":  {1, "was deleted, and it is there", func(w *world) { w.matching("schedules.backfill", "some").replace("1056", "1054") }},
 	"a trigger is another's":     {12, "is not one of its", func(w *world) { w.matching("schedules.trigger", "some").replace("some-1057", "all-1050") }},
 	"many reach what is new": {1, "as of 1032", func(w *world) {
 		w.make("g4", `,"tags":["g"]`)
