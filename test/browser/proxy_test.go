@@ -56,6 +56,16 @@ func TestBehindAProxy(t *testing.T) {
 			b.awaitText("created, PENDING")
 			b.open("events", "Events")
 			b.awaitText("behind it (default")
+			b.open("limits", "Limits")
+			b.press("Pause everything")
+			b.write("Type “pause” to confirm", "pause")
+			b.key("Enter")
+			b.awaitText("By mary, since")
+			b.press("everything")
+			b.await("its page", `document.querySelector("main h1")?.textContent.startsWith("everything")`)
+			b.press("Resume")
+			b.press("Resume") // in the dialog
+			b.await("the end", `!`+pausedBanner)
 			var jar struct {
 				Cookies []struct {
 					Name, Path string

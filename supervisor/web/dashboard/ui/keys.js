@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 import { dialog } from "./parts.js";
 import { go } from "./router.js";
 
-const pages = { o: ["overview", "Overview"], i: ["inbox", "Needs you"], m: ["missions", "Missions"], s: ["schedules", "Schedules"], a: ["agents", "Agents"], e: ["events", "Events"], l: ["alerts", "Alerts"], q: ["queries", "Queries"] };
+const pages = { o: ["overview", "Overview"], i: ["inbox", "Needs you"], m: ["missions", "Missions"], s: ["schedules", "Schedules"], c: ["limits", "Limits"], a: ["agents", "Agents"], e: ["events", "Events"], l: ["alerts", "Alerts"], q: ["queries", "Queries"] };
 
 let pending = "";
 let timer;

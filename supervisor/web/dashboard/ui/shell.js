@@ -12,14 +12,16 @@ import { button } from "./parts.js";
 import { countOf, readQuestions } from "./questions.js";
 import { waits } from "./title.js";
 import { aboutOf, measured, typesOf } from "./alert.js";
+import { readLimits } from "./limiting.js";
+import { banner as stopBanner } from "./stop.js";
 
 // sentence begins with a capital, as what the supervisor says of a part does not.
 const sentence = (text) => text && text[0].toUpperCase() + text.slice(1) + ".";
 
-const pages = [["overview", "Overview"], ["inbox", "Needs you"], ["missions", "Missions"], ["schedules", "Schedules"], ["agents", "Agents"], ["events", "Events"], ["alerts", "Alerts"], ["queries", "Queries"]];
+const pages = [["overview", "Overview"], ["inbox", "Needs you"], ["missions", "Missions"], ["schedules", "Schedules"], ["limits", "Limits"], ["agents", "Agents"], ["events", "Events"], ["alerts", "Alerts"], ["queries", "Queries"]];
 const patience = 8000; // ms that a request may take before the page says so
 const firstPatience = 3000; // ms that the first page waits for what stands above it
-const unseenEvery = 60000; // ms between looks for questions, while nobody sees the page
+const unseenEvery = 60000; // ms between looks at what the title says, while nobody sees the page
 const named = 3; // alerts in the line above the page
 const themeNames = { auto: "as the system", light: "light", dark: "dark" };
 const themeIcons = { auto: "auto", light: "sun", dark: "moon" };
@@ -60,7 +62,7 @@ export function shell() {
         h("div", { class: "row" }, pulse,
           h("div", { class: "row" }, themeButton, h("button", { type: "button", class: "button quiet", "aria-label": "Keyboard shortcuts", title: "Keyboard shortcuts", onclick: help }, "?"))),
         version)),
-    h("div", { class: "content" }, banner, alarm, main));
+    h("div", { class: "content" }, stopBanner(), banner, alarm, main));
 
   // What is known of how things stand, and who wants to know.
   const known = { status: null, questions: null, reachable: null, store: "", stream: "" };
@@ -121,23 +123,26 @@ export function shell() {
     waits(n);
     tell("questions");
   };
-  // A page is shown once it is known whether alerts or questions are above it.
+  // A page is shown once it is known what is above it: alerts, questions, and whether everything is paused.
   let askSoon = () => {};
+  let limitsSoon = () => {};
   const ready = new Promise((done) => {
     setTimeout(done, firstPatience);
-    const both = [new Promise((one) => { repeat(20000, () => alerts().finally(one), always); }),
-      new Promise((one) => { askSoon = repeat(20000, () => questions().finally(one), always); })];
-    Promise.all(both).then(done);
+    const all = [new Promise((one) => { repeat(20000, () => alerts().finally(one), always); }),
+      new Promise((one) => { askSoon = repeat(20000, () => questions().finally(one), always); }),
+      new Promise((one) => { limitsSoon = repeat(20000, () => readLimits().finally(one), always); })];
+    Promise.all(all).then(done);
   });
+  watchEvents({ type: "limit.changed" }, { message: () => limitsSoon(), connected: () => limitsSoon(), gap: () => limitsSoon() }, always);
   watchEvents({ type: "mission.waiting,mission.ready,mission.signalled" }, {
     message: (text) => { if (known.questions?.questions.length || text.includes('"signal":')) askSoon(); },
     connected: askSoon, gap: askSoon,
   }, always);
-  // The title counts also while the page is not seen: it is for those who look elsewhere.
-  setInterval(() => { if (document.hidden) questions().catch(() => {}); }, unseenEvery);
+  // The title says what it does also while the page is not seen: it is for those who look elsewhere.
+  setInterval(() => { if (document.hidden) for (const look of [questions, readLimits]) look().catch(() => {}); }, unseenEvery);
 
   connect({
-    open: () => { known.reachable = true; reason(); }, // it may be another supervisor
+    open: () => { known.reachable = true; reason(); limitsSoon(); }, // it may be another supervisor
     lost: () => { known.reachable = false; sum(); tell("lost"); },
     events: {
       status: (text) => {

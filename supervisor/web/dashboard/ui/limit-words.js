@@ -1,0 +1,46 @@
+// What a limit says, in words and meters.
+
+import { aging, h } from "./dom.js";
+import { to } from "./router.js";
+import { ago, count, duration, figure, moment, now, when } from "./format.js";
+import { badge, meter } from "./parts.js";
+import { allTypes } from "./limiting.js";
+
+export const appliesTo = ({ type }) => (!type ? "missions that name it" : type === allTypes ? "all missions" : "missions of the type " + type);
+
+const states = {
+  "": ["ok", "Open"], paused: ["firing", "Paused"], total: ["draining", "Full: total"], rate: ["draining", "Full: rate"],
+  budget: ["draining", "Full: budget"], blocked: ["draining", "Told to wait"],
+};
+
+export const stateBadge = ({ full }) => badge(...(states[full] ?? ["draining", "Full: " + full]));
+
+export const stateName = ({ full }) => states[full]?.[1] ?? full;
+
+const share = (n, of) => (of > 0 ? n / of : 1); // of nothing, anything is all
+
+// against shows how many of as many as there may be, or how many if that has no bound.
+export function against(n, of) {
+  if (of === undefined || of === null) return h("span", { class: "number" }, count(n));
+  return meter(share(n, of), count(n) + " / " + count(of), n >= of ? "cancelled" : "running");
+}
+
+// windowEnds is when the window of a budget ends. Windows are counted from the Unix epoch.
+export const windowEnds = ({ per_seconds: per }) => (Math.floor(now() / per) + 1) * per;
+
+export function spentOf({ spent, budget }) {
+  const part = share(spent, budget.amount);
+  return [meter(part, figure(spent) + " / " + figure(budget.amount) + " " + budget.unit, part >= 1 ? "failed" : part >= 0.8 ? "cancelled" : "running"),
+    aging({ class: "cell-sub" }, () => "until " + when(windowEnds(budget)))];
+}
+
+export const rateText = ({ count: n, per_seconds: per }) => count(n) + " in " + duration(per);
+export const budgetText = ({ unit, amount, per_seconds: per }) => figure(amount) + " " + unit + " in " + duration(per);
+
+export const opensAt = ({ opens_at: at }) => (at ? aging({ title: moment(at) }, () => ago(at)) : h("span", { class: "muted" }, "–"));
+
+// waitingOf is how many missions wait, and the list of them where there is one: it does not filter by a limit's name.
+export function waitingOf({ type, full, waiting }) {
+  if (!type || !waiting) return count(waiting);
+  return h("a", { href: to("missions", "", { ...(full ? { waiting: "limit" } : { status: "PENDING" }), type: type === allTypes ? "" : type }) }, count(waiting));
+}
