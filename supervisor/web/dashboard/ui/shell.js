@@ -5,10 +5,11 @@ import { h, icon, put, putNew } from "./dom.js";
 import * as api from "./api.js";
 import { connect, repeat, watchEvents } from "./live.js";
 import * as theme from "./theme.js";
-import { help } from "./keys.js";
+import { findKeys, help } from "./keys.js";
 import { short } from "./format.js";
 import { to } from "./router.js";
 import { button } from "./parts.js";
+import { palette } from "./palette.js";
 import { countOf, readQuestions } from "./questions.js";
 import { waits } from "./title.js";
 import { aboutOf, measured, typesOf } from "./alert.js";
@@ -46,6 +47,7 @@ export function shell() {
   const main = h("main", { id: "content", tabindex: "-1" });
 
   const nextTheme = () => showTheme(theme.next());
+  const find = () => palette(nextTheme);
   const showTheme = (choice) => {
     put(themeButton, icon(themeIcons[choice]));
     themeButton.setAttribute("aria-label", "Theme: " + themeNames[choice]);
@@ -57,10 +59,11 @@ export function shell() {
     h("a", { class: "skip", href: "#content", onclick: (e) => { e.preventDefault(); main.focus(); } }, "Skip to the page"),
     h("header", { class: "side" },
       h("a", { class: "brand", href: "#/overview" }, h("img", { src: "ui/mark.svg", alt: "" }), "Mission Control"),
+      h("button", { type: "button", class: "find", onclick: find }, icon("queries"), "Find", h("kbd", { "aria-hidden": "true" }, findKeys)),
       h("nav", { class: "nav", "aria-label": "Pages" }, pages.map(([name]) => links[name].link)),
       h("div", { class: "side-foot" },
         h("div", { class: "row" }, pulse,
-          h("div", { class: "row" }, themeButton, h("button", { type: "button", class: "button quiet", "aria-label": "Keyboard shortcuts", title: "Keyboard shortcuts", onclick: help }, "?"))),
+          h("div", { class: "row" }, h("button", { type: "button", class: "button quiet only-narrow", "aria-label": "Find", title: "Find", onclick: find }, icon("queries")), themeButton, h("button", { type: "button", class: "button quiet", "aria-label": "Keyboard shortcuts", title: "Keyboard shortcuts", onclick: help }, "?"))),
         version)),
     h("div", { class: "content" }, stopBanner(), banner, alarm, main));
 
@@ -163,7 +166,7 @@ export function shell() {
   });
 
   return {
-    element, main, nextTheme, ready,
+    element, main, nextTheme, find, ready,
     current: (name) => {
       element.dataset.page = name;
       for (const [each, { link }] of Object.entries(links)) {
