@@ -80,6 +80,7 @@ func TestBehindAProxy(t *testing.T) {
 			b.await("the page that was typed", `location.hash === "#/missions?status=PENDING" && document.body?.innerText.includes("behind it")`)
 			b.call("Page.navigate", map[string]any{"url": base + "/no/where"}, nil)
 			b.awaitText("There is no such page")
+			b.await("its style sheet, which moves the link", `document.readyState === "complete"`)
 			b.press("Open the dashboard")
 			b.await("the overview", `document.querySelector("main h1")?.textContent === "Overview"`)
 			b.press("Sign out")

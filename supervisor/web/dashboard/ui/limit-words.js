@@ -2,7 +2,7 @@
 
 import { aging, h } from "./dom.js";
 import { to } from "./router.js";
-import { ago, count, duration, figure, moment, now, when } from "./format.js";
+import { ago, count, duration, figure, moment, now, short, when } from "./format.js";
 import { badge, meter } from "./parts.js";
 import { allTypes } from "./limiting.js";
 
@@ -28,16 +28,18 @@ export function against(n, of) {
 // windowEnds is when the window of a budget ends. Windows are counted from the Unix epoch.
 export const windowEnds = ({ per_seconds: per }) => (Math.floor(now() / per) + 1) * per;
 
+const amount = (n) => (n < 10_000 ? figure(n) : short(n));
+
 export function spentOf({ spent, budget }) {
   const part = share(spent, budget.amount);
-  return [meter(part, figure(spent) + " / " + figure(budget.amount) + " " + budget.unit, part >= 1 ? "failed" : part >= 0.8 ? "cancelled" : "running"),
+  return [meter(part, amount(spent) + " / " + amount(budget.amount) + " " + budget.unit, part >= 1 ? "failed" : part >= 0.8 ? "cancelled" : "running"),
     aging({ class: "cell-sub" }, () => "until " + when(windowEnds(budget)))];
 }
 
-export const rateText = ({ count: n, per_seconds: per }) => count(n) + " in " + duration(per);
+export const rateText = ({ count: n, per_seconds: per }) => short(n) + " in " + duration(per);
 export const budgetText = ({ unit, amount, per_seconds: per }) => figure(amount) + " " + unit + " in " + duration(per);
 
-export const opensAt = ({ opens_at: at }) => (at ? aging({ title: moment(at) }, () => ago(at)) : h("span", { class: "muted" }, "–"));
+export const opensAt = ({ opens_at: at }) => aging({ title: moment(at) }, () => (at < now() + 2 ? "now" : ago(at)));
 
 // waitingOf is how many missions wait, and the list of them where there is one: it does not filter by a limit's name.
 export function waitingOf({ type, full, waiting }) {

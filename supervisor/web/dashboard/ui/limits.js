@@ -21,8 +21,8 @@ function all(root, { signal }) {
   let known = null;
   const list = h("div");
   const pager = h("div", { class: "pager" });
-  const t = table("Limits", [{ label: "State", class: "narrow-col state-col" }, { label: "Limit", class: "wide" }, { label: "Running", class: "meter-cell" }, { label: "Waiting", class: "right narrow-col" },
-    { label: "Rate", class: "narrow-col" }, { label: "Budget spent", class: "meter-cell" }, { label: "Opens", class: "narrow-col" }, ...(api.mayChange() ? [{ label: "", class: "narrow-col" }] : [])]);
+  const t = table("Limits", [{ label: "State", class: "narrow-col state-col" }, { label: "Limit", class: "wide limit-col" }, { label: "Running", class: "meter-cell" }, { label: "Waiting", class: "right narrow-col" },
+    { label: "Rate", class: "narrow-col" }, { label: "Budget spent", class: "meter-cell" }, ...(api.mayChange() ? [{ label: "", class: "narrow-col" }] : [])]);
   const add = () => edit(null, () => soon());
   const stop = button("Pause everything", () => pauseAll({ after: () => soon() }), "danger");
   put(root, head("Limits", "How many missions run, start and spend, by name.", ...(api.mayChange() ? [stop, button([icon("plus"), "New limit"], add, "primary", { title: "n" })] : [])),
@@ -42,11 +42,11 @@ function all(root, { signal }) {
 
   // row makes a row once; what is counted changes within it, so that nothing goes away under a finger.
   function row({ name, type, note, paused }) {
-    const cells = Object.fromEntries(["state", "running", "waiting", "rate", "spent", "opens"].map((cell) => [cell, h("div")]));
+    const cells = Object.fromEntries(["state", "running", "waiting", "rate", "spent"].map((cell) => [cell, h("div")]));
     const tr = t.row({}, [
       cells.state,
       [h("a", { class: "cell-main", href: to("limits", name), "data-row": true }, name), h("div", { class: "cell-sub" }, appliesTo({ type })), note && h("div", { class: "muted" }, note)],
-      cells.running, cells.waiting, cells.rate, cells.spent, cells.opens,
+      cells.running, cells.waiting, cells.rate, cells.spent,
       ...(api.mayChange() ? [button(paused ? "Resume" : "Pause", () => toggle(known.find((l) => l.name === name)), "small", { "aria-label": (paused ? "Resume " : "Pause ") + name })] : []),
     ]);
     tr.parts = cells;
@@ -56,12 +56,11 @@ function all(root, { signal }) {
   const none = () => h("span", { class: "muted" }, "–");
 
   function fill({ parts: cells }, l) {
-    putNew(cells.state, [l.full, l.keys_full], () => [stateBadge(l), l.keys_full > 0 && h("div", { class: "cell-sub" }, count(l.keys_full) + (l.keys_full === 1 ? " key full" : " keys full"))]);
+    putNew(cells.state, [l.full, l.opens_at, l.keys_full], () => [stateBadge(l), l.opens_at && h("div", { class: "cell-sub" }, "opens ", opensAt(l)), l.keys_full > 0 && h("div", { class: "cell-sub" }, count(l.keys_full) + (l.keys_full === 1 ? " key full" : " keys full"))]);
     putNew(cells.running, [l.running, l.total], () => against(l.running, l.total));
     putNew(cells.waiting, [l.waiting, l.type, l.full], () => waitingOf(l));
     putNew(cells.rate, [l.rate], () => (l.rate ? rateText(l.rate) : none()));
     putNew(cells.spent, [l.spent, l.budget], () => (l.budget ? spentOf(l) : none()));
-    putNew(cells.opens, [l.opens_at], () => opensAt(l));
   }
 
   function show(limits) {
