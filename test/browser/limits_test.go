@@ -40,6 +40,7 @@ func (s *supervisor) capacity() {
 	s.limit(missions.LimitSpec{Name: "exports", Type: "export", Paused: true, Note: "Until the new disks are in."})
 	s.limit(missions.LimitSpec{Name: "mail", Rate: &missions.Rate{Count: 2, PerSeconds: 86400}})
 	s.limit(missions.LimitSpec{Name: "queue", Type: missions.AllTypes, MaxPendingPerKey: number(10_000)})
+	s.limit(missions.LimitSpec{Name: "vendor", Note: "Tells us to wait from time to time."})
 	var specs []api.MissionSpec
 	for _, each := range []struct {
 		key string
@@ -49,7 +50,7 @@ func (s *supervisor) capacity() {
 			specs = append(specs, api.MissionSpec{Name: fmt.Sprint("Chat ", i+1, " of ", each.key), Type: "chat", Key: each.key, Limits: []string{"anthropic"}})
 		}
 	}
-	specs = append(specs, api.MissionSpec{Name: "Export of March", Type: "export"})
+	specs = append(specs, api.MissionSpec{ID: "march", Name: "Export of March", Type: "export"}, api.MissionSpec{Name: "Ask the vendor", Type: "ask", Limits: []string{"vendor"}})
 	for i := range 3 {
 		specs = append(specs, api.MissionSpec{Name: fmt.Sprint("Letter ", i+1), Type: "letter", Limits: []string{"mail"}})
 	}
@@ -61,6 +62,10 @@ func (s *supervisor) capacity() {
 	for range 2 {
 		h.take("letter")
 	}
+	h = s.hands("clerk-1", "ask", "export")
+	lease, hour := h.take("ask"), 3600.0
+	h.drop(lease)
+	must(s.t, h.agent.Fail(s.t.Context(), api.Failure{LeaseRef: lease, Error: "429 Too Many Requests", RetryAfterSeconds: &hour, Limit: "vendor"}))
 }
 
 // A limit is added with a form, paused, resumed, changed and deleted, with the mouse and with the keyboard. What others do
@@ -160,11 +165,18 @@ func TestTheKeysOfALimit(t *testing.T) {
 		name string
 		at   int
 		want string
-	}{{"anthropic", 1, "Open"}, {"anthropic", 3, "6 / 8"}, {"chat", 1, "Full: total"}, {"chat", 3, "6 / 6"}, {"chat", 4, "9"}, {"exports", 1, "Paused"}, {"mail", 1, "Full: rate"}, {"queue", 1, "Open"}} {
+	}{{"anthropic", 1, "Open"}, {"anthropic", 3, "6 / 8"}, {"chat", 1, "Full: total"}, {"chat", 3, "6 / 6"}, {"chat", 4, "9"}, {"exports", 1, "Paused"}, {"mail", 1, "Full: rate"}, {"queue", 1, "Open"}, {"vendor", 1, "Told to wait"}} {
 		b.await(fmt.Sprint(c), fmt.Sprintf(cell, c.name, c.at)+`?.split("\n")[0] === `+quote(c.want))
 	}
 	b.await("the list of what waits", `document.querySelector("tr[data-key=chat] td:nth-child(4) a").getAttribute("href") === "#/missions?waiting=limit&type=chat"`)
 
+	b.await("when it opens", fmt.Sprintf(cell, "vendor", 1)+`.includes("opens in ")`)
+
+	b.open("mission/march", "Export of March")
+	b.awaitText("Held by limit “exports”")
+	b.press("Limit exports")
+	b.awaitText("Paused: no mission starts.")
+	b.open("limits", "Limits")
 	b.press("anthropic")
 	b.await("its page", `document.querySelector("main h1")?.textContent.startsWith("anthropic")`)
 	const key = `document.querySelector("tr[data-key=%s]")?.innerText.replace(/\s+/g, " ")`

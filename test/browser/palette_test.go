@@ -84,6 +84,13 @@ func TestThePalette(t *testing.T) {
 	b.awaitText("Pause everything?")
 	b.key("Escape")
 	b.awaitNoText("Pause everything?")
+	s.limit(missions.LimitSpec{Name: "stop", Type: missions.AllTypes, Paused: true})
+	b.await("the banner", pausedBanner)
+	b.chord("k")
+	b.insert("everything")
+	b.await("the other action", paletteAt+` === "Resume everything"`)
+	b.key("Escape")
+	b.await("its end", `!`+paletteOpen)
 	b.key("?")
 	b.awaitText("Find a page, mission, agent, limit, schedule or action")
 }

@@ -9,7 +9,7 @@ import { rhythm } from "./scheduling.js";
 import { edit as editLimit } from "./limit-form.js";
 import { readLimits } from "./limiting.js";
 import { appliesTo, stateName } from "./limit-words.js";
-import { pauseAll } from "./stop.js";
+import { isPaused, pauseAll, resume } from "./stop.js";
 import { help, pages } from "./keys.js";
 
 const most = 500; // of each list that is looked through
@@ -25,7 +25,8 @@ export const commands = (nextTheme) => [
     { group: "Actions", icon: "plus", label: "New mission", act: () => create() },
     { group: "Actions", icon: "plus", label: "New schedule", act: () => editSchedule(null, (id) => go(to("schedules", id))) },
     { group: "Actions", icon: "plus", label: "New limit", act: () => editLimit(null, (name) => go(to("limits", name))) },
-    { group: "Actions", icon: "limits", label: "Pause everything", sub: "no mission starts", act: () => pauseAll() },
+    isPaused() ? { group: "Actions", icon: "limits", label: "Resume everything", sub: "missions start again", act: resume }
+      : { group: "Actions", icon: "limits", label: "Pause everything", sub: "no mission starts", act: () => pauseAll() },
   ] : []),
   { group: "Actions", icon: "auto", label: "Change the theme", sub: "light, dark, or as the system", hint: "t", act: nextTheme },
   { group: "Actions", icon: "queries", label: "Keyboard shortcuts", hint: "?", act: help },

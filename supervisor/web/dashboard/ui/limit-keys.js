@@ -5,22 +5,16 @@ import * as api from "./api.js";
 import { count, figure } from "./format.js";
 import { badge, button, dialog, empty, field, table, toast } from "./parts.js";
 import { amendLimit } from "./limiting.js";
-import { against } from "./limit-words.js";
+import { against, ofKey } from "./limit-words.js";
 import { numberOf, wrong } from "./limit-form.js";
 
 const most = 100; // keys that are shown
 
-const busiest = 10; // keys of which a limit says how many missions run
-
-// listOf are the keys of a limit: {key, running, above, bound, weight, paused}. Of those that are not among the busiest
-// it is not known how many missions run, but that they are no more than above.
+// listOf are the keys of a limit. Of those that are not among the busiest it may not be known how many missions run, but
+// that they are no more than above.
 function listOf(l) {
-  const running = new Map(l.busiest.map((each) => [each.key, each.running]));
-  const above = l.busiest.length < busiest ? 0 : Math.min(...running.values());
-  return [...new Set([...running.keys(), ...Object.keys(l.keys).sort()])].map((key) => {
-    const { per_key: bound = l.per_key, weight = 1, paused = false } = Object.hasOwn(l.keys, key) ? l.keys[key] : {};
-    return { key, running: running.get(key) ?? (above === 0 ? 0 : null), above, bound: bound ?? null, weight, paused };
-  });
+  const above = Math.min(...l.busiest.map((each) => each.running));
+  return [...new Set([...l.busiest.map((each) => each.key), ...Object.keys(l.keys).sort()])].map((key) => ({ ...ofKey(l, key), above }));
 }
 
 // keysOf is {element, show}: show takes the limit.

@@ -6,6 +6,8 @@ import { ago, count, duration, figure, moment, now, short, when } from "./format
 import { badge, meter } from "./parts.js";
 import { allTypes } from "./limiting.js";
 
+const busiest = 10; // keys of which a limit says how many missions run
+
 export const appliesTo = ({ type }) => (!type ? "missions that name it" : type === allTypes ? "all missions" : "missions of the type " + type);
 
 const states = {
@@ -16,6 +18,28 @@ const states = {
 export const stateBadge = ({ full }) => badge(...(states[full] ?? ["draining", "Full: " + full]));
 
 export const stateName = ({ full }) => states[full]?.[1] ?? full;
+
+// why says in a sentence why no mission starts.
+export const why = ({ full, blocked_until: until }) => ({
+  "": "Missions start.", paused: "Paused: no mission starts.", total: "As many run as may.", rate: "As many have started as may for now.",
+  budget: "The budget of this window is spent.", blocked: "An agent was told to wait until " + moment(until) + ".",
+})[full] ?? full;
+
+// ofKey is what a limit says of a key, and how many of its missions run; null if that is not known.
+export function ofKey(l, key) {
+  const { per_key: bound = l.per_key, weight = 1, paused = false } = Object.hasOwn(l.keys, key) ? l.keys[key] : {};
+  const busy = l.busiest.find((each) => each.key === key)?.running;
+  return { key, bound: bound ?? null, weight, paused, running: busy ?? (l.busiest.length < busiest ? 0 : null) };
+}
+
+// holds says in a sentence why a limit lets a mission not start; "" if it lets it, as far as that is known.
+export function holds(l, m) {
+  if (l.type !== allTypes && l.type !== m.type && !m.limits?.includes(l.name)) return "";
+  if (l.full) return why(l);
+  if (!m.key) return "";
+  const { bound, paused, running } = ofKey(l, m.key);
+  return paused ? "Its key “" + m.key + "” is paused." : bound !== null && running !== null && running >= bound ? "As many run of its key “" + m.key + "” as may." : "";
+}
 
 const share = (n, of) => (of > 0 ? n / of : 1); // of nothing, anything is all
 

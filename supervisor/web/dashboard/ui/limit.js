@@ -8,7 +8,7 @@ import { count, moment } from "./format.js";
 import { button, empty, facts, head, panel } from "./parts.js";
 import { pageKeys } from "./keys.js";
 import { byWhom, onLimits, readLimit } from "./limiting.js";
-import { against, appliesTo, budgetText, opensAt, rateText, spentOf, stateBadge, waitingOf } from "./limit-words.js";
+import { against, appliesTo, budgetText, opensAt, rateText, spentOf, stateBadge, waitingOf, why } from "./limit-words.js";
 import { edit } from "./limit-form.js";
 import { keysOf, setKey } from "./limit-keys.js";
 import { removeLimit, setPaused } from "./stop.js";
@@ -61,9 +61,3 @@ export function one(root, { id, signal }) {
 }
 
 const bound = (n) => (n === undefined || n === null ? "no bound" : count(n));
-
-// why says in a sentence why no mission starts.
-const why = ({ full, blocked_until: until }) => ({
-  "": "Missions start.", paused: "Paused: no mission starts.", total: "As many run as may.", rate: "As many have started as may for now.",
-  budget: "The budget of this window is spent.", blocked: "An agent was told to wait until " + moment(until) + ".",
-})[full] ?? full;

@@ -152,7 +152,7 @@ export function page(root, { id, signal, onChange }) {
   async function explain() {
     const asked = mission.waiting_for?.every((wait) => wait.signal && open(wait)); // the questions above say it all
     const why = mission.status === "PENDING" && !asked ? await whyItWaits(mission, signal) : null;
-    putNew(waits, why, () => why && h("section", { class: "panel waits", "aria-label": "Why it waits" }, h("strong", null, why.title), h("span", { class: "muted" }, why.text), why.waits?.length > 0 && conditions(why.waits)));
+    putNew(waits, why, () => why && h("section", { class: "panel waits", "aria-label": "Why it waits" }, h("strong", null, why.title), h("span", { class: "muted" }, why.text), why.limits?.map((name) => h("a", { href: to("limits", name) }, "Limit " + name)), why.waits?.length > 0 && conditions(why.waits)));
   }
 
   async function refresh() {

@@ -16,6 +16,10 @@ const always = new AbortController().signal;
 let pausing = []; // the limits by which everything is paused
 let limits = [];
 
+// isPaused tells whether everything is paused, and resume lets it go on.
+export const isPaused = () => pausing.length > 0;
+export const resume = () => resumeAll(pausing);
+
 // everythingPaused calls back with whether everything is paused, now and when that changes.
 export const everythingPaused = (call, signal) => onLimits((all) => call(all.some((l) => ofAll(l) && l.paused)), signal);
 

@@ -2,6 +2,8 @@
 
 import * as api from "./api.js";
 import { open, waitsFor } from "./conditions.js";
+import { readLimits } from "./limiting.js";
+import { holds } from "./limit-words.js";
 import { count, moment, now, ago } from "./format.js";
 
 const looked = 1000; // missions of the queue
@@ -14,17 +16,20 @@ const ready = (m) => !(m.next_attempt_at > now()) && !(m.not_before > now());
 // before tells whether the queue has a before b: by priority, then by age.
 const before = (a, b) => ranks[a.priority] > ranks[b.priority] || (a.priority === b.priority && (a.created_at < b.created_at || (a.created_at === b.created_at && a.id < b.id)));
 
-// whyItWaits is {title, text, waits} for a PENDING mission; waits are its conditions, if it has
-// any.
+// whyItWaits is {title, text, waits, limits} for a PENDING mission: waits are its conditions, limits the names of those
+// that hold it, if there are any.
 export async function whyItWaits(m, signal) {
   if (m.waiting_since) return whatItWaitsFor(m);
   if (m.next_attempt_at > now()) return { title: "Waits for its next attempt", text: "Its latest attempt failed. The next one is due " + ago(m.next_attempt_at) + ", at " + moment(m.next_attempt_at) + "." };
   if (m.not_before > now()) return { title: "Not due yet", text: "No agent gets it before " + moment(m.not_before) + "." };
-  const [{ agents }, { missions, next_cursor: more }] = await Promise.all([
+  const [{ agents }, { missions, next_cursor: more }, limits] = await Promise.all([
     api.get("api/supervisor/agents", { state: "online", type: m.type, limit: 1000 }, { signal }),
     api.get("api/missions", { status: "PENDING", type: m.type, limit: looked }, { signal }),
+    readLimits({ signal }),
   ]);
   if (!agents.length) return { title: "No agent is online for its type", text: "It starts when an agent for the type “" + m.type + "” comes online." };
+  const held = limits.map((l) => ({ name: l.name, why: holds(l, m) })).filter(({ why }) => why);
+  if (held.length) return { title: held.length === 1 ? "Held by limit “" + held[0].name + "”" : "Held by " + count(held.length) + " limits", text: held.map(({ why }) => why).join(" "), limits: held.map(({ name }) => name) };
   const ahead = missions.filter((other) => other.id !== m.id && ready(other) && before(other, m)).length;
   const many = (more ? "At least " : "") + count(ahead) + (ahead === 1 ? " mission" : " missions");
   const busy = agents.every((a) => a.missions_running >= a.capacity);
