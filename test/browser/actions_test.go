@@ -190,7 +190,7 @@ func TestKeyboard(t *testing.T) {
 	s.batch("t", "number %d", 3, "")
 	b := openTab(t, s.HTTP, wide)
 	b.open("overview", "Overview")
-	for _, p := range [][2]string{{"m", "Missions"}, {"s", "Schedules"}, {"a", "Agents"}, {"e", "Events"}, {"l", "Alerts"}, {"q", "Queries"}, {"o", "Overview"}, {"i", "Needs you"}, {"m", "Missions"}} {
+	for _, p := range [][2]string{{"m", "Missions"}, {"s", "Schedules"}, {"c", "Limits"}, {"a", "Agents"}, {"e", "Events"}, {"l", "Alerts"}, {"q", "Queries"}, {"o", "Overview"}, {"i", "Needs you"}, {"m", "Missions"}} {
 		b.key("g")
 		b.key(p[0])
 		b.await(p[1], "document.querySelector('main h1')?.textContent === "+quote(p[1]))

@@ -56,6 +56,16 @@ func TestBehindAProxy(t *testing.T) {
 			b.awaitText("created, PENDING")
 			b.open("events", "Events")
 			b.awaitText("behind it (default")
+			b.open("limits", "Limits")
+			b.press("Pause everything")
+			b.write("Type “pause” to confirm", "pause")
+			b.key("Enter")
+			b.awaitText("By mary, since")
+			b.press("everything")
+			b.await("its page", `document.querySelector("main h1")?.textContent.startsWith("everything")`)
+			b.press("Resume")
+			b.press("Resume") // in the dialog
+			b.await("the end", `!`+pausedBanner)
 			var jar struct {
 				Cookies []struct {
 					Name, Path string
@@ -70,6 +80,7 @@ func TestBehindAProxy(t *testing.T) {
 			b.await("the page that was typed", `location.hash === "#/missions?status=PENDING" && document.body?.innerText.includes("behind it")`)
 			b.call("Page.navigate", map[string]any{"url": base + "/no/where"}, nil)
 			b.awaitText("There is no such page")
+			b.await("its style sheet, which moves the link", `document.readyState === "complete"`)
 			b.press("Open the dashboard")
 			b.await("the overview", `document.querySelector("main h1")?.textContent === "Overview"`)
 			b.press("Sign out")

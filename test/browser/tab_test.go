@@ -267,7 +267,7 @@ func (b *tab) write(name, text string) {
 // key presses a key, wherever the focus is.
 func (b *tab) key(name string) {
 	b.t.Helper()
-	codes := map[string]int{"Enter": 13, "Escape": 27, "Tab": 9, "ArrowLeft": 37, "ArrowRight": 39}
+	codes := map[string]int{"Enter": 13, "Escape": 27, "Tab": 9, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
 	event := map[string]any{"type": "keyDown", "key": name, "windowsVirtualKeyCode": codes[name]}
 	switch {
 	case name == "Enter":
@@ -277,6 +277,20 @@ func (b *tab) key(name string) {
 	}
 	b.call("Input.dispatchKeyEvent", event, nil)
 	b.call("Input.dispatchKeyEvent", map[string]any{"type": "keyUp", "key": name, "windowsVirtualKeyCode": codes[name]}, nil)
+}
+
+// chord presses a key while Control is held.
+func (b *tab) chord(name string) {
+	b.t.Helper()
+	for _, kind := range []string{"rawKeyDown", "keyUp"} {
+		b.call("Input.dispatchKeyEvent", map[string]any{"type": kind, "key": name, "modifiers": 2, "windowsVirtualKeyCode": int(strings.ToUpper(name)[0])}, nil)
+	}
+}
+
+// insert types a text where the focus is.
+func (b *tab) insert(text string) {
+	b.t.Helper()
+	b.call("Input.insertText", map[string]any{"text": text}, nil)
 }
 
 // shoot saves a screenshot of the page, if screenshots are enabled.

@@ -33,9 +33,9 @@ func TestWhyAMissionDoesNotStart(t *testing.T) {
 	}
 	b := openTab(t, s.HTTP, wide)
 	for id, why := range map[string]string{
-		"second":  "1 of 1 missions with its key “tenant-7” run.",
+		"second":  "As many run of its key “tenant-7” as may.",
 		"other":   "Its key “tenant-9” is paused.",
-		"stopped": "The limit “stop” holds it back",
+		"stopped": "Held by limit “stop”",
 		"gpu":     "No agent has the labels that it requires",
 		"warm":    "Waits for agent w",
 	} {

@@ -7,7 +7,7 @@ import (
 )
 
 // pages are the dashboard's pages, by the first part of their addresses.
-var pages = []string{"overview", "inbox", "missions", "mission", "queue", "schedules", "agents", "events", "alerts", "queries"}
+var pages = []string{"overview", "inbox", "missions", "mission", "queue", "schedules", "limits", "agents", "events", "alerts", "queries"}
 
 const nowhere = `<!doctype html>
 <html lang="en">

@@ -34,6 +34,7 @@ export function subject(metric, type = "") {
   if (/signal/.test(metric)) return { href: to("inbox"), text: "Show what waits for you" };
   const waiting = /\.waiting\.(\w+)$/.exec(metric)?.[1];
   if (waiting) return { href: to("missions", "", { waiting, type }), text: "Show what waits" };
+  if (metric.startsWith("limits.")) return { href: to("limits"), text: "Show the limits" };
   if (metric.startsWith("schedules.")) return { href: to("schedules"), text: "Show the schedules" };
   if (metric.startsWith("events.")) return { href: to("overview"), text: "Show the event stream" };
   const status = statusOf.find(([pattern]) => pattern.test(metric))?.[1] ?? "";

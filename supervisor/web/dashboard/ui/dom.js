@@ -102,6 +102,7 @@ const icons = {
   missions: "M2.5 4h11M2.5 8h11M2.5 12h7",
   queue: "M2.5 3.5h11M2.5 8h7M2.5 12.5h4",
   schedules: "M8 14a6 6 0 1 0 0-12 6 6 0 0 0 0 12zM8 4.5V8l2.5 1.5",
+  limits: "M2 12.5a6 6 0 1 1 12 0M8 12.5l3-4.5",
   agents: "M3 3h10v6H3zM5.5 13h5M8 9v4",
   events: "M1.5 8h3l2-5 3 10 2-5h3",
   alerts: "M8 2.2 14.2 13H1.8zM8 6.5v3M8 11.2v.1",

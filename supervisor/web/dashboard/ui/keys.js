@@ -4,7 +4,9 @@ import { h } from "./dom.js";
 import { dialog } from "./parts.js";
 import { go } from "./router.js";
 
-const pages = { o: ["overview", "Overview"], i: ["inbox", "Needs you"], m: ["missions", "Missions"], u: ["queue", "Queue"], s: ["schedules", "Schedules"], a: ["agents", "Agents"], e: ["events", "Events"], l: ["alerts", "Alerts"], q: ["queries", "Queries"] };
+export const pages = { o: ["overview", "Overview"], i: ["inbox", "Needs you"], m: ["missions", "Missions"], u: ["queue", "Queue"], s: ["schedules", "Schedules"], c: ["limits", "Limits"], a: ["agents", "Agents"], e: ["events", "Events"], l: ["alerts", "Alerts"], q: ["queries", "Queries"] };
+
+export const findKeys = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘ K" : "Ctrl K";
 
 let pending = "";
 let timer;
@@ -21,7 +23,7 @@ export function help() {
     title: "Keyboard", action: "Done", closes: false,
     body: h("dl", { class: "facts" },
       Object.entries(pages).map(([key, [, name]]) => row("g " + key, "Go to " + name)),
-      row("?", "This list"), row("t", "Light, dark, or as the system"), row("j", "Next row"), row("k", "Row before"),
+      row("?", "This list"), row(findKeys, "Find a page, mission, agent, limit, schedule or action"), row("t", "Light, dark, or as the system"), row("j", "Next row"), row("k", "Row before"),
       Object.entries(own).map(([key, [what]]) => row(key, what))),
   });
 }
@@ -38,6 +40,11 @@ function rows(step) {
 
 export function listen(shell) {
   document.addEventListener("keydown", (event) => {
+    if (event.key?.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && !document.querySelector("dialog[open]:not(.palette)")) {
+      event.preventDefault(); // also while somebody types
+      shell.find();
+      return;
+    }
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || document.querySelector("dialog[open]")) return;
     const key = event.key;
     if (pending === "g" && pages[key]) {

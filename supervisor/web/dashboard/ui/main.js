@@ -15,12 +15,13 @@ import { page as schedules } from "./schedules.js";
 import { page as missions } from "./missions.js";
 import { page as mission } from "./mission.js";
 import { page as queue } from "./queue.js";
+import { page as limits } from "./limits.js";
 import { page as agents } from "./agents.js";
 import { page as events } from "./events.js";
 import { page as alerts } from "./alerts.js";
 import { page as queries } from "./queries.js";
 
-const pages = { overview, inbox, missions, mission, queue, schedules, agents, events, alerts, queries };
+const pages = { overview, inbox, missions, mission, queue, schedules, limits, agents, events, alerts, queries };
 
 // What a page of the history looked like when it was left, by its entry: gone back to, it is
 // where it was. Entries of the page's own beginning are known by a number in their state.

@@ -107,7 +107,7 @@ export function page(root, { id, signal, onChange }) {
       ["Parent", m.parent_id && h("a", { href: to("mission", m.parent_id) }, m.parent_id)],
       ["Batch", m.batch && h("a", { href: to("missions", "", { batch: m.batch }) }, m.batch)],
       ["Key", m.key && h("a", { href: to("missions", "", { key: m.key }) }, m.key)],
-      ["Limits", m.limits?.map((name) => [h("span", { class: "tag" }, name), " "])],
+      ["Limits", m.limits?.map((name) => [h("a", { class: "tag", href: to("limits", name) }, name), " "])],
       ["Requires", m.requires && Object.entries(m.requires).map(([label, value]) => [h("span", { class: "tag" }, label + "=" + value), " "])],
       ["Prefers", m.prefer_agent && "agent " + m.prefer_agent + ", for " + duration(m.prefer_seconds)],
       ["Unique key", m.unique?.key],
@@ -156,7 +156,7 @@ export function page(root, { id, signal, onChange }) {
   async function explain() {
     const asked = mission.waiting_for?.every((wait) => wait.signal && open(wait)); // the questions above say it all
     const why = mission.status === "PENDING" && !asked ? await whyItWaits(mission, signal) : null;
-    putNew(waits, why, () => why && h("section", { class: "panel waits", "aria-label": "Why it waits" }, h("strong", null, why.title), h("span", { class: "muted" }, why.text), why.waits?.length > 0 && conditions(why.waits)));
+    putNew(waits, why, () => why && h("section", { class: "panel waits", "aria-label": "Why it waits" }, h("strong", null, why.title), h("span", { class: "muted" }, why.text), why.limits?.map((name) => h("a", { href: to("limits", name) }, "Limit " + name)), why.waits?.length > 0 && conditions(why.waits)));
   }
 
   async function refresh() {

@@ -5,12 +5,13 @@ import * as api from "./api.js";
 import { repeat } from "./live.js";
 import { to } from "./router.js";
 import { count, duration, percent, short } from "./format.js";
-import { commandLine, empty, head, meter, panel, segments, stat, statuses, statusName, table, tones } from "./parts.js";
+import { button, commandLine, empty, head, meter, panel, segments, stat, statuses, statusName, table, tones } from "./parts.js";
 import { lines, sparkline } from "./charts.js";
 import { failures } from "./failures.js";
 import { above } from "./inbox.js";
 import { shortcuts } from "./asked.js";
 import { pageKeys } from "./keys.js";
+import { everythingPaused, pauseAll } from "./stop.js";
 import { showSpend, spendOf } from "./spend.js";
 
 const spans = [["5m", "5 min"], ["1h", "1 h"], ["24h", "24 h"], ["all", "All"]];
@@ -42,8 +43,11 @@ export function page(root, { signal, onChange }) {
   const streamPanel = panel("Event stream", stream, { span: 6 });
   let grid; // hidden until it is known what there is to show
 
+  const stop = button("Pause everything", () => pauseAll());
+  everythingPaused((yes) => { stop.hidden = yes; }, signal);
+
   put(root,
-    head("Overview", "Missions and agents, live."),
+    head("Overview", "Missions and agents, live.", ...(api.mayChange() ? [stop] : [])),
     above(signal, onChange),
     h("div", { class: "panel tiles" }, statuses.map((status) => tiles[status].element)),
     grid = h("div", { class: "grid dense", hidden: true },

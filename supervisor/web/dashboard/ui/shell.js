@@ -5,21 +5,24 @@ import { h, icon, put, putNew } from "./dom.js";
 import * as api from "./api.js";
 import { connect, repeat, watchEvents } from "./live.js";
 import * as theme from "./theme.js";
-import { help } from "./keys.js";
+import { findKeys, help } from "./keys.js";
 import { short } from "./format.js";
 import { to } from "./router.js";
 import { button } from "./parts.js";
+import { palette } from "./palette.js";
 import { countOf, readQuestions } from "./questions.js";
 import { waits } from "./title.js";
 import { aboutOf, measured, typesOf } from "./alert.js";
+import { readLimits } from "./limiting.js";
+import { banner as stopBanner } from "./stop.js";
 
 // sentence begins with a capital, as what the supervisor says of a part does not.
 const sentence = (text) => text && text[0].toUpperCase() + text.slice(1) + ".";
 
-const pages = [["overview", "Overview"], ["inbox", "Needs you"], ["missions", "Missions"], ["queue", "Queue"], ["schedules", "Schedules"], ["agents", "Agents"], ["events", "Events"], ["alerts", "Alerts"], ["queries", "Queries"]];
+const pages = [["overview", "Overview"], ["inbox", "Needs you"], ["missions", "Missions"], ["queue", "Queue"], ["schedules", "Schedules"], ["limits", "Limits"], ["agents", "Agents"], ["events", "Events"], ["alerts", "Alerts"], ["queries", "Queries"]];
 const patience = 8000; // ms that a request may take before the page says so
 const firstPatience = 3000; // ms that the first page waits for what stands above it
-const unseenEvery = 60000; // ms between looks for questions, while nobody sees the page
+const unseenEvery = 60000; // ms between looks at what the title says, while nobody sees the page
 const named = 3; // alerts in the line above the page
 const themeNames = { auto: "as the system", light: "light", dark: "dark" };
 const themeIcons = { auto: "auto", light: "sun", dark: "moon" };
@@ -44,6 +47,7 @@ export function shell() {
   const main = h("main", { id: "content", tabindex: "-1" });
 
   const nextTheme = () => showTheme(theme.next());
+  const find = () => palette(nextTheme);
   const showTheme = (choice) => {
     put(themeButton, icon(themeIcons[choice]));
     themeButton.setAttribute("aria-label", "Theme: " + themeNames[choice]);
@@ -55,12 +59,13 @@ export function shell() {
     h("a", { class: "skip", href: "#content", onclick: (e) => { e.preventDefault(); main.focus(); } }, "Skip to the page"),
     h("header", { class: "side" },
       h("a", { class: "brand", href: "#/overview" }, h("img", { src: "ui/mark.svg", alt: "" }), "Mission Control"),
+      h("button", { type: "button", class: "find", onclick: find }, icon("queries"), "Find", h("kbd", { "aria-hidden": "true" }, findKeys)),
       h("nav", { class: "nav", "aria-label": "Pages" }, pages.map(([name]) => links[name].link)),
       h("div", { class: "side-foot" },
         h("div", { class: "row" }, pulse,
-          h("div", { class: "row" }, themeButton, h("button", { type: "button", class: "button quiet", "aria-label": "Keyboard shortcuts", title: "Keyboard shortcuts", onclick: help }, "?"))),
+          h("div", { class: "row" }, h("button", { type: "button", class: "button quiet only-narrow", "aria-label": "Find", title: "Find", onclick: find }, icon("queries")), themeButton, h("button", { type: "button", class: "button quiet", "aria-label": "Keyboard shortcuts", title: "Keyboard shortcuts", onclick: help }, "?"))),
         version)),
-    h("div", { class: "content" }, banner, alarm, main));
+    h("div", { class: "content" }, stopBanner(), banner, alarm, main));
 
   // What is known of how things stand, and who wants to know.
   const known = { status: null, questions: null, reachable: null, store: "", stream: "" };
@@ -121,23 +126,26 @@ export function shell() {
     waits(n);
     tell("questions");
   };
-  // A page is shown once it is known whether alerts or questions are above it.
+  // A page is shown once it is known what is above it: alerts, questions, and whether everything is paused.
   let askSoon = () => {};
+  let limitsSoon = () => {};
   const ready = new Promise((done) => {
     setTimeout(done, firstPatience);
-    const both = [new Promise((one) => { repeat(20000, () => alerts().finally(one), always); }),
-      new Promise((one) => { askSoon = repeat(20000, () => questions().finally(one), always); })];
-    Promise.all(both).then(done);
+    const all = [new Promise((one) => { repeat(20000, () => alerts().finally(one), always); }),
+      new Promise((one) => { askSoon = repeat(20000, () => questions().finally(one), always); }),
+      new Promise((one) => { limitsSoon = repeat(20000, () => readLimits().finally(one), always); })];
+    Promise.all(all).then(done);
   });
+  watchEvents({ type: "limit.changed" }, { message: () => limitsSoon(), connected: () => limitsSoon(), gap: () => limitsSoon() }, always);
   watchEvents({ type: "mission.waiting,mission.ready,mission.signalled" }, {
     message: (text) => { if (known.questions?.questions.length || text.includes('"signal":')) askSoon(); },
     connected: askSoon, gap: askSoon,
   }, always);
-  // The title counts also while the page is not seen: it is for those who look elsewhere.
-  setInterval(() => { if (document.hidden) questions().catch(() => {}); }, unseenEvery);
+  // The title says what it does also while the page is not seen: it is for those who look elsewhere.
+  setInterval(() => { if (document.hidden) for (const look of [questions, readLimits]) look().catch(() => {}); }, unseenEvery);
 
   connect({
-    open: () => { known.reachable = true; reason(); }, // it may be another supervisor
+    open: () => { known.reachable = true; reason(); limitsSoon(); }, // it may be another supervisor
     lost: () => { known.reachable = false; sum(); tell("lost"); },
     events: {
       status: (text) => {
@@ -158,7 +166,7 @@ export function shell() {
   });
 
   return {
-    element, main, nextTheme, ready,
+    element, main, nextTheme, find, ready,
     current: (name) => {
       element.dataset.page = name;
       for (const [each, { link }] of Object.entries(links)) {

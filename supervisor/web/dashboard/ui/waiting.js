@@ -2,7 +2,9 @@
 
 import * as api from "./api.js";
 import { open, waitsFor } from "./conditions.js";
-import { ago, count, figure, moment, now } from "./format.js";
+import { readLimits } from "./limiting.js";
+import { holds } from "./limit-words.js";
+import { ago, count, moment, now } from "./format.js";
 
 const looked = 1000; // missions of the queue
 const ranks = { LOW: 0, NORMAL: 1, HIGH: 2, CRITICAL: 3 };
@@ -14,19 +16,19 @@ const ready = (m) => !(m.next_attempt_at > now()) && !(m.not_before > now());
 // before tells whether the queue has a before b: by priority, then by age.
 const before = (a, b) => ranks[a.priority] > ranks[b.priority] || (a.priority === b.priority && (a.created_at < b.created_at || (a.created_at === b.created_at && a.id < b.id)));
 
-// whyItWaits is {title, text, waits} for a PENDING mission; waits are its conditions, if it has
-// any.
+// whyItWaits is {title, text, waits, limits} for a PENDING mission: waits are its conditions, limits the names of those
+// that hold it, if there are any.
 export async function whyItWaits(m, signal) {
   if (m.waiting_since) return whatItWaitsFor(m);
   if (m.next_attempt_at > now()) return { title: "Waits for its next attempt", text: "Its latest attempt failed. The next one is due " + ago(m.next_attempt_at) + ", at " + moment(m.next_attempt_at) + "." };
   if (m.not_before > now()) return { title: "Not due yet", text: "No agent gets it before " + moment(m.not_before) + "." };
-  const [{ limits }, { agents: online }, { missions, next_cursor: more }] = await Promise.all([
-    api.get("api/limits", { limit: 1000 }, { signal }),
+  const [{ agents: online }, { missions, next_cursor: more }, limits] = await Promise.all([
     api.get("api/supervisor/agents", { state: "online", type: m.type, limit: 1000 }, { signal }),
     api.get("api/missions", { status: "PENDING", type: m.type, limit: looked }, { signal }),
+    readLimits({ signal }),
   ]);
-  const held = limits.filter((l) => l.type === m.type || l.type === "*" || m.limits?.includes(l.name)).map((l) => heldBy(l, m.key)).find(Boolean);
-  if (held) return held;
+  const held = limits.map((l) => ({ name: l.name, why: holds(l, m) })).filter(({ why }) => why);
+  if (held.length) return { title: held.length === 1 ? "Held by limit “" + held[0].name + "”" : "Held by " + count(held.length) + " limits", text: held.map(({ why }) => why).join(" "), limits: held.map(({ name }) => name) };
   if (!online.length) return { title: "No agent is online for its type", text: "It starts when an agent for the type “" + m.type + "” comes online." };
   const labels = Object.entries(m.requires ?? {});
   const agents = online.filter((a) => labels.every(([label, value]) => a.labels?.[label] === value));
@@ -41,23 +43,6 @@ export async function whyItWaits(m, signal) {
     title: busy ? "All agents for its type are busy" : "In the queue",
     text: (ahead || more ? many + " of its type will start before it." : "It is the next of its type.") + " Agents online for it: " + count(agents.length) + ".",
   };
-}
-
-// heldBy is why no mission with a key, or without one, starts under a limit; null if that is not known.
-function heldBy(l, key) {
-  const bound = l.keys?.[key]?.per_key ?? l.per_key;
-  const ofKey = l.busiest.find((busy) => busy.key === key)?.running ?? 0;
-  const why = l.full ? fullText(l)
-    : l.keys?.[key]?.paused ? "Its key “" + key + "” is paused."
-    : key && bound !== undefined && ofKey >= bound ? count(ofKey) + " of " + count(bound) + " missions with its key “" + key + "” run." : "";
-  return why && { title: "The limit “" + l.name + "” holds it back", text: why };
-}
-
-// fullText says why no mission starts under a limit at present.
-export function fullText(l) {
-  const opens = l.opens_at ? " Missions start again " + ago(l.opens_at) + ", at " + moment(l.opens_at) + "." : "";
-  return { paused: "It is paused.", total: count(l.running) + " of " + count(l.total) + " missions run.", rate: "As many have started as may." + opens,
-    budget: l.budget && figure(l.spent) + " of " + figure(l.budget.amount) + " " + l.budget.unit + " are spent." + opens, blocked: "An agent was told to wait." + opens }[l.full] ?? "";
 }
 
 function whatItWaitsFor(m) {
