@@ -77,7 +77,7 @@ func TestPages(t *testing.T) {
 		{"missions", "missions", "Missions", "Deploy 4.2", true, ""},
 		{"mission", "mission/" + slow, "Slow trailer", "the cache is cold", true, ""},
 		{"failed", "mission/" + bad, "Bad archive", "unexpected end of archive", false, ""},
-		{"queue", "queue", "Queue", "for an agent", false, ""},
+		{"queue", "queue", "Queue", "No agent serves it", false, ""},
 		{"schedules", "schedules", "Schedules", "No schedules yet", false, ""},
 		{"limits", "limits", "Limits", "Until the new disks are in.", true, ""},
 		{"limit", "limits/anthropic", "anthropic", "tenant-7", true, ""},
@@ -141,7 +141,7 @@ func TestLayoutShift(t *testing.T) {
 	s.capacity()
 	s.campaign()
 	pages := map[string]string{"overview": "93.9 %", "inbox": "Pull request 812", "missions": "Deploy 4.2", "mission/billing": "all of them are from before", "mission/deploy": "48 × test", "mission/" + s.find("Slow trailer, cut 3"): "the cache is cold",
-		"mission/" + s.find("Bad archive 2"): "unexpected end of archive", "schedules": "No schedules yet", "limits": "Until the new disks are in.", "limits/anthropic": "tenant-7", "agents": "Slow trailer, cut 1", "events": "agent.online", "alerts": "Raised and resolved", "queries": "nightly-report"}
+		"mission/" + s.find("Bad archive 2"): "unexpected end of archive", "queue": "No agent serves it", "schedules": "No schedules yet", "limits": "Until the new disks are in.", "limits/anthropic": "tenant-7", "agents": "Slow trailer, cut 1", "events": "agent.online", "alerts": "Raised and resolved", "queries": "nightly-report"}
 	for suffix, l := range map[string]look{"": wide, "-narrow": narrow} {
 		for page, text := range pages {
 			t.Run(page+suffix, func(t *testing.T) { stays(t, s, l, page, text) })

@@ -1,6 +1,7 @@
 // The keys of a limit: those that have the most running missions, and those with settings of their own.
 
 import { h, keyed, put, putNew } from "./dom.js";
+import { to } from "./router.js";
 import * as api from "./api.js";
 import { count, figure } from "./format.js";
 import { badge, button, dialog, empty, field, table, toast } from "./parts.js";
@@ -28,7 +29,7 @@ export function keysOf(name, current, after) {
 
   function row({ key, paused, weight }) {
     const cells = { state: h("div"), running: h("div") };
-    const tr = t.row({}, [cells.state, h("span", { class: "cell-main" }, key), cells.running, figure(weight),
+    const tr = t.row({}, [cells.state, h("a", { class: "cell-main", href: to("missions", "", { key }) }, key), cells.running, figure(weight),
       ...(api.mayChange() ? [h("div", { class: "actions in-row" },
         button(paused ? "Resume" : "Pause", () => pauseKey(name, key, !paused, after), "small", { "aria-label": (paused ? "Resume key " : "Pause key ") + key }),
         button("Change", () => setKey(current(), key, after), "small", { "aria-label": "Change key " + key }))] : [])]);
