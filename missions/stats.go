@@ -25,6 +25,13 @@ type Statistics interface {
 	// current minute.
 	History(ctx context.Context, missionType string, minutes int) ([]Minute, error)
 
+	// RunTimes returns the run times of the missions, of all or of one type ("" for all),
+	// that completed within the given number of minutes, 1 to [MaxHistory], oldest first:
+	// a sample for each minute, or for each ten minutes if there are more than
+	// [MaxShortRunTimes]. The last one ends now. A sample is longer if none was taken for
+	// a while; of the time before the first sample there is none.
+	RunTimes(ctx context.Context, missionType string, minutes int) ([]RunTimes, error)
+
 	// Unserved returns the number of PENDING missions per type, for types that have
 	// claimable missions and no online agent. At most [MaxSampledTypes] types.
 	Unserved(ctx context.Context) (map[string]int64, error)

@@ -254,7 +254,7 @@ var numeric = map[string]bool{"limit": true, "created_after": true, "created_bef
 	"since": true, "minutes": true, "count": true, "every_seconds": true, "offset_seconds": true, "from": true}
 
 // boolean are those that are true or false.
-var boolean = map[string]bool{"times": true}
+var boolean = map[string]bool{"times": true, "run_times": true}
 
 func queryFields(raw string) (map[string]jsontext.Value, error) {
 	fields := map[string]jsontext.Value{}

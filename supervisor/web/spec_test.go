@@ -83,6 +83,7 @@ func TestRequestsAndRepliesAreAsDocumented(t *testing.T) {
 		{"GET", "/api/missions/m-1/wait?timeout_seconds=0.01", "", 408},
 		{"GET", "/api/missions/stats", "", 200},
 		{"GET", "/api/missions/history?minutes=2", "", 200},
+		{"GET", "/api/missions/history?minutes=2&run_times=true", "", 200},
 		{"GET", "/api/alerts", "", 200},
 		{"GET", "/api/session", "", 200},
 		{"POST", "/api/missions/m-1/cancel", `{"reason":"enough"}`, 200},

@@ -102,6 +102,8 @@ func TestEverythingAnswersWhileTheBrokerIsAway(t *testing.T) {
 		{"GET", "/api/missions/stats", "", 200, `"by_status":{`},
 		{"GET", "/api/missions/stats", "", 200, `"windows":{"5m":{"since":`},
 		{"GET", "/api/missions/history?minutes=1", "", 200, `"created":2,"started":0,"completed":0,"failed":0,"cancelled":0,"pending":2,"running":0}]}`},
+		{"GET", "/api/missions/history?minutes=1&run_times=true", "", 200, `"running":0}],"run_times":[`},
+		{"GET", "/api/missions/history?run_times=1", "", 400, `"field":"run_times"`},
 		{"GET", "/api/missions/history?minutes=1441", "", 400, `"field":"minutes"`},
 		{"GET", "/api/missions/history?type=a%20b", "", 400, `"field":"type"`},
 		{"GET", "/api/missions/history?hours=1", "", 400, `"field":"hours"`},
