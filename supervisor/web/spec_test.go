@@ -93,6 +93,7 @@ func TestRequestsAndRepliesAreAsDocumented(t *testing.T) {
 		{"GET", "/api/supervisor/status", "", 200},
 		{"GET", "/api/supervisor/agents", "", 200},
 		{"GET", "/api/queries", "", 200},
+		{"GET", "/api/agents/activity", "", 200},
 		{"GET", api.PathAsyncAPI, "", 200},
 	})
 }

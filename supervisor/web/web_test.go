@@ -131,6 +131,8 @@ func TestEverythingAnswersWhileTheBrokerIsAway(t *testing.T) {
 		{"GET", "/ui/main.js", "", 200, "import "},
 		{"GET", "/ui/nothing.js", "", 404, `"code":"not_found"`},
 		{"GET", "/api/queries", "", 200, `"state":"degraded"`},
+		{"GET", "/api/agents/activity", "", 200, `"state":"degraded"`},
+		{"GET", "/api/agents/activity?after=x", "", 400, `"field":"after"`},
 	} {
 		status, body, header := call(t, c.method, url+c.path, c.body)
 		if status != c.status || !strings.Contains(body, c.has) {
