@@ -254,7 +254,7 @@ func (b *tab) write(name, text string) {
 // key presses a key, wherever the focus is.
 func (b *tab) key(name string) {
 	b.t.Helper()
-	codes := map[string]int{"Enter": 13, "Escape": 27, "Tab": 9, "ArrowLeft": 37, "ArrowRight": 39}
+	codes := map[string]int{"Enter": 13, "Escape": 27, "Tab": 9, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
 	event := map[string]any{"type": "keyDown", "key": name, "windowsVirtualKeyCode": codes[name]}
 	switch {
 	case name == "Enter":

@@ -3,6 +3,7 @@
 
 import { h, put, s } from "./dom.js";
 import { count, duration, minute } from "./format.js";
+import { roundTimes } from "./spans.js";
 
 const height = 236;
 const [left, right, top, bottom] = [58, 6, 6, 22];
@@ -95,7 +96,8 @@ export function heatmap() {
     }
     svg.append(...paths.map((d, level) => d && s("path", { class: "heat-cell", "data-level": level, d })).filter(Boolean));
     for (const name of ["p50", "p95"]) svg.append(s("path", { class: "heat-line " + name, d: lineOf(name) }));
-    svg.append(...ticks(end, width).map((time) => s("text", { class: "axis", x: x(time), y: height - 5, "text-anchor": "middle" }, minute(time))), cursor);
+    const { times } = roundTimes(end - data.length, end, Math.floor((width - left - right) / 66));
+    svg.append(...times.filter((time) => end && x(time) > left + 8 && x(time) < width - 20).map((time) => s("text", { class: "axis", x: x(time), y: height - 5, "text-anchor": "middle" }, minute(time))), cursor);
     put(holder, svg);
     holder.setAttribute("aria-label", "Run times as a heat map. " + summary() + " Arrow keys read single cells.");
     put(sums, h("span", { class: "muted" }, summary()));
@@ -116,15 +118,6 @@ export function heatmap() {
       before = there;
     }
     return d;
-  }
-
-  // ticks are round times of the reader's clock.
-  function ticks(end, width) {
-    const step = [300, 600, 900, 1800, 3600, 7200, 14400, 21600].find((each) => (data.length / each) * 62 <= width - left) ?? 43200;
-    const off = new Date(end * 1000).getTimezoneOffset() * 60;
-    const list = [];
-    for (let time = Math.floor((end - off) / step) * step + off; time > end - data.length; time -= step) if (scale.x(time) < width - 20 && scale.x(time) > left + 8) list.push(time);
-    return end ? list : [];
   }
 
   // place puts the cursor where it is.
