@@ -66,7 +66,7 @@ func (a *Activity) Since(ctx context.Context, after api.Cursor) api.Activity {
 	}
 	now := missions.At(a.now())
 	a.turns.forget(now)
-	reply := a.turns.since(uint64(after), now) //nolint:gosec // a cursor is not negative
+	reply := a.turns.since(uint64(after), now)
 	reply.State, reply.Reason = string(status.State), status.Reason
 	if status.State == eventstream.Connected && a.problem != "" {
 		reply.State, reply.Reason = string(eventstream.Degraded), a.problem

@@ -59,7 +59,7 @@ func TestLanesModel(t *testing.T) {
 	t.Parallel()
 	b := openTab(t, start(t).HTTP, wide)
 	b.open("overview", "Overview")
-	got := eval[string](b, `import("./ui/lanes.js").then(({lanesOf, sorted, typesOf}) => {
+	got := eval[string](b, `import("./ui/lanes.js").then(({beginOf, lanesOf, sorted, typesOf}) => {
 		const turn = (agent_id, type, started_at, ended_at, outcome) => ({mission_id: agent_id + started_at, agent_id, type, started_at, ended_at, outcome});
 		const agents = ["busy", "stuck", "idle", "new", "gone", "young"].map((id) => ({id, name: id, state: id === "gone" ? "offline" : "online"}));
 		const turns = [turn("busy", "a", 100, 3000, "completed"), turn("busy", "a", 1000, 2000, "failed"), turn("busy", "b", 3590, null),
@@ -67,10 +67,11 @@ func TestLanesModel(t *testing.T) {
 		const changes = [{agent_id: "gone", online: true, at: 50}, {agent_id: "gone", online: false, at: 200}, {agent_id: "busy", online: false, at: 10}, {agent_id: "busy", online: true, at: 20}];
 		const lanes = sorted(lanesOf({agents, turns, changes, p95: {a: 100, b: 1}, from: 0, to: 3600}), "look");
 		return lanes.map((l) => [l.id, l.group, l.since, l.rows, l.busy.toFixed(2), l.turns.map((t) => t.row + (t.stuck ? "!" : "")).join(""), l.off.map(({from, to}) => from + "-" + to).join()].join(" ")).join("\n")
+			+ "\n" + [{agents, turns, changes, from: 0, to: 3600}, {agents: agents.slice(0, 1), turns: turns.slice(0, 3), changes, from: 0, to: 510}, {agents: [], turns: [], changes: [], from: 0, to: 3600}].map(beginOf).join(" ")
 			+ "\n" + [...typesOf(turns, 3600)].join(" ") + "\n" + sorted(lanes, "busy").map((l) => l.id).join(" ");
 	})`)
-	want := strings.Join([]string{"stuck stuck 3200 1 0.11 0! ", "new idle  1 0.00  ", "idle idle 1000 1 0.28 0 ", "busy busy  2 0.81 010 10-20", "young busy  1 0.17 0 ", "gone offline 200 1 0.03 0 0-50,200-3600",
-		"a,1 b,2 c,3", "busy idle young stuck gone new"}, "\n")
+	want := strings.Join([]string{"stuck stuck 3200 1 0.11 0! ", "new idle  1 0.00  ", "idle idle 1000 1 0.28 0 ", "busy busy  2 0.81 010 10-20", "young busy  1 0.17 0 ", "gone offline 200 1 0.67 0 0-50,200-3600",
+		"0 0 3294", "a,1 b,2 c,3", "busy gone idle young stuck new"}, "\n")
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

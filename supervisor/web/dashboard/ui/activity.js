@@ -5,7 +5,7 @@ import * as api from "./api.js";
 import { repeat } from "./live.js";
 import { count, now } from "./format.js";
 import { empty, panel, segments } from "./parts.js";
-import { groups, lanesOf, sorted, typesOf } from "./lanes.js";
+import { beginOf, groups, lanesOf, sorted, typesOf } from "./lanes.js";
 import { noteOf, swimlanes } from "./swimlanes.js";
 
 const hour = 3600;
@@ -65,12 +65,14 @@ export function activity(signal) {
     const to = reply.to || now();
     const from = reply.from || to - hour;
     const list = all();
-    const lanes = sorted(lanesOf({ agents: known, turns: list, changes, p95: reply.p95_seconds ?? {}, from, to }), order);
+    const shown = { agents: known, turns: list, changes, p95: reply.p95_seconds ?? {}, from, to };
+    const begin = beginOf(shown);
+    const lanes = sorted(lanesOf({ ...shown, from: begin }), order);
     const sums = groups.map((group) => [group, lanes.filter((lane) => lane.group === group)]).filter(([, some]) => some.length);
     const words = sums.map(([group, some]) => count(some.length) + " " + (group === "stuck" ? "stuck?" : group)).join(", ");
     const stuck = lanes.filter((lane) => lane.group === "stuck").slice(0, named).map((lane) => lane.name + " " + noteOf(lane, to)).join(", ");
     if (body.firstChild !== chart.element) put(body, chart.element);
-    const left = chart.show({ lanes, colours: typesOf(list, to), p95: reply.p95_seconds ?? {}, from, to }, "What agents worked on. " + words + "." + (stuck ? " " + stuck + "." : ""));
+    const left = chart.show({ lanes, colours: typesOf(list, to), p95: shown.p95, from: begin, to }, "What agents worked on. " + words + "." + (stuck ? " " + stuck + "." : ""));
     put(note, [words + ".", to - from < hour - 60 && "Only the last " + lasting(to - from) + ": there are too many missions to show more.", left,
       reply.state !== "connected" && "The event stream cannot be read, and what is shown is from before: " + reply.reason].filter(Boolean).join(" "));
   }

@@ -17,6 +17,16 @@ export function typesOf(turns, to) {
   return new Map(chosen.map((type, i) => [type, i + 1]));
 }
 
+const shortest = 300; // seconds on the axis
+
+// beginOf is where the axis begins: before all that is known, if no agent has been there for longer.
+export function beginOf({ agents, turns, changes, from, to }) {
+  const came = new Set(changes.filter((change) => change.online).map((change) => change.agent_id));
+  if (!agents.every(({ id, state }) => state === "offline" || came.has(id))) return from;
+  const first = Math.min(to - shortest, ...changes.map((change) => change.at), ...turns.map((turn) => turn.started_at ?? from));
+  return Math.max(from, first - (to - first) / 50);
+}
+
 // lanesOf makes a lane for each agent: {id, name, group, turns, rows, off, busy, since}. Turns
 // get {begin, end, open, row, stuck}; off are times offline; busy is a share of the time; since is
 // when the state began that the group is about, if that is known.
@@ -25,7 +35,8 @@ export function lanesOf({ agents, turns, changes, p95, from, to }) {
   const changesOf = Map.groupBy(changes, (change) => change.agent_id);
   return agents.map(({ id, name, state }) => {
     const own = (byAgent.get(id) ?? []).map((turn) => placed(turn, p95, from, to)).filter((turn) => turn.end >= from).sort((a, b) => a.begin - b.begin);
-    const lane = { id, name: name || id, state, turns: own, rows: rowsOf(own), off: offline(changesOf.get(id) ?? [], state, from, to), busy: busyOf(own, from, to) };
+    const lane = { id, name: name || id, state, turns: own, rows: rowsOf(own), off: offline(changesOf.get(id) ?? [], state, from, to), busy: 0 };
+    lane.busy = busyOf(own, from, to - lane.off.reduce((sum, span) => sum + span.to - span.from, 0));
     const stuck = own.filter((turn) => turn.stuck);
     const open = own.some((turn) => turn.open);
     const last = Math.max(0, ...own.map((turn) => turn.end));
@@ -67,7 +78,7 @@ function offline(changes, state, from, to) {
   return spans.map((span) => ({ from: Math.max(from, span.from), to: Math.min(to, span.to) })).filter((span) => span.to > span.from);
 }
 
-// busyOf is the share of the time with a turn.
+// busyOf is the share of the time online with a turn; to is less by the time offline.
 function busyOf(turns, from, to) {
   let sum = 0;
   let until = from;
