@@ -85,7 +85,7 @@ const manyAgents = `{
 	const types = ["build", "deploy", "index", "mail", "render", "report", "review", "test", "thumbnail", "translate"];
 	const random = ((seed) => () => (seed = (seed * 16807) % 2147483647) / 2147483647)(7);
 	const kind = (i) => (i % 67 === 5 ? "stuck" : i % 23 === 7 ? "idle" : i % 41 === 3 ? "offline" : "busy");
-	const agents = Array.from({length: 200}, (_, i) => ({id: "worker-" + (i + 1), name: "worker-" + (i + 1), role: "worker", state: kind(i) === "offline" ? "offline" : "online", last_heartbeat: to, missions_running: 1, capacity: 1 + i % 3, types: types.slice(i % 8, i % 8 + 2), version: "", host: "", cpu: null, memory_bytes: null}));
+	const agents = Array.from({length: window.many ?? 200}, (_, i) => ({id: "worker-" + (i + 1), name: "worker-" + (i + 1), role: "worker", state: kind(i) === "offline" ? "offline" : "online", last_heartbeat: to, missions_running: 1, capacity: 1 + i % 3, types: types.slice(i % 8, i % 8 + 2), version: "", host: "", cpu: null, memory_bytes: null}));
 	const turns = [], changes = [];
 	agents.forEach((a, i) => {
 		for (let slot = 0; slot < a.capacity; slot++) {
@@ -101,7 +101,7 @@ const manyAgents = `{
 		if (kind(i) === "offline") changes.push({agent_id: a.id, online: false, at: to - 1190});
 	});
 	const replies = {
-		"api/supervisor/agents": {agents, agent_count: 200},
+		"api/supervisor/agents": {agents, agent_count: agents.length},
 		"api/agents/activity": {state: "connected", reason: "", from: to - 3600, to, all: true, turns, agents: changes, p95_seconds: Object.fromEntries(types.map((type) => [type, 120])), cursor: "9"},
 	};
 	window.fetch = async (path, init) => {
@@ -148,11 +148,12 @@ func TestLanesSayWhatTheyCover(t *testing.T) {
 	t.Parallel()
 	s := start(t, "--config", quiet(t))
 	b := openTab(t, s.HTTP, wide)
-	b.call("Page.addScriptToEvaluateOnNewDocument", map[string]any{"source": manyAgents + fmt.Sprintf(`window.replies = {"api/agents/activity": {state: "degraded", reason: "the broker is away", from: %d, to: %d, all: true, turns: [], agents: [], p95_seconds: {}, cursor: "1"}};`, 1_800_000_000-240, 1_800_000_000)}, nil)
+	b.call("Page.addScriptToEvaluateOnNewDocument", map[string]any{"source": "window.many = 400;" + manyAgents + fmt.Sprintf(`window.replies = {"api/agents/activity": {state: "degraded", reason: "the broker is away", from: %d, to: %d, all: true, turns: [], agents: [], p95_seconds: {}, cursor: "1"}};`, 1_800_000_000-240, 1_800_000_000)}, nil)
 	b.open("agents", "Agents")
 	b.awaitText("Only the last 4 min: there are too many missions to show more.")
 	b.awaitText("The event stream cannot be read, and what is shown is from before: the broker is away")
-	b.await("the agents nevertheless", `document.querySelectorAll(".lane-name").length === 200`)
+	b.awaitText("The first 300 of 400 agents are drawn.")
+	b.await("the agents nevertheless", `document.querySelectorAll(".lane-name").length === 300`)
 	empty := openTab(t, s.HTTP, wide)
 	empty.open("agents", "Agents")
 	empty.awaitText("What agents work on is shown here.")
