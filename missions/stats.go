@@ -25,6 +25,13 @@ type Statistics interface {
 	// current minute.
 	History(ctx context.Context, missionType string, minutes int) ([]Minute, error)
 
+	// RunTimes returns the run times of the missions, of all or of one type ("" for all),
+	// that completed within the given number of minutes, 1 to [MaxHistory], oldest first:
+	// a sample for each minute, or for each ten minutes if there are more than
+	// [MaxShortRunTimes]. The last one ends now. A sample is longer if none was taken for
+	// a while; of the time before the first sample there is none.
+	RunTimes(ctx context.Context, missionType string, minutes int) ([]RunTimes, error)
+
 	// Queues returns what is PENDING, by type, requirements and limits, with who serves it and the keys with the most
 	// missions. It reads what is stored of up to [MaxKeysOfQueues] keys.
 	Queues(ctx context.Context) (Queues, error)

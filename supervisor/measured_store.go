@@ -255,6 +255,13 @@ func (s measuredStore) History(ctx context.Context, missionType string, minutes 
 	return result, err
 }
 
+func (s measuredStore) RunTimes(ctx context.Context, missionType string, minutes int) ([]missions.RunTimes, error) {
+	begun := time.Now()
+	result, err := s.Store.RunTimes(ctx, missionType, minutes)
+	s.step(ctx, "run_times", begun, err)
+	return result, err
+}
+
 func (s measuredStore) Claim(ctx context.Context, batch []missions.ClaimRequest) ([]missions.ClaimResult, error) {
 	begun := time.Now()
 	result, err := s.Store.Claim(ctx, batch)

@@ -215,8 +215,11 @@ func (s *Service) History(ctx context.Context, request api.HistoryRequest) (api.
 	if err != nil {
 		return api.History{}, err
 	}
-	history, err := s.cfg.Store.History(ctx, request.Type, minutes)
-	return api.History{Minutes: history}, err
+	var reply api.History
+	if reply.Minutes, err = s.cfg.Store.History(ctx, request.Type, minutes); err == nil && request.RunTimes {
+		reply.RunTimes, err = s.cfg.Store.RunTimes(ctx, request.Type, minutes)
+	}
+	return reply, err
 }
 
 // Queues returns what is pending. Those who ask meanwhile get the same answer.

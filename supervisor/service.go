@@ -13,6 +13,7 @@ import (
 
 	"missioncontrol/charter"
 	"missioncontrol/missions"
+	"missioncontrol/supervisor/activity"
 	"missioncontrol/supervisor/alerts"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/coalesce"
@@ -179,8 +180,10 @@ type Service struct {
 	peers    Peers
 	clock    *clockWatch
 
-	live    *live.Events
-	queries *queries
+	live     *live.Events
+	queries  *queries
+	activity *activity.Activity
+	slow     slowTypes
 }
 
 // New returns a service that is not running yet. An error means that cfg is invalid.
@@ -223,6 +226,7 @@ func New(cfg Config) (*Service, error) {
 	s.clock = newClockWatch(cfg.Store, cfg.Logger)
 	s.live = live.NewEvents(cfg.Stream, cfg.Logger)
 	s.queries = newQueries(cfg.Stream, cfg.ID, cfg.Logger)
+	s.activity = activity.New(cfg.Stream, cfg.Store.Get)
 	return s, nil
 }
 

@@ -62,6 +62,13 @@ func (h *Histogram) since(o *Histogram) (gained Histogram) {
 	return gained
 }
 
+// sum returns what two histograms have together.
+func sum(a, b *Histogram) Histogram {
+	both := a.clone()
+	both.merge(b)
+	return both
+}
+
 // clone returns a copy that does not change with h.
 func (h *Histogram) clone() Histogram {
 	c := *h

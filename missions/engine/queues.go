@@ -116,13 +116,13 @@ func (q *queues) keys(doc string, body []byte) error {
 	}
 	for _, in := range value.(*keyMissions).lanes {
 		if l := q.engine.lanes[in.lane]; l != nil && in.pending > 0 {
-			q.addKey(q.of(l.kind), missions.QueueKey{Key: key, Pending: in.pending, Claimable: sum(in.ready), Held: in.held})
+			q.addKey(q.of(l.kind), missions.QueueKey{Key: key, Pending: in.pending, Claimable: ofAllRanks(in.ready), Held: in.held})
 		}
 	}
 	return nil
 }
 
-func sum(of [4]int64) (n int64) {
+func ofAllRanks(of [4]int64) (n int64) {
 	for _, each := range of {
 		n += each
 	}

@@ -92,6 +92,34 @@ func (e *Engine) windows(missionType string, now missions.Time, history *History
 	return missions.WindowsOf(history.Windows, &latest)
 }
 
+// RunTimes returns the run times of a type between samples and, as the last one, those since
+// the latest sample. Samples of all types tell when they were taken, and those of the type
+// what it gained; the latter exist only where there is something.
+func (e *Engine) RunTimes(missionType string, now, begin missions.Time, series Series, all, of map[int64]Point) []missions.RunTimes {
+	list := []missions.RunTimes{}
+	if e.marks.Sampled == 0 {
+		return list
+	}
+	var latest Histogram
+	if t := e.byType[missionType]; t != nil {
+		latest = t.Run.since(&t.SampledRun)
+	}
+	slots := slices.DeleteFunc(slices.Sorted(maps.Keys(all)), func(slot int64) bool { return all[slot].Since < begin })
+	since, current := e.marks.Sampled, minuteOf(now)/slotMinutes[series].length
+	for i, slot := range slots {
+		run, to := of[slot].Run, e.marks.Sampled
+		if i+1 < len(slots) {
+			to = all[slots[i+1]].Since
+		}
+		if series == LongSamples && slot == current { // it goes on
+			since, latest = all[slot].Since, sum(&run, &latest)
+			break
+		}
+		list = append(list, missions.RunTimesOf(all[slot].Since, to, run.public()))
+	}
+	return append(list, missions.RunTimesOf(since, max(now, since), latest.public()))
+}
+
 // SumWindows sums up the points of a type's samples, as of the latest one.
 func SumWindows(sampled missions.Time, short, long map[int64]Point) *missions.WindowSums {
 	sums := missions.SumWindows(sampled, samples(short), samples(long))

@@ -151,6 +151,46 @@ func (r reads) History(ctx context.Context, missionType string, minutes int) ([]
 	})
 }
 
+// RunTimes implements [missions.Statistics].
+func (r reads) RunTimes(ctx context.Context, missionType string, minutes int) (list []missions.RunTimes, err error) {
+	series, sample := engine.ShortSamples, missions.ShortSample
+	if minutes > missions.MaxShortRunTimes {
+		series, sample = engine.LongSamples, missions.LongSample
+	}
+	for {
+		var sampled, now missions.Time
+		if err := r.by.look(ctx, func(e *engine.Engine) { sampled, now = e.Marks().Sampled, e.Now() }); err != nil {
+			return nil, err
+		}
+		begin := missions.Time((int64(now)/60e6 - int64(minutes) + 1) * 60e6).Add(-sample / 2)
+		all, of, err := r.samples(ctx, series, missionType)
+		if err != nil {
+			return nil, err
+		}
+		again := false
+		err = r.by.look(ctx, func(e *engine.Engine) {
+			if again = e.Marks().Sampled != sampled; !again { // else a sample was taken meanwhile
+				list = e.RunTimes(missionType, e.Now(), begin, series, all, of)
+			}
+		})
+		if err != nil || !again {
+			return list, err
+		}
+	}
+}
+
+// samples returns the samples of all types, and those of one.
+func (r reads) samples(ctx context.Context, series engine.Series, missionType string) (all, of map[int64]engine.Point, err error) {
+	points := func(missionType string) (map[int64]engine.Point, error) {
+		return read(ctx, r.by, func() (map[int64]engine.Point, error) { return r.backend.Points(ctx, series, missionType, 0) })
+	}
+	if all, err = points(""); err != nil || missionType == "" {
+		return all, all, err
+	}
+	of, err = points(missionType)
+	return all, of, err
+}
+
 // history returns the minutes up to one that has not ended.
 func (r reads) history(ctx context.Context, missionType string, last int64, minutes int, pending, running int64) ([]missions.Minute, error) {
 	first := last - int64(minutes) + 1

@@ -66,6 +66,7 @@ func Run(t *testing.T, open Opener) {
 		{"stats", testStats},
 		{"windows", testWindows},
 		{"history", testHistory},
+		{"run times", testRunTimes},
 		{"unserved", testUnserved},
 		{"alerts", testAlerts},
 		{"retention", testRetention},

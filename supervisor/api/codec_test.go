@@ -64,6 +64,9 @@ func TestRepliesHaveTheirGoldenForm(t *testing.T) {
 				Cancelled: 1, SuccessRate: &half, Queue: missions.Distribution{Average: &half, P50: &half, P95: &half, P99: &half}}}}},
 		"history": api.History{Minutes: []missions.Minute{
 			{At: 1703001180_000000, Created: 5, Started: 4, Completed: 3, Failed: 2, Cancelled: 1}, {At: 1703001240_000000, Pending: &memory, Running: &memory}}},
+		"history_run_times": api.History{Minutes: []missions.Minute{{At: 1703001180_000000, Completed: 13}}, RunTimes: []missions.RunTimes{
+			{From: 1703001180_000000, To: 1703001240_000001, P50: &half, P95: &half, Buckets: [][2]float64{{0.000001, 1}, {1.78, 12}}},
+			{From: 1703001240_000001, To: 1703001250_000000, Buckets: [][2]float64{}}}},
 		"alerts": api.Alerts{Alerts: []api.Alert{
 			{Rule: "slow", Metric: "missions.windows.5m.success_rate", Comparison: "<", Threshold: 0.8, ForSeconds: 90, MinSamples: 20, Type: "t",
 				Value: &half, State: missions.AlertFiring, Since: 1703001100_000000, RaisedAt: 1703001190_000001},

@@ -155,6 +155,8 @@ var (
 var (
 	OpQueries = readOp[Empty, Queries]("Queries", KindBrief, "", "GET /api/queries", "Which clients requested the status in the last hour, and how often")
 
+	OpActivity = readOp[ActivityRequest, Activity]("Activity", KindPage, "", "GET /api/agents/activity", "What agents worked on in the last hour")
+
 	OpWatch = declare(Operation{Method: "Watch", HTTP: "GET /api/events", Request: reflect.TypeFor[EventsRequest](),
 		Kind: KindWatching, Media: "text/event-stream",
 		Summary: "Events from the stream, as server-sent events; with Last-Event-ID, those after that event"})

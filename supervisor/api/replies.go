@@ -136,7 +136,8 @@ type StatsReply struct {
 // History is what happened in the latest minutes, oldest first; the last minute is not
 // over yet.
 type History struct {
-	Minutes []missions.Minute `json:"minutes"`
+	Minutes  []missions.Minute   `json:"minutes"`
+	RunTimes []missions.RunTimes `json:"run_times,omitzero"` // if they were requested
 }
 
 // Alerts is the state of the alert rules, ordered by name.

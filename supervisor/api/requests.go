@@ -109,8 +109,9 @@ type StatsRequest struct {
 
 // HistoryRequest requests what happened minute by minute, for one type or for all.
 type HistoryRequest struct {
-	Type    string `json:"type,omitzero"`
-	Minutes int    `json:"minutes,omitzero"` // 1 to 1440, default 60
+	Type     string `json:"type,omitzero"`
+	Minutes  int    `json:"minutes,omitzero"`   // 1 to 1440, default 60
+	RunTimes bool   `json:"run_times,omitzero"` // the reply has run times, too: in samples of a minute for up to 60 minutes, of ten for more
 }
 
 // RegisterRequest registers an agent, or registers it again.

@@ -309,6 +309,14 @@ func (c *Client) Queues(ctx context.Context) (missions.Queues, error) {
 	return send(ctx, c, api.OpQueues, api.Empty{})
 }
 
+// RunTimes returns the run times of the missions that completed in the given number of
+// minutes, for all missions or for one type ("" for all), oldest first: a sample for each
+// minute, or for each ten if there are more than 60.
+func (c *Client) RunTimes(ctx context.Context, missionType string, minutes int) ([]missions.RunTimes, error) {
+	reply, err := send(ctx, c, api.OpHistory, api.HistoryRequest{Type: missionType, Minutes: minutes, RunTimes: true})
+	return reply.RunTimes, err
+}
+
 // Alerts returns the state of the alert rules.
 func (c *Client) Alerts(ctx context.Context) ([]api.Alert, error) {
 	reply, err := send(ctx, c, api.OpAlerts, api.Empty{})

@@ -155,6 +155,7 @@ func TestRefusalsNameTheField(t *testing.T) {
 		{"supervisor.missions.history", `{"minutes":1441}`, "400", "minutes"},
 		{"supervisor.missions.history", `{"minutes":-1}`, "400", "minutes"},
 		{"supervisor.missions.history", `{"minutes":1.5}`, "400", "minutes"},
+		{"supervisor.missions.history", `{"run_times":1}`, "400", "run_times"},
 		{"supervisor.alerts", `{"rule":"x"}`, "400", "rule"},
 		{"supervisor.agent.a1.register", `{"name":"n","types":[],"capacity":1}`, "400", "types"},
 		{"supervisor.agent.a1.register", `{"name":"n","types":["a.b"],"capacity":1}`, "400", "types[0]"},

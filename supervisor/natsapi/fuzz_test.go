@@ -54,7 +54,7 @@ var fuzzSeeds = [][2]string{
 	{"missions.delete", `{"id":"m2"}`}, {"missions.wait", `{"id":"m1","timeout_seconds":60}`},
 	{"missions.list", `{"status":"RUNNING","type":"default","agent_id":"a1","tag":"x","text":"n","created_after":1,"created_before":9000000000,"limit":2,"cursor":"17"}`},
 	{"missions.log", `{"id":"m1","after":"1","limit":1}`}, {"missions.stats", `{"type":"default"}`},
-	{"missions.history", `{"type":"default","minutes":2}`}, {"missions.queues", ``}, {"alerts", ``},
+	{"missions.history", `{"type":"default","minutes":2,"run_times":true}`}, {"missions.queues", ``}, {"alerts", ``},
 	{"agent.a2.register", `{"name":"n","role":"r","types":["t"],"capacity":2,"version":"1","host":"h","labels":{"k":"v"}}`},
 	{"agent.a1.heartbeat", `{"running":[{"mission_id":"m1","lease":7777},{"mission_id":"m9","lease":1}],"cpu":0.5,"memory_bytes":1,"draining":false}`},
 	{"agent.a1.claim", `{"types":["default"],"max":1,"wait_seconds":60}`}, {"agent.a1.claim", `{"types":["none"],"max":9,"wait_seconds":60}`},

@@ -28,7 +28,7 @@ func FuzzHTTP(f *testing.F) {
 	for _, target := range []string{"/", "/healthz", "/readyz", "/metrics", "/api/supervisor/health", "/api/supervisor/status",
 		"/api/supervisor/agents?state=online&limit=2", "/api/missions?status=PENDING&tag=a&limit=1&created_after=1&text=x", "/api/missions/stats?type=t", "/api/missions/history?minutes=5&type=t", "/api/missions/queues", "/api/alerts",
 		"/api/missions/m1", "/api/missions/m1/log?limit=1&after=1", "/api/missions/m1/wait?timeout_seconds=1",
-		"/api/events?type=mission.>&mission_id=m1&since=1", "/api/supervisor/live", "/api/queries", "/ui/main.js", "/api/missions/../x", "//", "*"} {
+		"/api/events?type=mission.>&mission_id=m1&since=1", "/api/supervisor/live", "/api/queries", "/api/agents/activity?after=5", "/ui/main.js", "/api/missions/../x", "//", "*"} {
 		f.Add("GET", target, "", "")
 	}
 	f.Add("POST", "/api/missions", "Content-Type: application/json\r\n", `{"id":"m2","name":"n","data":{"a":1},"stall_seconds":1}`)

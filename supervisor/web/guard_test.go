@@ -49,6 +49,7 @@ func TestTokensOpenWhatTheirRoleMayDo(t *testing.T) {
 		{"GET", "/api/missions/history", roles.Viewer},
 		{"GET", "/api/missions/queues", roles.Viewer},
 		{"GET", "/api/alerts", roles.Viewer},
+		{"GET", "/api/agents/activity", roles.Viewer},
 		{"GET", "/api/missions/m", roles.Viewer},
 		{"GET", "/api/missions/m/log", roles.Viewer},
 		{"GET", "/api/missions/m/wait", roles.Viewer},

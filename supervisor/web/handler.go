@@ -68,6 +68,7 @@ func table(d frontEnd, service *supervisor.Service, registry *prometheus.Registr
 	route(mux, d, api.OpBackfill, service.Backfill)
 	route(mux, d, api.OpPreview, service.Preview)
 	route(mux, d, api.OpQueries, service.Queries)
+	route(mux, d, api.OpActivity, service.Activity)
 	watching := newBound(admission.For(api.KindWatching))
 	for op, handler := range map[*api.Operation]http.HandlerFunc{
 		api.OpWatch:       d.events(service, watching),
@@ -255,7 +256,7 @@ var numeric = map[string]bool{"limit": true, "created_after": true, "created_bef
 	"since": true, "minutes": true, "count": true, "every_seconds": true, "offset_seconds": true, "from": true}
 
 // boolean are those that are true or false.
-var boolean = map[string]bool{"times": true}
+var boolean = map[string]bool{"times": true, "run_times": true}
 
 func queryFields(raw string) (map[string]jsontext.Value, error) {
 	fields := map[string]jsontext.Value{}

@@ -84,6 +84,7 @@ func TestRequestsAndRepliesAreAsDocumented(t *testing.T) {
 		{"GET", "/api/missions/stats", "", 200},
 		{"GET", "/api/missions/history?minutes=2", "", 200},
 		{"GET", "/api/missions/queues", "", 200},
+		{"GET", "/api/missions/history?minutes=2&run_times=true", "", 200},
 		{"GET", "/api/alerts", "", 200},
 		{"GET", "/api/session", "", 200},
 		{"POST", "/api/missions/m-1/cancel", `{"reason":"enough"}`, 200},
@@ -93,6 +94,7 @@ func TestRequestsAndRepliesAreAsDocumented(t *testing.T) {
 		{"GET", "/api/supervisor/status", "", 200},
 		{"GET", "/api/supervisor/agents", "", 200},
 		{"GET", "/api/queries", "", 200},
+		{"GET", "/api/agents/activity", "", 200},
 		{"GET", api.PathAsyncAPI, "", 200},
 	})
 }

@@ -104,6 +104,8 @@ func TestEverythingAnswersWhileTheBrokerIsAway(t *testing.T) {
 		{"GET", "/api/missions/history?minutes=1", "", 200, `"created":2,"started":0,"completed":0,"failed":0,"cancelled":0,"pending":2,"running":0}]}`},
 		{"GET", "/api/missions/queues", "", 200, `{"queues":[{"type":"default","pending":2,"claimable":2,"held":0,"since":`},
 		{"GET", "/api/missions/queues?type=t", "", 400, `"field":"type"`},
+		{"GET", "/api/missions/history?minutes=1&run_times=true", "", 200, `"running":0}],"run_times":[`},
+		{"GET", "/api/missions/history?run_times=1", "", 400, `"field":"run_times"`},
 		{"GET", "/api/missions/history?minutes=1441", "", 400, `"field":"minutes"`},
 		{"GET", "/api/missions/history?type=a%20b", "", 400, `"field":"type"`},
 		{"GET", "/api/missions/history?hours=1", "", 400, `"field":"hours"`},
@@ -131,6 +133,8 @@ func TestEverythingAnswersWhileTheBrokerIsAway(t *testing.T) {
 		{"GET", "/ui/main.js", "", 200, "import "},
 		{"GET", "/ui/nothing.js", "", 404, `"code":"not_found"`},
 		{"GET", "/api/queries", "", 200, `"state":"degraded"`},
+		{"GET", "/api/agents/activity", "", 200, `"state":"degraded"`},
+		{"GET", "/api/agents/activity?after=x", "", 400, `"field":"after"`},
 	} {
 		status, body, header := call(t, c.method, url+c.path, c.body)
 		if status != c.status || !strings.Contains(body, c.has) {

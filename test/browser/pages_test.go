@@ -121,7 +121,7 @@ func TestSize(t *testing.T) {
 	paint := eval[float64](b, `performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? -1`)
 	plain := eval[int](b, `performance.getEntriesByType("resource").filter((e) => e.name.includes("/ui/")).reduce((sum, e) => sum + e.decodedBodySize, 0)`)
 	t.Logf("first paint after %.0f ms; %d bytes over the network, %d bytes of files", paint, b.received(), plain)
-	if plain == 0 || plain > 320_000 {
+	if plain == 0 || plain > 400_000 {
 		t.Errorf("%d bytes", plain)
 	}
 }

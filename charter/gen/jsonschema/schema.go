@@ -84,6 +84,8 @@ func (g *Generator) ofKind(t reflect.Type) Object {
 		return Object{{"type", "number"}}
 	case reflect.Slice:
 		return Object{{"type", "array"}, {"items", g.Of(t.Elem(), false)}}
+	case reflect.Array:
+		return Object{{"type", "array"}, {"items", g.Of(t.Elem(), false)}, {"minItems", t.Len()}, {"maxItems", t.Len()}}
 	case reflect.Map:
 		return Object{{"type", "object"}, {"additionalProperties", g.Of(t.Elem(), false)}}
 	case reflect.Struct:

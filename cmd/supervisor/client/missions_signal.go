@@ -17,12 +17,7 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-func missionsSignalCommand(c *ui.Console) *cobra.Command {
-	var many *changeFlags
-	cmd := &cobra.Command{
-		Use:   "signal {ID | --status … | --all} NAME [DATA]",
-		Short: "Send a signal to a mission: an answer, an approval, an instruction",
-		Long: `Send a signal to a mission. DATA is JSON, or a text, which is sent as a JSON string. For the
+const signalHelp = `Send a signal to a mission. DATA is JSON, or a text, which is sent as a JSON string. For the
 signal budget, which a mission waits for that has used too much, DATA can also be
 written as usd=10.
 
@@ -34,20 +29,19 @@ With --id, a signal that was sent before is not stored again, so that you can re
 command.
 
 In place of the ID, flags can say which missions: those that match all of them, or --all
-that have not ended. The command first counts, and asks.`,
+that have not ended. The command first counts, and asks.`
+
+func missionsSignalCommand(c *ui.Console) *cobra.Command {
+	var many *changeFlags
+	cmd := &cobra.Command{
+		Use:   "signal {ID | --status … | --all} NAME [DATA]",
+		Short: "Send a signal to a mission: an answer, an approval, an instruction",
+		Long:  signalHelp,
 		Example: `  supervisor missions signal deploy-42 approved yes
   supervisor missions signal deploy-42 steer '{"focus": "the tests first"}' --id steer-1
   supervisor missions signal report-7 budget usd=10
   supervisor missions signal --type code --status running steer "commit what you have"`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if many.matching(cmd) {
-				return ui.Arguments(1, 2, "the NAME of a signal, and maybe DATA")(cmd, args)
-			}
-			if err := ui.Arguments(2, 3, "the ID of a mission, the NAME of a signal, and maybe DATA")(cmd, args); err != nil {
-				return err
-			}
-			return checkIDs(args[:1])
-		},
+		Args:              func(cmd *cobra.Command, args []string) error { return signalArguments(cmd, args, many.matching(cmd)) },
 		ValidArgsFunction: completeSignal(c),
 	}
 	many = addChangeFlags(c, cmd, missions.BulkSignal)
@@ -92,6 +86,17 @@ that have not ended. The command first counts, and asks.`,
 		return one(cmd, args)
 	}
 	return cmd
+}
+
+// signalArguments checks what comes before the flags; matching says that flags say which missions.
+func signalArguments(cmd *cobra.Command, args []string, matching bool) error {
+	if matching {
+		return ui.Arguments(1, 2, "the NAME of a signal, and maybe DATA")(cmd, args)
+	}
+	if err := ui.Arguments(2, 3, "the ID of a mission, the NAME of a signal, and maybe DATA")(cmd, args); err != nil {
+		return err
+	}
+	return checkIDs(args[:1])
 }
 
 // badSignal turns a domain error into a usage error about an argument.

@@ -113,9 +113,9 @@ func ahead(ctx context.Context, s *remote.Session, now missions.Time, request ap
 	return count, false, nil
 }
 
-// waitsForAgent says for which agent a mission waits, given the agents that are online for its type. any says that one of
-// several can have it.
-func waitsForAgent(out *ui.Screen, m *missions.Mission, agents []missions.Agent) (text string, any bool) {
+// waitsForAgent says for which agent a mission waits, given the agents that are online for its type. free says that any of
+// them can have it.
+func waitsForAgent(out *ui.Screen, m *missions.Mission, agents []missions.Agent) (text string, free bool) {
 	if len(agents) == 0 {
 		return "for an agent: none is online for the type " + m.Type + "; start one: supervisor agent run --type " + m.Type + " -- COMMAND", false
 	}

@@ -287,9 +287,7 @@ func (m *model) finish(f *missions.Finish, park []modelCondition, wait time.Dura
 		}
 	}
 	exceeded := m.reports(x, &f.Report)
-	if f.Park != nil && f.Park.PreferAgent != "" {
-		x.flow().prefers, x.flow().preferFor = f.Park.PreferAgent, f.Park.PreferTime()
-	}
+	x.prefersAs(f.Park)
 	if f.Limit != "" {
 		m.closes(f.Limit, time.Duration(*f.RetryAfter*float64(time.Second)))
 	}

@@ -148,6 +148,13 @@ func (x *modelMission) prefer(now missions.Time) {
 	}
 }
 
+// prefersAs takes over a preference that its holder gives it.
+func (x *modelMission) prefersAs(p *missions.Park) {
+	if p != nil && p.PreferAgent != "" {
+		x.flow().prefers, x.flow().preferFor = p.PreferAgent, p.PreferTime()
+	}
+}
+
 // unqueue has a mission that nobody can claim.
 func (x *modelMission) unqueue() {
 	x.queued = false

@@ -150,7 +150,7 @@ var brokenSchedules = map[string]flowBreak{
 	"a mission is for no time":   {12, "was never due then", func(w *world) { w.occurs("all", 1059) }},
 	"a schedule is due in pause": {12, "was paused, and mission some-1045", func(w *world) { w.occurs("some", 1045) }},
 	"a trigger does nothing":     {12, "no event tells of mission some-1057", func(w *world) { w.without("some-1057"); w.triggered() }},
-	"a deleted one comes back":  {1, "was deleted, and it is there", func(w *world) { w.matching("schedules.backfill", "some").replace("1056", "1054") }},
+	"a deleted one comes back":   {1, "was deleted, and it is there", func(w *world) { w.matching("schedules.backfill", "some").replace("1056", "1054") }},
 	"a trigger is another's":     {12, "is not one of its", func(w *world) { w.matching("schedules.trigger", "some").replace("some-1057", "all-1050") }},
 	"many reach what is new": {1, "as of 1032", func(w *world) {
 		w.make("g4", `,"tags":["g"]`)

@@ -5,6 +5,7 @@ import * as api from "./api.js";
 import { repeat } from "./live.js";
 import { amend, to } from "./router.js";
 import { ago, bytes, cores, count, moment, percent } from "./format.js";
+import { activity } from "./activity.js";
 import { badge, empty, head, meter, segments, table } from "./parts.js";
 
 const most = 1000;
@@ -18,9 +19,11 @@ export function page(root, { params, signal, onChange }) {
     amend({ state });
     soon();
   });
+  const hour = activity(signal);
   const t = table("Agents", [{ label: "State", class: "narrow-col" }, { label: "Agent", class: "wide" }, { label: "Types" }, { label: "Slots", class: "meter-cell" },
     { label: "Working on", class: "wide" }, { label: "CPU", class: "right narrow-col" }, { label: "Memory", class: "right narrow-col" }, { label: "Heartbeat", class: "right narrow-col" }]);
-  put(root, head("Agents", "All agents, and what each is working on."), h("div", { class: "panel" }, h("div", { class: "toolbar-status" }, choice, note), list));
+  const parts = h("div", { hidden: true }, hour.element, h("div", { class: "panel" }, h("div", { class: "toolbar-status" }, choice, note), list)); // until it is known how much there is
+  put(root, head("Agents", "All agents, and what each is working on."), parts);
 
   const row = (a) => t.row({ class: "link" }, [
     badge(a.state, a.state[0].toUpperCase() + a.state.slice(1)),
@@ -38,11 +41,13 @@ export function page(root, { params, signal, onChange }) {
     const [reply, running] = await Promise.all([
       api.get("api/supervisor/agents", { state, limit: most }, { signal }),
       api.get("api/missions", { status: "RUNNING", limit: 500 }, { signal }),
+      hour.ready,
     ]);
     if (wanted !== state) return; // another one was chosen meanwhile, and is read next
     const work = Map.groupBy(running.missions, (m) => m.agent_id);
     const agents = reply.agents.map((a) => ({ ...a, last_heartbeat: Math.floor(a.last_heartbeat), heard: ago(a.last_heartbeat),
       work: (work.get(a.id) ?? []).map(({ id, name, progress }) => ({ id, name, progress })) }));
+    hour.agents(reply.agents.map(({ id, name, state }) => ({ id, name, state })), running.missions);
     put(note, count(reply.agent_count) + (reply.agent_count === 1 ? " agent" : " agents") + (reply.agent_count > agents.length ? ", the first " + count(agents.length) + " are shown" : ""));
     if (agents.length) {
       keyed(t.body, agents, (a) => a.id, row);
@@ -57,6 +62,7 @@ export function page(root, { params, signal, onChange }) {
     } catch (error) {
       if (error.name !== "AbortError" && !t.body.children.length) put(list, empty("This cannot be shown", error.message));
     }
+    parts.hidden = false;
   }, signal, 1500);
-  onChange((what) => { if (what === "status") soon(); });
+  onChange((what) => { if (what === "status") { soon(); hour.soon(); } });
 }

@@ -12,12 +12,13 @@ import { above } from "./inbox.js";
 import { shortcuts } from "./asked.js";
 import { pageKeys } from "./keys.js";
 import { everythingPaused, pauseAll } from "./stop.js";
+import { runTimes } from "./runtimes.js";
 import { showSpend, spendOf } from "./spend.js";
 
 const spans = [["5m", "5 min"], ["1h", "1 h"], ["24h", "24 h"], ["all", "All"]];
 let span = "1h";
 
-export function page(root, { signal, onChange }) {
+export function page(root, { params, signal, onChange }) {
   const tiles = Object.fromEntries(statuses.map((status) => {
     const figure = h("div", { class: "figure" }, "–");
     const spark = h("div", { class: "spark" });
@@ -40,6 +41,7 @@ export function page(root, { signal, onChange }) {
   spent.hidden = true; // while nothing was used
   const choose = segments("Window", spans, span, (value) => { span = value; show(); });
   const timesPanel = panel("How long it takes", times, { span: 6, aside: choose, flush: true });
+  const ran = runTimes(params, signal);
   const streamPanel = panel("Event stream", stream, { span: 6 });
   let grid; // hidden until it is known what there is to show
 
@@ -59,7 +61,7 @@ export function page(root, { signal, onChange }) {
       panel("Queue and running", load, { span: 8, aside: h("span", { class: "muted" }, "Last hour") }),
       panel("Utilization", slots, { span: 4 }),
       panel("By type", types, { span: 4, flush: true }),
-      timesPanel, streamPanel));
+      timesPanel, streamPanel, ran.element));
   if (api.mayChange()) pageKeys(shortcuts);
 
   let stats, status, health;
@@ -107,6 +109,7 @@ export function page(root, { signal, onChange }) {
 
   function showTypes({ by_type: byType, total }) {
     const all = Object.entries(byType).sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
+    ran.types(all.map(([type]) => type));
     if (all.length === 0) {
       put(types, empty("No missions yet", "Their types are listed here."));
       return;

@@ -22,7 +22,7 @@ export function spansOf(steps, now) {
 // failed or was parked stands in the reason.
 const toneOf = (next) => (!next || next.new_status === "PENDING" ? "running" : next.new_status.toLowerCase());
 
-const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800];
+const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600, 43200, 86400, 172800, 604800];
 
 // ticksOf are about so many round figures between 0 and a length, in seconds.
 export function ticksOf(length, about) {
@@ -36,4 +36,14 @@ export function ticksOf(length, about) {
   const ticks = [];
   for (let i = 0; i * step <= length * 1.0001 && i < 100; i++) ticks.push(i * step);
   return ticks;
+}
+
+// roundTimes are round times of the reader's clock between two, about so many.
+export function roundTimes(from, to, about) {
+  const least = (to - from) / Math.max(2, about);
+  const step = steps.find((each) => each >= least && (each < 86400)) ?? 43200;
+  const off = new Date(to * 1000).getTimezoneOffset() * 60;
+  const times = [];
+  for (let time = Math.floor((to - off) / step) * step + off; time >= from && times.length < 100; time -= step) times.unshift(time);
+  return { step, times };
 }
