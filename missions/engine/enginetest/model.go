@@ -291,10 +291,7 @@ func (m *model) finish(f *missions.Finish, park []modelCondition, wait time.Dura
 	if f.Limit != "" {
 		m.closes(f.Limit, time.Duration(*f.RetryAfter*float64(time.Second)))
 	}
-	timeout := time.Duration(0)
-	if f.Park != nil {
-		timeout = time.Duration(f.Park.TimeoutSeconds * float64(time.Second))
-	}
+	timeout := parkedFor(f.Park)
 	if f.RetryAfter != nil {
 		wait = time.Duration(*f.RetryAfter * float64(time.Second))
 	}
@@ -320,6 +317,13 @@ func (m *model) finish(f *missions.Finish, park []modelCondition, wait time.Dura
 		m.end(x, now, missions.Failed)
 	}
 	return string(x.status)
+}
+
+func parkedFor(p *missions.Park) time.Duration {
+	if p == nil {
+		return 0
+	}
+	return missions.Seconds(p.TimeoutSeconds)
 }
 
 // progress answers "ok", "stopped", or why it is refused.
