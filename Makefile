@@ -135,7 +135,7 @@ memory: ## create a million missions on each store, and report the most memory t
 
 .PHONY: screenshots
 screenshots: tools ## update the screenshots of the dashboard in docs/screenshots
-	SCREENSHOTS=$(CURDIR)/docs/screenshots go test -count 1 ./test/browser -run 'TestPages|TestTheBroker|TestAnAlertSays|TestAViewer|TestEverythingIsPaused|TestThePalette'
+	SCREENSHOTS=$(CURDIR)/docs/screenshots go test -count 1 ./test/browser -run 'TestPages|TestTheBroker|TestAnAlertSays|TestAViewer|TestEverythingIsPaused|TestThePalette|TestTheQueue'
 
 # How many asynq workers `make recovery-asynq` kills, all within a minute.
 ASYNQKILLS ?= 20
