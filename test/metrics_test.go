@@ -84,6 +84,8 @@ func TestMetrics(t *testing.T) {
 	p := start(t, t.TempDir())
 	doSomeOfEach(t, p.client())
 	missATime(t, p.client())
+	_, err := p.client().SetLimit(t.Context(), missions.LimitSpec{Name: "anthropic", Paused: true})
+	must(t, err)
 	awaitEmptyOutbox(t, p.client())
 	sendNonsense(t, p.Broker)
 	if code := statusOf(t, p.HTTP+"/api/missions/nowhere"); code != http.StatusNotFound {
@@ -106,6 +108,8 @@ func TestMetrics(t *testing.T) {
 		{1, "missioncontrol_schedules_missed", nil},
 		{1, "missioncontrol_schedule_occurrences_missed_total", nil},
 		{0, "missioncontrol_schedule_overdue_seconds", nil},
+		{0, "missioncontrol_limit_running", []string{"limit", "anthropic"}},
+		{1, "missioncontrol_limit_full", []string{"limit", "anthropic"}},
 		{3, "missioncontrol_mission_queue_duration_seconds", nil},
 		{1, "missioncontrol_mission_run_duration_seconds", []string{"outcome", "completed"}},
 		{1, "missioncontrol_mission_run_duration_seconds", []string{"outcome", "failed"}},
