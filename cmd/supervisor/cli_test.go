@@ -30,7 +30,7 @@ func TestMistakesInWhatIsTypedAreOneLineAndExitCode2(t *testing.T) {
 		`there is no command "mising"; did you mean missions?`:                                                                         {"mising"},
 		`unknown flag: --stat; did you mean --status?`:                                                                                 {"missions", "list", "--stat", "FAILED"},
 		`there is no command "delet"; did you mean delete?`:                                                                            {"missions", "delet"},
-		`missions needs a command: cancel, create, delete, get, graph, history, inbox, list, log, queues, retry, signal, stats, wait`:          {"missions"},
+		`missions needs a command: cancel, create, delete, get, graph, history, inbox, list, log, queues, retry, signal, stats, wait`:  {"missions"},
 		`unknown flag: --bogus; see supervisor status --help`:                                                                          {"status", "--bogus"},
 		`unknown shorthand flag: 'q' in -q; see supervisor events --help`:                                                              {"events", "-q"},
 		`flag needs an argument: --server; see supervisor status --help`:                                                               {"status", "--server"},
