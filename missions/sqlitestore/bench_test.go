@@ -247,9 +247,7 @@ func emptyStore(b *testing.B) *Store {
 	return s
 }
 
-// BenchmarkKeys is storetest.Keys: with one key, and with 10,000 of which one has nearly everything.
+// BenchmarkKeys is storetest.Keys with a million missions, and with 10,000 keys of which one has nearly all of them.
 func BenchmarkKeys(b *testing.B) {
-	for _, keys := range []int{1, 10_000} {
-		b.Run(fmt.Sprint(keys), func(b *testing.B) { storetest.Keys(b, emptyStore(b), keys, 100_000) })
-	}
+	storetest.Keys(b, emptyStore(b), emptyStore(b), 10_000, 1_000_000)
 }
