@@ -27,7 +27,7 @@ func Command(c *ui.Console) *cobra.Command {
 		Long: `Manage users of the broker and tokens for HTTP. The roles are:
 
   viewer      sees everything, changes nothing
-  operator    a viewer who also creates, cancels, retries and deletes missions
+  operator    a viewer who also creates and controls missions, limits and schedules
   agent       works on missions, as the agent whose ID is the user's name
   admin       everything, including JetStream
   supervisor  the supervisor itself, on your own broker
