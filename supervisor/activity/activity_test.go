@@ -161,3 +161,17 @@ func TestManyTurns(t *testing.T) {
 		}
 	})
 }
+
+// A mission that was deleted and created again is what it was created as last.
+func TestCreatedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &stored{}
+		for _, missionType := range []string{"first", "second"} {
+			s.add(charter.MissionCreated{MissionID: "m", Name: "the " + missionType, Type: missionType, CreatedAt: time.Now()})
+			s.change("m", "w", "PENDING", "RUNNING", "claimed")
+			s.change("m", "w", "RUNNING", "COMPLETED", "done")
+		}
+		want(t, "both", lines(activity.New(s, find).Since(t.Context(), 0)), `m "the first" first on w: 0 to 0 completed `, `m "the second" second on w: 0 to 0 completed `)
+	})
+}

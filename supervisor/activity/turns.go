@@ -99,12 +99,12 @@ func (t *turns) begin(turn *api.AgentTurn) *api.AgentTurn {
 	return turn
 }
 
-// learn remembers what a mission is.
+// learn remembers what a mission is. One that had the id before was deleted.
 func (t *turns) learn(id, name, missionType string) {
-	if _, known := t.known[id]; known {
+	_, known := t.known[id]
+	if t.known[id] = (about{shortened(name), missionType}); known {
 		return
 	}
-	t.known[id] = about{shortened(name), missionType}
 	t.order = append(t.order, id)
 	if len(t.order) > maxKnown {
 		delete(t.known, t.order[0])
