@@ -175,3 +175,26 @@ func TestCreatedAgain(t *testing.T) {
 		want(t, "both", lines(activity.New(s, find).Since(t.Context(), 0)), `m "the first" first on w: 0 to 0 completed `, `m "the second" second on w: 0 to 0 completed `)
 	})
 }
+
+// A long turn that ends is not among the oldest, which are forgotten: those that are known reach as far back as before.
+func TestLongTurnAmongMany(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &stored{}
+		s.change("long", "v", "PENDING", "RUNNING", "claimed")
+		for i := range 4000 {
+			id := fmt.Sprint("m-", i)
+			s.change(id, "w", "PENDING", "RUNNING", "claimed")
+			time.Sleep(500 * time.Millisecond)
+			s.change(id, "w", "RUNNING", "COMPLETED", "done")
+		}
+		s.change("long", "v", "RUNNING", "COMPLETED", "done")
+		got := activity.New(s, find).Since(t.Context(), 0)
+		if n := len(got.Turns); n != 3000 || got.Turns[0].MissionID != "long" || got.Turns[1].MissionID != "m-1001" {
+			t.Errorf("%d turns, the first are of %s and %s", n, got.Turns[0].MissionID, got.Turns[1].MissionID)
+		}
+		if length := got.To.Sub(got.From); length != 2999*500*time.Millisecond {
+			t.Errorf("they cover %v", length)
+		}
+	})
+}

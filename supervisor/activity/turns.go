@@ -4,6 +4,7 @@ package activity
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -135,25 +136,27 @@ func shortened(text string) string {
 	return text
 }
 
-// forget forgets what is too old or too much.
+// forget forgets what is too old or too much: of turns, those that ended first.
 func (t *turns) forget(now missions.Time) {
 	begin := now.Add(-span)
-	excess := len(t.list) - maxTurns
-	kept := t.list[:0]
-	for _, turn := range t.list {
-		ended := turn.EndedAt != 0
-		switch {
-		case ended && turn.EndedAt < begin:
-			excess--
-		case ended && excess > 0:
-			excess--
-			t.from = max(t.from, turn.EndedAt)
-		default:
-			kept = append(kept, turn)
+	t.list = slices.DeleteFunc(t.list, func(turn *api.AgentTurn) bool { return turn.EndedAt != 0 && turn.EndedAt < begin })
+	if excess := len(t.list) - maxTurns; excess > 0 {
+		var ends []uint64
+		for _, turn := range t.list {
+			if turn.EndedAt != 0 {
+				ends = append(ends, turn.Sequence)
+			}
 		}
+		slices.Sort(ends)
+		last := slices.Max(append(ends[:min(excess, len(ends))], 0))
+		t.list = slices.DeleteFunc(t.list, func(turn *api.AgentTurn) bool {
+			gone := turn.EndedAt != 0 && turn.Sequence <= last
+			if gone {
+				t.from = max(t.from, turn.EndedAt)
+			}
+			return gone
+		})
 	}
-	clear(t.list[len(kept):])
-	t.list = kept
 	for len(t.agents) > maxChanges || len(t.agents) > 0 && t.agents[0].At < begin {
 		t.agents = t.agents[1:]
 	}
