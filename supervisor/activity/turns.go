@@ -36,6 +36,7 @@ type turns struct {
 	order   []string // of known, the oldest first
 	agents  []api.AgentChange
 	from    missions.Time // turns that ended earlier were forgotten, or not read
+	behind  uint64        // of the last event that was: who knows only what was before has missed it
 }
 
 func newTurns() *turns {
@@ -85,6 +86,10 @@ func (t *turns) take(e *eventstream.Stored) {
 			turn.Reason = shortened(missions.FirstLine(p.Reason))
 		}
 	case p.NewStatus == missions.Running:
+		if old := t.open[p.MissionID]; old != nil { // its end was removed from the stream
+			t.list = slices.DeleteFunc(t.list, func(turn *api.AgentTurn) bool { return turn == old })
+			t.behind = e.Seq
+		}
 		t.open[p.MissionID] = t.begin(&api.AgentTurn{MissionID: p.MissionID, AgentID: *p.AgentID, Attempt: p.Attempt, StartedAt: p.ChangedAt, Sequence: e.Seq})
 	}
 }
@@ -139,7 +144,13 @@ func shortened(text string) string {
 // forget forgets what is too old or too much: of turns, those that ended first.
 func (t *turns) forget(now missions.Time) {
 	begin := now.Add(-span)
-	t.list = slices.DeleteFunc(t.list, func(turn *api.AgentTurn) bool { return turn.EndedAt != 0 && turn.EndedAt < begin })
+	t.list = slices.DeleteFunc(t.list, func(turn *api.AgentTurn) bool {
+		gone := turn.EndedAt != 0 && turn.EndedAt < begin
+		if gone {
+			t.behind = max(t.behind, turn.Sequence)
+		}
+		return gone
+	})
 	if excess := len(t.list) - maxTurns; excess > 0 {
 		var ends []uint64
 		for _, turn := range t.list {
@@ -156,16 +167,18 @@ func (t *turns) forget(now missions.Time) {
 			}
 			return gone
 		})
+		t.behind = max(t.behind, last)
 	}
 	for len(t.agents) > maxChanges || len(t.agents) > 0 && t.agents[0].At < begin {
+		t.behind = max(t.behind, t.agents[0].Sequence)
 		t.agents = t.agents[1:]
 	}
 }
 
 // since returns what has changed behind a sequence.
 func (t *turns) since(after uint64, now missions.Time) api.Activity {
-	if after > t.seq {
-		after = 0 // of a stream that no longer exists
+	if after > t.seq || after < t.behind {
+		after = 0 // of a stream that no longer exists, or of too long ago
 	}
 	reply := api.Activity{
 		From: max(t.from, now.Add(-span)), To: now, All: after == 0,
