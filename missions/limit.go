@@ -94,6 +94,7 @@ const (
 	MaxKeyChars         = 128 // of a key of missions
 	MaxKeysOfLimit      = 1000
 	MaxLanes            = 10_000 // combinations of type, requirements and limits that living missions have
+	MaxPreferLanes      = 5000   // combinations of these and a preferred agent, beyond which missions are not withheld
 	MaxNamedLimits      = 2
 	MaxRequirements     = 8
 	maxCountOfLimit     = 1_000_000_000

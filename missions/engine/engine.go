@@ -55,6 +55,7 @@ type Engine struct {
 	lanesUnder map[string]map[string]*lane // by the name of a limit that their missions name, by id
 	openLanes  map[string][]*lane          // by type: those from which any agent that serves them may claim, in order of their ids
 	ownLanes   map[string]map[string]*lane // by agent: those that prefer it, by id
+	preferring int                         // how many those are
 	setWindows map[string]*window[string]  // on sets of turns and of queued missions
 	windowed   int                         // members in all of them
 	longSets   map[*window[string]]bool    // windows to shorten at the end of the batch

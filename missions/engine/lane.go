@@ -206,9 +206,9 @@ func delta(more bool) int64 {
 	return -1
 }
 
-// checkLane returns why a new mission cannot have its lane.
+// checkLane returns why a new mission cannot have its lane. Those of agents do not count: they have a bound of their own.
 func (e *Engine) checkLane(k *kind) error {
-	if e.lanes[k.id()] == nil && len(e.lanes) >= missions.MaxLanes {
+	if e.lanes[k.id()] == nil && len(e.lanes)-e.preferring >= missions.MaxLanes {
 		return missions.Overloaded("living missions have %d combinations of type, requirements and limits, and there can be no more", missions.MaxLanes)
 	}
 	return nil

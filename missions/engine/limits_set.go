@@ -22,10 +22,8 @@ func (e *Engine) LoadLimits(ctx context.Context, backend Backend, now missions.T
 			return err
 		}
 	}
-	for some := range slices.Chunk(found[1], recountAtOnce) {
-		if err := e.loadLanes(ctx, backend, some); err != nil {
-			return err
-		}
+	if err := e.loadAllLanes(ctx, backend, found[1]); err != nil {
+		return err
 	}
 	e.now = now
 	for _, l := range e.leases {
@@ -72,6 +70,24 @@ func (e *Engine) loadLimits(ctx context.Context, backend Backend, names []string
 }
 
 func newLimit(l *missions.Limit) *limit { return &limit{Limit: l, byKey: map[string]int64{}} }
+
+// loadAllLanes loads lanes, and all behind them. There can be more than [missions.MaxLanes], which bounds only what is
+// created: missions come into a lane also when they are retried, or are no longer withheld for an agent.
+func (e *Engine) loadAllLanes(ctx context.Context, backend Backend, ids []string) error {
+	for len(ids) > 0 {
+		for some := range slices.Chunk(ids, recountAtOnce) {
+			if err := e.loadLanes(ctx, backend, some); err != nil {
+				return err
+			}
+		}
+		found, err := backend.Members(ctx, []Range{{Set: setLanes, After: ids[len(ids)-1], Limit: missions.MaxLanes}})
+		if err != nil {
+			return err
+		}
+		ids = found[0]
+	}
+	return nil
+}
 
 func (e *Engine) loadLanes(ctx context.Context, backend Backend, ids []string) error {
 	keys := make([]string, len(ids))

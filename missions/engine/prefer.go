@@ -21,6 +21,7 @@ func (e *Engine) openLane(l *lane) {
 			e.ownLanes[l.Prefers] = own
 		}
 		own[l.id] = l
+		e.preferring++
 	}
 	e.setOpen(l, !e.withholds(l))
 }
@@ -29,6 +30,7 @@ func (e *Engine) openLane(l *lane) {
 func (e *Engine) closeLane(l *lane) {
 	e.setOpen(l, false)
 	if own := e.ownLanes[l.Prefers]; own != nil {
+		e.preferring--
 		if delete(own, l.id); len(own) == 0 {
 			delete(e.ownLanes, l.Prefers)
 		}
@@ -91,7 +93,7 @@ func (e *Engine) withhold(r *Record, until missions.Time) {
 		return
 	}
 	own := kind{Type: r.Type, Requires: r.Flow.Requires, Limits: r.Flow.Limits, Prefers: r.Flow.PreferAgent}
-	if e.checkLane(&own) != nil {
+	if e.lanes[own.id()] == nil && e.preferring >= missions.MaxPreferLanes {
 		return // others get it, rather than more lanes than there may be
 	}
 	e.changeLane(r, until)

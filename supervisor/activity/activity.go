@@ -124,11 +124,13 @@ func (a *Activity) readPast(ctx context.Context, end uint64) error {
 		all, parts, until = all+len(part), append(parts, part), after
 	}
 	t := newTurns()
+	t.behind = end
 	if until > 0 && oldest.Sub(begin) > time.Minute { // else the last part begins before the hour
 		t.from = missions.At(oldest)
 	}
 	for _, part := range slices.Backward(parts) {
 		for i := range part {
+			t.behind = min(t.behind, part[i].Seq-1)
 			t.take(&part[i])
 		}
 	}

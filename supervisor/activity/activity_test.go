@@ -161,3 +161,99 @@ func TestManyTurns(t *testing.T) {
 		}
 	})
 }
+
+// A mission that was deleted and created again is what it was created as last.
+func TestCreatedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &stored{}
+		for _, missionType := range []string{"first", "second"} {
+			s.add(charter.MissionCreated{MissionID: "m", Name: "the " + missionType, Type: missionType, CreatedAt: time.Now()})
+			s.change("m", "w", "PENDING", "RUNNING", "claimed")
+			s.change("m", "w", "RUNNING", "COMPLETED", "done")
+		}
+		want(t, "both", lines(activity.New(s, find).Since(t.Context(), 0)), `m "the first" first on w: 0 to 0 completed `, `m "the second" second on w: 0 to 0 completed `)
+	})
+}
+
+// A long turn that ends is not among the oldest, which are forgotten: those that are known reach as far back as before.
+func TestLongTurnAmongMany(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &stored{}
+		s.change("long", "v", "PENDING", "RUNNING", "claimed")
+		for i := range 4000 {
+			id := fmt.Sprint("m-", i)
+			s.change(id, "w", "PENDING", "RUNNING", "claimed")
+			time.Sleep(500 * time.Millisecond)
+			s.change(id, "w", "RUNNING", "COMPLETED", "done")
+		}
+		s.change("long", "v", "RUNNING", "COMPLETED", "done")
+		got := activity.New(s, find).Since(t.Context(), 0)
+		if n := len(got.Turns); n != 3000 || got.Turns[0].MissionID != "long" || got.Turns[1].MissionID != "m-1001" {
+			t.Errorf("%d turns, the first are of %s and %s", n, got.Turns[0].MissionID, got.Turns[1].MissionID)
+		}
+		if length := got.To.Sub(got.From); length != 2999*500*time.Millisecond {
+			t.Errorf("they cover %v", length)
+		}
+	})
+}
+
+// Who has not asked for long, or not for very many turns, gets all that there is: what changed in between is forgotten.
+func TestChangesThatAreForgotten(t *testing.T) {
+	t.Parallel()
+	for _, asked := range []bool{true, false} { // by others, meanwhile
+		synctest.Test(t, func(t *testing.T) {
+			s := &stored{}
+			a := activity.New(s, find)
+			s.change("m", "w", "PENDING", "RUNNING", "claimed")
+			first := a.Since(t.Context(), 0)
+			if len(first.Turns) != 1 {
+				t.Fatalf("%+v", first)
+			}
+			s.change("m", "w", "RUNNING", "COMPLETED", "done")
+			for i := range 22_000 {
+				id := fmt.Sprint("m-", i)
+				s.change(id, "w", "PENDING", "RUNNING", "claimed")
+				s.change(id, "w", "RUNNING", "COMPLETED", "done")
+				if asked && i%1000 == 0 {
+					time.Sleep(2 * time.Second)
+					a.Since(t.Context(), 0)
+				}
+			}
+			time.Sleep(2 * time.Second)
+			many := a.Since(t.Context(), first.Changes)
+			if !many.All || len(many.Turns) != 3000 {
+				t.Errorf("behind many turns: all is %v, with %d turns", many.All, len(many.Turns))
+			}
+			s.change("late", "w", "PENDING", "RUNNING", "claimed")
+			time.Sleep(2 * time.Second)
+			if one := a.Since(t.Context(), many.Changes); one.All || len(one.Turns) != 1 {
+				t.Errorf("behind one: all is %v, with %d turns", one.All, len(one.Turns))
+			}
+			s.change("late", "w", "RUNNING", "COMPLETED", "done")
+			time.Sleep(90 * time.Minute)
+			if slept := a.Since(t.Context(), many.Changes); !slept.All || len(slept.Turns) != 0 {
+				t.Errorf("behind much time: all is %v, with %d turns", slept.All, len(slept.Turns))
+			}
+		})
+	}
+}
+
+// If the end of a turn was removed from the stream, it does not go on once the mission has another.
+func TestRemovedEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &stored{}
+		a := activity.New(s, find)
+		s.change("old-1", "w", "PENDING", "RUNNING", "claimed")
+		first := a.Since(t.Context(), 0)
+		time.Sleep(2 * time.Second)
+		s.change("old-1", "v", "PENDING", "RUNNING", "claimed")
+		got := a.Since(t.Context(), first.Changes)
+		want(t, "turns", lines(got), `old-1 "an old one" late on v: 0 to ?  `)
+		if !got.All {
+			t.Error("who knows the first one is not told to forget it")
+		}
+	})
+}

@@ -4,6 +4,7 @@ package activity
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,7 @@ type turns struct {
 	order   []string // of known, the oldest first
 	agents  []api.AgentChange
 	from    missions.Time // turns that ended earlier were forgotten, or not read
+	behind  uint64        // of the last event that was: who knows only what was before has missed it
 }
 
 func newTurns() *turns {
@@ -84,6 +86,10 @@ func (t *turns) take(e *eventstream.Stored) {
 			turn.Reason = shortened(missions.FirstLine(p.Reason))
 		}
 	case p.NewStatus == missions.Running:
+		if old := t.open[p.MissionID]; old != nil { // its end was removed from the stream
+			t.list = slices.DeleteFunc(t.list, func(turn *api.AgentTurn) bool { return turn == old })
+			t.behind = e.Seq
+		}
 		t.open[p.MissionID] = t.begin(&api.AgentTurn{MissionID: p.MissionID, AgentID: *p.AgentID, Attempt: p.Attempt, StartedAt: p.ChangedAt, Sequence: e.Seq})
 	}
 }
@@ -99,12 +105,12 @@ func (t *turns) begin(turn *api.AgentTurn) *api.AgentTurn {
 	return turn
 }
 
-// learn remembers what a mission is.
+// learn remembers what a mission is. One that had the id before was deleted.
 func (t *turns) learn(id, name, missionType string) {
-	if _, known := t.known[id]; known {
+	_, known := t.known[id]
+	if t.known[id] = (about{shortened(name), missionType}); known {
 		return
 	}
-	t.known[id] = about{shortened(name), missionType}
 	t.order = append(t.order, id)
 	if len(t.order) > maxKnown {
 		delete(t.known, t.order[0])
@@ -135,34 +141,44 @@ func shortened(text string) string {
 	return text
 }
 
-// forget forgets what is too old or too much.
+// forget forgets what is too old or too much: of turns, those that ended first.
 func (t *turns) forget(now missions.Time) {
 	begin := now.Add(-span)
-	excess := len(t.list) - maxTurns
-	kept := t.list[:0]
-	for _, turn := range t.list {
-		ended := turn.EndedAt != 0
-		switch {
-		case ended && turn.EndedAt < begin:
-			excess--
-		case ended && excess > 0:
-			excess--
-			t.from = max(t.from, turn.EndedAt)
-		default:
-			kept = append(kept, turn)
+	t.list = slices.DeleteFunc(t.list, func(turn *api.AgentTurn) bool {
+		gone := turn.EndedAt != 0 && turn.EndedAt < begin
+		if gone {
+			t.behind = max(t.behind, turn.Sequence)
 		}
+		return gone
+	})
+	if excess := len(t.list) - maxTurns; excess > 0 {
+		var ends []uint64
+		for _, turn := range t.list {
+			if turn.EndedAt != 0 {
+				ends = append(ends, turn.Sequence)
+			}
+		}
+		slices.Sort(ends)
+		last := slices.Max(append(ends[:min(excess, len(ends))], 0))
+		t.list = slices.DeleteFunc(t.list, func(turn *api.AgentTurn) bool {
+			gone := turn.EndedAt != 0 && turn.Sequence <= last
+			if gone {
+				t.from = max(t.from, turn.EndedAt)
+			}
+			return gone
+		})
+		t.behind = max(t.behind, last)
 	}
-	clear(t.list[len(kept):])
-	t.list = kept
 	for len(t.agents) > maxChanges || len(t.agents) > 0 && t.agents[0].At < begin {
+		t.behind = max(t.behind, t.agents[0].Sequence)
 		t.agents = t.agents[1:]
 	}
 }
 
 // since returns what has changed behind a sequence.
 func (t *turns) since(after uint64, now missions.Time) api.Activity {
-	if after > t.seq {
-		after = 0 // of a stream that no longer exists
+	if after > t.seq || after < t.behind {
+		after = 0 // of a stream that no longer exists, or of too long ago
 	}
 	reply := api.Activity{
 		From: max(t.from, now.Add(-span)), To: now, All: after == 0,

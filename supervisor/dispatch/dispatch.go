@@ -210,7 +210,7 @@ func (d *Dispatcher) woken() []*ParkedClaim {
 	}
 	d.parkedMu.Lock()
 	d.missed(claimable)
-	batch := d.takeMatching(claimable)
+	batch := d.takeMatching(claimable, nil)
 	d.parkedMu.Unlock()
 	if len(batch) == missions.MaxBatch {
 		for kind, n := range claimable {
@@ -221,13 +221,14 @@ func (d *Dispatcher) woken() []*ParkedClaim {
 }
 
 // takeMatching takes out the parked claims that match missions, given as counts by
-// type. It reduces the counts by what the claims have room for. The caller holds
-// parkedMu.
-func (d *Dispatcher) takeMatching(byType map[string]int) (batch []*ParkedClaim) {
+// type, and all of preferred agents. It reduces the counts by what the claims have room
+// for. The caller holds parkedMu.
+func (d *Dispatcher) takeMatching(byType map[string]int, preferred map[string]bool) (batch []*ParkedClaim) {
 	d.unpark(func(p *ParkedClaim) bool {
 		for _, kind := range p.types {
-			if byType[kind] > 0 && len(batch) < missions.MaxBatch && !p.probing {
-				byType[kind] -= min(byType[kind], p.request.Max)
+			n, some := byType[kind]
+			if (n > 0 || some && preferred[p.request.AgentID]) && len(batch) < missions.MaxBatch && !p.probing {
+				byType[kind] -= min(n, p.request.Max)
 				batch = append(batch, p)
 				return true
 			}
