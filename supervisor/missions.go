@@ -126,17 +126,13 @@ func (s *Service) created(stored []missions.CreateResult, places []*api.Created)
 // store stores new missions. In the same step, it assigns them to the claims that wait
 // for them, if any.
 func (s *Service) store(ctx context.Context, batch []missions.Mission) (created []missions.CreateResult, err error) {
-	byType, preferred := map[string]int{}, map[string]bool{}
+	byType := map[string]int{}
 	for i := range batch {
-		f := batch[i].Flow
-		if f == nil || len(f.After) == 0 {
+		if f := batch[i].Flow; f == nil || len(f.After) == 0 {
 			byType[batch[i].Type]++
 		}
-		if f != nil && f.PreferAgent != "" {
-			preferred[f.PreferAgent] = true
-		}
 	}
-	claims := s.dispatch.Reserve(byType, preferred)
+	claims := s.dispatch.Reserve(byType)
 	if len(claims) == 0 {
 		return s.cfg.Store.Create(ctx, batch)
 	}

@@ -47,7 +47,7 @@ func TestClaimsReservedForAPanicAreReleased(t *testing.T) {
 			}()
 			_, _ = s.store(t.Context(), []missions.Mission{{Type: "x"}})
 		}()
-		claims := d.Reserve(map[string]int{"x": 1}, nil)
+		claims := d.Reserve(map[string]int{"x": 1})
 		if len(claims) != 1 {
 			t.Fatalf("%d claims are parked, want 1", len(claims))
 		}

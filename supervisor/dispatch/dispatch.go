@@ -210,7 +210,7 @@ func (d *Dispatcher) woken() []*ParkedClaim {
 	}
 	d.parkedMu.Lock()
 	d.missed(claimable)
-	batch := d.takeMatching(claimable, nil)
+	batch := d.takeMatching(claimable)
 	d.parkedMu.Unlock()
 	if len(batch) == missions.MaxBatch {
 		for kind, n := range claimable {
@@ -221,14 +221,13 @@ func (d *Dispatcher) woken() []*ParkedClaim {
 }
 
 // takeMatching takes out the parked claims that match missions, given as counts by
-// type, and all of preferred agents. It reduces the counts by what the claims have room
-// for. The caller holds parkedMu.
-func (d *Dispatcher) takeMatching(byType map[string]int, preferred map[string]bool) (batch []*ParkedClaim) {
+// type. It reduces the counts by what the claims have room for. The caller holds
+// parkedMu.
+func (d *Dispatcher) takeMatching(byType map[string]int) (batch []*ParkedClaim) {
 	d.unpark(func(p *ParkedClaim) bool {
 		for _, kind := range p.types {
-			n, some := byType[kind]
-			if (n > 0 || some && preferred[p.request.AgentID]) && len(batch) < missions.MaxBatch && !p.probing {
-				byType[kind] -= min(n, p.request.Max)
+			if byType[kind] > 0 && len(batch) < missions.MaxBatch && !p.probing {
+				byType[kind] -= min(byType[kind], p.request.Max)
 				batch = append(batch, p)
 				return true
 			}

@@ -7,14 +7,13 @@ import (
 )
 
 // Reserve takes out the parked claims that match missions about to be created, given as
-// counts by type, and those of the agents that some of them prefer, however many wait for
-// longer. The caller has the store answer the claims in the step that creates
+// counts by type. The caller has the store answer the claims in the step that creates
 // the missions, and then calls Release. Once the dispatcher has stopped, there are
 // none.
-func (d *Dispatcher) Reserve(byType map[string]int, preferred map[string]bool) []*ParkedClaim {
+func (d *Dispatcher) Reserve(byType map[string]int) []*ParkedClaim {
 	d.parkedMu.Lock()
 	defer d.parkedMu.Unlock()
-	batch := d.takeMatching(byType, preferred)
+	batch := d.takeMatching(byType)
 	for _, c := range batch {
 		d.reserved[c] = struct{}{}
 	}

@@ -35,8 +35,8 @@ func TestMissionsReserveAsManyClaimsAsTheyNeed(t *testing.T) {
 	dispatching(t, &queue{}, func(t *testing.T, d *Dispatcher) {
 		first, second := park(d, "first", 2, "x"), park(d, "second", 1, "y", "x")
 		park(d, "third", 1, "x")
-		wantAgents(t, d.Reserve(map[string]int{"z": 1}, nil))
-		claims := d.Reserve(map[string]int{"x": 3}, nil)
+		wantAgents(t, d.Reserve(map[string]int{"z": 1}))
+		claims := d.Reserve(map[string]int{"x": 3})
 		wantAgents(t, claims, "first", "second")
 		d.Release(claims, []missions.ClaimResult{claimedOne("x"), claimedOne("x")})
 		for _, claim := range []<-chan missions.ClaimResult{first, second} {
@@ -44,28 +44,8 @@ func TestMissionsReserveAsManyClaimsAsTheyNeed(t *testing.T) {
 				t.Errorf("a reserved claim got %+v", r)
 			}
 		}
-		claims = d.Reserve(map[string]int{"x": 3}, nil)
+		claims = d.Reserve(map[string]int{"x": 3})
 		wantAgents(t, claims, "third")
-		d.Release(claims, []missions.ClaimResult{claimedNone})
-	})
-}
-
-// Missions that prefer an agent reserve its claims, too, though others wait for longer.
-func TestMissionsReserveTheClaimsOfPreferredAgents(t *testing.T) {
-	t.Parallel()
-	dispatching(t, &queue{}, func(t *testing.T, d *Dispatcher) {
-		park(d, "first", 1, "x")
-		park(d, "second", 1, "x")
-		third := park(d, "third", 1, "x")
-		park(d, "third", 1, "y")
-		claims := d.Reserve(map[string]int{"x": 1}, map[string]bool{"third": true})
-		wantAgents(t, claims, "first", "third")
-		d.Release(claims, []missions.ClaimResult{claimedNone, claimedOne("x")})
-		if r := <-third; len(r.Missions) != 1 {
-			t.Errorf("the preferred agent got %+v", r)
-		}
-		claims = d.Reserve(map[string]int{"x": 1}, nil)
-		wantAgents(t, claims, "first")
 		d.Release(claims, []missions.ClaimResult{claimedNone})
 	})
 }
@@ -80,7 +60,7 @@ func TestAReservedClaimThatGetsNothingKeepsItsPlace(t *testing.T) {
 		park(d, "second", 1, "x")
 		park(d, "third", 1, "x")
 		for _, results := range [][]missions.ClaimResult{{claimedNone, claimedNone}, nil} {
-			claims := d.Reserve(map[string]int{"x": 2}, nil)
+			claims := d.Reserve(map[string]int{"x": 2})
 			wantAgents(t, claims, "first", "second")
 			d.Release(claims, results)
 		}
@@ -98,7 +78,7 @@ func TestNothingIsMissedByAReservedClaim(t *testing.T) {
 	q := &queue{}
 	dispatching(t, q, func(t *testing.T, d *Dispatcher) {
 		claim := park(d, "a", 1, "x")
-		claims := d.Reserve(map[string]int{"x": 1}, nil)
+		claims := d.Reserve(map[string]int{"x": 1})
 		q.add(d, "x")
 		synctest.Wait()
 		d.Release(claims, []missions.ClaimResult{claimedNone})
@@ -116,7 +96,7 @@ func TestAReservedClaimThatEndsIsAnswered(t *testing.T) {
 			t.Parallel()
 			dispatching(t, &queue{}, func(t *testing.T, d *Dispatcher) {
 				expired, agentsGone := park(d, "expired", 1, "x"), park(d, "dismissed", 1, "x")
-				claims := d.Reserve(map[string]int{"x": 2}, nil)
+				claims := d.Reserve(map[string]int{"x": 2})
 				wantAgents(t, claims, "expired", "dismissed")
 				d.EndClaims("dismissed")
 				time.Sleep(2 * time.Minute)
@@ -142,7 +122,7 @@ func TestAStopWaitsForReservedClaims(t *testing.T) {
 		var loop sync.WaitGroup
 		loop.Go(func() { d.Run(ctx) })
 		claim := park(d, "a", 1, "x")
-		claims := d.Reserve(map[string]int{"x": 1}, nil)
+		claims := d.Reserve(map[string]int{"x": 1})
 		cancel()
 		synctest.Wait()
 		if len(claim) != 0 {
@@ -153,6 +133,6 @@ func TestAStopWaitsForReservedClaims(t *testing.T) {
 		if r := <-claim; len(r.Missions) != 1 || r.Err != nil {
 			t.Errorf("the claim got %+v", r)
 		}
-		wantAgents(t, d.Reserve(map[string]int{"x": 1}, nil))
+		wantAgents(t, d.Reserve(map[string]int{"x": 1}))
 	})
 }

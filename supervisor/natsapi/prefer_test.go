@@ -51,29 +51,3 @@ func TestAMissionGoesToTheAgentThatItPrefers(t *testing.T) {
 		t.Errorf("and then %s", next.ID)
 	}
 }
-
-// The agent that a mission prefers gets it at once, though claims of others are parked before its own.
-func TestAParkedClaimOfThePreferredAgentGetsTheMission(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, rigOptions{lease: time.Hour})
-	got := make(chan string, 2)
-	var waiting sync.WaitGroup
-	defer waiting.Wait()
-	for _, id := range []string{"other", "w"} {
-		agent := r.register(id, "t")
-		waiting.Go(func() {
-			claimed, err := agent.Claim(r.t.Context(), api.ClaimRequest{Max: 1, WaitSeconds: 2})
-			if err == nil && len(claimed.Missions) > 0 {
-				got <- id
-			} else {
-				got <- "nobody"
-			}
-		})
-		time.Sleep(200 * time.Millisecond) // until it is parked
-	}
-	_, _, err := r.client.Create(t.Context(), api.MissionSpec{ID: "m", Name: "n", Type: "t", Preference: missions.Preference{PreferAgent: "w", PreferSeconds: 60}})
-	must(t, err)
-	if first := <-got; first != "w" {
-		t.Errorf("%s got the mission", first)
-	}
-}
