@@ -118,6 +118,7 @@ type ClaimResult struct {
 	Missions []Mission // with Lease set
 	Types    []string  // the types that were searched
 	More     bool      // MaxBytes left out some missions
+	Others   bool      // there was room for more, and there are missions of the types that only other agents may have
 	Err      error
 }
 

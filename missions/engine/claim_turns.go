@@ -141,6 +141,7 @@ func (e *Engine) claimByTurn(q *missions.ClaimRequest, result *missions.ClaimRes
 			return
 		}
 		if !found {
+			result.Others = e.forOthers(sources)
 			return
 		}
 		r := e.records.get(c.ID)
@@ -163,6 +164,23 @@ func (e *Engine) claimByTurn(q *missions.ClaimRequest, result *missions.ClaimRes
 		}
 		result.Missions = append(result.Missions, e.give(e.records.edit(c.ID), q))
 	}
+}
+
+// forOthers reports whether missions of the types of some sources can be claimed, but only by agents that have other
+// labels, or that they prefer.
+func (e *Engine) forOthers(sources []source) bool {
+	for i := range sources {
+		if !sources[i].own {
+			continue
+		}
+		for _, l := range e.lanesOf[sources[i].missionType] {
+			selective := len(l.Requires) > 0 || l.Prefers != ""
+			if selective && l.ready > l.held && !slices.ContainsFunc(sources, func(s source) bool { return s.lane == l }) && !e.anyFull(e.limitsOf(l.Type, l.Limits)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // hasTurnAt reports whether keys have a turn with missions of a priority. The window is loaded.

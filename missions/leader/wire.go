@@ -123,6 +123,7 @@ func wireClaimed(c *codec.Codec, r *missions.ClaimResult) {
 	optionalList(c, &r.Missions, wireMission)
 	optionalList(c, &r.Types, codec.Text)
 	codec.Flag(c, &r.More)
+	codec.Flag(c, &r.Others)
 	wireError(c, &r.Err)
 }
 

@@ -154,15 +154,28 @@ func testRequires(s *suite) {
 		other.Flow = &missions.Flow{Requires: map[string]string{"gpu": "h100", "zone": "b"}}
 		f.create(m, other, named("any", "t"))
 		f.wantNext("any")
+		f.wantOthers("w", true)
 		f.wantEqualIDs(f.claim("gpu", 10), "m")
 		f.wantSame("as stored", f.get("m").Flow.Requires, m.Flow.Requires)
 		f.wantStatus("other", missions.Pending)
+		f.wantOthers("gpu", true)
 		unserved, err := f.Store.Unserved(f.ctx)
 		f.must(err)
 		f.wantSame("unserved", unserved, map[string]int64{"t": 1})
 		if waits := f.stats("t").OldestClaimableSeconds; waits == nil {
 			f.Error("nothing is claimable")
 		}
+		f.cancel("other")
+		f.wantOthers("gpu", false)
 		f.wantRecount()
 	})
+}
+
+// wantOthers checks whether a claim that gets nothing says that other agents could.
+func (f *fixture) wantOthers(agent string, want bool) {
+	f.Helper()
+	result := f.tryClaim(missions.ClaimRequest{AgentID: agent, Max: 9, Lease: ttl})
+	f.must(result.Err)
+	f.wantEqualIDs(result.Missions)
+	wantEqual(f, "others could", result.Others, want)
 }

@@ -23,7 +23,9 @@ const (
 // Claims that find nothing are parked in the order of their arrival, and tried again as
 // soon as a mission of one of their types can be claimed. One goroutine does it all, a
 // batch at a time: claims that arrive while the store is busy share the next call to
-// it, and a new mission wakes one parked claim, not all of them.
+// it, and a new mission wakes one parked claim, not all of them. If that agent may not have
+// the mission, because of its labels or because the mission prefers another one, all others
+// are tried, each once.
 //
 // Code that creates missions reserves the claims that are parked for them, and the
 // store assigns the missions in the step that creates them: see handover.go.
@@ -42,6 +44,7 @@ type Dispatcher struct {
 
 	mu         sync.Mutex
 	claimable  map[string]int      // missions that have become claimable, by type
+	forOthers  map[string]int      // types with missions that those may not have whose claims were tried; 1 each
 	agentsGone map[string]struct{} // agents whose parked claims must end
 
 	parkedMu      sync.Mutex // guards the fields below; never held while mu is taken
@@ -50,7 +53,9 @@ type Dispatcher struct {
 	reserved      map[*ParkedClaim]struct{}
 	returned      sync.WaitGroup // of the reserved claims
 
-	probed map[string]struct{} // types; owned by run
+	// Owned by Run:
+	probed map[string]struct{} // types
+	round  int                 // begins whenever missions have become claimable
 }
 
 // ParkedClaim is a claim that waits. Only the dispatcher looks into it.
@@ -64,6 +69,8 @@ type ParkedClaim struct {
 	probing bool   // the store is being asked for it; it stays in its place
 	ended   bool   // to be answered with nothing once it is released
 	missed  string // a type of which missions have become claimable while it was reserved
+
+	round int // in which it was woken last; owned by Run
 }
 
 // ClaimFunc has the store answer claims, in order.
@@ -76,7 +83,7 @@ func New(claim ClaimFunc, probeInterval time.Duration) *Dispatcher {
 		claim: claim, probeInterval: probeInterval,
 		arrivals: make(chan *ParkedClaim, 64), expired: make(chan *ParkedClaim, 64),
 		wake: wakeup.New(), look: wakeup.New(), stopped: make(chan struct{}),
-		claimable: map[string]int{}, agentsGone: map[string]struct{}{}, parkedByAgent: map[string]int{}, reserved: map[*ParkedClaim]struct{}{}, probed: map[string]struct{}{},
+		claimable: map[string]int{}, forOthers: map[string]int{}, agentsGone: map[string]struct{}{}, parkedByAgent: map[string]int{}, reserved: map[*ParkedClaim]struct{}{}, probed: map[string]struct{}{},
 	}
 }
 
@@ -199,19 +206,26 @@ func (d *Dispatcher) collect(first *ParkedClaim) []*ParkedClaim {
 // as there are missions, the longest parked first.
 func (d *Dispatcher) woken() []*ParkedClaim {
 	d.mu.Lock()
-	claimable, agentsGone := d.claimable, d.agentsGone
-	d.claimable, d.agentsGone = map[string]int{}, map[string]struct{}{}
+	claimable, agentsGone, forOthers := d.claimable, d.agentsGone, d.forOthers
+	d.claimable, d.agentsGone, d.forOthers = map[string]int{}, map[string]struct{}{}, map[string]int{}
 	d.mu.Unlock()
 	if len(agentsGone) > 0 {
 		d.end(func(p *ParkedClaim) bool { _, ok := agentsGone[p.request.AgentID]; return ok })
 	}
-	if len(claimable) == 0 {
+	if len(claimable)+len(forOthers) == 0 {
 		return nil
+	}
+	if len(claimable) > 0 {
+		d.round++
 	}
 	d.parkedMu.Lock()
 	d.missed(claimable)
-	batch := d.takeMatching(claimable)
+	d.missed(forOthers)
+	batch := d.takeOthers(forOthers, d.takeMatching(claimable))
 	d.parkedMu.Unlock()
+	for _, c := range batch {
+		c.round = d.round
+	}
 	if len(batch) == missions.MaxBatch {
 		for kind, n := range claimable {
 			d.Ready(kind, n)
@@ -237,6 +251,37 @@ func (d *Dispatcher) takeMatching(byType map[string]int) (batch []*ParkedClaim) 
 	return batch
 }
 
+// takeOthers adds to a batch the parked claims for some types that were not tried in this
+// round. The caller holds parkedMu.
+func (d *Dispatcher) takeOthers(types map[string]int, batch []*ParkedClaim) []*ParkedClaim {
+	if len(types) == 0 {
+		return batch
+	}
+	d.unpark(func(p *ParkedClaim) bool {
+		others := p.round != d.round && !p.probing && len(batch) < missions.MaxBatch &&
+			slices.ContainsFunc(p.types, func(kind string) bool { return types[kind] > 0 })
+		if others {
+			batch = append(batch, p)
+		}
+		return others
+	})
+	return batch
+}
+
+// tryOthers has the claims tried that were not yet in this round, if a claim that was has
+// found missions that its agent may not have.
+func (d *Dispatcher) tryOthers(result missions.ClaimResult) {
+	if !result.Others {
+		return
+	}
+	d.mu.Lock()
+	for _, kind := range result.Types {
+		d.forOthers[kind] = 1
+	}
+	d.mu.Unlock()
+	d.poke()
+}
+
 // serve asks the store for missions, and answers or parks each claim.
 func (d *Dispatcher) serve(ctx context.Context, batch []*ParkedClaim) {
 	if len(batch) == 0 {
@@ -255,6 +300,9 @@ func (d *Dispatcher) serve(ctx context.Context, batch []*ParkedClaim) {
 		default:
 			d.park(c, result.Types)
 			d.passOn(c, result) // claims before it in the step may have taken what was loaded for it
+		}
+		if c.round == d.round { // it was woken
+			d.tryOthers(result)
 		}
 	}
 }

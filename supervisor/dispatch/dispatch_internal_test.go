@@ -36,6 +36,10 @@ func (q *queue) claim(_ context.Context, batch []missions.ClaimRequest) ([]missi
 			if !slices.Contains(request.Types, m.Type) || len(results[i].Missions) == request.Max {
 				return false
 			}
+			if m.AgentID != "" && string(m.AgentID) != request.AgentID {
+				results[i].Others = true
+				return false
+			}
 			if q.atMost > 0 && len(results[i].Missions) == q.atMost {
 				results[i].More = true
 				return false
@@ -56,6 +60,14 @@ func (q *queue) add(d *Dispatcher, kinds ...string) {
 	for _, kind := range kinds {
 		d.Ready(kind, 1)
 	}
+}
+
+// addFor adds a mission that only one agent may have.
+func (q *queue) addFor(d *Dispatcher, agent, kind string) {
+	q.mu.Lock()
+	q.waiting = append(q.waiting, missions.Mission{Type: kind, AgentID: missions.Text(agent)})
+	q.mu.Unlock()
+	d.Ready(kind, 1)
 }
 
 // dispatching runs a dispatcher on a queue in a synctest bubble.
@@ -103,6 +115,38 @@ func TestTheLongestParkedClaimIsWokenFirstAndAlone(t *testing.T) {
 		}
 		if r := <-other; len(r.Missions) != 1 {
 			t.Fatalf("%+v", r)
+		}
+	})
+}
+
+// A mission that only one agent may have reaches its claim, however many others wait for longer, and each of these is tried
+// once. One that nobody may have wakes each claim once.
+func TestAMissionForOneAgentFindsItsClaim(t *testing.T) {
+	t.Parallel()
+	q := &queue{}
+	dispatching(t, q, func(t *testing.T, d *Dispatcher) {
+		first, second := park(d, "first", 1, "x"), park(d, "second", 2, "x")
+		third, other := park(d, "third", 1, "y", "x"), park(d, "other", 1, "y")
+		calls := q.calls
+		q.addFor(d, "nobody", "x") // tried by the first, by the second and the third, and by the other, whose type the third has, too
+		synctest.Wait()
+		if q.calls-calls != 3 || len(first)+len(second)+len(third)+len(other) != 0 {
+			t.Fatalf("%d calls for a mission that nobody may have", q.calls-calls)
+		}
+		q.addFor(d, "third", "x")
+		if r := <-third; len(r.Missions) != 1 || r.Missions[0].AgentID != "third" {
+			t.Fatalf("%+v", r)
+		}
+		again := park(d, "third", 1, "x")
+		reserved := d.Reserve(map[string]int{"x": 9})
+		q.addFor(d, "third", "x") // while its claim is away
+		synctest.Wait()
+		d.Release(reserved, make([]missions.ClaimResult, len(reserved)))
+		if r := <-again; len(r.Missions) != 1 {
+			t.Fatalf("%+v", r)
+		}
+		if len(first)+len(second)+len(other) != 0 {
+			t.Error("others got something")
 		}
 	})
 }

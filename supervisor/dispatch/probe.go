@@ -22,7 +22,11 @@ func (d *Dispatcher) probe(ctx context.Context) {
 	}
 	results, err := d.ask(ctx, batch)
 	answered := map[*ParkedClaim]missions.ClaimResult{}
+	d.round++
 	for i, c := range batch {
+		if c.round = d.round; err == nil {
+			d.tryOthers(results[i])
+		}
 		if err == nil && (results[i].Err != nil || len(results[i].Missions) > 0) {
 			answered[c] = results[i]
 		}

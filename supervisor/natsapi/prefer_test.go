@@ -1,9 +1,12 @@
 package natsapi_test
 
 import (
+	"encoding/json"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
@@ -49,5 +52,45 @@ func TestAMissionGoesToTheAgentThatItPrefers(t *testing.T) {
 	}
 	if next, _ := r.claimOne(first); next.ID != "b" {
 		t.Errorf("and then %s", next.ID)
+	}
+}
+
+// Agents that a mission prefers, or that have the labels that it requires, get it at once, though claims of others are
+// parked before their own.
+func TestAParkedClaimThatMayHaveTheMissionGetsIt(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{lease: time.Hour})
+	ctx := t.Context()
+	claims := map[string]*nats.Subscription{}
+	for _, id := range []string{"a", "b", "w"} {
+		labels := map[string]string{}
+		if id == "w" {
+			labels["gpu"] = "h100"
+		}
+		_, err := r.client.Agent(id).Register(ctx, api.RegisterRequest{Name: id, Types: []string{"t"}, Capacity: 4, Labels: labels})
+		must(t, err)
+	}
+	for _, spec := range []api.MissionSpec{
+		{ID: "required", Name: "n", Type: "t", Requires: map[string]string{"gpu": "h100"}},
+		{ID: "preferred", Name: "n", Type: "t", Preference: missions.Preference{PreferAgent: "w", PreferSeconds: 3600}},
+	} {
+		for _, id := range []string{"a", "b", "w"} { // in this order, since they are on one connection
+			inbox := r.nc.NewInbox()
+			sub, err := r.nc.SubscribeSync(inbox)
+			must(t, err)
+			must(t, r.nc.PublishRequest("supervisor.agent."+id+".claim", inbox, []byte(`{"max":1,"wait_seconds":60}`)))
+			claims[id] = sub
+		}
+		_, err := r.client.Agent("w").Claim(ctx, api.ClaimRequest{Max: 1, Types: []string{"other"}}) // those before it are parked, or about to be
+		must(t, err)
+		_, _, err = r.client.Create(ctx, spec)
+		must(t, err)
+		msg, err := claims["w"].NextMsg(testTimeout)
+		must(t, err)
+		var claimed api.Claimed
+		must(t, json.Unmarshal(msg.Data, &claimed))
+		if len(claimed.Missions) != 1 || claimed.Missions[0].ID != spec.ID {
+			t.Errorf("claimed %s", msg.Data)
+		}
 	}
 }
