@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"missioncontrol/missions"
 )
@@ -13,6 +14,9 @@ const keysOfAPage = 1000
 
 // NextKeys returns a part of the set of the documents of keys: behind one, "" for the first.
 func NextKeys(after string) Range { return Range{Set: setKeys, After: after, Limit: keysOfAPage} }
+
+// OfKey reports whether a document is of the missions with a key; the others are of those of a lane without one.
+func OfKey(doc string) bool { return strings.HasPrefix(doc, docKey) }
 
 // KeyDocs are documents of keys, as a backend has them.
 type KeyDocs map[string][]byte
@@ -70,13 +74,14 @@ func (q *queues) plain(name string, pending int64, since missions.Time) {
 	claimable := e.readyOf(name)
 	of.Pending += pending
 	of.Claimable += claimable
-	if e.anyFull(e.limitsOf(name, nil)) {
+	full := e.anyFull(e.limitsOf(name, nil))
+	if full {
 		of.Held += claimable
 	}
 	if claimable > 0 {
 		waitsSince(of, since)
 	}
-	q.addKey(of, missions.QueueKey{Pending: pending, Claimable: claimable})
+	q.addKey(of, missions.QueueKey{Pending: pending, Claimable: claimable, Held: full})
 }
 
 func (q *queues) lane(l *lane) {
@@ -111,12 +116,12 @@ func (q *queues) keys(doc string, body []byte) error {
 		return err
 	}
 	key := ""
-	if doc[:2] == docKey {
+	if OfKey(doc) {
 		key = doc[len(docKey):]
 	}
 	for _, in := range value.(*keyMissions).lanes {
 		if l := q.engine.lanes[in.lane]; l != nil && in.pending > 0 {
-			q.addKey(q.of(l.kind), missions.QueueKey{Key: key, Pending: in.pending, Claimable: ofAllRanks(in.ready), Held: in.held})
+			q.addKey(q.of(l.kind), missions.QueueKey{Key: key, Pending: in.pending, Claimable: ofAllRanks(in.ready), Held: in.held || q.engine.anyFull(q.engine.limitsOf(l.Type, l.Limits))})
 		}
 	}
 	return nil

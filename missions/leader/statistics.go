@@ -115,9 +115,11 @@ func (r reads) Queues(ctx context.Context) (queues missions.Queues, err error) {
 	return queues, cmp.Or(err, wrong)
 }
 
-// keys reads the documents of keys, up to [missions.MaxKeysOfQueues]. It reports whether these are all.
+// keys reads the documents of missions with keys, up to [missions.MaxKeysOfQueues], and of those without one. It reports
+// whether these are all.
 func (r reads) keys(ctx context.Context, docs engine.KeyDocs) (all bool, err error) {
-	for after := engine.NextKeys(""); len(docs) < missions.MaxKeysOfQueues; {
+	keys := 0
+	for after := engine.NextKeys(""); keys < missions.MaxKeysOfQueues; {
 		lists, err := r.backend.Members(ctx, []engine.Range{after})
 		if err != nil || len(lists[0]) == 0 {
 			return true, err
@@ -127,6 +129,11 @@ func (r reads) keys(ctx context.Context, docs engine.KeyDocs) (all bool, err err
 			return false, err
 		}
 		maps.Copy(docs, found)
+		for _, name := range lists[0] {
+			if engine.OfKey(name) {
+				keys++
+			}
+		}
 		if len(lists[0]) < after.Limit {
 			return true, nil
 		}

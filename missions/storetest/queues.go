@@ -51,7 +51,9 @@ func testQueues(s *suite) {
 		}
 		f.wantSame("queues", got, want)
 		f.setLimit(missions.LimitSpec{Name: "l", Paused: true})
-		wantEqual(f, "held", f.queues().Queues[0].Held, 4)
+		paused := f.queues().Queues[0]
+		wantEqual(f, "held", paused.Held, 4)
+		wantEqual(f, "a key is held", paused.Keys[1].Held, true)
 		f.Store = f.Reopen(f.T)
 		wantEqual(f, "held", f.queues().Queues[0].Held, 4)
 	})
