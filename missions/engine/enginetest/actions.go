@@ -161,7 +161,7 @@ func (w *world) create(a Action, claim *missions.ClaimRequest) error {
 	if claim == nil {
 		return nil
 	}
-	return w.claimed(claim)
+	return w.claimed(claim, len(created.Replaced) > 0)
 }
 
 func (w *world) claim(q *missions.ClaimRequest) error {
@@ -169,10 +169,12 @@ func (w *world) claim(q *missions.ClaimRequest) error {
 	if err != nil {
 		return err
 	}
-	return w.claimed(q)
+	return w.claimed(q, false)
 }
 
-func (w *world) claimed(q *missions.ClaimRequest) error {
+// claimed has the engine answer a claim. freed says that the same step has ended missions before: then limits may let others
+// start that were not loaded for it, and it is asked again.
+func (w *world) claimed(q *missions.ClaimRequest, freed bool) error {
 	result := w.engine.Claim(q)
 	got := "claimed"
 	var given []string
@@ -190,7 +192,7 @@ func (w *world) claimed(q *missions.ClaimRequest) error {
 		w.held = slices.Delete(w.held, 0, len(w.held)-24)
 	}
 	if result.Err == nil && w.next.hasTurns(q.AgentID) {
-		want, wrong := w.next.claimByTurn(q, given, result.More, w.now())
+		want, wrong := w.next.claimByTurn(q, given, result.More && (freed || len(given) > 0), w.now())
 		if wrong != "" {
 			return errors.New(wrong)
 		}

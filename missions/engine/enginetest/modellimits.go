@@ -319,7 +319,7 @@ func (m *model) claimByTurn(q *missions.ClaimRequest, given []string, more bool,
 		answer += m.give(x, q, now)
 		m.followTurns()
 	}
-	if len(given) == q.Max || more && len(given) > 0 {
+	if len(given) == q.Max || more {
 		return answer, ""
 	}
 	for i := range m.list {
