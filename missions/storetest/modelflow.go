@@ -116,7 +116,8 @@ func (m *model) waitsFor(x *modelMission, id string) bool {
 // begins lets a mission wait for those conditions that have no outcome.
 func (m *model) begins(x *modelMission, until int) {
 	x.waits, x.until, x.limit = len(x.after) > 0 || until > 0, until, until > 0
-	m.tell()
+	m.followKeys()
+	m.told(x) // the others when the step is over: a claim in it comes before
 }
 
 // retried lets a mission that is retried wait again for what can still happen.

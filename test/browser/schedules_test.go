@@ -129,6 +129,7 @@ func TestAViewerSeesSchedules(t *testing.T) {
 	b.open("overview", "Sign in")
 	b.write("Token", secret)
 	b.key("Enter")
+	b.awaitText("view only")
 	for _, page := range [][2]string{{"schedules", "Schedules"}, {"schedules/nightly", "nightly"}} {
 		b.open(page[0], page[1])
 		b.awaitText("0 2 * * * UTC")
