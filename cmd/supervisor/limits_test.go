@@ -87,7 +87,7 @@ func TestQueues(t *testing.T) {
 	out := regexp.MustCompile(` +`).ReplaceAllString(b.ok(t, "missions", "queues"), " ")
 	out = regexp.MustCompile(`\d+(\.\d+)?m?s`).ReplaceAllString(out, "TIME")
 	contains(t, out, `Type For Pending Claimable Held Oldest Agents Busy Keys
-code anthropic 2 2 2 TIME 1 0/4 a_2
+code anthropic 2 2 2 TIME 1 0/4 a_2_held
 code - 1 1 0 TIME 1 0/4 -
 code anthropic,gpu=h100 1 1 1 TIME 0 0/0 -
 `)
