@@ -18,17 +18,29 @@ type slowTypes struct {
 	p95   map[string]*float64 // nil for those of which none completed
 }
 
+// get returns what is remembered of a type.
+func (s *slowTypes) get(missionType string) (p95 *float64, known bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if time.Since(s.since) > slowFor {
+		s.since, s.p95 = time.Now(), map[string]*float64{}
+	}
+	p95, known = s.p95[missionType]
+	return p95, known
+}
+
+func (s *slowTypes) put(missionType string, p95 *float64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.p95[missionType] = p95
+}
+
 // Activity returns what agents worked on in the last hour. It needs the event stream, and
 // returns what it knows from before while that is degraded.
 func (s *Service) Activity(ctx context.Context, request api.ActivityRequest) (api.Activity, error) {
 	reply := s.activity.Since(ctx, request.After)
-	s.slow.mu.Lock()
-	defer s.slow.mu.Unlock()
-	if time.Since(s.slow.since) > slowFor {
-		s.slow.since, s.slow.p95 = time.Now(), map[string]*float64{}
-	}
 	for missionType := range reply.Slow {
-		p95, known := s.slow.p95[missionType]
+		p95, known := s.slow.get(missionType)
 		if !known {
 			stats, err := s.cfg.Store.Stats(ctx, missionType)
 			if err != nil {
@@ -36,7 +48,7 @@ func (s *Service) Activity(ctx context.Context, request api.ActivityRequest) (ap
 				continue // the turns are known anyway
 			}
 			p95 = stats.Windows.Day.Duration.P95
-			s.slow.p95[missionType] = p95
+			s.slow.put(missionType, p95)
 		}
 		if delete(reply.Slow, missionType); p95 != nil {
 			reply.Slow[missionType] = *p95

@@ -4,6 +4,7 @@ package dispatch
 
 import (
 	"context"
+	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -221,17 +222,30 @@ func (d *Dispatcher) woken() []*ParkedClaim {
 	d.parkedMu.Lock()
 	d.missed(claimable)
 	d.missed(forOthers)
-	batch := d.takeOthers(forOthers, d.takeMatching(claimable))
+	batch := d.takeMatching(claimable)
+	full := len(batch) == missions.MaxBatch
+	batch = d.takeOthers(forOthers, batch)
 	d.parkedMu.Unlock()
 	for _, c := range batch {
 		c.round = d.round
 	}
-	if len(batch) == missions.MaxBatch {
-		for kind, n := range claimable {
+	if full {
+		d.again(claimable, forOthers)
+	}
+	return batch
+}
+
+// again leaves to the next batch what a full one had no room for. Types of which no missions are left begin no round.
+func (d *Dispatcher) again(claimable, forOthers map[string]int) {
+	for kind, n := range claimable {
+		if n > 0 {
 			d.Ready(kind, n)
 		}
 	}
-	return batch
+	d.mu.Lock()
+	maps.Copy(d.forOthers, forOthers)
+	d.mu.Unlock()
+	d.poke()
 }
 
 // takeMatching takes out the parked claims that match missions, given as counts by

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -147,6 +148,30 @@ func TestAMissionForOneAgentFindsItsClaim(t *testing.T) {
 		}
 		if len(first)+len(second)+len(other) != 0 {
 			t.Error("others got something")
+		}
+	})
+}
+
+// More claims than a batch has, for a mission that nobody may have, are tried once, and the dispatcher comes to rest.
+func TestAMissionForNobodyAmongManyClaims(t *testing.T) {
+	t.Parallel()
+	q := &queue{}
+	dispatching(t, q, func(t *testing.T, d *Dispatcher) {
+		const many = missions.MaxBatch + 200
+		for i := range many {
+			go func() {
+				_, _ = d.Wait(context.Background(), missions.ClaimRequest{AgentID: fmt.Sprint("a", i), Types: []string{"x"}, Max: 1}, time.Minute)
+			}()
+		}
+		synctest.Wait()
+		q.addFor(d, "nobody", "x")
+		synctest.Wait()
+		calls := q.calls
+		d.Ready("x", many) // while another is for nobody, too
+		q.addFor(d, "nobody", "x")
+		synctest.Wait()
+		if n := q.calls - calls; n > 6 {
+			t.Errorf("%d calls for %d claims", n, many)
 		}
 	})
 }
