@@ -1,6 +1,7 @@
 package natsapi_test
 
 import (
+	"log/slog"
 	"testing"
 
 	"missioncontrol/supervisor/api"
@@ -20,7 +21,7 @@ func TestCommandsOverTheBroker(t *testing.T) {
 	var all []*natsapi.Commands
 	for range 2 {
 		to := make(chan received, 10)
-		c := natsapi.NewCommands(r.connect(), quiet)
+		c := natsapi.NewCommands(r.connect(), slog.New(slog.DiscardHandler))
 		stop := c.Receive(t.Context(), func(agentID string, command api.Command) { to <- received{agentID, command} })
 		defer stop()
 		got, all = append(got, to), append(all, c)
@@ -42,7 +43,7 @@ func TestCommandsOverTheBroker(t *testing.T) {
 	}
 	nc := r.connect()
 	nc.Close()
-	if natsapi.NewCommands(nc, quiet).Push("w1", api.Command{Command: api.CommandCancel}) {
+	if natsapi.NewCommands(nc, slog.New(slog.DiscardHandler)).Push("w1", api.Command{Command: api.CommandCancel}) {
 		t.Error("a closed connection has a command")
 	}
 }

@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -44,10 +45,10 @@ func TestAnAgentOverHTTP(t *testing.T) {
 	commands := openSource(t, url+"commands")
 	commands.next("ready")
 	do(t, url+"register", `{"name":"worker","types":["default"],"capacity":2}`)
-	for _, id := range []string{"done", "cancelled"} {
+	for i, id := range []string{"done", "cancelled"} {
 		_, err := service.Create(t.Context(), api.CreateRequest{MissionSpec: api.MissionSpec{ID: id, Name: id}})
 		must(t, err)
-		if reply := do(t, url+"claim", `{"max":1,"wait_seconds":60}`); !strings.Contains(reply, `"id":"`+id+`"`) || !strings.Contains(reply, `"lease":1`) {
+		if reply := do(t, url+"claim", `{"max":1,"wait_seconds":60}`); !strings.Contains(reply, `"id":"`+id+`"`) || !strings.Contains(reply, fmt.Sprintf(`"lease":%d`, i+1)) {
 			t.Fatalf("it got %s", reply)
 		}
 	}
@@ -59,7 +60,7 @@ func TestAnAgentOverHTTP(t *testing.T) {
 	if got, want := commands.next("command").data, `{"command":"cancel","mission_id":"cancelled"}`; got != want {
 		t.Errorf("it is commanded %s, want %s", got, want)
 	}
-	if got, want := strings.TrimSpace(do(t, url+"heartbeat", `{"running":[{"mission_id":"cancelled","lease":1}]}`)), `{"cancel":["cancelled"],"lost":[]}`; got != want {
+	if got, want := strings.TrimSpace(do(t, url+"heartbeat", `{"running":[{"mission_id":"cancelled","lease":2}]}`)), `{"cancel":["cancelled"],"lost":[]}`; got != want {
 		t.Errorf("its heartbeat is answered with %s, want %s", got, want)
 	}
 }
@@ -90,7 +91,7 @@ func TestTheEndOfAConnectionOverHTTP(t *testing.T) {
 	first, second := openSource(t, url+"commands"), openSource(t, url+"commands")
 	first.next("ready")
 	second.next("ready")
-	_, err := service.Create(t.Context(), api.CreateRequest{MissionSpec: api.MissionSpec{ID: "m", Name: "m", MaxAttempts: 2}})
+	_, err := service.Create(t.Context(), api.CreateRequest{MissionSpec: api.MissionSpec{ID: "m", Name: "m", MaxAttempts: new(2)}})
 	must(t, err)
 	do(t, url+"claim", `{"max":1}`)
 	first.close() // it has another one
@@ -122,9 +123,9 @@ func TestBadAgentsOverHTTP(t *testing.T) {
 		status             int
 		says               string
 	}{
-		{"POST", "/api/agents/a.b/register", `{}`, 400, "agent must be"},
-		{"POST", "/api/agents/" + strings.Repeat("a", 65) + "/claim", `{}`, 400, "agent must be"},
-		{"GET", "/api/agents/a*b/commands", "", 400, "agent must be"},
+		{"POST", "/api/agents/a.b/register", `{}`, 400, "agent may contain only"},
+		{"POST", "/api/agents/" + strings.Repeat("a", 65) + "/claim", `{}`, 400, "agent is longer than 64"},
+		{"GET", "/api/agents/a*b/commands", "", 400, "agent may contain only"},
 		{"POST", "/api/agents/w1/%2e%2e/claim", `{}`, 404, "there is nothing at"},
 		{"POST", "/api/agents/w1/dance", `{}`, 404, "there is nothing at"},
 		{"GET", "/api/agents/w1/claim", "", 405, "takes POST"},
@@ -132,7 +133,7 @@ func TestBadAgentsOverHTTP(t *testing.T) {
 		{"POST", "/api/agents/w1/register", `{"name":"x","types":[],"capacity":1}`, 400, "types"},
 		{"POST", "/api/agents/w1/heartbeat", `{"agent":"w2"}`, 400, "agent"},
 		{"POST", "/api/agents/w1/heartbeat", `[`, 400, "body"},
-		{"POST", "/api/agents/w1/claim", `{"max":1}`, 404, `no agent "w1"`},
+		{"POST", "/api/agents/w1/claim", `{"max":1}`, 404, "there is no registered agent"},
 		{"POST", "/api/agents/w1/claim", `{"max":1,"wait_seconds":61}`, 400, "wait_seconds"},
 	} {
 		status, body, _ := call(t, c.method, strings.TrimSuffix(url, "/api/agents/w1/")+c.path, c.body)
