@@ -32,7 +32,7 @@ func openBackend(t testing.TB, path string) *Backend {
 // goes on with the copy.
 func TestBackendAnswersLikeMemory(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(2) {
+	for seed := range enginetest.Histories(t) {
 		first := openBackend(t, filepath.Join(t.TempDir(), "store.db"))
 		open, midway, cut := first, 0, 0
 		crash := func() (engine.Backend, error) {
