@@ -89,7 +89,8 @@ func (b *tab) call(method string, params, result any) {
 	must(b.t, chrome.call(ctx, b.session, method, params, result))
 }
 
-// as displays the page in another way.
+// as displays the page in another way. Nothing moves by itself: without a graphics card, that would be drawn by the
+// processor, sixty times a second in each tab.
 func (b *tab) as(l look) {
 	b.t.Helper()
 	scheme := "light"
@@ -97,7 +98,7 @@ func (b *tab) as(l look) {
 		scheme = "dark"
 	}
 	b.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": l.width, "height": l.height, "deviceScaleFactor": 1, "mobile": l.width < 500}, nil)
-	b.call("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}}}, nil)
+	b.call("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}}}, nil)
 }
 
 func (b *tab) onEvent(method string, params json.RawMessage) {
@@ -218,12 +219,12 @@ func leaves(err error) bool {
 	return err != nil && (strings.Contains(err.Error(), "navigated or closed") || strings.Contains(err.Error(), "Execution context was destroyed"))
 }
 
-// await waits until an expression is true.
+// await waits until an expression is true. It looks less often the longer it takes, since to look at a page takes the
+// processor from what the page waits for.
 func (b *tab) await(what, expression string) {
 	b.t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.After(testTimeout); ; {
+	pause := 10 * time.Millisecond
+	for deadline := time.After(testTimeout); ; pause = min(pause*3/2, 200*time.Millisecond) {
 		there, err := evaluate[bool](b, "!!("+expression+")")
 		if !leaves(err) {
 			must(b.t, err)
@@ -232,7 +233,7 @@ func (b *tab) await(what, expression string) {
 			return
 		}
 		select {
-		case <-tick.C:
+		case <-time.After(pause):
 		case <-deadline:
 			b.t.Fatalf("%s does not come; the page says:\n%.1500s", what, eval[string](b, "document.body.innerText"))
 		}
