@@ -5,8 +5,8 @@ TOOLS      := $(CURDIR)/.cache/bin
 export PATH := $(TOOLS):$(PATH)
 
 VERSION    ?= $(shell sed -n 's/^const DevVersion = "\(.*\)"/\1/p' supervisor/api/version.go)
-# SQLite is a translation to Go, in which the race detector would follow each access to its memory: a
-# query would take six times as long. What calls it is checked like the rest.
+# SQLite is a translation to Go, in which the race detector would follow each access to its memory: the
+# tests of its store would take several times as long. What calls it is checked like the rest.
 RACE       := -race '-gcflags=github.com/ncruces/go-sqlite3-wasm/...=-race=false'
 GOTEST     ?= go test $(RACE) -timeout 12m
 GOTESTARGS ?=

@@ -15,7 +15,7 @@ import (
 )
 
 // testTimeout limits every wait; only a failure uses it up.
-const testTimeout = time.Minute
+const testTimeout = 2 * time.Minute
 
 // tab is a page in its own browser profile. The test fails on exceptions,
 // violations of the page's policy, and requests to other hosts.
