@@ -5,7 +5,10 @@ TOOLS      := $(CURDIR)/.cache/bin
 export PATH := $(TOOLS):$(PATH)
 
 VERSION    ?= $(shell sed -n 's/^const DevVersion = "\(.*\)"/\1/p' supervisor/api/version.go)
-GOTEST     ?= go test -race -timeout 12m
+# SQLite is a translation to Go, in which the race detector would follow each access to its memory: the
+# tests of its store would take several times as long. What calls it is checked like the rest.
+RACE       := -race '-gcflags=github.com/ncruces/go-sqlite3-wasm/...=-race=false'
+GOTEST     ?= go test $(RACE) -timeout 12m
 GOTESTARGS ?=
 # A number of inputs, not a time: with a time, `go test -fuzz` now and then reports its own
 # deadline as a failure (go.dev/issue/75804).
@@ -37,7 +40,7 @@ cluster: build nats-server ## run brokers, Redis, supervisors and an agent: dock
 .PHONY: test
 test: tools ## run every test with the race detector; installs what they need
 	$(GOTEST) $(GOTESTARGS) ./...
-	SIMULATION_STEPS=1000000 go test -count=1 -run '^TestSimulation$$' -v ./missions/engine/enginetest
+	SIMULATION_STEPS=400000 go test -count=1 -run '^TestSimulation$$' -v ./missions/engine/enginetest
 
 .PHONY: tools
 tools: nats-server ## install what the tests need: a C compiler for -race, jq, Node.js, Redis, Chromium, the nats CLI
@@ -69,9 +72,18 @@ manifests: ## check deploy/kubernetes and the Grafana dashboard with the parsers
 simulate: ## run random histories of the engine for MINUTES, or repeat one by SIMULATION_SEED; see missions/engine/enginetest
 	SIMULATION_MINUTES=$(MINUTES) go test -count=1 -timeout 0 -run '^TestSimulation$$' -v ./missions/engine/enginetest
 
+# How many histories of the engine `make histories` runs on each store, of which `make test` runs two, and
+# how many of a store's operations beside a model, of which `make test` runs one for each kind of store.
+HISTORIES  ?= 20
+
+.PHONY: histories
+histories: tools ## run HISTORIES random histories on each store, beside a backend in memory and beside a model
+	BACKEND_HISTORIES=$(HISTORIES) STORETEST_RUNS=$(HISTORIES) go test $(RACE) -count 1 -timeout 0 -v ./missions/sqlitestore ./missions/redisstore \
+		-run 'TestBackendAnswersLikeMemory|TestConformance/.*model|TestConformance/model'
+
 .PHONY: migrations
-migrations: tools ## interrupt migrations of Redis at each of their commands, of which `make test` tries every fifth
-	MIGRATION_EVERY_COMMAND=1 go test -race -count 1 -timeout 30m -v ./missions/redisstore \
+migrations: tools ## interrupt migrations of Redis at each of their commands, of which `make test` tries every twelfth
+	MIGRATION_EVERY_COMMAND=1 go test $(RACE) -count 1 -timeout 30m -v ./missions/redisstore \
 		-run 'TestAMigrationThatDiesGoesOn|TestASuspendedMigrationChangesNothingLater'
 
 .PHONY: soak
@@ -90,7 +102,7 @@ CHAOSFLAGS   ?=
 
 .PHONY: chaos
 chaos: tools ## inject faults for MINUTES, with SEED, on one SITE or on both stores; see test/chaos
-	go test -race -count 1 -timeout $(CHAOSTIMEOUT) -v -tags chaos ./test/chaos -run '$(CHAOSTESTS)' \
+	go test $(RACE) -count 1 -timeout $(CHAOSTIMEOUT) -v -tags chaos ./test/chaos -run '$(CHAOSTESTS)' \
 		-minutes $(MINUTES) -seed $(SEED) -site '$(SITE)' $(CHAOSFLAGS) -keep '$(if $(KEEP),$(abspath $(KEEP)))'
 
 ROUNDS     ?= 5

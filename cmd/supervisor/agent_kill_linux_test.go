@@ -9,12 +9,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/test/eventually"
 )
 
 // subreaperEnv makes the program inherit orphans, as the first process of a container does.
@@ -75,12 +75,11 @@ func TestAnAgentReapsWhatProgramsLeaveBehind(t *testing.T) {
 		b.create(t, api.MissionSpec{ID: id})
 		equal(t, "status", b.ended(t, id).Status, missions.Completed)
 	}
-	deadline := time.Now().Add(testTimeout)
-	for left := zombiesOf(t, child.Process.Pid); len(left) > 0; left = zombiesOf(t, child.Process.Pid) {
-		if time.Now().After(deadline) {
-			t.Fatalf("zombies: %v\n%s", left, stderr)
-		}
-	}
+	var left []string
+	eventually.Holds(t, func() bool {
+		left = zombiesOf(t, child.Process.Pid)
+		return len(left) == 0
+	}, func() string { return fmt.Sprintf("zombies: %v\n%s", left, stderr) })
 	must(t, child.Process.Signal(syscall.SIGTERM))
 	must(t, child.Wait())
 }

@@ -235,7 +235,7 @@ func TestAgentCommandDoesNotOutliveItsTimeout(t *testing.T) {
 	path := fifo(t)
 	file := holders(t, path)
 	c := b.agentOf(t, stubborn(path))
-	timeout := 0.5
+	timeout := 3.0 // time enough for the command to begin
 	b.create(t, api.MissionSpec{ID: "m1", TimeoutSeconds: &timeout})
 	awaitLine(t, c, file)
 	equal(t, "status", b.ended(t, "m1").Status, missions.Failed)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +26,7 @@ import (
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
 	"missioncontrol/supervisor/natsapi"
+	"missioncontrol/test/eventually"
 	"missioncontrol/test/fatal"
 )
 
@@ -324,17 +326,13 @@ func TestAnAgentThatWasForgottenRegistersAgain(t *testing.T) {
 // awaitAgent polls until the registry shows the agent in a state.
 func (b bench) awaitAgent(t *testing.T, id string, state missions.AgentState) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	for {
-		reply, err := b.client.Agents(ctx, api.AgentsRequest{})
+	var reply api.Agents
+	eventually.Holds(t, func() bool {
+		var err error
+		reply, err = b.client.Agents(t.Context(), api.AgentsRequest{})
 		must(t, err)
-		for _, a := range reply.Agents {
-			if a.ID == id && a.State == state {
-				return
-			}
-		}
-	}
+		return slices.ContainsFunc(reply.Agents, func(a missions.Agent) bool { return a.ID == id && a.State == state })
+	}, func() string { return fmt.Sprintf("agent %s is not %s: %+v", id, state, reply.Agents) })
 }
 
 func TestBadConfigIsRefused(t *testing.T) {
