@@ -10,7 +10,6 @@ import (
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
-	"missioncontrol/supervisor/tracing"
 )
 
 // Task is one mission that a handler works on. Its methods may be called concurrently.
@@ -115,17 +114,4 @@ func (t *Task) check(err error) error {
 		return fmt.Errorf("%w: %w", ErrLeaseLost, err)
 	}
 	return err
-}
-
-// trace begins the span of the handler, if there is a tracer.
-func (t *Task) trace() tracing.Span {
-	tracer := t.runner.cfg.Tracer
-	if tracer == nil {
-		return tracing.Span{}
-	}
-	ctx, span := tracer.Start(t.ctx, "work on "+t.Mission.Type, tracing.Consumer)
-	span.About("missioncontrol.mission.id", t.Mission.ID)
-	span.About("missioncontrol.agent.id", t.runner.cfg.ID)
-	t.ctx = ctx // nothing else uses it yet
-	return span
 }
