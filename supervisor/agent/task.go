@@ -14,7 +14,7 @@ import (
 
 // Task is one mission that a handler works on. Its methods may be called concurrently.
 type Task struct {
-	Mission missions.Mission
+	Mission missions.Mission // its Flow is never nil, so that fields such as Mission.ParentID can be read
 
 	runner *runner
 	ctx    context.Context
@@ -36,9 +36,13 @@ type Task struct {
 // which has a list of the tasks.
 func newTask(values context.Context, r *runner, m *missions.Mission) *Task {
 	ctx, cancel := context.WithCancelCause(api.WithTrace(values, m.Traceparent))
+	mission := *m
+	if mission.Flow == nil {
+		mission.Flow = &missions.Flow{}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return &Task{Mission: *m, runner: r, ctx: ctx, cancel: cancel, round: r.setbacks.round, ends: time.Now().Add(r.pace.lease)}
+	return &Task{Mission: mission, runner: r, ctx: ctx, cancel: cancel, round: r.setbacks.round, ends: time.Now().Add(r.pace.lease)}
 }
 
 func (t *Task) lease() api.LeaseRef {
