@@ -2,7 +2,17 @@
 
 SHELL      := /bin/bash
 TOOLS      := $(CURDIR)/.cache/bin
-export PATH := $(TOOLS):$(PATH)
+
+# `make module PATH=…` sets PATH, which is also where programs are found. Those are where the
+# environment of make itself has them, which each make passes on in another way.
+ifeq ($(origin PATH),command line)
+MODULE := $(PATH)
+override PATH := $(shell while IFS= read -r -d '' v; do \
+	if [[ $$v == PATH=* ]]; then printf %s "$${v:5}"; exit; fi; \
+	done 2>/dev/null </proc/$$PPID/environ || printf %s "$$PATH")
+endif
+override PATH := $(TOOLS):$(PATH)
+export PATH
 
 VERSION    ?= $(shell sed -n 's/^const DevVersion = "\(.*\)"/\1/p' supervisor/api/version.go)
 # SQLite is a translation to Go, in which the race detector would follow each access to its memory: the
@@ -60,13 +70,23 @@ fuzz: ## fuzz every decoder with FUZZRUNS inputs each
 
 .PHONY: fuzz-keep
 fuzz-keep: ## keep the inputs that fuzzing has found, in testdata/fuzz
-	@cd "$$(go env GOCACHE)/fuzz/missioncontrol" && find . -type f -size -16k | while read -r input; do \
+	@cd "$$(go env GOCACHE)/fuzz/$$(go list -m)" && find . -type f -size -16k | while read -r input; do \
 		target=$$(dirname "$$input"); kept="$(CURDIR)/$$(dirname "$$target")/testdata/fuzz/$$(basename "$$target")"; \
 		mkdir -p "$$kept"; cp -n "$$input" "$$kept/"; done
 
 .PHONY: manifests
 manifests: ## check deploy/kubernetes and the Grafana dashboard with the parsers of Kubernetes and Prometheus
 	cd test/manifests && go vet ./... && go test ./...
+
+# After a change of go.mod, it asks for `go mod tidy` in test/outside.
+.PHONY: outside
+outside: ## build and test a module of its own that imports the packages for agents and clients
+	cd test/outside && go mod tidy -diff && go vet ./... && go test ./...
+
+.PHONY: module
+module: export MODULE := $(MODULE)
+module: ## give the module the path of its public home: make module PATH=github.com/you/missioncontrol
+	@go run ./test/rename -- "$$MODULE"
 
 .PHONY: simulate
 simulate: ## run random histories of the engine for MINUTES, or repeat one by SIMULATION_SEED; see missions/engine/enginetest

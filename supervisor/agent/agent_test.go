@@ -26,6 +26,7 @@ import (
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
 	"missioncontrol/supervisor/natsapi"
+	"missioncontrol/test/alone"
 	"missioncontrol/test/eventually"
 	"missioncontrol/test/fatal"
 )
@@ -34,8 +35,24 @@ func TestMain(m *testing.M) {
 	// Goroutines that a broker leaks if it is shut down while it flushes, or while it
 	// creates a stream; see eventstream's tests.
 	const broker = "github.com/nats-io/nats-server/v2/server"
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(broker+".(*msgBlock).flushLoop"),
+	goleak.VerifyTestMain(withSupervisor{m}, goleak.IgnoreAnyFunction(broker+".(*msgBlock).flushLoop"),
 		goleak.IgnoreAnyFunction(broker+".(*fileStore).flushStreamStateLoop"), goleak.IgnoreAnyFunction(broker+"/ats.Register.func1"))
+}
+
+// withSupervisor runs the tests beside the supervisor of the examples.
+type withSupervisor struct{ m *testing.M }
+
+func (w withSupervisor) Run() int {
+	s, err := alone.Start(context.Background())
+	if err != nil {
+		panic(err)
+	}
+	brokerURL = s.URL
+	code := w.m.Run()
+	if err := s.Stop(); err != nil {
+		panic(err)
+	}
+	return code
 }
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))

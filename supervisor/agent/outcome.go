@@ -51,13 +51,13 @@ func RetryAfter(err error, after time.Duration) error {
 
 // work runs the handler and reports the outcome.
 func (t *Task) work() {
-	span := t.trace()
+	endSpan := t.trace()
 	result, err := t.handle()
 	parking := asParking(err)
 	if parking != nil {
 		err = nil
 	}
-	span.End(err)
+	endSpan(err)
 	if !IsUnable(err) {
 		t.runner.couldBegin(t)
 	}
