@@ -70,7 +70,7 @@ func TestTheReportOfAgentCheck(t *testing.T) {
 	equal(t, "exit code", code, 1)
 	equal(t, "stderr", stderr, "")
 	contains(t, stdout, "✘ register            registers before everything else, for type check, with a name and a capacity\n"+
-		"                     → the program ended (exit status 4) and there was no request; the last lines of its output: no such host\n",
+		"                      → the program ended (exit status 4) and there was no request; the last lines of its output: no such host\n",
 		"- drain               on SIGTERM, ", "→ the agent does not register\n", "\n1 failed, 0 warnings, 24 skipped, 0 passed.\n")
 	code, stdout, _ = runIn(t, nil, "agent", "check", "--help")
 	equal(t, "exit code", code, 0)

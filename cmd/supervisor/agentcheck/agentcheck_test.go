@@ -14,6 +14,9 @@ var must = fatal.If
 // TestMain is also the program under test: an agent, right or wrong.
 func TestMain(m *testing.M) {
 	if os.Getenv("CHECK_AGENT_ID") != "" {
+		if os.Args[1] == goPackage {
+			os.Exit(runGoPackage())
+		}
 		os.Exit(runTestAgent(os.Args[1]))
 	}
 	os.Exit(m.Run())
@@ -37,12 +40,25 @@ func TestARightAgentPasses(t *testing.T) {
 	for name, http := range map[string]bool{"NATS": false, "HTTP": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, r := range examine(t, options{http: http, heartbeat: 400 * time.Millisecond, patience: time.Minute, tries: 5}, "none") {
-				if r.Status != passed {
-					t.Errorf("%s: %s: %s", r.Check, r.Status, r.Seen)
-				}
-			}
+			passes(t, options{http: http}, "none")
 		})
+	}
+}
+
+// The Go package for agents keeps to the protocol.
+func TestTheGoPackagePasses(t *testing.T) {
+	t.Parallel()
+	passes(t, options{}, goPackage)
+}
+
+// passes expects a test agent to pass all checks.
+func passes(t *testing.T, o options, agent string) {
+	t.Helper()
+	o.heartbeat, o.patience, o.tries = 400*time.Millisecond, time.Minute, 5
+	for _, r := range examine(t, o, agent) {
+		if r.Status != passed {
+			t.Errorf("%s: %s: %s", r.Check, r.Status, r.Seen)
+		}
 	}
 }
 

@@ -32,8 +32,13 @@ type natsTransport struct {
 	system *nats.Conn
 }
 
-// ownName names the script's own connection.
+// ownName names the script's own connections.
 const ownName = "agent-check"
+
+// own are the options of the script's own connections. A busy machine takes long to connect.
+func own() []nats.Option {
+	return []nats.Option{nats.Name(ownName), nats.NoReconnect(), nats.Timeout(time.Minute)}
+}
 
 func newNATS(ctx context.Context, s *script) (*natsTransport, error) {
 	dir, err := os.MkdirTemp("", "agent-check-")
@@ -54,15 +59,15 @@ func (n *natsTransport) start(ctx context.Context, port int) (err error) {
 	if n.broker, err = embedded.Start(ctx, embedded.Config{StoreDir: n.dir, Port: port}); err != nil {
 		return err
 	}
-	if n.own, err = nats.Connect(n.broker.ClientURL(), nats.Name(ownName), nats.NoReconnect()); err != nil {
+	if n.own, err = nats.Connect(n.broker.ClientURL(), own()...); err != nil {
 		return fmt.Errorf("connect to the broker: %w", err)
 	}
-	if n.system, err = n.broker.SystemConn(nats.Name(ownName), nats.NoReconnect()); err != nil {
+	if n.system, err = n.broker.SystemConn(own()...); err != nil {
 		return err
 	}
-	own := n.own
-	if _, err = own.Subscribe(api.AgentSubject(n.script.agentID, "*"), func(m *nats.Msg) { n.receive(own, m) }); err == nil {
-		err = own.Flush()
+	nc := n.own
+	if _, err = nc.Subscribe(api.AgentSubject(n.script.agentID, "*"), func(m *nats.Msg) { n.receive(nc, m) }); err == nil {
+		err = nc.Flush()
 	}
 	if err != nil {
 		return fmt.Errorf("listen for requests: %w", err)
