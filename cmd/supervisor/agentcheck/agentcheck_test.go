@@ -137,6 +137,19 @@ func TestEveryCheckHasAMutant(t *testing.T) {
 	}
 }
 
+// Every check has a line in the document that says what to do.
+func TestEveryCheckIsDocumented(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../../docs/AGENT-CHECK.md")
+	must(t, err)
+	_, table, _ := strings.Cut(string(text), "## The checks")
+	for _, name := range names() {
+		if !strings.Contains(table, "`"+name+"`") {
+			t.Errorf("docs/AGENT-CHECK.md does not say what to do about %s", name)
+		}
+	}
+}
+
 // Without a registration, there is nothing to check.
 func TestWhoDoesNotRegisterIsToldOnce(t *testing.T) {
 	t.Parallel()

@@ -97,7 +97,7 @@ func run(ctx context.Context, o options, progress func(done, all int)) ([]result
 		})
 	}
 	running.Wait()
-	return results, errors.Join(errs...)
+	return results, join(errs...)
 }
 
 // check runs one check. A machine that was late meanwhile, by the kit's own pulse, is given
