@@ -141,7 +141,7 @@ func awaitBegun(t *testing.T, b *testbed, id string) {
 func TestTheShellsAgentStopsWhenItIsTold(t *testing.T) {
 	t.Parallel()
 	b := newPatientTestbed(t)
-	agent, output := b.shellAgent(t, `"wait_seconds":20`, `"wait_seconds":60`)
+	agent, output := b.shellAgent(t, `15s <<<'{"max":1,"wait_seconds":10}'`, `65s <<<'{"max":1,"wait_seconds":60}'`)
 	must(t, agent.Process.Signal(syscall.SIGTERM))
 	ended := make(chan error, 1)
 	go func() { ended <- agent.Wait() }()
