@@ -49,9 +49,6 @@ func (w *worker) handle(ctx context.Context, t *agent.Task) (any, error) {
 		w.say(ui.Red, "✘", m, "failed after "+took+": "+ui.Shorten(ui.Clean(ui.FirstLine(err.Error())), 300))
 	case parking != nil:
 		w.say(ui.Cyan, "‖", m, "after "+took+", "+parking.Error())
-		if result != nil {
-			w.log(t, &full, "warn", "the standard output is dropped, because the mission is parked")
-		}
 	default:
 		w.say(ui.Green, "✔", m, "completed in "+took)
 	}
@@ -103,15 +100,17 @@ func (w *worker) run(ctx context.Context, t *agent.Task, full *sync.Once) (any, 
 			_ = t.Progress(percent, message) // likewise
 		},
 		reports: reports, lines: lines, began: files.follow,
+		logOutput: w.flags.logStdout, directives: w.flags.directives,
 	}
 	if trace := api.TraceOf(ctx); trace != "" {
 		p.env = append(p.env, "TRACEPARENT="+trace)
 	}
-	result, err := p.run(ctx)
-	if result == nil {
-		return nil, lines.parking, err
+	printed, err := p.run(ctx)
+	if err != nil {
+		return nil, nil, lines.failure(err)
 	}
-	return result, lines.parking, err
+	result, parking := lines.outcome(printed)
+	return result, parking, nil
 }
 
 // log writes a line to the mission's log, and says once if that is full. A full or

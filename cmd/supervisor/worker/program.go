@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -36,11 +35,15 @@ type program struct {
 	argv    []string
 	env     []string // all of it
 	stdin   []byte
-	log     func(line string) // called for each line of its standard error
+	log     func(line string) // called for each line of its standard error, and of its output if logOutput is set
 	shows   func(line string) // called for what it shows without ending the line; "" for other signs of work
 	remark  func(text string) // called for what its user should know about the result
 	reports *reportPipe
-	lines   *reportLines         // does what it reports
+	lines   *reportLines // does what it reports
+
+	logOutput  bool // standard output is logged, and is not the result
+	directives bool // lines that are logged may be directives, which lines does
+
 	began   func() (stop func()) // called when it has started; stop is called when it has ended
 	stall   time.Duration        // how long it may show no sign of work; 0 for ever
 	guard   *guard
@@ -71,33 +74,30 @@ func (p *program) run(ctx context.Context) (json.RawMessage, error) {
 	p.guard.began(cmd)
 	p.reports.begin(p.lines)
 	stop := p.began()
-	var shown activity
-	stdout, stderr := newResultReader(missions.MaxDataBytes), newStderrReader(ctx, p.log, &shown)
-	pipes.begin(p.stdin,
-		func(r io.Reader) { stdout.read(watched{r, &shown}) },
-		func(r io.Reader) { stderr.read(watched{r, &shown}) })
+	out := p.newOutput(ctx)
+	pipes.begin(p.stdin, out.readStdout, out.readStderr)
 	ended, reporting := make(chan struct{}), sync.WaitGroup{}
-	reporting.Go(func() { shown.report(ended, p.stall, p.shows) })
+	reporting.Go(func() { out.shown.report(ended, p.stall, p.shows) })
 
-	err = p.wait(ctx, cmd, stdout.tooMuch)
+	err = p.wait(ctx, cmd, out.tooMuch())
 	killGroup(cmd)
 	p.guard.ended(cmd)
 	pipes.end(outputGrace)
-	stderr.end()
+	out.log.end()
 	p.reports.end()
 	stop()
 	close(ended)
 	reporting.Wait()
 
 	switch {
-	case stdout.full():
+	case out.full():
 		return nil, agent.Permanent(errTooMuch)
 	case errors.Is(err, errStopNow), ctx.Err() != nil:
 		return nil, err
 	case err != nil:
-		return nil, withReason(err, stderr.last())
+		return nil, withReason(err, out.last())
 	}
-	return result(stdout.bytes, p.remark)
+	return result(out.printed(), p.remark)
 }
 
 // notStarted is the error of a command that could not be started. Whatever the reason, it
