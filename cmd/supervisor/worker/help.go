@@ -15,6 +15,7 @@ The program gets the mission's data as JSON on standard input, and in its enviro
     MISSION_TIMED_OUT   1 if the mission's latest wait ended because its time was up, else unset
     MISSION_REPORT      a named pipe for lines to the supervisor; MISSION_FD is a descriptor of
                         it that is already open
+    MISSION_RUN         marks the processes of this run, so that they can be killed
     TRACEPARENT         if the mission belongs to a trace
 
 It does not get the variables that the agent itself reads to connect (NATS_URL, NATS_PASSWORD,
@@ -64,4 +65,6 @@ The first Ctrl-C, or a closed terminal, gives running programs --drain to finish
 Ctrl-C stops them at once. Unfinished missions are handed back.
 
 Run each agent with its own --id: the supervisor cannot tell two agents with the same ID
-apart, and ends each one's leases in turn.`
+apart, and ends each one's leases in turn.
+
+docs/AGENT-RUN.md has the details.`

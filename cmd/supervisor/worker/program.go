@@ -34,6 +34,7 @@ var errTooMuch = fmt.Errorf("the command wrote more than %d KiB to standard outp
 type program struct {
 	argv    []string
 	env     []string // all of it
+	dir     string   // where it runs, "" where this process does
 	stdin   []byte
 	log     func(line string) // called for each line of its standard error, and of its output if logOutput is set
 	shows   func(line string) // called for what it shows without ending the line; "" for other signs of work
@@ -47,12 +48,14 @@ type program struct {
 	began   func() (stop func()) // called when it has started; stop is called when it has ended
 	stall   time.Duration        // how long it may show no sign of work; 0 for ever
 	guard   *guard
+	mark    string // a variable in env by which what it leaves behind is known; "" if that is not inherited
 	stopNow <-chan struct{}
 	grace   time.Duration
 }
 
 // run runs the program to its end, or stops it when ctx ends, and returns its result.
-// When run returns, nothing of the program's process group is left.
+// When run returns, nothing of the program's process group is left, and nothing else that it
+// has started either, if this process inherits that.
 func (p *program) run(ctx context.Context) (json.RawMessage, error) {
 	// The kernel kills the program when the thread that started it ends, and so also when
 	// this process ends: a killed agent leaves no program behind.
@@ -61,6 +64,9 @@ func (p *program) run(ctx context.Context) (json.RawMessage, error) {
 
 	cmd := exec.Command(p.argv[0], p.argv[1:]...)
 	cmd.Env = p.env
+	if p.dir != "" {
+		cmd.Dir, cmd.Env = p.dir, append(p.env, "PWD="+p.dir)
+	}
 	ownSession(cmd)
 	pipes, err := newPipes(cmd)
 	if err != nil {
@@ -81,6 +87,9 @@ func (p *program) run(ctx context.Context) (json.RawMessage, error) {
 
 	err = p.wait(ctx, cmd, out.tooMuch())
 	killGroup(cmd)
+	if p.mark != "" {
+		killDescendants(p.mark, outputGrace)
+	}
 	p.guard.ended(cmd)
 	pipes.end(outputGrace)
 	out.log.end()

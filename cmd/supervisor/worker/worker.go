@@ -56,6 +56,10 @@ type Options struct {
 	// Hangup calls a function when the terminal is closed; nil: that of this process. The
 	// function that it returns stops listening.
 	Hangup func(func()) func()
+
+	// Shared says that this process has children of others, too: it inherits no processes,
+	// and reaps none.
+	Shared bool
 }
 
 func (o Options) withDefaults() Options {
@@ -172,6 +176,11 @@ func runAgent(c *ui.Console, cmd *cobra.Command, o Options, f *agentFlags, comma
 		return err
 	}
 	config.WarnOfExposed(c, settings.Exposed)
+	dirs, command, err := f.openWorkdirs(c, command)
+	if err != nil {
+		return err
+	}
+	defer dirs.close()
 	ctx, cancel := context.WithCancelCause(cmd.Context())
 	defer cancel(nil)
 	nc, err := remote.ConnectAgent(c, b, f.id, cancel)
@@ -193,17 +202,21 @@ func runAgent(c *ui.Console, cmd *cobra.Command, o Options, f *agentFlags, comma
 			c.Err.Printf("Unsent traces are lost: %v\n", err)
 		}
 	}()
-	guard, err := newGuard()
+	mark := runMark + "=" + uuid.NewString() + "."
+	guard, err := newGuard(mark)
 	if err != nil {
 		c.Err.Printf("If this agent is killed, processes that its programs started keep running: %s\n", ui.Clean(err.Error()))
 	}
 	defer guard.stop()
-	defer reapOrphans()()
+	if !o.Shared {
+		inheritOrphans()
+		defer reapOrphans()()
+	}
 	level := &slog.LevelVar{}
 	level.Set(slog.LevelWarn)
 	w := &worker{
 		console: c, flags: f, command: command, stopNow: stopNow, quiet: level,
-		requests: client.New(nc).Agent(f.id), grace: o.Grace, guard: guard, env: programEnvironment(),
+		requests: client.New(nc).Agent(f.id), grace: o.Grace, guard: guard, env: programEnvironment(), workdirs: dirs, mark: mark, inherits: !o.Shared,
 	}
 	c.Err.Printf("Agent %s works on missions of type %s, %s at once, at %s. Ctrl-C drains and stops.\n",
 		f.id, strings.Join(f.types, ", "), ui.Count(f.concurrency), eventstream.RedactURLs(b.URLs))
@@ -225,6 +238,23 @@ func runAgent(c *ui.Console, cmd *cobra.Command, o Options, f *agentFlags, comma
 	return err
 }
 
+// openWorkdirs opens the directory of --workdir, nil without it. It returns the command for
+// programs that run there: a relative path means what it means here.
+func (f *agentFlags) openWorkdirs(c *ui.Console, command []string) (*workdirs, []string, error) {
+	if f.workdir == "" {
+		return nil, command, nil
+	}
+	path, err := exec.LookPath(command[0])
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	if err != nil {
+		return nil, nil, ui.Usagef("cannot run the command %s: %v", command[0], fileperm.Cause(errors.Unwrap(err)))
+	}
+	dirs, err := openWorkdirs(f.workdir, f.keepUnused, c.Err.Printf)
+	return dirs, slices.Concat([]string{path}, command[1:]), err
+}
+
 // deniedIn returns the broker's refusal to let the user be the agent, if that is why ctx
 // ended, and nil otherwise.
 func deniedIn(ctx context.Context) error {
@@ -235,10 +265,14 @@ func deniedIn(ctx context.Context) error {
 	return nil
 }
 
+// runMark is the variable by which a program's processes are known, whatever process group they
+// are in. Its value has an ID of the agent's process, and a number of the program's run.
+const runMark = "MISSION_RUN"
+
 // programEnvironment returns this process's environment without what it reads to sign in:
 // programs are not the agent.
 func programEnvironment() []string {
-	ours := append(config.ConnectionVariables(), timedOutVariable)
+	ours := append(config.ConnectionVariables(), timedOutVariable, runMark)
 	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
 		return slices.Contains(ours, name)
