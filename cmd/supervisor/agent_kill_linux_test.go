@@ -75,6 +75,7 @@ func daemon(t *testing.T, path string) string {
 // nextLine returns the next line that a process writes to a pipe, once it has it open.
 func nextLine(t *testing.T, file *os.File) string {
 	t.Helper()
+	must(t, file.SetReadDeadline(time.Now().Add(testTimeout)))
 	var line []byte
 	for buffer := make([]byte, 1); ; {
 		n, err := file.Read(buffer)
@@ -114,7 +115,7 @@ func TestAProgramTakesItsDaemonsAlong(t *testing.T) {
 	t.Parallel()
 	b := newPatientTestbed(t)
 	files, pids := map[string]*os.File{}, map[string]int{}
-	gates, script := t.TempDir(), "case $MISSION_ID in\n"
+	gates, script := t.TempDir(), "case $MISSION_ID in "
 	ids := []string{"ends", "cancelled", "other", "unmarked"}
 	for _, id := range ids {
 		path := fifo(t)
@@ -123,7 +124,7 @@ func TestAProgramTakesItsDaemonsAlong(t *testing.T) {
 		if id == "unmarked" {
 			start = "unset MISSION_RUN; " + start
 		}
-		script += fmt.Sprintf("%s) %s; while [ ! -e %s/%s ]; do sleep 0.05; done;;\n", id, start, gates, id)
+		script += fmt.Sprintf("%s) %s; while [ ! -e %s/%s ]; do sleep 0.05; done;; ", id, start, gates, id)
 	}
 	open := func(id string) { must(t, os.WriteFile(filepath.Join(gates, id), nil, 0o600)) }
 	child, stderr := startProcess(t, nil, "agent", "run", "-s", b.url, "--type", "t", "--concurrency", "4", "--", "sh", "-c", script+"esac")
