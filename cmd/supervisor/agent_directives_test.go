@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -144,6 +145,34 @@ esac`)
 	equal(t, "warnings", strings.Join(b.logOf(t, "soon")[:2], "\n"),
 		"warn ignored what the program reported: retry-after needs a number of seconds: retry-after x\n"+
 			"warn ignored what the program reported: retry_after_seconds must be between 0 and 31622400: retry-after -1")
+}
+
+// The example that the conformance kit is tried with does what the missions say.
+func TestTheProgramForTheConformanceKit(t *testing.T) {
+	t.Parallel()
+	b := newPatientTestbed(t)
+	c := b.start(t, "agent", "run", "--type", "t", "--id", "w1", "--concurrency", "2", "--", "../../docs/examples/check.sh")
+	two := 2
+	soon := &missions.RetryOptions{FirstSeconds: ptr(0.0)}
+	data := map[string]string{
+		"result": `{"work_seconds":0.01,"result":{"a":[1]}}`, "nothing": `{}`, "text": `{"result":"a b"}`,
+		"fails": `{"fail":"it broke"}`, "permanent": `{"fail":"bad data","permanent":true}`, "long": `{"work_seconds":1000}`,
+	}
+	for id, text := range data {
+		b.create(t, api.MissionSpec{ID: id, Data: json.RawMessage(text), MaxAttempts: &two, RetryPolicy: soon})
+	}
+	for id, want := range map[string]string{
+		"result": `COMPLETED 1 {"a":[1]} `, "nothing": "COMPLETED 1 null ", "text": `COMPLETED 1 "a b" `,
+		"fails": "FAILED 2 null exit status 1: it broke", "permanent": "FAILED 1 null exit status 65: bad data",
+	} {
+		m := b.ended(t, id)
+		equal(t, id, fmt.Sprintf("%s %d %s %s", m.Status, m.Attempt, m.Result, m.Error), want)
+	}
+	c.err.await(t, "long: started", 1)
+	b.ok(t, "missions", "cancel", "long")
+	c.err.await(t, ": the mission was cancelled", 1)
+	c.interrupt()
+	equal(t, "exit code", c.wait(t), 0)
 }
 
 func ptr[T any](v T) *T { return &v }

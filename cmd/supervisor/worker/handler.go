@@ -97,8 +97,8 @@ func ends(ctx context.Context, m *missions.Mission, err error) bool {
 	return true
 }
 
-// run runs the program for a mission, in a directory if one is given. It returns the result, and what the mission is to wait
-// for, if the program has said so.
+// run runs the program for a mission, in a directory if one is given. It returns the result, and
+// what the mission is to wait for, if the program has said so.
 func (w *worker) run(ctx context.Context, t *agent.Task, dir string, full *sync.Once) (any, *agent.Parking, error) {
 	m := &t.Mission
 	remark := func(text string) { w.log(t, full, "warn", text) }
