@@ -70,7 +70,7 @@ func (h *testbed) agentOf(t *testing.T, script string) *call {
 
 func TestAgentResults(t *testing.T) {
 	t.Parallel()
-	b := newTestbed(t)
+	b := newPatientTestbed(t)
 	c := b.agentOf(t, `data=$(cat); case $MISSION_ID in
 json) echo "$data";;
 env) echo "$MISSION_NAME|$MISSION_TYPE|$MISSION_ATTEMPT|$AGENT_ID";;

@@ -177,6 +177,7 @@ func newCall(env map[string]string) *call {
 	c.cli = newCLI(strings.NewReader(""), c.out, c.err)
 	c.cli.LookupEnv = func(name string) (string, bool) { value, ok := env[name]; return value, ok }
 	c.cli.Interval, c.cli.worker.Grace = 10*time.Millisecond, 50*time.Millisecond
+	c.cli.worker.Shared = true // with the test, which starts programs, too
 	c.cli.Out.Zone, c.cli.Err.Zone = time.UTC, time.UTC
 	c.cli.worker.SecondInterrupt = func() (<-chan struct{}, func()) { return c.second, func() {} }
 	return c
