@@ -44,7 +44,7 @@ class Inbox:
     def wait(self, seconds: float) -> None:
         """Waits until there is a signal to take or to read, or the inbox is closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or bool(self._queue) or self._told > self._fetched, max(0.0, seconds))
+            self._changed.wait_for(lambda: self._closed or bool(self._queue or self._told > self._fetched), max(0.0, seconds))
 
     def requests(self) -> Iterator[JSON]:
         """Yields requests for signals until all that the supervisor has told of were read."""

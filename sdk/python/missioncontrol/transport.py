@@ -19,9 +19,9 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 from . import encoding, errors
 
 DEFAULT_URL = "http://127.0.0.1:8080"
-URL_VARIABLE = "MISSION_CONTROL_URL"
-TOKEN_VARIABLE = "MISSION_CONTROL_TOKEN"
-CA_VARIABLE = "MISSION_CONTROL_CA_FILE"
+URL_VARIABLE = "SUPERVISOR_URL"
+TOKEN_VARIABLE = "SUPERVISOR_TOKEN"
+CA_VARIABLE = "SUPERVISOR_CA_FILE"
 
 # How long it may take to connect, to send a request, and by default to get a reply, in seconds.
 CONNECT_SECONDS = 5.0
@@ -35,9 +35,9 @@ _MOST_IDLE_SECONDS = 50.0
 class Transport:
     """Sends requests to one supervisor, over connections that are kept for the next requests.
 
-    Its methods may be called concurrently. url defaults to MISSION_CONTROL_URL, or else
+    Its methods may be called concurrently. url defaults to SUPERVISOR_URL, or else
     http://127.0.0.1:8080; it may have a path, behind a proxy. token defaults to
-    MISSION_CONTROL_TOKEN. ca_file, which defaults to MISSION_CONTROL_CA_FILE, has the
+    SUPERVISOR_TOKEN. ca_file, which defaults to SUPERVISOR_CA_FILE, has the
     certificates of the authorities to trust in place of the system's. If proxies is true, the
     variables http_proxy, https_proxy and no_proxy apply, except to loopback addresses. name is
     the program's, which the supervisor shows as the author of what it asks for.
@@ -123,10 +123,11 @@ class Transport:
         """Opens a reply that goes on. timeout limits the wait for each of its parts, in seconds."""
         wanted = {"Accept": "text/event-stream", "Cache-Control": "no-store", **headers}
         connection, _ = self._send("GET", path, query, None, timeout, wanted)
+        sock = connection.sock  # the connection forgets it when the reply says that it is the last one
         try:
             response = connection.getresponse()
             if response.status == 200:
-                return Stream(connection, response)
+                return Stream(sock, response)
             text = response.read()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
@@ -195,9 +196,8 @@ class Transport:
 class Stream:
     """A reply that goes on until one side closes it. began is when it did, by the server's clock."""
 
-    def __init__(self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> None:
-        self._connection, self._response = connection, response
-        self._socket = connection.sock
+    def __init__(self, sock: socket.socket, response: http.client.HTTPResponse) -> None:
+        self._socket, self._response = sock, response
         self.began = _date(response.headers.get("Date"))
 
     def readline(self) -> bytes:
@@ -210,11 +210,11 @@ class Stream:
     def close(self) -> None:
         """Ends the stream, also for a thread that reads from it."""
         try:
-            if self._socket is not None:
-                self._socket.shutdown(socket.SHUT_RDWR)
+            self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass  # it has ended
-        self._connection.close()
+        self._response.close()
+        self._socket.close()
 
 
 class _Proxy:

@@ -84,7 +84,7 @@ class TransportTest(unittest.TestCase):
 
     def test_the_token_and_the_name_are_sent(self) -> None:
         for given, environment, sent in (("t1", "t2", "Bearer t1"), (None, "t2", "Bearer t2"), ("", "t2", None)):
-            with self.subTest(sent), mock.patch.dict(os.environ, {"MISSION_CONTROL_TOKEN": environment}):
+            with self.subTest(sent), mock.patch.dict(os.environ, {"SUPERVISOR_TOKEN": environment}):
                 self.ask({}, token=given, name="report")
                 headers = self.fake.requests[-1][2]
                 self.assertEqual((headers.get("Authorization"), headers["Mission-Control-Client"]), (sent, "report"))
