@@ -73,7 +73,7 @@ func newBenchWith(t *testing.T, change func(*supervisor.Config)) bench {
 	t.Cleanup(func() { must(t, stream.Close(context.Background())) })
 	nc := connect(t, broker.ClientURL())
 	cfg := supervisor.Config{
-		Store: store, Stream: stream, Logger: quiet, Push: natsapi.Pusher(nc, quiet),
+		Store: store, Stream: stream, Logger: quiet, Commands: natsapi.NewCommands(nc, quiet),
 		Heartbeat: 500 * time.Millisecond, Lease: 5 * time.Second,
 	}
 	change(&cfg)

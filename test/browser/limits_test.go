@@ -267,9 +267,7 @@ func TestAViewerSeesLimits(t *testing.T) {
 	s := start(t, "--tokens-file", tokens)
 	s.limit(missions.LimitSpec{Name: "stop", Type: missions.AllTypes, Paused: true, Keys: map[string]missions.KeyLimit{"tenant-7": {Weight: 2}}})
 	b := openTab(t, s.HTTP, wide)
-	b.open("overview", "Sign in")
-	b.write("Token", secret)
-	b.key("Enter")
+	b.signIn("overview", secret)
 	b.awaitText("Everything is paused: no mission starts.")
 	for _, page := range [][2]string{{"overview", "Overview"}, {"limits", "Limits"}, {"limits/stop", "stop"}, {"limits/never", "never"}} {
 		b.open(page[0], page[1])

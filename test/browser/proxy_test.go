@@ -45,9 +45,7 @@ func TestBehindAProxy(t *testing.T) {
 				base = startNginx(t, c.server, strings.TrimPrefix(s.HTTP, "http://")) + c.path
 			}
 			b := openTab(t, base, wide)
-			b.open("missions", "Sign in")
-			b.write("Token", secret)
-			b.key("Enter")
+			b.signIn("missions", secret)
 			b.awaitText("No missions yet")
 			b.awaitText("Connected")
 			b.press("New mission")

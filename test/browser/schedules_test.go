@@ -126,10 +126,7 @@ func TestAViewerSeesSchedules(t *testing.T) {
 	s := start(t, "--tokens-file", tokens)
 	s.schedule(missions.ScheduleSpec{ID: "nightly", Cron: "0 2 * * *", Mission: missions.Template{Name: "report"}})
 	b := openTab(t, s.HTTP, wide)
-	b.open("overview", "Sign in")
-	b.write("Token", secret)
-	b.key("Enter")
-	b.awaitText("view only")
+	b.signIn("overview", secret)
 	for _, page := range [][2]string{{"schedules", "Schedules"}, {"schedules/nightly", "nightly"}} {
 		b.open(page[0], page[1])
 		b.awaitText("0 2 * * * UTC")

@@ -192,6 +192,16 @@ func leaves(err error) bool {
 	return err != nil && (strings.Contains(err.Error(), "navigated or closed") || strings.Contains(err.Error(), "Execution context was destroyed"))
 }
 
+// signIn opens a page, signs in, and waits until that is done: until then, another page
+// asks for the token again.
+func (b *tab) signIn(where, token string) {
+	b.t.Helper()
+	b.open(where, "Sign in")
+	b.write("Token", token)
+	b.key("Enter")
+	b.await("the end of the sign-in", `document.querySelector("main h1") && document.querySelector("main h1").textContent !== "Sign in"`)
+}
+
 // await waits until an expression is true.
 func (b *tab) await(what, expression string) {
 	b.t.Helper()
