@@ -9,6 +9,7 @@ import logging
 import os
 import pathlib
 import sys
+import time
 from typing import Any
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
@@ -17,8 +18,10 @@ from missioncontrol import Agent, Permanent, Task  # noqa: E402
 
 
 def check(task: Task) -> Any:
-    """Works for a while, and then fails or returns as it was told."""
-    task.sleep(task.data.get("work_seconds", 0))
+    """Works for a while, reading signals, and then fails or returns as it was told."""
+    end = time.monotonic() + task.data.get("work_seconds", 0)
+    while time.monotonic() < end:
+        task.signals(wait=end - time.monotonic())
     if "fail" in task.data:
         raise Permanent(task.data["fail"]) if task.data.get("permanent") else RuntimeError(task.data["fail"])
     return task.data.get("result")
