@@ -69,6 +69,7 @@ func table(d frontEnd, service *supervisor.Service, registry *prometheus.Registr
 	route(mux, d, api.OpPreview, service.Preview)
 	route(mux, d, api.OpQueries, service.Queries)
 	route(mux, d, api.OpActivity, service.Activity)
+	route(mux, d, api.OpPast, service.Past)
 	watching := newBound(admission.For(api.KindWatching))
 	for op, handler := range map[*api.Operation]http.HandlerFunc{
 		api.OpWatch:       d.events(service, watching),
