@@ -9,6 +9,7 @@ import (
 	"missioncontrol/cmd/supervisor/client"
 	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/doctor"
+	"missioncontrol/cmd/supervisor/mcp"
 	"missioncontrol/cmd/supervisor/migrate"
 	"missioncontrol/cmd/supervisor/serve"
 	"missioncontrol/cmd/supervisor/top"
@@ -53,7 +54,7 @@ other. They connect to a broker like the nats CLI.`,
 	)
 	config.AddServeFlags(root)
 	root.AddCommand(
-		serveCommand, worker.Command(c.Console, c.worker), bench.Command(c.Console), auth.Command(c.Console),
+		serveCommand, worker.Command(c.Console, c.worker), mcp.Command(c.Console), bench.Command(c.Console), auth.Command(c.Console),
 		backup.Command(c.Console), backup.RestoreCommand(c.Console), migrate.Command(c.Console),
 		top.Command(c.Console, c.takeTerminal), doctor.Command(c.Console),
 		c.completionCommand(), c.manCommand(), c.versionCommand(),
