@@ -58,6 +58,7 @@ func NewServer(cfg Config) *Server {
 	}
 	server := sdk.NewServer(&sdk.Implementation{Name: "mission-control", Title: "Mission Control", Version: cfg.Version}, &sdk.ServerOptions{
 		Instructions: about, Logger: quieter(cfg.Logger),
+		SetCacheable: func(_ context.Context, _ sdk.Request, c *sdk.Cacheable) { c.CacheScope = "private" }, // it depends on the role
 		Capabilities: &sdk.ServerCapabilities{Tools: &sdk.ToolCapabilities{}, Resources: &sdk.ResourceCapabilities{}},
 	})
 	for i := range tools {
