@@ -11,6 +11,7 @@ import (
 	"missioncontrol/cmd/supervisor/config"
 	"missioncontrol/cmd/supervisor/demo"
 	"missioncontrol/cmd/supervisor/doctor"
+	"missioncontrol/cmd/supervisor/mcp"
 	"missioncontrol/cmd/supervisor/migrate"
 	"missioncontrol/cmd/supervisor/serve"
 	"missioncontrol/cmd/supervisor/top"
@@ -57,7 +58,7 @@ other. They connect to a broker like the nats CLI.`,
 	)
 	config.AddServeFlags(root)
 	root.AddCommand(
-		serveCommand, demo.Command(c.Console), agentCommand, bench.Command(c.Console), auth.Command(c.Console),
+		serveCommand, demo.Command(c.Console), agentCommand, mcp.Command(c.Console), bench.Command(c.Console), auth.Command(c.Console),
 		backup.Command(c.Console), backup.RestoreCommand(c.Console), migrate.Command(c.Console),
 		top.Command(c.Console, c.takeTerminal), doctor.Command(c.Console),
 		c.completionCommand(), c.manCommand(), c.versionCommand(),

@@ -166,6 +166,8 @@ var (
 
 	OpActivity = readOp[ActivityRequest, Activity]("Activity", KindPage, "", "GET /api/agents/activity", "What agents worked on in the last hour")
 
+	OpPast = readOp[PastRequest, Past]("Past", KindPage, "", "GET /api/events/past", "The latest events that are stored, oldest first")
+
 	OpWatch = declare(Operation{Method: "Watch", HTTP: "GET /api/events", Request: reflect.TypeFor[EventsRequest](),
 		Kind: KindWatching, Media: "text/event-stream",
 		Summary: "Events from the stream, as server-sent events; with Last-Event-ID, those after that event"})

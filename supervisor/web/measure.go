@@ -39,7 +39,7 @@ func measured(registry *prometheus.Registry, tracer *tracing.Tracer, next http.H
 		span.About("http.response.status_code", strconv.Itoa(seen.status))
 		span.End(nil)
 		requests.WithLabelValues(route, strconv.Itoa(seen.status)).Inc()
-		if !parks[route] && !strings.HasPrefix(w.Header().Get("Content-Type"), "text/event-stream") {
+		if !parks[route] && r.URL.Path != pathMCP && !strings.HasPrefix(w.Header().Get("Content-Type"), "text/event-stream") {
 			seconds.WithLabelValues(route).Observe(time.Since(begun).Seconds())
 		}
 	})

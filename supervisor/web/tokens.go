@@ -113,9 +113,10 @@ var open = map[string]bool{"/": true, api.PathHealthz: true, api.PathReadyz: tru
 // for it.
 func isOpen(path string) bool { return open[path] || strings.HasPrefix(path, dashboard.Prefix) }
 
-// needs returns the role that a request requires: viewer for requests that only read.
+// needs returns the role that a request requires: viewer for requests that only read, and for
+// MCP, where the role decides which tools there are.
 func needs(r *http.Request) roles.Role {
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.URL.Path == pathMCP {
 		return roles.Viewer
 	}
 	return roles.Operator

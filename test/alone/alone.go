@@ -74,7 +74,7 @@ func (s *Supervisor) start(ctx context.Context) error {
 		return err
 	}
 	s.onStop(func() error { nc.Close(); return nil })
-	service, err := supervisor.New(supervisor.Config{Store: store, Stream: stream, Logger: quiet, Push: natsapi.Pusher(nc, quiet)})
+	service, err := supervisor.New(supervisor.Config{Store: store, Stream: stream, Logger: quiet, Commands: natsapi.NewCommands(nc, quiet)})
 	if err != nil {
 		return err
 	}
