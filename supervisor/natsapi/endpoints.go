@@ -377,16 +377,3 @@ func (e *Endpoints) drain(ctx context.Context) error {
 	}
 	return all
 }
-
-// Pusher returns a [supervisor.Config] Push that sends commands over a connection.
-func Pusher(nc *nats.Conn, log *slog.Logger) func(agentID string, command api.Command) {
-	return func(agentID string, command api.Command) {
-		body, err := api.Encode(command)
-		if err == nil {
-			err = nc.Publish(api.CommandsSubject(agentID), body)
-		}
-		if err != nil {
-			log.Warn("cannot push a command; the agent gets it with its next heartbeat", "agent", agentID, "error", err)
-		}
-	}
-}

@@ -70,6 +70,7 @@ func table(d frontEnd, service *supervisor.Service, registry *prometheus.Registr
 	route(mux, d, api.OpQueries, service.Queries)
 	route(mux, d, api.OpActivity, service.Activity)
 	route(mux, d, api.OpPast, service.Past)
+	d.agentRoutes(mux, service)
 	watching := newBound(admission.For(api.KindWatching))
 	for op, handler := range map[*api.Operation]http.HandlerFunc{
 		api.OpWatch:       d.events(service, watching),
@@ -178,9 +179,16 @@ func get[Q, R any](d frontEnd, bound *bound, method func(context.Context, Q) (R,
 	})
 }
 
-// post serves a method whose request is in the path and the body. Its turn comes once
-// the body has arrived, however long that takes.
+// post serves a method whose request is in the path and the body.
 func post[Q, R any](d frontEnd, bound *bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
+	return d.withBody(bound, func(w http.ResponseWriter, r *http.Request, body []byte) {
+		serve(d, w, r, method, map[string]jsontext.Value{}, body)
+	})
+}
+
+// withBody serves requests that a bound admits with their bodies. The turn of each comes
+// once its body has arrived, however long that takes.
+func (d frontEnd) withBody(bound *bound, next func(http.ResponseWriter, *http.Request, []byte)) http.HandlerFunc {
 	return d.admitted(bound, func(w http.ResponseWriter, r *http.Request, a *admittedRequest) {
 		body, err := d.body(w, r, a)
 		if err != nil {
@@ -193,7 +201,7 @@ func post[Q, R any](d frontEnd, bound *bound, method func(context.Context, Q) (R
 			return
 		}
 		defer done()
-		serve(d, w, r, method, map[string]jsontext.Value{}, body)
+		next(w, r, body)
 	})
 }
 
@@ -209,13 +217,19 @@ func serve[Q, R any](d frontEnd, w http.ResponseWriter, r *http.Request, method 
 		d.refuse(w, r, err)
 		return
 	}
-	ctx := api.WithCaller(api.WithTrace(r.Context(), r.Header.Get(api.HeaderTraceparent)), caller(r))
-	reply, err := method(api.WithUser(ctx, credentialOf(r).token), request)
+	reply, err := method(requestContext(r), request)
 	if err != nil {
 		d.refuse(w, r, err)
 		return
 	}
 	d.reply(w, r, http.StatusOK, reply)
+}
+
+// requestContext returns the context of a request to the service: who sends it, and within
+// which trace.
+func requestContext(r *http.Request) context.Context {
+	ctx := api.WithCaller(api.WithTrace(r.Context(), r.Header.Get(api.HeaderTraceparent)), caller(r))
+	return api.WithUser(ctx, credentialOf(r).token)
 }
 
 // caller returns the name that the requesting program gives itself.

@@ -35,7 +35,7 @@ func TestTheDocumentTellsOfEveryRoute(t *testing.T) {
 			continue
 		}
 		described = append(described, op.HTTP)
-		if reads := strings.HasPrefix(op.HTTP, "GET "); reads != (op.Access == api.AccessRead) {
+		if reads := strings.HasPrefix(op.HTTP, "GET "); op.Access != api.AccessAgent && reads != (op.Access == api.AccessRead) {
 			t.Errorf("%s: tokens of viewers allow it: %t; the table of operations says otherwise", op.HTTP, reads)
 		}
 	}
@@ -96,6 +96,28 @@ func TestRequestsAndRepliesAreAsDocumented(t *testing.T) {
 		{"GET", "/api/queries", "", 200},
 		{"GET", "/api/agents/activity", "", 200},
 		{"GET", api.PathAsyncAPI, "", 200},
+	})
+}
+
+// Requests of agents and their replies are as the document describes them.
+func TestRequestsOfAgentsAreAsDocumented(t *testing.T) {
+	t.Parallel()
+	service, _ := newService(t)
+	checkDocumented(t, service, []documented{
+		{"POST", "/api/missions", `{"id":"m-1","name":"one"}`, 200},
+		{"POST", "/api/agents/w1/claim", `{"max":1}`, 404},
+		{"POST", "/api/agents/w1/register", `{"name":"worker","types":["default"],"capacity":2}`, 200},
+		{"POST", "/api/agents/w1/claim", `{"max":1,"wait_seconds":1}`, 200},
+		{"POST", "/api/agents/w1/heartbeat", `{"running":[{"mission_id":"m-1","lease":1}]}`, 200},
+		{"POST", "/api/agents/w1/progress", `{"mission_id":"m-1","lease":1,"percent":50}`, 200},
+		{"POST", "/api/agents/w1/log", `{"mission_id":"m-1","lease":1,"message":"half of it"}`, 200},
+		{"POST", "/api/agents/w1/create", `{"mission_id":"m-1","lease":1,"missions":[{"id":"m-2","name":"child"}]}`, 200},
+		{"POST", "/api/agents/w1/signals", `{"mission_id":"m-1","lease":1}`, 200},
+		{"POST", "/api/agents/w1/inputs", `{"mission_id":"m-1","lease":1,"source":"m-2"}`, 404},
+		{"POST", "/api/agents/w1/release", `{"mission_id":"m-1","lease":7}`, 409},
+		{"POST", "/api/agents/w1/complete", `{"mission_id":"m-1","lease":1,"result":{"bytes":1234}}`, 200},
+		{"POST", "/api/agents/w1/fail", `{"mission_id":"m-1","lease":1,"error":"late"}`, 409},
+		{"POST", "/api/agents/w1/leave", `{}`, 200},
 	})
 }
 

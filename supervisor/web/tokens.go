@@ -136,6 +136,12 @@ func (d frontEnd) authorize(next http.Handler) http.Handler {
 		switch {
 		case token == nil:
 			d.unknown(w, r)
+		case token.Role == roles.Agent:
+			if !strings.HasPrefix(r.URL.Path, api.AgentPath(token.Name)) {
+				d.refuse(w, r, forbidden("this token is for the agent "+token.Name+", and allows only requests below "+api.AgentPath(token.Name)))
+				return
+			}
+			next.ServeHTTP(w, withToken(r, token))
 		case !token.Role.Covers(needed):
 			d.refuse(w, r, forbidden("this requires a token with one of the roles "+string(needed)))
 		default:
