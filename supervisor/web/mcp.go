@@ -55,10 +55,9 @@ func (d frontEnd) mcp(service *supervisor.Service, answers map[*api.Operation]an
 			d.refuse(w, r, err)
 			return
 		}
-		ctx, cancel := context.WithCancel(r.Context())
+		ctx, cancel := context.WithCancel(requestContext(r))
 		defer cancel()
 		defer context.AfterFunc(leaving(r), cancel)()
-		ctx = api.WithUser(api.WithCaller(api.WithTrace(ctx, r.Header.Get(api.HeaderTraceparent)), caller(r)), credentialOf(r).token)
 		ctx = context.WithValue(ctx, mcpCallKey{}, mcpCall{ctx, credentialOf(r)})
 		r = r.WithContext(ctx)
 		r.Body = io.NopCloser(bytes.NewReader(body))

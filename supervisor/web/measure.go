@@ -39,7 +39,7 @@ func measured(registry *prometheus.Registry, tracer *tracing.Tracer, next http.H
 		span.About("http.response.status_code", strconv.Itoa(seen.status))
 		span.End(nil)
 		requests.WithLabelValues(route, strconv.Itoa(seen.status)).Inc()
-		if !parks[route] && r.URL.Path != pathMCP && !strings.HasPrefix(w.Header().Get("Content-Type"), "text/event-stream") {
+		if !parks[route] && !strings.HasPrefix(w.Header().Get("Content-Type"), "text/event-stream") {
 			seconds.WithLabelValues(route).Observe(time.Since(begun).Seconds())
 		}
 	})
@@ -47,7 +47,7 @@ func measured(registry *prometheus.Registry, tracer *tracing.Tracer, next http.H
 
 // parkingRoutes returns the patterns of requests that may wait as long as they say.
 func parkingRoutes() map[string]bool {
-	parks := map[string]bool{}
+	parks := map[string]bool{"POST " + pathMCP: true}
 	for _, op := range api.Operations() {
 		parks[op.HTTP] = op.Kind == api.KindParking
 	}
