@@ -26,7 +26,7 @@ func TestAKilledAgentTakesItsCommandAlong(t *testing.T) {
 	path := fifo(t)
 	file := holders(t, path)
 	script := fmt.Sprintf(`exec 9>%s; echo up >&9; while :; do read x < /dev/zero; done`, path)
-	child, stderr := startProcess(t, nil, "agent", "run", "-s", b.url, "--type", "t", "--", "sh", "-c", script)
+	child, stderr := startProcess(t, "agent", "run", "-s", b.url, "--type", "t", "--", "sh", "-c", script)
 	b.create(t, api.MissionSpec{ID: "m1"})
 	awaitLine(t, &call{err: stderr}, file)
 	must(t, child.Process.Kill())
@@ -45,7 +45,7 @@ func TestAKilledAgentTakesGrandchildrenAlong(t *testing.T) {
 	path := fifo(t)
 	file := holders(t, path)
 	script := fmt.Sprintf(`exec 9>%s; cat >/dev/null; (trap "" HUP TERM; while :; do sleep 1000; done) & sh -c 'echo up >&9; while :; do sleep 1000; done'`, path)
-	child, stderr := startProcess(t, nil, "agent", "run", "-s", b.url, "--type", "t", "--", "sh", "-c", script)
+	child, stderr := startProcess(t, "agent", "run", "-s", b.url, "--type", "t", "--", "sh", "-c", script)
 	b.create(t, api.MissionSpec{ID: "m1"})
 	awaitLine(t, &call{err: stderr}, file)
 	must(t, child.Process.Kill())
@@ -100,7 +100,7 @@ func TestAKilledAgentTakesDaemonsAlong(t *testing.T) {
 	b := newTestbed(t)
 	path := fifo(t)
 	file := holders(t, path)
-	child, _ := startProcess(t, nil, "agent", "run", "-s", b.url, "--type", "t", "--", "sh", "-c", daemon(t, path)+"; exec sleep 1000")
+	child, _ := startProcess(t, "agent", "run", "-s", b.url, "--type", "t", "--", "sh", "-c", daemon(t, path)+"; exec sleep 1000")
 	b.create(t, api.MissionSpec{ID: "m1"})
 	nextLine(t, file)
 	must(t, child.Process.Kill())
@@ -128,7 +128,7 @@ func TestAProgramTakesItsDaemonsAlong(t *testing.T) {
 		script += fmt.Sprintf("%s) %s; while [ ! -e %s/%s ]; do sleep 0.05; done;; ", id, start, gates, id)
 	}
 	open := func(id string) { must(t, os.WriteFile(filepath.Join(gates, id), nil, 0o600)) }
-	child, stderr := startProcess(t, nil, "agent", "run", "-s", b.url, "--type", "t", "--concurrency", "4", "--", "sh", "-c", script+"esac")
+	child, stderr := startProcess(t, "agent", "run", "-s", b.url, "--type", "t", "--concurrency", "4", "--", "sh", "-c", script+"esac")
 	for _, id := range ids {
 		b.create(t, api.MissionSpec{ID: id})
 		pid, err := strconv.Atoi(nextLine(t, files[id]))
@@ -158,7 +158,7 @@ func TestAProgramTakesItsDaemonsAlong(t *testing.T) {
 func TestAnAgentReapsWhatProgramsLeaveBehind(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t)
-	child, stderr := startProcess(t, nil, "agent", "run", "-s", b.url, "--type", "t", "--", "sh", "-c", "(setsid sh -c 'kill -9 $$' &) & exit 0")
+	child, stderr := startProcess(t, "agent", "run", "-s", b.url, "--type", "t", "--", "sh", "-c", "(setsid sh -c 'kill -9 $$' &) & exit 0")
 	for i := range 10 {
 		id := fmt.Sprint("m", i)
 		b.create(t, api.MissionSpec{ID: id})
@@ -199,7 +199,7 @@ func TestAClosedTerminalCostsNoAttempt(t *testing.T) {
 	t.Cleanup(func() { signal.Stop(hangups) })
 	b := newTestbed(t)
 	path := fifo(t)
-	child, stderr := startProcess(t, nil, "agent", "run", "-s", b.url, "--type", "t", "--", "sh", "-c", fmt.Sprintf(`read word < %s; echo "\"$word\""`, path))
+	child, stderr := startProcess(t, "agent", "run", "-s", b.url, "--type", "t", "--", "sh", "-c", fmt.Sprintf(`read word < %s; echo "\"$word\""`, path))
 	b.create(t, api.MissionSpec{ID: "m1"})
 	gate, err := os.OpenFile(path, os.O_WRONLY, 0) // waits for the script
 	must(t, err)
@@ -215,12 +215,12 @@ func TestAClosedTerminalCostsNoAttempt(t *testing.T) {
 }
 
 // startProcess starts the test binary as the program.
-func startProcess(t *testing.T, env []string, args ...string) (*exec.Cmd, *tape) {
+func startProcess(t *testing.T, args ...string) (*exec.Cmd, *tape) {
 	t.Helper()
 	child := exec.Command(os.Args[0])
 	stderr := newTape()
 	child.Stderr = stderr
-	child.Env = append(append(os.Environ(), childEnv+"="+strings.Join(args, "\n")), env...)
+	child.Env = append(os.Environ(), childEnv+"="+strings.Join(args, "\n"))
 	must(t, child.Start())
 	t.Cleanup(func() { _ = child.Process.Kill() }) // it may have ended
 	return child, stderr

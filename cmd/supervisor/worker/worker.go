@@ -25,6 +25,7 @@ import (
 	"missioncontrol/supervisor/agent"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
+	"missioncontrol/supervisor/tracing"
 )
 
 // agentFlags describe the agent to run.
@@ -195,29 +196,15 @@ func runAgent(c *ui.Console, cmd *cobra.Command, o Options, f *agentFlags, comma
 	if err != nil {
 		return err
 	}
-	defer func() {
-		sending, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), traceFlushTimeout)
-		defer cancel()
-		if err := tracer.Stop(sending); err != nil {
-			c.Err.Printf("Unsent traces are lost: %v\n", err)
-		}
-	}()
-	mark := runMark + "=" + uuid.NewString() + "."
-	guard, err := newGuard(mark)
-	if err != nil {
-		c.Err.Printf("If this agent is killed, processes that its programs started keep running: %s\n", ui.Clean(err.Error()))
-	}
-	defer guard.stop()
-	if !o.Shared {
-		inheritOrphans()
-		defer reapOrphans()()
-	}
+	defer flush(cmd.Context(), c, tracer)
 	level := &slog.LevelVar{}
 	level.Set(slog.LevelWarn)
 	w := &worker{
 		console: c, flags: f, command: command, stopNow: stopNow, quiet: level,
-		requests: client.New(nc).Agent(f.id), grace: o.Grace, guard: guard, env: programEnvironment(), workdirs: dirs, mark: mark, inherits: !o.Shared,
+		requests: client.New(nc).Agent(f.id), grace: o.Grace, env: programEnvironment(), workdirs: dirs,
+		mark: runMark + "=" + uuid.NewString() + ".", inherits: !o.Shared,
 	}
+	defer w.watchPrograms()()
 	c.Err.Printf("Agent %s works on missions of type %s, %s at once, at %s. Ctrl-C drains and stops.\n",
 		f.id, strings.Join(f.types, ", "), ui.Count(f.concurrency), eventstream.RedactURLs(b.URLs))
 	defer o.Hangup(func() { cancel(errHangup) })()
@@ -236,6 +223,24 @@ func runAgent(c *ui.Console, cmd *cobra.Command, o Options, f *agentFlags, comma
 		return denied
 	}
 	return err
+}
+
+// watchPrograms finds what programs leave behind, also when this process is killed, until stop is
+// called.
+func (w *worker) watchPrograms() (stop func()) {
+	var err error
+	if w.guard, err = newGuard(w.mark); err != nil {
+		w.console.Err.Printf("If this agent is killed, processes that its programs started keep running: %s\n", ui.Clean(err.Error()))
+	}
+	stopReaping := func() {}
+	if w.inherits {
+		inheritOrphans()
+		stopReaping = reapOrphans()
+	}
+	return func() {
+		stopReaping()
+		w.guard.stop()
+	}
 }
 
 // openWorkdirs opens the directory of --workdir, nil without it. It returns the command for
@@ -281,3 +286,12 @@ func programEnvironment() []string {
 
 // traceFlushTimeout bounds the flush of the last traces when an agent ends.
 const traceFlushTimeout = 5 * time.Second
+
+// flush sends the last traces, though ctx may have ended.
+func flush(ctx context.Context, c *ui.Console, tracer *tracing.Tracer) {
+	sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), traceFlushTimeout)
+	defer cancel()
+	if err := tracer.Stop(sending); err != nil {
+		c.Err.Printf("Unsent traces are lost: %v\n", err)
+	}
+}
