@@ -53,7 +53,7 @@ test: tools ## run every test with the race detector; installs what they need
 	SIMULATION_STEPS=400000 go test -count=1 -run '^TestSimulation$$' -v ./missions/engine/enginetest
 
 .PHONY: tools
-tools: nats-server ## install what the tests need: a C compiler for -race, jq, Node.js, Redis, Chromium, the nats CLI
+tools: nats-server ## install what the tests need: a C compiler for -race, jq, Node.js, Python, Redis, Chromium, the nats CLI
 	@./test/prepare $(TOOLS) $(NATS_CLI)
 
 # A broker in a process of its own, of the version that we embed.

@@ -112,13 +112,16 @@ class AgentTest(unittest.TestCase):
         self.assertEqual(reports, [{"mission_id": "m1", "lease": 1, "result": 7}] * 5)
 
     def test_a_report_ends_with_the_lease(self) -> None:
-        self.fake.terms["lease_seconds"] = 0.5
+        self.fake.terms["lease_seconds"] = 2.0
         self.fake.scripts["complete"] = lambda body: refusal(503, "unavailable")
         self.fake.give()
         with self.run_agent(lambda task: 7):
             self.fake.wait_told("complete")
             self.fake.scripts["heartbeat"] = lambda body: NOTHING
-            self.beats(lambda body: not body["running"])
+            self.fake.give("m2")
+            reports = self.fake.wait("the next report", lambda: [one for one in self.fake.told("complete") if one["mission_id"] == "m2"])
+            del self.fake.scripts["complete"]
+            self.assertEqual(self.fake.told("complete").index(reports[0]), len([one for one in self.fake.told("complete") if one["mission_id"] == "m1"]))
 
     def test_progress_log_checkpoint_and_usage(self) -> None:
         def handler(task: Task) -> Any:
@@ -257,8 +260,6 @@ class AgentTest(unittest.TestCase):
             self.assertTrue(self.began.wait(PATIENCE))
             self.fake.scripts["heartbeat"] = lambda body: NOTHING
             self.fake.wait("the end", lambda: self.reasons)
-            self.fake.scripts.clear()
-            self.beats(lambda body: not body["running"])
         self.assertEqual((self.reasons, self.fake.told("complete")), (["the lease is lost"], []))
 
     def test_a_report_with_a_lost_lease_stops_the_work(self) -> None:
