@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -111,7 +112,8 @@ func (w *manyWait) collect(ctx context.Context) (api.Waited, error) {
 	case <-ctx.Done():
 		return api.Waited{}, ctx.Err()
 	}
-	reply, fitting := api.Waited{}, api.NewFitting(w.service.room())
+	room := cmp.Or(w.service.room(), api.MaxBody) // the broker may not be connected yet
+	reply, fitting := api.Waited{}, api.NewFitting(room)
 	for _, id := range w.request.IDs {
 		m, err := w.service.cfg.Store.Get(ctx, id)
 		switch noted := w.note(id, &m, err); {
