@@ -41,7 +41,7 @@ func attempts() (table []attempt) {
 		}
 	}
 	add(looks, nonsense, "supervisor.health", "supervisor.status", "supervisor.agents", "supervisor.missions.get",
-		"supervisor.missions.wait", "supervisor.missions.list", "supervisor.missions.log", "supervisor.missions.stats",
+		"supervisor.missions.wait", "supervisor.missions.wait_many", "supervisor.missions.list", "supervisor.missions.log", "supervisor.missions.stats",
 		"supervisor.missions.history", "supervisor.missions.queues", "supervisor.missions.graph", "supervisor.batches.get", "supervisor.batches.list", "supervisor.alerts",
 		"supervisor.limits.get", "supervisor.limits.list", "supervisor.schedules.get", "supervisor.schedules.list", "supervisor.schedules.preview")
 	add(steers, nonsense, "supervisor.missions.create", "supervisor.missions.cancel", "supervisor.missions.retry", "supervisor.missions.delete",

@@ -41,12 +41,13 @@ type Kind int
 
 // The kinds of requests.
 const (
-	KindBrief     Kind = iota // the reply is small
-	KindSingle                // the reply has one mission
-	KindPage                  // the reply may be as large as the broker allows
-	KindParking               // the request may wait as long as it says
-	KindWatching              // the reply lasts until the client ends it
-	KindConnected             // the reply lasts for as long as an agent is connected
+	KindBrief       Kind = iota // the reply is small
+	KindSingle                  // the reply has one mission
+	KindPage                    // the reply may be as large as the broker allows
+	KindParking                 // the request may wait as long as it says
+	KindParkingPage             // both: it may wait, and its reply may be large
+	KindWatching                // the reply lasts until the client ends it
+	KindConnected               // the reply lasts for as long as an agent is connected
 )
 
 // Op is an [Operation] with the types of its request and reply.
@@ -114,6 +115,8 @@ var (
 	OpCancel  = changeOp[CancelRequest, Mission]("Cancel", SubjectMissionsCancel, "POST /api/missions/{id}/cancel", "Cancel a mission")
 	OpRetry   = changeOp[RetryRequest, Mission]("Retry", SubjectMissionsRetry, "POST /api/missions/{id}/retry", "Requeue a failed or cancelled mission")
 	OpDelete  = changeOp[IDRequest, Mission]("Delete", SubjectMissionsDelete, "DELETE /api/missions/{id}", "Delete a mission that is not running")
+
+	OpWaitMany = readOp[WaitManyRequest, Waited]("WaitMany", KindParkingPage, SubjectMissionsWaitMany, "POST /api/missions/wait", "Wait until all of up to 100 missions end, or any of them")
 
 	OpBulk = typedOp[BulkRequest, BulkReply]("Bulk", KindPage, AccessChange, SubjectMissionsBulk, "POST /api/missions/bulk", "Cancel, retry, delete or signal all missions that match a filter, a page at a time")
 

@@ -50,6 +50,7 @@ func table(d frontEnd, service *supervisor.Service, registry *prometheus.Registr
 	route(mux, d, api.OpRetry, service.Retry)
 	route(mux, d, api.OpBulk, service.Bulk)
 	route(mux, d, api.OpWait, service.Wait)
+	route(mux, d, api.OpWaitMany, service.WaitMany)
 	route(mux, d, api.OpLog, service.Log)
 	route(mux, d, api.OpSignal, service.Signal)
 	route(mux, d, api.OpGraph, service.Graph)

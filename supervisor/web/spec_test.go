@@ -35,7 +35,8 @@ func TestTheDocumentTellsOfEveryRoute(t *testing.T) {
 			continue
 		}
 		described = append(described, op.HTTP)
-		if reads := strings.HasPrefix(op.HTTP, "GET "); op.Access != api.AccessAgent && reads != (op.Access == api.AccessRead) {
+		reads := strings.HasPrefix(op.HTTP, "GET ") || op == api.OpWaitMany.Operation
+		if op.Access != api.AccessAgent && reads != (op.Access == api.AccessRead) {
 			t.Errorf("%s: tokens of viewers allow it: %t; the table of operations says otherwise", op.HTTP, reads)
 		}
 	}
@@ -81,6 +82,9 @@ func TestRequestsAndRepliesAreAsDocumented(t *testing.T) {
 		{"GET", "/api/missions/m-2", "", 404},
 		{"GET", "/api/missions/m-1/log?limit=1", "", 200},
 		{"GET", "/api/missions/m-1/wait?timeout_seconds=0.01", "", 408},
+		{"POST", "/api/missions/wait", `{"ids":["m-1"],"until":"any","timeout_seconds":0}`, 200},
+		{"POST", "/api/missions/wait", `{"ids":["m-1","m-1"]}`, 400},
+		{"POST", "/api/missions/wait", `{"ids":["m-2"]}`, 404},
 		{"GET", "/api/missions/stats", "", 200},
 		{"GET", "/api/missions/history?minutes=2", "", 200},
 		{"GET", "/api/missions/queues", "", 200},
