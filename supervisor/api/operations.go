@@ -50,6 +50,9 @@ const (
 	KindConnected               // the reply lasts for as long as an agent is connected
 )
 
+// Parks reports whether a request of this kind may wait as long as it says.
+func (k Kind) Parks() bool { return k == KindParking || k == KindParkingPage }
+
 // Op is an [Operation] with the types of its request and reply.
 type Op[Q, R any] struct{ *Operation }
 

@@ -41,7 +41,7 @@ type endpoint struct {
 }
 
 // parks reports whether a request may wait as long as it specifies.
-func (ep *endpoint) parks() bool { return ep.Kind == api.KindParking || ep.Kind == api.KindParkingPage }
+func (ep *endpoint) parks() bool { return ep.Kind.Parks() }
 
 // endpoints returns the table of all requests.
 func endpoints(s *supervisor.Service) []endpoint {

@@ -49,7 +49,7 @@ func measured(registry *prometheus.Registry, tracer *tracing.Tracer, next http.H
 func parkingRoutes() map[string]bool {
 	parks := map[string]bool{"POST " + pathMCP: true}
 	for _, op := range api.Operations() {
-		parks[op.HTTP] = op.Kind == api.KindParking || op.Kind == api.KindParkingPage
+		parks[op.HTTP] = op.Kind.Parks()
 	}
 	return parks
 }
