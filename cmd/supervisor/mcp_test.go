@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -199,6 +200,27 @@ func TestAnMCPClientThatDiesIsNoticed(t *testing.T) {
 	must(t, err)
 	equal(t, "status", m.Status, missions.Pending)
 	equal(t, "attempts that were used up", m.Attempt, 1) // by the first agent's death
+}
+
+// SIGTERM ends the command at once, also while the client waits for a mission.
+func TestAnMCPAgentLeavesOnSIGTERM(t *testing.T) {
+	t.Parallel()
+	b := newPatientTestbed(t)
+	c := startMCP(t, "-s", b.url, "--agent", "w1", "--type", "t", "--concurrency", "2")
+	b.create(t, api.MissionSpec{ID: "m1"})
+	c.does(t, "claim_mission", `{"wait_seconds":55}`, `"id":"m1"`)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = c.CallTool(t.Context(), &sdk.CallToolParams{Name: "claim_mission", Arguments: map[string]any{"wait_seconds": 55}}) // ends with the command
+	}()
+	must(t, c.child.Process.Signal(syscall.SIGTERM))
+	<-ended
+	b.awaitAgentGone(t, "w1")
+	m, err := b.client.Get(t.Context(), "m1")
+	must(t, err)
+	equal(t, "status", m.Status, missions.Pending)
+	equal(t, "attempts", m.Attempt, 0)
 }
 
 // awaitAgentGone returns when an agent is offline.

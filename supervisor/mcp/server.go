@@ -122,30 +122,21 @@ func (h debugHandler) WithGroup(name string) slog.Handler {
 const maxLine = api.MaxBody + 1<<20
 
 // Serve serves one client, line by line, until it closes in or ctx ends. Calls in progress end
-// then. The error says that the client does not speak the protocol.
+// then. The error says that the client does not speak the protocol. A read of in that does not
+// return outlives Serve.
 func (s *Server) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	from := &untilEnd{in, cancel}
-	err := s.sdk.Run(ctx, &sdk.IOTransport{Reader: io.NopCloser(from), Writer: nopCloser{out}, MaxLineLength: maxLine})
-	if ctx.Err() != nil || errors.Is(err, io.EOF) {
+	from, to := io.Pipe()
+	go func() { // ends with in
+		_, err := io.Copy(to, in)
+		_ = to.CloseWithError(err) // never fails
+	}()
+	// The end of the input ends calls in progress; the end of a context would wait for them.
+	defer context.AfterFunc(ctx, func() { _ = to.Close() })()
+	err := s.sdk.Run(context.WithoutCancel(ctx), &sdk.IOTransport{Reader: from, Writer: nopCloser{out}, MaxLineLength: maxLine})
+	if ctx.Err() != nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil
 	}
 	return err
-}
-
-// untilEnd reads, and calls a function at the end.
-type untilEnd struct {
-	io.Reader
-	ended func()
-}
-
-func (r *untilEnd) Read(p []byte) (int, error) {
-	n, err := r.Reader.Read(p)
-	if err != nil {
-		r.ended()
-	}
-	return n, err
 }
 
 type nopCloser struct{ io.Writer }

@@ -30,7 +30,7 @@ type tool struct {
 	ask func(ctx context.Context, b Backend, request []byte) ([]byte, error) // nil: it sends the arguments as they are
 }
 
-// tools are those that people's clients need; the least surprising first.
+// tools are those for people's requests, the reading ones first.
 var tools = []tool{
 	{name: "status", title: "Status", op: api.OpStatus.Operation, about: "Counts of missions by status and of agents, success rate, average duration and utilization."},
 	{name: "create_mission", title: "Create a mission", op: api.OpCreate.Operation, repeatable: true, request: reflect.TypeFor[api.MissionSpec](), reply: reflect.TypeFor[api.Created](),
@@ -62,14 +62,12 @@ var tools = []tool{
 
 // definition returns what clients learn about the tool.
 func (t *tool) definition() *sdk.Tool {
-	request, reply := spec.Schema(nil), t.op.Reply
-	if t.reply != nil {
-		reply = t.reply
-	}
+	request, reply := spec.RequestOf(t.op), t.op.Reply
 	if t.request != nil {
 		request = spec.SchemaOf(t.request)
-	} else {
-		request = spec.RequestOf(t.op)
+	}
+	if t.reply != nil {
+		reply = t.reply
 	}
 	properties := propertiesOf(request)
 	if t.page > 0 {
@@ -181,14 +179,12 @@ func wait(ctx context.Context, b Backend, raw []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	for until := time.Now().Add(most); time.Until(until) > 0; {
-		seconds := min(waitAtOnce, time.Until(until).Seconds())
+	until := time.Now().Add(most)
+	for left := most; left > 0; left = time.Until(until) {
+		seconds := min(waitAtOnce, left.Seconds())
 		asked, err := api.Encode(api.WaitRequest{ID: request.ID, TimeoutSeconds: &seconds})
 		if err != nil {
 			return nil, err
-		}
-		if seconds <= 0 {
-			break
 		}
 		reply, err := b.Ask(ctx, api.OpWait.Operation, asked)
 		if !errors.Is(err, api.ErrTimeout) {
