@@ -34,7 +34,7 @@ beat() {
 	sent=$(date +%s)
 	reply=$(ask heartbeat "${half}s" <<<"{\"running\":[$lease],\"draining\":$draining}")
 	[[ $reply != *'"code":"not_found"'* ]] || (register)
-	if jq -e .lost <<<"$reply"; then
+	if [[ $reply == *'"lost":'* ]]; then
 		echo "$sent" >"$dir/answered"
 		jq -e --argjson l "${lease:-null}" '.cancel + .lost | index($l.mission_id // "")' <<<"$reply" && drop
 	elif [ $(($(date +%s) - $(cat "$dir/answered"))) -ge "${whole%.*}" ]; then drop
@@ -52,10 +52,11 @@ read_signals() {
 
 # report VERB sends its standard input until there is an answer, or the mission is lost.
 report() {
-	local body
+	local body answer
 	body=$(cat)
 	while [ -e "$dir/lease" ]; do
-		jq -ce 'select(.error.code | IN("unavailable", "timeout", "overloaded", "internal") | not)' <<<"$(ask "$1" <<<"$body")" && return
+		answer=$(ask "$1" <<<"$body" | jq -c 'select(.error.code | IN("unavailable", "timeout", "overloaded", "internal") | not)')
+		[ -z "$answer" ] || { echo "$answer"; return; }
 		sleep 0.2
 	done
 }
@@ -78,7 +79,8 @@ echo "agent $id is waiting for missions of type upper"
 
 until [ -e "$dir/draining" ]; do
 	ask claim 15s <<<'{"max":1,"wait_seconds":10}' >"$dir/reply" & await $!
-	if ! mission=$(jq -ce '.missions[0] // empty' "$dir/reply" 2>/dev/null); then
+	mission=$(jq -c '.missions[0] // empty' "$dir/reply" 2>/dev/null)
+	if [ -z "$mission" ]; then
 		[ -e "$dir/draining" ] || ! grep -q '"code":"\(conflict\|not_found\)"' "$dir/reply" || (register) >/dev/null
 		grep -q '"missions":' "$dir/reply" || { sleep 1 & wait $!; }
 		continue

@@ -91,6 +91,9 @@ func checkStream(t *trial) error {
 }
 
 func checkToken(t *trial) error {
+	if err := t.await("request", func() bool { return t.known || t.unauthorized > 0 }); err != nil {
+		return err
+	}
 	err := t.awaitWithin(atOnce, "registration with the token", func() bool { return t.known })
 	if err == nil {
 		return t.completes("with the token")
