@@ -181,6 +181,8 @@ type Service struct {
 	peers     Peers
 	clock     *clockWatch
 
+	collecting chan struct{} // a value for each reply of WaitMany that is being collected
+
 	live     *live.Events
 	queries  *queries
 	activity *activity.Activity
@@ -203,7 +205,7 @@ func New(cfg Config) (*Service, error) {
 	s.waiting = coalesce.NewRead(cfg.Store.Waiting, readTimeout)
 	s.ping = coalesce.NewRead(func(ctx context.Context) (struct{}, error) { return struct{}{}, cfg.Store.Ping(ctx) }, readTimeout)
 	s.alerts = coalesce.NewRead(s.readAlerts, readTimeout)
-	s.waits = newWaiters()
+	s.waits, s.collecting = newWaiters(), make(chan struct{}, waitedAtOnce)
 	s.reaper = newAlarm()
 	probes, level := time.Duration(0), slog.LevelDebug // no other supervisor creates missions, or could lead
 	s.peers = noPeers{}

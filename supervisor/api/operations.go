@@ -41,13 +41,17 @@ type Kind int
 
 // The kinds of requests.
 const (
-	KindBrief     Kind = iota // the reply is small
-	KindSingle                // the reply has one mission
-	KindPage                  // the reply may be as large as the broker allows
-	KindParking               // the request may wait as long as it says
-	KindWatching              // the reply lasts until the client ends it
-	KindConnected             // the reply lasts for as long as an agent is connected
+	KindBrief       Kind = iota // the reply is small
+	KindSingle                  // the reply has one mission
+	KindPage                    // the reply may be as large as the broker allows
+	KindParking                 // the request may wait as long as it says
+	KindParkingPage             // both: it may wait, and its reply may be large
+	KindWatching                // the reply lasts until the client ends it
+	KindConnected               // the reply lasts for as long as an agent is connected
 )
+
+// Parks reports whether a request of this kind may wait as long as it says.
+func (k Kind) Parks() bool { return k == KindParking || k == KindParkingPage }
 
 // Op is an [Operation] with the types of its request and reply.
 type Op[Q, R any] struct{ *Operation }
@@ -115,6 +119,8 @@ var (
 	OpRetry   = changeOp[RetryRequest, Mission]("Retry", SubjectMissionsRetry, "POST /api/missions/{id}/retry", "Requeue a failed or cancelled mission")
 	OpDelete  = changeOp[IDRequest, Mission]("Delete", SubjectMissionsDelete, "DELETE /api/missions/{id}", "Delete a mission that is not running")
 
+	OpWaitMany = readOp[WaitManyRequest, Waited]("WaitMany", KindParkingPage, SubjectMissionsWaitMany, "POST /api/missions/wait", "Wait until all of up to 100 missions end, or any of them")
+
 	OpBulk = typedOp[BulkRequest, BulkReply]("Bulk", KindPage, AccessChange, SubjectMissionsBulk, "POST /api/missions/bulk", "Cancel, retry, delete or signal all missions that match a filter, a page at a time")
 
 	OpSignal     = changeOp[SignalRequest, Signalled]("Signal", SubjectMissionsSignal, "POST /api/missions/{id}/signal", "Send a signal to a mission")
@@ -165,6 +171,8 @@ var (
 	OpQueries = readOp[Empty, Queries]("Queries", KindBrief, "", "GET /api/queries", "Which clients requested the status in the last hour, and how often")
 
 	OpActivity = readOp[ActivityRequest, Activity]("Activity", KindPage, "", "GET /api/agents/activity", "What agents worked on in the last hour")
+
+	OpPast = readOp[PastRequest, Past]("Past", KindPage, "", "GET /api/events/past", "The latest events that are stored, oldest first")
 
 	OpWatch = declare(Operation{Method: "Watch", HTTP: "GET /api/events", Request: reflect.TypeFor[EventsRequest](),
 		Kind: KindWatching, Media: "text/event-stream",

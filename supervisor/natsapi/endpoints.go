@@ -41,7 +41,7 @@ type endpoint struct {
 }
 
 // parks reports whether a request may wait as long as it specifies.
-func (ep *endpoint) parks() bool { return ep.Kind == api.KindParking }
+func (ep *endpoint) parks() bool { return ep.Kind.Parks() }
 
 // endpoints returns the table of all requests.
 func endpoints(s *supervisor.Service) []endpoint {
@@ -58,6 +58,7 @@ func endpoints(s *supervisor.Service) []endpoint {
 		on(connBulk, api.OpDelete, s.Delete),
 		on(connBulk, api.OpBulk, s.Bulk),
 		on(connBulk, api.OpWait, s.Wait),
+		on(connBulk, api.OpWaitMany, s.WaitMany),
 		on(connBulk, api.OpList, s.List),
 		on(connBulk, api.OpLog, s.Log),
 		on(connMain, api.OpStats, s.Stats),

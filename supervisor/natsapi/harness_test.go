@@ -44,7 +44,7 @@ type rigOptions struct {
 }
 
 // testTimeout bounds every wait of these tests. Only a failure uses it up.
-const testTimeout = 20 * time.Second
+const testTimeout = 45 * time.Second // a claim that nobody answers ends after 60 s
 
 func newRig(t testing.TB, o rigOptions) *rig {
 	t.Helper()

@@ -34,7 +34,7 @@ func routes(d frontEnd, service *supervisor.Service) http.Handler {
 
 // table returns the routes.
 func table(d frontEnd, service *supervisor.Service, registry *prometheus.Registry) *routeTable {
-	mux := &routeTable{ServeMux: http.NewServeMux()}
+	mux := &routeTable{ServeMux: http.NewServeMux(), answers: map[*api.Operation]answer{}}
 	route(mux, d, api.OpHealth, service.Health)
 	route(mux, d, api.OpStatus, service.Status)
 	route(mux, d, api.OpAgents, service.Agents)
@@ -50,6 +50,7 @@ func table(d frontEnd, service *supervisor.Service, registry *prometheus.Registr
 	route(mux, d, api.OpRetry, service.Retry)
 	route(mux, d, api.OpBulk, service.Bulk)
 	route(mux, d, api.OpWait, service.Wait)
+	route(mux, d, api.OpWaitMany, service.WaitMany)
 	route(mux, d, api.OpLog, service.Log)
 	route(mux, d, api.OpSignal, service.Signal)
 	route(mux, d, api.OpGraph, service.Graph)
@@ -69,6 +70,7 @@ func table(d frontEnd, service *supervisor.Service, registry *prometheus.Registr
 	route(mux, d, api.OpPreview, service.Preview)
 	route(mux, d, api.OpQueries, service.Queries)
 	route(mux, d, api.OpActivity, service.Activity)
+	route(mux, d, api.OpPast, service.Past)
 	d.agentRoutes(mux, service)
 	watching := newBound(admission.For(api.KindWatching))
 	for op, handler := range map[*api.Operation]http.HandlerFunc{
@@ -85,6 +87,7 @@ func table(d frontEnd, service *supervisor.Service, registry *prometheus.Registr
 	} {
 		mux.HandleFunc(op.HTTP, handler)
 	}
+	mux.HandleFunc("POST "+pathMCP, d.mcp(service, mux.answers))
 	page := dashboard.Handler()
 	mux.Handle("GET /{$}", page)
 	for _, path := range dashboard.Paths() {
@@ -97,6 +100,7 @@ func table(d frontEnd, service *supervisor.Service, registry *prometheus.Registr
 // of a GET is in the query, and of the other methods in the body.
 func route[Q, R any](mux *routeTable, d frontEnd, op api.Op[Q, R], method func(context.Context, Q) (R, error)) {
 	bound := newBound(admission.For(op.Kind))
+	mux.answers[op.Operation] = answered(bound, method)
 	if strings.HasPrefix(op.HTTP, http.MethodGet+" ") {
 		mux.HandleFunc(op.HTTP, get(d, bound, method))
 		return

@@ -47,9 +47,9 @@ func measured(registry *prometheus.Registry, tracer *tracing.Tracer, next http.H
 
 // parkingRoutes returns the patterns of requests that may wait as long as they say.
 func parkingRoutes() map[string]bool {
-	parks := map[string]bool{}
+	parks := map[string]bool{"POST " + pathMCP: true}
 	for _, op := range api.Operations() {
-		parks[op.HTTP] = op.Kind == api.KindParking
+		parks[op.HTTP] = op.Kind.Parks()
 	}
 	return parks
 }

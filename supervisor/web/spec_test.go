@@ -20,13 +20,13 @@ import (
 	"missioncontrol/supervisor/web/dashboard"
 )
 
-// Every route except those of the dashboard is in the OpenAPI document, and nothing
-// else.
+// Every route except those of the dashboard and of MCP, which describes itself, is in the
+// OpenAPI document, and nothing else.
 func TestTheDocumentTellsOfEveryRoute(t *testing.T) {
 	t.Parallel()
 	var served, described []string
 	for _, pattern := range web.Patterns() {
-		if _, path, _ := strings.Cut(pattern, " "); path != "/{$}" && !strings.HasPrefix(path, dashboard.Prefix) {
+		if _, path, _ := strings.Cut(pattern, " "); path != "/{$}" && path != "/mcp" && !strings.HasPrefix(path, dashboard.Prefix) {
 			served = append(served, pattern)
 		}
 	}
@@ -35,7 +35,8 @@ func TestTheDocumentTellsOfEveryRoute(t *testing.T) {
 			continue
 		}
 		described = append(described, op.HTTP)
-		if reads := strings.HasPrefix(op.HTTP, "GET "); op.Access != api.AccessAgent && reads != (op.Access == api.AccessRead) {
+		reads := strings.HasPrefix(op.HTTP, "GET ") || op == api.OpWaitMany.Operation
+		if op.Access != api.AccessAgent && reads != (op.Access == api.AccessRead) {
 			t.Errorf("%s: tokens of viewers allow it: %t; the table of operations says otherwise", op.HTTP, reads)
 		}
 	}
@@ -81,6 +82,9 @@ func TestRequestsAndRepliesAreAsDocumented(t *testing.T) {
 		{"GET", "/api/missions/m-2", "", 404},
 		{"GET", "/api/missions/m-1/log?limit=1", "", 200},
 		{"GET", "/api/missions/m-1/wait?timeout_seconds=0.01", "", 408},
+		{"POST", "/api/missions/wait", `{"ids":["m-1"],"until":"any","timeout_seconds":0}`, 200},
+		{"POST", "/api/missions/wait", `{"ids":["m-1","m-1"]}`, 400},
+		{"POST", "/api/missions/wait", `{"ids":["m-2"]}`, 404},
 		{"GET", "/api/missions/stats", "", 200},
 		{"GET", "/api/missions/history?minutes=2", "", 200},
 		{"GET", "/api/missions/queues", "", 200},

@@ -113,9 +113,11 @@ var open = map[string]bool{"/": true, api.PathHealthz: true, api.PathReadyz: tru
 // for it.
 func isOpen(path string) bool { return open[path] || strings.HasPrefix(path, dashboard.Prefix) }
 
-// needs returns the role that a request requires: viewer for requests that only read.
+// needs returns the role that a request requires: viewer for requests that only read, and for
+// MCP, where the role decides which tools there are. One that reads has more ids than a query
+// may have, and so a body.
 func needs(r *http.Request) roles.Role {
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.URL.Path == pathMCP || r.Method+" "+r.URL.Path == api.OpWaitMany.HTTP {
 		return roles.Viewer
 	}
 	return roles.Operator

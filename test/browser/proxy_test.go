@@ -61,8 +61,7 @@ func TestBehindAProxy(t *testing.T) {
 			b.awaitText("By mary, since")
 			b.press("everything")
 			b.await("its page", `document.querySelector("main h1")?.textContent.startsWith("everything")`)
-			b.press("Resume")
-			b.press("Resume") // in the dialog
+			b.pressTwice("Resume")
 			b.await("the end", `!`+pausedBanner)
 			var jar struct {
 				Cookies []struct {
