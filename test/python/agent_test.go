@@ -72,6 +72,7 @@ func (s *supervisor) awaitState(t testing.TB, id string, state missions.AgentSta
 func (s *supervisor) worker(t testing.TB, url, id string) *program {
 	t.Helper()
 	p := python(t, url, "tests/worker.py", id, "8")
+	p.awaitPrinted("agent " + id + " works on missions")
 	s.awaitState(t, id, missions.Online)
 	return p
 }

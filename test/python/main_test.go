@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 }
 
 // testTimeout limits every wait; only a failure uses it up.
-const testTimeout = time.Minute
+const testTimeout = 3 * time.Minute
 
 var must = fatal.If
 

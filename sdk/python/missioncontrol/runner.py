@@ -25,6 +25,13 @@ _CLAIM_REPLY_SECONDS = 10.0
 # How long to wait before a failed request is sent again, in seconds.
 _PAUSE = 0.5
 
+# How long claims wait for the stream of commands, in seconds.
+_CONNECT_SECONDS = 5.0
+
+# The least time between two heartbeats of the thread that sends them, in seconds. Two in a row without a
+# mission end its lease, and the reply to the claim that got it may still be on its way.
+_LEAST_HEARTBEAT = 0.1
+
 # There is at least a comment on the stream of commands every 15 seconds.
 _SILENCE_SECONDS = 40.0
 
@@ -54,6 +61,7 @@ class Runner:
         self._beat_soon = threading.Event()
         self._meter = usage.Meter()
         self._stream: Optional[Stream] = None
+        self._connected = threading.Event()  # the stream of commands was open once
         self._troubled = False
 
     # Requests
@@ -111,12 +119,14 @@ class Runner:
         self._beat_soon.set()
 
     def _beat_loop(self) -> None:
-        pause = 0.0
+        pause = self._heartbeat  # the first one follows when the stream of commands is open
         while not self._dead.is_set():
             self._beat_soon.wait(pause)
             self._beat_soon.clear()
             began = time.monotonic()
             answered = self._dead.is_set() or self.beat()
+            if self._dead.wait(_LEAST_HEARTBEAT):
+                return
             rest = self._heartbeat - (time.monotonic() - began)
             pause = max(0.0, rest if answered else min(rest, _PAUSE))
 
@@ -196,6 +206,7 @@ class Runner:
                 return
             for event in sse.read(stream):
                 if event.name == "ready":
+                    self._connected.set()
                     self.beat_now()
                 elif event.name == "command":
                     self._obey(event.data)
@@ -220,6 +231,7 @@ class Runner:
     # Claims
 
     def _claim_loop(self) -> None:
+        self._connected.wait(_CONNECT_SECONDS)  # so that the death of this process is noticed at once
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._draining or len(self._tasks) < self.agent.capacity)
@@ -241,20 +253,19 @@ class Runner:
             else:
                 for raw in reply.get("missions") or ():
                     self._start(raw)
+            finally:
+                self._receiving = False
 
     def _claim(self, most: int) -> JSON:
         def arriving() -> None:
             self._receiving = True
 
-        try:
-            reply: JSON = self._work.request(
-                "POST", self._base + "claim", {"max": most, "wait_seconds": _CLAIM_SECONDS},
-                timeout=_CLAIM_SECONDS + _CLAIM_REPLY_SECONDS, on_answer=arriving,
-            )  # fmt: skip
-            self.answered()
-            return reply
-        finally:
-            self._receiving = False
+        reply: JSON = self._work.request(
+            "POST", self._base + "claim", {"max": most, "wait_seconds": _CLAIM_SECONDS},
+            timeout=_CLAIM_SECONDS + _CLAIM_REPLY_SECONDS, on_answer=arriving,
+        )  # fmt: skip
+        self.answered()
+        return reply
 
     def _start(self, raw: JSON) -> None:
         task = Task(self, raw, time.monotonic() + self._lease)

@@ -98,10 +98,12 @@ class LiveTest(unittest.TestCase):
 
     def test_children_and_batches_of_an_agent(self) -> None:
         def parent(task: Task) -> object:
-            if task.turn == 1:
-                ids = [child.id for child in task.create(*({"name": f"c{n}", "type": "child", "data": {"n": n}} for n in range(3)))]
+            ids = task.restore()
+            if ids is None:
+                specs = [{"id": f"{task.id}-{n}", "name": f"c{n}", "type": "child", "data": {"n": n}} for n in range(3)]
+                ids = [child.id for child in task.create(*specs)]
                 return Park([after_mission(id) for id in ids], checkpoint=ids)
-            return sum(task.input(id)["result"] for id in task.restore())
+            return sum(task.input(id)["result"] for id in ids)
 
         def gather(task: Task) -> object:
             return task.input(task.data["batch"])["result"]["by_status"]["COMPLETED"]
