@@ -1,0 +1,79 @@
+import { connect } from "@nats-io/transport-node";
+import { AuthorizationError, headers, type ConnectionOptions, type NatsConnection } from "@nats-io/nats-core";
+
+import { MissionControlError, refusal, text } from "./errors.js";
+import type { Codec } from "./json.js";
+import type { RequestOptions } from "./transport.js";
+
+/** What is added to the time of a request for each byte: a link may carry no more than 8 KiB a second. */
+const millisecondsPerByte = 1000 / 8192;
+
+/** Mostly for tests and operators: which program asks. See "Identifying your client" in docs/PROTOCOL.md. */
+export const clientName = "missioncontrol-typescript";
+
+/**
+ * dial connects and reconnects for ever. If the broker is unavailable at first, it waits for it; if
+ * that refuses the credentials at first, dial rejects.
+ */
+export async function dial(servers: string[], options: ConnectionOptions, name: string, more: ConnectionOptions = {}): Promise<NatsConnection> {
+  const all: ConnectionOptions = {
+    name,
+    maxReconnectAttempts: -1,
+    ignoreAuthErrorAbort: true, // credentials are refused while users are reloaded, too
+    reconnectTimeWait: 150, // within the grace time
+    reconnectJitter: 100,
+    reconnectJitterTLS: 100,
+    pingInterval: 5_000,
+    ...more,
+    ...options,
+    servers,
+  };
+  try {
+    return await connect(all);
+  } catch (error) {
+    if (refusesAgent(error)) throw new MissionControlError("unauthorized", `the broker refuses the credentials: ${text(error)}`, { cause: error });
+    return connect({ ...all, waitOnFirstConnect: true });
+  }
+}
+
+function refusesAgent(error: unknown): boolean {
+  return error instanceof AuthorizationError || (error instanceof Error && error.cause instanceof AuthorizationError);
+}
+
+/** requestOver sends a request and returns its reply. It rejects with a {@link MissionControlError}. */
+export async function requestOver(nc: NatsConnection, codec: Codec, subject: string, body: object, { seconds, signal }: RequestOptions): Promise<any> {
+  const payload = new TextEncoder().encode(codec.stringify(body));
+  const most = nc.info?.max_payload;
+  if (most !== undefined && payload.length > most) {
+    throw new MissionControlError("too_large", `the request has ${payload.length} bytes, and the broker takes ${most}`);
+  }
+  const header = headers();
+  header.set("Mission-Control-Client", clientName);
+  const timeout = seconds * 1000 + payload.length * millisecondsPerByte;
+  const reply = await answer(nc.request(subject, payload, { timeout, headers: header }), subject, signal);
+  if (reply.startsWith('{"stream":')) {
+    throw new MissionControlError("unreachable", "a stream that covers supervisor.> answered instead of the supervisor; remove that subject from the stream");
+  }
+  const parsed = codec.parse(reply);
+  const refused = refusal(parsed);
+  if (refused) throw refused;
+  return parsed;
+}
+
+async function answer(reply: ReturnType<NatsConnection["request"]>, subject: string, signal?: AbortSignal): Promise<string> {
+  let abort = () => {};
+  const ended = new Promise<never>((_, reject) => {
+    abort = () => reject(new MissionControlError("unreachable", `the request to ${subject} was given up`, { cause: signal?.reason }));
+  });
+  reply.catch(() => {}); // after it was given up
+  signal?.addEventListener("abort", abort);
+  if (signal?.aborted) abort();
+  try {
+    return (await Promise.race([reply, ended])).string();
+  } catch (error) {
+    if (error instanceof MissionControlError) throw error;
+    throw new MissionControlError("unreachable", `no answer to ${subject}: ${text(error)}`, { cause: error });
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
+}
