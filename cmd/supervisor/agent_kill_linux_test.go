@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"

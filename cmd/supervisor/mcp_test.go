@@ -126,7 +126,7 @@ func TestAnMCPClientIsAnAgent(t *testing.T) {
 	must(t, c.Close())
 	agents, err := b.client.Agents(t.Context(), api.AgentsRequest{})
 	must(t, err)
-	equal(t, "the agent once its client has left", agents.Agents[0].State, missions.AgentOffline)
+	equal(t, "the agent once its client has left", agents.Agents[0].State, missions.Offline)
 }
 
 // Bad arguments are refused by name, and leave the mission as it is.
@@ -227,7 +227,7 @@ func TestAnMCPAgentLeavesOnSIGTERM(t *testing.T) {
 func (h *testbed) awaitAgentGone(t *testing.T, id string) {
 	t.Helper()
 	for deadline := time.Now().Add(testTimeout); ; {
-		agents, err := h.client.Agents(t.Context(), api.AgentsRequest{State: missions.AgentOffline})
+		agents, err := h.client.Agents(t.Context(), api.AgentsRequest{State: missions.Offline})
 		must(t, err)
 		if slices.ContainsFunc(agents.Agents, func(a missions.Agent) bool { return a.ID == id }) {
 			return
