@@ -57,17 +57,8 @@ func table(d frontEnd, service *supervisor.Service, registry *prometheus.Registr
 	route(mux, d, api.OpBatches, service.Batches)
 	route(mux, d, api.OpBatch, service.Batch)
 	route(mux, d, api.OpCloseBatch, service.CloseBatch)
-	route(mux, d, api.OpSetLimit, service.SetLimit)
-	route(mux, d, api.OpLimit, service.Limit)
-	route(mux, d, api.OpLimits, service.Limits)
-	route(mux, d, api.OpDeleteLimit, service.DeleteLimit)
-	route(mux, d, api.OpSetSchedule, service.SetSchedule)
-	route(mux, d, api.OpSchedule, service.Schedule)
-	route(mux, d, api.OpSchedules, service.Schedules)
-	route(mux, d, api.OpDeleteSchedule, service.DeleteSchedule)
-	route(mux, d, api.OpTriggerSchedule, service.TriggerSchedule)
-	route(mux, d, api.OpBackfill, service.Backfill)
-	route(mux, d, api.OpPreview, service.Preview)
+	limitRoutes(mux, d, service)
+	scheduleRoutes(mux, d, service)
 	route(mux, d, api.OpQueries, service.Queries)
 	route(mux, d, api.OpActivity, service.Activity)
 	route(mux, d, api.OpPast, service.Past)
@@ -94,6 +85,23 @@ func table(d frontEnd, service *supervisor.Service, registry *prometheus.Registr
 		mux.Handle("GET "+path, page)
 	}
 	return mux
+}
+
+func limitRoutes(mux *routeTable, d frontEnd, service *supervisor.Service) {
+	route(mux, d, api.OpSetLimit, service.SetLimit)
+	route(mux, d, api.OpLimit, service.Limit)
+	route(mux, d, api.OpLimits, service.Limits)
+	route(mux, d, api.OpDeleteLimit, service.DeleteLimit)
+}
+
+func scheduleRoutes(mux *routeTable, d frontEnd, service *supervisor.Service) {
+	route(mux, d, api.OpSetSchedule, service.SetSchedule)
+	route(mux, d, api.OpSchedule, service.Schedule)
+	route(mux, d, api.OpSchedules, service.Schedules)
+	route(mux, d, api.OpDeleteSchedule, service.DeleteSchedule)
+	route(mux, d, api.OpTriggerSchedule, service.TriggerSchedule)
+	route(mux, d, api.OpBackfill, service.Backfill)
+	route(mux, d, api.OpPreview, service.Preview)
 }
 
 // route adds the route of an operation that a method of the service answers. The request

@@ -60,7 +60,7 @@ func (s *supervisor) awaitState(t testing.TB, id string, state missions.AgentSta
 			return false
 		}
 		for i := range agents.Agents {
-			if string(agents.Agents[i].ID) == id {
+			if agents.Agents[i].ID == id {
 				return true
 			}
 		}

@@ -44,7 +44,7 @@ func (t *trial) repeats(first reply) error {
 	}
 	without := 0
 	for _, r := range t.beats(m.outcomes[0].request.at) {
-		if lease, _ := r.holds(m.id); lease != 0 || r.at.After(m.outcomes[1].request.at) {
+		if lease := r.holds(m.id); lease != 0 || r.at.After(m.outcomes[1].request.at) {
 			without = 0
 		} else if without++; without == 2 {
 			return fail("before its report was answered, two heartbeats in a row did not list the mission: its lease would be over")
@@ -86,7 +86,7 @@ func checkRefusedReport(t *trial) error {
 			last = r
 		}
 	}
-	lease, _ := last.holds(m.id)
+	lease := last.holds(m.id)
 	sent := len(m.outcomes)
 	t.mu.Unlock()
 	switch {

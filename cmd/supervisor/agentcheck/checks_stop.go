@@ -50,7 +50,7 @@ func (t *trial) dropped(m *mission, since time.Time, list string) error {
 		if len(beats) < 2 {
 			return false
 		}
-		lease, _ := beats[len(beats)-1].holds(m.id)
+		lease := beats[len(beats)-1].holds(m.id)
 		return lease == 0
 	}
 	if err := t.await("heartbeat without the mission", func() bool { return stopped() || len(t.beats(since)) > mostBeats }); err != nil {

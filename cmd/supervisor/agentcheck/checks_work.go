@@ -28,7 +28,7 @@ func checkRunning(t *trial) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	beats := t.beats(report.request.at)
-	if lease, _ := beats[len(beats)-1].holds(m.id); lease != 0 {
+	if lease := beats[len(beats)-1].holds(m.id); lease != 0 {
 		return fail("it still lists the mission, %d heartbeats after the answer to its report", len(beats))
 	}
 	return nil
@@ -44,7 +44,7 @@ func (t *trial) lists(m *mission, until time.Time) error {
 		if r.at.After(until) {
 			break
 		}
-		switch lease, _ := r.holds(m.id); lease {
+		switch lease := r.holds(m.id); lease {
 		case m.lease():
 			without, listed = 0, listed+1
 		case 0:

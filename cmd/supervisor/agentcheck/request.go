@@ -175,15 +175,15 @@ func canonicalJSON(raw json.RawMessage) string {
 }
 
 // holds returns the lease that a heartbeat lists for a mission, 0 if it does not.
-func (r *request) holds(missionID string) (lease int64, seen int) {
+func (r *request) holds(missionID string) int64 {
 	if r.heartbeat != nil {
 		for _, held := range *r.heartbeat.Running {
 			if held.MissionID == missionID {
-				return held.Lease, held.Seen
+				return held.Lease
 			}
 		}
 	}
-	return 0, 0
+	return 0
 }
 
 // String shows a request in a line of a report.

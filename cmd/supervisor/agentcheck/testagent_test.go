@@ -24,7 +24,6 @@ type testAgent struct {
 	terms  api.Registered
 
 	beatNow chan struct{}
-	claims  context.CancelFunc
 
 	mu       sync.Mutex
 	held     map[string]*holding

@@ -109,7 +109,7 @@ func (t *trial) start(data work) (*mission, error) {
 func (t *trial) listed(m *mission) error {
 	return t.await("heartbeat that lists the mission", func() bool {
 		return slices.ContainsFunc(t.requests, func(r *request) bool {
-			lease, _ := r.holds(m.id)
+			lease := r.holds(m.id)
 			return lease == m.lease() && r.answer == nil && !r.lost
 		})
 	})
