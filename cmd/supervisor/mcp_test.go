@@ -155,7 +155,7 @@ func TestAnMCPAgentsBadArgumentsAreRefused(t *testing.T) {
 		{"ask_person", `{"mission_id":"m1","prompt":7}`, missions.CodeInvalid, "prompt"},
 		{"ask_person", `{"mission_id":"m1","prompt":"?","choices":"yes"}`, missions.CodeInvalid, "choices"},
 		{"complete_mission", `{"mission_id":"m1","results":[]}`, missions.CodeInvalid, "results"},
-		{"complete_mission", `{"mission_id":"m1","result":"` + strings.Repeat("x", 3<<20) + `"}`, missions.CodeTooLarge, ""},
+		{"complete_mission", `{"mission_id":"m1","result":"` + strings.Repeat("x", 600<<10) + `"}`, missions.CodeTooLarge, "result"},
 		{"fail_mission", `{"mission_id":"m1"}`, missions.CodeInvalid, "error"},
 		{"read_input", `{"mission_id":"m1","source":"m0"}`, missions.CodeNotFound, ""},
 	} {
@@ -185,7 +185,8 @@ func TestAnMCPClientThatDiesIsNoticed(t *testing.T) {
 	t.Parallel()
 	b := newPatientTestbed(t)
 	c := startMCP(t, "-s", b.url, "--agent", "w1", "--type", "t")
-	b.create(t, api.MissionSpec{ID: "m1"})
+	attempts := 3
+	b.create(t, api.MissionSpec{ID: "m1", MaxAttempts: &attempts})
 	c.does(t, "claim_mission", `{"wait_seconds":55}`, `"id":"m1"`)
 	must(t, c.child.Process.Kill())
 	b.awaitAgentGone(t, "w1")
