@@ -106,7 +106,7 @@ func (d *doctor) askPermissions(ctx context.Context) {
 func (d *doctor) askAgentPermissions(ctx context.Context) {
 	var subjects []string
 	for _, op := range api.Operations() {
-		if op.Access == api.AccessAgent {
+		if op.Access == api.AccessAgent && op.Subject != "" {
 			subjects = append(subjects, strings.ReplaceAll(op.Subject, "*", d.agent))
 		}
 	}
