@@ -134,7 +134,7 @@ func TestMicroKnowsTheService(t *testing.T) {
 		}
 	}
 	must(t, json.Unmarshal(r.request("$SRV.INFO.supervisor", nil).Data, &info))
-	if info.Name != "supervisor" || info.Version != "1.2.3" || len(info.Endpoints) != 44 {
+	if info.Name != "supervisor" || info.Version != "1.2.3" || len(info.Endpoints) != 45 {
 		t.Fatalf("%+v", info)
 	}
 	var subjects []string
