@@ -1,9 +1,9 @@
 import { DeliverPolicy, jetstream, jetstreamManager, type OrderedConsumerOptions } from "@nats-io/jetstream";
-import type { ConnectionOptions, NatsConnection } from "@nats-io/nats-core";
+import type { ConnectionOptions } from "@nats-io/nats-core";
 
 import { pause } from "./async.js";
 import type { Codec } from "./json.js";
-import { dial, requestOver } from "./nats.js";
+import { dial, Link } from "./nats.js";
 import type { Operation } from "./operations.js";
 import type { ClientTransport, EventsQuery, RequestOptions, SequencedEvent } from "./transport.js";
 import type { Event } from "./wire.js";
@@ -12,16 +12,16 @@ const stream = "EVENTS";
 
 /** NatsClient is a {@link ClientTransport} over NATS. It connects with the first request. */
 export class NatsClient implements ClientTransport {
-  readonly #connect: () => Promise<NatsConnection>;
+  readonly #connect: () => Promise<Link>;
   readonly #codec: Codec;
-  #connection: Promise<NatsConnection> | undefined;
+  #connection: Promise<Link> | undefined;
 
   constructor(servers: string[], options: ConnectionOptions, codec: Codec) {
-    this.#connect = () => dial(servers, options, "missioncontrol-client");
+    this.#connect = async () => new Link(await dial(servers, options, "missioncontrol-client"));
     this.#codec = codec;
   }
 
-  #open(): Promise<NatsConnection> {
+  #open(): Promise<Link> {
     this.#connection ??= this.#connect().catch((error: unknown) => {
       this.#connection = undefined; // the next request tries again
       throw error;
@@ -30,11 +30,11 @@ export class NatsClient implements ClientTransport {
   }
 
   async request(operation: Operation, body: object, options: RequestOptions): Promise<any> {
-    return requestOver(await this.#open(), this.#codec, operation.subject, body, options);
+    return (await this.#open()).request(this.#codec, operation.subject, body, options);
   }
 
   async *events(query: EventsQuery, signal: AbortSignal): AsyncGenerator<SequencedEvent> {
-    const nc = await this.#open();
+    const { nc } = await this.#open();
     const manager = await jetstreamManager(nc);
     let after = query.after;
     if (after === undefined && query.since === undefined) after = (await manager.streams.info(stream)).state.last_seq;
@@ -59,7 +59,7 @@ export class NatsClient implements ClientTransport {
 
   async close(): Promise<void> {
     const connection = await this.#connection?.catch(() => undefined);
-    await connection?.close();
+    await connection?.nc.close();
   }
 }
 
