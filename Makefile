@@ -2,10 +2,23 @@
 
 SHELL      := /bin/bash
 TOOLS      := $(CURDIR)/.cache/bin
-export PATH := $(TOOLS):$(PATH)
+
+# `make module PATH=…` sets PATH, which is also where programs are found. Those are where the
+# environment of make itself has them, which each make passes on in another way.
+ifeq ($(origin PATH),command line)
+MODULE := $(PATH)
+override PATH := $(shell while IFS= read -r -d '' v; do \
+	if [[ $$v == PATH=* ]]; then printf %s "$${v:5}"; exit; fi; \
+	done 2>/dev/null </proc/$$PPID/environ || printf %s "$$PATH")
+endif
+override PATH := $(TOOLS):$(PATH)
+export PATH
 
 VERSION    ?= $(shell sed -n 's/^const DevVersion = "\(.*\)"/\1/p' supervisor/api/version.go)
-GOTEST     ?= go test -race -timeout 12m
+# SQLite is a translation to Go, in which the race detector would follow each access to its memory: the
+# tests of its store would take several times as long. What calls it is checked like the rest.
+RACE       := -race '-gcflags=github.com/ncruces/go-sqlite3-wasm/...=-race=false'
+GOTEST     ?= go test $(RACE) -timeout 12m
 GOTESTARGS ?=
 # A number of inputs, not a time: with a time, `go test -fuzz` now and then reports its own
 # deadline as a failure (go.dev/issue/75804).
@@ -37,10 +50,10 @@ cluster: build nats-server ## run brokers, Redis, supervisors and an agent: dock
 .PHONY: test
 test: tools ## run every test with the race detector; installs what they need
 	$(GOTEST) $(GOTESTARGS) ./...
-	SIMULATION_STEPS=1000000 go test -count=1 -run '^TestSimulation$$' -v ./missions/engine/enginetest
+	SIMULATION_STEPS=400000 go test -count=1 -run '^TestSimulation$$' -v ./missions/engine/enginetest
 
 .PHONY: tools
-tools: nats-server ## install what the tests need: a C compiler for -race, jq, Node.js, Redis, Chromium, the nats CLI
+tools: nats-server ## install what the tests need: a C compiler for -race, jq, Node.js, Python, Redis, Chromium, the nats CLI
 	@./test/prepare $(TOOLS) $(NATS_CLI)
 
 # A broker in a process of its own, of the version that we embed.
@@ -57,7 +70,7 @@ fuzz: ## fuzz every decoder with FUZZRUNS inputs each
 
 .PHONY: fuzz-keep
 fuzz-keep: ## keep the inputs that fuzzing has found, in testdata/fuzz
-	@cd "$$(go env GOCACHE)/fuzz/missioncontrol" && find . -type f -size -16k | while read -r input; do \
+	@cd "$$(go env GOCACHE)/fuzz/$$(go list -m)" && find . -type f -size -16k | while read -r input; do \
 		target=$$(dirname "$$input"); kept="$(CURDIR)/$$(dirname "$$target")/testdata/fuzz/$$(basename "$$target")"; \
 		mkdir -p "$$kept"; cp -n "$$input" "$$kept/"; done
 
@@ -65,13 +78,32 @@ fuzz-keep: ## keep the inputs that fuzzing has found, in testdata/fuzz
 manifests: ## check deploy/kubernetes and the Grafana dashboard with the parsers of Kubernetes and Prometheus
 	cd test/manifests && go vet ./... && go test ./...
 
+# After a change of go.mod, it asks for `go mod tidy` in test/outside.
+.PHONY: outside
+outside: ## build and test a module of its own that imports the packages for agents and clients
+	cd test/outside && go mod tidy -diff && go vet ./... && go test ./...
+
+.PHONY: module
+module: export MODULE := $(MODULE)
+module: ## give the module the path of its public home: make module PATH=github.com/you/missioncontrol
+	@go run ./test/rename -- "$$MODULE"
+
 .PHONY: simulate
 simulate: ## run random histories of the engine for MINUTES, or repeat one by SIMULATION_SEED; see missions/engine/enginetest
 	SIMULATION_MINUTES=$(MINUTES) go test -count=1 -timeout 0 -run '^TestSimulation$$' -v ./missions/engine/enginetest
 
+# How many histories of the engine `make histories` runs on each store, of which `make test` runs two, and
+# how many of a store's operations beside a model, of which `make test` runs one for each kind of store.
+HISTORIES  ?= 20
+
+.PHONY: histories
+histories: tools ## run HISTORIES random histories on each store, beside a backend in memory and beside a model
+	BACKEND_HISTORIES=$(HISTORIES) STORETEST_RUNS=$(HISTORIES) go test $(RACE) -count 1 -timeout 0 -v ./missions/sqlitestore ./missions/redisstore \
+		-run 'TestBackendAnswersLikeMemory|TestConformance/.*model|TestConformance/model'
+
 .PHONY: migrations
-migrations: tools ## interrupt migrations of Redis at each of their commands, of which `make test` tries every fifth
-	MIGRATION_EVERY_COMMAND=1 go test -race -count 1 -timeout 30m -v ./missions/redisstore \
+migrations: tools ## interrupt migrations of Redis at each of their commands, of which `make test` tries every twelfth
+	MIGRATION_EVERY_COMMAND=1 go test $(RACE) -count 1 -timeout 30m -v ./missions/redisstore \
 		-run 'TestAMigrationThatDiesGoesOn|TestASuspendedMigrationChangesNothingLater'
 
 .PHONY: soak
@@ -90,7 +122,7 @@ CHAOSFLAGS   ?=
 
 .PHONY: chaos
 chaos: tools ## inject faults for MINUTES, with SEED, on one SITE or on both stores; see test/chaos
-	go test -race -count 1 -timeout $(CHAOSTIMEOUT) -v -tags chaos ./test/chaos -run '$(CHAOSTESTS)' \
+	go test $(RACE) -count 1 -timeout $(CHAOSTIMEOUT) -v -tags chaos ./test/chaos -run '$(CHAOSTESTS)' \
 		-minutes $(MINUTES) -seed $(SEED) -site '$(SITE)' $(CHAOSFLAGS) -keep '$(if $(KEEP),$(abspath $(KEEP)))'
 
 ROUNDS     ?= 5

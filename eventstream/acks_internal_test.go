@@ -23,7 +23,7 @@ func (o outcomes) next(t *testing.T) outcome {
 	select {
 	case out := <-o:
 		return out
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("nothing was settled")
 		return outcome{}
 	}
@@ -61,7 +61,7 @@ func testWindow(t *testing.T, n int) (*window, chan *nats.Msg, chan error) {
 
 func (w *window) mustSend(t *testing.T, to settler) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := w.acquire(ctx); err != nil {
 		t.Fatal(err)

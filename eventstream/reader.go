@@ -41,6 +41,9 @@ func NewReader(nc *nats.Conn, stream string) (*Reader, error) {
 	}}, nil
 }
 
+// End is [Stream.End].
+func (r *Reader) End(ctx context.Context) (uint64, error) { return r.end(ctx) }
+
 // Read is [Stream.Read], but once it has started, it waits through outages of the
 // broker.
 func (r *Reader) Read(ctx context.Context, filter []string, within Range, handle func(Stored) error) error {

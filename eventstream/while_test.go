@@ -37,7 +37,7 @@ func TestABatchIsForTheBrokerThatWasLookedAt(t *testing.T) {
 	// from before.
 	connected := func(before <-chan struct{}) <-chan struct{} {
 		t.Helper()
-		timeout := time.After(30 * time.Second)
+		timeout := time.After(time.Minute)
 		for {
 			changed := s.Changed()
 			if s.Status().State == eventstream.Connected && changed != before {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -24,6 +25,7 @@ import (
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
 	"missioncontrol/supervisor/natsapi"
+	"missioncontrol/test/eventually"
 )
 
 // noAgent raises an alert soon after a mission waits for an agent that does not exist.
@@ -38,16 +40,17 @@ func (f *fleet) alertEvents() func() map[string]any {
 	must(f.t, err)
 	events := func() jetstream.Consumer {
 		f.t.Helper()
-		for deadline := time.Now().Add(testTimeout); ; {
-			consumer, err := js.OrderedConsumer(f.t.Context(), "EVENTS", jetstream.OrderedConsumerConfig{
+		var consumer jetstream.Consumer
+		eventually.Holds(f.t, func() bool {
+			var err error
+			consumer, err = js.OrderedConsumer(f.t.Context(), "EVENTS", jetstream.OrderedConsumerConfig{
 				FilterSubjects: []string{"events." + charter.TypeAlertRaised, "events." + charter.TypeAlertResolved}})
-			if err == nil {
-				return consumer
+			if !errors.Is(err, jetstream.ErrStreamNotFound) {
+				must(f.t, err)
 			}
-			if !errors.Is(err, jetstream.ErrStreamNotFound) || time.Now().After(deadline) {
-				f.t.Fatal(err)
-			}
-		}
+			return err == nil
+		}, func() string { return "there is no stream" })
+		return consumer
 	}
 	events = sync.OnceValue(events)
 	return func() map[string]any {
@@ -73,18 +76,16 @@ func wantAlertEvent(t *testing.T, event map[string]any, kind, rule string) map[s
 // awaitAlert waits until a rule has the wanted state, and returns its alert.
 func awaitAlert(t *testing.T, c *client.Client, rule string, want missions.AlertState) api.Alert {
 	t.Helper()
-	for deadline := time.Now().Add(testTimeout); ; {
-		all, err := c.Alerts(t.Context())
+	var all []api.Alert
+	at := -1
+	eventually.Holds(t, func() bool {
+		var err error
+		all, err = c.Alerts(t.Context())
 		must(t, err)
-		for _, alert := range all {
-			if alert.Rule == rule && alert.State == want {
-				return alert
-			}
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s is not %s: %+v", rule, want, all)
-		}
-	}
+		at = slices.IndexFunc(all, func(a api.Alert) bool { return a.Rule == rule && a.State == want })
+		return at >= 0
+	}, func() string { return fmt.Sprintf("%s is not %s: %+v", rule, want, all) })
+	return all[at]
 }
 
 func TestAnAlertIsRaisedAndResolved(t *testing.T) {
@@ -279,16 +280,11 @@ func TestStatisticsAreSampled(t *testing.T) {
 	f := newFleet(t)
 	m := f.start(memberOptions{})
 	c := client.New(f.listen(m))
-	for deadline := time.Now().Add(testTimeout); ; {
+	eventually.Holds(t, func() bool {
 		stats, err := c.Stats(t.Context(), "")
 		must(t, err)
-		if stats.Windows.Hour.Since != 0 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("no sample is taken")
-		}
-	}
+		return stats.Windows.Hour.Since != 0
+	}, func() string { return "no sample is taken" })
 	m.create(t, api.MissionSpec{Type: "t"})
 	stats, err := c.Stats(t.Context(), "t")
 	must(t, err)

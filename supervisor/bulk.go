@@ -86,7 +86,7 @@ func (s *Service) tell(changes []missions.BulkResult) {
 		}
 		switch {
 		case c.Seq > 0 && c.AgentID != "":
-			s.cfg.Push(c.AgentID, api.Command{Command: api.CommandSignal, MissionID: c.ID, Seq: c.Seq})
+			s.push(c.AgentID, api.Command{Command: api.CommandSignal, MissionID: c.ID, Seq: c.Seq})
 		case c.AgentID != "":
 			s.stop(c.AgentID, c.ID)
 		}

@@ -47,7 +47,7 @@ func newFleet(t *testing.T) *fleet {
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
 // testTimeout bounds every wait of these tests. Only a failure uses it up.
-const testTimeout = 20 * time.Second
+const testTimeout = 45 * time.Second // a claim that nobody answers ends after 60 s
 
 var must = fatal.If
 

@@ -32,15 +32,16 @@ type Connections interface {
 // ErrStarting means that it is not known yet whether connections can be watched.
 var ErrStarting = errors.New(api.Starting)
 
-// liveness takes agents offline whose connection has ended and that have not come back
-// within the grace period.
+// liveness takes agents offline whose connection has ended, to the broker or to this
+// supervisor itself, and that have not come back within the grace period.
 //
 // An advisory is a hint. It may be lost or arrive twice. It may be about one of several
 // connections of an agent, or about another client that uses an agent's name. So
 // liveness decides when the grace period is over, by two questions:
 //
 //   - Does the agent have a connection now? All brokers are asked. If one of them does not
-//     answer, nothing happens, and liveness asks again later.
+//     answer, nothing happens, and liveness asks again later. What is connected to another
+//     supervisor is not asked for: such an agent sends a heartbeat when it has connected.
 //   - Was anything received from the agent since its connection ended? The store knows, in
 //     the step that would take its missions back.
 //
@@ -49,7 +50,8 @@ var ErrStarting = errors.New(api.Starting)
 // advisories. Every supervisor does this independently, since the step does nothing the
 // second time.
 type liveness struct {
-	connections Connections
+	connections Connections // nil if they are not known
+	connected   *connectedAgents
 	grace       time.Duration
 	giveUp      time.Duration // by then the lease has ended anyway
 	take        func(ctx context.Context, agentID string, since missions.Time) error
@@ -76,9 +78,9 @@ const (
 	livenessTimeout = 5 * time.Second // for both answers
 )
 
-func newLiveness(cfg *Config, take func(context.Context, string, missions.Time) error) *liveness {
+func newLiveness(cfg *Config, connected *connectedAgents, take func(context.Context, string, missions.Time) error) *liveness {
 	return &liveness{
-		connections: cfg.Connections, grace: cfg.Grace, giveUp: cfg.Lease, take: take, now: cfg.Store.Now,
+		connections: cfg.Connections, connected: connected, grace: cfg.Grace, giveUp: cfg.Lease, take: take, now: cfg.Store.Now,
 		log: cfg.Logger, wake: wakeup.New(), candidates: map[string]candidate{},
 	}
 }
@@ -146,11 +148,7 @@ func (d *liveness) clear(agentID string, s candidate) {
 func (d *liveness) decide(ctx context.Context, due map[string]candidate) {
 	ctx, cancel := context.WithTimeout(ctx, livenessTimeout)
 	defer cancel()
-	agents := make([]string, 0, len(due))
-	for agentID := range due {
-		agents = append(agents, agentID)
-	}
-	connected, err := d.connections.Connected(ctx, agents)
+	connected, err := d.connectedNow(ctx, due)
 	if err != nil {
 		d.unanswered("the brokers do not report who is connected", err)
 		return
@@ -174,6 +172,25 @@ func (d *liveness) decide(ctx context.Context, due map[string]candidate) {
 		}
 		d.clear(agentID, s)
 	}
+}
+
+// connectedNow returns how many connections the candidates have.
+func (d *liveness) connectedNow(ctx context.Context, due map[string]candidate) (map[string]int, error) {
+	connected := make(map[string]int, len(due))
+	var elsewhere []string // those that may be connected to the broker
+	for agentID := range due {
+		if connected[agentID] = d.connected.count(agentID); connected[agentID] == 0 {
+			elsewhere = append(elsewhere, agentID)
+		}
+	}
+	if d.connections == nil || len(elsewhere) == 0 {
+		return connected, nil
+	}
+	toBroker, err := d.connections.Connected(ctx, elsewhere)
+	for agentID, n := range toBroker {
+		connected[agentID] += n
+	}
+	return connected, err
 }
 
 func (d *liveness) unanswered(what string, err error) {

@@ -87,7 +87,7 @@ func watching(t *testing.T, test func(d *liveness, b *switchboard)) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &switchboard{connected: map[string]int{}, taken: map[string]time.Duration{}, ahead: time.Hour}
 		d := &liveness{
-			connections: b, grace: testGrace, giveUp: testLease, take: b.take(time.Now()), now: b.now,
+			connections: b, connected: newConnectedAgents(), grace: testGrace, giveUp: testLease, take: b.take(time.Now()), now: b.now,
 			log: slog.New(slog.NewTextHandler(io.Discard, nil)), wake: wakeup.New(), candidates: map[string]candidate{},
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -103,6 +103,28 @@ func watching(t *testing.T, test func(d *liveness, b *switchboard)) {
 func after(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
+}
+
+// An agent that is connected to the supervisor itself is not taken, though the brokers know
+// nothing of it, and though they do not answer.
+func TestAnAgentThatIsConnectedToTheSupervisorIsNotTaken(t *testing.T) {
+	t.Parallel()
+	watching(t, func(d *liveness, b *switchboard) {
+		b.set(func() { b.broken = errors.New("broken") })
+		d.ended("a")
+		connection := d.connected.join("a")
+		after(testGrace)
+		if _, taken := b.since("a"); taken || d.candidatesLeft() != 0 {
+			t.Error("an agent that has come back was taken, or may still be")
+		}
+		d.connected.leave("a", connection)
+		b.set(func() { b.broken = nil })
+		d.ended("a")
+		after(testGrace)
+		if _, taken := b.since("a"); !taken {
+			t.Error("an agent that has left again was not taken")
+		}
+	})
 }
 
 func TestAnAgentThatDoesNotComeBackIsTaken(t *testing.T) {

@@ -252,7 +252,7 @@ func (s *Service) Cancel(ctx context.Context, request api.CancelRequest) (api.Mi
 
 // stop commands an agent to stop working on a mission.
 func (s *Service) stop(agentID, missionID string) {
-	s.cfg.Push(agentID, api.Command{Command: api.CommandCancel, MissionID: missionID})
+	s.push(agentID, api.Command{Command: api.CommandCancel, MissionID: missionID})
 }
 
 // Retry puts a mission that failed or was cancelled back to PENDING.

@@ -157,6 +157,31 @@ func TestAWaitAtAnotherSupervisorEnds(t *testing.T) {
 	}
 }
 
+// The same holds for a request that waits for several.
+func TestAWaitForManyAtAnotherSupervisorEnds(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	leader, other, looked := newFleet(t).pair(false)
+	for _, at := range []struct{ waits, acts *member }{{leader, other}, {other, leader}} {
+		first, second := at.acts.create(t, api.MissionSpec{Type: "x"}), at.acts.create(t, api.MissionSpec{Type: "x"})
+		got := begin(t, looked, func(ctx context.Context) (api.Waited, error) {
+			return at.waits.WaitMany(ctx, api.WaitManyRequest{IDs: []string{first.ID, second.ID}, TimeoutSeconds: ptr(15.0)})
+		})
+		for _, id := range []string{second.ID, first.ID} {
+			_, err := at.acts.Cancel(ctx, api.CancelRequest{ID: id})
+			must(t, err)
+		}
+		if reply := <-got; !reply.Done || len(reply.Missions) != 2 || reply.Missions[0].ID != first.ID {
+			t.Errorf("%+v", reply)
+		}
+	}
+	for _, m := range []*member{leader, other} {
+		for m.nc.NumSubscriptions() != 5 { // the subscriptions of the waits end with them
+			must(t, ctx.Err())
+		}
+	}
+}
+
 func ptr[T any](v T) *T { return &v }
 
 // When an agent drains or leaves through one supervisor, all supervisors answer its

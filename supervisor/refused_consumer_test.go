@@ -2,6 +2,7 @@ package supervisor_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"missioncontrol/eventstream"
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/test/eventually"
 	"missioncontrol/test/output"
 )
 
@@ -60,13 +62,12 @@ func TestARefusedConsumerIsTold(t *testing.T) {
 	w := &states{make(chan api.StreamState, 100), make(chan uint64, 100)}
 	go func() { _ = service.Watch(ctx, api.EventsRequest{Type: "mission.>", Since: 1}, w) }()
 	awaitStreamState(t, ctx, w, func(s api.StreamState) bool { return s.State == "degraded" && strings.Contains(s.Reason, reason) })
-	for { // a watcher's own consumer may be refused a moment before the one that all share
-		health, err := service.Health(ctx, api.Empty{})
+	var health api.Health
+	eventually.Holds(t, func() bool { // a watcher's own consumer may be refused a moment before the one that all share
+		health, err = service.Health(ctx, api.Empty{})
 		must(t, err)
-		if check := health.Checks.EventStream; health.Status == api.HealthDegraded && strings.Contains(check.Message, reason) {
-			break
-		}
-	}
+		return health.Status == api.HealthDegraded && strings.Contains(health.Checks.EventStream.Message, reason)
+	}, func() string { return fmt.Sprintf("%+v", health) })
 	queries, err := service.Queries(ctx, api.Empty{})
 	must(t, err)
 	if queries.State != "degraded" || !strings.Contains(queries.Reason, reason) {

@@ -2,6 +2,7 @@ package supervisor_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"missioncontrol/eventstream/embedded"
 	"missioncontrol/missions"
 	"missioncontrol/supervisor"
+	"missioncontrol/test/eventually"
 )
 
 // setBack resets a broker to what it had on disk at an earlier time, as a crash of its
@@ -86,12 +88,10 @@ func TestWhatIsSafeIsForgotten(t *testing.T) {
 	defer stop()
 	r.create(service, 0, 30)
 	var left []missions.Event
-	for {
+	eventually.Holds(t, func() bool {
 		left, err = r.store.Outboxes()[0].Pending(t.Context(), 0, 100)
 		must(t, err)
-		if len(left) == 0 {
-			break
-		}
-	}
+		return len(left) == 0
+	}, func() string { return fmt.Sprintf("%d events are left", len(left)) })
 	r.created(url, 30)
 }

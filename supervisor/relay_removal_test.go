@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"missioncontrol/supervisor"
+	"missioncontrol/test/eventually"
 )
 
 // jetStream connects to the broker as the stream's owner does.
@@ -51,13 +52,14 @@ func (r *relayRig) state(url string, is func(jetstream.StreamState) bool) jetstr
 	ctx, cancel := context.WithTimeout(r.t.Context(), testTimeout)
 	defer cancel()
 	stream := r.events(url)
-	for {
-		info, err := stream.Info(ctx)
+	var info *jetstream.StreamInfo
+	eventually.Holds(r.t, func() bool {
+		var err error
+		info, err = stream.Info(ctx)
 		must(r.t, err)
-		if is(info.State) {
-			return info.State
-		}
-	}
+		return is(info.State)
+	}, func() string { return fmt.Sprintf("the stream has %+v", info.State) })
+	return info.State
 }
 
 // createdMetric returns missioncontrol_missions_created_total.

@@ -23,6 +23,7 @@ import (
 	"missioncontrol/missions/sqlitestore"
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/test/eventually"
 	"missioncontrol/wakeup"
 )
 
@@ -180,15 +181,11 @@ func (r *relayRig) created(url string, n int) (ids []string) {
 
 func (r *relayRig) awaitEmptyOutbox() {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), testTimeout)
-	defer cancel()
-	for {
-		waiting, err := r.store.Waiting(ctx)
+	eventually.Holds(r.t, func() bool {
+		waiting, err := r.store.Waiting(r.t.Context())
 		must(r.t, err)
-		if waiting == 0 {
-			return
-		}
-	}
+		return waiting == 0
+	}, func() string { return "the outbox does not empty" })
 }
 
 // Requests never wait for a broker that is away. When it is back, the events of the

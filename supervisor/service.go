@@ -66,9 +66,9 @@ type Config struct {
 	AlertInterval time.Duration   // between two checks of the rules, 10 ms to 20 s; default 5 s
 	Webhook       *alerts.Webhook // receives alerts; default: none
 
-	// Push sends a command to an agent, best effort: the next heartbeat reply to the
-	// agent carries the same command. Default: nothing is pushed.
-	Push func(agentID string, command api.Command)
+	// Commands carry commands to agents over the broker; default: only agents that are
+	// connected to this supervisor itself get commands.
+	Commands Commands
 
 	// ReplyLimit returns how many bytes a reply may have at present; default 8 MiB.
 	ReplyLimit func() int
@@ -98,8 +98,8 @@ func (cfg Config) WithDefaults() Config {
 	if cfg.ID == "" {
 		cfg.ID = NewID()
 	}
-	if cfg.Push == nil {
-		cfg.Push = func(string, api.Command) {}
+	if cfg.Commands == nil {
+		cfg.Commands = noCommands{}
 	}
 	if cfg.ReplyLimit == nil {
 		cfg.ReplyLimit = func() int { return api.MaxBody }
@@ -169,16 +169,19 @@ type Service struct {
 	alerts  *coalesce.Read[api.Alerts]
 	queues  *coalesce.Read[missions.Queues]
 
-	dispatch *dispatch.Dispatcher
-	waits    *waiters
-	leader   *election.Candidate
-	reaper   *timer
-	relay    *relay.Relay
-	notify   *notifier
-	liveness *liveness // nil without Connections, like sharing
-	sharing  *sharedIDs
-	peers    Peers
-	clock    *clockWatch
+	dispatch  *dispatch.Dispatcher
+	waits     *waiters
+	leader    *election.Candidate
+	reaper    *timer
+	relay     *relay.Relay
+	notify    *notifier
+	connected *connectedAgents
+	liveness  *liveness
+	sharing   *sharedIDs // nil without Connections
+	peers     Peers
+	clock     *clockWatch
+
+	collecting chan struct{} // a value for each reply of WaitMany that is being collected
 
 	live     *live.Events
 	queries  *queries
@@ -202,7 +205,7 @@ func New(cfg Config) (*Service, error) {
 	s.waiting = coalesce.NewRead(cfg.Store.Waiting, readTimeout)
 	s.ping = coalesce.NewRead(func(ctx context.Context) (struct{}, error) { return struct{}{}, cfg.Store.Ping(ctx) }, readTimeout)
 	s.alerts = coalesce.NewRead(s.readAlerts, readTimeout)
-	s.waits = newWaiters()
+	s.waits, s.collecting = newWaiters(), make(chan struct{}, waitedAtOnce)
 	s.reaper = newAlarm()
 	probes, level := time.Duration(0), slog.LevelDebug // no other supervisor creates missions, or could lead
 	s.peers = noPeers{}
@@ -219,8 +222,9 @@ func New(cfg Config) (*Service, error) {
 		},
 	})
 	s.notify = newNotifier(cfg.Store, cfg.Store.Outboxes()[0].Identity(), cfg.Webhook, cfg.Logger)
+	s.connected = newConnectedAgents()
+	s.liveness = newLiveness(&cfg, s.connected, s.markLost)
 	if cfg.Connections != nil {
-		s.liveness = newLiveness(&cfg, s.markLost)
 		s.sharing = newSharedIDs(&cfg)
 	}
 	s.clock = newClockWatch(cfg.Store, cfg.Logger)
@@ -242,14 +246,15 @@ func (s *Service) Run(ctx context.Context) {
 	loops.Go(func() { s.writes.run(ctx) })
 	loops.Go(func() { s.clock.run(ctx) })
 	loops.Go(func() { s.leader.Run(ctx, s.lead) })
-	if s.liveness != nil {
-		loops.Go(func() { s.liveness.run(ctx) })
+	loops.Go(func() { s.liveness.run(ctx) })
+	if s.cfg.Connections != nil {
 		loops.Go(func() { s.sharing.run(ctx) })
 		loops.Go(func() { s.cfg.Connections.Run(ctx, s.liveness.ended) })
 	}
 	<-ctx.Done()
 	close(s.waits.ended)
 	loops.Wait()
+	s.connected.end()
 	s.peers.Send(Hint{Kind: HintResigned})
 	stopTalking()
 	talks.Wait()

@@ -3,14 +3,15 @@ package supervisor_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/test/eventually"
 	"missioncontrol/wakeup"
 )
 
@@ -41,16 +42,14 @@ func (u unwritable) Create(ctx context.Context, batch []missions.Mission) ([]mis
 // awaitHealth waits until the store's check has a status, and returns the check.
 func awaitHealth(t *testing.T, m *member, want string) api.Check {
 	t.Helper()
-	for deadline := time.Now().Add(testTimeout); ; {
+	var check api.Check
+	eventually.Holds(t, func() bool {
 		health, err := m.Health(t.Context(), api.Empty{})
 		must(t, err)
-		if health.Checks.Store.Status == want {
-			return health.Checks.Store
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the store's check is %+v, want %s", health.Checks.Store, want)
-		}
-	}
+		check = health.Checks.Store
+		return check.Status == want
+	}, func() string { return fmt.Sprintf("the store's check is %+v, want %s", check, want) })
+	return check
 }
 
 // A store that can be read but not written makes the supervisor unhealthy and unready

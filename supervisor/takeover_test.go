@@ -16,6 +16,7 @@ import (
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/natsapi"
+	"missioncontrol/test/eventually"
 	"missioncontrol/wakeup"
 )
 
@@ -322,15 +323,11 @@ func drain(c chan struct{}) {
 
 func awaitEmpty(t *testing.T, store missions.Store) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
-	defer cancel()
-	for {
-		waiting, err := store.Waiting(ctx)
+	eventually.Holds(t, func() bool {
+		waiting, err := store.Waiting(t.Context())
 		must(t, err)
-		if waiting == 0 {
-			return
-		}
-	}
+		return waiting == 0
+	}, func() string { return "the outbox does not empty" })
 }
 
 // checkLives fails unless the stream holds the complete events of the given number of

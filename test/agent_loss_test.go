@@ -12,6 +12,7 @@ import (
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
+	"missioncontrol/test/eventually"
 )
 
 // long is a lease that outlasts every test: a mission that returns earlier does so
@@ -112,21 +113,23 @@ func TestWhoLivesKeepsItsMissions(t *testing.T) {
 			_, reason := w.inherit("dead")
 			inherited <- reason
 		}()
-		for {
+		var reason string
+		eventually.Holds(w.t, func() bool {
 			select {
-			case reason := <-inherited:
-				if reason != "agent dead is gone: "+itsConnection {
-					w.t.Errorf("dead lost its mission, because %q", reason)
-				}
-				for _, a := range []*agent{several, returns, beats} {
-					a.keeps()
-				}
-				return
+			case reason = <-inherited:
+				return true
 			default:
 				lease := beats.lease()
 				_, err := anotherWay.Heartbeat(w.t.Context(), api.HeartbeatRequest{Running: &[]api.Held{{LeaseRef: lease}}})
 				must(w.t, err)
+				return false
 			}
+		}, func() string { return "nobody inherits the mission of dead" })
+		if reason != "agent dead is gone: "+itsConnection {
+			w.t.Errorf("dead lost its mission, because %q", reason)
+		}
+		for _, a := range []*agent{several, returns, beats} {
+			a.keeps()
 		}
 	}, "--grace", "3s")
 }
@@ -187,13 +190,11 @@ func TestAClaimWhoseReplyIsLost(t *testing.T) {
 		_, err := agent.Register(w.t.Context(), api.RegisterRequest{Name: "absent", Types: []string{"held-by-lost"}, Capacity: 1})
 		must(w.t, err)
 		must(w.t, nc.PublishRequest(api.AgentSubject("absent", api.AgentClaim), "nobody.listens.here", []byte(`{"max":1}`)))
-		for {
+		eventually.Holds(w.t, func() bool {
 			m, err := w.c.Get(w.t.Context(), "lost")
 			must(w.t, err)
-			if m.Status == missions.Running {
-				break
-			}
-		}
+			return m.Status == missions.Running
+		}, func() string { return "the mission is not claimed" })
 		for _, want := range []missions.Status{missions.Running, missions.Pending} {
 			_, err := agent.Heartbeat(w.t.Context(), api.HeartbeatRequest{Running: &[]api.Held{}})
 			must(w.t, err)

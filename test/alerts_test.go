@@ -2,11 +2,13 @@ package test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	"missioncontrol/charter"
 	"missioncontrol/eventstream/streamtest"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/test/eventually"
 )
 
 // A raised alert is in the stream once, and its webhook is called although the
@@ -97,17 +100,12 @@ func wait[T any](t *testing.T, from <-chan T) T {
 // in order.
 func awaitStreamed(t *testing.T, url string, ids ...string) {
 	t.Helper()
-	want := strings.Join(ids, " ")
-	for deadline := time.Now().Add(testTimeout); ; {
-		var got []string
+	var got []string
+	eventually.Holds(t, func() bool {
+		got = nil
 		for _, e := range streamtest.Events(t, url, charter.TypeAlertRaised, charter.TypeAlertResolved) {
 			got = append(got, e.ID.String())
 		}
-		if strings.Join(got, " ") == want {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the stream's alert events are %v, want %v", got, ids)
-		}
-	}
+		return slices.Equal(got, ids)
+	}, func() string { return fmt.Sprintf("the stream's alert events are %v, want %v", got, ids) })
 }

@@ -2,6 +2,7 @@ package test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"missioncontrol/charter"
 	"missioncontrol/eventstream/streamtest"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/test/eventually"
 )
 
 func freePort(t *testing.T) int {
@@ -58,27 +60,22 @@ func awaitPayload(t testing.TB, url, subject string, says ...string) {
 	must(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
+	var consumer jetstream.Consumer
+	eventually.Holds(t, func() bool { // the stream may not exist yet
+		consumer, err = js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}})
+		return err == nil
+	}, func() string { return fmt.Sprintf("the stream does not appear: %v", err) })
+	messages, err := consumer.Messages()
+	must(t, err)
+	defer messages.Stop()
 	for {
-		// The stream may not exist yet.
-		consumer, err := js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}})
-		if ctx.Err() != nil {
-			t.Fatalf("the stream does not appear: %v", err)
-		}
-		if err != nil {
-			continue
-		}
-		messages, err := consumer.Messages()
+		msg, err := messages.Next(jetstream.NextContext(ctx))
 		must(t, err)
-		defer messages.Stop()
-		for {
-			msg, err := messages.Next(jetstream.NextContext(ctx))
-			must(t, err)
-			e, err := charter.Decode(msg.Data())
-			must(t, err)
-			missing := func(text string) bool { return !strings.Contains(string(e.Payload), text) }
-			if !slices.ContainsFunc(says, missing) {
-				return
-			}
+		e, err := charter.Decode(msg.Data())
+		must(t, err)
+		missing := func(text string) bool { return !strings.Contains(string(e.Payload), text) }
+		if !slices.ContainsFunc(says, missing) {
+			return
 		}
 	}
 }

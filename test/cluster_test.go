@@ -20,6 +20,7 @@ import (
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
+	"missioncontrol/test/eventually"
 )
 
 // cluster is a running test/cluster, as `make cluster` runs it.
@@ -88,17 +89,13 @@ func (c *cluster) killPart(name string) {
 // again repeats a request until it is answered.
 func again(t *testing.T, ask func(context.Context) error) {
 	t.Helper()
-	for deadline := time.Now().Add(2 * testTimeout); ; {
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-		err := ask(ctx)
-		cancel()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-	}
+	var err error
+	eventually.Holds(t, func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second) // it may have gone to one that is dead
+		defer cancel()
+		err = ask(ctx)
+		return err == nil
+	}, func() string { return err.Error() })
 }
 
 // The topology starts, runs missions, keeps three replicas of its events, survives

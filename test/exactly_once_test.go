@@ -14,6 +14,7 @@ import (
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
+	"missioncontrol/test/eventually"
 )
 
 // A supervisor that is killed repeatedly under load, together with its broker,
@@ -167,17 +168,11 @@ func readHistories(t *testing.T, url string) map[string]missions.Status {
 
 func awaitEmptyOutbox(t *testing.T, c *client.Client) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
-	defer cancel()
-	for {
-		var health api.Health
+	var health api.Health
+	eventually.Holds(t, func() bool {
 		again(t, func(ctx context.Context) (err error) { health, err = c.Health(ctx); return err })
-		waiting := health.Checks.EventStream.Waiting
-		if waiting == 0 {
-			return
-		}
-		if ctx.Err() != nil {
-			t.Fatalf("%d events still wait for the stream", waiting)
-		}
-	}
+		return health.Checks.EventStream.Waiting == 0
+	}, func() string {
+		return fmt.Sprintf("%d events still wait for the stream", health.Checks.EventStream.Waiting)
+	})
 }

@@ -16,6 +16,7 @@ import (
 	"missioncontrol/missions/redisstore/redistest"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
+	"missioncontrol/test/eventually"
 )
 
 // traffic is a set of creators and agents at work on a site. They repeat requests
@@ -277,27 +278,24 @@ func TestRedisOutages(t *testing.T) {
 // for as long as nobody else can lead.
 func awaitNoStatus(t *testing.T, c *client.Client) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*testTimeout)
-	defer cancel()
-	for {
-		if _, err := c.Status(ctx); errors.Is(err, api.ErrUnavailable) {
-			return
-		} else if err != nil {
-			t.Fatal(err)
+	eventually.Holds(t, func() bool {
+		_, err := c.Status(t.Context())
+		if !errors.Is(err, api.ErrUnavailable) {
+			must(t, err)
 		}
-	}
+		return err != nil
+	}, func() string { return "status is answered" })
 }
 
 // awaitHealth requests health until it is as wanted.
 func awaitHealth(t *testing.T, c *client.Client, want string) api.Health {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*testTimeout)
-	defer cancel()
-	for {
-		health, err := c.Health(ctx)
+	var health api.Health
+	eventually.Holds(t, func() bool {
+		var err error
+		health, err = c.Health(t.Context())
 		must(t, err)
-		if health.Status == want {
-			return health
-		}
-	}
+		return health.Status == want
+	}, func() string { return fmt.Sprintf("health is %+v, want %s", health, want) })
+	return health
 }

@@ -18,6 +18,7 @@ import (
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
+	"missioncontrol/test/eventually"
 )
 
 // The examples in JavaScript use only docs/PROTOCOL.md. They are installed once,
@@ -191,15 +192,14 @@ func (e examples) handsBack(t *testing.T) {
 // waits returns a mission once it waits.
 func waits(t *testing.T, c *client.Client, id string) missions.Mission {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*testTimeout)
-	defer cancel()
-	for {
-		m, err := c.Get(ctx, id)
+	var m missions.Mission
+	eventually.Holds(t, func() bool {
+		var err error
+		m, err = c.Get(t.Context(), id)
 		must(t, err)
-		if m.Flow != nil && len(m.WaitingFor) > 0 {
-			return m
-		}
-	}
+		return m.Flow != nil && len(m.WaitingFor) > 0
+	}, func() string { return fmt.Sprintf("mission %s does not wait: %+v", id, m) })
+	return m
 }
 
 func (e examples) asks(t *testing.T) {

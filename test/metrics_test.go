@@ -2,7 +2,6 @@ package test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +22,7 @@ import (
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
+	"missioncontrol/test/eventually"
 )
 
 // families reads a metrics page, in the format that supports native histograms.
@@ -190,15 +190,11 @@ func missATime(t *testing.T, c *client.Client) {
 	_, err = c.SetSchedule(t.Context(), missions.ScheduleSpec{ID: "secret-schedule", EverySeconds: 1, StartsAt: at, EndsAt: at,
 		Mission: missions.Template{Name: "secret", Batch: "closed"}})
 	must(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
-	defer cancel()
-	for {
-		s, err := c.Schedule(ctx, "secret-schedule")
+	eventually.Holds(t, func() bool {
+		s, err := c.Schedule(t.Context(), "secret-schedule")
 		must(t, err)
-		if s.Missed == 1 {
-			return
-		}
-	}
+		return s.Missed == 1
+	}, func() string { return "the schedule misses nothing" })
 }
 
 // sendNonsense sends the broker invalid protocol data, and waits until it closes

@@ -1,7 +1,6 @@
 package test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,6 +12,7 @@ import (
 	"missioncontrol/eventstream/streamtest"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
+	"missioncontrol/test/eventually"
 )
 
 // While the stream is unavailable the outbox fills up to its limit. Then new
@@ -101,33 +101,26 @@ func (o *outboxTest) goOn() {
 // reconnecting to the broker.
 func (o *outboxTest) create(id string) {
 	o.t.Helper()
-	ctx, cancel := context.WithTimeout(o.t.Context(), testTimeout)
-	defer cancel()
-	for {
-		_, created, err := o.c.Create(ctx, api.MissionSpec{ID: id, Name: id})
-		switch {
-		case errors.Is(err, client.ErrNoSupervisor) && ctx.Err() == nil:
-		case err != nil || !created:
-			o.t.Fatalf("%s is refused while there is room: %v", id, err)
-		default:
-			return
+	eventually.Holds(o.t, func() bool {
+		_, created, err := o.c.Create(o.t.Context(), api.MissionSpec{ID: id, Name: id})
+		if errors.Is(err, client.ErrNoSupervisor) {
+			return false
 		}
-	}
+		if err != nil || !created {
+			o.t.Fatalf("%s is refused while there is room: %v", id, err)
+		}
+		return true
+	}, func() string { return "there is no supervisor" })
 }
 
 func (o *outboxTest) awaitEmpty() {
 	o.t.Helper()
-	ctx, cancel := context.WithTimeout(o.t.Context(), testTimeout)
-	defer cancel()
-	for {
-		health, err := o.c.Health(ctx)
-		if err == nil && health.Status == api.HealthOK && health.Checks.EventStream.Waiting == 0 {
-			return
-		}
-		if ctx.Err() != nil {
-			o.t.Fatalf("the outbox does not empty: %+v, %v", health, err)
-		}
-	}
+	var health api.Health
+	var err error
+	eventually.Holds(o.t, func() bool {
+		health, err = o.c.Health(o.t.Context())
+		return err == nil && health.Status == api.HealthOK && health.Checks.EventStream.Waiting == 0
+	}, func() string { return fmt.Sprintf("the outbox does not empty: %+v, %v", health, err) })
 }
 
 // wantStream checks that the stream has one creation for each accepted mission and

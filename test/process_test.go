@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 }
 
 // testTimeout limits every wait; only a failure uses it up.
-const testTimeout = 30 * time.Second
+const testTimeout = 45 * time.Second // a claim that nobody answers ends after 60 s
 
 // supervisor is a running supervisor of a test, which kills it at its end.
 type supervisor struct {

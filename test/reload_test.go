@@ -9,8 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
+	"missioncontrol/test/eventually"
 	"missioncontrol/test/tlstest"
 )
 
@@ -89,18 +89,15 @@ func serverCertificate(t *testing.T, authority *tlstest.Authority, url string) *
 // awaitStatus waits until a request with a token is answered with a status.
 func awaitStatus(t *testing.T, authority *tlstest.Authority, url, token string, want int) {
 	t.Helper()
-	for deadline := time.Now().Add(testTimeout); ; {
+	var status string
+	eventually.Holds(t, func() bool {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 		must(t, err)
 		request.Header.Set("Authorization", "Bearer "+token)
 		reply, err := trusting(authority).Do(request)
 		must(t, err)
 		must(t, reply.Body.Close())
-		if reply.StatusCode == want {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s is answered with %s", url, reply.Status)
-		}
-	}
+		status = reply.Status
+		return reply.StatusCode == want
+	}, func() string { return url + " is answered with " + status })
 }

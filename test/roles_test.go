@@ -2,6 +2,7 @@ package test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"missioncontrol/supervisor/api"
+	"missioncontrol/test/eventually"
 )
 
 func pid(c *child) string { return strconv.Itoa(c.cmd.Process.Pid) }
@@ -39,7 +41,7 @@ func attempts() (table []attempt) {
 		}
 	}
 	add(looks, nonsense, "supervisor.health", "supervisor.status", "supervisor.agents", "supervisor.missions.get",
-		"supervisor.missions.wait", "supervisor.missions.list", "supervisor.missions.log", "supervisor.missions.stats",
+		"supervisor.missions.wait", "supervisor.missions.wait_many", "supervisor.missions.list", "supervisor.missions.log", "supervisor.missions.stats",
 		"supervisor.missions.history", "supervisor.missions.queues", "supervisor.missions.graph", "supervisor.batches.get", "supervisor.batches.list", "supervisor.alerts",
 		"supervisor.limits.get", "supervisor.limits.list", "supervisor.schedules.get", "supervisor.schedules.list", "supervisor.schedules.preview")
 	add(steers, nonsense, "supervisor.missions.create", "supervisor.missions.cancel", "supervisor.missions.retry", "supervisor.missions.delete",
@@ -163,15 +165,12 @@ func awaitStream(t *testing.T, g *guarded) {
 	t.Helper()
 	nc := g.connect("admin")
 	defer nc.Close()
-	for {
-		reply, err := nc.RequestWithContext(t.Context(), "$JS.API.STREAM.INFO.EVENTS", nil)
-		if err == nil && !strings.Contains(string(reply.Data), `"error"`) {
-			return
-		}
-		if t.Context().Err() != nil {
-			t.Fatalf("the stream does not appear: %v", err)
-		}
-	}
+	var err error
+	eventually.Holds(t, func() bool {
+		var reply *nats.Msg
+		reply, err = nc.RequestWithContext(t.Context(), "$JS.API.STREAM.INFO.EVENTS", nil)
+		return err == nil && !strings.Contains(string(reply.Data), `"error"`)
+	}, func() string { return fmt.Sprintf("the stream does not appear: %v", err) })
 }
 
 // refused reports whether the broker has just rejected something about a subject.

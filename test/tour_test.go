@@ -12,8 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
+	"missioncontrol/test/eventually"
 	"missioncontrol/test/output"
 )
 
@@ -168,12 +168,11 @@ func (s *stage) command(ctx context.Context, b block, shown *output.Buffer) *exe
 // the relay, but a test may not be.
 func (s *stage) settle() {
 	s.t.Helper()
-	deadline := time.Now().Add(testTimeout)
-	for !strings.Contains(get(s.t, "http://"+value(s.env, "SUPERVISOR_HTTP")+"/api/supervisor/health"), `"waiting":0`) {
-		if time.Now().After(deadline) {
-			s.t.Fatal("the outbox does not empty")
-		}
-	}
+	var health string
+	eventually.Holds(s.t, func() bool {
+		health = get(s.t, "http://"+value(s.env, "SUPERVISOR_HTTP")+"/api/supervisor/health")
+		return strings.Contains(health, `"waiting":0`)
+	}, func() string { return "the outbox does not empty: " + health })
 }
 
 func (s *stage) foreground(b block) []string {

@@ -3,30 +3,21 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/test/eventually"
 )
-
-// subreaperEnv makes the program inherit orphans, as the first process of a container does.
-const subreaperEnv = "MISSIONCONTROL_TEST_SUBREAPER"
-
-func init() {
-	if os.Getenv(subreaperEnv) != "" {
-		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-			panic(err)
-		}
-	}
-}
 
 // TestAKilledAgentTakesItsCommandAlong kills the program with SIGKILL.
 func TestAKilledAgentTakesItsCommandAlong(t *testing.T) {
@@ -35,7 +26,7 @@ func TestAKilledAgentTakesItsCommandAlong(t *testing.T) {
 	path := fifo(t)
 	file := holders(t, path)
 	script := fmt.Sprintf(`exec 9>%s; echo up >&9; while :; do read x < /dev/zero; done`, path)
-	child, stderr := startProcess(t, nil, "agent", "run", "-s", b.url, "--type", "t", "--", "sh", "-c", script)
+	child, stderr := startProcess(t, "agent", "run", "-s", b.url, "--type", "t", "--", "sh", "-c", script)
 	b.create(t, api.MissionSpec{ID: "m1"})
 	awaitLine(t, &call{err: stderr}, file)
 	must(t, child.Process.Kill())
@@ -54,7 +45,7 @@ func TestAKilledAgentTakesGrandchildrenAlong(t *testing.T) {
 	path := fifo(t)
 	file := holders(t, path)
 	script := fmt.Sprintf(`exec 9>%s; cat >/dev/null; (trap "" HUP TERM; while :; do sleep 1000; done) & sh -c 'echo up >&9; while :; do sleep 1000; done'`, path)
-	child, stderr := startProcess(t, nil, "agent", "run", "-s", b.url, "--type", "t", "--", "sh", "-c", script)
+	child, stderr := startProcess(t, "agent", "run", "-s", b.url, "--type", "t", "--", "sh", "-c", script)
 	b.create(t, api.MissionSpec{ID: "m1"})
 	awaitLine(t, &call{err: stderr}, file)
 	must(t, child.Process.Kill())
@@ -64,23 +55,120 @@ func TestAKilledAgentTakesGrandchildrenAlong(t *testing.T) {
 	}
 }
 
-// An agent that inherits what programs leave behind, as the first process of a container
-// does, keeps no zombies.
+// daemonScript runs until it is killed. It holds a pipe open, writes its process ID to it, and
+// answers SIGUSR1 there.
+const daemonScript = `exec 9>"$1"
+trap 'echo alive >&9' USR1
+trap : HUP TERM
+echo $$ >&9
+while :; do sleep 1000 & wait; done
+`
+
+// daemon returns shell code that starts a daemon: it is in a session of its own, and its parent
+// has ended.
+func daemon(t *testing.T, path string) string {
+	t.Helper()
+	script := filepath.Join(t.TempDir(), "daemon")
+	must(t, os.WriteFile(script, []byte(daemonScript), 0o600))
+	return fmt.Sprintf("(setsid sh %s %s </dev/null >/dev/null 2>&1 &)", script, path)
+}
+
+// nextLine returns the next line that a process writes to a pipe, once it has it open.
+func nextLine(t *testing.T, file *os.File) string {
+	t.Helper()
+	must(t, file.SetReadDeadline(time.Now().Add(testTimeout)))
+	var line []byte
+	for buffer := make([]byte, 1); ; {
+		n, err := file.Read(buffer)
+		switch {
+		case n > 0 && buffer[0] == '\n':
+			return string(line)
+		case n > 0:
+			line = append(line, buffer[0])
+		case err == io.EOF: // nobody has it open
+			time.Sleep(time.Millisecond)
+		default:
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestAKilledAgentTakesDaemonsAlong kills the program with SIGKILL while a daemon of its
+// command runs.
+func TestAKilledAgentTakesDaemonsAlong(t *testing.T) {
+	t.Parallel()
+	b := newTestbed(t)
+	path := fifo(t)
+	file := holders(t, path)
+	child, _ := startProcess(t, "agent", "run", "-s", b.url, "--type", "t", "--", "sh", "-c", daemon(t, path)+"; exec sleep 1000")
+	b.create(t, api.MissionSpec{ID: "m1"})
+	nextLine(t, file)
+	must(t, child.Process.Kill())
+	awaitGone(t, file)
+	if err := child.Wait(); err == nil {
+		t.Error("the agent ended well")
+	}
+}
+
+// A program that ends, or is stopped, leaves no daemon behind. One that has given up its
+// program's mark lives on, and so does that of another program.
+func TestAProgramTakesItsDaemonsAlong(t *testing.T) {
+	t.Parallel()
+	b := newPatientTestbed(t)
+	files, pids := map[string]*os.File{}, map[string]int{}
+	gates, script := t.TempDir(), "case $MISSION_ID in "
+	ids := []string{"ends", "cancelled", "other", "unmarked"}
+	for _, id := range ids {
+		path := fifo(t)
+		files[id] = holders(t, path)
+		start := daemon(t, path)
+		if id == "unmarked" {
+			start = "unset MISSION_RUN; " + start
+		}
+		script += fmt.Sprintf("%s) %s; while [ ! -e %s/%s ]; do sleep 0.05; done;; ", id, start, gates, id)
+	}
+	open := func(id string) { must(t, os.WriteFile(filepath.Join(gates, id), nil, 0o600)) }
+	child, stderr := startProcess(t, "agent", "run", "-s", b.url, "--type", "t", "--concurrency", "4", "--", "sh", "-c", script+"esac")
+	for _, id := range ids {
+		b.create(t, api.MissionSpec{ID: id})
+		pid, err := strconv.Atoi(nextLine(t, files[id]))
+		must(t, err)
+		pids[id] = pid
+	}
+	t.Cleanup(func() { _ = syscall.Kill(-pids["unmarked"], syscall.SIGKILL) })
+	open("ends")
+	open("unmarked")
+	b.ended(t, "ends")
+	b.ended(t, "unmarked")
+	b.ok(t, "missions", "cancel", "cancelled")
+	stderr.await(t, ": the mission was cancelled", 1)
+	awaitGone(t, files["ends"])
+	awaitGone(t, files["cancelled"])
+	for _, id := range []string{"other", "unmarked"} {
+		must(t, syscall.Kill(pids[id], syscall.SIGUSR1))
+		equal(t, id, nextLine(t, files[id]), "alive")
+	}
+	open("other")
+	must(t, child.Process.Signal(syscall.SIGTERM))
+	must(t, child.Wait())
+	awaitGone(t, files["other"])
+}
+
+// An agent inherits what programs leave behind, and keeps no zombies.
 func TestAnAgentReapsWhatProgramsLeaveBehind(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t)
-	child, stderr := startProcess(t, []string{subreaperEnv + "=1"}, "agent", "run", "-s", b.url, "--type", "t", "--", "sh", "-c", "(setsid sh -c 'kill -9 $$' &) & exit 0")
+	child, stderr := startProcess(t, "agent", "run", "-s", b.url, "--type", "t", "--", "sh", "-c", "(setsid sh -c 'kill -9 $$' &) & exit 0")
 	for i := range 10 {
 		id := fmt.Sprint("m", i)
 		b.create(t, api.MissionSpec{ID: id})
 		equal(t, "status", b.ended(t, id).Status, missions.Completed)
 	}
-	deadline := time.Now().Add(testTimeout)
-	for left := zombiesOf(t, child.Process.Pid); len(left) > 0; left = zombiesOf(t, child.Process.Pid) {
-		if time.Now().After(deadline) {
-			t.Fatalf("zombies: %v\n%s", left, stderr)
-		}
-	}
+	var left []string
+	eventually.Holds(t, func() bool {
+		left = zombiesOf(t, child.Process.Pid)
+		return len(left) == 0
+	}, func() string { return fmt.Sprintf("zombies: %v\n%s", left, stderr) })
 	must(t, child.Process.Signal(syscall.SIGTERM))
 	must(t, child.Wait())
 }
@@ -111,7 +199,7 @@ func TestAClosedTerminalCostsNoAttempt(t *testing.T) {
 	t.Cleanup(func() { signal.Stop(hangups) })
 	b := newTestbed(t)
 	path := fifo(t)
-	child, stderr := startProcess(t, nil, "agent", "run", "-s", b.url, "--type", "t", "--", "sh", "-c", fmt.Sprintf(`read word < %s; echo "\"$word\""`, path))
+	child, stderr := startProcess(t, "agent", "run", "-s", b.url, "--type", "t", "--", "sh", "-c", fmt.Sprintf(`read word < %s; echo "\"$word\""`, path))
 	b.create(t, api.MissionSpec{ID: "m1"})
 	gate, err := os.OpenFile(path, os.O_WRONLY, 0) // waits for the script
 	must(t, err)
@@ -127,12 +215,12 @@ func TestAClosedTerminalCostsNoAttempt(t *testing.T) {
 }
 
 // startProcess starts the test binary as the program.
-func startProcess(t *testing.T, env []string, args ...string) (*exec.Cmd, *tape) {
+func startProcess(t *testing.T, args ...string) (*exec.Cmd, *tape) {
 	t.Helper()
 	child := exec.Command(os.Args[0])
 	stderr := newTape()
 	child.Stderr = stderr
-	child.Env = append(append(os.Environ(), childEnv+"="+strings.Join(args, "\n")), env...)
+	child.Env = append(os.Environ(), childEnv+"="+strings.Join(args, "\n"))
 	must(t, child.Start())
 	t.Cleanup(func() { _ = child.Process.Kill() }) // it may have ended
 	return child, stderr

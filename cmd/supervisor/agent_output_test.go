@@ -12,22 +12,27 @@ import (
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/test/eventually"
 )
 
 // awaitMission returns a mission when it is as wanted.
 func (h *testbed) awaitMission(t *testing.T, id string, wanted func(m *missions.Mission) bool) missions.Mission {
 	t.Helper()
-	deadline := time.Now().Add(testTimeout)
-	for {
-		m, err := h.client.Get(t.Context(), id)
-		must(t, err)
-		if wanted(&m) {
-			return m
-		}
-		if time.Now().After(deadline) || m.Status == missions.Failed || m.Attempt > 1 {
-			t.Fatalf("mission %s is %s at attempt %d with the progress %+v and the error %s", id, m.Status, m.Attempt, m.Progress, m.Error)
-		}
+	var m missions.Mission
+	is := func() string {
+		return fmt.Sprintf("mission %s is %s at attempt %d with the progress %+v and the error %s", id, m.Status, m.Attempt, m.Progress, m.Error)
 	}
+	eventually.Holds(t, func() bool {
+		var err error
+		m, err = h.client.Get(t.Context(), id)
+		must(t, err)
+		holds := wanted(&m)
+		if !holds && (m.Status == missions.Failed || m.Attempt > 1) {
+			t.Fatal(is())
+		}
+		return holds
+	}, is)
+	return m
 }
 
 // until returns shell code that waits for a file, and a function that creates it.
@@ -48,9 +53,9 @@ func TestOutputIsProgress(t *testing.T) {
 			b := newTestbed(t)
 			wait, open := until(t)
 			b.agentOf(t, fmt.Sprintf(wait, write))
-			b.create(t, api.MissionSpec{ID: "m1", StallSeconds: 1})
+			b.create(t, api.MissionSpec{ID: "m1", StallSeconds: 3})
 			b.awaitMission(t, "m1", func(m *missions.Mission) bool {
-				return m.Progress != nil && m.UpdatedAt.Time().Sub(m.StartedAt.Time()) > 2*time.Second || name == "lines" && len(b.logOf(t, "m1")) > 40
+				return m.Progress != nil && m.UpdatedAt.Time().Sub(m.StartedAt.Time()) > 4*time.Second || name == "lines" && len(b.logOf(t, "m1")) > 80
 			})
 			open()
 			m := b.ended(t, "m1")
@@ -146,11 +151,8 @@ func TestTheLogSaysWhoWroteIt(t *testing.T) {
 	wait, open := until(t)
 	b.agentOf(t, `echo 'RUNNING → CANCELLED: cancelled by the operator' >&2; `+fmt.Sprintf(wait, ":"))
 	b.create(t, api.MissionSpec{ID: "m1"})
-	for deadline := time.Now().Add(testTimeout); !strings.Contains(b.ok(t, "missions", "log", "m1"), "by the operator"); {
-		if time.Now().After(deadline) {
-			t.Fatal("the line is not logged")
-		}
-	}
+	eventually.Holds(t, func() bool { return strings.Contains(b.ok(t, "missions", "log", "m1"), "by the operator") },
+		func() string { return "the line is not logged" })
 	b.ok(t, "missions", "cancel", "m1", "--reason", "too late")
 	open()
 	log := b.ok(t, "missions", "log", "m1")

@@ -65,7 +65,7 @@ func TestBadReportsAreIgnored(t *testing.T) {
 echo 'usage usd'; echo 'usage'; echo 'usage usd=1 US$=1'; echo 'usage usd=-1'; echo 'usage usd=NaN'
 echo 'park'; echo 'park [1]'; echo 'park {"afer":[]}'; echo 'park {"after":[{"signal":"a b"}]}'; echo 'park {"after":[{"signal":"a","choices":["x","x"]}]}'
 printf 'checkpoint "'; head -c 65536 /dev/zero | tr '\0' x; echo '"'
-head -c 300000 /dev/zero | tr '\0' x; echo
+head -c 600000 /dev/zero | tr '\0' x; echo
 printf 'nul\000 bad\377\n'; echo 'usage usd=2'; } >> "$MISSION_REPORT"
 echo '"done"'`)
 	b.create(t, api.MissionSpec{ID: "m1"})
@@ -80,12 +80,12 @@ echo '"done"'`)
 		}
 	}
 	contains(t, strings.Join(log, "\n"),
-		"reported: a line begins with progress, checkpoint, usage or park: hello",
+		"reported: a line begins with progress, checkpoint, usage, park, result or retry-after: hello",
 		"reported: progress needs a percentage from 0 to 100: progress half",
 		"reported: checkpoint needs JSON, on one line: checkpoint {\"a\":",
 		"reported: usage needs UNIT=NUMBER, not usd: usage usd",
 		"reported: park: unknown field \"afer\"", "reported: after[0].choices[1] is empty or repeated",
-		"reported: checkpoint is larger than 64 KiB", "reported: it is longer than 256 KiB")
+		"reported: checkpoint is larger than 64 KiB", "reported: it is longer than 576 KiB")
 }
 
 // A program gets what its mission carries, parks it, and is started again with the answer.

@@ -70,7 +70,7 @@ func (h *testbed) agentOf(t *testing.T, script string) *call {
 
 func TestAgentResults(t *testing.T) {
 	t.Parallel()
-	b := newTestbed(t)
+	b := newPatientTestbed(t)
 	c := b.agentOf(t, `data=$(cat); case $MISSION_ID in
 json) echo "$data";;
 env) echo "$MISSION_NAME|$MISSION_TYPE|$MISSION_ATTEMPT|$AGENT_ID";;
@@ -235,7 +235,7 @@ func TestAgentCommandDoesNotOutliveItsTimeout(t *testing.T) {
 	path := fifo(t)
 	file := holders(t, path)
 	c := b.agentOf(t, stubborn(path))
-	timeout := 0.5
+	timeout := 3.0 // time enough for the command to begin
 	b.create(t, api.MissionSpec{ID: "m1", TimeoutSeconds: &timeout})
 	awaitLine(t, c, file)
 	equal(t, "status", b.ended(t, "m1").Status, missions.Failed)

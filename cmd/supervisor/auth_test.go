@@ -215,7 +215,7 @@ func TestAuthRefusesBadInput(t *testing.T) {
 		{1, "has an unexpected value", []string{"add", "viewer", "mary", "--users", file("broken.yaml")}},
 		{1, "cannot be written", []string{"add", "viewer", "mary", "--users", file("nowhere/users.yaml")}},
 		{2, "--nkey and --jwt are alternatives", []string{"init", "--dir", file("x"), "--nkey", "--jwt"}},
-		{2, "ROLE", []string{"token", "agent", "ci", "--tokens", file("tokens.yaml")}},
+		{2, "ROLE", []string{"token", "supervisor", "ci", "--tokens", file("tokens.yaml")}},
 		{2, "--tokens is required", []string{"token", "viewer", "ci"}},
 		{1, "cannot be read", []string{"render", "--dir", file("nowhere")}},
 		{2, "", []string{"frobnicate"}},

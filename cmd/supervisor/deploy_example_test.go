@@ -20,13 +20,13 @@ func TestTheExampleForAgentRun(t *testing.T) {
 	b := newPatientTestbed(t)
 	program, err := filepath.Abs("../../docs/examples/deploy.sh")
 	must(t, err)
+	// The signal is there before the mission runs, so that the program sees it in its first turn.
+	b.create(t, api.MissionSpec{ID: "m1", Data: json.RawMessage(`{"target":"shop","parts":3}`)})
+	b.signal(t, "m1", "channel", `"beta"`)
 	c := b.start(t, "agent", "run", "--type", "t", "--id", "w1", "--", program)
 	c.err.await(t, "Agent w1 works on", 1)
+	b.create(t, api.MissionSpec{ID: "m2", Data: json.RawMessage(`{"target":"shop","parts":3}`)})
 	for id, answer := range map[string]string{"m1": "yes", "m2": "no"} {
-		b.create(t, api.MissionSpec{ID: id, Data: json.RawMessage(`{"target":"shop","parts":3}`)})
-		if id == "m1" {
-			b.signal(t, id, "channel", `"beta"`)
-		}
 		m := b.waiting(t, id)
 		prompt, checkpoint, result := "Deploy shop to beta?", `{"built":3,"approved":"","channel":"beta"}`, `{"deployed":"shop","channel":"beta"}`
 		if id == "m2" {

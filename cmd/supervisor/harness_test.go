@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 }
 
 // testTimeout bounds every wait in these tests. No test depends on its value.
-const testTimeout = 30 * time.Second
+const testTimeout = 45 * time.Second // a claim that nobody answers ends after 60 s
 
 var quiet = slog.New(slog.DiscardHandler)
 
@@ -177,6 +177,7 @@ func newCall(env map[string]string) *call {
 	c.cli = newCLI(strings.NewReader(""), c.out, c.err)
 	c.cli.LookupEnv = func(name string) (string, bool) { value, ok := env[name]; return value, ok }
 	c.cli.Interval, c.cli.worker.Grace = 10*time.Millisecond, 50*time.Millisecond
+	c.cli.worker.Shared = true // with the test, which starts programs, too
 	c.cli.Out.Zone, c.cli.Err.Zone = time.UTC, time.UTC
 	c.cli.worker.SecondInterrupt = func() (<-chan struct{}, func()) { return c.second, func() {} }
 	return c

@@ -65,6 +65,7 @@ var jsonCommands = []struct{ line, holds string }{
 	{"events --json --since 1h", hostile},
 	{"missions delete m --json --yes", hostile},
 	{"doctor --json", ""},
+	{"agent check --json -- false", ""},
 	{"bench --json --missions 10", ""},
 	{"version --json", ""},
 }

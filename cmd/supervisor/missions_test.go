@@ -369,6 +369,25 @@ func TestWait(t *testing.T) {
 	contains(t, stdout, `{"mission":{"id":"m3"`)
 }
 
+func TestWaitForAnyMission(t *testing.T) {
+	t.Parallel()
+	b := newTestbed(t)
+	for _, id := range []string{"m1", "m2"} {
+		b.ok(t, "missions", "create", "job "+id, "--id", id, "--type", "t")
+	}
+	b.refused(t, 1, "no mission has ended within the --timeout of 50 milliseconds", "missions", "wait", "--any", "m1", "m2", "--timeout", "50ms")
+	b.refused(t, 1, `there is no mission "m3"`, "missions", "wait", "--any", "m1", "m3")
+	b.refused(t, 2, "--any takes at most 100 missions", append([]string{"missions", "wait", "--any"}, strings.Split(strings.Repeat("m1 ", 101), " ")[:101]...)...)
+	c := b.start(t, "missions", "wait", "m1", "m2", "--any")
+	b.finish(t, "m1", true)
+	equal(t, "exit code", c.wait(t), 0)
+	contains(t, c.out.String(), "m1  COMPLETED  job m1 in ")
+	b.finish(t, "m2", false)
+	code, stdout, _ := b.run(t, "missions", "wait", "--any", "m1", "m2", "--json")
+	equal(t, "exit code", code, 1)
+	contains(t, stdout, `"status":"FAILED"`, `"done":true`)
+}
+
 // finish completes or fails a mission as an agent would.
 func (h *testbed) finish(t *testing.T, id string, well bool) {
 	t.Helper()

@@ -3,12 +3,15 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"missioncontrol/cmd/supervisor/agentcheck"
 	"missioncontrol/cmd/supervisor/auth"
 	"missioncontrol/cmd/supervisor/backup"
 	"missioncontrol/cmd/supervisor/bench"
 	"missioncontrol/cmd/supervisor/client"
 	"missioncontrol/cmd/supervisor/config"
+	"missioncontrol/cmd/supervisor/demo"
 	"missioncontrol/cmd/supervisor/doctor"
+	"missioncontrol/cmd/supervisor/mcp"
 	"missioncontrol/cmd/supervisor/migrate"
 	"missioncontrol/cmd/supervisor/serve"
 	"missioncontrol/cmd/supervisor/top"
@@ -19,6 +22,8 @@ import (
 // root builds the tree of commands.
 func (c *cli) root() *cobra.Command {
 	serveCommand := serve.Command(c.Console)
+	agentCommand := worker.Command(c.Console, c.worker)
+	agentCommand.AddCommand(agentcheck.Command(c.Console))
 	root := &cobra.Command{
 		Use:   "supervisor",
 		Short: "Mission Control: a supervisor for fleets of agents, on NATS",
@@ -53,7 +58,7 @@ other. They connect to a broker like the nats CLI.`,
 	)
 	config.AddServeFlags(root)
 	root.AddCommand(
-		serveCommand, worker.Command(c.Console, c.worker), bench.Command(c.Console), auth.Command(c.Console),
+		serveCommand, demo.Command(c.Console), agentCommand, mcp.Command(c.Console), bench.Command(c.Console), auth.Command(c.Console),
 		backup.Command(c.Console), backup.RestoreCommand(c.Console), migrate.Command(c.Console),
 		top.Command(c.Console, c.takeTerminal), doctor.Command(c.Console),
 		c.completionCommand(), c.manCommand(), c.versionCommand(),

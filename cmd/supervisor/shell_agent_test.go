@@ -15,6 +15,7 @@ import (
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/test/eventually"
 )
 
 // shellAgent runs docs/agent.sh with a part of it replaced.
@@ -127,20 +128,20 @@ func TestTheShellsAgentDropsWhatWasCancelled(t *testing.T) {
 // awaitBegun returns when an agent works on a mission.
 func awaitBegun(t *testing.T, b *testbed, id string) {
 	t.Helper()
-	deadline := time.Now().Add(testTimeout)
-	for m := (missions.Mission{}); m.Status != missions.Running; {
+	var m missions.Mission
+	eventually.Holds(t, func() bool {
 		var err error
-		if m, err = b.client.Get(t.Context(), id); err != nil || time.Now().After(deadline) {
-			t.Fatalf("%s does not begin: %v", id, err)
-		}
-	}
+		m, err = b.client.Get(t.Context(), id)
+		must(t, err)
+		return m.Status == missions.Running
+	}, func() string { return id + " is " + string(m.Status) })
 }
 
 // The claim in progress would wait longer than this test's timeout.
 func TestTheShellsAgentStopsWhenItIsTold(t *testing.T) {
 	t.Parallel()
 	b := newPatientTestbed(t)
-	agent, output := b.shellAgent(t, `"wait_seconds":20`, `"wait_seconds":60`)
+	agent, output := b.shellAgent(t, `15s <<<'{"max":1,"wait_seconds":10}'`, `65s <<<'{"max":1,"wait_seconds":60}'`)
 	must(t, agent.Process.Signal(syscall.SIGTERM))
 	ended := make(chan error, 1)
 	go func() { ended <- agent.Wait() }()

@@ -27,7 +27,7 @@ func TestBackendAnswersLikeMemory(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	for seed := range uint64(4) {
+	for seed := range enginetest.Histories(t) {
 		partitions := 1 + 2*int(seed%2) //nolint:gosec // 1 or 3
 		another := func() (engine.Backend, error) {
 			cfg := Config{URL: url + fmt.Sprint("?prefix=compared-", seed), Logger: slog.New(slog.DiscardHandler)}.WithDefaults()

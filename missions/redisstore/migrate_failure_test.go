@@ -70,7 +70,7 @@ const everyCommand = "MIGRATION_EVERY_COMMAND"
 // interrupted returns at which of n commands a test interrupts a migration: some of them, others in each run.
 func interrupted(t *testing.T, n int) (at []int) {
 	t.Helper()
-	step := 5
+	step := 12
 	if os.Getenv(everyCommand) != "" {
 		step = 1
 	}

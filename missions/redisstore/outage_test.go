@@ -52,7 +52,7 @@ func wantUnavailable(t *testing.T, err error, words string) {
 // recovered asks until the store works again.
 func recovered(t *testing.T, s missions.Store) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()

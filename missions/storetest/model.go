@@ -8,16 +8,19 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"missioncontrol/missions"
 )
 
 // SeedVariable names the environment variable that repeats a run of the model test,
-// and StepsVariable the one that makes the run longer.
+// StepsVariable the one that makes the run longer, and RunsVariable the one that makes
+// it more than one.
 const (
 	SeedVariable  = "STORETEST_SEED"
 	StepsVariable = "STORETEST_STEPS"
+	RunsVariable  = "STORETEST_RUNS"
 )
 
 // The model's time moves in ticks. Waits end between ticks and never at one, so it
@@ -71,7 +74,7 @@ var (
 func testModel(s *suite) {
 	options := defaults()
 	options.Retry = missions.RetryPolicy{Base: modelWait, Max: modelWait}
-	for run := range uint64(3) {
+	for run := range setting(s.t, RunsVariable, 1) {
 		s.runWith(options, fmt.Sprintf("random operations %d", run), func(f *fixture) {
 			seed, steps := setting(f, SeedVariable, uint64(time.Now().UnixNano())), setting(f, StepsVariable, 500)
 			f.Logf("repeat this with %s=%d", SeedVariable, seed)
@@ -92,13 +95,16 @@ func testModel(s *suite) {
 	}
 }
 
-func setting(f *fixture, variable string, otherwise uint64) uint64 {
+func setting(t testing.TB, variable string, otherwise uint64) uint64 {
+	t.Helper()
 	text := os.Getenv(variable)
 	if text == "" {
 		return otherwise
 	}
 	n, err := strconv.ParseUint(text, 10, 64)
-	f.must(err)
+	if err != nil {
+		t.Fatalf("%s: %v", variable, err)
+	}
 	return n
 }
 

@@ -22,7 +22,7 @@ type Bound struct {
 
 const (
 	maxInFlight   = 1024     // requests of one kind in progress
-	maxWaiting    = 2 << 14  // the same for requests that may park
+	maxWaiting    = 2 << 14  // the same for requests that may park, and for connected agents
 	maxWatching   = 256      // the same for requests that last until the client ends them
 	maxBodyBytes  = 64 << 20 // bodies of one kind
 	pagesAtOnce   = 8        // requests whose replies may be as large as the broker allows
@@ -43,7 +43,7 @@ func For(kind api.Kind) *Bound {
 		// Only a few run at once, since their replies stay in memory until they are
 		// sent. The others wait for their turn.
 		return newBound(maxInFlight).atOnce(pagesAtOnce)
-	case api.KindParking:
+	case api.KindParking, api.KindConnected:
 		return newBound(maxWaiting)
 	case api.KindWatching:
 		return newBound(maxWatching)

@@ -42,7 +42,6 @@ import (
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
-	"missioncontrol/supervisor/tracing"
 	"missioncontrol/wakeup"
 )
 
@@ -78,8 +77,8 @@ type Config struct {
 	// Then their own contexts end and their missions return to the queue; default 30 s.
 	DrainTimeout time.Duration
 
-	Tracer *tracing.Tracer // default: nothing is traced
-	Logger *slog.Logger    // default slog.Default
+	Tracer Tracer       // default: nothing is traced
+	Logger *slog.Logger // default slog.Default
 
 	rest func(n int) time.Duration // default restAfter
 }
@@ -131,7 +130,7 @@ func (cfg *Config) registration() *api.RegisterRequest {
 }
 
 // Run runs an agent until ctx ends, drains it and sends the leave request. The
-// connection remains the caller's, who should make it with [ConnectionOptions];
+// connection remains the caller's, who should make it with [Dial];
 // [ConnectAndRun] does. Heartbeats get a connection of their own with the same
 // settings, so that they do not wait behind a large result on a slow link. Run waits
 // for a supervisor that is unavailable. It returns an error for an invalid Config, if

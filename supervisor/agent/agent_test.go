@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +26,8 @@ import (
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
 	"missioncontrol/supervisor/natsapi"
+	"missioncontrol/test/alone"
+	"missioncontrol/test/eventually"
 	"missioncontrol/test/fatal"
 )
 
@@ -32,8 +35,24 @@ func TestMain(m *testing.M) {
 	// Goroutines that a broker leaks if it is shut down while it flushes, or while it
 	// creates a stream; see eventstream's tests.
 	const broker = "github.com/nats-io/nats-server/v2/server"
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(broker+".(*msgBlock).flushLoop"),
+	goleak.VerifyTestMain(withSupervisor{m}, goleak.IgnoreAnyFunction(broker+".(*msgBlock).flushLoop"),
 		goleak.IgnoreAnyFunction(broker+".(*fileStore).flushStreamStateLoop"), goleak.IgnoreAnyFunction(broker+"/ats.Register.func1"))
+}
+
+// withSupervisor runs the tests beside the supervisor of the examples.
+type withSupervisor struct{ m *testing.M }
+
+func (w withSupervisor) Run() int {
+	s, err := alone.Start(context.Background())
+	if err != nil {
+		panic(err)
+	}
+	brokerURL = s.URL
+	code := w.m.Run()
+	if err := s.Stop(); err != nil {
+		panic(err)
+	}
+	return code
 }
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -73,7 +92,7 @@ func newBenchWith(t *testing.T, change func(*supervisor.Config)) bench {
 	t.Cleanup(func() { must(t, stream.Close(context.Background())) })
 	nc := connect(t, broker.ClientURL())
 	cfg := supervisor.Config{
-		Store: store, Stream: stream, Logger: quiet, Push: natsapi.Pusher(nc, quiet),
+		Store: store, Stream: stream, Logger: quiet, Commands: natsapi.NewCommands(nc, quiet),
 		Heartbeat: 500 * time.Millisecond, Lease: 5 * time.Second,
 	}
 	change(&cfg)
@@ -324,17 +343,13 @@ func TestAnAgentThatWasForgottenRegistersAgain(t *testing.T) {
 // awaitAgent polls until the registry shows the agent in a state.
 func (b bench) awaitAgent(t *testing.T, id string, state missions.AgentState) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	for {
-		reply, err := b.client.Agents(ctx, api.AgentsRequest{})
+	var reply api.Agents
+	eventually.Holds(t, func() bool {
+		var err error
+		reply, err = b.client.Agents(t.Context(), api.AgentsRequest{})
 		must(t, err)
-		for _, a := range reply.Agents {
-			if a.ID == id && a.State == state {
-				return
-			}
-		}
-	}
+		return slices.ContainsFunc(reply.Agents, func(a missions.Agent) bool { return a.ID == id && a.State == state })
+	}, func() string { return fmt.Sprintf("agent %s is not %s: %+v", id, state, reply.Agents) })
 }
 
 func TestBadConfigIsRefused(t *testing.T) {

@@ -98,26 +98,6 @@ func TestAnAgentWhoseSignInIsRefusedComesBack(t *testing.T) {
 	must(t, <-ended)
 }
 
-// ConnectAndRun sets what an agent's connection needs, and returns the broker's refusal.
-func TestConnectAndRun(t *testing.T) {
-	t.Parallel()
-	var o nats.Options
-	for _, option := range agent.ConnectionOptions("w1") {
-		must(t, option(&o))
-	}
-	if o.Name != api.ConnectionName("w1") || o.MaxReconnect != -1 || !o.IgnoreAuthErrorAbort || o.InboxPrefix != api.InboxPrefix("w1") {
-		t.Errorf("%+v", o)
-	}
-	guarded, err := embedded.Start(t.Context(), embedded.Config{StoreDir: filepath.Join(t.TempDir(), "js"), Logger: quiet, Access: &embedded.Access{}})
-	must(t, err)
-	t.Cleanup(func() { must(t, guarded.Shutdown(context.Background())) })
-	err = agent.ConnectAndRun(t.Context(), guarded.ClientURL(), agent.Config{ID: "w1", Types: []string{"default"}, Logger: quiet,
-		Handler: func(context.Context, *agent.Task) (any, error) { return nil, nil }})
-	if !errors.Is(err, nats.ErrAuthorization) {
-		t.Errorf("ConnectAndRun returned %v", err)
-	}
-}
-
 // slowLink is a proxy that carries only so many bytes of a connection to the broker, or from
 // it, until it is opened.
 type slowLink struct {

@@ -17,7 +17,7 @@ import (
 func (t *Task) Turn() int { return t.Mission.Turn }
 
 // TimedOut returns whether the mission's latest wait ended because its time was up.
-func (t *Task) TimedOut() bool { return t.Mission.Flow != nil && t.Mission.TimedOut }
+func (t *Task) TimedOut() bool { return t.Mission.TimedOut }
 
 // Checkpoint stores what the mission's next turn needs in order to go on: v as JSON, at
 // most 64 KiB, in place of the checkpoint before. It survives a failure, the death of the
@@ -75,12 +75,7 @@ func (t *Task) Restore(v any) (bool, error) {
 
 // Inputs returns the outcomes of the missions and batches that the mission has waited for,
 // by id. Those for which the claim had no room are missing; [Task.Input] has them.
-func (t *Task) Inputs() map[string]missions.Input {
-	if t.Mission.Flow == nil {
-		return nil
-	}
-	return t.Mission.Inputs
-}
+func (t *Task) Inputs() map[string]missions.Input { return t.Mission.Inputs }
 
 // Input returns the outcome of a mission or batch that the mission has waited for, also if
 // the claim had no room for it: then it asks, and asks a supervisor that does not answer

@@ -29,6 +29,12 @@ func Permanent(err error) error {
 	return permanentError{err}
 }
 
+// IsPermanent reports whether an error is marked by [Permanent].
+func IsPermanent(err error) bool {
+	var permanent permanentError
+	return errors.As(err, &permanent)
+}
+
 type retryError struct {
 	error
 	after time.Duration
@@ -51,13 +57,13 @@ func RetryAfter(err error, after time.Duration) error {
 
 // work runs the handler and reports the outcome.
 func (t *Task) work() {
-	span := t.trace()
+	endSpan := t.trace()
 	result, err := t.handle()
 	parking := asParking(err)
 	if parking != nil {
 		err = nil
 	}
-	span.End(err)
+	endSpan(err)
 	if !IsUnable(err) {
 		t.runner.couldBegin(t)
 	}
@@ -97,8 +103,7 @@ func (t *Task) complete(result any) {
 
 // fail reports a failure.
 func (t *Task) fail(err error) {
-	var permanent permanentError
-	retryable := !errors.As(err, &permanent)
+	retryable := !IsPermanent(err)
 	failure := api.Failure{LeaseRef: t.lease(), Error: text(err), Retryable: &retryable}
 	if retry := (retryError{}); errors.As(err, &retry) {
 		wait := retry.after.Seconds()

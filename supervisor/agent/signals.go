@@ -47,7 +47,7 @@ func (t *Task) Signals() <-chan missions.Signal {
 // carried returns the signals that the mission was claimed with. If the claim had no room for
 // all their data, they are fetched instead. inbox.mu is held.
 func (t *Task) carried() []missions.Signal {
-	if t.Mission.Flow == nil || len(t.Mission.Signals) == 0 {
+	if len(t.Mission.Signals) == 0 {
 		return nil
 	}
 	all := t.Mission.Signals

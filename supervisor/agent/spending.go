@@ -42,9 +42,7 @@ func (t *Task) Usage(unit string, amount float64) error {
 	maps.Copy(total, s.total)
 	total[unit] += amount
 	units := maps.Clone(total) // with those of earlier turns
-	if t.Mission.Flow != nil {
-		maps.Copy(units, t.Mission.Flow.Usage)
-	}
+	maps.Copy(units, t.Mission.Flow.Usage)
 	units[unit] = total[unit]
 	if err := missions.CheckUsage("usage", units); err != nil {
 		return api.FromError(err)

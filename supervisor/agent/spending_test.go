@@ -11,20 +11,20 @@ import (
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/agent"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/test/eventually"
 )
 
 // awaitMission polls until a mission is as wanted.
 func (b bench) awaitMission(t *testing.T, id string, wanted func(m *missions.Mission) bool) missions.Mission {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	for {
-		m, err := b.client.Get(ctx, id)
+	var m missions.Mission
+	eventually.Holds(t, func() bool {
+		var err error
+		m, err = b.client.Get(t.Context(), id)
 		must(t, err)
-		if wanted(&m) {
-			return m
-		}
-	}
+		return wanted(&m)
+	}, func() string { return fmt.Sprintf("%+v", m) })
+	return m
 }
 
 func used(m *missions.Mission, unit string) float64 {

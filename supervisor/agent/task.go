@@ -10,12 +10,11 @@ import (
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
-	"missioncontrol/supervisor/tracing"
 )
 
 // Task is one mission that a handler works on. Its methods may be called concurrently.
 type Task struct {
-	Mission missions.Mission
+	Mission missions.Mission // its Flow is never nil, so that fields such as Mission.ParentID can be read
 
 	runner *runner
 	ctx    context.Context
@@ -37,9 +36,13 @@ type Task struct {
 // which has a list of the tasks.
 func newTask(values context.Context, r *runner, m *missions.Mission) *Task {
 	ctx, cancel := context.WithCancelCause(api.WithTrace(values, m.Traceparent))
+	mission := *m
+	if mission.Flow == nil {
+		mission.Flow = &missions.Flow{}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return &Task{Mission: *m, runner: r, ctx: ctx, cancel: cancel, round: r.setbacks.round, ends: time.Now().Add(r.pace.lease)}
+	return &Task{Mission: mission, runner: r, ctx: ctx, cancel: cancel, round: r.setbacks.round, ends: time.Now().Add(r.pace.lease)}
 }
 
 func (t *Task) lease() api.LeaseRef {
@@ -115,17 +118,4 @@ func (t *Task) check(err error) error {
 		return fmt.Errorf("%w: %w", ErrLeaseLost, err)
 	}
 	return err
-}
-
-// trace begins the span of the handler, if there is a tracer.
-func (t *Task) trace() tracing.Span {
-	tracer := t.runner.cfg.Tracer
-	if tracer == nil {
-		return tracing.Span{}
-	}
-	ctx, span := tracer.Start(t.ctx, "work on "+t.Mission.Type, tracing.Consumer)
-	span.About("missioncontrol.mission.id", t.Mission.ID)
-	span.About("missioncontrol.agent.id", t.runner.cfg.ID)
-	t.ctx = ctx // nothing else uses it yet
-	return span
 }

@@ -41,6 +41,18 @@ func (r MissionList) appendJSON(dst []byte) ([]byte, error) {
 	return append(dst, '}'), err
 }
 
+func (r Waited) size() int { return missionsSize(r.Missions) }
+
+func (r Waited) appendJSON(dst []byte) ([]byte, error) {
+	dst, err := appendMissions(append(dst, `{"missions":`...), r.Missions)
+	o := object{dst: dst, more: true, err: err}
+	if r.Deleted != nil {
+		o.texts("deleted", r.Deleted)
+	}
+	o.flag("done", r.Done)
+	return o.close(), o.err
+}
+
 func (r Claimed) size() int { return missionsSize(r.Missions) }
 
 func (r Claimed) appendJSON(dst []byte) ([]byte, error) {

@@ -40,6 +40,8 @@ func around(m *missions.Mission, r random) []any {
 		api.Mission{Mission: *m},
 		api.MissionList{Missions: []missions.Mission{*m, *m}, NextCursor: api.Cursor(r.IntN(2) * r.Int())},
 		api.Claimed{Missions: []missions.Mission{*m}},
+		api.Waited{Missions: []missions.Mission{*m, *m}, Done: yes},
+		api.Waited{Missions: []missions.Mission{*m}, Deleted: []string{"a", "b"}, Done: yes},
 		api.CreateReply{Created: &api.Created{Mission: m, Created: &yes}},
 		api.CreateReply{Results: []api.Created{{Mission: m, Created: &yes}, {Error: failure}, {}, {Created: &yes, Error: failure}}},
 		api.CreateReply{Created: &api.Created{Mission: m}, Results: []api.Created{{Mission: m}}},
@@ -63,7 +65,7 @@ func TestRepliesWithMissionsEqualReflection(t *testing.T) {
 			sameBytes(t, reply)
 		}
 	}
-	for _, reply := range []any{api.MissionList{}, api.Claimed{}, api.CreateReply{}, api.FinishReply{},
+	for _, reply := range []any{api.MissionList{}, api.Claimed{}, api.Waited{}, api.Waited{Deleted: []string{}}, api.CreateReply{}, api.FinishReply{},
 		api.CreateReply{Results: []api.Created{}}, api.FinishReply{Results: []api.Finished{}}} {
 		sameBytes(t, reply)
 	}

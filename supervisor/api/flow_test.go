@@ -107,14 +107,16 @@ func TestTrimmingLeavesOutInputsCheckpointAndData(t *testing.T) {
 	t.Parallel()
 	large := func(n int) json.RawMessage { return json.RawMessage(`"` + strings.Repeat("x", n) + `"`) }
 	m := missions.Mission{ID: "m", Checkpoint: large(1000), Flow: &missions.Flow{
-		Inputs:  map[string]missions.Input{"a": {Result: large(1000)}},
-		Signals: missions.Signals{{Seq: 1, Name: "s", Data: large(1000)}},
+		Inputs:    map[string]missions.Input{"a": {Result: large(1000)}},
+		Signals:   missions.Signals{{Seq: 1, Name: "s", Data: large(1000)}},
+		WaitedFor: []missions.Wait{{Condition: missions.Condition{Signal: "s", Prompt: strings.Repeat("x", 400)}}},
 	}}
 	whole := missions.Mission{ID: "n"}
 	for limit, want := range map[int]string{
 		3500: "data result description error inputs",
 		2700: "data result description error inputs checkpoint",
 		1700: "data result description error inputs checkpoint signals",
+		1100: "data result description error inputs checkpoint signals waited_for",
 	} {
 		body, err := api.EncodeWithin(api.MissionList{Missions: []missions.Mission{m, whole}}, limit)
 		must(t, err)

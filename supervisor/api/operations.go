@@ -33,7 +33,7 @@ type Access int
 const (
 	AccessRead   Access = iota // viewers, and everybody who may do more
 	AccessChange               // operators: the request creates or controls missions
-	AccessAgent                // the agent whose id is in the subject
+	AccessAgent                // the agent whose id is in the subject or the path
 )
 
 // Kind says how much a request may cost, which decides how many may be in progress.
@@ -41,18 +41,23 @@ type Kind int
 
 // The kinds of requests.
 const (
-	KindBrief    Kind = iota // the reply is small
-	KindSingle               // the reply has one mission
-	KindPage                 // the reply may be as large as the broker allows
-	KindParking              // the request may wait as long as it says
-	KindWatching             // the reply lasts until the client ends it
+	KindBrief       Kind = iota // the reply is small
+	KindSingle                  // the reply has one mission
+	KindPage                    // the reply may be as large as the broker allows
+	KindParking                 // the request may wait as long as it says
+	KindParkingPage             // both: it may wait, and its reply may be large
+	KindWatching                // the reply lasts until the client ends it
+	KindConnected               // the reply lasts for as long as an agent is connected
 )
+
+// Parks reports whether a request of this kind may wait as long as it says.
+func (k Kind) Parks() bool { return k == KindParking || k == KindParkingPage }
 
 // Op is an [Operation] with the types of its request and reply.
 type Op[Q, R any] struct{ *Operation }
 
 // AgentOp is an [Operation] of an agent. The request does not contain the agent's id,
-// which is in the subject.
+// which is in the subject or the path.
 type AgentOp[Q, R any] struct {
 	*Operation
 	Verb string // see AgentSubject
@@ -84,8 +89,16 @@ func changeOp[Q, R any](method, subject, http, summary string) Op[Q, R] {
 }
 
 func agentOp[Q, R any](method string, kind Kind, verb, summary string) AgentOp[Q, R] {
-	return AgentOp[Q, R]{typedOp[Q, R](method, kind, AccessAgent, AgentSubject("*", verb), "", summary).Operation, verb}
+	return AgentOp[Q, R]{typedOp[Q, R](method, kind, AccessAgent, AgentSubject("*", verb), "POST "+agentPath+verb, summary).Operation, verb}
 }
+
+// AgentPath returns the beginning of the paths of an agent's requests.
+func AgentPath(agentID string) string { return "/api/agents/" + agentID + "/" }
+
+// PathAgent names the agent's id in the patterns of these paths.
+const PathAgent = "agent"
+
+const agentPath = "/api/agents/{" + PathAgent + "}/"
 
 // Requests that any client may send, if its role allows it.
 var (
@@ -105,6 +118,8 @@ var (
 	OpCancel  = changeOp[CancelRequest, Mission]("Cancel", SubjectMissionsCancel, "POST /api/missions/{id}/cancel", "Cancel a mission")
 	OpRetry   = changeOp[RetryRequest, Mission]("Retry", SubjectMissionsRetry, "POST /api/missions/{id}/retry", "Requeue a failed or cancelled mission")
 	OpDelete  = changeOp[IDRequest, Mission]("Delete", SubjectMissionsDelete, "DELETE /api/missions/{id}", "Delete a mission that is not running")
+
+	OpWaitMany = readOp[WaitManyRequest, Waited]("WaitMany", KindParkingPage, SubjectMissionsWaitMany, "POST /api/missions/wait", "Wait until all of up to 100 missions end, or any of them")
 
 	OpBulk = typedOp[BulkRequest, BulkReply]("Bulk", KindPage, AccessChange, SubjectMissionsBulk, "POST /api/missions/bulk", "Cancel, retry, delete or signal all missions that match a filter, a page at a time")
 
@@ -157,12 +172,18 @@ var (
 
 	OpActivity = readOp[ActivityRequest, Activity]("Activity", KindPage, "", "GET /api/agents/activity", "What agents worked on in the last hour")
 
+	OpPast = readOp[PastRequest, Past]("Past", KindPage, "", "GET /api/events/past", "The latest events that are stored, oldest first")
+
 	OpWatch = declare(Operation{Method: "Watch", HTTP: "GET /api/events", Request: reflect.TypeFor[EventsRequest](),
 		Kind: KindWatching, Media: "text/event-stream",
 		Summary: "Events from the stream, as server-sent events; with Last-Event-ID, those after that event"})
 	OpWatchStatus = declare(Operation{Method: "WatchStatus", HTTP: "GET /api/supervisor/live", Request: reflect.TypeFor[LiveRequest](),
 		Kind: KindWatching, Media: "text/event-stream",
 		Summary: "The status whenever it changes, and watches of events on the same connection, as server-sent events"})
+
+	OpCommands = declare(Operation{Method: "Commands", HTTP: "GET " + agentPath + agentCommands, Access: AccessAgent,
+		Kind: KindConnected, Media: "text/event-stream",
+		Summary: "Commands to an agent, as server-sent events; its end counts as the end of the agent's connection"})
 
 	OpSession = declare(Operation{HTTP: "GET " + PathSession, Reply: reflect.TypeFor[Session](), Summary: "The current user and role"})
 	OpSignIn  = declare(Operation{HTTP: "POST " + PathSession, Reply: reflect.TypeFor[Session](), Access: AccessChange,

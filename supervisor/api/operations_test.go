@@ -25,14 +25,17 @@ func TestEveryOperationIsDocumented(t *testing.T) {
 		return false
 	}
 	for _, op := range api.Operations() {
-		if verb, isAgents := strings.CutPrefix(op.Subject, api.AgentSubject("*", "")); op.Subject != "" && !documented(op.Subject, verb) ||
-			isAgents != (op.Access == api.AccessAgent) {
+		if verb, isAgents := strings.CutPrefix(op.Subject, api.AgentSubject("*", "")); op.Subject != "" && (!documented(op.Subject, verb) ||
+			isAgents != (op.Access == api.AccessAgent)) {
 			t.Errorf("docs/PROTOCOL.md does not describe %s", op.Subject)
 		}
 		if op.HTTP == "" {
 			continue
 		}
-		method, path, _ := strings.Cut(strings.ReplaceAll(op.HTTP, "{id}", "ID"), " ")
+		method, path, _ := strings.Cut(strings.NewReplacer("{id}", "ID", "{agent}", "AGENT").Replace(op.HTTP), " ")
+		if op.Access == api.AccessAgent && op.Subject != "" {
+			path = "/api/agents/AGENT/VERB" // for each of the verbs
+		}
 		last := path[strings.LastIndex(path, "/"):]
 		if !documented(op.HTTP, method+" "+path, path, last, "…/ID"+last, method+"`, `DELETE "+path) {
 			t.Errorf("docs/PROTOCOL.md does not describe %s", op.HTTP)

@@ -75,6 +75,13 @@ type Mission struct {
 	Mission missions.Mission `json:"mission"`
 }
 
+// Waited has missions that were waited for, in the order of the request, as they are at the end of the wait.
+type Waited struct {
+	Missions []missions.Mission `json:"missions"`
+	Deleted  []string           `json:"deleted,omitzero"` // those that were deleted meanwhile, which counts as ended
+	Done     bool               `json:"done"`             // false: the time was up
+}
+
 // CreateReply has the outcome of one creation or, in Results, those of a batch.
 type CreateReply struct {
 	*Created

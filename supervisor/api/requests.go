@@ -76,6 +76,22 @@ type WaitRequest struct {
 	TimeoutSeconds *float64 `json:"timeout_seconds,omitzero"` // above 0, at most 60, default 30
 }
 
+// WaitManyRequest waits until missions are terminal.
+type WaitManyRequest struct {
+	IDs            []string `json:"ids"`                      // 1 to 100, each once
+	Until          Until    `json:"until,omitzero"`           // which of them must have ended; default: all
+	TimeoutSeconds *float64 `json:"timeout_seconds,omitzero"` // 0 to 60, default 30; 0: it does not wait
+}
+
+// Until says which of several missions must have ended.
+type Until string
+
+// Values of Until.
+const (
+	UntilAll Until = "all" // the default
+	UntilAny Until = "any"
+)
+
 // ListRequest lists missions, newest first. Zero fields do not filter.
 type ListRequest struct {
 	Status        missions.Status `json:"status,omitzero"`

@@ -33,6 +33,8 @@ const (
 	SubjectBatchesClose    = "supervisor.batches.close"
 	SubjectAlerts          = "supervisor.alerts"
 
+	SubjectMissionsWaitMany = "supervisor.missions.wait_many"
+
 	SubjectLimitsSet    = "supervisor.limits.set"
 	SubjectLimitsGet    = "supervisor.limits.get"
 	SubjectLimitsList   = "supervisor.limits.list"

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"encoding/json"
 	"strings"
+	"time"
 
 	"missioncontrol/missions"
 )
@@ -12,8 +14,36 @@ type EventsRequest struct {
 	Type      string        `json:"type,omitzero"`       // event types separated by commas; wildcards as in NATS: mission.>
 	MissionID string        `json:"mission_id,omitzero"` // events about this mission
 	AgentID   string        `json:"agent_id,omitzero"`   // events about this agent
-	Since     missions.Time `json:"since,omitzero"`      // start with events stored at this time; default: now
+	Since     missions.Time `json:"since,omitzero"`      // start with events stored at this time; default: now, or an hour ago for those that are past
 	After     Cursor        `json:"after,omitzero"`      // start behind this sequence of the stream; instead of since
+}
+
+// PastRequest requests events that are stored. Zero fields do not filter.
+type PastRequest struct {
+	EventsRequest     // without since and after, those of the last hour
+	Limit         int `json:"limit,omitzero"` // 1 to 1000, default 100: the latest ones
+}
+
+// Past are stored events, oldest first.
+type Past struct {
+	Events []json.RawMessage `json:"events"` // envelopes
+	Missed int               `json:"missed"` // events that match and are left out, because these are later
+	Cursor Cursor            `json:"cursor"` // for after: what is stored from now on
+}
+
+// pastByDefault is how far back a request without a start goes.
+const pastByDefault = time.Hour
+
+// Page checks the request, with its start filled in, and returns how many events to return.
+func (r *PastRequest) Page(now time.Time) (types []string, limit int, err error) {
+	if types, err = r.Types(); err != nil {
+		return nil, 0, err
+	}
+	if r.Since == 0 && r.After == 0 {
+		r.Since = missions.At(now.Add(-pastByDefault))
+	}
+	limit, err = page(r.Limit)
+	return types, limit, err
 }
 
 // maxEventTypes is how many types a request may name.

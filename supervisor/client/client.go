@@ -281,6 +281,29 @@ func (c *Client) Wait(ctx context.Context, id string) (missions.Mission, error) 
 	}
 }
 
+// WaitMany returns up to a hundred missions, in the order of their ids, once all of them are terminal or, with
+// [api.UntilAny], one of them. It sends requests for as long as ctx allows.
+func (c *Client) WaitMany(ctx context.Context, until api.Until, ids ...string) (api.Waited, error) {
+	for {
+		timeout := waitAtOnce.Seconds()
+		if deadline, ok := ctx.Deadline(); ok {
+			timeout = min(timeout, time.Until(deadline).Seconds())
+		}
+		if timeout <= 0 {
+			return api.Waited{}, context.DeadlineExceeded // ctx may not have noticed it yet
+		}
+		var reply api.Waited
+		err := c.do(ctx, waitAtOnce+waitReply, api.OpWaitMany.Subject, api.WaitManyRequest{IDs: ids, Until: until, TimeoutSeconds: &timeout}, &reply)
+		unanswered := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout)
+		if err == nil && reply.Done || err != nil && !unanswered {
+			return reply, err
+		}
+		if ctx.Err() != nil {
+			return reply, context.Cause(ctx)
+		}
+	}
+}
+
 // List returns one page of missions, newest first.
 func (c *Client) List(ctx context.Context, request api.ListRequest) (api.MissionList, error) {
 	return send(ctx, c, api.OpList, request)

@@ -11,7 +11,7 @@ import (
 // Token is a bearer token for HTTP. Its list holds the token's hash. A token is random
 // and long, so a slow hash is not needed.
 type Token struct {
-	Name   string     `yaml:"name"`
+	Name   string     `yaml:"name"` // of an agent: its id
 	Role   roles.Role `yaml:"role"`
 	SHA256 string     `yaml:"sha256"` // of the token, in hexadecimal
 }
@@ -38,8 +38,8 @@ func (t *Token) check() error {
 	if err := roles.CheckName(t.Name); err != nil {
 		return err
 	}
-	if !t.Role.Covers(roles.Viewer) {
-		return fmt.Errorf("the role of %s is %q; for HTTP, it must be viewer, operator or admin", t.Name, string(t.Role))
+	if !t.Role.Covers(roles.Viewer) && t.Role != roles.Agent {
+		return fmt.Errorf("the role of %s is %q; for HTTP, it must be viewer, operator, agent or admin", t.Name, string(t.Role))
 	}
 	if hash, err := hex.DecodeString(t.SHA256); err != nil || len(hash) != sha256.Size {
 		return fmt.Errorf("the sha256 of %s is not 64 hexadecimal digits", t.Name)

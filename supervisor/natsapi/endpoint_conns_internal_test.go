@@ -17,7 +17,7 @@ func TestWhatHasToGetThroughHasAConnectionOfItsOwn(t *testing.T) {
 	if on["health"] == on["agent-heartbeat"] {
 		t.Error("health shares a connection with the heartbeats")
 	}
-	for _, large := range []string{"missions-create", "missions-get", "missions-list", "missions-log", "missions-wait", "agents",
+	for _, large := range []string{"missions-create", "missions-get", "missions-list", "missions-log", "missions-wait", "missions-wait_many", "agents",
 		"agent-claim", "agent-complete", "agent-fail", "agent-release", "agent-log"} {
 		for _, small := range []string{"health", "status", "agent-heartbeat", "agent-register", "agent-leave"} {
 			if _, there := on[large]; !there || on[large] == on[small] {

@@ -41,7 +41,7 @@ type endpoint struct {
 }
 
 // parks reports whether a request may wait as long as it specifies.
-func (ep *endpoint) parks() bool { return ep.Kind == api.KindParking }
+func (ep *endpoint) parks() bool { return ep.Kind.Parks() }
 
 // endpoints returns the table of all requests.
 func endpoints(s *supervisor.Service) []endpoint {
@@ -58,6 +58,7 @@ func endpoints(s *supervisor.Service) []endpoint {
 		on(connBulk, api.OpDelete, s.Delete),
 		on(connBulk, api.OpBulk, s.Bulk),
 		on(connBulk, api.OpWait, s.Wait),
+		on(connBulk, api.OpWaitMany, s.WaitMany),
 		on(connBulk, api.OpList, s.List),
 		on(connBulk, api.OpLog, s.Log),
 		on(connMain, api.OpStats, s.Stats),
@@ -376,17 +377,4 @@ func (e *Endpoints) drain(ctx context.Context) error {
 		all = errors.Join(all, <-errs)
 	}
 	return all
-}
-
-// Pusher returns a [supervisor.Config] Push that sends commands over a connection.
-func Pusher(nc *nats.Conn, log *slog.Logger) func(agentID string, command api.Command) {
-	return func(agentID string, command api.Command) {
-		body, err := api.Encode(command)
-		if err == nil {
-			err = nc.Publish(api.CommandsSubject(agentID), body)
-		}
-		if err != nil {
-			log.Warn("cannot push a command; the agent gets it with its next heartbeat", "agent", agentID, "error", err)
-		}
-	}
 }

@@ -52,6 +52,7 @@ var fuzzSeeds = [][2]string{
 	{"missions.create", `{"missions":[{"name":"a"},{"name":""},{"id":"m1","name":"other"}]}`},
 	{"missions.get", `{"id":"m1"}`}, {"missions.cancel", `{"id":"m1","reason":"why"}`}, {"missions.retry", `{"id":"m2"}`},
 	{"missions.delete", `{"id":"m2"}`}, {"missions.wait", `{"id":"m1","timeout_seconds":60}`},
+	{"missions.wait_many", `{"ids":["m1","m2"],"until":"any","timeout_seconds":60}`}, {"missions.wait_many", `{"ids":["m1","m2"],"timeout_seconds":0}`},
 	{"missions.list", `{"status":"RUNNING","type":"default","agent_id":"a1","tag":"x","text":"n","created_after":1,"created_before":9000000000,"limit":2,"cursor":"17"}`},
 	{"missions.log", `{"id":"m1","after":"1","limit":1}`}, {"missions.stats", `{"type":"default"}`},
 	{"missions.history", `{"type":"default","minutes":2,"run_times":true}`}, {"missions.queues", ``}, {"alerts", ``},
@@ -96,7 +97,7 @@ var replies = map[string]func() any{
 	"health": reply[api.Health], "status": reply[api.Status], "agents": reply[api.Agents],
 	"missions.create": reply[api.CreateReply], "missions.get": reply[api.Mission], "missions.cancel": reply[api.Mission],
 	"missions.retry": reply[api.Mission], "missions.delete": reply[api.Mission], "missions.wait": reply[api.Mission],
-	"missions.list": reply[api.MissionList], "missions.log": reply[api.MissionLog], "missions.stats": reply[api.StatsReply],
+	"missions.wait_many": reply[api.Waited], "missions.list": reply[api.MissionList], "missions.log": reply[api.MissionLog], "missions.stats": reply[api.StatsReply],
 	"missions.history": reply[api.History], "missions.queues": reply[missions.Queues], "alerts": reply[api.Alerts], "missions.bulk": reply[api.BulkReply], "missions.signal": reply[api.Signalled], "missions.graph": reply[api.Graph],
 	"batches.get": reply[missions.Batch], "batches.list": reply[api.BatchList], "batches.close": reply[missions.Batch],
 	"limits.set": reply[missions.LimitStatus], "limits.get": reply[missions.LimitStatus], "limits.list": reply[api.LimitList], "limits.delete": reply[missions.LimitStatus],
@@ -257,6 +258,13 @@ func (z *fuzzRig) unpark(subject string, body []byte) bool {
 	case "missions.wait":
 		if q, err := api.Decode[api.WaitRequest](body); err == nil {
 			_, _ = z.service.Cancel(z.t.Context(), api.CancelRequest{ID: q.ID}) // refused if there is nothing to end
+			return true
+		}
+	case "missions.wait_many":
+		if q, err := api.Decode[api.WaitManyRequest](body); err == nil {
+			for _, id := range q.IDs {
+				_, _ = z.service.Cancel(z.t.Context(), api.CancelRequest{ID: id})
+			}
 			return true
 		}
 	}

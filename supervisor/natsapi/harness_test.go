@@ -44,7 +44,7 @@ type rigOptions struct {
 }
 
 // testTimeout bounds every wait of these tests. Only a failure uses it up.
-const testTimeout = 20 * time.Second
+const testTimeout = 45 * time.Second // a claim that nobody answers ends after 60 s
 
 func newRig(t testing.TB, o rigOptions) *rig {
 	t.Helper()
@@ -71,7 +71,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	serverConn := r.connect()
 	r.service, err = supervisor.New(supervisor.Config{
 		Store: o.wrap(store), Stream: stream, Version: "1.2.3", Logger: log, Lease: o.lease, Heartbeat: o.heartbeat,
-		Push: natsapi.Pusher(serverConn, log), ReplyLimit: func() int { return int(serverConn.MaxPayload()) },
+		Commands: natsapi.NewCommands(serverConn, log), ReplyLimit: func() int { return int(serverConn.MaxPayload()) },
 	})
 	must(t, err)
 	run, stop := context.WithCancel(context.Background())

@@ -162,6 +162,7 @@ func TestParkedRequestsHoldUpNobody(t *testing.T) {
 	for range 50 {
 		must(t, r.nc.PublishRequest("supervisor.agent.a1.claim", r.nc.NewInbox(), []byte(`{"max":1,"wait_seconds":60}`)))
 		must(t, r.nc.PublishRequest("supervisor.missions.wait", r.nc.NewInbox(), []byte(`{"id":"`+m.ID+`","timeout_seconds":60}`)))
+		must(t, r.nc.PublishRequest("supervisor.missions.wait_many", r.nc.NewInbox(), []byte(`{"ids":["`+m.ID+`"],"timeout_seconds":60}`)))
 	}
 	if claimed, err := agent.Claim(t.Context(), api.ClaimRequest{Max: 1}); err != nil || len(claimed.Missions) != 0 {
 		t.Fatalf("%v %v", claimed, err)

@@ -108,8 +108,9 @@ func (r Role) Permissions(name string) Permissions {
 	return Permissions{}
 }
 
-// Covers reports whether this role may do over HTTP what the other one may. Agents and
-// machine roles have no access over HTTP.
+// Covers reports whether this role may do over HTTP what the other one may, of viewer,
+// operator and admin. An agent may use its own requests only, and machine roles have no
+// access over HTTP.
 func (r Role) Covers(other Role) bool {
 	rank := map[Role]int{Viewer: 1, Operator: 2, Admin: 3}
 	return rank[r] > 0 && rank[other] > 0 && rank[r] >= rank[other]

@@ -154,6 +154,14 @@ func (t *Tracer) Start(ctx context.Context, name string, kind Kind) (context.Con
 	return api.WithTrace(ctx, traceparent(span)), Span{span}
 }
 
+// Trace begins a span of work, as Start does, with pairs of an attribute's name and value,
+// and returns what ends it with the outcome. It is what an agent needs of a tracer.
+func (t *Tracer) Trace(ctx context.Context, name string, about ...string) (context.Context, func(err error)) {
+	ctx, span := t.Start(ctx, name, Consumer)
+	span.aboutAll(about)
+	return ctx, span.End
+}
+
 // Record records a span that began at since and ends now, below a trace context.
 // Without a trace context it records nothing: it is for parts of an operation, which
 // mean little alone.
@@ -163,9 +171,7 @@ func (t *Tracer) Record(under, name string, kind Kind, since time.Time, err erro
 	}
 	_, span := t.tracer.Start(parent(under), name, trace.WithSpanKind(kind), trace.WithTimestamp(since))
 	s := Span{span}
-	for i := 0; i+1 < len(about); i += 2 {
-		s.About(about[i], about[i+1])
-	}
+	s.aboutAll(about)
 	s.End(err)
 }
 
@@ -180,6 +186,13 @@ func (s Span) Name(name string) {
 func (s Span) About(key, value string) {
 	if s.span != nil {
 		s.span.SetAttributes(attribute.String(key, value))
+	}
+}
+
+// aboutAll adds pairs of an attribute's key and value.
+func (s Span) aboutAll(pairs []string) {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		s.About(pairs[i], pairs[i+1])
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/alerts"
 	"missioncontrol/supervisor/web"
+	"missioncontrol/test/eventually"
 )
 
 // A degraded event stream is an alert. HTTP and the metrics report it while the broker,
@@ -28,11 +29,8 @@ func TestAnAlertWhileTheBrokerIsAway(t *testing.T) {
 		return recorder.Body.String()
 	}
 	const firing = `"rule":"degraded","metric":"events.degraded","comparison":">=","threshold":1,"for_seconds":0,"value":1,"state":"firing"`
-	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(read("/api/alerts"), firing); {
-		if time.Now().After(deadline) {
-			t.Fatalf("no alert fires: %s", read("/api/alerts"))
-		}
-	}
+	eventually.Holds(t, func() bool { return strings.Contains(read("/api/alerts"), firing) },
+		func() string { return "no alert fires: " + read("/api/alerts") })
 	text := read("/metrics")
 	for _, line := range []string{
 		`missioncontrol_alert{rule="degraded",state="firing"} 1`, `missioncontrol_alert{rule="degraded",state="ok"} 0`,

@@ -9,20 +9,27 @@ import (
 
 	"missioncontrol/supervisor/admission"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/supervisor/roles"
 )
 
 // credential identifies a client to bounds: the token that it sent or, without tokens,
 // the address that the request comes from.
 type credential struct {
 	token   string // its name
+	role    roles.Role
 	address netip.Addr
+}
+
+// actsAs reports whether the client may send an agent's requests.
+func (c credential) actsAs(agentID string) bool {
+	return c.token == "" || c.role == roles.Admin || c.role == roles.Agent && c.token == agentID
 }
 
 type credentialKey struct{}
 
 // withToken returns a request that records which token it has.
 func withToken(r *http.Request, token *Token) *http.Request {
-	return r.WithContext(context.WithValue(r.Context(), credentialKey{}, credential{token: token.Name}))
+	return r.WithContext(context.WithValue(r.Context(), credentialKey{}, credential{token: token.Name, role: token.Role}))
 }
 
 func credentialOf(r *http.Request) credential {

@@ -36,6 +36,9 @@ func FuzzHTTP(f *testing.F) {
 	f.Add("POST", "/api/missions/m1/cancel", "", `{"reason":"why"}`)
 	f.Add("POST", "/api/missions/m1/retry", "Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n", ``)
 	f.Add("DELETE", "/api/missions/m1", "", ``)
+	f.Add("POST", "/api/agents/w1/heartbeat", "", `{"running":[{"mission_id":"m1","lease":1}]}`)
+	f.Add("POST", "/api/agents/w1/claim", "", `{"max":1,"wait_seconds":60}`)
+	f.Add("GET", "/api/agents/w1/commands", "", "")
 	service, store := newService(f)
 	handler := web.Handler(service, quiet)
 	canary := uuid.NewString()
@@ -48,9 +51,12 @@ func FuzzHTTP(f *testing.F) {
 		if err != nil {
 			return // the server refuses it, too
 		}
+		if strings.HasSuffix(request.URL.Path, "/register") {
+			return // an agent's missions change later, by themselves; over NATS the same is fuzzed
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		if strings.HasSuffix(request.URL.Path, "/wait") || request.URL.Path == "/api/events" || request.URL.Path == "/api/supervisor/live" {
+		if strings.HasSuffix(request.URL.Path, "/wait") || strings.HasPrefix(request.URL.Path, "/api/agents/") || request.URL.Path == "/api/events" || request.URL.Path == "/api/supervisor/live" {
 			ctx, cancel = context.WithTimeout(ctx, time.Millisecond) // covers requests that may wait
 			defer cancel()
 		}

@@ -20,7 +20,7 @@ func tokens() web.Tokens {
 	token := func(role roles.Role) web.Token {
 		return web.Token{Name: "the-" + string(role), Role: role, Hash: sha256.Sum256([]byte("token-of-" + role))}
 	}
-	return web.Tokens{token(roles.Viewer), token(roles.Operator), token(roles.Admin)}
+	return web.Tokens{token(roles.Viewer), token(roles.Operator), token(roles.Admin), token(roles.Agent)}
 }
 
 // Every path, for every client: allowed, unknown token, or forbidden.
@@ -84,6 +84,47 @@ func TestTokensOpenWhatTheirRoleMayDo(t *testing.T) {
 				t.Errorf("%s %s by %s: %s", c.method, c.path, role, body)
 			}
 		}
+	}
+}
+
+// An agent's requests are for the agent itself, whose name the token has, and for admins. An
+// agent may not send any other request.
+func TestTokensOfAgents(t *testing.T) {
+	t.Parallel()
+	url, _ := newGuarded(t, web.Guard{Tokens: tokens()})
+	var mine, others []string
+	for _, op := range api.Operations() {
+		if method, path, _ := strings.Cut(op.HTTP, " "); op.Access == api.AccessAgent && method == http.MethodPost {
+			mine = append(mine, "POST "+strings.Replace(path, "{agent}", "the-agent", 1))
+			others = append(others, "POST "+strings.Replace(path, "{agent}", "w2", 1))
+		}
+	}
+	others = append(others, "GET /api/agents/w2/commands", "GET /api/agents/the-agent2/commands", "GET /api/agents/activity",
+		"GET /api/missions", "POST /api/missions", "GET /api/supervisor/agents", "GET /metrics", "GET /api/events", "POST /api/agents/the-agent",
+		"POST /api/session")
+	try := func(role roles.Role, request string, want int) {
+		t.Helper()
+		method, path, _ := strings.Cut(request, " ")
+		status, body, _ := call(t, method, url+path, `{"nonsense":1}`, "Authorization", "Bearer token-of-"+string(role))
+		if status != want {
+			t.Errorf("%s by %s: %d %s, want %d", request, role, status, body, want)
+		}
+	}
+	for _, request := range mine {
+		try(roles.Agent, request, http.StatusBadRequest) // it came as far as its body
+		try(roles.Admin, request, http.StatusBadRequest)
+		try(roles.Operator, request, http.StatusForbidden)
+		try(roles.Viewer, request, http.StatusForbidden)
+	}
+	for _, request := range others {
+		try(roles.Agent, request, http.StatusForbidden)
+	}
+	try(roles.Agent, "POST /api/agents/the-agent%2F..%2Fw2/claim", http.StatusBadRequest) // this is no agent's id
+	for _, role := range []roles.Role{roles.Operator, roles.Viewer} {
+		try(role, "GET /api/agents/the-agent/commands", http.StatusForbidden)
+	}
+	for _, role := range []roles.Role{roles.Agent, roles.Admin} {
+		openSource(t, url+"/api/agents/the-agent/commands", "Authorization", "Bearer token-of-"+string(role)).next("ready")
 	}
 }
 

@@ -34,7 +34,7 @@ func routes(d frontEnd, service *supervisor.Service) http.Handler {
 
 // table returns the routes.
 func table(d frontEnd, service *supervisor.Service, registry *prometheus.Registry) *routeTable {
-	mux := &routeTable{ServeMux: http.NewServeMux()}
+	mux := &routeTable{ServeMux: http.NewServeMux(), answers: map[*api.Operation]answer{}}
 	route(mux, d, api.OpHealth, service.Health)
 	route(mux, d, api.OpStatus, service.Status)
 	route(mux, d, api.OpAgents, service.Agents)
@@ -50,25 +50,19 @@ func table(d frontEnd, service *supervisor.Service, registry *prometheus.Registr
 	route(mux, d, api.OpRetry, service.Retry)
 	route(mux, d, api.OpBulk, service.Bulk)
 	route(mux, d, api.OpWait, service.Wait)
+	route(mux, d, api.OpWaitMany, service.WaitMany)
 	route(mux, d, api.OpLog, service.Log)
 	route(mux, d, api.OpSignal, service.Signal)
 	route(mux, d, api.OpGraph, service.Graph)
 	route(mux, d, api.OpBatches, service.Batches)
 	route(mux, d, api.OpBatch, service.Batch)
 	route(mux, d, api.OpCloseBatch, service.CloseBatch)
-	route(mux, d, api.OpSetLimit, service.SetLimit)
-	route(mux, d, api.OpLimit, service.Limit)
-	route(mux, d, api.OpLimits, service.Limits)
-	route(mux, d, api.OpDeleteLimit, service.DeleteLimit)
-	route(mux, d, api.OpSetSchedule, service.SetSchedule)
-	route(mux, d, api.OpSchedule, service.Schedule)
-	route(mux, d, api.OpSchedules, service.Schedules)
-	route(mux, d, api.OpDeleteSchedule, service.DeleteSchedule)
-	route(mux, d, api.OpTriggerSchedule, service.TriggerSchedule)
-	route(mux, d, api.OpBackfill, service.Backfill)
-	route(mux, d, api.OpPreview, service.Preview)
+	limitRoutes(mux, d, service)
+	scheduleRoutes(mux, d, service)
 	route(mux, d, api.OpQueries, service.Queries)
 	route(mux, d, api.OpActivity, service.Activity)
+	route(mux, d, api.OpPast, service.Past)
+	d.agentRoutes(mux, service)
 	watching := newBound(admission.For(api.KindWatching))
 	for op, handler := range map[*api.Operation]http.HandlerFunc{
 		api.OpWatch:       d.events(service, watching),
@@ -84,6 +78,7 @@ func table(d frontEnd, service *supervisor.Service, registry *prometheus.Registr
 	} {
 		mux.HandleFunc(op.HTTP, handler)
 	}
+	mux.HandleFunc("POST "+pathMCP, d.mcp(service, mux.answers))
 	page := dashboard.Handler()
 	mux.Handle("GET /{$}", page)
 	for _, path := range dashboard.Paths() {
@@ -92,10 +87,28 @@ func table(d frontEnd, service *supervisor.Service, registry *prometheus.Registr
 	return mux
 }
 
+func limitRoutes(mux *routeTable, d frontEnd, service *supervisor.Service) {
+	route(mux, d, api.OpSetLimit, service.SetLimit)
+	route(mux, d, api.OpLimit, service.Limit)
+	route(mux, d, api.OpLimits, service.Limits)
+	route(mux, d, api.OpDeleteLimit, service.DeleteLimit)
+}
+
+func scheduleRoutes(mux *routeTable, d frontEnd, service *supervisor.Service) {
+	route(mux, d, api.OpSetSchedule, service.SetSchedule)
+	route(mux, d, api.OpSchedule, service.Schedule)
+	route(mux, d, api.OpSchedules, service.Schedules)
+	route(mux, d, api.OpDeleteSchedule, service.DeleteSchedule)
+	route(mux, d, api.OpTriggerSchedule, service.TriggerSchedule)
+	route(mux, d, api.OpBackfill, service.Backfill)
+	route(mux, d, api.OpPreview, service.Preview)
+}
+
 // route adds the route of an operation that a method of the service answers. The request
 // of a GET is in the query, and of the other methods in the body.
 func route[Q, R any](mux *routeTable, d frontEnd, op api.Op[Q, R], method func(context.Context, Q) (R, error)) {
 	bound := newBound(admission.For(op.Kind))
+	mux.answers[op.Operation] = answered(bound, method)
 	if strings.HasPrefix(op.HTTP, http.MethodGet+" ") {
 		mux.HandleFunc(op.HTTP, get(d, bound, method))
 		return
@@ -175,9 +188,16 @@ func get[Q, R any](d frontEnd, bound *bound, method func(context.Context, Q) (R,
 	})
 }
 
-// post serves a method whose request is in the path and the body. Its turn comes once
-// the body has arrived, however long that takes.
+// post serves a method whose request is in the path and the body.
 func post[Q, R any](d frontEnd, bound *bound, method func(context.Context, Q) (R, error)) http.HandlerFunc {
+	return d.withBody(bound, func(w http.ResponseWriter, r *http.Request, body []byte) {
+		serve(d, w, r, method, map[string]jsontext.Value{}, body)
+	})
+}
+
+// withBody serves requests that a bound admits with their bodies. The turn of each comes
+// once its body has arrived, however long that takes.
+func (d frontEnd) withBody(bound *bound, next func(http.ResponseWriter, *http.Request, []byte)) http.HandlerFunc {
 	return d.admitted(bound, func(w http.ResponseWriter, r *http.Request, a *admittedRequest) {
 		body, err := d.body(w, r, a)
 		if err != nil {
@@ -190,7 +210,7 @@ func post[Q, R any](d frontEnd, bound *bound, method func(context.Context, Q) (R
 			return
 		}
 		defer done()
-		serve(d, w, r, method, map[string]jsontext.Value{}, body)
+		next(w, r, body)
 	})
 }
 
@@ -206,13 +226,19 @@ func serve[Q, R any](d frontEnd, w http.ResponseWriter, r *http.Request, method 
 		d.refuse(w, r, err)
 		return
 	}
-	ctx := api.WithCaller(api.WithTrace(r.Context(), r.Header.Get(api.HeaderTraceparent)), caller(r))
-	reply, err := method(api.WithUser(ctx, credentialOf(r).token), request)
+	reply, err := method(requestContext(r), request)
 	if err != nil {
 		d.refuse(w, r, err)
 		return
 	}
 	d.reply(w, r, http.StatusOK, reply)
+}
+
+// requestContext returns the context of a request to the service: who sends it, and within
+// which trace.
+func requestContext(r *http.Request) context.Context {
+	ctx := api.WithCaller(api.WithTrace(r.Context(), r.Header.Get(api.HeaderTraceparent)), caller(r))
+	return api.WithUser(ctx, credentialOf(r).token)
 }
 
 // caller returns the name that the requesting program gives itself.

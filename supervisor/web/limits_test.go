@@ -28,6 +28,7 @@ func TestLimitsOverHTTP(t *testing.T) {
 		{"GET", "/api/limits/never", "", viewer, 404, `"not_found"`},
 		{"GET", "/api/limits?limit=1", "", viewer, 200, `{"limits":[{"name":"anthropic"`},
 		{"POST", "/api/missions", `{"name":"n","key":"tenant-7","limits":["anthropic"],"requires":{"gpu":"h100"}}`, operator, 200, `"key":"tenant-7","limits":["anthropic"],"requires":{"gpu":"h100"}`},
+		{"POST", "/api/missions/wait", `{"ids":["nowhere"]}`, viewer, 404, `"not_found"`},
 		{"GET", "/api/missions?key=tenant-7", "", viewer, 200, `"key":"tenant-7"`},
 		{"DELETE", "/api/limits/anthropic", "", viewer, 403, `"forbidden"`},
 		{"DELETE", "/api/limits/anthropic", "", operator, 200, `"name":"anthropic"`},

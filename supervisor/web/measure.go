@@ -25,6 +25,7 @@ func measured(registry *prometheus.Registry, tracer *tracing.Tracer, next http.H
 	seconds := prometheus.NewHistogramVec(supervisor.RequestHistogram("missioncontrol_http_request_duration_seconds",
 		"Duration of requests over HTTP, except those that may wait."), []string{"route"})
 	registry.MustRegister(requests, seconds)
+	parks := parkingRoutes()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begun := time.Now()
 		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
@@ -38,10 +39,19 @@ func measured(registry *prometheus.Registry, tracer *tracing.Tracer, next http.H
 		span.About("http.response.status_code", strconv.Itoa(seen.status))
 		span.End(nil)
 		requests.WithLabelValues(route, strconv.Itoa(seen.status)).Inc()
-		if !strings.HasSuffix(route, "/wait") && !strings.HasPrefix(w.Header().Get("Content-Type"), "text/event-stream") {
+		if !parks[route] && !strings.HasPrefix(w.Header().Get("Content-Type"), "text/event-stream") {
 			seconds.WithLabelValues(route).Observe(time.Since(begun).Seconds())
 		}
 	})
+}
+
+// parkingRoutes returns the patterns of requests that may wait as long as they say.
+func parkingRoutes() map[string]bool {
+	parks := map[string]bool{"POST " + pathMCP: true}
+	for _, op := range api.Operations() {
+		parks[op.HTTP] = op.Kind.Parks()
+	}
+	return parks
 }
 
 // traced begins a span for a request and puts the request below it.

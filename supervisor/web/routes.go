@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"missioncontrol/supervisor"
+	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/api/spec"
 )
 
@@ -12,6 +13,7 @@ import (
 type routeTable struct {
 	*http.ServeMux
 	patterns []string
+	answers  map[*api.Operation]answer // of the operations that methods of the service answer
 }
 
 // Handle is [http.ServeMux.Handle].

@@ -33,8 +33,13 @@ func (d frontEnd) session(r *http.Request) api.Session {
 func (d frontEnd) signIn(w http.ResponseWriter, r *http.Request) {
 	if d.tokens.get() != nil {
 		token := bearer(r.Header.Get("Authorization"))
-		if d.tokens.get().find(token) == nil {
+		found := d.tokens.get().find(token)
+		switch {
+		case found == nil:
 			d.unknown(w, r)
+			return
+		case found.Role == roles.Agent:
+			d.refuse(w, r, forbidden("this token is for the agent "+found.Name+", not for people"))
 			return
 		}
 		setCookie(w, r, token)

@@ -20,13 +20,13 @@ import (
 	"missioncontrol/supervisor/web/dashboard"
 )
 
-// Every route except those of the dashboard is in the OpenAPI document, and nothing
-// else.
+// Every route except those of the dashboard and of MCP, which describes itself, is in the
+// OpenAPI document, and nothing else.
 func TestTheDocumentTellsOfEveryRoute(t *testing.T) {
 	t.Parallel()
 	var served, described []string
 	for _, pattern := range web.Patterns() {
-		if _, path, _ := strings.Cut(pattern, " "); path != "/{$}" && !strings.HasPrefix(path, dashboard.Prefix) {
+		if _, path, _ := strings.Cut(pattern, " "); path != "/{$}" && path != "/mcp" && !strings.HasPrefix(path, dashboard.Prefix) {
 			served = append(served, pattern)
 		}
 	}
@@ -35,7 +35,8 @@ func TestTheDocumentTellsOfEveryRoute(t *testing.T) {
 			continue
 		}
 		described = append(described, op.HTTP)
-		if reads := strings.HasPrefix(op.HTTP, "GET "); reads != (op.Access == api.AccessRead) {
+		reads := strings.HasPrefix(op.HTTP, "GET ") || op == api.OpWaitMany.Operation
+		if op.Access != api.AccessAgent && reads != (op.Access == api.AccessRead) {
 			t.Errorf("%s: tokens of viewers allow it: %t; the table of operations says otherwise", op.HTTP, reads)
 		}
 	}
@@ -81,6 +82,9 @@ func TestRequestsAndRepliesAreAsDocumented(t *testing.T) {
 		{"GET", "/api/missions/m-2", "", 404},
 		{"GET", "/api/missions/m-1/log?limit=1", "", 200},
 		{"GET", "/api/missions/m-1/wait?timeout_seconds=0.01", "", 408},
+		{"POST", "/api/missions/wait", `{"ids":["m-1"],"until":"any","timeout_seconds":0}`, 200},
+		{"POST", "/api/missions/wait", `{"ids":["m-1","m-1"]}`, 400},
+		{"POST", "/api/missions/wait", `{"ids":["m-2"]}`, 404},
 		{"GET", "/api/missions/stats", "", 200},
 		{"GET", "/api/missions/history?minutes=2", "", 200},
 		{"GET", "/api/missions/queues", "", 200},
@@ -96,6 +100,28 @@ func TestRequestsAndRepliesAreAsDocumented(t *testing.T) {
 		{"GET", "/api/queries", "", 200},
 		{"GET", "/api/agents/activity", "", 200},
 		{"GET", api.PathAsyncAPI, "", 200},
+	})
+}
+
+// Requests of agents and their replies are as the document describes them.
+func TestRequestsOfAgentsAreAsDocumented(t *testing.T) {
+	t.Parallel()
+	service, _ := newService(t)
+	checkDocumented(t, service, []documented{
+		{"POST", "/api/missions", `{"id":"m-1","name":"one"}`, 200},
+		{"POST", "/api/agents/w1/claim", `{"max":1}`, 404},
+		{"POST", "/api/agents/w1/register", `{"name":"worker","types":["default"],"capacity":2}`, 200},
+		{"POST", "/api/agents/w1/claim", `{"max":1,"wait_seconds":1}`, 200},
+		{"POST", "/api/agents/w1/heartbeat", `{"running":[{"mission_id":"m-1","lease":1}]}`, 200},
+		{"POST", "/api/agents/w1/progress", `{"mission_id":"m-1","lease":1,"percent":50}`, 200},
+		{"POST", "/api/agents/w1/log", `{"mission_id":"m-1","lease":1,"message":"half of it"}`, 200},
+		{"POST", "/api/agents/w1/create", `{"mission_id":"m-1","lease":1,"missions":[{"id":"m-2","name":"child"}]}`, 200},
+		{"POST", "/api/agents/w1/signals", `{"mission_id":"m-1","lease":1}`, 200},
+		{"POST", "/api/agents/w1/inputs", `{"mission_id":"m-1","lease":1,"source":"m-2"}`, 404},
+		{"POST", "/api/agents/w1/release", `{"mission_id":"m-1","lease":7}`, 409},
+		{"POST", "/api/agents/w1/complete", `{"mission_id":"m-1","lease":1,"result":{"bytes":1234}}`, 200},
+		{"POST", "/api/agents/w1/fail", `{"mission_id":"m-1","lease":1,"error":"late"}`, 409},
+		{"POST", "/api/agents/w1/leave", `{}`, 200},
 	})
 }
 

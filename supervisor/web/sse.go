@@ -59,9 +59,10 @@ func (d frontEnd) push(w http.ResponseWriter, r *http.Request, run func(context.
 	if r.Method == http.MethodHead {
 		return
 	}
-	ctx, cancel := context.WithCancel(r.Context())
+	ctx, end := context.WithCancelCause(r.Context())
+	cancel := func() { end(nil) }
 	defer cancel()
-	defer context.AfterFunc(leaving(r), cancel)()
+	defer context.AfterFunc(leaving(r), func() { end(supervisor.ErrStopping) })()
 	valid, allowed := d.tokens.still(r)
 	if !allowed {
 		d.unknown(w, r)

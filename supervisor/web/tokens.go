@@ -113,9 +113,11 @@ var open = map[string]bool{"/": true, api.PathHealthz: true, api.PathReadyz: tru
 // for it.
 func isOpen(path string) bool { return open[path] || strings.HasPrefix(path, dashboard.Prefix) }
 
-// needs returns the role that a request requires: viewer for requests that only read.
+// needs returns the role that a request requires: viewer for requests that only read, and for
+// MCP, where the role decides which tools there are. One that reads has more ids than a query
+// may have, and so a body.
 func needs(r *http.Request) roles.Role {
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.URL.Path == pathMCP || r.Method+" "+r.URL.Path == api.OpWaitMany.HTTP {
 		return roles.Viewer
 	}
 	return roles.Operator
@@ -135,6 +137,12 @@ func (d frontEnd) authorize(next http.Handler) http.Handler {
 		switch {
 		case token == nil:
 			d.unknown(w, r)
+		case token.Role == roles.Agent:
+			if !strings.HasPrefix(r.URL.Path, api.AgentPath(token.Name)) {
+				d.refuse(w, r, forbidden("this token is for the agent "+token.Name+", and allows only requests below "+api.AgentPath(token.Name)))
+				return
+			}
+			next.ServeHTTP(w, withToken(r, token))
 		case !token.Role.Covers(needed):
 			d.refuse(w, r, forbidden("this requires a token with one of the roles "+string(needed)))
 		default:

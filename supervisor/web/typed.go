@@ -11,7 +11,7 @@ import (
 
 // machines are the first parts of paths that programs ask for: these answer in the
 // format of the API whoever asks.
-var machines = []string{"", "api", "ui", "healthz", "readyz", "metrics", "favicon.ico"}
+var machines = []string{"", "api", "mcp", "ui", "healthz", "readyz", "metrics", "favicon.ico"}
 
 // typed answers a person who typed a path into a browser with a page. The dashboard's
 // pages are behind the # of its address; whoever leaves it out is sent there. It reveals

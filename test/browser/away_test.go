@@ -92,8 +92,7 @@ func TestAViewerIsNotOfferedChanges(t *testing.T) {
 	b.write("Token", "not-a-token")
 	b.key("Enter")
 	b.awaitText("This token is not known here")
-	b.write("Token", secret("wall"))
-	b.key("Enter")
+	b.submitToken(secret("wall"))
 	b.awaitText("number 2")
 	b.awaitText("view only")
 	for _, name := range []string{"New mission", "Select all on this page", "Select number 2"} {
@@ -121,8 +120,7 @@ func TestAViewerIsNotOfferedChanges(t *testing.T) {
 
 	b.press("Sign out")
 	b.awaitText("Paste the token")
-	b.write("Token", secret("mary"))
-	b.key("Enter")
+	b.submitToken(secret("mary"))
 	b.press("Delete")
 	b.press("Delete mission")
 	b.awaitMessage("1 mission deleted.")

@@ -55,7 +55,7 @@ func TestRunTimesOfMissions(t *testing.T) {
 	s.batch("idle", "idle %d", 1, "")
 	s.awaitCounts(func(c *api.Status) bool { return c.CompletedMissions == 5 })
 	b.open("overview?type=mail", "Overview")
-	b.call("Page.reload", nil, nil)
+	b.reload()
 	b.awaitText("Type mail, in the last hour: 2 missions completed, half of them within ")
 	const choose = `((e, value) => { e.value = value; e.dispatchEvent(new Event("change")); return true; })(document.querySelector("[aria-label='Type of the run times']"), `
 	b.await("the types", `document.querySelector("[aria-label='Type of the run times']").options.length === 4`)

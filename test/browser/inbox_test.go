@@ -167,9 +167,7 @@ func TestAViewerSeesQuestions(t *testing.T) {
 	s := start(t, "--tokens-file", tokens)
 	s.create(api.MissionSpec{ID: "m", Name: "the deployment", Type: "t", After: []missions.Condition{asks("s", "Deploy it?", "yes", "no")}})
 	b := openTab(t, s.HTTP, wide)
-	b.open("overview", "Sign in")
-	b.write("Token", secret)
-	b.key("Enter")
+	b.signIn("overview", secret)
 	for _, page := range [][2]string{{"overview", "Overview"}, {"inbox", "Needs you"}, {"mission/m", "the deployment"}} {
 		b.open(page[0], page[1])
 		b.awaitText("Deploy it?")

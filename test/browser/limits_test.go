@@ -109,7 +109,7 @@ func TestTheLifeOfALimit(t *testing.T) {
 	b.write("Keys with settings of their own, one a line", "user:7: per-key=2, weight=4\ntenant-9: paused")
 	b.write("Note", "contract")
 	b.press("Add limit")
-	b.awaitText("Limit added.")
+	b.awaitMessage("Limit added.")
 	b.awaitText("missions that name it")
 	is := s.limitNow("anthropic")
 	if *is.Total != 5 || *is.PerKey != 3 || *is.Rate != (missions.Rate{Count: 60, PerSeconds: 60}) || *is.Budget != (missions.Budget{Unit: "usd", Amount: 12.5, PerSeconds: 86400}) ||
@@ -137,7 +137,7 @@ func TestTheLifeOfALimit(t *testing.T) {
 	b.write("Running at once", "")
 	b.write("Note", "another")
 	b.press("Change limit")
-	b.awaitText("Limit changed.")
+	b.awaitMessage("Limit changed.")
 	is = s.limitNow("anthropic")
 	if is.Total != nil || is.Note != "another" || *is.PerKey != 3 || *is.Keys["user:7"].PerKey != 2 || is.Paused {
 		t.Errorf("%+v", is.LimitSpec)
@@ -194,7 +194,7 @@ func TestTheKeysOfALimit(t *testing.T) {
 	b.awaitInvalid("weight")
 	b.write("Weight: turns while another key has one", "2.5")
 	b.press("Change key")
-	b.awaitText("Key “tenant-7” is set.")
+	b.awaitMessage("Key “tenant-7” is set.")
 	b.await("the bound of the key", fmt.Sprintf(key, "tenant-7")+`?.includes("/ 4 2.5")`)
 	b.press("Set a key")
 	b.write("Key", "data") // a name that replies have for what programs write
@@ -237,7 +237,7 @@ func TestTwoPeopleChangeALimit(t *testing.T) {
 	first.write("Running at once", "5")
 	second.write("Note", "mine")
 	first.press("Change limit")
-	first.awaitText("Limit changed.")
+	first.awaitMessage("Limit changed.")
 	second.press("Change limit")
 	second.awaitText("Nothing is saved")
 	second.awaitText("It was changed by dashboard")
@@ -249,7 +249,7 @@ func TestTwoPeopleChangeALimit(t *testing.T) {
 	second.await("what it says now", `document.querySelector("dialog input[name=total]").value === "5"`)
 	second.write("Note", "mine")
 	second.press("Change limit")
-	second.awaitText("Limit changed.")
+	second.awaitMessage("Limit changed.")
 	if is := s.limitNow("code"); *is.Total != 5 || is.Note != "mine" {
 		t.Errorf("%+v", is.LimitSpec)
 	}
@@ -267,9 +267,7 @@ func TestAViewerSeesLimits(t *testing.T) {
 	s := start(t, "--tokens-file", tokens)
 	s.limit(missions.LimitSpec{Name: "stop", Type: missions.AllTypes, Paused: true, Keys: map[string]missions.KeyLimit{"tenant-7": {Weight: 2}}})
 	b := openTab(t, s.HTTP, wide)
-	b.open("overview", "Sign in")
-	b.write("Token", secret)
-	b.key("Enter")
+	b.signIn("overview", secret)
 	b.awaitText("Everything is paused: no mission starts.")
 	for _, page := range [][2]string{{"overview", "Overview"}, {"limits", "Limits"}, {"limits/stop", "stop"}, {"limits/never", "never"}} {
 		b.open(page[0], page[1])

@@ -143,17 +143,21 @@ func TestLayoutShift(t *testing.T) {
 	pages := map[string]string{"overview": "93.9 %", "inbox": "Pull request 812", "missions": "Deploy 4.2", "mission/billing": "all of them are from before", "mission/deploy": "48 × test", "mission/" + s.find("Slow trailer, cut 3"): "the cache is cold",
 		"mission/" + s.find("Bad archive 2"): "unexpected end of archive", "queue": "No agent serves it", "schedules": "No schedules yet", "limits": "Until the new disks are in.", "limits/anthropic": "tenant-7", "agents": "Slow trailer, cut 1", "events": "agent.online", "alerts": "Raised and resolved", "queries": "nightly-report"}
 	for suffix, l := range map[string]look{"": wide, "-narrow": narrow} {
+		b := openTab(t, s.HTTP, l)
+		b.call("Network.setCacheDisabled", map[string]any{"cacheDisabled": true}, nil) // as if each page was the first
 		for page, text := range pages {
-			t.Run(page+suffix, func(t *testing.T) { stays(t, s, l, page, text) })
+			t.Run(page+suffix, func(t *testing.T) { b.stays(t, page, text) })
 		}
 	}
 }
 
 // stays checks that little moves on a page while it arrives.
-func stays(t *testing.T, s *supervisor, l look, page, text string) {
+func (b *tab) stays(t *testing.T, page, text string) {
 	t.Helper()
-	b := openTab(t, s.HTTP, l)
-	b.call("Page.navigate", map[string]any{"url": s.HTTP + "/#/" + page}, nil)
+	defer func(of *testing.T) { b.t = of }(b.t)
+	b.t = t
+	b.call("Page.navigate", map[string]any{"url": "about:blank"}, nil)
+	b.call("Page.navigate", map[string]any{"url": b.base + "/#/" + page}, nil)
 	b.awaitText(text)
 	b.awaitText("Connected")
 	b.settle()

@@ -45,9 +45,7 @@ func TestBehindAProxy(t *testing.T) {
 				base = startNginx(t, c.server, strings.TrimPrefix(s.HTTP, "http://")) + c.path
 			}
 			b := openTab(t, base, wide)
-			b.open("missions", "Sign in")
-			b.write("Token", secret)
-			b.key("Enter")
+			b.signIn("missions", secret)
 			b.awaitText("No missions yet")
 			b.awaitText("Connected")
 			b.press("New mission")
@@ -63,8 +61,7 @@ func TestBehindAProxy(t *testing.T) {
 			b.awaitText("By mary, since")
 			b.press("everything")
 			b.await("its page", `document.querySelector("main h1")?.textContent.startsWith("everything")`)
-			b.press("Resume")
-			b.press("Resume") // in the dialog
+			b.pressTwice("Resume")
 			b.await("the end", `!`+pausedBanner)
 			var jar struct {
 				Cookies []struct {

@@ -86,7 +86,7 @@ func TestTheLifeOfASchedule(t *testing.T) {
 func TestTheRunsOfASchedule(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	begin := missions.At(time.Now().Add(2 * time.Second).Truncate(time.Second))
+	begin := missions.At(time.Now().Add(5 * time.Second).Truncate(time.Second)) // after the schedule is there
 	s.schedule(missions.ScheduleSpec{ID: "often", EverySeconds: 1, StartsAt: begin, EndsAt: begin.Add(2 * time.Second), Mission: missions.Template{Name: "look", Type: "t"}})
 	s.schedule(missions.ScheduleSpec{ID: "poll", EverySeconds: 3600, Mission: missions.Template{Name: "poll", Type: "t"}})
 	b := openTab(t, s.HTTP, wide)
@@ -97,8 +97,7 @@ func TestTheRunsOfASchedule(t *testing.T) {
 	b.awaitText("has not ended")
 	b.await("its end", `document.querySelector("tbody tr:first-child .badge").textContent === "Ended"`)
 	b.await("the alert", `document.querySelector(".firing a")?.getAttribute("href") === "#/schedules"`)
-	id := missions.OccurrenceID("often", begin)
-	b.open("mission/"+id, "look")
+	b.open("mission/"+s.find("look"), "look")
 	h := s.hands("w", "t")
 	h.completes(h.take("t"), `1`)
 	b.open("schedules/poll", "poll")
@@ -126,9 +125,7 @@ func TestAViewerSeesSchedules(t *testing.T) {
 	s := start(t, "--tokens-file", tokens)
 	s.schedule(missions.ScheduleSpec{ID: "nightly", Cron: "0 2 * * *", Mission: missions.Template{Name: "report"}})
 	b := openTab(t, s.HTTP, wide)
-	b.open("overview", "Sign in")
-	b.write("Token", secret)
-	b.key("Enter")
+	b.signIn("overview", secret)
 	b.awaitText("view only")
 	for _, page := range [][2]string{{"schedules", "Schedules"}, {"schedules/nightly", "nightly"}} {
 		b.open(page[0], page[1])

@@ -61,9 +61,8 @@ func TestEverythingIsPaused(t *testing.T) {
 		}
 		other.fits(page[0], narrow)
 	}
-	eval[bool](b, "window.old = true")
-	b.call("Page.reload", nil, nil)
-	b.await("the banner after a reload", "!window.old && "+pausedBanner)
+	b.reload()
+	b.await("the banner after a reload", pausedBanner)
 	b.await("the title after a reload", pausedTitle)
 
 	other.audit("paused, narrow")
@@ -77,8 +76,7 @@ func TestEverythingIsPaused(t *testing.T) {
 	if !s.limitNow("everything").Paused {
 		t.Error("it is resumed by a key that closes the dialog")
 	}
-	other.press("Resume")
-	other.press("Resume") // of the dialog
+	other.pressTwice("Resume")
 	other.await("the end", `!`+pausedBanner)
 	b.await("the end in the other tab", `!`+pausedBanner+` && !document.title.startsWith("Paused") && document.querySelector("link[rel=icon]").href.endsWith("/ui/mark.svg")`)
 	if is := s.limitNow("everything"); is.Paused || is.Type != missions.AllTypes {

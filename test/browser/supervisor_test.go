@@ -25,10 +25,11 @@ type supervisor struct {
 	t *testing.T
 }
 
-// start runs a supervisor and waits for its banner.
+// start runs a supervisor and waits for its banner. Its leases are longer than a busy machine
+// keeps an agent from its heartbeats.
 func start(t *testing.T, args ...string) *supervisor {
 	t.Helper()
-	s, err := process.Start(t.Context(), binary, append([]string{"--data-dir", t.TempDir()}, args...)...)
+	s, err := process.Start(t.Context(), binary, append([]string{"--data-dir", t.TempDir(), "--lease", "2m"}, args...)...)
 	must(t, err)
 	t.Cleanup(s.Kill)
 	return &supervisor{s, t}

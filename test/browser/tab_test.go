@@ -15,7 +15,7 @@ import (
 )
 
 // testTimeout limits every wait; only a failure uses it up.
-const testTimeout = time.Minute
+const testTimeout = 2 * time.Minute
 
 // tab is a page in its own browser profile. The test fails on exceptions,
 // violations of the page's policy, and requests to other hosts.
@@ -89,7 +89,8 @@ func (b *tab) call(method string, params, result any) {
 	must(b.t, chrome.call(ctx, b.session, method, params, result))
 }
 
-// as displays the page in another way.
+// as displays the page in another way. Nothing moves by itself: without a graphics card, that would be drawn by the
+// processor, sixty times a second in each tab.
 func (b *tab) as(l look) {
 	b.t.Helper()
 	scheme := "light"
@@ -97,7 +98,7 @@ func (b *tab) as(l look) {
 		scheme = "dark"
 	}
 	b.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": l.width, "height": l.height, "deviceScaleFactor": 1, "mobile": l.width < 500}, nil)
-	b.call("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}}}, nil)
+	b.call("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}}}, nil)
 }
 
 func (b *tab) onEvent(method string, params json.RawMessage) {
@@ -145,11 +146,37 @@ func (b *tab) received() (total int) {
 	return total
 }
 
-// open opens a page, such as "missions?status=FAILED", and waits for its heading.
+// open opens a page, such as "missions?status=FAILED", and waits for its heading: that of another page, which may have the
+// same words, does not count.
 func (b *tab) open(where, heading string) {
 	b.t.Helper()
+	b.await("the page before", `(window.left = location.hash === `+quote("#/"+where)+` ? null : document.querySelector("main h1"), true)`)
 	b.call("Page.navigate", map[string]any{"url": b.base + "/#/" + where}, nil)
-	b.await("the page "+where, "document.querySelector('main h1')?.textContent.includes("+quote(heading)+")")
+	b.await("the page "+where, `((h1) => h1 && h1 !== window.left && h1.textContent.includes(`+quote(heading)+`))(document.querySelector("main h1"))`)
+}
+
+// signIn opens a page, pastes a token into the form that comes in its place, and waits until the page knows who has signed
+// in: what is done before that may come before the reload that follows.
+func (b *tab) signIn(where, secret string) {
+	b.t.Helper()
+	b.open(where, "Sign in")
+	b.submitToken(secret)
+}
+
+// submitToken pastes a token into the form that is there, and waits as signIn does.
+func (b *tab) submitToken(secret string) {
+	b.t.Helper()
+	b.write("Token", secret)
+	b.key("Enter")
+	b.await("the end of the sign-in", `[...document.querySelectorAll("header button")].some((e) => e.textContent === "Sign out") && document.querySelector("main h1")`)
+}
+
+// reload loads the page anew, and waits for its heading.
+func (b *tab) reload() {
+	b.t.Helper()
+	eval[bool](b, "window.old = true")
+	b.call("Page.reload", nil, nil)
+	b.await("the page after a reload", `!window.old && document.querySelector("main h1")`)
 }
 
 func quote(s string) string {
@@ -192,12 +219,12 @@ func leaves(err error) bool {
 	return err != nil && (strings.Contains(err.Error(), "navigated or closed") || strings.Contains(err.Error(), "Execution context was destroyed"))
 }
 
-// await waits until an expression is true.
+// await waits until an expression is true. It looks less often the longer it takes, since to look at a page takes the
+// processor from what the page waits for.
 func (b *tab) await(what, expression string) {
 	b.t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.After(testTimeout); ; {
+	pause := 10 * time.Millisecond
+	for deadline := time.After(testTimeout); ; pause = min(pause*3/2, 200*time.Millisecond) {
 		there, err := evaluate[bool](b, "!!("+expression+")")
 		if !leaves(err) {
 			must(b.t, err)
@@ -206,7 +233,7 @@ func (b *tab) await(what, expression string) {
 			return
 		}
 		select {
-		case <-tick.C:
+		case <-time.After(pause):
 		case <-deadline:
 			b.t.Fatalf("%s does not come; the page says:\n%.1500s", what, eval[string](b, "document.body.innerText"))
 		}
@@ -245,15 +272,24 @@ func (b *tab) offers(name string) bool {
 	return eval[bool](b, "!!"+control(name))
 }
 
-// press clicks a control with the mouse.
+// press clicks a control with the mouse, once it stays where it is: what arrives above it moves it.
 func (b *tab) press(name string) {
 	b.t.Helper()
 	b.await("the control "+name, control(name))
-	at := eval[struct{ X, Y float64 }](b, `(() => { const e = `+control(name)+`; e.scrollIntoView({block: "center"});
-		const r = e.getBoundingClientRect(); return {X: r.x + r.width / 2, Y: r.y + r.height / 2}; })()`)
+	at := eval[struct{ X, Y float64 }](b, `new Promise((done) => { let last; const look = () => { const e = `+control(name)+`; e?.scrollIntoView({block: "center"});
+		const r = e?.getBoundingClientRect(); const at = r && {X: r.x + r.width / 2, Y: r.y + r.height / 2};
+		if (at && at.X === last?.X && at.Y === last.Y) done(at); else { last = at; requestAnimationFrame(look); } }; look(); })`)
 	for _, kind := range []string{"mousePressed", "mouseReleased"} {
 		b.call("Input.dispatchMouseEvent", map[string]any{"type": kind, "x": at.X, "y": at.Y, "button": "left", "clickCount": 1}, nil)
 	}
+}
+
+// pressTwice presses a control that opens a dialog, and the one of the same name in the dialog.
+func (b *tab) pressTwice(name string) {
+	b.t.Helper()
+	b.press(name)
+	b.await("the dialog", `document.querySelector("dialog[open]")`)
+	b.press(name)
 }
 
 // write types into a field, replacing its content.

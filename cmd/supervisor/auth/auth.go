@@ -165,14 +165,16 @@ func addUser(role roles.Role, name, file string, nkey bool) (credentials.Secret,
 }
 
 func tokenCommand(c *ui.Console) *cobra.Command {
-	some := []roles.Role{roles.Viewer, roles.Operator, roles.Admin}
+	some := []roles.Role{roles.Viewer, roles.Operator, roles.Agent, roles.Admin}
 	cmd := &cobra.Command{
 		Use:   "token ROLE NAME --tokens FILE",
 		Short: "Create a bearer token for HTTP",
 		Long: `Create a bearer token for HTTP, and add its hash to a file for serve's --tokens-file,
-which is created if it does not exist. NAME identifies the owner. The token itself is
+which is created if it does not exist. NAME identifies the owner; for an agent, it is the
+agent's ID, and the token allows only the requests of this agent. The token itself is
 written to NAME.token, next to the file.`,
 		Example: `  supervisor auth token viewer grafana --tokens tokens.yaml
+  supervisor auth token agent w1 --tokens tokens.yaml
   curl -H "Authorization: Bearer $(cat grafana.token)" http://127.0.0.1:8080/metrics`,
 		Args: ui.Arguments(2, 2, "a ROLE and a NAME"), ValidArgsFunction: roleNames(some),
 	}

@@ -26,14 +26,16 @@ func missionsWaitCommand(c *ui.Console) *cobra.Command {
 		Long: `Wait until missions end, and show each one when it does.
 
 The exit code is 0 if all of them completed, and 1 if one failed, was cancelled, or did
-not end in time.`,
+not end in time. With --any, that is said of those that have ended when the first one has.`,
 		Example: `  supervisor missions wait 0198c5b0-6f3c-7c55-9d3a-2b8c1de0a001
-  supervisor missions wait build-41 build-42 --timeout 10m && echo built`,
+  supervisor missions wait build-41 build-42 --timeout 10m && echo built
+  supervisor missions wait --any mirror-1 mirror-2 mirror-3`,
 		Args:              someMissions,
 		ValidArgsFunction: remote.MissionIDs(c, -1, missions.Pending, missions.Running),
 	}
 	timeout := cmd.Flags().String("timeout", "", "stop waiting after this `DURATION`; default: never")
 	w := waiting{flag: "--timeout"}
+	cmd.Flags().BoolVar(&w.any, "any", false, "wait until one of them has ended; with at most 100 missions")
 	cmd.Flags().BoolVar(&w.json, "json", false, "print the missions as JSON, one per line")
 	cmd.PreRunE = func(*cobra.Command, []string) (err error) {
 		if *timeout == "" {
@@ -46,6 +48,9 @@ not end in time.`,
 	}
 	cmd.RunE = remote.WithSession(c, func(ctx context.Context, s *remote.Session, ids []string) error {
 		w.ids = ids
+		if w.any {
+			return waitAny(ctx, c, s, w)
+		}
 		return waitAll(ctx, c, s, w)
 	})
 	return cmd
@@ -57,6 +62,7 @@ type waiting struct {
 	json   bool
 	atMost time.Duration // 0: forever
 	flag   string        // that set the timeout
+	any    bool          // until one has ended
 	live   bool          // show the mission's progress; only with one mission
 }
 
@@ -66,19 +72,27 @@ var errTimeout = errors.New("timed out")
 // gaveUp returns the error for a wait that timed out.
 func (w *waiting) gaveUp() error {
 	what := "not all missions have ended"
+	if w.any {
+		what = "no mission has ended"
+	}
 	if len(w.ids) == 1 {
 		what = "mission " + w.ids[0] + " has not ended"
 	}
 	return fmt.Errorf("%s within the %s of %s", what, w.flag, ui.DurationWords(w.atMost))
 }
 
+// bounded returns a context that ends when the user's timeout is over, if there is one.
+func (w *waiting) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if w.atMost == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, w.atMost, errTimeout)
+}
+
 // waitAll waits for missions concurrently and prints each one when it has ended.
 func waitAll(ctx context.Context, c *ui.Console, s *remote.Session, w waiting) error {
-	if w.atMost > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, w.atMost, errTimeout)
-		defer cancel()
-	}
+	ctx, cancel := w.bounded(ctx)
+	defer cancel()
 	ended := func() {}
 	if w.live {
 		live := watchMission(ctx, c, s, w.ids[0])
@@ -93,6 +107,59 @@ func waitAll(ctx context.Context, c *ui.Console, s *remote.Session, w waiting) e
 		return w.gaveUp()
 	}
 	return remote.BadRequest(result)
+}
+
+// waitAny waits until one of several missions has ended, and prints those that have. It also
+// waits while a supervisor that answered before is briefly unavailable.
+func waitAny(ctx context.Context, c *ui.Console, s *remote.Session, w waiting) error {
+	if len(w.ids) > api.MaxWaitMany {
+		return ui.Usagef("--any takes at most %d missions", api.MaxWaitMany)
+	}
+	ctx, cancel := w.bounded(ctx)
+	defer cancel()
+	for answered := false; ; {
+		timeout := api.DefaultWait.Seconds() / 4 // below a request's own timeout
+		reply, raw, err := remote.Ask(ctx, s, api.OpWaitMany, api.WaitManyRequest{IDs: w.ids, Until: api.UntilAny, TimeoutSeconds: &timeout})
+		switch {
+		case err == nil && reply.Done:
+			return printAny(c, &reply, raw, w.json)
+		case errors.Is(waitError(ctx, ctx.Err()), errTimeout):
+			return w.gaveUp()
+		case ctx.Err() != nil:
+			return err
+		case err == nil:
+			answered = true
+		case !answered || !remote.Unsure(err):
+			return remote.BadRequest(err)
+		default:
+			pause(ctx, 500*time.Millisecond)
+		}
+	}
+}
+
+// printAny prints the missions of a reply that have ended. It returns ui.ErrSilent unless they completed.
+func printAny(c *ui.Console, reply *api.Waited, raw jsontext.Value, asJSON bool) (result error) {
+	if asJSON {
+		c.Out.JSON(raw)
+	}
+	for i := range reply.Missions {
+		m := &reply.Missions[i]
+		if !m.Status.Terminal() {
+			continue
+		}
+		if !asJSON {
+			c.Out.Printf("%s\n", missionLine(c.Out, m))
+		}
+		if m.Status != missions.Completed {
+			result = ui.ErrSilent
+		}
+	}
+	for _, id := range reply.Deleted {
+		if result = ui.ErrSilent; !asJSON {
+			c.Out.Printf("%s  deleted\n", id)
+		}
+	}
+	return result
 }
 
 // waitEach calls ended for each mission when it has ended, one call at a time.

@@ -131,7 +131,7 @@ func TestBadFilesOfUsersAndTokens(t *testing.T) {
 		"twice":           {"--users-file", user("role: viewer, password_hash: "+bcryptOfNothing) + "  - {name: geheim, role: agent, password_hash: " + bcryptOfNothing + "}\n", "appears twice"},
 		"system":          {"--users-file", user("role: system, password_hash: " + bcryptOfNothing), "only the supervisor may use the embedded broker's system account"},
 		"no tokens":       {"--tokens-file", "tokens: []\n", "contains no tokens"},
-		"role of a token": {"--tokens-file", token("role: agent, sha256: " + hash), `the role of ci is "agent"; for HTTP, it must be viewer, operator or admin`},
+		"role of a token": {"--tokens-file", token("role: supervisor, sha256: " + hash), `the role of ci is "supervisor"; for HTTP, it must be viewer, operator, agent or admin`},
 		"short hash":      {"--tokens-file", token("role: viewer, sha256: geheim"), "the sha256 of ci is not 64 hexadecimal digits"},
 		"token twice":     {"--tokens-file", token("role: viewer, sha256: "+hash) + "  - {name: ci, role: viewer, sha256: " + hash + "}\n", "ci appears twice"},
 	} {

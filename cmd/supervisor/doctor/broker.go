@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"missioncontrol/cmd/supervisor/remote"
 	"missioncontrol/cmd/supervisor/ui"
 	"missioncontrol/supervisor/api"
 )
@@ -31,7 +32,7 @@ func (d *doctor) askBroker(ctx context.Context) {
 
 // jetStream returns JetStream if this user may ask it.
 func (d *doctor) jetStream(check, subject string) (jetstream.JetStream, bool) {
-	if denied, _ := d.denied.publish(subject); denied {
+	if denied, _ := d.denied.Publish(subject); denied {
 		d.add(check, unknown, "this user does not have permission to request it", "")
 		return nil, false
 	}
@@ -72,7 +73,7 @@ func (d *doctor) askForeignStreams(ctx context.Context) {
 	if !may {
 		return
 	}
-	if err := d.denied.try(ctx, d.session.Conn, "$JS.API.STREAM.NAMES", nil); errors.Is(err, errDenied) {
+	if err := d.denied.Try(ctx, d.session.Conn, "$JS.API.STREAM.NAMES", nil); errors.Is(err, remote.ErrDenied) {
 		d.failed("foreign_streams", err)
 		return
 	} else if errors.Is(err, nats.ErrNoResponders) {

@@ -45,7 +45,7 @@ The exit code is 1 if there is an error, and otherwise 0, even with warnings.`,
 		Args: ui.NoArguments,
 	}
 	config.AddConnectionFlags(cmd)
-	d := &doctor{console: c, denied: newDenials()}
+	d := &doctor{console: c, denied: remote.NewDenials()}
 	flags := cmd.Flags()
 	flags.StringVar((*string)(&d.role), "role", "", "check that this user has the `ROLE` viewer or operator; default: show what this user may do")
 	flags.StringVar(&d.agent, "agent", "", "check that this user may work as the agent with this `ID`")
@@ -87,7 +87,7 @@ type doctor struct {
 	role    roles.Role // that the user should have; "" for any
 	agent   string     // that the user should be able to be; "" for none
 	session *remote.Session
-	denied  *denials
+	denied  *remote.Denials
 
 	findings []finding
 }
@@ -121,7 +121,7 @@ func (d *doctor) well(check, format string, args ...any) {
 // failed records a question without a proper answer.
 func (d *doctor) failed(check string, err error) {
 	status := wrong
-	if errors.Is(err, errDenied) {
+	if errors.Is(err, remote.ErrDenied) {
 		status = unknown
 	}
 	d.add(check, status, remote.ErrorText(err), "")
@@ -137,7 +137,7 @@ func (d *doctor) ask(ctx context.Context, question func(context.Context)) {
 // examine runs all checks, from the bottom up. It returns an error for a mistake in the
 // command line, or if the examination was interrupted.
 func (d *doctor) examine(cmd *cobra.Command) error {
-	s, err := remote.Dial(d.console, cmd, remote.ConnectTimeout, d.denied.note)
+	s, err := remote.Dial(d.console, cmd, remote.ConnectTimeout, d.denied.Note)
 	var usage *ui.UsageError
 	switch {
 	case errors.As(err, &usage):

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"missioncontrol/cmd/supervisor/remote"
 	"missioncontrol/eventstream"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/roles"
@@ -41,11 +42,11 @@ func (d *doctor) tryAll(ctx context.Context, subjects []string) (found permissio
 	var tries sync.WaitGroup
 	for _, subject := range subjects {
 		tries.Go(func() {
-			err := d.denied.try(ctx, d.session.Conn, subject, []byte(refusable))
+			err := d.denied.Try(ctx, d.session.Conn, subject, []byte(refusable))
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
-			case errors.Is(err, errDenied):
+			case errors.Is(err, remote.ErrDenied):
 				found.denied = append(found.denied, subject)
 			case err != nil && !errors.Is(err, nats.ErrNoResponders):
 				found.unclear = append(found.unclear, subject)
@@ -60,7 +61,7 @@ func (d *doctor) tryAll(ctx context.Context, subjects []string) (found permissio
 
 // listen checks a subject that the user must be able to subscribe to.
 func (d *doctor) listen(ctx context.Context, found *permissions, subject string) {
-	switch allowed, err := canSubscribe(ctx, d.session.Conn, subject); {
+	switch allowed, err := remote.CanSubscribe(ctx, d.session.Conn, subject); {
 	case err != nil:
 		found.unclear = append(found.unclear, subject)
 	case !allowed:
@@ -105,7 +106,7 @@ func (d *doctor) askPermissions(ctx context.Context) {
 func (d *doctor) askAgentPermissions(ctx context.Context) {
 	var subjects []string
 	for _, op := range api.Operations() {
-		if op.Access == api.AccessAgent {
+		if op.Access == api.AccessAgent && op.Subject != "" {
 			subjects = append(subjects, strings.ReplaceAll(op.Subject, "*", d.agent))
 		}
 	}
@@ -132,7 +133,7 @@ func (d *doctor) inbox() string {
 // noReplies reports whether the user cannot receive replies. Then there is no way to tell
 // what it may do.
 func (d *doctor) noReplies() bool {
-	denied, _ := d.denied.is("Subscription " + d.inbox())
+	denied, _ := d.denied.Is("Subscription " + d.inbox())
 	return denied
 }
 

@@ -19,7 +19,7 @@ import (
 
 // may reports whether a request may be sent. If not, it records that under check.
 func (d *doctor) may(check, subject string) bool {
-	denied, _ := d.denied.publish(subject)
+	denied, _ := d.denied.Publish(subject)
 	if denied {
 		d.add(check, unknown, "this user does not have permission to request it", "")
 		return false

@@ -62,6 +62,10 @@ type NotThisAgentError struct {
 	err error
 }
 
+// NotThisAgent returns the error for an agent that the broker does not accept, with the
+// broker's denial.
+func NotThisAgent(id string, denial error) error { return &NotThisAgentError{id, denial} }
+
 func (e *NotThisAgentError) Error() string {
 	return fmt.Sprintf("the broker does not allow this user to be the agent %s (%v); give the user's name as --id, and give the user the role agent", e.id, e.err)
 }

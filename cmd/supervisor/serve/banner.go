@@ -37,7 +37,7 @@ func banner(out *ui.Screen, s *config.Settings, info Info) {
 // they are; with users, where their secrets are in the place that supervisor auth puts
 // them in.
 func firstCommands(s *config.Settings, broker string) []string {
-	program, where := programName(os.Args[0]), connectionFlags(s, broker)
+	program, where := ProgramName(), connectionFlags(s, broker)
 	agent, agentID := s.SecretFlags(roles.Agent)
 	if agentID != "" {
 		agent = " --id " + word(agentID) + agent
@@ -86,7 +86,10 @@ func reachableAs(address string, leaf *x509.Certificate) string {
 	return u.String()
 }
 
-// programName returns how this program can be started again from the same shell.
+// ProgramName returns how this program can be started again from the same shell.
+func ProgramName() string { return programName(os.Args[0]) }
+
+// programName is ProgramName of a program that was started as arg0.
 func programName(arg0 string) string {
 	const name = "supervisor"
 	self, err := os.Executable()

@@ -174,7 +174,7 @@ func (h *instance) startService(ctx context.Context) error {
 		Lease: h.cfg.Lease, Heartbeat: h.cfg.Heartbeat, Retention: h.cfg.Retention,
 		Connections: h.connections(), Grace: h.cfg.Grace, SyncInterval: h.syncInterval(),
 		Alerts: h.cfg.Alerts, AlertInterval: h.cfg.AlertInterval, Webhook: h.cfg.Webhook,
-		Push:          natsapi.Pusher(h.nc, h.log),
+		Commands:      natsapi.NewCommands(h.nc, h.log),
 		BrokerRefused: h.brokerRefused(),
 		Tracer:        h.cfg.Tracer,
 		ReplyLimit:    func() int { return int(h.nc.MaxPayload()) },

@@ -11,7 +11,7 @@ import (
 
 type guard struct{}
 
-func newGuard() (*guard, error) { return nil, errors.ErrUnsupported }
+func newGuard(string) (*guard, error) { return nil, errors.ErrUnsupported }
 
 func (g *guard) began(*exec.Cmd) {}
 

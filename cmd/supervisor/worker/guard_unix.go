@@ -11,7 +11,9 @@ import (
 	"syscall"
 )
 
-// guardScript keeps a list of process groups, and kills them when its standard input ends.
+// guardScript keeps a list of process groups, and kills them when its standard input ends. Then
+// it kills the processes with its argument in their environment, until there are none: Linux
+// shows the environment, other systems do not.
 const guardScript = `trap '' HUP INT TERM
 groups=
 while read -r change group; do
@@ -22,13 +24,21 @@ while read -r change group; do
      groups=$left ;;
   esac
 done
-for one in $groups; do kill -s KILL -- "-$one"; done 2>/dev/null
+exec 2>/dev/null
+for one in $groups; do kill -s KILL -- "-$one"; done
+[ -r /proc/self/environ ] || exit
+for again in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+  marked=$(grep -lsF -e "$1" /proc/[0-9]*/environ)
+  [ -n "$marked" ] || exit
+  for one in $marked; do one=${one#/proc/}; kill -s KILL "${one%/environ}"; done
+done
 `
 
-// guard kills the process groups of programs that run when this process is killed. It is a
+// guard kills programs that run when this process is killed, and what they have started. It is a
 // shell beside it that waits for the end of a pipe. The kernel can kill only the program
-// itself with its parent, not what the program has started. It learns of a program when that has
-// started: what the program does before it has any input may be missed.
+// itself with its parent, not what the program has started. The guard learns of a program's
+// process group when that has started: elsewhere than on Linux, what the program does before it
+// has any input may be missed.
 //
 // A nil guard does nothing.
 type guard struct {
@@ -38,10 +48,11 @@ type guard struct {
 	pipe io.WriteCloser
 }
 
-// newGuard starts a guard. It fails where there is no shell.
-func newGuard() (*guard, error) {
-	shell := exec.Command("/bin/sh", "-c", guardScript)
-	shell.Env = []string{}
+// newGuard starts a guard of all programs with a mark in their environment. It fails where
+// there is no shell.
+func newGuard(mark string) (*guard, error) {
+	shell := exec.Command("/bin/sh", "-c", guardScript, "sh", mark)
+	shell.Env = []string{"PATH=/usr/bin:/bin"}
 	shell.Dir = "/"
 	shell.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	read, write, err := os.Pipe()

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"missioncontrol/cmd/supervisor/remote"
@@ -28,6 +30,10 @@ type worker struct {
 	grace    time.Duration
 	guard    *guard
 	env      []string // of programs
+	workdirs *workdirs
+	mark     string       // the beginning of a variable that all programs have
+	runs     atomic.Int64 // how many programs were run
+	inherits bool         // what programs leave behind
 }
 
 // handle is the agent's handler.
@@ -35,7 +41,7 @@ func (w *worker) handle(ctx context.Context, t *agent.Task) (any, error) {
 	m, begun := &t.Mission, time.Now()
 	w.say(ui.Cyan, "▶", m, started(m))
 	var full sync.Once
-	result, parking, err := w.run(ctx, t, &full)
+	result, parking, err := w.runInDir(ctx, t, &full)
 	took := ui.FormatDuration(time.Since(begun))
 	switch {
 	case ctx.Err() != nil:
@@ -49,9 +55,6 @@ func (w *worker) handle(ctx context.Context, t *agent.Task) (any, error) {
 		w.say(ui.Red, "✘", m, "failed after "+took+": "+ui.Shorten(ui.Clean(ui.FirstLine(err.Error())), 300))
 	case parking != nil:
 		w.say(ui.Cyan, "‖", m, "after "+took+", "+parking.Error())
-		if result != nil {
-			w.log(t, &full, "warn", "the standard output is dropped, because the mission is parked")
-		}
 	default:
 		w.say(ui.Green, "✔", m, "completed in "+took)
 	}
@@ -70,9 +73,33 @@ func started(m *missions.Mission) string {
 	return text
 }
 
-// run runs the program for a mission. It returns the result, and what the mission is to wait
-// for, if the program has said so.
-func (w *worker) run(ctx context.Context, t *agent.Task, full *sync.Once) (any, *agent.Parking, error) {
+// runInDir runs the program for a mission in the mission's directory, if there is --workdir.
+func (w *worker) runInDir(ctx context.Context, t *agent.Task, full *sync.Once) (any, *agent.Parking, error) {
+	dir, err := w.workdirs.enter(ctx, t.Mission.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	result, parking, err := w.run(ctx, t, dir.path(), full)
+	dir.leave(parking == nil && ends(ctx, &t.Mission, err))
+	return result, parking, err
+}
+
+// ends reports whether a mission ends for good when its program has ended with err.
+func ends(ctx context.Context, m *missions.Mission, err error) bool {
+	switch {
+	case errors.Is(context.Cause(ctx), agent.ErrCancelled):
+		return m.Flow == nil || m.Flow.OnExceeded != missions.ExceededAsk // else it may only wait for more budget
+	case ctx.Err() != nil, errors.Is(err, errStopNow), agent.IsUnable(err):
+		return false
+	case err != nil:
+		return agent.IsPermanent(err) || m.Attempt >= m.MaxAttempts
+	}
+	return true
+}
+
+// run runs the program for a mission, in a directory if one is given. It returns the result, and
+// what the mission is to wait for, if the program has said so.
+func (w *worker) run(ctx context.Context, t *agent.Task, dir string, full *sync.Once) (any, *agent.Parking, error) {
 	m := &t.Mission
 	remark := func(text string) { w.log(t, full, "warn", text) }
 	files, err := newMissionFiles(ctx, t, remark)
@@ -90,11 +117,12 @@ func (w *worker) run(ctx context.Context, t *agent.Task, full *sync.Once) (any, 
 		shown.report(percent, message)
 		_ = t.Progress(percent, message) // a full or unreachable store does not stop the program
 	}}
+	mark := w.mark + strconv.FormatInt(w.runs.Add(1), 10)
 	p := &program{
-		argv: w.command, stdin: m.Data, stopNow: w.stopNow, grace: w.grace, guard: w.guard, stall: m.Stall(),
+		argv: w.command, dir: dir, stdin: m.Data, stopNow: w.stopNow, grace: w.grace, guard: w.guard, stall: m.Stall(),
 		env: slices.Concat(w.env, []string{
 			"MISSION_ID=" + m.ID, "MISSION_NAME=" + m.Name, "MISSION_TYPE=" + m.Type,
-			fmt.Sprintf("MISSION_ATTEMPT=%d", m.Attempt), "AGENT_ID=" + w.flags.id,
+			fmt.Sprintf("MISSION_ATTEMPT=%d", m.Attempt), "AGENT_ID=" + w.flags.id, mark,
 		}, files.environment(), reports.environment()),
 		log:    func(line string) { w.log(t, full, "info", line) },
 		remark: remark,
@@ -103,15 +131,20 @@ func (w *worker) run(ctx context.Context, t *agent.Task, full *sync.Once) (any, 
 			_ = t.Progress(percent, message) // likewise
 		},
 		reports: reports, lines: lines, began: files.follow,
+		logOutput: w.flags.logStdout, directives: w.flags.directives,
+	}
+	if w.inherits {
+		p.mark = mark
 	}
 	if trace := api.TraceOf(ctx); trace != "" {
 		p.env = append(p.env, "TRACEPARENT="+trace)
 	}
-	result, err := p.run(ctx)
-	if result == nil {
-		return nil, lines.parking, err
+	printed, err := p.run(ctx)
+	if err != nil {
+		return nil, nil, lines.failure(err)
 	}
-	return result, lines.parking, err
+	result, parking := lines.outcome(printed)
+	return result, parking, nil
 }
 
 // log writes a line to the mission's log, and says once if that is full. A full or

@@ -28,6 +28,9 @@ type missionFiles struct {
 // for them, that is this machine's fault.
 func newMissionFiles(ctx context.Context, t *agent.Task, remark func(string)) (*missionFiles, error) {
 	dir, err := os.MkdirTemp("", "mission-")
+	if err == nil {
+		dir, err = filepath.Abs(dir) // the program may run elsewhere
+	}
 	if err != nil {
 		return nil, agent.Unable(fmt.Errorf("cannot create a directory for the mission's files; set TMPDIR to one that can be written: %w", err))
 	}

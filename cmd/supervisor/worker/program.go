@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -35,21 +34,28 @@ var errTooMuch = fmt.Errorf("the command wrote more than %d KiB to standard outp
 type program struct {
 	argv    []string
 	env     []string // all of it
+	dir     string   // where it runs, "" where this process does
 	stdin   []byte
-	log     func(line string) // called for each line of its standard error
+	log     func(line string) // called for each line of its standard error, and of its output if logOutput is set
 	shows   func(line string) // called for what it shows without ending the line; "" for other signs of work
 	remark  func(text string) // called for what its user should know about the result
 	reports *reportPipe
-	lines   *reportLines         // does what it reports
+	lines   *reportLines // does what it reports
+
+	logOutput  bool // standard output is logged, and is not the result
+	directives bool // lines that are logged may be directives, which lines does
+
 	began   func() (stop func()) // called when it has started; stop is called when it has ended
 	stall   time.Duration        // how long it may show no sign of work; 0 for ever
 	guard   *guard
+	mark    string // a variable in env by which what it leaves behind is known; "" if that is not inherited
 	stopNow <-chan struct{}
 	grace   time.Duration
 }
 
 // run runs the program to its end, or stops it when ctx ends, and returns its result.
-// When run returns, nothing of the program's process group is left.
+// When run returns, nothing of the program's process group is left, and nothing else that it
+// has started either, if this process inherits that.
 func (p *program) run(ctx context.Context) (json.RawMessage, error) {
 	// The kernel kills the program when the thread that started it ends, and so also when
 	// this process ends: a killed agent leaves no program behind.
@@ -58,6 +64,9 @@ func (p *program) run(ctx context.Context) (json.RawMessage, error) {
 
 	cmd := exec.Command(p.argv[0], p.argv[1:]...)
 	cmd.Env = p.env
+	if p.dir != "" {
+		cmd.Dir, cmd.Env = p.dir, append(p.env, "PWD="+p.dir)
+	}
 	ownSession(cmd)
 	pipes, err := newPipes(cmd)
 	if err != nil {
@@ -71,33 +80,33 @@ func (p *program) run(ctx context.Context) (json.RawMessage, error) {
 	p.guard.began(cmd)
 	p.reports.begin(p.lines)
 	stop := p.began()
-	var shown activity
-	stdout, stderr := newResultReader(missions.MaxDataBytes), newStderrReader(ctx, p.log, &shown)
-	pipes.begin(p.stdin,
-		func(r io.Reader) { stdout.read(watched{r, &shown}) },
-		func(r io.Reader) { stderr.read(watched{r, &shown}) })
+	out := p.newOutput(ctx)
+	pipes.begin(p.stdin, out.readStdout, out.readStderr)
 	ended, reporting := make(chan struct{}), sync.WaitGroup{}
-	reporting.Go(func() { shown.report(ended, p.stall, p.shows) })
+	reporting.Go(func() { out.shown.report(ended, p.stall, p.shows) })
 
-	err = p.wait(ctx, cmd, stdout.tooMuch)
+	err = p.wait(ctx, cmd, out.tooMuch())
 	killGroup(cmd)
+	if p.mark != "" {
+		killDescendants(p.mark, outputGrace)
+	}
 	p.guard.ended(cmd)
 	pipes.end(outputGrace)
-	stderr.end()
+	out.log.end()
 	p.reports.end()
 	stop()
 	close(ended)
 	reporting.Wait()
 
 	switch {
-	case stdout.full():
+	case out.full():
 		return nil, agent.Permanent(errTooMuch)
 	case errors.Is(err, errStopNow), ctx.Err() != nil:
 		return nil, err
 	case err != nil:
-		return nil, withReason(err, stderr.last())
+		return nil, withReason(err, out.last())
 	}
-	return result(stdout.bytes, p.remark)
+	return result(out.printed(), p.remark)
 }
 
 // notStarted is the error of a command that could not be started. Whatever the reason, it

@@ -9,6 +9,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -19,11 +20,12 @@ import (
 	"missioncontrol/supervisor/api"
 )
 
-// maxReportLine is the longest line that a program may report with, in bytes: a checkpoint,
-// with white space.
-const maxReportLine = 4 * missions.MaxCheckpointBytes
+// maxReportLine is the longest line that a program may report with, in bytes: a result, with
+// white space.
+const maxReportLine = missions.MaxDataBytes + 64<<10
 
-// reportLines does what a program reports, line by line.
+// reportLines does what a program reports, line by line. Lines may come from several
+// goroutines at once; they are done one after the other.
 type reportLines struct {
 	ctx      context.Context // of the handler
 	task     *agent.Task
@@ -31,7 +33,10 @@ type reportLines struct {
 	remark   func(text string) // for lines that are ignored
 	stopNow  <-chan struct{}
 
-	parking *agent.Parking // the last one reported
+	mu         sync.Mutex     // held while a line is done
+	parking    *agent.Parking // the last of each that was reported, nil if none was
+	result     json.RawMessage
+	retryAfter *time.Duration
 }
 
 // read reads up to a line, or to the end of what there is.
@@ -40,19 +45,27 @@ func (r *reportLines) read(from io.Reader, last string) {
 	for {
 		line, tooLong, err := readLine(in, maxReportLine)
 		text := strings.TrimSpace(string(line))
-		switch {
-		case text == last:
+		if text == last {
 			return
-		case r.stopped(), text == "" && !tooLong:
-		case tooLong:
-			r.ignored(fmt.Errorf("it is longer than %d KiB", maxReportLine>>10), text)
-		default:
-			if err := r.do(text); err != nil {
-				r.ignored(err, text)
-			}
 		}
+		r.take(text, tooLong)
 		if err != nil {
 			return
+		}
+	}
+}
+
+// take takes a line, or the beginning of one that is too long.
+func (r *reportLines) take(line string, tooLong bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.stopped(), line == "" && !tooLong:
+	case tooLong:
+		r.ignored(fmt.Errorf("it is longer than %d KiB", maxReportLine>>10), line)
+	default:
+		if err := r.do(line); err != nil {
+			r.ignored(err, line)
 		}
 	}
 }
@@ -95,23 +108,42 @@ func (r *reportLines) ignored(why error, line string) {
 	r.remark(fmt.Sprintf("ignored what the program reported: %s: %s", text, ui.Shorten(ui.Clean(line), maxShown)))
 }
 
-// do does what a line says.
+// directivePrefix marks a line to the supervisor among other lines.
+const directivePrefix = "::"
+
+// directives are what a line can begin with, and what does the rest of it.
+var directives = map[string]func(r *reportLines, rest string) error{
+	"progress":    (*reportLines).doProgress,
+	"checkpoint":  (*reportLines).doCheckpoint,
+	"usage":       (*reportLines).doUsage,
+	"park":        (*reportLines).doPark,
+	"result":      (*reportLines).doResult,
+	"retry-after": (*reportLines).doRetryAfter,
+}
+
+// isDirective reports whether a line among other lines is one to the supervisor: it begins
+// with the prefix and a word that the supervisor knows.
+func isDirective(line string) bool {
+	line, marked := strings.CutPrefix(line, directivePrefix)
+	word, _ := firstWord(line)
+	return marked && directives[word] != nil
+}
+
+// firstWord splits a line after its first word.
+func firstWord(line string) (word, rest string) {
+	if i := strings.IndexAny(line, " \t\r"); i >= 0 {
+		return line[:i], strings.TrimSpace(line[i:])
+	}
+	return line, ""
+}
+
+// do does what a line says, with the prefix or without.
 func (r *reportLines) do(line string) error {
-	word, rest := line, ""
-	if i := strings.IndexAny(line, " \t"); i > 0 {
-		word, rest = line[:i], strings.TrimSpace(line[i:])
+	word, rest := firstWord(strings.TrimPrefix(line, directivePrefix))
+	if directive := directives[word]; directive != nil {
+		return directive(r, rest)
 	}
-	switch word {
-	case "progress":
-		return r.doProgress(rest)
-	case "checkpoint":
-		return r.doCheckpoint(rest)
-	case "usage":
-		return r.doUsage(rest)
-	case "park":
-		return r.doPark(rest)
-	}
-	return errors.New("a line begins with progress, checkpoint, usage or park")
+	return errors.New("a line begins with progress, checkpoint, usage, park, result or retry-after")
 }
 
 func (r *reportLines) doProgress(rest string) error {
@@ -174,5 +206,29 @@ func (r *reportLines) doPark(rest string) error {
 		return err
 	}
 	r.parking = agent.Park(request.After...).For(time.Duration(request.AfterTimeoutSeconds * float64(time.Second)))
+	return nil
+}
+
+func (r *reportLines) doResult(rest string) error {
+	switch {
+	case !jsontext.Value(rest).IsValid():
+		return errors.New("result needs JSON, on one line")
+	case len(rest) > missions.MaxDataBytes:
+		return fmt.Errorf("the result is larger than %d KiB", missions.MaxDataBytes>>10)
+	}
+	r.result = json.RawMessage(rest)
+	return nil
+}
+
+func (r *reportLines) doRetryAfter(rest string) error {
+	seconds, err := strconv.ParseFloat(strings.TrimSuffix(rest, "s"), 64)
+	if err != nil {
+		return errors.New("retry-after needs a number of seconds")
+	}
+	if err := missions.CheckRetryAfter(seconds); err != nil {
+		return err
+	}
+	after := time.Duration(seconds * float64(time.Second))
+	r.retryAfter = &after
 	return nil
 }

@@ -25,6 +25,7 @@ import (
 	"missioncontrol/supervisor/agent"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/client"
+	"missioncontrol/supervisor/tracing"
 )
 
 // agentFlags describe the agent to run.
@@ -35,8 +36,13 @@ type agentFlags struct {
 	role        string
 	concurrency int
 	drain       string
+	logStdout   bool
+	directives  bool
+	workdir     string
+	workdirKeep string
 
 	drainTimeout time.Duration
+	keepUnused   time.Duration // working directories
 }
 
 // Options are what tests replace.
@@ -51,6 +57,10 @@ type Options struct {
 	// Hangup calls a function when the terminal is closed; nil: that of this process. The
 	// function that it returns stops listening.
 	Hangup func(func()) func()
+
+	// Shared says that this process has children of others, too: it inherits no processes,
+	// and reaps none.
+	Shared bool
 }
 
 func (o Options) withDefaults() Options {
@@ -80,60 +90,6 @@ func Command(c *ui.Console, o Options) *cobra.Command {
 	return cmd
 }
 
-const runHelp = `Run any program as an agent. The program is started once for each mission.
-
-The program gets the mission's data as JSON on standard input, and in its environment:
-
-    MISSION_ID, MISSION_NAME, MISSION_TYPE, MISSION_ATTEMPT, AGENT_ID
-    MISSION_TURN        how often the mission was claimed, this time included
-    MISSION_CHECKPOINT  a file with the latest checkpoint; there is none if nothing was stored
-    MISSION_INPUTS      a file with the outcomes of what the mission has waited for, by ID, as
-                        a JSON object: {"build":{"status":"COMPLETED","result":7}}
-    MISSION_SIGNALS     a file with the signals that no agent has seen yet, one JSON object per
-                        line; those that arrive meanwhile are appended. What was written to it
-                        while the program runs counts as seen
-    MISSION_TIMED_OUT   1 if the mission's latest wait ended because its time was up, else unset
-    MISSION_REPORT      a named pipe for lines to the supervisor; MISSION_FD is a descriptor of
-                        it that is already open
-    TRACEPARENT         if the mission belongs to a trace
-
-It does not get the variables that the agent itself reads to connect (NATS_URL, NATS_PASSWORD,
-...), nor a terminal.
-
-Its standard output is the result, at most 512 KiB: JSON as it is, other text as a string, no
-output as null. Each line on standard error becomes a log entry, until the mission's log is
-full (100,000 entries). A line that the program redraws with carriage returns, or does not
-end, is the mission's progress, with a percentage if it has one. All output counts as
-progress for --stall. An exit code other than 0 is a failure; the last lines on standard error
-are the reason. A failed mission is retried while attempts remain.
-
-The program can write these lines to MISSION_REPORT or MISSION_FD (on Unix):
-
-    progress 50 half of it            the mission's progress, in percent
-    checkpoint {"step":4}             any JSON, at most 64 KiB: MISSION_CHECKPOINT of the next turn
-    usage usd=0.42 input_tokens=1200  what was used since the last such line; the agent adds it up
-    park {"after":[{"signal":"approved","prompt":"Deploy?"}],"after_timeout_seconds":3600}
-                                      if the exit code is 0, the mission does not complete: it is
-                                      handed back until all that has happened, or the time is up
-
-Other lines are ignored, with a warning in the mission's log. The last park counts.
-
-If the command cannot be started (it is missing, not executable, or the machine has no
-processes left), the agent hands the mission back without using up an attempt, and waits
-before it takes another: 1 s, then 2 s, up to 30 s. After 8 times in a row it goes offline and
-exits.
-
-When the mission is cancelled, its lease is lost or its time is over, the program and its
-process group get SIGTERM, and SIGKILL after 5 seconds. When the program ends, or the agent is
-killed, the rest of its process group is killed, too. A process that has left the group, such
-as a daemon, is not.
-
-The first Ctrl-C, or a closed terminal, gives running programs --drain to finish; the second
-Ctrl-C stops them at once. Unfinished missions are handed back.
-
-Run each agent with its own --id: the supervisor cannot tell two agents with the same ID
-apart, and ends each one's leases in turn.`
-
 func agentRunCommand(c *ui.Console, o Options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run --type TYPE... [flags] -- COMMAND [ARGUMENT...]",
@@ -155,6 +111,10 @@ func agentRunCommand(c *ui.Console, o Options) *cobra.Command {
 	flags.StringVar(&f.role, "role", "", "the agent's `ROLE`, for people")
 	flags.IntVar(&f.concurrency, "concurrency", 1, "work on `N` missions at once")
 	flags.StringVar(&f.drain, "drain", "30s", "`DURATION` that running programs have to finish after the first Ctrl-C")
+	flags.BoolVar(&f.logStdout, "log-stdout", false, "standard output is logged line by line, and is not the result")
+	flags.BoolVar(&f.directives, "directives", false, "lines that are logged may be directives, such as ::progress 50")
+	flags.StringVar(&f.workdir, "workdir", "", "run programs in a directory per mission under `DIR`, which must be empty, new, or made by this flag")
+	flags.StringVar(&f.workdirKeep, "workdir-keep", "7d", "remove a mission's directory that was not used for this `DURATION`")
 	ui.CompleteFlag(cmd, "type", remote.MissionTypes(c))
 	ui.CompleteFlag(cmd, "id", ui.CompleteNothing)
 	cmd.RunE = func(cmd *cobra.Command, command []string) error {
@@ -174,6 +134,9 @@ func (f *agentFlags) check(command []string) error {
 	var err error
 	if f.drainTimeout, err = ui.DurationWithin(f.drain, time.Millisecond, 365*ui.Day); err != nil {
 		return ui.Usagef("--drain: %v", err)
+	}
+	if f.keepUnused, err = ui.DurationWithin(f.workdirKeep, time.Second, 365*ui.Day); err != nil {
+		return ui.Usagef("--workdir-keep: %v", err)
 	}
 	if f.concurrency < 1 || f.concurrency > missions.MaxBatch {
 		return ui.Usagef("--concurrency must be between 1 and %d", missions.MaxBatch)
@@ -214,6 +177,11 @@ func runAgent(c *ui.Console, cmd *cobra.Command, o Options, f *agentFlags, comma
 		return err
 	}
 	config.WarnOfExposed(c, settings.Exposed)
+	dirs, command, err := f.openWorkdirs(c, command)
+	if err != nil {
+		return err
+	}
+	defer dirs.close()
 	ctx, cancel := context.WithCancelCause(cmd.Context())
 	defer cancel(nil)
 	nc, err := remote.ConnectAgent(c, b, f.id, cancel)
@@ -228,25 +196,15 @@ func runAgent(c *ui.Console, cmd *cobra.Command, o Options, f *agentFlags, comma
 	if err != nil {
 		return err
 	}
-	defer func() {
-		sending, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), traceFlushTimeout)
-		defer cancel()
-		if err := tracer.Stop(sending); err != nil {
-			c.Err.Printf("Unsent traces are lost: %v\n", err)
-		}
-	}()
-	guard, err := newGuard()
-	if err != nil {
-		c.Err.Printf("If this agent is killed, processes that its programs started keep running: %s\n", ui.Clean(err.Error()))
-	}
-	defer guard.stop()
-	defer reapOrphans()()
+	defer flush(cmd.Context(), c, tracer)
 	level := &slog.LevelVar{}
 	level.Set(slog.LevelWarn)
 	w := &worker{
 		console: c, flags: f, command: command, stopNow: stopNow, quiet: level,
-		requests: client.New(nc).Agent(f.id), grace: o.Grace, guard: guard, env: programEnvironment(),
+		requests: client.New(nc).Agent(f.id), grace: o.Grace, env: programEnvironment(), workdirs: dirs,
+		mark: runMark + "=" + uuid.NewString() + ".", inherits: !o.Shared,
 	}
+	defer w.watchPrograms()()
 	c.Err.Printf("Agent %s works on missions of type %s, %s at once, at %s. Ctrl-C drains and stops.\n",
 		f.id, strings.Join(f.types, ", "), ui.Count(f.concurrency), eventstream.RedactURLs(b.URLs))
 	defer o.Hangup(func() { cancel(errHangup) })()
@@ -267,6 +225,41 @@ func runAgent(c *ui.Console, cmd *cobra.Command, o Options, f *agentFlags, comma
 	return err
 }
 
+// watchPrograms finds what programs leave behind, also when this process is killed, until stop is
+// called.
+func (w *worker) watchPrograms() (stop func()) {
+	var err error
+	if w.guard, err = newGuard(w.mark); err != nil {
+		w.console.Err.Printf("If this agent is killed, processes that its programs started keep running: %s\n", ui.Clean(err.Error()))
+	}
+	stopReaping := func() {}
+	if w.inherits {
+		inheritOrphans()
+		stopReaping = reapOrphans()
+	}
+	return func() {
+		stopReaping()
+		w.guard.stop()
+	}
+}
+
+// openWorkdirs opens the directory of --workdir, nil without it. It returns the command for
+// programs that run there: a relative path means what it means here.
+func (f *agentFlags) openWorkdirs(c *ui.Console, command []string) (*workdirs, []string, error) {
+	if f.workdir == "" {
+		return nil, command, nil
+	}
+	path, err := exec.LookPath(command[0])
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	if err != nil {
+		return nil, nil, ui.Usagef("cannot run the command %s: %v", command[0], fileperm.Cause(errors.Unwrap(err)))
+	}
+	dirs, err := openWorkdirs(f.workdir, f.keepUnused, c.Err.Printf)
+	return dirs, slices.Concat([]string{path}, command[1:]), err
+}
+
 // deniedIn returns the broker's refusal to let the user be the agent, if that is why ctx
 // ended, and nil otherwise.
 func deniedIn(ctx context.Context) error {
@@ -277,10 +270,14 @@ func deniedIn(ctx context.Context) error {
 	return nil
 }
 
+// runMark is the variable by which a program's processes are known, whatever process group they
+// are in. Its value has an ID of the agent's process, and a number of the program's run.
+const runMark = "MISSION_RUN"
+
 // programEnvironment returns this process's environment without what it reads to sign in:
 // programs are not the agent.
 func programEnvironment() []string {
-	ours := append(config.ConnectionVariables(), timedOutVariable)
+	ours := append(config.ConnectionVariables(), timedOutVariable, runMark)
 	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
 		return slices.Contains(ours, name)
@@ -289,3 +286,12 @@ func programEnvironment() []string {
 
 // traceFlushTimeout bounds the flush of the last traces when an agent ends.
 const traceFlushTimeout = 5 * time.Second
+
+// flush sends the last traces, though ctx may have ended.
+func flush(ctx context.Context, c *ui.Console, tracer *tracing.Tracer) {
+	sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), traceFlushTimeout)
+	defer cancel()
+	if err := tracer.Stop(sending); err != nil {
+		c.Err.Printf("Unsent traces are lost: %v\n", err)
+	}
+}

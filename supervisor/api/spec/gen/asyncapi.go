@@ -53,7 +53,7 @@ func (a *async) message(name string, payload any, title string) object {
 
 // payload adds the message of a type and returns a reference to it.
 func (a *async) payload(t reflect.Type) object {
-	return a.message(componentName(t), a.component(t), componentName(t))
+	return a.message(spec.ComponentName(t), a.component(t), spec.ComponentName(t))
 }
 
 // channel adds a channel. In its subject * is a placeholder for an agent's id.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"missioncontrol/charter/gen/jsonschema"
+	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
 	"missioncontrol/supervisor/api/spec"
 )
@@ -97,8 +98,12 @@ func operationID(op *api.Operation, method, path string) string {
 // parameters returns the parameters in the path and, if there is no body, the request's
 // fields.
 func (s *schemas) parameters(op *api.Operation, method, path string) (out []object) {
+	if op.Access == api.AccessAgent {
+		out = append(out, object{"name": api.PathAgent, "in": "path", "required": true, "schema": object{"type": "string"},
+			"description": "The agent's ID, " + missions.TokenRule})
+	}
 	if op.Request == nil {
-		return nil
+		return out
 	}
 	fields, _ := s.fields(op.Request)
 	for _, field := range fields {

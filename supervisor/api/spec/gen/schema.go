@@ -28,21 +28,12 @@ func newSchemas(comment comments) *schemas {
 
 // component returns a reference to the schema of a struct.
 func (s *schemas) component(t reflect.Type) jsonschema.Object {
-	name := componentName(t)
+	name := spec.ComponentName(t)
 	if _, made := s.components[name]; !made {
 		s.components[name] = nil // it may refer to itself
 		s.components[name] = s.structure(t)
 	}
 	return jsonschema.Object{{"$ref", "#/components/schemas/" + name}}
-}
-
-// componentName returns the name of a struct among the components. A struct that
-// carries a mission has the mission's name.
-func componentName(t reflect.Type) string {
-	if t == reflect.TypeFor[api.Mission]() {
-		return "MissionReply"
-	}
-	return t.Name()
 }
 
 // missionOrBrief is the type of a mission in a reply that may be brief.
