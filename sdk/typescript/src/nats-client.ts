@@ -2,6 +2,7 @@ import { DeliverPolicy, jetstream, jetstreamManager, type OrderedConsumerOptions
 import type { ConnectionOptions } from "@nats-io/nats-core";
 
 import { pause } from "./async.js";
+import { MissionControlError, text } from "./errors.js";
 import type { Codec } from "./json.js";
 import { dial, Link } from "./nats.js";
 import type { Operation } from "./operations.js";
@@ -34,26 +35,41 @@ export class NatsClient implements ClientTransport {
   }
 
   async *events(query: EventsQuery, signal: AbortSignal): AsyncGenerator<SequencedEvent> {
-    const { nc } = await this.#open();
-    const manager = await jetstreamManager(nc);
+    const link = await this.#open();
     let after = query.after;
-    if (after === undefined && query.since === undefined) after = (await manager.streams.info(stream)).state.last_seq;
-    while (!signal.aborted) {
-      const consumer = await jetstream(nc).consumers.get(stream, selection(query, after));
-      const messages = await consumer.consume();
-      const stop = () => messages.stop();
-      signal.addEventListener("abort", stop);
+    for (let begun = false; !signal.aborted; await pause(250, signal)) {
       try {
-        for await (const message of messages) {
-          after = message.seq;
-          const event = this.#codec.parse(message.string()) as Event;
-          if (concerns(event, query)) yield { ...event, sequence: message.seq };
+        if (after === undefined && query.since === undefined) after = await this.#last(link);
+        for await (const event of this.#follow(link, query, after, signal)) {
+          after = event.sequence;
+          if (concerns(event, query)) yield event;
         }
-      } finally {
-        signal.removeEventListener("abort", stop);
-        messages.stop();
+        begun = true;
+      } catch (error) {
+        if (!begun || link.nc.isClosed()) throw new MissionControlError("unreachable", `the stream ${stream} cannot be read: ${text(error)}`, { cause: error });
       }
-      await pause(250, signal);
+    }
+  }
+
+  async #last({ nc }: Link): Promise<number> {
+    return (await (await jetstreamManager(nc)).streams.info(stream)).state.last_seq;
+  }
+
+  /** Yields events until the connection is lost or signal is aborted. */
+  async *#follow(link: Link, query: EventsQuery, after: number | undefined, signal: AbortSignal): AsyncGenerator<SequencedEvent> {
+    const { lost } = link;
+    const consumer = await jetstream(link.nc).consumers.get(stream, selection(query, after));
+    const messages = await consumer.consume();
+    const stop = () => messages.stop();
+    for (const end of [lost, signal]) {
+      end.addEventListener("abort", stop);
+      if (end.aborted) stop();
+    }
+    try {
+      for await (const message of messages) yield { ...(this.#codec.parse(message.string()) as Event), sequence: message.seq };
+    } finally {
+      for (const end of [lost, signal]) end.removeEventListener("abort", stop);
+      stop();
     }
   }
 

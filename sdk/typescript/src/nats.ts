@@ -66,6 +66,11 @@ export class Link {
     return this.#connected;
   }
 
+  /** Is aborted when the present connection is lost. */
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
   async #watch(listener: LinkListener): Promise<void> {
     for await (const { type } of this.nc.status()) {
       if (type === "reconnect") {
@@ -84,10 +89,11 @@ export class Link {
   }
 
   /**
-   * Sends a request and returns its reply. It rejects with a {@link MissionControlError}, at once if the connection
-   * is lost, unless a reply that comes after that is of use.
+   * Sends a request and returns its reply. It rejects with a {@link MissionControlError}: at once if there is no
+   * connection, and when that is lost, unless a reply that comes after that is of use.
    */
-  request(codec: Codec, subject: string, body: object, options: RequestOptions & { evenLate?: boolean }): Promise<any> {
+  async request(codec: Codec, subject: string, body: object, options: RequestOptions & { evenLate?: boolean }): Promise<any> {
+    if (!this.#connected) throw new MissionControlError("unreachable", `the broker is unavailable, so ${subject} was not sent`);
     return requestOver(this.nc, codec, subject, body, options, options.evenLate ? undefined : this.#lost.signal);
   }
 }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Agent, Client, hasCode, MissionControlError } from "missioncontrol";
 
-import { all, start, transports } from "./supervisor.mjs";
+import { all, freePort, start, transports } from "./supervisor.mjs";
 
 for (const transport of transports) {
   const on = (what, f) => test(`${what}, over ${transport}`, f);
@@ -80,7 +80,7 @@ for (const transport of transports) {
 
   on("a codec keeps integers that a double does not hold", async (t) => {
     const codec = {
-      parse: (text) => JSON.parse(text.replace(/:(\d{17,})(?=[,}\]])/g, ':"big $1"'), (_, value) => (/^big \d+$/.test(value) ? BigInt(value.slice(4)) : value)),
+      parse: (text) => JSON.parse(text.replace(/:(\d{16,})(?=[,}\]])/g, ':"big $1"'), (_, value) => (/^big \d+$/.test(value) ? BigInt(value.slice(4)) : value)),
       stringify: (value) => JSON.stringify(value, (_, v) => (typeof v === "bigint" ? `big ${v}` : v))?.replace(/"big (\d+)"/g, "$1"),
     };
     const supervisor = await start(t);
@@ -107,7 +107,7 @@ test("an agent without handlers does not run", async () => {
 });
 
 test("a supervisor that is not there is unreachable", async () => {
-  const client = new Client({ url: "http://127.0.0.1:1", timeoutSeconds: 0.3 });
+  const client = new Client({ url: `http://127.0.0.1:${await freePort()}`, timeoutSeconds: 0.3 });
   await assert.rejects(client.status(), (error) => hasCode(error, "unreachable") && /ECONNREFUSED/.test(error.message));
 });
 
