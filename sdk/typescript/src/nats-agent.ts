@@ -3,7 +3,7 @@ import type { ConnectionOptions, NatsConnection } from "@nats-io/nats-core";
 import { handled, pause } from "./async.js";
 import { hasCode, MissionControlError, text } from "./errors.js";
 import type { Codec } from "./json.js";
-import { dial, requestOver } from "./nats.js";
+import { dial, Link } from "./nats.js";
 import type { AgentListener, AgentTransport, Command, RequestOptions } from "./transport.js";
 
 /** For how long after its time a claim's reply may still be arriving, in seconds. */
@@ -39,8 +39,7 @@ export class NatsAgent implements AgentTransport {
 
   async open(listener: AgentListener): Promise<void> {
     this.#listener = listener;
-    this.#work = new Link(await this.#dial(`agent:${this.#id}`));
-    void this.#work.watch({
+    this.#work = new Link(await this.#dial(`agent:${this.#id}`), {
       connected: () => {
         listener.info("the broker is back");
         listener.connected(true);
@@ -52,15 +51,13 @@ export class NatsAgent implements AgentTransport {
     });
     // Its name is another one: the end of a connection that is named after the agent counts as the agent's death.
     try {
-      this.#beats = new Link(await this.#dial(`agent-heartbeats:${this.#id}`));
+      this.#beats = new Link(await this.#dial(`agent-heartbeats:${this.#id}`), {
+        // The broker does not answer, and the other connection may not know it yet.
+        stale: () => void this.#work.nc.reconnect().catch(() => {}), // fails only on a closed connection
+      });
     } catch (error) {
       listener.info(`heartbeats have no connection of their own, and wait behind large results: ${text(error)}`);
-      return;
     }
-    void this.#beats.watch({
-      // The broker does not answer, and the other connection may not know it yet.
-      stale: () => void this.#work.nc.reconnect().catch(() => {}), // fails only on a closed connection
-    });
   }
 
   listen(): void {
@@ -77,11 +74,11 @@ export class NatsAgent implements AgentTransport {
     });
   }
 
-  async request(verb: string, body: object, options: RequestOptions & { urgent?: boolean }): Promise<any> {
+  async request(verb: string, body: object, options: RequestOptions & { urgent?: boolean; evenLate?: boolean }): Promise<any> {
     const { urgent = false } = options;
     const link = urgent && this.#beats?.connected && !this.#detour ? this.#beats : this.#work;
     try {
-      return await requestOver(link.nc, this.#codec, `supervisor.agent.${this.#id}.${verb}`, body, options);
+      return await link.request(this.#codec, `supervisor.agent.${this.#id}.${verb}`, body, options);
     } catch (error) {
       if (urgent && hasCode(error, "unreachable")) this.#detour = !this.#detour;
       throw error;
@@ -92,7 +89,7 @@ export class NatsAgent implements AgentTransport {
     const stop = new AbortController();
     this.#claims++;
     try {
-      const reply = handled(this.request("claim", body, { seconds: waitSeconds + longestArrival, signal }));
+      const reply = handled(this.request("claim", body, { seconds: waitSeconds + longestArrival, signal, evenLate: true }));
       return await Promise.race([reply, this.#late(waitSeconds + 3, stop.signal)]);
     } finally {
       this.#claims--;
@@ -123,27 +120,5 @@ export class NatsAgent implements AgentTransport {
   async close(): Promise<void> {
     this.#over = true;
     await Promise.all([this.#beats?.nc.close(), this.#work.nc.close()]);
-  }
-}
-
-/** Link is a connection that knows whether it is connected. */
-class Link {
-  connected = true;
-
-  constructor(readonly nc: NatsConnection) {}
-
-  /** Returns when the connection is closed. */
-  async watch(on: { connected?: () => void; disconnected?: () => void; stale?: () => void }): Promise<void> {
-    for await (const { type } of this.nc.status()) {
-      if (type === "reconnect") {
-        this.connected = true;
-        on.connected?.();
-      } else if (type === "disconnect") {
-        this.connected = false;
-        on.disconnected?.();
-      } else if (type === "staleConnection") {
-        on.stale?.();
-      }
-    }
   }
 }

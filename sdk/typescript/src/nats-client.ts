@@ -1,9 +1,10 @@
 import { DeliverPolicy, jetstream, jetstreamManager, type OrderedConsumerOptions } from "@nats-io/jetstream";
-import type { ConnectionOptions, NatsConnection } from "@nats-io/nats-core";
+import type { ConnectionOptions } from "@nats-io/nats-core";
 
 import { pause } from "./async.js";
+import { MissionControlError, text } from "./errors.js";
 import type { Codec } from "./json.js";
-import { dial, requestOver } from "./nats.js";
+import { dial, Link } from "./nats.js";
 import type { Operation } from "./operations.js";
 import type { ClientTransport, EventsQuery, RequestOptions, SequencedEvent } from "./transport.js";
 import type { Event } from "./wire.js";
@@ -12,16 +13,16 @@ const stream = "EVENTS";
 
 /** NatsClient is a {@link ClientTransport} over NATS. It connects with the first request. */
 export class NatsClient implements ClientTransport {
-  readonly #connect: () => Promise<NatsConnection>;
+  readonly #connect: () => Promise<Link>;
   readonly #codec: Codec;
-  #connection: Promise<NatsConnection> | undefined;
+  #connection: Promise<Link> | undefined;
 
   constructor(servers: string[], options: ConnectionOptions, codec: Codec) {
-    this.#connect = () => dial(servers, options, "missioncontrol-client");
+    this.#connect = async () => new Link(await dial(servers, options, "missioncontrol-client"));
     this.#codec = codec;
   }
 
-  #open(): Promise<NatsConnection> {
+  #open(): Promise<Link> {
     this.#connection ??= this.#connect().catch((error: unknown) => {
       this.#connection = undefined; // the next request tries again
       throw error;
@@ -30,36 +31,51 @@ export class NatsClient implements ClientTransport {
   }
 
   async request(operation: Operation, body: object, options: RequestOptions): Promise<any> {
-    return requestOver(await this.#open(), this.#codec, operation.subject, body, options);
+    return (await this.#open()).request(this.#codec, operation.subject, body, options);
   }
 
   async *events(query: EventsQuery, signal: AbortSignal): AsyncGenerator<SequencedEvent> {
-    const nc = await this.#open();
-    const manager = await jetstreamManager(nc);
+    const link = await this.#open();
     let after = query.after;
-    if (after === undefined && query.since === undefined) after = (await manager.streams.info(stream)).state.last_seq;
-    while (!signal.aborted) {
-      const consumer = await jetstream(nc).consumers.get(stream, selection(query, after));
-      const messages = await consumer.consume();
-      const stop = () => messages.stop();
-      signal.addEventListener("abort", stop);
+    for (let begun = false; !signal.aborted; await pause(250, signal)) {
       try {
-        for await (const message of messages) {
-          after = message.seq;
-          const event = this.#codec.parse(message.string()) as Event;
-          if (concerns(event, query)) yield { ...event, sequence: message.seq };
+        if (after === undefined && query.since === undefined) after = await this.#last(link);
+        for await (const event of this.#follow(link, query, after, signal)) {
+          after = event.sequence;
+          if (concerns(event, query)) yield event;
         }
-      } finally {
-        signal.removeEventListener("abort", stop);
-        messages.stop();
+        begun = true;
+      } catch (error) {
+        if (!begun || link.nc.isClosed()) throw new MissionControlError("unreachable", `the stream ${stream} cannot be read: ${text(error)}`, { cause: error });
       }
-      await pause(250, signal);
+    }
+  }
+
+  async #last({ nc }: Link): Promise<number> {
+    return (await (await jetstreamManager(nc)).streams.info(stream)).state.last_seq;
+  }
+
+  /** Yields events until the connection is lost or signal is aborted. */
+  async *#follow(link: Link, query: EventsQuery, after: number | undefined, signal: AbortSignal): AsyncGenerator<SequencedEvent> {
+    const { lost } = link;
+    const consumer = await jetstream(link.nc).consumers.get(stream, selection(query, after));
+    const messages = await consumer.consume();
+    const stop = () => messages.stop();
+    for (const end of [lost, signal]) {
+      end.addEventListener("abort", stop);
+      if (end.aborted) stop();
+    }
+    try {
+      for await (const message of messages) yield { ...(this.#codec.parse(message.string()) as Event), sequence: message.seq };
+    } finally {
+      for (const end of [lost, signal]) end.removeEventListener("abort", stop);
+      stop();
     }
   }
 
   async close(): Promise<void> {
     const connection = await this.#connection?.catch(() => undefined);
-    await connection?.close();
+    await connection?.nc.close();
   }
 }
 

@@ -1,3 +1,5 @@
+import { setMaxListeners } from "node:events";
+
 import { connect } from "@nats-io/transport-node";
 import { AuthorizationError, headers, type ConnectionOptions, type NatsConnection } from "@nats-io/nats-core";
 
@@ -40,8 +42,63 @@ function refusesAgent(error: unknown): boolean {
   return error instanceof AuthorizationError || (error instanceof Error && error.cause instanceof AuthorizationError);
 }
 
-/** requestOver sends a request and returns its reply. It rejects with a {@link MissionControlError}. */
-export async function requestOver(nc: NatsConnection, codec: Codec, subject: string, body: object, { seconds, signal }: RequestOptions): Promise<any> {
+/** What a {@link Link} tells of. */
+export interface LinkListener {
+  connected?(): void;
+  disconnected?(): void;
+  /** The broker does not answer pings. */
+  stale?(): void;
+}
+
+/** Link is a connection that knows whether it is connected. */
+export class Link {
+  readonly nc: NatsConnection;
+  #connected = true;
+  #lost = new AbortController(); // of the present connection
+
+  constructor(nc: NatsConnection, listener: LinkListener = {}) {
+    this.nc = nc;
+    setMaxListeners(0, this.#lost.signal);
+    void this.#watch(listener);
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** Is aborted when the present connection is lost. */
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  async #watch(listener: LinkListener): Promise<void> {
+    for await (const { type } of this.nc.status()) {
+      if (type === "reconnect") {
+        this.#connected = true;
+        listener.connected?.();
+      } else if (type === "disconnect") {
+        this.#connected = false;
+        this.#lost.abort();
+        this.#lost = new AbortController();
+        setMaxListeners(0, this.#lost.signal);
+        listener.disconnected?.();
+      } else if (type === "staleConnection") {
+        listener.stale?.();
+      }
+    }
+  }
+
+  /**
+   * Sends a request and returns its reply. It rejects with a {@link MissionControlError}: at once if there is no
+   * connection, and when that is lost, unless a reply that comes after that is of use.
+   */
+  async request(codec: Codec, subject: string, body: object, options: RequestOptions & { evenLate?: boolean }): Promise<any> {
+    if (!this.#connected) throw new MissionControlError("unreachable", `the broker is unavailable, so ${subject} was not sent`);
+    return requestOver(this.nc, codec, subject, body, options, options.evenLate ? undefined : this.#lost.signal);
+  }
+}
+
+async function requestOver(nc: NatsConnection, codec: Codec, subject: string, body: object, { seconds, signal }: RequestOptions, lost?: AbortSignal): Promise<any> {
   const payload = new TextEncoder().encode(codec.stringify(body));
   const most = nc.info?.max_payload;
   if (most !== undefined && payload.length > most) {
@@ -50,7 +107,7 @@ export async function requestOver(nc: NatsConnection, codec: Codec, subject: str
   const header = headers();
   header.set("Mission-Control-Client", clientName);
   const timeout = seconds * 1000 + payload.length * millisecondsPerByte;
-  const reply = await answer(nc.request(subject, payload, { timeout, headers: header }), subject, signal);
+  const reply = await answer(nc.request(subject, payload, { timeout, headers: header }), subject, [signal, lost]);
   if (reply.startsWith('{"stream":')) {
     throw new MissionControlError("unreachable", "a stream that covers supervisor.> answered instead of the supervisor; remove that subject from the stream");
   }
@@ -60,20 +117,22 @@ export async function requestOver(nc: NatsConnection, codec: Codec, subject: str
   return parsed;
 }
 
-async function answer(reply: ReturnType<NatsConnection["request"]>, subject: string, signal?: AbortSignal): Promise<string> {
+async function answer(reply: ReturnType<NatsConnection["request"]>, subject: string, ends: (AbortSignal | undefined)[]): Promise<string> {
   let abort = () => {};
   const ended = new Promise<never>((_, reject) => {
-    abort = () => reject(new MissionControlError("unreachable", `the request to ${subject} was given up`, { cause: signal?.reason }));
+    abort = () => reject(new MissionControlError("unreachable", `the connection was lost before ${subject} was answered, or the request was given up`));
   });
   reply.catch(() => {}); // after it was given up
-  signal?.addEventListener("abort", abort);
-  if (signal?.aborted) abort();
+  for (const end of ends) {
+    end?.addEventListener("abort", abort);
+    if (end?.aborted) abort();
+  }
   try {
     return (await Promise.race([reply, ended])).string();
   } catch (error) {
     if (error instanceof MissionControlError) throw error;
     throw new MissionControlError("unreachable", `no answer to ${subject}: ${text(error)}`, { cause: error });
   } finally {
-    signal?.removeEventListener("abort", abort);
+    for (const end of ends) end?.removeEventListener("abort", abort);
   }
 }
