@@ -180,7 +180,7 @@ func TestHandlersRunConcurrentlyAndReportResults(t *testing.T) {
 
 func TestHeartbeatsOutliveTheLease(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newBenchWith(t, slowly)
 	renewed := make(chan struct{})
 	b.start(t, agent.Config{Handler: func(ctx context.Context, task *agent.Task) (any, error) {
 		for {
@@ -380,7 +380,7 @@ func TestResultsOfManyHandlersAreReported(t *testing.T) {
 		"deep":               json.RawMessage(strings.Repeat("[", 200) + strings.Repeat("]", 200)),
 		"no JSON":            json.RawMessage(`{"a":`),
 	}
-	b := newBench(t)
+	b := newPatientBench(t)
 	var begun sync.WaitGroup
 	begun.Add(many)
 	b.start(t, agent.Config{Concurrency: many, Handler: func(_ context.Context, task *agent.Task) (any, error) {

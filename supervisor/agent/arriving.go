@@ -14,7 +14,8 @@ import (
 // behind what the broker sent before.
 type arrivals struct {
 	nc       *nats.Conn
-	claiming atomic.Bool // a claim's reply is awaited
+	claiming atomic.Bool // a claim's reply is awaited, or its missions are not listed yet
+	slow     atomic.Bool // that reply has been on its way for longer than a heartbeat
 	pinging  atomic.Bool
 	pings    sync.WaitGroup
 }
@@ -22,20 +23,31 @@ type arrivals struct {
 // maxArriving bounds how long a claim's reply may take to arrive.
 const maxArriving = time.Minute
 
-// pending returns whether a claim's reply may be arriving: the ping of the heartbeat before
-// has not been answered. It sends the next one.
+// begin notes that a claim is sent.
+func (a *arrivals) begin() {
+	a.slow.Store(false)
+	a.claiming.Store(true)
+}
+
+// end notes that heartbeats list what the claim has got.
+func (a *arrivals) end() { a.claiming.Store(false) }
+
+// pending returns whether a claim's reply may be arriving: a ping of an earlier heartbeat
+// has not been answered by the next one. What took long to arrive takes long to be read,
+// too. It sends the next ping.
 func (a *arrivals) pending(ctx context.Context) bool {
 	if !a.claiming.Load() {
 		return false
 	}
 	if !a.pinging.CompareAndSwap(false, true) {
+		a.slow.Store(true)
 		return true
 	}
 	a.pings.Go(func() {
 		defer a.pinging.Store(false)
 		a.wait(ctx)
 	})
-	return false
+	return a.slow.Load()
 }
 
 // wait waits until what the broker has sent so far has arrived, or will not.

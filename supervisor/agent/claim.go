@@ -33,6 +33,7 @@ func (r *runner) claim(ctx, values context.Context) {
 		for i := range reply.Missions {
 			r.start(values, &reply.Missions[i])
 		}
+		r.arrivals.end()
 		if err != nil && !r.claimFailed(ctx, err) {
 			return
 		}
@@ -43,8 +44,7 @@ func (r *runner) claim(ctx, values context.Context) {
 func (r *runner) claimOnce(ctx context.Context, free int) (api.Claimed, error) {
 	ctx, cancel := context.WithTimeout(ctx, claimWait*time.Second+claimReplyTimeout+maxArriving+claimReadTimeout)
 	defer cancel()
-	r.arrivals.claiming.Store(true)
-	defer r.arrivals.claiming.Store(false)
+	r.arrivals.begin()
 	late := make(chan struct{})
 	timer := time.AfterFunc(claimWait*time.Second+claimReplyTimeout, func() {
 		defer close(late)
