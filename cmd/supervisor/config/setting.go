@@ -59,7 +59,8 @@ func find(table []setting, key string) *setting {
 
 // UnknownVariables returns the variables of an environment, given as NAME=VALUE, that are
 // named like settings of serve and are none, each with the name that was probably meant, or
-// "". It leaves out those that Kubernetes sets for a service with the name supervisor.
+// "". It leaves out those that Kubernetes sets for a service with the name supervisor, and
+// those of clients over HTTP, which may run in the same environment.
 func UnknownVariables(environment []string) map[string]string {
 	var names []string
 	table := new(Settings).table()
@@ -71,7 +72,8 @@ func UnknownVariables(environment []string) map[string]string {
 		name, value, _ := strings.Cut(entry, "=")
 		word, ours := strings.CutPrefix(name, serveEnvPrefix)
 		kubernetes := strings.HasPrefix(word, "PORT") || strings.HasPrefix(word, "SERVICE_")
-		if !ours || value == "" || slices.Contains(names, word) || kubernetes {
+		client := word == "URL" || word == "CA_FILE" // of sdk/python and sdk/typescript
+		if !ours || value == "" || slices.Contains(names, word) || kubernetes || client {
 			continue
 		}
 		unknown[name] = ""
