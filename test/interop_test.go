@@ -31,6 +31,7 @@ func TestInteropJavaScript(t *testing.T) {
 	t.Run("the SDK's agent keeps to the protocol", js.keepsToTheProtocol)
 	t.Run("nothing is lost or done twice by the SDK's agents", js.losesNothing)
 	t.Run("the SDK's examples", js.sdkExamples)
+	t.Run("the SDK's README", js.runsTheREADME)
 	t.Run("the agent does missions", js.doesMissions)
 	t.Run("a cancelled mission stops", js.stopsWhatIsCancelled)
 	t.Run("the mission of a killed agent is done by another", js.isReplaced)

@@ -197,3 +197,19 @@ func (e examples) sdkExamples(t *testing.T) {
 		}
 	}
 }
+
+// runsTheREADME does what the first page of the SDK's README says.
+func (e examples) runsTheREADME(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../sdk/typescript/README.md")
+	must(t, err)
+	programs := strings.Split(string(text), "```js\n")[1:]
+	for i, name := range []string{"shout.mjs", "greet.mjs"} {
+		program, _, _ := strings.Cut(programs[i], "```")
+		must(t, os.WriteFile(filepath.Join(e.sdk, name), []byte(program), 0o600))
+	}
+	p := start(t, t.TempDir())
+	e.sdkAgent(t, p, false, "shout.mjs")
+	greet := spawn(t, e.sdk, []string{"NATS_URL=" + p.Broker, "SUPERVISOR_URL="}, "node", "greet.mjs")
+	greet.awaitPrinted("HELLO, CAT")
+}
