@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,11 +22,16 @@ import (
 	"missioncontrol/test/eventually"
 )
 
-// The examples in JavaScript use only docs/PROTOCOL.md. They are installed once,
-// from npm, for all tests here.
+// The TypeScript SDK and the examples in JavaScript are installed once, from npm, for all
+// tests here.
 func TestInteropJavaScript(t *testing.T) {
 	t.Parallel()
 	js := installExamples(t)
+	t.Run("the tests of the SDK", js.testsTheSDK)
+	t.Run("the SDK's agent keeps to the protocol", js.keepsToTheProtocol)
+	t.Run("nothing is lost or done twice by the SDK's agents", js.losesNothing)
+	t.Run("the SDK's examples", js.sdkExamples)
+	t.Run("the SDK's README", js.runsTheREADME)
 	t.Run("the agent does missions", js.doesMissions)
 	t.Run("a cancelled mission stops", js.stopsWhatIsCancelled)
 	t.Run("the mission of a killed agent is done by another", js.isReplaced)
@@ -36,21 +42,44 @@ func TestInteropJavaScript(t *testing.T) {
 	t.Run("the killed consumer misses nothing", js.missesNothing)
 }
 
-// examples is the directory in which docs/examples are installed.
-type examples struct{ dir string }
+// examples is the directory in which docs/examples are installed, and sdk the one of the SDK.
+type examples struct{ dir, sdk string }
 
 func installExamples(t *testing.T) examples {
 	t.Helper()
-	e := examples{t.TempDir()}
+	root := t.TempDir()
+	e := examples{dir: filepath.Join(root, "docs", "examples"), sdk: filepath.Join(root, "sdk", "typescript")}
 	must(t, os.CopyFS(e.dir, os.DirFS("../docs/examples")))
+	for _, part := range []string{"src", "test", "examples"} {
+		must(t, os.CopyFS(filepath.Join(e.sdk, part), os.DirFS("../sdk/typescript/"+part)))
+	}
+	for _, name := range []string{"package.json", "tsconfig.json"} {
+		text, err := os.ReadFile("../sdk/typescript/" + name)
+		must(t, err)
+		must(t, os.WriteFile(filepath.Join(e.sdk, name), text, 0o600))
+	}
+	npmInstall(t, e.sdk)
 	ctx, cancel := context.WithTimeout(t.Context(), 4*testTimeout)
 	defer cancel()
-	npm := exec.CommandContext(ctx, "npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts")
-	npm.Dir = e.dir
+	build := exec.CommandContext(ctx, "npm", "run", "build")
+	build.Dir = e.sdk
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the SDK: %v\n%s", err, output)
+	}
+	npmInstall(t, e.dir)
+	return e
+}
+
+// npmInstall installs the packages that the package in a directory needs.
+func npmInstall(t *testing.T, dir string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 8*testTimeout)
+	defer cancel()
+	npm := exec.CommandContext(ctx, "npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline")
+	npm.Dir = dir
 	if output, err := npm.CombinedOutput(); err != nil {
 		t.Fatalf("npm install (make tools installs npm): %v\n%s", err, output)
 	}
-	return e
 }
 
 // agent starts the example agent and waits until it is ready for missions.
@@ -135,7 +164,7 @@ func (e examples) stopsWhatIsCancelled(t *testing.T) {
 	}
 	_, err := c.Cancel(t.Context(), "endless-1", "")
 	must(t, err)
-	agent.awaitPrinted("stopped endless-1: it was cancelled")
+	agent.awaitPrinted("stopped mission endless-1: the mission was cancelled")
 	create(t, c, counting("next", 1))
 	awaitEnd(t, c, "next", missions.Completed, "js-1")
 	if m, err := c.Get(t.Context(), "endless-2"); err != nil || m.Status != missions.Running {
@@ -250,7 +279,7 @@ func (e examples) outlivesTheBroker(t *testing.T) {
 	create(t, p.client(), counting("across", 60)) // three seconds of work
 	agent.awaitPrinted("began across")
 	p.Kill()
-	agent.awaitPrinted("broker: disconnect")
+	agent.awaitPrinted("the broker is unavailable")
 	p = start(t, dir, "--listen", listen)
 	c := p.client()
 	awaitEnd(t, c, "across", missions.Completed, "js-1")

@@ -1,5 +1,5 @@
 import { now, pause } from "./async.js";
-import { hasCode, passing } from "./errors.js";
+import { hasCode, MissionControlError, passing } from "./errors.js";
 import { HttpClient } from "./http-client.js";
 import { Http } from "./http.js";
 import { newID } from "./id.js";
@@ -26,8 +26,9 @@ export interface WaitOptions {
 /** For how long one request of a wait is parked, in seconds: proxies end those that take a minute. */
 const longestPoll = 45;
 
-/** Missions in one request. */
+/** Missions in one request: in one that creates, and in one that waits. */
 const most = 1000;
+const mostWaits = 100;
 
 /**
  * Client hands missions to a supervisor, controls them and asks about them, over NATS or HTTP.
@@ -75,41 +76,45 @@ export class Client {
   }
 
   /** Waits until a mission has ended, and returns it. After timeoutSeconds, it rejects with the code `timeout`. */
-  async wait(id: string, { timeoutSeconds = Infinity, signal }: WaitOptions = {}): Promise<Mission> {
-    const until = now() + timeoutSeconds * 1000;
-    for (;;) {
-      signal?.throwIfAborted();
-      const seconds = Math.min(longestPoll, Math.max((until - now()) / 1000, 0.001));
-      try {
-        const reply = await this.#transport.request(operations.wait, { id, timeout_seconds: seconds }, { seconds: seconds + 10, ...(signal ? { signal } : {}) });
-        return (reply as { mission: Mission }).mission;
-      } catch (error) {
-        signal?.throwIfAborted();
-        if (!passing(error) || now() >= until) throw error;
-        if (!hasCode(error, "timeout")) await pause(250, signal);
-      }
-    }
+  async wait(id: string, options: WaitOptions = {}): Promise<Mission> {
+    const { mission } = (await this.#poll(operations.wait, { id }, options)) as { mission: Mission };
+    return mission;
   }
 
   /**
-   * Waits until all missions have ended, or with `until: "any"` one of them, and returns them in order. After
-   * timeoutSeconds, it rejects with the code `timeout`.
+   * Waits until all missions have ended, or with `until: "any"` one of them, and returns them in order, as they are
+   * then. After timeoutSeconds, it rejects with the code `timeout`. With `any`, there can be up to 100.
+   * Missions that are too large for one reply together lack the fields that {@link Mission.trimmed} names.
    */
   async waitMany(ids: string[], { until = "all", timeoutSeconds = Infinity, signal }: WaitOptions & { until?: "all" | "any" } = {}): Promise<Mission[]> {
-    const stop = new AbortController();
-    const abort = () => stop.abort(signal?.reason);
-    signal?.addEventListener("abort", abort);
-    if (signal?.aborted) abort();
-    const waits = ids.map((id) => this.wait(id, { timeoutSeconds, signal: stop.signal }));
-    try {
-      if (until === "all") return await Promise.all(waits);
-      await Promise.race(waits);
-    } finally {
-      stop.abort(); // the others need not go on
-      await Promise.allSettled(waits);
-      signal?.removeEventListener("abort", abort);
+    if (until === "any" && ids.length > mostWaits) throw new RangeError(`a wait for any of several missions is for up to ${mostWaits}, and these are ${ids.length}`);
+    const end = now() + timeoutSeconds * 1000;
+    const all: Mission[] = [];
+    for (let from = 0; from < ids.length; from += mostWaits) {
+      const request = { ids: ids.slice(from, from + mostWaits), until };
+      const options = { timeoutSeconds: Math.max(0, (end - now()) / 1000), ...(signal ? { signal } : {}) };
+      const { missions } = (await this.#poll(operations.waitMany, request, options)) as { missions: Mission[] };
+      all.push(...missions);
     }
-    return Promise.all(ids.map((id) => this.get(id)));
+    return all;
+  }
+
+  /** Sends a request that waits until it is done, again and again. */
+  async #poll(operation: Operation, request: object, { timeoutSeconds = Infinity, signal }: WaitOptions): Promise<any> {
+    const end = now() + timeoutSeconds * 1000;
+    for (;;) {
+      signal?.throwIfAborted();
+      const seconds = Math.min(longestPoll, Math.max((end - now()) / 1000, 0.001));
+      try {
+        const reply = await this.#transport.request(operation, { ...request, timeout_seconds: seconds }, { seconds: seconds + 10, ...(signal ? { signal } : {}) });
+        if ((reply as { done?: boolean }).done ?? true) return reply;
+        if (now() >= end) throw new MissionControlError("timeout", `not all missions have ended within ${timeoutSeconds} s`);
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (!passing(error) || now() >= end) throw error;
+        if (!hasCode(error, "timeout")) await pause(250, signal);
+      }
+    }
   }
 
   /** Lists missions, newest first, a page at a time as they are read. */

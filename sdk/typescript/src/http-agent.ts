@@ -4,6 +4,9 @@ import type { Http } from "./http.js";
 import type { Codec } from "./json.js";
 import type { AgentListener, AgentTransport, Command, RequestOptions } from "./transport.js";
 
+/** For how long after its time a claim's reply may still be arriving, in seconds. */
+const longestArrival = 60;
+
 /**
  * HttpAgent is an {@link AgentTransport} over HTTP. The supervisor knows that the agent lives by a
  * stream of commands that stays open. Each request in progress has a connection of its own, so
@@ -18,6 +21,8 @@ export class HttpAgent implements AgentTransport {
   readonly #over = new AbortController();
   #listener!: AgentListener;
   #listening: Promise<void> | undefined;
+  #opened: () => void = () => {};
+  #arriving = 0; // replies to claims
 
   constructor(id: string, http: Http, codec: Codec) {
     this.#path = `/api/agents/${encodeURIComponent(id)}`;
@@ -29,8 +34,11 @@ export class HttpAgent implements AgentTransport {
     this.#listener = listener;
   }
 
-  listen(): void {
-    this.#listening = this.#listen();
+  listen(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#opened = resolve;
+      this.#listening = this.#listen();
+    });
   }
 
   /** Keeps the stream open for as long as the agent lives, and opens it again at once when it ends. */
@@ -53,6 +61,7 @@ export class HttpAgent implements AgentTransport {
       for await (const { event, data } of this.#http.stream(`${this.#path}/commands`, this.#over.signal)) {
         if (event === "ready") {
           opened = true;
+          this.#opened();
           this.#listener.connected(false);
         } else if (event === "command") {
           this.#listener.command(this.#codec.parse(data) as Command);
@@ -65,16 +74,31 @@ export class HttpAgent implements AgentTransport {
     }
   }
 
-  request(verb: string, body: object, options: RequestOptions): Promise<any> {
+  request(verb: string, body: object, options: RequestOptions & { onAnswer?: () => void }): Promise<any> {
     return this.#http.send("POST", `${this.#path}/${verb}`, body, options);
   }
 
-  claim(body: object, waitSeconds: number, signal: AbortSignal): Promise<any> {
-    return this.request("claim", body, { seconds: waitSeconds + 10, signal });
+  async claim(body: object, waitSeconds: number, signal: AbortSignal): Promise<any> {
+    const stop = new AbortController();
+    const abort = () => stop.abort();
+    const late = setTimeout(abort, (waitSeconds + 10) * 1000);
+    let arriving = 0;
+    const onAnswer = () => {
+      clearTimeout(late);
+      this.#arriving += arriving = 1;
+    };
+    signal.addEventListener("abort", abort);
+    try {
+      return await this.request("claim", body, { seconds: waitSeconds + longestArrival, signal: stop.signal, onAnswer });
+    } finally {
+      clearTimeout(late);
+      signal.removeEventListener("abort", abort);
+      this.#arriving -= arriving;
+    }
   }
 
   receiving(): boolean {
-    return false;
+    return this.#arriving > 0;
   }
 
   async close(): Promise<void> {

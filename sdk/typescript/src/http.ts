@@ -37,12 +37,13 @@ export class Http {
     return this.send(method, query.size > 0 ? `${path}?${query}` : path, undefined, options);
   }
 
-  /** send sends a request and returns its reply. */
-  async send(method: string, path: string, body: object | undefined, { seconds, signal }: RequestOptions): Promise<any> {
+  /** send sends a request and returns its reply. onAnswer is called when that begins to arrive. */
+  async send(method: string, path: string, body: object | undefined, { seconds, signal, onAnswer }: RequestOptions & { onAnswer?: () => void }): Promise<any> {
     const payload = body === undefined ? null : (this.#codec.stringify(body) ?? null);
     const timeout = seconds * 1000 + (payload?.length ?? 0) * millisecondsPerByte;
     return within(timeout, signal, async (ended) => {
       const reply = await this.#fetch(this.#url + path, { method, body: payload, headers: this.#headers(payload !== null), signal: ended });
+      onAnswer?.();
       return this.#read(reply);
     });
   }

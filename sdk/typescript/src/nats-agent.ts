@@ -60,7 +60,7 @@ export class NatsAgent implements AgentTransport {
     }
   }
 
-  listen(): void {
+  async listen(): Promise<void> {
     this.#work.nc.subscribe(`supervisor.agent.${this.#id}.commands`, {
       callback: (error, message) => {
         // With a reply subject, it is a stream that delivers here, and not the supervisor.
@@ -72,6 +72,7 @@ export class NatsAgent implements AgentTransport {
         }
       },
     });
+    await this.#work.nc.flush().catch(() => {}); // the subscription is renewed with the connection
   }
 
   async request(verb: string, body: object, options: RequestOptions & { urgent?: boolean; evenLate?: boolean }): Promise<any> {

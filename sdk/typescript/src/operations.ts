@@ -24,6 +24,7 @@ export const operations = {
   list: read("missions.list", "/api/missions"),
   log: read("missions.log", "/api/missions/{id}/log"),
   wait: read("missions.wait", "/api/missions/{id}/wait"),
+  waitMany: set("missions.wait_many", "POST /api/missions/wait"),
   stats: read("missions.stats", "/api/missions/stats"),
   queues: read("missions.queues", "/api/missions/queues"),
   graph: read("missions.graph", "/api/missions/{id}/graph"),

@@ -21,6 +21,15 @@ interface HeartbeatReply {
   signals?: { mission_id: string; seq: number }[];
 }
 
+/**
+ * The least time between two heartbeats, in milliseconds. Two in a row without a mission end its lease, and the reply to
+ * the claim that got it may still be on its way.
+ */
+const leastBetweenBeats = 100;
+
+/** For how long claims wait for the connection that tells the supervisor that we live, in milliseconds. */
+const longestOpening = 5000;
+
 /** Runner is a running agent. */
 export class Runner implements Host {
   terms: Terms = { heartbeat_seconds: 3, lease_seconds: 10 };
@@ -38,6 +47,7 @@ export class Runner implements Host {
   #heart: NodeJS.Timeout | undefined;
   #current: Promise<void> = Promise.resolve(); // the heartbeat in progress
   #next: Promise<void> | undefined; // the one behind it
+  #began = -Infinity; // the latest one
   #troubled = false; // the supervisor does not answer, and that was said
 
   constructor(transport: AgentTransport, options: RunnerOptions) {
@@ -76,8 +86,9 @@ export class Runner implements Host {
   }
 
   async #work(stop: AbortSignal): Promise<void> {
-    this.#transport.listen();
     this.#beatLater();
+    // Claims wait for the connection, so that the end of this process is noticed at once.
+    await Promise.race([this.#transport.listen(), pause(longestOpening, stop)]);
     this.logger.info(`agent ${this.id} is waiting for missions of ${[...this.#options.handlers.keys()].join(", ")}`);
     const claiming = this.#claimAll(stop);
     const closed = await Promise.race([claiming, this.#transport.closed]);
@@ -127,8 +138,10 @@ export class Runner implements Host {
   }
 
   beat(): Promise<void> {
-    this.#next ??= this.#current.then(() => {
+    this.#next ??= this.#current.then(async () => {
+      await pause(Math.max(0, this.#began + leastBetweenBeats - now()));
       this.#next = undefined;
+      this.#began = now();
       this.#current = this.#beatOnce();
       return this.#current;
     });

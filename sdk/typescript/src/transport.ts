@@ -101,15 +101,15 @@ export interface AgentListener {
 export interface AgentTransport {
   /** Connects. It waits for a broker that is unavailable, and rejects if that refuses the agent. */
   open(listener: AgentListener): Promise<void>;
-  /** Hears commands from now on. The agent has registered. */
-  listen(): void;
+  /** Hears commands, and resolves once it does. The agent has registered. */
+  listen(): Promise<void>;
   /** Sends a request. What is urgent does not wait behind the others. */
   request(verb: string, body: object, options: RequestOptions & { urgent?: boolean }): Promise<any>;
   /** Claims missions, and waits as long as the reply may be arriving. */
   claim(body: object, waitSeconds: number, signal: AbortSignal): Promise<any>;
   /** For how long one claim is to be parked, in seconds. */
   readonly claimSeconds: number;
-  /** Whether a claim's reply has been arriving since the previous call. */
+  /** Whether a claim's reply is arriving, for some time already. */
   receiving(): boolean;
   /** Resolves with the reason if the connection is closed for good. */
   readonly closed: Promise<Error>;
