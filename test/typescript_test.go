@@ -31,8 +31,8 @@ func (e examples) testsTheSDK(t *testing.T) {
 // keepsToTheProtocol has the conformance kit check the SDK's agents.
 func (e examples) keepsToTheProtocol(t *testing.T) {
 	t.Parallel()
-	e.command(t, binary, "agent", "check", "--strict", "--", "node", "test/check-agent.mjs")
-	e.command(t, binary, "agent", "check", "--strict", "--http", "--", "node", "test/check-agent.mjs")
+	e.command(t, binary, "agent", "check", "--strict", "--heartbeat", "1s", "--", "node", "test/check-agent.mjs")
+	e.command(t, binary, "agent", "check", "--strict", "--heartbeat", "1s", "--http", "--", "node", "test/check-agent.mjs")
 }
 
 // command runs a command in the SDK's directory, which must succeed.
