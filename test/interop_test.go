@@ -210,7 +210,7 @@ func (e examples) handsBack(t *testing.T) {
 	create(t, c, counting("short", 20))
 	_, err = c.Cancel(t.Context(), "endless", "")
 	must(t, err)
-	agent = e.agent(t, p, "js-2")
+	agent = e.agent(t, p, "js-2", "DRAIN_SECONDS=600")
 	agent.awaitPrinted("began short")
 	if code := agent.stop(syscall.SIGTERM); code != 0 {
 		t.Fatalf("exit code %d", code)

@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
 import { hasCode, park, PermanentError, RetryAfterError, Stopped } from "missioncontrol";
 
 import { all, eventually, promise, start, transports } from "./supervisor.mjs";
@@ -182,23 +181,43 @@ for (const transport of transports) {
   on("a drained agent finishes what it has time for, hands back the rest, and leaves", async (t) => {
     const supervisor = await start(t);
     const client = supervisor.client();
-    const begun = { quick: promise(), endless: promise() };
-    const work = async (task) => {
-      begun[task.data.which].resolve();
-      await (task.data.which === "quick" ? pause(300) : once(task.signal, "abort"));
-      return task.signal.reason?.reason ?? "finished";
-    };
-    const agent = supervisor.agent(transport, { capacity: 2, drainSeconds: 2, handlers: { work } });
-    const quick = await client.create({ name: "quick", type: "work", data: { which: "quick" } });
-    const endless = await client.create({ name: "endless", type: "work", data: { which: "endless" } });
-    await Promise.all(Object.values(begun));
-    agent.stop();
-    await agent.running;
-    assert.equal((await client.get(quick.id)).result, "finished");
+    const [begun, finish] = [promise(), promise()];
+    const patient = supervisor.agent(transport, {
+      id: "patient",
+      drainSeconds: 3600,
+      handlers: {
+        short: async () => {
+          begun.resolve();
+          await finish;
+          return "finished";
+        },
+      },
+    });
+    const short = await client.create({ name: "short", type: "short" });
+    await begun;
+    patient.stop();
+    finish.resolve();
+    await patient.running;
+    assert.equal((await client.get(short.id)).result, "finished");
+
+    const stopping = promise();
+    const hasty = supervisor.agent(transport, {
+      id: "hasty",
+      drainSeconds: 0,
+      handlers: {
+        endless: async (task) => {
+          hasty.stop();
+          await once(task.signal, "abort");
+          stopping.resolve(task.signal.reason.reason);
+        },
+      },
+    });
+    const endless = await client.create({ name: "endless", type: "endless" });
+    await hasty.running;
+    assert.equal(await stopping, "stopping");
     const { status, attempt } = await client.get(endless.id);
     assert.deepEqual([status, attempt], ["PENDING", 0]);
-    const [listed] = await all(client.agents());
-    assert.equal(listed.state, "offline");
+    assert.deepEqual((await all(client.agents())).map(({ state }) => state), ["offline", "offline"]);
   });
 
   on("an agent that the supervisor no longer knows registers again", async (t) => {

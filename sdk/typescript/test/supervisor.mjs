@@ -14,8 +14,9 @@ for (const name of ["NATS_URL", "NATS_CONTEXT", "SUPERVISOR_URL", "SUPERVISOR_TO
 /** The transports that every test of agents is run over. */
 export const transports = ["NATS", "HTTP"];
 
-/** Starts a supervisor, which ends with the test t. */
+/** Starts a supervisor, which ends with the test t. Leases outlast a busy machine, unless args say otherwise. */
 export async function start(t, ...args) {
+  if (!args.includes("--lease")) args.push("--lease", "60s");
   const supervisor = new Supervisor(await mkdtemp(join(tmpdir(), "missioncontrol-")), await freePort(), await freePort(), args);
   t.after(async () => {
     for (const close of supervisor.users.reverse()) await close();
