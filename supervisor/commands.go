@@ -54,12 +54,12 @@ func (s *Service) Commands(ctx context.Context, agentID string, to CommandWatche
 	}
 	commands := s.connected.join(agentID)
 	defer func() {
-		s.connected.leave(agentID, commands)
-		if !errors.Is(context.Cause(ctx), ErrStopping) {
+		if latest := s.connected.leave(agentID, commands); latest && !errors.Is(context.Cause(ctx), ErrStopping) {
 			s.liveness.ended(agentID)
 		}
 	}()
-	s.connected.receive(ctx, s.cfg.Commands)
+	s.connected.receive(ctx, s.cfg.Commands, s.received)
+	s.cfg.Commands.Push(agentID, api.Command{Command: api.CommandConnected, Supervisor: s.cfg.ID})
 	if err := to.Ready(); err != nil {
 		return err
 	}
@@ -82,6 +82,16 @@ func (s *Service) Commands(ctx context.Context, agentID string, to CommandWatche
 	}
 }
 
+// received handles a command that any supervisor has pushed.
+func (s *Service) received(agentID string, command api.Command) {
+	switch {
+	case command.Command != api.CommandConnected:
+		s.connected.deliver(agentID, command)
+	case command.Supervisor != s.cfg.ID:
+		s.connected.movedOn(agentID)
+	}
+}
+
 // push sends a command to an agent, wherever it is connected.
 func (s *Service) push(agentID string, command api.Command) {
 	if sent := s.cfg.Commands.Push(agentID, command); !sent || !s.connected.receives() {
@@ -94,13 +104,13 @@ func (s *Service) push(agentID string, command api.Command) {
 // from when the first agent connects: others need not pay for it.
 type connectedAgents struct {
 	mu        sync.Mutex
-	agents    map[string]map[chan api.Command]struct{}
-	receiving chan struct{} // closed once commands are received; nil before anybody needs them
+	agents    map[string]map[chan api.Command]bool // true: the agent has connected to another supervisor since
+	receiving chan struct{}                        // closed once commands are received; nil before anybody needs them
 	stop      func()
 }
 
 func newConnectedAgents() *connectedAgents {
-	return &connectedAgents{agents: map[string]map[chan api.Command]struct{}{}}
+	return &connectedAgents{agents: map[string]map[chan api.Command]bool{}}
 }
 
 // join adds a connection of an agent.
@@ -109,20 +119,33 @@ func (c *connectedAgents) join(agentID string) chan api.Command {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.agents[agentID] == nil {
-		c.agents[agentID] = map[chan api.Command]struct{}{}
+		c.agents[agentID] = map[chan api.Command]bool{}
 	}
-	c.agents[agentID][commands] = struct{}{}
+	c.agents[agentID][commands] = false
 	return commands
 }
 
-// leave removes a connection of an agent.
-func (c *connectedAgents) leave(agentID string, commands chan api.Command) {
+// movedOn notes that an agent has connected to another supervisor. The ends of its connections
+// here, which may be noticed much later, then say nothing about it.
+func (c *connectedAgents) movedOn(agentID string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for commands := range c.agents[agentID] {
+		c.agents[agentID][commands] = true
+	}
+}
+
+// leave removes a connection of an agent. It returns whether the agent has connected to no
+// other supervisor since.
+func (c *connectedAgents) leave(agentID string, commands chan api.Command) (latest bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	latest = !c.agents[agentID][commands]
 	delete(c.agents[agentID], commands)
 	if len(c.agents[agentID]) == 0 {
 		delete(c.agents, agentID)
 	}
+	return latest
 }
 
 // count returns how many connections an agent has.
@@ -146,7 +169,7 @@ func (c *connectedAgents) deliver(agentID string, command api.Command) {
 
 // receive begins to receive commands from the broker if nobody has, and waits until they
 // are received or ctx ends.
-func (c *connectedAgents) receive(ctx context.Context, from Commands) {
+func (c *connectedAgents) receive(ctx context.Context, from Commands, received func(string, api.Command)) {
 	c.mu.Lock()
 	receiving := c.receiving
 	first := receiving == nil
@@ -162,7 +185,7 @@ func (c *connectedAgents) receive(ctx context.Context, from Commands) {
 		}
 		return
 	}
-	stop := from.Receive(ctx, c.deliver)
+	stop := from.Receive(ctx, received)
 	c.mu.Lock()
 	c.stop = stop
 	c.mu.Unlock()

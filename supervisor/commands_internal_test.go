@@ -136,6 +136,30 @@ func TestTheEndOfAnAgentsConnection(t *testing.T) {
 	}
 }
 
+// An agent that has connected to another supervisor since is not lost when the end of its old
+// connection is noticed, but when that of the new one is.
+func TestAnAgentThatHasMovedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broker := &oneBroker{sends: true}
+		services, ends := map[string]*Service{}, map[string]func(){}
+		for _, id := range []string{"old", "new"} {
+			s := withCommands(broker)
+			s.cfg.ID = id
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() { _ = s.Commands(ctx, "w1", told{make(chan string, 10), ""}) }()
+			synctest.Wait()
+			services[id], ends[id] = s, cancel
+		}
+		for id, lost := range map[string]int{"old": 0, "new": 1} {
+			ends[id]()
+			synctest.Wait()
+			if got := services[id].liveness.candidatesLeft(); got != lost {
+				t.Errorf("after the end of the %s connection, %d agents may be lost, want %d", id, got, lost)
+			}
+		}
+	})
+}
+
 // An agent that does not read its commands holds up nobody.
 func TestAnAgentThatDoesNotReadCommands(t *testing.T) {
 	s := withCommands(noCommands{})

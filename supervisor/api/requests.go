@@ -236,10 +236,16 @@ type Command struct {
 	Command   string `json:"command"`
 	MissionID string `json:"mission_id"`
 	Seq       int    `json:"seq,omitzero"` // of a signal: its number
+
+	// Supervisor is the one that an agent is connected to; only of CommandConnected.
+	Supervisor string `json:"supervisor,omitzero"`
 }
 
 // The commands.
 const (
 	CommandCancel = "cancel" // stop working on the mission
 	CommandSignal = "signal" // the mission has a signal
+
+	// CommandConnected is for other supervisors: the agent has connected to one over HTTP.
+	CommandConnected = "connected"
 )

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 
+	"missioncontrol/missions"
 	"missioncontrol/supervisor"
 	"missioncontrol/supervisor/admission"
 	"missioncontrol/supervisor/api"
@@ -40,7 +41,7 @@ func answered[Q, R any](bound *bound, method func(context.Context, Q) (R, error)
 		if err != nil {
 			return nil, err
 		}
-		defer done()
+		defer keepTurn(ctx, done)
 		return method(ctx, request)
 	}
 }
@@ -55,10 +56,16 @@ func (d frontEnd) mcp(service *supervisor.Service, answers map[*api.Operation]an
 			d.refuse(w, r, err)
 			return
 		}
+		if bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("[")) { // all replies of a batch would be kept until the last one is there
+			d.refuse(w, r, missions.Invalid("body", "is an array; send one message at a time"))
+			return
+		}
 		ctx, cancel := context.WithCancel(requestContext(r))
 		defer cancel()
 		defer context.AfterFunc(leaving(r), cancel)()
-		ctx = context.WithValue(ctx, mcpCallKey{}, mcpCall{ctx, credentialOf(r)})
+		var turns turns
+		defer turns.end()
+		ctx = context.WithValue(ctx, mcpCallKey{}, mcpCall{ctx, credentialOf(r), &turns})
 		r = r.WithContext(ctx)
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		handler().ServeHTTP(w, r)
@@ -90,6 +97,38 @@ type mcpCallKey struct{}
 type mcpCall struct {
 	ctx context.Context // ends with it
 	who credential
+
+	turns *turns // until the reply is sent
+}
+
+// turns are the turns that an HTTP request has taken. A reply stays in memory until it is
+// sent, however slowly the client reads. Methods may be called concurrently.
+type turns struct {
+	mu   sync.Mutex
+	done []func()
+}
+
+func (t *turns) keep(done func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.done = append(t.done, done)
+}
+
+func (t *turns) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, done := range t.done {
+		done()
+	}
+}
+
+// keepTurn keeps the turn of a tool call until the reply to its HTTP request is sent.
+func keepTurn(ctx context.Context, done func()) {
+	if call, ok := ctx.Value(mcpCallKey{}).(mcpCall); ok {
+		call.turns.keep(done)
+		return
+	}
+	done()
 }
 
 // mcpBackend answers with the methods of the service.

@@ -247,3 +247,15 @@ func TestMCPKeepsNothingBetweenRequests(t *testing.T) {
 		}
 	}
 }
+
+// A batch is refused: all of its replies would be kept until the last one is there.
+func TestMCPTakesOneMessageAtATime(t *testing.T) {
+	t.Parallel()
+	url, _ := newServer(t)
+	for _, body := range []string{`[]`, " \n[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}]"} {
+		status, reply, _ := call(t, http.MethodPost, url+"/mcp", body, "Content-Type", "application/json", "Accept", "application/json, text/event-stream")
+		if status != http.StatusBadRequest || !strings.Contains(reply, "send one message at a time") {
+			t.Errorf("%s: %d %s", body, status, reply)
+		}
+	}
+}

@@ -68,7 +68,12 @@ func (d frontEnd) push(w http.ResponseWriter, r *http.Request, run func(context.
 		d.unknown(w, r)
 		return
 	}
-	defer context.AfterFunc(valid, cancel)()
+	defer context.AfterFunc(valid, func() {
+		if _, known := d.tokens.still(r); known {
+			end(supervisor.ErrStopping) // the client connects again
+		}
+		cancel()
+	})()
 	s := &sender{w: w, out: http.NewResponseController(w)}
 	// The server's limit on the duration of a reply does not apply here.
 	if err := errors.Join(s.out.SetReadDeadline(time.Time{}), s.out.SetWriteDeadline(time.Now().Add(sendTimeout))); err != nil && !errors.Is(err, http.ErrNotSupported) {

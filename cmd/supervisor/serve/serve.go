@@ -49,6 +49,7 @@ type instance struct {
 	nc          *nats.Conn
 	system      *nats.Conn // in the broker's system account; nil without credentials
 	service     *supervisor.Service
+	stopRun     func() // ends the service, which answers parked requests
 	endpoints   *natsapi.Endpoints
 	web         *web.Server
 	local       embedded.User // the admin of commands on this machine
@@ -185,6 +186,7 @@ func (h *instance) startService(ctx context.Context) error {
 	}
 	h.service = service
 	run, stopRun := context.WithCancel(context.WithoutCancel(ctx))
+	h.stopRun = stopRun
 	var loops sync.WaitGroup
 	loops.Go(func() { service.Run(run) })
 	h.onStop(func(context.Context) error {
@@ -242,7 +244,10 @@ func (h *instance) startWeb(context.Context) error {
 	if h.cfg.FirstCommands != nil {
 		h.web.SetFirstCommands(h.cfg.FirstCommands(h.brokerInfo()))
 	}
-	h.onStop(h.web.Stop)
+	h.onStop(func(ctx context.Context) error {
+		h.stopRun() // answers parked requests, so that the server need not wait for them
+		return h.web.Stop(ctx)
+	})
 	return nil
 }
 

@@ -271,10 +271,10 @@ class Task:
             except errors.MissionControlError as error:
                 self._runner.trouble(f"{verb} of mission {self.id} is not answered; sending it again", error)
                 if self._overdue:
-                    raise
+                    self._lose(error)
             self.cancelled.wait(_PAUSE) if self.reason is None else time.sleep(_PAUSE)
 
-    def _lose(self, error: errors.LeaseLost) -> NoReturn:
+    def _lose(self, error: errors.MissionControlError) -> NoReturn:
         self._end(LEASE_LOST)
         self._runner.beat_now()
         raise errors.Cancelled(LEASE_LOST) from error

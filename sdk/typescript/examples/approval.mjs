@@ -4,7 +4,7 @@
 //   npm install && node examples/approval.mjs
 //
 //   supervisor missions create deploy --id deploy-1 --type deploy --data '{"service":"shop"}'
-//   supervisor missions signal deploy-1 approved --data '"yes"'     # or in the dashboard, or: supervisor missions inbox
+//   supervisor missions signal deploy-1 approved yes     # or in the dashboard, or: supervisor missions inbox
 
 import { Agent, park } from "missioncontrol";
 

@@ -4,8 +4,8 @@
 //   npm install && node examples/coding-agent.mjs
 //
 //   supervisor missions create fix --id fix-1 --type code --data '{"task":"make the tests pass"}' --max-usage usd=1
-//   supervisor missions signal fix-1 steer --data '"leave the parser alone"'
-//   supervisor missions signal fix-1 answer --data '"the new one"'       # when it has asked
+//   supervisor missions signal fix-1 steer "leave the parser alone"
+//   supervisor missions signal fix-1 answer "the new one"       # when it has asked
 
 import { setTimeout as pause } from "node:timers/promises";
 import { Agent, park } from "missioncontrol";
