@@ -18,28 +18,25 @@ func TestAnAgentOverHTTPOutlivesTheSupervisor(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := start(t, dir, "--lease", "1h")
-	post := func(path, body string) *http.Response {
+	post := func(path, body string) string {
 		reply, err := http.Post(s.HTTP+path, "application/json", strings.NewReader(body))
 		must(t, err)
-		return reply
-	}
-	done := func(reply *http.Response) string {
 		text, err := io.ReadAll(reply.Body)
 		must(t, err)
 		must(t, reply.Body.Close())
 		return fmt.Sprint(reply.StatusCode, " ", strings.TrimSpace(string(text)))
 	}
-	done(post("/api/missions", `{"id":"m1","name":"m"}`))
-	done(post("/api/agents/w1/register", `{"name":"w","types":["default"],"capacity":2}`))
+	post("/api/missions", `{"id":"m1","name":"m"}`)
+	post("/api/agents/w1/register", `{"name":"w","types":["default"],"capacity":2}`)
 	commands, err := http.Get(s.HTTP + "/api/agents/w1/commands")
 	must(t, err)
 	_, err = io.ReadFull(commands.Body, make([]byte, len("event: ready\n")))
 	must(t, err)
-	done(post("/api/agents/w1/claim", `{"max":1}`))
+	post("/api/agents/w1/claim", `{"max":1}`)
 
 	before := s.lastHeard(t)
 	answer := make(chan string)
-	go func() { answer <- done(post("/api/agents/w1/claim", `{"max":1,"wait_seconds":60}`)) }()
+	go func() { answer <- post("/api/agents/w1/claim", `{"max":1,"wait_seconds":60}`)) }()
 	eventually.Holds(t, func() bool { return s.lastHeard(t) > before }, func() string { return "the claim does not arrive" })
 	s.stop()
 	if got := <-answer; got != `200 {"missions":[]}` && !strings.HasPrefix(got, "503 ") {
