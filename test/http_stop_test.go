@@ -36,7 +36,7 @@ func TestAnAgentOverHTTPOutlivesTheSupervisor(t *testing.T) {
 
 	before := s.lastHeard(t)
 	answer := make(chan string)
-	go func() { answer <- post("/api/agents/w1/claim", `{"max":1,"wait_seconds":60}`)) }()
+	go func() { answer <- post("/api/agents/w1/claim", `{"max":1,"wait_seconds":60}`) }()
 	eventually.Holds(t, func() bool { return s.lastHeard(t) > before }, func() string { return "the claim does not arrive" })
 	s.stop()
 	if got := <-answer; got != `200 {"missions":[]}` && !strings.HasPrefix(got, "503 ") {
