@@ -18,7 +18,7 @@ VERSION    ?= $(shell sed -n 's/^const DevVersion = "\(.*\)"/\1/p' supervisor/ap
 # SQLite is a translation to Go, in which the race detector would follow each access to its memory: the
 # tests of its store would take several times as long. What calls it is checked like the rest.
 RACE       := -race '-gcflags=github.com/ncruces/go-sqlite3-wasm/...=-race=false'
-GOTEST     ?= go test $(RACE) -timeout 12m
+GOTEST     ?= go test $(RACE) -timeout 20m
 GOTESTARGS ?=
 # A number of inputs, not a time: with a time, `go test -fuzz` now and then reports its own
 # deadline as a failure (go.dev/issue/75804).
