@@ -107,6 +107,7 @@ type connectedAgents struct {
 	agents    map[string]map[chan api.Command]bool // true: the agent has connected to another supervisor since
 	receiving chan struct{}                        // closed once commands are received; nil before anybody needs them
 	stop      func()
+	ended     bool
 }
 
 func newConnectedAgents() *connectedAgents {
@@ -187,7 +188,9 @@ func (c *connectedAgents) receive(ctx context.Context, from Commands, received f
 	}
 	stop := from.Receive(ctx, received)
 	c.mu.Lock()
-	c.stop = stop
+	if c.stop = stop; c.ended {
+		stop()
+	}
 	c.mu.Unlock()
 	close(receiving)
 }
@@ -199,11 +202,12 @@ func (c *connectedAgents) receives() bool {
 	return c.stop != nil
 }
 
-// end stops receiving. No agent may be connected any more.
+// end stops receiving. Agents that are still connected, or connect now, get no more commands
+// from the broker.
 func (c *connectedAgents) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stop != nil {
+	if c.ended = true; c.stop != nil {
 		c.stop()
 	}
 }

@@ -78,19 +78,22 @@ func nextLine(t *testing.T, file *os.File) string {
 	t.Helper()
 	must(t, file.SetReadDeadline(time.Now().Add(testTimeout)))
 	var line []byte
-	for buffer := make([]byte, 1); ; {
-		n, err := file.Read(buffer)
-		switch {
-		case n > 0 && buffer[0] == '\n':
-			return string(line)
-		case n > 0:
-			line = append(line, buffer[0])
-		case err == io.EOF: // nobody has it open
-			time.Sleep(time.Millisecond)
-		default:
-			t.Fatal(err)
+	eventually.Holds(t, func() bool {
+		for buffer := make([]byte, 1); ; {
+			n, err := file.Read(buffer)
+			switch {
+			case n > 0 && buffer[0] == '\n':
+				return true
+			case n > 0:
+				line = append(line, buffer[0])
+			case err == io.EOF: // nobody has it open
+				return false
+			default:
+				t.Fatal(err)
+			}
 		}
-	}
+	}, func() string { return "no line comes" })
+	return string(line)
 }
 
 // TestAKilledAgentTakesDaemonsAlong kills the program with SIGKILL while a daemon of its

@@ -13,6 +13,7 @@ import (
 
 	"missioncontrol/missions"
 	"missioncontrol/supervisor/api"
+	"missioncontrol/test/eventually"
 )
 
 // dirsIn returns the missions that have a directory.
@@ -32,11 +33,9 @@ func dirsIn(t *testing.T, dir string) string {
 // awaitDirs returns when exactly these missions have a directory.
 func awaitDirs(t *testing.T, dir, want string) {
 	t.Helper()
-	for deadline := time.Now().Add(testTimeout); dirsIn(t, dir) != want; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("the directories are %s; want %s", dirsIn(t, dir), want)
-		}
-	}
+	eventually.Holds(t, func() bool { return dirsIn(t, dir) == want }, func() string {
+		return fmt.Sprintf("the directories are %s; want %s", dirsIn(t, dir), want)
+	})
 }
 
 // A mission's directory keeps its files while the mission is retried and parked, and is gone

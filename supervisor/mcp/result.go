@@ -34,7 +34,7 @@ func (cfg *Config) wire(ctx context.Context, tool string, err error) *api.Error 
 		return &api.Error{Code: missions.CodeUnavailable, Message: plain.Error()}
 	}
 	wire := api.FromError(err)
-	if level, logged := wire.Logged(); logged && ctx.Err() == nil {
+	if level, logged := wire.Logged(); logged && !errors.Is(err, context.Canceled) { // else the client has left, or the server stops
 		cfg.Logger.Log(ctx, level, "a tool failed", "tool", tool, "error", err)
 	}
 	return wire
